@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ * log: one logfmt line an event: `level module key=value ...`, ids first.
+ * Any thread may log. Lines go to stderr or syslog; those of one loop turn
+ * may be written together (log_flush), errors and warnings at once. */
+#ifndef MX_BASE_LOG_H
+#define MX_BASE_LOG_H
+
+#include "base/defs.h"
+
+enum log_level {
+	LOG_LEVEL_ERROR, /* the operator has to act */
+	LOG_LEVEL_WARN,	 /* the operator will have to act if it goes on */
+	LOG_LEVEL_NOTICE, /* a state changed */
+	LOG_LEVEL_INFO,	 /* one line a message, an attempt, a session */
+	LOG_LEVEL_TRACE, /* everything */
+};
+
+enum log_dest { LOG_DEST_STDERR, LOG_DEST_SYSLOG, LOG_DEST_FILE };
+
+/* `path` for LOG_DEST_FILE only. Before log_open() lines go to stderr.
+ * Returns 0 or -MX_ESYS (then lines go on going where they went). */
+int log_open(enum log_dest dest, const char *path, enum log_level level);
+int log_reopen(void); /* USR1: the file was rotated */
+void log_flush(void);
+void log_close(void);
+void log_level_set(enum log_level level);
+bool log_enabled(enum log_level level);
+
+/* `module` is one word. `fmt` gives `key=value key=value`; wrap every value
+ * that a peer, a file or an operator supplied in log_q(). */
+void log_error(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
+void log_warn(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
+void log_notice(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
+void log_info(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
+void log_trace(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
+
+/* The text as a logfmt value: quoted when it holds anything but plain
+ * printable characters, escaped, cut to 200 bytes. Lives in one of 8
+ * rotating per-thread buffers: use it in the same call only. NULL gives "". */
+const char *log_q(const char *text);
+const char *log_qn(const char *text, size_t len);
+
+/* For warnings that a peer can provoke: true at most once in `seconds` for
+ * this site. `static struct log_limit limit;` */
+struct log_limit {
+	int64_t next_ns;
+};
+bool log_limit_ok(struct log_limit *, unsigned seconds);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC
+ * mem: allocation that cannot fail. For small things whose number is capped
+ * elsewhere; what a peer sizes goes through buf.h, which has a cap. */
+#ifndef MX_BASE_MEM_H
+#define MX_BASE_MEM_H
+
+#include "base/defs.h"
+
+/* All of these abort the process when memory is out. */
+void *mem_alloc(size_t size);		     /* zeroed */
+void *mem_array(size_t n, size_t size);	     /* zeroed, overflow checked */
+void *mem_grow(void *p, size_t n, size_t size); /* reallocarray, not zeroed */
+char *mem_strdup(const char *s);	     /* NULL stays NULL */
+char *mem_strndup(const char *s, size_t n);
+void *mem_dup(const void *p, size_t size);
+char *mem_printf(const char *fmt, ...) MX_PRINTF(1, 2);
+
+/* Frees *p and sets it NULL. */
+void mem_free(void *pp);
+
+#endif

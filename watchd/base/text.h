@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC
+ * text: numbers, times, sizes, ids and names as operators write them. Pure;
+ * independent of the locale. */
+#ifndef MX_BASE_TEXT_H
+#define MX_BASE_TEXT_H
+
+#include "base/defs.h"
+
+#define TEXT_DOMAIN_MAX 254 /* 253 octets (RFC 1035 3.1) and NUL */
+#define TEXT_ID_MAX	24
+
+/* "30d", "90s", "1h30m", "5m"; a bare number is seconds. Milliseconds out.
+ * -MX_ESYNTAX for anything else, signs, blanks inside, overflow included. */
+int text_duration(const char *s, int64_t *ms) MX_NODISCARD;
+/* "50M", "1G", "512"; K M G T are powers of 1024. */
+int text_size(const char *s, uint64_t *bytes) MX_NODISCARD;
+/* A whole decimal number within [min, max]. */
+int text_int(const char *s, int64_t min, int64_t max, int64_t *v) MX_NODISCARD;
+
+/* "2d3h", "4m10s", "350ms": two units at most. Returns dst. */
+char *text_duration_fmt(int64_t ms, char *dst, size_t size);
+/* "4.1K", "12M". Returns dst. */
+char *text_size_fmt(uint64_t bytes, char *dst, size_t size);
+/* RFC 5322 date in UTC ("Sun, 22 Nov 2026 16:42:00 +0000") / RFC 3339. */
+char *text_date_5322(int64_t wall, char *dst, size_t size);
+char *text_date_3339(int64_t wall, char *dst, size_t size);
+
+/* A domain name in the one form in which names are compared: lower case,
+ * A-labels (IDNA 2008, UTS 46), no trailing dot, letters-digits-hyphens.
+ * dst holds TEXT_DOMAIN_MAX. -MX_ESYNTAX when it is no host name. */
+int text_domain(const char *src, size_t len, char *dst) MX_NODISCARD;
+
+/* Queue ids. A message has a 56-bit number; what is stored and scheduled is
+ * one part of it for each domain among its recipients: id = number << 8 | part.
+ * Printed "6A1F03C2B47", and "6A1F03C2B47.2" for a part other than 0. */
+char *text_id(uint64_t id, char *dst); /* dst holds TEXT_ID_MAX */
+int text_id_parse(const char *s, uint64_t *id, bool *has_part) MX_NODISCARD;
+
+#endif

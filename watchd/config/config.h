@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC
+ * config: the configuration file, read, checked and turned into plain
+ * structs. options.def is the one table behind the parser, the defaults, the
+ * checker, the sample file and the manual page. A struct config is immutable
+ * once built and reference counted, so that what was accepted under the old
+ * one may finish under it after a reload. Reference counts are atomic; all
+ * else is read-only. */
+#ifndef MX_CONFIG_CONFIG_H
+#define MX_CONFIG_CONFIG_H
+
+#include <stdio.h>
+
+#include "base/defs.h"
+#include "base/text.h"
+#include "net/addr.h"
+
+struct strlist {
+	size_t n;
+	char **s;
+};
+
+enum conf_admission { ADMISSION_ALWAYS, ADMISSION_OUTAGE };
+enum conf_newline { NEWLINE_NORMALIZE, NEWLINE_REJECT };
+enum conf_depth {
+	DEPTH_CONNECT,
+	DEPTH_BANNER,
+	DEPTH_EHLO,
+	DEPTH_STARTTLS,
+	DEPTH_RCPT,
+};
+enum conf_tls { CONF_TLS_MAY, CONF_TLS_REQUIRE, CONF_TLS_DANE, CONF_TLS_NONE };
+enum conf_log { CONF_LOG_STDERR, CONF_LOG_SYSLOG, CONF_LOG_FILE };
+
+struct conf_listen {
+	struct net_addr addr;
+	char text[ADDR_TEXT_MAX]; /* as written */
+};
+struct listenlist {
+	size_t n;
+	struct conf_listen *a;
+};
+
+struct conf_smtpd {
+	struct listenlist listen;
+	char *tls_cert, *tls_key; /* NULL: no STARTTLS */
+	char *banner;		  /* text behind the host name; "" */
+	uint64_t message_size;
+	uint32_t max_sessions;
+	uint32_t per_client;	/* simultaneous sessions of one client */
+	uint32_t client_rate;	/* new sessions a minute; 0: no limit */
+	uint32_t max_recipients;
+	uint32_t max_errors;	/* then 421 */
+	uint32_t max_commands;	/* without mail, then 421 */
+	uint32_t max_received;	/* Received lines, then 554 5.4.6 */
+	int64_t timeout_ms;	/* of one command or a stall in DATA */
+	int64_t session_ms;	/* of a session that sends nothing whole */
+	uint32_t min_rate;	/* bytes a second in DATA */
+	enum conf_newline bare_newline;
+	struct strlist trusted; /* addresses/prefixes without client limits */
+};
+
+struct conf_queue {
+	uint64_t map_size;	/* LMDB address space */
+	uint64_t segment_size;
+	uint64_t reserve;	/* free bytes below which mail is refused */
+	uint64_t reserve_inodes;
+	uint32_t loop_limit;	/* our own Received lines in a message */
+	uint32_t max_messages;	/* in the queue; more: 452 4.3.1 */
+	uint32_t group_max;	/* messages of one commit */
+};
+
+struct conf_dsn {
+	char *smarthost;	/* "host:port"; NULL: sender domain's MX */
+	char *postmaster;	/* address in the DSN's From */
+	uint64_t size;		/* how much of the original is returned */
+	uint32_t rate;		/* DSNs an hour; more: suppressed, counted */
+	int64_t lifetime_ms;	/* of a DSN */
+};
+
+struct conf_probe {
+	bool enabled;
+	int64_t interval_ms, timeout_ms;
+	uint32_t fall, rise;
+	int64_t hold_ms;	/* shortest stay in down */
+	enum conf_depth depth;
+	char *rcpt;		/* NULL: postmaster@domain */
+	char *sender;		/* "" : the null path */
+	uint16_t port;		/* of hosts found by MX */
+};
+
+struct conf_deliver {
+	uint32_t connections;	/* the largest window */
+	enum conf_tls tls;
+	uint32_t max_messages;	/* a connection */
+	int64_t max_age_ms;	/* of a connection */
+	int64_t idle_ms;	/* kept open without work */
+	int64_t connect_ms;	/* connect time-out */
+	char *source;		/* local address; NULL: any */
+	struct net_addr source_addr;
+};
+
+struct conf_retry {
+	int64_t first_ms, max_ms;
+};
+
+/* A section `domain "..."`; options not given there come from `defaults`. */
+struct conf_domain {
+	char name[TEXT_DOMAIN_MAX]; /* canonical; "" in defaults */
+	struct strlist primary;	    /* empty: from MX records */
+	char *recipients;	    /* NULL: any */
+	uint32_t recipients_shrink; /* percent lost at once that is refused */
+	int64_t lifetime_ms;
+	int64_t delay_warning_ms[8]; /* ascending */
+	size_t ndelay_warning;
+	enum conf_admission admission;
+	struct conf_probe probe;
+	struct conf_deliver deliver;
+	struct conf_retry retry;
+};
+
+struct conf_web {
+	struct listenlist listen; /* empty: no HTTP */
+	uint32_t max_connections;
+	int64_t timeout_ms;
+};
+
+struct conf_snmp {
+	bool present;
+	char *agentx;
+};
+
+struct config {
+	unsigned refs; /* private */
+	char *file;
+	char *hostname;		/* canonical */
+	struct strlist self;	/* other names and addresses of ours */
+	char *spool;
+	char *control;
+	uint32_t control_clients;
+	char *user;
+	struct net_addr *resolver;
+	size_t nresolver;
+	uint32_t resolver_threads;
+	int64_t resolver_timeout_ms;
+	uint32_t probe_concurrency;
+	uint32_t deliver_connections; /* of all domains together */
+	enum conf_log log;
+	char *log_file;
+	int64_t drain_ms; /* how long TERM waits for sessions */
+	struct conf_smtpd smtpd;
+	struct conf_queue queue;
+	struct conf_dsn dsn;
+	struct conf_web web;
+	struct conf_snmp snmp;
+	struct conf_domain defaults;
+	struct conf_domain *domain; /* sorted by name */
+	size_t ndomains;
+};
+
+/* One finding; `line` 0: the whole file. Printed "FILE:LINE: error: text". */
+struct conf_error {
+	char *file;
+	unsigned line;
+	bool warning; /* the configuration works all the same */
+	char *text;
+};
+struct conf_errors {
+	size_t n, nfatal;
+	struct conf_error *e;
+};
+
+/* Reads and checks. NULL when anything is wrong; *errs holds every finding,
+ * warnings too, in file order (conf_errors_fini frees them). */
+struct config *config_load(const char *file, struct conf_errors *errs);
+/* The same from memory; `name` stands for the file in messages. */
+struct config *config_parse(const char *name, const char *text, size_t len,
+    struct conf_errors *errs);
+void conf_errors_fini(struct conf_errors *);
+
+struct config *config_ref(struct config *);
+void config_unref(struct config **);
+
+/* NULL when there is no such domain; name is canonical. O(log n). */
+const struct conf_domain *config_domain(const struct config *, const char *name);
+
+/* What a reload cannot change (spool, control, user): the names of options
+ * that differ, comma separated into dst, "" when none. */
+char *config_static_changes(const struct config *old, const struct config *new,
+    char *dst, size_t size);
+
+/* The sample file / the option list as mdoc, from options.def. */
+void config_write_sample(FILE *);
+void config_write_mdoc(FILE *);
+
+#endif

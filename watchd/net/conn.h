@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC
+ * conn: one TCP stream, in clear or TLS, as a state machine wants it: bytes
+ * come in through a window of at most `input_max`, bytes go out without
+ * blocking, one idle timer. Reads and writes go straight to the socket; the
+ * loop is asked only when the kernel says EAGAIN (a buffered event costs two
+ * more system calls a command, which is a third of our intake). Loop thread. */
+#ifndef MX_NET_CONN_H
+#define MX_NET_CONN_H
+
+#include <sys/uio.h>
+
+#include "net/addr.h"
+#include "net/loop.h"
+#include "net/tls.h"
+
+struct conn;
+
+enum conn_event {
+	CONN_CONNECTED, /* the TCP connection is there (conn_connect only) */
+	CONN_READ,	/* conn_input() grew, or conn_resume() was called */
+	CONN_DRAINED,	/* everything written has left, after a backlog */
+	CONN_TLS_UP,	/* the handshake is done: conn_tls_info() */
+	CONN_EOF,	/* the peer closed; buffered input was offered first */
+	CONN_ERROR,	/* conn_error() says what; nothing more will come */
+	CONN_TIMEOUT,	/* conn_timeout() ran out; it is not re-armed */
+};
+typedef void conn_cb(struct conn *, enum conn_event, void *arg);
+
+/* Starts to connect; the outcome is CONN_CONNECTED or CONN_ERROR, never from
+ * inside the call. `from` (NULL: any) is the source address. */
+struct conn *conn_connect(struct loop *, const struct net_addr *to,
+    const struct net_addr *from, size_t input_max, conn_cb *, void *arg);
+/* Takes over an accepted, non-blocking descriptor. */
+struct conn *conn_accept(struct loop *, int fd, const struct net_addr *peer,
+    size_t input_max, conn_cb *, void *arg);
+
+/* Closes at once, unsent bytes are lost. Allowed inside the callback. */
+void conn_destroy(struct conn **);
+/* Sends what is pending, says goodbye and closes, within `linger_ms`; no
+ * more callbacks. The caller's pointer is gone (*c = NULL). */
+void conn_finish(struct conn **, int64_t linger_ms);
+
+/* The unread input, contiguous; valid until the next conn_* call. */
+size_t conn_input(const struct conn *, const char **data);
+void conn_consume(struct conn *, size_t n);
+/* Stop and go on offering input; TCP pushes back on the peer meanwhile. */
+void conn_pause(struct conn *);
+void conn_resume(struct conn *); /* offers what is buffered from the loop */
+
+/* Takes a copy; what the socket does not take now is buffered. Writes made in
+ * one callback leave together after it. */
+void conn_write(struct conn *, const void *data, size_t len);
+void conn_printf(struct conn *, const char *fmt, ...) MX_PRINTF(2, 3);
+size_t conn_backlog(const struct conn *); /* bytes not yet sent */
+
+/* One timer; 0 turns it off. Set it as often as wanted: it costs no system
+ * call. */
+void conn_timeout(struct conn *, int64_t ms);
+
+/* Starts TLS now. Clear text that was received but not consumed is an attack
+ * or a desynchronisation: the caller has to look at conn_input() first; what
+ * is left is discarded (CVE-2011-0411). `name` is the server name to check
+ * and to send as SNI (client side, may be NULL). */
+int conn_tls_start(struct conn *, struct tls_ctx *, const char *name)
+    MX_NODISCARD;
+const struct tls_info *conn_tls_info(const struct conn *); /* NULL: clear */
+
+const struct net_addr *conn_peer(const struct conn *);
+const struct net_addr *conn_local(const struct conn *);
+/* The reason of CONN_ERROR: "connection refused", "TLS: ..." */
+const char *conn_error(const struct conn *);
+bool conn_error_is_tls(const struct conn *);
+
+#endif

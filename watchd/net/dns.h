@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC
+ * dns: look-ups through ldns in worker threads; answers come back on the
+ * loop. Good answers are remembered: while the TTL runs they are used as
+ * they are, and after that as the last good answer when the resolver fails
+ * (`stale`). The memory can be saved and loaded, so that a restart during a
+ * resolver's outage still knows the primaries. Loop thread. */
+#ifndef MX_NET_DNS_H
+#define MX_NET_DNS_H
+
+#include "net/addr.h"
+#include "net/loop.h"
+#include "base/err.h"
+#include "base/text.h"
+
+struct dns;
+
+#define DNS_MX_MAX   32 /* records kept of one answer */
+#define DNS_ADDR_MAX 16
+
+enum dns_status {
+	DNS_OK,	      /* there are records */
+	DNS_NODATA,   /* the name exists, no such records */
+	DNS_NXDOMAIN, /* no such name */
+	DNS_FAIL,     /* timeout, SERVFAIL, REFUSED, nonsense: try later */
+	DNS_BOGUS,    /* the resolver says that DNSSEC validation failed */
+};
+const char *dns_status_name(enum dns_status);
+
+struct dns_mx {
+	uint16_t pref;
+	char host[TEXT_DOMAIN_MAX]; /* "" is the null MX (RFC 7505) */
+};
+
+struct dns_answer {
+	enum dns_status status;
+	bool stale;   /* the last good answer; the resolver fails now */
+	bool secure;  /* AD bit */
+	unsigned n;
+	struct dns_mx mx[DNS_MX_MAX];	    /* ascending preference */
+	struct net_addr addr[DNS_ADDR_MAX]; /* IPv6 and IPv4, port 0 */
+};
+
+/* `a` is valid during the call. */
+typedef void dns_cb(const struct dns_answer *a, void *arg);
+
+struct dns_stats {
+	uint64_t queries, fail_timeout, fail_servfail, fail_nxdomain,
+	    fail_bogus, fail_other;
+	uint64_t duration_us; /* of the last finished query */
+};
+
+struct dns_conf {
+	const struct net_addr *servers; /* none: /etc/resolv.conf */
+	size_t nservers;
+	unsigned threads;    /* workers */
+	unsigned queue_max;  /* waiting look-ups; more fail at once */
+	int64_t timeout_ms;  /* of one look-up, all tries together */
+};
+
+struct dns *dns_create(struct loop *, const struct dns_conf *,
+    struct mx_errbuf *eb);
+/* Drops the look-ups under way without calling back. */
+void dns_destroy(struct dns **);
+
+/* The callback comes later, from the loop, exactly once unless cancelled.
+ * The id is never 0. A numeric host answers itself. */
+uint64_t dns_mx(struct dns *, const char *domain, dns_cb *, void *arg);
+uint64_t dns_addr(struct dns *, const char *host, dns_cb *, void *arg);
+void dns_cancel(struct dns *, uint64_t id);
+
+/* Called with the duration of each query sent, for the histogram. */
+void dns_on_query(struct dns *, void (*fn)(double seconds, void *arg),
+    void *arg);
+const struct dns_stats *dns_stats(const struct dns *);
+
+/* The memory as a file, replaced atomically; a missing or damaged one is
+ * an empty memory and a log line. */
+void dns_memory_load(struct dns *, const char *path);
+void dns_memory_save(struct dns *, const char *path);
+
+#endif

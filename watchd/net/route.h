@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC
+ * route: which hosts may take a domain's mail, in order, with addresses.
+ * Either the configured primaries or the MX records that are better than
+ * ours: we, and what is as bad as we or worse, are struck off (RFC 5321 5.1),
+ * whether we are known by name or by address. Used by delivery and probes
+ * alike, so that what is watched is what is delivered to. Loop thread. */
+#ifndef MX_NET_ROUTE_H
+#define MX_NET_ROUTE_H
+
+#include "net/dns.h"
+
+#define ROUTE_HOST_MAX 8
+
+enum route_status {
+	ROUTE_OK,
+	ROUTE_DNS_FAIL, /* the resolver fails: hold, never bounce: 4.4.3 */
+	ROUTE_SELF,	/* we are, or seem, the best MX: hold, alarm: 5.4.6 */
+	ROUTE_NULL_MX,	/* the domain takes no mail: 5.1.10 / alarm */
+	ROUTE_NO_HOST,	/* no such domain, or no host has an address: 4.4.4 */
+};
+const char *route_status_name(enum route_status);
+
+struct route_host {
+	char name[TEXT_DOMAIN_MAX]; /* as configured, or from the MX record */
+	char label[TEXT_DOMAIN_MAX + 8]; /* name, ":port" when not 25 */
+	uint16_t port;
+	uint16_t pref; /* configured ones: their place in the list */
+	unsigned naddrs; /* 0: the address look-up of this host failed */
+	enum dns_status dns; /* of the address look-up */
+	struct net_addr addr[DNS_ADDR_MAX];
+};
+
+struct route {
+	enum route_status status;
+	bool stale;
+	bool from_mx;
+	unsigned n;
+	struct route_host host[ROUTE_HOST_MAX];
+};
+
+/* Who we are. Names are canonical (text_domain); both lists are borrowed and
+ * must live as long as the requests made with them. */
+struct route_self {
+	const char *const *names;
+	size_t nnames;
+	const struct net_addr *addrs;
+	size_t naddrs;
+	uint16_t const *ports; /* we listen on these: a host is us only there */
+	size_t nports;
+};
+
+typedef void route_cb(const struct route *, void *arg);
+struct route_req;
+
+/* Looks up where `domain` goes. `primaries` (n > 0) are configured hosts
+ * "name", "name:port", "[addr]:port" and are copied. `port` is that of MX
+ * hosts. The callback comes once, later; *req is NULLed by then through the
+ * callee's route_cancel() or is simply stale: forget it in the callback. */
+struct route_req *route_lookup(struct dns *, const struct route_self *,
+    const char *domain, const char *const *primaries, size_t n, uint16_t port,
+    route_cb *, void *arg);
+void route_cancel(struct route_req **);
+
+#endif

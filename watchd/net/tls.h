@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ * tls: OpenSSL contexts and what is worth knowing of a handshake. The only
+ * place that includes OpenSSL besides conn.c. Loop thread. */
+#ifndef MX_NET_TLS_H
+#define MX_NET_TLS_H
+
+#include "base/defs.h"
+#include "base/err.h"
+
+struct tls_ctx;
+
+struct tls_info {
+	char version[16]; /* "TLSv1.3" */
+	char cipher[64];
+	bool verified;		   /* chain and name hold (client side) */
+	char verify_error[128];    /* "" when verified */
+	int64_t not_after;	   /* earliest in the peer's chain; 0: none */
+};
+
+/* Server side, from PEM files. NULL and *eb on failure. The context may be
+ * replaced while connections made with the old one live (reference counted). */
+struct tls_ctx *tls_server_create(const char *cert_file, const char *key_file,
+    struct mx_errbuf *eb);
+/* Client side: TLS >= 1.2, the system's CAs for tls_info.verified; a peer
+ * that does not verify is still talked to (opportunistic): the caller
+ * decides. */
+struct tls_ctx *tls_client_create(struct mx_errbuf *eb);
+/* As above but the handshake fails unless the peer verifies for its name. */
+struct tls_ctx *tls_client_strict_create(struct mx_errbuf *eb);
+void tls_ctx_destroy(struct tls_ctx **);
+
+#endif

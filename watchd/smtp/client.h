@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC
+ * client: the client side of the SMTP dialogue (RFC 5321), the ONE engine
+ * under delivery and probes. It has no sockets and no clock of its own: the
+ * owner feeds it what the server sent and the time, writes out what it wants
+ * sent, and acts on the events it returns.
+ *
+ *	conn readable -> smtp_client_feed() -> loop: smtp_client_next()
+ *	      READY     -> smtp_client_mail() or smtp_client_quit()
+ *	      START_TLS -> start TLS; then smtp_client_tls_up()
+ *	      RCPT      -> note the result of one recipient
+ *	      BODY      -> smtp_client_body()..., smtp_client_body_end()
+ *	      SENT      -> the reply to the final dot, or to a transaction that
+ *	                   ended before it; next comes READY
+ *	      CLOSED    -> QUIT was answered
+ *	      FAILED    -> the session is over: phase, reply, text
+ *	after each call -> send smtp_client_out(), clear it; arm the timer
+ *	                   with smtp_client_timeout_ms().
+ *
+ * Server text is hostile: replies are bounded (reply.h), nothing that it says
+ * after STARTTLS in clear survives, keywords match whole words only. Pure. */
+#ifndef MX_SMTP_CLIENT_H
+#define MX_SMTP_CLIENT_H
+
+#include "base/buf.h"
+#include "smtp/command.h"
+#include "smtp/phase.h"
+#include "smtp/reply.h"
+
+struct smtp_client;
+
+enum smtp_client_tls {
+	CLIENT_TLS_NONE,    /* never */
+	CLIENT_TLS_MAY,	    /* when offered; refused or missing: in clear */
+	CLIENT_TLS_REQUIRE, /* otherwise FAILED in phase starttls */
+};
+
+struct smtp_client_conf {
+	const char *helo; /* our name; borrowed for the client's life */
+	enum smtp_client_tls tls;
+};
+
+/* EHLO keywords that we use. */
+#define CLIENT_EXT_PIPELINING 1u
+#define CLIENT_EXT_SIZE	      2u
+#define CLIENT_EXT_8BITMIME   4u
+#define CLIENT_EXT_STARTTLS   8u
+#define CLIENT_EXT_DSN	      16u
+#define CLIENT_EXT_SMTPUTF8   32u
+#define CLIENT_EXT_ENHANCED   64u
+#define CLIENT_EXT_CHUNKING   128u
+#define CLIENT_EXT_XFORWARD   256u
+
+enum smtp_client_event {
+	CLIENT_NONE, /* nothing to do: feed more */
+	CLIENT_START_TLS,
+	CLIENT_READY,
+	CLIENT_RCPT,
+	CLIENT_BODY,
+	CLIENT_SENT,
+	CLIENT_CLOSED,
+	CLIENT_FAILED,
+};
+
+/* One recipient of a transaction; strings borrowed until CLIENT_SENT. */
+struct smtp_client_rcpt {
+	const char *mailbox;
+	const char *orcpt; /* "" or NULL: none; sent only to a DSN server */
+	unsigned notify;   /* NOTIFY_* */
+};
+
+struct smtp_client_tx {
+	const char *sender; /* "" for <> */
+	const struct smtp_client_rcpt *rcpts;
+	size_t nrcpts;
+	uint64_t size;	   /* 0: unknown */
+	enum smtp_body body;
+	bool smtputf8;	   /* READY's caller checked CLIENT_EXT_SMTPUTF8 */
+	const char *envid; /* "" or NULL: none */
+	enum smtp_ret ret;
+	bool probe;	   /* no DATA: RSET after the RCPT replies */
+};
+
+/* Phase and reply belong to the event; `text` explains FAILED without a
+ * reply ("garbage instead of a reply", "lost connection"). */
+struct smtp_client_info {
+	enum smtp_phase phase;
+	size_t rcpt;		       /* CLIENT_RCPT: index */
+	const struct smtp_reply *reply; /* NULL: none; valid until next call */
+	const char *text;
+};
+
+struct smtp_client *smtp_client_create(const struct smtp_client_conf *,
+    int64_t now);
+void smtp_client_destroy(struct smtp_client **);
+
+/* Takes all of data. 0, or -MX_ETOOBIG when the server talks without being
+ * asked beyond a cap: then next() gives FAILED. */
+int smtp_client_feed(struct smtp_client *, const char *data, size_t len,
+    int64_t now) MX_NODISCARD;
+enum smtp_client_event smtp_client_next(struct smtp_client *, int64_t now,
+    struct smtp_client_info *info);
+/* The connection broke or the timer ran out: next() gives FAILED with the
+ * phase that was awaited. `text` is copied. */
+void smtp_client_lost(struct smtp_client *, const char *text, int64_t now);
+
+void smtp_client_tls_up(struct smtp_client *, int64_t now);
+/* The handshake failed: under MAY the owner reconnects with TLS_NONE. */
+
+/* Only after READY. Sends MAIL and the RCPTs (and DATA, when every reply may
+ * be awaited at once) in one go where PIPELINING is offered. */
+void smtp_client_mail(struct smtp_client *, const struct smtp_client_tx *,
+    int64_t now);
+/* Only after BODY. Content is canonical CRLF text; it is stuffed here. */
+void smtp_client_body(struct smtp_client *, const char *data, size_t len);
+void smtp_client_body_end(struct smtp_client *, int64_t now);
+void smtp_client_quit(struct smtp_client *, int64_t now);
+
+/* What is to be sent. The owner drains it (buf_drain, buf_clear). */
+struct buf *smtp_client_out(struct smtp_client *);
+/* How long to wait for what is awaited (RFC 5321 4.5.3.2). */
+int64_t smtp_client_timeout_ms(const struct smtp_client *);
+enum smtp_phase smtp_client_phase(const struct smtp_client *);
+unsigned smtp_client_ext(const struct smtp_client *); /* CLIENT_EXT_* */
+uint64_t smtp_client_size_limit(const struct smtp_client *); /* 0: none said */
+bool smtp_client_tls(const struct smtp_client *);
+/* Nanoseconds spent in a phase so far (awaiting its replies). */
+int64_t smtp_client_phase_ns(const struct smtp_client *, enum smtp_phase);
+/* The last reply seen, whatever it answered; code 0 before any. */
+const struct smtp_reply *smtp_client_last_reply(const struct smtp_client *);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC
+ * command: one client command line, parsed: verb, arguments, ESMTP
+ * parameters (RFC 5321 4.1, 1870, 6152, 3461, 6531, 3030). Syntax only;
+ * sequence and policy are the session's business. Pure. */
+#ifndef MX_SMTP_COMMAND_H
+#define MX_SMTP_COMMAND_H
+
+#include "smtp/path.h"
+#include "smtp/reply.h"
+
+#define COMMAND_LINE_MAX 512 /* RFC 5321 4.5.3.1.4, with CRLF */
+/* MAIL and RCPT grow by what our extensions may add (SIZE 26, BODY 17,
+ * SMTPUTF8 10, RET 9, ENVID 107, NOTIFY 28, ORCPT 501). */
+#define COMMAND_LINE_EXT_MAX 2048
+
+enum smtp_verb {
+	VERB_UNKNOWN,
+	VERB_HELO,
+	VERB_EHLO,
+	VERB_STARTTLS,
+	VERB_MAIL,
+	VERB_RCPT,
+	VERB_DATA,
+	VERB_BDAT,
+	VERB_RSET,
+	VERB_NOOP,
+	VERB_VRFY,
+	VERB_EXPN,
+	VERB_HELP,
+	VERB_ETRN,
+	VERB_AUTH,
+	VERB_QUIT,
+	VERB_FORBIDDEN, /* GET, POST, CONNECT, ...: not SMTP at all */
+};
+const char *smtp_verb_name(enum smtp_verb);
+
+enum smtp_body { BODY_7BIT, BODY_8BITMIME };
+enum smtp_ret { RET_NONE, RET_FULL, RET_HDRS };
+
+/* RFC 3461 4.1 */
+#define NOTIFY_GIVEN   1u /* the parameter was there */
+#define NOTIFY_NEVER   2u
+#define NOTIFY_SUCCESS 4u
+#define NOTIFY_FAILURE 8u
+#define NOTIFY_DELAY   16u
+
+struct smtp_command {
+	enum smtp_verb verb;
+	const char *arg; /* what follows the verb, trimmed; borrowed, not
+			  * NUL-terminated */
+	size_t arg_len;
+	struct smtp_path path;	   /* MAIL, RCPT */
+	char domain[256];	   /* HELO, EHLO: as given, checked */
+	bool has_size;
+	uint64_t size;		   /* SIZE= */
+	enum smtp_body body;
+	bool smtputf8;
+	enum smtp_ret ret;
+	char envid[101];	   /* xtext as given; "" none */
+	unsigned notify;	   /* NOTIFY_* */
+	char orcpt[512];	   /* "type;xtext" as given; "" none */
+};
+
+/* What the session offers, and so which parameters exist. */
+struct smtp_command_ext {
+	bool size;
+	bool eightbit;
+	bool smtputf8;
+	bool dsn;
+	bool tx_utf8; /* MAIL said SMTPUTF8: RCPT may use it */
+};
+
+/* Why a command is refused: a ready reply of ours. */
+struct smtp_refusal {
+	uint16_t code;		/* 500, 501, 502, 504, 553, 555, 552 */
+	const char *status;	/* "5.5.2" */
+	const char *text;	/* static */
+};
+
+/* Parses one line without its CRLF. 0, or -MX_ESYNTAX and *why is the reply
+ * to give. An unknown verb is 0 and VERB_UNKNOWN. Bytes above 127 outside a
+ * path with SMTPUTF8, and any NUL, are refused (501 5.5.2). */
+int smtp_command_parse(const char *line, size_t len,
+    const struct smtp_command_ext *ext, struct smtp_command *out,
+    struct smtp_refusal *why) MX_NODISCARD;
+
+/* RFC 3461 4 xtext. Decode: dst is NUL-terminated, -MX_ESYNTAX. */
+int smtp_xtext_decode(const char *src, char *dst, size_t size) MX_NODISCARD;
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC
+ * dot: the transparency procedure (RFC 5321 4.5.2), both ways, in pieces of
+ * any size. Reading: CRLF.CRLF alone ends the data. A CR or LF that is not
+ * part of CRLF ("stray") either becomes a CRLF or ends in a refusal; it never
+ * ends the data, and a dot behind it is never taken for a stuffed one, so
+ * that nothing smuggled here can end the data at the next server
+ * (CVE-2023-51764). What comes out holds CR and LF only as CRLF. Pure. */
+#ifndef MX_SMTP_DOT_H
+#define MX_SMTP_DOT_H
+
+#include "base/defs.h"
+
+struct dot_reader {
+	uint8_t state;
+	bool stray;	 /* a stray CR or LF was seen (and mended) */
+	bool nul;	 /* a NUL was seen (kept) */
+	bool done;	 /* the final dot was read */
+	bool eightbit;	 /* a byte above 127 was seen */
+	size_t line_len; /* of the line being read, content octets */
+	size_t line_max; /* the longest line so far */
+	uint64_t size;	 /* content octets given out so far */
+};
+
+void dot_reader_init(struct dot_reader *);
+
+/* Reads src, gives content to dst. dst must hold 2 * len + 4 bytes. *used is
+ * what was read (all of it, or up to the end of the final dot line). Returns
+ * the number of bytes put into dst. */
+size_t dot_read(struct dot_reader *, const char *src, size_t len, size_t *used,
+    char *dst);
+
+struct dot_writer {
+	bool bol;	/* at the beginning of a line */
+	bool cr;	/* the last byte was a CR */
+};
+
+void dot_writer_init(struct dot_writer *);
+/* Stuffs src (canonical CRLF text) into dst, which must hold 2 * len. */
+size_t dot_write(struct dot_writer *, const char *src, size_t len, char *dst);
+/* The end: ".CRLF", after a CRLF when the last line had none. dst holds 5. */
+size_t dot_write_end(struct dot_writer *, char *dst);
+
+#endif
