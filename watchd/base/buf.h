@@ -13,12 +13,15 @@ struct buf {
 	size_t max;
 };
 
-#define BUF_INIT(cap) { NULL, 0, 0, (cap) }
+#define BUF_INIT(cap)                                                          \
+	{                                                                      \
+		NULL, 0, 0, (cap)                                              \
+	}
 
 void buf_init(struct buf *, size_t max);
 void buf_fini(struct buf *);
-void buf_clear(struct buf *);		    /* keeps the memory */
-void buf_drain(struct buf *, size_t n);	    /* drops n bytes from the front */
+void buf_clear(struct buf *); /* keeps the memory */
+void buf_drain(struct buf *, size_t n); /* drops n bytes from the front */
 
 /* 0 or -MX_ETOOBIG, and then the buffer is as it was before. */
 int buf_add(struct buf *, const void *data, size_t len) MX_NODISCARD;

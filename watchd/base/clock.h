@@ -10,8 +10,8 @@
 #define CLOCK_MS  INT64_C(1000000)
 #define CLOCK_SEC INT64_C(1000000000)
 
-int64_t clock_now(void);     /* monotonic, nanoseconds */
+int64_t clock_now(void); /* monotonic, nanoseconds */
 int64_t clock_wall_ms(void); /* since the epoch, milliseconds */
-int64_t clock_wall(void);    /* since the epoch, seconds */
+int64_t clock_wall(void); /* since the epoch, seconds */
 
 #endif

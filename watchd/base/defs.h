@@ -12,7 +12,7 @@
 #define MX_NORETURN	   __attribute__((noreturn))
 #define MX_UNUSED	   __attribute__((unused))
 
-#define MX_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define MX_COUNT(array)	   (sizeof(array) / sizeof((array)[0]))
 
 /* A broken invariant: kept in release builds. The queue is durable and the
  * service manager restarts us, so stopping beats going on with a lie. */

@@ -9,17 +9,17 @@
 enum mx_err {
 	MX_EOK = 0,
 	MX_ESYNTAX = 1, /* what was read is not what its grammar allows */
-	MX_ETOOBIG,	/* a cap was reached: nothing was kept */
-	MX_ENOENT,	/* there is no such thing */
-	MX_EEXIST,	/* there is one already */
-	MX_EFULL,	/* no space left: temporary, operator's */
-	MX_EIO,		/* the disk failed: nothing more may be promised */
-	MX_ECORRUPT,	/* a checksum or a version does not hold */
-	MX_EBUSY,	/* somebody else has it: try later */
-	MX_ENET,	/* a connection or a look-up failed */
-	MX_ETLS,	/* TLS failed */
-	MX_ECANCELED,	/* given up by the caller or at shutdown */
-	MX_ESYS,	/* a system call failed: errno was put into the text */
+	MX_ETOOBIG, /* a cap was reached: nothing was kept */
+	MX_ENOENT, /* there is no such thing */
+	MX_EEXIST, /* there is one already */
+	MX_EFULL, /* no space left: temporary, operator's */
+	MX_EIO, /* the disk failed: nothing more may be promised */
+	MX_ECORRUPT, /* a checksum or a version does not hold */
+	MX_EBUSY, /* somebody else has it: try later */
+	MX_ENET, /* a connection or a look-up failed */
+	MX_ETLS, /* TLS failed */
+	MX_ECANCELED, /* given up by the caller or at shutdown */
+	MX_ESYS, /* a system call failed: errno was put into the text */
 };
 
 /* "no space left" and the like: static, never NULL. Takes either sign. */

@@ -18,15 +18,15 @@ struct heap {
 	uint32_t size;
 };
 
-#define HEAP_ENTRY(node, type, field) \
-	((type *)(void *)((char *)(node) - offsetof(type, field)))
+#define HEAP_ENTRY(node, type, field)                                          \
+	((type *)(void *)((char *)(node)-offsetof(type, field)))
 
 void heap_init(struct heap *);
 void heap_fini(struct heap *); /* frees the array, not the elements */
 void heap_insert(struct heap *, struct heap_node *, int64_t key);
 void heap_change(struct heap *, struct heap_node *, int64_t key);
 void heap_remove(struct heap *, struct heap_node *); /* no-op when in none */
-struct heap_node *heap_min(const struct heap *);     /* NULL when empty */
+struct heap_node *heap_min(const struct heap *); /* NULL when empty */
 static inline bool
 heap_holds(const struct heap_node *n)
 {

@@ -16,7 +16,7 @@ struct idmap {
 void idmap_init(struct idmap *);
 void idmap_fini(struct idmap *);
 void idmap_put(struct idmap *, uint64_t id, void *value); /* replaces */
-void *idmap_get(const struct idmap *, uint64_t id);	  /* NULL: none */
+void *idmap_get(const struct idmap *, uint64_t id); /* NULL: none */
 void *idmap_take(struct idmap *, uint64_t id); /* removes; NULL: none */
 size_t idmap_len(const struct idmap *);
 

@@ -9,9 +9,9 @@
 
 enum log_level {
 	LOG_LEVEL_ERROR, /* the operator has to act */
-	LOG_LEVEL_WARN,	 /* the operator will have to act if it goes on */
+	LOG_LEVEL_WARN, /* the operator will have to act if it goes on */
 	LOG_LEVEL_NOTICE, /* a state changed */
-	LOG_LEVEL_INFO,	 /* one line a message, an attempt, a session */
+	LOG_LEVEL_INFO, /* one line a message, an attempt, a session */
 	LOG_LEVEL_TRACE, /* everything */
 };
 

@@ -7,10 +7,10 @@
 #include "base/defs.h"
 
 /* All of these abort the process when memory is out. */
-void *mem_alloc(size_t size);		     /* zeroed */
-void *mem_array(size_t n, size_t size);	     /* zeroed, overflow checked */
+void *mem_alloc(size_t size); /* zeroed */
+void *mem_array(size_t n, size_t size); /* zeroed, overflow checked */
 void *mem_grow(void *p, size_t n, size_t size); /* reallocarray, not zeroed */
-char *mem_strdup(const char *s);	     /* NULL stays NULL */
+char *mem_strdup(const char *s); /* NULL stays NULL */
 char *mem_strndup(const char *s, size_t n);
 void *mem_dup(const void *p, size_t size);
 char *mem_printf(const char *fmt, ...) MX_PRINTF(1, 2);

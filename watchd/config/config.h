@@ -43,59 +43,59 @@ struct listenlist {
 struct conf_smtpd {
 	struct listenlist listen;
 	char *tls_cert, *tls_key; /* NULL: no STARTTLS */
-	char *banner;		  /* text behind the host name; "" */
+	char *banner; /* text behind the host name; "" */
 	uint64_t message_size;
 	uint32_t max_sessions;
-	uint32_t per_client;	/* simultaneous sessions of one client */
-	uint32_t client_rate;	/* new sessions a minute; 0: no limit */
+	uint32_t per_client; /* simultaneous sessions of one client */
+	uint32_t client_rate; /* new sessions a minute; 0: no limit */
 	uint32_t max_recipients;
-	uint32_t max_errors;	/* then 421 */
-	uint32_t max_commands;	/* without mail, then 421 */
-	uint32_t max_received;	/* Received lines, then 554 5.4.6 */
-	int64_t timeout_ms;	/* of one command or a stall in DATA */
-	int64_t session_ms;	/* of a session that sends nothing whole */
-	uint32_t min_rate;	/* bytes a second in DATA */
+	uint32_t max_errors; /* then 421 */
+	uint32_t max_commands; /* without mail, then 421 */
+	uint32_t max_received; /* Received lines, then 554 5.4.6 */
+	int64_t timeout_ms; /* of one command or a stall in DATA */
+	int64_t session_ms; /* of a session that sends nothing whole */
+	uint32_t min_rate; /* bytes a second in DATA */
 	enum conf_newline bare_newline;
 	struct strlist trusted; /* addresses/prefixes without client limits */
 };
 
 struct conf_queue {
-	uint64_t map_size;	/* LMDB address space */
+	uint64_t map_size; /* LMDB address space */
 	uint64_t segment_size;
-	uint64_t reserve;	/* free bytes below which mail is refused */
+	uint64_t reserve; /* free bytes below which mail is refused */
 	uint64_t reserve_inodes;
-	uint32_t loop_limit;	/* our own Received lines in a message */
-	uint32_t max_messages;	/* in the queue; more: 452 4.3.1 */
-	uint32_t group_max;	/* messages of one commit */
+	uint32_t loop_limit; /* our own Received lines in a message */
+	uint32_t max_messages; /* in the queue; more: 452 4.3.1 */
+	uint32_t group_max; /* messages of one commit */
 };
 
 struct conf_dsn {
-	char *smarthost;	/* "host:port"; NULL: sender domain's MX */
-	char *postmaster;	/* address in the DSN's From */
-	uint64_t size;		/* how much of the original is returned */
-	uint32_t rate;		/* DSNs an hour; more: suppressed, counted */
-	int64_t lifetime_ms;	/* of a DSN */
+	char *smarthost; /* "host:port"; NULL: sender domain's MX */
+	char *postmaster; /* address in the DSN's From */
+	uint64_t size; /* how much of the original is returned */
+	uint32_t rate; /* DSNs an hour; more: suppressed, counted */
+	int64_t lifetime_ms; /* of a DSN */
 };
 
 struct conf_probe {
 	bool enabled;
 	int64_t interval_ms, timeout_ms;
 	uint32_t fall, rise;
-	int64_t hold_ms;	/* shortest stay in down */
+	int64_t hold_ms; /* shortest stay in down */
 	enum conf_depth depth;
-	char *rcpt;		/* NULL: postmaster@domain */
-	char *sender;		/* "" : the null path */
-	uint16_t port;		/* of hosts found by MX */
+	char *rcpt; /* NULL: postmaster@domain */
+	char *sender; /* "" : the null path */
+	uint16_t port; /* of hosts found by MX */
 };
 
 struct conf_deliver {
-	uint32_t connections;	/* the largest window */
+	uint32_t connections; /* the largest window */
 	enum conf_tls tls;
-	uint32_t max_messages;	/* a connection */
-	int64_t max_age_ms;	/* of a connection */
-	int64_t idle_ms;	/* kept open without work */
-	int64_t connect_ms;	/* connect time-out */
-	char *source;		/* local address; NULL: any */
+	uint32_t max_messages; /* a connection */
+	int64_t max_age_ms; /* of a connection */
+	int64_t idle_ms; /* kept open without work */
+	int64_t connect_ms; /* connect time-out */
+	char *source; /* local address; NULL: any */
 	struct net_addr source_addr;
 };
 
@@ -106,8 +106,8 @@ struct conf_retry {
 /* A section `domain "..."`; options not given there come from `defaults`. */
 struct conf_domain {
 	char name[TEXT_DOMAIN_MAX]; /* canonical; "" in defaults */
-	struct strlist primary;	    /* empty: from MX records */
-	char *recipients;	    /* NULL: any */
+	struct strlist primary; /* empty: from MX records */
+	char *recipients; /* NULL: any */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */
 	int64_t lifetime_ms;
 	int64_t delay_warning_ms[8]; /* ascending */
@@ -132,8 +132,8 @@ struct conf_snmp {
 struct config {
 	unsigned refs; /* private */
 	char *file;
-	char *hostname;		/* canonical */
-	struct strlist self;	/* other names and addresses of ours */
+	char *hostname; /* canonical */
+	struct strlist self; /* other names and addresses of ours */
 	char *spool;
 	char *control;
 	uint32_t control_clients;
@@ -181,7 +181,8 @@ struct config *config_ref(struct config *);
 void config_unref(struct config **);
 
 /* NULL when there is no such domain; name is canonical. O(log n). */
-const struct conf_domain *config_domain(const struct config *, const char *name);
+const struct conf_domain *
+config_domain(const struct config *, const char *name);
 
 /* What a reload cannot change (spool, control, user): the names of options
  * that differ, comma separated into dst, "" when none. */

@@ -30,7 +30,7 @@ int addr_parse(struct net_addr *, const char *s, uint16_t default_port,
 int addr_split_host(const char *s, char *host, uint16_t *port,
     uint16_t default_port) MX_NODISCARD;
 
-char *addr_text(const struct net_addr *, char *dst);	  /* without port */
+char *addr_text(const struct net_addr *, char *dst); /* without port */
 char *addr_text_port(const struct net_addr *, char *dst); /* with port */
 /* RFC 5321 4.1.3 literal: "[192.0.2.7]", "[IPv6:2001:db8::7]". */
 char *addr_literal(const struct net_addr *, char *dst);

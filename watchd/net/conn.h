@@ -17,12 +17,12 @@ struct conn;
 
 enum conn_event {
 	CONN_CONNECTED, /* the TCP connection is there (conn_connect only) */
-	CONN_READ,	/* conn_input() grew, or conn_resume() was called */
-	CONN_DRAINED,	/* everything written has left, after a backlog */
-	CONN_TLS_UP,	/* the handshake is done: conn_tls_info() */
-	CONN_EOF,	/* the peer closed; buffered input was offered first */
-	CONN_ERROR,	/* conn_error() says what; nothing more will come */
-	CONN_TIMEOUT,	/* conn_timeout() ran out; it is not re-armed */
+	CONN_READ, /* conn_input() grew, or conn_resume() was called */
+	CONN_DRAINED, /* everything written has left, after a backlog */
+	CONN_TLS_UP, /* the handshake is done: conn_tls_info() */
+	CONN_EOF, /* the peer closed; buffered input was offered first */
+	CONN_ERROR, /* conn_error() says what; nothing more will come */
+	CONN_TIMEOUT, /* conn_timeout() ran out; it is not re-armed */
 };
 typedef void conn_cb(struct conn *, enum conn_event, void *arg);
 
@@ -61,8 +61,8 @@ void conn_timeout(struct conn *, int64_t ms);
  * or a desynchronisation: the caller has to look at conn_input() first; what
  * is left is discarded (CVE-2011-0411). `name` is the server name to check
  * and to send as SNI (client side, may be NULL). */
-int conn_tls_start(struct conn *, struct tls_ctx *, const char *name)
-    MX_NODISCARD;
+int
+conn_tls_start(struct conn *, struct tls_ctx *, const char *name) MX_NODISCARD;
 const struct tls_info *conn_tls_info(const struct conn *); /* NULL: clear */
 
 const struct net_addr *conn_peer(const struct conn *);

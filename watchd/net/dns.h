@@ -7,10 +7,10 @@
 #ifndef MX_NET_DNS_H
 #define MX_NET_DNS_H
 
-#include "net/addr.h"
-#include "net/loop.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "net/addr.h"
+#include "net/loop.h"
 
 struct dns;
 
@@ -18,11 +18,11 @@ struct dns;
 #define DNS_ADDR_MAX 16
 
 enum dns_status {
-	DNS_OK,	      /* there are records */
-	DNS_NODATA,   /* the name exists, no such records */
+	DNS_OK, /* there are records */
+	DNS_NODATA, /* the name exists, no such records */
 	DNS_NXDOMAIN, /* no such name */
-	DNS_FAIL,     /* timeout, SERVFAIL, REFUSED, nonsense: try later */
-	DNS_BOGUS,    /* the resolver says that DNSSEC validation failed */
+	DNS_FAIL, /* timeout, SERVFAIL, REFUSED, nonsense: try later */
+	DNS_BOGUS, /* the resolver says that DNSSEC validation failed */
 };
 const char *dns_status_name(enum dns_status);
 
@@ -33,10 +33,10 @@ struct dns_mx {
 
 struct dns_answer {
 	enum dns_status status;
-	bool stale;   /* the last good answer; the resolver fails now */
-	bool secure;  /* AD bit */
+	bool stale; /* the last good answer; the resolver fails now */
+	bool secure; /* AD bit */
 	unsigned n;
-	struct dns_mx mx[DNS_MX_MAX];	    /* ascending preference */
+	struct dns_mx mx[DNS_MX_MAX]; /* ascending preference */
 	struct net_addr addr[DNS_ADDR_MAX]; /* IPv6 and IPv4, port 0 */
 };
 
@@ -52,13 +52,13 @@ struct dns_stats {
 struct dns_conf {
 	const struct net_addr *servers; /* none: /etc/resolv.conf */
 	size_t nservers;
-	unsigned threads;    /* workers */
-	unsigned queue_max;  /* waiting look-ups; more fail at once */
-	int64_t timeout_ms;  /* of one look-up, all tries together */
+	unsigned threads; /* workers */
+	unsigned queue_max; /* waiting look-ups; more fail at once */
+	int64_t timeout_ms; /* of one look-up, all tries together */
 };
 
-struct dns *dns_create(struct loop *, const struct dns_conf *,
-    struct mx_errbuf *eb);
+struct dns *
+dns_create(struct loop *, const struct dns_conf *, struct mx_errbuf *eb);
 /* Drops the look-ups under way without calling back. */
 void dns_destroy(struct dns **);
 
@@ -69,8 +69,8 @@ uint64_t dns_addr(struct dns *, const char *host, dns_cb *, void *arg);
 void dns_cancel(struct dns *, uint64_t id);
 
 /* Called with the duration of each query sent, for the histogram. */
-void dns_on_query(struct dns *, void (*fn)(double seconds, void *arg),
-    void *arg);
+void
+dns_on_query(struct dns *, void (*fn)(double seconds, void *arg), void *arg);
 const struct dns_stats *dns_stats(const struct dns *);
 
 /* The memory as a file, replaced atomically; a missing or damaged one is

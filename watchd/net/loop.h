@@ -15,7 +15,7 @@ struct loop_task;
 
 struct loop *loop_create(void); /* aborts without memory */
 void loop_destroy(struct loop **);
-void loop_run(struct loop *);  /* returns after loop_stop() */
+void loop_run(struct loop *); /* returns after loop_stop() */
 void loop_stop(struct loop *);
 
 /* Monotonic nanoseconds, read once a turn. */
@@ -24,8 +24,8 @@ int64_t loop_now(const struct loop *);
 double loop_lag_take(struct loop *);
 
 /* One-shot timers; set again from the callback for a period. */
-struct loop_timer *loop_timer_create(struct loop *, void (*cb)(void *arg),
-    void *arg);
+struct loop_timer *
+loop_timer_create(struct loop *, void (*cb)(void *arg), void *arg);
 void loop_timer_set(struct loop_timer *, int64_t delay_ms); /* re-arms */
 void loop_timer_cancel(struct loop_timer *);
 bool loop_timer_pending(const struct loop_timer *);
@@ -41,8 +41,8 @@ void loop_io_destroy(struct loop_io **);
 
 /* A task runs once, after the callbacks of this turn, before the loop sleeps.
  * Scheduling a scheduled task again does nothing. */
-struct loop_task *loop_task_create(struct loop *, void (*cb)(void *arg),
-    void *arg);
+struct loop_task *
+loop_task_create(struct loop *, void (*cb)(void *arg), void *arg);
 void loop_task_schedule(struct loop_task *);
 void loop_task_destroy(struct loop_task **);
 

@@ -14,9 +14,9 @@
 enum route_status {
 	ROUTE_OK,
 	ROUTE_DNS_FAIL, /* the resolver fails: hold, never bounce: 4.4.3 */
-	ROUTE_SELF,	/* we are, or seem, the best MX: hold, alarm: 5.4.6 */
-	ROUTE_NULL_MX,	/* the domain takes no mail: 5.1.10 / alarm */
-	ROUTE_NO_HOST,	/* no such domain, or no host has an address: 4.4.4 */
+	ROUTE_SELF, /* we are, or seem, the best MX: hold, alarm: 5.4.6 */
+	ROUTE_NULL_MX, /* the domain takes no mail: 5.1.10 / alarm */
+	ROUTE_NO_HOST, /* no such domain, or no host has an address: 4.4.4 */
 };
 const char *route_status_name(enum route_status);
 

@@ -12,9 +12,9 @@ struct tls_ctx;
 struct tls_info {
 	char version[16]; /* "TLSv1.3" */
 	char cipher[64];
-	bool verified;		   /* chain and name hold (client side) */
-	char verify_error[128];    /* "" when verified */
-	int64_t not_after;	   /* earliest in the peer's chain; 0: none */
+	bool verified; /* chain and name hold (client side) */
+	char verify_error[128]; /* "" when verified */
+	int64_t not_after; /* earliest in the peer's chain; 0: none */
 };
 
 /* Server side, from PEM files. NULL and *eb on failure. The context may be

@@ -29,8 +29,8 @@
 struct smtp_client;
 
 enum smtp_client_tls {
-	CLIENT_TLS_NONE,    /* never */
-	CLIENT_TLS_MAY,	    /* when offered; refused or missing: in clear */
+	CLIENT_TLS_NONE, /* never */
+	CLIENT_TLS_MAY, /* when offered; refused or missing: in clear */
 	CLIENT_TLS_REQUIRE, /* otherwise FAILED in phase starttls */
 };
 
@@ -65,32 +65,32 @@ enum smtp_client_event {
 struct smtp_client_rcpt {
 	const char *mailbox;
 	const char *orcpt; /* "" or NULL: none; sent only to a DSN server */
-	unsigned notify;   /* NOTIFY_* */
+	unsigned notify; /* NOTIFY_* */
 };
 
 struct smtp_client_tx {
 	const char *sender; /* "" for <> */
 	const struct smtp_client_rcpt *rcpts;
 	size_t nrcpts;
-	uint64_t size;	   /* 0: unknown */
+	uint64_t size; /* 0: unknown */
 	enum smtp_body body;
-	bool smtputf8;	   /* READY's caller checked CLIENT_EXT_SMTPUTF8 */
+	bool smtputf8; /* READY's caller checked CLIENT_EXT_SMTPUTF8 */
 	const char *envid; /* "" or NULL: none */
 	enum smtp_ret ret;
-	bool probe;	   /* no DATA: RSET after the RCPT replies */
+	bool probe; /* no DATA: RSET after the RCPT replies */
 };
 
 /* Phase and reply belong to the event; `text` explains FAILED without a
  * reply ("garbage instead of a reply", "lost connection"). */
 struct smtp_client_info {
 	enum smtp_phase phase;
-	size_t rcpt;		       /* CLIENT_RCPT: index */
+	size_t rcpt; /* CLIENT_RCPT: index */
 	const struct smtp_reply *reply; /* NULL: none; valid until next call */
 	const char *text;
 };
 
-struct smtp_client *smtp_client_create(const struct smtp_client_conf *,
-    int64_t now);
+struct smtp_client *
+smtp_client_create(const struct smtp_client_conf *, int64_t now);
 void smtp_client_destroy(struct smtp_client **);
 
 /* Takes all of data. 0, or -MX_ETOOBIG when the server talks without being

@@ -49,16 +49,16 @@ struct smtp_command {
 	const char *arg; /* what follows the verb, trimmed; borrowed, not
 			  * NUL-terminated */
 	size_t arg_len;
-	struct smtp_path path;	   /* MAIL, RCPT */
-	char domain[256];	   /* HELO, EHLO: as given, checked */
+	struct smtp_path path; /* MAIL, RCPT */
+	char domain[256]; /* HELO, EHLO: as given, checked */
 	bool has_size;
-	uint64_t size;		   /* SIZE= */
+	uint64_t size; /* SIZE= */
 	enum smtp_body body;
 	bool smtputf8;
 	enum smtp_ret ret;
-	char envid[101];	   /* xtext as given; "" none */
-	unsigned notify;	   /* NOTIFY_* */
-	char orcpt[512];	   /* "type;xtext" as given; "" none */
+	char envid[101]; /* xtext as given; "" none */
+	unsigned notify; /* NOTIFY_* */
+	char orcpt[512]; /* "type;xtext" as given; "" none */
 };
 
 /* What the session offers, and so which parameters exist. */
@@ -72,9 +72,9 @@ struct smtp_command_ext {
 
 /* Why a command is refused: a ready reply of ours. */
 struct smtp_refusal {
-	uint16_t code;		/* 500, 501, 502, 504, 553, 555, 552 */
-	const char *status;	/* "5.5.2" */
-	const char *text;	/* static */
+	uint16_t code; /* 500, 501, 502, 504, 553, 555, 552 */
+	const char *status; /* "5.5.2" */
+	const char *text; /* static */
 };
 
 /* Parses one line without its CRLF. 0, or -MX_ESYNTAX and *why is the reply

@@ -12,13 +12,13 @@
 
 struct dot_reader {
 	uint8_t state;
-	bool stray;	 /* a stray CR or LF was seen (and mended) */
-	bool nul;	 /* a NUL was seen (kept) */
-	bool done;	 /* the final dot was read */
-	bool eightbit;	 /* a byte above 127 was seen */
+	bool stray; /* a stray CR or LF was seen (and mended) */
+	bool nul; /* a NUL was seen (kept) */
+	bool done; /* the final dot was read */
+	bool eightbit; /* a byte above 127 was seen */
 	size_t line_len; /* of the line being read, content octets */
 	size_t line_max; /* the longest line so far */
-	uint64_t size;	 /* content octets given out so far */
+	uint64_t size; /* content octets given out so far */
 };
 
 void dot_reader_init(struct dot_reader *);
@@ -30,8 +30,8 @@ size_t dot_read(struct dot_reader *, const char *src, size_t len, size_t *used,
     char *dst);
 
 struct dot_writer {
-	bool bol;	/* at the beginning of a line */
-	bool cr;	/* the last byte was a CR */
+	bool bol; /* at the beginning of a line */
+	bool cr; /* the last byte was a CR */
 };
 
 void dot_writer_init(struct dot_writer *);

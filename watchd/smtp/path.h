@@ -7,7 +7,7 @@
 #include "base/defs.h"
 #include "base/text.h"
 
-#define PATH_LOCAL_MAX	 64  /* RFC 5321 4.5.3.1.1, octets */
+#define PATH_LOCAL_MAX	 64 /* RFC 5321 4.5.3.1.1, octets */
 #define PATH_MAILBOX_MAX 320 /* local, @, domain; with NUL and slack */
 
 struct smtp_path {
@@ -19,14 +19,14 @@ struct smtp_path {
 	const char *domain;
 	size_t local_len;
 	bool literal; /* the domain is an address literal */
-	bool utf8;    /* needs SMTPUTF8: bytes above 127 in the local part,
+	bool utf8; /* needs SMTPUTF8: bytes above 127 in the local part,
 		       * or a domain that was given in U-labels */
 };
 
 enum path_flags {
-	PATH_NULL_OK = 1,	/* "<>" is allowed (MAIL) */
+	PATH_NULL_OK = 1, /* "<>" is allowed (MAIL) */
 	PATH_POSTMASTER_OK = 2, /* "<Postmaster>" without domain (RCPT) */
-	PATH_UTF8_OK = 4,	/* after MAIL ... SMTPUTF8 */
+	PATH_UTF8_OK = 4, /* after MAIL ... SMTPUTF8 */
 };
 
 /* Reads the path at s (starting with '<'; blanks before it are an error of
@@ -38,8 +38,8 @@ int smtp_path_parse(const char *s, size_t len, unsigned flags,
     struct smtp_path *out, size_t *used) MX_NODISCARD;
 
 /* "local@domain" from configuration or a recipients file, without brackets. */
-int smtp_mailbox_parse(const char *s, size_t len, struct smtp_path *out)
-    MX_NODISCARD;
+int smtp_mailbox_parse(const char *s, size_t len,
+    struct smtp_path *out) MX_NODISCARD;
 
 bool smtp_is_postmaster(const struct smtp_path *); /* any case */
 

@@ -7,9 +7,9 @@
 #include "base/buf.h"
 #include "base/defs.h"
 
-#define REPLY_LINE_MAX	1024  /* longer lines are cut, not refused */
-#define REPLY_TEXT_MAX	4096  /* all lines of one reply together */
-#define REPLY_LINES_MAX 256   /* more: protocol error */
+#define REPLY_LINE_MAX	1024 /* longer lines are cut, not refused */
+#define REPLY_TEXT_MAX	4096 /* all lines of one reply together */
+#define REPLY_LINES_MAX 256 /* more: protocol error */
 
 /* RFC 3463 status "x.y.z"; cls 0: none. */
 struct smtp_status {
@@ -19,9 +19,9 @@ struct smtp_status {
 };
 
 struct smtp_reply {
-	uint16_t code;		   /* 200..599, or 0 before any */
+	uint16_t code; /* 200..599, or 0 before any */
 	struct smtp_status status; /* from the text, or class.0.0 */
-	bool has_status;	   /* the text carried one */
+	bool has_status; /* the text carried one */
 	unsigned lines;
 	char *text; /* all lines without codes, joined by LF; control and
 		     * 8-bit bytes as they came; owned by the parser */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ * bounce: owes the sender a word. Expiry, permanent failure and delay each
+ * give one RFC 3464 notification per part, stored durably BEFORE the queue
+ * forgets the recipients, so that a crash can repeat but never lose it. No
+ * notification for <>, for NOTIFY=NEVER, for one of our own (ENV_DSN), or
+ * over the hourly rate; each of these is counted. Loop thread only. */
+#ifndef MX_DELIVER_BOUNCE_H
+#define MX_DELIVER_BOUNCE_H
+
+#include "config/config.h"
+#include "relay/queue/queue.h"
+
+struct bounce;
+
+struct bounce *bounce_create(struct loop *, struct store *, struct stats *);
+void bounce_destroy(struct bounce **);
+void bounce_configure(struct bounce *, struct config *);
+/* The queue exists after us: daemon.c ties the knot once. */
+void bounce_queue(struct bounce *, struct queue *);
+
+/* queue_ops.expire / .warn: loads the part, stores the notification, ends the
+ * job. When storing fails the job is put back to be tried again soon. */
+void bounce_expire(struct bounce *, struct queue_job *);
+void bounce_warn(struct bounce *, struct queue_job *, unsigned stage);
+
+/* After an attempt: reports the recipients of env that are RCPT_FAILED and
+ * not yet reported, marks them, then calls queue_done(job, outcome, env,
+ * latency_ns). Consumes env. At once when nothing is owed. */
+void bounce_finish(struct bounce *, struct queue_job *, enum job_outcome,
+    struct envelope *env, int64_t latency_ns);
+
+#endif

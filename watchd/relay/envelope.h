@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC
+ * envelope: what is known of one stored message part: who sent it, to whom
+ * in ONE domain, where its body lies and what became of each recipient so
+ * far. A message for three domains is three parts that share a body, so that
+ * flushing one domain can never touch another. Also the record codec: every
+ * record carries a format version and a CRC-32; an unknown version is
+ * refused, never guessed. Pure. */
+#ifndef MX_RELAY_ENVELOPE_H
+#define MX_RELAY_ENVELOPE_H
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "smtp/command.h"
+#include "smtp/reply.h"
+
+#define ENVELOPE_RCPT_MAX  10000 /* of one part; the codec's cap */
+#define ENVELOPE_REPLY_MAX 512 /* bytes of a reply that are kept */
+#define ENVELOPE_PART_MAX  256 /* parts (domains) of one message */
+
+#define ENV_8BIT	   1u /* the body has bytes above 127, BODY=8BITMIME */
+#define ENV_UTF8	   2u /* SMTPUTF8 is needed */
+#define ENV_HELD	   4u /* held by the operator */
+#define ENV_DSN		   8u /* a notification of ours: never answered by another */
+
+enum rcpt_state {
+	RCPT_PENDING,
+	RCPT_DELIVERED,
+	RCPT_FAILED, /* permanently: a DSN is owed until `reported` */
+	RCPT_EXPIRED, /* the lifetime ran out: the same */
+};
+
+struct rcpt {
+	char *mailbox;
+	char *orcpt; /* NULL: none */
+	uint8_t notify; /* NOTIFY_* */
+	uint8_t state; /* enum rcpt_state */
+	bool reported; /* the DSN is stored, or none is owed */
+	uint16_t code; /* of the last reply; 0 none */
+	struct smtp_status status;
+	char *reply; /* last reply or local reason; NULL none */
+};
+
+struct body_ref {
+	uint64_t segment;
+	uint64_t offset;
+	uint64_t len;
+	uint32_t crc;
+};
+
+struct envelope {
+	uint64_t id; /* number << 8 | part (base/text.h) */
+	char domain[TEXT_DOMAIN_MAX]; /* of all its recipients; canonical */
+	char *sender; /* "" for <> */
+	int64_t arrival_ms; /* wall */
+	int64_t due_ms; /* wall, the next attempt */
+	int64_t last_try_ms; /* wall, 0 never */
+	uint32_t attempts;
+	uint16_t flags;
+	uint8_t warned; /* delay warnings that were sent */
+	uint8_t ret; /* enum smtp_ret */
+	char *envid; /* NULL: none */
+	char *helo; /* of the client that brought it */
+	char *client; /* its address as text */
+	char *host; /* the host of the last attempt; NULL none */
+	struct body_ref body;
+	uint32_t nrcpts;
+	struct rcpt *rcpts;
+};
+
+struct envelope *envelope_create(void);
+void envelope_destroy(struct envelope **);
+struct envelope *envelope_copy(const struct envelope *);
+
+/* Appends a pending recipient. */
+struct rcpt *envelope_add_rcpt(struct envelope *, const char *mailbox);
+/* Notes what a server, or we, said of a recipient (text is cut). */
+void rcpt_set(struct rcpt *, enum rcpt_state, uint16_t code,
+    const struct smtp_status *, const char *text);
+uint32_t envelope_count(const struct envelope *, enum rcpt_state);
+
+int envelope_encode(const struct envelope *, struct buf *out) MX_NODISCARD;
+/* -MX_ECORRUPT: version, checksum or structure does not hold. */
+int envelope_decode(const void *data, size_t len,
+    struct envelope **out) MX_NODISCARD;
+
+#endif

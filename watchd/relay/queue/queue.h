@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC
+ * queue: decides what is delivered when. It keeps a small index of every
+ * stored part in memory (about 150 bytes each; bodies and envelopes stay in
+ * the store), one destination per domain, and for each destination: what is
+ * ready, what waits for its retry time, what expires next, how many
+ * connections the primary can bear (window.h), and the flush under way.
+ * Deliverers pull: queue_take() when they can send, queue_done() after.
+ * Nothing is attempted while a gate is closed; age goes on per message.
+ * Loop thread only. */
+#ifndef MX_QUEUE_QUEUE_H
+#define MX_QUEUE_QUEUE_H
+
+#include "net/loop.h"
+#include "relay/relay.h"
+#include "relay/store/store.h"
+#include "status/counters.h"
+
+struct queue;
+
+enum queue_gate {
+	GATE_CLOSED, /* primary down, or nothing known yet */
+	GATE_OPEN,
+};
+
+/* How a destination is to be treated; from the configuration's domain, or
+ * from its defaults for one that is not (or no longer) configured. */
+struct queue_policy {
+	int64_t lifetime_ms;
+	int64_t delay_warning_ms[8]; /* ascending */
+	size_t ndelay_warning;
+	unsigned connections; /* the largest window */
+	int64_t retry_first_ms, retry_max_ms;
+};
+
+/* One part on its way. `id` and `domain` are for the deliverer to read. */
+struct queue_job {
+	uint64_t id;
+	const char *domain; /* canonical; lives as long as the job is out */
+	uint32_t attempts; /* before this one */
+	int64_t arrival_ms;
+	bool canary;
+};
+
+enum job_outcome {
+	JOB_TRIED, /* the server answered for each recipient: see env */
+	JOB_LOST, /* the connection broke, or 421: nothing decided for the
+		       * pending recipients */
+	JOB_RETURNED, /* not tried at all: back to where it was */
+	JOB_DAMAGED, /* the stored record or body does not hold: kept, held,
+		       * reported; never sent */
+};
+
+/* What daemon.c wires. `want`: n connections to the domain would have work
+ * now (0: none); called when it changes. `expire` and `warn`: the part's time
+ * has come; the callee owns the job until queue_done(). */
+struct queue_ops {
+	void (*want)(void *arg, const char *domain, unsigned connections);
+	void (*expire)(void *arg, struct queue_job *);
+	void (*warn)(void *arg, struct queue_job *, unsigned stage);
+	/* A flush began or ended; `ok` says that it was not cut off. */
+	void (
+	    *flush)(void *arg, const struct relay_flush *, bool begin, bool ok);
+	/* The primary refuses for good what it should take: the domain was
+	 * closed. `reply` is peer text. */
+	void (*breaker)(void *arg, const char *domain, const char *reply);
+	void *arg;
+};
+
+struct queue_conf {
+	uint32_t max_messages; /* queue_accept refuses beyond: -MX_EFULL */
+};
+
+struct queue *queue_create(struct loop *, struct store *, struct stats *,
+    const struct queue_conf *, const struct queue_ops *);
+void queue_destroy(struct queue **);
+/* Starts to index what is stored. Until it is done queue_loading() is true;
+ * mail flows meanwhile. Also restores holds and extensions. */
+void queue_load(struct queue *);
+bool queue_loading(const struct queue *);
+
+/* Sets or replaces the policy of a domain; what is queued follows at once. */
+void
+queue_policy(struct queue *, const char *domain, const struct queue_policy *);
+void queue_policy_default(struct queue *, const struct queue_policy *);
+/* Destinations nobody configured (our DSNs, removed domains) are open. */
+void queue_gate(struct queue *, const char *domain, enum queue_gate);
+
+/* Commits the message and queues its parts when it is durable; then `done`,
+ * with rc as store_commit_cb. Consumes *txp and the parts. */
+typedef void queue_accept_cb(void *arg, uint64_t token, int rc, uint64_t id);
+void
+queue_accept(struct queue *, struct store_tx **txp, struct envelope **parts,
+    unsigned n, queue_accept_cb *, void *arg, uint64_t token);
+bool queue_full(const struct queue *);
+
+/* The next part for the domain, or NULL: nothing is ready, or the canary is
+ * still out. Oldest first; every second one the newest, so that new mail is
+ * not starved by an old backlog. */
+struct queue_job *queue_take(struct queue *, const char *domain);
+/* Ends a job; the job is gone. `env` (borrowed; NULL for RETURNED) is the
+ * envelope with what became of each recipient; parts with none pending are
+ * removed, the others get their next time. `latency_ns`: of the primary's
+ * replies to this message, 0 unknown. Recipients that failed must have been
+ * reported (deliver/bounce.h) before. */
+void queue_done(struct queue *, struct queue_job *, enum job_outcome,
+    const struct envelope *env, int64_t latency_ns);
+/* After a delay warning: `env.warned` has grown. */
+void
+queue_warned(struct queue *, struct queue_job *, const struct envelope *env);
+/* A connection to the domain could not be made or greeted us with 421. */
+void queue_connect_failed(struct queue *, const char *domain);
+
+/* The relay seam (relay/relay.h) over this queue. */
+const struct relay *queue_relay(struct queue *);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC
+ * relay: all that the watchdog half knows of a relay queue. The included
+ * queue implements it (queue/); another MTA on the same host may stand in
+ * for it one day. Loop thread only; domains are canonical names. */
+#ifndef MX_RELAY_RELAY_H
+#define MX_RELAY_RELAY_H
+
+#include "base/err.h"
+#include "base/text.h"
+#include "status/view.h"
+
+enum flush_trigger {
+	FLUSH_RECOVERY,
+	FLUSH_MANUAL,
+	FLUSH_TIMER,
+	FLUSH_ETRN,
+	FLUSH_TRIGGER_MAX,
+};
+const char *flush_trigger_name(enum flush_trigger);
+
+/* A flush, running or last. Counts are parts (messages of this domain). */
+struct relay_flush {
+	const char *domain;
+	bool running;
+	enum flush_trigger trigger;
+	int64_t start_ms, end_ms; /* wall; 0 none */
+	uint64_t total, remaining; /* that were there at its start */
+	uint64_t delivered, deferred, failed;
+	uint64_t bytes; /* of `total` */
+	double rate; /* messages a second, lately */
+	int64_t eta_ms; /* -1 unknown */
+};
+
+struct relay_domain { /* gauges of one domain */
+	uint64_t active, deferred, held; /* messages: out or ready; waiting for
+					  * time or primary; held */
+	uint64_t recipients, bytes;
+	int64_t oldest_ms; /* wall time of arrival; 0 empty */
+	int64_t next_expiry_ms; /* wall; 0 empty */
+	int64_t next_try_ms; /* wall; 0 none */
+	unsigned window, connections_wanted;
+	bool on_hold; /* the whole domain, by the operator */
+	struct relay_flush flush;
+};
+
+typedef void relay_list_cb(void *arg, int rc, const struct msg_view *,
+    unsigned n, uint64_t next);
+typedef void
+relay_show_cb(void *arg, int rc, const struct msg_view *, unsigned n);
+
+struct relay {
+	void *self;
+	/* Zeroes when there is nothing for that domain. O(log n). */
+	void (*domain)(void *self, const char *domain, struct relay_domain *);
+	/* Age of what is queued now, per bucket of the given bounds. */
+	void (*ages)(void *self, int64_t now_ms, const double *le, unsigned n,
+	    uint64_t *count);
+	/* Up to `max` (<= 500) messages by ascending id, beginning after
+	 * `after` (0: the first), of one domain or of all (NULL). Later calls
+	 * cb once with views that live during the call; `next` is the `after`
+	 * of the following page, 0 at the end. */
+	void (*list)(void *self, const char *domain, uint64_t after,
+	    unsigned max, relay_list_cb *cb, void *arg);
+	/* All parts of the message with that id, recipients included. */
+	void (*show)(void *self, uint64_t id, relay_show_cb *cb, void *arg);
+	/* Makes everything of the domain due now and starts with a canary.
+	 * dry_run only counts. -MX_EBUSY: one is running; -MX_ENOENT: nothing
+	 * is queued there (*out is filled in both cases). */
+	int (*flush)(void *self, const char *domain, enum flush_trigger,
+	    bool dry_run, struct relay_flush *out);
+	int (*hold_domain)(void *self, const char *domain, bool hold);
+	int (*hold)(void *self, uint64_t id, bool hold, bool all_parts);
+	/* Adds to the lifetime of what is queued there now. */
+	int (*extend)(void *self, const char *domain, int64_t add_ms);
+	/* Gives a message up: with a DSN to its sender, or without a word. */
+	int (*bounce)(void *self, uint64_t id, bool all_parts);
+	int (*remove)(void *self, uint64_t id, bool all_parts);
+};
+
+#endif

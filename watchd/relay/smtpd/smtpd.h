@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ * smtpd: takes mail in (RFC 5321). Listens, bounds and serves sessions:
+ * bytes -> smtp/command -> sequence check -> admission (policy.h) -> effect
+ * -> reply. 250 to the final dot leaves only from the queue's completion.
+ * Loop thread only. */
+#ifndef MX_SMTPD_SMTPD_H
+#define MX_SMTPD_SMTPD_H
+
+#include "config/config.h"
+#include "net/conn.h"
+#include "relay/queue/queue.h"
+
+struct smtpd;
+
+struct smtpd_ops {
+	/* Is the domain's primary up? For admission = "outage". */
+	bool (*primary_up)(void *arg, const char *domain);
+	void *arg;
+};
+
+struct smtpd *smtpd_create(struct loop *, struct store *, struct queue *,
+    struct stats *, const struct smtpd_ops *);
+/* Closes listeners and sessions at once. */
+void smtpd_destroy(struct smtpd **);
+
+/* Binds what is new, closes what is gone, keeps the rest: a failure leaves
+ * all as it was (-MX_ENET, *eb names the address and why). Before privileges
+ * are dropped for low ports. */
+int smtpd_listen(struct smtpd *, const struct config *,
+    struct mx_errbuf *) MX_NODISCARD;
+/* New sessions use it; takes a reference. Loads certificates and recipients
+ * files: an unreadable certificate fails (-MX_ETLS) and nothing changes. */
+int smtpd_configure(struct smtpd *, struct config *,
+    struct mx_errbuf *) MX_NODISCARD;
+
+/* Shutdown: no new connections, 421 to idle sessions, messages under way may
+ * finish; `idle` when the last session is gone. */
+void smtpd_drain(struct smtpd *, void (*idle)(void *arg), void *arg);
+unsigned smtpd_sessions(const struct smtpd *);
+
+/* Recipient validity by the domain's file, for `why` and tests. */
+enum smtpd_rcpt {
+	SMTPD_RCPT_OK,
+	SMTPD_RCPT_UNKNOWN,
+	SMTPD_RCPT_REJECTED,
+	SMTPD_RCPT_NO_DOMAIN
+};
+enum smtpd_rcpt smtpd_rcpt_check(struct smtpd *, const char *mailbox);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC
+ * store: durable messages. Envelopes live in LMDB, bodies in append-only
+ * segment files. Nothing here blocks: one writer thread makes groups of
+ * everything that waits (append bodies, fdatasync, one LMDB transaction,
+ * commit) and completions come back on the loop; a reader thread fetches.
+ * There is no timer: what arrives during a commit is the next group.
+ * This header is all that the queue knows of storage: completions are
+ * asynchronous and work by id, so that another implementation fits behind it.
+ *
+ * Durability: a completion with rc 0 means that body and envelope survive a
+ * power cut. After EIO nothing more is accepted until a restart has looked
+ * at the spool (STORE_FAILED); without space STORE_FULL until it is back.
+ * Loop thread only. */
+#ifndef MX_STORE_STORE_H
+#define MX_STORE_STORE_H
+
+#include "base/err.h"
+#include "net/loop.h"
+#include "relay/envelope.h"
+
+struct store;
+struct store_tx; /* one message being received */
+
+enum store_state { STORE_OK, STORE_FULL, STORE_FAILED };
+enum store_op { /* for spool_errors_total */
+	STORE_OP_OPEN,
+	STORE_OP_WRITE,
+	STORE_OP_FSYNC,
+	STORE_OP_RENAME,
+	STORE_OP_READ,
+	STORE_OP_UNLINK,
+	STORE_OP_MAX,
+};
+
+struct store_conf {
+	const char *dir; /* exists, ours, mode 0700; copied */
+	uint64_t map_size; /* LMDB address space */
+	uint64_t segment_size; /* then the next one is begun */
+	uint64_t reserve; /* free bytes below which we are FULL... */
+	uint64_t reserve_inodes; /* ...with some hysteresis back to OK */
+	unsigned group_max; /* messages of one commit */
+};
+
+/* What the owner wants to hear of, on the loop. Any may be NULL. */
+struct store_events {
+	void (*state)(void *arg, enum store_state, const char *why);
+	void (*commit)(void *arg, double seconds, unsigned messages);
+	void (*error)(void *arg, enum store_op, int err);
+	void *arg;
+};
+
+/* Locks the directory (-> NULL and *eb: "another mxwatchd, pid N, uses
+ * ..."), checks format, owner and file system, sweeps orphaned segments.
+ * Does not read the messages. */
+struct store *store_open(struct loop *, const struct store_conf *,
+    const struct store_events *, struct mx_errbuf *eb);
+/* Completes what was handed in (completions are called), joins, unlocks. */
+void store_close(struct store **);
+
+/* ---- receiving. Small bodies stay in memory until the commit; large ones
+ * go to the disk as they come. */
+struct store_tx *store_tx_begin(struct store *);
+uint64_t store_tx_id(const struct store_tx *); /* of part 0 */
+/* 0; -MX_EFULL no space; -MX_EIO. tx stays valid: abort it. */
+int store_tx_append(struct store_tx *, const void *, size_t) MX_NODISCARD;
+/* True while too much of this body waits for the disk: stop reading the
+ * peer; `space` is called once when it is worth going on. */
+bool store_tx_congested(struct store_tx *, void (*space)(void *arg), void *arg);
+void store_tx_abort(struct store_tx **); /* no-op when NULL */
+
+/* Called once with each commit's outcome: 0, -MX_EFULL, -MX_EIO. `parts` are
+ * the callee's now (envelope_destroy each). `token` is the caller's id of
+ * what asked: by then it may be gone. */
+typedef void store_commit_cb(void *arg, uint64_t token, int rc,
+    struct envelope **parts, unsigned n);
+/* Consumes *txp and the envelopes (the array itself is copied). Fills in
+ * their ids (part = index) and body. */
+void store_tx_commit(struct store_tx **txp, struct envelope **parts, unsigned n,
+    store_commit_cb *, void *arg, uint64_t token);
+
+/* ---- changing. Encoded during the call; the completion may be NULL. */
+typedef void store_done_cb(void *arg, uint64_t token, int rc);
+void store_update(struct store *, const struct envelope *, store_done_cb *,
+    void *arg, uint64_t token);
+void store_remove(struct store *, uint64_t id, store_done_cb *, void *arg,
+    uint64_t token);
+
+/* ---- reading. Requests can be cancelled; then there is no callback. */
+struct store_loaded {
+	int rc; /* 0, -MX_ENOENT, -MX_ECORRUPT, -MX_EIO */
+	struct envelope *env; /* the callee's, as is data (free()) */
+	char *data; /* the first bytes of the body */
+	size_t len; /* body.len, when it is not above body_max */
+};
+typedef void store_load_cb(void *arg, struct store_loaded *);
+/* The CRC is checked here when the whole body fits into body_max; otherwise
+ * the caller adds it up with store_crc() while it streams. */
+uint64_t store_load(struct store *, uint64_t id, size_t body_max,
+    store_load_cb *, void *arg);
+typedef void store_read_cb(void *arg, int rc, char *data, size_t len);
+uint64_t store_read(struct store *, const struct body_ref *, uint64_t offset,
+    size_t len, store_read_cb *, void *arg);
+/* Envelopes of up to 1000 ids, without bodies; NULL where there is none
+ * any more. The envelopes are the callee's. */
+typedef void store_fetch_cb(void *arg, struct envelope **, unsigned n);
+uint64_t store_fetch(struct store *, const uint64_t *ids, unsigned n,
+    store_fetch_cb *, void *arg);
+void store_cancel(struct store *, uint64_t request);
+uint32_t store_crc(uint32_t crc, const void *, size_t); /* start with 0 */
+
+/* All records that were there at store_open(), by ascending id, in batches
+ * between other work. A record that does not hold is skipped, logged and
+ * counted in *damaged. */
+void store_scan(struct store *, void (*one)(void *arg, const struct envelope *),
+    void (*done)(void *arg, int rc, uint64_t damaged), void *arg);
+
+/* ---- small durable state (holds, extensions): key -> bytes. */
+void store_state_put(struct store *, const char *key, const void *, size_t len,
+    store_done_cb *, void *arg, uint64_t token); /* len 0 removes */
+void store_state_each(struct store *, const char *prefix,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg); /* reads at once: for start-up */
+
+struct store_info {
+	enum store_state state;
+	uint64_t free_bytes, free_inodes, reserve_bytes;
+	uint64_t segments, segment_bytes;
+};
+void store_info(const struct store *, struct store_info *);
+/* Can a message of this size be taken now? 0, -MX_EFULL or -MX_EIO. */
+int store_accepting(const struct store *, uint64_t size);
+void store_reconfigure(struct store *, const struct store_conf *); /* limits */
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: ISC
+ * counters: what the modules count, in plain fields. They only go up, from
+ * the loop thread; snapshot.h copies them and metrics.def names them. A
+ * domain's counters live until the end of the process, also when the domain
+ * leaves the configuration (a series must not vanish and come back). */
+#ifndef MX_STATUS_COUNTERS_H
+#define MX_STATUS_COUNTERS_H
+
+#include "base/hist.h"
+#include "base/text.h"
+#include "smtp/phase.h"
+
+/* Closed label sets. Each has a table of names in counters.c. */
+enum smtpd_reject { /* connections */
+	SMTPD_REJECT_LIMIT,
+	SMTPD_REJECT_PER_CLIENT,
+	SMTPD_REJECT_RATE,
+	SMTPD_REJECT_SPOOL,
+	SMTPD_REJECT_POLICY,
+	SMTPD_REJECT_TLS,
+	SMTPD_REJECT_OTHER,
+	SMTPD_REJECT_MAX,
+};
+enum smtpd_code { /* our own reply codes; anything else: 554 */
+	SMTPD_CODE_421,
+	SMTPD_CODE_450,
+	SMTPD_CODE_451,
+	SMTPD_CODE_452,
+	SMTPD_CODE_550,
+	SMTPD_CODE_552,
+	SMTPD_CODE_554,
+	SMTPD_CODE_MAX,
+};
+enum smtpd_reason {
+	SMTPD_REASON_RELAY_DENIED,
+	SMTPD_REASON_UNKNOWN_RECIPIENT,
+	SMTPD_REASON_SENDER_POLICY,
+	SMTPD_REASON_RATE,
+	SMTPD_REASON_SPOOL_FULL,
+	SMTPD_REASON_SIZE,
+	SMTPD_REASON_SYNTAX,
+	SMTPD_REASON_LOOP,
+	SMTPD_REASON_PRIMARY_UP, /* admission = "outage" */
+	SMTPD_REASON_OTHER,
+	SMTPD_REASON_MAX,
+};
+enum smtpd_lost { /* phase in which a client went away */
+	SMTPD_LOST_GREETING,
+	SMTPD_LOST_EHLO,
+	SMTPD_LOST_STARTTLS,
+	SMTPD_LOST_MAIL,
+	SMTPD_LOST_RCPT,
+	SMTPD_LOST_DATA,
+	SMTPD_LOST_MAX,
+};
+enum tls_version_label { TLS_1_2, TLS_1_3, TLS_OTHER, TLS_VERSION_MAX };
+/* Enhanced status class.subject: x.0 .. x.7, and x.x for the rest. */
+#define STATUS_LABEL_MAX 9
+unsigned status_label(unsigned subject); /* 0..8 */
+#define FLUSH_LABEL_MAX	 4 /* enum flush_trigger (relay/relay.h) */
+#define HEALTH_LABEL_MAX 6 /* enum health_state (health/health.h) */
+#define SPOOL_OP_MAX	 6 /* enum store_op (relay/store/store.h) */
+
+struct domain_stats {
+	char name[TEXT_DOMAIN_MAX];
+	uint64_t accepted_messages, accepted_recipients, accepted_bytes;
+	uint64_t attempts;
+	uint64_t attempts_failed[SMTP_PHASE_MAX];
+	uint64_t delivered, delivered_bytes; /* recipients */
+	uint64_t delivered_messages; /* parts with at least one */
+	uint64_t deferred[STATUS_LABEL_MAX];
+	uint64_t bounced[STATUS_LABEL_MAX];
+	uint64_t expired;
+	uint64_t flush_runs[FLUSH_LABEL_MAX];
+	uint64_t flush_failed, flush_messages;
+	uint64_t transitions[HEALTH_LABEL_MAX];
+};
+
+struct stats_global {
+	/* smtpd */
+	uint64_t connections;
+	uint64_t rejected[SMTPD_REJECT_MAX];
+	uint64_t sessions_lost[SMTPD_LOST_MAX];
+	uint64_t tls_sessions[TLS_VERSION_MAX];
+	uint64_t rcpt_rejected[SMTPD_CODE_MAX][SMTPD_REASON_MAX];
+	uint64_t message_rejected[SMTPD_CODE_MAX][SMTPD_REASON_MAX];
+	struct hist message_size;
+	/* spool */
+	uint64_t spool_errors[SPOOL_OP_MAX];
+	struct hist commit_duration;
+	uint64_t commits, committed_messages;
+	/* delivery */
+	struct hist attempt_duration;
+	struct hist delivery_delay;
+	uint64_t dsn_generated[2]; /* enum dsn_action */
+	uint64_t dsn_suppressed[3]; /* enum dsn_suppress */
+	/* dns */
+	uint64_t dns_queries;
+	uint64_t dns_failed[5]; /* timeout servfail nxdomain bogus other */
+	struct hist dns_duration;
+};
+enum dsn_suppress {
+	DSN_SUPPRESS_NULL_SENDER,
+	DSN_SUPPRESS_RATE,
+	DSN_SUPPRESS_POLICY
+};
+
+extern const struct hist_bounds hist_message_size; /* 1e3 .. 1e8 bytes */
+extern const struct hist_bounds hist_commit; /* 0.5 ms .. 10 s */
+extern const struct hist_bounds hist_attempt; /* 5 ms .. 600 s */
+extern const struct hist_bounds hist_delay; /* 1 s .. 30 d */
+extern const struct hist_bounds hist_age; /* 60 s .. 30 d */
+extern const struct hist_bounds hist_dns; /* 1 ms .. 10 s */
+
+struct stats {
+	struct stats_global g;
+	struct stats_index *index; /* name -> struct domain_stats, private */
+	struct domain_stats other; /* of domains nobody configured: counted
+				    * together, not exported */
+};
+
+struct stats *stats_create(void);
+void stats_destroy(struct stats **);
+/* Makes the domain one of its own from now on; name is canonical. */
+struct domain_stats *stats_domain_add(struct stats *, const char *name);
+/* Never NULL: &stats->other for a name that was not added. O(log n). */
+struct domain_stats *stats_domain(struct stats *, const char *name);
+
+void stats_rcpt_rejected(struct stats *, unsigned code, enum smtpd_reason);
+void stats_message_rejected(struct stats *, unsigned code, enum smtpd_reason);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC
+ * notice: something happened that a person or a manager may want to hear of
+ * at once. daemon.c collects them from the modules and fans them out; what
+ * alerts and the SNMP subagent see of the inside is this and the snapshot. */
+#ifndef MX_STATUS_NOTICE_H
+#define MX_STATUS_NOTICE_H
+
+#include "base/text.h"
+
+enum notice_kind {
+	NOTICE_STATE, /* a domain's state: a = from, b = to */
+	NOTICE_PRIMARY, /* a primary went up (a = 1) or down (a = 0) */
+	NOTICE_FLUSH_BEGIN, /* a = messages */
+	NOTICE_FLUSH_END, /* a = messages tried, b = 1 when complete */
+	NOTICE_EXPIRED, /* a = recipients */
+	NOTICE_BREAKER, /* the primary refuses what it used to take */
+	NOTICE_SELF_MX, /* we are, or seem, the domain's best MX */
+	NOTICE_SPOOL, /* a = enum store_state */
+	NOTICE_RELOAD, /* a = 1 it worked */
+};
+
+struct notice {
+	enum notice_kind kind;
+	char domain[TEXT_DOMAIN_MAX]; /* "" none */
+	char host[TEXT_DOMAIN_MAX + 8];
+	int64_t a, b;
+	int64_t wall;
+	char text[256]; /* peer text: escape it */
+};
+
+#endif

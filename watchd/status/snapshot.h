@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC
+ * snapshot: all that exporters, alerts and the control socket see of the
+ * inside. An immutable copy, made by the loop at most once a second and on
+ * demand, numbered, reference counted (any thread may hold one). Its cost
+ * depends on the number of domains, never on that of messages. Times are
+ * wall seconds (ms where named), 0 for never. */
+#ifndef MX_STATUS_SNAPSHOT_H
+#define MX_STATUS_SNAPSHOT_H
+
+#include "status/counters.h"
+
+struct snap_primary {
+	char label[TEXT_DOMAIN_MAX + 8]; /* as configured, or the MX name */
+	uint16_t priority;
+	bool healthy; /* the last probe succeeded */
+	bool probed; /* there was one */
+	enum smtp_phase failed_phase;
+	uint16_t code; /* last reply code, 0 none */
+	char text[160]; /* last reply or error; peer text */
+	double phase_seconds[SMTP_PHASE_MAX];
+	uint64_t probes, failures;
+	uint64_t failures_phase[SMTP_PHASE_MAX];
+	int64_t last_run, last_success;
+	int64_t cert_not_after; /* 0: no TLS */
+};
+
+struct snap_flush {
+	bool running;
+	unsigned trigger; /* enum flush_trigger */
+	int64_t start_ms, end_ms;
+	uint64_t total, remaining, delivered, deferred, failed;
+	double rate;
+	int64_t eta_ms; /* -1 unknown */
+	bool last_ok;
+};
+
+struct snap_domain {
+	struct domain_stats count; /* count.name is the domain's name */
+	bool configured; /* false: removed since the start */
+	unsigned state; /* enum health_state */
+	const char *state_name; /* static */
+	int64_t state_since;
+	char cause[160]; /* why it is so; peer text */
+	bool on_hold;
+	uint64_t active, deferred, held, recipients, bytes;
+	int64_t oldest_ms, next_expiry_ms, next_try_ms;
+	int64_t lifetime; /* seconds */
+	unsigned window;
+	struct snap_flush flush;
+	unsigned first_primary, nprimaries; /* in snapshot.primary */
+};
+
+struct snapshot {
+	/* private: */
+	unsigned refs;
+	/* public: */
+	uint64_t generation;
+	int64_t wall_ms;
+	int64_t start; /* of the process */
+	char hostname[TEXT_DOMAIN_MAX];
+	bool ready; /* listening, queue indexed */
+	char not_ready[160]; /* why not */
+	struct stats_global count;
+	unsigned smtpd_sessions, delivery_connections;
+	unsigned spool_state; /* enum store_state */
+	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;
+	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */
+	double loop_lag;
+	bool reload_ok;
+	int64_t reload_time;
+	unsigned ndomains;
+	struct snap_domain *domain; /* ascending name */
+	unsigned nprimaries;
+	struct snap_primary *primary;
+};
+
+/* One allocation with room for that many; zeroed; one reference. */
+struct snapshot *snapshot_create(unsigned ndomains, unsigned nprimaries);
+struct snapshot *snapshot_ref(struct snapshot *);
+void snapshot_unref(struct snapshot **);
+
+/* The newest one, shared between threads. */
+struct snapshot_box;
+struct snapshot_box *snapshot_box_create(void);
+void snapshot_box_destroy(struct snapshot_box **);
+void snapshot_box_put(struct snapshot_box *, struct snapshot *); /* takes it */
+struct snapshot *snapshot_box_get(struct snapshot_box *); /* a reference, or
+							   * NULL before any */
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC
+ * view: a queued message as an operator is shown it, without any type of the
+ * queue or the store. Times are wall milliseconds, 0 for none. Pure. */
+#ifndef MX_STATUS_VIEW_H
+#define MX_STATUS_VIEW_H
+
+#include "base/defs.h"
+
+enum msg_state { MSG_DEFERRED, MSG_ACTIVE, MSG_HELD };
+const char *msg_state_name(enum msg_state);
+
+struct rcpt_view {
+	const char *mailbox;
+	const char *state; /* "pending", "delivered", "failed", "expired" */
+	const char *reply; /* last reply or reason, peer text; "" none */
+};
+
+struct msg_view {
+	uint64_t id;
+	const char *domain;
+	const char *sender; /* "" for <> */
+	enum msg_state state;
+	uint64_t size;
+	int64_t arrival_ms, due_ms, expiry_ms, last_try_ms;
+	uint32_t attempts;
+	bool dsn;
+	const char *helo, *client; /* who brought it */
+	const char *host; /* of the last attempt; "" none */
+	unsigned nrcpts; /* all of them, also when not listed */
+	const struct rcpt_view *rcpts;
+};
+
+#endif
