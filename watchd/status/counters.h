@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "smtp/phase.h"
 
-/* Closed label sets. Each has a table of names in counters.c. */
+/* Closed label sets. Their names stand beside their
+ * use, in metrics.def. */
 enum smtpd_reject { /* connections */
 	SMTPD_REJECT_LIMIT,
 	SMTPD_REJECT_PER_CLIENT,
@@ -125,6 +126,10 @@ void stats_destroy(struct stats **);
 struct domain_stats *stats_domain_add(struct stats *, const char *name);
 /* Never NULL: &stats->other for a name that was not added. O(log n). */
 struct domain_stats *stats_domain(struct stats *, const char *name);
+
+/* All domains that were added, ascending by name. */
+size_t stats_domain_count(const struct stats *);
+struct domain_stats *stats_domain_at(const struct stats *, size_t i);
 
 void stats_rcpt_rejected(struct stats *, unsigned code, enum smtpd_reason);
 void stats_message_rejected(struct stats *, unsigned code, enum smtpd_reason);

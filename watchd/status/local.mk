@@ -1,7 +1,15 @@
 noinst_LIBRARIES += libmx_status.a
 libmx_status_a_SOURCES = \
 	watchd/status/counters.c watchd/status/counters.h \
-	watchd/status/metrics.def \
+	watchd/status/metrics.c watchd/status/metrics.def watchd/status/metrics.h \
 	watchd/status/notice.h \
 	watchd/status/snapshot.c watchd/status/snapshot.h \
 	watchd/status/view.c watchd/status/view.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_metrics
+TESTS += tests/unit/test_metrics
+tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
+tests_unit_test_metrics_LDADD = $(QUEUE_L) $(HEALTH_L) $(STATUS_L) $(SMTP_L) \
+	$(NET_L) $(CMOCKA_LIBS) -lm
+endif

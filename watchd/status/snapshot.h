@@ -74,7 +74,7 @@ struct snapshot {
 	struct snap_primary *primary;
 };
 
-/* One allocation with room for that many; zeroed; one reference. */
+/* Room for that many; zeroed; one reference. */
 struct snapshot *snapshot_create(unsigned ndomains, unsigned nprimaries);
 struct snapshot *snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot **);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC
+ * The metric table against the enums that its labels stand for, and the
+ * reading of each kind of field. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "health/health.h"
+#include "relay/relay.h"
+#include "relay/store/store.h"
+#include "status/metrics.h"
+
+static const struct metric *
+find(const char *name)
+{
+	for (size_t i = 0; i < nmetrics; i++)
+		if (strcmp(metrics[i].name, name) == 0)
+			return &metrics[i];
+	fail_msg("no metric %s", name);
+	return NULL;
+}
+
+static void
+names_follow_the_docs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < nmetrics; i++) {
+		const char *n = metrics[i].name;
+		size_t len = strlen(n);
+		bool total = len > 6 && strcmp(n + len - 6, "_total") == 0;
+
+		assert_int_equal(total, metrics[i].type == METRIC_COUNTER);
+		assert_int_equal(metrics[i].bounds != NULL,
+		    metrics[i].type == METRIC_HISTOGRAM);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(n, metrics[j].name);
+	}
+}
+
+static void
+labels_are_the_enums(void **state)
+{
+	const struct metric_labels *l = find("watchdog_state")->labels;
+
+	(void)state;
+	assert_int_equal(HEALTH_LABEL_MAX, HEALTH_STATE_MAX);
+	assert_int_equal(FLUSH_LABEL_MAX, FLUSH_TRIGGER_MAX);
+	assert_int_equal(SPOOL_OP_MAX, STORE_OP_MAX);
+	for (unsigned i = 0; i < l->n; i++)
+		assert_string_equal(l->label[i].name,
+		    health_state_name((enum health_state)l->label[i].index));
+	l = find("flush_runs_total")->labels;
+	for (unsigned i = 0; i < l->n; i++)
+		assert_string_equal(l->label[i].name,
+		    flush_trigger_name((enum flush_trigger)l->label[i].index));
+	l = find("delivery_attempts_failed_total")->labels;
+	for (unsigned i = 0; i < l->n; i++)
+		assert_string_equal(l->label[i].name,
+		    smtp_phase_name((enum smtp_phase)l->label[i].index));
+}
+
+static void
+values_are_read(void **state)
+{
+	struct snapshot *s = snapshot_create(1, 1);
+	struct snap_domain *d = &s->domain[0];
+	int64_t now = 1000000;
+
+	(void)state;
+	d->deferred = 7;
+	d->state = HEALTH_DOWN;
+	d->oldest_ms = now - 5000;
+	s->count.rcpt_rejected[SMTPD_CODE_550][SMTPD_REASON_UNKNOWN_RECIPIENT] =
+	    3;
+	assert_true(metric_value(find("queue_messages"), d, 0, 0, now) == 7);
+	assert_true(metric_value(find("queue_messages"), d, 1, 0, now) == 0);
+	assert_true(metric_value(find("watchdog_state"), d, 3, 0, now) == 1);
+	assert_true(metric_value(find("watchdog_state"), d, 1, 0, now) == 0);
+	assert_true(metric_value(find("queue_oldest_message_age_seconds"), d, 0,
+			0, now) == 5);
+	assert_true(isinf(metric_value(
+	    find("queue_next_expiry_timestamp_seconds"), d, 0, 0, now)));
+	assert_true(metric_value(find("smtpd_recipients_rejected_total"), s, 4,
+			1, now) == 3);
+	assert_true(metric_value(find("spool_accepting"), s, 0, 0, now) == 1);
+	s->spool_state = STORE_FULL;
+	assert_true(metric_value(find("spool_accepting"), s, 0, 0, now) == 0);
+	snapshot_unref(&s);
+}
+
+static void
+domains_keep_their_counters(void **state)
+{
+	struct stats *st = stats_create();
+	struct domain_stats *b = stats_domain_add(st, "b.test");
+	struct domain_stats *a = stats_domain_add(st, "a.test");
+
+	(void)state;
+	assert_ptr_equal(stats_domain(st, "b.test"), b);
+	assert_ptr_equal(stats_domain_add(st, "a.test"), a);
+	assert_ptr_equal(stats_domain(st, "c.test"), &st->other);
+	assert_int_equal(stats_domain_count(st), 2);
+	assert_ptr_equal(stats_domain_at(st, 0), a);
+	stats_rcpt_rejected(st, 550, SMTPD_REASON_UNKNOWN_RECIPIENT);
+	stats_rcpt_rejected(st, 599, SMTPD_REASON_OTHER);
+	assert_int_equal(
+	    st->g.rcpt_rejected[SMTPD_CODE_550][SMTPD_REASON_UNKNOWN_RECIPIENT],
+	    1);
+	assert_int_equal(
+	    st->g.rcpt_rejected[SMTPD_CODE_554][SMTPD_REASON_OTHER], 1);
+	stats_destroy(&st);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_follow_the_docs),
+		cmocka_unit_test(labels_are_the_enums),
+		cmocka_unit_test(values_are_read),
+		cmocka_unit_test(domains_keep_their_counters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

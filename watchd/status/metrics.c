@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC
+ * metrics: the label sets and the reading of a field. The label names stand
+ * in the order of the enums that index the counters (counters.h, phase.h,
+ * health.h, relay.h, store.h); tests/unit/test_metrics.c holds them to it. */
+#include "status/metrics.h"
+
+#include <math.h>
+#include <string.h>
+
+#define LABELS(set, dimension, word, ...)                                      \
+	static const struct metric_label set##_label[] = { __VA_ARGS__ };      \
+	static const struct metric_labels set = { word, MX_COUNT(set##_label), \
+		dimension, set##_label }
+
+static const struct metric_labels labels_NONE = { NULL, 1, 1, NULL };
+LABELS(labels_MESSAGE_STATE, 3, "state", { "deferred", 1 }, { "active", 0 },
+    { "held", 2 });
+LABELS(labels_SPOOL_OP, SPOOL_OP_MAX, "op", { "open", 0 }, { "write", 1 },
+    { "fsync", 2 }, { "rename", 3 }, { "read", 4 }, { "unlink", 5 });
+LABELS(labels_CONNECTION_REASON, SMTPD_REJECT_MAX, "reason", { "limit", 0 },
+    { "per_client_limit", 1 }, { "rate", 2 }, { "spool", 3 }, { "policy", 4 },
+    { "tls", 5 }, { "other", 6 });
+LABELS(labels_LOST_PHASE, SMTPD_LOST_MAX, "phase", { "greeting", 0 },
+    { "ehlo", 1 }, { "starttls", 2 }, { "mail", 3 }, { "rcpt", 4 },
+    { "data", 5 });
+LABELS(labels_TLS_VERSION, TLS_VERSION_MAX, "version", { "TLSv1.2", 0 },
+    { "TLSv1.3", 1 }, { "other", 2 });
+LABELS(labels_REPLY_CODE, SMTPD_CODE_MAX, "code", { "421", 0 }, { "450", 1 },
+    { "451", 2 }, { "452", 3 }, { "550", 4 }, { "552", 5 }, { "554", 6 });
+LABELS(labels_REJECT_REASON, SMTPD_REASON_MAX, "reason", { "relay_denied", 0 },
+    { "unknown_recipient", 1 }, { "sender_policy", 2 }, { "rate", 3 },
+    { "spool_full", 4 }, { "size", 5 }, { "syntax", 6 }, { "loop", 7 },
+    { "primary_up", 8 }, { "other", 9 });
+LABELS(labels_DELIVERY_PHASE, SMTP_PHASE_MAX, "phase",
+    { "resolve", SMTP_PHASE_RESOLVE }, { "connect", SMTP_PHASE_CONNECT },
+    { "greeting", SMTP_PHASE_GREETING }, { "ehlo", SMTP_PHASE_EHLO },
+    { "starttls", SMTP_PHASE_STARTTLS }, { "mail", SMTP_PHASE_MAIL },
+    { "rcpt", SMTP_PHASE_RCPT }, { "data", SMTP_PHASE_DATA },
+    { "eod", SMTP_PHASE_EOD });
+LABELS(labels_PROBE_PHASE, SMTP_PHASE_MAX, "phase",
+    { "resolve", SMTP_PHASE_RESOLVE }, { "connect", SMTP_PHASE_CONNECT },
+    { "greeting", SMTP_PHASE_GREETING }, { "ehlo", SMTP_PHASE_EHLO },
+    { "starttls", SMTP_PHASE_STARTTLS }, { "mail", SMTP_PHASE_MAIL },
+    { "rcpt", SMTP_PHASE_RCPT }, { "quit", SMTP_PHASE_QUIT });
+LABELS(labels_STATUS_4, STATUS_LABEL_MAX, "status", { "4.0", 0 }, { "4.1", 1 },
+    { "4.2", 2 }, { "4.3", 3 }, { "4.4", 4 }, { "4.5", 5 }, { "4.6", 6 },
+    { "4.7", 7 }, { "4.x", 8 });
+LABELS(labels_STATUS_5, STATUS_LABEL_MAX, "status", { "5.0", 0 }, { "5.1", 1 },
+    { "5.2", 2 }, { "5.3", 3 }, { "5.4", 4 }, { "5.5", 5 }, { "5.6", 6 },
+    { "5.7", 7 }, { "5.x", 8 });
+LABELS(labels_DSN_ACTION, 2, "action", { "failed", 0 }, { "delayed", 1 });
+LABELS(labels_DSN_REASON, 3, "reason", { "null_sender", 0 }, { "rate", 1 },
+    { "policy", 2 });
+LABELS(labels_WATCHDOG_STATE, HEALTH_LABEL_MAX, "state", { "unknown", 0 },
+    { "up", 1 }, { "suspect", 2 }, { "down", 3 }, { "recovering", 4 },
+    { "disabled", 5 });
+LABELS(labels_WATCHDOG_TO, HEALTH_LABEL_MAX, "to", { "unknown", 0 },
+    { "up", 1 }, { "suspect", 2 }, { "down", 3 }, { "recovering", 4 },
+    { "disabled", 5 });
+LABELS(labels_FLUSH_TRIGGER, FLUSH_LABEL_MAX, "trigger", { "recovery", 0 },
+    { "manual", 1 }, { "timer", 2 }, { "etrn", 3 });
+LABELS(labels_DNS_REASON, 5, "reason", { "timeout", 0 }, { "servfail", 1 },
+    { "nxdomain", 2 }, { "bogus", 3 }, { "other", 4 });
+
+/* The only typedefs of the tree: the table pastes the scope into a type. */
+typedef struct snapshot scope_GLOBAL;
+typedef struct snap_domain scope_DOMAIN;
+typedef struct snap_primary scope_PRIMARY;
+
+const struct metric metrics[] = {
+#define METRIC(scope, name, type, value, field, labels, labels2, bounds, help) \
+	{ METRIC_##scope, #name, METRIC_##type, METRIC_##value,                \
+		offsetof(scope_##scope, field), &labels_##labels,              \
+		&labels_##labels2, bounds, help },
+#include "status/metrics.def"
+#undef METRIC
+};
+const size_t nmetrics = MX_COUNT(metrics);
+
+static double
+flush_duration(const struct snap_flush *f)
+{
+	if (f->running || f->end_ms == 0)
+		return 0;
+	return (double)(f->end_ms - f->start_ms) / 1e3;
+}
+
+double
+metric_value(const struct metric *m, const void *base, unsigned i, unsigned j,
+    int64_t wall_ms)
+{
+	const void *field = (const char *)base + m->offset;
+	unsigned at = 0;
+	int64_t ms;
+
+	if (m->labels->label != NULL)
+		at = m->labels->label[i].index;
+	if (m->labels2->label != NULL)
+		at = at * m->labels2->stride + m->labels2->label[j].index;
+
+	switch (m->value) {
+	case METRIC_U64:
+		return (double)((const uint64_t *)field)[at];
+	case METRIC_I64:
+		return (double)((const int64_t *)field)[at];
+	case METRIC_UINT:
+		return ((const unsigned *)field)[at];
+	case METRIC_U16:
+		return ((const uint16_t *)field)[at];
+	case METRIC_BOOL:
+		return ((const bool *)field)[at] ? 1 : 0;
+	case METRIC_DOUBLE:
+		return ((const double *)field)[at];
+	case METRIC_IS_ZERO:
+		return *(const unsigned *)field == 0 ? 1 : 0;
+	case METRIC_AGE_MS:
+		ms = *(const int64_t *)field;
+		return ms == 0 || ms > wall_ms ? 0 :
+						 (double)(wall_ms - ms) / 1e3;
+	case METRIC_TIME_MS:
+		return (double)*(const int64_t *)field / 1e3;
+	case METRIC_EXPIRY_MS:
+		ms = *(const int64_t *)field;
+		return ms == 0 ? INFINITY : (double)ms / 1e3;
+	case METRIC_ONE_HOT:
+		return *(const unsigned *)field == at ? 1 : 0;
+	case METRIC_FLUSH_DURATION:
+		return flush_duration(field);
+	case METRIC_INFO_PRIORITY:
+		return 1;
+	case METRIC_HIST:
+	case METRIC_SNAPSHOT_HIST:
+		break;
+	}
+	MX_ASSERT(m->type != METRIC_HISTOGRAM);
+	return 0;
+}
