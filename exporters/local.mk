@@ -1,1 +1,5 @@
-# Files of this folder.
+noinst_LIBRARIES += libmx_exporters.a
+libmx_exporters_a_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS)
+libmx_exporters_a_SOURCES = \
+	exporters/http.c exporters/http.h \
+	exporters/prometheus.c exporters/prometheus.h

@@ -1,9 +1,11 @@
 noinst_LIBRARIES += libmx_status.a
+libmx_status_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_status_a_SOURCES = \
 	watchd/status/counters.c watchd/status/counters.h \
 	watchd/status/metrics.c watchd/status/metrics.def watchd/status/metrics.h \
 	watchd/status/notice.h \
 	watchd/status/snapshot.c watchd/status/snapshot.h \
+	watchd/status/status_json.c watchd/status/status_json.h \
 	watchd/status/view.c watchd/status/view.h
 
 if HAVE_CMOCKA
