@@ -5,6 +5,7 @@
 #define MX_PROBES_PROBE_H
 
 #include "net/route.h"
+#include "net/tls.h"
 #include "smtp/phase.h"
 
 enum probe_code { /* names the layer that failed; probe_code_name() */

@@ -1,1 +1,8 @@
-# Files of this folder.
+sbin_PROGRAMS += mxwatchd
+mxwatchd_SOURCES = \
+	watchd/daemon.c watchd/daemon.h watchd/daemon_int.h \
+	watchd/events.c \
+	watchd/main.c \
+	watchd/report.c \
+	watchd/watch.c watchd/watch.h
+mxwatchd_LDADD = $(ALL_L)

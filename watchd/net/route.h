@@ -49,6 +49,10 @@ struct route_self {
 	size_t nports;
 };
 
+/* name, and ":port" when it is not 25; an IPv6 literal in brackets. dst holds
+ * TEXT_DOMAIN_MAX + 8. */
+char *route_label(const char *name, uint16_t port, char *dst);
+
 typedef void route_cb(const struct route *, void *arg);
 struct route_req;
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC
+ * daemon: the composition root, the only file that knows every module. It
+ * builds them, ties their callbacks, reloads and shuts down. */
+#ifndef MX_DAEMON_H
+#define MX_DAEMON_H
+
+#include "base/err.h"
+#include "config/config.h"
+
+struct daemon;
+
+/* Opens everything: spool, sockets, threads. Takes over the reference to
+ * conf. NULL and *eb when something cannot be had; nothing is left then. As
+ * root it binds first and then becomes `conf->user`. */
+struct daemon *daemon_create(struct config *conf, struct mx_errbuf *eb);
+/* Serves until TERM or INT has been drained. */
+void daemon_run(struct daemon *);
+void daemon_destroy(struct daemon **);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC
+ * daemon_int: what daemon.c (build, wire, shut down), events.c (what follows
+ * from what) and report.c (snapshot, control) share. */
+#ifndef MX_DAEMON_INT_H
+#define MX_DAEMON_INT_H
+
+#include "control/control.h"
+#include "daemon.h"
+#include "exporters/http.h"
+#include "relay/deliver/bounce.h"
+#include "relay/deliver/deliver.h"
+#include "relay/smtpd/smtpd.h"
+#include "watch.h"
+
+struct daemon {
+	struct config *conf;
+	struct loop *loop;
+	struct stats *stats;
+	struct store *store;
+	struct queue *queue;
+	const struct relay *relay;
+	struct bounce *bounce;
+	struct deliver *deliver;
+	struct smtpd *smtpd;
+	struct dns *dns;
+	struct runner *runner;
+	struct watch_set *watch;
+	struct snapshot_box *box;
+	struct http *http;
+	struct control *control;
+
+	/* Who we are (route.h); rebuilt at each reload, kept here because the
+	 * modules borrow it. */
+	struct route_self self;
+	const char **self_names;
+	struct net_addr *self_addrs;
+	uint16_t *self_ports;
+
+	char *dns_memory; /* path */
+	struct loop_signal *signals[4];
+	struct loop_timer *tick; /* snapshot, once a second */
+	struct loop_timer *drain_limit;
+	struct loop_task *drain_check;
+	int64_t start_wall;
+	int64_t next_dns_save;
+	uint64_t generation;
+	bool reload_ok;
+	int64_t reload_wall;
+	bool draining, smtpd_idle, deliver_idle;
+};
+
+/* events.c: the callbacks that daemon_create ties. */
+extern const struct queue_ops daemon_queue_ops; /* .arg unset */
+extern const struct deliver_ops daemon_deliver_ops;
+extern const struct smtpd_ops daemon_smtpd_ops;
+extern const struct watch_ops daemon_watch_ops;
+extern const struct runner_ops daemon_runner_ops;
+extern const struct store_events daemon_store_events;
+void daemon_dns_query(double seconds, void *arg);
+
+/* report.c */
+struct snapshot *daemon_snapshot(struct daemon *);
+extern const struct control_ops daemon_control_ops;
+
+/* daemon.c: reads the file again and puts it into force, or leaves all as it
+ * is. */
+int daemon_reload(struct daemon *, struct conf_errors *);
+
+#endif

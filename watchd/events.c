@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC
+ * events: what follows from what. A change of a domain's health opens or
+ * closes its gate, begins its flush, hurries its probes; the end of a flush
+ * confirms the recovery. Each of these is one line in the log, too. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon_int.h"
+
+/* ---- health -> queue, probes */
+
+static void
+recovery_flush(struct daemon *d, const char *domain)
+{
+	struct relay_flush f;
+	int rc;
+
+	rc = d->relay->flush(d->relay->self, domain, FLUSH_RECOVERY, false, &f);
+	/* Nothing queued: recovered. A flush that an operator began during the
+	 * outage goes on and will confirm the recovery when it ends. */
+	if (rc == -MX_ENOENT)
+		watch_flushed(d->watch, domain, loop_now(d->loop));
+}
+
+static void
+on_change(void *arg, const struct watch_change *c)
+{
+	struct daemon *d = arg;
+	enum health_state to = c->health.to;
+	struct relay_domain rd;
+	char lasted[32];
+
+	d->relay->domain(d->relay->self, c->domain, &rd);
+	log_notice("health",
+	    "domain=%s state=%s->%s host=%s cause=%s lasted=%s queued=%llu",
+	    c->domain, health_state_name(c->health.from), health_state_name(to),
+	    log_q(c->host), log_q(c->cause),
+	    text_duration_fmt(c->health.lasted / CLOCK_MS, lasted,
+		sizeof(lasted)),
+	    (unsigned long long)(rd.active + rd.deferred + rd.held));
+	stats_domain(d->stats, c->domain)->transitions[to]++;
+	queue_gate(d->queue, c->domain,
+	    health_open(to) ? GATE_OPEN : GATE_CLOSED);
+	runner_hurry(d->runner, c->domain,
+	    to == HEALTH_SUSPECT || to == HEALTH_DOWN ||
+		to == HEALTH_RECOVERING);
+	if (to == HEALTH_RECOVERING)
+		recovery_flush(d, c->domain);
+}
+
+static void
+on_primary(void *arg, const char *domain, const struct snap_primary *p)
+{
+	(void)arg;
+	log_notice("probe",
+	    "domain=%s primary=%s healthy=%d phase=%s code=%u "
+	    "text=%s",
+	    domain, log_q(p->label), p->healthy,
+	    smtp_phase_name(p->failed_phase), p->code, log_q(p->text));
+}
+
+static void
+on_self_mx(void *arg, const char *domain)
+{
+	(void)arg;
+	log_error("route",
+	    "domain=%s problem=\"we seem to be its best MX\" "
+	    "effect=\"mail is held\" do=\"publish a better MX or set primary\"",
+	    domain);
+}
+
+const struct watch_ops daemon_watch_ops = {
+	.change = on_change,
+	.primary = on_primary,
+	.self_mx = on_self_mx,
+};
+
+static void
+on_round(void *arg, const struct probe_round *r)
+{
+	struct daemon *d = arg;
+
+	watch_round(d->watch, r, loop_now(d->loop));
+}
+
+const struct runner_ops daemon_runner_ops = { .round = on_round };
+
+static void
+on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
+{
+	struct daemon *d = arg;
+
+	watch_outcome(d->watch, domain, o, loop_now(d->loop));
+}
+
+const struct deliver_ops daemon_deliver_ops = { .outcome = on_outcome };
+
+/* ---- queue -> deliver, bounce, health */
+
+static void
+on_want(void *arg, const char *domain, unsigned connections)
+{
+	struct daemon *d = arg;
+
+	deliver_want(d->deliver, domain, connections);
+}
+
+static void
+on_expire(void *arg, struct queue_job *job)
+{
+	struct daemon *d = arg;
+
+	bounce_expire(d->bounce, job);
+}
+
+static void
+on_warn(void *arg, struct queue_job *job, unsigned stage)
+{
+	struct daemon *d = arg;
+
+	bounce_warn(d->bounce, job, stage);
+}
+
+static void
+on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
+{
+	struct daemon *d = arg;
+	char took[32];
+
+	if (begin) {
+		log_notice("flush",
+		    "domain=%s begin trigger=%s messages=%llu "
+		    "bytes=%llu",
+		    f->domain, flush_trigger_name(f->trigger),
+		    (unsigned long long)f->total, (unsigned long long)f->bytes);
+		return;
+	}
+	log_notice("flush",
+	    "domain=%s end ok=%d messages=%llu delivered=%llu "
+	    "deferred=%llu failed=%llu remaining=%llu took=%s",
+	    f->domain, ok, (unsigned long long)f->total,
+	    (unsigned long long)f->delivered, (unsigned long long)f->deferred,
+	    (unsigned long long)f->failed, (unsigned long long)f->remaining,
+	    text_duration_fmt(f->end_ms - f->start_ms, took, sizeof(took)));
+	if (watch_state(d->watch, f->domain) != HEALTH_RECOVERING)
+		return;
+	if (ok)
+		watch_flushed(d->watch, f->domain, loop_now(d->loop));
+	else
+		watch_broken(d->watch, f->domain, "the flush was cut off",
+		    loop_now(d->loop));
+}
+
+static void
+on_breaker(void *arg, const char *domain, const char *reply)
+{
+	struct daemon *d = arg;
+
+	log_error("breaker",
+	    "domain=%s problem=\"the primary refuses what it "
+	    "should take\" reply=%s effect=\"mail is held\"",
+	    domain, log_q(reply));
+	watch_broken(d->watch, domain, reply, loop_now(d->loop));
+}
+
+const struct queue_ops daemon_queue_ops = {
+	.want = on_want,
+	.expire = on_expire,
+	.warn = on_warn,
+	.flush = on_flush,
+	.breaker = on_breaker,
+};
+
+/* ---- smtpd */
+
+static bool
+on_primary_up(void *arg, const char *domain)
+{
+	struct daemon *d = arg;
+
+	return watch_state(d->watch, domain) == HEALTH_UP;
+}
+
+const struct smtpd_ops daemon_smtpd_ops = { .primary_up = on_primary_up };
+
+/* ---- store, dns */
+
+static void
+on_store_state(void *arg, enum store_state state, const char *why)
+{
+	(void)arg;
+	if (state == STORE_OK)
+		log_notice("spool", "state=ok accepting=1");
+	else
+		log_error("spool", "state=%s accepting=0 why=%s",
+		    state == STORE_FULL ? "full" : "failed", log_q(why));
+}
+
+static void
+on_store_commit(void *arg, double seconds, unsigned messages)
+{
+	struct daemon *d = arg;
+
+	hist_add(&d->stats->g.commit_duration, &hist_commit, seconds);
+	d->stats->g.commits++;
+	d->stats->g.committed_messages += messages;
+}
+
+static void
+on_store_error(void *arg, enum store_op op, int err)
+{
+	struct daemon *d = arg;
+
+	d->stats->g.spool_errors[op]++;
+	log_error("spool", "op=%u error=%s", op, log_q(strerror(err)));
+}
+
+const struct store_events daemon_store_events = {
+	.state = on_store_state,
+	.commit = on_store_commit,
+	.error = on_store_error,
+};
+
+void
+daemon_dns_query(double seconds, void *arg)
+{
+	struct daemon *d = arg;
+
+	hist_add(&d->stats->g.dns_duration, &hist_dns, seconds);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC
+ * main: the command line of mxwatchd, the log, the background, exit codes:
+ * 0 fine, 1 failure, 2 usage or configuration error. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+enum { EXIT_USAGE = 2 };
+
+struct options {
+	const char *file;
+	bool foreground, check, verbose;
+};
+
+static void
+usage(FILE *f)
+{
+	fprintf(f,
+	    "usage: mxwatchd [-fnvV] [-c FILE]\n"
+	    "  -c FILE  configuration file [" MX_CONFIG_FILE "]\n"
+	    "  -f       stay in the foreground\n"
+	    "  -n       check the configuration and exit\n"
+	    "  -v       log everything\n"
+	    "  -V       print the version and exit\n");
+}
+
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "c:fhnvV")) != -1) {
+		switch (c) {
+		case 'c':
+			o->file = optarg;
+			break;
+		case 'f':
+			o->foreground = true;
+			break;
+		case 'n':
+			o->check = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'V':
+			printf("mxwatchd %s\n", PACKAGE_VERSION);
+			exit(0);
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "mxwatchd: unexpected argument \"%s\"\n",
+		    argv[optind]);
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static struct config *
+load(const char *file)
+{
+	struct conf_errors errs = { 0 };
+	struct config *conf = config_load(file, &errs);
+
+	for (size_t i = 0; i < errs.n; i++) {
+		const struct conf_error *e = &errs.e[i];
+
+		fprintf(stderr, "%s:", e->file);
+		if (e->line != 0)
+			fprintf(stderr, "%u:", e->line);
+		fprintf(stderr, " %s: %s\n", e->warning ? "warning" : "error",
+		    e->text);
+	}
+	conf_errors_fini(&errs);
+	return conf;
+}
+
+static int
+open_log(const struct config *conf, const struct options *o)
+{
+	static const enum log_dest dest[] = { LOG_DEST_STDERR, LOG_DEST_SYSLOG,
+		LOG_DEST_FILE };
+
+	/* Without a terminal stderr is lost: the background uses syslog. */
+	enum log_dest to = dest[conf->log];
+
+	if (to == LOG_DEST_STDERR && !o->foreground)
+		to = LOG_DEST_SYSLOG;
+	if (log_open(to, conf->log_file,
+		o->verbose ? LOG_LEVEL_TRACE : LOG_LEVEL_INFO) == 0)
+		return 0;
+	fprintf(stderr, "mxwatchd: cannot log to %s: %s\n",
+	    conf->log_file != NULL ? conf->log_file : "syslog",
+	    strerror(errno));
+	return -1;
+}
+
+/* Forks; the parent waits until the child serves (or has failed and said why
+ * on stderr) and exits with that. Returns in the child: where to say so. */
+static int
+background(void)
+{
+	int fds[2], status = 1;
+	char ok;
+	pid_t pid;
+
+	if (pipe(fds) != 0 || (pid = fork()) < 0) {
+		perror("mxwatchd: cannot go to the background");
+		exit(1);
+	}
+	if (pid == 0) {
+		close(fds[0]);
+		setsid();
+		return fds[1];
+	}
+	close(fds[1]);
+	if (read(fds[0], &ok, 1) == 1)
+		exit(0);
+	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+		exit(WEXITSTATUS(status));
+	exit(1);
+}
+
+static void
+detach(int ready)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		if (null > 2)
+			close(null);
+	}
+	if (chdir("/") != 0 || write(ready, "1", 1) != 1)
+		log_warn("daemon", "problem=\"detaching: %s\"",
+		    strerror(errno));
+	close(ready);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .file = MX_CONFIG_FILE };
+	struct mx_errbuf eb = { "" };
+	struct config *conf;
+	struct daemon *d;
+	int ready = -1, rc;
+
+	if ((rc = parse_options(argc, argv, &o)) != 0)
+		return rc;
+	if ((conf = load(o.file)) == NULL)
+		return EXIT_USAGE;
+	if (o.check) {
+		printf("%s: configuration OK\n", o.file);
+		config_unref(&conf);
+		return 0;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	umask(027);
+	if (!o.foreground)
+		ready = background();
+	if (open_log(conf, &o) != 0)
+		return 1;
+	d = daemon_create(conf, &eb);
+	if (d == NULL) {
+		log_error("daemon", "started=0 why=%s", log_q(eb.text));
+		log_flush();
+		fprintf(stderr, "mxwatchd: %s\n", eb.text);
+		return 1;
+	}
+	if (ready >= 0)
+		detach(ready);
+	daemon_run(d);
+	daemon_destroy(&d);
+	log_close();
+	return 0;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC
+ * report: makes the snapshot, and answers the control socket. The cost of a
+ * snapshot depends on the number of domains: every figure of a domain is a
+ * counter or the head of a heap. */
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon_int.h"
+
+static void
+snapshot_flush(struct snap_flush *to, const struct relay_flush *f)
+{
+	to->running = f->running;
+	to->trigger = f->trigger;
+	to->start_ms = f->start_ms;
+	to->end_ms = f->end_ms;
+	to->total = f->total;
+	to->remaining = f->remaining;
+	to->delivered = f->delivered;
+	to->deferred = f->deferred;
+	to->failed = f->failed;
+	to->rate = f->rate;
+	to->eta_ms = f->eta_ms;
+	to->last_ok = !f->running && f->end_ms != 0 && f->remaining == 0;
+}
+
+static void
+snapshot_domain(struct daemon *d, struct snap_domain *s,
+    const struct domain_stats *ds, struct snap_primary *primary)
+{
+	const struct conf_domain *cd = config_domain(d->conf, ds->name);
+	struct relay_domain r;
+
+	s->count = *ds;
+	s->configured = cd != NULL;
+	s->state = HEALTH_UNKNOWN;
+	s->state_name = health_state_name(HEALTH_UNKNOWN);
+	s->lifetime =
+	    (cd != NULL ? cd : &d->conf->defaults)->lifetime_ms / 1000;
+	watch_snapshot(d->watch, ds->name, s, primary);
+
+	d->relay->domain(d->relay->self, ds->name, &r);
+	s->on_hold = r.on_hold;
+	s->active = r.active;
+	s->deferred = r.deferred;
+	s->held = r.held;
+	s->recipients = r.recipients;
+	s->bytes = r.bytes;
+	s->oldest_ms = r.oldest_ms;
+	s->next_expiry_ms = r.next_expiry_ms;
+	s->next_try_ms = r.next_try_ms;
+	s->window = r.window;
+	snapshot_flush(&s->flush, &r.flush);
+}
+
+static void
+snapshot_dns(struct stats_global *g, const struct dns_stats *ds)
+{
+	g->dns_queries = ds->queries;
+	g->dns_failed[0] = ds->fail_timeout;
+	g->dns_failed[1] = ds->fail_servfail;
+	g->dns_failed[2] = ds->fail_nxdomain;
+	g->dns_failed[3] = ds->fail_bogus;
+	g->dns_failed[4] = ds->fail_other;
+}
+
+static void
+snapshot_global(struct daemon *d, struct snapshot *s)
+{
+	struct store_info si;
+
+	s->generation = ++d->generation;
+	s->wall_ms = clock_wall_ms();
+	s->start = d->start_wall;
+	strlcpy(s->hostname, d->conf->hostname, sizeof(s->hostname));
+	s->ready = !queue_loading(d->queue) && !d->draining;
+	if (queue_loading(d->queue))
+		strlcpy(s->not_ready, "the queue is being indexed",
+		    sizeof(s->not_ready));
+	else if (d->draining)
+		strlcpy(s->not_ready, "shutting down", sizeof(s->not_ready));
+	snapshot_dns(&d->stats->g, dns_stats(d->dns));
+	s->count = d->stats->g;
+	s->smtpd_sessions = smtpd_sessions(d->smtpd);
+	s->delivery_connections = deliver_connections(d->deliver);
+	store_info(d->store, &si);
+	s->spool_state = si.state;
+	s->spool_free_bytes = si.free_bytes;
+	s->spool_free_inodes = si.free_inodes;
+	s->spool_reserve_bytes = si.reserve_bytes;
+	d->relay->ages(d->relay->self, s->wall_ms, hist_age.le, hist_age.n,
+	    s->queue_ages);
+	s->loop_lag = loop_lag_take(d->loop);
+	s->reload_ok = d->reload_ok;
+	s->reload_time = d->reload_wall;
+}
+
+struct snapshot *
+daemon_snapshot(struct daemon *d)
+{
+	size_t n = stats_domain_count(d->stats), np = 0, i;
+	struct domain_stats *ds;
+	struct snapshot *s;
+
+	for (i = 0; i < n; i++)
+		np += watch_primaries(d->watch,
+		    stats_domain_at(d->stats, i)->name);
+	s = snapshot_create((unsigned)n, (unsigned)np);
+	snapshot_global(d, s);
+	for (i = 0, np = 0; i < n; i++) {
+		ds = stats_domain_at(d->stats, i);
+		s->domain[i].first_primary = (unsigned)np;
+		snapshot_domain(d, &s->domain[i], ds, &s->primary[np]);
+		np += s->domain[i].nprimaries;
+	}
+	return s;
+}
+
+/* ---- control */
+
+static struct snapshot *
+op_snapshot(void *arg)
+{
+	struct daemon *d = arg;
+	struct snapshot *s = daemon_snapshot(d);
+
+	snapshot_box_put(d->box, snapshot_ref(s));
+	return s;
+}
+
+static int
+op_probe(void *arg, const char *domain)
+{
+	struct daemon *d = arg;
+
+	return runner_now(d->runner, domain);
+}
+
+static int
+op_reload(void *arg, struct conf_errors *errs)
+{
+	return daemon_reload(arg, errs);
+}
+
+static void
+op_rcpt(void *arg, const char *mailbox, char *dst, size_t size)
+{
+	struct daemon *d = arg;
+
+	switch (smtpd_rcpt_check(d->smtpd, mailbox)) {
+	case SMTPD_RCPT_OK:
+		strlcpy(dst, "250 2.1.5", size);
+		break;
+	case SMTPD_RCPT_UNKNOWN:
+		strlcpy(dst, "550 5.1.1 unknown recipient", size);
+		break;
+	case SMTPD_RCPT_REJECTED:
+		strlcpy(dst, "550 5.7.1 rejected by the recipients file", size);
+		break;
+	case SMTPD_RCPT_NO_DOMAIN:
+		strlcpy(dst, "554 5.7.1 relay access denied", size);
+		break;
+	}
+}
+
+const struct control_ops daemon_control_ops = {
+	.snapshot = op_snapshot,
+	.probe = op_probe,
+	.reload = op_reload,
+	.rcpt = op_rcpt,
+};
