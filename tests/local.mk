@@ -1,1 +1,15 @@
-# Files of this folder.
+EXTRA_DIST += tests/lint/layers tests/lint/words tests/run
+
+# Style is enforced, not hoped for.
+lint:
+	$(top_srcdir)/tests/lint/layers $(top_srcdir)
+	$(top_srcdir)/tests/lint/words $(top_srcdir)
+	clang-format --dry-run --Werror $$(find $(top_srcdir)/watchd \
+	    $(top_srcdir)/probes $(top_srcdir)/exporters \
+	    $(top_srcdir)/alerts $(top_srcdir)/contrib $(top_srcdir)/tests \
+	    -name '*.[ch]')
+format:
+	clang-format -i $$(find $(top_srcdir)/watchd $(top_srcdir)/probes \
+	    $(top_srcdir)/exporters $(top_srcdir)/alerts \
+	    $(top_srcdir)/contrib $(top_srcdir)/tests -name '*.[ch]')
+.PHONY: lint format

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: ISC
+ * runner: when to probe whom. A domain's round is: look up its route, probe
+ * each host of it, hand the results over together, set the timer for the next
+ * round. Probes beyond the cap wait in line; a round that waits is late, never
+ * doubled. Callbacks may reconfigure the runner: a round is handed over after
+ * the domain has been put to rest. */
+#include "probes/runner.h"
+
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "smtp/path.h"
+
+#define JITTER_PERCENT	    10
+#define HURRY_DIVISOR	    3
+#define HURRY_MIN_MS	    1000
+#define FIRST_SPREAD_MS	    500 /* of the first round after a start ... */
+#define FIRST_PER_DOMAIN_MS 10 /* ... and this much for each domain */
+
+struct pace;
+
+struct probing { /* one host of the round under way */
+	TAILQ_ENTRY(probing) link;
+	struct pace *pace;
+	unsigned at;
+	bool waiting;
+	struct probe_run *run;
+};
+
+struct pace { /* one domain */
+	struct runner *runner;
+	char name[TEXT_DOMAIN_MAX];
+	struct loop_timer *timer;
+	bool hurry;
+	struct route_req *req; /* the look-up under way */
+	bool busy;
+	int64_t start; /* of the round, loop time */
+	int64_t resolve_ns;
+	struct route route;
+	unsigned left; /* results that are out */
+	struct probing host[ROUTE_HOST_MAX];
+	struct probe_result result[ROUTE_HOST_MAX];
+};
+
+struct runner {
+	struct loop *loop;
+	struct dns *dns;
+	struct tls_ctx *tls;
+	struct runner_ops ops;
+	struct config *conf;
+	const struct route_self *self;
+	struct pace **pace; /* ascending name */
+	size_t n;
+	unsigned running;
+	int64_t last;
+	TAILQ_HEAD(, probing) line;
+};
+
+static void on_due(void *arg);
+
+struct runner *
+runner_create(struct loop *loop, struct dns *dns, const struct runner_ops *ops)
+{
+	struct runner *r = mem_alloc(sizeof(*r));
+	struct mx_errbuf eb = { "" };
+
+	r->loop = loop;
+	r->dns = dns;
+	r->ops = *ops;
+	r->last = loop_now(loop);
+	r->tls = tls_client_create(&eb);
+	if (r->tls == NULL)
+		log_error("probe", "problem=%s effect=\"no TLS in probes\"",
+		    log_q(eb.text));
+	TAILQ_INIT(&r->line);
+	return r;
+}
+
+static void
+pace_stop(struct pace *p)
+{
+	struct runner *r = p->runner;
+
+	route_cancel(&p->req);
+	for (unsigned i = 0; i < ROUTE_HOST_MAX; i++) {
+		struct probing *h = &p->host[i];
+
+		if (h->waiting)
+			TAILQ_REMOVE(&r->line, h, link);
+		h->waiting = false;
+		if (h->run != NULL) {
+			probe_smtp_cancel(&h->run);
+			r->running--;
+		}
+	}
+	p->busy = false;
+}
+
+static void
+pace_destroy(struct pace **pp)
+{
+	pace_stop(*pp);
+	loop_timer_destroy(&(*pp)->timer);
+	mem_free(pp);
+}
+
+void
+runner_destroy(struct runner **rp)
+{
+	struct runner *r = *rp;
+
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->n; i++)
+		pace_destroy(&r->pace[i]);
+	mem_free(&r->pace);
+	tls_ctx_destroy(&r->tls);
+	config_unref(&r->conf);
+	mem_free(rp);
+}
+
+static const struct conf_domain *
+pace_conf(const struct pace *p)
+{
+	return config_domain(p->runner->conf, p->name);
+}
+
+static void
+pace_schedule(struct pace *p)
+{
+	const struct conf_domain *d = pace_conf(p);
+	int64_t interval, delay, spent;
+
+	if (d == NULL || !d->probe.enabled)
+		return;
+	interval = d->probe.interval_ms;
+	if (p->hurry) {
+		interval /= HURRY_DIVISOR;
+		if (interval < HURRY_MIN_MS)
+			interval = HURRY_MIN_MS;
+		if (interval > d->probe.interval_ms)
+			interval = d->probe.interval_ms;
+	}
+	spent = (loop_now(p->runner->loop) - p->start) / CLOCK_MS;
+	delay = rnd_jitter(interval, JITTER_PERCENT) - spent;
+	loop_timer_set(p->timer, delay > 0 ? delay : 0);
+}
+
+/* The round is whole: rest, then tell. */
+static void
+pace_finish(struct pace *p, enum probe_code code)
+{
+	struct runner *r = p->runner;
+	struct probe_round round = { .domain = p->name,
+		.code = code,
+		.route = &p->route };
+
+	if (code == PROBE_OK || p->route.status == ROUTE_OK) {
+		round.nresults = p->route.n;
+		round.result = p->result;
+	}
+	p->busy = false;
+	r->last = loop_now(r->loop);
+	pace_schedule(p);
+	r->ops.round(r->ops.arg, &round);
+}
+
+/* OK when one host is; otherwise the failure that says most. */
+static enum probe_code
+round_code(const struct pace *p)
+{
+	enum probe_code code = PROBE_DNS_FAIL;
+
+	for (unsigned i = 0; i < p->route.n; i++) {
+		if (p->result[i].code == PROBE_OK)
+			return PROBE_OK;
+		if (probe_code_neutral(code))
+			code = p->result[i].code;
+	}
+	return code;
+}
+
+static void runner_next(struct runner *);
+
+static void
+on_result(const struct probe_result *result, void *arg)
+{
+	struct probing *h = arg;
+	struct pace *p = h->pace;
+	struct runner *r = p->runner;
+
+	h->run = NULL;
+	r->running--;
+	p->result[h->at] = *result;
+	p->result[h->at].stale_dns = p->route.stale;
+	if (--p->left == 0)
+		pace_finish(p, round_code(p));
+	runner_next(r);
+}
+
+static void
+probing_start(struct probing *h)
+{
+	struct pace *p = h->pace;
+	struct runner *r = p->runner;
+	const struct conf_domain *d = pace_conf(p);
+	struct probe_target t = { .host = &p->route.host[h->at],
+		.helo = r->conf->hostname,
+		.resolve_ns = p->resolve_ns };
+	char postmaster[PATH_MAILBOX_MAX];
+
+	snprintf(postmaster, sizeof(postmaster), "postmaster@%s", p->name);
+	t.sender = d->probe.sender != NULL ? d->probe.sender : "";
+	t.rcpt = d->probe.rcpt != NULL ? d->probe.rcpt : postmaster;
+	t.depth = (enum probe_depth)d->probe.depth;
+	t.timeout_ms = d->probe.timeout_ms;
+	if (d->deliver.source_addr.len != 0)
+		t.source = &d->deliver.source_addr;
+	if (r->tls == NULL && t.depth > PROBE_DEPTH_EHLO)
+		t.depth = PROBE_DEPTH_EHLO;
+	r->running++;
+	h->run = probe_smtp_start(r->loop, r->tls, &t, on_result, h);
+}
+
+static void
+runner_next(struct runner *r)
+{
+	struct probing *h;
+
+	while (r->running < r->conf->probe_concurrency &&
+	    (h = TAILQ_FIRST(&r->line)) != NULL) {
+		TAILQ_REMOVE(&r->line, h, link);
+		h->waiting = false;
+		probing_start(h);
+	}
+}
+
+static void
+on_route(const struct route *route, void *arg)
+{
+	static const enum probe_code codes[] = {
+		[ROUTE_OK] = PROBE_OK,
+		[ROUTE_DNS_FAIL] = PROBE_DNS_FAIL,
+		[ROUTE_SELF] = PROBE_SELF,
+		[ROUTE_NULL_MX] = PROBE_NO_HOST,
+		[ROUTE_NO_HOST] = PROBE_NO_HOST,
+	};
+	struct pace *p = arg;
+	struct runner *r = p->runner;
+
+	p->req = NULL;
+	p->route = *route;
+	p->resolve_ns = loop_now(r->loop) - p->start;
+	if (route->status != ROUTE_OK || route->n == 0) {
+		pace_finish(p,
+		    route->status == ROUTE_OK ? PROBE_NO_HOST :
+						codes[route->status]);
+		return;
+	}
+	p->left = route->n;
+	for (unsigned i = 0; i < route->n; i++) {
+		p->host[i].pace = p;
+		p->host[i].at = i;
+		p->host[i].waiting = true;
+		TAILQ_INSERT_TAIL(&r->line, &p->host[i], link);
+	}
+	runner_next(r);
+}
+
+static void
+pace_round(struct pace *p)
+{
+	struct runner *r = p->runner;
+	const struct conf_domain *d = pace_conf(p);
+
+	if (p->busy || d == NULL)
+		return;
+	loop_timer_cancel(p->timer);
+	p->busy = true;
+	p->start = loop_now(r->loop);
+	p->req = route_lookup(r->dns, r->self, p->name,
+	    (const char *const *)d->primary.s, d->primary.n, d->probe.port,
+	    on_route, p);
+}
+
+static void
+on_due(void *arg)
+{
+	pace_round(arg);
+}
+
+static struct pace *
+pace_new(struct runner *r, const struct conf_domain *d)
+{
+	struct pace *p = mem_alloc(sizeof(*p));
+	int64_t spread =
+	    FIRST_SPREAD_MS + (int64_t)r->conf->ndomains * FIRST_PER_DOMAIN_MS;
+
+	p->runner = r;
+	strlcpy(p->name, d->name, sizeof(p->name));
+	p->timer = loop_timer_create(r->loop, on_due, p);
+	if (spread > d->probe.interval_ms)
+		spread = d->probe.interval_ms;
+	if (d->probe.enabled)
+		loop_timer_set(p->timer, rnd_below((uint32_t)spread + 1));
+	return p;
+}
+
+/* Both lists ascend by name: one pass keeps, adds and drops. What runs goes
+ * on only where nothing changed that it was started with. */
+void
+runner_configure(struct runner *r, struct config *conf,
+    const struct route_self *self)
+{
+	struct pace **old = r->pace;
+	struct config *old_conf = r->conf;
+	size_t nold = r->n, i, j = 0;
+
+	r->conf = config_ref(conf);
+	r->self = self;
+	r->pace = mem_array(conf->ndomains + 1, sizeof(r->pace[0]));
+	r->n = conf->ndomains;
+	for (i = 0; i < conf->ndomains; i++) {
+		const struct conf_domain *d = &conf->domain[i];
+
+		while (j < nold && strcmp(old[j]->name, d->name) < 0)
+			pace_destroy(&old[j++]);
+		if (j == nold || strcmp(old[j]->name, d->name) != 0) {
+			r->pace[i] = pace_new(r, d);
+			continue;
+		}
+		r->pace[i] = old[j++];
+		/* Borrowed settings and `self` are new: begin afresh. */
+		if (r->pace[i]->busy || !d->probe.enabled)
+			pace_stop(r->pace[i]);
+		loop_timer_cancel(r->pace[i]->timer);
+		pace_schedule(r->pace[i]);
+	}
+	while (j < nold)
+		pace_destroy(&old[j++]);
+	mem_free(&old);
+	config_unref(&old_conf);
+}
+
+static int
+pace_cmp(const void *name, const void *entry)
+{
+	return strcmp(name, (*(struct pace *const *)entry)->name);
+}
+
+static struct pace *
+pace_find(struct runner *r, const char *domain)
+{
+	struct pace **p;
+
+	if (r->n == 0)
+		return NULL;
+	p = bsearch(domain, r->pace, r->n, sizeof(r->pace[0]), pace_cmp);
+	return p != NULL ? *p : NULL;
+}
+
+void
+runner_hurry(struct runner *r, const char *domain, bool hurry)
+{
+	struct pace *p = pace_find(r, domain);
+
+	if (p == NULL || p->hurry == hurry)
+		return;
+	p->hurry = hurry;
+	if (!p->busy)
+		pace_schedule(p);
+}
+
+int
+runner_now(struct runner *r, const char *domain)
+{
+	struct pace *p = pace_find(r, domain);
+
+	if (p == NULL)
+		return -MX_ENOENT;
+	pace_round(p);
+	return 0;
+}
+
+int64_t
+runner_last(const struct runner *r)
+{
+	return r->last;
+}
