@@ -13,8 +13,8 @@
 struct http;
 
 /* Binds all addresses or none (NULL and *eb). The box is borrowed. */
-struct http *http_create(const struct conf_web *, struct snapshot_box *,
-    struct mx_errbuf *);
+struct http *
+http_create(const struct conf_web *, struct snapshot_box *, struct mx_errbuf *);
 void http_destroy(struct http **);
 
 #endif

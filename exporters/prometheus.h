@@ -12,7 +12,7 @@
 #define PROMETHEUS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* 0, or -MX_ETOOBIG when out's cap is too small. */
-int prometheus_write(const struct snapshot *, int64_t wall_ms, struct buf *out)
-    MX_NODISCARD;
+int prometheus_write(const struct snapshot *, int64_t wall_ms,
+    struct buf *out) MX_NODISCARD;
 
 #endif
