@@ -13,3 +13,28 @@ libmx_base_a_SOURCES = \
 	watchd/base/mem.c watchd/base/mem.h \
 	watchd/base/rnd.c watchd/base/rnd.h \
 	watchd/base/text.c watchd/base/text.h
+
+if HAVE_CMOCKA
+base_tests = tests/unit/test_buf tests/unit/test_heap tests/unit/test_idmap \
+	tests/unit/test_log tests/unit/test_mailbox tests/unit/test_text
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
+tests_unit_test_buf_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_heap_SOURCES = tests/unit/test_heap.c
+tests_unit_test_heap_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_idmap_SOURCES = tests/unit/test_idmap.c
+tests_unit_test_idmap_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_log_SOURCES = tests/unit/test_log.c
+tests_unit_test_log_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_mailbox_SOURCES = tests/unit/test_mailbox.c
+tests_unit_test_mailbox_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_text_SOURCES = tests/unit/test_text.c
+tests_unit_test_text_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+endif
+
+check_PROGRAMS += tests/fuzz/fuzz_text
+TESTS += tests/fuzz/fuzz_text
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/replay.c
+tests_fuzz_fuzz_text_LDADD = $(BASE_L)
+tests_fuzz_fuzz_text_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

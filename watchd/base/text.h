@@ -9,8 +9,9 @@
 #define TEXT_DOMAIN_MAX 254 /* 253 octets (RFC 1035 3.1) and NUL */
 #define TEXT_ID_MAX	24
 
-/* "30d", "90s", "1h30m", "5m"; a bare number is seconds. Milliseconds out.
- * -MX_ESYNTAX for anything else, signs, blanks inside, overflow included. */
+/* "30d", "90s", "1h30m", "5m", "350ms" (units w d h m s ms, the larger first);
+ * a bare number is seconds. Milliseconds out. -MX_ESYNTAX for anything else,
+ * signs, blanks inside, overflow included. */
 int text_duration(const char *s, int64_t *ms) MX_NODISCARD;
 /* "50M", "1G", "512"; K M G T are powers of 1024. */
 int text_size(const char *s, uint64_t *bytes) MX_NODISCARD;
@@ -27,7 +28,8 @@ char *text_date_3339(int64_t wall, char *dst, size_t size);
 
 /* A domain name in the one form in which names are compared: lower case,
  * A-labels (IDNA 2008, UTS 46), no trailing dot, letters-digits-hyphens.
- * dst holds TEXT_DOMAIN_MAX. -MX_ESYNTAX when it is no host name. */
+ * dst holds TEXT_DOMAIN_MAX. -MX_ESYNTAX when it is no host name; neither is
+ * what ends in a number ("192.0.2.7"). */
 int text_domain(const char *src, size_t len, char *dst) MX_NODISCARD;
 
 /* Queue ids. A message has a 56-bit number; what is stored and scheduled is

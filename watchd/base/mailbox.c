@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC
+ * mailbox: messages from any thread to one. A list under a mutex and an
+ * eventfd that is readable exactly while the list is not empty: it is written
+ * and read only when the list stops or starts being empty, under the mutex,
+ * so a busy mailbox costs no system call a message. */
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mailbox.h"
+#include "base/mem.h"
+
+struct mailbox {
+	pthread_mutex_t lock;
+	struct mail_list list;
+	int fd;
+};
+
+struct mailbox *
+mailbox_create(void)
+{
+	struct mailbox *mb = mem_alloc(sizeof(*mb));
+
+	MX_ASSERT(pthread_mutex_init(&mb->lock, NULL) == 0);
+	STAILQ_INIT(&mb->list);
+	mb->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	MX_ASSERT(mb->fd >= 0);
+	return mb;
+}
+
+void
+mailbox_destroy(struct mailbox **mbp, void (*drop)(struct mail *))
+{
+	struct mailbox *mb = *mbp;
+	struct mail *m;
+
+	if (mb == NULL)
+		return;
+	while ((m = STAILQ_FIRST(&mb->list)) != NULL) {
+		MX_ASSERT(drop != NULL);
+		STAILQ_REMOVE_HEAD(&mb->list, link);
+		drop(m);
+	}
+	close(mb->fd);
+	pthread_mutex_destroy(&mb->lock);
+	mem_free(mbp);
+}
+
+/* The counter of the eventfd is 0 or 1, so neither call can block. */
+static void
+mailbox_signal(struct mailbox *mb)
+{
+	uint64_t one = 1;
+
+	MX_ASSERT(write(mb->fd, &one, sizeof(one)) == sizeof(one));
+}
+
+static void
+mailbox_quiet(struct mailbox *mb)
+{
+	uint64_t count;
+
+	MX_ASSERT(read(mb->fd, &count, sizeof(count)) == sizeof(count));
+}
+
+void
+mailbox_post_list(struct mailbox *mb, struct mail_list *list)
+{
+	bool was_empty;
+
+	if (STAILQ_EMPTY(list))
+		return;
+	pthread_mutex_lock(&mb->lock);
+	was_empty = STAILQ_EMPTY(&mb->list);
+	STAILQ_CONCAT(&mb->list, list);
+	if (was_empty)
+		mailbox_signal(mb);
+	pthread_mutex_unlock(&mb->lock);
+}
+
+void
+mailbox_post(struct mailbox *mb, struct mail *m)
+{
+	struct mail_list one = STAILQ_HEAD_INITIALIZER(one);
+
+	STAILQ_INSERT_TAIL(&one, m, link);
+	mailbox_post_list(mb, &one);
+}
+
+bool
+mailbox_take(struct mailbox *mb, struct mail_list *out)
+{
+	STAILQ_INIT(out);
+	pthread_mutex_lock(&mb->lock);
+	if (!STAILQ_EMPTY(&mb->list)) {
+		STAILQ_CONCAT(out, &mb->list);
+		mailbox_quiet(mb);
+	}
+	pthread_mutex_unlock(&mb->lock);
+	return !STAILQ_EMPTY(out);
+}
+
+bool
+mailbox_wait(struct mailbox *mb, struct mail_list *out, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = mb->fd, .events = POLLIN };
+	int64_t end = clock_now() + timeout_ms * CLOCK_MS, left;
+
+	while (!mailbox_take(mb, out)) {
+		left = -1;
+		if (timeout_ms >= 0) {
+			/* rounded up: never spin through the last millisecond */
+			left = (end - clock_now() + CLOCK_MS - 1) / CLOCK_MS;
+			if (left <= 0)
+				return false;
+		}
+		if (poll(&pfd, 1, (int)left) < 0)
+			MX_ASSERT(errno == EINTR);
+	}
+	return true;
+}
+
+int
+mailbox_fd(struct mailbox *mb)
+{
+	return mb->fd;
+}

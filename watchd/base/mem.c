@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC
+ * mem: allocation that cannot fail, because nobody could do anything sensible
+ * if it did: the queue is on the disk and the service manager starts us
+ * again. Sizes that a peer decides are checked by the caller. Any thread. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static void *
+mem_check(void *p)
+{
+	if (p == NULL)
+		mx_panic("memory available", __FILE__, __LINE__);
+	return p;
+}
+
+void *
+mem_alloc(size_t size)
+{
+	return mem_array(1, size);
+}
+
+void *
+mem_array(size_t n, size_t size)
+{
+	/* calloc() checks the product; of nothing we still want a pointer */
+	return mem_check(n == 0 || size == 0 ? calloc(1, 1) : calloc(n, size));
+}
+
+void *
+mem_grow(void *p, size_t n, size_t size)
+{
+	if (n == 0 || size == 0)
+		n = size = 1;
+	return mem_check(reallocarray(p, n, size));
+}
+
+char *
+mem_strdup(const char *s)
+{
+	return s != NULL ? mem_dup(s, strlen(s) + 1) : NULL;
+}
+
+char *
+mem_strndup(const char *s, size_t n)
+{
+	return mem_check(strndup(s, n));
+}
+
+void *
+mem_dup(const void *p, size_t size)
+{
+	void *copy = mem_check(malloc(size > 0 ? size : 1));
+
+	if (size > 0)
+		memcpy(copy, p, size);
+	return copy;
+}
+
+char *
+mem_printf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s = NULL;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	return mem_check(n < 0 ? NULL : s);
+}
+
+void
+mem_free(void *pp)
+{
+	void *p;
+
+	/* copied, because the pointer at pp may be of any object type */
+	memcpy(&p, pp, sizeof(p));
+	free(p);
+	p = NULL;
+	memcpy(pp, &p, sizeof(p));
+}

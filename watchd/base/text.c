@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: ISC
+ * text: numbers, times, sizes, ids and names as operators write them. Pure
+ * and independent of the locale; any thread. What is read comes from
+ * configuration files, control clients and, the domains, from every peer:
+ * all of it is checked for overflow and length. */
+#include <idn2.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/text.h"
+
+#define TEXT_LABEL_MAX 63
+
+/* Descending; text_duration() accepts each at most once and in this order. */
+static const struct {
+	const char *name;
+	int64_t ms;
+} text_units[] = {
+	{ "w", 604800000 },
+	{ "d", 86400000 },
+	{ "h", 3600000 },
+	{ "m", 60000 },
+	{ "s", 1000 },
+	{ "ms", 1 },
+};
+
+/* Reads at least one digit, moves *s past them. */
+static int
+text_digits(const char **s, uint64_t max, uint64_t *v)
+{
+	const char *p = *s;
+	uint64_t digit;
+
+	*v = 0;
+	if (*p < '0' || *p > '9')
+		return -MX_ESYNTAX;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		digit = (uint64_t)(*p - '0');
+		if (*v > (max - digit) / 10)
+			return -MX_ESYNTAX;
+		*v = *v * 10 + digit;
+	}
+	*s = p;
+	return 0;
+}
+
+/* The unit at *s among those after `after` (-1: any), or -1. */
+static int
+text_unit(const char **s, int after)
+{
+	size_t len = strspn(*s, "abcdefghijklmnopqrstuvwxyz");
+	int i;
+
+	for (i = after + 1; i < (int)MX_COUNT(text_units); i++) {
+		if (strlen(text_units[i].name) == len &&
+		    memcmp(text_units[i].name, *s, len) == 0) {
+			*s += len;
+			return i;
+		}
+	}
+	return -1;
+}
+
+int
+text_duration(const char *s, int64_t *ms)
+{
+	int64_t total = 0;
+	uint64_t v;
+	int unit = -1;
+
+	do {
+		if (text_digits(&s, INT64_MAX, &v) < 0)
+			return -MX_ESYNTAX;
+		if (*s == '\0' && unit == -1) {
+			if (v > INT64_MAX / 1000)
+				return -MX_ESYNTAX;
+			total = (int64_t)v * 1000;
+			break;
+		}
+		if ((unit = text_unit(&s, unit)) < 0 ||
+		    (int64_t)v > (INT64_MAX - total) / text_units[unit].ms)
+			return -MX_ESYNTAX;
+		total += (int64_t)v * text_units[unit].ms;
+	} while (*s != '\0');
+	*ms = total;
+	return 0;
+}
+
+int
+text_size(const char *s, uint64_t *bytes)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	unsigned shift = 0;
+	uint64_t v;
+
+	if (text_digits(&s, UINT64_MAX, &v) < 0)
+		return -MX_ESYNTAX;
+	if (*s != '\0') {
+		if ((unit = strchr(units, *s)) == NULL || s[1] != '\0')
+			return -MX_ESYNTAX;
+		shift = 10 * (unsigned)(unit - units + 1);
+	}
+	if (v > UINT64_MAX >> shift)
+		return -MX_ESYNTAX;
+	*bytes = v << shift;
+	return 0;
+}
+
+int
+text_int(const char *s, int64_t min, int64_t max, int64_t *v)
+{
+	bool minus = *s == '-';
+	int64_t value;
+	uint64_t u;
+
+	if (minus)
+		s++;
+	/* INT64_MIN itself cannot be written: nobody needs it */
+	if (text_digits(&s, INT64_MAX, &u) < 0 || *s != '\0')
+		return -MX_ESYNTAX;
+	value = minus ? -(int64_t)u : (int64_t)u;
+	if (value < min || value > max)
+		return -MX_ESYNTAX;
+	*v = value;
+	return 0;
+}
+
+/* Days are the largest unit: people think of a queue in days. */
+char *
+text_duration_fmt(int64_t ms, char *dst, size_t size)
+{
+	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms, unit, next;
+	const char *sign = ms < 0 ? "-" : "";
+	size_t i = 1;
+
+	if (left == 0) {
+		(void)snprintf(dst, size, "0s");
+		return dst;
+	}
+	while (left < (uint64_t)text_units[i].ms)
+		i++;
+	unit = (uint64_t)text_units[i].ms;
+	next =
+	    i + 1 < MX_COUNT(text_units) ? (uint64_t)text_units[i + 1].ms : 1;
+	if (left % unit / next > 0)
+		(void)snprintf(dst, size, "%s%" PRIu64 "%s%" PRIu64 "%s", sign,
+		    left / unit, text_units[i].name, left % unit / next,
+		    text_units[i + 1].name);
+	else
+		(void)snprintf(dst, size, "%s%" PRIu64 "%s", sign, left / unit,
+		    text_units[i].name);
+	return dst;
+}
+
+/* bytes / unit, rounded to the nearest. */
+static uint64_t
+text_round(uint64_t bytes, uint64_t unit)
+{
+	return bytes / unit + (bytes % unit >= unit / 2);
+}
+
+char *
+text_size_fmt(uint64_t bytes, char *dst, size_t size)
+{
+	static const char units[] = "KMGTPE";
+	uint64_t unit = 1024, tenths;
+	size_t i = 0;
+
+	if (bytes < 1024) {
+		(void)snprintf(dst, size, "%" PRIu64, bytes);
+		return dst;
+	}
+	for (; i < sizeof(units) - 2 && text_round(bytes, unit) >= 1024; i++)
+		unit *= 1024;
+	tenths = bytes / unit * 10 + (bytes % unit * 10 + unit / 2) / unit;
+	if (tenths < 100)
+		(void)snprintf(dst, size, "%" PRIu64 ".%" PRIu64 "%c",
+		    tenths / 10, tenths % 10, units[i]);
+	else
+		(void)snprintf(dst, size, "%" PRIu64 "%c",
+		    text_round(bytes, unit), units[i]);
+	return dst;
+}
+
+char *
+text_date_5322(int64_t wall, char *dst, size_t size)
+{
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	time_t t = (time_t)wall;
+	struct tm tm = { 0 };
+
+	(void)gmtime_r(&t, &tm);
+	(void)snprintf(dst, size, "%.3s, %d %.3s %d %02d:%02d:%02d +0000",
+	    days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon,
+	    tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	return dst;
+}
+
+char *
+text_date_3339(int64_t wall, char *dst, size_t size)
+{
+	time_t t = (time_t)wall;
+	struct tm tm = { 0 };
+
+	(void)gmtime_r(&t, &tm);
+	(void)snprintf(dst, size, "%04d-%02d-%02dT%02d:%02d:%02dZ",
+	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec);
+	return dst;
+}
+
+static bool
+text_is_ldh(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+/* Copies a name of letters, digits and hyphens in lower case. The last label
+ * must not be a number (RFC 1123 2.1): that would be an address. */
+static int
+text_domain_ldh(const char *src, size_t len, char *dst)
+{
+	size_t i, label = 0;
+	bool number = true;
+	char c, last = '.';
+
+	if (len == 0 || len >= TEXT_DOMAIN_MAX)
+		return -MX_ESYNTAX;
+	for (i = 0; i < len; i++) {
+		c = src[i];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if (c == '.') {
+			if (last == '.' || last == '-')
+				return -MX_ESYNTAX;
+			label = 0;
+			number = true;
+		} else {
+			if (!text_is_ldh(c) || (c == '-' && last == '.') ||
+			    ++label > TEXT_LABEL_MAX)
+				return -MX_ESYNTAX;
+			number = number && c >= '0' && c <= '9';
+		}
+		dst[i] = last = c;
+	}
+	if (last == '.' || last == '-' || number)
+		return -MX_ESYNTAX;
+	dst[len] = '\0';
+	return 0;
+}
+
+/* What is ASCII is taken as it is, A-labels included: those that IDNA 2008
+ * would not make are registered and send mail all the same, and none of them
+ * can be mistaken for the A-label of a U-label. */
+int
+text_domain(const char *src, size_t len, char *dst)
+{
+	uint8_t utf8[TEXT_DOMAIN_MAX * 4], *ascii = NULL;
+	bool plain = true;
+	size_t i;
+	int rc = -MX_ESYNTAX;
+
+	if (len > 0 && src[len - 1] == '.')
+		len--;
+	for (i = 0; i < len && plain; i++)
+		plain = (unsigned char)src[i] < 0x80;
+	if (plain)
+		return text_domain_ldh(src, len, dst);
+	if (len >= sizeof(utf8) || memchr(src, '\0', len) != NULL)
+		return -MX_ESYNTAX;
+	memcpy(utf8, src, len);
+	utf8[len] = '\0';
+	if (idn2_lookup_u8(utf8, &ascii, IDN2_NONTRANSITIONAL) == IDN2_OK)
+		rc = text_domain_ldh((const char *)ascii,
+		    strlen((const char *)ascii), dst);
+	idn2_free(ascii);
+	return rc;
+}
+
+char *
+text_id(uint64_t id, char *dst)
+{
+	if ((id & 0xff) == 0)
+		(void)snprintf(dst, TEXT_ID_MAX, "%" PRIX64, id >> 8);
+	else
+		(void)snprintf(dst, TEXT_ID_MAX, "%" PRIX64 ".%u", id >> 8,
+		    (unsigned)(id & 0xff));
+	return dst;
+}
+
+int
+text_id_parse(const char *s, uint64_t *id, bool *has_part)
+{
+	static const char digits[] = "0123456789ABCDEFabcdef";
+	size_t len = strspn(s, digits), i, digit;
+	uint64_t number = 0, part = 0;
+
+	if (len == 0 || len > 14 || (s[len] != '\0' && s[len] != '.'))
+		return -MX_ESYNTAX;
+	for (i = 0; i < len; i++) {
+		digit = (size_t)(strchr(digits, s[i]) - digits);
+		number = number << 4 | (digit < 16 ? digit : digit - 6);
+	}
+	s += len;
+	*has_part = *s == '.';
+	if (*has_part) {
+		s++;
+		if (text_digits(&s, 255, &part) < 0 || *s != '\0')
+			return -MX_ESYNTAX;
+	}
+	*id = number << 8 | part;
+	return 0;
+}
