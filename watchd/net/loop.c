@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: ISC
+ * loop: the event loop over libevent, which nobody else gets to see. One turn
+ * is: wait, the callbacks of what is ready, the tasks that they scheduled,
+ * the log lines of all that in one write. No locks: one thread runs it, and
+ * other threads reach it through mailboxes. Only memory can run out here. */
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/loop_int.h"
+
+/* Tasks run in one turn; more wait for the next one, after a look at the
+ * descriptors, so that a task that schedules itself cannot starve them. */
+#define LOOP_TASKS_MAX 4096
+
+struct loop_task {
+	TAILQ_ENTRY(loop_task) link;
+	struct loop *loop;
+	void (*cb)(void *arg);
+	void *arg;
+	bool scheduled;
+};
+
+struct loop {
+	struct event_base *base;
+	TAILQ_HEAD(, loop_task) tasks;
+	LIST_HEAD(, loop_orphan) orphans;
+	int64_t now; /* of this turn, when it is fresh */
+	bool fresh;
+	bool stop;
+	int64_t lag; /* nanoseconds */
+};
+
+struct loop_timer {
+	struct loop *loop;
+	struct event *event;
+	void (*cb)(void *arg);
+	void *arg;
+	int64_t due;
+};
+
+struct loop_io {
+	struct loop *loop;
+	struct event *read, *write;
+	unsigned want;
+	void (*cb)(unsigned ready, void *arg);
+	void *arg;
+	struct mailbox *mb; /* loop_mailbox() only, as is what follows */
+	void (*fn)(struct mail *, void *arg);
+	struct mail_list taken;
+	bool busy; /* its messages are given out: destroying only marks it */
+	bool dead;
+};
+
+struct loop_signal {
+	struct loop *loop;
+	struct event *event;
+	void (*cb)(int signo, void *arg);
+	void *arg;
+};
+
+struct loop *
+loop_create(void)
+{
+	struct loop *l = mem_alloc(sizeof(*l));
+	struct event_config *conf = event_config_new();
+
+	MX_ASSERT(conf != NULL);
+	/* The change list would batch epoll_ctl() calls, but gets descriptors
+	 * wrong that are closed and opened again within a turn: it is off. */
+	MX_ASSERT(event_config_set_flag(conf, EVENT_BASE_FLAG_NOLOCK) == 0);
+	l->base = event_base_new_with_config(conf);
+	event_config_free(conf);
+	MX_ASSERT(l->base != NULL);
+	TAILQ_INIT(&l->tasks);
+	LIST_INIT(&l->orphans);
+	return l;
+}
+
+void
+loop_destroy(struct loop **lp)
+{
+	struct loop *l = *lp;
+	struct loop_orphan *o;
+
+	if (l == NULL)
+		return;
+	while ((o = LIST_FIRST(&l->orphans)) != NULL)
+		o->destroy(o->arg);
+	MX_ASSERT(TAILQ_EMPTY(&l->tasks));
+	event_base_free(l->base);
+	mem_free(lp);
+}
+
+void
+loop_orphan_add(struct loop *l, struct loop_orphan *o)
+{
+	LIST_INSERT_HEAD(&l->orphans, o, link);
+}
+
+void
+loop_orphan_remove(struct loop_orphan *o)
+{
+	LIST_REMOVE(o, link);
+}
+
+/* First thing in every callback: the clock is read once a turn. */
+static void
+loop_wake(struct loop *l)
+{
+	if (!l->fresh) {
+		l->now = clock_now();
+		l->fresh = true;
+	}
+}
+
+static void
+loop_run_tasks(struct loop *l)
+{
+	struct loop_task *t;
+	unsigned n;
+
+	for (n = 0; n < LOOP_TASKS_MAX; n++) {
+		if ((t = TAILQ_FIRST(&l->tasks)) == NULL)
+			break;
+		TAILQ_REMOVE(&l->tasks, t, link);
+		t->scheduled = false;
+		loop_wake(l);
+		t->cb(t->arg); /* t may be gone now */
+	}
+}
+
+void
+loop_run(struct loop *l)
+{
+	int flags;
+
+	l->stop = false;
+	while (!l->stop) {
+		flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+		if (!TAILQ_EMPTY(&l->tasks))
+			flags |= EVLOOP_NONBLOCK;
+		l->fresh = false;
+		MX_ASSERT(event_base_loop(l->base, flags) >= 0);
+		loop_run_tasks(l);
+		log_flush();
+	}
+	l->fresh = false;
+}
+
+void
+loop_stop(struct loop *l)
+{
+	l->stop = true;
+	(void)event_base_loopbreak(l->base);
+}
+
+int64_t
+loop_now(const struct loop *l)
+{
+	return l->fresh ? l->now : clock_now();
+}
+
+double
+loop_lag_take(struct loop *l)
+{
+	int64_t lag = l->lag;
+
+	l->lag = 0;
+	return (double)lag / (double)CLOCK_SEC;
+}
+
+static void
+loop_timer_fire(evutil_socket_t fd MX_UNUSED, short what MX_UNUSED, void *arg)
+{
+	struct loop_timer *t = arg;
+	int64_t late;
+
+	loop_wake(t->loop);
+	late = clock_now() - t->due;
+	if (late > t->loop->lag)
+		t->loop->lag = late;
+	t->cb(t->arg);
+}
+
+struct loop_timer *
+loop_timer_create(struct loop *l, void (*cb)(void *arg), void *arg)
+{
+	struct loop_timer *t = mem_alloc(sizeof(*t));
+
+	t->loop = l;
+	t->cb = cb;
+	t->arg = arg;
+	t->event = evtimer_new(l->base, loop_timer_fire, t);
+	MX_ASSERT(t->event != NULL);
+	return t;
+}
+
+void
+loop_timer_set(struct loop_timer *t, int64_t delay_ms)
+{
+	struct timeval tv;
+
+	if (delay_ms < 0)
+		delay_ms = 0;
+	if (delay_ms > INT64_C(86400000) * 3650) /* ten years: no overflow */
+		delay_ms = INT64_C(86400000) * 3650;
+	tv.tv_sec = (time_t)(delay_ms / 1000);
+	tv.tv_usec = (suseconds_t)(delay_ms % 1000 * 1000);
+	t->due = clock_now() + delay_ms * CLOCK_MS;
+	MX_ASSERT(evtimer_add(t->event, &tv) == 0);
+}
+
+void
+loop_timer_cancel(struct loop_timer *t)
+{
+	(void)evtimer_del(t->event);
+}
+
+bool
+loop_timer_pending(const struct loop_timer *t)
+{
+	return evtimer_pending(t->event, NULL) != 0;
+}
+
+void
+loop_timer_destroy(struct loop_timer **tp)
+{
+	if (*tp == NULL)
+		return;
+	event_free((*tp)->event);
+	mem_free(tp);
+}
+
+/* Gives out what the mailbox holds; fn may destroy io. */
+static void
+loop_mailbox_deliver(struct loop_io *io)
+{
+	struct mail *m;
+
+	(void)mailbox_take(io->mb, &io->taken);
+	io->busy = true;
+	while (!io->dead && (m = STAILQ_FIRST(&io->taken)) != NULL) {
+		STAILQ_REMOVE_HEAD(&io->taken, link);
+		io->fn(m, io->arg);
+	}
+	io->busy = false;
+	if (io->dead)
+		mem_free(&io);
+}
+
+static void
+loop_io_fire(evutil_socket_t fd MX_UNUSED, short what, void *arg)
+{
+	struct loop_io *io = arg;
+
+	loop_wake(io->loop);
+	if (io->mb != NULL)
+		loop_mailbox_deliver(io);
+	else
+		io->cb((what & EV_READ) != 0 ? LOOP_READ : LOOP_WRITE, io->arg);
+}
+
+struct loop_io *
+loop_io_create(struct loop *l, int fd, void (*cb)(unsigned ready, void *arg),
+    void *arg)
+{
+	struct loop_io *io = mem_alloc(sizeof(*io));
+
+	io->loop = l;
+	io->cb = cb;
+	io->arg = arg;
+	STAILQ_INIT(&io->taken);
+	/* two events, so that a change of interest is one system call */
+	io->read =
+	    event_new(l->base, fd, EV_READ | EV_PERSIST, loop_io_fire, io);
+	io->write =
+	    event_new(l->base, fd, EV_WRITE | EV_PERSIST, loop_io_fire, io);
+	MX_ASSERT(io->read != NULL && io->write != NULL);
+	return io;
+}
+
+static void
+loop_event_want(struct event *ev, bool want)
+{
+	MX_ASSERT((want ? event_add(ev, NULL) : event_del(ev)) == 0);
+}
+
+void
+loop_io_want(struct loop_io *io, unsigned what)
+{
+	unsigned changed = io->want ^ what;
+
+	io->want = what;
+	if ((changed & LOOP_READ) != 0)
+		loop_event_want(io->read, (what & LOOP_READ) != 0);
+	if ((changed & LOOP_WRITE) != 0)
+		loop_event_want(io->write, (what & LOOP_WRITE) != 0);
+}
+
+void
+loop_io_destroy(struct loop_io **iop)
+{
+	struct loop_io *io = *iop;
+
+	if (io == NULL)
+		return;
+	event_free(io->read);
+	event_free(io->write);
+	/* back to where mailbox_destroy() will find and drop them */
+	if (io->mb != NULL)
+		mailbox_post_list(io->mb, &io->taken);
+	*iop = NULL;
+	io->dead = true;
+	if (!io->busy)
+		mem_free(&io);
+}
+
+struct loop_task *
+loop_task_create(struct loop *l, void (*cb)(void *arg), void *arg)
+{
+	struct loop_task *t = mem_alloc(sizeof(*t));
+
+	t->loop = l;
+	t->cb = cb;
+	t->arg = arg;
+	return t;
+}
+
+void
+loop_task_schedule(struct loop_task *t)
+{
+	if (t->scheduled)
+		return;
+	t->scheduled = true;
+	TAILQ_INSERT_TAIL(&t->loop->tasks, t, link);
+}
+
+void
+loop_task_destroy(struct loop_task **tp)
+{
+	struct loop_task *t = *tp;
+
+	if (t == NULL)
+		return;
+	if (t->scheduled)
+		TAILQ_REMOVE(&t->loop->tasks, t, link);
+	mem_free(tp);
+}
+
+struct loop_io *
+loop_mailbox(struct loop *l, struct mailbox *mb,
+    void (*fn)(struct mail *, void *arg), void *arg)
+{
+	struct loop_io *io = loop_io_create(l, mailbox_fd(mb), NULL, arg);
+
+	io->mb = mb;
+	io->fn = fn;
+	loop_io_want(io, LOOP_READ);
+	return io;
+}
+
+static void
+loop_signal_fire(evutil_socket_t signo, short what MX_UNUSED, void *arg)
+{
+	struct loop_signal *s = arg;
+
+	loop_wake(s->loop);
+	s->cb((int)signo, s->arg);
+}
+
+struct loop_signal *
+loop_signal_create(struct loop *l, int signo, void (*cb)(int signo, void *arg),
+    void *arg)
+{
+	struct loop_signal *s = mem_alloc(sizeof(*s));
+
+	s->loop = l;
+	s->cb = cb;
+	s->arg = arg;
+	s->event = evsignal_new(l->base, signo, loop_signal_fire, s);
+	MX_ASSERT(s->event != NULL && evsignal_add(s->event, NULL) == 0);
+	return s;
+}
+
+void
+loop_signal_destroy(struct loop_signal **sp)
+{
+	if (*sp == NULL)
+		return;
+	event_free((*sp)->event);
+	mem_free(sp);
+}
