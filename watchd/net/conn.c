@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: ISC
+ * conn: the life of one TCP stream and the events that its owner is told.
+ * The loop enters through conn_on_io(), conn_on_task() and conn_on_timer();
+ * each is bracketed by conn_enter() and conn_leave(), so that the owner may
+ * destroy the connection in any callback: it is closed there and then, and
+ * the memory goes in the last conn_leave(). What callbacks wrote leaves in
+ * conn_leave() too, together. Loop thread. */
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/conn_int.h"
+
+/* After our goodbye we read this much, lest a reset destroys the last reply
+ * on its way to a peer that was still sending. */
+#define CONN_DISCARD_MAX (1024 * 1024)
+
+static void
+conn_close(struct conn *c)
+{
+	if (c->state == CONN_ST_FINISH)
+		loop_orphan_remove(&c->orphan);
+	loop_io_destroy(&c->io);
+	loop_task_destroy(&c->task);
+	loop_timer_destroy(&c->timer);
+	SSL_free(c->ssl);
+	c->ssl = NULL;
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+	mem_free(&c->in);
+	mem_free(&c->out);
+	c->in_len = c->out_len = 0;
+}
+
+static void
+conn_discard(struct conn *c)
+{
+	conn_close(c);
+	c->dead = true;
+	if (c->depth == 0)
+		mem_free(&c);
+}
+
+static void
+conn_enter(struct conn *c)
+{
+	c->depth++;
+}
+
+/* Calls the owner; false when that was the end of the connection for the
+ * caller, which then returns as fast as it can. */
+static bool
+conn_tell(struct conn *c, enum conn_event event)
+{
+	c->cb(c, event, c->arg);
+	return !c->dead && c->state != CONN_ST_FINISH;
+}
+
+/* The owner learns it from the task, never from inside a call of his. */
+static void
+conn_fail(struct conn *c)
+{
+	c->state = CONN_ST_FAILED;
+	loop_task_schedule(c->task);
+}
+
+static bool
+conn_may_read(const struct conn *c)
+{
+	return c->state == CONN_ST_OPEN && !c->paused && !c->eof &&
+	    conn_io_room(c);
+}
+
+/* Tells the loop what we wait for. Input stays wanted while we are paused
+ * until some arrives: most pauses end before, and cost nothing then. */
+static void
+conn_update(struct conn *c)
+{
+	unsigned want = 0;
+
+	switch (c->state) {
+	case CONN_ST_CONNECT:
+		want = c->connected ? 0 : LOOP_WRITE;
+		break;
+	case CONN_ST_HANDSHAKE:
+		want = c->blocked ? LOOP_WRITE : LOOP_READ;
+		break;
+	case CONN_ST_OPEN:
+		if ((!c->eof && !c->muted) || c->write_wants_read)
+			want |= LOOP_READ;
+		if ((c->blocked && !c->write_wants_read) || c->read_wants_write)
+			want |= LOOP_WRITE;
+		break;
+	case CONN_ST_FINISH:
+		want = c->out_len > 0 && !c->write_wants_read ? LOOP_WRITE :
+								LOOP_READ;
+		break;
+	case CONN_ST_FAILED:
+		break;
+	}
+	if (c->io != NULL)
+		loop_io_want(c->io, want);
+}
+
+static void
+conn_leave(struct conn *c)
+{
+	if (--c->depth > 0)
+		return;
+	if (c->dead) {
+		mem_free(&c);
+		return;
+	}
+	if (c->state == CONN_ST_OPEN && c->out_len > 0 && !c->blocked &&
+	    conn_io_flush(c, c->out_len) < 0)
+		conn_fail(c);
+	if (c->muted && conn_may_read(c))
+		c->muted = false;
+	/* what OpenSSL holds back makes no descriptor readable */
+	if (c->ssl != NULL && conn_may_read(c) && SSL_pending(c->ssl) > 0)
+		loop_task_schedule(c->task);
+	conn_io_shrink(c);
+	conn_update(c);
+}
+
+/* One read and its consequences. */
+static void
+conn_fill(struct conn *c)
+{
+	ssize_t n;
+
+	if (!conn_may_read(c)) {
+		c->muted = true;
+		return;
+	}
+	n = conn_io_read(c);
+	if (n > 0)
+		(void)conn_tell(c, CONN_READ);
+	else if (n == CONN_IO_EOF) {
+		c->eof = true;
+		(void)conn_tell(c, CONN_EOF);
+	} else if (n == CONN_IO_FAILED)
+		conn_fail(c);
+}
+
+/* The socket takes bytes again. */
+static bool
+conn_drain(struct conn *c)
+{
+	if (conn_io_flush(c, c->out_len) < 0) {
+		conn_fail(c);
+		return false;
+	}
+	return c->out_len > 0 || conn_tell(c, CONN_DRAINED);
+}
+
+static void
+conn_get_local(struct conn *c)
+{
+	c->local.len = sizeof(c->local.u);
+	if (getsockname(c->fd, &c->local.u.sa, &c->local.len) != 0)
+		c->local.len = 0;
+}
+
+static void
+conn_connected(struct conn *c)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		error = errno;
+	if (error != 0) {
+		conn_io_error(c, error);
+		conn_fail(c);
+		return;
+	}
+	c->state = CONN_ST_OPEN;
+	c->connected = false;
+	conn_get_local(c);
+	(void)conn_tell(c, CONN_CONNECTED);
+}
+
+static void
+conn_handshake(struct conn *c)
+{
+	int rc = conn_io_handshake(c);
+
+	if (rc < 0)
+		conn_fail(c);
+	else if (rc == 1) {
+		c->state = CONN_ST_OPEN;
+		c->tls_up = true;
+		c->blocked = false;
+		tls_info_fill(&c->tls_info, c->ssl);
+		(void)conn_tell(c, CONN_TLS_UP);
+	}
+}
+
+/* Says goodbye step by step; destroys the connection when all is done. */
+static void
+conn_finish_step(struct conn *c)
+{
+	ssize_t n;
+
+	if (c->out_len > 0 && conn_io_flush(c, c->out_len) < 0) {
+		conn_discard(c);
+		return;
+	}
+	if (c->out_len > 0)
+		return;
+	if (!c->said_goodbye) {
+		c->said_goodbye = true;
+		if (c->tls_up)
+			(void)SSL_shutdown(c->ssl);
+		(void)shutdown(c->fd, SHUT_WR);
+		/* what still comes is nobody's: the records stay sealed */
+		SSL_free(c->ssl);
+		c->ssl = NULL;
+	}
+	do {
+		n = conn_io_discard(c);
+		c->discarded += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && c->discarded < CONN_DISCARD_MAX);
+	if (n != CONN_IO_AGAIN)
+		conn_discard(c);
+}
+
+static void
+conn_on_io(unsigned ready, void *arg)
+{
+	struct conn *c = arg;
+
+	conn_enter(c);
+	switch (c->state) {
+	case CONN_ST_CONNECT:
+		conn_connected(c);
+		break;
+	case CONN_ST_HANDSHAKE:
+		conn_handshake(c);
+		break;
+	case CONN_ST_OPEN:
+		if (c->blocked &&
+		    ready == (c->write_wants_read ? LOOP_READ : LOOP_WRITE) &&
+		    !conn_drain(c))
+			break;
+		if (ready == LOOP_READ || c->read_wants_write)
+			conn_fill(c);
+		break;
+	case CONN_ST_FINISH:
+		conn_finish_step(c);
+		break;
+	case CONN_ST_FAILED:
+		break;
+	}
+	conn_leave(c);
+}
+
+/* A write failed, but the peer's last words (a 421, say) may still be there
+ * to read: they are offered before the error. */
+static void
+conn_tell_failure(struct conn *c)
+{
+	char error[sizeof(c->error)];
+	bool error_tls = c->error_tls;
+
+	if (c->failed_told)
+		return;
+	c->failed_told = true;
+	(void)strlcpy(error, c->error, sizeof(error));
+	if (c->fd >= 0 && !c->paused && !c->eof && conn_io_room(c) &&
+	    !error_tls && conn_io_read(c) > 0 && !conn_tell(c, CONN_READ))
+		return;
+	(void)strlcpy(c->error, error, sizeof(c->error));
+	c->error_tls = error_tls;
+	(void)conn_tell(c, CONN_ERROR);
+}
+
+static void
+conn_on_task(void *arg)
+{
+	struct conn *c = arg;
+
+	conn_enter(c);
+	switch (c->state) {
+	case CONN_ST_CONNECT:
+		if (c->connected)
+			conn_connected(c);
+		break;
+	case CONN_ST_HANDSHAKE:
+		conn_handshake(c);
+		break;
+	case CONN_ST_OPEN:
+		if (c->offer && !c->paused) {
+			c->offer = false;
+			if (c->in_len > 0 && !conn_tell(c, CONN_READ))
+				break;
+		}
+		if (c->ssl != NULL && conn_may_read(c) &&
+		    SSL_pending(c->ssl) > 0)
+			conn_fill(c);
+		break;
+	case CONN_ST_FINISH:
+		conn_finish_step(c);
+		break;
+	case CONN_ST_FAILED:
+		conn_tell_failure(c);
+		break;
+	}
+	conn_leave(c);
+}
+
+static void
+conn_arm(struct conn *c)
+{
+	int64_t left = c->deadline - loop_now(c->loop);
+
+	c->armed = c->deadline;
+	loop_timer_set(c->timer,
+	    left <= 0 ? 0 : (left + CLOCK_MS - 1) / CLOCK_MS);
+}
+
+static void
+conn_on_timer(void *arg)
+{
+	struct conn *c = arg;
+
+	if (c->deadline == 0)
+		return;
+	if (c->deadline > loop_now(c->loop)) {
+		conn_arm(c);
+		return;
+	}
+	c->deadline = 0;
+	conn_enter(c);
+	if (c->state == CONN_ST_FINISH)
+		conn_discard(c);
+	else if (c->state != CONN_ST_FAILED)
+		(void)conn_tell(c, CONN_TIMEOUT);
+	conn_leave(c);
+}
+
+void
+conn_timeout(struct conn *c, int64_t ms)
+{
+	c->deadline = ms > 0 ? loop_now(c->loop) + ms * CLOCK_MS : 0;
+	if (ms <= 0)
+		return;
+	if (c->timer == NULL)
+		c->timer = loop_timer_create(c->loop, conn_on_timer, c);
+	/* a timer that fires too early looks at the deadline and goes on */
+	if (!loop_timer_pending(c->timer) || c->armed > c->deadline)
+		conn_arm(c);
+}
+
+static struct conn *
+conn_create(struct loop *l, int fd, const struct net_addr *peer,
+    size_t input_max, conn_cb *cb, void *arg)
+{
+	struct conn *c = mem_alloc(sizeof(*c));
+	int one = 1;
+
+	MX_ASSERT(input_max > 0);
+	c->loop = l;
+	c->fd = fd;
+	c->peer = *peer;
+	c->in_max = input_max;
+	c->cb = cb;
+	c->arg = arg;
+	c->task = loop_task_create(l, conn_on_task, c);
+	if (fd >= 0) {
+		c->io = loop_io_create(l, fd, conn_on_io, c);
+		/* replies must not wait for each other; no harm if refused */
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
+	}
+	return c;
+}
+
+struct conn *
+conn_connect(struct loop *l, const struct net_addr *to,
+    const struct net_addr *from, size_t input_max, conn_cb *cb, void *arg)
+{
+	struct conn *c;
+	int fd, error = 0;
+
+	fd = socket(to->u.sa.sa_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		error = errno;
+	c = conn_create(l, fd, to, input_max, cb, arg);
+	if (fd >= 0 && from != NULL && bind(fd, &from->u.sa, from->len) != 0)
+		error = errno;
+	if (error == 0) {
+		if (connect(fd, &to->u.sa, to->len) == 0)
+			c->connected = true;
+		else if (errno != EINPROGRESS)
+			error = errno;
+	}
+	if (error != 0) {
+		conn_io_error(c, error);
+		conn_fail(c);
+	} else if (c->connected)
+		loop_task_schedule(c->task);
+	conn_update(c);
+	return c;
+}
+
+struct conn *
+conn_accept(struct loop *l, int fd, const struct net_addr *peer,
+    size_t input_max, conn_cb *cb, void *arg)
+{
+	struct conn *c = conn_create(l, fd, peer, input_max, cb, arg);
+
+	c->state = CONN_ST_OPEN;
+	conn_get_local(c);
+	conn_update(c);
+	return c;
+}
+
+void
+conn_destroy(struct conn **cp)
+{
+	struct conn *c = *cp;
+
+	if (c == NULL)
+		return;
+	*cp = NULL;
+	conn_discard(c);
+}
+
+static void
+conn_orphan_destroy(void *arg)
+{
+	conn_discard(arg);
+}
+
+void
+conn_finish(struct conn **cp, int64_t linger_ms)
+{
+	struct conn *c = *cp;
+
+	if (c == NULL)
+		return;
+	if (c->state != CONN_ST_OPEN || linger_ms <= 0) {
+		if (c->state == CONN_ST_OPEN)
+			(void)conn_io_flush(c, c->out_len);
+		conn_destroy(cp);
+		return;
+	}
+	*cp = NULL;
+	c->state = CONN_ST_FINISH;
+	c->cb = NULL;
+	c->orphan =
+	    (struct loop_orphan){ .destroy = conn_orphan_destroy, .arg = c };
+	loop_orphan_add(c->loop, &c->orphan);
+	conn_timeout(c, linger_ms);
+	loop_task_schedule(c->task);
+}
+
+size_t
+conn_input(const struct conn *c, const char **data)
+{
+	*data = c->in_len > 0 ? c->in + c->in_off : "";
+	return c->in_len;
+}
+
+void
+conn_consume(struct conn *c, size_t n)
+{
+	MX_ASSERT(n <= c->in_len);
+	c->in_off += n;
+	c->in_len -= n;
+	if (c->in_len == 0)
+		c->in_off = 0;
+	if (c->muted && c->depth == 0)
+		loop_task_schedule(c->task);
+}
+
+void
+conn_pause(struct conn *c)
+{
+	c->paused = true;
+}
+
+void
+conn_resume(struct conn *c)
+{
+	if (!c->paused)
+		return;
+	c->paused = false;
+	c->offer = true;
+	loop_task_schedule(c->task);
+}
+
+/* Output of a broken connection is nobody's any more. */
+static bool
+conn_may_write(const struct conn *c)
+{
+	return !c->dead && c->state != CONN_ST_FAILED;
+}
+
+static void
+conn_written(struct conn *c, size_t len)
+{
+	c->out_len += len;
+	if (c->depth == 0 && !c->blocked)
+		loop_task_schedule(c->task);
+}
+
+void
+conn_write(struct conn *c, const void *data, size_t len)
+{
+	if (len == 0 || !conn_may_write(c))
+		return;
+	memcpy(conn_io_reserve(c, len), data, len);
+	conn_written(c, len);
+}
+
+void
+conn_printf(struct conn *c, const char *fmt, ...)
+{
+	va_list ap;
+	size_t room = 256;
+	int n;
+
+	if (!conn_may_write(c))
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(conn_io_reserve(c, room), room, fmt, ap);
+	va_end(ap);
+	MX_ASSERT(n >= 0);
+	if ((size_t)n >= room) {
+		room = (size_t)n + 1;
+		va_start(ap, fmt);
+		(void)vsnprintf(conn_io_reserve(c, room), room, fmt, ap);
+		va_end(ap);
+	}
+	conn_written(c, (size_t)n);
+}
+
+size_t
+conn_backlog(const struct conn *c)
+{
+	return c->out_len;
+}
+
+int
+conn_tls_start(struct conn *c, struct tls_ctx *ctx, const char *name)
+{
+	struct mx_errbuf eb;
+
+	if (c->state != CONN_ST_OPEN || c->ssl != NULL)
+		return -MX_ETLS;
+	c->ssl = tls_session_create(ctx, c->fd, name, &eb);
+	if (c->ssl == NULL) {
+		conn_io_error_tls(c, eb.text);
+		return -MX_ETLS;
+	}
+	/* nothing said in clear may count as said under TLS (CVE-2011-0411) */
+	c->in_off = c->in_len = 0;
+	c->offer = false;
+	c->out_clear = c->out_len;
+	c->state = CONN_ST_HANDSHAKE;
+	loop_task_schedule(c->task);
+	return 0;
+}
+
+const struct tls_info *
+conn_tls_info(const struct conn *c)
+{
+	return c->tls_up ? &c->tls_info : NULL;
+}
+
+const struct net_addr *
+conn_peer(const struct conn *c)
+{
+	return &c->peer;
+}
+
+const struct net_addr *
+conn_local(const struct conn *c)
+{
+	return &c->local;
+}
+
+const char *
+conn_error(const struct conn *c)
+{
+	return c->error;
+}
+
+bool
+conn_error_is_tls(const struct conn *c)
+{
+	return c->error_tls;
+}

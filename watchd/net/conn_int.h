@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC
+ * conn_int: a connection from the inside, for conn.c (its life and events),
+ * conn_io.c (buffers, socket, TLS records) and nobody else. */
+#ifndef MX_NET_CONN_INT_H
+#define MX_NET_CONN_INT_H
+
+#include "net/conn.h"
+#include "net/loop_int.h"
+#include "net/tls_int.h"
+
+enum conn_state {
+	CONN_ST_CONNECT,
+	CONN_ST_OPEN,
+	CONN_ST_HANDSHAKE,
+	CONN_ST_FAILED, /* CONN_ERROR was or will be told */
+	CONN_ST_FINISH, /* conn_finish(): the owner is gone */
+};
+
+struct conn {
+	struct loop *loop;
+	struct loop_io *io;
+	struct loop_task *task;
+	struct loop_timer *timer; /* made when first wanted */
+	conn_cb *cb;
+	void *arg;
+	struct net_addr peer, local;
+	int fd;
+	enum conn_state state;
+
+	unsigned depth; /* of our own functions below this connection */
+	bool dead; /* destroyed while depth > 0 */
+
+	bool connected; /* at once: to be told by the task */
+	bool paused;
+	bool offer; /* resumed: tell CONN_READ from the task */
+	bool muted; /* not asking for input, which nobody may take now */
+	bool eof;
+	bool failed_told;
+
+	char *in;
+	size_t in_off, in_len, in_size, in_max;
+	size_t in_last; /* of the last read */
+	char *out;
+	size_t out_off, out_len, out_size;
+	size_t out_clear; /* of it, what leaves before the handshake */
+	bool blocked; /* the socket takes nothing now */
+
+	SSL *ssl;
+	bool read_wants_write, write_wants_read;
+	bool tls_up;
+	struct tls_info tls_info;
+
+	int64_t deadline; /* 0: none */
+	int64_t armed; /* when the timer fires, if it is pending */
+
+	bool said_goodbye;
+	size_t discarded;
+	struct loop_orphan orphan;
+
+	bool error_tls;
+	char error[192];
+};
+
+/* Results of the transfer functions, besides a positive count. */
+enum { CONN_IO_AGAIN = 0, CONN_IO_EOF = -1, CONN_IO_FAILED = -2 };
+
+/* Reads once, into whatever room there is; c->error is set on failure. */
+ssize_t conn_io_read(struct conn *);
+/* Reads once and forgets it. */
+ssize_t conn_io_discard(struct conn *);
+/* Sends as much as goes of the first `limit` bytes; 0, or CONN_IO_FAILED. */
+int conn_io_flush(struct conn *, size_t limit);
+/* 1: done, 0: not yet, CONN_IO_FAILED. Interest is left in the flags. */
+int conn_io_handshake(struct conn *);
+bool conn_io_room(const struct conn *);
+void conn_io_shrink(struct conn *); /* gives back big empty buffers */
+char *conn_io_reserve(struct conn *, size_t n); /* n bytes after the output */
+void conn_io_error(struct conn *, int error);
+void conn_io_error_tls(struct conn *, const char *reason);
+
+#endif

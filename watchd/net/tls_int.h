@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC
+ * tls_int: what conn.c needs of tls.c. Never included outside net/. */
+#ifndef MX_NET_TLS_INT_H
+#define MX_NET_TLS_INT_H
+
+#include <openssl/ssl.h>
+
+#include "net/tls.h"
+
+/* A session on fd (which stays the caller's) with its role, SNI and name
+ * check set. The session keeps what it needs of the context. NULL and the
+ * reason in *eb when the name cannot be checked. */
+SSL *tls_session_create(struct tls_ctx *, int fd, const char *name,
+    struct mx_errbuf *eb);
+
+/* After the handshake. */
+void tls_info_fill(struct tls_info *, SSL *);
+
+/* The oldest entry of this thread's OpenSSL error queue in words, with the
+ * verification error of ssl (may be NULL) when it is about that. Returns
+ * dst. Empties the queue. */
+char *tls_error_text(SSL *ssl, char *dst, size_t size);
+
+#endif
