@@ -1,0 +1,1133 @@
+/* SPDX-License-Identifier: ISC
+ * test_config: every message that a wrong configuration can earn, word for
+ * word with its line; the sample of the design; where values come from; and
+ * that what the table says of itself is a configuration. Files are made in a
+ * folder of their own under TMPDIR; nothing else is touched. */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "config/config.h"
+
+#define NAME "mxwatch.conf"
+
+/* In front of most cases, on one line, so that theirs begin at line 2. */
+#define PREAMBLE                                                               \
+	"hostname = \"mx2.test\"  domain \"d.test\" { primary = \"p.test\" "   \
+	"}\n"
+
+struct bad_case {
+	const char *name;
+	const char *text;
+	const char *findings; /* "LINE: error: text", one a line */
+};
+
+static const struct bad_case wrong[] = {
+	{ "unknown option", "smtpd { max_sesions = 10 }\n",
+	    "2: error: smtpd: unknown option "
+	    "\"max_sesions\"; did you mean \"max_sessions\"?" },
+	{ "unknown option, elsewhere",
+	    "smtpd {\n"
+	    " hostname = \"a.test\"\n"
+	    "}\n",
+	    "3: error: smtpd: option \"hostname\" belongs at "
+	    "the top level" },
+	{ "unknown option of another section", "lifetime = 30d\n",
+	    "2: error: option \"lifetime\" belongs in a "
+	    "section domain" },
+	{ "unknown option, nothing near", "zebra = 1\n",
+	    "2: error: unknown option \"zebra\"" },
+	{ "unknown section",
+	    "smptd {\n"
+	    " listen = \"127.0.0.1:25\"\n"
+	    "}\n"
+	    "web { timeout = 0x }\n",
+	    "2: error: unknown section \"smptd\"; did you "
+	    "mean \"smtpd\"?\n"
+	    "5: error: web: timeout \"0x\" is not a "
+	    "duration; write it like \"30d\" or \"12h\"" },
+	{ "unknown section, nothing near", "zebra \"x\" { a = { \"}\" } }\n",
+	    "2: error: unknown section \"zebra\"" },
+	{ "nested section at the top", "probe { fall = 2 }\n",
+	    "2: error: section \"probe\" belongs in domain "
+	    "or defaults" },
+	{ "an option as a section", "spool { }\n",
+	    "2: error: \"spool\" is an option; write it as "
+	    "spool = value" },
+	{ "a section as an option", "smtpd = 1\n",
+	    "2: error: \"smtpd\" is a section; write it as "
+	    "smtpd { ... }" },
+	{ "duration with a blank",
+	    "domain \"example.org\" { lifetime = \"30 d\" }\n",
+	    "2: error: domain \"example.org\": lifetime \"30 "
+	    "d\" is not a duration; write it like \"30d\" or "
+	    "\"12h\"" },
+	{ "negative duration", "defaults { retry { first = \"-5m\" } }\n",
+	    "2: error: defaults: retry: first \"-5m\" is not "
+	    "a duration; write it like \"30d\" or \"12h\"" },
+	{ "duration overflow",
+	    "defaults { lifetime = 99999999999999999999d }\n",
+	    "2: error: defaults: lifetime "
+	    "\"99999999999999999999d\" is not a duration; "
+	    "write it like \"30d\" or \"12h\"" },
+	{ "duration out of range", "defaults { probe { timeout = \"11m\" } }\n",
+	    "2: error: defaults: probe: timeout \"11m\" is "
+	    "out of range; it may be 100ms to 10m" },
+	{ "zero", "defaults { lifetime = 0 }\n",
+	    "2: error: defaults: lifetime \"0\" is out of "
+	    "range; it may be 1s to 3650d" },
+	{ "size with a blank", "smtpd { message_size = \"50 M\" }\n",
+	    "2: error: smtpd: message_size \"50 M\" is not a "
+	    "size; write it like \"50M\" or \"512K\"" },
+	{ "size 2^64", "queue { reserve = 18446744073709551616 }\n",
+	    "2: error: queue: reserve "
+	    "\"18446744073709551616\" is not a size; write "
+	    "it like \"50M\" or \"512K\"" },
+	{ "size out of range", "smtpd { message_size = \"3G\" }\n",
+	    "2: error: smtpd: message_size \"3G\" is out of "
+	    "range; it may be 1K to 2G" },
+	{ "number 2^64", "smtpd { max_sessions = 18446744073709551616 }\n",
+	    "2: error: smtpd: max_sessions "
+	    "\"18446744073709551616\" is out of range; it "
+	    "may be 1 to 100000" },
+	{ "number 2^32", "control_clients = 4294967296\n",
+	    "2: error: control_clients \"4294967296\" is out "
+	    "of range; it may be 1 to 1024" },
+	{ "negative number", "smtpd { max_sessions = -1 }\n",
+	    "2: error: smtpd: max_sessions \"-1\" is not a "
+	    "number; write it like \"100\"" },
+	{ "no number", "smtpd { max_sessions = \"many\" }\n",
+	    "2: error: smtpd: max_sessions \"many\" is not a "
+	    "number; write it like \"100\"" },
+	{ "rise of nothing", "defaults { probe { rise = 0 } }\n",
+	    "2: error: defaults: probe: rise \"0\" is out of "
+	    "range; it may be 1 to 100" },
+	{ "fall of 101", "defaults { probe { fall = 101 } }\n",
+	    "2: error: defaults: probe: fall \"101\" is out "
+	    "of range; it may be 1 to 100" },
+	{ "port", "defaults { probe { port = 65536 } }\n",
+	    "2: error: defaults: probe: port \"65536\" is "
+	    "out of range; it may be 1 to 65535" },
+	{ "flag", "defaults { probe { enabled = maybe } }\n",
+	    "2: error: defaults: probe: enabled \"maybe\" is "
+	    "neither \"yes\" nor \"no\"" },
+	{ "one of some words", "defaults { admission = \"sometimes\" }\n",
+	    "2: error: defaults: admission \"sometimes\" is "
+	    "not one of: always, outage" },
+	{ "probe depth", "defaults { probe { depth = \"data\" } }\n",
+	    "2: error: defaults: probe: depth \"data\" is "
+	    "not one of: connect, banner, ehlo, starttls, "
+	    "rcpt" },
+	{ "dane", "defaults { deliver { tls = \"dane\" } }\n",
+	    "2: error: defaults: deliver: tls \"dane\" is "
+	    "not there yet; use \"require\" or \"may\"" },
+	{ "no host name",
+	    "self = \"a b\"\n"
+	    "resolver = {\"dns.test\"}\n",
+	    "2: error: self \"a b\" is neither a host name "
+	    "nor an address\n"
+	    "3: error: resolver \"dns.test\" is not an "
+	    "address; write it like \"192.0.2.53\" or "
+	    "\"192.0.2.53@5353\"" },
+	{ "resolver port", "resolver = {\"127.0.0.1@0\"}\n",
+	    "2: error: resolver \"127.0.0.1@0\" is not an "
+	    "address; write it like \"192.0.2.53\" or "
+	    "\"192.0.2.53@5353\"" },
+	{ "listen by name", "smtpd { listen = \"localhost:25\" }\n",
+	    "2: error: smtpd: listen \"localhost:25\" is not "
+	    "an address; write it like \"192.0.2.7:25\" or "
+	    "\"[::1]:25\"" },
+	{ "listen twice",
+	    "smtpd { listen = {\"127.0.0.1:25\", "
+	    "\"127.0.0.1\"} }\n",
+	    "2: error: smtpd: listen \"127.0.0.1\" is there "
+	    "twice" },
+	{ "prefix length", "smtpd { trusted = {\"127.0.0.0/33\"} }\n",
+	    "2: error: smtpd: trusted \"127.0.0.0/33\" is "
+	    "not an address or prefix; write it like "
+	    "\"192.0.2.0/24\" or \"2001:db8::/32\"" },
+	{ "prefix", "smtpd { trusted = {\"10.0.0/8\"} }\n",
+	    "2: error: smtpd: trusted \"10.0.0/8\" is not an "
+	    "address or prefix; write it like "
+	    "\"192.0.2.0/24\" or \"2001:db8::/32\"" },
+	{ "primary",
+	    "domain \"example.org\" { primary = "
+	    "{\"mx1.test:0\"} }\n",
+	    "2: error: domain \"example.org\": primary "
+	    "\"mx1.test:0\" is not a host; write it like "
+	    "\"mx1.example.org\" or \"[192.0.2.7]:25\"" },
+	{ "source with a port",
+	    "defaults { deliver { source = \"127.0.0.1:25\" "
+	    "} }\n",
+	    "2: error: defaults: deliver: source "
+	    "\"127.0.0.1:25\" is not an address without a "
+	    "port; write it like \"192.0.2.25\" or "
+	    "\"2001:db8::25\"" },
+	{ "mailbox", "defaults { probe { rcpt = \"postmaster\" } }\n",
+	    "2: error: defaults: probe: rcpt \"postmaster\" "
+	    "is not a mail address; write it like "
+	    "\"postmaster@example.org\"" },
+	{ "mailbox with a line", "dsn { postmaster = \"a <b@c.test>\" }\n",
+	    "2: error: dsn: postmaster \"a <b@c.test>\" is "
+	    "not a mail address; write it like "
+	    "\"postmaster@example.org\"" },
+	{ "relative log file", "log = \"mx.log\"\n",
+	    "2: error: log \"mx.log\" is neither \"stderr\" "
+	    "nor \"syslog\" nor the path of a file, which "
+	    "begins with /" },
+	{ "an empty value", "spool = \"\"\n",
+	    "2: error: spool \"\" is empty; leave the option "
+	    "out instead" },
+	{ "a list for one value", "spool = {\"a\", \"b\"}\n",
+	    "2: error: spool takes one value, not a list" },
+	{ "nine delays",
+	    "defaults { delay_warning = "
+	    "{1h,2h,3h,4h,5h,6h,7h,8h,9h} }\n",
+	    "2: error: defaults: delay_warning \"9h\" is one "
+	    "too many; there may be 8" },
+	{ "the same delay twice", "defaults { delay_warning = {1d, 24h} }\n",
+	    "2: error: defaults: delay_warning \"24h\" is "
+	    "there twice" },
+	{ "no value",
+	    "spool =\n"
+	    "control = \"/x\"\n",
+	    "2: error: spool has no value after the =" },
+	{ "no value before a brace", "smtpd { banner = }\n",
+	    "2: error: smtpd: banner has no value after "
+	    "the =" },
+	{ "no = and no {", "spool \"/x\"\n",
+	    "2: error: \"spool\" is followed by neither = "
+	    "nor {" },
+	{ "two values", "smtpd { timeout = 30 d }\n",
+	    "2: error: smtpd: \"d\" is followed by neither = "
+	    "nor {" },
+	{ "semicolon",
+	    "user = \"a\";\n"
+	    "control = \"/x\"\n"
+	    "queue { reserve = 1X }\n",
+	    "2: error: \";\" has no meaning here; take it "
+	    "out\n"
+	    "4: error: queue: reserve \"1X\" is not a size; "
+	    "write it like \"50M\" or \"512K\"" },
+	{ "a value where a name should be", "\"spool\" = \"x\"\n",
+	    "2: error: \"spool\" where the name of an option "
+	    "should be" },
+	{ "a string that is not closed",
+	    "spool = \"/var\n"
+	    "control = \"/x\"\n"
+	    "user = {\"a\"}\n",
+	    "2: error: spool: a string that begins here is "
+	    "not closed on its line; a \" is missing\n"
+	    "4: error: user takes one value, not a list" },
+	{ "an escape", "smtpd { banner = \"a\\nb\" }\n",
+	    "2: error: smtpd: banner: a backslash in a "
+	    "string may stand before \" and \\ only; write "
+	    "it twice" },
+	{ "a control character", "smtpd { banner = \"a\001b\" }\n",
+	    "2: error: smtpd: banner: a string holds a "
+	    "control character" },
+	{ "a stray byte", "spool = \002\002\n",
+	    "2: error: spool: the byte 0x02 may not stand "
+	    "in a configuration" },
+	{ "a missing comma",
+	    "resolver = { \"127.0.0.1\" \"::1\" }\n"
+	    "user = {}\n",
+	    "2: error: resolver: a comma is missing in the "
+	    "list before \"::1\"\n"
+	    "3: error: user takes one value, not a list" },
+	{ "a comma too many", "resolver = { , \"127.0.0.1\" }\n",
+	    "2: error: resolver: \",\" in a list where a "
+	    "value should be" },
+	{ "a list in a list",
+	    "resolver = { \"127.0.0.1\", { \"::1\" }, \"::1\" }\n"
+	    "user = {}\n",
+	    "2: error: resolver: \"{\" in a list where a "
+	    "value should be\n"
+	    "3: error: user takes one value, not a list" },
+	{ "a list that is not closed",
+	    "resolver = {\n"
+	    "  \"127.0.0.1\",\n"
+	    "user = \"x\"\n",
+	    "2: error: resolver: the list is not closed; a "
+	    "} is missing" },
+	{ "a list that is not closed at the end",
+	    "resolver = { \"127.0.0.1\"\n",
+	    "2: error: resolver: the list is not closed; a "
+	    "} is missing" },
+	{ "an option twice",
+	    "spool = \"/a\"\n"
+	    "\n"
+	    "spool = \"/b\"\n",
+	    "4: error: spool is set twice; the first is at "
+	    "mxwatch.conf:2" },
+	{ "an option twice in a section",
+	    "domain \"example.org\" {\n"
+	    " probe { fall = 2 }\n"
+	    " probe { fall = 3 }\n"
+	    "}\n",
+	    "4: error: domain \"example.org\": probe: fall "
+	    "is set twice; the first is at mxwatch.conf:3" },
+	{ "a domain twice",
+	    "domain \"Example.TEST.\" { }\n"
+	    "domain \"example.test\" { }\n",
+	    "3: error: domain \"example.test\" is there "
+	    "twice; the first is at mxwatch.conf:2" },
+	{ "no domain name", "domain \"exa mple.org\" { }\n",
+	    "2: error: domain \"exa mple.org\": that is not "
+	    "a domain name" },
+	{ "no title", "domain { }\n",
+	    "2: error: domain has no title; write it as "
+	    "domain \"example.org\" { ... }" },
+	{ "a title where none is", "smtpd \"x\" { banner = \"x\" }\n",
+	    "2: error: smtpd takes no title; write it as "
+	    "smtpd { ... }" },
+	{ "no brace",
+	    "domain \"example.org\"\n"
+	    " lifetime = 1d\n",
+	    "2: error: \"domain\" lacks its {\n"
+	    "3: error: option \"lifetime\" belongs in a "
+	    "section domain" },
+	{ "a brace too many",
+	    "smtpd { }\n"
+	    "}\n",
+	    "3: error: this } closes nothing; take it out" },
+	{ "a section that is not closed",
+	    "domain \"example.org\" {\n"
+	    " probe {\n"
+	    "  fall = 3\n",
+	    "3: error: domain \"example.org\": probe: the "
+	    "section is not closed; a } is missing" },
+	{ "a section that is not closed before the next",
+	    "domain \"a.test\" {\n"
+	    " lifetime = 1d\n"
+	    " retry {\n"
+	    "\n"
+	    "domain \"b.test\" {\n"
+	    " lifetime = 1x\n"
+	    "}\n",
+	    "4: error: domain \"a.test\": retry: the section "
+	    "is not closed before domain at line 6; a } is "
+	    "missing\n"
+	    "7: error: domain \"b.test\": lifetime \"1x\" is "
+	    "not a duration; write it like \"30d\" or \"12h\"" },
+	{ "a certificate without its key",
+	    "smtpd { tls_cert = \"/dev/null\" }\n",
+	    "2: error: smtpd: tls_cert is set without "
+	    "tls_key" },
+	{ "a key without its certificate",
+	    "smtpd { tls_key = \"/dev/null\" }\n",
+	    "2: error: smtpd: tls_key is set without "
+	    "tls_cert" },
+	{ "a certificate that is not there",
+	    "smtpd { tls_cert = \"/nonexistent/c\"\n"
+	    " tls_key = \"/dev/null\" }\n",
+	    "2: error: smtpd: tls_cert \"/nonexistent/c\" "
+	    "cannot be read: No such file or directory" },
+	{ "recipients that are not there",
+	    "domain \"example.org\" { recipients = "
+	    "\"/nonexistent/r\" }\n",
+	    "2: error: domain \"example.org\": recipients "
+	    "\"/nonexistent/r\" cannot be read: No such file "
+	    "or directory" },
+	{ "recipients that are a directory",
+	    "defaults { recipients = \"/\" }\n",
+	    "2: error: defaults: recipients \"/\" is a "
+	    "directory; name a file" },
+	{ "first longer than max",
+	    "domain \"example.org\" { retry { first = 3h } }\n",
+	    "2: error: domain \"example.org\": retry: first "
+	    "3h is longer than max 2h" },
+	{ "first longer than max in defaults",
+	    "defaults { retry { max = 1m } }\n"
+	    "domain \"example.org\" { }\n",
+	    "2: error: defaults: retry: first 5m is longer "
+	    "than max 1m" },
+	{ "ourselves by name",
+	    "domain \"example.org\" { primary = {\"p.test\", "
+	    "\"MX2.test\"} }\n",
+	    "2: error: domain \"example.org\": primary "
+	    "\"mx2.test\" is this server; name the server "
+	    "that the mail is for" },
+	{ "ourselves by address",
+	    "smtpd { listen = \"192.0.2.1:2525\" }\n"
+	    "domain \"example.org\" { primary = "
+	    "\"[192.0.2.1]:2525\" }\n",
+	    "3: error: domain \"example.org\": primary "
+	    "\"[192.0.2.1]:2525\" is this server; name the "
+	    "server that the mail is for" },
+	{ "ourselves by another name",
+	    "self = {\"nat.test\"}\n"
+	    "domain \"example.org\" { primary = \"nat.test\" }\n",
+	    "3: error: domain \"example.org\": primary "
+	    "\"nat.test\" is this server; name the server "
+	    "that the mail is for" },
+	{ "a word dane in no list",
+	    "defaults { deliver { tls = \"maybe\" } }\n",
+	    "2: error: defaults: deliver: tls \"maybe\" is "
+	    "not one of: may, require, dane, none" },
+	{ "receiver: unknown option", "receiver \"a\" { kind = \"x\" }\n",
+	    "2: warning: receiver \"a\" is not served by "
+	    "this version and has no effect\n"
+	    "2: error: receiver \"a\": unknown option \"kind\"" },
+	{ "receiver: type", "receiver \"a\" { type = \"pigeon\" }\n",
+	    "2: warning: receiver \"a\" is not served by "
+	    "this version and has no effect\n"
+	    "2: error: receiver \"a\": type \"pigeon\" is not "
+	    "one of: pagerduty, alertmanager, webhook, "
+	    "email, exec" },
+	{ "alert twice",
+	    "alert \"queue_age\" { warn = 50% }\n"
+	    "alert \"queue_age\" { for = \"1 m\" }\n",
+	    "2: warning: alert \"queue_age\" is not served "
+	    "by this version and has no effect\n"
+	    "3: warning: alert \"queue_age\" is not served "
+	    "by this version and has no effect\n"
+	    "3: error: alert \"queue_age\": for \"1 m\" is not "
+	    "a duration; write it like \"30d\" or \"12h\"\n"
+	    "3: error: alert \"queue_age\" is there twice; "
+	    "the first is at mxwatch.conf:2" },
+	{ "heartbeat: option twice",
+	    "heartbeat \"h\" { interval = 60s interval = 1m "
+	    "}\n",
+	    "2: warning: heartbeat \"h\" is not served by "
+	    "this version and has no effect\n"
+	    "2: error: heartbeat \"h\": interval is set "
+	    "twice; the first is at mxwatch.conf:2" },
+	{ "snmp: unknown option", "snmp { agent = \"x\" }\n",
+	    "2: warning: snmp is not served by this "
+	    "version and has no effect\n"
+	    "2: error: snmp: unknown option \"agent\"; did "
+	    "you mean \"agentx\"?" },
+	{ "include that is not there", "include \"/nonexistent/a.conf\"\n",
+	    "2: error: include: there is no file "
+	    "\"/nonexistent/a.conf\"" },
+	{ "smarthost", "dsn { smarthost = \"a:b\" }\n",
+	    "2: error: dsn: smarthost \"a:b\" is not a host; "
+	    "write it like \"mx1.example.org\" or "
+	    "\"[192.0.2.7]:25\"" },
+};
+
+static const struct bad_case doubtful[] = {
+	{ "snmp", "snmp { agentx = \"unix:/x\" }\n",
+	    "2: warning: snmp is not served by this "
+	    "version and has no effect" },
+	{ "receiver",
+	    "receiver \"a\" { type = \"exec\"  command = "
+	    "{\"/x\"} }\n",
+	    "2: warning: receiver \"a\" is not served by "
+	    "this version and has no effect" },
+	{ "a public status page",
+	    "web { listen = {\"127.0.0.1:1\", \"0.0.0.0\"} }\n",
+	    "2: warning: web: listen \"0.0.0.0\": there is "
+	    "no TLS and no authentication; whoever reaches "
+	    "it can read the status" },
+	{ "a slow probe", "defaults { probe { interval = 5s } }\n",
+	    "2: warning: defaults: probe: timeout 10s is "
+	    "longer than interval 5s" },
+	{ "a delay beyond the end",
+	    "domain \"example.org\" { delay_warning = {1h, "
+	    "2d}  lifetime = 1d }\n",
+	    "2: warning: domain \"example.org\": "
+	    "delay_warning 2d is not shorter than lifetime "
+	    "1d and will never be sent" },
+	{ "a short life", "domain \"example.org\" { lifetime = 60s }\n", "" },
+	{ "no listener", "smtpd { listen = {} }\n",
+	    "2: warning: smtpd: listen is empty; no mail "
+	    "will be accepted" },
+};
+
+static const struct bad_case whole[] = {
+	{ "no domain", "hostname = \"mx2.test\"\n",
+	    "0: error: there is no section domain; no mail "
+	    "would be accepted" },
+	{ "no host name",
+	    "hostname = \"a..b\"\n"
+	    "domain \"d.test\" {}\n",
+	    "1: error: hostname \"a..b\" is not a host name" },
+};
+static char dir[128]; /* of the files that a test makes */
+
+/* The findings as mxwatchd prints them, "mxwatch.conf:" left out. */
+static char *
+findings(const struct conf_errors *errs)
+{
+	const char *file;
+	size_t i, size;
+	char *text;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	for (i = 0; i < errs->n; i++) {
+		file = errs->e[i].file;
+		if (strncmp(file, dir, strlen(dir)) == 0)
+			file += strlen(dir) + 1;
+		fprintf(f, "%s", i > 0 ? "\n" : "");
+		if (strcmp(file, NAME) != 0)
+			fprintf(f, "%s:", file);
+		fprintf(f, "%u: %s: %s", errs->e[i].line,
+		    errs->e[i].warning ? "warning" : "error", errs->e[i].text);
+	}
+	fclose(f);
+	return text;
+}
+
+static struct config *
+parse(const char *text, struct conf_errors *errs)
+{
+	return config_parse(NAME, text, strlen(text), errs);
+}
+
+/* A text that has to be right. */
+static struct config *
+parse_good(const char *text)
+{
+	struct conf_errors errs;
+	struct config *c = parse(text, &errs);
+	char *found = findings(&errs);
+
+	if (c == NULL)
+		fail_msg("%s", found);
+	free(found);
+	conf_errors_fini(&errs);
+	return c;
+}
+
+static void
+run_cases(const char *preamble, const struct bad_case *t, size_t n, bool good)
+{
+	struct conf_errors errs;
+	struct config *c;
+	char *text, *found;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		text = mem_printf("%s%s", preamble, t[i].text);
+		c = parse(text, &errs);
+		found = findings(&errs);
+		if (strcmp(found, t[i].findings) != 0 || (c != NULL) != good)
+			fail_msg("%s:\n%s\ngot:\n%s\nwanted:\n%s", t[i].name,
+			    t[i].text, found, t[i].findings);
+		free(found);
+		mem_free(&text);
+		conf_errors_fini(&errs);
+		config_unref(&c);
+	}
+}
+
+static void
+test_wrong(void **state MX_UNUSED)
+{
+	run_cases(PREAMBLE, wrong, MX_COUNT(wrong), false);
+	run_cases("", whole, MX_COUNT(whole), false);
+}
+
+static void
+test_doubtful(void **state MX_UNUSED)
+{
+	run_cases(PREAMBLE, doubtful, MX_COUNT(doubtful), true);
+}
+
+static void
+put_file(const char *name, const char *text)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Section 3 of the design as it stands, but for the folder. */
+static const char sample[] =
+    "hostname = \"mx2.example.net\"\n"
+    "spool    = \"/var/spool/mxwatch\"\n"
+    "control  = \"/run/mxwatch/control.sock\"\n"
+    "user     = \"mxwatch\"                        # after binding; ignored "
+    "when not started as root\n"
+    "resolver = {\"127.0.0.1\"}                     # default: the system's; "
+    "\"ADDR@PORT\" allowed\n"
+    "\n"
+    "smtpd {\n"
+    "    listen       = {\"0.0.0.0:25\", \"[::]:25\"}\n"
+    "    tls_cert     = \"/etc/mxwatch/tls/cert.pem\"   # both: STARTTLS is "
+    "offered\n"
+    "    tls_key      = \"/etc/mxwatch/tls/key.pem\"\n"
+    "    message_size = \"50M\"\n"
+    "    max_sessions = 1000\n"
+    "    per_client   = 50\n"
+    "}\n"
+    "web  { listen = {\"127.0.0.1:10125\"} }\n"
+    "snmp { agentx = \"unix:/var/agentx/master\" }      # section left out: no "
+    "subagent\n"
+    "\n"
+    "defaults { lifetime = \"30d\" }                    # any option of a "
+    "domain section\n"
+    "\n"
+    "domain \"example.org\" {\n"
+    "    primary     = {\"mx1.example.org\", \"[192.0.2.7]:2525\"}  # order = "
+    "preference; left out: MX records better than ours\n"
+    "    recipients  = \"/etc/mxwatch/example.org.recipients\"      # left "
+    "out: any recipient of the domain\n"
+    "    lifetime    = \"30d\"\n"
+    "    delay_warning = {\"4h\", \"1d\"}\n"
+    "    admission   = \"always\"                        # or \"outage\": 451 "
+    "4.3.0 while the primary is up\n"
+    "    probe {\n"
+    "        interval = \"30s\"  timeout = \"10s\"  fall = 3  rise = 2\n"
+    "        depth    = \"rcpt\"                         # connect | banner | "
+    "ehlo | starttls | rcpt\n"
+    "        rcpt     = \"postmaster@example.org\"\n"
+    "    }\n"
+    "    deliver { connections = 20  tls = \"may\" }    # may | require | dane "
+    "| none\n"
+    "    retry   { first = \"5m\"  max = \"2h\" }         # of what a primary "
+    "that is up deferred; jittered\n"
+    "}\n"
+    "\n"
+    "receiver \"oncall\" { type = \"pagerduty\"  routing_key_file = "
+    "\"/etc/mxwatch/pd.key\" }   # url: the public one, or another region's\n"
+    "receiver \"am\"     { type = \"alertmanager\"  url = "
+    "{\"http://127.0.0.1:9093\"} }\n"
+    "receiver \"hook\"   { type = \"webhook\"  url = "
+    "{\"https://ops.example.net/hook\"} }\n"
+    "receiver \"mail\"   { type = \"email\"  smarthost = "
+    "\"smtp://out.example.com:587\"  to = {\"ops@example.com\"} }\n"
+    "receiver \"sms\"    { type = \"exec\"  command = {\"/usr/local/bin/sms\"} "
+    "}\n"
+    "alert \"queue_age\" { warn = \"50%\"  crit = \"80%\"  for = \"1m\"  "
+    "receivers = {\"oncall\", \"am\"} }\n"
+    "heartbeat \"hc\"    { url = \"https://hc.example.net/uuid\"  interval = "
+    "\"60s\" }\n";
+
+static char *
+replace(const char *text, const char *what, const char *by)
+{
+	const char *p;
+	size_t size;
+	char *out;
+	FILE *f = open_memstream(&out, &size);
+
+	assert_non_null(f);
+	for (; (p = strstr(text, what)) != NULL; text = p + strlen(what))
+		fprintf(f, "%.*s%s", (int)(p - text), text, by);
+	fprintf(f, "%s", text);
+	fclose(f);
+	return out;
+}
+
+static void
+test_design(void **state MX_UNUSED)
+{
+	char *text = replace(sample, "/etc/mxwatch", dir), tls[300];
+	const struct conf_domain *d;
+	struct conf_errors errs;
+	struct config *c;
+	size_t i;
+
+	snprintf(tls, sizeof(tls), "%s/tls", dir);
+	assert_int_equal(mkdir(tls, 0700), 0);
+	put_file("tls/cert.pem", "");
+	put_file("tls/key.pem", "");
+	put_file("example.org.recipients", "");
+	c = parse(text, &errs);
+	for (i = 0; i < errs.n; i++)
+		if (strstr(errs.e[i].text, "not served") == NULL)
+			fail_msg("%u: %s", errs.e[i].line, errs.e[i].text);
+	assert_int_equal(errs.n, 8); /* snmp, 5 receivers, alert, heartbeat */
+	assert_non_null(c);
+	assert_string_equal(c->hostname, "mx2.example.net");
+	assert_string_equal(c->user, "mxwatch");
+	assert_int_equal(c->nresolver, 1);
+	assert_int_equal(addr_port(&c->resolver[0]), 53);
+	assert_int_equal(c->smtpd.listen.n, 2);
+	assert_string_equal(c->smtpd.listen.a[1].text, "[::]:25");
+	assert_int_equal(c->smtpd.message_size, 50 << 20);
+	assert_string_equal(c->snmp.agentx, "unix:/var/agentx/master");
+	assert_true(c->snmp.present);
+	d = config_domain(c, "example.org");
+	assert_non_null(d);
+	assert_int_equal(d->primary.n, 2);
+	assert_string_equal(d->primary.s[1], "[192.0.2.7]:2525");
+	assert_int_equal(d->lifetime_ms, 30ll * 86400000);
+	assert_int_equal(d->ndelay_warning, 2);
+	assert_int_equal(d->delay_warning_ms[0], 4 * 3600000);
+	assert_int_equal(d->probe.timeout_ms, 10000);
+	assert_int_equal(d->probe.depth, DEPTH_RCPT);
+	assert_string_equal(d->probe.rcpt, "postmaster@example.org");
+	assert_int_equal(d->deliver.connections, 20);
+	assert_int_equal(d->deliver.tls, CONF_TLS_MAY);
+	assert_int_equal(d->retry.max_ms, 7200000);
+	conf_errors_fini(&errs);
+	config_unref(&c);
+	free(text);
+}
+
+static void
+test_defaults(void **state MX_UNUSED)
+{
+	struct config *c = parse_good(PREAMBLE);
+	const struct conf_domain *d = &c->domain[0];
+
+	assert_string_equal(c->spool, MX_SPOOL_DIR);
+	assert_string_equal(c->control, MX_CONTROL_SOCKET);
+	assert_int_equal(c->log, CONF_LOG_STDERR);
+	assert_int_equal(c->nresolver, 0);
+	assert_int_equal(c->drain_ms, 25000);
+	assert_int_equal(c->smtpd.listen.n, 2);
+	assert_null(c->smtpd.tls_cert);
+	assert_string_equal(c->smtpd.banner, "");
+	assert_int_equal(c->smtpd.session_ms, 1800000);
+	assert_int_equal(c->smtpd.bare_newline, NEWLINE_NORMALIZE);
+	assert_int_equal(c->smtpd.trusted.n, 2);
+	assert_int_equal(c->queue.map_size, 16ull << 30);
+	assert_int_equal(c->queue.group_max, 512);
+	assert_string_equal(c->dsn.postmaster, "postmaster@mx2.test");
+	assert_null(c->dsn.smarthost);
+	assert_int_equal(c->web.listen.n, 1);
+	assert_int_equal(addr_port(&c->web.listen.a[0].addr), 10125);
+	assert_false(c->snmp.present);
+	assert_string_equal(d->name, "d.test");
+	assert_null(d->recipients);
+	assert_int_equal(d->recipients_shrink, 50);
+	assert_int_equal(d->admission, ADMISSION_ALWAYS);
+	assert_int_equal(d->ndelay_warning, 2);
+	assert_true(d->probe.enabled);
+	assert_null(d->probe.rcpt);
+	assert_string_equal(d->probe.sender, "");
+	assert_int_equal(d->probe.port, 25);
+	assert_int_equal(d->deliver.idle_ms, 2000);
+	assert_int_equal(d->retry.first_ms, 300000);
+	config_unref(&c);
+}
+
+static void
+test_forms(void **state MX_UNUSED)
+{
+	struct config *c = parse_good(
+	    "hostname = MX2.Test.  # a word\r\n"
+	    "resolver = {127.0.0.1, \"[::1]@5353\",}\n"
+	    "self = { \"Nat.TEST\", 192.0.2.1 }\n"
+	    "log = /var/log/mx.log\n"
+	    "web { listen = {} }\n"
+	    "smtpd { banner = \"say \\\"hi\\\" \\\\ \"  timeout = 90\n"
+	    "  trusted = {\"[2001:db8::]/32\", 10.0.0.1} }\n"
+	    "domain \"B\xc3\xbc"
+	    "cher.test\" { primary = P.test:2525 }");
+
+	assert_string_equal(c->hostname, "mx2.test");
+	assert_int_equal(c->nresolver, 2);
+	assert_int_equal(addr_port(&c->resolver[1]), 5353);
+	assert_string_equal(c->self.s[0], "nat.test");
+	assert_int_equal(c->log, CONF_LOG_FILE);
+	assert_string_equal(c->log_file, "/var/log/mx.log");
+	assert_int_equal(c->web.listen.n, 0);
+	assert_string_equal(c->smtpd.banner, "say \"hi\" \\ ");
+	assert_int_equal(c->smtpd.timeout_ms, 90000);
+	assert_string_equal(c->smtpd.trusted.s[0], "2001:db8::/32");
+	assert_string_equal(c->domain[0].name, "xn--bcher-kva.test");
+	assert_string_equal(c->domain[0].primary.s[0], "p.test:2525");
+	config_unref(&c);
+}
+
+static void
+test_inherit(void **state MX_UNUSED)
+{
+	struct config *c = parse_good(
+	    "hostname = mx2.test\n"
+	    "domain \"a.test\" { lifetime = 1d  probe { fall = 9 } }\n"
+	    "defaults { lifetime = 2d  primary = {\"p.test\", \"q.test\"}\n"
+	    "  delay_warning = {1h}  probe { fall = 7  rise = 8 }\n"
+	    "  deliver { source = 127.0.0.1  tls = none } }\n"
+	    "domain \"b.test\" { primary = \"r.test\"  delay_warning = {}\n"
+	    "  probe { enabled = no } }\n");
+	const struct conf_domain *a = config_domain(c, "a.test");
+	const struct conf_domain *b = config_domain(c, "b.test");
+
+	assert_int_equal(a->lifetime_ms, 86400000);
+	assert_int_equal(a->primary.n, 2);
+	assert_string_equal(a->primary.s[1], "q.test");
+	assert_int_equal(a->ndelay_warning, 1);
+	assert_int_equal(a->probe.fall, 9);
+	assert_int_equal(a->probe.rise, 8);
+	assert_true(a->probe.enabled);
+	assert_int_equal(a->deliver.source_addr.u.sa.sa_family, AF_INET);
+	assert_int_equal(b->lifetime_ms, 2 * 86400000);
+	assert_int_equal(b->primary.n, 1);
+	assert_int_equal(b->ndelay_warning, 0);
+	assert_int_equal(b->probe.fall, 7);
+	assert_false(b->probe.enabled);
+	assert_int_equal(b->deliver.tls, CONF_TLS_NONE);
+	assert_string_equal(b->deliver.source, "127.0.0.1");
+	config_unref(&c);
+}
+
+/* Errors beyond the cap are counted, not shown; warnings hide none. */
+static void
+test_cap(void **state MX_UNUSED)
+{
+	struct conf_errors errs;
+	struct config *c;
+	size_t i, size, warnings = 0;
+	char *text;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	fputs(PREAMBLE, f);
+	for (i = 0; i < 150; i++)
+		fprintf(f, "receiver \"r%zu\" { }\n", i);
+	for (i = 0; i < 150; i++)
+		fprintf(f, "bad%zu = 1\n", i);
+	fclose(f);
+	c = parse(text, &errs);
+	assert_null(c);
+	assert_int_equal(errs.nfatal, 150);
+	assert_int_equal(errs.n, 202);
+	for (i = 0; i < errs.n; i++)
+		warnings += errs.e[i].warning;
+	assert_int_equal(warnings, 101);
+	assert_int_equal(errs.e[199].line, 251);
+	assert_string_equal(errs.e[200].text, "further warnings not shown");
+	assert_string_equal(errs.e[201].text, "further errors not shown");
+	conf_errors_fini(&errs);
+	free(text);
+}
+
+static void
+check_big(const char *head, char fill, size_t n, const char *tail,
+    const char *want)
+{
+	struct conf_errors errs;
+	size_t size = strlen(head) + n + strlen(tail);
+	char *text = mem_array(size + 1, 1);
+	struct config *c;
+
+	memcpy(text, head, strlen(head));
+	memset(text + strlen(head), fill, n);
+	memcpy(text + strlen(head) + n, tail, strlen(tail));
+	c = config_parse(NAME, text, size, &errs);
+	if (want == NULL) {
+		assert_non_null(c);
+	} else {
+		assert_null(c);
+		assert_int_equal(errs.n, 1);
+		assert_string_equal(errs.e[0].text, want);
+	}
+	conf_errors_fini(&errs);
+	config_unref(&c);
+	mem_free(&text);
+}
+
+static void
+test_sizes(void **state MX_UNUSED)
+{
+	struct conf_errors errs;
+	struct config *c;
+	size_t i, n, size;
+	char *text;
+	FILE *f;
+
+	check_big(PREAMBLE "spool = \"", 'a', 4096, "\"\n", NULL);
+	check_big(PREAMBLE "spool = \"", 'a', 4097, "\"\n",
+	    "spool: a string is longer than 4096 bytes");
+	check_big(PREAMBLE "spool = ", 'a', 4097, "\n",
+	    "spool: a word is longer than 4096 bytes");
+	check_big(PREAMBLE, '\n', (16 << 20) - sizeof(PREAMBLE) + 1, "", NULL);
+	check_big(PREAMBLE, '\n', 16 << 20, "", "is larger than 16 MiB");
+	for (n = 1024; n <= 1025; n++) {
+		f = open_memstream(&text, &size);
+		assert_non_null(f);
+		fputs(PREAMBLE "self = {", f);
+		for (i = 0; i < n; i++)
+			fprintf(f, "h%zu.test,\n", i);
+		fputs("}\n", f);
+		fclose(f);
+		c = parse(text, &errs);
+		assert_int_equal(c != NULL, n == 1024);
+		if (n > 1024)
+			assert_string_equal(errs.e[0].text,
+			    "self: the list has more than 1024 items");
+		conf_errors_fini(&errs);
+		config_unref(&c);
+		free(text);
+	}
+}
+
+static void
+test_lookup(void **state MX_UNUSED)
+{
+	struct config *c;
+	size_t i, size;
+	char *text, name[32];
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	fputs("hostname = mx2.test\n", f);
+	for (i = 0; i < 1000; i++)
+		fprintf(f, "domain \"D%zu.Test.\" { lifetime = %zu }\n",
+		    i * 7919 % 1000, i * 7919 % 1000 + 1);
+	fclose(f);
+	c = parse_good(text);
+	assert_int_equal(c->ndomains, 1000);
+	for (i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "d%zu.test", i);
+		assert_non_null(config_domain(c, name));
+		assert_int_equal(config_domain(c, name)->lifetime_ms,
+		    (i + 1) * 1000);
+	}
+	assert_null(config_domain(c, "d1000.test"));
+	assert_null(config_domain(c, "x.d1.test"));
+	assert_null(config_domain(c, ""));
+	config_unref(&c);
+	free(text);
+}
+
+static void
+test_static(void **state MX_UNUSED)
+{
+	static const struct {
+		const char *text;
+		const char *changes;
+	} t[] = {
+		{ "", "" },
+		{ "log = syslog\nsmtpd { max_sessions = 7 }\n", "" },
+		{ "spool = /a\n", "spool" },
+		{ "control = /b\nuser = c\n", "control, user" },
+		{ "smtpd { listen = 127.0.0.1:25 }\nweb { listen = {} }\n",
+		    "smtpd.listen, web.listen" },
+		{ "smtpd { listen = {\"0.0.0.0\", \"::\"} }\n", "" },
+		{ "queue { map_size = 1G }\n", "queue.map_size" },
+		{ "snmp { agentx = \"x\" }\n", "snmp.agentx" },
+	};
+	struct config *old = parse_good(PREAMBLE), *new;
+	char *text, dst[64], small[8];
+	size_t i;
+
+	for (i = 0; i < MX_COUNT(t); i++) {
+		text = mem_printf(PREAMBLE "%s", t[i].text);
+		new = parse_good(text);
+		assert_string_equal(
+		    config_static_changes(old, new, dst, sizeof(dst)),
+		    t[i].changes);
+		config_static_changes(old, new, small, sizeof(small));
+		assert_true(strlen(small) < sizeof(small));
+		config_unref(&new);
+		mem_free(&text);
+	}
+	config_unref(&old);
+}
+
+static void
+test_refs(void **state MX_UNUSED)
+{
+	struct config *a = parse_good(PREAMBLE), *b = config_ref(a);
+
+	config_unref(&a);
+	assert_null(a);
+	assert_string_equal(b->hostname, "mx2.test");
+	config_unref(&b);
+	config_unref(&b);
+}
+
+/* Loads NAME in dir and compares the findings. */
+static void
+load_case(const char *want, size_t domains)
+{
+	char path[512], *found;
+	struct conf_errors errs;
+	struct config *c;
+
+	snprintf(path, sizeof(path), "%s/" NAME, dir);
+	c = config_load(path, &errs);
+	found = findings(&errs);
+	assert_string_equal(found, want);
+	assert_int_equal(c != NULL ? c->ndomains : 0, domains);
+	free(found);
+	conf_errors_fini(&errs);
+	config_unref(&c);
+}
+
+static void
+test_include(void **state MX_UNUSED)
+{
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s/conf.d", dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	put_file(NAME,
+	    PREAMBLE "include \"conf.d/*.conf\"\n"
+		     "include \"empty.d/*\"\n");
+	load_case("", 1);
+	put_file("conf.d/b.conf", "domain \"b.test\" { }\n");
+	put_file("conf.d/a.conf",
+	    "domain \"a.test\" { }\n"
+	    "defaults { lifetime = 1d }\n");
+	load_case("", 3);
+	put_file("conf.d/b.conf",
+	    "\ndomain \"a.test\" { lifetime = 1x }\n"
+	    "defaults { lifetime = 2d }\n}\n");
+	snprintf(path, sizeof(path),
+	    "conf.d/b.conf:2: error: domain \"a.test\": lifetime \"1x\" is not"
+	    " a duration; write it like \"30d\" or \"12h\"\n"
+	    "conf.d/b.conf:2: error: domain \"a.test\" is there twice; the"
+	    " first is at %s/conf.d/a.conf:1\n"
+	    "conf.d/b.conf:3: error: defaults: lifetime is set twice; the"
+	    " first is at %s/conf.d/a.conf:2\n"
+	    "conf.d/b.conf:4: error: this } closes nothing; take it out",
+	    dir, dir);
+	load_case(path, 0);
+	put_file("conf.d/b.conf", "include \"../" NAME "\"\n");
+	snprintf(path, sizeof(path),
+	    "conf.d/b.conf:1: error: include:"
+	    " \"%s/conf.d/../" NAME "\" includes itself",
+	    dir);
+	load_case(path, 0);
+	put_file("conf.d/b.conf", "include \"/\"\n");
+	load_case("conf.d/b.conf:1: error: include: \"/\" is not a file", 0);
+}
+
+static void
+test_include_depth(void **state MX_UNUSED)
+{
+	char name[32], text[512];
+	unsigned i;
+
+	put_file(NAME, PREAMBLE "include d1.inc\n");
+	for (i = 1; i <= 4; i++) {
+		snprintf(name, sizeof(name), "d%u.inc", i);
+		snprintf(text, sizeof(text), "include \"d%u.inc\"\n", i + 1);
+		put_file(name, i < 4 ? text : "domain \"x.test\" { }\n");
+	}
+	load_case("", 2);
+	put_file("d4.inc", "include \"d5.inc\"\n");
+	put_file("d5.inc", "");
+	snprintf(text, sizeof(text),
+	    "d4.inc:1: error: include: \"%s/d5.inc\""
+	    " would be more than 4 files deep",
+	    dir);
+	load_case(text, 0);
+}
+
+static void
+test_unreadable(void **state MX_UNUSED)
+{
+	struct conf_errors errs;
+	struct config *c = config_load("/nonexistent/x.conf", &errs);
+
+	assert_null(c);
+	assert_int_equal(errs.n, 1);
+	assert_int_equal(errs.e[0].line, 0);
+	assert_string_equal(errs.e[0].text,
+	    "\"/nonexistent/x.conf\" cannot be"
+	    " read: No such file or directory");
+	conf_errors_fini(&errs);
+	c = config_load("/", &errs);
+	assert_null(c);
+	assert_int_equal(errs.n, 1);
+	conf_errors_fini(&errs);
+}
+
+/* What the table writes of itself is right as it stands, and so is every
+ * line of it that is commented out. */
+static void
+test_sample(void **state MX_UNUSED)
+{
+	struct conf_errors errs;
+	struct config *c;
+	size_t size, i;
+	char *text, *p, *end;
+	FILE *f = open_memstream(&text, &size);
+
+	assert_non_null(f);
+	config_write_sample(f);
+	fclose(f);
+	c = parse_good(text);
+	assert_int_equal(c->ndomains, 1);
+	config_unref(&c);
+	for (p = text; *p != '\0'; p = end + 1) {
+		end = strchr(p, '\n');
+		assert_non_null(end);
+		p += strspn(p, " ");
+		*end = '\0';
+		if (strncmp(p, "# ", 2) == 0 &&
+		    (strstr(p, " = ") != NULL || end[-1] == '{' ||
+			strcmp(p, "# }") == 0)) {
+			*p = ' ';
+			if (strncmp(p + strspn(p, " #"), "}", 1) != 0 &&
+			    p[2] == '#')
+				p[2] = ' ';
+		}
+		*end = '\n';
+	}
+	c = parse(text, &errs);
+	assert_null(c);
+	for (i = 0; i < errs.n; i++)
+		if (!errs.e[i].warning &&
+		    strstr(errs.e[i].text, "cannot be read") == NULL)
+			fail_msg("%u: %s", errs.e[i].line, errs.e[i].text);
+	assert_int_equal(errs.nfatal, 3);
+	conf_errors_fini(&errs);
+	free(text);
+}
+
+static int
+setup(void **state MX_UNUSED)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(dir, sizeof(dir), "%s/mxwatch-test.XXXXXX",
+	    tmp != NULL ? tmp : "/tmp");
+	return mkdtemp(dir) != NULL ? 0 : -1;
+}
+
+static int
+teardown(void **state MX_UNUSED)
+{
+	static const char *const names[] = { NAME, "d1.inc", "d2.inc", "d3.inc",
+		"d4.inc", "d5.inc", "tls/cert.pem", "tls/key.pem", "tls",
+		"example.org.recipients", "conf.d/a.conf", "conf.d/b.conf",
+		"conf.d" };
+	char path[512];
+	size_t i;
+
+	for (i = 0; i < MX_COUNT(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		(void)remove(path);
+	}
+	return rmdir(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_doubtful),
+		cmocka_unit_test(test_design),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_cap),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_static),
+		cmocka_unit_test(test_refs),
+		cmocka_unit_test(test_include),
+		cmocka_unit_test(test_include_depth),
+		cmocka_unit_test(test_unreadable),
+		cmocka_unit_test(test_sample),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: ISC
+ * check: what no single option shows: pairs that contradict each other,
+ * files that cannot be read, a primary that is ourselves. Runs once after
+ * all text was read, on fields that may be missing because their text was
+ * wrong (conf_pos.wrong); those are passed over, so that one mistake gives
+ * one message. A pair is judged where at least one of the two was written;
+ * what only comes from defaults is judged in defaults, once. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "config_int.h"
+
+/* A domain section or defaults, as the checks see it. */
+struct subject {
+	struct conf_loader *l;
+	const struct conf_domain *d;
+	const struct conf_pos *set;
+	char label[CONF_QUOTE_MAX + 16];
+};
+
+static const struct conf_pos *
+where(const struct subject *s, enum option_id id)
+{
+	return &s->set[id - OPT_DOMAIN_FIRST];
+}
+
+/* Whether a and b may be compared here; *at is the later one written. */
+static bool
+pair(const struct subject *s, enum option_id a, enum option_id b,
+    struct conf_pos *at)
+{
+	const struct conf_pos *pa = where(s, a), *pb = where(s, b);
+	const struct conf_pos *other = s->l->set;
+
+	/* What is left out here comes from defaults, and may be wrong there. */
+	if (pa->wrong || pb->wrong || (pa->line == 0 && other[a].wrong) ||
+	    (pb->line == 0 && other[b].wrong))
+		return false;
+	*at = pb->line == 0 || (pa->line > pb->line && pa->file == pb->file) ?
+	    *pa :
+	    *pb;
+	return at->line != 0;
+}
+
+static void
+check_readable(struct conf_loader *l, struct conf_pos at, const char *label,
+    const char *option, const char *path)
+{
+	char q[CONF_QUOTE_MAX];
+	struct stat st;
+
+	if (path == NULL || at.wrong || at.line == 0)
+		return;
+	conf_quote(path, q);
+	if (stat(path, &st) != 0 || access(path, R_OK) != 0)
+		conf_err(l, at, "%s%s %s cannot be read: %s", label, option, q,
+		    strerror(errno));
+	else if (S_ISDIR(st.st_mode))
+		conf_err(l, at, "%s%s %s is a directory; name a file", label,
+		    option, q);
+}
+
+static bool
+is_any(const struct net_addr *a)
+{
+	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
+
+	if (a->u.sa.sa_family == AF_INET6)
+		return memcmp(&a->u.in6.sin6_addr, &any6, sizeof(any6)) == 0;
+	return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+static bool
+self_listed(const struct config *c, const char *host,
+    const struct net_addr *addr)
+{
+	struct net_addr own;
+	size_t i;
+
+	for (i = 0; i < c->self.n; i++) {
+		if (strcmp(c->self.s[i], host) == 0)
+			return true;
+		if (addr != NULL &&
+		    addr_parse(&own, c->self.s[i], 0, ':') == 0 &&
+		    addr_equal_host(&own, addr))
+			return true;
+	}
+	return false;
+}
+
+/* Whether host:port leads back to one of our own listeners. */
+static bool
+is_self(const struct config *c, const char *host, uint16_t port)
+{
+	const struct net_addr *own;
+	struct net_addr addr;
+	bool numeric = addr_parse(&addr, host, port, ':') == 0, ours = false;
+	size_t i;
+
+	for (i = 0; i < c->smtpd.listen.n; i++) {
+		own = &c->smtpd.listen.a[i].addr;
+		if (addr_port(own) != port)
+			continue;
+		ours = true;
+		if (numeric &&
+		    (addr_equal_host(own, &addr) ||
+			(is_any(own) && addr_is_loopback(&addr))))
+			return true;
+	}
+	if (!ours)
+		return false;
+	if (!numeric && c->hostname != NULL && strcmp(host, c->hostname) == 0)
+		return true;
+	return self_listed(c, host, numeric ? &addr : NULL);
+}
+
+static void
+check_primary(const struct subject *s)
+{
+	const struct conf_pos *at = where(s, OPT_DOMAIN_primary);
+	char host[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
+	uint16_t port;
+	size_t i;
+
+	if (at->line == 0 || at->wrong)
+		return;
+	for (i = 0; i < s->d->primary.n; i++)
+		if (addr_split_host(s->d->primary.s[i], host, &port, 25) == 0 &&
+		    is_self(s->l->c, host, port))
+			conf_err(s->l, *at,
+			    "%sprimary %s is this server;"
+			    " name the server that the mail is for",
+			    s->label, conf_quote(s->d->primary.s[i], q));
+}
+
+static void
+check_times(const struct subject *s)
+{
+	const struct conf_domain *d = s->d;
+	const struct option *o = &options[OPT_DOMAIN_lifetime];
+	char a[32], b[32];
+	struct conf_pos at;
+	size_t i;
+
+	if (pair(s, OPT_RETRY_first, OPT_RETRY_max, &at) &&
+	    d->retry.first_ms > d->retry.max_ms)
+		conf_err(s->l, at, "%sretry: first %s is longer than max %s",
+		    s->label,
+		    option_limit_text(o, d->retry.first_ms, a, sizeof(a)),
+		    option_limit_text(o, d->retry.max_ms, b, sizeof(b)));
+	if (pair(s, OPT_PROBE_timeout, OPT_PROBE_interval, &at) &&
+	    d->probe.timeout_ms > d->probe.interval_ms)
+		conf_warn(s->l, at,
+		    "%sprobe: timeout %s is longer than interval %s", s->label,
+		    option_limit_text(o, d->probe.timeout_ms, a, sizeof(a)),
+		    option_limit_text(o, d->probe.interval_ms, b, sizeof(b)));
+	/* A short lifetime over delays that nobody wrote is no mistake. */
+	if (!pair(s, OPT_DOMAIN_delay_warning, OPT_DOMAIN_lifetime, &at) ||
+	    (where(s, OPT_DOMAIN_delay_warning)->line == 0 &&
+		s->l->set[OPT_DOMAIN_delay_warning].line == 0))
+		return;
+	for (i = 0; i < d->ndelay_warning; i++)
+		if (d->delay_warning_ms[i] >= d->lifetime_ms)
+			conf_warn(s->l, at,
+			    "%sdelay_warning %s is not shorter"
+			    " than lifetime %s and will never be sent",
+			    s->label,
+			    option_limit_text(o, d->delay_warning_ms[i], a,
+				sizeof(a)),
+			    option_limit_text(o, d->lifetime_ms, b, sizeof(b)));
+}
+
+static void
+check_domain(const struct subject *s)
+{
+	const struct conf_pos *tls = where(s, OPT_DELIVER_tls);
+
+	/* To take it for "may" would be weaker than what was asked for. */
+	if (tls->line != 0 && !tls->wrong && s->d->deliver.tls == CONF_TLS_DANE)
+		conf_err(s->l, *tls,
+		    "%sdeliver: tls \"dane\" is not there yet;"
+		    " use \"require\" or \"may\"",
+		    s->label);
+	check_primary(s);
+	check_times(s);
+	check_readable(s->l, *where(s, OPT_DOMAIN_recipients), s->label,
+	    "recipients", s->d->recipients);
+}
+
+static void
+check_domains(struct conf_loader *l)
+{
+	struct subject s = { .l = l,
+		.d = &l->c->defaults,
+		.set = &l->set[OPT_DOMAIN_FIRST],
+		.label = "defaults: " };
+	char q[CONF_QUOTE_MAX];
+	size_t i;
+
+	check_domain(&s);
+	for (i = 0; i < l->nentries; i++) {
+		s.d = &l->entry[i]->d;
+		s.set = l->entry[i]->set;
+		snprintf(s.label, sizeof(s.label),
+		    "domain %s: ", conf_quote(s.d->name, q));
+		check_domain(&s);
+	}
+	if (l->nentries == 0)
+		conf_err(l, (struct conf_pos){ 0 },
+		    "there is no section domain; no mail would be accepted");
+}
+
+static void
+check_hostname(struct conf_loader *l)
+{
+	char system[TEXT_DOMAIN_MAX] = "", name[TEXT_DOMAIN_MAX];
+	char q[CONF_QUOTE_MAX];
+	struct config *c = l->c;
+
+	if (c->hostname != NULL || l->set[OPT_TOP_hostname].line != 0)
+		return;
+	if (gethostname(system, sizeof(system) - 1) != 0)
+		system[0] = '\0';
+	if (strchr(system, '.') == NULL ||
+	    text_domain(system, strlen(system), name) != 0)
+		conf_err(l, (struct conf_pos){ 0 },
+		    "hostname is not set and the system's host name %s has no"
+		    " domain part; set hostname = \"mx2.example.net\"",
+		    conf_quote(system, q));
+	else
+		c->hostname = mem_strdup(name);
+}
+
+static void
+check_twice(struct conf_loader *l, enum option_id id,
+    const struct listenlist *list)
+{
+	char q[CONF_QUOTE_MAX];
+	size_t i, j;
+
+	for (i = 0; i < list->n; i++)
+		for (j = 0; j < i; j++) {
+			if (addr_port(&list->a[i].addr) !=
+				addr_port(&list->a[j].addr) ||
+			    !addr_equal_host(&list->a[i].addr,
+				&list->a[j].addr))
+				continue;
+			conf_err(l, l->set[id], "%s: listen %s is there twice",
+			    sections[options[id].section].name,
+			    conf_quote(list->a[i].text, q));
+			return;
+		}
+}
+
+static void
+check_smtpd(struct conf_loader *l)
+{
+	const struct conf_smtpd *s = &l->c->smtpd;
+	const struct conf_pos *cert = &l->set[OPT_SMTPD_tls_cert];
+	const struct conf_pos *key = &l->set[OPT_SMTPD_tls_key];
+
+	if (cert->line != 0 && key->line == 0)
+		conf_err(l, *cert, "smtpd: tls_cert is set without tls_key");
+	if (key->line != 0 && cert->line == 0)
+		conf_err(l, *key, "smtpd: tls_key is set without tls_cert");
+	check_readable(l, *cert, "smtpd: ", "tls_cert", s->tls_cert);
+	check_readable(l, *key, "smtpd: ", "tls_key", s->tls_key);
+	check_twice(l, OPT_SMTPD_listen, &s->listen);
+	if (s->listen.n == 0 && !l->set[OPT_SMTPD_listen].wrong)
+		conf_warn(l, l->set[OPT_SMTPD_listen],
+		    "smtpd: listen is empty; no mail will be accepted");
+}
+
+static void
+check_web(struct conf_loader *l)
+{
+	const struct listenlist *list = &l->c->web.listen;
+	char q[CONF_QUOTE_MAX];
+	size_t i;
+
+	check_twice(l, OPT_WEB_listen, list);
+	for (i = 0; i < list->n; i++)
+		if (!addr_is_loopback(&list->a[i].addr))
+			conf_warn(l, l->set[OPT_WEB_listen],
+			    "web: listen %s: there is no TLS and no"
+			    " authentication; whoever reaches it can read the"
+			    " status",
+			    conf_quote(list->a[i].text, q));
+}
+
+void
+check_config(struct conf_loader *l)
+{
+	struct config *c = l->c;
+
+	check_hostname(l);
+	if (c->dsn.postmaster == NULL && c->hostname != NULL)
+		c->dsn.postmaster = mem_printf("postmaster@%s", c->hostname);
+	check_smtpd(l);
+	check_web(l);
+	check_domains(l);
+}

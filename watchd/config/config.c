@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: ISC
+ * config: the life of a configuration. Reading goes: table defaults into
+ * the fixed sections and into `defaults`; the text over them; then what
+ * needs the whole file (which domain is there twice, what each domain takes
+ * over from defaults, the cross-checks); then the domains are laid out in
+ * one sorted array. It is all or nothing: with a single error the caller
+ * gets NULL and goes on with the configuration it has. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config_int.h"
+
+static bool
+of_domain(const struct option *o)
+{
+	return o >= &options[OPT_DOMAIN_FIRST] &&
+	    o <= &options[OPT_DOMAIN_LAST];
+}
+
+static void
+domain_fini(struct conf_domain *d)
+{
+	size_t i;
+
+	for (i = OPT_DOMAIN_FIRST; i <= OPT_DOMAIN_LAST; i++)
+		option_free(&options[i], d);
+}
+
+static void
+config_destroy(struct config *c)
+{
+	size_t i;
+
+	for (i = 0; i < OPT_COUNT; i++)
+		if (options[i].served && !of_domain(&options[i]))
+			option_free(&options[i], c);
+	for (i = 0; i < c->ndomains; i++)
+		domain_fini(&c->domain[i]);
+	mem_free(&c->domain);
+	domain_fini(&c->defaults);
+	mem_free(&c->file);
+	mem_free(&c);
+}
+
+struct config *
+config_ref(struct config *c)
+{
+	__atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
+	return c;
+}
+
+void
+config_unref(struct config **cp)
+{
+	struct config *c = *cp;
+
+	*cp = NULL;
+	if (c != NULL && __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		config_destroy(c);
+}
+
+static struct config *
+config_create(const char *file)
+{
+	struct config *c = mem_alloc(sizeof(*c));
+	size_t i;
+
+	c->refs = 1;
+	c->file = mem_strdup(file);
+	for (i = 0; i < OPT_COUNT; i++)
+		if (options[i].served)
+			option_set_default(&options[i],
+			    of_domain(&options[i]) ? (void *)&c->defaults : c);
+	return c;
+}
+
+static int
+compare_entries(const void *va, const void *vb)
+{
+	const struct conf_entry *a = *(struct conf_entry *const *)va;
+	const struct conf_entry *b = *(struct conf_entry *const *)vb;
+	int rc = strcmp(a->d.name, b->d.name);
+
+	if (rc != 0)
+		return rc;
+	if (a->at.file != b->at.file)
+		return a->at.file < b->at.file ? -1 : 1;
+	return a->at.line < b->at.line ? -1 : a->at.line > b->at.line;
+}
+
+static int
+compare_titles(const void *va, const void *vb)
+{
+	const struct conf_title *a = va, *b = vb;
+	int rc = strcmp(a->title, b->title);
+
+	if (a->section != b->section)
+		return a->section < b->section ? -1 : 1;
+	if (rc != 0)
+		return rc;
+	if (a->at.file != b->at.file)
+		return a->at.file < b->at.file ? -1 : 1;
+	return a->at.line < b->at.line ? -1 : a->at.line > b->at.line;
+}
+
+/* After sorting, what is there twice stands side by side, the first one of
+ * the file in front. */
+static void
+find_twins(struct conf_loader *l)
+{
+	const struct conf_entry *first = NULL, *e;
+	const struct conf_title *t, *u = NULL;
+	char q[CONF_QUOTE_MAX];
+	size_t i;
+
+	if (l->nentries > 0)
+		qsort(l->entry, l->nentries, sizeof(*l->entry),
+		    compare_entries);
+	for (i = 0; i < l->nentries; i++) {
+		e = l->entry[i];
+		if (first != NULL && e->d.name[0] != '\0' &&
+		    strcmp(first->d.name, e->d.name) == 0)
+			conf_err(l, e->at,
+			    "domain %s is there twice; the first"
+			    " is at %s:%u",
+			    conf_quote(e->d.name, q), l->file[first->at.file],
+			    first->at.line);
+		else
+			first = e;
+	}
+	if (l->ntitles > 0)
+		qsort(l->title, l->ntitles, sizeof(*l->title), compare_titles);
+	for (i = 0; i < l->ntitles; i++) {
+		t = &l->title[i];
+		if (u != NULL && u->section == t->section &&
+		    strcmp(u->title, t->title) == 0)
+			conf_err(l, t->at,
+			    "%s %s is there twice; the first is"
+			    " at %s:%u",
+			    sections[t->section].name, conf_quote(t->title, q),
+			    l->file[u->at.file], u->at.line);
+		else
+			u = t;
+	}
+}
+
+static void
+inherit(struct conf_loader *l)
+{
+	struct conf_entry *e;
+	size_t i, k;
+
+	for (i = 0; i < l->nentries; i++) {
+		e = l->entry[i];
+		for (k = 0; k < OPT_DOMAIN_COUNT; k++)
+			if (e->set[k].line == 0)
+				option_copy(&options[OPT_DOMAIN_FIRST + k],
+				    &e->d, &l->c->defaults);
+	}
+}
+
+/* Hands the domains to the configuration and frees all else. */
+static void
+loader_fini(struct conf_loader *l)
+{
+	struct config *c = l->c;
+	size_t i;
+
+	c->domain = mem_array(l->nentries + 1, sizeof(*c->domain));
+	c->ndomains = l->nentries;
+	for (i = 0; i < l->nentries; i++) {
+		c->domain[i] = l->entry[i]->d;
+		mem_free(&l->entry[i]);
+	}
+	mem_free(&l->entry);
+	for (i = 0; i < l->ntitles; i++)
+		mem_free(&l->title[i].title);
+	mem_free(&l->title);
+	for (i = 0; i < l->nfiles; i++)
+		mem_free(&l->file[i]);
+	mem_free(&l->file);
+	mem_free(&l->errat);
+}
+
+/* text NULL: what the file holds. */
+static struct config *
+load(const char *name, const char *text, size_t len, struct conf_errors *errs)
+{
+	struct conf_loader l = { .errs = errs };
+	struct config *c;
+
+	memset(errs, 0, sizeof(*errs));
+	l.c = c = config_create(name);
+	if (text != NULL)
+		parse_text(&l, name, text, len);
+	else
+		parse_file(&l, name);
+	/* A file that cannot be read lacks nothing else. */
+	if (l.nfiles > 1 || errs->n == 0 || errs->e[0].line != 0) {
+		find_twins(&l);
+		inherit(&l);
+		check_config(&l);
+	}
+	conf_errors_sort(&l);
+	loader_fini(&l);
+	if (errs->nfatal > 0)
+		config_unref(&c);
+	return c;
+}
+
+struct config *
+config_load(const char *file, struct conf_errors *errs)
+{
+	return load(file, NULL, 0, errs);
+}
+
+struct config *
+config_parse(const char *name, const char *text, size_t len,
+    struct conf_errors *errs)
+{
+	return load(name, text, len, errs);
+}
+
+static int
+compare_name(const void *name, const void *domain)
+{
+	return strcmp(name, ((const struct conf_domain *)domain)->name);
+}
+
+const struct conf_domain *
+config_domain(const struct config *c, const char *name)
+{
+	return bsearch(name, c->domain, c->ndomains, sizeof(*c->domain),
+	    compare_name);
+}
+
+char *
+config_static_changes(const struct config *old, const struct config *new,
+    char *dst, size_t size)
+{
+	const struct option *o;
+	const char *section;
+	size_t i, n = 0;
+	int rc;
+
+	MX_ASSERT(size > 0);
+	dst[0] = '\0';
+	for (i = 0; i < OPT_COUNT; i++) {
+		o = &options[i];
+		if (!o->restart || option_equal(o, old, new))
+			continue;
+		section = sections[o->section].name;
+		rc = snprintf(dst + n, size - n, "%s%s%s%s", n > 0 ? ", " : "",
+		    section, *section != '\0' ? "." : "", o->name);
+		if (rc < 0 || (size_t)rc >= size - n)
+			break;
+		n += (size_t)rc;
+	}
+	return dst;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC
+ * config_int: what the files of this folder share. A loader holds everything
+ * that exists only while a configuration is read: the findings, the names of
+ * the files, and where each option stood, so that a check made at the end
+ * still names a line. The finished struct config keeps none of it. */
+#ifndef MX_CONFIG_INT_H
+#define MX_CONFIG_INT_H
+
+#include "base/defs.h"
+#include "config/config.h"
+
+#define CONF_FILE_MAX	 (16u << 20)
+#define CONF_VALUE_MAX	 4096u
+#define CONF_LIST_MAX	 1024u
+#define CONF_DOMAINS_MAX 100000u
+#define CONF_DEPTH_MAX	 4u /* includes within includes */
+#define CONF_FILES_MAX	 10000u /* of one configuration */
+#define CONF_ERRORS_MAX	 100u /* errors shown, and as many warnings */
+#define CONF_QUOTE_MAX	 160 /* a value as a message shows it */
+#define CONF_TEXT_MAX	 768 /* a message */
+
+enum conf_section {
+	SEC_TOP,
+	SEC_SMTPD,
+	SEC_QUEUE,
+	SEC_DSN,
+	SEC_WEB,
+	SEC_DOMAIN,
+	SEC_PROBE,
+	SEC_DELIVER,
+	SEC_RETRY,
+	SEC_SNMP,
+	SEC_RECEIVER,
+	SEC_ALERT,
+	SEC_HEARTBEAT,
+	SEC_COUNT,
+};
+
+struct section_info {
+	const char *name;
+	enum conf_section parent;
+	bool titled;
+	bool served; /* by this version */
+	const char *help;
+};
+
+enum option_type {
+	TYPE_FLAG,
+	TYPE_NUM16,
+	TYPE_NUM32,
+	TYPE_NUM64,
+	TYPE_SIZE,
+	TYPE_TIME,
+	TYPE_WORD, /* one of option.words, stored as an enum */
+	/* a char *, NULL when left out */
+	TYPE_TEXT,
+	TYPE_PATH,
+	TYPE_FILE, /* a path that check.c wants to be readable */
+	TYPE_HOST, /* made canonical */
+	TYPE_HOSTPORT,
+	TYPE_MAILBOX,
+	TYPE_SENDER, /* a mailbox or "" */
+	TYPE_BANNER, /* "" when left out */
+	/* a struct strlist */
+	TYPE_STRINGS,
+	TYPE_SELF, /* names and addresses */
+	TYPE_PRIMARIES,
+	TYPE_PREFIXES,
+	/* a struct listenlist; option.min is the port when none is given */
+	TYPE_LISTEN,
+	/* those that set more than one field */
+	TYPE_RESOLVERS,
+	TYPE_DELAYS,
+	TYPE_LOG,
+	TYPE_ADDRESS,
+};
+
+enum option_id {
+#define OPTION(section, name, ...)   OPT_##section##_##name,
+#define UNSERVED(section, name, ...) OPT_##section##_##name,
+#include "options.def"
+#undef OPTION
+#undef UNSERVED
+	OPT_COUNT,
+};
+#define OPT_DOMAIN_FIRST OPT_DOMAIN_primary
+#define OPT_DOMAIN_LAST	 OPT_RETRY_max
+#define OPT_DOMAIN_COUNT (OPT_DOMAIN_LAST - OPT_DOMAIN_FIRST + 1)
+
+struct option {
+	enum conf_section section;
+	const char *name;
+	enum option_type type;
+	size_t offset; /* in struct config or conf_domain */
+	const char *value; /* the default; NULL: none */
+	const char *example; /* for the sample file; NULL: the default */
+	bool restart;
+	bool served; /* otherwise there is no field */
+	int64_t min, max;
+	const char *words;
+	const char *help;
+};
+
+/* What stands behind "=": one value, or a list in braces. */
+struct conf_value {
+	bool list;
+	size_t n;
+	char **item;
+};
+
+struct conf_pos {
+	unsigned file : 31; /* index into loader.file */
+	unsigned wrong : 1; /* what stands there was refused */
+	unsigned line; /* 0: nowhere */
+};
+
+/* One domain section while it is read. */
+struct conf_entry {
+	struct conf_domain d;
+	struct conf_pos at;
+	struct conf_pos set[OPT_DOMAIN_COUNT];
+};
+
+/* A titled section other than domain: only known so that no two share a
+ * title. */
+struct conf_title {
+	enum conf_section section;
+	char *title;
+	struct conf_pos at;
+};
+
+struct conf_loader {
+	struct config *c;
+	struct conf_errors *errs;
+	struct conf_pos *errat; /* of each error, to sort them by */
+	size_t nwarnings;
+	bool errors_cut, warnings_cut;
+	char **file;
+	size_t nfiles;
+	struct conf_pos set[OPT_COUNT]; /* domain options: of defaults {} */
+	struct conf_pos defaults_at, snmp_at;
+	struct conf_entry **entry; /* sorted by domain_finish() */
+	size_t nentries, entry_size;
+	struct conf_title *title;
+	size_t ntitles, title_size;
+};
+
+/* errors.c. Takes the finding; the first CONF_ERRORS_MAX are kept. */
+void conf_err(struct conf_loader *, struct conf_pos, const char *fmt, ...)
+    MX_PRINTF(3, 4);
+void conf_warn(struct conf_loader *, struct conf_pos, const char *fmt, ...)
+    MX_PRINTF(3, 4);
+void conf_errors_sort(struct conf_loader *);
+/* A value in quotes, cut and made printable. dst holds CONF_QUOTE_MAX. */
+char *conf_quote(const char *s, char *dst);
+
+/* lex.c */
+enum token_kind {
+	TOKEN_END,
+	TOKEN_WORD, /* bare */
+	TOKEN_STRING, /* in quotes */
+	TOKEN_OPEN,
+	TOKEN_CLOSE,
+	TOKEN_EQUAL,
+	TOKEN_COMMA,
+	TOKEN_BAD, /* token.text says why */
+};
+struct token {
+	enum token_kind kind;
+	unsigned line;
+	bool first; /* on its line */
+	size_t len;
+	char text[CONF_VALUE_MAX + 1];
+};
+struct lexer {
+	const char *p, *end;
+	unsigned line;
+	bool fresh; /* nothing but blanks on this line yet */
+};
+void lex_init(struct lexer *, const char *text, size_t len);
+void lex_next(struct lexer *, struct token *);
+
+/* parse.c: a file or a text under a file's name, and what it includes. */
+void parse_file(struct conf_loader *, const char *path);
+void parse_text(struct conf_loader *, const char *name, const char *text,
+    size_t len);
+
+/* include.c. The chain of files that are open, innermost first. */
+struct conf_source {
+	const struct conf_source *up;
+	unsigned file;
+	unsigned depth; /* 0: the main file */
+	uint64_t dev, ino; /* 0: a text in memory */
+};
+/* Reads a file: *text is the caller's then. False when that cannot be done,
+ * which it has reported at `at`. */
+bool source_open(struct conf_loader *, struct conf_source *, const char *path,
+    struct conf_pos at, char **text, size_t *len);
+/* The files that an include names, sorted; freed with source_list_free(). */
+char **source_list(struct conf_loader *, const struct conf_source *,
+    const char *pattern, struct conf_pos at, size_t *n);
+void source_list_free(char **, size_t n);
+
+/* options.c */
+extern const struct option options[OPT_COUNT];
+extern const struct section_info sections[SEC_COUNT];
+const struct option *option_find(enum conf_section, const char *name);
+/* The known name nearest to one that is not known; NULL when none is near. */
+const char *option_nearest(enum conf_section, const char *name);
+/* Any section's option of this name, for a hint. */
+const struct option *option_elsewhere(const char *name);
+bool
+section_find(enum conf_section parent, const char *name, enum conf_section *);
+const char *section_nearest(enum conf_section parent, const char *name);
+bool option_is_list(const struct option *);
+void *option_field(const struct option *, void *base);
+void option_copy(const struct option *, void *dst, const void *src);
+void option_free(const struct option *, void *base);
+bool option_equal(const struct option *, const void *a, const void *b);
+
+/* value.c: 0, or -MX_ESYNTAX with what is wrong in err (then the field is as
+ * it was). `base` NULL: checks only. */
+int option_set(const struct option *, void *base, const struct conf_value *,
+    char *err, size_t size) MX_NODISCARD;
+void option_set_default(const struct option *, void *base);
+/* A number, size or time in the shortest form that says it exactly. */
+char *
+option_limit_text(const struct option *, int64_t v, char *dst, size_t size);
+
+/* check.c: what takes more than one option to see. */
+void check_config(struct conf_loader *);
+
+#endif

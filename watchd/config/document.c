@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC
+ * document: the sample file and the option list of mxwatchd.conf(5), written
+ * from the table, so that neither can tell of an option that is not there or
+ * keep silent about one that is. confdoc.c prints them; tests/lint/manual
+ * compares the print with what the tree ships. Paths that are chosen when
+ * the program is built are given as their usual values, so that both texts
+ * are the same in every build. */
+#include <string.h>
+
+#include "config_int.h"
+
+#define WIDTH 78
+
+/* `text` in lines that begin with `prefix`; sentences: each on a new line,
+ * as mdoc wants it. */
+static void
+write_text(FILE *f, const char *prefix, const char *text, bool sentences)
+{
+	const char *p = text, *word;
+	size_t n, column = 0;
+	bool ended = false;
+
+	while (*(p += strspn(p, " ")) != '\0') {
+		word = p;
+		n = strcspn(p, " ");
+		p += n;
+		if (column > 0 &&
+		    ((ended && sentences) || column + 1 + n > WIDTH)) {
+			fputc('\n', f);
+			column = 0;
+		}
+		if (column == 0) {
+			fputs(prefix, f);
+			column = strlen(prefix);
+		} else {
+			fputc(' ', f);
+			column++;
+		}
+		fwrite(word, 1, n, f);
+		column += n;
+		ended = word[n - 1] == '.';
+	}
+	fputc('\n', f);
+}
+
+static bool
+is_bare(const struct option *o)
+{
+	return o->type == TYPE_FLAG || o->type == TYPE_NUM16 ||
+	    o->type == TYPE_NUM32 || o->type == TYPE_NUM64;
+}
+
+/* What the option is by default, or could be; as in the file. A `quote` in
+ * mdoc has another name, since one alone would quote macro arguments. */
+static void
+write_value(FILE *f, const struct option *o, const char *value,
+    const char *quote)
+{
+	const char *p = value;
+	size_t n;
+
+	if (!option_is_list(o)) {
+		if (is_bare(o))
+			quote = "";
+		fprintf(f, "%s%s%s", quote, value, quote);
+		return;
+	}
+	fputc('{', f);
+	for (; *p != '\0'; p += n + (p[n] != '\0')) {
+		n = strcspn(p, ",");
+		fprintf(f, "%s%s%.*s%s", p == value ? "" : ", ", quote, (int)n,
+		    p, quote);
+	}
+	fputc('}', f);
+}
+
+static void
+sample_option(FILE *f, const struct option *o, const char *indent,
+    const char *mark)
+{
+	char prefix[16];
+
+	snprintf(prefix, sizeof(prefix), "%s# ", indent);
+	write_text(f, prefix, o->help, false);
+	/* Without a name of its own most systems refuse to start. */
+	fprintf(f, "%s%s%s = ", indent,
+	    o == &options[OPT_TOP_hostname] ? "" : mark, o->name);
+	write_value(f, o, o->example != NULL ? o->example : o->value, "\"");
+	fputs("\n\n", f);
+}
+
+static void
+sample_section(FILE *f, enum conf_section section, const char *indent)
+{
+	const struct section_info *s = &sections[section];
+	const char *mark = s->served ? "" : "# ";
+	char inner[8], prefix[16];
+	size_t i;
+
+	snprintf(prefix, sizeof(prefix), "%s# ", indent);
+	snprintf(inner, sizeof(inner), "%s    ", indent);
+	write_text(f, prefix, s->help, false);
+	if (!s->served)
+		write_text(f, prefix, "Not served by this version.", false);
+	fprintf(f, "%s%s%s %s{\n", indent, mark, s->name,
+	    section == SEC_DOMAIN ? "\"example.org\" " :
+		s->titled	  ? "\"name\" " :
+				    "");
+	for (i = 0; i < OPT_COUNT; i++)
+		if (options[i].section == section)
+			sample_option(f, &options[i], inner, "# ");
+	for (i = 1; i < SEC_COUNT; i++)
+		if (sections[i].parent == section)
+			sample_section(f, (enum conf_section)i, inner);
+	fprintf(f, "%s%s}\n\n", indent, mark);
+}
+
+void
+config_write_sample(FILE *f)
+{
+	size_t i;
+
+	fputs("# mxwatch.conf: the configuration of mxwatchd."
+	      " See mxwatchd.conf(5).\n"
+	      "#\n"
+	      "# Everything is shown. What is commented out is the default, or"
+	      " an example\n"
+	      "# where there is none. Times: s m h d w; sizes: K M G T"
+	      " (1024).\n"
+	      "# mxwatchd -n -c FILE checks a file.\n\n",
+	    f);
+	for (i = 0; i < OPT_COUNT; i++)
+		if (options[i].section == SEC_TOP)
+			sample_option(f, &options[i], "", "# ");
+	for (i = 1; i < SEC_COUNT; i++)
+		if (sections[i].parent == SEC_TOP)
+			sample_section(f, (enum conf_section)i, "");
+}
+
+/* What may stand behind the "=", for the tag of the list. */
+static void
+mdoc_argument(FILE *f, const struct option *o)
+{
+	static const char *const name[] = {
+		[TYPE_FLAG] = "",
+		[TYPE_NUM16] = "number",
+		[TYPE_NUM32] = "number",
+		[TYPE_NUM64] = "number",
+		[TYPE_SIZE] = "size",
+		[TYPE_TIME] = "time",
+		[TYPE_WORD] = "",
+		[TYPE_TEXT] = "text",
+		[TYPE_PATH] = "path",
+		[TYPE_FILE] = "path",
+		[TYPE_HOST] = "name",
+		[TYPE_HOSTPORT] = "host Ns Op : Ns Ar port",
+		[TYPE_MAILBOX] = "address",
+		[TYPE_SENDER] = "address",
+		[TYPE_BANNER] = "text",
+		[TYPE_STRINGS] = "list of texts",
+		[TYPE_SELF] = "list of names and addresses",
+		[TYPE_PRIMARIES] = "list of hosts",
+		[TYPE_PREFIXES] = "list of prefixes",
+		[TYPE_LISTEN] = "list of addresses",
+		[TYPE_RESOLVERS] = "list of addresses",
+		[TYPE_DELAYS] = "list of times",
+		[TYPE_LOG] = "",
+		[TYPE_ADDRESS] = "address",
+	};
+	const char *w;
+	size_t n;
+
+	fprintf(f, ".It Ic %s No =", o->name);
+	if (o->type == TYPE_FLAG)
+		fputs(" Cm yes | no", f);
+	else if (o->type == TYPE_LOG)
+		fputs(" Cm stderr | syslog | Ar path", f);
+	else if (o->type != TYPE_WORD)
+		fprintf(f, " Ar %s", name[o->type]);
+	for (w = o->type == TYPE_WORD ? o->words : ""; *w != '\0';
+	     w += n + (w[n] != '\0')) {
+		n = strcspn(w, ",");
+		fprintf(f, "%s %.*s", w == o->words ? " Cm" : " |", (int)n, w);
+	}
+	fputc('\n', f);
+}
+
+static void
+mdoc_range(FILE *f, const struct option *o)
+{
+	char lo[32], hi[32];
+
+	switch (o->type) {
+	case TYPE_NUM16:
+	case TYPE_NUM32:
+	case TYPE_SIZE:
+	case TYPE_TIME:
+	case TYPE_DELAYS:
+		break;
+	default:
+		return;
+	}
+	if (!o->served)
+		return;
+	fprintf(f, "%s %s to %s.\n",
+	    o->type == TYPE_DELAYS ? "Each from" : "From",
+	    option_limit_text(o, o->min, lo, sizeof(lo)),
+	    option_limit_text(o, o->max, hi, sizeof(hi)));
+}
+
+static void
+mdoc_option(FILE *f, const struct option *o)
+{
+	mdoc_argument(f, o);
+	write_text(f, "", o->help, true);
+	mdoc_range(f, o);
+	if (o->restart)
+		fputs("A change needs a restart.\n", f);
+	if (o->value == NULL || *o->value == '\0')
+		return;
+	if (o->example != NULL)
+		fputs("The default is chosen when the program is built,"
+		      " usually\n.Li ",
+		    f);
+	else
+		fputs("The default is\n.Li ", f);
+	if (option_is_list(o))
+		write_value(f, o, o->value, "\\(dq");
+	else
+		fputs(o->example != NULL ? o->example : o->value, f);
+	fputs(" .\n", f);
+}
+
+static void
+mdoc_section(FILE *f, enum conf_section section)
+{
+	const struct section_info *s = &sections[section];
+	size_t i;
+
+	if (section == SEC_TOP)
+		fputs(".Ss Top level\n", f);
+	else if (section == SEC_DOMAIN)
+		fputs(".Ss domain \\(dqNAME\\(dq, defaults\n", f);
+	else
+		fprintf(f, ".Ss %s%s\n", s->name,
+		    s->titled ? " \\(dqNAME\\(dq" : "");
+	write_text(f, "", s->help, true);
+	if (!s->served)
+		fputs("This version checks this section and says in a warning"
+		      " that it has no effect.\n",
+		    f);
+	fputs(".Bl -tag -width Ds\n", f);
+	for (i = 0; i < OPT_COUNT; i++)
+		if (options[i].section == section)
+			mdoc_option(f, &options[i]);
+	fputs(".El\n", f);
+}
+
+void
+config_write_mdoc(FILE *f)
+{
+	size_t i;
+
+	for (i = 0; i < SEC_COUNT; i++)
+		mdoc_section(f, (enum conf_section)i);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC
+ * include: the files behind a configuration. An include names one file or a
+ * pattern, relative to the folder of the file that has it. A file may come
+ * in twice (it will be told about its duplicates), but never from within
+ * itself; depth, number and size have caps, so that a mistake ends in a
+ * message and not in swap. Called while starting, reloading or checking;
+ * reads local files only. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "config_int.h"
+
+/* The whole of fd, or NULL with errno; EFBIG when it is too long. */
+static char *
+read_all(int fd, size_t *len)
+{
+	char *text = NULL;
+	size_t n = 0, size = 0;
+	ssize_t got;
+
+	for (;;) {
+		if (n == size) {
+			size = size == 0 ? 16384 : size * 2;
+			text = mem_grow(text, size, 1);
+		}
+		got = read(fd, text + n, size - n);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+		if (n > CONF_FILE_MAX) {
+			errno = EFBIG;
+			got = -1;
+			break;
+		}
+	}
+	if (got < 0)
+		mem_free(&text);
+	*len = n;
+	return text;
+}
+
+/* Whether the file may be read where it is named: no loop, not too deep. */
+static bool
+allowed(struct conf_loader *l, const struct conf_source *s,
+    const struct stat *st, const char *path, struct conf_pos at)
+{
+	const struct conf_source *up;
+	char quoted[CONF_QUOTE_MAX];
+
+	conf_quote(path, quoted);
+	for (up = s->up; up != NULL; up = up->up)
+		if (up->dev == st->st_dev && up->ino == st->st_ino) {
+			conf_err(l, at, "include: %s includes itself", quoted);
+			return false;
+		}
+	if (s->depth > CONF_DEPTH_MAX) {
+		conf_err(l, at, "include: %s would be more than %u files deep",
+		    quoted, CONF_DEPTH_MAX);
+		return false;
+	}
+	if (!S_ISREG(st->st_mode) && (s->depth > 0 || S_ISDIR(st->st_mode))) {
+		conf_err(l, at, "%s%s is not a file",
+		    s->depth > 0 ? "include: " : "", quoted);
+		return false;
+	}
+	return true;
+}
+
+bool
+source_open(struct conf_loader *l, struct conf_source *s, const char *path,
+    struct conf_pos at, char **text, size_t *len)
+{
+	char quoted[CONF_QUOTE_MAX];
+	struct stat st;
+	int fd = -1;
+	bool ok = false;
+
+	*text = NULL;
+	/* Not to hang on a FIFO that a pattern has caught. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | (s->depth > 0 ? O_NONBLOCK : 0));
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		conf_err(l, at, "%s%s cannot be read: %s",
+		    s->depth > 0 ? "include: " : "", conf_quote(path, quoted),
+		    strerror(errno));
+		goto out;
+	}
+	if (!allowed(l, s, &st, path, at))
+		goto out;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	if ((*text = read_all(fd, len)) != NULL) {
+		ok = true;
+		goto out;
+	}
+	if (errno == EFBIG)
+		conf_err(l, at, "%s is larger than %u MiB",
+		    conf_quote(path, quoted), CONF_FILE_MAX >> 20);
+	else
+		conf_err(l, at, "%s cannot be read: %s",
+		    conf_quote(path, quoted), strerror(errno));
+out:
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* The pattern as glob() wants it. What stands in the folder's own name is
+ * meant as it is. */
+static char *
+full_pattern(const char *file, const char *pattern)
+{
+	const char *slash = strrchr(file, '/');
+	char *full;
+	size_t i, n = 0;
+
+	if (pattern[0] == '/' || slash == NULL)
+		return mem_strdup(pattern);
+	full = mem_array(2 * (size_t)(slash - file) + strlen(pattern) + 2, 1);
+	for (i = 0; i < (size_t)(slash - file); i++) {
+		if (strchr("*?[\\", file[i]) != NULL)
+			full[n++] = '\\';
+		full[n++] = file[i];
+	}
+	full[n++] = '/';
+	memcpy(full + n, pattern, strlen(pattern) + 1);
+	return full;
+}
+
+char **
+source_list(struct conf_loader *l, const struct conf_source *s,
+    const char *pattern, struct conf_pos at, size_t *n)
+{
+	char quoted[CONF_QUOTE_MAX], **list = NULL;
+	char *full = full_pattern(l->file[s->file], pattern);
+	glob_t g;
+	size_t i;
+	int rc;
+
+	*n = 0;
+	memset(&g, 0, sizeof(g));
+	rc = glob(full, 0, NULL, &g);
+	conf_quote(pattern, quoted);
+	if (rc == GLOB_NOMATCH) {
+		/* An empty conf.d is as it should be. */
+		if (strpbrk(pattern, "*?[") == NULL)
+			conf_err(l, at, "include: there is no file %s", quoted);
+	} else if (rc != 0) {
+		conf_err(l, at, "include: %s cannot be searched", quoted);
+	} else if (g.gl_pathc + l->nfiles > CONF_FILES_MAX) {
+		conf_err(l, at, "include: %s would make it more than %u files",
+		    quoted, CONF_FILES_MAX);
+	} else {
+		list = mem_array(g.gl_pathc, sizeof(*list));
+		for (i = 0; i < g.gl_pathc; i++)
+			list[i] = mem_strdup(g.gl_pathv[i]);
+		*n = g.gl_pathc;
+	}
+	globfree(&g);
+	mem_free(&full);
+	return list;
+}
+
+void
+source_list_free(char **list, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		mem_free(&list[i]);
+	mem_free(&list);
+}

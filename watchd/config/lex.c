@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC
+ * lex: the words of a configuration. Libraries for this were looked at;
+ * libconfuse, which knows the same grammar, stops at the first error and
+ * forgets the line of what it has read. The promise here is that every
+ * error is reported with its file and line in one run, hence this lexer and
+ * the parser in parse.c.
+ *
+ * Works on a text in memory and knows nothing of files. It reports nothing:
+ * a bad token carries its reason, and who takes it says it, so that the
+ * parser may look ahead on a copy of the state without saying it twice. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config_int.h"
+
+void
+lex_init(struct lexer *x, const char *text, size_t len)
+{
+	x->p = text;
+	x->end = text + len;
+	x->line = 1;
+	x->fresh = true;
+}
+
+/* Bare words are what numbers, times, names, paths and addresses are made
+ * of; anything odder wants quotes. */
+static bool
+is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') ||
+	    (c != '\0' && strchr("_-.:/@%+*?[]", c) != NULL);
+}
+
+static void
+skip_blank(struct lexer *x)
+{
+	for (; x->p < x->end; x->p++) {
+		switch (*x->p) {
+		case '\n':
+			x->line++;
+			x->fresh = true;
+			break;
+		case ' ':
+		case '\t':
+		case '\r':
+			break;
+		case '#':
+			while (x->p + 1 < x->end && x->p[1] != '\n')
+				x->p++;
+			break;
+		default:
+			return;
+		}
+	}
+}
+
+static void
+bad(struct token *t, const char *why)
+{
+	t->kind = TOKEN_BAD;
+	t->len = (size_t)snprintf(t->text, sizeof(t->text), "%s", why);
+}
+
+static void
+lex_word(struct lexer *x, struct token *t)
+{
+	const char *start = x->p;
+	size_t n;
+
+	while (x->p < x->end && is_word(*x->p))
+		x->p++;
+	n = (size_t)(x->p - start);
+	if (n > CONF_VALUE_MAX) {
+		bad(t, "a word is longer than 4096 bytes");
+		return;
+	}
+	t->kind = TOKEN_WORD;
+	memcpy(t->text, start, n);
+	t->text[n] = '\0';
+	t->len = n;
+}
+
+/* The opening quote was seen. A string that is not closed ends with its
+ * line, so that what follows is read as it was meant. */
+static void
+lex_string(struct lexer *x, struct token *t)
+{
+	const char *why = NULL;
+	size_t n = 0;
+	char c;
+
+	for (x->p++; x->p < x->end && *x->p != '\n' && *x->p != '"'; x->p++) {
+		c = *x->p;
+		if (c == '\\') {
+			if (x->p + 1 == x->end || x->p[1] == '\n')
+				continue;
+			c = *++x->p;
+			if (c != '"' && c != '\\')
+				why = "a backslash in a string may stand before"
+				      " \" and \\ only; write it twice";
+		} else if (((unsigned char)c < ' ' && c != '\t') ||
+		    c == '\x7f') {
+			why = "a string holds a control character";
+		}
+		if (n == CONF_VALUE_MAX)
+			why = "a string is longer than 4096 bytes";
+		else
+			t->text[n++] = c;
+	}
+	if (x->p == x->end || *x->p == '\n') {
+		bad(t,
+		    "a string that begins here is not closed on its line;"
+		    " a \" is missing");
+		return;
+	}
+	x->p++;
+	if (why != NULL) {
+		bad(t, why);
+		return;
+	}
+	t->kind = TOKEN_STRING;
+	t->text[n] = '\0';
+	t->len = n;
+}
+
+static void
+lex_other(struct lexer *x, struct token *t)
+{
+	char why[80];
+	unsigned char c = (unsigned char)*x->p++;
+
+	if (c == ';')
+		snprintf(why, sizeof(why),
+		    "\";\" has no meaning here; take it out");
+	else if (c > ' ' && c <= '~')
+		snprintf(why, sizeof(why),
+		    "\"%c\" may stand in a quoted string only", c);
+	else
+		snprintf(why, sizeof(why), "the byte 0x%02x may %s", c,
+		    c >= 0x80 ? "stand in a quoted string only" :
+				"not stand in a configuration");
+	/* One complaint for a run of such bytes: they come in runs. */
+	while (x->p < x->end && (unsigned char)*x->p == c)
+		x->p++;
+	if (c >= 0x80)
+		while (x->p < x->end && (unsigned char)*x->p >= 0x80)
+			x->p++;
+	bad(t, why);
+}
+
+void
+lex_next(struct lexer *x, struct token *t)
+{
+	static const struct {
+		char c;
+		enum token_kind kind;
+	} punct[] = {
+		{ '{', TOKEN_OPEN },
+		{ '}', TOKEN_CLOSE },
+		{ '=', TOKEN_EQUAL },
+		{ ',', TOKEN_COMMA },
+	};
+	size_t i;
+
+	skip_blank(x);
+	t->line = x->line;
+	t->first = x->fresh;
+	t->text[0] = '\0';
+	t->len = 0;
+	x->fresh = false;
+	if (x->p == x->end) {
+		t->kind = TOKEN_END;
+		return;
+	}
+	for (i = 0; i < MX_COUNT(punct); i++) {
+		if (*x->p != punct[i].c)
+			continue;
+		t->kind = punct[i].kind;
+		t->text[0] = *x->p++;
+		t->text[1] = '\0';
+		t->len = 1;
+		return;
+	}
+	if (*x->p == '"')
+		lex_string(x, t);
+	else if (is_word(*x->p))
+		lex_word(x, t);
+	else
+		lex_other(x, t);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: ISC
+ * options: the table of options.def as data, and what can be done with a
+ * field when only its type is known: find it, copy it, compare it, free it.
+ * Setting one from text is in value.c. Pure. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "config_int.h"
+
+#define MS(n)	((int64_t)(n))
+#define SEC(n)	(MS(1000) * (n))
+#define MIN(n)	(SEC(60) * (n))
+#define HOUR(n) (MIN(60) * (n))
+#define DAY(n)	(HOUR(24) * (n))
+#define KB(n)	((int64_t)(n) << 10)
+#define MB(n)	(KB(n) << 10)
+#define GB(n)	(MB(n) << 10)
+#define TB(n)	(GB(n) << 10)
+#define RELOAD	false
+#define RESTART true
+
+const struct option options[OPT_COUNT] = {
+#define OPTION(sec, nm, ty, base, field, def, ex, cls, lo, hi, wd, hp)         \
+	[OPT_##sec##_##nm] = {                                                 \
+		.section = SEC_##sec,                                          \
+		.name = #nm,                                                   \
+		.type = TYPE_##ty,                                             \
+		.offset = offsetof(struct base, field),                        \
+		.value = def,                                                  \
+		.example = ex,                                                 \
+		.restart = cls,                                                \
+		.served = true,                                                \
+		.min = lo,                                                     \
+		.max = hi,                                                     \
+		.words = wd,                                                   \
+		.help = hp,                                                    \
+	},
+#define UNSERVED(sec, nm, ty, ex, wd, hp)                                      \
+	[OPT_##sec##_##nm] = {                                                 \
+		.section = SEC_##sec,                                          \
+		.name = #nm,                                                   \
+		.type = TYPE_##ty,                                             \
+		.example = ex,                                                 \
+		.max = INT64_MAX,                                              \
+		.words = wd,                                                   \
+		.help = hp,                                                    \
+	},
+#include "options.def"
+#undef OPTION
+#undef UNSERVED
+};
+
+const struct section_info sections[SEC_COUNT] = {
+	[SEC_TOP] = { "", SEC_TOP, false, true,
+	    "These stand outside any section." },
+	[SEC_SMTPD] = { "smtpd", SEC_TOP, false, true, "Accepting mail." },
+	[SEC_QUEUE] = { "queue", SEC_TOP, false, true, "Keeping mail." },
+	[SEC_DSN] = { "dsn", SEC_TOP, false, true,
+	    "Reports to senders: delayed, failed, delivered." },
+	[SEC_WEB] = { "web", SEC_TOP, false, true,
+	    "Metrics, health and the status page." },
+	[SEC_DOMAIN] = { "domain", SEC_TOP, true, true,
+	    "One for each domain that is backed up; its title is the domain. "
+	    "The section defaults takes the same options and has no title; "
+	    "what a domain leaves out comes from there, wherever in the file "
+	    "it stands." },
+	[SEC_PROBE] = { "probe", SEC_DOMAIN, false, true,
+	    "Watching the primary. Stands in domain or defaults." },
+	[SEC_DELIVER] = { "deliver", SEC_DOMAIN, false, true,
+	    "Delivering to the primary. Stands in domain or defaults." },
+	[SEC_RETRY] = { "retry", SEC_DOMAIN, false, true,
+	    "Trying again what a primary that is up has deferred. Stands in "
+	    "domain or defaults." },
+	[SEC_SNMP] = { "snmp", SEC_TOP, false, false, "The SNMP subagent." },
+	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, false,
+	    "Where alerts go; its title is a name." },
+	[SEC_ALERT] = { "alert", SEC_TOP, true, false,
+	    "What an alert is about; its title is the name of the alert." },
+	[SEC_HEARTBEAT] = { "heartbeat", SEC_TOP, true, false,
+	    "A sign of life to somebody outside; its title is a name." },
+};
+
+const struct option *
+option_find(enum conf_section section, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < OPT_COUNT; i++)
+		if (options[i].section == section &&
+		    strcmp(options[i].name, name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+const struct option *
+option_elsewhere(const char *name)
+{
+	size_t i, k;
+
+	/* From domain on: most options are there, and most mistakes. */
+	for (i = 0; i < OPT_COUNT; i++) {
+		k = (i + OPT_DOMAIN_FIRST) % OPT_COUNT;
+		if (strcmp(options[k].name, name) == 0)
+			return &options[k];
+	}
+	return NULL;
+}
+
+bool
+section_find(enum conf_section parent, const char *name,
+    enum conf_section *found)
+{
+	size_t i;
+
+	for (i = 1; i < SEC_COUNT; i++) {
+		if (sections[i].parent != parent ||
+		    strcmp(sections[i].name, name) != 0)
+			continue;
+		*found = (enum conf_section)i;
+		return true;
+	}
+	return false;
+}
+
+/* How many letters have to be put in, taken out or changed to make one name
+ * of the other (Levenshtein), or `far` when one of them is no such name. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	enum { NAME_MAX_ = 32, FAR = 99 };
+	unsigned row[NAME_MAX_ + 1], left, above, d;
+	size_t i, j, na = strlen(a), nb = strlen(b);
+
+	if (na > NAME_MAX_ || nb > NAME_MAX_)
+		return FAR;
+	for (j = 0; j <= nb; j++)
+		row[j] = (unsigned)j;
+	for (i = 1; i <= na; i++) {
+		above = row[0];
+		left = row[0] = (unsigned)i;
+		for (j = 1; j <= nb; j++) {
+			d = above + (a[i - 1] != b[j - 1]);
+			above = row[j];
+			if (above + 1 < d)
+				d = above + 1;
+			if (left + 1 < d)
+				d = left + 1;
+			left = row[j] = d;
+		}
+	}
+	return row[nb];
+}
+
+/* Keeps the nearer name; a third of the letters may be wrong. */
+static void
+consider(const char *known, const char *name, unsigned *best,
+    const char **nearest)
+{
+	unsigned d = distance(known, name);
+
+	if (d < *best && d <= (strlen(known) + 2) / 3) {
+		*best = d;
+		*nearest = known;
+	}
+}
+
+const char *
+option_nearest(enum conf_section section, const char *name)
+{
+	const char *nearest = NULL;
+	unsigned best = 4;
+	size_t i;
+
+	for (i = 0; i < OPT_COUNT; i++)
+		if (options[i].section == section)
+			consider(options[i].name, name, &best, &nearest);
+	return nearest;
+}
+
+const char *
+section_nearest(enum conf_section parent, const char *name)
+{
+	const char *nearest = NULL;
+	unsigned best = 4;
+	size_t i;
+
+	for (i = 1; i < SEC_COUNT; i++)
+		if (sections[i].parent == parent)
+			consider(sections[i].name, name, &best, &nearest);
+	if (parent == SEC_TOP)
+		consider("defaults", name, &best, &nearest);
+	return nearest;
+}
+
+bool
+option_is_list(const struct option *o)
+{
+	switch (o->type) {
+	case TYPE_STRINGS:
+	case TYPE_SELF:
+	case TYPE_PRIMARIES:
+	case TYPE_PREFIXES:
+	case TYPE_LISTEN:
+	case TYPE_RESOLVERS:
+	case TYPE_DELAYS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void *
+option_field(const struct option *o, void *base)
+{
+	return (char *)base + o->offset;
+}
+
+/* How many bytes a field of a plain type has; 0 for those with pointers. */
+static size_t
+plain_size(const struct option *o)
+{
+	switch (o->type) {
+	case TYPE_FLAG:
+		return sizeof(bool);
+	case TYPE_NUM16:
+		return sizeof(uint16_t);
+	case TYPE_NUM32:
+		return sizeof(uint32_t);
+	case TYPE_NUM64:
+	case TYPE_SIZE:
+		return sizeof(uint64_t);
+	case TYPE_TIME:
+		return sizeof(int64_t);
+	case TYPE_WORD:
+		return sizeof(enum conf_tls);
+	default:
+		return 0;
+	}
+}
+
+static void
+copy_strlist(struct strlist *dst, const struct strlist *src)
+{
+	size_t i;
+
+	dst->n = src->n;
+	dst->s = src->n > 0 ? mem_array(src->n, sizeof(*dst->s)) : NULL;
+	for (i = 0; i < src->n; i++)
+		dst->s[i] = mem_strdup(src->s[i]);
+}
+
+/* Only options of a domain section are ever copied, from defaults. */
+void
+option_copy(const struct option *o, void *dst, const void *src)
+{
+	const void *from = (const char *)src + o->offset;
+	void *to = option_field(o, dst);
+	const struct conf_domain *a = src;
+	struct conf_domain *b = dst;
+	size_t n = plain_size(o);
+
+	if (n > 0) {
+		memcpy(to, from, n);
+		return;
+	}
+	MX_ASSERT(
+	    o >= &options[OPT_DOMAIN_FIRST] && o <= &options[OPT_DOMAIN_LAST]);
+	option_free(o, dst);
+	switch (o->type) {
+	case TYPE_PRIMARIES:
+		copy_strlist(to, from);
+		break;
+	case TYPE_DELAYS:
+		memcpy(b->delay_warning_ms, a->delay_warning_ms,
+		    sizeof(b->delay_warning_ms));
+		b->ndelay_warning = a->ndelay_warning;
+		break;
+	case TYPE_ADDRESS:
+		b->deliver.source_addr = a->deliver.source_addr;
+		/* FALLTHROUGH */
+	default:
+		*(char **)to = mem_strdup(*(char *const *)from);
+		break;
+	}
+}
+
+void
+option_free(const struct option *o, void *base)
+{
+	void *field = option_field(o, base);
+	struct strlist *list;
+	struct listenlist *listen;
+	struct config *c = base;
+	size_t i;
+
+	if (plain_size(o) > 0 || o->type == TYPE_DELAYS)
+		return;
+	switch (o->type) {
+	case TYPE_STRINGS:
+	case TYPE_SELF:
+	case TYPE_PRIMARIES:
+	case TYPE_PREFIXES:
+		list = field;
+		for (i = 0; i < list->n; i++)
+			mem_free(&list->s[i]);
+		mem_free(&list->s);
+		list->n = 0;
+		break;
+	case TYPE_LISTEN:
+		listen = field;
+		mem_free(&listen->a);
+		listen->n = 0;
+		break;
+	case TYPE_RESOLVERS:
+		mem_free(&c->resolver);
+		c->nresolver = 0;
+		break;
+	case TYPE_LOG:
+		mem_free(&c->log_file);
+		break;
+	default:
+		mem_free(field);
+		break;
+	}
+}
+
+static bool
+equal_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Only those that need a restart are ever compared. */
+bool
+option_equal(const struct option *o, const void *a, const void *b)
+{
+	const void *fa = (const char *)a + o->offset;
+	const void *fb = (const char *)b + o->offset;
+	const struct listenlist *la = fa, *lb = fb;
+	size_t i, n = plain_size(o);
+
+	MX_ASSERT(o->restart);
+	if (n > 0)
+		return memcmp(fa, fb, n) == 0;
+	if (o->type != TYPE_LISTEN)
+		return equal_text(*(char *const *)fa, *(char *const *)fb);
+	if (la->n != lb->n)
+		return false;
+	for (i = 0; i < la->n; i++)
+		if (addr_port(&la->a[i].addr) != addr_port(&lb->a[i].addr) ||
+		    !addr_equal_host(&la->a[i].addr, &lb->a[i].addr))
+			return false;
+	return true;
+}
