@@ -1,4 +1,4 @@
-# The configuration: one option table, parser, checks.
+# The configuration: parser, checks, and what is written from the table.
 noinst_LIBRARIES += libmx_config.a
 libmx_config_a_SOURCES = \
 	watchd/config/check.c \
@@ -11,6 +11,16 @@ libmx_config_a_SOURCES = \
 	watchd/config/options.c watchd/config/options.def \
 	watchd/config/parse.c \
 	watchd/config/value.c
+
+# Prints the sample file and the manual's list of options.
+noinst_PROGRAMS += watchd/config/confdoc
+watchd_config_confdoc_SOURCES = watchd/config/confdoc.c
+watchd_config_confdoc_LDADD = $(CONFIG_L) $(NET_L)
+
+dist_man_MANS += doc/mxwatchd.conf.5
+dist_doc_DATA += contrib/mxwatch.conf.sample
+dist_noinst_SCRIPTS += tests/lint/manual
+TESTS += tests/lint/manual
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_config

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC
+ * confdoc: prints what the option table has to say of itself. Not installed:
+ * it writes contrib/mxwatch.conf.sample and the option list in the manual
+ * page, and tests/lint/manual holds both to it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "sample") == 0) {
+		config_write_sample(stdout);
+	} else if (argc == 2 && strcmp(argv[1], "mdoc") == 0) {
+		config_write_mdoc(stdout);
+	} else {
+		fputs("usage: confdoc sample | mdoc\n", stderr);
+		return 2;
+	}
+	return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
+}
