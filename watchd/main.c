@@ -140,6 +140,17 @@ background(void)
 	exit(1);
 }
 
+/* From the background "/" is the working directory: a reload must still find
+ * the file. One that is not there stays as
+ * it is: load() says so. */
+static const char *
+absolute(const char *file)
+{
+	char *path = realpath(file, NULL);
+
+	return path != NULL ? path : file;
+}
+
 static void
 detach(int ready)
 {
@@ -169,6 +180,8 @@ main(int argc, char **argv)
 
 	if ((rc = parse_options(argc, argv, &o)) != 0)
 		return rc;
+	if (!o.foreground)
+		o.file = absolute(o.file);
 	if ((conf = load(o.file)) == NULL)
 		return EXIT_USAGE;
 	if (o.check) {
