@@ -1,1 +1,1 @@
-# Files of this folder.
+dist_doc_DATA += doc/ARCHITECTURE.md doc/POSTFIX.md
