@@ -15,7 +15,8 @@ struct smtp_path {
 	 * kept, quoting kept), domain canonical (text_domain) or an address
 	 * literal. "" for the null path. */
 	char mailbox[PATH_MAILBOX_MAX];
-	/* Points into mailbox after the '@'; "" for <> and a bare <postmaster>. */
+	/* Points into mailbox after the '@'; "" for <> and a bare <postmaster>.
+	 * So a copy of the struct still points into the original. */
 	const char *domain;
 	size_t local_len;
 	bool literal; /* the domain is an address literal */
