@@ -23,9 +23,9 @@ struct dot_reader {
 
 void dot_reader_init(struct dot_reader *);
 
-/* Reads src, gives content to dst. dst must hold 2 * len + 4 bytes. *used is
- * what was read (all of it, or up to the end of the final dot line). Returns
- * the number of bytes put into dst. */
+/* Reads src, gives content to dst. dst must hold 2 * len + 4 bytes
+ * and not overlap src. *used is what was read (all of it, or up to the end of
+ * the final dot line). Returns the number of bytes put into dst. */
 size_t dot_read(struct dot_reader *, const char *src, size_t len, size_t *used,
     char *dst);
 

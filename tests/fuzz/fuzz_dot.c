@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC
+ * Hostile message data: no stray CR or LF comes out, the cut of the input
+ * (chosen by its first byte) changes nothing, and what was read survives
+ * being written and read again. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "smtp/dot.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static size_t
+read_pieces(struct dot_reader *d, const char *in, size_t len, size_t piece,
+    char *out)
+{
+	size_t pos, n, used, got, total = 0;
+	char *exact;
+
+	dot_reader_init(d);
+	for (pos = 0; pos < len && !d->done; pos += used) {
+		n = len - pos < piece ? len - pos : piece;
+		exact = mem_alloc(2 * n + 4); /* the bound that is promised */
+		got = dot_read(d, in + pos, n, &used, exact);
+		MX_ASSERT(got <= 2 * n + 4 && (used == n || d->done));
+		memcpy(out + total, exact, got);
+		total += got;
+		mem_free(&exact);
+	}
+	MX_ASSERT(d->size == total);
+	return total;
+}
+
+static void
+check_line_ends(const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		MX_ASSERT(s[i] != '\n' || (i > 0 && s[i - 1] == '\r'));
+		MX_ASSERT(s[i] != '\r' || (i + 1 < len && s[i + 1] == '\n'));
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	const char *in = (const char *)data + 1;
+	struct dot_reader d, e;
+	struct dot_writer w;
+	char *a, *b, *wire;
+	size_t n, m, k, piece;
+
+	if (len < 2)
+		return 0;
+	len--;
+	piece = data[0] % 16 + 1u;
+	a = mem_alloc(2 * len + 8);
+	b = mem_alloc(8 * len + 32);
+	wire = mem_alloc(4 * len + 16);
+	n = read_pieces(&d, in, len, len, a);
+	m = read_pieces(&e, in, len, piece, b);
+	MX_ASSERT(n == m && memcmp(a, b, n) == 0);
+	MX_ASSERT(d.done == e.done && d.stray == e.stray && d.nul == e.nul &&
+	    d.eightbit == e.eightbit && d.line_max == e.line_max);
+	check_line_ends(a, n);
+
+	dot_writer_init(&w);
+	for (k = 0, m = 0; k < n; k += piece)
+		m += dot_write(&w, a + k, n - k < piece ? n - k : piece,
+		    wire + m);
+	m += dot_write_end(&w, wire + m);
+	k = read_pieces(&e, wire, m, m, b);
+	MX_ASSERT(e.done && !e.stray);
+	/* the writer ends a last line that had no end */
+	MX_ASSERT(k == n || (k == n + 2 && memcmp(b + n, "\r\n", 2) == 0));
+	MX_ASSERT(memcmp(a, b, n) == 0);
+	mem_free(&a);
+	mem_free(&b);
+	mem_free(&wire);
+	return 0;
+}
