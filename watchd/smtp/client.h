@@ -12,7 +12,8 @@
  *	      SENT      -> the reply to the final dot, or to a transaction that
  *	                   ended before it; next comes READY
  *	      CLOSED    -> QUIT was answered
- *	      FAILED    -> the session is over: phase, reply, text
+ *	      FAILED    -> the session is over: phase, reply, text. CLOSED
+ *	                   and FAILED come once, then NONE for ever
  *	after each call -> send smtp_client_out(), clear it; arm the timer
  *	                   with smtp_client_timeout_ms().
  *
@@ -106,19 +107,26 @@ void smtp_client_lost(struct smtp_client *, const char *text, int64_t now);
 void smtp_client_tls_up(struct smtp_client *, int64_t now);
 /* The handshake failed: under MAY the owner reconnects with TLS_NONE. */
 
-/* Only after READY. Sends MAIL and the RCPTs (and DATA, when every reply may
+/* Only after READY; *tx is copied, what it points to is borrowed. An address
+ * that holds a control character is never sent: next() gives FAILED. Sends
+ * MAIL and the RCPTs (and DATA, when every reply may
  * be awaited at once) in one go where PIPELINING is offered. */
 void smtp_client_mail(struct smtp_client *, const struct smtp_client_tx *,
     int64_t now);
-/* Only after BODY. Content is canonical CRLF text; it is stuffed here. */
+/* Only after BODY. Content is canonical CRLF text; it is stuffed here. Give
+ * at most 64 KiB at a time and send what is out before the next: the output
+ * has a cap, and a body that runs into it fails the session. */
 void smtp_client_body(struct smtp_client *, const char *data, size_t len);
 void smtp_client_body_end(struct smtp_client *, int64_t now);
+/* After READY; before it, QUIT takes READY's place once what is under way has
+ * been answered. In the middle of a body: just close the connection. */
 void smtp_client_quit(struct smtp_client *, int64_t now);
 
 /* What is to be sent. The owner drains it (buf_drain, buf_clear). */
 struct buf *smtp_client_out(struct smtp_client *);
 /* How long to wait for what is awaited (RFC 5321 4.5.3.2). */
 int64_t smtp_client_timeout_ms(const struct smtp_client *);
+/* NONE while nothing is awaited; DATA until the final dot, EOD after it. */
 enum smtp_phase smtp_client_phase(const struct smtp_client *);
 unsigned smtp_client_ext(const struct smtp_client *); /* CLIENT_EXT_* */
 uint64_t smtp_client_size_limit(const struct smtp_client *); /* 0: none said */

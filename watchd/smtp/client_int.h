@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC
+ * client_int: what client.c (the dialogue) and client_cmd.c (the commands
+ * sent, the EHLO reply read) share. Not for anybody else. */
+#ifndef MX_SMTP_CLIENT_INT_H
+#define MX_SMTP_CLIENT_INT_H
+
+#include "smtp/client.h"
+#include "smtp/dot.h"
+
+/* What is awaited. The order is that of the table in client.c. */
+enum client_state {
+	CL_GREETING,
+	CL_EHLO,
+	CL_HELO,
+	CL_STARTTLS,
+	CL_TLS, /* the owner's handshake */
+	CL_SETTLED, /* nothing: READY is to be announced */
+	CL_READY, /* the owner's next message */
+	CL_MAIL,
+	CL_RCPT,
+	CL_RCPTS_DONE, /* nothing: all recipients are answered */
+	CL_DATA,
+	CL_BODY, /* the owner's body */
+	CL_EOD,
+	/* SENT was given; what was pipelined behind is answered and dropped */
+	CL_DROP_RCPT,
+	CL_DROP_DATA,
+	CL_DROP_DOT,
+	CL_RSET,
+	CL_QUIT,
+	CL_CLOSED,
+	CL_FAILED,
+	CL_STATE_MAX,
+};
+
+struct smtp_client {
+	struct smtp_client_conf conf;
+	enum client_state state;
+	bool tls;
+	unsigned ext;
+	uint64_t size_limit;
+
+	struct buf in; /* from the server; in_pos of it was read */
+	size_t in_pos;
+	size_t reply_len; /* octets of the reply that is being read */
+	struct buf out;
+	struct reply_parser parser;
+	struct smtp_reply last; /* its text is in last_text */
+	struct buf last_text;
+	bool unasked; /* the server spoke before we asked */
+
+	struct smtp_client_tx tx; /* strings are the owner's, until SENT */
+	bool pipelined;
+	bool mail_ok;
+	size_t rcpt; /* whose reply is next */
+	size_t accepted;
+	struct dot_writer dot;
+	bool quit; /* asked for: instead of the next READY */
+
+	const char *broken; /* a fault of the session found outside next() */
+	bool lost; /* like broken, but what was read counts */
+	char text[256]; /* of smtp_client_lost() */
+	enum smtp_phase failed_phase;
+
+	int64_t now;
+	int64_t since; /* when the state was entered */
+	int64_t ns[SMTP_PHASE_MAX];
+};
+
+/* All of them append to c->out; a lack of room sets c->broken. */
+void client_put(struct smtp_client *, const char *data, size_t len);
+void client_put_hello(struct smtp_client *, const char *verb);
+void client_put_mail(struct smtp_client *);
+void client_put_rcpt(struct smtp_client *, size_t i);
+
+/* Nothing in the transaction could break out of its command line. */
+bool client_tx_clean(const struct smtp_client_tx *);
+
+/* Reads the keywords of an EHLO reply into c->ext and c->size_limit. */
+void client_read_ehlo(struct smtp_client *, const char *text);
+
+#endif
