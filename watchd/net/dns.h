@@ -18,7 +18,7 @@ struct dns;
 #define DNS_ADDR_MAX 16
 
 enum dns_status {
-	DNS_OK, /* there are records */
+	DNS_OK, /* there are records (MX with n 0: none usable) */
 	DNS_NODATA, /* the name exists, no such records */
 	DNS_NXDOMAIN, /* no such name */
 	DNS_FAIL, /* timeout, SERVFAIL, REFUSED, nonsense: try later */
@@ -59,7 +59,8 @@ struct dns_conf {
 
 struct dns *
 dns_create(struct loop *, const struct dns_conf *, struct mx_errbuf *eb);
-/* Drops the look-ups under way without calling back. */
+/* Drops the look-ups under way without calling back. Does not wait for the
+ * resolver. Allowed inside a callback. */
 void dns_destroy(struct dns **);
 
 /* The callback comes later, from the loop, exactly once unless cancelled.

@@ -7,7 +7,9 @@ libmx_net_a_SOURCES = \
 	watchd/net/conn_io.c \
 	watchd/net/dns.c watchd/net/dns.h \
 	watchd/net/dns_memory.c watchd/net/dns_memory.h \
+	watchd/net/dns_pool.c watchd/net/dns_pool.h \
 	watchd/net/dns_query.c watchd/net/dns_query.h \
+	watchd/net/dns_wire.c watchd/net/dns_wire.h \
 	watchd/net/loop.c watchd/net/loop.h watchd/net/loop_int.h \
 	watchd/net/route.c watchd/net/route.h \
 	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h
@@ -20,3 +22,30 @@ tests_unit_test_addr_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_conn_SOURCES = tests/unit/test_conn.c
 tests_unit_test_conn_LDADD = $(NET_L) $(CMOCKA_LIBS)
 endif
+
+# The route's test brings its own dns_mx() and dns_addr(), so it takes the
+# object of route.c and not that of dns.c.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_dns tests/unit/test_dns_memory \
+	tests/unit/test_route
+TESTS += tests/unit/test_dns tests/unit/test_dns_memory tests/unit/test_route
+tests_unit_test_dns_SOURCES = tests/unit/test_dns.c tests/unit/dns_server.c \
+	tests/unit/dns_server.h
+tests_unit_test_dns_LDADD = $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_dns_memory_SOURCES = tests/unit/test_dns_memory.c
+tests_unit_test_dns_memory_LDADD = $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_route_SOURCES = tests/unit/test_route.c watchd/net/route.c
+tests_unit_test_route_LDADD = $(NET_L) $(CMOCKA_LIBS)
+endif
+
+check_PROGRAMS += tests/fuzz/fuzz_dns_answer tests/fuzz/fuzz_dns_memory
+TESTS += tests/fuzz/fuzz_dns_answer tests/fuzz/fuzz_dns_memory
+tests_fuzz_fuzz_dns_answer_SOURCES = tests/fuzz/fuzz_dns_answer.c \
+	tests/fuzz/replay.c
+tests_fuzz_fuzz_dns_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_dns_answer_LDADD = $(NET_L)
+tests_fuzz_fuzz_dns_memory_SOURCES = tests/fuzz/fuzz_dns_memory.c \
+	tests/fuzz/replay.c
+tests_fuzz_fuzz_dns_memory_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_dns_memory_LDADD = $(NET_L)
+EXTRA_DIST += tests/fuzz/corpus/dns_answer tests/fuzz/corpus/dns_memory

@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: ISC
+ * dns_memory: a tree by type and name plus a list by last use. Entries keep
+ * only the records that they have. The file is text, one answer a line:
+ *
+ *	mxwatch-dns 1
+ *	MX example.org 1700000000 3600 secure 10/mx1.example.org
+ *	A mx1.example.org 1700000000 300 insecure 192.0.2.7 192.0.2.8
+ *	end 2
+ *
+ * (type, name, learned at, fresh for, DNSSEC, records). The last line tells
+ * a whole file from a cut one. It is read back with suspicion: it decides
+ * where mail goes. */
+#include "net/dns_memory.h"
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+
+#define MAGIC "mxwatch-dns 1"
+/* 32 MX records: a name, a preference, two separators each, and the head. */
+#define LINE_MAX_LEN ((DNS_MX_MAX + 1) * (TEXT_DOMAIN_MAX + 8) + 64)
+
+struct entry {
+	RB_ENTRY(entry) node;
+	TAILQ_ENTRY(entry) lru;
+	enum dns_type type;
+	enum dns_status status;
+	bool secure;
+	unsigned n;
+	int64_t learned; /* wall seconds */
+	int64_t fresh; /* seconds after that */
+	void *records; /* n struct dns_mx or struct net_addr */
+	const char *name; /* in the same allocation */
+};
+
+RB_HEAD(entry_tree, entry);
+TAILQ_HEAD(entry_list, entry);
+
+struct dns_memory {
+	struct entry_tree tree;
+	struct entry_list lru; /* first: used last */
+	size_t len, max;
+};
+
+static int
+entry_cmp(const struct entry *a, const struct entry *b)
+{
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+/* RB_GENERATE_STATIC needs an attribute that libbsd does not define here. */
+RB_GENERATE_INTERNAL(entry_tree, entry, node, entry_cmp, static MX_UNUSED)
+
+struct dns_memory *
+dns_memory_create(size_t max)
+{
+	struct dns_memory *m = mem_alloc(sizeof(*m));
+
+	RB_INIT(&m->tree);
+	TAILQ_INIT(&m->lru);
+	m->max = max;
+	return m;
+}
+
+static void
+entry_drop(struct dns_memory *m, struct entry *e)
+{
+	RB_REMOVE(entry_tree, &m->tree, e);
+	TAILQ_REMOVE(&m->lru, e, lru);
+	m->len--;
+	mem_free(&e->records);
+	mem_free(&e);
+}
+
+static void
+memory_clear(struct dns_memory *m)
+{
+	struct entry *e;
+
+	while ((e = TAILQ_FIRST(&m->lru)) != NULL)
+		entry_drop(m, e);
+}
+
+void
+dns_memory_destroy(struct dns_memory **mp)
+{
+	if (*mp == NULL)
+		return;
+	memory_clear(*mp);
+	mem_free(mp);
+}
+
+size_t
+dns_memory_len(const struct dns_memory *m)
+{
+	return m->len;
+}
+
+static struct entry *
+entry_find(struct dns_memory *m, enum dns_type type, const char *name)
+{
+	struct entry key = { .type = type, .name = name };
+
+	return RB_FIND(entry_tree, &m->tree, &key);
+}
+
+/* The entry of that key, empty, first in the list. */
+static struct entry *
+entry_make(struct dns_memory *m, enum dns_type type, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	struct entry *e = entry_find(m, type, name);
+	char *copy;
+
+	if (e != NULL)
+		entry_drop(m, e);
+	if (m->len >= m->max)
+		entry_drop(m, TAILQ_LAST(&m->lru, entry_list));
+	e = mem_alloc(sizeof(*e) + size);
+	copy = (char *)(e + 1);
+	memcpy(copy, name, size);
+	e->type = type;
+	e->name = copy;
+	(void)RB_INSERT(entry_tree, &m->tree, e);
+	TAILQ_INSERT_HEAD(&m->lru, e, lru);
+	m->len++;
+	return e;
+}
+
+static void
+entry_fill(struct entry *e, const struct dns_answer *a, int64_t learned,
+    int64_t fresh)
+{
+	e->status = a->status;
+	e->secure = a->secure;
+	e->n = a->n;
+	e->learned = learned;
+	e->fresh = fresh;
+	if (a->n == 0)
+		return;
+	if (e->type == DNS_TYPE_MX)
+		e->records = mem_dup(a->mx, a->n * sizeof(a->mx[0]));
+	else
+		e->records = mem_dup(a->addr, a->n * sizeof(a->addr[0]));
+}
+
+static void
+entry_answer(const struct entry *e, struct dns_answer *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->status = e->status;
+	out->secure = e->secure;
+	out->n = e->n;
+	if (e->n == 0)
+		return;
+	if (e->type == DNS_TYPE_MX)
+		memcpy(out->mx, e->records, e->n * sizeof(out->mx[0]));
+	else
+		memcpy(out->addr, e->records, e->n * sizeof(out->addr[0]));
+}
+
+void
+dns_memory_put(struct dns_memory *m, enum dns_type type, const char *name,
+    const struct dns_result *r, int64_t now)
+{
+	int64_t fresh = r->ttl;
+
+	switch (r->answer.status) {
+	case DNS_OK:
+		if (fresh < DNS_MEMORY_FRESH_MIN)
+			fresh = DNS_MEMORY_FRESH_MIN;
+		if (fresh > DNS_MEMORY_FRESH_MAX)
+			fresh = DNS_MEMORY_FRESH_MAX;
+		break;
+	case DNS_NODATA:
+	case DNS_NXDOMAIN:
+		if (fresh > DNS_MEMORY_NEGATIVE)
+			fresh = DNS_MEMORY_NEGATIVE;
+		break;
+	case DNS_FAIL:
+	case DNS_BOGUS:
+		return;
+	}
+	entry_fill(entry_make(m, type, name), &r->answer, now, fresh);
+}
+
+bool
+dns_memory_get(struct dns_memory *m, enum dns_type type, const char *name,
+    int64_t now, struct dns_answer *out)
+{
+	struct entry *e = entry_find(m, type, name);
+	int64_t age;
+
+	if (e == NULL)
+		return false;
+	/* A clock set back must not make an answer live for ever: what comes
+	 * from the future is not fresh, and is as old as from now on. */
+	if (e->learned > now) {
+		e->learned = now;
+		e->fresh = 0;
+	}
+	age = now - e->learned;
+	if (age >= e->fresh && (e->status != DNS_OK || age > DNS_MEMORY_KEEP)) {
+		entry_drop(m, e);
+		return false;
+	}
+	TAILQ_REMOVE(&m->lru, e, lru);
+	TAILQ_INSERT_HEAD(&m->lru, e, lru);
+	entry_answer(e, out);
+	out->stale = age >= e->fresh;
+	return true;
+}
+
+/* The next word of a line that is being cut up; NULL at its end. Exactly one
+ * blank stands between two words. */
+static char *
+next_word(char **line)
+{
+	char *word = *line, *end;
+
+	if (word == NULL || *word == '\0')
+		return NULL;
+	if ((end = strchr(word, ' ')) != NULL)
+		*end++ = '\0';
+	*line = end;
+	return word;
+}
+
+static int
+parse_name(const char *s, char *dst)
+{
+	/* Only what we would write ourselves is accepted. */
+	if (text_domain(s, strlen(s), dst) < 0 || strcmp(s, dst) != 0)
+		return -MX_ECORRUPT;
+	return 0;
+}
+
+static int
+parse_mx(char *word, struct dns_answer *a)
+{
+	struct dns_mx *mx;
+	char *host = strchr(word, '/');
+	int64_t pref;
+
+	if (host == NULL || a->n == DNS_MX_MAX)
+		return -MX_ECORRUPT;
+	*host++ = '\0';
+	mx = &a->mx[a->n];
+	if (text_int(word, 0, UINT16_MAX, &pref) < 0)
+		return -MX_ECORRUPT;
+	mx->pref = (uint16_t)pref;
+	if (a->n > 0 && mx->pref < mx[-1].pref)
+		return -MX_ECORRUPT;
+	if (strcmp(host, ".") == 0)
+		mx->host[0] = '\0';
+	else if (parse_name(host, mx->host) < 0)
+		return -MX_ECORRUPT;
+	a->n++;
+	return 0;
+}
+
+static int
+parse_addr(const char *word, enum dns_type type, struct dns_answer *a)
+{
+	struct net_addr *addr = &a->addr[a->n];
+	bool ok;
+
+	if (a->n == DNS_ADDR_MAX)
+		return -MX_ECORRUPT;
+	if (type == DNS_TYPE_A) {
+		addr->u.in.sin_family = AF_INET;
+		addr->len = sizeof(addr->u.in);
+		ok = inet_pton(AF_INET, word, &addr->u.in.sin_addr) == 1;
+	} else {
+		addr->u.in6.sin6_family = AF_INET6;
+		addr->len = sizeof(addr->u.in6);
+		ok = inet_pton(AF_INET6, word, &addr->u.in6.sin6_addr) == 1 &&
+		    !IN6_IS_ADDR_V4MAPPED(&addr->u.in6.sin6_addr);
+	}
+	if (!ok)
+		return -MX_ECORRUPT;
+	a->n++;
+	return 0;
+}
+
+static int
+parse_records(char *line, enum dns_type type, struct dns_answer *a)
+{
+	char *word;
+	int rc;
+
+	while ((word = next_word(&line)) != NULL) {
+		rc = type == DNS_TYPE_MX ? parse_mx(word, a) :
+					   parse_addr(word, type, a);
+		if (rc < 0)
+			return rc;
+	}
+	/* MX records that name no usable host are a good answer, too. */
+	return a->n > 0 || type == DNS_TYPE_MX ? 0 : -MX_ECORRUPT;
+}
+
+static int
+parse_line(struct dns_memory *m, char *line, int64_t now)
+{
+	struct dns_answer a = { .status = DNS_OK };
+	const char *kind = next_word(&line), *word;
+	char name[TEXT_DOMAIN_MAX];
+	int64_t learned, fresh;
+	unsigned t;
+
+	for (t = 0; t < DNS_TYPES; t++) {
+		if (kind != NULL && strcmp(kind, dns_type_name(t)) == 0)
+			break;
+	}
+	if (t == DNS_TYPES)
+		return -MX_ECORRUPT;
+	if ((word = next_word(&line)) == NULL || parse_name(word, name) < 0)
+		return -MX_ECORRUPT;
+	if ((word = next_word(&line)) == NULL ||
+	    text_int(word, 0, INT64_MAX, &learned) < 0)
+		return -MX_ECORRUPT;
+	if ((word = next_word(&line)) == NULL ||
+	    text_int(word, 0, DNS_MEMORY_FRESH_MAX, &fresh) < 0)
+		return -MX_ECORRUPT;
+	if ((word = next_word(&line)) == NULL)
+		return -MX_ECORRUPT;
+	a.secure = strcmp(word, "secure") == 0;
+	if (!a.secure && strcmp(word, "insecure") != 0)
+		return -MX_ECORRUPT;
+	if (parse_records(line, t, &a) < 0)
+		return -MX_ECORRUPT;
+	if (learned > now) {
+		learned = now;
+		fresh = 0;
+	}
+	if (now - learned > DNS_MEMORY_KEEP)
+		return 0;
+	entry_fill(entry_make(m, t, name), &a, learned, fresh);
+	return 0;
+}
+
+static int
+parse_all(struct dns_memory *m, const char *text, size_t len, int64_t now)
+{
+	char line[LINE_MAX_LEN], last[32];
+	const char *end, *stop = text + len;
+	size_t n, lines = 0;
+	bool magic = false;
+
+	while (text < stop) {
+		end = memchr(text, '\n', (size_t)(stop - text));
+		if (end == NULL || (n = (size_t)(end - text)) >= sizeof(line))
+			return -MX_ECORRUPT;
+		memcpy(line, text, n);
+		line[n] = '\0';
+		text = end + 1;
+		if (strlen(line) != n) /* a NUL inside */
+			return -MX_ECORRUPT;
+		if (!magic) {
+			if (strcmp(line, MAGIC) != 0)
+				return -MX_ECORRUPT;
+			magic = true;
+			continue;
+		}
+		if (strncmp(line, "end ", 4) == 0) {
+			(void)snprintf(last, sizeof(last), "end %zu", lines);
+			return text == stop && strcmp(line, last) == 0 ?
+			    0 :
+			    -MX_ECORRUPT;
+		}
+		if (parse_line(m, line, now) < 0)
+			return -MX_ECORRUPT;
+		lines++;
+	}
+	return -MX_ECORRUPT; /* without its last line it is cut */
+}
+
+int
+dns_memory_parse(struct dns_memory *m, const char *text, size_t len,
+    int64_t now)
+{
+	int rc;
+
+	memory_clear(m);
+	if ((rc = parse_all(m, text, len, now)) < 0)
+		memory_clear(m);
+	return rc;
+}
+
+int
+dns_memory_read(struct dns_memory *m, const char *path, int64_t now)
+{
+	FILE *f = fopen(path, "re");
+	struct stat st;
+	char *text = NULL;
+	size_t size;
+	int rc = -MX_ESYS;
+
+	memory_clear(m);
+	if (f == NULL)
+		return errno == ENOENT ? -MX_ENOENT : -MX_ESYS;
+	if (fstat(fileno(f), &st) < 0)
+		goto out;
+	if (!S_ISREG(st.st_mode) || st.st_size < 1 ||
+	    st.st_size > DNS_MEMORY_FILE_MAX) {
+		rc = -MX_ECORRUPT;
+		goto out;
+	}
+	size = (size_t)st.st_size;
+	text = mem_alloc(size);
+	if (fread(text, 1, size, f) == size)
+		rc = dns_memory_parse(m, text, size, now);
+out:
+	mem_free(&text);
+	(void)fclose(f);
+	return rc;
+}
+
+static void
+write_entry(FILE *f, const struct entry *e)
+{
+	const struct dns_mx *mx = e->records;
+	const struct net_addr *addr = e->records;
+	char text[ADDR_TEXT_MAX];
+	unsigned i;
+
+	(void)fprintf(f, "%s %s %" PRId64 " %" PRId64 " %s",
+	    dns_type_name(e->type), e->name, e->learned, e->fresh,
+	    e->secure ? "secure" : "insecure");
+	for (i = 0; i < e->n; i++) {
+		if (e->type == DNS_TYPE_MX)
+			(void)fprintf(f, " %u/%s", mx[i].pref,
+			    mx[i].host[0] != '\0' ? mx[i].host : ".");
+		else
+			(void)fprintf(f, " %s", addr_text(&addr[i], text));
+	}
+	(void)fputc('\n', f);
+}
+
+static int
+write_all(const struct dns_memory *m, FILE *f, int64_t now)
+{
+	const struct entry *e;
+	size_t lines = 0;
+
+	(void)fprintf(f, "%s\n", MAGIC);
+	/* The one used last comes last: so it is when this is read. */
+	TAILQ_FOREACH_REVERSE(e, &m->lru, entry_list, lru)
+	{
+		if (e->status != DNS_OK || now - e->learned > DNS_MEMORY_KEEP)
+			continue;
+		write_entry(f, e);
+		lines++;
+	}
+	(void)fprintf(f, "end %zu\n", lines);
+	if (fflush(f) != 0 || ferror(f) || FAULT("dns.memory.write") ||
+	    fsync(fileno(f)) < 0)
+		return -MX_ESYS;
+	return 0;
+}
+
+/* A new name is durable only when its folder is. */
+static int
+sync_folder(const char *path)
+{
+	char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
+	int fd, rc = -MX_ESYS;
+
+	if (slash != NULL)
+		slash[slash == dir] = '\0';
+	fd =
+	    open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		rc = fsync(fd) < 0 ? -MX_ESYS : 0;
+		(void)close(fd);
+	}
+	mem_free(&dir);
+	return rc;
+}
+
+int
+dns_memory_write(const struct dns_memory *m, const char *path, int64_t now)
+{
+	char *tmp = mem_printf("%s.new", path);
+	FILE *f = NULL;
+	int fd, rc = -MX_ESYS;
+
+	/* Left over from a crash, or somebody's link: not to be followed. */
+	if (unlink(tmp) < 0 && errno != ENOENT)
+		goto out;
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		goto out;
+	if ((f = fdopen(fd, "w")) == NULL) {
+		(void)close(fd);
+		goto out;
+	}
+	rc = write_all(m, f, now);
+	if (fclose(f) != 0)
+		rc = -MX_ESYS;
+	if (rc == 0 && rename(tmp, path) < 0)
+		rc = -MX_ESYS;
+	if (rc == 0)
+		rc = sync_folder(path);
+	else
+		(void)unlink(tmp);
+out:
+	mem_free(&tmp);
+	return rc;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: ISC
+ * dns_wire: see the header. An answer counts when its id and its question
+ * are ours; then the chain of CNAMEs is followed from the name asked, at
+ * most CHAIN_MAX steps (a loop is a failure, never a result), and the records
+ * at its end are taken. Names that are no host names are dropped. Called by
+ * the resolver threads and by the fuzzer. */
+#include "net/dns_wire.h"
+
+#include <ldns/ldns.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHAIN_MAX	8 /* CNAMEs: longer chains do not resolve elsewhere */
+#define EDNS_SIZE	1232 /* fits an IPv6 minimum MTU: no fragments */
+#define NEGATIVE_TTL	5 /* seconds, for a negative answer without SOA */
+#define DNS_HEADER_SIZE 12
+
+static const ldns_rr_type rr_type[DNS_TYPES] = {
+	[DNS_TYPE_MX] = LDNS_RR_TYPE_MX,
+	[DNS_TYPE_A] = LDNS_RR_TYPE_A,
+	[DNS_TYPE_AAAA] = LDNS_RR_TYPE_AAAA,
+};
+
+const char *
+dns_type_name(enum dns_type type)
+{
+	static const char *const name[DNS_TYPES] = { "MX", "A", "AAAA" };
+
+	return name[type];
+}
+
+const char *
+dns_cause_name(enum dns_cause cause)
+{
+	static const char *const name[] = { "none", "timeout", "other",
+		"servfail", "bogus" };
+
+	return name[cause];
+}
+
+void
+dns_result_fail(struct dns_result *out, enum dns_cause cause)
+{
+	memset(out, 0, sizeof(*out));
+	out->cause = cause;
+	out->answer.status = cause == DNS_CAUSE_BOGUS ? DNS_BOGUS : DNS_FAIL;
+}
+
+int
+dns_wire_query(enum dns_type type, const char *name, uint16_t id, uint8_t *dst,
+    size_t *len)
+{
+	ldns_rdf *dname;
+	ldns_pkt *pkt = NULL;
+	uint8_t *wire = NULL;
+	int rc = -MX_ESYNTAX;
+
+	if ((dname = ldns_dname_new_frm_str(name)) == NULL)
+		return rc;
+	pkt =
+	    ldns_pkt_query_new(dname, rr_type[type], LDNS_RR_CLASS_IN, LDNS_RD);
+	if (pkt == NULL) {
+		ldns_rdf_deep_free(dname);
+		return rc;
+	}
+	ldns_pkt_set_id(pkt, id);
+	ldns_pkt_set_ad(pkt, true); /* RFC 6840 5.7: AD without DO */
+	ldns_pkt_set_edns_udp_size(pkt, EDNS_SIZE);
+	if (ldns_pkt2wire(&wire, pkt, len) == LDNS_STATUS_OK &&
+	    *len <= DNS_WIRE_QUERY_MAX) {
+		memcpy(dst, wire, *len);
+		rc = 0;
+	}
+	free(wire);
+	ldns_pkt_free(pkt); /* dname is in it */
+	return rc;
+}
+
+/* The question section is exactly what we asked. */
+static bool
+question_is(const ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name)
+{
+	ldns_rr_list *q = ldns_pkt_question(pkt);
+	const ldns_rr *rr;
+
+	if (q == NULL || ldns_rr_list_rr_count(q) != 1)
+		return false;
+	rr = ldns_rr_list_rr(q, 0);
+	return ldns_rr_get_type(rr) == rr_type[type] &&
+	    ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN &&
+	    ldns_dname_compare(ldns_rr_owner(rr), name) == 0;
+}
+
+/* RFC 8914: codes 5 to 12 are those of a failed validation. */
+static bool
+says_bogus(ldns_pkt *pkt)
+{
+	ldns_edns_option_list *list = ldns_pkt_edns_get_option_list(pkt);
+	const ldns_edns_option *opt;
+	const uint8_t *data;
+	size_t i;
+	unsigned code;
+
+	for (i = 0; i < ldns_edns_option_list_get_count(list); i++) {
+		opt = ldns_edns_option_list_get_option(list, i);
+		if (ldns_edns_get_code(opt) != LDNS_EDNS_EDE ||
+		    ldns_edns_get_size(opt) < 2)
+			continue;
+		data = ldns_edns_get_data(opt);
+		code = (unsigned)data[0] << 8 | data[1];
+		if (code >= LDNS_EDE_DNSSEC_INDETERMINATE &&
+		    code <= LDNS_EDE_NSEC_MISSING)
+			return true;
+	}
+	return false;
+}
+
+static const ldns_rr *
+find_rr(const ldns_rr_list *list, const ldns_rdf *owner, ldns_rr_type type)
+{
+	size_t i, n = list != NULL ? ldns_rr_list_rr_count(list) : 0;
+	const ldns_rr *rr;
+
+	for (i = 0; i < n; i++) {
+		rr = ldns_rr_list_rr(list, i);
+		if (ldns_rr_get_type(rr) == type && ldns_rr_rd_count(rr) > 0 &&
+		    ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN &&
+		    (owner == NULL ||
+			ldns_dname_compare(ldns_rr_owner(rr), owner) == 0))
+			return rr;
+	}
+	return NULL;
+}
+
+/* A host name in canonical form, "" for the root; an IP literal is none. */
+static bool
+host_of(const ldns_rdf *dname, char *dst)
+{
+	char *s = ldns_rdf2str(dname);
+	bool ok = false;
+
+	dst[0] = '\0';
+	if (s == NULL)
+		return false;
+	if (strcmp(s, ".") == 0)
+		ok = true;
+	else
+		ok = text_domain(s, strlen(s), dst) == 0;
+	free(s);
+	return ok;
+}
+
+/* Keeps the DNS_MX_MAX best, sorted. */
+static void
+add_mx(struct dns_answer *a, uint16_t pref, const char *host)
+{
+	unsigned i = a->n;
+
+	while (i > 0 && a->mx[i - 1].pref > pref)
+		i--;
+	if (i >= DNS_MX_MAX)
+		return;
+	if (a->n < DNS_MX_MAX)
+		a->n++;
+	memmove(&a->mx[i + 1], &a->mx[i], (a->n - i - 1) * sizeof(a->mx[0]));
+	a->mx[i].pref = pref;
+	(void)strlcpy(a->mx[i].host, host, sizeof(a->mx[i].host));
+}
+
+static void
+take_mx(const ldns_rr *rr, struct dns_answer *a, bool *null_mx)
+{
+	char host[TEXT_DOMAIN_MAX];
+
+	if (ldns_rr_rd_count(rr) != 2 || !host_of(ldns_rr_rdf(rr, 1), host))
+		return;
+	if (host[0] == '\0')
+		*null_mx = true;
+	else
+		add_mx(a, ldns_rdf2native_int16(ldns_rr_rdf(rr, 0)), host);
+}
+
+static void
+take_addr(const ldns_rr *rr, struct dns_answer *a)
+{
+	const ldns_rdf *rdf = ldns_rr_rdf(rr, 0);
+	struct net_addr addr;
+
+	if (a->n == DNS_ADDR_MAX)
+		return;
+	memset(&addr, 0, sizeof(addr));
+	if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_A &&
+	    ldns_rdf_size(rdf) == sizeof(addr.u.in.sin_addr)) {
+		addr.u.in.sin_family = AF_INET;
+		memcpy(&addr.u.in.sin_addr, ldns_rdf_data(rdf),
+		    sizeof(addr.u.in.sin_addr));
+		addr.len = sizeof(addr.u.in);
+	} else if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_AAAA &&
+	    ldns_rdf_size(rdf) == sizeof(addr.u.in6.sin6_addr)) {
+		addr.u.in6.sin6_family = AF_INET6;
+		memcpy(&addr.u.in6.sin6_addr, ldns_rdf_data(rdf),
+		    sizeof(addr.u.in6.sin6_addr));
+		addr.len = sizeof(addr.u.in6);
+		/* ::ffff:127.0.0.1 would hide an address from our checks */
+		if (IN6_IS_ADDR_V4MAPPED(&addr.u.in6.sin6_addr))
+			return;
+	} else
+		return;
+	a->addr[a->n++] = addr;
+}
+
+static uint32_t
+min_ttl(uint32_t ttl, uint32_t other)
+{
+	return other < ttl ? other : ttl;
+}
+
+/* Follows the CNAMEs; the name whose records count, NULL for a loop. */
+static const ldns_rdf *
+chain_end(const ldns_rr_list *answer, const ldns_rdf *name, uint32_t *ttl)
+{
+	const ldns_rr *rr;
+	unsigned i;
+
+	for (i = 0; i <= CHAIN_MAX; i++) {
+		rr = find_rr(answer, name, LDNS_RR_TYPE_CNAME);
+		if (rr == NULL)
+			return name;
+		*ttl = min_ttl(*ttl, ldns_rr_ttl(rr));
+		name = ldns_rr_rdf(rr, 0);
+	}
+	return NULL;
+}
+
+/* How long nothing may be believed: RFC 2308 5. */
+static uint32_t
+negative_ttl(const ldns_pkt *pkt)
+{
+	const ldns_rr *soa =
+	    find_rr(ldns_pkt_authority(pkt), NULL, LDNS_RR_TYPE_SOA);
+
+	if (soa == NULL || ldns_rr_rd_count(soa) != 7)
+		return NEGATIVE_TTL;
+	return min_ttl(ldns_rr_ttl(soa),
+	    ldns_rdf2native_int32(ldns_rr_rdf(soa, 6)));
+}
+
+static void
+take_records(const ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name,
+    struct dns_result *out)
+{
+	const ldns_rr_list *list = ldns_pkt_answer(pkt);
+	struct dns_answer *a = &out->answer;
+	const ldns_rr *rr;
+	bool any = false, null_mx = false;
+	size_t i, n = list != NULL ? ldns_rr_list_rr_count(list) : 0;
+
+	out->ttl = UINT32_MAX;
+	if ((name = chain_end(list, name, &out->ttl)) == NULL) {
+		dns_result_fail(out, DNS_CAUSE_OTHER);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		rr = ldns_rr_list_rr(list, i);
+		if (ldns_rr_get_type(rr) != rr_type[type] ||
+		    ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN ||
+		    ldns_rr_rd_count(rr) == 0 ||
+		    ldns_dname_compare(ldns_rr_owner(rr), name) != 0)
+			continue;
+		any = true;
+		out->ttl = min_ttl(out->ttl, ldns_rr_ttl(rr));
+		if (type == DNS_TYPE_MX)
+			take_mx(rr, a, &null_mx);
+		else
+			take_addr(rr, a);
+	}
+	/* A null MX among others is a mistake and says nothing. */
+	if (null_mx && a->n == 0)
+		add_mx(a, 0, "");
+	/* Unusable MX records are not the same as none: without records the
+	 * domain's own address would be taken (RFC 5321 5.1). */
+	if (a->n > 0 || (any && type == DNS_TYPE_MX)) {
+		a->status = DNS_OK;
+		return;
+	}
+	/* A referral: this server does not resolve for us. */
+	if (!ldns_pkt_aa(pkt) &&
+	    find_rr(ldns_pkt_authority(pkt), NULL, LDNS_RR_TYPE_NS) != NULL &&
+	    find_rr(ldns_pkt_authority(pkt), NULL, LDNS_RR_TYPE_SOA) == NULL) {
+		dns_result_fail(out, DNS_CAUSE_OTHER);
+		return;
+	}
+	a->status = DNS_NODATA;
+	out->ttl = negative_ttl(pkt);
+}
+
+static void
+take_packet(ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name,
+    struct dns_result *out)
+{
+	unsigned ext = ldns_pkt_edns_extended_rcode(pkt);
+
+	memset(out, 0, sizeof(*out));
+	out->answer.secure = ldns_pkt_ad(pkt);
+	if (ext != 0) {
+		dns_result_fail(out, DNS_CAUSE_OTHER);
+		return;
+	}
+	switch (ldns_pkt_get_rcode(pkt)) {
+	case LDNS_RCODE_NOERROR:
+		take_records(pkt, type, name, out);
+		break;
+	case LDNS_RCODE_NXDOMAIN:
+		out->answer.status = DNS_NXDOMAIN;
+		out->ttl = negative_ttl(pkt);
+		break;
+	case LDNS_RCODE_SERVFAIL:
+		dns_result_fail(out,
+		    says_bogus(pkt) ? DNS_CAUSE_BOGUS : DNS_CAUSE_SERVFAIL);
+		break;
+	default:
+		dns_result_fail(out, DNS_CAUSE_OTHER);
+		break;
+	}
+}
+
+enum dns_wire
+dns_wire_answer(enum dns_type type, const char *name, uint16_t id,
+    const uint8_t *wire, size_t len, struct dns_result *out)
+{
+	enum dns_wire verdict = DNS_WIRE_IGNORE;
+	ldns_pkt *pkt = NULL;
+	ldns_rdf *dname = NULL;
+
+	dns_result_fail(out, DNS_CAUSE_OTHER);
+	if (len < DNS_HEADER_SIZE || LDNS_ID_WIRE(wire) != id ||
+	    !LDNS_QR_WIRE(wire) || LDNS_OPCODE_WIRE(wire) != LDNS_PACKET_QUERY)
+		return DNS_WIRE_IGNORE;
+	/* What was cut may end inside a record: it is not worth reading, and
+	 * nothing but a connection follows from it. */
+	if (LDNS_TC_WIRE(wire))
+		return DNS_WIRE_TRUNCATED;
+	/* A server that understood nothing need not repeat the question. */
+	if (LDNS_QDCOUNT(wire) == 0 && LDNS_RCODE_WIRE(wire) != 0 &&
+	    LDNS_RCODE_WIRE(wire) != LDNS_RCODE_NXDOMAIN)
+		return DNS_WIRE_DONE;
+	if (ldns_wire2pkt(&pkt, wire, len) != LDNS_STATUS_OK)
+		return DNS_WIRE_IGNORE;
+	dname = ldns_dname_new_frm_str(name);
+	if (dname != NULL && question_is(pkt, type, dname)) {
+		take_packet(pkt, type, dname, out);
+		verdict = DNS_WIRE_DONE;
+	}
+	ldns_rdf_deep_free(dname);
+	ldns_pkt_free(pkt);
+	return verdict;
+}
