@@ -33,7 +33,7 @@ struct route_host {
 struct route {
 	enum route_status status;
 	bool stale;
-	bool from_mx;
+	bool from_mx; /* by MX records or, without any, the domain itself */
 	unsigned n;
 	struct route_host host[ROUTE_HOST_MAX];
 };
@@ -59,7 +59,8 @@ struct route_req;
 /* Looks up where `domain` goes. `primaries` (n > 0) are configured hosts
  * "name", "name:port", "[addr]:port" and are copied. `port` is that of MX
  * hosts. The callback comes once, later; *req is NULLed by then through the
- * callee's route_cancel() or is simply stale: forget it in the callback. */
+ * callee's route_cancel() or is simply stale: forget it in the callback. What
+ * is under way has to be cancelled before dns_destroy(). */
 struct route_req *route_lookup(struct dns *, const struct route_self *,
     const char *domain, const char *const *primaries, size_t n, uint16_t port,
     route_cb *, void *arg);

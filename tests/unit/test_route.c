@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: ISC
+ * test_route: who gets a domain's mail, with a DNS that is a table. The names
+ * asked for are kept until answer_all(), so that callbacks come later, as
+ * from the real one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "net/route.h"
+
+/* --- the DNS ----------------------------------------------------------- */
+
+struct zone {
+	const char *name;
+	const char *mx; /* "10 a.test 20 b.test"; "nx", "fail", ... */
+	const char *addr; /* "192.0.2.1 ::1"; likewise */
+};
+
+static const struct zone zone[] = {
+	{ "two.test", "10 p.test 20 us.test", NULL },
+	{ "three.test", "10 p.test 20 us.test 20 q.test 30 q.test", NULL },
+	{ "worse.test", "10 us.test 20 q.test", NULL },
+	{ "only.test", "10 us.test", NULL },
+	{ "byaddr.test", "10 p.test 20 alias.test 30 q.test", NULL },
+	{ "byaddrbest.test", "10 alias.test 20 q.test", NULL },
+	{ "tempfail.test", "10 fail.test 20 us.test", NULL },
+	{ "bogusmx.test", "10 bogus.test 20 us.test", NULL },
+	{ "noaddr.test", "10 nodata.test 20 us.test", NULL },
+	{ "nxhost.test", "10 nx.test 20 us.test", NULL },
+	{ "tempfail2.test", "10 fail.test 20 alias.test", NULL },
+	{ "mixed.test", "10 nx.test 15 fail.test 20 us.test", NULL },
+	{ "onefails.test", "10 fail.test 15 p.test 20 us.test", NULL },
+	{ "null.test", "0 .", NULL },
+	{ "unusable.test", "", NULL },
+	{ "implicit.test", "nodata", "192.0.2.9" },
+	{ "implicitus.test", "nodata", "192.0.2.100" },
+	{ "implicitnone.test", "nodata", "nodata" },
+	{ "implicitfail.test", "nodata", "fail" },
+	{ "us.test", "nodata", "192.0.2.100" },
+	{ "local.test", "10 lo.test", NULL },
+	{ "local6.test", "10 lo6.test", NULL },
+	{ "localname.test", "10 localhost", NULL },
+	{ "anyaddr.test", "10 any.test", NULL },
+	{ "localmixed.test", "10 half.test", NULL },
+	{ "stale.test", "stale 10 p.test", NULL },
+	{ "many.test", "many", NULL },
+	{ "p.test", NULL, "192.0.2.1 2001:db8::1" },
+	{ "q.test", NULL, "192.0.2.2" },
+	{ "alias.test", NULL, "192.0.2.50 192.0.2.100" },
+	{ "lo.test", NULL, "127.0.0.9" },
+	{ "lo6.test", NULL, "::1" },
+	{ "any.test", NULL, "0.0.0.0" },
+	{ "half.test", NULL, "127.0.0.1 192.0.2.3" },
+	{ "localhost", NULL, "127.0.0.1" },
+	{ "fail.test", "fail", "fail" },
+	{ "bogus.test", "bogus", "bogus" },
+	{ "nodata.test", "nodata", "nodata" },
+};
+
+struct query {
+	uint64_t id;
+	bool mx;
+	char name[300];
+	dns_cb *cb;
+	void *arg;
+};
+
+static struct query query[64];
+static unsigned nquery;
+static uint64_t last_id;
+
+static uint64_t
+ask(bool mx, const char *name, dns_cb *cb, void *arg)
+{
+	struct query *q = &query[nquery++];
+
+	assert_true(nquery <= MX_COUNT(query));
+	*q = (struct query){ .id = ++last_id, .mx = mx, .cb = cb, .arg = arg };
+	(void)strlcpy(q->name, name, sizeof(q->name));
+	return q->id;
+}
+
+uint64_t
+dns_mx(struct dns *d, const char *domain, dns_cb *cb, void *arg)
+{
+	(void)d;
+	return ask(true, domain, cb, arg);
+}
+
+uint64_t
+dns_addr(struct dns *d, const char *host, dns_cb *cb, void *arg)
+{
+	(void)d;
+	return ask(false, host, cb, arg);
+}
+
+void
+dns_cancel(struct dns *d, uint64_t id)
+{
+	unsigned i;
+
+	(void)d;
+	for (i = 0; i < nquery; i++) {
+		if (query[i].id == id)
+			query[i].cb = NULL;
+	}
+}
+
+static bool
+status_of(const char *text, struct dns_answer *a)
+{
+	static const struct {
+		const char *word;
+		enum dns_status status;
+	} t[] = { { "nx", DNS_NXDOMAIN }, { "nodata", DNS_NODATA },
+		{ "fail", DNS_FAIL }, { "bogus", DNS_BOGUS } };
+	size_t i;
+
+	for (i = 0; i < MX_COUNT(t); i++) {
+		if (strcmp(text, t[i].word) == 0) {
+			a->status = t[i].status;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+fill(struct dns_answer *a, bool mx, const char *text)
+{
+	char word[64];
+	unsigned pref;
+	int used;
+
+	if (strcmp(text, "many") == 0) {
+		for (a->n = 0; a->n < DNS_MX_MAX; a->n++) {
+			a->mx[a->n].pref = (uint16_t)a->n;
+			(void)strlcpy(a->mx[a->n].host,
+			    a->n < 4 ? "fail.test" : "p.test", 64);
+		}
+		(void)strlcpy(a->mx[10].host, "alias.test", 64);
+		return;
+	}
+	while (mx && sscanf(text, "%u %63s%n", &pref, word, &used) == 2) {
+		a->mx[a->n].pref = (uint16_t)pref;
+		(void)strlcpy(a->mx[a->n++].host,
+		    strcmp(word, ".") == 0 ? "" : word, TEXT_DOMAIN_MAX);
+		text += used;
+	}
+	while (!mx && sscanf(text, "%63s%n", word, &used) == 1) {
+		assert_int_equal(addr_parse(&a->addr[a->n++], word, 0, ':'), 0);
+		text += used;
+	}
+}
+
+static void
+reply(const struct query *q)
+{
+	struct dns_answer a = { .status = DNS_NXDOMAIN };
+	struct net_addr addr;
+	const char *text = NULL;
+	size_t i;
+
+	for (i = 0; i < MX_COUNT(zone); i++) {
+		if (strcmp(zone[i].name, q->name) == 0)
+			text = q->mx ? zone[i].mx : zone[i].addr;
+	}
+	if (!q->mx && addr_parse(&addr, q->name, 0, ':') == 0)
+		text = q->name;
+	if (text != NULL && strncmp(text, "stale ", 6) == 0) {
+		a.stale = true;
+		text += 6;
+	}
+	if (text != NULL && !status_of(text, &a)) {
+		a.status = DNS_OK;
+		fill(&a, q->mx, text);
+	}
+	q->cb(&a, q->arg);
+}
+
+static void
+answer_all(void)
+{
+	struct query q;
+
+	while (nquery > 0) {
+		q = query[--nquery]; /* the last first: any order will do */
+		if (q.cb != NULL)
+			reply(&q);
+	}
+}
+
+/* --- the tests --------------------------------------------------------- */
+
+static const char *const our_names[] = { "us.test" };
+static uint16_t our_ports[] = { 25, 587 };
+static struct route_self self;
+
+static struct route got;
+static unsigned calls;
+static struct route_req *req;
+
+static void
+on_route(const struct route *r, void *arg)
+{
+	(void)arg;
+	got = *r;
+	calls++;
+	route_cancel(&req); /* allowed, and nothing */
+}
+
+static void
+look_up(const char *domain, const char *const *primaries, size_t n,
+    uint16_t port)
+{
+	calls = 0;
+	memset(&got, 0xff, sizeof(got));
+	req = route_lookup(NULL, &self, domain, primaries, n, port, on_route,
+	    NULL);
+	assert_non_null(req);
+	assert_int_equal(calls, 0);
+	answer_all();
+	assert_int_equal(calls, 1);
+}
+
+static int
+setup(void **state)
+{
+	static struct net_addr addr;
+
+	(void)state;
+	assert_int_equal(addr_parse(&addr, "192.0.2.100", 0, ':'), 0);
+	self = (struct route_self){ .names = our_names,
+		.nnames = 1,
+		.addrs = &addr,
+		.naddrs = 1,
+		.ports = our_ports,
+		.nports = 2 };
+	return 0;
+}
+
+static void
+check(const char *what, enum route_status status, const char *hosts)
+{
+	char text[1024] = "";
+	unsigned i;
+
+	for (i = 0; i < got.n; i++) {
+		if (i > 0)
+			(void)strlcat(text, " ", sizeof(text));
+		(void)strlcat(text, got.host[i].label, sizeof(text));
+	}
+	if (got.status != status || strcmp(text, hosts) != 0)
+		fail_msg("%s: %s, hosts \"%s\"", what,
+		    route_status_name(got.status), text);
+}
+
+static const struct {
+	const char *domain;
+	uint16_t port;
+	enum route_status status;
+	const char *hosts;
+} mx_cases[] = {
+	{ "two.test", 25, ROUTE_OK, "p.test" },
+	{ "three.test", 25, ROUTE_OK, "p.test" },
+	{ "byaddr.test", 25, ROUTE_OK, "p.test" },
+	{ "worse.test", 25, ROUTE_SELF, "" },
+	{ "only.test", 25, ROUTE_SELF, "" },
+	{ "byaddrbest.test", 25, ROUTE_SELF, "" },
+	{ "tempfail.test", 25, ROUTE_DNS_FAIL, "fail.test" },
+	{ "bogusmx.test", 25, ROUTE_DNS_FAIL, "bogus.test" },
+	{ "tempfail2.test", 25, ROUTE_DNS_FAIL, "fail.test" },
+	{ "mixed.test", 25, ROUTE_DNS_FAIL, "nx.test fail.test" },
+	{ "noaddr.test", 25, ROUTE_NO_HOST, "nodata.test" },
+	{ "nxhost.test", 25, ROUTE_NO_HOST, "nx.test" },
+	{ "onefails.test", 25, ROUTE_OK, "fail.test p.test" },
+	{ "null.test", 25, ROUTE_NULL_MX, "" },
+	{ "unusable.test", 25, ROUTE_NO_HOST, "" },
+	{ "nx.test", 25, ROUTE_NO_HOST, "" },
+	{ "fail.test", 25, ROUTE_DNS_FAIL, "" },
+	{ "bogus.test", 25, ROUTE_DNS_FAIL, "" },
+	{ "implicit.test", 25, ROUTE_OK, "implicit.test" },
+	{ "implicitus.test", 25, ROUTE_SELF, "" },
+	{ "us.test", 25, ROUTE_SELF, "" },
+	{ "implicitnone.test", 25, ROUTE_NO_HOST, "implicitnone.test" },
+	{ "implicitfail.test", 25, ROUTE_DNS_FAIL, "implicitfail.test" },
+	/* loopback in public DNS: us where we listen, nobody elsewhere on
+	 * port 25, a host on another port */
+	{ "local.test", 25, ROUTE_SELF, "" },
+	{ "local6.test", 587, ROUTE_SELF, "" },
+	{ "anyaddr.test", 25, ROUTE_SELF, "" },
+	{ "localname.test", 25, ROUTE_SELF, "" },
+	{ "localmixed.test", 25, ROUTE_SELF, "" },
+	{ "local.test", 2525, ROUTE_OK, "lo.test:2525" },
+	{ "localname.test", 2525, ROUTE_OK, "localhost:2525" },
+	/* our name or address at a port that is not ours is not us */
+	{ "worse.test", 2525, ROUTE_OK, "us.test:2525 q.test:2525" },
+	{ "byaddrbest.test", 2525, ROUTE_OK, "alias.test:2525 q.test:2525" },
+};
+
+static void
+test_mx(void **state)
+{
+	size_t i;
+	unsigned k;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(mx_cases); i++) {
+		look_up(mx_cases[i].domain, NULL, 0, mx_cases[i].port);
+		check(mx_cases[i].domain, mx_cases[i].status,
+		    mx_cases[i].hosts);
+		assert_true(got.from_mx);
+		for (k = 0; got.status == ROUTE_OK && k < got.n; k++) {
+			if (got.host[k].naddrs > 0)
+				assert_int_equal(
+				    addr_port(&got.host[k].addr[0]),
+				    mx_cases[i].port);
+		}
+	}
+}
+
+static const struct {
+	const char *domain;
+	enum route_status status;
+	const char *hosts;
+} elsewhere_cases[] = {
+	{ "local.test", ROUTE_NO_HOST, "lo.test" },
+	{ "local6.test", ROUTE_NO_HOST, "lo6.test" },
+	{ "anyaddr.test", ROUTE_NO_HOST, "any.test" },
+	{ "localname.test", ROUTE_NO_HOST, "localhost" },
+	{ "localmixed.test", ROUTE_OK, "half.test" },
+	{ "only.test", ROUTE_SELF, "" }, /* by name: port 25 is redirected */
+};
+
+/* We listen on 10025 only. */
+static void
+test_not_on_25(void **state)
+{
+	static const uint16_t port[] = { 10025 };
+	size_t i;
+
+	(void)state;
+	self.ports = port;
+	self.nports = 1;
+	for (i = 0; i < MX_COUNT(elsewhere_cases); i++) {
+		look_up(elsewhere_cases[i].domain, NULL, 0, 25);
+		check(elsewhere_cases[i].domain, elsewhere_cases[i].status,
+		    elsewhere_cases[i].hosts);
+	}
+	look_up("localmixed.test", NULL, 0, 25);
+	assert_int_equal(got.host[0].naddrs, 1);
+	assert_false(addr_is_loopback(&got.host[0].addr[0]));
+}
+
+static const struct {
+	const char *name, *primary[3];
+	enum route_status status;
+	const char *hosts;
+} primary_cases[] = {
+	{ "order", { "q.test", "p.test" }, ROUTE_OK, "q.test p.test" },
+	{ "numeric", { "192.0.2.7", "[2001:db8::7]:2525" }, ROUTE_OK,
+	    "192.0.2.7 [2001:db8::7]:2525" },
+	{ "loopback, high port", { "127.0.0.3:2525" }, ROUTE_OK,
+	    "127.0.0.3:2525" },
+	{ "loopback, our port", { "127.0.0.1:587" }, ROUTE_SELF, "" },
+	{ "loopback, 25 is ours", { "127.0.0.1" }, ROUTE_SELF, "" },
+	{ "our name", { "us.test" }, ROUTE_SELF, "" },
+	{ "our name, not our port", { "us.test:2525" }, ROUTE_OK,
+	    "us.test:2525" },
+	{ "our address", { "alias.test:25" }, ROUTE_SELF, "" },
+	{ "we are one of them", { "us.test", "p.test" }, ROUTE_OK, "p.test" },
+	{ "one fails", { "fail.test", "p.test" }, ROUTE_OK,
+	    "fail.test p.test" },
+	{ "all fail", { "fail.test", "nx.test" }, ROUTE_DNS_FAIL,
+	    "fail.test nx.test" },
+	{ "no such host", { "nx.test" }, ROUTE_NO_HOST, "nx.test" },
+	{ "better one fails, we are next", { "fail.test", "us.test" },
+	    ROUTE_DNS_FAIL, "fail.test" },
+	{ "no host name", { "a b" }, ROUTE_NO_HOST, "a b" },
+};
+
+static void
+test_primaries(void **state)
+{
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(primary_cases); i++) {
+		for (n = 0; n < 3 && primary_cases[i].primary[n] != NULL;)
+			n++;
+		look_up("two.test", primary_cases[i].primary, n, 25);
+		check(primary_cases[i].name, primary_cases[i].status,
+		    primary_cases[i].hosts);
+		assert_false(got.from_mx);
+	}
+}
+
+/* 25 is not ours, so a configured primary may be there on loopback. */
+static void
+test_primary_loopback_25(void **state)
+{
+	static const uint16_t port[] = { 10025 };
+	const char *primary = "127.0.0.2";
+
+	(void)state;
+	self.ports = port;
+	self.nports = 1;
+	look_up("two.test", &primary, 1, 25);
+	check("loopback", ROUTE_OK, "127.0.0.2");
+}
+
+/* Of 32 hosts those better than ourselves count, usable ones first. */
+static void
+test_many(void **state)
+{
+	(void)state;
+	look_up("many.test", NULL, 0, 25);
+	check("many", ROUTE_OK,
+	    "fail.test fail.test p.test p.test p.test p.test p.test p.test");
+}
+
+static void
+test_stale(void **state)
+{
+	(void)state;
+	look_up("stale.test", NULL, 0, 25);
+	assert_true(got.stale);
+	look_up("two.test", NULL, 0, 25);
+	assert_false(got.stale);
+}
+
+static void
+test_cancel(void **state)
+{
+	(void)state;
+	calls = 0;
+	req =
+	    route_lookup(NULL, &self, "two.test", NULL, 0, 25, on_route, NULL);
+	route_cancel(&req);
+	assert_null(req);
+	answer_all();
+	req =
+	    route_lookup(NULL, &self, "two.test", NULL, 0, 25, on_route, NULL);
+	nquery--;
+	reply(&query[nquery]); /* the MX; addresses are asked for now */
+	assert_true(nquery > 0);
+	route_cancel(&req);
+	answer_all();
+	assert_int_equal(calls, 0);
+}
+
+#define CASE(fn) cmocka_unit_test_setup(fn, setup)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_mx),
+		CASE(test_not_on_25),
+		CASE(test_primaries),
+		CASE(test_primary_loopback_25),
+		CASE(test_many),
+		CASE(test_stale),
+		CASE(test_cancel),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: ISC
+ * route: a domain's hosts. With configured primaries: these, less those that
+ * are ourselves. Otherwise the MX records: all addresses are looked up, we
+ * are looked for by name and by address, and our preference and what is
+ * worse is struck off. Only when nothing better was listed at all are we the
+ * best MX; a better host that has no address now is still better, and its
+ * mail waits (mistaking that for a loop bounced mail of backup MXs before).
+ * Loop thread; fails only through the status it reports. */
+#include "net/route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define SMTP_PORT 25
+
+/* One more than any preference: nothing is struck off. */
+#define PREF_NONE (UINT16_MAX + 1u)
+
+struct cand {
+	struct route_req *req;
+	uint64_t dns_id; /* 0: none under way */
+	bool is_self;
+	struct route_host host;
+};
+
+struct route_req {
+	struct dns *dns;
+	const struct route_self *self;
+	route_cb *cb;
+	void *arg;
+	uint16_t port;
+	char domain[TEXT_DOMAIN_MAX];
+	uint64_t mx_id;
+	unsigned pending; /* address look-ups */
+	unsigned n;
+	bool calling; /* the callback runs: it is freed after */
+	struct cand cand[DNS_MX_MAX];
+	struct route route;
+};
+
+const char *
+route_status_name(enum route_status status)
+{
+	static const char *const name[] = {
+		[ROUTE_OK] = "ok",
+		[ROUTE_DNS_FAIL] = "dns_fail",
+		[ROUTE_SELF] = "self",
+		[ROUTE_NULL_MX] = "null_mx",
+		[ROUTE_NO_HOST] = "no_host",
+	};
+
+	return name[status];
+}
+
+static void
+finish(struct route_req *r, enum route_status status)
+{
+	r->route.status = status;
+	r->calling = true;
+	r->cb(&r->route, r->arg);
+	mem_free(&r);
+}
+
+/* --- who we are -------------------------------------------------------- */
+
+static bool
+port_is_ours(const struct route_self *self, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < self->nports; i++) {
+		if (self->ports[i] == port)
+			return true;
+	}
+	return false;
+}
+
+static bool
+name_is_ours(const struct route_self *self, const char *name, uint16_t port)
+{
+	size_t i;
+
+	/* Port 25 may be brought to us by a redirection. */
+	if (port != SMTP_PORT && !port_is_ours(self, port))
+		return false;
+	for (i = 0; i < self->nnames; i++) {
+		if (strcmp(self->names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The addresses at which this host answers itself. */
+static bool
+addr_is_here(const struct net_addr *a)
+{
+	if (addr_is_loopback(a))
+		return true;
+	if (a->u.sa.sa_family == AF_INET)
+		return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
+}
+
+static bool
+addr_is_ours(const struct route_self *self, const struct net_addr *a)
+{
+	size_t i;
+
+	if (addr_is_here(a))
+		return true;
+	for (i = 0; i < self->naddrs; i++) {
+		if (addr_equal_host(&self->addrs[i], a))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 6761 6.3: these names are the loopback, whatever the DNS says. */
+static bool
+name_is_localhost(const char *name)
+{
+	size_t n = strlen(name), m = strlen(".localhost");
+
+	return strcmp(name, "localhost") == 0 ||
+	    (n > m && strcmp(name + n - m, ".localhost") == 0);
+}
+
+/* --- the outcome ------------------------------------------------------- */
+
+/* Copies the hosts better than `best_self`, in order. When there are too
+ * many, those without an address go first. */
+static void
+take_hosts(struct route_req *r, unsigned best_self)
+{
+	struct route *out = &r->route;
+	unsigned i, usable = 0, room;
+	const struct cand *c;
+
+	for (i = 0; i < r->n; i++) {
+		c = &r->cand[i];
+		usable += !c->is_self && c->host.pref < best_self &&
+		    c->host.naddrs > 0;
+	}
+	room = usable < ROUTE_HOST_MAX ? ROUTE_HOST_MAX - usable : 0;
+	for (i = 0; i < r->n && out->n < ROUTE_HOST_MAX; i++) {
+		c = &r->cand[i];
+		if (c->is_self || c->host.pref >= best_self)
+			continue;
+		if (c->host.naddrs == 0) {
+			if (room == 0)
+				continue;
+			room--;
+		}
+		out->host[out->n++] = c->host;
+	}
+}
+
+static void
+decide(struct route_req *r)
+{
+	unsigned i, best_self = PREF_NONE, left = 0, usable = 0, failed = 0;
+	const struct cand *c;
+
+	for (i = 0; i < r->n && r->route.from_mx; i++) {
+		c = &r->cand[i];
+		if (c->is_self && c->host.pref < best_self)
+			best_self = c->host.pref;
+	}
+	for (i = 0; i < r->n; i++) {
+		c = &r->cand[i];
+		if (c->is_self || c->host.pref >= best_self)
+			continue;
+		left++;
+		usable += c->host.naddrs > 0;
+		failed += c->host.dns == DNS_FAIL || c->host.dns == DNS_BOGUS;
+	}
+	take_hosts(r, best_self);
+	if (usable > 0)
+		finish(r, ROUTE_OK);
+	else if (failed > 0)
+		finish(r, ROUTE_DNS_FAIL);
+	else if (left > 0 || r->n == 0)
+		finish(r, ROUTE_NO_HOST);
+	else
+		finish(r, ROUTE_SELF);
+}
+
+/* Takes the addresses; one that is ours makes the whole host us. An MX
+ * record must not send us to our own loopback port 25 even if we do not
+ * listen there; a configured primary may be anywhere. */
+static void
+take_addrs(struct cand *c, const struct dns_answer *a)
+{
+	const struct route_self *self = c->req->self;
+	struct route_host *h = &c->host;
+	bool ours = port_is_ours(self, h->port);
+	unsigned i;
+
+	for (i = 0; i < a->n && i < DNS_ADDR_MAX; i++) {
+		if (ours && addr_is_ours(self, &a->addr[i]))
+			c->is_self = true;
+		if (c->req->route.from_mx && h->port == SMTP_PORT &&
+		    addr_is_here(&a->addr[i]))
+			continue;
+		h->addr[h->naddrs] = a->addr[i];
+		addr_port_set(&h->addr[h->naddrs++], h->port);
+	}
+	if (a->status == DNS_OK && h->naddrs == 0)
+		h->dns = DNS_NODATA;
+}
+
+static void
+on_addr(const struct dns_answer *a, void *arg)
+{
+	struct cand *c = arg;
+	struct route_req *r = c->req;
+
+	c->dns_id = 0;
+	c->host.dns = a->status;
+	r->route.stale |= a->stale;
+	if (a->status == DNS_OK)
+		take_addrs(c, a);
+	if (--r->pending == 0)
+		decide(r);
+}
+
+static struct cand *
+add_cand(struct route_req *r, const char *name, uint16_t port, unsigned pref)
+{
+	struct cand *c = &r->cand[r->n++];
+	struct route_host *h = &c->host;
+	bool v6 = strchr(name, ':') != NULL;
+
+	c->req = r;
+	h->port = port;
+	h->pref = (uint16_t)pref;
+	h->dns = DNS_NODATA;
+	(void)strlcpy(h->name, name, sizeof(h->name));
+	if (port == SMTP_PORT)
+		(void)strlcpy(h->label, h->name, sizeof(h->label));
+	else
+		(void)snprintf(h->label, sizeof(h->label), "%s%s%s:%u",
+		    v6 ? "[" : "", name, v6 ? "]" : "", port);
+	c->is_self = name_is_ours(r->self, name, port);
+	return c;
+}
+
+static void
+ask_addr(struct cand *c)
+{
+	c->req->pending++;
+	c->dns_id = dns_addr(c->req->dns, c->host.name, on_addr, c);
+}
+
+/* --- by MX ------------------------------------------------------------- */
+
+static void
+add_mx(struct route_req *r, const char *name, unsigned pref)
+{
+	struct cand *c = add_cand(r, name, r->port, pref);
+
+	if (name_is_localhost(name) && port_is_ours(r->self, r->port))
+		c->is_self = true;
+}
+
+/* Asks for the addresses of what may be better than ourselves; the names
+ * alone may already have told that the rest is not. */
+static void
+ask_all(struct route_req *r)
+{
+	unsigned i, best_self = PREF_NONE;
+	struct cand *c;
+
+	for (i = 0; i < r->n; i++) {
+		c = &r->cand[i];
+		if (c->is_self && c->host.pref < best_self)
+			best_self = c->host.pref;
+	}
+	for (i = 0; i < r->n; i++) {
+		c = &r->cand[i];
+		if (c->is_self || c->host.pref >= best_self ||
+		    (r->port == SMTP_PORT && name_is_localhost(c->host.name)))
+			continue;
+		ask_addr(c);
+	}
+	if (r->pending == 0)
+		decide(r);
+}
+
+static void
+on_mx(const struct dns_answer *a, void *arg)
+{
+	struct route_req *r = arg;
+	unsigned i;
+
+	r->mx_id = 0;
+	r->route.stale |= a->stale;
+	switch (a->status) {
+	case DNS_FAIL:
+	case DNS_BOGUS:
+		finish(r, ROUTE_DNS_FAIL);
+		return;
+	case DNS_NXDOMAIN:
+		finish(r, ROUTE_NO_HOST);
+		return;
+	case DNS_NODATA: /* the implicit MX, RFC 5321 5.1 */
+		add_mx(r, r->domain, 0);
+		break;
+	case DNS_OK:
+		if (a->n == 1 && a->mx[0].host[0] == '\0') {
+			finish(r, ROUTE_NULL_MX);
+			return;
+		}
+		for (i = 0; i < a->n && i < DNS_MX_MAX; i++) {
+			if (a->mx[i].host[0] != '\0')
+				add_mx(r, a->mx[i].host, a->mx[i].pref);
+		}
+		break;
+	}
+	ask_all(r);
+}
+
+/* --- operations -------------------------------------------------------- */
+
+static void
+add_primary(struct route_req *r, const char *text, unsigned place)
+{
+	char host[TEXT_DOMAIN_MAX];
+	uint16_t port;
+
+	if (addr_split_host(text, host, &port, SMTP_PORT) < 0) {
+		/* Looked up nevertheless: it fails in the one way. */
+		(void)strlcpy(host, text, sizeof(host));
+		port = SMTP_PORT;
+	}
+	(void)add_cand(r, host, port, place);
+}
+
+struct route_req *
+route_lookup(struct dns *dns, const struct route_self *self, const char *domain,
+    const char *const *primaries, size_t n, uint16_t port, route_cb *cb,
+    void *arg)
+{
+	struct route_req *r = mem_alloc(sizeof(*r));
+	unsigned i;
+
+	r->dns = dns;
+	r->self = self;
+	r->cb = cb;
+	r->arg = arg;
+	r->port = port;
+	(void)strlcpy(r->domain, domain, sizeof(r->domain));
+	if (n == 0) {
+		r->route.from_mx = true;
+		r->mx_id = dns_mx(dns, domain, on_mx, r);
+		return r;
+	}
+	if (n > ROUTE_HOST_MAX) {
+		log_warn("route", "domain=%s primaries=%zu used=%d",
+		    log_q(domain), n, ROUTE_HOST_MAX);
+		n = ROUTE_HOST_MAX;
+	}
+	for (i = 0; i < n; i++)
+		add_primary(r, primaries[i], i);
+	/* Ourselves by name are asked for, too: the callback comes later. */
+	for (i = 0; i < r->n; i++)
+		ask_addr(&r->cand[i]);
+	return r;
+}
+
+void
+route_cancel(struct route_req **rp)
+{
+	struct route_req *r = *rp;
+	unsigned i;
+
+	*rp = NULL;
+	if (r == NULL || r->calling)
+		return;
+	if (r->mx_id != 0)
+		dns_cancel(r->dns, r->mx_id);
+	for (i = 0; i < r->n; i++) {
+		if (r->cand[i].dns_id != 0)
+			dns_cancel(r->dns, r->cand[i].dns_id);
+	}
+	mem_free(&r);
+}
