@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC
+ * rcpt_table: a recipients file in memory. The text is what `postmap` reads:
+ * `key value` lines, # comments, lines that begin with a blank go on with the
+ * line before. Keys are user@domain or @domain (a catch-all), compared
+ * without regard to case; a value that begins with REJECT refuses, with the
+ * text behind it, also below a catch-all; the first of equal keys counts. No
+ * part of an address is ever left off in a search: user+x@domain has to be
+ * listed, or caught. Built by one thread, then read-only. Pure. */
+#ifndef MX_SMTPD_RCPT_TABLE_H
+#define MX_SMTPD_RCPT_TABLE_H
+
+#include "base/err.h"
+
+struct rcpt_table;
+
+enum rcpt_found {
+	RCPT_FOUND_OK,
+	RCPT_FOUND_REJECT,
+	RCPT_FOUND_NOT,
+	RCPT_FOUND_UNKNOWABLE, /* there is no table (recipients.h) */
+};
+
+struct rcpt_note {
+	unsigned line; /* where the error, or the first ignored key, is */
+	unsigned ignored; /* keys without '@' */
+};
+
+/* NULL and *eb when a line is not to be understood, or nothing is in it. */
+struct rcpt_table *rcpt_table_parse(const char *data, size_t len,
+    struct rcpt_note *note, struct mx_errbuf *eb);
+void rcpt_table_destroy(struct rcpt_table **);
+size_t rcpt_table_len(const struct rcpt_table *);
+
+/* `mailbox` has a canonical domain. *text (REJECT only) may be "" and lives
+ * as long as the table. */
+enum rcpt_found rcpt_table_find(const struct rcpt_table *, const char *mailbox,
+    const char **text);
+
+#endif
