@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC
+ * trace: see trace.h. The scanner is a small state machine over the header:
+ * it reads each field's name, and in Received fields the words outside of
+ * comments, looking for `by HOST`. Folded lines need no care but one: a line
+ * that begins with a blank goes on with the field before it. It stops at the
+ * empty line and costs nothing after. Called by cmd_data.c only. */
+#include "relay/smtpd/trace.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum scan_state {
+	SCAN_BOL, /* first character of a line */
+	SCAN_NAME, /* within a field name */
+	SCAN_SKIP, /* a field that does not interest */
+	SCAN_VALUE, /* within a Received field */
+	SCAN_VALUE_BOL, /* first character after a line of one */
+	SCAN_END_CR, /* a CR at the beginning of a line */
+	SCAN_BODY, /* the header is over */
+};
+
+const char *
+trace_protocol(bool esmtp, bool tls, bool utf8)
+{
+	if (utf8)
+		return tls ? "UTF8SMTPS" : "UTF8SMTP";
+	if (!esmtp)
+		return "SMTP";
+	return tls ? "ESMTPS" : "ESMTP";
+}
+
+/* A name that a peer gave: what is no host name or literal is masked. */
+static void
+mask_helo(const char *src, char *dst, size_t size)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789.-_:[]";
+	size_t i;
+
+	for (i = 0; src[i] != '\0' && i + 1 < size; i++)
+		dst[i] = strchr(ok, src[i]) != NULL ? src[i] : '?';
+	dst[i] = '\0';
+}
+
+/* Can the mailbox stand in a `for` clause as it is? */
+static bool
+plain_mailbox(const char *s, bool utf8)
+{
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c <= ' ' || c == 127 || (c > 127 && !utf8) ||
+		    strchr("\"\\()<>;,", c) != NULL)
+			return false;
+	}
+	return true;
+}
+
+size_t
+trace_received(const struct trace_received *t, char *dst, size_t size)
+{
+	char helo[256], date[64], clause[340] = "";
+	int n;
+
+	mask_helo(t->helo, helo, sizeof(helo));
+	if (t->rcpt != NULL && plain_mailbox(t->rcpt, t->utf8))
+		snprintf(clause, sizeof(clause), "\r\n\tfor <%s>", t->rcpt);
+	n = snprintf(dst, size,
+	    "Received: from %s (%s)\r\n"
+	    "\tby %s with %s id %s%s;\r\n"
+	    "\t%s\r\n",
+	    helo, t->client, t->host, trace_protocol(t->esmtp, t->tls, t->utf8),
+	    t->id, clause, text_date_5322(t->wall, date, sizeof(date)));
+	MX_ASSERT(n > 0 && (size_t)n < size);
+	return (size_t)n;
+}
+
+void
+trace_scan_init(struct trace_scan *t, const char *host)
+{
+	memset(t, 0, sizeof(*t));
+	t->host = host;
+	t->state = SCAN_BOL;
+}
+
+static void
+end_word(struct trace_scan *t)
+{
+	if (t->len == 0)
+		return;
+	if (t->len < sizeof(t->word)) {
+		t->word[t->len] = '\0';
+		if (t->by && !t->counted && strcasecmp(t->word, t->host) == 0) {
+			t->own++;
+			t->counted = true;
+		}
+		t->by = strcasecmp(t->word, "by") == 0;
+	} else {
+		t->by = false;
+	}
+	t->len = 0;
+}
+
+/* One character of a Received field's value. */
+static void
+feed_value(struct trace_scan *t, char c)
+{
+	switch (c) {
+	case '\n':
+		end_word(t);
+		t->state = SCAN_VALUE_BOL;
+		break;
+	case '(':
+		end_word(t);
+		t->depth++;
+		break;
+	case ')':
+		end_word(t);
+		t->depth -= t->depth > 0;
+		break;
+	case ' ':
+	case '\t':
+	case '\r':
+	case ';':
+		end_word(t);
+		break;
+	default:
+		if (t->depth > 0)
+			break;
+		if (t->len < sizeof(t->word) - 1)
+			t->word[t->len++] = c;
+		else
+			t->len = sizeof(t->word); /* too long for any name */
+		break;
+	}
+}
+
+/* One character of a field name; ':' ends it. */
+static void
+feed_name(struct trace_scan *t, char c)
+{
+	static const char name[] = "received";
+
+	if (c == '\n') {
+		t->state = SCAN_BOL;
+	} else if (c == ':' && t->len == sizeof(name) - 1 &&
+	    strncasecmp(t->word, name, t->len) == 0) {
+		t->received++;
+		t->len = 0;
+		t->depth = 0;
+		t->by = t->counted = false;
+		t->state = SCAN_VALUE;
+	} else if (c == ':' || t->len == sizeof(name)) {
+		t->state = SCAN_SKIP;
+	} else if (c != ' ' && c != '\t') { /* "Received :" is obs-optional */
+		t->word[t->len++] = c;
+	}
+}
+
+static void
+feed_bol(struct trace_scan *t, char c)
+{
+	if (c == '\r') {
+		t->state = SCAN_END_CR;
+	} else if (c == ' ' || c == '\t') {
+		if (t->state != SCAN_VALUE_BOL)
+			t->state = SCAN_SKIP;
+		else
+			t->state = SCAN_VALUE;
+	} else {
+		t->len = 0;
+		t->state = SCAN_NAME;
+		feed_name(t, c);
+	}
+}
+
+void
+trace_scan_feed(struct trace_scan *t, const char *data, size_t len)
+{
+	const char *end = data + len, *p;
+
+	for (p = data; p < end && t->state != SCAN_BODY; p++) {
+		switch ((enum scan_state)t->state) {
+		case SCAN_BOL:
+		case SCAN_VALUE_BOL:
+			feed_bol(t, *p);
+			break;
+		case SCAN_NAME:
+			feed_name(t, *p);
+			break;
+		case SCAN_VALUE:
+			feed_value(t, *p);
+			break;
+		case SCAN_SKIP:
+			p = memchr(p, '\n', (size_t)(end - p));
+			if (p == NULL)
+				return;
+			t->state = SCAN_BOL;
+			break;
+		case SCAN_END_CR:
+			t->state = *p == '\n' ? SCAN_BODY : SCAN_SKIP;
+			break;
+		case SCAN_BODY:
+			break;
+		}
+	}
+}
