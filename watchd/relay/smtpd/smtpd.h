@@ -43,7 +43,8 @@ enum smtpd_rcpt {
 	SMTPD_RCPT_OK,
 	SMTPD_RCPT_UNKNOWN,
 	SMTPD_RCPT_REJECTED,
-	SMTPD_RCPT_NO_DOMAIN
+	SMTPD_RCPT_NO_DOMAIN,
+	SMTPD_RCPT_UNAVAILABLE /* its file was never readable: answered 451 */
 };
 enum smtpd_rcpt smtpd_rcpt_check(struct smtpd *, const char *mailbox);
 

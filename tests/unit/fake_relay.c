@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC
+ * fake_relay: see fake_relay.h. */
+#include "tests/unit/fake_relay.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+struct fake_relay fake;
+
+struct store_tx {
+	uint64_t id;
+	struct buf body;
+	void (*space)(void *arg);
+	void *arg;
+};
+
+struct fake_commit {
+	struct fake_commit *next;
+	uint64_t id, token;
+	queue_accept_cb *done;
+	void *arg;
+};
+
+static void
+complete(void *arg MX_UNUSED)
+{
+	struct fake_commit *c;
+
+	while ((c = fake.commits) != NULL) {
+		fake.commits = c->next;
+		c->done(c->arg, c->token, fake.commit_rc, c->id);
+		mem_free(&c);
+	}
+}
+
+void
+fake_relay_init(struct loop *loop)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.loop = loop;
+	fake.timer = loop_timer_create(loop, complete, NULL);
+	fake.last_id = UINT64_C(0x6a1f03c2b400);
+}
+
+void
+fake_relay_forget(void)
+{
+	unsigned i, j;
+
+	for (i = 0; i < fake.nmessages; i++) {
+		struct fake_message *m = &fake.message[i];
+
+		buf_fini(&m->body);
+		for (j = 0; j < m->n; j++)
+			envelope_destroy(&m->part[j]);
+		mem_free(&m->part);
+	}
+	fake.nmessages = 0;
+}
+
+void
+fake_relay_fini(void)
+{
+	complete(NULL);
+	fake_relay_forget();
+	loop_timer_destroy(&fake.timer);
+}
+
+void
+fake_relay_space(void)
+{
+	struct store_tx *tx = fake.waiting;
+
+	fake.congested = false;
+	fake.waiting = NULL;
+	if (tx != NULL)
+		tx->space(tx->arg);
+}
+
+struct store_tx *
+store_tx_begin(struct store *s MX_UNUSED)
+{
+	struct store_tx *tx = mem_alloc(sizeof(*tx));
+
+	tx->id = fake.last_id += 256;
+	buf_init(&tx->body, 64 << 20);
+	fake.begun++;
+	return tx;
+}
+
+uint64_t
+store_tx_id(const struct store_tx *tx)
+{
+	return tx->id;
+}
+
+int
+store_tx_append(struct store_tx *tx, const void *data, size_t len)
+{
+	if (fake.append_limit > 0 && tx->body.len + len > fake.append_limit)
+		return fake.append_rc;
+	return buf_add(&tx->body, data, len);
+}
+
+bool
+store_tx_congested(struct store_tx *tx, void (*space)(void *arg), void *arg)
+{
+	if (!fake.congested)
+		return false;
+	tx->space = space;
+	tx->arg = arg;
+	fake.waiting = tx;
+	return true;
+}
+
+void
+store_tx_abort(struct store_tx **txp)
+{
+	if (*txp == NULL)
+		return;
+	fake.aborted++;
+	if (fake.waiting == *txp)
+		fake.waiting = NULL;
+	buf_fini(&(*txp)->body);
+	mem_free(txp);
+}
+
+int
+store_accepting(const struct store *s MX_UNUSED, uint64_t size MX_UNUSED)
+{
+	return fake.accepting;
+}
+
+bool
+queue_full(const struct queue *q MX_UNUSED)
+{
+	return fake.queue_full;
+}
+
+void
+queue_accept(struct queue *q MX_UNUSED, struct store_tx **txp,
+    struct envelope **parts, unsigned n, queue_accept_cb *done, void *arg,
+    uint64_t token)
+{
+	struct fake_commit *c = mem_alloc(sizeof(*c)), **end;
+	struct store_tx *tx = *txp;
+	struct fake_message *m;
+	unsigned i;
+
+	*txp = NULL;
+	c->id = tx->id;
+	c->token = token;
+	c->done = done;
+	c->arg = arg;
+	for (end = &fake.commits; *end != NULL; end = &(*end)->next)
+		continue;
+	*end = c;
+	if (fake.commit_rc == 0 && fake.nmessages < FAKE_MESSAGES) {
+		m = &fake.message[fake.nmessages++];
+		m->id = tx->id;
+		m->body = tx->body;
+		m->n = n;
+		m->part = mem_dup(parts, n * sizeof(struct envelope *));
+	} else {
+		buf_fini(&tx->body);
+		for (i = 0; i < n; i++)
+			envelope_destroy(&parts[i]);
+	}
+	mem_free(&tx);
+	loop_timer_set(fake.timer, fake.commit_ms);
+}

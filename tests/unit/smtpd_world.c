@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC
+ * smtpd_world: see smtpd_world.h. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "tests/unit/smtpd_world.h"
+
+struct world w;
+
+static bool
+primary_up(void *arg MX_UNUSED, const char *domain MX_UNUSED)
+{
+	return w.primary_up;
+}
+
+const struct smtpd_ops world_ops = { .primary_up = primary_up };
+
+void
+put_file(const char *name, const char *text)
+{
+	char path[128], tmp[160];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", w.dir, name);
+	snprintf(tmp, sizeof(tmp), "%s.new", path);
+	f = fopen(tmp, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(rename(tmp, path), 0);
+}
+
+struct config *
+make_config(const char *smtpd, const char *queue)
+{
+	struct conf_errors errs;
+	struct config *conf;
+	char *text = mem_printf(
+	    "hostname = mx2.test\n"
+	    "smtpd { %s %s %s }\n"
+	    "queue { %s }\n"
+	    "domain \"backed.test\" { recipients = \"%s/rcpt\" }\n"
+	    "domain \"any.test\" { primary = {\"mx1.test\"} }\n"
+	    "domain \"outage.test\" { admission = \"outage\" }\n",
+	    strstr(smtpd, "trusted") == NULL ? "trusted = {}" : "",
+	    strstr(smtpd, "listen") == NULL ? "listen = {\"127.0.0.1:0\"}" : "",
+	    smtpd, queue, w.dir);
+	size_t i;
+
+	conf = config_parse("test", text, strlen(text), &errs);
+	for (i = 0; i < errs.n; i++)
+		if (!errs.e[i].warning)
+			print_message("line %u: %s\n", errs.e[i].line,
+			    errs.e[i].text);
+	conf_errors_fini(&errs);
+	mem_free(&text);
+	assert_non_null(conf);
+	return conf;
+}
+
+void
+configure(const char *smtpd, const char *queue)
+{
+	struct config *conf = make_config(smtpd, queue);
+	struct mx_errbuf eb;
+
+	if (smtpd_configure(w.smtpd, conf, &eb) < 0)
+		fail_msg("%s", eb.text);
+	config_unref(&conf);
+}
+
+const char rcpt_file[] = "user@backed.test OK\n"
+			 "two@backed.test OK\n"
+			 "three@backed.test OK\n"
+			 "four@backed.test OK\n"
+			 "gone@backed.test REJECT 5.1.6 moved away\n";
+
+void
+begin(const char *smtpd, const char *queue)
+{
+	memset(&w, 0, sizeof(w));
+	strlcpy(w.dir, "/tmp/test_smtpd.XXXXXX", sizeof(w.dir));
+	assert_non_null(mkdtemp(w.dir));
+	put_file("rcpt", rcpt_file);
+	w.loop = loop_create();
+	w.stats = stats_create();
+	(void)stats_domain_add(w.stats, "backed.test");
+	fake_relay_init(w.loop);
+	w.smtpd = smtpd_create(w.loop, NULL, NULL, w.stats, &world_ops);
+	configure(smtpd, queue);
+}
+
+void
+end(void)
+{
+	char cmd[128];
+
+	smtpd_destroy(&w.smtpd);
+	fake_relay_fini();
+	stats_destroy(&w.stats);
+	loop_destroy(&w.loop);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", w.dir);
+	assert_int_equal(system(cmd), 0);
+}
+
+/* ---- a client that says what it is told to and listens to the end */
+
+int
+connect_pair(const char *from)
+{
+	struct net_addr peer;
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX,
+			     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
+	    0);
+	assert_int_equal(addr_parse(&peer, from, 4025, ':'), 0);
+	smtpd_adopt(w.smtpd, fd[0], &peer);
+	return fd[1];
+}
+
+static void
+tick(void *arg)
+{
+	struct talk *t = arg;
+	ssize_t n;
+
+	if (t->off < t->len) {
+		n = (ssize_t)(t->len - t->off < t->step ? t->len - t->off :
+							  t->step);
+		n = send(t->fd, t->in + t->off, (size_t)n, MSG_NOSIGNAL);
+		if (n > 0)
+			t->off += (size_t)n;
+		else if (n < 0 && errno != EAGAIN)
+			t->off = t->len;
+		if (t->off == t->len && !t->keep_open)
+			shutdown(t->fd, SHUT_WR);
+	}
+	n = recv(t->fd, t->out + t->out_len, sizeof(t->out) - 1 - t->out_len,
+	    MSG_DONTWAIT);
+	if (n > 0)
+		t->out_len += (size_t)n;
+	t->out[t->out_len] = '\0';
+	t->gone = n == 0 || (n < 0 && errno != EAGAIN);
+	if (t->gone || (t->stop != NULL && t->stop(t)) ||
+	    clock_now() > t->until)
+		loop_stop(w.loop);
+	else
+		loop_timer_set(t->timer, n > 0 || t->off < t->len ? 0 : 1);
+}
+
+void
+talk_on(struct talk *t, int64_t ms)
+{
+	t->until = clock_now() + ms * CLOCK_MS;
+	t->timer = loop_timer_create(w.loop, tick, t);
+	loop_timer_set(t->timer, 0);
+	loop_run(w.loop);
+	loop_timer_destroy(&t->timer);
+}
+
+struct talk talk;
+
+/* Everything said and heard, until the server closes. */
+void
+converse(const char *in, size_t len, size_t step)
+{
+	memset(&talk, 0, sizeof(talk));
+	talk.fd = connect_pair("192.0.2.7");
+	talk.in = in;
+	talk.len = len;
+	talk.step = step;
+	if (len == 0)
+		shutdown(talk.fd, SHUT_WR);
+	talk_on(&talk, 20000);
+	close(talk.fd);
+	if (!talk.gone)
+		fail_msg("the session did not end: %s", talk.out);
+}
+
+/* "220 250:2.1.0 ..." from what the server said. */
+void
+replies(const char *out, char *dst, size_t size)
+{
+	const char *line = out, *eol;
+	unsigned code, a, b, c;
+	size_t n = 0;
+	int used;
+
+	dst[0] = '\0';
+	for (; *line != '\0'; line = eol + 2) {
+		eol = strstr(line, "\r\n");
+		if (eol == NULL)
+			fail_msg("half a line: %s", line);
+		if (sscanf(line, "%3u", &code) != 1)
+			fail_msg("no reply: %s", line);
+		if (line[3] == '-')
+			continue;
+		used = sscanf(line + 4, "%1u.%u.%u ", &a, &b, &c);
+		n += (size_t)snprintf(dst + n, size - n,
+		    used == 3 ? "%s%u:%u.%u.%u" : "%s%u", n > 0 ? " " : "",
+		    code, a, b, c);
+		assert_true(n < size);
+	}
+}
+
+/* `want` may leave the status of a reply out. */
+bool
+replies_match(const char *got, const char *want)
+{
+	size_t g, n;
+
+	for (;;) {
+		g = strcspn(got, " ");
+		n = strcspn(want, " ");
+		if (n > g || strncmp(got, want, n) != 0 ||
+		    (got[n] != ':' && n != g))
+			return false;
+		if (got[g] == '\0' || want[n] == '\0')
+			return got[g] == want[n];
+		got += g + 1;
+		want += n + 1;
+	}
+}
+
+char *
+repeat(const char *head, const char *what, unsigned times, const char *tail)
+{
+	size_t a = strlen(head), b = strlen(what), c = strlen(tail);
+	char *s = mem_alloc(a + b * times + c + 1);
+	unsigned i;
+
+	memcpy(s, head, a);
+	for (i = 0; i < times; i++)
+		memcpy(s + a + i * b, what, b);
+	memcpy(s + a + i * b, tail, c + 1);
+	return s;
+}
+
+/* Sends head, `times` times what, tail; compares the last reply. */
+void
+expect_last(const char *head, const char *what, unsigned times,
+    const char *tail, const char *want)
+{
+	char *in = repeat(head, what, times, tail), *last, got[16384];
+
+	converse(in, strlen(in), 65536);
+	replies(talk.out, got, sizeof(got));
+	last = strrchr(got, ' ');
+	if (!replies_match(last != NULL ? last + 1 : got, want))
+		fail_msg("%.20s x %u: %s", what, times, got);
+	mem_free(&in);
+}

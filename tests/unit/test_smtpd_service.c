@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: ISC
+ * smtpd as a service: listeners and client limits, stress and shutdown,
+ * recipients files that change, STARTTLS. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/smtpd/listener.h"
+#include "tests/unit/smtpd_world.h"
+
+/* A certificate of no other use, for a hundred years. */
+static const char cert_pem[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBfTCCASOgAwIBAgIUUYyt4UeFDmt7rkr5clOsTfnvP4swCgYIKoZIzj0EAwIw\n"
+    "EzERMA8GA1UEAwwIbXgyLnRlc3QwIBcNMjYxMTIyMTczODUzWhgPMjEyNjEwMjkx\n"
+    "NzM4NTNaMBMxETAPBgNVBAMMCG14Mi50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0D\n"
+    "AQcDQgAEeO/LFZAWJEfjjQ4U8PYMmLUED+MML/HQD7Yu9qNF4UrOj4Xbl35TSodU\n"
+    "iUPSfuGIW4WQNPv9r406oYc8vfIt66NTMFEwHQYDVR0OBBYEFLpnfi1rSBHp902n\n"
+    "Tf2z9p5kc/79MB8GA1UdIwQYMBaAFLpnfi1rSBHp902nTf2z9p5kc/79MA8GA1Ud\n"
+    "EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgZduOTUQHQ6E29NJX58GXMWjN\n"
+    "/7ESPXkO4dJA1i5RO2ECIQDL+2wyI+3AGh1rQjyk+isWk0CSB84ihgejAza4fLkx\n"
+    "NA==\n"
+    "-----END CERTIFICATE-----\n";
+static const char key_pem[] =
+    "-----BEGIN PRIVATE KEY-----\n"
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgftrd0puf60Md+Mm8\n"
+    "M+9j/B4RRBoyB6uFl9ThWnl30KShRANCAAR478sVkBYkR+ONDhTw9gyYtQQP4wwv\n"
+    "8dAPti72o0XhSs6PhduXflNKh1SJQ9J+4YhbhZA0+/2vjTqhhzy98i3r\n"
+    "-----END PRIVATE KEY-----\n";
+
+/* ---- connections */
+
+static bool
+heard_354(struct talk *t)
+{
+	return strstr(t->out, "354 ") != NULL;
+}
+
+static unsigned
+greeting(const char *from, int *fd)
+{
+	memset(&talk, 0, sizeof(talk));
+	talk.fd = *fd = connect_pair(from);
+	talk.keep_open = true;
+	talk_on(&talk, 30);
+	return (unsigned)strtoul(talk.out, NULL, 10);
+}
+
+static void
+client_limits(void **state MX_UNUSED)
+{
+	int fd[8], i;
+
+	begin("max_sessions = 4 per_client = 2", "");
+	assert_int_equal(greeting("192.0.2.7", &fd[0]), 220);
+	assert_int_equal(greeting("192.0.2.7", &fd[1]), 220);
+	assert_int_equal(greeting("192.0.2.7", &fd[2]), 421);
+	assert_non_null(strstr(talk.out, "421 4.7.0"));
+	assert_int_equal(greeting("192.0.2.8", &fd[3]), 220);
+	close(fd[1]);
+	assert_int_equal(greeting("192.0.2.9", &fd[1]), 220);
+	assert_int_equal(greeting("192.0.2.7", &fd[4]), 220);
+	assert_int_equal(greeting("192.0.2.10", &fd[5]), 421);
+	assert_non_null(strstr(talk.out, "421 4.3.2"));
+	assert_int_equal(smtpd_sessions(w.smtpd), 4);
+	assert_int_equal(w.stats->g.rejected[SMTPD_REJECT_LIMIT], 1);
+	assert_int_equal(w.stats->g.rejected[SMTPD_REJECT_PER_CLIENT], 1);
+	assert_int_equal(w.stats->g.connections, 7);
+	for (i = 0; i < 6; i++)
+		close(fd[i]);
+	end();
+	begin("client_rate = 1 trusted = {\"192.0.2.9\"}", "");
+	assert_int_equal(greeting("192.0.2.7", &fd[0]), 220);
+	assert_int_equal(greeting("192.0.2.7", &fd[1]), 421);
+	assert_int_equal(greeting("192.0.2.9", &fd[2]), 220);
+	assert_int_equal(greeting("192.0.2.9", &fd[3]), 220);
+	for (i = 0; i < 4; i++)
+		close(fd[i]);
+	end();
+}
+
+/* D9: near the limit who is idle already has ten seconds left. */
+static void
+stress(void **state MX_UNUSED)
+{
+	int fd[10], i;
+
+	begin("max_sessions = 10", "");
+	for (i = 0; i < 9; i++)
+		assert_int_equal(greeting("192.0.2.7", &fd[i]), 220);
+	assert_true(w.smtpd->stress);
+	assert_in_range(LIST_FIRST(&w.smtpd->sessions)->line_deadline,
+	    clock_now(), clock_now() + 10 * CLOCK_SEC);
+	for (i = 0; i < 3; i++)
+		close(fd[i]);
+	assert_int_equal(greeting("192.0.2.7", &fd[9]), 220);
+	assert_false(w.smtpd->stress);
+	for (i = 3; i < 10; i++)
+		close(fd[i]);
+	end();
+}
+
+static void
+on_idle(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static void
+drains(void **state MX_UNUSED)
+{
+	static const char in[] = START "DATA\r\n";
+	static const char rest[] = BODY DOT;
+	static struct talk busy;
+	bool idle = false;
+	int fd;
+
+	begin("", "");
+	assert_int_equal(greeting("192.0.2.7", &fd), 220);
+	memset(&busy, 0, sizeof(busy));
+	busy.fd = connect_pair("192.0.2.8");
+	busy.in = in;
+	busy.len = busy.step = sizeof(in) - 1;
+	busy.keep_open = true;
+	busy.stop = heard_354;
+	talk_on(&busy, 5000);
+	smtpd_drain(w.smtpd, on_idle, &idle);
+	talk_on(&talk, 5000);
+	assert_true(talk.gone);
+	assert_non_null(strstr(talk.out, "421 4.3.2"));
+	assert_false(idle);
+	busy.in = rest;
+	busy.off = 0;
+	busy.len = busy.step = sizeof(rest) - 1;
+	busy.stop = NULL;
+	talk_on(&busy, 5000);
+	assert_true(busy.gone);
+	assert_non_null(strstr(busy.out, "250 2.0.0 Ok: queued as "));
+	assert_int_equal(fake.nmessages, 1);
+	assert_true(idle);
+	close(busy.fd);
+	close(fd);
+	assert_int_equal(greeting("192.0.2.7", &fd), 421);
+	close(fd);
+	end();
+}
+
+static void
+listens(void **state MX_UNUSED)
+{
+	struct config *conf, *none;
+	struct listener *l;
+	struct mx_errbuf eb;
+	struct net_addr to;
+	char taken[128], text[ADDR_TEXT_MAX];
+	int fd;
+
+	begin("", "");
+	conf = make_config("", "");
+	assert_int_equal(smtpd_listen(w.smtpd, conf, &eb), 0);
+	l = LIST_FIRST(&w.smtpd->listeners);
+	assert_non_null(l);
+	assert_int_equal(smtpd_listen(w.smtpd, conf, &eb), 0);
+	assert_ptr_equal(l, LIST_FIRST(&w.smtpd->listeners)); /* kept */
+	to = l->bound;
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(fd, &to.u.sa, to.len), 0);
+	memset(&talk, 0, sizeof(talk));
+	talk.fd = fd;
+	talk.in = START "DATA\r\n" BODY DOT QUIT;
+	talk.len = talk.step = strlen(talk.in);
+	talk_on(&talk, 5000);
+	assert_true(talk.gone);
+	assert_int_equal(fake.nmessages, 1);
+	close(fd);
+	/* an address that somebody has: all stays as it was */
+	snprintf(taken, sizeof(taken), "listen = {\"127.0.0.1:0\", \"%s\"}",
+	    addr_text_port(&to, text));
+	none = make_config(taken, "");
+	assert_int_equal(smtpd_listen(w.smtpd, none, &eb), -MX_ENET);
+	assert_non_null(strstr(eb.text, text));
+	assert_ptr_equal(l, LIST_FIRST(&w.smtpd->listeners));
+	assert_null(LIST_NEXT(l, link));
+	config_unref(&none);
+	none = make_config("listen = {\"[::1]:0\"}", "");
+	if (smtpd_listen(w.smtpd, none, &eb) == 0) {
+		l = LIST_FIRST(&w.smtpd->listeners);
+		assert_int_equal(l->bound.u.sa.sa_family, AF_INET6);
+		assert_null(LIST_NEXT(l, link));
+	}
+	config_unref(&none);
+	config_unref(&conf);
+	end();
+}
+
+/* ---- recipients files that change */
+
+static bool
+answers_now(struct talk *t MX_UNUSED)
+{
+	return smtpd_rcpt_check(w.smtpd, "new@backed.test") == SMTPD_RCPT_OK;
+}
+
+static void
+wait_for_reread(int64_t ms)
+{
+	int fd = connect_pair("192.0.2.77");
+
+	memset(&talk, 0, sizeof(talk));
+	talk.fd = fd;
+	talk.keep_open = true;
+	talk.stop = answers_now;
+	talk_on(&talk, ms);
+	close(fd);
+}
+
+static enum smtpd_rcpt
+check_user(void)
+{
+	return smtpd_rcpt_check(w.smtpd, "user@backed.test");
+}
+
+static void
+recipients_change(void **state MX_UNUSED)
+{
+	begin("", "");
+	assert_int_equal(check_user(), SMTPD_RCPT_OK);
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "gone@backed.test"),
+	    SMTPD_RCPT_REJECTED);
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "new@backed.test"),
+	    SMTPD_RCPT_UNKNOWN);
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "u@elsewhere.test"),
+	    SMTPD_RCPT_NO_DOMAIN);
+	/* by itself, within two seconds and a bit */
+	put_file("rcpt",
+	    "new@backed.test OK\nuser@backed.test OK\n"
+	    "a@backed.test OK\nb@backed.test OK\n"
+	    "c@backed.test OK\n");
+	wait_for_reread(6000);
+	assert_true(answers_now(NULL));
+	/* broken, then far shorter, then gone: the last good one stays */
+	put_file("rcpt", "other@backed.test OK\nbroken@backed.test\n");
+	configure("", "");
+	assert_true(answers_now(NULL));
+	put_file("rcpt", "");
+	configure("", "");
+	assert_true(answers_now(NULL));
+	put_file("rcpt", "other@backed.test OK\n");
+	configure("", "");
+	assert_true(answers_now(NULL));
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "other@backed.test"),
+	    SMTPD_RCPT_UNKNOWN);
+	end();
+}
+
+static void
+recipients_never_read(void **state MX_UNUSED)
+{
+	struct mx_errbuf eb;
+	struct config *conf;
+	char path[128];
+
+	begin("", "");
+	conf = make_config("", "");
+	snprintf(path, sizeof(path), "%s/rcpt", w.dir);
+	smtpd_destroy(&w.smtpd);
+	unlink(path);
+	w.smtpd = smtpd_create(w.loop, NULL, NULL, w.stats, &world_ops);
+	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
+	config_unref(&conf);
+	assert_int_equal(check_user(), SMTPD_RCPT_UNAVAILABLE);
+	expect_last(EHLO MAIL, RCPT, 1, "", "451:4.3.0");
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "postmaster@backed.test"),
+	    SMTPD_RCPT_OK);
+	put_file("rcpt", rcpt_file);
+	configure("", "");
+	assert_int_equal(check_user(), SMTPD_RCPT_OK);
+	end();
+}
+
+/* More than a megabyte is read by a helper. */
+static void
+recipients_large(void **state MX_UNUSED)
+{
+	char *text = repeat(rcpt_file, "# 4567890123456789012345678901234\n",
+	    40000, "new@backed.test OK\n");
+
+	begin("", "");
+	put_file("rcpt", text);
+	wait_for_reread(10000);
+	assert_true(answers_now(NULL));
+	put_file("rcpt", text);
+	configure("", ""); /* destroyed while it reads */
+	end();
+	mem_free(&text);
+}
+
+/* ---- TLS */
+
+struct tls_talk {
+	struct conn *conn;
+	struct tls_ctx *ctx;
+	const char *clear; /* said at first, STARTTLS and more */
+	const char *inside; /* said under TLS */
+	bool started, up, gone;
+	char out[4096];
+	size_t len;
+	struct loop_timer *timer;
+};
+
+static void
+tls_event(struct conn *c, enum conn_event ev, void *arg)
+{
+	struct tls_talk *t = arg;
+	const char *p;
+	size_t n = conn_input(c, &p);
+
+	if (ev == CONN_READ) {
+		assert_true(t->len + n < sizeof(t->out));
+		memcpy(t->out + t->len, p, n);
+		t->len += n;
+		conn_consume(c, n);
+		if (!t->started && strstr(t->out, "220 2.0.0") != NULL) {
+			t->started = true;
+			t->len = 0;
+			memset(t->out, 0, sizeof(t->out));
+			assert_int_equal(conn_tls_start(c, t->ctx, "mx2.test"),
+			    0);
+		}
+	} else if (ev == CONN_TLS_UP) {
+		t->up = true;
+		conn_write(c, t->inside, strlen(t->inside));
+	} else if (ev == CONN_EOF || ev == CONN_ERROR) {
+		t->gone = true;
+		loop_stop(w.loop);
+	}
+}
+
+static void
+tls_late(void *arg MX_UNUSED)
+{
+	loop_stop(w.loop);
+}
+
+static void
+tls_converse(struct tls_talk *t, const char *clear, const char *inside)
+{
+	struct net_addr peer;
+	struct mx_errbuf eb;
+
+	memset(t, 0, sizeof(*t));
+	t->inside = inside;
+	t->ctx = tls_client_create(&eb);
+	assert_non_null(t->ctx);
+	assert_int_equal(addr_parse(&peer, "192.0.2.1:25", 25, ':'), 0);
+	t->conn = conn_accept(w.loop, connect_pair("192.0.2.7"), &peer, 4096,
+	    tls_event, t);
+	conn_write(t->conn, clear, strlen(clear));
+	t->timer = loop_timer_create(w.loop, tls_late, t);
+	loop_timer_set(t->timer, 10000);
+	loop_run(w.loop);
+	loop_timer_destroy(&t->timer);
+	conn_destroy(&t->conn);
+	tls_ctx_destroy(&t->ctx);
+}
+
+static void
+starttls(void **state MX_UNUSED)
+{
+	struct tls_talk *t = mem_alloc(sizeof(*t));
+	char conf[256], got[512];
+
+	begin("", "");
+	put_file("cert", cert_pem);
+	put_file("key", key_pem);
+	snprintf(conf, sizeof(conf),
+	    "tls_cert = \"%s/cert\" tls_key = \"%s/key\"", w.dir, w.dir);
+	configure(conf, "");
+	converse(EHLO QUIT, strlen(EHLO QUIT), 100);
+	assert_non_null(strstr(talk.out, "STARTTLS\r\n"));
+	tls_converse(t, EHLO "STARTTLS\r\n",
+	    MAIL EHLO "STARTTLS\r\n" MAIL RCPT "DATA\r\n" BODY DOT QUIT);
+	assert_true(t->up && t->gone);
+	replies(t->out, got, sizeof(got));
+	assert_true(
+	    replies_match(got, "503:5.5.1 250 503:5.5.1 250 250 354 250 221"));
+	assert_null(strstr(t->out, "STARTTLS\r\n"));
+	assert_int_equal(fake.nmessages, 1);
+	assert_non_null(strstr(fake.message[0].body.data, "with ESMTPS id"));
+	assert_int_equal(w.stats->g.tls_sessions[TLS_1_3], 1);
+	/* B6: what was said in clear behind STARTTLS is never answered */
+	tls_converse(t, EHLO "STARTTLS\r\nRSET\r\n" MAIL, EHLO QUIT);
+	assert_true(t->up);
+	replies(t->out, got, sizeof(got));
+	assert_true(replies_match(got, "250 221"));
+	/* a certificate that cannot be read changes nothing */
+	put_file("cert", "nonsense");
+	{
+		struct config *c = make_config(conf, "");
+		struct mx_errbuf eb;
+
+		assert_int_equal(smtpd_configure(w.smtpd, c, &eb), -MX_ETLS);
+		config_unref(&c);
+	}
+	tls_converse(t, EHLO "STARTTLS\r\n", EHLO QUIT);
+	assert_true(t->up);
+	end();
+	mem_free(&t);
+}
+
+static void
+starttls_garbage(void **state MX_UNUSED)
+{
+	char conf[256];
+
+	begin("", "");
+	put_file("cert", cert_pem);
+	put_file("key", key_pem);
+	snprintf(conf, sizeof(conf),
+	    "tls_cert = \"%s/cert\" tls_key = \"%s/key\"", w.dir, w.dir);
+	configure(conf, "");
+	memset(&talk, 0, sizeof(talk));
+	talk.fd = connect_pair("192.0.2.7");
+	talk.in = EHLO "STARTTLS\r\n" MAIL RCPT QUIT;
+	talk.len = strlen(talk.in);
+	talk.step = 8; /* some of it arrives during the handshake */
+	talk_on(&talk, 5000);
+	assert_true(talk.gone);
+	assert_null(strstr(talk.out, "250 2.1.0"));
+	assert_int_equal(w.stats->g.sessions_lost[SMTPD_LOST_STARTTLS], 1);
+	close(talk.fd);
+	end();
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(client_limits),
+		cmocka_unit_test(stress),
+		cmocka_unit_test(drains),
+		cmocka_unit_test(listens),
+		cmocka_unit_test(recipients_change),
+		cmocka_unit_test(recipients_never_read),
+		cmocka_unit_test(recipients_large),
+		cmocka_unit_test(starttls),
+		cmocka_unit_test(starttls_garbage),
+	};
+
+	log_level_set(LOG_LEVEL_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: ISC
+ * cmd_data: DATA, from 354 to the reply to the final dot. The content goes
+ * through the dot reader into a store transaction piece by piece; when the
+ * message cannot be taken any more the store transaction is given up at once
+ * and the rest is read and dropped, because the reply belongs after the dot.
+ * 250 leaves only from the queue's completion, which finds its session by id.
+ * Called by cmd_dispatch(), session.c and the queue. Loop thread. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "relay/smtpd/session.h"
+
+/* Somebody who goes on sending far beyond the limit is not mailing. */
+#define EXCESS_MAX(limit) ((limit)*4 + (1 << 20))
+
+void
+cmd_data_abort(struct session *s)
+{
+	store_tx_abort(&s->stx);
+	s->congested = false;
+}
+
+/* From now on the content is read and dropped. */
+static void
+give_up(struct session *s, int rc)
+{
+	if (s->data_rc == 0)
+		s->data_rc = rc;
+	store_tx_abort(&s->stx);
+}
+
+static void
+prepend_received(struct session *s)
+{
+	char line[TRACE_RECEIVED_MAX], id[TEXT_ID_MAX];
+	struct trace_received t = {
+		.helo = s->helo,
+		.client = s->literal,
+		.host = session_conf(s)->hostname,
+		.id = text_id(store_tx_id(s->stx), id),
+		.rcpt = transaction_only(&s->tx),
+		.wall = clock_wall(),
+		.esmtp = s->esmtp,
+		.tls = s->tls,
+		.utf8 = s->tx.utf8,
+	};
+	size_t n = trace_received(&t, line, sizeof(line));
+	int rc = store_tx_append(s->stx, line, n);
+
+	if (rc < 0)
+		give_up(s, rc);
+}
+
+/* A stalled client has the time of a command; one that sends has in addition
+ * what its bytes buy at the lowest rate we bear (FIELD: 500 B/s). */
+static bool
+arm_data(struct session *s)
+{
+	const struct conf_smtpd *c = &session_conf(s)->smtpd;
+	int64_t ms = session_timeout_ms(s), left, bought = 0;
+	int64_t now = loop_now(s->smtpd->loop);
+
+	if (c->min_rate > 0) {
+		bought = (int64_t)(s->dot.size / c->min_rate) * CLOCK_SEC;
+		left =
+		    (s->data_begun + ms * CLOCK_MS + bought - now) / CLOCK_MS;
+		if (left < ms)
+			ms = left;
+	}
+	if (ms <= 0 || now >= s->deadline)
+		return false;
+	session_arm(s, ms);
+	return true;
+}
+
+void
+cmd_data(struct session *s, struct smtp_command *cmd MX_UNUSED)
+{
+	const char *no;
+
+	if (!s->tx.open) {
+		session_reply(s, "503 5.5.1 need MAIL command\r\n");
+		return;
+	}
+	if (s->tx.nrcpts == 0) {
+		session_reply(s, "503 5.5.1 no valid recipients\r\n");
+		return;
+	}
+	no = cmd_store_refusal(s, s->tx.size);
+	if (no != NULL) {
+		stats_message_rejected(s->smtpd->stats,
+		    no[2] == '2' ? 452 : 451, SMTPD_REASON_SPOOL_FULL);
+		session_reply(s, no);
+		return;
+	}
+	s->stx = store_tx_begin(s->smtpd->store);
+	s->data_rc = 0;
+	s->data_begun = loop_now(s->smtpd->loop);
+	dot_reader_init(&s->dot);
+	trace_scan_init(&s->trace, session_conf(s)->hostname);
+	prepend_received(s);
+	session_reply(s, "354 end data with <CR><LF>.<CR><LF>\r\n");
+	session_set(s, ST_DATA);
+	session_arm(s, session_timeout_ms(s));
+}
+
+/* Content that came out of the dot reader. */
+static void
+take_content(struct session *s, const char *data, size_t len)
+{
+	int rc;
+
+	trace_scan_feed(&s->trace, data, len);
+	if (s->dot.size > session_conf(s)->smtpd.message_size)
+		give_up(s, -MX_ETOOBIG);
+	if (s->stx == NULL)
+		return;
+	rc = store_tx_append(s->stx, data, len);
+	if (rc < 0)
+		give_up(s, rc);
+}
+
+/* Why the message is refused after its final dot; NULL: it is not. */
+static const char *
+refusal(const struct session *s, unsigned *code, enum smtpd_reason *reason)
+{
+	const struct config *conf = session_conf(s);
+
+	*reason = SMTPD_REASON_SPOOL_FULL;
+	switch (s->data_rc) {
+	case 0:
+		break;
+	case -MX_ETOOBIG:
+		*code = 552;
+		*reason = SMTPD_REASON_SIZE;
+		return "552 5.3.4 message too big\r\n";
+	case -MX_EFULL:
+		*code = 452;
+		return "452 4.3.1 insufficient storage, try again later\r\n";
+	default:
+		*code = 451;
+		*reason = SMTPD_REASON_OTHER;
+		return "451 4.3.0 the message could not be stored\r\n";
+	}
+	if (s->dot.stray && conf->smtpd.bare_newline == NEWLINE_REJECT) {
+		*code = 550;
+		*reason = SMTPD_REASON_SYNTAX;
+		return "550 5.5.2 bare CR or LF in the message\r\n";
+	}
+	if (s->trace.received >= conf->smtpd.max_received ||
+	    s->trace.own >= conf->queue.loop_limit) {
+		*code = 554;
+		*reason = SMTPD_REASON_LOOP;
+		return "554 5.4.6 mail is looping\r\n";
+	}
+	return NULL;
+}
+
+/* The transaction is over, whatever became of it. */
+static void
+finish(struct session *s, const char *reply)
+{
+	transaction_reset(&s->tx);
+	session_set(s, s->conn != NULL ? ST_COMMAND : ST_CLOSED);
+	if (s->conn == NULL)
+		return;
+	session_whole(s);
+	if (reply != NULL)
+		session_reply(s, reply);
+	if (s->smtpd->draining)
+		session_close(s, "421 4.3.2 shutting down\r\n");
+	else
+		session_await(s);
+}
+
+static void
+commit(struct session *s)
+{
+	struct smtpd *m = s->smtpd;
+	struct transaction_client c = { .helo = s->helo,
+		.address = s->client,
+		.arrival_ms = clock_wall_ms(),
+		.eightbit = s->dot.eightbit };
+	uint32_t n = s->tx.nparts;
+
+	transaction_seal(&s->tx, &c);
+	s->tx.nparts = 0; /* the envelopes go; the counts stay */
+	s->tx.part_count = n;
+	session_set(s, ST_WAIT_COMMIT);
+	conn_timeout(s->conn, 0);
+	m->commits->under_way++;
+	queue_accept(m->queue, &s->stx, s->tx.part, n, cmd_data_committed,
+	    m->commits, s->id);
+}
+
+static void
+data_end(struct session *s)
+{
+	unsigned code = 0;
+	enum smtpd_reason reason;
+	const char *no = refusal(s, &code, &reason);
+
+	if (no == NULL) {
+		commit(s);
+		return;
+	}
+	stats_message_rejected(s->smtpd->stats, code, reason);
+	log_info("smtpd",
+	    "session=%016" PRIx64 " client=%s from=%s nrcpts=%u "
+	    "size=%" PRIu64 " refused=%u",
+	    s->id, s->client, log_q(s->tx.sender), s->tx.nrcpts, s->dot.size,
+	    code);
+	store_tx_abort(&s->stx);
+	finish(s, no);
+}
+
+static void
+on_space(void *arg)
+{
+	struct session *s = arg;
+	int64_t paused = loop_now(s->smtpd->loop) - s->paused_at;
+
+	s->congested = false;
+	s->data_begun += paused;
+	s->deadline += paused;
+	conn_resume(s->conn);
+	session_continue(s);
+}
+
+/* Our disk is slow: the client waits, and its clocks stand still. */
+static bool
+is_congested(struct session *s)
+{
+	if (s->stx == NULL || !store_tx_congested(s->stx, on_space, s))
+		return false;
+	s->congested = true;
+	s->paused_at = loop_now(s->smtpd->loop);
+	conn_pause(s->conn);
+	conn_timeout(s->conn, 0);
+	return true;
+}
+
+bool
+cmd_data_run(struct session *s)
+{
+	struct smtpd *m = s->smtpd;
+	uint64_t limit = session_conf(s)->smtpd.message_size;
+	const char *p;
+	size_t n = conn_input(s->conn, &p), used, out;
+
+	if (n > 0) {
+		if (n > SESSION_CHUNK)
+			n = SESSION_CHUNK;
+		out = dot_read(&s->dot, p, n, &used, m->content);
+		conn_consume(s->conn, used);
+		if (out > 0)
+			take_content(s, m->content, out);
+		if (s->dot.done) {
+			data_end(s);
+			return true;
+		}
+		if (s->dot.size > EXCESS_MAX(limit)) {
+			session_close(s, "421 4.3.4 message far too big\r\n");
+			return false;
+		}
+		return !is_congested(s);
+	}
+	if (!arm_data(s)) {
+		m->stats->g.sessions_lost[SMTPD_LOST_DATA]++;
+		session_close(s, "421 4.4.2 too slow, closing\r\n");
+	}
+	return false;
+}
+
+static void
+count_accepted(struct session *s, uint64_t id)
+{
+	struct stats *st = s->smtpd->stats;
+	char text[TEXT_ID_MAX];
+	uint32_t i;
+
+	for (i = 0; i < s->tx.part_count; i++) {
+		s->tx.stats[i]->accepted_messages++;
+		s->tx.stats[i]->accepted_recipients += s->tx.part_rcpts[i];
+		s->tx.stats[i]->accepted_bytes += s->dot.size;
+	}
+	hist_add(&st->g.message_size, &hist_message_size, (double)s->dot.size);
+	s->errors = s->commands = 0;
+	log_info("smtpd",
+	    "id=%s session=%016" PRIx64 " from=%s nrcpts=%u "
+	    "size=%" PRIu64 " client=%s helo=%s tls=%s",
+	    text_id(id, text), s->id, log_q(s->tx.sender), s->tx.nrcpts,
+	    s->dot.size, s->client, log_q(s->helo), s->tls ? "yes" : "no");
+}
+
+/* The group of our message is durable, or has failed as a whole. The session
+ * may have gone meanwhile (smtpd_destroy()), or smtpd itself. */
+void
+cmd_data_committed(void *arg, uint64_t token, int rc, uint64_t id)
+{
+	struct commits *c = arg;
+	struct session *s = NULL;
+	char reply[64], text[TEXT_ID_MAX];
+
+	c->under_way--;
+	if (c->smtpd != NULL)
+		s = idmap_get(&c->smtpd->by_id, token);
+	else if (c->under_way == 0)
+		free(c);
+	if (s == NULL || s->state != ST_WAIT_COMMIT)
+		return;
+	if (rc == 0) {
+		count_accepted(s, id);
+		snprintf(reply, sizeof(reply), "250 2.0.0 Ok: queued as %s\r\n",
+		    text_id(id, text));
+		finish(s, reply);
+	} else {
+		stats_message_rejected(s->smtpd->stats,
+		    rc == -MX_EFULL ? 452 : 451,
+		    rc == -MX_EFULL ? SMTPD_REASON_SPOOL_FULL :
+				      SMTPD_REASON_OTHER);
+		finish(s,
+		    rc == -MX_EFULL ?
+			"452 4.3.1 insufficient storage, try again later\r\n" :
+			"451 4.3.0 the message could not be stored\r\n");
+	}
+	if (!s->running)
+		session_continue(s);
+}

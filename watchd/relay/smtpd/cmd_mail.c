@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC
+ * cmd_mail: MAIL and RCPT: sequence, room in the spool, admission. What the
+ * client did wrong is 5xx and stays its business, what we lack is 4xx.
+ * Called by cmd_dispatch(). */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "relay/smtpd/session.h"
+
+/* The first line of the reply, as a number, for the counters. */
+static unsigned
+reply_code(const char *line)
+{
+	return (unsigned)(line[0] - '0') * 100 +
+	    (unsigned)(line[1] - '0') * 10 + (unsigned)(line[2] - '0');
+}
+
+const char *
+cmd_store_refusal(const struct session *s, uint64_t size)
+{
+	int rc = store_accepting(s->smtpd->store, size);
+
+	if (rc == -MX_EFULL || (rc == 0 && queue_full(s->smtpd->queue)))
+		return "452 4.3.1 insufficient storage, try again later\r\n";
+	if (rc < 0)
+		return "451 4.3.0 the spool is not available\r\n";
+	return NULL;
+}
+
+void
+cmd_mail(struct session *s, struct smtp_command *cmd)
+{
+	uint64_t size = cmd->has_size ? cmd->size : 0;
+	const char *no;
+
+	if (s->helo[0] == '\0') {
+		session_reply(s, "503 5.5.1 send EHLO first\r\n");
+		return;
+	}
+	if (s->tx.open) {
+		session_reply(s, "503 5.5.1 nested MAIL command\r\n");
+		return;
+	}
+	if (size > session_conf(s)->smtpd.message_size) {
+		stats_message_rejected(s->smtpd->stats, 552, SMTPD_REASON_SIZE);
+		session_reply(s, "552 5.3.4 message too big\r\n");
+		return;
+	}
+	no = cmd_store_refusal(s, size);
+	if (no != NULL) {
+		stats_message_rejected(s->smtpd->stats, reply_code(no),
+		    SMTPD_REASON_SPOOL_FULL);
+		session_reply(s, no);
+		return;
+	}
+	transaction_begin(&s->tx, cmd);
+	session_reply(s, "250 2.1.0 Ok\r\n");
+}
+
+void
+cmd_rcpt(struct session *s, struct smtp_command *cmd)
+{
+	struct policy_verdict v;
+	int rc;
+
+	if (!s->tx.open) {
+		session_reply(s, "503 5.5.1 need MAIL command\r\n");
+		return;
+	}
+	policy_rcpt(s->policy, &s->smtpd->ops, &cmd->path, &v);
+	if (v.code != 250) {
+		stats_rcpt_rejected(s->smtpd->stats, v.code, v.reason);
+		log_info("smtpd",
+		    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "
+		    "refused=%u",
+		    s->id, s->client, log_q(s->tx.sender),
+		    log_q(cmd->path.mailbox), v.code);
+		session_reply(s, v.reply);
+		return;
+	}
+	rc = transaction_add(&s->tx, cmd, v.domain->name, s->smtpd->stats,
+	    session_conf(s)->smtpd.max_recipients);
+	if (rc == -MX_EEXIST) {
+		s->commands++; /* stored once, and no progress */
+	} else if (rc < 0) {
+		stats_rcpt_rejected(s->smtpd->stats, 452, SMTPD_REASON_OTHER);
+		session_reply(s, "452 4.5.3 too many recipients\r\n");
+		return;
+	}
+	session_reply(s, "250 2.1.5 Ok\r\n");
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC
+ * session: one client of ours, from accept to close (private to this folder).
+ * session.c reads lines and keeps time, cmd_*.c answer, smtpd.c owns. A
+ * session whose connection is gone lives on while a commit of its is under
+ * way, so that what was taken is counted and logged. Loop thread. */
+#ifndef MX_SMTPD_SESSION_H
+#define MX_SMTPD_SESSION_H
+
+#include <sys/queue.h>
+
+#include "base/clock.h"
+#include "base/idmap.h"
+#include "net/conn.h"
+#include "relay/smtpd/policy.h"
+#include "relay/smtpd/trace.h"
+#include "relay/smtpd/transaction.h"
+#include "smtp/dot.h"
+
+/* What is read of a client ahead of being processed. */
+#define SESSION_INPUT_MAX 32768u
+#define SESSION_CHUNK	  16384u /* of DATA taken at once */
+
+enum session_state { /* what is awaited */
+	ST_COMMAND,
+	ST_SKIP, /* the end of a line that is too long */
+	ST_TLS, /* the handshake */
+	ST_DATA,
+	ST_WAIT_COMMIT,
+	ST_CLOSED, /* the connection is gone */
+	ST_MAX,
+};
+
+struct session {
+	LIST_ENTRY(session) link;
+	struct smtpd *smtpd;
+	struct policy *policy;
+	struct conn *conn; /* NULL: gone */
+	uint64_t id;
+	uint64_t client_key;
+	bool counted; /* in client_limit */
+	enum session_state state;
+	char client[ADDR_TEXT_MAX];
+	char literal[ADDR_TEXT_MAX];
+	char helo[256]; /* "" before HELO/EHLO */
+	bool esmtp, tls;
+	bool running; /* in run(): it goes on by itself */
+	bool eof; /* the client has sent its last */
+	bool congested; /* the store does not keep up */
+	unsigned errors, commands; /* since the last message */
+	size_t skipped; /* bytes of a line that is too long */
+	int64_t deadline; /* for something whole */
+	int64_t line_deadline; /* for the end of this command */
+	struct transaction tx;
+
+	/* DATA */
+	struct store_tx *stx; /* NULL also after it was given up */
+	int data_rc; /* why it was: -MX_EFULL, -MX_EIO, -MX_ETOOBIG */
+	struct dot_reader dot;
+	struct trace_scan trace;
+	int64_t data_begun; /* moved on by pauses of our own */
+	int64_t paused_at;
+};
+
+/* Completions outlive smtpd; `smtpd` is NULL then. */
+struct commits {
+	struct smtpd *smtpd;
+	unsigned under_way;
+};
+
+struct listener;
+LIST_HEAD(session_list, session);
+LIST_HEAD(listener_list, listener);
+
+struct smtpd {
+	struct loop *loop;
+	struct store *store;
+	struct queue *queue;
+	struct stats *stats;
+	struct smtpd_ops ops;
+	struct policy *policy; /* of new sessions; NULL before configure */
+	struct tls_ctx *tls;
+	struct client_limit *limit;
+	struct listener_list listeners;
+	struct session_list sessions;
+	struct idmap by_id;
+	struct commits *commits;
+	unsigned open; /* sessions with a connection */
+	bool stress, draining;
+	uint64_t next_id;
+	void (*idle)(void *arg);
+	void *idle_arg;
+	struct loop_task *idle_task;
+	struct smtp_command cmd; /* scratch: the command in hand */
+	char content[2 * SESSION_CHUNK + 4]; /* scratch: of dot_read() */
+};
+
+/* smtpd.c */
+/* A new connection; fd is taken over, or closed with 421. */
+void smtpd_adopt(struct smtpd *, int fd, const struct net_addr *peer);
+void smtpd_session_left(struct smtpd *, struct session *);
+void smtpd_session_gone(struct smtpd *);
+
+/* session.c */
+void session_start(struct smtpd *, int fd, const struct net_addr *peer,
+    uint64_t client_key, bool counted);
+void session_destroy(struct session **);
+/* One reply of ours, with its CRLF. 5xx count as errors. */
+void session_reply(struct session *, const char *line);
+/* A last reply, and the connection closes. */
+void session_close(struct session *, const char *line);
+/* Without one: the client went away. */
+void session_lost(struct session *, const char *why);
+void session_set(struct session *, enum session_state);
+void session_arm(struct session *, int64_t ms);
+/* The time-out of a command, shorter while we are near our limit. */
+int64_t session_timeout_ms(const struct session *);
+/* The next command has its full time from now on. */
+void session_await(struct session *);
+/* Something whole is done: a message, whatever became of it. */
+void session_whole(struct session *);
+/* Goes on with input that waits, after something was awaited. */
+void session_continue(struct session *);
+/* The daemon stops: closes unless a message is under way. */
+void session_drain(struct session *);
+void session_stress(struct session *); /* shorter time-outs from now on */
+
+static inline const struct config *
+session_conf(const struct session *s)
+{
+	return s->policy->conf;
+}
+
+/* cmd_session.c: HELO, EHLO, STARTTLS, RSET, NOOP, VRFY, HELP, QUIT... */
+void cmd_dispatch(struct session *, struct smtp_command *);
+void cmd_tls_up(struct session *);
+/* cmd_mail.c */
+void cmd_mail(struct session *, struct smtp_command *);
+void cmd_rcpt(struct session *, struct smtp_command *);
+/* NULL, or the reply to give while nothing can be stored. */
+const char *cmd_store_refusal(const struct session *, uint64_t size);
+/* cmd_data.c */
+void cmd_data(struct session *, struct smtp_command *);
+/* False when more input is wanted, or nothing can be done now. */
+bool cmd_data_run(struct session *);
+void cmd_data_abort(struct session *);
+queue_accept_cb cmd_data_committed;
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC
+ * transaction: see transaction.h. The envelopes are built as the RCPTs come,
+ * so that nothing needs to be sorted or copied at the end. Duplicates are
+ * found by a hash first and compared in full then: domains are canonical, so
+ * equal mailboxes are equal strings but for the case of the local part, which
+ * is not ours to fold (RFC 5321 2.4). Called by cmd_mail.c and cmd_data.c. */
+#include "relay/smtpd/transaction.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+/* A recipient with everything is some 900 bytes, a common one 60. Enough for
+ * as many common ones as are allowed, whatever the exotic ones are. */
+#define BYTES_BASE 65536u
+#define BYTES_RCPT 128u
+
+void
+transaction_begin(struct transaction *tx, const struct smtp_command *cmd)
+{
+	tx->open = true;
+	tx->has_size = cmd->has_size;
+	tx->size = cmd->has_size ? cmd->size : 0;
+	tx->utf8 = cmd->smtputf8;
+	tx->eightbit = cmd->body == BODY_8BITMIME;
+	tx->ret = (uint8_t)cmd->ret;
+	strlcpy(tx->sender, cmd->path.mailbox, sizeof(tx->sender));
+	strlcpy(tx->envid, cmd->envid, sizeof(tx->envid));
+}
+
+void
+transaction_reset(struct transaction *tx)
+{
+	uint32_t i;
+
+	for (i = 0; i < tx->nparts; i++)
+		envelope_destroy(&tx->part[i]);
+	tx->open = false;
+	tx->nparts = tx->nrcpts = 0;
+	tx->bytes = 0;
+}
+
+void
+transaction_fini(struct transaction *tx)
+{
+	transaction_reset(tx);
+	mem_free(&tx->part);
+	mem_free(&tx->stats);
+	mem_free(&tx->part_rcpts);
+	mem_free(&tx->seen);
+}
+
+static uint64_t
+hash_mailbox(const char *s)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *s != '\0'; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+static struct envelope *
+find_part(struct transaction *tx, const char *domain, uint32_t *at)
+{
+	for (*at = 0; *at < tx->nparts; (*at)++)
+		if (strcmp(tx->part[*at]->domain, domain) == 0)
+			return tx->part[*at];
+	return NULL;
+}
+
+static bool
+is_known(const struct transaction *tx, const struct envelope *part,
+    const char *mailbox, uint64_t hash)
+{
+	uint32_t i;
+
+	for (i = 0; i < tx->nrcpts && tx->seen[i] != hash; i++)
+		continue;
+	if (i == tx->nrcpts || part == NULL)
+		return false;
+	for (i = 0; i < part->nrcpts; i++)
+		if (strcmp(part->rcpts[i].mailbox, mailbox) == 0)
+			return true;
+	return false;
+}
+
+static struct envelope *
+add_part(struct transaction *tx, const char *domain, struct stats *stats)
+{
+	uint32_t n = tx->nparts;
+
+	if (n == tx->parts_size) {
+		tx->parts_size = n == 0 ? 2 : n * 2;
+		tx->part = mem_grow(tx->part, tx->parts_size,
+		    sizeof(struct envelope *));
+		tx->stats = mem_grow(tx->stats, tx->parts_size,
+		    sizeof(struct domain_stats *));
+		tx->part_rcpts = mem_grow(tx->part_rcpts, tx->parts_size,
+		    sizeof(*tx->part_rcpts));
+	}
+	tx->part[n] = envelope_create();
+	strlcpy(tx->part[n]->domain, domain, sizeof(tx->part[n]->domain));
+	tx->stats[n] = stats_domain(stats, domain);
+	tx->part_rcpts[n] = 0;
+	tx->nparts++;
+	return tx->part[n];
+}
+
+int
+transaction_add(struct transaction *tx, const struct smtp_command *cmd,
+    const char *domain, struct stats *stats, uint32_t max)
+{
+	const char *mailbox = cmd->path.mailbox;
+	size_t bytes = strlen(mailbox) + strlen(cmd->orcpt);
+	uint64_t hash = hash_mailbox(mailbox);
+	struct envelope *part;
+	struct rcpt *r;
+	uint32_t at;
+
+	part = find_part(tx, domain, &at);
+	if (is_known(tx, part, mailbox, hash))
+		return -MX_EEXIST;
+	if (tx->nrcpts >= max ||
+	    tx->bytes + bytes > BYTES_BASE + (size_t)BYTES_RCPT * max)
+		return -MX_EFULL;
+	if (part != NULL ? part->nrcpts >= ENVELOPE_RCPT_MAX :
+			   tx->nparts >= ENVELOPE_PART_MAX)
+		return -MX_EFULL;
+	if (part == NULL)
+		part = add_part(tx, domain, stats);
+	r = envelope_add_rcpt(part, mailbox);
+	r->notify = (uint8_t)cmd->notify;
+	if (cmd->orcpt[0] != '\0')
+		r->orcpt = mem_strdup(cmd->orcpt);
+	if (tx->nrcpts == tx->seen_size) {
+		tx->seen_size = tx->nrcpts == 0 ? 8 : tx->nrcpts * 2;
+		tx->seen = mem_grow(tx->seen, tx->seen_size, sizeof(*tx->seen));
+	}
+	tx->seen[tx->nrcpts++] = hash;
+	tx->part_rcpts[at]++;
+	tx->bytes += bytes;
+	return 0;
+}
+
+const char *
+transaction_only(const struct transaction *tx)
+{
+	return tx->nrcpts == 1 ? tx->part[0]->rcpts[0].mailbox : NULL;
+}
+
+static void
+set_string(char **dst, const char *s)
+{
+	mem_free(dst);
+	*dst = mem_strdup(s);
+}
+
+void
+transaction_seal(struct transaction *tx, const struct transaction_client *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < tx->nparts; i++) {
+		struct envelope *e = tx->part[i];
+
+		set_string(&e->sender, tx->sender);
+		e->arrival_ms = c->arrival_ms;
+		if (tx->eightbit || c->eightbit)
+			e->flags |= ENV_8BIT;
+		if (tx->utf8)
+			e->flags |= ENV_UTF8;
+		e->ret = tx->ret;
+		if (tx->envid[0] != '\0')
+			set_string(&e->envid, tx->envid);
+		set_string(&e->helo, c->helo);
+		set_string(&e->client, c->address);
+	}
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC
+ * transaction: what MAIL and RCPT have gathered: the sender, and for each
+ * domain an envelope with its recipients. Bounded in recipients, domains and
+ * bytes; its arrays are kept from one transaction of a session to the next.
+ * Loop thread. */
+#ifndef MX_SMTPD_TRANSACTION_H
+#define MX_SMTPD_TRANSACTION_H
+
+#include "relay/envelope.h"
+#include "status/counters.h"
+
+struct transaction {
+	bool open; /* MAIL was accepted */
+	bool has_size;
+	uint64_t size; /* as MAIL declared it */
+	bool utf8, eightbit;
+	uint8_t ret;
+	char sender[PATH_MAILBOX_MAX];
+	char envid[101];
+	uint32_t nrcpts;
+	uint32_t nparts; /* envelopes that are ours */
+	uint32_t part_count; /* that were handed over at the end */
+	size_t bytes; /* that the recipients take */
+	struct envelope **part;
+	struct domain_stats **stats; /* of each part; live for ever */
+	uint32_t *part_rcpts; /* of each part; outlives the envelopes */
+	uint64_t *seen; /* hashes of the recipients */
+	uint32_t parts_size, seen_size;
+};
+
+void transaction_begin(struct transaction *, const struct smtp_command *);
+/* Forgets everything but the memory of the arrays. */
+void transaction_reset(struct transaction *);
+void transaction_fini(struct transaction *);
+
+/* 0; -MX_EEXIST: it is there already; -MX_EFULL: the bounds. */
+int transaction_add(struct transaction *, const struct smtp_command *,
+    const char *domain, struct stats *, uint32_t max) MX_NODISCARD;
+
+/* The only recipient, or NULL when there are several. */
+const char *transaction_only(const struct transaction *);
+
+/* Completes the envelopes; they are the caller's then (part[0..nparts)). */
+struct transaction_client {
+	const char *helo;
+	const char *address;
+	int64_t arrival_ms;
+	bool eightbit; /* seen in the body */
+};
+void transaction_seal(struct transaction *, const struct transaction_client *);
+
+#endif
