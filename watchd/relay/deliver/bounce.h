@@ -12,6 +12,8 @@
 
 struct bounce;
 
+/* Destroy it after the deliverer and before the queue: what is not stored yet
+ * goes back there. */
 struct bounce *bounce_create(struct loop *, struct store *, struct stats *);
 void bounce_destroy(struct bounce **);
 void bounce_configure(struct bounce *, struct config *);
@@ -28,5 +30,8 @@ void bounce_warn(struct bounce *, struct queue_job *, unsigned stage);
  * latency_ns). Consumes env. At once when nothing is owed. */
 void bounce_finish(struct bounce *, struct queue_job *, enum job_outcome,
     struct envelope *env, int64_t latency_ns);
+
+/* Jobs that wait for the disk; a shutdown lets them end first. */
+unsigned bounce_pending(const struct bounce *);
 
 #endif

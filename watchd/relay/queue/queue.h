@@ -110,6 +110,11 @@ queue_warned(struct queue *, struct queue_job *, const struct envelope *env);
 /* A connection to the domain could not be made or greeted us with 421. */
 void queue_connect_failed(struct queue *, const char *domain);
 
+/* Does this permanent refusal of a recipient say more of the primary than of
+ * the recipient? Then it stays pending. `reply` is peer text. */
+bool queue_refusal_suspect(struct queue *, const char *domain,
+    const char *mailbox, const struct smtp_status *, const char *reply);
+
 /* The relay seam (relay/relay.h) over this queue. */
 const struct relay *queue_relay(struct queue *);
 

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC
+ * deliver_int: what deliver.c (destinations: who gets connections, where to)
+ * and session.c (one connection: what is said on it) know of each other.
+ * A session never creates or frees sessions: it tells its destination, and
+ * deliver.c acts on that from a task, after the callbacks of the turn. */
+#ifndef MX_DELIVER_INT_H
+#define MX_DELIVER_INT_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include "relay/deliver/bounce.h"
+#include "relay/deliver/deliver.h"
+#include "smtp/client.h"
+
+#define DELIVER_CANDIDATES 16 /* addresses tried for one connection */
+#define DELIVER_PENALTY_MS 60000 /* a failed host comes last, TLS is left out */
+#define DELIVER_RCPTS	   100 /* of one transaction (RFC 5321 4.5.3.1.8) */
+#define DELIVER_PIECE	   (256 * 1024) /* of a body in memory */
+
+struct dest;
+
+struct candidate {
+	char name[TEXT_DOMAIN_MAX];
+	char label[TEXT_DOMAIN_MAX + 8];
+	struct net_addr addr;
+};
+
+/* What is remembered of a host for a while. */
+struct host_note {
+	char label[TEXT_DOMAIN_MAX + 8];
+	int64_t down_until_ns, clear_until_ns;
+};
+
+enum session_state {
+	SESSION_CONNECT, /* TCP is awaited */
+	SESSION_HELLO, /* greeting, EHLO, STARTTLS until ready */
+	SESSION_IDLE, /* ready, no work */
+	SESSION_LOAD, /* a job is taken, its body is awaited */
+	SESSION_SEND, /* a transaction, until its last reply */
+	SESSION_QUIT, /* QUIT was sent */
+	SESSION_GONE, /* to be freed by the task */
+};
+
+/* A job in our hands, from queue_take() to bounce_finish(). */
+struct work {
+	struct session *session;
+	struct queue_job *job;
+	struct envelope *env; /* NULL until loaded */
+	char *data; /* the beginning of the body */
+	size_t len;
+	uint64_t load; /* store request, 0 none */
+	int rc; /* of loading */
+	bool loaded;
+	uint32_t next_rcpt; /* those before it were tried in this attempt */
+	uint32_t pending, delivered, failed; /* before this attempt */
+	int64_t start_ns; /* of the attempt, 0 not begun */
+	int64_t latency_ns;
+	uint16_t code; /* of the last reply that decided something */
+	struct smtp_status status;
+	char reply[256];
+};
+
+struct session {
+	TAILQ_ENTRY(session) link; /* in dest */
+	TAILQ_ENTRY(session) list; /* in deliver: idle, or gone */
+	struct dest *dest;
+	enum session_state state;
+	struct config *conf; /* as it was when the session began */
+	const struct conf_deliver *set;
+	struct candidate *cand;
+	unsigned ncand, at; /* cand[at] is the one in use */
+	struct conn *conn;
+	struct smtp_client *client;
+	bool clear; /* TLS failed with this host: without it */
+	bool handshake; /* TLS is being set up */
+	int64_t since_ns; /* of being ready */
+	unsigned messages; /* transactions begun */
+	unsigned accepted; /* messages it took */
+	struct work *cur, *next; /* next: loaded ahead */
+	/* The transaction under way. */
+	struct smtp_client_rcpt rcpts[DELIVER_RCPTS];
+	uint32_t map[DELIVER_RCPTS]; /* -> index in the envelope */
+	bool taken[DELIVER_RCPTS]; /* 2xx to RCPT */
+	unsigned nrcpts;
+	bool answered; /* by any reply */
+	int64_t phase_ns; /* phases' sum when it began */
+	/* Its body. */
+	bool body; /* being sent */
+	bool sent; /* the final dot too */
+	uint64_t body_at; /* handed to the client */
+	uint32_t crc;
+	char *piece; /* read and not yet handed over */
+	size_t piece_len;
+	uint64_t read; /* store request, 0 none */
+};
+TAILQ_HEAD(session_list, session);
+
+struct dest {
+	RB_ENTRY(dest) node;
+	TAILQ_ENTRY(dest) dirty_link, wait_link;
+	bool dirty, waiting;
+	struct deliver *deliver;
+	char domain[TEXT_DOMAIN_MAX];
+	unsigned wanted;
+	struct session_list sessions;
+	unsigned nsessions;
+	unsigned nbusy; /* connecting or working */
+	struct route_req *req;
+	struct route *route; /* NULL: none known */
+	int64_t route_until_ns;
+	struct loop_timer *timer; /* for closed_until_ns */
+	int64_t closed_until_ns; /* no new connection before */
+	unsigned fails; /* in a row */
+	struct host_note notes[ROUTE_HOST_MAX];
+	struct work *refuse; /* being failed without a connection */
+};
+RB_HEAD(dest_tree, dest);
+TAILQ_HEAD(dest_list, dest);
+
+struct deliver {
+	struct loop *loop;
+	struct dns *dns;
+	struct store *store;
+	struct queue *queue;
+	struct bounce *bounce;
+	struct stats *stats;
+	struct deliver_ops ops;
+	struct config *conf;
+	const struct route_self *self;
+	struct tls_ctx *tls, *tls_strict; /* NULL: could not be made */
+	struct loop_task *task;
+	struct loop_timer *drain_timer;
+	struct dest_tree dests;
+	struct dest_list dirty; /* to be looked at by the task */
+	struct dest_list waiting; /* want a connection beyond the total */
+	struct session_list idle; /* the longest idle first */
+	struct session_list gone;
+	unsigned nsessions;
+	unsigned jobs; /* out */
+	bool draining, ended;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+/* ---- session.c */
+/* Begins to connect to cand[0..n), one after the other; takes cand. */
+struct session *
+session_create(struct dest *, struct candidate *cand, unsigned n);
+void session_kick(struct session *); /* idle: there may be work */
+void session_quit(struct session *); /* idle or connecting: end it */
+void session_abort(struct session *); /* at once; its jobs go back */
+void session_free(struct session *); /* only when GONE */
+
+/* ---- deliver.c */
+void dest_touch(struct dest *); /* look at it from the task */
+struct host_note *dest_note(struct dest *, const char *label);
+/* The session is ready for work for the first time. */
+void dest_ready(struct dest *, const struct session *);
+/* Every candidate of a session failed; the last of them so. */
+void dest_failed(struct dest *, const char *host, enum smtp_phase,
+    uint16_t code, const char *text);
+void dest_outcome(struct dest *, const struct deliver_outcome *);
+/* May a session that has just ended a message take another? */
+bool dest_goes_on(const struct dest *);
+/* Is somebody without a connection waiting for one of ours? */
+bool dest_yields(const struct dest *);
+struct work *
+work_take(struct dest *, struct session *, size_t body_max, store_load_cb *);
+/* Ends the job; *w is gone. */
+void work_end(struct deliver *, struct work **w, enum job_outcome);
+/* Counts and logs the attempt. `phase`: in which it ended. */
+void work_report(struct dest *, const struct work *, const struct session *,
+    enum smtp_phase, const char *note);
+
+#endif

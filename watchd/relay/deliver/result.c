@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC
+ * result: the table behind the words in result.h. Sources: RFC 5321 4.2.1
+ * (first digit), 4.5.3.1.10 (552 for too many recipients means 452), RFC 3463
+ * (subjects 5 protocol, 7 security and policy), RFC 1870 (5.3.4), RFC 6531
+ * (5.6.7). */
+#include "relay/deliver/result.h"
+
+#include "smtp/client.h"
+
+/* Replies by which a server says that it does not want to talk to us, or
+ * does not understand us, whoever the mail is for. Found at MAIL they are a
+ * refused host, a block list or a broken primary, not a bad sender. */
+static bool
+about_us(const struct smtp_reply *r)
+{
+	if (r->code >= 500 && r->code <= 504)
+		return true; /* syntax, sequence, not implemented */
+	if (r->code == 521 || r->code == 530 || r->code == 535 ||
+	    r->code == 538)
+		return true; /* no mail here; authentication wanted */
+	if (r->code == 554 && !r->has_status)
+		return true; /* RFC 5321 3.1: no SMTP service here */
+	return r->has_status &&
+	    (r->status.subject == 5 || r->status.subject == 7);
+}
+
+enum result_scope
+result_scope(enum smtp_phase phase, const struct smtp_reply *r)
+{
+	if (r->code == 421 || r->code == 521)
+		return RESULT_SERVER;
+	switch (phase) {
+	case SMTP_PHASE_RCPT:
+		return RESULT_RCPT;
+	case SMTP_PHASE_MAIL:
+		if (reply_perm(r) && about_us(r))
+			return RESULT_SERVER;
+		return RESULT_MESSAGE;
+	case SMTP_PHASE_DATA:
+		/* What it made of the envelope it has said before; a syntax
+		 * complaint here is the server's own confusion. */
+		if (r->code >= 500 && r->code <= 504)
+			return RESULT_SERVER;
+		return RESULT_MESSAGE;
+	case SMTP_PHASE_EOD:
+		return RESULT_MESSAGE;
+	default:
+		return RESULT_SERVER;
+	}
+}
+
+struct result
+result_of(enum smtp_phase phase, const struct smtp_reply *r, bool suspect)
+{
+	struct result out = { RCPT_PENDING, r->code, r->status };
+
+	if (reply_ok(r)) {
+		/* 2xx to RCPT is a promise only: EOD decides. */
+		if (phase == SMTP_PHASE_EOD)
+			out.state = RCPT_DELIVERED;
+		return out;
+	}
+	if (!reply_perm(r) || suspect ||
+	    result_scope(phase, r) == RESULT_SERVER)
+		return out;
+	if (phase == SMTP_PHASE_RCPT && r->code == 552 &&
+	    (!r->has_status || r->status.subject == 5))
+		return out; /* too many recipients: the rest later */
+	out.state = RCPT_FAILED;
+	return out;
+}
+
+const char *
+result_unfit(uint16_t flags, uint64_t size, unsigned ext, uint64_t limit,
+    struct result *out)
+{
+	*out = (struct result){ .state = RCPT_FAILED, .code = 0 };
+	if ((flags & ENV_UTF8) != 0 && (ext & CLIENT_EXT_SMTPUTF8) == 0) {
+		out->status = (struct smtp_status){ 5, 6, 7 };
+		return "the message needs SMTPUTF8, which the server does "
+		       "not offer";
+	}
+	if ((ext & CLIENT_EXT_SIZE) != 0 && limit != 0 && size > limit) {
+		out->status = (struct smtp_status){ 5, 3, 4 };
+		return "the message is larger than the server takes";
+	}
+	return NULL;
+}
