@@ -8,7 +8,7 @@
  * original, which is labelled 8bit when it needs that, and the To line. */
 #include "relay/deliver/dsn.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"

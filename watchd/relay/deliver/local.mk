@@ -6,3 +6,19 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/dsn.c watchd/relay/deliver/dsn.h \
 	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
 	watchd/relay/deliver/session.c
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_result tests/unit/test_dsn
+TESTS += tests/unit/test_result tests/unit/test_dsn
+tests_unit_test_result_SOURCES = tests/unit/test_result.c
+tests_unit_test_result_LDADD = $(DELIVER_L) $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_dsn_SOURCES = tests/unit/test_dsn.c
+tests_unit_test_dsn_LDADD = $(DELIVER_L) $(STORE_L) $(SMTP_L) $(BASE_L) \
+	$(CMOCKA_LIBS)
+endif
+
+check_PROGRAMS += tests/fuzz/fuzz_dsn
+TESTS += tests/fuzz/fuzz_dsn
+tests_fuzz_fuzz_dsn_SOURCES = tests/fuzz/fuzz_dsn.c tests/fuzz/replay.c
+tests_fuzz_fuzz_dsn_LDADD = $(DELIVER_L) $(STORE_L) $(SMTP_L) $(BASE_L)
+tests_fuzz_fuzz_dsn_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
