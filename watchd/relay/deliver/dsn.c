@@ -359,42 +359,47 @@ whole_lines(const char *s, size_t len, size_t max)
 	return len;
 }
 
-/* The original, line by line: any line end becomes CRLF, a NUL becomes "?",
- * a line over the limit is broken, inside the header by folding. */
+/* One line of the original without its end: a NUL becomes "?", what is over
+ * the limit is broken off, inside the header by folding. */
+static void
+put_line(struct writer *w, const char *s, size_t len, bool header)
+{
+	size_t col = 0, n;
+	const char *nul;
+
+	for (; len > 0; s += n, len -= n, col += n) {
+		if (col >= LINE_MAX) {
+			put(w, "\r\n ", header ? 3 : 2);
+			col = header;
+		}
+		n = len > LINE_MAX - col ? LINE_MAX - col : len;
+		if ((nul = memchr(s, '\0', n)) == s) {
+			n = 1;
+			put(w, "?", 1);
+			continue;
+		}
+		if (nul != NULL)
+			n = (size_t)(nul - s);
+		put(w, s, n);
+	}
+	put(w, "\r\n", 2);
+}
+
+/* The original: whatever ends its lines becomes CRLF. */
 static void
 put_original(struct writer *w, const char *s, size_t len)
 {
 	bool header = true;
-	size_t i = 0, n, at;
+	size_t i = 0, n;
 
 	while (i < len) {
-		for (n = 0; i + n < len && s[i + n] != '\r' && s[i + n] != '\n';
-		     n++)
+		for (n = i; n < len && s[n] != '\r' && s[n] != '\n'; n++)
 			;
-		if (n == 0)
-			header = false;
-		for (at = 0; at < n;) {
-			size_t cut = n - at > LINE_MAX ? LINE_MAX : n - at;
-			const char *nul = memchr(s + i + at, '\0', cut);
-
-			if (nul != NULL)
-				cut = (size_t)(nul - (s + i + at));
-			put(w, s + i + at, cut);
-			at += cut;
-			if (nul != NULL) {
-				put(w, "?", 1);
-				at++;
-			} else if (at < n) {
-				put(w, header ? "\r\n " : "\r\n",
-				    header ? 3 : 2);
-			}
-		}
-		put(w, "\r\n", 2);
-		i += n;
-		if (i < len)
-			i += s[i] == '\r' && i + 1 < len && s[i + 1] == '\n' ?
-			    2 :
-			    1;
+		header = header && n > i;
+		put_line(w, s + i, n - i, header);
+		i = n + 1;
+		if (n + 1 < len && s[n] == '\r' && s[n + 1] == '\n')
+			i++;
 	}
 }
 

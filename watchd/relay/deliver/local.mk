@@ -8,13 +8,20 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/session.c
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_result tests/unit/test_dsn
-TESTS += tests/unit/test_result tests/unit/test_dsn
+deliver_tests = tests/unit/test_result tests/unit/test_dsn \
+	tests/unit/test_deliver
+check_PROGRAMS += $(deliver_tests)
+TESTS += $(deliver_tests)
 tests_unit_test_result_SOURCES = tests/unit/test_result.c
 tests_unit_test_result_LDADD = $(DELIVER_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_dsn_SOURCES = tests/unit/test_dsn.c
 tests_unit_test_dsn_LDADD = $(DELIVER_L) $(STORE_L) $(SMTP_L) $(BASE_L) \
 	$(CMOCKA_LIBS)
+tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c \
+	tests/unit/fake_delivery.c tests/unit/fake_delivery.h
+tests_unit_test_deliver_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+tests_unit_test_deliver_LDADD = $(DELIVER_L) $(STORE_L) $(STATUS_L) \
+	$(SMTP_L) $(NET_L) $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz_dsn

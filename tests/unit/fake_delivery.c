@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: ISC
+ * The implementation of fake_delivery.h: link-time stand-ins for queue.h,
+ * store.h, route.h and what is used of config.h. */
+#include "fake_delivery.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct fake fake;
+
+/* ---- answers that come later */
+
+struct later {
+	STAILQ_ENTRY(later) link;
+	uint64_t id;
+	void (*run)(struct later *);
+	store_load_cb *load;
+	store_read_cb *read;
+	queue_accept_cb *accept;
+	route_cb *route;
+	void *arg;
+	uint64_t job;
+	size_t max;
+	uint64_t offset, token;
+};
+static STAILQ_HEAD(, later) queue = STAILQ_HEAD_INITIALIZER(queue);
+static struct loop_timer *timer;
+static uint64_t last_id;
+
+static void
+run_later(void *arg)
+{
+	struct later *l;
+	unsigned n = 0;
+
+	(void)arg;
+	STAILQ_FOREACH (l, &queue, link)
+		n++;
+	for (; n > 0 && (l = STAILQ_FIRST(&queue)) != NULL; n--) {
+		STAILQ_REMOVE_HEAD(&queue, link);
+		l->run(l);
+		free(l);
+	}
+	if (!STAILQ_EMPTY(&queue))
+		loop_timer_set(timer, 0);
+}
+
+static struct later *
+later(void (*run)(struct later *), void *arg)
+{
+	struct later *l = mem_alloc(sizeof(*l));
+
+	l->id = ++last_id;
+	l->run = run;
+	l->arg = arg;
+	STAILQ_INSERT_TAIL(&queue, l, link);
+	loop_timer_set(timer, 0);
+	return l;
+}
+
+static void
+forget(uint64_t id)
+{
+	struct later *l;
+
+	STAILQ_FOREACH (l, &queue, link)
+		if (l->id == id) {
+			STAILQ_REMOVE(&queue, l, later, link);
+			free(l);
+			return;
+		}
+}
+
+/* ---- set-up */
+
+void
+fake_begin(struct loop *loop)
+{
+	memset(&fake, 0, sizeof(fake));
+	fake.loop = loop;
+	fake.window = 1;
+	timer = loop_timer_create(loop, run_later, NULL);
+	strlcpy(fake.domain.name, "example.org", sizeof(fake.domain.name));
+	fake.domain.lifetime_ms = 3600000;
+	fake.domain.deliver = (struct conf_deliver) { .connections = 20,
+		.tls = CONF_TLS_MAY,
+		.max_messages = 100,
+		.max_age_ms = 300000,
+		.idle_ms = 2000,
+		.connect_ms = 5000 };
+	fake.conf.defaults = fake.domain;
+	fake.conf.domain = &fake.domain;
+	fake.conf.ndomains = 1;
+	fake.conf.hostname = mem_strdup("mx2.example.net");
+	fake.conf.deliver_connections = 100;
+	fake.conf.dsn.size = 50000;
+	fake.conf.dsn.rate = 1000;
+	fake.route.status = ROUTE_OK;
+}
+
+void
+fake_end(void)
+{
+	struct later *l;
+	unsigned i;
+
+	while ((l = STAILQ_FIRST(&queue)) != NULL) {
+		STAILQ_REMOVE_HEAD(&queue, link);
+		free(l);
+	}
+	loop_timer_destroy(&timer);
+	for (i = 0; i < fake.njobs; i++) {
+		envelope_destroy(&fake.job[i].env);
+		free(fake.job[i].body);
+	}
+	for (i = 0; i < fake.nnotes; i++) {
+		envelope_destroy(&fake.note[i].env);
+		free(fake.note[i].text);
+	}
+	free(fake.conf.hostname);
+}
+
+struct fake_job *
+fake_add(const char *sender, const char *rcpts, const char *body, size_t len)
+{
+	struct fake_job *j = &fake.job[fake.njobs];
+	struct envelope *env = envelope_create();
+	size_t n;
+
+	MX_ASSERT(fake.njobs < FAKE_JOBS);
+	j->job.id = (uint64_t)(++fake.njobs) << 8;
+	env->id = j->job.id;
+	free(env->sender);
+	env->sender = mem_strdup(sender);
+	while (*rcpts != '\0') {
+		char *one = mem_strndup(rcpts, n = strcspn(rcpts, " "));
+
+		envelope_add_rcpt(env, one);
+		strlcpy(env->domain, strchr(one, '@') + 1,
+		    sizeof(env->domain));
+		free(one);
+		rcpts += n + (rcpts[n] == ' ');
+	}
+	env->arrival_ms = 1795365720000;
+	env->body.len = len;
+	env->body.crc = store_crc(0, body, len);
+	j->job.domain = env->domain;
+	j->job.arrival_ms = env->arrival_ms;
+	j->env = env;
+	j->body = mem_dup(body, len + (len == 0));
+	j->len = len;
+	j->ready = true;
+	return j;
+}
+
+void
+fake_host(const char *name, uint16_t port, uint16_t pref)
+{
+	struct route_host *h = &fake.route.host[fake.route.n++];
+
+	strlcpy(h->name, name, sizeof(h->name));
+	strlcpy(h->label, name, sizeof(h->label));
+	h->port = port;
+	h->pref = pref;
+	h->naddrs = 1;
+	MX_ASSERT(addr_parse(&h->addr[0], "127.0.0.1", 0, ':') == 0);
+}
+
+bool
+fake_idle(void)
+{
+	unsigned i;
+
+	for (i = 0; i < fake.njobs; i++)
+		if (fake.job[i].ready || fake.job[i].out)
+			return false;
+	return true;
+}
+
+bool
+fake_balanced(void)
+{
+	unsigned i;
+
+	for (i = 0; i < fake.njobs; i++)
+		if (fake.job[i].out ||
+		    fake.job[i].taken != fake.job[i].ended)
+			return false;
+	return true;
+}
+
+void
+fake_want(void)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < fake.njobs; i++)
+		n += fake.job[i].ready || fake.job[i].out;
+	if (n > fake.window)
+		n = fake.window;
+	if (fake.want != NULL && fake.njobs > 0)
+		fake.want(fake.want_arg, fake.job[0].job.domain, n);
+}
+
+/* ---- queue.h */
+
+struct queue_job *
+queue_take(struct queue *q, const char *domain)
+{
+	struct fake_job *j;
+	unsigned i;
+
+	(void)q;
+	for (i = 0; i < fake.njobs; i++) {
+		j = &fake.job[i];
+		if (!j->ready || strcmp(j->job.domain, domain) != 0)
+			continue;
+		j->ready = false;
+		j->out = true;
+		j->taken++;
+		if (++fake.out > fake.out_max)
+			fake.out_max = fake.out;
+		return &j->job;
+	}
+	return NULL;
+}
+
+static struct fake_job *
+ended(struct queue_job *job)
+{
+	struct fake_job *j = (struct fake_job *)(void *)job;
+
+	MX_ASSERT(j->out);
+	j->out = false;
+	j->ended++;
+	fake.out--;
+	return j;
+}
+
+static void
+replace(struct fake_job *j, const struct envelope *env)
+{
+	struct envelope *old = j->env;
+
+	j->env = envelope_copy(env);
+	j->job.domain = j->env->domain;
+	envelope_destroy(&old);
+}
+
+void
+queue_done(struct queue *q, struct queue_job *job, enum job_outcome outcome,
+    const struct envelope *env, int64_t latency_ns)
+{
+	struct fake_job *j = ended(job);
+
+	(void)q;
+	j->latency_ns = latency_ns;
+	switch (outcome) {
+	case JOB_RETURNED:
+		j->returned++;
+		j->ready = true;
+		break;
+	case JOB_DAMAGED:
+		j->damaged++;
+		break;
+	case JOB_LOST:
+	case JOB_TRIED:
+		j->lost += outcome == JOB_LOST;
+		j->tried += outcome == JOB_TRIED;
+		MX_ASSERT(env != NULL);
+		replace(j, env);
+		j->ready = fake.again &&
+		    envelope_count(env, RCPT_PENDING) > 0;
+		break;
+	}
+	fake_want();
+}
+
+void
+queue_warned(struct queue *q, struct queue_job *job, const struct envelope *env)
+{
+	struct fake_job *j = ended(job);
+
+	(void)q;
+	j->warned++;
+	replace(j, env);
+}
+
+void
+queue_connect_failed(struct queue *q, const char *domain)
+{
+	(void)q;
+	(void)domain;
+	fake.connect_failed++;
+}
+
+bool
+queue_refusal_suspect(struct queue *q, const char *domain, const char *mailbox,
+    const struct smtp_status *status, const char *reply)
+{
+	(void)q;
+	(void)domain;
+	(void)mailbox;
+	(void)status;
+	(void)reply;
+	return fake.suspect;
+}
+
+/* ---- store.h */
+
+struct store_tx {
+	struct buf text;
+};
+
+static void
+run_load(struct later *l)
+{
+	struct fake_job *j = &fake.job[(l->job >> 8) - 1];
+	struct store_loaded out = { 0 };
+
+	out.len = j->len < l->max ? j->len : l->max;
+	out.env = envelope_copy(j->env);
+	out.data = mem_dup(j->body, out.len + (out.len == 0));
+	l->load(l->arg, &out);
+}
+
+uint64_t
+store_load(struct store *st, uint64_t id, size_t body_max, store_load_cb *cb,
+    void *arg)
+{
+	struct later *l = later(run_load, arg);
+
+	(void)st;
+	l->load = cb;
+	l->job = id;
+	l->max = body_max;
+	return l->id;
+}
+
+static void
+run_read(struct later *l)
+{
+	struct fake_job *j = &fake.job[l->job];
+	char *data = mem_dup(j->body + l->offset, l->max);
+
+	if (++fake.reads == fake.read_damage)
+		data[l->max / 2] ^= 1;
+	l->read(l->arg, 0, data, l->max);
+}
+
+uint64_t
+store_read(struct store *st, const struct body_ref *ref, uint64_t offset,
+    size_t len, store_read_cb *cb, void *arg)
+{
+	struct later *l = later(run_read, arg);
+	unsigned i;
+
+	(void)st;
+	for (i = 0; i < fake.njobs; i++)
+		if (fake.job[i].len == ref->len &&
+		    fake.job[i].env->body.crc == ref->crc)
+			l->job = i;
+	l->read = cb;
+	l->offset = offset;
+	l->max = len;
+	return l->id;
+}
+
+void
+store_cancel(struct store *st, uint64_t request)
+{
+	(void)st;
+	forget(request);
+}
+
+uint32_t
+store_crc(uint32_t crc, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	while (len-- > 0)
+		crc = crc * 31 + *p++ + 1;
+	return crc;
+}
+
+struct store_tx *
+store_tx_begin(struct store *st)
+{
+	struct store_tx *tx = mem_alloc(sizeof(*tx));
+
+	(void)st;
+	buf_init(&tx->text, 16u << 20);
+	return tx;
+}
+
+uint64_t
+store_tx_id(const struct store_tx *tx)
+{
+	(void)tx;
+	return UINT64_C(0x4711) << 8;
+}
+
+int
+store_tx_append(struct store_tx *tx, const void *data, size_t len)
+{
+	return buf_add(&tx->text, data, len);
+}
+
+void
+store_tx_abort(struct store_tx **tx)
+{
+	if (*tx != NULL)
+		buf_fini(&(*tx)->text);
+	mem_free(tx);
+}
+
+static void
+run_accept(struct later *l)
+{
+	l->accept(l->arg, l->token, fake.accept_rc, UINT64_C(0x4711) << 8);
+}
+
+void
+queue_accept(struct queue *q, struct store_tx **tx, struct envelope **parts,
+    unsigned n, queue_accept_cb *cb, void *arg, uint64_t token)
+{
+	struct later *l = later(run_accept, arg);
+
+	(void)q;
+	MX_ASSERT(n == 1);
+	l->accept = cb;
+	l->token = token;
+	if (fake.accept_rc == 0) {
+		MX_ASSERT(fake.nnotes < MX_COUNT(fake.note));
+		fake.note[fake.nnotes].env = parts[0];
+		fake.note[fake.nnotes++].text = buf_take(&(*tx)->text);
+	} else {
+		envelope_destroy(&parts[0]);
+	}
+	store_tx_abort(tx);
+}
+
+/* ---- route.h */
+
+struct route_req {
+	uint64_t id;
+};
+static struct route_req *request;
+
+static void
+run_route(struct later *l)
+{
+	mem_free(&request);
+	l->route(&fake.route, l->arg);
+}
+
+struct route_req *
+route_lookup(struct dns *dns, const struct route_self *self,
+    const char *domain, const char *const *primaries, size_t n, uint16_t port,
+    route_cb *cb, void *arg)
+{
+	struct later *l = later(run_route, arg);
+
+	(void)dns;
+	(void)self;
+	(void)domain;
+	(void)primaries;
+	(void)n;
+	(void)port;
+	fake.lookups++;
+	l->route = cb;
+	request = mem_alloc(sizeof(*request));
+	request->id = l->id;
+	return request;
+}
+
+void
+route_cancel(struct route_req **req)
+{
+	if (*req == NULL)
+		return;
+	forget((*req)->id);
+	mem_free(&request);
+	*req = NULL;
+}
+
+const char *
+route_status_name(enum route_status st)
+{
+	static const char *const names[] = { "ok", "dns_fail", "self",
+		"null_mx", "no_host" };
+
+	return names[st];
+}
+
+/* ---- config.h */
+
+struct config *
+config_ref(struct config *c)
+{
+	return c;
+}
+
+void
+config_unref(struct config **c)
+{
+	*c = NULL;
+}
+
+const struct conf_domain *
+config_domain(const struct config *c, const char *name)
+{
+	return c->ndomains > 0 && strcmp(c->domain[0].name, name) == 0 ?
+	    &c->domain[0] :
+	    NULL;
+}

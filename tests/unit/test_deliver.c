@@ -1,0 +1,1023 @@
+/* SPDX-License-Identifier: ISC
+ * Deliverer and bouncer over real connections: a scripted server in a thread
+ * on loopback, the rest of the daemon faked (fake_delivery.h). Each test ends
+ * by checking that every job taken was ended once. */
+#include <sys/socket.h>
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "fake_delivery.h"
+#include "relay/deliver/bounce.h"
+#include "relay/deliver/deliver.h"
+
+/* ---- the server */
+
+enum step {
+	AT_NONE,
+	AT_GREETING,
+	AT_EHLO,
+	AT_MAIL,
+	AT_RCPT,
+	AT_DATA,
+	AT_BODY, /* in the middle of it */
+	AT_DOT,
+	AT_QUIT,
+	AT_MAX,
+};
+
+struct sink {
+	int lfd;
+	uint16_t port;
+	pthread_t thread;
+	/* The script: NULL is the usual reply. */
+	const char *greeting, *ehlo, *helo, *mail, *data, *dot, *starttls;
+	enum step close_at;
+	int close_conns; /* on this many connections, from the first */
+	bool rst;
+	int dot_delay_ms;
+	/* What was seen. */
+	atomic_int conns, messages, rcpts, dots;
+	char body[6u << 20];
+	size_t len;
+};
+
+struct stream {
+	int fd;
+	char buf[65536];
+	size_t pos, len;
+};
+
+static bool
+get_line(struct stream *s, char *line, size_t size)
+{
+	size_t n = 0;
+	ssize_t got;
+
+	for (;;) {
+		if (s->pos == s->len) {
+			got = read(s->fd, s->buf, sizeof(s->buf));
+			if (got <= 0)
+				return false;
+			s->pos = 0;
+			s->len = (size_t)got;
+		}
+		line[n] = s->buf[s->pos++];
+		if (line[n++] == '\n' || n == size - 1) {
+			line[n] = '\0';
+			return true;
+		}
+	}
+}
+
+static void
+say(int fd, const char *reply, const char *usual)
+{
+	const char *s = reply != NULL ? reply : usual;
+
+	if (send(fd, s, strlen(s), MSG_NOSIGNAL) < 0)
+		return;
+}
+
+/* Content up to the final dot, without transparency. False: closed. */
+static bool
+get_body(struct sink *k, struct stream *s, bool leave)
+{
+	static char line[65536];
+	size_t n, skip;
+
+	k->len = 0;
+	while (get_line(s, line, sizeof(line))) {
+		if (leave && k->len > 100)
+			return false;
+		if (strcmp(line, ".\r\n") == 0) {
+			k->dots++;
+			return true;
+		}
+		skip = line[0] == '.';
+		n = strlen(line) - skip;
+		if (k->len + n <= sizeof(k->body))
+			memcpy(k->body + k->len, line + skip, n);
+		k->len += n;
+	}
+	return false;
+}
+
+/* One command; false ends the connection. */
+static bool
+answer(struct sink *k, struct stream *s, const char *line, enum step leave)
+{
+	if (strncasecmp(line, "EHLO", 4) == 0) {
+		if (leave == AT_EHLO)
+			return false;
+		say(s->fd, k->ehlo,
+		    "250-sink\r\n250-PIPELINING\r\n250 SIZE 10000000\r\n");
+	} else if (strncasecmp(line, "HELO", 4) == 0) {
+		say(s->fd, k->helo, "250 sink\r\n");
+	} else if (strncasecmp(line, "STARTTLS", 8) == 0) {
+		say(s->fd, k->starttls, "220 go\r\nthis is no TLS record\r\n");
+		return k->starttls != NULL;
+	} else if (strncasecmp(line, "MAIL", 4) == 0) {
+		if (leave == AT_MAIL)
+			return false;
+		say(s->fd, k->mail, "250 2.1.0 ok\r\n");
+	} else if (strncasecmp(line, "RCPT", 4) == 0) {
+		if (leave == AT_RCPT)
+			return false;
+		k->rcpts++;
+		say(s->fd,
+		    strstr(line, "<bad") != NULL ? "550 5.1.1 no such user\r\n" :
+			strstr(line, "<later") != NULL ?
+						   "451 4.7.1 greylisted\r\n" :
+						   NULL,
+		    "250 2.1.5 ok\r\n");
+	} else if (strncasecmp(line, "DATA", 4) == 0) {
+		if (leave == AT_DATA)
+			return false;
+		say(s->fd, k->data, "354 go on\r\n");
+		if (k->data != NULL)
+			return true;
+		if (!get_body(k, s, leave == AT_BODY) || leave == AT_DOT)
+			return false;
+		usleep((useconds_t)k->dot_delay_ms * 1000);
+		k->messages++;
+		say(s->fd, k->dot, "250 2.0.0 taken\r\n");
+	} else if (strncasecmp(line, "QUIT", 4) == 0) {
+		if (leave != AT_QUIT)
+			say(s->fd, NULL, "221 bye\r\n");
+		return false;
+	} else if (strncasecmp(line, "RSET", 4) == 0) {
+		say(s->fd, NULL, "250 ok\r\n");
+	} else {
+		say(s->fd, NULL, "500 what\r\n");
+	}
+	return true;
+}
+
+static void *
+serve(void *arg)
+{
+	struct sink *k = arg;
+	struct linger now = { .l_onoff = 1 };
+	static struct stream s;
+	static char line[4096];
+	enum step leave;
+	int fd;
+
+	while ((fd = accept(k->lfd, NULL, NULL)) >= 0) {
+		leave = k->conns++ < k->close_conns ? k->close_at : AT_NONE;
+		s = (struct stream) { .fd = fd };
+		if (leave != AT_GREETING) {
+			say(fd, k->greeting, "220 sink\r\n");
+			while (get_line(&s, line, sizeof(line)))
+				if (!answer(k, &s, line, leave))
+					break;
+		}
+		if (k->rst)
+			setsockopt(fd, SOL_SOCKET, SO_LINGER, &now,
+			    sizeof(now));
+		close(fd);
+	}
+	return NULL;
+}
+
+/* ---- the whole of one test */
+
+static struct {
+	struct loop *loop;
+	struct stats *stats;
+	struct bounce *bounce;
+	struct deliver *deliver;
+	struct loop_timer *poll;
+	bool (*cond)(void);
+	int64_t deadline;
+	unsigned ok, bad, dns, self;
+	enum smtp_phase phase;
+	uint16_t code;
+	bool drained;
+} t;
+static struct sink sink;
+static const struct route_self self;
+
+static void
+on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
+{
+	(void)arg;
+	(void)domain;
+	if (o->ok) {
+		t.ok++;
+	} else if (o->dns || o->self) {
+		t.dns += o->dns;
+		t.self += o->self;
+	} else {
+		t.bad++;
+		t.phase = o->phase;
+		t.code = o->code;
+	}
+}
+
+static void
+on_want(void *arg, const char *domain, unsigned n)
+{
+	deliver_want(arg, domain, n);
+}
+
+static void
+on_poll(void *arg)
+{
+	(void)arg;
+	if (t.cond() || clock_now() > t.deadline)
+		loop_stop(t.loop);
+	else
+		loop_timer_set(t.poll, 2);
+}
+
+#define WAIT_FOR(cond) assert_true(wait_for(cond))
+static bool
+wait_for(bool (*cond)(void))
+{
+	t.cond = cond;
+	t.deadline = clock_now() + 20 * CLOCK_SEC;
+	loop_timer_set(t.poll, 0);
+	loop_run(t.loop);
+	return cond();
+}
+
+static bool
+all_quiet(void)
+{
+	return fake_idle() && bounce_pending(t.bounce) == 0;
+}
+
+static bool
+nothing_pending(void)
+{
+	return bounce_pending(t.bounce) == 0;
+}
+
+static bool
+failed_once(void)
+{
+	return t.bad + t.dns + t.self > 0;
+}
+
+static bool
+no_connections(void)
+{
+	return deliver_connections(t.deliver) == 0;
+}
+
+static int
+setup(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	struct deliver_ops ops = { .outcome = on_outcome };
+
+	(void)state;
+	log_level_set(LOG_LEVEL_ERROR);
+	memset(&t, 0, sizeof(t));
+	memset(&sink, 0, offsetof(struct sink, body));
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sink.lfd = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(sink.lfd, (struct sockaddr *)&in, sizeof(in)) != 0 ||
+	    listen(sink.lfd, 64) != 0 ||
+	    getsockname(sink.lfd, (struct sockaddr *)&in, &len) != 0)
+		return -1;
+	sink.port = ntohs(in.sin_port);
+	t.loop = loop_create();
+	fake_begin(t.loop);
+	fake_host("mx1.example.org", sink.port, 10);
+	t.stats = stats_create();
+	t.poll = loop_timer_create(t.loop, on_poll, NULL);
+	t.bounce = bounce_create(t.loop, NULL, t.stats);
+	bounce_queue(t.bounce, NULL);
+	bounce_configure(t.bounce, &fake.conf);
+	t.deliver = deliver_create(t.loop, NULL, NULL, NULL, t.bounce, t.stats,
+	    &ops);
+	deliver_configure(t.deliver, &fake.conf, &self);
+	fake.want = on_want;
+	fake.want_arg = t.deliver;
+	return 0;
+}
+
+static void
+start(void)
+{
+	assert_int_equal(pthread_create(&sink.thread, NULL, serve, &sink), 0);
+	fake_want();
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	fake.want = NULL;
+	deliver_destroy(&t.deliver);
+	bounce_destroy(&t.bounce);
+	shutdown(sink.lfd, SHUT_RDWR);
+	if (sink.thread != 0)
+		pthread_join(sink.thread, NULL);
+	close(sink.lfd);
+	fake_end();
+	loop_timer_destroy(&t.poll);
+	loop_destroy(&t.loop);
+	stats_destroy(&t.stats);
+	return fake_balanced() ? 0 : -1;
+}
+
+#define TEXT "Subject: x\r\n\r\n.dot\r\nbody\r\n"
+
+static struct fake_job *
+add(const char *rcpts)
+{
+	return fake_add("s@sender.example", rcpts, TEXT, strlen(TEXT));
+}
+
+/* ---- tests */
+
+static void
+recipients(void **state)
+{
+	struct fake_job *j = add("ok@example.org later@example.org "
+				 "bad@example.org");
+
+	(void)state;
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->tried, 1);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(j->env->rcpts[1].state, RCPT_PENDING);
+	assert_int_equal(j->env->rcpts[1].code, 451);
+	assert_int_equal(j->env->rcpts[2].state, RCPT_FAILED);
+	assert_true(j->env->rcpts[2].reported);
+	assert_string_equal(j->env->host, "mx1.example.org");
+	assert_true(j->latency_ns > 0);
+	assert_int_equal(sink.len, strlen(TEXT));
+	assert_memory_equal(sink.body, TEXT, sink.len);
+	assert_int_equal(fake.nnotes, 1);
+	assert_string_equal(fake.note[0].env->domain, "sender.example");
+	assert_string_equal(fake.note[0].env->sender, "");
+	assert_int_equal(fake.note[0].env->flags, ENV_DSN);
+	assert_string_equal(fake.note[0].env->rcpts[0].mailbox,
+	    "s@sender.example");
+	assert_non_null(strstr(fake.note[0].text, "bad@example.org"));
+	assert_null(strstr(fake.note[0].text, "later@example.org"));
+	assert_int_equal(t.stats->g.dsn_generated[0], 1);
+	assert_int_equal(t.ok, 2); /* ready, taken */
+}
+
+static void
+suspect(void **state)
+{
+	struct fake_job *j = add("bad@example.org");
+
+	(void)state;
+	fake.suspect = true;
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(j->env->rcpts[0].code, 550);
+	assert_int_equal(fake.nnotes, 0);
+}
+
+/* The server goes away at each step, with a close and with a reset: the job
+ * comes back, and the second connection delivers it. */
+static void
+closes(void **state)
+{
+	struct fake_job *j;
+	unsigned step, rst;
+	char big[4000];
+
+	memset(big, 'x', sizeof(big));
+	memcpy(big + sizeof(big) - 2, "\r\n", 2);
+	for (step = AT_GREETING; step < AT_MAX; step++)
+		for (rst = 0; rst < 2; rst++) {
+			if (step + rst > AT_GREETING) {
+				teardown(state);
+				assert_int_equal(setup(state), 0);
+			}
+			sink.close_at = (enum step)step;
+			sink.close_conns = 1;
+			sink.rst = rst;
+			fake.again = true;
+			j = fake_add("s@sender.example", "a@example.org", big,
+			    sizeof(big));
+			start();
+			WAIT_FOR(all_quiet);
+			assert_int_equal(j->env->rcpts[0].state,
+			    RCPT_DELIVERED);
+			assert_int_equal(j->lost,
+			    step >= AT_MAIL && step <= AT_DOT);
+			assert_int_equal(sink.messages, 1);
+			assert_int_equal(t.bad, step < AT_MAIL);
+			assert_true(fake_balanced());
+		}
+}
+
+static const struct {
+	const char *name;
+	const char *greeting, *ehlo;
+	enum smtp_phase phase;
+	uint16_t code;
+} broken_cases[] = {
+	{ "greeting 554", "554 5.7.1 go away\r\n", NULL, SMTP_PHASE_GREETING,
+	    554 },
+	{ "greeting 421", "421 busy\r\n", NULL, SMTP_PHASE_GREETING, 421 },
+	{ "greeting no digits", "2x0 hello\r\n", NULL, SMTP_PHASE_GREETING, 0 },
+	{ "greeting 999", "999 hello\r\n", NULL, SMTP_PHASE_GREETING, 0 },
+	{ "ehlo 421", NULL, "421 4.3.2 later\r\n", SMTP_PHASE_EHLO, 421 },
+};
+
+static void
+broken(void **state)
+{
+	struct fake_job *j;
+	size_t i;
+
+	for (i = 0; i < MX_COUNT(broken_cases); i++) {
+		if (i > 0) {
+			teardown(state);
+			assert_int_equal(setup(state), 0);
+		}
+		sink.greeting = broken_cases[i].greeting;
+		sink.ehlo = broken_cases[i].ehlo;
+		j = add("a@example.org");
+		start();
+		WAIT_FOR(failed_once);
+		if (t.phase != broken_cases[i].phase ||
+		    t.code != broken_cases[i].code)
+			fail_msg("%s: phase %s code %u", broken_cases[i].name,
+			    smtp_phase_name(t.phase), (unsigned)t.code);
+		assert_int_equal(j->taken, 0);
+		assert_int_equal(fake.connect_failed, 1);
+	}
+}
+
+static void
+endless_reply(void **state)
+{
+	static char flood[200000];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i + 9 < sizeof(flood); i += 9)
+		memcpy(flood + i, "250-xxx\r\n", 9);
+	sink.ehlo = flood;
+	add("a@example.org");
+	start();
+	WAIT_FOR(failed_once);
+	assert_int_equal(t.phase, SMTP_PHASE_EHLO);
+}
+
+static void
+helo(void **state)
+{
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	sink.ehlo = "502 5.5.1 what\r\n";
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+}
+
+static void
+tls_may(void **state)
+{
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	sink.ehlo = "250-sink\r\n250 STARTTLS\r\n";
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(sink.conns, 2);
+	assert_int_equal(t.bad, 0);
+}
+
+static void
+tls_require(void **state)
+{
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	fake.domain.deliver.tls = CONF_TLS_REQUIRE;
+	sink.ehlo = "250-sink\r\n250 STARTTLS\r\n";
+	start();
+	WAIT_FOR(failed_once);
+	assert_int_equal(t.phase, SMTP_PHASE_STARTTLS);
+	assert_int_equal(j->taken, 0);
+	assert_int_equal(sink.messages, 0);
+}
+
+/* Not offered at all is no better. */
+static void
+tls_missing(void **state)
+{
+	(void)state;
+	fake.domain.deliver.tls = CONF_TLS_REQUIRE;
+	add("a@example.org");
+	start();
+	WAIT_FOR(failed_once);
+	assert_int_equal(t.phase, SMTP_PHASE_STARTTLS);
+	assert_int_equal(sink.messages, 0);
+}
+
+static void
+reuse(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	fake.domain.deliver.max_messages = 2;
+	for (i = 0; i < 5; i++)
+		add("a@example.org");
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.messages, 5);
+	assert_int_equal(sink.conns, 3);
+}
+
+static void
+idle_quits(void **state)
+{
+	(void)state;
+	fake.domain.deliver.idle_ms = 10;
+	add("a@example.org");
+	start();
+	WAIT_FOR(all_quiet);
+	WAIT_FOR(no_connections);
+	assert_int_equal(sink.messages, 1);
+}
+
+/* While one reply is awaited the next message is loaded; order is kept. */
+static void
+prefetches(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	sink.dot_delay_ms = 20;
+	for (i = 0; i < 4; i++)
+		add("a@example.org");
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.conns, 1);
+	assert_int_equal(fake.out_max, 2);
+	assert_int_equal(t.stats->other.attempts, 4);
+}
+
+static char *
+big_body(size_t len)
+{
+	char *body = malloc(len);
+	size_t i;
+
+	assert_non_null(body);
+	for (i = 0; i < len; i++)
+		body[i] = ".line of text 3456789\r\n"[i % 23];
+	memcpy(body + len - 2, "\r\n", 2);
+	if (body[len - 3] == '\r')
+		body[len - 3] = 'x';
+	return body;
+}
+
+static void
+streams(void **state)
+{
+	size_t len = (5u << 20) + 7;
+	char *body = big_body(len);
+	struct fake_job *j = fake_add("s@sender.example", "a@example.org", body,
+	    len);
+
+	(void)state;
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(sink.len, len);
+	assert_memory_equal(sink.body, body, len);
+	assert_true(fake.reads >= 10);
+	free(body);
+}
+
+/* A body that does not hold is never finished with a dot. */
+static void
+damaged(void **state)
+{
+	size_t len = 2u << 20;
+	char *body = big_body(len);
+	struct fake_job *j = fake_add("s@sender.example", "a@example.org", body,
+	    len);
+
+	(void)state;
+	fake.read_damage = 3;
+	start();
+	WAIT_FOR(all_quiet);
+	WAIT_FOR(no_connections);
+	assert_int_equal(j->damaged, 1);
+	assert_int_equal(sink.dots, 0);
+	free(body);
+}
+
+static void
+hundreds(void **state)
+{
+	static char rcpts[250 * 24];
+	struct fake_job *j;
+	size_t n = 0;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 250; i++)
+		n += (size_t)snprintf(rcpts + n, sizeof(rcpts) - n,
+		    "%su%u@example.org", i > 0 ? " " : "", i);
+	j = add(rcpts);
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(envelope_count(j->env, RCPT_DELIVERED), 250);
+	assert_int_equal(sink.messages, 3);
+	assert_int_equal(sink.rcpts, 250);
+	assert_int_equal(j->tried, 1);
+}
+
+static const struct {
+	const char *name, *mail, *data, *dot;
+	enum rcpt_state state;
+	unsigned bad;
+} reply_cases[] = {
+	{ "mail blocked", "550 5.7.1 blocked\r\n", NULL, NULL, RCPT_PENDING, 1 },
+	{ "mail sender bad", "553 5.1.8 bad\r\n", NULL, NULL, RCPT_FAILED, 0 },
+	{ "mail later", "451 4.3.0 later\r\n", NULL, NULL, RCPT_PENDING, 0 },
+	{ "mail 421", "421 4.3.0 later\r\n", NULL, NULL, RCPT_PENDING, 0 },
+	{ "data refused", NULL, "554 5.6.0 no\r\n", NULL, RCPT_FAILED, 0 },
+	{ "data later", NULL, "451 4.3.0 later\r\n", NULL, RCPT_PENDING, 0 },
+	{ "dot refused", NULL, NULL, "554 5.6.0 no\r\n", RCPT_FAILED, 0 },
+	{ "dot too big", NULL, NULL, "552 5.3.4 big\r\n", RCPT_FAILED, 0 },
+	{ "dot storage", NULL, NULL, "452 4.3.1 full\r\n", RCPT_PENDING, 0 },
+};
+
+static void
+reply_to_all(void **state)
+{
+	struct fake_job *j;
+	size_t i;
+
+	for (i = 0; i < MX_COUNT(reply_cases); i++) {
+		if (i > 0) {
+			teardown(state);
+			assert_int_equal(setup(state), 0);
+		}
+		sink.mail = reply_cases[i].mail;
+		sink.data = reply_cases[i].data;
+		sink.dot = reply_cases[i].dot;
+		j = add("a@example.org b@example.org");
+		start();
+		WAIT_FOR(all_quiet);
+		if (j->env->rcpts[0].state != reply_cases[i].state ||
+		    j->env->rcpts[1].state != reply_cases[i].state ||
+		    (t.bad > 0) != (reply_cases[i].bad > 0) ||
+		    j->env->rcpts[0].code == 0)
+			fail_msg("%s: state %d bad %u", reply_cases[i].name,
+			    (int)j->env->rcpts[0].state, t.bad);
+		assert_int_equal(fake.nnotes,
+		    reply_cases[i].state == RCPT_FAILED);
+	}
+}
+
+static void
+too_big(void **state)
+{
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	sink.ehlo = "250-sink\r\n250 SIZE 10\r\n";
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_FAILED);
+	assert_int_equal(j->env->rcpts[0].status.detail, 4);
+	assert_int_equal(sink.rcpts, 0);
+	assert_int_equal(fake.nnotes, 1);
+}
+
+/* The first host refuses connections: the second one is used. */
+static void
+second_host(void **state)
+{
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	fake.route.n = 0;
+	fake_host("mx0.example.org", 1, 5);
+	fake_host("mx1.example.org", sink.port, 10);
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+	assert_string_equal(j->env->host, "mx1.example.org");
+	assert_int_equal(t.bad, 0);
+	assert_int_equal(fake.connect_failed, 0);
+}
+
+/* Nothing answers; later the route says something else (E21). */
+static void
+moved(void **state)
+{
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	fake.route.n = 0;
+	fake_host("mx1.example.org", 1, 10);
+	start();
+	WAIT_FOR(failed_once);
+	assert_int_equal(t.phase, SMTP_PHASE_CONNECT);
+	assert_int_equal(fake.connect_failed, 1);
+	fake.route.n = 0;
+	fake_host("mx1.example.org", sink.port, 10);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(fake.lookups, 2);
+}
+
+static const struct {
+	enum route_status status;
+	unsigned bad, dns, self, connect_failed;
+} route_cases[] = {
+	{ ROUTE_DNS_FAIL, 0, 1, 0, 0 },
+	{ ROUTE_SELF, 0, 0, 1, 1 },
+	{ ROUTE_NULL_MX, 1, 0, 0, 1 },
+	{ ROUTE_NO_HOST, 1, 0, 0, 1 },
+};
+
+static void
+no_route(void **state)
+{
+	struct fake_job *j;
+	size_t i;
+
+	for (i = 0; i < MX_COUNT(route_cases); i++) {
+		if (i > 0) {
+			teardown(state);
+			assert_int_equal(setup(state), 0);
+		}
+		fake.route.status = route_cases[i].status;
+		j = add("a@example.org");
+		start();
+		WAIT_FOR(failed_once);
+		assert_int_equal(t.bad, route_cases[i].bad);
+		assert_int_equal(t.dns, route_cases[i].dns);
+		assert_int_equal(t.self, route_cases[i].self);
+		assert_int_equal(fake.connect_failed,
+		    route_cases[i].connect_failed);
+		assert_int_equal(j->taken, 0);
+	}
+}
+
+/* A domain of somebody else that takes no mail: given up at once. */
+static void
+null_mx(void **state)
+{
+	struct fake_job *j = fake_add("", "a@elsewhere.example", TEXT,
+	    strlen(TEXT));
+
+	(void)state;
+	j->env->flags = ENV_DSN;
+	fake.route.status = ROUTE_NULL_MX;
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_FAILED);
+	assert_int_equal(j->env->rcpts[0].status.detail, 10);
+	assert_true(j->env->rcpts[0].reported);
+	assert_int_equal(fake.nnotes, 0);
+	assert_int_equal(t.stats->g.dsn_suppressed[DSN_SUPPRESS_NULL_SENDER],
+	    1);
+}
+
+static void
+on_drained(void *arg)
+{
+	(void)arg;
+	t.drained = true;
+}
+
+static bool
+is_drained(void)
+{
+	return t.drained;
+}
+
+static bool
+got_dot(void)
+{
+	return sink.dots > 0;
+}
+
+/* The message under way is finished, nothing else is begun. */
+static void
+drains(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	sink.dot_delay_ms = 50;
+	for (i = 0; i < 10; i++)
+		add("a@example.org");
+	start();
+	WAIT_FOR(got_dot);
+	deliver_drain(t.deliver, on_drained, NULL);
+	WAIT_FOR(is_drained);
+	assert_true(fake_balanced());
+	assert_int_equal(sink.messages, 1);
+	assert_int_equal(fake.job[0].tried, 1);
+}
+
+/* Torn down in the middle: what was begun is lost, the rest returned. */
+static void
+torn_down(void **state)
+{
+	(void)state;
+	sink.dot_delay_ms = 50;
+	add("a@example.org");
+	add("a@example.org");
+	start();
+	WAIT_FOR(got_dot);
+	fake.want = NULL;
+	deliver_destroy(&t.deliver);
+	assert_true(fake_balanced());
+	assert_int_equal(fake.job[0].lost, 1);
+	assert_int_equal(fake.job[1].returned, fake.job[1].taken);
+}
+
+/* ---- bounces without a server */
+
+static struct fake_job *
+take(const char *sender, const char *rcpts)
+{
+	struct fake_job *j = fake_add(sender, rcpts, TEXT, strlen(TEXT));
+
+	assert_ptr_equal(queue_take(NULL, j->job.domain), &j->job);
+	return j;
+}
+
+static void
+expires(void **state)
+{
+	struct fake_job *j = take("s@sender.example",
+	    "a@example.org b@example.org");
+
+	(void)state;
+	j->env->rcpts[1].notify = NOTIFY_GIVEN | NOTIFY_NEVER;
+	bounce_expire(t.bounce, &j->job);
+	assert_int_equal(j->ended, 0); /* not before it is durable */
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->tried, 1);
+	assert_int_equal(envelope_count(j->env, RCPT_EXPIRED), 2);
+	assert_true(j->env->rcpts[0].reported && j->env->rcpts[1].reported);
+	assert_int_equal(fake.nnotes, 1);
+	assert_non_null(strstr(fake.note[0].text, "Status: 4.4.7"));
+	assert_null(strstr(fake.note[0].text, "b@example.org"));
+}
+
+static void
+warns(void **state)
+{
+	struct fake_job *j = take("s@sender.example", "a@example.org");
+
+	(void)state;
+	bounce_warn(t.bounce, &j->job, 1);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->warned, 1);
+	assert_int_equal(j->env->warned, 2);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(fake.nnotes, 1);
+	assert_non_null(strstr(fake.note[0].text, "Action: delayed"));
+	assert_int_equal(t.stats->g.dsn_generated[1], 1);
+}
+
+static const struct {
+	const char *name, *sender;
+	uint16_t flags;
+	uint8_t notify;
+	uint32_t rate;
+	enum dsn_suppress why;
+} silent_cases[] = {
+	{ "null sender", "", 0, 0, 1000, DSN_SUPPRESS_NULL_SENDER },
+	{ "one of ours", "s@sender.example", ENV_DSN, 0, 1000,
+	    DSN_SUPPRESS_NULL_SENDER },
+	{ "never", "s@sender.example", 0, NOTIFY_GIVEN | NOTIFY_NEVER, 1000,
+	    DSN_SUPPRESS_POLICY },
+	{ "no address", "s@sender@x", 0, 0, 1000, DSN_SUPPRESS_POLICY },
+	{ "an address literal", "s@[192.0.2.1]", 0, 0, 1000,
+	    DSN_SUPPRESS_POLICY },
+	{ "over the rate", "s@sender.example", 0, 0, 0, DSN_SUPPRESS_RATE },
+};
+
+static void
+silent(void **state)
+{
+	struct fake_job *j;
+	unsigned before;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(silent_cases); i++) {
+		fake.conf.dsn.rate = silent_cases[i].rate;
+		bounce_configure(t.bounce, &fake.conf);
+		before = (unsigned)t.stats->g.dsn_suppressed
+			     [silent_cases[i].why];
+		j = take(silent_cases[i].sender, "a@example.org");
+		j->env->flags = silent_cases[i].flags;
+		j->env->rcpts[0].notify = silent_cases[i].notify;
+		bounce_expire(t.bounce, &j->job);
+		WAIT_FOR(all_quiet);
+		if (fake.nnotes != 0 || j->tried != 1 ||
+		    !j->env->rcpts[0].reported ||
+		    t.stats->g.dsn_suppressed[silent_cases[i].why] !=
+			before + 1)
+			fail_msg("%s", silent_cases[i].name);
+	}
+}
+
+static bool
+first_ended(void)
+{
+	return fake.job[0].ended > 0;
+}
+
+/* The disk refuses the notification: the failure is not forgotten. */
+static void
+not_stored(void **state)
+{
+	struct fake_job *j = take("s@sender.example",
+	    "a@example.org b@example.org");
+	struct envelope *env = envelope_copy(j->env);
+
+	(void)state;
+	fake.accept_rc = -MX_EFULL;
+	rcpt_set(&env->rcpts[0], RCPT_FAILED, 550,
+	    &(struct smtp_status) { 5, 1, 1 }, "no");
+	rcpt_set(&env->rcpts[1], RCPT_DELIVERED, 250, NULL, "ok");
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, env, 5);
+	WAIT_FOR(first_ended);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(j->env->rcpts[0].code, 550);
+	assert_int_equal(j->env->rcpts[1].state, RCPT_DELIVERED);
+	assert_false(j->env->rcpts[0].reported);
+	assert_int_equal(t.stats->g.dsn_generated[0], 0);
+	/* An expiry waits with the job until the next try. */
+	j = take("s@sender.example", "a@example.org");
+	bounce_expire(t.bounce, &j->job);
+	WAIT_FOR(nothing_pending);
+	assert_int_equal(j->ended, 0);
+	bounce_destroy(&t.bounce);
+	assert_int_equal(j->returned, 1);
+}
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(recipients),
+		T(suspect),
+		T(closes),
+		T(broken),
+		T(endless_reply),
+		T(helo),
+		T(tls_may),
+		T(tls_require),
+		T(tls_missing),
+		T(reuse),
+		T(idle_quits),
+		T(prefetches),
+		T(streams),
+		T(damaged),
+		T(hundreds),
+		T(reply_to_all),
+		T(too_big),
+		T(second_host),
+		T(moved),
+		T(no_route),
+		T(null_mx),
+		T(drains),
+		T(torn_down),
+		T(expires),
+		T(warns),
+		T(silent),
+		T(not_stored),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
