@@ -36,8 +36,8 @@ run_later(void *arg)
 	unsigned n = 0;
 
 	(void)arg;
-	STAILQ_FOREACH (l, &queue, link)
-		n++;
+	STAILQ_FOREACH(l, &queue, link)
+	n++;
 	for (; n > 0 && (l = STAILQ_FIRST(&queue)) != NULL; n--) {
 		STAILQ_REMOVE_HEAD(&queue, link);
 		l->run(l);
@@ -65,12 +65,12 @@ forget(uint64_t id)
 {
 	struct later *l;
 
-	STAILQ_FOREACH (l, &queue, link)
-		if (l->id == id) {
-			STAILQ_REMOVE(&queue, l, later, link);
-			free(l);
-			return;
-		}
+	STAILQ_FOREACH(l, &queue, link)
+	if (l->id == id) {
+		STAILQ_REMOVE(&queue, l, later, link);
+		free(l);
+		return;
+	}
 }
 
 /* ---- set-up */
@@ -84,7 +84,7 @@ fake_begin(struct loop *loop)
 	timer = loop_timer_create(loop, run_later, NULL);
 	strlcpy(fake.domain.name, "example.org", sizeof(fake.domain.name));
 	fake.domain.lifetime_ms = 3600000;
-	fake.domain.deliver = (struct conf_deliver) { .connections = 20,
+	fake.domain.deliver = (struct conf_deliver){ .connections = 20,
 		.tls = CONF_TLS_MAY,
 		.max_messages = 100,
 		.max_age_ms = 300000,
@@ -138,8 +138,7 @@ fake_add(const char *sender, const char *rcpts, const char *body, size_t len)
 		char *one = mem_strndup(rcpts, n = strcspn(rcpts, " "));
 
 		envelope_add_rcpt(env, one);
-		strlcpy(env->domain, strchr(one, '@') + 1,
-		    sizeof(env->domain));
+		strlcpy(env->domain, strchr(one, '@') + 1, sizeof(env->domain));
 		free(one);
 		rcpts += n + (rcpts[n] == ' ');
 	}
@@ -185,8 +184,7 @@ fake_balanced(void)
 	unsigned i;
 
 	for (i = 0; i < fake.njobs; i++)
-		if (fake.job[i].out ||
-		    fake.job[i].taken != fake.job[i].ended)
+		if (fake.job[i].out || fake.job[i].taken != fake.job[i].ended)
 			return false;
 	return true;
 }
@@ -271,8 +269,7 @@ queue_done(struct queue *q, struct queue_job *job, enum job_outcome outcome,
 		j->tried += outcome == JOB_TRIED;
 		MX_ASSERT(env != NULL);
 		replace(j, env);
-		j->ready = fake.again &&
-		    envelope_count(env, RCPT_PENDING) > 0;
+		j->ready = fake.again && envelope_count(env, RCPT_PENDING) > 0;
 		break;
 	}
 	fake_want();
@@ -457,9 +454,9 @@ run_route(struct later *l)
 }
 
 struct route_req *
-route_lookup(struct dns *dns, const struct route_self *self,
-    const char *domain, const char *const *primaries, size_t n, uint16_t port,
-    route_cb *cb, void *arg)
+route_lookup(struct dns *dns, const struct route_self *self, const char *domain,
+    const char *const *primaries, size_t n, uint16_t port, route_cb *cb,
+    void *arg)
 {
 	struct later *l = later(run_route, arg);
 

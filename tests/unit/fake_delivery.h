@@ -54,8 +54,8 @@ void fake_begin(struct loop *);
 void fake_end(void);
 /* A message for the addresses, separated by blanks; all of one domain. The
  * body is copied. */
-struct fake_job *fake_add(const char *sender, const char *rcpts,
-    const char *body, size_t len);
+struct fake_job *
+fake_add(const char *sender, const char *rcpts, const char *body, size_t len);
 /* Adds a host with this loopback port to the route. */
 void fake_host(const char *name, uint16_t port, uint16_t pref);
 void fake_want(void); /* tells the deliverer what is wanted now */

@@ -127,8 +127,10 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 	} else if (strncasecmp(line, "HELO", 4) == 0) {
 		say(s->fd, k->helo, "250 sink\r\n");
 	} else if (strncasecmp(line, "STARTTLS", 8) == 0) {
-		say(s->fd, k->starttls, "220 go\r\nthis is no TLS record\r\n");
-		return k->starttls != NULL;
+		say(s->fd, k->starttls, "220 go\r\n");
+		if (k->starttls == NULL && read(s->fd, s->buf, 1) == 1)
+			say(s->fd, NULL, "this is no TLS record\r\n");
+		return false;
 	} else if (strncasecmp(line, "MAIL", 4) == 0) {
 		if (leave == AT_MAIL)
 			return false;
@@ -138,10 +140,11 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 			return false;
 		k->rcpts++;
 		say(s->fd,
-		    strstr(line, "<bad") != NULL ? "550 5.1.1 no such user\r\n" :
+		    strstr(line, "<bad") != NULL ?
+			"550 5.1.1 no such user\r\n" :
 			strstr(line, "<later") != NULL ?
-						   "451 4.7.1 greylisted\r\n" :
-						   NULL,
+			"451 4.7.1 greylisted\r\n" :
+			NULL,
 		    "250 2.1.5 ok\r\n");
 	} else if (strncasecmp(line, "DATA", 4) == 0) {
 		if (leave == AT_DATA)
@@ -178,7 +181,7 @@ serve(void *arg)
 
 	while ((fd = accept(k->lfd, NULL, NULL)) >= 0) {
 		leave = k->conns++ < k->close_conns ? k->close_at : AT_NONE;
-		s = (struct stream) { .fd = fd };
+		s = (struct stream){ .fd = fd };
 		if (leave != AT_GREETING) {
 			say(fd, k->greeting, "220 sink\r\n");
 			while (get_line(&s, line, sizeof(line)))
@@ -305,8 +308,8 @@ setup(void **state)
 	t.bounce = bounce_create(t.loop, NULL, t.stats);
 	bounce_queue(t.bounce, NULL);
 	bounce_configure(t.bounce, &fake.conf);
-	t.deliver = deliver_create(t.loop, NULL, NULL, NULL, t.bounce, t.stats,
-	    &ops);
+	t.deliver =
+	    deliver_create(t.loop, NULL, NULL, NULL, t.bounce, t.stats, &ops);
 	deliver_configure(t.deliver, &fake.conf, &self);
 	fake.want = on_want;
 	fake.want_arg = t.deliver;
@@ -495,18 +498,33 @@ helo(void **state)
 	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
 }
 
+static const char *const starttls_cases[] = {
+	NULL, /* garbage instead of a handshake */
+	"", /* closes */
+	"220 go\r\n250 and more in clear\r\n",
+};
+
+/* What goes wrong with TLS that is optional is tried once more without. */
 static void
 tls_may(void **state)
 {
-	struct fake_job *j = add("a@example.org");
+	struct fake_job *j;
+	size_t i;
 
-	(void)state;
-	sink.ehlo = "250-sink\r\n250 STARTTLS\r\n";
-	start();
-	WAIT_FOR(all_quiet);
-	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
-	assert_int_equal(sink.conns, 2);
-	assert_int_equal(t.bad, 0);
+	for (i = 0; i < MX_COUNT(starttls_cases); i++) {
+		if (i > 0) {
+			teardown(state);
+			assert_int_equal(setup(state), 0);
+		}
+		sink.ehlo = "250-sink\r\n250 STARTTLS\r\n";
+		sink.starttls = starttls_cases[i];
+		j = add("a@example.org");
+		start();
+		WAIT_FOR(all_quiet);
+		assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+		assert_int_equal(sink.conns, 2);
+		assert_int_equal(t.bad, 0);
+	}
 }
 
 static void
@@ -601,8 +619,8 @@ streams(void **state)
 {
 	size_t len = (5u << 20) + 7;
 	char *body = big_body(len);
-	struct fake_job *j = fake_add("s@sender.example", "a@example.org", body,
-	    len);
+	struct fake_job *j =
+	    fake_add("s@sender.example", "a@example.org", body, len);
 
 	(void)state;
 	start();
@@ -620,8 +638,8 @@ damaged(void **state)
 {
 	size_t len = 2u << 20;
 	char *body = big_body(len);
-	struct fake_job *j = fake_add("s@sender.example", "a@example.org", body,
-	    len);
+	struct fake_job *j =
+	    fake_add("s@sender.example", "a@example.org", body, len);
 
 	(void)state;
 	fake.read_damage = 3;
@@ -659,7 +677,8 @@ static const struct {
 	enum rcpt_state state;
 	unsigned bad;
 } reply_cases[] = {
-	{ "mail blocked", "550 5.7.1 blocked\r\n", NULL, NULL, RCPT_PENDING, 1 },
+	{ "mail blocked", "550 5.7.1 blocked\r\n", NULL, NULL, RCPT_PENDING,
+	    1 },
 	{ "mail sender bad", "553 5.1.8 bad\r\n", NULL, NULL, RCPT_FAILED, 0 },
 	{ "mail later", "451 4.3.0 later\r\n", NULL, NULL, RCPT_PENDING, 0 },
 	{ "mail 421", "421 4.3.0 later\r\n", NULL, NULL, RCPT_PENDING, 0 },
@@ -789,8 +808,8 @@ no_route(void **state)
 static void
 null_mx(void **state)
 {
-	struct fake_job *j = fake_add("", "a@elsewhere.example", TEXT,
-	    strlen(TEXT));
+	struct fake_job *j =
+	    fake_add("", "a@elsewhere.example", TEXT, strlen(TEXT));
 
 	(void)state;
 	j->env->flags = ENV_DSN;
@@ -874,8 +893,8 @@ take(const char *sender, const char *rcpts)
 static void
 expires(void **state)
 {
-	struct fake_job *j = take("s@sender.example",
-	    "a@example.org b@example.org");
+	struct fake_job *j =
+	    take("s@sender.example", "a@example.org b@example.org");
 
 	(void)state;
 	j->env->rcpts[1].notify = NOTIFY_GIVEN | NOTIFY_NEVER;
@@ -935,8 +954,8 @@ silent(void **state)
 	for (i = 0; i < MX_COUNT(silent_cases); i++) {
 		fake.conf.dsn.rate = silent_cases[i].rate;
 		bounce_configure(t.bounce, &fake.conf);
-		before = (unsigned)t.stats->g.dsn_suppressed
-			     [silent_cases[i].why];
+		before =
+		    (unsigned)t.stats->g.dsn_suppressed[silent_cases[i].why];
 		j = take(silent_cases[i].sender, "a@example.org");
 		j->env->flags = silent_cases[i].flags;
 		j->env->rcpts[0].notify = silent_cases[i].notify;
@@ -960,14 +979,14 @@ first_ended(void)
 static void
 not_stored(void **state)
 {
-	struct fake_job *j = take("s@sender.example",
-	    "a@example.org b@example.org");
+	struct fake_job *j =
+	    take("s@sender.example", "a@example.org b@example.org");
 	struct envelope *env = envelope_copy(j->env);
 
 	(void)state;
 	fake.accept_rc = -MX_EFULL;
 	rcpt_set(&env->rcpts[0], RCPT_FAILED, 550,
-	    &(struct smtp_status) { 5, 1, 1 }, "no");
+	    &(struct smtp_status){ 5, 1, 1 }, "no");
 	rcpt_set(&env->rcpts[1], RCPT_DELIVERED, 250, NULL, "ok");
 	bounce_finish(t.bounce, &j->job, JOB_TRIED, env, 5);
 	WAIT_FOR(first_ended);

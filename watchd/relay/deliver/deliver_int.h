@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * deliver_int: what deliver.c (destinations: who gets connections, where to)
- * and session.c (one connection: what is said on it) know of each other.
+ * deliver_int: what deliver.c (destinations: who gets connections, where to),
+ * session.c (one connection) and transfer.c (the jobs on it) know of each
+ * other.
  * A session never creates or frees sessions: it tells its destination, and
  * deliver.c acts on that from a task, after the callbacks of the turn. */
 #ifndef MX_DELIVER_INT_H
@@ -151,6 +152,30 @@ void session_kick(struct session *); /* idle: there may be work */
 void session_quit(struct session *); /* idle or connecting: end it */
 void session_abort(struct session *); /* at once; its jobs go back */
 void session_free(struct session *); /* only when GONE */
+
+/* For transfer.c: */
+void session_set(struct session *, enum session_state);
+void session_gone(struct session *); /* cur has been ended */
+void session_next(struct session *); /* the server awaits a transaction */
+void session_pump(struct session *); /* act on what the engine has to say */
+const struct candidate *session_host(const struct session *);
+bool session_spent(const struct session *); /* one more would be too many */
+
+/* ---- transfer.c */
+/* The job is loaded: begins its transaction, or ends it when there is none to
+ * be had. True when it has begun. */
+bool transfer_begin(struct session *);
+void transfer_batch(struct session *); /* the next hundred recipients */
+void transfer_loaded(void *arg, struct store_loaded *); /* a store_load_cb */
+void transfer_rcpt(struct session *, const struct smtp_client_info *);
+/* Goes on with the body as far as the peer and the disk let it. */
+void transfer_body(struct session *);
+void transfer_drop_body(struct session *);
+void transfer_sent(struct session *, const struct smtp_client_info *);
+/* The connection went down under cur. */
+void transfer_lost(struct session *, enum smtp_phase, const struct smtp_reply *,
+    const char *text);
+void transfer_return(struct session *, struct work **); /* NULL is fine */
 
 /* ---- deliver.c */
 void dest_touch(struct dest *); /* look at it from the task */

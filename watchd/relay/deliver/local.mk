@@ -5,7 +5,8 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/deliver_int.h \
 	watchd/relay/deliver/dsn.c watchd/relay/deliver/dsn.h \
 	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
-	watchd/relay/deliver/session.c
+	watchd/relay/deliver/session.c \
+	watchd/relay/deliver/transfer.c
 
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_result tests/unit/test_dsn \
