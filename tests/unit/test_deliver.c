@@ -909,6 +909,22 @@ expires(void **state)
 	assert_null(strstr(fake.note[0].text, "b@example.org"));
 }
 
+/* The same at the operator's will. */
+static void
+given_up(void **state)
+{
+	struct fake_job *j = take("s@sender.example", "a@example.org");
+
+	(void)state;
+	j->job.given_up = true;
+	bounce_expire(t.bounce, &j->job);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_FAILED);
+	assert_true(j->env->rcpts[0].reported);
+	assert_int_equal(fake.nnotes, 1);
+	assert_non_null(strstr(fake.note[0].text, "Status: 5.0.0"));
+}
+
 static void
 warns(void **state)
 {
@@ -1033,6 +1049,7 @@ main(void)
 		T(drains),
 		T(torn_down),
 		T(expires),
+		T(given_up),
 		T(warns),
 		T(silent),
 		T(not_stored),

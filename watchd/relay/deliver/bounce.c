@@ -423,13 +423,33 @@ case_unreadable(struct bounce_case *c, int rc)
 	free(c);
 }
 
+/* The time is over, or the operator wants it so: then the reason is his, not
+ * the clock's, and what the server last said is no diagnosis of it. */
+static void
+case_give_up(struct bounce_case *c)
+{
+	static const struct smtp_status st = { 5, 0, 0 };
+	struct rcpt *r;
+	uint32_t i;
+
+	for (i = 0; i < c->env->nrcpts; i++) {
+		r = &c->env->rcpts[i];
+		if (r->state != RCPT_PENDING)
+			continue;
+		if (c->job->given_up)
+			rcpt_set(r, RCPT_FAILED, 0, &st,
+			    "given up by the postmaster of this server");
+		else
+			r->state = RCPT_EXPIRED;
+	}
+}
+
 static void
 case_loaded(void *arg, struct store_loaded *l)
 {
 	struct bounce_case *c = arg;
 	struct smtp_path to;
 	const char *why;
-	uint32_t i;
 
 	c->load = 0;
 	if (c->env == NULL) {
@@ -441,9 +461,7 @@ case_loaded(void *arg, struct store_loaded *l)
 		goto out;
 	}
 	if (c->why == BOUNCE_EXPIRE)
-		for (i = 0; i < c->env->nrcpts; i++)
-			if (c->env->rcpts[i].state == RCPT_PENDING)
-				c->env->rcpts[i].state = RCPT_EXPIRED;
+		case_give_up(c);
 	if ((why = case_suppress(c, &to)) != NULL)
 		case_silent(c, why);
 	else

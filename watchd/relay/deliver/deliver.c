@@ -692,8 +692,9 @@ deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 	} else {
 		d = dest_get(dl, domain);
 	}
-	if (d == NULL || d->wanted == connections)
+	if (d == NULL)
 		return;
+	/* The same number again says that there is work once more. */
 	d->wanted = connections;
 	dest_touch(d);
 }

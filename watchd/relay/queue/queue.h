@@ -39,6 +39,7 @@ struct queue_job {
 	uint32_t attempts; /* before this one */
 	int64_t arrival_ms;
 	bool canary;
+	bool given_up; /* expire: the operator's will, not the lifetime */
 };
 
 enum job_outcome {
@@ -51,8 +52,11 @@ enum job_outcome {
 };
 
 /* What daemon.c wires. `want`: n connections to the domain would have work
- * now (0: none); called when it changes. `expire` and `warn`: the part's time
- * has come; the callee owns the job until queue_done(). */
+ * now (0: none); called when it changes, and with the same n again when there
+ * is work once more for a deliverer that got NULL from queue_take(). `expire`
+ * and `warn`: the part's time has come; the callee owns the job until
+ * queue_done(). `want`, `flush` and `breaker` come from the loop, never from
+ * inside a call to the queue. */
 struct queue_ops {
 	void (*want)(void *arg, const char *domain, unsigned connections);
 	void (*expire)(void *arg, struct queue_job *);
@@ -72,13 +76,17 @@ struct queue_conf {
 
 struct queue *queue_create(struct loop *, struct store *, struct stats *,
     const struct queue_conf *, const struct queue_ops *);
+/* All jobs are back by now. Call it before store_close(): it has a last thing
+ * to write; what is committed after it is not reported any more. */
 void queue_destroy(struct queue **);
 /* Starts to index what is stored. Until it is done queue_loading() is true;
  * mail flows meanwhile. Also restores holds and extensions. */
 void queue_load(struct queue *);
 bool queue_loading(const struct queue *);
 
-/* Sets or replaces the policy of a domain; what is queued follows at once. */
+/* Sets or replaces the policy of a domain; what is queued follows at once. A
+ * new domain's gate is closed; a NULL policy makes the domain one that nobody
+ * configured. Policies come before queue_load(). */
 void
 queue_policy(struct queue *, const char *domain, const struct queue_policy *);
 void queue_policy_default(struct queue *, const struct queue_policy *);
@@ -107,13 +115,15 @@ void queue_done(struct queue *, struct queue_job *, enum job_outcome,
 /* After a delay warning: `env.warned` has grown. */
 void
 queue_warned(struct queue *, struct queue_job *, const struct envelope *env);
-/* A connection to the domain could not be made or greeted us with 421. */
-void queue_connect_failed(struct queue *, const char *domain);
-
-/* Does this permanent refusal of a recipient say more of the primary than of
- * the recipient? Then it stays pending. `reply` is peer text. */
+/* Asked for each recipient that the server refuses with 5xx at RCPT (or before
+ * it), before the refusal is reported; not for what it says of a message after
+ * DATA. True: the refusal says more of the primary than of the recipient,
+ * which stays pending; the domain is closed by now (queue_ops.breaker). */
 bool queue_refusal_suspect(struct queue *, const char *domain,
     const char *mailbox, const struct smtp_status *, const char *reply);
+/* A connection to the domain could not be made or greeted us with 421. The
+ * queue then wants none for a growing pause. */
+void queue_connect_failed(struct queue *, const char *domain);
 
 /* The relay seam (relay/relay.h) over this queue. */
 const struct relay *queue_relay(struct queue *);
