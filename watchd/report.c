@@ -162,6 +162,10 @@ op_rcpt(void *arg, const char *mailbox, char *dst, size_t size)
 	case SMTPD_RCPT_NO_DOMAIN:
 		strlcpy(dst, "554 5.7.1 relay access denied", size);
 		break;
+	case SMTPD_RCPT_UNAVAILABLE:
+		strlcpy(dst, "451 4.3.0 the recipients file is not readable",
+		    size);
+		break;
 	}
 }
 

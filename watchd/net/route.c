@@ -227,23 +227,32 @@ on_addr(const struct dns_answer *a, void *arg)
 		decide(r);
 }
 
+char *
+route_label(const char *name, uint16_t port, char *dst)
+{
+	bool v6 = strchr(name, ':') != NULL;
+	size_t size = TEXT_DOMAIN_MAX + 8;
+
+	if (port == SMTP_PORT)
+		(void)strlcpy(dst, name, size);
+	else
+		(void)snprintf(dst, size, "%s%s%s:%u", v6 ? "[" : "", name,
+		    v6 ? "]" : "", port);
+	return dst;
+}
+
 static struct cand *
 add_cand(struct route_req *r, const char *name, uint16_t port, unsigned pref)
 {
 	struct cand *c = &r->cand[r->n++];
 	struct route_host *h = &c->host;
-	bool v6 = strchr(name, ':') != NULL;
 
 	c->req = r;
 	h->port = port;
 	h->pref = (uint16_t)pref;
 	h->dns = DNS_NODATA;
 	(void)strlcpy(h->name, name, sizeof(h->name));
-	if (port == SMTP_PORT)
-		(void)strlcpy(h->label, h->name, sizeof(h->label));
-	else
-		(void)snprintf(h->label, sizeof(h->label), "%s%s%s:%u",
-		    v6 ? "[" : "", name, v6 ? "]" : "", port);
+	(void)route_label(h->name, port, h->label);
 	c->is_self = name_is_ours(r->self, name, port);
 	return c;
 }
