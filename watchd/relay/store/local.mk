@@ -1,10 +1,55 @@
 noinst_LIBRARIES += libmx_store.a
 libmx_store_a_SOURCES = \
 	watchd/relay/envelope.c watchd/relay/envelope.h \
+	watchd/relay/envelope_codec.c \
+	watchd/relay/le.h \
 	watchd/relay/store/db.c watchd/relay/store/db.h \
+	watchd/relay/store/db_check.c watchd/relay/store/db_int.h \
+	watchd/relay/store/group.c \
 	watchd/relay/store/reader.c watchd/relay/store/reader.h \
 	watchd/relay/store/segment.c watchd/relay/store/segment.h \
+	watchd/relay/store/space.c watchd/relay/store/space.h \
+	watchd/relay/store/spool.c watchd/relay/store/spool.h \
 	watchd/relay/store/store.c watchd/relay/store/store.h \
 	watchd/relay/store/store_int.h \
 	watchd/relay/store/tx.c \
-	watchd/relay/store/writer.c watchd/relay/store/writer.h
+	watchd/relay/store/writer.c watchd/relay/store/writer.h \
+	watchd/relay/store/writer_int.h
+
+check_PROGRAMS += tests/fuzz/fuzz_envelope
+TESTS += tests/fuzz/fuzz_envelope
+tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c \
+	tests/fuzz/replay.c
+tests_fuzz_fuzz_envelope_LDADD = $(STORE_L) $(BASE_L)
+tests_fuzz_fuzz_envelope_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_envelope tests/unit/test_store
+TESTS += tests/unit/test_envelope tests/unit/test_store
+tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c
+tests_unit_test_envelope_LDADD = $(STORE_L) $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_store_SOURCES = tests/unit/test_store.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
+endif
+
+# A disk that fills up (root only, else skipped) and a kill at any moment.
+check_PROGRAMS += tests/unit/test_store_full tests/fault/store_kill \
+	tests/fault/store_error
+TESTS += tests/unit/test_store_full tests/fault/store_kill \
+	tests/fault/store_error
+tests_unit_test_store_full_SOURCES = tests/unit/test_store_full.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_full_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_kill_SOURCES = tests/fault/store_kill.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_kill_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_error_SOURCES = tests/fault/store_error.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_error_LDADD = $(STORE_L) $(NET_L)
+
+noinst_PROGRAMS += tests/bench/store_bench
+tests_bench_store_bench_SOURCES = tests/bench/store_bench.c
+tests_bench_store_bench_LDADD = $(STORE_L) $(NET_L)
+
+EXTRA_DIST += tests/fuzz/corpus/envelope

@@ -54,7 +54,8 @@ struct store_events {
  * Does not read the messages. */
 struct store *store_open(struct loop *, const struct store_conf *,
     const struct store_events *, struct mx_errbuf *eb);
-/* Completes what was handed in (completions are called), joins, unlocks. */
+/* Completes what was handed in (completions are called), joins, unlocks. No
+ * transaction may be open any more; not to be called from a completion. */
 void store_close(struct store **);
 
 /* ---- receiving. Small bodies stay in memory until the commit; large ones

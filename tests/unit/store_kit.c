@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: ISC
+ * store_kit: see store_kit.h. */
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "tests/unit/store_kit.h"
+
+#define KIT_DEADLINE_MS 20000
+
+static void
+kit_late(void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "store_kit: no completion within the deadline\n");
+	abort();
+}
+
+void
+kit_wait(struct kit *k, const bool *flag)
+{
+	loop_timer_set(k->deadline, KIT_DEADLINE_MS);
+	while (!*flag)
+		loop_run(k->loop);
+	loop_timer_cancel(k->deadline);
+}
+
+void
+kit_wait_state(struct kit *k, enum store_state state)
+{
+	loop_timer_set(k->deadline, KIT_DEADLINE_MS);
+	while (k->state != state)
+		loop_run(k->loop);
+	loop_timer_cancel(k->deadline);
+}
+
+static void
+kit_done(struct kit *k)
+{
+	k->done = true;
+	loop_stop(k->loop);
+}
+
+static void
+kit_state(void *arg, enum store_state state, const char *why)
+{
+	struct kit *k = arg;
+
+	(void)why;
+	k->state = state;
+	loop_stop(k->loop);
+}
+
+static void
+kit_committed(void *arg, double seconds, unsigned messages)
+{
+	struct kit *k = arg;
+
+	(void)seconds;
+	k->commits++;
+	if (messages > k->largest)
+		k->largest = messages;
+}
+
+static void
+kit_error(void *arg, enum store_op op, int err)
+{
+	struct kit *k = arg;
+
+	(void)op;
+	(void)err;
+	k->errors++;
+}
+
+void
+kit_attach(struct kit *k, const char *dir)
+{
+	*k = (struct kit){ 0 };
+	(void)strlcpy(k->dir, dir, sizeof(k->dir));
+	k->loop = loop_create();
+	k->deadline = loop_timer_create(k->loop, kit_late, k);
+	k->conf = (struct store_conf){ .dir = k->dir,
+		.map_size = 64u << 20,
+		.segment_size = 1u << 20,
+		.group_max = 200 };
+}
+
+void
+kit_init(struct kit *k, const char *parent)
+{
+	char dir[256];
+
+	if (parent == NULL)
+		parent = getenv("TMPDIR");
+	snprintf(dir, sizeof(dir), "%s/mxstore.XXXXXX",
+	    parent != NULL ? parent : ".");
+	MX_ASSERT(mkdtemp(dir) != NULL);
+	kit_attach(k, dir);
+}
+
+bool
+kit_open(struct kit *k)
+{
+	struct store_events ev = { kit_state, kit_committed, kit_error, k };
+
+	k->store = store_open(k->loop, &k->conf, &ev, &k->eb);
+	return k->store != NULL;
+}
+
+static void
+loaded_free(struct kit *k)
+{
+	envelope_destroy(&k->loaded.env);
+	free(k->loaded.data);
+	k->loaded = (struct store_loaded){ 0 };
+}
+
+void
+kit_close(struct kit *k)
+{
+	loaded_free(k);
+	store_close(&k->store);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void
+kit_fini(struct kit *k)
+{
+	kit_close(k);
+	loop_timer_destroy(&k->deadline);
+	loop_destroy(&k->loop);
+	(void)nftw(k->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+struct envelope *
+kit_envelope(const char *domain)
+{
+	struct envelope *e = envelope_create();
+
+	(void)strlcpy(e->domain, domain, sizeof(e->domain));
+	mem_free(&e->sender);
+	e->sender = mem_strdup("sender@example.com");
+	(void)envelope_add_rcpt(e, "user@example.org");
+	return e;
+}
+
+void
+kit_fill(char *data, size_t len, uint64_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		data[i] = (char)(seed >> 56);
+	}
+}
+
+static void
+kit_on_commit(void *arg, uint64_t token, int rc, struct envelope **parts,
+    unsigned n)
+{
+	struct kit *k = arg;
+	unsigned i;
+
+	(void)token;
+	for (i = 0; i < n; i++)
+		envelope_destroy(&parts[i]);
+	k->rc = rc;
+	kit_done(k);
+}
+
+static void
+kit_space(void *arg)
+{
+	kit_done(arg);
+}
+
+uint64_t
+kit_commit(struct kit *k, size_t len, uint64_t seed, unsigned nparts)
+{
+	struct store_tx *tx = store_tx_begin(k->store);
+	struct envelope *parts[ENVELOPE_PART_MAX];
+	uint64_t id = store_tx_id(tx);
+	char *data = mem_alloc(len + 1), domain[64];
+	size_t at, n;
+	unsigned i;
+	int rc = 0;
+
+	kit_fill(data, len, seed);
+	for (at = 0; at < len && rc == 0; at += n) {
+		n = len - at < 10000 ? len - at : 10000;
+		rc = store_tx_append(tx, data + at, n);
+		k->done = false;
+		if (store_tx_congested(tx, kit_space, k))
+			kit_wait(k, &k->done);
+	}
+	mem_free(&data);
+	for (i = 0; i < nparts; i++) {
+		snprintf(domain, sizeof(domain), "d%u.example", i);
+		parts[i] = kit_envelope(domain);
+	}
+	k->done = false;
+	store_tx_commit(&tx, parts, nparts, kit_on_commit, k, seed);
+	kit_wait(k, &k->done);
+	return k->rc == 0 ? id : 0;
+}
+
+static void
+kit_on_done(void *arg, uint64_t token, int rc)
+{
+	struct kit *k = arg;
+
+	(void)token;
+	k->rc = rc;
+	kit_done(k);
+}
+
+int
+kit_remove(struct kit *k, uint64_t id)
+{
+	k->done = false;
+	store_remove(k->store, id, kit_on_done, k, 0);
+	kit_wait(k, &k->done);
+	return k->rc;
+}
+
+static void
+kit_on_load(void *arg, struct store_loaded *l)
+{
+	struct kit *k = arg;
+
+	k->loaded = *l;
+	kit_done(k);
+}
+
+int
+kit_load(struct kit *k, uint64_t id, size_t body_max)
+{
+	loaded_free(k);
+	k->done = false;
+	(void)store_load(k->store, id, body_max, kit_on_load, k);
+	kit_wait(k, &k->done);
+	return k->loaded.rc;
+}
+
+int
+kit_verify(struct kit *k, uint64_t id, size_t len, uint64_t seed)
+{
+	char *want;
+	int rc = kit_load(k, id, SIZE_MAX);
+
+	if (rc < 0)
+		return rc;
+	if (k->loaded.len != len || k->loaded.env->id != id ||
+	    k->loaded.env->body.len != len)
+		return -MX_ECORRUPT;
+	want = mem_alloc(len + 1);
+	kit_fill(want, len, seed);
+	if (len > 0 && memcmp(want, k->loaded.data, len) != 0)
+		rc = -MX_ECORRUPT;
+	mem_free(&want);
+	return rc;
+}
+
+static void
+kit_on_scan(void *arg, const struct envelope *e)
+{
+	struct kit *k = arg;
+
+	(void)e;
+	k->scanned++;
+}
+
+static void
+kit_on_scanned(void *arg, int rc, uint64_t damaged)
+{
+	struct kit *k = arg;
+
+	k->rc = rc;
+	k->damaged = damaged;
+	kit_done(k);
+}
+
+uint64_t
+kit_scan(struct kit *k)
+{
+	k->scanned = 0;
+	k->done = false;
+	store_scan(k->store, kit_on_scan, kit_on_scanned, k);
+	kit_wait(k, &k->done);
+	return k->scanned;
+}
+
+unsigned
+kit_segments(struct kit *k, uint64_t *blocks)
+{
+	char path[300];
+	struct dirent *e;
+	struct stat st;
+	unsigned n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/seg", k->dir);
+	MX_ASSERT((d = opendir(path)) != NULL);
+	*blocks = 0;
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		n++;
+		if (fstatat(dirfd(d), e->d_name, &st, 0) == 0)
+			*blocks += (uint64_t)st.st_blocks;
+	}
+	closedir(d);
+	return n;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC
+ * store_kit: a store in a temporary directory and calls that wait for their
+ * completion, for the tests of the store. Every wait has a deadline. */
+#ifndef MX_TESTS_STORE_KIT_H
+#define MX_TESTS_STORE_KIT_H
+
+#include "relay/store/store.h"
+
+struct kit {
+	char dir[256];
+	struct loop *loop;
+	struct loop_timer *deadline;
+	struct store *store;
+	struct store_conf conf;
+	struct mx_errbuf eb;
+	/* of the last call */
+	bool done;
+	int rc;
+	struct store_loaded loaded;
+	uint64_t scanned, damaged;
+	enum store_state state; /* last heard of */
+	unsigned errors, commits;
+	unsigned largest; /* group */
+};
+
+/* Below `parent`, or $TMPDIR, or here, when it is NULL. */
+void kit_init(struct kit *, const char *parent);
+void kit_attach(struct kit *, const char *dir); /* one that exists */
+void kit_fini(struct kit *); /* closes and removes everything */
+bool kit_open(struct kit *); /* false: see eb */
+void kit_close(struct kit *);
+/* Runs the loop until *flag; ends the program after 20 seconds. */
+void kit_wait(struct kit *, const bool *flag);
+void kit_wait_state(struct kit *, enum store_state);
+
+struct envelope *kit_envelope(const char *domain);
+/* Bytes that depend on the seed, so that a mix-up is seen. */
+void kit_fill(char *data, size_t len, uint64_t seed);
+/* A message of nparts domains; its id, or 0 and kit.rc. */
+uint64_t kit_commit(struct kit *, size_t len, uint64_t seed, unsigned nparts);
+int kit_remove(struct kit *, uint64_t id);
+/* The rc of a load; kit.loaded holds what came until the next call. */
+int kit_load(struct kit *, uint64_t id, size_t body_max);
+/* 0 when the message is there with this body, whole. */
+int kit_verify(struct kit *, uint64_t id, size_t len, uint64_t seed);
+uint64_t kit_scan(struct kit *);
+unsigned kit_segments(struct kit *, uint64_t *blocks); /* files in seg/ */
+
+#endif

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: ISC
+ * test_store: the store over a real directory: what was committed is there,
+ * also after it was opened again; what was aborted or removed is not, and
+ * neither is its space; what is damaged is said to be. */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "tests/unit/store_kit.h"
+
+#define LARGE (5u << 20)
+
+static int
+setup(void **state)
+{
+	struct kit *k = mem_alloc(sizeof(*k));
+
+	kit_init(k, NULL);
+	*state = k;
+	return kit_open(k) ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	kit_fini(*state);
+	mem_free(state);
+	return 0;
+}
+
+static void
+reopen(struct kit *k)
+{
+	kit_close(k);
+	if (!kit_open(k))
+		fail_msg("%s", k->eb.text);
+}
+
+static void
+test_commit(void **state)
+{
+	static const size_t sizes[] = { 0, 1, 4096, 262143, 262144, 262145,
+		LARGE };
+	uint64_t ids[MX_COUNT(sizes)];
+	struct kit *k = *state;
+	size_t i;
+	int round;
+
+	for (i = 0; i < MX_COUNT(sizes); i++) {
+		ids[i] = kit_commit(k, sizes[i], i, 1);
+		assert_true(ids[i] != 0);
+		assert_true(i == 0 || ids[i] > ids[i - 1]);
+	}
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < MX_COUNT(sizes); i++)
+			assert_int_equal(kit_verify(k, ids[i], sizes[i], i), 0);
+		assert_int_equal(kit_load(k, ids[6], 1000), 0);
+		assert_int_equal(k->loaded.len, 1000);
+		assert_string_equal(k->loaded.env->sender,
+		    "sender@example.com");
+		assert_int_equal(kit_load(k, ids[6] + 1, 10), -MX_ENOENT);
+		reopen(k);
+		assert_int_equal(kit_scan(k), MX_COUNT(sizes));
+		assert_int_equal(k->damaged, 0);
+	}
+	assert_true(kit_commit(k, 10, 0, 1) > ids[6]);
+}
+
+static void
+test_parts_share_a_body(void **state)
+{
+	struct kit *k = *state;
+	uint64_t id = kit_commit(k, LARGE, 3, 3), blocks;
+	unsigned i;
+
+	assert_true(id != 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(kit_verify(k, id | i, LARGE, 3), 0);
+		assert_int_equal(kit_segments(k, &blocks), 1);
+		assert_int_equal(kit_remove(k, id | i), 0);
+		assert_int_equal(kit_load(k, id | i, 0), -MX_ENOENT);
+		assert_int_equal(kit_remove(k, id | i), -MX_ENOENT);
+	}
+	assert_int_equal(kit_segments(k, &blocks), 0);
+	reopen(k);
+	assert_int_equal(kit_scan(k), 0);
+}
+
+static void
+test_abort_leaves_nothing(void **state)
+{
+	struct kit *k = *state;
+	struct store_tx *tx = store_tx_begin(k->store);
+	char *data = mem_alloc(LARGE);
+	uint64_t id = store_tx_id(tx), blocks;
+
+	assert_int_equal(store_tx_append(tx, data, LARGE), 0);
+	mem_free(&data);
+	assert_true(store_tx_congested(tx, NULL, NULL));
+	store_tx_abort(&tx);
+	assert_null(tx);
+	store_tx_abort(&tx);
+	assert_true(kit_commit(k, 10, 0, 1) != 0); /* behind it in the queue */
+	assert_int_equal(kit_segments(k, &blocks), 1);
+	assert_int_equal(kit_load(k, id, 10), -MX_ENOENT);
+}
+
+static void
+done(void *arg, uint64_t token, int rc)
+{
+	*(int *)arg = rc == 0 ? (int)token : rc;
+}
+
+static void
+test_update(void **state)
+{
+	struct kit *k = *state;
+	uint64_t id = kit_commit(k, 5000, 1, 2);
+	struct envelope *e;
+	int got = 0;
+
+	assert_int_equal(kit_load(k, id | 1, 0), 0);
+	e = envelope_copy(k->loaded.env);
+	e->attempts = 7;
+	rcpt_set(&e->rcpts[0], RCPT_DELIVERED, 250, NULL, "2.0.0 ok");
+	store_update(k->store, e, done, &got, 42);
+	reopen(k); /* completes what was handed in */
+	assert_int_equal(got, 42);
+	assert_int_equal(kit_verify(k, id | 1, 5000, 1), 0);
+	assert_int_equal(k->loaded.env->attempts, 7);
+	assert_string_equal(k->loaded.env->rcpts[0].reply, "2.0.0 ok");
+	assert_int_equal(kit_verify(k, id, 5000, 1), 0);
+	assert_int_equal(k->loaded.env->attempts, 0);
+	/* an update of what is gone does not bring it back */
+	assert_int_equal(kit_remove(k, id | 1), 0);
+	store_update(k->store, e, done, &got, 42);
+	envelope_destroy(&e);
+	reopen(k);
+	assert_int_equal(got, -MX_ENOENT);
+	assert_int_equal(kit_load(k, id | 1, 0), -MX_ENOENT);
+	assert_int_equal(kit_verify(k, id, 5000, 1), 0);
+}
+
+static void
+state_one(void *arg, const char *key, const void *data, size_t len)
+{
+	struct buf *b = arg;
+
+	assert_int_equal(buf_addf(b, "%s=", key), 0);
+	assert_int_equal(buf_add(b, data, len), 0);
+	assert_int_equal(buf_adds(b, ";"), 0);
+}
+
+static void
+test_state(void **state)
+{
+	struct kit *k = *state;
+	struct buf b = BUF_INIT(1000);
+	int got;
+
+	store_state_put(k->store, "hold/b", "2", 1, NULL, NULL, 0);
+	store_state_put(k->store, "hold/a", "1", 1, NULL, NULL, 0);
+	store_state_put(k->store, "hold/ab", "3", 1, NULL, NULL, 0);
+	store_state_put(k->store, "other", "x", 1, NULL, NULL, 0);
+	store_state_put(k->store, "never", "", 0, done, &got, 5);
+	reopen(k);
+	assert_int_equal(got, 5);
+	store_state_each(k->store, "hold/", state_one, &b);
+	assert_string_equal(buf_str(&b), "hold/a=1;hold/ab=3;hold/b=2;");
+	buf_clear(&b);
+	store_state_put(k->store, "hold/a", "", 0, NULL, NULL, 0);
+	reopen(k);
+	store_state_each(k->store, "hold/", state_one, &b);
+	assert_string_equal(buf_str(&b), "hold/ab=3;hold/b=2;");
+	buf_clear(&b);
+	store_state_each(k->store, "", state_one, &b);
+	assert_string_equal(buf_str(&b), "hold/ab=3;hold/b=2;other=x;");
+	buf_fini(&b);
+}
+
+static void
+test_second_open(void **state)
+{
+	struct kit *k = *state;
+	struct kit second = *k;
+	char pid[32];
+
+	assert_false(kit_open(&second));
+	snprintf(pid, sizeof(pid), "pid %ld,", (long)getpid());
+	assert_non_null(strstr(second.eb.text, pid));
+	assert_true(kit_commit(k, 10, 0, 1) != 0);
+}
+
+static void
+test_space_comes_back(void **state)
+{
+	struct kit *k = *state;
+	uint64_t ids[100], before, after;
+	unsigned i, files;
+
+	for (i = 0; i < 100; i++)
+		ids[i] = kit_commit(k, 65536, i, 1);
+	files = kit_segments(k, &before);
+	assert_true(files >= 6); /* of 1 MiB */
+	for (i = 0; i < 100; i++)
+		if (i % 16 != 5)
+			assert_int_equal(kit_remove(k, ids[i]), 0);
+	(void)kit_segments(k, &after);
+	if (after > before / 2) /* holes are not to be had everywhere */
+		print_message("no holes here: %lu of %lu blocks\n",
+		    (unsigned long)after, (unsigned long)before);
+	for (i = 5; i < 100; i += 16) {
+		assert_int_equal(kit_verify(k, ids[i], 65536, i), 0);
+		assert_int_equal(kit_remove(k, ids[i]), 0);
+	}
+	assert_true(kit_segments(k, &after) <= 1); /* the current one */
+	reopen(k);
+	assert_int_equal(kit_segments(k, &after), 0);
+}
+
+struct burst {
+	struct kit *k;
+	unsigned left, failed;
+	bool over;
+};
+
+static void
+burst_one(void *arg, uint64_t token, int rc, struct envelope **parts,
+    unsigned n)
+{
+	struct burst *b = arg;
+
+	(void)token;
+	(void)n;
+	envelope_destroy(&parts[0]);
+	b->failed += rc != 0;
+	if (--b->left == 0) {
+		b->over = true;
+		loop_stop(b->k->loop);
+	}
+}
+
+/* Many at once: they share commits, come back whole, and a scan that starts
+ * meanwhile sees only what was there at the opening. */
+static void
+test_burst_and_scan(void **state)
+{
+	struct kit *k = *state;
+	struct burst b = { k, 2500, 0, false };
+	struct envelope *e;
+	struct store_tx *tx;
+	unsigned i;
+
+	for (i = 0; i < 2500; i++) {
+		tx = store_tx_begin(k->store);
+		assert_int_equal(store_tx_append(tx, &i, sizeof(i)), 0);
+		e = kit_envelope("example.org");
+		store_tx_commit(&tx, &e, 1, burst_one, &b, i);
+	}
+	kit_wait(k, &b.over);
+	assert_int_equal(b.failed, 0);
+	assert_true(k->largest > 1 && k->largest <= 200);
+	assert_int_equal(kit_scan(k), 0);
+	reopen(k);
+	assert_int_equal(kit_scan(k), 2500);
+	assert_int_equal(k->damaged, 0);
+}
+
+static void
+fetched(void *arg, struct envelope **envs, unsigned n)
+{
+	struct kit *k = arg;
+	unsigned i;
+
+	k->scanned = 0;
+	for (i = 0; i < n; i++) {
+		k->scanned = k->scanned * 2 + (envs[i] != NULL);
+		envelope_destroy(&envs[i]);
+	}
+	k->done = true;
+	loop_stop(k->loop);
+}
+
+static void
+never(void *arg, struct envelope **envs, unsigned n)
+{
+	(void)arg;
+	(void)envs;
+	(void)n;
+	fail();
+}
+
+static void
+test_fetch_and_cancel(void **state)
+{
+	struct kit *k = *state;
+	uint64_t ids[3];
+
+	ids[0] = kit_commit(k, 100, 1, 1);
+	ids[1] = ids[0] + 7;
+	ids[2] = kit_commit(k, 100, 2, 1);
+	store_cancel(k->store, store_fetch(k->store, ids, 3, never, k));
+	k->done = false;
+	(void)store_fetch(k->store, ids, 3, fetched, k);
+	kit_wait(k, &k->done);
+	assert_int_equal(k->scanned, 5); /* 1 0 1 */
+}
+
+static void
+edit(struct kit *k, const char *name, off_t at, const char *text)
+{
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", k->dir, name);
+	assert_true((fd = open(path, O_RDWR)) >= 0);
+	if (text == NULL)
+		assert_int_equal(ftruncate(fd, at), 0);
+	else
+		assert_true(pwrite(fd, text, strlen(text), at) > 0);
+	close(fd);
+}
+
+static void
+test_damaged_body(void **state)
+{
+	struct kit *k = *state;
+	uint64_t id = kit_commit(k, 5000, 1, 1);
+
+	edit(k, "seg/0000000000000001", 2500, "damage");
+	assert_int_equal(kit_load(k, id, SIZE_MAX), -MX_ECORRUPT);
+	assert_int_equal(kit_load(k, id, 100), 0); /* the caller adds up */
+	edit(k, "seg/0000000000000001", 2500, NULL);
+	assert_int_equal(kit_load(k, id, SIZE_MAX), -MX_ECORRUPT);
+}
+
+static const struct refusal {
+	const char *name, *file;
+	off_t at;
+	const char *text; /* NULL: cut there */
+	const char *says;
+} refusals[] = {
+	{ "unknown format", "format", 14, "2", "does not know" },
+	{ "database cut off", "db/data.mdb", 20480, NULL, "cut off" },
+	{ "database cut to nothing", "db/data.mdb", 0, NULL, "is gone" },
+	{ "no database", "db/data.mdb", 16, "garbage garbage", "LMDB" },
+};
+
+static void
+test_refusals(void **state)
+{
+	unsigned i, n;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(refusals); i++) {
+		const struct refusal *r = &refusals[i];
+		struct kit k;
+		uint64_t blocks;
+
+		kit_init(&k, NULL);
+		assert_true(kit_open(&k));
+		for (n = 0; n < 50; n++)
+			assert_true(kit_commit(&k, 4000, n, 1) != 0);
+		kit_close(&k);
+		edit(&k, r->file, r->at, r->text);
+		if (r->at == 16) /* both meta pages */
+			edit(&k, r->file, 4096 + 16, r->text);
+		if (kit_open(&k))
+			fail_msg("%s: was opened", r->name);
+		if (strstr(k.eb.text, r->says) == NULL)
+			fail_msg("%s: %s", r->name, k.eb.text);
+		/* and no body was thrown away */
+		assert_int_equal(kit_segments(&k, &blocks), 1);
+		kit_fini(&k);
+	}
+}
+
+static void
+test_open_to_others(void **state)
+{
+	struct kit *k = *state;
+
+	kit_close(k);
+	assert_int_equal(chmod(k->dir, 0755), 0);
+	assert_false(kit_open(k));
+	assert_non_null(strstr(k->eb.text, "chmod 700"));
+	assert_int_equal(chmod(k->dir, 0700), 0);
+	assert_true(kit_open(k));
+}
+
+static void
+test_accepting(void **state)
+{
+	struct kit *k = *state;
+	struct store_info info;
+
+	store_info(k->store, &info);
+	assert_int_equal(info.state, STORE_OK);
+	assert_true(info.free_bytes > 0);
+	assert_int_equal(store_accepting(k->store, 1000), 0);
+	assert_int_equal(store_accepting(k->store, UINT64_MAX), -MX_EFULL);
+	k->conf.reserve = UINT64_MAX / 2;
+	store_reconfigure(k->store, &k->conf);
+	kit_wait_state(k, STORE_FULL);
+	assert_int_equal(store_accepting(k->store, 1), -MX_EFULL);
+	assert_true(kit_commit(k, 100, 0, 1) != 0); /* our DSNs still may */
+	k->conf.reserve = 0;
+	store_reconfigure(k->store, &k->conf);
+	kit_wait_state(k, STORE_OK);
+	assert_int_equal(store_accepting(k->store, 1), 0);
+}
+
+int
+main(void)
+{
+#define STORE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(test_commit),
+		STORE_TEST(test_parts_share_a_body),
+		STORE_TEST(test_abort_leaves_nothing),
+		STORE_TEST(test_update),
+		STORE_TEST(test_state),
+		STORE_TEST(test_second_open),
+		STORE_TEST(test_space_comes_back),
+		STORE_TEST(test_burst_and_scan),
+		STORE_TEST(test_fetch_and_cancel),
+		STORE_TEST(test_damaged_body),
+		cmocka_unit_test(test_refusals),
+		STORE_TEST(test_open_to_others),
+		STORE_TEST(test_accepting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

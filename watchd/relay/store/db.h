@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC
+ * db: the LMDB environment of the spool; the only file that knows lmdb.h.
+ * Three tables: records (id -> encoded envelope), segments (number -> what
+ * of it is alive) and state (key -> bytes). Opened without NOSYNC,
+ * NOMETASYNC and WRITEMAP: a commit that returned 0 is on the disk.
+ * A transaction belongs to the thread that began it. Read transactions are to
+ * be short: pages that one can see are not used again while it lives.
+ *
+ * Results: 0; -MX_ENOENT; -MX_EFULL (disk or map); -MX_ETOOBIG (too much for
+ * one transaction); -MX_EIO (anything else: the database cannot be trusted
+ * to be written any more). The text of the last is logged here. */
+#ifndef MX_STORE_DB_H
+#define MX_STORE_DB_H
+
+#include "base/err.h"
+
+#define STORE_MIN(a, b) ((a) < (b) ? (a) : (b))
+
+struct db;
+struct db_txn;
+
+/* What is known of a segment file. */
+struct db_segment {
+	uint64_t number;
+	uint64_t live; /* bodies that somebody still refers to */
+	uint64_t live_bytes;
+	uint64_t size; /* of the file; what lies behind was never promised */
+	uint64_t first_id, last_id; /* of the messages that lie in it */
+	uint64_t punched; /* live_bytes when holes were last made */
+};
+
+/* dir exists. May be called again for a database that was closed. */
+struct db *db_open(const char *dir, uint64_t map_size, struct mx_errbuf *);
+void db_close(struct db **);
+
+int db_begin(struct db *, bool write, struct db_txn **) MX_NODISCARD;
+int db_commit(struct db_txn **) MX_NODISCARD; /* ends it, failed or not */
+void db_abort(struct db_txn **); /* no-op when NULL */
+/* After a failed commit: can the next one still be trusted? */
+bool db_usable(struct db *);
+
+int
+db_record_put(struct db_txn *, uint64_t id, const void *, size_t) MX_NODISCARD;
+/* Borrowed until the transaction ends or writes. */
+int db_record_get(struct db_txn *, uint64_t id, const void **,
+    size_t *) MX_NODISCARD;
+int db_record_del(struct db_txn *, uint64_t id) MX_NODISCARD;
+/* The first record whose id is not below *id; *id becomes its. */
+int db_record_next(struct db_txn *, uint64_t *id, const void **,
+    size_t *) MX_NODISCARD;
+int db_record_last(struct db_txn *, uint64_t *id) MX_NODISCARD;
+
+int db_segment_get(struct db_txn *, uint64_t number,
+    struct db_segment *) MX_NODISCARD;
+int db_segment_put(struct db_txn *, const struct db_segment *) MX_NODISCARD;
+int db_segment_del(struct db_txn *, uint64_t number) MX_NODISCARD;
+int db_segment_next(struct db_txn *, uint64_t from,
+    struct db_segment *) MX_NODISCARD;
+
+int db_state_put(struct db_txn *, const char *key, const void *,
+    size_t) MX_NODISCARD; /* length 0 removes */
+/* The first key not below `from`. Borrowed; the key has no NUL. */
+int db_state_next(struct db_txn *, const char *from, const char **key,
+    size_t *keylen, const void **, size_t *) MX_NODISCARD;
+
+/* True when new messages would use up what removals need to work. */
+bool db_nearly_full(struct db *);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC
+ * db_int: what db.c and db_check.c share. Never leaves this folder. */
+#ifndef MX_STORE_DB_INT_H
+#define MX_STORE_DB_INT_H
+
+#include <lmdb.h>
+
+#include "relay/store/db.h"
+
+struct db {
+	MDB_env *env;
+	MDB_dbi records, segments, state;
+	uint64_t map_size; /* as configured; LMDB's is larger */
+};
+
+struct db_txn {
+	struct db *db;
+	MDB_txn *txn;
+	uint64_t last; /* greatest id in the table... */
+	bool last_known; /* ...when it was looked up */
+};
+
+/* Is the file as long as its pages? 0 or -MX_ECORRUPT with the sentence. */
+int db_check(struct db *, const char *dir, struct mx_errbuf *) MX_NODISCARD;
+
+#endif

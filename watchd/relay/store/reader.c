@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: ISC
+ * reader: fetches envelopes and bodies, so that a slow disk stops nobody but
+ * those who wait for it. A read transaction lives for one request (for a
+ * batch of a scan: a thousand records), never across what somebody else
+ * waits for, so the writer can use freed pages again. What the writer removes
+ * while it is being read is found out by looking a second time. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/store/store_int.h"
+
+#define READER_FILES 16
+#define READER_BATCH 16 /* answers of one wake-up */
+
+struct reader_file {
+	uint64_t number; /* 0: unused */
+	int fd;
+	uint64_t used;
+};
+
+struct reader {
+	pthread_t thread;
+	struct spool *sp;
+	struct mailbox *in, *out;
+	struct reader_file files[READER_FILES];
+	uint64_t clock;
+	bool quit;
+};
+
+static void
+file_close(struct reader_file *f)
+{
+	if (f->number != 0)
+		close(f->fd);
+	f->number = 0;
+}
+
+/* The descriptor stays the cache's. -1 and errno. */
+static int
+file_get(struct reader *rd, uint64_t number)
+{
+	struct reader_file *f, *oldest = &rd->files[0];
+	int fd;
+
+	for (f = rd->files; f < rd->files + READER_FILES; f++) {
+		if (f->number == number) {
+			f->used = ++rd->clock;
+			return f->fd;
+		}
+		if (f->number == 0 || f->used < oldest->used)
+			oldest = f;
+	}
+	if ((fd = segment_open_read(&rd->sp->seg, number)) < 0)
+		return -1;
+	file_close(oldest);
+	*oldest = (struct reader_file){ number, fd, ++rd->clock };
+	return fd;
+}
+
+static int
+body_read(struct reader *rd, const struct body_ref *b, uint64_t offset,
+    char *data, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+	int fd;
+
+	if (len == 0)
+		return 0;
+	if (FAULT("store.read") != 0)
+		return -MX_EIO;
+	if ((fd = file_get(rd, b->segment)) < 0)
+		return errno == ENOENT ? -MX_ECORRUPT : -MX_EIO;
+	while (done < len) {
+		n = pread(fd, data + done, len - done,
+		    (off_t)(b->offset + offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -MX_EIO;
+		if (n == 0)
+			return -MX_ECORRUPT;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int
+record_read(struct reader *rd, uint64_t id, struct envelope **env)
+{
+	struct db_txn *t = NULL;
+	const void *data;
+	size_t len;
+	int rc;
+
+	*env = NULL;
+	if ((rc = db_begin(rd->sp->db, false, &t)) < 0)
+		return rc;
+	if ((rc = db_record_get(t, id, &data, &len)) == 0) {
+		rc = envelope_decode(data, len, env);
+		if (rc == 0 && (*env)->id != id) {
+			envelope_destroy(env);
+			rc = -MX_ECORRUPT;
+		}
+	}
+	db_abort(&t);
+	return rc;
+}
+
+static void
+do_load(struct reader *rd, struct store_get *g)
+{
+	struct envelope *env = NULL, *again = NULL;
+	size_t len;
+
+	g->envs = mem_array(1, sizeof(struct envelope *));
+	g->n = 1;
+	if ((g->rc = record_read(rd, g->id, &env)) < 0)
+		return;
+	len = env->body.len < g->len ? (size_t)env->body.len : g->len;
+	g->data = mem_alloc(len + 1);
+	g->rc = body_read(rd, &env->body, 0, g->data, len);
+	if (g->rc == 0 && len == env->body.len &&
+	    store_crc(0, g->data, len) != env->body.crc)
+		g->rc = -MX_ECORRUPT;
+	if (g->rc == -MX_ECORRUPT &&
+	    record_read(rd, g->id, &again) == -MX_ENOENT)
+		g->rc = -MX_ENOENT; /* removed under our hands */
+	envelope_destroy(&again);
+	g->len = len;
+	g->envs[0] = env;
+	if (g->rc < 0)
+		mem_free(&g->data);
+	if (g->rc == -MX_ENOENT)
+		envelope_destroy(&g->envs[0]);
+}
+
+static void
+do_read(struct reader *rd, struct store_get *g)
+{
+	uint64_t left = 0;
+
+	if (g->offset < g->body.len)
+		left = g->body.len - g->offset;
+	if (g->len > left)
+		g->len = (size_t)left;
+	g->data = mem_alloc(g->len + 1);
+	g->rc = body_read(rd, &g->body, g->offset, g->data, g->len);
+	if (g->rc < 0) {
+		mem_free(&g->data);
+		g->len = 0;
+	}
+}
+
+static void
+do_fetch(struct reader *rd, struct store_get *g)
+{
+	unsigned i;
+
+	g->envs = mem_array(g->n, sizeof(struct envelope *));
+	for (i = 0; i < g->n; i++)
+		(void)record_read(rd, g->ids[i], &g->envs[i]);
+}
+
+/* A batch with a transaction of its own; goes on after the last id seen. */
+static void
+do_scan(struct reader *rd, struct store_get *g)
+{
+	struct db_txn *t = NULL;
+	struct envelope *e;
+	const void *data;
+	uint64_t id = g->id;
+	size_t len;
+	unsigned seen;
+
+	g->envs = mem_array(STORE_FETCH_MAX, sizeof(struct envelope *));
+	g->rc = db_begin(rd->sp->db, false, &t);
+	for (seen = 0; seen < STORE_FETCH_MAX && g->rc == 0; seen++) {
+		g->rc = db_record_next(t, &id, &data, &len);
+		if (g->rc < 0 || id > g->last)
+			break;
+		if (envelope_decode(data, len, &e) == 0 && e->id == id)
+			g->envs[g->n++] = e;
+		else {
+			envelope_destroy(&e);
+			g->damaged++;
+			log_error("store", "event=record_damaged id=%016llx",
+			    (unsigned long long)id);
+		}
+		g->id = ++id;
+	}
+	db_abort(&t);
+	g->end = g->rc < 0 || id > g->last;
+	if (g->rc == -MX_ENOENT)
+		g->rc = 0;
+}
+
+/* True when the request is to go back as an answer. */
+static bool
+reader_do(struct reader *rd, struct store_get *g)
+{
+	struct reader_file *f;
+
+	switch (g->mail.kind) {
+	case STORE_LOAD:
+		do_load(rd, g);
+		return true;
+	case STORE_READ:
+		do_read(rd, g);
+		return true;
+	case STORE_FETCH:
+		do_fetch(rd, g);
+		return true;
+	case STORE_SCAN:
+		do_scan(rd, g);
+		return true;
+	case STORE_FORGET: /* an open file would keep its space */
+		for (f = rd->files; f < rd->files + READER_FILES; f++)
+			if (f->number == g->body.segment)
+				file_close(f);
+		break;
+	default:
+		rd->quit = true;
+		break;
+	}
+	store_get_free(g);
+	return false;
+}
+
+static void *
+reader_main(void *arg)
+{
+	struct reader *rd = arg;
+	struct mail_list list, answers = STAILQ_HEAD_INITIALIZER(answers);
+	struct mail *m;
+	unsigned n = 0;
+
+	while (!rd->quit) {
+		(void)mailbox_wait(rd->in, &list, -1);
+		while ((m = STAILQ_FIRST(&list)) != NULL) {
+			STAILQ_REMOVE_HEAD(&list, link);
+			if (!reader_do(rd, (struct store_get *)m))
+				continue;
+			STAILQ_INSERT_TAIL(&answers, m, link);
+			if (++n % READER_BATCH == 0)
+				mailbox_post_list(rd->out, &answers);
+		}
+		mailbox_post_list(rd->out, &answers);
+	}
+	return NULL;
+}
+
+struct mailbox *
+reader_mailbox(struct reader *rd)
+{
+	return rd->in;
+}
+
+static void
+drop_get(struct mail *m)
+{
+	store_get_free((struct store_get *)m);
+}
+
+void
+reader_stop(struct reader **rp)
+{
+	struct reader *rd = *rp;
+	struct store_get *quit;
+	unsigned i;
+
+	if (rd == NULL)
+		return;
+	quit = mem_alloc(sizeof(*quit));
+	quit->mail.kind = STORE_QUIT;
+	mailbox_post(rd->in, &quit->mail);
+	(void)pthread_join(rd->thread, NULL);
+	for (i = 0; i < READER_FILES; i++)
+		file_close(&rd->files[i]);
+	mailbox_destroy(&rd->in, drop_get);
+	mem_free(rp);
+}
+
+struct reader *
+reader_start(struct spool *sp, struct mailbox *out)
+{
+	struct reader *rd = mem_alloc(sizeof(*rd));
+
+	rd->sp = sp;
+	rd->out = out;
+	rd->in = mailbox_create();
+	if (pthread_create(&rd->thread, NULL, reader_main, rd) != 0) {
+		mailbox_destroy(&rd->in, NULL);
+		mem_free(&rd);
+	}
+	return rd;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC
+ * segment: see segment.h. Writes go through pwritev() at an offset that we
+ * keep ourselves, so a failed append leaves nothing behind but a tail, which
+ * is cut off. Errors are told to the caller as codes and stay in errno. */
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "relay/store/segment.h"
+
+#define SEGMENT_NAME  17
+#define SEGMENT_IOV   512 /* below every IOV_MAX that we know */
+#define SEGMENT_BLOCK 4096u
+
+static int
+segment_error(int error)
+{
+	errno = error;
+	return error == ENOSPC || error == EDQUOT ? -MX_EFULL : -MX_EIO;
+}
+
+static char *
+segment_name(uint64_t number, char dst[SEGMENT_NAME])
+{
+	snprintf(dst, SEGMENT_NAME, "%016" PRIx64, number);
+	return dst;
+}
+
+int
+segment_create(struct segment_dir *dir, struct segment *s)
+{
+	char name[SEGMENT_NAME];
+
+	s->fd = openat(dir->fd, segment_name(dir->next, name),
+	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (s->fd < 0)
+		return segment_error(errno);
+	s->number = dir->next++;
+	s->size = 0;
+	dir->dirty = true;
+	return 0;
+}
+
+void
+segment_close(struct segment *s)
+{
+	if (s->number != 0)
+		close(s->fd);
+	*s = (struct segment){ .fd = -1 };
+}
+
+void
+segment_truncate(struct segment *s, uint64_t size)
+{
+	if (s->number == 0)
+		return;
+	if (ftruncate(s->fd, (off_t)size) == 0)
+		s->size = size;
+	else
+		segment_close(s); /* its tail is garbage nobody refers to */
+}
+
+int
+segment_append(struct segment *s, struct iovec *iov, size_t n)
+{
+	uint64_t start = s->size;
+	ssize_t done;
+	size_t left;
+	int error;
+
+	while (n > 0) {
+		if ((error = FAULT("store.append")) != 0)
+			goto failed;
+		done = pwritev(s->fd, iov,
+		    (int)(n < SEGMENT_IOV ? n : SEGMENT_IOV), (off_t)s->size);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0) {
+			error = done == 0 ? ENOSPC : errno;
+			goto failed;
+		}
+		s->size += (uint64_t)done;
+		for (left = (size_t)done; n > 0 && left >= iov->iov_len; n--)
+			left -= iov++->iov_len;
+		if (left > 0) {
+			iov->iov_base = (char *)iov->iov_base + left;
+			iov->iov_len -= left;
+		}
+	}
+	return 0;
+failed:
+	segment_truncate(s, start);
+	return segment_error(error);
+}
+
+int
+segment_sync(struct segment_dir *dir, struct segment *s)
+{
+	int error = FAULT("store.sync");
+
+	if (error == 0 && fdatasync(s->fd) != 0)
+		error = errno;
+	if (error == 0 && dir->dirty && fsync(dir->fd) != 0)
+		error = errno;
+	if (error != 0)
+		return segment_error(error);
+	dir->dirty = false;
+	return 0;
+}
+
+int
+segment_unlink(struct segment_dir *dir, uint64_t number)
+{
+	char name[SEGMENT_NAME];
+	int error = FAULT("store.unlink");
+
+	if (error == 0 &&
+	    unlinkat(dir->fd, segment_name(number, name), 0) != 0 &&
+	    errno != ENOENT)
+		error = errno;
+	return error == 0 ? 0 : segment_error(error);
+}
+
+static int
+extent_cmp(const void *a, const void *b)
+{
+	const struct extent *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+void
+segment_punch(struct segment_dir *dir, uint64_t number, uint64_t size,
+    struct extent *live, size_t n)
+{
+	char name[SEGMENT_NAME];
+	uint64_t at = 0, from, to;
+	size_t i;
+	int fd;
+
+	fd = openat(dir->fd, segment_name(number, name),
+	    O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return;
+	if (n > 0)
+		qsort(live, n, sizeof(*live), extent_cmp);
+	for (i = 0; i <= n; i++) {
+		/* whole blocks only: a part of one would be written, not freed */
+		from = (at + SEGMENT_BLOCK - 1) / SEGMENT_BLOCK * SEGMENT_BLOCK;
+		to = i < n ? live[i].offset : size;
+		to -= to % SEGMENT_BLOCK;
+		if (to > from &&
+		    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			(off_t)from, (off_t)(to - from)) != 0)
+			break; /* not every file system can */
+		if (i < n && live[i].offset + live[i].len > at)
+			at = live[i].offset + live[i].len;
+	}
+	close(fd);
+}
+
+int
+segment_open_read(const struct segment_dir *dir, uint64_t number)
+{
+	char name[SEGMENT_NAME];
+
+	return openat(dir->fd, segment_name(number, name),
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+int
+segment_each(struct segment_dir *dir,
+    void (*one)(void *arg, uint64_t number, uint64_t size), void *arg)
+{
+	char name[SEGMENT_NAME];
+	struct dirent *e;
+	struct stat st;
+	uint64_t number;
+	DIR *d;
+	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || (d = fdopendir(fd)) == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return -MX_EIO;
+	}
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		number = strtoull(e->d_name, NULL, 16);
+		if (number == 0 ||
+		    strcmp(segment_name(number, name), e->d_name) != 0) {
+			log_warn("store", "event=foreign_file name=%s",
+			    log_q(e->d_name));
+			continue;
+		}
+		if (fstatat(dir->fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			one(arg, number, (uint64_t)st.st_size);
+	}
+	closedir(d);
+	return 0;
+}

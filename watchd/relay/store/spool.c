@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: ISC
+ * spool: opens, checks and sweeps the directory of the store. At start-up,
+ * on the only thread there is. `format` is written last when a spool is made
+ * and must be there ever after: a spool whose database has vanished is
+ * refused, for taking it as new would throw the bodies away as orphans. */
+#include <sys/file.h>
+#include <sys/stat.h>
+#ifdef __linux__
+#include <sys/vfs.h>
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/idmap.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/store/spool.h"
+
+#define SPOOL_FORMAT "mxwatch spool 1\n"
+
+#ifdef __linux__
+/* statfs(2); the headers that name them differ between systems */
+static const struct {
+	uint32_t magic;
+	const char *name;
+} network_fs[] = {
+	{ 0x00006969, "NFS" },
+	{ 0x0000517b, "SMB" },
+	{ 0xff534d42, "CIFS" },
+	{ 0xfe534d42, "SMB" },
+};
+#endif
+
+/* Neither LMDB's locks nor fsync mean over a network what they mean here. */
+static int
+spool_check_fs(const struct spool *sp, struct mx_errbuf *eb)
+{
+#ifdef __linux__
+	struct statfs fs;
+	size_t i;
+
+	if (fstatfs(sp->fd, &fs) != 0)
+		return mx_fail(eb, MX_ESYS, "%s: %s", sp->path,
+		    strerror(errno));
+	for (i = 0; i < MX_COUNT(network_fs); i++)
+		if ((uint32_t)fs.f_type == network_fs[i].magic)
+			return mx_fail(eb, MX_ESYS,
+			    "%s is on a network file system (%s), which "
+			    "cannot keep the promises of a queue: use a local "
+			    "disk",
+			    sp->path, network_fs[i].name);
+#else
+	(void)sp;
+	(void)eb;
+#endif
+	return 0;
+}
+
+static int
+spool_check_owner(const struct spool *sp, struct mx_errbuf *eb)
+{
+	struct stat st;
+
+	if (fstat(sp->fd, &st) != 0)
+		return mx_fail(eb, MX_ESYS, "%s: %s", sp->path,
+		    strerror(errno));
+	if (st.st_uid != geteuid())
+		return mx_fail(eb, MX_ESYS,
+		    "%s belongs to uid %u, but the daemon runs as %u: chown it",
+		    sp->path, (unsigned)st.st_uid, (unsigned)geteuid());
+	if ((st.st_mode & 077) != 0)
+		return mx_fail(eb, MX_ESYS,
+		    "%s is open to others (mode %04o): chmod 700 it", sp->path,
+		    (unsigned)st.st_mode & 07777);
+	return 0;
+}
+
+static int
+spool_lock(struct spool *sp, struct mx_errbuf *eb)
+{
+	char pid[32] = "";
+	int n;
+
+	sp->lock = openat(sp->fd, "lock",
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (sp->lock < 0)
+		return mx_fail(eb, MX_ESYS, "%s/lock: %s", sp->path,
+		    strerror(errno));
+	if (flock(sp->lock, LOCK_EX | LOCK_NB) != 0) {
+		n = (int)pread(sp->lock, pid, sizeof(pid) - 1, 0);
+		pid[n > 0 ? n : 0] = '\0';
+		pid[strspn(pid, "0123456789")] = '\0';
+		return mx_fail(eb, MX_EBUSY,
+		    "another mxwatchd, pid %s, uses %s",
+		    *pid != '\0' ? pid : "unknown", sp->path);
+	}
+	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	/* only a help for whoever is refused: a full disk is no reason */
+	if (ftruncate(sp->lock, 0) != 0 ||
+	    pwrite(sp->lock, pid, (size_t)n, 0) != n)
+		log_warn("store", "event=lock_without_pid error=%s",
+		    log_q(strerror(errno)));
+	return 0;
+}
+
+/* 0 this program's format, -MX_ENOENT no such file. */
+static int
+spool_read_format(const struct spool *sp, struct mx_errbuf *eb)
+{
+	char text[64];
+	ssize_t n;
+	int fd = openat(sp->fd, "format", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ENOENT)
+		return -MX_ENOENT;
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return mx_fail(eb, MX_ESYS, "%s/format: %s", sp->path,
+		    strerror(errno));
+	text[n] = '\0';
+	if (strcmp(text, SPOOL_FORMAT) == 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return mx_fail(eb, MX_ECORRUPT,
+	    "%s/format says %s, which this version does not know", sp->path,
+	    log_q(text));
+}
+
+static int
+spool_write_format(const struct spool *sp, struct mx_errbuf *eb)
+{
+	size_t len = strlen(SPOOL_FORMAT);
+	int fd = openat(sp->fd, "format.new",
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool ok;
+
+	ok = fd >= 0 && write(fd, SPOOL_FORMAT, len) == (ssize_t)len &&
+	    fsync(fd) == 0 &&
+	    renameat(sp->fd, "format.new", sp->fd, "format") == 0 &&
+	    fsync(sp->fd) == 0;
+	if (!ok)
+		(void)mx_fail(eb, MX_ESYS, "%s/format: %s", sp->path,
+		    strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ok ? 0 : -MX_ESYS;
+}
+
+static int
+spool_subdir(const struct spool *sp, const char *name, struct mx_errbuf *eb)
+{
+	int fd;
+
+	if (mkdirat(sp->fd, name, 0700) != 0 && errno != EEXIST)
+		fd = -1;
+	else
+		fd = openat(sp->fd, name,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return mx_fail(eb, MX_ESYS, "%s/%s: %s", sp->path, name,
+		    strerror(errno));
+	return fd;
+}
+
+static void
+count_one(void *arg, uint64_t number, uint64_t size)
+{
+	(void)number;
+	(void)size;
+	++*(unsigned *)arg;
+}
+
+/* Opens the database; a spool that has a past must have one. */
+static int
+spool_open_db(struct spool *sp, bool fresh, uint64_t map_size,
+    struct mx_errbuf *eb)
+{
+	char *path = mem_printf("%s/db", sp->path);
+	unsigned files = 0;
+	struct stat st;
+	int fd, rc = 0;
+
+	if ((fd = spool_subdir(sp, "db", eb)) < 0) {
+		mem_free(&path);
+		return fd;
+	}
+	if (segment_each(&sp->seg, count_one, &files) < 0)
+		rc = mx_fail(eb, MX_ESYS, "%s/seg cannot be read", sp->path);
+	else if (fresh && files > 0)
+		rc = mx_fail(eb, MX_ECORRUPT,
+		    "%s has bodies but no format "
+		    "file: restore it or begin with an empty directory",
+		    sp->path);
+	else if (!fresh &&
+	    (fstatat(fd, "data.mdb", &st, 0) != 0 || st.st_size == 0))
+		rc = mx_fail(eb, MX_ECORRUPT,
+		    "%s/data.mdb is gone: restore "
+		    "it or begin with an empty directory",
+		    path);
+	else if ((sp->db = db_open(path, map_size, eb)) == NULL)
+		rc = -MX_ESYS;
+	else if (fsync(fd) != 0)
+		rc = mx_fail(eb, MX_ESYS, "%s: %s", path, strerror(errno));
+	close(fd);
+	mem_free(&path);
+	return rc;
+}
+
+struct sweep {
+	struct spool *sp;
+	struct idmap known; /* number -> struct db_segment */
+	unsigned orphans, cut, shorter;
+};
+
+static void
+sweep_file(void *arg, uint64_t number, uint64_t size)
+{
+	struct sweep *sw = arg;
+	struct spool *sp = sw->sp;
+	struct db_segment *known = idmap_take(&sw->known, number);
+
+	if (number >= sp->seg.next)
+		sp->seg.next = number + 1;
+	if (known == NULL || known->live == 0) {
+		sw->orphans++;
+		if (segment_unlink(&sp->seg, number) < 0)
+			log_warn("store", "event=orphan_stays error=%s",
+			    log_q(strerror(errno)));
+	} else {
+		sw->shorter += size < known->size;
+		sw->cut += size > known->size;
+		sp->segments++;
+		sp->segment_bytes += size;
+	}
+	free(known);
+}
+
+static void
+sweep_missing(uint64_t number, void *known, void *arg)
+{
+	const struct db_segment *s = known;
+	struct sweep *sw = arg;
+
+	(void)number;
+	sw->shorter += s->live > 0;
+	free(known);
+}
+
+/* Removes what no committed transaction knows of, and forgets segments of
+ * which nothing is alive. What is behind the known size of a file was never
+ * promised and is in nobody's way. */
+static int
+spool_sweep(struct spool *sp)
+{
+	struct sweep sw = { .sp = sp };
+	struct db_segment s;
+	struct db_txn *t = NULL;
+	uint64_t from = 1;
+	int rc;
+
+	idmap_init(&sw.known);
+	if ((rc = db_begin(sp->db, true, &t)) < 0)
+		goto out;
+	while ((rc = db_segment_next(t, from, &s)) == 0) {
+		idmap_put(&sw.known, s.number, mem_dup(&s, sizeof(s)));
+		from = s.number + 1;
+		if (s.number >= sp->seg.next)
+			sp->seg.next = s.number + 1;
+		if (s.live == 0 && (rc = db_segment_del(t, s.number)) < 0)
+			break;
+	}
+	if (rc == -MX_ENOENT)
+		rc = db_record_last(t, &sp->last_id);
+	if (rc == 0 || rc == -MX_ENOENT)
+		rc = db_commit(&t);
+	if (rc == -MX_EFULL)
+		rc = 0; /* a full disk must not keep the mail from leaving */
+	if (rc == 0)
+		rc = segment_each(&sp->seg, sweep_file, &sw);
+out:
+	db_abort(&t);
+	idmap_each(&sw.known, sweep_missing, &sw);
+	idmap_fini(&sw.known);
+	if (sw.orphans > 0)
+		log_notice("store", "event=swept orphans=%u", sw.orphans);
+	if (sw.shorter > 0)
+		log_error("store",
+		    "event=segments_damaged count=%u "
+		    "meaning=\"bodies are missing\"",
+		    sw.shorter);
+	return rc;
+}
+
+int
+spool_open(struct spool *sp, const char *dir, uint64_t map_size,
+    struct mx_errbuf *eb)
+{
+	int rc;
+	bool fresh;
+
+	*sp = (struct spool){ .path = mem_strdup(dir),
+		.fd = -1,
+		.lock = -1,
+		.seg = { .fd = -1, .next = 1 } };
+	sp->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sp->fd < 0)
+		return mx_fail(eb, MX_ESYS, "%s: %s", dir, strerror(errno));
+	if ((rc = spool_check_owner(sp, eb)) < 0 ||
+	    (rc = spool_check_fs(sp, eb)) < 0 || (rc = spool_lock(sp, eb)) < 0)
+		return rc;
+	rc = spool_read_format(sp, eb);
+	if (rc < 0 && rc != -MX_ENOENT)
+		return rc;
+	fresh = rc == -MX_ENOENT;
+	if ((sp->seg.fd = spool_subdir(sp, "seg", eb)) < 0)
+		return sp->seg.fd;
+	if ((rc = spool_open_db(sp, fresh, map_size, eb)) < 0)
+		return rc;
+	if (fresh && (rc = spool_write_format(sp, eb)) < 0)
+		return rc;
+	if ((rc = spool_sweep(sp)) < 0)
+		return mx_fail(eb, MX_EIO, "%s: the database cannot be read",
+		    dir);
+	return 0;
+}
+
+void
+spool_close(struct spool *sp)
+{
+	db_close(&sp->db);
+	if (sp->seg.fd >= 0)
+		close(sp->seg.fd);
+	if (sp->fd >= 0)
+		close(sp->fd);
+	if (sp->lock >= 0)
+		close(sp->lock); /* last: this unlocks */
+	mem_free(&sp->path);
+}

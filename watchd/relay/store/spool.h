@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC
+ * spool: the directory of the store: whose it is, whether it may be used,
+ * and what a crash left in it. DIR/lock, DIR/format, DIR/reserve, DIR/db/,
+ * DIR/seg/. Used by store_open() and store_close(). */
+#ifndef MX_STORE_SPOOL_H
+#define MX_STORE_SPOOL_H
+
+#include "base/err.h"
+#include "relay/store/db.h"
+#include "relay/store/segment.h"
+
+struct spool {
+	char *path;
+	int fd; /* of DIR */
+	int lock;
+	struct segment_dir seg;
+	struct db *db;
+	uint64_t last_id; /* greatest that is stored */
+	uint64_t segments, segment_bytes; /* after the sweep */
+};
+
+/* 0, or negative with the sentence for the operator. Call spool_close() in
+ * either case. */
+int spool_open(struct spool *, const char *dir, uint64_t map_size,
+    struct mx_errbuf *) MX_NODISCARD;
+void spool_close(struct spool *);
+
+#endif

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: ISC
+ * store: the loop's side of the store. Requests are packed into messages for
+ * the writer and the reader thread; their answers come back through one
+ * mailbox and are handed to whoever waits. Nothing here touches the disk
+ * except store_open(), store_close() and store_state_each(). */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "relay/store/store_int.h"
+
+#define EPOCH_2020_MS INT64_C(1577836800000)
+#define NUMBER_BITS   12 /* messages in a millisecond before we run ahead */
+#define STATE_KEY_MAX 500 /* LMDB's keys end at 511 */
+
+uint32_t
+store_crc(uint32_t crc, const void *data, size_t len)
+{
+	return (uint32_t)crc32_z(crc, data, len);
+}
+
+uint64_t
+store_next_id(struct store *s)
+{
+	int64_t ms = clock_wall_ms() - EPOCH_2020_MS;
+	uint64_t number = ms > 0 ? (uint64_t)ms << NUMBER_BITS : 0;
+
+	/* grows even when the clock does not */
+	if (number <= s->last_id >> 8)
+		number = (s->last_id >> 8) + 1;
+	s->last_id = number << 8;
+	return s->last_id;
+}
+
+void
+store_req_free(struct store_req *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->nparts && r->parts != NULL; i++)
+		envelope_destroy(&r->parts[i]);
+	free(r->parts);
+	free(r->data);
+	free(r->key);
+	free(r);
+}
+
+void
+store_get_free(struct store_get *g)
+{
+	unsigned i;
+
+	for (i = 0; i < g->n && g->envs != NULL; i++)
+		envelope_destroy(&g->envs[i]);
+	free(g->envs);
+	free(g->ids);
+	free(g->data);
+	free(g);
+}
+
+void
+store_submit(struct store *s, struct store_req *r)
+{
+	s->out++;
+	writer_post(s->writer, &r->mail);
+}
+
+/* ---- answers */
+
+static void
+answer_commit(struct store_req *r)
+{
+	struct envelope **parts = r->parts;
+	unsigned n = r->nparts;
+
+	r->parts = NULL; /* the callee's now; the array stays ours */
+	r->cb.commit(r->arg, r->token, r->rc, parts, n);
+	free(parts);
+}
+
+static void
+answer_req(struct store *s, struct store_req *r)
+{
+	if (r->mail.kind == STORE_CHUNK_WRITE)
+		store_tx_wrote(s, r);
+	else {
+		s->out--;
+		if (r->mail.kind == STORE_COMMIT)
+			answer_commit(r);
+		else if (r->cb.done != NULL)
+			r->cb.done(r->arg, r->token, r->rc);
+	}
+	store_req_free(r);
+}
+
+static void
+answer_tell(struct store *s, struct store_tell *t)
+{
+	enum store_state old = s->info.state;
+	const struct store_events *ev = &s->events;
+
+	switch (t->mail.kind) {
+	case STORE_TELL_INFO:
+		s->info = t->info;
+		if (s->info.state != old && ev->state != NULL)
+			ev->state(ev->arg, s->info.state, t->why);
+		break;
+	case STORE_TELL_ERROR:
+		if (ev->error != NULL)
+			ev->error(ev->arg, t->op, t->error);
+		break;
+	default:
+		if (ev->commit != NULL)
+			ev->commit(ev->arg, t->seconds, t->messages);
+		break;
+	}
+	free(t);
+}
+
+static void
+answer_scan(struct store *s, struct store_get *g)
+{
+	unsigned i;
+
+	s->scan.damaged += g->damaged;
+	for (i = 0; i < g->n && s->scanning; i++)
+		s->scan.one(s->scan.arg, g->envs[i]);
+	for (i = 0; i < g->n; i++)
+		envelope_destroy(&g->envs[i]);
+	mem_free(&g->envs);
+	g->n = 0;
+	g->damaged = 0;
+	if (s->scanning && !g->end) {
+		mailbox_post(reader_mailbox(s->reader), &g->mail);
+		return;
+	}
+	if (s->scanning) {
+		s->scanning = false;
+		s->scan.done(s->scan.arg, g->rc, s->scan.damaged);
+	}
+	store_get_free(g);
+}
+
+static void
+answer_get(struct store *s, struct store_get *g)
+{
+	struct store_want *want = idmap_take(&s->wants, g->req);
+	struct store_loaded loaded;
+
+	if (want == NULL) { /* cancelled */
+		store_get_free(g);
+		return;
+	}
+	if (g->rc == -MX_EIO && s->events.error != NULL)
+		s->events.error(s->events.arg, STORE_OP_READ, g->rc);
+	switch (g->mail.kind) {
+	case STORE_LOAD:
+		loaded = (struct store_loaded){ g->rc, g->envs[0], g->data,
+			g->data != NULL ? g->len : 0 };
+		g->envs[0] = NULL;
+		g->data = NULL;
+		want->cb.load(want->arg, &loaded);
+		break;
+	case STORE_READ:
+		want->cb.read(want->arg, g->rc, g->data, g->len);
+		g->data = NULL;
+		break;
+	default:
+		want->cb.fetch(want->arg, g->envs, g->n);
+		mem_free(&g->envs);
+		break;
+	}
+	free(want);
+	store_get_free(g);
+}
+
+static void
+store_inbox(struct mail *m, void *arg)
+{
+	struct store *s = arg;
+
+	switch (m->kind) {
+	case STORE_TELL_INFO:
+	case STORE_TELL_ERROR:
+	case STORE_TELL_COMMIT:
+		answer_tell(s, (struct store_tell *)m);
+		break;
+	case STORE_SCAN:
+		answer_scan(s, (struct store_get *)m);
+		break;
+	case STORE_LOAD:
+	case STORE_READ:
+	case STORE_FETCH:
+		answer_get(s, (struct store_get *)m);
+		break;
+	default:
+		answer_req(s, (struct store_req *)m);
+		break;
+	}
+}
+
+/* ---- requests to the writer */
+
+static struct store_req *
+req_create(int kind, uint64_t id, store_done_cb *cb, void *arg, uint64_t token)
+{
+	struct store_req *r = mem_alloc(sizeof(*r));
+
+	r->mail.kind = kind;
+	r->id = id;
+	r->cb.done = cb;
+	r->arg = arg;
+	r->token = token;
+	return r;
+}
+
+void
+store_update(struct store *s, const struct envelope *e, store_done_cb *cb,
+    void *arg, uint64_t token)
+{
+	struct store_req *r = req_create(STORE_UPDATE, e->id, cb, arg, token);
+	struct buf record;
+
+	buf_init(&record, SIZE_MAX / 4); /* the codec has its own cap */
+	r->rc = envelope_encode(e, &record);
+	r->len = record.len;
+	r->data = buf_take(&record);
+	store_submit(s, r);
+}
+
+void
+store_remove(struct store *s, uint64_t id, store_done_cb *cb, void *arg,
+    uint64_t token)
+{
+	store_submit(s, req_create(STORE_REMOVE, id, cb, arg, token));
+}
+
+void
+store_state_put(struct store *s, const char *key, const void *data, size_t len,
+    store_done_cb *cb, void *arg, uint64_t token)
+{
+	struct store_req *r = req_create(STORE_STATE, 0, cb, arg, token);
+
+	if (*key == '\0' || strlen(key) > STATE_KEY_MAX)
+		r->rc = -MX_ETOOBIG;
+	r->key = mem_strdup(key);
+	r->data = len > 0 ? mem_dup(data, len) : NULL;
+	r->len = len;
+	store_submit(s, r);
+}
+
+void
+store_state_each(struct store *s, const char *prefix,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg)
+{
+	char from[STATE_KEY_MAX + 2], *key;
+	struct db_txn *t = NULL;
+	const char *k;
+	const void *data;
+	size_t klen, len, plen = strlen(prefix);
+
+	if (strlcpy(from, prefix, sizeof(from)) >= sizeof(from) ||
+	    db_begin(s->spool.db, false, &t) < 0)
+		return;
+	while (db_state_next(t, from, &k, &klen, &data, &len) == 0) {
+		if (klen > STATE_KEY_MAX || klen < plen ||
+		    memcmp(k, prefix, plen) != 0)
+			break;
+		key = mem_strndup(k, klen);
+		one(arg, key, data, len);
+		mem_free(&key);
+		memcpy(from, k, klen);
+		memcpy(from + klen, "\1", 2); /* the least key after it */
+	}
+	db_abort(&t);
+}
+
+void
+store_reconfigure(struct store *s, const struct store_conf *conf)
+{
+	struct store_req *r = req_create(STORE_LIMITS, 0, NULL, NULL, 0);
+
+	r->conf = *conf;
+	r->conf.dir = NULL;
+	writer_post(s->writer, &r->mail);
+}
+
+/* ---- requests to the reader */
+
+static struct store_get *
+get_create(struct store *s, int kind, struct store_want **want, void *arg)
+{
+	struct store_get *g = mem_alloc(sizeof(*g));
+
+	g->mail.kind = kind;
+	g->req = ++s->last_req;
+	*want = mem_alloc(sizeof(**want));
+	(*want)->arg = arg;
+	idmap_put(&s->wants, g->req, *want);
+	return g;
+}
+
+static uint64_t
+get_submit(struct store *s, struct store_get *g)
+{
+	uint64_t req = g->req;
+
+	mailbox_post(reader_mailbox(s->reader), &g->mail);
+	return req;
+}
+
+uint64_t
+store_load(struct store *s, uint64_t id, size_t body_max, store_load_cb *cb,
+    void *arg)
+{
+	struct store_want *want;
+	struct store_get *g = get_create(s, STORE_LOAD, &want, arg);
+
+	want->cb.load = cb;
+	g->id = id;
+	g->len = body_max;
+	return get_submit(s, g);
+}
+
+uint64_t
+store_read(struct store *s, const struct body_ref *body, uint64_t offset,
+    size_t len, store_read_cb *cb, void *arg)
+{
+	struct store_want *want;
+	struct store_get *g = get_create(s, STORE_READ, &want, arg);
+
+	want->cb.read = cb;
+	g->body = *body;
+	g->offset = offset;
+	g->len = len;
+	return get_submit(s, g);
+}
+
+uint64_t
+store_fetch(struct store *s, const uint64_t *ids, unsigned n,
+    store_fetch_cb *cb, void *arg)
+{
+	struct store_want *want;
+	struct store_get *g = get_create(s, STORE_FETCH, &want, arg);
+
+	MX_ASSERT(n > 0 && n <= STORE_FETCH_MAX);
+	want->cb.fetch = cb;
+	g->ids = mem_dup(ids, n * sizeof(*ids));
+	g->n = n;
+	return get_submit(s, g);
+}
+
+void
+store_cancel(struct store *s, uint64_t request)
+{
+	free(idmap_take(&s->wants, request));
+}
+
+void
+store_scan(struct store *s, void (*one)(void *arg, const struct envelope *),
+    void (*done)(void *arg, int rc, uint64_t damaged), void *arg)
+{
+	struct store_get *g = mem_alloc(sizeof(*g));
+
+	MX_ASSERT(!s->scanning);
+	s->scan = (struct store_scan_run){ one, done, arg, 0 };
+	s->scanning = true;
+	g->mail.kind = STORE_SCAN;
+	g->last = s->scan_last;
+	mailbox_post(reader_mailbox(s->reader), &g->mail);
+}
+
+/* ---- what is known */
+
+void
+store_info(const struct store *s, struct store_info *info)
+{
+	*info = s->info;
+}
+
+int
+store_accepting(const struct store *s, uint64_t size)
+{
+	const struct store_info *i = &s->info;
+
+	if (i->state == STORE_FAILED)
+		return -MX_EIO;
+	if (i->state == STORE_FULL || i->free_bytes < i->reserve_bytes ||
+	    i->free_bytes - i->reserve_bytes < size)
+		return -MX_EFULL;
+	return 0;
+}
+
+/* ---- life */
+
+struct store *
+store_open(struct loop *loop, const struct store_conf *conf,
+    const struct store_events *events, struct mx_errbuf *eb)
+{
+	struct store *s = mem_alloc(sizeof(*s));
+
+	idmap_init(&s->txs);
+	idmap_init(&s->wants);
+	if (events != NULL)
+		s->events = *events;
+	if (spool_open(&s->spool, conf->dir, conf->map_size, eb) < 0) {
+		store_close(&s);
+		return NULL;
+	}
+	s->scan_last = s->spool.last_id;
+	s->last_id = s->spool.last_id;
+	s->inbox = mailbox_create();
+	s->io = loop_mailbox(loop, s->inbox, store_inbox, s);
+	s->reader = reader_start(&s->spool, s->inbox);
+	if (s->reader != NULL)
+		s->writer = writer_start(&s->spool, conf, s->inbox,
+		    reader_mailbox(s->reader), &s->info);
+	if (s->writer == NULL) {
+		(void)mx_fail(eb, MX_ESYS, "no thread for the spool");
+		store_close(&s);
+	}
+	return s;
+}
+
+static void
+store_drain(struct store *s, bool wait)
+{
+	struct mail_list list;
+	struct mail *m;
+
+	if (wait)
+		(void)mailbox_wait(s->inbox, &list, -1);
+	else
+		(void)mailbox_take(s->inbox, &list);
+	while ((m = STAILQ_FIRST(&list)) != NULL) {
+		STAILQ_REMOVE_HEAD(&list, link);
+		store_inbox(m, s);
+	}
+}
+
+void
+store_close(struct store **sp)
+{
+	struct store *s = *sp;
+
+	if (s == NULL)
+		return;
+	MX_ASSERT(idmap_len(&s->txs) == 0);
+	if (s->scanning) {
+		s->scanning = false;
+		s->scan.done(s->scan.arg, -MX_ECANCELED, s->scan.damaged);
+	}
+	while (s->out > 0 || idmap_len(&s->wants) > 0)
+		store_drain(s, true);
+	writer_stop(&s->writer); /* before the reader: it posts to it */
+	reader_stop(&s->reader);
+	loop_io_destroy(&s->io);
+	if (s->inbox != NULL) {
+		store_drain(s, false);
+		mailbox_destroy(&s->inbox, NULL);
+	}
+	idmap_fini(&s->wants);
+	idmap_fini(&s->txs);
+	spool_close(&s->spool);
+	mem_free(sp);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC
+ * store_int: what the loop side, the writer and the reader of the store have
+ * in common: the messages between them and struct store itself. A request
+ * travels to its thread and the same memory comes back as the answer.
+ * Callbacks are carried along but called on the loop only. */
+#ifndef MX_STORE_STORE_INT_H
+#define MX_STORE_STORE_INT_H
+
+#include "base/idmap.h"
+#include "relay/store/reader.h"
+#include "relay/store/space.h"
+#include "relay/store/writer.h"
+
+#define STORE_SMALL_MAX	   (256u << 10) /* above: a segment of its own */
+#define STORE_CHUNK	   (64u << 10) /* of a large body */
+#define STORE_WAITING_MAX  (1u << 20) /* of one body, then tx congested */
+#define STORE_WAITING_GOOD (256u << 10)
+#define STORE_FETCH_MAX	   1000
+
+enum store_kind {
+	/* to the writer, and back */
+	STORE_COMMIT,
+	STORE_CHUNK_WRITE,
+	STORE_DISCARD, /* an aborted large body; no answer */
+	STORE_UPDATE,
+	STORE_REMOVE,
+	STORE_STATE,
+	STORE_LIMITS, /* no answer */
+	/* to the reader, and back */
+	STORE_LOAD,
+	STORE_READ,
+	STORE_FETCH,
+	STORE_SCAN,
+	STORE_FORGET, /* writer to reader: a segment is gone */
+	/* to both; ends the thread */
+	STORE_QUIT,
+	/* from the writer */
+	STORE_TELL_INFO,
+	STORE_TELL_ERROR,
+	STORE_TELL_COMMIT,
+};
+
+struct store_req { /* for the writer */
+	struct mail mail;
+	int rc;
+	uint64_t token;
+	union {
+		store_commit_cb *commit;
+		store_done_cb *done;
+	} cb;
+	void *arg;
+	uint64_t id; /* of the part; of part 0 for a message */
+	struct envelope **parts;
+	unsigned nparts;
+	bool large; /* the body is in chunks that went before */
+	char *data; /* small body, chunk, record or state value */
+	size_t len;
+	char *key;
+	struct store_conf conf; /* STORE_LIMITS */
+};
+
+struct store_get { /* for the reader */
+	struct mail mail;
+	int rc;
+	uint64_t req;
+	uint64_t id; /* LOAD; SCAN: from here */
+	uint64_t last; /* SCAN: up to here */
+	size_t len; /* LOAD: body_max; READ: wanted, then what was read */
+	struct body_ref body; /* READ; FORGET: segment */
+	uint64_t offset;
+	char *data;
+	uint64_t *ids; /* FETCH */
+	struct envelope **envs; /* LOAD: one; FETCH, SCAN: n */
+	unsigned n;
+	uint64_t damaged; /* SCAN: in this batch */
+	bool end; /* SCAN: there is no more */
+};
+
+struct store_tell { /* from the writer */
+	struct mail mail;
+	struct store_info info;
+	char why[160];
+	enum store_op op;
+	int error;
+	double seconds;
+	unsigned messages;
+};
+
+/* Who waits for what the reader fetches. */
+struct store_want {
+	union {
+		store_load_cb *load;
+		store_read_cb *read;
+		store_fetch_cb *fetch;
+	} cb;
+	void *arg;
+};
+
+struct store_scan_run {
+	void (*one)(void *arg, const struct envelope *);
+	void (*done)(void *arg, int rc, uint64_t damaged);
+	void *arg;
+	uint64_t damaged;
+};
+
+struct store {
+	struct spool spool;
+	struct mailbox *inbox;
+	struct loop_io *io;
+	struct store_events events;
+	struct writer *writer;
+	struct reader *reader;
+	struct idmap txs; /* open transactions by id */
+	struct idmap wants; /* requests by number */
+	struct store_scan_run scan;
+	uint64_t last_id; /* last number that was given out, << 8 */
+	uint64_t scan_last; /* greatest id at the opening */
+	uint64_t last_req;
+	unsigned out; /* writer requests that will be answered */
+	bool scanning;
+	struct store_info info;
+};
+
+/* The writer's request, counted in s->out when it will be answered. */
+void store_submit(struct store *, struct store_req *);
+uint64_t store_next_id(struct store *);
+void store_tx_wrote(struct store *, struct store_req *); /* chunk is out */
+void store_req_free(struct store_req *);
+void store_get_free(struct store_get *);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: ISC
+ * tx: one message being received, on the loop. A small body waits in memory
+ * for its commit; one that grows above STORE_SMALL_MAX is sent to the writer
+ * in chunks from then on, and no more than STORE_WAITING_MAX of it is on its
+ * way: beyond, the session is told to stop reading. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "relay/store/store_int.h"
+
+struct store_tx {
+	struct store *s;
+	uint64_t id;
+	struct buf body; /* small: all of it; large: the chunk being filled */
+	uint64_t waiting; /* bytes that the writer has not written yet */
+	bool large;
+	int rc; /* latched */
+	void (*space)(void *arg);
+	void *arg;
+};
+
+struct store_tx *
+store_tx_begin(struct store *s)
+{
+	struct store_tx *tx = mem_alloc(sizeof(*tx));
+
+	tx->s = s;
+	tx->id = store_next_id(s);
+	buf_init(&tx->body, STORE_SMALL_MAX);
+	idmap_put(&s->txs, tx->id, tx);
+	return tx;
+}
+
+uint64_t
+store_tx_id(const struct store_tx *tx)
+{
+	return tx->id;
+}
+
+static void
+tx_send_chunk(struct store_tx *tx)
+{
+	struct store_req *r;
+
+	if (tx->body.len == 0)
+		return;
+	r = mem_alloc(sizeof(*r));
+	r->mail.kind = STORE_CHUNK_WRITE;
+	r->id = tx->id;
+	r->len = tx->body.len;
+	r->data = buf_take(&tx->body);
+	tx->waiting += r->len;
+	tx->large = true;
+	writer_post(tx->s->writer, &r->mail);
+}
+
+int
+store_tx_append(struct store_tx *tx, const void *data, size_t len)
+{
+	const char *p = data;
+	size_t n, cap;
+
+	if (tx->rc == 0 && tx->s->info.state == STORE_FAILED)
+		tx->rc = -MX_EIO;
+	while (tx->rc == 0 && len > 0) {
+		cap = tx->large ? STORE_CHUNK : STORE_SMALL_MAX;
+		n = cap - tx->body.len;
+		n = len < n ? len : n;
+		tx->rc = buf_add(&tx->body, p, n);
+		p += n;
+		len -= n;
+		/* a small body may just fit: wait for one byte more */
+		if (tx->body.len < cap || (!tx->large && len == 0))
+			continue;
+		if (tx->s->info.state == STORE_FULL)
+			tx->rc = -MX_EFULL; /* large ones would fill the rest */
+		else
+			tx_send_chunk(tx);
+	}
+	return tx->rc;
+}
+
+bool
+store_tx_congested(struct store_tx *tx, void (*space)(void *arg), void *arg)
+{
+	if (tx->waiting <= STORE_WAITING_MAX || tx->rc < 0)
+		return false;
+	tx->space = space;
+	tx->arg = arg;
+	return true;
+}
+
+void
+store_tx_wrote(struct store *s, struct store_req *r)
+{
+	struct store_tx *tx = idmap_get(&s->txs, r->id);
+	void (*space)(void *arg);
+
+	if (tx == NULL)
+		return; /* committed or aborted meanwhile */
+	tx->waiting -= r->len;
+	if (tx->rc == 0)
+		tx->rc = r->rc;
+	if (tx->space == NULL ||
+	    (tx->rc == 0 && tx->waiting > STORE_WAITING_GOOD))
+		return;
+	space = tx->space;
+	tx->space = NULL;
+	space(tx->arg);
+}
+
+static void
+tx_destroy(struct store_tx **txp)
+{
+	(void)idmap_take(&(*txp)->s->txs, (*txp)->id);
+	buf_fini(&(*txp)->body);
+	mem_free(txp);
+}
+
+void
+store_tx_abort(struct store_tx **txp)
+{
+	struct store_tx *tx = *txp;
+	struct store_req *r;
+
+	if (tx == NULL)
+		return;
+	if (tx->large) {
+		r = mem_alloc(sizeof(*r));
+		r->mail.kind = STORE_DISCARD;
+		r->id = tx->id;
+		writer_post(tx->s->writer, &r->mail);
+	}
+	tx_destroy(txp);
+}
+
+void
+store_tx_commit(struct store_tx **txp, struct envelope **parts, unsigned n,
+    store_commit_cb *cb, void *arg, uint64_t token)
+{
+	struct store_tx *tx = *txp;
+	struct store_req *r = mem_alloc(sizeof(*r));
+	unsigned i;
+
+	MX_ASSERT(n > 0 && n <= ENVELOPE_PART_MAX);
+	r->mail.kind = STORE_COMMIT;
+	r->id = tx->id;
+	r->rc = tx->rc;
+	r->token = token;
+	r->cb.commit = cb;
+	r->arg = arg;
+	r->parts = mem_dup(parts, n * sizeof(struct envelope *));
+	r->nparts = n;
+	for (i = 0; i < n; i++) {
+		r->parts[i]->id = tx->id | i;
+		r->parts[i]->body = (struct body_ref){ 0 };
+	}
+	r->large = tx->large;
+	if (tx->large)
+		tx_send_chunk(tx);
+	else {
+		r->len = tx->body.len;
+		r->data = buf_take(&tx->body);
+	}
+	store_submit(tx->s, r);
+	tx_destroy(txp);
+}

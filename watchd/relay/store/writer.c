@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: ISC
+ * writer: the queue of the writer thread. It takes everything that waits and
+ * makes it one group; what arrives meanwhile is the next one, so groups grow
+ * with the load and a lone message waits for nobody. Chunks of large bodies
+ * are written as they come. When the disk fails nothing is accepted any more
+ * until a restart: after a failed fsync nobody knows what is on the disk. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/store/writer_int.h"
+
+#define WRITER_TICK_MS 1000
+
+void
+writer_error(struct writer *w, enum store_op op, int error)
+{
+	struct store_tell *t = mem_alloc(sizeof(*t));
+
+	t->mail.kind = STORE_TELL_ERROR;
+	t->op = op;
+	t->error = error;
+	mailbox_post(w->out, &t->mail);
+}
+
+void
+writer_fail(struct writer *w, enum store_op op, const char *what)
+{
+	int error = errno;
+
+	writer_error(w, op, error);
+	if (w->failed)
+		return;
+	w->failed = true;
+	snprintf(w->failed_why, sizeof(w->failed_why), "%s: %s", what,
+	    strerror(error));
+	log_error("store",
+	    "event=failed what=%s error=%s "
+	    "meaning=\"no mail is accepted until a restart\"",
+	    log_q(what), log_q(strerror(error)));
+}
+
+static void
+writer_state(const struct writer *w, struct store_info *info)
+{
+	*info = (struct store_info){
+		.state = w->failed ? STORE_FAILED :
+		    w->space.full  ? STORE_FULL :
+				     STORE_OK,
+		.free_bytes = w->space.free_bytes,
+		.free_inodes = w->space.free_inodes,
+		.reserve_bytes = w->space.reserve,
+		.segments = w->segments,
+		.segment_bytes = w->segment_bytes,
+	};
+}
+
+static void
+writer_tell(struct writer *w, bool looked)
+{
+	struct store_tell *t;
+	struct store_info info;
+	const char *why = "";
+
+	writer_state(w, &info);
+	if (!looked && info.state == w->told)
+		return;
+	w->told = info.state;
+	t = mem_alloc(sizeof(*t));
+	t->mail.kind = STORE_TELL_INFO;
+	t->info = info;
+	if (info.state == STORE_FAILED)
+		why = w->failed_why;
+	else if (info.state == STORE_FULL && w->space.why != NULL)
+		why = w->space.why;
+	(void)strlcpy(t->why, why, sizeof(t->why));
+	mailbox_post(w->out, &t->mail);
+}
+
+void
+writer_unlink(struct writer *w, uint64_t number, uint64_t size)
+{
+	struct store_get *forget = mem_alloc(sizeof(*forget));
+
+	if (segment_unlink(&w->sp->seg, number) < 0)
+		writer_error(w, STORE_OP_UNLINK, errno); /* swept at a start */
+	forget->mail.kind = STORE_FORGET;
+	forget->body.segment = number;
+	mailbox_post(w->reader, &forget->mail);
+	w->segments -= w->segments > 0;
+	w->segment_bytes -= STORE_MIN(size, w->segment_bytes);
+}
+
+void
+writer_drop_large(struct writer *w, struct large *l, bool unlink_it)
+{
+	uint64_t number = l->seg.number, size = l->seg.size;
+
+	segment_close(&l->seg);
+	if (unlink_it && number != 0)
+		writer_unlink(w, number, size);
+	free(l);
+}
+
+static struct large *
+writer_large(struct writer *w, uint64_t id)
+{
+	struct large *l = idmap_get(&w->larges, id);
+
+	if (l != NULL)
+		return l;
+	l = mem_alloc(sizeof(*l));
+	idmap_put(&w->larges, id, l);
+	l->rc = segment_create(&w->sp->seg, &l->seg);
+	if (l->rc == 0)
+		w->segments++;
+	return l;
+}
+
+static void
+writer_chunk(struct writer *w, struct store_req *r)
+{
+	struct large *l = writer_large(w, r->id);
+	struct iovec iov = { r->data, r->len };
+
+	if (l->rc == 0 && w->failed)
+		l->rc = -MX_EIO;
+	if (l->rc == 0) {
+		l->crc = store_crc(l->crc, r->data, r->len);
+		l->rc = segment_append(&l->seg, &iov, 1);
+		if (l->rc == 0)
+			w->segment_bytes += r->len;
+		else if (l->rc == -MX_EFULL)
+			space_ran_out(&w->space);
+		else
+			writer_fail(w, STORE_OP_WRITE, "write to a segment");
+	}
+	r->rc = l->rc;
+	mem_free(&r->data);
+	STAILQ_INSERT_TAIL(&w->answers, &r->mail, link);
+}
+
+static void
+writer_discard(struct writer *w, struct store_req *r)
+{
+	struct large *l = idmap_take(&w->larges, r->id);
+
+	if (l != NULL)
+		writer_drop_large(w, l, true);
+	store_req_free(r);
+}
+
+static void
+writer_limits(struct writer *w, const struct store_conf *c)
+{
+	w->group_max = c->group_max > 0 ? c->group_max : 1;
+	w->group_max = STORE_MIN(w->group_max, GROUP_OPS);
+	w->segment_size = c->segment_size;
+	w->space.reserve = c->reserve;
+	w->space.reserve_inodes = c->reserve_inodes;
+	w->space.next = 0;
+}
+
+/* False when the request has to wait for the next group. */
+static bool
+writer_into_group(struct writer *w, struct store_req *r)
+{
+	struct group *g = &w->group;
+
+	if (g->n == GROUP_OPS || g->bytes >= GROUP_BYTES ||
+	    (r->mail.kind == STORE_COMMIT && g->commits == w->group_max))
+		return false;
+	if (g->n == g->size) {
+		g->size = g->size > 0 ? 2 * g->size : 64;
+		g->reqs =
+		    mem_grow(g->reqs, g->size, sizeof(struct store_req *));
+	}
+	g->reqs[g->n++] = r;
+	g->commits += r->mail.kind == STORE_COMMIT;
+	g->bytes += r->len;
+	return true;
+}
+
+static void
+writer_make_group(struct writer *w)
+{
+	struct mail *m;
+	struct store_req *r;
+
+	while ((m = STAILQ_FIRST(&w->queue)) != NULL) {
+		r = (struct store_req *)m;
+		if (m->kind != STORE_CHUNK_WRITE && m->kind != STORE_DISCARD &&
+		    m->kind != STORE_LIMITS && m->kind != STORE_QUIT) {
+			if (!writer_into_group(w, r))
+				break;
+			STAILQ_REMOVE_HEAD(&w->queue, link);
+			continue;
+		}
+		STAILQ_REMOVE_HEAD(&w->queue, link);
+		if (m->kind == STORE_CHUNK_WRITE)
+			writer_chunk(w, r);
+		else if (m->kind == STORE_DISCARD)
+			writer_discard(w, r);
+		else {
+			if (m->kind == STORE_LIMITS)
+				writer_limits(w, &r->conf);
+			else
+				w->quit = true;
+			store_req_free(r);
+		}
+	}
+	mailbox_post_list(w->out, &w->answers); /* of the chunks */
+}
+
+static void *
+writer_main(void *arg)
+{
+	struct writer *w = arg;
+	struct mail_list more;
+
+	while (!w->quit || !STAILQ_EMPTY(&w->queue)) {
+		if (STAILQ_EMPTY(&w->queue))
+			(void)mailbox_wait(w->in, &more, WRITER_TICK_MS);
+		else
+			(void)mailbox_take(w->in, &more);
+		STAILQ_CONCAT(&w->queue, &more);
+		writer_make_group(w);
+		if (w->group.n > 0)
+			group_run(w);
+		writer_tell(w, space_look(&w->space, clock_now()));
+	}
+	return NULL;
+}
+
+void
+writer_post(struct writer *w, struct mail *m)
+{
+	mailbox_post(w->in, m);
+}
+
+static void
+drop_one(uint64_t id, void *l, void *arg)
+{
+	(void)id;
+	writer_drop_large(arg, l, true);
+}
+
+static void
+drop_req(struct mail *m)
+{
+	store_req_free((struct store_req *)m);
+}
+
+void
+writer_stop(struct writer **wp)
+{
+	struct writer *w = *wp;
+	struct store_req *quit;
+
+	if (w == NULL)
+		return;
+	quit = mem_alloc(sizeof(*quit));
+	quit->mail.kind = STORE_QUIT;
+	mailbox_post(w->in, &quit->mail);
+	(void)pthread_join(w->thread, NULL);
+	idmap_each(&w->larges, drop_one, w);
+	idmap_fini(&w->larges);
+	idmap_fini(&w->touched);
+	segment_close(&w->cur);
+	mailbox_destroy(&w->in, drop_req);
+	buf_fini(&w->record);
+	free(w->group.reqs);
+	mem_free(wp);
+}
+
+struct writer *
+writer_start(struct spool *sp, const struct store_conf *conf,
+    struct mailbox *out, struct mailbox *reader, struct store_info *info)
+{
+	struct writer *w = mem_alloc(sizeof(*w));
+
+	w->sp = sp;
+	w->out = out;
+	w->reader = reader;
+	w->in = mailbox_create();
+	STAILQ_INIT(&w->queue);
+	STAILQ_INIT(&w->answers);
+	idmap_init(&w->larges);
+	idmap_init(&w->touched);
+	buf_init(&w->record, SIZE_MAX / 4); /* the codec has its own cap */
+	w->segments = sp->segments;
+	w->segment_bytes = sp->segment_bytes;
+	space_init(&w->space, sp, conf);
+	writer_limits(w, conf);
+	writer_state(w, info);
+	w->told = info->state;
+	if (pthread_create(&w->thread, NULL, writer_main, w) != 0) {
+		mailbox_destroy(&w->in, NULL);
+		mem_free(&w);
+	}
+	return w;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC
+ * writer: the one thread that changes the spool. Made and ended by
+ * store_open() and store_close(); requests are struct store_req, answers go
+ * to the mailbox `out`. */
+#ifndef MX_STORE_WRITER_H
+#define MX_STORE_WRITER_H
+
+#include "base/mailbox.h"
+#include "relay/store/spool.h"
+#include "relay/store/store.h"
+
+struct writer;
+
+/* Borrows everything until writer_stop(). `reader` hears of segments that
+ * are gone. *info: how things stand at the start. NULL: no thread. */
+struct writer *writer_start(struct spool *, const struct store_conf *,
+    struct mailbox *out, struct mailbox *reader, struct store_info *info);
+void writer_post(struct writer *, struct mail *);
+/* Does what was posted, then ends; the answers are in `out` by then. */
+void writer_stop(struct writer **);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC
+ * writer_int: what writer.c (the thread and its queue) and group.c (one group
+ * from bodies to commit) share. Never leaves this folder. */
+#ifndef MX_STORE_WRITER_INT_H
+#define MX_STORE_WRITER_INT_H
+
+#include <pthread.h>
+
+#include "relay/store/store_int.h"
+
+#define GROUP_OPS   8192 /* requests of one transaction */
+#define GROUP_BYTES (256u << 20) /* bodies of one transaction */
+
+struct large { /* a body that has a segment of its own */
+	struct segment seg;
+	uint32_t crc;
+	int rc; /* of the first chunk that failed */
+};
+
+struct group {
+	struct store_req **reqs;
+	unsigned n, size;
+	unsigned commits;
+	uint64_t bytes;
+};
+
+struct writer {
+	pthread_t thread;
+	struct spool *sp;
+	struct mailbox *in, *out, *reader;
+	struct mail_list queue; /* taken, not yet in a group */
+	struct mail_list answers;
+	struct space space;
+	struct segment cur; /* small bodies go here */
+	uint64_t retired; /* was current; nothing may be alive in it */
+	struct idmap larges; /* id of part 0 -> struct large */
+	struct idmap touched; /* of the running transaction (group.c) */
+	struct buf record;
+	struct group group;
+	unsigned group_max;
+	uint64_t segment_size;
+	uint64_t segments, segment_bytes;
+	enum store_state told;
+	char failed_why[160];
+	bool failed; /* nothing is accepted until a restart */
+	bool db_failed; /* and the database is not written any more */
+	bool quit;
+};
+
+/* Does w->group: each request gets its rc and goes to w->out. */
+void group_run(struct writer *);
+/* Latches the failure and tells the owner. Uses errno. */
+void writer_fail(struct writer *, enum store_op, const char *what);
+void writer_error(struct writer *, enum store_op, int error);
+void writer_drop_large(struct writer *, struct large *, bool unlink_it);
+void writer_unlink(struct writer *, uint64_t number, uint64_t size);
+
+#endif
