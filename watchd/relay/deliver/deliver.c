@@ -27,19 +27,19 @@
 #define HOST_ADDRS_MAX 8 /* of one host, so that the next gets a chance */
 #define DRAIN_POLL_MS  50
 
-static void dest_timer(void *arg);
-static void dest_routed(const struct route *, void *arg);
+static void target_timer(void *arg);
+static void target_routed(const struct route *, void *arg);
 
 static int
-dest_cmp(const struct dest *a, const struct dest *b)
+target_cmp(const struct target *a, const struct target *b)
 {
 	return strcmp(a->domain, b->domain);
 }
-RB_PROTOTYPE(dest_tree, dest, node, dest_cmp)
-RB_GENERATE(dest_tree, dest, node, dest_cmp)
+RB_PROTOTYPE(target_tree, target, node, target_cmp)
+RB_GENERATE(target_tree, target, node, target_cmp)
 
 void
-dest_touch(struct dest *d)
+target_touch(struct target *d)
 {
 	struct deliver *dl = d->deliver;
 
@@ -50,25 +50,25 @@ dest_touch(struct dest *d)
 	loop_task_schedule(dl->task);
 }
 
-static struct dest *
-dest_get(struct deliver *dl, const char *domain)
+static struct target *
+target_get(struct deliver *dl, const char *domain)
 {
-	struct dest *d, key;
+	struct target *d, key;
 
 	strlcpy(key.domain, domain, sizeof(key.domain));
-	if ((d = RB_FIND(dest_tree, &dl->dests, &key)) != NULL)
+	if ((d = RB_FIND(target_tree, &dl->targets, &key)) != NULL)
 		return d;
 	d = mem_alloc(sizeof(*d));
 	d->deliver = dl;
 	strlcpy(d->domain, domain, sizeof(d->domain));
 	TAILQ_INIT(&d->sessions);
-	d->timer = loop_timer_create(dl->loop, dest_timer, d);
-	RB_INSERT(dest_tree, &dl->dests, d);
+	d->timer = loop_timer_create(dl->loop, target_timer, d);
+	RB_INSERT(target_tree, &dl->targets, d);
 	return d;
 }
 
 static void
-dest_free(struct dest *d)
+target_free(struct target *d)
 {
 	struct deliver *dl = d->deliver;
 
@@ -76,7 +76,7 @@ dest_free(struct dest *d)
 		TAILQ_REMOVE(&dl->dirty, d, dirty_link);
 	if (d->waiting)
 		TAILQ_REMOVE(&dl->waiting, d, wait_link);
-	RB_REMOVE(dest_tree, &dl->dests, d);
+	RB_REMOVE(target_tree, &dl->targets, d);
 	loop_timer_destroy(&d->timer);
 	route_cancel(&d->req);
 	free(d->route);
@@ -84,13 +84,13 @@ dest_free(struct dest *d)
 }
 
 static void
-dest_timer(void *arg)
+target_timer(void *arg)
 {
-	dest_touch(arg);
+	target_touch(arg);
 }
 
 struct host_note *
-dest_note(struct dest *d, const char *label)
+target_note(struct target *d, const char *label)
 {
 	struct host_note *n, *old = &d->notes[0];
 	unsigned i;
@@ -109,7 +109,7 @@ dest_note(struct dest *d, const char *label)
 }
 
 void
-dest_outcome(struct dest *d, const struct deliver_outcome *o)
+target_outcome(struct target *d, const struct deliver_outcome *o)
 {
 	struct deliver *dl = d->deliver;
 
@@ -119,7 +119,7 @@ dest_outcome(struct dest *d, const struct deliver_outcome *o)
 
 /* No new connection for a while: 1 s, 2 s, ... 60 s. */
 static void
-dest_close(struct dest *d)
+target_close(struct target *d)
 {
 	unsigned shift = d->fails < 6 ? d->fails : 6;
 	int64_t ms = (int64_t)CLOSED_MIN_MS << shift;
@@ -130,11 +130,11 @@ dest_close(struct dest *d)
 	d->closed_until_ns =
 	    loop_now(d->deliver->loop) + rnd_jitter(ms, 20) * CLOCK_MS;
 	d->route_until_ns = 0;
-	dest_touch(d);
+	target_touch(d);
 }
 
 void
-dest_ready(struct dest *d, const struct session *s)
+target_ready(struct target *d, const struct session *s)
 {
 	const struct deliver_outcome ok = { .ok = true,
 		.host = s->cand[s->at].label,
@@ -142,12 +142,12 @@ dest_ready(struct dest *d, const struct session *s)
 
 	d->fails = 0;
 	d->closed_until_ns = 0;
-	dest_note(d, s->cand[s->at].label)->down_until_ns = 0;
-	dest_outcome(d, &ok);
+	target_note(d, s->cand[s->at].label)->down_until_ns = 0;
+	target_outcome(d, &ok);
 }
 
 void
-dest_failed(struct dest *d, const char *host, enum smtp_phase phase,
+target_failed(struct target *d, const char *host, enum smtp_phase phase,
     uint16_t code, const char *text)
 {
 	struct deliver *dl = d->deliver;
@@ -163,22 +163,22 @@ dest_failed(struct dest *d, const char *host, enum smtp_phase phase,
 	 * tell nothing new. */
 	if (loop_now(dl->loop) < d->closed_until_ns)
 		return;
-	dest_close(d);
-	dest_outcome(d, &bad);
+	target_close(d);
+	target_outcome(d, &bad);
 	if (!dl->ended)
 		queue_connect_failed(dl->queue, d->domain);
 }
 
 bool
-dest_goes_on(const struct dest *d)
+target_goes_on(const struct target *d)
 {
 	return !d->deliver->draining && d->nbusy < d->wanted;
 }
 
 bool
-dest_yields(const struct dest *d)
+target_yields(const struct target *d)
 {
-	const struct dest *w = TAILQ_FIRST(&d->deliver->waiting);
+	const struct target *w = TAILQ_FIRST(&d->deliver->waiting);
 
 	return w != NULL && w != d && w->nsessions + 1 < d->nsessions;
 }
@@ -186,7 +186,7 @@ dest_yields(const struct dest *d)
 /* ---- jobs */
 
 struct work *
-work_take(struct dest *d, struct session *s, size_t body_max,
+work_take(struct target *d, struct session *s, size_t body_max,
     store_load_cb *loaded)
 {
 	struct deliver *dl = d->deliver;
@@ -220,7 +220,7 @@ work_end(struct deliver *dl, struct work **wp, enum job_outcome outcome)
 }
 
 void
-work_report(struct dest *d, const struct work *w, const struct session *s,
+work_report(struct target *d, const struct work *w, const struct session *s,
     enum smtp_phase phase, const char *note)
 {
 	struct deliver *dl = d->deliver;
@@ -257,13 +257,13 @@ work_report(struct dest *d, const struct work *w, const struct session *s,
 /* ---- where to */
 
 static bool
-is_ours(const struct dest *d)
+is_ours(const struct target *d)
 {
 	return config_domain(d->deliver->conf, d->domain) != NULL;
 }
 
 static void
-route_begin(struct dest *d)
+route_begin(struct target *d)
 {
 	struct deliver *dl = d->deliver;
 	const struct conf_domain *dom = config_domain(dl->conf, d->domain);
@@ -281,13 +281,13 @@ route_begin(struct dest *d)
 		primary[n++] = dl->conf->dsn.smarthost;
 	}
 	d->req = route_lookup(dl->dns, dl->self, d->domain, primary, n, port,
-	    dest_routed, d);
+	    target_routed, d);
 }
 
 /* The hosts by preference, equal ones in random order, the failed ones at the
  * end; all addresses of a host before the next host. */
 static struct candidate *
-candidates(struct dest *d, unsigned *n)
+candidates(struct target *d, unsigned *n)
 {
 	struct candidate *all, *c;
 	unsigned order[ROUTE_HOST_MAX], i, j, k, pass;
@@ -310,7 +310,7 @@ candidates(struct dest *d, unsigned *n)
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < r->n; i++) {
 			h = &r->host[order[i]];
-			if ((dest_note(d, h->label)->down_until_ns > now) !=
+			if ((target_note(d, h->label)->down_until_ns > now) !=
 			    (pass == 1))
 				continue;
 			for (j = 0; j < h->naddrs && j < HOST_ADDRS_MAX &&
@@ -347,7 +347,7 @@ route_judge(const struct route *r)
 }
 
 static void
-dest_unroutable(struct dest *d, enum route_status st)
+target_unroutable(struct target *d, enum route_status st)
 {
 	struct deliver *dl = d->deliver;
 	struct deliver_outcome o = { .phase = SMTP_PHASE_RESOLVE,
@@ -361,28 +361,28 @@ dest_unroutable(struct dest *d, enum route_status st)
 	    route_status_name(st));
 	ds->attempts++;
 	ds->attempts_failed[SMTP_PHASE_RESOLVE]++;
-	dest_close(d);
-	dest_outcome(d, &o);
+	target_close(d);
+	target_outcome(d, &o);
 	if (st != ROUTE_DNS_FAIL)
 		queue_connect_failed(dl->queue, d->domain);
 }
 
 static void
-dest_routed(const struct route *r, void *arg)
+target_routed(const struct route *r, void *arg)
 {
-	struct dest *d = arg;
+	struct target *d = arg;
 	enum route_status st = route_judge(r);
 
 	d->req = NULL;
 	mem_free(&d->route);
 	if (st != ROUTE_OK && !(st == ROUTE_NULL_MX && !is_ours(d))) {
-		dest_unroutable(d, st);
+		target_unroutable(d, st);
 		return;
 	}
 	d->route = mem_dup(r, sizeof(*r));
 	d->route_until_ns =
 	    loop_now(d->deliver->loop) + ROUTE_KEEP_MS * CLOCK_MS;
-	dest_touch(d);
+	target_touch(d);
 }
 
 /* ---- a domain that takes no mail */
@@ -391,7 +391,7 @@ static void
 refuse_loaded(void *arg, struct store_loaded *l)
 {
 	static const struct smtp_status st = { 5, 1, 10 };
-	struct dest *d = arg;
+	struct target *d = arg;
 	struct work *w = d->refuse;
 	uint32_t i;
 
@@ -414,12 +414,12 @@ refuse_loaded(void *arg, struct store_loaded *l)
 	}
 	work_end(d->deliver, &d->refuse,
 	    l->rc == 0 && w->env != NULL ? JOB_TRIED : JOB_DAMAGED);
-	dest_touch(d);
+	target_touch(d);
 }
 
 /* One after the other: there are few of them. */
 static void
-dest_refuse(struct dest *d)
+target_refuse(struct target *d)
 {
 	struct deliver *dl = d->deliver;
 	struct queue_job *job;
@@ -436,7 +436,7 @@ dest_refuse(struct dest *d)
 /* ---- who gets a connection */
 
 static void
-dest_wait(struct dest *d)
+target_wait(struct target *d)
 {
 	struct deliver *dl = d->deliver;
 
@@ -451,7 +451,7 @@ dest_wait(struct dest *d)
 
 /* True when a connection may be opened now; otherwise sees to what lacks. */
 static bool
-dest_may_open(struct dest *d)
+target_may_open(struct target *d)
 {
 	int64_t now = loop_now(d->deliver->loop);
 
@@ -467,14 +467,14 @@ dest_may_open(struct dest *d)
 		return false;
 	}
 	if (d->route->status == ROUTE_NULL_MX) {
-		dest_refuse(d);
+		target_refuse(d);
 		return false;
 	}
 	return true;
 }
 
 static void
-dest_open(struct dest *d)
+target_open(struct target *d)
 {
 	struct candidate *c;
 	unsigned n;
@@ -486,7 +486,7 @@ dest_open(struct dest *d)
 
 /* Nothing is under way and nothing worth remembering is left: forget it. */
 static void
-dest_forget(struct dest *d)
+target_forget(struct target *d)
 {
 	int64_t now = loop_now(d->deliver->loop), until = d->route_until_ns;
 	unsigned i;
@@ -505,11 +505,11 @@ dest_forget(struct dest *d)
 	if (until > now)
 		loop_timer_set(d->timer, (until - now) / CLOCK_MS + 1);
 	else
-		dest_free(d);
+		target_free(d);
 }
 
 static void
-dest_work(struct dest *d)
+target_work(struct target *d)
 {
 	struct deliver *dl = d->deliver;
 	struct session *s, *next;
@@ -518,38 +518,38 @@ dest_work(struct dest *d)
 		next = TAILQ_NEXT(s, link);
 		if (s->state != SESSION_IDLE)
 			continue;
-		if (!dest_goes_on(d))
+		if (!target_goes_on(d))
 			break;
 		session_kick(s);
 		if (s->state == SESSION_IDLE)
 			return; /* the queue has nothing after all */
 	}
-	while (dest_may_open(d)) {
+	while (target_may_open(d)) {
 		if (!TAILQ_EMPTY(&dl->waiting) ||
 		    dl->nsessions >= dl->conf->deliver_connections) {
-			dest_wait(d);
+			target_wait(d);
 			return;
 		}
-		dest_open(d);
+		target_open(d);
 	}
-	dest_forget(d);
+	target_forget(d);
 }
 
 /* Those in line get one each, and go to its end when they want more. */
 static void
 serve_waiting(struct deliver *dl)
 {
-	struct dest *d;
+	struct target *d;
 
 	while ((d = TAILQ_FIRST(&dl->waiting)) != NULL &&
 	    dl->nsessions < dl->conf->deliver_connections) {
 		TAILQ_REMOVE(&dl->waiting, d, wait_link);
 		d->waiting = false;
-		if (!dest_may_open(d))
+		if (!target_may_open(d))
 			continue;
-		dest_open(d);
-		if (dest_may_open(d))
-			dest_wait(d);
+		target_open(d);
+		if (target_may_open(d))
+			target_wait(d);
 	}
 }
 
@@ -568,8 +568,8 @@ static void
 deliver_task(void *arg)
 {
 	struct deliver *dl = arg;
-	struct dest_list turn = TAILQ_HEAD_INITIALIZER(turn);
-	struct dest *d;
+	struct target_list turn = TAILQ_HEAD_INITIALIZER(turn);
+	struct target *d;
 
 	free_gone(dl);
 	if (dl->conf == NULL)
@@ -579,7 +579,7 @@ deliver_task(void *arg)
 	while ((d = TAILQ_FIRST(&turn)) != NULL) {
 		TAILQ_REMOVE(&turn, d, dirty_link);
 		d->dirty = false;
-		dest_work(d);
+		target_work(d);
 	}
 	serve_waiting(dl);
 	if (dl->draining && dl->drained != NULL && dl->jobs == 0) {
@@ -619,7 +619,7 @@ deliver_create(struct loop *loop, struct dns *dns, struct store *store,
 	dl->bounce = bounce;
 	dl->stats = stats;
 	dl->ops = *ops;
-	RB_INIT(&dl->dests);
+	RB_INIT(&dl->targets);
 	TAILQ_INIT(&dl->dirty);
 	TAILQ_INIT(&dl->waiting);
 	TAILQ_INIT(&dl->idle);
@@ -638,21 +638,21 @@ deliver_destroy(struct deliver **dlp)
 {
 	struct deliver *dl = *dlp;
 	struct session *s;
-	struct dest *d;
+	struct target *d;
 
 	if (dl == NULL)
 		return;
 	dl->draining = true;
 	dl->ended = true;
-	RB_FOREACH (d, dest_tree, &dl->dests) {
+	RB_FOREACH (d, target_tree, &dl->targets) {
 		while ((s = TAILQ_FIRST(&d->sessions)) != NULL)
 			session_abort(s);
 		if (d->refuse != NULL)
 			work_end(dl, &d->refuse, JOB_RETURNED);
 	}
 	free_gone(dl);
-	while ((d = RB_MIN(dest_tree, &dl->dests)) != NULL)
-		dest_free(d);
+	while ((d = RB_MIN(target_tree, &dl->targets)) != NULL)
+		target_free(d);
 	loop_task_destroy(&dl->task);
 	loop_timer_destroy(&dl->drain_timer);
 	tls_ctx_destroy(&dl->tls);
@@ -665,50 +665,50 @@ void
 deliver_configure(struct deliver *dl, struct config *conf,
     const struct route_self *self)
 {
-	struct dest *d;
+	struct target *d;
 
 	config_ref(conf);
 	config_unref(&dl->conf);
 	dl->conf = conf;
 	dl->self = self;
-	RB_FOREACH (d, dest_tree, &dl->dests) {
+	RB_FOREACH (d, target_tree, &dl->targets) {
 		/* A look-up under way asks for what was configured. */
 		route_cancel(&d->req);
 		d->route_until_ns = 0;
-		dest_touch(d);
+		target_touch(d);
 	}
 }
 
 void
 deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 {
-	struct dest *d, key;
+	struct target *d, key;
 
 	if (dl->ended)
 		return;
 	if (connections == 0) {
 		strlcpy(key.domain, domain, sizeof(key.domain));
-		d = RB_FIND(dest_tree, &dl->dests, &key);
+		d = RB_FIND(target_tree, &dl->targets, &key);
 	} else {
-		d = dest_get(dl, domain);
+		d = target_get(dl, domain);
 	}
 	if (d == NULL)
 		return;
 	/* The same number again says that there is work once more. */
 	d->wanted = connections;
-	dest_touch(d);
+	target_touch(d);
 }
 
 void
 deliver_drain(struct deliver *dl, void (*idle)(void *arg), void *arg)
 {
 	struct session *s, *next;
-	struct dest *d;
+	struct target *d;
 
 	dl->draining = true;
 	dl->drained = idle;
 	dl->drained_arg = arg;
-	RB_FOREACH (d, dest_tree, &dl->dests)
+	RB_FOREACH (d, target_tree, &dl->targets)
 		for (s = TAILQ_FIRST(&d->sessions); s != NULL; s = next) {
 			next = TAILQ_NEXT(s, link);
 			if (s->state != SESSION_SEND)

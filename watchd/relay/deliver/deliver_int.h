@@ -19,7 +19,7 @@
 #define DELIVER_RCPTS	   100 /* of one transaction (RFC 5321 4.5.3.1.8) */
 #define DELIVER_PIECE	   (256 * 1024) /* of a body in memory */
 
-struct dest;
+struct target;
 
 struct candidate {
 	char name[TEXT_DOMAIN_MAX];
@@ -63,9 +63,9 @@ struct work {
 };
 
 struct session {
-	TAILQ_ENTRY(session) link; /* in dest */
+	TAILQ_ENTRY(session) link; /* in target */
 	TAILQ_ENTRY(session) list; /* in deliver: idle, or gone */
-	struct dest *dest;
+	struct target *target;
 	enum session_state state;
 	struct config *conf; /* as it was when the session began */
 	const struct conf_deliver *set;
@@ -97,9 +97,9 @@ struct session {
 };
 TAILQ_HEAD(session_list, session);
 
-struct dest {
-	RB_ENTRY(dest) node;
-	TAILQ_ENTRY(dest) dirty_link, wait_link;
+struct target {
+	RB_ENTRY(target) node;
+	TAILQ_ENTRY(target) dirty_link, wait_link;
 	bool dirty, waiting;
 	struct deliver *deliver;
 	char domain[TEXT_DOMAIN_MAX];
@@ -116,8 +116,8 @@ struct dest {
 	struct host_note notes[ROUTE_HOST_MAX];
 	struct work *refuse; /* being failed without a connection */
 };
-RB_HEAD(dest_tree, dest);
-TAILQ_HEAD(dest_list, dest);
+RB_HEAD(target_tree, target);
+TAILQ_HEAD(target_list, target);
 
 struct deliver {
 	struct loop *loop;
@@ -132,9 +132,9 @@ struct deliver {
 	struct tls_ctx *tls, *tls_strict; /* NULL: could not be made */
 	struct loop_task *task;
 	struct loop_timer *drain_timer;
-	struct dest_tree dests;
-	struct dest_list dirty; /* to be looked at by the task */
-	struct dest_list waiting; /* want a connection beyond the total */
+	struct target_tree targets;
+	struct target_list dirty; /* to be looked at by the task */
+	struct target_list waiting; /* want a connection beyond the total */
 	struct session_list idle; /* the longest idle first */
 	struct session_list gone;
 	unsigned nsessions;
@@ -147,7 +147,7 @@ struct deliver {
 /* ---- session.c */
 /* Begins to connect to cand[0..n), one after the other; takes cand. */
 struct session *
-session_create(struct dest *, struct candidate *cand, unsigned n);
+session_create(struct target *, struct candidate *cand, unsigned n);
 void session_kick(struct session *); /* idle: there may be work */
 void session_quit(struct session *); /* idle or connecting: end it */
 void session_abort(struct session *); /* at once; its jobs go back */
@@ -178,24 +178,24 @@ void transfer_lost(struct session *, enum smtp_phase, const struct smtp_reply *,
 void transfer_return(struct session *, struct work **); /* NULL is fine */
 
 /* ---- deliver.c */
-void dest_touch(struct dest *); /* look at it from the task */
-struct host_note *dest_note(struct dest *, const char *label);
+void target_touch(struct target *); /* look at it from the task */
+struct host_note *target_note(struct target *, const char *label);
 /* The session is ready for work for the first time. */
-void dest_ready(struct dest *, const struct session *);
+void target_ready(struct target *, const struct session *);
 /* Every candidate of a session failed; the last of them so. */
-void dest_failed(struct dest *, const char *host, enum smtp_phase,
+void target_failed(struct target *, const char *host, enum smtp_phase,
     uint16_t code, const char *text);
-void dest_outcome(struct dest *, const struct deliver_outcome *);
+void target_outcome(struct target *, const struct deliver_outcome *);
 /* May a session that has just ended a message take another? */
-bool dest_goes_on(const struct dest *);
+bool target_goes_on(const struct target *);
 /* Is somebody without a connection waiting for one of ours? */
-bool dest_yields(const struct dest *);
+bool target_yields(const struct target *);
 struct work *
-work_take(struct dest *, struct session *, size_t body_max, store_load_cb *);
+work_take(struct target *, struct session *, size_t body_max, store_load_cb *);
 /* Ends the job; *w is gone. */
 void work_end(struct deliver *, struct work **w, enum job_outcome);
 /* Counts and logs the attempt. `phase`: in which it ended. */
-void work_report(struct dest *, const struct work *, const struct session *,
+void work_report(struct target *, const struct work *, const struct session *,
     enum smtp_phase, const char *note);
 
 #endif

@@ -31,7 +31,7 @@ is_busy(enum session_state st)
 void
 session_set(struct session *s, enum session_state to)
 {
-	struct dest *d = s->dest;
+	struct target *d = s->target;
 	struct deliver *dl = d->deliver;
 
 	MX_ASSERT(s->state != SESSION_GONE);
@@ -46,7 +46,7 @@ session_set(struct session *s, enum session_state to)
 		d->nbusy++;
 	if (to == SESSION_IDLE)
 		TAILQ_INSERT_TAIL(&dl->idle, s, list);
-	dest_touch(d);
+	target_touch(d);
 }
 
 const struct candidate *
@@ -67,7 +67,7 @@ drop_connection(struct session *s)
 void
 session_gone(struct session *s)
 {
-	struct dest *d = s->dest;
+	struct target *d = s->target;
 
 	MX_ASSERT(s->cur == NULL);
 	transfer_return(s, &s->next);
@@ -94,7 +94,7 @@ static void
 candidate_failed(struct session *s, enum smtp_phase phase, uint16_t code,
     const char *text)
 {
-	struct dest *d = s->dest;
+	struct target *d = s->target;
 	const struct candidate *c = session_host(s);
 	char addr[ADDR_TEXT_MAX], why[256];
 	struct host_note *note;
@@ -109,7 +109,7 @@ candidate_failed(struct session *s, enum smtp_phase phase, uint16_t code,
 	    smtp_phase_name(phase), (unsigned)code, log_q(why));
 	if (s->at + 1 >= s->ncand ||
 	    strcmp(s->cand[s->at + 1].label, c->label) != 0) {
-		note = dest_note(d, c->label);
+		note = target_note(d, c->label);
 		note->down_until_ns =
 		    loop_now(d->deliver->loop) + DELIVER_PENALTY_MS * CLOCK_MS;
 	}
@@ -119,7 +119,7 @@ candidate_failed(struct session *s, enum smtp_phase phase, uint16_t code,
 		session_connect(s);
 		return;
 	}
-	dest_failed(d, c->label, phase, code, why);
+	target_failed(d, c->label, phase, code, why);
 	session_gone(s);
 }
 
@@ -134,10 +134,10 @@ tls_failed(struct session *s, uint16_t code, const char *text)
 		return;
 	}
 	log_notice("deliver", "domain=%s host=%s event=tls_failed error=%s",
-	    s->dest->domain, log_q(session_host(s)->label), log_q(text));
-	note = dest_note(s->dest, session_host(s)->label);
+	    s->target->domain, log_q(session_host(s)->label), log_q(text));
+	note = target_note(s->target, session_host(s)->label);
 	note->clear_until_ns =
-	    loop_now(s->dest->deliver->loop) + DELIVER_PENALTY_MS * CLOCK_MS;
+	    loop_now(s->target->deliver->loop) + DELIVER_PENALTY_MS * CLOCK_MS;
 	drop_connection(s);
 	session_set(s, SESSION_CONNECT);
 	session_connect(s);
@@ -156,7 +156,7 @@ is_literal(const struct candidate *c)
 static void
 start_tls(struct session *s)
 {
-	struct deliver *dl = s->dest->deliver;
+	struct deliver *dl = s->target->deliver;
 	const struct candidate *c = session_host(s);
 	bool literal = is_literal(c);
 	bool strict = s->set->tls != CONF_TLS_MAY && !literal;
@@ -176,7 +176,8 @@ start_dialogue(struct session *s)
 	conf.tls = s->set->tls == CONF_TLS_NONE || s->clear ? CLIENT_TLS_NONE :
 	    s->set->tls == CONF_TLS_MAY			    ? CLIENT_TLS_MAY :
 							      CLIENT_TLS_REQUIRE;
-	s->client = smtp_client_create(&conf, loop_now(s->dest->deliver->loop));
+	s->client =
+	    smtp_client_create(&conf, loop_now(s->target->deliver->loop));
 	session_set(s, SESSION_HELLO);
 	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
 }
@@ -186,7 +187,7 @@ start_dialogue(struct session *s)
 bool
 session_spent(const struct session *s)
 {
-	int64_t age = loop_now(s->dest->deliver->loop) - s->since_ns;
+	int64_t age = loop_now(s->target->deliver->loop) - s->since_ns;
 
 	return s->messages >= s->set->max_messages ||
 	    age >= s->set->max_age_ms * CLOCK_MS;
@@ -204,7 +205,7 @@ session_quit(struct session *s)
 		return;
 	}
 	session_set(s, SESSION_QUIT);
-	smtp_client_quit(s->client, loop_now(s->dest->deliver->loop));
+	smtp_client_quit(s->client, loop_now(s->target->deliver->loop));
 	session_pump(s);
 }
 
@@ -212,7 +213,7 @@ session_quit(struct session *s)
 void
 session_next(struct session *s)
 {
-	struct dest *d = s->dest;
+	struct target *d = s->target;
 
 	for (;;) {
 		if (s->cur != NULL && s->cur->loaded) {
@@ -224,7 +225,7 @@ session_next(struct session *s)
 			if (transfer_begin(s))
 				return;
 		}
-		if (session_spent(s) || dest_yields(d) ||
+		if (session_spent(s) || target_yields(d) ||
 		    d->deliver->draining) {
 			session_quit(s);
 			return;
@@ -234,7 +235,7 @@ session_next(struct session *s)
 			session_set(s, SESSION_IDLE);
 		conn_timeout(s->conn,
 		    s->set->idle_ms > 0 ? s->set->idle_ms : 1);
-		if (!dest_goes_on(d)) {
+		if (!target_goes_on(d)) {
 			transfer_return(s, &s->next);
 			return;
 		}
@@ -266,8 +267,8 @@ static void
 on_ready(struct session *s)
 {
 	if (s->state == SESSION_HELLO) {
-		s->since_ns = loop_now(s->dest->deliver->loop);
-		dest_ready(s->dest, s);
+		s->since_ns = loop_now(s->target->deliver->loop);
+		target_ready(s->target, s);
 	}
 	if (s->state != SESSION_QUIT)
 		session_next(s);
@@ -348,7 +349,7 @@ session_pump(struct session *s)
 
 	while (s->client != NULL) {
 		ev = smtp_client_next(s->client,
-		    loop_now(s->dest->deliver->loop), &info);
+		    loop_now(s->target->deliver->loop), &info);
 		if (ev == CLIENT_NONE)
 			break;
 		news = true;
@@ -382,7 +383,7 @@ on_lost(struct session *s, const char *text)
 		session_gone(s);
 	} else {
 		smtp_client_lost(s->client, text,
-		    loop_now(s->dest->deliver->loop));
+		    loop_now(s->target->deliver->loop));
 		session_pump(s);
 	}
 }
@@ -391,7 +392,7 @@ static void
 session_event(struct conn *conn, enum conn_event ev, void *arg)
 {
 	struct session *s = arg;
-	int64_t now = loop_now(s->dest->deliver->loop);
+	int64_t now = loop_now(s->target->deliver->loop);
 	const char *data;
 	size_t n;
 
@@ -404,7 +405,7 @@ session_event(struct conn *conn, enum conn_event ev, void *arg)
 			break;
 		if (smtp_client_feed(s->client, data, n, now) != 0)
 			log_trace("deliver", "domain=%s event=flood",
-			    s->dest->domain);
+			    s->target->domain);
 		conn_consume(conn, n);
 		session_pump(s);
 		break;
@@ -438,12 +439,12 @@ session_event(struct conn *conn, enum conn_event ev, void *arg)
 static void
 session_connect(struct session *s)
 {
-	struct deliver *dl = s->dest->deliver;
+	struct deliver *dl = s->target->deliver;
 	const struct candidate *c = session_host(s);
 	const struct net_addr *from = NULL;
 
-	s->clear =
-	    dest_note(s->dest, c->label)->clear_until_ns > loop_now(dl->loop);
+	s->clear = target_note(s->target, c->label)->clear_until_ns >
+	    loop_now(dl->loop);
 	if (s->set->source != NULL &&
 	    s->set->source_addr.u.sa.sa_family == c->addr.u.sa.sa_family)
 		from = &s->set->source_addr;
@@ -453,12 +454,12 @@ session_connect(struct session *s)
 }
 
 struct session *
-session_create(struct dest *d, struct candidate *cand, unsigned n)
+session_create(struct target *d, struct candidate *cand, unsigned n)
 {
 	struct session *s = mem_alloc(sizeof(*s));
 	const struct conf_domain *dom;
 
-	s->dest = d;
+	s->target = d;
 	s->conf = config_ref(d->deliver->conf);
 	dom = config_domain(s->conf, d->domain);
 	s->set = dom != NULL ? &dom->deliver : &s->conf->defaults.deliver;
@@ -477,7 +478,7 @@ session_create(struct dest *d, struct candidate *cand, unsigned n)
 void
 session_abort(struct session *s)
 {
-	struct deliver *dl = s->dest->deliver;
+	struct deliver *dl = s->target->deliver;
 	struct work *w = s->cur;
 	uint32_t i;
 
@@ -486,7 +487,7 @@ session_abort(struct session *s)
 			if (w->env->rcpts[i].state == RCPT_FAILED &&
 			    !w->env->rcpts[i].reported)
 				w->env->rcpts[i].state = RCPT_PENDING;
-		work_report(s->dest, w, s, smtp_client_phase(s->client),
+		work_report(s->target, w, s, smtp_client_phase(s->client),
 		    "shutdown");
 		work_end(dl, &s->cur, JOB_LOST);
 	}

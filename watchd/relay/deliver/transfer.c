@@ -21,14 +21,14 @@ void
 transfer_return(struct session *s, struct work **w)
 {
 	if (*w != NULL)
-		work_end(s->dest->deliver, w, JOB_RETURNED);
+		work_end(s->target->deliver, w, JOB_RETURNED);
 }
 
 void
 transfer_drop_body(struct session *s)
 {
 	if (s->read != 0)
-		store_cancel(s->dest->deliver->store, s->read);
+		store_cancel(s->target->deliver->store, s->read);
 	s->read = 0;
 	mem_free(&s->piece);
 	s->piece_len = 0;
@@ -89,9 +89,9 @@ transfer_lost(struct session *s, enum smtp_phase phase,
 		strlcpy(w->reply, text, sizeof(w->reply));
 	batch_set(s, RCPT_PENDING, reply != NULL ? reply->code : 0,
 	    st->cls == 4 ? st : &lost, w->reply, false);
-	work_report(s->dest, w, s, phase,
+	work_report(s->target, w, s, phase,
 	    s->sent && reply == NULL ? "lost_after_dot" : "lost");
-	work_end(s->dest->deliver, &s->cur, JOB_LOST);
+	work_end(s->target->deliver, &s->cur, JOB_LOST);
 }
 
 static bool
@@ -141,7 +141,7 @@ transfer_batch(struct session *s)
 	s->sent = false;
 	s->phase_ns = reply_ns(s);
 	session_set(s, SESSION_SEND);
-	smtp_client_mail(s->client, &tx, loop_now(s->dest->deliver->loop));
+	smtp_client_mail(s->client, &tx, loop_now(s->target->deliver->loop));
 }
 
 /* The job is loaded: begins its transaction, or ends it when there is none
@@ -150,7 +150,7 @@ bool
 transfer_begin(struct session *s)
 {
 	struct work *w = s->cur;
-	struct dest *d = s->dest;
+	struct target *d = s->target;
 	struct result res;
 	const char *unfit;
 	char id[TEXT_ID_MAX];
@@ -215,10 +215,10 @@ transfer_loaded(void *arg, struct store_loaded *l)
 static void
 prefetch(struct session *s)
 {
-	struct dest *d = s->dest;
+	struct target *d = s->target;
 
 	if (s->next == NULL && !session_spent(s) && !batch_left(s->cur) &&
-	    !dest_yields(d) && !d->deliver->draining && d->nbusy <= d->wanted)
+	    !target_yields(d) && !d->deliver->draining && d->nbusy <= d->wanted)
 		s->next = work_take(d, s, DELIVER_PIECE, transfer_loaded);
 }
 
@@ -231,8 +231,8 @@ body_damaged(struct session *s, int rc)
 
 	log_error("deliver", "id=%s event=body_damaged error=%s",
 	    text_id(s->cur->job->id, id), log_q(mx_strerror(rc)));
-	work_report(s->dest, s->cur, s, SMTP_PHASE_DATA, "damaged");
-	work_end(s->dest->deliver, &s->cur, JOB_DAMAGED);
+	work_report(s->target, s->cur, s, SMTP_PHASE_DATA, "damaged");
+	work_end(s->target->deliver, &s->cur, JOB_DAMAGED);
 	session_gone(s);
 }
 
@@ -277,7 +277,7 @@ body_send(struct session *s, const char *data, size_t len)
 void
 transfer_body(struct session *s)
 {
-	struct deliver *dl = s->dest->deliver;
+	struct deliver *dl = s->target->deliver;
 	const struct envelope *env = s->cur->env;
 	uint64_t left;
 
@@ -317,7 +317,7 @@ transfer_body(struct session *s)
 void
 transfer_rcpt(struct session *s, const struct smtp_client_info *info)
 {
-	struct dest *d = s->dest;
+	struct target *d = s->target;
 	const struct smtp_reply *reply = info->reply;
 	struct rcpt *r;
 	struct result res;
@@ -343,7 +343,7 @@ transfer_rcpt(struct session *s, const struct smtp_client_info *info)
 void
 transfer_sent(struct session *s, const struct smtp_client_info *info)
 {
-	struct dest *d = s->dest;
+	struct target *d = s->target;
 	const struct smtp_reply *reply = info->reply;
 	struct work *w = s->cur;
 	enum result_scope scope = RESULT_RCPT;
@@ -362,7 +362,7 @@ transfer_sent(struct session *s, const struct smtp_client_info *info)
 	}
 	if (reply != NULL && reply_ok(reply) && info->phase == SMTP_PHASE_EOD) {
 		s->accepted++;
-		dest_outcome(d,
+		target_outcome(d,
 		    &(struct deliver_outcome){ .ok = true,
 			.host = session_host(s)->label,
 			.text = "" });
@@ -377,7 +377,7 @@ transfer_sent(struct session *s, const struct smtp_client_info *info)
 	/* It will not have anything from us now: the message waits, and so
 	 * should the others, unless it took some just before. */
 	if (s->accepted == 0)
-		dest_outcome(d,
+		target_outcome(d,
 		    &(struct deliver_outcome){ .phase = info->phase,
 			.code = reply->code,
 			.host = session_host(s)->label,
