@@ -9,7 +9,7 @@
  * The job stays ours until the end, so the queue cannot give it out twice.
  * When the disk cannot take the notification nothing is forgotten: the failed
  * recipients are pending again and the job goes back. Called by daemon.c
- * (queue_ops) and session.c, on the loop thread. */
+ * (queue_ops) and outbound.c, on the loop thread. */
 #include "relay/deliver/bounce.h"
 
 #include <sys/queue.h>

@@ -134,7 +134,7 @@ target_close(struct target *d)
 }
 
 void
-target_ready(struct target *d, const struct session *s)
+target_ready(struct target *d, const struct outbound *s)
 {
 	const struct deliver_outcome ok = { .ok = true,
 		.host = s->cand[s->at].label,
@@ -186,7 +186,7 @@ target_yields(const struct target *d)
 /* ---- jobs */
 
 struct work *
-work_take(struct target *d, struct session *s, size_t body_max,
+work_take(struct target *d, struct outbound *s, size_t body_max,
     store_load_cb *loaded)
 {
 	struct deliver *dl = d->deliver;
@@ -220,7 +220,7 @@ work_end(struct deliver *dl, struct work **wp, enum job_outcome outcome)
 }
 
 void
-work_report(struct target *d, const struct work *w, const struct session *s,
+work_report(struct target *d, const struct work *w, const struct outbound *s,
     enum smtp_phase phase, const char *note)
 {
 	struct deliver *dl = d->deliver;
@@ -446,7 +446,7 @@ target_wait(struct target *d)
 	TAILQ_INSERT_TAIL(&dl->waiting, d, wait_link);
 	/* Somebody's idle connection makes room. */
 	if (!TAILQ_EMPTY(&dl->idle))
-		session_quit(TAILQ_FIRST(&dl->idle));
+		outbound_quit(TAILQ_FIRST(&dl->idle));
 }
 
 /* True when a connection may be opened now; otherwise sees to what lacks. */
@@ -481,7 +481,7 @@ target_open(struct target *d)
 
 	c = candidates(d, &n);
 	MX_ASSERT(c != NULL); /* route_judge() */
-	session_create(d, c, n);
+	outbound_create(d, c, n);
 }
 
 /* Nothing is under way and nothing worth remembering is left: forget it. */
@@ -512,7 +512,7 @@ static void
 target_work(struct target *d)
 {
 	struct deliver *dl = d->deliver;
-	struct session *s, *next;
+	struct outbound *s, *next;
 
 	for (s = TAILQ_FIRST(&d->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
@@ -520,7 +520,7 @@ target_work(struct target *d)
 			continue;
 		if (!target_goes_on(d))
 			break;
-		session_kick(s);
+		outbound_kick(s);
 		if (s->state == SESSION_IDLE)
 			return; /* the queue has nothing after all */
 	}
@@ -556,11 +556,11 @@ serve_waiting(struct deliver *dl)
 static void
 free_gone(struct deliver *dl)
 {
-	struct session *s;
+	struct outbound *s;
 
 	while ((s = TAILQ_FIRST(&dl->gone)) != NULL) {
 		TAILQ_REMOVE(&dl->gone, s, list);
-		session_free(s);
+		outbound_free(s);
 	}
 }
 
@@ -637,7 +637,7 @@ void
 deliver_destroy(struct deliver **dlp)
 {
 	struct deliver *dl = *dlp;
-	struct session *s;
+	struct outbound *s;
 	struct target *d;
 
 	if (dl == NULL)
@@ -646,7 +646,7 @@ deliver_destroy(struct deliver **dlp)
 	dl->ended = true;
 	RB_FOREACH (d, target_tree, &dl->targets) {
 		while ((s = TAILQ_FIRST(&d->sessions)) != NULL)
-			session_abort(s);
+			outbound_abort(s);
 		if (d->refuse != NULL)
 			work_end(dl, &d->refuse, JOB_RETURNED);
 	}
@@ -702,7 +702,7 @@ deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 void
 deliver_drain(struct deliver *dl, void (*idle)(void *arg), void *arg)
 {
-	struct session *s, *next;
+	struct outbound *s, *next;
 	struct target *d;
 
 	dl->draining = true;
@@ -712,7 +712,7 @@ deliver_drain(struct deliver *dl, void (*idle)(void *arg), void *arg)
 		for (s = TAILQ_FIRST(&d->sessions); s != NULL; s = next) {
 			next = TAILQ_NEXT(s, link);
 			if (s->state != SESSION_SEND)
-				session_quit(s);
+				outbound_quit(s);
 		}
 	loop_task_schedule(dl->task);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * deliver_int: what deliver.c (destinations: who gets connections, where to),
- * session.c (one connection) and transfer.c (the jobs on it) know of each
+ * outbound.c (one connection) and transfer.c (the jobs on it) know of each
  * other.
  * A session never creates or frees sessions: it tells its destination, and
  * deliver.c acts on that from a task, after the callbacks of the turn. */
@@ -33,7 +33,7 @@ struct host_note {
 	int64_t down_until_ns, clear_until_ns;
 };
 
-enum session_state {
+enum outbound_state {
 	SESSION_CONNECT, /* TCP is awaited */
 	SESSION_HELLO, /* greeting, EHLO, STARTTLS until ready */
 	SESSION_IDLE, /* ready, no work */
@@ -45,7 +45,7 @@ enum session_state {
 
 /* A job in our hands, from queue_take() to bounce_finish(). */
 struct work {
-	struct session *session;
+	struct outbound *session;
 	struct queue_job *job;
 	struct envelope *env; /* NULL until loaded */
 	char *data; /* the beginning of the body */
@@ -62,11 +62,11 @@ struct work {
 	char reply[256];
 };
 
-struct session {
-	TAILQ_ENTRY(session) link; /* in target */
-	TAILQ_ENTRY(session) list; /* in deliver: idle, or gone */
+struct outbound {
+	TAILQ_ENTRY(outbound) link; /* in target */
+	TAILQ_ENTRY(outbound) list; /* in deliver: idle, or gone */
 	struct target *target;
-	enum session_state state;
+	enum outbound_state state;
 	struct config *conf; /* as it was when the session began */
 	const struct conf_deliver *set;
 	struct candidate *cand;
@@ -95,7 +95,7 @@ struct session {
 	size_t piece_len;
 	uint64_t read; /* store request, 0 none */
 };
-TAILQ_HEAD(session_list, session);
+TAILQ_HEAD(outbound_list, outbound);
 
 struct target {
 	RB_ENTRY(target) node;
@@ -104,7 +104,7 @@ struct target {
 	struct deliver *deliver;
 	char domain[TEXT_DOMAIN_MAX];
 	unsigned wanted;
-	struct session_list sessions;
+	struct outbound_list sessions;
 	unsigned nsessions;
 	unsigned nbusy; /* connecting or working */
 	struct route_req *req;
@@ -135,8 +135,8 @@ struct deliver {
 	struct target_tree targets;
 	struct target_list dirty; /* to be looked at by the task */
 	struct target_list waiting; /* want a connection beyond the total */
-	struct session_list idle; /* the longest idle first */
-	struct session_list gone;
+	struct outbound_list idle; /* the longest idle first */
+	struct outbound_list gone;
 	unsigned nsessions;
 	unsigned jobs; /* out */
 	bool draining, ended;
@@ -144,44 +144,44 @@ struct deliver {
 	void *drained_arg;
 };
 
-/* ---- session.c */
+/* ---- outbound.c */
 /* Begins to connect to cand[0..n), one after the other; takes cand. */
-struct session *
-session_create(struct target *, struct candidate *cand, unsigned n);
-void session_kick(struct session *); /* idle: there may be work */
-void session_quit(struct session *); /* idle or connecting: end it */
-void session_abort(struct session *); /* at once; its jobs go back */
-void session_free(struct session *); /* only when GONE */
+struct outbound *
+outbound_create(struct target *, struct candidate *cand, unsigned n);
+void outbound_kick(struct outbound *); /* idle: there may be work */
+void outbound_quit(struct outbound *); /* idle or connecting: end it */
+void outbound_abort(struct outbound *); /* at once; its jobs go back */
+void outbound_free(struct outbound *); /* only when GONE */
 
 /* For transfer.c: */
-void session_set(struct session *, enum session_state);
-void session_gone(struct session *); /* cur has been ended */
-void session_next(struct session *); /* the server awaits a transaction */
-void session_pump(struct session *); /* act on what the engine has to say */
-const struct candidate *session_host(const struct session *);
-bool session_spent(const struct session *); /* one more would be too many */
+void outbound_set(struct outbound *, enum outbound_state);
+void outbound_gone(struct outbound *); /* cur has been ended */
+void outbound_next(struct outbound *); /* the server awaits a transaction */
+void outbound_pump(struct outbound *); /* act on what the engine has to say */
+const struct candidate *outbound_host(const struct outbound *);
+bool outbound_spent(const struct outbound *); /* one more would be too many */
 
 /* ---- transfer.c */
 /* The job is loaded: begins its transaction, or ends it when there is none to
  * be had. True when it has begun. */
-bool transfer_begin(struct session *);
-void transfer_batch(struct session *); /* the next hundred recipients */
+bool transfer_begin(struct outbound *);
+void transfer_batch(struct outbound *); /* the next hundred recipients */
 void transfer_loaded(void *arg, struct store_loaded *); /* a store_load_cb */
-void transfer_rcpt(struct session *, const struct smtp_client_info *);
+void transfer_rcpt(struct outbound *, const struct smtp_client_info *);
 /* Goes on with the body as far as the peer and the disk let it. */
-void transfer_body(struct session *);
-void transfer_drop_body(struct session *);
-void transfer_sent(struct session *, const struct smtp_client_info *);
+void transfer_body(struct outbound *);
+void transfer_drop_body(struct outbound *);
+void transfer_sent(struct outbound *, const struct smtp_client_info *);
 /* The connection went down under cur. */
-void transfer_lost(struct session *, enum smtp_phase, const struct smtp_reply *,
-    const char *text);
-void transfer_return(struct session *, struct work **); /* NULL is fine */
+void transfer_lost(struct outbound *, enum smtp_phase,
+    const struct smtp_reply *, const char *text);
+void transfer_return(struct outbound *, struct work **); /* NULL is fine */
 
 /* ---- deliver.c */
 void target_touch(struct target *); /* look at it from the task */
 struct host_note *target_note(struct target *, const char *label);
 /* The session is ready for work for the first time. */
-void target_ready(struct target *, const struct session *);
+void target_ready(struct target *, const struct outbound *);
 /* Every candidate of a session failed; the last of them so. */
 void target_failed(struct target *, const char *host, enum smtp_phase,
     uint16_t code, const char *text);
@@ -191,11 +191,11 @@ bool target_goes_on(const struct target *);
 /* Is somebody without a connection waiting for one of ours? */
 bool target_yields(const struct target *);
 struct work *
-work_take(struct target *, struct session *, size_t body_max, store_load_cb *);
+work_take(struct target *, struct outbound *, size_t body_max, store_load_cb *);
 /* Ends the job; *w is gone. */
 void work_end(struct deliver *, struct work **w, enum job_outcome);
 /* Counts and logs the attempt. `phase`: in which it ended. */
-void work_report(struct target *, const struct work *, const struct session *,
+void work_report(struct target *, const struct work *, const struct outbound *,
     enum smtp_phase, const char *note);
 
 #endif

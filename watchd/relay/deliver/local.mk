@@ -5,7 +5,7 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/deliver_int.h \
 	watchd/relay/deliver/dsn.c watchd/relay/deliver/dsn.h \
 	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
-	watchd/relay/deliver/session.c \
+	watchd/relay/deliver/outbound.c \
 	watchd/relay/deliver/transfer.c
 
 if HAVE_CMOCKA

@@ -3,7 +3,7 @@
  * transactions of at most a hundred recipients, its body streamed as fast as
  * peer and disk allow, each reply turned into the recipients' results. While
  * the reply to the final dot is awaited the next message is loaded. Called by
- * session.c with what the SMTP engine says. Each job taken ends once, here or
+ * outbound.c with what the SMTP engine says. Each job taken ends once, here or
  * in transfer_return(), whatever happens.
  *
  * 8-bit content goes to a server without 8BITMIME as it is: rewriting a body
@@ -18,14 +18,14 @@
 
 /* A job of which the server has heard nothing is as good as never taken. */
 void
-transfer_return(struct session *s, struct work **w)
+transfer_return(struct outbound *s, struct work **w)
 {
 	if (*w != NULL)
 		work_end(s->target->deliver, w, JOB_RETURNED);
 }
 
 void
-transfer_drop_body(struct session *s)
+transfer_drop_body(struct outbound *s)
 {
 	if (s->read != 0)
 		store_cancel(s->target->deliver->store, s->read);
@@ -46,7 +46,7 @@ note_reply(struct work *w, const struct smtp_reply *r)
 /* Gives the recipients of the batch that are still pending a reason.
  * `only_taken`: those whose RCPT was accepted. */
 static void
-batch_set(struct session *s, enum rcpt_state state, uint16_t code,
+batch_set(struct outbound *s, enum rcpt_state state, uint16_t code,
     const struct smtp_status *st, const char *text, bool only_taken)
 {
 	unsigned i;
@@ -60,7 +60,7 @@ batch_set(struct session *s, enum rcpt_state state, uint16_t code,
 }
 
 static int64_t
-reply_ns(const struct session *s)
+reply_ns(const struct outbound *s)
 {
 	return smtp_client_phase_ns(s->client, SMTP_PHASE_MAIL) +
 	    smtp_client_phase_ns(s->client, SMTP_PHASE_RCPT) +
@@ -70,7 +70,7 @@ reply_ns(const struct session *s)
 /* The connection went down under a job. After the final dot the server may
  * have taken the message: sending it again is the lesser evil (RFC 1047). */
 void
-transfer_lost(struct session *s, enum smtp_phase phase,
+transfer_lost(struct outbound *s, enum smtp_phase phase,
     const struct smtp_reply *reply, const char *text)
 {
 	static const struct smtp_status lost = { 4, 4, 2 };
@@ -106,7 +106,7 @@ batch_left(const struct work *w)
 }
 
 void
-transfer_batch(struct session *s)
+transfer_batch(struct outbound *s)
 {
 	struct work *w = s->cur;
 	struct envelope *env = w->env;
@@ -140,14 +140,14 @@ transfer_batch(struct session *s)
 	s->answered = false;
 	s->sent = false;
 	s->phase_ns = reply_ns(s);
-	session_set(s, SESSION_SEND);
+	outbound_set(s, SESSION_SEND);
 	smtp_client_mail(s->client, &tx, loop_now(s->target->deliver->loop));
 }
 
 /* The job is loaded: begins its transaction, or ends it when there is none
  * to be had. True when it has begun. */
 bool
-transfer_begin(struct session *s)
+transfer_begin(struct outbound *s)
 {
 	struct work *w = s->cur;
 	struct target *d = s->target;
@@ -164,7 +164,7 @@ transfer_begin(struct session *s)
 	}
 	w->start_ns = loop_now(d->deliver->loop);
 	mem_free(&w->env->host);
-	w->env->host = mem_strdup(session_host(s)->label);
+	w->env->host = mem_strdup(outbound_host(s)->label);
 	unfit = result_unfit(w->env->flags, w->env->body.len,
 	    smtp_client_ext(s->client), smtp_client_size_limit(s->client),
 	    &res);
@@ -189,7 +189,7 @@ void
 transfer_loaded(void *arg, struct store_loaded *l)
 {
 	struct work *w = arg;
-	struct session *s = w->session;
+	struct outbound *s = w->session;
 
 	w->load = 0;
 	w->loaded = true;
@@ -205,19 +205,19 @@ transfer_loaded(void *arg, struct store_loaded *l)
 	if (w != s->cur || s->state != SESSION_LOAD)
 		return;
 	if (!transfer_begin(s))
-		session_next(s);
-	session_pump(s);
+		outbound_next(s);
+	outbound_pump(s);
 }
 
 /* ---- the body */
 
 /* While the last reply is awaited the disk may work on the next message. */
 static void
-prefetch(struct session *s)
+prefetch(struct outbound *s)
 {
 	struct target *d = s->target;
 
-	if (s->next == NULL && !session_spent(s) && !batch_left(s->cur) &&
+	if (s->next == NULL && !outbound_spent(s) && !batch_left(s->cur) &&
 	    !target_yields(d) && !d->deliver->draining && d->nbusy <= d->wanted)
 		s->next = work_take(d, s, DELIVER_PIECE, transfer_loaded);
 }
@@ -225,7 +225,7 @@ prefetch(struct session *s)
 /* What the disk gives does not hold, or does not come: the final dot is
  * never sent, so the server forgets what it has. */
 static void
-body_damaged(struct session *s, int rc)
+body_damaged(struct outbound *s, int rc)
 {
 	char id[TEXT_ID_MAX];
 
@@ -233,13 +233,13 @@ body_damaged(struct session *s, int rc)
 	    text_id(s->cur->job->id, id), log_q(mx_strerror(rc)));
 	work_report(s->target, s->cur, s, SMTP_PHASE_DATA, "damaged");
 	work_end(s->target->deliver, &s->cur, JOB_DAMAGED);
-	session_gone(s);
+	outbound_gone(s);
 }
 
 static void
 body_read(void *arg, int rc, char *data, size_t len)
 {
-	struct session *s = arg;
+	struct outbound *s = arg;
 
 	s->read = 0;
 	if (rc == 0 && len == 0)
@@ -252,11 +252,11 @@ body_read(void *arg, int rc, char *data, size_t len)
 	s->piece = data;
 	s->piece_len = len;
 	transfer_body(s);
-	session_pump(s);
+	outbound_pump(s);
 }
 
 static void
-body_send(struct session *s, const char *data, size_t len)
+body_send(struct outbound *s, const char *data, size_t len)
 {
 	struct buf *out = smtp_client_out(s->client);
 	size_t at, n;
@@ -275,7 +275,7 @@ body_send(struct session *s, const char *data, size_t len)
 
 /* Goes on with the body as far as the peer and the disk let it. */
 void
-transfer_body(struct session *s)
+transfer_body(struct outbound *s)
 {
 	struct deliver *dl = s->target->deliver;
 	const struct envelope *env = s->cur->env;
@@ -315,7 +315,7 @@ transfer_body(struct session *s)
 /* ---- the replies */
 
 void
-transfer_rcpt(struct session *s, const struct smtp_client_info *info)
+transfer_rcpt(struct outbound *s, const struct smtp_client_info *info)
 {
 	struct target *d = s->target;
 	const struct smtp_reply *reply = info->reply;
@@ -341,7 +341,7 @@ transfer_rcpt(struct session *s, const struct smtp_client_info *info)
 
 /* The last reply of a transaction. */
 void
-transfer_sent(struct session *s, const struct smtp_client_info *info)
+transfer_sent(struct outbound *s, const struct smtp_client_info *info)
 {
 	struct target *d = s->target;
 	const struct smtp_reply *reply = info->reply;
@@ -364,7 +364,7 @@ transfer_sent(struct session *s, const struct smtp_client_info *info)
 		s->accepted++;
 		target_outcome(d,
 		    &(struct deliver_outcome){ .ok = true,
-			.host = session_host(s)->label,
+			.host = outbound_host(s)->label,
 			.text = "" });
 	}
 	if (scope != RESULT_SERVER && batch_left(w))
@@ -380,9 +380,9 @@ transfer_sent(struct session *s, const struct smtp_client_info *info)
 		target_outcome(d,
 		    &(struct deliver_outcome){ .phase = info->phase,
 			.code = reply->code,
-			.host = session_host(s)->label,
+			.host = outbound_host(s)->label,
 			.text = reply->text });
 	work_end(d->deliver, &s->cur,
 	    reply->code == 421 ? JOB_LOST : JOB_TRIED);
-	session_quit(s);
+	outbound_quit(s);
 }

@@ -16,20 +16,20 @@
 #define SESSION_INPUT	(16 * 1024)
 #define SESSION_QUIT_MS 5000 /* politeness has its limits */
 
-static void session_connect(struct session *);
+static void outbound_connect(struct outbound *);
 
 static const char *const state_names[] = { "connect", "hello", "idle", "load",
 	"send", "quit", "gone" };
 
 static bool
-is_busy(enum session_state st)
+is_busy(enum outbound_state st)
 {
 	return st == SESSION_CONNECT || st == SESSION_HELLO ||
 	    st == SESSION_LOAD || st == SESSION_SEND;
 }
 
 void
-session_set(struct session *s, enum session_state to)
+outbound_set(struct outbound *s, enum outbound_state to)
 {
 	struct target *d = s->target;
 	struct deliver *dl = d->deliver;
@@ -50,13 +50,13 @@ session_set(struct session *s, enum session_state to)
 }
 
 const struct candidate *
-session_host(const struct session *s)
+outbound_host(const struct outbound *s)
 {
 	return &s->cand[s->at];
 }
 
 static void
-drop_connection(struct session *s)
+drop_connection(struct outbound *s)
 {
 	conn_destroy(&s->conn);
 	smtp_client_destroy(&s->client);
@@ -65,7 +65,7 @@ drop_connection(struct session *s)
 
 /* The end of a session; its memory stays until the task has freed it. */
 void
-session_gone(struct session *s)
+outbound_gone(struct outbound *s)
 {
 	struct target *d = s->target;
 
@@ -73,7 +73,7 @@ session_gone(struct session *s)
 	transfer_return(s, &s->next);
 	transfer_drop_body(s);
 	drop_connection(s);
-	session_set(s, SESSION_GONE);
+	outbound_set(s, SESSION_GONE);
 	TAILQ_REMOVE(&d->sessions, s, link);
 	d->nsessions--;
 	d->deliver->nsessions--;
@@ -81,7 +81,7 @@ session_gone(struct session *s)
 }
 
 void
-session_free(struct session *s)
+outbound_free(struct outbound *s)
 {
 	config_unref(&s->conf);
 	free(s->cand);
@@ -91,11 +91,11 @@ session_free(struct session *s)
 /* ---- the way to a ready connection */
 
 static void
-candidate_failed(struct session *s, enum smtp_phase phase, uint16_t code,
+candidate_failed(struct outbound *s, enum smtp_phase phase, uint16_t code,
     const char *text)
 {
 	struct target *d = s->target;
-	const struct candidate *c = session_host(s);
+	const struct candidate *c = outbound_host(s);
 	char addr[ADDR_TEXT_MAX], why[256];
 	struct host_note *note;
 
@@ -115,17 +115,17 @@ candidate_failed(struct session *s, enum smtp_phase phase, uint16_t code,
 	}
 	if (s->at + 1 < s->ncand && !d->deliver->draining) {
 		s->at++;
-		session_set(s, SESSION_CONNECT);
-		session_connect(s);
+		outbound_set(s, SESSION_CONNECT);
+		outbound_connect(s);
 		return;
 	}
 	target_failed(d, c->label, phase, code, why);
-	session_gone(s);
+	outbound_gone(s);
 }
 
 /* TLS did not come about though it was offered. */
 static void
-tls_failed(struct session *s, uint16_t code, const char *text)
+tls_failed(struct outbound *s, uint16_t code, const char *text)
 {
 	struct host_note *note;
 
@@ -134,13 +134,13 @@ tls_failed(struct session *s, uint16_t code, const char *text)
 		return;
 	}
 	log_notice("deliver", "domain=%s host=%s event=tls_failed error=%s",
-	    s->target->domain, log_q(session_host(s)->label), log_q(text));
-	note = target_note(s->target, session_host(s)->label);
+	    s->target->domain, log_q(outbound_host(s)->label), log_q(text));
+	note = target_note(s->target, outbound_host(s)->label);
 	note->clear_until_ns =
 	    loop_now(s->target->deliver->loop) + DELIVER_PENALTY_MS * CLOCK_MS;
 	drop_connection(s);
-	session_set(s, SESSION_CONNECT);
-	session_connect(s);
+	outbound_set(s, SESSION_CONNECT);
+	outbound_connect(s);
 }
 
 static bool
@@ -154,10 +154,10 @@ is_literal(const struct candidate *c)
 /* `require` means encrypted and verified for the name of the host; a primary
  * that is given by address has no name to verify. `dane` is never less. */
 static void
-start_tls(struct session *s)
+start_tls(struct outbound *s)
 {
 	struct deliver *dl = s->target->deliver;
-	const struct candidate *c = session_host(s);
+	const struct candidate *c = outbound_host(s);
 	bool literal = is_literal(c);
 	bool strict = s->set->tls != CONF_TLS_MAY && !literal;
 	struct tls_ctx *ctx = strict ? dl->tls_strict : dl->tls;
@@ -169,7 +169,7 @@ start_tls(struct session *s)
 }
 
 static void
-start_dialogue(struct session *s)
+start_dialogue(struct outbound *s)
 {
 	struct smtp_client_conf conf = { .helo = s->conf->hostname };
 
@@ -178,14 +178,14 @@ start_dialogue(struct session *s)
 							      CLIENT_TLS_REQUIRE;
 	s->client =
 	    smtp_client_create(&conf, loop_now(s->target->deliver->loop));
-	session_set(s, SESSION_HELLO);
+	outbound_set(s, SESSION_HELLO);
 	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
 }
 
 /* ---- what to do with a ready connection */
 
 bool
-session_spent(const struct session *s)
+outbound_spent(const struct outbound *s)
 {
 	int64_t age = loop_now(s->target->deliver->loop) - s->since_ns;
 
@@ -194,24 +194,24 @@ session_spent(const struct session *s)
 }
 
 void
-session_quit(struct session *s)
+outbound_quit(struct outbound *s)
 {
 	if (s->state == SESSION_GONE || s->state == SESSION_QUIT)
 		return;
 	transfer_return(s, &s->cur);
 	transfer_return(s, &s->next);
 	if (s->state == SESSION_CONNECT || s->state == SESSION_HELLO) {
-		session_gone(s);
+		outbound_gone(s);
 		return;
 	}
-	session_set(s, SESSION_QUIT);
+	outbound_set(s, SESSION_QUIT);
 	smtp_client_quit(s->client, loop_now(s->target->deliver->loop));
-	session_pump(s);
+	outbound_pump(s);
 }
 
 /* The server awaits a transaction. */
 void
-session_next(struct session *s)
+outbound_next(struct outbound *s)
 {
 	struct target *d = s->target;
 
@@ -225,14 +225,14 @@ session_next(struct session *s)
 			if (transfer_begin(s))
 				return;
 		}
-		if (session_spent(s) || target_yields(d) ||
+		if (outbound_spent(s) || target_yields(d) ||
 		    d->deliver->draining) {
-			session_quit(s);
+			outbound_quit(s);
 			return;
 		}
 		/* Not busy while it is decided whether it shall be. */
 		if (s->state != SESSION_IDLE)
-			session_set(s, SESSION_IDLE);
+			outbound_set(s, SESSION_IDLE);
 		conn_timeout(s->conn,
 		    s->set->idle_ms > 0 ? s->set->idle_ms : 1);
 		if (!target_goes_on(d)) {
@@ -245,7 +245,7 @@ session_next(struct session *s)
 		s->next = NULL;
 		if (s->cur == NULL)
 			return;
-		session_set(s, SESSION_LOAD);
+		outbound_set(s, SESSION_LOAD);
 		conn_timeout(s->conn, 0);
 		if (!s->cur->loaded)
 			return;
@@ -253,29 +253,29 @@ session_next(struct session *s)
 }
 
 void
-session_kick(struct session *s)
+outbound_kick(struct outbound *s)
 {
 	if (s->state != SESSION_IDLE)
 		return;
-	session_next(s);
-	session_pump(s);
+	outbound_next(s);
+	outbound_pump(s);
 }
 
 /* ---- what the engine says */
 
 static void
-on_ready(struct session *s)
+on_ready(struct outbound *s)
 {
 	if (s->state == SESSION_HELLO) {
 		s->since_ns = loop_now(s->target->deliver->loop);
 		target_ready(s->target, s);
 	}
 	if (s->state != SESSION_QUIT)
-		session_next(s);
+		outbound_next(s);
 }
 
 static void
-on_failed(struct session *s, const struct smtp_client_info *info)
+on_failed(struct outbound *s, const struct smtp_client_info *info)
 {
 	const struct smtp_reply *r = info->reply;
 	const char *text = info->text != NULL ? info->text : "";
@@ -299,11 +299,11 @@ on_failed(struct session *s, const struct smtp_client_info *info)
 	default:
 		break;
 	}
-	session_gone(s);
+	outbound_gone(s);
 }
 
 static void
-on_event(struct session *s, enum smtp_client_event ev,
+on_event(struct outbound *s, enum smtp_client_event ev,
     const struct smtp_client_info *info)
 {
 	switch (ev) {
@@ -327,7 +327,7 @@ on_event(struct session *s, enum smtp_client_event ev,
 		transfer_sent(s, info);
 		break;
 	case CLIENT_CLOSED:
-		session_gone(s);
+		outbound_gone(s);
 		break;
 	case CLIENT_FAILED:
 		on_failed(s, info);
@@ -340,7 +340,7 @@ on_event(struct session *s, enum smtp_client_event ev,
 /* Acts on all that the engine has to say, sends what it wants sent, and arms
  * the timer when something new is awaited (not at every byte that drips). */
 void
-session_pump(struct session *s)
+outbound_pump(struct outbound *s)
 {
 	struct smtp_client_info info;
 	enum smtp_client_event ev;
@@ -373,25 +373,25 @@ session_pump(struct session *s)
 /* ---- what the connection says */
 
 static void
-on_lost(struct session *s, const char *text)
+on_lost(struct outbound *s, const char *text)
 {
 	if (s->state == SESSION_CONNECT) {
 		candidate_failed(s, SMTP_PHASE_CONNECT, 0, text);
 	} else if (s->handshake) {
 		tls_failed(s, 0, text);
 	} else if (s->state == SESSION_IDLE || s->state == SESSION_QUIT) {
-		session_gone(s);
+		outbound_gone(s);
 	} else {
 		smtp_client_lost(s->client, text,
 		    loop_now(s->target->deliver->loop));
-		session_pump(s);
+		outbound_pump(s);
 	}
 }
 
 static void
-session_event(struct conn *conn, enum conn_event ev, void *arg)
+outbound_event(struct conn *conn, enum conn_event ev, void *arg)
 {
-	struct session *s = arg;
+	struct outbound *s = arg;
 	int64_t now = loop_now(s->target->deliver->loop);
 	const char *data;
 	size_t n;
@@ -407,19 +407,19 @@ session_event(struct conn *conn, enum conn_event ev, void *arg)
 			log_trace("deliver", "domain=%s event=flood",
 			    s->target->domain);
 		conn_consume(conn, n);
-		session_pump(s);
+		outbound_pump(s);
 		break;
 	case CONN_DRAINED:
 		if (!s->body)
 			break;
 		conn_timeout(conn, smtp_client_timeout_ms(s->client));
 		transfer_body(s);
-		session_pump(s);
+		outbound_pump(s);
 		break;
 	case CONN_TLS_UP:
 		s->handshake = false;
 		smtp_client_tls_up(s->client, now);
-		session_pump(s);
+		outbound_pump(s);
 		break;
 	case CONN_EOF:
 		on_lost(s, "the server closed the connection");
@@ -429,7 +429,7 @@ session_event(struct conn *conn, enum conn_event ev, void *arg)
 		break;
 	case CONN_TIMEOUT:
 		if (s->state == SESSION_IDLE)
-			session_quit(s);
+			outbound_quit(s);
 		else
 			on_lost(s, "timed out");
 		break;
@@ -437,10 +437,10 @@ session_event(struct conn *conn, enum conn_event ev, void *arg)
 }
 
 static void
-session_connect(struct session *s)
+outbound_connect(struct outbound *s)
 {
 	struct deliver *dl = s->target->deliver;
-	const struct candidate *c = session_host(s);
+	const struct candidate *c = outbound_host(s);
 	const struct net_addr *from = NULL;
 
 	s->clear = target_note(s->target, c->label)->clear_until_ns >
@@ -449,14 +449,14 @@ session_connect(struct session *s)
 	    s->set->source_addr.u.sa.sa_family == c->addr.u.sa.sa_family)
 		from = &s->set->source_addr;
 	s->conn = conn_connect(dl->loop, &c->addr, from, SESSION_INPUT,
-	    session_event, s);
+	    outbound_event, s);
 	conn_timeout(s->conn, s->set->connect_ms);
 }
 
-struct session *
-session_create(struct target *d, struct candidate *cand, unsigned n)
+struct outbound *
+outbound_create(struct target *d, struct candidate *cand, unsigned n)
 {
-	struct session *s = mem_alloc(sizeof(*s));
+	struct outbound *s = mem_alloc(sizeof(*s));
 	const struct conf_domain *dom;
 
 	s->target = d;
@@ -469,14 +469,14 @@ session_create(struct target *d, struct candidate *cand, unsigned n)
 	d->nsessions++;
 	d->deliver->nsessions++;
 	d->nbusy++; /* SESSION_CONNECT */
-	session_connect(s);
+	outbound_connect(s);
 	return s;
 }
 
 /* Shutdown: what the server has begun to hear of may have arrived. What was
  * refused for good cannot be reported any more: it is tried again. */
 void
-session_abort(struct session *s)
+outbound_abort(struct outbound *s)
 {
 	struct deliver *dl = s->target->deliver;
 	struct work *w = s->cur;
@@ -492,5 +492,5 @@ session_abort(struct session *s)
 		work_end(dl, &s->cur, JOB_LOST);
 	}
 	transfer_return(s, &s->cur);
-	session_gone(s);
+	outbound_gone(s);
 }
