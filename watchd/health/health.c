@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC
+ * health: see health.h. daemon.c owns one struct for each domain and feeds it
+ * on the loop thread with what the probe runner and the deliverers report;
+ * it alone fans a change out. Nothing here can fail, reads a clock or logs,
+ * so the whole machine can be run through in a test.
+ *
+ * A streak is made of equal verdicts that speak against the state. What
+ * speaks for the state ends it; what says nothing leaves it alone. */
+#include "health/health.h"
+
+const char *
+health_state_name(enum health_state state)
+{
+	static const char *const names[HEALTH_STATE_MAX] = {
+		"unknown",
+		"up",
+		"suspect",
+		"down",
+		"recovering",
+		"disabled",
+	};
+
+	return (unsigned)state < HEALTH_STATE_MAX ? names[state] : "unknown";
+}
+
+#define EDGE(state) (1u << (state))
+
+/* The diagram of health.h: where each state may go. */
+static const unsigned edges[HEALTH_STATE_MAX] = {
+	[HEALTH_UNKNOWN] =
+	    EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
+	[HEALTH_UP] =
+	    EDGE(HEALTH_SUSPECT) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
+	[HEALTH_SUSPECT] =
+	    EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
+	[HEALTH_DOWN] = EDGE(HEALTH_RECOVERING) | EDGE(HEALTH_DISABLED),
+	[HEALTH_RECOVERING] =
+	    EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
+	[HEALTH_DISABLED] = EDGE(HEALTH_UNKNOWN),
+};
+
+void
+health_init(struct health *h, const struct health_conf *conf, int64_t now)
+{
+	*h = (struct health){
+		.conf = *conf,
+		.state = HEALTH_UNKNOWN,
+		.since = now,
+	};
+}
+
+/* The streak goes on under the new numbers; the state never changes before
+ * the next input. */
+void
+health_conf_set(struct health *h, const struct health_conf *conf)
+{
+	h->conf = *conf;
+}
+
+static bool
+health_go(struct health *h, enum health_state to, int64_t now,
+    struct health_change *out)
+{
+	MX_ASSERT(edges[h->state] & EDGE(to));
+	*out = (struct health_change){
+		.from = h->state,
+		.to = to,
+		.at = now,
+		.lasted = now - h->since,
+	};
+	h->state = to;
+	h->since = now;
+	h->streak = 0;
+	return true;
+}
+
+/* One more verdict against the state: true when there are `want` of them in
+ * a row. */
+static bool
+streak_add(struct health *h, bool ok, unsigned want)
+{
+	if (h->streak_ok != ok)
+		h->streak = 0;
+	h->streak_ok = ok;
+	if (h->streak < UINT16_MAX)
+		h->streak++;
+	return h->streak >= want;
+}
+
+static bool
+feed_ok(struct health *h, int64_t now, struct health_change *out)
+{
+	switch (h->state) {
+	case HEALTH_UNKNOWN:
+		if (streak_add(h, true, h->conf.rise))
+			return health_go(h, HEALTH_UP, now, out);
+		return false;
+	case HEALTH_SUSPECT:
+		return health_go(h, HEALTH_UP, now, out);
+	case HEALTH_DOWN:
+		/* A streak that is long enough before the hold is over waits
+		 * for the first success after it. */
+		if (streak_add(h, true, h->conf.rise) &&
+		    now - h->since >= h->conf.hold_ns)
+			return health_go(h, HEALTH_RECOVERING, now, out);
+		return false;
+	default:
+		h->streak = 0;
+		return false;
+	}
+}
+
+static bool
+feed_fail(struct health *h, int64_t now, struct health_change *out)
+{
+	switch (h->state) {
+	case HEALTH_UNKNOWN:
+	case HEALTH_SUSPECT:
+	case HEALTH_RECOVERING:
+		if (streak_add(h, false, h->conf.fall))
+			return health_go(h, HEALTH_DOWN, now, out);
+		return false;
+	case HEALTH_UP:
+		health_go(h, HEALTH_SUSPECT, now, out);
+		/* It is the first of `fall`: an operator who asks for three
+		 * failures means three, not four. */
+		streak_add(h, false, h->conf.fall);
+		return true;
+	default:
+		h->streak = 0;
+		return false;
+	}
+}
+
+static bool
+feed_broken(struct health *h, int64_t now, struct health_change *out)
+{
+	if (h->state == HEALTH_DOWN) {
+		h->streak = 0;
+		return false;
+	}
+	return health_go(h, HEALTH_DOWN, now, out);
+}
+
+bool
+health_feed(struct health *h, enum health_input in, int64_t now,
+    struct health_change *out)
+{
+	if (in == HEALTH_IN_ENABLE)
+		return h->state == HEALTH_DISABLED &&
+		    health_go(h, HEALTH_UNKNOWN, now, out);
+	if (h->state == HEALTH_DISABLED)
+		return false;
+	switch (in) {
+	case HEALTH_IN_OK:
+		return feed_ok(h, now, out);
+	case HEALTH_IN_FAIL:
+		return feed_fail(h, now, out);
+	case HEALTH_IN_BROKEN:
+		return feed_broken(h, now, out);
+	case HEALTH_IN_FLUSHED:
+		return h->state == HEALTH_RECOVERING &&
+		    health_go(h, HEALTH_UP, now, out);
+	case HEALTH_IN_DISABLE:
+		return health_go(h, HEALTH_DISABLED, now, out);
+	case HEALTH_IN_NEUTRAL:
+	case HEALTH_IN_ENABLE:
+		break;
+	}
+	return false;
+}
+
+/* Closed until the first verdict: after a restart nobody knows yet. With the
+ * probe disabled delivery itself is the only judge. */
+bool
+health_open(enum health_state state)
+{
+	return state == HEALTH_UP || state == HEALTH_SUSPECT ||
+	    state == HEALTH_RECOVERING || state == HEALTH_DISABLED;
+}
