@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC
+ * Retry times, extensions of lifetimes, ages and the memory of recipients. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "relay/queue/ages.h"
+#include "relay/queue/backoff.h"
+#include "relay/queue/extend.h"
+#include "relay/queue/known.h"
+
+static const struct {
+	int64_t first, max;
+	unsigned n;
+	int64_t delay;
+} delays[] = {
+	{ 300000, 7200000, 0, 300000 },
+	{ 300000, 7200000, 1, 300000 },
+	{ 300000, 7200000, 2, 600000 },
+	{ 300000, 7200000, 5, 4800000 },
+	{ 300000, 7200000, 6, 7200000 },
+	{ 300000, 7200000, 4000000000u, 7200000 },
+	{ 300000, 1000, 1, 1000 },
+	{ 0, 0, 3, 1 },
+	{ 1, INT64_MAX, 4000000000u, INT64_MAX },
+};
+
+static void
+doubling(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(delays); i++)
+		assert_int_equal(
+		    backoff_delay(delays[i].first, delays[i].max, delays[i].n),
+		    delays[i].delay);
+}
+
+static void
+due_is_jittered_and_bounded(void **state)
+{
+	const int64_t now = 1700000000000, never = INT64_MAX;
+
+	(void)state;
+	assert_int_equal(backoff_due(now, 100000, 0, never), now + 80000);
+	assert_int_equal(backoff_due(now, 100000, 500, never), now + 100000);
+	assert_int_equal(backoff_due(now, 100000, 1000, never), now + 120000);
+	assert_int_equal(backoff_due(now, 100000, 9999, never), now + 120000);
+	assert_int_equal(backoff_due(now, 100000, 500, now + 7), now + 7);
+	assert_int_equal(backoff_due(now, 100000, 500, now - 7), now);
+	for (unsigned s = 0; s <= 1000; s++) {
+		int64_t due = backoff_due(now, 12345, s, never);
+
+		assert_in_range(due - now, 9876, 14814);
+	}
+}
+
+static void
+extensions_cover_what_was_there(void **state)
+{
+	struct extend x = { 0 };
+
+	(void)state;
+	extend_add(&x, 100, 7);
+	extend_add(&x, 300, 5);
+	extend_add(&x, 200, 1);
+	assert_int_equal(extend_of(&x, 50), 13);
+	assert_int_equal(extend_of(&x, 100), 13);
+	assert_int_equal(extend_of(&x, 101), 6);
+	assert_int_equal(extend_of(&x, 201), 5);
+	assert_int_equal(extend_of(&x, 301), 0);
+	extend_add(&x, 300, INT64_MAX);
+	assert_true(extend_of(&x, 300) > 5);
+	assert_false(extend_trim(&x, 100));
+	assert_true(extend_trim(&x, 101));
+	assert_int_equal(x.n, 2);
+	assert_true(extend_trim(&x, INT64_MAX));
+	assert_int_equal(x.n, 0);
+}
+
+/* However many there are: nobody loses what he was given. */
+static void
+extensions_merge_upwards(void **state)
+{
+	struct extend x = { 0 };
+	int64_t given[200] = { 0 };
+	uint32_t seed = 3;
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		int64_t until;
+
+		seed = seed * 1664525 + 1013904223;
+		until = (seed >> 8) % 200;
+		extend_add(&x, until, 1 + i % 5);
+		for (int64_t a = 0; a < 200; a++) {
+			if (a <= until)
+				given[a] += 1 + i % 5;
+			assert_true(extend_of(&x, a) >= given[a]);
+		}
+		assert_true(x.n <= EXTEND_MAX);
+	}
+}
+
+static void
+extensions_survive_as_text(void **state)
+{
+	struct extend x = { 0 }, y = { 0 };
+	struct buf b = BUF_INIT(EXTEND_TEXT_MAX);
+	static const char *const bad[] = { "1", "1 2", "x 2\n", "1 -2\n", "\n",
+		"1 2\n3", "1  2\n" };
+
+	(void)state;
+	for (int i = 0; i < EXTEND_MAX; i++)
+		extend_add(&x, INT64_MAX - i, INT64_MAX);
+	assert_int_equal(extend_format(&x, &b), 0);
+	assert_int_equal(extend_parse(&y, b.data, b.len), 0);
+	assert_int_equal(y.n, x.n);
+	assert_memory_equal(x.rec, y.rec, sizeof(x.rec));
+	buf_fini(&b);
+	for (size_t i = 0; i < MX_COUNT(bad); i++)
+		assert_true(extend_parse(&y, bad[i], strlen(bad[i])) != 0);
+	assert_int_equal(y.n, x.n);
+}
+
+static void
+ages_fill_buckets(void **state)
+{
+	static const double le[] = { 60, 300, 3600, 2592000 };
+	const int64_t now = 1700000000000, day = 86400000;
+	uint64_t count[5];
+	int64_t steps[6];
+	struct ages a;
+
+	(void)state;
+	ages_init(&a);
+	steps[0] = ages_add(&a, now - 5000, now);
+	steps[1] = ages_add(&a, now - 120000, now);
+	steps[2] = ages_add(&a, now - 600000, now);
+	steps[3] = ages_add(&a, now - 10 * day, now);
+	steps[4] = ages_add(&a, now - 400 * day, now);
+	steps[5] = ages_add(&a, now + 400 * day, now); /* a wild clock */
+	ages_count(&a, now, le, 4, count);
+	assert_int_equal(count[0], 2);
+	assert_int_equal(count[1], 1);
+	assert_int_equal(count[2], 1);
+	assert_int_equal(count[3], 1);
+	assert_int_equal(count[4], 1);
+	/* 40 days on, all but one are older than the last bound */
+	ages_remove(&a, ages_add(&a, now + 40 * day, now + 40 * day));
+	ages_count(&a, now + 40 * day, le, 4, count);
+	assert_int_equal(count[4], 6);
+	for (int i = 0; i < 6; i++)
+		ages_remove(&a, steps[i]);
+	ages_count(&a, now + 40 * day, le, 4, count);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(count[i], 0);
+	ages_fini(&a);
+}
+
+static void
+known_remembers_two_generations(void **state)
+{
+	struct known *k = known_create(42);
+	char name[32];
+
+	(void)state;
+	known_add(k, "a.example", "User@a.example");
+	assert_true(known_has(k, "a.example", "uSER@a.example"));
+	assert_false(known_has(k, "b.example", "user@a.example"));
+	assert_false(known_has(k, "a.example", "user2@a.example"));
+	for (unsigned i = 0; i < 2 * KNOWN_GENERATION + 10; i++) {
+		snprintf(name, sizeof(name), "u%u@a.example", i);
+		known_add(k, "a.example", name);
+		assert_true(known_has(k, "a.example", name));
+	}
+	assert_false(known_has(k, "a.example", "user@a.example"));
+	assert_true(known_has(k, "a.example", "u60000@a.example"));
+	known_destroy(&k);
+}
+
+static void
+known_survives_as_bytes(void **state)
+{
+	struct known *k = known_create(42), *l = known_create(43);
+	uint8_t *blob = mem_alloc(KNOWN_BLOB_MAX);
+	size_t len;
+
+	(void)state;
+	for (unsigned i = 0; i < KNOWN_GENERATION + 100; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "u%u", i);
+		known_add(k, "a.example", name);
+	}
+	assert_true(known_dirty(k));
+	len = known_save(k, blob);
+	assert_true(len <= KNOWN_BLOB_MAX);
+	assert_false(known_dirty(k));
+	assert_true(known_load(l, blob, len - 1) != 0);
+	assert_true(known_load(l, "short", 5) != 0);
+	assert_int_equal(known_load(l, blob, len), 0);
+	assert_true(known_has(l, "a.example", "u5"));
+	assert_true(known_has(l, "a.example", "u32800"));
+	assert_false(known_has(l, "a.example", "v5"));
+	mem_free(&blob);
+	known_destroy(&k);
+	known_destroy(&l);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(doubling),
+		cmocka_unit_test(due_is_jittered_and_bounded),
+		cmocka_unit_test(extensions_cover_what_was_there),
+		cmocka_unit_test(extensions_merge_upwards),
+		cmocka_unit_test(extensions_survive_as_text),
+		cmocka_unit_test(ages_fill_buckets),
+		cmocka_unit_test(known_remembers_two_generations),
+		cmocka_unit_test(known_survives_as_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC
+ * ages: see ages.h. A ring of 2^18 counters (1 MB for the whole queue). An
+ * arrival in the future (a clock that was set back) counts as of now, so that
+ * one wild record cannot push everything else off the ring. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "relay/queue/ages.h"
+
+void
+ages_init(struct ages *a)
+{
+	*a = (struct ages){ 0 };
+	a->slot = mem_array(AGES_SLOTS, sizeof(*a->slot));
+}
+
+void
+ages_fini(struct ages *a)
+{
+	mem_free(&a->slot);
+}
+
+static uint32_t *
+ages_slot(const struct ages *a, int64_t step)
+{
+	return &a->slot[(uint64_t)step & (AGES_SLOTS - 1)];
+}
+
+/* Moves the head on; what leaves the ring is only counted as old. */
+static void
+ages_advance(struct ages *a, int64_t head)
+{
+	int64_t n = head - a->head;
+
+	if (n > (int64_t)AGES_SLOTS)
+		n = AGES_SLOTS;
+	for (int64_t step = head - n + 1; step <= head; step++) {
+		a->older += *ages_slot(a, step);
+		*ages_slot(a, step) = 0;
+	}
+	a->head = head;
+}
+
+int64_t
+ages_add(struct ages *a, int64_t arrival_ms, int64_t now_ms)
+{
+	int64_t step = arrival_ms / AGES_STEP_MS;
+	int64_t now = now_ms / AGES_STEP_MS;
+
+	if (now > a->head)
+		ages_advance(a, now);
+	if (step > a->head)
+		step = a->head;
+	if (step <= a->head - (int64_t)AGES_SLOTS)
+		a->older++;
+	else
+		++*ages_slot(a, step);
+	a->total++;
+	return step;
+}
+
+void
+ages_remove(struct ages *a, int64_t step)
+{
+	uint32_t *slot = ages_slot(a, step);
+
+	if (step <= a->head - (int64_t)AGES_SLOTS) {
+		MX_ASSERT(a->older > 0);
+		a->older--;
+	} else {
+		MX_ASSERT(*slot > 0);
+		--*slot;
+	}
+	a->total--;
+}
+
+void
+ages_count(const struct ages *a, int64_t now_ms, const double *le, unsigned n,
+    uint64_t *count)
+{
+	uint64_t left = a->total - a->older;
+	unsigned bucket = 0;
+	double age;
+	uint32_t c;
+
+	memset(count, 0, (n + 1) * sizeof(*count));
+	for (int64_t step = a->head; left > 0; step--) {
+		c = *ages_slot(a, step);
+		if (c == 0)
+			continue;
+		/* as if all had come in the middle of the step */
+		age =
+		    (double)(now_ms - step * AGES_STEP_MS - AGES_STEP_MS / 2) /
+		    1000.0;
+		while (bucket < n && age > le[bucket])
+			bucket++;
+		count[bucket] += c;
+		left -= c;
+	}
+	/* 45 days and more: whatever the bounds say of that age */
+	age = (double)AGES_SLOTS * AGES_STEP_MS / 1000.0;
+	while (bucket < n && age > le[bucket])
+		bucket++;
+	count[bucket] += a->older;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC
+ * extend: see extend.h. The stored form is one line a record, two decimal
+ * numbers: an operator who looks into a spool can read it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/text.h"
+#include "relay/queue/extend.h"
+
+#define EXTEND_SUM_MAX INT64_C(315360000000000) /* 10,000 years */
+
+static int64_t
+sum_capped(int64_t a, int64_t b)
+{
+	return a > EXTEND_SUM_MAX - b ? EXTEND_SUM_MAX : a + b;
+}
+
+static void
+rec_remove(struct extend *x, unsigned i)
+{
+	memmove(&x->rec[i], &x->rec[i + 1], (x->n - i - 1) * sizeof(x->rec[0]));
+	x->n--;
+}
+
+void
+extend_add(struct extend *x, int64_t until_ms, int64_t add_ms)
+{
+	unsigned at;
+
+	if (add_ms > EXTEND_SUM_MAX)
+		add_ms = EXTEND_SUM_MAX;
+	for (at = 0; at < x->n && x->rec[at].until_ms < until_ms; at++)
+		;
+	if (at < x->n && x->rec[at].until_ms == until_ms) {
+		x->rec[at].add_ms = sum_capped(x->rec[at].add_ms, add_ms);
+		return;
+	}
+	if (x->n == EXTEND_MAX) {
+		/* What the oldest one gave is now given up to the next. */
+		x->rec[1].add_ms =
+		    sum_capped(x->rec[1].add_ms, x->rec[0].add_ms);
+		rec_remove(x, 0);
+		if (at > 0)
+			at--;
+	}
+	memmove(&x->rec[at + 1], &x->rec[at], (x->n - at) * sizeof(x->rec[0]));
+	x->rec[at] = (struct extend_rec){ until_ms, add_ms };
+	x->n++;
+}
+
+int64_t
+extend_of(const struct extend *x, int64_t arrival_ms)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = x->n; i-- > 0 && arrival_ms <= x->rec[i].until_ms;)
+		sum = sum_capped(sum, x->rec[i].add_ms);
+	return sum;
+}
+
+bool
+extend_trim(struct extend *x, int64_t oldest_ms)
+{
+	bool any = false;
+
+	while (x->n > 0 && x->rec[0].until_ms < oldest_ms) {
+		rec_remove(x, 0);
+		any = true;
+	}
+	return any;
+}
+
+int
+extend_format(const struct extend *x, struct buf *out)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < x->n && rc == 0; i++)
+		rc = buf_addf(out, "%" PRId64 " %" PRId64 "\n",
+		    x->rec[i].until_ms, x->rec[i].add_ms);
+	return rc;
+}
+
+/* One number up to `stop`; *at moves behind it. */
+static int
+number_parse(const char *data, size_t len, size_t *at, char stop, int64_t *v)
+{
+	const char *end = memchr(data + *at, stop, len - *at);
+	char text[24];
+	size_t n;
+
+	if (end == NULL)
+		return -MX_ECORRUPT;
+	n = (size_t)(end - data) - *at;
+	if (n == 0 || n >= sizeof(text))
+		return -MX_ECORRUPT;
+	memcpy(text, data + *at, n);
+	text[n] = '\0';
+	*at += n + 1;
+	return text_int(text, 0, INT64_MAX, v) == 0 ? 0 : -MX_ECORRUPT;
+}
+
+int
+extend_parse(struct extend *x, const void *data, size_t len)
+{
+	struct extend read = { 0 };
+	int64_t until, add;
+	size_t at = 0;
+
+	while (at < len) {
+		if (number_parse(data, len, &at, ' ', &until) != 0 ||
+		    number_parse(data, len, &at, '\n', &add) != 0)
+			return -MX_ECORRUPT;
+		extend_add(&read, until, add);
+	}
+	*x = read;
+	return 0;
+}
