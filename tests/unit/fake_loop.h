@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC
+ * fake_loop: net/loop.h and base/clock.h for tests, by link-time substitution:
+ * time stands still until the test moves it, timers and tasks run in a fixed
+ * order. Link fake_loop.c instead of libmx_net.a; nothing here sleeps. */
+#ifndef MX_TESTS_FAKE_LOOP_H
+#define MX_TESTS_FAKE_LOOP_H
+
+#include <stdint.h>
+
+#include "net/loop.h"
+
+#define FAKE_WALL_MS INT64_C(1700000000000) /* the wall clock at the start */
+
+/* Back to the start; all loops are destroyed by then. */
+void fake_time_reset(void);
+void fake_time_step(int64_t wall_ms); /* sets the wall clock only */
+/* Runs tasks and due timers until nothing is due now. */
+void fake_loop_settle(struct loop *);
+/* Moves both clocks on, timer by timer. */
+void fake_loop_advance(struct loop *, int64_t ms);
+
+#endif

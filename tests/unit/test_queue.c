@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: ISC
+ * The scheduler: what is tried when, what is written down, what expires, and
+ * random traffic against a plain count. */
+#include "tests/unit/queue_world.h"
+
+static void
+nothing_while_closed(void **state)
+{
+	struct world *w = *state;
+	struct relay_domain d;
+
+	world_mail(w, A, 1);
+	assert_null(queue_take(w->q, A));
+	assert_int_equal(w->want_a, 0);
+	d = world_gauges(w, A);
+	assert_int_equal(d.deferred, 1);
+	assert_int_equal(d.active, 0);
+	assert_int_equal(d.next_try_ms, 0);
+	assert_int_equal(d.recipients, 1);
+	assert_int_equal(d.bytes, 100);
+	assert_int_equal(d.next_expiry_ms, d.oldest_ms + 30 * DAY);
+	world_advance(w, 3 * HOUR);
+	assert_null(queue_take(w->q, A));
+	queue_gate(w->q, A, GATE_OPEN);
+	world_settle(w);
+	assert_int_equal(w->want_a, 1);
+	assert_int_equal(world_gauges(w, A).active, 1);
+}
+
+static void
+each_recipient_has_its_outcome(void **state)
+{
+	struct world *w = *state;
+	const struct domain_stats *st = stats_domain(w->stats, A);
+	const struct envelope *rec;
+	uint64_t id;
+
+	queue_gate(w->q, A, GATE_OPEN);
+	id = world_mail(w, A, 3);
+	world_deliver(w, A, id, "245");
+	assert_int_equal(st->delivered, 1);
+	assert_int_equal(st->delivered_messages, 1);
+	assert_int_equal(st->delivered_bytes, 100);
+	assert_int_equal(st->deferred[2], 1);
+	assert_int_equal(st->bounced[1], 1);
+	rec = fake_store_get(w->store, id);
+	assert_int_equal(rec->attempts, 1);
+	assert_int_equal(rec->last_try_ms, clock_wall_ms());
+	assert_in_range(rec->due_ms - clock_wall_ms(), 4 * MINUTE, 6 * MINUTE);
+	assert_int_equal(envelope_count(rec, RCPT_PENDING), 1);
+	assert_int_equal(world_gauges(w, A).recipients, 1);
+	world_advance(w, 6 * MINUTE);
+	world_deliver(w, A, id, "2");
+	assert_int_equal(st->delivered, 2);
+	assert_int_equal(st->delivered_messages, 1);
+	assert_int_equal(st->bounced[1], 1);
+	assert_int_equal(fake_store_count(w->store), 0);
+	assert_int_equal(world_gauges(w, A).recipients, 0);
+}
+
+static void
+retries_double(void **state)
+{
+	struct world *w = *state;
+	static const int64_t minutes[] = { 5, 10, 20, 40, 80, 120, 120 };
+	const struct envelope *rec;
+	struct queue_policy p = world_policy;
+	uint64_t id;
+
+	p.ndelay_warning = 0;
+	queue_policy(w->q, A, &p);
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 1);
+	for (size_t i = 0; i < MX_COUNT(minutes); i++) {
+		int64_t m = minutes[i] * MINUTE;
+
+		world_deliver(w, A, id, "4");
+		rec = fake_store_get(w->store, id);
+		assert_int_equal(world_gauges(w, A).next_try_ms, rec->due_ms);
+		assert_in_range(rec->due_ms - clock_wall_ms(), m * 8 / 10,
+		    m * 12 / 10);
+		world_advance(w, rec->due_ms - clock_wall_ms() - 50);
+		assert_null(queue_take(w->q, A));
+		world_advance(w, 50);
+	}
+}
+
+static void
+warnings_and_expiry_on_time(void **state)
+{
+	struct world *w = *state;
+	int64_t t0 = clock_wall_ms();
+	uint64_t id = world_mail(w, A, 2);
+
+	world_advance(w, t0 + 4 * HOUR - clock_wall_ms() - 20);
+	assert_int_equal(w->nwarned, 0);
+	world_advance(w, 40);
+	assert_int_equal(w->nwarned, 1);
+	assert_int_equal(w->stage, 0);
+	world_warn(w, w->warned[0], 0);
+	assert_int_equal(fake_store_get(w->store, id)->warned, 1);
+	world_advance(w, t0 + DAY - clock_wall_ms() - 20);
+	assert_int_equal(w->nwarned, 1);
+	world_advance(w, 40);
+	assert_int_equal(w->nwarned, 2);
+	assert_int_equal(w->stage, 1);
+	world_warn(w, w->warned[1], 1);
+	world_advance(w, t0 + 30 * DAY - clock_wall_ms() - 20);
+	assert_int_equal(w->nexpired, 0);
+	world_advance(w, 40);
+	assert_int_equal(w->nexpired, 1);
+	assert_false(w->expired[0]->given_up);
+	/* the notification could not be stored: soon again, not at once */
+	queue_done(w->q, w->expired[0], JOB_RETURNED, NULL, 0);
+	world_advance(w, 29 * 1000);
+	assert_int_equal(w->nexpired, 1);
+	world_advance(w, 2000);
+	assert_int_equal(w->nexpired, 2);
+	world_expire(w, w->expired[1]);
+	assert_int_equal(fake_store_count(w->store), 0);
+	assert_int_equal(stats_domain(w->stats, A)->expired, 2);
+	assert_int_equal(w->nwarned, 2);
+}
+
+/* After a long stop one warning is enough, and the last stage. */
+static void
+missed_warnings_are_one(void **state)
+{
+	struct world *w = *state;
+	struct queue_conf conf = { 0 };
+
+	world_mail(w, A, 1);
+	queue_destroy(&w->q);
+	fake_time_step(clock_wall_ms() + 2 * DAY);
+	world_queue_up(w, &conf);
+	world_advance(w, 1000);
+	assert_int_equal(w->nwarned, 1);
+	assert_int_equal(w->stage, 1);
+	world_warn(w, w->warned[0], 1);
+	world_advance(w, HOUR);
+	assert_int_equal(w->nwarned, 1);
+}
+
+static void
+expiries_do_not_burst(void **state)
+{
+	struct world *w = *state;
+	struct queue_policy p = world_policy;
+	unsigned done = 0;
+
+	for (int i = 0; i < 150; i++)
+		world_mail(w, A, 1);
+	p.lifetime_ms = 1;
+	queue_policy(w->q, A, &p);
+	world_advance(w, 1000);
+	assert_int_equal(w->nexpired, 64);
+	while (done < w->nexpired)
+		world_expire(w, w->expired[done++]);
+	assert_int_equal(done, 150);
+}
+
+/* What was delivered is not delivered again because the disk is full. */
+static void
+removal_fails(void **state)
+{
+	struct world *w = *state;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 1);
+	fake_store_fail(w->store, 0, -MX_EFULL, -MX_EFULL);
+	world_deliver(w, A, id, "2");
+	assert_int_equal(fake_store_count(w->store), 1);
+	assert_int_equal(
+	    world_gauges(w, A).active + world_gauges(w, A).deferred, 0);
+	world_advance(w, 10 * MINUTE);
+	assert_null(queue_take(w->q, A));
+	assert_int_equal(fake_store_count(w->store), 1);
+	fake_store_fail(w->store, 0, 0, 0);
+	world_advance(w, 2 * MINUTE);
+	assert_int_equal(fake_store_count(w->store), 0);
+	assert_int_equal(stats_domain(w->stats, A)->delivered, 2);
+}
+
+static void
+update_fails(void **state)
+{
+	struct world *w = *state;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 2);
+	fake_store_fail(w->store, 0, -MX_EIO, 0);
+	world_deliver(w, A, id, "24");
+	world_advance(w, HOUR);
+	assert_null(queue_take(w->q, A)); /* its record still says "both" */
+	fake_store_fail(w->store, 0, 0, 0);
+	world_advance(w, 2 * MINUTE);
+	assert_int_equal(
+	    envelope_count(fake_store_get(w->store, id), RCPT_PENDING), 1);
+	world_deliver(w, A, id, "2");
+}
+
+static void
+too_much_trouble_stops_deliveries(void **state)
+{
+	struct world *w = *state;
+	unsigned n = 0;
+	struct queue_job *job;
+
+	for (int i = 0; i < 150; i++)
+		world_mail(w, A, 1);
+	queue_gate(w->q, A, GATE_OPEN);
+	fake_store_fail(w->store, 0, 0, -MX_EIO);
+	while ((job = queue_take(w->q, A)) != NULL) {
+		world_finish(w, job, "2");
+		n++;
+	}
+	assert_int_equal(n, 100);
+	assert_int_equal(w->want_a, 0);
+	fake_store_fail(w->store, 0, 0, 0);
+	world_advance(w, 2 * MINUTE);
+	assert_int_equal(w->want_a, 4);
+}
+
+static void
+accept_can_fail(void **state)
+{
+	struct world *w = *state;
+	struct queue_conf conf = { 1 };
+	struct store_tx *tx;
+	struct envelope *env;
+
+	fake_store_fail(w->store, -MX_EFULL, 0, 0);
+	tx = store_tx_begin(w->store);
+	env = world_make(A, 1);
+	queue_accept(w->q, &tx, &env, 1, world_on_accept, w, 1);
+	assert_int_equal(w->accepts, 0);
+	world_settle(w);
+	assert_int_equal(w->accept_rc, -MX_EFULL);
+	assert_int_equal(world_gauges(w, A).deferred, 0);
+	fake_store_fail(w->store, 0, 0, 0);
+	queue_destroy(&w->q);
+	world_queue_up(w, &conf);
+	w->accept_rc = 0;
+	world_mail(w, A, 1);
+	assert_true(queue_full(w->q));
+	tx = store_tx_begin(w->store);
+	env = world_make(A, 1);
+	queue_accept(w->q, &tx, &env, 1, world_on_accept, w, 1);
+	assert_int_equal(w->accepts, 2); /* never from inside the call */
+	world_settle(w);
+	assert_int_equal(w->accepts, 3);
+	assert_int_equal(w->accept_rc, -MX_EFULL);
+}
+
+/* Domains that only our own notifications go to need nobody's word. */
+static void
+unconfigured_is_open(void **state)
+{
+	struct world *w = *state;
+	uint64_t id = world_mail(w, "c.example", 1);
+
+	assert_int_equal(world_gauges(w, "c.example").active, 1);
+	world_deliver(w, "c.example", id, "2");
+	assert_int_equal(stats_domain(w->stats, "c.example")->delivered, 1);
+	/* a domain that left the configuration is delivered too */
+	id = world_mail(w, A, 1);
+	queue_policy(w->q, A, NULL);
+	world_deliver(w, A, id, "2");
+}
+
+/* Random traffic against a plain count: nothing is lost, nothing is sent
+ * twice, every sum agrees. */
+static void
+random_traffic(void **state)
+{
+	struct world *w = *state;
+	struct queue_job *out[64];
+	unsigned nout = 0, in = 0, gone = 0, pick;
+	uint32_t seed = 99;
+	struct relay_domain a, b;
+
+	for (int step = 0; step < 6000; step++) {
+		seed = seed * 1664525 + 1013904223;
+		pick = seed >> 16;
+		switch (pick % 8) {
+		case 0:
+		case 1:
+			world_mail(w, pick % 16 < 8 ? A : B, 1);
+			in++;
+			break;
+		case 2:
+			queue_gate(w->q, A,
+			    pick % 5 != 0 ? GATE_OPEN : GATE_CLOSED);
+			queue_gate(w->q, B, GATE_OPEN);
+			break;
+		case 3: {
+			struct relay_flush f;
+
+			(void)w->relay->flush(w->relay->self,
+			    pick % 16 < 8 ? A : B, FLUSH_MANUAL, false, &f);
+			break;
+		}
+		case 4:
+			fake_loop_advance(w->loop, pick % 100000);
+			break;
+		default:
+			if (nout < MX_COUNT(out) &&
+			    (out[nout] = queue_take(w->q, pick % 2 ? A : B)) !=
+				NULL)
+				nout++;
+			if (nout == 0 || pick % 3 == 0)
+				break;
+			nout--;
+			if (pick % 7 == 0) {
+				world_lose(w, out[nout]);
+			} else if (pick % 11 == 0) {
+				queue_done(w->q, out[nout], JOB_RETURNED, NULL,
+				    0);
+			} else if (pick % 5 == 0) {
+				world_finish(w, out[nout], "4");
+			} else {
+				world_finish(w, out[nout], "2");
+				gone++;
+			}
+		}
+		while (w->nwarned > 0) {
+			w->nwarned--;
+			world_warn(w, w->warned[w->nwarned], w->stage);
+		}
+		assert_int_equal(w->nexpired, 0);
+		world_settle(w);
+		a = world_gauges(w, A);
+		b = world_gauges(w, B);
+		assert_int_equal(a.active + a.deferred + a.held + b.active +
+			b.deferred + b.held,
+		    in - gone);
+		assert_int_equal(fake_store_count(w->store), in - gone);
+		assert_true(a.flush.remaining <= a.flush.total);
+	}
+	while (nout > 0)
+		queue_done(w->q, out[--nout], JOB_RETURNED, NULL, 0);
+	assert_true(gone > 500);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(nothing_while_closed),
+		CASE(each_recipient_has_its_outcome),
+		CASE(retries_double),
+		CASE(warnings_and_expiry_on_time),
+		CASE(missed_warnings_are_one),
+		CASE(expiries_do_not_burst),
+		CASE(removal_fails),
+		CASE(update_fails),
+		CASE(too_much_trouble_stops_deliveries),
+		CASE(accept_can_fail),
+		CASE(unconfigured_is_open),
+		CASE(random_traffic),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC
+ * What an operator does to the queue and sees of it. */
+#include "tests/unit/queue_world.h"
+
+static void
+hold_and_release(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	struct queue_conf conf = { 0 };
+	uint64_t id, other;
+
+	queue_gate(w->q, A, GATE_OPEN);
+	id = world_mail(w, A, 1);
+	other = world_mail(w, A, 1);
+	assert_int_equal(r->hold(r->self, id, true, false), 0);
+	assert_int_equal(r->hold(r->self, 12345, true, true), -MX_ENOENT);
+	world_settle(w);
+	assert_true(fake_store_get(w->store, id)->flags & ENV_HELD);
+	assert_int_equal(world_gauges(w, A).held, 1);
+	world_deliver(w, A, other, "2");
+	assert_null(queue_take(w->q, A));
+	queue_destroy(&w->q);
+	world_queue_up(w, &conf);
+	r = w->relay;
+	queue_gate(w->q, A, GATE_OPEN);
+	assert_int_equal(world_gauges(w, A).held, 1);
+	world_advance(w, 40 * DAY); /* what is held does not expire */
+	assert_int_equal(w->nexpired, 0);
+	assert_int_equal(r->extend(r->self, A, 40 * DAY), 0);
+	assert_int_equal(r->hold(r->self, id, false, true), 0);
+	assert_null(queue_take(w->q, A)); /* not before it is written */
+	world_settle(w);
+	assert_false(fake_store_get(w->store, id)->flags & ENV_HELD);
+	w->nwarned = 0;
+}
+
+/* Orders for what is out are carried out when it is back. */
+static void
+orders_wait_for_the_job(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	struct queue_job *job;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 2);
+	job = queue_take(w->q, A);
+	assert_int_equal(r->hold(r->self, id, true, true), 0);
+	world_finish(w, job, "24");
+	assert_int_equal(world_gauges(w, A).held, 1);
+	assert_true(fake_store_get(w->store, id)->flags & ENV_HELD);
+	assert_int_equal(r->remove(r->self, id, false), 0);
+	world_settle(w);
+	assert_int_equal(fake_store_count(w->store), 0);
+	id = world_mail(w, A, 1);
+	job = queue_take(w->q, A);
+	assert_int_equal(r->remove(r->self, id, false), 0);
+	world_settle(w);
+	assert_int_equal(fake_store_count(w->store), 1);
+	world_lose(w, job);
+	assert_int_equal(fake_store_count(w->store), 0);
+}
+
+static void
+domain_hold(void **state)
+{
+	struct world *w = *state;
+	struct queue_conf conf = { 0 };
+
+	world_open_with_canary(w, A);
+	world_mail(w, A, 1);
+	assert_int_equal(w->relay->hold_domain(w->relay->self, A, true), 0);
+	world_settle(w);
+	assert_int_equal(w->want_a, 0);
+	assert_null(queue_take(w->q, A));
+	queue_destroy(&w->q);
+	world_queue_up(w, &conf);
+	queue_gate(w->q, A, GATE_OPEN);
+	assert_true(world_gauges(w, A).on_hold);
+	assert_int_equal(world_gauges(w, A).held, 1);
+	assert_null(queue_take(w->q, A));
+	world_advance(w, 2 * DAY);
+	assert_int_equal(w->nwarned, 1); /* the sender hears of it */
+	world_warn(w, w->warned[0], 0);
+	assert_int_equal(w->nwarned, 2);
+	world_warn(w, w->warned[1], 1);
+	world_advance(w, 40 * DAY); /* but nothing expires */
+	assert_int_equal(w->nexpired, 0);
+	assert_int_equal(w->nwarned, 2);
+	assert_int_equal(w->relay->hold_domain(w->relay->self, A, false), 0);
+	world_settle(w);
+	assert_int_equal(w->nexpired, 1);
+	queue_done(w->q, w->expired[0], JOB_RETURNED, NULL, 0);
+}
+
+static void
+lifetimes_change(void **state)
+{
+	struct world *w = *state;
+	struct queue_conf conf = { 0 };
+	struct queue_policy p = world_policy;
+	int64_t t0 = clock_wall_ms();
+
+	p.ndelay_warning = 0;
+	queue_policy(w->q, A, &p);
+	world_mail(w, A, 1);
+	assert_int_equal(w->relay->extend(w->relay->self, A, 7 * DAY), 0);
+	assert_int_equal(w->relay->extend(w->relay->self, B, DAY), -MX_ENOENT);
+	world_advance(w, DAY);
+	world_mail(w, A, 1); /* later: not extended, so it expires first */
+	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
+	    (t0 + 31 * DAY) / MINUTE);
+	queue_destroy(&w->q);
+	world_queue_up(w,
+	    &conf); /* with the warnings again, but not for long */
+	queue_policy(w->q, A, &p);
+	assert_int_equal(w->nwarned, 1);
+	queue_done(w->q, w->warned[0], JOB_RETURNED, NULL, 0);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
+	    (t0 + 31 * DAY) / MINUTE);
+	world_advance(w, 30 * DAY + HOUR);
+	assert_int_equal(w->nexpired, 1);
+	world_expire(w, w->expired[0]);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
+	    (t0 + 37 * DAY) / MINUTE);
+	p.lifetime_ms = 24 * DAY; /* and with 7 more it is over now */
+	queue_policy(w->q, A, &p);
+	world_settle(w);
+	assert_int_equal(w->nexpired, 2);
+	world_expire(w, w->expired[1]);
+	assert_int_equal(fake_store_count(w->store), 0);
+}
+
+static void
+given_up_by_the_operator(void **state)
+{
+	struct world *w = *state;
+	uint64_t id = world_mail(w, A, 1);
+
+	assert_int_equal(w->relay->bounce(w->relay->self, id, true), 0);
+	world_settle(w);
+	assert_int_equal(w->nexpired, 1);
+	assert_true(w->expired[0]->given_up);
+	world_expire(w, w->expired[0]);
+	assert_int_equal(fake_store_count(w->store), 0);
+}
+
+static void
+damaged_is_kept(void **state)
+{
+	struct world *w = *state;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 1);
+	queue_done(w->q, queue_take(w->q, A), JOB_DAMAGED, NULL, 0);
+	world_settle(w);
+	assert_int_equal(world_gauges(w, A).held, 1);
+	assert_null(queue_take(w->q, A));
+	assert_true(fake_store_get(w->store, id)->flags & ENV_HELD);
+}
+
+static void
+on_list(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
+{
+	struct world *w = arg;
+
+	w->list_rc = rc;
+	w->nlisted = n;
+	w->next = next;
+	for (unsigned i = 0; i < n; i++) {
+		w->listed[i] = v[i].id;
+		assert_null(v[i].rcpts);
+		assert_int_equal(v[i].nrcpts, 1);
+		assert_int_equal(v[i].expiry_ms, v[i].arrival_ms + 30 * DAY);
+	}
+}
+
+static void
+on_show(void *arg, int rc, const struct msg_view *v, unsigned n)
+{
+	struct world *w = arg;
+
+	w->list_rc = rc;
+	w->nlisted = n;
+	if (n > 0)
+		snprintf(w->detail, sizeof(w->detail), "%s %s %s", v[0].domain,
+		    v[0].rcpts[1].mailbox, v[0].rcpts[1].state);
+}
+
+static void
+list_pages(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	uint64_t ids[25], after = 0;
+	unsigned seen = 0, of_a = 0;
+
+	for (unsigned i = 0; i < MX_COUNT(ids); i++)
+		ids[i] = world_mail(w, i % 3 == 0 ? A : B, 1);
+	do {
+		r->list(r->self, NULL, after, 10, on_list, w);
+		w->nlisted = 99;
+		world_settle(w);
+		assert_true(w->nlisted <= 10);
+		for (unsigned i = 0; i < w->nlisted; i++)
+			assert_int_equal(w->listed[i], ids[seen++]);
+		after = w->next;
+	} while (after != 0);
+	assert_int_equal(seen, MX_COUNT(ids));
+	do {
+		r->list(r->self, A, after, 2, on_list, w);
+		world_settle(w);
+		for (unsigned i = 0; i < w->nlisted; i++)
+			assert_int_equal(w->listed[i], ids[3 * of_a++]);
+		after = w->next;
+	} while (after != 0);
+	assert_int_equal(of_a, 9);
+	r->list(r->self, "x.example", 0, 10, on_list, w);
+	world_settle(w);
+	assert_int_equal(w->nlisted, 0);
+	assert_int_equal(w->next, 0);
+}
+
+static void
+show_has_recipients(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	uint64_t id = world_mail(w, A, 2);
+
+	r->show(r->self, id, on_show, w);
+	world_settle(w);
+	assert_int_equal(w->list_rc, 0);
+	assert_int_equal(w->nlisted, 1);
+	assert_string_equal(w->detail, A " user1@" A " pending");
+	r->show(r->self, 77, on_show, w);
+	world_settle(w);
+	assert_int_equal(w->list_rc, -MX_ENOENT);
+	r->show(r->self, id, on_show, w); /* and nobody waits for it */
+}
+
+static void
+ages_follow_the_queue(void **state)
+{
+	struct world *w = *state;
+	static const double le[] = { 60, 3600 };
+	uint64_t count[3], id;
+
+	queue_gate(w->q, A, GATE_OPEN);
+	id = world_mail(w, A, 1);
+	world_advance(w, 10 * MINUTE);
+	world_mail(w, A, 1);
+	w->relay->ages(w->relay->self, clock_wall_ms(), le, 2, count);
+	assert_int_equal(count[0], 1);
+	assert_int_equal(count[1], 1);
+	world_deliver(w, A, id, "2");
+	w->relay->ages(w->relay->self, clock_wall_ms(), le, 2, count);
+	assert_int_equal(count[1], 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(hold_and_release),
+		CASE(orders_wait_for_the_job),
+		CASE(domain_hold),
+		CASE(lifetimes_change),
+		CASE(given_up_by_the_operator),
+		CASE(damaged_is_kept),
+		CASE(list_pages),
+		CASE(show_has_recipients),
+		CASE(ages_follow_the_queue),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

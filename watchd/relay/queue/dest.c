@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC
+ * dest: one domain and what is queued for it. Whatever changes a destination
+ * touches it; the queue's task then looks once, after the callbacks of this
+ * turn, and tells the deliverers how many connections would have work, the
+ * owner what happened, and the timer when to wake. So a burst of changes
+ * costs one look, and nobody is called back from inside his own call. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "relay/queue/queue_int.h"
+
+int
+dest_cmp(const struct dest *a, const struct dest *b)
+{
+	return strcmp(a->name, b->name);
+}
+
+RB_GENERATE(dest_tree, dest, link, dest_cmp)
+
+/* By hand: RB_FIND would need a whole struct dest with the name in it. */
+struct dest *
+dest_find(const struct queue *q, const char *name)
+{
+	struct dest *d = RB_ROOT(&q->dests);
+	int c;
+
+	while (d != NULL && (c = strcmp(name, d->name)) != 0)
+		d = c < 0 ? RB_LEFT(d, link) : RB_RIGHT(d, link);
+	return d;
+}
+
+struct dest *
+dest_get(struct queue *q, const char *name)
+{
+	struct dest *d = dest_find(q, name);
+	size_t len = strlen(name) + 1;
+
+	if (d != NULL)
+		return d;
+	d = mem_alloc(sizeof(*d) + len);
+	memcpy(d->name, name, len);
+	d->queue = q;
+	RB_INIT(&d->by_age);
+	RB_INIT(&d->by_id);
+	RB_INIT(&d->ready);
+	heap_init(&d->wait);
+	heap_init(&d->deadlines);
+	d->policy = q->policy;
+	d->gate = GATE_OPEN;
+	window_init(&d->window, d->policy.connections);
+	RB_INSERT(dest_tree, &q->dests, d);
+	return d;
+}
+
+void
+dest_free(struct dest *d)
+{
+	struct queue *q = d->queue;
+
+	if (d->touched)
+		TAILQ_REMOVE(&q->touched, d, touched_link);
+	heap_remove(&q->times, &d->time);
+	RB_REMOVE(dest_tree, &q->dests, d);
+	heap_fini(&d->wait);
+	heap_fini(&d->deadlines);
+	free(d->breaker_reply);
+	free(d);
+}
+
+void
+dest_touch(struct dest *d)
+{
+	struct queue *q = d->queue;
+
+	if (d->touched)
+		return;
+	d->touched = true;
+	TAILQ_INSERT_TAIL(&q->touched, d, touched_link);
+	loop_task_schedule(q->task);
+}
+
+bool
+dest_open(const struct dest *d)
+{
+	return (d->gate == GATE_OPEN || d->forced) && !d->on_hold;
+}
+
+/* A pause longer than any we make is a wall clock that was set back. */
+bool
+dest_paused(const struct dest *d, int64_t now)
+{
+	int64_t longest = d->policy.retry_max_ms * 2 + TICK_MAX_MS * 2;
+
+	return d->pause_ms > now && d->pause_ms - now <= longest;
+}
+
+/* May mail be sent at all? Not while the store refuses to note outcomes: what
+ * cannot be written down would be sent again after a restart. */
+static bool
+dest_working(const struct dest *d, int64_t now)
+{
+	return dest_open(d) && !dest_paused(d, now) &&
+	    d->queue->trouble < TROUBLE_MAX;
+}
+
+bool
+dest_takeable(const struct dest *d, int64_t now)
+{
+	return d->nready > 0 && d->out < d->window.size && dest_working(d, now);
+}
+
+void
+dest_pause(struct dest *d, int64_t first_ms, int64_t max_ms, int64_t now)
+{
+	int64_t until =
+	    backoff_due(now, backoff_delay(first_ms, max_ms, d->fails),
+		rnd_below(1001), INT64_MAX);
+
+	if (!dest_paused(d, now) || until > d->pause_ms)
+		d->pause_ms = until;
+	dest_touch(d);
+}
+
+/* No more attempts; what is out comes back by itself. */
+void
+dest_close(struct dest *d)
+{
+	d->gate = GATE_CLOSED;
+	d->forced = false;
+	flush_end(d, false);
+	dest_touch(d);
+}
+
+/* Starts a walk over all parts. Small queues are through at once. */
+void
+dest_walk(struct dest *d, unsigned what)
+{
+	unsigned budget = WALK_STEP;
+
+	d->walk |= what;
+	d->walk_arrival = INT64_MIN;
+	d->walk_id = 0;
+	dest_walk_step(d, &budget, clock_wall_ms());
+	dest_touch(d);
+}
+
+/* Within what one extension covers, the oldest expires first: so one look-up
+ * for each extension finds the next to expire, whatever they are. */
+int64_t
+dest_next_expiry(const struct dest *d)
+{
+	struct age_tree *tree = (struct age_tree *)(uintptr_t)&d->by_age;
+	struct entry *e = RB_MIN(age_tree, tree), key;
+	int64_t best = INT64_MAX;
+
+	for (unsigned i = 0; e != NULL; i++) {
+		if (entry_expiry(e) < best)
+			best = entry_expiry(e);
+		if (i == d->extend.n)
+			break;
+		key.arrival_ms = d->extend.rec[i].until_ms + 1;
+		key.id = 0;
+		e = RB_NFIND(age_tree, tree, &key);
+	}
+	return best == INT64_MAX ? 0 : best;
+}
+
+void
+dest_notify(struct dest *d, int64_t now)
+{
+	const struct queue_ops *ops = &d->queue->ops;
+	unsigned notes = d->notes;
+	struct relay_flush view;
+
+	d->notes = 0;
+	if (notes == 0)
+		return;
+	flush_view(d, now, &view);
+	if (notes & NOTE_FLUSH_BEGIN)
+		ops->flush(ops->arg, &view, true, true);
+	if (notes & NOTE_BREAKER)
+		ops->breaker(ops->arg, d->name, d->breaker_reply);
+	if (notes & NOTE_FLUSH_END)
+		ops->flush(ops->arg, &view, false, notes & NOTE_FLUSH_OK);
+}
+
+static void
+dest_want(struct dest *d, int64_t now)
+{
+	const struct queue_ops *ops = &d->queue->ops;
+	uint64_t work = d->nready + d->out;
+	unsigned n = 0;
+
+	if (dest_working(d, now))
+		n = work < d->window.size ? (unsigned)work : d->window.size;
+	if (n == d->wanted && !(d->starved && dest_takeable(d, now)))
+		return;
+	d->wanted = n;
+	d->starved = false;
+	ops->want(ops->arg, d->name, n);
+}
+
+static void
+dest_retime(struct dest *d, int64_t now)
+{
+	struct queue *q = d->queue;
+	struct heap_node *n;
+	int64_t at = INT64_MAX;
+
+	if ((n = heap_min(&d->wait)) != NULL)
+		at = n->key;
+	n = heap_min(&d->deadlines);
+	if (n != NULL && n->key < at) {
+		if (q->deadline_out < DEADLINE_JOBS)
+			at = n->key;
+		else
+			q->deadline_blocked = true;
+	}
+	if (dest_paused(d, now) && d->pause_ms < at)
+		at = d->pause_ms;
+	if (d->walk != 0)
+		at = now;
+	if (at == INT64_MAX)
+		heap_remove(&q->times, &d->time);
+	else if (heap_holds(&d->time))
+		heap_change(&q->times, &d->time, at);
+	else
+		heap_insert(&q->times, &d->time, at);
+}
+
+/* The domains that our own notifications go to come and go. */
+static bool
+dest_unused(const struct dest *d)
+{
+	return d->n == 0 && !d->configured && !d->on_hold && d->extend.n == 0 &&
+	    !d->touched && d->wanted == 0;
+}
+
+void
+dest_settle(struct dest *d, int64_t now)
+{
+	/* Extensions are of what was queued then. */
+	if (d->n == 0 && !d->queue->loading &&
+	    extend_trim(&d->extend, INT64_MAX))
+		operate_extend_save(d);
+	dest_notify(d, now);
+	dest_want(d, now);
+	dest_retime(d, now);
+	if (dest_unused(d))
+		dest_free(d);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC
+ * entry: one stored part in memory, about 190 bytes. Its state says who may
+ * touch its record: a part whose record is being written is in no tree from
+ * which it could be taken, so that a deliverer never loads what is about to
+ * change under it. entry_set() is the only place that moves a part between
+ * the trees and heaps; it keeps the sums right as well. Loop thread; nothing
+ * here fails. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+int
+entry_id_cmp(const struct entry *a, const struct entry *b)
+{
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+int
+entry_age_cmp(const struct entry *a, const struct entry *b)
+{
+	if (a->arrival_ms != b->arrival_ms)
+		return a->arrival_ms < b->arrival_ms ? -1 : 1;
+	return entry_id_cmp(a, b);
+}
+
+RB_GENERATE(age_tree, entry, by_age, entry_age_cmp)
+RB_GENERATE(id_tree, entry, by_id, entry_id_cmp)
+RB_GENERATE(ready_tree, entry, u.ready, entry_age_cmp)
+
+/* ENVELOPE_RCPT_MAX fits 16 bits. */
+void
+tally_count(const struct envelope *env, struct tally *t)
+{
+	const struct rcpt *r;
+
+	*t = (struct tally){ 0 };
+	for (uint32_t i = 0; i < env->nrcpts; i++) {
+		r = &env->rcpts[i];
+		switch ((enum rcpt_state)r->state) {
+		case RCPT_PENDING:
+			break;
+		case RCPT_DELIVERED:
+			t->delivered++;
+			break;
+		case RCPT_FAILED:
+			t->failed[status_label(r->status.subject)]++;
+			break;
+		case RCPT_EXPIRED:
+			t->expired++;
+			break;
+		}
+	}
+}
+
+/* Is a notification still owed though nothing is pending? Only a crash
+ * between two records can leave that. */
+static bool
+unreported(const struct envelope *env)
+{
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if ((env->rcpts[i].state == RCPT_FAILED ||
+			env->rcpts[i].state == RCPT_EXPIRED) &&
+		    !env->rcpts[i].reported)
+			return true;
+	return false;
+}
+
+struct entry *
+entry_add(struct queue *q, const struct envelope *env, int64_t now)
+{
+	struct dest *d;
+	struct entry *e;
+
+	if (idmap_get(&q->entries, env->id) != NULL)
+		return NULL;
+	d = dest_get(q, env->domain);
+	e = mem_alloc(sizeof(*e));
+	e->dest = d;
+	e->id = env->id;
+	e->arrival_ms = env->arrival_ms;
+	e->due_ms = env->due_ms;
+	e->size = env->body.len;
+	e->attempts = env->attempts;
+	e->warned = env->warned;
+	e->held = e->held_stored = (env->flags & ENV_HELD) != 0;
+	e->dsn = (env->flags & ENV_DSN) != 0;
+	e->flush = d->flush_gen;
+	e->pending = (uint16_t)envelope_count(env, RCPT_PENDING);
+	if (e->pending < env->nrcpts) {
+		e->tally = mem_alloc(sizeof(*e->tally));
+		tally_count(env, e->tally);
+	}
+	e->age_step = (int32_t)ages_add(&q->ages, e->arrival_ms, now);
+	idmap_put(&q->entries, e->id, e);
+	RB_INSERT(age_tree, &d->by_age, e);
+	RB_INSERT(id_tree, &d->by_id, e);
+	d->n++;
+	d->bytes += e->size;
+	d->recipients += e->pending;
+	q->messages++;
+	e->state = ENTRY_OUT; /* in no tree yet */
+	if (e->pending == 0) {
+		e->finish = unreported(env);
+		e->drop = !e->finish;
+	}
+	entry_back(e, now);
+	return e;
+}
+
+static void
+entry_leave(struct entry *e)
+{
+	struct dest *d = e->dest;
+
+	switch ((enum entry_state)e->state) {
+	case ENTRY_WAIT:
+		heap_remove(&d->wait, &e->u.wait);
+		break;
+	case ENTRY_READY:
+		RB_REMOVE(ready_tree, &d->ready, e);
+		d->nready--;
+		break;
+	case ENTRY_HELD:
+		d->nheld--;
+		d->held_bytes -= e->size;
+		break;
+	case ENTRY_OUT:
+	case ENTRY_SAVING:
+	case ENTRY_GONE:
+		break;
+	}
+}
+
+void
+entry_set(struct entry *e, enum entry_state to)
+{
+	struct dest *d = e->dest;
+
+	MX_ASSERT(e->state != ENTRY_GONE);
+	entry_leave(e);
+	e->state = (uint8_t)to;
+	switch (to) {
+	case ENTRY_WAIT:
+		e->u.wait.slot = 0;
+		heap_insert(&d->wait, &e->u.wait, e->due_ms);
+		break;
+	case ENTRY_READY:
+		RB_INSERT(ready_tree, &d->ready, e);
+		d->nready++;
+		break;
+	case ENTRY_HELD:
+		d->nheld++;
+		d->held_bytes += e->size;
+		break;
+	case ENTRY_OUT:
+	case ENTRY_SAVING:
+	case ENTRY_GONE:
+		break;
+	}
+	entry_deadline_set(e);
+	dest_touch(d);
+}
+
+/* Where a part goes that nobody is busy with any more. */
+void
+entry_back(struct entry *e, int64_t now)
+{
+	if (e->drop)
+		save_remove(e);
+	else if (e->held != e->held_stored)
+		save_held(e);
+	else if (e->held && !e->finish)
+		entry_set(e, ENTRY_HELD);
+	else if (e->due_ms <= now && !e->finish)
+		entry_set(e, ENTRY_READY);
+	else
+		entry_set(e, ENTRY_WAIT);
+}
+
+/* From now on it is only a number that the store still has to forget. */
+void
+entry_forget(struct entry *e)
+{
+	struct dest *d = e->dest;
+	struct queue *q = d->queue;
+
+	entry_set(e, ENTRY_GONE);
+	RB_REMOVE(age_tree, &d->by_age, e);
+	RB_REMOVE(id_tree, &d->by_id, e);
+	d->n--;
+	d->bytes -= e->size;
+	d->recipients -= e->pending;
+	q->messages--;
+	ages_remove(&q->ages, e->age_step);
+	mem_free(&e->tally);
+	e->dest = NULL;
+}
+
+void
+entry_free(struct entry *e)
+{
+	if (e->state == ENTRY_OUT)
+		free(e->work.job);
+	else if (e->state == ENTRY_SAVING || e->state == ENTRY_GONE)
+		save_free(&e->work.save);
+	free(e->tally);
+	free(e);
+}
+
+int64_t
+entry_expiry(const struct entry *e)
+{
+	const struct dest *d = e->dest;
+
+	return e->arrival_ms + d->policy.lifetime_ms +
+	    extend_of(&d->extend, e->arrival_ms);
+}
+
+/* When somebody has to be told something. What is held does not expire: a
+ * hold is the operator's word that it is to be kept. A domain on hold does
+ * not expire either, but its senders hear of the delay. */
+int64_t
+entry_deadline(const struct entry *e)
+{
+	const struct queue_policy *p = &e->dest->policy;
+	int64_t at = entry_expiry(e), warn;
+
+	if (e->state != ENTRY_WAIT && e->state != ENTRY_READY)
+		return INT64_MAX;
+	if (e->finish)
+		return 0;
+	if (!e->dsn && e->warned < p->ndelay_warning) {
+		warn = e->arrival_ms + p->delay_warning_ms[e->warned];
+		if (warn < at)
+			return warn;
+	}
+	return e->dest->on_hold ? INT64_MAX : at;
+}
+
+void
+entry_deadline_set(struct entry *e)
+{
+	struct heap *h = &e->dest->deadlines;
+	int64_t at = entry_deadline(e);
+
+	if (at == INT64_MAX)
+		heap_remove(h, &e->deadline);
+	else if (heap_holds(&e->deadline))
+		heap_change(h, &e->deadline, at);
+	else
+		heap_insert(h, &e->deadline, at);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC
+ * flush: everything of one domain, and nothing else, is due at once. It begins
+ * with a canary and ends when all that was there at its start has been tried
+ * once; what comes meanwhile is not counted. A flush that an operator orders
+ * while the gate is closed opens it for the canary alone. Called by the relay
+ * operations, job.c and the gate; the owner hears of it from the task. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+#define PAUSE_FIRST_MS 30000 /* after CANARY_TRIES canaries */
+#define RATE_STEP_MS   1000
+
+void
+flush_view(const struct dest *d, int64_t now, struct relay_flush *v)
+{
+	const struct flush *f = &d->flush;
+	double rate = f->rate, since = (double)(now - f->rate_ms) / 1000.0;
+
+	/* Before the first step of the average: what there is. */
+	if (f->running && rate <= 0 && since > 0)
+		rate = f->rate_n / since;
+	*v = (struct relay_flush){
+		.domain = d->name,
+		.running = f->running,
+		.trigger = f->trigger,
+		.start_ms = f->start_ms,
+		.end_ms = f->end_ms,
+		.total = f->total,
+		.remaining = f->remaining,
+		.delivered = f->delivered,
+		.deferred = f->deferred,
+		.failed = f->failed,
+		.bytes = f->bytes,
+		.rate = f->running ? rate : 0,
+		.eta_ms = -1,
+	};
+	if (f->running && rate > 0)
+		v->eta_ms = (int64_t)((double)f->remaining / rate * 1000.0);
+}
+
+static void
+flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
+    int64_t now)
+{
+	/* The end of the last one is told before this one begins. */
+	dest_notify(d, now);
+	d->flush = (struct flush){
+		.running = true,
+		.trigger = trigger,
+		.start_ms = now,
+		.rate_ms = now,
+		.total = total,
+		.remaining = total,
+		.bytes = d->bytes - d->held_bytes,
+	};
+	d->flush_gen++;
+	d->sample = 0;
+	d->refused = 0;
+	d->canary_tries = 0;
+	d->pause_ms = 0;
+	d->newest = false;
+	d->forced = d->gate == GATE_CLOSED;
+	window_reset(&d->window);
+	stats_domain(d->queue->stats, d->name)->flush_runs[trigger]++;
+	d->notes |= NOTE_FLUSH_BEGIN;
+	dest_walk(d, WALK_DUE);
+}
+
+int
+flush_start(struct dest *d, enum flush_trigger trigger, bool dry_run,
+    struct relay_flush *out)
+{
+	int64_t now = clock_wall_ms();
+	uint64_t total = d->on_hold ? 0 : d->n - d->nheld;
+	int rc = 0;
+
+	if (d->flush.running)
+		rc = -MX_EBUSY;
+	else if (total == 0)
+		rc = -MX_ENOENT;
+	if (rc == 0 && !dry_run)
+		flush_begin(d, trigger, total, now);
+	flush_view(d, now, out);
+	if (!d->flush.running) {
+		out->trigger = trigger;
+		out->start_ms = out->end_ms = 0;
+		out->total = out->remaining = total;
+		out->delivered = out->deferred = out->failed = 0;
+		out->bytes = d->on_hold ? 0 : d->bytes - d->held_bytes;
+	}
+	return rc;
+}
+
+void
+flush_end(struct dest *d, bool ok)
+{
+	struct flush *f = &d->flush;
+	struct domain_stats *st;
+
+	if (!f->running)
+		return;
+	f->running = false;
+	f->end_ms = clock_wall_ms();
+	d->forced = false;
+	if (!ok) {
+		st = stats_domain(d->queue->stats, d->name);
+		st->flush_failed++;
+	}
+	d->notes |= NOTE_FLUSH_END | (ok ? NOTE_FLUSH_OK : 0);
+	dest_touch(d);
+}
+
+/* A part had its turn, or will not have one any more. */
+void
+flush_tried(struct entry *e, enum flush_result result, int64_t now)
+{
+	struct dest *d = e->dest;
+	struct flush *f = &d->flush;
+	double dt;
+
+	if (!f->running || e->flush == d->flush_gen)
+		return;
+	e->flush = d->flush_gen;
+	f->remaining--;
+	if (result == FLUSH_DELIVERED) {
+		f->delivered++;
+		stats_domain(d->queue->stats, d->name)->flush_messages++;
+	} else if (result == FLUSH_DEFERRED) {
+		f->deferred++;
+	} else {
+		f->failed++;
+	}
+	f->rate_n++;
+	if (now - f->rate_ms < RATE_STEP_MS)
+		return;
+	dt = (double)(now - f->rate_ms) / 1000.0;
+	if (f->rate <= 0)
+		f->rate = f->rate_n / dt;
+	else
+		f->rate += (f->rate_n / dt - f->rate) * 0.3;
+	f->rate_n = 0;
+	f->rate_ms = now;
+}
+
+void
+flush_settle(struct dest *d, bool ok)
+{
+	if (d->flush.running && d->flush.remaining == 0)
+		flush_end(d, ok);
+}
+
+/* Nobody got through. The next part is the next canary; after a few of them
+ * it is not the messages: the flush is over, and the domain rests before it
+ * is tried again. On a closed gate one is all there is. */
+void
+flush_canary_failed(struct dest *d, bool lost, int64_t now)
+{
+	unsigned tries = d->forced ? 1 : CANARY_TRIES;
+
+	d->canary_tries++;
+	log_info("queue", "domain=%s event=canary_failed try=%u lost=%s",
+	    d->name, d->canary_tries, lost ? "yes" : "no");
+	if (d->canary_tries < tries)
+		return;
+	d->canary_tries = 0;
+	d->fails++;
+	dest_pause(d, PAUSE_FIRST_MS, d->policy.retry_first_ms, now);
+	flush_end(d, false);
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: ISC
+ * job: hands a part out and takes back what became of it. Deliverers pull
+ * with queue_take() and end with queue_done(), notifications come back the
+ * same way; each outcome is counted, teaches the window, is written down and
+ * only then makes the part available again. Loop thread. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "relay/queue/queue_int.h"
+
+#define LOSSES_ALONE 2 /* of one part in a row: it waits, others go on */
+#define LOSSES_PACE  3 /* of any parts in a row: all wait a little */
+
+struct job *
+job_create(struct entry *e, enum job_kind kind)
+{
+	struct job *job = mem_alloc(sizeof(*job));
+
+	job->kind = kind;
+	job->entry = e;
+	job->pub.id = e->id;
+	job->pub.domain = e->dest->name;
+	job->pub.attempts = e->attempts;
+	job->pub.arrival_ms = e->arrival_ms;
+	job->pub.given_up = e->given_up;
+	LIST_INSERT_HEAD(&e->dest->queue->jobs, job, link);
+	entry_set(e, ENTRY_OUT);
+	e->work.job = job;
+	return job;
+}
+
+struct queue_job *
+queue_take(struct queue *q, const char *domain)
+{
+	struct dest *d = dest_find(q, domain);
+	struct entry *e;
+	struct job *job;
+
+	if (d == NULL)
+		return NULL;
+	if (!dest_takeable(d, clock_wall_ms())) {
+		d->starved = true;
+		return NULL;
+	}
+	e = d->newest ? RB_MAX(ready_tree, &d->ready) :
+			RB_MIN(ready_tree, &d->ready);
+	d->newest = !d->newest;
+	d->out++;
+	job = job_create(e, JOB_DELIVER);
+	job->pub.canary = d->window.canary;
+	return &job->pub;
+}
+
+/* Frees the job; its part is in no tree now. */
+static struct entry *
+job_end(struct job *job)
+{
+	struct entry *e = job->entry;
+	struct dest *d = e->dest;
+	struct queue *q = d->queue;
+
+	MX_ASSERT(e->state == ENTRY_OUT && e->work.job == job);
+	if (job->kind == JOB_DELIVER)
+		d->out--;
+	else
+		q->deadline_out--;
+	if (q->deadline_blocked && q->deadline_out <= DEADLINE_JOBS / 2) {
+		q->deadline_blocked = false;
+		RB_FOREACH (d, dest_tree, &q->dests)
+			dest_touch(d);
+	}
+	dest_touch(e->dest);
+	LIST_REMOVE(job, link);
+	free(job);
+	e->work.job = NULL;
+	return e;
+}
+
+static unsigned
+grown(unsigned now, unsigned before)
+{
+	return now > before ? now - before : 0;
+}
+
+static void
+count_pending(struct domain_stats *st, const struct envelope *env, bool lost)
+{
+	const struct rcpt *r;
+
+	for (uint32_t i = 0; i < env->nrcpts; i++) {
+		r = &env->rcpts[i];
+		if (r->state != RCPT_PENDING)
+			continue;
+		/* what broke is the connection: 4.4.2 */
+		st->deferred[status_label(lost ? 4 :
+			r->status.cls != 0     ? r->status.subject :
+						 STATUS_LABEL_MAX)]++;
+	}
+}
+
+/* Counts what is new since the last attempt and remembers it. Returns the
+ * number of recipients that were delivered now. */
+static unsigned
+count_outcome(struct entry *e, const struct envelope *env, int64_t now)
+{
+	struct queue *q = e->dest->queue;
+	struct domain_stats *st = stats_domain(q->stats, e->dest->name);
+	static const struct tally none;
+	struct tally t, old = e->tally != NULL ? *e->tally : none;
+	unsigned got, pending;
+
+	tally_count(env, &t);
+	got = grown(t.delivered, old.delivered);
+	st->delivered += got;
+	st->expired += grown(t.expired, old.expired);
+	for (unsigned i = 0; i < STATUS_LABEL_MAX; i++)
+		st->bounced[i] += grown(t.failed[i], old.failed[i]);
+	if (got > 0) {
+		st->delivered_messages += old.delivered == 0;
+		st->delivered_bytes += e->size;
+		hist_add(&q->stats->g.delivery_delay, &hist_delay,
+		    (double)(now - e->arrival_ms) / 1000.0);
+	}
+	pending = envelope_count(env, RCPT_PENDING);
+	e->dest->recipients += pending;
+	e->dest->recipients -= e->pending;
+	e->pending = (uint16_t)pending;
+	if (pending < env->nrcpts) {
+		if (e->tally == NULL)
+			e->tally = mem_alloc(sizeof(*e->tally));
+		*e->tally = t;
+	}
+	return got;
+}
+
+static void
+note_accepted(struct dest *d, const struct envelope *env, unsigned got)
+{
+	if (!d->configured || got == 0)
+		return;
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (env->rcpts[i].state == RCPT_DELIVERED)
+			known_add(d->queue->known, d->name,
+			    env->rcpts[i].mailbox);
+}
+
+/* 452: the server is short of room (but 4.2.2 is one mailbox). */
+static bool
+overloaded(const struct envelope *env)
+{
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (env->rcpts[i].state == RCPT_PENDING &&
+		    env->rcpts[i].code == 452 &&
+		    env->rcpts[i].status.subject != 2)
+			return true;
+	return false;
+}
+
+/* What an attempt that came to its end says of the primary. */
+static void
+learn_tried(struct dest *d, const struct envelope *env, unsigned got,
+    int64_t latency_ns, int64_t now)
+{
+	bool canary = d->window.canary;
+
+	note_accepted(d, env, got);
+	breaker_accepted(d, got + envelope_count(env, RCPT_PENDING));
+	d->losses = 0;
+	if (got > 0) {
+		d->fails = 0;
+		d->canary_tries = 0;
+		window_success(&d->window, latency_ns);
+	} else if (canary) {
+		flush_canary_failed(d, false, now);
+	}
+	if (!canary && overloaded(env))
+		window_trouble(&d->window, d->out);
+}
+
+static void
+learn_lost(struct dest *d, int64_t now)
+{
+	bool canary = d->window.canary;
+
+	window_trouble(&d->window, d->out);
+	if (canary) {
+		flush_canary_failed(d, true, now);
+	} else if (++d->losses >= LOSSES_PACE) {
+		d->fails++;
+		d->losses = 0;
+		dest_pause(d, 1000, TICK_MAX_MS, now);
+	}
+}
+
+/* Some recipients are left: their next time, on the disk first. */
+static void
+defer(struct entry *e, const struct envelope *env, unsigned step, int64_t now)
+{
+	const struct queue_policy *p = &e->dest->policy;
+	struct envelope *copy;
+
+	e->attempts += step;
+	e->due_ms = backoff_due(now,
+	    backoff_delay(p->retry_first_ms, p->retry_max_ms, e->attempts),
+	    rnd_below(1001), entry_expiry(e));
+	if (env == NULL) {
+		entry_back(e, now);
+		return;
+	}
+	copy = envelope_copy(env);
+	copy->last_try_ms = now;
+	save_update(e, copy);
+}
+
+static void
+done_tried(struct entry *e, enum job_kind kind, const struct envelope *env,
+    int64_t latency_ns, int64_t now)
+{
+	struct dest *d = e->dest;
+	unsigned got = count_outcome(e, env, now);
+
+	e->losses = 0;
+	if (e->pending > 0)
+		flush_tried(e, FLUSH_DEFERRED, now);
+	else if (e->tally != NULL && e->tally->delivered > 0)
+		flush_tried(e, FLUSH_DELIVERED, now);
+	else
+		flush_tried(e, FLUSH_FAILED, now);
+	if (kind == JOB_DELIVER) {
+		count_pending(stats_domain(d->queue->stats, d->name), env,
+		    false);
+		learn_tried(d, env, got, latency_ns, now);
+	}
+	if (e->pending == 0)
+		save_remove(e);
+	else
+		defer(e, env, 1, now);
+	flush_settle(d, true);
+}
+
+/* The connection went. Perhaps it was this message's fault: after the second
+ * time it waits, twice as long each time. A lost canary waits at once, so
+ * that the next one is another. */
+static void
+done_lost(struct entry *e, const struct envelope *env, int64_t now)
+{
+	struct dest *d = e->dest;
+	bool canary = d->window.canary;
+	uint16_t before = e->pending;
+
+	if (env != NULL) {
+		note_accepted(d, env, count_outcome(e, env, now));
+		count_pending(stats_domain(d->queue->stats, d->name), env,
+		    true);
+	}
+	learn_lost(d, now);
+	if (e->losses < UINT8_MAX)
+		e->losses++;
+	if (env != NULL && e->pending == 0) {
+		flush_tried(e, FLUSH_DELIVERED, now);
+		save_remove(e);
+	} else if (canary || e->losses >= LOSSES_ALONE) {
+		flush_tried(e, FLUSH_DEFERRED, now);
+		defer(e, env, e->losses >= LOSSES_ALONE ? 2 : 1, now);
+	} else if (e->pending != before) {
+		e->due_ms = now;
+		save_update(e, envelope_copy(env));
+	} else {
+		e->due_ms = now;
+		entry_back(e, now);
+	}
+	flush_settle(d, !canary);
+}
+
+static void
+done_damaged(struct entry *e, int64_t now)
+{
+	struct dest *d = e->dest;
+	char id[TEXT_ID_MAX];
+
+	log_error("queue", "id=%s event=damaged domain=%s state=held",
+	    text_id(e->id, id), d->name);
+	flush_tried(e, FLUSH_FAILED, now);
+	e->held = true;
+	e->finish = false;
+	entry_back(e, now);
+	flush_settle(d, true);
+}
+
+static void
+done_returned(struct entry *e, enum job_kind kind, int64_t now)
+{
+	entry_back(e, now);
+	if (kind != JOB_DELIVER && e->dest != NULL && heap_holds(&e->deadline))
+		heap_change(&e->dest->deadlines, &e->deadline,
+		    now + DEADLINE_AGAIN);
+}
+
+void
+queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
+    const struct envelope *env, int64_t latency_ns)
+{
+	struct job *job = (struct job *)(void *)pub;
+	enum job_kind kind = job->kind;
+	struct entry *e;
+	int64_t now = clock_wall_ms();
+
+	MX_ASSERT(job->entry->dest->queue == q);
+	e = job_end(job);
+	if (outcome == JOB_TRIED && env != NULL)
+		done_tried(e, kind, env, latency_ns, now);
+	else if (outcome == JOB_LOST && kind == JOB_DELIVER)
+		done_lost(e, env, now);
+	else if (outcome == JOB_DAMAGED)
+		done_damaged(e, now);
+	else
+		done_returned(e, kind, now);
+}
+
+void
+queue_warned(struct queue *q, struct queue_job *pub, const struct envelope *env)
+{
+	struct job *job = (struct job *)(void *)pub;
+	struct entry *e;
+
+	MX_ASSERT(job->entry->dest->queue == q);
+	e = job_end(job);
+	e->warned = env->warned;
+	save_update(e, envelope_copy(env));
+}
+
+/* The queue itself paces the attempts: the wish for connections drops to none
+ * for the pause. Several connections that fail together count once. A primary
+ * that is watched is tried soon again; it is the watchdog that gives it up. */
+void
+queue_connect_failed(struct queue *q, const char *domain)
+{
+	struct dest *d = dest_find(q, domain);
+	int64_t now = clock_wall_ms();
+
+	if (d == NULL || dest_paused(d, now))
+		return;
+	if (d->window.canary)
+		flush_canary_failed(d, true, now);
+	else
+		window_trouble(&d->window, d->out);
+	d->fails++;
+	if (d->configured)
+		dest_pause(d, 1000, TICK_MAX_MS, now);
+	else
+		dest_pause(d, d->policy.retry_first_ms / 10,
+		    d->policy.retry_max_ms, now);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: ISC
+ * list: shows what is queued. Ids come from the index, the rest from the
+ * store's reader, a page at a time; a page costs what it holds, however long
+ * the queue is. Also the requests to that reader in general: they are
+ * cancelled with the queue, and then nobody is called. Loop thread. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+#define LIST_MAX 500
+
+struct request *
+request_create(struct queue *q, const uint64_t *ids, unsigned n)
+{
+	struct request *r = mem_alloc(sizeof(*r) + n * sizeof(r->ids[0]));
+
+	r->queue = q;
+	r->n = n;
+	for (unsigned i = 0; i < n; i++)
+		r->ids[i] = ids[i];
+	LIST_INSERT_HEAD(&q->requests, r, link);
+	return r;
+}
+
+void
+request_destroy(struct request *r)
+{
+	if (r->store_id != 0)
+		store_cancel(r->queue->store, r->store_id);
+	LIST_REMOVE(r, link);
+	free(r);
+}
+
+static void
+request_fetched(void *arg, struct envelope **envs, unsigned n)
+{
+	struct request *r = arg;
+
+	r->store_id = 0;
+	r->answer(r, envs, n);
+	for (unsigned i = 0; i < n; i++)
+		envelope_destroy(&envs[i]);
+	request_destroy(r);
+}
+
+/* Without ids the task answers: never from inside the asker's call. */
+void
+request_send(struct request *r)
+{
+	struct queue *q = r->queue;
+
+	if (r->n > 0)
+		r->store_id =
+		    store_fetch(q->store, r->ids, r->n, request_fetched, r);
+	else
+		loop_task_schedule(q->task);
+}
+
+static enum msg_state
+view_state(const struct entry *e)
+{
+	if (e->state == ENTRY_OUT)
+		return MSG_ACTIVE;
+	if (e->held || e->dest->on_hold)
+		return MSG_HELD;
+	if (e->state == ENTRY_READY && dest_open(e->dest))
+		return MSG_ACTIVE;
+	return MSG_DEFERRED;
+}
+
+static const char *
+text_or_empty(const char *s)
+{
+	return s != NULL ? s : "";
+}
+
+static struct rcpt_view *
+view_rcpts(const struct envelope *env)
+{
+	static const char *const names[] = {
+		[RCPT_PENDING] = "pending",
+		[RCPT_DELIVERED] = "delivered",
+		[RCPT_FAILED] = "failed",
+		[RCPT_EXPIRED] = "expired",
+	};
+	struct rcpt_view *v = mem_array(env->nrcpts, sizeof(*v));
+
+	for (uint32_t i = 0; i < env->nrcpts; i++) {
+		v[i].mailbox = env->rcpts[i].mailbox;
+		v[i].state = env->rcpts[i].state < MX_COUNT(names) ?
+		    names[env->rcpts[i].state] :
+		    "unknown";
+		v[i].reply = text_or_empty(env->rcpts[i].reply);
+	}
+	return v;
+}
+
+static void
+view_fill(struct msg_view *v, const struct entry *e, const struct envelope *env,
+    const struct rcpt_view *rcpts)
+{
+	*v = (struct msg_view){
+		.id = e->id,
+		.domain = env->domain,
+		.sender = text_or_empty(env->sender),
+		.state = view_state(e),
+		.size = e->size,
+		.arrival_ms = e->arrival_ms,
+		.due_ms = e->due_ms,
+		.expiry_ms = entry_expiry(e),
+		.last_try_ms = env->last_try_ms,
+		.attempts = e->attempts,
+		.dsn = e->dsn,
+		.helo = text_or_empty(env->helo),
+		.client = text_or_empty(env->client),
+		.host = text_or_empty(env->host),
+		.nrcpts = env->nrcpts,
+		.rcpts = rcpts,
+	};
+}
+
+/* What was removed since the page was put together is left out. */
+static void
+request_answer(struct request *r, struct envelope **envs, unsigned n)
+{
+	struct msg_view *views = mem_array(n > 0 ? n : 1, sizeof(*views));
+	struct rcpt_view **rcpts = mem_array(n > 0 ? n : 1, sizeof(*rcpts));
+	const struct entry *e;
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		e = idmap_get(&r->queue->entries, r->ids[i]);
+		if (e == NULL || e->state == ENTRY_GONE || envs[i] == NULL)
+			continue;
+		if (r->show != NULL && envs[i]->nrcpts > 0)
+			rcpts[i] = view_rcpts(envs[i]);
+		view_fill(&views[used++], e, envs[i], rcpts[i]);
+	}
+	if (r->list != NULL)
+		r->list(r->arg, 0, views, used, r->next);
+	else
+		r->show(r->arg, used > 0 ? 0 : -MX_ENOENT, views, used);
+	for (unsigned i = 0; i < n; i++)
+		free(rcpts[i]);
+	free(rcpts);
+	free(views);
+}
+
+/* The first part of the domain behind `after`. */
+static struct entry *
+dest_after(struct dest *d, uint64_t after)
+{
+	struct entry key;
+
+	if (after == UINT64_MAX)
+		return NULL;
+	key.id = after + 1;
+	return RB_NFIND(id_tree, &d->by_id, &key);
+}
+
+struct cursor {
+	struct dest *dest;
+	struct entry *e;
+};
+
+static void
+cursor_sink(struct cursor *c, size_t n, size_t i)
+{
+	struct cursor t;
+	size_t kid;
+
+	while ((kid = 2 * i + 1) < n) {
+		if (kid + 1 < n && c[kid + 1].e->id < c[kid].e->id)
+			kid++;
+		if (c[i].e->id <= c[kid].e->id)
+			return;
+		t = c[i];
+		c[i] = c[kid];
+		c[kid] = t;
+		i = kid;
+	}
+}
+
+/* Merges the destinations' trees: a heap with the next id of each. Fills ids
+ * with up to max + 1, so that the caller sees whether there are more. */
+static unsigned
+collect(struct cursor *c, size_t n, uint64_t *ids, unsigned max)
+{
+	unsigned got = 0;
+
+	for (size_t i = n / 2; i-- > 0;)
+		cursor_sink(c, n, i);
+	while (n > 0 && got <= max) {
+		ids[got++] = c[0].e->id;
+		c[0].e = RB_NEXT(id_tree, &c[0].dest->by_id, c[0].e);
+		if (c[0].e == NULL)
+			c[0] = c[--n];
+		cursor_sink(c, n, 0);
+	}
+	return got;
+}
+
+void
+list_messages(void *self, const char *domain, uint64_t after, unsigned max,
+    relay_list_cb *cb, void *arg)
+{
+	struct queue *q = self;
+	uint64_t ids[LIST_MAX + 1];
+	struct cursor *c = NULL, one;
+	struct request *r;
+	struct dest *d;
+	size_t n = 0;
+	unsigned got;
+
+	if (max == 0 || max > LIST_MAX)
+		max = LIST_MAX;
+	if (domain != NULL) {
+		d = dest_find(q, domain);
+		one.dest = d;
+		one.e = d != NULL ? dest_after(d, after) : NULL;
+		got = collect(&one, one.e != NULL, ids, max);
+	} else {
+		RB_FOREACH (d, dest_tree, &q->dests)
+			n++;
+		c = mem_array(n > 0 ? n : 1, sizeof(*c));
+		n = 0;
+		RB_FOREACH (d, dest_tree, &q->dests) {
+			c[n].dest = d;
+			if ((c[n].e = dest_after(d, after)) != NULL)
+				n++;
+		}
+		got = collect(c, n, ids, max);
+		mem_free(&c);
+	}
+	r = request_create(q, ids, got > max ? max : got);
+	r->answer = request_answer;
+	r->list = cb;
+	r->arg = arg;
+	r->next = got > max ? ids[max - 1] : 0;
+	request_send(r);
+}
+
+void
+list_show(void *self, uint64_t id, relay_show_cb *cb, void *arg)
+{
+	struct queue *q = self;
+	uint64_t ids[ENVELOPE_PART_MAX], first = id & ~UINT64_C(0xff);
+	const struct entry *e;
+	struct request *r;
+	unsigned n = 0;
+
+	for (uint64_t i = 0; i < ENVELOPE_PART_MAX; i++) {
+		e = idmap_get(&q->entries, first + i);
+		if (e != NULL && e->state != ENTRY_GONE)
+			ids[n++] = first + i;
+	}
+	r = request_create(q, ids, n);
+	r->answer = request_answer;
+	r->show = cb;
+	r->arg = arg;
+	request_send(r);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC
+ * operate: what the watchdog half and an operator may do to the queue: the
+ * operations of relay/relay.h but for the listings (list.c). Holds and
+ * extensions of a domain are small state in the store; a message's hold is a
+ * flag in its record. What a job or a write has in hand just now gets its
+ * order when it is back. Loop thread. */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+#define HOLD_PREFIX   "hold/"
+#define EXTEND_PREFIX "extend/"
+#define KEY_MAX	      (sizeof(EXTEND_PREFIX) + TEXT_DOMAIN_MAX)
+
+static void
+state_saved(void *arg, uint64_t token, int rc)
+{
+	struct queue *q = arg;
+
+	(void)token;
+	/* It holds for this run; the operator has to know of the next. */
+	if (rc != 0)
+		log_error("queue", "event=state_not_saved error=%s",
+		    log_q(mx_strerror(rc)));
+	q->completions--;
+	queue_release(q);
+}
+
+static void
+state_put(struct dest *d, const char *prefix, const void *data, size_t len)
+{
+	struct queue *q = d->queue;
+	char key[KEY_MAX];
+
+	strlcpy(key, prefix, sizeof(key));
+	strlcat(key, d->name, sizeof(key));
+	q->completions++;
+	store_state_put(q->store, key, data, len, state_saved, q, 0);
+}
+
+void
+operate_extend_save(struct dest *d)
+{
+	struct buf text = BUF_INIT(EXTEND_TEXT_MAX);
+
+	int rc = extend_format(&d->extend, &text);
+
+	MX_ASSERT(rc == 0); /* EXTEND_TEXT_MAX holds every record */
+	state_put(d, EXTEND_PREFIX, buf_str(&text), text.len);
+	buf_fini(&text);
+}
+
+static void
+load_hold(void *arg, const char *key, const void *data, size_t len)
+{
+	(void)data;
+	(void)len;
+	if (strncmp(key, HOLD_PREFIX, strlen(HOLD_PREFIX)) == 0)
+		dest_get(arg, key + strlen(HOLD_PREFIX))->on_hold = true;
+}
+
+static void
+load_extend(void *arg, const char *key, const void *data, size_t len)
+{
+	struct dest *d;
+
+	if (strncmp(key, EXTEND_PREFIX, strlen(EXTEND_PREFIX)) != 0)
+		return;
+	d = dest_get(arg, key + strlen(EXTEND_PREFIX));
+	if (extend_parse(&d->extend, data, len) != 0)
+		log_error("queue", "domain=%s event=extension_damaged",
+		    d->name);
+	dest_touch(d);
+}
+
+void
+operate_load(struct queue *q)
+{
+	store_state_each(q->store, HOLD_PREFIX, load_hold, q);
+	store_state_each(q->store, EXTEND_PREFIX, load_extend, q);
+}
+
+static void
+relay_op_domain(void *self, const char *domain, struct relay_domain *out)
+{
+	struct dest *d = dest_find(self, domain);
+	int64_t now = clock_wall_ms();
+	const struct heap_node *n;
+	struct entry *e;
+
+	*out = (struct relay_domain){ .flush = { .eta_ms = -1 } };
+	out->flush.domain = domain;
+	if (d == NULL)
+		return;
+	out->active = d->out + (dest_open(d) ? d->nready : 0);
+	out->held = d->on_hold ? d->n - d->out : d->nheld;
+	out->deferred = d->n - out->active - out->held;
+	out->recipients = d->recipients;
+	out->bytes = d->bytes;
+	if ((e = RB_MIN(age_tree, &d->by_age)) != NULL)
+		out->oldest_ms = e->arrival_ms;
+	out->next_expiry_ms = dest_next_expiry(d);
+	if (dest_open(d)) {
+		if (d->nready > 0)
+			out->next_try_ms = now;
+		else if ((n = heap_min(&d->wait)) != NULL)
+			out->next_try_ms = n->key;
+		if (out->next_try_ms != 0 && dest_paused(d, now) &&
+		    d->pause_ms > out->next_try_ms)
+			out->next_try_ms = d->pause_ms;
+	}
+	out->window = d->window.size;
+	out->connections_wanted = d->wanted;
+	out->on_hold = d->on_hold;
+	flush_view(d, now, &out->flush);
+}
+
+static void
+relay_op_ages(void *self, int64_t now_ms, const double *le, unsigned n,
+    uint64_t *count)
+{
+	struct queue *q = self;
+
+	ages_count(&q->ages, now_ms, le, n, count);
+}
+
+static int
+relay_op_flush(void *self, const char *domain, enum flush_trigger trigger,
+    bool dry_run, struct relay_flush *out)
+{
+	struct dest *d = dest_find(self, domain);
+
+	if (d != NULL)
+		return flush_start(d, trigger, dry_run, out);
+	*out = (struct relay_flush){
+		.domain = domain,
+		.trigger = trigger,
+		.eta_ms = -1,
+	};
+	return -MX_ENOENT;
+}
+
+static int
+relay_op_hold_domain(void *self, const char *domain, bool hold)
+{
+	struct dest *d = dest_find(self, domain);
+
+	if (d == NULL)
+		return -MX_ENOENT;
+	if (d->on_hold == hold)
+		return 0;
+	d->on_hold = hold;
+	state_put(d, HOLD_PREFIX, "1", hold ? 1 : 0);
+	/* Cut off, but not by the primary, once that took something. */
+	if (hold)
+		flush_end(d, !d->window.canary);
+	log_notice("queue", "domain=%s event=%s", d->name,
+	    hold ? "hold" : "release");
+	/* Domains on hold do not expire: both ways the deadlines move. */
+	dest_walk(d, WALK_DEADLINE);
+	return 0;
+}
+
+static int
+relay_op_extend(void *self, const char *domain, int64_t add_ms)
+{
+	struct dest *d = dest_find(self, domain);
+
+	if (add_ms <= 0)
+		return -MX_ESYNTAX;
+	if (d == NULL || d->n == 0)
+		return -MX_ENOENT;
+	extend_trim(&d->extend, RB_MIN(age_tree, &d->by_age)->arrival_ms);
+	extend_add(&d->extend, clock_wall_ms(), add_ms);
+	operate_extend_save(d);
+	log_notice("queue", "domain=%s event=extend seconds=%jd messages=%ju",
+	    d->name, (intmax_t)(add_ms / 1000), (uintmax_t)d->n);
+	/* Deadlines that are now too early are put right when they come. */
+	dest_touch(d);
+	return 0;
+}
+
+/* Calls fn for the part, or for all parts of its message; 0 when there was
+ * any. */
+static int
+each_part(struct queue *q, uint64_t id, bool all_parts,
+    void (*fn)(struct entry *, int64_t now))
+{
+	uint64_t first = all_parts ? id & ~UINT64_C(0xff) : id;
+	uint64_t last = all_parts ? id | 0xff : id;
+	int64_t now = clock_wall_ms();
+	struct entry *e;
+	bool any = false;
+
+	for (uint64_t i = first; i - first <= last - first; i++) {
+		e = idmap_get(&q->entries, i);
+		if (e == NULL || e->state == ENTRY_GONE)
+			continue;
+		any = true;
+		fn(e, now);
+	}
+	return any ? 0 : -MX_ENOENT;
+}
+
+static bool
+entry_busy(const struct entry *e)
+{
+	return e->state == ENTRY_OUT || e->state == ENTRY_SAVING;
+}
+
+/* Puts it where its flags say, unless somebody has it and will do that. */
+static void
+entry_order(struct entry *e, int64_t now)
+{
+	struct dest *d = e->dest;
+	char id[TEXT_ID_MAX];
+
+	log_notice("queue",
+	    "id=%s event=ordered held=%d given_up=%d removed=%d",
+	    text_id(e->id, id), e->held, e->given_up, e->drop);
+	if (entry_busy(e))
+		return;
+	entry_back(e, now);
+	flush_settle(d, true);
+}
+
+static void
+part_hold(struct entry *e, int64_t now)
+{
+	if (e->held)
+		return;
+	e->held = true;
+	/* A part that was held at the start of a flush is not of its number:
+	 * so one that is held now leaves it. */
+	flush_tried(e, FLUSH_DEFERRED, now);
+	entry_order(e, now);
+}
+
+static void
+part_release(struct entry *e, int64_t now)
+{
+	if (!e->held)
+		return;
+	e->held = false;
+	if (e->dest->flush.running)
+		e->flush = e->dest->flush_gen;
+	entry_order(e, now);
+}
+
+static void
+part_bounce(struct entry *e, int64_t now)
+{
+	e->finish = true;
+	e->given_up = true;
+	if (!e->held)
+		flush_tried(e, FLUSH_FAILED, now);
+	entry_order(e, now);
+}
+
+static void
+part_remove(struct entry *e, int64_t now)
+{
+	e->drop = true;
+	if (!e->held)
+		flush_tried(e, FLUSH_FAILED, now);
+	entry_order(e, now);
+}
+
+static int
+relay_op_hold(void *self, uint64_t id, bool hold, bool all_parts)
+{
+	return each_part(self, id, all_parts, hold ? part_hold : part_release);
+}
+
+static int
+relay_op_bounce(void *self, uint64_t id, bool all_parts)
+{
+	return each_part(self, id, all_parts, part_bounce);
+}
+
+static int
+relay_op_remove(void *self, uint64_t id, bool all_parts)
+{
+	return each_part(self, id, all_parts, part_remove);
+}
+
+void
+operate_init(struct queue *q)
+{
+	q->relay = (struct relay){
+		.self = q,
+		.domain = relay_op_domain,
+		.ages = relay_op_ages,
+		.list = list_messages,
+		.show = list_show,
+		.flush = relay_op_flush,
+		.hold_domain = relay_op_hold_domain,
+		.hold = relay_op_hold,
+		.extend = relay_op_extend,
+		.bounce = relay_op_bounce,
+		.remove = relay_op_remove,
+	};
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC
+ * queue: life of the scheduler, what it is told of the domains, and how mail
+ * comes into it: from the store after a start, from the SMTP sessions and the
+ * notification writer otherwise. daemon.c owns the one queue and wires it.
+ * Loop thread; what may fail is the store, and then the asker is told. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "relay/queue/queue_int.h"
+
+/* For domains nobody configured, until daemon.c says better. */
+static const struct queue_policy policy_builtin = {
+	.lifetime_ms = INT64_C(5) * 86400 * 1000,
+	.connections = 2,
+	.retry_first_ms = 300 * 1000,
+	.retry_max_ms = 7200 * 1000,
+};
+
+/* After the callbacks of a turn: see dest.c. */
+static void
+queue_settle(void *arg)
+{
+	struct queue *q = arg;
+	int64_t now = clock_wall_ms();
+	struct request *r, *next;
+	struct accept *a;
+	struct dest *d;
+
+	while ((a = STAILQ_FIRST(&q->refused)) != NULL) {
+		STAILQ_REMOVE_HEAD(&q->refused, link);
+		a->cb(a->arg, a->token, -MX_EFULL, 0);
+		free(a);
+	}
+	for (r = LIST_FIRST(&q->requests); r != NULL; r = next) {
+		next = LIST_NEXT(r, link);
+		if (r->store_id == 0 && r->n == 0) {
+			r->answer(r, NULL, 0);
+			request_destroy(r);
+			next = LIST_FIRST(&q->requests);
+		}
+	}
+	while ((d = TAILQ_FIRST(&q->touched)) != NULL) {
+		TAILQ_REMOVE(&q->touched, d, touched_link);
+		d->touched = false;
+		dest_settle(d, now);
+	}
+	queue_tick_arm(q);
+}
+
+struct queue *
+queue_create(struct loop *loop, struct store *store, struct stats *stats,
+    const struct queue_conf *conf, const struct queue_ops *ops)
+{
+	struct queue *q = mem_alloc(sizeof(*q));
+
+	q->loop = loop;
+	q->store = store;
+	q->stats = stats;
+	q->conf = *conf;
+	q->ops = *ops;
+	q->policy = policy_builtin;
+	q->known_ms = clock_wall_ms();
+	idmap_init(&q->entries);
+	RB_INIT(&q->dests);
+	heap_init(&q->times);
+	heap_init(&q->retries);
+	TAILQ_INIT(&q->touched);
+	LIST_INIT(&q->jobs);
+	LIST_INIT(&q->requests);
+	STAILQ_INIT(&q->refused);
+	ages_init(&q->ages);
+	q->known = known_create(rnd_u64());
+	q->task = loop_task_create(loop, queue_settle, q);
+	q->timer = loop_timer_create(loop, queue_tick, q);
+	operate_init(q);
+	return q;
+}
+
+static void
+entry_drop(uint64_t id, void *value, void *arg)
+{
+	(void)id;
+	(void)arg;
+	entry_free(value);
+}
+
+void
+queue_destroy(struct queue **qp)
+{
+	struct queue *q = *qp;
+	struct request *r;
+	struct accept *a;
+	struct dest *d;
+
+	if (q == NULL)
+		return;
+	*qp = NULL;
+	breaker_save(q, clock_wall_ms(), true);
+	while ((r = LIST_FIRST(&q->requests)) != NULL)
+		request_destroy(r);
+	while ((a = STAILQ_FIRST(&q->refused)) != NULL) {
+		STAILQ_REMOVE_HEAD(&q->refused, link);
+		free(a);
+	}
+	while ((d = RB_ROOT(&q->dests)) != NULL)
+		dest_free(d);
+	heap_fini(&q->times);
+	heap_fini(&q->retries);
+	/* After the heaps that they are in. */
+	idmap_each(&q->entries, entry_drop, NULL);
+	idmap_fini(&q->entries);
+	loop_task_destroy(&q->task);
+	loop_timer_destroy(&q->timer);
+	ages_fini(&q->ages);
+	known_destroy(&q->known);
+	q->dead = true;
+	queue_release(q);
+}
+
+static void
+load_one(void *arg, const struct envelope *env)
+{
+	entry_add(arg, env, clock_wall_ms());
+}
+
+static void
+load_done(void *arg, int rc, uint64_t damaged)
+{
+	struct queue *q = arg;
+	struct dest *d;
+
+	q->loading = false;
+	if (rc != 0)
+		log_error("queue", "event=loaded error=%s messages=%ju",
+		    log_q(mx_strerror(rc)), (uintmax_t)q->messages);
+	else
+		log_notice("queue", "event=loaded messages=%ju damaged=%ju",
+		    (uintmax_t)q->messages, (uintmax_t)damaged);
+	RB_FOREACH (d, dest_tree, &q->dests)
+		dest_touch(d);
+}
+
+void
+queue_load(struct queue *q)
+{
+	q->loading = true;
+	operate_load(q);
+	breaker_load(q);
+	store_scan(q->store, load_one, load_done, q);
+}
+
+bool
+queue_loading(const struct queue *q)
+{
+	return q->loading;
+}
+
+static void
+dest_policy(struct dest *d, const struct queue_policy *p)
+{
+	bool same = memcmp(&d->policy, p, sizeof(*p)) == 0;
+
+	d->policy = *p;
+	window_max_set(&d->window, p->connections);
+	if (!same)
+		dest_walk(d, WALK_DEADLINE);
+}
+
+void
+queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
+{
+	struct dest *d;
+
+	if (p == NULL) {
+		if ((d = dest_find(q, domain)) == NULL)
+			return;
+		d->configured = false;
+		d->broken = false;
+		queue_gate(q, domain, GATE_OPEN);
+		dest_policy(d, &q->policy);
+		dest_touch(d);
+		return;
+	}
+	d = dest_get(q, domain);
+	if (!d->configured) {
+		d->configured = true;
+		d->gate = GATE_CLOSED;
+		dest_touch(d);
+	}
+	dest_policy(d, p);
+}
+
+void
+queue_policy_default(struct queue *q, const struct queue_policy *p)
+{
+	struct dest *d;
+
+	q->policy = *p;
+	RB_FOREACH (d, dest_tree, &q->dests)
+		if (!d->configured)
+			dest_policy(d, p);
+}
+
+void
+queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
+{
+	struct dest *d =
+	    gate == GATE_OPEN ? dest_get(q, domain) : dest_find(q, domain);
+
+	if (d == NULL || d->gate == gate)
+		return;
+	if (gate == GATE_CLOSED) {
+		dest_close(d);
+		return;
+	}
+	/* A forced flush that got this far goes on as it is. */
+	if (!d->forced)
+		window_reset(&d->window);
+	d->gate = GATE_OPEN;
+	d->forced = false;
+	d->broken = false;
+	d->fails = 0;
+	d->canary_tries = 0;
+	d->pause_ms = 0;
+	d->opened_ms = clock_wall_ms();
+	dest_touch(d);
+}
+
+static void
+accept_done(void *arg, uint64_t token, int rc, struct envelope **parts,
+    unsigned n)
+{
+	struct accept *a = arg;
+	struct queue *q = a->queue;
+	uint64_t id = n > 0 ? parts[0]->id : 0;
+	int64_t now = clock_wall_ms();
+
+	for (unsigned i = 0; i < n; i++) {
+		if (rc == 0 && !q->dead)
+			entry_add(q, parts[i], now);
+		envelope_destroy(&parts[i]);
+	}
+	if (!q->dead)
+		a->cb(a->arg, token, rc, id);
+	free(a);
+	q->completions--;
+	queue_release(q);
+}
+
+void
+queue_accept(struct queue *q, struct store_tx **txp, struct envelope **parts,
+    unsigned n, queue_accept_cb *cb, void *arg, uint64_t token)
+{
+	struct accept *a = mem_alloc(sizeof(*a));
+
+	a->queue = q;
+	a->cb = cb;
+	a->arg = arg;
+	a->token = token;
+	if (queue_full(q)) {
+		store_tx_abort(txp);
+		for (unsigned i = 0; i < n; i++)
+			envelope_destroy(&parts[i]);
+		STAILQ_INSERT_TAIL(&q->refused, a, link);
+		loop_task_schedule(q->task);
+		return;
+	}
+	q->completions++;
+	store_tx_commit(txp, parts, n, accept_done, a, token);
+}
+
+bool
+queue_full(const struct queue *q)
+{
+	return q->conf.max_messages > 0 && q->messages >= q->conf.max_messages;
+}
+
+const struct relay *
+queue_relay(struct queue *q)
+{
+	return &q->relay;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: ISC
+ * queue_int: what the files of this folder share.
+ *
+ *	entry.c    one stored part in memory: its state, its places in the trees
+ *	dest.c     one domain: policy, gate, what is wanted of deliverers
+ *	queue.c    life, loading, accepting, policies
+ *	tick.c     the one timer: retry times, deadlines, long walks in steps
+ *	job.c      handing a part out and taking its outcome back
+ *	save.c     writing records down, again and again when it must be
+ *	flush.c    a flush and its canary
+ *	breaker.c  when 5xx means that the primary is broken
+ *	operate.c  what an operator does (relay/relay.h); list.c: what he sees
+ *
+ * Wall milliseconds throughout: retry and expiry times outlive a process. */
+#ifndef MX_QUEUE_QUEUE_INT_H
+#define MX_QUEUE_QUEUE_INT_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include "base/clock.h"
+#include "base/heap.h"
+#include "base/idmap.h"
+#include "relay/queue/ages.h"
+#include "relay/queue/backoff.h"
+#include "relay/queue/extend.h"
+#include "relay/queue/known.h"
+#include "relay/queue/queue.h"
+#include "relay/queue/window.h"
+
+#define WALK_STEP      2000 /* entries of one timer turn */
+#define DEADLINE_JOBS  64 /* expiries and warnings out at once */
+#define TROUBLE_MAX    100 /* records the store refuses, then no deliveries */
+#define CANARY_TRIES   3
+#define SAMPLE_MAX     20 /* recipients a recovery is judged by */
+#define SAMPLE_MIN     3 /* refusals among them */
+#define WATCH_MS       INT64_C(600000) /* known recipients, after opening */
+#define KNOWN_SAVE_MS  INT64_C(300000)
+#define TICK_MAX_MS    INT64_C(60000) /* the wall clock may be set */
+#define DEADLINE_AGAIN INT64_C(30000) /* a notification that did not store */
+
+enum entry_state {
+	ENTRY_WAIT, /* for its time; in dest.wait */
+	ENTRY_READY, /* in dest.ready */
+	ENTRY_OUT, /* a job has it */
+	ENTRY_SAVING, /* its record is being written: nobody may load it */
+	ENTRY_HELD,
+	ENTRY_GONE, /* being removed from the store; in by_id only */
+};
+
+/* What was decided for its recipients before; most parts have none. */
+struct tally {
+	uint16_t delivered, expired;
+	uint16_t failed[STATUS_LABEL_MAX];
+};
+
+struct job {
+	struct queue_job pub; /* first: the deliverer's pointer */
+	LIST_ENTRY(job) link;
+	struct entry *entry;
+	enum job_kind { JOB_DELIVER, JOB_EXPIRE, JOB_WARN } kind;
+};
+
+struct save {
+	struct heap_node again; /* in queue.retries after a failure */
+	uint64_t id;
+	struct envelope *env; /* ours; NULL: a removal */
+	unsigned tries;
+	bool held; /* what is being written */
+};
+
+struct entry {
+	RB_ENTRY(entry) by_age, by_id; /* of its destination */
+	union {
+		RB_ENTRY(entry) ready;
+		struct heap_node wait;
+	} u;
+	struct heap_node deadline;
+	struct dest *dest; /* NULL: gone */
+	uint64_t id;
+	int64_t arrival_ms, due_ms;
+	uint64_t size;
+	struct tally *tally; /* NULL: all pending */
+	union {
+		struct job *job; /* OUT */
+		struct save *save; /* SAVING, GONE; may be NULL */
+	} work;
+	int32_t age_step;
+	uint32_t attempts;
+	uint32_t flush; /* generation it was counted in */
+	uint16_t pending; /* recipients */
+	uint8_t state; /* enum entry_state */
+	uint8_t warned, losses;
+	unsigned held : 1, held_stored : 1;
+	unsigned dsn : 1;
+	unsigned finish : 1; /* nothing pending, or given up: notify now */
+	unsigned given_up : 1;
+	unsigned drop : 1; /* remove when it is back */
+};
+RB_HEAD(age_tree, entry);
+RB_HEAD(id_tree, entry);
+RB_HEAD(ready_tree, entry);
+RB_PROTOTYPE(age_tree, entry, by_age, entry_age_cmp)
+RB_PROTOTYPE(id_tree, entry, by_id, entry_id_cmp)
+RB_PROTOTYPE(ready_tree, entry, u.ready, entry_age_cmp)
+
+struct flush {
+	bool running;
+	enum flush_trigger trigger;
+	int64_t start_ms, end_ms;
+	uint64_t total, remaining, delivered, deferred, failed, bytes;
+	double rate;
+	int64_t rate_ms; /* of the last step of the average */
+	unsigned rate_n; /* tried since */
+};
+
+#define NOTE_FLUSH_BEGIN 1u
+#define NOTE_FLUSH_END	 2u
+#define NOTE_FLUSH_OK	 4u
+#define NOTE_BREAKER	 8u
+
+#define WALK_DUE	 1u /* all that waits is due now */
+#define WALK_DEADLINE	 2u /* deadlines may have come nearer */
+
+struct dest {
+	RB_ENTRY(dest) link;
+	TAILQ_ENTRY(dest) touched_link;
+	struct heap_node time; /* in queue.times */
+	struct queue *queue;
+
+	struct age_tree by_age;
+	struct id_tree by_id;
+	struct ready_tree ready;
+	struct heap wait, deadlines;
+	uint64_t n, nheld, nready, recipients, bytes, held_bytes;
+
+	struct queue_policy policy;
+	struct extend extend;
+	enum queue_gate gate;
+	bool touched;
+	bool configured;
+	bool forced; /* open for a manual flush though the gate is closed */
+	bool broken; /* the breaker closed it */
+	bool on_hold;
+	bool newest; /* whose turn it is */
+	bool starved; /* somebody asked and got nothing */
+	unsigned walk; /* WALK_* under way */
+	int64_t walk_arrival; /* where it goes on */
+	uint64_t walk_id;
+
+	struct window window;
+	unsigned out; /* delivery jobs */
+	unsigned wanted; /* last told */
+	unsigned canary_tries, fails, losses;
+	int64_t pause_ms; /* no attempts until then */
+	int64_t opened_ms;
+	unsigned sample, refused; /* recipients since the flush began */
+
+	struct flush flush;
+	uint32_t flush_gen;
+	unsigned notes; /* NOTE_* */
+	char *breaker_reply;
+	char name[];
+};
+RB_HEAD(dest_tree, dest);
+RB_PROTOTYPE(dest_tree, dest, link, dest_cmp)
+
+/* A question to the store's reader. */
+struct request {
+	LIST_ENTRY(request) link;
+	struct queue *queue;
+	uint64_t store_id; /* 0: nothing to read, answered by the task */
+	void (*answer)(struct request *, struct envelope **, unsigned n);
+	relay_list_cb *list;
+	relay_show_cb *show;
+	void *arg;
+	uint64_t next;
+	unsigned n;
+	uint64_t ids[];
+};
+
+struct accept {
+	STAILQ_ENTRY(accept) link; /* refused ones wait for the task */
+	struct queue *queue;
+	queue_accept_cb *cb;
+	void *arg;
+	uint64_t token;
+};
+
+struct queue {
+	struct loop *loop;
+	struct store *store;
+	struct stats *stats;
+	struct queue_conf conf;
+	struct queue_ops ops;
+	struct relay relay;
+	struct queue_policy policy; /* of who has none */
+
+	struct idmap entries;
+	struct dest_tree dests;
+	struct heap times;
+	TAILQ_HEAD(, dest) touched;
+	LIST_HEAD(, job) jobs;
+	LIST_HEAD(, request) requests;
+	STAILQ_HEAD(, accept) refused;
+	struct heap retries; /* struct save */
+	struct loop_task *task;
+	struct loop_timer *timer;
+	struct ages ages;
+	struct known *known;
+	int64_t known_ms; /* when it was saved last */
+
+	uint64_t messages; /* not GONE */
+	unsigned deadline_out;
+	bool deadline_blocked;
+	unsigned completions; /* the store owes us */
+	unsigned trouble; /* records it refused at least once */
+	bool loading, dead;
+};
+
+/* entry.c */
+int entry_age_cmp(const struct entry *, const struct entry *);
+int entry_id_cmp(const struct entry *, const struct entry *);
+/* Indexes a stored part; NULL when it is there already. */
+struct entry *entry_add(struct queue *, const struct envelope *, int64_t now);
+void entry_set(struct entry *, enum entry_state);
+void entry_back(struct entry *, int64_t now); /* from OUT or SAVING */
+void entry_forget(struct entry *); /* leaves all but queue.entries: GONE */
+void entry_free(struct entry *);
+int64_t entry_expiry(const struct entry *);
+int64_t entry_deadline(const struct entry *); /* INT64_MAX: none */
+void entry_deadline_set(struct entry *);
+void tally_count(const struct envelope *, struct tally *);
+
+/* dest.c */
+int dest_cmp(const struct dest *, const struct dest *);
+struct dest *dest_find(const struct queue *, const char *name);
+struct dest *dest_get(struct queue *, const char *name); /* or makes it */
+void dest_free(struct dest *);
+void dest_touch(struct dest *); /* something changed: the task looks */
+bool dest_open(const struct dest *);
+bool dest_paused(const struct dest *, int64_t now);
+bool dest_takeable(const struct dest *, int64_t now);
+void dest_pause(struct dest *, int64_t first_ms, int64_t max_ms, int64_t now);
+void dest_close(struct dest *);
+void dest_walk(struct dest *, unsigned what);
+int64_t dest_next_expiry(const struct dest *);
+void dest_settle(struct dest *, int64_t now); /* of the task */
+void dest_notify(struct dest *, int64_t now);
+
+/* tick.c */
+void queue_tick(void *queue);
+void queue_tick_arm(struct queue *);
+void dest_walk_step(struct dest *, unsigned *budget, int64_t now);
+
+/* job.c */
+struct job *job_create(struct entry *, enum job_kind);
+
+/* save.c */
+void save_update(struct entry *, struct envelope *); /* takes it */
+void save_remove(struct entry *);
+void save_held(struct entry *);
+void save_again(struct queue *, int64_t now);
+void save_free(struct save **);
+void queue_release(struct queue *); /* frees a dead queue at the last */
+
+/* flush.c */
+enum flush_result { FLUSH_DELIVERED, FLUSH_DEFERRED, FLUSH_FAILED };
+int flush_start(struct dest *, enum flush_trigger, bool dry_run,
+    struct relay_flush *out);
+void flush_tried(struct entry *, enum flush_result, int64_t now);
+void flush_settle(struct dest *, bool ok); /* ends it when all is tried */
+void flush_end(struct dest *, bool ok);
+void flush_view(const struct dest *, int64_t now, struct relay_flush *);
+void flush_canary_failed(struct dest *, bool lost, int64_t now);
+
+/* breaker.c */
+void breaker_accepted(struct dest *, unsigned recipients);
+void breaker_save(struct queue *, int64_t now, bool force);
+void breaker_load(struct queue *);
+
+/* operate.c, list.c */
+void operate_init(struct queue *);
+void operate_load(struct queue *);
+void operate_extend_save(struct dest *);
+void list_messages(void *, const char *, uint64_t, unsigned, relay_list_cb *,
+    void *);
+void list_show(void *, uint64_t, relay_show_cb *, void *);
+struct request *request_create(struct queue *, const uint64_t *, unsigned);
+void request_send(struct request *);
+void request_destroy(struct request *);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC
+ * save: writes down what became of a part. What the store refuses is offered
+ * again later, with growing pauses, and meanwhile the part is nobody's: it is
+ * not delivered a second time only because its record could not be changed
+ * (entry.h: SAVING, GONE). When too many are stuck the queue stops handing
+ * out mail at all (dest.c). Completions come on the loop thread, perhaps
+ * after queue_destroy(): then they only count themselves. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+#define SAVE_FIRST_MS 1000
+#define SAVE_MAX_MS   60000
+
+void
+save_free(struct save **sp)
+{
+	if (*sp == NULL)
+		return;
+	envelope_destroy(&(*sp)->env);
+	mem_free(sp);
+}
+
+void
+queue_release(struct queue *q)
+{
+	if (q->dead && q->completions == 0)
+		free(q);
+}
+
+/* So many records wait for a second chance. At the limit, both ways, every
+ * destination has to look again. */
+static void
+trouble_add(struct queue *q, int n)
+{
+	bool before = q->trouble >= TROUBLE_MAX;
+	struct dest *d;
+
+	q->trouble += (unsigned)n;
+	if (before == (q->trouble >= TROUBLE_MAX))
+		return;
+	if (!before)
+		log_error("queue", "event=stopped reason=store_refuses");
+	else
+		log_notice("queue", "event=resumed");
+	RB_FOREACH (d, dest_tree, &q->dests)
+		dest_touch(d);
+}
+
+/* Not written: later again. */
+static void
+save_failed(struct queue *q, struct entry *e, int rc)
+{
+	static struct log_limit limit;
+	struct save *s = e->work.save;
+	char id[TEXT_ID_MAX];
+
+	if (s == NULL) {
+		s = mem_alloc(sizeof(*s));
+		s->id = e->id;
+		e->work.save = s;
+	}
+	if (log_limit_ok(&limit, 10))
+		log_error("queue", "id=%s event=not_saved what=%s error=%s",
+		    text_id(e->id, id), s->env != NULL ? "record" : "removal",
+		    log_q(mx_strerror(rc)));
+	if (s->tries++ == 0)
+		trouble_add(q, 1);
+	heap_insert(&q->retries, &s->again,
+	    clock_wall_ms() +
+		backoff_delay(SAVE_FIRST_MS, SAVE_MAX_MS, s->tries));
+	loop_task_schedule(q->task);
+}
+
+static void
+save_done(void *arg, uint64_t id, int rc)
+{
+	struct queue *q = arg;
+	struct entry *e;
+
+	q->completions--;
+	if (q->dead) {
+		queue_release(q);
+		return;
+	}
+	e = idmap_get(&q->entries, id);
+	MX_ASSERT(e != NULL);
+	if (rc != 0 && rc != -MX_ENOENT) {
+		save_failed(q, e, rc);
+		return;
+	}
+	if (e->work.save != NULL && e->work.save->tries > 0)
+		trouble_add(q, -1);
+	if (e->state == ENTRY_GONE) {
+		idmap_take(&q->entries, id);
+		entry_free(e);
+	} else {
+		MX_ASSERT(e->state == ENTRY_SAVING);
+		e->held_stored = e->work.save->held;
+		save_free(&e->work.save);
+		if (rc == -MX_ENOENT) /* somebody else removed it */
+			e->drop = true;
+		entry_back(e, clock_wall_ms());
+	}
+}
+
+static void
+save_write(struct queue *q, struct entry *e)
+{
+	struct save *s = e->work.save;
+
+	q->completions++;
+	if (e->state == ENTRY_GONE)
+		store_remove(q->store, e->id, save_done, q, e->id);
+	else
+		store_update(q->store, s->env, save_done, q, e->id);
+}
+
+void
+save_update(struct entry *e, struct envelope *env)
+{
+	struct save *s = mem_alloc(sizeof(*s));
+
+	s->id = e->id;
+	s->env = env;
+	s->held = e->held;
+	env->due_ms = e->due_ms;
+	env->attempts = e->attempts;
+	env->warned = e->warned;
+	env->flags =
+	    (uint16_t)((env->flags & ~ENV_HELD) | (e->held ? ENV_HELD : 0));
+	entry_set(e, ENTRY_SAVING);
+	e->work.save = s;
+	save_write(e->dest->queue, e);
+}
+
+void
+save_remove(struct entry *e)
+{
+	struct queue *q = e->dest->queue;
+
+	entry_forget(e);
+	e->work.save = NULL;
+	save_write(q, e);
+}
+
+static void
+held_loaded(struct request *r, struct envelope **envs, unsigned n)
+{
+	struct entry *e = idmap_get(&r->queue->entries, r->ids[0]);
+
+	MX_ASSERT(e != NULL && e->state == ENTRY_SAVING && n == 1);
+	if (envs[0] != NULL) {
+		save_update(e, envs[0]);
+		envs[0] = NULL;
+		return;
+	}
+	/* The record cannot be read: the hold is ours alone, and the next
+	 * start will report the record again. */
+	e->held_stored = e->held;
+	entry_back(e, clock_wall_ms());
+}
+
+/* A hold or its end: into the record too, for the time after a restart. */
+void
+save_held(struct entry *e)
+{
+	struct request *r = request_create(e->dest->queue, &e->id, 1);
+
+	entry_set(e, ENTRY_SAVING);
+	e->work.save = NULL;
+	r->answer = held_loaded;
+	request_send(r);
+}
+
+/* Offers the store again what it refused. */
+void
+save_again(struct queue *q, int64_t now)
+{
+	struct heap_node *n;
+	struct save *s;
+
+	while ((n = heap_min(&q->retries)) != NULL && n->key <= now) {
+		s = HEAP_ENTRY(n, struct save, again);
+		heap_remove(&q->retries, n);
+		save_write(q, idmap_get(&q->entries, s->id));
+	}
+}

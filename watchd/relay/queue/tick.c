@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC
+ * tick: the one timer of the queue. Destinations lie in a heap by the next
+ * moment at which something of them is due; each turn of the timer does a
+ * bounded amount of work and comes back at once when there is more, so that
+ * a million due parts never keep the SMTP sessions waiting. */
+#include "relay/queue/queue_int.h"
+
+/* Ripe retry times. */
+static void
+tick_due(struct dest *d, unsigned *budget, int64_t now)
+{
+	struct heap_node *n;
+	struct entry *e;
+
+	while (
+	    *budget > 0 && (n = heap_min(&d->wait)) != NULL && n->key <= now) {
+		e = HEAP_ENTRY(n, struct entry, u.wait);
+		if (e->finish) /* waits for its notification only */
+			e->due_ms = now + DEADLINE_AGAIN;
+		entry_set(e, e->finish ? ENTRY_WAIT : ENTRY_READY);
+		--*budget;
+	}
+}
+
+/* The last stage whose time has come: one notification, not one for each that
+ * passed while we were not running. */
+static unsigned
+warn_stage(const struct entry *e, int64_t now)
+{
+	const struct queue_policy *p = &e->dest->policy;
+	unsigned stage = e->warned;
+
+	while (stage + 1 < p->ndelay_warning &&
+	    e->arrival_ms + p->delay_warning_ms[stage + 1] <= now)
+		stage++;
+	return stage;
+}
+
+static void
+tick_notify(struct entry *e, int64_t now)
+{
+	struct queue *q = e->dest->queue;
+	bool expired =
+	    e->finish || (entry_expiry(e) <= now && !e->dest->on_hold);
+	struct job *job;
+
+	q->deadline_out++;
+	job = job_create(e, expired ? JOB_EXPIRE : JOB_WARN);
+	if (expired)
+		q->ops.expire(q->ops.arg, &job->pub);
+	else
+		q->ops.warn(q->ops.arg, &job->pub, warn_stage(e, now));
+}
+
+/* Keys may be too early after a lifetime grew: they are put right here. */
+static void
+tick_deadlines(struct dest *d, unsigned *budget, int64_t now)
+{
+	struct queue *q = d->queue;
+	struct heap_node *n;
+	struct entry *e;
+
+	while (*budget > 0 && q->deadline_out < DEADLINE_JOBS &&
+	    (n = heap_min(&d->deadlines)) != NULL && n->key <= now) {
+		e = HEAP_ENTRY(n, struct entry, deadline);
+		if (entry_deadline(e) > now)
+			entry_deadline_set(e);
+		else
+			tick_notify(e, now);
+		--*budget;
+	}
+}
+
+/* One step of the walk over all parts, oldest first. */
+void
+dest_walk_step(struct dest *d, unsigned *budget, int64_t now)
+{
+	struct entry key = { 0 }, *e;
+
+	if (d->walk == 0)
+		return;
+	key.arrival_ms = d->walk_arrival;
+	key.id = d->walk_id;
+	e = RB_NFIND(age_tree, &d->by_age, &key);
+	for (; e != NULL && *budget > 0; --*budget) {
+		if ((d->walk & WALK_DUE) && e->state == ENTRY_WAIT &&
+		    !e->finish) {
+			e->due_ms = now;
+			entry_set(e, ENTRY_READY);
+		} else if (d->walk & WALK_DEADLINE) {
+			entry_deadline_set(e);
+		}
+		e = RB_NEXT(age_tree, &d->by_age, e);
+	}
+	if (e == NULL) {
+		d->walk = 0;
+		return;
+	}
+	d->walk_arrival = e->arrival_ms;
+	d->walk_id = e->id;
+}
+
+void
+queue_tick_arm(struct queue *q)
+{
+	const struct heap_node *n = heap_min(&q->times);
+	const struct heap_node *r = heap_min(&q->retries);
+	int64_t now = clock_wall_ms(), delay = TICK_MAX_MS;
+
+	if (n != NULL && n->key - now < delay)
+		delay = n->key - now;
+	if (r != NULL && r->key - now < delay)
+		delay = r->key - now;
+	loop_timer_set(q->timer, delay > 0 ? delay : 0);
+}
+
+void
+queue_tick(void *arg)
+{
+	struct queue *q = arg;
+	struct heap_node *n;
+	struct dest *d;
+	int64_t now = clock_wall_ms();
+	unsigned budget = WALK_STEP;
+
+	save_again(q, now);
+	while (
+	    budget > 0 && (n = heap_min(&q->times)) != NULL && n->key <= now) {
+		d = HEAP_ENTRY(n, struct dest, time);
+		budget--;
+		tick_due(d, &budget, now);
+		tick_deadlines(d, &budget, now);
+		dest_walk_step(d, &budget, now);
+		/* Out of the way; the task gives it its next time. */
+		heap_remove(&q->times, &d->time);
+		dest_touch(d);
+	}
+	breaker_save(q, now, false);
+	loop_task_schedule(q->task);
+}
