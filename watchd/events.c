@@ -145,7 +145,10 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 	    text_duration_fmt(f->end_ms - f->start_ms, took, sizeof(took)));
 	if (watch_state(d->watch, f->domain) != HEALTH_RECOVERING)
 		return;
-	if (ok)
+	/* Canaries that were put off (greylisting) but not refused: the primary
+	 * is alive, and its mail goes by the retry schedule from here. One that
+	 * breaks connections instead fails through its outcomes. */
+	if (ok || (f->deferred > 0 && f->failed == 0))
 		watch_flushed(d->watch, f->domain, loop_now(d->loop));
 	else
 		watch_broken(d->watch, f->domain, "the flush was cut off",
