@@ -34,9 +34,9 @@ struct control_ops {
 
 /* Binds `path` (an old socket is replaced when nobody listens on it). At most
  * `clients` at once; more are told to come later. */
-struct control *control_create(struct loop *, const char *path,
-    unsigned clients, const struct relay *, const struct control_ops *,
-    struct mx_errbuf *);
+struct control *
+control_create(struct loop *, const char *path, unsigned clients,
+    const struct relay *, const struct control_ops *, struct mx_errbuf *);
 void control_destroy(struct control **); /* removes the socket */
 
 #endif

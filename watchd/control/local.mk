@@ -1,14 +1,51 @@
+# The control socket, and its client: libmx_control.a holds both ends, so that
+# tests reach them.
 noinst_LIBRARIES += libmx_control.a
 libmx_control_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_control_a_SOURCES = \
 	watchd/control/control.c watchd/control/control.h \
-	watchd/control/protocol.h \
+	watchd/control/control_int.h \
+	watchd/control/ctl_client.c watchd/control/ctl_client.h \
+	watchd/control/ctl_format.c watchd/control/ctl_format.h \
+	watchd/control/ctl_queue.c \
+	watchd/control/ctl_status.c \
+	watchd/control/json.c watchd/control/json.h \
+	watchd/control/protocol.c watchd/control/protocol.h \
+	watchd/control/verb_flush.c \
+	watchd/control/verb_queue.c \
+	watchd/control/verb_stats.c \
+	watchd/control/verb_why.c \
 	watchd/control/verbs.c watchd/control/verbs.h
 
 bin_PROGRAMS += mxwatchctl
 mxwatchctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
-mxwatchctl_SOURCES = \
-	watchd/control/ctl_client.c watchd/control/ctl_client.h \
-	watchd/control/ctl_format.c watchd/control/ctl_format.h \
-	watchd/control/mxwatchctl.c
-mxwatchctl_LDADD = $(CONFIG_L) $(SMTP_L) $(NET_L) $(CJSON_LIBS)
+mxwatchctl_SOURCES = watchd/control/mxwatchctl.c
+mxwatchctl_LDADD = $(CONTROL_L) $(CONFIG_L) $(NET_L) $(CJSON_LIBS)
+
+dist_man_MANS += doc/mxwatchctl.8 doc/mxwatchd.8 doc/mxwatch-status.7
+dist_noinst_SCRIPTS += tests/lint/pages
+TESTS += tests/lint/pages
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_control tests/unit/test_ctl
+TESTS += tests/unit/test_control tests/unit/test_ctl
+tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_control_SOURCES = tests/unit/test_control.c \
+	tests/unit/control_fake.c tests/unit/control_fake.h
+tests_unit_test_control_LDADD = $(CONTROL_L) $(STATUS_L) $(SMTP_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
+tests_unit_test_ctl_LDADD = $(CONTROL_L) $(CONFIG_L) $(NET_L) \
+	$(CJSON_LIBS) $(CMOCKA_LIBS)
+endif
+
+EXTRA_DIST += tests/fuzz/corpus/control
+check_PROGRAMS += tests/fuzz/fuzz_control
+TESTS += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c \
+	tests/fuzz/replay.c tests/unit/control_fake.c tests/unit/control_fake.h
+tests_fuzz_fuzz_control_LDADD = $(CONTROL_L) $(STATUS_L) $(SMTP_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS)
+tests_fuzz_fuzz_control_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: ISC
+ * control: the socket, its clients, their lines. A client is bounded in
+ * every direction: the length of its request, the time to send it, the time
+ * to take the answer, and what is buffered for it (one step of a verb: the
+ * next begins when the last has left). Loop thread. */
+#include "control/control.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/idmap.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control_int.h"
+#include "control/verbs.h"
+
+#define ACCEPT_BATCH  16
+#define ACCEPT_REST   1000 /* ms without accepting when descriptors are out */
+#define CALL_STALL_MS 600000 /* of a client that takes nothing: a pager */
+#define CALL_LINGER   1000
+
+struct control {
+	struct loop *loop;
+	const struct relay *relay;
+	struct control_ops ops;
+	unsigned max, n;
+	int fd;
+	struct loop_io *io;
+	struct loop_timer *rest;
+	char *path;
+	dev_t dev; /* of the socket we made */
+	ino_t ino;
+};
+
+/* Every call of the process. Not in struct control: a callback of the relay
+ * may come when the control socket is closed already. */
+static struct idmap calls;
+static uintptr_t last_id;
+
+static void
+call_destroy(struct call *c)
+{
+	(void)idmap_take(&calls, c->id);
+	c->ctl->n--;
+	conn_destroy(&c->conn);
+	loop_task_destroy(&c->pump);
+	loop_timer_destroy(&c->timer);
+	cJSON_Delete(c->request);
+	if (c->work_free != NULL)
+		c->work_free(c->work);
+	mem_free(&c);
+}
+
+const struct relay *
+call_relay(const struct call *c)
+{
+	return c->ctl->relay;
+}
+
+const struct control_ops *
+call_ops(const struct call *c)
+{
+	return &c->ctl->ops;
+}
+
+int64_t
+call_now(const struct call *c)
+{
+	return loop_now(c->ctl->loop);
+}
+
+void *
+call_ticket(const struct call *c)
+{
+	return (void *)(uintptr_t)c->id;
+}
+
+struct call *
+call_of_ticket(void *ticket)
+{
+	return idmap_get(&calls, (uintptr_t)ticket);
+}
+
+void
+call_send_text(struct call *c, const char *json)
+{
+	conn_write(c->conn, json, strlen(json));
+	conn_write(c->conn, "\n", 1);
+	c->wrote = true;
+}
+
+void
+call_send(struct call *c, cJSON *line)
+{
+	char *text = cJSON_PrintUnformatted(line);
+
+	MX_ASSERT(text != NULL);
+	call_send_text(c, text);
+	cJSON_free(text);
+	cJSON_Delete(line);
+}
+
+void
+call_continue(struct call *c)
+{
+	c->ready = true;
+	loop_task_schedule(c->pump);
+}
+
+void
+call_done(struct call *c, enum control_rc rc, cJSON *more)
+{
+	cJSON *o = json_object();
+
+	MX_ASSERT(c->state != CALL_DONE);
+	json_bool(o, "done", true);
+	json_num(o, "rc", rc);
+	if (more != NULL) {
+		while (more->child != NULL) {
+			cJSON *item =
+			    cJSON_DetachItemViaPointer(more, more->child);
+
+			json_sub(o, item->string, item);
+		}
+		cJSON_Delete(more);
+	}
+	call_send(c, o);
+	c->state = CALL_DONE;
+	c->ready = false;
+	loop_task_schedule(c->pump);
+}
+
+void
+call_fail(struct call *c, enum control_rc rc, const char *fmt, ...)
+{
+	cJSON *o = json_object();
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_text(o, "error", text);
+	call_done(c, rc, o);
+}
+
+static void
+on_wait(void *arg)
+{
+	call_continue(arg);
+}
+
+void
+call_wait(struct call *c, int64_t ms)
+{
+	loop_task_schedule(c->pump);
+	if (c->timer == NULL)
+		c->timer = loop_timer_create(c->ctl->loop, on_wait, c);
+	loop_timer_set(c->timer, ms);
+}
+
+static void
+on_pump(void *arg)
+{
+	struct call *c = arg;
+
+	/* Once more, behind the task in which conn.c sends what was written:
+	 * CONN_DRAINED follows a backlog that is left then, and only that. */
+	if (c->wrote) {
+		c->wrote = false;
+		loop_task_schedule(c->pump);
+		return;
+	}
+	if (conn_backlog(c->conn) > 0) {
+		conn_timeout(c->conn, CALL_STALL_MS);
+		return;
+	}
+	if (c->state != CALL_REQUEST)
+		conn_timeout(c->conn, 0);
+	if (c->state == CALL_DONE) {
+		conn_finish(&c->conn, CALL_LINGER);
+		call_destroy(c);
+	} else if (c->ready) {
+		c->ready = false;
+		c->step(c);
+	}
+}
+
+/* Input is not looked at any more: who goes away is found out by writing, and
+ * who only closes his half (a pipe into a socket tool) is answered. */
+static void
+call_start(struct call *c, const char *line, size_t len)
+{
+	c->state = CALL_ANSWER;
+	verbs_start(c, line, len);
+	conn_pause(c->conn);
+	conn_timeout(c->conn, CALL_STALL_MS);
+	loop_task_schedule(c->pump);
+}
+
+static void
+call_read(struct call *c, bool eof)
+{
+	const char *data, *lf;
+	size_t n = conn_input(c->conn, &data);
+
+	if (c->state != CALL_REQUEST)
+		return;
+	lf = memchr(data, '\n', n);
+	if (lf != NULL)
+		call_start(c, data, (size_t)(lf - data));
+	else if (eof && n > 0)
+		call_start(c, data, n);
+	else if (eof)
+		call_destroy(c);
+	else if (n > CONTROL_LINE_MAX) {
+		conn_pause(c->conn);
+		call_fail(c, CONTROL_REFUSED,
+		    "the request is longer than %u bytes", CONTROL_LINE_MAX);
+	}
+}
+
+static void
+on_conn(struct conn *conn MX_UNUSED, enum conn_event event, void *arg)
+{
+	struct call *c = arg;
+
+	switch (event) {
+	case CONN_READ:
+		call_read(c, false);
+		break;
+	case CONN_EOF:
+		call_read(c, true);
+		break;
+	case CONN_DRAINED:
+		loop_task_schedule(c->pump);
+		break;
+	case CONN_TIMEOUT:
+		if (c->state == CALL_REQUEST) {
+			conn_pause(c->conn);
+			call_fail(c, CONTROL_REFUSED, "no request in %u s",
+			    CONTROL_REQUEST_MS / 1000);
+			break;
+		}
+		call_destroy(c);
+		break;
+	case CONN_ERROR:
+		call_destroy(c);
+		break;
+	case CONN_CONNECTED:
+	case CONN_TLS_UP:
+		break;
+	}
+}
+
+static void
+refuse(int fd)
+{
+	static const char line[] =
+	    "{\"done\":true,\"rc\":1,\"error\":\"too many clients\"}\n";
+
+	/* a new socket has room for it */
+	(void)!send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+}
+
+static void
+client_create(struct control *ctl, int fd)
+{
+	static const struct net_addr nowhere;
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(peer);
+	struct call *c;
+
+	if (ctl->n >= ctl->max) {
+		refuse(fd);
+		return;
+	}
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+		log_warn("control", "problem=\"who asks is unknown\" error=%s",
+		    log_q(strerror(errno)));
+	c = mem_alloc(sizeof(*c));
+	c->ctl = ctl;
+	c->id = ++last_id;
+	c->uid = peer.uid;
+	c->pid = peer.pid;
+	c->pump = loop_task_create(ctl->loop, on_pump, c);
+	c->conn = conn_accept(ctl->loop, fd, &nowhere, CONTROL_LINE_MAX + 1,
+	    on_conn, c);
+	conn_timeout(c->conn, CONTROL_REQUEST_MS);
+	idmap_put(&calls, c->id, c);
+	ctl->n++;
+}
+
+static void
+on_accept(unsigned ready MX_UNUSED, void *arg)
+{
+	static struct log_limit limit;
+	struct control *ctl = arg;
+	int fd;
+
+	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+		fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			client_create(ctl, fd);
+			continue;
+		}
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return;
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (log_limit_ok(&limit, 60))
+			log_warn("control", "problem=\"accept: %s\"",
+			    strerror(errno));
+		loop_io_want(ctl->io, 0);
+		loop_timer_set(ctl->rest, ACCEPT_REST);
+		return;
+	}
+}
+
+static void
+on_rested(void *arg)
+{
+	struct control *ctl = arg;
+
+	loop_io_want(ctl->io, LOOP_READ);
+}
+
+/* ---- the socket in the file system */
+
+/* Makes room for ours: only a socket on which nobody answers goes. */
+static int
+clear_path(const struct sockaddr_un *sun, struct mx_errbuf *eb)
+{
+	struct stat st;
+	int fd, rc, error;
+
+	if (lstat(sun->sun_path, &st) != 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return mx_fail(eb, MX_EEXIST,
+		    "%s is in the way and no socket: move it, or change "
+		    "`control`",
+		    sun->sun_path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return mx_fail(eb, MX_ESYS, "socket: %s", strerror(errno));
+	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	error = errno;
+	close(fd);
+	if (rc == 0 || error != ECONNREFUSED)
+		return mx_fail(eb, MX_EBUSY, "%s is in use: %s", sun->sun_path,
+		    rc == 0 ? "a daemon answers on it" : strerror(error));
+	if (unlink(sun->sun_path) != 0)
+		return mx_fail(eb, MX_ESYS,
+		    "cannot remove the old socket "
+		    "%s: %s",
+		    sun->sun_path, strerror(errno));
+	return 0;
+}
+
+static int
+open_socket(struct control *ctl, struct mx_errbuf *eb)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct stat st;
+	mode_t mask;
+	int rc;
+
+	if (strlcpy(sun.sun_path, ctl->path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path))
+		return mx_fail(eb, MX_ETOOBIG,
+		    "%s: a socket's path has at "
+		    "most %zu bytes",
+		    ctl->path, sizeof(sun.sun_path) - 1);
+	if (clear_path(&sun, eb) != 0)
+		return -MX_EBUSY;
+	ctl->fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (ctl->fd < 0)
+		return mx_fail(eb, MX_ESYS, "socket: %s", strerror(errno));
+	/* The mode has to be right from the first moment: 0660. */
+	mask = umask(0117);
+	rc = bind(ctl->fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(mask);
+	if (rc != 0)
+		return mx_fail(eb, MX_ESYS, "cannot bind %s: %s", ctl->path,
+		    strerror(errno));
+	if (lstat(ctl->path, &st) == 0) {
+		ctl->dev = st.st_dev;
+		ctl->ino = st.st_ino;
+	}
+	if (listen(ctl->fd, ACCEPT_BATCH) != 0)
+		return mx_fail(eb, MX_ESYS, "cannot listen on %s: %s",
+		    ctl->path, strerror(errno));
+	return 0;
+}
+
+struct control *
+control_create(struct loop *loop, const char *path, unsigned clients,
+    const struct relay *relay, const struct control_ops *ops,
+    struct mx_errbuf *eb)
+{
+	struct control *ctl = mem_alloc(sizeof(*ctl));
+
+	ctl->loop = loop;
+	ctl->relay = relay;
+	ctl->ops = *ops;
+	ctl->max = clients;
+	ctl->path = mem_strdup(path);
+	ctl->fd = -1;
+	if (open_socket(ctl, eb) != 0) {
+		control_destroy(&ctl);
+		return NULL;
+	}
+	ctl->rest = loop_timer_create(loop, on_rested, ctl);
+	ctl->io = loop_io_create(loop, ctl->fd, on_accept, ctl);
+	loop_io_want(ctl->io, LOOP_READ);
+	return ctl;
+}
+
+struct victims {
+	const struct control *ctl;
+	struct call *one;
+};
+
+static void
+pick_victim(uint64_t id MX_UNUSED, void *value, void *arg)
+{
+	struct call *c = value;
+	struct victims *v = arg;
+
+	if (c->ctl == v->ctl)
+		v->one = c;
+}
+
+void
+control_destroy(struct control **ctlp)
+{
+	struct control *ctl = *ctlp;
+	struct victims v = { .ctl = ctl };
+	struct stat st;
+
+	if (ctl == NULL)
+		return;
+	while (ctl->n > 0) {
+		v.one = NULL;
+		idmap_each(&calls, pick_victim, &v);
+		MX_ASSERT(v.one != NULL);
+		call_destroy(v.one);
+	}
+	if (idmap_len(&calls) == 0)
+		idmap_fini(&calls);
+	loop_io_destroy(&ctl->io);
+	loop_timer_destroy(&ctl->rest);
+	if (ctl->fd >= 0)
+		close(ctl->fd);
+	/* not what a successor put there */
+	if (ctl->ino != 0 && lstat(ctl->path, &st) == 0 &&
+	    st.st_dev == ctl->dev && st.st_ino == ctl->ino)
+		(void)unlink(ctl->path);
+	mem_free(&ctl->path);
+	mem_free(ctlp);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC
+ * control_int: one request that is being answered, as control.c (sockets,
+ * lines, time limits) and the verbs share it. A verb never destroys a call
+ * and never waits: it sends lines, and then is done, or asks for its step to
+ * be called again when the client has taken them (call_continue) or later
+ * (call_wait). What answers later finds the call by its id, or finds that it
+ * is gone. Loop thread. */
+#ifndef MX_CONTROL_CONTROL_INT_H
+#define MX_CONTROL_CONTROL_INT_H
+
+#include <sys/types.h>
+
+#include "control/control.h"
+#include "control/json.h"
+#include "control/protocol.h"
+#include "net/conn.h"
+
+enum call_state {
+	CALL_REQUEST, /* the request line is awaited */
+	CALL_ANSWER, /* the verb is at work */
+	CALL_DONE, /* the last line is on its way */
+};
+
+struct call {
+	struct control *ctl;
+	uint64_t id;
+	struct conn *conn;
+	struct loop_task *pump;
+	struct loop_timer *timer; /* of call_wait() */
+	enum call_state state;
+	bool wrote; /* since the pump ran */
+	bool ready; /* step is to be called when the output is through */
+	uid_t uid;
+	pid_t pid;
+
+	/* the request, checked */
+	cJSON *request;
+	enum control_verb verb;
+	unsigned fields; /* FIELD_*: what was given (bools: and true) */
+	char domain[TEXT_DOMAIN_MAX]; /* canonical */
+	uint64_t msg; /* FIELD_ID */
+	bool all_parts;
+	const char *address; /* in request */
+	int64_t add_ms;
+
+	void (*step)(struct call *);
+	void *work; /* the verb's; freed with the call */
+	void (*work_free)(void *work);
+};
+
+/* control.c */
+const struct relay *call_relay(const struct call *);
+const struct control_ops *call_ops(const struct call *);
+int64_t call_now(const struct call *); /* monotonic ns */
+void call_send(struct call *, cJSON *line); /* takes it */
+void call_send_text(struct call *, const char *json);
+void call_continue(struct call *);
+void call_wait(struct call *, int64_t ms);
+/* The last line; `more` (NULL: none) is taken, "done" and "rc" are added. */
+void call_done(struct call *, enum control_rc, cJSON *more);
+void
+call_fail(struct call *, enum control_rc, const char *fmt, ...) MX_PRINTF(3, 4);
+/* For callbacks of the relay: NULL when the client went away. The id travels
+ * in the pointer, so nothing is left behind whoever goes first. */
+void *call_ticket(const struct call *);
+struct call *call_of_ticket(void *ticket);
+
+#endif

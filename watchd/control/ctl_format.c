@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC
+ * ctl_format: which answer looks how, and the small answers themselves. */
+#include "control/ctl_format.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+void
+format_cell(FILE *out, const char *text, int width)
+{
+	char *clean = json_clean(text);
+	int len = (int)strnlen(clean, 4096);
+
+	if (width > 0 && len > width)
+		fprintf(out, "%.*s~", width - 1, clean);
+	else
+		fprintf(out, "%-*s", width < 0 ? -width : width, clean);
+	mem_free(&clean);
+}
+
+void
+format_text(struct format *f, const char *key, const char *text)
+{
+	fprintf(f->out, "%-9s ", key);
+	format_cell(f->out, text, 0);
+	fprintf(f->out, "\n");
+}
+
+static const char *
+duration(double seconds, char *dst, size_t size)
+{
+	char text[32], *unit;
+
+	if (seconds < 0)
+		seconds = 0;
+	if (seconds > 1e10) /* not of this daemon */
+		seconds = 1e10;
+	text_duration_fmt((int64_t)seconds * 1000, text, sizeof(text));
+	/* the larger unit says enough beyond a day, and fits its column */
+	unit = strchr(text, 'd');
+	if (unit != NULL)
+		unit[1] = '\0';
+	(void)strlcpy(dst, text, size);
+	return dst;
+}
+
+const char *
+format_age(const struct format *f, const cJSON *o, const char *key, char *dst,
+    size_t size)
+{
+	if (!cJSON_IsNumber(json_get(o, key)))
+		return "-";
+	return duration((double)f->now - json_get_num(o, key), dst, size);
+}
+
+const char *
+format_in(const struct format *f, const cJSON *o, const char *key, char *dst,
+    size_t size)
+{
+	double at;
+
+	if (!cJSON_IsNumber(json_get(o, key)))
+		return "-";
+	at = json_get_num(o, key);
+	if (at <= (double)f->now)
+		return "now";
+	return duration(at - (double)f->now, dst, size);
+}
+
+static void
+flush_line(struct format *f, const cJSON *l)
+{
+	const char *event = json_get_text(l, "event");
+	double total = json_get_num(l, "total");
+	double left = json_get_num(l, "remaining");
+	char t[32];
+
+	format_cell(f->out, json_get_text(l, "domain"), 0);
+	if (strcmp(event, "nothing") == 0)
+		fprintf(f->out, ": nothing is queued");
+	else if (strcmp(event, "on_hold") == 0)
+		fprintf(f->out, ": left alone, it is on hold");
+	else if (strcmp(event, "dry_run") == 0)
+		fprintf(f->out, ": %.0f messages, %s would be flushed", total,
+		    text_size_fmt((uint64_t)json_get_num(l, "bytes"), t,
+			sizeof(t)));
+	else if (strcmp(event, "begin") == 0)
+		fprintf(f->out, ": flushing %.0f messages, %s", total,
+		    text_size_fmt((uint64_t)json_get_num(l, "bytes"), t,
+			sizeof(t)));
+	else
+		fprintf(f->out,
+		    ": %.0f of %.0f done (%.0f delivered, %.0f deferred, %.0f "
+		    "failed)",
+		    total - left, total, json_get_num(l, "delivered"),
+		    json_get_num(l, "deferred"), json_get_num(l, "failed"));
+	if (strcmp(event, "running") == 0)
+		fprintf(f->out, ", running already");
+	else if (strcmp(event, "progress") == 0) {
+		fprintf(f->out, ", %.1f/s", json_get_num(l, "rate"));
+		if (cJSON_IsNumber(json_get(l, "eta_seconds")))
+			fprintf(f->out, ", %s left",
+			    duration(json_get_num(l, "eta_seconds"), t,
+				sizeof(t)));
+	} else if (strcmp(event, "end") == 0)
+		fprintf(f->out, left > 0 ? ", cut off" : ", through");
+	fprintf(f->out, "\n");
+	fflush(f->out);
+}
+
+static void
+put_label(struct format *f, const char *key, const char *value, bool *first)
+{
+	fprintf(f->out, *first ? "{" : ",");
+	*first = false;
+	format_cell(f->out, key, 0);
+	fprintf(f->out, "=\"");
+	format_cell(f->out, value, 0);
+	fprintf(f->out, "\"");
+}
+
+static void
+sample_head(struct format *f, const cJSON *l, const char *suffix,
+    const char *le)
+{
+	const cJSON *label;
+	bool first = true;
+
+	format_cell(f->out, json_get_text(l, "name"), 0);
+	fprintf(f->out, "%s", suffix);
+	cJSON_ArrayForEach(label,
+	    json_get(l, "labels")) if (cJSON_IsString(label))
+	    put_label(f, label->string, label->valuestring, &first);
+	if (le != NULL)
+		put_label(f, "le", le, &first);
+	fprintf(f->out, first ? " " : "} ");
+}
+
+static void
+put_value(struct format *f, const cJSON *v)
+{
+	if (cJSON_IsNumber(v))
+		fprintf(f->out, "%.15g\n", v->valuedouble);
+	else
+		fprintf(f->out, "+Inf\n");
+}
+
+static void
+stats_line(struct format *f, const cJSON *l)
+{
+	const cJSON *b;
+	char le[32];
+
+	if (json_get(l, "buckets") == NULL) {
+		sample_head(f, l, "", NULL);
+		put_value(f, json_get(l, "value"));
+		return;
+	}
+	cJSON_ArrayForEach(b, json_get(l, "buckets"))
+	{
+		(void)strlcpy(le, "+Inf", sizeof(le));
+		if (cJSON_IsNumber(json_get(b, "le")))
+			(void)snprintf(le, sizeof(le), "%g",
+			    json_get_num(b, "le"));
+		sample_head(f, l, "_bucket", le);
+		put_value(f, json_get(b, "count"));
+	}
+	sample_head(f, l, "_count", NULL);
+	put_value(f, json_get(l, "count"));
+	if (cJSON_IsNumber(json_get(l, "sum"))) {
+		sample_head(f, l, "_sum", NULL);
+		put_value(f, json_get(l, "sum"));
+	}
+}
+
+static void
+why_line(struct format *f, const cJSON *l)
+{
+	const cJSON *s;
+
+	cJSON_ArrayForEach(s, json_get(l, "explain"))
+	{
+		if (!cJSON_IsString(s))
+			continue;
+		format_cell(f->out, s->valuestring, 0);
+		fprintf(f->out, "\n");
+	}
+}
+
+static void
+reload_line(struct format *f, const cJSON *l)
+{
+	format_cell(f->out, json_get_text(l, "file"), 0);
+	if (json_get_num(l, "line") > 0)
+		fprintf(f->out, ":%.0f", json_get_num(l, "line"));
+	fprintf(f->out, ": ");
+	format_cell(f->out, json_get_text(l, "severity"), 0);
+	fprintf(f->out, ": ");
+	format_cell(f->out, json_get_text(l, "text"), 0);
+	fprintf(f->out, "\n");
+}
+
+static void
+last_line(struct format *f, const cJSON *l)
+{
+	char size[32];
+
+	if (json_get_num(l, "rc") != 0)
+		return;
+	switch (f->verb) {
+	case VERB_queue:
+		fprintf(f->out, "%.0f messages, %s\n",
+		    json_get_num(l, "messages"),
+		    text_size_fmt((uint64_t)json_get_num(l, "bytes"), size,
+			sizeof(size)));
+		break;
+	case VERB_mailq:
+		format_mailq_end(f, l);
+		break;
+	case VERB_flush:
+		if (f->lines == 0)
+			fprintf(f->out, "nothing is queued\n");
+		break;
+	case VERB_reload:
+		fprintf(f->out, "the configuration is in force\n");
+		break;
+	default:
+		break;
+	}
+}
+
+void
+format_line(struct format *f, const cJSON *l)
+{
+	static void (*const how[VERB_MAX])(struct format *, const cJSON *) = {
+		[VERB_status] = format_status,
+		[VERB_probe] = format_status,
+		[VERB_queue] = format_queue,
+		[VERB_mailq] = format_mailq,
+		[VERB_show] = format_show,
+		[VERB_flush] = flush_line,
+		[VERB_why] = why_line,
+		[VERB_stats] = stats_line,
+		[VERB_reload] = reload_line,
+	};
+
+	if (json_get_bool(l, "done")) {
+		last_line(f, l);
+		return;
+	}
+	if (f->verb < VERB_MAX && how[f->verb] != NULL)
+		how[f->verb](f, l);
+	f->lines++;
+}

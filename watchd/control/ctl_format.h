@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC
+ * ctl_format: the daemon's answers as text for people. Pure but for writing
+ * to the given stream; everything that a peer may have written is cleaned of
+ * control characters on the way. */
+#ifndef MX_CONTROL_CTL_FORMAT_H
+#define MX_CONTROL_CTL_FORMAT_H
+
+#include <stdio.h>
+
+#include "control/json.h"
+#include "control/protocol.h"
+
+struct format {
+	FILE *out;
+	enum control_verb verb;
+	int64_t now; /* wall seconds */
+	bool one; /* a domain was named: say everything */
+	unsigned lines; /* so far; the caller zeroes it */
+};
+
+/* A line of the answer, the last one included (its "error" is the caller's
+ * to print). */
+void format_line(struct format *, const cJSON *line);
+
+/* ctl_status.c, ctl_queue.c */
+void format_status(struct format *, const cJSON *document);
+void format_queue(struct format *, const cJSON *message);
+void format_show(struct format *, const cJSON *message);
+void format_mailq(struct format *, const cJSON *message);
+void format_mailq_end(struct format *, const cJSON *done);
+
+/* Prints with each %s argument cleaned. */
+void format_text(struct format *, const char *key, const char *text);
+/* Writes a cleaned text, padded or cut (with a '~') to `width` columns;
+ * negative: padded, never cut. */
+void format_cell(FILE *, const char *text, int width);
+/* "3d4h", "-" for null (or absent): the time between now and `key`. */
+const char *format_age(const struct format *, const cJSON *, const char *key,
+    char *dst, size_t size);
+const char *format_in(const struct format *, const cJSON *, const char *key,
+    char *dst, size_t size);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC
+ * ctl_queue: messages as text: a table, one in full, and the listing that
+ * Postfix prints, which plugins and web fronts read (the columns and the last
+ * line are those of postqueue -p). */
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "control/ctl_format.h"
+
+static void
+sender_cell(FILE *out, const cJSON *m, int width)
+{
+	char *text = mem_printf("<%s>", json_get_text(m, "sender"));
+
+	format_cell(out, text, width);
+	mem_free(&text);
+}
+
+void
+format_queue(struct format *f, const cJSON *m)
+{
+	char t[32], size[32];
+
+	if (f->lines == 0)
+		fprintf(f->out, "%-14s %-8s %-6s %6s %5s %-7s %-7s %-18s %s\n",
+		    "ID", "STATE", "AGE", "SIZE", "TRIES", "NEXT", "EXPIRES",
+		    "DOMAIN", "SENDER");
+	format_cell(f->out, json_get_text(m, "id"), -14);
+	fprintf(f->out, " ");
+	format_cell(f->out, json_get_text(m, "state"), -8);
+	fprintf(f->out, " %-6s", format_age(f, m, "arrival", t, sizeof(t)));
+	fprintf(f->out, " %6s %5.0f",
+	    text_size_fmt((uint64_t)json_get_num(m, "size"), size,
+		sizeof(size)),
+	    json_get_num(m, "attempts"));
+	fprintf(f->out, " %-7s", format_in(f, m, "next_try", t, sizeof(t)));
+	fprintf(f->out, " %-7s ", format_in(f, m, "expiry", t, sizeof(t)));
+	format_cell(f->out, json_get_text(m, "domain"), -18);
+	fprintf(f->out, " ");
+	sender_cell(f->out, m, 0);
+	fprintf(f->out, "\n");
+}
+
+static void
+date(struct format *f, const cJSON *m, const char *key, const char *label)
+{
+	char d[64];
+
+	if (cJSON_IsNumber(json_get(m, key)))
+		format_text(f, label,
+		    text_date_3339((int64_t)json_get_num(m, key), d,
+			sizeof(d)));
+}
+
+void
+format_show(struct format *f, const cJSON *m)
+{
+	const cJSON *r;
+	char size[32];
+
+	if (f->lines > 0)
+		fprintf(f->out, "\n");
+	format_text(f, "id", json_get_text(m, "id"));
+	fprintf(f->out, "sender    ");
+	sender_cell(f->out, m, 0);
+	fprintf(f->out, "%s\n",
+	    json_get_bool(m, "dsn") ? " (our notification)" : "");
+	format_text(f, "domain", json_get_text(m, "domain"));
+	format_text(f, "state", json_get_text(m, "state"));
+	fprintf(f->out, "size      %s\n",
+	    text_size_fmt((uint64_t)json_get_num(m, "size"), size,
+		sizeof(size)));
+	date(f, m, "arrival", "arrival");
+	date(f, m, "expiry", "expiry");
+	date(f, m, "next_try", "next try");
+	date(f, m, "last_try", "last try");
+	fprintf(f->out, "attempts  %.0f\n", json_get_num(m, "attempts"));
+	if (json_get_text(m, "host")[0] != '\0')
+		format_text(f, "host", json_get_text(m, "host"));
+	format_text(f, "client", json_get_text(m, "client"));
+	format_text(f, "helo", json_get_text(m, "helo"));
+	cJSON_ArrayForEach(r, json_get(m, "rcpts"))
+	{
+		format_text(f, "rcpt", json_get_text(r, "address"));
+		fprintf(f->out, "  ");
+		format_cell(f->out, json_get_text(r, "state"), 0);
+		if (json_get_text(r, "reply")[0] != '\0') {
+			fprintf(f->out, ": ");
+			format_cell(f->out, json_get_text(r, "reply"), 0);
+		}
+		fprintf(f->out, "\n");
+	}
+}
+
+/* ---- as Postfix */
+
+#define MAILQ_REASON_END 76 /* the column in which a reason ends */
+
+static void
+mailq_reason(struct format *f, const char *reason)
+{
+	int pad = MAILQ_REASON_END - (int)strnlen(reason, MAILQ_REASON_END);
+
+	fprintf(f->out, "%*s(", pad, "");
+	format_cell(f->out, reason, 0);
+	fprintf(f->out, ")\n");
+}
+
+void
+format_mailq(struct format *f, const cJSON *m)
+{
+	const char *state = json_get_text(m, "state"), *reason, *last = "";
+	const char *sender = json_get_text(m, "sender");
+	time_t arrival = (time_t)json_get_num(m, "arrival");
+	char id[TEXT_ID_MAX + 2], when[32];
+	struct tm tm;
+	const cJSON *r;
+
+	if (f->lines == 0)
+		fprintf(f->out, "%-11s %8s %-20s %s\n", "-Queue ID-",
+		    "--Size--", "----Arrival Time----",
+		    "-Sender/Recipient-------");
+	(void)snprintf(id, sizeof(id), "%.*s%s", TEXT_ID_MAX,
+	    json_get_text(m, "id"),
+	    strcmp(state, "active") == 0   ? "*" :
+		strcmp(state, "held") == 0 ? "!" :
+					     "");
+	if (localtime_r(&arrival, &tm) == NULL ||
+	    strftime(when, sizeof(when), "%a %b %e %H:%M:%S", &tm) == 0)
+		(void)strlcpy(when, "-", sizeof(when));
+	format_cell(f->out, id, -11);
+	fprintf(f->out, " %8.0f %-20.20s ", json_get_num(m, "size"), when);
+	format_cell(f->out, sender[0] != '\0' ? sender : "MAILER-DAEMON", 0);
+	fprintf(f->out, "\n");
+	cJSON_ArrayForEach(r, json_get(m, "rcpts"))
+	{
+		if (strcmp(json_get_text(r, "state"), "pending") != 0)
+			continue;
+		reason = json_get_text(r, "reply");
+		if (reason[0] != '\0' && strcmp(reason, last) != 0)
+			mailq_reason(f, reason);
+		last = reason;
+		fprintf(f->out, "%-11s %8s %-20s ", "", "", "");
+		format_cell(f->out, json_get_text(r, "address"), 0);
+		fprintf(f->out, "\n");
+	}
+	fprintf(f->out, "\n");
+}
+
+void
+format_mailq_end(struct format *f, const cJSON *done)
+{
+	double n = json_get_num(done, "messages");
+
+	if (n < 1)
+		fprintf(f->out, "Mail queue is empty\n");
+	else
+		fprintf(f->out, "-- %.0f Kbytes in %.0f Request%s.\n",
+		    json_get_num(done, "bytes") / 1024, n, n < 2 ? "" : "s");
+}

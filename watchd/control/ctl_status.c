@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC
+ * ctl_status: `mxwatchctl status`: a table of 100 columns for all domains, or
+ * everything about one. A name that is too long for its column stands on a
+ * line of its own, whole: names are there to be copied. */
+#include <string.h>
+
+#include "base/text.h"
+#include "control/ctl_format.h"
+
+enum { W_DOMAIN = 24, W_STATE = 10, W_SINCE = 6, W_QUEUED = 7, W_OLDEST = 11 };
+enum { W_EXPIRY = 7, W_PRIMARY = 19 };
+
+/* "12d 40%": of the lifetime. */
+static const char *
+oldest(const cJSON *queue, char *dst, size_t size)
+{
+	double age = json_get_num(queue, "oldest_age_seconds");
+	double life = json_get_num(queue, "lifetime_seconds");
+	char t[32];
+
+	if (json_get_num(queue, "messages") < 1)
+		return "-";
+	text_duration_fmt((int64_t)age * 1000, t, sizeof(t));
+	(void)snprintf(dst, size, "%s %.0f%%", t,
+	    life > 0 ? 100 * age / life : 0);
+	return dst;
+}
+
+static void
+flush_progress(struct format *f, const cJSON *flush)
+{
+	double total = json_get_num(flush, "total");
+	double left = json_get_num(flush, "remaining");
+	char eta[32];
+
+	if (!json_get_bool(flush, "running"))
+		return;
+	fprintf(f->out, "  flush: %.0f of %.0f done, %.1f/s", total - left,
+	    total, json_get_num(flush, "rate"));
+	if (cJSON_IsNumber(json_get(flush, "eta_seconds")))
+		fprintf(f->out, ", %s left",
+		    text_duration_fmt(
+			(int64_t)json_get_num(flush, "eta_seconds") * 1000, eta,
+			sizeof(eta)));
+	fprintf(f->out, "\n");
+}
+
+static void
+primary_cells(struct format *f, const cJSON *p)
+{
+	char t[32], probe[64];
+
+	format_cell(f->out, json_get_text(p, "primary"), W_PRIMARY);
+	if (!json_get_bool(p, "probed"))
+		(void)strlcpy(probe, "-", sizeof(probe));
+	else
+		(void)snprintf(probe, sizeof(probe), "%s %s",
+		    json_get_bool(p, "healthy") ? "ok" : "bad",
+		    format_age(f, p, "last_run", t, sizeof(t)));
+	fprintf(f->out, " %s\n", probe);
+}
+
+static void
+domain_row(struct format *f, const cJSON *d)
+{
+	const cJSON *queue = json_get(d, "queue"), *p;
+	const cJSON *primaries = json_get(d, "primaries");
+	const char *name = json_get_text(d, "domain");
+	char t[64], queued[32];
+	bool first = true;
+
+	if (strlen(name) > W_DOMAIN) {
+		format_cell(f->out, name, 0);
+		fprintf(f->out, "\n");
+		name = "";
+	}
+	format_cell(f->out, name, W_DOMAIN);
+	fprintf(f->out, " ");
+	format_cell(f->out,
+	    json_get_bool(queue, "on_hold") ? "on hold" :
+					      json_get_text(d, "state"),
+	    W_STATE);
+	fprintf(f->out, " %-*s", W_SINCE,
+	    format_age(f, d, "state_since", t, sizeof(t)));
+	(void)snprintf(queued, sizeof(queued), "%.0f",
+	    json_get_num(queue, "messages"));
+	fprintf(f->out, " %*s", W_QUEUED, queued);
+	fprintf(f->out, " %-*s", W_OLDEST, oldest(queue, t, sizeof(t)));
+	fprintf(f->out, " %-*s ", W_EXPIRY,
+	    format_in(f, queue, "next_expiry", t, sizeof(t)));
+	cJSON_ArrayForEach(p, primaries)
+	{
+		if (!first)
+			fprintf(f->out, "%*s",
+			    W_DOMAIN + W_STATE + W_SINCE + W_QUEUED + W_OLDEST +
+				W_EXPIRY + 6,
+			    "");
+		first = false;
+		primary_cells(f, p);
+	}
+	if (first)
+		fprintf(f->out, "-\n");
+	flush_progress(f, json_get(d, "flush"));
+}
+
+static void
+foot(struct format *f, const cJSON *o)
+{
+	const cJSON *spool = json_get(o, "spool");
+	char size[32], t[32];
+
+	fprintf(f->out, "\nspool ");
+	format_cell(f->out, json_get_text(spool, "state"), 0);
+	fprintf(f->out, ", %s free%s; ",
+	    text_size_fmt((uint64_t)json_get_num(spool, "free_bytes"), size,
+		sizeof(size)),
+	    json_get_bool(spool, "accepting") ? "" : ", NO NEW MAIL");
+	fprintf(f->out, "%.0f sessions in, %.0f out; up %s",
+	    json_get_num(json_get(o, "smtpd"), "sessions"),
+	    json_get_num(json_get(o, "delivery"), "connections"),
+	    format_age(f, o, "started", t, sizeof(t)));
+	if (!json_get_bool(o, "ready")) {
+		fprintf(f->out, "; NOT READY: ");
+		format_cell(f->out, json_get_text(o, "not_ready"), 0);
+	}
+	if (!json_get_bool(json_get(o, "config"), "reload_ok"))
+		fprintf(f->out, "; the last reload FAILED");
+	fprintf(f->out, "\n");
+}
+
+/* ---- one domain, everything */
+
+static void
+primary_block(struct format *f, const cJSON *p)
+{
+	const cJSON *t;
+	char age[32];
+
+	format_text(f, "primary", json_get_text(p, "primary"));
+	if (!json_get_bool(p, "probed")) {
+		fprintf(f->out, "  not probed yet\n");
+		return;
+	}
+	fprintf(f->out, "  probe     %s, %s ago",
+	    json_get_bool(p, "healthy") ? "ok" : "failed",
+	    format_age(f, p, "last_run", age, sizeof(age)));
+	if (!json_get_bool(p, "healthy")) {
+		fprintf(f->out, ", at ");
+		format_cell(f->out, json_get_text(p, "failed_phase"), 0);
+		fprintf(f->out, "; last good %s ago",
+		    format_age(f, p, "last_success", age, sizeof(age)));
+	}
+	fprintf(f->out, "\n  reply     ");
+	format_cell(f->out, json_get_text(p, "text"), 0);
+	fprintf(f->out, "\n  phases   ");
+	cJSON_ArrayForEach(t, json_get(p, "phase_seconds"))
+	{
+		if (!cJSON_IsNumber(t) || t->valuedouble <= 0)
+			continue;
+		fprintf(f->out, " ");
+		format_cell(f->out, t->string, 0);
+		fprintf(f->out, " %.1fms", t->valuedouble * 1e3);
+	}
+	fprintf(f->out, "\n");
+}
+
+static void
+domain_block(struct format *f, const cJSON *d)
+{
+	const cJSON *queue = json_get(d, "queue"), *p;
+	char t[64], size[32];
+
+	format_text(f, "domain", json_get_text(d, "domain"));
+	format_text(f, "state", json_get_text(d, "state"));
+	fprintf(f->out, "since     %s\n",
+	    format_age(f, d, "state_since", t, sizeof(t)));
+	if (json_get_text(d, "cause")[0] != '\0')
+		format_text(f, "cause", json_get_text(d, "cause"));
+	if (!json_get_bool(d, "configured"))
+		format_text(f, "note", "not in the configuration any more");
+	if (json_get_bool(queue, "on_hold"))
+		format_text(f, "note", "on hold, by the operator");
+	fprintf(f->out,
+	    "queued    %.0f messages (%.0f active, %.0f deferred, %.0f "
+	    "held), %.0f recipients, %s\n",
+	    json_get_num(queue, "messages"), json_get_num(queue, "active"),
+	    json_get_num(queue, "deferred"), json_get_num(queue, "held"),
+	    json_get_num(queue, "recipients"),
+	    text_size_fmt((uint64_t)json_get_num(queue, "bytes"), size,
+		sizeof(size)));
+	fprintf(f->out, "oldest    %s of %s\n", oldest(queue, t, sizeof(t)),
+	    text_duration_fmt((int64_t)json_get_num(queue, "lifetime_seconds") *
+		    1000,
+		size, sizeof(size)));
+	fprintf(f->out, "expiry    first in %s\n",
+	    format_in(f, queue, "next_expiry", t, sizeof(t)));
+	fprintf(f->out, "next try  in %s\n",
+	    format_in(f, queue, "next_try", t, sizeof(t)));
+	flush_progress(f, json_get(d, "flush"));
+	cJSON_ArrayForEach(p, json_get(d, "primaries")) primary_block(f, p);
+}
+
+void
+format_status(struct format *f, const cJSON *o)
+{
+	const cJSON *domains = json_get(o, "domains"), *d;
+
+	if (f->verb == VERB_probe) {
+		primary_block(f, o);
+		return;
+	}
+	if (!f->one)
+		fprintf(f->out, "%-*s %-*s %-*s %*s %-*s %-*s %-*s %s\n",
+		    W_DOMAIN, "DOMAIN", W_STATE, "STATE", W_SINCE, "SINCE",
+		    W_QUEUED, "QUEUED", W_OLDEST, "OLDEST", W_EXPIRY, "EXPIRES",
+		    W_PRIMARY, "PRIMARY", "PROBE");
+	cJSON_ArrayForEach(d, domains)
+	{
+		if (f->one)
+			domain_block(f, d);
+		else
+			domain_row(f, d);
+	}
+	foot(f, o);
+}

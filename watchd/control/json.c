@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC
+ * json: helpers over cJSON, and the one cleaner of peer text. Pure. */
+#include "control/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+cJSON *
+json_object(void)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	MX_ASSERT(o != NULL);
+	return o;
+}
+
+cJSON *
+json_sub(cJSON *o, const char *key, cJSON *sub)
+{
+	MX_ASSERT(sub != NULL && cJSON_AddItemToObject(o, key, sub));
+	return sub;
+}
+
+cJSON *
+json_array(cJSON *o, const char *key)
+{
+	return json_sub(o, key, cJSON_CreateArray());
+}
+
+void
+json_push(cJSON *array, cJSON *item)
+{
+	MX_ASSERT(item != NULL && cJSON_AddItemToArray(array, item));
+}
+
+void
+json_num(cJSON *o, const char *key, double v)
+{
+	MX_ASSERT(cJSON_AddNumberToObject(o, key, v) != NULL);
+}
+
+void
+json_bool(cJSON *o, const char *key, bool v)
+{
+	MX_ASSERT(cJSON_AddBoolToObject(o, key, v) != NULL);
+}
+
+void
+json_null(cJSON *o, const char *key)
+{
+	MX_ASSERT(cJSON_AddNullToObject(o, key) != NULL);
+}
+
+void
+json_text(cJSON *o, const char *key, const char *text)
+{
+	char *clean = json_clean(text != NULL ? text : "");
+
+	MX_ASSERT(cJSON_AddStringToObject(o, key, clean) != NULL);
+	mem_free(&clean);
+}
+
+void
+json_say(cJSON *array, const char *fmt, ...)
+{
+	char text[1024], *clean;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	clean = json_clean(text);
+	json_push(array, cJSON_CreateString(clean));
+	mem_free(&clean);
+}
+
+void
+json_time_ms(cJSON *o, const char *key, int64_t wall_ms)
+{
+	if (wall_ms > 0)
+		json_num(o, key, (double)(wall_ms / 1000));
+	else
+		json_null(o, key);
+}
+
+cJSON *
+json_get(const cJSON *o, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(o, key);
+}
+
+const char *
+json_get_text(const cJSON *o, const char *key)
+{
+	const char *s = cJSON_GetStringValue(json_get(o, key));
+
+	return s != NULL ? s : "";
+}
+
+double
+json_get_num(const cJSON *o, const char *key)
+{
+	const cJSON *v = json_get(o, key);
+
+	return cJSON_IsNumber(v) ? v->valuedouble : 0;
+}
+
+bool
+json_get_bool(const cJSON *o, const char *key)
+{
+	return cJSON_IsTrue(json_get(o, key));
+}
+
+/* The length of the UTF-8 sequence at s that may be shown, 0 when there is
+ * none: shortest form, no surrogates, no C0, DEL or C1 (RFC 3629). */
+static size_t
+clean_sequence(const unsigned char *s)
+{
+	unsigned long cp;
+	size_t n, i;
+
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	cp = s[0] & (0x7fu >> n);
+	for (i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		cp = cp << 6 | (s[i] & 0x3fu);
+	}
+	if (cp < 0xa0 || (n == 3 && cp < 0x800) || (n == 4 && cp < 0x10000) ||
+	    (cp >= 0xd800 && cp < 0xe000) || cp > 0x10ffff)
+		return 0;
+	return n;
+}
+
+char *
+json_clean(const char *text)
+{
+	char *out = mem_strdup(text);
+	size_t i = 0, n;
+
+	while (out[i] != '\0') {
+		n = clean_sequence((const unsigned char *)&out[i]);
+		if (n == 0) {
+			/* a reply of several lines stays readable */
+			out[i] = out[i] == '\n' || out[i] == '\t' ? ' ' : '?';
+			n = 1;
+		}
+		i += n;
+	}
+	return out;
+}

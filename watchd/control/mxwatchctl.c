@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: ISC
+ * mxwatchctl: the command line: options, the verb and what it is about, the
+ * exit code (0 fine, 1 failure, 2 usage or a bad configuration). */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "control/ctl_client.h"
+#include "control/ctl_format.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+enum { OPT_JSON = 256, OPT_REASON, OPT_ALL, OPT_DRY_RUN, OPT_NO_WAIT };
+
+struct options {
+	const char *file, *socket, *reason;
+	bool json, all, dry_run, no_wait;
+	char **word; /* the verb and what follows */
+	int nwords;
+};
+
+struct answer {
+	struct format format;
+	bool json;
+	char error[700];
+};
+
+static void
+usage(FILE *f)
+{
+	fprintf(f,
+	    "usage: mxwatchctl [-c FILE | -s SOCKET] [--json] [--reason TEXT] "
+	    "VERB\n");
+	for (size_t i = 0; i < VERB_MAX; i++)
+		fprintf(f, "  %-8s %-40s %s\n", control_verbs[i].name,
+		    control_verbs[i].arguments, control_verbs[i].help);
+	fprintf(f,
+	    "  -c FILE     configuration that names the socket\n"
+	    "              [" MX_CONFIG_FILE "]\n"
+	    "  -s SOCKET   the socket itself\n"
+	    "  --json      print the answer as it came\n"
+	    "  --reason    why, for the log\n"
+	    "  -V          print the version and exit\n");
+}
+
+static int
+parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ "reason", required_argument, NULL, OPT_REASON },
+		{ "all", no_argument, NULL, OPT_ALL },
+		{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
+		{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:s:hV", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->file = optarg;
+			break;
+		case 's':
+			o->socket = optarg;
+			break;
+		case OPT_JSON:
+			o->json = true;
+			break;
+		case OPT_REASON:
+			o->reason = optarg;
+			break;
+		case OPT_ALL:
+			o->all = true;
+			break;
+		case OPT_DRY_RUN:
+			o->dry_run = true;
+			break;
+		case OPT_NO_WAIT:
+			o->no_wait = true;
+			break;
+		case 'h':
+			usage(stdout);
+			exit(0);
+		case 'V':
+			printf("mxwatchctl %s\n", PACKAGE_VERSION);
+			exit(0);
+		default:
+			return -1;
+		}
+	}
+	o->word = argv + optind;
+	o->nwords = argc - optind;
+	return 0;
+}
+
+/* What the word after the verb names: an address has an @, and what reads as
+ * an id is one. */
+static void
+add_target(cJSON *request, unsigned fields, const char *word)
+{
+	const char *key = "domain";
+	uint64_t id;
+	bool part;
+
+	if ((fields & FIELD_ADDRESS) != 0 && strchr(word, '@') != NULL)
+		key = "address";
+	else if ((fields & FIELD_ID) != 0 &&
+	    ((fields & FIELD_DOMAIN) == 0 ||
+		text_id_parse(word, &id, &part) == 0))
+		key = "id";
+	MX_ASSERT(cJSON_AddStringToObject(request, key, word) != NULL);
+}
+
+/* NULL: the command line makes no request; the usage of the verb was said. */
+static cJSON *
+build_request(const struct options *o, enum control_verb verb)
+{
+	const struct control_verb_info *v = &control_verbs[verb];
+	bool target = (v->fields & (FIELD_TARGET & ~FIELD_ALL)) != 0;
+	int want = (target && !o->all) + ((v->fields & FIELD_ADD) != 0);
+	int got = o->nwords - 1, least = want;
+	cJSON *r;
+
+	if ((v->fields & FIELD_OPTIONAL) != 0)
+		least--;
+	if (got < least || got > want ||
+	    (o->all && (v->fields & FIELD_ALL) == 0) ||
+	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
+	    (o->no_wait && (v->fields & FIELD_WAIT) == 0)) {
+		fprintf(stderr, "usage: mxwatchctl %s %s\n", v->name,
+		    v->arguments);
+		return NULL;
+	}
+	r = json_object();
+	json_text(r, "verb", v->name);
+	if (got > 0)
+		add_target(r, v->fields, o->word[1]);
+	if ((v->fields & FIELD_ADD) != 0)
+		json_text(r, "add", o->word[2]);
+	if (o->all)
+		json_bool(r, "all", true);
+	if (o->dry_run)
+		json_bool(r, "dry_run", true);
+	if ((v->fields & FIELD_WAIT) != 0 && !o->dry_run)
+		json_bool(r, "wait", !o->no_wait);
+	if (o->reason != NULL)
+		json_text(r, "reason", o->reason);
+	return r;
+}
+
+/* With --json the last line is left out when it only says "fine", so that
+ * the answer to status, show or why is one document. */
+static void
+on_line(const char *text, const cJSON *line, void *arg)
+{
+	struct answer *a = arg;
+
+	if (json_get_bool(line, "done")) {
+		char *error = json_clean(json_get_text(line, "error"));
+
+		(void)strlcpy(a->error, error, sizeof(a->error));
+		mem_free(&error);
+	}
+	if (!a->json)
+		format_line(&a->format, line);
+	else if (!json_get_bool(line, "done") || cJSON_GetArraySize(line) > 2) {
+		fprintf(a->format.out, "%s\n", text);
+		fflush(a->format.out);
+	}
+}
+
+static int
+ask(const struct options *o, enum control_verb verb, const cJSON *request)
+{
+	struct answer a = { .json = o->json };
+	struct mx_errbuf eb = { "" };
+	char *path;
+	int rc;
+
+	if (o->socket != NULL)
+		path = mem_strdup(o->socket);
+	else {
+		path = ctl_socket_path(
+		    o->file != NULL ? o->file : MX_CONFIG_FILE, &eb);
+		if (eb.text[0] != '\0')
+			fprintf(stderr, "mxwatchctl: %s\n", eb.text);
+	}
+	a.format = (struct format){ .out = stdout,
+		.verb = verb,
+		.now = clock_wall(),
+		.one = verb == VERB_status && o->nwords > 1 };
+	rc = ctl_ask(path, request, on_line, &a, &eb);
+	if (rc < 0) {
+		fprintf(stderr, "mxwatchctl: %s\n", eb.text);
+		rc = 1;
+	} else if (a.error[0] != '\0')
+		fprintf(stderr, "mxwatchctl: %s\n", a.error);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("mxwatchctl: writing");
+		rc = 1;
+	}
+	mem_free(&path);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	enum control_verb verb;
+	cJSON *request;
+	int rc;
+
+	if (parse_options(argc, argv, &o) != 0 || o.nwords == 0) {
+		usage(stderr);
+		return CONTROL_REFUSED;
+	}
+	verb = control_verb_parse(o.word[0]);
+	if (verb == VERB_MAX) {
+		fprintf(stderr,
+		    "mxwatchctl: unknown verb \"%s\"; there are: %s\n",
+		    o.word[0], control_verb_list());
+		return CONTROL_REFUSED;
+	}
+	request = build_request(&o, verb);
+	if (request == NULL)
+		return CONTROL_REFUSED;
+	rc = ask(&o, verb, request);
+	cJSON_Delete(request);
+	return rc;
+}

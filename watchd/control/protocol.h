@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC
+ * protocol: what is said on the control socket; the reference for scripts.
+ *
+ * Request: one object on one line of at most CONTROL_LINE_MAX bytes, within
+ * CONTROL_REQUEST_MS. "verb" is needed; "reason" (why, for the log) is
+ * welcome with any verb; the rest is listed below and nothing else is taken.
+ *	domain	a domain name; any spelling that means the same
+ *	id	a queue id; without a part ("6A1F03C2B47") all its parts
+ *	address	a mailbox, local@domain
+ *	all	true: every configured domain that has mail queued
+ *	dry_run	true: only count
+ *	wait	true: answer until the flush has ended
+ *	add	a duration, "7d" or "+7d"
+ *
+ * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
+ * 1 failed, 2 refused: the request or the configuration is wrong), and
+ * "error" when rc is not 0. Times are Unix seconds, null for never or
+ * unknown; fields may be added, none changes its meaning.
+ *
+ *	status	the document of mxwatch-status(7), with the one domain or all
+ *	queue	a MESSAGE a line; done: messages, bytes
+ *	mailq	the same, every MESSAGE with its "rcpts"
+ *	show	a MESSAGE a line, one for each part: "rcpts", "helo", "client"
+ *	flush	event ("begin", "running", "progress", "end", "dry_run",
+ *		"nothing", "on_hold"), domain, total, remaining, delivered,
+ *		deferred, failed, bytes, rate, eta_seconds, complete;
+ *		done: domains (that were or would be flushed), messages
+ *	hold, release, bounce, remove	done only
+ *	extend	done: domain, add_seconds
+ *	probe	an element of `primaries` of mxwatch-status(7) a line;
+ *		done: primaries, healthy. rc 1 when none is healthy
+ *	why	subject, kind ("domain", "message", "address"), domain (an
+ *		element of `domains`, or null), messages (array of MESSAGE),
+ *		rcpt (what RCPT would be answered, or null), explain (array of
+ *		sentences)
+ *	stats	name, labels (object), value (null: infinite); a histogram has
+ *		count, sum (null: none) and buckets (array of le, count;
+ *		cumulative, le null: +Inf) instead of value
+ *	reload	file, line (0: all of it), severity, text: a finding a line
+ * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
+ * "held"), size, arrival, next_try, expiry, last_try, attempts, dsn, host,
+ * recipients (number), rcpts (array of address, state, reply).
+ *
+ * Used by both sides. Pure. */
+#ifndef MX_CONTROL_PROTOCOL_H
+#define MX_CONTROL_PROTOCOL_H
+
+#include "base/defs.h"
+
+#define CONTROL_LINE_MAX   65536
+#define CONTROL_REQUEST_MS 30000
+
+enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
+
+/* Fields of a request, besides "verb" and "reason". */
+#define FIELD_DOMAIN   0x01u
+#define FIELD_ID       0x02u
+#define FIELD_ADDRESS  0x04u
+#define FIELD_ALL      0x08u
+#define FIELD_TARGET   0x0fu /* exactly one of these, */
+#define FIELD_OPTIONAL 0x10u /* or none */
+#define FIELD_DRY_RUN  0x20u
+#define FIELD_WAIT     0x40u
+#define FIELD_ADD      0x80u
+
+/* VERB(name, fields, arguments, help) */
+#define CONTROL_VERBS                                                          \
+	VERB(status, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                \
+	    "how the domains and their primaries are")                         \
+	VERB(queue, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                 \
+	    "what is queued")                                                  \
+	VERB(show, FIELD_ID, "ID", "one message and its recipients")           \
+	VERB(flush, FIELD_DOMAIN | FIELD_ALL | FIELD_DRY_RUN | FIELD_WAIT,     \
+	    "DOMAIN | --all [--dry-run] [--no-wait]", "deliver now")           \
+	VERB(hold, FIELD_DOMAIN | FIELD_ID, "DOMAIN | ID", "deliver nothing")  \
+	VERB(release, FIELD_DOMAIN | FIELD_ID, "DOMAIN | ID", "end a hold")    \
+	VERB(extend, FIELD_DOMAIN | FIELD_ADD, "DOMAIN +TIME",                 \
+	    "let what is queued live longer")                                  \
+	VERB(bounce, FIELD_ID, "ID", "give up, tell the sender")               \
+	VERB(remove, FIELD_ID, "ID", "give up, tell nobody")                   \
+	VERB(probe, FIELD_DOMAIN, "DOMAIN", "probe its primaries now")         \
+	VERB(why, FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS,                     \
+	    "DOMAIN | ID | ADDRESS", "explain its state")                      \
+	VERB(stats, 0, "", "every metric")                                     \
+	VERB(mailq, 0, "", "the queue as Postfix prints it")                   \
+	VERB(reload, 0, "", "read the configuration again")
+
+enum control_verb {
+#define VERB(name, fields, arguments, help) VERB_##name,
+	CONTROL_VERBS
+#undef VERB
+	    VERB_MAX,
+};
+
+struct control_verb_info {
+	const char *name;
+	unsigned fields;
+	const char *arguments, *help; /* for people */
+};
+extern const struct control_verb_info control_verbs[VERB_MAX];
+
+/* VERB_MAX when there is no such verb. */
+enum control_verb control_verb_parse(const char *name);
+/* "status, queue, show, ..." */
+const char *control_verb_list(void);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: ISC
+ * verb_flush: flush and probe, the verbs that follow what they began. Both
+ * look once a while at what became of it; nobody holds a pointer to them, so
+ * a client may go away at any time and the flush or the probe goes on. Loop
+ * thread. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/verbs.h"
+
+#define FLUSH_POLL_MS	  1000
+#define FLUSH_PROGRESS_MS 5000 /* a line for every domain at least so often */
+#define PROBE_POLL_MS	  250
+#define PROBE_LIMIT	  (60 * CLOCK_SEC)
+
+/* ---- flush */
+
+struct follow {
+	unsigned n, running;
+	struct follow_domain {
+		char name[TEXT_DOMAIN_MAX];
+		bool ended;
+		uint64_t remaining; /* as last said */
+		int64_t said; /* monotonic ns */
+	} * domain;
+	unsigned flushed, busy, cut;
+	double messages;
+};
+
+static void
+follow_free(void *work)
+{
+	struct follow *f = work;
+
+	mem_free(&f->domain);
+	mem_free(&f);
+}
+
+static void
+send_flush(struct call *c, const char *event, const char *domain,
+    const struct relay_flush *f)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "event", event);
+	json_text(o, "domain", domain);
+	json_num(o, "total", (double)f->total);
+	json_num(o, "remaining", (double)f->remaining);
+	json_num(o, "delivered", (double)f->delivered);
+	json_num(o, "deferred", (double)f->deferred);
+	json_num(o, "failed", (double)f->failed);
+	json_num(o, "bytes", (double)f->bytes);
+	json_num(o, "rate", f->rate);
+	if (f->running && f->eta_ms >= 0)
+		json_num(o, "eta_seconds", (double)f->eta_ms / 1e3);
+	else
+		json_null(o, "eta_seconds");
+	json_bool(o, "complete",
+	    !f->running && f->end_ms != 0 && f->remaining == 0);
+	call_send(c, o);
+}
+
+static void
+flush_result(struct call *c)
+{
+	const struct follow *f = c->work;
+	cJSON *more = json_object();
+
+	json_num(more, "domains", f->flushed);
+	json_num(more, "messages", f->messages);
+	if (f->cut > 0)
+		json_text(more, "error",
+		    "the flush was cut off: the primary failed again; the "
+		    "rest waits for it");
+	else if (f->busy > 0)
+		json_text(more, "error", "a flush is running already");
+	call_done(c, f->cut > 0 || f->busy > 0 ? CONTROL_FAILED : CONTROL_OK,
+	    more);
+}
+
+static void
+follow_one(struct call *c, struct follow_domain *d)
+{
+	const struct relay *r = call_relay(c);
+	struct follow *f = c->work;
+	struct relay_domain rd;
+
+	r->domain(r->self, d->name, &rd);
+	if (rd.flush.running) {
+		if (rd.flush.remaining == d->remaining &&
+		    call_now(c) - d->said < FLUSH_PROGRESS_MS * CLOCK_MS)
+			return;
+		d->remaining = rd.flush.remaining;
+		d->said = call_now(c);
+		send_flush(c, "progress", d->name, &rd.flush);
+		return;
+	}
+	send_flush(c, "end", d->name, &rd.flush);
+	d->ended = true;
+	f->running--;
+	if (rd.flush.remaining > 0)
+		f->cut++;
+}
+
+static void
+flush_step(struct call *c)
+{
+	struct follow *f = c->work;
+
+	for (unsigned i = 0; i < f->n; i++)
+		if (!f->domain[i].ended)
+			follow_one(c, &f->domain[i]);
+	if (f->running == 0)
+		flush_result(c);
+	else
+		call_wait(c, FLUSH_POLL_MS);
+}
+
+/* Begins one domain's. */
+static void
+flush_one(struct call *c, const char *name)
+{
+	const struct relay *r = call_relay(c);
+	bool dry = (c->fields & FIELD_DRY_RUN) != 0;
+	struct follow *f = c->work;
+	struct relay_flush rf = { .eta_ms = -1 };
+	struct follow_domain *d;
+	struct relay_domain rd;
+	int rc;
+
+	r->domain(r->self, name, &rd);
+	if (rd.on_hold && !dry) {
+		send_flush(c, "on_hold", name, &rf);
+		return;
+	}
+	rc = r->flush(r->self, name, FLUSH_MANUAL, dry, &rf);
+	if (!dry)
+		verbs_log(c, name, rc == 0 ? 0 : 1);
+	if (rc == -MX_ENOENT) {
+		send_flush(c, "nothing", name, &rf);
+		return;
+	}
+	if (rc == -MX_EBUSY) {
+		send_flush(c, "running", name, &rf);
+		f->busy += (c->fields & FIELD_WAIT) == 0;
+	} else {
+		send_flush(c, dry ? "dry_run" : "begin", name, &rf);
+		f->flushed++;
+		f->messages += (double)rf.total;
+	}
+	if (dry || (c->fields & FIELD_WAIT) == 0)
+		return;
+	f->domain = mem_grow(f->domain, f->n + 1, sizeof(*f->domain));
+	d = &f->domain[f->n++];
+	memset(d, 0, sizeof(*d));
+	(void)strlcpy(d->name, name, sizeof(d->name));
+	d->remaining = rf.remaining;
+	d->said = call_now(c);
+	f->running++;
+}
+
+static void
+flush_all(struct call *c)
+{
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
+
+	for (unsigned i = 0; i < s->ndomains; i++)
+		if (s->domain[i].active + s->domain[i].deferred +
+			s->domain[i].held >
+		    0)
+			flush_one(c, s->domain[i].count.name);
+	snapshot_unref(&s);
+}
+
+void
+verb_flush(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+	struct relay_domain rd;
+
+	c->work = mem_alloc(sizeof(struct follow));
+	c->work_free = follow_free;
+	c->step = flush_step;
+	if ((c->fields & FIELD_ALL) != 0)
+		flush_all(c);
+	else {
+		if (!verbs_domain_known(c))
+			return;
+		r->domain(r->self, c->domain, &rd);
+		if (rd.on_hold && (c->fields & FIELD_DRY_RUN) == 0) {
+			verbs_log(c, c->domain, 1);
+			call_fail(c, CONTROL_FAILED,
+			    "%s is on hold: release it first", c->domain);
+			return;
+		}
+		flush_one(c, c->domain);
+	}
+	if (((struct follow *)c->work)->running == 0)
+		flush_result(c);
+	else
+		call_wait(c, FLUSH_POLL_MS / 4);
+}
+
+/* ---- probe */
+
+struct probe_wait {
+	int64_t limit; /* monotonic ns */
+	unsigned n;
+	struct {
+		char label[sizeof(((struct snap_primary *)0)->label)];
+		uint64_t probes;
+	} * before;
+};
+
+static void
+probe_free(void *work)
+{
+	struct probe_wait *w = work;
+
+	mem_free(&w->before);
+	mem_free(&w);
+}
+
+/* Has every primary been probed since? Counted, for several probes may fall
+ * into one second; a name that is new now counts from nothing. */
+static bool
+probe_through(const struct probe_wait *w, const struct snapshot *s,
+    const struct snap_domain *d)
+{
+	const struct snap_primary *p;
+	uint64_t before;
+
+	for (unsigned i = 0; i < d->nprimaries; i++) {
+		p = &s->primary[d->first_primary + i];
+		before = 0;
+		for (unsigned j = 0; j < w->n; j++)
+			if (strcmp(w->before[j].label, p->label) == 0)
+				before = w->before[j].probes;
+		if (p->probes == before)
+			return false;
+	}
+	return d->nprimaries > 0;
+}
+
+static void
+probe_answer(struct call *c, const struct snapshot *s)
+{
+	cJSON *doc = verbs_document(s, c->domain), *more, *list, *p;
+	const cJSON *d = cJSON_GetArrayItem(json_get(doc, "domains"), 0);
+	unsigned n = 0, healthy = 0;
+
+	list = json_get(d, "primaries");
+	while (list != NULL && (p = list->child) != NULL) {
+		n++;
+		healthy += json_get_bool(p, "healthy");
+		call_send(c, cJSON_DetachItemViaPointer(list, p));
+	}
+	cJSON_Delete(doc);
+	more = json_object();
+	json_num(more, "primaries", n);
+	json_num(more, "healthy", healthy);
+	if (healthy == 0)
+		json_text(more, "error", "no primary is healthy");
+	call_done(c, healthy > 0 ? CONTROL_OK : CONTROL_FAILED, more);
+}
+
+static void
+probe_step(struct call *c)
+{
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
+	const struct snap_domain *d = verbs_find(s, c->domain);
+	const struct probe_wait *w = c->work;
+
+	if (d == NULL || !d->configured)
+		call_fail(c, CONTROL_FAILED, "%s was removed meanwhile",
+		    c->domain);
+	else if (probe_through(w, s, d))
+		probe_answer(c, s);
+	else if (call_now(c) >= w->limit)
+		call_fail(c, CONTROL_FAILED, "%s: no outcome in %d s",
+		    c->domain, (int)(PROBE_LIMIT / CLOCK_SEC));
+	else
+		call_wait(c, PROBE_POLL_MS);
+	snapshot_unref(&s);
+}
+
+void
+verb_probe(struct call *c)
+{
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
+	const struct snap_domain *d = verbs_find(s, c->domain);
+	struct probe_wait *w = mem_alloc(sizeof(*w));
+	int rc;
+
+	c->work = w;
+	c->work_free = probe_free;
+	c->step = probe_step;
+	w->limit = call_now(c) + PROBE_LIMIT;
+	w->before =
+	    mem_array(d != NULL ? d->nprimaries + 1 : 1, sizeof(*w->before));
+	for (unsigned i = 0; d != NULL && i < d->nprimaries; i++, w->n++) {
+		const struct snap_primary *p =
+		    &s->primary[d->first_primary + i];
+
+		(void)strlcpy(w->before[i].label, p->label,
+		    sizeof(w->before[i].label));
+		w->before[i].probes = p->probes;
+	}
+	rc = call_ops(c)->probe(call_ops(c)->arg, c->domain);
+	if (rc == 0)
+		call_wait(c, PROBE_POLL_MS);
+	else if (rc == -MX_ENOENT)
+		call_fail(c, CONTROL_FAILED,
+		    d != NULL && d->configured ?
+			"%s: its probe is off (`probe { enabled }`)" :
+			"%s: no such domain",
+		    c->domain);
+	else
+		call_fail(c, CONTROL_FAILED, "%s: %s", c->domain,
+		    mx_strerror(rc));
+	snapshot_unref(&s);
+}

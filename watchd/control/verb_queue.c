@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC
+ * verb_queue: queue, mailq and show. A listing goes page by page: the next is
+ * asked for when the client has taken the last, so neither a queue of a
+ * million messages nor a client that stops reading costs memory. For mailq
+ * the recipients are fetched message by message where the listing does not
+ * bring them. Loop thread. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/verbs.h"
+
+#define LIST_PAGE 200
+
+struct listing {
+	char domain[TEXT_DOMAIN_MAX]; /* "": all */
+	bool rcpts;
+	uint64_t after; /* where the next page begins */
+	bool last; /* there is none */
+	double messages, bytes;
+	uint64_t ids[LIST_PAGE]; /* whose recipients are to be fetched */
+	unsigned n, next;
+};
+
+cJSON *
+verbs_message(const struct msg_view *v, bool rcpts)
+{
+	cJSON *o = json_object(), *list, *r;
+	char id[TEXT_ID_MAX];
+
+	json_text(o, "id", text_id(v->id, id));
+	json_text(o, "domain", v->domain);
+	json_text(o, "sender", v->sender);
+	json_text(o, "state", msg_state_name(v->state));
+	json_num(o, "size", (double)v->size);
+	json_time_ms(o, "arrival", v->arrival_ms);
+	json_time_ms(o, "next_try", v->due_ms);
+	json_time_ms(o, "expiry", v->expiry_ms);
+	json_time_ms(o, "last_try", v->last_try_ms);
+	json_num(o, "attempts", v->attempts);
+	json_bool(o, "dsn", v->dsn);
+	json_text(o, "host", v->host);
+	json_num(o, "recipients", v->nrcpts);
+	if (!rcpts)
+		return o;
+	json_text(o, "helo", v->helo);
+	json_text(o, "client", v->client);
+	list = json_array(o, "rcpts");
+	for (unsigned i = 0; v->rcpts != NULL && i < v->nrcpts; i++) {
+		r = json_object();
+		json_text(r, "address", v->rcpts[i].mailbox);
+		json_text(r, "state", v->rcpts[i].state);
+		json_text(r, "reply", v->rcpts[i].reply);
+		json_push(list, r);
+	}
+	return o;
+}
+
+static void
+list_emit(struct call *c, const struct msg_view *v)
+{
+	struct listing *l = c->work;
+
+	l->messages++;
+	l->bytes += (double)v->size;
+	call_send(c, verbs_message(v, l->rcpts));
+}
+
+static void
+on_list(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
+{
+	struct call *c = call_of_ticket(arg);
+	struct listing *l;
+
+	if (c == NULL)
+		return;
+	if (rc < 0) {
+		call_fail(c, CONTROL_FAILED, "the queue cannot be listed: %s",
+		    mx_strerror(rc));
+		return;
+	}
+	l = c->work;
+	l->n = l->next = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (l->rcpts && v[i].rcpts == NULL && v[i].nrcpts > 0 &&
+		    l->n < LIST_PAGE)
+			l->ids[l->n++] = v[i].id;
+		else
+			list_emit(c, &v[i]);
+	}
+	l->after = next;
+	l->last = next == 0;
+	call_continue(c);
+}
+
+static void
+on_list_show(void *arg, int rc, const struct msg_view *v, unsigned n)
+{
+	struct call *c = call_of_ticket(arg);
+	struct listing *l;
+
+	if (c == NULL)
+		return;
+	/* what cannot be shown has left the queue meanwhile */
+	l = c->work;
+	for (unsigned i = 0; rc >= 0 && i < n; i++)
+		if (v[i].id == l->ids[l->next])
+			list_emit(c, &v[i]);
+	l->next++;
+	call_continue(c);
+}
+
+static void
+list_end(struct call *c)
+{
+	const struct listing *l = c->work;
+	cJSON *more;
+
+	if (l->messages < 1 && l->domain[0] != '\0' && !verbs_domain_known(c))
+		return;
+	more = json_object();
+	json_num(more, "messages", l->messages);
+	json_num(more, "bytes", l->bytes);
+	call_done(c, CONTROL_OK, more);
+}
+
+static void
+list_step(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+	struct listing *l = c->work;
+
+	if (l->next < l->n)
+		r->show(r->self, l->ids[l->next], on_list_show, call_ticket(c));
+	else if (l->last)
+		list_end(c);
+	else
+		r->list(r->self, l->domain[0] != '\0' ? l->domain : NULL,
+		    l->after, LIST_PAGE, on_list, call_ticket(c));
+}
+
+static void
+list_free(void *work)
+{
+	mem_free(&work);
+}
+
+static void
+list_start(struct call *c, bool rcpts)
+{
+	struct listing *l = mem_alloc(sizeof(*l));
+
+	(void)strlcpy(l->domain, c->domain, sizeof(l->domain));
+	l->rcpts = rcpts;
+	c->work = l;
+	c->work_free = list_free;
+	c->step = list_step;
+	call_continue(c);
+}
+
+void
+verb_queue(struct call *c)
+{
+	list_start(c, false);
+}
+
+void
+verb_mailq(struct call *c)
+{
+	list_start(c, true);
+}
+
+static void
+on_show(void *arg, int rc, const struct msg_view *v, unsigned n)
+{
+	struct call *c = call_of_ticket(arg);
+	char id[TEXT_ID_MAX];
+	unsigned shown = 0;
+
+	if (c == NULL)
+		return;
+	for (unsigned i = 0; rc >= 0 && i < n; i++) {
+		if (!c->all_parts && v[i].id != c->msg)
+			continue;
+		call_send(c, verbs_message(&v[i], true));
+		shown++;
+	}
+	if (rc < 0 && rc != -MX_ENOENT)
+		call_fail(c, CONTROL_FAILED, "%s: %s", text_id(c->msg, id),
+		    mx_strerror(rc));
+	else if (shown == 0)
+		call_fail(c, CONTROL_FAILED, "%s: no such message",
+		    text_id(c->msg, id));
+	else
+		call_done(c, CONTROL_OK, NULL);
+}
+
+void
+verb_show(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+
+	r->show(r->self, c->msg, on_show, call_ticket(c));
+}

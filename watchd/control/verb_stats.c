@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC
+ * verb_stats: every metric of metrics.def by its name, a line a sample, from
+ * one snapshot. A thousand domains are a hundred thousand lines, so they go
+ * out object by object as the client takes them. Loop thread. */
+#include <math.h>
+
+#include "base/mem.h"
+#include "control/verbs.h"
+#include "status/metrics.h"
+
+#define STATS_BATCH 50 /* objects a step */
+
+struct stats_walk {
+	struct snapshot *s;
+	size_t metric;
+	unsigned object; /* domain or primary */
+};
+
+static void
+stats_free(void *work)
+{
+	struct stats_walk *w = work;
+
+	snapshot_unref(&w->s);
+	mem_free(&w);
+}
+
+static cJSON *
+sample(const struct metric *m, cJSON **labels)
+{
+	cJSON *o = json_object();
+	char *name = mem_printf(METRIC_PREFIX "%s", m->name);
+
+	json_text(o, "name", name);
+	mem_free(&name);
+	*labels = json_sub(o, "labels", cJSON_CreateObject());
+	return o;
+}
+
+static void
+send_histogram(struct call *c, const struct metric *m, const struct snapshot *s)
+{
+	const void *field = (const char *)s + m->offset;
+	const uint64_t *count = field;
+	double total = 0;
+	cJSON *labels, *o = sample(m, &labels), *list, *b;
+
+	if (m->value == METRIC_HIST)
+		count = ((const struct hist *)field)->count;
+	list = json_array(o, "buckets");
+	for (unsigned i = 0; i <= m->bounds->n; i++) {
+		total += (double)count[i];
+		b = json_object();
+		if (i < m->bounds->n)
+			json_num(b, "le", m->bounds->le[i]);
+		else
+			json_null(b, "le");
+		json_num(b, "count", total);
+		json_push(list, b);
+	}
+	json_num(o, "count", total);
+	if (m->value == METRIC_HIST)
+		json_num(o, "sum", ((const struct hist *)field)->sum);
+	else
+		json_null(o, "sum");
+	call_send(c, o);
+}
+
+static void
+send_samples(struct call *c, const struct metric *m, const void *base,
+    const char *domain, const struct snap_primary *p, int64_t wall_ms)
+{
+	cJSON *o, *labels;
+	double v;
+
+	for (unsigned i = 0; i < m->labels->n; i++) {
+		for (unsigned j = 0; j < m->labels2->n; j++) {
+			o = sample(m, &labels);
+			if (domain != NULL)
+				json_text(labels, "domain", domain);
+			if (p != NULL)
+				json_text(labels, "primary", p->label);
+			if (m->labels->key != NULL)
+				json_text(labels, m->labels->key,
+				    m->labels->label[i].name);
+			if (m->labels2->key != NULL)
+				json_text(labels, m->labels2->key,
+				    m->labels2->label[j].name);
+			v = metric_value(m, base, i, j, wall_ms);
+			if (isfinite(v))
+				json_num(o, "value", v);
+			else
+				json_null(o, "value");
+			call_send(c, o);
+		}
+	}
+}
+
+/* One object of the current metric; false when it has no more. */
+static bool
+stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
+{
+	const struct snapshot *s = w->s;
+	const struct snap_domain *d;
+	unsigned i = w->object++;
+
+	if (m->scope == METRIC_GLOBAL) {
+		if (i > 0)
+			return false;
+		if (m->type == METRIC_HISTOGRAM)
+			send_histogram(c, m, s);
+		else
+			send_samples(c, m, s, NULL, NULL, s->wall_ms);
+		return true;
+	}
+	if (i >= s->ndomains)
+		return false;
+	d = &s->domain[i];
+	if (m->scope == METRIC_DOMAIN) {
+		send_samples(c, m, d, d->count.name, NULL, s->wall_ms);
+		return true;
+	}
+	for (unsigned j = 0; j < d->nprimaries; j++) {
+		const struct snap_primary *p =
+		    &s->primary[d->first_primary + j];
+
+		send_samples(c, m, p, d->count.name, p, s->wall_ms);
+	}
+	return true;
+}
+
+static void
+stats_step(struct call *c)
+{
+	struct stats_walk *w = c->work;
+
+	for (unsigned i = 0; i < STATS_BATCH && w->metric < nmetrics; i++) {
+		if (stats_object(c, w, &metrics[w->metric]))
+			continue;
+		w->metric++;
+		w->object = 0;
+	}
+	if (w->metric < nmetrics)
+		call_continue(c);
+	else
+		call_done(c, CONTROL_OK, NULL);
+}
+
+void
+verb_stats(struct call *c)
+{
+	struct stats_walk *w = mem_alloc(sizeof(*w));
+
+	w->s = call_ops(c)->snapshot(call_ops(c)->arg);
+	c->work = w;
+	c->work_free = stats_free;
+	c->step = stats_step;
+	call_continue(c);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: ISC
+ * verb_why: explains what happens to a domain, a message or an address: its
+ * state, the evidence, what comes next and which option would change it. The
+ * same facts go along as fields for programs. Loop thread. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/verbs.h"
+
+static const char *
+ago(int64_t then_ms, int64_t now_ms, char *dst, size_t size)
+{
+	return text_duration_fmt(now_ms > then_ms ? now_ms - then_ms : 0, dst,
+	    size);
+}
+
+static void
+say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
+{
+	static const struct {
+		const char *state, *means;
+	} meaning[] = {
+		{ "unknown",
+		    "too few probes yet for a verdict (`probe { rise, "
+		    "fall }`)" },
+		{ "up", "mail for it is handed over as it comes" },
+		{ "suspect",
+		    "it failed lately; `probe { fall }` failures in a row make "
+		    "it down" },
+		{ "down",
+		    "its mail is held and no attempt is made until `probe { "
+		    "rise }` probes in a row succeed; the age of each message "
+		    "counts on" },
+		{ "recovering",
+		    "it answers again: one message first, then more and "
+		    "more" },
+		{ "disabled",
+		    "nobody watches it (`probe { enabled }`); only deliveries "
+		    "tell" },
+	};
+	const char *means = "";
+	char since[32];
+
+	for (size_t i = 0; i < MX_COUNT(meaning); i++)
+		if (strcmp(meaning[i].state, d->state_name) == 0)
+			means = meaning[i].means;
+	json_say(list, "%s is %s for %s: %s.", d->count.name, d->state_name,
+	    ago(d->state_since * 1000, now_ms, since, sizeof(since)), means);
+	if (d->cause[0] != '\0')
+		json_say(list, "The cause: %s.", d->cause);
+	if (!d->configured)
+		json_say(list,
+		    "%s is not in the configuration: nothing new is accepted "
+		    "for it; what is queued is still delivered.",
+		    d->count.name);
+	if (d->on_hold)
+		json_say(list,
+		    "It is on hold: nothing is delivered until `mxwatchctl "
+		    "release %s`.",
+		    d->count.name);
+}
+
+static void
+say_primary(cJSON *list, const struct snap_primary *p, int64_t now_ms)
+{
+	char run[32], ok[32];
+
+	if (!p->probed) {
+		json_say(list, "%s has not been probed yet.", p->label);
+		return;
+	}
+	ago(p->last_run * 1000, now_ms, run, sizeof(run));
+	if (p->healthy) {
+		json_say(list, "%s: the probe %s ago succeeded.", p->label,
+		    run);
+		return;
+	}
+	json_say(list, "%s: the probe %s ago failed at %s: %s.", p->label, run,
+	    smtp_phase_name(p->failed_phase),
+	    p->text[0] != '\0' ? p->text : "no reason given");
+	if (p->last_success == 0)
+		json_say(list, "%s: no probe has succeeded since the start.",
+		    p->label);
+	else
+		json_say(list, "%s: the last good probe was %s ago.", p->label,
+		    ago(p->last_success * 1000, now_ms, ok, sizeof(ok)));
+}
+
+static void
+say_flush(cJSON *list, const struct snap_flush *f, unsigned window)
+{
+	char eta[32];
+
+	if (!f->running)
+		return;
+	json_say(list,
+	    "A flush is running: %llu of %llu messages left, %.1f a second, "
+	    "%s left; window %u of `deliver { connections }`.",
+	    (unsigned long long)f->remaining, (unsigned long long)f->total,
+	    f->rate,
+	    f->eta_ms < 0 ? "an unknown time" :
+			    text_duration_fmt(f->eta_ms, eta, sizeof(eta)),
+	    window);
+}
+
+static void
+say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
+{
+	uint64_t n = d->active + d->deferred + d->held;
+	char age[32], life[32], left[32];
+
+	if (n == 0) {
+		json_say(list, "Nothing is queued for it.");
+		return;
+	}
+	ago(d->oldest_ms, now_ms, age, sizeof(age));
+	text_duration_fmt(d->lifetime * 1000, life, sizeof(life));
+	json_say(list,
+	    "%llu %s queued (%llu active, %llu deferred, %llu held); the "
+	    "oldest is %s old, of a `lifetime` of %s.",
+	    (unsigned long long)n, n == 1 ? "message is" : "messages are",
+	    (unsigned long long)d->active, (unsigned long long)d->deferred,
+	    (unsigned long long)d->held, age, life);
+	if (d->next_expiry_ms != 0)
+		json_say(list,
+		    "The first one expires in %s; `mxwatchctl extend %s +7d` "
+		    "gives a week more.",
+		    ago(now_ms, d->next_expiry_ms, left, sizeof(left)),
+		    d->count.name);
+	if (d->next_try_ms != 0 && !d->on_hold)
+		json_say(list,
+		    "The next attempt is due in %s (`retry { first, max }`), "
+		    "when the primary is not down; `mxwatchctl flush %s` "
+		    "tries now.",
+		    ago(now_ms, d->next_try_ms, left, sizeof(left)),
+		    d->count.name);
+}
+
+static void
+say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
+{
+	say_state(list, d, s->wall_ms);
+	for (unsigned i = 0; i < d->nprimaries; i++)
+		say_primary(list, &s->primary[d->first_primary + i],
+		    s->wall_ms);
+	say_flush(list, &d->flush, d->window);
+	say_queue(list, d, s->wall_ms);
+	if (s->spool_state != 0)
+		json_say(list,
+		    "The spool accepts nothing now (%s): every new message is "
+		    "answered 4xx.",
+		    s->spool_state == 1 ?
+			"too little free space, `queue { reserve }`" :
+			"the disk failed");
+}
+
+/* Of a domain that only has mail queued: bounces on their way, say. */
+static void
+say_stranger(cJSON *list, struct call *c, const char *domain)
+{
+	const struct relay *r = call_relay(c);
+	struct relay_domain rd;
+
+	r->domain(r->self, domain, &rd);
+	if (rd.active + rd.deferred + rd.held == 0)
+		json_say(list,
+		    "%s is not in the configuration, and nothing is queued "
+		    "for it.",
+		    domain);
+	else
+		json_say(list,
+		    "%s is not in the configuration; %llu messages are queued "
+		    "for it (notifications to senders go to such domains).",
+		    domain,
+		    (unsigned long long)(rd.active + rd.deferred + rd.held));
+}
+
+/* The answer's frame; explain is the array of sentences. */
+static cJSON *
+answer_create(const char *kind, const char *subject, cJSON **explain)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "subject", subject);
+	json_text(o, "kind", kind);
+	json_null(o, "domain");
+	(void)json_array(o, "messages");
+	json_null(o, "rcpt");
+	*explain = json_array(o, "explain");
+	return o;
+}
+
+static void
+replace(cJSON *o, const char *key, cJSON *item)
+{
+	MX_ASSERT(item != NULL &&
+	    cJSON_ReplaceItemInObjectCaseSensitive(o, key, item));
+}
+
+static void
+add_domain(struct call *c, cJSON *o, cJSON *explain, const char *domain)
+{
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
+	const struct snap_domain *d = verbs_find(s, domain);
+	cJSON *doc;
+
+	if (d == NULL) {
+		say_stranger(explain, c, domain);
+		goto out;
+	}
+	say_domain(explain, s, d);
+	doc = verbs_document(s, domain);
+	replace(o, "domain",
+	    cJSON_DetachItemFromArray(json_get(doc, "domains"), 0));
+	cJSON_Delete(doc);
+out:
+	snapshot_unref(&s);
+}
+
+static void
+why_address(struct call *c)
+{
+	cJSON *explain, *o = answer_create("address", c->address, &explain);
+	size_t local = (size_t)(strrchr(c->address, '@') - c->address);
+	char reply[160] = "", *mailbox, *clean;
+
+	clean = mem_strndup(c->address, local);
+	mailbox = mem_printf("%s@%s", clean, c->domain);
+	mem_free(&clean);
+	call_ops(c)->rcpt(call_ops(c)->arg, mailbox, reply, sizeof(reply));
+	replace(o, "rcpt", cJSON_CreateString(reply));
+	json_say(explain, "RCPT TO:<%s> is answered \"%s\" now.", mailbox,
+	    reply);
+	if (strncmp(reply, "550", 3) == 0)
+		json_say(explain,
+		    "The file that `recipients` of the domain names decides "
+		    "that; it is read again when it changes.");
+	else if (strncmp(reply, "554", 3) == 0)
+		json_say(explain,
+		    "There is no section `domain \"%s\"` in the "
+		    "configuration.",
+		    c->domain);
+	mem_free(&mailbox);
+	add_domain(c, o, explain, c->domain);
+	call_send(c, o);
+	call_done(c, CONTROL_OK, NULL);
+}
+
+static void
+say_message(cJSON *list, const struct msg_view *v, int64_t now_ms)
+{
+	char id[TEXT_ID_MAX], t[32];
+
+	json_say(list, "%s, from <%s> to %u at %s, is %s; it came %s ago.",
+	    text_id(v->id, id), v->sender, v->nrcpts, v->domain,
+	    msg_state_name(v->state), ago(v->arrival_ms, now_ms, t, sizeof(t)));
+	if (v->state == MSG_HELD)
+		json_say(list, "It is held until `mxwatchctl release %s`.", id);
+	if (v->attempts > 0)
+		json_say(list, "%u %s so far, the last %s ago with %s.",
+		    v->attempts, v->attempts == 1 ? "attempt" : "attempts",
+		    ago(v->last_try_ms, now_ms, t, sizeof(t)),
+		    v->host[0] != '\0' ? v->host : "no host reached");
+	else
+		json_say(list, "No attempt has been made yet.");
+	for (unsigned i = 0; v->rcpts != NULL && i < v->nrcpts && i < 10; i++)
+		json_say(list, "<%s> is %s%s%s", v->rcpts[i].mailbox,
+		    v->rcpts[i].state,
+		    v->rcpts[i].reply[0] != '\0' ? ": " : ".",
+		    v->rcpts[i].reply);
+	if (v->state == MSG_DEFERRED && v->due_ms > now_ms)
+		json_say(list,
+		    "The next attempt is due in %s, or when the primary comes "
+		    "back.",
+		    ago(now_ms, v->due_ms, t, sizeof(t)));
+	if (v->expiry_ms != 0)
+		json_say(list,
+		    "It expires in %s (`lifetime`) and is returned to its "
+		    "sender then.",
+		    ago(now_ms, v->expiry_ms, t, sizeof(t)));
+}
+
+static void
+on_why(void *arg, int rc, const struct msg_view *v, unsigned n)
+{
+	struct call *c = call_of_ticket(arg);
+	int64_t now_ms = clock_wall_ms();
+	cJSON *explain, *o;
+	char id[TEXT_ID_MAX];
+	unsigned shown = 0;
+
+	if (c == NULL)
+		return;
+	o = answer_create("message", text_id(c->msg, id), &explain);
+	for (unsigned i = 0; rc >= 0 && i < n; i++) {
+		if (!c->all_parts && v[i].id != c->msg)
+			continue;
+		json_push(json_get(o, "messages"), verbs_message(&v[i], true));
+		say_message(explain, &v[i], now_ms);
+		add_domain(c, o, explain, v[i].domain);
+		shown++;
+	}
+	if (shown == 0) {
+		cJSON_Delete(o);
+		call_fail(c, CONTROL_FAILED, "%s: %s", id,
+		    rc < 0 && rc != -MX_ENOENT ? mx_strerror(rc) :
+						 "no such message: delivered, "
+						 "returned or never here; the "
+						 "log knows");
+		return;
+	}
+	call_send(c, o);
+	call_done(c, CONTROL_OK, NULL);
+}
+
+void
+verb_why(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+	cJSON *explain, *o;
+
+	if ((c->fields & FIELD_ID) != 0) {
+		r->show(r->self, c->msg, on_why, call_ticket(c));
+		return;
+	}
+	if ((c->fields & FIELD_ADDRESS) != 0) {
+		why_address(c);
+		return;
+	}
+	if (!verbs_domain_known(c))
+		return;
+	o = answer_create("domain", c->domain, &explain);
+	add_domain(c, o, explain, c->domain);
+	call_send(c, o);
+	call_done(c, CONTROL_OK, NULL);
+}

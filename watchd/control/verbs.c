@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: ISC
+ * verbs: reads a request, refuses what is wrong in it with a sentence, and
+ * does the verbs that need no waiting. A field that the verb does not know is
+ * refused, too: a misspelt "dry_run" must not flush. Loop thread. */
+#include "control/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "status/status_json.h"
+
+#define EXTEND_MAX_MS (INT64_C(3650) * 24 * 3600 * 1000)
+
+static void (*const verb_run[VERB_MAX])(struct call *) = {
+#define VERB(name, fields, arguments, help) [VERB_##name] = verb_##name,
+	CONTROL_VERBS
+#undef VERB
+};
+
+/* ---- the request */
+
+static const struct request_field {
+	const char *name;
+	unsigned field; /* 0: with any verb */
+	bool boolean; /* else text */
+} request_fields[] = {
+	{ "verb", 0, false },
+	{ "reason", 0, false },
+	{ "domain", FIELD_DOMAIN, false },
+	{ "id", FIELD_ID, false },
+	{ "address", FIELD_ADDRESS, false },
+	{ "all", FIELD_ALL, true },
+	{ "dry_run", FIELD_DRY_RUN, true },
+	{ "wait", FIELD_WAIT, true },
+	{ "add", FIELD_ADD, false },
+};
+
+static int
+check_field(struct call *c, const cJSON *item)
+{
+	const struct control_verb_info *v = &control_verbs[c->verb];
+	const struct request_field *f = NULL;
+	char *name;
+
+	for (size_t i = 0; i < MX_COUNT(request_fields); i++)
+		if (strcmp(request_fields[i].name, item->string) == 0)
+			f = &request_fields[i];
+	if (f == NULL || (f->field & ~v->fields) != 0) {
+		name = json_clean(item->string);
+		call_fail(c, CONTROL_REFUSED, "%s takes no \"%.60s\"", v->name,
+		    name);
+		mem_free(&name);
+		return -MX_ESYNTAX;
+	}
+	if (f->boolean ? !cJSON_IsBool(item) : !cJSON_IsString(item)) {
+		call_fail(c, CONTROL_REFUSED, "\"%s\" has to be %s", f->name,
+		    f->boolean ? "true or false" : "a string");
+		return -MX_ESYNTAX;
+	}
+	if (!f->boolean || cJSON_IsTrue(item))
+		c->fields |= f->field;
+	return 0;
+}
+
+static int
+check_domain(struct call *c, const char *s, size_t len)
+{
+	if (text_domain(s, len, c->domain) == 0)
+		return 0;
+	c->domain[0] = '\0';
+	call_fail(c, CONTROL_REFUSED, "\"%.100s\" is no domain name", s);
+	return -MX_ESYNTAX;
+}
+
+static int
+check_address(struct call *c, const char *s)
+{
+	const char *at = strrchr(s, '@');
+
+	c->address = s;
+	if (at == NULL || at == s || strlen(s) > 320) {
+		call_fail(c, CONTROL_REFUSED, "\"%.100s\" is no address", s);
+		return -MX_ESYNTAX;
+	}
+	return check_domain(c, at + 1, strlen(at + 1));
+}
+
+static int
+check_values(struct call *c)
+{
+	const char *s;
+	bool part;
+
+	if ((c->fields & FIELD_DOMAIN) != 0) {
+		s = json_get_text(c->request, "domain");
+		if (check_domain(c, s, strlen(s)) != 0)
+			return -MX_ESYNTAX;
+	}
+	if ((c->fields & FIELD_ID) != 0) {
+		s = json_get_text(c->request, "id");
+		if (text_id_parse(s, &c->msg, &part) != 0) {
+			call_fail(c, CONTROL_REFUSED, "\"%.60s\" is no id", s);
+			return -MX_ESYNTAX;
+		}
+		c->all_parts = !part;
+	}
+	if ((c->fields & FIELD_ADD) != 0) {
+		s = json_get_text(c->request, "add");
+		if (text_duration(s + (*s == '+'), &c->add_ms) != 0 ||
+		    c->add_ms <= 0 || c->add_ms > EXTEND_MAX_MS) {
+			call_fail(c, CONTROL_REFUSED,
+			    "\"%.60s\" is no time to add: try +7d", s);
+			return -MX_ESYNTAX;
+		}
+	}
+	if ((c->fields & FIELD_ADDRESS) != 0)
+		return check_address(c, json_get_text(c->request, "address"));
+	return 0;
+}
+
+static int
+check_request(struct call *c)
+{
+	const struct control_verb_info *v = &control_verbs[c->verb];
+	unsigned target = v->fields & FIELD_TARGET, given;
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item,
+	    c->request) if (check_field(c, item) != 0) return -MX_ESYNTAX;
+	given = c->fields & FIELD_TARGET;
+	if ((given & (given - 1)) != 0 ||
+	    (given == 0 && target != 0 && (v->fields & FIELD_OPTIONAL) == 0) ||
+	    (v->fields & ~c->fields & FIELD_ADD) != 0) {
+		call_fail(c, CONTROL_REFUSED, "usage: %s %s", v->name,
+		    v->arguments);
+		return -MX_ESYNTAX;
+	}
+	return check_values(c);
+}
+
+void
+verbs_start(struct call *c, const char *line, size_t len)
+{
+	const char *end = line;
+	const cJSON *verb;
+
+	while (len > 0 && strchr(" \t\r", line[len - 1]) != NULL &&
+	    line[len - 1] != '\0')
+		len--;
+	c->request = cJSON_ParseWithLengthOpts(line, len, &end, false);
+	if (!cJSON_IsObject(c->request) || end != line + len) {
+		call_fail(c, CONTROL_REFUSED,
+		    "the request is no JSON object (at byte %zu)",
+		    (size_t)(end - line));
+		return;
+	}
+	verb = json_get(c->request, "verb");
+	if (!cJSON_IsString(verb)) {
+		call_fail(c, CONTROL_REFUSED, "\"verb\" is missing: one of %s",
+		    control_verb_list());
+		return;
+	}
+	c->verb = control_verb_parse(verb->valuestring);
+	if (c->verb == VERB_MAX) {
+		call_fail(c, CONTROL_REFUSED,
+		    "unknown verb \"%.40s\": one of %s", verb->valuestring,
+		    control_verb_list());
+		return;
+	}
+	if (check_request(c) == 0)
+		verb_run[c->verb](c);
+}
+
+/* ---- what verbs share */
+
+void
+verbs_log(const struct call *c, const char *target, int rc)
+{
+	log_notice("control",
+	    "verb=%s target=%s reason=%s uid=%lld pid=%lld rc=%d",
+	    control_verbs[c->verb].name, log_q(target),
+	    log_q(json_get_text(c->request, "reason")), (long long)(int)c->uid,
+	    (long long)c->pid, rc);
+}
+
+const char *
+verbs_target(const struct call *c, char *dst)
+{
+	if ((c->fields & FIELD_ID) != 0)
+		text_id(c->msg, dst);
+	else
+		(void)strlcpy(dst, c->domain, TEXT_DOMAIN_MAX);
+	return dst;
+}
+
+const struct snap_domain *
+verbs_find(const struct snapshot *s, const char *name)
+{
+	for (unsigned i = 0; i < s->ndomains; i++)
+		if (strcmp(s->domain[i].count.name, name) == 0)
+			return &s->domain[i];
+	return NULL;
+}
+
+bool
+verbs_domain_known(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
+	const struct snap_domain *d = verbs_find(s, c->domain);
+	bool known = d != NULL && d->configured;
+	struct relay_domain rd;
+
+	snapshot_unref(&s);
+	if (!known) {
+		r->domain(r->self, c->domain, &rd);
+		known = rd.active + rd.deferred + rd.held > 0 || rd.on_hold;
+	}
+	if (!known)
+		call_fail(c, CONTROL_FAILED,
+		    "%s: no such domain, and nothing is queued for it",
+		    c->domain);
+	return known;
+}
+
+cJSON *
+verbs_document(const struct snapshot *s, const char *domain)
+{
+	char *text = status_json(s, s->wall_ms);
+	cJSON *o = cJSON_Parse(text), *list, *item, *next;
+
+	MX_ASSERT(o != NULL);
+	cJSON_free(text);
+	list = json_get(o, "domains");
+	for (item = list->child; item != NULL && domain[0] != '\0';
+	     item = next) {
+		next = item->next;
+		if (strcmp(json_get_text(item, "domain"), domain) != 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(list, item));
+	}
+	return o;
+}
+
+/* ---- verbs that are done at once */
+
+void
+verb_status(struct call *c)
+{
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
+	char *text;
+
+	if (c->domain[0] == '\0') {
+		text = status_json(s, s->wall_ms);
+		call_send_text(c, text);
+		cJSON_free(text);
+		call_done(c, CONTROL_OK, NULL);
+	} else if (verbs_find(s, c->domain) != NULL) {
+		call_send(c, verbs_document(s, c->domain));
+		call_done(c, CONTROL_OK, NULL);
+	} else
+		call_fail(c, CONTROL_FAILED, "%s: no such domain", c->domain);
+	snapshot_unref(&s);
+}
+
+/* The common end of what changes one thing. */
+static void
+changed(struct call *c, int rc, cJSON *more)
+{
+	char target[TEXT_DOMAIN_MAX];
+	bool ok = rc >= 0;
+
+	verbs_log(c, verbs_target(c, target), ok ? 0 : 1);
+	if (ok) {
+		call_done(c, CONTROL_OK, more);
+		return;
+	}
+	cJSON_Delete(more);
+	if (rc == -MX_ENOENT)
+		call_fail(c, CONTROL_FAILED, "%s: no such %s", target,
+		    (c->fields & FIELD_ID) != 0 ? "message" : "domain");
+	else if (rc == -MX_EBUSY)
+		call_fail(c, CONTROL_FAILED,
+		    "%s: is being delivered now, try again", target);
+	else
+		call_fail(c, CONTROL_FAILED, "%s: %s", target, mx_strerror(rc));
+}
+
+static void
+set_hold(struct call *c, bool hold)
+{
+	const struct relay *r = call_relay(c);
+
+	if ((c->fields & FIELD_ID) != 0)
+		changed(c, r->hold(r->self, c->msg, hold, c->all_parts), NULL);
+	else if (verbs_domain_known(c))
+		changed(c, r->hold_domain(r->self, c->domain, hold), NULL);
+}
+
+void
+verb_hold(struct call *c)
+{
+	set_hold(c, true);
+}
+
+void
+verb_release(struct call *c)
+{
+	set_hold(c, false);
+}
+
+void
+verb_extend(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+	cJSON *more;
+
+	if (!verbs_domain_known(c))
+		return;
+	more = json_object();
+	json_text(more, "domain", c->domain);
+	json_num(more, "add_seconds", (double)c->add_ms / 1e3);
+	changed(c, r->extend(r->self, c->domain, c->add_ms), more);
+}
+
+void
+verb_bounce(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+
+	changed(c, r->bounce(r->self, c->msg, c->all_parts), NULL);
+}
+
+void
+verb_remove(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+
+	changed(c, r->remove(r->self, c->msg, c->all_parts), NULL);
+}
+
+void
+verb_reload(struct call *c)
+{
+	struct conf_errors errs = { 0 };
+	int rc = call_ops(c)->reload(call_ops(c)->arg, &errs);
+	cJSON *o;
+
+	for (size_t i = 0; i < errs.n; i++) {
+		o = json_object();
+		json_text(o, "file", errs.e[i].file);
+		json_num(o, "line", errs.e[i].line);
+		json_text(o, "severity",
+		    errs.e[i].warning ? "warning" : "error");
+		json_text(o, "text", errs.e[i].text);
+		call_send(c, o);
+	}
+	verbs_log(c, "configuration", rc == 0 ? 0 : CONTROL_REFUSED);
+	if (rc == 0)
+		call_done(c, CONTROL_OK, NULL);
+	else
+		call_fail(c, CONTROL_REFUSED,
+		    "the old configuration stays: "
+		    "%zu %s",
+		    errs.nfatal, errs.nfatal == 1 ? "error" : "errors");
+	conf_errors_fini(&errs);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ * verbs: what is done with a request line. verbs.c reads and checks it and
+ * does what is done at once; the other files hold the verbs that take longer.
+ * Loop thread. */
+#ifndef MX_CONTROL_VERBS_H
+#define MX_CONTROL_VERBS_H
+
+#include "control/control_int.h"
+
+/* Never fails: what is wrong with the line is the answer. */
+void verbs_start(struct call *, const char *line, size_t len);
+
+/* One each, called with the request checked. */
+#define VERB(name, fields, arguments, help) void verb_##name(struct call *);
+CONTROL_VERBS
+#undef VERB
+
+/* Says in the log who did what and why; before the answer, which may last. */
+void verbs_log(const struct call *, const char *target, int rc);
+/* "ID" or the domain, whichever was given; dst holds TEXT_DOMAIN_MAX. */
+const char *verbs_target(const struct call *, char *dst);
+/* Is that domain configured, or is anything queued for it? Else the call has
+ * been failed. */
+bool verbs_domain_known(struct call *);
+const struct snap_domain *verbs_find(const struct snapshot *, const char *name);
+/* The status document with only that domain in it ("": all); for the caller. */
+cJSON *verbs_document(const struct snapshot *, const char *domain);
+
+/* verb_queue.c: a MESSAGE of protocol.h. */
+cJSON *verbs_message(const struct msg_view *, bool rcpts);
+
+#endif
