@@ -130,9 +130,10 @@ sample_head(struct format *f, const cJSON *l, const char *suffix,
 
 	format_cell(f->out, json_get_text(l, "name"), 0);
 	fprintf(f->out, "%s", suffix);
-	cJSON_ArrayForEach(label,
-	    json_get(l, "labels")) if (cJSON_IsString(label))
-	    put_label(f, label->string, label->valuestring, &first);
+	cJSON_ArrayForEach (label, json_get(l, "labels")) {
+		if (cJSON_IsString(label))
+			put_label(f, label->string, label->valuestring, &first);
+	}
 	if (le != NULL)
 		put_label(f, "le", le, &first);
 	fprintf(f->out, first ? " " : "} ");
@@ -158,8 +159,7 @@ stats_line(struct format *f, const cJSON *l)
 		put_value(f, json_get(l, "value"));
 		return;
 	}
-	cJSON_ArrayForEach(b, json_get(l, "buckets"))
-	{
+	cJSON_ArrayForEach (b, json_get(l, "buckets")) {
 		(void)strlcpy(le, "+Inf", sizeof(le));
 		if (cJSON_IsNumber(json_get(b, "le")))
 			(void)snprintf(le, sizeof(le), "%g",
@@ -180,8 +180,7 @@ why_line(struct format *f, const cJSON *l)
 {
 	const cJSON *s;
 
-	cJSON_ArrayForEach(s, json_get(l, "explain"))
-	{
+	cJSON_ArrayForEach (s, json_get(l, "explain")) {
 		if (!cJSON_IsString(s))
 			continue;
 		format_cell(f->out, s->valuestring, 0);

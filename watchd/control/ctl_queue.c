@@ -81,8 +81,7 @@ format_show(struct format *f, const cJSON *m)
 		format_text(f, "host", json_get_text(m, "host"));
 	format_text(f, "client", json_get_text(m, "client"));
 	format_text(f, "helo", json_get_text(m, "helo"));
-	cJSON_ArrayForEach(r, json_get(m, "rcpts"))
-	{
+	cJSON_ArrayForEach (r, json_get(m, "rcpts")) {
 		format_text(f, "rcpt", json_get_text(r, "address"));
 		fprintf(f->out, "  ");
 		format_cell(f->out, json_get_text(r, "state"), 0);
@@ -134,8 +133,7 @@ format_mailq(struct format *f, const cJSON *m)
 	fprintf(f->out, " %8.0f %-20.20s ", json_get_num(m, "size"), when);
 	format_cell(f->out, sender[0] != '\0' ? sender : "MAILER-DAEMON", 0);
 	fprintf(f->out, "\n");
-	cJSON_ArrayForEach(r, json_get(m, "rcpts"))
-	{
+	cJSON_ArrayForEach (r, json_get(m, "rcpts")) {
 		if (strcmp(json_get_text(r, "state"), "pending") != 0)
 			continue;
 		reason = json_get_text(r, "reply");

@@ -88,8 +88,7 @@ domain_row(struct format *f, const cJSON *d)
 	fprintf(f->out, " %-*s", W_OLDEST, oldest(queue, t, sizeof(t)));
 	fprintf(f->out, " %-*s ", W_EXPIRY,
 	    format_in(f, queue, "next_expiry", t, sizeof(t)));
-	cJSON_ArrayForEach(p, primaries)
-	{
+	cJSON_ArrayForEach (p, primaries) {
 		if (!first)
 			fprintf(f->out, "%*s",
 			    W_DOMAIN + W_STATE + W_SINCE + W_QUEUED + W_OLDEST +
@@ -153,8 +152,7 @@ primary_block(struct format *f, const cJSON *p)
 	fprintf(f->out, "\n  reply     ");
 	format_cell(f->out, json_get_text(p, "text"), 0);
 	fprintf(f->out, "\n  phases   ");
-	cJSON_ArrayForEach(t, json_get(p, "phase_seconds"))
-	{
+	cJSON_ArrayForEach (t, json_get(p, "phase_seconds")) {
 		if (!cJSON_IsNumber(t) || t->valuedouble <= 0)
 			continue;
 		fprintf(f->out, " ");
@@ -197,7 +195,8 @@ domain_block(struct format *f, const cJSON *d)
 	fprintf(f->out, "next try  in %s\n",
 	    format_in(f, queue, "next_try", t, sizeof(t)));
 	flush_progress(f, json_get(d, "flush"));
-	cJSON_ArrayForEach(p, json_get(d, "primaries")) primary_block(f, p);
+	cJSON_ArrayForEach (p, json_get(d, "primaries"))
+		primary_block(f, p);
 }
 
 void
@@ -214,8 +213,7 @@ format_status(struct format *f, const cJSON *o)
 		    W_DOMAIN, "DOMAIN", W_STATE, "STATE", W_SINCE, "SINCE",
 		    W_QUEUED, "QUEUED", W_OLDEST, "OLDEST", W_EXPIRY, "EXPIRES",
 		    W_PRIMARY, "PRIMARY", "PROBE");
-	cJSON_ArrayForEach(d, domains)
-	{
+	cJSON_ArrayForEach (d, domains) {
 		if (f->one)
 			domain_block(f, d);
 		else

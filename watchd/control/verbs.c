@@ -128,8 +128,10 @@ check_request(struct call *c)
 	unsigned target = v->fields & FIELD_TARGET, given;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item,
-	    c->request) if (check_field(c, item) != 0) return -MX_ESYNTAX;
+	cJSON_ArrayForEach (item, c->request) {
+		if (check_field(c, item) != 0)
+			return -MX_ESYNTAX;
+	}
 	given = c->fields & FIELD_TARGET;
 	if ((given & (given - 1)) != 0 ||
 	    (given == 0 && target != 0 && (v->fields & FIELD_OPTIONAL) == 0) ||

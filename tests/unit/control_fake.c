@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: ISC
+ * control_fake: example.org is down with three messages (one active, one
+ * held, one deferred with a hostile reply), example.net is up and empty,
+ * hold.example is on hold; dsn.example is not configured and has one; the
+ * messages of big.example are made up as they are asked for. */
+#include "control_fake.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define NOW_MS INT64_C(1795368000000)
+
+static const struct rcpt_view hostile[] = {
+	{ "user@example.org", "pending", "450 4.2.0 \033[31mred\r\nalert\xff" },
+	{ "b@example.org", "delivered", "250 ok" },
+};
+static const struct rcpt_view plain[] = { { "x@example.org", "pending", "" } };
+
+static const struct {
+	uint64_t id;
+	const char *domain, *sender;
+	enum msg_state state;
+	const struct rcpt_view *rcpts;
+	unsigned nrcpts;
+} stock[] = {
+	{ 0x6A100, "example.org", "a@sender.example", MSG_ACTIVE, plain, 1 },
+	{ 0x6A101, "dsn.example", "a@sender.example", MSG_DEFERRED, plain, 1 },
+	{ 0x6A200, "example.org", "", MSG_HELD, plain, 1 },
+	{ 0x6A300, "example.org", "b@sender.example", MSG_DEFERRED, hostile,
+	    2 },
+};
+
+static void
+make_view(struct msg_view *v, size_t i)
+{
+	memset(v, 0, sizeof(*v));
+	v->id = i < MX_COUNT(stock) ? stock[i].id : (0x700000 + i) << 8;
+	v->domain = i < MX_COUNT(stock) ? stock[i].domain : "big.example";
+	v->sender = i < MX_COUNT(stock) ? stock[i].sender : "s@big.example";
+	v->state = i < MX_COUNT(stock) ? stock[i].state : MSG_DEFERRED;
+	v->rcpts = i < MX_COUNT(stock) ? stock[i].rcpts : plain;
+	v->nrcpts = i < MX_COUNT(stock) ? stock[i].nrcpts : 1;
+	v->size = 2048;
+	v->arrival_ms = NOW_MS - 3600000;
+	v->due_ms = NOW_MS + 300000;
+	v->expiry_ms = NOW_MS + INT64_C(29) * 86400000;
+	v->last_try_ms = NOW_MS - 60000;
+	v->attempts = 3;
+	v->helo = "client.example";
+	v->client = "192.0.2.9";
+	v->host = "mx1.example.org";
+}
+
+static size_t
+message_count(const struct fake *f)
+{
+	return MX_COUNT(stock) + f->big;
+}
+
+static void
+note(struct fake *f, const char *op, const char *domain, uint64_t id, int v)
+{
+	char text[TEXT_ID_MAX];
+
+	(void)snprintf(f->last, sizeof(f->last), "%s %s %d", op,
+	    domain != NULL ? domain : text_id(id, text), v);
+}
+
+static void
+fake_domain(void *self, const char *domain, struct relay_domain *rd)
+{
+	struct fake *f = self;
+
+	memset(rd, 0, sizeof(*rd));
+	rd->flush.eta_ms = -1;
+	rd->on_hold = strcmp(domain, "hold.example") == 0;
+	if (strcmp(domain, "dsn.example") == 0)
+		rd->deferred = 1;
+	if (strcmp(domain, "big.example") == 0)
+		rd->deferred = f->big;
+	if (strcmp(domain, "example.org") != 0)
+		return;
+	rd->active = rd->deferred = rd->held = 1;
+	if (f->flushing && f->polls_left-- == 0) {
+		f->flushing = false;
+		f->remaining = f->cut ? 1 : 0;
+	}
+	rd->flush = (struct relay_flush){ .domain = "example.org",
+		.running = f->flushing,
+		.start_ms = NOW_MS,
+		.end_ms = f->flushing ? 0 : NOW_MS + 1000,
+		.total = 3,
+		.remaining = f->remaining,
+		.delivered = 3 - f->remaining,
+		.rate = 1.5,
+		.eta_ms = 2000 };
+}
+
+static void
+add_pending(struct fake *f, const struct fake_pending *p)
+{
+	MX_ASSERT(f->npending < MX_COUNT(f->pending));
+	f->pending[f->npending++] = *p;
+	loop_task_schedule(f->task);
+}
+
+static void
+fake_list(void *self, const char *domain, uint64_t after, unsigned max,
+    relay_list_cb *cb, void *arg)
+{
+	struct fake_pending p = { .list = true,
+		.after = after,
+		.max = max,
+		.list_cb = cb,
+		.arg = arg };
+
+	MX_ASSERT(max > 0 && max <= 500);
+	(void)strlcpy(p.domain, domain != NULL ? domain : "", sizeof(p.domain));
+	add_pending(self, &p);
+}
+
+static void
+fake_show(void *self, uint64_t id, relay_show_cb *cb, void *arg)
+{
+	struct fake_pending p = { .id = id, .show_cb = cb, .arg = arg };
+
+	add_pending(self, &p);
+}
+
+static void
+answer_list(struct fake *f, const struct fake_pending *p)
+{
+	struct msg_view v[500];
+	unsigned n = 0;
+	uint64_t next = 0;
+
+	for (size_t i = 0; i < message_count(f); i++) {
+		struct msg_view one;
+
+		make_view(&one, i);
+		if (one.id <= p->after ||
+		    (p->domain[0] != '\0' &&
+			strcmp(one.domain, p->domain) != 0))
+			continue;
+		if (n == p->max) {
+			next = v[n - 1].id;
+			break;
+		}
+		if (!f->list_rcpts)
+			one.rcpts = NULL;
+		v[n++] = one;
+	}
+	p->list_cb(p->arg, f->list_rc, v, n, next);
+}
+
+static void
+answer_show(struct fake *f, const struct fake_pending *p)
+{
+	struct msg_view v[8];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < message_count(f) && n < MX_COUNT(v); i++) {
+		make_view(&v[n], i);
+		n += v[n].id >> 8 == p->id >> 8;
+	}
+	p->show_cb(p->arg, n > 0 ? 0 : -MX_ENOENT, v, n);
+}
+
+void
+fake_answer(struct fake *f)
+{
+	struct fake_pending p;
+
+	while (f->npending > 0) {
+		p = f->pending[0];
+		memmove(f->pending, f->pending + 1,
+		    --f->npending * sizeof(f->pending[0]));
+		if (p.list)
+			answer_list(f, &p);
+		else
+			answer_show(f, &p);
+	}
+}
+
+static void
+on_task(void *arg)
+{
+	struct fake *f = arg;
+
+	if (!f->mute)
+		fake_answer(f);
+}
+
+static int
+fake_flush(void *self, const char *domain, enum flush_trigger trigger, bool dry,
+    struct relay_flush *out)
+{
+	struct fake *f = self;
+	struct relay_domain rd;
+
+	MX_ASSERT(trigger == FLUSH_MANUAL);
+	note(f, dry ? "dry-flush" : "flush", domain, 0, 0);
+	fake_domain(f, domain, &rd);
+	*out = rd.flush;
+	if (rd.flush.running)
+		return -MX_EBUSY;
+	if (rd.active + rd.deferred + rd.held == 0)
+		return -MX_ENOENT;
+	out->total = out->remaining = 3;
+	if (!dry) {
+		f->flushing = true;
+		f->remaining = 3;
+	}
+	return 0;
+}
+
+static int
+fake_hold_domain(void *self, const char *domain, bool hold)
+{
+	note(self, "hold-domain", domain, 0, hold);
+	return 0;
+}
+
+static int
+change(struct fake *f, const char *op, uint64_t id, bool all)
+{
+	note(f, op, NULL, id, all);
+	for (size_t i = 0; i < MX_COUNT(stock); i++)
+		if (all ? stock[i].id >> 8 == id >> 8 : stock[i].id == id)
+			return stock[i].state == MSG_ACTIVE &&
+				strcmp(op, "remove") == 0 ?
+			    -MX_EBUSY :
+			    0;
+	return -MX_ENOENT;
+}
+
+static int
+fake_hold(void *self, uint64_t id, bool hold, bool all)
+{
+	return change(self, hold ? "hold" : "release", id, all);
+}
+
+static int
+fake_extend(void *self, const char *domain, int64_t add_ms)
+{
+	note(self, "extend", domain, 0, (int)(add_ms / 86400000));
+	return 0;
+}
+
+static int
+fake_bounce(void *self, uint64_t id, bool all)
+{
+	return change(self, "bounce", id, all);
+}
+
+static int
+fake_remove(void *self, uint64_t id, bool all)
+{
+	return change(self, "remove", id, all);
+}
+
+/* ---- the daemon's operations */
+
+static struct snap_domain *
+snap(struct snapshot *s, unsigned i, const char *name, const char *state)
+{
+	struct snap_domain *d = &s->domain[i];
+
+	(void)strlcpy(d->count.name, name, sizeof(d->count.name));
+	d->configured = true;
+	d->state_name = state;
+	d->state_since = NOW_MS / 1000 - 90;
+	d->lifetime = INT64_C(30) * 86400;
+	d->flush.eta_ms = -1;
+	d->first_primary = 1;
+	return d;
+}
+
+static struct snapshot *
+fake_snapshot(void *arg)
+{
+	struct snapshot *s = snapshot_create(3, 1);
+	struct snap_primary *p = &s->primary[0];
+	struct fake *f = arg;
+	struct snap_domain *d;
+
+	if (f->probe_after > 0 && --f->probe_after == 0)
+		f->probes++;
+	s->wall_ms = NOW_MS;
+	s->start = NOW_MS / 1000 - 86400;
+	s->ready = s->reload_ok = true;
+	s->spool_free_bytes = 1u << 30;
+	(void)snap(s, 0, "example.net", "up");
+	d = snap(s, 1, "example.org", "down");
+	d->first_primary = 0;
+	d->nprimaries = 1;
+	d->active = d->deferred = d->held = 1;
+	d->oldest_ms = NOW_MS - INT64_C(3) * 86400000;
+	d->next_expiry_ms = NOW_MS + INT64_C(27) * 86400000;
+	d->next_try_ms = NOW_MS + 60000;
+	(void)strlcpy(d->cause, "connection refused", sizeof(d->cause));
+	d = snap(s, 2, "hold.example", "up");
+	d->on_hold = true;
+	(void)strlcpy(p->label, "mx1.example.org", sizeof(p->label));
+	p->probed = f->probes > 0;
+	p->healthy = f->primary_ok;
+	p->failed_phase = f->primary_ok ? SMTP_PHASE_NONE : SMTP_PHASE_CONNECT;
+	(void)strlcpy(p->text, "connection \033[2Jrefused", sizeof(p->text));
+	p->probes = f->probes;
+	p->last_run = NOW_MS / 1000 - 12;
+	return s;
+}
+
+static int
+fake_probe(void *arg, const char *domain)
+{
+	struct fake *f = arg;
+
+	if (strcmp(domain, "example.org") != 0)
+		return -MX_ENOENT;
+	f->probe_after = 2;
+	return 0;
+}
+
+static int
+fake_reload(void *arg, struct conf_errors *errs)
+{
+	struct fake *f = arg;
+
+	if (f->reload_rc == 0)
+		return 0;
+	errs->e = mem_array(2, sizeof(errs->e[0]));
+	errs->n = 2;
+	errs->nfatal = 1;
+	errs->e[0] = (struct conf_error){ .file = mem_strdup("mx.conf"),
+		.line = 7,
+		.text = mem_strdup("unknown option") };
+	errs->e[1] = (struct conf_error){ .file = mem_strdup("mx.conf"),
+		.warning = true,
+		.text = mem_strdup("no domain") };
+	return f->reload_rc;
+}
+
+static void
+fake_rcpt(void *arg MX_UNUSED, const char *mailbox, char *dst, size_t size)
+{
+	(void)strlcpy(dst,
+	    strcmp(mailbox, "user@example.org") == 0 ?
+		"250 2.1.5" :
+		"550 5.1.1 unknown recipient",
+	    size);
+}
+
+void
+fake_init(struct fake *f, struct loop *loop)
+{
+	memset(f, 0, sizeof(*f));
+	f->relay = (struct relay){ .self = f,
+		.domain = fake_domain,
+		.list = fake_list,
+		.show = fake_show,
+		.flush = fake_flush,
+		.hold_domain = fake_hold_domain,
+		.hold = fake_hold,
+		.extend = fake_extend,
+		.bounce = fake_bounce,
+		.remove = fake_remove };
+	f->ops = (struct control_ops){ .snapshot = fake_snapshot,
+		.probe = fake_probe,
+		.reload = fake_reload,
+		.rcpt = fake_rcpt,
+		.arg = f };
+	f->task = loop_task_create(loop, on_task, f);
+}
+
+void
+fake_fini(struct fake *f)
+{
+	loop_task_destroy(&f->task);
+}

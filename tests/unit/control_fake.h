@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC
+ * control_fake: a relay, a snapshot and the daemon's operations for tests of
+ * the control socket, with knobs for what may go wrong. */
+#ifndef MX_TESTS_CONTROL_FAKE_H
+#define MX_TESTS_CONTROL_FAKE_H
+
+#include "control/control.h"
+
+struct fake_pending {
+	bool list; /* else show */
+	char domain[TEXT_DOMAIN_MAX];
+	uint64_t after, id;
+	unsigned max;
+	relay_list_cb *list_cb;
+	relay_show_cb *show_cb;
+	void *arg;
+};
+
+struct fake {
+	struct relay relay;
+	struct control_ops ops;
+	struct loop_task *task; /* answers what is pending */
+	struct fake_pending pending[64];
+	unsigned npending;
+	bool mute; /* leaves it pending */
+	int list_rc;
+
+	unsigned big; /* so many more messages for big.example */
+	bool list_rcpts; /* the listing brings recipients */
+	bool flushing, cut;
+	uint64_t remaining;
+	unsigned polls_left; /* until the flush ends */
+	unsigned probes; /* of mx1.example.org */
+	unsigned probe_after; /* snapshots until the outcome is there */
+	bool primary_ok;
+	int reload_rc;
+	char last[512]; /* the last thing that was asked of the relay */
+};
+
+void fake_init(struct fake *, struct loop *);
+void fake_fini(struct fake *);
+void fake_answer(struct fake *); /* everything pending, now */
+
+#endif

@@ -1,0 +1,737 @@
+/* SPDX-License-Identifier: ISC
+ * test_control: the server over its real socket, in one loop with its
+ * clients: what each request is answered, and what clients that lie, stall,
+ * crowd or go away do to it. */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "control/ctl_client.h"
+#include "control/protocol.h"
+#include "control_fake.h"
+
+#define CLIENTS	 4
+#define LIMIT_MS 20000
+
+struct peer {
+	int fd;
+	struct loop_io *io;
+	struct buf got;
+	bool eof;
+};
+
+static char dir[64], path[96];
+static struct loop *loop;
+static struct loop_timer *limit, *nap;
+static struct control *control;
+static struct fake fake;
+static bool late, napped;
+
+static void
+on_limit(void *arg)
+{
+	(void)arg;
+	late = true;
+	loop_stop(loop);
+}
+
+static void
+on_nap(void *arg)
+{
+	(void)arg;
+	napped = true;
+	loop_stop(loop);
+}
+
+/* Lets the server work for a moment in which nothing is to happen. */
+static void
+idle(int64_t ms)
+{
+	loop_timer_set(nap, ms);
+	for (napped = false; !napped;)
+		loop_run(loop);
+}
+
+static void
+on_peer(unsigned ready, void *arg)
+{
+	struct peer *p = arg;
+	char chunk[8192];
+	ssize_t n;
+
+	(void)ready;
+	n = recv(p->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
+	if (n > 0)
+		assert_int_equal(buf_add(&p->got, chunk, (size_t)n), 0);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		p->eof = true;
+		loop_io_want(p->io, 0);
+		loop_stop(loop);
+	}
+}
+
+static void
+peer_open(struct peer *p)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	memset(p, 0, sizeof(*p));
+	buf_init(&p->got, 64u << 20);
+	(void)strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	p->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(connect(p->fd, (void *)&sun, sizeof(sun)), 0);
+	p->io = loop_io_create(loop, p->fd, on_peer, p);
+	loop_io_want(p->io, LOOP_READ);
+}
+
+static void
+peer_say(struct peer *p, const void *data, size_t len)
+{
+	assert_int_equal(send(p->fd, data, len, MSG_NOSIGNAL), len);
+}
+
+static void
+peer_close(struct peer *p)
+{
+	loop_io_destroy(&p->io);
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+	buf_fini(&p->got);
+}
+
+static const char *
+peer_wait(struct peer *p)
+{
+	late = false;
+	loop_timer_set(limit, LIMIT_MS);
+	while (!p->eof && !late)
+		loop_run(loop);
+	loop_timer_cancel(limit);
+	if (late)
+		fail_msg("no end of the answer; so far: %s", buf_str(&p->got));
+	return buf_str(&p->got);
+}
+
+/* The whole answer to one request. */
+static const char *
+ask(struct peer *p, const char *request)
+{
+	peer_open(p);
+	peer_say(p, request, strlen(request));
+	peer_say(p, "\n", 1);
+	return peer_wait(p);
+}
+
+static void
+assert_has(const char *text, const char *part)
+{
+	if (strstr(text, part) == NULL)
+		fail_msg("no %s in: %s", part, text);
+}
+
+static unsigned
+count(const char *text, const char *part)
+{
+	unsigned n = 0;
+
+	while ((text = strstr(text, part)) != NULL) {
+		n++;
+		text += strlen(part);
+	}
+	return n;
+}
+
+static int
+setup(void **state)
+{
+	struct mx_errbuf eb = { "" };
+
+	(void)state;
+	(void)strlcpy(dir, "control.XXXXXX", sizeof(dir));
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/sock", dir);
+	loop = loop_create();
+	limit = loop_timer_create(loop, on_limit, NULL);
+	nap = loop_timer_create(loop, on_nap, NULL);
+	fake_init(&fake, loop);
+	control =
+	    control_create(loop, path, CLIENTS, &fake.relay, &fake.ops, &eb);
+	return control != NULL ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	control_destroy(&control);
+	fake_answer(&fake); /* what comes late finds nobody */
+	fake_fini(&fake);
+	loop_timer_destroy(&limit);
+	loop_timer_destroy(&nap);
+	loop_destroy(&loop);
+	(void)unlink(path);
+	return rmdir(dir);
+}
+
+/* ---- what is answered */
+
+static const struct {
+	const char *name, *request;
+	const char *has[5]; /* parts of the answer; after a '=': what the
+			     * relay was asked last */
+} requests[] = {
+	{ "status", "{\"verb\":\"status\"}",
+	    { "\"domain\":\"example.net\"", "\"domain\":\"example.org\"",
+		"{\"done\":true,\"rc\":0}" } },
+	{ "status of one, any spelling",
+	    "{\"verb\":\"status\",\"domain\":\"Example.ORG.\"}",
+	    { "\"domains\":[{\"domain\":\"example.org\"",
+		"\"cause\":\"connection refused\"", "\"rc\":0" } },
+	{ "status of none", "{\"verb\":\"status\",\"domain\":\"no.example\"}",
+	    { "{\"done\":true,\"rc\":1,\"error\":\"no.example: no such domain"
+	      "\"}" } },
+	{ "queue", "{\"verb\":\"queue\"}",
+	    { "{\"id\":\"6A1\",\"domain\":\"example.org\",\"sender\":\"a@",
+		"\"id\":\"6A1.1\",\"domain\":\"dsn.example\"",
+		"\"state\":\"held\"", "\"messages\":4,\"bytes\":8192" } },
+	{ "queue of one", "{\"verb\":\"queue\",\"domain\":\"example.org\"}",
+	    { "\"arrival\":1795364400", "\"messages\":3" } },
+	{ "queue of an empty one",
+	    "{\"verb\":\"queue\",\"domain\":\"example.net\"}",
+	    { "{\"done\":true,\"rc\":0,\"messages\":0" } },
+	{ "queue of a stranger",
+	    "{\"verb\":\"queue\",\"domain\":\"no.example\"}",
+	    { "\"rc\":1", "no such domain" } },
+	{ "mailq fetches recipients", "{\"verb\":\"mailq\"}",
+	    { "\"rcpts\":[{\"address\":\"user@example.org\"",
+		"450 4.2.0 ?[31mred? alert?", "\"messages\":4" } },
+	{ "show all parts", "{\"verb\":\"show\",\"id\":\"6a1\"}",
+	    { "\"id\":\"6A1\"", "\"id\":\"6A1.1\"", "\"client\":\"192.0.2.9\"",
+		"\"rc\":0" } },
+	{ "show none", "{\"verb\":\"show\",\"id\":\"FFFF\"}",
+	    { "\"rc\":1,\"error\":\"FFFF: no such message\"" } },
+	{ "hold a domain",
+	    "{\"verb\":\"hold\",\"domain\":\"example.org\",\"reason\":\"r\"}",
+	    { "{\"done\":true,\"rc\":0}", "=hold-domain example.org 1" } },
+	{ "release a part", "{\"verb\":\"release\",\"id\":\"6A1.1\"}",
+	    { "\"rc\":0", "=release 6A1.1 0" } },
+	{ "hold all parts", "{\"verb\":\"hold\",\"id\":\"6A1\"}",
+	    { "\"rc\":0", "=hold 6A1 1" } },
+	{ "hold a stranger", "{\"verb\":\"hold\",\"domain\":\"no.example\"}",
+	    { "\"rc\":1", "no such domain" } },
+	{ "extend",
+	    "{\"verb\":\"extend\",\"domain\":\"example.org\",\"add\":\"+7d\"}",
+	    { "\"rc\":0", "\"add_seconds\":604800", "=extend example.org 7" } },
+	{ "extend by nonsense",
+	    "{\"verb\":\"extend\",\"domain\":\"example.org\",\"add\":\"-7d\"}",
+	    { "\"rc\":2", "is no time to add" } },
+	{ "extend by nothing", "{\"verb\":\"extend\",\"domain\":\"a.example\"}",
+	    { "\"rc\":2", "usage: extend DOMAIN +TIME" } },
+	{ "bounce", "{\"verb\":\"bounce\",\"id\":\"6A3\"}",
+	    { "\"rc\":0", "=bounce 6A3 1" } },
+	{ "bounce none", "{\"verb\":\"bounce\",\"id\":\"9\"}",
+	    { "\"rc\":1,\"error\":\"9: no such message\"" } },
+	{ "remove what is being delivered",
+	    "{\"verb\":\"remove\",\"id\":\"6A1\"}",
+	    { "\"rc\":1", "is being delivered now" } },
+	{ "dry run", "{\"verb\":\"flush\",\"all\":true,\"dry_run\":true}",
+	    { "\"event\":\"dry_run\",\"domain\":\"example.org\",\"total\":3",
+		"\"rc\":0,\"domains\":1,\"messages\":3",
+		"=dry-flush example.org 0" } },
+	{ "flush and go", "{\"verb\":\"flush\",\"domain\":\"example.org\"}",
+	    { "\"event\":\"begin\"", "\"rc\":0", "=flush example.org 0" } },
+	{ "flush of nothing",
+	    "{\"verb\":\"flush\",\"domain\":\"example.net\",\"wait\":true}",
+	    { "\"event\":\"nothing\"", "\"rc\":0,\"domains\":0" } },
+	{ "flush on hold", "{\"verb\":\"flush\",\"domain\":\"hold.example\"}",
+	    { "\"rc\":1", "is on hold: release it first" } },
+	{ "flush of everything and one",
+	    "{\"verb\":\"flush\",\"domain\":\"a.example\",\"all\":true}",
+	    { "\"rc\":2", "usage: flush" } },
+	{ "a misspelt dry run",
+	    "{\"verb\":\"flush\",\"all\":true,\"dryrun\":true}",
+	    { "\"rc\":2", "flush takes no \\\"dryrun\\\"" } },
+	{ "why a domain", "{\"verb\":\"why\",\"domain\":\"example.org\"}",
+	    { "example.org is down for 1m30s", "probe { rise }",
+		"The cause: connection refused.",
+		"`mxwatchctl extend example.org +7d`",
+		"\"kind\":\"domain\"" } },
+	{ "why an unconfigured domain",
+	    "{\"verb\":\"why\",\"domain\":\"dsn.example\"}",
+	    { "\"domain\":null", "is not in the configuration; 1 messages" } },
+	{ "why an address, refused",
+	    "{\"verb\":\"why\",\"address\":\"No@EXAMPLE.org\"}",
+	    { "\"rcpt\":\"550 5.1.1 unknown recipient\"",
+		"RCPT TO:<No@example.org>", "`recipients`" } },
+	{ "why an address, taken",
+	    "{\"verb\":\"why\",\"address\":\"user@example.org\"}",
+	    { "\"rcpt\":\"250 2.1.5\"", "\"kind\":\"address\"" } },
+	{ "why a message", "{\"verb\":\"why\",\"id\":\"6A3\"}",
+	    { "6A3, from <b@sender.example> to 2 at example.org, is deferred",
+		"3 attempts so far", "?[31mred?", "example.org is down",
+		"\"messages\":[{\"id\":\"6A3\"" } },
+	{ "why nothing", "{\"verb\":\"why\",\"id\":\"6A9\"}",
+	    { "\"rc\":1", "6A9: no such message" } },
+	{ "stats", "{\"verb\":\"stats\"}",
+	    { "{\"name\":\"mxwatch_queue_messages\",\"labels\":{\"domain\":"
+	      "\"example.org\",\"state\":\"deferred\"},\"value\":1}",
+		"\"name\":\"mxwatch_spool_free_bytes\"",
+		"{\"le\":null,\"count\":0}],\"count\":0,\"sum\":0}",
+		"\"primary\":\"mx1.example.org\"", "\"rc\":0" } },
+	{ "probe of a stranger",
+	    "{\"verb\":\"probe\",\"domain\":\"no.example\"}",
+	    { "\"rc\":1", "no such domain" } },
+	{ "probe that is off",
+	    "{\"verb\":\"probe\",\"domain\":\"example.net\"}",
+	    { "\"rc\":1", "its probe is off" } },
+	{ "reload", "{\"verb\":\"reload\"}", { "{\"done\":true,\"rc\":0}" } },
+
+	/* hostile and mistaken */
+	{ "nothing", "", { "\"rc\":2", "no JSON object" } },
+	{ "no JSON", "status", { "\"rc\":2", "no JSON object" } },
+	{ "an array", "[\"status\"]", { "\"rc\":2", "no JSON object" } },
+	{ "two objects", "{\"verb\":\"status\"}{}",
+	    { "\"rc\":2", "no JSON object (at byte 17)" } },
+	{ "no verb", "{}", { "\"rc\":2", "\\\"verb\\\" is missing" } },
+	{ "a number for a verb", "{\"verb\":1}", { "\"rc\":2" } },
+	{ "a later verb", "{\"verb\":\"silence\"}",
+	    { "\"rc\":2",
+		"unknown verb \\\"silence\\\": one of status, que" } },
+	{ "a wrong type", "{\"verb\":\"status\",\"domain\":7}",
+	    { "\"rc\":2", "\\\"domain\\\" has to be a string" } },
+	{ "a string for a truth", "{\"verb\":\"flush\",\"all\":\"yes\"}",
+	    { "\"rc\":2", "\\\"all\\\" has to be true or false" } },
+	{ "no domain name", "{\"verb\":\"status\",\"domain\":\"a b\"}",
+	    { "\"rc\":2", "is no domain name" } },
+	{ "a path for a domain", "{\"verb\":\"hold\",\"domain\":\"../../etc\"}",
+	    { "\"rc\":2" } },
+	{ "no id", "{\"verb\":\"show\",\"id\":\"xyz\"}",
+	    { "\"rc\":2", "is no id" } },
+	{ "no address", "{\"verb\":\"why\",\"address\":\"@\"}",
+	    { "\"rc\":2", "is no address" } },
+	{ "terminal codes", "{\"verb\":\"\\u001b[2J\"}",
+	    { "\"rc\":2", "unknown verb \\\"?[2J\\\"" } },
+};
+
+static void
+requests_are_answered(void **state)
+{
+	struct peer p;
+	const char *answer, *part;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(requests); i++) {
+		fake.last[0] = '\0';
+		fake.flushing = false;
+		answer = ask(&p, requests[i].request);
+		for (size_t j = 0; j < MX_COUNT(requests[i].has); j++) {
+			part = requests[i].has[j];
+			if (part == NULL)
+				break;
+			if (part[0] == '=')
+				assert_string_equal(fake.last, part + 1);
+			else if (strstr(answer, part) == NULL)
+				fail_msg("%s: no %s in: %s", requests[i].name,
+				    part, answer);
+		}
+		assert_int_equal(count(answer, "\"done\":true"), 1);
+		assert_int_equal(answer[strlen(answer) - 1], '\n');
+		peer_close(&p);
+	}
+}
+
+static void
+refused_reload_says_why(void **state)
+{
+	struct peer p;
+	const char *answer;
+
+	(void)state;
+	fake.reload_rc = -MX_ESYNTAX;
+	answer = ask(&p, "{\"verb\":\"reload\"}");
+	assert_has(answer,
+	    "{\"file\":\"mx.conf\",\"line\":7,\"severity\":\"error\",\"text\":"
+	    "\"unknown option\"}\n");
+	assert_has(answer, "\"severity\":\"warning\"");
+	assert_has(answer, "\"rc\":2,\"error\":\"the old configuration stays");
+	peer_close(&p);
+}
+
+static void
+probe_waits_for_its_outcome(void **state)
+{
+	struct peer p;
+	const char *answer;
+
+	(void)state;
+	answer = ask(&p, "{\"verb\":\"probe\",\"domain\":\"example.org\"}");
+	assert_int_equal(fake.probes, 1);
+	assert_has(answer, "\"primary\":\"mx1.example.org\"");
+	assert_has(answer, "\"failed_phase\":\"connect\"");
+	assert_has(answer, "\"rc\":1,\"primaries\":1,\"healthy\":0");
+	peer_close(&p);
+	fake.primary_ok = true;
+	answer = ask(&p, "{\"verb\":\"probe\",\"domain\":\"example.org\"}");
+	assert_has(answer, "\"rc\":0,\"primaries\":1,\"healthy\":1");
+	peer_close(&p);
+}
+
+static void
+flush_is_followed(void **state)
+{
+	static const char request[] =
+	    "{\"verb\":\"flush\",\"domain\":\"example.org\",\"wait\":true}";
+	struct peer p, q;
+	const char *answer;
+
+	(void)state;
+	fake.polls_left = 1;
+	answer = ask(&p, request);
+	assert_has(answer, "\"event\":\"begin\"");
+	assert_has(answer,
+	    "\"event\":\"end\",\"domain\":\"example.org\","
+	    "\"total\":3,\"remaining\":0,\"delivered\":3");
+	assert_has(answer, "\"complete\":true");
+	assert_has(answer, "\"rc\":0,\"domains\":1");
+	peer_close(&p);
+
+	/* a second one joins in; not waiting, it is told */
+	fake.cut = true;
+	fake.polls_left = 100;
+	peer_open(&p);
+	peer_say(&p, request, sizeof(request) - 1);
+	peer_say(&p, "\n", 1);
+	idle(50);
+	answer = ask(&q,
+	    "{\"verb\":\"flush\",\"domain\":\"example.org\",\"wait\":false}");
+	assert_has(answer, "\"rc\":1");
+	assert_has(answer, "is running already");
+	peer_close(&q);
+	fake.polls_left = 0;
+	answer = peer_wait(&p);
+	assert_has(answer, "\"complete\":false");
+	assert_has(answer, "\"rc\":1");
+	assert_has(answer, "was cut off");
+	peer_close(&p);
+}
+
+/* ---- clients */
+
+static void
+long_listings_wait_for_the_reader(void **state)
+{
+	struct peer p;
+	const char *answer;
+	size_t before;
+
+	(void)state;
+	fake.big = 20000;
+	peer_open(&p);
+	loop_io_want(p.io, 0);
+	peer_say(&p, "{\"verb\":\"queue\"}\n", 17);
+	idle(200); /* the kernel's buffer is full now */
+	fake.last[0] = '\0';
+	before = fake.npending;
+	idle(100);
+	assert_int_equal(fake.npending, before); /* nobody asks for more */
+	loop_io_want(p.io, LOOP_READ);
+	answer = peer_wait(&p);
+	assert_int_equal(count(answer, "\"id\":"), 20004);
+	assert_has(answer, "\"messages\":20004");
+	peer_close(&p);
+}
+
+static void
+listing_that_fails_says_so(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	fake.list_rc = -MX_EIO;
+	assert_has(ask(&p, "{\"verb\":\"queue\"}"), "\"rc\":1");
+	peer_close(&p);
+}
+
+static void
+clients_may_go_any_time(void **state)
+{
+	static const char *const lines[] = {
+		"{\"verb\":\"queue\"}\n",
+		"{\"verb\":\"mailq\"}\n",
+		"{\"verb\":\"show\",\"id\":\"6A1\"}\n",
+		"{\"verb\":\"why\",\"id\":\"6A1\"}\n",
+		"{\"verb\":\"flush\",\"all\":true,\"wait\":true}
+",
+		"{\"verb\":\"stats\"}\n",
+		"{\"verb\":\"sta",
+		"",
+	};
+	struct peer p;
+
+	(void)state;
+	fake.polls_left = 1;
+	for (size_t i = 0; i < MX_COUNT(lines); i++) {
+		fake.mute = true;
+		peer_open(&p);
+		if (lines[i][0] != '\0')
+			peer_say(&p, lines[i], strlen(lines[i]));
+		idle(20);
+		peer_close(&p);
+		fake.mute = false;
+		idle(20);
+		fake_answer(&fake);
+		idle(20);
+	}
+	idle(1500); /* the follower of the flush finds out by writing */
+	for (size_t i = 0; i < CLIENTS; i++) {
+		assert_has(ask(&p, "{\"verb\":\"status\"}"), "\"rc\":0");
+		peer_close(&p);
+	}
+	/* and so may the server, with an answer still to come */
+	fake.mute = true;
+	peer_open(&p);
+	peer_say(&p, lines[0], strlen(lines[0]));
+	idle(20);
+	assert_int_equal(fake.npending, 1);
+	control_destroy(&control);
+	fake_answer(&fake);
+	peer_close(&p);
+}
+
+static void
+crowds_are_told_to_wait(void **state)
+{
+	struct peer crowd[CLIENTS], p;
+
+	(void)state;
+	for (unsigned i = 0; i < CLIENTS; i++)
+		peer_open(&crowd[i]);
+	idle(20);
+	peer_open(&p);
+	assert_string_equal(peer_wait(&p),
+	    "{\"done\":true,\"rc\":1,\"error\":\"too many clients\"}\n");
+	peer_close(&p);
+	peer_close(&crowd[0]);
+	idle(20);
+	assert_has(ask(&p, "{\"verb\":\"status\"}"), "\"rc\":0");
+	peer_close(&p);
+	for (unsigned i = 1; i < CLIENTS; i++)
+		peer_close(&crowd[i]);
+}
+
+static void
+requests_come_in_any_shape(void **state)
+{
+	static const char line[] = "{\"verb\":\"status\"}";
+	char big[CONTROL_LINE_MAX + 100];
+	struct peer p;
+
+	(void)state;
+	/* byte by byte, with the line end of a terminal */
+	peer_open(&p);
+	for (size_t i = 0; i < sizeof(line) - 1; i++) {
+		peer_say(&p, &line[i], 1);
+		idle(1);
+	}
+	peer_say(&p, "\r\n", 2);
+	assert_has(peer_wait(&p), "\"rc\":0");
+	peer_close(&p);
+	/* without a line end, and more than one */
+	peer_open(&p);
+	peer_say(&p, line, sizeof(line) - 1);
+	shutdown(p.fd, SHUT_WR);
+	assert_has(peer_wait(&p), "\"rc\":0");
+	peer_close(&p);
+	assert_int_equal(count(ask(&p,
+				   "{\"verb\":\"reload\"}\n{\"verb\":"
+				   "\"reload\"}"),
+			     "done"),
+	    1);
+	peer_close(&p);
+	/* too long; deep; with a NUL inside */
+	memset(big, '[', sizeof(big));
+	peer_open(&p);
+	peer_say(&p, big, sizeof(big));
+	assert_has(peer_wait(&p), "\"rc\":2,\"error\":\"the request is longer");
+	peer_close(&p);
+	peer_open(&p);
+	big[60000] = '\n';
+	peer_say(&p, big, 60001);
+	assert_has(peer_wait(&p), "no JSON object");
+	peer_close(&p);
+	peer_open(&p);
+	peer_say(&p, "{\"verb\":\"sta\0tus\"}\n", 19);
+	assert_has(peer_wait(&p), "\"rc\":2");
+	peer_close(&p);
+}
+
+/* ---- the file */
+
+static void
+socket_file_is_kept_right(void **state)
+{
+	struct mx_errbuf eb;
+	struct control *other;
+	struct stat st;
+	FILE *f;
+	int fd;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	(void)state;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	/* one that is answered on */
+	other = control_create(loop, path, 1, &fake.relay, &fake.ops, &eb);
+	assert_null(other);
+	assert_has(eb.text, "a daemon answers on it");
+	assert_int_equal(stat(path, &st), 0);
+	control_destroy(&control);
+	assert_int_equal(stat(path, &st), -1);
+	/* one that a dead daemon left */
+	(void)strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (void *)&sun, sizeof(sun)), 0);
+	close(fd);
+	control = control_create(loop, path, 1, &fake.relay, &fake.ops, &eb);
+	assert_non_null(control);
+	/* what somebody else put there meanwhile is his */
+	assert_int_equal(unlink(path), 0);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fclose(f);
+	control_destroy(&control);
+	assert_int_equal(stat(path, &st), 0);
+	other = control_create(loop, path, 1, &fake.relay, &fake.ops, &eb);
+	assert_null(other);
+	assert_has(eb.text, "no socket");
+	assert_int_equal(stat(path, &st), 0);
+}
+
+/* ---- the client's side */
+
+struct asker {
+	int rc;
+	unsigned lines;
+	struct mx_errbuf eb;
+};
+
+static void
+on_line(const char *text, const cJSON *line, void *arg)
+{
+	(void)text;
+	(void)line;
+	((struct asker *)arg)->lines++;
+}
+
+static void *
+asker_run(void *arg)
+{
+	struct asker *a = arg;
+	cJSON *request = json_object();
+
+	json_text(request, "verb", "queue");
+	a->rc = ctl_ask(path, request, on_line, a, &a->eb);
+	cJSON_Delete(request);
+	__atomic_store_n(&napped, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void
+client_reads_it_all(void **state)
+{
+	struct asker a = { .rc = -9 };
+	pthread_t thread;
+
+	(void)state;
+	fake.big = 3000;
+	assert_int_equal(pthread_create(&thread, NULL, asker_run, &a), 0);
+	for (unsigned i = 0;
+	     i < 200 && !__atomic_load_n(&napped, __ATOMIC_SEQ_CST); i++) {
+		loop_timer_set(limit, 50);
+		loop_run(loop);
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(a.rc, 0);
+	assert_int_equal(a.lines, 3005);
+	control_destroy(&control);
+	(void)asker_run(&a);
+	assert_int_equal(a.rc, -1);
+	assert_has(a.eb.text, "is mxwatchd running?");
+}
+
+static void
+client_finds_the_socket(void **state)
+{
+	static const struct {
+		const char *name, *text, *path;
+		bool note;
+	} cases[] = {
+		{ "broken elsewhere",
+		    "bogus {\n  control = \"/a/b\"\ncontrol = 3", "/a/b",
+		    false },
+		{ "not said", "bogus = 1\n", MX_CONTROL_SOCKET, true },
+		{ "a longer name", "control_clients = \"x\"\n nonsense",
+		    MX_CONTROL_SOCKET, true },
+	};
+	struct mx_errbuf note;
+	char file[96], *got;
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(file, sizeof(file), "%s/conf", dir);
+	for (size_t i = 0; i < MX_COUNT(cases); i++) {
+		f = fopen(file, "w");
+		assert_non_null(f);
+		fputs(cases[i].text, f);
+		fclose(f);
+		got = ctl_socket_path(file, &note);
+		assert_string_equal(got, cases[i].path);
+		assert_int_equal(note.text[0] != '\0', cases[i].note);
+		mem_free(&got);
+	}
+	assert_int_equal(unlink(file), 0);
+	got = ctl_socket_path(file, &note);
+	assert_string_equal(got, MX_CONTROL_SOCKET);
+	assert_true(note.text[0] != '\0');
+	mem_free(&got);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(requests_are_answered),
+		TEST(refused_reload_says_why),
+		TEST(probe_waits_for_its_outcome),
+		TEST(flush_is_followed),
+		TEST(long_listings_wait_for_the_reader),
+		TEST(listing_that_fails_says_so),
+		TEST(clients_may_go_any_time),
+		TEST(crowds_are_told_to_wait),
+		TEST(requests_come_in_any_shape),
+		TEST(socket_file_is_kept_right),
+		TEST(client_reads_it_all),
+		TEST(client_finds_the_socket),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
