@@ -145,16 +145,16 @@ assert_has(const char *text, const char *part)
 		fail_msg("no %s in: %s", part, text);
 }
 
+/* Not strstr: under a sanitizer it measures the whole text each time. */
 static unsigned
 count(const char *text, const char *part)
 {
-	unsigned n = 0;
+	size_t len = strlen(text), n = strlen(part), i;
+	unsigned found = 0;
 
-	while ((text = strstr(text, part)) != NULL) {
-		n++;
-		text += strlen(part);
-	}
-	return n;
+	for (i = 0; i + n <= len; i++)
+		found += text[i] == part[0] && memcmp(text + i, part, n) == 0;
+	return found;
 }
 
 static int
@@ -477,8 +477,7 @@ clients_may_go_any_time(void **state)
 		"{\"verb\":\"mailq\"}\n",
 		"{\"verb\":\"show\",\"id\":\"6A1\"}\n",
 		"{\"verb\":\"why\",\"id\":\"6A1\"}\n",
-		"{\"verb\":\"flush\",\"all\":true,\"wait\":true}
-",
+		"{\"verb\":\"flush\",\"all\":true,\"wait\":true}\n",
 		"{\"verb\":\"stats\"}\n",
 		"{\"verb\":\"sta",
 		"",
@@ -661,6 +660,7 @@ client_reads_it_all(void **state)
 
 	(void)state;
 	fake.big = 3000;
+	napped = false;
 	assert_int_equal(pthread_create(&thread, NULL, asker_run, &a), 0);
 	for (unsigned i = 0;
 	     i < 200 && !__atomic_load_n(&napped, __ATOMIC_SEQ_CST); i++) {

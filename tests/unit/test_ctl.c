@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC
+ * test_ctl: what mxwatchctl prints for given answers: the listing in the
+ * form of Postfix to the letter, tables that fit 100 columns, and nothing
+ * that would steer a terminal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/ctl_format.h"
+
+#define NOW 1795368000 /* Sun Nov 22 17:20:00 2026 UTC */
+
+/* The lines (JSON, one a line) as text. */
+static char *
+print(enum control_verb verb, bool one, const char *lines)
+{
+	struct format f = { .verb = verb, .now = NOW, .one = one };
+	const char *end = lines;
+	char *text = NULL;
+	size_t size = 0;
+	cJSON *o;
+
+	f.out = open_memstream(&text, &size);
+	assert_non_null(f.out);
+	while (*end != '\0') {
+		o = cJSON_ParseWithOpts(end, &end, false);
+		assert_non_null(o);
+		format_line(&f, o);
+		cJSON_Delete(o);
+		end += *end == '\n';
+	}
+	fclose(f.out);
+	return text;
+}
+
+#define DONE "{\"done\":true,\"rc\":0"
+#define STATUS                                                                 \
+	"{\"time\":1795368000,\"started\":1795281600,\"ready\":true,"          \
+	"\"not_ready\":\"\",\"spool\":{\"state\":\"ok\",\"accepting\":true,"   \
+	"\"free_bytes\":1073741824},\"smtpd\":{\"sessions\":3},"               \
+	"\"delivery\":{\"connections\":2},\"config\":{\"reload_ok\":true},"    \
+	"\"domains\":[{\"domain\":\"example.org\",\"configured\":true,"        \
+	"\"state\":\"recovering\",\"state_since\":1795367910,"                 \
+	"\"cause\":\"connection \\u001b[2J refused\",\"queue\":{"              \
+	"\"messages\":118,\"active\":1,\"deferred\":117,\"held\":0,"           \
+	"\"recipients\":120,\"bytes\":4096,\"oldest_age_seconds\":259200,"     \
+	"\"lifetime_seconds\":2592000,\"next_expiry\":1797700800,"             \
+	"\"next_try\":1795368060,\"on_hold\":false},\"flush\":{"               \
+	"\"running\":true,\"total\":200,\"remaining\":118,\"rate\":4.25,"      \
+	"\"eta_seconds\":28},\"primaries\":[{\"primary\":\"mx1.example.org\"," \
+	"\"probed\":true,\"healthy\":false,\"last_run\":1795367988,"           \
+	"\"last_success\":null,\"failed_phase\":\"connect\","                  \
+	"\"text\":\"refused\\u0007\",\"phase_seconds\":{\"connect\":0.0125}}," \
+	"{\"primary\":\"a-very-long-name-of-a-primary.mx.example.org\","       \
+	"\"probed\":false}]},{\"domain\":"                                     \
+	"\"a-domain-with-a-name-longer-than-its-column.example\","             \
+	"\"configured\":true,\"state\":\"up\",\"state_since\":null,"           \
+	"\"cause\":\"\",\"queue\":{\"messages\":0,\"on_hold\":true,"           \
+	"\"next_expiry\":null},\"flush\":null,\"primaries\":[]}]}"
+#define MESSAGE(id, state, sender, rcpts)                                      \
+	"{\"id\":\"" id "\",\"domain\":\"example.org\",\"sender\":\"" sender   \
+	"\",\"state\":\"" state "\",\"size\":2048,\"arrival\":1795360000,"     \
+	"\"next_try\":1795368300,\"expiry\":1797873600,\"last_try\":null,"     \
+	"\"attempts\":3,\"dsn\":false,\"host\":\"\",\"recipients\":2,"         \
+	"\"rcpts\":[" rcpts "]}\n"
+#define RCPT(address, state, reply)                                            \
+	"{\"address\":\"" address "\",\"state\":\"" state                      \
+	"\",\"reply\":\"" reply "\"}"
+
+static const struct {
+	const char *name;
+	enum control_verb verb;
+	bool one;
+	const char *lines, *text;
+} golden[] = {
+	{ "mailq, empty", VERB_mailq, false,
+	    DONE ",\"messages\":0,\"bytes\":0}", "Mail queue is empty\n" },
+	{ "mailq", VERB_mailq, false,
+	    MESSAGE("6A1F03C2B47", "active", "a@sender.example",
+		RCPT("x@example.org", "pending", "")) MESSAGE("6A2", "held", "",
+		RCPT("gone@example.org", "delivered",
+		    "250 ok") "," RCPT("u@example.org", "pending",
+		    "450 try\\u001b later") "," RCPT("v@example.org", "pending",
+		    "450 try\\u001b later")) MESSAGE("6A3.2", "deferred",
+		"b@sender.example", RCPT("y@example.org", "pending", "")) DONE
+	    ",\"messages\":3,\"bytes\":126000}",
+	    "-Queue ID-  --Size-- ----Arrival Time---- "
+	    "-Sender/Recipient-------\n"
+	    "6A1F03C2B47*     2048 Sun Nov 22 15:06:40  a@sender.example\n"
+	    "                                          x@example.org\n"
+	    "\n"
+	    "6A2!            2048 Sun Nov 22 15:06:40  MAILER-DAEMON\n"
+	    "                                                              "
+	    "(450 try? later)\n"
+	    "                                          u@example.org\n"
+	    "                                          v@example.org\n"
+	    "\n"
+	    "6A3.2           2048 Sun Nov 22 15:06:40  b@sender.example\n"
+	    "                                          y@example.org\n"
+	    "\n"
+	    "-- 123 Kbytes in 3 Requests.\n" },
+	{ "queue", VERB_queue, false,
+	    MESSAGE("6A1", "deferred", "a@sender.example", "") DONE
+	    ",\"messages\":1,\"bytes\":2048}",
+	    "ID             STATE    AGE      SIZE TRIES NEXT    EXPIRES "
+	    "DOMAIN             SENDER\n"
+	    "6A1            deferred 2h13m    2.0K     3 5m      29d     "
+	    "example.org        <a@sender.example>\n"
+	    "1 messages, 2.0K\n" },
+	{ "flush", VERB_flush, false,
+	    "{\"event\":\"begin\",\"domain\":\"example.org\",\"total\":3,"
+	    "\"bytes\":2048}\n"
+	    "{\"event\":\"progress\",\"domain\":\"example.org\",\"total\":3,"
+	    "\"remaining\":1,\"delivered\":2,\"deferred\":0,\"failed\":0,"
+	    "\"rate\":1.5,\"eta_seconds\":60}\n"
+	    "{\"event\":\"end\",\"domain\":\"example.org\",\"total\":3,"
+	    "\"remaining\":1,\"delivered\":2,\"deferred\":0,\"failed\":0}\n",
+	    "example.org: flushing 3 messages, 2.0K\n"
+	    "example.org: 2 of 3 done (2 delivered, 0 deferred, 0 failed), "
+	    "1.5/s, 1m left\n"
+	    "example.org: 2 of 3 done (2 delivered, 0 deferred, 0 failed), "
+	    "cut off\n" },
+	{ "reload", VERB_reload, false,
+	    "{\"file\":\"mx.conf\",\"line\":7,\"severity\":\"error\","
+	    "\"text\":\"unknown option\"}\n"
+	    "{\"file\":\"mx.conf\",\"line\":0,\"severity\":\"warning\","
+	    "\"text\":\"no domain\"}\n{\"done\":true,\"rc\":2}",
+	    "mx.conf:7: error: unknown option\n"
+	    "mx.conf: warning: no domain\n" },
+	{ "stats", VERB_stats, false,
+	    "{\"name\":\"mxwatch_x\",\"labels\":{\"domain\":\"a\"},\"value\":"
+	    "null}\n{\"name\":\"mxwatch_h\",\"labels\":{},\"buckets\":[{"
+	    "\"le\":0.5,\"count\":1},{\"le\":null,\"count\":2}],\"count\":2,"
+	    "\"sum\":3.5}",
+	    "mxwatch_x{domain=\"a\"} +Inf\n"
+	    "mxwatch_h_bucket{le=\"0.5\"} 1\n"
+	    "mxwatch_h_bucket{le=\"+Inf\"} 2\n"
+	    "mxwatch_h_count 2\n"
+	    "mxwatch_h_sum 3.5\n" },
+	{ "status", VERB_status, false, STATUS,
+	    "DOMAIN                   STATE      SINCE   QUEUED OLDEST      "
+	    "EXPIRES PRIMARY             PROBE\n"
+	    "example.org              recovering 1m30s      118 3d 10%      "
+	    "27d     mx1.example.org     bad 12s\n"
+	    "                                                               "
+	    "        a-very-long-name-o~ -\n"
+	    "  flush: 82 of 200 done, 4.2/s, 28s left\n"
+	    "a-domain-with-a-name-longer-than-its-column.example\n"
+	    "                         on hold    -            0 -           "
+	    "-       -\n"
+	    "\n"
+	    "spool ok, 1.0G free; 3 sessions in, 2 out; up 1d\n" },
+};
+
+static void
+answers_look_right(void **state)
+{
+	char *text, *line, *rest;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(golden); i++) {
+		text = print(golden[i].verb, golden[i].one, golden[i].lines);
+		assert_string_equal(text, golden[i].text);
+		rest = text;
+		while ((line = strsep(&rest, "\n")) != NULL)
+			assert_true(strlen(line) <= 100);
+		free(text);
+	}
+}
+
+static void
+one_domain_says_everything(void **state)
+{
+	static const char *const parts[] = {
+		"cause     connection ?[2J refused", "oldest    3d 10% of 30d",
+		"probe     failed, 12s ago, at connect; last good - ago",
+		"reply     refused?", "connect 12.5ms", "not probed yet",
+		"a-very-long-name-of-a-primary.mx.example.org"
+	};
+	char *text = print(VERB_status, true, STATUS);
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(parts); i++)
+		if (strstr(text, parts[i]) == NULL)
+			fail_msg("no %s in %s", parts[i], text);
+	free(text);
+}
+
+static const struct {
+	const char *name, *in, *out;
+} texts[] = {
+	{ "plain", "abc", "abc" },
+	{ "escape", "\033[31m\r\n\a\177", "?[31m? ??" },
+	{ "letters",
+	    "gr\xc3\xbc\xc3\x9f"
+	    "e \xe2\x82\xac",
+	    "gr\xc3\xbc\xc3\x9f"
+	    "e \xe2\x82\xac" },
+	{ "C1",
+	    "a\xc2\x9b"
+	    "31m",
+	    "a??31m" },
+	{ "cut off", "a\xe2\x82", "a??" },
+	{ "overlong", "\xc0\x9b\xe0\x80\x9b", "?????" },
+	{ "surrogate", "\xed\xa0\x80", "???" },
+	{ "too far", "\xf5\x80\x80\x80", "????" },
+};
+
+static void
+texts_are_cleaned(void **state)
+{
+	char *clean;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(texts); i++) {
+		clean = json_clean(texts[i].in);
+		assert_string_equal(clean, texts[i].out);
+		free(clean);
+	}
+}
+
+/* Fields of another version, or of a liar, do no harm. */
+static void
+strange_answers_are_survived(void **state)
+{
+	static const char *const lines[] = { "{}",
+		"{\"domains\":7,\"spool\":[],\"labels\":{\"a\":1}}",
+		"{\"domains\":[7,null,\"x\",[]],\"rcpts\":[1,{}],"
+		"\"buckets\":[3],\"explain\":[1]}",
+		"{\"id\":3,\"size\":-1,\"arrival\":1e300,\"expiry\":-5,"
+		"\"state\":null}",
+		"{\"done\":true}" };
+
+	(void)state;
+	for (unsigned v = 0; v < VERB_MAX; v++)
+		for (size_t i = 0; i < MX_COUNT(lines); i++)
+			free(print((enum control_verb)v, i % 2, lines[i]));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers_look_right),
+		cmocka_unit_test(one_domain_says_everything),
+		cmocka_unit_test(texts_are_cleaned),
+		cmocka_unit_test(strange_answers_are_survived),
+	};
+
+	setenv("TZ", "UTC0", 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

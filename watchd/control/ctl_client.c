@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "control/protocol.h"
 
 #define ANSWER_MAX (256u * 1024 * 1024) /* a line: the status of 10^5 domains */
 #define SILENCE_MS 120000
@@ -164,7 +165,9 @@ take_lines(struct buf *in, size_t *seen, ctl_line_cb *cb, void *arg, int *rc,
 		}
 		done = json_get_bool(line, "done");
 		if (done)
-			*rc = (int)json_get_num(line, "rc");
+			*rc = json_get_num(line, "rc") == 0 ? CONTROL_OK :
+			    json_get_num(line, "rc") == 2   ? CONTROL_REFUSED :
+							      CONTROL_FAILED;
 		cb(in->data + start, line, arg);
 		cJSON_Delete(line);
 		*seen = start = (size_t)(lf + 1 - in->data);

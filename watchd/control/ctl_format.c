@@ -84,12 +84,10 @@ flush_line(struct format *f, const cJSON *l)
 		fprintf(f->out, ": left alone, it is on hold");
 	else if (strcmp(event, "dry_run") == 0)
 		fprintf(f->out, ": %.0f messages, %s would be flushed", total,
-		    text_size_fmt((uint64_t)json_get_num(l, "bytes"), t,
-			sizeof(t)));
+		    text_size_fmt(json_get_int(l, "bytes"), t, sizeof(t)));
 	else if (strcmp(event, "begin") == 0)
 		fprintf(f->out, ": flushing %.0f messages, %s", total,
-		    text_size_fmt((uint64_t)json_get_num(l, "bytes"), t,
-			sizeof(t)));
+		    text_size_fmt(json_get_int(l, "bytes"), t, sizeof(t)));
 	else
 		fprintf(f->out,
 		    ": %.0f of %.0f done (%.0f delivered, %.0f deferred, %.0f "
@@ -212,7 +210,7 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_queue:
 		fprintf(f->out, "%.0f messages, %s\n",
 		    json_get_num(l, "messages"),
-		    text_size_fmt((uint64_t)json_get_num(l, "bytes"), size,
+		    text_size_fmt(json_get_int(l, "bytes"), size,
 			sizeof(size)));
 		break;
 	case VERB_mailq:

@@ -32,8 +32,7 @@ format_queue(struct format *f, const cJSON *m)
 	format_cell(f->out, json_get_text(m, "state"), -8);
 	fprintf(f->out, " %-6s", format_age(f, m, "arrival", t, sizeof(t)));
 	fprintf(f->out, " %6s %5.0f",
-	    text_size_fmt((uint64_t)json_get_num(m, "size"), size,
-		sizeof(size)),
+	    text_size_fmt(json_get_int(m, "size"), size, sizeof(size)),
 	    json_get_num(m, "attempts"));
 	fprintf(f->out, " %-7s", format_in(f, m, "next_try", t, sizeof(t)));
 	fprintf(f->out, " %-7s ", format_in(f, m, "expiry", t, sizeof(t)));
@@ -50,8 +49,7 @@ date(struct format *f, const cJSON *m, const char *key, const char *label)
 
 	if (cJSON_IsNumber(json_get(m, key)))
 		format_text(f, label,
-		    text_date_3339((int64_t)json_get_num(m, key), d,
-			sizeof(d)));
+		    text_date_3339(json_get_int(m, key), d, sizeof(d)));
 }
 
 void
@@ -70,8 +68,7 @@ format_show(struct format *f, const cJSON *m)
 	format_text(f, "domain", json_get_text(m, "domain"));
 	format_text(f, "state", json_get_text(m, "state"));
 	fprintf(f->out, "size      %s\n",
-	    text_size_fmt((uint64_t)json_get_num(m, "size"), size,
-		sizeof(size)));
+	    text_size_fmt(json_get_int(m, "size"), size, sizeof(size)));
 	date(f, m, "arrival", "arrival");
 	date(f, m, "expiry", "expiry");
 	date(f, m, "next_try", "next try");
@@ -112,7 +109,7 @@ format_mailq(struct format *f, const cJSON *m)
 {
 	const char *state = json_get_text(m, "state"), *reason, *last = "";
 	const char *sender = json_get_text(m, "sender");
-	time_t arrival = (time_t)json_get_num(m, "arrival");
+	time_t arrival = json_get_int(m, "arrival");
 	char id[TEXT_ID_MAX + 2], when[32];
 	struct tm tm;
 	const cJSON *r;

@@ -20,7 +20,8 @@ oldest(const cJSON *queue, char *dst, size_t size)
 
 	if (json_get_num(queue, "messages") < 1)
 		return "-";
-	text_duration_fmt((int64_t)age * 1000, t, sizeof(t));
+	text_duration_fmt(json_get_int(queue, "oldest_age_seconds") * 1000, t,
+	    sizeof(t));
 	(void)snprintf(dst, size, "%s %.0f%%", t,
 	    life > 0 ? 100 * age / life : 0);
 	return dst;
@@ -39,9 +40,8 @@ flush_progress(struct format *f, const cJSON *flush)
 	    total, json_get_num(flush, "rate"));
 	if (cJSON_IsNumber(json_get(flush, "eta_seconds")))
 		fprintf(f->out, ", %s left",
-		    text_duration_fmt(
-			(int64_t)json_get_num(flush, "eta_seconds") * 1000, eta,
-			sizeof(eta)));
+		    text_duration_fmt(json_get_int(flush, "eta_seconds") * 1000,
+			eta, sizeof(eta)));
 	fprintf(f->out, "\n");
 }
 
@@ -111,7 +111,7 @@ foot(struct format *f, const cJSON *o)
 	fprintf(f->out, "\nspool ");
 	format_cell(f->out, json_get_text(spool, "state"), 0);
 	fprintf(f->out, ", %s free%s; ",
-	    text_size_fmt((uint64_t)json_get_num(spool, "free_bytes"), size,
+	    text_size_fmt(json_get_int(spool, "free_bytes"), size,
 		sizeof(size)),
 	    json_get_bool(spool, "accepting") ? "" : ", NO NEW MAIL");
 	fprintf(f->out, "%.0f sessions in, %.0f out; up %s",
@@ -184,11 +184,9 @@ domain_block(struct format *f, const cJSON *d)
 	    json_get_num(queue, "messages"), json_get_num(queue, "active"),
 	    json_get_num(queue, "deferred"), json_get_num(queue, "held"),
 	    json_get_num(queue, "recipients"),
-	    text_size_fmt((uint64_t)json_get_num(queue, "bytes"), size,
-		sizeof(size)));
+	    text_size_fmt(json_get_int(queue, "bytes"), size, sizeof(size)));
 	fprintf(f->out, "oldest    %s of %s\n", oldest(queue, t, sizeof(t)),
-	    text_duration_fmt((int64_t)json_get_num(queue, "lifetime_seconds") *
-		    1000,
+	    text_duration_fmt(json_get_int(queue, "lifetime_seconds") * 1000,
 		size, sizeof(size)));
 	fprintf(f->out, "expiry    first in %s\n",
 	    format_in(f, queue, "next_expiry", t, sizeof(t)));

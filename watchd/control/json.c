@@ -108,6 +108,14 @@ json_get_num(const cJSON *o, const char *key)
 	return cJSON_IsNumber(v) ? v->valuedouble : 0;
 }
 
+int64_t
+json_get_int(const cJSON *o, const char *key)
+{
+	double v = json_get_num(o, key);
+
+	return v >= 0 && v <= 1e14 ? (int64_t)v : v > 0 ? 100000000000000 : 0;
+}
+
 bool
 json_get_bool(const cJSON *o, const char *key)
 {

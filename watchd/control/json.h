@@ -26,6 +26,7 @@ void json_time_ms(cJSON *, const char *key, int64_t wall_ms);
  * another type reads as "", 0, false, NULL. */
 const char *json_get_text(const cJSON *, const char *key);
 double json_get_num(const cJSON *, const char *key);
+int64_t json_get_int(const cJSON *, const char *key); /* within 0 .. 10^14 */
 bool json_get_bool(const cJSON *, const char *key);
 cJSON *json_get(const cJSON *, const char *key);
 
