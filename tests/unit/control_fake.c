@@ -117,6 +117,7 @@ fake_list(void *self, const char *domain, uint64_t after, unsigned max,
 		.arg = arg };
 
 	MX_ASSERT(max > 0 && max <= 500);
+	((struct fake *)self)->lists++;
 	(void)strlcpy(p.domain, domain != NULL ? domain : "", sizeof(p.domain));
 	add_pending(self, &p);
 }

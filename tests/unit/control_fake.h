@@ -24,6 +24,7 @@ struct fake {
 	unsigned npending;
 	bool mute; /* leaves it pending */
 	int list_rc;
+	unsigned lists; /* pages asked for */
 
 	unsigned big; /* so many more messages for big.example */
 	bool list_rcpts; /* the listing brings recipients */
