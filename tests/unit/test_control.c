@@ -458,6 +458,24 @@ long_listings_wait_for_the_reader(void **state)
 	peer_close(&p);
 }
 
+/* Whether the listing brings the recipients or they are fetched one by one,
+ * the answer has the same messages. */
+static void
+recipients_come_either_way(void **state)
+{
+	struct peer p, q;
+	const char *one, *other;
+
+	(void)state;
+	one = ask(&p, "{\"verb\":\"mailq\"}");
+	fake.list_rcpts = true;
+	other = ask(&q, "{\"verb\":\"mailq\"}");
+	assert_int_equal(count(one, "\"rcpts\":[{"), 4);
+	assert_string_equal(one, other);
+	peer_close(&p);
+	peer_close(&q);
+}
+
 static void
 listing_that_fails_says_so(void **state)
 {
@@ -724,6 +742,7 @@ main(void)
 		TEST(probe_waits_for_its_outcome),
 		TEST(flush_is_followed),
 		TEST(long_listings_wait_for_the_reader),
+		TEST(recipients_come_either_way),
 		TEST(listing_that_fails_says_so),
 		TEST(clients_may_go_any_time),
 		TEST(crowds_are_told_to_wait),
