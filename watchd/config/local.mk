@@ -25,7 +25,7 @@ TESTS += tests/lint/manual
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_config
 TESTS += tests/unit/test_config
-tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_wrong.h
 tests_unit_test_config_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
 endif
 

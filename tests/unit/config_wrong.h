@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: ISC
+ * What a configuration may get wrong, and the exact words that say so: the
+ * tables of test_config.c. */
+#ifndef MX_TESTS_CONFIG_WRONG_H
+#define MX_TESTS_CONFIG_WRONG_H
+
+struct bad_case {
+	const char *name;
+	const char *text;
+	const char *findings; /* "LINE: error: text", one a line */
+};
+
+static const struct bad_case wrong[] = {
+	{ "unknown option", "smtpd { max_sesions = 10 }\n",
+	    "2: error: smtpd: unknown option "
+	    "\"max_sesions\"; did you mean \"max_sessions\"?" },
+	{ "unknown option, elsewhere",
+	    "smtpd {\n"
+	    " hostname = \"a.test\"\n"
+	    "}\n",
+	    "3: error: smtpd: option \"hostname\" belongs at "
+	    "the top level" },
+	{ "unknown option of another section", "lifetime = 30d\n",
+	    "2: error: option \"lifetime\" belongs in a "
+	    "section domain" },
+	{ "unknown option, nothing near", "zebra = 1\n",
+	    "2: error: unknown option \"zebra\"" },
+	{ "unknown section",
+	    "smptd {\n"
+	    " listen = \"127.0.0.1:25\"\n"
+	    "}\n"
+	    "web { timeout = 0x }\n",
+	    "2: error: unknown section \"smptd\"; did you "
+	    "mean \"smtpd\"?\n"
+	    "5: error: web: timeout \"0x\" is not a "
+	    "duration; write it like \"30d\" or \"12h\"" },
+	{ "unknown section, nothing near", "zebra \"x\" { a = { \"}\" } }\n",
+	    "2: error: unknown section \"zebra\"" },
+	{ "nested section at the top", "probe { fall = 2 }\n",
+	    "2: error: section \"probe\" belongs in domain "
+	    "or defaults" },
+	{ "an option as a section", "spool { }\n",
+	    "2: error: \"spool\" is an option; write it as "
+	    "spool = value" },
+	{ "a section as an option", "smtpd = 1\n",
+	    "2: error: \"smtpd\" is a section; write it as "
+	    "smtpd { ... }" },
+	{ "duration with a blank",
+	    "domain \"example.org\" { lifetime = \"30 d\" }\n",
+	    "2: error: domain \"example.org\": lifetime \"30 "
+	    "d\" is not a duration; write it like \"30d\" or "
+	    "\"12h\"" },
+	{ "negative duration", "defaults { retry { first = \"-5m\" } }\n",
+	    "2: error: defaults: retry: first \"-5m\" is not "
+	    "a duration; write it like \"30d\" or \"12h\"" },
+	{ "duration overflow",
+	    "defaults { lifetime = 99999999999999999999d }\n",
+	    "2: error: defaults: lifetime "
+	    "\"99999999999999999999d\" is not a duration; "
+	    "write it like \"30d\" or \"12h\"" },
+	{ "duration out of range", "defaults { probe { timeout = \"11m\" } }\n",
+	    "2: error: defaults: probe: timeout \"11m\" is "
+	    "out of range; it may be 100ms to 10m" },
+	{ "zero", "defaults { lifetime = 0 }\n",
+	    "2: error: defaults: lifetime \"0\" is out of "
+	    "range; it may be 1s to 3650d" },
+	{ "size with a blank", "smtpd { message_size = \"50 M\" }\n",
+	    "2: error: smtpd: message_size \"50 M\" is not a "
+	    "size; write it like \"50M\" or \"512K\"" },
+	{ "size 2^64", "queue { reserve = 18446744073709551616 }\n",
+	    "2: error: queue: reserve "
+	    "\"18446744073709551616\" is not a size; write "
+	    "it like \"50M\" or \"512K\"" },
+	{ "size out of range", "smtpd { message_size = \"3G\" }\n",
+	    "2: error: smtpd: message_size \"3G\" is out of "
+	    "range; it may be 1K to 2G" },
+	{ "number 2^64", "smtpd { max_sessions = 18446744073709551616 }\n",
+	    "2: error: smtpd: max_sessions "
+	    "\"18446744073709551616\" is out of range; it "
+	    "may be 1 to 100000" },
+	{ "number 2^32", "control_clients = 4294967296\n",
+	    "2: error: control_clients \"4294967296\" is out "
+	    "of range; it may be 1 to 1024" },
+	{ "negative number", "smtpd { max_sessions = -1 }\n",
+	    "2: error: smtpd: max_sessions \"-1\" is not a "
+	    "number; write it like \"100\"" },
+	{ "no number", "smtpd { max_sessions = \"many\" }\n",
+	    "2: error: smtpd: max_sessions \"many\" is not a "
+	    "number; write it like \"100\"" },
+	{ "rise of nothing", "defaults { probe { rise = 0 } }\n",
+	    "2: error: defaults: probe: rise \"0\" is out of "
+	    "range; it may be 1 to 100" },
+	{ "fall of 101", "defaults { probe { fall = 101 } }\n",
+	    "2: error: defaults: probe: fall \"101\" is out "
+	    "of range; it may be 1 to 100" },
+	{ "port", "defaults { probe { port = 65536 } }\n",
+	    "2: error: defaults: probe: port \"65536\" is "
+	    "out of range; it may be 1 to 65535" },
+	{ "flag", "defaults { probe { enabled = maybe } }\n",
+	    "2: error: defaults: probe: enabled \"maybe\" is "
+	    "neither \"yes\" nor \"no\"" },
+	{ "one of some words", "defaults { admission = \"sometimes\" }\n",
+	    "2: error: defaults: admission \"sometimes\" is "
+	    "not one of: always, outage" },
+	{ "probe depth", "defaults { probe { depth = \"data\" } }\n",
+	    "2: error: defaults: probe: depth \"data\" is "
+	    "not one of: connect, banner, ehlo, starttls, "
+	    "rcpt" },
+	{ "dane", "defaults { deliver { tls = \"dane\" } }\n",
+	    "2: error: defaults: deliver: tls \"dane\" is "
+	    "not there yet; use \"require\" or \"may\"" },
+	{ "no host name",
+	    "self = \"a b\"\n"
+	    "resolver = {\"dns.test\"}\n",
+	    "2: error: self \"a b\" is neither a host name "
+	    "nor an address\n"
+	    "3: error: resolver \"dns.test\" is not an "
+	    "address; write it like \"192.0.2.53\" or "
+	    "\"192.0.2.53@5353\"" },
+	{ "resolver port", "resolver = {\"127.0.0.1@0\"}\n",
+	    "2: error: resolver \"127.0.0.1@0\" is not an "
+	    "address; write it like \"192.0.2.53\" or "
+	    "\"192.0.2.53@5353\"" },
+	{ "listen by name", "smtpd { listen = \"localhost:25\" }\n",
+	    "2: error: smtpd: listen \"localhost:25\" is not "
+	    "an address; write it like \"192.0.2.7:25\" or "
+	    "\"[::1]:25\"" },
+	{ "listen twice",
+	    "smtpd { listen = {\"127.0.0.1:25\", "
+	    "\"127.0.0.1\"} }\n",
+	    "2: error: smtpd: listen \"127.0.0.1\" is there "
+	    "twice" },
+	{ "prefix length", "smtpd { trusted = {\"127.0.0.0/33\"} }\n",
+	    "2: error: smtpd: trusted \"127.0.0.0/33\" is "
+	    "not an address or prefix; write it like "
+	    "\"192.0.2.0/24\" or \"2001:db8::/32\"" },
+	{ "prefix", "smtpd { trusted = {\"10.0.0/8\"} }\n",
+	    "2: error: smtpd: trusted \"10.0.0/8\" is not an "
+	    "address or prefix; write it like "
+	    "\"192.0.2.0/24\" or \"2001:db8::/32\"" },
+	{ "primary",
+	    "domain \"example.org\" { primary = "
+	    "{\"mx1.test:0\"} }\n",
+	    "2: error: domain \"example.org\": primary "
+	    "\"mx1.test:0\" is not a host; write it like "
+	    "\"mx1.example.org\" or \"[192.0.2.7]:25\"" },
+	{ "source with a port",
+	    "defaults { deliver { source = \"127.0.0.1:25\" "
+	    "} }\n",
+	    "2: error: defaults: deliver: source "
+	    "\"127.0.0.1:25\" is not an address without a "
+	    "port; write it like \"192.0.2.25\" or "
+	    "\"2001:db8::25\"" },
+	{ "mailbox", "defaults { probe { rcpt = \"postmaster\" } }\n",
+	    "2: error: defaults: probe: rcpt \"postmaster\" "
+	    "is not a mail address; write it like "
+	    "\"postmaster@example.org\"" },
+	{ "mailbox with a line", "dsn { postmaster = \"a <b@c.test>\" }\n",
+	    "2: error: dsn: postmaster \"a <b@c.test>\" is "
+	    "not a mail address; write it like "
+	    "\"postmaster@example.org\"" },
+	{ "relative log file", "log = \"mx.log\"\n",
+	    "2: error: log \"mx.log\" is neither \"stderr\" "
+	    "nor \"syslog\" nor the path of a file, which "
+	    "begins with /" },
+	{ "an empty value", "spool = \"\"\n",
+	    "2: error: spool \"\" is empty; leave the option "
+	    "out instead" },
+	{ "a list for one value", "spool = {\"a\", \"b\"}\n",
+	    "2: error: spool takes one value, not a list" },
+	{ "nine delays",
+	    "defaults { delay_warning = "
+	    "{1h,2h,3h,4h,5h,6h,7h,8h,9h} }\n",
+	    "2: error: defaults: delay_warning \"9h\" is one "
+	    "too many; there may be 8" },
+	{ "the same delay twice", "defaults { delay_warning = {1d, 24h} }\n",
+	    "2: error: defaults: delay_warning \"24h\" is "
+	    "there twice" },
+	{ "no value",
+	    "spool =\n"
+	    "control = \"/x\"\n",
+	    "2: error: spool has no value after the =" },
+	{ "no value before a brace", "smtpd { banner = }\n",
+	    "2: error: smtpd: banner has no value after "
+	    "the =" },
+	{ "no = and no {", "spool \"/x\"\n",
+	    "2: error: \"spool\" is followed by neither = "
+	    "nor {" },
+	{ "two values", "smtpd { timeout = 30 d }\n",
+	    "2: error: smtpd: \"d\" is followed by neither = "
+	    "nor {" },
+	{ "semicolon",
+	    "user = \"a\";\n"
+	    "control = \"/x\"\n"
+	    "queue { reserve = 1X }\n",
+	    "2: error: \";\" has no meaning here; take it "
+	    "out\n"
+	    "4: error: queue: reserve \"1X\" is not a size; "
+	    "write it like \"50M\" or \"512K\"" },
+	{ "a value where a name should be", "\"spool\" = \"x\"\n",
+	    "2: error: \"spool\" where the name of an option "
+	    "should be" },
+	{ "a string that is not closed",
+	    "spool = \"/var\n"
+	    "control = \"/x\"\n"
+	    "user = {\"a\"}\n",
+	    "2: error: spool: a string that begins here is "
+	    "not closed on its line; a \" is missing\n"
+	    "4: error: user takes one value, not a list" },
+	{ "an escape", "smtpd { banner = \"a\\nb\" }\n",
+	    "2: error: smtpd: banner: a backslash in a "
+	    "string may stand before \" and \\ only; write "
+	    "it twice" },
+	{ "a control character", "smtpd { banner = \"a\001b\" }\n",
+	    "2: error: smtpd: banner: a string holds a "
+	    "control character" },
+	{ "a stray byte", "spool = \002\002\n",
+	    "2: error: spool: the byte 0x02 may not stand "
+	    "in a configuration" },
+	{ "a missing comma",
+	    "resolver = { \"127.0.0.1\" \"::1\" }\n"
+	    "user = {}\n",
+	    "2: error: resolver: a comma is missing in the "
+	    "list before \"::1\"\n"
+	    "3: error: user takes one value, not a list" },
+	{ "a comma too many", "resolver = { , \"127.0.0.1\" }\n",
+	    "2: error: resolver: \",\" in a list where a "
+	    "value should be" },
+	{ "a list in a list",
+	    "resolver = { \"127.0.0.1\", { \"::1\" }, \"::1\" }\n"
+	    "user = {}\n",
+	    "2: error: resolver: \"{\" in a list where a "
+	    "value should be\n"
+	    "3: error: user takes one value, not a list" },
+	{ "a list that is not closed",
+	    "resolver = {\n"
+	    "  \"127.0.0.1\",\n"
+	    "user = \"x\"\n",
+	    "2: error: resolver: the list is not closed; a "
+	    "} is missing" },
+	{ "a list that is not closed at the end",
+	    "resolver = { \"127.0.0.1\"\n",
+	    "2: error: resolver: the list is not closed; a "
+	    "} is missing" },
+	{ "an option twice",
+	    "spool = \"/a\"\n"
+	    "\n"
+	    "spool = \"/b\"\n",
+	    "4: error: spool is set twice; the first is at "
+	    "mxwatch.conf:2" },
+	{ "an option twice in a section",
+	    "domain \"example.org\" {\n"
+	    " probe { fall = 2 }\n"
+	    " probe { fall = 3 }\n"
+	    "}\n",
+	    "4: error: domain \"example.org\": probe: fall "
+	    "is set twice; the first is at mxwatch.conf:3" },
+	{ "a domain twice",
+	    "domain \"Example.TEST.\" { }\n"
+	    "domain \"example.test\" { }\n",
+	    "3: error: domain \"example.test\" is there "
+	    "twice; the first is at mxwatch.conf:2" },
+	{ "no domain name", "domain \"exa mple.org\" { }\n",
+	    "2: error: domain \"exa mple.org\": that is not "
+	    "a domain name" },
+	{ "no title", "domain { }\n",
+	    "2: error: domain has no title; write it as "
+	    "domain \"example.org\" { ... }" },
+	{ "a title where none is", "smtpd \"x\" { banner = \"x\" }\n",
+	    "2: error: smtpd takes no title; write it as "
+	    "smtpd { ... }" },
+	{ "no brace",
+	    "domain \"example.org\"\n"
+	    " lifetime = 1d\n",
+	    "2: error: \"domain\" lacks its {\n"
+	    "3: error: option \"lifetime\" belongs in a "
+	    "section domain" },
+	{ "a brace too many",
+	    "smtpd { }\n"
+	    "}\n",
+	    "3: error: this } closes nothing; take it out" },
+	{ "a section that is not closed",
+	    "domain \"example.org\" {\n"
+	    " probe {\n"
+	    "  fall = 3\n",
+	    "3: error: domain \"example.org\": probe: the "
+	    "section is not closed; a } is missing" },
+	{ "a section that is not closed before the next",
+	    "domain \"a.test\" {\n"
+	    " lifetime = 1d\n"
+	    " retry {\n"
+	    "\n"
+	    "domain \"b.test\" {\n"
+	    " lifetime = 1x\n"
+	    "}\n",
+	    "4: error: domain \"a.test\": retry: the section "
+	    "is not closed before domain at line 6; a } is "
+	    "missing\n"
+	    "7: error: domain \"b.test\": lifetime \"1x\" is "
+	    "not a duration; write it like \"30d\" or \"12h\"" },
+	{ "a certificate without its key",
+	    "smtpd { tls_cert = \"/dev/null\" }\n",
+	    "2: error: smtpd: tls_cert is set without "
+	    "tls_key" },
+	{ "a key without its certificate",
+	    "smtpd { tls_key = \"/dev/null\" }\n",
+	    "2: error: smtpd: tls_key is set without "
+	    "tls_cert" },
+	{ "a certificate that is not there",
+	    "smtpd { tls_cert = \"/nonexistent/c\"\n"
+	    " tls_key = \"/dev/null\" }\n",
+	    "2: error: smtpd: tls_cert \"/nonexistent/c\" "
+	    "cannot be read: No such file or directory" },
+	{ "recipients that are not there",
+	    "domain \"example.org\" { recipients = "
+	    "\"/nonexistent/r\" }\n",
+	    "2: error: domain \"example.org\": recipients "
+	    "\"/nonexistent/r\" cannot be read: No such file "
+	    "or directory" },
+	{ "recipients that are a directory",
+	    "defaults { recipients = \"/\" }\n",
+	    "2: error: defaults: recipients \"/\" is a "
+	    "directory; name a file" },
+	{ "first longer than max",
+	    "domain \"example.org\" { retry { first = 3h } }\n",
+	    "2: error: domain \"example.org\": retry: first "
+	    "3h is longer than max 2h" },
+	{ "first longer than max in defaults",
+	    "defaults { retry { max = 1m } }\n"
+	    "domain \"example.org\" { }\n",
+	    "2: error: defaults: retry: first 5m is longer "
+	    "than max 1m" },
+	{ "ourselves by name",
+	    "domain \"example.org\" { primary = {\"p.test\", "
+	    "\"MX2.test\"} }\n",
+	    "2: error: domain \"example.org\": primary "
+	    "\"mx2.test\" is this server; name the server "
+	    "that the mail is for" },
+	{ "ourselves by address",
+	    "smtpd { listen = \"192.0.2.1:2525\" }\n"
+	    "domain \"example.org\" { primary = "
+	    "\"[192.0.2.1]:2525\" }\n",
+	    "3: error: domain \"example.org\": primary "
+	    "\"[192.0.2.1]:2525\" is this server; name the "
+	    "server that the mail is for" },
+	{ "ourselves by another name",
+	    "self = {\"nat.test\"}\n"
+	    "domain \"example.org\" { primary = \"nat.test\" }\n",
+	    "3: error: domain \"example.org\": primary "
+	    "\"nat.test\" is this server; name the server "
+	    "that the mail is for" },
+	{ "a word dane in no list",
+	    "defaults { deliver { tls = \"maybe\" } }\n",
+	    "2: error: defaults: deliver: tls \"maybe\" is "
+	    "not one of: may, require, dane, none" },
+	{ "receiver: unknown option", "receiver \"a\" { kind = \"x\" }\n",
+	    "2: warning: receiver \"a\" is not served by "
+	    "this version and has no effect\n"
+	    "2: error: receiver \"a\": unknown option \"kind\"" },
+	{ "receiver: type", "receiver \"a\" { type = \"pigeon\" }\n",
+	    "2: warning: receiver \"a\" is not served by "
+	    "this version and has no effect\n"
+	    "2: error: receiver \"a\": type \"pigeon\" is not "
+	    "one of: pagerduty, alertmanager, webhook, "
+	    "email, exec" },
+	{ "alert twice",
+	    "alert \"queue_age\" { warn = 50% }\n"
+	    "alert \"queue_age\" { for = \"1 m\" }\n",
+	    "2: warning: alert \"queue_age\" is not served "
+	    "by this version and has no effect\n"
+	    "3: warning: alert \"queue_age\" is not served "
+	    "by this version and has no effect\n"
+	    "3: error: alert \"queue_age\": for \"1 m\" is not "
+	    "a duration; write it like \"30d\" or \"12h\"\n"
+	    "3: error: alert \"queue_age\" is there twice; "
+	    "the first is at mxwatch.conf:2" },
+	{ "heartbeat: option twice",
+	    "heartbeat \"h\" { interval = 60s interval = 1m "
+	    "}\n",
+	    "2: warning: heartbeat \"h\" is not served by "
+	    "this version and has no effect\n"
+	    "2: error: heartbeat \"h\": interval is set "
+	    "twice; the first is at mxwatch.conf:2" },
+	{ "snmp: unknown option", "snmp { agent = \"x\" }\n",
+	    "2: warning: snmp is not served by this "
+	    "version and has no effect\n"
+	    "2: error: snmp: unknown option \"agent\"; did "
+	    "you mean \"agentx\"?" },
+	{ "include that is not there", "include \"/nonexistent/a.conf\"\n",
+	    "2: error: include: there is no file "
+	    "\"/nonexistent/a.conf\"" },
+	{ "smarthost", "dsn { smarthost = \"a:b\" }\n",
+	    "2: error: dsn: smarthost \"a:b\" is not a host; "
+	    "write it like \"mx1.example.org\" or "
+	    "\"[192.0.2.7]:25\"" },
+};
+
+static const struct bad_case doubtful[] = {
+	{ "snmp", "snmp { agentx = \"unix:/x\" }\n",
+	    "2: warning: snmp is not served by this "
+	    "version and has no effect" },
+	{ "receiver",
+	    "receiver \"a\" { type = \"exec\"  command = "
+	    "{\"/x\"} }\n",
+	    "2: warning: receiver \"a\" is not served by "
+	    "this version and has no effect" },
+	{ "a public status page",
+	    "web { listen = {\"127.0.0.1:1\", \"0.0.0.0\"} }\n",
+	    "2: warning: web: listen \"0.0.0.0\": there is "
+	    "no TLS and no authentication; whoever reaches "
+	    "it can read the status" },
+	{ "a slow probe", "defaults { probe { interval = 5s } }\n",
+	    "2: warning: defaults: probe: timeout 10s is "
+	    "longer than interval 5s" },
+	{ "a delay beyond the end",
+	    "domain \"example.org\" { delay_warning = {1h, "
+	    "2d}  lifetime = 1d }\n",
+	    "2: warning: domain \"example.org\": "
+	    "delay_warning 2d is not shorter than lifetime "
+	    "1d and will never be sent" },
+	{ "a short life", "domain \"example.org\" { lifetime = 60s }\n", "" },
+	{ "no listener", "smtpd { listen = {} }\n",
+	    "2: warning: smtpd: listen is empty; no mail "
+	    "will be accepted" },
+};
+
+static const struct bad_case whole[] = {
+	{ "no domain", "hostname = \"mx2.test\"\n",
+	    "0: error: there is no section domain; no mail "
+	    "would be accepted" },
+	{ "no host name",
+	    "hostname = \"a..b\"\n"
+	    "domain \"d.test\" {}\n",
+	    "1: error: hostname \"a..b\" is not a host name" },
+};
+
+#endif
