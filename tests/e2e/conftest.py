@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: ISC
+"""Fixtures. `stack` and `module_stack` make servers and end them, newest
+first, when the test or the module is over; every mxwatchd is asked to stop
+and has to do so with exit code 0 and without a word from a sanitizer."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from lib.dns import Dns                 # noqa: E402
+from lib.fakemx import FakeMx           # noqa: E402
+from lib.mxwatchd import BUILD, Mxwatchd  # noqa: E402
+from lib.primary import Primary         # noqa: E402
+
+
+class Stack:
+    def __init__(self):
+        self.open = []
+
+    def add(self, thing, close):
+        self.open.append((thing, close))
+        return thing
+
+    def mxwatchd(self, domains, start=True, **kw):
+        d = self.add(Mxwatchd(domains, **kw), lambda d: d.close())
+        d.write()
+        return d.start() if start else d
+
+    def primary(self, domains=("a.test",), start=True, **kw):
+        p = self.add(Primary(domains, **kw), lambda p: p.close())
+        return p.start() if start else p
+
+    def fakemx(self, start=True, **kw):
+        from lib.net import free_port
+        kw.setdefault("port", 0)
+        kw["port"] = kw["port"] or free_port((kw.get("host", "127.0.0.1"),))
+        m = self.add(FakeMx(**kw), lambda m: m.stop())
+        return m.start() if start else m
+
+    def dns(self, zones, **kw):
+        return self.add(Dns(zones, **kw), lambda d: d.close()).start()
+
+    def close(self):
+        errors = []
+        while self.open:
+            thing, close = self.open.pop()
+            try:
+                close(thing)
+            except Exception as e:  # the others have to be ended, too
+                errors.append(e)
+        if errors:
+            raise errors[0]
+
+
+@pytest.fixture
+def stack():
+    s = Stack()
+    yield s
+    s.close()
+
+
+@pytest.fixture(scope="module")
+def module_stack():
+    s = Stack()
+    yield s
+    s.close()
+
+
+def pytest_report_header(config):
+    return "mxwatchd: " + BUILD
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of what its daemons logged."""
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for name in ("stack", "module_stack"):
+        s = item.funcargs.get(name)
+        for thing, _ in (s.open if s is not None else []):
+            if isinstance(thing, Mxwatchd) and os.path.exists(thing.log_path):
+                report.sections.append(("log of mxwatchd", thing.log()[-6000:]))
+            elif isinstance(thing, FakeMx):
+                report.sections.append(("fakemx", "\n".join(
+                    str(e) for e in thing.events[-40:])))
+            elif isinstance(thing, Primary):
+                report.sections.append(("Postfix", thing.log()[-3000:]))

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: ISC
+"""One mxwatchd with its configuration, spool, ports and log."""
+import json
+import os
+import re
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+
+from .metrics import Metrics
+from .net import Workdir, free_port, wait_port
+from .wait import wait_for
+
+BUILD = os.path.abspath(os.environ.get("MXWATCH_BUILD", "build/san"))
+PLAIN = os.path.abspath(os.environ.get("MXWATCH_BUILD_PLAIN", "build/gcc"))
+REPORT = re.compile(r"(ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|"
+                    r"assertion.*failed|MX_ASSERT)", re.I)
+
+# Short times, so that an outage takes a second of a test and not minutes.
+FAST = """\
+    delay_warning = {}
+    probe { interval = "200ms" timeout = "2s" fall = 2 rise = 2 hold = "0s" depth = "ehlo" }
+    deliver { connections = 10 idle = "1s" connect = "2s" }
+    retry { first = "1s" max = "2s" }
+"""
+
+
+class Mxwatchd:
+    """`domains` are sections as text, or {name: text of options}. `options`
+    are lines outside sections, `smtpd` and the like what goes into those."""
+
+    def __init__(self, domains, options="", smtpd="", defaults=FAST, queue="", dsn="",
+                 web="", build=None, spool=None, env=None, name="d", user="root",
+                 reserve="1M"):
+        self.work = Workdir(name)
+        self.dir = self.work.path
+        self.build = build or BUILD
+        self.port, self.web_port = free_port(), free_port()
+        self.spool = spool or os.path.join(self.dir, "spool")
+        self.socket = os.path.join(self.dir, "ctl.sock")
+        self.conf = os.path.join(self.dir, "mxwatch.conf")
+        self.log_path = os.path.join(self.dir, "log")
+        self.parts = dict(domains=domains, options=options, smtpd=smtpd, defaults=defaults,
+                          queue=queue, dsn=dsn, web=web, user=user, reserve=reserve)
+        self.env = dict(env or {})
+        self.proc = None
+        self.log_from = 0
+        if user != "root":  # the daemon makes its socket and spool there
+            import pwd
+            os.chown(self.dir, pwd.getpwnam(user).pw_uid, -1)
+
+    # ---- configuration
+
+    def render(self):
+        p = self.parts
+        domains = p["domains"]
+        if isinstance(domains, dict):
+            domains = "\n".join('domain "%s" {\n%s\n}' % d for d in domains.items())
+        options = p["options"]
+        if "hostname" not in options:
+            options += '\nhostname = "mx2.backup.test"'
+        if "resolver " not in options:
+            options += '\nresolver = {"127.0.0.1@9"}\nresolver_timeout = "500ms"'
+        if "drain" not in options:
+            options += '\ndrain = "5s"'
+        return """%s
+spool = "%s"
+control = "%s"
+user = "%s"
+smtpd {
+    listen = {"127.0.0.1:%d"}
+    %s
+}
+queue { reserve = "%s" reserve_inodes = 0 map_size = "1G" %s }
+dsn { %s }
+web { listen = {"127.0.0.1:%d"} %s }
+defaults {
+%s
+}
+%s
+""" % (options, self.spool, self.socket, p["user"], self.port, p["smtpd"], p["reserve"],
+            p["queue"], p["dsn"], self.web_port, p["web"], p["defaults"], domains)
+
+    def write(self, **parts):
+        self.parts.update(parts)
+        with open(self.conf, "w", encoding="utf-8") as f:
+            f.write(self.render())
+        return self
+
+    def file(self, name, text):
+        """A file beside the configuration; replaced at once, as editors do."""
+        path = os.path.join(self.dir, name)
+        mode = "wb" if isinstance(text, bytes) else "w"
+        with open(path + ".new", mode) as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+        return path
+
+    # ---- life
+
+    def environment(self):
+        env = dict(os.environ, **self.env)
+        env.setdefault("ASAN_OPTIONS", "abort_on_error=0:exitcode=99:detect_leaks=1")
+        env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=98")
+        return env
+
+    def run(self, *args, timeout=60):
+        """mxwatchd with these arguments, to its end."""
+        return subprocess.run([os.path.join(self.build, "mxwatchd"), *args],
+                              env=self.environment(), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=timeout, text=True, errors="replace")
+
+    def spawn(self):
+        log = open(self.log_path, "ab")
+        self.log_from = log.tell()
+        self.proc = subprocess.Popen(
+            [os.path.join(self.build, "mxwatchd"), "-f", "-c", self.conf],
+            env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        log.close()
+        return self
+
+    def start(self, wait="ready"):
+        if not os.path.exists(self.conf):
+            self.write()
+        self.spawn()
+        if wait == "ready":
+            self.wait_ready()
+        elif wait == "port":
+            wait_port(self.port)
+        return self
+
+    def wait_ready(self, deadline=20):
+        def ready():
+            assert self.proc.poll() is None, "mxwatchd ended: " + self.log()[-3000:]
+            return self.http("/-/ready")[0] == 200
+        if self.proc.poll() is not None:
+            raise RuntimeError("mxwatchd ended: " + self.log()[-3000:])
+        wait_for(ready, deadline, "ready")
+
+    def stop(self, deadline=20, code=0):
+        """TERM; the exit code has to be 0 and no sanitizer may complain."""
+        if self.proc is None:
+            return
+        proc, self.proc = self.proc, None
+        if proc.poll() is None:
+            proc.send_signal(signal.SIGTERM)
+        try:
+            proc.wait(deadline)
+        except subprocess.TimeoutExpired:
+            proc.kill()
+            proc.wait()
+            raise AssertionError("did not stop in %g s: %s" % (
+                deadline, self.log()[-3000:])) from None
+        self.check_log()
+        assert proc.returncode == code, "exit %s: %s" % (proc.returncode, self.log()[-4000:])
+
+    def check_log(self):
+        found = REPORT.search(self.log())
+        assert not found, self.log()[max(0, found.start() - 500):][:6000]
+
+    def kill9(self):
+        self.proc.kill()
+        self.proc.wait()
+        self.proc = None
+
+    def wait_exit(self, deadline=20):
+        code = self.proc.wait(deadline)
+        self.proc = None
+        return code
+
+    def restart(self, **parts):
+        self.stop()
+        if parts:
+            self.write(**parts)
+        return self.start()
+
+    def reload(self, **parts):
+        """A new configuration through mxwatchctl: (rc, output)."""
+        if parts:
+            self.write(**parts)
+        return self.ctl("reload")
+
+    def hup(self):
+        self.proc.send_signal(signal.SIGHUP)
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            self.work.remove()
+
+    # ---- looking
+
+    def log(self):
+        """What was logged since the last start."""
+        with open(self.log_path, "rb") as f:
+            f.seek(self.log_from)
+            return f.read().decode("utf-8", "replace")
+
+    def wait_log(self, pattern, deadline=10):
+        return wait_for(lambda: re.search(pattern, self.log()), deadline, "log: " + pattern)
+
+    def http(self, path, method="GET", timeout=10):
+        req = urllib.request.Request("http://127.0.0.1:%d%s" % (self.web_port, path),
+                                     method=method)
+        try:
+            with urllib.request.urlopen(req, timeout=timeout) as r:
+                return r.status, r.headers, r.read().decode()
+        except urllib.error.HTTPError as e:
+            with e:
+                return e.code, e.headers, e.read().decode()
+
+    def ctl_run(self, *args, timeout=60, text=True):
+        return subprocess.run([os.path.join(self.build, "mxwatchctl"), "-s", self.socket, *args],
+                              env=self.environment(), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=timeout, text=text)
+
+    def ctl(self, *args):
+        """(rc, standard output and error) of the verb, as a human sees it."""
+        r = self.ctl_run(*args)
+        return r.returncode, r.stdout + r.stderr
+
+    def ctl_json(self, *args, rc=0):
+        """The answer of a verb with --json: a list of objects, the lines."""
+        r = self.ctl_run(*args, "--json")
+        assert r.returncode == rc, "rc %d: %s%s" % (r.returncode, r.stdout, r.stderr)
+        return [json.loads(line) for line in r.stdout.splitlines() if line.strip()]
+
+    def metrics(self, fresh=True):
+        """Made from a snapshot of now: asking for the status makes one."""
+        if fresh:
+            self.ctl_run("status", "--json")
+        code, _, text = self.http("/metrics")
+        assert code == 200
+        return Metrics(text)
+
+    def status(self):
+        return json.loads(self.http("/api/v1/status")[2])
+
+    def wait_state(self, domain, state, deadline=15):
+        want = {state} if isinstance(state, str) else set(state)
+
+        def there():
+            now = self.metrics(False).state(domain)
+            assert now in want, now
+            return now
+        return wait_for(there, deadline, "%s is %s" % (domain, state))
+
+    def wait_empty(self, domain, deadline=20):
+        def empty():
+            left = self.metrics().queued(domain)
+            assert left == 0, "%d left" % left
+            return True
+        wait_for(empty, deadline, "the queue of %s is empty" % domain, step=0.1)
+
+    def rss(self):
+        with open("/proc/%d/status" % self.proc.pid) as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) * 1024
+
+    def fds(self):
+        return len(os.listdir("/proc/%d/fd" % self.proc.pid))

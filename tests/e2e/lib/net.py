@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: ISC
+"""Ports, folders, certificates and processes."""
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from .wait import wait_for
+
+# Below the range from which the kernel takes source ports: a probe of a port
+# where nobody listens must not connect to itself.
+_next = random.Random(os.getpid()).randrange(11000, 28000)
+
+
+def free_port(hosts=("127.0.0.1",)):
+    """A port that is free on all of these addresses, never given out twice."""
+    global _next
+    while True:
+        _next += 1
+        if _next >= 30000:
+            _next = 11000
+        try:
+            for host in hosts:
+                with socket.socket() as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    s.bind((host, _next))
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                    s.bind((host, _next))
+            return _next
+        except OSError:
+            continue
+
+
+def is_listening(port, host="127.0.0.1"):
+    with socket.socket() as s:
+        s.settimeout(2)
+        return s.connect_ex((host, port)) == 0
+
+
+class Workdir:
+    """A folder that other users may enter (servers drop privileges), with a
+    path short enough for the name of a socket. Kept when KEEP is set."""
+
+    def __init__(self, name):
+        self.path = tempfile.mkdtemp(prefix="mx-%s-" % name, dir="/tmp")
+        os.chmod(self.path, 0o755)
+
+    def remove(self):
+        if not os.environ.get("KEEP"):
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def certificate(folder, name="mx.test", days=90):
+    """A self-signed certificate: (certificate, key)."""
+    cert = os.path.join(folder, name + ".crt")
+    key = os.path.join(folder, name + ".key")
+    if not os.path.exists(cert):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days),
+                        "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name,
+                        "-keyout", key, "-out", cert], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.chmod(key, 0o644)
+    return cert, key
+
+
+def end_process(p, sig=signal.SIGTERM, deadline=10):
+    """Ends a process that we started; by its pid, for sure."""
+    if p.poll() is None:
+        p.send_signal(sig)
+        try:
+            p.wait(deadline)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait(5)
+    return p.returncode
+
+
+def wait_port(port, host="127.0.0.1", deadline=15):
+    wait_for(lambda: is_listening(port, host), deadline, "%s:%d listens" % (host, port))

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: ISC
+"""The harness by itself: what it stands on works before anything is blamed on
+the daemon."""
+import socket
+
+from lib.dns import query
+from lib.net import is_listening
+from lib.smtp import Raw, send, text
+
+
+def test_postfix_stores_what_it_gets(stack):
+    p = stack.primary(["a.test"], access={"bad@a.test": "550 5.1.1 no", "busy@a.test": "450 4.2.0 wait"})
+    send(p.port, "to postfix", rcpts=["u@a.test"]) 
+    assert b"Subject: to postfix" in p.wait_messages(1)[0]
+    with Raw(p.port) as c:
+        c.ok("EHLO x.test")
+        c.ok("MAIL FROM:<s@sender.test>")
+        assert c.cmd("RCPT TO:<bad@a.test>").startswith("550")
+        assert c.cmd("RCPT TO:<busy@a.test>").startswith("450")
+        assert c.cmd("RCPT TO:<u@other.test>").startswith("554")
+    p.set_access({})
+    p.stop()
+    assert not is_listening(p.port)
+    p.start()
+    with Raw(p.port) as c:
+        c.begin(rcpt="bad@a.test")
+
+
+def test_nsd_answers_and_fails(stack):
+    d = stack.dns({"a.test": "@ IN MX 10 mx.a.test.\nmx IN A 127.0.0.2", "broken.test": None})
+    assert query(d.port, "a.test") == 0
+    assert query(d.port, "x.a.test") == 3
+    assert query(d.port, "broken.test") == 2
+    assert query(d.port, "other.test") == 5
+    d.set(a_test="@ IN MX 10 mx2.a.test.\nmx2 IN A 127.0.0.3")
+    assert query(d.port, "mx2.a.test") == 0
+
+
+def test_fakemx_stores_and_misbehaves(stack):
+    m = stack.fakemx(misbehave=["rcpt-550=no@a.test"])
+    send(m.port, "one")
+    assert m.messages[0].data == text("one") and m.messages[0].to == ["u@a.test"]
+    with Raw(m.port) as c:
+        c.ok("EHLO x.test")
+        c.ok("MAIL FROM:<>")
+        assert c.cmd("RCPT TO:<no@a.test>").startswith("550")
+    m.misbehave[:] = ["banner-421"]
+    with Raw(m.port) as c:
+        assert c.greeting.startswith("421") and c.at_end()
+    m.misbehave[:] = ["silent-at-banner"]
+    with Raw(m.port, greet=False, timeout=0.3) as c:
+        try:
+            c.reply()
+            raise AssertionError("it spoke")
+        except socket.timeout:
+            pass

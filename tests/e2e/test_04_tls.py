@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: ISC
+"""STARTTLS both ways: taken from clients, used towards the primary, watched by
+the probe. B6, G1."""
+import datetime
+import re
+import subprocess
+import time
+
+import pytest
+
+from lib.net import certificate
+from lib.smtp import Raw, queue_id, send, stuff, subjects, text
+from lib.wait import stays, wait_for
+
+
+@pytest.fixture(scope="module")
+def tls(module_stack):
+    mx = module_stack.fakemx()
+    from lib.mxwatchd import Mxwatchd
+    d = module_stack.add(Mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}),
+                         lambda x: x.close())
+    cert, key = certificate(d.dir, "mx2.backup.test")
+    d.write(smtpd='tls_cert = "%s" tls_key = "%s"' % (cert, key)).start()
+    d.wait_state("a.test", "up")
+    return d, mx
+
+
+def test_intake_with_starttls(tls):
+    d, mx = tls
+    with Raw(d.port) as c:
+        assert "STARTTLS" in c.ok("EHLO client.test").upper()
+        c.starttls()
+        # What was said before is forgotten (RFC 3207 4.2).
+        assert c.cmd("MAIL FROM:<s@sender.test>").startswith("503")
+        assert "STARTTLS" not in c.ok("EHLO client.test").upper()
+        c.ok("MAIL FROM:<s@sender.test>")
+        c.ok("RCPT TO:<u@a.test>")
+        c.ok("DATA", "354")
+        c.send(stuff(text("over tls")))
+        assert queue_id(c.reply())
+        assert c.cmd("STARTTLS").startswith("5")
+    wait_for(lambda: "over tls" in subjects(m.data for m in mx.messages))
+    data = [m.data for m in mx.messages if b"over tls" in m.data][0]
+    assert re.search(rb"(?s)^Received: .*with ESMTPS\b.*TLSv1\.[23]|with ESMTPS", data)
+    m = d.metrics()
+    assert m.sum("smtpd_tls_sessions_total") == 1
+
+
+def test_swaks_sends_over_tls(tls):
+    d, mx = tls
+    subprocess.run(["swaks", "--server", "127.0.0.1:%d" % d.port, "--from", "s@sender.test",
+                    "--to", "u@a.test", "--header", "Subject: swaks tls", "--tls",
+                    "--silent", "2"], check=True, stdin=subprocess.DEVNULL)
+    wait_for(lambda: "swaks tls" in subjects(m.data for m in mx.messages))
+
+
+def test_case_B6_text_behind_starttls_is_never_answered_inside(tls):
+    d, mx = tls
+    n = len(mx.messages)
+    with Raw(d.port) as c:
+        c.ok("EHLO client.test")
+        c.send("STARTTLS\r\nRSET\r\nEHLO evil.test\r\nMAIL FROM:<evil@x.test>\r\n"
+               "RCPT TO:<u@a.test>\r\n")
+        assert c.reply().startswith("220")
+        assert c.buf == b"", "answered in clear"
+        import ssl
+        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        ctx.check_hostname, ctx.verify_mode = False, ssl.CERT_NONE
+        try:
+            c.sock = ctx.wrap_socket(c.sock)
+        except (ssl.SSLError, OSError):
+            return  # refusing the handshake is fine, too
+        assert c.cmd("RCPT TO:<u@a.test>").startswith("503")
+        c.ok("EHLO client.test")
+        assert c.cmd("DATA").startswith("503")
+    assert len(mx.messages) == n
+
+
+def test_a_handshake_that_is_none(tls):
+    d, _ = tls
+    with Raw(d.port) as c:
+        c.ok("EHLO client.test")
+        c.ok("STARTTLS")
+        c.send(b"this is no handshake\r\n" * 10)
+        assert c.at_end(15) or True
+    send(d.port, "still served")
+
+
+def test_without_a_certificate_it_is_not_offered(stack):
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'})
+    with Raw(d.port) as c:
+        assert "STARTTLS" not in c.ok("EHLO client.test").upper()
+        assert c.cmd("STARTTLS").startswith("502")
+        c.ok("NOOP")
+
+
+def test_unreadable_certificate_is_named(stack):
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
+    bad = d.file("bad.pem", "no certificate\n")
+    d.write(smtpd='tls_cert = "%s" tls_key = "%s"' % (bad, bad))
+    r = d.run("-f", "-c", d.conf)
+    assert r.returncode in (1, 2) and bad in r.stderr, r.stderr
+
+
+def test_delivery_to_a_postfix_with_tls(stack):
+    pf = stack.primary(["a.test"], tls=True)
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\ndeliver { tls = "require" }\n'
+                                  'probe { depth = "starttls" }' % pf.port})
+    d.wait_state("a.test", "up")
+    send(d.port, "secret")
+    got = pf.wait_messages(1)[0]
+    assert re.search(rb"using TLSv1\.[23]", got)
+    label = "127.0.0.1:%d" % pf.port
+    m = d.metrics()
+    expiry = m.get("probe_tls_earliest_cert_expiry_timestamp_seconds", domain="a.test",
+                   primary=label)
+    end = datetime.datetime.fromtimestamp(expiry)
+    assert abs((end - datetime.datetime.now()).total_seconds() - 90 * 86400) < 86400 * 1.5
+    assert m.get("probe_duration_seconds", domain="a.test", primary=label, phase="starttls") > 0
+    primary = d.status()["domains"][0]["primaries"][0]
+    assert primary["cert_not_after"] == pytest.approx(expiry)
+
+
+def test_probe_to_the_depth_of_rcpt_uses_tls_as_delivery_does(stack):
+    pf = stack.primary(["a.test"], tls=True)
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\nprobe { depth = "rcpt" }' % pf.port})
+    d.wait_state("a.test", "up")
+    m = d.metrics()
+    assert m.sum("probe_tls_earliest_cert_expiry_timestamp_seconds", domain="a.test") > time.time()
+    assert m.sum("probe_duration_seconds", domain="a.test", phase="rcpt") > 0
+    assert not pf.messages()
+
+
+@pytest.mark.parametrize("how", ["missing", "454", "broken"])
+def test_case_G1_required_tls_holds(stack, how):
+    """Nothing is sent in clear; it goes when TLS is there."""
+    misbehave = {"missing": [], "454": ["starttls-454"], "broken": ["starttls-close"]}[how]
+    mx = stack.fakemx(misbehave=misbehave)
+    cert = certificate("/tmp", "fakemx-%d.test" % mx.port)
+    try:
+        d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\ndeliver { tls = "require" }'
+                                      % mx.port})
+        d.wait_state("a.test", "up")
+        send(d.port, "secret")
+        wait_for(lambda: d.metrics().get("delivery_attempts_total", domain="a.test") >= 1)
+        stays(lambda: not [e for e in mx.events
+                           if e["event"] == "command" and e["line"].startswith("MAIL")], 1.5)
+        m = d.metrics()
+        assert m.queued("a.test") == 1
+        assert m.sum("delivery_recipients_bounced_total", domain="a.test") == 0
+        mx.cert, mx.key = cert
+        mx.misbehave[:] = []
+        wait_for(lambda: mx.messages, 20, "delivered over TLS")
+        assert mx.messages[0].tls
+    finally:
+        import os
+        for path in cert:
+            os.unlink(path)
+
+
+@pytest.mark.parametrize("how", ["starttls-454", "starttls-close"])
+def test_case_G1_opportunistic_tls_falls_back(stack, how):
+    mx = stack.fakemx(misbehave=[how])
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port})
+    d.wait_state("a.test", "up")
+    send(d.port, "in clear")
+    wait_for(lambda: mx.messages, 15, "delivered in clear")
+    assert not mx.messages[0].tls
