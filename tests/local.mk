@@ -1,4 +1,4 @@
-EXTRA_DIST += tests/lint/layers tests/lint/words tests/run
+EXTRA_DIST += tests/e2e tests/fuzz/corpus tests/lint tests/run tests/tools
 
 # Style is enforced, not hoped for.
 lint:
