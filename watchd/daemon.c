@@ -302,6 +302,8 @@ daemon_reload(struct daemon *d, struct conf_errors *errs)
 	d->reload_ok = rc == 0;
 	if (rc == 0)
 		d->reload_wall = clock_wall();
+	daemon_notice(d,
+	    &(struct notice){ .kind = NOTICE_RELOAD, .a = rc == 0 });
 	log_notice("config", "reload=%s domains=%zu",
 	    rc == 0 ? "ok" : "failed, the old configuration stays",
 	    d->conf->ndomains);

@@ -10,6 +10,7 @@
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
 #include "relay/smtpd/smtpd.h"
+#include "status/notice.h"
 #include "watch.h"
 
 struct daemon {
@@ -57,8 +58,11 @@ extern const struct watch_ops daemon_watch_ops;
 extern const struct runner_ops daemon_runner_ops;
 extern const struct store_events daemon_store_events;
 void daemon_dns_query(double seconds, void *arg);
+/* Tells everybody who wants to hear of events at once; sets wall when it is
+ * 0. Loop thread; never blocks. */
+void daemon_notice(struct daemon *, const struct notice *);
 
-/* report.c */
+/* report.c: the caller puts it into d->box, with which it was compared. */
 struct snapshot *daemon_snapshot(struct daemon *);
 extern const struct control_ops daemon_control_ops;
 

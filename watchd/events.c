@@ -8,6 +8,31 @@
 #include "base/log.h"
 #include "daemon_int.h"
 
+void
+daemon_notice(struct daemon *d, const struct notice *event)
+{
+	struct notice n = *event;
+
+	(void)d;
+	if (n.wall == 0)
+		n.wall = clock_wall();
+	log_trace("notice", "kind=%u domain=%s host=%s a=%lld b=%lld text=%s",
+	    n.kind, n.domain, log_q(n.host), (long long)n.a, (long long)n.b,
+	    log_q(n.text));
+}
+
+static void
+publish(struct daemon *d, enum notice_kind kind, const char *domain,
+    const char *host, int64_t a, int64_t b, const char *text)
+{
+	struct notice n = { .kind = kind, .a = a, .b = b };
+
+	strlcpy(n.domain, domain, sizeof(n.domain));
+	strlcpy(n.host, host, sizeof(n.host));
+	strlcpy(n.text, text, sizeof(n.text));
+	daemon_notice(d, &n);
+}
+
 /* ---- health -> queue, probes */
 
 static void
@@ -39,6 +64,8 @@ on_change(void *arg, const struct watch_change *c)
 	    text_duration_fmt(c->health.lasted / CLOCK_MS, lasted,
 		sizeof(lasted)),
 	    (unsigned long long)(rd.active + rd.deferred + rd.held));
+	publish(d, NOTICE_STATE, c->domain, c->host, c->health.from, to,
+	    c->cause);
 	stats_domain(d->stats, c->domain)->transitions[to]++;
 	queue_gate(d->queue, c->domain,
 	    health_open(to) ? GATE_OPEN : GATE_CLOSED);
@@ -52,22 +79,28 @@ on_change(void *arg, const struct watch_change *c)
 static void
 on_primary(void *arg, const char *domain, const struct snap_primary *p)
 {
-	(void)arg;
+	struct daemon *d = arg;
+
 	log_notice("probe",
 	    "domain=%s primary=%s healthy=%d phase=%s code=%u "
 	    "text=%s",
 	    domain, log_q(p->label), p->healthy,
 	    smtp_phase_name(p->failed_phase), p->code, log_q(p->text));
+	publish(d, NOTICE_PRIMARY, domain, p->label, p->healthy,
+	    p->failed_phase, p->text);
 }
 
 static void
 on_self_mx(void *arg, const char *domain)
 {
-	(void)arg;
+	struct daemon *d = arg;
+
 	log_error("route",
 	    "domain=%s problem=\"we seem to be its best MX\" "
 	    "effect=\"mail is held\" do=\"publish a better MX or set primary\"",
 	    domain);
+	publish(d, NOTICE_SELF_MX, domain, "", 0, 0,
+	    "we seem to be its best MX: mail is held");
 }
 
 const struct watch_ops daemon_watch_ops = {
@@ -134,6 +167,8 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 		    "bytes=%llu",
 		    f->domain, flush_trigger_name(f->trigger),
 		    (unsigned long long)f->total, (unsigned long long)f->bytes);
+		publish(d, NOTICE_FLUSH_BEGIN, f->domain, "", (int64_t)f->total,
+		    0, flush_trigger_name(f->trigger));
 		return;
 	}
 	log_notice("flush",
@@ -143,6 +178,9 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 	    (unsigned long long)f->delivered, (unsigned long long)f->deferred,
 	    (unsigned long long)f->failed, (unsigned long long)f->remaining,
 	    text_duration_fmt(f->end_ms - f->start_ms, took, sizeof(took)));
+	publish(d, NOTICE_FLUSH_END, f->domain, "",
+	    (int64_t)(f->delivered + f->deferred + f->failed), ok,
+	    flush_trigger_name(f->trigger));
 	if (watch_state(d->watch, f->domain) != HEALTH_RECOVERING)
 		return;
 	/* Canaries that were put off (greylisting) but not refused: the primary
@@ -164,6 +202,7 @@ on_breaker(void *arg, const char *domain, const char *reply)
 	    "domain=%s problem=\"the primary refuses what it "
 	    "should take\" reply=%s effect=\"mail is held\"",
 	    domain, log_q(reply));
+	publish(d, NOTICE_BREAKER, domain, "", 0, 0, reply);
 	watch_broken(d->watch, domain, reply, loop_now(d->loop));
 }
 
@@ -192,12 +231,14 @@ const struct smtpd_ops daemon_smtpd_ops = { .primary_up = on_primary_up };
 static void
 on_store_state(void *arg, enum store_state state, const char *why)
 {
-	(void)arg;
+	struct daemon *d = arg;
+
 	if (state == STORE_OK)
 		log_notice("spool", "state=ok accepting=1");
 	else
 		log_error("spool", "state=%s accepting=0 why=%s",
 		    state == STORE_FULL ? "full" : "failed", log_q(why));
+	publish(d, NOTICE_SPOOL, "", "", state, 0, why);
 }
 
 static void

@@ -97,6 +97,31 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->reload_time = d->reload_wall;
 }
 
+/* Expired mail is told of at most once a snapshot, by what was counted since
+ * the last one: a thousand messages may expire in the same second. */
+static void
+notice_expired(struct daemon *d, const struct snapshot *s)
+{
+	struct snapshot *old = snapshot_box_get(d->box);
+	struct notice n = { .kind = NOTICE_EXPIRED };
+	const struct domain_stats *is, *was;
+	unsigned i, j = 0;
+
+	for (i = 0; old != NULL && i < s->ndomains && j < old->ndomains; i++) {
+		is = &s->domain[i].count;
+		was = &old->domain[j].count;
+		if (strcmp(is->name, was->name) != 0)
+			continue; /* new; domains never vanish */
+		j++;
+		if (is->expired == was->expired)
+			continue;
+		strlcpy(n.domain, is->name, sizeof(n.domain));
+		n.a = (int64_t)(is->expired - was->expired);
+		daemon_notice(d, &n);
+	}
+	snapshot_unref(&old);
+}
+
 struct snapshot *
 daemon_snapshot(struct daemon *d)
 {
@@ -115,6 +140,7 @@ daemon_snapshot(struct daemon *d)
 		snapshot_domain(d, &s->domain[i], ds, &s->primary[np]);
 		np += s->domain[i].nprimaries;
 	}
+	notice_expired(d, s);
 	return s;
 }
 

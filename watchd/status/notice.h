@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * notice: something happened that a person or a manager may want to hear of
- * at once. daemon.c collects them from the modules and fans them out; what
- * alerts and the SNMP subagent see of the inside is this and the snapshot. */
+ * at once. events.c makes one of each event and daemon_notice() fans it out;
+ * what alerts and the SNMP subagent see of the inside is this and the
+ * snapshot. It is valid during the call only: who keeps it copies it. */
 #ifndef MX_STATUS_NOTICE_H
 #define MX_STATUS_NOTICE_H
 
@@ -9,7 +10,8 @@
 
 enum notice_kind {
 	NOTICE_STATE, /* a domain's state: a = from, b = to */
-	NOTICE_PRIMARY, /* a primary went up (a = 1) or down (a = 0) */
+	NOTICE_PRIMARY, /* a primary went up (a = 1) or down (a = 0), then
+			 * b = enum smtp_phase that failed */
 	NOTICE_FLUSH_BEGIN, /* a = messages */
 	NOTICE_FLUSH_END, /* a = messages tried, b = 1 when complete */
 	NOTICE_EXPIRED, /* a = recipients */
@@ -17,6 +19,7 @@ enum notice_kind {
 	NOTICE_SELF_MX, /* we are, or seem, the domain's best MX */
 	NOTICE_SPOOL, /* a = enum store_state */
 	NOTICE_RELOAD, /* a = 1 it worked */
+	NOTICE_TEST, /* an operator wants to see one arrive */
 };
 
 struct notice {
