@@ -18,7 +18,7 @@ tests_unit_test_result_LDADD = $(DELIVER_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_dsn_SOURCES = tests/unit/test_dsn.c
 tests_unit_test_dsn_LDADD = $(DELIVER_L) $(STORE_L) $(SMTP_L) $(BASE_L) \
 	$(CMOCKA_LIBS)
-tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c \
+tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c tests/unit/deliver_sink.h \
 	tests/unit/fake_delivery.c tests/unit/fake_delivery.h
 tests_unit_test_deliver_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 tests_unit_test_deliver_LDADD = $(DELIVER_L) $(STORE_L) $(STATUS_L) \
