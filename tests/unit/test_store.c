@@ -2,6 +2,7 @@
  * test_store: the store over a real directory: what was committed is there,
  * also after it was opened again; what was aborted or removed is not, and
  * neither is its space; what is damaged is said to be. */
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <fcntl.h>
@@ -419,6 +420,29 @@ test_accepting(void **state)
 	assert_int_equal(store_accepting(k->store, 1), 0);
 }
 
+/* Clients that use up our descriptors: a new segment has to wait for one, but
+ * the disk is not broken. */
+static void
+test_no_descriptor(void **state)
+{
+	struct kit *k = *state;
+	struct rlimit had, none;
+	int fd = dup(STDERR_FILENO); /* the lowest that is free */
+	uint64_t id;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+	none = (struct rlimit){ (rlim_t)fd, had.rlim_max };
+	close(fd);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	id = kit_commit(k, 100, 1, 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	assert_int_equal(id, 0);
+	assert_int_equal(k->rc, -MX_EFULL);
+	kit_wait_state(k, STORE_OK);
+	assert_true((id = kit_commit(k, 100, 1, 1)) != 0);
+	assert_int_equal(kit_verify(k, id, 100, 1), 0);
+}
+
 int
 main(void)
 {
@@ -437,6 +461,7 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		STORE_TEST(test_open_to_others),
 		STORE_TEST(test_accepting),
+		STORE_TEST(test_no_descriptor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,11 +22,23 @@
 #define SEGMENT_IOV   512 /* below every IOV_MAX that we know */
 #define SEGMENT_BLOCK 4096u
 
+/* What passes by itself must not be taken for a broken disk: after an -MX_EIO
+ * nothing is accepted until a restart, and clients can use up our
+ * descriptors. */
 static int
 segment_error(int error)
 {
 	errno = error;
-	return error == ENOSPC || error == EDQUOT ? -MX_EFULL : -MX_EIO;
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return -MX_EFULL;
+	default:
+		return -MX_EIO;
+	}
 }
 
 static char *
