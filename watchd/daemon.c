@@ -225,21 +225,42 @@ same_web(const struct conf_web *a, const struct conf_web *b)
 	return true;
 }
 
-/* A new set of addresses for the web; the old one is back on failure. */
+/* From one set of addresses for the web to another; the first is back on
+ * failure. */
 static int
-reload_web(struct daemon *d, const struct config *conf, struct mx_errbuf *eb)
+reload_web(struct daemon *d, const struct config *from, const struct config *to,
+    struct mx_errbuf *eb)
 {
-	if (same_web(&conf->web, &d->conf->web))
+	if (same_web(&from->web, &to->web))
 		return 0;
 	http_destroy(&d->http);
-	if (conf->web.listen.n == 0)
+	if (to->web.listen.n == 0)
 		return 0;
-	d->http = http_create(&conf->web, d->box, eb);
+	d->http = http_create(&to->web, d->box, eb);
 	if (d->http != NULL)
 		return 0;
-	if (d->conf->web.listen.n > 0)
-		d->http = http_create(&d->conf->web, d->box, NULL);
+	if (from->web.listen.n > 0)
+		d->http = http_create(&from->web, d->box, NULL);
 	return -MX_ENET;
+}
+
+/* All that can fail. The listeners come last: they change whole or not at
+ * all, and a port below 1024 that was closed could not be had back, for we
+ * are root no more. */
+static int
+reload_outside(struct daemon *d, struct config *conf, struct mx_errbuf *eb)
+{
+	struct mx_errbuf back = { "" };
+	int rc;
+
+	if ((rc = smtpd_configure(d->smtpd, conf, eb)) != 0)
+		return rc;
+	if ((rc = reload_web(d, d->conf, conf, eb)) == 0 &&
+	    (rc = smtpd_listen(d->smtpd, conf, eb)) != 0)
+		(void)reload_web(d, conf, d->conf, &back);
+	if (rc != 0 && smtpd_configure(d->smtpd, d->conf, &back) != 0)
+		log_error("reload", "problem=%s", log_q(back.text));
+	return rc;
 }
 
 static void
@@ -269,13 +290,8 @@ reload_into_force(struct daemon *d, struct config *conf,
 		    changed);
 		finding_add(errs, true, conf->file, text);
 	}
-	if (smtpd_listen(d->smtpd, conf, &eb) != 0 ||
-	    smtpd_configure(d->smtpd, conf, &eb) != 0 ||
-	    reload_web(d, conf, &eb) != 0) {
+	if (reload_outside(d, conf, &eb) != 0) {
 		finding_add(errs, false, conf->file, eb.text);
-		if (smtpd_listen(d->smtpd, old, &eb) != 0 ||
-		    smtpd_configure(d->smtpd, old, &eb) != 0)
-			log_error("reload", "problem=%s", log_q(eb.text));
 		return -MX_ESYNTAX;
 	}
 	d->conf = config_ref(conf);

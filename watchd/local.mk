@@ -6,3 +6,7 @@ mxwatchd_SOURCES = \
 	watchd/report.c \
 	watchd/watch.c watchd/watch.h
 mxwatchd_LDADD = $(ALL_L)
+
+# Root only, else skipped.
+dist_check_SCRIPTS = tests/fault/daemon_root
+TESTS += tests/fault/daemon_root
