@@ -138,13 +138,31 @@ make_dir(const char *path, mode_t mode, const struct config *conf,
 	return 0;
 }
 
+/* The log was opened before anything that may have to be said; whoever
+ * rotates it will want it reopened by the user. */
+static int
+own_log(const struct config *conf, struct mx_errbuf *eb)
+{
+	const struct passwd *pw;
+
+	if (geteuid() != 0 || conf->log_file == NULL)
+		return 0;
+	pw = getpwnam(conf->user);
+	if (pw != NULL && chown(conf->log_file, pw->pw_uid, pw->pw_gid) != 0)
+		return mx_fail(eb, MX_ESYS, "cannot give %s to user \"%s\": %s",
+		    conf->log_file, conf->user, strerror(errno));
+	return 0;
+}
+
 static int
 make_dirs(const struct config *conf, struct mx_errbuf *eb)
 {
 	char *parent = mem_strdup(conf->control), *slash;
 	int rc;
 
-	rc = make_dir(conf->spool, 0700, conf, eb);
+	rc = own_log(conf, eb);
+	if (rc == 0)
+		rc = make_dir(conf->spool, 0700, conf, eb);
 	slash = strrchr(parent, '/');
 	if (rc == 0 && slash != NULL && slash != parent) {
 		*slash = '\0';
