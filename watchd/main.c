@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * main: the command line of mxwatchd, the log, the background, exit codes:
  * 0 fine, 1 failure, 2 usage or configuration error. */
+#include <sys/resource.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +20,8 @@
 #endif
 
 enum { EXIT_USAGE = 2 };
+
+#define FDS_OF_OURS 100 /* listeners, spool, threads, libraries */
 
 struct options {
 	const char *file;
@@ -169,6 +173,30 @@ detach(int ready)
 	close(ready);
 }
 
+/* Every session, delivery and probe is a descriptor, and the spool needs some
+ * too: as many as the system lets us have. */
+static void
+want_descriptors(const struct config *conf)
+{
+	uint64_t need = (uint64_t)conf->smtpd.max_sessions +
+	    conf->deliver_connections + conf->probe_concurrency +
+	    conf->web.max_connections + conf->control_clients + FDS_OF_OURS;
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) != 0 ||
+	    getrlimit(RLIMIT_NOFILE, &rl) != 0)
+		return;
+	if (rl.rlim_cur < need)
+		log_warn("daemon",
+		    "problem=\"%llu descriptors are allowed, the "
+		    "configuration may need %llu\" do=\"raise the limit "
+		    "(LimitNOFILE), or lower max_sessions\"",
+		    (unsigned long long)rl.rlim_cur, (unsigned long long)need);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -195,6 +223,7 @@ main(int argc, char **argv)
 		ready = background();
 	if (open_log(conf, &o) != 0)
 		return 1;
+	want_descriptors(conf);
 	d = daemon_create(conf, &eb);
 	if (d == NULL) {
 		log_error("daemon", "started=0 why=%s", log_q(eb.text));
