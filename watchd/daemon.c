@@ -321,10 +321,14 @@ reload_into_force(struct daemon *d, struct config *conf,
 int
 daemon_reload(struct daemon *d, struct conf_errors *errs)
 {
-	struct config *conf = config_load(d->conf->file, errs);
+	struct config *conf = NULL;
 	int rc = -MX_ESYNTAX;
 	size_t i;
 
+	if (d->draining) /* it would listen again */
+		finding_add(errs, false, d->conf->file, "shutting down");
+	else
+		conf = config_load(d->conf->file, errs);
 	if (conf != NULL) {
 		rc = reload_into_force(d, conf, errs);
 		config_unref(&conf);
