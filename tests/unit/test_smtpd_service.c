@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -266,6 +267,32 @@ recipients_change(void **state MX_UNUSED)
 	end();
 }
 
+/* It cannot be opened at the moment it is found changed: the next look tries
+ * again, although it did not change once more. */
+static void
+recipients_no_descriptor(void **state MX_UNUSED)
+{
+	struct rlimit had, none;
+	int fd;
+
+	begin("", "");
+	put_file("rcpt",
+	    "new@backed.test OK\nuser@backed.test OK\n"
+	    "a@backed.test OK\nb@backed.test OK\n"
+	    "c@backed.test OK\n");
+	fd = dup(STDERR_FILENO); /* the lowest that is free */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+	none = (struct rlimit){ (rlim_t)fd, had.rlim_max };
+	close(fd);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	configure("", "");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	assert_false(answers_now(NULL));
+	wait_for_reread(6000);
+	assert_true(answers_now(NULL));
+	end();
+}
+
 static void
 recipients_never_read(void **state MX_UNUSED)
 {
@@ -454,6 +481,7 @@ main(void)
 		cmocka_unit_test(drains),
 		cmocka_unit_test(listens),
 		cmocka_unit_test(recipients_change),
+		cmocka_unit_test(recipients_no_descriptor),
 		cmocka_unit_test(recipients_never_read),
 		cmocka_unit_test(recipients_large),
 		cmocka_unit_test(starttls),

@@ -37,6 +37,7 @@ struct load {
 	struct mail mail;
 	char *path;
 	struct file_id id;
+	int error; /* errno: the system's trouble, not the file's */
 	struct rcpt_table *table; /* NULL: see why */
 	struct rcpt_note note;
 	struct mx_errbuf why;
@@ -50,7 +51,7 @@ struct recipients {
 	char *path;
 	struct rcpt_table *table;
 	struct file_id seen;
-	int stat_errno; /* that was reported; 0 none */
+	int trouble; /* errno of the last look, reported; 0 none */
 	bool loading;
 	pthread_t thread;
 	struct mailbox *mailbox; /* of the helper; NULL until it is needed */
@@ -137,6 +138,7 @@ load_run(struct load *l)
 	int fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
+		l->error = errno;
 		(void)mx_fail(&l->why, MX_ESYS, "%s", strerror(errno));
 		goto out;
 	}
@@ -147,6 +149,7 @@ load_run(struct load *l)
 	}
 	data = malloc((size_t)st.st_size + 1);
 	if (data == NULL || read_all(fd, data, (size_t)st.st_size, &len) < 0) {
+		l->error = errno;
 		(void)mx_fail(&l->why, MX_ESYS, "%s", strerror(errno));
 		goto out;
 	}
@@ -198,13 +201,15 @@ load_judge(struct recipients *r, struct load *l)
 	l->table = NULL;
 }
 
+/* What the system did not let us read (no descriptor, no permission) is tried
+ * again at each look, and reported once. */
 static void
 load_apply(struct recipients *r, struct load *l)
 {
-	load_judge(r, l);
-	/* A file that could not even be opened keeps the identity that the
-	 * look at it gave, so that it is reported once. */
-	if (l->id.ino != 0)
+	if (l->error == 0 || l->error != r->trouble)
+		load_judge(r, l);
+	r->trouble = l->error;
+	if (l->error == 0)
 		r->seen = l->id;
 	load_destroy(&l);
 }
@@ -271,17 +276,15 @@ check(struct recipients *r, bool wait)
 	if (r->loading)
 		return;
 	if (stat(r->path, &st) < 0) {
-		if (errno != r->stat_errno)
+		if (errno != r->trouble)
 			log_error("smtpd", "recipients=%s error=%s",
 			    log_q(r->path), log_q(strerror(errno)));
-		r->stat_errno = errno;
+		r->trouble = errno;
 		return;
 	}
 	file_id_set(&id, &st);
-	if (r->stat_errno == 0 && file_id_equal(&id, &r->seen))
+	if (r->trouble == 0 && file_id_equal(&id, &r->seen))
 		return;
-	r->stat_errno = 0;
-	r->seen = id;
 	l = load_create(r->path);
 	if (!wait && st.st_size >= SMALL_FILE && load_in_helper(r, l))
 		return;
