@@ -206,6 +206,58 @@ flush_ends_when_the_gate_closes(void **state)
 	assert_int_equal(world_gauges(w, A).deferred, 1);
 }
 
+/* What a record's write or a job had in hand when the flush began is of its
+ * number, and has its turn. */
+static void
+flush_takes_what_was_busy(void **state)
+{
+	struct world *w = *state;
+	struct envelope *env;
+	struct queue_job *job;
+	struct relay_flush f;
+	uint64_t id, other;
+
+	queue_gate(w->q, A, GATE_OPEN);
+	id = world_mail(w, A, 1);
+	job = queue_take(w->q, A);
+	env = envelope_copy(fake_store_get(w->store, id));
+	queue_done(w->q, job, JOB_TRIED, env, 0); /* its record is written */
+	envelope_destroy(&env);
+	assert_int_equal(
+	    w->relay->flush(w->relay->self, A, FLUSH_MANUAL, false, &f), 0);
+	world_settle(w);
+	world_deliver(w, A, id, "2");
+	assert_int_equal(w->ended, 1);
+	assert_true(w->ended_ok);
+
+	/* ordered to be held or removed while a job had it */
+	for (int remove = 0; remove < 2; remove++) {
+		id = world_mail(w, A, 1);
+		job = queue_take(w->q, A);
+		assert_int_equal(job->id, id);
+		if (remove)
+			w->relay->remove(w->relay->self, id, false);
+		else
+			w->relay->hold(w->relay->self, id, true, false);
+		other = world_mail(w, A, 1);
+		world_flush(w, A, FLUSH_MANUAL);
+		queue_done(w->q, job, JOB_RETURNED, NULL, 0);
+		world_settle(w);
+		assert_int_equal(w->ended, 1 + remove);
+		world_deliver(w, A, other, "2");
+		assert_int_equal(w->ended, 2 + remove);
+		assert_int_equal(w->end.remaining, 0);
+	}
+	/* held while it is out during the flush, the last one */
+	id = world_mail(w, A, 1);
+	world_flush(w, A, FLUSH_MANUAL);
+	job = queue_take(w->q, A);
+	w->relay->hold(w->relay->self, id, true, false);
+	queue_done(w->q, job, JOB_RETURNED, NULL, 0);
+	world_settle(w);
+	assert_int_equal(w->ended, 4);
+}
+
 /* New mail during a flush is neither starved nor counted. */
 static void
 new_mail_during_a_flush(void **state)
@@ -383,6 +435,7 @@ main(void)
 		CASE(flush_on_a_closed_gate),
 		CASE(flush_answers),
 		CASE(flush_ends_when_the_gate_closes),
+		CASE(flush_takes_what_was_busy),
 		CASE(new_mail_during_a_flush),
 		CASE(poison_does_not_stall),
 		CASE(connect_failures_are_paced),

@@ -162,10 +162,33 @@ entry_set(struct entry *e, enum entry_state to)
 	dest_touch(d);
 }
 
-/* Where a part goes that nobody is busy with any more. */
+/* Was it there when the flush under way began, and has not had its turn? */
+static bool
+entry_flushing(const struct entry *e)
+{
+	return e->dest->flush.running && e->flush != e->dest->flush_gen &&
+	    e->state != ENTRY_HELD;
+}
+
+/* It leaves the number of the flush without an attempt. */
+static void
+entry_unflush(struct entry *e, enum flush_result result)
+{
+	if (!entry_flushing(e))
+		return;
+	flush_tried(e, result, clock_wall_ms());
+	flush_settle(e->dest, true);
+}
+
+/* Where a part goes that nobody is busy with any more. A flush that began
+ * while somebody was busy with it has passed it by: it is due now. */
 void
 entry_back(struct entry *e, int64_t now)
 {
+	if (e->held && !e->drop && !e->finish)
+		entry_unflush(e, FLUSH_DEFERRED);
+	else if (entry_flushing(e) && e->due_ms > now)
+		e->due_ms = now;
 	if (e->drop)
 		save_remove(e);
 	else if (e->held != e->held_stored)
@@ -185,6 +208,7 @@ entry_forget(struct entry *e)
 	struct dest *d = e->dest;
 	struct queue *q = d->queue;
 
+	entry_unflush(e, FLUSH_FAILED);
 	entry_set(e, ENTRY_GONE);
 	RB_REMOVE(age_tree, &d->by_age, e);
 	RB_REMOVE(id_tree, &d->by_id, e);

@@ -292,6 +292,7 @@ done_damaged(struct entry *e, int64_t now)
 static void
 done_returned(struct entry *e, enum job_kind kind, int64_t now)
 {
+	flush_settle(e->dest, true); /* an order took it out of the flush */
 	entry_back(e, now);
 	if (kind != JOB_DELIVER && e->dest != NULL && heap_holds(&e->deadline))
 		heap_change(&e->dest->deadlines, &e->deadline,

@@ -256,6 +256,8 @@ part_bounce(struct entry *e, int64_t now)
 	e->given_up = true;
 	if (!e->held)
 		flush_tried(e, FLUSH_FAILED, now);
+	else if (e->state == ENTRY_HELD && e->dest->flush.running)
+		e->flush = e->dest->flush_gen; /* not of its number */
 	entry_order(e, now);
 }
 
