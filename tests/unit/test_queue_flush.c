@@ -258,6 +258,43 @@ flush_takes_what_was_busy(void **state)
 	assert_int_equal(w->ended, 4);
 }
 
+/* The primary hung with our sessions and was restarted: they wait for ten
+ * minutes more, the canary does not, nor is their end its own. */
+static void
+hung_jobs_leave_the_canary_alone(void **state)
+{
+	struct world *w = *state;
+	struct queue_job *hung[2], *canary;
+
+	world_open_with_canary(w, A);
+	for (int i = 0; i < 4; i++)
+		world_mail(w, A, 1);
+	hung[0] = queue_take(w->q, A);
+	hung[1] = queue_take(w->q, A);
+	assert_null(queue_take(w->q, A));
+	queue_gate(w->q, A, GATE_CLOSED);
+	world_settle(w);
+	assert_int_equal(w->want_a, 0);
+	queue_gate(w->q, A, GATE_OPEN);
+	world_flush(w, A, FLUSH_RECOVERY);
+	assert_int_equal(w->want_a, 3); /* two have a connection still */
+	canary = queue_take(w->q, A);
+	assert_non_null(canary);
+	assert_null(queue_take(w->q, A));
+	assert_int_equal(world_gauges(w, A).active, 4);
+	world_lose(w, hung[0]);
+	world_lose(w, hung[1]);
+	assert_null(queue_take(w->q, A));
+	assert_int_equal(w->want_a, 1);
+	world_finish(w, canary, "2");
+	assert_int_equal(w->want_a, 2);
+	assert_int_equal(w->ended, 0);
+	for (int i = 0; i < 3; i++)
+		world_finish(w, queue_take(w->q, A), "2");
+	assert_int_equal(w->ended, 1);
+	assert_true(w->ended_ok);
+}
+
 /* New mail during a flush is neither starved nor counted. */
 static void
 new_mail_during_a_flush(void **state)
@@ -436,6 +473,7 @@ main(void)
 		CASE(flush_answers),
 		CASE(flush_ends_when_the_gate_closes),
 		CASE(flush_takes_what_was_busy),
+		CASE(hung_jobs_leave_the_canary_alone),
 		CASE(new_mail_during_a_flush),
 		CASE(poison_does_not_stall),
 		CASE(connect_failures_are_paced),

@@ -134,6 +134,18 @@ dest_close(struct dest *d)
 	dest_touch(d);
 }
 
+/* What is still out waits, perhaps for minutes, for a primary that hung and
+ * has been restarted since: it neither keeps the canary from its place nor
+ * speaks for the primary of today. */
+void
+dest_canary(struct dest *d)
+{
+	window_reset(&d->window);
+	d->stuck += d->out;
+	d->out = 0;
+	d->epoch++;
+}
+
 /* Starts a walk over all parts. Small queues are through at once. */
 void
 dest_walk(struct dest *d, unsigned what)
@@ -195,7 +207,8 @@ dest_want(struct dest *d, int64_t now)
 	unsigned n = 0;
 
 	if (dest_working(d, now))
-		n = work < d->window.size ? (unsigned)work : d->window.size;
+		n = (work < d->window.size ? (unsigned)work : d->window.size) +
+		    d->stuck;
 	if (n == d->wanted && !(d->starved && dest_takeable(d, now)))
 		return;
 	d->wanted = n;

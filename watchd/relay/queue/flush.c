@@ -61,7 +61,7 @@ flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
 	d->pause_ms = 0;
 	d->newest = false;
 	d->forced = d->gate == GATE_CLOSED;
-	window_reset(&d->window);
+	dest_canary(d);
 	stats_domain(d->queue->stats, d->name)->flush_runs[trigger]++;
 	d->notes |= NOTE_FLUSH_BEGIN;
 	dest_walk(d, WALK_DUE);

@@ -20,6 +20,7 @@ job_create(struct entry *e, enum job_kind kind)
 
 	job->kind = kind;
 	job->entry = e;
+	job->epoch = e->dest->epoch;
 	job->pub.id = e->id;
 	job->pub.domain = e->dest->name;
 	job->pub.attempts = e->attempts;
@@ -62,8 +63,10 @@ job_end(struct job *job)
 	struct queue *q = d->queue;
 
 	MX_ASSERT(e->state == ENTRY_OUT && e->work.job == job);
-	if (job->kind == JOB_DELIVER)
+	if (job->kind == JOB_DELIVER && job->epoch == d->epoch)
 		d->out--;
+	else if (job->kind == JOB_DELIVER)
+		d->stuck--;
 	else
 		q->deadline_out--;
 	if (q->deadline_blocked && q->deadline_out <= DEADLINE_JOBS / 2) {
@@ -244,10 +247,10 @@ done_tried(struct entry *e, enum job_kind kind, const struct envelope *env,
  * time it waits, twice as long each time. A lost canary waits at once, so
  * that the next one is another. */
 static void
-done_lost(struct entry *e, const struct envelope *env, int64_t now)
+done_lost(struct entry *e, const struct envelope *env, bool stuck, int64_t now)
 {
 	struct dest *d = e->dest;
-	bool canary = d->window.canary;
+	bool canary = d->window.canary && !stuck;
 	uint16_t before = e->pending;
 
 	if (env != NULL) {
@@ -255,7 +258,8 @@ done_lost(struct entry *e, const struct envelope *env, int64_t now)
 		count_pending(stats_domain(d->queue->stats, d->name), env,
 		    true);
 	}
-	learn_lost(d, now);
+	if (!stuck)
+		learn_lost(d, now);
 	if (e->losses < UINT8_MAX)
 		e->losses++;
 	if (env != NULL && e->pending == 0) {
@@ -305,15 +309,16 @@ queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
 {
 	struct job *job = (struct job *)(void *)pub;
 	enum job_kind kind = job->kind;
-	struct entry *e;
+	struct entry *e = job->entry;
+	bool stuck = job->epoch != e->dest->epoch;
 	int64_t now = clock_wall_ms();
 
-	MX_ASSERT(job->entry->dest->queue == q);
+	MX_ASSERT(e->dest->queue == q);
 	e = job_end(job);
 	if (outcome == JOB_TRIED && env != NULL)
 		done_tried(e, kind, env, latency_ns, now);
 	else if (outcome == JOB_LOST && kind == JOB_DELIVER)
-		done_lost(e, env, now);
+		done_lost(e, env, stuck, now);
 	else if (outcome == JOB_DAMAGED)
 		done_damaged(e, now);
 	else

@@ -94,8 +94,8 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->flush.domain = domain;
 	if (d == NULL)
 		return;
-	out->active = d->out + (dest_open(d) ? d->nready : 0);
-	out->held = d->on_hold ? d->n - d->out : d->nheld;
+	out->active = d->out + d->stuck + (dest_open(d) ? d->nready : 0);
+	out->held = d->on_hold ? d->n - d->out - d->stuck : d->nheld;
 	out->deferred = d->n - out->active - out->held;
 	out->recipients = d->recipients;
 	out->bytes = d->bytes;

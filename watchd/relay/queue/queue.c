@@ -218,7 +218,7 @@ queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
 	}
 	/* A forced flush that got this far goes on as it is. */
 	if (!d->forced)
-		window_reset(&d->window);
+		dest_canary(d);
 	d->gate = GATE_OPEN;
 	d->forced = false;
 	d->broken = false;

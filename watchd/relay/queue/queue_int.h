@@ -58,6 +58,7 @@ struct job {
 	struct queue_job pub; /* first: the deliverer's pointer */
 	LIST_ENTRY(job) link;
 	struct entry *entry;
+	unsigned epoch; /* of its destination when it went out */
 	enum job_kind { JOB_DELIVER, JOB_EXPIRE, JOB_WARN } kind;
 };
 
@@ -150,6 +151,8 @@ struct dest {
 
 	struct window window;
 	unsigned out; /* delivery jobs */
+	unsigned stuck; /* those from before the window was reset */
+	unsigned epoch; /* resets of the window */
 	unsigned wanted; /* last told */
 	unsigned canary_tries, fails, losses;
 	int64_t pause_ms; /* no attempts until then */
@@ -243,6 +246,7 @@ bool dest_paused(const struct dest *, int64_t now);
 bool dest_takeable(const struct dest *, int64_t now);
 void dest_pause(struct dest *, int64_t first_ms, int64_t max_ms, int64_t now);
 void dest_close(struct dest *);
+void dest_canary(struct dest *); /* from here on: a canary first */
 void dest_walk(struct dest *, unsigned what);
 int64_t dest_next_expiry(const struct dest *);
 void dest_settle(struct dest *, int64_t now); /* of the task */
