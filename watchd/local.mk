@@ -10,3 +10,9 @@ mxwatchd_LDADD = $(ALL_L)
 # Root only, else skipped.
 dist_check_SCRIPTS = tests/fault/daemon_root
 TESTS += tests/fault/daemon_root
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_watch
+TESTS += tests/unit/test_watch
+tests_unit_test_watch_SOURCES = tests/unit/test_watch.c watchd/watch.c
+tests_unit_test_watch_LDADD = $(ALL_L) $(CMOCKA_LIBS)
+endif

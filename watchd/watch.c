@@ -287,11 +287,15 @@ watch_outcome(struct watch_set *ws, const char *domain,
 		in = HEALTH_IN_NEUTRAL;
 	if (o->self)
 		watch_self_mx(ws, w, true);
-	/* A good delivery ends a suspicion; it says nothing new otherwise, and
-	 * recovery is confirmed by its flush, not by one message of it. */
-	if (o->ok && w->health.state != HEALTH_SUSPECT)
+	/* A good delivery ends a suspicion; it says nothing new otherwise. A
+	 * recovery is confirmed by its flush, not by one message of it, but
+	 * failures between messages that are taken (one connection too many)
+	 * are no streak. */
+	if (o->ok && w->health.state != HEALTH_SUSPECT &&
+	    w->health.state != HEALTH_RECOVERING)
 		return;
-	watch_feed(ws, w, in, o->host, o->text, now);
+	watch_feed(ws, w, in, o->host, o->ok ? "a message was taken" : o->text,
+	    now);
 }
 
 void

@@ -136,14 +136,26 @@ target_close(struct target *d)
 void
 target_ready(struct target *d, const struct outbound *s)
 {
-	const struct deliver_outcome ok = { .ok = true,
-		.host = s->cand[s->at].label,
-		.text = "" };
-
+	/* No good outcome yet: one that greets us and refuses each message
+	 * would be up and suspect in turn for ever. */
 	d->fails = 0;
 	d->closed_until_ns = 0;
 	target_note(d, s->cand[s->at].label)->down_until_ns = 0;
-	target_outcome(d, &ok);
+}
+
+/* 4xx for a greeting while another session works: one connection too many.
+ * The window learns from it, the health does not. */
+static bool
+target_crowded(const struct target *d, enum smtp_phase phase, uint16_t code)
+{
+	const struct outbound *s;
+
+	if (phase != SMTP_PHASE_GREETING || code / 100 != 4)
+		return false;
+	TAILQ_FOREACH (s, &d->sessions, link)
+		if (s->state == SESSION_LOAD || s->state == SESSION_SEND)
+			return true;
+	return false;
 }
 
 void
@@ -164,7 +176,8 @@ target_failed(struct target *d, const char *host, enum smtp_phase phase,
 	if (loop_now(dl->loop) < d->closed_until_ns)
 		return;
 	target_close(d);
-	target_outcome(d, &bad);
+	if (!target_crowded(d, phase, code))
+		target_outcome(d, &bad);
 	if (!dl->ended)
 		queue_connect_failed(dl->queue, d->domain);
 }

@@ -19,7 +19,7 @@ struct bounce;
  * what says something of the primary is reported: not DNS trouble (`dns`
  * true: neutral), not a recipient's refusal. */
 struct deliver_outcome {
-	bool ok; /* it took a message, or answered sensibly */
+	bool ok; /* it took a message */
 	bool dns; /* the resolver failed: says nothing of the primary */
 	bool self; /* we seem to be the best MX: hold and alarm */
 	enum smtp_phase phase; /* of the failure */
