@@ -185,8 +185,8 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 		return;
 	/* Canaries that were put off (greylisting) but not refused: the primary
 	 * is alive, and its mail goes by the retry schedule from here. One that
-	 * breaks connections instead fails through its outcomes. */
-	if (ok || (f->deferred > 0 && f->failed == 0))
+	 * broke the connection under each of them is not. */
+	if (ok || (f->deferred > f->lost && f->failed == 0))
 		watch_flushed(d->watch, f->domain, loop_now(d->loop));
 	else
 		watch_broken(d->watch, f->domain, "the flush was cut off",

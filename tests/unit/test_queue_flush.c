@@ -132,6 +132,50 @@ canary_lost(void **state)
 	assert_non_null(fake_store_get(w->store, id[0]));
 }
 
+/* Put off or broken off: whoever is told of the end can tell them apart. */
+static void
+canaries_lost_are_told(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 9; i++)
+		world_mail(w, A, 1);
+	queue_gate(w->q, A, GATE_OPEN);
+	world_flush(w, A, FLUSH_RECOVERY);
+	for (int i = 0; i < 3; i++)
+		world_lose(w, queue_take(w->q, A));
+	assert_int_equal(w->ended, 1);
+	assert_false(w->ended_ok);
+	assert_int_equal(w->end.deferred, 3);
+	assert_int_equal(w->end.lost, 3);
+	world_flush(w, A, FLUSH_RECOVERY);
+	world_lose(w, queue_take(w->q, A));
+	world_finish(w, queue_take(w->q, A), "4");
+	world_lose(w, queue_take(w->q, A));
+	assert_int_equal(w->end.deferred, 3);
+	assert_int_equal(w->end.lost, 2);
+}
+
+/* By hand, while the domain is down: when the primary goes away again the
+ * flush is over, or it would be tried for as long as the outage lasts. */
+static void
+forced_flush_ends_with_the_primary(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 3; i++)
+		world_mail(w, A, 1);
+	world_flush(w, A, FLUSH_MANUAL);
+	world_finish(w, queue_take(w->q, A), "2");
+	queue_connect_failed(w->q, A);
+	world_settle(w);
+	assert_int_equal(w->ended, 1);
+	assert_false(w->ended_ok);
+	world_advance(w, 2 * MINUTE);
+	assert_int_equal(w->want_a, 0);
+	assert_null(queue_take(w->q, A));
+}
+
 static void
 flush_on_a_closed_gate(void **state)
 {
@@ -469,6 +513,8 @@ main(void)
 		CASE(canary_goes_alone),
 		CASE(canary_fails_three_times),
 		CASE(canary_lost),
+		CASE(canaries_lost_are_told),
+		CASE(forced_flush_ends_with_the_primary),
 		CASE(flush_on_a_closed_gate),
 		CASE(flush_answers),
 		CASE(flush_ends_when_the_gate_closes),

@@ -26,6 +26,7 @@ struct relay_flush {
 	int64_t start_ms, end_ms; /* wall; 0 none */
 	uint64_t total, remaining; /* that were there at its start */
 	uint64_t delivered, deferred, failed;
+	uint64_t lost; /* of the deferred: the connection broke */
 	uint64_t bytes; /* of `total` */
 	double rate; /* messages a second, lately */
 	int64_t eta_ms; /* -1 unknown */

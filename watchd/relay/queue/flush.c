@@ -2,7 +2,8 @@
  * flush: everything of one domain, and nothing else, is due at once. It begins
  * with a canary and ends when all that was there at its start has been tried
  * once; what comes meanwhile is not counted. A flush that an operator orders
- * while the gate is closed opens it for the canary alone. Called by the relay
+ * while the gate is closed opens it for the canary alone, and then for as long as the
+ * primary can be reached. Called by the relay
  * operations, job.c and the gate; the owner hears of it from the task. */
 #include "base/log.h"
 #include "base/mem.h"
@@ -31,6 +32,7 @@ flush_view(const struct dest *d, int64_t now, struct relay_flush *v)
 		.delivered = f->delivered,
 		.deferred = f->deferred,
 		.failed = f->failed,
+		.lost = f->lost,
 		.bytes = f->bytes,
 		.rate = f->running ? rate : 0,
 		.eta_ms = -1,

@@ -258,14 +258,13 @@ done_lost(struct entry *e, const struct envelope *env, bool stuck, int64_t now)
 		count_pending(stats_domain(d->queue->stats, d->name), env,
 		    true);
 	}
-	if (!stuck)
-		learn_lost(d, now);
 	if (e->losses < UINT8_MAX)
 		e->losses++;
 	if (env != NULL && e->pending == 0) {
 		flush_tried(e, FLUSH_DELIVERED, now);
 		save_remove(e);
 	} else if (canary || e->losses >= LOSSES_ALONE) {
+		d->flush.lost += d->flush.running && e->flush != d->flush_gen;
 		flush_tried(e, FLUSH_DEFERRED, now);
 		defer(e, env, e->losses >= LOSSES_ALONE ? 2 : 1, now);
 	} else if (e->pending != before) {
@@ -275,6 +274,9 @@ done_lost(struct entry *e, const struct envelope *env, bool stuck, int64_t now)
 		e->due_ms = now;
 		entry_back(e, now);
 	}
+	/* After it was counted: this may end the flush. */
+	if (!stuck)
+		learn_lost(d, now);
 	flush_settle(d, !canary);
 }
 
@@ -348,10 +350,14 @@ queue_connect_failed(struct queue *q, const char *domain)
 
 	if (d == NULL || dest_paused(d, now))
 		return;
-	if (d->window.canary)
+	if (d->window.canary) {
 		flush_canary_failed(d, true, now);
-	else
+	} else {
 		window_trouble(&d->window, d->out);
+		/* Nobody else would: down it is already. */
+		if (d->forced)
+			flush_end(d, false);
+	}
 	d->fails++;
 	if (d->configured)
 		dest_pause(d, 1000, TICK_MAX_MS, now);

@@ -109,7 +109,7 @@ struct flush {
 	bool running;
 	enum flush_trigger trigger;
 	int64_t start_ms, end_ms;
-	uint64_t total, remaining, delivered, deferred, failed, bytes;
+	uint64_t total, remaining, delivered, deferred, failed, lost, bytes;
 	double rate;
 	int64_t rate_ms; /* of the last step of the average */
 	unsigned rate_n; /* tried since */
