@@ -224,10 +224,15 @@ defaults {
         return r.returncode, r.stdout + r.stderr
 
     def ctl_json(self, *args, rc=0):
-        """The answer of a verb with --json: a list of objects, the lines."""
+        """The answer of a verb with --json: a list of objects, the lines. The
+        last one, which mxwatchctl leaves out when it only says "fine", is
+        always there."""
         r = self.ctl_run(*args, "--json")
         assert r.returncode == rc, "rc %d: %s%s" % (r.returncode, r.stdout, r.stderr)
-        return [json.loads(line) for line in r.stdout.splitlines() if line.strip()]
+        lines = [json.loads(line) for line in r.stdout.splitlines() if line.strip()]
+        if not lines or "done" not in lines[-1]:
+            lines.append({"done": True, "rc": rc})
+        return lines
 
     def metrics(self, fresh=True):
         """Made from a snapshot of now: asking for the status makes one."""
