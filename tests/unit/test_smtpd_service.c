@@ -270,16 +270,13 @@ recipients_change(void **state MX_UNUSED)
 /* It cannot be opened at the moment it is found changed: the next look tries
  * again, although it did not change once more. */
 static void
-recipients_no_descriptor(void **state MX_UNUSED)
+found_without_descriptor(const char *text)
 {
 	struct rlimit had, none;
 	int fd;
 
 	begin("", "");
-	put_file("rcpt",
-	    "new@backed.test OK\nuser@backed.test OK\n"
-	    "a@backed.test OK\nb@backed.test OK\n"
-	    "c@backed.test OK\n");
+	put_file("rcpt", text);
 	fd = dup(STDERR_FILENO); /* the lowest that is free */
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
 	none = (struct rlimit){ (rlim_t)fd, had.rlim_max };
@@ -291,6 +288,19 @@ recipients_no_descriptor(void **state MX_UNUSED)
 	wait_for_reread(6000);
 	assert_true(answers_now(NULL));
 	end();
+}
+
+static void
+recipients_no_descriptor(void **state MX_UNUSED)
+{
+	char *large = repeat(rcpt_file, "# 4567890123456789012345678901234\n",
+	    40000, "new@backed.test OK\n");
+
+	found_without_descriptor("new@backed.test OK\nuser@backed.test OK\n"
+				 "a@backed.test OK\nb@backed.test OK\n"
+				 "c@backed.test OK\n");
+	found_without_descriptor(large);
+	mem_free(&large);
 }
 
 static void

@@ -21,14 +21,26 @@ struct mailbox {
 };
 
 struct mailbox *
-mailbox_create(void)
+mailbox_try_create(void)
 {
-	struct mailbox *mb = mem_alloc(sizeof(*mb));
+	struct mailbox *mb;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
+	if (fd < 0)
+		return NULL;
+	mb = mem_alloc(sizeof(*mb));
 	MX_ASSERT(pthread_mutex_init(&mb->lock, NULL) == 0);
 	STAILQ_INIT(&mb->list);
-	mb->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	MX_ASSERT(mb->fd >= 0);
+	mb->fd = fd;
+	return mb;
+}
+
+struct mailbox *
+mailbox_create(void)
+{
+	struct mailbox *mb = mailbox_try_create();
+
+	MX_ASSERT(mb != NULL);
 	return mb;
 }
 

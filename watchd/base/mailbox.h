@@ -19,7 +19,8 @@ struct mail {
 };
 STAILQ_HEAD(mail_list, mail);
 
-struct mailbox *mailbox_create(void);
+struct mailbox *mailbox_create(void); /* for the start: aborts */
+struct mailbox *mailbox_try_create(void); /* NULL: no descriptor is left */
 /* What is still in it is handed to `drop` (may be NULL when empty). */
 void mailbox_destroy(struct mailbox **, void (*drop)(struct mail *));
 

@@ -245,14 +245,16 @@ helper_main(void *arg)
 static bool
 load_in_helper(struct recipients *r, struct load *l)
 {
-	struct helper *h = mem_alloc(sizeof(*h));
+	struct helper *h;
 	sigset_t all, old;
 	int rc;
 
 	if (r->mailbox == NULL) {
-		r->mailbox = mailbox_create();
+		if ((r->mailbox = mailbox_try_create()) == NULL)
+			return false;
 		r->mailbox_io = loop_mailbox(r->loop, r->mailbox, load_done, r);
 	}
+	h = mem_alloc(sizeof(*h));
 	h->load = l;
 	h->to = r->mailbox;
 	sigfillset(&all); /* signals are the main thread's */
