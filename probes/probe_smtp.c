@@ -277,6 +277,7 @@ probe_tls_up(struct probe_run *p)
 static void
 probe_conn_error(struct probe_run *p)
 {
+	bool local = conn_error_is_local(p->conn);
 	char text[128];
 	enum smtp_phase phase;
 
@@ -290,8 +291,9 @@ probe_conn_error(struct probe_run *p)
 			return;
 		}
 		probe_fail(p,
-		    strstr(text, "refused") != NULL ? PROBE_CONN_REFUSED :
-						      PROBE_CONN_ERROR,
+		    local				? PROBE_LOCAL :
+			strstr(text, "refused") != NULL ? PROBE_CONN_REFUSED :
+							  PROBE_CONN_ERROR,
 		    SMTP_PHASE_CONNECT, NULL, text);
 		return;
 	}

@@ -2,6 +2,8 @@
  * test_conn: two ends of a connection in one loop over 127.0.0.1, in clear
  * and in TLS with a certificate made here. Each end writes down the events
  * it is told; each test waits for a condition, with a deadline. */
+#include <sys/resource.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -204,8 +206,36 @@ test_refused(void **state)
 	assert_string_equal(client.events, "!");
 	assert_string_equal(conn_error(client.c), "connection refused");
 	assert_false(conn_error_is_tls(client.c));
+	assert_false(conn_error_is_local(client.c));
 	conn_write(client.c, "x", 1);
 	assert_int_equal(conn_backlog(client.c), 0);
+}
+
+/* Whose fault it is decides whether a primary is down. */
+static void
+test_local_trouble(void **state)
+{
+	struct net_addr from;
+	struct rlimit had, none;
+	int fd = dup(STDERR_FILENO); /* the lowest that is free */
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+	none = (struct rlimit){ (rlim_t)fd, had.rlim_max };
+	close(fd);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	client.c =
+	    conn_connect(loop, &listen_addr, NULL, 8192, on_event, &client);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	assert_true(run_until(client_error));
+	assert_true(conn_error_is_local(client.c));
+	conn_destroy(&client.c);
+	memset(&client, 0, sizeof(client));
+	assert_int_equal(addr_parse(&from, "192.0.2.1", 0, ':'), 0);
+	client.c =
+	    conn_connect(loop, &listen_addr, &from, 8192, on_event, &client);
+	assert_true(run_until(client_error));
+	assert_true(conn_error_is_local(client.c));
 }
 
 static bool
@@ -624,6 +654,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CONN_TEST(test_refused),
+		CONN_TEST(test_local_trouble),
 		CONN_TEST(test_echo),
 		CONN_TEST(test_window),
 		CONN_TEST(test_pause),

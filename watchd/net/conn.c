@@ -398,11 +398,15 @@ conn_connect(struct loop *l, const struct net_addr *to,
 	c = conn_create(l, fd, to, input_max, cb, arg);
 	if (fd >= 0 && from != NULL && bind(fd, &from->u.sa, from->len) != 0)
 		error = errno;
+	c->error_local = error != 0;
 	if (error == 0) {
 		if (connect(fd, &to->u.sa, to->len) == 0)
 			c->connected = true;
-		else if (errno != EINPROGRESS)
+		else if (errno != EINPROGRESS) {
 			error = errno;
+			c->error_local = error == EADDRNOTAVAIL ||
+			    error == ENOBUFS || error == ENOMEM;
+		}
 	}
 	if (error != 0) {
 		conn_io_error(c, error);
@@ -601,4 +605,10 @@ bool
 conn_error_is_tls(const struct conn *c)
 {
 	return c->error_tls;
+}
+
+bool
+conn_error_is_local(const struct conn *c)
+{
+	return c->error_local;
 }

@@ -70,5 +70,8 @@ const struct net_addr *conn_local(const struct conn *);
 /* The reason of CONN_ERROR: "connection refused", "TLS: ..." */
 const char *conn_error(const struct conn *);
 bool conn_error_is_tls(const struct conn *);
+/* It was never tried, for want of descriptors, memory, ports or our source
+ * address: that says nothing of the peer. */
+bool conn_error_is_local(const struct conn *);
 
 #endif

@@ -58,6 +58,7 @@ struct conn {
 	struct loop_orphan orphan;
 
 	bool error_tls;
+	bool error_local;
 	char error[192];
 };
 
