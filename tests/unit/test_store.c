@@ -420,6 +420,30 @@ test_accepting(void **state)
 	assert_int_equal(store_accepting(k->store, 1), 0);
 }
 
+/* What store_info() says of the segments, over several of them. */
+static void
+test_segment_bytes(void **state)
+{
+	struct kit *k = *state;
+	struct store_info info;
+	uint64_t ids[20];
+	unsigned i;
+
+	k->conf.segment_size = 65536;
+	store_reconfigure(k->store, &k->conf);
+	for (i = 0; i < MX_COUNT(ids); i++)
+		assert_true((ids[i] = kit_commit(k, 30000, i, 1)) != 0);
+	/* LIMITS makes the writer look again, after the group that follows */
+	store_reconfigure(k->store, &k->conf);
+	assert_int_equal(kit_remove(k, ids[0]), 0);
+	do {
+		assert_int_equal(kit_load(k, ids[1], 0), 0);
+		store_info(k->store, &info);
+	} while (info.segments != 7 && i++ < 1000);
+	assert_int_equal(info.segments, 7);
+	assert_int_equal(info.segment_bytes, MX_COUNT(ids) * 30000);
+}
+
 /* Clients that use up our descriptors: a new segment has to wait for one, but
  * the disk is not broken. */
 static void
@@ -461,6 +485,7 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		STORE_TEST(test_open_to_others),
 		STORE_TEST(test_accepting),
+		STORE_TEST(test_segment_bytes),
 		STORE_TEST(test_no_descriptor),
 	};
 

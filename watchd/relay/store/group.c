@@ -107,12 +107,13 @@ write_failed(struct writer *w, enum store_op op, int rc)
 static int
 write_smalls(struct writer *w, struct group *g)
 {
-	uint64_t start = w->cur.number != 0 ? w->cur.size : 0;
+	uint64_t number = w->cur.number, start = w->cur.size;
 	enum store_op op = STORE_OP_WRITE;
 	int rc;
 
 	if ((rc = write_small(w, g)) == 0) {
-		w->segment_bytes += w->cur.size - start;
+		w->segment_bytes +=
+		    w->cur.size - (w->cur.number == number ? start : 0);
 		op = STORE_OP_FSYNC;
 		rc = segment_sync(&w->sp->seg, &w->cur);
 	}
