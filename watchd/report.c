@@ -66,26 +66,40 @@ snapshot_dns(struct stats_global *g, const struct dns_stats *ds)
 	g->dns_failed[4] = ds->fail_other;
 }
 
+/* Why we are not ready to take mail; NULL: we are. */
+static const char *
+not_ready(const struct daemon *d, const struct store_info *si)
+{
+	if (queue_loading(d->queue))
+		return "the queue is being indexed";
+	if (d->draining)
+		return "shutting down";
+	if (si->state == STORE_FAILED)
+		return "the spool has failed: no mail is accepted until a "
+		       "restart";
+	if (si->state == STORE_FULL)
+		return "the spool is full: no mail is accepted";
+	return NULL;
+}
+
 static void
 snapshot_global(struct daemon *d, struct snapshot *s)
 {
 	struct store_info si;
+	const char *why;
 
+	store_info(d->store, &si);
 	s->generation = ++d->generation;
 	s->wall_ms = clock_wall_ms();
 	s->start = d->start_wall;
 	strlcpy(s->hostname, d->conf->hostname, sizeof(s->hostname));
-	s->ready = !queue_loading(d->queue) && !d->draining;
-	if (queue_loading(d->queue))
-		strlcpy(s->not_ready, "the queue is being indexed",
-		    sizeof(s->not_ready));
-	else if (d->draining)
-		strlcpy(s->not_ready, "shutting down", sizeof(s->not_ready));
+	why = not_ready(d, &si);
+	s->ready = why == NULL;
+	strlcpy(s->not_ready, s->ready ? "" : why, sizeof(s->not_ready));
 	snapshot_dns(&d->stats->g, dns_stats(d->dns));
 	s->count = d->stats->g;
 	s->smtpd_sessions = smtpd_sessions(d->smtpd);
 	s->delivery_connections = deliver_connections(d->deliver);
-	store_info(d->store, &si);
 	s->spool_state = si.state;
 	s->spool_free_bytes = si.free_bytes;
 	s->spool_free_inodes = si.free_inodes;

@@ -58,7 +58,7 @@ struct snapshot {
 	int64_t wall_ms;
 	int64_t start; /* of the process */
 	char hostname[TEXT_DOMAIN_MAX];
-	bool ready; /* listening, queue indexed */
+	bool ready; /* listening, queue indexed, spool accepting */
 	char not_ready[160]; /* why not */
 	struct stats_global count;
 	unsigned smtpd_sessions, delivery_connections;
