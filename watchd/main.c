@@ -150,8 +150,9 @@ background(void)
 static const char *
 absolute(const char *file)
 {
-	char *path = realpath(file, NULL);
+	static char *path; /* until the end */
 
+	path = realpath(file, NULL);
 	return path != NULL ? path : file;
 }
 

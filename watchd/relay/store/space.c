@@ -62,19 +62,27 @@ space_judge(const struct space *s)
 	return NULL;
 }
 
-bool
-space_look(struct space *s, int64_t now)
+static bool
+space_measure(struct space *s)
 {
 	struct statvfs fs;
 
-	if (now < s->next)
-		return false;
-	s->next = now + SPACE_EVERY;
 	if (fstatvfs(s->sp->fd, &fs) != 0)
 		return false;
 	s->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	/* some file systems make inodes as they go and report none */
 	s->free_inodes = fs.f_files == 0 ? UINT64_MAX : fs.f_favail;
+	return true;
+}
+
+bool
+space_look(struct space *s, int64_t now)
+{
+	if (now < s->next)
+		return false;
+	s->next = now + SPACE_EVERY;
+	if (!space_measure(s))
+		return false;
 	s->why = space_judge(s);
 	s->full = s->why != NULL;
 	if (!s->full && !s->has_file && s->free_bytes > 4 * SPACE_FILE)
@@ -87,6 +95,7 @@ space_ran_out(struct space *s)
 {
 	s->full = true;
 	s->why = "no space left";
+	(void)space_measure(s); /* who asks why shall not see an old figure */
 	s->next = clock_now() + SPACE_EVERY;
 }
 
