@@ -103,6 +103,7 @@ queue_destroy(struct queue **qp)
 		request_destroy(r);
 	while ((a = STAILQ_FIRST(&q->refused)) != NULL) {
 		STAILQ_REMOVE_HEAD(&q->refused, link);
+		a->cb(a->arg, a->token, -MX_EFULL, 0);
 		free(a);
 	}
 	while ((d = RB_ROOT(&q->dests)) != NULL)
@@ -243,8 +244,8 @@ accept_done(void *arg, uint64_t token, int rc, struct envelope **parts,
 			entry_add(q, parts[i], now);
 		envelope_destroy(&parts[i]);
 	}
-	if (!q->dead)
-		a->cb(a->arg, token, rc, id);
+	/* also after queue_destroy(): askers count what they have out */
+	a->cb(a->arg, token, rc, id);
 	free(a);
 	q->completions--;
 	queue_release(q);
