@@ -204,6 +204,9 @@ on_breaker(void *arg, const char *domain, const char *reply)
 	    domain, log_q(reply));
 	publish(d, NOTICE_BREAKER, domain, "", 0, 0, reply);
 	watch_broken(d->watch, domain, reply, loop_now(d->loop));
+	/* Where nobody probes nobody else would ever open it again. */
+	if (watch_state(d->watch, domain) == HEALTH_DISABLED)
+		queue_gate(d->queue, domain, GATE_OPEN);
 }
 
 const struct queue_ops daemon_queue_ops = {

@@ -4,7 +4,12 @@
  * before a refusal is believed two questions are asked: did the primary take
  * this very recipient lately, and does it refuse most of the first ones it is
  * offered after an outage? Then the domain is closed, its mail kept and
- * somebody told. Deliverers ask on the loop thread. */
+ * somebody told.
+ *
+ * Somebody may have left, too, or be blocked for one sender: so a known
+ * recipient's refusal is no alarm when the primary takes more than it refuses
+ * so. It is put off and believed later. What was refused goes last, and the
+ * next canary is another message. Deliverers ask on the loop thread. */
 #include <string.h>
 
 #include "base/log.h"
@@ -19,6 +24,7 @@ breaker_trip(struct dest *d, const char *why, const char *reply)
 	log_notice("queue", "domain=%s event=breaker reason=%s reply=%s",
 	    d->name, why, log_q(reply));
 	d->broken = true;
+	d->wary = true;
 	mem_free(&d->breaker_reply);
 	d->breaker_reply = mem_strdup(reply != NULL ? reply : "");
 	d->notes |= NOTE_BREAKER;
@@ -51,15 +57,17 @@ queue_refusal_suspect(struct queue *q, const char *domain, const char *mailbox,
 	    clock_wall_ms() - d->opened_ms < WATCH_MS;
 	if (watched && !about_state(status) &&
 	    known_has(q->known, domain, mailbox)) {
-		breaker_trip(d, "known_recipient_refused", reply);
+		if (++d->odd > d->taken)
+			breaker_trip(d, "known_recipient_refused", reply);
 		return true;
 	}
 	if (!d->flush.running || d->sample >= SAMPLE_MAX)
-		return false;
+		return d->wary;
 	d->sample++;
 	d->refused++;
+	/* The second time it costs nobody's mail to find out. */
 	if (d->refused < SAMPLE_MIN || d->refused * 2 <= d->sample)
-		return false;
+		return d->wary;
 	breaker_trip(d, "most_recipients_refused", reply);
 	return true;
 }

@@ -24,9 +24,18 @@ entry_age_cmp(const struct entry *a, const struct entry *b)
 	return entry_id_cmp(a, b);
 }
 
+/* What made the breaker trip must not be the canary for ever. */
+int
+entry_ready_cmp(const struct entry *a, const struct entry *b)
+{
+	if (a->suspect != b->suspect)
+		return a->suspect ? 1 : -1;
+	return entry_age_cmp(a, b);
+}
+
 RB_GENERATE(age_tree, entry, by_age, entry_age_cmp)
 RB_GENERATE(id_tree, entry, by_id, entry_id_cmp)
-RB_GENERATE(ready_tree, entry, u.ready, entry_age_cmp)
+RB_GENERATE(ready_tree, entry, u.ready, entry_ready_cmp)
 
 /* ENVELOPE_RCPT_MAX fits 16 bits. */
 void
@@ -66,6 +75,17 @@ unreported(const struct envelope *env)
 	return false;
 }
 
+/* Pending after a 5xx: not believed (552 is too many recipients). */
+bool
+entry_suspected(const struct envelope *env)
+{
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (env->rcpts[i].state == RCPT_PENDING &&
+		    env->rcpts[i].code / 100 == 5 && env->rcpts[i].code != 552)
+			return true;
+	return false;
+}
+
 struct entry *
 entry_add(struct queue *q, const struct envelope *env, int64_t now)
 {
@@ -85,6 +105,7 @@ entry_add(struct queue *q, const struct envelope *env, int64_t now)
 	e->warned = env->warned;
 	e->held = e->held_stored = (env->flags & ENV_HELD) != 0;
 	e->dsn = (env->flags & ENV_DSN) != 0;
+	e->suspect = entry_suspected(env);
 	e->flush = d->flush_gen;
 	e->pending = (uint16_t)envelope_count(env, RCPT_PENDING);
 	if (e->pending < env->nrcpts) {

@@ -45,8 +45,9 @@ queue_take(struct queue *q, const char *domain)
 		d->starved = true;
 		return NULL;
 	}
-	e = d->newest ? RB_MAX(ready_tree, &d->ready) :
-			RB_MIN(ready_tree, &d->ready);
+	e = RB_MAX(ready_tree, &d->ready);
+	if (!d->newest || e->suspect)
+		e = RB_MIN(ready_tree, &d->ready);
 	d->newest = !d->newest;
 	d->out++;
 	job = job_create(e, JOB_DELIVER);
@@ -172,6 +173,8 @@ learn_tried(struct dest *d, const struct envelope *env, unsigned got,
 	breaker_accepted(d, got + envelope_count(env, RCPT_PENDING));
 	d->losses = 0;
 	if (got > 0) {
+		d->taken += got;
+		d->wary = false;
 		d->fails = 0;
 		d->canary_tries = 0;
 		window_success(&d->window, latency_ns);
@@ -225,6 +228,7 @@ done_tried(struct entry *e, enum job_kind kind, const struct envelope *env,
 	unsigned got = count_outcome(e, env, now);
 
 	e->losses = 0;
+	e->suspect = entry_suspected(env);
 	if (e->pending > 0)
 		flush_tried(e, FLUSH_DEFERRED, now);
 	else if (e->tally != NULL && e->tally->delivered > 0)

@@ -222,11 +222,17 @@ queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
 		dest_canary(d);
 	d->gate = GATE_OPEN;
 	d->forced = false;
-	d->broken = false;
 	d->fails = 0;
 	d->canary_tries = 0;
 	d->pause_ms = 0;
+	d->taken = 0;
+	d->odd = 0;
 	d->opened_ms = clock_wall_ms();
+	/* Without a flush nobody has seen it recover: not at once again. */
+	if (d->broken)
+		dest_pause(d, d->policy.retry_first_ms, d->policy.retry_max_ms,
+		    d->opened_ms);
+	d->broken = false;
 	dest_touch(d);
 }
 

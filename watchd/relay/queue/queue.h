@@ -118,7 +118,8 @@ queue_warned(struct queue *, struct queue_job *, const struct envelope *env);
 /* Asked for each recipient that the server refuses with 5xx at RCPT (or before
  * it), before the refusal is reported; not for what it says of a message after
  * DATA. True: the refusal says more of the primary than of the recipient,
- * which stays pending; the domain is closed by now (queue_ops.breaker). */
+ * which stays pending; perhaps the domain is closed by now (queue_ops.breaker).
+ */
 bool queue_refusal_suspect(struct queue *, const char *domain,
     const char *mailbox, const struct smtp_status *, const char *reply);
 /* A connection to the domain could not be made or greeted us with 421. The

@@ -97,13 +97,14 @@ struct entry {
 	unsigned finish : 1; /* nothing pending, or given up: notify now */
 	unsigned given_up : 1;
 	unsigned drop : 1; /* remove when it is back */
+	unsigned suspect : 1; /* refused, and that not believed: goes last */
 };
 RB_HEAD(age_tree, entry);
 RB_HEAD(id_tree, entry);
 RB_HEAD(ready_tree, entry);
 RB_PROTOTYPE(age_tree, entry, by_age, entry_age_cmp)
 RB_PROTOTYPE(id_tree, entry, by_id, entry_id_cmp)
-RB_PROTOTYPE(ready_tree, entry, u.ready, entry_age_cmp)
+RB_PROTOTYPE(ready_tree, entry, u.ready, entry_ready_cmp)
 
 struct flush {
 	bool running;
@@ -158,6 +159,9 @@ struct dest {
 	int64_t pause_ms; /* no attempts until then */
 	int64_t opened_ms;
 	unsigned sample, refused; /* recipients since the flush began */
+	unsigned taken, odd; /* recipients since the gate opened: accepted;
+			      * known ones refused */
+	bool wary; /* nothing was taken since the breaker closed it */
 
 	struct flush flush;
 	uint32_t flush_gen;
@@ -224,6 +228,8 @@ struct queue {
 /* entry.c */
 int entry_age_cmp(const struct entry *, const struct entry *);
 int entry_id_cmp(const struct entry *, const struct entry *);
+int entry_ready_cmp(const struct entry *, const struct entry *);
+bool entry_suspected(const struct envelope *); /* of this outcome */
 /* Indexes a stored part; NULL when it is there already. */
 struct entry *entry_add(struct queue *, const struct envelope *, int64_t now);
 void entry_set(struct entry *, enum entry_state);
