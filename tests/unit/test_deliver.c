@@ -850,6 +850,27 @@ not_stored(void **state)
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+/* The queue wished for nothing for a while, the domain was down: when it
+ * wishes again nobody waits for our own pause, a minute by now. */
+static void
+wanted_again(void **state)
+{
+	int64_t start_ns;
+
+	(void)state;
+	fake_add("s@sender.example", "a@example.org", TEXT, strlen(TEXT));
+	close(sink.lfd); /* refused at once */
+	sink.lfd = -1;
+	for (int i = 0; i < 4; i++) {
+		deliver_want(t.deliver, "example.org", 0);
+		t.bad = 0;
+		deliver_want(t.deliver, "example.org", 1);
+		start_ns = clock_now();
+		WAIT_FOR(failed_once);
+		assert_true(clock_now() - start_ns < CLOCK_SEC);
+	}
+}
+
 int
 main(void)
 {
@@ -882,6 +903,7 @@ main(void)
 		T(warns),
 		T(silent),
 		T(not_stored),
+		T(wanted_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -707,6 +707,10 @@ deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 	}
 	if (d == NULL)
 		return;
+	/* After a time without a wish the pace is the queue's: a primary that
+	 * has recovered does not wait for what we thought of it before. */
+	if (d->wanted == 0)
+		d->closed_until_ns = 0;
 	/* The same number again says that there is work once more. */
 	d->wanted = connections;
 	target_touch(d);
