@@ -344,7 +344,11 @@ run_read(struct later *l)
 
 	if (++fake.reads == fake.read_damage)
 		data[l->max / 2] ^= 1;
-	l->read(l->arg, 0, data, l->max);
+	if (fake.read_rc != 0) {
+		free(data);
+		data = NULL;
+	}
+	l->read(l->arg, fake.read_rc, data, data != NULL ? l->max : 0);
 }
 
 uint64_t

@@ -43,6 +43,7 @@ struct fake {
 	int accept_rc; /* of storing notifications */
 	int read_damage; /* flips a bit in the store_read() with that number */
 	int reads;
+	int read_rc; /* of the next store_read() */
 	struct route route;
 	unsigned lookups;
 	struct config conf;

@@ -480,6 +480,26 @@ damaged(void **state)
 	free(body);
 }
 
+/* Our disk errs: no reason to hold the message until somebody looks. */
+static void
+unread(void **state)
+{
+	size_t len = 2u << 20;
+	char *body = big_body(len);
+	struct fake_job *j =
+	    fake_add("s@sender.example", "a@example.org", body, len);
+
+	(void)state;
+	fake.read_rc = -MX_EIO;
+	start();
+	WAIT_FOR(all_quiet);
+	WAIT_FOR(no_connections);
+	assert_int_equal(j->damaged, 0);
+	assert_int_equal(j->tried, 1);
+	assert_int_equal(sink.dots, 0);
+	free(body);
+}
+
 static void
 hundreds(void **state)
 {
@@ -889,6 +909,7 @@ main(void)
 		T(prefetches),
 		T(streams),
 		T(damaged),
+		T(unread),
 		T(hundreds),
 		T(reply_to_all),
 		T(too_big),

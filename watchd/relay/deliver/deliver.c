@@ -426,7 +426,9 @@ refuse_loaded(void *arg, struct store_loaded *l)
 		work_report(d, w, NULL, SMTP_PHASE_RESOLVE, "null_mx");
 	}
 	work_end(d->deliver, &d->refuse,
-	    l->rc == 0 && w->env != NULL ? JOB_TRIED : JOB_DAMAGED);
+	    w->env != NULL && (l->rc == 0 || l->rc == -MX_EIO) ? JOB_TRIED :
+		l->rc == -MX_EIO			       ? JOB_LOST :
+								 JOB_DAMAGED);
 	target_touch(d);
 }
 

@@ -144,6 +144,16 @@ transfer_batch(struct outbound *s)
 	smtp_client_mail(s->client, &tx, loop_now(s->target->deliver->loop));
 }
 
+/* What does not hold is kept and reported; what could not be read just now
+ * (no descriptor left, a disk that errs) has its next time like any other. */
+static enum job_outcome
+unread_outcome(const struct work *w, int rc)
+{
+	if (rc != -MX_EIO)
+		return JOB_DAMAGED;
+	return w->env != NULL ? JOB_TRIED : JOB_LOST;
+}
+
 /* The job is loaded: begins its transaction, or ends it when there is none
  * to be had. True when it has begun. */
 bool
@@ -159,7 +169,7 @@ transfer_begin(struct outbound *s)
 	if (w->rc != 0 || w->env == NULL) {
 		log_error("deliver", "id=%s event=unreadable error=%s",
 		    text_id(w->job->id, id), log_q(mx_strerror(w->rc)));
-		work_end(d->deliver, &s->cur, JOB_DAMAGED);
+		work_end(d->deliver, &s->cur, unread_outcome(w, w->rc));
 		return false;
 	}
 	w->start_ns = loop_now(d->deliver->loop);
@@ -229,10 +239,11 @@ body_damaged(struct outbound *s, int rc)
 {
 	char id[TEXT_ID_MAX];
 
-	log_error("deliver", "id=%s event=body_damaged error=%s",
-	    text_id(s->cur->job->id, id), log_q(mx_strerror(rc)));
+	log_error("deliver", "id=%s event=body_%s error=%s",
+	    text_id(s->cur->job->id, id), rc == -MX_EIO ? "unread" : "damaged",
+	    log_q(mx_strerror(rc)));
 	work_report(s->target, s->cur, s, SMTP_PHASE_DATA, "damaged");
-	work_end(s->target->deliver, &s->cur, JOB_DAMAGED);
+	work_end(s->target->deliver, &s->cur, unread_outcome(s->cur, rc));
 	outbound_gone(s);
 }
 
