@@ -24,10 +24,23 @@ about_us(const struct smtp_reply *r)
 	    (r->status.subject == 5 || r->status.subject == 7);
 }
 
+/* RFC 3463 3.4: a system that is full (5.3.1), does not take mail (5.3.2) or
+ * is set up wrongly (5.3.5) says nothing of the message; that it is too big
+ * (5.3.4) does. */
+static bool
+about_system(const struct smtp_reply *r)
+{
+	return reply_perm(r) && r->has_status && r->status.subject == 3 &&
+	    (r->status.detail == 1 || r->status.detail == 2 ||
+		r->status.detail == 5);
+}
+
 enum result_scope
 result_scope(enum smtp_phase phase, const struct smtp_reply *r)
 {
 	if (r->code == 421 || r->code == 521)
+		return RESULT_SERVER;
+	if (phase != SMTP_PHASE_RCPT && about_system(r))
 		return RESULT_SERVER;
 	switch (phase) {
 	case SMTP_PHASE_RCPT:
