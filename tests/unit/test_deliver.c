@@ -870,6 +870,27 @@ not_stored(void **state)
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+/* A shutdown that does not wait for the disk: the refused one is tried again,
+ * the one that was served is not served twice. */
+static void
+cut_off(void **state)
+{
+	struct fake_job *j =
+	    take("s@sender.example", "a@example.org b@example.org");
+	struct envelope *env = envelope_copy(j->env);
+
+	(void)state;
+	rcpt_set(&env->rcpts[0], RCPT_FAILED, 550,
+	    &(struct smtp_status){ 5, 1, 1 }, "no");
+	rcpt_set(&env->rcpts[1], RCPT_DELIVERED, 250, NULL, "ok");
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, env, 5);
+	assert_int_equal(j->ended, 0);
+	bounce_destroy(&t.bounce);
+	assert_int_equal(j->tried, 1);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(j->env->rcpts[1].state, RCPT_DELIVERED);
+}
+
 /* The queue wished for nothing for a while, the domain was down: when it
  * wishes again nobody waits for our own pause, a minute by now. */
 static void
@@ -924,6 +945,7 @@ main(void)
 		T(warns),
 		T(silent),
 		T(not_stored),
+		T(cut_off),
 		T(wanted_again),
 	};
 

@@ -65,6 +65,7 @@ struct bounce {
 };
 
 static void case_loaded(void *arg, struct store_loaded *);
+static void case_put_back(struct bounce_case *);
 
 static void
 bounce_retry(void *arg)
@@ -126,9 +127,14 @@ bounce_destroy(struct bounce **bp)
 	*bp = NULL;
 	b->dead = true;
 	while ((c = TAILQ_FIRST(&b->cases)) != NULL) {
-		TAILQ_REMOVE(&b->cases, c, link);
 		if (c->load != 0)
 			store_cancel(b->store, c->load);
+		/* What else the attempt brought must not be done again. */
+		if (c->why == BOUNCE_FINISH) {
+			case_put_back(c);
+			continue;
+		}
+		TAILQ_REMOVE(&b->cases, c, link);
 		queue_done(b->queue, c->job, JOB_RETURNED, NULL, 0);
 		envelope_destroy(&c->env);
 		free(c);
