@@ -332,11 +332,35 @@ hung_jobs_leave_the_canary_alone(void **state)
 	assert_int_equal(w->want_a, 1);
 	world_finish(w, canary, "2");
 	assert_int_equal(w->want_a, 2);
-	assert_int_equal(w->ended, 0);
 	for (int i = 0; i < 3; i++)
 		world_finish(w, queue_take(w->q, A), "2");
 	assert_int_equal(w->ended, 1);
 	assert_true(w->ended_ok);
+}
+
+/* Nor does the end of the flush wait for them. */
+static void
+hung_jobs_do_not_keep_a_flush(void **state)
+{
+	struct world *w = *state;
+	struct queue_job *hung;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	world_mail(w, A, 1);
+	hung = queue_take(w->q, A);
+	queue_gate(w->q, A, GATE_CLOSED);
+	id = world_mail(w, A, 1);
+	queue_gate(w->q, A, GATE_OPEN);
+	world_flush(w, A, FLUSH_RECOVERY);
+	world_deliver(w, A, id, "2");
+	assert_int_equal(w->ended, 1);
+	assert_true(w->ended_ok);
+	assert_int_equal(w->end.total, 1);
+	world_flush(w, A, FLUSH_MANUAL); /* nothing else is there */
+	assert_int_equal(w->ended, 2);
+	world_finish(w, hung, "2");
+	assert_int_equal(fake_store_count(w->store), 0);
 }
 
 /* New mail during a flush is neither starved nor counted. */
@@ -618,6 +642,7 @@ main(void)
 		CASE(flush_ends_when_the_gate_closes),
 		CASE(flush_takes_what_was_busy),
 		CASE(hung_jobs_leave_the_canary_alone),
+		CASE(hung_jobs_do_not_keep_a_flush),
 		CASE(new_mail_during_a_flush),
 		CASE(poison_does_not_stall),
 		CASE(connect_failures_are_paced),

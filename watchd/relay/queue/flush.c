@@ -41,6 +41,22 @@ flush_view(const struct dest *d, int64_t now, struct relay_flush *v)
 		v->eta_ms = (int64_t)((double)f->remaining / rate * 1000.0);
 }
 
+/* What is on its way already is not of the flush's number: the recovery is
+ * not confirmed later because of a session that hangs since the outage. */
+static void
+flush_leave_out(struct dest *d)
+{
+	const struct job *job;
+
+	LIST_FOREACH (job, &d->queue->jobs, link) {
+		if (job->entry->dest != d || job->kind != JOB_DELIVER)
+			continue;
+		job->entry->flush = d->flush_gen;
+		d->flush.total--;
+		d->flush.remaining--;
+	}
+}
+
 static void
 flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
     int64_t now)
@@ -57,6 +73,7 @@ flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
 		.bytes = d->bytes - d->held_bytes,
 	};
 	d->flush_gen++;
+	flush_leave_out(d);
 	d->sample = 0;
 	d->refused = 0;
 	d->taken = 0;
@@ -69,6 +86,7 @@ flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
 	stats_domain(d->queue->stats, d->name)->flush_runs[trigger]++;
 	d->notes |= NOTE_FLUSH_BEGIN;
 	dest_walk(d, WALK_DUE);
+	flush_settle(d, true);
 }
 
 int
