@@ -1,4 +1,5 @@
-EXTRA_DIST += tests/e2e tests/fuzz/corpus tests/lint tests/run tests/tools
+EXTRA_DIST += tests/bench/README.md tests/bench/run tests/e2e tests/fuzz/corpus \
+	tests/lint tests/run tests/tools
 
 # Style is enforced, not hoped for.
 lint:
