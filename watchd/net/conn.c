@@ -109,9 +109,14 @@ conn_update(struct conn *c)
 		loop_io_want(c->io, want);
 }
 
+static void conn_finish_step(struct conn *);
+
 static void
 conn_leave(struct conn *c)
 {
+	if (c->depth == 1 && c->state == CONN_ST_FINISH && !c->said_goodbye &&
+	    !c->dead && !c->blocked)
+		conn_finish_step(c);
 	if (--c->depth > 0)
 		return;
 	if (c->dead) {
@@ -162,14 +167,6 @@ conn_drain(struct conn *c)
 }
 
 static void
-conn_get_local(struct conn *c)
-{
-	c->local.len = sizeof(c->local.u);
-	if (getsockname(c->fd, &c->local.u.sa, &c->local.len) != 0)
-		c->local.len = 0;
-}
-
-static void
 conn_connected(struct conn *c)
 {
 	int error = 0;
@@ -184,7 +181,6 @@ conn_connected(struct conn *c)
 	}
 	c->state = CONN_ST_OPEN;
 	c->connected = false;
-	conn_get_local(c);
 	(void)conn_tell(c, CONN_CONNECTED);
 }
 
@@ -220,6 +216,10 @@ conn_finish_step(struct conn *c)
 		c->said_goodbye = true;
 		if (c->tls_up)
 			(void)SSL_shutdown(c->ssl);
+		if (c->hasty) {
+			conn_discard(c);
+			return;
+		}
 		(void)shutdown(c->fd, SHUT_WR);
 		/* what still comes is nobody's: the records stay sealed */
 		SSL_free(c->ssl);
@@ -365,7 +365,6 @@ conn_create(struct loop *l, int fd, const struct net_addr *peer,
     size_t input_max, conn_cb *cb, void *arg)
 {
 	struct conn *c = mem_alloc(sizeof(*c));
-	int one = 1;
 
 	MX_ASSERT(input_max > 0);
 	c->loop = l;
@@ -375,12 +374,8 @@ conn_create(struct loop *l, int fd, const struct net_addr *peer,
 	c->cb = cb;
 	c->arg = arg;
 	c->task = loop_task_create(l, conn_on_task, c);
-	if (fd >= 0) {
+	if (fd >= 0)
 		c->io = loop_io_create(l, fd, conn_on_io, c);
-		/* replies must not wait for each other; no harm if refused */
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
-		    sizeof(one));
-	}
 	return c;
 }
 
@@ -389,13 +384,17 @@ conn_connect(struct loop *l, const struct net_addr *to,
     const struct net_addr *from, size_t input_max, conn_cb *cb, void *arg)
 {
 	struct conn *c;
-	int fd, error = 0;
+	int fd, error = 0, one = 1;
 
 	fd = socket(to->u.sa.sa_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		error = errno;
 	c = conn_create(l, fd, to, input_max, cb, arg);
+	/* commands must not wait for each other; no harm if refused */
+	if (fd >= 0)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
 	if (fd >= 0 && from != NULL && bind(fd, &from->u.sa, from->len) != 0)
 		error = errno;
 	c->error_local = error != 0;
@@ -424,7 +423,6 @@ conn_accept(struct loop *l, int fd, const struct net_addr *peer,
 	struct conn *c = conn_create(l, fd, peer, input_max, cb, arg);
 
 	c->state = CONN_ST_OPEN;
-	conn_get_local(c);
 	conn_update(c);
 	return c;
 }
@@ -446,8 +444,8 @@ conn_orphan_destroy(void *arg)
 	conn_discard(arg);
 }
 
-void
-conn_finish(struct conn **cp, int64_t linger_ms)
+static void
+conn_begin_finish(struct conn **cp, int64_t linger_ms, bool hasty)
 {
 	struct conn *c = *cp;
 
@@ -461,12 +459,27 @@ conn_finish(struct conn **cp, int64_t linger_ms)
 	}
 	*cp = NULL;
 	c->state = CONN_ST_FINISH;
+	c->hasty = hasty;
 	c->cb = NULL;
 	c->orphan =
 	    (struct loop_orphan){ .destroy = conn_orphan_destroy, .arg = c };
 	loop_orphan_add(c->loop, &c->orphan);
 	conn_timeout(c, linger_ms);
-	loop_task_schedule(c->task);
+	if (c->depth == 0) /* or else conn_leave() takes the first step */
+		loop_task_schedule(c->task);
+}
+
+void
+conn_finish(struct conn **cp, int64_t linger_ms)
+{
+	conn_begin_finish(cp, linger_ms, false);
+}
+
+void
+conn_finish_quit(struct conn **cp, int64_t linger_ms)
+{
+	/* who talks on after his goodbye is heard out, as everybody is */
+	conn_begin_finish(cp, linger_ms, *cp != NULL && (*cp)->in_len == 0);
 }
 
 size_t
@@ -590,8 +603,13 @@ conn_peer(const struct conn *c)
 }
 
 const struct net_addr *
-conn_local(const struct conn *c)
+conn_local(struct conn *c)
 {
+	if (c->local.len == 0 && c->fd >= 0) {
+		c->local.len = sizeof(c->local.u);
+		if (getsockname(c->fd, &c->local.u.sa, &c->local.len) != 0)
+			c->local.len = 0;
+	}
 	return &c->local;
 }
 

@@ -30,7 +30,8 @@ typedef void conn_cb(struct conn *, enum conn_event, void *arg);
  * inside the call. `from` (NULL: any) is the source address. */
 struct conn *conn_connect(struct loop *, const struct net_addr *to,
     const struct net_addr *from, size_t input_max, conn_cb *, void *arg);
-/* Takes over an accepted, non-blocking descriptor. */
+/* Takes over an accepted, non-blocking descriptor. TCP_NODELAY it has from the
+ * socket that listens. */
 struct conn *conn_accept(struct loop *, int fd, const struct net_addr *peer,
     size_t input_max, conn_cb *, void *arg);
 
@@ -39,6 +40,9 @@ void conn_destroy(struct conn **);
 /* Sends what is pending, says goodbye and closes, within `linger_ms`; no
  * more callbacks. The caller's pointer is gone (*c = NULL). */
 void conn_finish(struct conn **, int64_t linger_ms);
+/* The same for a peer that will send nothing more: closes without waiting for
+ * its end, as soon as what is pending has left. */
+void conn_finish_quit(struct conn **, int64_t linger_ms);
 
 /* The unread input, contiguous; valid until the next conn_* call. */
 size_t conn_input(const struct conn *, const char **data);
@@ -66,7 +70,7 @@ conn_tls_start(struct conn *, struct tls_ctx *, const char *name) MX_NODISCARD;
 const struct tls_info *conn_tls_info(const struct conn *); /* NULL: clear */
 
 const struct net_addr *conn_peer(const struct conn *);
-const struct net_addr *conn_local(const struct conn *);
+const struct net_addr *conn_local(struct conn *);
 /* The reason of CONN_ERROR: "connection refused", "TLS: ..." */
 const char *conn_error(const struct conn *);
 bool conn_error_is_tls(const struct conn *);

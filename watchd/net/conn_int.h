@@ -53,6 +53,7 @@ struct conn {
 	int64_t deadline; /* 0: none */
 	int64_t armed; /* when the timer fires, if it is pending */
 
+	bool hasty; /* closes without waiting for the peer's end */
 	bool said_goodbye;
 	size_t discarded;
 	struct loop_orphan orphan;

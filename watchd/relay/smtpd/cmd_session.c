@@ -134,7 +134,7 @@ cmd_unknown(struct session *s, struct smtp_command *cmd MX_UNUSED)
 static void
 cmd_quit(struct session *s, struct smtp_command *cmd MX_UNUSED)
 {
-	session_close(s, "221 2.0.0 Bye\r\n");
+	session_quit(s, "221 2.0.0 Bye\r\n");
 }
 
 /* A browser, or a form that was made to talk to us: whatever follows is not

@@ -3,6 +3,8 @@
  * the descriptor over and may not destroy the listener. */
 #include "relay/smtpd/listener.h"
 
+#include <netinet/tcp.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -97,6 +99,10 @@ bind_socket(struct listener *l, struct mx_errbuf *eb)
 		goto fail;
 	if (family == AF_INET6 &&
 	    setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0)
+		goto fail;
+	/* What is accepted has it from here: a reply must not wait for the
+	 * acknowledgement of the one before. */
+	if (setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
 		goto fail;
 	if (bind(l->fd, &l->addr.u.sa, l->addr.len) < 0 ||
 	    listen(l->fd, BACKLOG) < 0)

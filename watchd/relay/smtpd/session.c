@@ -130,6 +130,14 @@ session_close(struct session *s, const char *line)
 	leave(s);
 }
 
+void
+session_quit(struct session *s, const char *line)
+{
+	conn_write(s->conn, line, strlen(line));
+	conn_finish_quit(&s->conn, LINGER_MS);
+	leave(s);
+}
+
 static enum smtpd_lost
 lost_phase(const struct session *s)
 {

@@ -108,6 +108,8 @@ void session_destroy(struct session **);
 void session_reply(struct session *, const char *line);
 /* A last reply, and the connection closes. */
 void session_close(struct session *, const char *line);
+/* The same for who said QUIT. */
+void session_quit(struct session *, const char *line);
 /* Without one: the client went away. */
 void session_lost(struct session *, const char *why);
 void session_set(struct session *, enum session_state);
