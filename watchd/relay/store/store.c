@@ -61,11 +61,27 @@ store_get_free(struct store_get *g)
 	free(g);
 }
 
+static void
+store_post_all(void *arg)
+{
+	struct store *s = arg;
+
+	writer_post(s->writer, &s->to_writer);
+	mailbox_post_list(reader_mailbox(s->reader), &s->to_reader);
+}
+
+void
+store_post(struct store *s, struct store_req *r)
+{
+	STAILQ_INSERT_TAIL(&s->to_writer, &r->mail, link);
+	loop_task_schedule(s->post);
+}
+
 void
 store_submit(struct store *s, struct store_req *r)
 {
 	s->out++;
-	writer_post(s->writer, &r->mail);
+	store_post(s, r);
 }
 
 /* ---- answers */
@@ -286,7 +302,7 @@ store_reconfigure(struct store *s, const struct store_conf *conf)
 
 	r->conf = *conf;
 	r->conf.dir = NULL;
-	writer_post(s->writer, &r->mail);
+	store_post(s, r);
 }
 
 /* ---- requests to the reader */
@@ -309,7 +325,8 @@ get_submit(struct store *s, struct store_get *g)
 {
 	uint64_t req = g->req;
 
-	mailbox_post(reader_mailbox(s->reader), &g->mail);
+	STAILQ_INSERT_TAIL(&s->to_reader, &g->mail, link);
+	loop_task_schedule(s->post);
 	return req;
 }
 
@@ -405,6 +422,8 @@ store_open(struct loop *loop, const struct store_conf *conf,
 
 	idmap_init(&s->txs);
 	idmap_init(&s->wants);
+	STAILQ_INIT(&s->to_writer);
+	STAILQ_INIT(&s->to_reader);
 	if (events != NULL)
 		s->events = *events;
 	if (spool_open(&s->spool, conf->dir, conf->map_size, eb) < 0) {
@@ -419,6 +438,7 @@ store_open(struct loop *loop, const struct store_conf *conf,
 	if (s->reader != NULL)
 		s->writer = writer_start(&s->spool, conf, s->inbox,
 		    reader_mailbox(s->reader), &s->info);
+	s->post = loop_task_create(loop, store_post_all, s);
 	if (s->writer == NULL) {
 		(void)mx_fail(eb, MX_ESYS, "no thread for the spool");
 		store_close(&s);
@@ -454,8 +474,13 @@ store_close(struct store **sp)
 		s->scanning = false;
 		s->scan.done(s->scan.arg, -MX_ECANCELED, s->scan.damaged);
 	}
-	while (s->out > 0 || idmap_len(&s->wants) > 0)
+	while (s->out > 0 || idmap_len(&s->wants) > 0) {
+		store_post_all(s);
 		store_drain(s, true);
+	}
+	if (s->writer != NULL)
+		store_post_all(s); /* what is not answered */
+	loop_task_destroy(&s->post);
 	writer_stop(&s->writer); /* before the reader: it posts to it */
 	reader_stop(&s->reader);
 	loop_io_destroy(&s->io);

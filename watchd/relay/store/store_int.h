@@ -110,6 +110,8 @@ struct store {
 	struct store_events events;
 	struct writer *writer;
 	struct reader *reader;
+	struct mail_list to_writer, to_reader; /* leave together */
+	struct loop_task *post;
 	struct idmap txs; /* open transactions by id */
 	struct idmap wants; /* requests by number */
 	struct store_scan_run scan;
@@ -121,7 +123,10 @@ struct store {
 	struct store_info info;
 };
 
-/* The writer's request, counted in s->out when it will be answered. */
+/* To the writer, with what else this turn of the loop has for it: one that
+ * woke up for each message would sync each message. */
+void store_post(struct store *, struct store_req *);
+/* The same for a request that will be answered: counted in s->out. */
 void store_submit(struct store *, struct store_req *);
 uint64_t store_next_id(struct store *);
 void store_tx_wrote(struct store *, struct store_req *); /* chunk is out */

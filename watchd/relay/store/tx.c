@@ -52,7 +52,7 @@ tx_send_chunk(struct store_tx *tx)
 	r->data = buf_take(&tx->body);
 	tx->waiting += r->len;
 	tx->large = true;
-	writer_post(tx->s->writer, &r->mail);
+	store_post(tx->s, r);
 }
 
 int
@@ -130,7 +130,7 @@ store_tx_abort(struct store_tx **txp)
 		r = mem_alloc(sizeof(*r));
 		r->mail.kind = STORE_DISCARD;
 		r->id = tx->id;
-		writer_post(tx->s->writer, &r->mail);
+		store_post(tx->s, r);
 	}
 	tx_destroy(txp);
 }

@@ -238,9 +238,9 @@ writer_main(void *arg)
 }
 
 void
-writer_post(struct writer *w, struct mail *m)
+writer_post(struct writer *w, struct mail_list *list)
 {
-	mailbox_post(w->in, m);
+	mailbox_post_list(w->in, list);
 }
 
 static void

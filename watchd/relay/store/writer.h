@@ -15,7 +15,7 @@ struct writer;
  * are gone. *info: how things stand at the start. NULL: no thread. */
 struct writer *writer_start(struct spool *, const struct store_conf *,
     struct mailbox *out, struct mailbox *reader, struct store_info *info);
-void writer_post(struct writer *, struct mail *);
+void writer_post(struct writer *, struct mail_list *);
 /* Does what was posted, then ends; the answers are in `out` by then. */
 void writer_stop(struct writer **);
 
