@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from lib.dns import Dns                 # noqa: E402
 from lib.fakemx import FakeMx           # noqa: E402
 from lib.mxwatchd import BUILD, Mxwatchd  # noqa: E402
+from lib.net import LocalAddress, free_port  # noqa: E402
 from lib.primary import Primary         # noqa: E402
 
 
@@ -33,11 +34,16 @@ class Stack:
         return p.start() if start else p
 
     def fakemx(self, start=True, **kw):
-        from lib.net import free_port
         kw.setdefault("port", 0)
         kw["port"] = kw["port"] or free_port((kw.get("host", "127.0.0.1"),))
         m = self.add(FakeMx(**kw), lambda m: m.stop())
         return m.start() if start else m
+
+    def address(self, address):
+        a = self.add(LocalAddress(address), lambda a: a.close())
+        if not a.added:
+            pytest.skip("cannot add %s to the loopback interface: %s" % (address, a.why))
+        return address
 
     def dns(self, zones, **kw):
         return self.add(Dns(zones, **kw), lambda d: d.close()).start()

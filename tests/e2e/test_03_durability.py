@@ -155,8 +155,7 @@ def test_kill_9_under_smtp_source_and_during_the_flush(stack):
     assert len(mx.messages) < 1000 + 250, "what was confirmed does not go again"
 
 
-POINTS = ["store.append:kill:40", "store.sync:kill:5", "store.commit:kill:5", "store.txn:kill:7",
-          "store.commit:kill:1"]
+POINTS = ["store.append:kill:40", "store.sync:kill:5", "store.commit:kill:5", "store.txn:kill:7"]
 
 
 @pytest.mark.parametrize("point", POINTS)

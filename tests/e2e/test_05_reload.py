@@ -20,8 +20,9 @@ def rcpt(d, addr):
 def test_case_K2_domain_added_and_removed_with_mail_queued(stack):
     mx = stack.fakemx(misbehave=["mail-451"])
     a = 'primary = {"127.0.0.1:%d"}' % mx.port
-    dns = stack.dns({"b.test": "@ IN MX 10 mx\nmx IN A 127.0.0.11"})
-    late = stack.fakemx(host="127.0.0.11", port=25, start=False)
+    host = stack.address("192.0.2.11")
+    dns = stack.dns({"b.test": "@ IN MX 10 mx\nmx IN A " + host})
+    late = stack.fakemx(host=host, port=25, start=False)
     d = stack.mxwatchd({"a.test": a},
                        options='resolver = {"127.0.0.1@%d"}' % dns.port)
     assert rcpt(d, "u@b.test").startswith("554 5.7.1")
