@@ -144,18 +144,6 @@ background(void)
 	exit(1);
 }
 
-/* From the background "/" is the working directory: a reload must still find
- * the file. One that is not there stays as
- * it is: load() says so. */
-static const char *
-absolute(const char *file)
-{
-	static char *path; /* until the end */
-
-	path = realpath(file, NULL);
-	return path != NULL ? path : file;
-}
-
 static void
 detach(int ready)
 {
@@ -198,31 +186,26 @@ want_descriptors(const struct config *conf)
 		    (unsigned long long)rl.rlim_cur, (unsigned long long)need);
 }
 
-int
-main(int argc, char **argv)
+static int
+run(const struct options *o)
 {
-	struct options o = { .file = MX_CONFIG_FILE };
 	struct mx_errbuf eb = { "" };
 	struct config *conf;
 	struct daemon *d;
-	int ready = -1, rc;
+	int ready = -1;
 
-	if ((rc = parse_options(argc, argv, &o)) != 0)
-		return rc;
-	if (!o.foreground)
-		o.file = absolute(o.file);
-	if ((conf = load(o.file)) == NULL)
+	if ((conf = load(o->file)) == NULL)
 		return EXIT_USAGE;
-	if (o.check) {
-		printf("%s: configuration OK\n", o.file);
+	if (o->check) {
+		printf("%s: configuration OK\n", o->file);
 		config_unref(&conf);
 		return 0;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	umask(027);
-	if (!o.foreground)
+	if (!o->foreground)
 		ready = background();
-	if (open_log(conf, &o) != 0)
+	if (open_log(conf, o) != 0)
 		return 1;
 	want_descriptors(conf);
 	d = daemon_create(conf, &eb);
@@ -238,4 +221,23 @@ main(int argc, char **argv)
 	daemon_destroy(&d);
 	log_close();
 	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = { .file = MX_CONFIG_FILE };
+	char *path = NULL;
+	int rc;
+
+	if ((rc = parse_options(argc, argv, &o)) != 0)
+		return rc;
+	/* From the background "/" is the working directory: a reload must
+	 * still find the file. One that is not there stays as it is: load()
+	 * says so. */
+	if (!o.foreground && (path = realpath(o.file, NULL)) != NULL)
+		o.file = path;
+	rc = run(&o);
+	free(path);
+	return rc;
 }
