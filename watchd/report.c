@@ -184,6 +184,18 @@ op_reload(void *arg, struct conf_errors *errs)
 	return daemon_reload(arg, errs);
 }
 
+/* Does the mailbox's domain turn mail away because its primary is up? */
+static bool
+turned_away(struct daemon *d, const char *mailbox)
+{
+	const char *at = strrchr(mailbox, '@');
+	const struct conf_domain *cd =
+	    at != NULL ? config_domain(d->conf, at + 1) : NULL;
+
+	return cd != NULL && cd->admission == ADMISSION_OUTAGE &&
+	    watch_state(d->watch, cd->name) == HEALTH_UP;
+}
+
 static void
 op_rcpt(void *arg, const char *mailbox, char *dst, size_t size)
 {
@@ -191,7 +203,10 @@ op_rcpt(void *arg, const char *mailbox, char *dst, size_t size)
 
 	switch (smtpd_rcpt_check(d->smtpd, mailbox)) {
 	case SMTPD_RCPT_OK:
-		strlcpy(dst, "250 2.1.5", size);
+		strlcpy(dst,
+		    turned_away(d, mailbox) ? "451 4.3.0 the primary is up" :
+					      "250 2.1.5",
+		    size);
 		break;
 	case SMTPD_RCPT_UNKNOWN:
 		strlcpy(dst, "550 5.1.1 unknown recipient", size);
