@@ -77,7 +77,7 @@ def test_mailq_is_shaped_as_postfix_prints_it(held):
     rc, out = d.ctl("mailq")
     assert rc == 0
     lines = out.splitlines()
-    assert re.match(r"-+Queue ID-+ --Size-- -+Arrival Time-+ -Sender/Recipient-+$", lines[0])
+    assert re.match(r"-+Queue ID-+ +--Size-- -+Arrival Time-+ -Sender/Recipient-+$", lines[0])
     entries = [x for x in lines if re.match(
         r"[0-9A-F]{6,}(\.\d+)?[*! ]? +\d+ \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d +\S+$", x)]
     assert len(entries) == 3, out
@@ -131,19 +131,18 @@ def test_hold_and_release(stack):
     assert d.ctl("hold", one, "--reason", "looks odd")[0] == 0
     assert d.ctl("hold", "b.test", "--reason", "moving")[0] == 0
     assert d.metrics().get("queue_messages", domain="a.test", state="held") == 1
+    assert re.search(r"reason=.*looks odd", d.log())
     d.restart()  # holds are durable
     mx.start()
     wait_for(lambda: subjects(m.data for m in mx.messages) == ["two"], 15)
     d.wait_state("b.test", "up")
     stays(lambda: len(mx.messages) == 1, 1.5, "what is held does not go")
-    out = d.ctl_json("flush", "b.test")
-    assert "on_hold" in [o.get("event") for o in out] or out[-1]["messages"] == 0
+    assert "on hold" in d.ctl_json("flush", "b.test", rc=1)[-1]["error"]
     assert len(mx.messages) == 1
     assert d.ctl("release", one)[0] == 0
     wait_for(lambda: "one" in subjects(m.data for m in mx.messages), 10)
     assert d.ctl("release", "b.test")[0] == 0
     wait_for(lambda: len(mx.messages) == 3, 10)
-    assert re.search(r"reason=.*looks odd", d.log())
 
 
 def test_hold_keeps_the_age_and_expires_nothing_twice(held):
