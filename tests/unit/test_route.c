@@ -299,8 +299,8 @@ static const struct {
 	{ "localmixed.test", 25, ROUTE_SELF, "" },
 	{ "local.test", 2525, ROUTE_OK, "lo.test:2525" },
 	{ "localname.test", 2525, ROUTE_OK, "localhost:2525" },
-	/* our name or address at a port that is not ours is not us */
-	{ "worse.test", 2525, ROUTE_OK, "us.test:2525 q.test:2525" },
+	/* our name is us whatever the port; our address only where we listen */
+	{ "worse.test", 2525, ROUTE_SELF, "" },
 	{ "byaddrbest.test", 2525, ROUTE_OK, "alias.test:2525 q.test:2525" },
 };
 

@@ -253,7 +253,9 @@ add_cand(struct route_req *r, const char *name, uint16_t port, unsigned pref)
 	h->dns = DNS_NODATA;
 	(void)strlcpy(h->name, name, sizeof(h->name));
 	(void)route_label(h->name, port, h->label);
-	c->is_self = name_is_ours(r->self, name, port);
+	/* MX records know no ports: our name among them means us. */
+	c->is_self =
+	    name_is_ours(r->self, name, r->route.from_mx ? SMTP_PORT : port);
 	return c;
 }
 
