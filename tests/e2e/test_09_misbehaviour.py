@@ -42,6 +42,8 @@ def pair(module_stack):
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_case_E8_E9(pair, name):
     d, bad, good = pair
+    d.wait_empty("a.test")
+    wait_for(lambda: d.metrics().get("delivery_connections") == 0, 10, "no connection is kept")
     before = d.metrics()
     bad.misbehave[:] = [name]
     subject = "m " + name
