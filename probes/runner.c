@@ -339,6 +339,10 @@ runner_configure(struct runner *r, struct config *conf,
 		/* Borrowed settings and `self` are new: begin afresh. */
 		if (r->pace[i]->busy || !d->probe.enabled)
 			pace_stop(r->pace[i]);
+		/* The spread of the first rounds is kept. */
+		if (r->pace[i]->start == 0 && d->probe.enabled &&
+		    loop_timer_pending(r->pace[i]->timer))
+			continue;
 		loop_timer_cancel(r->pace[i]->timer);
 		pace_schedule(r->pace[i]);
 	}
