@@ -70,6 +70,18 @@ self_build(struct daemon *d, const struct config *conf)
 /* ---- privileges: as root we bind, and then are nobody special for good.
  * What is created before that is created as the user already. */
 
+/* Before anything is made, which would be root's. */
+static int
+user_exists(const struct config *conf, struct mx_errbuf *eb)
+{
+	if (geteuid() != 0 || getpwnam(conf->user) != NULL)
+		return 0;
+	return mx_fail(eb, MX_ENOENT,
+	    "user \"%s\" does not exist: "
+	    "create it, or name another in `user`",
+	    conf->user);
+}
+
 static int
 privileges_lower(const struct config *conf, struct mx_errbuf *eb)
 {
@@ -79,9 +91,7 @@ privileges_lower(const struct config *conf, struct mx_errbuf *eb)
 		return 0;
 	pw = getpwnam(conf->user);
 	if (pw == NULL)
-		return mx_fail(eb, MX_ENOENT,
-		    "user \"%s\" does not exist: "
-		    "create it, or name another in `user`",
+		return mx_fail(eb, MX_ENOENT, "user \"%s\" is gone",
 		    conf->user);
 	if (pw->pw_uid == 0)
 		return 0;
@@ -541,7 +551,8 @@ daemon_create(struct config *conf, struct mx_errbuf *eb)
 	d->conf = conf;
 	d->start_wall = d->reload_wall = clock_wall();
 	d->reload_ok = true;
-	if (make_dirs(conf, eb) != 0 || privileges_lower(conf, eb) != 0)
+	if (user_exists(conf, eb) != 0 || make_dirs(conf, eb) != 0 ||
+	    privileges_lower(conf, eb) != 0)
 		goto fail;
 	d->loop = loop_create();
 	d->stats = stats_create();
