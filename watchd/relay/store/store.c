@@ -3,6 +3,7 @@
  * the writer and the reader thread; their answers come back through one
  * mailbox and are handed to whoever waits. Nothing here touches the disk
  * except store_open(), store_close() and store_state_each(). */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,7 +172,7 @@ answer_get(struct store *s, struct store_get *g)
 		return;
 	}
 	if (g->rc == -MX_EIO && s->events.error != NULL)
-		s->events.error(s->events.arg, STORE_OP_READ, g->rc);
+		s->events.error(s->events.arg, STORE_OP_READ, EIO);
 	switch (g->mail.kind) {
 	case STORE_LOAD:
 		loaded = (struct store_loaded){ g->rc, g->envs[0], g->data,
