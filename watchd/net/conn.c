@@ -478,8 +478,13 @@ conn_finish(struct conn **cp, int64_t linger_ms)
 void
 conn_finish_quit(struct conn **cp, int64_t linger_ms)
 {
-	/* who talks on after his goodbye is heard out, as everybody is */
-	conn_begin_finish(cp, linger_ms, *cp != NULL && (*cp)->in_len == 0);
+	const struct conn *c = *cp;
+
+	/* Who talks on after his goodbye is heard out, as everybody is. Under
+	 * TLS his close_notify may lie unread already: to close then is a
+	 * reset, which can cost him our last replies. */
+	conn_begin_finish(cp, linger_ms,
+	    c != NULL && c->in_len == 0 && c->ssl == NULL);
 }
 
 size_t
