@@ -20,6 +20,7 @@ struct later {
 	store_read_cb *read;
 	queue_accept_cb *accept;
 	route_cb *route;
+	struct route_req *request;
 	void *arg;
 	uint64_t job;
 	size_t max;
@@ -448,12 +449,11 @@ queue_accept(struct queue *q, struct store_tx **tx, struct envelope **parts,
 struct route_req {
 	uint64_t id;
 };
-static struct route_req *request;
 
 static void
 run_route(struct later *l)
 {
-	mem_free(&request);
+	mem_free(&l->request);
 	l->route(&fake.route, l->arg);
 }
 
@@ -472,9 +472,9 @@ route_lookup(struct dns *dns, const struct route_self *self, const char *domain,
 	(void)port;
 	fake.lookups++;
 	l->route = cb;
-	request = mem_alloc(sizeof(*request));
-	request->id = l->id;
-	return request;
+	l->request = mem_alloc(sizeof(*l->request));
+	l->request->id = l->id;
+	return l->request;
 }
 
 void
@@ -483,8 +483,7 @@ route_cancel(struct route_req **req)
 	if (*req == NULL)
 		return;
 	forget((*req)->id);
-	mem_free(&request);
-	*req = NULL;
+	mem_free(req);
 }
 
 const char *

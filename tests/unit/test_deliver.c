@@ -870,6 +870,36 @@ not_stored(void **state)
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+static bool
+foreign_idle(void)
+{
+	return deliver_connections(t.deliver) > 0 && sink.conns > 0;
+}
+
+/* Half of the connections are for the domains we are the backup of, however
+ * many our notifications would like. */
+static void
+foreign_share(void **state)
+{
+	(void)state;
+	fake.conf.deliver_connections = 4;
+	fake.want = NULL;
+	start();
+	for (int i = 0; i < 6; i++) {
+		char domain[32];
+
+		snprintf(domain, sizeof(domain), "s%d.example", i);
+		deliver_want(t.deliver, domain, 3);
+	}
+	WAIT_FOR(foreign_idle);
+	assert_int_equal(deliver_connections(t.deliver), 2);
+	fake.want = on_want;
+	add("a@example.org");
+	fake_want();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.dots, 1);
+}
+
 /* A shutdown that does not wait for the disk: the refused one is tried again,
  * the one that was served is not served twice. */
 static void
@@ -945,6 +975,7 @@ main(void)
 		T(warns),
 		T(silent),
 		T(not_stored),
+		T(foreign_share),
 		T(cut_off),
 		T(wanted_again),
 	};

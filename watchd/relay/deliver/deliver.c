@@ -5,7 +5,9 @@
  * remembered of its hosts. All decisions are made in one task, after the
  * callbacks of a turn: callbacks only touch a destination. Connections of all
  * domains together are bounded; beyond that destinations wait in line and
- * get one each in turn.
+ * get one each in turn. Domains that nobody configured, where our own
+ * notifications go, are at the end of the line, and half of the connections
+ * are never theirs: thousands of dead senders do not delay one primary.
  *
  * A resolver that fails, a domain that seems to be ours and a server that
  * does not let us in hold mail; only a null MX of a domain that we are not
@@ -26,7 +28,10 @@
 #define CLOSED_MAX_MS  60000
 #define HOST_ADDRS_MAX 8 /* of one host, so that the next gets a chance */
 #define DRAIN_POLL_MS  50
+#define LOOKUPS_MAX    32 /* at once, of domains that nobody configured */
+#define LOOKUP_WAIT_MS 1000
 
+static bool is_ours(const struct target *);
 static void target_timer(void *arg);
 static void target_routed(const struct route *, void *arg);
 
@@ -67,6 +72,15 @@ target_get(struct deliver *dl, const char *domain)
 	return d;
 }
 
+/* The look-up under way, if there is one, is over. */
+static void
+route_end(struct target *d)
+{
+	d->deliver->lookups -= d->req_foreign;
+	d->req_foreign = false;
+	route_cancel(&d->req);
+}
+
 static void
 target_free(struct target *d)
 {
@@ -78,7 +92,7 @@ target_free(struct target *d)
 		TAILQ_REMOVE(&dl->waiting, d, wait_link);
 	RB_REMOVE(target_tree, &dl->targets, d);
 	loop_timer_destroy(&d->timer);
-	route_cancel(&d->req);
+	route_end(d);
 	free(d->route);
 	free(d);
 }
@@ -188,10 +202,28 @@ target_goes_on(const struct target *d)
 	return !d->deliver->draining && d->nbusy < d->wanted;
 }
 
+/* Have the domains that nobody configured all that they may have? */
+static bool
+foreign_full(const struct deliver *dl)
+{
+	unsigned most = dl->conf->deliver_connections / 2;
+
+	return dl->nforeign >= (most > 0 ? most : 1);
+}
+
+/* Who gets the next connection, when there is one. */
+static struct target *
+next_waiting(const struct deliver *dl)
+{
+	struct target *w = TAILQ_FIRST(&dl->waiting);
+
+	return w != NULL && !is_ours(w) && foreign_full(dl) ? NULL : w;
+}
+
 bool
 target_yields(const struct target *d)
 {
-	const struct target *w = TAILQ_FIRST(&d->deliver->waiting);
+	const struct target *w = next_waiting(d->deliver);
 
 	return w != NULL && w != d && w->nsessions + 1 < d->nsessions;
 }
@@ -286,6 +318,12 @@ route_begin(struct target *d)
 
 	if (d->req != NULL)
 		return;
+	if (dom == NULL && dl->lookups >= LOOKUPS_MAX) {
+		loop_timer_set(d->timer, rnd_jitter(LOOKUP_WAIT_MS, 50));
+		return;
+	}
+	d->req_foreign = dom == NULL;
+	dl->lookups += d->req_foreign;
 	if (dom != NULL) {
 		port = dom->probe.port != 0 ? dom->probe.port : 25;
 		for (i = 0; i < dom->primary.n && n < ROUTE_HOST_MAX; i++)
@@ -387,6 +425,7 @@ target_routed(const struct route *r, void *arg)
 	enum route_status st = route_judge(r);
 
 	d->req = NULL;
+	route_end(d);
 	mem_free(&d->route);
 	if (st != ROUTE_OK && !(st == ROUTE_NULL_MX && !is_ours(d))) {
 		target_unroutable(d, st);
@@ -454,14 +493,41 @@ static void
 target_wait(struct target *d)
 {
 	struct deliver *dl = d->deliver;
+	bool ours = is_ours(d);
+	struct target *w = NULL;
+	struct outbound *s;
 
 	if (d->waiting)
 		return;
 	d->waiting = true;
-	TAILQ_INSERT_TAIL(&dl->waiting, d, wait_link);
+	if (ours)
+		TAILQ_FOREACH (w, &dl->waiting, wait_link)
+			if (!is_ours(w))
+				break;
+	if (w != NULL)
+		TAILQ_INSERT_BEFORE(w, d, wait_link);
+	else
+		TAILQ_INSERT_TAIL(&dl->waiting, d, wait_link);
 	/* Somebody's idle connection makes room. */
-	if (!TAILQ_EMPTY(&dl->idle))
-		outbound_quit(TAILQ_FIRST(&dl->idle));
+	TAILQ_FOREACH (s, &dl->idle, list)
+		if (ours || s->foreign || !foreign_full(dl)) {
+			outbound_quit(s);
+			break;
+		}
+}
+
+/* May it have a connection before those who wait? */
+static bool
+target_first(const struct target *d)
+{
+	const struct deliver *dl = d->deliver;
+	const struct target *w = TAILQ_FIRST(&dl->waiting);
+
+	if (dl->nsessions >= dl->conf->deliver_connections)
+		return false;
+	if (is_ours(d))
+		return w == NULL || !is_ours(w);
+	return w == NULL && !foreign_full(dl);
 }
 
 /* True when a connection may be opened now; otherwise sees to what lacks. */
@@ -526,7 +592,6 @@ target_forget(struct target *d)
 static void
 target_work(struct target *d)
 {
-	struct deliver *dl = d->deliver;
 	struct outbound *s, *next;
 
 	for (s = TAILQ_FIRST(&d->sessions); s != NULL; s = next) {
@@ -540,8 +605,7 @@ target_work(struct target *d)
 			return; /* the queue has nothing after all */
 	}
 	while (target_may_open(d)) {
-		if (!TAILQ_EMPTY(&dl->waiting) ||
-		    dl->nsessions >= dl->conf->deliver_connections) {
+		if (!target_first(d)) {
 			target_wait(d);
 			return;
 		}
@@ -556,7 +620,7 @@ serve_waiting(struct deliver *dl)
 {
 	struct target *d;
 
-	while ((d = TAILQ_FIRST(&dl->waiting)) != NULL &&
+	while ((d = next_waiting(dl)) != NULL &&
 	    dl->nsessions < dl->conf->deliver_connections) {
 		TAILQ_REMOVE(&dl->waiting, d, wait_link);
 		d->waiting = false;
@@ -688,7 +752,7 @@ deliver_configure(struct deliver *dl, struct config *conf,
 	dl->self = self;
 	RB_FOREACH (d, target_tree, &dl->targets) {
 		/* A look-up under way asks for what was configured. */
-		route_cancel(&d->req);
+		route_end(d);
 		d->route_until_ns = 0;
 		target_touch(d);
 	}

@@ -73,6 +73,7 @@ struct outbound {
 	unsigned ncand, at; /* cand[at] is the one in use */
 	struct conn *conn;
 	struct smtp_client *client;
+	bool foreign; /* of a domain that nobody configured */
 	bool clear; /* TLS failed with this host: without it */
 	bool handshake; /* TLS is being set up */
 	int64_t since_ns; /* of being ready */
@@ -108,6 +109,7 @@ struct target {
 	unsigned nsessions;
 	unsigned nbusy; /* connecting or working */
 	struct route_req *req;
+	bool req_foreign; /* counted in deliver.lookups */
 	struct route *route; /* NULL: none known */
 	int64_t route_until_ns;
 	struct loop_timer *timer; /* for closed_until_ns */
@@ -138,6 +140,8 @@ struct deliver {
 	struct outbound_list idle; /* the longest idle first */
 	struct outbound_list gone;
 	unsigned nsessions;
+	unsigned nforeign; /* sessions of domains that nobody configured */
+	unsigned lookups; /* routes being looked up for them */
 	unsigned jobs; /* out */
 	bool draining, ended;
 	void (*drained)(void *arg);

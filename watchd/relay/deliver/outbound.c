@@ -77,6 +77,7 @@ outbound_gone(struct outbound *s)
 	TAILQ_REMOVE(&d->sessions, s, link);
 	d->nsessions--;
 	d->deliver->nsessions--;
+	d->deliver->nforeign -= s->foreign;
 	TAILQ_INSERT_TAIL(&d->deliver->gone, s, list);
 }
 
@@ -468,6 +469,8 @@ outbound_create(struct target *d, struct candidate *cand, unsigned n)
 	TAILQ_INSERT_TAIL(&d->sessions, s, link);
 	d->nsessions++;
 	d->deliver->nsessions++;
+	s->foreign = dom == NULL;
+	d->deliver->nforeign += s->foreign;
 	d->nbusy++; /* SESSION_CONNECT */
 	outbound_connect(s);
 	return s;
