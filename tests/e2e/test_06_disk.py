@@ -67,9 +67,11 @@ def test_case_C4_C5_full_disk(stack, tmpfs):
     shown = d.ctl_json("show", d.ctl_json("queue", "a.test")[0]["id"])
     assert shown[0]["recipients"] == 1
 
-    # A restart on the full disk works, too.
-    d.restart()
-    assert d.metrics().queued("a.test") == len(taken)
+    # A restart on the full disk works, too; it is just not ready for mail.
+    d.stop()
+    d.start(wait="port")
+    wait_for(lambda: d.metrics().queued("a.test") == len(taken))
+    assert d.http("/-/ready")[0] == 503
     with Raw(d.port) as c:
         c.ok("EHLO x.test")
         assert c.cmd("MAIL FROM:<s@x.test>").startswith("452 4.3.1")
