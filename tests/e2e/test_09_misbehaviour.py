@@ -20,8 +20,7 @@ CASES = {
     "mail-421": "mail", "data-421": "data", "dot-421": "eod",
     "mail-451": None, "data-451": None, "dot-451": None, "mail-452": None,
     "reply-garbage=mail": "mail", "reply-999=mail": "mail", "reply-garbage=dot": "eod",
-    "reply-100k=mail": "mail", "reply-endless=mail": "mail", "reply-endless=ehlo": "ehlo",
-    "reply-100k=dot": "eod",
+    "reply-100k=mail": "mail|rcpt|data", "reply-endless=mail": "mail", "reply-endless=ehlo": "ehlo",
 }
 
 
