@@ -10,6 +10,7 @@ mxwatchd_LDADD = $(ALL_L)
 # Root only, else skipped.
 dist_check_SCRIPTS = tests/fault/daemon_root
 TESTS += tests/fault/daemon_root
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_watch
 TESTS += tests/unit/test_watch
