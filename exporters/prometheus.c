@@ -112,11 +112,11 @@ put_head(struct writer *w, const char *prefix, const char *name,
 	put(w, "\n", 1);
 }
 
-/* All samples of one object: domain and primary are NULL where they do not
- * apply. */
+/* All samples of one object: domain, primary and receiver are NULL where
+ * they do not apply. */
 static void
 put_samples(struct writer *w, const void *base, const char *domain,
-    const char *primary)
+    const char *primary, const char *receiver)
 {
 	const struct metric *m = w->m;
 	char priority[8];
@@ -131,6 +131,8 @@ put_samples(struct writer *w, const void *base, const char *domain,
 				put_label(w, &first, "domain", domain);
 			if (primary != NULL)
 				put_label(w, &first, "primary", primary);
+			if (receiver != NULL)
+				put_label(w, &first, "receiver", receiver);
 			if (m->labels->key != NULL)
 				put_label(w, &first, m->labels->key,
 				    m->labels->label[i].name);
@@ -215,6 +217,56 @@ put_histogram(struct writer *w, const struct snapshot *s)
 	put_sum(w, "_count", (double)total);
 }
 
+/* The alerts of one domain, or with NULL those of the daemon. */
+static void
+put_alerts(struct writer *w, const struct snapshot *s,
+    const struct snap_domain *d)
+{
+	const char *name;
+	double value;
+	bool first;
+
+	for (unsigned k = 0; k < ALERT_KIND_MAX; k++) {
+		if (!metric_alert(s, d, k, &name, &value))
+			continue;
+		first = true;
+		puts_(w, METRIC_PREFIX);
+		puts_(w, w->m->name);
+		put_label(w, &first, "alert", name);
+		put_label(w, &first, "domain", d != NULL ? d->count.name : "");
+		puts_(w, "} ");
+		put_value(w, value);
+		put(w, "\n", 1);
+	}
+}
+
+/* False: that scope is not one of alerts. */
+static bool
+put_alert_family(struct writer *w, const struct snapshot *s)
+{
+	unsigned i;
+
+	switch (w->m->scope) {
+	case METRIC_ALERT:
+		put_alerts(w, s, NULL);
+		for (i = 0; i < s->ndomains; i++)
+			put_alerts(w, s, &s->domain[i]);
+		return true;
+	case METRIC_RECEIVER:
+		for (i = 0; i < s->nreceivers; i++)
+			put_samples(w, &s->receiver[i], NULL, NULL,
+			    s->receiver[i].name);
+		return true;
+	case METRIC_HEARTBEAT:
+		for (i = 0; i < s->nheartbeats; i++)
+			put_samples(w, &s->heartbeat[i], NULL, NULL,
+			    s->heartbeat[i].name);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void
 put_family(struct writer *w, const struct snapshot *s)
 {
@@ -227,19 +279,21 @@ put_family(struct writer *w, const struct snapshot *s)
 		return;
 	}
 	if (m->scope == METRIC_GLOBAL) {
-		put_samples(w, s, NULL, NULL);
+		put_samples(w, s, NULL, NULL, NULL);
 		return;
 	}
+	if (put_alert_family(w, s))
+		return;
 	for (unsigned i = 0; i < s->ndomains; i++) {
 		d = &s->domain[i];
 		if (m->scope == METRIC_DOMAIN) {
-			put_samples(w, d, d->count.name, NULL);
+			put_samples(w, d, d->count.name, NULL, NULL);
 			continue;
 		}
 		for (unsigned j = 0; j < d->nprimaries; j++)
 			put_samples(w, &s->primary[d->first_primary + j],
 			    d->count.name,
-			    s->primary[d->first_primary + j].label);
+			    s->primary[d->first_primary + j].label, NULL);
 	}
 }
 
@@ -252,7 +306,7 @@ put_build_info(struct writer *w)
 		{ "version", PACKAGE_VERSION },
 		{ "revision", MX_REVISION },
 		{ "compiler", __VERSION__ },
-		{ "libcurl", "" },
+		{ "libcurl", MX_CURL_VERSION },
 		{ "netsnmp", "" },
 		{ "ldns", MX_LDNS_VERSION },
 	};

@@ -324,6 +324,7 @@ reload_into_force(struct daemon *d, struct config *conf,
 	}
 	d->conf = config_ref(conf);
 	apply(d, old);
+	daemon_alerts_configure(d);
 	config_unref(&old);
 	return 0;
 }
@@ -506,6 +507,8 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	int rc;
 
 	co.arg = d;
+	co.alert = daemon_alert_ops;
+	co.alert.arg = d;
 	if (smtpd_configure(d->smtpd, d->conf, eb) != 0)
 		return -MX_ETLS;
 	d->control = control_create(d->loop, d->conf->control,
@@ -562,6 +565,7 @@ daemon_create(struct config *conf, struct mx_errbuf *eb)
 	create_relay(d);
 	if (create_outside(d, eb) != 0)
 		goto fail;
+	daemon_alerts_create(d); /* as the user that we have become */
 	create_events(d);
 	queue_load(d->queue);
 	snapshot_box_put(d->box, daemon_snapshot(d));
@@ -592,6 +596,7 @@ daemon_destroy(struct daemon **dp)
 	loop_timer_destroy(&d->tick);
 	loop_timer_destroy(&d->drain_limit);
 	loop_task_destroy(&d->drain_check);
+	daemon_alerts_destroy(d);
 	http_destroy(&d->http);
 	control_destroy(&d->control);
 	runner_destroy(&d->runner);

@@ -4,6 +4,7 @@
 #ifndef MX_DAEMON_INT_H
 #define MX_DAEMON_INT_H
 
+#include "alerts/alerts.h"
 #include "control/control.h"
 #include "daemon.h"
 #include "exporters/http.h"
@@ -29,6 +30,7 @@ struct daemon {
 	struct snapshot_box *box;
 	struct http *http;
 	struct control *control;
+	struct alerts *alerts; /* NULL in a build without libcurl */
 
 	/* Who we are (route.h); rebuilt at each reload, kept here because the
 	 * modules borrow it. */
@@ -49,6 +51,14 @@ struct daemon {
 	int64_t reload_wall;
 	bool draining, smtpd_idle, deliver_idle;
 };
+
+/* alert.c: empty without libcurl. */
+void daemon_alerts_create(struct daemon *);
+void daemon_alerts_configure(struct daemon *);
+void daemon_alerts_destroy(struct daemon *);
+void daemon_alerts_notice(struct daemon *, const struct notice *);
+void daemon_alerts_snapshot(struct daemon *, struct snapshot *);
+extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
 
 /* events.c: the callbacks that daemon_create ties. */
 extern const struct queue_ops daemon_queue_ops; /* .arg unset */

@@ -1,5 +1,6 @@
 sbin_PROGRAMS += mxwatchd
 mxwatchd_SOURCES = \
+	watchd/alert.c \
 	watchd/daemon.c watchd/daemon.h watchd/daemon_int.h \
 	watchd/events.c \
 	watchd/main.c \

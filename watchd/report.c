@@ -155,6 +155,7 @@ daemon_snapshot(struct daemon *d)
 		np += s->domain[i].nprimaries;
 	}
 	notice_expired(d, s);
+	daemon_alerts_snapshot(d, s);
 	return s;
 }
 

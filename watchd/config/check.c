@@ -304,4 +304,5 @@ check_config(struct conf_loader *l)
 	check_smtpd(l);
 	check_web(l);
 	check_domains(l);
+	check_alerts(l);
 }

@@ -34,8 +34,9 @@ config_destroy(struct config *c)
 	size_t i;
 
 	for (i = 0; i < OPT_COUNT; i++)
-		if (options[i].served && !of_domain(&options[i]))
+		if (!option_is_titled(&options[i]) && !of_domain(&options[i]))
 			option_free(&options[i], c);
+	alerts_free(c);
 	for (i = 0; i < c->ndomains; i++)
 		domain_fini(&c->domain[i]);
 	mem_free(&c->domain);
@@ -70,9 +71,10 @@ config_create(const char *file)
 	c->refs = 1;
 	c->file = mem_strdup(file);
 	for (i = 0; i < OPT_COUNT; i++)
-		if (options[i].served)
+		if (!option_is_titled(&options[i]))
 			option_set_default(&options[i],
 			    of_domain(&options[i]) ? (void *)&c->defaults : c);
+	alerts_init(c);
 	return c;
 }
 
@@ -175,9 +177,7 @@ loader_fini(struct conf_loader *l)
 		mem_free(&l->entry[i]);
 	}
 	mem_free(&l->entry);
-	for (i = 0; i < l->ntitles; i++)
-		mem_free(&l->title[i].title);
-	mem_free(&l->title);
+	titles_take(l);
 	for (i = 0; i < l->nfiles; i++)
 		mem_free(&l->file[i]);
 	mem_free(&l->file);

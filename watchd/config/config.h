@@ -13,6 +13,7 @@
 #include "base/defs.h"
 #include "base/text.h"
 #include "net/addr.h"
+#include "status/alert.h"
 
 struct strlist {
 	size_t n;
@@ -129,6 +130,53 @@ struct conf_snmp {
 	char *agentx;
 };
 
+enum conf_receiver_type {
+	RECEIVER_PAGERDUTY,
+	RECEIVER_ALERTMANAGER,
+	RECEIVER_WEBHOOK,
+	RECEIVER_EMAIL,
+	RECEIVER_EXEC,
+	RECEIVER_NTFY,
+	RECEIVER_SLACK,
+};
+enum conf_severity { CONF_WARNING, CONF_CRITICAL };
+
+/* A section `receiver "..."`. Files of secrets are read by alerts/. */
+struct conf_receiver {
+	char *name;
+	enum conf_receiver_type type;
+	struct strlist url;
+	char *url_file, *routing_key_file, *token_file, *hmac_key_file;
+	char *ca_file;
+	char *smarthost, *user, *password_file, *from; /* email */
+	struct strlist to;
+	struct strlist command;
+	int64_t timeout_ms;
+	enum conf_severity severity; /* the least it is told of */
+	int64_t group_wait_ms, group_interval_ms, repeat_ms;
+};
+
+struct conf_threshold {
+	enum alert_unit unit; /* NUMBER, TIME or PERCENT; NONE: off */
+	double value;
+};
+/* A section `alert "..."`, or what stands in its place. */
+struct conf_alert {
+	bool enabled;
+	struct conf_threshold warn, crit;
+	int64_t for_ms, clear_ms;
+	int64_t repeat_ms; /* 0: as the receiver says */
+	bool everybody; /* no receivers were named */
+	struct strlist receivers;
+};
+
+struct conf_heartbeat {
+	char *name;
+	char *url;
+	char *ca_file;
+	int64_t interval_ms;
+};
+
 struct config {
 	unsigned refs; /* private */
 	char *file;
@@ -155,6 +203,11 @@ struct config {
 	struct conf_domain defaults;
 	struct conf_domain *domain; /* sorted by name */
 	size_t ndomains;
+	struct conf_receiver *receiver; /* sorted by name */
+	size_t nreceivers;
+	struct conf_alert alert[ALERT_KIND_MAX];
+	struct conf_heartbeat *heartbeat;
+	size_t nheartbeats;
 };
 
 /* One finding; `line` 0: the whole file. Printed "FILE:LINE: error: text". */
@@ -183,6 +236,10 @@ void config_unref(struct config **);
 /* NULL when there is no such domain; name is canonical. O(log n). */
 const struct conf_domain *
 config_domain(const struct config *, const char *name);
+
+extern const struct alert_info conf_alert_info[ALERT_KIND_MAX];
+/* ALERT_KIND_MAX when there is none. */
+enum alert_kind config_alert_kind(const char *name);
 
 /* What a reload cannot change (spool, control, user): the names of options
  * that differ, comma separated into dst, "" when none. */

@@ -61,8 +61,10 @@ enum option_type {
 	TYPE_MAILBOX,
 	TYPE_SENDER, /* a mailbox or "" */
 	TYPE_BANNER, /* "" when left out */
+	TYPE_SECRET, /* a file that only its owner may read */
 	/* a struct strlist */
 	TYPE_STRINGS,
+	TYPE_MAILBOXES,
 	TYPE_SELF, /* names and addresses */
 	TYPE_PRIMARIES,
 	TYPE_PREFIXES,
@@ -73,14 +75,13 @@ enum option_type {
 	TYPE_DELAYS,
 	TYPE_LOG,
 	TYPE_ADDRESS,
+	TYPE_THRESHOLD, /* a struct conf_threshold */
 };
 
 enum option_id {
-#define OPTION(section, name, ...)   OPT_##section##_##name,
-#define UNSERVED(section, name, ...) OPT_##section##_##name,
+#define OPTION(section, name, ...) OPT_##section##_##name,
 #include "options.def"
 #undef OPTION
-#undef UNSERVED
 	OPT_COUNT,
 };
 #define OPT_DOMAIN_FIRST OPT_DOMAIN_primary
@@ -95,7 +96,6 @@ struct option {
 	const char *value; /* the default; NULL: none */
 	const char *example; /* for the sample file; NULL: the default */
 	bool restart;
-	bool served; /* otherwise there is no field */
 	int64_t min, max;
 	const char *words;
 	const char *help;
@@ -121,12 +121,15 @@ struct conf_entry {
 	struct conf_pos set[OPT_DOMAIN_COUNT];
 };
 
-/* A titled section other than domain: only known so that no two share a
- * title. */
+/* A titled section other than domain, while it is read. */
 struct conf_title {
 	enum conf_section section;
 	char *title;
 	struct conf_pos at;
+	struct conf_pos *set; /* by option_id */
+	struct conf_receiver *receiver; /* what it fills: one of these, */
+	struct conf_heartbeat *heartbeat;
+	struct conf_alert *alert; /* which belongs to the configuration */
 };
 
 struct conf_loader {
@@ -227,7 +230,17 @@ void option_set_default(const struct option *, void *base);
 char *
 option_limit_text(const struct option *, int64_t v, char *dst, size_t size);
 
+/* alert.c: the titled sections other than domain. */
+bool option_is_titled(const struct option *);
+void alerts_init(struct config *); /* the defaults of the table */
+/* What a section of that title fills; NULL when there is none such. */
+void *title_base(struct conf_title *, struct config *);
+void titles_take(struct conf_loader *); /* hands them to the configuration */
+void alerts_free(struct config *);
+
 /* check.c: what takes more than one option to see. */
 void check_config(struct conf_loader *);
+/* check_alert.c */
+void check_alerts(struct conf_loader *);
 
 #endif

@@ -157,7 +157,9 @@ mdoc_argument(FILE *f, const struct option *o)
 		[TYPE_MAILBOX] = "address",
 		[TYPE_SENDER] = "address",
 		[TYPE_BANNER] = "text",
+		[TYPE_SECRET] = "path",
 		[TYPE_STRINGS] = "list of texts",
+		[TYPE_MAILBOXES] = "list of addresses",
 		[TYPE_SELF] = "list of names and addresses",
 		[TYPE_PRIMARIES] = "list of hosts",
 		[TYPE_PREFIXES] = "list of prefixes",
@@ -166,6 +168,7 @@ mdoc_argument(FILE *f, const struct option *o)
 		[TYPE_DELAYS] = "list of times",
 		[TYPE_LOG] = "",
 		[TYPE_ADDRESS] = "address",
+		[TYPE_THRESHOLD] = "threshold",
 	};
 	const char *w;
 	size_t n;
@@ -200,8 +203,6 @@ mdoc_range(FILE *f, const struct option *o)
 	default:
 		return;
 	}
-	if (!o->served)
-		return;
 	fprintf(f, "%s %s to %s.\n",
 	    o->type == TYPE_DELAYS ? "Each from" : "From",
 	    option_limit_text(o, o->min, lo, sizeof(lo)),

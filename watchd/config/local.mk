@@ -1,7 +1,9 @@
 # The configuration: parser, checks, and what is written from the table.
 noinst_LIBRARIES += libmx_config.a
 libmx_config_a_SOURCES = \
+	watchd/config/alert.c \
 	watchd/config/check.c \
+	watchd/config/check_alert.c \
 	watchd/config/config.c watchd/config/config.h \
 	watchd/config/config_int.h \
 	watchd/config/document.c \

@@ -29,25 +29,13 @@ const struct option options[OPT_COUNT] = {
 		.value = def,                                                  \
 		.example = ex,                                                 \
 		.restart = cls,                                                \
-		.served = true,                                                \
 		.min = lo,                                                     \
 		.max = hi,                                                     \
 		.words = wd,                                                   \
 		.help = hp,                                                    \
 	},
-#define UNSERVED(sec, nm, ty, ex, wd, hp)                                      \
-	[OPT_##sec##_##nm] = {                                                 \
-		.section = SEC_##sec,                                          \
-		.name = #nm,                                                   \
-		.type = TYPE_##ty,                                             \
-		.example = ex,                                                 \
-		.max = INT64_MAX,                                              \
-		.words = wd,                                                   \
-		.help = hp,                                                    \
-	},
 #include "options.def"
 #undef OPTION
-#undef UNSERVED
 };
 
 const struct section_info sections[SEC_COUNT] = {
@@ -72,12 +60,16 @@ const struct section_info sections[SEC_COUNT] = {
 	    "Trying again what a primary that is up has deferred. Stands in "
 	    "domain or defaults." },
 	[SEC_SNMP] = { "snmp", SEC_TOP, false, false, "The SNMP subagent." },
-	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, false,
-	    "Where alerts go; its title is a name." },
-	[SEC_ALERT] = { "alert", SEC_TOP, true, false,
-	    "What an alert is about; its title is the name of the alert." },
-	[SEC_HEARTBEAT] = { "heartbeat", SEC_TOP, true, false,
-	    "A sign of life to somebody outside; its title is a name." },
+	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, true,
+	    "Somebody whom alerts are told to; its title is a name. Without "
+	    "any, alerts are only shown." },
+	[SEC_ALERT] = { "alert", SEC_TOP, true, true,
+	    "Tunes one of the built-in alerts, which is its title; what is "
+	    "left out is as mxwatch-alerts(7) lists it." },
+	[SEC_HEARTBEAT] = { "heartbeat", SEC_TOP, true, true,
+	    "A sign of life to somebody outside who alarms when it stops; its "
+	    "title is a name. It is sent only while the daemon works, probes "
+	    "and accepts mail." },
 };
 
 const struct option *
@@ -197,6 +189,7 @@ option_is_list(const struct option *o)
 {
 	switch (o->type) {
 	case TYPE_STRINGS:
+	case TYPE_MAILBOXES:
 	case TYPE_SELF:
 	case TYPE_PRIMARIES:
 	case TYPE_PREFIXES:
@@ -233,6 +226,8 @@ plain_size(const struct option *o)
 		return sizeof(int64_t);
 	case TYPE_WORD:
 		return sizeof(enum conf_tls);
+	case TYPE_THRESHOLD:
+		return sizeof(struct conf_threshold);
 	default:
 		return 0;
 	}
@@ -297,6 +292,7 @@ option_free(const struct option *o, void *base)
 		return;
 	switch (o->type) {
 	case TYPE_STRINGS:
+	case TYPE_MAILBOXES:
 	case TYPE_SELF:
 	case TYPE_PRIMARIES:
 	case TYPE_PREFIXES:

@@ -330,28 +330,38 @@ parse_domain(struct parser *p, const char *title, unsigned line)
 	return parse_block(p, &sc);
 }
 
-/* receiver, alert, heartbeat: read and checked, then forgotten. */
+/* receiver, alert, heartbeat. */
 static bool
-parse_unserved(struct parser *p, enum conf_section section, const char *title,
+parse_titled(struct parser *p, enum conf_section section, const char *title,
     unsigned line)
 {
 	struct conf_loader *l = p->l;
-	struct conf_pos set[OPT_COUNT] = { { 0 } };
-	struct scope sc = { .section = section, .set = set, .line = p->t.line };
+	struct conf_title *t;
+	struct scope sc = { .section = section, .line = p->t.line };
 	char q[CONF_QUOTE_MAX];
 
 	if (l->ntitles == l->title_size) {
 		l->title_size = l->title_size * 2 + 16;
 		l->title = mem_grow(l->title, l->title_size, sizeof(*l->title));
 	}
-	l->title[l->ntitles++] =
-	    (struct conf_title){ section, mem_strdup(title), pos(p, line) };
+	t = &l->title[l->ntitles];
+	*t = (struct conf_title){ .section = section,
+		.title = mem_strdup(title),
+		.at = pos(p, line) };
 	snprintf(sc.label, sizeof(sc.label), "%s %s: ", sections[section].name,
 	    conf_quote(title, q));
-	conf_warn(l, pos(p, line),
-	    "%s %s is not served by this version and"
-	    " has no effect",
-	    sections[section].name, q);
+	sc.base = title_base(t, l->c);
+	if (sc.base == NULL) {
+		conf_err(l, pos(p, line),
+		    "%s %s: there is no such alert; mxwatch-alerts(7) lists"
+		    " them",
+		    sections[section].name, q);
+		mem_free(&t->title);
+		skip_block(p);
+		return true;
+	}
+	l->ntitles++;
+	t->set = sc.set = mem_array(OPT_COUNT, sizeof(*sc.set));
 	advance(p);
 	return parse_block(p, &sc);
 }
@@ -454,7 +464,7 @@ parse_section(struct parser *p, const struct scope *sc, const char *name,
 		return parse_plain(p, name, section, line);
 	if (section == SEC_DOMAIN)
 		return parse_domain(p, title, line);
-	return parse_unserved(p, section, title, line);
+	return parse_titled(p, section, title, line);
 }
 
 static void parse_source(struct conf_loader *, const struct conf_source *,

@@ -19,7 +19,9 @@
 _Static_assert(sizeof(enum conf_tls) == sizeof(unsigned) &&
 	sizeof(enum conf_depth) == sizeof(unsigned) &&
 	sizeof(enum conf_admission) == sizeof(unsigned) &&
-	sizeof(enum conf_newline) == sizeof(unsigned),
+	sizeof(enum conf_newline) == sizeof(unsigned) &&
+	sizeof(enum conf_receiver_type) == sizeof(unsigned) &&
+	sizeof(enum conf_severity) == sizeof(unsigned),
     "set_word() stores an unsigned");
 
 struct reason {
@@ -320,6 +322,7 @@ get_string(const struct option *o, const char *s, char **out,
 			break;
 		/* FALLTHROUGH */
 	case TYPE_MAILBOX:
+	case TYPE_MAILBOXES:
 		if (!is_mailbox(s))
 			return fail(r, s,
 			    "is not a mail address; write it like"
@@ -483,6 +486,38 @@ set_source(struct conf_domain *d, const char *s, const struct reason *r)
 	return 0;
 }
 
+/* "off", "80%", "10000", "2d": the unit is in the text, and check_alert.c
+ * sees whether the alert has that one. */
+static int
+set_threshold(struct conf_threshold *t, const char *s, const struct reason *r)
+{
+	size_t digits = strspn(s, "0123456789");
+	char number[24];
+	int64_t v = 0;
+
+	if (strcmp(s, "off") == 0) {
+		*t = (struct conf_threshold){ ALERT_UNIT_NONE, 0 };
+		return 0;
+	}
+	if (digits > 0 && digits < sizeof(number) &&
+	    (s[digits] == '\0' || strcmp(s + digits, "%") == 0)) {
+		memcpy(number, s, digits);
+		number[digits] = '\0';
+		if (text_int(number, 0, INT64_C(1000000000000), &v) == 0) {
+			t->unit = s[digits] == '%' ? ALERT_UNIT_PERCENT :
+						     ALERT_UNIT_NUMBER;
+			t->value = (double)v;
+			return 0;
+		}
+	} else if (text_duration(s, &v) == 0) {
+		*t = (struct conf_threshold){ ALERT_UNIT_TIME, (double)v };
+		return 0;
+	}
+	return fail(r, s,
+	    "is not a threshold; write it like \"80%%\", \"2d\", \"1000\" or"
+	    " \"off\"");
+}
+
 static int
 set_one(const struct option *o, void *base, const char *s,
     const struct reason *r)
@@ -506,6 +541,8 @@ set_one(const struct option *o, void *base, const char *s,
 		return set_log(base, s, r);
 	case TYPE_ADDRESS:
 		return set_source(base, s, r);
+	case TYPE_THRESHOLD:
+		return set_threshold(field, s, r);
 	default:
 		break;
 	}
@@ -526,7 +563,7 @@ option_set(const struct option *o, void *base, const struct conf_value *v,
 {
 	const struct reason r = { err, size };
 
-	MX_ASSERT(base != NULL || !o->served);
+	MX_ASSERT(base != NULL);
 	if (!option_is_list(o)) {
 		if (v->list) {
 			snprintf(err, size, "takes one value, not a list");

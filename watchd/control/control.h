@@ -17,6 +17,27 @@
 
 struct control;
 
+struct control_silence {
+	uint64_t id;
+	const char *match, *reason;
+	int64_t from_ms, until_ms; /* wall */
+};
+
+/* What is done with alerts; all NULL in a build without them. */
+struct control_alert_ops {
+	/* The name of an alert or of a domain; the id, or 0: too many. */
+	uint64_t (*silence)(void *arg, const char *match, int64_t for_ms,
+	    const char *reason);
+	int (*unsilence)(void *arg, uint64_t id); /* -MX_ENOENT */
+	void (*silences)(void *arg,
+	    void (*fn)(const struct control_silence *, void *), void *fn_arg);
+	/* A ticket, or -MX_ENOENT, -MX_EBUSY. */
+	int64_t (*test)(void *arg, const char *receiver);
+	/* 1 delivered, 0 not known yet, negative not delivered. */
+	int (*test_result)(void *arg, int64_t ticket, char *text, size_t size);
+	void *arg;
+};
+
 /* What daemon.c gives. Domains are canonical. */
 struct control_ops {
 	/* A snapshot made now; a reference for the caller. */
@@ -29,6 +50,7 @@ struct control_ops {
 	int (*reload)(void *arg, struct conf_errors *errs);
 	/* What RCPT would say to that mailbox now: "250", "550 5.1.1 ..." */
 	void (*rcpt)(void *arg, const char *mailbox, char *dst, size_t size);
+	struct control_alert_ops alert;
 	void *arg;
 };
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libmx_status.a
 libmx_status_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_status_a_SOURCES = \
+	watchd/status/alert.def watchd/status/alert.h \
 	watchd/status/counters.c watchd/status/counters.h \
 	watchd/status/metrics.c watchd/status/metrics.def watchd/status/metrics.h \
 	watchd/status/notice.h \

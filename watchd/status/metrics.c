@@ -66,6 +66,9 @@ LABELS(labels_DNS_REASON, 5, "reason", { "timeout", 0 }, { "servfail", 1 },
 typedef struct snapshot scope_GLOBAL;
 typedef struct snap_domain scope_DOMAIN;
 typedef struct snap_primary scope_PRIMARY;
+typedef struct snap_domain scope_ALERT;
+typedef struct snap_receiver scope_RECEIVER;
+typedef struct snap_heartbeat scope_HEARTBEAT;
 
 const struct metric metrics[] = {
 #define METRIC(scope, name, type, value, field, labels, labels2, bounds, help) \
@@ -128,10 +131,30 @@ metric_value(const struct metric *m, const void *base, unsigned i, unsigned j,
 		return flush_duration(field);
 	case METRIC_INFO_PRIORITY:
 		return 1;
+	case METRIC_FIRING:
 	case METRIC_HIST:
 	case METRIC_SNAPSHOT_HIST:
 		break;
 	}
 	MX_ASSERT(m->type != METRIC_HISTOGRAM);
 	return 0;
+}
+
+bool
+metric_alert(const struct snapshot *s, const struct snap_domain *d,
+    unsigned kind, const char **name, double *value)
+{
+	static const struct alert_info info[ALERT_KIND_MAX] = {
+#define ALERT(...) ALERT_INFO(__VA_ARGS__)
+#include "status/alert.def"
+#undef ALERT
+	};
+	uint32_t firing = d != NULL ? d->alerts : s->alerts;
+
+	if ((info[kind].scope == ALERT_SCOPE_DOMAIN) != (d != NULL) ||
+	    (d != NULL && !d->configured))
+		return false;
+	*name = info[kind].name;
+	*value = (firing >> kind) & 1;
+	return true;
 }

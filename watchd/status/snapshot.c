@@ -27,6 +27,19 @@ snapshot_create(unsigned ndomains, unsigned nprimaries)
 	return s;
 }
 
+void
+snapshot_alerts(struct snapshot *s, unsigned nalerts, unsigned nreceivers,
+    unsigned nheartbeats)
+{
+	MX_ASSERT(s->alert == NULL);
+	s->alert = mem_array(nalerts + 1, sizeof(s->alert[0]));
+	s->receiver = mem_array(nreceivers + 1, sizeof(s->receiver[0]));
+	s->heartbeat = mem_array(nheartbeats + 1, sizeof(s->heartbeat[0]));
+	s->nalerts = nalerts;
+	s->nreceivers = nreceivers;
+	s->nheartbeats = nheartbeats;
+}
+
 struct snapshot *
 snapshot_ref(struct snapshot *s)
 {
@@ -44,6 +57,9 @@ snapshot_unref(struct snapshot **sp)
 		return;
 	mem_free(&s->domain);
 	mem_free(&s->primary);
+	mem_free(&s->alert);
+	mem_free(&s->receiver);
+	mem_free(&s->heartbeat);
 	mem_free(&s);
 }
 

@@ -7,6 +7,7 @@
 #ifndef MX_STATUS_SNAPSHOT_H
 #define MX_STATUS_SNAPSHOT_H
 
+#include "status/alert.h"
 #include "status/counters.h"
 
 struct snap_primary {
@@ -48,6 +49,33 @@ struct snap_domain {
 	unsigned window;
 	struct snap_flush flush;
 	unsigned first_primary, nprimaries; /* in snapshot.primary */
+	uint32_t alerts; /* that fire: 1 << enum alert_kind */
+};
+
+/* An alert that is pending or fires. */
+struct snap_alert {
+	enum alert_kind kind;
+	char domain[TEXT_DOMAIN_MAX]; /* "" of the whole daemon */
+	char primary[TEXT_DOMAIN_MAX + 8]; /* "" none */
+	enum alert_severity severity;
+	bool firing; /* false: pending */
+	bool silenced;
+	int64_t since; /* it holds */
+	char summary[256];
+};
+
+#define SNAP_NAME_MAX 64
+/* Of receivers that were removed the counters go, too. */
+struct snap_receiver {
+	char name[SNAP_NAME_MAX];
+	uint64_t sent, failed, retried; /* failed: attempts */
+	unsigned pending;
+	int64_t last_success;
+	char error[128]; /* of the last attempt; "" it worked */
+};
+struct snap_heartbeat {
+	char name[SNAP_NAME_MAX];
+	int64_t last_success;
 };
 
 struct snapshot {
@@ -72,10 +100,20 @@ struct snapshot {
 	struct snap_domain *domain; /* ascending name */
 	unsigned nprimaries;
 	struct snap_primary *primary;
+	uint32_t alerts; /* of the whole daemon that fire */
+	unsigned nalerts; /* 0 until snapshot_alerts() */
+	struct snap_alert *alert;
+	unsigned nreceivers;
+	struct snap_receiver *receiver;
+	unsigned nheartbeats;
+	struct snap_heartbeat *heartbeat;
 };
 
 /* Room for that many; zeroed; one reference. */
 struct snapshot *snapshot_create(unsigned ndomains, unsigned nprimaries);
+/* Room for those, before the snapshot is shown to anybody; once. */
+void snapshot_alerts(struct snapshot *, unsigned nalerts, unsigned nreceivers,
+    unsigned nheartbeats);
 struct snapshot *snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot **);
 

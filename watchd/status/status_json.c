@@ -142,6 +142,74 @@ add_counters(cJSON *o, const struct domain_stats *c)
 	add_num(j, "expired", (double)c->expired);
 }
 
+static const char *const severity[] = { "none", "warning", "critical" };
+
+static const char *
+alert_name(enum alert_kind kind)
+{
+	static const char *const names[ALERT_KIND_MAX] = {
+#define ALERT(name, ...) [ALERT_##name] = #name,
+#include "status/alert.def"
+#undef ALERT
+	};
+
+	return names[kind];
+}
+
+static void
+add_alert(cJSON *list, const struct snap_alert *a)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	MX_ASSERT(o != NULL && cJSON_AddItemToArray(list, o));
+	add_text(o, "alert", alert_name(a->kind));
+	add_text(o, "domain", a->domain);
+	add_text(o, "primary", a->primary);
+	add_text(o, "severity", severity[a->severity]);
+	add_text(o, "state", a->firing ? "firing" : "pending");
+	add_bool(o, "silenced", a->silenced);
+	add_time(o, "since", a->since);
+	add_text(o, "summary", a->summary);
+}
+
+/* Receivers by their names, never by their addresses: those are secrets. */
+static void
+add_alerts(cJSON *o, const struct snapshot *s)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "alerts"), *j;
+
+	MX_ASSERT(list != NULL);
+	for (unsigned i = 0; i < s->nalerts; i++)
+		add_alert(list, &s->alert[i]);
+	list = cJSON_AddArrayToObject(o, "receivers");
+	MX_ASSERT(list != NULL);
+	for (unsigned i = 0; i < s->nreceivers; i++) {
+		j = cJSON_CreateObject();
+		MX_ASSERT(j != NULL && cJSON_AddItemToArray(list, j));
+		add_text(j, "receiver", s->receiver[i].name);
+		add_num(j, "sent", (double)s->receiver[i].sent);
+		add_num(j, "failed", (double)s->receiver[i].failed);
+		add_num(j, "pending", s->receiver[i].pending);
+		add_time(j, "last_success", s->receiver[i].last_success);
+		add_text(j, "error", s->receiver[i].error);
+	}
+}
+
+/* The names of those that fire about one domain. */
+static void
+add_domain_alerts(cJSON *o, const struct snap_domain *d)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "alerts"), *name;
+
+	MX_ASSERT(list != NULL);
+	for (unsigned k = 0; k < ALERT_KIND_MAX; k++) {
+		if (((d->alerts >> k) & 1) == 0)
+			continue;
+		name = cJSON_CreateString(alert_name((enum alert_kind)k));
+		MX_ASSERT(name != NULL && cJSON_AddItemToArray(list, name));
+	}
+}
+
 static cJSON *
 primary_object(const struct snap_primary *p)
 {
@@ -198,6 +266,7 @@ domain_object(const struct snapshot *s, const struct snap_domain *d,
 	add_queue(o, d, now_ms);
 	add_flush(o, &d->flush);
 	add_counters(o, &d->count);
+	add_domain_alerts(o, d);
 	list = cJSON_AddArrayToObject(o, "primaries");
 	MX_ASSERT(list != NULL);
 	for (unsigned i = 0; i < d->nprimaries; i++)
@@ -244,6 +313,7 @@ status_json(const struct snapshot *s, int64_t wall_ms)
 
 	MX_ASSERT(o != NULL);
 	add_globals(o, s);
+	add_alerts(o, s);
 	list = cJSON_AddArrayToObject(o, "domains");
 	MX_ASSERT(list != NULL);
 	for (unsigned i = 0; i < s->ndomains; i++)

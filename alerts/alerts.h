@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC
+ * alerts: tells people. A thread of its own looks at the newest snapshot each
+ * second, decides (rules, instances, outbox) and sends; nothing that a
+ * receiver does or does not do reaches any other thread. What is remembered
+ * lies in alerts.json of the spool directory: told at least once, across
+ * restarts and crashes. These functions are for the loop thread and never
+ * wait for the network or the disk. */
+#ifndef MX_ALERTS_ALERTS_H
+#define MX_ALERTS_ALERTS_H
+
+#include "base/err.h"
+#include "config/config.h"
+#include "status/notice.h"
+#include "status/snapshot.h"
+
+struct alerts;
+
+/* Starts the thread. Never NULL: alerts that cannot be remembered (the file
+ * is broken, the thread's directory full) are logged and told all the same. */
+struct alerts *alerts_create(struct config *, struct snapshot_box *);
+/* A new configuration; files of secrets are read again. */
+void alerts_configure(struct alerts *, struct config *);
+/* Lets what is being sent come to its end, for two seconds at most; what is
+ * not through then is told by the next start. */
+void alerts_destroy(struct alerts **);
+
+/* Something happened: look now. */
+void alerts_notice(struct alerts *, const struct notice *);
+
+/* Puts the alerts, receivers and heartbeats into a snapshot that is being
+ * made (snapshot_alerts() is called here). */
+void alerts_snapshot(struct alerts *, struct snapshot *);
+
+/* `match` is the name of an alert or of a domain. The id, or 0: too many. */
+uint64_t alerts_silence(struct alerts *, const char *match, int64_t for_ms,
+    const char *reason);
+int alerts_unsilence(struct alerts *, uint64_t id); /* or -MX_ENOENT */
+struct alerts_silenced {
+	uint64_t id;
+	const char *match, *reason;
+	int64_t from_ms, until_ms; /* wall */
+};
+void alerts_silences(struct alerts *,
+    void (*fn)(const struct alerts_silenced *, void *arg), void *arg);
+
+/* Sends a trigger and then a resolve to that receiver. A ticket (> 0), or
+ * -MX_ENOENT, or -MX_EBUSY: too many tests at a time. */
+int64_t alerts_test(struct alerts *, const char *receiver);
+/* 1 delivered, 0 not known yet, -MX_ENET not delivered; `text` says how. A
+ * ticket is good until one of the next 16 tests. */
+int alerts_test_result(struct alerts *, int64_t ticket, char *text,
+    size_t size);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC
+ * alerts_int: what alerts.c (the thread and its interface), notify.c (whom
+ * something is sent to, and what came of it) and receiver.c share. Fields
+ * are the alert thread's own unless they stand under a lock. */
+#ifndef MX_ALERTS_ALERTS_INT_H
+#define MX_ALERTS_ALERTS_INT_H
+
+#include <pthread.h>
+
+#include "alerts/alerts.h"
+#include "alerts/ledger.h"
+#include "alerts/transport.h"
+#include "base/mailbox.h"
+
+#define ALERTS_URLS_MAX 16 /* of an alertmanager */
+#define ALERTS_TESTS	16
+
+/* One receiver as it is now. */
+struct receiver {
+	const struct conf_receiver *conf; /* of alerts.conf */
+	char *url, *routing_key, *token, *hmac_key, *password; /* secrets */
+	char *from;
+	char broken[128]; /* why it cannot be used; "" it can */
+	bool busy; /* one at a time */
+	struct outbox_entry *pick; /* within one turn only */
+	unsigned failures; /* in a row */
+	int64_t not_before; /* monotonic ns */
+	int64_t failing_ms; /* wall: since; 0 it is not */
+	bool rejected; /* the last one was */
+	struct snap_receiver shown;
+	struct { /* alertmanager: each url for itself */
+		int64_t next; /* monotonic ns */
+		unsigned failures;
+		bool busy;
+	} am[ALERTS_URLS_MAX];
+};
+
+struct heartbeat {
+	const struct conf_heartbeat *conf;
+	int64_t next; /* monotonic ns */
+	bool busy;
+	struct snap_heartbeat shown;
+};
+
+/* What a transfer was for; found again by names and ids, since a reload may
+ * have come in between. */
+enum errand_what {
+	ERRAND_ENTRY,
+	ERRAND_AM,
+	ERRAND_HEARTBEAT,
+	ERRAND_TEST, /* its trigger, */
+	ERRAND_TEST_END, /* its resolve */
+};
+struct errand {
+	enum errand_what what;
+	char name[SNAP_NAME_MAX];
+	uint64_t id; /* entry, ticket */
+	unsigned url; /* of an alertmanager */
+	bool resolve;
+};
+
+struct test_result {
+	int64_t ticket; /* 0: none */
+	int rc; /* as alerts_test_result() */
+	char text[128];
+	unsigned left; /* errands on their way */
+};
+
+struct alerts {
+	pthread_t thread;
+	struct mailbox *box;
+	struct snapshot_box *snapshots;
+	char *path; /* of the ledger */
+	int64_t last_ticket; /* of the loop thread */
+	struct config *loop_conf; /* the loop thread's reference */
+
+	/* the alert thread's */
+	struct config *conf;
+	struct transport *transport;
+	struct rules *rules;
+	struct receiver *receiver;
+	size_t nreceivers;
+	struct heartbeat *heartbeat;
+	size_t nheartbeats;
+	struct buf image; /* of the ledger, while it is saved */
+	bool stopping;
+	bool save_failed;
+	bool told; /* something came back: look at the outbox again */
+	int64_t next_step; /* monotonic ns */
+	uint64_t dropped; /* as last logged */
+
+	pthread_mutex_t state; /* of the ledger: silences come from outside */
+	struct ledger ledger;
+
+	pthread_mutex_t shown; /* of what follows; held for copying only */
+	struct snap_alert *alert;
+	unsigned nalerts;
+	struct snap_receiver *sreceiver;
+	unsigned nsreceivers;
+	struct snap_heartbeat *sheartbeat;
+	unsigned nsheartbeats;
+	struct test_result test[ALERTS_TESTS];
+};
+
+/* receiver.c */
+void receivers_build(struct alerts *); /* from alerts.conf, keeping counters */
+void receivers_free(struct alerts *);
+struct receiver *receiver_find(struct alerts *, const char *name);
+/* Who has not been reached for longest, for the rules. */
+void receivers_failing(const struct alerts *, struct rules_self *);
+void receiver_context(const struct alerts *, const struct receiver *,
+    struct format_ctx *);
+
+/* notify.c */
+void notify_entries(struct alerts *); /* marks them attempted */
+void notify_alertmanagers(struct alerts *, bool changed);
+void notify_heartbeats(struct alerts *, const struct snapshot *);
+void notify_test(struct alerts *, const char *receiver, int64_t ticket);
+void notify_done(void *errand, const struct send_result *, void *alerts);
+/* Starts what notify_entries() found, after the ledger was saved. */
+void notify_send(struct alerts *);
+
+#endif

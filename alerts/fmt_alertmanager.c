@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC
+ * fmt_alertmanager: API v2, as Prometheus uses it. Labels are the identity of
+ * an alert: no value is one of them. A firing one ends by itself five minutes
+ * after it was last told, so that a dead mxwatchd leaves nothing behind. */
+#include "alerts/format.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define END_MS INT64_C(300000)
+
+static void
+add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
+{
+	bool test = a->i->kind == NOTE_TEST;
+	const char *summary =
+	    test ? "a test" : conf_alert_info[a->i->kind].summary;
+	cJSON *o = cJSON_CreateObject(), *sub;
+	char *name =
+	    format_alertname(test ? "test" : conf_alert_info[a->i->kind].name);
+	char *text = format_ascii(a->i->summary);
+
+	MX_ASSERT(o != NULL && cJSON_AddItemToArray(list, o));
+	sub = cJSON_AddObjectToObject(o, "labels");
+	MX_ASSERT(sub != NULL);
+	format_text(sub, "alertname", name);
+	format_text(sub, "severity", severity_name(a->severity));
+	format_text(sub, "job", "mxwatch");
+	format_text(sub, "instance", x->hostname);
+	if (a->i->domain[0] != '\0')
+		format_text(sub, "domain", a->i->domain);
+	if (a->i->primary[0] != '\0')
+		format_text(sub, "primary", a->i->primary);
+	sub = cJSON_AddObjectToObject(o, "annotations");
+	MX_ASSERT(sub != NULL);
+	format_text(sub, "summary", summary);
+	format_text(sub, "description", text);
+	format_time(o, "startsAt", a->start_ms);
+	format_time(o, "endsAt", a->end_ms != 0 ? a->end_ms : x->now_ms + END_MS);
+	mem_free(&name);
+	mem_free(&text);
+}
+
+void
+fmt_alertmanager(const struct format_ctx *x, const struct am_alert *a, size_t n,
+    struct message *m)
+{
+	cJSON *list = cJSON_CreateArray();
+	size_t len = strlen(x->url);
+
+	MX_ASSERT(list != NULL);
+	message_init(m, CARRY_HTTP);
+	while (len > 0 && x->url[len - 1] == '/')
+		len--;
+	m->url = mem_printf("%.*s/api/v2/alerts", (int)len, x->url);
+	for (size_t i = 0; i < n; i++)
+		add_one(x, &a[i], list);
+	format_json(m, list);
+	if (x->token != NULL)
+		message_header(m, "Authorization: Bearer %s", x->token);
+}

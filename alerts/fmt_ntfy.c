@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ * fmt_ntfy: the body is the text, headers say the rest. A body of more than
+ * 4096 bytes would be taken for an attachment. */
+#include "alerts/format.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define BODY_MAX  4000
+#define TITLE_MAX 200
+
+void
+fmt_ntfy(const struct format_ctx *x, const struct note *n, bool resolve,
+    struct message *m)
+{
+	struct buf lines = BUF_INIT(MESSAGE_MAX / 2);
+	char *title = format_title(x, n, resolve), *text;
+	int rc;
+
+	message_init(m, CARRY_HTTP);
+	m->url = mem_strdup(x->url);
+	format_cut(title, TITLE_MAX);
+	message_header(m, "Content-Type: text/plain");
+	message_header(m, "Title: %s", title);
+	message_header(m, "Priority: %d",
+	    resolve ? 3 : n->severity == ALERT_SEV_CRITICAL ? 5 : 4);
+	message_header(m, "Tags: %s",
+	    resolve ? "white_check_mark" : "rotating_light");
+	if (x->token != NULL)
+		message_header(m, "Authorization: Bearer %s", x->token);
+	format_lines(n, &lines);
+	text = mem_strdup(buf_str(&lines));
+	format_cut(text, BODY_MAX);
+	rc = buf_adds(&m->body, text[0] != '\0' ? text : title);
+	MX_ASSERT(rc == 0);
+	buf_fini(&lines);
+	mem_free(&text);
+	mem_free(&title);
+}

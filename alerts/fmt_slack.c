@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC
+ * fmt_slack: an incoming webhook as Slack made it and Mattermost, Rocket.Chat
+ * and others copied it: {"text": ...}. Its three special characters are
+ * escaped, so that a reply of a primary cannot mention @channel. */
+#include "alerts/format.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define TEXT_MAX 3000
+
+static void
+add_escaped(struct buf *out, const char *text)
+{
+	int rc = 0;
+
+	for (; *text != '\0' && rc == 0; text++)
+		rc = *text == '&' ? buf_adds(out, "&amp;") :
+		    *text == '<'  ? buf_adds(out, "&lt;") :
+		    *text == '>'  ? buf_adds(out, "&gt;") :
+				    buf_add(out, text, 1);
+	MX_ASSERT(rc == 0);
+}
+
+void
+fmt_slack(const struct format_ctx *x, const struct note *n, bool resolve,
+    struct message *m)
+{
+	struct buf lines = BUF_INIT(MESSAGE_MAX / 4);
+	struct buf text = BUF_INIT(MESSAGE_MAX);
+	char *title = format_title(x, n, resolve), *body;
+	cJSON *o = cJSON_CreateObject();
+
+	MX_ASSERT(o != NULL);
+	message_init(m, CARRY_HTTP);
+	m->url = mem_strdup(x->url);
+	format_lines(n, &lines);
+	body = mem_printf("%s\n%s", title, buf_str(&lines));
+	format_cut(body, TEXT_MAX);
+	add_escaped(&text, body);
+	format_text(o, "text", buf_str(&text));
+	format_json(m, o);
+	buf_fini(&lines);
+	buf_fini(&text);
+	mem_free(&body);
+	mem_free(&title);
+}

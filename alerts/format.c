@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC
+ * format: the parts that the formats are made of. */
+#include "alerts/format.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/hmac.h"
+
+#define KEY_MAX 255 /* what PagerDuty takes */
+
+void
+message_init(struct message *m, enum message_carrier carrier)
+{
+	memset(m, 0, sizeof(*m));
+	m->carrier = carrier;
+	buf_init(&m->body, MESSAGE_MAX);
+}
+
+void
+message_fini(struct message *m)
+{
+	for (size_t i = 0; i < m->header.n; i++)
+		mem_free(&m->header.s[i]);
+	mem_free(&m->header.s);
+	mem_free(&m->url);
+	buf_fini(&m->body);
+	m->header.n = 0;
+}
+
+void
+message_header(struct message *m, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	line[strcspn(line, "\r\n")] = '\0';
+	m->header.s =
+	    mem_grow(m->header.s, m->header.n + 1, sizeof(*m->header.s));
+	m->header.s[m->header.n++] = mem_strdup(line);
+}
+
+char *
+format_ascii(const char *text)
+{
+	char *s = mem_strdup(text);
+
+	for (char *p = s; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return s;
+}
+
+void
+format_cut(char *text, size_t runes)
+{
+	size_t i;
+
+	for (i = 0; text[i] != '\0'; i++) {
+		/* 10xxxxxx goes on with a character. */
+		if (((unsigned char)text[i] & 0xc0) == 0x80)
+			continue;
+		if (runes-- == 0)
+			break;
+	}
+	text[i] = '\0';
+}
+
+void
+format_text(cJSON *o, const char *key, const char *text)
+{
+	MX_ASSERT(cJSON_AddStringToObject(o, key, text) != NULL);
+}
+
+void
+format_time(cJSON *o, const char *key, int64_t ms)
+{
+	char t[40];
+
+	format_text(o, key, text_date_3339(ms / 1000, t, sizeof(t)));
+}
+
+void
+format_json(struct message *m, cJSON *o)
+{
+	char *text = cJSON_PrintUnformatted(o);
+	int rc;
+
+	MX_ASSERT(text != NULL);
+	rc = buf_adds(&m->body, text);
+	MX_ASSERT(rc == 0);
+	cJSON_free(text);
+	cJSON_Delete(o);
+	if (m->carrier == CARRY_HTTP)
+		message_header(m, "Content-Type: application/json");
+}
+
+char *
+format_title(const struct format_ctx *x, const struct note *n, bool resolve)
+{
+	const char *about = n->primary[0] != '\0' ? n->primary : n->group;
+	char *text, *title;
+
+	if (n->kind == NOTE_TEST)
+		return mem_printf("%s: test of receiver %s%s", x->hostname,
+		    x->conf->name, resolve ? " (resolved)" : "");
+	if (n->total > 1)
+		text = mem_printf("%u domains", n->total);
+	else
+		text = mem_printf("%s%s%.400s",
+		    n->n > 0 ? n->member[0].domain : "",
+		    n->n > 0 && n->member[0].domain[0] != '\0' ? ": " : "",
+		    n->n > 0 ? n->member[0].summary : "");
+	title = mem_printf("%s: %s%s%s: %s%s%s", x->hostname,
+	    resolve ? "resolved: " : "", conf_alert_info[n->kind].summary,
+	    resolve				      ? "" :
+		n->severity == ALERT_SEV_CRITICAL ? " (critical)" :
+						      " (warning)",
+	    n->total > 1 ? about : "", n->total > 1 ? ", " : "", text);
+	mem_free(&text);
+	text = format_ascii(title);
+	mem_free(&title);
+	return text;
+}
+
+void
+format_lines(const struct note *n, struct buf *out)
+{
+	char *summary, start[40], lasted[32];
+	int rc = 0;
+
+	for (unsigned i = 0; i < n->n && rc == 0; i++) {
+		const struct note_member *m = &n->member[i];
+
+		summary = format_ascii(m->summary);
+		text_date_3339(m->start_ms / 1000, start, sizeof(start));
+		rc = buf_addf(out, "%s%s%s\n  since %s",
+		    m->domain[0] != '\0' ? m->domain : "", 
+		    m->domain[0] != '\0' ? ": " : "", summary, start);
+		if (rc == 0 && m->end_ms != 0)
+			rc = buf_addf(out, ", for %s",
+			    text_duration_fmt(m->end_ms - m->start_ms, lasted,
+				sizeof(lasted)));
+		if (rc == 0)
+			rc = buf_adds(out, "\n");
+		mem_free(&summary);
+	}
+	if (rc == 0 && n->total > n->n)
+		rc = buf_addf(out, "and %u more\n", n->total - n->n);
+	MX_ASSERT(rc == 0); /* 50 members of a few hundred bytes */
+}
+
+char *
+format_key(const struct format_ctx *x, const struct note *n)
+{
+	char *key = mem_printf("mxwatch/%s/%s/%s", x->hostname, note_name(n),
+	    n->group);
+	char hex[HMAC_HEX_MAX];
+
+	if (strlen(key) > KEY_MAX) {
+		sha256_hex(key, strlen(key), hex);
+		mem_free(&key);
+		key = mem_strdup(hex);
+	}
+	return key;
+}
+
+char *
+format_alertname(const char *name)
+{
+	char *out = mem_printf("Mxwatch%s", name), *to = out + 7;
+	bool upper = true;
+
+	for (const char *p = name; *p != '\0'; p++) {
+		if (*p == '_') {
+			upper = true;
+			continue;
+		}
+		*to++ = upper && *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') :
+							  *p;
+		upper = false;
+	}
+	*to = '\0';
+	return out;
+}
+
+void
+format_note(const struct format_ctx *x, const struct note *n, bool resolve,
+    struct message *m)
+{
+	switch (x->conf->type) {
+	case RECEIVER_PAGERDUTY:
+		fmt_pagerduty(x, n, resolve, m);
+		break;
+	case RECEIVER_WEBHOOK:
+	case RECEIVER_EXEC:
+		fmt_webhook(x, n, resolve, m);
+		break;
+	case RECEIVER_EMAIL:
+		fmt_email(x, n, resolve, m);
+		break;
+	case RECEIVER_NTFY:
+		fmt_ntfy(x, n, resolve, m);
+		break;
+	case RECEIVER_SLACK:
+		fmt_slack(x, n, resolve, m);
+		break;
+	case RECEIVER_ALERTMANAGER:
+		MX_ASSERT(n->kind == NOTE_TEST);
+		break;
+	}
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC
+ * format: a note as each type of receiver wants it. One file a format; each
+ * is a function from values to a message, which a transport then carries.
+ * Text of peers is made ASCII on the way, and cut to what the other side
+ * takes, on the boundary of a character. Pure. Alert thread. */
+#ifndef MX_ALERTS_FORMAT_H
+#define MX_ALERTS_FORMAT_H
+
+#include <cjson/cJSON.h>
+
+#include "alerts/note.h"
+#include "base/buf.h"
+
+#define MESSAGE_MAX (512u << 10)
+
+/* What the configuration, the secrets and the host name say; borrowed. */
+struct format_ctx {
+	const struct conf_receiver *conf;
+	const char *hostname;
+	const char *url; /* base address, of alertmanager the one it is for */
+	const char *routing_key; /* NULL: none */
+	const char *token;
+	const char *hmac_key;
+	const char *from; /* email */
+	int64_t now_ms;
+};
+
+enum message_carrier { CARRY_HTTP, CARRY_SMTP, CARRY_EXEC };
+
+struct message {
+	enum message_carrier carrier;
+	char *url;
+	struct strlist header; /* "Name: value" */
+	struct buf body;
+};
+
+void message_init(struct message *, enum message_carrier);
+void message_fini(struct message *);
+void message_header(struct message *, const char *fmt, ...) MX_PRINTF(2, 3);
+
+/* One of those below, by the receiver's type. Not for alertmanager. */
+void format_note(const struct format_ctx *, const struct note *, bool resolve,
+    struct message *);
+
+void fmt_pagerduty(const struct format_ctx *, const struct note *, bool resolve,
+    struct message *);
+void fmt_webhook(const struct format_ctx *, const struct note *, bool resolve,
+    struct message *); /* also what exec reads */
+void fmt_email(const struct format_ctx *, const struct note *, bool resolve,
+    struct message *);
+void fmt_ntfy(const struct format_ctx *, const struct note *, bool resolve,
+    struct message *);
+void fmt_slack(const struct format_ctx *, const struct note *, bool resolve,
+    struct message *);
+
+/* Alertmanager gets every instance that is told to it, with its labels. */
+struct am_alert {
+	const struct instance *i;
+	enum alert_severity severity;
+	int64_t start_ms, end_ms; /* end 0: it fires */
+};
+void fmt_alertmanager(const struct format_ctx *, const struct am_alert *,
+    size_t n, struct message *);
+
+/* ---- format.c: what they share */
+
+/* "mx2: primary_down (critical): mx1.example.org, 3 domains" */
+char *format_title(const struct format_ctx *, const struct note *,
+    bool resolve); /* the caller frees it */
+/* A line for each member. */
+void format_lines(const struct note *, struct buf *);
+/* The key by which one incident is known: "mxwatch/HOST/ALERT/GROUP", or its
+ * digest where that is too long. */
+char *format_key(const struct format_ctx *, const struct note *);
+/* Cuts to that many characters (not bytes) of UTF-8; in place. */
+void format_cut(char *text, size_t runes);
+/* The text with control and 8-bit characters as '?'; the caller frees it. */
+char *format_ascii(const char *);
+void format_text(cJSON *, const char *key, const char *text);
+void format_time(cJSON *, const char *key, int64_t ms);
+/* CamelCase as Prometheus has it: "MxwatchQueueAge"; the caller frees it. */
+char *format_alertname(const char *name);
+/* The object as the body; deletes it. */
+void format_json(struct message *, cJSON *);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: ISC
+ * instance: the state machine. Hysteresis: what has come over a threshold
+ * is back only a tenth below it, and below `warn` it must stay for `clear`. */
+#include "alerts/instance.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define HYSTERESIS 0.1
+
+static int
+instance_compare(const struct instance *a, const struct instance *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return strcmp(a->domain, b->domain);
+}
+
+RB_GENERATE(instance_tree, instance, link, instance_compare)
+
+struct instance *
+instance_get(struct instance_tree *tree, enum alert_kind kind,
+    const char *domain)
+{
+	struct instance key = { .kind = kind }, *i;
+
+	(void)strlcpy(key.domain, domain, sizeof(key.domain));
+	i = RB_FIND(instance_tree, tree, &key);
+	if (i == NULL) {
+		i = mem_alloc(sizeof(*i));
+		i->kind = kind;
+		(void)strlcpy(i->domain, domain, sizeof(i->domain));
+		RB_INSERT(instance_tree, tree, i);
+	}
+	return i;
+}
+
+void
+instance_tree_free(struct instance_tree *tree)
+{
+	struct instance *i;
+
+	while ((i = RB_MIN(instance_tree, tree)) != NULL) {
+		RB_REMOVE(instance_tree, tree, i);
+		mem_free(&i);
+	}
+}
+
+const char *
+instance_state_name(enum instance_state state)
+{
+	static const char *const names[] = { "inactive", "pending", "firing",
+		"resolved" };
+
+	return names[state];
+}
+
+const char *
+severity_name(enum alert_severity severity)
+{
+	static const char *const names[] = { "none", "warning", "critical" };
+
+	return names[severity];
+}
+
+/* Whether the value is at or over the threshold; `there`: it was. */
+static bool
+over(const struct conf_threshold *t, enum alert_worse worse,
+    const struct rule_value *v, bool there)
+{
+	double value = t->unit == ALERT_UNIT_PERCENT ? v->percent : v->value;
+	double limit = t->value;
+
+	if (t->unit == ALERT_UNIT_NONE)
+		return false;
+	if (worse == ALERT_WORSE_HIGH) {
+		if (there)
+			limit -= limit * HYSTERESIS;
+		return value > 0 && value >= limit;
+	}
+	if (there)
+		limit += limit * HYSTERESIS;
+	return value <= limit;
+}
+
+enum alert_severity
+instance_level(const struct conf_alert *c, enum alert_kind kind,
+    const struct rule_value *v, enum alert_severity before)
+{
+	enum alert_worse worse = conf_alert_info[kind].worse;
+	enum alert_severity level = ALERT_SEV_NONE;
+
+	if (v->safe)
+		return ALERT_SEV_NONE;
+	if (over(&c->crit, worse, v, before == ALERT_SEV_CRITICAL))
+		level = ALERT_SEV_CRITICAL;
+	else if (over(&c->warn, worse, v, before != ALERT_SEV_NONE))
+		level = ALERT_SEV_WARNING;
+	return level > v->least ? level : v->least;
+}
+
+static void
+set_severity(struct instance *i, enum alert_severity severity, int64_t now)
+{
+	if (i->state == INSTANCE_FIRING && i->severity != severity) {
+		i->was = i->severity;
+		i->was_ms = now;
+	}
+	i->severity = severity;
+}
+
+static void
+begin(struct instance *i, int64_t now)
+{
+	/* What comes back while the last end is still being told is new. */
+	i->state = INSTANCE_PENDING;
+	i->start_ms = now;
+	i->fired_ms = i->end_ms = i->clear_ms = 0;
+	i->was = ALERT_SEV_NONE;
+}
+
+static void
+end(struct instance *i, int64_t now)
+{
+	i->state = INSTANCE_RESOLVED;
+	i->end_ms = now;
+	i->clear_ms = 0;
+}
+
+static bool
+feed_over(struct instance *i, const struct conf_alert *c,
+    const struct rule_value *v, int64_t now)
+{
+	i->seen = true;
+	if (i->state == INSTANCE_PENDING) {
+		i->state = INSTANCE_INACTIVE;
+		return true;
+	}
+	if (i->state != INSTANCE_FIRING || !v->may_clear)
+		return false;
+	if (i->clear_ms == 0 || i->clear_ms > now)
+		i->clear_ms = now;
+	if (now - i->clear_ms < c->clear_ms)
+		return false;
+	end(i, now);
+	return true;
+}
+
+bool
+instance_feed(struct instance *i, const struct conf_alert *c,
+    const struct rule_value *v, int64_t now)
+{
+	enum instance_state state = i->state;
+	enum alert_severity severity = i->severity, before, level;
+	bool active = state == INSTANCE_PENDING || state == INSTANCE_FIRING;
+
+	i->seen = true;
+	if (!v->known)
+		return false;
+	before = active ? i->severity : ALERT_SEV_NONE;
+	level = instance_level(c, i->kind, v, before);
+	if (level == ALERT_SEV_NONE && v->sticky && active && !v->safe &&
+	    v->value > 0)
+		level = before; /* the same outage, seen since a restart */
+	if (level == ALERT_SEV_NONE)
+		return feed_over(i, c, v, now);
+	if (!active)
+		begin(i, now);
+	i->clear_ms = 0;
+	if (level < before && (v->sticky || !v->may_clear))
+		level = before;
+	set_severity(i, level, now);
+	(void)strlcpy(i->summary, v->summary, sizeof(i->summary));
+	/* Its group is that of its beginning. */
+	if (i->state == INSTANCE_PENDING)
+		(void)strlcpy(i->primary, v->primary, sizeof(i->primary));
+	if (i->state == INSTANCE_PENDING && now - i->start_ms >= c->for_ms) {
+		i->state = INSTANCE_FIRING;
+		i->fired_ms = now;
+	}
+	return i->state != state || i->severity != severity;
+}
+
+void
+instance_drop(struct instance *i, int64_t now)
+{
+	if (i->state == INSTANCE_PENDING)
+		i->state = INSTANCE_INACTIVE;
+	else if (i->state == INSTANCE_FIRING)
+		end(i, now);
+}
+
+bool
+instance_is_over(const struct instance *i, int64_t now)
+{
+	return i->state == INSTANCE_INACTIVE ||
+	    (i->state == INSTANCE_RESOLVED &&
+		(now - i->end_ms >= INSTANCE_RESOLVED_MS || now < i->end_ms));
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: ISC
+ * ledger: rules -> instances -> groups -> outbox, once a second. */
+#include "alerts/ledger.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+void
+ledger_init(struct ledger *l)
+{
+	memset(l, 0, sizeof(*l));
+	RB_INIT(&l->instances);
+	outbox_init(&l->outbox);
+}
+
+void
+ledger_fini(struct ledger *l)
+{
+	instance_tree_free(&l->instances);
+	outbox_fini(&l->outbox);
+	mem_free(&l->silence);
+	l->nsilences = 0;
+}
+
+/* ---- silences */
+
+bool
+ledger_silenced(const struct ledger *l, const struct instance *i, int64_t now)
+{
+	const struct silence *s;
+
+	for (unsigned k = 0; k < l->nsilences; k++) {
+		s = &l->silence[k];
+		if (s->until_ms > now &&
+		    (strcmp(s->match, i->domain) == 0 ||
+			strcmp(s->match, conf_alert_info[i->kind].name) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void
+silences_expire(struct ledger *l, int64_t now)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < l->nsilences; k++)
+		if (l->silence[k].until_ms > now)
+			l->silence[n++] = l->silence[k];
+	l->changed |= n != l->nsilences;
+	l->nsilences = n;
+}
+
+uint64_t
+ledger_silence(struct ledger *l, const char *match, int64_t now,
+    int64_t until_ms, const char *reason)
+{
+	struct silence *s;
+
+	silences_expire(l, now);
+	if (l->nsilences == SILENCE_MAX)
+		return 0;
+	l->silence =
+	    mem_grow(l->silence, l->nsilences + 1, sizeof(*l->silence));
+	s = &l->silence[l->nsilences++];
+	memset(s, 0, sizeof(*s));
+	s->id = ++l->last_silence;
+	(void)strlcpy(s->match, match, sizeof(s->match));
+	(void)strlcpy(s->reason, reason, sizeof(s->reason));
+	s->from_ms = now;
+	s->until_ms = until_ms;
+	l->changed = true;
+	return s->id;
+}
+
+bool
+ledger_unsilence(struct ledger *l, uint64_t id)
+{
+	for (unsigned k = 0; k < l->nsilences; k++) {
+		if (l->silence[k].id != id)
+			continue;
+		memmove(&l->silence[k], &l->silence[k + 1],
+		    (l->nsilences - k - 1) * sizeof(*l->silence));
+		l->nsilences--;
+		l->changed = true;
+		return true;
+	}
+	return false;
+}
+
+/* ---- instances */
+
+struct step {
+	struct ledger *l;
+	const struct config *conf;
+	int64_t now;
+	bool changed;
+};
+
+static void
+on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
+    void *arg)
+{
+	struct step *st = arg;
+	struct instance *i = instance_get(&st->l->instances, kind, domain);
+	bool told = i->state == INSTANCE_FIRING;
+
+	if (!instance_feed(i, &st->conf->alert[kind], v, st->now))
+		return;
+	st->changed = true;
+	told |= i->state == INSTANCE_FIRING;
+	if (told && st->l->on_change != NULL)
+		st->l->on_change(i, st->l->change_arg);
+}
+
+static void
+clean(struct step *st)
+{
+	struct instance *i, *next;
+
+	RB_FOREACH_SAFE (i, instance_tree, &st->l->instances, next) {
+		if (!i->seen && i->state != INSTANCE_RESOLVED) {
+			st->changed |= i->state != INSTANCE_INACTIVE;
+			instance_drop(i, st->now);
+		}
+		i->seen = false;
+		if (!instance_is_over(i, st->now))
+			continue;
+		st->changed |= i->state == INSTANCE_RESOLVED;
+		RB_REMOVE(instance_tree, &st->l->instances, i);
+		mem_free(&i);
+	}
+}
+
+/* ---- groups */
+
+static const char *
+group_of(const struct instance *i)
+{
+	return i->primary[0] != '\0' ? i->primary : i->domain;
+}
+
+static int
+compare_group(const void *va, const void *vb)
+{
+	const struct instance *a = *(struct instance *const *)va;
+	const struct instance *b = *(struct instance *const *)vb;
+	int rc;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	rc = strcmp(group_of(a), group_of(b));
+	return rc != 0 ? rc : strcmp(a->domain, b->domain);
+}
+
+static bool
+is_told(const struct conf_alert *a, const struct conf_receiver *r)
+{
+	if (a->everybody)
+		return true;
+	for (size_t i = 0; i < a->receivers.n; i++)
+		if (strcmp(a->receivers.s[i], r->name) == 0)
+			return true;
+	return false;
+}
+
+static void
+tell(struct step *st, const struct note *note, bool quiet,
+    const struct rules_self *self)
+{
+	const struct conf_alert *a = &st->conf->alert[note->kind];
+	const struct conf_receiver *r;
+	struct outbox_pace pace;
+
+	for (size_t i = 0; i < st->conf->nreceivers; i++) {
+		r = &st->conf->receiver[i];
+		if (r->type == RECEIVER_ALERTMANAGER || !is_told(a, r) ||
+		    (r->severity == CONF_CRITICAL &&
+			note->severity < ALERT_SEV_CRITICAL))
+			continue;
+		/* Whom it is about cannot be told of it. */
+		if (note->kind == ALERT_notifier_failing &&
+		    strcmp(r->name, self->failing) == 0)
+			continue;
+		pace = (struct outbox_pace){ r->group_wait_ms,
+			r->group_interval_ms,
+			a->repeat_ms > 0 ? a->repeat_ms : r->repeat_ms };
+		outbox_fire(&st->l->outbox, r->name, note, &pace, quiet,
+		    st->now);
+	}
+}
+
+static void
+tell_group(struct step *st, struct instance *const *list, size_t n,
+    const struct rules_self *self)
+{
+	struct note note = { .kind = list[0]->kind };
+	bool quiet = true;
+
+	(void)strlcpy(note.group, group_of(list[0]), sizeof(note.group));
+	(void)strlcpy(note.primary, list[0]->primary, sizeof(note.primary));
+	for (size_t i = 0; i < n; i++)
+		quiet &= ledger_silenced(st->l, list[i], st->now);
+	/* A silenced one joins only where the whole group is: told stays
+	 * told, and nothing new is said of it. */
+	for (size_t i = 0; i < n; i++)
+		if (quiet || !ledger_silenced(st->l, list[i], st->now))
+			note_add(&note, list[i]->domain, list[i]->severity,
+			    list[i]->fired_ms, list[i]->summary);
+	tell(st, &note, quiet, self);
+	note_fini(&note);
+}
+
+static void
+tell_all(struct step *st, const struct rules_self *self)
+{
+	struct instance **list, *i;
+	size_t n = 0, a, b;
+
+	RB_FOREACH (i, instance_tree, &st->l->instances)
+		n += i->state == INSTANCE_FIRING;
+	list = mem_array(n + 1, sizeof(struct instance *));
+	n = 0;
+	RB_FOREACH (i, instance_tree, &st->l->instances)
+		if (i->state == INSTANCE_FIRING)
+			list[n++] = i;
+	qsort(list, n, sizeof(struct instance *), compare_group);
+	for (a = 0; a < n; a = b) {
+		for (b = a + 1; b < n && list[b]->kind == list[a]->kind &&
+		     strcmp(group_of(list[a]), group_of(list[b])) == 0;
+		     b++)
+			;
+		tell_group(st, list + a, b - a, self);
+	}
+	outbox_sweep(&st->l->outbox, st->now);
+	mem_free(&list);
+}
+
+/* What was for a receiver that is gone. */
+static void
+forget_receivers(struct step *st)
+{
+	struct outbox_entry *e, *next;
+	size_t i;
+
+	RB_FOREACH_SAFE (e, outbox_tree, &st->l->outbox.tree, next) {
+		for (i = 0; i < st->conf->nreceivers; i++)
+			if (strcmp(st->conf->receiver[i].name, e->receiver) ==
+			    0)
+				break;
+		if (i == st->conf->nreceivers)
+			outbox_remove(&st->l->outbox, e);
+	}
+}
+
+bool
+ledger_step(struct ledger *l, struct rules *rules, const struct config *conf,
+    const struct snapshot *s, const struct rules_self *self, int64_t now)
+{
+	struct step st = { l, conf, now, false };
+
+	silences_expire(l, now);
+	rules_eval(rules, conf, s, self, now, on_value, &st);
+	clean(&st);
+	forget_receivers(&st);
+	tell_all(&st, self);
+	l->changed |= st.changed;
+	return st.changed;
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: ISC
+ * ledger_file: the ledger as JSON, and its file. Reading trusts nothing: the
+ * disk may have kept half of it, an operator may have edited it. An object
+ * that does not make sense makes the whole file unusable; names of alerts of
+ * another version are passed over. */
+#include <cjson/cJSON.h>
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alerts/ledger.h"
+#include "base/mem.h"
+
+#define VERSION	   1
+#define TIME_MAX   1e15 /* ms */
+#define OBJECT_MAX 200000
+
+/* ---- writing */
+
+static void
+put_num(cJSON *o, const char *key, double v)
+{
+	MX_ASSERT(cJSON_AddNumberToObject(o, key, v) != NULL);
+}
+
+/* Summaries hold peer text: bytes beyond ASCII would not come back as they
+ * are, so they do not go out either. */
+static void
+put_text(cJSON *o, const char *key, const char *text)
+{
+	char clean[RULES_SUMMARY + 64];
+	size_t i;
+
+	for (i = 0; text[i] != '\0' && i < sizeof(clean) - 1; i++)
+		clean[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+	clean[i] = '\0';
+	MX_ASSERT(cJSON_AddStringToObject(o, key, clean) != NULL);
+}
+
+static cJSON *
+put_object(cJSON *list)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	MX_ASSERT(o != NULL && cJSON_AddItemToArray(list, o));
+	return o;
+}
+
+static cJSON *
+put_list(cJSON *o, const char *key)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, key);
+
+	MX_ASSERT(list != NULL);
+	return list;
+}
+
+static void
+write_instance(cJSON *o, const struct instance *i)
+{
+	put_text(o, "alert", conf_alert_info[i->kind].name);
+	put_text(o, "domain", i->domain);
+	put_num(o, "state", i->state);
+	put_num(o, "severity", i->severity);
+	put_num(o, "was", i->was);
+	put_num(o, "was_ms", (double)i->was_ms);
+	put_num(o, "start_ms", (double)i->start_ms);
+	put_num(o, "fired_ms", (double)i->fired_ms);
+	put_num(o, "clear_ms", (double)i->clear_ms);
+	put_num(o, "end_ms", (double)i->end_ms);
+	put_text(o, "primary", i->primary);
+	put_text(o, "summary", i->summary);
+}
+
+static void
+write_note(cJSON *o, const struct note *n)
+{
+	cJSON *list = put_list(o, "members"), *m;
+
+	put_text(o, "alert", note_name(n));
+	put_text(o, "group", n->group);
+	put_text(o, "primary", n->primary);
+	put_num(o, "severity", n->severity);
+	put_num(o, "total", n->total);
+	for (unsigned i = 0; i < n->n; i++) {
+		m = put_object(list);
+		put_text(m, "domain", n->member[i].domain);
+		put_num(m, "severity", n->member[i].severity);
+		put_num(m, "start_ms", (double)n->member[i].start_ms);
+		put_num(m, "end_ms", (double)n->member[i].end_ms);
+		put_text(m, "summary", n->member[i].summary);
+	}
+}
+
+static void
+write_entry(cJSON *o, const struct outbox_entry *e)
+{
+	put_text(o, "receiver", e->receiver);
+	write_note(o, &e->note);
+	put_num(o, "phase", e->phase);
+	put_num(o, "flags",
+	    e->attempted | e->reached << 1 | e->ended << 2 | e->again << 3);
+	put_num(o, "due_ms", (double)e->due_ms);
+	put_num(o, "phase_ms", (double)e->phase_ms);
+	put_num(o, "told_ms", (double)e->told_ms);
+	put_num(o, "told", e->told);
+}
+
+static void
+write_silence(cJSON *o, const struct silence *s)
+{
+	put_num(o, "id", (double)s->id);
+	put_text(o, "match", s->match);
+	put_num(o, "from_ms", (double)s->from_ms);
+	put_num(o, "until_ms", (double)s->until_ms);
+	put_text(o, "reason", s->reason);
+}
+
+void
+ledger_write(const struct ledger *l, struct buf *out)
+{
+	struct ledger *walk = (struct ledger *)(uintptr_t)l;
+	cJSON *o = cJSON_CreateObject(), *list;
+	struct outbox_entry *e;
+	struct instance *i;
+	char *text;
+	int rc;
+
+	MX_ASSERT(o != NULL);
+	put_num(o, "version", VERSION);
+	put_num(o, "last_silence", (double)l->last_silence);
+	list = put_list(o, "silences");
+	for (unsigned k = 0; k < l->nsilences; k++)
+		write_silence(put_object(list), &l->silence[k]);
+	list = put_list(o, "instances");
+	RB_FOREACH (i, instance_tree, &walk->instances)
+		if (i->state != INSTANCE_INACTIVE)
+			write_instance(put_object(list), i);
+	list = put_list(o, "outbox");
+	RB_FOREACH (e, outbox_tree, &walk->outbox.tree)
+		if (e->note.kind != NOTE_TEST)
+			write_entry(put_object(list), e);
+	text = cJSON_PrintUnformatted(o);
+	MX_ASSERT(text != NULL);
+	rc = buf_adds(out, text);
+	MX_ASSERT(rc == 0);
+	cJSON_free(text);
+	cJSON_Delete(o);
+}
+
+/* ---- reading; `ok` collects whether all of it made sense */
+
+struct reader {
+	const cJSON *o;
+	bool ok;
+};
+
+static const cJSON *
+get(const struct reader *r, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(r->o, key);
+}
+
+static int64_t
+get_int(struct reader *r, const char *key, double max)
+{
+	const cJSON *v = get(r, key);
+
+	if (!cJSON_IsNumber(v) || !(v->valuedouble >= 0) ||
+	    v->valuedouble > max || v->valuedouble != floor(v->valuedouble)) {
+		r->ok = false;
+		return 0;
+	}
+	return (int64_t)v->valuedouble;
+}
+
+static void
+get_text(struct reader *r, const char *key, char *dst, size_t size)
+{
+	const cJSON *v = get(r, key);
+
+	dst[0] = '\0';
+	if (!cJSON_IsString(v) || strlcpy(dst, v->valuestring, size) >= size) {
+		dst[0] = '\0';
+		r->ok = false;
+	}
+	for (const char *p = dst; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			r->ok = false;
+}
+
+/* ALERT_KIND_MAX for a name of another version. */
+static enum alert_kind
+get_kind(struct reader *r)
+{
+	char name[64];
+
+	get_text(r, "alert", name, sizeof(name));
+	return config_alert_kind(name);
+}
+
+static bool
+read_instance(struct ledger *l, const cJSON *o)
+{
+	struct reader r = { o, true };
+	enum alert_kind kind = get_kind(&r);
+	char domain[TEXT_DOMAIN_MAX];
+	struct instance *i;
+
+	get_text(&r, "domain", domain, sizeof(domain));
+	if (!r.ok || kind == ALERT_KIND_MAX)
+		return r.ok;
+	i = instance_get(&l->instances, kind, domain);
+	i->state = (enum instance_state)get_int(&r, "state", INSTANCE_RESOLVED);
+	i->severity =
+	    (enum alert_severity)get_int(&r, "severity", ALERT_SEV_CRITICAL);
+	i->was = (enum alert_severity)get_int(&r, "was", ALERT_SEV_CRITICAL);
+	i->was_ms = get_int(&r, "was_ms", TIME_MAX);
+	i->start_ms = get_int(&r, "start_ms", TIME_MAX);
+	i->fired_ms = get_int(&r, "fired_ms", TIME_MAX);
+	i->clear_ms = get_int(&r, "clear_ms", TIME_MAX);
+	i->end_ms = get_int(&r, "end_ms", TIME_MAX);
+	get_text(&r, "primary", i->primary, sizeof(i->primary));
+	get_text(&r, "summary", i->summary, sizeof(i->summary));
+	return r.ok;
+}
+
+static bool
+read_members(struct note *n, const cJSON *list)
+{
+	struct note_member m;
+	const cJSON *o;
+	struct reader r;
+
+	if (!cJSON_IsArray(list))
+		return false;
+	cJSON_ArrayForEach (o, list) {
+		r = (struct reader){ o, n->n < NOTE_MEMBERS_MAX };
+		get_text(&r, "domain", m.domain, sizeof(m.domain));
+		get_text(&r, "summary", m.summary, sizeof(m.summary));
+		m.severity = (enum alert_severity)get_int(&r, "severity",
+		    ALERT_SEV_CRITICAL);
+		m.start_ms = get_int(&r, "start_ms", TIME_MAX);
+		m.end_ms = get_int(&r, "end_ms", TIME_MAX);
+		if (!r.ok)
+			return false;
+		note_add(n, m.domain, m.severity, m.start_ms, m.summary);
+		n->member[n->n - 1].end_ms = m.end_ms;
+	}
+	return true;
+}
+
+static bool
+read_entry(struct ledger *l, const cJSON *o)
+{
+	struct reader r = { o, true };
+	enum alert_kind kind = get_kind(&r);
+	char receiver[SNAP_NAME_MAX], group[NOTE_GROUP_MAX];
+	struct outbox_entry *e;
+	int64_t flags;
+
+	get_text(&r, "receiver", receiver, sizeof(receiver));
+	get_text(&r, "group", group, sizeof(group));
+	if (!r.ok || kind == ALERT_KIND_MAX)
+		return r.ok;
+	e = outbox_get(&l->outbox, receiver, kind, group);
+	if (e == NULL || e->phase_ms != 0) /* too many, or there twice */
+		return false;
+	if (!read_members(&e->note, get(&r, "members")))
+		return false;
+	get_text(&r, "primary", e->note.primary, sizeof(e->note.primary));
+	e->note.severity =
+	    (enum alert_severity)get_int(&r, "severity", ALERT_SEV_CRITICAL);
+	e->note.total = (unsigned)get_int(&r, "total", OBJECT_MAX);
+	e->phase = (enum outbox_phase)get_int(&r, "phase", OUTBOX_RESOLVE);
+	flags = get_int(&r, "flags", 15);
+	e->attempted = flags & 1;
+	e->reached = (flags & 2) != 0;
+	e->ended = (flags & 4) != 0;
+	e->again = (flags & 8) != 0;
+	e->due_ms = get_int(&r, "due_ms", TIME_MAX);
+	e->phase_ms = get_int(&r, "phase_ms", TIME_MAX);
+	e->told_ms = get_int(&r, "told_ms", TIME_MAX);
+	e->told = (enum alert_severity)get_int(&r, "told", ALERT_SEV_CRITICAL);
+	return r.ok && e->note.total >= e->note.n && e->phase_ms != 0;
+}
+
+static bool
+read_silence(struct ledger *l, const cJSON *o)
+{
+	struct reader r = { o, l->nsilences < SILENCE_MAX };
+	struct silence s;
+
+	memset(&s, 0, sizeof(s));
+	s.id = (uint64_t)get_int(&r, "id", TIME_MAX);
+	get_text(&r, "match", s.match, sizeof(s.match));
+	get_text(&r, "reason", s.reason, sizeof(s.reason));
+	s.from_ms = get_int(&r, "from_ms", TIME_MAX);
+	s.until_ms = get_int(&r, "until_ms", TIME_MAX);
+	if (!r.ok)
+		return false;
+	l->silence =
+	    mem_grow(l->silence, l->nsilences + 1, sizeof(*l->silence));
+	l->silence[l->nsilences++] = s;
+	return true;
+}
+
+static bool
+read_list(struct ledger *l, const struct reader *r, const char *key,
+    bool (*one)(struct ledger *, const cJSON *))
+{
+	const cJSON *list = get(r, key), *o;
+	unsigned n = 0;
+
+	if (!cJSON_IsArray(list))
+		return false;
+	cJSON_ArrayForEach (o, list)
+		if (!cJSON_IsObject(o) || ++n > OBJECT_MAX || !one(l, o))
+			return false;
+	return true;
+}
+
+int
+ledger_read(struct ledger *l, const char *text, size_t len)
+{
+	struct reader r = { cJSON_ParseWithLength(text, len), true };
+	bool ok;
+
+	ok = cJSON_IsObject(r.o) && get_int(&r, "version", 1e6) == VERSION &&
+	    read_list(l, &r, "silences", read_silence) &&
+	    read_list(l, &r, "instances", read_instance) &&
+	    read_list(l, &r, "outbox", read_entry);
+	l->last_silence = (uint64_t)get_int(&r, "last_silence", TIME_MAX);
+	ok = ok && r.ok;
+	cJSON_Delete((cJSON *)(uintptr_t)r.o);
+	if (!ok) {
+		ledger_fini(l);
+		ledger_init(l);
+		return -MX_ECORRUPT;
+	}
+	l->changed = l->outbox.changed = false;
+	return 0;
+}
+
+/* ---- the file */
+
+static int
+write_all(int fd, const char *p, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* A rename is on the disk when its directory is. */
+static int
+sync_dir(const char *path)
+{
+	char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
+	int fd, rc = -1;
+
+	if (slash != NULL)
+		slash[slash == dir] = '\0';
+	fd = open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		rc = fsync(fd);
+		close(fd);
+	}
+	mem_free(&dir);
+	return rc;
+}
+
+int
+ledger_save(const struct buf *text, const char *path, struct mx_errbuf *eb)
+{
+	char *temp = mem_printf("%s.new", path);
+	int fd, rc = 0;
+
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write_all(fd, text->data, text->len) != 0 ||
+	    fsync(fd) != 0 || rename(temp, path) != 0 || sync_dir(path) != 0)
+		rc = mx_fail(eb, MX_EIO, "cannot write %s: %s", path,
+		    strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	mem_free(&temp);
+	return rc;
+}
+
+int
+ledger_load(struct ledger *l, const char *path, struct mx_errbuf *eb)
+{
+	FILE *f = fopen(path, "re");
+	char *text = NULL, *aside;
+	struct stat st;
+	size_t len = 0;
+	int rc;
+
+	if (f == NULL)
+		return errno == ENOENT ? 0 :
+					 mx_fail(eb, MX_EIO, "cannot read %s: %s",
+					     path, strerror(errno));
+	rc = -MX_ECORRUPT;
+	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size <= LEDGER_FILE_MAX) {
+		text = mem_alloc((size_t)st.st_size + 1);
+		len = fread(text, 1, (size_t)st.st_size, f);
+		rc = ledger_read(l, text, len);
+	}
+	fclose(f);
+	mem_free(&text);
+	if (rc == 0)
+		return 0;
+	aside = mem_printf("%s.bad", path);
+	if (rename(path, aside) != 0)
+		(void)unlink(path);
+	rc = mx_fail(eb, MX_ECORRUPT,
+	    "%s makes no sense and was put aside as %s; alerts that go on are"
+	    " told again",
+	    path, aside);
+	mem_free(&aside);
+	return rc;
+}

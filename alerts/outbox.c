@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: ISC
+ * outbox: the life of an entry.
+ *
+ *	WAIT -> TRIGGER -> TOLD -> RESOLVE -> gone
+ *
+ * with ways back: a repeat, more domains or a worse severity make TOLD a
+ * TRIGGER again; what begins again before its resolve went out does, too. */
+#include "alerts/outbox.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rnd.h"
+
+static int
+outbox_compare(const struct outbox_entry *a, const struct outbox_entry *b)
+{
+	int rc = strcmp(a->receiver, b->receiver);
+
+	if (rc != 0)
+		return rc;
+	if (a->note.kind != b->note.kind)
+		return a->note.kind < b->note.kind ? -1 : 1;
+	return strcmp(a->note.group, b->note.group);
+}
+
+RB_GENERATE(outbox_tree, outbox_entry, link, outbox_compare)
+
+void
+outbox_init(struct outbox *ob)
+{
+	memset(ob, 0, sizeof(*ob));
+	RB_INIT(&ob->tree);
+}
+
+void
+outbox_fini(struct outbox *ob)
+{
+	struct outbox_entry *e;
+
+	while ((e = RB_MIN(outbox_tree, &ob->tree)) != NULL)
+		outbox_remove(ob, e);
+}
+
+void
+outbox_remove(struct outbox *ob, struct outbox_entry *e)
+{
+	RB_REMOVE(outbox_tree, &ob->tree, e);
+	note_fini(&e->note);
+	mem_free(&e);
+	ob->changed = true;
+}
+
+/* The first entry of that receiver. */
+static struct outbox_entry *
+first_of(const struct outbox *ob, const char *receiver)
+{
+	struct outbox_entry key = { .note = { .kind = 0 } };
+	struct outbox_tree *tree = (struct outbox_tree *)(uintptr_t)&ob->tree;
+
+	(void)strlcpy(key.receiver, receiver, sizeof(key.receiver));
+	return RB_NFIND(outbox_tree, tree, &key);
+}
+
+#define EACH_OF(e, ob, name)                                                   \
+	for ((e) = first_of(ob, name);                                         \
+	     (e) != NULL && strcmp((e)->receiver, name) == 0;                  \
+	     (e) = RB_NEXT(outbox_tree, &(ob)->tree, e))
+
+struct outbox_entry *
+outbox_get(struct outbox *ob, const char *receiver, enum alert_kind kind,
+    const char *group)
+{
+	struct outbox_entry key = { .note = { .kind = kind } }, *e;
+	unsigned n = 0;
+
+	(void)strlcpy(key.receiver, receiver, sizeof(key.receiver));
+	(void)strlcpy(key.note.group, group, sizeof(key.note.group));
+	e = RB_FIND(outbox_tree, &ob->tree, &key);
+	if (e != NULL)
+		return e;
+	EACH_OF (e, ob, receiver)
+		n++;
+	if (n >= OUTBOX_MAX) {
+		ob->dropped++;
+		return NULL;
+	}
+	e = mem_dup(&key, sizeof(key));
+	e->id = ++ob->last_id;
+	RB_INSERT(outbox_tree, &ob->tree, e);
+	ob->changed = true;
+	return e;
+}
+
+struct outbox_entry *
+outbox_by_id(struct outbox *ob, uint64_t id)
+{
+	struct outbox_entry *e;
+
+	RB_FOREACH (e, outbox_tree, &ob->tree)
+		if (e->id == id)
+			break;
+	return e;
+}
+
+static void
+set_phase(struct outbox *ob, struct outbox_entry *e, enum outbox_phase phase,
+    int64_t due, int64_t now)
+{
+	e->phase = phase;
+	e->due_ms = due;
+	e->phase_ms = now;
+	e->attempts = 0;
+	ob->changed = true;
+}
+
+/* A new alarm of a group that was told to be over, or nearly. */
+static void
+begin_again(struct outbox *ob, struct outbox_entry *e, int64_t now)
+{
+	e->ended = e->again = false;
+	set_phase(ob, e, OUTBOX_TRIGGER, now, now);
+}
+
+/* Of an entry that has been told: is there anything new to say? */
+static bool
+news(const struct outbox_entry *e, const struct note *note,
+    const struct outbox_pace *pace, int64_t now)
+{
+	int64_t passed = now - e->told_ms;
+
+	if (passed < 0) /* the clock went back */
+		passed = 0;
+	if (note->severity > e->told)
+		return true;
+	if (passed >= pace->repeat_ms)
+		return true;
+	if (passed < pace->group_interval_ms)
+		return false;
+	for (unsigned i = 0; i < note->n; i++)
+		if (note->member[i].start_ms > e->told_ms)
+			return true;
+	return false;
+}
+
+void
+outbox_fire(struct outbox *ob, const char *receiver, const struct note *note,
+    const struct outbox_pace *pace, bool quiet, int64_t now)
+{
+	struct outbox_entry *e =
+	    outbox_get(ob, receiver, note->kind, note->group);
+	bool fresh, same;
+
+	if (e == NULL)
+		return;
+	e->seen = true;
+	e->quiet = quiet;
+	fresh = e->phase_ms == 0;
+	same = note_same(&e->note, note);
+	if (!same || e->phase == OUTBOX_WAIT || e->phase == OUTBOX_TRIGGER)
+		note_copy(&e->note, note);
+	ob->changed |= !same;
+	if (fresh)
+		set_phase(ob, e, OUTBOX_WAIT, now + pace->group_wait_ms, now);
+	switch (e->phase) {
+	case OUTBOX_WAIT:
+		if (!quiet &&
+		    (now >= e->due_ms || e->due_ms - now > pace->group_wait_ms))
+			set_phase(ob, e, OUTBOX_TRIGGER, now, now);
+		break;
+	case OUTBOX_TRIGGER:
+		e->ended = false;
+		break;
+	case OUTBOX_TOLD:
+		if (!quiet && news(e, note, pace, now)) {
+			note_copy(&e->note, note);
+			set_phase(ob, e, OUTBOX_TRIGGER, now, now);
+		}
+		break;
+	case OUTBOX_RESOLVE:
+		if (e->in_flight)
+			e->again = true;
+		else if (!quiet)
+			begin_again(ob, e, now);
+		break;
+	}
+}
+
+static void
+entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
+{
+	e->quiet = false;
+	switch (e->phase) {
+	case OUTBOX_WAIT:
+		outbox_remove(ob, e); /* nobody heard of it */
+		return;
+	case OUTBOX_TRIGGER:
+		if (e->reached && !e->in_flight)
+			break;
+		if (e->attempted || e->in_flight) {
+			ob->changed |= !e->ended;
+			e->ended = true;
+			note_end(&e->note, now);
+			return;
+		}
+		outbox_remove(ob, e);
+		return;
+	case OUTBOX_TOLD:
+		if (e->reached)
+			break;
+		outbox_remove(ob, e); /* given up: nobody heard of it */
+		return;
+	case OUTBOX_RESOLVE:
+		e->again = false;
+		return;
+	}
+	note_end(&e->note, now);
+	set_phase(ob, e, OUTBOX_RESOLVE, now, now);
+}
+
+void
+outbox_sweep(struct outbox *ob, int64_t now)
+{
+	struct outbox_entry *e, *next;
+
+	RB_FOREACH_SAFE (e, outbox_tree, &ob->tree, next) {
+		if (e->seen)
+			e->seen = false;
+		else if (e->note.kind != NOTE_TEST)
+			entry_over(ob, e, now);
+	}
+}
+
+static bool
+is_due(const struct outbox_entry *e, int64_t now)
+{
+	if (e->in_flight || e->quiet)
+		return false;
+	return e->phase == OUTBOX_TRIGGER || e->phase == OUTBOX_RESOLVE ?
+	    e->due_ms <= now || e->due_ms - now > OUTBOX_RETRY_MAX :
+	    false;
+}
+
+/* The one that was tried least, so that an entry which the other side never
+ * takes does not stand in the way of the rest; then the oldest. */
+struct outbox_entry *
+outbox_next(struct outbox *ob, const char *receiver, int64_t now)
+{
+	struct outbox_entry *e, *best = NULL;
+
+	EACH_OF (e, ob, receiver) {
+		if (!is_due(e, now))
+			continue;
+		if (best == NULL || e->attempts < best->attempts ||
+		    (e->attempts == best->attempts &&
+			e->phase_ms < best->phase_ms))
+			best = e;
+	}
+	return best;
+}
+
+unsigned
+outbox_pending(const struct outbox *ob, const char *receiver)
+{
+	struct outbox_entry *e;
+	unsigned n = 0;
+
+	EACH_OF (e, ob, receiver)
+		n += e->phase == OUTBOX_TRIGGER || e->phase == OUTBOX_RESOLVE;
+	return n;
+}
+
+static void
+trigger_sent(struct outbox *ob, struct outbox_entry *e, int64_t now)
+{
+	e->reached = true;
+	e->told_ms = now;
+	e->told = e->note.severity;
+	if (e->ended)
+		set_phase(ob, e, OUTBOX_RESOLVE, now, now);
+	else
+		set_phase(ob, e, OUTBOX_TOLD, now, now);
+	e->ended = false;
+}
+
+/* Until its next repeat nobody is bothered with it. */
+static void
+trigger_given_up(struct outbox *ob, struct outbox_entry *e, int64_t now)
+{
+	if (e->ended && !e->reached) {
+		outbox_remove(ob, e);
+		return;
+	}
+	e->told_ms = now;
+	e->told = e->note.severity;
+	set_phase(ob, e, e->ended ? OUTBOX_RESOLVE : OUTBOX_TOLD, now, now);
+	e->ended = false;
+}
+
+void
+outbox_done(struct outbox *ob, struct outbox_entry *e,
+    enum outbox_result result, int64_t now)
+{
+	bool expired = now - e->phase_ms >= OUTBOX_GIVE_UP_MS;
+
+	e->in_flight = false;
+	ob->changed = true;
+	e->attempts++;
+	if (result == OUTBOX_RETRY && !expired) {
+		e->due_ms = now;
+		if (e->again)
+			begin_again(ob, e, now);
+	} else if (e->phase == OUTBOX_TRIGGER) {
+		if (result == OUTBOX_SENT)
+			trigger_sent(ob, e, now);
+		else
+			trigger_given_up(ob, e, now);
+	} else if (e->again) {
+		e->reached = e->attempted = false;
+		begin_again(ob, e, now);
+	} else
+		outbox_remove(ob, e);
+}
+
+int64_t
+outbox_backoff_ms(unsigned failures, int64_t retry_after_ms)
+{
+	int64_t ms = OUTBOX_BACKOFF_MS;
+
+	for (; failures > 1 && ms < OUTBOX_BACKOFF_MAX; failures--)
+		ms *= 2;
+	if (ms > OUTBOX_BACKOFF_MAX)
+		ms = OUTBOX_BACKOFF_MAX;
+	ms = rnd_jitter(ms, 20);
+	if (retry_after_ms > OUTBOX_RETRY_MAX)
+		retry_after_ms = OUTBOX_RETRY_MAX;
+	return ms > retry_after_ms ? ms : retry_after_ms;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC
+ * outbox: what each receiver has been told and is still to be told, an entry
+ * for each of its groups. Only the newest state of a group waits; a resolve
+ * never overtakes its trigger, and is never forgotten once a trigger got
+ * out. The guarantee is at least once: an entry is marked `attempted` on the
+ * disk before its first byte leaves, and told after the answer, so that a
+ * crash in between tells twice, with the same key, and never not at all.
+ * Pure: times come in (wall ms). Alert thread. */
+#ifndef MX_ALERTS_OUTBOX_H
+#define MX_ALERTS_OUTBOX_H
+
+#include "alerts/note.h"
+
+#define OUTBOX_MAX	     1024 /* entries of one receiver */
+#define OUTBOX_GIVE_UP_MS    INT64_C(86400000)
+#define OUTBOX_BACKOFF_MS    INT64_C(5000)
+#define OUTBOX_BACKOFF_MAX   INT64_C(300000)
+#define OUTBOX_RETRY_MAX     INT64_C(3600000) /* of a Retry-After */
+
+enum outbox_phase {
+	OUTBOX_WAIT, /* for others of its group */
+	OUTBOX_TRIGGER, /* has to be told */
+	OUTBOX_TOLD, /* has been told, and goes on */
+	OUTBOX_RESOLVE, /* has to be told that it is over */
+};
+
+struct outbox_entry {
+	RB_ENTRY(outbox_entry) link;
+	uint64_t id; /* of this run of the program */
+	char receiver[SNAP_NAME_MAX];
+	struct note note;
+	enum outbox_phase phase;
+	bool attempted; /* a trigger may have got out */
+	bool reached; /* a trigger did */
+	bool ended; /* it is over: a resolve follows the trigger */
+	bool again; /* it began again while its resolve was sent */
+	unsigned attempts; /* of this phase */
+	int64_t due_ms;
+	int64_t phase_ms; /* this phase began */
+	int64_t told_ms; /* last */
+	enum alert_severity told; /* as what */
+	/* not kept */
+	bool in_flight, quiet, seen;
+};
+
+RB_HEAD(outbox_tree, outbox_entry);
+RB_PROTOTYPE(outbox_tree, outbox_entry, link, outbox_compare)
+
+struct outbox {
+	struct outbox_tree tree; /* by receiver, kind, group */
+	uint64_t last_id;
+	uint64_t dropped; /* triggers that found no room */
+	bool changed; /* since the owner cleared it: to be saved */
+};
+
+void outbox_init(struct outbox *);
+void outbox_fini(struct outbox *);
+
+/* A new entry, or the one that is there; NULL: full. */
+struct outbox_entry *outbox_get(struct outbox *, const char *receiver,
+    enum alert_kind, const char *group);
+struct outbox_entry *outbox_by_id(struct outbox *, uint64_t id);
+void outbox_remove(struct outbox *, struct outbox_entry *);
+
+struct outbox_pace {
+	int64_t group_wait_ms, group_interval_ms, repeat_ms;
+};
+/* The group fires, now. quiet: all of it is silenced, so that nothing is
+ * begun; what was told stays told. */
+void outbox_fire(struct outbox *, const char *receiver, const struct note *,
+    const struct outbox_pace *, bool quiet, int64_t now);
+/* Those that no outbox_fire() was called for since the last time: over. */
+void outbox_sweep(struct outbox *, int64_t now);
+
+/* The one that is to be sent next to that receiver, which has none in
+ * flight; NULL: none is due. */
+struct outbox_entry *
+outbox_next(struct outbox *, const char *receiver, int64_t now);
+unsigned outbox_pending(const struct outbox *, const char *receiver);
+
+enum outbox_result {
+	OUTBOX_SENT,
+	OUTBOX_RETRY, /* later */
+	OUTBOX_REJECTED, /* never */
+};
+void outbox_done(struct outbox *, struct outbox_entry *, enum outbox_result,
+    int64_t now);
+/* How long a receiver is left alone after that many failures in a row. */
+int64_t outbox_backoff_ms(unsigned failures, int64_t retry_after_ms);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC
+ * receiver: from a configured receiver to one that can be used: its secrets
+ * are read here, and nowhere are they logged. A secret that cannot be had
+ * leaves the receiver broken and visible, not the daemon. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alerts/alerts_int.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define SECRET_MAX 4096
+
+/* The first line of a file that only its owner may read; NULL: why not is in
+ * r->broken. */
+static char *
+read_secret(struct receiver *r, const char *path)
+{
+	char text[SECRET_MAX + 1], *secret = NULL;
+	const char *why = "is empty";
+	struct stat st;
+	ssize_t n = -1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		why = strerror(errno);
+	else if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
+		why = "can be read by others";
+	else
+		n = read(fd, text, SECRET_MAX);
+	if (n > 0) {
+		text[n] = '\0';
+		text[strcspn(text, "\r\n")] = '\0';
+		if (text[0] != '\0')
+			secret = mem_strdup(text);
+	}
+	explicit_bzero(text, sizeof(text));
+	if (fd >= 0)
+		close(fd);
+	if (secret == NULL) {
+		snprintf(r->broken, sizeof(r->broken), "%.80s: %s", path, why);
+		log_error("alerts", "receiver=%s file=%s problem=%s",
+		    r->conf->name, log_q(path), log_q(why));
+	}
+	return secret;
+}
+
+static void
+wipe(char **p)
+{
+	if (*p != NULL)
+		explicit_bzero(*p, strlen(*p));
+	mem_free(p);
+}
+
+static void
+receiver_free(struct receiver *r)
+{
+	wipe(&r->url);
+	wipe(&r->routing_key);
+	wipe(&r->token);
+	wipe(&r->hmac_key);
+	wipe(&r->password);
+	mem_free(&r->from);
+}
+
+static void
+receiver_build(struct alerts *a, struct receiver *r,
+    const struct conf_receiver *c)
+{
+	r->conf = c;
+	(void)strlcpy(r->shown.name, c->name, sizeof(r->shown.name));
+	if (c->url.n > 0)
+		r->url = mem_strdup(c->url.s[0]);
+	else if (c->url_file != NULL)
+		r->url = read_secret(r, c->url_file);
+	if (c->routing_key_file != NULL)
+		r->routing_key = read_secret(r, c->routing_key_file);
+	if (c->token_file != NULL)
+		r->token = read_secret(r, c->token_file);
+	if (c->hmac_key_file != NULL)
+		r->hmac_key = read_secret(r, c->hmac_key_file);
+	if (c->password_file != NULL)
+		r->password = read_secret(r, c->password_file);
+	r->from = c->from != NULL ? mem_strdup(c->from) :
+				    mem_printf("mxwatch@%s", a->conf->hostname);
+}
+
+/* What outlives a reload: counters, and how it has been lately. */
+static void
+receiver_keep(struct receiver *r, const struct receiver *old)
+{
+	r->shown = old->shown;
+	r->busy = old->busy;
+	r->failures = old->failures;
+	r->failing_ms = old->failing_ms;
+	r->rejected = old->rejected;
+	memcpy(r->am, old->am, sizeof(r->am));
+	/* What was wrong may have been put right just now. */
+	r->not_before = 0;
+	for (unsigned i = 0; i < ALERTS_URLS_MAX; i++)
+		r->am[i].next = 0;
+}
+
+static void
+heartbeats_build(struct alerts *a)
+{
+	struct heartbeat *list =
+	    mem_array(a->conf->nheartbeats + 1, sizeof(*list));
+
+	for (size_t i = 0; i < a->conf->nheartbeats; i++) {
+		list[i].conf = &a->conf->heartbeat[i];
+		(void)strlcpy(list[i].shown.name, list[i].conf->name,
+		    sizeof(list[i].shown.name));
+		for (size_t k = 0; k < a->nheartbeats; k++)
+			if (strcmp(a->heartbeat[k].shown.name,
+				list[i].conf->name) == 0) {
+				list[i].shown = a->heartbeat[k].shown;
+				list[i].busy = a->heartbeat[k].busy;
+			}
+	}
+	mem_free(&a->heartbeat);
+	a->heartbeat = list;
+	a->nheartbeats = a->conf->nheartbeats;
+}
+
+void
+receivers_build(struct alerts *a)
+{
+	struct receiver *list = mem_array(a->conf->nreceivers + 1,
+	    sizeof(*list)), *old;
+
+	for (size_t i = 0; i < a->conf->nreceivers; i++) {
+		old = receiver_find(a, a->conf->receiver[i].name);
+		receiver_build(a, &list[i], &a->conf->receiver[i]);
+		if (old != NULL)
+			receiver_keep(&list[i], old);
+	}
+	for (size_t i = 0; i < a->nreceivers; i++)
+		receiver_free(&a->receiver[i]);
+	mem_free(&a->receiver);
+	a->receiver = list;
+	a->nreceivers = a->conf->nreceivers;
+	heartbeats_build(a);
+}
+
+void
+receivers_free(struct alerts *a)
+{
+	for (size_t i = 0; i < a->nreceivers; i++)
+		receiver_free(&a->receiver[i]);
+	mem_free(&a->receiver);
+	mem_free(&a->heartbeat);
+	a->nreceivers = a->nheartbeats = 0;
+}
+
+struct receiver *
+receiver_find(struct alerts *a, const char *name)
+{
+	for (size_t i = 0; i < a->nreceivers; i++)
+		if (strcmp(a->receiver[i].shown.name, name) == 0)
+			return &a->receiver[i];
+	return NULL;
+}
+
+void
+receivers_failing(const struct alerts *a, struct rules_self *self)
+{
+	const struct receiver *r;
+
+	memset(self, 0, sizeof(*self));
+	for (size_t i = 0; i < a->nreceivers; i++) {
+		r = &a->receiver[i];
+		if (r->failing_ms == 0 ||
+		    (self->failing_since_ms != 0 &&
+			r->failing_ms >= self->failing_since_ms))
+			continue;
+		self->failing_since_ms = r->failing_ms;
+		(void)strlcpy(self->failing, r->shown.name,
+		    sizeof(self->failing));
+	}
+}
+
+void
+receiver_context(const struct alerts *a, const struct receiver *r,
+    struct format_ctx *x)
+{
+	*x = (struct format_ctx){ .conf = r->conf,
+		.hostname = a->conf->hostname,
+		.url = r->url,
+		.routing_key = r->routing_key,
+		.token = r->token,
+		.hmac_key = r->hmac_key,
+		.from = r->from,
+		.now_ms = clock_wall_ms() };
+}

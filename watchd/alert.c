@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC
+ * alert: ties alerts/ to the daemon. A build without libcurl has none of it:
+ * the same functions do nothing then, so that nobody else has to ask. */
+#include <string.h>
+
+#include "daemon_int.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#ifdef HAVE_CURL
+
+void
+daemon_alerts_create(struct daemon *d)
+{
+	d->alerts = alerts_create(d->conf, d->box);
+}
+
+void
+daemon_alerts_configure(struct daemon *d)
+{
+	alerts_configure(d->alerts, d->conf);
+}
+
+void
+daemon_alerts_destroy(struct daemon *d)
+{
+	alerts_destroy(&d->alerts);
+}
+
+void
+daemon_alerts_notice(struct daemon *d, const struct notice *n)
+{
+	if (d->alerts != NULL)
+		alerts_notice(d->alerts, n);
+}
+
+void
+daemon_alerts_snapshot(struct daemon *d, struct snapshot *s)
+{
+	if (d->alerts != NULL)
+		alerts_snapshot(d->alerts, s);
+}
+
+static uint64_t
+op_silence(void *arg, const char *match, int64_t for_ms, const char *reason)
+{
+	struct daemon *d = arg;
+
+	return alerts_silence(d->alerts, match, for_ms, reason);
+}
+
+static int
+op_unsilence(void *arg, uint64_t id)
+{
+	struct daemon *d = arg;
+
+	return alerts_unsilence(d->alerts, id);
+}
+
+struct silence_walk {
+	void (*fn)(const struct control_silence *, void *);
+	void *arg;
+};
+
+static void
+on_silence(const struct alerts_silenced *s, void *arg)
+{
+	const struct silence_walk *w = arg;
+
+	w->fn(&(struct control_silence){ s->id, s->match, s->reason, s->from_ms,
+		  s->until_ms },
+	    w->arg);
+}
+
+static void
+op_silences(void *arg, void (*fn)(const struct control_silence *, void *),
+    void *fn_arg)
+{
+	struct silence_walk w = { fn, fn_arg };
+	struct daemon *d = arg;
+
+	alerts_silences(d->alerts, on_silence, &w);
+}
+
+static int64_t
+op_test(void *arg, const char *receiver)
+{
+	struct daemon *d = arg;
+
+	return alerts_test(d->alerts, receiver);
+}
+
+static int
+op_test_result(void *arg, int64_t ticket, char *text, size_t size)
+{
+	struct daemon *d = arg;
+
+	return alerts_test_result(d->alerts, ticket, text, size);
+}
+
+const struct control_alert_ops daemon_alert_ops = {
+	.silence = op_silence,
+	.unsilence = op_unsilence,
+	.silences = op_silences,
+	.test = op_test,
+	.test_result = op_test_result,
+};
+
+#else
+
+void
+daemon_alerts_create(struct daemon *d MX_UNUSED)
+{
+}
+
+void
+daemon_alerts_configure(struct daemon *d MX_UNUSED)
+{
+}
+
+void
+daemon_alerts_destroy(struct daemon *d MX_UNUSED)
+{
+}
+
+void
+daemon_alerts_notice(struct daemon *d MX_UNUSED,
+    const struct notice *n MX_UNUSED)
+{
+}
+
+void
+daemon_alerts_snapshot(struct daemon *d MX_UNUSED, struct snapshot *s MX_UNUSED)
+{
+}
+
+const struct control_alert_ops daemon_alert_ops = { 0 };
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: ISC
+ * alert: the names of the built-in alerts, from alert.def. Header only, so
+ * that the configuration may use it, which is below this layer. */
+#ifndef MX_STATUS_ALERT_H
+#define MX_STATUS_ALERT_H
+
+#include "base/defs.h"
+
+enum alert_kind {
+#define ALERT(name, ...) ALERT_##name,
+#include "status/alert.def"
+#undef ALERT
+	ALERT_KIND_MAX,
+};
+
+enum alert_scope { ALERT_SCOPE_GLOBAL, ALERT_SCOPE_DOMAIN };
+enum alert_unit {
+	ALERT_UNIT_NONE, /* it is so or it is not */
+	ALERT_UNIT_NUMBER,
+	ALERT_UNIT_TIME, /* ms */
+	ALERT_UNIT_PERCENT,
+	ALERT_UNIT_PERCENT_OR_TIME,
+};
+enum alert_worse { ALERT_WORSE_HIGH, ALERT_WORSE_LOW };
+
+enum alert_severity { ALERT_SEV_NONE, ALERT_SEV_WARNING, ALERT_SEV_CRITICAL };
+
+/* Sets of them are kept in a uint32_t, a bit each. */
+_Static_assert(ALERT_KIND_MAX <= 32, "a uint32_t is too small");
+
+struct alert_info {
+	const char *name;
+	enum alert_scope scope;
+	enum alert_unit unit;
+	enum alert_worse worse;
+	bool enabled;
+	const char *warn, *crit, *hold, *clear, *repeat;
+	const char *summary; /* half a sentence */
+};
+
+/* Whoever needs the table makes it: ALERT(...) is ALERT_INFO(__VA_ARGS__). */
+#define ALERT_INFO(nm, sc, un, wo, en, wa, cr, fo, cl, re, su)                 \
+	[ALERT_##nm] = { #nm, ALERT_SCOPE_##sc, ALERT_UNIT_##un,               \
+		ALERT_WORSE_##wo, en, wa, cr, fo, cl, re, su },
+
+#endif
