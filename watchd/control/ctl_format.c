@@ -200,6 +200,49 @@ reload_line(struct format *f, const cJSON *l)
 }
 
 static void
+alerts_line(struct format *f, const cJSON *l)
+{
+	bool firing = strcmp(json_get_text(l, "state"), "firing") == 0;
+	char t[32];
+
+	format_cell(f->out, json_get_text(l, "severity"), 9);
+	format_cell(f->out, json_get_text(l, "alert"), -21);
+	format_cell(f->out, json_get_text(l, "domain"), 0);
+	fprintf(f->out, " %s %s%s\n    ", firing ? "for" : "pending",
+	    format_age(f, l, "since", t, sizeof(t)),
+	    json_get_bool(l, "silenced") ? ", silenced" : "");
+	format_cell(f->out, json_get_text(l, "summary"), 0);
+	fprintf(f->out, "\n");
+}
+
+static void
+silence_line(struct format *f, const cJSON *l)
+{
+	char t[32];
+
+	fprintf(f->out, "%-6.0f ", json_get_num(l, "id"));
+	format_cell(f->out, json_get_text(l, "match"), -24);
+	fprintf(f->out, " %s left  ", format_in(f, l, "until", t, sizeof(t)));
+	format_cell(f->out, json_get_text(l, "reason"), 0);
+	fprintf(f->out, "\n");
+}
+
+static void
+silence_end(struct format *f, const cJSON *l)
+{
+	char t[32];
+
+	if (json_get_num(l, "id") > 0)
+		fprintf(f->out, "silence %.0f, %s left\n",
+		    json_get_num(l, "id"),
+		    format_in(f, l, "until", t, sizeof(t)));
+	else if (json_get_bool(l, "removed"))
+		fprintf(f->out, "removed\n");
+	else if (f->lines == 0)
+		fprintf(f->out, "nothing is silenced\n");
+}
+
+static void
 last_line(struct format *f, const cJSON *l)
 {
 	char size[32];
@@ -219,6 +262,18 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_flush:
 		if (f->lines == 0)
 			fprintf(f->out, "nothing is queued\n");
+		break;
+	case VERB_alerts:
+		if (f->lines == 0)
+			fprintf(f->out, "nothing is wrong\n");
+		break;
+	case VERB_silence:
+		silence_end(f, l);
+		break;
+	case VERB_alert:
+		fprintf(f->out, "delivered: ");
+		format_cell(f->out, json_get_text(l, "text"), 0);
+		fprintf(f->out, "\n");
 		break;
 	case VERB_reload:
 		fprintf(f->out, "the configuration is in force\n");
@@ -241,6 +296,8 @@ format_line(struct format *f, const cJSON *l)
 		[VERB_why] = why_line,
 		[VERB_stats] = stats_line,
 		[VERB_reload] = reload_line,
+		[VERB_alerts] = alerts_line,
+		[VERB_silence] = silence_line,
 	};
 
 	if (json_get_bool(l, "done")) {

@@ -11,6 +11,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_status.c \
 	watchd/control/json.c watchd/control/json.h \
 	watchd/control/protocol.c watchd/control/protocol.h \
+	watchd/control/verb_alert.c \
 	watchd/control/verb_flush.c \
 	watchd/control/verb_queue.c \
 	watchd/control/verb_stats.c \

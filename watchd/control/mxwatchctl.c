@@ -16,10 +16,18 @@
 #include "config.h"
 #endif
 
-enum { OPT_JSON = 256, OPT_REASON, OPT_ALL, OPT_DRY_RUN, OPT_NO_WAIT };
+enum {
+	OPT_JSON = 256,
+	OPT_REASON,
+	OPT_ALL,
+	OPT_DRY_RUN,
+	OPT_NO_WAIT,
+	OPT_FOR,
+	OPT_REMOVE,
+};
 
 struct options {
-	const char *file, *socket, *reason;
+	const char *file, *socket, *reason, *duration, *remove;
 	bool json, all, dry_run, no_wait;
 	char **word; /* the verb and what follows */
 	int nwords;
@@ -58,6 +66,8 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "all", no_argument, NULL, OPT_ALL },
 		{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 		{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
+		{ "for", required_argument, NULL, OPT_FOR },
+		{ "remove", required_argument, NULL, OPT_REMOVE },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -86,6 +96,12 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_NO_WAIT:
 			o->no_wait = true;
+			break;
+		case OPT_FOR:
+			o->duration = optarg;
+			break;
+		case OPT_REMOVE:
+			o->remove = optarg;
 			break;
 		case 'h':
 			usage(stdout);
@@ -120,6 +136,35 @@ add_target(cJSON *request, unsigned fields, const char *word)
 	MX_ASSERT(cJSON_AddStringToObject(request, key, word) != NULL);
 }
 
+/* What belongs to silence and to alert; false: it is not how they go. */
+static bool
+alert_words_fit(const struct options *o, unsigned fields, int *least, int *want)
+{
+	if ((fields & FIELD_RECEIVER) != 0) {
+		*least = *want = 2;
+		if (o->nwords > 1 && strcmp(o->word[1], "test") != 0)
+			return false;
+	}
+	if ((fields & FIELD_MATCH) != 0) {
+		*least = *want = o->duration != NULL;
+		return o->duration == NULL || o->remove == NULL;
+	}
+	return o->duration == NULL && o->remove == NULL;
+}
+
+static void
+add_alert_words(cJSON *r, const struct options *o, unsigned fields)
+{
+	if ((fields & FIELD_RECEIVER) != 0)
+		json_text(r, "receiver", o->word[2]);
+	if (o->duration != NULL) {
+		json_text(r, "match", o->word[1]);
+		json_text(r, "for", o->duration);
+	}
+	if (o->remove != NULL)
+		json_text(r, "remove", o->remove);
+}
+
 /* NULL: the command line makes no request; the usage of the verb was said. */
 static cJSON *
 build_request(const struct options *o, enum control_verb verb)
@@ -132,7 +177,8 @@ build_request(const struct options *o, enum control_verb verb)
 
 	if ((v->fields & FIELD_OPTIONAL) != 0)
 		least--;
-	if (got < least || got > want ||
+	if (!alert_words_fit(o, v->fields, &least, &want) || got < least ||
+	    got > want ||
 	    (o->all && (v->fields & FIELD_ALL) == 0) ||
 	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
 	    (o->no_wait && (v->fields & FIELD_WAIT) == 0)) {
@@ -142,10 +188,11 @@ build_request(const struct options *o, enum control_verb verb)
 	}
 	r = json_object();
 	json_text(r, "verb", v->name);
-	if (got > 0)
+	if (got > 0 && target)
 		add_target(r, v->fields, o->word[1]);
 	if ((v->fields & FIELD_ADD) != 0)
 		json_text(r, "add", o->word[2]);
+	add_alert_words(r, o, v->fields);
 	if (o->all)
 		json_bool(r, "all", true);
 	if (o->dry_run)

@@ -11,6 +11,10 @@
  *	dry_run	true: only count
  *	wait	true: answer until the flush has ended
  *	add	a duration, "7d" or "+7d"
+ *	match	the name of an alert or of a domain
+ *	for	a duration
+ *	remove	the id of a silence, digits
+ *	receiver	the name of a receiver
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -36,6 +40,11 @@
  *	stats	name, labels (object), value (null: infinite); a histogram has
  *		count, sum (null: none) and buckets (array of le, count;
  *		cumulative, le null: +Inf) instead of value
+ *	alerts	an element of `alerts` of mxwatch-status(7) a line, with the
+ *		one domain or all; done: firing, pending
+ *	silence	with match and for: done: id, until; with remove: done only;
+ *		else a silence a line: id, match, from, until, reason
+ *	alert	a trigger and a resolve are sent to the receiver; done: text
  *	reload	file, line (0: all of it), severity, text: a finding a line
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
  * "held"), size, arrival, next_try, expiry, last_try, attempts, dsn, host,
@@ -62,6 +71,10 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_DRY_RUN  0x20u
 #define FIELD_WAIT     0x40u
 #define FIELD_ADD      0x80u
+#define FIELD_MATCH    0x100u
+#define FIELD_FOR      0x200u
+#define FIELD_REMOVE   0x400u
+#define FIELD_RECEIVER 0x800u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
@@ -83,6 +96,11 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	    "DOMAIN | ID | ADDRESS", "explain its state")                      \
 	VERB(stats, 0, "", "every metric")                                     \
 	VERB(mailq, 0, "", "the queue as Postfix prints it")                   \
+	VERB(alerts, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                \
+	    "what is wrong")                                                   \
+	VERB(silence, FIELD_MATCH | FIELD_FOR | FIELD_REMOVE,                  \
+	    "[ALERT | DOMAIN --for TIME | --remove ID]", "tell nobody")        \
+	VERB(alert, FIELD_RECEIVER, "test RECEIVER", "send it a test")         \
 	VERB(reload, 0, "", "read the configuration again")
 
 enum control_verb {

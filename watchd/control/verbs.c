@@ -36,6 +36,10 @@ static const struct request_field {
 	{ "dry_run", FIELD_DRY_RUN, true },
 	{ "wait", FIELD_WAIT, true },
 	{ "add", FIELD_ADD, false },
+	{ "match", FIELD_MATCH, false },
+	{ "for", FIELD_FOR, false },
+	{ "remove", FIELD_REMOVE, false },
+	{ "receiver", FIELD_RECEIVER, false },
 };
 
 static int

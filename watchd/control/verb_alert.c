@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: ISC
+ * verb_alert: alerts, silence and alert test. The alert thread does the work;
+ * what is asked of it here never waits: the outcome of a test is looked for
+ * now and then. Loop thread. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/verbs.h"
+#include "status/alert.h"
+
+#define TEST_POLL_MS   100
+#define TEST_LIMIT     (660 * CLOCK_SEC) /* both messages, at their slowest */
+#define SILENCE_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
+
+static bool
+is_built(struct call *c)
+{
+	if (call_ops(c)->alert.silence != NULL)
+		return true;
+	call_fail(c, CONTROL_FAILED, "this mxwatchd was built without alerts");
+	return false;
+}
+
+void
+verb_alerts(struct call *c)
+{
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
+	cJSON *doc = verbs_document(s, ""), *list, *item, *more;
+	unsigned firing = 0, pending = 0;
+
+	if (!is_built(c))
+		goto out;
+	list = json_get(doc, "alerts");
+	while (list != NULL && (item = list->child) != NULL) {
+		(void)cJSON_DetachItemViaPointer(list, item);
+		if (c->domain[0] != '\0' &&
+		    strcmp(json_get_text(item, "domain"), c->domain) != 0) {
+			cJSON_Delete(item);
+			continue;
+		}
+		if (strcmp(json_get_text(item, "state"), "firing") == 0)
+			firing++;
+		else
+			pending++;
+		call_send(c, item);
+	}
+	more = json_object();
+	json_num(more, "firing", firing);
+	json_num(more, "pending", pending);
+	call_done(c, CONTROL_OK, more);
+out:
+	cJSON_Delete(doc);
+	snapshot_unref(&s);
+}
+
+/* ---- silence */
+
+static void
+send_silence(const struct control_silence *s, void *arg)
+{
+	struct call *c = arg;
+	cJSON *o = json_object();
+
+	json_num(o, "id", (double)s->id);
+	json_text(o, "match", s->match);
+	json_time_ms(o, "from", s->from_ms);
+	json_time_ms(o, "until", s->until_ms);
+	json_text(o, "reason", s->reason);
+	call_send(c, o);
+}
+
+/* The name as the ledger has it, into dst; false: there is neither such an
+ * alert nor such a domain. */
+static bool
+matches(struct call *c, const char *name, char *dst)
+{
+	static const char *const alerts[] = {
+#define ALERT(name, ...) #name,
+#include "status/alert.def"
+#undef ALERT
+	};
+	struct snapshot *s;
+	bool known;
+
+	for (unsigned i = 0; i < MX_COUNT(alerts); i++)
+		if (strcmp(alerts[i], name) == 0) {
+			(void)strlcpy(dst, name, TEXT_DOMAIN_MAX);
+			return true;
+		}
+	if (text_domain(name, strlen(name), dst) != 0)
+		return false;
+	s = call_ops(c)->snapshot(call_ops(c)->arg);
+	known = verbs_find(s, dst) != NULL;
+	snapshot_unref(&s);
+	return known;
+}
+
+static void
+silence_add(struct call *c)
+{
+	const struct control_alert_ops *ops = &call_ops(c)->alert;
+	const char *name = json_get_text(c->request, "match");
+	const char *duration = json_get_text(c->request, "for");
+	char match[TEXT_DOMAIN_MAX];
+	int64_t ms;
+	uint64_t id;
+	cJSON *more;
+
+	if (text_duration(duration, &ms) != 0 || ms <= 0 ||
+	    ms > SILENCE_MAX_MS) {
+		call_fail(c, CONTROL_REFUSED, "\"%.60s\" is no time: try 4h",
+		    duration);
+		return;
+	}
+	if (!matches(c, name, match)) {
+		call_fail(c, CONTROL_FAILED,
+		    "\"%.100s\" is neither an alert nor a domain", name);
+		return;
+	}
+	id = ops->silence(ops->arg, match, ms,
+	    json_get_text(c->request, "reason"));
+	verbs_log(c, match, id == 0 ? 1 : 0);
+	if (id == 0) {
+		call_fail(c, CONTROL_FAILED, "there are too many silences");
+		return;
+	}
+	more = json_object();
+	json_num(more, "id", (double)id);
+	json_time_ms(more, "until", clock_wall_ms() + ms);
+	call_done(c, CONTROL_OK, more);
+}
+
+static void
+silence_remove(struct call *c)
+{
+	const struct control_alert_ops *ops = &call_ops(c)->alert;
+	const char *text = json_get_text(c->request, "remove");
+	cJSON *more;
+	int64_t id;
+	int rc;
+
+	if (text_int(text, 1, INT64_MAX, &id) != 0) {
+		call_fail(c, CONTROL_REFUSED, "\"%.60s\" is no id of a silence",
+		    text);
+		return;
+	}
+	rc = ops->unsilence(ops->arg, (uint64_t)id);
+	verbs_log(c, text, rc == 0 ? 0 : 1);
+	if (rc != 0) {
+		call_fail(c, CONTROL_FAILED, "there is no silence %" PRId64,
+		    id);
+		return;
+	}
+	more = json_object();
+	json_bool(more, "removed", true);
+	call_done(c, CONTROL_OK, more);
+}
+
+void
+verb_silence(struct call *c)
+{
+	const struct control_alert_ops *ops = &call_ops(c)->alert;
+	unsigned given = c->fields & (FIELD_MATCH | FIELD_FOR | FIELD_REMOVE);
+
+	if (!is_built(c))
+		return;
+	if (given == (FIELD_MATCH | FIELD_FOR))
+		silence_add(c);
+	else if (given == FIELD_REMOVE)
+		silence_remove(c);
+	else if (given == 0) {
+		ops->silences(ops->arg, send_silence, c);
+		call_done(c, CONTROL_OK, NULL);
+	} else
+		call_fail(c, CONTROL_REFUSED, "usage: silence %s",
+		    control_verbs[VERB_silence].arguments);
+}
+
+/* ---- alert test */
+
+struct test_wait {
+	int64_t ticket;
+	int64_t limit; /* monotonic ns */
+};
+
+static void
+test_free(void *work)
+{
+	struct test_wait *w = work;
+
+	mem_free(&w);
+}
+
+static void
+test_step(struct call *c)
+{
+	const struct control_alert_ops *ops = &call_ops(c)->alert;
+	const struct test_wait *w = c->work;
+	char text[128];
+	cJSON *more;
+	int rc = ops->test_result(ops->arg, w->ticket, text, sizeof(text));
+
+	if (rc == 0 && call_now(c) < w->limit) {
+		call_wait(c, TEST_POLL_MS);
+	} else if (rc <= 0) {
+		call_fail(c, CONTROL_FAILED, "not delivered: %s",
+		    rc == 0 ? "no outcome" : text);
+	} else {
+		more = json_object();
+		json_text(more, "text", text);
+		call_done(c, CONTROL_OK, more);
+	}
+}
+
+void
+verb_alert(struct call *c)
+{
+	const struct control_alert_ops *ops = &call_ops(c)->alert;
+	const char *receiver = json_get_text(c->request, "receiver");
+	struct test_wait *w;
+	int64_t ticket;
+
+	if (!is_built(c))
+		return;
+	if ((c->fields & FIELD_RECEIVER) == 0) {
+		call_fail(c, CONTROL_REFUSED, "usage: alert %s",
+		    control_verbs[VERB_alert].arguments);
+		return;
+	}
+	ticket = ops->test(ops->arg, receiver);
+	verbs_log(c, receiver, ticket > 0 ? 0 : 1);
+	if (ticket < 0) {
+		call_fail(c, CONTROL_FAILED,
+		    ticket == -MX_ENOENT ? "there is no receiver \"%.100s\"" :
+					   "\"%.100s\": too many tests at once",
+		    receiver);
+		return;
+	}
+	w = mem_alloc(sizeof(*w));
+	w->ticket = ticket;
+	w->limit = call_now(c) + TEST_LIMIT;
+	c->work = w;
+	c->work_free = test_free;
+	c->step = test_step;
+	call_wait(c, TEST_POLL_MS);
+}
