@@ -9,10 +9,6 @@
 
 #include "config_int.h"
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 /* One section, as the checks see it. */
 struct titled {
 	struct conf_loader *l;

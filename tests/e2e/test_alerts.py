@@ -1,0 +1,407 @@
+# SPDX-License-Identifier: ISC
+"""Alerts: somebody is told of an outage, once, and of its end, once; whatever
+the receiver does, and whenever the daemon is killed."""
+import hashlib
+import hmac
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from lib.fakehook import FakeHook
+from lib.net import Workdir, end_process, free_port, wait_port
+from lib.smtp import send_bytes
+from lib.wait import stays, wait_for
+
+MAIL = b"From: s@sender.test\r\nSubject: x\r\n\r\nhello\r\n"
+FAST = 'group_wait = "0s" group_interval = "1s" timeout = "2s"'
+DOWN = 'alert "primary_down" { warn = "0s" for = "0s" clear = "0s" }'
+
+
+@pytest.fixture
+def hook(stack):
+    return stack.add(FakeHook().start(), lambda h: h.stop())
+
+
+def secret(d, name, text, mode=0o600):
+    path = d.file(name, text)
+    os.chmod(path, mode)
+    return path
+
+
+def watched(stack, mx, sections, domains=("a.test",)):
+    """A daemon with fast receivers; `sections` may be a function of it."""
+    d = stack.mxwatchd({n: 'primary = {"127.0.0.1:%d"}' % mx.port for n in domains},
+                       start=False)
+    text = sections(d) if callable(sections) else sections
+    d.write(options=text)
+    return d.start()
+
+
+def webhook(hook, name="hook", more=""):
+    return 'receiver "%s" { type = "webhook" url = {"%s/%s"} %s %s }\n' % (
+        name, hook.url, name, FAST, more)
+
+
+def names(hook, path=None):
+    """[(status, alertname)] in the order in which they came."""
+    return [(b["status"], b["groupLabels"]["alertname"]) for b in hook.bodies(path)]
+
+
+def only(hook, alert, path=None):
+    return [s for s, a in names(hook, path) if a == alert]
+
+
+def test_outage_is_paged_once_and_resolved_once(stack, hook):
+    mx = stack.fakemx()
+    d = watched(stack, mx, webhook(hook) + DOWN)
+    d.wait_state("a.test", "up")
+    send_bytes(d.port, MAIL)
+    mx.stop()
+    d.wait_state("a.test", "down")
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 10)
+    body = hook.bodies()[0]
+    assert body["version"] == "4" and body["receiver"] == "hook"
+    alert = body["alerts"][0]
+    assert alert["labels"]["domain"] == "a.test"
+    assert alert["labels"]["instance"] == "mx2.backup.test"
+    assert alert["labels"]["primary"] == "127.0.0.1:%d" % mx.port
+    wait_for(lambda: d.status()["domains"][0]["alerts"] == ["primary_down"])
+    assert [a["alert"] for a in d.status()["alerts"]] == ["primary_down"]
+    m = d.metrics()
+    assert m.get("alerts_active", alert="primary_down", domain="a.test") == 1
+    assert m.get("alerts_active", alert="queue_age", domain="a.test") == 0
+    assert m.get("alerts_active", alert="spool_low", domain="") == 0
+    assert m.get("notifications_total", receiver="hook") == 1
+    assert m.get("notifications_pending", receiver="hook") == 0
+    assert abs(m.get("notifications_last_success_timestamp_seconds", receiver="hook") -
+               time.time()) < 20
+    rc, out = d.ctl("alerts")
+    assert rc == 0 and "primary_down" in out and "a.test" in out
+    stays(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 3)
+    mx2 = stack.fakemx(port=mx.port)
+    d.wait_state("a.test", "up")
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing", "resolved"], 10)
+    stays(lambda: only(hook, "MxwatchPrimaryDown") == ["firing", "resolved"], 2)
+    assert mx2.port == mx.port
+    wait_for(lambda: d.ctl("alerts")[1].strip() == "nothing is wrong")
+    assert d.metrics().get("alerts_active", alert="primary_down", domain="a.test") == 0
+
+
+def test_domains_of_one_primary_are_one_page(stack, hook):
+    mx = stack.fakemx()
+    domains = ["d%02d.test" % i for i in range(12)]
+    more = webhook(hook).replace('group_wait = "0s"', 'group_wait = "3s"')
+    d = watched(stack, mx, more + DOWN, domains)
+    for n in domains:
+        d.wait_state(n, "up")
+    mx.stop()
+    for n in domains:
+        d.wait_state(n, "down")
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown"), 15)
+    assert len(hook.bodies()[0]["alerts"]) == 12
+    stays(lambda: len(only(hook, "MxwatchPrimaryDown")) == 1, 2)
+
+
+def test_kill_while_it_fires(stack, hook):
+    """No second page after it, and the resolve is not forgotten."""
+    mx = stack.fakemx()
+    d = watched(stack, mx, webhook(hook) + DOWN)
+    d.wait_state("a.test", "up")
+    mx.stop()
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 15)
+    wait_for(lambda: d.metrics().get("notifications_total", receiver="hook") == 1)
+    wait_for(lambda: '"told":1' in open(d.spool + "/alerts.json").read() or
+             '"told":2' in open(d.spool + "/alerts.json").read())
+    d.kill9()
+    d.start()
+    d.wait_state("a.test", "down")
+    stays(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 3)
+    d.kill9()
+    stack.fakemx(port=mx.port)
+    d.start()
+    d.wait_state("a.test", "up")
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing", "resolved"], 10)
+
+
+def test_restart_while_the_pager_is_away(stack, hook):
+    """What could not be told before is told after: the trigger first."""
+    mx = stack.fakemx()
+    hook.answer("500")
+    d = watched(stack, mx, webhook(hook) + DOWN)
+    d.wait_state("a.test", "up")
+    mx.stop()
+    wait_for(lambda: len(hook.requests) >= 1, 15)
+    stack.fakemx(port=mx.port)
+    d.wait_state("a.test", "up")
+    hook.requests.clear()
+    hook.answer("202")
+    d.restart()
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing", "resolved"], 15)
+
+
+def test_broken_state_is_put_aside(stack, hook):
+    mx = stack.fakemx()
+    d = watched(stack, mx, webhook(hook) + DOWN)
+    d.wait_state("a.test", "up")
+    d.stop()
+    path = d.spool + "/alerts.json"
+    with open(path, "w") as f:
+        f.write('{"version":1,"instances":[{"al')
+    d.start()
+    d.wait_log("put aside")
+    assert os.path.exists(path + ".bad")
+    mx.stop()
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 15)
+
+
+def test_silence(stack, hook):
+    mx = stack.fakemx()
+    d = watched(stack, mx, webhook(hook) + DOWN)
+    d.wait_state("a.test", "up")
+    rc, out = d.ctl("silence", "A.test.", "--for", "1h", "--reason", "we move it")
+    assert rc == 0, out
+    mx.stop()
+    d.wait_state("a.test", "down")
+    wait_for(lambda: "silenced" in d.ctl("alerts")[1])
+    stays(lambda: not hook.requests, 3)
+    listed = d.ctl_json("silence")
+    assert listed[0]["match"] == "a.test" and listed[0]["reason"] == "we move it"
+    d.restart()  # a silence is kept
+    d.wait_state("a.test", "down")
+    assert d.ctl_json("silence")[0]["id"] == listed[0]["id"]
+    stays(lambda: not hook.requests, 2)
+    assert d.ctl("silence", "--remove", str(listed[0]["id"]))[0] == 0
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 10)
+    assert d.ctl("silence", "--remove", "77")[0] == 1
+    assert d.ctl("silence", "nothing.test", "--for", "1h")[0] == 1
+    assert d.ctl("silence", "a.test")[0] == 2
+    assert d.ctl("silence", "a.test", "--for", "never")[0] == 2
+
+
+def test_alert_test_says_what_came_of_it(stack, hook):
+    mx = stack.fakemx()
+    d = watched(stack, mx, webhook(hook))
+    rc, out = d.ctl("alert", "test", "hook")
+    assert rc == 0 and "HTTP 202" in out, out
+    assert names(hook) == [("firing", "MxwatchTest"), ("resolved", "MxwatchTest")]
+    for answer, word in (("400", "HTTP 400"), ("500", "HTTP 500"), ("redirect", "redirect"),
+                         ("reset", ""), ("garbage", ""), ("hang", "imeout")):
+        hook.answer(answer)
+        rc, out = d.ctl("alert", "test", "hook")
+        assert rc == 1 and word in out, (answer, out)
+    assert not [r for r in hook.requests if "elsewhere" in r["path"]]
+    assert d.ctl("alert", "test", "nobody")[0] == 1
+    assert d.ctl("alert", "fire", "hook")[0] == 2
+
+
+def test_retry_after_is_honoured(stack, hook):
+    mx = stack.fakemx()
+    hook.answer("429:9", "202")
+    d = watched(stack, mx, webhook(hook) + DOWN)
+    d.wait_state("a.test", "up")
+    mx.stop()
+    wait_for(lambda: len(hook.requests) == 2, 30)
+    assert hook.requests[1]["time"] - hook.requests[0]["time"] >= 8.5
+    m = d.metrics()
+    assert m.get("notifications_failed_total", receiver="hook") == 1
+    assert m.get("notifications_retried_total", receiver="hook") == 1
+
+
+def test_rejected_is_not_tried_again(stack, hook):
+    mx = stack.fakemx()
+    hook.answer("400")
+    d = watched(stack, mx, webhook(hook) + DOWN + '\nalert "notifier_failing" { warn = "1s" }')
+    d.wait_state("a.test", "up")
+    mx.stop()
+    wait_for(lambda: len(hook.requests) == 1, 15)
+    wait_for(lambda: d.metrics().get("alerts_active", alert="notifier_failing", domain="") == 1, 10)
+    stays(lambda: len(hook.requests) == 1, 6)
+
+
+def test_hanging_pager_leaves_mail_alone(stack, hook):
+    mx = stack.fakemx()
+    hook.answer("accept")
+    d = watched(stack, mx, webhook(hook).replace('"2s"', '"30s"') + DOWN)
+    d.wait_state("a.test", "up")
+    mx.stop()
+    d.wait_state("a.test", "down")
+    wait_for(lambda: hook.held, 10)
+    worst = 0
+    for _ in range(30):
+        began = time.monotonic()
+        send_bytes(d.port, MAIL)
+        worst = max(worst, time.monotonic() - began)
+    assert worst < 1, worst
+    assert d.metrics().get("event_loop_lag_seconds") < 0.5
+
+
+def test_pagerduty_shape_and_secrets(stack, hook):
+    mx = stack.fakemx()
+    key = "0123456789abcdef0123456789abcdef"
+
+    def sections(d):
+        return ('receiver "oncall" { type = "pagerduty" url = {"%s/v2/enqueue"} '
+                'routing_key_file = "%s" %s }\n%s' %
+                (hook.url, secret(d, "pd.key", key + "\n"), FAST, DOWN))
+    d = watched(stack, mx, sections)
+    d.wait_state("a.test", "up")
+    mx.stop()
+    wait_for(lambda: hook.requests, 15)
+    stack.fakemx(port=mx.port)
+    wait_for(lambda: len(hook.requests) == 2, 20)
+    first, last = hook.bodies()
+    assert first["routing_key"] == last["routing_key"] == key
+    assert (first["event_action"], last["event_action"]) == ("trigger", "resolve")
+    assert first["dedup_key"] == last["dedup_key"]
+    assert first["payload"]["class"] == "primary_down"
+    assert first["payload"]["source"] == "mx2.backup.test"
+    assert first["payload"]["component"] == "a.test"
+    assert key not in d.log()
+    # readable by others: refused
+    os.chmod(os.path.join(d.dir, "pd.key"), 0o644)
+    rc, out = d.ctl("reload")
+    assert rc == 2 and "0600" in out
+
+
+def test_signature_ntfy_slack_and_exec(stack, hook):
+    mx = stack.fakemx()
+
+    def sections(d):
+        out = d.file("told", "")
+        script = d.file("pager", '#!/bin/sh\ncat >>"$1"\necho >>"$1"\n')
+        os.chmod(script, 0o755)
+        return (webhook(hook, "signed", 'hmac_key_file = "%s" token_file = "%s"' %
+                        (secret(d, "hmac", "k3y"), secret(d, "token", "t0ken"))) +
+                'receiver "push" { type = "ntfy" url = {"%s/topic"} %s }\n'
+                'receiver "chat" { type = "slack" url_file = "%s" %s }\n'
+                'receiver "sms" { type = "exec" command = {"%s", "%s"} %s }\n' %
+                (hook.url, FAST, secret(d, "slack", hook.url + "/services/S3CRET"), FAST,
+                 script, out, FAST))
+    d = watched(stack, mx, sections)
+    for name in ("signed", "push", "chat", "sms"):
+        rc, out = d.ctl("alert", "test", name)
+        assert rc == 0, (name, out)
+    by = {r["path"]: r for r in hook.requests}
+    r = by["/signed"]
+    want = hmac.new(b"k3y", r["body"], hashlib.sha256).hexdigest()
+    assert r["headers"]["x-mxwatch-signature"] == "sha256=" + want
+    assert r["headers"]["authorization"] == "Bearer t0ken"
+    r = by["/topic"]
+    assert r["headers"]["title"].startswith("mx2.backup.test: test")
+    assert r["headers"]["priority"] in ("3", "4")
+    assert "test" in json.loads(by["/services/S3CRET"]["body"])["text"]
+    with open(os.path.join(d.dir, "told")) as f:
+        told = [json.loads(line) for line in f if line.strip()]
+    assert [t["status"] for t in told] == ["firing", "resolved"]
+    for word in ("k3y", "t0ken", "S3CRET"):
+        assert word not in d.log()
+
+
+def test_exec_that_hangs_is_killed(stack):
+    mx = stack.fakemx()
+    d = watched(stack, mx, 'receiver "sms" { type = "exec" timeout = "1s" '
+                'command = {"/bin/sh", "-c", "sleep 600 & sleep 600"} }\n')
+    began = time.monotonic()
+    rc, out = d.ctl("alert", "test", "sms")
+    assert rc == 1 and "timed out" in out
+    assert time.monotonic() - began < 5
+
+
+def test_email_through_the_smarthost(stack):
+    mx, out = stack.fakemx(), stack.fakemx()
+    d = watched(stack, mx, 'receiver "mail" { type = "email" smarthost = "smtp://localhost:%d" '
+                'to = {"ops@example.com"} %s }\n' % (out.port, FAST))
+    rc, text = d.ctl("alert", "test", "mail")
+    assert rc == 0, text
+    got = out.wait_messages(2) if hasattr(out, "wait_messages") else out.messages
+    text = got[0] if isinstance(got[0], bytes) else got[0]["data"] \
+        if isinstance(got[0], dict) else got[0].data
+    assert b"Auto-Submitted: auto-generated" in text and b"To: <ops@example.com>" in text
+
+
+def test_heartbeat_stops_with_what_it_stands_for(stack, hook):
+    mx = stack.fakemx()
+    d = watched(stack, mx, 'heartbeat "hc" { url = "%s/uuid" interval = "500ms" }\n' % hook.url)
+    d.wait_state("a.test", "up")
+    wait_for(lambda: len(hook.requests) >= 3, 10)
+    assert {(r["method"], r["path"]) for r in hook.requests} == {("GET", "/uuid")}
+    last = d.metrics().get("heartbeat_last_success_timestamp_seconds", receiver="hc")
+    assert abs(last - time.time()) < 5
+    d.stop()
+    n = len(hook.requests)
+    stays(lambda: len(hook.requests) == n, 1.5)
+
+
+def test_queue_age_and_forecast(stack, hook):
+    mx = stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\nlifetime = "40s"' % mx.port},
+                       start=False)
+    d.write(options=webhook(hook) + 'alert "queue_age" { warn = "10%" crit = "50%" for = "1s" }\n'
+            'alert "primary_down" { enabled = no }\n')
+    d.start()
+    d.wait_state("a.test", "up")
+    mx.stop()
+    d.wait_state("a.test", "down")
+    send_bytes(d.port, MAIL)
+    wait_for(lambda: only(hook, "MxwatchQueueAge"), 20)
+    text = hook.bodies()[0]["alerts"][0]["annotations"]["description"]
+    assert re.search(r"nothing leaves now: 1 messages expire, the first at \d{4}-", text), text
+    # it gets worse: the same incident, told again
+    wait_for(lambda: "critical" in [b["commonLabels"]["severity"] for b in hook.bodies()
+                                    if b["groupLabels"]["alertname"] == "MxwatchQueueAge"], 30)
+
+
+def test_reload_failure_is_told_and_over(stack, hook):
+    mx = stack.fakemx()
+    d = watched(stack, mx, webhook(hook))
+    good = d.parts["options"]
+    assert d.reload(options=good + "\nnonsense = 1")[0] == 2
+    wait_for(lambda: only(hook, "MxwatchConfigReloadFailed") == ["firing"], 10)
+    assert d.reload(options=good)[0] == 0
+    wait_for(lambda: only(hook, "MxwatchConfigReloadFailed") == ["firing", "resolved"], 10)
+
+
+@pytest.mark.skipif(shutil.which("prometheus-alertmanager") is None,
+                    reason="prometheus-alertmanager is not installed")
+def test_alertmanager_takes_and_resolves(stack, hook):
+    work = stack.add(Workdir("am"), lambda w: w.remove())
+    port, gossip = free_port(), free_port()
+    conf = os.path.join(work.path, "am.yml")
+    with open(conf, "w") as f:
+        f.write("route: {receiver: hook, group_wait: 0s, group_interval: 1s, "
+                "group_by: [alertname, domain]}\n"
+                "receivers: [{name: hook, webhook_configs: [{url: '%s/am', "
+                "send_resolved: true}]}]\n" % hook.url)
+    p = subprocess.Popen(["prometheus-alertmanager", "--config.file=" + conf,
+                          "--storage.path=" + work.path + "/data", "--cluster.listen-address=",
+                          "--web.listen-address=127.0.0.1:%d" % port],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stack.add(p, end_process)
+    wait_port(port)
+    assert gossip
+    mx = stack.fakemx()
+    # two are listed, one of them is away: the other is told all the same
+    d = watched(stack, mx, 'receiver "am" { type = "alertmanager" url = {"http://127.0.0.1:%d", '
+                '"http://127.0.0.1:%d"} %s }\n%s' % (free_port(), port, FAST, DOWN))
+    d.wait_state("a.test", "up")
+    mx.stop()
+
+    def alerts():
+        with urllib.request.urlopen("http://127.0.0.1:%d/api/v2/alerts" % port) as r:
+            return json.load(r)
+
+    wait_for(lambda: [a["labels"]["alertname"] for a in alerts()] == ["MxwatchPrimaryDown"], 15)
+    a = alerts()[0]
+    assert a["labels"]["domain"] == "a.test" and a["labels"]["job"] == "mxwatch"
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown", "/am") or
+             [b for b in hook.bodies("/am") if b["status"] == "firing"], 15)
+    stack.fakemx(port=mx.port)
+    d.wait_state("a.test", "up")
+    wait_for(lambda: [b for b in hook.bodies("/am") if b["status"] == "resolved"], 20)
+    assert alerts() == []
