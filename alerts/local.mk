@@ -23,4 +23,27 @@ libmx_alerts_a_SOURCES = \
 	alerts/via_exec.c \
 	alerts/via_http.c \
 	alerts/via_smtp.c
+
+ALERTS_TEST_L = $(ALERTS_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_outbox \
+	tests/unit/test_alert_format
+TESTS += tests/unit/test_alert_rules tests/unit/test_alert_outbox \
+	tests/unit/test_alert_format
+tests_unit_test_alert_rules_SOURCES = tests/unit/test_alert_rules.c
+tests_unit_test_alert_rules_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
+tests_unit_test_alert_outbox_SOURCES = tests/unit/test_alert_outbox.c
+tests_unit_test_alert_outbox_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
+tests_unit_test_alert_format_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_alert_format_SOURCES = tests/unit/test_alert_format.c
+tests_unit_test_alert_format_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
+endif
+
+EXTRA_DIST += tests/fuzz/corpus/ledger
+check_PROGRAMS += tests/fuzz/fuzz_ledger
+TESTS += tests/fuzz/fuzz_ledger
+tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.c tests/fuzz/replay.c
+tests_fuzz_fuzz_ledger_LDADD = $(ALERTS_TEST_L)
+tests_fuzz_fuzz_ledger_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif

@@ -353,34 +353,79 @@ static const struct bad_case wrong[] = {
 	    "defaults { deliver { tls = \"maybe\" } }\n",
 	    "2: error: defaults: deliver: tls \"maybe\" is "
 	    "not one of: may, require, dane, none" },
-	{ "receiver: unknown option", "receiver \"a\" { kind = \"x\" }\n",
-	    "2: warning: receiver \"a\" is not served by "
-	    "this version and has no effect\n"
+	{ "receiver: unknown option",
+	    "receiver \"a\" { type = slack url = {\"http://x/\"} kind = "
+	    "\"x\" }\n",
 	    "2: error: receiver \"a\": unknown option \"kind\"" },
 	{ "receiver: type", "receiver \"a\" { type = \"pigeon\" }\n",
-	    "2: warning: receiver \"a\" is not served by "
-	    "this version and has no effect\n"
 	    "2: error: receiver \"a\": type \"pigeon\" is not "
 	    "one of: pagerduty, alertmanager, webhook, "
-	    "email, exec" },
+	    "email, exec, ntfy, slack" },
+	{ "receiver: nothing", "receiver \"a\" { }\n",
+	    "2: error: receiver \"a\": type is missing" },
+	{ "receiver: a name that is none",
+	    "receiver \"a b\" { type = slack url = {\"http://x/\"} }\n",
+	    "2: error: receiver \"a b\": a name is made of up to 63 letters, "
+	    "digits, - _ and ." },
+	{ "receiver: no key", "receiver \"a\" { type = pagerduty }\n",
+	    "2: error: receiver \"a\": type pagerduty needs "
+	    "routing_key_file" },
+	{ "receiver: no url", "receiver \"a\" { type = webhook }\n",
+	    "2: error: receiver \"a\": url is missing" },
+	{ "receiver: what it does not take",
+	    "receiver \"a\" { type = exec command = {\"/x\"}\n"
+	    "url = {\"http://x/\"} }\n",
+	    "3: error: receiver \"a\": type exec takes no url" },
+	{ "receiver: no address",
+	    "receiver \"a\" { type = slack url = {\"file:///etc/passwd\"} }\n",
+	    "2: error: receiver \"a\": url \"file:///etc/passwd\" is not an "
+	    "address; write it like \"https://ops.example.net/hook\"" },
+	{ "receiver: a password in an address",
+	    "receiver \"a\" { type = slack url = {\"http://u:p@x/\"} }\n",
+	    "2: error: receiver \"a\": url \"http://u:p@x/\" is not an "
+	    "address; write it like \"https://ops.example.net/hook\"" },
+	{ "receiver: a secret that is none",
+	    "receiver \"a\" { type = pagerduty routing_key_file = "
+	    "\"/etc/passwd\" }\n",
+	    "2: error: receiver \"a\": routing_key_file \"/etc/passwd\" can "
+	    "be read by others than its owner; make its mode 0600" },
+	{ "email: through the primary",
+	    "receiver \"m\" { type = email smarthost = "
+	    "\"smtp://mx1.example.net:587\" to = {\"ops@example.com\"} }\n"
+	    "domain \"example.org\" { primary = {\"mx1.example.net\"} }\n",
+	    "2: error: receiver \"m\": smarthost "
+	    "\"smtp://mx1.example.net:587\" is a primary that is watched; "
+	    "its outage could not be told" },
+	{ "email: to a watched domain",
+	    "receiver \"m\" { type = email smarthost = \"smtp://out.test\" "
+	    "to = {\"ops@Example.ORG\"} }\n"
+	    "domain \"example.org\" { primary = {\"mx1.example.net\"} }\n",
+	    "2: error: receiver \"m\": to \"ops@Example.ORG\" is in a domain "
+	    "that is watched; its outage could not be told" },
+	{ "alert: no such", "alert \"moon\" { warn = 50% }\n",
+	    "2: error: alert \"moon\": there is no such alert; "
+	    "mxwatch-alerts(7) lists them" },
+	{ "alert: unit", "alert \"queue_depth\" { warn = 50% }\n",
+	    "2: error: alert \"queue_depth\": warn takes a number" },
+	{ "alert: order", "alert \"queue_age\" { warn = 90% }\n",
+	    "2: error: alert \"queue_age\": warn comes after crit; they may "
+	    "have changed places" },
+	{ "alert: nobody", "alert \"queue_age\" { receivers = {\"x\"} }\n",
+	    "2: error: alert \"queue_age\": there is no receiver \"x\"" },
 	{ "alert twice",
 	    "alert \"queue_age\" { warn = 50% }\n"
 	    "alert \"queue_age\" { for = \"1 m\" }\n",
-	    "2: warning: alert \"queue_age\" is not served "
-	    "by this version and has no effect\n"
-	    "3: warning: alert \"queue_age\" is not served "
-	    "by this version and has no effect\n"
 	    "3: error: alert \"queue_age\": for \"1 m\" is not "
 	    "a duration; write it like \"30d\" or \"12h\"\n"
 	    "3: error: alert \"queue_age\" is there twice; "
 	    "the first is at mxwatch.conf:2" },
 	{ "heartbeat: option twice",
-	    "heartbeat \"h\" { interval = 60s interval = 1m "
-	    "}\n",
-	    "2: warning: heartbeat \"h\" is not served by "
-	    "this version and has no effect\n"
+	    "heartbeat \"h\" { url = \"http://x/\" interval = 60s interval = "
+	    "1m }\n",
 	    "2: error: heartbeat \"h\": interval is set "
 	    "twice; the first is at mxwatch.conf:2" },
+	{ "heartbeat: no url", "heartbeat \"h\" { }\n",
+	    "2: error: heartbeat \"h\": url is missing" },
 	{ "snmp: unknown option", "snmp { agent = \"x\" }\n",
 	    "2: warning: snmp is not served by this "
 	    "version and has no effect\n"
@@ -399,11 +444,6 @@ static const struct bad_case doubtful[] = {
 	{ "snmp", "snmp { agentx = \"unix:/x\" }\n",
 	    "2: warning: snmp is not served by this "
 	    "version and has no effect" },
-	{ "receiver",
-	    "receiver \"a\" { type = \"exec\"  command = "
-	    "{\"/x\"} }\n",
-	    "2: warning: receiver \"a\" is not served by "
-	    "this version and has no effect" },
 	{ "a public status page",
 	    "web { listen = {\"127.0.0.1:1\", \"0.0.0.0\"} }\n",
 	    "2: warning: web: listen \"0.0.0.0\": there is "

@@ -214,11 +214,25 @@ test_design(void **state MX_UNUSED)
 	put_file("tls/cert.pem", "");
 	put_file("tls/key.pem", "");
 	put_file("example.org.recipients", "");
+	put_file("pd.key", "secret");
+	snprintf(tls, sizeof(tls), "%s/pd.key", dir);
+	assert_int_equal(chmod(tls, 0600), 0);
 	c = parse(text, &errs);
 	for (i = 0; i < errs.n; i++)
 		if (strstr(errs.e[i].text, "not served") == NULL)
 			fail_msg("%u: %s", errs.e[i].line, errs.e[i].text);
-	assert_int_equal(errs.n, 8); /* snmp, 5 receivers, alert, heartbeat */
+	assert_int_equal(errs.n, 1); /* snmp */
+	assert_int_equal(c->nreceivers, 5);
+	assert_string_equal(c->receiver[0].name, "am");
+	assert_int_equal(c->receiver[3].type, RECEIVER_PAGERDUTY);
+	assert_false(c->alert[ALERT_queue_age].everybody);
+	assert_int_equal(c->alert[ALERT_queue_age].receivers.n, 2);
+	assert_true(c->alert[ALERT_queue_age].warn.value == 50);
+	assert_true(c->alert[ALERT_queue_expiry].everybody);
+	assert_int_equal(c->alert[ALERT_queue_expiry].repeat_ms, 3600000);
+	assert_false(c->alert[ALERT_cert_expiry].enabled);
+	assert_int_equal(c->nheartbeats, 1);
+	assert_int_equal(c->heartbeat[0].interval_ms, 60000);
 	assert_non_null(c);
 	assert_string_equal(c->hostname, "mx2.example.net");
 	assert_string_equal(c->user, "mxwatch");
@@ -359,7 +373,8 @@ test_cap(void **state MX_UNUSED)
 	assert_non_null(f);
 	fputs(PREAMBLE, f);
 	for (i = 0; i < 150; i++)
-		fprintf(f, "receiver \"r%zu\" { }\n", i);
+		fprintf(f, "domain \"d%zu.test\" { probe { interval = 1s } }\n",
+		    i);
 	for (i = 0; i < 150; i++)
 		fprintf(f, "bad%zu = 1\n", i);
 	fclose(f);

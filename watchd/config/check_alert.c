@@ -193,6 +193,21 @@ check_email(const struct titled *s)
 		    "%suser is set without password_file", s->label);
 }
 
+/* A label of metrics, a part of keys and of messages. */
+static void
+check_name(const struct titled *s)
+{
+	const char *name = s->t->title;
+	size_t n = strspn(name,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789-_.");
+
+	if (n == 0 || n > 63 || name[n] != '\0')
+		conf_err(s->l, s->t->at,
+		    "%sa name is made of up to 63 letters, digits, - _ and .",
+		    s->label);
+}
+
 static void
 check_receiver(const struct titled *s)
 {
@@ -323,6 +338,8 @@ check_alerts(struct conf_loader *l)
 			continue;
 		}
 #endif
+		if (s.t->section != SEC_ALERT)
+			check_name(&s);
 		if (s.t->section == SEC_RECEIVER)
 			check_receiver(&s);
 		else if (s.t->section == SEC_ALERT)

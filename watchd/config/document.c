@@ -93,7 +93,9 @@ static void
 sample_section(FILE *f, enum conf_section section, const char *indent)
 {
 	const struct section_info *s = &sections[section];
-	const char *mark = s->served ? "" : "# ";
+	/* Whoever is told is not to be made up. */
+	bool shown = s->served && (!s->titled || section == SEC_DOMAIN);
+	const char *mark = shown ? "" : "# ";
 	char inner[8], prefix[16];
 	size_t i;
 
@@ -103,9 +105,10 @@ sample_section(FILE *f, enum conf_section section, const char *indent)
 	if (!s->served)
 		write_text(f, prefix, "Not served by this version.", false);
 	fprintf(f, "%s%s%s %s{\n", indent, mark, s->name,
-	    section == SEC_DOMAIN ? "\"example.org\" " :
-		s->titled	  ? "\"name\" " :
-				    "");
+	    section == SEC_DOMAIN    ? "\"example.org\" " :
+		section == SEC_ALERT ? "\"queue_age\" " :
+		s->titled	     ? "\"name\" " :
+				       "");
 	for (i = 0; i < OPT_COUNT; i++)
 		if (options[i].section == section)
 			sample_option(f, &options[i], inner, "# ");

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC
+ * Every format against what it has to look like, to the byte; lengths; text
+ * of peers that would like to be more than text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "alerts/format.h"
+#include "base/mem.h"
+#include "net/hmac.h"
+
+#define T0 INT64_C(1800000000000) /* 2027-01-15T08:00:00Z */
+
+static struct conf_receiver conf;
+static struct format_ctx x = { .conf = &conf,
+	.hostname = "mx2.test",
+	.url = "http://h.test/p",
+	.routing_key = "KEY",
+	.now_ms = T0 + 60000 };
+
+static struct note
+note_of(unsigned domains, const char *summary)
+{
+	struct note n = { .kind = ALERT_primary_down,
+		.group = "mx1.test",
+		.primary = "mx1.test" };
+	char name[16];
+
+	for (unsigned i = 0; i < domains; i++) {
+		snprintf(name, sizeof(name), "%c.test", 'a' + (int)(i % 26));
+		note_add(&n, name, ALERT_SEV_CRITICAL, T0, summary);
+	}
+	return n;
+}
+
+static struct message
+make(enum conf_receiver_type type, struct note n, bool resolve)
+{
+	struct message m;
+
+	conf.type = type;
+	conf.name = mem_strdup("r");
+	if (resolve)
+		note_end(&n, T0 + 30000);
+	format_note(&x, &n, resolve, &m);
+	note_fini(&n);
+	mem_free(&conf.name);
+	return m;
+}
+
+static void
+expect(struct message m, const char *body)
+{
+	assert_string_equal(buf_str(&m.body), body);
+	message_fini(&m);
+}
+
+static void
+pagerduty(void **st)
+{
+	(void)st;
+	expect(make(RECEIVER_PAGERDUTY, note_of(1, "refused"), false),
+	    "{\"routing_key\":\"KEY\",\"event_action\":\"trigger\","
+	    "\"dedup_key\":\"mxwatch/mx2.test/primary_down/mx1.test\","
+	    "\"payload\":{\"summary\":\"mx2.test: the primary is down "
+	    "(critical): a.test: refused\",\"source\":\"mx2.test\","
+	    "\"severity\":\"critical\",\"timestamp\":\"2027-01-15T08:00:00Z\","
+	    "\"component\":\"a.test\",\"group\":\"mx1.test\","
+	    "\"class\":\"primary_down\",\"custom_details\":{"
+	    "\"primary\":\"mx1.test\",\"domains\":1,\"alerts\":[{"
+	    "\"domain\":\"a.test\",\"summary\":\"refused\","
+	    "\"since\":\"2027-01-15T08:00:00Z\"}]}},\"client\":\"mxwatch\"}");
+	expect(make(RECEIVER_PAGERDUTY, note_of(1, "refused"), true),
+	    "{\"routing_key\":\"KEY\",\"event_action\":\"resolve\","
+	    "\"dedup_key\":\"mxwatch/mx2.test/primary_down/mx1.test\"}");
+}
+
+static void
+webhook(void **st)
+{
+	struct message m;
+	char hex[HMAC_HEX_MAX], *want;
+
+	(void)st;
+	x.hmac_key = "k3y";
+	x.token = "t0ken";
+	m = make(RECEIVER_WEBHOOK, note_of(1, "refused"), true);
+	want = mem_printf("X-Mxwatch-Signature: sha256=%s",
+	    hmac_sha256_hex("k3y", 3, m.body.data, m.body.len, hex));
+	assert_int_equal(m.header.n, 3);
+	assert_string_equal(m.header.s[1], "Authorization: Bearer t0ken");
+	assert_string_equal(m.header.s[2], want);
+	mem_free(&want);
+	x.hmac_key = x.token = NULL;
+	expect(m,
+	    "{\"version\":\"4\",\"groupKey\":\"mxwatch/mx2.test/primary_down/"
+	    "mx1.test\",\"truncatedAlerts\":0,\"status\":\"resolved\","
+	    "\"receiver\":\"r\",\"groupLabels\":{\"alertname\":"
+	    "\"MxwatchPrimaryDown\",\"primary\":\"mx1.test\"},"
+	    "\"commonLabels\":{\"alertname\":\"MxwatchPrimaryDown\","
+	    "\"domain\":\"a.test\",\"instance\":\"mx2.test\","
+	    "\"job\":\"mxwatch\",\"primary\":\"mx1.test\","
+	    "\"severity\":\"critical\"},\"commonAnnotations\":{\"title\":"
+	    "\"mx2.test: resolved: the primary is down: a.test: refused\"},"
+	    "\"externalURL\":\"\",\"alerts\":[{\"status\":\"resolved\","
+	    "\"labels\":{\"alertname\":\"MxwatchPrimaryDown\","
+	    "\"domain\":\"a.test\",\"instance\":\"mx2.test\","
+	    "\"job\":\"mxwatch\",\"primary\":\"mx1.test\","
+	    "\"severity\":\"critical\"},\"annotations\":{\"summary\":"
+	    "\"the primary is down\",\"description\":\"refused\"},"
+	    "\"startsAt\":\"2027-01-15T08:00:00Z\",\"endsAt\":"
+	    "\"2027-01-15T08:00:30Z\",\"generatorURL\":\"\","
+	    "\"fingerprint\":\"9e91401d48638162\"}]}");
+}
+
+static void
+alertmanager(void **st)
+{
+	struct instance i = { .kind = ALERT_queue_age,
+		.domain = "a.test",
+		.primary = "mx1.test",
+		.summary = "old" };
+	struct am_alert list[] = { { &i, ALERT_SEV_WARNING, T0, 0 },
+		{ &i, ALERT_SEV_CRITICAL, T0, T0 + 5000 } };
+	struct message m;
+
+	(void)st;
+	x.url = "http://am.test:9093//";
+	fmt_alertmanager(&x, list, 2, &m);
+	x.url = "http://h.test/p";
+	assert_string_equal(m.url, "http://am.test:9093/api/v2/alerts");
+	expect(m,
+	    "[{\"labels\":{\"alertname\":\"MxwatchQueueAge\",\"severity\":"
+	    "\"warning\",\"job\":\"mxwatch\",\"instance\":\"mx2.test\","
+	    "\"domain\":\"a.test\",\"primary\":\"mx1.test\"},\"annotations\":{"
+	    "\"summary\":\"mail is getting old\",\"description\":\"old\"},"
+	    "\"startsAt\":\"2027-01-15T08:00:00Z\",\"endsAt\":"
+	    "\"2027-01-15T08:06:00Z\"},"
+	    "{\"labels\":{\"alertname\":\"MxwatchQueueAge\",\"severity\":"
+	    "\"critical\",\"job\":\"mxwatch\",\"instance\":\"mx2.test\","
+	    "\"domain\":\"a.test\",\"primary\":\"mx1.test\"},\"annotations\":{"
+	    "\"summary\":\"mail is getting old\",\"description\":\"old\"},"
+	    "\"startsAt\":\"2027-01-15T08:00:00Z\",\"endsAt\":"
+	    "\"2027-01-15T08:00:05Z\"}]");
+}
+
+static void
+email(void **st)
+{
+	char *to[] = { mem_strdup("ops@x.test"), mem_strdup("boss@x.test") };
+	struct message m;
+
+	(void)st;
+	conf.to = (struct strlist){ 2, to };
+	conf.smarthost = mem_strdup("smtp://out.test:587");
+	x.from = "mxwatch@mx2.test";
+	m = make(RECEIVER_EMAIL, note_of(1, "bad\r\n.\r\nRCPT TO:<x>"), false);
+	assert_int_equal(m.carrier, CARRY_SMTP);
+	mem_free(&conf.smarthost);
+	mem_free(&to[0]);
+	mem_free(&to[1]);
+	expect(m,
+	    "Date: Fri, 15 Jan 2027 08:01:00 +0000\r\n"
+	    "From: <mxwatch@mx2.test>\r\n"
+	    "To: <ops@x.test>,\r\n    <boss@x.test>\r\n"
+	    "Subject: mx2.test: the primary is down (critical): a.test: "
+	    "bad??.??RCPT TO:<x>\r\n"
+	    "Message-ID: <1800000060000.ef4ccecd22c5ac74b31d7949a85d2c6b.t@mx2.test>\r\n"
+	    "References: <ef4ccecd22c5ac74b31d7949a85d2c6b@mx2.test>\r\n"
+	    "In-Reply-To: <ef4ccecd22c5ac74b31d7949a85d2c6b@mx2.test>\r\n"
+	    "Auto-Submitted: auto-generated\r\n"
+	    "X-Mxwatch-Key: mxwatch/mx2.test/primary_down/mx1.test\r\n"
+	    "MIME-Version: 1.0\r\n"
+	    "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
+	    "a.test: bad??.??RCPT TO:<x>\r\n  since 2027-01-15T08:00:00Z\r\n"
+	    "\r\n-- \r\nmxwatch on mx2.test\r\n");
+}
+
+static void
+ntfy_and_slack(void **st)
+{
+	struct message m = make(RECEIVER_NTFY, note_of(2, "refused"), false);
+
+	(void)st;
+	assert_string_equal(m.header.s[1],
+	    "Title: mx2.test: the primary is down (critical): mx1.test, 2 "
+	    "domains");
+	assert_string_equal(m.header.s[2], "Priority: 5");
+	expect(m,
+	    "a.test: refused\n  since 2027-01-15T08:00:00Z\n"
+	    "b.test: refused\n  since 2027-01-15T08:00:00Z\n");
+	expect(make(RECEIVER_SLACK, note_of(1, "<!channel> & co"), true),
+	    "{\"text\":\"mx2.test: resolved: the primary is down: a.test: "
+	    "&lt;!channel&gt; &amp; co\\na.test: &lt;!channel&gt; &amp; co\\n"
+	    "  since 2027-01-15T08:00:00Z, for 30s\\n\"}");
+}
+
+static void
+long_things(void **st)
+{
+	char big[RULES_SUMMARY], name[300];
+	struct message m;
+	cJSON *o;
+	char *key;
+	struct note n;
+
+	(void)st;
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	m = make(RECEIVER_PAGERDUTY, note_of(500, big), false);
+	o = cJSON_Parse(buf_str(&m.body));
+	assert_non_null(o);
+	assert_int_equal(
+	    cJSON_GetArraySize(cJSON_GetObjectItem(
+		cJSON_GetObjectItem(cJSON_GetObjectItem(o, "payload"),
+		    "custom_details"),
+		"alerts")),
+	    NOTE_MEMBERS_MAX);
+	cJSON_Delete(o);
+	message_fini(&m);
+	m = make(RECEIVER_NTFY, note_of(500, big), false);
+	assert_true(m.body.len <= 4096);
+	message_fini(&m);
+	n = note_of(1, "");
+	memset(name, 'h', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	x.hostname = name;
+	key = format_key(&x, &n);
+	x.hostname = "mx2.test";
+	assert_int_equal(strlen(key), 64);
+	mem_free(&key);
+	note_fini(&n);
+}
+
+static const struct {
+	const char *in;
+	size_t runes;
+	const char *out;
+} cuts[] = {
+	{ "abc", 5, "abc" },
+	{ "abc", 3, "abc" },
+	{ "abc", 2, "ab" },
+	{ "a\xc3\xa4" "b", 2, "a\xc3\xa4" },
+	{ "a\xc3\xa4" "b", 1, "a" },
+	{ "\xe3\x81\x93\xe3\x82\x93", 1, "\xe3\x81\x93" },
+	{ "\xf0\x9f\x98\x80x", 1, "\xf0\x9f\x98\x80" },
+	{ "", 0, "" },
+	{ "x", 0, "" },
+};
+
+static void
+cut(void **st)
+{
+	char *s, *p;
+
+	(void)st;
+	for (size_t i = 0; i < MX_COUNT(cuts); i++) {
+		s = mem_strdup(cuts[i].in);
+		format_cut(s, cuts[i].runes);
+		assert_string_equal(s, cuts[i].out);
+		mem_free(&s);
+	}
+	/* 1024 of two bytes each, and one more */
+	s = mem_alloc(2051);
+	for (p = s; p < s + 2050; p += 2)
+		memcpy(p, "\xc3\xa4", 2);
+	format_cut(s, 1024);
+	assert_int_equal(strlen(s), 2048);
+	mem_free(&s);
+}
+
+static void
+digests(void **st)
+{
+	char hex[HMAC_HEX_MAX];
+
+	(void)st;
+	/* RFC 4231, test case 2 */
+	assert_string_equal(hmac_sha256_hex("Jefe", 4,
+				"what do ya want for nothing?", 28, hex),
+	    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	assert_string_equal(sha256_hex("abc", 3, hex),
+	    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pagerduty),
+		cmocka_unit_test(webhook),
+		cmocka_unit_test(alertmanager),
+		cmocka_unit_test(email),
+		cmocka_unit_test(ntfy_and_slack),
+		cmocka_unit_test(long_things),
+		cmocka_unit_test(cut),
+		cmocka_unit_test(digests),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
