@@ -155,8 +155,8 @@ show_alerts(struct alerts *a, struct snap_alert **list, unsigned *n)
 
 	*n = 0;
 	RB_FOREACH (i, instance_tree, &a->ledger.instances)
-		*n += i->state == INSTANCE_PENDING ||
-		    i->state == INSTANCE_FIRING;
+		*n +=
+		    i->state == INSTANCE_PENDING || i->state == INSTANCE_FIRING;
 	*list = mem_array(*n + 1, sizeof(**list));
 	s = *list;
 	RB_FOREACH (i, instance_tree, &a->ledger.instances) {
@@ -185,8 +185,7 @@ show(struct alerts *a)
 
 	for (size_t i = 0; i < a->nreceivers; i++) {
 		sr[i] = a->receiver[i].shown;
-		sr[i].pending =
-		    outbox_pending(&a->ledger.outbox, sr[i].name);
+		sr[i].pending = outbox_pending(&a->ledger.outbox, sr[i].name);
 		if (a->receiver[i].broken[0] != '\0')
 			(void)strlcpy(sr[i].error, a->receiver[i].broken,
 			    sizeof(sr[i].error));

@@ -48,7 +48,7 @@ void alerts_silences(struct alerts *,
 int64_t alerts_test(struct alerts *, const char *receiver);
 /* 1 delivered, 0 not known yet, -MX_ENET not delivered; `text` says how. A
  * ticket is good until one of the next 16 tests. */
-int alerts_test_result(struct alerts *, int64_t ticket, char *text,
-    size_t size);
+int
+alerts_test_result(struct alerts *, int64_t ticket, char *text, size_t size);
 
 #endif

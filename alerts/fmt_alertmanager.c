@@ -37,7 +37,8 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	format_text(sub, "summary", summary);
 	format_text(sub, "description", text);
 	format_time(o, "startsAt", a->start_ms);
-	format_time(o, "endsAt", a->end_ms != 0 ? a->end_ms : x->now_ms + END_MS);
+	format_time(o, "endsAt",
+	    a->end_ms != 0 ? a->end_ms : x->now_ms + END_MS);
 	mem_free(&name);
 	mem_free(&text);
 }

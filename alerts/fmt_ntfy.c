@@ -24,7 +24,9 @@ fmt_ntfy(const struct format_ctx *x, const struct note *n, bool resolve,
 	message_header(m, "Content-Type: text/plain");
 	message_header(m, "Title: %s", title);
 	message_header(m, "Priority: %d",
-	    resolve ? 3 : n->severity == ALERT_SEV_CRITICAL ? 5 : 4);
+	    resolve				  ? 3 :
+		n->severity == ALERT_SEV_CRITICAL ? 5 :
+						    4);
 	message_header(m, "Tags: %s",
 	    resolve ? "white_check_mark" : "rotating_light");
 	if (x->token != NULL)

@@ -119,9 +119,9 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 		    n->n > 0 ? n->member[0].summary : "");
 	title = mem_printf("%s: %s%s%s: %s%s%s", x->hostname,
 	    resolve ? "resolved: " : "", conf_alert_info[n->kind].summary,
-	    resolve				      ? "" :
+	    resolve				  ? "" :
 		n->severity == ALERT_SEV_CRITICAL ? " (critical)" :
-						      " (warning)",
+						    " (warning)",
 	    n->total > 1 ? about : "", n->total > 1 ? ", " : "", text);
 	mem_free(&text);
 	text = format_ascii(title);
@@ -141,7 +141,7 @@ format_lines(const struct note *n, struct buf *out)
 		summary = format_ascii(m->summary);
 		text_date_3339(m->start_ms / 1000, start, sizeof(start));
 		rc = buf_addf(out, "%s%s%s\n  since %s",
-		    m->domain[0] != '\0' ? m->domain : "", 
+		    m->domain[0] != '\0' ? m->domain : "",
 		    m->domain[0] != '\0' ? ": " : "", summary, start);
 		if (rc == 0 && m->end_ms != 0)
 			rc = buf_addf(out, ", for %s",
@@ -159,8 +159,8 @@ format_lines(const struct note *n, struct buf *out)
 char *
 format_key(const struct format_ctx *x, const struct note *n)
 {
-	char *key = mem_printf("mxwatch/%s/%s/%s", x->hostname, note_name(n),
-	    n->group);
+	char *key =
+	    mem_printf("mxwatch/%s/%s/%s", x->hostname, note_name(n), n->group);
 	char hex[HMAC_HEX_MAX];
 
 	if (strlen(key) > KEY_MAX) {
@@ -182,8 +182,9 @@ format_alertname(const char *name)
 			upper = true;
 			continue;
 		}
-		*to++ = upper && *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') :
-							  *p;
+		*to++ = upper && *p >= 'a' && *p <= 'z' ?
+		    (char)(*p - 'a' + 'A') :
+		    *p;
 		upper = false;
 	}
 	*to = '\0';

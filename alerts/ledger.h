@@ -45,8 +45,8 @@ void ledger_fini(struct ledger *);
 bool ledger_step(struct ledger *, struct rules *, const struct config *,
     const struct snapshot *, const struct rules_self *, int64_t now);
 
-bool ledger_silenced(const struct ledger *, const struct instance *,
-    int64_t now);
+bool
+ledger_silenced(const struct ledger *, const struct instance *, int64_t now);
 /* The id, or 0 when there are too many. */
 uint64_t ledger_silence(struct ledger *, const char *match, int64_t now,
     int64_t until_ms, const char *reason);
@@ -60,7 +60,7 @@ int ledger_read(struct ledger *, const char *text, size_t len) MX_NODISCARD;
 int ledger_save(const struct buf *, const char *path,
     struct mx_errbuf *) MX_NODISCARD;
 /* 0, also when there is no file. */
-int ledger_load(struct ledger *, const char *path,
-    struct mx_errbuf *) MX_NODISCARD;
+int
+ledger_load(struct ledger *, const char *path, struct mx_errbuf *) MX_NODISCARD;
 
 #endif

@@ -377,7 +377,8 @@ sync_dir(const char *path)
 
 	if (slash != NULL)
 		slash[slash == dir] = '\0';
-	fd = open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd =
+	    open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		rc = fsync(fd);
 		close(fd);
@@ -413,9 +414,10 @@ ledger_load(struct ledger *l, const char *path, struct mx_errbuf *eb)
 	int rc;
 
 	if (f == NULL)
-		return errno == ENOENT ? 0 :
-					 mx_fail(eb, MX_EIO, "cannot read %s: %s",
-					     path, strerror(errno));
+		return errno == ENOENT ?
+		    0 :
+		    mx_fail(eb, MX_EIO, "cannot read %s: %s", path,
+			strerror(errno));
 	rc = -MX_ECORRUPT;
 	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
 	    st.st_size <= LEDGER_FILE_MAX) {

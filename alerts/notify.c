@@ -11,11 +11,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define AM_RESEND	 (60 * CLOCK_SEC)
-#define FRESH_MS	 10000 /* a snapshot of a loop that turns */
-#define ROUND_SLACK_MS	 30000 /* of a probe round */
-#define HEARTBEAT_LIMIT	 30000
-#define AM_ALERTS_MAX	 5000 /* of one request */
+#define AM_RESEND	(60 * CLOCK_SEC)
+#define FRESH_MS	10000 /* a snapshot of a loop that turns */
+#define ROUND_SLACK_MS	30000 /* of a probe round */
+#define HEARTBEAT_LIMIT 30000
+#define AM_ALERTS_MAX	5000 /* of one request */
 
 static struct errand *
 errand_create(enum errand_what what, const char *name)
@@ -59,8 +59,7 @@ notify_entries(struct alerts *a)
 		if (r->conf->type == RECEIVER_ALERTMANAGER || r->busy ||
 		    now < r->not_before)
 			continue;
-		r->pick =
-		    outbox_next(&a->ledger.outbox, r->shown.name, wall);
+		r->pick = outbox_next(&a->ledger.outbox, r->shown.name, wall);
 		if (r->pick != NULL && r->broken[0] != '\0') {
 			r->pick = NULL;
 			if (r->failing_ms == 0)
@@ -132,11 +131,10 @@ entry_done(struct alerts *a, const struct errand *er,
 	if (r != NULL) {
 		r->busy = false;
 		r->failures = res->result == OUTBOX_RETRY ? r->failures + 1 : 0;
-		r->not_before = res->result == OUTBOX_RETRY ?
-		    clock_now() +
+		r->not_before = res->result == OUTBOX_RETRY ? clock_now() +
 			outbox_backoff_ms(r->failures, res->retry_after_ms) *
 			    CLOCK_MS :
-		    0;
+							      0;
 		receiver_result(r, res, r->failures);
 	}
 	if (e == NULL)
@@ -147,7 +145,7 @@ entry_done(struct alerts *a, const struct errand *er,
 	    er->resolve ? "resolve" : "trigger",
 	    res->result == OUTBOX_SENT	    ? "sent" :
 		res->result == OUTBOX_RETRY ? "later" :
-						"rejected",
+					      "rejected",
 	    log_q(res->text));
 	outbox_done(&a->ledger.outbox, e, res->result, clock_wall_ms());
 }
@@ -230,8 +228,8 @@ notify_alertmanagers(struct alerts *a, bool changed)
 		    r->broken[0] != '\0')
 			continue;
 		n = am_collect(a, r, list);
-		for (unsigned u = 0;
-		     u < r->conf->url.n && u < ALERTS_URLS_MAX; u++) {
+		for (unsigned u = 0; u < r->conf->url.n && u < ALERTS_URLS_MAX;
+		     u++) {
 			if (changed && r->am[u].failures == 0)
 				r->am[u].next = 0;
 			if (n > 0 && !r->am[u].busy && now >= r->am[u].next)
@@ -420,8 +418,7 @@ test_done(struct alerts *a, const struct errand *er,
 	bool ok = res->result == OUTBOX_SENT;
 
 	log_notice("alerts", "test=%s action=%s result=%s", er->name,
-	    er->what == ERRAND_TEST ? "trigger" : "resolve",
-	    log_q(res->text));
+	    er->what == ERRAND_TEST ? "trigger" : "resolve", log_q(res->text));
 	if (!ok)
 		test_result(a, er->id, -MX_ENET, res->text);
 	else if (er->what == ERRAND_TEST_END)

@@ -79,8 +79,8 @@ outbox_get(struct outbox *ob, const char *receiver, enum alert_kind kind,
 	e = RB_FIND(outbox_tree, &ob->tree, &key);
 	if (e != NULL)
 		return e;
-	EACH_OF (e, ob, receiver)
-		n++;
+	EACH_OF(e, ob, receiver)
+	n++;
 	if (n >= OUTBOX_MAX) {
 		ob->dropped++;
 		return NULL;
@@ -248,7 +248,8 @@ outbox_next(struct outbox *ob, const char *receiver, int64_t now)
 {
 	struct outbox_entry *e, *best = NULL;
 
-	EACH_OF (e, ob, receiver) {
+	EACH_OF(e, ob, receiver)
+	{
 		if (!is_due(e, now))
 			continue;
 		if (best == NULL || e->attempts < best->attempts ||
@@ -265,8 +266,8 @@ outbox_pending(const struct outbox *ob, const char *receiver)
 	struct outbox_entry *e;
 	unsigned n = 0;
 
-	EACH_OF (e, ob, receiver)
-		n += e->phase == OUTBOX_TRIGGER || e->phase == OUTBOX_RESOLVE;
+	EACH_OF(e, ob, receiver)
+	n += e->phase == OUTBOX_TRIGGER || e->phase == OUTBOX_RESOLVE;
 	return n;
 }
 

@@ -11,11 +11,11 @@
 
 #include "alerts/note.h"
 
-#define OUTBOX_MAX	     1024 /* entries of one receiver */
-#define OUTBOX_GIVE_UP_MS    INT64_C(86400000)
-#define OUTBOX_BACKOFF_MS    INT64_C(5000)
-#define OUTBOX_BACKOFF_MAX   INT64_C(300000)
-#define OUTBOX_RETRY_MAX     INT64_C(3600000) /* of a Retry-After */
+#define OUTBOX_MAX	   1024 /* entries of one receiver */
+#define OUTBOX_GIVE_UP_MS  INT64_C(86400000)
+#define OUTBOX_BACKOFF_MS  INT64_C(5000)
+#define OUTBOX_BACKOFF_MAX INT64_C(300000)
+#define OUTBOX_RETRY_MAX   INT64_C(3600000) /* of a Retry-After */
 
 enum outbox_phase {
 	OUTBOX_WAIT, /* for others of its group */

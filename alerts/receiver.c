@@ -133,8 +133,9 @@ heartbeats_build(struct alerts *a)
 void
 receivers_build(struct alerts *a)
 {
-	struct receiver *list = mem_array(a->conf->nreceivers + 1,
-	    sizeof(*list)), *old;
+	struct receiver *list =
+			    mem_array(a->conf->nreceivers + 1, sizeof(*list)),
+			*old;
 
 	for (size_t i = 0; i < a->conf->nreceivers; i++) {
 		old = receiver_find(a, a->conf->receiver[i].name);

@@ -321,7 +321,8 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 static void
 rule_primary_flapping(const struct view *x, struct rule_value *v)
 {
-	uint64_t n = window_delta(&x->r->down, x->d->count.transitions[ST_DOWN]);
+	uint64_t n =
+	    window_delta(&x->r->down, x->d->count.transitions[ST_DOWN]);
 
 	v->value = (double)n;
 	v->may_clear = window_full(&x->r->down, x->now);
@@ -511,8 +512,8 @@ static void (*const rule[ALERT_KIND_MAX])(const struct view *,
 
 static void
 eval_one(const struct view *x, enum alert_kind kind,
-    void (*fn)(enum alert_kind, const char *, const struct rule_value *,
-	void *),
+    void (
+	*fn)(enum alert_kind, const char *, const struct rule_value *, void *),
     void *arg)
 {
 	struct rule_value v = { .known = true, .may_clear = true };
@@ -527,8 +528,8 @@ eval_one(const struct view *x, enum alert_kind kind,
 void
 rules_eval(struct rules *rules, const struct config *conf,
     const struct snapshot *s, const struct rules_self *self, int64_t now,
-    void (*fn)(enum alert_kind, const char *, const struct rule_value *,
-	void *),
+    void (
+	*fn)(enum alert_kind, const char *, const struct rule_value *, void *),
     void *arg)
 {
 	struct view x = { .conf = conf, .s = s, .self = self, .now = now };

@@ -38,8 +38,7 @@ void transport_on_drop(struct transport *, void (*drop)(void *arg));
 
 /* Takes what the message holds. `done` is called once, from a later
  * transport_poll(). */
-void
-transport_send(struct transport *, struct message *, const struct carry *);
+void transport_send(struct transport *, struct message *, const struct carry *);
 /* Works for at most that long; returns early when anything happened, or when
  * `fd` (-1: none) became readable. */
 void transport_poll(struct transport *, int fd, int timeout_ms);

@@ -38,7 +38,7 @@ bool via_exec_poll(struct transfer *, struct send_result *);
 void via_exec_kill(struct transfer *);
 
 /* via_http.c: what both kinds of network transfers have in common. */
-bool via_curl_common(struct transfer *, const struct carry *,
-    const char *protocols);
+bool
+via_curl_common(struct transfer *, const struct carry *, const char *protocols);
 
 #endif

@@ -23,8 +23,8 @@
 static int
 spawn(struct transfer *t, const struct strlist *argv, int in)
 {
-	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lang[] =
-	    "LANG=C.UTF-8";
+	static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin",
+		    lang[] = "LANG=C.UTF-8";
 	char *env[] = { path, lang, NULL };
 	char **args = mem_array(argv->n + 1, sizeof(char *));
 	posix_spawn_file_actions_t fa;

@@ -43,8 +43,8 @@ via_smtp_start(struct transfer *t, const struct carry *c)
 		    c->password != NULL ? c->password : "") != CURLE_OK))
 		return false;
 	return curl_easy_setopt(e, CURLOPT_USE_SSL,
-		   (long)(c->user != NULL ? CURLUSESSL_ALL :
-					    CURLUSESSL_TRY)) == CURLE_OK &&
+		   (long)(c->user != NULL ? CURLUSESSL_ALL : CURLUSESSL_TRY)) ==
+	    CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_MAIL_FROM, "<>") == CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_MAIL_RCPT, t->list) == CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read) == CURLE_OK &&

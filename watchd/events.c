@@ -13,12 +13,12 @@ daemon_notice(struct daemon *d, const struct notice *event)
 {
 	struct notice n = *event;
 
-	(void)d;
 	if (n.wall == 0)
 		n.wall = clock_wall();
 	log_trace("notice", "kind=%u domain=%s host=%s a=%lld b=%lld text=%s",
 	    n.kind, n.domain, log_q(n.host), (long long)n.a, (long long)n.b,
 	    log_q(n.text));
+	daemon_alerts_notice(d, &n);
 }
 
 static void

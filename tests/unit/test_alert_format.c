@@ -169,7 +169,8 @@ email(void **st)
 	    "To: <ops@x.test>,\r\n    <boss@x.test>\r\n"
 	    "Subject: mx2.test: the primary is down (critical): a.test: "
 	    "bad??.??RCPT TO:<x>\r\n"
-	    "Message-ID: <1800000060000.ef4ccecd22c5ac74b31d7949a85d2c6b.t@mx2.test>\r\n"
+	    "Message-ID: "
+	    "<1800000060000.ef4ccecd22c5ac74b31d7949a85d2c6b.t@mx2.test>\r\n"
 	    "References: <ef4ccecd22c5ac74b31d7949a85d2c6b@mx2.test>\r\n"
 	    "In-Reply-To: <ef4ccecd22c5ac74b31d7949a85d2c6b@mx2.test>\r\n"
 	    "Auto-Submitted: auto-generated\r\n"
@@ -244,8 +245,12 @@ static const struct {
 	{ "abc", 5, "abc" },
 	{ "abc", 3, "abc" },
 	{ "abc", 2, "ab" },
-	{ "a\xc3\xa4" "b", 2, "a\xc3\xa4" },
-	{ "a\xc3\xa4" "b", 1, "a" },
+	{ "a\xc3\xa4"
+	  "b",
+	    2, "a\xc3\xa4" },
+	{ "a\xc3\xa4"
+	  "b",
+	    1, "a" },
 	{ "\xe3\x81\x93\xe3\x82\x93", 1, "\xe3\x81\x93" },
 	{ "\xf0\x9f\x98\x80x", 1, "\xf0\x9f\x98\x80" },
 	{ "", 0, "" },
@@ -280,8 +285,8 @@ digests(void **st)
 
 	(void)st;
 	/* RFC 4231, test case 2 */
-	assert_string_equal(hmac_sha256_hex("Jefe", 4,
-				"what do ya want for nothing?", 28, hex),
+	assert_string_equal(
+	    hmac_sha256_hex("Jefe", 4, "what do ya want for nothing?", 28, hex),
 	    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 	assert_string_equal(sha256_hex("abc", 3, hex),
 	    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

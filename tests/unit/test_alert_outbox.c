@@ -44,9 +44,9 @@ next(struct outbox *ob, int64_t now)
 {
 	struct outbox_entry *e = outbox_next(ob, "r", now);
 
-	return e == NULL		    ? "" :
+	return e == NULL	       ? "" :
 	    e->phase == OUTBOX_TRIGGER ? "trigger" :
-					   "resolve";
+					 "resolve";
 }
 
 static void
@@ -174,7 +174,8 @@ given_up_and_rejected(void **st)
 	fire(&ob, t += OUTBOX_GIVE_UP_MS, W, 1, false);
 	done(&ob, t, OUTBOX_RETRY);
 	assert_string_equal(next(&ob, t), ""); /* until its repeat */
-	fire(&ob, t += SEC, W, 0, false); /* nobody heard: nothing to take back */
+	fire(&ob, t += SEC, W, 0,
+	    false); /* nobody heard: nothing to take back */
 	assert_null(RB_MIN(outbox_tree, &ob.tree));
 	fire(&ob, t += SEC, W, 1, false);
 	fire(&ob, t += 30 * SEC, W, 1, false);
@@ -356,8 +357,7 @@ torn(void **st)
 	ledger_fini(&l);
 	for (size_t len = 0; len < text.len; len += 1 + len / 50) {
 		ledger_init(&l);
-		assert_int_equal(ledger_read(&l, text.data, len),
-		    -MX_ECORRUPT);
+		assert_int_equal(ledger_read(&l, text.data, len), -MX_ECORRUPT);
 		assert_null(RB_MIN(instance_tree, &l.instances));
 		assert_null(RB_MIN(outbox_tree, &l.outbox.tree));
 		assert_int_equal(l.nsilences, 0);

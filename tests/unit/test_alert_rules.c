@@ -329,8 +329,9 @@ depth_and_spool(void **st)
 	struct world w;
 
 	(void)st;
-	world_init(&w, "alert \"queue_depth\" { warn = 100 crit = off for = 0s "
-		       "clear = 0s }\n");
+	world_init(&w,
+	    "alert \"queue_depth\" { warn = 100 crit = off for = 0s "
+	    "clear = 0s }\n");
 	w.d->deferred = 99;
 	pass(&w, MIN);
 	is(&w, queue_depth, "inactive");
@@ -466,8 +467,8 @@ forecast_is_what_it_says(void **st)
 
 		for (uint64_t i = 0; i < n; i++) {
 			double leaves = (double)(i + 1) * 1e3 / rate;
-			double ends_at = (double)end +
-			    (double)i * (double)age / (double)n;
+			double ends_at =
+			    (double)end + (double)i * (double)age / (double)n;
 
 			count += leaves > ends_at;
 		}

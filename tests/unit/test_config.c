@@ -633,7 +633,7 @@ test_sample(void **state MX_UNUSED)
 {
 	struct conf_errors errs;
 	struct config *c;
-	size_t size, i;
+	size_t size, i, receivers = 0;
 	char *text, *p, *end;
 	FILE *f = open_memstream(&text, &size);
 
@@ -660,11 +660,19 @@ test_sample(void **state MX_UNUSED)
 	}
 	c = parse(text, &errs);
 	assert_null(c);
-	for (i = 0; i < errs.n; i++)
+	for (i = 0; i < errs.n; i++) {
+		/* No receiver takes what all types take together. */
+		if (strstr(errs.e[i].text, "receiver \"name\": ") != NULL) {
+			receivers++;
+			assert_null(strstr(errs.e[i].text, "unknown"));
+			assert_null(strstr(errs.e[i].text, "write it"));
+			continue;
+		}
 		if (!errs.e[i].warning &&
 		    strstr(errs.e[i].text, "cannot be read") == NULL)
 			fail_msg("%u: %s", errs.e[i].line, errs.e[i].text);
-	assert_int_equal(errs.nfatal, 3);
+	}
+	assert_true(receivers > 0);
 	conf_errors_fini(&errs);
 	free(text);
 }
@@ -684,8 +692,8 @@ teardown(void **state MX_UNUSED)
 {
 	static const char *const names[] = { NAME, "d1.inc", "d2.inc", "d3.inc",
 		"d4.inc", "d5.inc", "tls/cert.pem", "tls/key.pem", "tls",
-		"example.org.recipients", "conf.d/a.conf", "conf.d/b.conf",
-		"conf.d" };
+		"example.org.recipients", "pd.key", "conf.d/a.conf",
+		"conf.d/b.conf", "conf.d" };
 	char path[512];
 	size_t i;
 

@@ -60,8 +60,7 @@ static const struct {
 	    T(PAGERDUTY) | T(ALERTMANAGER) | T(WEBHOOK) | T(NTFY) | T(SLACK) },
 	{ OPT_RECEIVER_url_file, 0, T(WEBHOOK) | T(SLACK) },
 	{ OPT_RECEIVER_routing_key_file, T(PAGERDUTY), T(PAGERDUTY) },
-	{ OPT_RECEIVER_token_file, 0,
-	    T(ALERTMANAGER) | T(WEBHOOK) | T(NTFY) },
+	{ OPT_RECEIVER_token_file, 0, T(ALERTMANAGER) | T(WEBHOOK) | T(NTFY) },
 	{ OPT_RECEIVER_hmac_key_file, 0, T(WEBHOOK) },
 	{ OPT_RECEIVER_smarthost, T(EMAIL), T(EMAIL) },
 	{ OPT_RECEIVER_user, 0, T(EMAIL) },
@@ -89,9 +88,8 @@ check_wants(const struct titled *s)
 		o = &options[wants[i].id];
 		if (s->t->set[wants[i].id].line == 0) {
 			if ((wants[i].needs & type) != 0)
-				conf_err(s->l, s->t->at,
-				    "%stype %.*s needs %s", s->label, (int)n,
-				    word, o->name);
+				conf_err(s->l, s->t->at, "%stype %.*s needs %s",
+				    s->label, (int)n, word, o->name);
 		} else if ((wants[i].takes & type) == 0) {
 			conf_err(s->l, s->t->set[wants[i].id],
 			    "%stype %.*s takes no %s", s->label, (int)n, word,
@@ -160,8 +158,7 @@ check_email(const struct titled *s)
 	uint16_t port;
 	size_t i, k;
 
-	if (r->smarthost != NULL &&
-	    !split_smarthost(r->smarthost, host, &port))
+	if (r->smarthost != NULL && !split_smarthost(r->smarthost, host, &port))
 		conf_err(s->l, place(s, OPT_RECEIVER_smarthost),
 		    "%ssmarthost %s is not a mail server; write it like"
 		    " \"smtp://out.example.com:587\"",
@@ -327,8 +324,9 @@ check_alerts(struct conf_loader *l)
 
 	for (i = 0; i < l->ntitles; i++) {
 		s.t = &l->title[i];
-		snprintf(s.label, sizeof(s.label), "%s %s: ",
-		    sections[s.t->section].name, conf_quote(s.t->title, q));
+		snprintf(s.label, sizeof(s.label),
+		    "%s %s: ", sections[s.t->section].name,
+		    conf_quote(s.t->title, q));
 #ifndef HAVE_CURL
 		if (s.t->section != SEC_ALERT) {
 			conf_err(l, s.t->at,

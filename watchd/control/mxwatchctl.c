@@ -178,8 +178,7 @@ build_request(const struct options *o, enum control_verb verb)
 	if ((v->fields & FIELD_OPTIONAL) != 0)
 		least--;
 	if (!alert_words_fit(o, v->fields, &least, &want) || got < least ||
-	    got > want ||
-	    (o->all && (v->fields & FIELD_ALL) == 0) ||
+	    got > want || (o->all && (v->fields & FIELD_ALL) == 0) ||
 	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
 	    (o->no_wait && (v->fields & FIELD_WAIT) == 0)) {
 		fprintf(stderr, "usage: mxwatchctl %s %s\n", v->name,
