@@ -1,4 +1,6 @@
 # Alerts: rules, instances, outbox, formats, transports, and their thread.
+dist_man_MANS += doc/mxwatch-alerts.7
+
 if HAVE_CURL
 noinst_LIBRARIES += libmx_alerts.a
 libmx_alerts_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(CJSON_CFLAGS)
