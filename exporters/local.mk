@@ -4,3 +4,5 @@ libmx_exporters_a_SOURCES = \
 	exporters/http.c exporters/http.h \
 	exporters/process.c exporters/process.h \
 	exporters/prometheus.c exporters/prometheus.h
+
+include exporters/snmp/local.mk

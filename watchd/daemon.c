@@ -238,6 +238,7 @@ apply(struct daemon *d, const struct config *old)
 	watch_configure(d->watch, d->conf, loop_now(d->loop));
 	apply_policies(d, old);
 	runner_configure(d->runner, d->conf, &d->self);
+	agentx_configure(d->agentx, &d->conf->snmp);
 }
 
 static bool
@@ -365,8 +366,10 @@ static void
 on_tick(void *arg)
 {
 	struct daemon *d = arg;
+	struct snapshot *s = daemon_snapshot(d);
 
-	snapshot_box_put(d->box, daemon_snapshot(d));
+	agentx_tick(d->agentx, s);
+	snapshot_box_put(d->box, s);
 	if (loop_now(d->loop) >= d->next_dns_save) {
 		d->next_dns_save = loop_now(d->loop) + DNS_SAVE_SEC * CLOCK_SEC;
 		dns_memory_save(d->dns, d->dns_memory);
@@ -497,6 +500,7 @@ create_relay(struct daemon *d)
 	    d->bounce, d->stats, &dops);
 	d->smtpd = smtpd_create(d->loop, d->store, d->queue, d->stats, &so);
 	d->runner = runner_create(d->loop, d->dns, &ro);
+	d->agentx = agentx_create(d->loop, d->conf->spool);
 	apply(d, NULL);
 }
 
@@ -599,6 +603,7 @@ daemon_destroy(struct daemon **dp)
 	daemon_alerts_destroy(d);
 	http_destroy(&d->http);
 	control_destroy(&d->control);
+	agentx_destroy(&d->agentx);
 	runner_destroy(&d->runner);
 	smtpd_destroy(&d->smtpd);
 	deliver_destroy(&d->deliver);

@@ -8,6 +8,7 @@
 #include "control/control.h"
 #include "daemon.h"
 #include "exporters/http.h"
+#include "exporters/snmp/agentx_parent.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
 #include "relay/smtpd/smtpd.h"
@@ -31,6 +32,7 @@ struct daemon {
 	struct http *http;
 	struct control *control;
 	struct alerts *alerts; /* NULL in a build without libcurl */
+	struct agentx *agentx;
 
 	/* Who we are (route.h); rebuilt at each reload, kept here because the
 	 * modules borrow it. */

@@ -19,6 +19,7 @@ daemon_notice(struct daemon *d, const struct notice *event)
 	    n.kind, n.domain, log_q(n.host), (long long)n.a, (long long)n.b,
 	    log_q(n.text));
 	daemon_alerts_notice(d, &n);
+	agentx_notice(d->agentx, &n);
 }
 
 static void

@@ -85,6 +85,7 @@ not_ready(const struct daemon *d, const struct store_info *si)
 static void
 snapshot_global(struct daemon *d, struct snapshot *s)
 {
+	struct agentx_stats ax;
 	struct store_info si;
 	const char *why;
 
@@ -106,6 +107,12 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->spool_reserve_bytes = si.reserve_bytes;
 	d->relay->ages(d->relay->self, s->wall_ms, hist_age.le, hist_age.n,
 	    s->queue_ages);
+	s->stopping = d->draining;
+	agentx_stats(d->agentx, &ax);
+	s->agentx_connected = ax.connected;
+	s->agentx_requests = ax.requests;
+	s->agentx_notifications_dropped = ax.notifications_dropped;
+	s->agentx_snapshots_dropped = ax.snapshots_dropped;
 	s->loop_lag = loop_lag_take(d->loop);
 	s->reload_ok = d->reload_ok;
 	s->reload_time = d->reload_wall;

@@ -427,8 +427,6 @@ static const struct bad_case wrong[] = {
 	{ "heartbeat: no url", "heartbeat \"h\" { }\n",
 	    "2: error: heartbeat \"h\": url is missing" },
 	{ "snmp: unknown option", "snmp { agent = \"x\" }\n",
-	    "2: warning: snmp is not served by this "
-	    "version and has no effect\n"
 	    "2: error: snmp: unknown option \"agent\"; did "
 	    "you mean \"agentx\"?" },
 	{ "include that is not there", "include \"/nonexistent/a.conf\"\n",
@@ -441,9 +439,6 @@ static const struct bad_case wrong[] = {
 };
 
 static const struct bad_case doubtful[] = {
-	{ "snmp", "snmp { agentx = \"unix:/x\" }\n",
-	    "2: warning: snmp is not served by this "
-	    "version and has no effect" },
 	{ "a public status page",
 	    "web { listen = {\"127.0.0.1:1\", \"0.0.0.0\"} }\n",
 	    "2: warning: web: listen \"0.0.0.0\": there is "

@@ -126,8 +126,12 @@ struct conf_web {
 };
 
 struct conf_snmp {
-	bool present;
-	char *agentx;
+	bool present; /* the section is there: a subagent is wanted */
+	char *agentx; /* the master's socket */
+	bool mta_mib;
+	uint32_t appl_index;
+	uint32_t age_warning, age_critical; /* percent of the lifetime */
+	char *program;
 };
 
 enum conf_receiver_type {

@@ -93,8 +93,10 @@ static void
 sample_section(FILE *f, enum conf_section section, const char *indent)
 {
 	const struct section_info *s = &sections[section];
-	/* Whoever is told is not to be made up. */
-	bool shown = s->served && (!s->titled || section == SEC_DOMAIN);
+	/* Whoever is told is not to be made up; where none is not the same as
+	 * an empty one, none is the default. */
+	bool shown = s->served && section != SEC_SNMP &&
+	    (!s->titled || section == SEC_DOMAIN);
 	const char *mark = shown ? "" : "# ";
 	char inner[8], prefix[16];
 	size_t i;

@@ -59,7 +59,8 @@ const struct section_info sections[SEC_COUNT] = {
 	[SEC_RETRY] = { "retry", SEC_DOMAIN, false, true,
 	    "Trying again what a primary that is up has deferred. Stands in "
 	    "domain or defaults." },
-	[SEC_SNMP] = { "snmp", SEC_TOP, false, false, "The SNMP subagent." },
+	[SEC_SNMP] = { "snmp", SEC_TOP, false, true,
+	    "The SNMP subagent. Left out: there is none." },
 	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, true,
 	    "Somebody whom alerts are told to; its title is a name. Without "
 	    "any, alerts are only shown." },

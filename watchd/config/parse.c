@@ -382,13 +382,8 @@ parse_plain(struct parser *p, const char *name, enum conf_section section,
 		if (l->defaults_at.line == 0)
 			l->defaults_at = pos(p, line);
 	}
-	if (section == SEC_SNMP) {
-		if (!l->c->snmp.present)
-			conf_warn(l, pos(p, line),
-			    "snmp is not served by this"
-			    " version and has no effect");
+	if (section == SEC_SNMP)
 		l->c->snmp.present = true;
-	}
 	snprintf(sc.label, sizeof(sc.label), "%.40s: ", name);
 	advance(p);
 	return parse_block(p, &sc);

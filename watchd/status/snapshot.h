@@ -88,12 +88,16 @@ struct snapshot {
 	char hostname[TEXT_DOMAIN_MAX];
 	bool ready; /* listening, queue indexed, spool accepting */
 	char not_ready[160]; /* why not */
+	bool stopping; /* draining */
 	struct stats_global count;
 	unsigned smtpd_sessions, delivery_connections;
 	unsigned spool_state; /* enum store_state */
 	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;
 	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */
 	double loop_lag;
+	bool agentx_connected; /* the SNMP subagent to its master */
+	uint64_t agentx_requests, agentx_notifications_dropped;
+	uint64_t agentx_snapshots_dropped;
 	bool reload_ok;
 	int64_t reload_time;
 	unsigned ndomains;

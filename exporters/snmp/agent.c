@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: ISC
+ * agent: the only file that includes net-snmp. What it switches off and on
+ * was measured: with the library's own time-outs a stopped master freezes its
+ * subagent for 12 to 22 seconds at a time. */
+#include "exporters/snmp/agent.h"
+
+#include <net-snmp/net-snmp-config.h>
+/* Their headers stand in this order. */
+#include <net-snmp/net-snmp-includes.h>
+
+#include <net-snmp/agent/agent_callbacks.h>
+#include <net-snmp/agent/net-snmp-agent-includes.h>
+#include <net-snmp/library/large_fd_set.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define NAME	     "mxwatch-agentx"
+#define SESSION_USEC 500000 /* for one answer of the master; no retries */
+/* Between looks whether the master still answers, and between tries to reach
+ * one: a master that returns is joined within this time. */
+#define PING_SEC      10
+#define LOG_EVERY_SEC 10
+
+static struct {
+	struct mib *mib;
+	const struct agent_ops *ops;
+	uint64_t requests;
+	bool connected;
+	int64_t next_log;
+} agent;
+
+/* ---- names and values */
+
+static size_t
+to_oid(oid *dst, const uint32_t *src, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dst[i] = src[i];
+	return n;
+}
+
+/* The type and the bytes of a value as the library takes them. */
+struct raw {
+	u_char type;
+	const void *data;
+	size_t len;
+	long i;
+	u_long u;
+	struct counter64 c64;
+	oid oid[MIB_OID_MAX];
+};
+
+static void
+raw_of(struct raw *r, const struct mib_value *v)
+{
+	r->type = ASN_INTEGER;
+	r->data = &r->i;
+	r->len = sizeof(r->i);
+	r->i = v->i;
+	r->u = (u_long)(uint32_t)v->u;
+	switch (v->type) {
+	case MIB_INTEGER:
+	case MIB_ENUM:
+	case MIB_TRUTH:
+	case MIB_INTERVAL:
+		return;
+	case MIB_UNSIGNED32: /* the same on the wire */
+	case MIB_GAUGE32:
+		r->type = ASN_GAUGE;
+		break;
+	case MIB_COUNTER32:
+		r->type = ASN_COUNTER;
+		break;
+	case MIB_STAMP:
+		r->type = ASN_TIMETICKS;
+		break;
+	case MIB_COUNTER64:
+		r->type = ASN_COUNTER64;
+		r->c64.high = (u_long)(v->u >> 32);
+		r->c64.low = (u_long)(v->u & UINT32_MAX);
+		r->data = &r->c64;
+		r->len = sizeof(r->c64);
+		return;
+	case MIB_STRING:
+	case MIB_DATE:
+		r->type = ASN_OCTET_STR;
+		r->data = v->s;
+		r->len = v->len;
+		return;
+	case MIB_OID:
+		r->type = ASN_OBJECT_ID;
+		r->len = to_oid(r->oid, v->oid, v->len) * sizeof(oid);
+		r->data = r->oid;
+		return;
+	}
+	r->data = &r->u;
+	r->len = sizeof(r->u);
+}
+
+static void
+refresh_clocks(void)
+{
+	agent.mib->now_ms = clock_wall_ms();
+	agent.mib->uptime = netsnmp_get_agent_uptime();
+}
+
+/* ---- requests */
+
+/* An arc beyond 32 bits sorts behind every one of ours. */
+static size_t
+from_oid(uint32_t *dst, const oid *src, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dst[i] = src[i] > UINT32_MAX ? UINT32_MAX : (uint32_t)src[i];
+	return n;
+}
+
+static void
+serve(netsnmp_request_info *req, netsnmp_agent_request_info *info)
+{
+	netsnmp_variable_list *vb = req->requestvb;
+	uint32_t name[MAX_OID_LEN];
+	oid found[MIB_OID_MAX];
+	struct mib_answer a;
+	struct raw raw;
+	size_t n;
+	bool ok;
+
+	agent.requests++;
+	n = from_oid(name, vb->name, vb->name_length);
+	if (info->mode == MODE_GET)
+		ok = mib_get(agent.mib, name, n, &a);
+	else
+		ok = mib_next(agent.mib, name, n, req->inclusive != 0, &a);
+	if (!ok) {
+		if (info->mode == MODE_GET)
+			netsnmp_set_request_error(info, req,
+			    SNMP_NOSUCHINSTANCE);
+		return; /* GETNEXT: the library goes on behind our subtree */
+	}
+	if (info->mode != MODE_GET)
+		snmp_set_var_objid(vb, found, to_oid(found, a.oid, a.len));
+	raw_of(&raw, &a.value);
+	snmp_set_var_typed_value(vb, raw.type, raw.data, raw.len);
+}
+
+static int
+on_request(netsnmp_mib_handler *handler MX_UNUSED,
+    netsnmp_handler_registration *reg MX_UNUSED,
+    netsnmp_agent_request_info *info, netsnmp_request_info *requests)
+{
+	if (info->mode != MODE_GET && info->mode != MODE_GETNEXT)
+		return SNMP_ERR_NOTWRITABLE;
+	refresh_clocks();
+	for (netsnmp_request_info *r = requests; r != NULL; r = r->next)
+		if (r->processed == 0)
+			serve(r, info);
+	return SNMP_ERR_NOERROR;
+}
+
+/* ---- notifications */
+
+/* The rows that a notification is about: copies, in which what the notice
+ * itself knows stands in place of what a later snapshot says. */
+struct subject {
+	struct wire_domain d;
+	struct wire_primary p;
+};
+
+static bool
+subject_of(struct subject *s, const struct wire_notice *n)
+{
+	const struct wire_domain *d = mib_domain(agent.mib, n->domain);
+	const struct wire_primary *p = NULL;
+	char host[sizeof(s->p.host)];
+	uint32_t port;
+
+	if (d == NULL)
+		return false;
+	s->d = *d;
+	if (n->state >= 1 && n->state <= 6)
+		s->d.state = n->state;
+	if (n->host[0] == '\0')
+		return true;
+	port = wire_label(n->host, host, sizeof(host));
+	p = mib_primary(agent.mib, d, host, port);
+	if (p == NULL) /* no MX any more: its row is gone */
+		return n->event != WIRE_PRIMARY_DOWN &&
+		    n->event != WIRE_PRIMARY_UP;
+	s->p = *p;
+	if (n->event == WIRE_PRIMARY_DOWN) {
+		s->p.failed_phase = n->failed_phase;
+		strlcpy(s->p.text, n->text, sizeof(s->p.text));
+	}
+	return true;
+}
+
+static void
+varbind_add(netsnmp_variable_list **list, const struct mib_object *o,
+    const struct subject *s)
+{
+	struct mib_row row = { { 0 }, &s->d, &s->p, 0, 0 };
+	uint32_t name[MIB_OID_MAX];
+	oid full[MIB_OID_MAX];
+	struct mib_value v = { .type = o->type };
+	struct raw raw;
+	size_t n = mib_column_oid(o, name);
+
+	if (!o->get(agent.mib, &row, &v))
+		return;
+	name[n++] = o->scope == MIB_SYSTEM ? 0 : s->d.index;
+	if (o->scope == MIB_PRIMARY)
+		name[n++] = s->p.index;
+	raw_of(&raw, &v);
+	snmp_varlist_add_variable(list, full, to_oid(full, name, n), raw.type,
+	    raw.data, raw.len);
+}
+
+bool
+agent_notify(const struct wire_notice *n)
+{
+	static const oid trap_oid[] = { 1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0 };
+	netsnmp_variable_list *list = NULL;
+	struct subject s = { 0 };
+	uint32_t name[MIB_OID_MAX];
+	oid event[MIB_OID_MAX];
+	size_t len;
+
+	if (!agent.connected || n->event == 0 || n->event >= WIRE_EVENT_MAX)
+		return false;
+	if (n->domain[0] != '\0' && !subject_of(&s, n))
+		return false;
+	refresh_clocks();
+	len = to_oid(event, name, mib_event_oid(n->event, name));
+	snmp_varlist_add_variable(&list, trap_oid, OID_LENGTH(trap_oid),
+	    ASN_OBJECT_ID, event, len * sizeof(oid));
+	for (unsigned i = 0; mib_varbinds[n->event][i] != NULL; i++)
+		varbind_add(&list, mib_object(mib_varbinds[n->event][i]), &s);
+	send_v2trap(list);
+	snmp_free_varbind(list);
+	return agent.connected;
+}
+
+/* ---- the session */
+
+static int
+on_session(int major MX_UNUSED, int minor, void *session MX_UNUSED,
+    void *arg MX_UNUSED)
+{
+	bool is = minor == SNMPD_CALLBACK_INDEX_START;
+
+	if (is != agent.connected) {
+		agent.connected = is;
+		agent.ops->connected(agent.ops->arg, is);
+	}
+	return 0;
+}
+
+static int
+on_session_init(int major MX_UNUSED, int minor MX_UNUSED, void *session,
+    void *arg MX_UNUSED)
+{
+	netsnmp_session *s = session;
+
+	s->timeout = SESSION_USEC;
+	s->retries = 0;
+	return 0;
+}
+
+/* The library's own words, but not those on connecting, which on_session()
+ * says once, and not a flood. */
+static int
+on_log(int major MX_UNUSED, int minor MX_UNUSED, void *message,
+    void *arg MX_UNUSED)
+{
+	const struct snmp_log_message *m = message;
+	int64_t now = clock_now();
+
+	if (m->priority > LOG_WARNING || now < agent.next_log ||
+	    strstr(m->msg, "failed to respond to ping") != NULL)
+		return 0;
+	agent.next_log = now + LOG_EVERY_SEC * CLOCK_SEC;
+	agent.ops->log(agent.ops->arg, m->priority <= LOG_ERR, m->msg);
+	return 0;
+}
+
+static void
+set_up_library(const char *socket)
+{
+	setenv("MIBS", "", 1); /* names are the manager's business */
+	snmp_disable_log();
+	snmp_enable_calllog();
+	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING,
+	    on_log, NULL);
+	netsnmp_enable_subagent();
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID,
+	    NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID,
+	    NETSNMP_DS_LIB_DISABLE_CONFIG_LOAD, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID,
+	    NETSNMP_DS_LIB_ALARM_DONT_USE_SIG, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID,
+	    NETSNMP_DS_AGENT_NO_ROOT_ACCESS, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID,
+	    NETSNMP_DS_AGENT_NO_CONNECTION_WARNINGS, 1);
+	netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID,
+	    NETSNMP_DS_AGENT_DISABLE_PERL, 1);
+	netsnmp_ds_set_string(NETSNMP_DS_APPLICATION_ID,
+	    NETSNMP_DS_AGENT_X_SOCKET, socket);
+	snmp_register_callback(SNMP_CALLBACK_LIBRARY,
+	    SNMP_CALLBACK_SESSION_INIT, on_session_init, NULL);
+	snmp_register_callback(SNMP_CALLBACK_APPLICATION,
+	    SNMPD_CALLBACK_INDEX_START, on_session, NULL);
+	snmp_register_callback(SNMP_CALLBACK_APPLICATION,
+	    SNMPD_CALLBACK_INDEX_STOP, on_session, NULL);
+	init_agent(NAME);
+	/* After init_agent(), which sets it back to 15. */
+	netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID,
+	    NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL, PING_SEC);
+}
+
+void
+agent_init(const char *socket, struct mib *mib, const struct agent_ops *ops)
+{
+	netsnmp_handler_registration *reg;
+	oid root[MIB_OID_MAX];
+	const uint32_t *name;
+	size_t len;
+
+	agent.mib = mib;
+	agent.ops = ops;
+	set_up_library(socket);
+	for (unsigned i = 0; (name = mib_root(mib, i, &len)) != NULL; i++) {
+		reg = netsnmp_create_handler_registration(NAME, on_request,
+		    root, to_oid(root, name, len), HANDLER_CAN_RONLY);
+		if (reg == NULL || netsnmp_register_handler(reg) != 0)
+			ops->log(ops->arg, true,
+			    "a table cannot be registered");
+	}
+	init_snmp(NAME);
+}
+
+void
+agent_fini(void)
+{
+	snmp_shutdown(NAME);
+	shutdown_agent();
+}
+
+/* Alarms (pings, tries to connect) run before the poll, never between it and
+ * the reading: they may close what the poll said is readable. */
+bool
+agent_poll(int fd, unsigned ms)
+{
+	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+	netsnmp_large_fd_set set; /* descriptors above 1023, too */
+	bool readable = false;
+	int nfds = fd + 1, block = 0, n;
+
+	run_alarms();
+	snmp_timeout();
+	netsnmp_large_fd_set_init(&set, FD_SETSIZE);
+	NETSNMP_LARGE_FD_ZERO(&set);
+	snmp_select_info2(&nfds, &set, &tv, &block);
+	if (fd >= 0) {
+		NETSNMP_LARGE_FD_SET(fd, &set);
+		if (nfds < fd + 1)
+			nfds = fd + 1;
+	}
+	n = netsnmp_large_fd_set_select(nfds, &set, NULL, NULL, &tv);
+	if (n > 0) {
+		readable = fd >= 0 && NETSNMP_LARGE_FD_ISSET(fd, &set);
+		if (readable)
+			NETSNMP_LARGE_FD_CLR(fd, &set);
+		snmp_read2(&set);
+	}
+	netsnmp_large_fd_set_cleanup(&set);
+	return readable;
+}
+
+uint64_t
+agent_requests(void)
+{
+	return agent.requests;
+}

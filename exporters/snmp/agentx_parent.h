@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC
+ * agentx_parent: the daemon's half of the SNMP subagent. Starts
+ * mxwatch-agentx, sends it snapshots and notices, reads what it says of
+ * itself, and starts it again when it ends or has not answered for 30
+ * seconds. Nothing here waits: a hung or absent master agent costs the daemon
+ * dropped notifications, which are counted, and no time. Loop thread. */
+#ifndef MX_SNMP_AGENTX_PARENT_H
+#define MX_SNMP_AGENTX_PARENT_H
+
+#include "config/config.h"
+#include "net/loop.h"
+#include "status/notice.h"
+#include "status/snapshot.h"
+
+struct agentx;
+
+struct agentx_stats {
+	bool connected; /* the subagent to the master agent */
+	uint64_t requests; /* variables answered */
+	uint64_t notifications_dropped;
+	uint64_t snapshots_dropped; /* replaced before they were sent */
+};
+
+/* `spool` is where the numbers of the domains are kept. Nothing is started
+ * before agentx_configure() finds an snmp section and the first tick. */
+struct agentx *agentx_create(struct loop *, const char *spool);
+/* Ends the child; waits half a second for that at most. */
+void agentx_destroy(struct agentx **);
+/* A change restarts the child. `conf` is copied. */
+void agentx_configure(struct agentx *, const struct conf_snmp *conf);
+
+/* Once a second, with the newest snapshot: sends it when five seconds have
+ * passed or a notice waits for it, sees after the child. */
+void agentx_tick(struct agentx *, const struct snapshot *);
+/* Goes out behind the next snapshot. */
+void agentx_notice(struct agentx *, const struct notice *);
+
+void agentx_stats(const struct agentx *, struct agentx_stats *);
+
+#endif

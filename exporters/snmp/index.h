@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC
+ * index: the number by which SNMP knows a domain, mxwDomainIndex and
+ * mtaGroupIndex. A manager keeps it, so it is kept in a file of the spool
+ * ("snmp-index") over restarts and never given to another domain. Loop thread;
+ * writes the file only when a domain is new. */
+#ifndef MX_SNMP_INDEX_H
+#define MX_SNMP_INDEX_H
+
+#include "base/err.h"
+#include "base/text.h"
+
+#define INDEX_FIRST 2 /* 1 is the group of what belongs to no domain */
+
+struct index_entry {
+	char name[TEXT_DOMAIN_MAX];
+	uint32_t index;
+	/* notify.c: what was told of the domain */
+	unsigned age_level;
+	int64_t expired_next; /* monotonic ns */
+};
+
+struct index {
+	char *path;
+	struct index_entry *entry; /* ascending by name */
+	size_t n, size;
+	uint32_t next;
+	bool changed;
+};
+
+/* A missing file is an empty one. -MX_ESYNTAX: lines were skipped; -MX_ESYS:
+ * it could not be read. The index works all the same. */
+int index_init(struct index *, const char *path) MX_NODISCARD;
+void index_fini(struct index *);
+/* The entry of a domain, a new one when needed: valid until the next call. */
+struct index_entry *index_of(struct index *, const char *name);
+/* Writes the file when there is news. -MX_ESYS with errno set. */
+int index_save(struct index *) MX_NODISCARD;
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: ISC
+ * mxwatch-agentx: the SNMP subagent. mxwatchd starts it with a socket as
+ * descriptor 3 over which snapshots and notices come; it answers the master
+ * agent from the newest whole snapshot and from nothing else. It ends when the
+ * socket does. With -t it sends a test notification by itself instead. */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "config.h"
+#include "exporters/snmp/agent.h"
+
+#define POLL_MS	     1000
+#define PACKETS_MAX  256 /* between two looks at the master */
+#define TEST_WAIT_MS 3000
+
+static struct mib mib;
+static struct wire_set incoming;
+static struct wire_status status;
+static bool status_due = true; /* also says that we live */
+
+static void
+send_record(enum wire_type type, const void *record)
+{
+	struct wire_out o;
+	const void *packet;
+	size_t len, stride;
+
+	wire_out_init(&o, 0);
+	memcpy(wire_out_add(&o, type), record, wire_record_size(type));
+	packet = wire_out_peek(&o, &len, &stride);
+	if (send(WIRE_FD, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 &&
+	    type == WIRE_STATUS)
+		status_due = false;
+	wire_out_fini(&o);
+}
+
+static void
+on_connected(void *arg, bool is)
+{
+	(void)arg;
+	status.connected = is;
+	status_due = true;
+}
+
+static void
+on_log(void *arg, bool error, const char *text)
+{
+	struct wire_log w = { .error = error };
+
+	(void)arg;
+	strlcpy(w.text, text, sizeof(w.text));
+	w.text[strcspn(w.text, "\n")] = '\0';
+	send_record(WIRE_LOG, &w);
+}
+
+static void
+on_test_log(void *arg, bool error, const char *text)
+{
+	(void)arg;
+	(void)error;
+	fprintf(stderr, "mxwatch-agentx: %s\n", text);
+}
+
+static void
+take_packet(const union wire_packet *p, size_t len)
+{
+	uint64_t generation;
+
+	if (wire_check(p, len) != 0) {
+		on_log(NULL, true, "a packet from the daemon is malformed");
+		return;
+	}
+	if (p->head.type == WIRE_NOTICE) {
+		if (agent_notify(wire_record(p, 0)))
+			status.notices_sent++;
+		else
+			status.notices_dropped++;
+		status.notice = p->head.generation;
+		status_due = true;
+		return;
+	}
+	if (wire_set_add(&incoming, p, len) != 1)
+		return;
+	generation = incoming.generation;
+	mib_take(&mib, &incoming, clock_wall_ms());
+	status.generation = generation;
+	status_due = true;
+}
+
+/* False when the daemon is gone. */
+static bool
+take_packets(void)
+{
+	static union wire_packet p;
+	ssize_t n;
+
+	for (unsigned i = 0; i < PACKETS_MAX; i++) {
+		n = recv(WIRE_FD, &p, sizeof(p), MSG_DONTWAIT);
+		if (n == 0)
+			return false;
+		if (n < 0)
+			return errno == EAGAIN || errno == EINTR;
+		take_packet(&p, (size_t)n);
+	}
+	return true;
+}
+
+static int
+run(const char *socket)
+{
+	static const struct agent_ops ops = { on_connected, on_log, NULL };
+
+	agent_init(socket, &mib, &ops);
+	for (;;) {
+		if (agent_poll(WIRE_FD, POLL_MS) && !take_packets())
+			break;
+		if (status_due) {
+			status.requests = agent_requests();
+			send_record(WIRE_STATUS, &status);
+		}
+	}
+	agent_fini();
+	return 0;
+}
+
+static int
+test(const char *socket)
+{
+	static const struct agent_ops ops = { on_connected, on_test_log, NULL };
+	struct wire_notice n = { .event = WIRE_TEST };
+	int64_t end = clock_now() + TEST_WAIT_MS * CLOCK_MS;
+	bool sent;
+
+	agent_init(socket, &mib, &ops);
+	while (status.connected == 0 && clock_now() < end)
+		(void)agent_poll(-1, 100);
+	sent = agent_notify(&n);
+	/* The master's answer to the notification is its receipt. */
+	for (unsigned i = 0; sent && i < 5; i++)
+		(void)agent_poll(-1, 100);
+	agent_fini();
+	if (!sent) {
+		fprintf(stderr, "mxwatch-agentx: no master agent at %s\n",
+		    socket);
+		return 1;
+	}
+	puts("sent");
+	return 0;
+}
+
+static int
+usage(void)
+{
+	fputs("usage: mxwatch-agentx [-m] [-i INDEX] [-x SOCKET]\n"
+	      "       mxwatch-agentx -t [-x SOCKET]\n"
+	      "       mxwatch-agentx -V\n"
+	      "mxwatchd starts it; by hand only -t and -V are of use.\n",
+	    stderr);
+	return 2;
+}
+
+static bool
+has_daemon(void)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(WIRE_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	    type == SOCK_SEQPACKET;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *socket = "unix:/var/agentx/master";
+	bool testing = false, mta = false;
+	int64_t index = 1;
+	int c, rc;
+
+	while ((c = getopt(argc, argv, "i:mtVx:")) != -1) {
+		switch (c) {
+		case 'i':
+			if (text_int(optarg, 1, INT32_MAX, &index) != 0)
+				return usage();
+			break;
+		case 'm':
+			mta = true;
+			break;
+		case 't':
+			testing = true;
+			break;
+		case 'V':
+			puts("mxwatch-agentx " PACKAGE_VERSION);
+			return 0;
+		case 'x':
+			socket = optarg;
+			break;
+		default:
+			return usage();
+		}
+	}
+	if (optind != argc || (!testing && !has_daemon()))
+		return usage();
+	/* The daemon ends us by closing the socket, also when the service
+	 * manager signals everybody at once. */
+	signal(SIGPIPE, SIG_IGN);
+	if (!testing) {
+		signal(SIGTERM, SIG_IGN);
+		signal(SIGINT, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);
+	}
+	mib_init(&mib, (uint32_t)index, mta);
+	wire_set_init(&incoming);
+	rc = testing ? test(socket) : run(socket);
+	wire_set_fini(&incoming);
+	mib_fini(&mib);
+	return rc;
+}

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: ISC
+ * mib: objects.def as data, rows from a snapshot, and the search for an
+ * instance. Called by agent.c for each variable of a request and by notify.c
+ * of the child for varbinds; a mistake here is a walk that does not end, so
+ * tests/unit/test_snmp_mib.c walks sets of every shape. */
+#include "exporters/snmp/mib.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "config.h"
+
+/* ---- values */
+
+static const uint32_t smtp_protocol[] = { 1, 3, 6, 1, 2, 1, 27, 4, 25 };
+
+/* Ages and waits never become negative when a clock is set back. */
+static uint64_t
+age_ms(const struct mib *m, int64_t then_ms)
+{
+	return then_ms == 0 || then_ms > m->now_ms ?
+	    0 :
+	    (uint64_t)(m->now_ms - then_ms);
+}
+
+static uint64_t
+until_ms(const struct mib *m, int64_t then_ms)
+{
+	return then_ms <= m->now_ms ? 0 : (uint64_t)(then_ms - m->now_ms);
+}
+
+/* Never negative, and the largest number for an empty queue: what a manager
+ * compares with a threshold has to be an ordinary number. */
+static int32_t
+expiry_seconds(const struct mib *m, int64_t then_ms)
+{
+	uint64_t s = until_ms(m, then_ms) / 1000;
+
+	return then_ms == 0 || s > INT32_MAX ? INT32_MAX : (int32_t)s;
+}
+
+static uint64_t
+sum(const uint64_t *by_class)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < WIRE_CLASSES; i++)
+		n += by_class[i];
+	return n;
+}
+
+static void
+put_integer(struct mib_value *v, int64_t i)
+{
+	v->i = (int32_t)i;
+}
+
+static void
+put_truth(struct mib_value *v, bool is)
+{
+	v->i = is ? 1 : 2; /* RFC 2579 */
+}
+
+static void
+put_gauge(struct mib_value *v, uint64_t u)
+{
+	v->u = u > UINT32_MAX ? UINT32_MAX : u;
+}
+
+static void
+put_string(struct mib_value *v, const char *s)
+{
+	v->len = strlcpy(v->s, s, sizeof(v->s));
+	if (v->len >= sizeof(v->s))
+		v->len = sizeof(v->s) - 1;
+	if (v->len > 255) /* SnmpAdminString (SIZE (0..255)) */
+		v->len = 255;
+}
+
+/* DateAndTime in UTC; eight zero octets for never. */
+static void
+put_date(struct mib_value *v, int64_t wall)
+{
+	time_t t = (time_t)wall;
+	struct tm tm;
+
+	memset(v->s, 0, 11);
+	v->len = 8;
+	if (wall <= 0 || gmtime_r(&t, &tm) == NULL || tm.tm_year > 60000)
+		return;
+	v->s[0] = (char)((tm.tm_year + 1900) >> 8);
+	v->s[1] = (char)((tm.tm_year + 1900) & 0xff);
+	v->s[2] = (char)(tm.tm_mon + 1);
+	v->s[3] = (char)tm.tm_mday;
+	v->s[4] = (char)tm.tm_hour;
+	v->s[5] = (char)tm.tm_min;
+	v->s[6] = (char)tm.tm_sec;
+	v->s[8] = '+';
+	v->len = 11;
+}
+
+static void
+put_interval(struct mib_value *v, uint64_t ms)
+{
+	v->i = ms / 10 > INT32_MAX ? INT32_MAX : (int32_t)(ms / 10);
+}
+
+/* sysUpTime when it happened; 0 when the master is younger than that. */
+static void
+put_stamp(struct mib_value *v, const struct mib *m, int64_t then_ms)
+{
+	uint64_t ago = age_ms(m, then_ms) / 10;
+
+	v->u = ago > m->uptime ? 0 : (uint32_t)(m->uptime - ago);
+}
+
+#define PUT_INTEGER(v, x)    put_integer(v, x)
+#define PUT_ENUM(v, x)	     put_integer(v, x)
+#define PUT_TRUTH(v, x)	     put_truth(v, (x) != 0)
+#define PUT_UNSIGNED32(v, x) put_gauge(v, x)
+#define PUT_GAUGE32(v, x)    put_gauge(v, x)
+#define PUT_COUNTER32(v, x)  ((v)->u = (uint32_t)(x))
+#define PUT_COUNTER64(v, x)  ((v)->u = (x))
+#define PUT_STRING(v, x)     put_string(v, x)
+#define PUT_DATE(v, x)	     put_date(v, x)
+#define PUT_STAMP(v, x)	     put_stamp(v, m, x)
+#define PUT_INTERVAL(v, x)   put_interval(v, x)
+#define PUT_OID(v, x)	     ((v)->oid = (x), (v)->len = MX_COUNT(x))
+
+#define OBJECT_IF(scope, column, name, type, condition, value)                 \
+	static bool get_##name(const struct mib *m MX_UNUSED,                  \
+	    const struct mib_row *r MX_UNUSED, struct mib_value *v)            \
+	{                                                                      \
+		const struct wire_domain *d MX_UNUSED = r->d;                  \
+		const struct wire_primary *p MX_UNUSED = r->p;                 \
+                                                                               \
+		if (!(condition))                                              \
+			return false;                                          \
+		PUT_##type(v, value);                                          \
+		return true;                                                   \
+	}
+#define OBJECT(scope, column, name, type, value)                               \
+	OBJECT_IF(scope, column, name, type, true, value)
+#include "exporters/snmp/objects.def"
+#undef OBJECT
+#undef OBJECT_IF
+
+const struct mib_object mib_objects[] = {
+#define OBJECT(sc, col, nm, ty, value)                                         \
+	{ #nm, MIB_##sc, col, MIB_##ty, get_##nm },
+#define OBJECT_IF(sc, col, nm, ty, condition, value)                           \
+	OBJECT(sc, col, nm, ty, value)
+#include "exporters/snmp/objects.def"
+#undef OBJECT
+#undef OBJECT_IF
+};
+const size_t mib_nobjects = MX_COUNT(mib_objects);
+
+const struct mib_object *
+mib_object(const char *name)
+{
+	for (size_t i = 0; i < mib_nobjects; i++)
+		if (strcmp(mib_objects[i].name, name) == 0)
+			return &mib_objects[i];
+	return NULL;
+}
+
+/* The OBJECTS of each NOTIFICATION-TYPE. */
+const char *const mib_varbinds[WIRE_EVENT_MAX][6] = {
+	[WIRE_PRIMARY_DOWN] = { "mxwDomainName", "mxwDomainState",
+	    "mxwPrimaryHost", "mxwPrimaryFailedPhase", "mxwPrimaryReplyText" },
+	[WIRE_PRIMARY_UP] = { "mxwDomainName", "mxwDomainState",
+	    "mxwPrimaryHost" },
+	[WIRE_STATE_CHANGE] = { "mxwDomainName", "mxwDomainState",
+	    "mxwDomainMessages" },
+	[WIRE_AGE_WARNING] = { "mxwDomainName", "mxwDomainOldestAge",
+	    "mxwDomainNextExpiry", "mxwDomainMessages" },
+	[WIRE_AGE_CRITICAL] = { "mxwDomainName", "mxwDomainOldestAge",
+	    "mxwDomainNextExpiry", "mxwDomainMessages" },
+	[WIRE_AGE_CLEARED] = { "mxwDomainName", "mxwDomainMessages" },
+	[WIRE_MAIL_EXPIRED] = { "mxwDomainName", "mxwDomainExpired" },
+	[WIRE_FLUSH_STARTED] = { "mxwDomainName", "mxwDomainMessages" },
+	[WIRE_FLUSH_FINISHED] = { "mxwDomainName", "mxwDomainMessages",
+	    "mxwDomainDelivered" },
+	[WIRE_SPOOL_REFUSING] = { "mxwSpoolFreeKOctets" },
+	[WIRE_SPOOL_ACCEPTING] = { "mxwSpoolFreeKOctets" },
+	[WIRE_TEST] = { "mxwVersion" },
+};
+
+/* ---- names */
+
+static const uint32_t enterprise[] = { MX_ENTERPRISE_ARCS };
+_Static_assert(MX_COUNT(enterprise) + 8 <= MIB_OID_MAX, "shorten the root");
+static const uint32_t appl_table[] = { 1, 3, 6, 1, 2, 1, 27, 1 };
+static const uint32_t mta_table[] = { 1, 3, 6, 1, 2, 1, 28, 1 };
+static const uint32_t group_table[] = { 1, 3, 6, 1, 2, 1, 28, 2 };
+static const uint32_t error_table[] = { 1, 3, 6, 1, 2, 1, 28, 5 };
+
+/* The root, what follows it up to the column, and the length of the key. */
+static const struct {
+	const uint32_t *root;
+	size_t rootlen;
+	uint32_t arc[3];
+	unsigned narcs, nkeys;
+} scopes[MIB_SCOPE_MAX] = {
+#define ROOT(name) name, MX_COUNT(name)
+	[MIB_APPL] = { ROOT(appl_table), { 1 }, 1, 1 },
+	[MIB_MTA] = { ROOT(mta_table), { 1 }, 1, 1 },
+	[MIB_GROUP] = { ROOT(group_table), { 1 }, 1, 2 },
+	[MIB_GROUP_ERROR] = { ROOT(error_table), { 1 }, 1, 3 },
+	[MIB_SYSTEM] = { ROOT(enterprise), { 1, 1 }, 2, 1 },
+	[MIB_DOMAIN] = { ROOT(enterprise), { 1, 2, 1 }, 3, 1 },
+	[MIB_PRIMARY] = { ROOT(enterprise), { 1, 3, 1 }, 3, 2 },
+	[MIB_BOUNCE] = { ROOT(enterprise), { 1, 4, 1 }, 3, 2 },
+#undef ROOT
+};
+
+size_t
+mib_column_oid(const struct mib_object *o, uint32_t *oid)
+{
+	size_t n = scopes[o->scope].rootlen;
+
+	memcpy(oid, scopes[o->scope].root, n * sizeof(*oid));
+	for (unsigned i = 0; i < scopes[o->scope].narcs; i++)
+		oid[n++] = scopes[o->scope].arc[i];
+	oid[n++] = o->column;
+	return n;
+}
+
+size_t
+mib_event_oid(uint32_t event, uint32_t *oid)
+{
+	size_t n = MX_COUNT(enterprise);
+
+	memcpy(oid, enterprise, sizeof(enterprise));
+	oid[n++] = 0;
+	oid[n++] = event;
+	return n;
+}
+
+const uint32_t *
+mib_root(const struct mib *m, unsigned i, size_t *len)
+{
+	static const enum mib_scope one_of[] = { MIB_SYSTEM, MIB_APPL, MIB_MTA,
+		MIB_GROUP, MIB_GROUP_ERROR };
+
+	if (i >= (m->mta ? MX_COUNT(one_of) : 1))
+		return NULL;
+	*len = scopes[one_of[i]].rootlen;
+	return scopes[one_of[i]].root;
+}
+
+/* ---- rows */
+
+static struct mib_row *
+row_add(struct mib *m, enum mib_scope scope)
+{
+	struct mib_row *r;
+
+	if (m->nrows[scope] == m->row_size[scope]) {
+		m->row_size[scope] = m->row_size[scope] * 2 + 8;
+		m->row[scope] =
+		    mem_grow(m->row[scope], m->row_size[scope], sizeof(*r));
+	}
+	r = &m->row[scope][m->nrows[scope]++];
+	memset(r, 0, sizeof(*r));
+	return r;
+}
+
+/* A status class has a row once something was counted there. Subjects beyond
+ * x.7 are counted together, as x.999. */
+static void
+rows_of_status(struct mib *m, const struct wire_domain *d, uint32_t class,
+    const uint64_t *count)
+{
+	struct mib_row *r;
+	uint32_t subject;
+
+	for (uint32_t i = 0; i < WIRE_CLASSES; i++) {
+		if (count[i] == 0)
+			continue;
+		subject = i == WIRE_CLASSES - 1 ? 999 : i;
+		r = row_add(m, MIB_BOUNCE);
+		*r = (struct mib_row){ { d->index, class * 1000 + subject },
+			.d = d, .status = class * 1000 + subject,
+			.subject = i };
+		r = row_add(m, MIB_GROUP_ERROR);
+		*r = m->row[MIB_BOUNCE][m->nrows[MIB_BOUNCE] - 1];
+		r->key[0] = m->appl_index;
+		r->key[1] = d->index;
+		r->key[2] = r->status * 1000;
+	}
+}
+
+static void
+total_add(struct wire_domain *t, const struct wire_domain *d)
+{
+	t->messages += d->messages;
+	t->recipients += d->recipients;
+	t->bytes += d->bytes;
+	if (d->oldest_ms != 0 &&
+	    (t->oldest_ms == 0 || d->oldest_ms < t->oldest_ms))
+		t->oldest_ms = d->oldest_ms;
+	if (d->next_expiry_ms != 0 &&
+	    (t->next_expiry_ms == 0 || d->next_expiry_ms < t->next_expiry_ms))
+		t->next_expiry_ms = d->next_expiry_ms;
+	t->accepted_messages += d->accepted_messages;
+	t->accepted_recipients += d->accepted_recipients;
+	t->accepted_bytes += d->accepted_bytes;
+	t->delivered_messages += d->delivered_messages;
+	t->delivered += d->delivered;
+	t->delivered_bytes += d->delivered_bytes;
+	t->attempts += d->attempts;
+	t->connect_failed += d->connect_failed;
+}
+
+static void
+rows_of_domain(struct mib *m, const struct wire_domain *d)
+{
+	*row_add(m, MIB_DOMAIN) = (struct mib_row){ { d->index }, .d = d };
+	*row_add(m, MIB_GROUP) =
+	    (struct mib_row){ { m->appl_index, d->index }, .d = d };
+	rows_of_status(m, d, 4, d->deferred);
+	rows_of_status(m, d, 5, d->bounced);
+	total_add(&m->total, d);
+	m->domains_down += d->state == 4;
+}
+
+/* applOperStatus, RFC 2788: up, congested, restarting, quiescing. */
+static void
+oper_status(struct mib *m, int64_t now_ms)
+{
+	const struct wire_system *s = &m->set.system;
+	int is = s->stopping ? 6 : s->indexing ? 5 : s->accepting ? 1 : 4;
+
+	if (m->oper_status != is)
+		m->oper_since_ms =
+		    m->oper_status == 0 && is == 1 ? s->start * 1000 : now_ms;
+	m->oper_status = is;
+}
+
+void
+mib_take(struct mib *m, struct wire_set *set, int64_t now_ms)
+{
+	const struct wire_primary *p;
+	struct mib_row *r;
+
+	wire_set_fini(&m->set);
+	m->set = *set;
+	wire_set_init(set);
+	memset(m->nrows, 0, sizeof(m->nrows));
+	memset(&m->total, 0, sizeof(m->total));
+	m->domains_down = 0;
+	m->now_ms = now_ms;
+	oper_status(m, now_ms);
+
+	(void)row_add(m, MIB_SYSTEM); /* the key of a scalar is 0 */
+	row_add(m, MIB_APPL)->key[0] = m->appl_index;
+	row_add(m, MIB_MTA)->key[0] = m->appl_index;
+	r = row_add(m, MIB_GROUP);
+	r->key[0] = m->appl_index;
+	r->key[1] = 1; /* what belongs to no domain */
+	for (uint32_t i = 0; i < m->set.ndomains; i++)
+		rows_of_domain(m, &m->set.domain[i]);
+	for (uint32_t i = 0; i < m->set.nprimaries; i++) {
+		p = &m->set.primary[i];
+		*row_add(m, MIB_PRIMARY) =
+		    (struct mib_row){ { p->domain, p->index }, .p = p };
+	}
+	m->ready = true;
+}
+
+void
+mib_init(struct mib *m, uint32_t appl_index, bool mta)
+{
+	memset(m, 0, sizeof(*m));
+	m->appl_index = appl_index;
+	m->mta = mta;
+}
+
+void
+mib_fini(struct mib *m)
+{
+	for (unsigned i = 0; i < MIB_SCOPE_MAX; i++)
+		mem_free(&m->row[i]);
+	wire_set_fini(&m->set);
+}
+
+const struct wire_domain *
+mib_domain(const struct mib *m, const char *name)
+{
+	for (uint32_t i = 0; i < m->set.ndomains; i++)
+		if (strcmp(m->set.domain[i].name, name) == 0)
+			return &m->set.domain[i];
+	return NULL;
+}
+
+const struct wire_primary *
+mib_primary(const struct mib *m, const struct wire_domain *d, const char *host,
+    uint32_t port)
+{
+	const struct wire_primary *p = m->set.primary;
+
+	for (uint32_t i = 0; i < m->set.nprimaries; i++, p++)
+		if (p->domain == d->index && p->port == port &&
+		    strcmp(p->host, host) == 0)
+			return p;
+	return NULL;
+}
+
+/* ---- searching */
+
+static int
+oid_cmp(const uint32_t *a, size_t na, const uint32_t *b, size_t nb)
+{
+	for (size_t i = 0; i < na && i < nb; i++)
+		if (a[i] != b[i])
+			return a[i] < b[i] ? -1 : 1;
+	return na == nb ? 0 : na < nb ? -1 : 1;
+}
+
+/* The first row whose key is not below the given one (above it: `after`). */
+static uint32_t
+row_search(const struct mib *m, enum mib_scope scope, const uint32_t *key,
+    size_t n, bool after)
+{
+	uint32_t lo = 0, hi = m->nrows[scope], mid;
+	int c;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		c = oid_cmp(m->row[scope][mid].key, scopes[scope].nkeys, key,
+		    n);
+		if (c < 0 || (c == 0 && after))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static bool
+answer(const struct mib *m, const struct mib_object *o, const struct mib_row *r,
+    struct mib_answer *a)
+{
+	a->value.type = o->type;
+	if (!o->get(m, r, &a->value))
+		return false;
+	a->object = o;
+	a->len = mib_column_oid(o, a->oid);
+	for (unsigned i = 0; i < scopes[o->scope].nkeys; i++)
+		a->oid[a->len++] = r->key[i];
+	return true;
+}
+
+static bool
+served(const struct mib *m, const struct mib_object *o)
+{
+	return m->ready && (m->mta || o->scope >= MIB_SYSTEM);
+}
+
+bool
+mib_get(const struct mib *m, const uint32_t *oid, size_t len,
+    struct mib_answer *a)
+{
+	return mib_next(m, oid, len, true, a) &&
+	    oid_cmp(a->oid, a->len, oid, len) == 0;
+}
+
+bool
+mib_next(const struct mib *m, const uint32_t *oid, size_t len, bool inclusive,
+    struct mib_answer *a)
+{
+	const struct mib_object *o;
+	uint32_t column[MIB_OID_MAX], i;
+	size_t n;
+
+	for (o = mib_objects; o < mib_objects + mib_nobjects; o++) {
+		if (!served(m, o))
+			continue;
+		n = mib_column_oid(o, column);
+		if (oid_cmp(oid, len, column, n) <= 0)
+			i = 0; /* before the column: its first row */
+		else if (len > n && oid_cmp(oid, n, column, n) == 0)
+			i = row_search(m, o->scope, oid + n, len - n,
+			    !inclusive);
+		else
+			continue;
+		for (; i < m->nrows[o->scope]; i++)
+			if (answer(m, o, &m->row[o->scope][i], a))
+				return true;
+	}
+	return false;
+}

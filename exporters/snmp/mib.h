@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC
+ * mib: the newest snapshot as sorted rows of objects, for GET and GETNEXT.
+ * Rows are made once a snapshot; a request only searches, so that a walk
+ * ascends whatever comes in between, and an answer takes microseconds. Knows
+ * nothing of net-snmp. Pure: the caller says what time it is. */
+#ifndef MX_SNMP_MIB_H
+#define MX_SNMP_MIB_H
+
+#include "exporters/snmp/wire.h"
+
+#define MIB_OID_MAX 32 /* the longest root, column and key */
+
+enum mib_scope {
+	MIB_APPL,
+	MIB_MTA,
+	MIB_GROUP,
+	MIB_GROUP_ERROR,
+	MIB_SYSTEM,
+	MIB_DOMAIN,
+	MIB_PRIMARY,
+	MIB_BOUNCE,
+	MIB_SCOPE_MAX,
+};
+
+enum mib_type {
+	MIB_INTEGER,
+	MIB_ENUM, /* INTEGER { ... } */
+	MIB_TRUTH,
+	MIB_UNSIGNED32,
+	MIB_GAUGE32,
+	MIB_COUNTER32,
+	MIB_COUNTER64,
+	MIB_STRING,
+	MIB_DATE,
+	MIB_STAMP, /* TimeStamp: sysUpTime then */
+	MIB_INTERVAL, /* TimeInterval: hundredths of a second */
+	MIB_OID,
+};
+
+struct mib_value {
+	enum mib_type type;
+	int32_t i; /* INTEGER, ENUM, TRUTH, INTERVAL */
+	uint64_t u; /* the unsigned ones and STAMP */
+	char s[WIRE_NAME + 8]; /* STRING, DATE */
+	size_t len; /* of s, or of oid */
+	const uint32_t *oid;
+};
+
+/* A row: its key, and what its columns are made of. */
+struct mib_row {
+	uint32_t key[3];
+	const struct wire_domain *d;
+	const struct wire_primary *p;
+	uint32_t status, subject; /* BOUNCE, GROUP_ERROR */
+};
+
+struct mib {
+	/* what the caller sets */
+	uint32_t appl_index;
+	bool mta; /* NETWORK-SERVICES-MIB and MTA-MIB, too */
+	int64_t now_ms; /* wall */
+	uint64_t uptime; /* sysUpTime of the master, hundredths */
+	/* what mib_take() makes */
+	bool ready;
+	struct wire_set set;
+	struct wire_domain total;
+	uint32_t domains_down;
+	int oper_status;
+	int64_t oper_since_ms;
+	struct mib_row *row[MIB_SCOPE_MAX];
+	uint32_t nrows[MIB_SCOPE_MAX], row_size[MIB_SCOPE_MAX];
+};
+
+struct mib_object {
+	const char *name;
+	enum mib_scope scope;
+	uint32_t column;
+	enum mib_type type;
+	/* False: noSuchInstance. */
+	bool (*get)(const struct mib *, const struct mib_row *,
+	    struct mib_value *);
+};
+extern const struct mib_object mib_objects[];
+extern const size_t mib_nobjects;
+const struct mib_object *mib_object(const char *name); /* NULL: none */
+
+/* What each notification carries, by enum wire_event; NULL ends it. */
+extern const char *const mib_varbinds[WIRE_EVENT_MAX][6];
+
+struct mib_answer {
+	const struct mib_object *object;
+	uint32_t oid[MIB_OID_MAX];
+	size_t len;
+	struct mib_value value;
+};
+
+void mib_init(struct mib *, uint32_t appl_index, bool mta);
+void mib_fini(struct mib *);
+/* Takes a whole set; *set is empty afterwards. */
+void mib_take(struct mib *, struct wire_set *set, int64_t now_ms);
+
+/* The instance of exactly that name. */
+bool mib_get(const struct mib *, const uint32_t *oid, size_t len,
+    struct mib_answer *);
+/* The first instance behind it, or that one itself when `inclusive`. */
+bool mib_next(const struct mib *, const uint32_t *oid, size_t len,
+    bool inclusive, struct mib_answer *);
+
+/* The roots to register: MXWATCH-MIB's first, then, with `mta`, the tables
+ * of the others. NULL behind the last. */
+const uint32_t *mib_root(const struct mib *, unsigned i, size_t *len);
+/* The name of an object's column, or of the MIB's notification. */
+size_t mib_column_oid(const struct mib_object *, uint32_t *oid);
+size_t mib_event_oid(uint32_t event, uint32_t *oid);
+
+/* Rows by name, for notifications; NULL: there is none. */
+const struct wire_domain *mib_domain(const struct mib *, const char *name);
+const struct wire_primary *mib_primary(const struct mib *,
+    const struct wire_domain *, const char *host, uint32_t port);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: ISC
+ * pack: snapshot and notices in the terms of the MIB: its states and phases
+ * by number, seconds, a primary as host and port. Called by agentx_parent.c
+ * on the loop, once a snapshot. */
+#include "exporters/snmp/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define AGE_HYSTERESIS 10 /* points below the threshold */
+#define EXPIRED_EVERY  (300 * CLOCK_SEC) /* and domain */
+
+enum age_level { AGE_FINE, AGE_WARNING, AGE_CRITICAL };
+
+/* enum smtp_phase in the numbers of mxwPrimaryFailedPhase. */
+static uint32_t
+phase_number(enum smtp_phase phase)
+{
+	return phase <= SMTP_PHASE_RCPT ? (uint32_t)phase : 8;
+}
+
+static void
+pack_system(struct wire_system *w, const struct snapshot *s)
+{
+	const struct stats_global *g = &s->count;
+
+	w->wall_ms = s->wall_ms;
+	w->start = s->start;
+	w->accepting = s->spool_state == 0;
+	w->reload_ok = s->reload_ok;
+	w->stopping = s->stopping;
+	w->indexing = !s->ready && !s->stopping;
+	w->sessions = s->smtpd_sessions;
+	w->connections_out = s->delivery_connections;
+	w->free_bytes = s->spool_free_bytes;
+	w->connections = g->connections;
+	for (unsigned i = 0; i < SMTPD_REJECT_MAX; i++)
+		w->connections_rejected += g->rejected[i];
+	for (unsigned c = 0; c < SMTPD_CODE_MAX; c++) {
+		for (unsigned r = 0; r < SMTPD_REASON_MAX; r++) {
+			w->rcpt_rejected += g->rcpt_rejected[c][r];
+			w->messages_rejected += g->message_rejected[c][r];
+		}
+		w->loops += g->message_rejected[c][SMTPD_REASON_LOOP];
+	}
+	w->alerts_active = w->notifications_failed = -1;
+	strlcpy(w->hostname, s->hostname, sizeof(w->hostname));
+}
+
+static void
+pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
+{
+	const struct domain_stats *c = &d->count;
+
+	w->index = index;
+	w->state = d->state + 1; /* enum health_state begins with 0 */
+	w->flushing = d->flush.running;
+	w->state_since = d->state_since;
+	w->lifetime = d->lifetime;
+	w->messages = d->active + d->deferred + d->held;
+	w->recipients = d->recipients;
+	w->bytes = d->bytes;
+	w->oldest_ms = d->oldest_ms;
+	w->next_expiry_ms = d->next_expiry_ms;
+	w->next_try_ms = d->next_try_ms;
+	w->accepted_messages = c->accepted_messages;
+	w->accepted_recipients = c->accepted_recipients;
+	w->accepted_bytes = c->accepted_bytes;
+	w->delivered_messages = c->delivered_messages;
+	w->delivered = c->delivered;
+	w->delivered_bytes = c->delivered_bytes;
+	w->expired = c->expired;
+	w->attempts = c->attempts;
+	for (unsigned i = SMTP_PHASE_RESOLVE; i <= SMTP_PHASE_STARTTLS; i++)
+		w->connect_failed += c->attempts_failed[i];
+	for (unsigned i = 0; i < STATUS_LABEL_MAX; i++) {
+		w->deferred[i] = c->deferred[i];
+		w->bounced[i] = c->bounced[i];
+	}
+	w->flush_remaining = d->flush.running ? d->flush.remaining : 0;
+	w->flush_end = d->flush.end_ms / 1000;
+	strlcpy(w->name, c->name, sizeof(w->name));
+	strlcpy(w->cause, d->cause, sizeof(w->cause));
+}
+
+_Static_assert(WIRE_CLASSES == STATUS_LABEL_MAX, "the wire has other classes");
+
+static void
+pack_primary(struct wire_primary *w, const struct snap_primary *p,
+    uint32_t domain, uint32_t index)
+{
+	double seconds = 0;
+
+	w->domain = domain;
+	w->index = index;
+	w->port = wire_label(p->label, w->host, sizeof(w->host));
+	w->healthy = p->healthy;
+	w->failed_phase = phase_number(p->failed_phase);
+	w->code = p->code;
+	for (unsigned i = 0; i < SMTP_PHASE_MAX; i++)
+		seconds += p->phase_seconds[i];
+	w->probe_ms = (uint64_t)(seconds * 1000 + 0.5);
+	w->probes = p->probes;
+	w->failures = p->failures;
+	w->last_run = p->last_run;
+	w->last_success = p->last_success;
+	w->cert_not_after = p->cert_not_after;
+	strlcpy(w->text, p->text, sizeof(w->text));
+}
+
+struct ref {
+	uint32_t index;
+	const struct snap_domain *d;
+};
+
+static int
+by_index(const void *a, const void *b)
+{
+	const struct ref *x = a, *y = b;
+
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static bool
+is_shown(const struct snap_domain *d)
+{
+	return d->configured || d->active + d->deferred + d->held > 0;
+}
+
+void
+pack_snapshot(struct wire_out *o, const struct snapshot *s, struct index *x)
+{
+	struct ref *ref = mem_array(s->ndomains + 1, sizeof(*ref));
+	struct wire_system *sys = wire_out_add(o, WIRE_SYSTEM);
+	const struct snap_domain *d;
+	uint32_t n = 0, np = 0, i, j;
+
+	for (i = 0; i < s->ndomains && n < WIRE_ROWS_MAX; i++) {
+		d = &s->domain[i];
+		if (!is_shown(d) || np + d->nprimaries > WIRE_ROWS_MAX)
+			continue;
+		ref[n++] = (struct ref){ index_of(x, d->count.name)->index, d };
+		np += d->nprimaries;
+	}
+	qsort(ref, n, sizeof(*ref), by_index);
+	pack_system(sys, s);
+	sys->ndomains = n;
+	sys->nprimaries = np;
+	for (i = 0; i < n; i++)
+		pack_domain(wire_out_add(o, WIRE_DOMAIN), ref[i].d,
+		    ref[i].index);
+	for (i = 0; i < n; i++)
+		for (j = 0; j < ref[i].d->nprimaries; j++)
+			pack_primary(wire_out_add(o, WIRE_PRIMARY),
+			    &s->primary[ref[i].d->first_primary + j],
+			    ref[i].index, j + 1);
+	mem_free(&ref);
+}
+
+/* ---- notifications */
+
+static uint32_t
+event_of(const struct notice *n)
+{
+	switch (n->kind) {
+	case NOTICE_STATE:
+		return WIRE_STATE_CHANGE;
+	case NOTICE_PRIMARY:
+		return n->a != 0 ? WIRE_PRIMARY_UP : WIRE_PRIMARY_DOWN;
+	case NOTICE_FLUSH_BEGIN:
+		return WIRE_FLUSH_STARTED;
+	case NOTICE_FLUSH_END:
+		return WIRE_FLUSH_FINISHED;
+	case NOTICE_EXPIRED:
+		return WIRE_MAIL_EXPIRED;
+	case NOTICE_SPOOL:
+		return n->a == 0 ? WIRE_SPOOL_ACCEPTING : WIRE_SPOOL_REFUSING;
+	case NOTICE_TEST:
+		return WIRE_TEST;
+	default:
+		return 0; /* the log and the alerts have those */
+	}
+}
+
+bool
+pack_notice(struct wire_notice *w, const struct notice *n, struct index *x,
+    int64_t now)
+{
+	uint32_t event = event_of(n);
+	struct index_entry *e;
+
+	if (event == 0)
+		return false;
+	if (event == WIRE_MAIL_EXPIRED) {
+		e = index_of(x, n->domain);
+		if (now < e->expired_next)
+			return false;
+		e->expired_next = now + EXPIRED_EVERY;
+	}
+	memset(w, 0, sizeof(*w));
+	w->event = event;
+	if (event == WIRE_STATE_CHANGE)
+		w->state = (uint32_t)n->b + 1;
+	if (event == WIRE_PRIMARY_DOWN)
+		w->failed_phase = phase_number((enum smtp_phase)n->b);
+	strlcpy(w->domain, n->domain, sizeof(w->domain));
+	strlcpy(w->host, n->host, sizeof(w->host));
+	strlcpy(w->text, n->text, sizeof(w->text));
+	return true;
+}
+
+static bool
+reached(uint64_t percent, unsigned limit, bool was)
+{
+	unsigned leave = limit > AGE_HYSTERESIS ? limit - AGE_HYSTERESIS : 1;
+
+	return limit != 0 && percent >= (was ? leave : limit);
+}
+
+static enum age_level
+age_level(const struct snapshot *s, const struct snap_domain *d,
+    const struct age_limits *l, enum age_level was)
+{
+	int64_t age = s->wall_ms - d->oldest_ms, life = d->lifetime * 1000;
+	uint64_t percent;
+
+	if (d->oldest_ms == 0 || age <= 0 || life <= 0)
+		return AGE_FINE;
+	percent = (uint64_t)age / ((uint64_t)life / 100 + 1);
+	if (reached(percent, l->critical, was == AGE_CRITICAL))
+		return AGE_CRITICAL;
+	return reached(percent, l->warning, was >= AGE_WARNING) ? AGE_WARNING :
+								  AGE_FINE;
+}
+
+void
+pack_ages(const struct snapshot *s, struct index *x, const struct age_limits *l,
+    void (*tell)(void *arg, const struct wire_notice *), void *arg)
+{
+	static const uint32_t event[] = { WIRE_AGE_CLEARED, WIRE_AGE_WARNING,
+		WIRE_AGE_CRITICAL };
+	struct index_entry *e;
+	struct wire_notice w;
+	enum age_level is;
+
+	for (unsigned i = 0; i < s->ndomains; i++) {
+		if (!is_shown(&s->domain[i]))
+			continue;
+		e = index_of(x, s->domain[i].count.name);
+		is = age_level(s, &s->domain[i], l, e->age_level);
+		if (is == e->age_level)
+			continue;
+		e->age_level = is;
+		memset(&w, 0, sizeof(w));
+		w.event = event[is];
+		strlcpy(w.domain, e->name, sizeof(w.domain));
+		tell(arg, &w);
+	}
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: ISC
+ * wire: writing packets, checking them, putting a snapshot together again.
+ * The daemon writes snapshots and reads status, mxwatch-agentx does the
+ * opposite; neither trusts the other's lengths. */
+#include "exporters/snmp/wire.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* Packets begin where any of the structs may. */
+#define ALIGN_UP(n) (((n) + 7u) & ~(size_t)7u)
+
+struct field {
+	enum wire_type type;
+	size_t offset, size;
+};
+
+/* Every string of every record: it has to end within its field. */
+static const struct field strings[] = {
+#define FIELD(type, st, name)                                                  \
+	{                                                                      \
+		type, offsetof(struct st, name),                               \
+		    sizeof(((struct st *)0)->name)                             \
+	}
+	FIELD(WIRE_SYSTEM, wire_system, hostname),
+	FIELD(WIRE_DOMAIN, wire_domain, name),
+	FIELD(WIRE_DOMAIN, wire_domain, cause),
+	FIELD(WIRE_PRIMARY, wire_primary, host),
+	FIELD(WIRE_PRIMARY, wire_primary, text),
+	FIELD(WIRE_NOTICE, wire_notice, domain),
+	FIELD(WIRE_NOTICE, wire_notice, host),
+	FIELD(WIRE_NOTICE, wire_notice, text),
+	FIELD(WIRE_LOG, wire_log, text),
+#undef FIELD
+};
+
+size_t
+wire_record_size(enum wire_type type)
+{
+	static const size_t size[WIRE_TYPE_MAX] = {
+		[WIRE_SYSTEM] = sizeof(struct wire_system),
+		[WIRE_DOMAIN] = sizeof(struct wire_domain),
+		[WIRE_PRIMARY] = sizeof(struct wire_primary),
+		[WIRE_NOTICE] = sizeof(struct wire_notice),
+		[WIRE_STATUS] = sizeof(struct wire_status),
+		[WIRE_LOG] = sizeof(struct wire_log),
+	};
+
+	return (size_t)type < WIRE_TYPE_MAX ? size[type] : 0;
+}
+
+static bool
+strings_end(const char *record, enum wire_type type)
+{
+	for (size_t i = 0; i < MX_COUNT(strings); i++)
+		if (strings[i].type == type &&
+		    memchr(record + strings[i].offset, '\0', strings[i].size) ==
+			NULL)
+			return false;
+	return true;
+}
+
+int
+wire_check(const void *data, size_t len)
+{
+	const struct wire_head *h = data;
+	const char *p = (const char *)data + sizeof(*h);
+	size_t size;
+
+	if (len < sizeof(*h) || len > WIRE_PACKET_MAX ||
+	    h->magic != WIRE_MAGIC || h->len != len)
+		return -MX_ESYNTAX;
+	if (h->version != WIRE_VERSION)
+		return -MX_ECORRUPT;
+	size = wire_record_size(h->type);
+	if (size == 0 || h->count == 0 ||
+	    h->count > (WIRE_PACKET_MAX - sizeof(*h)) / size ||
+	    len != sizeof(*h) + h->count * size)
+		return -MX_ESYNTAX;
+	if (h->count != 1 && h->type != WIRE_DOMAIN && h->type != WIRE_PRIMARY)
+		return -MX_ESYNTAX;
+	for (uint32_t i = 0; i < h->count; i++)
+		if (!strings_end(p + i * size, h->type))
+			return -MX_ESYNTAX;
+	return 0;
+}
+
+const void *
+wire_record(const union wire_packet *p, uint32_t i)
+{
+	MX_ASSERT(i < p->head.count);
+	return p->bytes + sizeof(p->head) + i * wire_record_size(p->head.type);
+}
+
+uint32_t
+wire_label(const char *label, char *host, size_t size)
+{
+	const char *end = strchr(label, ']'), *colon;
+	int64_t port;
+
+	/* "[2001:db8::1]:2525", "mx:2525"; an address without brackets has
+	 * more colons than one and no port. */
+	if (label[0] == '[' && end != NULL) {
+		colon = end[1] == ':' ? end + 1 : NULL;
+		label++;
+	} else {
+		colon = end = strchr(label, ':');
+		if (colon != NULL && strchr(colon + 1, ':') != NULL)
+			colon = end = NULL;
+	}
+	strlcpy(host, label, size);
+	if (end != NULL && (size_t)(end - label) < size)
+		host[end - label] = '\0';
+	if (colon == NULL || text_int(colon + 1, 1, UINT16_MAX, &port) != 0)
+		return 25;
+	return (uint32_t)port;
+}
+
+/* ---- writing */
+
+void
+wire_out_init(struct wire_out *o, uint64_t generation)
+{
+	memset(o, 0, sizeof(*o));
+	o->generation = generation;
+	o->open = SIZE_MAX;
+}
+
+void
+wire_out_fini(struct wire_out *o)
+{
+	mem_free(&o->data);
+	wire_out_init(o, 0);
+}
+
+static struct wire_head *
+head_at(const struct wire_out *o, size_t at)
+{
+	return (struct wire_head *)(void *)(o->data + at);
+}
+
+static void
+out_reserve(struct wire_out *o, size_t more)
+{
+	if (o->size - o->len >= more)
+		return;
+	o->size = o->len + more + o->size;
+	o->data = mem_grow(o->data, o->size, 1);
+}
+
+void *
+wire_out_add(struct wire_out *o, enum wire_type type)
+{
+	size_t size = wire_record_size(type);
+	struct wire_head *h;
+	void *record;
+
+	out_reserve(o, sizeof(*h) + size + 8);
+	h = o->open == SIZE_MAX ? NULL : head_at(o, o->open);
+	if (h == NULL || h->type != type || h->len + size > WIRE_PACKET_MAX ||
+	    (type != WIRE_DOMAIN && type != WIRE_PRIMARY)) {
+		memset(o->data + o->len, 0, ALIGN_UP(o->len) - o->len);
+		o->open = o->len = ALIGN_UP(o->len);
+		h = head_at(o, o->open);
+		*h = (struct wire_head){ .magic = WIRE_MAGIC,
+			.version = WIRE_VERSION,
+			.type = (uint16_t)type,
+			.len = sizeof(*h),
+			.generation = o->generation };
+		o->len += sizeof(*h);
+	}
+	record = o->data + o->len;
+	memset(record, 0, size);
+	o->len += size;
+	h->len += (uint32_t)size;
+	h->count++;
+	return record;
+}
+
+const void *
+wire_out_peek(const struct wire_out *o, size_t *len, size_t *stride)
+{
+	if (o->sent >= o->len)
+		return NULL;
+	*len = head_at(o, o->sent)->len;
+	*stride = ALIGN_UP(*len);
+	return o->data + o->sent;
+}
+
+/* ---- putting together */
+
+void
+wire_set_init(struct wire_set *s)
+{
+	memset(s, 0, sizeof(*s));
+}
+
+void
+wire_set_fini(struct wire_set *s)
+{
+	mem_free(&s->domain);
+	mem_free(&s->primary);
+	wire_set_init(s);
+}
+
+static void
+set_empty(struct wire_set *s)
+{
+	s->begun = false;
+	s->ndomains = s->nprimaries = 0;
+}
+
+static int
+set_begin(struct wire_set *s, const struct wire_system *sys,
+    uint64_t generation)
+{
+	set_empty(s);
+	if (sys->ndomains > WIRE_ROWS_MAX || sys->nprimaries > WIRE_ROWS_MAX)
+		return -MX_ESYNTAX;
+	s->begun = true;
+	s->generation = generation;
+	s->system = *sys;
+	return 0;
+}
+
+/* Room grows with what arrives, not with what is promised. */
+static void *
+room(void *array, uint32_t *size, uint32_t n, size_t record)
+{
+	if (n < *size)
+		return array;
+	*size = *size * 2 + 16;
+	return mem_grow(array, *size, record);
+}
+
+static int
+add_domain(struct wire_set *s, const struct wire_domain *d)
+{
+	if (s->ndomains == s->system.ndomains || d->index == 0 ||
+	    d->index > INT32_MAX || d->state < 1 || d->state > 6 ||
+	    (s->ndomains > 0 && s->domain[s->ndomains - 1].index >= d->index))
+		return -MX_ESYNTAX;
+	s->domain = room(s->domain, &s->domain_size, s->ndomains, sizeof(*d));
+	s->domain[s->ndomains++] = *d;
+	return 0;
+}
+
+static int
+add_primary(struct wire_set *s, const struct wire_primary *p)
+{
+	const struct wire_primary *last =
+	    s->nprimaries > 0 ? &s->primary[s->nprimaries - 1] : NULL;
+
+	if (s->ndomains != s->system.ndomains ||
+	    s->nprimaries == s->system.nprimaries || p->index == 0 ||
+	    p->index > 255 || p->port > UINT16_MAX || p->code > UINT16_MAX ||
+	    (last != NULL &&
+		(p->domain < last->domain ||
+		    (p->domain == last->domain && p->index <= last->index))))
+		return -MX_ESYNTAX;
+	s->primary =
+	    room(s->primary, &s->primary_size, s->nprimaries, sizeof(*p));
+	s->primary[s->nprimaries++] = *p;
+	return 0;
+}
+
+static int
+add_records(struct wire_set *s, const union wire_packet *p)
+{
+	int rc = 0;
+
+	if (p->head.type == WIRE_SYSTEM)
+		return set_begin(s, wire_record(p, 0), p->head.generation);
+	if (!s->begun || p->head.generation != s->generation) {
+		set_empty(s); /* its beginning was lost: wait for the next */
+		return 0;
+	}
+	for (uint32_t i = 0; rc == 0 && i < p->head.count; i++)
+		rc = p->head.type == WIRE_DOMAIN ?
+		    add_domain(s, wire_record(p, i)) :
+		    add_primary(s, wire_record(p, i));
+	return rc;
+}
+
+int
+wire_set_add(struct wire_set *s, const union wire_packet *p, size_t len)
+{
+	int rc = wire_check(p, len);
+
+	if (rc == 0 && p->head.type > WIRE_PRIMARY)
+		rc = -MX_ESYNTAX;
+	if (rc == 0)
+		rc = add_records(s, p);
+	if (rc != 0) {
+		set_empty(s);
+		return rc;
+	}
+	return s->begun && s->ndomains == s->system.ndomains &&
+	    s->nprimaries == s->system.nprimaries;
+}
