@@ -73,6 +73,10 @@ flush_last_end_timestamp_seconds|gauge|domain
 dns_queries_total|counter|
 dns_queries_failed_total|counter|reason
 dns_query_duration_seconds|histogram|
+agentx_connected|gauge|
+agentx_requests_total|counter|
+agentx_notifications_dropped_total|counter|
+agentx_snapshots_dropped_total|counter|
 config_last_reload_successful|gauge|
 config_last_reload_success_timestamp_seconds|gauge|
 event_loop_lag_seconds|gauge|

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: ISC
+"""The SNMP subagent with a real snmpd: what it shows, and that whatever the
+master agent does costs mail nothing."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lib.mxwatchd import BUILD
+from lib.net import free_port
+from lib.smtp import Raw, send
+from lib.snmp import (APPL, BOUNCE, DOMAIN, EVENT, GROUP, MTA, PRIMARY, ROOT, SYSTEM, Snmpd,
+                      Traps, key)
+from lib.wait import stays, wait_for
+
+AGENTX = os.path.join(BUILD, "mxwatch-agentx")
+MIB = os.path.join(BUILD, "exporters/snmp/MXWATCH-MIB.txt")
+CHECK_SNMP = "/usr/lib/nagios/plugins/check_snmp"
+STATES = ["unknown", "up", "suspect", "down", "recovering", "disabled"]
+
+pytestmark = [
+    pytest.mark.skipif(not os.path.exists(AGENTX), reason="built --without-snmp"),
+    pytest.mark.skipif(shutil.which("snmpd") is None, reason="snmpd is not installed"),
+]
+
+
+def section(snmpd, more=""):
+    return '\nsnmp { agentx = "%s"  program = "%s"  %s }\n' % (snmpd.socket, AGENTX, more)
+
+
+def connected(d):
+    return d.metrics(False).get("agentx_connected") == 1
+
+
+def wait_connected(d, is_=True, deadline=30):
+    wait_for(lambda: connected(d) == is_, deadline, "agentx_connected is %d" % is_)
+
+
+def wait_served(snmpd, deadline=30):
+    wait_for(lambda: snmpd.get(SYSTEM + ".1.0"), deadline, "the objects are there")
+
+
+def child(d):
+    """The pid of the subagent that runs now."""
+    return int(re.findall(r"agentx started=1 pid=(\d+)", d.log())[-1])
+
+
+def by_name(snmpd, name):
+    """The index of a domain."""
+    for oid, value in snmpd.walk(DOMAIN + ".2"):
+        if value == name:
+            return key(oid)[-1]
+    raise AssertionError(name + " has no row")
+
+
+@pytest.fixture(scope="module")
+def shown(module_stack):
+    """A daemon with mail for a domain that is down, and one that is up."""
+    s = module_stack
+    traps = s.add(Traps(), lambda t: t.close())
+    snmpd = s.add(Snmpd(traps.port), lambda p: p.close())
+    mx = s.fakemx()
+    d = s.mxwatchd({"down.test": 'primary = {"127.0.0.1:9", "[127.0.0.2]:9"}\nlifetime = "5d"',
+                    "up.test": 'primary = {"127.0.0.1:%d"}' % mx.port},
+                   options=section(snmpd, "mta_mib = yes  appl_index = 3"))
+    wait_connected(d, False)          # no master at boot: no reason not to run
+    d.wait_log("agentx connected=0")
+    d.wait_state("down.test", "down")
+    for i in range(3):
+        send(d.port, "m%d" % i, rcpts=("u@down.test", "v@down.test"))
+    snmpd.start()
+    wait_connected(d)
+    wait_served(snmpd)
+    return d, snmpd, traps, mx
+
+
+def test_01_master_that_comes_later_is_joined_and_told_once(shown):
+    d, _, _, _ = shown
+    assert d.log().count("agentx connected=1") == 1
+
+
+def test_02_walk_ascends_and_bulk_agrees(shown):
+    _, snmpd, _, _ = shown
+    got = snmpd.walk()
+    names = [oid for oid, _ in got]
+    assert len(names) > 13 + 2 * 17 + 3 * 12 - 1
+    assert names == [oid for oid, _ in snmpd.walk(tool="snmpbulkwalk")]
+    for oid, _ in got[::7]:
+        assert snmpd.get(oid) is not None
+
+
+def test_03_values_are_those_of_metrics(shown):
+    d, snmpd, _, _ = shown
+    i = by_name(snmpd, "down.test")
+
+    def same():
+        m = d.metrics()
+        for column, value in {
+                5: m.queued("down.test"), 6: m.get("queue_recipients", domain="down.test"),
+                7: m.get("queue_bytes", domain="down.test") // 1024,
+                9: m.get("queue_lifetime_seconds", domain="down.test"),
+                11: m.get("smtpd_messages_accepted_total", domain="down.test"),
+                12: m.get("delivery_recipients_delivered_total", domain="down.test"),
+                3: STATES.index(m.state("down.test")) + 1}.items():
+            assert snmpd.number("%s.%d.%d" % (DOMAIN, column, i)) == value, column
+        age = m.get("queue_oldest_message_age_seconds", domain="down.test")
+        assert abs(snmpd.number("%s.8.%d" % (DOMAIN, i)) - age) <= 2
+        expiry = m.get("queue_next_expiry_timestamp_seconds", domain="down.test")
+        assert abs(snmpd.number("%s.10.%d" % (DOMAIN, i)) - (expiry - time.time())) <= 3
+        assert snmpd.number(SYSTEM + ".3.0") == m.sum("queue_messages")
+        assert snmpd.number(SYSTEM + ".7.0") == 1
+        assert snmpd.number(SYSTEM + ".8.0") == m.get("spool_accepting")
+        assert snmpd.number(SYSTEM + ".11.0") == m.sum("smtpd_messages_accepted_total")
+        return True
+    wait_for(same, 15, "SNMP and /metrics agree")
+    assert d.metrics().queued("down.test") == 3
+    u = by_name(snmpd, "up.test")
+    assert snmpd.number("%s.10.%d" % (DOMAIN, u)) == 2147483647  # nothing to lose
+    assert snmpd.number("%s.8.%d" % (DOMAIN, u)) == 0
+
+
+def test_04_primaries(shown):
+    d, snmpd, _, _ = shown
+    i = by_name(snmpd, "down.test")
+    assert snmpd.get("%s.2.%d.2" % (PRIMARY, i)) == "127.0.0.2"
+    assert snmpd.number("%s.3.%d.2" % (PRIMARY, i)) == 9
+    assert snmpd.number("%s.4.%d.1" % (PRIMARY, i)) == 2
+    assert snmpd.number("%s.5.%d.1" % (PRIMARY, i)) == 2  # connect
+    u = by_name(snmpd, "up.test")
+    assert snmpd.number("%s.4.%d.1" % (PRIMARY, u)) == 1
+    assert snmpd.number("%s.6.%d.1" % (PRIMARY, u)) // 100 == 2
+    before = snmpd.number("%s.9.%d.1" % (PRIMARY, u))
+    wait_for(lambda: snmpd.number("%s.9.%d.1" % (PRIMARY, u)) > before, 10, "probes are counted")
+
+
+def test_05_standard_mibs(shown):
+    """What a manager sees that knows MTA-MIB only."""
+    d, snmpd, _, _ = shown
+    i = by_name(snmpd, "down.test")
+    assert snmpd.get(APPL + ".2.3") == "mxwatch"
+    assert snmpd.number(APPL + ".6.3") == 1
+    assert snmpd.number(MTA + ".2.3") == 3
+    assert snmpd.get("%s.25.3.%d" % (GROUP, i)) == "down.test"
+    assert snmpd.get("%s.25.3.1" % GROUP) == "inbound-other"
+    assert snmpd.number("%s.4.3.%d" % (GROUP, i)) == 3
+    age = snmpd.number("%s.12.3.%d" % (GROUP, i))
+    assert abs(age / 100 - d.metrics().get("queue_oldest_message_age_seconds",
+                                           domain="down.test")) <= 2
+    assert snmpd.get("%s.24.3.%d" % (GROUP, i)) == ".1.3.6.1.2.1.27.4.25"
+    assert snmpd.get("%s.4.3.1" % GROUP) is None  # does not apply: no instance
+    snmpd.walk(".1.3.6.1.2.1.27")
+    snmpd.walk(".1.3.6.1.2.1.28")
+
+
+def test_06_bounces_by_status(shown):
+    d, snmpd, _, mx = shown
+    assert snmpd.walk(BOUNCE) == []
+    mx.misbehave = ["rcpt-550=nobody@up.test", "rcpt-451=later@up.test"]
+    send(d.port, "bounce", rcpts=("nobody@up.test", "later@up.test"))
+    u = by_name(snmpd, "up.test")
+    wait_for(lambda: snmpd.get("%s.3.%d.5001" % (BOUNCE, u)) == "1", 20, "a bounce is counted")
+    wait_for(lambda: snmpd.get("%s.2.%d.4003" % (BOUNCE, u)), 20, "a deferral is counted")
+    assert snmpd.number("%s.14.%d" % (DOMAIN, u)) == 1
+    assert snmpd.number(".1.3.6.1.2.1.28.5.1.3.3.%d.5001000" % u) == 1
+    mx.misbehave = []
+    d.wait_empty("up.test")
+
+
+@pytest.mark.skipif(not os.path.exists(CHECK_SNMP), reason="check_snmp is not installed")
+def test_07_check_snmp(shown):
+    """The stock plugin; by numbers, since Debian has no base modules."""
+    d, snmpd, _, _ = shown
+
+    def check(warn, crit):
+        r = subprocess.run([CHECK_SNMP, "-H", "127.0.0.1", "-p", str(snmpd.port), "-P", "2c",
+                            "-C", "public", "-o", SYSTEM + ".3.0", "-w", warn, "-c", crit,
+                            "-l", "QUEUE"], env=snmpd.env, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=30)
+        return r.returncode, r.stdout
+    wait_for(lambda: snmpd.number(SYSTEM + ".3.0") == d.metrics().sum("queue_messages"), 15,
+             "the snapshot is of now")
+    n = snmpd.number(SYSTEM + ".3.0")
+    assert n >= 3
+    assert check(str(n), str(n + 1)) == (0, "SNMP OK - QUEUE %d | QUEUE=%d;%d;%d \n" % (
+        n, n, n, n + 1))
+    assert check(str(n - 1), str(n))[0] == 1
+    assert check(str(n - 2), str(n - 1))[0] == 2
+
+
+def test_08_traps(shown):
+    d, snmpd, traps, mx = shown
+    i = by_name(snmpd, "up.test")
+    mx.stop()
+    got = traps.wait(1, '"up.test"')[0]
+    assert "%s.2.%d = STRING: \"up.test\"" % (DOMAIN, i) in got
+    assert "%s.2.%d.1 = STRING: \"127.0.0.1\"" % (PRIMARY, i) in got
+    assert "%s.5.%d.1 = INTEGER: 2" % (PRIMARY, i) in got
+    assert ".1.3.6.1.2.1.1.3.0 = Timeticks:" in got
+    traps.wait(3, "%s.3.%d = INTEGER: 4" % (DOMAIN, i))
+    send(d.port, "late", rcpts=("u@up.test",))
+    mx.start()
+    traps.wait(2, '"up.test"')
+    traps.wait(8, '"up.test"')
+    traps.wait(9, '"up.test"')
+    traps.wait(3, "%s.3.%d = INTEGER: 2" % (DOMAIN, i))
+    assert d.metrics().get("agentx_notifications_dropped_total") <= 8  # from before snmpd
+
+
+def test_09_test_notification(shown):
+    _, snmpd, traps, _ = shown
+    r = subprocess.run([AGENTX, "-t", "-x", snmpd.socket], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True, timeout=30)
+    assert (r.returncode, r.stdout) == (0, "sent\n"), r.stderr
+    traps.wait(12, ROOT + ".1.1.1.0")
+    r = subprocess.run([AGENTX, "-t", "-x", "unix:/nonexistent/master"],
+                       stderr=subprocess.PIPE, text=True, timeout=30)
+    assert r.returncode == 1 and "no master agent" in r.stderr
+
+
+def smtp_seconds(d, rcpt="u@down.test"):
+    start = time.monotonic()
+    with Raw(d.port) as c:
+        c.begin(rcpt=rcpt)
+    return time.monotonic() - start
+
+
+def test_10_stopped_master_costs_mail_nothing(shown):
+    """Longer than it takes the subagent to notice; its pings then block it."""
+    d, snmpd, _, _ = shown
+    usual = max(smtp_seconds(d) for _ in range(5))
+    d.metrics()
+    snmpd.freeze()
+    try:
+        end = time.monotonic() + 14
+        lag, slow = 0, 0
+        while time.monotonic() < end:
+            slow = max(slow, smtp_seconds(d))
+            lag = max(lag, d.metrics(False).get("event_loop_lag_seconds"))
+            time.sleep(0.2)
+        assert slow < max(0.5, usual * 3), "SMTP took %.3f s" % slow
+        assert lag < 0.25, "the loop was late by %.3f s" % lag
+        wait_connected(d, False)
+    finally:
+        snmpd.thaw()
+    wait_connected(d)
+    wait_served(snmpd)
+
+
+def test_11_killed_master_is_rejoined(shown):
+    d, snmpd, _, _ = shown
+    lines = d.log().count("agentx connected=")
+    snmpd.kill()
+    wait_connected(d, False)
+    start = time.monotonic()
+    snmpd.start()
+    wait_served(snmpd, 40)
+    assert time.monotonic() - start < 30
+    wait_connected(d)
+    assert d.log().count("agentx connected=") == lines + 2
+    assert len(snmpd.walk()) > 50
+
+
+def test_12_killed_subagent_is_restarted(shown):
+    d, snmpd, _, _ = shown
+    asked = d.metrics().get("agentx_requests_total")
+    os.kill(child(d), signal.SIGKILL)
+    wait_connected(d, False, 5)
+    wait_connected(d)
+    wait_served(snmpd)
+    # The counter goes on where it was.
+    wait_for(lambda: d.metrics().get("agentx_requests_total") > asked, 10, "requests are counted")
+
+
+def test_13_hung_subagent_is_killed(shown):
+    d, snmpd, _, _ = shown
+    pid = child(d)
+    os.kill(pid, signal.SIGSTOP)
+    d.wait_log('problem="the subagent is stuck"', 45)
+    wait_for(lambda: child(d) != pid, 10, "another one")
+    wait_connected(d)
+    wait_served(snmpd)
+    assert d.metrics().get("event_loop_lag_seconds") < 0.25
+
+
+def test_14_numbers_survive_a_restart(shown):
+    d, snmpd, _, _ = shown
+    before = {n: by_name(snmpd, n) for n in ("down.test", "up.test")}
+    domains = dict(d.parts["domains"])
+    domains["a-new-one.test"] = 'primary = {"127.0.0.1:9"}'
+    d.restart(domains=domains)
+    wait_connected(d)
+    wait_served(snmpd)
+    for name, index in before.items():
+        assert by_name(snmpd, name) == index
+    assert by_name(snmpd, "a-new-one.test") == max(before.values()) + 1
+
+
+def test_15_reload_ends_and_starts_it(shown):
+    d, snmpd, _, _ = shown
+    pid = child(d)
+    options = d.parts["options"]
+    rc, out = d.reload(options="")
+    assert rc == 0, out
+    wait_for(lambda: not os.path.exists("/proc/%d" % pid), 10, "it is gone")
+    assert snmpd.get(SYSTEM + ".1.0") is None
+    rc, out = d.reload(options=options)
+    assert rc == 0, out
+    wait_connected(d)
+    wait_served(snmpd)
+
+
+def test_16_burst_to_a_stopped_master_is_counted(stack):
+    """100 domains lose their primary in the same moment."""
+    snmpd = stack.add(Snmpd(), lambda p: p.close()).start()
+    port = free_port()
+    mx = stack.fakemx(port=port)
+    d = stack.mxwatchd({"d%d.test" % i: 'primary = {"127.0.0.1:%d"}' % port
+                        for i in range(100)}, options=section(snmpd))
+    wait_connected(d)
+    d.wait_state("d99.test", "up")
+    wait_for(lambda: len(snmpd.walk(DOMAIN + ".2")) == 100, 15, "all have their rows")
+    before = d.metrics().get("agentx_notifications_dropped_total")
+    snmpd.freeze()
+    try:
+        mx.stop()
+        d.wait_state("d99.test", "down")
+        wait_for(lambda: d.metrics().get("agentx_notifications_dropped_total") > before, 30,
+                 "some are dropped")
+        assert smtp_seconds(d, "u@d1.test") < 0.5
+        assert d.metrics(False).get("event_loop_lag_seconds") < 0.25
+    finally:
+        snmpd.thaw()
+    wait_served(snmpd, 40)
+
+
+def test_17_program_that_is_not_there(stack):
+    snmpd = stack.add(Snmpd(), lambda p: p.close())
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, options=(
+        '\nsnmp { agentx = "%s"  program = "/nonexistent/agentx" }\n' % snmpd.socket))
+    d.wait_log('agentx problem="cannot start the subagent"')
+    stays(lambda: d.log().count("cannot start the subagent") == 1, 2.5, "said once")
+    assert not connected(d)
+
+
+def base_modules():
+    dirs = (os.environ.get("SMIPATH", "").split(":") +
+            ["/usr/share/snmp/mibs", "/var/lib/snmp/mibs/ietf", "/usr/share/snmp/mibs/ietf",
+             "/var/lib/mibs/ietf", "/usr/share/mibs/ietf"])
+    have = {f.split(".")[0] for p in dirs if os.path.isdir(p) for f in os.listdir(p)}
+    return ":".join(p for p in dirs if p), {
+        "SNMPv2-SMI", "SNMPv2-TC", "SNMPv2-CONF", "SNMP-FRAMEWORK-MIB"} - have
+
+
+def test_18_smilint(shown):
+    path, missing = base_modules()
+    if shutil.which("smilint") is None or missing:
+        pytest.skip("smilint, or what the module imports, is not installed: %s" %
+                    ", ".join(sorted(missing)))
+    r = subprocess.run(["smilint", "-l", "6", MIB], env=dict(os.environ, SMIPATH=path),
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert (r.returncode, r.stdout) == (0, "")
+
+
+def test_19_events_have_numbers_of_the_module(shown):
+    assert EVENT.startswith(ROOT)
+    with open(MIB, encoding="utf-8") as f:
+        text = f.read()
+    assert "{ netSnmpPlaypen 27828 }" in text
