@@ -46,9 +46,10 @@ answer_text(struct answer *a, unsigned status, const char *text)
 static void
 page_metrics(const struct snapshot *s, int64_t now, struct answer *a)
 {
+	struct prometheus_options o = { PROMETHEUS_TEXT, true };
 	struct buf out = BUF_INIT(HTTP_METRICS_MAX);
 
-	if (prometheus_write(s, now, &out) != 0) {
+	if (prometheus_write(s, now, &o, &out) != 0) {
 		buf_fini(&out);
 		answer_text(a, MHD_HTTP_INTERNAL_SERVER_ERROR,
 		    "the metrics are larger than 64 MiB\n");

@@ -45,7 +45,7 @@ tests_unit_test_queue_operate_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 endif
 
 # `make tests/bench/bench_queue`: never part of the tests.
-EXTRA_PROGRAMS = tests/bench/bench_queue
+EXTRA_PROGRAMS += tests/bench/bench_queue
 tests_bench_bench_queue_SOURCES = tests/bench/bench_queue.c \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: ISC
+ * The two exposition formats: how names, numbers and labels are written, and
+ * that the estimate of series is the number of series. What Prometheus makes
+ * of them is in tests/e2e/test_web.py. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "exporters/prom_write.h"
+#include "exporters/prometheus.h"
+
+#define NOW_MS INT64_C(1800000000000)
+
+/* Two domains, three primaries. */
+static struct snapshot *
+make_snapshot(void)
+{
+	struct snapshot *s = snapshot_create(2, 3);
+	struct snap_domain *a = &s->domain[0], *b = &s->domain[1];
+
+	strlcpy(a->count.name, "a.test", sizeof(a->count.name));
+	strlcpy(b->count.name, "b\"\\\n.test", sizeof(b->count.name));
+	a->nprimaries = 2;
+	b->first_primary = 2;
+	b->nprimaries = 1;
+	strlcpy(s->primary[0].label, "mx1.test", sizeof(s->primary[0].label));
+	strlcpy(s->primary[1].label, "mx2.test", sizeof(s->primary[1].label));
+	strlcpy(s->primary[2].label, "mx1.test", sizeof(s->primary[2].label));
+	s->primary[0].healthy = s->primary[2].healthy = true;
+	s->primary[0].priority = 10;
+	s->primary[0].phase_seconds[SMTP_PHASE_CONNECT] = 0.012345678;
+	s->primary[1].phase_seconds[SMTP_PHASE_CONNECT] = 1.5;
+	s->primary[0].cert_not_after = 1900000000;
+	a->state = 3;
+	b->state = 1;
+	a->deferred = 7;
+	b->deferred = 2;
+	a->oldest_ms = NOW_MS - 90500;
+	a->next_expiry_ms = NOW_MS + 1000;
+	b->lifetime = 432000;
+	a->lifetime = 2592000;
+	a->count.accepted_messages = 9;
+	b->count.accepted_messages = UINT64_C(1) << 40;
+	s->queue_ages[0] = 3;
+	s->queue_ages[1] = 4;
+	s->count.dns_duration.count[0] = 5;
+	s->count.dns_duration.sum = 0.25;
+	s->start = 1799999000;
+	return s;
+}
+
+static char *
+expose(const struct snapshot *s, enum prometheus_format format, bool per_domain)
+{
+	struct prometheus_options o = { format, per_domain };
+	struct buf out = BUF_INIT(16 << 20);
+
+	assert_int_equal(prometheus_write(s, NOW_MS, &o, &out), 0);
+	return buf_take(&out);
+}
+
+/* `lines` stand in the text, whole lines and next to each other. */
+static void
+assert_lines(const char *text, const char *lines)
+{
+	const char *at = strstr(text, lines);
+
+	if (at == NULL || (at != text && at[-1] != '\n'))
+		fail_msg("not there: %s", lines);
+}
+
+static void
+text_format(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	char *t = expose(s, PROMETHEUS_TEXT, true);
+
+	(void)state;
+	assert_lines(t,
+	    "# HELP mxwatch_queue_messages Messages in the queue by state "
+	    "(deferred, active, held).\n"
+	    "# TYPE mxwatch_queue_messages gauge\n"
+	    "mxwatch_queue_messages{domain=\"a.test\",state=\"deferred\"} 7\n"
+	    "mxwatch_queue_messages{domain=\"a.test\",state=\"active\"} 0\n"
+	    "mxwatch_queue_messages{domain=\"a.test\",state=\"held\"} 0\n"
+	    "mxwatch_queue_messages{domain=\"b\\\"\\\\\\n.test\","
+	    "state=\"deferred\"} 2\n");
+	assert_lines(t,
+	    "mxwatch_queue_oldest_message_age_seconds{domain=\"a.test\"} "
+	    "90.5\n");
+	assert_lines(t,
+	    "mxwatch_queue_next_expiry_timestamp_seconds{domain=\"a.test\"} "
+	    "1800000001\n");
+	assert_non_null(strstr(t, ".test\"} +Inf\n"));
+	assert_lines(t,
+	    "# TYPE mxwatch_smtpd_messages_accepted_total counter\n"
+	    "mxwatch_smtpd_messages_accepted_total{domain=\"a.test\"} 9\n");
+	assert_non_null(strstr(t, " 1099511627776\n"));
+	assert_lines(t,
+	    "# TYPE mxwatch_queue_message_age_seconds histogram\n"
+	    "mxwatch_queue_message_age_seconds_bucket{le=\"60.0\"}"
+	    " 3\n"
+	    "mxwatch_queue_message_age_seconds_bucket{le=\"300.0\"}"
+	    " 7\n");
+	assert_lines(t, "mxwatch_queue_message_age_seconds_count 7\n");
+	assert_lines(t,
+	    "mxwatch_domain_info{domain=\"a.test\","
+	    "primary=\"mx1.test\",priority=\"10\"} 1\n");
+	assert_lines(t,
+	    "mxwatch_probe_duration_seconds{domain=\"a.test\","
+	    "primary=\"mx1.test\",phase=\"connect\"} 0.012345678\n");
+	assert_lines(t,
+	    "mxwatch_smtpd_recipients_rejected_total{code=\"550\","
+	    "reason=\"unknown_recipient\"} 0\n");
+	assert_null(strstr(t, "# EOF"));
+	assert_null(strstr(t, "# UNIT"));
+	free(t);
+	snapshot_unref(&s);
+}
+
+static void
+openmetrics_format(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	char *t = expose(s, PROMETHEUS_OPENMETRICS, true), *p;
+
+	(void)state;
+	assert_lines(t,
+	    "# TYPE mxwatch_queue_messages gauge\n"
+	    "# HELP mxwatch_queue_messages Messages in the queue by state "
+	    "(deferred, active, held).\n");
+	assert_lines(t,
+	    "# TYPE mxwatch_smtpd_messages_accepted counter\n"
+	    "# HELP mxwatch_smtpd_messages_accepted Messages accepted and "
+	    "committed to the spool.\n"
+	    "mxwatch_smtpd_messages_accepted_total{domain=\"a.test\"} 9\n");
+	assert_lines(t,
+	    "# TYPE mxwatch_smtpd_accepted_bytes counter\n"
+	    "# UNIT mxwatch_smtpd_accepted_bytes bytes\n"
+	    "# HELP mxwatch_smtpd_accepted_bytes Bytes ");
+	assert_lines(t,
+	    "# TYPE mxwatch_queue_message_age_seconds "
+	    "gaugehistogram\n"
+	    "# UNIT mxwatch_queue_message_age_seconds seconds\n");
+	assert_lines(t,
+	    "mxwatch_queue_message_age_seconds_bucket{le=\"+Inf\"} 7\n"
+	    "mxwatch_queue_message_age_seconds_gsum 810\n"
+	    "mxwatch_queue_message_age_seconds_gcount 7\n");
+	assert_lines(t,
+	    "# TYPE mxwatch_dns_query_duration_seconds histogram\n"
+	    "# UNIT mxwatch_dns_query_duration_seconds seconds\n");
+	assert_lines(t,
+	    "mxwatch_dns_query_duration_seconds_sum 0.25\n"
+	    "mxwatch_dns_query_duration_seconds_count 5\n");
+	assert_lines(t, "# TYPE mxwatch_domain info\n");
+	assert_lines(t, "# TYPE mxwatch_build info\n");
+	assert_lines(t,
+	    "# TYPE process_cpu_seconds counter\n"
+	    "# UNIT process_cpu_seconds seconds\n");
+	assert_null(
+	    strstr(t, "# TYPE mxwatch_spool_free_inodes gauge\n# UNIT"));
+	p = strstr(t, "# EOF\n");
+	assert_non_null(p);
+	assert_string_equal(p, "# EOF\n");
+	for (p = strstr(t, "# TYPE "); p != NULL; p = strstr(p + 1, "# TYPE "))
+		assert_null(memmem(p, strcspn(p, "\n"), "_total ", 7));
+	assert_null(strstr(t, "\n\n"));
+	free(t);
+	snapshot_unref(&s);
+}
+
+static void
+all_domains_together(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	char *t = expose(s, PROMETHEUS_TEXT, false);
+
+	(void)state;
+	assert_null(strstr(t, "domain="));
+	assert_null(strstr(t, "primary="));
+	assert_lines(t, "mxwatch_queue_messages{state=\"deferred\"} 9\n");
+	assert_lines(t, "mxwatch_queue_oldest_message_age_seconds 90.5\n");
+	assert_lines(t,
+	    "mxwatch_queue_next_expiry_timestamp_seconds 1800000001\n");
+	assert_lines(t, "mxwatch_queue_lifetime_seconds 432000\n");
+	assert_lines(t, "mxwatch_watchdog_state{state=\"down\"} 1\n");
+	assert_lines(t, "mxwatch_watchdog_state{state=\"up\"} 1\n");
+	assert_lines(t, "mxwatch_probe_success 0\n");
+	assert_lines(t,
+	    "mxwatch_probe_duration_seconds{phase=\"connect\"} 1.5\n");
+	assert_lines(t,
+	    "mxwatch_probe_tls_earliest_cert_expiry_timestamp_"
+	    "seconds 1900000000\n");
+	free(t);
+	snapshot_unref(&s);
+}
+
+static size_t
+samples(const char *t)
+{
+	size_t n = 0;
+
+	for (; *t != '\0'; t = strchr(t, '\n') + 1)
+		n += *t != '#';
+	return n;
+}
+
+static void
+the_estimate_is_right(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	char *each = expose(s, PROMETHEUS_TEXT, true);
+	char *om = expose(s, PROMETHEUS_OPENMETRICS, true);
+	char *one = expose(s, PROMETHEUS_TEXT, false);
+
+	(void)state;
+	assert_int_equal(samples(each), prometheus_series(2, 3, true));
+	assert_int_equal(samples(om), prometheus_series(2, 3, true));
+	assert_int_equal(samples(one), prometheus_series(2, 3, false));
+	assert_int_equal(prometheus_series(0, 0, false),
+	    prometheus_series(9999, 9999, false));
+	free(each);
+	free(om);
+	free(one);
+	snapshot_unref(&s);
+}
+
+static void
+too_small_a_cap_is_an_error(void **state)
+{
+	struct prometheus_options o = { PROMETHEUS_TEXT, true };
+	struct snapshot *s = make_snapshot();
+	struct buf out = BUF_INIT(4096);
+
+	(void)state;
+	assert_int_equal(prometheus_write(s, NOW_MS, &o, &out), -MX_ETOOBIG);
+	buf_fini(&out);
+	snapshot_unref(&s);
+}
+
+static void
+value_text(double v, char *dst, size_t size)
+{
+	struct prom_writer *w = malloc(sizeof(*w));
+	struct buf out = BUF_INIT(256);
+
+	prom_init(w, PROMETHEUS_TEXT, &out);
+	prom_put_value(w, v);
+	assert_int_equal(prom_end(w), 0);
+	strlcpy(dst, buf_str(&out), size);
+	buf_fini(&out);
+	free(w);
+}
+
+static const struct {
+	double v;
+	const char *text;
+} value_cases[] = {
+	{ 0, "0" },
+	{ -0.0, "0" },
+	{ 1, "1" },
+	{ -7, "-7" },
+	{ 999999999999999, "999999999999999" },
+	{ 1e15, "1e+15" },
+	{ 0.1, "0.1" },
+	{ 0.000000001, "0.000000001" },
+	{ 0.5, "0.5" },
+	{ 12.25, "12.25" },
+	{ 1.000000001, "1.000000001" },
+	{ -0.5, "-0.5" },
+	{ 1e-12, "1e-12" },
+	{ 1e300, "1e+300" },
+	{ 1.0 / 3, "0.33333333333333331" },
+	{ INFINITY, "+Inf" },
+	{ -INFINITY, "-Inf" },
+	{ NAN, "NaN" },
+};
+
+static void
+values(void **state)
+{
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(value_cases); i++) {
+		value_text(value_cases[i].v, text, sizeof(text));
+		assert_string_equal(text, value_cases[i].text);
+	}
+}
+
+/* Whatever is written reads back the same. */
+static void
+values_read_back(void **state)
+{
+	char text[64];
+	double v;
+
+	(void)state;
+	for (unsigned i = 0; i < 200000; i++) {
+		switch (i % 3) {
+		case 0: /* a duration */
+			v = (double)arc4random() / 1e9;
+			break;
+		case 1:
+			v = (double)((int64_t)arc4random() << 20) / 1e3;
+			break;
+		default:
+			v = ldexp((double)arc4random(),
+			    (int)arc4random_uniform(200) - 100);
+		}
+		value_text(v, text, sizeof(text));
+		if (strtod(text, NULL) != v)
+			fail_msg("%.17g became %s", v, text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_format),
+		cmocka_unit_test(openmetrics_format),
+		cmocka_unit_test(all_domains_together),
+		cmocka_unit_test(the_estimate_is_right),
+		cmocka_unit_test(too_small_a_cap_is_an_error),
+		cmocka_unit_test(values),
+		cmocka_unit_test(values_read_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
