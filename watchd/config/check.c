@@ -277,20 +277,51 @@ check_smtpd(struct conf_loader *l)
 }
 
 static void
+check_web_files(struct conf_loader *l)
+{
+	const struct conf_web *w = &l->c->web;
+	const struct conf_pos *cert = &l->set[OPT_WEB_tls_cert];
+	const struct conf_pos *key = &l->set[OPT_WEB_tls_key];
+	const struct conf_pos *ca = &l->set[OPT_WEB_client_ca];
+
+	if (cert->line != 0 && key->line == 0)
+		conf_err(l, *cert, "web: tls_cert is set without tls_key");
+	if (key->line != 0 && cert->line == 0)
+		conf_err(l, *key, "web: tls_key is set without tls_cert");
+	if (ca->line != 0 && cert->line == 0 && key->line == 0)
+		conf_err(l, *ca, "web: client_ca is set without tls_cert");
+	check_readable(l, *cert, "web: ", "tls_cert", w->tls_cert);
+	check_readable(l, *key, "web: ", "tls_key", w->tls_key);
+	check_readable(l, *ca, "web: ", "client_ca", w->client_ca);
+	check_readable(l, l->set[OPT_WEB_basic_auth_file],
+	    "web: ", "basic_auth_file", w->basic_auth_file);
+}
+
+/* What may be reached from elsewhere needs TLS, and somebody to be asked for:
+ * a password or a certificate. */
+static void
 check_web(struct conf_loader *l)
 {
-	const struct listenlist *list = &l->c->web.listen;
+	const struct conf_web *w = &l->c->web;
+	bool asks = w->basic_auth_file != NULL || w->client_ca != NULL;
+	const char *lacks = w->tls_cert == NULL ?
+	    (asks ? "no TLS" : "no TLS and no authentication") :
+	    "no authentication";
+	const char *risk = asks ?
+	    "whoever listens on the way can read passwords and the status" :
+	    "whoever reaches it can read the status";
 	char q[CONF_QUOTE_MAX];
 	size_t i;
 
-	check_twice(l, OPT_WEB_listen, list);
-	for (i = 0; i < list->n; i++)
-		if (!addr_is_loopback(&list->a[i].addr))
+	check_twice(l, OPT_WEB_listen, &w->listen);
+	check_web_files(l);
+	if (w->tls_cert != NULL && asks)
+		return;
+	for (i = 0; i < w->listen.n; i++)
+		if (!addr_is_loopback(&w->listen.a[i].addr))
 			conf_warn(l, l->set[OPT_WEB_listen],
-			    "web: listen %s: there is no TLS and no"
-			    " authentication; whoever reaches it can read the"
-			    " status",
-			    conf_quote(list->a[i].text, q));
+			    "web: listen %s: there is %s; %s",
+			    conf_quote(w->listen.a[i].text, q), lacks, risk);
 }
 
 void

@@ -121,8 +121,16 @@ struct conf_domain {
 
 struct conf_web {
 	struct listenlist listen; /* empty: no HTTP */
+	char *tls_cert, *tls_key; /* NULL: no TLS */
+	char *client_ca; /* NULL: no client certificates */
+	char *basic_auth_file; /* NULL: nobody is asked */
 	uint32_t max_connections;
 	int64_t timeout_ms;
+};
+
+struct conf_metrics {
+	bool per_domain;
+	uint32_t max_series; /* more than that: a warning */
 };
 
 struct conf_snmp {
@@ -203,6 +211,7 @@ struct config {
 	struct conf_queue queue;
 	struct conf_dsn dsn;
 	struct conf_web web;
+	struct conf_metrics metrics;
 	struct conf_snmp snmp;
 	struct conf_domain defaults;
 	struct conf_domain *domain; /* sorted by name */

@@ -25,6 +25,7 @@ enum conf_section {
 	SEC_QUEUE,
 	SEC_DSN,
 	SEC_WEB,
+	SEC_METRICS,
 	SEC_DOMAIN,
 	SEC_PROBE,
 	SEC_DELIVER,

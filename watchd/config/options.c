@@ -47,6 +47,8 @@ const struct section_info sections[SEC_COUNT] = {
 	    "Reports to senders: delayed, failed, delivered." },
 	[SEC_WEB] = { "web", SEC_TOP, false, true,
 	    "Metrics, health and the status page." },
+	[SEC_METRICS] = { "metrics", SEC_TOP, false, true,
+	    "How much /metrics tells." },
 	[SEC_DOMAIN] = { "domain", SEC_TOP, true, true,
 	    "One for each domain that is backed up; its title is the domain. "
 	    "The section defaults takes the same options and has no title; "
