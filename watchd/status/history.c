@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: ISC
+ * history: one ring a domain, in the order of the snapshot's domains (by
+ * name), so that feeding is one walk along both. A reader copies one ring at
+ * a time under the lock and formats it outside: the loop never waits for a
+ * page, only for a copy of some KB. */
+#include "status/history.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define JSON_MAX (64u << 20)
+/* enum health_state (health/health.h), as letters; the second string ranks
+ * them: what is worse hides what is better within a point. */
+#define STATE_LETTERS "?usdrx"
+#define STATE_RANKS   "x?ursd"
+#define NO_STATE      '-'
+
+struct point {
+	uint32_t depth;
+	float probe; /* seconds; < 0: no probe */
+	char state; /* a letter; NO_STATE: nothing is known */
+};
+
+struct ring {
+	char name[TEXT_DOMAIN_MAX];
+	struct point point[HISTORY_POINTS]; /* by step number modulo */
+};
+
+struct history {
+	pthread_mutex_t lock;
+	uint64_t generation; /* of the set of rings and of step */
+	int64_t step; /* number of the newest point: wall seconds / step */
+	size_t n;
+	struct ring **ring; /* ascending name */
+};
+
+struct history *
+history_create(void)
+{
+	struct history *h = mem_alloc(sizeof(*h));
+
+	pthread_mutex_init(&h->lock, NULL);
+	return h;
+}
+
+void
+history_destroy(struct history **hp)
+{
+	struct history *h = *hp;
+
+	if (h == NULL)
+		return;
+	for (size_t i = 0; i < h->n; i++)
+		mem_free(&h->ring[i]);
+	mem_free(&h->ring);
+	pthread_mutex_destroy(&h->lock);
+	mem_free(hp);
+}
+
+static void
+clear(struct point *p)
+{
+	*p = (struct point){ .depth = 0, .probe = -1, .state = NO_STATE };
+}
+
+static struct ring *
+ring_create(const char *name)
+{
+	struct ring *r = mem_alloc(sizeof(*r));
+
+	strlcpy(r->name, name, sizeof(r->name));
+	for (unsigned i = 0; i < HISTORY_POINTS; i++)
+		clear(&r->point[i]);
+	return r;
+}
+
+/* Makes the rings those of the snapshot's configured domains. */
+static void
+match(struct history *h, const struct snapshot *s)
+{
+	struct ring **ring = mem_array(s->ndomains + 1, sizeof(*ring));
+	size_t n = 0, old = 0;
+
+	for (unsigned i = 0; i < s->ndomains && n < HISTORY_DOMAINS; i++) {
+		const char *name = s->domain[i].count.name;
+
+		if (!s->domain[i].configured)
+			continue;
+		while (old < h->n && strcmp(h->ring[old]->name, name) < 0)
+			mem_free(&h->ring[old++]);
+		ring[n++] =
+		    old < h->n && strcmp(h->ring[old]->name, name) == 0 ?
+		    h->ring[old++] :
+		    ring_create(name);
+	}
+	while (old < h->n)
+		mem_free(&h->ring[old++]);
+	mem_free(&h->ring);
+	h->ring = ring;
+	h->n = n;
+	h->generation++;
+}
+
+/* Whether match() has nothing to do: so at every tick but a few. */
+static bool
+matches(const struct history *h, const struct snapshot *s)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < s->ndomains && n < HISTORY_DOMAINS; i++) {
+		if (!s->domain[i].configured)
+			continue;
+		if (n == h->n ||
+		    strcmp(h->ring[n]->name, s->domain[i].count.name) != 0)
+			return false;
+		n++;
+	}
+	return n == h->n;
+}
+
+/* Opens the point of this time, and what lies between as gaps. */
+static void
+advance(struct history *h, int64_t step)
+{
+	if (step <= h->step)
+		return;
+	if (h->step == 0 || step - h->step > HISTORY_POINTS)
+		h->step = step - HISTORY_POINTS;
+	h->generation++;
+	while (h->step < step) {
+		h->step++;
+		for (size_t i = 0; i < h->n; i++)
+			clear(&h->ring[i]->point[h->step % HISTORY_POINTS]);
+	}
+}
+
+static char
+worse(char a, char b)
+{
+	const char *ra = strchr(STATE_RANKS, a), *rb = strchr(STATE_RANKS, b);
+
+	return ra == NULL || (rb != NULL && rb > ra) ? b : a;
+}
+
+static void
+add(struct point *p, const struct snapshot *s, const struct snap_domain *d)
+{
+	uint64_t depth = d->active + d->deferred + d->held;
+	const struct snap_primary *pr;
+	double seconds;
+
+	if (depth > UINT32_MAX)
+		depth = UINT32_MAX;
+	if (depth > p->depth)
+		p->depth = (uint32_t)depth;
+	if (d->state < sizeof(STATE_LETTERS) - 1)
+		p->state = worse(p->state, STATE_LETTERS[d->state]);
+	for (unsigned i = 0; i < d->nprimaries; i++) {
+		pr = &s->primary[d->first_primary + i];
+		if (!pr->probed)
+			continue;
+		seconds = 0;
+		for (unsigned k = 0; k < SMTP_PHASE_MAX; k++)
+			seconds += pr->phase_seconds[k];
+		if ((float)seconds > p->probe)
+			p->probe = (float)seconds;
+	}
+}
+
+void
+history_feed(struct history *h, const struct snapshot *s)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&h->lock);
+	if (!matches(h, s))
+		match(h, s);
+	advance(h, s->wall_ms / 1000 / HISTORY_STEP_SEC);
+	for (unsigned i = 0; i < s->ndomains && n < h->n; i++) {
+		if (!s->domain[i].configured)
+			continue;
+		add(&h->ring[n]->point[h->step % HISTORY_POINTS], s,
+		    &s->domain[i]);
+		n++;
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* ---- the document */
+
+/* The oldest point that anything is known of begins the lists: a daemon that
+ * has just started says so in few bytes. */
+static unsigned
+known_points(const struct ring *r, int64_t step)
+{
+	unsigned n;
+
+	for (n = HISTORY_POINTS; n > 0; n--)
+		if (r->point[(step - n + 1) % HISTORY_POINTS].state != NO_STATE)
+			break;
+	return n;
+}
+
+/* A number or null, with a comma before it unless it is the first: by hand,
+ * half a million of them are asked for at once. Where the next one goes. */
+static char *
+put_number(char *p, bool known, uint64_t v)
+{
+	char digits[24], *d = digits + sizeof(digits);
+
+	if (p[-1] != '[')
+		*p++ = ',';
+	if (!known) {
+		memcpy(p, "null", 4);
+		return p + 4;
+	}
+	do
+		*--d = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	memcpy(p, d, (size_t)(digits + sizeof(digits) - d));
+	return p + (digits + sizeof(digits) - d);
+}
+
+static int
+put_ring(struct buf *out, const struct ring *r, int64_t step, bool first)
+{
+	static const char depth_key[] = "\"depth\":[";
+	static const char probe_key[] = "],\"probe_ms\":[";
+	/* Two lists of numbers of 12 characters at most. */
+	char text[2 * HISTORY_POINTS * 12 + 64], *p = text;
+	char state[HISTORY_POINTS + 1];
+	unsigned n = known_points(r, step), i;
+	const struct point *at;
+	int rc;
+
+	memcpy(p, depth_key, sizeof(depth_key) - 1);
+	p += sizeof(depth_key) - 1;
+	for (i = 0; i < n; i++) {
+		at = &r->point[(step - n + 1 + i) % HISTORY_POINTS];
+		state[i] = at->state;
+		p = put_number(p, at->state != NO_STATE, at->depth);
+	}
+	state[n] = '\0';
+	memcpy(p, probe_key, sizeof(probe_key) - 1);
+	p += sizeof(probe_key) - 1;
+	for (i = 0; i < n; i++) {
+		at = &r->point[(step - n + 1 + i) % HISTORY_POINTS];
+		p = put_number(p, at->probe >= 0,
+		    at->probe < 0 ? 0 : (uint64_t)(at->probe * 1e3f + 0.5f));
+	}
+	rc = buf_addf(out, "%s{\"domain\":\"%s\",", first ? "" : ",", r->name);
+	if (rc == 0)
+		rc = buf_add(out, text, (size_t)(p - text));
+	return rc != 0 ? rc : buf_addf(out, "],\"state\":\"%s\"}", state);
+}
+
+/* False when the rings changed under way: what is in out is no use then. */
+static bool
+put_rings(struct buf *out, struct history *h, int64_t wall_ms,
+    struct ring *copy)
+{
+	uint64_t generation = 0;
+	int64_t step = 0;
+	size_t i = 0;
+	bool more, same;
+	int rc = 0;
+
+	for (;; i++) {
+		pthread_mutex_lock(&h->lock);
+		if (i == 0) {
+			generation = h->generation;
+			step = h->step;
+		}
+		same = h->generation == generation;
+		more = same && i < h->n;
+		if (more)
+			memcpy(copy, h->ring[i], sizeof(*copy));
+		pthread_mutex_unlock(&h->lock);
+		if (i == 0)
+			rc = buf_addf(out,
+			    "{\"time\":%.3f,\"step_seconds\":%d,"
+			    "\"points\":%d,\"last\":%lld,\"domains\":[",
+			    (double)wall_ms / 1e3, HISTORY_STEP_SEC,
+			    HISTORY_POINTS, (long long)step * HISTORY_STEP_SEC);
+		if (rc == 0 && more)
+			rc = put_ring(out, copy, step, i == 0);
+		MX_ASSERT(rc == 0); /* HISTORY_DOMAINS are far below the cap */
+		if (!more)
+			break;
+	}
+	rc = buf_adds(out, "]}");
+	MX_ASSERT(rc == 0);
+	return same;
+}
+
+char *
+history_json(struct history *h, int64_t wall_ms)
+{
+	struct buf out = BUF_INIT(JSON_MAX);
+	struct ring *copy = mem_alloc(sizeof(*copy));
+
+	/* They change when a point begins or the configuration is read. */
+	for (unsigned tries = 0; tries < 3; tries++) {
+		buf_clear(&out);
+		if (put_rings(&out, h, wall_ms, copy))
+			break;
+	}
+	mem_free(&copy);
+	return buf_take(&out);
+}
