@@ -1,228 +1,158 @@
 /* SPDX-License-Identifier: ISC
- * http: one MHD daemon an address, each with its own thread. A request makes
- * its answer from the newest snapshot and forgets it. No request body is
- * read, no query is looked at, no name from the request is used. */
-#include "exporters/http.h"
+ * http: one MHD daemon an address, each with its own thread. A new
+ * certificate starts a second daemon on the same socket; the first takes no
+ * more connections and ends when those that it has are through. */
+#include "exporters/http_int.h"
+
+#include <sys/stat.h>
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <microhttpd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "exporters/prometheus.h"
-#include "status/status_json.h"
 
 #define HTTP_MEMORY_PER_CONNECTION 16384
-#define HTTP_METRICS_MAX	   (64u << 20)
-/* The loop makes a snapshot every second: without one for this long it hangs. */
-#define HTTP_STALE_MS 10000
+#define FILES_EVERY		   (5 * CLOCK_SEC)
 
-struct http {
-	struct snapshot_box *box;
-	struct MHD_Daemon **daemon;
-	size_t n;
-};
+/* ---- the servers */
 
-struct answer {
-	unsigned status;
-	const char *type;
-	char *body; /* freed by the response */
-	size_t len;
-};
-
-static void
-answer_text(struct answer *a, unsigned status, const char *text)
+/* Paths are compared as they were sent: none of ours has anything to be
+ * decoded, and "/metrics%00" is not "/metrics". */
+static size_t
+leave_escaped(void *arg, struct MHD_Connection *c, char *s)
 {
-	a->status = status;
-	a->type = "text/plain; charset=utf-8";
-	a->body = mem_strdup(text);
-	a->len = strlen(text);
+	(void)arg;
+	(void)c;
+	return strlen(s);
 }
 
-static void
-page_metrics(const struct snapshot *s, int64_t now, struct answer *a)
+/* On the address, or on a socket that listens there already (then it is
+ * MHD's). NULL and errno. */
+static struct MHD_Daemon *
+start(struct http *h, const struct conf_listen *l, int fd)
 {
-	struct prometheus_options o = { PROMETHEUS_TEXT, true };
-	struct buf out = BUF_INIT(HTTP_METRICS_MAX);
-
-	if (prometheus_write(s, now, &o, &out) != 0) {
-		buf_fini(&out);
-		answer_text(a, MHD_HTTP_INTERNAL_SERVER_ERROR,
-		    "the metrics are larger than 64 MiB\n");
-		return;
-	}
-	a->status = MHD_HTTP_OK;
-	a->type = PROMETHEUS_CONTENT_TYPE;
-	a->len = out.len;
-	a->body = buf_take(&out);
-}
-
-static void
-page_status(const struct snapshot *s, int64_t now, struct answer *a)
-{
-	a->status = MHD_HTTP_OK;
-	a->type = "application/json";
-	a->body = status_json(s, now);
-	a->len = strlen(a->body);
-}
-
-static void
-page_healthy(const struct snapshot *s, int64_t now, struct answer *a)
-{
-	/* The wall clock may jump: only a snapshot from the past is stale. */
-	if (now - s->wall_ms > HTTP_STALE_MS)
-		answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE,
-		    "the main loop has not turned for 10 s\n");
-	else
-		answer_text(a, MHD_HTTP_OK, "healthy\n");
-}
-
-static void
-page_ready(const struct snapshot *s, int64_t now, struct answer *a)
-{
-	char text[sizeof(s->not_ready) + 8];
-
-	(void)now;
-	if (s->ready) {
-		answer_text(a, MHD_HTTP_OK, "ready\n");
-		return;
-	}
-	snprintf(text, sizeof(text), "%s\n", s->not_ready);
-	answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE, text);
-}
-
-static void
-page_root(const struct snapshot *s, int64_t now, struct answer *a)
-{
-	(void)s;
-	(void)now;
-	answer_text(a, MHD_HTTP_OK,
-	    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
-	    "<title>mxwatch</title><h1>mxwatch</h1><ul>"
-	    "<li><a href=\"/metrics\">metrics</a>"
-	    "<li><a href=\"/api/v1/status\">status (JSON)</a>"
-	    "<li><a href=\"/-/healthy\">healthy</a>"
-	    "<li><a href=\"/-/ready\">ready</a></ul></html>\n");
-	a->type = "text/html; charset=utf-8";
-}
-
-static const struct {
-	const char *path;
-	void (*make)(const struct snapshot *, int64_t now, struct answer *);
-} pages[] = {
-	{ "/", page_root },
-	{ "/metrics", page_metrics },
-	{ "/api/v1/status", page_status },
-	{ "/-/healthy", page_healthy },
-	{ "/-/ready", page_ready },
-	{ "/healthz", page_healthy },
-	{ "/readyz", page_ready },
-};
-
-static void
-make_answer(struct http *h, const char *path, struct answer *a)
-{
-	struct snapshot *s = snapshot_box_get(h->box);
-
-	if (s == NULL) {
-		answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE, "starting\n");
-		return;
-	}
-	answer_text(a, MHD_HTTP_NOT_FOUND, "no such page\n");
-	for (size_t i = 0; i < MX_COUNT(pages); i++) {
-		if (strcmp(path, pages[i].path) != 0)
-			continue;
-		mem_free(&a->body);
-		pages[i].make(s, clock_wall_ms(), a);
-		break;
-	}
-	snapshot_unref(&s);
-}
-
-static enum MHD_Result
-reply(struct MHD_Connection *c, const struct answer *a)
-{
-	struct MHD_Response *r;
-	enum MHD_Result rc;
-
-	r = MHD_create_response_from_buffer(a->len, a->body,
-	    MHD_RESPMEM_MUST_FREE);
-	if (r == NULL) {
-		free(a->body);
-		return MHD_NO;
-	}
-	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
-	MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	rc = MHD_queue_response(c, a->status, r);
-	MHD_destroy_response(r);
-	return rc;
-}
-
-static enum MHD_Result
-on_request(void *arg, struct MHD_Connection *c, const char *url,
-    const char *method, const char *version, const char *body, size_t *body_len,
-    void **state)
-{
-	struct http *h = arg;
-	struct answer a = { 0 };
-
-	(void)version;
-	(void)body;
-	(void)state;
-	*body_len = 0; /* whatever was sent is dropped */
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		answer_text(&a, MHD_HTTP_METHOD_NOT_ALLOWED,
-		    "only GET and HEAD here\n");
-	else
-		make_answer(h, url, &a);
-	return reply(c, &a);
-}
-
-static int
-http_add(struct http *h, const struct conf_web *conf,
-    const struct conf_listen *l, struct mx_errbuf *eb)
-{
-	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL;
-	struct MHD_Daemon *d;
+	const struct conf_web *conf = &h->conf->web;
+	unsigned flags =
+	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC;
+	struct MHD_OptionItem more[8];
+	size_t n = 0;
 
 	if (l->addr.u.sa.sa_family == AF_INET6)
 		flags |= MHD_USE_IPv6;
-	d = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h,
+	if (fd >= 0)
+		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_LISTEN_SOCKET,
+			fd, NULL };
+	if (h->tls.cert != NULL) {
+		flags |= MHD_USE_TLS;
+		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT,
+			0, h->tls.cert };
+		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY,
+			0, h->tls.key };
+		more[n++] =
+		    (struct MHD_OptionItem){ MHD_OPTION_HTTPS_PRIORITIES, 0,
+			    (void *)(uintptr_t)HTTP_TLS_PRIORITIES };
+	}
+	if (h->tls.ca != NULL)
+		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST,
+			0, h->tls.ca };
+	more[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
+	return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
 	    MHD_OPTION_SOCK_ADDR, &l->addr.u.sa, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)conf->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
-	    (unsigned)(conf->timeout_ms / 1000),
+	    (unsigned)((conf->timeout_ms + 999) / 1000),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)HTTP_MEMORY_PER_CONNECTION,
-	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
-	if (d == NULL)
-		return mx_fail(eb, MX_ENET, "cannot serve HTTP on %s: %s",
-		    l->text, strerror(errno));
-	h->daemon[h->n++] = d;
+	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_ARRAY,
+	    more, MHD_OPTION_END);
+}
+
+static struct stamp
+stamp_of(const char *path)
+{
+	struct stat st;
+
+	if (path == NULL || stat(path, &st) != 0)
+		return (struct stamp){ 0, 0, 0 };
+	return (struct stamp){ (int64_t)st.st_mtim.tv_sec * CLOCK_SEC +
+		    st.st_mtim.tv_nsec,
+		st.st_size, st.st_ino };
+}
+
+/* True when the file is another one than at the last call. One that is gone
+ * is no other one: somebody is just replacing it. */
+static bool
+stamp_moved(struct stamp *s, const char *path)
+{
+	struct stamp now = stamp_of(path);
+
+	if (now.ino == 0 || memcmp(s, &now, sizeof(now)) == 0)
+		return false;
+	*s = now;
+	return true;
+}
+
+static bool
+tls_moved(struct http *h)
+{
+	const struct conf_web *w = &h->conf->web;
+	bool moved = stamp_moved(&h->tls_stamp[0], w->tls_cert);
+
+	moved |= stamp_moved(&h->tls_stamp[1], w->tls_key);
+	moved |= stamp_moved(&h->tls_stamp[2], w->client_ca);
+	return moved;
+}
+
+/* What stands in the files that the configuration names. */
+static int
+load_files(struct http *h, struct mx_errbuf *eb)
+{
+	const struct conf_web *w = &h->conf->web;
+	struct auth_users *users;
+
+	(void)tls_moved(h); /* before reading: a change meanwhile is seen */
+	(void)stamp_moved(&h->auth_stamp, w->basic_auth_file);
+	if (http_tls_load(&h->tls, w, eb) != 0)
+		return -MX_ETLS;
+	if (w->basic_auth_file == NULL)
+		return 0;
+	if ((users = auth_users_load(w->basic_auth_file, eb)) == NULL)
+		return -MX_ESYNTAX;
+	h->auth = http_auth_create(&users);
 	return 0;
 }
 
 struct http *
-http_create(const struct conf_web *conf, struct snapshot_box *box,
-    struct mx_errbuf *eb)
+http_create(struct config *conf, struct snapshot_box *box,
+    struct history *history, struct mx_errbuf *eb)
 {
+	const struct listenlist *list = &conf->web.listen;
 	struct http *h = mem_alloc(sizeof(*h));
 
+	h->conf = config_ref(conf);
 	h->box = box;
-	h->daemon = mem_array(conf->listen.n + 1, sizeof(h->daemon[0]));
-	for (size_t i = 0; i < conf->listen.n; i++) {
-		if (http_add(h, conf, &conf->listen.a[i], eb) != 0) {
-			http_destroy(&h);
-			return NULL;
+	h->history = history;
+	http_page_init(&h->page);
+	h->server = mem_array(list->n + 1, sizeof(h->server[0]));
+	if (load_files(h, eb) != 0)
+		goto fail;
+	for (size_t i = 0; i < list->n; i++) {
+		h->server[h->n].listen = &list->a[i];
+		h->server[h->n].daemon = start(h, &list->a[i], -1);
+		if (h->server[h->n].daemon == NULL) {
+			mx_fail(eb, MX_ENET, "cannot serve HTTP on %s: %s",
+			    list->a[i].text, strerror(errno));
+			goto fail;
 		}
+		h->n++;
 	}
 	return h;
+fail:
+	http_destroy(&h);
+	return NULL;
 }
 
 void
@@ -232,8 +162,141 @@ http_destroy(struct http **hp)
 
 	if (h == NULL)
 		return;
-	for (size_t i = 0; i < h->n; i++)
-		MHD_stop_daemon(h->daemon[i]);
-	mem_free(&h->daemon);
+	for (size_t i = 0; i < h->n; i++) {
+		if (h->server[i].retired != NULL)
+			MHD_stop_daemon(h->server[i].retired);
+		MHD_stop_daemon(h->server[i].daemon);
+	}
+	mem_free(&h->server);
+	http_auth_destroy(&h->auth);
+	http_tls_fini(&h->tls);
+	http_page_fini(&h->page);
+	config_unref(&h->conf);
 	mem_free(hp);
+}
+
+/* ---- files that change */
+
+static void
+retire(struct http *h, struct server *s, int64_t now)
+{
+	const union MHD_DaemonInfo *info =
+	    MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+	struct MHD_Daemon *fresh;
+	int fd = info != NULL ? dup(info->listen_fd) : -1;
+
+	fresh = fd >= 0 ? start(h, s->listen, fd) : NULL;
+	if (fresh == NULL) {
+		log_error("web",
+		    "listen=%s problem=\"cannot serve with the new"
+		    " certificate; the old one stays\"",
+		    s->listen->text);
+		return;
+	}
+	if (s->retired != NULL)
+		MHD_stop_daemon(s->retired);
+	fd = MHD_quiesce_daemon(s->daemon);
+	if (fd >= 0)
+		close(fd);
+	s->retired = s->daemon;
+	s->retired_until = now + h->conf->web.timeout_ms * CLOCK_MS;
+	s->daemon = fresh;
+}
+
+static void
+renew_tls(struct http *h, int64_t now)
+{
+	struct mx_errbuf eb = { "" };
+	struct http_tls fresh;
+
+	if (http_tls_load(&fresh, &h->conf->web, &eb) != 0) {
+		log_error("web",
+		    "problem=%s effect=\"the old certificate"
+		    " stays\"",
+		    log_q(eb.text));
+		return;
+	}
+	http_tls_fini(&h->tls); /* MHD has copies of what it uses */
+	h->tls = fresh;
+	for (size_t i = 0; i < h->n; i++)
+		retire(h, &h->server[i], now);
+	log_notice("web", "tls=renewed cert=%s", log_q(h->conf->web.tls_cert));
+}
+
+static void
+renew_users(struct http *h)
+{
+	const char *path = h->conf->web.basic_auth_file;
+	struct mx_errbuf eb = { "" };
+	struct auth_users *users = auth_users_load(path, &eb);
+	size_t n;
+
+	if (users == NULL) {
+		log_error("web", "problem=%s effect=\"the users before stay\"",
+		    log_q(eb.text));
+		return;
+	}
+	n = auth_users_count(users);
+	http_auth_replace(h->auth, &users);
+	log_notice("web", "users=%zu file=%s", n, log_q(path));
+}
+
+static void
+end_retired(struct http *h, int64_t now)
+{
+	const union MHD_DaemonInfo *info;
+
+	for (size_t i = 0; i < h->n; i++) {
+		struct server *s = &h->server[i];
+
+		if (s->retired == NULL)
+			continue;
+		info = MHD_get_daemon_info(s->retired,
+		    MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+		if (now < s->retired_until && info != NULL &&
+		    info->num_connections > 0)
+			continue;
+		MHD_stop_daemon(s->retired);
+		s->retired = NULL;
+	}
+}
+
+void
+http_tick(struct http *h, int64_t now)
+{
+	end_retired(h, now);
+	if (now < h->next_look)
+		return;
+	h->next_look = now + FILES_EVERY;
+	if (h->tls.cert != NULL && tls_moved(h))
+		renew_tls(h, now);
+	if (h->auth != NULL &&
+	    stamp_moved(&h->auth_stamp, h->conf->web.basic_auth_file))
+		renew_users(h);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool
+http_differs(const struct config *ca, const struct config *cb)
+{
+	const struct conf_web *a = &ca->web, *b = &cb->web;
+
+	if (a->listen.n != b->listen.n ||
+	    a->max_connections != b->max_connections ||
+	    a->timeout_ms != b->timeout_ms ||
+	    ca->metrics.per_domain != cb->metrics.per_domain ||
+	    !same_text(a->tls_cert, b->tls_cert) ||
+	    !same_text(a->tls_key, b->tls_key) ||
+	    !same_text(a->client_ca, b->client_ca) ||
+	    !same_text(a->basic_auth_file, b->basic_auth_file))
+		return true;
+	for (size_t i = 0; i < a->listen.n; i++)
+		if (strcmp(a->listen.a[i].text, b->listen.a[i].text) != 0)
+			return true;
+	return false;
 }

@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: ISC
- * http: serves /metrics, /-/healthy, /-/ready, /api/v1/status and / from the
- * newest snapshot, with libmicrohttpd in threads of its own, so that a slow
- * scraper never meets the loop. GET and HEAD only; nothing here changes
- * anything. Bounded in connections, memory a connection and time. */
+ * http: serves /metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/history
+ * and the page / from the newest snapshot, with libmicrohttpd in threads of
+ * its own, so that a slow scraper never meets the loop. GET and HEAD only;
+ * nothing here changes anything. Bounded in connections, memory a connection
+ * and time. TLS, client certificates and passwords as configured. All of
+ * these functions: loop thread. */
 #ifndef MX_EXPORTERS_HTTP_H
 #define MX_EXPORTERS_HTTP_H
 
 #include "base/err.h"
 #include "config/config.h"
+#include "status/history.h"
 #include "status/snapshot.h"
 
 struct http;
 
-/* Binds all addresses or none (NULL and *eb). The box is borrowed. */
-struct http *
-http_create(const struct conf_web *, struct snapshot_box *, struct mx_errbuf *);
+/* Binds all addresses or none (NULL and *eb). Keeps a reference to the
+ * configuration; the box and the history are borrowed. */
+struct http *http_create(struct config *, struct snapshot_box *,
+    struct history *, struct mx_errbuf *);
 void http_destroy(struct http **);
+
+/* Every second or so: looks whether a certificate or the file of users has
+ * changed. One that is broken is said in the log, once, and not taken. */
+void http_tick(struct http *, int64_t now);
+
+/* Whether the configuration asks for another server than this one. */
+bool http_differs(const struct config *, const struct config *);
 
 #endif

@@ -1,8 +1,15 @@
 noinst_LIBRARIES += libmx_exporters.a
-libmx_exporters_a_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(ZLIB_CFLAGS)
+libmx_exporters_a_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(GNUTLS_CFLAGS) \
+	$(ZLIB_CFLAGS)
 libmx_exporters_a_SOURCES = \
 	exporters/gzip.c exporters/gzip.h \
-	exporters/http.c exporters/http.h \
+	exporters/http.c exporters/http.h exporters/http_int.h \
+	exporters/http_accept.c exporters/http_accept.h \
+	exporters/http_auth.c exporters/http_auth.h exporters/http_auth_int.h \
+	exporters/http_page.c exporters/http_page.h \
+	exporters/http_request.c \
+	exporters/http_tls.c exporters/http_tls.h \
+	exporters/http_users.c \
 	exporters/process.c exporters/process.h \
 	exporters/prom_total.c exporters/prom_total.h \
 	exporters/prom_write.c exporters/prom_write.h \
@@ -10,15 +17,43 @@ libmx_exporters_a_SOURCES = \
 
 include exporters/snmp/local.mk
 
+# The status page as a C string. "?" is escaped because of trigraphs.
+exporters/page/index.inc: exporters/page/index.html
+	$(AM_V_GEN)$(MKDIR_P) exporters/page
+	$(AM_V_at)LC_ALL=C sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/?/\\?/g' \
+	    -e 's/^/"/' -e 's/$$/\\n"/' \
+	    $(srcdir)/exporters/page/index.html >$@.tmp
+	$(AM_V_at)mv $@.tmp $@
+BUILT_SOURCES += exporters/page/index.inc
+CLEANFILES += exporters/page/index.inc
+EXTRA_DIST += exporters/page/index.html
+exporters/libmx_exporters_a-http_page.$(OBJEXT): exporters/page/index.inc
+
 # `make tests/bench/scrape_bench`: never part of the tests.
 EXTRA_PROGRAMS += tests/bench/scrape_bench
 tests_bench_scrape_bench_SOURCES = tests/bench/scrape_bench.c
 tests_bench_scrape_bench_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_prometheus
-TESTS += tests/unit/test_prometheus
+check_PROGRAMS += tests/unit/test_http_accept tests/unit/test_http_auth \
+	tests/unit/test_prometheus
+TESTS += tests/unit/test_http_accept tests/unit/test_http_auth \
+	tests/unit/test_prometheus
+tests_unit_test_http_accept_SOURCES = tests/unit/test_http_accept.c
+tests_unit_test_http_accept_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
+	$(CMOCKA_LIBS)
+tests_unit_test_http_auth_SOURCES = tests/unit/test_http_auth.c
+tests_unit_test_http_auth_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
+	$(CMOCKA_LIBS)
 tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
 tests_unit_test_prometheus_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
 	$(CMOCKA_LIBS)
 endif
+
+EXTRA_DIST += tests/fuzz/corpus/http_auth
+check_PROGRAMS += tests/fuzz/fuzz_http_auth
+TESTS += tests/fuzz/fuzz_http_auth
+tests_fuzz_fuzz_http_auth_SOURCES = tests/fuzz/fuzz_http_auth.c \
+	tests/fuzz/replay.c
+tests_fuzz_fuzz_http_auth_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L)
+tests_fuzz_fuzz_http_auth_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

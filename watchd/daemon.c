@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon_int.h"
+#include "exporters/prometheus.h"
 
 #define TICK_MS		   1000
 #define DNS_SAVE_SEC	   300
@@ -241,35 +242,22 @@ apply(struct daemon *d, const struct config *old)
 	agentx_configure(d->agentx, &d->conf->snmp);
 }
 
-static bool
-same_web(const struct conf_web *a, const struct conf_web *b)
-{
-	if (a->listen.n != b->listen.n ||
-	    a->max_connections != b->max_connections ||
-	    a->timeout_ms != b->timeout_ms)
-		return false;
-	for (size_t i = 0; i < a->listen.n; i++)
-		if (strcmp(a->listen.a[i].text, b->listen.a[i].text) != 0)
-			return false;
-	return true;
-}
-
 /* From one set of addresses for the web to another; the first is back on
  * failure. */
 static int
-reload_web(struct daemon *d, const struct config *from, const struct config *to,
+reload_web(struct daemon *d, struct config *from, struct config *to,
     struct mx_errbuf *eb)
 {
-	if (same_web(&from->web, &to->web))
+	if (!http_differs(from, to))
 		return 0;
 	http_destroy(&d->http);
 	if (to->web.listen.n == 0)
 		return 0;
-	d->http = http_create(&to->web, d->box, eb);
+	d->http = http_create(to, d->box, d->history, eb);
 	if (d->http != NULL)
 		return 0;
 	if (from->web.listen.n > 0)
-		d->http = http_create(&from->web, d->box, NULL);
+		d->http = http_create(from, d->box, d->history, NULL);
 	return -MX_ENET;
 }
 
@@ -302,6 +290,40 @@ finding_add(struct conf_errors *errs, bool warning, const char *file,
 		.text = mem_strdup(text) };
 	if (!warning)
 		errs->nfatal++;
+}
+
+/* Primaries that come from MX records are not known yet: two a domain. */
+static void
+check_series(const struct config *conf, struct conf_errors *errs)
+{
+	size_t primaries = 0, n;
+	char text[256];
+
+	for (size_t i = 0; i < conf->ndomains; i++)
+		primaries += conf->domain[i].primary.n > 0 ?
+		    conf->domain[i].primary.n :
+		    2;
+	n = prometheus_series(conf->ndomains, primaries,
+	    conf->metrics.per_domain);
+	if (conf->web.listen.n == 0 || n <= conf->metrics.max_series)
+		return;
+	snprintf(text, sizeof(text),
+	    "metrics: about %zu series for %zu domains are more than "
+	    "max_series "
+	    "%u%s",
+	    n, conf->ndomains, conf->metrics.max_series,
+	    conf->metrics.per_domain ? "; per_domain = no makes them few" : "");
+	finding_add(errs, true, conf->file, text);
+}
+
+struct config *
+daemon_config(const char *file, struct conf_errors *errs)
+{
+	struct config *conf = config_load(file, errs);
+
+	if (conf != NULL)
+		check_series(conf, errs);
+	return conf;
 }
 
 static int
@@ -340,7 +362,7 @@ daemon_reload(struct daemon *d, struct conf_errors *errs)
 	if (d->draining) /* it would listen again */
 		finding_add(errs, false, d->conf->file, "shutting down");
 	else
-		conf = config_load(d->conf->file, errs);
+		conf = daemon_config(d->conf->file, errs);
 	if (conf != NULL) {
 		rc = reload_into_force(d, conf, errs);
 		config_unref(&conf);
@@ -368,8 +390,11 @@ on_tick(void *arg)
 	struct daemon *d = arg;
 	struct snapshot *s = daemon_snapshot(d);
 
+	history_feed(d->history, s);
 	agentx_tick(d->agentx, s);
 	snapshot_box_put(d->box, s);
+	if (d->http != NULL)
+		http_tick(d->http, loop_now(d->loop));
 	if (loop_now(d->loop) >= d->next_dns_save) {
 		d->next_dns_save = loop_now(d->loop) + DNS_SAVE_SEC * CLOCK_SEC;
 		dns_memory_save(d->dns, d->dns_memory);
@@ -528,7 +553,7 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	if (rc != 0)
 		return rc;
 	if (d->conf->web.listen.n > 0) {
-		d->http = http_create(&d->conf->web, d->box, eb);
+		d->http = http_create(d->conf, d->box, d->history, eb);
 		if (d->http == NULL)
 			return -MX_ENET;
 	}
@@ -564,6 +589,7 @@ daemon_create(struct config *conf, struct mx_errbuf *eb)
 	d->loop = loop_create();
 	d->stats = stats_create();
 	d->box = snapshot_box_create();
+	d->history = history_create();
 	if (create_store(d, eb) != 0 || create_dns(d, eb) != 0)
 		goto fail;
 	create_relay(d);
@@ -615,6 +641,7 @@ daemon_destroy(struct daemon **dp)
 	dns_destroy(&d->dns);
 	watch_destroy(&d->watch);
 	snapshot_box_destroy(&d->box);
+	history_destroy(&d->history);
 	stats_destroy(&d->stats);
 	loop_destroy(&d->loop);
 	mem_free(&d->dns_memory);

@@ -29,6 +29,7 @@ struct daemon {
 	struct runner *runner;
 	struct watch_set *watch;
 	struct snapshot_box *box;
+	struct history *history;
 	struct http *http;
 	struct control *control;
 	struct alerts *alerts; /* NULL in a build without libcurl */

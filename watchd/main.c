@@ -83,7 +83,7 @@ static struct config *
 load(const char *file)
 {
 	struct conf_errors errs = { 0 };
-	struct config *conf = config_load(file, &errs);
+	struct config *conf = daemon_config(file, &errs);
 
 	for (size_t i = 0; i < errs.n; i++) {
 		const struct conf_error *e = &errs.e[i];

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC
+ * http_auth_int: what http_users.c (reading) and http_auth.c (judging)
+ * share, and the reading of a small file. */
+#ifndef MX_EXPORTERS_HTTP_AUTH_INT_H
+#define MX_EXPORTERS_HTTP_AUTH_INT_H
+
+#include "base/buf.h"
+#include "exporters/http_auth.h"
+
+#define AUTH_NAME_MAX 255
+
+struct auth_user {
+	char *name, *hash;
+};
+struct auth_users {
+	size_t n;
+	struct auth_user *user;
+};
+
+/* The whole file, up to the cap of out. */
+int
+file_read(const char *path, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC
+ * http_request: from a request to its answer: who may see it, which page,
+ * in which form. No request
+ * body is read, no query is looked at, no name from the request is used. Runs on the thread of the address; everything it reads is
+ * immutable, has a lock of its own, or is atomic. */
+#include "exporters/http_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "exporters/gzip.h"
+#include "exporters/http_accept.h"
+#include "exporters/prometheus.h"
+#include "status/status_json.h"
+
+#define HTTP_METRICS_MAX (256u << 20)
+/* The loop makes a snapshot every second: without one for this long it hangs. */
+#define HTTP_STALE_MS 10000
+
+struct answer {
+	unsigned status;
+	const char *type;
+	const char *fixed; /* static, in place of body */
+	char *body; /* freed by the response */
+	size_t len;
+	bool gzip; /* body is compressed */
+	bool page; /* the status page: its own headers */
+};
+
+/* ---- the pages */
+
+static void
+answer_text(struct answer *a, unsigned status, const char *text)
+{
+	a->status = status;
+	a->type = "text/plain; charset=utf-8";
+	a->body = mem_strdup(text);
+	a->len = strlen(text);
+}
+
+static void
+answer_json(struct answer *a, char *text)
+{
+	a->status = MHD_HTTP_OK;
+	a->type = "application/json";
+	a->body = text;
+	a->len = strlen(text);
+}
+
+static const char *
+header(struct MHD_Connection *c, const char *name)
+{
+	return MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
+}
+
+struct request {
+	struct http *h;
+	struct MHD_Connection *c;
+	const struct snapshot *s;
+	int64_t now_ms;
+};
+
+static void
+page_metrics(const struct request *r, struct answer *a)
+{
+	struct prometheus_options o = {
+		.format =
+		    http_accept_format(header(r->c, MHD_HTTP_HEADER_ACCEPT)),
+		.per_domain = r->h->conf->metrics.per_domain,
+	};
+	struct buf out = BUF_INIT(HTTP_METRICS_MAX);
+
+	if (prometheus_write(r->s, r->now_ms, &o, &out) != 0) {
+		buf_fini(&out);
+		answer_text(a, MHD_HTTP_INTERNAL_SERVER_ERROR,
+		    "the metrics are larger than 256 MiB\n");
+		return;
+	}
+	a->status = MHD_HTTP_OK;
+	a->type = o.format == PROMETHEUS_OPENMETRICS ?
+	    OPENMETRICS_CONTENT_TYPE :
+	    PROMETHEUS_CONTENT_TYPE;
+	a->len = out.len;
+	a->body = buf_take(&out);
+}
+
+static void
+page_status(const struct request *r, struct answer *a)
+{
+	answer_json(a, status_json(r->s, r->now_ms));
+}
+
+static void
+page_history(const struct request *r, struct answer *a)
+{
+	answer_json(a, history_json(r->h->history, r->now_ms));
+}
+
+static void
+page_healthy(const struct request *r, struct answer *a)
+{
+	/* The wall clock may jump: only a snapshot from the past is stale. */
+	if (r->now_ms - r->s->wall_ms > HTTP_STALE_MS)
+		answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "the main loop has not turned for 10 s\n");
+	else
+		answer_text(a, MHD_HTTP_OK, "healthy\n");
+}
+
+static void
+page_ready(const struct request *r, struct answer *a)
+{
+	char text[sizeof(r->s->not_ready) + 8];
+
+	if (r->s->ready) {
+		answer_text(a, MHD_HTTP_OK, "ready\n");
+		return;
+	}
+	snprintf(text, sizeof(text), "%s\n", r->s->not_ready);
+	answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE, text);
+}
+
+static void
+page_root(const struct request *r, struct answer *a)
+{
+	const struct http_page *p = &r->h->page;
+
+	a->page = true;
+	a->type = "text/html; charset=utf-8";
+	a->fixed = p->html;
+	if (http_accept_known(header(r->c, MHD_HTTP_HEADER_IF_NONE_MATCH),
+		p->etag)) {
+		a->status = MHD_HTTP_NOT_MODIFIED;
+		return;
+	}
+	a->status = MHD_HTTP_OK;
+	a->len = p->len;
+	if (p->gzip != NULL &&
+	    http_accept_gzip(header(r->c, MHD_HTTP_HEADER_ACCEPT_ENCODING))) {
+		a->fixed = p->gzip;
+		a->len = p->gzip_len;
+		a->gzip = true;
+	}
+}
+
+static const struct {
+	const char *path;
+	void (*make)(const struct request *, struct answer *);
+} pages[] = {
+	{ "/", page_root },
+	{ "/metrics", page_metrics },
+	{ "/api/v1/status", page_status },
+	{ "/api/v1/history", page_history },
+	{ "/-/healthy", page_healthy },
+	{ "/-/ready", page_ready },
+	{ "/healthz", page_healthy },
+	{ "/readyz", page_ready },
+};
+
+static void
+make_answer(struct http *h, struct MHD_Connection *c, const char *path,
+    struct answer *a)
+{
+	struct snapshot *s = snapshot_box_get(h->box);
+	struct request r = { h, c, s, clock_wall_ms() };
+	size_t i, n = MX_COUNT(pages);
+
+	for (i = 0; i < n && strcmp(path, pages[i].path) != 0; i++)
+		;
+	if (i == n)
+		answer_text(a, MHD_HTTP_NOT_FOUND, "no such page\n");
+	else if (s == NULL)
+		answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE, "starting\n");
+	else
+		pages[i].make(&r, a);
+	snapshot_unref(&s);
+}
+
+/* ---- a request */
+
+static void
+compress(struct MHD_Connection *c, struct answer *a)
+{
+	size_t len;
+	char *z;
+
+	if (a->body == NULL || a->len < GZIP_MIN ||
+	    !http_accept_gzip(header(c, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
+		return;
+	if ((z = gzip_make(a->body, a->len, &len)) == NULL)
+		return;
+	mem_free(&a->body);
+	a->body = z;
+	a->len = len;
+	a->gzip = true;
+}
+
+static void
+add_headers(const struct http *h, struct MHD_Response *r,
+    const struct answer *a)
+{
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a->type);
+	MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL,
+	    a->page ? "no-cache" : "no-store");
+	MHD_add_response_header(r, MHD_HTTP_HEADER_VARY,
+	    "Accept, Accept-Encoding");
+	MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	if (a->gzip)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_ENCODING,
+		    "gzip");
+	if (a->page) {
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ETAG, h->page.etag);
+		MHD_add_response_header(r, "Content-Security-Policy",
+		    h->page.policy);
+		MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
+	}
+	if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	if (a->status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+		    "Basic realm=\"mxwatch\", charset=\"UTF-8\"");
+	if (a->status == MHD_HTTP_TOO_MANY_REQUESTS)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+}
+
+static enum MHD_Result
+reply(const struct http *h, struct MHD_Connection *c, struct answer *a)
+{
+	struct MHD_Response *r;
+	enum MHD_Result rc;
+
+	if (a->fixed != NULL)
+		r = MHD_create_response_from_buffer(a->len,
+		    (void *)(uintptr_t)a->fixed, MHD_RESPMEM_PERSISTENT);
+	else
+		r = MHD_create_response_from_buffer(a->len, a->body,
+		    MHD_RESPMEM_MUST_FREE);
+	if (r == NULL) {
+		mem_free(&a->body);
+		return MHD_NO;
+	}
+	add_headers(h, r, a);
+	rc = MHD_queue_response(c, a->status, r);
+	MHD_destroy_response(r);
+	return rc;
+}
+
+static uint64_t
+client_key(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct net_addr a = { .len = 0 };
+
+	if (info == NULL || info->client_addr == NULL)
+		return 0;
+	a.len = info->client_addr->sa_family == AF_INET6 ? sizeof(a.u.in6) :
+							   sizeof(a.u.in);
+	memcpy(&a.u, info->client_addr, a.len);
+	return addr_client_key(&a);
+}
+
+/* Whether this client may see anything; if not, the answer is made. */
+static bool
+admit(struct http *h, struct MHD_Connection *c, struct answer *a)
+{
+	const union MHD_ConnectionInfo *info;
+
+	if (h->conf->web.client_ca != NULL) {
+		info = MHD_get_connection_info(c,
+		    MHD_CONNECTION_INFO_GNUTLS_SESSION);
+		if (info == NULL || !http_tls_client_ok(info->tls_session)) {
+			answer_text(a, MHD_HTTP_FORBIDDEN,
+			    "a client certificate is needed\n");
+			return false;
+		}
+	}
+	if (h->auth == NULL)
+		return true;
+	switch (
+	    http_auth_check(h->auth, header(c, MHD_HTTP_HEADER_AUTHORIZATION),
+		client_key(c), clock_now())) {
+	case AUTH_OK:
+		return true;
+	case AUTH_TOO_MANY:
+		answer_text(a, MHD_HTTP_TOO_MANY_REQUESTS,
+		    "too many wrong passwords\n");
+		return false;
+	case AUTH_WRONG:
+		break;
+	}
+	answer_text(a, MHD_HTTP_UNAUTHORIZED, "a password is needed\n");
+	return false;
+}
+
+enum MHD_Result
+http_on_request(void *arg, struct MHD_Connection *c, const char *url,
+    const char *method, const char *version, const char *body, size_t *body_len,
+    void **state)
+{
+	struct http *h = arg;
+	struct answer a = { 0 };
+
+	(void)version;
+	(void)body;
+	(void)state;
+	*body_len = 0; /* whatever was sent is dropped */
+	if (admit(h, c, &a)) {
+		if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+			answer_text(&a, MHD_HTTP_METHOD_NOT_ALLOWED,
+			    "only GET and HEAD here\n");
+		else
+			make_answer(h, c, url, &a);
+		compress(c, &a);
+	}
+	return reply(h, c, &a);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC
+ * http_tls: MHD says nothing of why it does not take a certificate, so the
+ * files are given to GnuTLS first, which does. */
+#include "exporters/http_tls.h"
+
+#include <string.h>
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+
+#include "base/mem.h"
+#include "exporters/http_auth_int.h"
+
+#define PEM_MAX (1u << 20)
+
+static char *
+load(const char *path, struct mx_errbuf *eb)
+{
+	struct buf text = BUF_INIT(PEM_MAX);
+	struct mx_errbuf why = { "" };
+	char *pem = NULL;
+
+	if (file_read(path, &text, &why) != 0)
+		mx_fail(eb, MX_ETLS, "%s: %s", path, why.text);
+	else if (text.len == 0)
+		mx_fail(eb, MX_ETLS, "%s: the file is empty", path);
+	else
+		pem = buf_take(&text);
+	buf_fini(&text);
+	return pem;
+}
+
+static gnutls_datum_t
+datum(char *pem)
+{
+	return (gnutls_datum_t){ (unsigned char *)pem, (unsigned)strlen(pem) };
+}
+
+/* How many certificates are in it, or an error of GnuTLS. With `id`, the key
+ * of the first. */
+static int
+certificates(char *pem, unsigned char *id, size_t *id_len)
+{
+	gnutls_x509_crt_t *list = NULL;
+	gnutls_datum_t text = datum(pem);
+	unsigned n = 0;
+	int rc;
+
+	rc = gnutls_x509_crt_list_import2(&list, &n, &text, GNUTLS_X509_FMT_PEM,
+	    0);
+	if (rc < 0)
+		return rc;
+	if (id != NULL && n > 0)
+		rc = gnutls_x509_crt_get_key_id(list[0],
+		    GNUTLS_KEYID_USE_SHA256, id, id_len);
+	for (unsigned i = 0; i < n; i++)
+		gnutls_x509_crt_deinit(list[i]);
+	gnutls_free(list);
+	return rc < 0 ? rc : (int)n;
+}
+
+static int
+key_id(char *pem, unsigned char *id, size_t *id_len)
+{
+	gnutls_datum_t text = datum(pem);
+	gnutls_x509_privkey_t key;
+	int rc;
+
+	if ((rc = gnutls_x509_privkey_init(&key)) < 0)
+		return rc;
+	rc = gnutls_x509_privkey_import2(key, &text, GNUTLS_X509_FMT_PEM, NULL,
+	    0);
+	if (rc == 0)
+		rc = gnutls_x509_privkey_get_key_id(key,
+		    GNUTLS_KEYID_USE_SHA256, id, id_len);
+	gnutls_x509_privkey_deinit(key);
+	return rc;
+}
+
+/* Piece by piece: gnutls_certificate_set_x509_key_mem() loses memory when the
+ * pieces are no good (3.7.9), and each reading may find them so. */
+static int
+try_out(const struct http_tls *t, const struct conf_web *conf,
+    struct mx_errbuf *eb)
+{
+	unsigned char cert[32], key[32];
+	size_t cert_len = sizeof(cert), key_len = sizeof(key);
+	int rc;
+
+	if ((rc = certificates(t->cert, cert, &cert_len)) <= 0)
+		return mx_fail(eb, MX_ETLS, "%s: no certificate: %s",
+		    conf->tls_cert, gnutls_strerror(rc));
+	if ((rc = key_id(t->key, key, &key_len)) != 0)
+		return mx_fail(eb, MX_ETLS, "%s: no private key: %s",
+		    conf->tls_key, gnutls_strerror(rc));
+	if (cert_len != key_len || memcmp(cert, key, key_len) != 0)
+		return mx_fail(eb, MX_ETLS, "%s and %s do not make a pair",
+		    conf->tls_cert, conf->tls_key);
+	if (t->ca != NULL && (rc = certificates(t->ca, NULL, NULL)) <= 0)
+		return mx_fail(eb, MX_ETLS, "%s: no certificate: %s",
+		    conf->client_ca, gnutls_strerror(rc));
+	return 0;
+}
+
+int
+http_tls_load(struct http_tls *t, const struct conf_web *conf,
+    struct mx_errbuf *eb)
+{
+	memset(t, 0, sizeof(*t));
+	if (conf->tls_cert == NULL)
+		return 0;
+	if ((t->cert = load(conf->tls_cert, eb)) != NULL &&
+	    (t->key = load(conf->tls_key, eb)) != NULL &&
+	    (conf->client_ca == NULL ||
+		(t->ca = load(conf->client_ca, eb)) != NULL) &&
+	    try_out(t, conf, eb) == 0)
+		return 0;
+	http_tls_fini(t);
+	return -MX_ETLS;
+}
+
+void
+http_tls_fini(struct http_tls *t)
+{
+	if (t->key != NULL)
+		explicit_bzero(t->key, strlen(t->key));
+	mem_free(&t->cert);
+	mem_free(&t->key);
+	mem_free(&t->ca);
+}
+
+bool
+http_tls_client_ok(void *session)
+{
+	char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
+	gnutls_typed_vdata_st want = { .type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)purpose };
+	unsigned status = 0;
+
+	return session != NULL &&
+	    gnutls_certificate_verify_peers(session, &want, 1, &status) == 0 &&
+	    status == 0;
+}
