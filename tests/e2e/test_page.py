@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: ISC
+"""The status page in Chromium: an outage and its end as a person sees them,
+with the keyboard, on a phone, in the dark, and with hostile texts. SHOTS
+names a folder for the screenshots."""
+import http.server
+import json
+import math
+import os
+import threading
+import time
+
+import pytest
+
+from lib import browser
+from lib.net import free_port
+from lib.smtp import send
+from lib.wait import wait_for
+
+pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
+SHOTS = os.environ.get("SHOTS")
+PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "exporters", "page", "index.html")
+TAB, ENTER, SPACE = "\ue004", "\ue007", " "
+HOSTILE = '<script>window.pwned=1</script><img src=x onerror="window.pwned=2">'
+
+
+@pytest.fixture(scope="module")
+def chrome():
+    b = browser.Browser()
+    yield b
+    b.close()
+
+
+def shot(b, name):
+    if SHOTS:
+        b.screenshot(os.path.join(SHOTS, name + ".png"))
+
+
+def row(b, domain):
+    return b.run("const r = [...document.querySelectorAll('tr.row')].find(r =>"
+                 " r.querySelector('.name').textContent === arguments[0]);"
+                 "return r ? r.innerText.replaceAll('\u00A0', ' ') : '';", domain)
+
+
+def wait_row(b, domain, *parts):
+    def there():
+        got = row(b, domain)
+        for p in parts:
+            assert p in got, got
+        return got
+    return wait_for(there, 15, "the row of %s" % domain, step=0.1)
+
+
+def no_overflow(b):
+    return b.run("return document.documentElement.scrollWidth <= window.innerWidth;")
+
+
+def test_an_outage_and_its_end(stack, chrome):
+    up, mx = stack.fakemx(), stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port,
+                        "fine.test": 'primary = {"127.0.0.1:%d"}' % up.port})
+    for name in ("a.test", "fine.test"):
+        d.wait_state(name, "up")
+    chrome.emulate(1400, 900)
+    chrome.go("http://127.0.0.1:%d/" % d.web_port)
+    chrome.wait_text("#summary", "All is well")
+    wait_row(chrome, "a.test", "up", "empty", "127.0.0.1:%d" % mx.port, " ms")
+    assert chrome.text("#title") == "mxwatch mx2.backup.test"
+
+    mx.stop()
+    d.wait_state("a.test", "down")
+    for i in range(5):
+        send(d.port, "m%d" % i)
+    chrome.wait_text("#summary", "1\u00a0domain is down")
+    wait_row(chrome, "a.test", "down for", "5 messages", "5 recipients", "of 30 d",
+             "first expires in 29 d", "failed at connect")
+    assert chrome.text("tr.row .name") == "a.test", "the urgent one is first"
+    assert chrome.run("return document.title;").startswith("(1 down)")
+    assert chrome.run("return document.querySelector('[role=meter]').getAttribute('aria-valuenow')") == "0"
+    assert chrome.run("return document.querySelectorAll('tr.down .bar .b1').length") == 1
+    shot(chrome, "outage")
+
+    mx.start()
+    d.wait_empty("a.test")
+    d.wait_state("a.test", "up")
+    chrome.wait_text("#summary", "All is well")
+    wait_row(chrome, "a.test", "up for", "empty", "last flush")
+    chrome.go("http://127.0.0.1:%d/" % d.web_port)  # the history is asked for twice a minute
+    wait_for(lambda: chrome.run("return document.querySelectorAll('svg.spark').length") == 2)
+    assert "Last day: up to 5\u00a0messages" in chrome.run(
+        "return [...document.querySelectorAll('svg.spark')].map(s =>"
+        " s.getAttribute('aria-label')).join('|')")
+    assert chrome.errors() == []
+    shot(chrome, "recovered")
+
+
+def test_the_daemon_stops_and_the_page_says_so(stack, chrome):
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'})
+    chrome.go("http://127.0.0.1:%d/" % d.web_port)
+    chrome.wait_text("#rows", "a.test")
+    d.stop()
+    chrome.wait_text("#trouble", "does not answer")
+    assert "not live" in chrome.text("#fresh")
+    d.start()
+    wait_for(lambda: chrome.text("#trouble") == "", 20, "live again")
+    chrome.errors()  # the refused connections are in the console
+
+
+def test_hostile_banner_stays_text(stack, chrome):
+    """What a primary says is shown, and is nothing but text."""
+    class Evil(threading.Thread):
+        def __init__(self):
+            super().__init__(daemon=True)
+            import socket
+            self.s = socket.create_server(("127.0.0.1", free_port()))
+
+        def run(self):
+            while True:
+                try:
+                    c, _ = self.s.accept()
+                except OSError:
+                    return
+                with c:
+                    c.sendall(b"554 " + HOSTILE.encode() + b"\x1b[2J\xff\r\n")
+    evil = Evil()
+    evil.start()
+    try:
+        d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % evil.s.getsockname()[1]})
+        chrome.go("http://127.0.0.1:%d/" % d.web_port)
+        wait_row(chrome, "a.test", "<script>window.pwned=1</script>")
+        chrome.run("document.querySelector('.name').click()")
+        chrome.wait_text(".detail", "<img src=x")
+        assert chrome.run("return window.pwned === undefined"
+                          " && document.images.length === 0"
+                          " && document.scripts.length === 1;")
+        assert chrome.errors() == []
+    finally:
+        evil.s.close()
+
+
+# ---- a made-up installation, to see what a test cannot wait for
+
+def domain(i, now, **over):
+    down, flushing = i % 50 == 7, i % 50 == 9
+    n = 1200 + i if down else 800 if flushing else 0
+    oldest = (i * 7919) % (29 * 86400) if down else 5000
+    seconds = dict(resolve=.002, connect=.021, greeting=.03, ehlo=.022, starttls=.06,
+                   mail=.01, rcpt=.012, quit=.008)
+    d = {"domain": "domain%04d.example.org" % i, "configured": True,
+         "state": "down" if down else "recovering" if flushing else "up",
+         "state_since": now - 86400 - i * 60, "cause": "connection refused" if down else "",
+         "queue": {"messages": n, "active": 0, "deferred": n, "held": 0, "recipients": n * 2,
+                   "bytes": n * 40000, "oldest": now - oldest if n else None,
+                   "oldest_age_seconds": oldest if n else 0, "lifetime_seconds": 30 * 86400,
+                   "next_expiry": now + 30 * 86400 - oldest if n else None, "next_try": None,
+                   "on_hold": False},
+         "flush": None,
+         "counters": {"accepted_messages": 5000, "accepted_recipients": 5000,
+                      "accepted_bytes": 10 ** 9, "attempts": 5000, "attempts_failed": 3,
+                      "delivered": 4000, "deferred": 10, "bounced": 3 if i % 5 else 0,
+                      "expired": 2 if i == 57 else 0},
+         "primaries": [{"primary": "mx%d.domain%04d.example.org:25" % (k, i), "priority": 10 * k,
+                        "probed": True, "healthy": not down, "code": 0 if down else 250,
+                        "failed_phase": "connect" if down else None,
+                        "phase_seconds": dict(seconds, **({} if not down else dict.fromkeys(
+                            ("greeting", "ehlo", "starttls", "mail", "rcpt", "quit"), 0))),
+                        "text": "connection refused" if down else "250 2.1.5 Ok",
+                        "probes": 9000, "failures": 40, "last_run": now - 12,
+                        "last_success": now - 90000 if down else now - 12,
+                        "cert_not_after": now + 40 * 86400} for k in (1, 2)]}
+    if flushing:
+        d["flush"] = {"running": True, "trigger": "recovery", "start": now - 60, "end": None,
+                      "total": 2000, "remaining": 800, "delivered": 1200, "deferred": 0,
+                      "failed": 0, "rate": 20, "eta_seconds": 40, "complete": False}
+    d.update(over)
+    return d
+
+
+def document(n, **over):
+    now = int(time.time())
+    s = {"version": "1.2.3", "hostname": "mx2.example.net", "time": now, "started": now - 9e5,
+         "ready": True, "not_ready": "",
+         "spool": {"state": "ok", "accepting": True, "free_bytes": 2e11, "free_inodes": 1e6,
+                   "reserve_bytes": 1e8},
+         "smtpd": {"sessions": 12, "connections": 4000}, "delivery": {"connections": 8},
+         "config": {"reload_ok": True, "loaded": now - 9e5},
+         "domains": [domain(i, now) for i in range(n)],
+         "alerts": [{"alert": "queue_age", "domain": "domain0007.example.org",
+                     "severity": "critical", "state": "firing", "since": now - 4000,
+                     "summary": "oldest message past 80% of its lifetime"},
+                    {"alert": "primary_down", "domain": "domain0057.example.org",
+                     "severity": "warning", "state": "firing", "since": now - 90000,
+                     "summary": "connection refused"}]}
+    s.update(over)
+    return s
+
+
+def history(n):
+    out = []
+    for i in range(n):
+        down = i % 50 == 7
+        out.append({"domain": "domain%04d.example.org" % i,
+                    "depth": [max(0, (k - 100) * 6) if down else 0 for k in range(288)],
+                    "probe_ms": [int(150 + 60 * math.sin(k / 20 + i)) + (900 if k % 97 == 0 else 0)
+                                 for k in range(288)],
+                    "state": "u" * 100 + "s" + "d" * 187 if down else "u" * 288})
+    return {"time": time.time(), "step_seconds": 300, "points": 288,
+            "last": int(time.time()) // 300 * 300, "domains": out}
+
+
+class Api:
+    """Serves the page of the tree with documents of a test."""
+
+    def __init__(self, status, past=None):
+        api = self
+        self.documents = {"/api/v1/status": status, "/api/v1/history": past or history(0)}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                if self.path == "/":
+                    with open(PAGE, "rb") as f:
+                        body, kind = f.read(), "text/html; charset=utf-8"
+                else:
+                    body = json.dumps(api.documents[self.path]).encode()
+                    kind = "application/json"
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+        self.port = free_port()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = "http://127.0.0.1:%d/" % self.port
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def test_a_thousand_domains(chrome):
+    with Api(document(1000), history(1000)) as api:
+        chrome.emulate(1400, 1000)
+        chrome.go(api.url)
+        chrome.wait_text("#summary", "20\u00a0domains are down")
+        count = "return document.querySelectorAll('tr.row').length"
+        assert chrome.run(count) == 100
+        assert "down" in chrome.text("tr.row .state")
+        assert chrome.text("#tiles li .n").startswith("960 of 1")
+        assert "critical: queue_age" in chrome.text("#alerts")
+        wait_for(lambda: chrome.run("return document.querySelectorAll('svg.spark').length") == 100)
+        took = chrome.run("const b = performance.now(); document.getElementById('order')"
+                          ".dispatchEvent(new Event('change')); return performance.now() - b;")
+        assert took < 500, "%d ms to draw" % took
+        chrome.run("window.scrollTo(0, 0)")
+        shot(chrome, "thousand")
+        chrome.run("const f = document.getElementById('filter'); f.value = 'domain0123';"
+                   "f.dispatchEvent(new Event('input'));")
+        assert chrome.run(count) == 1 and "1 of 1\u202f000" in chrome.text("#domains-title")
+        chrome.run("const f = document.getElementById('filter'); f.value = 'nothing such';"
+                   "f.dispatchEvent(new Event('input'));")
+        assert "No domain fits" in chrome.text("#domains")
+        chrome.run("const f = document.getElementById('filter'); f.value = '';"
+                   "f.dispatchEvent(new Event('input'));"
+                   "document.getElementById('attention').click();")
+        assert chrome.run(count) == 40
+        chrome.run("document.getElementById('attention').click();"
+                   "document.getElementById('more').click()")
+        assert chrome.run(count) == 200
+        assert chrome.errors() == []
+
+
+def test_dark_and_phone(chrome):
+    with Api(document(60), history(60)) as api:
+        for name, width, height, dark, phone in (
+                ("dark", 1400, 1000, True, False), ("phone", 390, 844, False, True),
+                ("phone-dark", 390, 844, True, True), ("tablet", 820, 1100, True, False),
+                ("narrow", 320, 700, False, True)):
+            chrome.emulate(width, height, dark, phone)
+            chrome.go(api.url)
+            chrome.wait_text("#rows", "domain0007")
+            assert no_overflow(chrome), name
+            light = chrome.run("return getComputedStyle(document.body).backgroundColor")
+            assert (light == "rgb(15, 19, 24)") == dark
+            shot(chrome, name)
+    chrome.emulate(1400, 900)
+
+
+def test_keyboard(chrome):
+    with Api(document(10), history(10)) as api:
+        chrome.go(api.url)
+        chrome.wait_text("#rows", "domain0007")
+        seen = []
+        for _ in range(6):
+            chrome.keys(TAB)
+            seen.append(chrome.focus())
+        assert seen[:4] == ["Skip to the domains", "filter", "order", "attention"]
+        assert seen[4] == "domain0007.example.org"
+        outline = chrome.run("return getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid", "the focus is to be seen"
+        chrome.keys(ENTER)
+        assert "Accepted since the start" in chrome.wait_text(".detail", "preference 20")
+        assert chrome.run("return document.activeElement.getAttribute('aria-expanded')") == "true"
+        focus = chrome.focus()
+        chrome.run("window.seen = document.getElementById('fresh').textContent")
+        wait_for(lambda: chrome.run(
+            "return document.getElementById('fresh').textContent !== window.seen"), 15)
+        assert chrome.focus() == focus, "a refresh takes the focus away"
+        chrome.keys(SPACE)
+        assert chrome.text(".detail") == ""
+
+
+def test_semantics(chrome):
+    """What a screen reader is told."""
+    with Api(document(10), history(10)) as api:
+        chrome.go(api.url)
+        chrome.wait_text("#rows", "domain0007")
+        assert chrome.run("return document.getElementById('summary').getAttribute('aria-live')") == "polite"
+        nodes = chrome.command("Accessibility.getFullAXTree")["nodes"]
+        roles = [n["role"]["value"] for n in nodes if not n.get("ignored")]
+        for role in ("table", "columnheader", "rowheader", "status", "searchbox", "meter", "heading"):
+            assert role in roles, role
+        assert roles.count("row") == 11
+        unnamed = [n for n in nodes if not n.get("ignored") and n["role"]["value"] in (
+            "button", "link", "searchbox", "combobox", "checkbox", "img", "meter", "progressbar")
+            and not n.get("name", {}).get("value")]
+        assert unnamed == []
+
+
+def test_hostile_and_broken_documents(chrome):
+    evil = document(2, hostname=HOSTILE, version=HOSTILE, not_ready=HOSTILE, ready=False,
+                    alerts=[{"alert": HOSTILE, "severity": HOSTILE, "summary": HOSTILE}, None, 7])
+    evil["domains"][0].update(domain=HOSTILE, state=HOSTILE, cause=HOSTILE)
+    evil["domains"][1]["primaries"][0].update(primary=HOSTILE, text=HOSTILE, healthy=False)
+    evil["domains"] += [None, 3, {"domain": "bare.test"},
+                        {"domain": "odd.test", "queue": 5, "primaries": "x", "flush": [], "counters": 1}]
+    with Api(evil) as api:
+        chrome.go(api.url)
+        chrome.wait_text("#rows", "bare.test")
+        chrome.run("document.querySelectorAll('.name').forEach(e => e.click())")
+        chrome.wait_text("#trouble", "<img src=x")
+        assert chrome.run("return window.pwned === undefined && document.images.length === 0"
+                          " && document.scripts.length === 1;")
+        assert chrome.errors() == []
