@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "exporters/process.h"
+#include "exporters/prom_alert.h"
 #include "exporters/prom_total.h"
 #include "exporters/prom_write.h"
 
@@ -276,6 +277,8 @@ put_family(struct exposition *e, const struct metric *m)
 	    m->value == METRIC_SNAPSHOT_HIST, m->help);
 	if (m->type == METRIC_HISTOGRAM)
 		put_histogram(e, m);
+	else if (prom_alert_scope(m->scope))
+		prom_alert_samples(&e->w, m, e->s, e->per_domain, e->wall_ms);
 	else if (each)
 		put_each(e, m);
 	else
@@ -291,8 +294,8 @@ put_build_info(struct prom_writer *w)
 		{ "version", PACKAGE_VERSION },
 		{ "revision", MX_REVISION },
 		{ "compiler", __VERSION__ },
-		{ "libcurl", "" },
-		{ "netsnmp", "" },
+		{ "libcurl", MX_CURL_VERSION },
+		{ "netsnmp", MX_NETSNMP_VERSION },
 		{ "ldns", MX_LDNS_VERSION },
 	};
 	struct buf labels = BUF_INIT(4096);
@@ -400,6 +403,8 @@ prometheus_series(size_t ndomains, size_t nprimaries, bool per_domain)
 		    (size_t)m->labels->n * m->labels2->n;
 		if (m->scope == METRIC_GLOBAL)
 			n += places;
+		else if (prom_alert_scope(m->scope))
+			n += prom_alert_series(m, per_domain ? ndomains : 1);
 		else if (!per_domain)
 			n += prom_total_makes_sense(m) ? places : 0;
 		else

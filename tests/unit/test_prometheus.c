@@ -28,6 +28,7 @@ make_snapshot(void)
 
 	strlcpy(a->count.name, "a.test", sizeof(a->count.name));
 	strlcpy(b->count.name, "b\"\\\n.test", sizeof(b->count.name));
+	a->configured = b->configured = true;
 	a->nprimaries = 2;
 	b->first_primary = 2;
 	b->nprimaries = 1;
