@@ -12,8 +12,7 @@
 #include "alerts/transport.h"
 #include "base/mailbox.h"
 
-#define ALERTS_URLS_MAX 16 /* of an alertmanager */
-#define ALERTS_TESTS	16
+#define ALERTS_TESTS 16
 
 /* One receiver as it is now. */
 struct receiver {
@@ -32,7 +31,7 @@ struct receiver {
 		int64_t next; /* monotonic ns */
 		unsigned failures;
 		bool busy;
-	} am[ALERTS_URLS_MAX];
+	} am[CONF_URLS_MAX];
 };
 
 struct heartbeat {

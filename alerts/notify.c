@@ -228,7 +228,7 @@ notify_alertmanagers(struct alerts *a, bool changed)
 		    r->broken[0] != '\0')
 			continue;
 		n = am_collect(a, r, list);
-		for (unsigned u = 0; u < r->conf->url.n && u < ALERTS_URLS_MAX;
+		for (unsigned u = 0; u < r->conf->url.n && u < CONF_URLS_MAX;
 		     u++) {
 			if (changed && r->am[u].failures == 0)
 				r->am[u].next = 0;
@@ -399,9 +399,9 @@ notify_test(struct alerts *a, const char *receiver, int64_t ticket)
 		return;
 	}
 	if (r->conf->type == RECEIVER_ALERTMANAGER)
-		urls = r->conf->url.n < ALERTS_URLS_MAX ?
+		urls = r->conf->url.n < CONF_URLS_MAX ?
 		    (unsigned)r->conf->url.n :
-		    ALERTS_URLS_MAX;
+		    CONF_URLS_MAX;
 	pthread_mutex_lock(&a->shown);
 	if (test_find(a, (uint64_t)ticket) != NULL)
 		test_find(a, (uint64_t)ticket)->left = urls;

@@ -104,7 +104,7 @@ receiver_keep(struct receiver *r, const struct receiver *old)
 	memcpy(r->am, old->am, sizeof(r->am));
 	/* What was wrong may have been put right just now. */
 	r->not_before = 0;
-	for (unsigned i = 0; i < ALERTS_URLS_MAX; i++)
+	for (unsigned i = 0; i < CONF_URLS_MAX; i++)
 		r->am[i].next = 0;
 }
 

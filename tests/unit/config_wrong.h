@@ -353,6 +353,7 @@ static const struct bad_case wrong[] = {
 	    "defaults { deliver { tls = \"maybe\" } }\n",
 	    "2: error: defaults: deliver: tls \"maybe\" is "
 	    "not one of: may, require, dane, none" },
+#ifdef HAVE_CURL
 	{ "receiver: unknown option",
 	    "receiver \"a\" { type = slack url = {\"http://x/\"} kind = "
 	    "\"x\" }\n",
@@ -402,6 +403,7 @@ static const struct bad_case wrong[] = {
 	    "domain \"example.org\" { primary = {\"mx1.example.net\"} }\n",
 	    "2: error: receiver \"m\": to \"ops@Example.ORG\" is in a domain "
 	    "that is watched; its outage could not be told" },
+#endif
 	{ "alert: no such", "alert \"moon\" { warn = 50% }\n",
 	    "2: error: alert \"moon\": there is no such alert; "
 	    "mxwatch-alerts(7) lists them" },
@@ -419,6 +421,15 @@ static const struct bad_case wrong[] = {
 	    "a duration; write it like \"30d\" or \"12h\"\n"
 	    "3: error: alert \"queue_age\" is there twice; "
 	    "the first is at mxwatch.conf:2" },
+#ifdef HAVE_CURL
+	{ "receiver: too many",
+	    "receiver \"a\" { type = alertmanager url = {"
+	    "\"http://x/\",\"http://x/\",\"http://x/\",\"http://x/\","
+	    "\"http://x/\",\"http://x/\",\"http://x/\",\"http://x/\","
+	    "\"http://x/\",\"http://x/\",\"http://x/\",\"http://x/\","
+	    "\"http://x/\",\"http://x/\",\"http://x/\",\"http://x/\","
+	    "\"http://x/\"} }\n",
+	    "2: error: receiver \"a\": url: there may be 16" },
 	{ "heartbeat: option twice",
 	    "heartbeat \"h\" { url = \"http://x/\" interval = 60s interval = "
 	    "1m }\n",
@@ -426,6 +437,11 @@ static const struct bad_case wrong[] = {
 	    "twice; the first is at mxwatch.conf:2" },
 	{ "heartbeat: no url", "heartbeat \"h\" { }\n",
 	    "2: error: heartbeat \"h\": url is missing" },
+#else
+	{ "receiver: no libcurl", "receiver \"a\" { }\n",
+	    "2: error: receiver \"a\": this mxwatchd was built without libcurl "
+	    "and tells nobody" },
+#endif
 	{ "snmp: unknown option", "snmp { agent = \"x\" }\n",
 	    "2: error: snmp: unknown option \"agent\"; did "
 	    "you mean \"agentx\"?" },

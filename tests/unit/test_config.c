@@ -122,6 +122,7 @@ put_file(const char *name, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
+#ifdef HAVE_CURL
 /* Section 3 of the design as it stands, but for the folder. */
 static const char sample[] =
     "hostname = \"mx2.example.net\"\n"
@@ -260,6 +261,7 @@ test_design(void **state MX_UNUSED)
 	config_unref(&c);
 	free(text);
 }
+#endif
 
 static void
 test_defaults(void **state MX_UNUSED)
@@ -662,7 +664,8 @@ test_sample(void **state MX_UNUSED)
 	assert_null(c);
 	for (i = 0; i < errs.n; i++) {
 		/* No receiver takes what all types take together. */
-		if (strstr(errs.e[i].text, "receiver \"name\": ") != NULL) {
+		if (strstr(errs.e[i].text, "receiver \"name\": ") != NULL ||
+		    strstr(errs.e[i].text, "without libcurl") != NULL) {
 			receivers++;
 			assert_null(strstr(errs.e[i].text, "unknown"));
 			assert_null(strstr(errs.e[i].text, "write it"));
@@ -710,7 +713,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_doubtful),
+#ifdef HAVE_CURL
 		cmocka_unit_test(test_design),
+#endif
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_inherit),

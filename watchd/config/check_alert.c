@@ -226,6 +226,9 @@ check_receiver(const struct titled *s)
 	if (both || (r->url.n > 1 && r->type != RECEIVER_ALERTMANAGER))
 		conf_err(s->l, place(s, OPT_RECEIVER_url),
 		    "%sonly one url is taken here", s->label);
+	if (r->url.n > CONF_URLS_MAX)
+		conf_err(s->l, place(s, OPT_RECEIVER_url),
+		    "%surl: there may be %d", s->label, CONF_URLS_MAX);
 	for (i = 0; i < r->url.n; i++)
 		check_url(s, OPT_RECEIVER_url, r->url.s[i]);
 	check_secret(s, OPT_RECEIVER_url_file, r->url_file);

@@ -153,6 +153,8 @@ enum conf_receiver_type {
 };
 enum conf_severity { CONF_WARNING, CONF_CRITICAL };
 
+#define CONF_URLS_MAX 16 /* of an alertmanager */
+
 /* A section `receiver "..."`. Files of secrets are read by alerts/. */
 struct conf_receiver {
 	char *name;
