@@ -212,12 +212,20 @@ set_empty(struct wire_set *s)
 	s->ndomains = s->nprimaries = 0;
 }
 
+/* Wall times with which one can reckon. */
+static bool
+is_time(int64_t t)
+{
+	return t >= 0 && t < INT64_C(1) << 50;
+}
+
 static int
 set_begin(struct wire_set *s, const struct wire_system *sys,
     uint64_t generation)
 {
 	set_empty(s);
-	if (sys->ndomains > WIRE_ROWS_MAX || sys->nprimaries > WIRE_ROWS_MAX)
+	if (sys->ndomains > WIRE_ROWS_MAX || sys->nprimaries > WIRE_ROWS_MAX ||
+	    !is_time(sys->start) || !is_time(sys->wall_ms))
 		return -MX_ESYNTAX;
 	s->begun = true;
 	s->generation = generation;
@@ -240,6 +248,8 @@ add_domain(struct wire_set *s, const struct wire_domain *d)
 {
 	if (s->ndomains == s->system.ndomains || d->index == 0 ||
 	    d->index > INT32_MAX || d->state < 1 || d->state > 6 ||
+	    !is_time(d->oldest_ms) || !is_time(d->next_expiry_ms) ||
+	    !is_time(d->next_try_ms) ||
 	    (s->ndomains > 0 && s->domain[s->ndomains - 1].index >= d->index))
 		return -MX_ESYNTAX;
 	s->domain = room(s->domain, &s->domain_size, s->ndomains, sizeof(*d));

@@ -269,6 +269,37 @@ test_order(void **state MX_UNUSED)
 	assert_int_equal(order(up, 3, p_big, 1), -MX_ESYNTAX);
 }
 
+/* Times that would overflow in milliseconds are not believed. */
+static void
+test_times(void **state MX_UNUSED)
+{
+	static const struct {
+		int64_t start, oldest;
+		int rc;
+	} t[] = { { 0, 0, 1 }, { 1800000000, INT64_C(1800000000000), 1 },
+		{ INT64_MAX, 0, -MX_ESYNTAX }, { -1, 0, -MX_ESYNTAX },
+		{ 0, INT64_MIN, -MX_ESYNTAX }, { 0, INT64_MAX, -MX_ESYNTAX } };
+	struct wire_set set;
+	struct wire_out o;
+
+	wire_set_init(&set);
+	for (size_t i = 0; i < MX_COUNT(t); i++) {
+		wire_out_init(&o, i);
+		*(struct wire_system *)wire_out_add(&o, WIRE_SYSTEM) =
+		    (struct wire_system){ .ndomains = 1, .start = t[i].start };
+		*(struct wire_domain *)wire_out_add(&o, WIRE_DOMAIN) =
+		    (struct wire_domain){ .index = 2,
+			    .state = 1,
+			    .oldest_ms = t[i].oldest };
+		assert_int_equal(feed(&set, &o, 0, 1) < 0 ?
+			-MX_ESYNTAX :
+			feed(&set, &o, 0, 2),
+		    t[i].rc);
+		wire_out_fini(&o);
+	}
+	wire_set_fini(&set);
+}
+
 /* ---- the numbers of domains */
 
 static void
@@ -407,6 +438,7 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_lost_packets),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_index),
 		cmocka_unit_test(test_ages),
 		cmocka_unit_test(test_notices),
