@@ -78,16 +78,16 @@ queue_drop_head(struct agentx *ax)
 	ax->in_flight = false;
 }
 
-static void
+/* False when the queue is full. */
+static bool
 queue_add(void *arg, const struct wire_notice *w)
 {
 	struct agentx *ax = arg;
 
-	if (ax->n == QUEUE_MAX) {
-		ax->total.notifications_dropped++;
-		return;
-	}
+	if (ax->n == QUEUE_MAX)
+		return false;
 	ax->queue[(ax->head + ax->n++) % QUEUE_MAX] = *w;
+	return true;
 }
 
 void
@@ -96,8 +96,9 @@ agentx_notice(struct agentx *ax, const struct notice *n)
 	struct wire_notice w;
 
 	if (ax != NULL && ax->conf.present &&
-	    pack_notice(&w, n, &ax->index, loop_now(ax->loop)))
-		queue_add(ax, &w);
+	    pack_notice(&w, n, &ax->index, loop_now(ax->loop)) &&
+	    !queue_add(ax, &w))
+		ax->total.notifications_dropped++;
 }
 
 /* ---- the child's life */

@@ -238,7 +238,7 @@ age_level(const struct snapshot *s, const struct snap_domain *d,
 
 void
 pack_ages(const struct snapshot *s, struct index *x, const struct age_limits *l,
-    void (*tell)(void *arg, const struct wire_notice *), void *arg)
+    bool (*tell)(void *arg, const struct wire_notice *), void *arg)
 {
 	static const uint32_t event[] = { WIRE_AGE_CLEARED, WIRE_AGE_WARNING,
 		WIRE_AGE_CRITICAL };
@@ -253,10 +253,10 @@ pack_ages(const struct snapshot *s, struct index *x, const struct age_limits *l,
 		is = age_level(s, &s->domain[i], l, e->age_level);
 		if (is == e->age_level)
 			continue;
-		e->age_level = is;
 		memset(&w, 0, sizeof(w));
 		w.event = event[is];
 		strlcpy(w.domain, e->name, sizeof(w.domain));
-		tell(arg, &w);
+		if (tell(arg, &w))
+			e->age_level = is;
 	}
 }

@@ -20,12 +20,13 @@ bool pack_notice(struct wire_notice *, const struct notice *, struct index *,
 
 /* Ages of the domains against their lifetimes, in percent. A level is left
  * when the age is ten points below its threshold, so that a flush does not
- * make it rattle. `tell` is called for each change. */
+ * make it rattle. `tell` is called for each change; where it returns false
+ * there was no room, and the same is told the next time. */
 struct age_limits {
 	unsigned warning, critical; /* percent; 0: never */
 };
 void
 pack_ages(const struct snapshot *, struct index *, const struct age_limits *,
-    void (*tell)(void *arg, const struct wire_notice *), void *arg);
+    bool (*tell)(void *arg, const struct wire_notice *), void *arg);
 
 #endif
