@@ -46,7 +46,11 @@ pack_system(struct wire_system *w, const struct snapshot *s)
 		}
 		w->loops += g->message_rejected[c][SMTPD_REASON_LOOP];
 	}
-	w->alerts_active = w->notifications_failed = -1;
+	w->alerts_active = w->notifications_failed = 0;
+	for (unsigned i = 0; i < s->nalerts; i++)
+		w->alerts_active += s->alert[i].firing;
+	for (unsigned i = 0; i < s->nreceivers; i++)
+		w->notifications_failed += (int64_t)s->receiver[i].failed;
 	strlcpy(w->hostname, s->hostname, sizeof(w->hostname));
 }
 
