@@ -17,6 +17,7 @@
 #include "base/mem.h"
 
 #define STEP_NS	 CLOCK_SEC
+#define SOON_NS	 (CLOCK_SEC / 5) /* after a notice: a storm is one look */
 #define DRAIN_NS (2 * CLOCK_SEC)
 
 enum { MAIL_CONF, MAIL_LOOK, MAIL_TEST, MAIL_STOP };
@@ -52,6 +53,15 @@ take_config(struct alerts *a, struct config **conf)
 }
 
 static void
+look_soon(struct alerts *a)
+{
+	int64_t soon = a->last_step + SOON_NS;
+
+	if (soon < a->next_step)
+		a->next_step = soon;
+}
+
+static void
 take_mail(struct alerts *a)
 {
 	struct alerts_mail *am;
@@ -66,7 +76,7 @@ take_mail(struct alerts *a)
 		if (m->kind == MAIL_CONF)
 			take_config(a, &am->conf);
 		else if (m->kind == MAIL_LOOK)
-			a->next_step = 0;
+			look_soon(a);
 		else if (m->kind == MAIL_TEST)
 			notify_test(a, am->name, am->ticket);
 		else
@@ -217,7 +227,8 @@ turn(struct alerts *a)
 
 	take_mail(a);
 	if (clock_now() >= a->next_step) {
-		a->next_step = clock_now() + STEP_NS;
+		a->last_step = clock_now();
+		a->next_step = a->last_step + STEP_NS;
 		s = snapshot_box_get(a->snapshots);
 		stepped = s != NULL;
 	}
