@@ -10,6 +10,13 @@ prom_alert_scope(enum metric_scope scope)
 	    scope == METRIC_HEARTBEAT;
 }
 
+bool
+prom_alert_nobody(const struct metric *m, const struct snapshot *s)
+{
+	return (m->scope == METRIC_RECEIVER && s->nreceivers == 0) ||
+	    (m->scope == METRIC_HEARTBEAT && s->nheartbeats == 0);
+}
+
 /* One sample; value2 may be NULL: one label then. */
 static void
 put_sample(struct prom_writer *w, const struct metric *m, const char *key,

@@ -7,6 +7,8 @@
 #include "exporters/prom_write.h"
 
 bool prom_alert_scope(enum metric_scope);
+/* A family of receivers or heartbeats of which none are configured. */
+bool prom_alert_nobody(const struct metric *, const struct snapshot *);
 /* The samples; the head has been put. Without `per_domain` the alerts of all
  * domains are one series each, whose value is how many fire. */
 void prom_alert_samples(struct prom_writer *, const struct metric *,

@@ -273,6 +273,8 @@ put_family(struct exposition *e, const struct metric *m)
 
 	if (!e->per_domain && !prom_total_makes_sense(m))
 		return;
+	if (prom_alert_nobody(m, e->s))
+		return;
 	prom_put_head(&e->w, METRIC_PREFIX, m->name, m->type,
 	    m->value == METRIC_SNAPSHOT_HIST, m->help);
 	if (m->type == METRIC_HISTOGRAM)
