@@ -7,3 +7,5 @@ EXTRA_DIST += contrib/apt contrib/demo contrib/mxwatch.conf.sample \
 # The alert rules do what they say; skipped without promtool.
 dist_noinst_SCRIPTS += tests/lint/rules
 TESTS += tests/lint/rules
+
+include contrib/nagios/local.mk

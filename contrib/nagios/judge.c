@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC
+ * judge: goes through the domains that were asked for, compares each number
+ * with the thresholds and says the worst first. */
+#include "judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/json.h"
+#include "measure.h"
+
+#define OUTPUT_MAX (256u * 1024)
+
+const struct mode_info mode_info[CHECK_MODE_MAX] = {
+#define MODE(name, word, label, unit, units, sums)                             \
+	[CHECK_##name] = { word, label, unit, units, sums },
+	CHECK_MODES
+#undef MODE
+};
+
+enum check_mode
+check_mode_parse(const char *word)
+{
+	enum check_mode mode = 0;
+
+	while (mode < CHECK_MODE_MAX && strcmp(word, mode_info[mode].word) != 0)
+		mode++;
+	return mode;
+}
+
+const char *
+level_name(enum level level)
+{
+	static const char *const names[] = { "OK", "WARNING", "CRITICAL",
+		"UNKNOWN" };
+
+	return names[level];
+}
+
+/* What the document says goes to a terminal, a shell and a web page of
+ * somebody else's: no control characters and nothing that means something
+ * to a monitor ('|') or in a label (' and =). What does not fit is left out;
+ * the level is not concerned. */
+static void MX_PRINTF(3, 4) say(struct buf *b, bool perf, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (char *p = text; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 32 || c > 126)
+			*p = '?';
+		else if (c == '|' && !perf)
+			*p = '!';
+	}
+	if (buf_adds(b, text) != 0)
+		return;
+}
+
+static void
+newline(struct buf *b)
+{
+	if (b->len > 0 && buf_add(b, "\n", 1) != 0)
+		return;
+}
+
+static void
+say_perf(struct verdict *v, const char *domain, const char *label,
+    const char *unit, const struct measure *m, const struct check *c)
+{
+	static const struct range none;
+	char value[64] = "U", max[64] = "", label_text[320];
+	char warn[RANGE_TEXT_MAX], crit[RANGE_TEXT_MAX];
+	size_t n;
+
+	(void)snprintf(label_text, sizeof(label_text), "%s%s%s", domain,
+	    domain[0] != '\0' ? "_" : "", label);
+	while ((n = strcspn(label_text, "'=|")) < strlen(label_text))
+		label_text[n] = '?';
+	if (m->known)
+		range_number(m->value, value, sizeof(value));
+	if (m->max > 0)
+		range_number(m->max, max, sizeof(max));
+	range_fmt(c != NULL ? &c->warning : &none, m->whole, warn);
+	range_fmt(c != NULL ? &c->critical : &none, m->whole, crit);
+	say(&v->perf, true, "%s'%s'=%s%s;%s;%s;0;%s",
+	    v->perf.len > 0 ? " " : "", label_text, value, m->known ? unit : "",
+	    warn, crit, max);
+}
+
+static enum level
+judge_measure(const struct check *c, const struct measure *m)
+{
+	if (m->known && range_alerts(&c->critical, m->value, m->whole))
+		return LEVEL_CRITICAL;
+	if (m->own < LEVEL_WARNING && m->known &&
+	    range_alerts(&c->warning, m->value, m->whole))
+		return LEVEL_WARNING;
+	return m->own;
+}
+
+static bool
+named(const char *const *list, unsigned n, const char *name)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(list[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+wanted(const struct check *c, const cJSON *domain)
+{
+	const char *name = json_get_text(domain, "domain");
+
+	return (c->nonly == 0 || named(c->only, c->nonly, name)) &&
+	    !named(c->except, c->nexcept, name);
+}
+
+/* What is being put together while the domains go by. */
+struct tally {
+	const struct check *check;
+	const cJSON *status;
+	struct verdict *v;
+	bool perf; /* numbers of each domain */
+	unsigned domains, bad, lines;
+	double rank, sum, whole;
+	char worst[512]; /* "example.org: 3 messages" */
+};
+
+static void
+note(struct tally *t, const char *name, enum level level, double rank,
+    const char *text)
+{
+	struct verdict *v = t->v;
+
+	if (level != LEVEL_OK)
+		t->bad++;
+	if (t->worst[0] == '\0' || level > v->level ||
+	    (level == v->level && rank > t->rank)) {
+		t->rank = rank;
+		(void)snprintf(t->worst, sizeof(t->worst), "%.253s%s%s", name,
+		    name[0] != '\0' ? ": " : "", text);
+	}
+	if (level > v->level)
+		v->level = level;
+	if (level == LEVEL_OK && t->check->verbose < 1)
+		return;
+	if (++t->lines > JUDGE_LINES)
+		return;
+	newline(&v->more);
+	say(&v->more, false, "%s: %s: %s", level_name(level),
+	    name[0] != '\0' ? name : "mxwatchd", text);
+}
+
+static void
+say_primaries(struct tally *t, const cJSON *domain)
+{
+	const cJSON *p;
+
+	if (t->check->verbose < 2 || t->lines > JUDGE_LINES)
+		return;
+	cJSON_ArrayForEach (p, json_get(domain, "primaries")) {
+		newline(&t->v->more);
+		say(&t->v->more, false, "  %.253s %s: %.500s",
+		    json_get_text(p, "primary"),
+		    !json_get_bool(p, "probed")	    ? "not probed" :
+			json_get_bool(p, "healthy") ? "healthy" :
+						      "failed",
+		    json_get_text(p, "text"));
+	}
+}
+
+/* Everything about a domain in one line: the age with its thresholds, and
+ * the primary. */
+static void
+judge_all(struct tally *t, const char *name, const cJSON *domain)
+{
+	struct measure age, primary, queue;
+	enum level level;
+	char text[900];
+
+	measure_domain(t->check, CHECK_AGE, t->status, domain, &age);
+	measure_domain(t->check, CHECK_PRIMARY, t->status, domain, &primary);
+	measure_domain(t->check, CHECK_QUEUE, t->status, domain, &queue);
+	level = judge_measure(t->check, &age);
+	if (primary.own > level)
+		level = primary.own;
+	(void)snprintf(text, sizeof(text), "%s, %s", age.text, primary.text);
+	note(t, name, level, age.rank, text);
+	t->sum += queue.value;
+	if (!t->perf)
+		return;
+	say_perf(t->v, name, "age", "s", &age, t->check);
+	say_perf(t->v, name, "msgs", "", &queue, NULL);
+}
+
+static void
+judge_domain(struct tally *t, const cJSON *domain)
+{
+	const char *name = json_get_text(domain, "domain");
+	const struct mode_info *mode = &mode_info[t->check->mode];
+	struct measure m;
+
+	t->domains++;
+	if (t->check->mode == CHECK_ALL) {
+		judge_all(t, name, domain);
+	} else {
+		measure_domain(t->check, t->check->mode, t->status, domain, &m);
+		t->sum += m.value;
+		t->whole += m.whole;
+		note(t, name,
+		    t->check->sum ? LEVEL_OK : judge_measure(t->check, &m),
+		    m.rank, m.text);
+		if (t->perf)
+			say_perf(t->v, name, mode->label, mode->unit, &m,
+			    t->check->sum ? NULL : t->check);
+	}
+	say_primaries(t, domain);
+}
+
+/* The daemon as a whole. */
+static void
+judge_daemon(struct tally *t)
+{
+	struct measure m;
+	char text[512];
+
+	measure_spool(t->status, &m);
+	if (t->check->mode == CHECK_SPOOL) {
+		note(t, "", judge_measure(t->check, &m), 0, m.text);
+		say_perf(t->v, "spool", "free", "B", &m, t->check);
+		return;
+	}
+	if (m.own != LEVEL_OK)
+		note(t, "", m.own, 1e18, m.text);
+	if (!json_get_bool(t->status, "ready")) {
+		(void)snprintf(text, sizeof(text), "not ready: %.400s",
+		    json_get_text(t->status, "not_ready"));
+		note(t, "", LEVEL_CRITICAL, 1e18, text);
+	}
+	if (!json_get_bool(json_get(t->status, "config"), "reload_ok"))
+		note(t, "", LEVEL_WARNING, 1e18, "the last reload failed");
+	say_perf(t->v, "spool", "free", "B", &m, NULL);
+}
+
+/* The sum of all, judged when that was asked for. */
+static void
+judge_sum(struct tally *t)
+{
+	const struct check *c = t->check;
+	struct measure m = { .known = true,
+		.value = t->sum,
+		.whole = t->whole };
+
+	if (c->mode != CHECK_ALL && !mode_info[c->mode].sums)
+		return;
+	if (c->sum) {
+		t->v->level = judge_measure(c, &m);
+		t->bad = t->v->level != LEVEL_OK;
+		measure_words(c->mode, t->sum, t->worst, sizeof(t->worst));
+	}
+	if (c->mode == CHECK_ALL)
+		say_perf(t->v, "total", "msgs", "", &m, NULL);
+	else
+		say_perf(t->v, "total", mode_info[c->mode].label,
+		    mode_info[c->mode].unit, &m, c->sum ? c : NULL);
+}
+
+/* A domain that is not there cannot be fine. */
+static bool
+all_there(const struct check *c, const cJSON *status, struct verdict *v)
+{
+	const cJSON *d;
+	bool found;
+
+	for (unsigned i = 0; i < c->nonly; i++) {
+		found = false;
+		cJSON_ArrayForEach (d, json_get(status, "domains"))
+			if (strcmp(json_get_text(d, "domain"), c->only[i]) == 0)
+				found = true;
+		if (found)
+			continue;
+		v->level = LEVEL_UNKNOWN;
+		say(&v->line, false, "%s: no such domain", c->only[i]);
+		return false;
+	}
+	return true;
+}
+
+void
+judge(const struct check *c, const cJSON *status, struct verdict *v)
+{
+	const cJSON *domains = json_get(status, "domains"), *d;
+	struct tally t = { .check = c, .status = status, .v = v };
+	unsigned n = 0;
+
+	*v = (struct verdict){ .line = BUF_INIT(OUTPUT_MAX),
+		.perf = BUF_INIT(OUTPUT_MAX),
+		.more = BUF_INIT(OUTPUT_MAX) };
+	if (!cJSON_IsArray(domains)) {
+		v->level = LEVEL_CRITICAL;
+		say(&v->line, false, "the answer is no status document");
+		return;
+	}
+	if (!all_there(c, status, v))
+		return;
+	cJSON_ArrayForEach (d, domains)
+		n += wanted(c, d);
+	t.perf = c->nonly > 0 || n <= JUDGE_PERF_DOMAINS;
+	if (c->mode == CHECK_SPOOL || c->mode == CHECK_ALL)
+		judge_daemon(&t);
+	if (c->mode != CHECK_SPOOL) {
+		cJSON_ArrayForEach (d, domains)
+			if (wanted(c, d))
+				judge_domain(&t, d);
+		judge_sum(&t);
+	}
+	if (t.bad > 1)
+		say(&v->line, false, "%u not well, worst ", t.bad);
+	else if (t.domains != 1 && c->mode != CHECK_SPOOL)
+		say(&v->line, false, "%u domains%s", t.domains,
+		    t.worst[0] == '\0'	? "" :
+			c->sum || t.bad ? ", " :
+					  ", worst ");
+	say(&v->line, false, "%s", t.worst);
+	if (t.lines > JUDGE_LINES) {
+		newline(&v->more);
+		say(&v->more, false, "and %u more", t.lines - JUDGE_LINES);
+	}
+}
+
+void
+verdict_fini(struct verdict *v)
+{
+	buf_fini(&v->line);
+	buf_fini(&v->perf);
+	buf_fini(&v->more);
+}

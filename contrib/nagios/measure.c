@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: ISC
+ * measure: takes one number and its words out of the status document of
+ * mxwatch-status(7). A field that is missing reads as 0 or "": the daemon
+ * may be older than the plugin. */
+#include "measure.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "control/json.h"
+
+static char *
+span(double seconds, char *dst, size_t size)
+{
+	int64_t ms =
+	    seconds > 0 && seconds < 1e12 ? (int64_t)(seconds * 1e3) : 0;
+
+	/* Milliseconds do not matter once it takes seconds. */
+	return text_duration_fmt(ms < 1000 ? ms : ms / 1000 * 1000, dst, size);
+}
+
+/* The document is another program's: a number may be anything. */
+static char *
+size_text(double bytes, char *dst, size_t size)
+{
+	return text_size_fmt(bytes > 0 && bytes < 1e18 ? (uint64_t)bytes : 0,
+	    dst, size);
+}
+
+void
+measure_words(enum check_mode mode, double value, char *dst, size_t size)
+{
+	char t[32];
+
+	switch (mode) {
+	case CHECK_BYTES:
+		(void)snprintf(dst, size, "%sB queued",
+		    size_text(value, t, sizeof(t)));
+		break;
+	case CHECK_BOUNCES:
+		(void)snprintf(dst, size, "%.0f recipients bounced", value);
+		break;
+	case CHECK_EXPIRED:
+		(void)snprintf(dst, size, "%.0f recipients expired", value);
+		break;
+	default:
+		(void)snprintf(dst, size, "%.0f message%s", value,
+		    value == 1 ? "" : "s");
+	}
+}
+
+static void
+measure_age(const cJSON *queue, struct measure *m)
+{
+	double messages = json_get_num(queue, "messages");
+	char words[64], t[32];
+
+	m->whole = m->max = json_get_num(queue, "lifetime_seconds");
+	if (messages >= 1)
+		m->value = json_get_num(queue, "oldest_age_seconds");
+	measure_words(CHECK_QUEUE, messages, words, sizeof(words));
+	if (messages < 1)
+		(void)strlcpy(m->text, "no messages", sizeof(m->text));
+	else if (m->whole > 0)
+		(void)snprintf(m->text, sizeof(m->text),
+		    "%s, oldest %s (%.0f%% of lifetime)", words,
+		    span(m->value, t, sizeof(t)), 100 * m->value / m->whole);
+	else
+		(void)snprintf(m->text, sizeof(m->text), "%s, oldest %s", words,
+		    span(m->value, t, sizeof(t)));
+	m->rank = m->whole > 0 ? m->value / m->whole : m->value;
+}
+
+static void
+measure_expiry(const cJSON *status, const cJSON *queue, struct measure *m)
+{
+	double at = json_get_num(queue, "next_expiry");
+	char t[32];
+
+	m->whole = json_get_num(queue, "lifetime_seconds");
+	m->known = at > 0 && json_get_num(queue, "messages") >= 1;
+	if (!m->known) {
+		(void)strlcpy(m->text, "nothing to expire", sizeof(m->text));
+		m->rank = -1e18;
+		return;
+	}
+	m->value = at - json_get_num(status, "time");
+	if (m->value < 0)
+		m->value = 0;
+	m->rank = -m->value;
+	(void)snprintf(m->text, sizeof(m->text), "first message expires in %s",
+	    span(m->value, t, sizeof(t)));
+}
+
+/* A backup that does its work is worth a warning and no more, unless the
+ * caller says so; with thresholds, these decide by the time it takes. */
+static void
+measure_primary(const struct check *check, const cJSON *status,
+    const cJSON *domain, struct measure *m)
+{
+	const char *state = json_get_text(domain, "state");
+	double since = json_get_num(domain, "state_since"), in;
+	const char *cause = json_get_text(domain, "cause");
+	bool down = strcmp(state, "down") == 0;
+	char t[32];
+
+	in = since > 0 ? json_get_num(status, "time") - since : 0;
+	if (in < 0)
+		in = 0;
+	if (down) {
+		m->value = in;
+		m->rank = 1 + in;
+		if (check->primary_critical)
+			m->own = LEVEL_CRITICAL;
+		else if (check->mode == CHECK_ALL ||
+		    (!check->warning.set && !check->critical.set))
+			m->own = LEVEL_WARNING;
+	}
+	(void)snprintf(m->text, sizeof(m->text), "primary %s%s%s%s%.200s",
+	    state[0] != '\0' ? state : "unknown", since > 0 ? " " : "",
+	    since > 0 ? span(in, t, sizeof(t)) : "",
+	    down && cause[0] != '\0' ? ": " : "", down ? cause : "");
+}
+
+/* The slowest of the primaries that answered. */
+static void
+measure_probe(const cJSON *domain, struct measure *m)
+{
+	const cJSON *p, *phase;
+	const char *name = "";
+	unsigned probed = 0;
+	double sum;
+
+	m->known = false;
+	cJSON_ArrayForEach (p, json_get(domain, "primaries")) {
+		if (json_get_bool(p, "probed"))
+			probed++;
+		if (!json_get_bool(p, "healthy"))
+			continue;
+		sum = 0;
+		cJSON_ArrayForEach (phase, json_get(p, "phase_seconds"))
+			if (cJSON_IsNumber(phase) && phase->valuedouble > 0)
+				sum += phase->valuedouble;
+		if (m->known && sum <= m->value)
+			continue;
+		m->known = true;
+		m->value = m->rank = sum;
+		name = json_get_text(p, "primary");
+	}
+	if (m->known)
+		(void)snprintf(m->text, sizeof(m->text),
+		    "probe of %.200s took %.3fs", name, m->value);
+	else
+		(void)strlcpy(m->text,
+		    probed > 0 ? "no probe succeeded" : "not probed yet",
+		    sizeof(m->text));
+}
+
+/* A share of the recipients whose fate is known, since the daemon started. */
+static void
+measure_lost(enum check_mode mode, const cJSON *counters, struct measure *m)
+{
+	double expired = json_get_num(counters, "expired");
+	double bounced = json_get_num(counters, "bounced");
+
+	m->whole = json_get_num(counters, "delivered") + expired + bounced;
+	m->value = m->rank = mode == CHECK_EXPIRED ? expired : bounced;
+	measure_words(mode, m->value, m->text, sizeof(m->text));
+}
+
+static void
+measure_flush(const cJSON *domain, struct measure *m)
+{
+	const cJSON *flush = json_get(domain, "flush");
+	double total = json_get_num(flush, "total");
+	double left = json_get_num(flush, "remaining");
+	const cJSON *eta = json_get(flush, "eta_seconds");
+	char t[32];
+
+	if (!cJSON_IsObject(flush)) {
+		(void)strlcpy(m->text, "never flushed", sizeof(m->text));
+	} else if (!json_get_bool(flush, "running")) {
+		(void)snprintf(m->text, sizeof(m->text),
+		    "last flush %s: %.0f of %.0f messages left",
+		    json_get_bool(flush, "complete") ? "complete" :
+						       "incomplete",
+		    left, total);
+	} else {
+		m->known = cJSON_IsNumber(eta);
+		m->value = json_get_num(flush, "eta_seconds");
+		m->rank = 1 + m->value;
+		(void)snprintf(m->text, sizeof(m->text),
+		    "flush: %.0f of %.0f done, %.1f/s, %s left", total - left,
+		    total, json_get_num(flush, "rate"),
+		    m->known ? span(m->value, t, sizeof(t)) : "unknown time");
+	}
+}
+
+void
+measure_domain(const struct check *check, enum check_mode mode,
+    const cJSON *status, const cJSON *domain, struct measure *m)
+{
+	const cJSON *queue = json_get(domain, "queue");
+
+	*m = (struct measure){ .known = true };
+	switch (mode) {
+	case CHECK_AGE:
+		measure_age(queue, m);
+		break;
+	case CHECK_EXPIRY:
+		measure_expiry(status, queue, m);
+		break;
+	case CHECK_PRIMARY:
+		measure_primary(check, status, domain, m);
+		break;
+	case CHECK_PROBE_TIME:
+		measure_probe(domain, m);
+		break;
+	case CHECK_BOUNCES:
+	case CHECK_EXPIRED:
+		measure_lost(mode, json_get(domain, "counters"), m);
+		break;
+	case CHECK_FLUSH:
+		measure_flush(domain, m);
+		break;
+	default:
+		m->value = m->rank = json_get_num(queue,
+		    mode == CHECK_BYTES ? "bytes" : "messages");
+		measure_words(mode, m->value, m->text, sizeof(m->text));
+	}
+}
+
+void
+measure_spool(const cJSON *status, struct measure *m)
+{
+	const cJSON *spool = json_get(status, "spool");
+	const char *state = json_get_text(spool, "state");
+	bool accepting = json_get_bool(spool, "accepting");
+	double reserve = json_get_num(spool, "reserve_bytes");
+	char free_text[32], reserve_text[32];
+
+	*m = (struct measure){ .known = true, .whole = reserve };
+	m->value = json_get_num(spool, "free_bytes");
+	if (!accepting || strcmp(state, "ok") != 0)
+		m->own = LEVEL_CRITICAL;
+	(void)snprintf(m->text, sizeof(m->text),
+	    "spool %.40s, %sB free, %sB in reserve%s",
+	    state[0] != '\0' ? state : "unknown",
+	    size_text(m->value, free_text, sizeof(free_text)),
+	    size_text(reserve, reserve_text, sizeof(reserve_text)),
+	    accepting ? "" : ", NO NEW MAIL");
+}

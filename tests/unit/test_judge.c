@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: ISC
+ * Levels, words and numbers over made-up status documents; the HTTP reader
+ * over made-up answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "contrib/nagios/fetch.h"
+#include "contrib/nagios/judge.h"
+
+/* The time is 1000000; down.test is down for 2d4h with mail that has used
+ * half of its five days, up.test is fine. */
+#define DOWN                                                                   \
+	"{\"domain\":\"down.test\",\"state\":\"down\",\"state_since\":812800," \
+	"\"cause\":\"connect: refused | really\",\"queue\":{\"messages\":212," \
+	"\"bytes\":2048,\"oldest_age_seconds\":223200,"                        \
+	"\"lifetime_seconds\":432000,\"next_expiry\":1172800},\"flush\":null," \
+	"\"counters\":{\"delivered\":80,\"bounced\":15,\"expired\":5},"        \
+	"\"primaries\":[{\"primary\":\"mx.down.test\",\"probed\":true,"        \
+	"\"healthy\":false,\"text\":\"bad\\u001b[31m|\"}]}"
+#define UP                                                                     \
+	"{\"domain\":\"up.test\",\"state\":\"up\",\"state_since\":999990,"     \
+	"\"queue\":{\"messages\":0,\"bytes\":0,\"oldest_age_seconds\":0,"      \
+	"\"lifetime_seconds\":432000,\"next_expiry\":null},"                   \
+	"\"flush\":{\"running\":true,\"total\":10,\"remaining\":4,\"rate\":2," \
+	"\"eta_seconds\":120},\"counters\":{\"delivered\":100},\"primaries\":" \
+	"[{\"primary\":\"mx.up.test\",\"probed\":true,\"healthy\":true,"       \
+	"\"phase_seconds\":{\"connect\":0.25,\"ehlo\":0.5}}]}"
+#define HEAD(ready, accepting)                                                 \
+	"{\"time\":1000000,\"ready\":" ready ",\"not_ready\":\"indexing\","    \
+	"\"spool\":{\"state\":\"ok\",\"accepting\":" accepting ","             \
+	"\"free_bytes\":3221225472,\"reserve_bytes\":1073741824},"             \
+	"\"config\":{\"reload_ok\":true},\"domains\":"
+#define BOTH HEAD("true", "true") "[" DOWN "," UP "]}"
+
+static const struct {
+	const char *name, *document;
+	enum check_mode mode;
+	const char *warning, *critical, *domain;
+	enum level level;
+	const char *says, *perf;
+} cases[] = {
+	{ "depth, no thresholds", BOTH, CHECK_QUEUE, NULL, NULL, NULL, LEVEL_OK,
+	    "2 domains, worst down.test: 212 messages",
+	    "'down.test_msgs'=212;;;0; 'up.test_msgs'=0;;;0; "
+	    "'total_msgs'=212;;;0;" },
+	{ "depth, warning", BOTH, CHECK_QUEUE, "100", "500", NULL,
+	    LEVEL_WARNING, "down.test: 212 messages", "=212;100;500;0;" },
+	{ "depth, critical", BOTH, CHECK_QUEUE, "100", "200", NULL,
+	    LEVEL_CRITICAL, "down.test: 212", "=212;100;200;0;" },
+	{ "depth of the other", BOTH, CHECK_QUEUE, "100", "200", "up.test",
+	    LEVEL_OK, "up.test: 0 messages", "'up.test_msgs'=0;100;200;0;" },
+	{ "age in percent", BOTH, CHECK_AGE, "50%", "80%", NULL, LEVEL_WARNING,
+	    "down.test: 212 messages, oldest 2d14h (52% of lifetime)",
+	    "'down.test_age'=223200s;216000;345600;0;432000" },
+	{ "age, absolute", BOTH, CHECK_AGE, "1d", "2d", NULL, LEVEL_CRITICAL,
+	    "52% of lifetime", ";86400;172800;0;432000" },
+	{ "expiry", BOTH, CHECK_EXPIRY, "172800:", "1d:", NULL, LEVEL_OK,
+	    "down.test: first message expires in 2d",
+	    "'up.test_expiry'=U;172800:;86400:;0;" },
+	{ "expiry is near", BOTH, CHECK_EXPIRY, "3d:", "1d:", NULL,
+	    LEVEL_WARNING, "down.test: first", "=172800s;259200:;86400:;0;" },
+	{ "primary", BOTH, CHECK_PRIMARY, NULL, NULL, NULL, LEVEL_WARNING,
+	    "down.test: primary down 2d4h: connect: refused ! really",
+	    "'down.test_down'=187200s;;;0; 'up.test_down'=0s;;;0;" },
+	{ "primary down for too long", BOTH, CHECK_PRIMARY, "1h", "2d", NULL,
+	    LEVEL_CRITICAL, "down.test: primary down 2d4h", ";3600;172800;" },
+	{ "primary down for a while", BOTH, CHECK_PRIMARY, "3d", "4d", NULL,
+	    LEVEL_OK, "down.test: primary down", ";259200;345600;" },
+	{ "probe time", BOTH, CHECK_PROBE_TIME, "500ms", "1s", NULL,
+	    LEVEL_WARNING, "up.test: probe of mx.up.test took 0.750s",
+	    "'down.test_probe'=U;0.5;1;0; 'up.test_probe'=0.75s;0.5;1;0;" },
+	{ "bounces in percent", BOTH, CHECK_BOUNCES, "10%", "20%", NULL,
+	    LEVEL_WARNING, "down.test: 15 recipients bounced",
+	    "'down.test_bounced'=15c;10;20;0;" },
+	{ "expired", BOTH, CHECK_EXPIRED, "0", "4", NULL, LEVEL_CRITICAL,
+	    "down.test: 5 recipients expired", "=5c;0;4;0;" },
+	{ "flush", BOTH, CHECK_FLUSH, "1m", "1h", NULL, LEVEL_WARNING,
+	    "up.test: flush: 6 of 10 done, 2.0/s, 2m left",
+	    "'up.test_eta'=120s;60;3600;0;" },
+	{ "spool", BOTH, CHECK_SPOOL, "4G:", "2G:", NULL, LEVEL_WARNING,
+	    "spool ok, ", "'spool_free'=3221225472B;4294967296:;" },
+	{ "spool, of the reserve", BOTH, CHECK_SPOOL, "200%:", "100%:", NULL,
+	    LEVEL_OK, "spool ok", ";2147483648:;1073741824:;0;" },
+	{ "spool is full", HEAD("true", "false") "[]}", CHECK_SPOOL, NULL, NULL,
+	    NULL, LEVEL_CRITICAL, "NO NEW MAIL", "spool_free" },
+	{ "all", BOTH, CHECK_ALL, "50%", "80%", NULL, LEVEL_WARNING,
+	    "down.test: 212 messages, oldest 2d14h (52% of lifetime), "
+	    "primary down 2d4h",
+	    "'down.test_msgs'=212;;;0;" },
+	{ "all, the good one", BOTH, CHECK_ALL, "50%", "80%", "up.test",
+	    LEVEL_OK, "up.test: no messages, primary up 10s", "up.test_age" },
+	{ "all, not ready", HEAD("false", "true") "[" UP "]}", CHECK_ALL, NULL,
+	    NULL, NULL, LEVEL_CRITICAL, "not ready: indexing", "spool_free" },
+	{ "no such domain", BOTH, CHECK_QUEUE, NULL, NULL, "x.test",
+	    LEVEL_UNKNOWN, "x.test: no such domain", "" },
+	{ "no domains", HEAD("true", "true") "[]}", CHECK_QUEUE, "1", "1", NULL,
+	    LEVEL_OK, "0 domains", "'total_msgs'=0;;;0;" },
+	{ "no document", "{\"error\":1}", CHECK_QUEUE, NULL, NULL, NULL,
+	    LEVEL_CRITICAL, "no status document", "" },
+	{ "wrong types", "{\"time\":\"x\",\"domains\":[1,null,{\"queue\":[]}]}",
+	    CHECK_ALL, NULL, NULL, NULL, LEVEL_CRITICAL, "", "" },
+};
+
+static void
+setup(struct check *c, size_t i)
+{
+	const unsigned units = mode_info[cases[i].mode].units;
+
+	*c = (struct check){ .mode = cases[i].mode };
+	if (cases[i].warning != NULL)
+		assert_int_equal(
+		    range_parse(cases[i].warning, units, &c->warning, NULL), 0);
+	if (cases[i].critical != NULL)
+		assert_int_equal(
+		    range_parse(cases[i].critical, units, &c->critical, NULL),
+		    0);
+	if (cases[i].domain != NULL)
+		c->only[c->nonly++] = cases[i].domain;
+}
+
+static void
+the_cases(void **state)
+{
+	struct verdict v;
+	struct check c;
+	cJSON *doc;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(cases); i++) {
+		setup(&c, i);
+		doc = cJSON_Parse(cases[i].document);
+		assert_non_null(doc);
+		judge(&c, doc, &v);
+		if (v.level != cases[i].level ||
+		    strstr(buf_str(&v.line), cases[i].says) == NULL ||
+		    strstr(buf_str(&v.perf), cases[i].perf) == NULL)
+			fail_msg("%s: %s: %s | %s", cases[i].name,
+			    level_name(v.level), buf_str(&v.line),
+			    buf_str(&v.perf));
+		verdict_fini(&v);
+		cJSON_Delete(doc);
+	}
+}
+
+static void
+options(void **state)
+{
+	struct check c = { .mode = CHECK_QUEUE, .sum = true };
+	cJSON *doc = cJSON_Parse(BOTH);
+	struct verdict v;
+
+	(void)state;
+	assert_int_equal(range_parse("200", 0, &c.critical, NULL), 0);
+	judge(&c, doc, &v);
+	assert_int_equal(v.level, LEVEL_CRITICAL);
+	assert_string_equal(buf_str(&v.line), "2 domains, 212 messages");
+	assert_non_null(strstr(buf_str(&v.perf), "'total_msgs'=212;;200;0;"));
+	verdict_fini(&v);
+
+	c.except[c.nexcept++] = "down.test";
+	judge(&c, doc, &v);
+	assert_int_equal(v.level, LEVEL_OK);
+	assert_null(strstr(buf_str(&v.perf), "down.test"));
+	verdict_fini(&v);
+
+	c = (struct check){ .mode = CHECK_PRIMARY, .primary_critical = true };
+	c.verbose = 2;
+	judge(&c, doc, &v);
+	assert_int_equal(v.level, LEVEL_CRITICAL);
+	assert_non_null(strstr(buf_str(&v.more), "OK: up.test: primary up"));
+	/* Nothing of a peer steers a terminal or begins perfdata. */
+	assert_non_null(strstr(buf_str(&v.more), "failed: bad?[31m!"));
+	verdict_fini(&v);
+	cJSON_Delete(doc);
+}
+
+static void
+many_domains(void **state)
+{
+	struct check c = { .mode = CHECK_QUEUE };
+	struct buf text = BUF_INIT(1 << 20);
+	struct verdict v;
+	unsigned lines = 1;
+	cJSON *doc;
+
+	(void)state;
+	assert_int_equal(buf_adds(&text, HEAD("true", "true") "["), 0);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(buf_addf(&text,
+				     "%s{\"domain\":\"d%u.test\",\"queue\":{"
+				     "\"messages\":%u}}",
+				     i > 0 ? "," : "", i, i),
+		    0);
+	assert_int_equal(buf_adds(&text, "]}"), 0);
+	doc = cJSON_Parse(buf_str(&text));
+	assert_int_equal(range_parse("49", 0, &c.warning, NULL), 0);
+	judge(&c, doc, &v);
+	assert_int_equal(v.level, LEVEL_WARNING);
+	assert_string_equal(buf_str(&v.line),
+	    "250 not well, worst d299.test: 299 messages");
+	assert_string_equal(buf_str(&v.perf), "'total_msgs'=44850;;;0;");
+	for (const char *p = buf_str(&v.more); *p != '\0'; p++)
+		lines += *p == '\n';
+	assert_int_equal(lines, JUDGE_LINES + 1);
+	assert_non_null(strstr(buf_str(&v.more), "and 150 more"));
+	verdict_fini(&v);
+	cJSON_Delete(doc);
+	buf_fini(&text);
+}
+
+static const struct {
+	const char *name, *answer, *body; /* NULL: refused */
+	long status;
+} answers[] = {
+	{ "fine", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}", "{}", 200 },
+	{ "no length", "HTTP/1.1 200 OK\r\n\r\n{}", "{}", 200 },
+	{ "no words", "HTTP/1.1 401 \r\n\r\n", "", 401 },
+	{ "cut short", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n{}", NULL,
+	    0 },
+	{ "negative", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}", NULL,
+	    0 },
+	{ "huge", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+	    NULL, 0 },
+	{ "chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0",
+	    NULL, 0 },
+	{ "no end of head", "HTTP/1.1 200 OK\r\n", NULL, 0 },
+	{ "SMTP", "220 mx ESMTP\r\n\r\n", NULL, 0 },
+	{ "code", "HTTP/1.1 abc OK\r\n\r\n", NULL, 0 },
+	{ "short", "HTTP/1.1 2\r\n\r\n", NULL, 0 },
+	{ "nothing", "", NULL, 0 },
+};
+
+static void
+http_answers(void **state)
+{
+	struct buf b;
+	long status;
+	int rc;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(answers); i++) {
+		buf_init(&b, FETCH_MAX);
+		assert_int_equal(buf_adds(&b, answers[i].answer), 0);
+		rc = fetch_parse(&b, &status, NULL);
+		if ((rc == 0) != (answers[i].body != NULL))
+			fail_msg("%s: %d", answers[i].name, rc);
+		if (rc == 0) {
+			assert_int_equal(status, answers[i].status);
+			assert_string_equal(buf_str(&b), answers[i].body);
+		}
+		buf_fini(&b);
+	}
+}
+
+static void
+base64(void **state)
+{
+	static const char *const pairs[][2] = { { "", "" }, { "f", "Zg==" },
+		{ "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
+		{ "u:\xff\xfe", "dTr//g==" } }; /* RFC 4648 10 */
+	char dst[32];
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(pairs); i++) {
+		fetch_base64(pairs[i][0], strlen(pairs[i][0]), dst);
+		assert_string_equal(dst, pairs[i][1]);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_cases),
+		cmocka_unit_test(options),
+		cmocka_unit_test(many_domains),
+		cmocka_unit_test(http_answers),
+		cmocka_unit_test(base64),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
