@@ -199,6 +199,11 @@ finish(struct options *o, struct mx_errbuf *eb)
 		    o->fetch.port);
 	if (o->fetch.host == NULL && (o->fetch.tls || o->fetch.auth != NULL))
 		return mx_fail(eb, MX_ESYNTAX, "-S and -a go with -H");
+#ifndef HAVE_CURL
+	if (o->fetch.tls)
+		return mx_fail(eb, MX_ESYNTAX,
+		    "-S: built without libcurl, hence no TLS");
+#endif
 	if (o->warning != NULL &&
 	    (rc = range_parse(o->warning, mode->units, &o->check.warning,
 		 eb)) != 0)
