@@ -83,19 +83,33 @@ user_exists(const struct config *conf, struct mx_errbuf *eb)
 	    conf->user);
 }
 
+/* The user to become; NULL when we (`uid`) are not root, or are to stay it. */
 static int
-privileges_lower(const struct config *conf, struct mx_errbuf *eb)
+user_to_become(const struct config *conf, uid_t uid, const struct passwd **pwp,
+    struct mx_errbuf *eb)
 {
 	const struct passwd *pw;
 
-	if (geteuid() != 0)
+	*pwp = NULL;
+	if (uid != 0)
 		return 0;
 	pw = getpwnam(conf->user);
 	if (pw == NULL)
 		return mx_fail(eb, MX_ENOENT, "user \"%s\" is gone",
 		    conf->user);
-	if (pw->pw_uid == 0)
-		return 0;
+	if (pw->pw_uid != 0)
+		*pwp = pw;
+	return 0;
+}
+
+static int
+privileges_lower(const struct config *conf, struct mx_errbuf *eb)
+{
+	const struct passwd *pw;
+	int rc = user_to_become(conf, geteuid(), &pw, eb);
+
+	if (rc != 0 || pw == NULL)
+		return rc;
 	if (initgroups(conf->user, pw->pw_gid) != 0 ||
 	    setegid(pw->pw_gid) != 0 || seteuid(pw->pw_uid) != 0)
 		return mx_fail(eb, MX_ESYS, "cannot become user \"%s\": %s",
@@ -113,15 +127,10 @@ static int
 privileges_drop(const struct config *conf, struct mx_errbuf *eb)
 {
 	const struct passwd *pw;
+	int rc = user_to_become(conf, getuid(), &pw, eb);
 
-	if (getuid() != 0)
-		return 0;
-	pw = getpwnam(conf->user);
-	if (pw == NULL)
-		return mx_fail(eb, MX_ENOENT, "user \"%s\" is gone",
-		    conf->user);
-	if (pw->pw_uid == 0)
-		return 0;
+	if (rc != 0 || pw == NULL)
+		return rc;
 	if (setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
 		return mx_fail(eb, MX_ESYS, "cannot become user \"%s\": %s",
@@ -221,16 +230,22 @@ apply_policies(struct daemon *d, const struct config *old)
 			queue_policy(d->queue, old->domain[i].name, NULL);
 }
 
+static struct store_conf
+store_conf_of(const struct config *conf)
+{
+	return (struct store_conf){ .dir = conf->spool,
+		.map_size = conf->queue.map_size,
+		.segment_size = conf->queue.segment_size,
+		.reserve = conf->queue.reserve,
+		.reserve_inodes = conf->queue.reserve_inodes,
+		.group_max = conf->queue.group_max };
+}
+
 /* Everything that takes the new configuration without being able to fail. */
 static void
 apply(struct daemon *d, const struct config *old)
 {
-	struct store_conf sc = { .dir = d->conf->spool,
-		.map_size = d->conf->queue.map_size,
-		.segment_size = d->conf->queue.segment_size,
-		.reserve = d->conf->queue.reserve,
-		.reserve_inodes = d->conf->queue.reserve_inodes,
-		.group_max = d->conf->queue.group_max };
+	struct store_conf sc = store_conf_of(d->conf);
 
 	self_build(d, d->conf);
 	store_reconfigure(d->store, &sc);
@@ -475,12 +490,7 @@ static int
 create_store(struct daemon *d, struct mx_errbuf *eb)
 {
 	struct store_events ev = daemon_store_events;
-	struct store_conf sc = { .dir = d->conf->spool,
-		.map_size = d->conf->queue.map_size,
-		.segment_size = d->conf->queue.segment_size,
-		.reserve = d->conf->queue.reserve,
-		.reserve_inodes = d->conf->queue.reserve_inodes,
-		.group_max = d->conf->queue.group_max };
+	struct store_conf sc = store_conf_of(d->conf);
 
 	ev.arg = d;
 	d->store = store_open(d->loop, &sc, &ev, eb);
