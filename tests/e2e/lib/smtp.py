@@ -27,7 +27,7 @@ class Raw:
         while b"\n" not in self.buf:
             data = self.sock.recv(65536)
             if not data:
-                raise EOFError("closed; rest: %r" % self.buf)
+                raise ConnectionError("closed; rest: %r" % self.buf)
             self.buf += data
         line, self.buf = self.buf.split(b"\n", 1)
         assert line.endswith(b"\r"), "a reply without CRLF: %r" % line
