@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * daemon: the composition root, the only file that knows every module. It
- * builds them, ties their callbacks, reloads and shuts down. */
+ * builds them, ties their callbacks and shuts down. */
 #ifndef MX_DAEMON_H
 #define MX_DAEMON_H
 

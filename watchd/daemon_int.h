@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * daemon_int: what daemon.c (build, wire, shut down), events.c (what follows
- * from what) and report.c (snapshot, control) share. */
+ * daemon_int: what daemon.c (build, wire, shut down), reload.c (the
+ * configuration into the modules), events.c (what follows from what) and
+ * report.c (snapshot, control) share. */
 #ifndef MX_DAEMON_INT_H
 #define MX_DAEMON_INT_H
 
@@ -79,8 +80,12 @@ void daemon_notice(struct daemon *, const struct notice *);
 struct snapshot *daemon_snapshot(struct daemon *);
 extern const struct control_ops daemon_control_ops;
 
-/* daemon.c: reads the file again and puts it into force, or leaves all as it
+/* reload.c: reads the file again and puts it into force, or leaves all as it
  * is. */
 int daemon_reload(struct daemon *, struct conf_errors *);
+/* Puts d->conf into the modules; `old` is what was in force, NULL at the
+ * start. It cannot fail. */
+void daemon_apply(struct daemon *, const struct config *old);
+struct store_conf daemon_store_conf(const struct config *);
 
 #endif

@@ -4,6 +4,8 @@ mxwatchd_SOURCES = \
 	watchd/daemon.c watchd/daemon.h watchd/daemon_int.h \
 	watchd/events.c \
 	watchd/main.c \
+	watchd/privileges.c watchd/privileges.h \
+	watchd/reload.c \
 	watchd/report.c \
 	watchd/watch.c watchd/watch.h
 mxwatchd_LDADD = $(ALL_L)
