@@ -228,7 +228,49 @@ on_primary_up(void *arg, const char *domain)
 	return watch_state(d->watch, domain) == HEALTH_UP;
 }
 
-const struct smtpd_ops daemon_smtpd_ops = { .primary_up = on_primary_up };
+/* Who asks says that he is there: his probe need not wait for its turn. While
+ * that has not been seen, the canary is all that is tried (queue/flush.c). */
+static enum smtpd_etrn
+on_etrn(void *arg, const char *domain, const char *client, uint64_t *n)
+{
+	static const char *const flush[] = {
+		[SMTPD_ETRN_STARTED] = "started",
+		[SMTPD_ETRN_RUNNING] = "running",
+		[SMTPD_ETRN_EMPTY] = "empty",
+		[SMTPD_ETRN_HELD] = "held",
+	};
+	struct daemon *d = arg;
+	struct relay_domain rd;
+	struct relay_flush f;
+	enum smtpd_etrn did;
+
+	(void)runner_now(d->runner, domain); /* -MX_ENOENT: its probe is off */
+	d->relay->domain(d->relay->self, domain, &rd);
+	if (rd.on_hold) {
+		did = SMTPD_ETRN_HELD;
+	} else {
+		switch (d->relay->flush(d->relay->self, domain, FLUSH_ETRN,
+		    false, &f)) {
+		case -MX_ENOENT:
+			did = SMTPD_ETRN_EMPTY;
+			break;
+		case -MX_EBUSY:
+			did = SMTPD_ETRN_RUNNING;
+			break;
+		default:
+			did = SMTPD_ETRN_STARTED;
+			*n = f.total;
+		}
+	}
+	log_notice("etrn", "domain=%s client=%s flush=%s", domain, client,
+	    flush[did]);
+	return did;
+}
+
+const struct smtpd_ops daemon_smtpd_ops = {
+	.primary_up = on_primary_up,
+	.etrn = on_etrn,
+};
 
 /* ---- store, dns */
 

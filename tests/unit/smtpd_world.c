@@ -26,7 +26,16 @@ primary_up(void *arg MX_UNUSED, const char *domain MX_UNUSED)
 	return w.primary_up;
 }
 
-const struct smtpd_ops world_ops = { .primary_up = primary_up };
+static enum smtpd_etrn
+etrn(void *arg MX_UNUSED, const char *domain, const char *client MX_UNUSED,
+    uint64_t *n)
+{
+	assert_string_equal(domain, "backed.test");
+	*n = 7;
+	return w.etrn;
+}
+
+const struct smtpd_ops world_ops = { .primary_up = primary_up, .etrn = etrn };
 
 void
 put_file(const char *name, const char *text)

@@ -12,6 +12,7 @@ struct world {
 	struct stats *stats;
 	struct smtpd *smtpd;
 	bool primary_up;
+	enum smtpd_etrn etrn;
 	char dir[64];
 };
 extern struct world w;

@@ -207,6 +207,42 @@ listens(void **state MX_UNUSED)
 	end();
 }
 
+/* ---- ETRN */
+
+static void
+ask(enum smtpd_etrn did, const char *arg, const char *want)
+{
+	char line[128];
+
+	w.etrn = did;
+	snprintf(line, sizeof(line), "ETRN %s\r\n", arg);
+	expect_last(EHLO, line, 1, "", want);
+}
+
+static void
+etrn(void **state MX_UNUSED)
+{
+	begin("etrn = {\"192.0.2.0/24\"}", "");
+	ask(SMTPD_ETRN_STARTED, "Backed.Test.", "253:2.0.0");
+	assert_non_null(strstr(talk.out,
+	    "253 2.0.0 7 pending messages for "
+	    "backed.test started\r\n"));
+	assert_non_null(strstr(talk.out, "250-ETRN\r\n"));
+	ask(SMTPD_ETRN_EMPTY, "@backed.test", "251:2.0.0");
+	ask(SMTPD_ETRN_RUNNING, "backed.test", "252:2.0.0");
+	ask(SMTPD_ETRN_HELD, "backed.test", "458:4.2.1");
+	ask(SMTPD_ETRN_STARTED, "other.test", "459:4.7.1");
+	ask(SMTPD_ETRN_STARTED, "#backed.test", "459:4.7.1");
+	ask(SMTPD_ETRN_STARTED, "backed.test x", "459:4.7.1");
+	ask(SMTPD_ETRN_STARTED, "", "501:5.5.4");
+	expect_last("", "ETRN backed.test\r\n", 1, "", "503:5.5.1");
+	expect_last(EHLO MAIL, "ETRN backed.test\r\n", 1, "", "503:5.5.1");
+	end();
+	begin("etrn = {\"198.51.100.0/24\"}", "");
+	ask(SMTPD_ETRN_STARTED, "backed.test", "459:4.7.1");
+	end();
+}
+
 /* ---- recipients files that change */
 
 static bool
@@ -490,6 +526,7 @@ main(void)
 		cmocka_unit_test(stress),
 		cmocka_unit_test(drains),
 		cmocka_unit_test(listens),
+		cmocka_unit_test(etrn),
 		cmocka_unit_test(recipients_change),
 		cmocka_unit_test(recipients_no_descriptor),
 		cmocka_unit_test(recipients_never_read),

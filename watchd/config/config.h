@@ -58,6 +58,7 @@ struct conf_smtpd {
 	uint32_t min_rate; /* bytes a second in DATA */
 	enum conf_newline bare_newline;
 	struct strlist trusted; /* addresses/prefixes without client limits */
+	struct strlist etrn; /* addresses/prefixes that may say ETRN */
 };
 
 struct conf_queue {

@@ -165,7 +165,7 @@ static const struct {
 	[VERB_VRFY] = { cmd_vrfy, false },
 	[VERB_EXPN] = { cmd_none, false },
 	[VERB_HELP] = { cmd_help, false },
-	[VERB_ETRN] = { cmd_none, false },
+	[VERB_ETRN] = { cmd_etrn, false },
 	[VERB_AUTH] = { cmd_none, false },
 	[VERB_QUIT] = { cmd_quit, false },
 	[VERB_FORBIDDEN] = { cmd_forbidden, false },

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libmx_smtpd.a
 libmx_smtpd_a_SOURCES = \
 	watchd/relay/smtpd/client_limit.c watchd/relay/smtpd/client_limit.h \
 	watchd/relay/smtpd/cmd_data.c \
+	watchd/relay/smtpd/cmd_etrn.c \
 	watchd/relay/smtpd/cmd_mail.c \
 	watchd/relay/smtpd/cmd_session.c \
 	watchd/relay/smtpd/listener.c watchd/relay/smtpd/listener.h \

@@ -75,10 +75,11 @@ static char *
 make_ehlo(const struct config *conf, bool starttls)
 {
 	return mem_printf("250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n"
-			  "250-8BITMIME\r\n%s250-ENHANCEDSTATUSCODES\r\n"
+			  "250-8BITMIME\r\n%s%s250-ENHANCEDSTATUSCODES\r\n"
 			  "250-DSN\r\n250 SMTPUTF8\r\n",
 	    conf->hostname, (unsigned long long)conf->smtpd.message_size,
-	    starttls ? "250-STARTTLS\r\n" : "");
+	    starttls ? "250-STARTTLS\r\n" : "",
+	    conf->smtpd.etrn.n > 0 ? "250-ETRN\r\n" : "");
 }
 
 static char *
@@ -104,6 +105,7 @@ policy_create(struct loop *loop, struct config *conf, const struct policy *old,
 	p->refs = 1;
 	p->conf = config_ref(conf);
 	p->trusted = prefix_list_create(&conf->smtpd.trusted);
+	p->etrn = prefix_list_create(&conf->smtpd.etrn);
 	p->banner = make_banner(conf);
 	p->helo = mem_printf("250 %s\r\n", conf->hostname);
 	p->ehlo = make_ehlo(conf, false);
@@ -132,6 +134,7 @@ policy_unref(struct policy **pp)
 		recipients_unref(&p->files[i]);
 	mem_free(&p->files);
 	prefix_list_destroy(&p->trusted);
+	prefix_list_destroy(&p->etrn);
 	mem_free(&p->banner);
 	mem_free(&p->helo);
 	mem_free(&p->ehlo);

@@ -15,6 +15,7 @@ struct policy {
 	struct config *conf;
 	struct recipients **files; /* of conf->domain[i]; NULL: any recipient */
 	struct prefix_list *trusted;
+	struct prefix_list *etrn;
 	char *banner; /* "220 ..." */
 	char *ehlo, *ehlo_starttls;
 	char *helo;

@@ -140,6 +140,9 @@ void cmd_mail(struct session *, struct smtp_command *);
 void cmd_rcpt(struct session *, struct smtp_command *);
 /* NULL, or the reply to give while nothing can be stored. */
 const char *cmd_store_refusal(const struct session *, uint64_t size);
+/* cmd_etrn.c */
+void cmd_etrn(struct session *, struct smtp_command *);
+
 /* cmd_data.c */
 void cmd_data(struct session *, struct smtp_command *);
 /* False when more input is wanted, or nothing can be done now. */

@@ -12,9 +12,20 @@
 
 struct smtpd;
 
+enum smtpd_etrn { /* what became of it */
+	SMTPD_ETRN_STARTED,
+	SMTPD_ETRN_RUNNING, /* a flush is under way already */
+	SMTPD_ETRN_EMPTY,
+	SMTPD_ETRN_HELD, /* the operator holds the domain */
+};
+
 struct smtpd_ops {
 	/* Is the domain's primary up? For admission = "outage". */
 	bool (*primary_up)(void *arg, const char *domain);
+	/* The client, who may, asks for what waits for the domain (ETRN). *n
+	 * messages, once it is begun. */
+	enum smtpd_etrn (*etrn)(void *arg, const char *domain,
+	    const char *client, uint64_t *n);
 	void *arg;
 };
 

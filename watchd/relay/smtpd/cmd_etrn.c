@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC
+ * cmd_etrn: ETRN (RFC 1985), with which the host that mail waits for asks for
+ * it: whoever is listed may have the queue of one of our domains tried now.
+ * What is done then is the daemon's business (smtpd_ops); here is who may ask
+ * and what is answered. Called by cmd_dispatch(). */
+#include <inttypes.h>
+
+#include "base/log.h"
+#include "relay/smtpd/session.h"
+
+/* "@domain" asks for its subdomains, too; those are domains of their own
+ * here, each asked for by its name. "#queue" names what we do not have. */
+static const struct conf_domain *
+asked_for(const struct session *s, const struct smtp_command *cmd)
+{
+	char name[TEXT_DOMAIN_MAX];
+	size_t skip = cmd->arg_len > 0 && cmd->arg[0] == '@';
+
+	if (text_domain(cmd->arg + skip, cmd->arg_len - skip, name) < 0)
+		return NULL;
+	return config_domain(session_conf(s), name);
+}
+
+static void
+answer(struct session *s, const char *domain, enum smtpd_etrn did, uint64_t n)
+{
+	switch (did) {
+	case SMTPD_ETRN_EMPTY:
+		conn_printf(s->conn, "251 2.0.0 no messages waiting for %s\r\n",
+		    domain);
+		break;
+	case SMTPD_ETRN_RUNNING:
+		conn_printf(s->conn,
+		    "252 2.0.0 pending messages for %s are on their way\r\n",
+		    domain);
+		break;
+	case SMTPD_ETRN_STARTED:
+		conn_printf(s->conn,
+		    "253 2.0.0 %" PRIu64 " pending messages for %s started\r\n",
+		    n, domain);
+		break;
+	case SMTPD_ETRN_HELD:
+		conn_printf(s->conn,
+		    "458 4.2.1 %s is on hold by the operator\r\n", domain);
+		break;
+	}
+}
+
+void
+cmd_etrn(struct session *s, struct smtp_command *cmd)
+{
+	const struct conf_domain *domain;
+	enum smtpd_etrn did;
+	uint64_t n = 0;
+
+	if (session_conf(s)->smtpd.etrn.n == 0) {
+		session_reply(s, "502 5.5.1 command not implemented\r\n");
+		return;
+	}
+	if (s->helo[0] == '\0' || s->tx.open) {
+		session_reply(s, "503 5.5.1 send EHLO, and no MAIL, first\r\n");
+		return;
+	}
+	if (cmd->arg_len == 0) {
+		session_reply(s, "501 5.5.4 ETRN needs a domain\r\n");
+		return;
+	}
+	domain = asked_for(s, cmd);
+	if (domain == NULL ||
+	    !prefix_list_match(s->policy->etrn, conn_peer(s->conn))) {
+		s->errors++;
+		log_info("smtpd",
+		    "session=%016" PRIx64 " client=%s etrn=refused why=%s",
+		    s->id, s->client, domain == NULL ? "domain" : "client");
+		session_reply(s, "459 4.7.1 not for you, or not here\r\n");
+		return;
+	}
+	did =
+	    s->smtpd->ops.etrn(s->smtpd->ops.arg, domain->name, s->client, &n);
+	answer(s, domain->name, did, n);
+}
