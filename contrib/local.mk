@@ -1,5 +1,5 @@
 EXTRA_DIST += contrib/apt contrib/demo contrib/mxwatch.conf.sample \
-	contrib/packages contrib/systemd/mxwatchd.service \
+	contrib/packages contrib/postfix/mxwatch-import contrib/systemd/mxwatchd.service \
 	contrib/grafana/mxwatch.json \
 	contrib/prometheus/mxwatch-alerts.yml \
 	contrib/prometheus/mxwatch-alerts-test.yml
