@@ -63,7 +63,9 @@ make_config(const char *smtpd, const char *queue)
 	    "queue { %s }\n"
 	    "domain \"backed.test\" { recipients = \"%s/rcpt\" }\n"
 	    "domain \"any.test\" { primary = {\"mx1.test\"} }\n"
-	    "domain \"outage.test\" { admission = \"outage\" }\n",
+	    "domain \"outage.test\" { admission = \"outage\" }\n"
+	    "domain \"patient.test\" { admission = \"outage\"\n"
+	    "  admission_patience = \"30ms\" }\n",
 	    strstr(smtpd, "trusted") == NULL ? "trusted = {}" : "",
 	    strstr(smtpd, "listen") == NULL ? "listen = {\"127.0.0.1:0\"}" : "",
 	    smtpd, queue, w.dir);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "tests/unit/smtpd_world.h"
@@ -145,16 +146,25 @@ no_room(void **state MX_UNUSED)
 static void
 admission(void **state MX_UNUSED)
 {
+	int64_t wait;
+
 	begin("", "");
 	w.primary_up = true;
 	expect_last(EHLO MAIL, "RCPT TO:<u@outage.test>\r\n", 1, "",
 	    "451:4.3.0");
 	expect_last(EHLO MAIL, "RCPT TO:<u@any.test>\r\n", 1, "", "250");
+	expect_last(EHLO MAIL, "RCPT TO:<u@patient.test>\r\n", 1, "", "451");
+	wait = clock_now() + 30 * CLOCK_MS;
+	while (clock_now() < wait)
+		continue;
+	expect_last(EHLO MAIL, "RCPT TO:<u@outage.test>\r\n", 1, "", "451");
+	expect_last(EHLO MAIL, "RCPT TO:<v@patient.test>\r\n", 1, "", "451");
+	expect_last(EHLO MAIL, "RCPT TO:<u@patient.test>\r\n", 1, "", "250");
 	w.primary_up = false;
 	expect_last(EHLO MAIL, "RCPT TO:<u@outage.test>\r\n", 1, "", "250");
 	assert_int_equal(
 	    w.stats->g.rcpt_rejected[SMTPD_CODE_451][SMTPD_REASON_PRIMARY_UP],
-	    1);
+	    4);
 	end();
 }
 

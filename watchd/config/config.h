@@ -115,6 +115,7 @@ struct conf_domain {
 	int64_t delay_warning_ms[8]; /* ascending */
 	size_t ndelay_warning;
 	enum conf_admission admission;
+	int64_t admission_patience_ms; /* 0: for ever */
 	struct conf_probe probe;
 	struct conf_deliver deliver;
 	struct conf_retry retry;

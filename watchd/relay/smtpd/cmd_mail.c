@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "relay/smtpd/session.h"
 
@@ -58,6 +59,22 @@ cmd_mail(struct session *s, struct smtp_command *cmd)
 	session_reply(s, "250 2.1.0 Ok\r\n");
 }
 
+/* Was told to use the primary, and comes back and back. */
+static bool
+insists(struct session *s, const char *rcpt, const struct conf_domain *d)
+{
+	if (d->admission_patience_ms == 0 ||
+	    !patience_spent(s->smtpd->patience, s->tx.sender, rcpt,
+		s->client_key, d->admission_patience_ms * CLOCK_MS,
+		loop_now(s->smtpd->loop)))
+		return false;
+	log_info("smtpd",
+	    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "
+	    "event=\"insists, though the primary is up\"",
+	    s->id, s->client, log_q(s->tx.sender), log_q(rcpt));
+	return true;
+}
+
 void
 cmd_rcpt(struct session *s, struct smtp_command *cmd)
 {
@@ -69,6 +86,9 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		return;
 	}
 	policy_rcpt(s->policy, &s->smtpd->ops, &cmd->path, &v);
+	if (v.reason == SMTPD_REASON_PRIMARY_UP &&
+	    insists(s, cmd->path.mailbox, v.domain))
+		v.code = 250;
 	if (v.code != 250) {
 		stats_rcpt_rejected(s->smtpd->stats, v.code, v.reason);
 		log_info("smtpd",
