@@ -134,6 +134,23 @@ spool_read_format(const struct spool *sp, struct mx_errbuf *eb)
 	    log_q(text));
 }
 
+/* The daemon may have made the directory just now. Where the one that it lies
+ * in may not be read, all of the file systems are synced. */
+static int
+spool_sync_parent(const struct spool *sp)
+{
+	int fd = openat(sp->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = 0;
+
+	if (fd < 0) {
+		sync();
+		return 0;
+	}
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
 static int
 spool_write_format(const struct spool *sp, struct mx_errbuf *eb)
 {
@@ -145,7 +162,7 @@ spool_write_format(const struct spool *sp, struct mx_errbuf *eb)
 	ok = fd >= 0 && write(fd, SPOOL_FORMAT, len) == (ssize_t)len &&
 	    fsync(fd) == 0 &&
 	    renameat(sp->fd, "format.new", sp->fd, "format") == 0 &&
-	    fsync(sp->fd) == 0;
+	    fsync(sp->fd) == 0 && spool_sync_parent(sp) == 0;
 	if (!ok)
 		(void)mx_fail(eb, MX_ESYS, "%s/format: %s", sp->path,
 		    strerror(errno));
@@ -178,6 +195,19 @@ count_one(void *arg, uint64_t number, uint64_t size)
 	++*(unsigned *)arg;
 }
 
+/* A power cut while a spool is made can leave a database that is none yet:
+ * without `format` nothing was ever promised, so it is made again. */
+static struct db *
+spool_make_db(int dir, const char *path, uint64_t map_size,
+    struct mx_errbuf *eb)
+{
+	struct db *db = db_open(path, map_size, eb);
+
+	if (db == NULL && unlinkat(dir, "data.mdb", 0) == 0)
+		db = db_open(path, map_size, eb);
+	return db;
+}
+
 /* Opens the database; a spool that has a past must have one. */
 static int
 spool_open_db(struct spool *sp, bool fresh, uint64_t map_size,
@@ -205,10 +235,16 @@ spool_open_db(struct spool *sp, bool fresh, uint64_t map_size,
 		    "%s/data.mdb is gone: restore "
 		    "it or begin with an empty directory",
 		    path);
-	else if ((sp->db = db_open(path, map_size, eb)) == NULL)
-		rc = -MX_ESYS;
-	else if (fsync(fd) != 0)
+	else {
+		sp->db = fresh ? spool_make_db(fd, path, map_size, eb) :
+				 db_open(path, map_size, eb);
+		rc = sp->db == NULL ? -MX_ESYS : 0;
+	}
+	if (rc < 0)
+		goto out;
+	if (fsync(fd) != 0)
 		rc = mx_fail(eb, MX_ESYS, "%s: %s", path, strerror(errno));
+out:
 	close(fd);
 	mem_free(&path);
 	return rc;
