@@ -33,11 +33,12 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c \
 tests_unit_test_store_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 endif
 
-# A disk that fills up (root only, else skipped) and a kill at any moment.
+# A disk that fills up (root only, else skipped), a kill and a power cut at
+# any moment.
 check_PROGRAMS += tests/unit/test_store_full tests/fault/store_kill \
-	tests/fault/store_error
+	tests/fault/store_error tests/fault/store_power
 TESTS += tests/unit/test_store_full tests/fault/store_kill \
-	tests/fault/store_error
+	tests/fault/store_error tests/fault/store_power
 tests_unit_test_store_full_SOURCES = tests/unit/test_store_full.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_full_LDADD = $(STORE_L) $(NET_L)
@@ -47,6 +48,10 @@ tests_fault_store_kill_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_error_SOURCES = tests/fault/store_error.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_error_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_power_SOURCES = tests/fault/store_power.c \
+	tests/fault/disk_model.c tests/fault/disk_model.h \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_power_LDADD = $(STORE_L) $(NET_L)
 
 noinst_PROGRAMS += tests/bench/store_bench
 tests_bench_store_bench_SOURCES = tests/bench/store_bench.c
