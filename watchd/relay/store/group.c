@@ -19,15 +19,6 @@
 #include "base/mem.h"
 #include "relay/store/writer_int.h"
 
-#define PUNCH_MIN     (64u << 10) /* not worth a system call below */
-#define PUNCH_RECORDS 200000
-
-struct touched { /* a segment that the transaction changes */
-	struct db_segment s;
-	bool drop; /* nothing is alive in it */
-	bool punch;
-};
-
 /* ---- bodies */
 
 static bool
@@ -178,28 +169,10 @@ write_bodies(struct writer *w, struct group *g)
 /* ---- records */
 
 static int
-touch(struct writer *w, struct db_txn *t, uint64_t number, struct touched **out)
-{
-	struct touched *e = idmap_get(&w->touched, number);
-	int rc = 0;
-
-	if (e == NULL) {
-		e = mem_alloc(sizeof(*e));
-		e->s.number = number;
-		idmap_put(&w->touched, number, e);
-		rc = db_segment_get(t, number, &e->s);
-		if (rc == -MX_ENOENT)
-			rc = 0;
-	}
-	*out = e;
-	return rc;
-}
-
-static int
 apply_commit(struct writer *w, struct db_txn *t, struct store_req *r)
 {
 	const struct body_ref *body = &r->parts[0]->body;
-	struct touched *e;
+	struct db_segment *s;
 	unsigned i;
 	int rc;
 
@@ -215,16 +188,16 @@ apply_commit(struct writer *w, struct db_txn *t, struct store_req *r)
 	}
 	if (body->segment == 0)
 		return 0;
-	if ((rc = touch(w, t, body->segment, &e)) < 0)
+	if ((rc = reclaim_touch(w, t, body->segment, &s)) < 0)
 		return rc;
-	e->s.live++;
-	e->s.live_bytes += body->len;
-	if (body->offset + body->len > e->s.size)
-		e->s.size = body->offset + body->len;
-	if (e->s.first_id == 0 || r->id < e->s.first_id)
-		e->s.first_id = r->id;
-	if (r->id > e->s.last_id)
-		e->s.last_id = r->id;
+	s->live++;
+	s->live_bytes += body->len;
+	if (body->offset + body->len > s->size)
+		s->size = body->offset + body->len;
+	if (s->first_id == 0 || r->id < s->first_id)
+		s->first_id = r->id;
+	if (r->id > s->last_id)
+		s->last_id = r->id;
 	return 0;
 }
 
@@ -243,7 +216,7 @@ static int
 apply_remove(struct writer *w, struct db_txn *t, uint64_t id)
 {
 	struct envelope *e = NULL;
-	struct touched *seg;
+	struct db_segment *seg;
 	struct body_ref body = { 0 };
 	const void *data;
 	uint64_t next = id & ~UINT64_C(0xff);
@@ -262,10 +235,10 @@ apply_remove(struct writer *w, struct db_txn *t, uint64_t id)
 		return rc;
 	if (body.segment == 0 || (rc == 0 && next >> 8 == id >> 8))
 		return 0; /* another part needs the body */
-	if ((rc = touch(w, t, body.segment, &seg)) < 0)
+	if ((rc = reclaim_touch(w, t, body.segment, &seg)) < 0)
 		return rc;
-	seg->s.live -= seg->s.live > 0;
-	seg->s.live_bytes -= STORE_MIN(body.len, seg->s.live_bytes);
+	seg->live -= seg->live > 0;
+	seg->live_bytes -= STORE_MIN(body.len, seg->live_bytes);
 	return 0;
 }
 
@@ -297,107 +270,13 @@ apply_one(struct writer *w, struct db_txn *t, struct store_req *r)
 	return rc;
 }
 
-struct settle {
-	struct writer *w;
-	struct db_txn *t;
-	int rc;
-};
-
-static void
-settle_one(uint64_t number, void *value, void *arg)
-{
-	struct settle *st = arg;
-	struct touched *e = value;
-	uint64_t base = e->s.punched > 0 ? e->s.punched : e->s.size;
-
-	if (st->rc < 0)
-		return;
-	e->drop = e->s.live == 0 && number != st->w->cur.number;
-	if (e->drop) {
-		st->rc = db_segment_del(st->t, number);
-		if (st->rc == -MX_ENOENT)
-			st->rc = 0;
-		return;
-	}
-	/* each time the live half has halved: bounded work in all */
-	e->punch = number != st->w->cur.number && e->s.live_bytes < base / 2 &&
-	    base >= PUNCH_MIN;
-	if (e->punch)
-		e->s.punched = e->s.live_bytes;
-	st->rc = db_segment_put(st->t, &e->s);
-}
-
-static void
-punch_one(struct writer *w, const struct db_segment *s)
-{
-	struct extent *live = NULL;
-	struct envelope *e;
-	struct db_txn *t = NULL;
-	uint64_t id = s->first_id;
-	const void *data;
-	size_t len, n = 0, size = 0, seen = 0;
-	int rc;
-
-	if (db_begin(w->sp->db, false, &t) < 0)
-		return;
-	while ((rc = db_record_next(t, &id, &data, &len)) == 0 &&
-	    id >> 8 <= s->last_id >> 8) {
-		rc = envelope_decode(data, len, &e);
-		/* with a damaged record nobody knows what is alive */
-		if (rc < 0 || ++seen > PUNCH_RECORDS)
-			break;
-		if (n == size) {
-			size = size > 0 ? 2 * size : 64;
-			live = mem_grow(live, size, sizeof(*live));
-		}
-		if (e->body.segment == s->number)
-			live[n++] =
-			    (struct extent){ e->body.offset, e->body.len };
-		envelope_destroy(&e);
-		if (id++ == UINT64_MAX)
-			break;
-	}
-	db_abort(&t);
-	if ((rc == 0 || rc == -MX_ENOENT) && seen <= PUNCH_RECORDS)
-		segment_punch(&w->sp->seg, s->number, s->size, live, n);
-	free(live);
-}
-
-static void
-reclaim_one(uint64_t number, void *value, void *arg)
-{
-	struct writer *w = arg;
-	struct touched *e = value;
-
-	if (e->drop)
-		writer_unlink(w, number, e->s.size);
-	else if (e->punch)
-		punch_one(w, &e->s);
-}
-
-static void
-touched_free(uint64_t number, void *value, void *arg)
-{
-	(void)number;
-	(void)arg;
-	free(value);
-}
-
-static void
-touched_clear(struct writer *w)
-{
-	idmap_each(&w->touched, touched_free, NULL);
-	idmap_fini(&w->touched);
-	idmap_init(&w->touched);
-}
-
 /* One transaction over the requests that still have rc 0. Leaves what it
  * touched in w->touched, for the disk space to be reclaimed. */
 static int
 group_txn(struct writer *w, struct store_req **reqs, unsigned n)
 {
-	struct settle st = { .w = w };
-	struct touched *e;
+	struct db_segment *s;
+	struct db_txn *t = NULL;
 	unsigned i;
 	int rc;
 
@@ -405,24 +284,21 @@ group_txn(struct writer *w, struct store_req **reqs, unsigned n)
 		return -MX_EIO;
 	if ((rc = FAULT("store.txn")) != 0)
 		return rc == ENOSPC ? -MX_EFULL : -MX_EIO;
-	if ((rc = db_begin(w->sp->db, true, &st.t)) < 0)
+	if ((rc = db_begin(w->sp->db, true, &t)) < 0)
 		return rc;
 	for (i = 0; i < n && rc == 0; i++)
 		if (reqs[i]->rc == 0)
-			rc = apply_one(w, st.t, reqs[i]);
+			rc = apply_one(w, t, reqs[i]);
 	if (rc == 0 && w->retired != 0)
-		rc = touch(w, st.t, w->retired, &e);
+		rc = reclaim_touch(w, t, w->retired, &s);
+	if (rc == 0)
+		rc = reclaim_settle(w, t);
 	if (rc == 0) {
-		st.rc = 0;
-		idmap_each(&w->touched, settle_one, &st);
-		rc = st.rc;
-	}
-	if (rc == 0) {
-		rc = db_commit(&st.t);
+		rc = db_commit(&t);
 		if (rc < 0 && !db_usable(w->sp->db))
 			rc = -MX_EIO;
 	}
-	db_abort(&st.t);
+	db_abort(&t);
 	if (rc == 0)
 		w->retired = 0;
 	return rc;
@@ -442,7 +318,7 @@ fail_those_left(struct store_req **reqs, unsigned n, bool commits_only, int rc)
 static int
 group_retry_txn(struct writer *w, struct store_req **reqs, unsigned n)
 {
-	touched_clear(w);
+	reclaim_clear(w);
 	return group_txn(w, reqs, n);
 }
 
@@ -467,7 +343,7 @@ group_records(struct writer *w, struct store_req **reqs, unsigned n)
 			rc = group_retry_txn(w, reqs, n);
 	}
 	if (rc < 0) {
-		touched_clear(w);
+		reclaim_clear(w);
 		fail_those_left(reqs, n, false, rc);
 	}
 	if (rc == -MX_EIO && !w->db_failed) {
@@ -475,8 +351,7 @@ group_records(struct writer *w, struct store_req **reqs, unsigned n)
 		errno = EIO;
 		writer_fail(w, STORE_OP_WRITE, "commit to the database");
 	}
-	idmap_each(&w->touched, reclaim_one, w);
-	touched_clear(w);
+	reclaim_run(w);
 }
 
 /* ---- answers */

@@ -7,6 +7,7 @@ libmx_store_a_SOURCES = \
 	watchd/relay/store/db_check.c watchd/relay/store/db_int.h \
 	watchd/relay/store/group.c \
 	watchd/relay/store/reader.c watchd/relay/store/reader.h \
+	watchd/relay/store/reclaim.c \
 	watchd/relay/store/segment.c watchd/relay/store/segment.h \
 	watchd/relay/store/space.c watchd/relay/store/space.h \
 	watchd/relay/store/spool.c watchd/relay/store/spool.h \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * writer_int: what writer.c (the thread and its queue) and group.c (one group
- * from bodies to commit) share. Never leaves this folder. */
+ * writer_int: what writer.c (the thread and its queue), group.c (one group
+ * from bodies to commit) and reclaim.c (the segments that it changes) share.
+ * Never leaves this folder. */
 #ifndef MX_STORE_WRITER_INT_H
 #define MX_STORE_WRITER_INT_H
 
@@ -34,7 +35,7 @@ struct writer {
 	struct segment cur; /* small bodies go here */
 	uint64_t retired; /* was current; nothing may be alive in it */
 	struct idmap larges; /* id of part 0 -> struct large */
-	struct idmap touched; /* of the running transaction (group.c) */
+	struct idmap touched; /* of the running transaction (reclaim.c) */
 	struct buf record;
 	struct group group;
 	unsigned group_max;
@@ -49,6 +50,13 @@ struct writer {
 
 /* Does w->group: each request gets its rc and goes to w->out. */
 void group_run(struct writer *);
+/* What is known of a segment, to be changed; all that were touched are
+ * written by reclaim_settle(), within the same transaction. */
+int reclaim_touch(struct writer *, struct db_txn *, uint64_t number,
+    struct db_segment **) MX_NODISCARD;
+int reclaim_settle(struct writer *, struct db_txn *) MX_NODISCARD;
+void reclaim_run(struct writer *); /* after the commit; clears */
+void reclaim_clear(struct writer *); /* the transaction failed */
 /* Latches the failure and tells the owner. Uses errno. */
 void writer_fail(struct writer *, enum store_op, const char *what);
 void writer_error(struct writer *, enum store_op, int error);
