@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * store_bench: how many messages a second become durable.
  * store_bench DIR MESSAGES BYTES OUTSTANDING: keeps that many commits under
- * way, as that many sessions would. DIR must not exist. */
+ * way, as that many sessions would. DIR must not exist; it becomes a spool
+ * that a daemon can be started on: mail for ada@example.org that came at 100
+ * a second, the last of it now. */
 #include <sys/stat.h>
 
 #include <stdio.h>
@@ -50,7 +52,15 @@ bench_one(struct bench *b)
 	struct envelope *e = envelope_create();
 
 	(void)strlcpy(e->domain, "example.org", sizeof(e->domain));
-	(void)envelope_add_rcpt(e, "user@example.org");
+	(void)envelope_add_rcpt(e, "ada@example.org");
+	mem_free(&e->sender);
+	mem_free(&e->helo);
+	mem_free(&e->client);
+	e->sender = mem_strdup("carol@example.net");
+	e->helo = mem_strdup("client.example.net");
+	e->client = mem_strdup("192.0.2.25");
+	e->arrival_ms = clock_wall_ms() - (int64_t)b->left * 10;
+	e->due_ms = e->arrival_ms;
 	if (store_tx_append(tx, b->body, b->len) != 0)
 		exit(1);
 	b->left--;
@@ -98,7 +108,8 @@ main(int argc, char **argv)
 	b.len = number(argv[3]);
 	outstanding = number(argv[4]);
 	b.body = mem_alloc(b.len + 1);
-	memset(b.body, 'x', b.len);
+	for (i = 0; i < b.len; i++) /* lines that SMTP allows */
+		b.body[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
 	if ((b.store = store_open(b.loop, &conf, &ev, &eb)) == NULL) {
 		fprintf(stderr, "%s\n", eb.text);
 		return 1;
