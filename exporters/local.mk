@@ -11,7 +11,7 @@ libmx_exporters_a_SOURCES = \
 	exporters/http_tls.c exporters/http_tls.h \
 	exporters/http_users.c \
 	exporters/process.c exporters/process.h \
-	exporters/prom_alert.c exporters/prom_alert.h \
+	exporters/prom_self.c exporters/prom_self.h \
 	exporters/prom_total.c exporters/prom_total.h \
 	exporters/prom_write.c exporters/prom_write.h \
 	exporters/prometheus.c exporters/prometheus.h

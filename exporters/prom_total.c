@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * prom_total: what many become follows from what they are: counters and
- * amounts add up (a state then counts the domains that are in it), of ages
+ * amounts add up (a state or an alert then counts the domains), of ages
  * and durations the largest counts, of deadlines the first. Where an alert
  * rule must see the worst of all, the smallest is taken by name. */
 #include "exporters/prom_total.h"
@@ -29,7 +29,7 @@ how_of(const struct metric *m)
 		if (strcmp(m->name, named[i].name) == 0)
 			return named[i].how;
 	if (m->type == METRIC_COUNTER || m->value == METRIC_U64 ||
-	    m->value == METRIC_ONE_HOT)
+	    m->value == METRIC_ONE_HOT || m->value == METRIC_FIRING)
 		return SUM;
 	return m->value == METRIC_EXPIRY_MS ? MIN : MAX;
 }

@@ -57,68 +57,88 @@ prom_puts(struct prom_writer *w, const char *s)
 	prom_put(w, s, strlen(s));
 }
 
-/* The digits of v, ending before `end`; where they begin. */
+char *
+prom_room(struct prom_writer *w, size_t n)
+{
+	MX_ASSERT(n <= sizeof(w->chunk));
+	if (n > sizeof(w->chunk) - w->fill)
+		flush(w);
+	return w->chunk + w->fill;
+}
+
+void
+prom_used(struct prom_writer *w, const char *end)
+{
+	w->fill = (size_t)(end - w->chunk);
+}
+
 static char *
-digits(char *end, uint64_t v)
+put_digits(char *p, uint64_t v)
 {
+	char text[20], *at = text + sizeof(text);
+
 	do
-		*--end = (char)('0' + v % 10);
+		*--at = (char)('0' + v % 10);
 	while ((v /= 10) != 0);
-	return end;
+	return mempcpy(p, at, (size_t)(text + sizeof(text) - at));
 }
 
-/* A duration is a whole number of nanoseconds: r / 1e9 is the double nearest
- * to its decimal form, so that form reads back the same. */
-static bool
-put_decimal(struct prom_writer *w, double v)
+/* A duration is a whole number of nanoseconds, a time of day one of
+ * milliseconds: r / scale is the double nearest to its decimal form, so that
+ * form reads back the same. NULL: it is neither. */
+static char *
+put_decimal(char *p, double v)
 {
-	char text[24], *end = text + sizeof(text), *p;
-	double scaled = round(v * 1e9);
-	uint64_t r, fraction;
-	unsigned i, places = 9;
+	bool fine = v < 9e6; /* what 53 bits hold of nanoseconds */
+	uint64_t scale = fine ? 1000000000 : 1000, r, fraction;
+	unsigned places = fine ? 9 : 3;
+	double scaled = round(v * (double)scale);
 
-	if (!(scaled > 0 && scaled < 9e15) || scaled / 1e9 != v)
-		return false;
+	if (!(scaled > 0 && scaled < 9e15) || scaled / (double)scale != v)
+		return NULL;
 	r = (uint64_t)scaled;
-	for (fraction = r % 1000000000; fraction % 10 == 0; fraction /= 10)
+	p = put_digits(p, r / scale);
+	*p = '.';
+	for (fraction = r % scale; fraction % 10 == 0; fraction /= 10)
 		places--;
-	p = end;
-	for (i = 0; i < places; i++, fraction /= 10)
-		*--p = (char)('0' + fraction % 10);
-	*--p = '.';
-	p = digits(p, r / 1000000000);
-	prom_put(w, p, (size_t)(end - p));
-	return true;
+	for (unsigned i = places; i > 0; i--, fraction /= 10)
+		p[i] = (char)('0' + fraction % 10);
+	return p + 1 + places;
 }
 
-static void
-put_double(struct prom_writer *w, double v)
+static char *
+put_double(char *p, double v)
 {
-	char text[40];
+	char text[PROM_VALUE_MAX];
 	int n = snprintf(text, sizeof(text), "%.15g", v);
 
 	if (strtod(text, NULL) != v)
 		n = snprintf(text, sizeof(text), "%.17g", v);
-	prom_put(w, text, (size_t)n);
+	return mempcpy(p, text, (size_t)n);
+}
+
+char *
+prom_value(char *p, double v)
+{
+	char *end;
+
+	if (v >= 0 && v < 1e15 && v == (double)(uint64_t)v)
+		return put_digits(p, (uint64_t)v);
+	if (isnan(v))
+		return mempcpy(p, "NaN", 3);
+	if (isinf(v))
+		return mempcpy(p, v > 0 ? "+Inf" : "-Inf", 4);
+	if (v < 0) {
+		*p++ = '-';
+		return prom_value(p, -v);
+	}
+	return (end = put_decimal(p, v)) != NULL ? end : put_double(p, v);
 }
 
 void
 prom_put_value(struct prom_writer *w, double v)
 {
-	char text[24], *end = text + sizeof(text), *p;
-
-	if (isnan(v)) {
-		prom_put(w, "NaN", 3);
-	} else if (isinf(v)) {
-		prom_put(w, v > 0 ? "+Inf" : "-Inf", 4);
-	} else if (v == floor(v) && fabs(v) < 1e15) {
-		p = digits(end, (uint64_t)fabs(v));
-		if (v < 0)
-			*--p = '-';
-		prom_put(w, p, (size_t)(end - p));
-	} else if (!put_decimal(w, v)) {
-		put_double(w, v);
-	}
+	prom_used(w, prom_value(prom_room(w, PROM_VALUE_MAX), v));
 }
 
 void
@@ -135,19 +155,27 @@ int
 prom_label(struct buf *out, const char *lead, const char *key,
     const char *value)
 {
-	int rc = buf_addf(out, "%s%s=\"", lead, key);
+	size_t n;
+	int rc;
 
-	for (; rc == 0 && *value != '\0'; value++) {
-		if (*value == '\\')
-			rc = buf_add(out, "\\\\", 2);
-		else if (*value == '"')
-			rc = buf_add(out, "\\\"", 2);
-		else if (*value == '\n')
-			rc = buf_add(out, "\\n", 2);
-		else
-			rc = buf_add(out, value, 1);
+	if ((rc = buf_adds(out, lead)) != 0 || (rc = buf_adds(out, key)) != 0 ||
+	    (rc = buf_add(out, "=\"", 2)) != 0)
+		return rc;
+	for (;;) {
+		n = strcspn(value, "\\\"\n");
+		if ((rc = buf_add(out, value, n)) != 0)
+			return rc;
+		value += n;
+		if (*value == '\0')
+			return buf_add(out, "\"", 1);
+		rc = buf_adds(out,
+		    *value == '\\'    ? "\\\\" :
+			*value == '"' ? "\\\"" :
+					"\\n");
+		if (rc != 0)
+			return rc;
+		value++;
 	}
-	return rc != 0 ? rc : buf_add(out, "\"", 1);
 }
 
 static bool

@@ -8,6 +8,7 @@
 #include "exporters/prometheus.h"
 #include "status/metrics.h"
 
+#define PROM_CHUNK 16384
 /* Lines are put together here and move to `out` in pieces. The first failed
  * append is remembered; the rest do nothing then. */
 struct prom_writer {
@@ -15,7 +16,7 @@ struct prom_writer {
 	int rc;
 	enum prometheus_format format;
 	size_t fill;
-	char chunk[16384];
+	char chunk[PROM_CHUNK];
 };
 
 void prom_init(struct prom_writer *, enum prometheus_format, struct buf *);
@@ -24,7 +25,14 @@ int prom_end(struct prom_writer *) MX_NODISCARD;
 
 void prom_put(struct prom_writer *, const char *, size_t);
 void prom_puts(struct prom_writer *, const char *);
-/* Integers without a point; others as short as they read back the same. */
+/* Writing in place: room for n bytes (at most PROM_CHUNK), and then up to
+ * where it was used. */
+char *prom_room(struct prom_writer *, size_t n) MX_NODISCARD;
+void prom_used(struct prom_writer *, const char *end);
+/* Writes at most PROM_VALUE_MAX bytes and returns their end. Integers without
+ * a point; others as short as they read back the same. */
+#define PROM_VALUE_MAX 32
+char *prom_value(char *, double) MX_NODISCARD;
 void prom_put_value(struct prom_writer *, double);
 /* A bound is the same text in every format and version: "60.0", "0.005". */
 void prom_put_bound(struct prom_writer *, double le);

@@ -4,35 +4,33 @@
  * configured domains and closed sets, never from mail; they are escaped all
  * the same. A line is a copy of the family's name, the labels of the domain
  * or primary (made once a scrape), the rest of the labels (made once a
- * family) and the value. */
+ * family) and the value: with a thousand domains there are more than a hundred
+ * thousand of them. */
 #include "exporters/prometheus.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "exporters/process.h"
-#include "exporters/prom_alert.h"
+#include "exporters/prom_self.h"
 #include "exporters/prom_total.h"
 #include "exporters/prom_write.h"
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
-
 #define KEYS_MAX (256u << 20)
 /* The largest label sets: 7 codes x 10 reasons. */
-#define PLACES_MAX   128
-#define PROCESS_ROWS 7
+#define PLACES_MAX 128
+#define SUFFIX_MAX 96
 
-/* Where the labels of an object stand in keys.text. */
+/* Where the labels of an object stand in keys. */
 struct key {
 	size_t at, len;
 };
 
-struct keys {
-	struct buf text;
-	struct key *domain, *primary;
+/* What has a series each: the domains, primaries, receivers or heartbeats. */
+struct objects {
+	const void *first;
+	size_t n, size;
+	struct key *key;
 };
 
 struct exposition {
@@ -40,51 +38,81 @@ struct exposition {
 	const struct snapshot *s;
 	int64_t wall_ms;
 	bool per_domain;
-	struct keys keys;
+	struct buf keys;
+	struct objects objects[METRIC_SCOPE_MAX];
 };
 
 /* The end of a line up to the value, for each place of a family's labels. */
 struct suffixes {
 	unsigned n;
 	unsigned len[PLACES_MAX];
-	char text[PLACES_MAX][96];
+	char text[PLACES_MAX][SUFFIX_MAX];
 };
 
-static int
-make_keys(struct keys *k, const struct snapshot *s)
+static void
+set_objects(struct exposition *e, enum metric_scope scope, const void *first,
+    size_t n, size_t size)
 {
+	e->objects[scope] = (struct objects){ first, n, size,
+		mem_array(n + 1, sizeof(struct key)) };
+}
+
+/* key="name", and with a primary ,primary="..." after it. */
+static int
+add_key(struct exposition *e, enum metric_scope scope, size_t i,
+    const char *label, const char *name, const char *primary)
+{
+	struct key *key = &e->objects[scope].key[i];
+	int rc;
+
+	key->at = e->keys.len;
+	rc = prom_label(&e->keys, "", label, name);
+	if (rc == 0 && primary != NULL)
+		rc = prom_label(&e->keys, ",", "primary", primary);
+	key->len = e->keys.len - key->at;
+	return rc;
+}
+
+static int
+make_objects(struct exposition *e)
+{
+	const struct snapshot *s = e->s;
 	const struct snap_domain *d;
-	struct key *key;
 	int rc = 0;
 
-	buf_init(&k->text, KEYS_MAX);
-	k->domain = mem_array(s->ndomains + 1, sizeof(*k->domain));
-	k->primary = mem_array(s->nprimaries + 1, sizeof(*k->primary));
+	buf_init(&e->keys, KEYS_MAX);
+	set_objects(e, METRIC_DOMAIN, s->domain, s->ndomains,
+	    sizeof(s->domain[0]));
+	set_objects(e, METRIC_PRIMARY, s->primary, s->nprimaries,
+	    sizeof(s->primary[0]));
+	set_objects(e, METRIC_RECEIVER, s->receiver, s->nreceivers,
+	    sizeof(s->receiver[0]));
+	set_objects(e, METRIC_HEARTBEAT, s->heartbeat, s->nheartbeats,
+	    sizeof(s->heartbeat[0]));
 	for (unsigned i = 0; rc == 0 && i < s->ndomains; i++) {
 		d = &s->domain[i];
-		key = &k->domain[i];
-		key->at = k->text.len;
-		rc = prom_label(&k->text, "", "domain", d->count.name);
-		key->len = k->text.len - key->at;
-		for (unsigned j = 0; rc == 0 && j < d->nprimaries; j++) {
-			key = &k->primary[d->first_primary + j];
-			key->at = k->text.len;
-			rc = prom_label(&k->text, "", "domain", d->count.name);
-			if (rc == 0)
-				rc = prom_label(&k->text, ",", "primary",
-				    s->primary[d->first_primary + j].label);
-			key->len = k->text.len - key->at;
-		}
+		rc =
+		    add_key(e, METRIC_DOMAIN, i, "domain", d->count.name, NULL);
+		for (unsigned j = 0; rc == 0 && j < d->nprimaries; j++)
+			rc = add_key(e, METRIC_PRIMARY, d->first_primary + j,
+			    "domain", d->count.name,
+			    s->primary[d->first_primary + j].label);
 	}
+	for (unsigned i = 0; rc == 0 && i < s->nreceivers; i++)
+		rc = add_key(e, METRIC_RECEIVER, i, "receiver",
+		    s->receiver[i].name, NULL);
+	for (unsigned i = 0; rc == 0 && i < s->nheartbeats; i++)
+		rc = add_key(e, METRIC_HEARTBEAT, i, "receiver",
+		    s->heartbeat[i].name, NULL);
 	return rc;
 }
 
 static void
-free_keys(struct keys *k)
+free_objects(struct exposition *e)
 {
-	buf_fini(&k->text);
-	mem_free(&k->domain);
-	mem_free(&k->primary);
+	buf_fini(&e->keys);
+	for (unsigned i = 0; i < METRIC_SCOPE_MAX; i++)
+		mem_free(&e->objects[i].key);
 }
 
 /* `bare`: nothing stands before these labels. Their names and values are the
@@ -124,29 +152,36 @@ put_name(struct prom_writer *w, const struct metric *m, const char *suffix)
 	prom_puts(w, suffix);
 }
 
-/* All samples of one domain or primary. */
+static char *
+put_priority(char *p, const struct snap_primary *primary)
+{
+	return p +
+	    snprintf(p, SUFFIX_MAX, ",priority=\"%u\"} ", primary->priority);
+}
+
+/* All samples of one domain or primary: `name` and `key` are the beginning of
+ * each line. */
 static void
 put_object(struct exposition *e, const struct metric *m, const char *name,
     size_t name_len, const struct key *key, const void *base,
     const struct suffixes *x)
 {
-	struct prom_writer *w = &e->w;
+	const char *labels = e->keys.data + key->at;
 	unsigned j = 0, i = 0;
-	char priority[32];
+	char *p;
 
 	for (unsigned k = 0; k < x->n; k++) {
-		prom_put(w, name, name_len);
-		prom_put(w, e->keys.text.data + key->at, key->len);
-		if (m->value == METRIC_INFO_PRIORITY) {
-			snprintf(priority, sizeof(priority),
-			    ",priority=\"%u\"} ",
-			    ((const struct snap_primary *)base)->priority);
-			prom_puts(w, priority);
-		} else {
-			prom_put(w, x->text[k], x->len[k]);
-		}
-		prom_put_value(w, metric_value(m, base, i, j, e->wall_ms));
-		prom_put(w, "\n", 1);
+		p = prom_room(&e->w,
+		    name_len + key->len + SUFFIX_MAX + PROM_VALUE_MAX + 1);
+		p = mempcpy(p, name, name_len);
+		p = mempcpy(p, labels, key->len);
+		if (m->value == METRIC_INFO_PRIORITY)
+			p = put_priority(p, base);
+		else
+			p = mempcpy(p, x->text[k], x->len[k]);
+		p = prom_value(p, metric_value(m, base, i, j, e->wall_ms));
+		*p++ = '\n';
+		prom_used(&e->w, p);
 		if (++j == m->labels2->n) {
 			j = 0;
 			i++;
@@ -157,26 +192,17 @@ put_object(struct exposition *e, const struct metric *m, const char *name,
 static void
 put_each(struct exposition *e, const struct metric *m)
 {
-	const struct snapshot *s = e->s;
-	const struct snap_domain *d;
+	const struct objects *o = &e->objects[m->scope];
+	const char *base = o->first;
 	struct suffixes x;
 	char name[128];
 	int n = snprintf(name, sizeof(name), METRIC_PREFIX "%s{", m->name);
 
 	MX_ASSERT(n > 0 && (size_t)n < sizeof(name));
 	make_suffixes(&x, m, false);
-	for (unsigned i = 0; i < s->ndomains; i++) {
-		d = &s->domain[i];
-		if (m->scope == METRIC_DOMAIN) {
-			put_object(e, m, name, (size_t)n, &e->keys.domain[i], d,
-			    &x);
-			continue;
-		}
-		for (unsigned j = 0; j < d->nprimaries; j++)
-			put_object(e, m, name, (size_t)n,
-			    &e->keys.primary[d->first_primary + j],
-			    &s->primary[d->first_primary + j], &x);
-	}
+	for (size_t i = 0; i < o->n; i++)
+		put_object(e, m, name, (size_t)n, &o->key[i],
+		    base + i * o->size, &x);
 }
 
 /* One sample for each place of the labels: of the whole, or of all domains
@@ -266,105 +292,34 @@ put_histogram(struct exposition *e, const struct metric *m)
 	put_sum(&e->w, m, gauge ? "_gcount" : "_count", (double)total);
 }
 
+/* Receivers and heartbeats are few: they keep their names. */
+static bool
+has_each(const struct metric *m, bool per_domain)
+{
+	return m->scope == METRIC_RECEIVER || m->scope == METRIC_HEARTBEAT ||
+	    (per_domain && m->scope != METRIC_GLOBAL);
+}
+
 static void
 put_family(struct exposition *e, const struct metric *m)
 {
-	bool each = e->per_domain && m->scope != METRIC_GLOBAL;
+	bool each = has_each(m, e->per_domain);
 
-	if (!e->per_domain && !prom_total_makes_sense(m))
+	if (!each && !prom_total_makes_sense(m))
 		return;
-	if (prom_alert_nobody(m, e->s))
+	/* A family without a sample has no head, either. */
+	if ((m->scope == METRIC_RECEIVER || m->scope == METRIC_HEARTBEAT) &&
+	    e->objects[m->scope].n == 0)
 		return;
-	prom_put_head(&e->w, METRIC_PREFIX, m->name, m->type,
-	    m->value == METRIC_SNAPSHOT_HIST, m->help);
+	if (!metric_continues(m))
+		prom_put_head(&e->w, METRIC_PREFIX, m->name, m->type,
+		    m->value == METRIC_SNAPSHOT_HIST, m->help);
 	if (m->type == METRIC_HISTOGRAM)
 		put_histogram(e, m);
-	else if (prom_alert_scope(m->scope))
-		prom_alert_samples(&e->w, m, e->s, e->per_domain, e->wall_ms);
 	else if (each)
 		put_each(e, m);
 	else
 		put_one(e, m);
-}
-
-static void
-put_build_info(struct prom_writer *w)
-{
-	static const struct {
-		const char *key, *value;
-	} info[] = {
-		{ "version", PACKAGE_VERSION },
-		{ "revision", MX_REVISION },
-		{ "compiler", __VERSION__ },
-		{ "libcurl", MX_CURL_VERSION },
-		{ "netsnmp", MX_NETSNMP_VERSION },
-		{ "ldns", MX_LDNS_VERSION },
-	};
-	struct buf labels = BUF_INIT(4096);
-	int rc = 0;
-
-	for (unsigned i = 0; rc == 0 && i < MX_COUNT(info); i++)
-		rc = prom_label(&labels, i == 0 ? "{" : ",", info[i].key,
-		    info[i].value);
-	MX_ASSERT(rc == 0);
-	prom_put_head(w, METRIC_PREFIX, "build_info", METRIC_GAUGE, false,
-	    "Build information, always 1.");
-	prom_puts(w, METRIC_PREFIX "build_info");
-	prom_put(w, labels.data, labels.len);
-	buf_fini(&labels);
-	prom_puts(w, "} 1\n");
-}
-
-/* The names that every client library gives these; what /proc does not tell
- * is left out, not faked. */
-static void
-put_process_rows(struct prom_writer *w, const struct process_info *pi,
-    int64_t start)
-{
-	const struct {
-		const char *name, *help;
-		enum metric_type type;
-		double value;
-	} rows[] = {
-		{ "cpu_seconds_total",
-		    "Total user and system CPU time spent in seconds.",
-		    METRIC_COUNTER, pi->cpu_seconds },
-		{ "open_fds", "Number of open file descriptors.", METRIC_GAUGE,
-		    pi->open_fds },
-		{ "max_fds", "Maximum number of open file descriptors.",
-		    METRIC_GAUGE, pi->max_fds },
-		{ "virtual_memory_bytes", "Virtual memory size in bytes.",
-		    METRIC_GAUGE, pi->virtual_bytes },
-		{ "resident_memory_bytes", "Resident memory size in bytes.",
-		    METRIC_GAUGE, pi->resident_bytes },
-		{ "threads", "Number of OS threads in the process.",
-		    METRIC_GAUGE, pi->threads },
-		{ "start_time_seconds",
-		    "Start time of the process since unix epoch in seconds.",
-		    METRIC_GAUGE, (double)start },
-	};
-
-	_Static_assert(MX_COUNT(rows) == PROCESS_ROWS, "the estimate");
-	for (unsigned i = 0; i < MX_COUNT(rows); i++) {
-		if (rows[i].value < 0)
-			continue;
-		prom_put_head(w, "process_", rows[i].name, rows[i].type, false,
-		    rows[i].help);
-		prom_puts(w, "process_");
-		prom_puts(w, rows[i].name);
-		prom_put(w, " ", 1);
-		prom_put_value(w, rows[i].value);
-		prom_put(w, "\n", 1);
-	}
-}
-
-static void
-put_process(struct prom_writer *w, const struct snapshot *s)
-{
-	struct process_info pi;
-
-	(void)process_read(&pi);
-	put_process_rows(w, &pi, s->start);
 }
 
 int
@@ -378,16 +333,15 @@ prometheus_write(const struct snapshot *s, int64_t wall_ms,
 	e->s = s;
 	e->wall_ms = wall_ms;
 	e->per_domain = o->per_domain;
-	rc = make_keys(&e->keys, s);
+	rc = make_objects(e);
 	if (rc != 0)
 		goto out;
 	for (size_t i = 0; i < nmetrics && e->w.rc == 0; i++)
 		put_family(e, &metrics[i]);
-	put_build_info(&e->w);
-	put_process(&e->w, s);
+	prom_self(&e->w, s);
 	rc = prom_end(&e->w);
 out:
-	free_keys(&e->keys);
+	free_objects(e);
 	mem_free(&e);
 	return rc;
 }
@@ -395,23 +349,20 @@ out:
 size_t
 prometheus_series(size_t ndomains, size_t nprimaries, bool per_domain)
 {
+	const size_t objects[METRIC_SCOPE_MAX] = { [METRIC_DOMAIN] = ndomains,
+		[METRIC_PRIMARY] = nprimaries };
 	const struct metric *m;
-	size_t n = 1 + PROCESS_ROWS, places; /* 1: build_info */
+	size_t n = PROM_SELF_SERIES, places;
 
 	for (size_t i = 0; i < nmetrics; i++) {
 		m = &metrics[i];
 		places = m->type == METRIC_HISTOGRAM ?
 		    m->bounds->n + 3 : /* +Inf, sum, count */
 		    (size_t)m->labels->n * m->labels2->n;
-		if (m->scope == METRIC_GLOBAL)
+		if (has_each(m, per_domain))
+			n += places * objects[m->scope];
+		else if (prom_total_makes_sense(m))
 			n += places;
-		else if (prom_alert_scope(m->scope))
-			n += prom_alert_series(m, per_domain ? ndomains : 1);
-		else if (!per_domain)
-			n += prom_total_makes_sense(m) ? places : 0;
-		else
-			n += places *
-			    (m->scope == METRIC_DOMAIN ? ndomains : nprimaries);
 	}
 	return n;
 }

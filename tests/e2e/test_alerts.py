@@ -76,7 +76,7 @@ def test_outage_is_paged_once_and_resolved_once(stack, hook):
     m = d.metrics()
     assert m.get("alerts_active", alert="primary_down", domain="a.test") == 1
     assert m.get("alerts_active", alert="queue_age", domain="a.test") == 0
-    assert m.get("alerts_active", alert="spool_low", domain="") == 0
+    assert m.get("alerts_active", alert="spool_low") == 0
     assert m.get("notifications_total", receiver="hook") == 1
     assert m.get("notifications_pending", receiver="hook") == 0
     assert abs(m.get("notifications_last_success_timestamp_seconds", receiver="hook") -
@@ -220,7 +220,7 @@ def test_rejected_is_not_tried_again(stack, hook):
     d.wait_state("a.test", "up")
     mx.stop()
     wait_for(lambda: len(hook.requests) == 1, 15)
-    wait_for(lambda: d.metrics().get("alerts_active", alert="notifier_failing", domain="") == 1, 10)
+    wait_for(lambda: d.metrics().get("alerts_active", alert="notifier_failing") == 1, 10)
     stays(lambda: len(hook.requests) == 1, 6)
 
 

@@ -204,6 +204,51 @@ all_domains_together(void **state)
 	snapshot_unref(&s);
 }
 
+/* One family of two scopes, and objects that are not domains. */
+static void
+alerts_and_receivers(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	char *t;
+
+	(void)state;
+	s->alerts = 1u << ALERT_spool_low;
+	s->domain[0].alerts = 1u << ALERT_queue_age;
+	s->domain[1].alerts = 1u << ALERT_queue_age;
+	t = expose(s, PROMETHEUS_TEXT, true);
+	assert_null(strstr(t, "mxwatch_notifications"));
+	assert_null(strstr(t, "mxwatch_heartbeat"));
+	free(t);
+	snapshot_alerts(s, 0, 2, 1);
+	strlcpy(s->receiver[0].name, "am\"", sizeof(s->receiver[0].name));
+	strlcpy(s->receiver[1].name, "oncall", sizeof(s->receiver[1].name));
+	strlcpy(s->heartbeat[0].name, "hc", sizeof(s->heartbeat[0].name));
+	s->receiver[1].sent = 3;
+	t = expose(s, PROMETHEUS_TEXT, true);
+	assert_lines(t,
+	    "# HELP mxwatch_alerts_active 1 while the built-in alert fires.\n"
+	    "# TYPE mxwatch_alerts_active gauge\n"
+	    "mxwatch_alerts_active{alert=\"spool_low\"} 1\n");
+	assert_lines(t,
+	    "mxwatch_alerts_active{domain=\"a.test\",alert=\"queue_age\"} 1\n"
+	    "mxwatch_alerts_active{domain=\"a.test\",alert=\"queue_expiry\"} "
+	    "0\n");
+	assert_null(strstr(strstr(t, "# TYPE mxwatch_alerts_active") + 1,
+	    "# TYPE mxwatch_alerts_active"));
+	assert_lines(t,
+	    "mxwatch_notifications_total{receiver=\"am\\\"\"} 0\n"
+	    "mxwatch_notifications_total{receiver=\"oncall\"} 3\n");
+	free(t);
+	t = expose(s, PROMETHEUS_TEXT, false);
+	assert_lines(t, "mxwatch_alerts_active{alert=\"queue_age\"} 2\n");
+	assert_lines(t, "mxwatch_notifications_total{receiver=\"oncall\"} 3\n");
+	assert_lines(t,
+	    "mxwatch_heartbeat_last_success_timestamp_seconds"
+	    "{receiver=\"hc\"} 0\n");
+	free(t);
+	snapshot_unref(&s);
+}
+
 static size_t
 samples(const char *t)
 {
@@ -278,6 +323,9 @@ static const struct {
 	{ 1.000000001, "1.000000001" },
 	{ -0.5, "-0.5" },
 	{ 1e-12, "1e-12" },
+	{ 1764064183.123, "1764064183.123" },
+	{ 8999999.25, "8999999.25" },
+	{ 9000000.0625, "9000000.0625" },
 	{ 1e300, "1e+300" },
 	{ 1.0 / 3, "0.33333333333333331" },
 	{ INFINITY, "+Inf" },
@@ -330,6 +378,7 @@ main(void)
 		cmocka_unit_test(text_format),
 		cmocka_unit_test(openmetrics_format),
 		cmocka_unit_test(all_domains_together),
+		cmocka_unit_test(alerts_and_receivers),
 		cmocka_unit_test(the_estimate_is_right),
 		cmocka_unit_test(too_small_a_cap_is_an_error),
 		cmocka_unit_test(values),

@@ -99,49 +99,6 @@ send_samples(struct call *c, const struct metric *m, const void *base,
 	}
 }
 
-/* The alerts of one domain, or with NULL those of the daemon. */
-static void
-send_alerts(struct call *c, const struct metric *m, const struct snapshot *s,
-    const struct snap_domain *d)
-{
-	cJSON *o, *labels;
-	const char *name;
-	double v;
-
-	for (unsigned k = 0; k < ALERT_KIND_MAX; k++) {
-		if (!metric_alert(s, d, k, &name, &v))
-			continue;
-		o = sample(m, &labels);
-		json_text(labels, "alert", name);
-		json_text(labels, "domain", d != NULL ? d->count.name : "");
-		json_num(o, "value", v);
-		call_send(c, o);
-	}
-}
-
-/* Object i of a scope of alerts; false when there is none. */
-static bool
-alert_object(struct call *c, const struct metric *m, const struct snapshot *s,
-    unsigned i)
-{
-	if (m->scope == METRIC_ALERT) {
-		if (i > s->ndomains)
-			return false;
-		send_alerts(c, m, s, i > 0 ? &s->domain[i - 1] : NULL);
-	} else if (m->scope == METRIC_RECEIVER) {
-		if (i >= s->nreceivers)
-			return false;
-		send_samples(c, m, &s->receiver[i], NULL, NULL,
-		    s->receiver[i].name, s->wall_ms);
-	} else {
-		if (i >= s->nheartbeats)
-			return false;
-		send_samples(c, m, &s->heartbeat[i], NULL, NULL,
-		    s->heartbeat[i].name, s->wall_ms);
-	}
-	return true;
-}
-
 /* One object of the current metric; false when it has no more. */
 static bool
 stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
@@ -159,9 +116,20 @@ stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
 			send_samples(c, m, s, NULL, NULL, NULL, s->wall_ms);
 		return true;
 	}
-	if (m->scope == METRIC_ALERT || m->scope == METRIC_RECEIVER ||
-	    m->scope == METRIC_HEARTBEAT)
-		return alert_object(c, m, s, i);
+	if (m->scope == METRIC_RECEIVER) {
+		if (i >= s->nreceivers)
+			return false;
+		send_samples(c, m, &s->receiver[i], NULL, NULL,
+		    s->receiver[i].name, s->wall_ms);
+		return true;
+	}
+	if (m->scope == METRIC_HEARTBEAT) {
+		if (i >= s->nheartbeats)
+			return false;
+		send_samples(c, m, &s->heartbeat[i], NULL, NULL,
+		    s->heartbeat[i].name, s->wall_ms);
+		return true;
+	}
 	if (i >= s->ndomains)
 		return false;
 	d = &s->domain[i];

@@ -62,11 +62,32 @@ LABELS(labels_FLUSH_TRIGGER, FLUSH_LABEL_MAX, "trigger", { "recovery", 0 },
 LABELS(labels_DNS_REASON, 5, "reason", { "timeout", 0 }, { "servfail", 1 },
     { "nxdomain", 2 }, { "bogus", 3 }, { "other", 4 });
 
+/* From alert.def, each in the set of its scope. */
+#define OF_GLOBAL_GLOBAL(name) { #name, ALERT_##name },
+#define OF_GLOBAL_DOMAIN(name)
+#define OF_DOMAIN_GLOBAL(name)
+#define OF_DOMAIN_DOMAIN(name) { #name, ALERT_##name },
+static const struct metric_label labels_ALERT_GLOBAL_label[] = {
+#define ALERT(name, scope, ...) OF_GLOBAL_##scope(name)
+#include "status/alert.def"
+#undef ALERT
+};
+static const struct metric_label labels_ALERT_DOMAIN_label[] = {
+#define ALERT(name, scope, ...) OF_DOMAIN_##scope(name)
+#include "status/alert.def"
+#undef ALERT
+};
+static const struct metric_labels labels_ALERT_GLOBAL = { "alert",
+	MX_COUNT(labels_ALERT_GLOBAL_label), ALERT_KIND_MAX,
+	labels_ALERT_GLOBAL_label };
+static const struct metric_labels labels_ALERT_DOMAIN = { "alert",
+	MX_COUNT(labels_ALERT_DOMAIN_label), ALERT_KIND_MAX,
+	labels_ALERT_DOMAIN_label };
+
 /* The only typedefs of the tree: the table pastes the scope into a type. */
 typedef struct snapshot scope_GLOBAL;
 typedef struct snap_domain scope_DOMAIN;
 typedef struct snap_primary scope_PRIMARY;
-typedef struct snap_domain scope_ALERT;
 typedef struct snap_receiver scope_RECEIVER;
 typedef struct snap_heartbeat scope_HEARTBEAT;
 
@@ -132,6 +153,7 @@ metric_value(const struct metric *m, const void *base, unsigned i, unsigned j,
 	case METRIC_INFO_PRIORITY:
 		return 1;
 	case METRIC_FIRING:
+		return (*(const uint32_t *)field >> at) & 1;
 	case METRIC_HIST:
 	case METRIC_SNAPSHOT_HIST:
 		break;
@@ -141,20 +163,7 @@ metric_value(const struct metric *m, const void *base, unsigned i, unsigned j,
 }
 
 bool
-metric_alert(const struct snapshot *s, const struct snap_domain *d,
-    unsigned kind, const char **name, double *value)
+metric_continues(const struct metric *m)
 {
-	static const struct alert_info info[ALERT_KIND_MAX] = {
-#define ALERT(...) ALERT_INFO(__VA_ARGS__)
-#include "status/alert.def"
-#undef ALERT
-	};
-	uint32_t firing = d != NULL ? d->alerts : s->alerts;
-
-	if ((info[kind].scope == ALERT_SCOPE_DOMAIN) != (d != NULL) ||
-	    (d != NULL && !d->configured))
-		return false;
-	*name = info[kind].name;
-	*value = (firing >> kind) & 1;
-	return true;
+	return m > metrics && strcmp(m->name, m[-1].name) == 0;
 }

@@ -12,9 +12,9 @@ enum metric_scope {
 	METRIC_GLOBAL,
 	METRIC_DOMAIN,
 	METRIC_PRIMARY,
-	METRIC_ALERT, /* metric_alert() is its value */
 	METRIC_RECEIVER,
 	METRIC_HEARTBEAT,
+	METRIC_SCOPE_MAX,
 };
 
 enum metric_value {
@@ -33,7 +33,7 @@ enum metric_value {
 	METRIC_INFO_PRIORITY, /* 1; its label `priority` is the field */
 	METRIC_HIST, /* struct hist */
 	METRIC_SNAPSHOT_HIST, /* uint64_t[]: counts per bucket, no sum */
-	METRIC_FIRING, /* a uint32_t of alerts: 1 << the index of the label */
+	METRIC_FIRING, /* bit of a uint32_t: 1 << the index of the label */
 };
 
 struct metric_label {
@@ -68,10 +68,7 @@ extern const size_t nmetrics;
 double metric_value(const struct metric *, const void *base, unsigned i,
     unsigned j, int64_t wall_ms);
 
-/* Scope METRIC_ALERT: a series for each alert of the daemon (domain NULL,
- * shown as "") and for each alert of each configured domain, firing or not.
- * False: that alert has no series there. */
-bool metric_alert(const struct snapshot *, const struct snap_domain *,
-    unsigned kind, const char **name, double *value);
+/* Whether the row goes on with the family of the row before it. */
+bool metric_continues(const struct metric *);
 
 #endif
