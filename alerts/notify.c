@@ -12,7 +12,7 @@
 #include "base/mem.h"
 
 #define AM_RESEND	(60 * CLOCK_SEC)
-#define FRESH_MS	10000 /* a snapshot of a loop that turns */
+#define FRESH		(10 * CLOCK_SEC) /* a snapshot of a loop that turns */
 #define ROUND_SLACK_MS	30000 /* of a probe round */
 #define HEARTBEAT_LIMIT 30000
 #define AM_ALERTS_MAX	5000 /* of one request */
@@ -269,7 +269,7 @@ is_alive(const struct alerts *a, const struct snapshot *s)
 	const struct conf_domain *cd;
 
 	if (s == NULL || !s->ready || s->spool_state != 0 ||
-	    now - s->wall_ms > FRESH_MS)
+	    clock_now() - s->made > FRESH)
 		return false;
 	for (unsigned i = 0; i < s->ndomains; i++) {
 		cd = config_domain(a->conf, s->domain[i].count.name);

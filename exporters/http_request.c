@@ -18,7 +18,7 @@
 
 #define HTTP_METRICS_MAX (256u << 20)
 /* The loop makes a snapshot every second: without one for this long it hangs. */
-#define HTTP_STALE_MS 10000
+#define HTTP_STALE (10 * CLOCK_SEC)
 
 struct answer {
 	unsigned status;
@@ -102,8 +102,7 @@ page_history(const struct request *r, struct answer *a)
 static void
 page_healthy(const struct request *r, struct answer *a)
 {
-	/* The wall clock may jump: only a snapshot from the past is stale. */
-	if (r->now_ms - r->s->wall_ms > HTTP_STALE_MS)
+	if (clock_now() - r->s->made > HTTP_STALE)
 		answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE,
 		    "the main loop has not turned for 10 s\n");
 	else

@@ -92,6 +92,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	store_info(d->store, &si);
 	s->generation = ++d->generation;
 	s->wall_ms = clock_wall_ms();
+	s->made = clock_now();
 	s->start = d->start_wall;
 	strlcpy(s->hostname, d->conf->hostname, sizeof(s->hostname));
 	why = not_ready(d, &si);

@@ -17,6 +17,7 @@ import urllib.request
 import pytest
 
 from lib.metrics import Metrics
+from lib.mxwatchd import PLAIN
 from lib.net import Workdir, end_process, free_port
 from lib.smtp import send
 from lib.wait import stays, wait_for
@@ -53,6 +54,58 @@ def d(module_stack):
 
 def url(d, path="/metrics", scheme="http"):
     return "%s://127.0.0.1:%d%s" % (scheme, d.web_port, path)
+
+
+# ---- health
+
+MEDDLE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+	int rc = real(id, t);
+	if (id == CLOCK_REALTIME && access(getenv("MEDDLE_BACK"), F_OK) == 0)
+		t->tv_sec -= 3600;
+	if (id == CLOCK_REALTIME && access(getenv("MEDDLE_AHEAD"), F_OK) == 0)
+		t->tv_sec += 3600;
+	return rc;
+}
+int epoll_wait(int fd, struct epoll_event *e, int n, int ms)
+{
+	int (*real)(int, struct epoll_event *, int, int) = dlsym(RTLD_NEXT, "epoll_wait");
+	while (gettid() == getpid() && access(getenv("MEDDLE_HANG"), F_OK) == 0)
+		usleep(10000);
+	return real(fd, e, n, ms);
+}
+"""
+
+
+def test_health_is_that_of_the_loop_and_not_of_the_wall_clock(stack):
+    """The clock is set, and the loop hangs: only the latter is an illness, and
+    it shows even when the clock has been set back."""
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False, build=PLAIN)
+    back, ahead, hang = (os.path.join(d.dir, x) for x in ("back", "ahead", "hang"))
+    source, lib = d.file("meddle.c", MEDDLE), os.path.join(d.dir, "meddle.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", lib, source, "-ldl"], check=True)
+    d.env.update(LD_PRELOAD=lib, MEDDLE_BACK=back, MEDDLE_AHEAD=ahead, MEDDLE_HANG=hang)
+    d.start()
+    assert d.http("/-/healthy")[0] == 200
+    d.file("ahead", "")
+    for _ in range(20):  # also while the newest snapshot is of the time before
+        assert d.http("/-/healthy")[0] == 200
+    os.unlink(ahead)
+    d.file("hang", "")
+    d.file("back", "")
+    wait_for(lambda: d.http("/-/healthy")[0] == 503, 20, "the hang shows")
+    assert "loop" in d.http("/healthz")[2]
+    os.unlink(hang)
+    wait_for(lambda: d.http("/-/healthy")[0] == 200, 10, "it is well again")
+    os.unlink(back)
 
 
 # ---- the exposition

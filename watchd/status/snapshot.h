@@ -84,6 +84,7 @@ struct snapshot {
 	/* public: */
 	uint64_t generation;
 	int64_t wall_ms;
+	int64_t made; /* monotonic ns: how old it is, whatever the wall does */
 	int64_t start; /* of the process */
 	char hostname[TEXT_DOMAIN_MAX];
 	bool ready; /* listening, queue indexed, spool accepting */
