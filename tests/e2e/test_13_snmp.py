@@ -17,6 +17,7 @@ from lib.snmp import (APPL, BOUNCE, DOMAIN, EVENT, GROUP, MTA, PRIMARY, ROOT, SY
                       Traps, key)
 from lib.wait import stays, wait_for
 
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 AGENTX = os.path.join(BUILD, "mxwatch-agentx")
 MIB = os.path.join(BUILD, "exporters/snmp/MXWATCH-MIB.txt")
 CHECK_SNMP = "/usr/lib/nagios/plugins/check_snmp"
@@ -172,7 +173,7 @@ def test_06_bounces_by_status(shown):
 
 @pytest.mark.skipif(not os.path.exists(CHECK_SNMP), reason="check_snmp is not installed")
 def test_07_check_snmp(shown):
-    """The stock plugin; by numbers, since Debian has no base modules."""
+    """The stock plugin, on a manager that has no module of ours."""
     d, snmpd, _, _ = shown
 
     def check(warn, crit):
@@ -346,23 +347,57 @@ def test_17_program_that_is_not_there(stack):
     assert not connected(d)
 
 
+@pytest.fixture(scope="module")
 def base_modules():
-    dirs = (os.environ.get("SMIPATH", "").split(":") +
-            ["/usr/share/snmp/mibs", "/var/lib/snmp/mibs/ietf", "/usr/share/snmp/mibs/ietf",
-             "/var/lib/mibs/ietf", "/usr/share/mibs/ietf"])
-    have = {f.split(".")[0] for p in dirs if os.path.isdir(p) for f in os.listdir(p)}
-    return ":".join(p for p in dirs if p), {
-        "SNMPv2-SMI", "SNMPv2-TC", "SNMPv2-CONF", "SNMP-FRAMEWORK-MIB"} - have
+    """What MXWATCH-MIB imports: folders, with a colon between them."""
+    r = subprocess.run([os.path.join(TOP, "tests/tools/mibs")], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if r.returncode != 0:
+        pytest.skip("the modules that all import cannot be had: " + r.stderr.strip())
+    return r.stdout.strip() + ":/usr/share/snmp/mibs"  # here is NET-SNMP-MIB
 
 
-def test_18_smilint(shown):
-    path, missing = base_modules()
-    if shutil.which("smilint") is None or missing:
-        pytest.skip("smilint, or what the module imports, is not installed: %s" %
-                    ", ".join(sorted(missing)))
-    r = subprocess.run(["smilint", "-l", "6", MIB], env=dict(os.environ, SMIPATH=path),
+def smilint(path, modules):
+    r = subprocess.run(["smilint", "-l", "6", path], env=dict(os.environ, SMIPATH=modules),
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert (r.returncode, r.stdout) == (0, "")
+    return r.returncode, r.stdout
+
+
+@pytest.mark.skipif(shutil.which("smilint") is None, reason="smilint is not installed (smitools)")
+def test_18_smilint_has_nothing_to_say(base_modules, tmp_path):
+    assert smilint(MIB, base_modules) == (0, "")
+    with open(MIB, encoding="utf-8") as f:
+        text = f.read()
+    wrong = tmp_path / "MXWATCH-MIB"
+    for old, new, says in [("read-only", "read-write", "must be `read-only'"),
+                           ("FROM SNMP-FRAMEWORK-MIB", "FROM NOWHERE-MIB", "NOWHERE-MIB"),
+                           ("{ mxwObjects 2 }", "{ mxwObjects 1 }", "mxwDomainTable")]:
+        assert old in text
+        wrong.write_text(text.replace(old, new, 1 if "mxw" in old else -1))
+        assert says in smilint(str(wrong), base_modules)[1]
+
+
+def test_18_managers_see_names(shown, base_modules):
+    """With the module in its place everything we answer has a name of it, and
+    the command of contrib/nagios works."""
+    _, snmpd, _, _ = shown
+    env = dict(snmpd.env, MIBS="MXWATCH-MIB", MIBDIRS=base_modules + ":" + os.path.dirname(MIB))
+    r = subprocess.run(["snmpwalk", "-v2c", "-c", "public", "127.0.0.1:%d" % snmpd.port,
+                        "MXWATCH-MIB::mxwObjects"], env=env, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (r.returncode, r.stderr) == (0, "")
+    names = re.findall(r"^MXWATCH-MIB::(mxw\w+)\.[\d.]+ = ", r.stdout, re.M)
+    assert len(names) == len(snmpd.walk()), r.stdout
+    assert not re.search(r"^(iso|SNMPv2|\.1)", r.stdout, re.M)
+    assert re.search(r"mxwDomainState\.\d+ = INTEGER: up\(2\)", r.stdout)
+    assert re.search(r"mxwDomainLifetime\.\d+ = \w+: 432000 seconds", r.stdout), r.stdout
+    if not os.path.exists(CHECK_SNMP):
+        pytest.skip("check_snmp is not installed")
+    r = subprocess.run([CHECK_SNMP, "-H", "127.0.0.1", "-p", str(snmpd.port), "-P", "2c", "-C",
+                        "public", "-m", "MXWATCH-MIB", "-o", "MXWATCH-MIB::mxwQueueOldestAge.0",
+                        "-w", "14400", "-c", "259200", "-l", "QUEUE_AGE", "-u", "s"], env=env,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    assert r.returncode == 0 and "SNMP OK - QUEUE_AGE" in r.stdout, r.stdout
 
 
 def test_19_events_have_numbers_of_the_module(shown):
