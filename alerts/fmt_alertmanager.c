@@ -16,26 +16,23 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	bool test = a->i->kind == NOTE_TEST;
 	const char *summary =
 	    test ? "a test" : conf_alert_info[a->i->kind].summary;
-	cJSON *o = cJSON_CreateObject(), *sub;
+	cJSON *o = json_push_object(list), *sub;
 	char *name =
 	    format_alertname(test ? "test" : conf_alert_info[a->i->kind].name);
 	char *text = format_ascii(a->i->summary);
 
-	MX_ASSERT(o != NULL && cJSON_AddItemToArray(list, o));
-	sub = cJSON_AddObjectToObject(o, "labels");
-	MX_ASSERT(sub != NULL);
-	format_text(sub, "alertname", name);
-	format_text(sub, "severity", severity_name(a->severity));
-	format_text(sub, "job", "mxwatch");
-	format_text(sub, "instance", x->hostname);
+	sub = json_member(o, "labels");
+	json_text(sub, "alertname", name);
+	json_text(sub, "severity", severity_name(a->severity));
+	json_text(sub, "job", "mxwatch");
+	json_text(sub, "instance", x->hostname);
 	if (a->i->domain[0] != '\0')
-		format_text(sub, "domain", a->i->domain);
+		json_text(sub, "domain", a->i->domain);
 	if (a->i->primary[0] != '\0')
-		format_text(sub, "primary", a->i->primary);
-	sub = cJSON_AddObjectToObject(o, "annotations");
-	MX_ASSERT(sub != NULL);
-	format_text(sub, "summary", summary);
-	format_text(sub, "description", text);
+		json_text(sub, "primary", a->i->primary);
+	sub = json_member(o, "annotations");
+	json_text(sub, "summary", summary);
+	json_text(sub, "description", text);
 	format_time(o, "startsAt", a->start_ms);
 	format_time(o, "endsAt",
 	    a->end_ms != 0 ? a->end_ms : x->now_ms + END_MS);
@@ -50,7 +47,6 @@ fmt_alertmanager(const struct format_ctx *x, const struct am_alert *a, size_t n,
 	cJSON *list = cJSON_CreateArray();
 	size_t len = strlen(x->url);
 
-	MX_ASSERT(list != NULL);
 	message_init(m, CARRY_HTTP);
 	while (len > 0 && x->url[len - 1] == '/')
 		len--;

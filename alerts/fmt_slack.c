@@ -30,16 +30,16 @@ fmt_slack(const struct format_ctx *x, const struct note *n, bool resolve,
 	struct buf lines = BUF_INIT(MESSAGE_MAX / 4);
 	struct buf text = BUF_INIT(MESSAGE_MAX);
 	char *title = format_title(x, n, resolve), *body;
-	cJSON *o = cJSON_CreateObject();
+	cJSON *o = json_object();
 
-	MX_ASSERT(o != NULL);
 	message_init(m, CARRY_HTTP);
 	m->url = mem_strdup(x->url);
 	format_lines(n, &lines);
 	body = mem_printf("%s\n%s", title, buf_str(&lines));
 	format_cut(body, TEXT_MAX);
 	add_escaped(&text, body);
-	format_text(o, "text", buf_str(&text));
+	/* ASCII already, and its line feeds are meant. */
+	json_sub(o, "text", cJSON_CreateString(buf_str(&text)));
 	format_json(m, o);
 	buf_fini(&lines);
 	buf_fini(&text);

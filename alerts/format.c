@@ -73,30 +73,22 @@ format_cut(char *text, size_t runes)
 }
 
 void
-format_text(cJSON *o, const char *key, const char *text)
-{
-	MX_ASSERT(cJSON_AddStringToObject(o, key, text) != NULL);
-}
-
-void
 format_time(cJSON *o, const char *key, int64_t ms)
 {
 	char t[40];
 
-	format_text(o, key, text_date_3339(ms / 1000, t, sizeof(t)));
+	json_text(o, key, text_date_3339(ms / 1000, t, sizeof(t)));
 }
 
 void
 format_json(struct message *m, cJSON *o)
 {
-	char *text = cJSON_PrintUnformatted(o);
+	char *text = json_print(o);
 	int rc;
 
-	MX_ASSERT(text != NULL);
 	rc = buf_adds(&m->body, text);
 	MX_ASSERT(rc == 0);
-	cJSON_free(text);
-	cJSON_Delete(o);
+	mem_free(&text);
 	if (m->carrier == CARRY_HTTP)
 		message_header(m, "Content-Type: application/json");
 }

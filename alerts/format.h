@@ -6,10 +6,9 @@
 #ifndef MX_ALERTS_FORMAT_H
 #define MX_ALERTS_FORMAT_H
 
-#include <cjson/cJSON.h>
-
 #include "alerts/note.h"
 #include "base/buf.h"
+#include "status/json.h"
 
 #define MESSAGE_MAX (512u << 10)
 
@@ -76,7 +75,6 @@ char *format_key(const struct format_ctx *, const struct note *);
 void format_cut(char *text, size_t runes);
 /* The text with control and 8-bit characters as '?'; the caller frees it. */
 char *format_ascii(const char *);
-void format_text(cJSON *, const char *key, const char *text);
 void format_time(cJSON *, const char *key, int64_t ms);
 /* CamelCase as Prometheus has it: "MxwatchQueueAge"; the caller frees it. */
 char *format_alertname(const char *name);

@@ -3,8 +3,6 @@
  * disk may have kept half of it, an operator may have edited it. An object
  * that does not make sense makes the whole file unusable; names of alerts of
  * another version are passed over. */
-#include <cjson/cJSON.h>
-
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -17,6 +15,7 @@
 
 #include "alerts/ledger.h"
 #include "base/mem.h"
+#include "status/json.h"
 
 #define VERSION	   1
 #define TIME_MAX   1e15 /* ms */
@@ -25,134 +24,93 @@
 /* ---- writing */
 
 static void
-put_num(cJSON *o, const char *key, double v)
-{
-	MX_ASSERT(cJSON_AddNumberToObject(o, key, v) != NULL);
-}
-
-/* Summaries hold peer text: bytes beyond ASCII would not come back as they
- * are, so they do not go out either. */
-static void
-put_text(cJSON *o, const char *key, const char *text)
-{
-	char clean[RULES_SUMMARY + 64];
-	size_t i;
-
-	for (i = 0; text[i] != '\0' && i < sizeof(clean) - 1; i++)
-		clean[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
-	clean[i] = '\0';
-	MX_ASSERT(cJSON_AddStringToObject(o, key, clean) != NULL);
-}
-
-static cJSON *
-put_object(cJSON *list)
-{
-	cJSON *o = cJSON_CreateObject();
-
-	MX_ASSERT(o != NULL && cJSON_AddItemToArray(list, o));
-	return o;
-}
-
-static cJSON *
-put_list(cJSON *o, const char *key)
-{
-	cJSON *list = cJSON_AddArrayToObject(o, key);
-
-	MX_ASSERT(list != NULL);
-	return list;
-}
-
-static void
 write_instance(cJSON *o, const struct instance *i)
 {
-	put_text(o, "alert", conf_alert_info[i->kind].name);
-	put_text(o, "domain", i->domain);
-	put_num(o, "state", i->state);
-	put_num(o, "severity", i->severity);
-	put_num(o, "was", i->was);
-	put_num(o, "was_ms", (double)i->was_ms);
-	put_num(o, "start_ms", (double)i->start_ms);
-	put_num(o, "fired_ms", (double)i->fired_ms);
-	put_num(o, "clear_ms", (double)i->clear_ms);
-	put_num(o, "end_ms", (double)i->end_ms);
-	put_text(o, "primary", i->primary);
-	put_text(o, "summary", i->summary);
+	json_text(o, "alert", conf_alert_info[i->kind].name);
+	json_text(o, "domain", i->domain);
+	json_num(o, "state", i->state);
+	json_num(o, "severity", i->severity);
+	json_num(o, "was", i->was);
+	json_num(o, "was_ms", (double)i->was_ms);
+	json_num(o, "start_ms", (double)i->start_ms);
+	json_num(o, "fired_ms", (double)i->fired_ms);
+	json_num(o, "clear_ms", (double)i->clear_ms);
+	json_num(o, "end_ms", (double)i->end_ms);
+	json_text(o, "primary", i->primary);
+	json_text(o, "summary", i->summary);
 }
 
 static void
 write_note(cJSON *o, const struct note *n)
 {
-	cJSON *list = put_list(o, "members"), *m;
+	cJSON *list = json_array(o, "members"), *m;
 
-	put_text(o, "alert", note_name(n));
-	put_text(o, "group", n->group);
-	put_text(o, "primary", n->primary);
-	put_num(o, "severity", n->severity);
-	put_num(o, "total", n->total);
+	json_text(o, "alert", note_name(n));
+	json_text(o, "group", n->group);
+	json_text(o, "primary", n->primary);
+	json_num(o, "severity", n->severity);
+	json_num(o, "total", n->total);
 	for (unsigned i = 0; i < n->n; i++) {
-		m = put_object(list);
-		put_text(m, "domain", n->member[i].domain);
-		put_num(m, "severity", n->member[i].severity);
-		put_num(m, "start_ms", (double)n->member[i].start_ms);
-		put_num(m, "end_ms", (double)n->member[i].end_ms);
-		put_text(m, "summary", n->member[i].summary);
+		m = json_push_object(list);
+		json_text(m, "domain", n->member[i].domain);
+		json_num(m, "severity", n->member[i].severity);
+		json_num(m, "start_ms", (double)n->member[i].start_ms);
+		json_num(m, "end_ms", (double)n->member[i].end_ms);
+		json_text(m, "summary", n->member[i].summary);
 	}
 }
 
 static void
 write_entry(cJSON *o, const struct outbox_entry *e)
 {
-	put_text(o, "receiver", e->receiver);
+	json_text(o, "receiver", e->receiver);
 	write_note(o, &e->note);
-	put_num(o, "phase", e->phase);
-	put_num(o, "flags",
+	json_num(o, "phase", e->phase);
+	json_num(o, "flags",
 	    e->attempted | e->reached << 1 | e->ended << 2 | e->again << 3);
-	put_num(o, "due_ms", (double)e->due_ms);
-	put_num(o, "phase_ms", (double)e->phase_ms);
-	put_num(o, "told_ms", (double)e->told_ms);
-	put_num(o, "told", e->told);
+	json_num(o, "due_ms", (double)e->due_ms);
+	json_num(o, "phase_ms", (double)e->phase_ms);
+	json_num(o, "told_ms", (double)e->told_ms);
+	json_num(o, "told", e->told);
 }
 
 static void
 write_silence(cJSON *o, const struct silence *s)
 {
-	put_num(o, "id", (double)s->id);
-	put_text(o, "match", s->match);
-	put_num(o, "from_ms", (double)s->from_ms);
-	put_num(o, "until_ms", (double)s->until_ms);
-	put_text(o, "reason", s->reason);
+	json_num(o, "id", (double)s->id);
+	json_text(o, "match", s->match);
+	json_num(o, "from_ms", (double)s->from_ms);
+	json_num(o, "until_ms", (double)s->until_ms);
+	json_text(o, "reason", s->reason);
 }
 
 void
 ledger_write(const struct ledger *l, struct buf *out)
 {
 	struct ledger *walk = (struct ledger *)(uintptr_t)l;
-	cJSON *o = cJSON_CreateObject(), *list;
+	cJSON *o = json_object(), *list;
 	struct outbox_entry *e;
 	struct instance *i;
 	char *text;
 	int rc;
 
-	MX_ASSERT(o != NULL);
-	put_num(o, "version", VERSION);
-	put_num(o, "last_silence", (double)l->last_silence);
-	list = put_list(o, "silences");
+	json_num(o, "version", VERSION);
+	json_num(o, "last_silence", (double)l->last_silence);
+	list = json_array(o, "silences");
 	for (unsigned k = 0; k < l->nsilences; k++)
-		write_silence(put_object(list), &l->silence[k]);
-	list = put_list(o, "instances");
+		write_silence(json_push_object(list), &l->silence[k]);
+	list = json_array(o, "instances");
 	RB_FOREACH (i, instance_tree, &walk->instances)
 		if (i->state != INSTANCE_INACTIVE)
-			write_instance(put_object(list), i);
-	list = put_list(o, "outbox");
+			write_instance(json_push_object(list), i);
+	list = json_array(o, "outbox");
 	RB_FOREACH (e, outbox_tree, &walk->outbox.tree)
 		if (e->note.kind != NOTE_TEST)
-			write_entry(put_object(list), e);
-	text = cJSON_PrintUnformatted(o);
-	MX_ASSERT(text != NULL);
+			write_entry(json_push_object(list), e);
+	text = json_print(o);
 	rc = buf_adds(out, text);
 	MX_ASSERT(rc == 0);
-	cJSON_free(text);
-	cJSON_Delete(o);
+	mem_free(&text);
 }
 
 /* ---- reading; `ok` collects whether all of it made sense */
@@ -165,7 +123,7 @@ struct reader {
 static const cJSON *
 get(const struct reader *r, const char *key)
 {
-	return cJSON_GetObjectItemCaseSensitive(r->o, key);
+	return json_get(r->o, key);
 }
 
 static int64_t
@@ -191,9 +149,7 @@ get_text(struct reader *r, const char *key, char *dst, size_t size)
 		dst[0] = '\0';
 		r->ok = false;
 	}
-	for (const char *p = dst; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~')
-			r->ok = false;
+	r->ok &= json_is_clean(dst);
 }
 
 /* ALERT_KIND_MAX for a name of another version. */

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/json.h"
 #include "measure.h"
+#include "status/json.h"
 
 #define OUTPUT_MAX (256u * 1024)
 

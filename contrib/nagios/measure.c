@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "control/json.h"
+#include "status/json.h"
 
 static char *
 span(double seconds, char *dst, size_t size)

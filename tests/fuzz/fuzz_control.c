@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "control/json.h"
+#include "status/json.h"
 #include "tests/unit/control_fake.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);

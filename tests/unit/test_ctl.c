@@ -191,39 +191,6 @@ one_domain_says_everything(void **state)
 	free(text);
 }
 
-static const struct {
-	const char *name, *in, *out;
-} texts[] = {
-	{ "plain", "abc", "abc" },
-	{ "escape", "\033[31m\r\n\a\177", "?[31m? ??" },
-	{ "letters",
-	    "gr\xc3\xbc\xc3\x9f"
-	    "e \xe2\x82\xac",
-	    "gr\xc3\xbc\xc3\x9f"
-	    "e \xe2\x82\xac" },
-	{ "C1",
-	    "a\xc2\x9b"
-	    "31m",
-	    "a??31m" },
-	{ "cut off", "a\xe2\x82", "a??" },
-	{ "overlong", "\xc0\x9b\xe0\x80\x9b", "?????" },
-	{ "surrogate", "\xed\xa0\x80", "???" },
-	{ "too far", "\xf5\x80\x80\x80", "????" },
-};
-
-static void
-texts_are_cleaned(void **state)
-{
-	char *clean;
-
-	(void)state;
-	for (size_t i = 0; i < MX_COUNT(texts); i++) {
-		clean = json_clean(texts[i].in);
-		assert_string_equal(clean, texts[i].out);
-		free(clean);
-	}
-}
-
 /* Fields of another version, or of a liar, do no harm. */
 static void
 strange_answers_are_survived(void **state)
@@ -248,7 +215,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_look_right),
 		cmocka_unit_test(one_domain_says_everything),
-		cmocka_unit_test(texts_are_cleaned),
 		cmocka_unit_test(strange_answers_are_survived),
 	};
 

@@ -11,9 +11,9 @@
 #include <sys/types.h>
 
 #include "control/control.h"
-#include "control/json.h"
 #include "control/protocol.h"
 #include "net/conn.h"
+#include "status/json.h"
 
 enum call_state {
 	CALL_REQUEST, /* the request line is awaited */

@@ -5,7 +5,7 @@
 #define MX_CONTROL_CTL_CLIENT_H
 
 #include "base/err.h"
-#include "control/json.h"
+#include "status/json.h"
 
 /* The socket that `file` names; when that cannot be told, the built-in one,
  * and a note why in *note. The caller frees it. */

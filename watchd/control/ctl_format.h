@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "control/json.h"
 #include "control/protocol.h"
+#include "status/json.h"
 
 struct format {
 	FILE *out;

@@ -9,7 +9,6 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
 	watchd/control/ctl_queue.c \
 	watchd/control/ctl_status.c \
-	watchd/control/json.c watchd/control/json.h \
 	watchd/control/protocol.c watchd/control/protocol.h \
 	watchd/control/verb_alert.c \
 	watchd/control/verb_flush.c \
@@ -21,7 +20,7 @@ libmx_control_a_SOURCES = \
 bin_PROGRAMS += mxwatchctl
 mxwatchctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 mxwatchctl_SOURCES = watchd/control/mxwatchctl.c
-mxwatchctl_LDADD = $(CONTROL_L) $(CONFIG_L) $(NET_L) $(CJSON_LIBS)
+mxwatchctl_LDADD = $(CONTROL_L) $(STATUS_L) $(CONFIG_L) $(NET_L) $(CJSON_LIBS)
 
 dist_man_MANS += doc/mxwatchctl.8 doc/mxwatchd.8 doc/mxwatch-status.7
 dist_noinst_SCRIPTS += tests/lint/pages
@@ -37,7 +36,7 @@ tests_unit_test_control_LDADD = $(CONTROL_L) $(STATUS_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
-tests_unit_test_ctl_LDADD = $(CONTROL_L) $(CONFIG_L) $(NET_L) \
+tests_unit_test_ctl_LDADD = $(CONTROL_L) $(STATUS_L) $(CONFIG_L) $(NET_L) \
 	$(CJSON_LIBS) $(CMOCKA_LIBS)
 endif
 

@@ -4,6 +4,7 @@ libmx_status_a_SOURCES = \
 	watchd/status/alert.def watchd/status/alert.h \
 	watchd/status/counters.c watchd/status/counters.h \
 	watchd/status/history.c watchd/status/history.h \
+	watchd/status/json.c watchd/status/json.h \
 	watchd/status/metrics.c watchd/status/metrics.def watchd/status/metrics.h \
 	watchd/status/notice.h \
 	watchd/status/snapshot.c watchd/status/snapshot.h \
@@ -11,10 +12,14 @@ libmx_status_a_SOURCES = \
 	watchd/status/view.c watchd/status/view.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_history tests/unit/test_metrics
-TESTS += tests/unit/test_history tests/unit/test_metrics
+check_PROGRAMS += tests/unit/test_history tests/unit/test_json \
+	tests/unit/test_metrics
+TESTS += tests/unit/test_history tests/unit/test_json tests/unit/test_metrics
 tests_unit_test_history_SOURCES = tests/unit/test_history.c
 tests_unit_test_history_LDADD = $(HEALTH_L) $(STATUS_L) $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_json_SOURCES = tests/unit/test_json.c
+tests_unit_test_json_LDADD = $(STATUS_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = $(QUEUE_L) $(HEALTH_L) $(STATUS_L) $(SMTP_L) \
 	$(NET_L) $(CMOCKA_LIBS) -lm

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * json: helpers over cJSON, and the one cleaner of peer text. Pure. */
-#include "control/json.h"
+#include "status/json.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,6 +25,12 @@ json_sub(cJSON *o, const char *key, cJSON *sub)
 }
 
 cJSON *
+json_member(cJSON *o, const char *key)
+{
+	return json_sub(o, key, json_object());
+}
+
+cJSON *
 json_array(cJSON *o, const char *key)
 {
 	return json_sub(o, key, cJSON_CreateArray());
@@ -34,6 +40,15 @@ void
 json_push(cJSON *array, cJSON *item)
 {
 	MX_ASSERT(item != NULL && cJSON_AddItemToArray(array, item));
+}
+
+cJSON *
+json_push_object(cJSON *array)
+{
+	cJSON *o = json_object();
+
+	json_push(array, o);
+	return o;
 }
 
 void
@@ -78,12 +93,28 @@ json_say(cJSON *array, const char *fmt, ...)
 }
 
 void
-json_time_ms(cJSON *o, const char *key, int64_t wall_ms)
+json_time(cJSON *o, const char *key, int64_t wall)
 {
-	if (wall_ms > 0)
-		json_num(o, key, (double)(wall_ms / 1000));
+	if (wall > 0)
+		json_num(o, key, (double)wall);
 	else
 		json_null(o, key);
+}
+
+void
+json_time_ms(cJSON *o, const char *key, int64_t wall_ms)
+{
+	json_time(o, key, wall_ms / 1000);
+}
+
+char *
+json_print(cJSON *o)
+{
+	char *text = cJSON_PrintUnformatted(o);
+
+	MX_ASSERT(text != NULL);
+	cJSON_Delete(o);
+	return text;
 }
 
 cJSON *
@@ -163,4 +194,14 @@ json_clean(const char *text)
 		i += n;
 	}
 	return out;
+}
+
+bool
+json_is_clean(const char *text)
+{
+	size_t i, n = 1;
+
+	for (i = 0; text[i] != '\0' && n > 0; i += n)
+		n = clean_sequence((const unsigned char *)&text[i]);
+	return n > 0;
 }
