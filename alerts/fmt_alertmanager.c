@@ -8,7 +8,8 @@
 
 #include "base/mem.h"
 
-#define END_MS INT64_C(300000)
+#define END_MS	 INT64_C(300000)
+#define BODY_MAX (64u << 20) /* AM_ALERTS_MAX of 2 KB each fit */
 
 static void
 add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
@@ -48,6 +49,7 @@ fmt_alertmanager(const struct format_ctx *x, const struct am_alert *a, size_t n,
 	size_t len = strlen(x->url);
 
 	message_init(m, CARRY_HTTP);
+	m->body.max = BODY_MAX;
 	while (len > 0 && x->url[len - 1] == '/')
 		len--;
 	m->url = mem_printf("%.*s/api/v2/alerts", (int)len, x->url);

@@ -52,7 +52,9 @@ void fmt_ntfy(const struct format_ctx *, const struct note *, bool resolve,
 void fmt_slack(const struct format_ctx *, const struct note *, bool resolve,
     struct message *);
 
-/* Alertmanager gets every instance that is told to it, with its labels. */
+/* Alertmanager gets every instance that is told to it, with its labels, in
+ * one request of at most that many. */
+#define AM_ALERTS_MAX 20000
 struct am_alert {
 	const struct instance *i;
 	enum alert_severity severity;

@@ -15,7 +15,6 @@
 #define FRESH		(10 * CLOCK_SEC) /* a snapshot of a loop that turns */
 #define ROUND_SLACK_MS	30000 /* of a probe round */
 #define HEARTBEAT_LIMIT 30000
-#define AM_ALERTS_MAX	5000 /* of one request */
 
 static struct errand *
 errand_create(enum errand_what what, const char *name)
@@ -166,7 +165,8 @@ am_told(const struct alerts *a, const struct receiver *r,
 	return false;
 }
 
-/* What it is to know: what fires, and for a quarter of an hour what did. */
+/* What it is to know: what fires, and for a quarter of an hour what did. Of
+ * more than fits the first are told, which are the outages. */
 static size_t
 am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 {
@@ -213,11 +213,24 @@ am_send(struct alerts *a, struct receiver *r, unsigned url,
 	send_to(a, r, &m, e);
 }
 
+/* Each instance as it is, and as it was before its severity changed. */
+static size_t
+am_room(const struct alerts *a)
+{
+	struct instance_tree *tree =
+	    (struct instance_tree *)(uintptr_t)&a->ledger.instances;
+	struct instance *i;
+	size_t n = 2;
+
+	RB_FOREACH (i, instance_tree, tree)
+		n += 2;
+	return n < AM_ALERTS_MAX ? n : AM_ALERTS_MAX;
+}
+
 void
 notify_alertmanagers(struct alerts *a, bool changed)
 {
-	struct am_alert *list =
-	    mem_array(AM_ALERTS_MAX, sizeof(struct am_alert));
+	struct am_alert *list = NULL;
 	int64_t now = clock_now();
 	struct receiver *r;
 	size_t n;
@@ -227,6 +240,8 @@ notify_alertmanagers(struct alerts *a, bool changed)
 		if (r->conf->type != RECEIVER_ALERTMANAGER ||
 		    r->broken[0] != '\0')
 			continue;
+		if (list == NULL)
+			list = mem_array(am_room(a), sizeof(*list));
 		n = am_collect(a, r, list);
 		for (unsigned u = 0; u < r->conf->url.n && u < CONF_URLS_MAX;
 		     u++) {

@@ -148,6 +148,27 @@ alertmanager(void **st)
 	    "\"2027-01-15T08:00:05Z\"}]");
 }
 
+/* A thousand domains that are all down, and more, go into one request. */
+static void
+alertmanager_of_thousands(void **st)
+{
+	struct am_alert *list = mem_array(AM_ALERTS_MAX, sizeof(*list));
+	struct instance i = { .kind = ALERT_primary_down };
+	struct message m;
+
+	(void)st;
+	memset(i.domain, 'd', sizeof(i.domain) - 1);
+	memset(i.primary, 'p', sizeof(i.primary) - 1);
+	memset(i.summary, '"', sizeof(i.summary) - 1);
+	for (size_t k = 0; k < AM_ALERTS_MAX; k++)
+		list[k] = (struct am_alert){ &i, ALERT_SEV_CRITICAL, T0, 0 };
+	fmt_alertmanager(&x, list, AM_ALERTS_MAX, &m);
+	assert_true(m.body.len > AM_ALERTS_MAX * 1000);
+	assert_int_equal(m.body.data[m.body.len - 1], ']');
+	message_fini(&m);
+	mem_free(&list);
+}
+
 static void
 email(void **st)
 {
@@ -299,6 +320,7 @@ main(void)
 		cmocka_unit_test(pagerduty),
 		cmocka_unit_test(webhook),
 		cmocka_unit_test(alertmanager),
+		cmocka_unit_test(alertmanager_of_thousands),
 		cmocka_unit_test(email),
 		cmocka_unit_test(ntfy_and_slack),
 		cmocka_unit_test(long_things),
