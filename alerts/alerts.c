@@ -133,6 +133,7 @@ static void
 save(struct alerts *a)
 {
 	struct mx_errbuf eb = { "" };
+	int rc;
 	bool failed;
 
 	pthread_mutex_lock(&a->state);
@@ -141,9 +142,13 @@ save(struct alerts *a)
 		return;
 	}
 	a->ledger.changed = a->ledger.outbox.changed = false;
-	ledger_write(&a->ledger, &a->image);
+	rc = ledger_write(&a->ledger, &a->image);
 	pthread_mutex_unlock(&a->state);
-	failed = ledger_save(&a->image, a->path, &eb) != 0;
+	if (rc == 0)
+		rc = ledger_save(&a->image, a->path, &eb);
+	else
+		rc = mx_fail(&eb, rc, "%s would be too large", a->path);
+	failed = rc != 0;
 	buf_clear(&a->image);
 	if (failed) {
 		/* Tell all the same: a page that may come twice after a crash

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * fmt_email: one message to everybody. All mail about one incident refers to
- * one Message-ID that is never sent, so that it is one thread; and it says
- * that it was made by a machine, so that nobody's absence answers it. */
+ * one Message-ID that is never sent, so that it is one thread; what is sent
+ * again has the Message-ID that it had; and it says that it was made by a
+ * machine, so that nobody's absence answers it. */
 #include "alerts/format.h"
 
 #include <inttypes.h>
@@ -39,8 +40,8 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 		    "X-Mxwatch-Key: %s\r\n"
 		    "MIME-Version: 1.0\r\n"
 		    "Content-Type: text/plain; charset=us-ascii\r\n\r\n",
-		    title, x->now_ms, thread, resolve ? 'r' : 't', x->hostname,
-		    thread, x->hostname, thread, x->hostname, key);
+		    title, x->phase_ms, thread, resolve ? 'r' : 't',
+		    x->hostname, thread, x->hostname, thread, x->hostname, key);
 	format_lines(n, &lines);
 	/* SMTP ends its lines with CRLF. */
 	for (const char *p = buf_str(&lines); *p != '\0' && rc == 0;) {

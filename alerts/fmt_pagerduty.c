@@ -20,8 +20,11 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 	json_text(p, "severity",
 	    n->severity == ALERT_SEV_CRITICAL ? "critical" : "warning");
 	format_time(p, "timestamp", note_start(n));
-	json_text(p, "component", n->n > 0 ? n->member[0].domain : "");
-	json_text(p, "group", n->group);
+	/* What is about the daemon itself has neither. */
+	if (n->n > 0 && n->member[0].domain[0] != '\0')
+		json_text(p, "component", n->member[0].domain);
+	if (n->group[0] != '\0')
+		json_text(p, "group", n->group);
 	json_text(p, "class", note_name(n));
 	d = json_member(p, "custom_details");
 	json_text(d, "primary", n->primary);
@@ -33,6 +36,8 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 		json_text(e, "domain", n->member[i].domain);
 		json_text(e, "summary", text);
 		format_time(e, "since", n->member[i].start_ms);
+		if (n->member[i].end_ms != 0)
+			format_time(e, "until", n->member[i].end_ms);
 		mem_free(&text);
 	}
 	mem_free(&title);

@@ -16,11 +16,12 @@ add_labels(const struct format_ctx *x, const struct note *n, cJSON *o,
 	char *name = format_alertname(note_name(n));
 
 	json_text(o, "alertname", name);
-	if (member != NULL)
+	if (member != NULL && member->domain[0] != '\0')
 		json_text(o, "domain", member->domain);
 	json_text(o, "instance", x->hostname);
 	json_text(o, "job", "mxwatch");
-	json_text(o, "primary", n->primary);
+	if (n->primary[0] != '\0')
+		json_text(o, "primary", n->primary);
 	json_text(o, "severity",
 	    severity_name(member != NULL ? member->severity : n->severity));
 	mem_free(&name);
@@ -28,12 +29,12 @@ add_labels(const struct format_ctx *x, const struct note *n, cJSON *o,
 
 static void
 add_member(const struct format_ctx *x, const struct note *n,
-    const struct note_member *member, bool resolve, cJSON *list)
+    const struct note_member *member, cJSON *list)
 {
 	cJSON *o = json_push_object(list), *sub;
 	char *key, *text, hex[HMAC_HEX_MAX];
 
-	json_text(o, "status", resolve ? "resolved" : "firing");
+	json_text(o, "status", member->end_ms != 0 ? "resolved" : "firing");
 	add_labels(x, n, json_member(o, "labels"), member);
 	sub = json_member(o, "annotations");
 	text = format_ascii(member->summary);
@@ -43,9 +44,8 @@ add_member(const struct format_ctx *x, const struct note *n,
 	json_text(sub, "description", text);
 	mem_free(&text);
 	format_time(o, "startsAt", member->start_ms);
-	if (resolve)
-		format_time(o, "endsAt",
-		    member->end_ms != 0 ? member->end_ms : x->now_ms);
+	if (member->end_ms != 0)
+		format_time(o, "endsAt", member->end_ms);
 	else
 		json_text(o, "endsAt", "0001-01-01T00:00:00Z");
 	json_text(o, "generatorURL", "");
@@ -68,20 +68,21 @@ fmt_webhook(const struct format_ctx *x, const struct note *n, bool resolve,
 	message_init(m, http ? CARRY_HTTP : CARRY_EXEC);
 	json_text(o, "version", "4");
 	json_text(o, "groupKey", key);
-	json_num(o, "truncatedAlerts", n->total > n->n ? n->total - n->n : 0);
+	json_num(o, "truncatedAlerts", note_unlisted(n));
 	json_text(o, "status", resolve ? "resolved" : "firing");
 	json_text(o, "receiver", x->conf->name);
 	sub = json_member(o, "groupLabels");
 	json_text(sub, "alertname", name);
-	json_text(sub, "primary", n->primary);
+	if (n->primary[0] != '\0')
+		json_text(sub, "primary", n->primary);
 	add_labels(x, n, json_member(o, "commonLabels"),
-	    n->total == 1 && n->n == 1 ? &n->member[0] : NULL);
+	    n->n == 1 && note_unlisted(n) == 0 ? &n->member[0] : NULL);
 	sub = json_member(o, "commonAnnotations");
 	json_text(sub, "title", title);
 	json_text(o, "externalURL", "");
 	list = json_array(o, "alerts");
 	for (unsigned i = 0; i < n->n; i++)
-		add_member(x, n, &n->member[i], resolve, list);
+		add_member(x, n, &n->member[i], list);
 	format_json(m, o);
 	if (http) {
 		m->url = mem_strdup(x->url);

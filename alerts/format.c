@@ -97,13 +97,14 @@ char *
 format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 {
 	const char *about = n->primary[0] != '\0' ? n->primary : n->group;
+	unsigned domains = resolve ? n->n + note_unlisted(n) : n->total;
 	char *text, *title;
 
 	if (n->kind == NOTE_TEST)
 		return mem_printf("%s: test of receiver %s%s", x->hostname,
 		    x->conf->name, resolve ? " (resolved)" : "");
-	if (n->total > 1)
-		text = mem_printf("%u domains", n->total);
+	if (domains > 1)
+		text = mem_printf("%u domains", domains);
 	else
 		text = mem_printf("%s%s%.400s",
 		    n->n > 0 ? n->member[0].domain : "",
@@ -114,7 +115,7 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 	    resolve				  ? "" :
 		n->severity == ALERT_SEV_CRITICAL ? " (critical)" :
 						    " (warning)",
-	    n->total > 1 ? about : "", n->total > 1 ? ", " : "", text);
+	    domains > 1 ? about : "", domains > 1 ? ", " : "", text);
 	mem_free(&text);
 	text = format_ascii(title);
 	mem_free(&title);
@@ -143,9 +144,9 @@ format_lines(const struct note *n, struct buf *out)
 			rc = buf_adds(out, "\n");
 		mem_free(&summary);
 	}
-	if (rc == 0 && n->total > n->n)
-		rc = buf_addf(out, "and %u more\n", n->total - n->n);
-	MX_ASSERT(rc == 0); /* 50 members of a few hundred bytes */
+	if (rc == 0 && note_unlisted(n) > 0)
+		rc = buf_addf(out, "and %u more\n", note_unlisted(n));
+	MX_ASSERT(rc == 0); /* 100 members of a few hundred bytes */
 }
 
 char *

@@ -22,6 +22,7 @@ struct format_ctx {
 	const char *hmac_key;
 	const char *from; /* email */
 	int64_t now_ms;
+	int64_t phase_ms; /* the same for each attempt to say the same */
 };
 
 enum message_carrier { CARRY_HTTP, CARRY_SMTP, CARRY_EXEC };

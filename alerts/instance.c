@@ -175,6 +175,8 @@ instance_feed(struct instance *i, const struct conf_alert *c,
 	/* Its group is that of its beginning. */
 	if (i->state == INSTANCE_PENDING)
 		(void)strlcpy(i->primary, v->primary, sizeof(i->primary));
+	if (i->start_ms > now) /* the clock went back */
+		i->start_ms = now;
 	if (i->state == INSTANCE_PENDING && now - i->start_ms >= c->for_ms) {
 		i->state = INSTANCE_FIRING;
 		i->fired_ms = now;

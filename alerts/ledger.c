@@ -187,8 +187,8 @@ tell(struct step *st, const struct note *note, bool quiet,
 		pace = (struct outbox_pace){ r->group_wait_ms,
 			r->group_interval_ms,
 			a->repeat_ms > 0 ? a->repeat_ms : r->repeat_ms };
-		outbox_fire(&st->l->outbox, r->name, note, &pace, quiet,
-		    st->now);
+		outbox_fire(&st->l->outbox, r->name, st->conf->hostname, note,
+		    &pace, quiet, st->now);
 	}
 }
 
@@ -238,7 +238,7 @@ tell_all(struct step *st, const struct rules_self *self)
 	mem_free(&list);
 }
 
-/* What was for a receiver that is gone. */
+/* What was for a receiver that is gone, or is told in another way now. */
 static void
 forget_receivers(struct step *st)
 {
@@ -247,8 +247,10 @@ forget_receivers(struct step *st)
 
 	RB_FOREACH_SAFE (e, outbox_tree, &st->l->outbox.tree, next) {
 		for (i = 0; i < st->conf->nreceivers; i++)
-			if (strcmp(st->conf->receiver[i].name, e->receiver) ==
-			    0)
+			if (st->conf->receiver[i].type !=
+				RECEIVER_ALERTMANAGER &&
+			    strcmp(st->conf->receiver[i].name, e->receiver) ==
+				0)
 				break;
 		if (i == st->conf->nreceivers)
 			outbox_remove(&st->l->outbox, e);

@@ -53,7 +53,8 @@ uint64_t ledger_silence(struct ledger *, const char *match, int64_t now,
 bool ledger_unsilence(struct ledger *, uint64_t id);
 
 /* ledger_file.c */
-void ledger_write(const struct ledger *, struct buf *out);
+/* 0, or -MX_ETOOBIG: more than the buffer takes. */
+int ledger_write(const struct ledger *, struct buf *out) MX_NODISCARD;
 /* 0; -MX_ECORRUPT, and then the ledger is empty. */
 int ledger_read(struct ledger *, const char *text, size_t len) MX_NODISCARD;
 /* What ledger_write() made. */

@@ -56,6 +56,7 @@ write_note(cJSON *o, const struct note *n)
 		json_num(m, "severity", n->member[i].severity);
 		json_num(m, "start_ms", (double)n->member[i].start_ms);
 		json_num(m, "end_ms", (double)n->member[i].end_ms);
+		json_bool(m, "told", n->member[i].told);
 		json_text(m, "summary", n->member[i].summary);
 	}
 }
@@ -64,6 +65,7 @@ static void
 write_entry(cJSON *o, const struct outbox_entry *e)
 {
 	json_text(o, "receiver", e->receiver);
+	json_text(o, "host", e->host);
 	write_note(o, &e->note);
 	json_num(o, "phase", e->phase);
 	json_num(o, "flags",
@@ -84,7 +86,7 @@ write_silence(cJSON *o, const struct silence *s)
 	json_text(o, "reason", s->reason);
 }
 
-void
+int
 ledger_write(const struct ledger *l, struct buf *out)
 {
 	struct ledger *walk = (struct ledger *)(uintptr_t)l;
@@ -109,8 +111,8 @@ ledger_write(const struct ledger *l, struct buf *out)
 			write_entry(json_push_object(list), e);
 	text = json_print(o);
 	rc = buf_adds(out, text);
-	MX_ASSERT(rc == 0);
 	mem_free(&text);
+	return rc;
 }
 
 /* ---- reading; `ok` collects whether all of it made sense */
@@ -188,27 +190,35 @@ read_instance(struct ledger *l, const cJSON *o)
 	return r.ok;
 }
 
+/* Those that last come first, as note_update() leaves them. */
 static bool
-read_members(struct note *n, const cJSON *list)
+read_members(struct note *note, const cJSON *list)
 {
-	struct note_member m;
+	unsigned n = 0;
 	const cJSON *o;
-	struct reader r;
 
 	if (!cJSON_IsArray(list))
 		return false;
+	cJSON_ArrayForEach (o, list)
+		n++;
+	if (n > NOTE_LIST_MAX)
+		return false;
+	note->member = mem_array((n + 7) / 8 * 8, sizeof(*note->member));
 	cJSON_ArrayForEach (o, list) {
-		r = (struct reader){ o, n->n < NOTE_MEMBERS_MAX };
-		get_text(&r, "domain", m.domain, sizeof(m.domain));
-		get_text(&r, "summary", m.summary, sizeof(m.summary));
-		m.severity = (enum alert_severity)get_int(&r, "severity",
+		struct note_member *m = &note->member[note->n++];
+		struct reader r = { o, true };
+
+		get_text(&r, "domain", m->domain, sizeof(m->domain));
+		get_text(&r, "summary", m->summary, sizeof(m->summary));
+		m->severity = (enum alert_severity)get_int(&r, "severity",
 		    ALERT_SEV_CRITICAL);
-		m.start_ms = get_int(&r, "start_ms", TIME_MAX);
-		m.end_ms = get_int(&r, "end_ms", TIME_MAX);
-		if (!r.ok)
+		m->start_ms = get_int(&r, "start_ms", TIME_MAX);
+		m->end_ms = get_int(&r, "end_ms", TIME_MAX);
+		/* Not there: of a version that did not know. */
+		m->told = !cJSON_IsFalse(get(&r, "told"));
+		if (!r.ok ||
+		    (note->n > 1 && m->end_ms == 0 && m[-1].end_ms != 0))
 			return false;
-		note_add(n, m.domain, m.severity, m.start_ms, m.summary);
-		n->member[n->n - 1].end_ms = m.end_ms;
 	}
 	return true;
 }
@@ -245,7 +255,11 @@ read_entry(struct ledger *l, const cJSON *o)
 	e->phase_ms = get_int(&r, "phase_ms", TIME_MAX);
 	e->told_ms = get_int(&r, "told_ms", TIME_MAX);
 	e->told = (enum alert_severity)get_int(&r, "told", ALERT_SEV_CRITICAL);
-	return r.ok && e->note.total >= e->note.n && e->phase_ms != 0;
+	e->told_total = e->note.total;
+	if (get(&r, "host") != NULL)
+		get_text(&r, "host", e->host, sizeof(e->host));
+	return r.ok && e->note.total >= note_lasting(&e->note) &&
+	    e->phase_ms != 0;
 }
 
 static bool

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: ISC
- * note: building, copying and comparing. */
+ * note: building, bringing up to date and comparing. */
 #include "alerts/note.h"
 
 #include <string.h>
 
 #include "base/mem.h"
+
+static struct note_member *
+grow(struct note *n)
+{
+	if (n->n % 8 == 0)
+		n->member = mem_grow(n->member, n->n + 8, sizeof(*n->member));
+	memset(&n->member[n->n], 0, sizeof(*n->member));
+	return &n->member[n->n++];
+}
 
 void
 note_add(struct note *n, const char *domain, enum alert_severity severity,
@@ -15,28 +24,71 @@ note_add(struct note *n, const char *domain, enum alert_severity severity,
 	n->total++;
 	if (severity > n->severity)
 		n->severity = severity;
-	if (n->n == NOTE_MEMBERS_MAX)
+	if (n->n >= NOTE_MEMBERS_MAX)
 		return;
-	if (n->n % 8 == 0)
-		n->member = mem_grow(n->member, n->n + 8, sizeof(*n->member));
-	m = &n->member[n->n++];
-	memset(m, 0, sizeof(*m));
+	m = grow(n);
 	(void)strlcpy(m->domain, domain, sizeof(m->domain));
 	(void)strlcpy(m->summary, summary, sizeof(m->summary));
 	m->severity = severity;
 	m->start_ms = start_ms;
 }
 
-void
-note_copy(struct note *dst, const struct note *src)
+static struct note_member *
+find(const struct note *n, const char *domain)
 {
-	note_fini(dst);
-	*dst = *src;
-	if (src->n > 0) {
-		dst->member =
-		    mem_array((src->n + 7) / 8 * 8, sizeof(*dst->member));
-		memcpy(dst->member, src->member, src->n * sizeof(*dst->member));
+	for (unsigned i = 0; i < n->n; i++)
+		if (strcmp(n->member[i].domain, domain) == 0)
+			return &n->member[i];
+	return NULL;
+}
+
+void
+note_update(struct note *n, const struct note *now, int64_t now_ms)
+{
+	struct note old = *n;
+	struct note_member *m;
+	unsigned i;
+
+	*n = *now;
+	n->member = NULL;
+	n->n = 0;
+	for (i = 0; i < now->n; i++) {
+		m = grow(n);
+		*m = now->member[i];
+		if (find(&old, m->domain) != NULL)
+			m->told = find(&old, m->domain)->told;
 	}
+	for (i = 0; i < old.n && n->n < NOTE_LIST_MAX; i++) {
+		if (!old.member[i].told ||
+		    find(now, old.member[i].domain) != NULL)
+			continue;
+		m = grow(n);
+		*m = old.member[i];
+		if (m->end_ms == 0)
+			m->end_ms = now_ms;
+	}
+	mem_free(&old.member);
+}
+
+void
+note_told(struct note *n)
+{
+	for (unsigned i = 0; i < n->n; i++)
+		n->member[i].told = true;
+}
+
+void
+note_renew(struct note *n)
+{
+	unsigned k = 0;
+
+	for (unsigned i = 0; i < n->n; i++) {
+		if (n->member[i].end_ms != 0)
+			continue;
+		n->member[i].told = false;
+		n->member[k++] = n->member[i];
+	}
+	n->n = k;
 }
 
 void
@@ -46,17 +98,47 @@ note_fini(struct note *n)
 	n->n = n->total = 0;
 }
 
+unsigned
+note_lasting(const struct note *n)
+{
+	unsigned k = 0;
+
+	while (k < n->n && n->member[k].end_ms == 0)
+		k++;
+	return k;
+}
+
 bool
 note_same(const struct note *a, const struct note *b)
 {
-	if (a->total != b->total || a->n != b->n || a->severity != b->severity)
+	if (a->total != b->total || a->severity != b->severity ||
+	    note_lasting(a) != b->n)
 		return false;
-	for (unsigned i = 0; i < a->n; i++)
+	for (unsigned i = 0; i < b->n; i++)
 		if (strcmp(a->member[i].domain, b->member[i].domain) != 0 ||
 		    a->member[i].severity != b->member[i].severity ||
 		    a->member[i].start_ms != b->member[i].start_ms)
 			return false;
 	return true;
+}
+
+bool
+note_has_news(const struct note *n)
+{
+	for (unsigned i = 0; i < note_lasting(n); i++)
+		if (!n->member[i].told)
+			return true;
+	return false;
+}
+
+unsigned
+note_unlisted(const struct note *n)
+{
+	unsigned k = note_lasting(n);
+
+	if (k == 0) /* a resolve: all have ended */
+		k = n->n;
+	return n->total > k ? n->total - k : 0;
 }
 
 const char *

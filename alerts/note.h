@@ -7,7 +7,8 @@
 
 #include "alerts/instance.h"
 
-#define NOTE_MEMBERS_MAX 50 /* listed; the rest is counted */
+#define NOTE_MEMBERS_MAX 50 /* listed of those that last; the rest is counted */
+#define NOTE_LIST_MAX	 (2 * NOTE_MEMBERS_MAX) /* with those that ended */
 #define NOTE_GROUP_MAX	 (TEXT_DOMAIN_MAX + 8)
 #define NOTE_TEST	 ALERT_KIND_MAX /* a kind: `alert test` */
 
@@ -15,6 +16,7 @@ struct note_member {
 	char domain[TEXT_DOMAIN_MAX];
 	enum alert_severity severity;
 	int64_t start_ms, end_ms; /* end 0: it goes on */
+	bool told; /* somebody has been told of it, or may have */
 	char summary[RULES_SUMMARY];
 };
 
@@ -23,17 +25,30 @@ struct note {
 	char group[NOTE_GROUP_MAX]; /* primary, or domain, or "" */
 	char primary[NOTE_GROUP_MAX]; /* "" none */
 	enum alert_severity severity; /* the worst */
-	unsigned total; /* members, also those not listed */
-	unsigned n;
+	unsigned total; /* that last, also those not listed */
+	unsigned n; /* listed: those that last, then those that ended */
 	struct note_member *member;
 };
 
 void note_add(struct note *, const char *domain, enum alert_severity,
     int64_t start_ms, const char *summary);
-void note_copy(struct note *dst, const struct note *src); /* frees dst's */
 void note_fini(struct note *);
-/* The same domains with the same severities; summaries may differ. */
-bool note_same(const struct note *, const struct note *);
+/* What is so now replaces what was. Members that were told and are no longer
+ * there stay, with their end, until the whole group is over: whoever keeps
+ * them apart has to hear of it. */
+void note_update(struct note *, const struct note *now, int64_t now_ms);
+/* What went out: its members have been told. */
+void note_told(struct note *);
+/* All has been told to be over: what lasts is as if it were new. */
+void note_renew(struct note *);
+/* The same domains last, with the same severities; summaries may differ. */
+bool note_same(const struct note *, const struct note *now);
+/* One of those that last has not been told. */
+bool note_has_news(const struct note *);
+/* How many of those that are listed last. */
+unsigned note_lasting(const struct note *);
+/* How many are counted but not listed. */
+unsigned note_unlisted(const struct note *);
 const char *note_name(const struct note *); /* "queue_age", "test" */
 int64_t note_start(const struct note *); /* of the first member */
 void note_end(struct note *, int64_t now); /* all members are over */

@@ -87,11 +87,15 @@ notify_send(struct alerts *a)
 		if (e == NULL)
 			continue;
 		receiver_context(a, r, &x);
+		x.phase_ms = e->phase_ms;
+		if (e->host[0] != '\0')
+			x.hostname = e->host;
 		er = errand_create(ERRAND_ENTRY, r->shown.name);
 		er->id = e->id;
 		er->resolve = e->phase == OUTBOX_RESOLVE;
 		format_note(&x, &e->note, er->resolve, &m);
-		e->in_flight = r->busy = true;
+		outbox_sending(&a->ledger.outbox, e);
+		r->busy = true;
 		r->shown.retried += e->attempts > 0;
 		send_to(a, r, &m, er);
 	}

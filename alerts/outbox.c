@@ -67,24 +67,40 @@ first_of(const struct outbox *ob, const char *receiver)
 	     (e) != NULL && strcmp((e)->receiver, name) == 0;                  \
 	     (e) = RB_NEXT(outbox_tree, &(ob)->tree, e))
 
+static bool
+make_room(struct outbox *ob, const char *receiver)
+{
+	struct outbox_entry *e, *oldest = NULL;
+	unsigned n = 0;
+
+	EACH_OF(e, ob, receiver)
+	{
+		n++;
+		if (e->phase == OUTBOX_RESOLVE && !e->in_flight && !e->seen &&
+		    (oldest == NULL || e->phase_ms < oldest->phase_ms))
+			oldest = e;
+	}
+	if (n < OUTBOX_MAX)
+		return true;
+	ob->dropped++;
+	if (oldest != NULL)
+		outbox_remove(ob, oldest);
+	return oldest != NULL;
+}
+
 struct outbox_entry *
 outbox_get(struct outbox *ob, const char *receiver, enum alert_kind kind,
     const char *group)
 {
 	struct outbox_entry key = { .note = { .kind = kind } }, *e;
-	unsigned n = 0;
 
 	(void)strlcpy(key.receiver, receiver, sizeof(key.receiver));
 	(void)strlcpy(key.note.group, group, sizeof(key.note.group));
 	e = RB_FIND(outbox_tree, &ob->tree, &key);
 	if (e != NULL)
 		return e;
-	EACH_OF(e, ob, receiver)
-	n++;
-	if (n >= OUTBOX_MAX) {
-		ob->dropped++;
+	if (!make_room(ob, receiver))
 		return NULL;
-	}
 	e = mem_dup(&key, sizeof(key));
 	e->id = ++ob->last_id;
 	RB_INSERT(outbox_tree, &ob->tree, e);
@@ -124,28 +140,25 @@ begin_again(struct outbox *ob, struct outbox_entry *e, int64_t now)
 
 /* Of an entry that has been told: is there anything new to say? */
 static bool
-news(const struct outbox_entry *e, const struct note *note,
-    const struct outbox_pace *pace, int64_t now)
+news(const struct outbox_entry *e, const struct outbox_pace *pace, int64_t now)
 {
 	int64_t passed = now - e->told_ms;
 
 	if (passed < 0) /* the clock went back */
 		passed = 0;
-	if (note->severity > e->told)
+	if (e->note.severity > e->told)
 		return true;
 	if (passed >= pace->repeat_ms)
 		return true;
 	if (passed < pace->group_interval_ms)
 		return false;
-	for (unsigned i = 0; i < note->n; i++)
-		if (note->member[i].start_ms > e->told_ms)
-			return true;
-	return false;
+	return note_has_news(&e->note) || e->note.total > e->told_total;
 }
 
 void
-outbox_fire(struct outbox *ob, const char *receiver, const struct note *note,
-    const struct outbox_pace *pace, bool quiet, int64_t now)
+outbox_fire(struct outbox *ob, const char *receiver, const char *host,
+    const struct note *note, const struct outbox_pace *pace, bool quiet,
+    int64_t now)
 {
 	struct outbox_entry *e =
 	    outbox_get(ob, receiver, note->kind, note->group);
@@ -158,10 +171,12 @@ outbox_fire(struct outbox *ob, const char *receiver, const struct note *note,
 	fresh = e->phase_ms == 0;
 	same = note_same(&e->note, note);
 	if (!same || e->phase == OUTBOX_WAIT || e->phase == OUTBOX_TRIGGER)
-		note_copy(&e->note, note);
+		note_update(&e->note, note, now);
 	ob->changed |= !same;
-	if (fresh)
+	if (fresh) {
+		(void)strlcpy(e->host, host, sizeof(e->host));
 		set_phase(ob, e, OUTBOX_WAIT, now + pace->group_wait_ms, now);
+	}
 	switch (e->phase) {
 	case OUTBOX_WAIT:
 		if (!quiet &&
@@ -172,8 +187,8 @@ outbox_fire(struct outbox *ob, const char *receiver, const struct note *note,
 		e->ended = false;
 		break;
 	case OUTBOX_TOLD:
-		if (!quiet && news(e, note, pace, now)) {
-			note_copy(&e->note, note);
+		if (!quiet && news(e, pace, now)) {
+			note_update(&e->note, note, now);
 			set_phase(ob, e, OUTBOX_TRIGGER, now, now);
 		}
 		break;
@@ -189,6 +204,8 @@ outbox_fire(struct outbox *ob, const char *receiver, const struct note *note,
 static void
 entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
 {
+	bool quiet = e->quiet;
+
 	e->quiet = false;
 	switch (e->phase) {
 	case OUTBOX_WAIT:
@@ -196,6 +213,10 @@ entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
 		return;
 	case OUTBOX_TRIGGER:
 		if (e->reached && !e->in_flight)
+			break;
+		/* Silenced after an attempt that may have got through: nobody
+		 * is to be woken by it any more. */
+		if (quiet && e->attempted && !e->in_flight)
 			break;
 		if (e->attempted || e->in_flight) {
 			ob->changed |= !e->ended;
@@ -206,9 +227,9 @@ entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
 		outbox_remove(ob, e);
 		return;
 	case OUTBOX_TOLD:
-		if (e->reached)
+		if (e->reached || e->attempted)
 			break;
-		outbox_remove(ob, e); /* given up: nobody heard of it */
+		outbox_remove(ob, e); /* it was rejected: nobody heard of it */
 		return;
 	case OUTBOX_RESOLVE:
 		e->again = false;
@@ -271,12 +292,23 @@ outbox_pending(const struct outbox *ob, const char *receiver)
 	return n;
 }
 
+void
+outbox_sending(struct outbox *ob, struct outbox_entry *e)
+{
+	e->in_flight = true;
+	if (e->phase != OUTBOX_TRIGGER)
+		return;
+	note_told(&e->note);
+	e->told = e->note.severity;
+	e->told_total = e->note.total;
+	ob->changed = true;
+}
+
 static void
 trigger_sent(struct outbox *ob, struct outbox_entry *e, int64_t now)
 {
 	e->reached = true;
 	e->told_ms = now;
-	e->told = e->note.severity;
 	if (e->ended)
 		set_phase(ob, e, OUTBOX_RESOLVE, now, now);
 	else
@@ -284,16 +316,19 @@ trigger_sent(struct outbox *ob, struct outbox_entry *e, int64_t now)
 	e->ended = false;
 }
 
-/* Until its next repeat nobody is bothered with it. */
+/* Until its next repeat nobody is bothered with it. One that was not
+ * rejected may have been heard: its end is told. */
 static void
-trigger_given_up(struct outbox *ob, struct outbox_entry *e, int64_t now)
+trigger_given_up(struct outbox *ob, struct outbox_entry *e,
+    enum outbox_result result, int64_t now)
 {
-	if (e->ended && !e->reached) {
+	if (result == OUTBOX_REJECTED)
+		e->attempted = false;
+	if (e->ended && !e->reached && !e->attempted) {
 		outbox_remove(ob, e);
 		return;
 	}
 	e->told_ms = now;
-	e->told = e->note.severity;
 	set_phase(ob, e, e->ended ? OUTBOX_RESOLVE : OUTBOX_TOLD, now, now);
 	e->ended = false;
 }
@@ -302,7 +337,8 @@ void
 outbox_done(struct outbox *ob, struct outbox_entry *e,
     enum outbox_result result, int64_t now)
 {
-	bool expired = now - e->phase_ms >= OUTBOX_GIVE_UP_MS;
+	bool expired = e->phase == OUTBOX_TRIGGER &&
+	    now - e->phase_ms >= OUTBOX_GIVE_UP_MS;
 
 	e->in_flight = false;
 	ob->changed = true;
@@ -315,9 +351,10 @@ outbox_done(struct outbox *ob, struct outbox_entry *e,
 		if (result == OUTBOX_SENT)
 			trigger_sent(ob, e, now);
 		else
-			trigger_given_up(ob, e, now);
+			trigger_given_up(ob, e, result, now);
 	} else if (e->again) {
 		e->reached = e->attempted = false;
+		note_renew(&e->note);
 		begin_again(ob, e, now);
 	} else
 		outbox_remove(ob, e);

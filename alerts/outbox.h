@@ -39,6 +39,10 @@ struct outbox_entry {
 	int64_t phase_ms; /* this phase began */
 	int64_t told_ms; /* last */
 	enum alert_severity told; /* as what */
+	unsigned told_total; /* and of how many */
+	/* The host name when it began: a part of the key by which the other
+	 * side knows it, so that a new name does not orphan it. "" none */
+	char host[TEXT_DOMAIN_MAX];
 	/* not kept */
 	bool in_flight, quiet, seen;
 };
@@ -49,14 +53,15 @@ RB_PROTOTYPE(outbox_tree, outbox_entry, link, outbox_compare)
 struct outbox {
 	struct outbox_tree tree; /* by receiver, kind, group */
 	uint64_t last_id;
-	uint64_t dropped; /* triggers that found no room */
+	uint64_t dropped; /* that found no room, or made some */
 	bool changed; /* since the owner cleared it: to be saved */
 };
 
 void outbox_init(struct outbox *);
 void outbox_fini(struct outbox *);
 
-/* A new entry, or the one that is there; NULL: full. */
+/* A new entry, or the one that is there. Where there are too many, the oldest
+ * resolve makes room; NULL: there is none either. */
 struct outbox_entry *outbox_get(struct outbox *, const char *receiver,
     enum alert_kind, const char *group);
 struct outbox_entry *outbox_by_id(struct outbox *, uint64_t id);
@@ -67,8 +72,8 @@ struct outbox_pace {
 };
 /* The group fires, now. quiet: all of it is silenced, so that nothing is
  * begun; what was told stays told. */
-void outbox_fire(struct outbox *, const char *receiver, const struct note *,
-    const struct outbox_pace *, bool quiet, int64_t now);
+void outbox_fire(struct outbox *, const char *receiver, const char *host,
+    const struct note *, const struct outbox_pace *, bool quiet, int64_t now);
 /* Those that no outbox_fire() was called for since the last time: over. */
 void outbox_sweep(struct outbox *, int64_t now);
 
@@ -78,11 +83,17 @@ struct outbox_entry *
 outbox_next(struct outbox *, const char *receiver, int64_t now);
 unsigned outbox_pending(const struct outbox *, const char *receiver);
 
+/* It is about to be sent as it is now. What it says from then on may differ
+ * from what the other side got; that is news. */
+void outbox_sending(struct outbox *, struct outbox_entry *);
+
 enum outbox_result {
 	OUTBOX_SENT,
 	OUTBOX_RETRY, /* later */
 	OUTBOX_REJECTED, /* never */
 };
+/* What came of it. A trigger is given up after a day; a resolve is not, since
+ * somebody would look after the trigger for ever. */
 void outbox_done(struct outbox *, struct outbox_entry *, enum outbox_result,
     int64_t now);
 /* How long a receiver is left alone after that many failures in a row. */

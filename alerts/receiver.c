@@ -199,5 +199,6 @@ receiver_context(const struct alerts *a, const struct receiver *r,
 		.token = r->token,
 		.hmac_key = r->hmac_key,
 		.from = r->from,
-		.now_ms = clock_wall_ms() };
+		.now_ms = clock_wall_ms(),
+		.phase_ms = clock_wall_ms() };
 }

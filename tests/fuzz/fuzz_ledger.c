@@ -19,7 +19,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ledger_init(&l);
 	ledger_init(&again);
 	if (ledger_read(&l, (const char *)data, size) == 0) {
-		ledger_write(&l, &text);
+		rc = ledger_write(&l, &text);
+		MX_ASSERT(rc == 0);
 		rc = ledger_read(&again, text.data, text.len);
 		MX_ASSERT(rc == 0);
 		outbox_sweep(&l.outbox, now);

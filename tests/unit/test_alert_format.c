@@ -20,7 +20,8 @@ static struct format_ctx x = { .conf = &conf,
 	.hostname = "mx2.test",
 	.url = "http://h.test/p",
 	.routing_key = "KEY",
-	.now_ms = T0 + 60000 };
+	.now_ms = T0 + 60000,
+	.phase_ms = T0 + 30000 };
 
 static struct note
 note_of(unsigned domains, const char *summary)
@@ -169,6 +170,66 @@ alertmanager_of_thousands(void **st)
 	mem_free(&list);
 }
 
+/* One of three domains is up again: who keeps them apart sees it. */
+static void
+partly_over(void **st)
+{
+	struct note n = note_of(3, "refused"), now = note_of(2, "refused");
+	struct message m;
+	char name[] = "r";
+	cJSON *o, *alerts;
+
+	(void)st;
+	note_told(&n);
+	note_update(&n, &now, T0 + 20000);
+	conf.type = RECEIVER_WEBHOOK;
+	conf.name = name;
+	format_note(&x, &n, false, &m);
+	o = cJSON_Parse(buf_str(&m.body));
+	assert_string_equal(json_get_text(o, "status"), "firing");
+	assert_int_equal(json_get_int(o, "truncatedAlerts"), 0);
+	assert_non_null(strstr(buf_str(&m.body), "2 domains"));
+	alerts = json_get(o, "alerts");
+	assert_int_equal(cJSON_GetArraySize(alerts), 3);
+	assert_string_equal(
+	    json_get_text(cJSON_GetArrayItem(alerts, 1), "status"), "firing");
+	assert_string_equal(
+	    json_get_text(cJSON_GetArrayItem(alerts, 2), "status"), "resolved");
+	assert_string_equal(
+	    json_get_text(cJSON_GetArrayItem(alerts, 2), "endsAt"),
+	    "2027-01-15T08:00:20Z");
+	cJSON_Delete(o);
+	message_fini(&m);
+	note_fini(&now);
+	note_end(&n, T0 + 30000);
+	format_note(&x, &n, true, &m);
+	assert_non_null(strstr(buf_str(&m.body), "3 domains"));
+	message_fini(&m);
+	note_fini(&n);
+}
+
+/* What has no domain and no primary has no such labels. */
+static void
+about_the_daemon(void **st)
+{
+	struct note n = { .kind = ALERT_spool_low };
+	struct message m;
+
+	(void)st;
+	note_add(&n, "", ALERT_SEV_CRITICAL, T0, "full");
+	m = make(RECEIVER_WEBHOOK, n, false);
+	assert_null(strstr(buf_str(&m.body), "\"domain\""));
+	assert_null(strstr(buf_str(&m.body), "\"primary\""));
+	message_fini(&m);
+	memset(&n, 0, sizeof(n));
+	n.kind = ALERT_spool_low;
+	note_add(&n, "", ALERT_SEV_CRITICAL, T0, "full");
+	m = make(RECEIVER_PAGERDUTY, n, false);
+	assert_null(strstr(buf_str(&m.body), "\"component\""));
+	assert_null(strstr(buf_str(&m.body), "\"group\""));
+	message_fini(&m);
+}
+
 static void
 email(void **st)
 {
@@ -191,7 +252,7 @@ email(void **st)
 	    "Subject: mx2.test: the primary is down (critical): a.test: "
 	    "bad??.??RCPT TO:<x>\r\n"
 	    "Message-ID: "
-	    "<1800000060000.ef4ccecd22c5ac74b31d7949a85d2c6b.t@mx2.test>\r\n"
+	    "<1800000030000.ef4ccecd22c5ac74b31d7949a85d2c6b.t@mx2.test>\r\n"
 	    "References: <ef4ccecd22c5ac74b31d7949a85d2c6b@mx2.test>\r\n"
 	    "In-Reply-To: <ef4ccecd22c5ac74b31d7949a85d2c6b@mx2.test>\r\n"
 	    "Auto-Submitted: auto-generated\r\n"
@@ -321,6 +382,8 @@ main(void)
 		cmocka_unit_test(webhook),
 		cmocka_unit_test(alertmanager),
 		cmocka_unit_test(alertmanager_of_thousands),
+		cmocka_unit_test(partly_over),
+		cmocka_unit_test(about_the_daemon),
 		cmocka_unit_test(email),
 		cmocka_unit_test(ntfy_and_slack),
 		cmocka_unit_test(long_things),

@@ -33,7 +33,7 @@ fire(struct outbox *ob, int64_t now, enum alert_severity severity,
 		note_add(&n, name, severity, T0 + i * 60 * SEC, "down");
 	}
 	if (domains > 0)
-		outbox_fire(ob, "r", &n, &pace, quiet, now);
+		outbox_fire(ob, "r", "mx2.test", &n, &pace, quiet, now);
 	outbox_sweep(ob, now);
 	note_fini(&n);
 }
@@ -55,7 +55,8 @@ done(struct outbox *ob, int64_t now, enum outbox_result result)
 	struct outbox_entry *e = outbox_next(ob, "r", now);
 
 	assert_non_null(e);
-	e->attempted = e->in_flight = true;
+	e->attempted = true;
+	outbox_sending(ob, e);
 	outbox_done(ob, e, result, now);
 }
 
@@ -174,14 +175,108 @@ given_up_and_rejected(void **st)
 	fire(&ob, t += OUTBOX_GIVE_UP_MS, W, 1, false);
 	done(&ob, t, OUTBOX_RETRY);
 	assert_string_equal(next(&ob, t), ""); /* until its repeat */
-	fire(&ob, t += SEC, W, 0,
-	    false); /* nobody heard: nothing to take back */
+	/* an answer may have been lost: its end is told, however late */
+	fire(&ob, t += SEC, W, 0, false);
+	assert_string_equal(next(&ob, t), "resolve");
+	done(&ob, t, OUTBOX_RETRY);
+	fire(&ob, t += 7 * OUTBOX_GIVE_UP_MS, W, 0, false);
+	done(&ob, t, OUTBOX_RETRY);
+	assert_string_equal(next(&ob, t), "resolve");
+	done(&ob, t, OUTBOX_SENT);
 	assert_null(RB_MIN(outbox_tree, &ob.tree));
 	fire(&ob, t += SEC, W, 1, false);
 	fire(&ob, t += 30 * SEC, W, 1, false);
 	done(&ob, t, OUTBOX_REJECTED);
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += 14400 * SEC, W, 1, false);
+	assert_string_equal(next(&ob, t), "trigger");
+	done(&ob, t, OUTBOX_REJECTED);
+	/* nobody heard: nothing to take back */
+	fire(&ob, t += SEC, W, 0, false);
+	assert_null(RB_MIN(outbox_tree, &ob.tree));
+	outbox_fini(&ob);
+}
+
+/* What changes while a message is on its way was not told by it. */
+static void
+changes_in_flight(void **st)
+{
+	struct outbox_entry *e;
+	struct outbox ob;
+	int64_t t = T0;
+
+	(void)st;
+	outbox_init(&ob);
+	fire(&ob, t, W, 1, false);
+	fire(&ob, t += 30 * SEC, W, 1, false);
+	e = outbox_next(&ob, "r", t);
+	outbox_sending(&ob, e);
+	fire(&ob, t += 10 * SEC, C, 2, false);
+	outbox_done(&ob, e, OUTBOX_SENT, t += 10 * SEC);
+	fire(&ob, t += SEC, C, 2, false);
+	assert_string_equal(next(&ob, t), "trigger"); /* it is worse */
+	outbox_sending(&ob, e);
+	fire(&ob, t += 10 * SEC, C, 3, false);
+	outbox_done(&ob, e, OUTBOX_SENT, t += 10 * SEC);
+	fire(&ob, t += 299 * SEC, C, 3, false);
+	assert_string_equal(next(&ob, t), "");
+	fire(&ob, t += SEC, C, 3, false);
+	assert_string_equal(next(&ob, t), "trigger"); /* one joined */
+	outbox_fini(&ob);
+}
+
+/* The end of one of several is told with the next message, at the latest with
+ * the end of all. */
+static void
+those_who_leave(void **st)
+{
+	struct outbox_entry *e;
+	struct outbox ob;
+	int64_t t = T0;
+
+	(void)st;
+	outbox_init(&ob);
+	fire(&ob, t, W, 3, false);
+	fire(&ob, t += 30 * SEC, W, 3, false);
+	done(&ob, t, OUTBOX_SENT);
+	fire(&ob, t += 60 * SEC, W, 1, false);
+	e = RB_MIN(outbox_tree, &ob.tree);
+	assert_int_equal(e->note.total, 1);
+	assert_int_equal(e->note.n, 3);
+	assert_string_equal(e->note.member[0].domain, "d0.test");
+	assert_int_equal(e->note.member[0].end_ms, 0);
+	assert_true(e->note.member[2].end_ms == t);
+	/* one of them is back */
+	fire(&ob, t += 60 * SEC, W, 2, false);
+	assert_int_equal(e->note.total, 2);
+	assert_int_equal(e->note.n, 3);
+	assert_int_equal(e->note.member[1].end_ms, 0);
+	fire(&ob, t += SEC, W, 0, false);
+	assert_string_equal(next(&ob, t), "resolve");
+	assert_int_equal(e->note.n, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(e->note.member[i].end_ms != 0);
+	assert_int_equal(note_unlisted(&e->note), 0);
+	outbox_fini(&ob);
+}
+
+static void
+more_than_are_listed(void **st)
+{
+	struct outbox_entry *e;
+	struct outbox ob;
+	int64_t t = T0;
+
+	(void)st;
+	outbox_init(&ob);
+	fire(&ob, t, W, 60, false);
+	fire(&ob, t += 30 * SEC, W, 60, false);
+	e = RB_MIN(outbox_tree, &ob.tree);
+	assert_int_equal(note_unlisted(&e->note), 10);
+	done(&ob, t, OUTBOX_SENT);
+	fire(&ob, t += 300 * SEC, W, 60, false);
+	assert_string_equal(next(&ob, t), "");
+	fire(&ob, t += SEC, W, 61, false);
 	assert_string_equal(next(&ob, t), "trigger");
 	outbox_fini(&ob);
 }
@@ -206,6 +301,18 @@ silenced(void **st)
 	fire(&ob, t += SEC, W, 0, true); /* but its end */
 	assert_string_equal(next(&ob, t), "resolve");
 	outbox_fini(&ob);
+
+	/* silenced while it could not be told: nobody is woken any more, but
+	 * an attempt that got through is taken back */
+	outbox_init(&ob);
+	fire(&ob, t, W, 1, false);
+	fire(&ob, t += 30 * SEC, W, 1, false);
+	done(&ob, t, OUTBOX_RETRY);
+	fire(&ob, t += SEC, W, 1, true);
+	assert_string_equal(next(&ob, t), "");
+	fire(&ob, t += SEC, W, 0, true);
+	assert_string_equal(next(&ob, t), "resolve");
+	outbox_fini(&ob);
 }
 
 static void
@@ -219,11 +326,21 @@ bounded(void **st)
 	note_add(&n, "d.test", W, T0, "old");
 	for (int i = 0; i < OUTBOX_MAX + 50; i++) {
 		snprintf(n.group, sizeof(n.group), "mx%d", i);
-		outbox_fire(&ob, "r", &n, &pace, false, T0);
+		outbox_fire(&ob, "r", "mx2.test", &n, &pace, false, T0);
 	}
 	assert_int_equal(ob.dropped, 50);
-	outbox_fire(&ob, "another", &n, &pace, false, T0);
+	outbox_fire(&ob, "another", "mx2.test", &n, &pace, false, T0);
 	assert_int_equal(ob.dropped, 50);
+	/* what is over makes room for what begins, and for nothing else */
+	outbox_by_id(&ob, 7)->phase = OUTBOX_RESOLVE;
+	outbox_by_id(&ob, 7)->seen = false;
+	(void)strlcpy(n.group, "new", sizeof(n.group));
+	outbox_fire(&ob, "r", "mx2.test", &n, &pace, false, T0);
+	assert_int_equal(ob.dropped, 51);
+	assert_null(outbox_by_id(&ob, 7));
+	(void)strlcpy(n.group, "newer", sizeof(n.group));
+	outbox_fire(&ob, "r", "mx2.test", &n, &pace, false, T0);
+	assert_int_equal(ob.dropped, 52);
 	note_fini(&n);
 	outbox_fini(&ob);
 }
@@ -249,7 +366,8 @@ round_trip(struct ledger *l)
 	struct buf text = BUF_INIT(LEDGER_FILE_MAX);
 	int rc;
 
-	ledger_write(l, &text);
+	rc = ledger_write(l, &text);
+	assert_int_equal(rc, 0);
 	ledger_fini(l);
 	ledger_init(l);
 	rc = ledger_read(l, text.data, text.len);
@@ -257,48 +375,135 @@ round_trip(struct ledger *l)
 	buf_fini(&text);
 }
 
-/* At random: fire, end, answers of all sorts, restarts. What the receiver
- * got is a row of triggers and resolves: none of the latter without the
- * former, and when all is over and it answers, it knows that. */
+/* ---- the promises, with a receiver and a disk */
+
+/* As in one turn of the thread: whatever is not on the disk is lost with a
+ * kill -9, and whatever the receiver took it keeps. */
+struct life {
+	struct ledger l;
+	struct buf disk;
+	int64_t t;
+	bool lasts; /* the outage */
+	bool unsure; /* killed, or not answered well: it may come twice */
+	bool paused; /* it was over in between */
+	enum alert_severity as; /* what it was told last */
+	const char *got; /* the last that the receiver took; NULL none */
+	char key[32]; /* of its incident */
+	unsigned kills, twice;
+};
+
+static void
+life_save(struct life *w)
+{
+	if (!w->l.changed && !w->l.outbox.changed)
+		return;
+	buf_clear(&w->disk);
+	assert_int_equal(ledger_write(&w->l, &w->disk), 0);
+	w->l.changed = w->l.outbox.changed = false;
+}
+
+static void
+life_kill(struct life *w)
+{
+	int rc = 0;
+
+	ledger_fini(&w->l);
+	ledger_init(&w->l);
+	if (w->disk.len > 0)
+		rc = ledger_read(&w->l, w->disk.data, w->disk.len);
+	assert_int_equal(rc, 0);
+	w->unsure = true;
+	w->kills++;
+}
+
+/* The receiver takes it. The same thing twice in a row is news (a repeat, a
+ * worse severity), or comes from a kill. */
+static void
+life_take(struct life *w, const struct outbox_entry *e)
+{
+	const char *what = e->phase == OUTBOX_TRIGGER ? "trigger" : "resolve";
+
+	if (strcmp(what, "resolve") == 0) {
+		if (w->got == NULL || strcmp(w->got, "resolve") == 0)
+			assert_true(w->unsure);
+		else
+			assert_string_equal(e->host, w->key);
+	} else if (w->got != NULL && strcmp(w->got, what) == 0)
+		assert_true(w->unsure || w->paused || e->note.severity > w->as);
+	w->as = e->note.severity;
+	w->paused = !w->lasts;
+	w->twice += w->got != NULL && strcmp(w->got, what) == 0;
+	w->got = what;
+	(void)strlcpy(w->key, e->host, sizeof(w->key));
+	w->unsure = false;
+}
+
+/* One turn; true: it was killed on the way. `die` is the point. */
+static bool
+life_turn(struct life *w, unsigned die, enum outbox_result result, bool took)
+{
+	struct outbox_entry *e;
+
+	w->paused |= !w->lasts;
+	fire(&w->l.outbox, w->t, rnd_below(4) ? W : C, w->lasts, false);
+	e = outbox_next(&w->l.outbox, "r", w->t);
+	if (e != NULL && !e->attempted)
+		e->attempted = w->l.outbox.changed = true;
+	if (die == 1)
+		return true; /* before it was saved */
+	life_save(w);
+	if (die == 2 || e == NULL)
+		return die == 2;
+	outbox_sending(&w->l.outbox, e);
+	if (result == OUTBOX_SENT || took)
+		life_take(w, e);
+	w->unsure |= result != OUTBOX_SENT;
+	if (die == 3)
+		return true; /* before the answer */
+	outbox_done(&w->l.outbox, e, result, w->t);
+	if (die == 4)
+		return true; /* before the answer was saved */
+	life_save(w);
+	return die == 5;
+}
+
+/* At random: fire, end, answers of all sorts, answers that are lost, kill -9
+ * at every point of a turn. When all is over and the receiver answers, it
+ * knows that; and it was never told twice but for one of those. */
 static void
 promises(void **st)
 {
+	unsigned kills = 0, twice = 0;
+
 	(void)st;
 	for (int run = 0; run < 300; run++) {
-		struct ledger l;
-		int64_t t = T0;
-		bool told = false, lasts = false;
+		struct life w = { .t = T0, .disk = BUF_INIT(LEDGER_FILE_MAX) };
 
-		ledger_init(&l);
+		ledger_init(&w.l);
 		for (int i = 0; i < 200; i++) {
-			struct outbox_entry *e;
+			bool calm = i > 190;
+			unsigned die =
+			    calm || rnd_below(4) ? 0 : (unsigned)rnd_below(6);
+			enum outbox_result result = calm || rnd_below(2) == 0 ?
+			    OUTBOX_SENT :
+			    OUTBOX_RETRY;
 
-			t += (int64_t)rnd_below(40) * SEC;
-			if (rnd_below(10) == 0)
-				lasts = !lasts;
-			if (i > 190)
-				lasts = false;
-			fire(&l.outbox, t, rnd_below(4) ? W : C, lasts, false);
-			if (rnd_below(15) == 0)
-				round_trip(&l);
-			e = outbox_next(&l.outbox, "r", t);
-			if (e == NULL || (i < 190 && rnd_below(3) == 0))
-				continue;
-			e->attempted = e->in_flight = true;
-			if (e->phase == OUTBOX_RESOLVE)
-				assert_true(told);
-			if (i > 190 || rnd_below(2) == 0) {
-				told = e->phase == OUTBOX_TRIGGER;
-				outbox_done(&l.outbox, e, OUTBOX_SENT, t);
-			} else if (rnd_below(8) == 0)
-				round_trip(&l); /* killed before the answer */
-			else
-				outbox_done(&l.outbox, e, OUTBOX_RETRY, t);
+			w.t += (int64_t)rnd_below(40) * SEC;
+			w.lasts ^= rnd_below(10) == 0;
+			w.lasts &= !calm;
+			if (life_turn(&w, die, result, rnd_below(4) == 0))
+				life_kill(&w);
 		}
-		assert_false(told);
-		assert_null(RB_MIN(outbox_tree, &l.outbox.tree));
-		ledger_fini(&l);
+		if (w.got != NULL)
+			assert_string_equal(w.got, "resolve");
+		assert_null(RB_MIN(outbox_tree, &w.l.outbox.tree));
+		kills += w.kills;
+		twice += w.twice;
+		ledger_fini(&w.l);
+		buf_fini(&w.disk);
 	}
+	assert_true(kills > 1000);
+	assert_true(twice > 10); /* at least once is what it is */
 }
 
 /* ---- the file */
@@ -339,10 +544,25 @@ kept(void **st)
 	assert_int_equal(e->phase, OUTBOX_WAIT);
 	assert_int_equal(e->note.total, 60);
 	assert_int_equal(e->note.n, NOTE_MEMBERS_MAX);
+	assert_string_equal(e->host, "mx2.test");
 	assert_int_equal(l.nsilences, 1);
 	assert_string_equal(l.silence[0].reason, "why");
 	assert_int_equal(ledger_silence(&l, "b.test", T0, T0 + 99, ""), 2);
 	ledger_fini(&l);
+}
+
+/* More than the file may hold is an error, not the end. */
+static void
+too_large(void **st)
+{
+	struct buf text = BUF_INIT(1000);
+	struct ledger l;
+
+	(void)st;
+	fill(&l);
+	assert_int_equal(ledger_write(&l, &text), -MX_ETOOBIG);
+	ledger_fini(&l);
+	buf_fini(&text);
 }
 
 static void
@@ -353,7 +573,7 @@ torn(void **st)
 
 	(void)st;
 	fill(&l);
-	ledger_write(&l, &text);
+	assert_int_equal(ledger_write(&l, &text), 0);
 	ledger_fini(&l);
 	for (size_t len = 0; len < text.len; len += 1 + len / 50) {
 		ledger_init(&l);
@@ -381,7 +601,7 @@ on_the_disk(void **st)
 	ledger_init(&l);
 	assert_int_equal(ledger_load(&l, path, &eb), 0); /* none yet */
 	fill(&l);
-	ledger_write(&l, &text);
+	assert_int_equal(ledger_write(&l, &text), 0);
 	ledger_fini(&l);
 	assert_int_equal(ledger_save(&text, path, &eb), 0);
 	ledger_init(&l);
@@ -410,11 +630,15 @@ main(void)
 		cmocka_unit_test(short_alarms_wake_nobody),
 		cmocka_unit_test(resolve_follows_its_trigger),
 		cmocka_unit_test(given_up_and_rejected),
+		cmocka_unit_test(changes_in_flight),
+		cmocka_unit_test(those_who_leave),
+		cmocka_unit_test(more_than_are_listed),
 		cmocka_unit_test(silenced),
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(backoff),
 		cmocka_unit_test(promises),
 		cmocka_unit_test(kept),
+		cmocka_unit_test(too_large),
 		cmocka_unit_test(torn),
 		cmocka_unit_test(on_the_disk),
 	};

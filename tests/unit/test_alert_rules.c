@@ -144,6 +144,23 @@ set_state(struct world *w, unsigned to)
 		w->d->count.transitions[ST_DOWN]++;
 }
 
+/* The clock goes back an hour while an alert waits for its `for`. */
+static void
+clock_goes_back(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w, "alert \"queue_depth\" { warn = 1 for = 1m }\n");
+	w.d->deferred = 5;
+	pass(&w, 30 * SEC);
+	is(&w, queue_depth, "pending");
+	w.now -= HR;
+	pass(&w, 70 * SEC);
+	is(&w, queue_depth, "warning");
+	world_fini(&w);
+}
+
 static void
 primary_down(void **st)
 {
@@ -484,6 +501,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quiet_when_all_is_well),
+		cmocka_unit_test(clock_goes_back),
 		cmocka_unit_test(primary_down),
 		cmocka_unit_test(flapping),
 		cmocka_unit_test(queue_age),
