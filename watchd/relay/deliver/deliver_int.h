@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * deliver_int: what deliver.c (destinations: who gets connections, where to),
- * outbound.c (one connection) and transfer.c (the jobs on it) know of each
- * other.
+ * deliver_int: what the files of this folder know of each other:
+ *
+ *	deliver.c	who gets a connection
+ *	target.c	one destination: its hosts' failures, its pauses
+ *	target_route.c	where its mail goes
+ *	work.c		the jobs in our hands
+ *	outbound.c	one connection
+ *	transfer.c	the jobs on it
+ *
  * A session never creates or frees sessions: it tells its destination, and
  * deliver.c acts on that from a task, after the callbacks of the turn. */
 #ifndef MX_DELIVER_INT_H
@@ -119,6 +125,8 @@ struct target {
 	struct work *refuse; /* being failed without a connection */
 };
 RB_HEAD(target_tree, target);
+int target_cmp(const struct target *, const struct target *);
+RB_PROTOTYPE(target_tree, target, node, target_cmp)
 TAILQ_HEAD(target_list, target);
 
 struct deliver {
@@ -181,19 +189,30 @@ void transfer_lost(struct outbound *, enum smtp_phase,
     const struct smtp_reply *, const char *text);
 void transfer_return(struct outbound *, struct work **); /* NULL is fine */
 
-/* ---- deliver.c */
+/* ---- target.c */
+struct target *target_get(struct deliver *, const char *domain); /* or new */
+void target_free(struct target *);
+/* Frees it when nothing is under way and nothing is worth remembering. */
+void target_forget(struct target *);
 void target_touch(struct target *); /* look at it from the task */
+bool target_is_ours(const struct target *); /* its domain is configured */
 struct host_note *target_note(struct target *, const char *label);
+void target_close(struct target *); /* no connection for a growing pause */
 /* The session is ready for work for the first time. */
 void target_ready(struct target *, const struct outbound *);
 /* Every candidate of a session failed; the last of them so. */
 void target_failed(struct target *, const char *host, enum smtp_phase,
     uint16_t code, const char *text);
 void target_outcome(struct target *, const struct deliver_outcome *);
-/* May a session that has just ended a message take another? */
-bool target_goes_on(const struct target *);
-/* Is somebody without a connection waiting for one of ours? */
-bool target_yields(const struct target *);
+
+/* ---- target_route.c */
+void target_route_begin(struct target *); /* unless it is under way */
+void target_route_end(struct target *);
+/* The addresses to try, in order; DELIVER_CANDIDATES at most, NULL for none.
+ * The caller owns them. */
+struct candidate *target_candidates(struct target *, unsigned *n);
+
+/* ---- work.c */
 struct work *
 work_take(struct target *, struct outbound *, size_t body_max, store_load_cb *);
 /* Ends the job; *w is gone. */
@@ -201,5 +220,14 @@ void work_end(struct deliver *, struct work **w, enum job_outcome);
 /* Counts and logs the attempt. `phase`: in which it ended. */
 void work_report(struct target *, const struct work *, const struct outbound *,
     enum smtp_phase, const char *note);
+/* The domain takes no mail: fails its jobs, one after the other (there are
+ * few of them). */
+void target_refuse(struct target *);
+
+/* ---- deliver.c */
+/* May a session that has just ended a message take another? */
+bool target_goes_on(const struct target *);
+/* Is somebody without a connection waiting for one of ours? */
+bool target_yields(const struct target *);
 
 #endif

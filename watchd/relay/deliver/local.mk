@@ -6,7 +6,8 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/dsn.c watchd/relay/deliver/dsn.h \
 	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
 	watchd/relay/deliver/outbound.c \
-	watchd/relay/deliver/transfer.c
+	watchd/relay/deliver/target.c watchd/relay/deliver/target_route.c \
+	watchd/relay/deliver/transfer.c watchd/relay/deliver/work.c
 
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_result tests/unit/test_dsn \

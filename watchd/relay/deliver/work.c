@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC
+ * work: the jobs in our hands, from queue_take() to bounce_finish(), whoever
+ * carries them. Also the mail that needs no connection: that of a domain
+ * which takes none (null MX, RFC 7505) and that we are not the backup of is
+ * failed here. Loop thread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/deliver/deliver_int.h"
+
+struct work *
+work_take(struct target *d, struct outbound *s, size_t body_max,
+    store_load_cb *loaded)
+{
+	struct deliver *dl = d->deliver;
+	struct queue_job *job = queue_take(dl->queue, d->domain);
+	struct work *w;
+
+	if (job == NULL)
+		return NULL;
+	w = mem_alloc(sizeof(*w));
+	w->session = s;
+	w->job = job;
+	dl->jobs++;
+	w->load = store_load(dl->store, job->id, body_max, loaded, w);
+	return w;
+}
+
+void
+work_end(struct deliver *dl, struct work **wp, enum job_outcome outcome)
+{
+	struct work *w = *wp;
+
+	*wp = NULL;
+	if (w->load != 0)
+		store_cancel(dl->store, w->load);
+	dl->jobs--;
+	bounce_finish(dl->bounce, w->job, outcome, w->env, w->latency_ns);
+	free(w->data);
+	free(w);
+	if (dl->draining)
+		loop_task_schedule(dl->task);
+}
+
+void
+work_report(struct target *d, const struct work *w, const struct outbound *s,
+    enum smtp_phase phase, const char *note)
+{
+	struct deliver *dl = d->deliver;
+	struct domain_stats *st = stats_domain(dl->stats, d->domain);
+	const struct envelope *env = w->env;
+	const struct candidate *c = s != NULL ? &s->cand[s->at] : NULL;
+	char id[TEXT_ID_MAX], addr[ADDR_TEXT_MAX] = "", status[16], delay[32];
+	int64_t spent_ns = loop_now(dl->loop) - w->start_ns;
+
+	st->attempts++;
+	if (phase != SMTP_PHASE_EOD || *note != '\0')
+		st->attempts_failed[phase]++;
+	hist_add(&dl->stats->g.attempt_duration, &hist_attempt,
+	    (double)spent_ns / (double)CLOCK_SEC);
+	log_info("deliver",
+	    "id=%s domain=%s host=%s addr=%s tls=%s rcpts=%u delivered=%u "
+	    "deferred=%u failed=%u phase=%s code=%u status=%s delay=%s "
+	    "reply=%s%s%s",
+	    text_id(env->id, id), d->domain, log_q(c != NULL ? c->label : ""),
+	    c != NULL ? addr_text_port(&c->addr, addr) : "",
+	    s != NULL && s->conn != NULL && conn_tls_info(s->conn) != NULL ?
+		log_q(conn_tls_info(s->conn)->version) :
+		"none",
+	    w->pending, envelope_count(env, RCPT_DELIVERED) - w->delivered,
+	    envelope_count(env, RCPT_PENDING),
+	    envelope_count(env, RCPT_FAILED) - w->failed,
+	    smtp_phase_name(phase), (unsigned)w->code,
+	    smtp_status_fmt(&w->status, status),
+	    text_duration_fmt(clock_wall_ms() - env->arrival_ms, delay,
+		sizeof(delay)),
+	    log_q(w->reply), *note != '\0' ? " event=" : "", note);
+}
+
+/* ---- a domain that takes no mail */
+
+static void
+refuse_loaded(void *arg, struct store_loaded *l)
+{
+	static const struct smtp_status st = { 5, 1, 10 };
+	struct target *d = arg;
+	struct work *w = d->refuse;
+	uint32_t i;
+
+	w->load = 0;
+	w->env = l->env;
+	w->data = l->data;
+	w->start_ns = loop_now(d->deliver->loop);
+	strlcpy(w->reply, "the domain accepts no mail (null MX)",
+	    sizeof(w->reply));
+	w->status = st;
+	if (l->rc == 0 && w->env != NULL) {
+		w->pending = envelope_count(w->env, RCPT_PENDING);
+		w->delivered = envelope_count(w->env, RCPT_DELIVERED);
+		w->failed = envelope_count(w->env, RCPT_FAILED);
+		for (i = 0; i < w->env->nrcpts; i++)
+			if (w->env->rcpts[i].state == RCPT_PENDING)
+				rcpt_set(&w->env->rcpts[i], RCPT_FAILED, 0, &st,
+				    w->reply);
+		work_report(d, w, NULL, SMTP_PHASE_RESOLVE, "null_mx");
+	}
+	work_end(d->deliver, &d->refuse,
+	    w->env != NULL && (l->rc == 0 || l->rc == -MX_EIO) ? JOB_TRIED :
+		l->rc == -MX_EIO			       ? JOB_LOST :
+								 JOB_DAMAGED);
+	target_touch(d);
+}
+
+void
+target_refuse(struct target *d)
+{
+	struct deliver *dl = d->deliver;
+	struct queue_job *job;
+
+	if (d->refuse != NULL ||
+	    (job = queue_take(dl->queue, d->domain)) == NULL)
+		return;
+	d->refuse = mem_alloc(sizeof(*d->refuse));
+	d->refuse->job = job;
+	dl->jobs++;
+	d->refuse->load = store_load(dl->store, job->id, 0, refuse_loaded, d);
+}
