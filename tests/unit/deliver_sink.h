@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * The scripted server of test_deliver.c: a thread that speaks SMTP on
- * loopback as its struct sink says. Included once, by that test. */
+ * deliver_sink: a thread that speaks SMTP on loopback as its struct sink
+ * says. */
 #ifndef MX_TESTS_DELIVER_SINK_H
 #define MX_TESTS_DELIVER_SINK_H
 
-#include <sys/socket.h>
-
-#include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum step {
 	AT_NONE,
@@ -43,146 +39,7 @@ struct sink {
 	size_t len;
 };
 
-struct stream {
-	int fd;
-	char buf[65536];
-	size_t pos, len;
-};
-
-static bool
-get_line(struct stream *s, char *line, size_t size)
-{
-	size_t n = 0;
-	ssize_t got;
-
-	for (;;) {
-		if (s->pos == s->len) {
-			got = read(s->fd, s->buf, sizeof(s->buf));
-			if (got <= 0)
-				return false;
-			s->pos = 0;
-			s->len = (size_t)got;
-		}
-		line[n] = s->buf[s->pos++];
-		if (line[n++] == '\n' || n == size - 1) {
-			line[n] = '\0';
-			return true;
-		}
-	}
-}
-
-static void
-say(int fd, const char *reply, const char *usual)
-{
-	const char *s = reply != NULL ? reply : usual;
-
-	if (send(fd, s, strlen(s), MSG_NOSIGNAL) < 0)
-		return;
-}
-
-/* Content up to the final dot, without transparency. False: closed. */
-static bool
-get_body(struct sink *k, struct stream *s, bool leave)
-{
-	static char line[65536];
-	size_t n, skip;
-
-	k->len = 0;
-	while (get_line(s, line, sizeof(line))) {
-		if (leave && k->len > 100)
-			return false;
-		if (strcmp(line, ".\r\n") == 0) {
-			k->dots++;
-			return true;
-		}
-		skip = line[0] == '.';
-		n = strlen(line) - skip;
-		if (k->len + n <= sizeof(k->body))
-			memcpy(k->body + k->len, line + skip, n);
-		k->len += n;
-	}
-	return false;
-}
-
-/* One command; false ends the connection. */
-static bool
-answer(struct sink *k, struct stream *s, const char *line, enum step leave)
-{
-	if (strncasecmp(line, "EHLO", 4) == 0) {
-		if (leave == AT_EHLO)
-			return false;
-		say(s->fd, k->ehlo,
-		    "250-sink\r\n250-PIPELINING\r\n250 SIZE 10000000\r\n");
-	} else if (strncasecmp(line, "HELO", 4) == 0) {
-		say(s->fd, k->helo, "250 sink\r\n");
-	} else if (strncasecmp(line, "STARTTLS", 8) == 0) {
-		say(s->fd, k->starttls, "220 go\r\n");
-		if (k->starttls == NULL && read(s->fd, s->buf, 1) == 1)
-			say(s->fd, NULL, "this is no TLS record\r\n");
-		return false;
-	} else if (strncasecmp(line, "MAIL", 4) == 0) {
-		if (leave == AT_MAIL)
-			return false;
-		say(s->fd, k->mail, "250 2.1.0 ok\r\n");
-	} else if (strncasecmp(line, "RCPT", 4) == 0) {
-		if (leave == AT_RCPT)
-			return false;
-		k->rcpts++;
-		say(s->fd,
-		    strstr(line, "<bad") != NULL ?
-			"550 5.1.1 no such user\r\n" :
-			strstr(line, "<later") != NULL ?
-			"451 4.7.1 greylisted\r\n" :
-			NULL,
-		    "250 2.1.5 ok\r\n");
-	} else if (strncasecmp(line, "DATA", 4) == 0) {
-		if (leave == AT_DATA)
-			return false;
-		say(s->fd, k->data, "354 go on\r\n");
-		if (k->data != NULL)
-			return true;
-		if (!get_body(k, s, leave == AT_BODY) || leave == AT_DOT)
-			return false;
-		usleep((useconds_t)k->dot_delay_ms * 1000);
-		k->messages++;
-		say(s->fd, k->dot, "250 2.0.0 taken\r\n");
-	} else if (strncasecmp(line, "QUIT", 4) == 0) {
-		if (leave != AT_QUIT)
-			say(s->fd, NULL, "221 bye\r\n");
-		return false;
-	} else if (strncasecmp(line, "RSET", 4) == 0) {
-		say(s->fd, NULL, "250 ok\r\n");
-	} else {
-		say(s->fd, NULL, "500 what\r\n");
-	}
-	return true;
-}
-
-static void *
-serve(void *arg)
-{
-	struct sink *k = arg;
-	struct linger now = { .l_onoff = 1 };
-	static struct stream s;
-	static char line[4096];
-	enum step leave;
-	int fd;
-
-	while ((fd = accept(k->lfd, NULL, NULL)) >= 0) {
-		leave = k->conns++ < k->close_conns ? k->close_at : AT_NONE;
-		s = (struct stream){ .fd = fd };
-		if (leave != AT_GREETING) {
-			say(fd, k->greeting, "220 sink\r\n");
-			while (get_line(&s, line, sizeof(line)))
-				if (!answer(k, &s, line, leave))
-					break;
-		}
-		if (k->rst)
-			setsockopt(fd, SOL_SOCKET, SO_LINGER, &now,
-			    sizeof(now));
-		close(fd);
-	}
-	return NULL;
-}
+/* The thread: serves one connection after the other until lfd is shut down. */
+void *sink_serve(void *sink);
 
 #endif

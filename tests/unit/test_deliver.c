@@ -1,184 +1,19 @@
 /* SPDX-License-Identifier: ISC
- * Deliverer and bouncer over real connections: a scripted server in a thread
- * on loopback, the rest of the daemon faked (fake_delivery.h). Each test ends
- * by checking that every job taken was ended once. */
+ * The deliverer, connection by connection and reply by reply. */
 #include <sys/socket.h>
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "fake_delivery.h"
-#include "relay/deliver/bounce.h"
-#include "relay/deliver/deliver.h"
-
-#include "deliver_sink.h"
-
-/* ---- the whole of one test */
-
-static struct {
-	struct loop *loop;
-	struct stats *stats;
-	struct bounce *bounce;
-	struct deliver *deliver;
-	struct loop_timer *poll;
-	bool (*cond)(void);
-	int64_t deadline;
-	unsigned ok, bad, dns, self;
-	enum smtp_phase phase;
-	uint16_t code;
-	bool drained;
-} t;
-static struct sink sink;
-static const struct route_self self;
-
-static void
-on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
-{
-	(void)arg;
-	(void)domain;
-	if (o->ok) {
-		t.ok++;
-	} else if (o->dns || o->self) {
-		t.dns += o->dns;
-		t.self += o->self;
-	} else {
-		t.bad++;
-		t.phase = o->phase;
-		t.code = o->code;
-	}
-}
-
-static void
-on_want(void *arg, const char *domain, unsigned n)
-{
-	deliver_want(arg, domain, n);
-}
-
-static void
-on_poll(void *arg)
-{
-	(void)arg;
-	if (t.cond() || clock_now() > t.deadline)
-		loop_stop(t.loop);
-	else
-		loop_timer_set(t.poll, 2);
-}
-
-#define WAIT_FOR(cond) assert_true(wait_for(cond))
-static bool
-wait_for(bool (*cond)(void))
-{
-	t.cond = cond;
-	t.deadline = clock_now() + 20 * CLOCK_SEC;
-	loop_timer_set(t.poll, 0);
-	loop_run(t.loop);
-	return cond();
-}
-
-static bool
-all_quiet(void)
-{
-	return fake_idle() && bounce_pending(t.bounce) == 0;
-}
-
-static bool
-nothing_pending(void)
-{
-	return bounce_pending(t.bounce) == 0;
-}
-
-static bool
-failed_once(void)
-{
-	return t.bad + t.dns + t.self > 0;
-}
-
-static bool
-no_connections(void)
-{
-	return deliver_connections(t.deliver) == 0;
-}
-
-static int
-setup(void **state)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t len = sizeof(in);
-	struct deliver_ops ops = { .outcome = on_outcome };
-
-	(void)state;
-	log_level_set(LOG_LEVEL_ERROR);
-	memset(&t, 0, sizeof(t));
-	memset(&sink, 0, offsetof(struct sink, body));
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	sink.lfd = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(sink.lfd, (struct sockaddr *)&in, sizeof(in)) != 0 ||
-	    listen(sink.lfd, 64) != 0 ||
-	    getsockname(sink.lfd, (struct sockaddr *)&in, &len) != 0)
-		return -1;
-	sink.port = ntohs(in.sin_port);
-	t.loop = loop_create();
-	fake_begin(t.loop);
-	fake_host("mx1.example.org", sink.port, 10);
-	t.stats = stats_create();
-	t.poll = loop_timer_create(t.loop, on_poll, NULL);
-	t.bounce = bounce_create(t.loop, NULL, t.stats);
-	bounce_queue(t.bounce, NULL);
-	bounce_configure(t.bounce, &fake.conf);
-	t.deliver =
-	    deliver_create(t.loop, NULL, NULL, NULL, t.bounce, t.stats, &ops);
-	deliver_configure(t.deliver, &fake.conf, &self);
-	fake.want = on_want;
-	fake.want_arg = t.deliver;
-	return 0;
-}
-
-static void
-start(void)
-{
-	assert_int_equal(pthread_create(&sink.thread, NULL, serve, &sink), 0);
-	fake_want();
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	fake.want = NULL;
-	deliver_destroy(&t.deliver);
-	bounce_destroy(&t.bounce);
-	shutdown(sink.lfd, SHUT_RDWR);
-	if (sink.thread != 0)
-		pthread_join(sink.thread, NULL);
-	close(sink.lfd);
-	fake_end();
-	loop_timer_destroy(&t.poll);
-	loop_destroy(&t.loop);
-	stats_destroy(&t.stats);
-	return fake_balanced() ? 0 : -1;
-}
-
-#define TEXT "Subject: x\r\n\r\n.dot\r\nbody\r\n"
-
-static struct fake_job *
-add(const char *rcpts)
-{
-	return fake_add("s@sender.example", rcpts, TEXT, strlen(TEXT));
-}
-
-/* ---- tests */
+#include "deliver_world.h"
 
 static void
 recipients(void **state)
@@ -728,148 +563,6 @@ torn_down(void **state)
 	assert_int_equal(fake.job[1].returned, fake.job[1].taken);
 }
 
-/* ---- bounces without a server */
-
-static struct fake_job *
-take(const char *sender, const char *rcpts)
-{
-	struct fake_job *j = fake_add(sender, rcpts, TEXT, strlen(TEXT));
-
-	assert_ptr_equal(queue_take(NULL, j->job.domain), &j->job);
-	return j;
-}
-
-static void
-expires(void **state)
-{
-	struct fake_job *j =
-	    take("s@sender.example", "a@example.org b@example.org");
-
-	(void)state;
-	j->env->rcpts[1].notify = NOTIFY_GIVEN | NOTIFY_NEVER;
-	bounce_expire(t.bounce, &j->job);
-	assert_int_equal(j->ended, 0); /* not before it is durable */
-	WAIT_FOR(all_quiet);
-	assert_int_equal(j->tried, 1);
-	assert_int_equal(envelope_count(j->env, RCPT_EXPIRED), 2);
-	assert_true(j->env->rcpts[0].reported && j->env->rcpts[1].reported);
-	assert_int_equal(fake.nnotes, 1);
-	assert_non_null(strstr(fake.note[0].text, "Status: 4.4.7"));
-	assert_null(strstr(fake.note[0].text, "b@example.org"));
-}
-
-/* The same at the operator's will. */
-static void
-given_up(void **state)
-{
-	struct fake_job *j = take("s@sender.example", "a@example.org");
-
-	(void)state;
-	j->job.given_up = true;
-	bounce_expire(t.bounce, &j->job);
-	WAIT_FOR(all_quiet);
-	assert_int_equal(j->env->rcpts[0].state, RCPT_FAILED);
-	assert_true(j->env->rcpts[0].reported);
-	assert_int_equal(fake.nnotes, 1);
-	assert_non_null(strstr(fake.note[0].text, "Status: 5.0.0"));
-}
-
-static void
-warns(void **state)
-{
-	struct fake_job *j = take("s@sender.example", "a@example.org");
-
-	(void)state;
-	bounce_warn(t.bounce, &j->job, 1);
-	WAIT_FOR(all_quiet);
-	assert_int_equal(j->warned, 1);
-	assert_int_equal(j->env->warned, 2);
-	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
-	assert_int_equal(fake.nnotes, 1);
-	assert_non_null(strstr(fake.note[0].text, "Action: delayed"));
-	assert_int_equal(t.stats->g.dsn_generated[1], 1);
-}
-
-static const struct {
-	const char *name, *sender;
-	uint16_t flags;
-	uint8_t notify;
-	uint32_t rate;
-	enum dsn_suppress why;
-} silent_cases[] = {
-	{ "null sender", "", 0, 0, 1000, DSN_SUPPRESS_NULL_SENDER },
-	{ "one of ours", "s@sender.example", ENV_DSN, 0, 1000,
-	    DSN_SUPPRESS_NULL_SENDER },
-	{ "never", "s@sender.example", 0, NOTIFY_GIVEN | NOTIFY_NEVER, 1000,
-	    DSN_SUPPRESS_POLICY },
-	{ "no address", "s@sender@x", 0, 0, 1000, DSN_SUPPRESS_POLICY },
-	{ "an address literal", "s@[192.0.2.1]", 0, 0, 1000,
-	    DSN_SUPPRESS_POLICY },
-	{ "over the rate", "s@sender.example", 0, 0, 0, DSN_SUPPRESS_RATE },
-};
-
-static void
-silent(void **state)
-{
-	struct fake_job *j;
-	unsigned before;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < MX_COUNT(silent_cases); i++) {
-		fake.conf.dsn.rate = silent_cases[i].rate;
-		bounce_configure(t.bounce, &fake.conf);
-		before =
-		    (unsigned)t.stats->g.dsn_suppressed[silent_cases[i].why];
-		j = take(silent_cases[i].sender, "a@example.org");
-		j->env->flags = silent_cases[i].flags;
-		j->env->rcpts[0].notify = silent_cases[i].notify;
-		bounce_expire(t.bounce, &j->job);
-		WAIT_FOR(all_quiet);
-		if (fake.nnotes != 0 || j->tried != 1 ||
-		    !j->env->rcpts[0].reported ||
-		    t.stats->g.dsn_suppressed[silent_cases[i].why] !=
-			before + 1)
-			fail_msg("%s", silent_cases[i].name);
-	}
-}
-
-static bool
-first_ended(void)
-{
-	return fake.job[0].ended > 0;
-}
-
-/* The disk refuses the notification: the failure is not forgotten. */
-static void
-not_stored(void **state)
-{
-	struct fake_job *j =
-	    take("s@sender.example", "a@example.org b@example.org");
-	struct envelope *env = envelope_copy(j->env);
-
-	(void)state;
-	fake.accept_rc = -MX_EFULL;
-	rcpt_set(&env->rcpts[0], RCPT_FAILED, 550,
-	    &(struct smtp_status){ 5, 1, 1 }, "no");
-	rcpt_set(&env->rcpts[1], RCPT_DELIVERED, 250, NULL, "ok");
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, env, 5);
-	WAIT_FOR(first_ended);
-	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
-	assert_int_equal(j->env->rcpts[0].code, 550);
-	assert_int_equal(j->env->rcpts[1].state, RCPT_DELIVERED);
-	assert_false(j->env->rcpts[0].reported);
-	assert_int_equal(t.stats->g.dsn_generated[0], 0);
-	/* An expiry waits with the job until the next try. */
-	j = take("s@sender.example", "a@example.org");
-	bounce_expire(t.bounce, &j->job);
-	WAIT_FOR(nothing_pending);
-	assert_int_equal(j->ended, 0);
-	bounce_destroy(&t.bounce);
-	assert_int_equal(j->returned, 1);
-}
-
-#define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 static bool
 foreign_idle(void)
 {
@@ -898,27 +591,6 @@ foreign_share(void **state)
 	fake_want();
 	WAIT_FOR(all_quiet);
 	assert_int_equal(sink.dots, 1);
-}
-
-/* A shutdown that does not wait for the disk: the refused one is tried again,
- * the one that was served is not served twice. */
-static void
-cut_off(void **state)
-{
-	struct fake_job *j =
-	    take("s@sender.example", "a@example.org b@example.org");
-	struct envelope *env = envelope_copy(j->env);
-
-	(void)state;
-	rcpt_set(&env->rcpts[0], RCPT_FAILED, 550,
-	    &(struct smtp_status){ 5, 1, 1 }, "no");
-	rcpt_set(&env->rcpts[1], RCPT_DELIVERED, 250, NULL, "ok");
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, env, 5);
-	assert_int_equal(j->ended, 0);
-	bounce_destroy(&t.bounce);
-	assert_int_equal(j->tried, 1);
-	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
-	assert_int_equal(j->env->rcpts[1].state, RCPT_DELIVERED);
 }
 
 /* The queue wished for nothing for a while, the domain was down: when it
@@ -970,13 +642,7 @@ main(void)
 		T(null_mx),
 		T(drains),
 		T(torn_down),
-		T(expires),
-		T(given_up),
-		T(warns),
-		T(silent),
-		T(not_stored),
 		T(foreign_share),
-		T(cut_off),
 		T(wanted_again),
 	};
 

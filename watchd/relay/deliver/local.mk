@@ -11,7 +11,7 @@ libmx_deliver_a_SOURCES = \
 
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_result tests/unit/test_dsn \
-	tests/unit/test_deliver
+	tests/unit/test_deliver tests/unit/test_bounce
 check_PROGRAMS += $(deliver_tests)
 TESTS += $(deliver_tests)
 tests_unit_test_result_SOURCES = tests/unit/test_result.c
@@ -19,11 +19,17 @@ tests_unit_test_result_LDADD = $(DELIVER_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_dsn_SOURCES = tests/unit/test_dsn.c
 tests_unit_test_dsn_LDADD = $(DELIVER_L) $(STORE_L) $(SMTP_L) $(BASE_L) \
 	$(CMOCKA_LIBS)
-tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c tests/unit/deliver_sink.h \
+deliver_world = tests/unit/deliver_world.c tests/unit/deliver_world.h \
+	tests/unit/deliver_sink.c tests/unit/deliver_sink.h \
 	tests/unit/fake_delivery.c tests/unit/fake_delivery.h
+deliver_world_l = $(DELIVER_L) $(STORE_L) $(STATUS_L) $(SMTP_L) $(NET_L) \
+	$(CMOCKA_LIBS)
+tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c $(deliver_world)
 tests_unit_test_deliver_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
-tests_unit_test_deliver_LDADD = $(DELIVER_L) $(STORE_L) $(STATUS_L) \
-	$(SMTP_L) $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_deliver_LDADD = $(deliver_world_l)
+tests_unit_test_bounce_SOURCES = tests/unit/test_bounce.c $(deliver_world)
+tests_unit_test_bounce_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+tests_unit_test_bounce_LDADD = $(deliver_world_l)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz_dsn
