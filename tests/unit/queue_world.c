@@ -181,8 +181,7 @@ world_mail(struct world *w, const char *domain, unsigned nrcpts)
 	return id;
 }
 
-/* The deliverer's view: each letter is one recipient's reply.
- * 2 taken, 4 deferred, 5 refused and reported. */
+/* The deliverer's view: each letter is one recipient's reply. */
 void
 world_finish(struct world *w, struct queue_job *job, const char *replies)
 {
@@ -204,7 +203,7 @@ world_finish(struct world *w, struct queue_job *job, const char *replies)
 			    "later");
 		} else {
 			rcpt_set(&env->rcpts[i], RCPT_FAILED, 550, &hard, "no");
-			env->rcpts[i].reported = true;
+			env->rcpts[i].reported = *replies == '5';
 		}
 		i++;
 	}
@@ -272,8 +271,9 @@ world_expire(struct world *w, struct queue_job *job)
 	struct envelope *env = envelope_copy(fake_store_get(w->store, job->id));
 
 	for (uint32_t i = 0; i < env->nrcpts; i++)
-		if (env->rcpts[i].state == RCPT_PENDING) {
-			env->rcpts[i].state = RCPT_EXPIRED;
+		if (env->rcpts[i].state != RCPT_DELIVERED) {
+			if (env->rcpts[i].state == RCPT_PENDING)
+				env->rcpts[i].state = RCPT_EXPIRED;
 			env->rcpts[i].reported = true;
 		}
 	queue_done(w->q, job, JOB_TRIED, env, 0);

@@ -270,6 +270,95 @@ unconfigured_is_open(void **state)
 	world_deliver(w, A, id, "2");
 }
 
+/* A notification that was put off keeps its part, over a restart too, and is
+ * asked for when its time has come; nothing is delivered meanwhile. */
+static void
+owed_is_told_later(void **state)
+{
+	struct world *w = *state;
+	struct queue_conf conf = { 0 };
+	struct queue_job *job;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 2);
+	job = queue_take(w->q, A);
+	job->put_off_ms = 10 * MINUTE;
+	world_finish(w, job, "26");
+	assert_int_equal(world_gauges(w, A).deferred, 1);
+	assert_int_equal(stats_domain(w->stats, A)->bounced[1], 1);
+	assert_false(fake_store_get(w->store, id)->rcpts[1].reported);
+	assert_int_equal(w->want_a, 0);
+	world_advance(w, 9 * MINUTE);
+	assert_int_equal(w->nexpired, 0);
+	world_advance(w, MINUTE);
+	assert_int_equal(w->nexpired, 1);
+	assert_true(w->expired[0]->waited);
+	w->expired[0]->put_off_ms = DAY;
+	queue_done(w->q, w->expired[0], JOB_TRIED, fake_store_get(w->store, id),
+	    0);
+	world_settle(w);
+	queue_destroy(&w->q);
+	world_queue_up(w, &conf);
+	queue_gate(w->q, A, GATE_OPEN);
+	world_settle(w);
+	assert_null(queue_take(w->q, A));
+	world_advance(w, 23 * HOUR);
+	assert_int_equal(w->nexpired, 1);
+	world_advance(w, HOUR);
+	assert_int_equal(w->nexpired, 2);
+	world_expire(w, w->expired[1]);
+	assert_int_equal(fake_store_count(w->store), 0);
+	assert_int_equal(stats_domain(w->stats, A)->bounced[1], 1);
+}
+
+/* A flush neither counts nor waits for what is only to be told of. */
+static void
+owed_is_no_part_of_a_flush(void **state)
+{
+	struct world *w = *state;
+	struct queue_job *job;
+	struct relay_flush f;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	world_mail(w, A, 1);
+	job = queue_take(w->q, A);
+	job->put_off_ms = HOUR;
+	world_finish(w, job, "6");
+	assert_int_equal(
+	    w->relay->flush(w->relay->self, A, FLUSH_MANUAL, false, &f),
+	    -MX_ENOENT);
+	id = world_mail(w, A, 1);
+	world_flush(w, A, FLUSH_MANUAL);
+	assert_int_equal(world_gauges(w, A).flush.total, 1);
+	world_advance(w, HOUR); /* told in the middle of it */
+	world_expire(w, w->expired[0]);
+	assert_int_equal(world_gauges(w, A).flush.remaining, 1);
+	world_deliver(w, A, id, "2");
+	assert_int_equal(w->ended, 1);
+	assert_int_equal(w->end.failed, 0);
+	assert_int_equal(w->end.delivered, 1);
+}
+
+/* Given up while a job has it: told at once, not at its next attempt. */
+static void
+given_up_while_out(void **state)
+{
+	struct world *w = *state;
+	struct queue_job *job;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 1);
+	job = queue_take(w->q, A);
+	assert_int_equal(w->relay->bounce(w->relay->self, id, true), 0);
+	world_finish(w, job, "4");
+	assert_int_equal(w->nexpired, 1);
+	world_expire(w, w->expired[0]);
+	assert_int_equal(fake_store_count(w->store), 0);
+}
+
 /* Random traffic against a plain count: nothing is lost, nothing is sent
  * twice, every sum agrees. */
 static void
@@ -320,6 +409,9 @@ random_traffic(void **state)
 				    0);
 			} else if (pick % 5 == 0) {
 				world_finish(w, out[nout], "4");
+			} else if (pick % 13 == 0) {
+				out[nout]->put_off_ms = HOUR;
+				world_finish(w, out[nout], "6");
 			} else {
 				world_finish(w, out[nout], "2");
 				gone++;
@@ -329,7 +421,8 @@ random_traffic(void **state)
 			w->nwarned--;
 			world_warn(w, w->warned[w->nwarned], w->stage);
 		}
-		assert_int_equal(w->nexpired, 0);
+		for (; w->nexpired > 0; gone++)
+			world_expire(w, w->expired[--w->nexpired]);
 		world_settle(w);
 		a = world_gauges(w, A);
 		b = world_gauges(w, B);
@@ -359,6 +452,9 @@ main(void)
 		CASE(too_much_trouble_stops_deliveries),
 		CASE(accept_can_fail),
 		CASE(unconfigured_is_open),
+		CASE(owed_is_told_later),
+		CASE(owed_is_no_part_of_a_flush),
+		CASE(given_up_while_out),
 		CASE(random_traffic),
 	};
 

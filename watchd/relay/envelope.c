@@ -118,3 +118,19 @@ envelope_count(const struct envelope *e, enum rcpt_state state)
 		n += e->rcpts[i].state == state;
 	return n;
 }
+
+bool
+rcpt_owes(const struct rcpt *r)
+{
+	return (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED) &&
+	    !r->reported;
+}
+
+bool
+envelope_owes(const struct envelope *env)
+{
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (rcpt_owes(&env->rcpts[i]))
+			return true;
+	return false;
+}

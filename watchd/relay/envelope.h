@@ -77,6 +77,10 @@ struct rcpt *envelope_add_rcpt(struct envelope *, const char *mailbox);
 void rcpt_set(struct rcpt *, enum rcpt_state, uint16_t code,
     const struct smtp_status *, const char *text);
 uint32_t envelope_count(const struct envelope *, enum rcpt_state);
+/* Has the sender still to hear that it failed or expired? Whether he is told
+ * is for deliver/ to decide. */
+bool rcpt_owes(const struct rcpt *);
+bool envelope_owes(const struct envelope *); /* any of its recipients */
 
 int envelope_encode(const struct envelope *, struct buf *out) MX_NODISCARD;
 /* -MX_ECORRUPT: version, checksum or structure does not hold. */

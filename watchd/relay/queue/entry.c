@@ -62,19 +62,6 @@ tally_count(const struct envelope *env, struct tally *t)
 	}
 }
 
-/* Is a notification still owed though nothing is pending? Only a crash
- * between two records can leave that. */
-static bool
-unreported(const struct envelope *env)
-{
-	for (uint32_t i = 0; i < env->nrcpts; i++)
-		if ((env->rcpts[i].state == RCPT_FAILED ||
-			env->rcpts[i].state == RCPT_EXPIRED) &&
-		    !env->rcpts[i].reported)
-			return true;
-	return false;
-}
-
 /* Pending after a 5xx: not believed (552 is too many recipients). */
 bool
 entry_suspected(const struct envelope *env)
@@ -122,7 +109,7 @@ entry_add(struct queue *q, const struct envelope *env, int64_t now)
 	q->messages++;
 	e->state = ENTRY_OUT; /* in no tree yet */
 	if (e->pending == 0) {
-		e->finish = unreported(env);
+		e->finish = envelope_owes(env);
 		e->drop = !e->finish;
 	}
 	entry_back(e, now);
@@ -144,7 +131,14 @@ entry_leave(struct entry *e)
 		break;
 	case ENTRY_HELD:
 		d->nheld--;
-		d->held_bytes -= e->size;
+		d->idle_bytes -= e->size;
+		break;
+	case ENTRY_OWED:
+		d->nowed--;
+		d->idle_bytes -= e->size;
+		/* The flush under way did not count it (flush_start). */
+		if (d->flush.running)
+			e->flush = d->flush_gen;
 		break;
 	case ENTRY_OUT:
 	case ENTRY_SAVING:
@@ -172,7 +166,11 @@ entry_set(struct entry *e, enum entry_state to)
 		break;
 	case ENTRY_HELD:
 		d->nheld++;
-		d->held_bytes += e->size;
+		d->idle_bytes += e->size;
+		break;
+	case ENTRY_OWED:
+		d->nowed++;
+		d->idle_bytes += e->size;
 		break;
 	case ENTRY_OUT:
 	case ENTRY_SAVING:
@@ -188,7 +186,7 @@ static bool
 entry_flushing(const struct entry *e)
 {
 	return e->dest->flush.running && e->flush != e->dest->flush_gen &&
-	    e->state != ENTRY_HELD;
+	    e->state != ENTRY_HELD && e->state != ENTRY_OWED;
 }
 
 /* It leaves the number of the flush without an attempt. */
@@ -206,7 +204,9 @@ entry_unflush(struct entry *e, enum flush_result result)
 void
 entry_back(struct entry *e, int64_t now)
 {
-	if (e->held && !e->drop && !e->finish)
+	if (e->finish)
+		entry_unflush(e, FLUSH_FAILED);
+	else if (e->held && !e->drop)
 		entry_unflush(e, FLUSH_DEFERRED);
 	else if (entry_flushing(e) && e->due_ms > now)
 		e->due_ms = now;
@@ -214,9 +214,11 @@ entry_back(struct entry *e, int64_t now)
 		save_remove(e);
 	else if (e->held != e->held_stored)
 		save_held(e);
-	else if (e->held && !e->finish)
+	else if (e->finish)
+		entry_set(e, ENTRY_OWED);
+	else if (e->held)
 		entry_set(e, ENTRY_HELD);
-	else if (e->due_ms <= now && !e->finish)
+	else if (e->due_ms <= now)
 		entry_set(e, ENTRY_READY);
 	else
 		entry_set(e, ENTRY_WAIT);
@@ -271,10 +273,10 @@ entry_deadline(const struct entry *e)
 	const struct queue_policy *p = &e->dest->policy;
 	int64_t at = entry_expiry(e), warn;
 
+	if (e->state == ENTRY_OWED)
+		return e->due_ms;
 	if (e->state != ENTRY_WAIT && e->state != ENTRY_READY)
 		return INT64_MAX;
-	if (e->finish)
-		return 0;
 	if (!e->dsn && e->warned < p->ndelay_warning) {
 		warn = e->arrival_ms + p->delay_warning_ms[e->warned];
 		if (warn < at)

@@ -70,7 +70,7 @@ flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
 		.rate_ms = now,
 		.total = total,
 		.remaining = total,
-		.bytes = d->bytes - d->held_bytes,
+		.bytes = d->bytes - d->idle_bytes,
 	};
 	d->flush_gen++;
 	flush_leave_out(d);
@@ -94,7 +94,7 @@ flush_start(struct dest *d, enum flush_trigger trigger, bool dry_run,
     struct relay_flush *out)
 {
 	int64_t now = clock_wall_ms();
-	uint64_t total = d->on_hold ? 0 : d->n - d->nheld;
+	uint64_t total = d->on_hold ? 0 : d->n - d->nheld - d->nowed;
 	int rc = 0;
 
 	if (d->flush.running)
@@ -109,7 +109,7 @@ flush_start(struct dest *d, enum flush_trigger trigger, bool dry_run,
 		out->start_ms = out->end_ms = 0;
 		out->total = out->remaining = total;
 		out->delivered = out->deferred = out->failed = 0;
-		out->bytes = d->on_hold ? 0 : d->bytes - d->held_bytes;
+		out->bytes = d->on_hold ? 0 : d->bytes - d->idle_bytes;
 	}
 	return rc;
 }
@@ -141,7 +141,7 @@ flush_tried(struct entry *e, enum flush_result result, int64_t now)
 	struct flush *f = &d->flush;
 	double dt;
 
-	if (!f->running || e->flush == d->flush_gen)
+	if (!f->running || e->flush == d->flush_gen || e->state == ENTRY_OWED)
 		return;
 	e->flush = d->flush_gen;
 	f->remaining--;

@@ -26,6 +26,8 @@ job_create(struct entry *e, enum job_kind kind)
 	job->pub.attempts = e->attempts;
 	job->pub.arrival_ms = e->arrival_ms;
 	job->pub.given_up = e->given_up;
+	job->pub.waited = e->waited;
+	job->pub.expiry_ms = entry_expiry(e);
 	LIST_INSERT_HEAD(&e->dest->queue->jobs, job, link);
 	entry_set(e, ENTRY_OUT);
 	e->work.job = job;
@@ -211,6 +213,8 @@ defer(struct entry *e, const struct envelope *env, unsigned step, int64_t now)
 	e->due_ms = backoff_due(now,
 	    backoff_delay(p->retry_first_ms, p->retry_max_ms, e->attempts),
 	    rnd_below(1001), entry_expiry(e));
+	if (e->finish) /* given up meanwhile: its sender is told now */
+		e->due_ms = now;
 	if (env == NULL) {
 		entry_back(e, now);
 		return;
@@ -220,9 +224,25 @@ defer(struct entry *e, const struct envelope *env, unsigned step, int64_t now)
 	save_update(e, copy);
 }
 
+/* Nothing is tried any more. It goes when its sender has been told all that he
+ * is owed, and until then it is on the disk. */
+static void
+part_over(struct entry *e, const struct envelope *env, int64_t put_off_ms,
+    int64_t now)
+{
+	if (!envelope_owes(env)) {
+		save_remove(e);
+		return;
+	}
+	e->finish = true;
+	e->waited = true;
+	e->due_ms = now + put_off_ms;
+	save_update(e, envelope_copy(env));
+}
+
 static void
 done_tried(struct entry *e, enum job_kind kind, const struct envelope *env,
-    int64_t latency_ns, int64_t now)
+    int64_t latency_ns, int64_t put_off_ms, int64_t now)
 {
 	struct dest *d = e->dest;
 	unsigned got = count_outcome(e, env, now);
@@ -241,7 +261,7 @@ done_tried(struct entry *e, enum job_kind kind, const struct envelope *env,
 		learn_tried(d, env, got, latency_ns, now);
 	}
 	if (e->pending == 0)
-		save_remove(e);
+		part_over(e, env, put_off_ms, now);
 	else
 		defer(e, env, 1, now);
 	flush_settle(d, true);
@@ -251,7 +271,8 @@ done_tried(struct entry *e, enum job_kind kind, const struct envelope *env,
  * time it waits, twice as long each time. A lost canary waits at once, so
  * that the next one is another. */
 static void
-done_lost(struct entry *e, const struct envelope *env, bool stuck, int64_t now)
+done_lost(struct entry *e, const struct envelope *env, bool stuck,
+    int64_t put_off_ms, int64_t now)
 {
 	struct dest *d = e->dest;
 	bool canary = d->window.canary && !stuck;
@@ -266,7 +287,7 @@ done_lost(struct entry *e, const struct envelope *env, bool stuck, int64_t now)
 		e->losses++;
 	if (env != NULL && e->pending == 0) {
 		flush_tried(e, FLUSH_DELIVERED, now);
-		save_remove(e);
+		part_over(e, env, put_off_ms, now);
 	} else if (canary || e->losses >= LOSSES_ALONE) {
 		d->flush.lost += d->flush.running && e->flush != d->flush_gen;
 		flush_tried(e, FLUSH_DEFERRED, now);
@@ -317,14 +338,15 @@ queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
 	enum job_kind kind = job->kind;
 	struct entry *e = job->entry;
 	bool stuck = job->epoch != e->dest->epoch;
+	int64_t put_off_ms = pub->put_off_ms;
 	int64_t now = clock_wall_ms();
 
 	MX_ASSERT(e->dest->queue == q);
 	e = job_end(job);
 	if (outcome == JOB_TRIED && env != NULL)
-		done_tried(e, kind, env, latency_ns, now);
+		done_tried(e, kind, env, latency_ns, put_off_ms, now);
 	else if (outcome == JOB_LOST && kind == JOB_DELIVER)
-		done_lost(e, env, stuck, now);
+		done_lost(e, env, stuck, put_off_ms, now);
 	else if (outcome == JOB_DAMAGED)
 		done_damaged(e, now);
 	else

@@ -254,6 +254,7 @@ part_bounce(struct entry *e, int64_t now)
 {
 	e->finish = true;
 	e->given_up = true;
+	e->due_ms = now;
 	if (!e->held)
 		flush_tried(e, FLUSH_FAILED, now);
 	else if (e->state == ENTRY_HELD && e->dest->flush.running)

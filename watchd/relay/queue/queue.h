@@ -32,7 +32,7 @@ struct queue_policy {
 	int64_t retry_first_ms, retry_max_ms;
 };
 
-/* One part on its way. `id` and `domain` are for the deliverer to read. */
+/* One part on its way. For the deliverer to read, but for `put_off_ms`. */
 struct queue_job {
 	uint64_t id;
 	const char *domain; /* canonical; lives as long as the job is out */
@@ -40,6 +40,10 @@ struct queue_job {
 	int64_t arrival_ms;
 	bool canary;
 	bool given_up; /* expire: the operator's will, not the lifetime */
+	bool waited; /* expire: its notification was put off before */
+	int64_t expiry_ms; /* wall */
+	int64_t put_off_ms; /* set before queue_done(): the notification that
+			     * env still owes can be tried after so long */
 };
 
 enum job_outcome {
@@ -54,7 +58,8 @@ enum job_outcome {
 /* What daemon.c wires. `want`: n connections to the domain would have work
  * now (0: none); called when it changes, and with the same n again when there
  * is work once more for a deliverer that got NULL from queue_take(). `expire`
- * and `warn`: the part's time has come; the callee owns the job until
+ * and `warn`: the part's time has come, or a notification that was put off is
+ * to be tried again (then nothing may be pending); the callee owns the job until
  * queue_done(). `want`, `flush` and `breaker` come from the loop, never from
  * inside a call to the queue. */
 struct queue_ops {
@@ -108,8 +113,9 @@ struct queue_job *queue_take(struct queue *, const char *domain);
 /* Ends a job; the job is gone. `env` (borrowed; NULL for RETURNED) is the
  * envelope with what became of each recipient; parts with none pending are
  * removed, the others get their next time. `latency_ns`: of the primary's
- * replies to this message, 0 unknown. Recipients that failed must have been
- * reported (deliver/bounce.h) before. */
+ * replies to this message, 0 unknown. What the sender is owed (rcpt_owes) must
+ * have been reported (deliver/bounce.h) before; where it was not and nothing is
+ * pending, the part stays and `expire` comes for it again. */
 void queue_done(struct queue *, struct queue_job *, enum job_outcome,
     const struct envelope *env, int64_t latency_ns);
 /* After a delay warning: `env.warned` has grown. */

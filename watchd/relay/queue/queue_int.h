@@ -45,6 +45,7 @@ enum entry_state {
 	ENTRY_OUT, /* a job has it */
 	ENTRY_SAVING, /* its record is being written: nobody may load it */
 	ENTRY_HELD,
+	ENTRY_OWED, /* nothing is tried any more; its sender is to be told */
 	ENTRY_GONE, /* being removed from the store; in by_id only */
 };
 
@@ -94,8 +95,10 @@ struct entry {
 	uint8_t warned, losses;
 	unsigned held : 1, held_stored : 1;
 	unsigned dsn : 1;
-	unsigned finish : 1; /* nothing pending, or given up: notify now */
+	unsigned finish : 1; /* nothing pending, or given up: to be OWED, and
+			      * told of at due_ms */
 	unsigned given_up : 1;
+	unsigned waited : 1; /* the notification was put off */
 	unsigned drop : 1; /* remove when it is back */
 	unsigned suspect : 1; /* refused, and that not believed: goes last */
 };
@@ -134,7 +137,8 @@ struct dest {
 	struct id_tree by_id;
 	struct ready_tree ready;
 	struct heap wait, deadlines;
-	uint64_t n, nheld, nready, recipients, bytes, held_bytes;
+	uint64_t n, nheld, nowed, nready, recipients, bytes;
+	uint64_t idle_bytes; /* of what is HELD or OWED */
 
 	struct queue_policy policy;
 	struct extend extend;

@@ -15,9 +15,7 @@ tick_due(struct dest *d, unsigned *budget, int64_t now)
 	while (
 	    *budget > 0 && (n = heap_min(&d->wait)) != NULL && n->key <= now) {
 		e = HEAP_ENTRY(n, struct entry, u.wait);
-		if (e->finish) /* waits for its notification only */
-			e->due_ms = now + DEADLINE_AGAIN;
-		entry_set(e, e->finish ? ENTRY_WAIT : ENTRY_READY);
+		entry_set(e, ENTRY_READY);
 		--*budget;
 	}
 }
@@ -83,8 +81,7 @@ dest_walk_step(struct dest *d, unsigned *budget, int64_t now)
 	key.id = d->walk_id;
 	e = RB_NFIND(age_tree, &d->by_age, &key);
 	for (; e != NULL && *budget > 0; --*budget) {
-		if ((d->walk & WALK_DUE) && e->state == ENTRY_WAIT &&
-		    !e->finish) {
+		if ((d->walk & WALK_DUE) && e->state == ENTRY_WAIT) {
 			e->due_ms = now;
 			entry_set(e, ENTRY_READY);
 		} else if (d->walk & WALK_DEADLINE) {
