@@ -209,6 +209,54 @@ def test_case_F6_envid_orcpt_and_what_is_relayed(world):
     assert m.rcpts == [("good@b.test", [])]
 
 
+def with_notify(w, subject, *rcpts, sender="s@other.test"):
+    with Raw(w.d.port) as c:
+        c.ok("EHLO client.test")
+        c.ok("MAIL FROM:<%s> ENVID=F9" % sender)
+        for r in rcpts:
+            c.ok("RCPT TO:" + r)
+        c.ok("DATA", "354")
+        c.send(stuff(text(subject, "secret body\n" * 10)))
+        assert c.reply().startswith("250")
+
+
+def test_case_F9_relayed_to_a_server_without_dsn(world):
+    """Whoever asked for it hears, in one report, that the next server will not
+    tell him more; not where the next server does."""
+    w = world
+    before, m = len(w.other.messages), w.d.metrics()
+    w.fast.stop()  # so that a new session asks it
+    w.fast.misbehave[:] = ["no-ext"]
+    w.fast.start()
+    with_notify(w, "asked", "<one@b.test> NOTIFY=SUCCESS ORCPT=rfc822;One@orig.test",
+                "<two@b.test> NOTIFY=SUCCESS,FAILURE", "<three@b.test> NOTIFY=FAILURE",
+                "<four@b.test>")
+    report = Dsn(new_dsns(w, 1, before)[0].data)
+    assert sorted(report.recipients) == ["one@b.test", "two@b.test"]
+    r = report.recipients["one@b.test"]
+    assert r["action"] == "relayed" and r["status"] == "2.1.9"
+    assert r["original-recipient"] == "rfc822; One@orig.test"
+    assert report.fields["original-envelope-id"] == "F9"
+    assert b"secret body" not in report.data
+    relayed = w.fast.messages[-1]
+    assert subjects([relayed.data]) == ["asked"]
+    assert not [a for a in relayed.mail_args if "ENVID" in a] and relayed.rcpts[0][1] == []
+
+    with_notify(w, "null sender", "<one@b.test> NOTIFY=SUCCESS", sender="")
+    w.d.wait_empty("b.test")
+    w.fast.stop()
+    w.fast.misbehave[:] = []  # it has DSN now
+    w.fast.start()
+    with_notify(w, "passed on", "<one@b.test> NOTIFY=SUCCESS")
+    wait_for(lambda: subjects(x.data for x in w.fast.messages)[-1] == "passed on")
+    assert "NOTIFY=SUCCESS" in w.fast.messages[-1].rcpts[0][1]
+    w.d.wait_empty("b.test")
+    stays(lambda: len(w.other.messages) == before + 1, 1, "one report")
+    after = w.d.metrics()
+    assert (after.get("dsn_generated_total", action="relayed") ==
+            m.get("dsn_generated_total", action="relayed") + 1)
+
+
 def test_case_F7_a_large_original_is_cut(world):
     w = world
     before = len(w.other.messages)

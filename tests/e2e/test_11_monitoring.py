@@ -96,7 +96,7 @@ VALUES = {
     ("probe_failures_total", "phase"): {
         "resolve", "connect", "greeting", "ehlo", "starttls", "mail", "rcpt", "quit"},
     ("spool_errors_total", "op"): {"open", "write", "fsync", "rename", "read", "unlink"},
-    ("dsn_generated_total", "action"): {"failed", "delayed"},
+    ("dsn_generated_total", "action"): {"failed", "delayed", "relayed"},
     ("dsn_suppressed_total", "reason"): {"null_sender", "rate", "policy"},
     ("dns_queries_failed_total", "reason"): {"timeout", "servfail", "nxdomain", "bogus", "other"},
     ("smtpd_connections_rejected_total", "reason"): {

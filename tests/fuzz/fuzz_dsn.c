@@ -124,7 +124,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	env = read_envelope(&r);
 	in.env = env;
-	in.action = (flags & 1) != 0 ? DSN_DELAYED : DSN_FAILED;
+	in.action = (flags & 1) != 0 ? DSN_DELAYED :
+	    (flags & 64) != 0	     ? DSN_RELAYED :
+				       DSN_FAILED;
 	in.body_whole = (flags & 2) != 0;
 	in.retry_until = (flags & 4) != 0 ? 1795370000 : 0;
 	in.body_max = (flags & 8) != 0 ? 40 : 50000;

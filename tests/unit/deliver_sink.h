@@ -35,6 +35,7 @@ struct sink {
 	int dot_delay_ms;
 	/* What was seen. */
 	atomic_int conns, messages, rcpts, dots;
+	char last_rcpt[256];
 	char body[6u << 20];
 	size_t len;
 };

@@ -25,6 +25,7 @@ struct later {
 	uint64_t job;
 	size_t max;
 	uint64_t offset, token;
+	int rc;
 };
 static STAILQ_HEAD(, later) queue = STAILQ_HEAD_INITIALIZER(queue);
 static struct loop_timer *timer;
@@ -148,6 +149,7 @@ fake_add(const char *sender, const char *rcpts, const char *body, size_t len)
 	env->body.crc = store_crc(0, body, len);
 	j->job.domain = env->domain;
 	j->job.arrival_ms = env->arrival_ms;
+	j->job.expiry_ms = env->arrival_ms + fake.domain.lifetime_ms;
 	j->env = env;
 	j->body = mem_dup(body, len + (len == 0));
 	j->len = len;
@@ -421,7 +423,7 @@ store_tx_abort(struct store_tx **tx)
 static void
 run_accept(struct later *l)
 {
-	l->accept(l->arg, l->token, fake.accept_rc, UINT64_C(0x4711) << 8);
+	l->accept(l->arg, l->token, l->rc, UINT64_C(0x4711) << 8);
 }
 
 void
@@ -434,7 +436,8 @@ queue_accept(struct queue *q, struct store_tx **tx, struct envelope **parts,
 	MX_ASSERT(n == 1);
 	l->accept = cb;
 	l->token = token;
-	if (fake.accept_rc == 0) {
+	l->rc = fake.nnotes >= fake.accept_after ? fake.accept_rc : 0;
+	if (l->rc == 0) {
 		MX_ASSERT(fake.nnotes < MX_COUNT(fake.note));
 		fake.note[fake.nnotes].env = parts[0];
 		fake.note[fake.nnotes++].text = buf_take(&(*tx)->text);

@@ -40,7 +40,8 @@ struct fake {
 	unsigned connect_failed;
 	struct fake_note note[16];
 	unsigned nnotes;
-	int accept_rc; /* of storing notifications */
+	int accept_rc; /* of storing notifications ... */
+	unsigned accept_after; /* ... beyond so many */
 	int read_damage; /* flips a bit in the store_read() with that number */
 	int reads;
 	int read_rc; /* of the next store_read() */

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "deliver_world.h"
+#include "relay/deliver/dsn.h"
 
 static struct fake_job *
 take(const char *sender, const char *rcpts)
@@ -121,26 +122,50 @@ first_ended(void)
 	return fake.job[0].ended > 0;
 }
 
+/* An attempt's outcome for the recipients in turn: 5 refused, 2 taken by a
+ * server without DSN, 4 put off. */
+static struct envelope *
+outcome(const struct fake_job *j, const char *replies)
+{
+	struct envelope *env = envelope_copy(j->env);
+	struct rcpt *r = env->rcpts;
+
+	for (; *replies != '\0'; replies++, r++)
+		rcpt_set(r,
+		    *replies == '2'	? RCPT_DELIVERED :
+			*replies == '5' ? RCPT_FAILED :
+					  RCPT_PENDING,
+		    *replies == '2'	? 250 :
+			*replies == '5' ? 550 :
+					  451,
+		    *replies == '5' ? &(struct smtp_status){ 5, 1, 1 } : NULL,
+		    "said so");
+	return env;
+}
+
 /* The disk refuses the notification: the failure is not forgotten. */
 static void
 not_stored(void **state)
 {
 	struct fake_job *j =
 	    take("s@sender.example", "a@example.org b@example.org");
-	struct envelope *env = envelope_copy(j->env);
 
 	(void)state;
 	fake.accept_rc = -MX_EFULL;
-	rcpt_set(&env->rcpts[0], RCPT_FAILED, 550,
-	    &(struct smtp_status){ 5, 1, 1 }, "no");
-	rcpt_set(&env->rcpts[1], RCPT_DELIVERED, 250, NULL, "ok");
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, env, 5);
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "52"), 5);
 	WAIT_FOR(first_ended);
-	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_FAILED);
 	assert_int_equal(j->env->rcpts[0].code, 550);
 	assert_int_equal(j->env->rcpts[1].state, RCPT_DELIVERED);
 	assert_false(j->env->rcpts[0].reported);
+	assert_true(j->job.put_off_ms > 0);
 	assert_int_equal(t.stats->g.dsn_generated[0], 0);
+	/* Beside one that is tried again it is asked for again. */
+	j = take("s@sender.example", "a@example.org b@example.org");
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "54"), 5);
+	WAIT_FOR(nothing_pending);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(j->env->rcpts[0].code, 550);
 	/* An expiry waits with the job until the next try. */
 	j = take("s@sender.example", "a@example.org");
 	bounce_expire(t.bounce, &j->job);
@@ -150,24 +175,125 @@ not_stored(void **state)
 	assert_int_equal(j->returned, 1);
 }
 
-/* A shutdown that does not wait for the disk: the refused one is tried again,
- * the one that was served is not served twice. */
+/* Those who asked hear that the next server took their mail and will not tell
+ * them more: once, when nothing is pending any more. */
+static void
+relayed(void **state)
+{
+	struct fake_job *j = take("s@sender.example",
+	    "a@example.org b@example.org c@example.org d@example.org");
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		j->env->rcpts[i].notify =
+		    NOTIFY_GIVEN | (i == 2 ? NOTIFY_FAILURE : NOTIFY_SUCCESS);
+	fake.again = true;
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "2224"), 5);
+	assert_int_equal(j->ended, 1); /* not before the fourth */
+	assert_int_equal(fake.nnotes, 0);
+	assert_false(j->env->rcpts[0].reported);
+	assert_non_null(queue_take(NULL, "example.org"));
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "2222"), 5);
+	assert_int_equal(j->ended, 1);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(fake.nnotes, 1);
+	assert_non_null(strstr(fake.note[0].text, "Action: relayed"));
+	assert_non_null(strstr(fake.note[0].text, "Status: 2.1.9"));
+	assert_non_null(strstr(fake.note[0].text, "a@example.org"));
+	assert_non_null(strstr(fake.note[0].text, "d@example.org"));
+	assert_null(strstr(fake.note[0].text, "c@example.org"));
+	assert_null(strstr(fake.note[0].text, "body\r\n"));
+	assert_string_equal(fake.note[0].env->sender, "");
+	assert_false(envelope_owes(j->env));
+	assert_int_equal(t.stats->g.dsn_generated[DSN_RELAYED], 1);
+}
+
+/* What failed and what was relayed are two notifications; the job ends when
+ * both are on the disk, and the one that is there is not written again. */
+static void
+failed_and_relayed(void **state)
+{
+	struct fake_job *j =
+	    take("s@sender.example", "a@example.org b@example.org");
+
+	(void)state;
+	j->env->rcpts[0].notify = NOTIFY_GIVEN | NOTIFY_SUCCESS;
+	fake.accept_rc = -MX_EFULL;
+	fake.accept_after = 1;
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "25"), 5);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(fake.nnotes, 1);
+	assert_non_null(strstr(fake.note[0].text, "Action: failed"));
+	assert_true(j->env->rcpts[1].reported);
+	assert_true(rcpt_owes(&j->env->rcpts[0]));
+	assert_true(j->job.put_off_ms > 0);
+	/* As the queue does later. */
+	fake.accept_rc = 0;
+	j->ready = true;
+	assert_non_null(queue_take(NULL, "example.org"));
+	bounce_expire(t.bounce, &j->job);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(fake.nnotes, 2);
+	assert_non_null(strstr(fake.note[1].text, "Action: relayed"));
+	assert_false(envelope_owes(j->env));
+}
+
+static const struct {
+	const char *name, *sender;
+	uint16_t flags;
+	uint8_t notify;
+	enum dsn_suppress why; /* or none */
+} unasked_cases[] = {
+	{ "nobody asked", "s@sender.example", 0, 0, DSN_SUPPRESS_MAX },
+	{ "never", "s@sender.example", 0, NOTIFY_GIVEN | NOTIFY_NEVER,
+	    DSN_SUPPRESS_MAX },
+	{ "failures only", "s@sender.example", 0, NOTIFY_GIVEN | NOTIFY_FAILURE,
+	    DSN_SUPPRESS_MAX },
+	{ "null sender", "", 0, NOTIFY_GIVEN | NOTIFY_SUCCESS,
+	    DSN_SUPPRESS_NULL_SENDER },
+	{ "one of ours", "s@sender.example", ENV_DSN,
+	    NOTIFY_GIVEN | NOTIFY_SUCCESS, DSN_SUPPRESS_NULL_SENDER },
+};
+
+static void
+not_relayed(void **state)
+{
+	struct fake_job *j;
+	uint64_t count;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(unasked_cases); i++) {
+		j = take(unasked_cases[i].sender, "a@example.org");
+		j->env->flags = unasked_cases[i].flags;
+		j->env->rcpts[0].notify = unasked_cases[i].notify;
+		bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "2"), 5);
+		count = 0;
+		for (int s = 0; s < DSN_SUPPRESS_MAX; s++)
+			count += t.stats->g.dsn_suppressed[s];
+		if (j->ended != 1 || envelope_owes(j->env) ||
+		    count != (unasked_cases[i].why != DSN_SUPPRESS_MAX))
+			fail_msg("%s", unasked_cases[i].name);
+		memset(t.stats->g.dsn_suppressed, 0,
+		    sizeof(t.stats->g.dsn_suppressed));
+	}
+	assert_int_equal(fake.nnotes, 0);
+}
+
+/* A shutdown that does not wait for the disk: the failure stays to be told, the
+ * one that was served is not served twice. */
 static void
 cut_off(void **state)
 {
 	struct fake_job *j =
 	    take("s@sender.example", "a@example.org b@example.org");
-	struct envelope *env = envelope_copy(j->env);
 
 	(void)state;
-	rcpt_set(&env->rcpts[0], RCPT_FAILED, 550,
-	    &(struct smtp_status){ 5, 1, 1 }, "no");
-	rcpt_set(&env->rcpts[1], RCPT_DELIVERED, 250, NULL, "ok");
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, env, 5);
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "52"), 5);
 	assert_int_equal(j->ended, 0);
 	bounce_destroy(&t.bounce);
 	assert_int_equal(j->tried, 1);
-	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_FAILED);
+	assert_false(j->env->rcpts[0].reported);
 	assert_int_equal(j->env->rcpts[1].state, RCPT_DELIVERED);
 }
 
@@ -181,6 +307,9 @@ main(void)
 		T(silent),
 		T(not_stored),
 		T(cut_off),
+		T(relayed),
+		T(failed_and_relayed),
+		T(not_relayed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

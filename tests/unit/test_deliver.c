@@ -60,6 +60,31 @@ suspect(void **state)
 	assert_int_equal(fake.nnotes, 0);
 }
 
+/* A server with DSN is told what the sender asked for, and the rest is its
+ * business; one without is not, and the rest is ours (RFC 3461 5.2). */
+static void
+passes_on(void **state)
+{
+	struct fake_job *j;
+
+	for (unsigned dsn = 0; dsn < 2; dsn++) {
+		if (dsn > 0) {
+			teardown(state);
+			assert_int_equal(setup(state), 0);
+		}
+		sink.ehlo = dsn ? "250-sink\r\n250 DSN\r\n" : NULL;
+		j = add("a@example.org");
+		j->env->rcpts[0].notify = NOTIFY_GIVEN | NOTIFY_SUCCESS;
+		start();
+		WAIT_FOR(all_quiet);
+		assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+		assert_true(j->env->rcpts[0].reported);
+		assert_int_equal(strstr(sink.last_rcpt, "NOTIFY=SUCCESS") != 0,
+		    dsn);
+		assert_int_equal(fake.nnotes, !dsn);
+	}
+}
+
 /* The server goes away at each step, with a close and with a reset: the job
  * comes back, and the second connection delivers it. */
 static void
@@ -620,6 +645,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(recipients),
 		T(suspect),
+		T(passes_on),
 		T(closes),
 		T(broken),
 		T(endless_reply),

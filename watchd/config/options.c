@@ -44,7 +44,7 @@ const struct section_info sections[SEC_COUNT] = {
 	[SEC_SMTPD] = { "smtpd", SEC_TOP, false, true, "Accepting mail." },
 	[SEC_QUEUE] = { "queue", SEC_TOP, false, true, "Keeping mail." },
 	[SEC_DSN] = { "dsn", SEC_TOP, false, true,
-	    "Reports to senders: delayed, failed, delivered." },
+	    "Reports to senders: failed, delayed, relayed." },
 	[SEC_WEB] = { "web", SEC_TOP, false, true,
 	    "Metrics, health and the status page." },
 	[SEC_METRICS] = { "metrics", SEC_TOP, false, true,

@@ -122,8 +122,16 @@ envelope_count(const struct envelope *e, enum rcpt_state state)
 bool
 rcpt_owes(const struct rcpt *r)
 {
-	return (r->state == RCPT_FAILED || r->state == RCPT_EXPIRED) &&
-	    !r->reported;
+	switch ((enum rcpt_state)r->state) {
+	case RCPT_PENDING:
+		return false;
+	case RCPT_DELIVERED:
+		return !r->reported && (r->notify & NOTIFY_SUCCESS) != 0;
+	case RCPT_FAILED:
+	case RCPT_EXPIRED:
+		return !r->reported;
+	}
+	return false;
 }
 
 bool

@@ -24,7 +24,7 @@
 
 enum rcpt_state {
 	RCPT_PENDING,
-	RCPT_DELIVERED,
+	RCPT_DELIVERED, /* see rcpt_owes() */
 	RCPT_FAILED, /* permanently: a DSN is owed until `reported` */
 	RCPT_EXPIRED, /* the lifetime ran out: the same */
 };
@@ -77,8 +77,9 @@ struct rcpt *envelope_add_rcpt(struct envelope *, const char *mailbox);
 void rcpt_set(struct rcpt *, enum rcpt_state, uint16_t code,
     const struct smtp_status *, const char *text);
 uint32_t envelope_count(const struct envelope *, enum rcpt_state);
-/* Has the sender still to hear that it failed or expired? Whether he is told
- * is for deliver/ to decide. */
+/* Has the sender still to hear of it: that it failed or expired; or, when he
+ * asked for it, that it went to a server that will not tell him (RFC 3461
+ * 5.2.2)? Whether he is told is for deliver/ to decide. */
 bool rcpt_owes(const struct rcpt *);
 bool envelope_owes(const struct envelope *); /* any of its recipients */
 

@@ -93,7 +93,7 @@ struct stats_global {
 	/* delivery */
 	struct hist attempt_duration;
 	struct hist delivery_delay;
-	uint64_t dsn_generated[2]; /* enum dsn_action */
+	uint64_t dsn_generated[3]; /* enum dsn_action */
 	uint64_t dsn_suppressed[3]; /* enum dsn_suppress */
 	/* dns */
 	uint64_t dns_queries;
@@ -103,7 +103,8 @@ struct stats_global {
 enum dsn_suppress {
 	DSN_SUPPRESS_NULL_SENDER,
 	DSN_SUPPRESS_RATE,
-	DSN_SUPPRESS_POLICY
+	DSN_SUPPRESS_POLICY,
+	DSN_SUPPRESS_MAX
 };
 
 extern const struct hist_bounds hist_message_size; /* 1e3 .. 1e8 bytes */

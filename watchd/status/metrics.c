@@ -48,7 +48,8 @@ LABELS(labels_STATUS_4, STATUS_LABEL_MAX, "status", { "4.0", 0 }, { "4.1", 1 },
 LABELS(labels_STATUS_5, STATUS_LABEL_MAX, "status", { "5.0", 0 }, { "5.1", 1 },
     { "5.2", 2 }, { "5.3", 3 }, { "5.4", 4 }, { "5.5", 5 }, { "5.6", 6 },
     { "5.7", 7 }, { "5.x", 8 });
-LABELS(labels_DSN_ACTION, 2, "action", { "failed", 0 }, { "delayed", 1 });
+LABELS(labels_DSN_ACTION, 3, "action", { "failed", 0 }, { "delayed", 1 },
+    { "relayed", 2 });
 LABELS(labels_DSN_REASON, 3, "reason", { "null_sender", 0 }, { "rate", 1 },
     { "policy", 2 });
 LABELS(labels_WATCHDOG_STATE, HEALTH_LABEL_MAX, "state", { "unknown", 0 },

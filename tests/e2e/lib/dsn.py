@@ -39,8 +39,8 @@ class Dsn:
                 continue
             kind, addr = [x.strip() for x in f["final-recipient"].split(";", 1)]
             assert kind.lower() in ("rfc822", "utf-8")
-            assert f["action"] in ("failed", "delayed"), f
-            assert re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", f["status"].split()[0]), f
+            cls = {"failed": "[45]", "delayed": "4", "relayed": "2"}[f["action"]]
+            assert re.fullmatch(cls + r"\.\d{1,3}\.\d{1,3}", f["status"].split()[0]), f
             self.recipients[addr] = f
         assert self.recipients
         self.original = parts[2] if len(parts) == 3 else None

@@ -1,33 +1,31 @@
 /* SPDX-License-Identifier: ISC
- * bounce: the driver of dsn.h. A case is one job whose sender is owed a word:
+ * bounce: the driver of dsn.h. A case is one job whose sender is owed a word,
+ * or two: what failed, and what was relayed. For each of them:
  *
  *	load the part and the beginning of its body
  *	  -> decide (dsn_owed, null sender, ENV_DSN, rate) -> write
  *	  -> queue_accept() as an ENV_DSN message to the sender
- *	  -> durable -> mark the recipients reported -> end the job
+ *	  -> durable -> mark the recipients reported
  *
- * The job stays ours until the end, so the queue cannot give it out twice.
- * When the disk cannot take the notification nothing is forgotten: the failed
- * recipients are pending again and the job goes back. Called by daemon.c
- * (queue_ops) and outbound.c, on the loop thread. */
+ * and then the job ends. It stays ours until then, so the queue cannot give it
+ * out twice. When the disk cannot take the notification nothing is forgotten:
+ * recipients that failed beside pending ones are pending again, and a part with
+ * none pending waits in the queue. Called by daemon.c (queue_ops) and work.c,
+ * on the loop thread. */
 #include "relay/deliver/bounce.h"
 
 #include <sys/queue.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rnd.h"
-#include "relay/deliver/dsn.h"
-#include "smtp/path.h"
+#include "relay/deliver/dsn_mail.h"
 
 /* After a failure to read or to store; shorter would only heat the disk. */
 #define BOUNCE_AGAIN_MS 10000
-#define BOUNCE_MAX	(16u << 20) /* a whole notification, 10000 recipients */
 #define HOUR_MS		INT64_C(3600000)
 
 enum bounce_why { BOUNCE_EXPIRE, BOUNCE_WARN, BOUNCE_FINISH };
@@ -39,9 +37,11 @@ struct bounce_case {
 	enum bounce_why why;
 	struct queue_job *job;
 	struct envelope *env; /* NULL until loaded (expire, warn) */
-	enum job_outcome outcome; /* finish */
+	enum dsn_action action; /* under way */
+	enum job_outcome outcome; /* expire, finish */
 	int64_t latency_ns;
 	unsigned stage; /* warn */
+	bool told; /* something, or it was found not to be owed */
 	uint64_t load; /* store request, 0 none */
 	bool accepting; /* queue_accept() has not called back */
 	int64_t again_ns; /* when the job goes back; 0: not waiting */
@@ -65,7 +65,9 @@ struct bounce {
 };
 
 static void case_loaded(void *arg, struct store_loaded *);
-static void case_put_back(struct bounce_case *);
+static void case_step(struct bounce_case *, const struct store_loaded *);
+static void case_later(struct bounce_case *, int64_t wait_ms);
+static bool case_brought(const struct bounce_case *);
 
 static void
 bounce_retry(void *arg)
@@ -129,9 +131,9 @@ bounce_destroy(struct bounce **bp)
 	while ((c = TAILQ_FIRST(&b->cases)) != NULL) {
 		if (c->load != 0)
 			store_cancel(b->store, c->load);
-		/* What else the attempt brought must not be done again. */
-		if (c->why == BOUNCE_FINISH) {
-			case_put_back(c);
+		/* What was done already must not be done again. */
+		if (case_brought(c)) {
+			case_later(c, 0);
 			continue;
 		}
 		TAILQ_REMOVE(&b->cases, c, link);
@@ -178,57 +180,104 @@ rate_ok(struct bounce *b)
 	return true;
 }
 
-static enum dsn_action
-case_action(const struct bounce_case *c)
+/* What the sender is owed next; false: nothing. That a message was relayed is
+ * told once, of all its recipients, when none is pending any more. */
+static bool
+case_owes(struct bounce_case *c)
 {
-	return c->why == BOUNCE_WARN ? DSN_DELAYED : DSN_FAILED;
+	bool failed = false, relayed = false, pending = false;
+	const struct rcpt *r;
+	uint32_t i;
+
+	if (c->why == BOUNCE_WARN) {
+		c->action = DSN_DELAYED;
+		return !c->told;
+	}
+	for (i = 0; i < c->env->nrcpts; i++) {
+		r = &c->env->rcpts[i];
+		if (r->state == RCPT_PENDING)
+			pending = true;
+		else if (rcpt_owes(r) && r->state == RCPT_DELIVERED)
+			relayed = true;
+		else if (rcpt_owes(r))
+			failed = true;
+	}
+	c->action = failed ? DSN_FAILED : DSN_RELAYED;
+	return failed || (relayed && !pending);
 }
 
-/* Ends the case with its job: all that was owed is done or not owed. */
+/* That of now is told, or not to be told. */
+static void
+case_told(struct bounce_case *c)
+{
+	struct rcpt *r;
+	uint32_t i;
+
+	c->told = true;
+	for (i = 0; i < c->env->nrcpts && c->action != DSN_DELAYED; i++) {
+		r = &c->env->rcpts[i];
+		if (rcpt_owes(r) &&
+		    (r->state == RCPT_DELIVERED) == (c->action == DSN_RELAYED))
+			r->reported = true;
+	}
+}
+
+/* Ends the case with its job. */
 static void
 case_end(struct bounce_case *c)
 {
 	struct bounce *b = c->bounce;
-	uint32_t i;
 
 	TAILQ_REMOVE(&b->cases, c, link);
 	if (c->why == BOUNCE_WARN) {
 		c->env->warned = (uint8_t)(c->stage + 1);
 		queue_warned(b->queue, c->job, c->env);
 	} else {
-		for (i = 0; i < c->env->nrcpts; i++)
-			if (c->env->rcpts[i].state == RCPT_FAILED ||
-			    c->env->rcpts[i].state == RCPT_EXPIRED)
-				c->env->rcpts[i].reported = true;
 		queue_done(b->queue, c->job, c->outcome, c->env, c->latency_ns);
 	}
 	envelope_destroy(&c->env);
 	free(c);
 }
 
-/* The disk did not take it. After an attempt what else the attempt brought
- * is written down, with the refused recipients pending as before; the other
- * jobs have brought nothing and go back after a while. */
+/* What is still owed has to wait. Beside recipients that are tried again the
+ * failed ones are asked for again; where nothing is pending the part waits
+ * for its notification only. */
+static void
+case_later(struct bounce_case *c, int64_t wait_ms)
+{
+	uint32_t i;
+
+	if (envelope_count(c->env, RCPT_PENDING) > 0) {
+		for (i = 0; i < c->env->nrcpts; i++)
+			if (c->env->rcpts[i].state == RCPT_FAILED &&
+			    rcpt_owes(&c->env->rcpts[i]))
+				c->env->rcpts[i].state = RCPT_PENDING;
+	}
+	c->job->put_off_ms = wait_ms;
+	case_end(c);
+}
+
+/* Is there something new that has to be written down? */
+static bool
+case_brought(const struct bounce_case *c)
+{
+	return c->why == BOUNCE_FINISH || (c->why == BOUNCE_EXPIRE && c->told);
+}
+
+/* The disk did not take it. What the job has brought so far is written down;
+ * one that has brought nothing goes back after a while. */
 static void
 case_put_back(struct bounce_case *c)
 {
 	struct bounce *b = c->bounce;
-	uint32_t i;
 
-	if (c->why != BOUNCE_FINISH) {
-		c->again_ns = loop_now(b->loop) + BOUNCE_AGAIN_MS * CLOCK_MS;
-		if (!loop_timer_pending(b->timer))
-			loop_timer_set(b->timer, BOUNCE_AGAIN_MS);
+	if (case_brought(c)) {
+		case_later(c, BOUNCE_AGAIN_MS);
 		return;
 	}
-	TAILQ_REMOVE(&b->cases, c, link);
-	for (i = 0; i < c->env->nrcpts; i++)
-		if (!c->env->rcpts[i].reported &&
-		    c->env->rcpts[i].state == RCPT_FAILED)
-			c->env->rcpts[i].state = RCPT_PENDING;
-	queue_done(b->queue, c->job, c->outcome, c->env, c->latency_ns);
-	envelope_destroy(&c->env);
-	free(c);
+	c->again_ns = loop_now(b->loop) + BOUNCE_AGAIN_MS * CLOCK_MS;
+	if (!loop_timer_pending(b->timer))
+		loop_timer_set(b->timer, BOUNCE_AGAIN_MS);
 }
 
 static void
@@ -255,12 +304,12 @@ case_stored(void *arg, uint64_t token, int rc, uint64_t id)
 		case_put_back(c);
 		return;
 	}
-	b->stats->g.dsn_generated[case_action(c)]++;
+	b->stats->g.dsn_generated[c->action]++;
 	log_info("bounce", "id=%s dsn=%s to=%s action=%s rcpts=%u",
 	    text_id(c->job->id, orig), text_id(id, own), log_q(c->env->sender),
-	    case_action(c) == DSN_FAILED ? "failed" : "delayed",
-	    dsn_owed(c->env, case_action(c)));
-	case_end(c);
+	    dsn_action_name(c->action), dsn_owed(c->env, c->action));
+	case_told(c);
+	case_step(c, NULL);
 }
 
 /* Why no notification is to be sent, or NULL. Counts it. */
@@ -270,8 +319,8 @@ case_suppress(struct bounce_case *c, struct smtp_path *to)
 	uint64_t *count = c->bounce->stats->g.dsn_suppressed;
 	const char *sender = c->env->sender;
 
-	if (dsn_owed(c->env, case_action(c)) == 0) {
-		count[DSN_SUPPRESS_POLICY] += c->why != BOUNCE_WARN;
+	if (dsn_owed(c->env, c->action) == 0) {
+		count[DSN_SUPPRESS_POLICY] += c->action == DSN_FAILED;
 		return "NOTIFY";
 	}
 	if ((c->env->flags & ENV_DSN) != 0 || *sender == '\0') {
@@ -284,105 +333,7 @@ case_suppress(struct bounce_case *c, struct smtp_path *to)
 		count[DSN_SUPPRESS_POLICY]++;
 		return "sender address";
 	}
-	if (!rate_ok(c->bounce)) {
-		count[DSN_SUPPRESS_RATE]++;
-		return "rate";
-	}
 	return NULL;
-}
-
-/* The envelope of the notification: from <>, to the sender alone. */
-static struct envelope *
-reply_envelope(const struct bounce_case *c, const struct smtp_path *to,
-    const struct buf *text)
-{
-	struct envelope *env = envelope_create();
-	size_t i;
-
-	mem_free(&env->sender);
-	env->sender = mem_strdup("");
-	strlcpy(env->domain, to->domain, sizeof(env->domain));
-	env->arrival_ms = clock_wall_ms();
-	env->flags = ENV_DSN;
-	for (i = 0; i < text->len; i++)
-		if ((unsigned char)text->data[i] > 127) {
-			env->flags |= ENV_8BIT;
-			break;
-		}
-	for (i = 0; to->mailbox[i] != '\0'; i++)
-		if ((unsigned char)to->mailbox[i] > 127)
-			env->flags |= ENV_UTF8;
-	mem_free(&env->helo);
-	env->helo = mem_strdup(c->bounce->conf->hostname);
-	mem_free(&env->client);
-	env->client = mem_strdup("");
-	(void)envelope_add_rcpt(env, to->mailbox);
-	return env;
-}
-
-static int64_t
-lifetime_ms(const struct bounce *b, const char *domain)
-{
-	const struct conf_domain *d = config_domain(b->conf, domain);
-
-	return d != NULL ? d->lifetime_ms : b->conf->defaults.lifetime_ms;
-}
-
-static int
-case_write(struct bounce_case *c, uint64_t id, const struct store_loaded *l,
-    struct buf *out)
-{
-	const struct config *conf = c->bounce->conf;
-	struct dsn_input in = { .reporting_mta = conf->hostname,
-		.from = conf->dsn.postmaster,
-		.env = c->env,
-		.action = case_action(c),
-		.now = clock_wall(),
-		.id = id,
-		.boundary = rnd_u64(),
-		.body = l->data != NULL ? l->data : "",
-		.body_len = l->len,
-		.body_whole = l->len == c->env->body.len,
-		.body_max = (size_t)conf->dsn.size };
-	char from[TEXT_DOMAIN_MAX + 16];
-
-	if (in.from == NULL) {
-		snprintf(from, sizeof(from), "postmaster@%s", conf->hostname);
-		in.from = from;
-	}
-	if (c->why == BOUNCE_WARN)
-		in.retry_until = (c->env->arrival_ms +
-				     lifetime_ms(c->bounce, c->env->domain)) /
-		    1000;
-	return dsn_write(&in, out);
-}
-
-static void
-case_send(struct bounce_case *c, const struct smtp_path *to,
-    const struct store_loaded *l)
-{
-	struct bounce *b = c->bounce;
-	struct buf text = BUF_INIT(BOUNCE_MAX);
-	struct store_tx *tx = store_tx_begin(b->store);
-	struct envelope *part;
-	int rc = tx != NULL ? 0 : -MX_EIO;
-
-	if (rc == 0)
-		rc = case_write(c, store_tx_id(tx), l, &text);
-	if (rc == 0)
-		rc = store_tx_append(tx, text.data, text.len);
-	if (rc != 0) {
-		log_warn("bounce", "event=not_written error=%s",
-		    log_q(mx_strerror(rc)));
-		store_tx_abort(&tx);
-		case_put_back(c);
-	} else {
-		part = reply_envelope(c, to, &text);
-		c->accepting = true;
-		b->accepts++;
-		queue_accept(b->queue, &tx, &part, 1, case_stored, b, c->token);
-	}
-	buf_fini(&text);
 }
 
 /* Says in the log what became of a message nobody is told of; a warning that
@@ -392,13 +343,44 @@ case_silent(struct bounce_case *c, const char *why)
 {
 	char id[TEXT_ID_MAX];
 
-	if (c->why != BOUNCE_WARN)
+	if (c->action != DSN_DELAYED)
 		log_notice("bounce",
 		    "id=%s event=%s dsn=suppressed reason=%s from=%s",
 		    text_id(c->job->id, id),
-		    c->why == BOUNCE_EXPIRE ? "expired" : "failed", log_q(why),
-		    log_q(c->env->sender));
-	case_end(c);
+		    c->why == BOUNCE_EXPIRE && !c->job->waited ?
+			"expired" :
+			dsn_action_name(c->action),
+		    log_q(why), log_q(c->env->sender));
+	case_told(c);
+}
+
+static void
+case_send(struct bounce_case *c, const struct smtp_path *to,
+    const struct store_loaded *l)
+{
+	struct bounce *b = c->bounce;
+	struct buf text = BUF_INIT(DSN_MAIL_MAX);
+	struct store_tx *tx = store_tx_begin(b->store);
+	struct envelope *part;
+	int rc = tx != NULL ? 0 : -MX_EIO;
+
+	if (rc == 0)
+		rc = dsn_mail_write(b->conf, c->env, c->action,
+		    c->job->expiry_ms, store_tx_id(tx), l, &text);
+	if (rc == 0)
+		rc = store_tx_append(tx, text.data, text.len);
+	if (rc != 0) {
+		log_warn("bounce", "event=not_written error=%s",
+		    log_q(mx_strerror(rc)));
+		store_tx_abort(&tx);
+		case_put_back(c);
+	} else {
+		part = dsn_mail_envelope(b->conf, to, &text);
+		c->accepting = true;
+		b->accepts++;
+		queue_accept(b->queue, &tx, &part, 1, case_stored, b, c->token);
+	}
+	buf_fini(&text);
 }
 
 static void
@@ -450,29 +432,51 @@ case_give_up(struct bounce_case *c)
 	}
 }
 
+/* Goes on with what is owed next, or ends the case. `l` is the original, NULL
+ * when it has not been read: where nothing is to be written nothing needs to
+ * be read. */
+static void
+case_step(struct bounce_case *c, const struct store_loaded *l)
+{
+	struct smtp_path to;
+	const char *why;
+
+	while (case_owes(c)) {
+		if ((why = case_suppress(c, &to)) != NULL) {
+			case_silent(c, why);
+			continue;
+		}
+		if (l == NULL) {
+			case_load(c);
+			return;
+		}
+		if (!rate_ok(c->bounce)) {
+			c->bounce->stats->g.dsn_suppressed[DSN_SUPPRESS_RATE]++;
+			case_silent(c, "rate");
+			continue;
+		}
+		case_send(c, &to, l);
+		return;
+	}
+	case_end(c);
+}
+
 static void
 case_loaded(void *arg, struct store_loaded *l)
 {
 	struct bounce_case *c = arg;
-	struct smtp_path to;
-	const char *why;
 
 	c->load = 0;
 	if (c->env == NULL) {
 		c->env = l->env;
 		l->env = NULL;
+		if (c->env != NULL && l->rc == 0 && c->why == BOUNCE_EXPIRE)
+			case_give_up(c);
 	}
-	if (l->rc != 0 || c->env == NULL) {
+	if (l->rc != 0 || c->env == NULL)
 		case_unreadable(c, l->rc);
-		goto out;
-	}
-	if (c->why == BOUNCE_EXPIRE)
-		case_give_up(c);
-	if ((why = case_suppress(c, &to)) != NULL)
-		case_silent(c, why);
 	else
-		case_send(c, &to, l);
-out:
+		case_step(c, l);
 	envelope_destroy(&l->env);
 	free(l->data);
 	l->data = NULL;
@@ -507,26 +511,13 @@ bounce_warn(struct bounce *b, struct queue_job *job, unsigned stage)
 	case_load(c);
 }
 
-static bool
-newly_failed(const struct envelope *env)
-{
-	uint32_t i;
-
-	for (i = 0; i < env->nrcpts; i++)
-		if (env->rcpts[i].state == RCPT_FAILED &&
-		    !env->rcpts[i].reported)
-			return true;
-	return false;
-}
-
 void
 bounce_finish(struct bounce *b, struct queue_job *job, enum job_outcome outcome,
     struct envelope *env, int64_t latency_ns)
 {
 	struct bounce_case *c;
 
-	if (env == NULL || outcome == JOB_RETURNED || outcome == JOB_DAMAGED ||
-	    !newly_failed(env)) {
+	if (env == NULL || outcome == JOB_RETURNED || outcome == JOB_DAMAGED) {
 		queue_done(b->queue, job, outcome,
 		    outcome == JOB_RETURNED ? NULL : env, latency_ns);
 		envelope_destroy(&env);
@@ -536,12 +527,7 @@ bounce_finish(struct bounce *b, struct queue_job *job, enum job_outcome outcome,
 	c->outcome = outcome;
 	c->env = env;
 	c->latency_ns = latency_ns;
-	/* Where nothing is to be written nothing needs to be read. */
-	if (dsn_owed(env, DSN_FAILED) == 0 || *env->sender == '\0' ||
-	    (env->flags & ENV_DSN) != 0)
-		case_silent(c, case_suppress(c, NULL));
-	else
-		case_load(c);
+	case_step(c, NULL);
 }
 
 unsigned

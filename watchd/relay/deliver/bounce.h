@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * bounce: owes the sender a word. Expiry, permanent failure and delay each
- * give one RFC 3464 notification per part, stored durably BEFORE the queue
- * forgets the recipients, so that a crash can repeat but never lose it. No
- * notification for <>, for NOTIFY=NEVER, for one of our own (ENV_DSN), or
- * over the hourly rate; each of these is counted. Loop thread only. */
+ * give one RFC 3464 notification per part, and so does, for those who asked by
+ * NOTIFY=SUCCESS, the delivery to a server without DSN ("relayed", RFC 3461
+ * 5.2.2). It is stored durably BEFORE the queue forgets the recipients, so that
+ * a crash can repeat but never lose it. No notification for <>, for
+ * NOTIFY=NEVER, for one of our own (ENV_DSN), or over the hourly rate; each of
+ * these is counted. Loop thread only. */
 #ifndef MX_DELIVER_BOUNCE_H
 #define MX_DELIVER_BOUNCE_H
 
@@ -25,9 +27,9 @@ void bounce_queue(struct bounce *, struct queue *);
 void bounce_expire(struct bounce *, struct queue_job *);
 void bounce_warn(struct bounce *, struct queue_job *, unsigned stage);
 
-/* After an attempt: reports the recipients of env that are RCPT_FAILED and
- * not yet reported, marks them, then calls queue_done(job, outcome, env,
- * latency_ns). Consumes env. At once when nothing is owed. */
+/* After an attempt: reports the recipients of env that rcpt_owes() (relayed
+ * ones when nothing is pending), marks them, then calls queue_done(job,
+ * outcome, env, latency_ns). Consumes env. At once when nothing is owed. */
 void bounce_finish(struct bounce *, struct queue_job *, enum job_outcome,
     struct envelope *env, int64_t latency_ns);
 

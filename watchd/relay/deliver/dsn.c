@@ -11,19 +11,48 @@
 #include "base/err.h"
 #include "relay/deliver/dsn_text.h"
 
+static const struct {
+	const char *name, *subject, *words;
+	unsigned notify; /* what asks for it */
+} actions[] = {
+	[DSN_FAILED] = { "failed", "Undelivered mail returned to sender",
+	    "could not be delivered to", NOTIFY_FAILURE },
+	[DSN_DELAYED] = { "delayed", "Delayed mail (still being tried)",
+	    "has not been delivered yet to", NOTIFY_DELAY },
+	[DSN_RELAYED] = { "relayed", "Mail handed over to the next server",
+	    "was handed over to the next mail server for", NOTIFY_SUCCESS },
+};
+
+const char *
+dsn_action_name(enum dsn_action action)
+{
+	return actions[action].name;
+}
+
 static bool
 concerns(const struct rcpt *r, enum dsn_action action)
 {
-	unsigned asked = action == DSN_FAILED ? NOTIFY_FAILURE : NOTIFY_DELAY;
-
-	if (action == DSN_DELAYED ? r->state != RCPT_PENDING :
-				    r->reported ||
-		    (r->state != RCPT_FAILED && r->state != RCPT_EXPIRED))
+	switch ((enum rcpt_state)r->state) {
+	case RCPT_PENDING:
+		if (action != DSN_DELAYED)
+			return false;
+		break;
+	case RCPT_DELIVERED:
+		if (action != DSN_RELAYED || r->reported)
+			return false;
+		break;
+	case RCPT_FAILED:
+	case RCPT_EXPIRED:
+		if (action != DSN_FAILED || r->reported)
+			return false;
+		break;
+	}
+	if ((r->notify & NOTIFY_NEVER) != 0)
 		return false;
-	/* RFC 3461 4.1: without NOTIFY both are in order. */
+	/* RFC 3461 4.1: without NOTIFY what went wrong is told, no more. */
 	return (r->notify & NOTIFY_GIVEN) == 0 ?
-	    (r->notify & NOTIFY_NEVER) == 0 :
-	    (r->notify & asked) != 0 && (r->notify & NOTIFY_NEVER) == 0;
+	    action != DSN_RELAYED :
+	    (r->notify & actions[action].notify) != 0;
 }
 
 unsigned
@@ -38,7 +67,8 @@ dsn_owed(const struct envelope *env, enum dsn_action action)
 }
 
 /* The status of a failure is of class 5, or 4.4.7 for what expired; that of
- * a delay is of class 4 whatever the server said (RFC 3464 2.3.4). */
+ * a delay is of class 4 whatever the server said (RFC 3464 2.3.4). 2.1.9: it
+ * went to a system from which no more is to be heard (RFC 3886). */
 static struct smtp_status
 rcpt_status(const struct rcpt *r)
 {
@@ -51,6 +81,8 @@ rcpt_status(const struct rcpt *r)
 			st = (struct smtp_status){ 5, 0, 0 };
 		return st;
 	}
+	if (r->state == RCPT_DELIVERED)
+		return (struct smtp_status){ 2, 1, 9 };
 	if (st.cls == 0 || st.cls == 2)
 		return (struct smtp_status){ 4, 4, 1 };
 	st.cls = 4;
@@ -120,7 +152,7 @@ put_rcpt(struct dsn_writer *w, const struct dsn_input *in, const struct rcpt *r)
 		"Final-Recipient: rfc822; ");
 	dsn_put_text(w, r->mailbox, true);
 	dsn_put(w, "\r\nAction: ");
-	dsn_put(w, in->action == DSN_FAILED ? "failed" : "delayed");
+	dsn_put(w, dsn_action_name(in->action));
 	dsn_put(w, "\r\n");
 	dsn_put_field(w, "Status", smtp_status_fmt(&st, status), false);
 	if (r->code != 0 && env->host != NULL && *env->host != '\0') {
@@ -159,6 +191,61 @@ put_status(struct dsn_writer *w, const struct dsn_input *in)
 			put_rcpt(w, in, &env->rcpts[i]);
 }
 
+/* Of one recipient: what its server said, or why it was given up. */
+static void
+put_reason(struct dsn_writer *w, const struct rcpt *r)
+{
+	if (r->state == RCPT_EXPIRED)
+		dsn_put(w,
+		    "    Its mail server could not be reached, or did "
+		    "not take the message,\r\n    for as long as we "
+		    "may keep it.\r\n");
+	if (r->reply == NULL || *r->reply == '\0')
+		return;
+	dsn_put(w,
+	    r->code == 0 ? "    Reason: " :
+		r->state == RCPT_FAILED || r->state == RCPT_DELIVERED ?
+			   "    Its mail server said: " :
+			   "    The last answer was: ");
+	dsn_put_text(w, r->reply, false);
+	dsn_put(w, "\r\n");
+}
+
+/* What now. */
+static void
+put_outlook(struct dsn_writer *w, const struct dsn_input *in)
+{
+	char date[64];
+
+	switch (in->action) {
+	case DSN_FAILED:
+		dsn_put(w,
+		    "\r\nThe message will not be tried again. To reach the "
+		    "recipient, check the\r\naddress and send it once more, "
+		    "or use another way.\r\n");
+		break;
+	case DSN_RELAYED:
+		dsn_put(w,
+		    "\r\nYou asked to be told of its delivery. The next server "
+		    "sends no such\r\nnotifications: this is the last one "
+		    "about these recipients, unless\r\nthat server returns the "
+		    "message.\r\n");
+		break;
+	case DSN_DELAYED:
+		dsn_put(w,
+		    "\r\nYou need not do anything: the message is kept safe "
+		    "and delivery is tried\r\nagain");
+		if (in->retry_until != 0) {
+			dsn_put(w, " until ");
+			dsn_put(w,
+			    text_date_5322(in->retry_until, date,
+				sizeof(date)));
+		}
+		dsn_put(w, ". This is a warning only.\r\n");
+		break;
+	}
+}
+
 /* What, who, why and what now, in the order in which a sender asks. */
 static void
 put_words(struct dsn_writer *w, const struct dsn_input *in)
@@ -172,10 +259,9 @@ put_words(struct dsn_writer *w, const struct dsn_input *in)
 	dsn_put_text(w, in->reporting_mta, true);
 	dsn_put(w, ".\r\n\r\nYour message, received on ");
 	dsn_put(w, text_date_5322(env->arrival_ms / 1000, date, sizeof(date)));
-	dsn_put(w,
-	    in->action == DSN_FAILED ?
-		",\r\ncould not be delivered to:\r\n" :
-		",\r\nhas not been delivered yet to:\r\n");
+	dsn_put(w, ",\r\n");
+	dsn_put(w, actions[in->action].words);
+	dsn_put(w, ":\r\n");
 	for (i = 0; i < env->nrcpts; i++) {
 		r = &env->rcpts[i];
 		if (!concerns(r, in->action))
@@ -183,37 +269,9 @@ put_words(struct dsn_writer *w, const struct dsn_input *in)
 		dsn_put(w, "\r\n  <");
 		dsn_put_text(w, r->mailbox, true);
 		dsn_put(w, ">\r\n");
-		if (r->state == RCPT_EXPIRED)
-			dsn_put(w,
-			    "    Its mail server could not be reached, or did "
-			    "not take the message,\r\n    for as long as we "
-			    "may keep it.\r\n");
-		if (r->reply != NULL && *r->reply != '\0') {
-			dsn_put(w,
-			    r->code == 0		? "    Reason: " :
-				r->state == RCPT_FAILED ? "    Its mail server "
-							  "said: " :
-							  "    The last answer "
-							  "was: ");
-			dsn_put_text(w, r->reply, false);
-			dsn_put(w, "\r\n");
-		}
+		put_reason(w, r);
 	}
-	if (in->action == DSN_FAILED) {
-		dsn_put(w,
-		    "\r\nThe message will not be tried again. To reach the "
-		    "recipient, check the\r\naddress and send it once more, "
-		    "or use another way.\r\n");
-		return;
-	}
-	dsn_put(w,
-	    "\r\nYou need not do anything: the message is kept safe and "
-	    "delivery is tried\r\nagain");
-	if (in->retry_until != 0) {
-		dsn_put(w, " until ");
-		dsn_put(w, text_date_5322(in->retry_until, date, sizeof(date)));
-	}
-	dsn_put(w, ". This is a warning only.\r\n");
+	put_outlook(w, in);
 }
 
 static void
@@ -255,10 +313,7 @@ put_header(struct dsn_writer *w, const struct dsn_input *in,
 	dsn_put_text(w, in->from, true);
 	dsn_put(w, ">\r\n");
 	put_to(w, in->env->sender);
-	dsn_put_field(w, "Subject",
-	    in->action == DSN_FAILED ? "Undelivered mail returned to sender" :
-				       "Delayed mail (still being tried)",
-	    false);
+	dsn_put_field(w, "Subject", actions[in->action].subject, false);
 	dsn_put_date(w, "Date", in->now);
 	dsn_put(w, "Message-ID: <");
 	dsn_put(w, text_id(in->id, id));

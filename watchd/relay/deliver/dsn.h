@@ -8,14 +8,15 @@
 
 #include "relay/envelope.h"
 
-enum dsn_action { DSN_FAILED, DSN_DELAYED };
+enum dsn_action { DSN_FAILED, DSN_DELAYED, DSN_RELAYED };
 
 struct dsn_input {
 	const char *reporting_mta; /* our host name */
 	const char *from; /* postmaster address */
 	const struct envelope *env;
 	enum dsn_action action; /* FAILED: recipients FAILED or EXPIRED and
-				 * not reported; DELAYED: the pending ones */
+				 * not reported; DELAYED: the pending ones;
+				 * RELAYED: the delivered ones not reported */
 	int64_t now; /* wall, seconds */
 	int64_t retry_until; /* wall, seconds: the expiry (delayed) */
 	uint64_t id; /* of the notification, for Message-ID */
@@ -29,6 +30,7 @@ struct dsn_input {
 /* How many of env's recipients this notification is about, honouring NOTIFY
  * (RFC 3461 4.1); 0: none is owed. */
 unsigned dsn_owed(const struct envelope *env, enum dsn_action);
+const char *dsn_action_name(enum dsn_action); /* RFC 3464 2.3.3 */
 int dsn_write(const struct dsn_input *, struct buf *out) MX_NODISCARD;
 
 #endif

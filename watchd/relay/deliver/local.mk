@@ -4,6 +4,7 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/deliver.c watchd/relay/deliver/deliver.h \
 	watchd/relay/deliver/deliver_int.h \
 	watchd/relay/deliver/dsn.c watchd/relay/deliver/dsn.h \
+	watchd/relay/deliver/dsn_mail.c watchd/relay/deliver/dsn_mail.h \
 	watchd/relay/deliver/dsn_text.c watchd/relay/deliver/dsn_text.h \
 	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
 	watchd/relay/deliver/outbound.c \

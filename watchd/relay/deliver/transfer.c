@@ -59,6 +59,19 @@ batch_set(struct outbound *s, enum rcpt_state state, uint16_t code,
 	}
 }
 
+/* The message was taken. A server with DSN tells the senders what they asked
+ * for; where there is none that is left to us (RFC 3461 5.2). */
+static void
+batch_taken(struct outbound *s)
+{
+	bool dsn = (smtp_client_ext(s->client) & CLIENT_EXT_DSN) != 0;
+	unsigned i;
+
+	for (i = 0; i < s->nrcpts; i++)
+		if (s->taken[i])
+			s->cur->env->rcpts[s->map[i]].reported = dsn;
+}
+
 static int64_t
 reply_ns(const struct outbound *s)
 {
@@ -373,6 +386,7 @@ transfer_sent(struct outbound *s, const struct smtp_client_info *info)
 	}
 	if (reply != NULL && reply_ok(reply) && info->phase == SMTP_PHASE_EOD) {
 		s->accepted++;
+		batch_taken(s);
 		target_outcome(d,
 		    &(struct deliver_outcome){ .ok = true,
 			.host = outbound_host(s)->label,

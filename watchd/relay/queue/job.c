@@ -27,7 +27,7 @@ job_create(struct entry *e, enum job_kind kind)
 	job->pub.arrival_ms = e->arrival_ms;
 	job->pub.given_up = e->given_up;
 	job->pub.waited = e->waited;
-	job->pub.expiry_ms = entry_expiry(e);
+	job->pub.expiry_ms = e->dest->on_hold ? 0 : entry_expiry(e);
 	LIST_INSERT_HEAD(&e->dest->queue->jobs, job, link);
 	entry_set(e, ENTRY_OUT);
 	e->work.job = job;

@@ -41,7 +41,7 @@ struct queue_job {
 	bool canary;
 	bool given_up; /* expire: the operator's will, not the lifetime */
 	bool waited; /* expire: its notification was put off before */
-	int64_t expiry_ms; /* wall */
+	int64_t expiry_ms; /* wall; 0: not while its domain is on hold */
 	int64_t put_off_ms; /* set before queue_done(): the notification that
 			     * env still owes can be tried after so long */
 };
