@@ -215,16 +215,21 @@ text_date_3339(int64_t wall, char *dst, size_t size)
 	return dst;
 }
 
+/* Underscores are in no host name by RFC 1123 2.1, but in names of real mail
+ * servers and behind the @ of real senders: DNS and other servers take them,
+ * and refusing them would turn away mail that the primary wants. */
 static bool
-text_is_ldh(char c)
+text_is_name(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+	    c == '_';
 }
 
-/* Copies a name of letters, digits and hyphens in lower case. The last label
- * must not be a number (RFC 1123 2.1): that would be an address. */
+/* Copies a name of letters, digits, hyphens and underscores in lower case.
+ * The last label must not be a number (RFC 1123 2.1): that would be an
+ * address. */
 static int
-text_domain_ldh(const char *src, size_t len, char *dst)
+text_domain_ascii(const char *src, size_t len, char *dst)
 {
 	size_t i, label = 0;
 	bool number = true;
@@ -242,7 +247,7 @@ text_domain_ldh(const char *src, size_t len, char *dst)
 			label = 0;
 			number = true;
 		} else {
-			if (!text_is_ldh(c) || (c == '-' && last == '.') ||
+			if (!text_is_name(c) || (c == '-' && last == '.') ||
 			    ++label > TEXT_LABEL_MAX)
 				return -MX_ESYNTAX;
 			number = number && c >= '0' && c <= '9';
@@ -271,13 +276,13 @@ text_domain(const char *src, size_t len, char *dst)
 	for (i = 0; i < len && plain; i++)
 		plain = (unsigned char)src[i] < 0x80;
 	if (plain)
-		return text_domain_ldh(src, len, dst);
+		return text_domain_ascii(src, len, dst);
 	if (len >= sizeof(utf8) || memchr(src, '\0', len) != NULL)
 		return -MX_ESYNTAX;
 	memcpy(utf8, src, len);
 	utf8[len] = '\0';
 	if (idn2_lookup_u8(utf8, &ascii, IDN2_NONTRANSITIONAL) == IDN2_OK)
-		rc = text_domain_ldh((const char *)ascii,
+		rc = text_domain_ascii((const char *)ascii,
 		    strlen((const char *)ascii), dst);
 	idn2_free(ascii);
 	return rc;

@@ -27,9 +27,9 @@ char *text_date_5322(int64_t wall, char *dst, size_t size);
 char *text_date_3339(int64_t wall, char *dst, size_t size);
 
 /* A domain name in the one form in which names are compared: lower case,
- * A-labels (IDNA 2008, UTS 46), no trailing dot, letters-digits-hyphens.
- * dst holds TEXT_DOMAIN_MAX. -MX_ESYNTAX when it is no host name; neither is
- * what ends in a number ("192.0.2.7"). */
+ * A-labels (IDNA 2008, UTS 46), no trailing dot, letters, digits, hyphens and
+ * underscores. dst holds TEXT_DOMAIN_MAX. -MX_ESYNTAX when it is no host name;
+ * neither is what ends in a number ("192.0.2.7"). */
 int text_domain(const char *src, size_t len, char *dst) MX_NODISCARD;
 
 /* Queue ids. A message has a 56-bit number; what is stored and scheduled is
