@@ -35,6 +35,12 @@ static const struct talk_case cases[] = {
 	    "220 250 250:2.1.0 250:2.1.5 354 250:2.0.0 221:2.0.0", 1, 0 },
 	{ "HELO", "HELO c.example\r\n" MAIL RCPT "DATA\r\n" BODY DOT QUIT,
 	    "220 250 250 250 354 250 221", 1, 0 },
+	{ "HELO offers no parameters",
+	    "MAIL FROM:<s@c.example> SIZE=5\r\nHELO c.example\r\n"
+	    "MAIL FROM:<s@c.example> SIZE=5\r\n"
+	    "MAIL FROM:<\xc3\xbc@c.example> SMTPUTF8\r\n" MAIL
+	    "RCPT TO:<user@backed.test> NOTIFY=NEVER\r\n" RCPT QUIT,
+	    "220 503:5.5.1 250 555:5.5.4 553:5.6.7 250 555 250 221", 0, 0 },
 	{ "A2 bare HELO and EHLO", "HELO\r\nEHLO\r\n" QUIT, "220 501 501 221",
 	    0, 0 },
 	{ "A2 sequence", MAIL EHLO RCPT "DATA\r\n" MAIL "DATA\r\n" QUIT,

@@ -191,7 +191,7 @@ obey(struct session *s, const char *p, size_t len, size_t whole)
 		.eightbit = true,
 		.smtputf8 = true,
 		.dsn = true };
-	struct smtp_command_ext ext = offered;
+	struct smtp_command_ext ext = { 0 };
 	struct smtp_command *cmd = &s->smtpd->cmd;
 	struct smtp_refusal why;
 	int rc;
@@ -201,6 +201,10 @@ obey(struct session *s, const char *p, size_t len, size_t whole)
 		session_reply(s, "500 5.5.2 line too long\r\n");
 		return;
 	}
+	/* Who said HELO was offered nothing. Before any greeting a parameter
+	 * is not the mistake to name. */
+	if (s->esmtp || s->helo[0] == '\0')
+		ext = offered;
 	ext.tx_utf8 = s->tx.open && s->tx.utf8;
 	rc = smtp_command_parse(p, len, &ext, cmd, &why);
 	if (rc < 0 && has_verb(p, len, "RCPT"))
