@@ -479,6 +479,12 @@ static const struct bad_case whole[] = {
 	{ "no domain", "hostname = \"mx2.test\"\n",
 	    "0: error: there is no section domain; no mail "
 	    "would be accepted" },
+	{ "a byte order mark is passed over",
+	    "\xef\xbb\xbfhostname = \"a..b\"\n"
+	    "\xef\xbb\xbf domain \"d.test\" {}\n",
+	    "1: error: hostname \"a..b\" is not a host name\n"
+	    "2: error: the byte 0xef may stand in a quoted string only\n"
+	    "0: error: there is no section domain; no mail would be accepted" },
 	{ "no host name",
 	    "hostname = \"a..b\"\n"
 	    "domain \"d.test\" {}\n",

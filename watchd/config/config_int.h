@@ -138,7 +138,7 @@ struct conf_loader {
 	struct conf_errors *errs;
 	struct conf_pos *errat; /* of each error, to sort them by */
 	size_t nwarnings;
-	bool errors_cut, warnings_cut;
+	bool errors_cut, warnings_cut, domains_cut;
 	char **file;
 	size_t nfiles;
 	struct conf_pos set[OPT_COUNT]; /* domain options: of defaults {} */

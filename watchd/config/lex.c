@@ -18,6 +18,9 @@ lex_init(struct lexer *x, const char *text, size_t len)
 {
 	x->p = text;
 	x->end = text + len;
+	/* the byte order mark that some editors write */
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		x->p += 3;
 	x->line = 1;
 	x->fresh = true;
 }

@@ -305,10 +305,11 @@ parse_domain(struct parser *p, const char *title, unsigned line)
 
 	conf_quote(title, q);
 	if (l->nentries == CONF_DOMAINS_MAX) {
-		conf_err(l, pos(p, line),
-		    "domain %s: there are more than %u"
-		    " domains",
-		    q, CONF_DOMAINS_MAX);
+		if (!l->domains_cut)
+			conf_err(l, pos(p, line),
+			    "domain %s: there are more than %u domains", q,
+			    CONF_DOMAINS_MAX);
+		l->domains_cut = true;
 		skip_block(p);
 		return true;
 	}
