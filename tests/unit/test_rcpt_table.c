@@ -131,6 +131,22 @@ breaks(void **state MX_UNUSED)
 	}
 }
 
+/* It would be the beginning of the first key. */
+static void
+byte_order_mark(void **state MX_UNUSED)
+{
+	static const char text[] = "\xef\xbb\xbfu@b.test OK\nv@b.test OK\n";
+	struct rcpt_note note;
+	struct mx_errbuf eb;
+	struct rcpt_table *t =
+	    rcpt_table_parse(text, sizeof(text) - 1, &note, &eb);
+	const char *why;
+
+	assert_non_null(t);
+	assert_int_equal(rcpt_table_find(t, "u@b.test", &why), RCPT_FOUND_OK);
+	rcpt_table_destroy(&t);
+}
+
 /* All that is in is found, nothing else is. */
 static void
 many(void **state MX_UNUSED)
@@ -169,6 +185,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_them),
 		cmocka_unit_test(breaks),
+		cmocka_unit_test(byte_order_mark),
 		cmocka_unit_test(many),
 	};
 

@@ -223,6 +223,10 @@ parse_lines(struct parse *p, const char *data, size_t len)
 	unsigned number = 0;
 	int rc;
 
+	/* Some editors put a byte order mark in front: it is no part of the
+	 * first key. */
+	if (len >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
+		s += 3;
 	for (; s < end; s = eol + 1) {
 		number++;
 		eol = memchr(s, '\n', (size_t)(end - s));
