@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * recipients: see recipients.h. The identity of a file is its inode, size,
- * mtime and ctime, taken from the descriptor before it is read: a file that
- * grows while we read has another identity at the next look, and is read
- * again. The helper thread gets a job and posts it back through a mailbox;
- * it touches nothing else. Created by policy.c; several configurations share
+ * mtime and ctime. A file that changed is not read before a second look finds
+ * it as the first one did, and what was read counts only if it is still the
+ * same afterwards: half of a list that is being written in place would turn
+ * away people who exist. The helper thread gets a job and posts it back
+ * through a mailbox; it touches nothing else. Created by policy.c; several configurations share
  * one object across reloads, hence the reference count. */
 #include "relay/smtpd/recipients.h"
 
@@ -22,6 +23,8 @@
 #include "base/mem.h"
 
 #define CHECK_MS   2000
+#define SETTLE_MS  1000 /* unchanged for so long: written to its end */
+#define RESTLESS   60 /* looks in a row that found another file */
 #define SMALL_FILE (1 << 20) /* read on the loop: a few milliseconds */
 #define FILE_MAX   ((off_t)1 << 30)
 
@@ -37,6 +40,7 @@ struct load {
 	struct mail mail;
 	char *path;
 	struct file_id id;
+	bool changed; /* while it was read */
 	int error; /* errno: the system's trouble, not the file's */
 	struct rcpt_table *table; /* NULL: see why */
 	struct rcpt_note note;
@@ -50,7 +54,9 @@ struct recipients {
 	struct loop_timer *timer;
 	char *path;
 	struct rcpt_table *table;
-	struct file_id seen;
+	struct file_id seen; /* what the table comes from */
+	struct file_id found; /* at the last look, if another one */
+	unsigned restless;
 	int trouble; /* errno of the last look, reported; 0 none */
 	bool loading;
 	pthread_t thread;
@@ -131,6 +137,7 @@ read_all(int fd, char *data, size_t size, size_t *len)
 static void
 load_run(struct load *l)
 {
+	struct file_id now;
 	struct stat st;
 	char *data = NULL;
 	size_t len;
@@ -153,7 +160,12 @@ load_run(struct load *l)
 		(void)mx_fail(&l->why, MX_ESYS, "%s", strerror(errno));
 		goto out;
 	}
-	l->table = rcpt_table_parse(data, len, &l->note, &l->why);
+	if (fstat(fd, &st) == 0) {
+		file_id_set(&now, &st);
+		l->changed = !file_id_equal(&now, &l->id);
+	}
+	if (!l->changed)
+		l->table = rcpt_table_parse(data, len, &l->note, &l->why);
 out:
 	free(data);
 	if (fd >= 0)
@@ -206,10 +218,10 @@ load_judge(struct recipients *r, struct load *l)
 static void
 load_apply(struct recipients *r, struct load *l)
 {
-	if (l->error == 0 || l->error != r->trouble)
+	if (!l->changed && (l->error == 0 || l->error != r->trouble))
 		load_judge(r, l);
 	r->trouble = l->error;
-	if (l->error == 0)
+	if (l->error == 0 && !l->changed)
 		r->seen = l->id;
 	load_destroy(&l);
 }
@@ -267,31 +279,53 @@ load_in_helper(struct recipients *r, struct load *l)
 	return r->loading;
 }
 
-/* Looks whether the file is another one, and reads it if so. */
-static void
-check(struct recipients *r, bool wait)
+/* Whether a file that changed is the one of the last look. */
+static bool
+has_settled(struct recipients *r, const struct file_id *id)
+{
+	bool same = file_id_equal(id, &r->found);
+
+	r->found = *id;
+	if (!same && ++r->restless == RESTLESS)
+		log_warn("smtpd",
+		    "recipients=%s event=\"it does not stop changing and is "
+		    "not read\" hint=\"write another file and rename it\"",
+		    log_q(r->path));
+	if (same)
+		r->restless = 0;
+	return same;
+}
+
+/* Looks whether the file is another one, and reads it if so: at once with
+ * `now`, else when it has settled. `wait`: not in a helper. Returns when to
+ * look again. */
+static int64_t
+check(struct recipients *r, bool now, bool wait)
 {
 	struct file_id id;
 	struct load *l;
 	struct stat st;
 
 	if (r->loading)
-		return;
+		return CHECK_MS;
 	if (stat(r->path, &st) < 0) {
 		if (errno != r->trouble)
 			log_error("smtpd", "recipients=%s error=%s",
 			    log_q(r->path), log_q(strerror(errno)));
 		r->trouble = errno;
-		return;
+		return CHECK_MS;
 	}
 	file_id_set(&id, &st);
 	if (r->trouble == 0 && file_id_equal(&id, &r->seen))
-		return;
+		return CHECK_MS;
+	if (!now && !has_settled(r, &id))
+		return SETTLE_MS;
 	l = load_create(r->path);
 	if (!wait && st.st_size >= SMALL_FILE && load_in_helper(r, l))
-		return;
+		return CHECK_MS;
 	load_run(l);
 	load_apply(r, l);
+	return CHECK_MS;
 }
 
 static void
@@ -299,8 +333,7 @@ check_again(void *arg)
 {
 	struct recipients *r = arg;
 
-	check(r, false);
-	loop_timer_set(r->timer, CHECK_MS);
+	loop_timer_set(r->timer, check(r, false, false));
 }
 
 struct recipients *
@@ -313,8 +346,7 @@ recipients_open(struct loop *loop, const char *path, unsigned shrink, bool wait)
 	r->path = mem_strdup(path);
 	r->shrink = shrink;
 	r->timer = loop_timer_create(loop, check_again, r);
-	check(r, wait);
-	loop_timer_set(r->timer, CHECK_MS);
+	loop_timer_set(r->timer, check(r, true, wait));
 	return r;
 }
 
@@ -356,7 +388,7 @@ recipients_recheck(struct recipients *r, unsigned shrink)
 {
 	r->shrink = shrink;
 	memset(&r->seen, 0, sizeof(r->seen));
-	check(r, false);
+	(void)check(r, true, false);
 }
 
 enum rcpt_found

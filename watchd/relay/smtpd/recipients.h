@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * recipients: one recipients file, watched. It is looked at every two seconds
- * and read again when it changed; large ones in a helper thread. A file that
+ * and read again when it changed and has been left alone for a second; large
+ * ones in a helper thread. A file that
  * cannot be read, does not parse, or suddenly holds far fewer recipients is
  * reported once a change, and the last good one stays in use. While there
  * never was a good one, nothing is known of any recipient: that is our
@@ -21,7 +22,7 @@ struct recipients *recipients_ref(struct recipients *);
 void recipients_unref(struct recipients **);
 
 const char *recipients_path(const struct recipients *);
-/* A reload: what was refused before is judged again. */
+/* A reload: it is read now, and what was refused before is judged again. */
 void recipients_recheck(struct recipients *, unsigned shrink);
 
 enum rcpt_found recipients_find(const struct recipients *, const char *mailbox,
