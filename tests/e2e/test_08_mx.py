@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: ISC
 """Where mail goes when only DNS says so: through a real name server. E1, E4,
-E21, H1, H5."""
+E21, H1, H3, H4, H5."""
 import re
+import socket
+import struct
 import time
 
 import pytest
 
+from lib.baddns import AAAA, A, MX, BadDns, dname, record, reply
 from lib.net import free_port
 from lib.smtp import Raw, send
 from lib.wait import stays, wait_for
@@ -180,7 +183,6 @@ def test_case_H5_records_that_lead_nowhere(stack, name, records):
 
 def test_dns_that_hangs_does_not_slow_smtp(stack):
     """A resolver that never answers: sessions and probes of others go on."""
-    import socket
     sink = stack.add(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), lambda s: s.close())
     sink.bind(("127.0.0.1", 0))
     mx = stack.fakemx()
@@ -198,3 +200,66 @@ def test_dns_that_hangs_does_not_slow_smtp(stack):
     wait_for(lambda: len(mx.messages) == 30, 15)
     assert d.metrics().get("event_loop_lag_seconds") < 0.5
     assert re.search(r"\bx7\.test\b", d.metrics().text)
+
+
+def hostile(query):
+    """What is no answer to it: none of it may be believed, none may crash."""
+    loop = b"\xc0\x0c" + b"\0\x0f\0\x01\0\0\0\x3c\0\x04\0\x0a" + b"\xc0\x2c"
+    itself = reply(query)
+    return [reply(query, [record(MX, b"\0\1" + dname("evil.test"))],
+                  id=struct.unpack(">H", query[:2])[0] ^ 1),
+            reply(query, flags=0x8183, question=dname("other.test") + b"\0\x0f\0\1"),
+            reply(query, flags=0x0183),
+            reply(query, [loop], count=1),
+            reply(query, [b"\xc0" + bytes([len(itself)]) + b"\0\x0f\0\1"], count=1),
+            reply(query, count=65535), itself[:11], b"", b"\xff" * 1400,
+            query[:2] + b"\x81\x80" + b"\xff" * 60000]
+
+
+def test_case_H3_answers_that_are_none(stack):
+    """Other ids, sources and questions, pointers in circles, junk."""
+    port = free_port((PRIMARY,))
+
+    def answer(question, query, tcp):
+        good = {("a.test", MX): [record(MX, b"\0\x0a" + dname("p.a.test"))],
+                ("p.a.test", A): [record(A, socket.inet_aton(PRIMARY))]}.get(question, [])
+        if question[0] == "b.test":
+            return hostile(query)
+        return hostile(query) + [reply(query, good)]
+    dns = stack.add(BadDns(answer), lambda s: s.close())
+    mx = stack.fakemx(host=PRIMARY, port=port)
+    probe = "probe { port = %d }" % port
+    d = stack.mxwatchd({"a.test": probe, "b.test": probe},
+                       options='resolver = {"127.0.0.1@%d"}\nresolver_timeout = "500ms"' % dns.port)
+    d.wait_state("a.test", "up")
+    send(d.port, "through the noise")
+    wait_for(lambda: mx.messages, 15)
+    wait_for(lambda: [q for q in dns.asked if q[0] == "b.test"])
+    assert not [q for q in dns.asked if "evil" in q[0] or "other" in q[0]]
+    assert d.metrics().state("b.test") == "unknown", "what cannot be looked up is not down"
+
+
+def test_case_H4_more_records_than_anybody_needs(stack):
+    """500 MX with 100 addresses each: what is kept has a bound."""
+    port = free_port((PRIMARY,))
+
+    def answer(question, query, tcp):
+        if not tcp:
+            return [reply(query, flags=0x8380)]
+        if question[1] == MX:
+            return [reply(query, [record(MX, struct.pack(">H", i) + dname("m%d.a.test" % i))
+                                  for i in range(499, -1, -1)])]
+        if question[1] == AAAA:
+            return [reply(query)]
+        return [reply(query, [record(A, socket.inet_aton(PRIMARY))] +
+                      [record(A, bytes([127, 9, i, 1])) for i in range(99)])]
+    dns = stack.add(BadDns(answer), lambda s: s.close())
+    mx = stack.fakemx(host=PRIMARY, port=port)
+    d = stack.mxwatchd({"a.test": "probe { port = %d }" % port},
+                       options='resolver = {"127.0.0.1@%d"}\nresolver_timeout = "5s"' % dns.port)
+    d.wait_state("a.test", "up")
+    send(d.port, "to the best")
+    wait_for(lambda: mx.messages, 15)
+    hosts = {q[0] for q in dns.asked if q[1] == A}
+    assert "m0.a.test" in hosts and len(hosts) <= 32, "the best are kept"
+    assert len(d.metrics().match("watchdog_primary_healthy", domain="a.test")) <= 8
