@@ -137,23 +137,6 @@ def test_recipients_file_catch_all(stack):
     assert rcpt(d, "no@a.test").startswith("550")
 
 
-def test_recipients_file_far_shorter_or_broken_keeps_the_last_good_one(stack):
-    d = stack.mxwatchd({"a.test": ""}, start=False)
-    many = "".join("u%d@a.test OK\n" % i for i in range(1000))
-    path = d.file("rcpts", many)
-    d.write(domains={"a.test": 'primary = {"127.0.0.1:9"}\nrecipients = "%s"' % path}).start()
-    d.file("rcpts", "u1@a.test OK\n")
-    d.wait_log(r"rcpts")
-    stays(lambda: rcpt(d, "u500@a.test").startswith("250"), 1.5, "the last good one")
-    d.file("rcpts", many + "this is not@ a table line\n@@@\n" + many)
-    stays(lambda: rcpt(d, "u999@a.test").startswith("250"), 1.5, "the last good one")
-    d.file("rcpts", many + "added@a.test OK\n")
-    wait_for(lambda: rcpt(d, "added@a.test").startswith("250"), 10, "a good one is taken")
-    import os
-    os.unlink(path)
-    stays(lambda: rcpt(d, "added@a.test").startswith("250"), 1.5, "the file is gone")
-
-
 def test_case_K1_100_reloads_without_a_leak(stack):
     mx = stack.fakemx()
     a = 'primary = {"127.0.0.1:%d"}' % mx.port
