@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: ISC
 """Reload: what is new works, what was queued is kept, what is wrong is named
-and changes nothing. K1-K3."""
+and changes nothing. K1-K4."""
+import os
 import re
+import subprocess
 import time
 
 import pytest
 
+from lib.mxwatchd import PLAIN
 from lib.smtp import Flood, Raw, send, subjects
 from lib.wait import stays, wait_for
 
@@ -161,6 +164,78 @@ def test_case_K1_100_reloads_without_a_leak(stack):
     assert d.rss() < rss + 64 * 1024 * 1024
     assert d.metrics().get("watchdog_transitions_total", domain="a.test", to="up") == 1
     assert set(subjects(m.data for m in mx.messages)) == f.acked
+
+
+def test_case_K1_a_storm_of_SIGHUP(stack):
+    """Broken and good ones in turn, faster than they can be obeyed."""
+    mx = stack.fakemx()
+    a = 'primary = {"127.0.0.1:%d"}' % mx.port
+    d = stack.mxwatchd({"a.test": a})
+    d.wait_state("a.test", "up")
+    good, fds = d.render(), d.fds()
+    for i in range(300):
+        d.file("mxwatch.conf", good + ("nonsense = 1\n" if i % 2 else ""))
+        d.hup()
+    d.file("mxwatch.conf", good + 'domain "new.test" { %s }\n' % a)
+    d.hup()
+    wait_for(lambda: rcpt(d, "u@new.test").startswith("250"), 10, "the last one counts")
+    assert rcpt(d, "u@a.test").startswith("250")
+    wait_for(lambda: d.fds() <= fds + 3, 10, "descriptors are given back")
+
+
+def test_case_K_very_many_domains(stack):
+    """2,000 sections: started, asked and reloaded in no time to speak of."""
+    section = 'primary = {"127.0.0.1:9"}\nprobe { enabled = false }'
+    d = stack.mxwatchd({"d%d.test" % i: section for i in range(2000)}, build=PLAIN)
+    assert rcpt(d, "u@d1999.test").startswith("250")
+    assert rcpt(d, "u@d2000.test").startswith("554")
+    del d.parts["domains"]["d7.test"]
+    assert d.reload(domains=d.parts["domains"])[0] == 0
+    assert rcpt(d, "u@d7.test").startswith("554")
+    assert d.rss() < 512 * 1024 * 1024
+
+
+def a_file(d):
+    open(d.spool, "w").close()
+
+
+def open_to_others(d):
+    os.mkdir(d.spool)
+    os.chmod(d.spool, 0o777)
+
+
+def somebody_elses(d):
+    os.mkdir(d.spool, 0o700)
+    os.chown(d.spool, 1, 1)
+
+
+def read_only(d):
+    os.mkdir(d.spool, 0o700)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,mode=0700", "tmpfs", d.spool],
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("cannot mount a tmpfs here")
+
+
+def nowhere(d):
+    d.spool = os.path.join(d.dir, "no", "such", "spool")
+    d.write()
+
+
+@pytest.mark.parametrize("wrong,why", [
+    (a_file, "Not a directory"), (open_to_others, r"mode 0777\): chmod 700"),
+    (somebody_elses, "belongs to uid 1.*chown"), (read_only, "Read-only file system"),
+    (nowhere, "No such file or directory")])
+def test_case_K4_a_spool_that_cannot_be_used(stack, wrong, why):
+    """Refused at once, with the path, the reason, and 1."""
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
+    try:
+        wrong(d)
+        r = d.run("-f", "-c", d.conf, timeout=20)
+        assert r.returncode == 1, r.stderr
+        assert re.search("^mxwatchd: .*%s.*%s" % (re.escape(d.spool), why), r.stderr, re.M), r.stderr
+    finally:
+        if os.path.ismount(d.spool):
+            subprocess.run(["umount", "-l", d.spool])
 
 
 def test_what_needs_a_restart_says_so(stack):
