@@ -12,6 +12,8 @@ struct daemon;
 /* config_load(), and what it takes the modules to find fault with. */
 struct config *daemon_config(const char *file, struct conf_errors *);
 
+/* A line in the log for each finding. */
+void daemon_log_findings(const struct conf_errors *);
 /* Opens everything: spool, sockets, threads. Takes over the reference to
  * conf. NULL and *eb when something cannot be had; nothing is left then. As
  * root it binds first and then becomes `conf->user`. */

@@ -79,14 +79,11 @@ parse_options(int argc, char **argv, struct options *o)
 	return 0;
 }
 
-static struct config *
-load(const char *file)
+static void
+print_findings(const struct conf_errors *errs)
 {
-	struct conf_errors errs = { 0 };
-	struct config *conf = daemon_config(file, &errs);
-
-	for (size_t i = 0; i < errs.n; i++) {
-		const struct conf_error *e = &errs.e[i];
+	for (size_t i = 0; i < errs->n; i++) {
+		const struct conf_error *e = &errs->e[i];
 
 		fprintf(stderr, "%s:", e->file);
 		if (e->line != 0)
@@ -94,8 +91,6 @@ load(const char *file)
 		fprintf(stderr, " %s: %s\n", e->warning ? "warning" : "error",
 		    e->text);
 	}
-	conf_errors_fini(&errs);
-	return conf;
 }
 
 static int
@@ -187,31 +182,27 @@ want_descriptors(const struct config *conf)
 }
 
 static int
-run(const struct options *o)
+serve(const struct options *o, struct config *conf,
+    const struct conf_errors *findings)
 {
 	struct mx_errbuf eb = { "" };
-	struct config *conf;
 	struct daemon *d;
 	int ready = -1;
 
-	if ((conf = load(o->file)) == NULL)
-		return EXIT_USAGE;
-	if (o->check) {
-		printf("%s: configuration OK\n", o->file);
-		config_unref(&conf);
-		return 0;
-	}
 	signal(SIGPIPE, SIG_IGN);
 	umask(027);
 	if (!o->foreground)
 		ready = background();
-	if (open_log(conf, o) != 0)
+	if (open_log(conf, o) != 0) {
+		config_unref(&conf);
 		return 1;
+	}
+	daemon_log_findings(findings);
 	want_descriptors(conf);
 	d = daemon_create(conf, &eb);
 	if (d == NULL) {
 		log_error("daemon", "started=0 why=%s", log_q(eb.text));
-		log_flush();
+		log_close();
 		fprintf(stderr, "mxwatchd: %s\n", eb.text);
 		return 1;
 	}
@@ -221,6 +212,28 @@ run(const struct options *o)
 	daemon_destroy(&d);
 	log_close();
 	return 0;
+}
+
+/* Warnings of a configuration that will do are for the log, and for the
+ * terminal when there is one that will see no log. */
+static int
+run(const struct options *o)
+{
+	struct conf_errors findings = { 0 };
+	struct config *conf = daemon_config(o->file, &findings);
+	int rc = 0;
+
+	if (conf == NULL || o->check || !o->foreground)
+		print_findings(&findings);
+	if (conf == NULL)
+		rc = EXIT_USAGE;
+	else if (o->check) {
+		printf("%s: configuration OK\n", o->file);
+		config_unref(&conf);
+	} else
+		rc = serve(o, conf, &findings);
+	conf_errors_fini(&findings);
+	return rc;
 }
 
 int

@@ -227,12 +227,20 @@ reload_into_force(struct daemon *d, struct config *conf,
 	return 0;
 }
 
+void
+daemon_log_findings(const struct conf_errors *errs)
+{
+	for (size_t i = 0; i < errs->n && i < CHECK_MAX_FINDINGS; i++)
+		(errs->e[i].warning ? log_warn : log_error)("config",
+		    "file=%s line=%u text=%s", log_q(errs->e[i].file),
+		    errs->e[i].line, log_q(errs->e[i].text));
+}
+
 int
 daemon_reload(struct daemon *d, struct conf_errors *errs)
 {
 	struct config *conf = NULL;
 	int rc = -MX_ESYNTAX;
-	size_t i;
 
 	if (d->draining) /* it would listen again */
 		finding_add(errs, false, d->conf->file, "shutting down");
@@ -242,10 +250,7 @@ daemon_reload(struct daemon *d, struct conf_errors *errs)
 		rc = reload_into_force(d, conf, errs);
 		config_unref(&conf);
 	}
-	for (i = 0; i < errs->n && i < CHECK_MAX_FINDINGS; i++)
-		(errs->e[i].warning ? log_warn : log_error)("config",
-		    "file=%s line=%u text=%s", log_q(errs->e[i].file),
-		    errs->e[i].line, log_q(errs->e[i].text));
+	daemon_log_findings(errs);
 	d->reload_ok = rc == 0;
 	if (rc == 0)
 		d->reload_wall = clock_wall();
