@@ -115,6 +115,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->agentx_notifications_dropped = ax.notifications_dropped;
 	s->agentx_snapshots_dropped = ax.snapshots_dropped;
 	s->loop_lag = loop_lag_take(d->loop);
+	s->log_dropped = log_dropped();
 	s->reload_ok = d->reload_ok;
 	s->reload_time = d->reload_wall;
 }

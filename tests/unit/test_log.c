@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * test_log: escaping, cutting, levels, what leaves when, and rotation. */
+#include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,16 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 
 static char dir[] = "/tmp/test_log.XXXXXX";
 static char path[64], moved[64];
-static char text[65536];
+static char text[1 << 20];
 
 static const struct {
 	const char *name, *in;
@@ -82,6 +86,23 @@ slurp(const char *name)
 	return text;
 }
 
+/* Until it is there: a line that nobody had to flush. */
+static const char *
+slurp_for(const char *name, const char *what)
+{
+	int64_t until = clock_now() + 10 * CLOCK_SEC;
+
+	while (strstr(slurp(name), what) == NULL && clock_now() < until)
+		(void)poll(NULL, 0, 1);
+	return text;
+}
+
+static void
+drained(void)
+{
+	assert_true(log_drain(10000));
+}
+
 static void
 test_lines(void **state)
 {
@@ -93,7 +114,7 @@ test_lines(void **state)
 	log_trace("queue", "id=%d", 2);
 	assert_string_equal(slurp(path), "");
 	log_flush();
-	p = slurp(path);
+	p = slurp_for(path, "id=1\n");
 	assert_int_equal(strlen(p),
 	    strlen("2026-11-22T16:42:00Z info queue "
 		   "id=1\n"));
@@ -101,13 +122,14 @@ test_lines(void **state)
 	assert_string_equal(p + 19, "Z info queue id=1\n");
 	log_info("queue", "id=%d", 3);
 	log_warn("queue", "id=%d", 4); /* at once, and in order */
-	p = slurp(path);
+	p = slurp_for(path, "warn queue id=4\n");
 	assert_true(strstr(p, "info queue id=3\n") < strstr(p, "warn queue"));
 	assert_true(log_enabled(LOG_LEVEL_INFO));
 	assert_false(log_enabled(LOG_LEVEL_TRACE));
 	log_level_set(LOG_LEVEL_ERROR);
 	log_warn("queue", "gone=1");
 	log_error("x", "forged=%s", "a\nb\033");
+	drained();
 	assert_null(strstr(slurp(path), "gone=1"));
 	assert_non_null(strstr(text, "error x forged=a?b?\n"));
 }
@@ -123,14 +145,15 @@ test_long_lines(void **state)
 	log_level_set(LOG_LEVEL_INFO);
 	memset(big, 'x', sizeof(big) - 1);
 	log_error("x", "long=%s", big);
+	drained();
 	p = slurp(path);
 	assert_int_equal(strcmp(p + strlen(p) - 5, "x...\n"), 0);
-	/* more than a batch holds: it leaves by itself, whole lines */
+	/* more than half of what may wait: it leaves by itself, whole lines */
 	for (i = 0; i < 300; i++)
-		log_info("fill", "i=%03d text=%.60s", i, big);
-	p = strstr(slurp(path), "i=000");
+		log_info("fill", "i=%03d text=%.500s", i, big);
+	p = strstr(slurp_for(path, "i=000"), "i=000");
 	assert_non_null(p);
-	log_flush();
+	drained();
 	for (i = 0, p = strstr(slurp(path), "info fill"); p != NULL; i++) {
 		assert_int_equal(strtol(p + 12, NULL, 10), i);
 		p = strstr(p + 1, "info fill");
@@ -148,6 +171,7 @@ test_rotation(void **state)
 	assert_int_equal(rename(path, moved), 0);
 	assert_int_equal(log_reopen(), 0);
 	log_error("x", "after=1");
+	drained();
 	assert_non_null(strstr(slurp(moved), "before=1"));
 	assert_null(strstr(text, "after=1"));
 	assert_non_null(strstr(slurp(path), "after=1"));
@@ -156,11 +180,135 @@ test_rotation(void **state)
 	    log_open(LOG_DEST_FILE, "/nowhere/at/all", LOG_LEVEL_INFO),
 	    -MX_ESYS);
 	log_error("x", "still=1");
+	drained();
 	assert_non_null(strstr(slurp(path), "still=1"));
-	log_close();
+	log_error("x", "last=1");
+	log_close(); /* has all of it */
+	assert_non_null(strstr(slurp(path), "last=1"));
 
 	assert_true(log_limit_ok(&limit, 3600));
 	assert_false(log_limit_ok(&limit, 3600));
+}
+
+#define STUCK_LINES 20000
+
+/* What comes out of the pipe: how many lines, in order, and how many the
+ * log says are missing. */
+static void
+read_stuck(int fd, unsigned *seen, unsigned *missing)
+{
+	FILE *f = fdopen(fd, "r");
+	unsigned n, next = 0;
+	char line[1024];
+	const char *p;
+
+	assert_non_null(f);
+	*seen = *missing = 0;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if ((p = strstr(line, "warn log dropped=")) != NULL) {
+			n = (unsigned)strtoul(p + 17, NULL, 10);
+			*missing += n;
+			next += n;
+		} else if ((p = strstr(line, "info fill i=")) != NULL) {
+			/* where they are missing, not somewhere */
+			assert_int_equal(strtoul(p + 12, NULL, 10), next);
+			next++;
+			++*seen;
+		}
+	}
+	fclose(f);
+}
+
+/* Standard error is a pipe that nobody reads: the caller never waits, and the
+ * reader that comes at last sees what is missing. The child plays the daemon,
+ * for the log is one of the process. */
+static void
+test_stuck(void **state)
+{
+	unsigned seen, missing;
+	int fds[2], told[2], status = -1;
+	int64_t took = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(pipe(told), 0);
+	if ((pid = fork()) == 0) {
+		if (dup2(fds[1], STDERR_FILENO) < 0)
+			_exit(9);
+		close(fds[0]);
+		close(fds[1]);
+		if (log_open(LOG_DEST_STDERR, NULL, LOG_LEVEL_INFO) != 0)
+			_exit(8);
+		took = clock_now();
+		for (int i = 0; i < STUCK_LINES; i++)
+			log_info("fill", "i=%d text=%0100d", i, 0);
+		took = clock_now() - took;
+		if (log_dropped() == 0 ||
+		    write(told[1], &took, sizeof(took)) != sizeof(took))
+			_exit(7);
+		(void)log_drain(20000);
+		log_info("x", "all=1");
+		log_close();
+		_exit(0);
+	}
+	close(fds[1]);
+	assert_int_equal(read(told[0], &took, sizeof(took)), sizeof(took));
+	assert_true(took < 10 * CLOCK_SEC);
+	read_stuck(fds[0], &seen, &missing);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(missing > 0);
+	assert_int_equal(seen + missing, STUCK_LINES);
+	close(told[0]);
+	close(told[1]);
+}
+
+/* Nobody ever reads: the end comes all the same. */
+static void
+test_stuck_at_the_end(void **state)
+{
+	int fds[2], status = -1;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	if ((pid = fork()) == 0) {
+		if (dup2(fds[1], STDERR_FILENO) < 0)
+			_exit(9);
+		alarm(60);
+		if (log_open(LOG_DEST_STDERR, NULL, LOG_LEVEL_INFO) != 0)
+			_exit(8);
+		for (int i = 0; i < STUCK_LINES; i++)
+			log_info("fill", "i=%d text=%0100d", i, 0);
+		log_close();
+		log_error("x", "to nobody");
+		if (log_open(LOG_DEST_FILE, path, LOG_LEVEL_INFO) == 0)
+			_exit(6); /* its thread still stands there */
+		_exit(log_dropped() > 0 ? 0 : 7);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* A disk without room: lines are lost, counted, and it goes on. */
+static void
+test_no_room(void **state)
+{
+	uint64_t before = log_dropped();
+
+	(void)state;
+	if (access("/dev/full", W_OK) != 0)
+		skip();
+	assert_int_equal(log_open(LOG_DEST_FILE, "/dev/full", LOG_LEVEL_INFO),
+	    0);
+	log_error("x", "lost=1");
+	log_error("x", "lost=2");
+	drained();
+	assert_int_equal(log_dropped(), before + 2);
+	log_close();
 }
 
 int
@@ -171,6 +319,9 @@ main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_stuck),
+		cmocka_unit_test(test_stuck_at_the_end),
+		cmocka_unit_test(test_no_room),
 	};
 	int rc;
 

@@ -52,6 +52,6 @@ mx_panic(const char *cond, const char *file, int line)
 {
 	log_error("panic", "broken=%s file=%s line=%d", log_q(cond),
 	    log_q(file), line);
-	log_flush();
+	(void)log_drain(1000);
 	abort();
 }

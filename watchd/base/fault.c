@@ -88,7 +88,7 @@ fault_init(void)
 		if (nfaults == FAULT_MAX ||
 		    !fault_parse(&faults[nfaults], item)) {
 			log_error("fault", "MXWATCH_FAULT is not understood");
-			log_flush();
+			(void)log_drain(1000);
 			_exit(2);
 		}
 		nfaults++;

@@ -9,6 +9,7 @@ libmx_base_a_SOURCES = \
 	watchd/base/hist.c watchd/base/hist.h \
 	watchd/base/idmap.c watchd/base/idmap.h \
 	watchd/base/log.c watchd/base/log.h \
+	watchd/base/log_sink.c watchd/base/log_sink.h \
 	watchd/base/mailbox.c watchd/base/mailbox.h \
 	watchd/base/mem.c watchd/base/mem.h \
 	watchd/base/rnd.c watchd/base/rnd.h \

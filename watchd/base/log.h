@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * log: one logfmt line an event: `level module key=value ...`, ids first.
- * Any thread may log. Lines go to stderr or syslog; those of one loop turn
- * may be written together (log_flush), errors and warnings at once. */
+ * Any thread may log, and nobody ever waits for it: a thread writes the lines,
+ * those of one loop turn together (log_flush), what an operator must see at
+ * once. When stderr, the file or syslog takes them more slowly than they come,
+ * lines are dropped; how many is counted and said in the log. */
 #ifndef MX_BASE_LOG_H
 #define MX_BASE_LOG_H
 
@@ -17,12 +19,19 @@ enum log_level {
 
 enum log_dest { LOG_DEST_STDERR, LOG_DEST_SYSLOG, LOG_DEST_FILE };
 
-/* `path` for LOG_DEST_FILE only. Before log_open() lines go to stderr.
- * Returns 0 or -MX_ESYS (then lines go on going where they went). */
+/* `path` for LOG_DEST_FILE only. Before log_open() and after log_close() lines
+ * go to stderr, each written as it comes. After a fork only: it makes a thread.
+ * Returns 0 or -MX_ESYS with errno (then lines go on going where they went). */
 int log_open(enum log_dest dest, const char *path, enum log_level level);
-int log_reopen(void); /* USR1: the file was rotated */
-void log_flush(void);
-void log_close(void);
+/* USR1: the file was rotated. What was logged before still goes to the old
+ * one. */
+int log_reopen(void);
+void log_flush(void); /* never blocks */
+/* Waits until all is written, for `ms` at most; true: it is. For who is about
+ * to end the process. */
+bool log_drain(unsigned ms);
+void log_close(void); /* waits 2 s at most, then drops what is left */
+uint64_t log_dropped(void); /* lines lost since the start */
 void log_level_set(enum log_level level);
 bool log_enabled(enum log_level level);
 

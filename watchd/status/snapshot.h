@@ -96,6 +96,7 @@ struct snapshot {
 	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;
 	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */
 	double loop_lag;
+	uint64_t log_dropped; /* lines */
 	bool agentx_connected; /* the SNMP subagent to its master */
 	uint64_t agentx_requests, agentx_notifications_dropped;
 	uint64_t agentx_snapshots_dropped;

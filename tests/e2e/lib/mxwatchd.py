@@ -112,12 +112,14 @@ defaults {
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=timeout, text=True, errors="replace")
 
-    def spawn(self):
+    def spawn(self, stderr=None):
+        """`stderr`: a descriptor to log to instead of the file."""
         log = open(self.log_path, "ab")
         self.log_from = log.tell()
         self.proc = subprocess.Popen(
             [os.path.join(self.build, "mxwatchd"), "-f", "-c", self.conf],
-            env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            env=self.environment(), stdin=subprocess.DEVNULL, stdout=log,
+            stderr=log if stderr is None else stderr)
         log.close()
         return self
 

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: ISC
+ * log_sink: to standard error, a file or syslog, by a thread of its own. A
+ * pipe that nobody reads, a stuck syslog or a slow disk holds up that thread
+ * and nobody else: lines wait in a bounded buffer, and what does not fit is
+ * counted and said where it is missing. Two buffers change places: one is
+ * filled under the mutex, the other one is the thread's to write. What an
+ * operator must see wakes the thread at once, the rest waits for log_flush().
+ * Before log_open() there is no thread and each line is written as it comes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log_sink.h"
+#include "base/text.h"
+
+#define SINK_BUFFER    (256 * 1024) /* some 1,700 lines */
+#define SINK_RESERVE   (32 * 1024) /* of it for what an operator must see */
+#define SINK_STAMP_LEN 40 /* "2026-11-22T16:42:00Z " */
+#define SINK_NOTE_MAX  160
+#define SINK_CLOSE_MS  2000
+
+static const int sink_priority[] = {
+	[LOG_LEVEL_ERROR] = LOG_ERR,
+	[LOG_LEVEL_WARN] = LOG_WARNING,
+	[LOG_LEVEL_NOTICE] = LOG_NOTICE,
+	[LOG_LEVEL_INFO] = LOG_INFO,
+	[LOG_LEVEL_TRACE] = LOG_DEBUG,
+};
+
+struct sink_buffer {
+	char data[SINK_BUFFER];
+	size_t len;
+	uint64_t dropped; /* lines that are missing at the end of this */
+	bool reopened; /* from next_at on the bytes are for next_fd */
+	int next_fd;
+	size_t next_at;
+};
+
+/* Guarded by sink_lock but for `out` and `fd`, which are the thread's while it
+ * runs. */
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct sink_buffer sink_buffers[2];
+static struct {
+	enum log_dest dest;
+	int fd;
+	char path[PATH_MAX];
+	struct sink_buffer *in, *out;
+	bool threaded; /* the thread runs */
+	bool wake, busy, stop;
+	bool dead; /* the thread was left behind in a write that never ends */
+	pthread_t thread;
+	pthread_cond_t work, idle;
+	int64_t stamp_second;
+	char stamp[SINK_STAMP_LEN];
+} sink = {
+	.dest = LOG_DEST_STDERR,
+	.fd = STDERR_FILENO,
+	.in = &sink_buffers[0],
+	.out = &sink_buffers[1],
+	.stamp_second = -1,
+};
+static uint64_t sink_dropped; /* ever; atomic */
+
+/* ---- the thread's side: without the lock, may block */
+
+/* How much of it was written. */
+static size_t
+sink_write_fd(int fd, const char *data, size_t len)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = write(fd, data + done, len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			(void)poll(&pfd, 1, -1); /* somebody else's idea */
+		else if (n == 0 || errno != EINTR)
+			break;
+	}
+	return done;
+}
+
+/* Each line has its level, as a character, before it. */
+static void
+sink_write_syslog(const char *data, size_t len)
+{
+	const char *end = data + len, *eol;
+
+	for (; data < end; data = eol + 1) {
+		eol = memchr(data, '\n', (size_t)(end - data));
+		syslog(sink_priority[*data - '0'], "%.*s",
+		    (int)(eol - data - 1), data + 1);
+	}
+}
+
+/* Returns how many lines were lost. */
+static uint64_t
+sink_write(const char *data, size_t len)
+{
+	uint64_t lost = 0;
+	size_t done;
+
+	if (sink.dest == LOG_DEST_SYSLOG) {
+		sink_write_syslog(data, len);
+		return 0;
+	}
+	for (done = sink_write_fd(sink.fd, data, len); done < len; done++)
+		lost += data[done] == '\n';
+	return lost;
+}
+
+static void
+sink_stamp(int64_t now, char *dst, size_t size)
+{
+	text_date_3339(now, dst, size);
+	(void)strlcat(dst, " ", size);
+}
+
+/* False: that is lost, too. */
+static bool
+sink_write_note(uint64_t dropped)
+{
+	char line[SINK_NOTE_MAX], stamp[SINK_STAMP_LEN] = "";
+	int n;
+
+	if (sink.dest == LOG_DEST_SYSLOG)
+		snprintf(stamp, sizeof(stamp), "%d", LOG_LEVEL_WARN);
+	else
+		sink_stamp(clock_wall(), stamp, sizeof(stamp));
+	n = snprintf(line, sizeof(line),
+	    "%swarn log dropped=%ju why=\"the log did not take lines as fast "
+	    "as they came\"\n",
+	    stamp, (uintmax_t)dropped);
+	return sink_write(line, (size_t)n) == 0;
+}
+
+/* Returns the lines that have still to be told of as lost. */
+static uint64_t
+sink_write_buffer(struct sink_buffer *b)
+{
+	size_t at = b->reopened ? b->next_at : b->len;
+	uint64_t lost, dropped = b->dropped;
+
+	lost = sink_write(b->data, at);
+	if (b->reopened) {
+		close(sink.fd);
+		sink.fd = b->next_fd;
+		b->reopened = false;
+		lost += sink_write(b->data + at, b->len - at);
+	}
+	(void)__atomic_add_fetch(&sink_dropped, lost, __ATOMIC_RELAXED);
+	dropped += lost;
+	if (dropped > 0 && sink_write_note(dropped))
+		dropped = 0;
+	b->len = 0;
+	b->dropped = 0;
+	return dropped;
+}
+
+/* With the lock held: is there nothing to do for the thread? */
+static bool
+sink_empty(void)
+{
+	return sink.in->len == 0 && !sink.in->reopened;
+}
+
+static void *
+sink_main(void *arg)
+{
+	struct sink_buffer *b;
+	uint64_t dropped;
+
+	(void)arg;
+	pthread_mutex_lock(&sink_lock);
+	for (;;) {
+		while (!sink.wake && !sink.stop)
+			pthread_cond_wait(&sink.work, &sink_lock);
+		sink.wake = false;
+		if (sink_empty() || sink.dead) {
+			if (sink.stop)
+				break;
+			pthread_cond_broadcast(&sink.idle);
+			continue;
+		}
+		b = sink.in;
+		sink.in = sink.out;
+		sink.out = b;
+		sink.busy = true;
+		pthread_mutex_unlock(&sink_lock);
+		dropped = sink_write_buffer(b);
+		pthread_mutex_lock(&sink_lock);
+		sink.busy = false;
+		sink.in->dropped += dropped;
+		pthread_cond_broadcast(&sink.idle);
+	}
+	pthread_mutex_unlock(&sink_lock);
+	return NULL;
+}
+
+/* ---- everybody's side */
+
+static void
+sink_wake(void)
+{
+	sink.wake = true;
+	pthread_cond_signal(&sink.work);
+}
+
+static void
+sink_append(const char *data, size_t len)
+{
+	memcpy(sink.in->data + sink.in->len, data, len);
+	sink.in->len += len;
+}
+
+/* With the lock held. */
+static bool
+sink_has_room(enum log_level level, size_t len)
+{
+	size_t size = SINK_BUFFER;
+
+	if (level > LOG_LEVEL_NOTICE)
+		size -= SINK_RESERVE;
+	return !sink.dead && sink.in->len + len + sizeof(sink.stamp) <= size;
+}
+
+void
+log_sink_put(enum log_level level, const char *line, size_t len)
+{
+	int64_t now;
+	char mark;
+
+	pthread_mutex_lock(&sink_lock);
+	if (!sink_has_room(level, len)) {
+		sink.in->dropped++;
+		(void)__atomic_add_fetch(&sink_dropped, 1, __ATOMIC_RELAXED);
+		pthread_mutex_unlock(&sink_lock);
+		return;
+	}
+	if (sink.dest == LOG_DEST_SYSLOG) {
+		mark = (char)('0' + (int)level);
+		sink_append(&mark, 1);
+	} else {
+		if ((now = clock_wall()) != sink.stamp_second) {
+			sink_stamp(now, sink.stamp, sizeof(sink.stamp));
+			sink.stamp_second = now;
+		}
+		sink_append(sink.stamp, strlen(sink.stamp));
+	}
+	sink_append(line, len);
+	if (!sink.threaded)
+		(void)sink_write_buffer(sink.in);
+	else if (level <= LOG_LEVEL_NOTICE || sink.in->len > SINK_BUFFER / 2)
+		sink_wake();
+	pthread_mutex_unlock(&sink_lock);
+}
+
+void
+log_flush(void)
+{
+	pthread_mutex_lock(&sink_lock);
+	if (sink.threaded && sink.in->len > 0)
+		sink_wake();
+	pthread_mutex_unlock(&sink_lock);
+}
+
+/* With the lock held. */
+static bool
+sink_drain(unsigned ms)
+{
+	struct timespec until;
+	int rc = 0;
+
+	if (!sink.threaded || sink.dead)
+		return !sink.dead;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += (long)(ms % 1000) * CLOCK_MS;
+	if (until.tv_nsec >= CLOCK_SEC) {
+		until.tv_nsec -= CLOCK_SEC;
+		until.tv_sec++;
+	}
+	while ((sink.busy || !sink_empty()) && rc == 0) {
+		sink_wake();
+		rc = pthread_cond_timedwait(&sink.idle, &sink_lock, &until);
+	}
+	return !sink.busy && sink_empty();
+}
+
+bool
+log_drain(unsigned ms)
+{
+	bool ok;
+
+	pthread_mutex_lock(&sink_lock);
+	ok = sink_drain(ms);
+	pthread_mutex_unlock(&sink_lock);
+	return ok;
+}
+
+static int
+sink_start(void)
+{
+	pthread_condattr_t ca;
+	sigset_t all, old;
+	int rc;
+
+	pthread_condattr_init(&ca);
+	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
+	pthread_cond_init(&sink.work, NULL);
+	pthread_cond_init(&sink.idle, &ca);
+	pthread_condattr_destroy(&ca);
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&sink.thread, NULL, sink_main, NULL);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	sink.threaded = rc == 0;
+	errno = rc;
+	return rc == 0 ? 0 : -MX_ESYS;
+}
+
+int
+log_open(enum log_dest dest, const char *path, enum log_level level)
+{
+	int fd = STDERR_FILENO, rc;
+
+	if (dest == LOG_DEST_FILE) {
+		if (path == NULL || strlen(path) >= sizeof(sink.path)) {
+			errno = ENAMETOOLONG;
+			return -MX_ESYS;
+		}
+		fd =
+		    open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		if (fd < 0)
+			return -MX_ESYS;
+	}
+	log_close();
+	pthread_mutex_lock(&sink_lock);
+	if (sink.dead) {
+		pthread_mutex_unlock(&sink_lock);
+		if (fd != STDERR_FILENO)
+			close(fd);
+		errno = EBUSY;
+		return -MX_ESYS;
+	}
+	if (dest == LOG_DEST_SYSLOG)
+		openlog(NULL, LOG_PID | LOG_NDELAY, LOG_MAIL);
+	if (dest == LOG_DEST_FILE)
+		(void)strlcpy(sink.path, path, sizeof(sink.path));
+	sink.dest = dest;
+	sink.fd = fd;
+	rc = sink_start();
+	pthread_mutex_unlock(&sink_lock);
+	if (rc != 0)
+		log_close();
+	log_level_set(level);
+	return rc;
+}
+
+int
+log_reopen(void)
+{
+	int fd, rc = 0;
+
+	pthread_mutex_lock(&sink_lock);
+	if (sink.dest == LOG_DEST_FILE) {
+		fd = open(sink.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
+		    0640);
+		if (fd < 0)
+			rc = -MX_ESYS;
+		else {
+			if (sink.in->reopened)
+				close(sink.in->next_fd);
+			sink.in->reopened = true;
+			sink.in->next_fd = fd;
+			sink.in->next_at = sink.in->len;
+			sink_wake();
+		}
+	}
+	pthread_mutex_unlock(&sink_lock);
+	return rc;
+}
+
+/* Ends the thread. A write that does not return cannot be ended: its thread
+ * is left behind with all that it may touch, for the end of the process. */
+static void
+sink_stop(void)
+{
+	pthread_mutex_lock(&sink_lock);
+	if (!sink.threaded || sink.dead) {
+		pthread_mutex_unlock(&sink_lock);
+		return;
+	}
+	sink.dead = !sink_drain(SINK_CLOSE_MS);
+	sink.stop = true;
+	sink_wake();
+	pthread_mutex_unlock(&sink_lock);
+	if (sink.dead) {
+		pthread_detach(sink.thread);
+		return;
+	}
+	pthread_join(sink.thread, NULL);
+	sink.threaded = sink.stop = false;
+	pthread_cond_destroy(&sink.work);
+	pthread_cond_destroy(&sink.idle);
+}
+
+void
+log_close(void)
+{
+	sink_stop();
+	pthread_mutex_lock(&sink_lock);
+	if (!sink.dead) {
+		if (sink.dest == LOG_DEST_FILE)
+			close(sink.fd);
+		if (sink.dest == LOG_DEST_SYSLOG)
+			closelog();
+		sink.dest = LOG_DEST_STDERR;
+		sink.fd = STDERR_FILENO;
+	}
+	pthread_mutex_unlock(&sink_lock);
+}
+
+uint64_t
+log_dropped(void)
+{
+	return __atomic_load_n(&sink_dropped, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC
+ * log_sink: where the lines of log.c go. Private to base/log: everybody else
+ * uses log.h, which also declares what is done to the sink (log_open() and so
+ * on). Any thread. */
+#ifndef MX_BASE_LOG_SINK_H
+#define MX_BASE_LOG_SINK_H
+
+#include "base/log.h"
+
+/* Takes one line with its end. Never blocks once log_open() was called. */
+void log_sink_put(enum log_level, const char *line, size_t len);
+
+#endif
