@@ -504,6 +504,16 @@ rule_config_reload_failed(const struct view *x, struct rule_value *v)
 	say(v, "the last reload failed; the old configuration is in force");
 }
 
+static void
+rule_clock_leapt(const struct view *x, struct rule_value *v)
+{
+	char t[32];
+
+	v->value = x->s->clock_doubted ? 1 : 0;
+	say(v, "nothing expires for %s; set the clock, if it is wrong",
+	    text_duration_fmt(x->s->clock_doubt_ms, t, sizeof(t)));
+}
+
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,
     struct rule_value *) = {
 #define ALERT(name, ...) [ALERT_##name] = rule_##name,

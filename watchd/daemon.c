@@ -139,7 +139,9 @@ create_dns(struct daemon *d, struct mx_errbuf *eb)
 static void
 create_relay(struct daemon *d)
 {
-	struct queue_conf qc = { .max_messages = d->conf->queue.max_messages };
+	struct queue_conf qc = { .max_messages = d->conf->queue.max_messages,
+		.clock_step_ms = d->conf->queue.clock_step_ms,
+		.clock_settle_ms = d->conf->queue.clock_settle_ms };
 	struct queue_ops qo = daemon_queue_ops;
 	struct deliver_ops dops = daemon_deliver_ops;
 	struct smtpd_ops so = daemon_smtpd_ops;

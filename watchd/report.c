@@ -116,6 +116,8 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->agentx_snapshots_dropped = ax.snapshots_dropped;
 	s->loop_lag = loop_lag_take(d->loop);
 	s->log_dropped = log_dropped();
+	s->clock_doubt_ms = queue_clock_doubt(d->queue);
+	s->clock_doubted = s->clock_doubt_ms > 0;
 	s->reload_ok = d->reload_ok;
 	s->reload_time = d->reload_wall;
 }

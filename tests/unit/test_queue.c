@@ -142,6 +142,111 @@ missed_warnings_are_one(void **state)
 }
 
 static void
+restart_with(struct world *w, int64_t off_ms)
+{
+	struct queue_conf conf = { .clock_step_ms = HOUR,
+		.clock_settle_ms = 6 * HOUR };
+
+	queue_destroy(&w->q);
+	fake_store_pump(w->store);
+	fake_time_step(clock_wall_ms() + off_ms);
+	world_queue_up(w, &conf);
+}
+
+/* A month at once: nothing expires for six hours, deliveries are tried at
+ * their usual pace, and then the clock is believed. */
+static void
+a_leap_is_doubted(void **state)
+{
+	struct world *w = *state;
+	uint64_t id;
+
+	restart_with(w, 0);
+	id = world_mail(w, A, 1);
+	fake_time_step(clock_wall_ms() + 31 * DAY);
+	world_advance(w, 5 * HOUR);
+	assert_int_equal(w->nexpired + w->nwarned, 0);
+	assert_in_range(queue_clock_doubt(w->q), 1, HOUR + MINUTE);
+	queue_gate(w->q, A, GATE_OPEN);
+	world_settle(w);
+	world_deliver(w, A, id, "4");
+	/* its expiry, which has passed, is not its next time */
+	assert_in_range(fake_store_get(w->store, id)->due_ms - clock_wall_ms(),
+	    4 * MINUTE, 6 * MINUTE);
+	queue_gate(w->q, A, GATE_CLOSED);
+	world_advance(w, HOUR + 2 * MINUTE);
+	assert_int_equal(queue_clock_doubt(w->q), 0);
+	assert_int_equal(w->nexpired, 1);
+	world_expire(w, w->expired[0]);
+}
+
+/* It was a mistake, and put right: as if nothing had been. What was deferred
+ * by the wrong clock is due. */
+static void
+a_leap_is_taken_back(void **state)
+{
+	struct world *w = *state;
+	int64_t wrong = 4000 * DAY;
+	uint64_t id;
+
+	restart_with(w, 0);
+	id = world_mail(w, A, 1);
+	fake_time_step(clock_wall_ms() + wrong);
+	world_advance(w, 2 * MINUTE);
+	assert_true(queue_clock_doubt(w->q) > 0);
+	queue_gate(w->q, A, GATE_OPEN);
+	world_settle(w);
+	world_deliver(w, A, id, "4");
+	fake_time_step(clock_wall_ms() - wrong);
+	world_advance(w, 2 * MINUTE);
+	assert_int_equal(queue_clock_doubt(w->q), 0);
+	world_deliver(w, A, id, "2");
+	assert_int_equal(w->nexpired, 0);
+}
+
+/* The process knows nothing but what the last one noted. */
+static void
+a_leap_over_a_restart(void **state)
+{
+	struct world *w = *state;
+
+	restart_with(w, 0);
+	world_mail(w, A, 1);
+	restart_with(w, 31 * DAY);
+	world_advance(w, HOUR);
+	assert_int_equal(w->nexpired + w->nwarned, 0);
+	/* a second one in the meantime does not make it true */
+	restart_with(w, MINUTE);
+	world_advance(w, 5 * HOUR);
+	assert_int_equal(w->nexpired + w->nwarned, 0);
+	world_advance(w, HOUR + 2 * MINUTE);
+	assert_int_equal(w->nexpired, 1);
+	world_expire(w, w->expired[0]);
+	/* and the mail of before is not held up by a short stop */
+	world_mail(w, A, 1);
+	restart_with(w, MINUTE);
+	assert_int_equal(queue_clock_doubt(w->q), 0);
+}
+
+/* What an operator gave up is not the clock's business. */
+static void
+a_leap_does_not_stop_the_operator(void **state)
+{
+	struct world *w = *state;
+	uint64_t id;
+
+	restart_with(w, 0);
+	id = world_mail(w, A, 1);
+	fake_time_step(clock_wall_ms() + 31 * DAY);
+	world_advance(w, 2 * MINUTE);
+	assert_int_equal(w->relay->bounce(w->relay->self, id, true), 0);
+	world_advance(w, MINUTE);
+	assert_int_equal(w->nexpired, 1);
+	assert_true(w->expired[0]->given_up);
+	world_expire(w, w->expired[0]);
+}
+
+static void
 expiries_do_not_burst(void **state)
 {
 	struct world *w = *state;
@@ -227,7 +332,7 @@ static void
 accept_can_fail(void **state)
 {
 	struct world *w = *state;
-	struct queue_conf conf = { 1 };
+	struct queue_conf conf = { .max_messages = 1 };
 	struct store_tx *tx;
 	struct envelope *env;
 
@@ -447,6 +552,10 @@ main(void)
 		CASE(warnings_and_expiry_on_time),
 		CASE(missed_warnings_are_one),
 		CASE(expiries_do_not_burst),
+		CASE(a_leap_is_doubted),
+		CASE(a_leap_is_taken_back),
+		CASE(a_leap_over_a_restart),
+		CASE(a_leap_does_not_stop_the_operator),
 		CASE(removal_fails),
 		CASE(update_fails),
 		CASE(too_much_trouble_stops_deliveries),

@@ -68,6 +68,7 @@ struct conf_queue {
 	uint64_t reserve_inodes;
 	uint32_t loop_limit; /* our own Received lines in a message */
 	uint32_t max_messages; /* in the queue; more: 452 4.3.1 */
+	int64_t clock_step_ms, clock_settle_ms;
 	uint32_t group_max; /* messages of one commit */
 };
 

@@ -106,6 +106,7 @@ static void
 foot(struct format *f, const cJSON *o)
 {
 	const cJSON *spool = json_get(o, "spool");
+	const cJSON *clock = json_get(o, "clock");
 	char size[32], t[32];
 
 	fprintf(f->out, "\nspool ");
@@ -124,6 +125,12 @@ foot(struct format *f, const cJSON *o)
 	}
 	if (!json_get_bool(json_get(o, "config"), "reload_ok"))
 		fprintf(f->out, "; the last reload FAILED");
+	if (json_get_bool(clock, "doubted"))
+		fprintf(f->out,
+		    "; the CLOCK LEAPT ahead: nothing expires for %s",
+		    text_duration_fmt(
+			json_get_int(clock, "believed_in_seconds") * 1000, t,
+			sizeof(t)));
 	fprintf(f->out, "\n");
 }
 

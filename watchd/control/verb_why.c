@@ -140,6 +140,8 @@ say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 static void
 say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 {
+	char doubt[32];
+
 	say_state(list, d, s->wall_ms);
 	for (unsigned i = 0; i < d->nprimaries; i++)
 		say_primary(list, &s->primary[d->first_primary + i],
@@ -153,6 +155,12 @@ say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 		    s->spool_state == 1 ?
 			"too little free space, `queue { reserve }`" :
 			"the disk failed");
+	if (s->clock_doubted)
+		json_say(list,
+		    "The wall clock leapt ahead by more than `queue { "
+		    "clock_step }`: nothing expires and no delay is told of "
+		    "for %s; set the clock, if it is wrong.",
+		    text_duration_fmt(s->clock_doubt_ms, doubt, sizeof(doubt)));
 }
 
 /* Of a domain that only has mail queued: bounces on their way, say. */

@@ -97,6 +97,9 @@ struct snapshot {
 	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */
 	double loop_lag;
 	uint64_t log_dropped; /* lines */
+	/* For so long nothing expires: the wall clock leapt. 0: all is well. */
+	int64_t clock_doubt_ms;
+	bool clock_doubted;
 	bool agentx_connected; /* the SNMP subagent to its master */
 	uint64_t agentx_requests, agentx_notifications_dropped;
 	uint64_t agentx_snapshots_dropped;

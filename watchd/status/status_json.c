@@ -245,6 +245,9 @@ add_globals(cJSON *o, const struct snapshot *s)
 	j = json_member(o, "config");
 	json_bool(j, "reload_ok", s->reload_ok);
 	json_time(j, "loaded", s->reload_time);
+	j = json_member(o, "clock");
+	json_bool(j, "doubted", s->clock_doubted);
+	json_num(j, "believed_in_seconds", (double)s->clock_doubt_ms / 1e3);
 }
 
 char *

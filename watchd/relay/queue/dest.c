@@ -226,6 +226,9 @@ dest_retime(struct dest *d, int64_t now)
 	if ((n = heap_min(&d->wait)) != NULL)
 		at = n->key;
 	n = heap_min(&d->deadlines);
+	if (n != NULL && q->leap.doubted &&
+	    !HEAP_ENTRY(n, struct entry, deadline)->finish)
+		n = NULL;
 	if (n != NULL && n->key < at) {
 		if (q->deadline_out < DEADLINE_JOBS)
 			at = n->key;

@@ -207,12 +207,15 @@ static void
 defer(struct entry *e, const struct envelope *env, unsigned step, int64_t now)
 {
 	const struct queue_policy *p = &e->dest->policy;
+	int64_t expiry = entry_expiry(e);
 	struct envelope *copy;
 
+	if (expiry <= now) /* and yet it is here: patience.c */
+		expiry = INT64_MAX;
 	e->attempts += step;
 	e->due_ms = backoff_due(now,
 	    backoff_delay(p->retry_first_ms, p->retry_max_ms, e->attempts),
-	    rnd_below(1001), entry_expiry(e));
+	    rnd_below(1001), expiry);
 	if (e->finish) /* given up meanwhile: its sender is told now */
 		e->due_ms = now;
 	if (env == NULL) {

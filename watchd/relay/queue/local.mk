@@ -9,8 +9,10 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/flush.c \
 	watchd/relay/queue/job.c \
 	watchd/relay/queue/known.c watchd/relay/queue/known.h \
+	watchd/relay/queue/leap.c watchd/relay/queue/leap.h \
 	watchd/relay/queue/list.c \
 	watchd/relay/queue/operate.c \
+	watchd/relay/queue/patience.c \
 	watchd/relay/queue/queue.c watchd/relay/queue/queue.h \
 	watchd/relay/queue/queue_int.h \
 	watchd/relay/queue/save.c \
@@ -19,14 +21,18 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/relay.c watchd/relay/relay.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_backoff tests/unit/test_queue \
+check_PROGRAMS += tests/unit/test_backoff tests/unit/test_leap \
+	tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
 	tests/unit/test_window
-TESTS += tests/unit/test_backoff tests/unit/test_queue \
+TESTS += tests/unit/test_backoff tests/unit/test_leap \
+	tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
 	tests/unit/test_window
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_leap_SOURCES = tests/unit/test_leap.c
+tests_unit_test_leap_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 # The store and the loop are fakes: of libmx_store.a only envelope.o is used.

@@ -60,6 +60,8 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	q->store = store;
 	q->stats = stats;
 	q->conf = *conf;
+	q->leap.step_ms = conf->clock_step_ms;
+	q->leap.settle_ms = conf->clock_settle_ms;
 	q->ops = *ops;
 	q->policy = policy_builtin;
 	q->known_ms = clock_wall_ms();
@@ -99,6 +101,7 @@ queue_destroy(struct queue **qp)
 		return;
 	*qp = NULL;
 	breaker_save(q, clock_wall_ms(), true);
+	patience_save(q, clock_wall_ms(), true);
 	while ((r = LIST_FIRST(&q->requests)) != NULL)
 		request_destroy(r);
 	while ((a = STAILQ_FIRST(&q->refused)) != NULL) {
@@ -150,6 +153,7 @@ queue_load(struct queue *q)
 	q->loading = true;
 	operate_load(q);
 	breaker_load(q);
+	patience_load(q);
 	store_scan(q->store, load_one, load_done, q);
 }
 

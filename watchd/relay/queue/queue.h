@@ -77,6 +77,8 @@ struct queue_ops {
 
 struct queue_conf {
 	uint32_t max_messages; /* queue_accept refuses beyond: -MX_EFULL */
+	int64_t clock_step_ms; /* 0: the wall clock is believed; see leap.h */
+	int64_t clock_settle_ms;
 };
 
 struct queue *queue_create(struct loop *, struct store *, struct stats *,
@@ -88,6 +90,9 @@ void queue_destroy(struct queue **);
  * mail flows meanwhile. Also restores holds and extensions. */
 void queue_load(struct queue *);
 bool queue_loading(const struct queue *);
+/* For how many ms more nothing expires and no delay is told of, because the
+ * wall clock leapt ahead; 0: all is well. */
+int64_t queue_clock_doubt(const struct queue *);
 
 /* Sets or replaces the policy of a domain; what is queued follows at once. A
  * new domain's gate is closed; a NULL policy makes the domain one that nobody

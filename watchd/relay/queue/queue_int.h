@@ -9,6 +9,7 @@
  *	save.c     writing records down, again and again when it must be
  *	flush.c    a flush and its canary
  *	breaker.c  when 5xx means that the primary is broken
+ *	patience.c what a wall clock that leaps may not do
  *	operate.c  what an operator does (relay/relay.h); list.c: what he sees
  *
  * Wall milliseconds throughout: retry and expiry times outlive a process. */
@@ -25,6 +26,7 @@
 #include "relay/queue/backoff.h"
 #include "relay/queue/extend.h"
 #include "relay/queue/known.h"
+#include "relay/queue/leap.h"
 #include "relay/queue/queue.h"
 #include "relay/queue/window.h"
 
@@ -220,6 +222,9 @@ struct queue {
 	struct ages ages;
 	struct known *known;
 	int64_t known_ms; /* when it was saved last */
+	struct leap leap;
+	int64_t clock_save_ms; /* monotonic: when the time is noted next */
+	bool all_due; /* once the loading is done */
 
 	uint64_t messages; /* not GONE */
 	unsigned deadline_out;
@@ -292,6 +297,11 @@ void flush_canary_failed(struct dest *, bool lost, int64_t now);
 void breaker_accepted(struct dest *, unsigned recipients);
 void breaker_save(struct queue *, int64_t now, bool force);
 void breaker_load(struct queue *);
+
+/* patience.c */
+void patience_load(struct queue *);
+void patience_tick(struct queue *, int64_t now);
+void patience_save(struct queue *, int64_t now, bool force);
 
 /* operate.c, list.c */
 void operate_init(struct queue *);

@@ -61,6 +61,8 @@ tick_deadlines(struct dest *d, unsigned *budget, int64_t now)
 	while (*budget > 0 && q->deadline_out < DEADLINE_JOBS &&
 	    (n = heap_min(&d->deadlines)) != NULL && n->key <= now) {
 		e = HEAP_ENTRY(n, struct entry, deadline);
+		if (!e->finish && q->leap.doubted)
+			break;
 		if (entry_deadline(e) > now)
 			entry_deadline_set(e);
 		else
@@ -103,7 +105,10 @@ queue_tick_arm(struct queue *q)
 	const struct heap_node *n = heap_min(&q->times);
 	const struct heap_node *r = heap_min(&q->retries);
 	int64_t now = clock_wall_ms(), delay = TICK_MAX_MS;
+	int64_t doubt = queue_clock_doubt(q);
 
+	if (doubt > 0 && doubt < delay)
+		delay = doubt;
 	if (n != NULL && n->key - now < delay)
 		delay = n->key - now;
 	if (r != NULL && r->key - now < delay)
@@ -120,6 +125,7 @@ queue_tick(void *arg)
 	int64_t now = clock_wall_ms();
 	unsigned budget = WALK_STEP;
 
+	patience_tick(q, now);
 	save_again(q, now);
 	while (
 	    budget > 0 && (n = heap_min(&q->times)) != NULL && n->key <= now) {

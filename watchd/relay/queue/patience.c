@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC
+ * patience: the queue and a wall clock that leaps (leap.h). While the clock is
+ * doubted deadlines are let pass: nothing expires and no delay is told of;
+ * deliveries go on. When it was set back, what waits for a time that was
+ * reckoned by the wrong clock is due now. The time is noted in the spool every
+ * few minutes, so that a start knows how long the pause has been. */
+#include <string.h>
+
+#include "base/log.h"
+#include "relay/le.h"
+#include "relay/queue/queue_int.h"
+
+#define CLOCK_KEY     "clock"
+#define CLOCK_BYTES   8
+#define CLOCK_SAVE_MS INT64_C(300000)
+
+static int64_t
+mono_ms(void)
+{
+	return clock_now() / CLOCK_MS;
+}
+
+static void
+clock_one(void *arg, const char *key, const void *data, size_t len)
+{
+	int64_t *wall = arg;
+
+	if (strcmp(key, CLOCK_KEY) == 0 && len == CLOCK_BYTES)
+		*wall = (int64_t)le_get(data, CLOCK_BYTES);
+}
+
+static void
+clock_saved(void *arg, uint64_t token, int rc)
+{
+	struct queue *q = arg;
+
+	(void)token;
+	(void)rc; /* an old note makes a start doubt more, that is all */
+	q->completions--;
+	queue_release(q);
+}
+
+void
+patience_save(struct queue *q, int64_t now, bool force)
+{
+	int64_t mono = mono_ms();
+	uint8_t data[CLOCK_BYTES];
+
+	if (q->leap.step_ms <= 0 || leap_left(&q->leap, mono) > 0)
+		return;
+	if (!force && mono < q->clock_save_ms)
+		return;
+	q->clock_save_ms = mono + CLOCK_SAVE_MS;
+	le_put(data, (uint64_t)now, sizeof(data));
+	q->completions++;
+	store_state_put(q->store, CLOCK_KEY, data, sizeof(data), clock_saved, q,
+	    0);
+}
+
+static void
+ahead(const struct queue *q)
+{
+	char by[32], wait[32];
+
+	log_error("queue",
+	    "event=clock_leapt ahead=%s problem=\"nothing expires for %s\" "
+	    "do=\"set the clock, if it is wrong\"",
+	    text_duration_fmt(leap_lead(&q->leap), by, sizeof(by)),
+	    text_duration_fmt(q->leap.settle_ms, wait, sizeof(wait)));
+}
+
+static void
+all_due(struct queue *q)
+{
+	struct dest *d;
+
+	q->all_due = false;
+	RB_FOREACH (d, dest_tree, &q->dests)
+		dest_walk(d, WALK_DUE);
+}
+
+static void
+touch_all(struct queue *q)
+{
+	struct dest *d;
+
+	RB_FOREACH (d, dest_tree, &q->dests)
+		dest_touch(d);
+}
+
+void
+patience_tick(struct queue *q, int64_t now)
+{
+	switch (leap_feed(&q->leap, now, mono_ms())) {
+	case LEAP_NONE:
+		break;
+	case LEAP_AHEAD:
+		ahead(q);
+		break;
+	case LEAP_BACK:
+		log_warn("queue", "event=clock_set_back");
+		q->all_due = true;
+		touch_all(q);
+		break;
+	case LEAP_OVER:
+		log_warn("queue", "event=clock_believed");
+		touch_all(q);
+		break;
+	}
+	if (q->all_due && !q->loading)
+		all_due(q);
+	patience_save(q, now, false);
+}
+
+/* Before anything can expire. */
+void
+patience_load(struct queue *q)
+{
+	int64_t wall = 0;
+
+	store_state_each(q->store, CLOCK_KEY, clock_one, &wall);
+	leap_start(&q->leap, wall, mono_ms());
+	q->clock_save_ms = mono_ms();
+	patience_tick(q, clock_wall_ms());
+}
+
+int64_t
+queue_clock_doubt(const struct queue *q)
+{
+	return leap_left(&q->leap, mono_ms());
+}
