@@ -23,6 +23,16 @@ check_mx(const struct dns_answer *a)
 	}
 }
 
+static void
+check_tlsa(const struct dns_answer *a)
+{
+	unsigned i;
+
+	MX_ASSERT(a->n <= DNS_TLSA_MAX && a->tlsa_used <= DNS_TLSA_DATA);
+	for (i = 0; i < a->n; i++)
+		MX_ASSERT(a->tlsa[i].at + a->tlsa[i].len <= a->tlsa_used);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -51,7 +61,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_mx(&r.answer);
 		return 0;
 	}
+	if (type == DNS_TYPE_TLSA) {
+		check_tlsa(&r.answer);
+		return 0;
+	}
 	MX_ASSERT(r.answer.n <= DNS_ADDR_MAX);
+	MX_ASSERT(strnlen(r.answer.canon, TEXT_DOMAIN_MAX) < TEXT_DOMAIN_MAX);
 	for (i = 0; i < r.answer.n; i++)
 		MX_ASSERT(r.answer.addr[i].u.sa.sa_family ==
 		    (type == DNS_TYPE_A ? AF_INET : AF_INET6));

@@ -30,6 +30,7 @@ struct msg {
 #define TYPE_SOA   6
 #define TYPE_MX	   15
 #define TYPE_AAAA  28
+#define TYPE_TLSA  52
 #define QNAME	   0xc00c /* a pointer to the question's name */
 
 static void
@@ -129,6 +130,45 @@ add_addr(struct msg *m, const char *owner, unsigned type, unsigned last)
 	}
 	rr_end(m, at);
 	count(m, 6);
+}
+
+static void
+add_tlsa(struct msg *m, unsigned usage, size_t len)
+{
+	size_t at = rr_begin(m, NULL, TYPE_TLSA, 60), i;
+
+	m->data[m->len++] = (uint8_t)usage;
+	m->data[m->len++] = 1;
+	m->data[m->len++] = 1;
+	for (i = 0; i < len; i++)
+		m->data[m->len++] = (uint8_t)(usage + i);
+	rr_end(m, at);
+	count(m, 6);
+}
+
+/* By the label of the host. */
+static void
+answer_tlsa(struct msg *m, const char *label)
+{
+	unsigned i;
+
+	if (strcmp(label, "many") == 0) {
+		for (i = 0; i < 20; i++)
+			add_tlsa(m, i, 32);
+	} else if (strcmp(label, "big") == 0) {
+		/* the third does not fit, the fourth does */
+		add_tlsa(m, 0, 3000);
+		add_tlsa(m, 1, 3000);
+		add_tlsa(m, 2, 3000);
+		add_tlsa(m, 3, 32);
+	} else if (strcmp(label, "huge") == 0)
+		add_tlsa(m, 0, 9000);
+	else if (strcmp(label, "empty") == 0)
+		add_tlsa(m, 3, 0);
+	else {
+		add_tlsa(m, 3, 32);
+		add_tlsa(m, 2, 32);
+	}
 }
 
 static void
@@ -290,7 +330,9 @@ answer_plain(struct msg *m, const char *label, unsigned type, bool tcp)
 	} else if (type == TYPE_MX) {
 		add_mx(m, NULL, 20, "b.test");
 		add_mx(m, NULL, 10, "a.test");
-	} else
+	} else if (type == TYPE_TLSA)
+		answer_tlsa(m, label);
+	else
 		add_addr(m, NULL, type, type == TYPE_A ? 4 : 6);
 }
 
@@ -301,15 +343,19 @@ make_answer(struct dns_server *s, const uint8_t *query, size_t len, bool tcp,
 {
 	char label[64] = "";
 	unsigned type;
-	size_t at = 12;
+	size_t at = 12, first = 12;
 
 	atomic_fetch_add(&s->asked, 1);
 	while (at < len && query[at] != 0)
 		at += query[at] + 1u;
-	if (len < 12 || at + 5 > len || query[12] >= sizeof(label))
+	if (len < 12 || at + 5 > len)
 		return false;
-	memcpy(label, query + 13, query[12]);
 	type = (unsigned)query[at + 1] << 8 | query[at + 2];
+	if (type == TYPE_TLSA) /* behind the port and "_tcp" */
+		first += 1u + query[first] + 5u;
+	if (first >= at || query[first] >= sizeof(label))
+		return false;
+	memcpy(label, query + first + 1, query[first]);
 	m->len = 0;
 	put(m, query, at + 5);
 	memset(m->data + 6, 0, 6);
@@ -317,6 +363,8 @@ make_answer(struct dns_server *s, const uint8_t *query, size_t len, bool tcp,
 	m->data[3] = 0x80; /* RA */
 	if (strcmp(label, "silent") == 0)
 		return false;
+	if (strncmp(label, "signed", 6) == 0)
+		m->data[3] |= 0x20; /* AD */
 	if (atomic_load(&s->mute))
 		rcode(m, 2);
 	else if (!answer_hostile(m, label, type))

@@ -196,6 +196,7 @@ static const struct {
 	{ "nodata.test", DNS_NODATA, 0, NULL },
 	{ "silent.test", DNS_FAIL, 0, NULL },
 	{ "chain3.test", DNS_OK, 2, "2001:db8::9" },
+	{ "signed.test", DNS_OK, 2, "2001:db8::6" },
 	{ "192.0.2.9", DNS_OK, 1, "192.0.2.9" },
 	{ "2001:db8::1", DNS_OK, 1, "2001:db8::1" },
 };
@@ -218,7 +219,67 @@ test_addr(void **state)
 			    addr_cases[i].first);
 			assert_int_equal(addr_port(&got.addr[0]), 0);
 		}
+		assert_string_equal(got.canon,
+		    strcmp(addr_cases[i].name, "chain3.test") == 0 ? "c2.test" :
+								     "");
+		assert_int_equal(got.secure,
+		    strcmp(addr_cases[i].name, "signed.test") == 0);
 	}
+}
+
+#define L50  "a2345678901234567890123456789012345678901234567890"
+#define L240 L50 "." L50 "." L50 "." L50 ".a23456789012345678901234567890123456"
+
+static const struct {
+	const char *name;
+	enum dns_status status;
+	bool secure;
+	unsigned n;
+	size_t used;
+} tlsa_cases[] = {
+	{ "signed.test", DNS_OK, true, 2, 64 },
+	{ "ok.test", DNS_OK, false, 2, 64 },
+	{ "many.test", DNS_OK, false, DNS_TLSA_MAX, 32 * DNS_TLSA_MAX },
+	{ "big.test", DNS_OK, false, 3, 6032 },
+	{ "huge.test", DNS_OK, false, 0, 0 },
+	{ "empty.test", DNS_OK, false, 0, 0 },
+	{ "nx.test", DNS_NXDOMAIN, false, 0, 0 },
+	{ "nodata.test", DNS_NODATA, false, 0, 0 },
+	{ "servfail.test", DNS_FAIL, false, 0, 0 },
+	{ "bogus.test", DNS_BOGUS, false, 0, 0 },
+	{ "silent.test", DNS_FAIL, false, 0, 0 },
+	{ "192.0.2.1", DNS_NXDOMAIN, false, 0, 0 },
+	{ "no host", DNS_NXDOMAIN, false, 0, 0 },
+	{ L240 ".test", DNS_NXDOMAIN, false, 0, 0 },
+};
+
+static void
+test_tlsa(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(tlsa_cases); i++) {
+		(void)dns_tlsa(dns, tlsa_cases[i].name, 2525, on_answer, NULL);
+		run(1);
+		if (got.status != tlsa_cases[i].status ||
+		    got.secure != tlsa_cases[i].secure ||
+		    got.n != tlsa_cases[i].n ||
+		    got.tlsa_used != tlsa_cases[i].used)
+			fail_msg("%s: %s, %u records, %u octets",
+			    tlsa_cases[i].name, dns_status_name(got.status),
+			    got.n, (unsigned)got.tlsa_used);
+		assert_false(got.stale);
+	}
+	(void)dns_tlsa(dns, "signed.test", 2525, on_answer, NULL);
+	run(1); /* from the memory */
+	assert_true(got.secure && got.n == 2);
+	assert_int_equal(got.tlsa[1].usage, 2);
+	assert_int_equal(got.tlsa[1].selector, 1);
+	assert_int_equal(got.tlsa[1].matching, 1);
+	assert_int_equal(got.tlsa[1].len, 32);
+	assert_int_equal(got.tlsa_data[got.tlsa[1].at], 2);
+	assert_int_equal(got.tlsa_data[got.tlsa[1].at + 31], 33);
 }
 
 /* Equal questions are one query; an answer is remembered; and used as the
@@ -414,6 +475,7 @@ main(void)
 		CASE(test_mx),
 		CASE(test_mx_order),
 		CASE(test_addr),
+		CASE(test_tlsa),
 		CASE(test_memory),
 		CASE(test_servers),
 		CASE(test_hang),

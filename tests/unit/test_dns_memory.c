@@ -103,6 +103,41 @@ test_age(void **state)
 	}
 }
 
+/* What is trusted is not used a second longer than its owner said. */
+static void
+test_tlsa(void **state)
+{
+	struct dns_result r = { .answer = { .status = DNS_OK,
+				    .secure = true,
+				    .n = 1,
+				    .tlsa = { { 3, 1, 1, 0, 32 } },
+				    .tlsa_used = 32,
+				    .tlsa_data = { [31] = 7 } },
+		.ttl = 60 };
+	struct dns_answer a;
+
+	(void)state;
+	dns_memory_put(mem, DNS_TYPE_TLSA, "_25._tcp.a.test", &r, NOW);
+	assert_true(dns_memory_get(mem, DNS_TYPE_TLSA, "_25._tcp.a.test",
+	    NOW + 59, &a));
+	assert_true(a.secure && !a.stale && a.n == 1 && a.tlsa[0].usage == 3);
+	assert_int_equal(a.tlsa_used, 32);
+	assert_int_equal(a.tlsa_data[31], 7);
+	assert_false(dns_memory_get(mem, DNS_TYPE_TLSA, "_25._tcp.a.test",
+	    NOW + 60, &a));
+	r.ttl = 0;
+	dns_memory_put(mem, DNS_TYPE_TLSA, "_25._tcp.a.test", &r, NOW);
+	assert_false(
+	    dns_memory_get(mem, DNS_TYPE_TLSA, "_25._tcp.a.test", NOW, &a));
+	r.ttl = 604800;
+	dns_memory_put(mem, DNS_TYPE_TLSA, "_25._tcp.a.test", &r, NOW);
+	assert_false(dns_memory_get(mem, DNS_TYPE_TLSA, "_25._tcp.a.test",
+	    NOW + 3600, &a));
+	dns_memory_put(mem, DNS_TYPE_TLSA, "_25._tcp.a.test", &r, NOW);
+	assert_false(dns_memory_get(mem, DNS_TYPE_TLSA, "_25._tcp.a.test",
+	    NOW - 1, &a)); /* the clock was set back */
+}
+
 static void
 test_replace(void **state)
 {
@@ -145,6 +180,20 @@ static const struct {
 	    HEAD "A a.test 1699999990 60 insecure 192.0.2.1 192.0.2.2\n"
 		 "AAAA a.test 1699999990 60 insecure 2001:db8::1\nend 2\n",
 	    0, 2 },
+	{ "an alias",
+	    HEAD "A a.test 1699999990 60 secure =b.test 192.0.2.1\nend 1\n", 0,
+	    1 },
+	{ "an alias without an address",
+	    HEAD "A a.test 1699999990 60 secure =b.test\nend 1\n", -MX_ECORRUPT,
+	    0 },
+	{ "an alias of no name",
+	    HEAD "A a.test 1699999990 60 secure = 192.0.2.1\nend 1\n",
+	    -MX_ECORRUPT, 0 },
+	{ "an alias of MX",
+	    HEAD "MX a.test 1699999990 60 secure =b.test 1/c.test\nend 1\n",
+	    -MX_ECORRUPT, 0 },
+	{ "TLSA, which nobody may put there",
+	    HEAD "TLSA a.test 1699999990 60 secure\nend 1\n", -MX_ECORRUPT, 0 },
 	{ "MX that names no host",
 	    HEAD "MX a.test 1699999990 60 secure\nend 1\n", 0, 1 },
 	{ "from the future",
@@ -233,6 +282,7 @@ test_file(void **state)
 	struct dns_answer a;
 	struct dns_result r = { .answer = { .status = DNS_OK, .n = 2 },
 		.ttl = 60 };
+	struct dns_result tlsa = { .answer = { .status = DNS_OK }, .ttl = 60 };
 	struct stat st;
 
 	(void)state;
@@ -247,7 +297,9 @@ test_file(void **state)
 	assert_int_equal(addr_parse(&r.answer.addr[1], "2001:db8::2", 0, ':'),
 	    0);
 	r.answer.secure = true;
+	(void)strlcpy(r.answer.canon, "b.test", sizeof(r.answer.canon));
 	dns_memory_put(mem, DNS_TYPE_AAAA, "a.test", &r, NOW);
+	dns_memory_put(mem, DNS_TYPE_TLSA, "_25._tcp.a.test", &tlsa, NOW);
 	/* What is left of a crash, a link even, is not followed. */
 	assert_int_equal(symlink("elsewhere", tmp), 0);
 	assert_int_equal(dns_memory_write(mem, path, NOW), 0);
@@ -259,10 +311,10 @@ test_file(void **state)
 	assert_int_equal(get("a.test", NOW + 70), STALE);
 	assert_true(dns_memory_get(mem, DNS_TYPE_AAAA, "a.test", NOW, &a));
 	assert_true(a.secure && a.n == 2);
+	assert_string_equal(a.canon, "b.test");
 	assert_true(addr_equal_host(&a.addr[1], &r.answer.addr[1]));
 	/* A failing write leaves the file that was there. */
-	assert_int_equal(dns_memory_write(mem, "/nonexistent/x", NOW),
-	    -MX_ESYS);
+	assert_int_equal(dns_memory_write(mem, "/dev/null/x", NOW), -MX_ESYS);
 	assert_int_equal(truncate(path, 20), 0);
 	assert_int_equal(dns_memory_read(mem, path, NOW), -MX_ECORRUPT);
 	assert_int_equal(dns_memory_len(mem), 0);
@@ -277,6 +329,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_age),
+		CASE(test_tlsa),
 		CASE(test_replace),
 		CASE(test_bound),
 		CASE(test_parse),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * dns: requests and look-ups. A request (a caller's question) is one look-up
- * of MX, or two of A and AAAA. A look-up is one (type, name): equal ones are
+ * of MX or TLSA, or two of A and AAAA. A look-up is one (type, name): equal ones are
  * joined. It is answered by the memory, or waits in our queue until a thread
  * of the pool is idle. 1000 hanging look-ups are 1000 list entries.
  *
@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 #include <sys/tree.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -22,6 +23,11 @@
 #include "net/dns_pool.h"
 
 #define PARTS 2 /* look-ups of one request */
+
+/* An initializer clears the first member of a union only. */
+_Static_assert(sizeof(((struct dns_answer *)0)->mx) >=
+	sizeof(struct dns_tlsa) * DNS_TLSA_MAX + 2 + DNS_TLSA_DATA,
+    "struct dns_answer: mx is the largest");
 
 struct lookup;
 struct request;
@@ -156,6 +162,8 @@ merge_addr(const struct dns_answer *v6, const struct dns_answer *v4,
 		return;
 	}
 	*out = (struct dns_answer){ .status = DNS_OK };
+	(void)strlcpy(out->canon, v6->canon[0] != '\0' ? v6->canon : v4->canon,
+	    sizeof(out->canon));
 	out->stale = (v6->n > 0 && v6->stale) || (v4->n > 0 && v4->stale);
 	out->secure = (v6->n == 0 || v6->secure) && (v4->n == 0 || v4->secure);
 	if (v4->n < DNS_ADDR_MAX - room)
@@ -413,6 +421,24 @@ dns_addr(struct dns *d, const char *host, dns_cb *cb, void *arg)
 	r = request_new(d, 2, cb, arg);
 	part_ask(d, &r->part[0], DNS_TYPE_AAAA, name);
 	part_ask(d, &r->part[1], DNS_TYPE_A, name);
+	return r->id;
+}
+
+uint64_t
+dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_cb *cb, void *arg)
+{
+	char name[TEXT_DOMAIN_MAX], full[TEXT_DOMAIN_MAX];
+	struct net_addr addr;
+	struct request *r;
+
+	/* A name that leaves no room for the prefix can have no records. */
+	if (addr_parse(&addr, host, 0, ':') == 0 ||
+	    text_domain(host, strlen(host), name) < 0 ||
+	    snprintf(full, sizeof(full), "_%u._tcp.%s", port, name) >=
+		(int)sizeof(full))
+		return answer_now(d, DNS_NXDOMAIN, NULL, cb, arg);
+	r = request_new(d, 1, cb, arg);
+	part_ask(d, &r->part[0], DNS_TYPE_TLSA, full);
 	return r->id;
 }
 

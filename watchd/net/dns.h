@@ -16,9 +16,13 @@ struct dns;
 
 #define DNS_MX_MAX   32 /* records kept of one answer */
 #define DNS_ADDR_MAX 16
+#define DNS_TLSA_MAX 16
+/* Octets of their data together: digests take 32 or 64, and as many whole
+ * certificates as anybody publishes fit as well. */
+#define DNS_TLSA_DATA 7800
 
 enum dns_status {
-	DNS_OK, /* there are records (MX with n 0: none usable) */
+	DNS_OK, /* there are records (MX and TLSA with n 0: none readable) */
 	DNS_NODATA, /* the name exists, no such records */
 	DNS_NXDOMAIN, /* no such name */
 	DNS_FAIL, /* timeout, SERVFAIL, REFUSED, nonsense: try later */
@@ -31,13 +35,34 @@ struct dns_mx {
 	char host[TEXT_DOMAIN_MAX]; /* "" is the null MX (RFC 7505) */
 };
 
+/* As it came: whether it is of use is for net/dane.h to say. */
+struct dns_tlsa {
+	uint8_t usage, selector, matching;
+	uint16_t at, len; /* its data in tlsa_data */
+};
+
 struct dns_answer {
 	enum dns_status status;
 	bool stale; /* the last good answer; the resolver fails now */
-	bool secure; /* AD bit */
+	/* The AD bit: the resolver vouches for all of it, for the aliases on
+	 * the way and for there being nothing. Worth what the resolver and
+	 * the way to it are worth. */
+	bool secure;
 	unsigned n;
-	struct dns_mx mx[DNS_MX_MAX]; /* ascending preference */
-	struct net_addr addr[DNS_ADDR_MAX]; /* IPv6 and IPv4, port 0 */
+	union { /* by what was asked for */
+		struct dns_mx mx[DNS_MX_MAX]; /* ascending preference */
+		struct {
+			struct dns_tlsa tlsa[DNS_TLSA_MAX];
+			uint16_t tlsa_used; /* octets of tlsa_data */
+			uint8_t tlsa_data[DNS_TLSA_DATA];
+		};
+		struct {
+			/* Where the aliases lead; "": the name is none. */
+			char canon[TEXT_DOMAIN_MAX];
+			/* IPv6 and IPv4, port 0 */
+			struct net_addr addr[DNS_ADDR_MAX];
+		};
+	};
 };
 
 /* `a` is valid during the call. */
@@ -67,6 +92,10 @@ void dns_destroy(struct dns **);
  * The id is never 0. A numeric host answers itself. */
 uint64_t dns_mx(struct dns *, const char *domain, dns_cb *, void *arg);
 uint64_t dns_addr(struct dns *, const char *host, dns_cb *, void *arg);
+/* The TLSA records of that port, RFC 6698 3. They are never stale: once their
+ * TTL is over a failure is a failure. */
+uint64_t
+dns_tlsa(struct dns *, const char *host, uint16_t port, dns_cb *, void *arg);
 void dns_cancel(struct dns *, uint64_t id);
 
 /* Called with the duration of each query sent, for the histogram. */

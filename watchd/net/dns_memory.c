@@ -5,11 +5,12 @@
  *	mxwatch-dns 1
  *	MX example.org 1700000000 3600 secure 10/mx1.example.org
  *	A mx1.example.org 1700000000 300 insecure 192.0.2.7 192.0.2.8
- *	end 2
+ *	A mx2.example.org 1700000000 300 secure =b.example.net 192.0.2.9
+ *	end 3
  *
- * (type, name, learned at, fresh for, DNSSEC, records). The last line tells
- * a whole file from a cut one. It is read back with suspicion: it decides
- * where mail goes. */
+ * (type, name, learned at, fresh for, DNSSEC, where an alias leads, records).
+ * The last line tells a whole file from a cut one. It is read back with
+ * suspicion: it decides where mail goes. */
 #include "net/dns_memory.h"
 
 #include <sys/queue.h>
@@ -41,8 +42,15 @@ struct entry {
 	unsigned n;
 	int64_t learned; /* wall seconds */
 	int64_t fresh; /* seconds after that */
-	void *records; /* n struct dns_mx or struct net_addr */
+	void *records; /* n struct dns_mx or net_addr, or struct tlsa_set */
+	char *canon; /* of addresses; NULL: the name is no alias */
 	const char *name; /* in the same allocation */
+};
+
+struct tlsa_set {
+	struct dns_tlsa tlsa[DNS_TLSA_MAX];
+	uint16_t used;
+	uint8_t data[];
 };
 
 RB_HEAD(entry_tree, entry);
@@ -53,6 +61,13 @@ struct dns_memory {
 	struct entry_list lru; /* first: used last */
 	size_t len, max;
 };
+
+/* Whether an answer of that type may be used after its time, and be saved. */
+static bool
+outlasts(enum dns_type type)
+{
+	return type != DNS_TYPE_TLSA;
+}
 
 static int
 entry_cmp(const struct entry *a, const struct entry *b)
@@ -83,6 +98,7 @@ entry_drop(struct dns_memory *m, struct entry *e)
 	TAILQ_REMOVE(&m->lru, e, lru);
 	m->len--;
 	mem_free(&e->records);
+	mem_free(&e->canon);
 	mem_free(&e);
 }
 
@@ -141,6 +157,25 @@ entry_make(struct dns_memory *m, enum dns_type type, const char *name)
 	return e;
 }
 
+static void *
+tlsa_keep(const struct dns_answer *a)
+{
+	struct tlsa_set *set = mem_alloc(sizeof(*set) + a->tlsa_used);
+
+	memcpy(set->tlsa, a->tlsa, a->n * sizeof(a->tlsa[0]));
+	set->used = a->tlsa_used;
+	memcpy(set->data, a->tlsa_data, a->tlsa_used);
+	return set;
+}
+
+static void
+tlsa_give(const struct tlsa_set *set, unsigned n, struct dns_answer *out)
+{
+	memcpy(out->tlsa, set->tlsa, n * sizeof(out->tlsa[0]));
+	out->tlsa_used = set->used;
+	memcpy(out->tlsa_data, set->data, set->used);
+}
+
 static void
 entry_fill(struct entry *e, const struct dns_answer *a, int64_t learned,
     int64_t fresh)
@@ -150,10 +185,14 @@ entry_fill(struct entry *e, const struct dns_answer *a, int64_t learned,
 	e->n = a->n;
 	e->learned = learned;
 	e->fresh = fresh;
+	if (dns_type_is_addr(e->type) && a->canon[0] != '\0')
+		e->canon = mem_strdup(a->canon);
 	if (a->n == 0)
 		return;
 	if (e->type == DNS_TYPE_MX)
 		e->records = mem_dup(a->mx, a->n * sizeof(a->mx[0]));
+	else if (e->type == DNS_TYPE_TLSA)
+		e->records = tlsa_keep(a);
 	else
 		e->records = mem_dup(a->addr, a->n * sizeof(a->addr[0]));
 }
@@ -165,10 +204,14 @@ entry_answer(const struct entry *e, struct dns_answer *out)
 	out->status = e->status;
 	out->secure = e->secure;
 	out->n = e->n;
+	if (e->canon != NULL)
+		(void)strlcpy(out->canon, e->canon, sizeof(out->canon));
 	if (e->n == 0)
 		return;
 	if (e->type == DNS_TYPE_MX)
 		memcpy(out->mx, e->records, e->n * sizeof(out->mx[0]));
+	else if (e->type == DNS_TYPE_TLSA)
+		tlsa_give(e->records, e->n, out);
 	else
 		memcpy(out->addr, e->records, e->n * sizeof(out->addr[0]));
 }
@@ -181,7 +224,7 @@ dns_memory_put(struct dns_memory *m, enum dns_type type, const char *name,
 
 	switch (r->answer.status) {
 	case DNS_OK:
-		if (fresh < DNS_MEMORY_FRESH_MIN)
+		if (fresh < DNS_MEMORY_FRESH_MIN && type != DNS_TYPE_TLSA)
 			fresh = DNS_MEMORY_FRESH_MIN;
 		if (fresh > DNS_MEMORY_FRESH_MAX)
 			fresh = DNS_MEMORY_FRESH_MAX;
@@ -214,7 +257,9 @@ dns_memory_get(struct dns_memory *m, enum dns_type type, const char *name,
 		e->fresh = 0;
 	}
 	age = now - e->learned;
-	if (age >= e->fresh && (e->status != DNS_OK || age > DNS_MEMORY_KEEP)) {
+	if (age >= e->fresh &&
+	    (e->status != DNS_OK || !outlasts(e->type) ||
+		age > DNS_MEMORY_KEEP)) {
 		entry_drop(m, e);
 		return false;
 	}
@@ -303,6 +348,11 @@ parse_records(char *line, enum dns_type type, struct dns_answer *a)
 	char *word;
 	int rc;
 
+	if (dns_type_is_addr(type) && line != NULL && *line == '=') {
+		word = next_word(&line);
+		if (parse_name(word + 1, a->canon) < 0)
+			return -MX_ECORRUPT;
+	}
 	while ((word = next_word(&line)) != NULL) {
 		rc = type == DNS_TYPE_MX ? parse_mx(word, a) :
 					   parse_addr(word, type, a);
@@ -326,7 +376,7 @@ parse_line(struct dns_memory *m, char *line, int64_t now)
 		if (kind != NULL && strcmp(kind, dns_type_name(t)) == 0)
 			break;
 	}
-	if (t == DNS_TYPES)
+	if (t == DNS_TYPES || !outlasts(t))
 		return -MX_ECORRUPT;
 	if ((word = next_word(&line)) == NULL || parse_name(word, name) < 0)
 		return -MX_ECORRUPT;
@@ -441,6 +491,8 @@ write_entry(FILE *f, const struct entry *e)
 	(void)fprintf(f, "%s %s %" PRId64 " %" PRId64 " %s",
 	    dns_type_name(e->type), e->name, e->learned, e->fresh,
 	    e->secure ? "secure" : "insecure");
+	if (e->canon != NULL)
+		(void)fprintf(f, " =%s", e->canon);
 	for (i = 0; i < e->n; i++) {
 		if (e->type == DNS_TYPE_MX)
 			(void)fprintf(f, " %u/%s", mx[i].pref,
@@ -461,7 +513,8 @@ write_all(const struct dns_memory *m, FILE *f, int64_t now)
 	/* The one used last comes last: so it is when this is read. */
 	TAILQ_FOREACH_REVERSE(e, &m->lru, entry_list, lru)
 	{
-		if (e->status != DNS_OK || now - e->learned > DNS_MEMORY_KEEP)
+		if (e->status != DNS_OK || !outlasts(e->type) ||
+		    now - e->learned > DNS_MEMORY_KEEP)
 			continue;
 		write_entry(f, e);
 		lines++;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * dns_memory: the answers that are remembered, by type and name, at most
  * DNS_MEMORY_MAX of them (the least recently used one goes). An answer is
- * fresh for a while; a good one stays as the last good answer for 30 days.
+ * fresh for a while; a good one stays as the last good answer for 30 days,
+ * unless it is of TLSA: those are trusted, so not a second longer than their
+ * owner said, and never from a file.
  * Times are wall seconds, given by the caller: the file outlives the
  * process. Pure but for load and save. One thread. Private to net/. */
 #ifndef MX_NET_DNS_MEMORY_H

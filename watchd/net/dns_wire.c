@@ -20,14 +20,22 @@ static const ldns_rr_type rr_type[DNS_TYPES] = {
 	[DNS_TYPE_MX] = LDNS_RR_TYPE_MX,
 	[DNS_TYPE_A] = LDNS_RR_TYPE_A,
 	[DNS_TYPE_AAAA] = LDNS_RR_TYPE_AAAA,
+	[DNS_TYPE_TLSA] = LDNS_RR_TYPE_TLSA,
 };
 
 const char *
 dns_type_name(enum dns_type type)
 {
-	static const char *const name[DNS_TYPES] = { "MX", "A", "AAAA" };
+	static const char *const name[DNS_TYPES] = { "MX", "A", "AAAA",
+		"TLSA" };
 
 	return name[type];
+}
+
+bool
+dns_type_is_addr(enum dns_type type)
+{
+	return type == DNS_TYPE_A || type == DNS_TYPE_AAAA;
 }
 
 const char *
@@ -210,6 +218,35 @@ take_addr(const ldns_rr *rr, struct dns_answer *a)
 	a->addr[a->n++] = addr;
 }
 
+/* What does not fit is left out: the host then has fewer records that its
+ * certificate may match, and still has records. */
+static void
+take_tlsa(const ldns_rr *rr, struct dns_answer *a)
+{
+	struct dns_tlsa *t = &a->tlsa[a->n];
+	const ldns_rdf *data;
+	unsigned i;
+
+	if (ldns_rr_rd_count(rr) != 4 || a->n == DNS_TLSA_MAX)
+		return;
+	for (i = 0; i < 3; i++) {
+		if (ldns_rdf_size(ldns_rr_rdf(rr, i)) != 1)
+			return;
+	}
+	data = ldns_rr_rdf(rr, 3);
+	if (ldns_rdf_size(data) > sizeof(a->tlsa_data) - a->tlsa_used)
+		return;
+	t->usage = *ldns_rdf_data(ldns_rr_rdf(rr, 0));
+	t->selector = *ldns_rdf_data(ldns_rr_rdf(rr, 1));
+	t->matching = *ldns_rdf_data(ldns_rr_rdf(rr, 2));
+	t->at = a->tlsa_used;
+	t->len = (uint16_t)ldns_rdf_size(data);
+	if (t->len > 0)
+		memcpy(a->tlsa_data + t->at, ldns_rdf_data(data), t->len);
+	a->tlsa_used = (uint16_t)(a->tlsa_used + t->len);
+	a->n++;
+}
+
 static uint32_t
 min_ttl(uint32_t ttl, uint32_t other)
 {
@@ -252,6 +289,7 @@ take_records(const ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name,
 {
 	const ldns_rr_list *list = ldns_pkt_answer(pkt);
 	struct dns_answer *a = &out->answer;
+	const ldns_rdf *asked = name;
 	const ldns_rr *rr;
 	bool any = false, null_mx = false;
 	size_t i, n = list != NULL ? ldns_rr_list_rr_count(list) : 0;
@@ -272,15 +310,20 @@ take_records(const ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name,
 		out->ttl = min_ttl(out->ttl, ldns_rr_ttl(rr));
 		if (type == DNS_TYPE_MX)
 			take_mx(rr, a, &null_mx);
+		else if (type == DNS_TYPE_TLSA)
+			take_tlsa(rr, a);
 		else
 			take_addr(rr, a);
 	}
+	if (dns_type_is_addr(type) && name != asked && !host_of(name, a->canon))
+		a->canon[0] = '\0';
 	/* A null MX among others is a mistake and says nothing. */
 	if (null_mx && a->n == 0)
 		add_mx(a, 0, "");
-	/* Unusable MX records are not the same as none: without records the
-	 * domain's own address would be taken (RFC 5321 5.1). */
-	if (a->n > 0 || (any && type == DNS_TYPE_MX)) {
+	/* Unusable records are not the same as none: without MX records the
+	 * domain's own address would be taken (RFC 5321 5.1), without TLSA
+	 * records TLS could be done without (RFC 7672 2.2). */
+	if (a->n > 0 || (any && !dns_type_is_addr(type))) {
 		a->status = DNS_OK;
 		return;
 	}
