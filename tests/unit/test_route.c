@@ -57,6 +57,30 @@ static const struct zone zone[] = {
 	{ "lo6.test", NULL, "::1" },
 	{ "any.test", NULL, "0.0.0.0" },
 	{ "half.test", NULL, "127.0.0.1 192.0.2.3" },
+	{ "signed.test", "secure 10 s.test 20 us.test", NULL },
+	{ "unsigned.test", "10 s.test", NULL },
+	{ "stalemx.test", "stale secure 10 s.test", NULL },
+	{ "toplain.test", "secure 10 p.test", NULL },
+	{ "toalias.test", "secure 10 al.test", NULL },
+	{ "toowner.test", "secure 10 al2.test", NULL },
+	{ "tobad.test", "secure 10 bad.test 20 s.test", NULL },
+	{ "tobadalias.test", "secure 10 al3.test", NULL },
+	{ "onlybad.test", "secure 10 bad.test", NULL },
+	{ "signedself.test", "secure nodata", "secure 192.0.2.9" },
+	{ "s.test", NULL, "secure 192.0.2.20 2001:db8::20" },
+	{ "_25._tcp.s.test", NULL, "secure tlsa" },
+	{ "_2525._tcp.s.test", NULL, "secure nx" },
+	{ "_25._tcp.p.test", NULL, "secure tlsa" }, /* never asked for */
+	{ "st.test", NULL, "stale secure 192.0.2.20" },
+	{ "_25._tcp.st.test", NULL, "secure tlsa" }, /* never asked for */
+	{ "al.test", NULL, "secure =s.test 192.0.2.20" },
+	{ "al2.test", NULL, "secure =none.test 192.0.2.20" },
+	{ "_25._tcp.al2.test", NULL, "secure tlsa" },
+	{ "al3.test", NULL, "secure =bad.test 192.0.2.20" },
+	{ "_25._tcp.al3.test", NULL, "secure tlsa" }, /* never asked for */
+	{ "bad.test", NULL, "secure 192.0.2.20" },
+	{ "_25._tcp.bad.test", NULL, "bogus" },
+	{ "_25._tcp.signedself.test", NULL, "secure nodata" },
 	{ "localhost", NULL, "127.0.0.1" },
 	{ "fail.test", "fail", "fail" },
 	{ "bogus.test", "bogus", "bogus" },
@@ -98,6 +122,16 @@ dns_addr(struct dns *d, const char *host, dns_cb *cb, void *arg)
 {
 	(void)d;
 	return ask(false, host, cb, arg);
+}
+
+uint64_t
+dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_cb *cb, void *arg)
+{
+	char name[300];
+
+	(void)d;
+	snprintf(name, sizeof(name), "_%u._tcp.%s", port, host);
+	return ask(false, name, cb, arg);
 }
 
 void
@@ -153,6 +187,16 @@ fill(struct dns_answer *a, bool mx, const char *text)
 		    strcmp(word, ".") == 0 ? "" : word, TEXT_DOMAIN_MAX);
 		text += used;
 	}
+	if (strcmp(text, "tlsa") == 0) {
+		a->n = 1;
+		a->tlsa[0] = (struct dns_tlsa){ 3, 1, 1, 0, 32 };
+		a->tlsa_used = 32;
+		return;
+	}
+	if (*text == '=') {
+		sscanf(text, "=%63s%n", a->canon, &used);
+		text += used;
+	}
 	while (!mx && sscanf(text, "%63s%n", word, &used) == 1) {
 		assert_int_equal(addr_parse(&a->addr[a->n++], word, 0, ':'), 0);
 		text += used;
@@ -176,6 +220,10 @@ reply(const struct query *q)
 	if (text != NULL && strncmp(text, "stale ", 6) == 0) {
 		a.stale = true;
 		text += 6;
+	}
+	if (text != NULL && strncmp(text, "secure ", 7) == 0) {
+		a.secure = true;
+		text += 7;
 	}
 	if (text != NULL && !status_of(text, &a)) {
 		a.status = DNS_OK;
@@ -205,12 +253,13 @@ static struct route_self self;
 static struct route got;
 static unsigned calls;
 static struct route_req *req;
+static bool with_dane;
 
 static void
 on_route(const struct route *r, void *arg)
 {
 	(void)arg;
-	got = *r;
+	route_copy(&got, r);
 	calls++;
 	route_cancel(&req); /* allowed, and nothing */
 }
@@ -220,10 +269,13 @@ look_up(const char *domain, const char *const *primaries, size_t n,
     uint16_t port)
 {
 	calls = 0;
+	route_fini(&got);
 	memset(&got, 0xff, sizeof(got));
 	req = route_lookup(NULL, &self, domain, primaries, n, port, on_route,
 	    NULL);
 	assert_non_null(req);
+	if (with_dane)
+		route_with_dane(req);
 	assert_int_equal(calls, 0);
 	answer_all();
 	assert_int_equal(calls, 1);
@@ -435,6 +487,88 @@ test_stale(void **state)
 	assert_false(got.stale);
 }
 
+static const struct {
+	const char *what;
+	const char *domain, *primary; /* NULL: by MX */
+	uint16_t port;
+	enum route_status status;
+	const char *hosts;
+	const char *word[2], *base[2];
+} dane_cases[] = {
+	{ "all signed", "signed.test", NULL, 25, ROUTE_OK, "s.test",
+	    { "dane-verify" }, { "s.test" } },
+	{ "another port", "signed.test", NULL, 2525, ROUTE_OK, "s.test:2525",
+	    { "dane-none" }, { NULL } },
+	{ "MX not signed", "unsigned.test", NULL, 25, ROUTE_OK, "s.test",
+	    { "dane-none" }, { NULL } },
+	{ "MX stale", "stalemx.test", NULL, 25, ROUTE_DNS_FAIL, "s.test",
+	    { "dane-defer" }, { NULL } },
+	{ "address not signed", "toplain.test", NULL, 25, ROUTE_OK, "p.test",
+	    { "dane-none" }, { NULL } },
+	{ "alias with records at its end", "toalias.test", NULL, 25, ROUTE_OK,
+	    "al.test", { "dane-verify" }, { "s.test" } },
+	{ "alias with records of its own", "toowner.test", NULL, 25, ROUTE_OK,
+	    "al2.test", { "dane-verify" }, { "al2.test" } },
+	{ "alias to what cannot be told", "tobadalias.test", NULL, 25,
+	    ROUTE_DNS_FAIL, "al3.test", { "dane-defer" }, { NULL } },
+	{ "put off, the next one", "tobad.test", NULL, 25, ROUTE_OK,
+	    "bad.test s.test", { "dane-defer", "dane-verify" },
+	    { NULL, "s.test" } },
+	{ "put off", "onlybad.test", NULL, 25, ROUTE_DNS_FAIL, "bad.test",
+	    { "dane-defer" }, { NULL } },
+	{ "no MX", "signedself.test", NULL, 25, ROUTE_OK, "signedself.test",
+	    { "dane-none" }, { NULL } },
+	{ "configured", "unsigned.test", "s.test", 25, ROUTE_OK, "s.test",
+	    { "dane-verify" }, { "s.test" } },
+	{ "configured, not signed", "unsigned.test", "p.test", 25, ROUTE_OK,
+	    "p.test", { "dane-none" }, { NULL } },
+	{ "configured, stale", "signed.test", "st.test", 25, ROUTE_DNS_FAIL,
+	    "st.test", { "dane-defer" }, { NULL } },
+	{ "configured with a port", "x.test", "s.test:2525", 25, ROUTE_OK,
+	    "s.test:2525", { "dane-none" }, { NULL } },
+	{ "configured by address", "x.test", "192.0.2.7", 25, ROUTE_OK,
+	    "192.0.2.7", { "dane-none" }, { NULL } },
+};
+
+static void
+test_dane(void **state)
+{
+	const struct dane *d;
+	size_t i;
+	unsigned h;
+
+	(void)state;
+	with_dane = true;
+	for (i = 0; i < MX_COUNT(dane_cases); i++) {
+		look_up(dane_cases[i].domain, &dane_cases[i].primary,
+		    dane_cases[i].primary != NULL, dane_cases[i].port);
+		check(dane_cases[i].what, dane_cases[i].status,
+		    dane_cases[i].hosts);
+		for (h = 0; h < got.n; h++) {
+			d = got.host[h].dane;
+			if (d == NULL ||
+			    strcmp(dane_word(d, false), dane_cases[i].word[h]))
+				fail_msg("%s: host %u is %s",
+				    dane_cases[i].what, h, dane_word(d, false));
+			if (dane_cases[i].base[h] == NULL)
+				continue;
+			assert_string_equal(d->name[0], dane_cases[i].base[h]);
+			/* SNI, who the mail is for, and who was asked for */
+			assert_string_equal(d->name[1],
+			    got.from_mx ? dane_cases[i].domain : "");
+			assert_string_equal(d->name[2],
+			    strcmp(d->name[0], got.host[h].name) == 0 ?
+				"" :
+				got.host[h].name);
+		}
+	}
+	with_dane = false;
+	look_up("signed.test", NULL, 0, 25);
+	assert_null(got.host[0].dane);
+	route_fini(&got);
+	got.n = 0;
+}
+
 static void
 test_cancel(void **state)
 {
@@ -452,6 +586,15 @@ test_cancel(void **state)
 	assert_true(nquery > 0);
 	route_cancel(&req);
 	answer_all();
+	req = route_lookup(NULL, &self, "tobad.test", NULL, 0, 25, on_route,
+	    NULL);
+	route_with_dane(req);
+	nquery--;
+	reply(&query[nquery]);
+	nquery--;
+	reply(&query[nquery]); /* one host's address */
+	route_cancel(&req);
+	answer_all();
 	assert_int_equal(calls, 0);
 }
 
@@ -467,6 +610,7 @@ main(void)
 		CASE(test_primary_loopback_25),
 		CASE(test_many),
 		CASE(test_stale),
+		CASE(test_dane),
 		CASE(test_cancel),
 	};
 

@@ -5,6 +5,7 @@ libmx_net_a_SOURCES = \
 	watchd/net/addr.c watchd/net/addr.h \
 	watchd/net/conn.c watchd/net/conn.h watchd/net/conn_int.h \
 	watchd/net/conn_io.c \
+	watchd/net/dane.c watchd/net/dane.h \
 	watchd/net/dns.c watchd/net/dns.h \
 	watchd/net/dns_memory.c watchd/net/dns_memory.h \
 	watchd/net/dns_pool.c watchd/net/dns_pool.h \
@@ -24,12 +25,15 @@ tests_unit_test_conn_SOURCES = tests/unit/test_conn.c
 tests_unit_test_conn_LDADD = $(NET_L) $(CMOCKA_LIBS)
 endif
 
-# The route's test brings its own dns_mx() and dns_addr(), so it takes the
-# object of route.c and not that of dns.c.
+# The route's test brings its own dns_mx(), dns_addr() and dns_tlsa(), so it
+# takes the object of route.c and not that of dns.c.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_dns tests/unit/test_dns_memory \
+check_PROGRAMS += tests/unit/test_dane tests/unit/test_dns \
+	tests/unit/test_dns_memory tests/unit/test_route
+TESTS += tests/unit/test_dane tests/unit/test_dns tests/unit/test_dns_memory \
 	tests/unit/test_route
-TESTS += tests/unit/test_dns tests/unit/test_dns_memory tests/unit/test_route
+tests_unit_test_dane_SOURCES = tests/unit/test_dane.c
+tests_unit_test_dane_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c tests/unit/dns_server.c \
 	tests/unit/dns_server.h
 tests_unit_test_dns_LDADD = $(NET_L) $(CMOCKA_LIBS)

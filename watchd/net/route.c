@@ -5,6 +5,11 @@
  * worse is struck off. Only when nothing better was listed at all are we the
  * best MX; a better host that has no address now is still better, and its
  * mail waits (mistaking that for a loop bounced mail of backup MXs before).
+ *
+ * With DANE the TLSA records of a host follow its addresses: those of the
+ * name at the end of its aliases, and without any those of the name itself
+ * (RFC 7672 2.2.2). An alias that leads out of the signed zones is not
+ * followed back: such a host counts as one whose address is not signed.
  * Loop thread; fails only through the status it reports. */
 #include "net/route.h"
 
@@ -23,6 +28,7 @@ struct cand {
 	struct route_req *req;
 	uint64_t dns_id; /* 0: none under way */
 	bool is_self;
+	char canon[TEXT_DOMAIN_MAX]; /* its TLSA records are asked for; or "" */
 	struct route_host host;
 };
 
@@ -34,7 +40,8 @@ struct route_req {
 	uint16_t port;
 	char domain[TEXT_DOMAIN_MAX];
 	uint64_t mx_id;
-	unsigned pending; /* address look-ups */
+	bool mx_secure, mx_stale;
+	unsigned pending; /* hosts whose look-ups are under way */
 	unsigned n;
 	bool calling; /* the callback runs: it is freed after */
 	struct cand cand[DNS_MX_MAX];
@@ -55,13 +62,43 @@ route_status_name(enum route_status status)
 	return name[status];
 }
 
+void
+route_copy(struct route *dst, const struct route *src)
+{
+	unsigned i;
+
+	*dst = *src;
+	for (i = 0; i < dst->n; i++)
+		(void)dane_ref(dst->host[i].dane);
+}
+
+void
+route_fini(struct route *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->n; i++)
+		dane_unref(&r->host[i].dane);
+}
+
+static void
+req_free(struct route_req *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->n; i++)
+		dane_unref(&r->cand[i].host.dane);
+	mem_free(&r);
+}
+
+/* The hosts of r->route borrow from the candidates. */
 static void
 finish(struct route_req *r, enum route_status status)
 {
 	r->route.status = status;
 	r->calling = true;
 	r->cb(&r->route, r->arg);
-	mem_free(&r);
+	req_free(r);
 }
 
 /* --- who we are -------------------------------------------------------- */
@@ -212,6 +249,68 @@ take_addrs(struct cand *c, const struct dns_answer *a)
 		h->dns = DNS_NODATA;
 }
 
+/* All is known of one host. */
+static void
+cand_done(struct cand *c)
+{
+	struct route_req *r = c->req;
+	const struct dane *d = c->host.dane;
+
+	if (d != NULL && d->need == DANE_DEFER) {
+		c->host.naddrs = 0;
+		c->host.dns = DNS_FAIL;
+	}
+	if (--r->pending == 0)
+		decide(r);
+}
+
+static void
+on_tlsa(const struct dns_answer *a, void *arg)
+{
+	struct cand *c = arg;
+	struct route_req *r = c->req;
+	struct dane *d;
+	bool alias = c->canon[0] != '\0';
+
+	d = dane_after(a, alias ? c->canon : c->host.name);
+	c->dns_id = 0;
+	c->canon[0] = '\0';
+	if (alias && d->need == DANE_MAY) {
+		dane_unref(&d);
+		c->dns_id =
+		    dns_tlsa(r->dns, c->host.name, c->host.port, on_tlsa, c);
+		return;
+	}
+	/* RFC 7672 3.2.2: whom the mail is for, and whom we asked for. */
+	if (r->route.from_mx)
+		dane_add_name(d, r->domain);
+	dane_add_name(d, c->host.name);
+	c->host.dane = d;
+	cand_done(c);
+}
+
+/* True when its TLSA records are being looked up. */
+static bool
+ask_tlsa(struct cand *c, const struct dns_answer *a)
+{
+	struct route_req *r = c->req;
+	struct net_addr addr;
+	struct dane_host h = { .from_mx = r->route.from_mx,
+		.mx_secure = r->mx_secure,
+		.mx_stale = r->mx_stale,
+		.addr_secure = a->secure,
+		.addr_stale = a->stale };
+
+	h.literal = addr_parse(&addr, c->host.name, 0, ':') == 0;
+	if ((c->host.dane = dane_before(&h)) != NULL)
+		return false;
+	(void)strlcpy(c->canon, a->canon, sizeof(c->canon));
+	c->dns_id =
+	    dns_tlsa(r->dns, c->canon[0] != '\0' ? c->canon : c->host.name,
+		c->host.port, on_tlsa, c);
+	return true;
+}
+
 static void
 on_addr(const struct dns_answer *a, void *arg)
 {
@@ -223,8 +322,10 @@ on_addr(const struct dns_answer *a, void *arg)
 	r->route.stale |= a->stale;
 	if (a->status == DNS_OK)
 		take_addrs(c, a);
-	if (--r->pending == 0)
-		decide(r);
+	if (r->route.with_dane && !c->is_self && c->host.naddrs > 0 &&
+	    ask_tlsa(c, a))
+		return;
+	cand_done(c);
 }
 
 char *
@@ -308,6 +409,8 @@ on_mx(const struct dns_answer *a, void *arg)
 	unsigned i;
 
 	r->mx_id = 0;
+	r->mx_secure = a->secure;
+	r->mx_stale = a->stale;
 	r->route.stale |= a->stale;
 	switch (a->status) {
 	case DNS_FAIL:
@@ -383,6 +486,12 @@ route_lookup(struct dns *dns, const struct route_self *self, const char *domain,
 }
 
 void
+route_with_dane(struct route_req *r)
+{
+	r->route.with_dane = true;
+}
+
+void
 route_cancel(struct route_req **rp)
 {
 	struct route_req *r = *rp;
@@ -397,5 +506,5 @@ route_cancel(struct route_req **rp)
 		if (r->cand[i].dns_id != 0)
 			dns_cancel(r->dns, r->cand[i].dns_id);
 	}
-	mem_free(&r);
+	req_free(r);
 }

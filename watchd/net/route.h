@@ -7,7 +7,7 @@
 #ifndef MX_NET_ROUTE_H
 #define MX_NET_ROUTE_H
 
-#include "net/dns.h"
+#include "net/dane.h"
 
 #define ROUTE_HOST_MAX 8
 
@@ -28,12 +28,16 @@ struct route_host {
 	unsigned naddrs; /* 0: the address look-up of this host failed */
 	enum dns_status dns; /* of the address look-up */
 	struct net_addr addr[DNS_ADDR_MAX];
+	/* With route_with_dane(), and when it has an address. A host that it
+	 * puts off (DANE_DEFER) has none, as if that look-up had failed. */
+	struct dane *dane;
 };
 
 struct route {
 	enum route_status status;
 	bool stale;
 	bool from_mx; /* by MX records or, without any, the domain itself */
+	bool with_dane; /* what was found about TLS is good for a second */
 	unsigned n;
 	struct route_host host[ROUTE_HOST_MAX];
 };
@@ -48,6 +52,11 @@ struct route_self {
 	uint16_t const *ports; /* we listen on these: a host is us only there */
 	size_t nports;
 };
+
+/* What a callback is given is the look-up's own; a copy shares the verdicts
+ * and is ended with route_fini(). */
+void route_copy(struct route *dst, const struct route *src);
+void route_fini(struct route *);
 
 /* name, and ":port" when it is not 25; an IPv6 literal in brackets. dst holds
  * TEXT_DOMAIN_MAX + 8. */
@@ -64,6 +73,8 @@ struct route_req;
 struct route_req *route_lookup(struct dns *, const struct route_self *,
     const char *domain, const char *const *primaries, size_t n, uint16_t port,
     route_cb *, void *arg);
+/* Right after route_lookup(): the TLSA records of each host are wanted, too. */
+void route_with_dane(struct route_req *);
 void route_cancel(struct route_req **);
 
 #endif
