@@ -574,14 +574,16 @@ conn_backlog(const struct conn *c)
 	return c->out_len;
 }
 
-int
-conn_tls_start(struct conn *c, struct tls_ctx *ctx, const char *name)
+static int
+conn_tls_begin(struct conn *c, struct tls_ctx *ctx, const char *name,
+    const struct dane *dane)
 {
 	struct mx_errbuf eb;
 
 	if (c->state != CONN_ST_OPEN || c->ssl != NULL)
 		return -MX_ETLS;
-	c->ssl = tls_session_create(ctx, c->fd, name, &eb);
+	c->ssl = dane != NULL ? tls_session_dane(ctx, c->fd, dane, &eb) :
+				tls_session_create(ctx, c->fd, name, &eb);
 	if (c->ssl == NULL) {
 		conn_io_error_tls(c, eb.text);
 		return -MX_ETLS;
@@ -593,6 +595,19 @@ conn_tls_start(struct conn *c, struct tls_ctx *ctx, const char *name)
 	c->state = CONN_ST_HANDSHAKE;
 	loop_task_schedule(c->task);
 	return 0;
+}
+
+int
+conn_tls_start(struct conn *c, struct tls_ctx *ctx, const char *name)
+{
+	return conn_tls_begin(c, ctx, name, NULL);
+}
+
+int
+conn_tls_start_dane(struct conn *c, struct tls_ctx *ctx,
+    const struct dane *dane)
+{
+	return conn_tls_begin(c, ctx, NULL, dane);
 }
 
 const struct tls_info *

@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "net/addr.h"
+#include "net/dane.h"
 #include "net/loop.h"
 #include "net/tls.h"
 
@@ -67,6 +68,10 @@ void conn_timeout(struct conn *, int64_t ms);
  * and to send as SNI (client side, may be NULL). */
 int
 conn_tls_start(struct conn *, struct tls_ctx *, const char *name) MX_NODISCARD;
+/* The same for a host whose TLSA records ask for DANE_VERIFY: CONN_TLS_UP
+ * comes only if one of them fits. `dane` is not kept. */
+int conn_tls_start_dane(struct conn *, struct tls_ctx *,
+    const struct dane *dane) MX_NODISCARD;
 const struct tls_info *conn_tls_info(const struct conn *); /* NULL: clear */
 
 const struct net_addr *conn_peer(const struct conn *);

@@ -17,12 +17,15 @@ libmx_net_a_SOURCES = \
 	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_addr tests/unit/test_conn
-TESTS += tests/unit/test_addr tests/unit/test_conn
+check_PROGRAMS += tests/unit/test_addr tests/unit/test_conn \
+	tests/unit/test_tls_dane
+TESTS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_tls_dane
 tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
 tests_unit_test_addr_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_conn_SOURCES = tests/unit/test_conn.c
 tests_unit_test_conn_LDADD = $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_tls_dane_SOURCES = tests/unit/test_tls_dane.c
+tests_unit_test_tls_dane_LDADD = $(NET_L) $(CMOCKA_LIBS)
 endif
 
 # The route's test brings its own dns_mx(), dns_addr() and dns_tlsa(), so it

@@ -132,6 +132,11 @@ tls_client_common(bool strict, struct mx_errbuf *eb)
 	}
 	/* Without strictness the chain is checked and reported all the same;
 	 * weak keys are let pass, for the alternative is clear text. */
+	if (SSL_CTX_dane_enable(t->ssl_ctx) != 1) {
+		(void)tls_fail(eb, "cannot set up DANE");
+		tls_ctx_destroy(&t);
+		return NULL;
+	}
 	SSL_CTX_set_verify(t->ssl_ctx,
 	    strict ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	if (!strict)
@@ -179,30 +184,89 @@ tls_expect(SSL *ssl, const char *name)
 	    SSL_set_tlsext_host_name(ssl, sni) == 1;
 }
 
+static SSL *
+tls_session_new(struct tls_ctx *t, int fd)
+{
+	SSL *ssl = SSL_new(t->ssl_ctx);
+
+	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	if (t->server)
+		SSL_set_accept_state(ssl);
+	else
+		SSL_set_connect_state(ssl);
+	return ssl;
+}
+
 SSL *
 tls_session_create(struct tls_ctx *t, int fd, const char *name,
     struct mx_errbuf *eb)
 {
-	SSL *ssl = NULL;
+	SSL *ssl;
 
 	ERR_clear_error();
 	if (t->strict && name == NULL) {
 		(void)mx_fail(eb, MX_ETLS, "no name to verify the peer for");
 		return NULL;
 	}
-	if ((ssl = SSL_new(t->ssl_ctx)) == NULL || SSL_set_fd(ssl, fd) != 1)
-		goto fail;
-	if (t->server)
-		SSL_set_accept_state(ssl);
-	else
-		SSL_set_connect_state(ssl);
-	if (!t->server && name != NULL && !tls_expect(ssl, name))
-		goto fail;
+	ssl = tls_session_new(t, fd);
+	if (ssl == NULL ||
+	    (!t->server && name != NULL && !tls_expect(ssl, name))) {
+		(void)tls_fail(eb, "cannot start TLS");
+		SSL_free(ssl);
+		return NULL;
+	}
 	return ssl;
-fail:
-	(void)tls_fail(eb, "cannot start TLS");
-	SSL_free(ssl);
-	return NULL;
+}
+
+/* RFC 7672 3.1.1: with usage 3 the record is the whole truth: neither name
+ * nor dates count. With usage 2 OpenSSL looks at both (3.1.2). */
+static bool
+tls_expect_dane(SSL *ssl, const struct dane *d)
+{
+	const struct dns_tlsa *r;
+	unsigned i, readable = 0;
+	int rc;
+
+	if (SSL_dane_enable(ssl, d->name[0]) != 1)
+		return false;
+	(void)SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	for (i = 1; i < d->nnames; i++) {
+		if (SSL_add1_host(ssl, d->name[i]) != 1)
+			return false;
+	}
+	for (i = 0; i < d->n; i++) {
+		r = &d->tlsa[i];
+		rc = SSL_dane_tlsa_add(ssl, r->usage, r->selector, r->matching,
+		    d->data + r->at, r->len);
+		if (rc < 0)
+			return false;
+		readable += rc > 0;
+	}
+	ERR_clear_error(); /* of what was not readable */
+	SSL_set_verify(ssl, readable > 0 ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
+	    NULL);
+	return true;
+}
+
+SSL *
+tls_session_dane(struct tls_ctx *t, int fd, const struct dane *d,
+    struct mx_errbuf *eb)
+{
+	SSL *ssl;
+
+	MX_ASSERT(!t->server && d->need == DANE_VERIFY);
+	ERR_clear_error();
+	ssl = tls_session_new(t, fd);
+	if (ssl == NULL || !tls_expect_dane(ssl, d)) {
+		(void)tls_fail(eb, "cannot start TLS with DANE");
+		SSL_free(ssl);
+		return NULL;
+	}
+	return ssl;
 }
 
 static int64_t
@@ -254,5 +318,7 @@ tls_info_fill(struct tls_info *info, SSL *ssl)
 	else if (!named)
 		error = "no name to verify the peer for";
 	info->verified = *error == '\0';
+	info->dane =
+	    info->verified && SSL_get0_dane_authority(ssl, NULL, NULL) >= 0;
 	(void)strlcpy(info->verify_error, error, sizeof(info->verify_error));
 }

@@ -12,7 +12,9 @@ struct tls_ctx;
 struct tls_info {
 	char version[16]; /* "TLSv1.3" */
 	char cipher[64];
-	bool verified; /* chain and name hold (client side) */
+	bool
+	    verified; /* chain and name, or a TLSA record, hold (client side) */
+	bool dane; /* it was a TLSA record */
 	char verify_error[128]; /* "" when verified */
 	int64_t not_after; /* earliest in the peer's chain; 0: none */
 };

@@ -5,12 +5,18 @@
 
 #include <openssl/ssl.h>
 
+#include "net/dane.h"
 #include "net/tls.h"
 
 /* A session on fd (which stays the caller's) with its role, SNI and name
  * check set. The session keeps what it needs of the context. NULL and the
  * reason in *eb when the name cannot be checked. */
 SSL *tls_session_create(struct tls_ctx *, int fd, const char *name,
+    struct mx_errbuf *eb);
+/* The same for a host with TLSA records (DANE_VERIFY), which decide alone,
+ * whatever the context asks for. Only when OpenSSL finds none of them
+ * readable the handshake goes without authentication, as DANE_ENCRYPT. */
+SSL *tls_session_dane(struct tls_ctx *, int fd, const struct dane *,
     struct mx_errbuf *eb);
 
 /* After the handshake. */
