@@ -158,3 +158,20 @@ def test_case_G1_opportunistic_tls_falls_back(stack, how):
     send(d.port, "in clear")
     wait_for(lambda: mx.messages, 15, "delivered in clear")
     assert not mx.messages[0].tls
+
+
+def test_case_G1_a_fallback_ends_when_tls_is_required(stack):
+    """That TLS failed a moment ago and was done without does not count once
+    the configuration says otherwise."""
+    mx = stack.fakemx(misbehave=["starttls-close"])
+    domain = 'primary = {"127.0.0.1:%d"}\ndeliver { tls = "%s" idle = "0s" }'
+    d = stack.mxwatchd({"a.test": domain % (mx.port, "may")})
+    d.wait_state("a.test", "up")
+    send(d.port, "in clear")
+    wait_for(lambda: mx.messages, 15, "delivered in clear")
+    assert d.reload(domains={"a.test": domain % (mx.port, "require")})[0] == 0
+    wait_for(lambda: d.metrics().get("delivery_connections") == 0)
+    send(d.port, "secret")
+    d.wait_log(r"event=connect_failed phase=starttls")
+    assert len(mx.messages) == 1
+    assert d.metrics().queued("a.test") == 1

@@ -124,13 +124,30 @@ candidate_failed(struct outbound *s, enum smtp_phase phase, uint16_t code,
 	outbound_gone(s);
 }
 
+/* What the configuration wants of this connection, whatever happened to
+ * those before it. */
+static enum smtp_client_tls
+tls_wanted(const struct outbound *s)
+{
+	switch (s->set->tls) {
+	case CONF_TLS_MAY:
+		return CLIENT_TLS_MAY;
+	case CONF_TLS_NONE:
+		return CLIENT_TLS_NONE;
+	case CONF_TLS_REQUIRE:
+	case CONF_TLS_DANE:
+		break;
+	}
+	return CLIENT_TLS_REQUIRE;
+}
+
 /* TLS did not come about though it was offered. */
 static void
 tls_failed(struct outbound *s, uint16_t code, const char *text)
 {
 	struct host_note *note;
 
-	if (s->set->tls != CONF_TLS_MAY) {
+	if (tls_wanted(s) != CLIENT_TLS_MAY) {
 		candidate_failed(s, SMTP_PHASE_STARTTLS, code, text);
 		return;
 	}
@@ -172,11 +189,11 @@ start_tls(struct outbound *s)
 static void
 start_dialogue(struct outbound *s)
 {
-	struct smtp_client_conf conf = { .helo = s->conf->hostname };
+	struct smtp_client_conf conf = { .helo = s->conf->hostname,
+		.tls = tls_wanted(s) };
 
-	conf.tls = s->set->tls == CONF_TLS_NONE || s->clear ? CLIENT_TLS_NONE :
-	    s->set->tls == CONF_TLS_MAY			    ? CLIENT_TLS_MAY :
-							      CLIENT_TLS_REQUIRE;
+	if (conf.tls == CLIENT_TLS_MAY && s->clear)
+		conf.tls = CLIENT_TLS_NONE;
 	s->client =
 	    smtp_client_create(&conf, loop_now(s->target->deliver->loop));
 	outbound_set(s, SESSION_HELLO);
