@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "dns_server.h"
 #include "net/dns.h"
+#include "net/resolvconf.h"
 
 #define TIMEOUT_MS 300
 
@@ -253,6 +254,46 @@ static const struct {
 	{ L240 ".test", DNS_NXDOMAIN, false, 0, 0 },
 };
 
+/* What a resolv.conf(5) says, and what it does not. */
+static void
+test_resolvconf(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		const char *first;
+	} t[] = {
+		{ "# none\nsearch example.org\n", 1, "127.0.0.1" },
+		{ "nameserver 192.0.2.1\nnameserver 2001:db8::1\n", 2,
+		    "192.0.2.1" },
+		{ "nameserver nonsense\nnameserver 192.0.2.2\n", 1,
+		    "192.0.2.2" },
+		{ "nameserver 192.0.2.1\nnameserver 192.0.2.2\n"
+		  "nameserver 192.0.2.3\nnameserver 192.0.2.4\n",
+		    3, "192.0.2.1" },
+	};
+	struct net_addr a[3];
+	char path[] = "test_dns.XXXXXX", text[ADDR_TEXT_MAX];
+	int fd = mkstemp(path);
+	size_t i;
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (i = 0; i < MX_COUNT(t); i++) {
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, t[i].text, strlen(t[i].text), 0),
+		    strlen(t[i].text));
+		assert_int_equal(resolvconf_servers(path, a, MX_COUNT(a)),
+		    t[i].n);
+		assert_string_equal(addr_text(&a[0], text), t[i].first);
+		assert_int_equal(addr_port(&a[0]), 53);
+	}
+	(void)close(fd);
+	(void)unlink(path);
+	assert_int_equal(resolvconf_servers(path, a, MX_COUNT(a)), 1);
+	assert_true(addr_is_loopback(&a[0]));
+}
+
 static void
 test_tlsa(void **state)
 {
@@ -476,6 +517,7 @@ main(void)
 		CASE(test_mx_order),
 		CASE(test_addr),
 		CASE(test_tlsa),
+		CASE(test_resolvconf),
 		CASE(test_memory),
 		CASE(test_servers),
 		CASE(test_hang),

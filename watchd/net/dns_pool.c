@@ -15,8 +15,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/dns_query.h"
+#include "net/resolvconf.h"
 
-#define RESOLV_CONF "/etc/resolv.conf"
 #define THREADS_MAX 64
 
 enum mail_kind { MAIL_QUERY, MAIL_STOP };
@@ -137,7 +137,8 @@ static void
 take_servers(struct dns_pool *p, const struct dns_conf *conf)
 {
 	if (conf->nservers == 0) {
-		p->nservers = dns_query_servers(RESOLV_CONF, p->servers);
+		p->nservers = resolvconf_servers(RESOLVCONF_PATH, p->servers,
+		    DNS_SERVER_MAX);
 		return;
 	}
 	p->nservers =

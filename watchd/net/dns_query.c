@@ -12,12 +12,10 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
 
@@ -336,28 +334,4 @@ dns_query_run(struct dns_query *q, enum dns_type type, const char *name,
 		if (q->server[i].fd >= 0)
 			(void)close(q->server[i].fd);
 	}
-}
-
-size_t
-dns_query_servers(const char *path, struct net_addr *servers)
-{
-	char line[512], word[ADDR_TEXT_MAX];
-	size_t n = 0;
-	FILE *f = fopen(path, "re");
-
-	while (f != NULL && n < DNS_SERVER_MAX &&
-	    fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "nameserver %63s", word) != 1)
-			continue;
-		if (addr_parse(&servers[n], word, 53, '@') == 0)
-			n++;
-		else
-			log_warn("dns", "file=%s nameserver=%s skipped",
-			    log_q(path), log_q(word));
-	}
-	if (f != NULL)
-		(void)fclose(f);
-	if (n == 0 && addr_parse(&servers[0], "127.0.0.1", 53, '@') == 0)
-		n = 1;
-	return n;
 }

@@ -21,8 +21,4 @@ void dns_query_destroy(struct dns_query **);
 void dns_query_run(struct dns_query *, enum dns_type, const char *name,
     struct dns_result *out);
 
-/* The servers of a resolv.conf(5) file, at most DNS_SERVER_MAX; the local
- * host when it names none. Returns their number. */
-size_t dns_query_servers(const char *path, struct net_addr *servers);
-
 #endif

@@ -13,6 +13,7 @@ libmx_net_a_SOURCES = \
 	watchd/net/dns_wire.c watchd/net/dns_wire.h \
 	watchd/net/hmac.c watchd/net/hmac.h \
 	watchd/net/loop.c watchd/net/loop.h watchd/net/loop_int.h \
+	watchd/net/resolvconf.c watchd/net/resolvconf.h \
 	watchd/net/route.c watchd/net/route.h \
 	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h
 
