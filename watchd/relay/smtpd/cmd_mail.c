@@ -64,9 +64,8 @@ static bool
 insists(struct session *s, const char *rcpt, const struct conf_domain *d)
 {
 	if (d->admission_patience_ms == 0 ||
-	    !patience_spent(s->smtpd->patience, s->tx.sender, rcpt,
-		s->client_key, d->admission_patience_ms * CLOCK_MS,
-		loop_now(s->smtpd->loop)))
+	    !insist_enough(s->smtpd->insist, s->tx.sender, rcpt, s->client_key,
+		d->admission_patience_ms * CLOCK_MS, loop_now(s->smtpd->loop)))
 		return false;
 	log_info("smtpd",
 	    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "

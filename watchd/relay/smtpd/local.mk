@@ -6,7 +6,7 @@ libmx_smtpd_a_SOURCES = \
 	watchd/relay/smtpd/cmd_mail.c \
 	watchd/relay/smtpd/cmd_session.c \
 	watchd/relay/smtpd/listener.c watchd/relay/smtpd/listener.h \
-	watchd/relay/smtpd/patience.c watchd/relay/smtpd/patience.h \
+	watchd/relay/smtpd/insist.c watchd/relay/smtpd/insist.h \
 	watchd/relay/smtpd/policy.c watchd/relay/smtpd/policy.h \
 	watchd/relay/smtpd/rcpt_table.c watchd/relay/smtpd/rcpt_table.h \
 	watchd/relay/smtpd/recipients.c watchd/relay/smtpd/recipients.h \
@@ -18,12 +18,12 @@ libmx_smtpd_a_SOURCES = \
 if HAVE_CMOCKA
 smtpd_tests = tests/unit/test_smtpd tests/unit/test_smtpd_limits \
 	tests/unit/test_smtpd_service
-check_PROGRAMS += tests/unit/test_patience tests/unit/test_trace tests/unit/test_rcpt_table \
+check_PROGRAMS += tests/unit/test_insist tests/unit/test_trace tests/unit/test_rcpt_table \
 	tests/unit/test_client_limit $(smtpd_tests)
-TESTS += tests/unit/test_patience tests/unit/test_trace tests/unit/test_rcpt_table \
+TESTS += tests/unit/test_insist tests/unit/test_trace tests/unit/test_rcpt_table \
 	tests/unit/test_client_limit $(smtpd_tests)
-tests_unit_test_patience_SOURCES = tests/unit/test_patience.c
-tests_unit_test_patience_LDADD = $(SMTPD_L) $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_insist_SOURCES = tests/unit/test_insist.c
+tests_unit_test_insist_LDADD = $(SMTPD_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_trace_SOURCES = tests/unit/test_trace.c
 tests_unit_test_trace_LDADD = $(SMTPD_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_rcpt_table_SOURCES = tests/unit/test_rcpt_table.c

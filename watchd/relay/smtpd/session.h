@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/idmap.h"
 #include "net/conn.h"
-#include "relay/smtpd/patience.h"
+#include "relay/smtpd/insist.h"
 #include "relay/smtpd/policy.h"
 #include "relay/smtpd/trace.h"
 #include "relay/smtpd/transaction.h"
@@ -81,7 +81,7 @@ struct smtpd {
 	struct policy *policy; /* of new sessions; NULL before configure */
 	struct tls_ctx *tls;
 	struct client_limit *limit;
-	struct patience *patience;
+	struct insist *insist;
 	struct listener_list listeners;
 	struct session_list sessions;
 	struct idmap by_id;

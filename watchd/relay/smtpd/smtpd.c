@@ -39,7 +39,7 @@ smtpd_create(struct loop *loop, struct store *store, struct queue *queue,
 	m->ops = *ops;
 	m->commits = mem_alloc(sizeof(*m->commits));
 	m->commits->smtpd = m;
-	m->patience = patience_create();
+	m->insist = insist_create();
 	m->next_id = rnd_u64() | 1;
 	m->idle_task = loop_task_create(loop, run_idle, m);
 	LIST_INIT(&m->listeners);
@@ -79,7 +79,7 @@ smtpd_destroy(struct smtpd **mp)
 	policy_unref(&m->policy);
 	tls_ctx_destroy(&m->tls);
 	client_limit_destroy(&m->limit);
-	patience_destroy(&m->patience);
+	insist_destroy(&m->insist);
 	loop_task_destroy(&m->idle_task);
 	mem_free(&m);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * patience: see patience.h. A hash table in which a pair may sit in any of
+ * insist: see insist.h. A hash table in which a pair may sit in any of
  * WAYS places; a new one takes the place of whoever was heard of longest ago.
  * Called by cmd_rcpt(). */
-#include "relay/smtpd/patience.h"
+#include "relay/smtpd/insist.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -17,22 +17,22 @@ struct pair {
 	int64_t first, last; /* last 0: nobody */
 };
 
-struct patience {
+struct insist {
 	uint64_t seed;
 	struct pair pair[PLACES];
 };
 
-struct patience *
-patience_create(void)
+struct insist *
+insist_create(void)
 {
-	struct patience *p = mem_alloc(sizeof(*p));
+	struct insist *p = mem_alloc(sizeof(*p));
 
 	p->seed = rnd_u64();
 	return p;
 }
 
 void
-patience_destroy(struct patience **pp)
+insist_destroy(struct insist **pp)
 {
 	mem_free(pp);
 }
@@ -48,7 +48,7 @@ hash_word(uint64_t h, const char *s)
 }
 
 static struct pair *
-find(struct patience *p, uint64_t key)
+find(struct insist *p, uint64_t key)
 {
 	struct pair *oldest = NULL, *e;
 
@@ -65,7 +65,7 @@ find(struct patience *p, uint64_t key)
 }
 
 bool
-patience_spent(struct patience *p, const char *sender, const char *rcpt,
+insist_enough(struct insist *p, const char *sender, const char *rcpt,
     uint64_t client_key, int64_t long_enough, int64_t now)
 {
 	uint64_t key = hash_word(hash_word(p->seed, sender), rcpt);

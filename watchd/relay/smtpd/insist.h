@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * patience: who was told to use the primary, for it is up (admission =
+ * insist: who was told to use the primary, for it is up (admission =
  * "outage"), and came back with the same message all the same. The way from
  * there to the primary may be broken while ours is not; such mail would be
  * lost for good, so who insists for long enough is believed. Spammers, whom
@@ -7,22 +7,22 @@
  *
  * A table of bounded size, in memory: what a crowd or a restart makes it
  * forget only begins to wait again. Loop thread. */
-#ifndef MX_SMTPD_PATIENCE_H
-#define MX_SMTPD_PATIENCE_H
+#ifndef MX_SMTPD_INSIST_H
+#define MX_SMTPD_INSIST_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct patience;
+struct insist;
 
-struct patience *patience_create(void);
-void patience_destroy(struct patience **);
+struct insist *insist_create(void);
+void insist_destroy(struct insist **);
 
 /* The recipient was refused, or would be: has this pair been coming for
  * `long_enough` (ns)? It is forgotten after two days without a word. The
  * client counts for the null sender only: large sites come back from many
  * addresses, but everybody has a null sender. `now` is monotonic. */
-bool patience_spent(struct patience *, const char *sender, const char *rcpt,
+bool insist_enough(struct insist *, const char *sender, const char *rcpt,
     uint64_t client_key, int64_t long_enough, int64_t now);
 
 #endif
