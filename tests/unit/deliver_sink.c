@@ -96,7 +96,7 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 		if (leave == AT_RCPT)
 			return false;
 		k->rcpts++;
-		snprintf(k->last_rcpt, sizeof(k->last_rcpt), "%s", line);
+		(void)strlcpy(k->last_rcpt, line, sizeof(k->last_rcpt));
 		say(s->fd,
 		    strstr(line, "<bad") != NULL ?
 			"550 5.1.1 no such user\r\n" :
