@@ -16,7 +16,7 @@ import pytest
 from lib.fakehook import FakeHook
 from lib.net import Workdir, end_process, free_port, wait_port
 from lib.smtp import send_bytes
-from lib.wait import stays, wait_for
+from lib.wait import STALL, stays, wait_for
 
 MAIL = b"From: s@sender.test\r\nSubject: x\r\n\r\nhello\r\n"
 FAST = 'group_wait = "0s" group_interval = "1s" timeout = "2s"'
@@ -237,8 +237,8 @@ def test_hanging_pager_leaves_mail_alone(stack, hook):
         began = time.monotonic()
         send_bytes(d.port, MAIL)
         worst = max(worst, time.monotonic() - began)
-    assert worst < 1, worst
-    assert d.metrics().get("event_loop_lag_seconds") < 0.5
+    assert worst < STALL, worst
+    assert d.metrics().get("event_loop_lag_seconds") < STALL
 
 
 def test_pagerduty_shape_and_secrets(stack, hook):

@@ -521,7 +521,8 @@ def test_history(d):
     h = wait_for(there, 10, "a point")
     assert h["step_seconds"] == 300 and h["points"] == 288 and abs(h["last"] - h["time"]) < 301
     one = h["domains"][0]
-    assert len(one["depth"]) == len(one["probe_ms"]) == len(one["state"]) == 1
+    # A second point when one step ended meanwhile.
+    assert len(one["depth"]) == len(one["probe_ms"]) == len(one["state"]) in (1, 2)
 
 
 # ---- no good

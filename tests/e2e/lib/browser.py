@@ -68,6 +68,9 @@ class Browser:
             self.work.remove()
 
     def go(self, url):
+        """Whatever the page before complained of, its server gone, is not told."""
+        self.call("POST", "/url", {"url": "about:blank"})
+        self.errors()
         self.call("POST", "/url", {"url": url})
 
     def run(self, script, *args):

@@ -2,6 +2,10 @@
 """Waiting for a condition, with a deadline: tests never sleep for luck."""
 import time
 
+# Seconds. What is stuck behind something that hangs stands for longer; what
+# only runs on a busy machine does not.
+STALL = 2.0
+
 
 def wait_for(condition, deadline=10.0, what=None, step=0.05):
     """The first true value of condition(). An AssertionError or OSError in it
