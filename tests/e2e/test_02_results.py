@@ -414,3 +414,36 @@ def test_smarthost_takes_the_reports(stack, world):
     wait_for(lambda: hub.messages, 10, "the report")
     assert hub.messages[0].to == ["s@nowhere.test"] and hub.messages[0].sender == ""
     assert "help@backup.test" in Dsn(hub.messages[0].data).message["from"]
+
+
+def test_over_the_rate_a_report_waits(stack):
+    """More failures than dsn.rate: nobody's failure is forgotten, a restart
+    included; the message is shown with the time at which its sender is told."""
+    stack.address(OTHER_MX)
+    dns, other = stack.dns(ZONES), stack.fakemx(host=OTHER_MX, port=25)
+    mx = stack.fakemx(misbehave=["rcpt-550=bad@a.test"])
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port},
+                       options='resolver = {"127.0.0.1@%d"}\nresolver_timeout = "2s"' % dns.port,
+                       dsn="rate = 400")
+    d.wait_state("a.test", "up")
+    send(d.port, "not a canary", rcpts=["good@a.test"])
+    d.wait_empty("a.test")
+    sent = 402
+    with Raw(d.port) as c:
+        c.ok("EHLO client.test")
+        for i in range(sent):
+            c.ok("MAIL FROM:<s@other.test> ENVID=n%d" % i)
+            c.ok("RCPT TO:<bad@a.test>")
+            c.ok("DATA", "354")
+            c.send(stuff(text("n")))
+            assert c.reply().startswith("250")
+    m = wait_for(lambda: (m := d.metrics()).get("dsn_put_off_total") > 0 and m, 30, "the rate")
+    assert m.get("dsn_suppressed_total", reason="rate") == 0
+    waits = wait_for(lambda: [x for x in d.ctl_json("queue", "a.test")[:-1] if x["notice"]], 10)
+    assert waits[0]["next_try"] is None and waits[0]["expiry"] is None
+    d.restart()
+    # Nine seconds for each that waits.
+    wait_for(lambda: len(other.messages) >= sent, 60, "all reports")
+    d.wait_empty("a.test")
+    told = [Dsn(x.data).fields["original-envelope-id"] for x in other.messages]
+    assert sorted(told) == sorted("n%d" % i for i in range(sent))

@@ -52,6 +52,7 @@ delivery_attempt_duration_seconds|histogram|
 delivery_delay_seconds|histogram|
 dsn_generated_total|counter|action
 dsn_suppressed_total|counter|reason
+dsn_put_off_total|counter|
 probe_success|gauge|domain,primary
 probe_duration_seconds|gauge|domain,phase,primary
 probe_smtp_status_code|gauge|domain,primary

@@ -279,6 +279,49 @@ not_relayed(void **state)
 	assert_int_equal(fake.nnotes, 0);
 }
 
+/* Over the rate a failure is not forgotten: the part waits for its turn. A
+ * warning is only a warning. */
+static void
+over_the_rate(void **state)
+{
+	struct fake_job *j;
+
+	(void)state;
+	fake.conf.dsn.rate = 2;
+	fake.conf.dsn.lifetime_ms = INT64_C(3600000);
+	bounce_configure(t.bounce, &fake.conf);
+	for (int i = 0; i < 2; i++) {
+		j = take("s@sender.example", "a@example.org");
+		bounce_expire(t.bounce, &j->job);
+	}
+	WAIT_FOR(all_quiet);
+	assert_int_equal(fake.nnotes, 2);
+	j = take("s@sender.example", "a@example.org");
+	bounce_warn(t.bounce, &j->job, 0);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->warned, 1);
+	assert_int_equal(t.stats->g.dsn_suppressed[DSN_SUPPRESS_RATE], 1);
+	j = take("s@sender.example", "a@example.org");
+	bounce_expire(t.bounce, &j->job);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_EXPIRED);
+	assert_true(envelope_owes(j->env));
+	assert_in_range(j->job.put_off_ms, 1790000, 1800002);
+	j = take("s@sender.example", "a@example.org b@example.org");
+	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "52"), 5);
+	WAIT_FOR(all_quiet);
+	assert_true(envelope_owes(j->env));
+	assert_in_range(j->job.put_off_ms, 3590000, 3600002);
+	assert_int_equal(t.stats->g.dsn_put_off, 2);
+	/* The line is as long as a notification may live. */
+	j = take("s@sender.example", "a@example.org");
+	bounce_expire(t.bounce, &j->job);
+	WAIT_FOR(all_quiet);
+	assert_false(envelope_owes(j->env));
+	assert_int_equal(t.stats->g.dsn_suppressed[DSN_SUPPRESS_RATE], 2);
+	assert_int_equal(fake.nnotes, 2);
+}
+
 /* A shutdown that does not wait for the disk: the failure stays to be told, the
  * one that was served is not served twice. */
 static void
@@ -308,6 +351,7 @@ main(void)
 		T(not_stored),
 		T(cut_off),
 		T(relayed),
+		T(over_the_rate),
 		T(failed_and_relayed),
 		T(not_relayed),
 	};

@@ -76,7 +76,7 @@ struct conf_dsn {
 	char *smarthost; /* "host:port"; NULL: sender domain's MX */
 	char *postmaster; /* address in the DSN's From */
 	uint64_t size; /* how much of the original is returned */
-	uint32_t rate; /* DSNs an hour; more: suppressed, counted */
+	uint32_t rate; /* DSNs an hour; more wait; 0: none */
 	int64_t lifetime_ms; /* of a DSN */
 };
 

@@ -72,6 +72,7 @@ format_show(struct format *f, const cJSON *m)
 	date(f, m, "arrival", "arrival");
 	date(f, m, "expiry", "expiry");
 	date(f, m, "next_try", "next try");
+	date(f, m, "notice", "notice");
 	date(f, m, "last_try", "last try");
 	fprintf(f->out, "attempts  %.0f\n", json_get_num(m, "attempts"));
 	if (json_get_text(m, "host")[0] != '\0')

@@ -47,8 +47,9 @@
  *	alert	a trigger and a resolve are sent to the receiver; done: text
  *	reload	file, line (0: all of it), severity, text: a finding a line
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
- * "held"), size, arrival, next_try, expiry, last_try, attempts, dsn, host,
- * recipients (number), rcpts (array of address, state, reply).
+ * "held"), size, arrival, next_try, expiry, notice (nothing is tried any more:
+ * its sender is told then), last_try, attempts, dsn, host, recipients (number),
+ * rcpts (array of address, state, reply).
  *
  * Used by both sides. Pure. */
 #ifndef MX_CONTROL_PROTOCOL_H

@@ -35,6 +35,7 @@ verbs_message(const struct msg_view *v, bool rcpts)
 	json_time_ms(o, "arrival", v->arrival_ms);
 	json_time_ms(o, "next_try", v->due_ms);
 	json_time_ms(o, "expiry", v->expiry_ms);
+	json_time_ms(o, "notice", v->notice_ms);
 	json_time_ms(o, "last_try", v->last_try_ms);
 	json_num(o, "attempts", v->attempts);
 	json_bool(o, "dsn", v->dsn);

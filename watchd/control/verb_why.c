@@ -282,6 +282,11 @@ say_message(cJSON *list, const struct msg_view *v, int64_t now_ms)
 		    "The next attempt is due in %s, or when the primary comes "
 		    "back.",
 		    ago(now_ms, v->due_ms, t, sizeof(t)));
+	if (v->notice_ms != 0)
+		json_say(list,
+		    "Nothing is tried any more: its sender is told in %s "
+		    "(`dsn { rate }`), and then it is gone.",
+		    ago(now_ms, v->notice_ms, t, sizeof(t)));
 	if (v->expiry_ms != 0)
 		json_say(list,
 		    "It expires in %s (`lifetime`) and is returned to its "

@@ -95,6 +95,7 @@ struct stats_global {
 	struct hist delivery_delay;
 	uint64_t dsn_generated[3]; /* enum dsn_action */
 	uint64_t dsn_suppressed[3]; /* enum dsn_suppress */
+	uint64_t dsn_put_off;
 	/* dns */
 	uint64_t dns_queries;
 	uint64_t dns_failed[5]; /* timeout servfail nxdomain bogus other */

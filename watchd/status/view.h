@@ -21,7 +21,10 @@ struct msg_view {
 	const char *sender; /* "" for <> */
 	enum msg_state state;
 	uint64_t size;
-	int64_t arrival_ms, due_ms, expiry_ms, last_try_ms;
+	int64_t arrival_ms, last_try_ms;
+	int64_t due_ms; /* of the next attempt */
+	int64_t expiry_ms;
+	int64_t notice_ms; /* nothing is tried any more; its sender is told */
 	uint32_t attempts;
 	bool dsn;
 	const char *helo, *client; /* who brought it */

@@ -22,11 +22,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "relay/deliver/budget.h"
 #include "relay/deliver/dsn_mail.h"
 
 /* After a failure to read or to store; shorter would only heat the disk. */
 #define BOUNCE_AGAIN_MS 10000
-#define HOUR_MS		INT64_C(3600000)
 
 enum bounce_why { BOUNCE_EXPIRE, BOUNCE_WARN, BOUNCE_FINISH };
 
@@ -57,9 +57,7 @@ struct bounce {
 	struct case_list cases;
 	struct loop_timer *timer; /* for cases that wait with again_ns */
 	uint64_t last_token;
-	/* A bucket: `credit` notifications may go out, filled evenly. */
-	double credit;
-	int64_t credit_ns;
+	struct budget budget;
 	bool dead; /* destroyed; lives until the last accept is back */
 	unsigned accepts;
 };
@@ -104,7 +102,6 @@ bounce_create(struct loop *loop, struct store *store, struct stats *stats)
 	b->store = store;
 	b->stats = stats;
 	b->timer = loop_timer_create(loop, bounce_retry, b);
-	b->credit_ns = loop_now(loop);
 	TAILQ_INIT(&b->cases);
 	return b;
 }
@@ -149,35 +146,15 @@ bounce_destroy(struct bounce **bp)
 void
 bounce_configure(struct bounce *b, struct config *conf)
 {
-	bool first = b->conf == NULL;
-
 	config_unref(&b->conf);
 	b->conf = config_ref(conf);
-	if (first || b->credit > conf->dsn.rate)
-		b->credit = conf->dsn.rate;
+	budget_set(&b->budget, conf->dsn.rate, loop_now(b->loop));
 }
 
 void
 bounce_queue(struct bounce *b, struct queue *queue)
 {
 	b->queue = queue;
-}
-
-static bool
-rate_ok(struct bounce *b)
-{
-	double rate = b->conf->dsn.rate;
-	int64_t now = loop_now(b->loop);
-
-	b->credit += (double)(now - b->credit_ns) * rate /
-	    ((double)HOUR_MS * (double)CLOCK_MS);
-	b->credit_ns = now;
-	if (b->credit > rate)
-		b->credit = rate;
-	if (b->credit < 1)
-		return false;
-	b->credit -= 1;
-	return true;
 }
 
 /* What the sender is owed next; false: nothing. That a message was relayed is
@@ -432,6 +409,36 @@ case_give_up(struct bounce_case *c)
 	}
 }
 
+/* 0, or how long it has to wait; a warning goes now or not at all. Beyond the
+ * time that we would try to deliver a notification none is of use any more. */
+static int64_t
+case_budget(struct bounce_case *c)
+{
+	struct bounce *b = c->bounce;
+
+	return budget_ask(&b->budget, c->job->waited,
+	    c->action == DSN_DELAYED ? 0 : b->conf->dsn.lifetime_ms,
+	    loop_now(b->loop));
+}
+
+static void
+case_put_off(struct bounce_case *c, int64_t wait_ms)
+{
+	static struct log_limit limit;
+	char id[TEXT_ID_MAX], wait[32];
+
+	c->bounce->stats->g.dsn_put_off++;
+	text_duration_fmt(wait_ms, wait, sizeof(wait));
+	log_info("bounce", "id=%s event=put_off action=%s wait=%s",
+	    text_id(c->job->id, id), dsn_action_name(c->action), wait);
+	if (log_limit_ok(&limit, 1))
+		log_warn("bounce",
+		    "problem=\"more notifications than dsn { rate } allows\" "
+		    "effect=\"they wait; their messages stay queued\" wait=%s",
+		    wait);
+	case_later(c, wait_ms);
+}
+
 /* Goes on with what is owed next, or ends the case. `l` is the original, NULL
  * when it has not been read: where nothing is to be written nothing needs to
  * be read. */
@@ -440,6 +447,7 @@ case_step(struct bounce_case *c, const struct store_loaded *l)
 {
 	struct smtp_path to;
 	const char *why;
+	int64_t wait_ms;
 
 	while (case_owes(c)) {
 		if ((why = case_suppress(c, &to)) != NULL) {
@@ -450,12 +458,16 @@ case_step(struct bounce_case *c, const struct store_loaded *l)
 			case_load(c);
 			return;
 		}
-		if (!rate_ok(c->bounce)) {
+		wait_ms = case_budget(c);
+		if (wait_ms == BUDGET_NEVER) {
 			c->bounce->stats->g.dsn_suppressed[DSN_SUPPRESS_RATE]++;
 			case_silent(c, "rate");
 			continue;
 		}
-		case_send(c, &to, l);
+		if (wait_ms > 0)
+			case_put_off(c, wait_ms);
+		else
+			case_send(c, &to, l);
 		return;
 	}
 	case_end(c);

@@ -4,8 +4,9 @@
  * NOTIFY=SUCCESS, the delivery to a server without DSN ("relayed", RFC 3461
  * 5.2.2). It is stored durably BEFORE the queue forgets the recipients, so that
  * a crash can repeat but never lose it. No notification for <>, for
- * NOTIFY=NEVER, for one of our own (ENV_DSN), or over the hourly rate; each of
- * these is counted. Loop thread only. */
+ * NOTIFY=NEVER, or for one of our own (ENV_DSN); each of these is counted.
+ * Over the hourly rate a warning is left out; the others wait, and their part
+ * with them (budget.h). Loop thread only. */
 #ifndef MX_DELIVER_BOUNCE_H
 #define MX_DELIVER_BOUNCE_H
 

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libmx_deliver.a
 libmx_deliver_a_SOURCES = \
+	watchd/relay/deliver/budget.c watchd/relay/deliver/budget.h \
 	watchd/relay/deliver/bounce.c watchd/relay/deliver/bounce.h \
 	watchd/relay/deliver/deliver.c watchd/relay/deliver/deliver.h \
 	watchd/relay/deliver/deliver_int.h \
@@ -13,7 +14,7 @@ libmx_deliver_a_SOURCES = \
 
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_result tests/unit/test_dsn \
-	tests/unit/test_deliver tests/unit/test_bounce
+	tests/unit/test_deliver tests/unit/test_bounce tests/unit/test_budget
 check_PROGRAMS += $(deliver_tests)
 TESTS += $(deliver_tests)
 tests_unit_test_result_SOURCES = tests/unit/test_result.c
@@ -21,6 +22,8 @@ tests_unit_test_result_LDADD = $(DELIVER_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_dsn_SOURCES = tests/unit/test_dsn.c
 tests_unit_test_dsn_LDADD = $(DELIVER_L) $(STORE_L) $(SMTP_L) $(BASE_L) \
 	$(CMOCKA_LIBS)
+tests_unit_test_budget_SOURCES = tests/unit/test_budget.c
+tests_unit_test_budget_LDADD = $(DELIVER_L) $(BASE_L) $(CMOCKA_LIBS)
 deliver_world = tests/unit/deliver_world.c tests/unit/deliver_world.h \
 	tests/unit/deliver_sink.c tests/unit/deliver_sink.h \
 	tests/unit/fake_delivery.c tests/unit/fake_delivery.h
