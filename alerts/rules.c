@@ -298,6 +298,18 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 	char lasted[32];
 
 	v->sticky = true;
+	if (x->d->self_mx_since != 0) {
+		v->value =
+		    (double)since_ms(x->d->self_mx_since * 1000, x->now) + 1;
+		say(v,
+		    "no primary for %s: this server seems to be the best MX; "
+		    "%" PRIu64 " messages are held until another one is "
+		    "published, or primary is set",
+		    text_duration_fmt((int64_t)v->value, lasted,
+			sizeof(lasted)),
+		    queued(x->d));
+		return;
+	}
 	if (p != NULL && !p->healthy && p->probed && p->text[0] != '\0')
 		why = p->text;
 	switch ((enum state)x->d->state) {
@@ -437,7 +449,8 @@ rule_probe_stale(const struct view *x, struct rule_value *v)
 	for (unsigned i = 0; i < x->d->nprimaries; i++)
 		if (p[i].last_run > last)
 			last = p[i].last_run;
-	v->safe = !x->cd->probe.enabled;
+	/* Nobody to probe: primary_down says so. */
+	v->safe = !x->cd->probe.enabled || x->d->self_mx_since != 0;
 	v->value = (double)since_ms(last * 1000, x->now);
 	if (v->value < (double)slack)
 		v->safe = true;

@@ -13,13 +13,15 @@
 #include "base/mem.h"
 
 #define WATCH_PRIMARIES_MAX ROUTE_HOST_MAX
+#define WATCH_SELF_TEXT                                                        \
+	"this server seems to be the domain's best MX: its mail is held"
 
 struct watch {
 	char name[TEXT_DOMAIN_MAX];
 	struct health health;
 	int64_t since_wall;
 	char cause[160];
-	bool self_mx;
+	int64_t self_since; /* wall seconds we seem its best MX; 0: no */
 	bool enabled;
 	unsigned nprimaries;
 	struct snap_primary primary[WATCH_PRIMARIES_MAX];
@@ -220,9 +222,12 @@ primary_take(struct watch_set *ws, struct watch *w, struct snap_primary *p,
 static void
 watch_self_mx(struct watch_set *ws, struct watch *w, bool self)
 {
-	if (self && !w->self_mx)
+	if (!self)
+		w->self_since = 0;
+	else if (w->self_since == 0) {
+		w->self_since = clock_wall();
 		ws->ops.self_mx(ws->ops.arg, w->name);
-	w->self_mx = self;
+	}
 }
 
 /* What the round means for the domain, and in whose words. */
@@ -271,6 +276,10 @@ watch_round(struct watch_set *ws, const struct probe_round *r, int64_t now)
 		w->nprimaries = r->nresults;
 	watch_self_mx(ws, w, r->code == PROBE_SELF);
 	in = round_verdict(r, &host, &why);
+	if (r->code == PROBE_SELF) {
+		in = HEALTH_IN_NO_PRIMARY;
+		why = WATCH_SELF_TEXT;
+	}
 	watch_feed(ws, w, in, host, why, now);
 }
 
@@ -285,8 +294,13 @@ watch_outcome(struct watch_set *ws, const char *domain,
 		return;
 	if (o->dns)
 		in = HEALTH_IN_NEUTRAL;
-	if (o->self)
-		watch_self_mx(ws, w, true);
+	else
+		watch_self_mx(ws, w, o->self);
+	if (o->self) {
+		watch_feed(ws, w, HEALTH_IN_NO_PRIMARY, "", WATCH_SELF_TEXT,
+		    now);
+		return;
+	}
 	/* A good delivery ends a suspicion; it says nothing new otherwise. A
 	 * recovery is confirmed by its flush, not by one message of it, but
 	 * failures between messages that are taken (one connection too many)
@@ -344,6 +358,7 @@ watch_snapshot(const struct watch_set *ws, const char *domain,
 	d->state = w->health.state;
 	d->state_name = health_state_name(w->health.state);
 	d->state_since = w->since_wall;
+	d->self_mx_since = w->self_since;
 	strlcpy(d->cause, w->cause, sizeof(d->cause));
 	d->nprimaries = w->nprimaries;
 	memcpy(p, w->primary, w->nprimaries * sizeof(*p));

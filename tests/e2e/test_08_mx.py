@@ -83,6 +83,9 @@ def test_case_E4_we_are_the_best_mx(stack, records):
         send(d.port, "kept")
     stays(lambda: w.other.connections == 0, 1)
     m = d.metrics()
+    assert m.state("a.test") == "unknown", "there is no primary that could be down"
+    assert "best MX" in d.ctl_json("status", "a.test")[0]["domains"][0]["cause"]
+    assert "set `primary`" in d.ctl("why", "a.test")[1]
     assert m.sum("delivery_recipients_bounced_total", domain="a.test") == 0
     if not got.startswith("250"):
         assert got.startswith("4"), got

@@ -161,6 +161,31 @@ clock_goes_back(void **st)
 	world_fini(&w);
 }
 
+/* By mistake we are the best MX: there is no primary, which is no better. */
+static void
+no_primary(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w, "");
+	pass(&w, MIN);
+	set_state(&w, ST_UNKNOWN);
+	w.d->self_mx_since = w.now / 1000;
+	pass(&w, 30 * SEC);
+	is(&w, primary_down, "inactive");
+	pass(&w, 40 * SEC);
+	is(&w, primary_down, "warning");
+	assert_non_null(strstr(summary(&w, ALERT_primary_down), "best MX"));
+	w.d->self_mx_since = 0;
+	pass(&w, MIN);
+	is(&w, primary_down, "warning"); /* not before it is up */
+	set_state(&w, ST_UP);
+	pass(&w, 10 * SEC);
+	is(&w, primary_down, "resolved");
+	world_fini(&w);
+}
+
 static void
 primary_down(void **st)
 {
@@ -508,6 +533,7 @@ main(void)
 		cmocka_unit_test(quiet_when_all_is_well),
 		cmocka_unit_test(clock_goes_back),
 		cmocka_unit_test(primary_down),
+		cmocka_unit_test(no_primary),
 		cmocka_unit_test(flapping),
 		cmocka_unit_test(queue_age),
 		cmocka_unit_test(queue_expiry),

@@ -28,6 +28,8 @@ input_of(char c)
 		return HEALTH_IN_BROKEN;
 	case 'l':
 		return HEALTH_IN_FLUSHED;
+	case 's':
+		return HEALTH_IN_NO_PRIMARY;
 	case 'd':
 		return HEALTH_IN_DISABLE;
 	case 'e':
@@ -67,7 +69,11 @@ static const struct {
 	{ "recovery stumbles", "fffnnnnnnnnnnooffoff", HEALTH_RECOVERING, 2 },
 	{ "the canary failed", "fffnnnnnnnnnnoob", HEALTH_DOWN, 3 },
 	{ "up and broken", "oob", HEALTH_DOWN, 2 },
-	{ "disabled", "oodfffooob", HEALTH_DISABLED, 2 },
+	{ "we are the best MX", "oos", HEALTH_UNKNOWN, 2 },
+	{ "nobody to watch is no failure", "ffsff", HEALTH_UNKNOWN, 0 },
+	{ "down, then nobody", "fffs", HEALTH_UNKNOWN, 2 },
+	{ "found again", "fffsoo", HEALTH_UP, 3 },
+	{ "disabled", "oodfffooobs", HEALTH_DISABLED, 2 },
 	{ "enabled: unknown again", "oode", HEALTH_UNKNOWN, 3 },
 	{ "enabled needs its streak", "oodeo", HEALTH_UNKNOWN, 3 },
 	{ "enable of what is enabled", "ooe", HEALTH_UP, 1 },
@@ -113,6 +119,8 @@ edge_allowed(enum health_state from, enum health_state to, enum health_input in)
 		    from != HEALTH_DISABLED;
 	case HEALTH_IN_FLUSHED:
 		return from == HEALTH_RECOVERING && to == HEALTH_UP;
+	case HEALTH_IN_NO_PRIMARY:
+		return to == HEALTH_UNKNOWN && from != HEALTH_DISABLED;
 	case HEALTH_IN_DISABLE:
 		return to == HEALTH_DISABLED;
 	case HEALTH_IN_ENABLE:
@@ -150,7 +158,7 @@ random_inputs(void **state)
 		for (int i = 0; i < 200; i++) {
 			enum health_input in = draw(8) != 0 ?
 			    (enum health_input)draw(3) :
-			    (enum health_input)draw(7);
+			    (enum health_input)draw(8);
 			enum health_state from = h.state;
 			struct health before = h;
 			struct health_change ch;
@@ -160,9 +168,11 @@ random_inputs(void **state)
 			/* A verdict ends the other's streak; so does a change
 			 * that is none. */
 			if (in == HEALTH_IN_FAIL || in == HEALTH_IN_BROKEN ||
+			    in == HEALTH_IN_NO_PRIMARY ||
 			    in == HEALTH_IN_DISABLE)
 				oks = 0;
-			if (in == HEALTH_IN_OK || in == HEALTH_IN_DISABLE)
+			if (in == HEALTH_IN_OK || in == HEALTH_IN_NO_PRIMARY ||
+			    in == HEALTH_IN_DISABLE)
 				fails = 0;
 			oks += in == HEALTH_IN_OK;
 			fails += in == HEALTH_IN_FAIL;
@@ -179,7 +189,7 @@ random_inputs(void **state)
 			assert_int_equal(ch.to, h.state);
 			assert_int_equal(ch.at, now);
 			assert_int_equal(ch.lasted, now - since);
-			if (from == HEALTH_DOWN && h.state != HEALTH_DISABLED)
+			if (h.state == HEALTH_RECOVERING)
 				assert_true(now - since >= c.hold_ns);
 			if (h.state == HEALTH_RECOVERING ||
 			    (from == HEALTH_UNKNOWN && h.state == HEALTH_UP))

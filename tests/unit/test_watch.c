@@ -32,11 +32,22 @@ on_change(void *arg, const struct watch_change *c)
 	changes++;
 }
 
+static unsigned selves;
+
+static void
+on_self(void *arg, const char *domain)
+{
+	(void)arg;
+	(void)domain;
+	selves++;
+}
+
 static struct watch_set *
 watch_make(void)
 {
 	const struct watch_ops ops = { .change = on_change,
-		.primary = on_primary };
+		.primary = on_primary,
+		.self_mx = on_self };
 	struct conf_domain domain = { .name = A };
 	struct config conf = { .domain = &domain, .ndomains = 1 };
 	struct watch_set *ws = watch_create(&ops);
@@ -114,12 +125,45 @@ delivery_ends_a_suspicion(void **state)
 	watch_destroy(&ws);
 }
 
+/* That our own MX is the best says nothing of a primary, and is said once. */
+static void
+our_own_mx_is_no_failure(void **state)
+{
+	const struct deliver_outcome self = { .self = true,
+		.host = "",
+		.text = "self" };
+	struct watch_set *ws = watch_make();
+	struct snap_primary p[ROUTE_HOST_MAX];
+	struct snap_domain d = { 0 };
+
+	(void)state;
+	selves = 0;
+	rounds(ws, PROBE_OK, 2);
+	watch_outcome(ws, A, &self, 0);
+	assert_int_equal(watch_state(ws, A), HEALTH_UNKNOWN);
+	for (int i = 0; i < 5; i++)
+		watch_round(ws,
+		    &(struct probe_round){ .domain = A, .code = PROBE_SELF },
+		    0);
+	assert_int_equal(watch_state(ws, A), HEALTH_UNKNOWN);
+	assert_int_equal(selves, 1);
+	watch_snapshot(ws, A, &d, p);
+	assert_true(d.self_mx_since != 0);
+	assert_non_null(strstr(d.cause, "best MX"));
+	rounds(ws, PROBE_OK, 2);
+	assert_int_equal(watch_state(ws, A), HEALTH_UP);
+	watch_snapshot(ws, A, &d, p);
+	assert_int_equal(d.self_mx_since, 0);
+	watch_destroy(&ws);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals_between_messages_are_no_streak),
 		cmocka_unit_test(delivery_ends_a_suspicion),
+		cmocka_unit_test(our_own_mx_is_no_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,9 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	for (size_t i = 0; i < MX_COUNT(meaning); i++)
 		if (strcmp(meaning[i].state, d->state_name) == 0)
 			means = meaning[i].means;
+	if (d->self_mx_since != 0)
+		means = "by its MX records it has no primary but us; publish a "
+			"better MX, or set `primary`, and its mail goes there";
 	json_say(list, "%s is %s for %s: %s.", d->count.name, d->state_name,
 	    ago(d->state_since * 1000, now_ms, since, sizeof(since)), means);
 	if (d->cause[0] != '\0')

@@ -29,13 +29,14 @@ health_state_name(enum health_state state)
 static const unsigned edges[HEALTH_STATE_MAX] = {
 	[HEALTH_UNKNOWN] =
 	    EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
-	[HEALTH_UP] =
-	    EDGE(HEALTH_SUSPECT) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
-	[HEALTH_SUSPECT] =
-	    EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
-	[HEALTH_DOWN] = EDGE(HEALTH_RECOVERING) | EDGE(HEALTH_DISABLED),
-	[HEALTH_RECOVERING] =
-	    EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
+	[HEALTH_UP] = EDGE(HEALTH_SUSPECT) | EDGE(HEALTH_DOWN) |
+	    EDGE(HEALTH_DISABLED) | EDGE(HEALTH_UNKNOWN),
+	[HEALTH_SUSPECT] = EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) |
+	    EDGE(HEALTH_DISABLED) | EDGE(HEALTH_UNKNOWN),
+	[HEALTH_DOWN] = EDGE(HEALTH_RECOVERING) | EDGE(HEALTH_DISABLED) |
+	    EDGE(HEALTH_UNKNOWN),
+	[HEALTH_RECOVERING] = EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) |
+	    EDGE(HEALTH_DISABLED) | EDGE(HEALTH_UNKNOWN),
 	[HEALTH_DISABLED] = EDGE(HEALTH_UNKNOWN),
 };
 
@@ -142,6 +143,14 @@ feed_broken(struct health *h, int64_t now, struct health_change *out)
 	return health_go(h, HEALTH_DOWN, now, out);
 }
 
+static bool
+feed_no_primary(struct health *h, int64_t now, struct health_change *out)
+{
+	h->streak = 0;
+	return h->state != HEALTH_UNKNOWN &&
+	    health_go(h, HEALTH_UNKNOWN, now, out);
+}
+
 bool
 health_feed(struct health *h, enum health_input in, int64_t now,
     struct health_change *out)
@@ -161,6 +170,8 @@ health_feed(struct health *h, enum health_input in, int64_t now,
 	case HEALTH_IN_FLUSHED:
 		return h->state == HEALTH_RECOVERING &&
 		    health_go(h, HEALTH_UP, now, out);
+	case HEALTH_IN_NO_PRIMARY:
+		return feed_no_primary(h, now, out);
 	case HEALTH_IN_DISABLE:
 		return health_go(h, HEALTH_DISABLED, now, out);
 	case HEALTH_IN_NEUTRAL:

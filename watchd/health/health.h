@@ -9,6 +9,7 @@
  *	down --ok x rise, after hold--> recovering
  *	recovering --flushed--> up        recovering --fail x fall, or the
  *	                                  canary failed--> down
+ *	any but disabled --no primary--> unknown
  *	any --disable--> disabled --enable--> unknown
  *
  * The first verdict after a start also needs its streak, and unknown -> up is
@@ -37,6 +38,8 @@ enum health_input {
 	HEALTH_IN_BROKEN, /* it answers but refuses what it should take, or
 			    * the canary failed: down at once */
 	HEALTH_IN_FLUSHED, /* the flush on recovery is through */
+	HEALTH_IN_NO_PRIMARY, /* there is nobody to watch (we seem to be the
+			       * best MX): unknown at once */
 	HEALTH_IN_DISABLE,
 	HEALTH_IN_ENABLE,
 };

@@ -42,6 +42,7 @@ struct snap_domain {
 	const char *state_name; /* static */
 	int64_t state_since;
 	char cause[160]; /* why it is so; peer text */
+	int64_t self_mx_since; /* we seem to be its best MX; 0: no */
 	bool on_hold;
 	uint64_t active, deferred, held, recipients, bytes;
 	int64_t oldest_ms, next_expiry_ms, next_try_ms;
