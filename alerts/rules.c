@@ -202,6 +202,15 @@ queued(const struct snap_domain *d)
 	return d->active + d->deferred + d->held;
 }
 
+/* Those that are still to be delivered. */
+static uint64_t
+waiting(const struct snap_domain *d)
+{
+	uint64_t n = d->active + d->deferred;
+
+	return n > d->owed ? n - d->owed : 0;
+}
+
 static int64_t
 since_ms(int64_t ms, int64_t now)
 {
@@ -262,11 +271,14 @@ say_forecast(const struct view *x, const struct rules_forecast *f, char *dst,
     size_t size)
 {
 	double rate = drain_rate(x);
-	uint64_t n = queued(x->d);
+	uint64_t n = waiting(x->d);
 	char at[40];
 
 	text_date_3339(f->first_ms / 1000, at, sizeof(at));
-	if (f->expire == 0)
+	if (x->d->next_expiry_ms == 0)
+		snprintf(dst, size, "none expires%s",
+		    x->d->on_hold || x->d->held > 0 ? " while it is held" : "");
+	else if (f->expire == 0)
 		snprintf(dst, size, "at the present %.2g/s all leave in time",
 		    rate);
 	else if (rate <= 0)
@@ -284,7 +296,7 @@ say_forecast(const struct view *x, const struct rules_forecast *f, char *dst,
 static struct rules_forecast
 forecast(const struct view *x)
 {
-	return rules_forecast(queued(x->d), x->d->oldest_ms,
+	return rules_forecast(waiting(x->d), x->d->oldest_live_ms,
 	    x->d->next_expiry_ms, drain_rate(x), x->now);
 }
 
@@ -347,15 +359,17 @@ rule_queue_age(const struct view *x, struct rule_value *v)
 {
 	int64_t age = since_ms(x->d->oldest_ms, x->now);
 	struct rules_forecast f = forecast(x);
-	char t[32], future[160];
+	char t[32], future[160], held[40] = "";
 
 	v->known = x->s->ready;
 	v->value = (double)age;
 	if (x->d->lifetime > 0)
 		v->percent = (double)age / ((double)x->d->lifetime * 10);
 	say_forecast(x, &f, future, sizeof(future));
-	say(v, "the oldest message is %s old, %.0f%% of its lifetime; %s",
-	    text_duration_fmt(age, t, sizeof(t)), v->percent, future);
+	if (x->d->held > 0)
+		snprintf(held, sizeof(held), "; %" PRIu64 " held", x->d->held);
+	say(v, "the oldest message is %s old, %.0f%% of its lifetime; %s%s",
+	    text_duration_fmt(age, t, sizeof(t)), v->percent, future, held);
 }
 
 /* Mail that drains fast enough is safe however near its end; mail that does
@@ -461,19 +475,17 @@ rule_probe_stale(const struct view *x, struct rule_value *v)
 static void
 rule_delivery_stuck(const struct view *x, struct rule_value *v)
 {
-	int64_t age = since_ms(x->d->oldest_ms, x->now);
+	int64_t age = since_ms(x->d->oldest_live_ms, x->now);
 	int64_t up = since_ms(x->d->state_since * 1000, x->now);
 	char t[32];
 
 	v->known = x->s->ready && x->d->state != ST_UNKNOWN;
-	v->safe = x->d->state != ST_UP || x->d->on_hold ||
-	    x->d->active + x->d->deferred == 0;
+	v->safe = x->d->state != ST_UP || x->d->on_hold || waiting(x->d) == 0;
 	v->value = (double)(age < up ? age : up);
 	say(v,
 	    "the primary is up, and %" PRIu64
 	    " messages still wait; the oldest is %s old",
-	    x->d->active + x->d->deferred,
-	    text_duration_fmt(age, t, sizeof(t)));
+	    waiting(x->d), text_duration_fmt(age, t, sizeof(t)));
 }
 
 static void

@@ -46,9 +46,11 @@ snapshot_domain(struct daemon *d, struct snap_domain *s,
 	s->active = r.active;
 	s->deferred = r.deferred;
 	s->held = r.held;
+	s->owed = r.owed;
 	s->recipients = r.recipients;
 	s->bytes = r.bytes;
 	s->oldest_ms = r.oldest_ms;
+	s->oldest_live_ms = r.oldest_live_ms;
 	s->next_expiry_ms = r.next_expiry_ms;
 	s->next_try_ms = r.next_try_ms;
 	s->window = r.window;

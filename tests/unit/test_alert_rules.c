@@ -161,6 +161,35 @@ clock_goes_back(void **st)
 	world_fini(&w);
 }
 
+/* Held mail gets old, which is told; it does not expire, and it is not stuck. */
+static void
+held_mail(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w, "");
+	w.d->oldest_ms = w.now - 25 * DAY;
+	w.d->held = 3;
+	pass(&w, 10 * MIN);
+	is(&w, queue_age, "critical");
+	assert_non_null(strstr(summary(&w, ALERT_queue_age),
+	    "none expires while it is held; 3 held"));
+	is(&w, queue_expiry, "inactive");
+	/* fresh mail beside it, and a notification that waits */
+	w.d->deferred = 2;
+	w.d->owed = 1;
+	w.d->oldest_live_ms = w.now;
+	w.d->next_expiry_ms = w.now + 30 * DAY;
+	pass(&w, 10 * MIN);
+	is(&w, queue_expiry, "inactive");
+	is(&w, delivery_stuck, "inactive");
+	w.d->deferred = 1; /* the notification alone */
+	pass(&w, 10 * HR);
+	is(&w, delivery_stuck, "inactive");
+	world_fini(&w);
+}
+
 /* By mistake we are the best MX: there is no primary, which is no better. */
 static void
 no_primary(void **st)
@@ -255,11 +284,11 @@ queue_age(void **st)
 	world_init(&w, "");
 	set_state(&w, ST_DOWN);
 	w.d->deferred = 100;
-	w.d->oldest_ms = w.now - 14 * DAY;
+	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 14 * DAY;
 	w.d->next_expiry_ms = w.now + 16 * DAY;
 	pass(&w, MIN);
 	is(&w, queue_age, "inactive");
-	w.d->oldest_ms = w.now - 15 * DAY;
+	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 15 * DAY;
 	pass(&w, 30 * SEC);
 	is(&w, queue_age, "pending");
 	pass(&w, 40 * SEC);
@@ -267,15 +296,15 @@ queue_age(void **st)
 	assert_non_null(strstr(summary(&w, ALERT_queue_age),
 	    "100 messages expire, the first at"));
 	/* hysteresis: half of a day below is not below */
-	w.d->oldest_ms = w.now - 14 * DAY;
+	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 14 * DAY;
 	pass(&w, 10 * MIN);
 	is(&w, queue_age, "warning");
-	w.d->oldest_ms = w.now - 25 * DAY;
+	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 25 * DAY;
 	pass(&w, 10 * SEC);
 	is(&w, queue_age, "critical");
 	/* indexing after a start: the queue only looks empty */
 	w.s->ready = false;
-	w.d->oldest_ms = 0;
+	w.d->oldest_live_ms = w.d->oldest_ms = 0;
 	w.d->deferred = 0;
 	pass(&w, 10 * MIN);
 	is(&w, queue_age, "critical");
@@ -294,7 +323,7 @@ queue_expiry(void **st)
 	world_init(&w, "");
 	set_state(&w, ST_DOWN);
 	w.d->deferred = 10;
-	w.d->oldest_ms = w.now - 28 * DAY;
+	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 28 * DAY;
 	w.d->next_expiry_ms = w.now + 2 * DAY;
 	pass(&w, 70 * SEC);
 	is(&w, queue_expiry, "warning");
@@ -310,7 +339,7 @@ queue_expiry(void **st)
 	/* a flush that is too slow is told long before */
 	w.d->deferred = 100000;
 	w.d->flush.rate = 0.01;
-	w.d->oldest_ms = w.now - 10 * DAY;
+	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 10 * DAY;
 	w.d->next_expiry_ms = w.now + 20 * DAY;
 	pass(&w, 70 * SEC);
 	is(&w, queue_expiry, "warning");
@@ -328,7 +357,7 @@ short_lifetime_is_no_alarm(void **st)
 	world_init(&w, "");
 	w.d->lifetime = 3600;
 	w.d->deferred = 1;
-	w.d->oldest_ms = w.now;
+	w.d->oldest_live_ms = w.d->oldest_ms = w.now;
 	w.d->next_expiry_ms = w.now + HR;
 	pass(&w, 5 * MIN);
 	is(&w, queue_expiry, "inactive");
@@ -411,7 +440,7 @@ stale_stuck_cert_self(void **st)
 	w.s->clock_doubted = true;
 	w.s->clock_doubt_ms = HR;
 	w.d->deferred = 1;
-	w.d->oldest_ms = w.now - 2 * HR;
+	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 2 * HR;
 	w.d->next_expiry_ms = w.now + 29 * DAY;
 	w.self.failing_since_ms = w.now - 31 * MIN;
 	pass(&w, 6 * MIN);
@@ -534,6 +563,7 @@ main(void)
 		cmocka_unit_test(clock_goes_back),
 		cmocka_unit_test(primary_down),
 		cmocka_unit_test(no_primary),
+		cmocka_unit_test(held_mail),
 		cmocka_unit_test(flapping),
 		cmocka_unit_test(queue_age),
 		cmocka_unit_test(queue_expiry),

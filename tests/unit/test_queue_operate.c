@@ -25,8 +25,11 @@ hold_and_release(void **state)
 	r = w->relay;
 	queue_gate(w->q, A, GATE_OPEN);
 	assert_int_equal(world_gauges(w, A).held, 1);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms, 0);
+	assert_true(world_gauges(w, A).oldest_ms != 0);
 	world_advance(w, 40 * DAY); /* what is held does not expire */
 	assert_int_equal(w->nexpired, 0);
+	assert_int_equal(w->nwarned, 0);
 	assert_int_equal(r->extend(r->self, A, 40 * DAY), 0);
 	assert_int_equal(r->hold(r->self, id, false, true), 0);
 	assert_null(queue_take(w->q, A)); /* not before it is written */
@@ -191,6 +194,71 @@ on_show(void *arg, int rc, const struct msg_view *v, unsigned n)
 }
 
 static void
+on_expiry(void *arg, int rc, const struct msg_view *v, unsigned n)
+{
+	int64_t *expiry_ms = arg;
+
+	assert_int_equal(rc, 0);
+	assert_int_equal(n, 1);
+	*expiry_ms = v[0].expiry_ms;
+}
+
+static void
+day_passes(struct world *w)
+{
+	world_advance(w, DAY);
+	while (w->nwarned > 0)
+		world_warn(w, w->warned[--w->nwarned], 1);
+}
+
+/* The next to expire is the next that will: not what is held, however old. */
+static void
+held_does_not_expire(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	uint64_t held[3], next, later;
+	int64_t t0 = clock_wall_ms(), expiry;
+
+	for (unsigned i = 0; i < 3; i++)
+		held[i] = world_mail(w, A, 1);
+	day_passes(w);
+	next = world_mail(w, A, 1);
+	day_passes(w);
+	later = world_mail(w, A, 1);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(r->hold(r->self, held[i], true, false), 0);
+	world_settle(w);
+	assert_int_equal(world_gauges(w, A).oldest_ms, t0);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
+	    (t0 + 31 * DAY) / MINUTE);
+	r->show(r->self, held[0], on_expiry, &expiry);
+	world_settle(w);
+	assert_int_equal(expiry, 0);
+	assert_int_equal(r->hold(r->self, next, true, false), 0);
+	world_settle(w);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
+	    (t0 + 32 * DAY) / MINUTE);
+	assert_int_equal(r->hold(r->self, held[1], false, false), 0);
+	world_settle(w);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms, t0 + 30 * DAY + 1);
+	r->hold_domain(r->self, A, true);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms, 0);
+	r->show(r->self, later, on_expiry, &expiry);
+	world_settle(w);
+	assert_int_equal(expiry, 0);
+	/* An extension is for what is there, also when all of it is held. */
+	r->hold_domain(r->self, A, false);
+	assert_int_equal(r->hold(r->self, held[1], true, false), 0);
+	assert_int_equal(r->hold(r->self, later, true, false), 0);
+	world_settle(w);
+	assert_int_equal(r->extend(r->self, A, DAY), 0);
+	assert_int_equal(r->hold(r->self, held[0], false, false), 0);
+	world_settle(w);
+	assert_int_equal(world_gauges(w, A).next_expiry_ms, t0 + 31 * DAY);
+}
+
+static void
 list_pages(void **state)
 {
 	struct world *w = *state;
@@ -271,6 +339,7 @@ main(void)
 		CASE(lifetimes_change),
 		CASE(given_up_by_the_operator),
 		CASE(damaged_is_kept),
+		CASE(held_does_not_expire),
 		CASE(list_pages),
 		CASE(show_has_recipients),
 		CASE(ages_follow_the_queue),

@@ -59,8 +59,8 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    d->count.name);
 	if (d->on_hold)
 		json_say(list,
-		    "It is on hold: nothing is delivered until `mxwatchctl "
-		    "release %s`.",
+		    "It is on hold: nothing is delivered and nothing expires "
+		    "until `mxwatchctl release %s`.",
 		    d->count.name);
 }
 
@@ -125,6 +125,11 @@ say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	    (unsigned long long)n, n == 1 ? "message is" : "messages are",
 	    (unsigned long long)d->active, (unsigned long long)d->deferred,
 	    (unsigned long long)d->held, age, life);
+	if (d->held > 0 && !d->on_hold)
+		json_say(list,
+		    "What is held does not expire: `mxwatchctl queue %s` shows "
+		    "it, `mxwatchctl release ID` lets it go.",
+		    d->count.name);
 	if (d->next_expiry_ms != 0)
 		json_say(list,
 		    "The first one expires in %s; `mxwatchctl extend %s +7d` "
@@ -267,7 +272,10 @@ say_message(cJSON *list, const struct msg_view *v, int64_t now_ms)
 	    text_id(v->id, id), v->sender, v->nrcpts, v->domain,
 	    msg_state_name(v->state), ago(v->arrival_ms, now_ms, t, sizeof(t)));
 	if (v->state == MSG_HELD)
-		json_say(list, "It is held until `mxwatchctl release %s`.", id);
+		json_say(list,
+		    "It is held: no attempt is made and it does not expire "
+		    "until `mxwatchctl release %s`.",
+		    id);
 	if (v->attempts > 0)
 		json_say(list, "%u %s so far, the last %s ago with %s.",
 		    v->attempts, v->attempts == 1 ? "attempt" : "attempts",

@@ -35,9 +35,11 @@ struct relay_flush {
 struct relay_domain { /* gauges of one domain */
 	uint64_t active, deferred, held; /* messages: out or ready; waiting for
 					  * time or primary; held */
+	uint64_t owed; /* of the deferred: only their senders are to be told */
 	uint64_t recipients, bytes;
-	int64_t oldest_ms; /* wall time of arrival; 0 empty */
-	int64_t next_expiry_ms; /* wall; 0 empty */
+	int64_t oldest_ms; /* wall time of arrival, held or not; 0 empty */
+	int64_t oldest_live_ms; /* the same of what is neither held nor owed */
+	int64_t next_expiry_ms; /* wall, of what is not held; 0 none */
 	int64_t next_try_ms; /* wall; 0 none */
 	unsigned window, connections_wanted;
 	bool on_hold; /* the whole domain, by the operator */

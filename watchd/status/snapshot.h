@@ -44,8 +44,8 @@ struct snap_domain {
 	char cause[160]; /* why it is so; peer text */
 	int64_t self_mx_since; /* we seem to be its best MX; 0: no */
 	bool on_hold;
-	uint64_t active, deferred, held, recipients, bytes;
-	int64_t oldest_ms, next_expiry_ms, next_try_ms;
+	uint64_t active, deferred, held, owed, recipients, bytes;
+	int64_t oldest_ms, oldest_live_ms, next_expiry_ms, next_try_ms;
 	int64_t lifetime; /* seconds */
 	unsigned window;
 	struct snap_flush flush;

@@ -23,7 +23,7 @@ struct msg_view {
 	uint64_t size;
 	int64_t arrival_ms, last_try_ms;
 	int64_t due_ms; /* of the next attempt */
-	int64_t expiry_ms;
+	int64_t expiry_ms; /* 0 also while it is held: then it does not */
 	int64_t notice_ms; /* nothing is tried any more; its sender is told */
 	uint32_t attempts;
 	bool dsn;

@@ -44,6 +44,7 @@ dest_get(struct queue *q, const char *name)
 	memcpy(d->name, name, len);
 	d->queue = q;
 	RB_INIT(&d->by_age);
+	RB_INIT(&d->kept);
 	RB_INIT(&d->by_id);
 	RB_INIT(&d->ready);
 	heap_init(&d->wait);
@@ -159,8 +160,19 @@ dest_walk(struct dest *d, unsigned what)
 	dest_touch(d);
 }
 
+struct entry *
+dest_oldest(const struct dest *d)
+{
+	struct dest *dd = (struct dest *)(uintptr_t)d;
+	struct entry *a = RB_MIN(age_tree, &dd->by_age);
+	struct entry *k = RB_MIN(age_tree, &dd->kept);
+
+	return k == NULL || (a != NULL && entry_age_cmp(a, k) < 0) ? a : k;
+}
+
 /* Within what one extension covers, the oldest expires first: so one look-up
- * for each extension finds the next to expire, whatever they are. */
+ * for each extension finds the next to expire, whatever they are. Nothing of a
+ * domain on hold expires. */
 int64_t
 dest_next_expiry(const struct dest *d)
 {
@@ -168,6 +180,8 @@ dest_next_expiry(const struct dest *d)
 	struct entry *e = RB_MIN(age_tree, tree), key;
 	int64_t best = INT64_MAX;
 
+	if (d->on_hold)
+		return 0;
 	for (unsigned i = 0; e != NULL; i++) {
 		if (entry_expiry(e) < best)
 			best = entry_expiry(e);

@@ -73,6 +73,20 @@ entry_suspected(const struct envelope *env)
 	return false;
 }
 
+/* Into the tree for those that expire, or the other. */
+static void
+entry_shelve(struct entry *e)
+{
+	e->kept = e->held || e->finish;
+	RB_INSERT(age_tree, e->kept ? &e->dest->kept : &e->dest->by_age, e);
+}
+
+static void
+entry_unshelve(struct entry *e)
+{
+	RB_REMOVE(age_tree, e->kept ? &e->dest->kept : &e->dest->by_age, e);
+}
+
 struct entry *
 entry_add(struct queue *q, const struct envelope *env, int64_t now)
 {
@@ -101,7 +115,7 @@ entry_add(struct queue *q, const struct envelope *env, int64_t now)
 	}
 	e->age_step = (int32_t)ages_add(&q->ages, e->arrival_ms, now);
 	idmap_put(&q->entries, e->id, e);
-	RB_INSERT(age_tree, &d->by_age, e);
+	entry_shelve(e);
 	RB_INSERT(id_tree, &d->by_id, e);
 	d->n++;
 	d->bytes += e->size;
@@ -155,6 +169,10 @@ entry_set(struct entry *e, enum entry_state to)
 	MX_ASSERT(e->state != ENTRY_GONE);
 	entry_leave(e);
 	e->state = (uint8_t)to;
+	if (e->kept != (e->held || e->finish)) {
+		entry_unshelve(e);
+		entry_shelve(e);
+	}
 	switch (to) {
 	case ENTRY_WAIT:
 		e->u.wait.slot = 0;
@@ -233,7 +251,7 @@ entry_forget(struct entry *e)
 
 	entry_unflush(e, FLUSH_FAILED);
 	entry_set(e, ENTRY_GONE);
-	RB_REMOVE(age_tree, &d->by_age, e);
+	entry_unshelve(e);
 	RB_REMOVE(id_tree, &d->by_id, e);
 	d->n--;
 	d->bytes -= e->size;
@@ -264,9 +282,10 @@ entry_expiry(const struct entry *e)
 	    extend_of(&d->extend, e->arrival_ms);
 }
 
-/* When somebody has to be told something. What is held does not expire: a
- * hold is the operator's word that it is to be kept. A domain on hold does
- * not expire either, but its senders hear of the delay. */
+/* When somebody has to be told something. What is held neither expires nor
+ * warns: a hold is the operator's word that it is to be kept, until he says
+ * otherwise. A domain on hold does not expire either, but its senders hear of
+ * the delay. */
 int64_t
 entry_deadline(const struct entry *e)
 {

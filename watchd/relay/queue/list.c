@@ -96,6 +96,13 @@ view_rcpts(const struct envelope *env)
 	return v;
 }
 
+/* 0: not as things are. */
+static int64_t
+view_expiry(const struct entry *e)
+{
+	return e->held || e->finish || e->dest->on_hold ? 0 : entry_expiry(e);
+}
+
 static void
 view_fill(struct msg_view *v, const struct entry *e, const struct envelope *env,
     const struct rcpt_view *rcpts)
@@ -107,8 +114,8 @@ view_fill(struct msg_view *v, const struct entry *e, const struct envelope *env,
 		.state = view_state(e),
 		.size = e->size,
 		.arrival_ms = e->arrival_ms,
-		.due_ms = e->finish ? 0 : e->due_ms,
-		.expiry_ms = e->finish ? 0 : entry_expiry(e),
+		.due_ms = e->held || e->finish ? 0 : e->due_ms,
+		.expiry_ms = view_expiry(e),
 		.notice_ms = e->finish ? e->due_ms : 0,
 		.last_try_ms = env->last_try_ms,
 		.attempts = e->attempts,

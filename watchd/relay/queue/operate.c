@@ -97,10 +97,13 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->active = d->out + d->stuck + (dest_open(d) ? d->nready : 0);
 	out->held = d->on_hold ? d->n - d->out - d->stuck : d->nheld;
 	out->deferred = d->n - out->active - out->held;
+	out->owed = d->nowed;
 	out->recipients = d->recipients;
 	out->bytes = d->bytes;
-	if ((e = RB_MIN(age_tree, &d->by_age)) != NULL)
+	if ((e = dest_oldest(d)) != NULL)
 		out->oldest_ms = e->arrival_ms;
+	if ((e = RB_MIN(age_tree, &d->by_age)) != NULL)
+		out->oldest_live_ms = e->arrival_ms;
 	out->next_expiry_ms = dest_next_expiry(d);
 	if (dest_open(d)) {
 		if (d->nready > 0)
@@ -172,7 +175,7 @@ relay_op_extend(void *self, const char *domain, int64_t add_ms)
 		return -MX_ESYNTAX;
 	if (d == NULL || d->n == 0)
 		return -MX_ENOENT;
-	extend_trim(&d->extend, RB_MIN(age_tree, &d->by_age)->arrival_ms);
+	extend_trim(&d->extend, dest_oldest(d)->arrival_ms);
 	extend_add(&d->extend, clock_wall_ms(), add_ms);
 	operate_extend_save(d);
 	log_notice("queue", "domain=%s event=extend seconds=%jd messages=%ju",

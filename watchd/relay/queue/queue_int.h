@@ -74,7 +74,9 @@ struct save {
 };
 
 struct entry {
-	RB_ENTRY(entry) by_age, by_id; /* of its destination */
+	RB_ENTRY(entry)
+	by_age, by_id; /* of its destination; by_age: in its
+					* tree of that name, or in `kept` */
 	union {
 		RB_ENTRY(entry) ready;
 		struct heap_node wait;
@@ -96,6 +98,7 @@ struct entry {
 	uint8_t state; /* enum entry_state */
 	uint8_t warned, losses;
 	unsigned held : 1, held_stored : 1;
+	unsigned kept : 1; /* in dest.kept */
 	unsigned dsn : 1;
 	unsigned finish : 1; /* nothing pending, or given up: to be OWED, and
 			      * told of at due_ms */
@@ -135,7 +138,8 @@ struct dest {
 	struct heap_node time; /* in queue.times */
 	struct queue *queue;
 
-	struct age_tree by_age;
+	struct age_tree by_age; /* what expires when its time has come */
+	struct age_tree kept; /* what does not: held, or owed */
 	struct id_tree by_id;
 	struct ready_tree ready;
 	struct heap wait, deadlines;
@@ -264,6 +268,7 @@ void dest_close(struct dest *);
 void dest_canary(struct dest *); /* from here on: a canary first */
 void dest_walk(struct dest *, unsigned what);
 int64_t dest_next_expiry(const struct dest *);
+struct entry *dest_oldest(const struct dest *); /* NULL: empty */
 void dest_settle(struct dest *, int64_t now); /* of the task */
 void dest_notify(struct dest *, int64_t now);
 
