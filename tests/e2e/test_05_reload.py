@@ -263,6 +263,22 @@ def test_new_options_are_in_force(stack):
     assert abs(now - time.time()) < 30
 
 
+def test_another_primary_gets_the_next_message(stack):
+    """Though a session to the old one is open."""
+    old, new = stack.fakemx(), stack.fakemx()
+    conf = 'primary = {"127.0.0.1:%d"}\ndeliver { idle = "5m" }'
+    d = stack.mxwatchd({"a.test": conf % old.port})
+    d.wait_state("a.test", "up")
+    send(d.port, "before")
+    wait_for(lambda: old.messages)
+    assert d.metrics().get("delivery_connections") == 1
+    rc, out = d.reload(domains={"a.test": conf % new.port})
+    assert rc == 0, out
+    send(d.port, "after")
+    wait_for(lambda: subjects(m.data for m in new.messages) == ["after"], 10)
+    assert len(old.messages) == 1
+
+
 def test_privileges_are_dropped(stack):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, user="nobody", name="drop")
     with open("/proc/%d/status" % d.proc.pid) as f:

@@ -259,6 +259,43 @@ reuse(void **state)
 	assert_int_equal(sink.conns, 3);
 }
 
+static bool
+one_idle(void)
+{
+	return fake_idle() && deliver_connections(t.deliver) == 1;
+}
+
+static bool
+got_dot(void)
+{
+	return sink.dots > 0;
+}
+
+/* A reload: an idle connection is closed, a busy one ends its message, and
+ * what is left goes to wherever the new configuration says. */
+static void
+reload_ends_sessions(void **state)
+{
+	struct config other;
+
+	(void)state;
+	fake.domain.deliver.idle_ms = 60000;
+	sink.dot_delay_ms = 50;
+	for (int i = 0; i < 3; i++)
+		add("a@example.org");
+	start();
+	WAIT_FOR(got_dot);
+	other = fake.conf;
+	deliver_configure(t.deliver, &other, &self);
+	WAIT_FOR(one_idle);
+	assert_int_equal(sink.messages, 3);
+	assert_int_equal(sink.conns, 2);
+	assert_int_equal(fake.job[0].tried, 1);
+	assert_int_equal(fake.job[0].lost + fake.job[1].lost, 0);
+	deliver_configure(t.deliver, &fake.conf, &self);
+	WAIT_FOR(no_connections);
+}
+
 static void
 idle_quits(void **state)
 {
@@ -546,12 +583,6 @@ is_drained(void)
 	return t.drained;
 }
 
-static bool
-got_dot(void)
-{
-	return sink.dots > 0;
-}
-
 /* The message under way is finished, nothing else is begun. */
 static void
 drains(void **state)
@@ -654,6 +685,7 @@ main(void)
 		T(tls_require),
 		T(tls_missing),
 		T(reuse),
+		T(reload_ends_sessions),
 		T(idle_quits),
 		T(prefetches),
 		T(streams),

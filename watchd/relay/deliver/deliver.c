@@ -277,6 +277,19 @@ deliver_destroy(struct deliver **dlp)
 	mem_free(dlp);
 }
 
+/* Ends the sessions; those that are at a message end it first. */
+static void
+target_quit(struct target *d)
+{
+	struct outbound *s, *next;
+
+	for (s = TAILQ_FIRST(&d->sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->state != SESSION_SEND)
+			outbound_quit(s);
+	}
+}
+
 void
 deliver_configure(struct deliver *dl, struct config *conf,
     const struct route_self *self)
@@ -288,9 +301,11 @@ deliver_configure(struct deliver *dl, struct config *conf,
 	dl->conf = conf;
 	dl->self = self;
 	RB_FOREACH (d, target_tree, &dl->targets) {
-		/* A look-up under way asks for what was configured. */
+		/* What is open, or being looked up, is as it was configured:
+		 * perhaps at a primary that is none any more. */
 		target_route_end(d);
 		d->route_until_ns = 0;
+		target_quit(d);
 		target_touch(d);
 	}
 }
@@ -322,18 +337,13 @@ deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 void
 deliver_drain(struct deliver *dl, void (*idle)(void *arg), void *arg)
 {
-	struct outbound *s, *next;
 	struct target *d;
 
 	dl->draining = true;
 	dl->drained = idle;
 	dl->drained_arg = arg;
 	RB_FOREACH (d, target_tree, &dl->targets)
-		for (s = TAILQ_FIRST(&d->sessions); s != NULL; s = next) {
-			next = TAILQ_NEXT(s, link);
-			if (s->state != SESSION_SEND)
-				outbound_quit(s);
-		}
+		target_quit(d);
 	loop_task_schedule(dl->task);
 }
 

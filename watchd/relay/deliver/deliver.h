@@ -39,8 +39,9 @@ deliver_create(struct loop *, struct dns *, struct store *, struct queue *,
     struct bounce *, struct stats *, const struct deliver_ops *);
 /* Ends all sessions; their jobs go back to the queue as JOB_RETURNED. */
 void deliver_destroy(struct deliver **);
-/* New settings for new connections; takes a reference. `self` is borrowed
- * and must live until the next call. */
+/* New settings; takes a reference. Open connections end, those that are at a
+ * message after it, so that nothing goes to a primary that is none any more.
+ * `self` is borrowed and must live until the next call. */
 void deliver_configure(struct deliver *, struct config *,
     const struct route_self *self);
 /* queue_ops.want */

@@ -171,7 +171,8 @@ void outbound_gone(struct outbound *); /* cur has been ended */
 void outbound_next(struct outbound *); /* the server awaits a transaction */
 void outbound_pump(struct outbound *); /* act on what the engine has to say */
 const struct candidate *outbound_host(const struct outbound *);
-bool outbound_spent(const struct outbound *); /* one more would be too many */
+/* One more would be too many, or it is of an old configuration. */
+bool outbound_spent(const struct outbound *);
 
 /* ---- transfer.c */
 /* The job is loaded: begins its transaction, or ends it when there is none to

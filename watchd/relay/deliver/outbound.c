@@ -207,7 +207,8 @@ outbound_spent(const struct outbound *s)
 {
 	int64_t age = loop_now(s->target->deliver->loop) - s->since_ns;
 
-	return s->messages >= s->set->max_messages ||
+	return s->conf != s->target->deliver->conf ||
+	    s->messages >= s->set->max_messages ||
 	    age >= s->set->max_age_ms * CLOCK_MS;
 }
 
