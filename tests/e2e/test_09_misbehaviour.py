@@ -217,6 +217,20 @@ def test_case_E19_connections_are_used_again_and_not_for_ever(stack):
     assert subjects(m.data for m in mx.messages)[0] == "m0"
 
 
+def test_case_E19_what_the_server_says_of_its_limits(stack):
+    """RFC 9422: so many transactions a session, so many recipients of each."""
+    mx = stack.fakemx(start=False, misbehave=["limits=MAILMAX=2 RCPTMAX=2"])
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port})
+    d.wait_state("a.test", "down")
+    for i in range(8):
+        send(d.port, "m%d" % i, rcpts=["u%d@a.test" % n for n in range(3)])
+    mx.start()
+    d.wait_empty("a.test")
+    used = [m.client_port for m in mx.messages]
+    assert len(used) == 16 and max(used.count(p) for p in used) == 2, used
+    assert max(len(m.to) for m in mx.messages) == 2
+
+
 def test_breaker_a_primary_that_refuses_everything_is_not_believed(stack):
     """It comes back broken and answers 550 to all: held, told, not bounced."""
     mx = stack.fakemx(start=False)

@@ -492,6 +492,15 @@ test_ext(void **state)
 	r = ready("250-x\r\n250 SIZE 99999999999999999999999\r\n");
 	assert_int_equal(smtp_client_size_limit(r.c), 0);
 	smtp_client_destroy(&r.c);
+	r = ready("250-x\r\n250 limits  RCPTMAX=20 X=1 mailmax=3\r\n");
+	assert_int_equal(smtp_client_limits(r.c).mails, 3);
+	assert_int_equal(smtp_client_limits(r.c).rcpts, 20);
+	smtp_client_destroy(&r.c);
+	r = ready("250-x\r\n250-LIMITSX MAILMAX=1\r\n250 LIMITS MAILMAX= "
+		  "MAILMAX=x RCPTMAX=0 RCPTMAX=99999999999 MAILMAX\r\n");
+	assert_int_equal(smtp_client_limits(r.c).mails, 0);
+	assert_int_equal(smtp_client_limits(r.c).rcpts, 0);
+	smtp_client_destroy(&r.c);
 	r = ready("250-x\r\n250 SIZE 10x\r\n");
 	assert_int_equal(smtp_client_size_limit(r.c), 0);
 	smtp_client_destroy(&r.c);

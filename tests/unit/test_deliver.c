@@ -259,6 +259,39 @@ reuse(void **state)
 	assert_int_equal(sink.conns, 3);
 }
 
+static void
+ages(void **state)
+{
+	(void)state;
+	fake.domain.deliver.max_age_ms = 1;
+	sink.dot_delay_ms = 10;
+	for (int i = 0; i < 3; i++)
+		add("a@example.org");
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.messages, 3);
+	assert_int_equal(sink.conns, 3);
+}
+
+/* RFC 9422: so many transactions of a session, so many recipients of each. */
+static void
+limits(void **state)
+{
+	struct fake_job *j = add("a@example.org b@example.org c@example.org "
+				 "d@example.org e@example.org");
+
+	(void)state;
+	sink.ehlo = "250-sink\r\n250 LIMITS MAILMAX=2 RCPTMAX=2\r\n";
+	fake.again = true;
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(envelope_count(j->env, RCPT_DELIVERED), 5);
+	assert_int_equal(sink.messages, 3);
+	assert_int_equal(sink.rcpts, 5);
+	assert_int_equal(sink.conns, 2);
+	assert_int_equal(j->tried, 2);
+}
+
 static bool
 one_idle(void)
 {
@@ -685,6 +718,8 @@ main(void)
 		T(tls_require),
 		T(tls_missing),
 		T(reuse),
+		T(ages),
+		T(limits),
 		T(reload_ends_sessions),
 		T(idle_quits),
 		T(prefetches),

@@ -511,6 +511,7 @@ smtp_client_tls_up(struct smtp_client *c, int64_t now)
 	c->tls = true;
 	c->ext = 0;
 	c->size_limit = 0;
+	c->limits = (struct smtp_client_limits){ 0 };
 	client_put_hello(c, "EHLO");
 	await(c, CL_EHLO);
 }
@@ -620,6 +621,12 @@ uint64_t
 smtp_client_size_limit(const struct smtp_client *c)
 {
 	return c->size_limit;
+}
+
+struct smtp_client_limits
+smtp_client_limits(const struct smtp_client *c)
+{
+	return c->limits;
 }
 
 bool

@@ -81,6 +81,12 @@ struct smtp_client_tx {
 	bool probe; /* no DATA: RSET after the RCPT replies */
 };
 
+/* What the server said by LIMITS (RFC 9422); 0: nothing. */
+struct smtp_client_limits {
+	unsigned mails; /* MAILMAX: transactions of this session */
+	unsigned rcpts; /* RCPTMAX: of a transaction */
+};
+
 /* Phase and reply belong to the event; `text` explains FAILED without a
  * reply ("garbage instead of a reply", "lost connection"). */
 struct smtp_client_info {
@@ -130,6 +136,7 @@ int64_t smtp_client_timeout_ms(const struct smtp_client *);
 enum smtp_phase smtp_client_phase(const struct smtp_client *);
 unsigned smtp_client_ext(const struct smtp_client *); /* CLIENT_EXT_* */
 uint64_t smtp_client_size_limit(const struct smtp_client *); /* 0: none said */
+struct smtp_client_limits smtp_client_limits(const struct smtp_client *);
 bool smtp_client_tls(const struct smtp_client *);
 /* Nanoseconds spent in a phase so far (awaiting its replies). */
 int64_t smtp_client_phase_ns(const struct smtp_client *, enum smtp_phase);

@@ -5,6 +5,7 @@
  * whole transaction fails, temporarily), an ENVID or ORCPT that is no xtext
  * is left out. Runs on the loop thread, under client.c. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -172,6 +173,33 @@ read_limit(const char *s, size_t len)
 	return i == len ? v : 0;
 }
 
+/* RFC 9422 3.1: name=value, separated by blanks; names that we do not know,
+ * and values that are none, are skipped. */
+static void
+read_limits(struct smtp_client *c, const char *s, size_t len)
+{
+	static const char mails[] = "MAILMAX=", rcpts[] = "RCPTMAX=";
+	const size_t name = sizeof(mails) - 1;
+	uint64_t v;
+	size_t n;
+
+	for (; len > 0; s += n, len -= n) {
+		if (*s == ' ' || *s == '\t') {
+			n = 1;
+			continue;
+		}
+		for (n = 0; n < len && s[n] != ' ' && s[n] != '\t';)
+			n++;
+		if (n <= name || (v = read_limit(s + name, n - name)) == 0 ||
+		    v > UINT_MAX)
+			continue;
+		if (strncasecmp(s, mails, name) == 0)
+			c->limits.mails = (unsigned)v;
+		else if (strncasecmp(s, rcpts, name) == 0)
+			c->limits.rcpts = (unsigned)v;
+	}
+}
+
 void
 client_read_ehlo(struct smtp_client *c, const char *text)
 {
@@ -189,6 +217,8 @@ client_read_ehlo(struct smtp_client *c, const char *text)
 		for (word = 0;
 		     word < len && line[word] != ' ' && line[word] != '\t';)
 			word++;
+		if (word == 6 && strncasecmp(line, "LIMITS", word) == 0)
+			read_limits(c, line + word, len - word);
 		for (i = 0; i < MX_COUNT(keywords); i++) {
 			if (strlen(keywords[i].word) != word ||
 			    strncasecmp(line, keywords[i].word, word) != 0)

@@ -39,6 +39,7 @@ struct smtp_client {
 	bool tls;
 	unsigned ext;
 	uint64_t size_limit;
+	struct smtp_client_limits limits;
 
 	struct buf in; /* from the server; in_pos of it was read */
 	size_t in_pos;
@@ -76,7 +77,7 @@ void client_put_rcpt(struct smtp_client *, size_t i);
 /* Nothing in the transaction could break out of its command line. */
 bool client_tx_clean(const struct smtp_client_tx *);
 
-/* Reads the keywords of an EHLO reply into c->ext and c->size_limit. */
+/* Reads the keywords of an EHLO reply into c->ext, size_limit and limits. */
 void client_read_ehlo(struct smtp_client *, const char *text);
 
 #endif

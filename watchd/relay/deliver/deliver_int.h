@@ -173,6 +173,7 @@ void outbound_pump(struct outbound *); /* act on what the engine has to say */
 const struct candidate *outbound_host(const struct outbound *);
 /* One more would be too many, or it is of an old configuration. */
 bool outbound_spent(const struct outbound *);
+bool outbound_full(const struct outbound *); /* the server takes none more */
 
 /* ---- transfer.c */
 /* The job is loaded: begins its transaction, or ends it when there is none to

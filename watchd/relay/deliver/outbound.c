@@ -202,12 +202,21 @@ start_dialogue(struct outbound *s)
 
 /* ---- what to do with a ready connection */
 
+/* RFC 9422: another transaction would be refused. */
+bool
+outbound_full(const struct outbound *s)
+{
+	unsigned most = smtp_client_limits(s->client).mails;
+
+	return most != 0 && s->messages >= most;
+}
+
 bool
 outbound_spent(const struct outbound *s)
 {
 	int64_t age = loop_now(s->target->deliver->loop) - s->since_ns;
 
-	return s->conf != s->target->deliver->conf ||
+	return s->conf != s->target->deliver->conf || outbound_full(s) ||
 	    s->messages >= s->set->max_messages ||
 	    age >= s->set->max_age_ms * CLOCK_MS;
 }

@@ -131,12 +131,14 @@ transfer_batch(struct outbound *s)
 		.smtputf8 = (env->flags & ENV_UTF8) != 0,
 		.envid = env->envid,
 		.ret = (enum smtp_ret)env->ret };
+	unsigned most = smtp_client_limits(s->client).rcpts;
 	struct rcpt *r;
 	uint32_t i;
 
+	if (most == 0 || most > DELIVER_RCPTS)
+		most = DELIVER_RCPTS;
 	s->nrcpts = 0;
-	for (i = w->next_rcpt; i < env->nrcpts && s->nrcpts < DELIVER_RCPTS;
-	     i++) {
+	for (i = w->next_rcpt; i < env->nrcpts && s->nrcpts < most; i++) {
 		r = &env->rcpts[i];
 		if (r->state != RCPT_PENDING)
 			continue;
@@ -392,7 +394,7 @@ transfer_sent(struct outbound *s, const struct smtp_client_info *info)
 			.host = outbound_host(s)->label,
 			.text = "" });
 	}
-	if (scope != RESULT_SERVER && batch_left(w))
+	if (scope != RESULT_SERVER && batch_left(w) && !outbound_full(s))
 		return; /* READY follows: the next hundred */
 	work_report(d, w, s, info->phase, "");
 	if (scope != RESULT_SERVER) {
