@@ -289,6 +289,13 @@ queue_warned(struct queue *q, struct queue_job *job, const struct envelope *env)
 }
 
 void
+queue_owed_again(struct queue *q)
+{
+	(void)q;
+	fake.owed_again++;
+}
+
+void
 queue_connect_failed(struct queue *q, const char *domain)
 {
 	(void)q;

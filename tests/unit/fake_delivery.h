@@ -41,6 +41,7 @@ struct fake {
 	struct fake_note note[16];
 	unsigned nnotes;
 	int accept_rc; /* of storing notifications ... */
+	unsigned owed_again; /* calls */
 	unsigned accept_after; /* ... beyond so many */
 	int read_damage; /* flips a bit in the store_read() with that number */
 	int reads;

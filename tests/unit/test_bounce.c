@@ -284,11 +284,12 @@ not_relayed(void **state)
 static void
 over_the_rate(void **state)
 {
+	struct config conf[2];
 	struct fake_job *j;
 
 	(void)state;
 	fake.conf.dsn.rate = 2;
-	fake.conf.dsn.lifetime_ms = INT64_C(3600000);
+	fake.conf.dsn.lifetime_ms = INT64_C(4000000);
 	bounce_configure(t.bounce, &fake.conf);
 	for (int i = 0; i < 2; i++) {
 		j = take("s@sender.example", "a@example.org");
@@ -320,6 +321,14 @@ over_the_rate(void **state)
 	assert_false(envelope_owes(j->env));
 	assert_int_equal(t.stats->g.dsn_suppressed[DSN_SUPPRESS_RATE], 2);
 	assert_int_equal(fake.nnotes, 2);
+	/* A reload that changes nothing, and one that does. */
+	conf[0] = conf[1] = fake.conf;
+	bounce_configure(t.bounce, &conf[0]);
+	assert_int_equal(fake.owed_again, 0);
+	conf[1].dsn.rate = 2000;
+	bounce_configure(t.bounce, &conf[1]);
+	assert_int_equal(fake.owed_again, 1);
+	bounce_configure(t.bounce, &fake.conf);
 }
 
 /* A shutdown that does not wait for the disk: the failure stays to be told, the

@@ -146,9 +146,13 @@ bounce_destroy(struct bounce **bp)
 void
 bounce_configure(struct bounce *b, struct config *conf)
 {
+	bool changed = b->conf != NULL && b->conf->dsn.rate != conf->dsn.rate;
+
 	config_unref(&b->conf);
 	b->conf = config_ref(conf);
 	budget_set(&b->budget, conf->dsn.rate, loop_now(b->loop));
+	if (changed)
+		queue_owed_again(b->queue);
 }
 
 void

@@ -22,6 +22,8 @@ budget_set(struct budget *b, uint32_t rate, int64_t now)
 		*b = (struct budget){ .credit = rate, .at_ns = now };
 	else
 		fill(b, now);
+	if (b->rate != rate)
+		b->line_ns = 0;
 	b->rate = rate;
 	if (b->credit > b->rate)
 		b->credit = b->rate;

@@ -18,7 +18,7 @@ struct budget {
 	int64_t line_ns; /* the time of the last in line; past: nobody waits */
 };
 
-/* Starts full; a change of the rate keeps the line. */
+/* Starts full. A change of the rate ends the line: all of it has to ask again. */
 void budget_set(struct budget *, uint32_t rate, int64_t now);
 /* 0: one may go out, and is taken. Or so many ms until it may, to be asked with
  * `waited` then: the asker has that place in the line. BUDGET_NEVER: the rate

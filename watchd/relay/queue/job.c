@@ -368,6 +368,26 @@ queue_warned(struct queue *q, struct queue_job *pub, const struct envelope *env)
 	save_update(e, envelope_copy(env));
 }
 
+/* As many as an old budget could bear within dsn.lifetime, which bounds it. */
+void
+queue_owed_again(struct queue *q)
+{
+	int64_t now = clock_wall_ms();
+	struct dest *d;
+	struct entry *e;
+
+	RB_FOREACH (d, dest_tree, &q->dests) {
+		if (d->nowed == 0)
+			continue;
+		RB_FOREACH (e, age_tree, &d->kept)
+			if (e->state == ENTRY_OWED) {
+				e->due_ms = now;
+				entry_deadline_set(e);
+			}
+		dest_touch(d);
+	}
+}
+
 /* The queue itself paces the attempts: the wish for connections drops to none
  * for the pause. Several connections that fail together count once. A primary
  * that is watched is tried soon again; it is the watchdog that gives it up. */

@@ -126,6 +126,9 @@ void queue_done(struct queue *, struct queue_job *, enum job_outcome,
 /* After a delay warning: `env.warned` has grown. */
 void
 queue_warned(struct queue *, struct queue_job *, const struct envelope *env);
+/* Notifications that were put off are asked for at once: their budget has
+ * changed. */
+void queue_owed_again(struct queue *);
 /* Asked for each recipient that the server refuses with 5xx at RCPT (or before
  * it), before the refusal is reported; not for what it says of a message after
  * DATA. True: the refusal says more of the primary than of the recipient,
