@@ -6,8 +6,6 @@
 #include "control/control.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -20,6 +18,7 @@
 #include "base/mem.h"
 #include "control/control_int.h"
 #include "control/verbs.h"
+#include "net/local_socket.h"
 
 #define ACCEPT_BATCH  16
 #define ACCEPT_REST   1000 /* ms without accepting when descriptors are out */
@@ -31,12 +30,10 @@ struct control {
 	const struct relay *relay;
 	struct control_ops ops;
 	unsigned max, n;
-	int fd;
+	struct local_socket socket;
 	struct loop_io *io;
 	struct loop_timer *rest;
 	char *path;
-	dev_t dev; /* of the socket we made */
-	ino_t ino;
 };
 
 /* Every call of the process. Not in struct control: a callback of the relay
@@ -307,7 +304,8 @@ on_accept(unsigned ready MX_UNUSED, void *arg)
 	int fd;
 
 	for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
-		fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		fd = accept4(ctl->socket.fd, NULL, NULL,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			client_create(ctl, fd);
 			continue;
@@ -333,76 +331,6 @@ on_rested(void *arg)
 	loop_io_want(ctl->io, LOOP_READ);
 }
 
-/* ---- the socket in the file system */
-
-/* Makes room for ours: only a socket on which nobody answers goes. */
-static int
-clear_path(const struct sockaddr_un *sun, struct mx_errbuf *eb)
-{
-	struct stat st;
-	int fd, rc, error;
-
-	if (lstat(sun->sun_path, &st) != 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode))
-		return mx_fail(eb, MX_EEXIST,
-		    "%s is in the way and no socket: move it, or change "
-		    "`control`",
-		    sun->sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return mx_fail(eb, MX_ESYS, "socket: %s", strerror(errno));
-	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	error = errno;
-	close(fd);
-	if (rc == 0 || error != ECONNREFUSED)
-		return mx_fail(eb, MX_EBUSY, "%s is in use: %s", sun->sun_path,
-		    rc == 0 ? "a daemon answers on it" : strerror(error));
-	if (unlink(sun->sun_path) != 0)
-		return mx_fail(eb, MX_ESYS,
-		    "cannot remove the old socket "
-		    "%s: %s",
-		    sun->sun_path, strerror(errno));
-	return 0;
-}
-
-static int
-open_socket(struct control *ctl, struct mx_errbuf *eb)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct stat st;
-	mode_t mask;
-	int rc;
-
-	if (strlcpy(sun.sun_path, ctl->path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path))
-		return mx_fail(eb, MX_ETOOBIG,
-		    "%s: a socket's path has at "
-		    "most %zu bytes",
-		    ctl->path, sizeof(sun.sun_path) - 1);
-	if (clear_path(&sun, eb) != 0)
-		return -MX_EBUSY;
-	ctl->fd =
-	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (ctl->fd < 0)
-		return mx_fail(eb, MX_ESYS, "socket: %s", strerror(errno));
-	/* The mode has to be right from the first moment: 0660. */
-	mask = umask(0117);
-	rc = bind(ctl->fd, (struct sockaddr *)&sun, sizeof(sun));
-	umask(mask);
-	if (rc != 0)
-		return mx_fail(eb, MX_ESYS, "cannot bind %s: %s", ctl->path,
-		    strerror(errno));
-	if (lstat(ctl->path, &st) == 0) {
-		ctl->dev = st.st_dev;
-		ctl->ino = st.st_ino;
-	}
-	if (listen(ctl->fd, ACCEPT_BATCH) != 0)
-		return mx_fail(eb, MX_ESYS, "cannot listen on %s: %s",
-		    ctl->path, strerror(errno));
-	return 0;
-}
-
 struct control *
 control_create(struct loop *loop, const char *path, unsigned clients,
     const struct relay *relay, const struct control_ops *ops,
@@ -415,13 +343,12 @@ control_create(struct loop *loop, const char *path, unsigned clients,
 	ctl->ops = *ops;
 	ctl->max = clients;
 	ctl->path = mem_strdup(path);
-	ctl->fd = -1;
-	if (open_socket(ctl, eb) != 0) {
+	if (local_socket_listen(&ctl->socket, path, ACCEPT_BATCH, eb) != 0) {
 		control_destroy(&ctl);
 		return NULL;
 	}
 	ctl->rest = loop_timer_create(loop, on_rested, ctl);
-	ctl->io = loop_io_create(loop, ctl->fd, on_accept, ctl);
+	ctl->io = loop_io_create(loop, ctl->socket.fd, on_accept, ctl);
 	loop_io_want(ctl->io, LOOP_READ);
 	return ctl;
 }
@@ -446,7 +373,6 @@ control_destroy(struct control **ctlp)
 {
 	struct control *ctl = *ctlp;
 	struct victims v = { .ctl = ctl };
-	struct stat st;
 
 	if (ctl == NULL)
 		return;
@@ -460,12 +386,7 @@ control_destroy(struct control **ctlp)
 		idmap_fini(&calls);
 	loop_io_destroy(&ctl->io);
 	loop_timer_destroy(&ctl->rest);
-	if (ctl->fd >= 0)
-		close(ctl->fd);
-	/* not what a successor put there */
-	if (ctl->ino != 0 && lstat(ctl->path, &st) == 0 &&
-	    st.st_dev == ctl->dev && st.st_ino == ctl->ino)
-		(void)unlink(ctl->path);
+	local_socket_close(&ctl->socket, ctl->path);
 	mem_free(&ctl->path);
 	mem_free(ctlp);
 }

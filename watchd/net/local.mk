@@ -12,6 +12,7 @@ libmx_net_a_SOURCES = \
 	watchd/net/dns_query.c watchd/net/dns_query.h \
 	watchd/net/dns_wire.c watchd/net/dns_wire.h \
 	watchd/net/hmac.c watchd/net/hmac.h \
+	watchd/net/local_socket.c watchd/net/local_socket.h \
 	watchd/net/loop.c watchd/net/loop.h watchd/net/loop_int.h \
 	watchd/net/resolvconf.c watchd/net/resolvconf.h \
 	watchd/net/route.c watchd/net/route.h \
