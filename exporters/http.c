@@ -15,6 +15,7 @@
 #include "base/mem.h"
 
 #define HTTP_MEMORY_PER_CONNECTION 16384
+#define HTTP_BACKLOG		   64
 #define FILES_EVERY		   (5 * CLOCK_SEC)
 
 /* ---- the servers */
@@ -29,8 +30,8 @@ leave_escaped(void *arg, struct MHD_Connection *c, char *s)
 	return strlen(s);
 }
 
-/* On the address, or on a socket that listens there already (then it is
- * MHD's). NULL and errno. */
+/* On the address, or on a socket that listens already (then it is MHD's).
+ * NULL and errno. */
 static struct MHD_Daemon *
 start(struct http *h, const struct conf_listen *l, int fd)
 {
@@ -125,6 +126,30 @@ load_files(struct http *h, struct mx_errbuf *eb)
 	return 0;
 }
 
+/* 0, or a negative code with *eb. */
+static int
+serve(struct http *h, struct server *s, const struct conf_listen *l,
+    struct mx_errbuf *eb)
+{
+	const char *path = conf_listen_path(l);
+	int fd = -1, rc;
+
+	s->listen = l;
+	s->local.fd = -1;
+	if (path != NULL) {
+		rc = local_socket_listen(&s->local, path, HTTP_BACKLOG, eb);
+		if (rc != 0)
+			return rc;
+		fd = s->local.fd;
+		s->local.fd = -1; /* MHD closes it */
+	}
+	s->daemon = start(h, l, fd);
+	if (s->daemon == NULL)
+		return mx_fail(eb, MX_ENET, "cannot serve HTTP on %s: %s",
+		    l->text, strerror(errno));
+	return 0;
+}
+
 struct http *
 http_create(struct config *conf, struct snapshot_box *box,
     struct history *history, struct mx_errbuf *eb)
@@ -140,14 +165,9 @@ http_create(struct config *conf, struct snapshot_box *box,
 	if (load_files(h, eb) != 0)
 		goto fail;
 	for (size_t i = 0; i < list->n; i++) {
-		h->server[h->n].listen = &list->a[i];
-		h->server[h->n].daemon = start(h, &list->a[i], -1);
-		if (h->server[h->n].daemon == NULL) {
-			mx_fail(eb, MX_ENET, "cannot serve HTTP on %s: %s",
-			    list->a[i].text, strerror(errno));
-			goto fail;
-		}
 		h->n++;
+		if (serve(h, &h->server[i], &list->a[i], eb) != 0)
+			goto fail;
 	}
 	return h;
 fail:
@@ -163,9 +183,13 @@ http_destroy(struct http **hp)
 	if (h == NULL)
 		return;
 	for (size_t i = 0; i < h->n; i++) {
-		if (h->server[i].retired != NULL)
-			MHD_stop_daemon(h->server[i].retired);
-		MHD_stop_daemon(h->server[i].daemon);
+		struct server *s = &h->server[i];
+
+		if (s->retired != NULL)
+			MHD_stop_daemon(s->retired);
+		if (s->daemon != NULL)
+			MHD_stop_daemon(s->daemon);
+		local_socket_close(&s->local, conf_listen_path(s->listen));
 	}
 	mem_free(&h->server);
 	http_auth_destroy(&h->auth);

@@ -10,6 +10,7 @@
 #include "exporters/http_auth.h"
 #include "exporters/http_page.h"
 #include "exporters/http_tls.h"
+#include "net/local_socket.h"
 
 /* What tells that a file is not the one that was read. */
 struct stamp {
@@ -19,6 +20,7 @@ struct stamp {
 
 struct server {
 	const struct conf_listen *listen; /* of h->conf */
+	struct local_socket local; /* its fd is MHD's */
 	struct MHD_Daemon *daemon;
 	struct MHD_Daemon *retired; /* of the certificate before, or NULL */
 	int64_t retired_until;

@@ -254,7 +254,10 @@ client_key(struct MHD_Connection *c)
 	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct net_addr a = { .len = 0 };
 
-	if (info == NULL || info->client_addr == NULL)
+	/* Those of a socket in the file system count as one. */
+	if (info == NULL || info->client_addr == NULL ||
+	    (info->client_addr->sa_family != AF_INET &&
+		info->client_addr->sa_family != AF_INET6))
 		return 0;
 	a.len = info->client_addr->sa_family == AF_INET6 ? sizeof(a.u.in6) :
 							   sizeof(a.u.in);

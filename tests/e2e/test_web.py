@@ -108,6 +108,59 @@ def test_health_is_that_of_the_loop_and_not_of_the_wall_clock(stack):
     os.unlink(back)
 
 
+# ---- a socket in the file system
+
+def test_a_socket_in_the_file_system(stack):
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
+    path = os.path.join(d.dir, "web.sock")
+    d.write(web='listen = {"unix:%s", "127.0.0.1:%d"}' % (path, d.web_port))
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(path)  # nobody answers: of a daemon that was killed
+    stale.close()
+    d.start()
+    assert oct(os.stat(path).st_mode) == "0o140660"
+
+    def over(where="/metrics", *args):
+        return fetch("http://mxwatch" + where, "--unix-socket", path, *args)
+    status, headers, body = over()
+    assert status == 200 and headers["content-type"] == TEXT_TYPE
+    assert set(Metrics(body.decode()).series) == set(d.metrics().series)
+    assert over("/-/ready")[0] == 200 and over("/", "-I")[0] == 200
+    held = [socket.socket(socket.AF_UNIX) for _ in range(8)]
+    for s in held:  # idle clients
+        s.connect(path)
+    assert over("/-/healthy")[0] == 200
+    for s in held:
+        s.close()
+
+    rc, out = d.reload(web="")  # it goes, and comes back
+    assert rc == 0 and not os.path.exists(path), out
+    rc, out = d.reload(web='listen = {"unix:%s"}' % path)
+    assert rc == 0 and over("/-/healthy")[0] == 200, out
+
+    d.stop()
+    assert not os.path.exists(path)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("mine")
+    r = d.run("-f", "-c", d.conf)
+    assert r.returncode == 1 and path + " is in the way and no socket" in r.stderr + d.log()
+    with open(path, encoding="utf-8") as f:
+        assert f.read() == "mine"
+
+
+def test_a_password_for_a_socket_in_the_file_system(stack):
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
+    path = os.path.join(d.dir, "web.sock")
+    d.write(web='listen = {"unix:%s"} basic_auth_file = "%s"' % (
+        path, d.file("users", htpasswd(("scraper", "right")))))
+    d.spawn()
+    wait_for(lambda: os.path.exists(path), 10, "it listens")
+    args = ["--unix-socket", path, "-u"]
+    assert fetch("http://x/metrics", *args, "scraper:right")[0] == 200
+    got = [fetch("http://x/metrics", *args, "scraper:wrong%d" % i)[0] for i in range(12)]
+    assert got[0] == 401 and set(got) <= {401, 429}
+
+
 # ---- the exposition
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -125,6 +125,26 @@ static const struct bad_case wrong[] = {
 	    "2: error: smtpd: listen \"localhost:25\" is not "
 	    "an address; write it like \"192.0.2.7:25\" or "
 	    "\"[::1]:25\"" },
+	{ "a socket for mail", "smtpd { listen = \"unix:/run/smtp\" }\n",
+	    "2: error: smtpd: listen \"unix:/run/smtp\" is not "
+	    "an address; write it like \"192.0.2.7:25\" or "
+	    "\"[::1]:25\"" },
+	{ "a socket without a path", "web { listen = \"unix:web.sock\" }\n",
+	    "2: error: web: listen \"unix:web.sock\" is not "
+	    "a path that begins with /" },
+	{ "a socket of a long path",
+	    "web { listen = "
+	    "\"unix:/run/0123456789012345678901234567890123456789"
+	    "012345678901234567890123456789012345678901234567890123456789012345"
+	    "6789\" }\n",
+	    "2: error: web: listen "
+	    "\"unix:/run/0123456789012345678901234567890123456789"
+	    "012345678901234567890123456789012345678901234567890123456789012345"
+	    "6789\" "
+	    "is longer than the path of a socket may be" },
+	{ "a socket twice",
+	    "web { listen = {\"unix:/run/w\", \"unix:/run/w\"} }\n",
+	    "2: error: web: listen \"unix:/run/w\" is there twice" },
 	{ "listen twice",
 	    "smtpd { listen = {\"127.0.0.1:25\", "
 	    "\"127.0.0.1\"} }\n",

@@ -236,6 +236,15 @@ check_hostname(struct conf_loader *l)
 		c->hostname = mem_strdup(name);
 }
 
+static bool
+same_listen(const struct conf_listen *a, const struct conf_listen *b)
+{
+	if (conf_listen_path(a) != NULL || conf_listen_path(b) != NULL)
+		return strcmp(a->text, b->text) == 0;
+	return addr_port(&a->addr) == addr_port(&b->addr) &&
+	    addr_equal_host(&a->addr, &b->addr);
+}
+
 static void
 check_twice(struct conf_loader *l, enum option_id id,
     const struct listenlist *list)
@@ -245,10 +254,7 @@ check_twice(struct conf_loader *l, enum option_id id,
 
 	for (i = 0; i < list->n; i++)
 		for (j = 0; j < i; j++) {
-			if (addr_port(&list->a[i].addr) !=
-				addr_port(&list->a[j].addr) ||
-			    !addr_equal_host(&list->a[i].addr,
-				&list->a[j].addr))
+			if (!same_listen(&list->a[i], &list->a[j]))
 				continue;
 			conf_err(l, l->set[id], "%s: listen %s is there twice",
 			    sections[options[id].section].name,
@@ -298,7 +304,7 @@ check_web_files(struct conf_loader *l)
 }
 
 /* What may be reached from elsewhere needs TLS, and somebody to be asked for:
- * a password or a certificate. */
+ * a password or a certificate. Of a socket in the file system its mode is. */
 static void
 check_web(struct conf_loader *l)
 {
@@ -318,7 +324,8 @@ check_web(struct conf_loader *l)
 	if (w->tls_cert != NULL && asks)
 		return;
 	for (i = 0; i < w->listen.n; i++)
-		if (!addr_is_loopback(&w->listen.a[i].addr))
+		if (conf_listen_path(&w->listen.a[i]) == NULL &&
+		    !addr_is_loopback(&w->listen.a[i].addr))
 			conf_warn(l, l->set[OPT_WEB_listen],
 			    "web: listen %s: there is %s; %s",
 			    conf_quote(w->listen.a[i].text, q), lacks, risk);

@@ -32,10 +32,13 @@ enum conf_depth {
 enum conf_tls { CONF_TLS_MAY, CONF_TLS_REQUIRE, CONF_TLS_DANE, CONF_TLS_NONE };
 enum conf_log { CONF_LOG_STDERR, CONF_LOG_SYSLOG, CONF_LOG_FILE };
 
+#define CONF_LISTEN_MAX 128 /* more than the longest path of a socket */
 struct conf_listen {
-	struct net_addr addr;
-	char text[ADDR_TEXT_MAX]; /* as written */
+	struct net_addr addr; /* none of a socket in the file system */
+	char text[CONF_LISTEN_MAX]; /* as written */
 };
+/* The path of "unix:/path", NULL of an address. */
+const char *conf_listen_path(const struct conf_listen *);
 struct listenlist {
 	size_t n;
 	struct conf_listen *a;

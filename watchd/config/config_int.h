@@ -69,7 +69,8 @@ enum option_type {
 	TYPE_SELF, /* names and addresses */
 	TYPE_PRIMARIES,
 	TYPE_PREFIXES,
-	/* a struct listenlist; option.min is the port when none is given */
+	/* a struct listenlist; option.min is the port when none is given,
+	 * option.max is 1 where unix:/path may stand */
 	TYPE_LISTEN,
 	/* those that set more than one field */
 	TYPE_RESOLVERS,

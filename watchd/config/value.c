@@ -5,6 +5,7 @@
  * say what is wrong and how it is written; the parser puts the name of the
  * section and of the option in front. Pure: no file, no DNS. */
 #include <arpa/inet.h>
+#include <sys/un.h>
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -369,26 +370,49 @@ set_strings(const struct option *o, void *base, const struct conf_value *v,
 	return rc;
 }
 
+const char *
+conf_listen_path(const struct conf_listen *l)
+{
+	return strncmp(l->text, "unix:", 5) == 0 ? l->text + 5 : NULL;
+}
+
+/* NULL, or why it is none. */
+static const char *
+get_listen(const struct option *o, struct conf_listen *l, const char *s)
+{
+	const char *path;
+
+	if (strlcpy(l->text, s, sizeof(l->text)) >= sizeof(l->text))
+		return "is too long";
+	path = conf_listen_path(l);
+	if (path == NULL || o->max == 0)
+		return addr_parse(&l->addr, s, (uint16_t)o->min, ':') == 0 ?
+		    NULL :
+		    "is not an address; write it like \"192.0.2.7:25\" or "
+		    "\"[::1]:25\"";
+	if (path[0] != '/')
+		return "is not a path that begins with /";
+	return strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path) ?
+	    NULL :
+	    "is longer than the path of a socket may be";
+}
+
 static int
 set_listen(const struct option *o, void *base, const struct conf_value *v,
     const struct reason *r)
 {
 	struct conf_listen *a = NULL;
 	struct listenlist *list = option_field(o, base);
+	const char *wrong;
 	size_t i;
 
 	if (v->n > 0)
 		a = mem_array(v->n, sizeof(*a));
 	for (i = 0; i < v->n; i++) {
-		if (addr_parse(&a[i].addr, v->item[i], (uint16_t)o->min, ':') !=
-			0 ||
-		    strlen(v->item[i]) >= sizeof(a[i].text)) {
+		if ((wrong = get_listen(o, &a[i], v->item[i])) != NULL) {
 			mem_free(&a);
-			return fail(r, v->item[i],
-			    "is not an address; write it like"
-			    " \"192.0.2.7:25\" or \"[::1]:25\"");
+			return fail(r, v->item[i], "%s", wrong);
 		}
-		memcpy(a[i].text, v->item[i], strlen(v->item[i]) + 1);
 	}
 	option_free(o, base);
 	list->a = a;

@@ -64,6 +64,7 @@ class Mxwatchd:
             options += '\nresolver = {"127.0.0.1@9"}\nresolver_timeout = "500ms"'
         if "drain" not in options:
             options += '\ndrain = "5s"'
+        web = "" if "listen" in p["web"] else 'listen = {"127.0.0.1:%d"}' % self.web_port
         return """%s
 spool = "%s"
 control = "%s"
@@ -74,13 +75,13 @@ smtpd {
 }
 queue { reserve = "%s" reserve_inodes = 0 map_size = "1G" %s }
 dsn { %s }
-web { listen = {"127.0.0.1:%d"} %s }
+web { %s %s }
 defaults {
 %s
 }
 %s
 """ % (options, self.spool, self.socket, p["user"], self.port, p["smtpd"], p["reserve"],
-            p["queue"], p["dsn"], self.web_port, p["web"], p["defaults"], domains)
+            p["queue"], p["dsn"], web, p["web"], p["defaults"], domains)
 
     def write(self, **parts):
         self.parts.update(parts)
