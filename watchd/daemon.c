@@ -24,8 +24,10 @@ static void
 on_tick(void *arg)
 {
 	struct daemon *d = arg;
-	struct snapshot *s = daemon_snapshot(d);
+	struct snapshot *s;
 
+	stats_mark(d->stats, loop_now(d->loop));
+	s = daemon_snapshot(d);
 	history_feed(d->history, s);
 	agentx_tick(d->agentx, s);
 	snapshot_box_put(d->box, s);

@@ -34,6 +34,8 @@ snapshot_domain(struct daemon *d, struct snap_domain *s,
 	struct relay_domain r;
 
 	s->count = *ds;
+	for (unsigned i = 0; i < STATS_WINDOW_MAX; i++)
+		s->recent[i] = stats_recent(d->stats, ds, (enum stats_window)i);
 	s->configured = cd != NULL;
 	s->state = HEALTH_UNKNOWN;
 	s->state_name = health_state_name(HEALTH_UNKNOWN);
@@ -105,6 +107,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->smtpd_sessions = smtpd_sessions(d->smtpd);
 	s->delivery_connections = deliver_connections(d->deliver);
 	s->spool_state = si.state;
+	s->spool_size_bytes = si.size_bytes;
 	s->spool_free_bytes = si.free_bytes;
 	s->spool_free_inodes = si.free_inodes;
 	s->spool_reserve_bytes = si.reserve_bytes;

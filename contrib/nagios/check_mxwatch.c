@@ -23,6 +23,7 @@
 enum { OPT_MODE = 256, OPT_AGGREGATE = OPT_MODE + CHECK_MODE_MAX };
 enum { OPT_PRIMARY_CRITICAL = OPT_AGGREGATE + 1, OPT_CA_FILE };
 #define SECRET_MAX 1024
+#define HOUR_MS	   INT64_C(3600000)
 
 struct options {
 	struct fetch fetch;
@@ -42,6 +43,7 @@ usage(void)
 	for (size_t i = 0; i < CHECK_MODE_MAX; i++)
 		printf(" %s", mode_info[i].word);
 	printf("\n"
+	       "  bounces=1h, bounces=1d, expired=...: only the last of them\n"
 	       "  -s SOCKET  control socket [" MX_CONTROL_SOCKET "]\n"
 	       "  -H HOST    ask its web server instead\n"
 	       "  -p PORT    of the web server [10125]\n"
@@ -79,12 +81,29 @@ on_alarm(int sig)
 	_exit(LEVEL_CRITICAL);
 }
 
+/* `window`: what stands behind a '=', or NULL. */
 static int
-set_mode(struct options *o, enum check_mode mode, struct mx_errbuf *eb)
+set_mode(struct options *o, enum check_mode mode, const char *window,
+    struct mx_errbuf *eb)
 {
+	int64_t ms;
+
 	if (o->check.mode != CHECK_MODE_MAX)
 		return mx_fail(eb, MX_ESYNTAX, "one mode, not two");
 	o->check.mode = mode;
+	if (window == NULL)
+		return 0;
+	if (mode != CHECK_BOUNCES && mode != CHECK_EXPIRED)
+		return mx_fail(eb, MX_ESYNTAX, "--%s has no window",
+		    mode_info[mode].word);
+	if (text_duration(window, &ms) == 0 && ms == HOUR_MS)
+		o->check.window = "1h";
+	else if (text_duration(window, &ms) == 0 && ms == 24 * HOUR_MS)
+		o->check.window = "1d";
+	else
+		return mx_fail(eb, MX_ESYNTAX,
+		    "--%s=%.80s: the windows are 1h and 1d",
+		    mode_info[mode].word, window);
 	return 0;
 }
 
@@ -127,7 +146,7 @@ static int
 set_option(struct options *o, int c, char *arg, struct mx_errbuf *eb)
 {
 	if (c >= OPT_MODE && c < OPT_AGGREGATE)
-		return set_mode(o, (enum check_mode)(c - OPT_MODE), eb);
+		return set_mode(o, (enum check_mode)(c - OPT_MODE), arg, eb);
 	switch (c) {
 	case 's':
 		o->fetch.socket = arg;
@@ -220,7 +239,7 @@ parse(int argc, char **argv, struct options *o, struct mx_errbuf *eb)
 {
 	static const struct option longs[] = {
 #define MODE(name, word, label, unit, units, sums)                             \
-	{ word, no_argument, NULL, OPT_MODE + CHECK_##name },
+	{ word, optional_argument, NULL, OPT_MODE + CHECK_##name },
 		CHECK_MODES
 #undef MODE
 		{ "aggregate", required_argument, NULL, OPT_AGGREGATE },
@@ -256,12 +275,15 @@ parse(int argc, char **argv, struct options *o, struct mx_errbuf *eb)
 			return rc;
 	}
 	for (; optind < argc; optind++) {
-		enum check_mode mode = check_mode_parse(argv[optind]);
+		const char *word = argv[optind], *is = strchr(word, '=');
+		enum check_mode mode = check_mode_parse(word,
+		    is != NULL ? (size_t)(is - word) : strlen(word));
 
 		if (mode == CHECK_MODE_MAX)
 			return mx_fail(eb, MX_ESYNTAX, "\"%.80s\" is no mode",
-			    argv[optind]);
-		if ((rc = set_mode(o, mode, eb)) != 0)
+			    word);
+		if ((rc = set_mode(o, mode, is != NULL ? is + 1 : NULL, eb)) !=
+		    0)
 			return rc;
 	}
 	return finish(o, eb);

@@ -20,11 +20,13 @@ const struct mode_info mode_info[CHECK_MODE_MAX] = {
 };
 
 enum check_mode
-check_mode_parse(const char *word)
+check_mode_parse(const char *word, size_t len)
 {
 	enum check_mode mode = 0;
 
-	while (mode < CHECK_MODE_MAX && strcmp(word, mode_info[mode].word) != 0)
+	while (mode < CHECK_MODE_MAX &&
+	    (strlen(mode_info[mode].word) != len ||
+		memcmp(word, mode_info[mode].word, len) != 0))
 		mode++;
 	return mode;
 }
@@ -91,6 +93,13 @@ say_perf(struct verdict *v, const char *domain, const char *label,
 	say(&v->perf, true, "%s'%s'=%s%s;%s;%s;0;%s",
 	    v->perf.len > 0 ? " " : "", label_text, value, m->known ? unit : "",
 	    warn, crit, max);
+}
+
+/* What only counts up is marked so; in a window it does not. */
+static const char *
+unit_of(const struct check *c)
+{
+	return c->window != NULL ? "" : mode_info[c->mode].unit;
 }
 
 static enum level
@@ -218,7 +227,7 @@ judge_domain(struct tally *t, const cJSON *domain)
 		    t->check->sum ? LEVEL_OK : judge_measure(t->check, &m),
 		    m.rank, m.text);
 		if (t->perf)
-			say_perf(t->v, name, mode->label, mode->unit, &m,
+			say_perf(t->v, name, mode->label, unit_of(t->check), &m,
 			    t->check->sum ? NULL : t->check);
 	}
 	say_primaries(t, domain);
@@ -232,6 +241,10 @@ judge_daemon(struct tally *t)
 	char text[512];
 
 	measure_spool(t->status, &m);
+	if (t->check->mode == CHECK_SPOOL && !(m.whole > 0) &&
+	    (t->check->warning.percent || t->check->critical.percent))
+		note(t, "", LEVEL_UNKNOWN, 1e18,
+		    "the daemon does not say how large the file system is");
 	if (t->check->mode == CHECK_SPOOL) {
 		note(t, "", judge_measure(t->check, &m), 0, m.text);
 		say_perf(t->v, "spool", "free", "B", &m, t->check);
@@ -249,6 +262,24 @@ judge_daemon(struct tally *t)
 	say_perf(t->v, "spool", "free", "B", &m, NULL);
 }
 
+/* Somebody who asks for heartbeats has made a mistake when there are none. */
+static void
+judge_heartbeats(struct tally *t)
+{
+	const cJSON *list = json_get(t->status, "heartbeats"), *h;
+	struct measure m;
+
+	cJSON_ArrayForEach (h, list) {
+		const char *name = json_get_text(h, "heartbeat");
+
+		measure_heartbeat(t->status, h, &m);
+		note(t, name, judge_measure(t->check, &m), m.rank, m.text);
+		say_perf(t->v, name, "heartbeat", "s", &m, t->check);
+	}
+	if (cJSON_GetArraySize(list) == 0)
+		note(t, "", LEVEL_UNKNOWN, 0, "no heartbeat is configured");
+}
+
 /* The sum of all, judged when that was asked for. */
 static void
 judge_sum(struct tally *t)
@@ -263,13 +294,13 @@ judge_sum(struct tally *t)
 	if (c->sum) {
 		t->v->level = judge_measure(c, &m);
 		t->bad = t->v->level != LEVEL_OK;
-		measure_words(c->mode, t->sum, t->worst, sizeof(t->worst));
+		measure_words(c, c->mode, t->sum, t->worst, sizeof(t->worst));
 	}
 	if (c->mode == CHECK_ALL)
 		say_perf(t->v, "total", "msgs", "", &m, NULL);
 	else
-		say_perf(t->v, "total", mode_info[c->mode].label,
-		    mode_info[c->mode].unit, &m, c->sum ? c : NULL);
+		say_perf(t->v, "total", mode_info[c->mode].label, unit_of(c),
+		    &m, c->sum ? c : NULL);
 }
 
 /* A domain that is not there cannot be fine. */
@@ -297,6 +328,7 @@ void
 judge(const struct check *c, const cJSON *status, struct verdict *v)
 {
 	const cJSON *domains = json_get(status, "domains"), *d;
+	bool of_domains = c->mode != CHECK_SPOOL && c->mode != CHECK_HEARTBEAT;
 	struct tally t = { .check = c, .status = status, .v = v };
 	unsigned n = 0;
 
@@ -315,7 +347,9 @@ judge(const struct check *c, const cJSON *status, struct verdict *v)
 	t.perf = c->nonly > 0 || n <= JUDGE_PERF_DOMAINS;
 	if (c->mode == CHECK_SPOOL || c->mode == CHECK_ALL)
 		judge_daemon(&t);
-	if (c->mode != CHECK_SPOOL) {
+	if (c->mode == CHECK_HEARTBEAT)
+		judge_heartbeats(&t);
+	if (of_domains) {
 		cJSON_ArrayForEach (d, domains)
 			if (wanted(c, d))
 				judge_domain(&t, d);
@@ -323,7 +357,7 @@ judge(const struct check *c, const cJSON *status, struct verdict *v)
 	}
 	if (t.bad > 1)
 		say(&v->line, false, "%u not well, worst ", t.bad);
-	else if (t.domains != 1 && c->mode != CHECK_SPOOL)
+	else if (t.domains != 1 && of_domains)
 		say(&v->line, false, "%u domains%s", t.domains,
 		    t.worst[0] == '\0'	? "" :
 			c->sum || t.bad ? ", " :

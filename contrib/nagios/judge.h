@@ -26,6 +26,7 @@ enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_CRITICAL, LEVEL_UNKNOWN };
 	MODE(EXPIRED, "expired", "expired", "c", RANGE_PERCENT, true)          \
 	MODE(FLUSH, "flush", "eta", "s", RANGE_TIME, false)                    \
 	MODE(SPOOL, "spool", "free", "B", RANGE_SIZE | RANGE_PERCENT, false)   \
+	MODE(HEARTBEAT, "heartbeat", "heartbeat", "s", RANGE_TIME, false)      \
 	MODE(ALL, "all", "age", "s", RANGE_TIME | RANGE_PERCENT, false)
 
 enum check_mode {
@@ -43,7 +44,7 @@ struct mode_info {
 extern const struct mode_info mode_info[CHECK_MODE_MAX];
 
 /* CHECK_MODE_MAX when there is none of that name. */
-enum check_mode check_mode_parse(const char *word);
+enum check_mode check_mode_parse(const char *word, size_t len);
 
 #define CHECK_DOMAINS_MAX 256
 
@@ -53,6 +54,7 @@ struct check {
 	const char *only[CHECK_DOMAINS_MAX], *except[CHECK_DOMAINS_MAX];
 	unsigned nonly, nexcept;
 	struct range warning, critical;
+	const char *window; /* "1h" or "1d" of the counters; NULL: all */
 	bool sum; /* judge the sum of the domains and not each */
 	bool primary_critical; /* a primary that is down is CRITICAL */
 	int verbose; /* 1: a line for every domain, 2: the replies, too */

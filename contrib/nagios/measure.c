@@ -29,8 +29,11 @@ size_text(double bytes, char *dst, size_t size)
 }
 
 void
-measure_words(enum check_mode mode, double value, char *dst, size_t size)
+measure_words(const struct check *check, enum check_mode mode, double value,
+    char *dst, size_t size)
 {
+	const char *in = check->window != NULL ? " in " : "";
+	const char *window = check->window != NULL ? check->window : "";
 	char t[32];
 
 	switch (mode) {
@@ -39,10 +42,12 @@ measure_words(enum check_mode mode, double value, char *dst, size_t size)
 		    size_text(value, t, sizeof(t)));
 		break;
 	case CHECK_BOUNCES:
-		(void)snprintf(dst, size, "%.0f recipients bounced", value);
+		(void)snprintf(dst, size, "%.0f recipients bounced%s%s", value,
+		    in, window);
 		break;
 	case CHECK_EXPIRED:
-		(void)snprintf(dst, size, "%.0f recipients expired", value);
+		(void)snprintf(dst, size, "%.0f recipients expired%s%s", value,
+		    in, window);
 		break;
 	default:
 		(void)snprintf(dst, size, "%.0f message%s", value,
@@ -51,7 +56,7 @@ measure_words(enum check_mode mode, double value, char *dst, size_t size)
 }
 
 static void
-measure_age(const cJSON *queue, struct measure *m)
+measure_age(const struct check *check, const cJSON *queue, struct measure *m)
 {
 	double messages = json_get_num(queue, "messages");
 	char words[64], t[32];
@@ -59,7 +64,7 @@ measure_age(const cJSON *queue, struct measure *m)
 	m->whole = m->max = json_get_num(queue, "lifetime_seconds");
 	if (messages >= 1)
 		m->value = json_get_num(queue, "oldest_age_seconds");
-	measure_words(CHECK_QUEUE, messages, words, sizeof(words));
+	measure_words(check, CHECK_QUEUE, messages, words, sizeof(words));
 	if (messages < 1)
 		(void)strlcpy(m->text, "no messages", sizeof(m->text));
 	else if (m->whole > 0)
@@ -157,16 +162,21 @@ measure_probe(const cJSON *domain, struct measure *m)
 		    sizeof(m->text));
 }
 
-/* A share of the recipients whose fate is known, since the daemon started. */
+/* A share of the recipients whose fate is known, since the daemon started or
+ * in the window. */
 static void
-measure_lost(enum check_mode mode, const cJSON *counters, struct measure *m)
+measure_lost(const struct check *check, enum check_mode mode,
+    const cJSON *domain, struct measure *m)
 {
+	const cJSON *counters = check->window == NULL ?
+	    json_get(domain, "counters") :
+	    json_get(json_get(domain, "recent"), check->window);
 	double expired = json_get_num(counters, "expired");
 	double bounced = json_get_num(counters, "bounced");
 
 	m->whole = json_get_num(counters, "delivered") + expired + bounced;
 	m->value = m->rank = mode == CHECK_EXPIRED ? expired : bounced;
-	measure_words(mode, m->value, m->text, sizeof(m->text));
+	measure_words(check, mode, m->value, m->text, sizeof(m->text));
 }
 
 static void
@@ -206,7 +216,7 @@ measure_domain(const struct check *check, enum check_mode mode,
 	*m = (struct measure){ .known = true };
 	switch (mode) {
 	case CHECK_AGE:
-		measure_age(queue, m);
+		measure_age(check, queue, m);
 		break;
 	case CHECK_EXPIRY:
 		measure_expiry(status, queue, m);
@@ -219,7 +229,7 @@ measure_domain(const struct check *check, enum check_mode mode,
 		break;
 	case CHECK_BOUNCES:
 	case CHECK_EXPIRED:
-		measure_lost(mode, json_get(domain, "counters"), m);
+		measure_lost(check, mode, domain, m);
 		break;
 	case CHECK_FLUSH:
 		measure_flush(domain, m);
@@ -227,7 +237,7 @@ measure_domain(const struct check *check, enum check_mode mode,
 	default:
 		m->value = m->rank = json_get_num(queue,
 		    mode == CHECK_BYTES ? "bytes" : "messages");
-		measure_words(mode, m->value, m->text, sizeof(m->text));
+		measure_words(check, mode, m->value, m->text, sizeof(m->text));
 	}
 }
 
@@ -238,16 +248,38 @@ measure_spool(const cJSON *status, struct measure *m)
 	const char *state = json_get_text(spool, "state");
 	bool accepting = json_get_bool(spool, "accepting");
 	double reserve = json_get_num(spool, "reserve_bytes");
-	char free_text[32], reserve_text[32];
+	double size = json_get_num(spool, "size_bytes");
+	char free_text[32], reserve_text[32], share[32] = "";
 
-	*m = (struct measure){ .known = true, .whole = reserve };
+	*m = (struct measure){ .known = true, .whole = size, .max = size };
 	m->value = json_get_num(spool, "free_bytes");
 	if (!accepting || strcmp(state, "ok") != 0)
 		m->own = LEVEL_CRITICAL;
+	if (size > 0)
+		(void)snprintf(share, sizeof(share), " (%.0f%%)",
+		    100 * m->value / size);
 	(void)snprintf(m->text, sizeof(m->text),
-	    "spool %.40s, %sB free, %sB in reserve%s",
+	    "spool %.40s, %sB free%s, %sB in reserve%s",
 	    state[0] != '\0' ? state : "unknown",
-	    size_text(m->value, free_text, sizeof(free_text)),
+	    size_text(m->value, free_text, sizeof(free_text)), share,
 	    size_text(reserve, reserve_text, sizeof(reserve_text)),
 	    accepting ? "" : ", NO NEW MAIL");
+}
+
+/* One that never succeeded is as old as the daemon. */
+void
+measure_heartbeat(const cJSON *status, const cJSON *heartbeat,
+    struct measure *m)
+{
+	double last = json_get_num(heartbeat, "last_success");
+	double from = last > 0 ? last : json_get_num(status, "started");
+	char t[32];
+
+	*m = (struct measure){ .known = true };
+	m->value = m->rank = json_get_num(status, "time") - from;
+	if (m->value < 0)
+		m->value = m->rank = 0;
+	(void)snprintf(m->text, sizeof(m->text), "%s%s%s",
+	    last > 0 ? "last success " : "no success since the start ",
+	    span(m->value, t, sizeof(t)), " ago");
 }

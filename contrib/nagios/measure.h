@@ -15,11 +15,14 @@ struct measure {
 	char text[400];
 };
 
-/* Of one domain: any mode but CHECK_SPOOL and CHECK_ALL. */
+/* Of one domain: any mode but CHECK_SPOOL, CHECK_HEARTBEAT and CHECK_ALL. */
 void measure_domain(const struct check *, enum check_mode, const cJSON *status,
     const cJSON *domain, struct measure *);
 void measure_spool(const cJSON *status, struct measure *);
+void measure_heartbeat(const cJSON *status, const cJSON *heartbeat,
+    struct measure *);
 /* "3 messages" and the like, of a sum. */
-void measure_words(enum check_mode, double value, char *dst, size_t size);
+void measure_words(const struct check *, enum check_mode, double value,
+    char *dst, size_t size);
 
 #endif

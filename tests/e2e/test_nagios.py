@@ -93,10 +93,14 @@ WAYS = pytest.mark.parametrize("over", ["socket", "http"])
     (["primary", "-d", "up.test"], OK, "up.test: primary up"),
     (["probe-time", "-w", "30s"], OK, "up.test: probe of"),
     (["bounces", "-w", "0"], OK, "0 recipients bounced"),
+    (["--bounces=1h", "-w", "5%"], OK, "0 recipients bounced in 1h"),
+    (["bounces=24h", "-d", "up.test"], OK, "up.test: 0 recipients bounced in 1d"),
     (["expired", "-c", "0"], OK, "0 recipients expired"),
     (["flush", "-d", "down.test"], OK, "down.test: "),
     (["spool"], OK, "spool ok"),
     (["spool", "-c", "1000T:"], CRITICAL, "spool ok"),
+    (["--spool", "-w", "0%:", "-c", "101%:"], CRITICAL, "spool ok"),
+    (["--heartbeat"], UNKNOWN, "no heartbeat is configured"),
     (["all"], WARNING, "down.test: 3 messages"),
     (["all", "-d", "up.test"], OK, "up.test: no messages, primary up"),
     (["queue", "-d", "other.test"], UNKNOWN, "other.test: no such domain"),
@@ -130,7 +134,7 @@ def test_verbose(outage):
     [], ["nonsense"], ["queue", "age"], ["--queue", "--age"], ["queue", "-w", "x"],
     ["queue", "-w", "10:5"], ["queue", "-w", "5%"], ["queue", "-w", "5m"], ["queue", "-t", "0"],
     ["queue", "-d", "not a domain"], ["age", "--aggregate", "sum"], ["queue", "--nothing"],
-    ["queue", "-w"], ["queue", "-H", "127.0.0.1", "-p", "99999"], ["queue", "-S"],
+    ["--bounces=2h"], ["queue=1h"], ["bounces="], ["queue", "-w"], ["queue", "-H", "127.0.0.1", "-p", "99999"], ["queue", "-S"],
     ["queue", "-H", "127.0.0.1", "-a", "nocolon"], ["queue", "-H", "x", "-a", "@/nowhere"],
 ])
 def test_a_wrong_command_line_is_unknown(outage, args):

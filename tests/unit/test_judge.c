@@ -22,6 +22,8 @@
 	"\"bytes\":2048,\"oldest_age_seconds\":223200,"                        \
 	"\"lifetime_seconds\":432000,\"next_expiry\":1172800},\"flush\":null," \
 	"\"counters\":{\"delivered\":80,\"bounced\":15,\"expired\":5},"        \
+	"\"recent\":{\"1h\":{\"delivered\":6,\"bounced\":4,\"expired\":0},"    \
+	"\"1d\":{\"delivered\":70,\"bounced\":14,\"expired\":3}},"             \
 	"\"primaries\":[{\"primary\":\"mx.down.test\",\"probed\":true,"        \
 	"\"healthy\":false,\"text\":\"bad\\u001b[31m|\"}]}"
 #define UP                                                                     \
@@ -35,7 +37,10 @@
 #define HEAD(ready, accepting)                                                 \
 	"{\"time\":1000000,\"ready\":" ready ",\"not_ready\":\"indexing\","    \
 	"\"spool\":{\"state\":\"ok\",\"accepting\":" accepting ","             \
-	"\"free_bytes\":3221225472,\"reserve_bytes\":1073741824},"             \
+	"\"size_bytes\":10737418240,\"free_bytes\":3221225472,"                \
+	"\"reserve_bytes\":1073741824},\"started\":999000,\"heartbeats\":["    \
+	"{\"heartbeat\":\"hc\",\"last_success\":999940},"                      \
+	"{\"heartbeat\":\"new\",\"last_success\":null}],"                      \
 	"\"config\":{\"reload_ok\":true},\"domains\":"
 #define BOTH HEAD("true", "true") "[" DOWN "," UP "]}"
 
@@ -86,8 +91,21 @@ static const struct {
 	    "'up.test_eta'=120s;60;3600;0;" },
 	{ "spool", BOTH, CHECK_SPOOL, "4G:", "2G:", NULL, LEVEL_WARNING,
 	    "spool ok, ", "'spool_free'=3221225472B;4294967296:;" },
-	{ "spool, of the reserve", BOTH, CHECK_SPOOL, "200%:", "100%:", NULL,
-	    LEVEL_OK, "spool ok", ";2147483648:;1073741824:;0;" },
+	{ "spool, in percent", BOTH, CHECK_SPOOL, "40%:", "10%:", NULL,
+	    LEVEL_WARNING, "spool ok, 3.0GB free (30%), 1.0GB in reserve",
+	    "=3221225472B;4294967296:;1073741824:;0;10737418240" },
+	{ "heartbeats", BOTH, CHECK_HEARTBEAT, NULL, NULL, NULL, LEVEL_OK,
+	    "new: no success since the start 16m40s ago",
+	    "'hc_heartbeat'=60s;;;0; 'new_heartbeat'=1000s;;;0;" },
+	{ "a heartbeat is late", BOTH, CHECK_HEARTBEAT, "30s", "5m", NULL,
+	    LEVEL_CRITICAL, "2 not well, worst new: no success",
+	    "'hc_heartbeat'=60s;30;300;0;" },
+	{ "spool of an older daemon, in percent",
+	    "{\"spool\":{\"state\":\"ok\",\"accepting\":true},\"domains\":[]}",
+	    CHECK_SPOOL, "20%:", NULL, NULL, LEVEL_UNKNOWN,
+	    "does not say how large", "" },
+	{ "no heartbeats", "{\"time\":1,\"domains\":[]}", CHECK_HEARTBEAT, NULL,
+	    NULL, NULL, LEVEL_UNKNOWN, "no heartbeat is configured", "" },
 	{ "spool is full", HEAD("true", "false") "[]}", CHECK_SPOOL, NULL, NULL,
 	    NULL, LEVEL_CRITICAL, "NO NEW MAIL", "spool_free" },
 	{ "all", BOTH, CHECK_ALL, "50%", "80%", NULL, LEVEL_WARNING,
@@ -177,6 +195,32 @@ options(void **state)
 	assert_non_null(strstr(buf_str(&v.more), "OK: up.test: primary up"));
 	/* Nothing of a peer steers a terminal or begins perfdata. */
 	assert_non_null(strstr(buf_str(&v.more), "failed: bad?[31m!"));
+	verdict_fini(&v);
+	cJSON_Delete(doc);
+}
+
+/* 40 % of what was decided in the last hour. */
+static void
+windows(void **state)
+{
+	struct check c = { .mode = CHECK_BOUNCES, .window = "1h" };
+	cJSON *doc = cJSON_Parse(BOTH);
+	struct verdict v;
+
+	(void)state;
+	assert_int_equal(range_parse("39%", RANGE_PERCENT, &c.critical, NULL),
+	    0);
+	judge(&c, doc, &v);
+	assert_int_equal(v.level, LEVEL_CRITICAL);
+	assert_string_equal(buf_str(&v.line),
+	    "2 domains, down.test: 4 recipients bounced in 1h");
+	/* No counter: it goes down, too. */
+	assert_non_null(
+	    strstr(buf_str(&v.perf), "'down.test_bounced'=4;;3.9;0;"));
+	verdict_fini(&v);
+	c.window = "1d";
+	judge(&c, doc, &v);
+	assert_int_equal(v.level, LEVEL_OK);
 	verdict_fini(&v);
 	cJSON_Delete(doc);
 }
@@ -280,6 +324,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_cases),
 		cmocka_unit_test(options),
+		cmocka_unit_test(windows),
 		cmocka_unit_test(many_domains),
 		cmocka_unit_test(http_answers),
 		cmocka_unit_test(base64),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "health/health.h"
 #include "relay/relay.h"
 #include "relay/store/store.h"
@@ -123,6 +124,44 @@ domains_keep_their_counters(void **state)
 	stats_destroy(&st);
 }
 
+#define QUARTER (900 * CLOCK_SEC)
+
+/* The windows are those of the clock that does not jump, whatever it showed at
+ * the start, and what was before them is gone. */
+static void
+fates_of_the_last_hour_and_day(void **state)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		int64_t t0 = k == 0 ? 0 : 1000 * QUARTER + 17, i;
+		struct stats *st = stats_create();
+		struct domain_stats *d = stats_domain_add(st, "a.test");
+		struct domain_fate f;
+
+		(void)state;
+		stats_mark(st, t0);
+		for (i = 0; i < 200; i++) { /* one in each quarter */
+			d->delivered += 10;
+			d->bounced[i % STATUS_LABEL_MAX]++;
+			f = stats_recent(st, d, STATS_HOUR);
+			assert_int_equal(f.bounced, i < 4 ? i + 1 : 5);
+			assert_int_equal(f.delivered, 10 * f.bounced);
+			assert_int_equal(f.expired, 0);
+			f = stats_recent(st, d, STATS_DAY);
+			assert_int_equal(f.bounced, i < 96 ? i + 1 : 97);
+			stats_mark(st, t0 + (i + 1) * QUARTER - 20);
+			stats_mark(st, t0 + (i + 1) * QUARTER);
+		}
+		/* Asleep for two days: nothing of late. */
+		stats_mark(st, t0 + (i + 192) * QUARTER);
+		f = stats_recent(st, d, STATS_DAY);
+		assert_int_equal(f.bounced, 0);
+		d->expired = 3;
+		f = stats_recent(st, d, STATS_HOUR);
+		assert_int_equal(f.expired, 3);
+		stats_destroy(&st);
+	}
+}
+
 int
 main(void)
 {
@@ -131,6 +170,7 @@ main(void)
 		cmocka_unit_test(labels_are_the_enums),
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(domains_keep_their_counters),
+		cmocka_unit_test(fates_of_the_last_hour_and_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

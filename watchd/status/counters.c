@@ -8,11 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
+#define MARK_EVERY (15 * 60 * CLOCK_SEC)
+#define DAY_MARKS  96
+#define HOUR_MARKS 4
+
+/* The counters at the beginning of a quarter of an hour: the lower half is
+ * enough for a difference. */
+struct mark {
+	uint32_t delivered, bounced, expired;
+};
+struct entry {
+	struct domain_stats d; /* first: this is what is given away */
+	struct mark mark[DAY_MARKS + 1]; /* by number modulo */
+};
+
 struct stats_index {
-	struct domain_stats **domain; /* ascending name */
+	struct domain_stats **domain; /* of an entry; ascending name */
 	size_t n;
+	int64_t quarter; /* number of the present one; 0: none yet */
 };
 
 const struct hist_bounds hist_message_size = { 6,
@@ -94,7 +110,7 @@ stats_domain_add(struct stats *st, const char *name)
 
 	if (found)
 		return ix->domain[at];
-	d = mem_alloc(sizeof(*d));
+	d = &((struct entry *)mem_alloc(sizeof(struct entry)))->d;
 	strlcpy(d->name, name, sizeof(d->name));
 	ix->domain = mem_grow(ix->domain, ix->n + 1, sizeof(ix->domain[0]));
 	memmove(&ix->domain[at + 1], &ix->domain[at],
@@ -123,6 +139,56 @@ struct domain_stats *
 stats_domain_at(const struct stats *st, size_t i)
 {
 	return st->index->domain[i];
+}
+
+static struct domain_fate
+fate_of(const struct domain_stats *d)
+{
+	struct domain_fate f = { .delivered = d->delivered,
+		.expired = d->expired };
+
+	for (unsigned i = 0; i < STATUS_LABEL_MAX; i++)
+		f.bounced += d->bounced[i];
+	return f;
+}
+
+void
+stats_mark(struct stats *st, int64_t now)
+{
+	struct stats_index *ix = st->index;
+	int64_t quarter = now / MARK_EVERY + 1, from;
+	struct domain_fate f;
+
+	from = ix->quarter + 1;
+	if (ix->quarter == 0) /* all was 0 when this one began */
+		from = quarter + 1;
+	if (quarter - from > DAY_MARKS)
+		from = quarter - DAY_MARKS;
+	for (; from <= quarter; from++)
+		for (size_t i = 0; i < ix->n; i++) {
+			f = fate_of(ix->domain[i]);
+			((struct entry *)ix->domain[i])
+			    ->mark[from % (DAY_MARKS + 1)] =
+			    (struct mark){ (uint32_t)f.delivered,
+				    (uint32_t)f.bounced, (uint32_t)f.expired };
+		}
+	ix->quarter = quarter;
+}
+
+struct domain_fate
+stats_recent(const struct stats *st, const struct domain_stats *d,
+    enum stats_window window)
+{
+	int64_t back = window == STATS_HOUR ? HOUR_MARKS : DAY_MARKS;
+	/* below 0 for a host that has just started: its marks are 0 */
+	int64_t at = st->index->quarter + DAY_MARKS + 1 - back;
+	const struct mark *m =
+	    &((const struct entry *)d)->mark[at % (DAY_MARKS + 1)];
+	struct domain_fate f = fate_of(d);
+
+	return (struct domain_fate){ (uint32_t)f.delivered - m->delivered,
+		(uint32_t)f.bounced - m->bounced,
+		(uint32_t)f.expired - m->expired };
 }
 
 static enum smtpd_code

@@ -77,6 +77,13 @@ struct domain_stats {
 	uint64_t transitions[HEALTH_LABEL_MAX];
 };
 
+/* What became of recipients lately. */
+struct domain_fate {
+	uint64_t delivered, bounced, expired;
+};
+/* To within a quarter of an hour, never less than that. */
+enum stats_window { STATS_HOUR, STATS_DAY, STATS_WINDOW_MAX };
+
 struct stats_global {
 	/* smtpd */
 	uint64_t connections;
@@ -132,6 +139,14 @@ struct domain_stats *stats_domain(struct stats *, const char *name);
 /* All domains that were added, ascending by name. */
 size_t stats_domain_count(const struct stats *);
 struct domain_stats *stats_domain_at(const struct stats *, size_t i);
+
+/* Every second or so: remembers, once in a quarter of an hour, what the windows
+ * are counted from. `now` is monotonic. */
+void stats_mark(struct stats *, int64_t now);
+/* Since the start, where that is less than the window. The domain is one of
+ * stats_domain_at(). */
+struct domain_fate stats_recent(const struct stats *,
+    const struct domain_stats *, enum stats_window);
 
 void stats_rcpt_rejected(struct stats *, unsigned code, enum smtpd_reason);
 void stats_message_rejected(struct stats *, unsigned code, enum smtpd_reason);

@@ -37,6 +37,7 @@ struct snap_flush {
 
 struct snap_domain {
 	struct domain_stats count; /* count.name is the domain's name */
+	struct domain_fate recent[STATS_WINDOW_MAX];
 	bool configured; /* false: removed since the start */
 	unsigned state; /* enum health_state */
 	const char *state_name; /* static */
@@ -94,6 +95,7 @@ struct snapshot {
 	struct stats_global count;
 	unsigned smtpd_sessions, delivery_connections;
 	unsigned spool_state; /* enum store_state */
+	uint64_t spool_size_bytes; /* as df(1) sees it */
 	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;
 	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */
 	double loop_lag;

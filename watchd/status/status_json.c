@@ -94,6 +94,20 @@ add_counters(cJSON *o, const struct domain_stats *c)
 	json_num(j, "expired", (double)c->expired);
 }
 
+static void
+add_recent(cJSON *o, const struct domain_fate *f)
+{
+	static const char *const window[STATS_WINDOW_MAX] = { "1h", "1d" };
+	cJSON *all = json_member(o, "recent"), *j;
+
+	for (unsigned i = 0; i < STATS_WINDOW_MAX; i++) {
+		j = json_member(all, window[i]);
+		json_num(j, "delivered", (double)f[i].delivered);
+		json_num(j, "bounced", (double)f[i].bounced);
+		json_num(j, "expired", (double)f[i].expired);
+	}
+}
+
 static const char *const severity[] = { "none", "warning", "critical" };
 
 static const char *
@@ -140,6 +154,12 @@ add_alerts(cJSON *o, const struct snapshot *s)
 		json_num(j, "pending", s->receiver[i].pending);
 		json_time(j, "last_success", s->receiver[i].last_success);
 		json_text(j, "error", s->receiver[i].error);
+	}
+	list = json_array(o, "heartbeats");
+	for (unsigned i = 0; i < s->nheartbeats; i++) {
+		j = json_push_object(list);
+		json_text(j, "heartbeat", s->heartbeat[i].name);
+		json_time(j, "last_success", s->heartbeat[i].last_success);
 	}
 }
 
@@ -209,6 +229,7 @@ domain_object(const struct snapshot *s, const struct snap_domain *d,
 	add_queue(o, d, now_ms);
 	add_flush(o, &d->flush);
 	add_counters(o, &d->count);
+	add_recent(o, d->recent);
 	add_domain_alerts(o, d);
 	list = json_array(o, "primaries");
 	for (unsigned i = 0; i < d->nprimaries; i++)
@@ -234,6 +255,7 @@ add_globals(cJSON *o, const struct snapshot *s)
 	    s->spool_state < MX_COUNT(spool) ? spool[s->spool_state] :
 					       "unknown");
 	json_bool(j, "accepting", s->spool_state == 0);
+	json_num(j, "size_bytes", (double)s->spool_size_bytes);
 	json_num(j, "free_bytes", (double)s->spool_free_bytes);
 	json_num(j, "free_inodes", (double)s->spool_free_inodes);
 	json_num(j, "reserve_bytes", (double)s->spool_reserve_bytes);

@@ -70,6 +70,9 @@ space_measure(struct space *s)
 	if (fstatvfs(s->sp->fd, &fs) != 0)
 		return false;
 	s->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	/* as df(1): what is kept for root is not there */
+	s->size_bytes =
+	    (uint64_t)(fs.f_blocks - fs.f_bfree + fs.f_bavail) * fs.f_frsize;
 	/* some file systems make inodes as they go and report none */
 	s->free_inodes = fs.f_files == 0 ? UINT64_MAX : fs.f_favail;
 	return true;

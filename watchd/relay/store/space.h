@@ -11,7 +11,7 @@
 struct space {
 	const struct spool *sp;
 	uint64_t reserve, reserve_inodes; /* limits, from the configuration */
-	uint64_t free_bytes, free_inodes;
+	uint64_t size_bytes, free_bytes, free_inodes;
 	int64_t next; /* clock_now() of the next look */
 	bool full;
 	const char *why; /* static; NULL while there is room */

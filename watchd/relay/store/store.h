@@ -124,6 +124,7 @@ void store_state_each(struct store *, const char *prefix,
 
 struct store_info {
 	enum store_state state;
+	uint64_t size_bytes; /* of the file system, without root's share */
 	uint64_t free_bytes, free_inodes, reserve_bytes;
 	uint64_t segments, segment_bytes;
 };

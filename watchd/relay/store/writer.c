@@ -52,6 +52,7 @@ writer_state(const struct writer *w, struct store_info *info)
 		.state = w->failed ? STORE_FAILED :
 		    w->space.full  ? STORE_FULL :
 				     STORE_OK,
+		.size_bytes = w->space.size_bytes,
 		.free_bytes = w->space.free_bytes,
 		.free_inodes = w->space.free_inodes,
 		.reserve_bytes = w->space.reserve,
