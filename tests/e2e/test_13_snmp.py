@@ -338,6 +338,36 @@ def test_16_burst_to_a_stopped_master_is_counted(stack):
     wait_served(snmpd, 40)
 
 
+def test_16_age_expiry_and_spool_are_told(stack):
+    """The rest of the notifications: mail grows old, expires, and is gone; the
+    spool has no room, and has again."""
+    traps = stack.add(Traps(), lambda t: t.close())
+    snmpd = stack.add(Snmpd(traps.port), lambda p: p.close()).start()
+    options = section(snmpd, "age_warning = 25  age_critical = 60")
+    d = stack.mxwatchd({"old.test": 'primary = {"127.0.0.1:9"}\nlifetime = "12s"'},
+                       options=options)
+    wait_connected(d)
+    d.wait_state("old.test", "down")
+    send(d.port, "old", rcpts=("u@old.test",), sender="")
+    for event in (4, 5, 7, 6):  # warning, critical, expired, cleared
+        assert len(traps.wait(event, '"old.test"', 30)) == 1
+    order = [traps.log().index("OID: %s.%d\t" % (EVENT, e)) for e in (4, 5, 6)]
+    assert order == sorted(order)
+    i = by_name(snmpd, "old.test")
+    wait_for(lambda: snmpd.number("%s.15.%d" % (DOMAIN, i)) == 1, 10, "the expiry is counted")
+
+    rc, out = d.reload(reserve="1000T")
+    assert rc == 0, out
+    traps.wait(10, "%s.9.0 = " % SYSTEM)
+    wait_for(lambda: snmpd.number(SYSTEM + ".8.0") == 2, 10, "no mail is taken")
+    assert not traps.of(11)
+    rc, out = d.reload(reserve="1M")
+    assert rc == 0, out
+    traps.wait(11, "%s.9.0 = " % SYSTEM)
+    assert len(traps.of(10)) == len(traps.of(11)) == 1
+    assert d.metrics().get("agentx_notifications_dropped_total") == 0
+
+
 def test_17_program_that_is_not_there(stack):
     snmpd = stack.add(Snmpd(), lambda p: p.close())
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, options=(
