@@ -182,8 +182,6 @@ event_of(const struct notice *n)
 		return WIRE_MAIL_EXPIRED;
 	case NOTICE_SPOOL:
 		return n->a == 0 ? WIRE_SPOOL_ACCEPTING : WIRE_SPOOL_REFUSING;
-	case NOTICE_TEST:
-		return WIRE_TEST;
 	default:
 		return 0; /* the log and the alerts have those */
 	}

@@ -19,7 +19,6 @@ enum notice_kind {
 	NOTICE_SELF_MX, /* we are, or seem, the domain's best MX */
 	NOTICE_SPOOL, /* a = enum store_state */
 	NOTICE_RELOAD, /* a = 1 it worked */
-	NOTICE_TEST, /* an operator wants to see one arrive */
 };
 
 struct notice {
