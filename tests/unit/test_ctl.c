@@ -111,7 +111,7 @@ static const struct {
 	    "DOMAIN             SENDER\n"
 	    "6A1            deferred 2h13m    2.0K     3 5m      29d     "
 	    "example.org        <a@sender.example>\n"
-	    "1 messages, 2.0K\n" },
+	    "1 message, 2.0K\n" },
 	{ "flush", VERB_flush, false,
 	    "{\"event\":\"begin\",\"domain\":\"example.org\",\"total\":3,"
 	    "\"bytes\":2048}\n"
@@ -173,12 +173,52 @@ answers_look_right(void **state)
 	}
 }
 
+/* On a terminal the progress stays on its line, and what follows it replaces
+ * it. */
+static void
+progress_in_place(void **state)
+{
+	struct format f = { .verb = VERB_flush,
+		.now = NOW,
+		.one = true,
+		.terminal = true };
+	static const char *const lines[] = {
+		"{\"event\":\"begin\",\"domain\":\"a\",\"total\":1,"
+		"\"bytes\":1}",
+		"{\"event\":\"progress\",\"domain\":\"a\",\"total\":1,"
+		"\"remaining\":1,\"rate\":0.5,\"eta_seconds\":null}",
+		"{\"event\":\"end\",\"domain\":\"a\",\"total\":1,"
+		"\"remaining\":0,\"delivered\":1}"
+	};
+	char *text = NULL;
+	size_t size = 0;
+	cJSON *o;
+
+	(void)state;
+	f.out = open_memstream(&text, &size);
+	assert_non_null(f.out);
+	for (size_t i = 0; i < MX_COUNT(lines); i++) {
+		o = cJSON_Parse(lines[i]);
+		assert_non_null(o);
+		format_line(&f, o);
+		assert_int_equal(f.in_place, i == 1);
+		cJSON_Delete(o);
+	}
+	fclose(f.out);
+	assert_string_equal(text,
+	    "a: flushing 1 message, 1\n"
+	    "a: 0 of 1 done (0 delivered, 0 deferred, 0 failed), 0.5/s"
+	    "\r\033[K"
+	    "a: 1 of 1 done (1 delivered, 0 deferred, 0 failed), through\n");
+	free(text);
+}
+
 static void
 one_domain_says_everything(void **state)
 {
 	static const char *const parts[] = {
 		"cause     connection ?[2J refused", "oldest    3d 10% of 30d",
-		"probe     failed, 12s ago, at connect; last good - ago",
+		"probe     failed, 12s ago, at connect; never good since",
 		"reply     refused?", "connect 12.5ms", "not probed yet",
 		"a-very-long-name-of-a-primary.mx.example.org"
 	};
@@ -215,6 +255,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_look_right),
 		cmocka_unit_test(one_domain_says_everything),
+		cmocka_unit_test(progress_in_place),
 		cmocka_unit_test(strange_answers_are_survived),
 	};
 

@@ -31,28 +31,27 @@ format_text(struct format *f, const char *key, const char *text)
 static const char *
 duration(double seconds, char *dst, size_t size)
 {
-	char text[32], *unit;
-
 	if (seconds < 0)
 		seconds = 0;
 	if (seconds > 1e10) /* not of this daemon */
 		seconds = 1e10;
-	text_duration_fmt((int64_t)seconds * 1000, text, sizeof(text));
-	/* the larger unit says enough beyond a day, and fits its column */
-	unit = strchr(text, 'd');
-	if (unit != NULL)
-		unit[1] = '\0';
-	(void)strlcpy(dst, text, size);
-	return dst;
+	return text_duration_fmt((int64_t)seconds * 1000, dst, size);
 }
 
 const char *
 format_age(const struct format *f, const cJSON *o, const char *key, char *dst,
     size_t size)
 {
+	char *unit;
+
 	if (!cJSON_IsNumber(json_get(o, key)))
 		return "-";
-	return duration((double)f->now - json_get_num(o, key), dst, size);
+	duration((double)f->now - json_get_num(o, key), dst, size);
+	/* the larger unit says enough beyond a day, and fits its column */
+	unit = strchr(dst, 'd');
+	if (unit != NULL)
+		unit[1] = '\0';
+	return dst;
 }
 
 const char *
@@ -70,6 +69,13 @@ format_in(const struct format *f, const cJSON *o, const char *key, char *dst,
 }
 
 static void
+put_messages(struct format *f, double n)
+{
+	fprintf(f->out, "%.0f message%s", n, n > 0.5 && n < 1.5 ? "" : "s");
+}
+
+/* On a terminal the progress of one flush stays on its line. */
+static void
 flush_line(struct format *f, const cJSON *l)
 {
 	const char *event = json_get_text(l, "event");
@@ -77,20 +83,27 @@ flush_line(struct format *f, const cJSON *l)
 	double left = json_get_num(l, "remaining");
 	char t[32];
 
+	if (f->in_place)
+		fprintf(f->out, "\r\033[K");
+	f->in_place = false;
 	format_cell(f->out, json_get_text(l, "domain"), 0);
+	fprintf(f->out, ": ");
 	if (strcmp(event, "nothing") == 0)
-		fprintf(f->out, ": nothing is queued");
+		fprintf(f->out, "nothing is queued");
 	else if (strcmp(event, "on_hold") == 0)
-		fprintf(f->out, ": left alone, it is on hold");
-	else if (strcmp(event, "dry_run") == 0)
-		fprintf(f->out, ": %.0f messages, %s would be flushed", total,
+		fprintf(f->out, "left alone, it is on hold");
+	else if (strcmp(event, "dry_run") == 0) {
+		put_messages(f, total);
+		fprintf(f->out, ", %s would be flushed",
 		    text_size_fmt(json_get_int(l, "bytes"), t, sizeof(t)));
-	else if (strcmp(event, "begin") == 0)
-		fprintf(f->out, ": flushing %.0f messages, %s", total,
+	} else if (strcmp(event, "begin") == 0) {
+		fprintf(f->out, "flushing ");
+		put_messages(f, total);
+		fprintf(f->out, ", %s",
 		    text_size_fmt(json_get_int(l, "bytes"), t, sizeof(t)));
-	else
+	} else
 		fprintf(f->out,
-		    ": %.0f of %.0f done (%.0f delivered, %.0f deferred, %.0f "
+		    "%.0f of %.0f done (%.0f delivered, %.0f deferred, %.0f "
 		    "failed)",
 		    total - left, total, json_get_num(l, "delivered"),
 		    json_get_num(l, "deferred"), json_get_num(l, "failed"));
@@ -102,9 +115,11 @@ flush_line(struct format *f, const cJSON *l)
 			fprintf(f->out, ", %s left",
 			    duration(json_get_num(l, "eta_seconds"), t,
 				sizeof(t)));
+		f->in_place = f->terminal && f->one;
 	} else if (strcmp(event, "end") == 0)
 		fprintf(f->out, left > 0 ? ", cut off" : ", through");
-	fprintf(f->out, "\n");
+	if (!f->in_place)
+		fprintf(f->out, "\n");
 	fflush(f->out);
 }
 
@@ -251,8 +266,8 @@ last_line(struct format *f, const cJSON *l)
 		return;
 	switch (f->verb) {
 	case VERB_queue:
-		fprintf(f->out, "%.0f messages, %s\n",
-		    json_get_num(l, "messages"),
+		put_messages(f, json_get_num(l, "messages"));
+		fprintf(f->out, ", %s\n",
 		    text_size_fmt(json_get_int(l, "bytes"), size,
 			sizeof(size)));
 		break;
@@ -265,7 +280,7 @@ last_line(struct format *f, const cJSON *l)
 		break;
 	case VERB_alerts:
 		if (f->lines == 0)
-			fprintf(f->out, "nothing is wrong\n");
+			fprintf(f->out, "no alert fires\n");
 		break;
 	case VERB_silence:
 		silence_end(f, l);

@@ -15,6 +15,8 @@ struct format {
 	enum control_verb verb;
 	int64_t now; /* wall seconds */
 	bool one; /* a domain was named: say everything */
+	bool terminal; /* lines may be written over */
+	bool in_place; /* the last one is to be; the caller zeroes it */
 	unsigned lines; /* so far; the caller zeroes it */
 };
 

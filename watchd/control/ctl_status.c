@@ -153,8 +153,11 @@ primary_block(struct format *f, const cJSON *p)
 	if (!json_get_bool(p, "healthy")) {
 		fprintf(f->out, ", at ");
 		format_cell(f->out, json_get_text(p, "failed_phase"), 0);
-		fprintf(f->out, "; last good %s ago",
-		    format_age(f, p, "last_success", age, sizeof(age)));
+		if (cJSON_IsNumber(json_get(p, "last_success")))
+			fprintf(f->out, "; last good %s ago",
+			    format_age(f, p, "last_success", age, sizeof(age)));
+		else
+			fprintf(f->out, "; never good since the start");
 	}
 	fprintf(f->out, "\n  reply     ");
 	format_cell(f->out, json_get_text(p, "text"), 0);
@@ -167,6 +170,17 @@ primary_block(struct format *f, const cJSON *p)
 		fprintf(f->out, " %.1fms", t->valuedouble * 1e3);
 	}
 	fprintf(f->out, "\n");
+}
+
+static void
+in_line(struct format *f, const cJSON *o, const char *key, const char *label,
+    const char *before)
+{
+	bool set = cJSON_IsNumber(json_get(o, key));
+	char t[32];
+
+	fprintf(f->out, "%-9s %s%s\n", label, set ? before : "",
+	    format_in(f, o, key, t, sizeof(t)));
 }
 
 static void
@@ -195,10 +209,8 @@ domain_block(struct format *f, const cJSON *d)
 	fprintf(f->out, "oldest    %s of %s\n", oldest(queue, t, sizeof(t)),
 	    text_duration_fmt(json_get_int(queue, "lifetime_seconds") * 1000,
 		size, sizeof(size)));
-	fprintf(f->out, "expiry    first in %s\n",
-	    format_in(f, queue, "next_expiry", t, sizeof(t)));
-	fprintf(f->out, "next try  in %s\n",
-	    format_in(f, queue, "next_try", t, sizeof(t)));
+	in_line(f, queue, "next_expiry", "expiry", "first in ");
+	in_line(f, queue, "next_try", "next try", "in ");
 	flush_progress(f, json_get(d, "flush"));
 	cJSON_ArrayForEach (p, json_get(d, "primaries"))
 		primary_block(f, p);

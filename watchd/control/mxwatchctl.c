@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -181,8 +182,8 @@ build_request(const struct options *o, enum control_verb verb)
 	    got > want || (o->all && (v->fields & FIELD_ALL) == 0) ||
 	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
 	    (o->no_wait && (v->fields & FIELD_WAIT) == 0)) {
-		fprintf(stderr, "usage: mxwatchctl %s %s\n", v->name,
-		    v->arguments);
+		fprintf(stderr, "usage: mxwatchctl %s%s%s\n", v->name,
+		    *v->arguments != '\0' ? " " : "", v->arguments);
 		return NULL;
 	}
 	r = json_object();
@@ -243,8 +244,12 @@ ask(const struct options *o, enum control_verb verb, const cJSON *request)
 	a.format = (struct format){ .out = stdout,
 		.verb = verb,
 		.now = clock_wall(),
-		.one = verb == VERB_status && o->nwords > 1 };
+		.one = (verb == VERB_status || verb == VERB_flush) &&
+		    o->nwords > 1,
+		.terminal = isatty(STDOUT_FILENO) };
 	rc = ctl_ask(path, request, on_line, &a, &eb);
+	if (a.format.in_place)
+		printf("\n");
 	if (rc < 0) {
 		fprintf(stderr, "mxwatchctl: %s\n", eb.text);
 		rc = 1;
@@ -266,7 +271,11 @@ main(int argc, char **argv)
 	cJSON *request;
 	int rc;
 
-	if (parse_options(argc, argv, &o) != 0 || o.nwords == 0) {
+	if (parse_options(argc, argv, &o) != 0) {
+		fprintf(stderr, "mxwatchctl -h lists the options and verbs\n");
+		return CONTROL_REFUSED;
+	}
+	if (o.nwords == 0) {
 		usage(stderr);
 		return CONTROL_REFUSED;
 	}

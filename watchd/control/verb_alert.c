@@ -31,7 +31,7 @@ verb_alerts(struct call *c)
 	cJSON *doc = verbs_document(s, ""), *list, *item, *more;
 	unsigned firing = 0, pending = 0;
 
-	if (!is_built(c))
+	if (!is_built(c) || (c->domain[0] != '\0' && !verbs_domain_known(c)))
 		goto out;
 	list = json_get(doc, "alerts");
 	while (list != NULL && (item = list->child) != NULL) {

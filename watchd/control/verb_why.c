@@ -8,11 +8,13 @@
 #include "base/mem.h"
 #include "control/verbs.h"
 
+/* Whole seconds: more would be no help to a person. */
 static const char *
 ago(int64_t then_ms, int64_t now_ms, char *dst, size_t size)
 {
-	return text_duration_fmt(now_ms > then_ms ? now_ms - then_ms : 0, dst,
-	    size);
+	int64_t ms = now_ms > then_ms ? now_ms - then_ms : 0;
+
+	return text_duration_fmt(ms / 1000 * 1000, dst, size);
 }
 
 static void
