@@ -338,9 +338,9 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 		v->known = false;
 		return;
 	}
-	say(v, "down for %s, %" PRIu64 " messages queued: %.120s",
+	say(v, "down for %s, %" PRIu64 " message%s queued: %.120s",
 	    text_duration_fmt((int64_t)v->value, lasted, sizeof(lasted)),
-	    queued(x->d), why);
+	    queued(x->d), queued(x->d) == 1 ? "" : "s", why);
 }
 
 static void

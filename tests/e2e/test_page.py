@@ -183,6 +183,7 @@ def document(n, **over):
                    "reserve_bytes": 1e8},
          "smtpd": {"sessions": 12, "connections": 4000}, "delivery": {"connections": 8},
          "config": {"reload_ok": True, "loaded": now - 9e5},
+         "clock": {"doubted": False, "believed_in_seconds": 0},
          "domains": [domain(i, now) for i in range(n)],
          "alerts": [{"alert": "queue_age", "domain": "domain0007.example.org",
                      "severity": "critical", "state": "firing", "since": now - 4000,
