@@ -1,8 +1,25 @@
 EXTRA_DIST += contrib/apt contrib/demo contrib/mxwatch.conf.sample \
-	contrib/packages contrib/postfix/mxwatch-import contrib/systemd/mxwatchd.service \
+	contrib/packages contrib/postfix/mxwatch-import \
+	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
 	contrib/grafana/mxwatch.json \
 	contrib/prometheus/mxwatch-alerts.yml \
 	contrib/prometheus/mxwatch-alerts-test.yml
+
+# With the paths that were configured. Installed only when asked for:
+# --with-systemd-unit-dir.
+systemdunitdir = $(SYSTEMD_UNIT_DIR)
+contrib/systemd/mxwatchd.service: contrib/systemd/mxwatchd.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|[@]sbindir@|$(sbindir)|g' \
+	    -e 's|[@]bindir@|$(bindir)|g' -e 's|[@]conffile@|$(conffile)|g' \
+	    -e 's|[@]spooldir@|$(spooldir)|g' -e 's|[@]runuser@|$(runuser)|g' \
+	    $(srcdir)/contrib/systemd/mxwatchd.service.in >$@.tmp && \
+	    mv $@.tmp $@
+CLEANFILES += contrib/systemd/mxwatchd.service
+if SYSTEMD_UNIT
+systemdunit_DATA = contrib/systemd/mxwatchd.service
+else
+noinst_DATA = contrib/systemd/mxwatchd.service
+endif
 
 # The alert rules do what they say; skipped without promtool.
 dist_noinst_SCRIPTS += tests/lint/rules
