@@ -1,4 +1,5 @@
-EXTRA_DIST += contrib/apt contrib/demo contrib/mxwatch.conf.sample \
+EXTRA_DIST += contrib/apt contrib/demo contrib/srcdir \
+	contrib/mxwatch.conf.sample \
 	contrib/packages contrib/postfix/mxwatch-import \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
 	contrib/grafana/mxwatch.json \
