@@ -313,7 +313,7 @@ answer_plain(struct msg *m, const char *label, unsigned type, bool tcp)
 		add_mx(m, NULL, 0, "");
 	else if (strcmp(label, "badhosts") == 0) {
 		add_mx(m, NULL, 10, "192.0.2.1");
-		add_mx(m, NULL, 10, "under score.test");
+		add_mx(m, NULL, 10, "-hyphen.test");
 		add_mx(m, NULL, 0, "");
 		add_mx(m, NULL, 20, "MX.Test");
 	} else if (strcmp(label, "onlybad") == 0)

@@ -78,7 +78,7 @@ static const struct {
 	{ "mx1:0", NULL, 0 },
 	{ "mx1:99999", NULL, 0 },
 	{ "[mx1]:25", NULL, 0 },
-	{ "mx_1", "mx_1", 25 },
+	{ "MX_1", "mx_1", 25 },
 	{ "mx 1", NULL, 0 },
 	{ "192.0.2.700", NULL, 0 },
 	{ "", NULL, 0 },
