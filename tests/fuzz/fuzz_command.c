@@ -24,6 +24,7 @@ check_command(const struct smtp_command *c, const struct smtp_command_ext *ext)
 	check_clean(c->domain);
 	check_clean(c->envid);
 	check_clean(c->orcpt);
+	MX_ASSERT(c->verb == VERB_BDAT || (c->chunk == 0 && !c->last));
 	MX_ASSERT(c->path.domain >= c->path.mailbox &&
 	    c->path.domain < c->path.mailbox + sizeof(c->path.mailbox));
 	MX_ASSERT(c->path.local_len <= PATH_LOCAL_MAX);

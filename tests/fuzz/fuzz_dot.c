@@ -12,13 +12,16 @@
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static size_t
-read_pieces(struct dot_reader *d, const char *in, size_t len, size_t piece,
-    char *out)
+read_pieces(struct dot_reader *d, bool counted, const char *in, size_t len,
+    size_t piece, char *out)
 {
 	size_t pos, n, used, got, total = 0;
 	char *exact;
 
-	dot_reader_init(d);
+	if (counted)
+		dot_reader_init_counted(d);
+	else
+		dot_reader_init(d);
 	for (pos = 0; pos < len && !d->done; pos += used) {
 		n = len - pos < piece ? len - pos : piece;
 		exact = mem_alloc(2 * n + 4); /* the bound that is promised */
@@ -28,6 +31,9 @@ read_pieces(struct dot_reader *d, const char *in, size_t len, size_t piece,
 		total += got;
 		mem_free(&exact);
 	}
+	MX_ASSERT(!counted || !d->done);
+	if (counted)
+		total += dot_read_end(d, out + total);
 	MX_ASSERT(d->size == total);
 	return total;
 }
@@ -43,24 +49,20 @@ check_line_ends(const char *s, size_t len)
 	}
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+/* The message as DATA or as BDAT brings it, whole and cut, and on. */
+static void
+read_and_write(const char *in, size_t len, size_t piece, bool counted)
 {
-	const char *in = (const char *)data + 1;
 	struct dot_reader d, e;
 	struct dot_writer w;
 	char *a, *b, *wire;
-	size_t n, m, k, piece;
+	size_t n, m, k;
 
-	if (len < 2)
-		return 0;
-	len--;
-	piece = data[0] % 16 + 1u;
 	a = mem_alloc(2 * len + 8);
 	b = mem_alloc(8 * len + 32);
 	wire = mem_alloc(4 * len + 16);
-	n = read_pieces(&d, in, len, len, a);
-	m = read_pieces(&e, in, len, piece, b);
+	n = read_pieces(&d, counted, in, len, len, a);
+	m = read_pieces(&e, counted, in, len, piece, b);
 	MX_ASSERT(n == m && memcmp(a, b, n) == 0);
 	MX_ASSERT(d.done == e.done && d.stray == e.stray && d.nul == e.nul &&
 	    d.eightbit == e.eightbit && d.line_max == e.line_max);
@@ -71,13 +73,25 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		m += dot_write(&w, a + k, n - k < piece ? n - k : piece,
 		    wire + m);
 	m += dot_write_end(&w, wire + m);
-	k = read_pieces(&e, wire, m, m, b);
+	k = read_pieces(&e, false, wire, m, m, b);
 	MX_ASSERT(e.done && !e.stray);
 	/* the writer ends a last line that had no end */
-	MX_ASSERT(k == n || (k == n + 2 && memcmp(b + n, "\r\n", 2) == 0));
+	MX_ASSERT(k == n ||
+	    (!counted && k == n + 2 && memcmp(b + n, "\r\n", 2) == 0));
 	MX_ASSERT(memcmp(a, b, n) == 0);
 	mem_free(&a);
 	mem_free(&b);
 	mem_free(&wire);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	const char *in = (const char *)data + 1;
+
+	if (len < 2)
+		return 0;
+	read_and_write(in, len - 1, data[0] % 16 + 1u, false);
+	read_and_write(in, len - 1, data[0] % 16 + 1u, true);
 	return 0;
 }

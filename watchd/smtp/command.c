@@ -18,6 +18,7 @@ enum arg_rule {
 	ARG_NEEDED,
 	ARG_DOMAIN,
 	ARG_PATH,
+	ARG_CHUNK,
 };
 
 static const struct verb {
@@ -32,7 +33,7 @@ static const struct verb {
 	{ "MAIL", "mail", VERB_MAIL, ARG_PATH },
 	{ "RCPT", "rcpt", VERB_RCPT, ARG_PATH },
 	{ "DATA", "data", VERB_DATA, ARG_NONE },
-	{ "BDAT", "bdat", VERB_BDAT, ARG_ANY },
+	{ "BDAT", "bdat", VERB_BDAT, ARG_CHUNK },
 	{ "RSET", "rset", VERB_RSET, ARG_NONE },
 	{ "NOOP", "noop", VERB_NOOP, ARG_ANY },
 	{ "VRFY", "vrfy", VERB_VRFY, ARG_NEEDED },
@@ -153,6 +154,43 @@ read_domain(struct smtp_command *out, struct smtp_refusal *why)
 	return 0;
 }
 
+/* A number beyond any disk is still a number: policy says "too big" to it. */
+static bool
+read_number(const char *s, size_t len, uint64_t *v)
+{
+	uint64_t digit;
+	size_t i;
+
+	*v = 0;
+	for (i = 0; i < len; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		digit = (uint64_t)(s[i] - '0');
+		*v = *v > (UINT64_MAX - digit) / 10 ? UINT64_MAX :
+						      *v * 10 + digit;
+	}
+	return len > 0;
+}
+
+/* "octets" or "octets LAST" (RFC 3030 2). */
+static int
+read_chunk(struct smtp_command *out, struct smtp_refusal *why)
+{
+	const char *s = out->arg;
+	size_t n = 0, len = out->arg_len;
+
+	while (n < len && !is_blank(s[n]))
+		n++;
+	if (!read_number(s, n, &out->chunk))
+		return refuse(why, 501, "5.5.4", "Syntax: BDAT octets [LAST]");
+	while (n < len && is_blank(s[n]))
+		n++;
+	out->last = word_is(s + n, len - n, "LAST");
+	if (n < len && !out->last)
+		return refuse(why, 501, "5.5.4", "Syntax: BDAT octets [LAST]");
+	return 0;
+}
+
 /* One ESMTP parameter, "KEY" or "KEY=value". */
 struct param {
 	const char *key;
@@ -170,20 +208,8 @@ value_is(const struct param *p, const char *word)
 static bool
 read_size(const struct param *p, struct smtp_command *out)
 {
-	uint64_t v = 0, digit;
-	size_t i;
-
-	for (i = 0; i < p->len; i++) {
-		if (p->value[i] < '0' || p->value[i] > '9')
-			return false;
-		digit = (uint64_t)(p->value[i] - '0');
-		/* A number beyond any disk is still a number: policy says
-		 * "too big" to it. */
-		v = v > (UINT64_MAX - digit) / 10 ? UINT64_MAX : v * 10 + digit;
-	}
 	out->has_size = true;
-	out->size = v;
-	return p->len > 0;
+	return read_number(p->value, p->len, &out->size);
 }
 
 static bool
@@ -493,6 +519,8 @@ smtp_command_parse(const char *line, size_t len,
 		return read_domain(out, why);
 	case ARG_PATH:
 		return read_path(ext, out, why);
+	case ARG_CHUNK:
+		return read_chunk(out, why);
 	}
 	return 0;
 }

@@ -51,6 +51,8 @@ struct smtp_command {
 	size_t arg_len;
 	struct smtp_path path; /* MAIL, RCPT */
 	char domain[256]; /* HELO, EHLO: as given, checked */
+	uint64_t chunk; /* BDAT: how many octets follow; */
+	bool last; /* and the message is whole with them */
 	bool has_size;
 	uint64_t size; /* SIZE= */
 	enum smtp_body body;
@@ -78,7 +80,8 @@ struct smtp_refusal {
 };
 
 /* Parses one line without its CRLF. 0, or -MX_ESYNTAX and *why is the reply
- * to give. An unknown verb is 0 and VERB_UNKNOWN. Bytes above 127 outside a
+ * to give; out->verb is right then, too. An unknown verb is 0 and
+ * VERB_UNKNOWN. Bytes above 127 outside a
  * path with SMTPUTF8, and any NUL, are refused (501 5.5.2). */
 int smtp_command_parse(const char *line, size_t len,
     const struct smtp_command_ext *ext, struct smtp_command *out,

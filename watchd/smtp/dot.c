@@ -71,6 +71,12 @@ dot_reader_init(struct dot_reader *d)
 	*d = (struct dot_reader){ .state = AT_START };
 }
 
+void
+dot_reader_init_counted(struct dot_reader *d)
+{
+	*d = (struct dot_reader){ .state = AT_START, .counted = true };
+}
+
 size_t
 dot_read(struct dot_reader *d, const char *src, size_t len, size_t *used,
     char *dst)
@@ -82,8 +88,9 @@ dot_read(struct dot_reader *d, const char *src, size_t len, size_t *used,
 	while (p < end && !d->done) {
 		switch (d->state) {
 		case AT_START:
-			d->state = *p == '.' ? HELD_DOT : IN_LINE;
-			p += *p == '.';
+			d->state =
+			    *p == '.' && !d->counted ? HELD_DOT : IN_LINE;
+			p += d->state == HELD_DOT;
 			break;
 		case IN_LINE:
 			n = find_line_end(d, p, (size_t)(end - p));
@@ -123,6 +130,22 @@ dot_read(struct dot_reader *d, const char *src, size_t len, size_t *used,
 	*used = (size_t)(p - src);
 	d->size += (uint64_t)(out - dst);
 	return (size_t)(out - dst);
+}
+
+size_t
+dot_read_end(struct dot_reader *d, char *dst)
+{
+	size_t n = 0;
+
+	MX_ASSERT(d->counted);
+	if (d->state == HELD_CR || d->line_len > 0) {
+		put_line_end(d, dst, d->state == HELD_CR);
+		n = 2;
+	}
+	d->state = AT_START;
+	d->done = true;
+	d->size += n;
+	return n;
 }
 
 void

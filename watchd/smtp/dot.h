@@ -4,7 +4,9 @@
  * part of CRLF ("stray") either becomes a CRLF or ends in a refusal; it never
  * ends the data, and a dot behind it is never taken for a stuffed one, so
  * that nothing smuggled here can end the data at the next server
- * (CVE-2023-51764). What comes out holds CR and LF only as CRLF. Pure. */
+ * (CVE-2023-51764). What comes out holds CR and LF only as CRLF. Data whose
+ * length is told (BDAT) has no dots to undo and no end in it; its line ends
+ * are mended in the same way. Pure. */
 #ifndef MX_SMTP_DOT_H
 #define MX_SMTP_DOT_H
 
@@ -12,6 +14,7 @@
 
 struct dot_reader {
 	uint8_t state;
+	bool counted; /* the length is told: a dot is a dot */
 	bool stray; /* a stray CR or LF was seen (and mended) */
 	bool nul; /* a NUL was seen (kept) */
 	bool done; /* the final dot was read */
@@ -22,12 +25,18 @@ struct dot_reader {
 };
 
 void dot_reader_init(struct dot_reader *);
+void dot_reader_init_counted(struct dot_reader *);
 
 /* Reads src, gives content to dst. dst must hold 2 * len + 4 bytes
  * and not overlap src. *used is what was read (all of it, or up to the end of
  * the final dot line). Returns the number of bytes put into dst. */
 size_t dot_read(struct dot_reader *, const char *src, size_t len, size_t *used,
     char *dst);
+
+/* The end of counted data: what was held back, and the end of a last line that
+ * has none, because nothing else could pass through DATA later. dst holds 2.
+ * Returns the number of bytes put into dst. */
+size_t dot_read_end(struct dot_reader *, char *dst);
 
 struct dot_writer {
 	bool bol; /* at the beginning of a line */
