@@ -155,8 +155,7 @@ TABLE = {
                            ("RCPT TO:<u@sub.a.test>", "554 5.7.1"),
                            ("RCPT TO:<u@xa.test>", "554 5.7.1"),
                            ("RCPT TO:<u@a.test.>", "[25]")],
-    "unknown commands": [E, ("XYZZY", "500 5.5.[12]"), ("", "500 5.5.[12]"), ("BDAT 5", "50[02]"),
-                         ("AUTH PLAIN x", "50[02]"), ("ETRN a.test", "50[02]|45\\d"), ("NOOP", "250")],
+    "unknown commands": [E, ("XYZZY", "500 5.5.[12]"), ("", "500 5.5.[12]"), ("AUTH PLAIN x", "50[02]"), ("ETRN a.test", "50[02]|45\\d"), ("NOOP", "250")],
     "what is not offered": [E] + [(x, "50[02]") for x in (
         "XCLIENT ADDR=192.0.2.1", "XFORWARD ADDR=192.0.2.1", "TURN", "SEND FROM:<s@x.test>",
         "SOML FROM:<s@x.test>", "SAML FROM:<s@x.test>", "XEXCH50 1 2", "BURL x")] + [M],
@@ -201,7 +200,7 @@ def test_case_A1_no_advertised_keyword_is_refused(it):
         lines = c.ok("EHLO client.test").split("\n")
         assert lines[0].split()[0][4:] == "mx2.backup.test"
         words = [x[4:].split()[0] for x in lines[1:]]
-        assert {"PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES"} <= set(words)
+        assert {"PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"} <= set(words)
         assert "SIZE %d" % LIMIT in [x[4:] for x in lines]
         for verb in ("EXPN", "HELP", "VRFY", "ETRN", "CHUNKING", "STARTTLS"):
             if verb in words:
@@ -296,6 +295,108 @@ def test_case_A10_pipelined_in_one_segment_and_byte_by_byte(it):
         assert got == want and c.at_end()
     wait_for(lambda: len([m for m in mx.messages if b"piped" in m.data]) == 2)
     assert all(m.to == ["u@a.test", "v@a.test"] for m in mx.messages if b"piped" in m.data)
+
+
+def bdat(c, data, last=False):
+    c.send(b"BDAT %d%s\r\n" % (len(data), b" LAST" if last else b"") + data)
+
+
+def test_case_A12_chunks(it):
+    """One; several with a NOOP between and an empty last one; a second mail
+    right behind; everything in one segment, and inside TLS."""
+    d, mx = it
+    n = len(mx.messages)
+    body = b"Subject: chunked\r\n\r\n.\r\n..\r\nno dots are undone\r\n"
+    with Raw(d.port) as c:
+        assert "250-CHUNKING" in c.ok("EHLO client.test")
+        c.starttls()
+        c.ok("EHLO client.test")
+        c.ok("MAIL FROM:<s@sender.test>")
+        c.ok("RCPT TO:<u@a.test>")
+        c.send(b"BDAT %d LAST\r\n" % len(body) + body +
+               b"MAIL FROM:<s@sender.test>\r\nRCPT TO:<u@a.test>\r\n"
+               b"BDAT 30\r\n" + body[:30] + b"NOOP\r\nBDAT %d\r\n" % (len(body) - 30) +
+               body[30:] + b"BDAT 0 LAST\r\nQUIT\r\n")
+        got = [c.reply() for _ in range(8)]
+        assert [x[:9] for x in got] == ["250 2.0.0", "250 2.1.0", "250 2.1.5"] + \
+            ["250 2.0.0"] * 4 + ["221 2.0.0"], got
+        assert "queued as" in got[0] and "30 octets" in got[3] and "queued as" in got[6]
+        assert c.at_end()
+    wait_for(lambda: len(mx.messages) >= n + 2, 10)
+    for m in mx.messages[n:]:
+        assert m.data.endswith(body) and m.data[:-len(body)].count(b"Received:") == 1
+
+
+def test_case_A12_chunks_that_smuggle(it):
+    """B1 and B3 in chunks: one message, and no bare CR or LF goes on."""
+    d, mx = it
+    n = len(mx.messages)
+    with Raw(d.port) as c:
+        c.ok("EHLO client.test")
+        for end in EODS.values():
+            c.ok("MAIL FROM:<s@sender.test>")
+            c.ok("RCPT TO:<u@a.test>")
+            bdat(c, b"Subject: outer\r\n\r\nbefore" + end[:2])
+            assert c.reply().startswith("250")
+            bdat(c, end[2:] + b"\r\n.\r\n" + ENVELOPE, True)
+            assert "queued as" in c.reply()
+    wait_for(lambda: len(mx.messages) >= n + len(EODS), 10)
+    assert len(mx.messages) == n + len(EODS)
+    for m in mx.messages[n:]:
+        rest = m.data.replace(b"\r\n", b"")
+        assert m.to == ["u@a.test"] and m.data.endswith(b"smuggled\r\n.\r\n")
+        assert b"\n" not in rest and b"\r" not in rest, m.data
+
+
+def test_case_A14_chunks_out_of_order(it):
+    d, mx = it
+    n = len(mx.messages)
+    evil = b"MAIL FROM:<evil@sender.test>\r\nRSET\r\n"
+    with Raw(d.port) as c:
+        bdat(c, evil, True)
+        assert c.reply().startswith("503")
+        c.ok("EHLO client.test")
+        c.ok("MAIL FROM:<s@sender.test>")
+        c.ok("RCPT TO:<u@a.test>")
+        bdat(c, b"Subject: open\r\n\r\n")
+        assert c.reply().startswith("250")
+        for line in ("DATA", "MAIL FROM:<s@sender.test>", "RCPT TO:<v@a.test>"):
+            assert c.cmd(line).startswith("503 5.5.1"), line
+        bdat(c, b"done\r\n", True)
+        assert "queued as" in c.reply()
+        c.ok("MAIL FROM:<s@sender.test>")
+        assert c.cmd("RCPT TO:<u@other.test>").startswith("554")
+        bdat(c, evil, True)
+        assert c.reply().startswith("503")
+        c.ok("MAIL FROM:<s@sender.test>")
+        c.ok("RCPT TO:<u@a.test>")
+        bdat(c, b"x" * LIMIT)
+        assert c.reply().startswith("250")
+        bdat(c, b"y", True)
+        assert c.reply().startswith("552 5.3.4")
+        c.ok("MAIL FROM:<s@sender.test>")
+    wait_for(lambda: len(mx.messages) > n)
+    assert mx.messages[n].data.endswith(b"Subject: open\r\n\r\ndone\r\n")
+    assert mx.messages[n].to == ["u@a.test"] and len(mx.messages) == n + 1
+
+
+@pytest.mark.parametrize("line", ["BDAT", "BDAT -1", "BDAT 99999999999999999999", "BDAT 5 FIRST",
+                                  "BDAT x", "BDAT 5 LAST 6", "BDAT %0600d" % 1])
+def test_case_A14_a_length_that_is_none_closes(it, line):
+    """What follows may be a chunk: it is not taken for commands."""
+    d, _ = it
+    with Raw(d.port) as c:
+        c.begin()
+        c.send(line + "\r\nNOOP\r\nQUIT\r\n")
+        assert re.match("5(00|01|52) ", c.reply()) and c.at_end()
+
+
+def test_case_A21_a_chunk_that_does_not_come(it):
+    d, _ = it
+    with Raw(d.port) as c:
+        c.begin()
+        c.send(b"BDAT 100 LAST\r\nhalf")
+        assert c.reply().startswith("421 4.4.2") and c.at_end()
 
 
 def test_case_A15_more_than_declared_and_more_than_the_limit(it):
@@ -620,7 +721,7 @@ def test_case_D9_near_the_limit_it_gets_stricter_and_relaxes_again(stack):
 
 
 def test_case_D5_many_large_messages_at_once(stack):
-    """They stream: sixty of 4 MB take no 240 MB."""
+    """They stream: forty of 4 MB take no 160 MB."""
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, build=PLAIN)
     chunk = (b"x" * 76 + b"\r\n") * 840
     replies, peak = [], [0]
@@ -634,10 +735,10 @@ def test_case_D5_many_large_messages_at_once(stack):
             peak[0] = max(peak[0], d.rss())
             c.send(b".\r\n")
             replies.append(c.reply())
-    threads = [threading.Thread(target=one) for _ in range(60)]
+    threads = [threading.Thread(target=one) for _ in range(40)]
     for t in threads:
         t.start()
     for t in threads:
         t.join(60)
-    assert len([r for r in replies if r.startswith("250")]) == 60, replies[:3]
-    assert peak[0] < 120 * 1024 * 1024, peak
+    assert len([r for r in replies if r.startswith("250")]) == 40, replies[:3]
+    assert peak[0] < 100 * 1024 * 1024, peak

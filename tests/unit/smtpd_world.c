@@ -275,3 +275,34 @@ expect_last(const char *head, const char *what, unsigned times,
 		fail_msg("%.20s x %u: %s", what, times, got);
 	mem_free(&in);
 }
+
+static void
+run_case(const struct talk_case *c, size_t step)
+{
+	size_t len = c->len > 0 ? c->len : strlen(c->in);
+	char got[4096];
+
+	fake_relay_forget();
+	converse(c->in, len, step);
+	replies(talk.out, got, sizeof(got));
+	if (!replies_match(got, c->want))
+		fail_msg("%s, step %zu:\n got %s\nwant %s", c->name, step, got,
+		    c->want);
+	if (fake.nmessages != c->messages)
+		fail_msg("%s, step %zu: %u messages", c->name, step,
+		    fake.nmessages);
+	assert_int_equal(fake.begun - fake.aborted - fake.nmessages, 0);
+	fake.begun = fake.aborted = 0;
+}
+
+void
+run_cases(const struct talk_case *c, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		run_case(&c[i], 65536);
+		run_case(&c[i], 1);
+		run_case(&c[i], 7);
+	}
+}

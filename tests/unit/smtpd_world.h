@@ -55,6 +55,15 @@ repeat(const char *head, const char *what, unsigned times, const char *tail);
 void expect_last(const char *head, const char *what, unsigned times,
     const char *tail, const char *want);
 
+/* What is said -> the replies, in order, and how many messages were taken.
+ * Each is run in one segment, byte by byte, and in sevens. */
+struct talk_case {
+	const char *name, *in, *want;
+	unsigned messages;
+	size_t len; /* when there is a NUL inside */
+};
+void run_cases(const struct talk_case *, size_t n);
+
 #define EHLO  "EHLO c.example\r\n"
 #define MAIL  "MAIL FROM:<s@c.example>\r\n"
 #define RCPT  "RCPT TO:<user@backed.test>\r\n"

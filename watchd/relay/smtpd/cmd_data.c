@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * cmd_data: DATA, from 354 to the reply to the final dot. The content goes
+ * cmd_data: DATA, from 354 to the reply to the final dot, and what it has in
+ * common with BDAT: the making of a message. The content goes
  * through the dot reader into a store transaction piece by piece; when the
  * message cannot be taken any more the store transaction is given up at once
  * and the rest is read and dropped, because the reply belongs after the dot.
@@ -13,14 +14,13 @@
 #include "base/log.h"
 #include "relay/smtpd/session.h"
 
-/* Somebody who goes on sending far beyond the limit is not mailing. */
-#define EXCESS_MAX(limit) ((limit)*4 + (1 << 20))
-
 void
 cmd_data_abort(struct session *s)
 {
 	store_tx_abort(&s->stx);
 	s->congested = false;
+	s->chunking = false;
+	transaction_reset(&s->tx);
 }
 
 /* From now on the content is read and dropped. */
@@ -64,7 +64,7 @@ arm_data(struct session *s)
 	int64_t now = loop_now(s->smtpd->loop);
 
 	if (c->min_rate > 0) {
-		bought = (int64_t)(s->dot.size / c->min_rate) * CLOCK_SEC;
+		bought = (int64_t)(s->data_got / c->min_rate) * CLOCK_SEC;
 		left =
 		    (s->data_begun + ms * CLOCK_MS + bought - now) / CLOCK_MS;
 		if (left < ms)
@@ -74,6 +74,37 @@ arm_data(struct session *s)
 		return false;
 	session_arm(s, ms);
 	return true;
+}
+
+const char *
+cmd_data_begin(struct session *s, bool counted)
+{
+	const char *no = cmd_store_refusal(s, s->tx.size);
+
+	s->data_rc = 0;
+	s->refused = no != NULL;
+	if (counted)
+		dot_reader_init_counted(&s->dot);
+	else
+		dot_reader_init(&s->dot);
+	trace_scan_init(&s->trace, session_conf(s)->hostname);
+	if (no != NULL) {
+		stats_message_rejected(s->smtpd->stats,
+		    no[2] == '2' ? 452 : 451, SMTPD_REASON_SPOOL_FULL);
+		s->data_rc = no[2] == '2' ? -MX_EFULL : -MX_EIO;
+		return no;
+	}
+	s->stx = store_tx_begin(s->smtpd->store);
+	prepend_received(s);
+	return NULL;
+}
+
+void
+cmd_data_clock(struct session *s)
+{
+	s->data_begun = loop_now(s->smtpd->loop);
+	s->data_got = 0;
+	session_arm(s, session_timeout_ms(s));
 }
 
 void
@@ -89,27 +120,22 @@ cmd_data(struct session *s, struct smtp_command *cmd MX_UNUSED)
 		session_reply(s, "503 5.5.1 no valid recipients\r\n");
 		return;
 	}
-	no = cmd_store_refusal(s, s->tx.size);
+	if (s->chunking) {
+		session_reply(s, "503 5.5.1 the message comes with BDAT\r\n");
+		return;
+	}
+	no = cmd_data_begin(s, false);
 	if (no != NULL) {
-		stats_message_rejected(s->smtpd->stats,
-		    no[2] == '2' ? 452 : 451, SMTPD_REASON_SPOOL_FULL);
 		session_reply(s, no);
 		return;
 	}
-	s->stx = store_tx_begin(s->smtpd->store);
-	s->data_rc = 0;
-	s->data_begun = loop_now(s->smtpd->loop);
-	dot_reader_init(&s->dot);
-	trace_scan_init(&s->trace, session_conf(s)->hostname);
-	prepend_received(s);
 	session_reply(s, "354 end data with <CR><LF>.<CR><LF>\r\n");
 	session_set(s, ST_DATA);
-	session_arm(s, session_timeout_ms(s));
+	cmd_data_clock(s);
 }
 
-/* Content that came out of the dot reader. */
-static void
-take_content(struct session *s, const char *data, size_t len)
+void
+cmd_data_take(struct session *s, const char *data, size_t len)
 {
 	int rc;
 
@@ -123,9 +149,9 @@ take_content(struct session *s, const char *data, size_t len)
 		give_up(s, rc);
 }
 
-/* Why the message is refused after its final dot; NULL: it is not. */
+/* Why the message is refused; NULL: it is not. */
 static const char *
-refusal(const struct session *s, unsigned *code, enum smtpd_reason *reason)
+find_refusal(const struct session *s, unsigned *code, enum smtpd_reason *reason)
 {
 	const struct config *conf = session_conf(s);
 
@@ -196,23 +222,34 @@ commit(struct session *s)
 	    m->commits, s->id);
 }
 
-static void
-data_end(struct session *s)
+const char *
+cmd_data_refusal(struct session *s)
 {
 	unsigned code = 0;
 	enum smtpd_reason reason;
-	const char *no = refusal(s, &code, &reason);
+	const char *no = find_refusal(s, &code, &reason);
 
-	if (no == NULL) {
-		commit(s);
-		return;
-	}
+	if (no == NULL || s->refused)
+		return no;
+	s->refused = true;
 	stats_message_rejected(s->smtpd->stats, code, reason);
 	log_info("smtpd",
 	    "session=%016" PRIx64 " client=%s from=%s nrcpts=%u "
 	    "size=%" PRIu64 " refused=%u",
 	    s->id, s->client, log_q(s->tx.sender), s->tx.nrcpts, s->dot.size,
 	    code);
+	return no;
+}
+
+void
+cmd_data_end(struct session *s)
+{
+	const char *no = cmd_data_refusal(s);
+
+	if (no == NULL) {
+		commit(s);
+		return;
+	}
 	store_tx_abort(&s->stx);
 	finish(s, no);
 }
@@ -230,9 +267,9 @@ on_space(void *arg)
 	session_continue(s);
 }
 
-/* Our disk is slow: the client waits, and its clocks stand still. */
-static bool
-is_congested(struct session *s)
+/* The client waits, and its clocks stand still. */
+bool
+cmd_data_congested(struct session *s)
 {
 	if (s->stx == NULL || !store_tx_congested(s->stx, on_space, s))
 		return false;
@@ -244,6 +281,16 @@ is_congested(struct session *s)
 }
 
 bool
+cmd_data_wait(struct session *s)
+{
+	if (!arm_data(s)) {
+		s->smtpd->stats->g.sessions_lost[SMTPD_LOST_DATA]++;
+		session_close(s, "421 4.4.2 too slow, closing\r\n");
+	}
+	return false;
+}
+
+bool
 cmd_data_run(struct session *s)
 {
 	struct smtpd *m = s->smtpd;
@@ -251,28 +298,23 @@ cmd_data_run(struct session *s)
 	const char *p;
 	size_t n = conn_input(s->conn, &p), used, out;
 
-	if (n > 0) {
-		if (n > SESSION_CHUNK)
-			n = SESSION_CHUNK;
-		out = dot_read(&s->dot, p, n, &used, m->content);
-		conn_consume(s->conn, used);
-		if (out > 0)
-			take_content(s, m->content, out);
-		if (s->dot.done) {
-			data_end(s);
-			return true;
-		}
-		if (s->dot.size > EXCESS_MAX(limit)) {
-			session_close(s, "421 4.3.4 message far too big\r\n");
-			return false;
-		}
-		return !is_congested(s);
+	if (n == 0)
+		return cmd_data_wait(s);
+	if (n > SESSION_CHUNK)
+		n = SESSION_CHUNK;
+	out = dot_read(&s->dot, p, n, &used, m->content);
+	conn_consume(s->conn, used);
+	s->data_got += used;
+	cmd_data_take(s, m->content, out);
+	if (s->dot.done) {
+		cmd_data_end(s);
+		return true;
 	}
-	if (!arm_data(s)) {
-		m->stats->g.sessions_lost[SMTPD_LOST_DATA]++;
-		session_close(s, "421 4.4.2 too slow, closing\r\n");
+	if (s->dot.size > CMD_DATA_EXCESS(limit)) {
+		session_close(s, "421 4.3.4 message far too big\r\n");
+		return false;
 	}
-	return false;
+	return !cmd_data_congested(s);
 }
 
 static void

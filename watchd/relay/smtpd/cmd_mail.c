@@ -84,6 +84,10 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		session_reply(s, "503 5.5.1 need MAIL command\r\n");
 		return;
 	}
+	if (s->chunking) {
+		session_reply(s, "503 5.5.1 the message has begun\r\n");
+		return;
+	}
 	policy_rcpt(s->policy, &s->smtpd->ops, &cmd->path, &v);
 	if (v.reason == SMTPD_REASON_PRIMARY_UP &&
 	    insists(s, cmd->path.mailbox, v.domain))

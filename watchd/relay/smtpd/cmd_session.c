@@ -16,7 +16,7 @@ hello(struct session *s, const struct smtp_command *cmd, bool esmtp)
 {
 	const struct policy *p = s->policy;
 
-	transaction_reset(&s->tx);
+	cmd_data_abort(s);
 	strlcpy(s->helo, cmd->domain, sizeof(s->helo));
 	s->esmtp = esmtp;
 	if (!esmtp)
@@ -66,7 +66,7 @@ cmd_starttls(struct session *s, struct smtp_command *cmd MX_UNUSED)
 		    "session=%016" PRIx64
 		    " client=%s event=\"clear text behind STARTTLS dropped\"",
 		    s->id, s->client);
-	transaction_reset(&s->tx);
+	cmd_data_abort(s);
 	session_reply(s, "220 2.0.0 ready to start TLS\r\n");
 	session_set(s, ST_TLS);
 	if (conn_tls_start(s->conn, s->smtpd->tls, NULL) < 0) {
@@ -97,7 +97,7 @@ cmd_tls_up(struct session *s)
 static void
 cmd_rset(struct session *s, struct smtp_command *cmd MX_UNUSED)
 {
-	transaction_reset(&s->tx);
+	cmd_data_abort(s);
 	session_reply(s, "250 2.0.0 Ok\r\n");
 }
 
@@ -159,7 +159,7 @@ static const struct {
 	[VERB_MAIL] = { cmd_mail, true },
 	[VERB_RCPT] = { cmd_rcpt, true },
 	[VERB_DATA] = { cmd_data, true },
-	[VERB_BDAT] = { cmd_none, false },
+	[VERB_BDAT] = { cmd_bdat, true },
 	[VERB_RSET] = { cmd_rset, false },
 	[VERB_NOOP] = { cmd_noop, false },
 	[VERB_VRFY] = { cmd_vrfy, false },

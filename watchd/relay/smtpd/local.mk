@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libmx_smtpd.a
 libmx_smtpd_a_SOURCES = \
 	watchd/relay/smtpd/client_limit.c watchd/relay/smtpd/client_limit.h \
+	watchd/relay/smtpd/cmd_bdat.c \
 	watchd/relay/smtpd/cmd_data.c \
 	watchd/relay/smtpd/cmd_etrn.c \
 	watchd/relay/smtpd/cmd_mail.c \
@@ -16,9 +17,10 @@ libmx_smtpd_a_SOURCES = \
 	watchd/relay/smtpd/transaction.c watchd/relay/smtpd/transaction.h
 
 if HAVE_CMOCKA
-smtpd_tests = tests/unit/test_smtpd tests/unit/test_smtpd_limits \
-	tests/unit/test_smtpd_service
-check_PROGRAMS += tests/unit/test_insist tests/unit/test_trace tests/unit/test_rcpt_table \
+smtpd_tests = tests/unit/test_smtpd tests/unit/test_smtpd_bdat \
+	tests/unit/test_smtpd_limits tests/unit/test_smtpd_service
+check_PROGRAMS += tests/unit/test_insist tests/unit/test_trace \
+	tests/unit/test_rcpt_table \
 	tests/unit/test_client_limit $(smtpd_tests)
 TESTS += tests/unit/test_insist tests/unit/test_trace tests/unit/test_rcpt_table \
 	tests/unit/test_client_limit $(smtpd_tests)
@@ -37,6 +39,8 @@ smtpd_world_l = $(SMTPD_L) libmx_store.a $(STATUS_L) $(CONFIG_L) $(SMTP_L) \
 	$(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_smtpd_SOURCES = tests/unit/test_smtpd.c $(smtpd_world)
 tests_unit_test_smtpd_LDADD = $(smtpd_world_l)
+tests_unit_test_smtpd_bdat_SOURCES = tests/unit/test_smtpd_bdat.c $(smtpd_world)
+tests_unit_test_smtpd_bdat_LDADD = $(smtpd_world_l)
 tests_unit_test_smtpd_limits_SOURCES = tests/unit/test_smtpd_limits.c $(smtpd_world)
 tests_unit_test_smtpd_limits_LDADD = $(smtpd_world_l)
 tests_unit_test_smtpd_service_SOURCES = tests/unit/test_smtpd_service.c $(smtpd_world)

@@ -76,7 +76,7 @@ make_ehlo(const struct config *conf, bool starttls)
 {
 	return mem_printf("250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n"
 			  "250-8BITMIME\r\n%s%s250-ENHANCEDSTATUSCODES\r\n"
-			  "250-DSN\r\n250 SMTPUTF8\r\n",
+			  "250-CHUNKING\r\n250-DSN\r\n250 SMTPUTF8\r\n",
 	    conf->hostname, (unsigned long long)conf->smtpd.message_size,
 	    starttls ? "250-STARTTLS\r\n" : "",
 	    conf->smtpd.etrn.n > 0 ? "250-ETRN\r\n" : "");

@@ -6,6 +6,7 @@
  * into this file from outside ends in settle(), the only place that frees a
  * session, so that no function finds the ground gone under its feet. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -30,7 +31,7 @@ static const char *
 state_name(enum session_state st)
 {
 	static const char *const name[ST_MAX] = { "command", "skip", "tls",
-		"data", "wait-commit", "closed" };
+		"data", "bdat", "wait-commit", "closed" };
 
 	return name[st];
 }
@@ -40,10 +41,12 @@ session_set(struct session *s, enum session_state to)
 {
 	static const unsigned edges[ST_MAX] = {
 		[ST_COMMAND] = 1u << ST_SKIP | 1u << ST_TLS | 1u << ST_DATA |
-		    1u << ST_CLOSED,
+		    1u << ST_BDAT | 1u << ST_CLOSED,
 		[ST_SKIP] = 1u << ST_COMMAND | 1u << ST_CLOSED,
 		[ST_TLS] = 1u << ST_COMMAND | 1u << ST_CLOSED,
 		[ST_DATA] =
+		    1u << ST_COMMAND | 1u << ST_WAIT_COMMIT | 1u << ST_CLOSED,
+		[ST_BDAT] =
 		    1u << ST_COMMAND | 1u << ST_WAIT_COMMIT | 1u << ST_CLOSED,
 		[ST_WAIT_COMMIT] = 1u << ST_COMMAND | 1u << ST_CLOSED,
 	};
@@ -143,7 +146,8 @@ lost_phase(const struct session *s)
 {
 	if (s->state == ST_TLS)
 		return SMTPD_LOST_STARTTLS;
-	if (s->state == ST_DATA || s->state == ST_WAIT_COMMIT)
+	if (s->state == ST_DATA || s->state == ST_BDAT || s->chunking ||
+	    s->state == ST_WAIT_COMMIT)
 		return SMTPD_LOST_DATA;
 	if (s->tx.nrcpts > 0)
 		return SMTPD_LOST_RCPT;
@@ -183,6 +187,21 @@ is_too_long(const char *p, size_t len, size_t whole)
 	    !(has_verb(p, len, "MAIL") || has_verb(p, len, "RCPT"));
 }
 
+/* A line that is not obeyed. Behind a BDAT stands a chunk of a length that we
+ * do not know: what comes next is not to be taken for commands. */
+static void
+wrong_line(struct session *s, const char *p, size_t len, size_t whole,
+    const char *reply)
+{
+	bool chunk = has_verb(p, len, "BDAT");
+
+	conn_consume(s->conn, whole);
+	if (chunk)
+		session_close(s, reply);
+	else
+		session_reply(s, reply);
+}
+
 /* Parses and obeys one line; `whole` is its length with the line end. */
 static void
 obey(struct session *s, const char *p, size_t len, size_t whole)
@@ -194,11 +213,11 @@ obey(struct session *s, const char *p, size_t len, size_t whole)
 	struct smtp_command_ext ext = { 0 };
 	struct smtp_command *cmd = &s->smtpd->cmd;
 	struct smtp_refusal why;
+	char reply[128];
 	int rc;
 
 	if (is_too_long(p, len, whole)) {
-		conn_consume(s->conn, whole);
-		session_reply(s, "500 5.5.2 line too long\r\n");
+		wrong_line(s, p, len, whole, "500 5.5.2 line too long\r\n");
 		return;
 	}
 	/* Who said HELO was offered nothing. Before any greeting a parameter
@@ -210,13 +229,13 @@ obey(struct session *s, const char *p, size_t len, size_t whole)
 	if (rc < 0 && has_verb(p, len, "RCPT"))
 		stats_rcpt_rejected(s->smtpd->stats, why.code,
 		    SMTPD_REASON_SYNTAX);
-	conn_consume(s->conn, whole);
 	if (rc < 0) {
-		s->errors++;
-		conn_printf(s->conn, "%u %s %s\r\n", why.code, why.status,
-		    why.text);
+		snprintf(reply, sizeof(reply), "%u %s %s\r\n", why.code,
+		    why.status, why.text);
+		wrong_line(s, p, len, whole, reply);
 		return;
 	}
+	conn_consume(s->conn, whole);
 	cmd_dispatch(s, cmd);
 }
 
@@ -260,9 +279,10 @@ run_line(struct session *s)
 	if (len > 0 && p[len - 1] == '\r') {
 		len--;
 	} else if (session_conf(s)->smtpd.bare_newline == NEWLINE_REJECT) {
-		conn_consume(s->conn, whole);
-		session_reply(s, "500 5.5.2 bare newline received\r\n");
-		session_await(s);
+		wrong_line(s, p, len, whole,
+		    "500 5.5.2 bare newline received\r\n");
+		if (s->state == ST_COMMAND)
+			session_await(s);
 		return true;
 	}
 	obey(s, p, len, whole);
@@ -311,6 +331,9 @@ run(struct session *s)
 			break;
 		case ST_DATA:
 			more = cmd_data_run(s);
+			break;
+		case ST_BDAT:
+			more = cmd_bdat_run(s);
 			break;
 		case ST_TLS:
 		case ST_WAIT_COMMIT:
@@ -425,7 +448,7 @@ session_destroy(struct session **sp)
 void
 session_drain(struct session *s)
 {
-	if (s->conn == NULL || s->state == ST_DATA ||
+	if (s->conn == NULL || s->state == ST_DATA || s->state == ST_BDAT ||
 	    s->state == ST_WAIT_COMMIT)
 		return;
 	if (s->state == ST_TLS)

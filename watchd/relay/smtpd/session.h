@@ -26,6 +26,7 @@ enum session_state { /* what is awaited */
 	ST_SKIP, /* the end of a line that is too long */
 	ST_TLS, /* the handshake */
 	ST_DATA,
+	ST_BDAT, /* the rest of a chunk */
 	ST_WAIT_COMMIT,
 	ST_CLOSED, /* the connection is gone */
 	ST_MAX,
@@ -53,13 +54,21 @@ struct session {
 	int64_t line_deadline; /* for the end of this command */
 	struct transaction tx;
 
-	/* DATA */
+	/* DATA and BDAT */
 	struct store_tx *stx; /* NULL also after it was given up */
 	int data_rc; /* why it was: -MX_EFULL, -MX_EIO, -MX_ETOOBIG */
+	bool refused; /* counted and logged */
 	struct dot_reader dot;
 	struct trace_scan trace;
-	int64_t data_begun; /* moved on by pauses of our own */
+	int64_t data_begun; /* or the chunk; moved on by pauses of our own */
+	uint64_t data_got; /* octets since then */
 	int64_t paused_at;
+
+	/* BDAT */
+	bool chunking; /* a message has begun and is not at its end */
+	bool chunk_last;
+	uint64_t chunk_left;
+	const char *chunk_no; /* the reply to a chunk that is dropped */
 };
 
 /* Completions outlive smtpd; `smtpd` is NULL then. */
@@ -149,7 +158,29 @@ void cmd_etrn(struct session *, struct smtp_command *);
 void cmd_data(struct session *, struct smtp_command *);
 /* False when more input is wanted, or nothing can be done now. */
 bool cmd_data_run(struct session *);
+/* The message that is under way, if any, and its transaction are forgotten. */
 void cmd_data_abort(struct session *);
 queue_accept_cb cmd_data_committed;
+
+/* cmd_data.c for cmd_bdat.c */
+/* Somebody who goes on sending far beyond the limit is not mailing. */
+#define CMD_DATA_EXCESS(limit) ((limit)*4 + (1 << 20))
+/* NULL: begun; or the reply: there is no room. What is taken all the same is
+ * dropped then, and refused at its end. */
+const char *cmd_data_begin(struct session *, bool counted);
+void cmd_data_clock(struct session *); /* its clock starts now */
+/* Content that came out of the dot reader. */
+void cmd_data_take(struct session *, const char *data, size_t len);
+/* Our disk is slow: nothing is read until it is not. */
+bool cmd_data_congested(struct session *);
+/* Nothing to read: waits for more, or closes on who is too slow. False. */
+bool cmd_data_wait(struct session *);
+/* Why the message is refused as far as it is known, counted; or NULL. */
+const char *cmd_data_refusal(struct session *);
+void cmd_data_end(struct session *); /* all is there: commit or refuse */
+
+/* cmd_bdat.c */
+void cmd_bdat(struct session *, struct smtp_command *);
+bool cmd_bdat_run(struct session *); /* as cmd_data_run() */
 
 #endif
