@@ -3,6 +3,7 @@ libmx_smtp_a_SOURCES = \
 	watchd/smtp/client.c watchd/smtp/client.h \
 	watchd/smtp/client_cmd.c watchd/smtp/client_int.h \
 	watchd/smtp/command.c watchd/smtp/command.h \
+	watchd/smtp/command_int.h watchd/smtp/command_param.c \
 	watchd/smtp/dot.c watchd/smtp/dot.h \
 	watchd/smtp/path.c watchd/smtp/path.h \
 	watchd/smtp/phase.c watchd/smtp/phase.h \
