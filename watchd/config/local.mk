@@ -12,7 +12,9 @@ libmx_config_a_SOURCES = \
 	watchd/config/lex.c \
 	watchd/config/options.c watchd/config/options.def \
 	watchd/config/parse.c \
-	watchd/config/value.c
+	watchd/config/value.c watchd/config/value_int.h \
+	watchd/config/value_number.c \
+	watchd/config/value_text.c
 
 # Prints the sample file and the manual's list of options.
 noinst_PROGRAMS += watchd/config/confdoc

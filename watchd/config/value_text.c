@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC
+ * value_text: texts that mean something: hosts, addresses, prefixes, mail
+ * addresses. What can be written in several ways is made canonical here.
+ * Called by value.c. Pure. */
+#include <arpa/inet.h>
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "value_int.h"
+
+static bool
+is_plain(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			return false;
+	return true;
+}
+
+/* A mailbox as a configuration needs it: enough to refuse a mistake. What
+ * RFC 5321 allows beyond that, smtp/path.h knows. */
+static bool
+is_mailbox(const char *s)
+{
+	const char *at = strrchr(s, '@');
+	char domain[TEXT_DOMAIN_MAX];
+
+	return at != NULL && at != s && at - s <= 64 && is_plain(s) &&
+	    strpbrk(s, " <>()\",;:\\") == NULL && strchr(s, '@') == at &&
+	    text_domain(at + 1, strlen(at + 1), domain) == 0;
+}
+
+/* "host", "host:port", "[address]:port": a name is made canonical, and a
+ * port is kept when it is not the usual one. */
+static int
+get_host(const char *s, char **out, const struct value_reason *r)
+{
+	char host[TEXT_DOMAIN_MAX];
+	struct net_addr addr;
+	uint16_t port;
+
+	if (addr_split_host(s, host, &port, 25) != 0)
+		return value_fail(r, s,
+		    "is not a host; write it like"
+		    " \"mx1.example.org\" or \"[192.0.2.7]:25\"");
+	if (addr_parse(&addr, host, 25, ':') == 0)
+		*out = mem_strdup(s);
+	else if (port != 25)
+		*out = mem_printf("%s:%u", host, port);
+	else
+		*out = mem_strdup(host);
+	return 0;
+}
+
+/* "192.0.2.0/24", "2001:db8::/32", "[::1]": kept without brackets, which
+ * leaves what inet_pton() reads, and a length. */
+static int
+get_prefix(const char *s, char **out, const struct value_reason *r)
+{
+	char host[ADDR_TEXT_MAX];
+	unsigned char bytes[16];
+	const char *p = s, *slash = strchr(s, '/');
+	size_t n = slash != NULL ? (size_t)(slash - s) : strlen(s);
+	int64_t bits = 0;
+	bool v4, v6;
+
+	if (n >= 2 && p[0] == '[' && p[n - 1] == ']') {
+		p++;
+		n -= 2;
+	}
+	if (n >= sizeof(host))
+		n = 0;
+	memcpy(host, p, n);
+	host[n] = '\0';
+	v4 = *s != '[' && inet_pton(AF_INET, host, bytes) == 1;
+	v6 = inet_pton(AF_INET6, host, bytes) == 1;
+	if ((!v4 && !v6) ||
+	    (slash != NULL &&
+		text_int(slash + 1, 0, v4 ? 32 : 128, &bits) != 0))
+		return value_fail(r, s,
+		    "is not an address or prefix; write it like"
+		    " \"192.0.2.0/24\" or \"2001:db8::/32\"");
+	*out = slash != NULL ? mem_printf("%s/%d", host, (int)bits) :
+			       mem_strdup(host);
+	return 0;
+}
+
+/* A name or an address without a port. */
+static int
+get_self(const char *s, char **out, const struct value_reason *r)
+{
+	char name[TEXT_DOMAIN_MAX];
+	struct net_addr addr;
+
+	if (addr_parse(&addr, s, 0, ':') == 0) {
+		if (addr_port(&addr) != 0)
+			return value_fail(r, s, "has a port; leave that out");
+		*out = mem_strdup(s);
+	} else if (text_domain(s, strlen(s), name) == 0) {
+		*out = mem_strdup(name);
+	} else {
+		return value_fail(r, s,
+		    "is neither a host name nor an address");
+	}
+	return 0;
+}
+
+int
+value_text(const struct option *o, const char *s, char **out,
+    const struct value_reason *r)
+{
+	char name[TEXT_DOMAIN_MAX];
+
+	switch (o->type) {
+	case TYPE_HOST:
+		if (text_domain(s, strlen(s), name) != 0)
+			return value_fail(r, s, "is not a host name");
+		*out = mem_strdup(name);
+		return 0;
+	case TYPE_PRIMARIES:
+	case TYPE_HOSTPORT:
+		return get_host(s, out, r);
+	case TYPE_PREFIXES:
+		return get_prefix(s, out, r);
+	case TYPE_SELF:
+		return get_self(s, out, r);
+	case TYPE_SENDER:
+		if (*s == '\0')
+			break;
+		/* FALLTHROUGH */
+	case TYPE_MAILBOX:
+	case TYPE_MAILBOXES:
+		if (!is_mailbox(s))
+			return value_fail(r, s,
+			    "is not a mail address; write it like"
+			    " \"postmaster@example.org\"");
+		break;
+	case TYPE_BANNER:
+		if (!is_plain(s) || strlen(s) > 200)
+			return value_fail(r, s,
+			    "is longer than 200 characters or"
+			    " not plain ASCII");
+		break;
+	default:
+		if (*s == '\0')
+			return value_fail(r, s,
+			    "is empty; leave the option out"
+			    " instead");
+		break;
+	}
+	*out = mem_strdup(s);
+	return 0;
+}
