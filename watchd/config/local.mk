@@ -11,7 +11,8 @@ libmx_config_a_SOURCES = \
 	watchd/config/include.c \
 	watchd/config/lex.c \
 	watchd/config/options.c watchd/config/options.def \
-	watchd/config/parse.c \
+	watchd/config/parse.c watchd/config/parse_int.h \
+	watchd/config/parse_setting.c \
 	watchd/config/value.c watchd/config/value_int.h \
 	watchd/config/value_number.c \
 	watchd/config/value_text.c

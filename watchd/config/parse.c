@@ -14,42 +14,25 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "config_int.h"
-
-struct parser {
-	struct conf_loader *l;
-	const struct conf_source *source;
-	struct lexer x;
-	struct token t; /* the one that is looked at */
-};
-
-/* The section that is being read. */
-struct scope {
-	enum conf_section section;
-	char label[2 * CONF_QUOTE_MAX]; /* "domain \"x\": ", before messages */
-	void *base; /* of its fields; NULL: only checked */
-	struct conf_pos *set; /* where each option stood, */
-	size_t set_first; /* the first being this one */
-	unsigned line; /* of its opening brace */
-};
+#include "parse_int.h"
 
 static bool parse_block(struct parser *, struct scope *);
 
-static struct conf_pos
-pos(const struct parser *p, unsigned line)
+struct conf_pos
+parser_pos(const struct parser *p, unsigned line)
 {
 	return (struct conf_pos){ .file = p->source->file & 0x7fffffffu,
 		.line = line };
 }
 
-static void
-advance(struct parser *p)
+void
+parser_advance(struct parser *p)
 {
 	lex_next(&p->x, &p->t);
 }
 
-static enum token_kind
-peek(const struct parser *p)
+enum token_kind
+parser_peek(const struct parser *p)
 {
 	struct lexer x = p->x;
 	struct token t;
@@ -58,17 +41,16 @@ peek(const struct parser *p)
 	return t.kind;
 }
 
-/* To the next setting or to the brace that closes the section at hand. */
-static void
-recover(struct parser *p)
+void
+parser_recover(struct parser *p)
 {
 	unsigned depth = 0;
 
-	for (;; advance(p)) {
+	for (;; parser_advance(p)) {
 		if (p->t.kind == TOKEN_END)
 			return;
 		if (p->t.kind == TOKEN_WORD && depth == 0 &&
-		    (p->t.first || peek(p) == TOKEN_EQUAL))
+		    (p->t.first || parser_peek(p) == TOKEN_EQUAL))
 			return;
 		if (p->t.kind == TOKEN_OPEN)
 			depth++;
@@ -83,7 +65,7 @@ skip_block(struct parser *p)
 {
 	unsigned depth = 0;
 
-	for (;; advance(p)) {
+	for (;; parser_advance(p)) {
 		if (p->t.kind == TOKEN_END)
 			return;
 		if (p->t.kind == TOKEN_OPEN)
@@ -91,194 +73,7 @@ skip_block(struct parser *p)
 		if (p->t.kind == TOKEN_CLOSE && --depth == 0)
 			break;
 	}
-	advance(p);
-}
-
-static void
-value_add(struct conf_value *v, const struct token *t)
-{
-	if (v->n % 16 == 0)
-		v->item = mem_grow(v->item, v->n + 16, sizeof(*v->item));
-	v->item[v->n++] = mem_strndup(t->text, t->len);
-}
-
-static void
-value_fini(struct conf_value *v)
-{
-	size_t i;
-
-	for (i = 0; i < v->n; i++)
-		mem_free(&v->item[i]);
-	mem_free(&v->item);
-}
-
-/* A word that begins a setting: what came before it was not closed. */
-static bool
-at_setting(const struct parser *p)
-{
-	enum token_kind next;
-
-	if (p->t.kind != TOKEN_WORD || !p->t.first)
-		return false;
-	next = peek(p);
-	return next == TOKEN_EQUAL || next == TOKEN_OPEN;
-}
-
-/* One token of a list that should not be there. */
-static void
-list_stray(struct parser *p, const struct scope *sc, const char *name)
-{
-	if (p->t.kind == TOKEN_BAD)
-		conf_err(p->l, pos(p, p->t.line), "%s%s: %s", sc->label, name,
-		    p->t.text);
-	else
-		conf_err(p->l, pos(p, p->t.line),
-		    "%s%s: \"%s\" in a list where a value should be", sc->label,
-		    name, p->t.text);
-}
-
-/* The items of a list; the opening brace was taken. One error a list. */
-static bool
-parse_list(struct parser *p, const struct scope *sc, const char *name,
-    unsigned line, struct conf_value *v)
-{
-	bool ok = true, comma = true;
-	unsigned depth = 0;
-
-	v->list = true;
-	for (; p->t.kind != TOKEN_CLOSE || depth-- > 0; advance(p)) {
-		if (p->t.kind == TOKEN_END || at_setting(p)) {
-			conf_err(p->l, pos(p, line),
-			    "%s%s: the list is not closed; a } is missing",
-			    sc->label, name);
-			return false;
-		}
-		if (!ok) {
-			depth += p->t.kind == TOKEN_OPEN;
-			continue;
-		}
-		if (p->t.kind == TOKEN_COMMA && !comma) {
-			comma = true;
-		} else if (p->t.kind != TOKEN_WORD &&
-		    p->t.kind != TOKEN_STRING) {
-			list_stray(p, sc, name);
-			depth += p->t.kind == TOKEN_OPEN;
-			ok = false;
-		} else if (!comma) {
-			conf_err(p->l, pos(p, p->t.line),
-			    "%s%s: a comma is missing in the list before"
-			    " \"%.40s\"",
-			    sc->label, name, p->t.text);
-			ok = false;
-		} else if (v->n == CONF_LIST_MAX) {
-			conf_err(p->l, pos(p, p->t.line),
-			    "%s%s: the list has more than %u items", sc->label,
-			    name, CONF_LIST_MAX);
-			ok = false;
-		} else {
-			value_add(v, &p->t);
-			comma = false;
-		}
-	}
-	advance(p);
-	return ok;
-}
-
-/* What stands behind "=", which was taken. False: reported. */
-static bool
-parse_value(struct parser *p, const struct scope *sc, const char *name,
-    unsigned line, struct conf_value *v)
-{
-	switch (p->t.kind) {
-	case TOKEN_WORD:
-		if (p->t.first)
-			break;
-		/* FALLTHROUGH */
-	case TOKEN_STRING:
-		value_add(v, &p->t);
-		advance(p);
-		return true;
-	case TOKEN_OPEN:
-		advance(p);
-		return parse_list(p, sc, name, line, v);
-	case TOKEN_BAD:
-		conf_err(p->l, pos(p, p->t.line), "%s%s: %s", sc->label, name,
-		    p->t.text);
-		advance(p);
-		return false;
-	default:
-		break;
-	}
-	conf_err(p->l, pos(p, line), "%s%s has no value after the =", sc->label,
-	    name);
-	return false;
-}
-
-static void
-unknown_option(struct parser *p, const struct scope *sc, const char *name,
-    unsigned line)
-{
-	const char *near = option_nearest(sc->section, name);
-	const struct option *o = option_elsewhere(name);
-	enum conf_section child;
-	char q[CONF_QUOTE_MAX];
-
-	conf_quote(name, q);
-	if (section_find(sc->section, name, &child))
-		conf_err(p->l, pos(p, line),
-		    "%s%s is a section; write it as"
-		    " %s { ... }",
-		    sc->label, q, name);
-	else if (near != NULL)
-		conf_err(p->l, pos(p, line),
-		    "%sunknown option %s; did you mean \"%s\"?", sc->label, q,
-		    near);
-	else if (o != NULL && o->section == SEC_TOP)
-		conf_err(p->l, pos(p, line),
-		    "%soption %s belongs at the top level", sc->label, q);
-	else if (o != NULL)
-		conf_err(p->l, pos(p, line),
-		    "%soption %s belongs in a section %s", sc->label, q,
-		    sections[o->section].name);
-	else
-		conf_err(p->l, pos(p, line), "%sunknown option %s", sc->label,
-		    q);
-}
-
-/* name = value; the "=" is looked at. */
-static void
-parse_setting(struct parser *p, const struct scope *sc, const char *name,
-    unsigned line)
-{
-	const struct option *o = option_find(sc->section, name);
-	struct conf_value v = { false, 0, NULL };
-	char why[CONF_TEXT_MAX / 2];
-	struct conf_pos *set;
-	bool ok;
-
-	if (o == NULL)
-		unknown_option(p, sc, name, line);
-	advance(p);
-	ok = parse_value(p, sc, o != NULL ? name : "this option", line, &v);
-	if (!ok)
-		recover(p);
-	if (o == NULL)
-		goto out;
-	set = &sc->set[(size_t)(o - options) - sc->set_first];
-	if (set->line != 0) {
-		conf_err(p->l, pos(p, line),
-		    "%s%s is set twice; the first is at %s:%u", sc->label, name,
-		    p->l->file[set->file], set->line);
-		goto out;
-	}
-	*set = pos(p, line);
-	if (ok && option_set(o, sc->base, &v, why, sizeof(why)) != 0) {
-		conf_err(p->l, pos(p, line), "%s%s %s", sc->label, name, why);
-		ok = false;
-	}
-	set->wrong = !ok;
-out:
-	value_fini(&v);
+	parser_advance(p);
 }
 
 /* A section within domain or defaults: the same struct, another label. */
@@ -291,7 +86,7 @@ parse_nested(struct parser *p, const struct scope *up, const char *name,
 	sc.section = section;
 	sc.line = p->t.line;
 	snprintf(sc.label, sizeof(sc.label), "%.200s%.40s: ", up->label, name);
-	advance(p);
+	parser_advance(p);
 	return parse_block(p, &sc);
 }
 
@@ -306,7 +101,7 @@ parse_domain(struct parser *p, const char *title, unsigned line)
 	conf_quote(title, q);
 	if (l->nentries == CONF_DOMAINS_MAX) {
 		if (!l->domains_cut)
-			conf_err(l, pos(p, line),
+			conf_err(l, parser_pos(p, line),
 			    "domain %s: there are more than %u domains", q,
 			    CONF_DOMAINS_MAX);
 		l->domains_cut = true;
@@ -318,7 +113,7 @@ parse_domain(struct parser *p, const char *title, unsigned line)
 		l->entry = mem_grow(l->entry, l->entry_size, sizeof(*l->entry));
 	}
 	e = l->entry[l->nentries++] = mem_alloc(sizeof(*e));
-	e->at = pos(p, line);
+	e->at = parser_pos(p, line);
 	if (text_domain(title, strlen(title), e->d.name) != 0) {
 		conf_err(l, e->at, "domain %s: that is not a domain name", q);
 		e->d.name[0] = '\0';
@@ -327,7 +122,7 @@ parse_domain(struct parser *p, const char *title, unsigned line)
 	sc.base = &e->d;
 	sc.set = e->set;
 	sc.set_first = OPT_DOMAIN_FIRST;
-	advance(p);
+	parser_advance(p);
 	return parse_block(p, &sc);
 }
 
@@ -348,12 +143,12 @@ parse_titled(struct parser *p, enum conf_section section, const char *title,
 	t = &l->title[l->ntitles];
 	*t = (struct conf_title){ .section = section,
 		.title = mem_strdup(title),
-		.at = pos(p, line) };
+		.at = parser_pos(p, line) };
 	snprintf(sc.label, sizeof(sc.label), "%s %s: ", sections[section].name,
 	    conf_quote(title, q));
 	sc.base = title_base(t, l->c);
 	if (sc.base == NULL) {
-		conf_err(l, pos(p, line),
+		conf_err(l, parser_pos(p, line),
 		    "%s %s: there is no such alert; mxwatch-alerts(7) lists"
 		    " them",
 		    sections[section].name, q);
@@ -363,7 +158,7 @@ parse_titled(struct parser *p, enum conf_section section, const char *title,
 	}
 	l->ntitles++;
 	t->set = sc.set = mem_array(OPT_COUNT, sizeof(*sc.set));
-	advance(p);
+	parser_advance(p);
 	return parse_block(p, &sc);
 }
 
@@ -381,12 +176,12 @@ parse_plain(struct parser *p, const char *name, enum conf_section section,
 	if (section == SEC_DOMAIN) {
 		sc.base = &l->c->defaults;
 		if (l->defaults_at.line == 0)
-			l->defaults_at = pos(p, line);
+			l->defaults_at = parser_pos(p, line);
 	}
 	if (section == SEC_SNMP)
 		l->c->snmp.present = true;
 	snprintf(sc.label, sizeof(sc.label), "%.40s: ", name);
-	advance(p);
+	parser_advance(p);
 	return parse_block(p, &sc);
 }
 
@@ -399,19 +194,19 @@ unknown_section(struct parser *p, const struct scope *sc, const char *name,
 
 	conf_quote(name, q);
 	if (option_find(sc->section, name) != NULL)
-		conf_err(p->l, pos(p, line),
+		conf_err(p->l, parser_pos(p, line),
 		    "%s%s is an option; write it as %s = value", sc->label, q,
 		    name);
 	else if (near != NULL)
-		conf_err(p->l, pos(p, line),
+		conf_err(p->l, parser_pos(p, line),
 		    "%sunknown section %s; did you mean \"%s\"?", sc->label, q,
 		    near);
 	else if (section_find(SEC_DOMAIN, name, &(enum conf_section){ 0 }))
-		conf_err(p->l, pos(p, line),
+		conf_err(p->l, parser_pos(p, line),
 		    "%ssection %s belongs in domain or defaults", sc->label, q);
 	else
-		conf_err(p->l, pos(p, line), "%sunknown section %s", sc->label,
-		    q);
+		conf_err(p->l, parser_pos(p, line), "%sunknown section %s",
+		    sc->label, q);
 	skip_block(p);
 }
 
@@ -428,12 +223,12 @@ parse_section(struct parser *p, const struct scope *sc, const char *name,
 
 	if (titled) {
 		memcpy(title, p->t.text, p->t.len + 1);
-		advance(p);
+		parser_advance(p);
 	}
 	if (p->t.kind != TOKEN_OPEN) {
-		conf_err(p->l, pos(p, line), "%s\"%.40s\" lacks its {",
+		conf_err(p->l, parser_pos(p, line), "%s\"%.40s\" lacks its {",
 		    sc->label, name);
-		recover(p);
+		parser_recover(p);
 		return true;
 	}
 	if (!defaults && !section_find(sc->section, name, &section)) {
@@ -442,7 +237,7 @@ parse_section(struct parser *p, const struct scope *sc, const char *name,
 	}
 	wants = !defaults && sections[section].titled;
 	if (wants && !titled) {
-		conf_err(p->l, pos(p, line),
+		conf_err(p->l, parser_pos(p, line),
 		    "%s%s has no title; write it as %s \"%s\" { ... }",
 		    sc->label, name, name,
 		    section == SEC_DOMAIN ? "example.org" : "name");
@@ -450,7 +245,7 @@ parse_section(struct parser *p, const struct scope *sc, const char *name,
 		return true;
 	}
 	if (titled && !wants)
-		conf_err(p->l, pos(p, line),
+		conf_err(p->l, parser_pos(p, line),
 		    "%s%s takes no title; write it as"
 		    " %s { ... }",
 		    sc->label, name, name);
@@ -481,12 +276,12 @@ parse_include(struct parser *p, unsigned line)
 {
 	struct conf_loader *l = p->l;
 	struct conf_source s;
-	struct conf_pos at = pos(p, line);
+	struct conf_pos at = parser_pos(p, line);
 	char **list, *text;
 	size_t i, n, len;
 
 	list = source_list(l, p->source, p->t.text, at, &n);
-	advance(p);
+	parser_advance(p);
 	for (i = 0; i < n; i++) {
 		s = (struct conf_source){ .up = p->source,
 			.depth = p->source->depth + 1 };
@@ -519,7 +314,7 @@ gives_way(struct parser *p, const struct scope *sc)
 		lex_next(&x, &t);
 	if (t.kind != TOKEN_OPEN)
 		return false;
-	conf_err(p->l, pos(p, sc->line),
+	conf_err(p->l, parser_pos(p, sc->line),
 	    "%sthe section is not closed before %s at line %u; a } is missing",
 	    sc->label, p->t.text, p->t.line);
 	return true;
@@ -537,7 +332,7 @@ parse_item(struct parser *p, const struct scope *sc)
 	if (gives_way(p, sc))
 		return false;
 	memcpy(name, p->t.text, p->t.len + 1);
-	advance(p);
+	parser_advance(p);
 	value = p->t.kind == TOKEN_STRING ||
 	    (p->t.kind == TOKEN_WORD && !p->t.first);
 	if (p->t.kind == TOKEN_EQUAL) {
@@ -550,18 +345,19 @@ parse_item(struct parser *p, const struct scope *sc)
 	}
 	if (p->t.kind == TOKEN_OPEN ||
 	    (value &&
-		(peek(p) == TOKEN_OPEN ||
+		(parser_peek(p) == TOKEN_OPEN ||
 		    section_find(sc->section, name, &section))))
 		return parse_section(p, sc, name, line);
 	if (p->t.kind == TOKEN_BAD) {
-		conf_err(p->l, pos(p, p->t.line), "%s%s", sc->label, p->t.text);
-		advance(p);
+		conf_err(p->l, parser_pos(p, p->t.line), "%s%s", sc->label,
+		    p->t.text);
+		parser_advance(p);
 	} else {
-		conf_err(p->l, pos(p, line),
+		conf_err(p->l, parser_pos(p, line),
 		    "%s\"%.40s\" is followed by neither = nor {", sc->label,
 		    name);
 	}
-	recover(p);
+	parser_recover(p);
 	return true;
 }
 
@@ -576,17 +372,17 @@ parse_block(struct parser *p, struct scope *sc)
 		switch (p->t.kind) {
 		case TOKEN_END:
 			if (!top)
-				conf_err(p->l, pos(p, sc->line),
+				conf_err(p->l, parser_pos(p, sc->line),
 				    "%sthe section"
 				    " is not closed; a } is missing",
 				    sc->label);
 			return top;
 		case TOKEN_CLOSE:
 			if (top)
-				conf_err(p->l, pos(p, p->t.line),
+				conf_err(p->l, parser_pos(p, p->t.line),
 				    "this }"
 				    " closes nothing; take it out");
-			advance(p);
+			parser_advance(p);
 			if (!top)
 				return true;
 			break;
@@ -595,17 +391,17 @@ parse_block(struct parser *p, struct scope *sc)
 				return false;
 			break;
 		case TOKEN_BAD:
-			conf_err(p->l, pos(p, p->t.line), "%s%s", sc->label,
-			    p->t.text);
-			advance(p);
-			recover(p);
+			conf_err(p->l, parser_pos(p, p->t.line), "%s%s",
+			    sc->label, p->t.text);
+			parser_advance(p);
+			parser_recover(p);
 			break;
 		default:
-			conf_err(p->l, pos(p, p->t.line),
+			conf_err(p->l, parser_pos(p, p->t.line),
 			    "%s\"%.40s\" where the name of an option should be",
 			    sc->label, p->t.text);
-			advance(p);
-			recover(p);
+			parser_advance(p);
+			parser_recover(p);
 			break;
 		}
 	}
@@ -621,7 +417,7 @@ parse_source(struct conf_loader *l, const struct conf_source *s,
 	p->l = l;
 	p->source = s;
 	lex_init(&p->x, text, len);
-	advance(p);
+	parser_advance(p);
 	parse_block(p, &sc);
 	mem_free(&p);
 }

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC
+ * parse_int: the parser's state, shared by parse.c (sections and files) and
+ * parse_setting.c (settings). */
+#ifndef MX_CONFIG_PARSE_INT_H
+#define MX_CONFIG_PARSE_INT_H
+
+#include "config_int.h"
+
+struct parser {
+	struct conf_loader *l;
+	const struct conf_source *source;
+	struct lexer x;
+	struct token t; /* the one that is looked at */
+};
+
+/* The section that is being read. */
+struct scope {
+	enum conf_section section;
+	char label[2 * CONF_QUOTE_MAX]; /* "domain \"x\": ", before messages */
+	void *base; /* of its fields; NULL: only checked */
+	struct conf_pos *set; /* where each option stood, */
+	size_t set_first; /* the first being this one */
+	unsigned line; /* of its opening brace */
+};
+
+/* parse.c */
+struct conf_pos parser_pos(const struct parser *, unsigned line);
+void parser_advance(struct parser *);
+enum token_kind parser_peek(const struct parser *); /* the token after p->t */
+/* To the next setting or to the brace that closes the section at hand. */
+void parser_recover(struct parser *);
+
+/* name = value; the "=" is looked at. */
+void parse_setting(struct parser *, const struct scope *, const char *name,
+    unsigned line);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC
+ * parse_setting: one setting: a value or a list behind a name that is known,
+ * or what to tell when it is not. Called by parse.c, whose grammar and way of
+ * going on after an error hold here, too. */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "parse_int.h"
+
+static void
+value_add(struct conf_value *v, const struct token *t)
+{
+	if (v->n % 16 == 0)
+		v->item = mem_grow(v->item, v->n + 16, sizeof(*v->item));
+	v->item[v->n++] = mem_strndup(t->text, t->len);
+}
+
+static void
+value_fini(struct conf_value *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		mem_free(&v->item[i]);
+	mem_free(&v->item);
+}
+
+/* A word that begins a setting: what came before it was not closed. */
+static bool
+at_setting(const struct parser *p)
+{
+	enum token_kind next;
+
+	if (p->t.kind != TOKEN_WORD || !p->t.first)
+		return false;
+	next = parser_peek(p);
+	return next == TOKEN_EQUAL || next == TOKEN_OPEN;
+}
+
+/* One token of a list that should not be there. */
+static void
+list_stray(struct parser *p, const struct scope *sc, const char *name)
+{
+	if (p->t.kind == TOKEN_BAD)
+		conf_err(p->l, parser_pos(p, p->t.line), "%s%s: %s", sc->label,
+		    name, p->t.text);
+	else
+		conf_err(p->l, parser_pos(p, p->t.line),
+		    "%s%s: \"%s\" in a list where a value should be", sc->label,
+		    name, p->t.text);
+}
+
+/* The items of a list; the opening brace was taken. One error a list. */
+static bool
+parse_list(struct parser *p, const struct scope *sc, const char *name,
+    unsigned line, struct conf_value *v)
+{
+	bool ok = true, comma = true;
+	unsigned depth = 0;
+
+	v->list = true;
+	for (; p->t.kind != TOKEN_CLOSE || depth-- > 0; parser_advance(p)) {
+		if (p->t.kind == TOKEN_END || at_setting(p)) {
+			conf_err(p->l, parser_pos(p, line),
+			    "%s%s: the list is not closed; a } is missing",
+			    sc->label, name);
+			return false;
+		}
+		if (!ok) {
+			depth += p->t.kind == TOKEN_OPEN;
+			continue;
+		}
+		if (p->t.kind == TOKEN_COMMA && !comma) {
+			comma = true;
+		} else if (p->t.kind != TOKEN_WORD &&
+		    p->t.kind != TOKEN_STRING) {
+			list_stray(p, sc, name);
+			depth += p->t.kind == TOKEN_OPEN;
+			ok = false;
+		} else if (!comma) {
+			conf_err(p->l, parser_pos(p, p->t.line),
+			    "%s%s: a comma is missing in the list before"
+			    " \"%.40s\"",
+			    sc->label, name, p->t.text);
+			ok = false;
+		} else if (v->n == CONF_LIST_MAX) {
+			conf_err(p->l, parser_pos(p, p->t.line),
+			    "%s%s: the list has more than %u items", sc->label,
+			    name, CONF_LIST_MAX);
+			ok = false;
+		} else {
+			value_add(v, &p->t);
+			comma = false;
+		}
+	}
+	parser_advance(p);
+	return ok;
+}
+
+/* What stands behind "=", which was taken. False: reported. */
+static bool
+parse_value(struct parser *p, const struct scope *sc, const char *name,
+    unsigned line, struct conf_value *v)
+{
+	switch (p->t.kind) {
+	case TOKEN_WORD:
+		if (p->t.first)
+			break;
+		/* FALLTHROUGH */
+	case TOKEN_STRING:
+		value_add(v, &p->t);
+		parser_advance(p);
+		return true;
+	case TOKEN_OPEN:
+		parser_advance(p);
+		return parse_list(p, sc, name, line, v);
+	case TOKEN_BAD:
+		conf_err(p->l, parser_pos(p, p->t.line), "%s%s: %s", sc->label,
+		    name, p->t.text);
+		parser_advance(p);
+		return false;
+	default:
+		break;
+	}
+	conf_err(p->l, parser_pos(p, line),
+	    "%s%s has no value after the =", sc->label, name);
+	return false;
+}
+
+static void
+unknown_option(struct parser *p, const struct scope *sc, const char *name,
+    unsigned line)
+{
+	const char *near = option_nearest(sc->section, name);
+	const struct option *o = option_elsewhere(name);
+	enum conf_section child;
+	char q[CONF_QUOTE_MAX];
+
+	conf_quote(name, q);
+	if (section_find(sc->section, name, &child))
+		conf_err(p->l, parser_pos(p, line),
+		    "%s%s is a section; write it as"
+		    " %s { ... }",
+		    sc->label, q, name);
+	else if (near != NULL)
+		conf_err(p->l, parser_pos(p, line),
+		    "%sunknown option %s; did you mean \"%s\"?", sc->label, q,
+		    near);
+	else if (o != NULL && o->section == SEC_TOP)
+		conf_err(p->l, parser_pos(p, line),
+		    "%soption %s belongs at the top level", sc->label, q);
+	else if (o != NULL)
+		conf_err(p->l, parser_pos(p, line),
+		    "%soption %s belongs in a section %s", sc->label, q,
+		    sections[o->section].name);
+	else
+		conf_err(p->l, parser_pos(p, line), "%sunknown option %s",
+		    sc->label, q);
+}
+
+void
+parse_setting(struct parser *p, const struct scope *sc, const char *name,
+    unsigned line)
+{
+	const struct option *o = option_find(sc->section, name);
+	struct conf_value v = { false, 0, NULL };
+	char why[CONF_TEXT_MAX / 2];
+	struct conf_pos *set;
+	bool ok;
+
+	if (o == NULL)
+		unknown_option(p, sc, name, line);
+	parser_advance(p);
+	ok = parse_value(p, sc, o != NULL ? name : "this option", line, &v);
+	if (!ok)
+		parser_recover(p);
+	if (o == NULL)
+		goto out;
+	set = &sc->set[(size_t)(o - options) - sc->set_first];
+	if (set->line != 0) {
+		conf_err(p->l, parser_pos(p, line),
+		    "%s%s is set twice; the first is at %s:%u", sc->label, name,
+		    p->l->file[set->file], set->line);
+		goto out;
+	}
+	*set = parser_pos(p, line);
+	if (ok && option_set(o, sc->base, &v, why, sizeof(why)) != 0) {
+		conf_err(p->l, parser_pos(p, line), "%s%s %s", sc->label, name,
+		    why);
+		ok = false;
+	}
+	set->wrong = !ok;
+out:
+	value_fini(&v);
+}
