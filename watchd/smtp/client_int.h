@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * client_int: what client.c (the dialogue) and client_cmd.c (the commands
- * sent, the EHLO reply read) share. Not for anybody else. */
+ * client_int: what client.c (the session), client_dialogue.c (what follows
+ * each reply) and client_cmd.c (the commands sent, the EHLO reply read) share.
+ * Not for anybody else. */
 #ifndef MX_SMTP_CLIENT_INT_H
 #define MX_SMTP_CLIENT_INT_H
 
@@ -68,6 +69,24 @@ struct smtp_client {
 	int64_t ns[SMTP_PHASE_MAX];
 };
 
+/* client.c */
+void client_set_state(struct smtp_client *, enum client_state);
+/* A command has been put into the output: its reply is awaited. What the
+ * server said before it can have seen the command is no reply to it. */
+void client_await(struct smtp_client *, enum client_state);
+enum smtp_client_event client_fail(struct smtp_client *,
+    struct smtp_client_info *, bool with_reply, const char *text);
+
+/* client_dialogue.c */
+enum smtp_client_event client_on_reply(struct smtp_client *,
+    struct smtp_client_info *); /* to c->last */
+/* No reply belongs to this step: it follows the last CLIENT_RCPT. */
+enum smtp_client_event
+client_end_rcpts(struct smtp_client *, struct smtp_client_info *);
+/* The session has nothing under way; input would be a reply to nothing. */
+enum smtp_client_event client_settle(struct smtp_client *);
+
+/* client_cmd.c */
 /* All of them append to c->out; a lack of room sets c->broken. */
 void client_put(struct smtp_client *, const char *data, size_t len);
 void client_put_hello(struct smtp_client *, const char *verb);

@@ -1,7 +1,8 @@
 noinst_LIBRARIES += libmx_smtp.a
 libmx_smtp_a_SOURCES = \
 	watchd/smtp/client.c watchd/smtp/client.h \
-	watchd/smtp/client_cmd.c watchd/smtp/client_int.h \
+	watchd/smtp/client_cmd.c watchd/smtp/client_dialogue.c \
+	watchd/smtp/client_int.h \
 	watchd/smtp/command.c watchd/smtp/command.h \
 	watchd/smtp/command_int.h watchd/smtp/command_param.c \
 	watchd/smtp/dot.c watchd/smtp/dot.h \
