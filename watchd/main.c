@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "daemon.h"
+#include "relay/smtpd/recipients.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -90,6 +91,42 @@ print_findings(const struct conf_errors *errs)
 			fprintf(stderr, "%u:", e->line);
 		fprintf(stderr, " %s: %s\n", e->warning ? "warning" : "error",
 		    e->text);
+	}
+}
+
+/* Domains that name the same file share it. */
+static bool
+is_first(const struct config *conf, size_t n)
+{
+	const char *path = conf->domain[n].recipients;
+
+	for (size_t i = 0; i < n; i++)
+		if (conf->domain[i].recipients != NULL &&
+		    strcmp(conf->domain[i].recipients, path) == 0)
+			return false;
+	return true;
+}
+
+/* A running daemon would keep the last good one; one that starts has none. */
+static void
+check_recipients(const struct config *conf)
+{
+	struct mx_errbuf eb = { "" };
+	unsigned line;
+
+	for (size_t i = 0; i < conf->ndomains; i++) {
+		const char *path = conf->domain[i].recipients;
+
+		if (path == NULL || !is_first(conf, i) ||
+		    recipients_check(path, &line, &eb) == 0)
+			continue;
+		fprintf(stderr, "%s:", path);
+		if (line != 0)
+			fprintf(stderr, "%u:", line);
+		fprintf(stderr,
+		    " warning: %s; until this is mended, mail for its"
+		    " domains is answered with 451 after a start\n",
+		    eb.text);
 	}
 }
 
@@ -228,6 +265,7 @@ run(const struct options *o)
 	if (conf == NULL)
 		rc = EXIT_USAGE;
 	else if (o->check) {
+		check_recipients(conf);
 		printf("%s: configuration OK\n", o->file);
 		config_unref(&conf);
 	} else

@@ -141,6 +141,18 @@ def test_what_is_no_file_or_cannot_be_read(good):
     assert rcpt(d, "u0@a.test").startswith("550")
 
 
+def test_a_check_of_the_configuration_reads_it_too(it):
+    d, path = it
+    d.file("rcpt", "good@a.test OK\nbare@a.test\n")
+    r = d.run("-n", "-c", d.conf)
+    assert r.returncode == 0 and "configuration OK" in r.stdout
+    told = [x for x in r.stderr.splitlines() if x.startswith(path)]
+    assert len(told) == 1, "once, though four domains share it: " + r.stderr
+    assert told[0].startswith(path + ":2: warning: no value behind the key; ")
+    d.file("rcpt", "".join(MANY))
+    assert path not in d.run("-n", "-c", d.conf).stderr
+
+
 def test_a_large_file_is_read_beside_the_sessions(good):
     """300,000 recipients: mail goes on while they are read."""
     d, _ = good

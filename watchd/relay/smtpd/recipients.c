@@ -391,6 +391,21 @@ recipients_recheck(struct recipients *r, unsigned shrink)
 	(void)check(r, true, false);
 }
 
+int
+recipients_check(const char *path, unsigned *line, struct mx_errbuf *eb)
+{
+	struct load *l = load_create(path);
+	int rc = 0;
+
+	load_run(l);
+	*line = l->note.line;
+	if (l->table == NULL)
+		rc = mx_fail(eb, MX_ESYNTAX, "%s",
+		    l->changed ? "it is being written" : l->why.text);
+	load_destroy(&l);
+	return rc;
+}
+
 enum rcpt_found
 recipients_find(const struct recipients *r, const char *mailbox,
     const char **text)

@@ -25,6 +25,11 @@ const char *recipients_path(const struct recipients *);
 /* A reload: it is read now, and what was refused before is judged again. */
 void recipients_recheck(struct recipients *, unsigned shrink);
 
+/* For who checks a configuration: 0 when the file is a good one; or why not,
+ * and the line (0: all of it). Reads it here and now; any thread. */
+int recipients_check(const char *path, unsigned *line,
+    struct mx_errbuf *) MX_NODISCARD;
+
 enum rcpt_found recipients_find(const struct recipients *, const char *mailbox,
     const char **text);
 
