@@ -43,6 +43,9 @@ struct probe_result {
 	char text[160]; /* last reply or error; peer text */
 	int64_t phase_ns[SMTP_PHASE_MAX];
 	int64_t cert_not_after; /* wall seconds; 0 no TLS */
+	const char
+	    *tls_by; /* static: what decides about TLS, see dane_word() */
+	const char *tls_why; /* static: in words; "" */
 	bool stale_dns;
 };
 
@@ -54,6 +57,7 @@ struct probe_target {
 	const char *sender; /* "" for <> */
 	const char *rcpt;
 	enum probe_depth depth;
+	const char *tls; /* static: the word of the configuration */
 	int64_t timeout_ms;
 	int64_t resolve_ns; /* what the look-up took, for the result */
 	const struct net_addr *source; /* NULL: any */

@@ -6,7 +6,9 @@
  *
  * A server that puts us off for policy (greylisting: 450, or 4.7.x, at MAIL
  * or RCPT) is alive: that is OK, and the text says what it said. At depth
- * rcpt a failed handshake is tried again in clear, as delivery would. */
+ * rcpt a failed handshake is tried again in clear, as delivery would. Where
+ * DANE asks for more it fails here as delivery would: whoever is to renew the
+ * certificate, or the records, learns it before mail waits for it. */
 #include <errno.h>
 #include <string.h>
 
@@ -77,6 +79,7 @@ probe_smtp_cancel(struct probe_run **pp)
 	smtp_client_destroy(&p->client);
 	loop_timer_destroy(&p->timer);
 	loop_task_destroy(&p->begin);
+	dane_unref(&p->host.dane);
 	mem_free(pp);
 }
 
@@ -159,7 +162,14 @@ probe_ready(struct probe_run *p, int64_t now)
 static bool
 probe_start_tls(struct probe_run *p)
 {
-	if (conn_tls_start(p->conn, p->tls, p->host.name) == 0)
+	const struct dane *dane = p->host.dane;
+	int rc;
+
+	if (dane != NULL && dane->need == DANE_VERIFY)
+		rc = conn_tls_start_dane(p->conn, p->tls, dane);
+	else
+		rc = conn_tls_start(p->conn, p->tls, p->host.name);
+	if (rc == 0)
 		return true;
 	probe_fail(p, PROBE_LOCAL, SMTP_PHASE_STARTTLS, NULL,
 	    "cannot start TLS");
@@ -260,7 +270,8 @@ probe_connected(struct probe_run *p)
 	if (p->depth == PROBE_DEPTH_STARTTLS)
 		conf.tls = CLIENT_TLS_REQUIRE;
 	else if (p->depth == PROBE_DEPTH_RCPT && !p->in_clear)
-		conf.tls = CLIENT_TLS_MAY;
+		conf.tls = dane_needs_tls(p->host.dane) ? CLIENT_TLS_REQUIRE :
+							  CLIENT_TLS_MAY;
 	p->client = smtp_client_create(&conf, now);
 }
 
@@ -270,6 +281,9 @@ probe_tls_up(struct probe_run *p)
 	const struct tls_info *ti = conn_tls_info(p->conn);
 
 	p->result.cert_not_after = ti != NULL ? ti->not_after : 0;
+	if (p->host.dane != NULL)
+		p->result.tls_by =
+		    dane_word(p->host.dane, ti != NULL && ti->dane);
 	smtp_client_tls_up(p->client, loop_now(p->loop));
 	probe_advance(p);
 }
@@ -298,7 +312,7 @@ probe_conn_error(struct probe_run *p)
 		return;
 	}
 	if (conn_error_is_tls(p->conn) && p->depth == PROBE_DEPTH_RCPT &&
-	    !p->in_clear) {
+	    !p->in_clear && !dane_needs_tls(p->host.dane)) {
 		p->in_clear = true;
 		p->next_addr--;
 		probe_measure(p);
@@ -366,7 +380,10 @@ on_begin(void *arg)
 		probe_connect(p);
 		return;
 	}
-	if (p->host.dns == DNS_NXDOMAIN || p->host.dns == DNS_NODATA)
+	if (p->host.dane != NULL && p->host.dane->need == DANE_DEFER)
+		probe_fail(p, PROBE_DNS_FAIL, SMTP_PHASE_RESOLVE, NULL,
+		    p->host.dane->why);
+	else if (p->host.dns == DNS_NXDOMAIN || p->host.dns == DNS_NODATA)
 		probe_fail(p, PROBE_NO_HOST, SMTP_PHASE_RESOLVE, NULL,
 		    "the host has no address");
 	else
@@ -401,6 +418,13 @@ probe_smtp_start(struct loop *loop, struct tls_ctx *tls,
 	p->loop = loop;
 	p->tls = tls;
 	p->host = *t->host;
+	(void)dane_ref(p->host.dane);
+	p->result.tls_by = t->tls;
+	p->result.tls_why = "";
+	if (p->host.dane != NULL) {
+		p->result.tls_by = dane_word(p->host.dane, false);
+		p->result.tls_why = p->host.dane->why;
+	}
 	strlcpy(p->helo, t->helo, sizeof(p->helo));
 	strlcpy(p->sender, t->sender, sizeof(p->sender));
 	strlcpy(p->rcpt_mailbox, t->rcpt, sizeof(p->rcpt_mailbox));

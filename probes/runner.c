@@ -88,6 +88,8 @@ pace_stop(struct pace *p)
 	struct runner *r = p->runner;
 
 	route_cancel(&p->req);
+	route_fini(&p->route);
+	p->route.n = 0;
 	for (unsigned i = 0; i < ROUTE_HOST_MAX; i++) {
 		struct probing *h = &p->host[i];
 
@@ -154,14 +156,14 @@ pace_schedule(struct pace *p)
 
 /* The round is whole: rest, then tell. */
 static void
-pace_finish(struct pace *p, enum probe_code code)
+pace_finish(struct pace *p, enum probe_code code, bool probed)
 {
 	struct runner *r = p->runner;
 	struct probe_round round = { .domain = p->name,
 		.code = code,
 		.route = &p->route };
 
-	if (code == PROBE_OK || p->route.status == ROUTE_OK) {
+	if (probed) {
 		round.nresults = p->route.n;
 		round.result = p->result;
 	}
@@ -200,7 +202,7 @@ on_result(const struct probe_result *result, void *arg)
 	p->result[h->at] = *result;
 	p->result[h->at].stale_dns = p->route.stale;
 	if (--p->left == 0)
-		pace_finish(p, round_code(p));
+		pace_finish(p, round_code(p), true);
 	runner_next(r);
 }
 
@@ -219,6 +221,7 @@ probing_start(struct probing *h)
 	t.sender = d->probe.sender != NULL ? d->probe.sender : "";
 	t.rcpt = d->probe.rcpt != NULL ? d->probe.rcpt : postmaster;
 	t.depth = (enum probe_depth)d->probe.depth;
+	t.tls = config_tls_word(d->deliver.tls);
 	t.timeout_ms = d->probe.timeout_ms;
 	if (d->deliver.source_addr.len != 0)
 		t.source = &d->deliver.source_addr;
@@ -241,6 +244,19 @@ runner_next(struct runner *r)
 	}
 }
 
+/* A host that DANE puts off has something to say for itself. */
+static bool
+puts_off(const struct route *route)
+{
+	for (unsigned i = 0; i < route->n; i++) {
+		const struct dane *d = route->host[i].dane;
+
+		if (d != NULL && d->need == DANE_DEFER)
+			return true;
+	}
+	return false;
+}
+
 static void
 on_route(const struct route *route, void *arg)
 {
@@ -255,12 +271,14 @@ on_route(const struct route *route, void *arg)
 	struct runner *r = p->runner;
 
 	p->req = NULL;
-	p->route = *route;
+	route_fini(&p->route);
+	route_copy(&p->route, route);
 	p->resolve_ns = loop_now(r->loop) - p->start;
-	if (route->status != ROUTE_OK || route->n == 0) {
+	if ((route->status != ROUTE_OK && !puts_off(route)) || route->n == 0) {
 		pace_finish(p,
 		    route->status == ROUTE_OK ? PROBE_NO_HOST :
-						codes[route->status]);
+						codes[route->status],
+		    false);
 		return;
 	}
 	p->left = route->n;
@@ -287,6 +305,8 @@ pace_round(struct pace *p)
 	p->req = route_lookup(r->dns, r->self, p->name,
 	    (const char *const *)d->primary.s, d->primary.n, d->probe.port,
 	    on_route, p);
+	if (d->deliver.tls == CONF_TLS_DANE)
+		route_with_dane(p->req);
 }
 
 static void

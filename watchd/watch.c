@@ -207,6 +207,8 @@ primary_take(struct watch_set *ws, struct watch *w, struct snap_primary *p,
 		p->phase_seconds[i] = (double)r->phase_ns[i] / 1e9;
 	p->probes++;
 	p->last_run = clock_wall();
+	p->tls_by = r->tls_by;
+	p->tls_why = r->tls_why;
 	if (r->cert_not_after != 0 || p->healthy)
 		p->cert_not_after = r->cert_not_after;
 	if (p->healthy) {

@@ -86,7 +86,7 @@ def test_case_K3_values_that_are_refused(stack):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
     for wrong in ('lifetime = "30 d"', "lifetime = -1", 'lifetime = "18446744073709551616"',
                   'primary = {"127.0.0.1:%d"}' % d.port, 'primary = {"host:99999"}',
-                  'deliver { tls = "dane" }', 'admission = "never"', 'primary = {}x'):
+                  'deliver { tls = "danish" }', 'admission = "never"', 'primary = {}x'):
         d.write(domains={"b.test": wrong})
         r = d.run("-n", "-c", d.conf)
         assert r.returncode == 2, "%s: %s" % (wrong, r.stderr)

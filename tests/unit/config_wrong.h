@@ -106,9 +106,6 @@ static const struct bad_case wrong[] = {
 	    "2: error: defaults: probe: depth \"data\" is "
 	    "not one of: connect, banner, ehlo, starttls, "
 	    "rcpt" },
-	{ "dane", "defaults { deliver { tls = \"dane\" } }\n",
-	    "2: error: defaults: deliver: tls \"dane\" is "
-	    "not there yet; use \"require\" or \"may\"" },
 	{ "no host name",
 	    "self = \"a b\"\n"
 	    "resolver = {\"dns.test\"}\n",
@@ -493,6 +490,27 @@ static const struct bad_case doubtful[] = {
 	{ "no listener", "smtpd { listen = {} }\n",
 	    "2: warning: smtpd: listen is empty; no mail "
 	    "will be accepted" },
+	{ "dane by a resolver elsewhere",
+	    "resolver = {\"127.0.0.1\", \"192.0.2.53\"}\n"
+	    "domain \"b.test\" { primary = \"mx.b.test\"\n"
+	    "deliver { tls = \"dane\" } }\n",
+	    "2: warning: resolver 192.0.2.53 is not on this host; with tls "
+	    "\"dane\" whoever is on the way to it decides whom mail is sent "
+	    "to; use a validating resolver on 127.0.0.1" },
+	{ "dane by the resolver on this host",
+	    "resolver = {\"127.0.0.1\", \"::1@5353\"}\n"
+	    "defaults { deliver { tls = \"dane\" } }\n",
+	    "" },
+	{ "dane and an address",
+	    "resolver = {\"127.0.0.1\"}\n"
+	    "defaults { deliver { tls = \"dane\" } }\n"
+	    "domain \"b.test\" { primary = {\"mx.b.test\", "
+	    "\"[192.0.2.7]:2525\"} }\n"
+	    "domain \"c.test\" { primary = {\"192.0.2.8\"}\n"
+	    "deliver { tls = \"may\" } }\n",
+	    "4: warning: domain \"b.test\": deliver: tls \"dane\" is no "
+	    "more than \"may\" for the primary \"[192.0.2.7]:2525\"; give "
+	    "its name" },
 };
 
 static const struct bad_case whole[] = {

@@ -496,6 +496,28 @@ route_cancel(struct route_req **req)
 	mem_free(req);
 }
 
+void
+route_with_dane(struct route_req *req)
+{
+	(void)req;
+	fake.route.with_dane = true;
+}
+
+void
+route_copy(struct route *dst, const struct route *src)
+{
+	*dst = *src;
+	for (unsigned i = 0; i < dst->n; i++)
+		(void)dane_ref(dst->host[i].dane);
+}
+
+void
+route_fini(struct route *r)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		dane_unref(&r->host[i].dane);
+}
+
 const char *
 route_status_name(enum route_status st)
 {
@@ -506,6 +528,12 @@ route_status_name(enum route_status st)
 }
 
 /* ---- config.h */
+
+const char *
+config_tls_word(enum conf_tls tls)
+{
+	return tls == CONF_TLS_MAY ? "may" : "other";
+}
 
 struct config *
 config_ref(struct config *c)

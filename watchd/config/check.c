@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "config_int.h"
+#include "net/resolvconf.h"
 
 /* A domain section or defaults, as the checks see it. */
 struct subject {
@@ -175,18 +176,33 @@ check_times(const struct subject *s)
 			    option_limit_text(o, d->lifetime_ms, b, sizeof(b)));
 }
 
+/* What is configured by address has no name for the DNS to speak of. */
+static void
+check_dane(const struct subject *s)
+{
+	char host[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
+	struct net_addr addr;
+	struct conf_pos at;
+	uint16_t port;
+	size_t i;
+
+	if (!pair(s, OPT_DOMAIN_primary, OPT_DELIVER_tls, &at) ||
+	    s->d->deliver.tls != CONF_TLS_DANE)
+		return;
+	for (i = 0; i < s->d->primary.n; i++)
+		if (addr_split_host(s->d->primary.s[i], host, &port, 25) == 0 &&
+		    addr_parse(&addr, host, port, ':') == 0)
+			conf_warn(s->l, at,
+			    "%sdeliver: tls \"dane\" is no more than \"may\""
+			    " for the primary %s; give its name",
+			    s->label, conf_quote(s->d->primary.s[i], q));
+}
+
 static void
 check_domain(const struct subject *s)
 {
-	const struct conf_pos *tls = where(s, OPT_DELIVER_tls);
-
-	/* To take it for "may" would be weaker than what was asked for. */
-	if (tls->line != 0 && !tls->wrong && s->d->deliver.tls == CONF_TLS_DANE)
-		conf_err(s->l, *tls,
-		    "%sdeliver: tls \"dane\" is not there yet;"
-		    " use \"require\" or \"may\"",
-		    s->label);
 	check_primary(s);
+	check_dane(s);
 	check_times(s);
 	check_readable(s->l, *where(s, OPT_DOMAIN_recipients), s->label,
 	    "recipients", s->d->recipients);
@@ -213,6 +229,58 @@ check_domains(struct conf_loader *l)
 	if (l->nentries == 0)
 		conf_err(l, (struct conf_pos){ 0 },
 		    "there is no section domain; no mail would be accepted");
+}
+
+/* Where dane is asked for first; false: nowhere. */
+static bool
+find_dane(const struct conf_loader *l, struct conf_pos *at)
+{
+	const struct conf_pos *tls = &l->set[OPT_DELIVER_tls];
+	size_t i;
+
+	*at = *tls;
+	if (tls->line != 0 && !tls->wrong &&
+	    l->c->defaults.deliver.tls == CONF_TLS_DANE)
+		return true;
+	for (i = 0; i < l->nentries; i++) {
+		tls = &l->entry[i]->set[OPT_DELIVER_tls - OPT_DOMAIN_FIRST];
+		*at = *tls;
+		if (tls->line != 0 && !tls->wrong &&
+		    l->entry[i]->d.deliver.tls == CONF_TLS_DANE)
+			return true;
+	}
+	return false;
+}
+
+/* DANE is worth what the resolver's word is worth, and that comes as one bit
+ * of a datagram. */
+static void
+check_resolver(struct conf_loader *l)
+{
+	const struct conf_pos *set = &l->set[OPT_TOP_resolver];
+	struct net_addr system[8];
+	const struct net_addr *a = l->c->resolver;
+	size_t i, n = l->c->nresolver;
+	char text[ADDR_TEXT_MAX];
+	struct conf_pos at;
+
+	if (set->wrong || !find_dane(l, &at))
+		return;
+	if (n == 0) {
+		n = resolvconf_servers(RESOLVCONF_PATH, system,
+		    MX_COUNT(system));
+		a = system;
+	}
+	for (i = 0; i < n; i++)
+		if (!addr_is_loopback(&a[i])) {
+			conf_warn(l, set->line != 0 ? *set : at,
+			    "resolver %s is not on this host; with tls"
+			    " \"dane\" whoever is on the way to it decides"
+			    " whom mail is sent to; use a validating resolver"
+			    " on 127.0.0.1",
+			    addr_text(&a[i], text));
+			return;
+		}
 }
 
 static void
@@ -342,5 +410,6 @@ check_config(struct conf_loader *l)
 	check_smtpd(l);
 	check_web(l);
 	check_domains(l);
+	check_resolver(l);
 	check_alerts(l);
 }

@@ -236,6 +236,19 @@ config_domain(const struct config *c, const char *name)
 	    compare_name);
 }
 
+const char *
+config_tls_word(enum conf_tls tls)
+{
+	static const char *const word[] = {
+		[CONF_TLS_MAY] = "may",
+		[CONF_TLS_REQUIRE] = "require",
+		[CONF_TLS_DANE] = "dane",
+		[CONF_TLS_NONE] = "none",
+	};
+
+	return word[tls];
+}
+
 char *
 config_static_changes(const struct config *old, const struct config *new,
     char *dst, size_t size)

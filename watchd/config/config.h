@@ -258,6 +258,9 @@ void config_unref(struct config **);
 const struct conf_domain *
 config_domain(const struct config *, const char *name);
 
+/* As it is written: "may". */
+const char *config_tls_word(enum conf_tls);
+
 extern const struct alert_info conf_alert_info[ALERT_KIND_MAX];
 /* ALERT_KIND_MAX when there is none. */
 enum alert_kind config_alert_kind(const char *name);

@@ -76,6 +76,11 @@ say_primary(cJSON *list, const struct snap_primary *p, int64_t now_ms)
 		return;
 	}
 	ago(p->last_run * 1000, now_ms, run, sizeof(run));
+	if (p->tls_by != NULL)
+		json_say(list,
+		    "%s: about TLS decides `deliver { tls }`: %s%s%s.",
+		    p->label, p->tls_by, p->tls_why[0] != '\0' ? ", for " : "",
+		    p->tls_why);
 	if (p->healthy) {
 		json_say(list, "%s: the probe %s ago succeeded.", p->label,
 		    run);

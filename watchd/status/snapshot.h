@@ -23,6 +23,7 @@ struct snap_primary {
 	uint64_t failures_phase[SMTP_PHASE_MAX];
 	int64_t last_run, last_success;
 	int64_t cert_not_after; /* 0: no TLS */
+	const char *tls_by, *tls_why; /* static; NULL before a probe */
 };
 
 struct snap_flush {

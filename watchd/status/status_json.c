@@ -212,6 +212,11 @@ primary_object(const struct snap_primary *p)
 	json_time(o, "last_run", p->last_run);
 	json_time(o, "last_success", p->last_success);
 	json_time(o, "cert_not_after", p->cert_not_after);
+	if (p->tls_by != NULL)
+		json_text(o, "tls_by", p->tls_by);
+	else
+		json_null(o, "tls_by");
+	json_text(o, "tls_why", p->tls_why);
 	return o;
 }
 

@@ -31,6 +31,7 @@ struct candidate {
 	char name[TEXT_DOMAIN_MAX];
 	char label[TEXT_DOMAIN_MAX + 8];
 	struct net_addr addr;
+	struct dane *dane; /* NULL: not asked for */
 };
 
 /* What is remembered of a host for a while. */
@@ -174,6 +175,9 @@ const struct candidate *outbound_host(const struct outbound *);
 /* One more would be too many, or it is of an old configuration. */
 bool outbound_spent(const struct outbound *);
 bool outbound_full(const struct outbound *); /* the server takes none more */
+/* How it was decided whether there is TLS: the word of the configuration, or
+ * what DANE made of it for this host. */
+const char *outbound_tls_by(const struct outbound *);
 
 /* ---- transfer.c */
 /* The job is loaded: begins its transaction, or ends it when there is none to
@@ -210,6 +214,7 @@ void target_outcome(struct target *, const struct deliver_outcome *);
 /* ---- target_route.c */
 void target_route_begin(struct target *); /* unless it is under way */
 void target_route_end(struct target *);
+void target_route_drop(struct target *); /* forgets what was found */
 /* The addresses to try, in order; DELIVER_CANDIDATES at most, NULL for none.
  * The caller owns them. */
 struct candidate *target_candidates(struct target *, unsigned *n);

@@ -84,7 +84,11 @@ outbound_gone(struct outbound *s)
 void
 outbound_free(struct outbound *s)
 {
+	unsigned i;
+
 	config_unref(&s->conf);
+	for (i = 0; i < s->ncand; i++)
+		dane_unref(&s->cand[i].dane);
 	free(s->cand);
 	free(s);
 }
@@ -124,21 +128,37 @@ candidate_failed(struct outbound *s, enum smtp_phase phase, uint16_t code,
 	outbound_gone(s);
 }
 
-/* What the configuration wants of this connection, whatever happened to
- * those before it. */
+/* What the configuration, and with `dane` the host, want of this connection,
+ * whatever happened to those before it. */
 static enum smtp_client_tls
 tls_wanted(const struct outbound *s)
 {
+	const struct dane *dane = outbound_host(s)->dane;
+
 	switch (s->set->tls) {
 	case CONF_TLS_MAY:
 		return CLIENT_TLS_MAY;
 	case CONF_TLS_NONE:
 		return CLIENT_TLS_NONE;
-	case CONF_TLS_REQUIRE:
 	case CONF_TLS_DANE:
+		if (dane != NULL && !dane_needs_tls(dane))
+			return CLIENT_TLS_MAY;
+		break;
+	case CONF_TLS_REQUIRE:
 		break;
 	}
 	return CLIENT_TLS_REQUIRE;
+}
+
+const char *
+outbound_tls_by(const struct outbound *s)
+{
+	const struct tls_info *ti =
+	    s->conn != NULL ? conn_tls_info(s->conn) : NULL;
+
+	if (s->set->tls != CONF_TLS_DANE)
+		return config_tls_word(s->set->tls);
+	return dane_word(outbound_host(s)->dane, ti != NULL && ti->dane);
 }
 
 /* TLS did not come about though it was offered. */
@@ -170,19 +190,24 @@ is_literal(const struct candidate *c)
 }
 
 /* `require` means encrypted and verified for the name of the host; a primary
- * that is given by address has no name to verify. `dane` is never less. */
+ * that is given by address has no name to verify. With `dane` the records of
+ * the host say whom to trust, or that it does not matter. */
 static void
 start_tls(struct outbound *s)
 {
 	struct deliver *dl = s->target->deliver;
 	const struct candidate *c = outbound_host(s);
 	bool literal = is_literal(c);
-	bool strict = s->set->tls != CONF_TLS_MAY && !literal;
+	bool strict = s->set->tls == CONF_TLS_REQUIRE && !literal;
 	struct tls_ctx *ctx = strict ? dl->tls_strict : dl->tls;
+	int rc = -MX_ETLS;
 
 	s->handshake = true;
-	if (ctx == NULL ||
-	    conn_tls_start(s->conn, ctx, literal ? NULL : c->name) != 0)
+	if (ctx != NULL && c->dane != NULL && c->dane->need == DANE_VERIFY)
+		rc = conn_tls_start_dane(s->conn, ctx, c->dane);
+	else if (ctx != NULL)
+		rc = conn_tls_start(s->conn, ctx, literal ? NULL : c->name);
+	if (rc != 0)
 		tls_failed(s, 0, "TLS could not be started");
 }
 

@@ -73,7 +73,7 @@ target_free(struct target *d)
 	RB_REMOVE(target_tree, &dl->targets, d);
 	loop_timer_destroy(&d->timer);
 	target_route_end(d);
-	free(d->route);
+	target_route_drop(d);
 	free(d);
 }
 

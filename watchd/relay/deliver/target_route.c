@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * target_route: where a destination's mail goes: its hosts by primary or MX,
  * and the addresses to try, in order. A route is asked for again after 30 s,
- * or at once when it failed, so that a flush uses the addresses of today. A
+ * or at once when it failed, so that a flush uses the addresses of today; with
+ * DANE after 1 s, so that TLSA records keep to their TTL. A
  * resolver that fails, a domain that seems to be ours and one whose hosts
  * have no address hold mail. Loop thread. */
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "relay/deliver/deliver_int.h"
 
 #define ROUTE_KEEP_MS  30000
+#define ROUTE_DANE_MS  1000
 #define HOST_ADDRS_MAX 8 /* of one host, so that the next gets a chance */
 #define LOOKUPS_MAX    32 /* at once, of domains that nobody configured */
 #define LOOKUP_WAIT_MS 1000
@@ -25,6 +27,14 @@ target_route_end(struct target *d)
 	d->deliver->lookups -= d->req_foreign;
 	d->req_foreign = false;
 	route_cancel(&d->req);
+}
+
+void
+target_route_drop(struct target *d)
+{
+	if (d->route != NULL)
+		route_fini(d->route);
+	mem_free(&d->route);
 }
 
 /* A route is no use when no host of it has an address. */
@@ -74,14 +84,15 @@ target_routed(const struct route *r, void *arg)
 
 	d->req = NULL;
 	target_route_end(d);
-	mem_free(&d->route);
+	target_route_drop(d);
 	if (st != ROUTE_OK && !(st == ROUTE_NULL_MX && !target_is_ours(d))) {
 		target_unroutable(d, st);
 		return;
 	}
-	d->route = mem_dup(r, sizeof(*r));
-	d->route_until_ns =
-	    loop_now(d->deliver->loop) + ROUTE_KEEP_MS * CLOCK_MS;
+	d->route = mem_alloc(sizeof(*d->route));
+	route_copy(d->route, r);
+	d->route_until_ns = loop_now(d->deliver->loop) +
+	    (r->with_dane ? ROUTE_DANE_MS : ROUTE_KEEP_MS) * CLOCK_MS;
 	target_touch(d);
 }
 
@@ -90,6 +101,8 @@ target_route_begin(struct target *d)
 {
 	struct deliver *dl = d->deliver;
 	const struct conf_domain *dom = config_domain(dl->conf, d->domain);
+	const struct conf_deliver *set =
+	    dom != NULL ? &dom->deliver : &dl->conf->defaults.deliver;
 	const char *primary[ROUTE_HOST_MAX];
 	uint16_t port = 25;
 	size_t i, n = 0;
@@ -111,6 +124,8 @@ target_route_begin(struct target *d)
 	}
 	d->req = route_lookup(dl->dns, dl->self, d->domain, primary, n, port,
 	    target_routed, d);
+	if (set->tls == CONF_TLS_DANE)
+		route_with_dane(d->req);
 }
 
 /* The hosts by preference, equal ones in random order, the failed ones at the
@@ -150,6 +165,7 @@ target_candidates(struct target *d, unsigned *n)
 				strlcpy(c->label, h->label, sizeof(c->label));
 				c->addr = h->addr[j];
 				addr_port_set(&c->addr, h->port);
+				c->dane = dane_ref(h->dane);
 			}
 		}
 	if (*n == 0)

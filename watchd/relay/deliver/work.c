@@ -62,15 +62,16 @@ work_report(struct target *d, const struct work *w, const struct outbound *s,
 	hist_add(&dl->stats->g.attempt_duration, &hist_attempt,
 	    (double)spent_ns / (double)CLOCK_SEC);
 	log_info("deliver",
-	    "id=%s domain=%s host=%s addr=%s tls=%s rcpts=%u delivered=%u "
-	    "deferred=%u failed=%u phase=%s code=%u status=%s delay=%s "
-	    "reply=%s%s%s",
+	    "id=%s domain=%s host=%s addr=%s tls=%s tls_by=%s rcpts=%u "
+	    "delivered=%u deferred=%u failed=%u phase=%s code=%u status=%s "
+	    "delay=%s reply=%s%s%s",
 	    text_id(env->id, id), d->domain, log_q(c != NULL ? c->label : ""),
 	    c != NULL ? addr_text_port(&c->addr, addr) : "",
 	    s != NULL && s->conn != NULL && conn_tls_info(s->conn) != NULL ?
 		log_q(conn_tls_info(s->conn)->version) :
 		"none",
-	    w->pending, envelope_count(env, RCPT_DELIVERED) - w->delivered,
+	    s != NULL ? outbound_tls_by(s) : "none", w->pending,
+	    envelope_count(env, RCPT_DELIVERED) - w->delivered,
 	    envelope_count(env, RCPT_PENDING),
 	    envelope_count(env, RCPT_FAILED) - w->failed,
 	    smtp_phase_name(phase), (unsigned)w->code,
