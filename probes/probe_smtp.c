@@ -282,8 +282,7 @@ probe_tls_up(struct probe_run *p)
 
 	p->result.cert_not_after = ti != NULL ? ti->not_after : 0;
 	if (p->host.dane != NULL)
-		p->result.tls_by =
-		    dane_word(p->host.dane, ti != NULL && ti->dane);
+		p->result.tls_by = dane_word(p->host.dane, ti);
 	smtp_client_tls_up(p->client, loop_now(p->loop));
 	probe_advance(p);
 }
@@ -422,7 +421,7 @@ probe_smtp_start(struct loop *loop, struct tls_ctx *tls,
 	p->result.tls_by = t->tls;
 	p->result.tls_why = "";
 	if (p->host.dane != NULL) {
-		p->result.tls_by = dane_word(p->host.dane, false);
+		p->result.tls_by = dane_word(p->host.dane, NULL);
 		p->result.tls_why = p->host.dane->why;
 	}
 	strlcpy(p->helo, t->helo, sizeof(p->helo));

@@ -67,7 +67,7 @@ test_before(void **state)
 		if (d->need != before_cases[i].need ||
 		    strcmp(d->why, before_cases[i].why) != 0)
 			fail_msg("%s: %s: %s", before_cases[i].name,
-			    dane_word(d, false), d->why);
+			    dane_word(d, NULL), d->why);
 		dane_unref(&d);
 	}
 }
@@ -140,7 +140,7 @@ test_after(void **state)
 		d = dane_after(&after_cases[i].a, "mx.test");
 		if (d->need != after_cases[i].need || d->n != after_cases[i].n)
 			fail_msg("%s: %s, %u records", after_cases[i].name,
-			    dane_word(d, false), d->n);
+			    dane_word(d, NULL), d->n);
 		if ((*d->why == '\0') != (d->need == DANE_VERIFY))
 			fail_msg("%s: \"%s\"", after_cases[i].name, d->why);
 		if (dane_needs_tls(d) != (d->need != DANE_MAY))
@@ -158,6 +158,8 @@ test_data(void **state)
 		.tlsa = { { 1, 1, 1, 0, 32 }, { 3, 1, 1, 32, 32 } },
 		.tlsa_used = 64, .tlsa_data = { [32] = 42, [63] = 43 } };
 	struct dane *d = dane_after(&a, "mx.test"), *again = dane_ref(d);
+	const struct tls_info fits = { .verified = true, .dane = true };
+	const struct tls_info junk = { .verified = false };
 
 	(void)state;
 	assert_int_equal(d->tlsa[0].usage, 3);
@@ -172,13 +174,14 @@ test_data(void **state)
 	assert_string_equal(d->name[1], "a.test");
 	assert_string_equal(d->name[2], "b.test");
 	dane_unref(&d);
-	assert_string_equal(dane_word(again, true), "dane-verified");
-	assert_string_equal(dane_word(again, false), "dane-verify");
+	assert_string_equal(dane_word(again, &fits), "dane-verified");
+	assert_string_equal(dane_word(again, &junk), "dane-encrypt");
+	assert_string_equal(dane_word(again, NULL), "dane-verify");
 	dane_unref(&again);
 	dane_unref(&again);
 	assert_null(dane_ref(NULL));
 	assert_false(dane_needs_tls(NULL));
-	assert_string_equal(dane_word(NULL, true), "dane-none");
+	assert_string_equal(dane_word(NULL, &fits), "dane-none");
 }
 
 int

@@ -144,15 +144,19 @@ dane_needs_tls(const struct dane *d)
 }
 
 const char *
-dane_word(const struct dane *d, bool verified)
+dane_word(const struct dane *d, const struct tls_info *ti)
 {
 	switch (d != NULL ? d->need : DANE_MAY) {
 	case DANE_MAY:
 		break;
+	case DANE_VERIFY:
+		if (ti == NULL)
+			return "dane-verify";
+		if (ti->dane)
+			return "dane-verified";
+		return "dane-encrypt";
 	case DANE_ENCRYPT:
 		return "dane-encrypt";
-	case DANE_VERIFY:
-		return verified ? "dane-verified" : "dane-verify";
 	case DANE_DEFER:
 		return "dane-defer";
 	}

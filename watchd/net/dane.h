@@ -15,6 +15,7 @@
 #define MX_NET_DANE_H
 
 #include "net/dns.h"
+#include "net/tls.h"
 
 #define DANE_NAMES_MAX 3
 
@@ -59,8 +60,9 @@ struct dane *dane_ref(struct dane *);
 void dane_unref(struct dane **);
 /* Whether nothing may be sent in clear. */
 bool dane_needs_tls(const struct dane *);
-/* For logs and operators: dane-none, dane-encrypt, dane-defer; dane-verify,
- * or dane-verified after a handshake in which a record did fit. */
-const char *dane_word(const struct dane *, bool verified);
+/* For logs and operators: dane-none, dane-encrypt, dane-verify, dane-defer.
+ * After the handshake that `ti` is of (NULL: before it) dane-verify has become
+ * dane-verified; or dane-encrypt, when OpenSSL could read none of the records. */
+const char *dane_word(const struct dane *, const struct tls_info *ti);
 
 #endif

@@ -153,12 +153,10 @@ tls_wanted(const struct outbound *s)
 const char *
 outbound_tls_by(const struct outbound *s)
 {
-	const struct tls_info *ti =
-	    s->conn != NULL ? conn_tls_info(s->conn) : NULL;
-
 	if (s->set->tls != CONF_TLS_DANE)
 		return config_tls_word(s->set->tls);
-	return dane_word(outbound_host(s)->dane, ti != NULL && ti->dane);
+	return dane_word(outbound_host(s)->dane,
+	    s->conn != NULL ? conn_tls_info(s->conn) : NULL);
 }
 
 /* TLS did not come about though it was offered. */
