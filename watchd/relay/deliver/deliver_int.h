@@ -175,9 +175,23 @@ const struct candidate *outbound_host(const struct outbound *);
 /* One more would be too many, or it is of an old configuration. */
 bool outbound_spent(const struct outbound *);
 bool outbound_full(const struct outbound *); /* the server takes none more */
+/* For reach.c: what the connection says (a conn_event_cb). */
+void outbound_event(struct conn *, enum conn_event, void *arg);
+
+/* ---- reach.c */
+void reach_connect(struct outbound *); /* to the candidate at hand */
+void reach_dialogue(struct outbound *); /* connected: the engine begins */
+void reach_tls(struct outbound *); /* the server is ready for it */
+/* The next candidate has its turn, or the session is gone. */
+void reach_failed(struct outbound *, enum smtp_phase, uint16_t code,
+    const char *text);
+/* TLS did not come about though it was offered: once more in clear, if that
+ * is allowed. */
+void reach_tls_failed(struct outbound *, uint16_t code, const char *text);
+void reach_drop(struct outbound *); /* the connection and its engine */
 /* How it was decided whether there is TLS: the word of the configuration, or
  * what DANE made of it for this host. */
-const char *outbound_tls_by(const struct outbound *);
+const char *reach_tls_by(const struct outbound *);
 
 /* ---- transfer.c */
 /* The job is loaded: begins its transaction, or ends it when there is none to

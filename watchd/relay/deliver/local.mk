@@ -10,6 +10,7 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/dsn_text.c watchd/relay/deliver/dsn_text.h \
 	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
 	watchd/relay/deliver/outbound.c \
+	watchd/relay/deliver/reach.c \
 	watchd/relay/deliver/target.c watchd/relay/deliver/target_route.c \
 	watchd/relay/deliver/transfer.c watchd/relay/deliver/work.c
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * session: one outbound connection: a conn below, the SMTP engine beside it.
- * It walks the candidates until one is ready (TCP, greeting, EHLO, TLS), then
- * takes job after job and has transfer.c offer them, until it is spent, idle
- * for too long, or gone. What breaks here ends or returns the jobs at hand:
- * JOB_RETURNED when nothing was said of one, JOB_LOST when its transaction
- * had begun. Loop thread; no call from outside re-enters a session. */
+ * outbound: one connection to a server: a conn below, the SMTP engine beside
+ * it. Once one of its candidates is ready (reach.c) it takes job after job
+ * and has transfer.c offer them, until it is spent, idle for too long, or
+ * gone. What breaks here ends or returns the jobs at hand: JOB_RETURNED when
+ * nothing was said of one, JOB_LOST when its transaction had begun. Loop
+ * thread; no call from outside re-enters a session. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +13,7 @@
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
 
-#define SESSION_INPUT	(16 * 1024)
 #define SESSION_QUIT_MS 5000 /* politeness has its limits */
-
-static void outbound_connect(struct outbound *);
 
 static const char *const state_names[] = { "connect", "hello", "idle", "load",
 	"send", "quit", "gone" };
@@ -55,14 +52,6 @@ outbound_host(const struct outbound *s)
 	return &s->cand[s->at];
 }
 
-static void
-drop_connection(struct outbound *s)
-{
-	conn_destroy(&s->conn);
-	smtp_client_destroy(&s->client);
-	s->handshake = false;
-}
-
 /* The end of a session; its memory stays until the task has freed it. */
 void
 outbound_gone(struct outbound *s)
@@ -72,7 +61,7 @@ outbound_gone(struct outbound *s)
 	MX_ASSERT(s->cur == NULL);
 	transfer_return(s, &s->next);
 	transfer_drop_body(s);
-	drop_connection(s);
+	reach_drop(s);
 	outbound_set(s, SESSION_GONE);
 	TAILQ_REMOVE(&d->sessions, s, link);
 	d->nsessions--;
@@ -91,136 +80,6 @@ outbound_free(struct outbound *s)
 		dane_unref(&s->cand[i].dane);
 	free(s->cand);
 	free(s);
-}
-
-/* ---- the way to a ready connection */
-
-static void
-candidate_failed(struct outbound *s, enum smtp_phase phase, uint16_t code,
-    const char *text)
-{
-	struct target *d = s->target;
-	const struct candidate *c = outbound_host(s);
-	char addr[ADDR_TEXT_MAX], why[256];
-	struct host_note *note;
-
-	/* `text` may live in what is dropped now. */
-	strlcpy(why, text != NULL ? text : "", sizeof(why));
-	drop_connection(s);
-	log_info("deliver",
-	    "domain=%s host=%s addr=%s event=connect_failed phase=%s code=%u "
-	    "reply=%s",
-	    d->domain, log_q(c->label), addr_text_port(&c->addr, addr),
-	    smtp_phase_name(phase), (unsigned)code, log_q(why));
-	if (s->at + 1 >= s->ncand ||
-	    strcmp(s->cand[s->at + 1].label, c->label) != 0) {
-		note = target_note(d, c->label);
-		note->down_until_ns =
-		    loop_now(d->deliver->loop) + DELIVER_PENALTY_MS * CLOCK_MS;
-	}
-	if (s->at + 1 < s->ncand && !d->deliver->draining) {
-		s->at++;
-		outbound_set(s, SESSION_CONNECT);
-		outbound_connect(s);
-		return;
-	}
-	target_failed(d, c->label, phase, code, why);
-	outbound_gone(s);
-}
-
-/* What the configuration, and with `dane` the host, want of this connection,
- * whatever happened to those before it. */
-static enum smtp_client_tls
-tls_wanted(const struct outbound *s)
-{
-	const struct dane *dane = outbound_host(s)->dane;
-
-	switch (s->set->tls) {
-	case CONF_TLS_MAY:
-		return CLIENT_TLS_MAY;
-	case CONF_TLS_NONE:
-		return CLIENT_TLS_NONE;
-	case CONF_TLS_DANE:
-		if (dane != NULL && !dane_needs_tls(dane))
-			return CLIENT_TLS_MAY;
-		break;
-	case CONF_TLS_REQUIRE:
-		break;
-	}
-	return CLIENT_TLS_REQUIRE;
-}
-
-const char *
-outbound_tls_by(const struct outbound *s)
-{
-	if (s->set->tls != CONF_TLS_DANE)
-		return config_tls_word(s->set->tls);
-	return dane_word(outbound_host(s)->dane,
-	    s->conn != NULL ? conn_tls_info(s->conn) : NULL);
-}
-
-/* TLS did not come about though it was offered. */
-static void
-tls_failed(struct outbound *s, uint16_t code, const char *text)
-{
-	struct host_note *note;
-
-	if (tls_wanted(s) != CLIENT_TLS_MAY) {
-		candidate_failed(s, SMTP_PHASE_STARTTLS, code, text);
-		return;
-	}
-	log_notice("deliver", "domain=%s host=%s event=tls_failed error=%s",
-	    s->target->domain, log_q(outbound_host(s)->label), log_q(text));
-	note = target_note(s->target, outbound_host(s)->label);
-	note->clear_until_ns =
-	    loop_now(s->target->deliver->loop) + DELIVER_PENALTY_MS * CLOCK_MS;
-	drop_connection(s);
-	outbound_set(s, SESSION_CONNECT);
-	outbound_connect(s);
-}
-
-static bool
-is_literal(const struct candidate *c)
-{
-	struct net_addr a;
-
-	return addr_parse(&a, c->name, 25, ':') == 0;
-}
-
-/* `require` means encrypted and verified for the name of the host; a primary
- * that is given by address has no name to verify. With `dane` the records of
- * the host say whom to trust, or that it does not matter. */
-static void
-start_tls(struct outbound *s)
-{
-	struct deliver *dl = s->target->deliver;
-	const struct candidate *c = outbound_host(s);
-	bool literal = is_literal(c);
-	bool strict = s->set->tls == CONF_TLS_REQUIRE && !literal;
-	struct tls_ctx *ctx = strict ? dl->tls_strict : dl->tls;
-	int rc = -MX_ETLS;
-
-	s->handshake = true;
-	if (ctx != NULL && c->dane != NULL && c->dane->need == DANE_VERIFY)
-		rc = conn_tls_start_dane(s->conn, ctx, c->dane);
-	else if (ctx != NULL)
-		rc = conn_tls_start(s->conn, ctx, literal ? NULL : c->name);
-	if (rc != 0)
-		tls_failed(s, 0, "TLS could not be started");
-}
-
-static void
-start_dialogue(struct outbound *s)
-{
-	struct smtp_client_conf conf = { .helo = s->conf->hostname,
-		.tls = tls_wanted(s) };
-
-	if (conf.tls == CLIENT_TLS_MAY && s->clear)
-		conf.tls = CLIENT_TLS_NONE;
-	s->client =
-	    smtp_client_create(&conf, loop_now(s->target->deliver->loop));
-	outbound_set(s, SESSION_HELLO);
-	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
 }
 
 /* ---- what to do with a ready connection */
@@ -335,11 +194,11 @@ on_failed(struct outbound *s, const struct smtp_client_info *info)
 	case SESSION_CONNECT:
 	case SESSION_HELLO:
 		if (info->phase == SMTP_PHASE_STARTTLS) {
-			tls_failed(s, r != NULL ? r->code : 0,
+			reach_tls_failed(s, r != NULL ? r->code : 0,
 			    r != NULL ? r->text : text);
 			return;
 		}
-		candidate_failed(s, info->phase, r != NULL ? r->code : 0,
+		reach_failed(s, info->phase, r != NULL ? r->code : 0,
 		    r != NULL ? r->text : text);
 		return;
 	case SESSION_LOAD:
@@ -359,7 +218,7 @@ on_event(struct outbound *s, enum smtp_client_event ev,
 {
 	switch (ev) {
 	case CLIENT_START_TLS:
-		start_tls(s);
+		reach_tls(s);
 		break;
 	case CLIENT_READY:
 		on_ready(s);
@@ -427,9 +286,9 @@ static void
 on_lost(struct outbound *s, const char *text)
 {
 	if (s->state == SESSION_CONNECT) {
-		candidate_failed(s, SMTP_PHASE_CONNECT, 0, text);
+		reach_failed(s, SMTP_PHASE_CONNECT, 0, text);
 	} else if (s->handshake) {
-		tls_failed(s, 0, text);
+		reach_tls_failed(s, 0, text);
 	} else if (s->state == SESSION_IDLE || s->state == SESSION_QUIT) {
 		outbound_gone(s);
 	} else {
@@ -439,7 +298,7 @@ on_lost(struct outbound *s, const char *text)
 	}
 }
 
-static void
+void
 outbound_event(struct conn *conn, enum conn_event ev, void *arg)
 {
 	struct outbound *s = arg;
@@ -449,7 +308,7 @@ outbound_event(struct conn *conn, enum conn_event ev, void *arg)
 
 	switch (ev) {
 	case CONN_CONNECTED:
-		start_dialogue(s);
+		reach_dialogue(s);
 		break;
 	case CONN_READ:
 		if (s->client == NULL || (n = conn_input(conn, &data)) == 0)
@@ -487,23 +346,6 @@ outbound_event(struct conn *conn, enum conn_event ev, void *arg)
 	}
 }
 
-static void
-outbound_connect(struct outbound *s)
-{
-	struct deliver *dl = s->target->deliver;
-	const struct candidate *c = outbound_host(s);
-	const struct net_addr *from = NULL;
-
-	s->clear = target_note(s->target, c->label)->clear_until_ns >
-	    loop_now(dl->loop);
-	if (s->set->source != NULL &&
-	    s->set->source_addr.u.sa.sa_family == c->addr.u.sa.sa_family)
-		from = &s->set->source_addr;
-	s->conn = conn_connect(dl->loop, &c->addr, from, SESSION_INPUT,
-	    outbound_event, s);
-	conn_timeout(s->conn, s->set->connect_ms);
-}
-
 struct outbound *
 outbound_create(struct target *d, struct candidate *cand, unsigned n)
 {
@@ -522,7 +364,7 @@ outbound_create(struct target *d, struct candidate *cand, unsigned n)
 	s->foreign = dom == NULL;
 	d->deliver->nforeign += s->foreign;
 	d->nbusy++; /* SESSION_CONNECT */
-	outbound_connect(s);
+	reach_connect(s);
 	return s;
 }
 

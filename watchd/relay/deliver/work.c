@@ -70,7 +70,7 @@ work_report(struct target *d, const struct work *w, const struct outbound *s,
 	    s != NULL && s->conn != NULL && conn_tls_info(s->conn) != NULL ?
 		log_q(conn_tls_info(s->conn)->version) :
 		"none",
-	    s != NULL ? outbound_tls_by(s) : "none", w->pending,
+	    s != NULL ? reach_tls_by(s) : "none", w->pending,
 	    envelope_count(env, RCPT_DELIVERED) - w->delivered,
 	    envelope_count(env, RCPT_PENDING),
 	    envelope_count(env, RCPT_FAILED) - w->failed,
