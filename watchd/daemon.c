@@ -116,8 +116,7 @@ create_store(struct daemon *d, struct mx_errbuf *eb)
 	struct store_conf sc = daemon_store_conf(d->conf);
 
 	ev.arg = d;
-	d->store = store_open(d->loop, &sc, &ev, eb);
-	return d->store != NULL ? 0 : -MX_EIO;
+	return store_open(&d->store, d->loop, &sc, &ev, eb);
 }
 
 static int
@@ -210,35 +209,37 @@ create_events(struct daemon *d)
 	d->next_dns_save = loop_now(d->loop) + DNS_SAVE_SEC * CLOCK_SEC;
 }
 
-struct daemon *
-daemon_create(struct config *conf, struct mx_errbuf *eb)
+int
+daemon_create(struct daemon **out, struct config *conf, struct mx_errbuf *eb)
 {
 	struct daemon *d = mem_alloc(sizeof(*d));
+	int rc;
 
 	d->conf = conf;
 	d->start_wall = d->reload_wall = clock_wall();
 	d->reload_ok = true;
-	if (privileges_check(conf, eb) != 0 ||
-	    privileges_make_dirs(conf, eb) != 0 ||
-	    privileges_lower(conf, eb) != 0)
+	if ((rc = privileges_check(conf, eb)) != 0 ||
+	    (rc = privileges_make_dirs(conf, eb)) != 0 ||
+	    (rc = privileges_lower(conf, eb)) != 0)
 		goto fail;
 	d->loop = loop_create();
 	d->stats = stats_create();
 	d->box = snapshot_box_create();
 	d->history = history_create();
-	if (create_store(d, eb) != 0 || create_dns(d, eb) != 0)
+	if ((rc = create_store(d, eb)) != 0 || (rc = create_dns(d, eb)) != 0)
 		goto fail;
 	create_relay(d);
-	if (create_outside(d, eb) != 0)
+	if ((rc = create_outside(d, eb)) != 0)
 		goto fail;
 	daemon_alerts_create(d); /* as the user that we have become */
 	create_events(d);
 	queue_load(d->queue);
 	snapshot_box_put(d->box, daemon_snapshot(d));
-	return d;
+	*out = d;
+	return 0;
 fail:
 	daemon_destroy(&d);
-	return NULL;
+	return rc;
 }
 
 void

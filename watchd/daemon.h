@@ -15,9 +15,11 @@ struct config *daemon_config(const char *file, struct conf_errors *);
 /* A line in the log for each finding. */
 void daemon_log_findings(const struct conf_errors *);
 /* Opens everything: spool, sockets, threads. Takes over the reference to
- * conf. NULL and *eb when something cannot be had; nothing is left then. As
- * root it binds first and then becomes `conf->user`. */
-struct daemon *daemon_create(struct config *conf, struct mx_errbuf *eb);
+ * conf. Negative and *eb when something cannot be had (-MX_ECORRUPT: the spool
+ * is damaged); nothing is left then. As root it binds first and then becomes
+ * `conf->user`. */
+int daemon_create(struct daemon **out, struct config *conf,
+    struct mx_errbuf *eb) MX_NODISCARD;
 /* Serves until TERM or INT has been drained. */
 void daemon_run(struct daemon *);
 void daemon_destroy(struct daemon **);

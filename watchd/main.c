@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * main: the command line of mxwatchd, the log, the background, exit codes:
- * 0 fine, 1 failure, 2 usage or configuration error. */
+ * 0 fine, 1 failure, 2 usage or configuration error, 3 (STORE_EXIT_DAMAGED)
+ * the spool is damaged. */
 #include <sys/resource.h>
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "daemon.h"
 #include "relay/smtpd/recipients.h"
+#include "relay/store/store.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -224,7 +226,7 @@ serve(const struct options *o, struct config *conf,
 {
 	struct mx_errbuf eb = { "" };
 	struct daemon *d;
-	int ready = -1;
+	int ready = -1, rc;
 
 	signal(SIGPIPE, SIG_IGN);
 	umask(027);
@@ -236,12 +238,11 @@ serve(const struct options *o, struct config *conf,
 	}
 	daemon_log_findings(findings);
 	want_descriptors(conf);
-	d = daemon_create(conf, &eb);
-	if (d == NULL) {
+	if ((rc = daemon_create(&d, conf, &eb)) < 0) {
 		log_error("daemon", "started=0 why=%s", log_q(eb.text));
 		log_close();
 		fprintf(stderr, "mxwatchd: %s\n", eb.text);
-		return 1;
+		return rc == -MX_ECORRUPT ? STORE_EXIT_DAMAGED : 1;
 	}
 	if (ready >= 0)
 		detach(ready);

@@ -110,7 +110,7 @@ main(int argc, char **argv)
 	b.body = mem_alloc(b.len + 1);
 	for (i = 0; i < b.len; i++) /* lines that SMTP allows */
 		b.body[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
-	if ((b.store = store_open(b.loop, &conf, &ev, &eb)) == NULL) {
+	if (store_open(&b.store, b.loop, &conf, &ev, &eb) < 0) {
 		fprintf(stderr, "%s\n", eb.text);
 		return 1;
 	}

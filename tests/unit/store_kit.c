@@ -110,8 +110,8 @@ kit_open(struct kit *k)
 {
 	struct store_events ev = { kit_state, kit_committed, kit_error, k };
 
-	k->store = store_open(k->loop, &k->conf, &ev, &k->eb);
-	return k->store != NULL;
+	k->rc = store_open(&k->store, k->loop, &k->conf, &ev, &k->eb);
+	return k->rc == 0;
 }
 
 static void

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/log_sink.h"
 
-#define LOG_LINE_MAX  2048
 #define LOG_VALUE_MAX 200
 #define LOG_RING      8
 

@@ -43,6 +43,11 @@ void log_notice(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
 void log_info(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
 void log_trace(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
 
+/* The last line of a process that cannot go on, written from a signal handler:
+ * an error, where the others go and to stderr. Waits for no lock and does not
+ * allocate; `text` has no line end. */
+void log_last_words(const char *module, const char *text);
+
 /* The text as a logfmt value: quoted when it holds anything but plain
  * printable characters, escaped, cut to 200 bytes. Lives in one of 8
  * rotating per-thread buffers: use it in the same call only. NULL gives "". */

@@ -6,9 +6,13 @@
  * filled under the mutex, the other one is the thread's to write. What an
  * operator must see wakes the thread at once, the rest waits for log_flush().
  * Before log_open() there is no thread and each line is written as it comes. */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <paths.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -432,6 +436,51 @@ log_close(void)
 		sink.fd = STDERR_FILENO;
 	}
 	pthread_mutex_unlock(&sink_lock);
+}
+
+/* Without syslog(3), which allocates. */
+static void
+last_to_syslog(const char *line)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX,
+		.sun_path = _PATH_LOG };
+	char text[LOG_LINE_MAX];
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int n =
+	    snprintf(text, sizeof(text), "<%d>%s[%ld]: %s", LOG_MAIL | LOG_ERR,
+		program_invocation_short_name, (long)getpid(), line);
+
+	if (fd < 0 || n < 0)
+		return;
+	n = n < (int)sizeof(text) ? n : (int)sizeof(text) - 1;
+	(void)sendto(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL,
+	    (struct sockaddr *)&sun, sizeof(sun));
+	close(fd);
+}
+
+/* What waits to be written goes first, unless somebody is at it. */
+void
+log_last_words(const char *module, const char *text)
+{
+	char line[LOG_LINE_MAX], stamp[SINK_STAMP_LEN];
+	ssize_t done = 0;
+	int n;
+
+	if (pthread_mutex_trylock(&sink_lock) == 0 && !sink.busy &&
+	    sink.dest != LOG_DEST_SYSLOG && sink.in->len > 0)
+		done = write(sink.fd, sink.in->data, sink.in->len);
+	sink_stamp(clock_wall(), stamp, sizeof(stamp));
+	n = snprintf(line, sizeof(line), "%serror %s %s\n", stamp, module,
+	    text);
+	if (n < 0)
+		return;
+	n = n < (int)sizeof(line) ? n : (int)sizeof(line) - 1;
+	if (sink.dest == LOG_DEST_SYSLOG)
+		last_to_syslog(line + strlen(stamp));
+	else if (sink.fd != STDERR_FILENO)
+		done = write(sink.fd, line, (size_t)n);
+	done = write(STDERR_FILENO, line, (size_t)n);
+	(void)done; /* there is nobody left to tell */
 }
 
 uint64_t

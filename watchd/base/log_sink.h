@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 
+#define LOG_LINE_MAX 2048
+
 /* Takes one line with its end. Never blocks once log_open() was called. */
 void log_sink_put(enum log_level, const char *line, size_t len);
 

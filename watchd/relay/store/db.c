@@ -4,7 +4,8 @@
  * LMDB copies on write, so a removal needs pages too, and the extra ones are
  * out of the reach of new messages (db_nearly_full).
  * LMDB 0.9 has no page checksums and can crash on a page that was damaged;
- * what can be checked cheaply is checked at the opening (db_check.c). */
+ * what can be checked cheaply is checked at the opening (db_check.c), the
+ * rest is watched (guard.h). */
 #include <sys/statvfs.h>
 
 #include <errno.h>
@@ -23,9 +24,18 @@
 #define DB_READERS	8
 #define DB_HEADROOM	(16u << 20)
 #define DB_SPACE_MIN	(1u << 20)
+#define DB_VALUE_MAX	(64u << 20) /* twice what a record can have */
 #define DB_FREE_DBI	0 /* LMDB's own table of free pages */
 #define SEGMENT_VERSION 1
 #define SEGMENT_BYTES	(1 + 6 * 8 + 4)
+
+static bool
+db_damaged(int rc)
+{
+	return rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ||
+	    rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
+	    rc == MDB_INCOMPATIBLE;
+}
 
 static int
 db_error(const char *what, int rc)
@@ -45,8 +55,11 @@ db_error(const char *what, int rc)
 		return -MX_ETOOBIG;
 	default:
 		if (log_limit_ok(&limit, 10))
-			log_error("store", "event=db_failed call=%s error=%s",
-			    what, log_q(mdb_strerror(rc)));
+			log_error("store", "event=db_failed call=%s error=%s%s",
+			    what, log_q(mdb_strerror(rc)),
+			    db_damaged(rc) ?
+				" do=\"stop the daemon, run mxwatch-salvage\"" :
+				"");
 		return -MX_EIO;
 	}
 }
@@ -71,36 +84,52 @@ db_open_tables(struct db *db)
 	return mdb_txn_commit(txn);
 }
 
-struct db *
-db_open(const char *dir, uint64_t map_size, struct mx_errbuf *eb)
+static int
+db_open_env(struct db *db, const char *dir)
 {
-	struct db *db = mem_alloc(sizeof(*db));
 	int rc, dead;
 
-	db->map_size = map_size;
 	if ((rc = mdb_env_create(&db->env)) != 0)
-		goto out;
-	if ((rc = mdb_env_set_mapsize(db->env, map_size + DB_HEADROOM)) != 0)
-		goto out;
+		return rc;
+	guard_watch(db->env, dir);
+	if ((rc = mdb_env_set_mapsize(db->env, db->map_size + DB_HEADROOM)) !=
+	    0)
+		return rc;
 	if ((rc = mdb_env_set_maxdbs(db->env, 4)) != 0)
-		goto out;
+		return rc;
 	if ((rc = mdb_env_set_maxreaders(db->env, DB_READERS)) != 0)
-		goto out;
+		return rc;
 	if ((rc = mdb_env_open(db->env, dir, MDB_NOTLS, 0600)) != 0)
-		goto out;
-	if (db_check(db, dir, eb) < 0) {
-		db_close(&db);
-		return NULL;
+		return rc;
+	return mdb_reader_check(db->env, &dead);
+}
+
+int
+db_open(struct db **out, const char *dir, uint64_t map_size,
+    struct mx_errbuf *eb)
+{
+	struct db *db = mem_alloc(sizeof(*db));
+	int rc, checked = 0;
+
+	*out = NULL;
+	db->map_size = map_size;
+	rc = GUARDED(db_open_env(db, dir));
+	if (rc == 0)
+		checked = GUARDED(db_check(db, dir, eb));
+	if (rc == 0 && checked == 0)
+		rc = GUARDED(db_open_tables(db));
+	if (rc == 0 && checked == 0) {
+		*out = db;
+		return 0;
 	}
-	if ((rc = mdb_reader_check(db->env, &dead)) != 0)
-		goto out;
-	rc = db_open_tables(db);
-out:
-	if (rc != 0) {
-		(void)mx_fail(eb, MX_ESYS, "%s: %s", dir, mdb_strerror(rc));
-		db_close(&db);
-	}
-	return db;
+	db_close(&db);
+	if (rc == 0)
+		return checked;
+	if (!db_damaged(rc))
+		return mx_fail(eb, MX_ESYS, "%s: %s", dir, mdb_strerror(rc));
+	return mx_fail(eb, MX_ECORRUPT,
+	    "%s/data.mdb is damaged (%s): run mxwatch-salvage(8)", dir,
+	    mdb_strerror(rc));
 }
 
 void
@@ -120,7 +149,8 @@ db_begin(struct db *db, bool write, struct db_txn **out)
 	int rc;
 
 	*out = NULL;
-	rc = mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn);
+	rc =
+	    GUARDED(mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn));
 	if (rc != 0)
 		return db_error("begin", rc);
 	*out = mem_alloc(sizeof(**out));
@@ -149,7 +179,8 @@ db_commit(struct db_txn **tp)
 	if (rc != 0)
 		mdb_txn_abort((*tp)->txn);
 	else
-		rc = mdb_txn_commit((*tp)->txn);
+		rc = GUARDED(mdb_txn_commit((*tp)->txn));
+	free((*tp)->value);
 	mem_free(tp);
 	if (rc == EIO && db_short_write(db))
 		rc = ENOSPC;
@@ -162,6 +193,7 @@ db_abort(struct db_txn **tp)
 	if (*tp == NULL)
 		return;
 	mdb_txn_abort((*tp)->txn);
+	free((*tp)->value);
 	mem_free(tp);
 }
 
@@ -171,7 +203,7 @@ db_usable(struct db *db)
 {
 	MDB_txn *txn;
 
-	if (mdb_txn_begin(db->env, NULL, 0, &txn) != 0)
+	if (GUARDED(mdb_txn_begin(db->env, NULL, 0, &txn)) != 0)
 		return false;
 	mdb_txn_abort(txn);
 	return true;
@@ -226,11 +258,41 @@ db_record_put(struct db_txn *t, uint64_t id, const void *data, size_t len)
 		t->last = rc == 0 ? last : 0;
 		t->last_known = true;
 	}
-	rc = mdb_put(t->txn, t->db->records, &key, &val,
-	    id > t->last ? MDB_APPEND : 0);
+	rc = GUARDED(mdb_put(t->txn, t->db->records, &key, &val,
+	    id > t->last ? MDB_APPEND : 0));
 	if (rc == 0 && id > t->last)
 		t->last = id;
 	return db_error("put", rc);
+}
+
+/* Copies what was found out of the map and makes key (if any) and val point
+ * to the copies. Inside of the guard: a damaged length leads anywhere. */
+static int
+db_copy(struct db_txn *t, MDB_val *key, MDB_val *val)
+{
+	if (val->mv_size > DB_VALUE_MAX ||
+	    (key != NULL && key->mv_size > sizeof(t->key)))
+		return MDB_CORRUPTED;
+	if (val->mv_size > t->room) {
+		t->value = mem_grow(t->value, val->mv_size, 1);
+		t->room = val->mv_size;
+	}
+	if (val->mv_size > 0)
+		memcpy(t->value, val->mv_data, val->mv_size);
+	val->mv_data = t->value;
+	if (key != NULL && key->mv_size > 0)
+		memcpy(t->key, key->mv_data, key->mv_size);
+	if (key != NULL)
+		key->mv_data = t->key;
+	return 0;
+}
+
+static int
+db_get(struct db_txn *t, MDB_dbi dbi, MDB_val *key, MDB_val *val)
+{
+	int rc = mdb_get(t->txn, dbi, key, val);
+
+	return rc != 0 ? rc : db_copy(t, NULL, val);
 }
 
 int
@@ -238,7 +300,7 @@ db_record_get(struct db_txn *t, uint64_t id, const void **data, size_t *len)
 {
 	uint8_t raw[8];
 	MDB_val key = db_key(raw, id), val = { 0, NULL };
-	int rc = mdb_get(t->txn, t->db->records, &key, &val);
+	int rc = GUARDED(db_get(t, t->db->records, &key, &val));
 
 	*data = val.mv_data;
 	*len = val.mv_size;
@@ -252,22 +314,35 @@ db_record_del(struct db_txn *t, uint64_t id)
 	MDB_val key = db_key(raw, id);
 
 	t->last_known = false;
-	return db_error("del", mdb_del(t->txn, t->db->records, &key, NULL));
+	return db_error("del",
+	    GUARDED(mdb_del(t->txn, t->db->records, &key, NULL)));
 }
 
-/* One step of a cursor that is opened for it. */
+/* One step of a cursor that is opened for it. In a damaged tree it may lead
+ * back: who goes on from there would never come to an end. */
+static int
+db_step(struct db_txn *t, MDB_dbi dbi, MDB_val *key, MDB_val *val,
+    MDB_cursor_op op)
+{
+	MDB_cursor *c;
+	MDB_val from = *key;
+	int rc;
+
+	if ((rc = mdb_cursor_open(t->txn, dbi, &c)) != 0)
+		return rc;
+	rc = mdb_cursor_get(c, key, val, op);
+	if (rc == 0 && op == MDB_SET_RANGE &&
+	    mdb_cmp(t->txn, dbi, key, &from) < 0)
+		rc = MDB_CORRUPTED;
+	mdb_cursor_close(c);
+	return rc != 0 ? rc : db_copy(t, key, val);
+}
+
 static int
 db_seek(struct db_txn *t, MDB_dbi dbi, MDB_val *key, MDB_val *val,
     MDB_cursor_op op)
 {
-	MDB_cursor *c;
-	int rc;
-
-	if ((rc = mdb_cursor_open(t->txn, dbi, &c)) != 0)
-		return db_error("cursor", rc);
-	rc = mdb_cursor_get(c, key, val, op);
-	mdb_cursor_close(c);
-	return db_error("seek", rc);
+	return db_error("seek", GUARDED(db_step(t, dbi, key, val, op)));
 }
 
 int
@@ -288,7 +363,7 @@ db_record_next(struct db_txn *t, uint64_t *id, const void **data, size_t *len)
 int
 db_record_last(struct db_txn *t, uint64_t *id)
 {
-	MDB_val key, val;
+	MDB_val key = { 0, NULL }, val;
 	int rc = db_seek(t, t->db->records, &key, &val, MDB_LAST);
 
 	if (rc == 0)
@@ -325,7 +400,7 @@ db_segment_get(struct db_txn *t, uint64_t number, struct db_segment *s)
 {
 	uint8_t raw[8];
 	MDB_val key = db_key(raw, number), val = { 0, NULL };
-	int rc = mdb_get(t->txn, t->db->segments, &key, &val);
+	int rc = GUARDED(db_get(t, t->db->segments, &key, &val));
 
 	return rc != 0 ? db_error("get", rc) : segment_decode(&key, &val, s);
 }
@@ -354,7 +429,8 @@ db_segment_put(struct db_txn *t, const struct db_segment *s)
 	le_put(p + 33, s->last_id, 8);
 	le_put(p + 41, s->punched, 8);
 	le_put(p + SEGMENT_BYTES - 4, crc32_z(0, p, SEGMENT_BYTES - 4), 4);
-	return db_error("put", mdb_put(t->txn, t->db->segments, &key, &val, 0));
+	return db_error("put",
+	    GUARDED(mdb_put(t->txn, t->db->segments, &key, &val, 0)));
 }
 
 int
@@ -363,7 +439,8 @@ db_segment_del(struct db_txn *t, uint64_t number)
 	uint8_t raw[8];
 	MDB_val key = db_key(raw, number);
 
-	return db_error("del", mdb_del(t->txn, t->db->segments, &key, NULL));
+	return db_error("del",
+	    GUARDED(mdb_del(t->txn, t->db->segments, &key, NULL)));
 }
 
 int
@@ -372,8 +449,10 @@ db_state_put(struct db_txn *t, const char *key, const void *data, size_t len)
 	MDB_val k = db_val(key, strlen(key)), v = db_val(data, len);
 
 	if (len == 0)
-		return db_error("del", mdb_del(t->txn, t->db->state, &k, NULL));
-	return db_error("put", mdb_put(t->txn, t->db->state, &k, &v, 0));
+		return db_error("del",
+		    GUARDED(mdb_del(t->txn, t->db->state, &k, NULL)));
+	return db_error("put",
+	    GUARDED(mdb_put(t->txn, t->db->state, &k, &v, 0)));
 }
 
 int
@@ -394,26 +473,26 @@ db_state_next(struct db_txn *t, const char *from, const char **key,
 }
 
 /* Pages that LMDB may use again, as mdb_stat -f counts them. */
-static uint64_t
-db_free_pages(struct db *db)
+static int
+db_free_pages(struct db *db, uint64_t *pages)
 {
 	MDB_txn *txn;
 	MDB_cursor *c;
 	MDB_val key, val;
-	uint64_t pages = 0;
 	size_t n;
+	int rc;
 
-	if (mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn) != 0)
-		return 0;
-	if (mdb_cursor_open(txn, DB_FREE_DBI, &c) == 0) {
+	if ((rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn)) != 0)
+		return rc;
+	if ((rc = mdb_cursor_open(txn, DB_FREE_DBI, &c)) == 0) {
 		while (mdb_cursor_get(c, &key, &val, MDB_NEXT) == 0) {
 			memcpy(&n, val.mv_data, sizeof(n));
-			pages += n;
+			*pages += n;
 		}
 		mdb_cursor_close(c);
 	}
 	mdb_txn_abort(txn);
-	return pages;
+	return rc;
 }
 
 bool
@@ -421,7 +500,7 @@ db_nearly_full(struct db *db)
 {
 	MDB_envinfo info;
 	MDB_stat st;
-	uint64_t pages;
+	uint64_t pages, unused = 0;
 
 	if (mdb_env_info(db->env, &info) != 0 ||
 	    mdb_env_stat(db->env, &st) != 0)
@@ -429,6 +508,7 @@ db_nearly_full(struct db *db)
 	pages = (uint64_t)info.me_last_pgno + 1;
 	if (pages * st.ms_psize < db->map_size)
 		return false; /* never reached so far: the usual case */
-	pages -= STORE_MIN(pages, db_free_pages(db));
+	(void)GUARDED(db_free_pages(db, &unused));
+	pages -= STORE_MIN(pages, unused);
 	return pages * st.ms_psize > db->map_size - db->map_size / 8;
 }

@@ -29,8 +29,10 @@ struct db_segment {
 	uint64_t punched; /* live_bytes when holes were last made */
 };
 
-/* dir exists. May be called again for a database that was closed. */
-struct db *db_open(const char *dir, uint64_t map_size, struct mx_errbuf *);
+/* dir exists. May be called again for a database that was closed. 0, or
+ * -MX_ECORRUPT when it is damaged or none, -MX_ESYS; then *out is NULL. */
+int db_open(struct db **out, const char *dir, uint64_t map_size,
+    struct mx_errbuf *) MX_NODISCARD;
 void db_close(struct db **);
 
 int db_begin(struct db *, bool write, struct db_txn **) MX_NODISCARD;
@@ -41,7 +43,7 @@ bool db_usable(struct db *);
 
 int
 db_record_put(struct db_txn *, uint64_t id, const void *, size_t) MX_NODISCARD;
-/* Borrowed until the transaction ends or writes. */
+/* Borrowed until the next call with this transaction. */
 int db_record_get(struct db_txn *, uint64_t id, const void **,
     size_t *) MX_NODISCARD;
 int db_record_del(struct db_txn *, uint64_t id) MX_NODISCARD;
@@ -59,7 +61,7 @@ int db_segment_next(struct db_txn *, uint64_t from,
 
 int db_state_put(struct db_txn *, const char *key, const void *,
     size_t) MX_NODISCARD; /* length 0 removes */
-/* The first key not below `from`. Borrowed; the key has no NUL. */
+/* The first key not below `from`. Borrowed like a record. */
 int db_state_next(struct db_txn *, const char *from, const char **key,
     size_t *keylen, const void **, size_t *) MX_NODISCARD;
 

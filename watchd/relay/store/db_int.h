@@ -6,6 +6,7 @@
 #include <lmdb.h>
 
 #include "relay/store/db.h"
+#include "relay/store/guard.h"
 
 struct db {
 	MDB_env *env;
@@ -18,6 +19,10 @@ struct db_txn {
 	MDB_txn *txn;
 	uint64_t last; /* greatest id in the table... */
 	bool last_known; /* ...when it was looked up */
+	/* copies of what was found: nobody else touches the map */
+	char *value;
+	size_t room;
+	char key[512];
 };
 
 /* Is the file as long as its pages? 0 or -MX_ECORRUPT with the sentence. */

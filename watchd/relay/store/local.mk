@@ -6,6 +6,7 @@ libmx_store_a_SOURCES = \
 	watchd/relay/store/db.c watchd/relay/store/db.h \
 	watchd/relay/store/db_check.c watchd/relay/store/db_int.h \
 	watchd/relay/store/group.c \
+	watchd/relay/store/guard.c watchd/relay/store/guard.h \
 	watchd/relay/store/reader.c watchd/relay/store/reader.h \
 	watchd/relay/store/reclaim.c \
 	watchd/relay/store/segment.c watchd/relay/store/segment.h \

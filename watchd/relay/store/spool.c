@@ -197,15 +197,15 @@ count_one(void *arg, uint64_t number, uint64_t size)
 
 /* A power cut while a spool is made can leave a database that is none yet:
  * without `format` nothing was ever promised, so it is made again. */
-static struct db *
-spool_make_db(int dir, const char *path, uint64_t map_size,
+static int
+spool_make_db(struct spool *sp, int dir, const char *path, uint64_t map_size,
     struct mx_errbuf *eb)
 {
-	struct db *db = db_open(path, map_size, eb);
+	int rc = db_open(&sp->db, path, map_size, eb);
 
-	if (db == NULL && unlinkat(dir, "data.mdb", 0) == 0)
-		db = db_open(path, map_size, eb);
-	return db;
+	if (rc == -MX_ECORRUPT && unlinkat(dir, "data.mdb", 0) == 0)
+		rc = db_open(&sp->db, path, map_size, eb);
+	return rc;
 }
 
 /* Opens the database; a spool that has a past must have one. */
@@ -235,11 +235,9 @@ spool_open_db(struct spool *sp, bool fresh, uint64_t map_size,
 		    "%s/data.mdb is gone: restore "
 		    "it or begin with an empty directory",
 		    path);
-	else {
-		sp->db = fresh ? spool_make_db(fd, path, map_size, eb) :
-				 db_open(path, map_size, eb);
-		rc = sp->db == NULL ? -MX_ESYS : 0;
-	}
+	else
+		rc = fresh ? spool_make_db(sp, fd, path, map_size, eb) :
+			     db_open(&sp->db, path, map_size, eb);
 	if (rc < 0)
 		goto out;
 	if (fsync(fd) != 0)
@@ -363,7 +361,8 @@ spool_open(struct spool *sp, const char *dir, uint64_t map_size,
 	if (fresh && (rc = spool_write_format(sp, eb)) < 0)
 		return rc;
 	if ((rc = spool_sweep(sp)) < 0)
-		return mx_fail(eb, MX_EIO, "%s: the database cannot be read",
+		return mx_fail(eb, MX_ECORRUPT,
+		    "%s: the database cannot be read: run mxwatch-salvage(8)",
 		    dir);
 	return 0;
 }

@@ -85,6 +85,21 @@ store_submit(struct store *s, struct store_req *r)
 	store_post(s, r);
 }
 
+/* ---- requests */
+
+static struct store_req *
+req_create(int kind, uint64_t id, store_done_cb *cb, void *arg, uint64_t token)
+{
+	struct store_req *r = mem_alloc(sizeof(*r));
+
+	r->mail.kind = kind;
+	r->id = id;
+	r->cb.done = cb;
+	r->arg = arg;
+	r->token = token;
+	return r;
+}
+
 /* ---- answers */
 
 static void
@@ -154,6 +169,8 @@ answer_scan(struct store *s, struct store_get *g)
 		mailbox_post(reader_mailbox(s->reader), &g->mail);
 		return;
 	}
+	if (g->rc == -MX_EIO) /* what is written there may be lost */
+		store_post(s, req_create(STORE_UNREADABLE, 0, NULL, NULL, 0));
 	if (s->scanning) {
 		s->scanning = false;
 		s->scan.done(s->scan.arg, g->rc, s->scan.damaged);
@@ -220,19 +237,6 @@ store_inbox(struct mail *m, void *arg)
 }
 
 /* ---- requests to the writer */
-
-static struct store_req *
-req_create(int kind, uint64_t id, store_done_cb *cb, void *arg, uint64_t token)
-{
-	struct store_req *r = mem_alloc(sizeof(*r));
-
-	r->mail.kind = kind;
-	r->id = id;
-	r->cb.done = cb;
-	r->arg = arg;
-	r->token = token;
-	return r;
-}
 
 void
 store_update(struct store *s, const struct envelope *e, store_done_cb *cb,
@@ -415,11 +419,12 @@ store_accepting(const struct store *s, uint64_t size)
 
 /* ---- life */
 
-struct store *
-store_open(struct loop *loop, const struct store_conf *conf,
+int
+store_open(struct store **out, struct loop *loop, const struct store_conf *conf,
     const struct store_events *events, struct mx_errbuf *eb)
 {
 	struct store *s = mem_alloc(sizeof(*s));
+	int rc;
 
 	idmap_init(&s->txs);
 	idmap_init(&s->wants);
@@ -427,9 +432,11 @@ store_open(struct loop *loop, const struct store_conf *conf,
 	STAILQ_INIT(&s->to_reader);
 	if (events != NULL)
 		s->events = *events;
-	if (spool_open(&s->spool, conf->dir, conf->map_size, eb) < 0) {
+	*out = NULL;
+	rc = spool_open(&s->spool, conf->dir, conf->map_size, eb);
+	if (rc < 0) {
 		store_close(&s);
-		return NULL;
+		return rc;
 	}
 	s->scan_last = s->spool.last_id;
 	s->last_id = s->spool.last_id;
@@ -441,10 +448,11 @@ store_open(struct loop *loop, const struct store_conf *conf,
 		    reader_mailbox(s->reader), &s->info);
 	s->post = loop_task_create(loop, store_post_all, s);
 	if (s->writer == NULL) {
-		(void)mx_fail(eb, MX_ESYS, "no thread for the spool");
 		store_close(&s);
+		return mx_fail(eb, MX_ESYS, "no thread for the spool");
 	}
-	return s;
+	*out = s;
+	return 0;
 }
 
 static void

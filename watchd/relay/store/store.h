@@ -49,11 +49,16 @@ struct store_events {
 	void *arg;
 };
 
-/* Locks the directory (-> NULL and *eb: "another mxwatchd, pid N, uses
+/* The process ends with this when what LMDB keeps is so damaged that it
+ * cannot go on (guard.h); for a spool that is refused for damage, too. */
+#define STORE_EXIT_DAMAGED 3
+
+/* Locks the directory (-MX_EBUSY and *eb: "another mxwatchd, pid N, uses
  * ..."), checks format, owner and file system, sweeps orphaned segments.
- * Does not read the messages. */
-struct store *store_open(struct loop *, const struct store_conf *,
-    const struct store_events *, struct mx_errbuf *eb);
+ * Does not read the messages. 0, or negative, *eb, and NULL in *out;
+ * -MX_ECORRUPT: it is damaged, and another try would not help. */
+int store_open(struct store **out, struct loop *, const struct store_conf *,
+    const struct store_events *, struct mx_errbuf *eb) MX_NODISCARD;
 /* Completes what was handed in (completions are called), joins, unlocks. No
  * transaction may be open any more; not to be called from a completion. */
 void store_close(struct store **);
@@ -111,7 +116,8 @@ uint32_t store_crc(uint32_t crc, const void *, size_t); /* start with 0 */
 
 /* All records that were there at store_open(), by ascending id, in batches
  * between other work. A record that does not hold is skipped, logged and
- * counted in *damaged. */
+ * counted in *damaged. When the database cannot be read to its end rc is
+ * -MX_EIO and the store STORE_FAILED. */
 void store_scan(struct store *, void (*one)(void *arg, const struct envelope *),
     void (*done)(void *arg, int rc, uint64_t damaged), void *arg);
 

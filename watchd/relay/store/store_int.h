@@ -26,6 +26,7 @@ enum store_kind {
 	STORE_REMOVE,
 	STORE_STATE,
 	STORE_LIMITS, /* no answer */
+	STORE_UNREADABLE, /* the scan failed; no answer */
 	/* to the reader, and back */
 	STORE_LOAD,
 	STORE_READ,

@@ -196,7 +196,8 @@ writer_make_group(struct writer *w)
 	while ((m = STAILQ_FIRST(&w->queue)) != NULL) {
 		r = (struct store_req *)m;
 		if (m->kind != STORE_CHUNK_WRITE && m->kind != STORE_DISCARD &&
-		    m->kind != STORE_LIMITS && m->kind != STORE_QUIT) {
+		    m->kind != STORE_LIMITS && m->kind != STORE_UNREADABLE &&
+		    m->kind != STORE_QUIT) {
 			if (!writer_into_group(w, r))
 				break;
 			STAILQ_REMOVE_HEAD(&w->queue, link);
@@ -210,8 +211,13 @@ writer_make_group(struct writer *w)
 		else {
 			if (m->kind == STORE_LIMITS)
 				writer_limits(w, &r->conf);
-			else
+			else if (m->kind == STORE_QUIT)
 				w->quit = true;
+			else {
+				errno = EIO;
+				writer_fail(w, STORE_OP_READ,
+				    "reading all of the database");
+			}
 			store_req_free(r);
 		}
 	}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC
+ * guard: see guard.h. The handler may do little, but not as little as it
+ * could if it came at any time: its thread is in LMDB, and so holds neither
+ * the log nor what gmtime_r() and snprintf() would wait for. Memory is not
+ * allocated, for LMDB may have been in the middle of that. */
+#include <errno.h>
+#include <limits.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/defs.h"
+#include "base/log.h"
+#include "relay/store/guard.h"
+#include "relay/store/store.h"
+
+_Thread_local volatile sig_atomic_t guard_inside;
+
+static const int guard_signals[] = { SIGSEGV, SIGBUS, SIGABRT };
+static struct sigaction guard_before[MX_COUNT(guard_signals)];
+static char guard_dir[PATH_MAX];
+
+static void
+guard_die(const char *how)
+{
+	char line[PATH_MAX + 256];
+
+	snprintf(line, sizeof(line),
+	    "event=database_damaged file=\"%s/data.mdb\" by=\"%s\" do=\"do not "
+	    "start mxwatchd on it again: run mxwatch-salvage(8), then begin "
+	    "with an empty spool\"",
+	    guard_dir, how);
+	log_last_words("store", line);
+	_exit(STORE_EXIT_DAMAGED);
+}
+
+static void
+guard_assert(MDB_env *env, const char *text)
+{
+	(void)env;
+	(void)text; /* names LMDB's own source */
+	guard_die("assertion");
+}
+
+static void
+guard_handler(int signo, siginfo_t *info, void *context)
+{
+	size_t i;
+
+	(void)context;
+	if (guard_inside > 0)
+		guard_die(signo == SIGSEGV ? "SIGSEGV" :
+			signo == SIGBUS	   ? "SIGBUS" :
+					     "SIGABRT");
+	for (i = 0; i < MX_COUNT(guard_signals); i++)
+		if (guard_signals[i] == signo)
+			(void)sigaction(signo, &guard_before[i], NULL);
+	/* a fault happens again when we return, what was sent does not */
+	if (info->si_code <= 0)
+		(void)raise(signo);
+}
+
+static void
+guard_install(void)
+{
+	struct sigaction sa = { .sa_sigaction = guard_handler,
+		.sa_flags = SA_SIGINFO };
+	size_t i;
+
+	(void)sigemptyset(&sa.sa_mask);
+	for (i = 0; i < MX_COUNT(guard_signals); i++)
+		(void)sigaction(guard_signals[i], &sa, &guard_before[i]);
+}
+
+void
+guard_watch(MDB_env *env, const char *dir)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)strlcpy(guard_dir, dir, sizeof(guard_dir));
+	(void)mdb_env_set_assert(env, guard_assert);
+	(void)pthread_once(&once, guard_install);
+}
