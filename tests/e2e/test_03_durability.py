@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """250 means durable: restarts, kill -9 under load, failing disks, a second
 daemon. C1, C4, C6, C8-C10, C13."""
+import json
 import os
 import re
 import signal
@@ -333,15 +334,93 @@ def test_case_C9_damage_is_told_and_harms_nobody_else(stack):
     assert re.search(r"(?i)(damage|corrupt|checksum|crc)", d.log())
 
 
-def test_spool_that_cannot_be_used_is_named(stack):
-    """K4: a reason, and exit code 1."""
+def salvage(d, name):
+    """Runs mxwatch-salvage: exit code, what it says, the messages."""
+    out = os.path.join(d.dir, name)
+    r = subprocess.run([os.path.join(PLAIN, "mxwatch-salvage"), d.spool, out],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    found = {}
+    for base, _, names in os.walk(out):
+        for n in names:
+            if n.endswith(".json"):
+                with open(os.path.join(base, n), encoding="utf-8") as f:
+                    envelope = json.load(f)
+                with open(os.path.join(base, n[:-5] + ".eml"), "rb") as f:
+                    found[envelope["id"]] = (envelope, f.read())
+    return r.returncode, r.stdout + r.stderr, found
+
+
+def test_case_C9_a_damaged_database_ends_in_a_sentence_and_files(stack):
+    """LMDB would follow the damaged page to its death: instead one line, status
+    3, which the unit does not restart, and everything that is whole comes out."""
+    mx = stack.fakemx(start=False)
+    d = stack.mxwatchd({"a.test": DOWN % mx.port}, build=PLAIN)
+    d.wait_state("a.test", "down")
+    ids = [send_bytes(d.port, text("m%d" % i, "BODY%d\n" % i * 50), sender="s@x.test")
+           for i in range(30)]
+    refused = salvage(d, "too-early")
+    assert refused[0] == 1 and "stop mxwatchd first" in refused[1]
+    d.stop()
+    code, said, found = salvage(d, "whole")
+    assert code == 0 and "whole=30 unsure=0 damaged_bodies=0" in said, said
+    assert set(found) == set(ids)
+    for i, name in enumerate(ids):
+        envelope, data = found[name]
+        assert envelope["sender"] == "s@x.test"
+        assert [(r["address"], r["state"]) for r in envelope["recipients"]] == [
+            ("u@a.test", "pending")]
+        assert re.match(r"20\d\d-\d\d-\d\dT", envelope["arrival"])
+        assert data.startswith(b"Received: ") and data.count(b"BODY%d\r\n" % i) == 50
+    with open(os.path.join(d.spool, "db", "data.mdb"), "r+b") as f:
+        data = bytearray(f.read())
+        key = (int(ids[4], 16) << 8).to_bytes(8, "big")
+        at = -1
+        while (at := data.find(key, at + 1)) >= 0:
+            data[at - 8:at - 4] = b"\0\0\0\3"  # the length of its record: 48 MB
+        f.seek(0)
+        f.write(data)
+    d.spawn()
+    assert d.wait_exit(20) == 3
+    line = [x for x in d.log().splitlines() if "event=database_damaged" in x]
+    assert len(line) == 1 and "mxwatch-salvage" in line[0] and d.spool in line[0], d.log()
+    code, said, found = salvage(d, "damaged")
+    assert code == 3 and "damaged_pages=0" not in said, said
+    assert set(found) == set(ids) - {ids[4]}
+
+
+def test_case_K4_spool_that_cannot_be_used_is_named(stack):
+    """A reason, what to do, and the exit code."""
     d = stack.mxwatchd({"a.test": DOWN % 9}, start=False)
-    d.spool = os.path.join(d.dir, "file")
+
+    def refused(spool, *says, code=1):
+        d.spool = os.path.join(d.dir, spool)
+        d.write()
+        r = d.run("-f", "-c", d.conf)
+        assert r.returncode == code and d.spool in r.stderr, (r.returncode, r.stderr)
+        for word in says:
+            assert word in r.stderr, r.stderr
+
     d.file("file", "not a folder")
-    d.write()
-    r = d.run("-f", "-c", d.conf)
-    assert r.returncode == 1 and d.spool in r.stderr
-    d.spool = "/proc/mxwatch-spool"
-    d.write()
-    r = d.run("-f", "-c", d.conf)
-    assert r.returncode == 1 and d.spool in r.stderr
+    refused("file", "Not a directory")
+    refused("/proc/mxwatch-spool")
+    refused("no/such/parent", "cannot make directory", "No such file")
+    if os.getuid() == 0:
+        os.mkdir(d.dir + "/nobodys", 0o700)
+        os.chown(d.dir + "/nobodys", 65534, -1)
+        refused("nobodys", "belongs to uid 65534", "chown")
+        os.mkdir(d.dir + "/readonly", 0o700)
+        mount = ["mount", "-t", "tmpfs", "-o", "ro,mode=0700", "tmpfs", d.dir + "/readonly"]
+        if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode == 0:
+            try:
+                refused("readonly", "Read-only file system")
+            finally:
+                subprocess.run(["umount", "-l", d.dir + "/readonly"])
+    os.mkdir(d.dir + "/open", 0o755)
+    refused("open", "open to others", "chmod 700")
+    os.mkdir(d.dir + "/later", 0o700)
+    with open(d.dir + "/later/format", "w") as f:
+        f.write("mxwatch spool 9\n")
+    refused("later", "does not know", code=3)
+    with open(d.dir + "/later/format", "w") as f:
+        f.write("mxwatch spool 1\n")
+    refused("later", "data.mdb is gone", code=3)

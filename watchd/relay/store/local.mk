@@ -18,6 +18,16 @@ libmx_store_a_SOURCES = \
 	watchd/relay/store/writer.c watchd/relay/store/writer.h \
 	watchd/relay/store/writer_int.h
 
+# Offline, and without LMDB.
+sbin_PROGRAMS += mxwatch-salvage
+mxwatch_salvage_SOURCES = \
+	watchd/relay/store/salvage.c \
+	watchd/relay/store/salvage_export.c \
+	watchd/relay/store/salvage_export.h \
+	watchd/relay/store/salvage_pages.c watchd/relay/store/salvage_pages.h
+mxwatch_salvage_LDADD = libmx_store.a $(BASE_L)
+dist_man_MANS += doc/mxwatch-salvage.8
+
 check_PROGRAMS += tests/fuzz/fuzz_envelope
 TESTS += tests/fuzz/fuzz_envelope
 tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c \
@@ -38,9 +48,11 @@ endif
 # A disk that fills up (root only, else skipped), a kill and a power cut at
 # any moment.
 check_PROGRAMS += tests/unit/test_store_full tests/fault/store_kill \
-	tests/fault/store_error tests/fault/store_power
+	tests/fault/store_error tests/fault/store_power \
+	tests/fault/store_damage
 TESTS += tests/unit/test_store_full tests/fault/store_kill \
-	tests/fault/store_error tests/fault/store_power
+	tests/fault/store_error tests/fault/store_power \
+	tests/fault/store_damage
 tests_unit_test_store_full_SOURCES = tests/unit/test_store_full.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_full_LDADD = $(STORE_L) $(NET_L)
@@ -54,6 +66,9 @@ tests_fault_store_power_SOURCES = tests/fault/store_power.c \
 	tests/fault/disk_model.c tests/fault/disk_model.h \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_power_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_damage_SOURCES = tests/fault/store_damage.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_damage_LDADD = $(STORE_L) $(NET_L)
 
 noinst_PROGRAMS += tests/bench/store_bench
 tests_bench_store_bench_SOURCES = tests/bench/store_bench.c

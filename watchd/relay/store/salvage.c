@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC
+ * salvage: mxwatch-salvage SPOOL OUTDIR: takes out of a damaged spool every
+ * message that is whole. Reads the files alone, so that nothing that made
+ * the daemon refuse the spool stops it, and never writes into the spool. What
+ * the database says for sure goes into OUTDIR; what may be an older state of
+ * a message into OUTDIR/unsure, with the newest that was found; envelopes
+ * whose body is not whole into OUTDIR/damaged. */
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/idmap.h"
+#include "base/mem.h"
+#include "relay/store/salvage_export.h"
+#include "relay/store/salvage_pages.h"
+#include "relay/store/store.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+enum { EXIT_USAGE = 2 };
+
+struct salvage {
+	struct exporter x;
+	struct pages *pages;
+	struct idmap done; /* ids that are sure -> any pointer */
+	struct idmap unsure; /* id -> struct envelope */
+	uint64_t whole, unsures, damaged_bodies, damaged_records;
+	int lock;
+	int error; /* errno of what could not be written */
+};
+
+static void
+usage(FILE *f)
+{
+	fputs("usage: mxwatch-salvage [-hV] SPOOL OUTDIR\n", f);
+}
+
+static int MX_PRINTF(1, 2) fail(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("mxwatch-salvage: ", stderr);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	putc('\n', stderr);
+	return 1;
+}
+
+/* ---- records */
+
+static void
+export_sure(struct salvage *s, const struct envelope *e)
+{
+	bool intact = export_intact(&s->x, e);
+
+	switch (export_message(&s->x, e, intact ? NULL : "damaged")) {
+	case EXPORT_WHOLE:
+		s->whole++;
+		break;
+	case EXPORT_DAMAGED:
+		s->damaged_bodies++;
+		break;
+	default:
+		s->error = errno;
+		break;
+	}
+}
+
+/* Of several states of a message the one with the most attempts is kept. */
+static void
+note_unsure(struct salvage *s, struct envelope **e)
+{
+	struct envelope *old = idmap_get(&s->unsure, (*e)->id);
+
+	if (old != NULL &&
+	    (old->attempts > (*e)->attempts ||
+		(old->attempts == (*e)->attempts &&
+		    old->last_try_ms >= (*e)->last_try_ms)))
+		return;
+	idmap_put(&s->unsure, (*e)->id, *e);
+	*e = old;
+}
+
+static bool
+on_record(void *arg, uint64_t key, const void *data, size_t len, bool sure)
+{
+	struct salvage *s = arg;
+	struct envelope *e = NULL;
+
+	if (envelope_decode(data, len, &e) < 0 || e->id != key) {
+		envelope_destroy(&e);
+		s->damaged_records += sure;
+		return false;
+	}
+	if (s->error == 0 && idmap_get(&s->done, key) == NULL) {
+		if (sure) {
+			idmap_put(&s->done, key, s);
+			export_sure(s, e);
+		} else
+			note_unsure(s, &e);
+	}
+	envelope_destroy(&e);
+	return true;
+}
+
+static void
+unsure_one(uint64_t id, void *value, void *arg)
+{
+	struct salvage *s = arg;
+	struct envelope *e = value;
+
+	/* an old state of one that is gone has lost its body, as a rule */
+	if (s->error == 0 && idmap_get(&s->done, id) == NULL &&
+	    export_intact(&s->x, e)) {
+		if (export_message(&s->x, e, "unsure") == EXPORT_WHOLE)
+			s->unsures++;
+		else
+			s->error = errno;
+	}
+	envelope_destroy(&e);
+}
+
+/* ---- folders */
+
+static int
+lock_spool(struct salvage *s, const char *spool)
+{
+	char *path = mem_printf("%s/lock", spool);
+	int rc = 0;
+
+	s->lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (s->lock < 0 && errno != ENOENT)
+		rc = fail("%s: %s", path, strerror(errno));
+	else if (s->lock >= 0 && flock(s->lock, LOCK_SH | LOCK_NB) != 0)
+		rc = fail("%s is in use: stop mxwatchd first", spool);
+	mem_free(&path);
+	return rc;
+}
+
+/* An empty folder that does not lie in the spool. */
+static int
+make_out(struct salvage *s, const char *spool, const char *out)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	size_t n;
+
+	if (mkdir(out, 0700) != 0)
+		return fail("cannot make %s: %s", out, strerror(errno));
+	if (realpath(spool, from) == NULL || realpath(out, to) == NULL)
+		return fail("%s: %s", out, strerror(errno));
+	n = strlen(from);
+	if (strncmp(from, to, n) == 0 && (to[n] == '/' || to[n] == '\0')) {
+		(void)rmdir(out);
+		return fail("%s lies in the spool", out);
+	}
+	s->x.path = out;
+	s->x.out = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->x.out < 0)
+		return fail("%s: %s", out, strerror(errno));
+	return 0;
+}
+
+static int
+open_spool(struct salvage *s, const char *spool)
+{
+	char *path = mem_printf("%s/db/data.mdb", spool);
+	char *seg = mem_printf("%s/seg", spool);
+	struct mx_errbuf eb;
+	int rc = 0;
+
+	s->x.segments = open(seg, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->x.segments < 0)
+		fail("%s: %s: no body will be whole", seg, strerror(errno));
+	if (pages_open(&s->pages, path, &eb) < 0)
+		rc = fail("%s", eb.text);
+	mem_free(&path);
+	mem_free(&seg);
+	return rc;
+}
+
+static int
+report(struct salvage *s)
+{
+	uint64_t pages = pages_damaged(s->pages);
+
+	if (s->error == 0 && syncfs(s->x.out) != 0)
+		s->error = errno;
+	printf("whole=%" PRIu64 " unsure=%" PRIu64 " damaged_bodies=%" PRIu64
+	       " damaged_records=%" PRIu64 " damaged_pages=%" PRIu64 "\n",
+	    s->whole, s->unsures, s->damaged_bodies, s->damaged_records, pages);
+	if (s->error != 0)
+		return fail("%s: %s: not everything was written", s->x.path,
+		    strerror(s->error));
+	return s->unsures + s->damaged_bodies + s->damaged_records + pages > 0 ?
+	    STORE_EXIT_DAMAGED :
+	    0;
+}
+
+static int
+run(struct salvage *s, const char *spool, const char *out)
+{
+	int rc;
+
+	if ((rc = lock_spool(s, spool)) != 0 ||
+	    (rc = open_spool(s, spool)) != 0 ||
+	    (rc = make_out(s, spool, out)) != 0)
+		return rc;
+	pages_each(s->pages, "env", on_record, s);
+	idmap_each(&s->unsure, unsure_one, s);
+	return report(s);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct salvage s = { .lock = -1, .x = { .segments = -1, .out = -1 } };
+	int c, rc;
+
+	while ((c = getopt(argc, argv, "hV")) != -1) {
+		switch (c) {
+		case 'V':
+			printf("mxwatch-salvage %s\n", PACKAGE_VERSION);
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind != 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	idmap_init(&s.done);
+	idmap_init(&s.unsure);
+	rc = run(&s, argv[optind], argv[optind + 1]);
+	pages_close(&s.pages);
+	idmap_fini(&s.done);
+	idmap_fini(&s.unsure);
+	return rc;
+}

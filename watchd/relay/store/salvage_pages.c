@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: ISC
+ * salvage_pages: see salvage_pages.h. The format, from LMDB's mdb.c:
+ *
+ *	page	u64 number, u16 pad, u16 flags, u16 lower, u16 upper (of an
+ *		overflow page: u32 pages), then from byte 16 a u16 offset of
+ *		each node; nodes lie between upper and the end
+ *	node	u16 lo, u16 hi, u16 flags, u16 length of the key, key, value;
+ *		a leaf's lo and hi are the length of the value, which is the
+ *		number of an overflow page when it is too big for the page; a
+ *		branch's lo, hi and flags are the number of a page
+ *	meta	pages 0 and 1, the one with the greater transaction counts:
+ *		u32 magic, u32 version, u64, u64, table of free pages, table
+ *		of tables, u64 last page, u64 transaction
+ *	table	u32 page size (in the first only), u16, u16 depth, 3 x u64,
+ *		u64 entries, u64 root
+ *
+ * A page that no tree leads to and that is not free belongs to a tree whose
+ * branch is damaged, so it is current. When the list of free pages is not
+ * whole that cannot be told any more; and when one of the meta pages is not,
+ * nobody knows whether the other one is the newer. When all of the trees are
+ * whole such a page is one that fell out of the list: an old one. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "relay/store/salvage_pages.h"
+
+#define PAGE_BRANCH   0x01
+#define PAGE_LEAF     0x02
+#define PAGE_OVERFLOW 0x04
+#define PAGE_META     0x08
+#define PAGE_HEAD     16
+#define PAGE_MIN      512
+#define PAGE_MAX      65536
+#define NODE_HEAD     8
+#define NODE_BIG      0x01
+#define NODE_TABLE    0x02
+#define META_MAGIC    0xbeefc0deu
+#define META_VERSION  1
+#define TABLE_BYTES   48
+#define TABLE_ENTRIES 32
+#define TABLE_ROOT    40
+#define NO_PAGE	      UINT64_MAX
+#define DEPTH_MAX     32
+#define VALUE_MAX     (64u << 20)
+
+enum { SEEN = 1, FREE = 2 };
+
+struct pages {
+	int fd;
+	size_t size; /* of a page */
+	uint64_t n; /* pages in the file */
+	uint8_t *state; /* of each */
+	uint64_t damaged;
+	uint64_t txn;
+	struct tree {
+		uint64_t root, entries;
+	} unused, tables;
+	bool current; /* both meta pages are good, so the newer one is known */
+	bool whole; /* and the list of free pages is good, too */
+	char *big; /* an overflow value */
+	size_t room;
+};
+
+struct walk {
+	struct pages *p;
+	/* at a node of a leaf; false: it makes no sense */
+	bool (*leaf)(struct walk *, const uint8_t *node, const uint8_t *value,
+	    size_t len, bool sure);
+	pages_cb *one;
+	void *arg;
+	uint64_t entries; /* that were met */
+	const char *table;
+	struct tree tree; /* of the table that was looked for */
+};
+
+static uint16_t
+get16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint32_t
+get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint64_t
+get64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static bool
+read_at(const struct pages *p, void *data, size_t len, uint64_t at)
+{
+	return pread(p->fd, data, len, (off_t)at) == (ssize_t)len;
+}
+
+/* The number that a page carries is the first thing to be wrong. */
+static bool
+page_read(struct pages *p, uint64_t number, uint8_t *page)
+{
+	return read_at(p, page, p->size, number * p->size) &&
+	    get64(page) == number;
+}
+
+/* ---- nodes */
+
+/* The value of the leaf's node at `at`, or NULL. */
+static const uint8_t *
+node_value(struct pages *p, const uint8_t *page, size_t at, size_t *len)
+{
+	const uint8_t *node = page + at;
+	size_t start;
+	uint64_t big;
+	uint8_t head[PAGE_HEAD];
+
+	if (at < PAGE_HEAD || at + NODE_HEAD > p->size)
+		return NULL;
+	start = at + NODE_HEAD + get16(node + 6);
+	*len = get16(node) | (size_t)get16(node + 2) << 16;
+	if (!(get16(node + 4) & NODE_BIG))
+		return start <= p->size && *len <= p->size - start ?
+		    page + start :
+		    NULL;
+	if (start + 8 > p->size || *len > VALUE_MAX)
+		return NULL;
+	big = get64(page + start);
+	if (big >= p->n || !read_at(p, head, sizeof(head), big * p->size) ||
+	    get64(head) != big || !(get16(head + 10) & PAGE_OVERFLOW))
+		return NULL;
+	if (*len > p->room) {
+		p->big = mem_grow(p->big, *len, 1);
+		p->room = *len;
+	}
+	p->state[big] |= SEEN;
+	return read_at(p, p->big, *len, big * p->size + PAGE_HEAD) ?
+	    (uint8_t *)p->big :
+	    NULL;
+}
+
+/* Anything in the page that looks like a node, wherever it lies. */
+static void
+page_carve(struct walk *w, const uint8_t *page)
+{
+	struct pages *p = w->p;
+	const uint8_t *value;
+	size_t at, len;
+
+	for (at = PAGE_HEAD; at + NODE_HEAD + 8 < p->size; at += 2)
+		if (get16(page + at + 6) == 8 &&
+		    (value = node_value(p, page, at, &len)) != NULL)
+			(void)w->leaf(w, page + at, value, len, false);
+}
+
+/* What a leaf's node takes in its page. */
+static size_t
+node_bytes(const uint8_t *node)
+{
+	size_t len = get16(node + 4) & NODE_BIG ?
+	    8 :
+	    get16(node) | (size_t)get16(node + 2) << 16;
+
+	return (NODE_HEAD + get16(node + 6) + len + 1) / 2 * 2;
+}
+
+/* False when something in it was damaged. Removed nodes leave their bytes
+ * below `upper`, and their offsets behind `lower`: neither counts. Together
+ * the nodes fill the page from `upper` on, so that none is overlooked. */
+static bool
+page_leaf(struct walk *w, const uint8_t *page, bool sure)
+{
+	struct pages *p = w->p;
+	size_t i, n, at, len, lower = get16(page + 12);
+	size_t upper = get16(page + 14), filled = upper;
+	const uint8_t *value;
+	bool good = lower >= PAGE_HEAD && lower <= upper && upper <= p->size;
+
+	n = good ? (lower - PAGE_HEAD) / 2 : 0;
+	for (i = 0; i < n; i++) {
+		at = get16(page + PAGE_HEAD + 2 * i);
+		value = at < upper ? NULL : node_value(p, page, at, &len);
+		if (value == NULL || !w->leaf(w, page + at, value, len, sure))
+			good = false;
+		else {
+			filled += node_bytes(page + at);
+			w->entries++;
+		}
+	}
+	good = good && filled == p->size;
+	if (!good)
+		page_carve(w, page);
+	return good;
+}
+
+/* ---- trees */
+
+static bool walk_page(struct walk *, uint64_t number, unsigned depth);
+
+static bool
+walk_branch(struct walk *w, const uint8_t *page, unsigned depth)
+{
+	size_t i, at, lower = get16(page + 12);
+	const uint8_t *node;
+	bool good = true;
+
+	if (lower < PAGE_HEAD || lower > w->p->size)
+		return false;
+	for (i = 0; i < (lower - PAGE_HEAD) / 2; i++) {
+		at = get16(page + PAGE_HEAD + 2 * i);
+		if (at < PAGE_HEAD || at + NODE_HEAD > w->p->size) {
+			good = false;
+			continue;
+		}
+		node = page + at;
+		good = walk_page(w,
+			   get16(node) | (uint64_t)get16(node + 2) << 16 |
+			       (uint64_t)get16(node + 4) << 32,
+			   depth + 1) &&
+		    good;
+	}
+	return good;
+}
+
+/* False when something below was damaged; counted is the page that was. */
+static bool
+walk_page(struct walk *w, uint64_t number, unsigned depth)
+{
+	struct pages *p = w->p;
+	uint8_t *page;
+	uint16_t flags;
+	bool good = false, counted = false;
+
+	if (number == NO_PAGE)
+		return true; /* an empty tree */
+	if (number >= p->n || depth > DEPTH_MAX || p->state[number] != 0) {
+		p->damaged++; /* whoever refers to it */
+		return false;
+	}
+	p->state[number] |= SEEN;
+	page = mem_alloc(p->size);
+	if (page_read(p, number, page)) {
+		flags = get16(page + 10);
+		if (flags & PAGE_BRANCH) {
+			good = walk_branch(w, page, depth);
+			counted = true;
+		} else if (flags & PAGE_LEAF)
+			good = page_leaf(w, page, true);
+	} else
+		page_carve(w, page);
+	p->damaged += !good && !counted;
+	free(page);
+	return good;
+}
+
+static struct tree
+tree_get(const uint8_t *table)
+{
+	return (struct tree){ get64(table + TABLE_ROOT),
+		get64(table + TABLE_ENTRIES) };
+}
+
+/* A wrong root may lead to a tree that is none the worse for it. */
+static bool
+walk_tree(struct walk *w, const struct tree *t)
+{
+	uint64_t damaged = w->p->damaged;
+	bool good;
+
+	w->entries = 0;
+	good = walk_page(w, t->root, 0) && w->entries == t->entries;
+	w->p->damaged += !good && w->p->damaged == damaged;
+	return good;
+}
+
+/* ---- what is free */
+
+static bool
+leaf_free(struct walk *w, const uint8_t *node, const uint8_t *value, size_t len,
+    bool sure)
+{
+	uint64_t n, i, number, last = NO_PAGE;
+
+	(void)node;
+	if (!sure || len < 8 || (n = get64(value)) > len / 8 - 1)
+		return false;
+	for (i = 1; i <= n; i++) {
+		number = get64(value + 8 * i);
+		if (number < 2 || number >= last)
+			return false; /* they are sorted */
+		last = number;
+		if (number < w->p->n)
+			w->p->state[number] |= FREE;
+	}
+	return true;
+}
+
+/* ---- the tables */
+
+static bool
+leaf_table(struct walk *w, const uint8_t *node, const uint8_t *value,
+    size_t len, bool sure)
+{
+	size_t klen = get16(node + 6);
+
+	if (!sure || !(get16(node + 4) & NODE_TABLE) || len != TABLE_BYTES)
+		return false;
+	if (klen == strlen(w->table) &&
+	    memcmp(node + NODE_HEAD, w->table, klen) == 0)
+		w->tree = tree_get(value);
+	return true;
+}
+
+/* Keys are numbers, big-endian. */
+static bool
+leaf_value(struct walk *w, const uint8_t *node, const uint8_t *value,
+    size_t len, bool sure)
+{
+	uint64_t key = 0;
+	int i;
+
+	if (get16(node + 6) != 8)
+		return false;
+	for (i = 0; i < 8; i++)
+		key = key << 8 | node[NODE_HEAD + i];
+	return w->one(w->arg, key, value, len, sure && w->p->current);
+}
+
+void
+pages_each(struct pages *p, const char *table, pages_cb *one, void *arg)
+{
+	struct walk w = { .p = p,
+		.one = one,
+		.arg = arg,
+		.table = table,
+		.tree = { NO_PAGE, 1 } }; /* it must be somewhere */
+	uint8_t *page;
+	uint64_t i;
+	bool whole;
+
+	w.leaf = leaf_free;
+	p->whole = walk_tree(&w, &p->unused) && p->current;
+	w.leaf = leaf_table;
+	whole = walk_tree(&w, &p->tables) && p->current;
+	w.leaf = leaf_value;
+	whole = walk_tree(&w, &w.tree) && whole;
+	if (whole)
+		return;
+	page = mem_alloc(p->size);
+	for (i = 2; i < p->n; i++) {
+		if ((p->state[i] & SEEN) != 0 ||
+		    (p->whole && (p->state[i] & FREE) != 0))
+			continue;
+		memset(page, 0, p->size);
+		if (!page_read(p, i, page))
+			page_carve(&w, page);
+		else if (get16(page + 10) & PAGE_LEAF)
+			(void)page_leaf(&w, page, p->whole);
+	}
+	free(page);
+}
+
+/* ---- opening */
+
+/* The meta page `number`, for pages of this size? The newer one counts. Those
+ * of even and of odd transactions go to different pages. */
+static bool
+meta_read(struct pages *p, size_t size, uint64_t number, uint64_t *txn)
+{
+	uint8_t page[PAGE_HEAD + 136], *meta = page + PAGE_HEAD;
+
+	if (!read_at(p, page, sizeof(page), number * size) ||
+	    !(get16(page + 10) & PAGE_META) || get32(meta) != META_MAGIC ||
+	    get32(meta + 4) != META_VERSION || get32(meta + 24) != size)
+		return false;
+	*txn = get64(meta + 128);
+	if (p->size == size && *txn < p->txn)
+		return true;
+	p->size = size;
+	p->unused = tree_get(meta + 24);
+	p->tables = tree_get(meta + 24 + TABLE_BYTES);
+	p->txn = *txn;
+	return true;
+}
+
+static void
+meta_find(struct pages *p)
+{
+	uint64_t even = 0, odd = 0;
+	unsigned found = 0;
+	size_t size;
+
+	p->unused.root = p->tables.root = NO_PAGE;
+	for (size = PAGE_MIN; size <= PAGE_MAX && found == 0; size *= 2) {
+		found += meta_read(p, size, 0, &even);
+		found += meta_read(p, size, 1, &odd);
+	}
+	if (p->size == 0)
+		p->size = (size_t)sysconf(_SC_PAGESIZE);
+	p->current = found == 2 && even % 2 == 0 && odd % 2 == 1 &&
+	    (odd == even + 1 || even == odd + 1);
+	p->damaged += !p->current;
+}
+
+int
+pages_open(struct pages **out, const char *path, struct mx_errbuf *eb)
+{
+	struct pages *p = mem_alloc(sizeof(*p));
+	struct stat st;
+
+	*out = NULL;
+	p->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (p->fd < 0 || fstat(p->fd, &st) != 0) {
+		free(p);
+		return mx_fail(eb, MX_ESYS, "%s: %s", path, strerror(errno));
+	}
+	meta_find(p);
+	p->n = (uint64_t)st.st_size / p->size;
+	p->state = mem_array(p->n + 1, 1);
+	*out = p;
+	return 0;
+}
+
+void
+pages_close(struct pages **pp)
+{
+	struct pages *p = *pp;
+
+	if (p == NULL)
+		return;
+	close(p->fd);
+	free(p->state);
+	free(p->big);
+	mem_free(pp);
+}
+
+uint64_t
+pages_damaged(const struct pages *p)
+{
+	return p->damaged;
+}
