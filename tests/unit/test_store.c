@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "relay/store/db.h"
 #include "tests/unit/store_kit.h"
 
 #define LARGE (5u << 20)
@@ -226,6 +227,47 @@ test_space_comes_back(void **state)
 	assert_true(kit_segments(k, &after) <= 1); /* the current one */
 	reopen(k);
 	assert_int_equal(kit_segments(k, &after), 0);
+}
+
+/* A record that cannot be found is no proof that nobody needs its body. */
+static void
+test_a_lost_record_keeps_its_body(void **state)
+{
+	struct kit *k = *state;
+	struct mx_errbuf eb;
+	struct db *db;
+	struct db_txn *t;
+	uint64_t ids[8];
+	char path[320], want[20000], got[20000];
+	unsigned i;
+	int fd;
+
+	for (i = 0; i < 8; i++)
+		ids[i] = kit_commit(k, sizeof(want), i, 1 + i % 2);
+	assert_int_equal(kit_load(k, ids[7], 0), 0);
+	snprintf(path, sizeof(path), "%s/seg/%016llx", k->dir,
+	    (unsigned long long)k->loaded.env->body.segment);
+	kit_fill(want, sizeof(want), 7);
+	kit_close(k);
+	snprintf(got, sizeof(got), "%s/db", k->dir);
+	assert_int_equal(db_open(&db, got, k->conf.map_size, &eb), 0);
+	assert_int_equal(db_begin(db, true, &t), 0);
+	assert_int_equal(db_record_del(t, ids[7]), 0);
+	assert_int_equal(db_record_del(t, ids[7] | 1), 0);
+	assert_int_equal(db_commit(&t), 0);
+	db_close(&db);
+	assert_true(kit_open(k));
+	for (i = 0; i < 6; i++) {
+		assert_int_equal(kit_remove(k, ids[i]), 0);
+		if (i % 2 == 1)
+			assert_int_equal(kit_remove(k, ids[i] | 1), 0);
+	}
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, got, sizeof(got), 7 * sizeof(want)),
+	    sizeof(got));
+	close(fd);
+	assert_memory_equal(got, want, sizeof(want));
 }
 
 struct burst {
@@ -479,6 +521,7 @@ main(void)
 		STORE_TEST(test_state),
 		STORE_TEST(test_second_open),
 		STORE_TEST(test_space_comes_back),
+		STORE_TEST(test_a_lost_record_keeps_its_body),
 		STORE_TEST(test_burst_and_scan),
 		STORE_TEST(test_fetch_and_cancel),
 		STORE_TEST(test_damaged_body),

@@ -4,8 +4,10 @@
  * segment in which nothing is alive is removed, one that a few stragglers
  * keep alive gets holes. Never before the commit, for until then the records
  * that refer to it count. */
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "relay/store/writer_int.h"
 
@@ -79,10 +81,10 @@ reclaim_settle(struct writer *w, struct db_txn *t)
 static void
 punch_one(struct writer *w, const struct db_segment *s)
 {
-	struct extent *live = NULL;
-	struct envelope *e;
+	struct extent *live = NULL, e;
+	struct envelope *env;
 	struct db_txn *t = NULL;
-	uint64_t id = s->first_id;
+	uint64_t id = s->first_id, bytes = 0;
 	const void *data;
 	size_t len, n = 0, size = 0, seen = 0;
 	int rc;
@@ -91,24 +93,36 @@ punch_one(struct writer *w, const struct db_segment *s)
 		return;
 	while ((rc = db_record_next(t, &id, &data, &len)) == 0 &&
 	    id >> 8 <= s->last_id >> 8) {
-		rc = envelope_decode(data, len, &e);
+		rc = envelope_decode(data, len, &env);
 		/* with a damaged record nobody knows what is alive */
 		if (rc < 0 || ++seen > PUNCH_RECORDS)
 			break;
-		if (n == size) {
-			size = size > 0 ? 2 * size : 64;
-			live = mem_grow(live, size, sizeof(*live));
+		e = (struct extent){ env->body.offset, env->body.len };
+		/* the parts of a message share its body */
+		if (env->body.segment == s->number &&
+		    (n == 0 || live[n - 1].offset != e.offset)) {
+			if (n == size) {
+				size = size > 0 ? 2 * size : 64;
+				live = mem_grow(live, size, sizeof(*live));
+			}
+			live[n++] = e;
+			bytes += e.len;
 		}
-		if (e->body.segment == s->number)
-			live[n++] =
-			    (struct extent){ e->body.offset, e->body.len };
-		envelope_destroy(&e);
+		envelope_destroy(&env);
 		if (id++ == UINT64_MAX)
 			break;
 	}
 	db_abort(&t);
-	if ((rc == 0 || rc == -MX_ENOENT) && seen <= PUNCH_RECORDS)
+	if ((rc < 0 && rc != -MX_ENOENT) || seen > PUNCH_RECORDS)
+		;
+	else if (bytes == s->live_bytes)
 		segment_punch(&w->sp->seg, s->number, s->size, live, n);
+	else /* a damaged page hides records: their bodies are worth keeping */
+		log_error("store",
+		    "event=records_missing segment=%016" PRIx64
+		    " bytes=%" PRIu64 " found=%" PRIu64
+		    " do=\"stop the daemon, run mxwatch-salvage\"",
+		    s->number, s->live_bytes, bytes);
 	free(live);
 }
 
