@@ -36,13 +36,18 @@ tests_fuzz_fuzz_envelope_LDADD = $(STORE_L) $(BASE_L)
 tests_fuzz_fuzz_envelope_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_envelope tests/unit/test_store
-TESTS += tests/unit/test_envelope tests/unit/test_store
+check_PROGRAMS += tests/unit/test_envelope tests/unit/test_store \
+	tests/unit/test_store_network
+TESTS += tests/unit/test_envelope tests/unit/test_store \
+	tests/unit/test_store_network
 tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c
 tests_unit_test_envelope_LDADD = $(STORE_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_store_network_SOURCES = tests/unit/test_store_network.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_network_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 endif
 
 # A disk that fills up (root only, else skipped), a kill and a power cut at

@@ -34,6 +34,10 @@ static const struct {
 	{ 0x0000517b, "SMB" },
 	{ 0xff534d42, "CIFS" },
 	{ 0xfe534d42, "SMB" },
+	{ 0x00c36400, "Ceph" },
+	{ 0x0bd00bd0, "Lustre" },
+	{ 0x5346414f, "AFS" },
+	{ 0x01021997, "9p" },
 };
 #endif
 
