@@ -113,8 +113,8 @@ step(struct alerts *a, const struct snapshot *s)
 		    outbox_pending(&a->ledger.outbox, r->shown.name) == 0)
 			r->failing_ms = 0;
 	}
-	receivers_failing(a, &self);
 	pthread_mutex_lock(&a->state);
+	receivers_failing(a, &self);
 	changed = ledger_step(&a->ledger, a->rules, a->conf, s, &self,
 	    clock_wall_ms());
 	pthread_mutex_unlock(&a->state);
@@ -184,7 +184,7 @@ show_alerts(struct alerts *a, struct snap_alert **list, unsigned *n)
 		s->severity = i->severity;
 		s->firing = i->state == INSTANCE_FIRING;
 		s->silenced = ledger_silenced(&a->ledger, i, now);
-		s->since = i->start_ms / 1000;
+		s->since = i->since_ms / 1000;
 		s++;
 	}
 }

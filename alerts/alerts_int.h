@@ -17,6 +17,7 @@
 /* One receiver as it is now. */
 struct receiver {
 	const struct conf_receiver *conf; /* of alerts.conf */
+	enum conf_receiver_type type;
 	char *url, *routing_key, *token, *hmac_key, *password; /* secrets */
 	char *from;
 	char broken[128]; /* why it cannot be used; "" it can */
@@ -24,12 +25,13 @@ struct receiver {
 	struct outbox_entry *pick; /* within one turn only */
 	unsigned failures; /* in a row */
 	int64_t not_before; /* monotonic ns */
-	int64_t failing_ms; /* wall: since; 0 it is not */
+	int64_t failing_ms; /* wall: since; 0 it is not; see am */
 	bool rejected; /* the last one was */
 	struct snap_receiver shown;
 	struct { /* alertmanager: each url for itself */
 		int64_t next; /* monotonic ns */
 		unsigned failures;
+		int64_t failing_ms; /* wall: since; 0 it is not */
 		bool busy;
 	} am[CONF_URLS_MAX];
 };
@@ -105,8 +107,12 @@ struct alerts {
 void receivers_build(struct alerts *); /* from alerts.conf, keeping counters */
 void receivers_free(struct alerts *);
 struct receiver *receiver_find(struct alerts *, const char *name);
-/* Who has not been reached for longest, for the rules. */
-void receivers_failing(const struct alerts *, struct rules_self *);
+/* When that one ceased to take anything; of several addresses the first that
+ * did. 0: it takes what it is told. */
+int64_t receiver_failing(const struct receiver *);
+/* Who has not been reached for longest, for the rules; all of them for the
+ * ledger, so that a restart is not taken for their recovery. */
+void receivers_failing(struct alerts *, struct rules_self *);
 void receiver_context(const struct alerts *, const struct receiver *,
     struct format_ctx *);
 

@@ -21,6 +21,7 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	char *name =
 	    format_alertname(test ? "test" : conf_alert_info[a->i->kind].name);
 	char *text = format_ascii(a->i->summary);
+	char *next = format_next(a->i->kind, a->i->domain);
 
 	sub = json_member(o, "labels");
 	json_text(sub, "alertname", name);
@@ -34,11 +35,14 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	sub = json_member(o, "annotations");
 	json_text(sub, "summary", summary);
 	json_text(sub, "description", text);
+	if (next[0] != '\0')
+		json_text(sub, "next", next);
 	format_time(o, "startsAt", a->start_ms);
 	format_time(o, "endsAt",
 	    a->end_ms != 0 ? a->end_ms : x->now_ms + END_MS);
 	mem_free(&name);
 	mem_free(&text);
+	mem_free(&next);
 }
 
 void

@@ -13,6 +13,7 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 {
 	cJSON *p = json_member(o, "payload"), *d, *list, *e;
 	char *title = format_title(x, n, false), *text;
+	char *next = format_note_next(n);
 
 	format_cut(title, SUMMARY_MAX);
 	json_text(p, "summary", title);
@@ -29,6 +30,8 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 	d = json_member(p, "custom_details");
 	json_text(d, "primary", n->primary);
 	json_num(d, "domains", n->total);
+	if (next[0] != '\0')
+		json_text(d, "next", next);
 	list = json_array(d, "alerts");
 	for (unsigned i = 0; i < n->n; i++) {
 		e = json_push_object(list);
@@ -41,6 +44,7 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 		mem_free(&text);
 	}
 	mem_free(&title);
+	mem_free(&next);
 }
 
 void

@@ -64,6 +64,7 @@ fmt_webhook(const struct format_ctx *x, const struct note *n, bool resolve,
 	cJSON *o = json_object(), *list, *sub;
 	char *key = format_key(x, n), *title = format_title(x, n, resolve);
 	char *name = format_alertname(note_name(n)), hex[HMAC_HEX_MAX];
+	char *next = format_note_next(n);
 
 	message_init(m, http ? CARRY_HTTP : CARRY_EXEC);
 	json_text(o, "version", "4");
@@ -79,6 +80,8 @@ fmt_webhook(const struct format_ctx *x, const struct note *n, bool resolve,
 	    n->n == 1 && note_unlisted(n) == 0 ? &n->member[0] : NULL);
 	sub = json_member(o, "commonAnnotations");
 	json_text(sub, "title", title);
+	if (next[0] != '\0')
+		json_text(sub, "next", next);
 	json_text(o, "externalURL", "");
 	list = json_array(o, "alerts");
 	for (unsigned i = 0; i < n->n; i++)
@@ -96,4 +99,5 @@ fmt_webhook(const struct format_ctx *x, const struct note *n, bool resolve,
 	mem_free(&key);
 	mem_free(&title);
 	mem_free(&name);
+	mem_free(&next);
 }

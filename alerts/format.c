@@ -93,60 +93,133 @@ format_json(struct message *m, cJSON *o)
 		message_header(m, "Content-Type: application/json");
 }
 
+/* The one domain that it is about; NULL: none, or several. */
+static const struct note_member *
+only_member(const struct note *n, bool resolve)
+{
+	unsigned listed = resolve ? n->n : note_lasting(n);
+
+	return listed == 1 && note_unlisted(n) == 0 ? &n->member[0] : NULL;
+}
+
+/* "resolved after 2h13m: " */
+static void
+resolved_fmt(const struct note *n, char *dst, size_t size)
+{
+	int64_t end = 0;
+	char lasted[32];
+
+	for (unsigned i = 0; i < n->n; i++)
+		if (n->member[i].end_ms > end)
+			end = n->member[i].end_ms;
+	snprintf(dst, size, "resolved after %s: ",
+	    text_duration_fmt(end > note_start(n) ? end - note_start(n) : 0,
+		lasted, sizeof(lasted)));
+}
+
 char *
 format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 {
+	const struct note_member *only = only_member(n, resolve);
 	const char *about = n->primary[0] != '\0' ? n->primary : n->group;
-	unsigned domains = resolve ? n->n + note_unlisted(n) : n->total;
-	char *text, *title;
+	const char *what, *severity = "";
+	char resolved[64] = "", *text, *title;
 
 	if (n->kind == NOTE_TEST)
 		return mem_printf("%s: test of receiver %s%s", x->hostname,
 		    x->conf->name, resolve ? " (resolved)" : "");
-	if (domains > 1)
-		text = mem_printf("%u domains", domains);
+	what = conf_alert_info[n->kind].summary;
+	if (resolve)
+		resolved_fmt(n, resolved, sizeof(resolved));
 	else
-		text = mem_printf("%s%s%.400s",
-		    n->n > 0 ? n->member[0].domain : "",
-		    n->n > 0 && n->member[0].domain[0] != '\0' ? ": " : "",
-		    n->n > 0 ? n->member[0].summary : "");
-	title = mem_printf("%s: %s%s%s: %s%s%s", x->hostname,
-	    resolve ? "resolved: " : "", conf_alert_info[n->kind].summary,
-	    resolve				  ? "" :
-		n->severity == ALERT_SEV_CRITICAL ? " (critical)" :
-						    " (warning)",
-	    domains > 1 ? about : "", domains > 1 ? ", " : "", text);
+		severity = n->severity == ALERT_SEV_CRITICAL ? " (critical)" :
+							       " (warning)";
+	if (only == NULL)
+		text = mem_printf(": %s, %u domains", about,
+		    resolve ? n->n + note_unlisted(n) : n->total);
+	else if (resolve) /* how it was is no longer so */
+		text = mem_printf("%s%s", only->domain[0] != '\0' ? ": " : "",
+		    only->domain);
+	else
+		text = mem_printf(": %s%s%s", only->domain,
+		    only->domain[0] != '\0' ? ": " : "", only->summary);
+	title = mem_printf("%s: %s%s%s%s", x->hostname, resolved, what,
+	    severity, text);
 	mem_free(&text);
 	text = format_ascii(title);
 	mem_free(&title);
 	return text;
 }
 
+static int
+add_member(const struct note_member *m, struct buf *out)
+{
+	char *summary = format_ascii(m->summary);
+	char start[40], end[40], lasted[32];
+	int rc;
+
+	text_date_3339(m->start_ms / 1000, start, sizeof(start));
+	text_date_3339(m->end_ms / 1000, end, sizeof(end));
+	rc = buf_addf(out, "%s%s%s%s\n  since %s", m->domain,
+	    m->domain[0] != '\0' ? ": " : "", m->end_ms != 0 ? "it was: " : "",
+	    summary, start);
+	if (rc == 0 && m->end_ms != 0)
+		rc = buf_addf(out, " until %s, for %s", end,
+		    text_duration_fmt(m->end_ms - m->start_ms, lasted,
+			sizeof(lasted)));
+	if (rc == 0)
+		rc = buf_adds(out, "\n");
+	mem_free(&summary);
+	return rc;
+}
+
 void
 format_lines(const struct note *n, struct buf *out)
 {
-	char *summary, start[40], lasted[32];
+	char *next = format_note_next(n);
 	int rc = 0;
 
-	for (unsigned i = 0; i < n->n && rc == 0; i++) {
-		const struct note_member *m = &n->member[i];
-
-		summary = format_ascii(m->summary);
-		text_date_3339(m->start_ms / 1000, start, sizeof(start));
-		rc = buf_addf(out, "%s%s%s\n  since %s",
-		    m->domain[0] != '\0' ? m->domain : "",
-		    m->domain[0] != '\0' ? ": " : "", summary, start);
-		if (rc == 0 && m->end_ms != 0)
-			rc = buf_addf(out, ", for %s",
-			    text_duration_fmt(m->end_ms - m->start_ms, lasted,
-				sizeof(lasted)));
-		if (rc == 0)
-			rc = buf_adds(out, "\n");
-		mem_free(&summary);
-	}
+	for (unsigned i = 0; i < n->n && rc == 0; i++)
+		rc = add_member(&n->member[i], out);
 	if (rc == 0 && note_unlisted(n) > 0)
 		rc = buf_addf(out, "and %u more\n", note_unlisted(n));
+	if (rc == 0 && next[0] != '\0')
+		rc = buf_addf(out, "next: %s\n", next);
 	MX_ASSERT(rc == 0); /* 100 members of a few hundred bytes */
+	mem_free(&next);
+}
+
+char *
+format_next(enum alert_kind kind, const char *domain)
+{
+	static const char word[] = "DOMAIN";
+	struct buf out = BUF_INIT(4096);
+	const char *p, *at;
+	int rc = 0;
+
+	if (kind >= ALERT_KIND_MAX) /* a test */
+		return mem_strdup("");
+	p = conf_alert_info[kind].next;
+	while (domain[0] != '\0' && rc == 0 && (at = strstr(p, word)) != NULL) {
+		rc = buf_add(&out, p, (size_t)(at - p));
+		if (rc == 0)
+			rc = buf_adds(&out, domain);
+		p = at + sizeof(word) - 1;
+	}
+	if (rc == 0)
+		rc = buf_adds(&out, p);
+	MX_ASSERT(rc == 0); /* a name or two of 253 bytes */
+	return buf_take(&out);
+}
+
+char *
+format_note_next(const struct note *n)
+{
+	const struct note_member *only = only_member(n, false);
+
+	if (note_lasting(n) == 0)
+		return mem_strdup("");
+	return format_next(n->kind, only != NULL ? only->domain : "");
 }
 
 char *

@@ -66,11 +66,15 @@ void fmt_alertmanager(const struct format_ctx *, const struct am_alert *,
 
 /* ---- format.c: what they share */
 
-/* "mx2: primary_down (critical): mx1.example.org, 3 domains" */
+/* "mx2: the primary is down (critical): mx1.example.org, 3 domains" */
 char *format_title(const struct format_ctx *, const struct note *,
     bool resolve); /* the caller frees it */
-/* A line for each member. */
+/* A line or two for each member, and what to do. */
 void format_lines(const struct note *, struct buf *);
+/* What to do: "mxwatchctl why example.org". domain "": several. Of a note that
+ * is over, and of a test, it is "". The caller frees it. */
+char *format_next(enum alert_kind, const char *domain);
+char *format_note_next(const struct note *);
 /* The key by which one incident is known: "mxwatch/HOST/ALERT/GROUP", or its
  * digest where that is too long. */
 char *format_key(const struct format_ctx *, const struct note *);

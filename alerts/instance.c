@@ -111,11 +111,12 @@ set_severity(struct instance *i, enum alert_severity severity, int64_t now)
 }
 
 static void
-begin(struct instance *i, int64_t now)
+begin(struct instance *i, const struct rule_value *v, int64_t now)
 {
 	/* What comes back while the last end is still being told is new. */
 	i->state = INSTANCE_PENDING;
 	i->start_ms = now;
+	i->since_ms = v->since_ms > 0 && v->since_ms < now ? v->since_ms : now;
 	i->fired_ms = i->end_ms = i->clear_ms = 0;
 	i->was = ALERT_SEV_NONE;
 }
@@ -147,34 +148,45 @@ feed_over(struct instance *i, const struct conf_alert *c,
 	return true;
 }
 
+/* What lasts lasts since it began, also when the rule saw it begin anew: the
+ * watchdog was restarted. */
+static struct rule_value
+lasting(const struct instance *i, const struct rule_value *v, int64_t now)
+{
+	struct rule_value w = *v;
+
+	if (v->sticky && v->value > 0 && now > i->since_ms &&
+	    (double)(now - i->since_ms) > v->value)
+		w.value = (double)(now - i->since_ms);
+	return w;
+}
+
 bool
 instance_feed(struct instance *i, const struct conf_alert *c,
-    const struct rule_value *v, int64_t now)
+    const struct rule_value *given, int64_t now)
 {
 	enum instance_state state = i->state;
 	enum alert_severity severity = i->severity, before, level;
 	bool active = state == INSTANCE_PENDING || state == INSTANCE_FIRING;
+	struct rule_value v = active ? lasting(i, given, now) : *given;
 
 	i->seen = true;
-	if (!v->known)
+	if (!v.known)
 		return false;
 	before = active ? i->severity : ALERT_SEV_NONE;
-	level = instance_level(c, i->kind, v, before);
-	if (level == ALERT_SEV_NONE && v->sticky && active && !v->safe &&
-	    v->value > 0)
-		level = before; /* the same outage, seen since a restart */
+	level = instance_level(c, i->kind, &v, before);
 	if (level == ALERT_SEV_NONE)
-		return feed_over(i, c, v, now);
+		return feed_over(i, c, &v, now);
 	if (!active)
-		begin(i, now);
+		begin(i, &v, now);
 	i->clear_ms = 0;
-	if (level < before && (v->sticky || !v->may_clear))
+	if (level < before && (v.sticky || !v.may_clear))
 		level = before;
 	set_severity(i, level, now);
-	(void)strlcpy(i->summary, v->summary, sizeof(i->summary));
+	(void)strlcpy(i->summary, v.summary, sizeof(i->summary));
 	/* Its group is that of its beginning. */
 	if (i->state == INSTANCE_PENDING)
-		(void)strlcpy(i->primary, v->primary, sizeof(i->primary));
+		(void)strlcpy(i->primary, v.primary, sizeof(i->primary));
 	if (i->start_ms > now) /* the clock went back */
 		i->start_ms = now;
 	if (i->state == INSTANCE_PENDING && now - i->start_ms >= c->for_ms) {

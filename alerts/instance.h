@@ -30,7 +30,8 @@ struct instance {
 	 * told as before, and until when that lasted. */
 	enum alert_severity was;
 	int64_t was_ms;
-	int64_t start_ms; /* it holds since */
+	int64_t since_ms; /* what it is about began */
+	int64_t start_ms; /* it is over its threshold since */
 	int64_t fired_ms; /* it fires since; of resolved: did */
 	int64_t clear_ms; /* it no longer holds since; 0: it does */
 	int64_t end_ms; /* of resolved */

@@ -21,7 +21,39 @@ ledger_fini(struct ledger *l)
 	instance_tree_free(&l->instances);
 	outbox_fini(&l->outbox);
 	mem_free(&l->silence);
-	l->nsilences = 0;
+	mem_free(&l->failing);
+	l->nsilences = l->nfailing = 0;
+}
+
+/* ---- receivers that fail */
+
+void
+ledger_set_failing(struct ledger *l, const struct ledger_failing *list,
+    unsigned n)
+{
+	bool same = n == l->nfailing;
+
+	for (unsigned i = 0; same && i < n; i++)
+		same = list[i].since_ms == l->failing[i].since_ms &&
+		    list[i].rejected == l->failing[i].rejected &&
+		    strcmp(list[i].receiver, l->failing[i].receiver) == 0;
+	if (same)
+		return;
+	mem_free(&l->failing);
+	l->failing = mem_array(n + 1, sizeof(*l->failing));
+	if (n > 0)
+		memcpy(l->failing, list, n * sizeof(*list));
+	l->nfailing = n;
+	l->changed = true;
+}
+
+const struct ledger_failing *
+ledger_failing(const struct ledger *l, const char *receiver)
+{
+	for (unsigned i = 0; i < l->nfailing; i++)
+		if (strcmp(l->failing[i].receiver, receiver) == 0)
+			return &l->failing[i];
+	return NULL;
 }
 
 /* ---- silences */
@@ -208,7 +240,7 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 	for (size_t i = 0; i < n; i++)
 		if (quiet || !ledger_silenced(st->l, list[i], st->now))
 			note_add(&note, list[i]->domain, list[i]->severity,
-			    list[i]->fired_ms, list[i]->summary);
+			    list[i]->since_ms, list[i]->summary);
 	tell(st, &note, quiet, self);
 	note_fini(&note);
 }

@@ -26,12 +26,21 @@ struct silence {
 	char reason[SILENCE_REASON];
 };
 
+/* A receiver that takes nothing. */
+struct ledger_failing {
+	char receiver[SNAP_NAME_MAX];
+	int64_t since_ms;
+	bool rejected; /* it said no; else it was not reached */
+};
+
 struct ledger {
 	struct instance_tree instances;
 	struct outbox outbox;
 	struct silence *silence;
 	unsigned nsilences;
 	uint64_t last_silence;
+	struct ledger_failing *failing;
+	unsigned nfailing;
 	bool changed; /* to be saved; the outbox has its own */
 	/* An alert began, changed its severity or ended. May be NULL. */
 	void (*on_change)(const struct instance *, void *arg);
@@ -51,6 +60,13 @@ ledger_silenced(const struct ledger *, const struct instance *, int64_t now);
 uint64_t ledger_silence(struct ledger *, const char *match, int64_t now,
     int64_t until_ms, const char *reason);
 bool ledger_unsilence(struct ledger *, uint64_t id);
+
+/* Those that fail now. */
+void
+ledger_set_failing(struct ledger *, const struct ledger_failing *, unsigned n);
+/* NULL: it does not. */
+const struct ledger_failing *
+ledger_failing(const struct ledger *, const char *receiver);
 
 /* ledger_file.c */
 /* 0, or -MX_ETOOBIG: more than the buffer takes. */

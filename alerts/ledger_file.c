@@ -32,6 +32,7 @@ write_instance(cJSON *o, const struct instance *i)
 	json_num(o, "severity", i->severity);
 	json_num(o, "was", i->was);
 	json_num(o, "was_ms", (double)i->was_ms);
+	json_num(o, "since_ms", (double)i->since_ms);
 	json_num(o, "start_ms", (double)i->start_ms);
 	json_num(o, "fired_ms", (double)i->fired_ms);
 	json_num(o, "clear_ms", (double)i->clear_ms);
@@ -86,6 +87,14 @@ write_silence(cJSON *o, const struct silence *s)
 	json_text(o, "reason", s->reason);
 }
 
+static void
+write_failing(cJSON *o, const struct ledger_failing *f)
+{
+	json_text(o, "receiver", f->receiver);
+	json_num(o, "since_ms", (double)f->since_ms);
+	json_bool(o, "rejected", f->rejected);
+}
+
 int
 ledger_write(const struct ledger *l, struct buf *out)
 {
@@ -101,6 +110,9 @@ ledger_write(const struct ledger *l, struct buf *out)
 	list = json_array(o, "silences");
 	for (unsigned k = 0; k < l->nsilences; k++)
 		write_silence(json_push_object(list), &l->silence[k]);
+	list = json_array(o, "failing");
+	for (unsigned k = 0; k < l->nfailing; k++)
+		write_failing(json_push_object(list), &l->failing[k]);
 	list = json_array(o, "instances");
 	RB_FOREACH (i, instance_tree, &walk->instances)
 		if (i->state != INSTANCE_INACTIVE)
@@ -182,6 +194,9 @@ read_instance(struct ledger *l, const cJSON *o)
 	i->was = (enum alert_severity)get_int(&r, "was", ALERT_SEV_CRITICAL);
 	i->was_ms = get_int(&r, "was_ms", TIME_MAX);
 	i->start_ms = get_int(&r, "start_ms", TIME_MAX);
+	i->since_ms = i->start_ms;
+	if (get(&r, "since_ms") != NULL) /* of this version */
+		i->since_ms = get_int(&r, "since_ms", TIME_MAX);
 	i->fired_ms = get_int(&r, "fired_ms", TIME_MAX);
 	i->clear_ms = get_int(&r, "clear_ms", TIME_MAX);
 	i->end_ms = get_int(&r, "end_ms", TIME_MAX);
@@ -283,6 +298,22 @@ read_silence(struct ledger *l, const cJSON *o)
 }
 
 static bool
+read_failing(struct ledger *l, const cJSON *o)
+{
+	struct reader r = { o, true };
+	struct ledger_failing f = { .rejected =
+					cJSON_IsTrue(get(&r, "rejected")) };
+
+	get_text(&r, "receiver", f.receiver, sizeof(f.receiver));
+	f.since_ms = get_int(&r, "since_ms", TIME_MAX);
+	if (!r.ok)
+		return false;
+	l->failing = mem_grow(l->failing, l->nfailing + 1, sizeof(*l->failing));
+	l->failing[l->nfailing++] = f;
+	return true;
+}
+
+static bool
 read_list(struct ledger *l, const struct reader *r, const char *key,
     bool (*one)(struct ledger *, const cJSON *))
 {
@@ -305,6 +336,8 @@ ledger_read(struct ledger *l, const char *text, size_t len)
 
 	ok = cJSON_IsObject(r.o) && get_int(&r, "version", 1e6) == VERSION &&
 	    read_list(l, &r, "silences", read_silence) &&
+	    (get(&r, "failing") == NULL || /* of a version without */
+		read_list(l, &r, "failing", read_failing)) &&
 	    read_list(l, &r, "instances", read_instance) &&
 	    read_list(l, &r, "outbox", read_entry);
 	l->last_silence = (uint64_t)get_int(&r, "last_silence", TIME_MAX);

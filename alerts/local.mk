@@ -12,6 +12,7 @@ libmx_alerts_a_SOURCES = \
 	alerts/fmt_pagerduty.c \
 	alerts/fmt_slack.c \
 	alerts/fmt_webhook.c \
+	alerts/forecast.c alerts/forecast.h \
 	alerts/format.c alerts/format.h \
 	alerts/instance.c alerts/instance.h \
 	alerts/ledger.c alerts/ledger.h \
@@ -21,6 +22,7 @@ libmx_alerts_a_SOURCES = \
 	alerts/outbox.c alerts/outbox.h \
 	alerts/receiver.c \
 	alerts/rules.c alerts/rules.h \
+	alerts/trend.c alerts/trend.h \
 	alerts/transport.c alerts/transport.h alerts/transport_int.h \
 	alerts/via_exec.c \
 	alerts/via_http.c \

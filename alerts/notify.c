@@ -103,22 +103,23 @@ notify_send(struct alerts *a)
 
 /* How a receiver is, from what came of one message. */
 static void
-receiver_result(struct receiver *r, const struct send_result *res,
-    unsigned failures)
+receiver_result(struct receiver *r, int64_t *failing_ms,
+    const struct send_result *res, unsigned failures)
 {
 	if (res->result == OUTBOX_SENT) {
 		r->shown.sent++;
 		r->shown.last_success = clock_wall();
-		r->shown.error[0] = '\0';
-		r->failing_ms = 0;
 		r->rejected = false;
+		*failing_ms = 0;
+		if (receiver_failing(r) == 0)
+			r->shown.error[0] = '\0';
 		return;
 	}
 	r->shown.failed++;
 	(void)strlcpy(r->shown.error, res->text, sizeof(r->shown.error));
 	r->rejected = res->result == OUTBOX_REJECTED;
-	if (r->failing_ms == 0)
-		r->failing_ms = clock_wall_ms();
+	if (*failing_ms == 0)
+		*failing_ms = clock_wall_ms();
 	if (failures <= 1 || failures % 10 == 0)
 		log_warn("alerts", "receiver=%s problem=%s failures=%u",
 		    r->shown.name, log_q(res->text), failures);
@@ -138,7 +139,7 @@ entry_done(struct alerts *a, const struct errand *er,
 			outbox_backoff_ms(r->failures, res->retry_after_ms) *
 			    CLOCK_MS :
 							      0;
-		receiver_result(r, res, r->failures);
+		receiver_result(r, &r->failing_ms, res, r->failures);
 	}
 	if (e == NULL)
 		return;
@@ -251,6 +252,8 @@ notify_alertmanagers(struct alerts *a, bool changed)
 		     u++) {
 			if (changed && r->am[u].failures == 0)
 				r->am[u].next = 0;
+			if (n == 0) /* nothing that it did not take */
+				r->am[u].failing_ms = 0;
 			if (n > 0 && !r->am[u].busy && now >= r->am[u].next)
 				am_send(a, r, u, list, n);
 		}
@@ -270,7 +273,8 @@ am_done(struct alerts *a, const struct errand *er,
 		return;
 	r->am[er->url].busy = false;
 	r->am[er->url].failures = ok ? 0 : r->am[er->url].failures + 1;
-	receiver_result(r, res, r->am[er->url].failures);
+	receiver_result(r, &r->am[er->url].failing_ms, res,
+	    r->am[er->url].failures);
 	if (ok)
 		return;
 	ms = outbox_backoff_ms(r->am[er->url].failures, res->retry_after_ms);

@@ -75,6 +75,7 @@ receiver_build(struct alerts *a, struct receiver *r,
     const struct conf_receiver *c)
 {
 	r->conf = c;
+	r->type = c->type;
 	(void)strlcpy(r->shown.name, c->name, sizeof(r->shown.name));
 	if (c->url.n > 0)
 		r->url = mem_strdup(c->url.s[0]);
@@ -90,6 +91,23 @@ receiver_build(struct alerts *a, struct receiver *r,
 		r->password = read_secret(r, c->password_file);
 	r->from = c->from != NULL ? mem_strdup(c->from) :
 				    mem_printf("mxwatch@%s", a->conf->hostname);
+}
+
+/* What outlives a restart: since when it fails. */
+static void
+receiver_remember(const struct alerts *a, struct receiver *r)
+{
+	const struct ledger_failing *f =
+	    ledger_failing(&a->ledger, r->shown.name);
+
+	if (f == NULL)
+		return;
+	r->rejected = f->rejected;
+	if (r->conf->type != RECEIVER_ALERTMANAGER)
+		r->failing_ms = f->since_ms;
+	for (unsigned i = 0; i < CONF_URLS_MAX && i < r->conf->url.n; i++)
+		if (r->conf->type == RECEIVER_ALERTMANAGER)
+			r->am[i].failing_ms = f->since_ms;
 }
 
 /* What outlives a reload: counters, and how it has been lately. */
@@ -140,8 +158,10 @@ receivers_build(struct alerts *a)
 	for (size_t i = 0; i < a->conf->nreceivers; i++) {
 		old = receiver_find(a, a->conf->receiver[i].name);
 		receiver_build(a, &list[i], &a->conf->receiver[i]);
-		if (old != NULL)
+		if (old != NULL && old->type == list[i].type)
 			receiver_keep(&list[i], old);
+		else
+			receiver_remember(a, &list[i]);
 	}
 	for (size_t i = 0; i < a->nreceivers; i++)
 		receiver_free(&a->receiver[i]);
@@ -170,22 +190,49 @@ receiver_find(struct alerts *a, const char *name)
 	return NULL;
 }
 
-void
-receivers_failing(const struct alerts *a, struct rules_self *self)
+int64_t
+receiver_failing(const struct receiver *r)
 {
+	int64_t first = r->failing_ms;
+
+	for (unsigned i = 0; i < CONF_URLS_MAX; i++)
+		if (r->am[i].failing_ms != 0 &&
+		    (first == 0 || r->am[i].failing_ms < first))
+			first = r->am[i].failing_ms;
+	return first;
+}
+
+void
+receivers_failing(struct alerts *a, struct rules_self *self)
+{
+	struct ledger_failing *list =
+	    mem_array(a->nreceivers + 1, sizeof(*list));
 	const struct receiver *r;
+	unsigned n = 0;
 
 	memset(self, 0, sizeof(*self));
 	for (size_t i = 0; i < a->nreceivers; i++) {
 		r = &a->receiver[i];
-		if (r->failing_ms == 0 ||
-		    (self->failing_since_ms != 0 &&
-			r->failing_ms >= self->failing_since_ms))
+		if (receiver_failing(r) == 0)
 			continue;
-		self->failing_since_ms = r->failing_ms;
+		list[n] =
+		    (struct ledger_failing){ .since_ms = receiver_failing(r),
+			    .rejected = r->rejected };
+		(void)strlcpy(list[n++].receiver, r->shown.name,
+		    sizeof(list[0].receiver));
+		if (self->failing_since_ms != 0 &&
+		    receiver_failing(r) >= self->failing_since_ms)
+			continue;
+		self->failing_since_ms = receiver_failing(r);
 		(void)strlcpy(self->failing, r->shown.name,
 		    sizeof(self->failing));
+		(void)strlcpy(self->error,
+		    r->broken[0] != '\0' ? r->broken : r->shown.error,
+		    sizeof(self->error));
 	}
+	self->others = n > 0 ? n - 1 : 0;
+	ledger_set_failing(&a->ledger, list, n);
+	mem_free(&list);
 }
 
 void

@@ -5,57 +5,23 @@
  * a restart of the watchdog is never a recovery. */
 #include "alerts/rules.h"
 
-#include <sys/tree.h>
-
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "alerts/forecast.h"
+#include "alerts/trend.h"
 #include "base/mem.h"
 
-#define SLOTS	    12
-#define SLOT_MS	    (RULES_WINDOW_MS / SLOTS)
-#define RATE_TAU_S  60.0
-#define RATE_LEAST  1e-4 /* slower is standing still */
 #define RESULTS_MIN 10 /* of a rate that means something */
 
 /* enum health_state, by the names that the snapshot carries. */
 enum state { ST_UNKNOWN, ST_UP, ST_SUSPECT, ST_DOWN, ST_RECOVERING, ST_OFF };
 
-/* A counter at the beginning of each slot of the last hour. */
-struct window {
-	unsigned n;
-	int64_t at[SLOTS + 1];
-	uint64_t count[SLOTS + 1];
-};
-
-struct rules_domain {
-	RB_ENTRY(rules_domain) link;
-	char name[TEXT_DOMAIN_MAX];
-	struct window down, expired, delivered, bounced;
-	uint64_t left; /* messages that left, as last seen */
-	int64_t left_ms;
-	double rate; /* messages a second, smoothed */
-	bool seen; /* in this round */
-};
-
-RB_HEAD(rules_tree, rules_domain);
-
 struct rules {
-	struct rules_tree domains;
+	struct trend_tree domains;
 };
-
-static int
-compare(const struct rules_domain *a, const struct rules_domain *b)
-{
-	return strcmp(a->name, b->name);
-}
-
-RB_PROTOTYPE(rules_tree, rules_domain, link, compare)
-RB_GENERATE(rules_tree, rules_domain, link, compare)
 
 /* One evaluation of one domain. */
 struct view {
@@ -63,7 +29,7 @@ struct view {
 	const struct conf_domain *cd;
 	const struct snapshot *s;
 	const struct snap_domain *d; /* NULL: an alert of the daemon */
-	struct rules_domain *r;
+	const struct trend *t;
 	const struct rules_self *self;
 	int64_t now;
 };
@@ -80,106 +46,10 @@ rules_create(void)
 void
 rules_destroy(struct rules **rp)
 {
-	struct rules_domain *d;
-
 	if (*rp == NULL)
 		return;
-	while ((d = RB_MIN(rules_tree, &(*rp)->domains)) != NULL) {
-		RB_REMOVE(rules_tree, &(*rp)->domains, d);
-		mem_free(&d);
-	}
+	trend_tree_free(&(*rp)->domains);
 	mem_free(rp);
-}
-
-/* ---- what has to be remembered */
-
-static void
-window_feed(struct window *w, uint64_t count, int64_t now)
-{
-	/* The counter began anew, or the clock went back. */
-	if (w->n > 0 && (count < w->count[0] || now < w->at[w->n - 1]))
-		w->n = 0;
-	if (w->n > 0 && now - w->at[w->n - 1] < SLOT_MS)
-		return;
-	if (w->n == SLOTS + 1) {
-		memmove(w->at, w->at + 1, SLOTS * sizeof(w->at[0]));
-		memmove(w->count, w->count + 1, SLOTS * sizeof(w->count[0]));
-		w->n--;
-	}
-	w->at[w->n] = now;
-	w->count[w->n++] = count;
-}
-
-static uint64_t
-window_delta(const struct window *w, uint64_t count)
-{
-	return w->n > 0 ? count - w->count[0] : 0;
-}
-
-static bool
-window_full(const struct window *w, int64_t now)
-{
-	return w->n > 0 && now - w->at[0] >= RULES_WINDOW_MS - SLOT_MS;
-}
-
-static uint64_t
-sum(const uint64_t *v, unsigned n)
-{
-	uint64_t total = 0;
-
-	while (n-- > 0)
-		total += v[n];
-	return total;
-}
-
-static void
-rate_feed(struct rules_domain *r, uint64_t left, int64_t now)
-{
-	double dt = (double)(now - r->left_ms) / 1e3, w;
-
-	if (r->left_ms != 0 && now > r->left_ms && left >= r->left) {
-		w = 1 - exp(-dt / RATE_TAU_S);
-		r->rate += w * ((double)(left - r->left) / dt - r->rate);
-		if (r->rate < RATE_LEAST)
-			r->rate = 0;
-	}
-	r->left = left;
-	r->left_ms = now;
-}
-
-static struct rules_domain *
-remember(struct rules *rules, const struct snap_domain *d, int64_t now)
-{
-	struct rules_domain key, *r;
-
-	(void)strlcpy(key.name, d->count.name, sizeof(key.name));
-	r = RB_FIND(rules_tree, &rules->domains, &key);
-	if (r == NULL) {
-		r = mem_alloc(sizeof(*r));
-		(void)strlcpy(r->name, d->count.name, sizeof(r->name));
-		RB_INSERT(rules_tree, &rules->domains, r);
-	}
-	r->seen = true;
-	window_feed(&r->down, d->count.transitions[ST_DOWN], now);
-	window_feed(&r->expired, d->count.expired, now);
-	window_feed(&r->delivered, d->count.delivered, now);
-	window_feed(&r->bounced, sum(d->count.bounced, STATUS_LABEL_MAX), now);
-	rate_feed(r, d->count.delivered_messages, now);
-	return r;
-}
-
-static void
-forget(struct rules *rules)
-{
-	struct rules_domain *r, *next;
-
-	RB_FOREACH_SAFE (r, rules_tree, &rules->domains, next) {
-		if (!r->seen) {
-			RB_REMOVE(rules_tree, &rules->domains, r);
-			mem_free(&r);
-		} else
-			r->seen = false;
-	}
 }
 
 /* ---- what the rules share */
@@ -202,12 +72,15 @@ queued(const struct snap_domain *d)
 	return d->active + d->deferred + d->held;
 }
 
-/* Those that are still to be delivered. */
+/* Those that are still to be delivered: neither held, nor is it only their
+ * senders that are to be told. */
 static uint64_t
 waiting(const struct snap_domain *d)
 {
 	uint64_t n = d->active + d->deferred;
 
+	if (d->on_hold)
+		return 0;
 	return n > d->owed ? n - d->owed : 0;
 }
 
@@ -225,79 +98,61 @@ first_primary(const struct view *x)
 				      NULL;
 }
 
+/* What left a minute ago says nothing once the primary is down. */
 static double
 drain_rate(const struct view *x)
 {
+	if (x->d->state == ST_DOWN || x->d->on_hold)
+		return 0;
 	if (x->d->flush.running && x->d->flush.rate > 0)
 		return x->d->flush.rate;
-	return x->r->rate;
+	return x->t->rate;
 }
 
-struct rules_forecast
-rules_forecast(uint64_t n, int64_t oldest, int64_t expiry, double rate,
-    int64_t now)
+/* What is held does not expire. */
+static const char *
+no_expiry(const struct snap_domain *d)
 {
-	struct rules_forecast f = { 0, 0 };
-	double step, late, slope, k;
+	return d->held > 0 ? "nothing expires while it is held" :
+			     "nothing expires";
+}
 
-	if (n == 0 || expiry == 0)
-		return f;
-	f = (struct rules_forecast){ n, expiry };
-	if (rate <= 0)
-		return f;
-	/* Message i expires at expiry + i * step and leaves (i + 1) / rate
-	 * from now: it is late by late + i * slope. */
-	step = (double)since_ms(oldest, now) / (double)n;
-	late = (double)(now - expiry) + 1e3 / rate;
-	slope = 1e3 / rate - step;
-	if (late > 0 && slope >= 0)
-		return f;
-	if (late <= 0 && late + (double)(n - 1) * slope <= 0)
-		return (struct rules_forecast){ 0, 0 };
-	k = ceil(-late / slope);
-	if (late > 0) /* the first k; it gets better */
-		f.expire = k < (double)n ? (uint64_t)k : n;
-	else { /* all after the first k */
-		f.expire = n - (uint64_t)k;
-		f.first_ms = expiry + (int64_t)(k * step);
-	}
+static struct forecast
+future(const struct view *x, char *text, size_t size)
+{
+	uint64_t n = waiting(x->d);
+	struct forecast f = forecast(n, x->d->oldest_live_ms,
+	    x->d->next_expiry_ms, drain_rate(x), x->now);
+
+	if (x->d->next_expiry_ms == 0)
+		snprintf(text, size, "%s", no_expiry(x->d));
+	else
+		forecast_fmt(&f, n, drain_rate(x), text, size);
 	return f;
 }
 
-/* "At the present 0.5/s 30 of 212 messages expire before they leave, the
- * first at ...". */
-static void
-say_forecast(const struct view *x, const struct rules_forecast *f, char *dst,
-    size_t size)
+/* "12 messages wait, the first expires at ..." */
+static const char *
+say_waiting(const struct view *x, char *dst, size_t size)
 {
-	double rate = drain_rate(x);
-	uint64_t n = waiting(x->d);
-	char at[40];
+	uint64_t n = queued(x->d);
+	char count[40], at[40];
 
-	text_date_3339(f->first_ms / 1000, at, sizeof(at));
-	if (x->d->next_expiry_ms == 0)
-		snprintf(dst, size, "none expires%s",
-		    x->d->on_hold || x->d->held > 0 ? " while it is held" : "");
-	else if (f->expire == 0)
-		snprintf(dst, size, "at the present %.2g/s all leave in time",
-		    rate);
-	else if (rate <= 0)
-		snprintf(dst, size,
-		    "nothing leaves now: %" PRIu64
-		    " messages expire, the first at %s",
-		    n, at);
+	forecast_count_fmt(n, "message", count, sizeof(count));
+	text_date_3339(x->d->next_expiry_ms / 1000, at, sizeof(at));
+	if (!x->s->indexed)
+		snprintf(dst, size, "the queue is being read");
+	else if (n == 0)
+		snprintf(dst, size, "no mail waits");
+	else if (x->d->next_expiry_ms == 0)
+		snprintf(dst, size, n == 1 ? "%s waits, %s" : "%s wait, %s",
+		    count, no_expiry(x->d));
 	else
 		snprintf(dst, size,
-		    "at the present %.2g/s %" PRIu64 " of %" PRIu64
-		    " messages expire before they leave, the first at %s",
-		    rate, f->expire, n, at);
-}
-
-static struct rules_forecast
-forecast(const struct view *x)
-{
-	return rules_forecast(waiting(x->d), x->d->oldest_live_ms,
-	    x->d->next_expiry_ms, drain_rate(x), x->now);
+		    n == 1 ? "%s waits and expires at %s" :
+			     "%s wait, the first expires at %s",
+		    count, at);
+	return dst;
 }
 
 /* ---- the rules */
@@ -307,19 +162,18 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 {
 	const struct snap_primary *p = first_primary(x);
 	const char *why = x->d->cause;
-	char lasted[32];
+	char wait[96];
 
 	v->sticky = true;
+	v->since_ms = x->d->state_since * 1000;
+	say_waiting(x, wait, sizeof(wait));
 	if (x->d->self_mx_since != 0) {
-		v->value =
-		    (double)since_ms(x->d->self_mx_since * 1000, x->now) + 1;
+		v->since_ms = x->d->self_mx_since * 1000;
+		v->value = (double)since_ms(v->since_ms, x->now) + 1;
 		say(v,
-		    "no primary for %s: this server seems to be the best MX; "
-		    "%" PRIu64 " messages are held until another one is "
-		    "published, or primary is set",
-		    text_duration_fmt((int64_t)v->value, lasted,
-			sizeof(lasted)),
-		    queued(x->d));
+		    "no primary is known: this server seems to be the best "
+		    "MX, until another one is published or primary is set; %s",
+		    wait);
 		return;
 	}
 	if (p != NULL && !p->healthy && p->probed && p->text[0] != '\0')
@@ -330,46 +184,53 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 		v->safe = true;
 		return;
 	case ST_DOWN:
+		say(v, "%.140s; %s", why[0] != '\0' ? why : "no answer", wait);
+		break;
 	case ST_RECOVERING: /* not over before it is up */
-		v->value =
-		    (double)since_ms(x->d->state_since * 1000, x->now) + 1;
+		say(v, "it answers again, and mail is being delivered; %s",
+		    wait);
 		break;
 	default:
 		v->known = false;
 		return;
 	}
-	say(v, "down for %s, %" PRIu64 " message%s queued: %.120s",
-	    text_duration_fmt((int64_t)v->value, lasted, sizeof(lasted)),
-	    queued(x->d), queued(x->d) == 1 ? "" : "s", why);
+	v->value = (double)since_ms(v->since_ms, x->now) + 1;
 }
 
 static void
 rule_primary_flapping(const struct view *x, struct rule_value *v)
 {
-	uint64_t n =
-	    window_delta(&x->r->down, x->d->count.transitions[ST_DOWN]);
+	uint64_t n = trend_delta(&x->t->down, x->d->count.transitions[ST_DOWN]);
+	char count[40], wait[96];
 
 	v->value = (double)n;
-	v->may_clear = window_full(&x->r->down, x->now);
-	say(v, "went down %" PRIu64 " times within the last hour", n);
+	v->may_clear = trend_full(&x->t->down, x->now);
+	say(v, "it went down %s within the last hour; %s",
+	    forecast_count_fmt(n, "time", count, sizeof(count)),
+	    say_waiting(x, wait, sizeof(wait)));
 }
 
+/* Of a message that was extended the lifetime is longer: the next to expire is
+ * never later than the oldest of those that do. What is held gets old, too: a
+ * hold may have been forgotten. */
 static void
 rule_queue_age(const struct view *x, struct rule_value *v)
 {
 	int64_t age = since_ms(x->d->oldest_ms, x->now);
-	struct rules_forecast f = forecast(x);
-	char t[32], future[160], held[40] = "";
+	int64_t life = x->d->lifetime * 1000;
+	char t[32], text[160], held[40] = "";
 
-	v->known = x->s->ready;
+	if (x->d->next_expiry_ms - x->d->oldest_live_ms > life)
+		life = x->d->next_expiry_ms - x->d->oldest_live_ms;
+	v->known = x->s->indexed;
 	v->value = (double)age;
-	if (x->d->lifetime > 0)
-		v->percent = (double)age / ((double)x->d->lifetime * 10);
-	say_forecast(x, &f, future, sizeof(future));
+	if (life > 0)
+		v->percent = 100 * (double)age / (double)life;
+	future(x, text, sizeof(text));
 	if (x->d->held > 0)
 		snprintf(held, sizeof(held), "; %" PRIu64 " held", x->d->held);
 	say(v, "the oldest message is %s old, %.0f%% of its lifetime; %s%s",
-	    text_duration_fmt(age, t, sizeof(t)), v->percent, future, held);
+	    text_duration_fmt(age, t, sizeof(t)), v->percent, text, held);
 }
 
 /* Mail that drains fast enough is safe however near its end; mail that does
@@ -378,12 +239,12 @@ rule_queue_age(const struct view *x, struct rule_value *v)
 static void
 rule_queue_expiry(const struct view *x, struct rule_value *v)
 {
-	struct rules_forecast f = forecast(x);
 	int64_t left = x->d->next_expiry_ms - x->now;
-	char t[32], future[160];
+	char t[32], text[160];
+	struct forecast f = future(x, text, sizeof(text));
 	bool draining = drain_rate(x) > 0;
 
-	v->known = x->s->ready;
+	v->known = x->s->indexed;
 	v->safe = x->d->next_expiry_ms == 0 || (draining && f.expire == 0);
 	v->value = left > 0 ? (double)left : 0;
 	/* A lifetime of a day is not about to end when it begins. */
@@ -393,49 +254,62 @@ rule_queue_expiry(const struct view *x, struct rule_value *v)
 		v->safe = false;
 		v->least = ALERT_SEV_WARNING;
 	}
-	say_forecast(x, &f, future, sizeof(future));
-	say(v, "the next message expires in %s; %s",
-	    text_duration_fmt((int64_t)v->value, t, sizeof(t)), future);
+	if (left > 0)
+		say(v, "the next message expires in %s; %s",
+		    text_duration_fmt(left, t, sizeof(t)), text);
+	else
+		say(v, "mail expires now; %s", text);
 }
 
 static void
 rule_mail_expired(const struct view *x, struct rule_value *v)
 {
-	uint64_t n = window_delta(&x->r->expired, x->d->count.expired);
+	uint64_t n = trend_delta(&x->t->expired, x->d->count.expired);
+	char count[40], wait[96];
 
 	v->value = (double)n;
-	v->may_clear = window_full(&x->r->expired, x->now);
-	say(v, "%" PRIu64 " recipients' mail expired within the last hour", n);
+	v->may_clear = trend_full(&x->t->expired, x->now);
+	say(v,
+	    "mail to %s expired within the last hour and went back to its"
+	    " senders; %s",
+	    forecast_count_fmt(n, "recipient", count, sizeof(count)),
+	    say_waiting(x, wait, sizeof(wait)));
 }
 
 static void
 rule_queue_depth(const struct view *x, struct rule_value *v)
 {
-	v->known = x->s->ready;
+	char wait[96], size[32];
+
+	v->known = x->s->indexed;
 	v->value = (double)queued(x->d);
-	say(v, "%" PRIu64 " messages are queued", queued(x->d));
+	say(v, "%s; %s in all", say_waiting(x, wait, sizeof(wait)),
+	    text_size_fmt(x->d->bytes, size, sizeof(size)));
 }
 
 static void
 rule_bounce_rate(const struct view *x, struct rule_value *v)
 {
-	uint64_t bad = window_delta(&x->r->bounced,
-	    sum(x->d->count.bounced, STATUS_LABEL_MAX));
-	uint64_t good = window_delta(&x->r->delivered, x->d->count.delivered);
+	uint64_t bad = trend_delta(&x->t->bounced, trend_bounced(x->d));
+	uint64_t good = trend_delta(&x->t->delivered, x->d->count.delivered);
+	char wait[96];
 
 	if (bad + good >= RESULTS_MIN)
 		v->percent = 100 * (double)bad / (double)(bad + good);
 	v->may_clear =
-	    bad + good >= RESULTS_MIN || window_full(&x->r->bounced, x->now);
+	    bad + good >= RESULTS_MIN || trend_full(&x->t->bounced, x->now);
 	say(v,
 	    "%" PRIu64 " of %" PRIu64
-	    " recipients were refused for good within the last hour",
-	    bad, bad + good);
+	    " recipients were refused for good within the last hour; %s",
+	    bad, bad + good, say_waiting(x, wait, sizeof(wait)));
 }
 
 static void
 rule_spool_low(const struct view *x, struct rule_value *v)
 {
+	static const char *const state[] = { "",
+		"; it is full: no mail is taken",
+		"; the disk failed: no mail is taken" };
 	const struct snapshot *s = x->s;
 	char free_text[32], reserve[32];
 
@@ -445,55 +319,66 @@ rule_spool_low(const struct view *x, struct rule_value *v)
 		    (double)s->spool_reserve_bytes;
 	if (s->spool_state != 0)
 		v->least = ALERT_SEV_CRITICAL;
-	say(v, "%s free, the reserve is %s%s",
+	say(v, "%s are free, of which %s are the reserve%s",
 	    text_size_fmt(s->spool_free_bytes, free_text, sizeof(free_text)),
 	    text_size_fmt(s->spool_reserve_bytes, reserve, sizeof(reserve)),
-	    s->spool_state != 0 ? "; no mail is accepted" : "");
+	    s->spool_state < MX_COUNT(state) ? state[s->spool_state] : "");
 }
 
 /* Also when the loop hangs: the snapshot stays as it is then. A probe every
- * ten minutes is not stale after five. */
+ * ten minutes is not stale after five. After a start it is not over before
+ * there was one. */
 static void
 rule_probe_stale(const struct view *x, struct rule_value *v)
 {
 	const struct snap_primary *p = &x->s->primary[x->d->first_primary];
-	int64_t last = x->s->start, slack = 3 * x->cd->probe.interval_ms;
+	/* Nobody to probe: primary_down says so. */
+	bool unprobed = !x->cd->probe.enabled || x->d->self_mx_since != 0;
+	int64_t last = 0, slack = 3 * x->cd->probe.interval_ms;
 	char t[32];
 
 	for (unsigned i = 0; i < x->d->nprimaries; i++)
 		if (p[i].last_run > last)
 			last = p[i].last_run;
-	/* Nobody to probe: primary_down says so. */
-	v->safe = !x->cd->probe.enabled || x->d->self_mx_since != 0;
+	v->may_clear = last != 0 || unprobed;
+	if (last < x->s->start)
+		last = x->s->start;
+	v->since_ms = last * 1000;
 	v->value = (double)since_ms(last * 1000, x->now);
-	if (v->value < (double)slack)
-		v->safe = true;
+	v->safe = unprobed || v->value < (double)slack;
 	say(v, "no probe was finished for %s",
 	    text_duration_fmt((int64_t)v->value, t, sizeof(t)));
 }
 
+/* The primary is up since the start at most, as far as is known: mail that
+ * is older may be stuck for longer. */
 static void
 rule_delivery_stuck(const struct view *x, struct rule_value *v)
 {
 	int64_t age = since_ms(x->d->oldest_live_ms, x->now);
 	int64_t up = since_ms(x->d->state_since * 1000, x->now);
-	char t[32];
+	uint64_t n = waiting(x->d);
+	char t[32], count[40];
 
-	v->known = x->s->ready && x->d->state != ST_UNKNOWN;
-	v->safe = x->d->state != ST_UP || x->d->on_hold || waiting(x->d) == 0;
+	v->known = x->s->indexed && x->d->state != ST_UNKNOWN &&
+	    x->d->state != ST_SUSPECT;
+	v->safe = x->d->state != ST_UP || n == 0;
 	v->value = (double)(age < up ? age : up);
+	v->may_clear = v->safe || age <= up;
+	v->since_ms = x->now - (int64_t)v->value;
 	say(v,
-	    "the primary is up, and %" PRIu64
-	    " messages still wait; the oldest is %s old",
-	    waiting(x->d), text_duration_fmt(age, t, sizeof(t)));
+	    n == 1 ? "%s still waits and is %s old" :
+		     "%s still wait, the oldest is %s old",
+	    forecast_count_fmt(n, "message", count, sizeof(count)),
+	    text_duration_fmt(age, t, sizeof(t)));
 }
 
 static void
 rule_cert_expiry(const struct view *x, struct rule_value *v)
 {
 	const struct snap_primary *p = &x->s->primary[x->d->first_primary];
-	int64_t first = 0;
-	char t[40];
+	int64_t first = 0, left;
+	char t[40], in[32];
 
 	for (unsigned i = 0; i < x->d->nprimaries; i++)
 		if (p[i].cert_not_after != 0 &&
@@ -506,27 +391,40 @@ rule_cert_expiry(const struct view *x, struct rule_value *v)
 	 * it was never about one. */
 	v->known = first != 0 || x->d->state == ST_UP;
 	v->safe = first == 0;
-	v->value = (double)(first * 1000 - x->now);
-	say(v, "the certificate ends at %s",
-	    text_date_3339(first, t, sizeof(t)));
+	left = first * 1000 - x->now;
+	v->value = (double)left;
+	text_date_3339(first, t, sizeof(t));
+	if (left > 0)
+		say(v, "it ends at %s, in %s", t,
+		    text_duration_fmt(left, in, sizeof(in)));
+	else
+		say(v, "it ended at %s", t);
 }
 
 static void
 rule_notifier_failing(const struct view *x, struct rule_value *v)
 {
-	char t[32];
+	const struct rules_self *self = x->self;
+	char more[64] = "", count[40], t[32];
 
-	v->safe = x->self->failing_since_ms == 0;
-	v->value = (double)since_ms(x->self->failing_since_ms, x->now);
-	say(v, "receiver %s has not been reached for %s", x->self->failing,
-	    text_duration_fmt((int64_t)v->value, t, sizeof(t)));
+	v->safe = self->failing_since_ms == 0;
+	v->since_ms = self->failing_since_ms;
+	v->value = (double)since_ms(self->failing_since_ms, x->now);
+	if (self->others > 0)
+		snprintf(more, sizeof(more), "; %s, too",
+		    forecast_count_fmt(self->others, "other", count,
+			sizeof(count)));
+	say(v, "receiver %s has taken nothing for %s: %s%s", self->failing,
+	    text_duration_fmt((int64_t)v->value, t, sizeof(t)),
+	    self->error[0] != '\0' ? self->error : "it could not be tried",
+	    more);
 }
 
 static void
 rule_config_reload_failed(const struct view *x, struct rule_value *v)
 {
 	v->value = x->s->reload_ok ? 0 : 1;
-	say(v, "the last reload failed; the old configuration is in force");
+	say(v, "the last reload failed; what was in force before still is");
 }
 
 static void
@@ -535,7 +433,7 @@ rule_clock_leapt(const struct view *x, struct rule_value *v)
 	char t[32];
 
 	v->value = x->s->clock_doubted ? 1 : 0;
-	say(v, "nothing expires for %s; set the clock, if it is wrong",
+	say(v, "nothing expires for %s",
 	    text_duration_fmt(x->s->clock_doubt_ms, t, sizeof(t)));
 }
 
@@ -580,11 +478,11 @@ rules_eval(struct rules *rules, const struct config *conf,
 		x.cd = config_domain(conf, x.d->count.name);
 		if (!x.d->configured || x.cd == NULL)
 			continue;
-		x.r = remember(rules, x.d, now);
+		x.t = trend_feed(&rules->domains, x.d, now);
 		for (k = 0; k < ALERT_KIND_MAX; k++)
 			if (conf->alert[k].enabled &&
 			    conf_alert_info[k].scope == ALERT_SCOPE_DOMAIN)
 				eval_one(&x, (enum alert_kind)k, fn, arg);
 	}
-	forget(rules);
+	trend_forget(&rules->domains);
 }

@@ -10,8 +10,7 @@
 #include "config/config.h"
 #include "status/snapshot.h"
 
-#define RULES_WINDOW_MS INT64_C(3600000) /* of counts: the last hour */
-#define RULES_SUMMARY	256
+#define RULES_SUMMARY 256
 
 struct rules;
 
@@ -22,11 +21,13 @@ void rules_destroy(struct rules **);
 struct rule_value {
 	bool known; /* false: no statement; what was before stays */
 	bool may_clear; /* false: too early to say that it is over */
-	bool sticky; /* the severity does not fall while it lasts */
+	bool sticky; /* the severity does not fall while it lasts, and the
+		      * value is the time since it began, restarts included */
 	bool safe; /* it is no alert, whatever the value */
 	enum alert_severity least; /* it is this, whatever the value */
 	double value; /* ms, or a number */
 	double percent; /* the same, where a threshold may be one */
+	int64_t since_ms; /* it began; 0: when it is noticed */
 	char primary[TEXT_DOMAIN_MAX + 8]; /* that it is about; "" none */
 	char summary[RULES_SUMMARY];
 };
@@ -35,6 +36,8 @@ struct rule_value {
 struct rules_self {
 	int64_t failing_since_ms; /* of the receiver that fails longest; 0 */
 	char failing[SNAP_NAME_MAX]; /* its name */
+	char error[96]; /* what its last attempt came to */
+	unsigned others; /* that fail, too */
 };
 
 /* Calls fn for each enabled alert, and for each configured domain where it
@@ -44,15 +47,5 @@ void rules_eval(struct rules *, const struct config *, const struct snapshot *,
     void (*fn)(enum alert_kind, const char *domain, const struct rule_value *,
 	void *arg),
     void *arg);
-
-/* "At the present drain rate N messages expire before they leave, the first
- * at T". Arrivals are taken as spread evenly between the oldest and now, and
- * delivery as oldest first. rate: messages a second. */
-struct rules_forecast {
-	uint64_t expire;
-	int64_t first_ms; /* 0: none expires */
-};
-struct rules_forecast rules_forecast(uint64_t messages, int64_t oldest_ms,
-    int64_t next_expiry_ms, double rate, int64_t now);
 
 #endif

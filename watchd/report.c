@@ -100,6 +100,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->start = d->start_wall;
 	strlcpy(s->hostname, d->conf->hostname, sizeof(s->hostname));
 	why = not_ready(d, &si);
+	s->indexed = !queue_loading(d->queue);
 	s->ready = why == NULL;
 	strlcpy(s->not_ready, s->ready ? "" : why, sizeof(s->not_ready));
 	snapshot_dns(&d->stats->g, dns_stats(d->dns));

@@ -351,7 +351,7 @@ def test_queue_age_and_forecast(stack, hook):
     send_bytes(d.port, MAIL)
     wait_for(lambda: only(hook, "MxwatchQueueAge"), 20)
     text = hook.bodies()[0]["alerts"][0]["annotations"]["description"]
-    assert re.search(r"nothing leaves now: 1 messages expire, the first at \d{4}-", text), text
+    assert re.search(r"nothing leaves now: 1 message expires at \d{4}-", text), text
     # it gets worse: the same incident, told again
     wait_for(lambda: "critical" in [b["commonLabels"]["severity"] for b in hook.bodies()
                                     if b["groupLabels"]["alertname"] == "MxwatchQueueAge"], 30)

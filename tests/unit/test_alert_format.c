@@ -72,7 +72,8 @@ pagerduty(void **st)
 	    "\"severity\":\"critical\",\"timestamp\":\"2027-01-15T08:00:00Z\","
 	    "\"component\":\"a.test\",\"group\":\"mx1.test\","
 	    "\"class\":\"primary_down\",\"custom_details\":{"
-	    "\"primary\":\"mx1.test\",\"domains\":1,\"alerts\":[{"
+	    "\"primary\":\"mx1.test\",\"domains\":1,"
+	    "\"next\":\"mxwatchctl why a.test\",\"alerts\":[{"
 	    "\"domain\":\"a.test\",\"summary\":\"refused\","
 	    "\"since\":\"2027-01-15T08:00:00Z\"}]}},\"client\":\"mxwatch\"}");
 	expect(make(RECEIVER_PAGERDUTY, note_of(1, "refused"), true),
@@ -106,7 +107,7 @@ webhook(void **st)
 	    "\"domain\":\"a.test\",\"instance\":\"mx2.test\","
 	    "\"job\":\"mxwatch\",\"primary\":\"mx1.test\","
 	    "\"severity\":\"critical\"},\"commonAnnotations\":{\"title\":"
-	    "\"mx2.test: resolved: the primary is down: a.test: refused\"},"
+	    "\"mx2.test: resolved after 30s: the primary is down: a.test\"},"
 	    "\"externalURL\":\"\",\"alerts\":[{\"status\":\"resolved\","
 	    "\"labels\":{\"alertname\":\"MxwatchPrimaryDown\","
 	    "\"domain\":\"a.test\",\"instance\":\"mx2.test\","
@@ -138,13 +139,17 @@ alertmanager(void **st)
 	    "[{\"labels\":{\"alertname\":\"MxwatchQueueAge\",\"severity\":"
 	    "\"warning\",\"job\":\"mxwatch\",\"instance\":\"mx2.test\","
 	    "\"domain\":\"a.test\",\"primary\":\"mx1.test\"},\"annotations\":{"
-	    "\"summary\":\"mail is getting old\",\"description\":\"old\"},"
+	    "\"summary\":\"mail is getting old\",\"description\":\"old\","
+	    "\"next\":\"mxwatchctl why a.test; more time: mxwatchctl extend "
+	    "a.test +7d\"},"
 	    "\"startsAt\":\"2027-01-15T08:00:00Z\",\"endsAt\":"
 	    "\"2027-01-15T08:06:00Z\"},"
 	    "{\"labels\":{\"alertname\":\"MxwatchQueueAge\",\"severity\":"
 	    "\"critical\",\"job\":\"mxwatch\",\"instance\":\"mx2.test\","
 	    "\"domain\":\"a.test\",\"primary\":\"mx1.test\"},\"annotations\":{"
-	    "\"summary\":\"mail is getting old\",\"description\":\"old\"},"
+	    "\"summary\":\"mail is getting old\",\"description\":\"old\","
+	    "\"next\":\"mxwatchctl why a.test; more time: mxwatchctl extend "
+	    "a.test +7d\"},"
 	    "\"startsAt\":\"2027-01-15T08:00:00Z\",\"endsAt\":"
 	    "\"2027-01-15T08:00:05Z\"}]");
 }
@@ -260,6 +265,7 @@ email(void **st)
 	    "MIME-Version: 1.0\r\n"
 	    "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
 	    "a.test: bad??.??RCPT TO:<x>\r\n  since 2027-01-15T08:00:00Z\r\n"
+	    "next: mxwatchctl why a.test\r\n"
 	    "\r\n-- \r\nmxwatch on mx2.test\r\n");
 }
 
@@ -275,11 +281,13 @@ ntfy_and_slack(void **st)
 	assert_string_equal(m.header.s[2], "Priority: 5");
 	expect(m,
 	    "a.test: refused\n  since 2027-01-15T08:00:00Z\n"
-	    "b.test: refused\n  since 2027-01-15T08:00:00Z\n");
+	    "b.test: refused\n  since 2027-01-15T08:00:00Z\n"
+	    "next: mxwatchctl why DOMAIN\n");
 	expect(make(RECEIVER_SLACK, note_of(1, "<!channel> & co"), true),
-	    "{\"text\":\"mx2.test: resolved: the primary is down: a.test: "
-	    "&lt;!channel&gt; &amp; co\\na.test: &lt;!channel&gt; &amp; co\\n"
-	    "  since 2027-01-15T08:00:00Z, for 30s\\n\"}");
+	    "{\"text\":\"mx2.test: resolved after 30s: the primary is down: "
+	    "a.test\\na.test: it was: &lt;!channel&gt; &amp; co\\n"
+	    "  since 2027-01-15T08:00:00Z until 2027-01-15T08:00:30Z, "
+	    "for 30s\\n\"}");
 }
 
 static void

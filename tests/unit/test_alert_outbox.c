@@ -522,6 +522,8 @@ fill(struct ledger *l)
 	(void)strlcpy(i->summary, "old \"mail\"\xff", sizeof(i->summary));
 	fire(&l->outbox, T0, C, 60, false);
 	assert_int_equal(ledger_silence(l, "a.test", T0, T0 + 99, "why"), 1);
+	ledger_set_failing(l,
+	    &(struct ledger_failing){ "oncall", T0 - 99, true }, 1);
 }
 
 static void
@@ -548,6 +550,10 @@ kept(void **st)
 	assert_int_equal(l.nsilences, 1);
 	assert_string_equal(l.silence[0].reason, "why");
 	assert_int_equal(ledger_silence(&l, "b.test", T0, T0 + 99, ""), 2);
+	assert_null(ledger_failing(&l, "hook"));
+	assert_non_null(ledger_failing(&l, "oncall"));
+	assert_true(ledger_failing(&l, "oncall")->since_ms == T0 - 99);
+	assert_true(ledger_failing(&l, "oncall")->rejected);
 	ledger_fini(&l);
 }
 
@@ -563,6 +569,36 @@ too_large(void **st)
 	assert_int_equal(ledger_write(&l, &text), -MX_ETOOBIG);
 	ledger_fini(&l);
 	buf_fini(&text);
+}
+
+/* What the version before wrote: no host, no `told`, no `failing`. */
+static void
+of_the_version_before(void **st)
+{
+	static const char text[] =
+	    "{\"version\":1,\"last_silence\":0,\"silences\":[],"
+	    "\"instances\":[{\"alert\":\"queue_age\",\"domain\":\"a.test\","
+	    "\"state\":2,\"severity\":1,\"was\":0,\"was_ms\":0,"
+	    "\"start_ms\":5000,\"fired_ms\":6000,\"clear_ms\":0,"
+	    "\"end_ms\":0,\"primary\":\"mx1\",\"summary\":\"old\"}],"
+	    "\"outbox\":[{\"receiver\":\"r\",\"members\":[{\"domain\":"
+	    "\"a.test\",\"severity\":1,\"start_ms\":6000,\"end_ms\":0,"
+	    "\"summary\":\"old\"}],\"alert\":\"queue_age\",\"group\":"
+	    "\"mx1\",\"primary\":\"mx1\",\"severity\":1,\"total\":1,"
+	    "\"phase\":2,\"flags\":3,\"due_ms\":6000,\"phase_ms\":6000,"
+	    "\"told_ms\":6000,\"told\":1}]}";
+	struct outbox_entry *e;
+	struct ledger l;
+
+	(void)st;
+	ledger_init(&l);
+	assert_int_equal(ledger_read(&l, text, sizeof(text) - 1), 0);
+	assert_true(RB_MIN(instance_tree, &l.instances)->since_ms == 5000);
+	e = RB_MIN(outbox_tree, &l.outbox.tree);
+	assert_true(e->note.member[0].told);
+	assert_false(note_has_news(&e->note));
+	assert_string_equal(e->host, "");
+	ledger_fini(&l);
 }
 
 static void
@@ -639,6 +675,7 @@ main(void)
 		cmocka_unit_test(promises),
 		cmocka_unit_test(kept),
 		cmocka_unit_test(too_large),
+		cmocka_unit_test(of_the_version_before),
 		cmocka_unit_test(torn),
 		cmocka_unit_test(on_the_disk),
 	};

@@ -36,11 +36,12 @@ struct alert_info {
 	bool enabled;
 	const char *warn, *crit, *hold, *clear, *repeat;
 	const char *summary; /* half a sentence */
+	const char *next; /* what to do */
 };
 
 /* Whoever needs the table makes it: ALERT(...) is ALERT_INFO(__VA_ARGS__). */
-#define ALERT_INFO(nm, sc, un, wo, en, wa, cr, fo, cl, re, su)                 \
+#define ALERT_INFO(nm, sc, un, wo, en, wa, cr, fo, cl, re, su, ne)             \
 	[ALERT_##nm] = { #nm, ALERT_SCOPE_##sc, ALERT_UNIT_##un,               \
-		ALERT_WORSE_##wo, en, wa, cr, fo, cl, re, su },
+		ALERT_WORSE_##wo, en, wa, cr, fo, cl, re, su, ne },
 
 #endif

@@ -90,6 +90,7 @@ struct snapshot {
 	int64_t made; /* monotonic ns: how old it is, whatever the wall does */
 	int64_t start; /* of the process */
 	char hostname[TEXT_DOMAIN_MAX];
+	bool indexed; /* the queue: what is counted of it is all */
 	bool ready; /* listening, queue indexed, spool accepting */
 	char not_ready[160]; /* why not */
 	bool stopping; /* draining */
