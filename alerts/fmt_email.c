@@ -20,6 +20,7 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 	char *title = format_title(x, n, resolve), *key = format_key(x, n);
 	char date[64], thread[HMAC_HEX_MAX];
 	struct buf lines = BUF_INIT(MESSAGE_MAX / 2);
+	size_t len;
 	int rc;
 
 	message_init(m, CARRY_SMTP);
@@ -45,8 +46,7 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 	format_lines(n, &lines);
 	/* SMTP ends its lines with CRLF. */
 	for (const char *p = buf_str(&lines); *p != '\0' && rc == 0;) {
-		size_t len = strcspn(p, "\n");
-
+		len = strcspn(p, "\n");
 		rc = buf_add(&m->body, p, len);
 		if (rc == 0)
 			rc = buf_adds(&m->body, "\r\n");
@@ -56,7 +56,12 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 		rc = buf_addf(&m->body, "\r\n-- \r\nmxwatch on %s\r\n",
 		    x->hostname);
 	MX_ASSERT(rc == 0);
-	m->url = mem_strdup(x->conf->smarthost);
+	/* curl takes what it says in EHLO from the path. */
+	len = strlen(x->conf->smarthost);
+	while (len > 0 && x->conf->smarthost[len - 1] == '/')
+		len--;
+	m->url =
+	    mem_printf("%.*s/%s", (int)len, x->conf->smarthost, x->hostname);
 	buf_fini(&lines);
 	mem_free(&title);
 	mem_free(&key);

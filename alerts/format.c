@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "net/hmac.h"
 
-#define KEY_MAX 255 /* what PagerDuty takes */
+#define KEY_MAX	   255 /* what PagerDuty takes */
+#define HEADER_MAX (SECRET_MAX + 64)
 
 void
 message_init(struct message *m, enum message_carrier carrier)
@@ -34,16 +35,19 @@ message_fini(struct message *m)
 void
 message_header(struct message *m, const char *fmt, ...)
 {
-	char line[1024];
+	char line[HEADER_MAX];
 	va_list ap;
+	int n;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	MX_ASSERT(n >= 0 && (size_t)n < sizeof(line)); /* see SECRET_MAX */
 	line[strcspn(line, "\r\n")] = '\0';
 	m->header.s =
 	    mem_grow(m->header.s, m->header.n + 1, sizeof(*m->header.s));
 	m->header.s[m->header.n++] = mem_strdup(line);
+	explicit_bzero(line, sizeof(line));
 }
 
 char *

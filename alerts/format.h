@@ -11,6 +11,7 @@
 #include "status/json.h"
 
 #define MESSAGE_MAX (512u << 10)
+#define SECRET_MAX  8192 /* of a token, which may be a signed one */
 
 /* What the configuration, the secrets and the host name say; borrowed. */
 struct format_ctx {

@@ -111,7 +111,10 @@ receiver_result(struct receiver *r, int64_t *failing_ms,
 		r->shown.last_success = clock_wall();
 		r->rejected = false;
 		*failing_ms = 0;
-		if (receiver_failing(r) == 0)
+		if (res->partly)
+			(void)strlcpy(r->shown.error, res->text,
+			    sizeof(r->shown.error));
+		else if (receiver_failing(r) == 0)
 			r->shown.error[0] = '\0';
 		return;
 	}

@@ -15,8 +15,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define SECRET_MAX 4096
-
 /* The first line of a file that only its owner may read; NULL: why not is in
  * r->broken. */
 static char *
@@ -25,19 +23,24 @@ read_secret(struct receiver *r, const char *path)
 	char text[SECRET_MAX + 1], *secret = NULL;
 	const char *why = "is empty";
 	struct stat st;
-	ssize_t n = -1;
+	ssize_t n = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st) != 0)
 		why = strerror(errno);
-	else if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
-		why = "can be read by others";
-	else
-		n = read(fd, text, SECRET_MAX);
+	else if (!S_ISREG(st.st_mode))
+		why = "is not a file";
+	else if ((st.st_mode & 077) != 0)
+		why = "can be read by others; make its mode 0600";
+	else if ((n = read(fd, text, sizeof(text))) < 0)
+		why = strerror(errno);
 	if (n > 0) {
-		text[n] = '\0';
+		text[n - 1] = n == sizeof(text) ? '\0' : text[n - 1];
+		text[n < SECRET_MAX ? n : SECRET_MAX] = '\0';
 		text[strcspn(text, "\r\n")] = '\0';
-		if (text[0] != '\0')
+		if (n == sizeof(text) && strlen(text) == SECRET_MAX)
+			why = "is too long";
+		else if (text[0] != '\0')
 			secret = mem_strdup(text);
 	}
 	explicit_bzero(text, sizeof(text));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * transport: the multi handle, the programs that run, and the watchdog over
  * both. */
+#include <stdio.h>
 #include <string.h>
 
 #include "alerts/transport_int.h"
@@ -134,14 +135,15 @@ finish(struct transport *tp, struct transfer *t, const struct send_result *r)
 static bool
 collect_stillborn(struct transport *tp)
 {
-	struct send_result r = { .result = OUTBOX_RETRY,
-		.text = "cannot be started" };
+	struct send_result r = { .result = OUTBOX_RETRY };
 	struct transfer *t;
 	void *arg;
 	bool any = false;
 
 	while ((t = TAILQ_FIRST(&tp->stillborn)) != NULL) {
 		TAILQ_REMOVE(&tp->stillborn, t, link);
+		snprintf(r.text, sizeof(r.text), "cannot be started%s%s",
+		    t->said[0] != '\0' ? ": " : "", t->said);
 		arg = t->arg;
 		transfer_free(tp, t);
 		tp->done(arg, &r, tp->owner);

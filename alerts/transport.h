@@ -16,7 +16,8 @@ struct transport;
 struct send_result {
 	enum outbox_result result;
 	int64_t retry_after_ms; /* 0: not said */
-	char text[96]; /* "HTTP 202", "timed out" */
+	bool partly; /* sent, but somebody did not get it: see text */
+	char text[128]; /* "HTTP 202", "timed out" */
 };
 
 /* Besides the message; copied. */

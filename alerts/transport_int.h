@@ -21,6 +21,8 @@ struct transfer {
 	CURL *easy;
 	struct curl_slist *list; /* headers, or recipients */
 	size_t sent; /* of the body */
+	size_t answered; /* bytes that came back */
+	char said[96]; /* why it failed, in the words of the other side */
 	/* via_exec */
 	pid_t pid; /* 0: none */
 	int fd; /* its standard input; -1: closed */

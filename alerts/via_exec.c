@@ -70,20 +70,22 @@ spawn(struct transfer *t, const struct strlist *argv, int in)
 bool
 via_exec_start(struct transfer *t, const struct carry *c)
 {
-	int fds[2];
+	int fds[2], rc;
 
 	if (c->argv->n == 0 || pipe2(fds, O_CLOEXEC) != 0)
 		return false;
-	if (fcntl(fds[1], F_SETFL, O_NONBLOCK) != 0 ||
-	    spawn(t, c->argv, fds[0]) != 0) {
-		t->pid = 0;
-		close(fds[0]);
-		close(fds[1]);
-		return false;
-	}
+	rc = fcntl(fds[1], F_SETFL, O_NONBLOCK) != 0 ?
+	    errno :
+	    spawn(t, c->argv, fds[0]);
 	close(fds[0]);
 	t->fd = fds[1];
-	return true;
+	if (rc == 0)
+		return true;
+	(void)strlcpy(t->said, strerror(rc), sizeof(t->said));
+	t->pid = 0;
+	close(t->fd);
+	t->fd = -1;
+	return false;
 }
 
 static void

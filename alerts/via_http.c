@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * via_http: POST of a body, or GET of an address. What the other side
- * answers is read and thrown away; only its status counts. */
+ * via_http: POST of a body, or GET of an address. Only the status of what
+ * the other side answers counts. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,10 +10,17 @@
 #include "config.h"
 #endif
 
+#define ANSWER_MAX (64u << 10)
+
+/* What is answered is not wanted; a little is read so that the connection may
+ * be used again, and no more of somebody who does not come to an end. */
 static size_t
-on_answer(char *data MX_UNUSED, size_t size, size_t n, void *arg MX_UNUSED)
+on_answer(char *data MX_UNUSED, size_t size, size_t n, void *arg)
 {
-	return size * n;
+	struct transfer *t = arg;
+
+	t->answered += size * n;
+	return t->answered <= ANSWER_MAX ? size * n : 0;
 }
 
 bool
@@ -40,7 +47,8 @@ via_curl_common(struct transfer *t, const struct carry *c,
 	    CURLE_OK &&
 	    /* The end need not wait for a resolver that hangs. */
 	    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK;
+	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_answer) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK;
 }
 
 static bool
@@ -64,6 +72,10 @@ via_http_start(struct transfer *t, const struct carry *c)
 	    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
 		(long)CURL_HTTP_VERSION_1_1) != CURLE_OK)
 		return false;
+	if (curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_answer) !=
+		CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_HEADERDATA, t) != CURLE_OK)
+		return false;
 	if (c->get)
 		return true;
 	for (size_t i = 0; i < t->m.header.n; i++)
@@ -85,11 +97,13 @@ via_http_result(struct transfer *t, CURLcode rc, struct send_result *r)
 	long status = 0;
 
 	r->result = OUTBOX_RETRY;
-	if (rc != CURLE_OK) {
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	/* Once it has said 2xx or no, it has: what comes after, too slowly or
+	 * too much of it, changes nothing. */
+	if (rc != CURLE_OK && status < 200) {
 		(void)strlcpy(r->text, curl_easy_strerror(rc), sizeof(r->text));
 		return;
 	}
-	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
 	snprintf(r->text, sizeof(r->text), "HTTP %ld%s", status,
 	    status >= 300 && status < 400 ? ", a redirect, is not followed" :

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: ISC
  * via_smtp: one message to a smarthost. The sender is the null path: what
  * cannot be delivered shall not come back to a watched domain. Where there is
- * a password there is TLS. */
+ * a password, or a ca_file, there is TLS with a certificate that is verified;
+ * else there is what the smarthost offers, and any certificate will do, since
+ * plain text would (RFC 7435). One recipient that is refused does not keep
+ * the others from being told. */
 #include <stdio.h>
 #include <string.h>
 
 #include "alerts/transport_int.h"
+#include "base/mem.h"
+
+#define REPLIES_MAX (64u << 10)
 
 static size_t
 on_read(char *dst, size_t size, size_t n, void *arg)
@@ -21,14 +27,45 @@ on_read(char *dst, size_t size, size_t n, void *arg)
 	return len;
 }
 
+/* Keeps the last refusal. curl gives every reply line to us. */
+static size_t
+on_reply(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t len = size * n;
+	char *clean;
+
+	t->answered += len;
+	if (len > 3 && (data[0] == '4' || data[0] == '5')) {
+		if (len >= sizeof(t->said))
+			len = sizeof(t->said) - 1;
+		memcpy(t->said, data, len);
+		t->said[len] = '\0';
+		t->said[strcspn(t->said, "\r\n")] = '\0';
+		clean = format_ascii(t->said);
+		(void)strlcpy(t->said, clean, sizeof(t->said));
+		mem_free(&clean);
+	}
+	return t->answered <= REPLIES_MAX ? size * n : 0;
+}
+
 bool
 via_smtp_start(struct transfer *t, const struct carry *c)
 {
 	CURL *e = t->easy;
+	bool strict = c->user != NULL || c->ca_file != NULL ||
+	    strncmp(t->m.url, "smtps:", 6) == 0;
 	struct curl_slist *list;
 	char address[400];
 
-	if (!via_curl_common(t, c, "smtp,smtps"))
+	if (!via_curl_common(t, c, "smtp,smtps") ||
+	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_reply) != CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_HEADERDATA, t) != CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L) != CURLE_OK)
+		return false;
+	if (!strict &&
+	    (curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) != CURLE_OK ||
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L) != CURLE_OK))
 		return false;
 	for (size_t i = 0; i < c->to->n; i++) {
 		snprintf(address, sizeof(address), "<%s>", c->to->s[i]);
@@ -43,7 +80,7 @@ via_smtp_start(struct transfer *t, const struct carry *c)
 		    c->password != NULL ? c->password : "") != CURLE_OK))
 		return false;
 	return curl_easy_setopt(e, CURLOPT_USE_SSL,
-		   (long)(c->user != NULL ? CURLUSESSL_ALL : CURLUSESSL_TRY)) ==
+		   (long)(strict ? CURLUSESSL_ALL : CURLUSESSL_TRY)) ==
 	    CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_MAIL_FROM, "<>") == CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_MAIL_RCPT, t->list) == CURLE_OK &&
@@ -59,11 +96,14 @@ via_smtp_result(struct transfer *t, CURLcode rc, struct send_result *r)
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
 	r->result = rc == CURLE_OK ? OUTBOX_SENT : OUTBOX_RETRY;
+	r->partly = rc == CURLE_OK && t->said[0] != '\0';
 	if (rc == CURLE_OK)
-		(void)strlcpy(r->text, "accepted", sizeof(r->text));
+		snprintf(r->text, sizeof(r->text), "accepted%s%s",
+		    r->partly ? ", but it said " : "", t->said);
+	else if (t->said[0] != '\0')
+		(void)strlcpy(r->text, t->said, sizeof(r->text));
 	else
-		snprintf(r->text, sizeof(r->text), "%s (%ld)",
-		    curl_easy_strerror(rc), code);
+		(void)strlcpy(r->text, curl_easy_strerror(rc), sizeof(r->text));
 	/* A wrong password is put right one day; a mailbox that is not there
 	 * does not come into being by trying again. */
 	if (rc != CURLE_OK && rc != CURLE_LOGIN_DENIED && code >= 550 &&

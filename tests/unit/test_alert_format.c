@@ -243,10 +243,12 @@ email(void **st)
 
 	(void)st;
 	conf.to = (struct strlist){ 2, to };
-	conf.smarthost = mem_strdup("smtp://out.test:587");
+	conf.smarthost = mem_strdup("smtp://out.test:587/");
 	x.from = "mxwatch@mx2.test";
 	m = make(RECEIVER_EMAIL, note_of(1, "bad\r\n.\r\nRCPT TO:<x>"), false);
 	assert_int_equal(m.carrier, CARRY_SMTP);
+	/* the name that curl says in EHLO */
+	assert_string_equal(m.url, "smtp://out.test:587/mx2.test");
 	mem_free(&conf.smarthost);
 	mem_free(&to[0]);
 	mem_free(&to[1]);
@@ -368,6 +370,25 @@ cut(void **st)
 	mem_free(&s);
 }
 
+/* A signed token is longer than a line was once thought to be. */
+static void
+long_token(void **st)
+{
+	char *token = mem_alloc(SECRET_MAX + 1), *want;
+	struct message m;
+
+	(void)st;
+	memset(token, 't', SECRET_MAX);
+	x.token = token;
+	m = make(RECEIVER_WEBHOOK, note_of(1, "refused"), false);
+	x.token = NULL;
+	want = mem_printf("Authorization: Bearer %s", token);
+	assert_string_equal(m.header.s[1], want);
+	message_fini(&m);
+	mem_free(&want);
+	mem_free(&token);
+}
+
 static void
 digests(void **st)
 {
@@ -396,6 +417,7 @@ main(void)
 		cmocka_unit_test(ntfy_and_slack),
 		cmocka_unit_test(long_things),
 		cmocka_unit_test(cut),
+		cmocka_unit_test(long_token),
 		cmocka_unit_test(digests),
 	};
 
