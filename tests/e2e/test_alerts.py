@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: ISC
 """Alerts: somebody is told of an outage, once, and of its end, once; whatever
 the receiver does, and whenever the daemon is killed."""
+import email
 import hashlib
 import hmac
 import json
 import os
 import re
 import shutil
+import random
 import subprocess
+import threading
 import time
 import urllib.request
 
 import pytest
 
 from lib.fakehook import FakeHook
-from lib.net import Workdir, end_process, free_port, wait_port
+from lib.mxwatchd import PLAIN
+from lib.net import Workdir, certificate, end_process, free_port, wait_port
 from lib.smtp import send_bytes
 from lib.wait import STALL, stays, wait_for
 
@@ -34,10 +38,10 @@ def secret(d, name, text, mode=0o600):
     return path
 
 
-def watched(stack, mx, sections, domains=("a.test",)):
+def watched(stack, mx, sections, domains=("a.test",), **kw):
     """A daemon with fast receivers; `sections` may be a function of it."""
     d = stack.mxwatchd({n: 'primary = {"127.0.0.1:%d"}' % mx.port for n in domains},
-                       start=False)
+                       start=False, **kw)
     text = sections(d) if callable(sections) else sections
     d.write(options=text)
     return d.start()
@@ -200,6 +204,91 @@ def test_alert_test_says_what_came_of_it(stack, hook):
     assert d.ctl("alert", "fire", "hook")[0] == 2
 
 
+def test_hostile_servers(stack, hook):
+    """Whatever a server does, it ends at the time limit, delays nobody else,
+    and what it has said counts."""
+    d0 = stack.add(Workdir("tls"), lambda w: w.remove())
+    wrong = stack.add(FakeHook(tls=certificate(d0.path, "other.test")).start(), lambda h: h.stop())
+    big = "9" * 30
+    cases = {  # answer: (delivered, what is said)
+        "hang": (False, "imeout"), "drip": (False, "imeout"), "headers": (False, ""),
+        "reset": (False, ""), "garbage": (False, ""), "500": (False, "HTTP 500"),
+        "404": (False, "HTTP 404"), "429:" + big: (False, "HTTP 429"),
+        "429:Wed, 01 Jan 2098 00:00:00 GMT": (False, "HTTP 429"),
+        "redirect:file:///etc/passwd": (False, "redirect"),
+        "redirect:http://169.254.169.254/latest": (False, "redirect"),
+        "redirect": (False, "redirect"),
+        "late": (True, "HTTP 202"), "flood": (True, "HTTP 202"), "202": (True, "HTTP 202")}
+    urls = {"n%d" % i: (hook.url + "/n%d" % i,) + c for i, c in enumerate(cases.items())}
+    urls["tls"] = (wrong.url + "/x", "", (False, "certificate"))
+    urls["dns"] = ("http://nowhere.invalid/x", "", (False, "resolve"))
+    hook.by_path = {"/" + n: u[1] for n, u in urls.items()}
+    # TLS to the right name and from the right hands is delivered
+    good = stack.add(FakeHook(tls=certificate(d0.path, "127.0.0.1")).start(), lambda h: h.stop())
+    d = watched(stack, stack.fakemx(), lambda d: "".join(
+        'receiver "%s" { type = "webhook" url = {"%s"} timeout = "1500ms" }\n' % (n, u[0])
+        for n, u in urls.items()) +
+        'receiver "good" { type = "webhook" url = {"https://localhost:%d/"} ca_file = "%s" }\n' %
+        (good.port, certificate(d0.path, "localhost")[0]))
+    good.tls.load_cert_chain(*certificate(d0.path, "localhost"))
+    rss = d.rss()
+    told = {}
+
+    def test(name):
+        began = time.monotonic()
+        told[name] = d.ctl("alert", "test", name) + (time.monotonic() - began,)
+
+    names_ = list(urls) + ["good"]
+    for part in (names_[:9], names_[9:]):  # not more than there are tickets
+        threads = [threading.Thread(target=test, args=(n,)) for n in part]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    assert told["good"][0] == 0, told["good"]
+    for name, (_, answer, (delivered, text)) in urls.items():
+        rc, out, took = told[name]
+        assert rc == (0 if delivered else 1) and text in out, (answer, out)
+        assert took < 6, (answer, took)
+    assert told["n14"][2] < 1.5, told["n14"]  # the one that answers waits for none of them
+    assert not [r for r in hook.requests if "elsewhere" in r["path"]]
+    assert d.rss() < rss + (200 << 20)
+
+
+def test_kill_at_any_moment(stack, hook):
+    """kill -9 at seeded moments of outages and their ends, with a pager that
+    answers well and badly: each outage is told under one key, and none is
+    left open."""
+    seed = int(os.environ.get("MXWATCH_SEED", random.randrange(1 << 30)))
+    rnd = random.Random(seed)
+    mx = stack.fakemx()
+    d = watched(stack, mx, webhook(hook) + DOWN, build=PLAIN)
+    d.wait_state("a.test", "up")
+    for _ in range(3):
+        hook.answer(*([rnd.choice(["202", "500", "reset", "202"])] + ["202"]))
+        mx.stop()
+        time.sleep(rnd.random() * 1.2)
+        d.kill9()
+        d.start()
+        if rnd.random() < 0.6:
+            d.wait_state("a.test", "down")
+            time.sleep(rnd.random())
+        mx = stack.fakemx(port=mx.port)
+        time.sleep(rnd.random() * 1.2)
+        d.kill9()
+        d.start()
+    d.wait_state("a.test", "up")
+
+    def row():
+        return [(b["status"], b["groupKey"]) for b, r in zip(hook.bodies(), hook.requests)
+                if b["groupLabels"]["alertname"] == "MxwatchPrimaryDown" and r["answer"] == "202"]
+    wait_for(lambda: not row() or row()[-1][0] == "resolved", 15)
+    wait_for(lambda: d.metrics().get("notifications_pending", receiver="hook") == 0, 15)
+    assert len({key for _, key in row()}) <= 1, (seed, row())
+    assert [s for s, _ in row()].count("firing") <= 6 + 3, (seed, row())
+    assert not row() or row()[-1][0] == "resolved", (seed, row())
+
+
 def test_retry_after_is_honoured(stack, hook):
     mx = stack.fakemx()
     hook.answer("429:9", "202")
@@ -262,7 +351,9 @@ def test_pagerduty_shape_and_secrets(stack, hook):
     assert first["payload"]["class"] == "primary_down"
     assert first["payload"]["source"] == "mx2.backup.test"
     assert first["payload"]["component"] == "a.test"
-    assert key not in d.log()
+    for text in (d.log(), json.dumps(d.status()), d.ctl("alerts")[1], d.run("-n", "-v").stdout,
+                 d.ctl("status", "--json")[1], open(d.spool + "/alerts.json").read()):
+        assert key not in text
     # readable by others: refused
     os.chmod(os.path.join(d.dir, "pd.key"), 0o644)
     rc, out = d.ctl("reload")
@@ -291,6 +382,9 @@ def test_signature_ntfy_slack_and_exec(stack, hook):
     r = by["/signed"]
     want = hmac.new(b"k3y", r["body"], hashlib.sha256).hexdigest()
     assert r["headers"]["x-mxwatch-signature"] == "sha256=" + want
+    p = subprocess.run(["openssl", "dgst", "-sha256", "-hmac", "k3y"], input=r["body"],
+                       capture_output=True, check=True)
+    assert p.stdout.decode().split()[-1] == want
     assert r["headers"]["authorization"] == "Bearer t0ken"
     r = by["/topic"]
     assert r["headers"]["title"].startswith("mx2.backup.test: test")
@@ -314,15 +408,40 @@ def test_exec_that_hangs_is_killed(stack):
 
 
 def test_email_through_the_smarthost(stack):
-    mx, out = stack.fakemx(), stack.fakemx()
-    d = watched(stack, mx, 'receiver "mail" { type = "email" smarthost = "smtp://localhost:%d" '
-                'to = {"ops@example.com"} %s }\n' % (out.port, FAST))
+    """A real one, with the certificate that Debian makes: nobody knows who
+    signed it, and still mail goes out. One bad recipient of two is named."""
+    mx = stack.fakemx()
+    out = stack.primary(["example.com"], tls=True, recipients=["ops@example.com"],
+                        extra="smtpd_helo_required = yes")
+    host = 'type = "email" smarthost = "smtp://localhost:%d"' % out.port
+    d = watched(stack, mx, lambda d: (
+        'receiver "mail" { %s to = {"gone@example.com", "ops@example.com"} %s }\n'
+        'receiver "gone" { %s to = {"gone@example.com"} %s }\n'
+        'receiver "strict" { %s to = {"ops@example.com"} ca_file = "%s" %s }\n' %
+        (host, FAST, host, FAST, host, certificate(d.dir, "other.test")[0], FAST) + DOWN))
     rc, text = d.ctl("alert", "test", "mail")
-    assert rc == 0, text
-    got = out.wait_messages(2) if hasattr(out, "wait_messages") else out.messages
-    text = got[0] if isinstance(got[0], bytes) else got[0]["data"] \
-        if isinstance(got[0], dict) else got[0].data
-    assert b"Auto-Submitted: auto-generated" in text and b"To: <ops@example.com>" in text
+    assert rc == 0 and "550 5.1.1 <gone@example.com>" in text, text
+    rc, text = d.ctl("alert", "test", "gone")
+    assert rc == 1 and "550 5.1.1 <gone@example.com>" in text, text
+    rc, text = d.ctl("alert", "test", "strict")
+    assert rc == 1 and "certificate" in text, text
+    d.wait_state("a.test", "up")
+    mx.stop()
+    got = [email.message_from_bytes(m) for m in out.wait_messages(3)]
+    stack.fakemx(port=mx.port)
+    got = [email.message_from_bytes(m) for m in out.wait_messages(4)]
+    assert {m["Return-Path"] for m in got} == {"<>"}
+    assert {m["Auto-Submitted"] for m in got} == {"auto-generated"}
+    assert "from mx2.backup.test" in got[0]["Received"] and "TLS" in got[0]["Received"]
+    pages = [m for m in got if "is down" in m["Subject"]]
+    assert len(pages) == 2 and len({m["References"] for m in pages}) == 1
+    assert len({m["Message-ID"] for m in got}) == 4
+    first, last = sorted(pages, key=lambda m: "resolved" in m["Subject"])
+    assert first["Subject"].startswith("mx2.backup.test: the primary is down (warning): a.test: ")
+    assert last["Subject"].startswith("mx2.backup.test: resolved after ")
+    text = first.get_payload()
+    assert "no mail waits" in text and "next: mxwatchctl why a.test" in text
+    assert re.search(r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text), text
 
 
 def test_heartbeat_stops_with_what_it_stands_for(stack, hook):
