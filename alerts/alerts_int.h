@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * alerts_int: what alerts.c (the thread and its interface), notify.c (whom
- * something is sent to, and what came of it) and receiver.c share. Fields
- * are the alert thread's own unless they stand under a lock. */
+ * alerts_int: what alerts.c (the loop thread's side), thread.c (the turns),
+ * notify*.c and heartbeat.c (whom something is sent to, and what came of it)
+ * and receiver.c share. Fields are the alert thread's own unless they stand
+ * under a lock. */
 #ifndef MX_ALERTS_ALERTS_INT_H
 #define MX_ALERTS_ALERTS_INT_H
 
@@ -118,11 +119,48 @@ void receiver_context(const struct alerts *, const struct receiver *,
 
 /* notify.c */
 void notify_entries(struct alerts *); /* marks them attempted */
-void notify_alertmanagers(struct alerts *, bool changed);
-void notify_heartbeats(struct alerts *, const struct snapshot *);
-void notify_test(struct alerts *, const char *receiver, int64_t ticket);
-void notify_done(void *errand, const struct send_result *, void *alerts);
 /* Starts what notify_entries() found, after the ledger was saved. */
 void notify_send(struct alerts *);
+void notify_done(void *errand, const struct send_result *, void *alerts);
+/* for those below */
+struct errand *errand_create(enum errand_what, const char *name);
+void notify_message(struct alerts *, const struct receiver *, struct message *,
+    struct errand *);
+/* How a receiver is, from what came of one message. failing_ms: its own or
+ * that of one of its addresses. */
+void notify_result(struct receiver *, int64_t *failing_ms,
+    const struct send_result *, unsigned failures);
+
+/* notify_am.c */
+void notify_alertmanagers(struct alerts *, bool changed);
+void notify_am_done(struct alerts *, const struct errand *,
+    const struct send_result *);
+
+/* notify_test.c */
+void notify_test(struct alerts *, const char *receiver, int64_t ticket);
+void notify_test_done(struct alerts *, const struct errand *,
+    const struct send_result *);
+
+/* heartbeat.c */
+void notify_heartbeats(struct alerts *, const struct snapshot *);
+void notify_heartbeat_done(struct alerts *, const struct errand *,
+    const struct send_result *);
+/* Whether all that somebody would rely on is alive: the loop, the probes, the
+ * spool. `now` is monotonic ns: the snapshot is not older when somebody sets
+ * the clock. Pure. */
+bool heartbeat_alive(const struct config *, const struct snapshot *,
+    int64_t now, int64_t wall_ms);
+
+/* thread.c */
+enum { MAIL_CONF, MAIL_LOOK, MAIL_TEST, MAIL_STOP };
+
+struct alerts_mail {
+	struct mail mail; /* first */
+	struct config *conf; /* MAIL_CONF: the thread's reference */
+	char name[SNAP_NAME_MAX];
+	int64_t ticket;
+};
+void alerts_mail_free(struct mail *); /* alerts.c */
+void *alerts_run(void *alerts); /* the thread's main */
 
 #endif

@@ -14,15 +14,17 @@ libmx_alerts_a_SOURCES = \
 	alerts/fmt_webhook.c \
 	alerts/forecast.c alerts/forecast.h \
 	alerts/format.c alerts/format.h \
+	alerts/heartbeat.c \
 	alerts/instance.c alerts/instance.h \
 	alerts/ledger.c alerts/ledger.h \
 	alerts/ledger_file.c \
 	alerts/note.c alerts/note.h \
-	alerts/notify.c \
+	alerts/notify.c alerts/notify_am.c alerts/notify_test.c \
 	alerts/outbox.c alerts/outbox.h \
 	alerts/receiver.c \
 	alerts/rules.c alerts/rules.h \
 	alerts/trend.c alerts/trend.h \
+	alerts/thread.c \
 	alerts/transport.c alerts/transport.h alerts/transport_int.h \
 	alerts/via_exec.c \
 	alerts/via_http.c \

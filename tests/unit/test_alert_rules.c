@@ -9,8 +9,10 @@
 
 #include <cmocka.h>
 
+#include "alerts/alerts_int.h"
 #include "alerts/forecast.h"
 #include "alerts/ledger.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define T0  INT64_C(1800000000000)
@@ -728,6 +730,53 @@ stale_stuck_cert_self(void **st)
 	world_fini(&w);
 }
 
+/* Some ms after the snapshot was made. */
+static bool
+alive(const struct world *w, int64_t later)
+{
+	return heartbeat_alive(w->conf, w->s, w->s->made + later * CLOCK_MS,
+	    w->now + later);
+}
+
+/* Sent only while the loop, the probes and the spool are alive: each is
+ * stopped, and it stops. */
+static void
+heartbeat_stops(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w, "");
+	assert_false(heartbeat_alive(w.conf, NULL, 0, w.now));
+	/* no probe yet */
+	assert_false(alive(&w, 0));
+	w.p->last_run = w.now / 1000;
+	assert_true(alive(&w, 0));
+	/* the loop hangs: the snapshot is old */
+	assert_true(alive(&w, 5 * SEC));
+	assert_false(alive(&w, 11 * SEC));
+	/* and no older when the clock is set */
+	assert_true(heartbeat_alive(w.conf, w.s, w.s->made, w.now + MIN));
+	/* the probes hang, the loop does not; every 30 s is one */
+	w.now += 2 * MIN;
+	assert_true(alive(&w, 0));
+	w.now += MIN;
+	assert_false(alive(&w, 0));
+	w.p->last_run = w.now / 1000;
+	assert_true(alive(&w, 0));
+	/* the spool refuses mail, or the disk failed */
+	for (w.s->spool_state = 1; w.s->spool_state < 3; w.s->spool_state++)
+		assert_false(alive(&w, 0));
+	w.s->spool_state = 0;
+	w.s->ready = false;
+	assert_false(alive(&w, 0));
+	world_fini(&w);
+	/* where nothing is probed, no probe is missed */
+	world_init(&w, "defaults { probe { enabled = no } }\n");
+	assert_true(alive(&w, 0));
+	world_fini(&w);
+}
+
 static void
 removed_domain_and_disabled_alert(void **st)
 {
@@ -885,6 +934,7 @@ main(void)
 		cmocka_unit_test(expired_and_bounced),
 		cmocka_unit_test(depth_and_spool),
 		cmocka_unit_test(stale_stuck_cert_self),
+		cmocka_unit_test(heartbeat_stops),
 		cmocka_unit_test(removed_domain_and_disabled_alert),
 		cmocka_unit_test(forecasts_and_their_words),
 		cmocka_unit_test(forecast_is_what_it_says),

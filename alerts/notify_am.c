@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: ISC
+ * notify_am: an Alertmanager is told the whole state each minute, as
+ * Prometheus does, and every one that is listed is told for itself. */
+#include <string.h>
+
+#include "alerts/alerts_int.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define AM_RESEND (60 * CLOCK_SEC)
+
+static bool
+am_told(const struct alerts *a, const struct receiver *r,
+    const struct instance *i)
+{
+	const struct conf_alert *c = &a->conf->alert[i->kind];
+
+	if (c->everybody)
+		return true;
+	for (size_t k = 0; k < c->receivers.n; k++)
+		if (strcmp(c->receivers.s[k], r->shown.name) == 0)
+			return true;
+	return false;
+}
+
+/* What it is to know: what fires, and for a quarter of an hour what did. Of
+ * more than fits the first are told, which are the outages. */
+static size_t
+am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
+{
+	enum alert_severity least = r->conf->severity == CONF_CRITICAL ?
+	    ALERT_SEV_CRITICAL :
+	    ALERT_SEV_WARNING;
+	int64_t now = clock_wall_ms();
+	struct instance *i;
+	size_t n = 0;
+
+	RB_FOREACH (i, instance_tree, &a->ledger.instances) {
+		if (n + 2 > AM_ALERTS_MAX)
+			break;
+		if (i->fired_ms == 0 || !am_told(a, r, i) ||
+		    (i->state == INSTANCE_FIRING &&
+			ledger_silenced(&a->ledger, i, now)))
+			continue;
+		if (i->severity >= least)
+			list[n++] = (struct am_alert){ i, i->severity,
+				i->fired_ms,
+				i->state == INSTANCE_RESOLVED ? i->end_ms : 0 };
+		if (i->was >= least && now - i->was_ms < INSTANCE_RESOLVED_MS)
+			list[n++] = (struct am_alert){ i, i->was, i->fired_ms,
+				i->was_ms };
+	}
+	return n;
+}
+
+static void
+am_send(struct alerts *a, struct receiver *r, unsigned url,
+    const struct am_alert *list, size_t n)
+{
+	struct errand *e = errand_create(ERRAND_AM, r->shown.name);
+	struct format_ctx x;
+	struct message m;
+
+	receiver_context(a, r, &x);
+	x.url = r->conf->url.s[url];
+	e->url = url;
+	fmt_alertmanager(&x, list, n, &m);
+	r->am[url].busy = true;
+	r->am[url].next = clock_now() + AM_RESEND;
+	r->shown.retried += r->am[url].failures > 0;
+	notify_message(a, r, &m, e);
+}
+
+/* Each instance as it is, and as it was before its severity changed. */
+static size_t
+am_room(const struct alerts *a)
+{
+	struct instance_tree *tree =
+	    (struct instance_tree *)(uintptr_t)&a->ledger.instances;
+	struct instance *i;
+	size_t n = 2;
+
+	RB_FOREACH (i, instance_tree, tree)
+		n += 2;
+	return n < AM_ALERTS_MAX ? n : AM_ALERTS_MAX;
+}
+
+void
+notify_alertmanagers(struct alerts *a, bool changed)
+{
+	struct am_alert *list = NULL;
+	int64_t now = clock_now();
+	struct receiver *r;
+	size_t n;
+
+	for (size_t i = 0; i < a->nreceivers; i++) {
+		r = &a->receiver[i];
+		if (r->conf->type != RECEIVER_ALERTMANAGER ||
+		    r->broken[0] != '\0')
+			continue;
+		if (list == NULL)
+			list = mem_array(am_room(a), sizeof(*list));
+		n = am_collect(a, r, list);
+		for (unsigned u = 0; u < r->conf->url.n && u < CONF_URLS_MAX;
+		     u++) {
+			if (changed && r->am[u].failures == 0)
+				r->am[u].next = 0;
+			if (n == 0) /* nothing that it did not take */
+				r->am[u].failing_ms = 0;
+			if (n > 0 && !r->am[u].busy && now >= r->am[u].next)
+				am_send(a, r, u, list, n);
+		}
+	}
+	mem_free(&list);
+}
+
+void
+notify_am_done(struct alerts *a, const struct errand *er,
+    const struct send_result *res)
+{
+	struct receiver *r = receiver_find(a, er->name);
+	bool ok = res->result == OUTBOX_SENT;
+	int64_t ms;
+
+	if (r == NULL)
+		return;
+	r->am[er->url].busy = false;
+	r->am[er->url].failures = ok ? 0 : r->am[er->url].failures + 1;
+	notify_result(r, &r->am[er->url].failing_ms, res,
+	    r->am[er->url].failures);
+	if (ok)
+		return;
+	ms = outbox_backoff_ms(r->am[er->url].failures, res->retry_after_ms);
+	r->am[er->url].next = clock_now() + ms * CLOCK_MS;
+}
