@@ -396,11 +396,11 @@ static const struct bad_case wrong[] = {
 	    "3: error: receiver \"a\": type exec takes no url" },
 	{ "receiver: no address",
 	    "receiver \"a\" { type = slack url = {\"file:///etc/passwd\"} }\n",
-	    "2: error: receiver \"a\": url \"file:///etc/passwd\" is not an "
+	    "2: error: receiver \"a\": url is not an "
 	    "address; write it like \"https://ops.example.net/hook\"" },
 	{ "receiver: a password in an address",
 	    "receiver \"a\" { type = slack url = {\"http://u:p@x/\"} }\n",
-	    "2: error: receiver \"a\": url \"http://u:p@x/\" is not an "
+	    "2: error: receiver \"a\": url is not an "
 	    "address; write it like \"https://ops.example.net/hook\"" },
 	{ "receiver: a secret that is none",
 	    "receiver \"a\" { type = pagerduty routing_key_file = "
@@ -414,6 +414,25 @@ static const struct bad_case wrong[] = {
 	    "2: error: receiver \"m\": smarthost "
 	    "\"smtp://mx1.example.net:587\" is a primary that is watched; "
 	    "its outage could not be told" },
+	{ "email: through the primary, by its address",
+	    "receiver \"m\" { type = email smarthost = "
+	    "\"smtps://[2001:DB8::7]\" to = {\"ops@example.com\"} }\n"
+	    "domain \"example.org\" { primary = {\"[2001:db8:0::7]:26\"} }\n",
+	    "2: error: receiver \"m\": smarthost "
+	    "\"smtps://[2001:DB8::7]\" is a primary that is watched; "
+	    "its outage could not be told" },
+	{ "email: through the primary, by another spelling",
+	    "receiver \"m\" { type = email smarthost = "
+	    "\"smtp://MX1.Example.NET.:25/\" to = {\"ops@example.com\"} }\n"
+	    "domain \"example.org\" { primary = {\"mx1.example.net\"} }\n",
+	    "2: error: receiver \"m\": smarthost "
+	    "\"smtp://MX1.Example.NET.:25/\" is a primary that is watched; "
+	    "its outage could not be told" },
+	{ "email: a password in an address",
+	    "receiver \"m\" { type = email smarthost = "
+	    "\"smtp://u:p@out.test\" to = {\"ops@example.com\"} }\n",
+	    "2: error: receiver \"m\": smarthost is not a mail server; write "
+	    "it like \"smtp://out.example.com:587\"" },
 	{ "email: to a watched domain",
 	    "receiver \"m\" { type = email smarthost = \"smtp://out.test\" "
 	    "to = {\"ops@Example.ORG\"} }\n"

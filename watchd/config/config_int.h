@@ -242,6 +242,20 @@ void alerts_free(struct config *);
 
 /* check.c: what takes more than one option to see. */
 void check_config(struct conf_loader *);
+/* One section with a title, as the checks see it. */
+struct titled {
+	struct conf_loader *l;
+	const struct conf_title *t;
+	char label[CONF_QUOTE_MAX + 16];
+};
+
+/* check_receiver.c */
+void check_receiver(const struct titled *);
+void check_name(const struct titled *);
+void check_url(const struct titled *, enum option_id, const char *url);
+/* Where the option stands, or its section. */
+struct conf_pos check_place(const struct titled *, enum option_id);
+
 /* check_alert.c */
 void check_alerts(struct conf_loader *);
 

@@ -4,6 +4,7 @@ libmx_config_a_SOURCES = \
 	watchd/config/alert.c \
 	watchd/config/check.c \
 	watchd/config/check_alert.c \
+	watchd/config/check_receiver.c \
 	watchd/config/config.c watchd/config/config.h \
 	watchd/config/config_int.h \
 	watchd/config/document.c \

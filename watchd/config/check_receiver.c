@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC
+ * check_receiver: receivers that lack what their type needs, or that would
+ * tell of an outage through what is out. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "config_int.h"
+
+static bool
+begins(const char *s, const char *with)
+{
+	return strncmp(s, with, strlen(with)) == 0;
+}
+
+struct conf_pos
+check_place(const struct titled *s, enum option_id id)
+{
+	return s->t->set[id].line != 0 ? s->t->set[id] : s->t->at;
+}
+
+static void
+check_secret(const struct titled *s, enum option_id id, const char *path)
+{
+	char q[CONF_QUOTE_MAX];
+	struct stat st;
+
+	if (path == NULL || s->t->set[id].wrong)
+		return;
+	conf_quote(path, q);
+	if (stat(path, &st) != 0)
+		conf_err(s->l, check_place(s, id), "%s%s %s cannot be read: %s",
+		    s->label, options[id].name, q, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		conf_err(s->l, check_place(s, id), "%s%s %s is not a file",
+		    s->label, options[id].name, q);
+	else if ((st.st_mode & 077) != 0)
+		conf_err(s->l, check_place(s, id),
+		    "%s%s %s can be read by others than its owner; make its"
+		    " mode 0600",
+		    s->label, options[id].name, q);
+}
+
+/* What each type needs and what it would ignore. */
+static const struct {
+	enum option_id id;
+	unsigned needs, takes; /* of types */
+} wants[] = {
+#define T(type) (1u << RECEIVER_##type)
+	{ OPT_RECEIVER_url, T(ALERTMANAGER) | T(NTFY),
+	    T(PAGERDUTY) | T(ALERTMANAGER) | T(WEBHOOK) | T(NTFY) | T(SLACK) },
+	{ OPT_RECEIVER_url_file, 0, T(WEBHOOK) | T(SLACK) },
+	{ OPT_RECEIVER_routing_key_file, T(PAGERDUTY), T(PAGERDUTY) },
+	{ OPT_RECEIVER_token_file, 0, T(ALERTMANAGER) | T(WEBHOOK) | T(NTFY) },
+	{ OPT_RECEIVER_hmac_key_file, 0, T(WEBHOOK) },
+	{ OPT_RECEIVER_smarthost, T(EMAIL), T(EMAIL) },
+	{ OPT_RECEIVER_user, 0, T(EMAIL) },
+	{ OPT_RECEIVER_password_file, 0, T(EMAIL) },
+	{ OPT_RECEIVER_from, 0, T(EMAIL) },
+	{ OPT_RECEIVER_to, T(EMAIL), T(EMAIL) },
+	{ OPT_RECEIVER_command, T(EXEC), T(EXEC) },
+	{ OPT_RECEIVER_ca_file, 0, ~T(EXEC) },
+#undef T
+};
+
+static void
+check_wants(const struct titled *s)
+{
+	const struct conf_receiver *r = s->t->receiver;
+	unsigned type = 1u << r->type;
+	const struct option *o = &options[OPT_RECEIVER_type];
+	const char *word = o->words;
+	size_t i, n;
+
+	for (i = 0; i < r->type; i++)
+		word += strcspn(word, ",") + 1;
+	n = strcspn(word, ",");
+	for (i = 0; i < MX_COUNT(wants); i++) {
+		o = &options[wants[i].id];
+		if (s->t->set[wants[i].id].line == 0) {
+			if ((wants[i].needs & type) != 0)
+				conf_err(s->l, s->t->at, "%stype %.*s needs %s",
+				    s->label, (int)n, word, o->name);
+		} else if ((wants[i].takes & type) == 0) {
+			conf_err(s->l, s->t->set[wants[i].id],
+			    "%stype %.*s takes no %s", s->label, (int)n, word,
+			    o->name);
+		}
+	}
+}
+
+void
+check_url(const struct titled *s, enum option_id id, const char *url)
+{
+	const char *host = begins(url, "https://") ? url + 8 :
+	    begins(url, "http://")		   ? url + 7 :
+						     "";
+	const char *p = host;
+
+	while (*p > ' ' && *p <= '~')
+		p++;
+	/* Text before an @ would be a password in a place that is logged. The
+	 * address is not shown: it may be a secret itself. */
+	if (*host == '\0' || *host == '/' || *p != '\0' ||
+	    strchr(url, '@') != NULL)
+		conf_err(s->l, check_place(s, id),
+		    "%s%s is not an address; write it like"
+		    " \"https://ops.example.net/hook\"",
+		    s->label, options[id].name);
+}
+
+/* The host and port of "smtp://host:port"; false when it is none. */
+static bool
+split_smarthost(const char *url, char *host, uint16_t *port)
+{
+	bool tls = begins(url, "smtps://");
+	char text[TEXT_DOMAIN_MAX + 16];
+
+	if (!tls && !begins(url, "smtp://"))
+		return false;
+	if (strlcpy(text, url + (tls ? 8 : 7), sizeof(text)) >= sizeof(text))
+		return false;
+	if (*text != '\0' && text[strlen(text) - 1] == '/')
+		text[strlen(text) - 1] = '\0';
+	return addr_split_host(text, host, port, tls ? 465 : 25) == 0;
+}
+
+/* Whether that host is one of the primaries; any port of theirs. */
+static bool
+is_primary(const struct conf_domain *d, const char *host)
+{
+	char other[TEXT_DOMAIN_MAX];
+	uint16_t port;
+	size_t i;
+
+	for (i = 0; i < d->primary.n; i++)
+		if (addr_split_host(d->primary.s[i], other, &port, 25) == 0 &&
+		    strcmp(host, other) == 0)
+			return true;
+	return false;
+}
+
+static void
+check_email(const struct titled *s)
+{
+	const struct conf_receiver *r = s->t->receiver;
+	char host[TEXT_DOMAIN_MAX], domain[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
+	const char *at;
+	uint16_t port;
+	size_t i, k;
+
+	if (r->smarthost != NULL && !split_smarthost(r->smarthost, host, &port))
+		conf_err(s->l, check_place(s, OPT_RECEIVER_smarthost),
+		    "%ssmarthost is not a mail server; write it like"
+		    " \"smtp://out.example.com:587\"",
+		    s->label);
+	else if (r->smarthost != NULL)
+		for (i = 0; i < s->l->nentries; i++)
+			if (is_primary(&s->l->entry[i]->d, host) ||
+			    strcmp(s->l->entry[i]->d.name, host) == 0) {
+				conf_err(s->l,
+				    check_place(s, OPT_RECEIVER_smarthost),
+				    "%ssmarthost %s is a primary that is"
+				    " watched; its outage could not be told",
+				    s->label, conf_quote(r->smarthost, q));
+				break;
+			}
+	for (k = 0; k < r->to.n; k++) {
+		at = strrchr(r->to.s[k], '@');
+		if (at == NULL ||
+		    text_domain(at + 1, strlen(at + 1), domain) != 0)
+			continue;
+		for (i = 0; i < s->l->nentries; i++)
+			if (strcmp(s->l->entry[i]->d.name, domain) == 0)
+				conf_err(s->l, check_place(s, OPT_RECEIVER_to),
+				    "%sto %s is in a domain that is watched;"
+				    " its outage could not be told",
+				    s->label, conf_quote(r->to.s[k], q));
+	}
+	if (r->user != NULL && r->password_file == NULL)
+		conf_err(s->l, check_place(s, OPT_RECEIVER_user),
+		    "%suser is set without password_file", s->label);
+}
+
+/* A label of metrics, a part of keys and of messages. */
+void
+check_name(const struct titled *s)
+{
+	const char *name = s->t->title;
+	size_t n = strspn(name,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789-_.");
+
+	if (n == 0 || n > 63 || name[n] != '\0')
+		conf_err(s->l, s->t->at,
+		    "%sa name is made of up to 63 letters, digits, - _ and .",
+		    s->label);
+}
+
+void
+check_receiver(const struct titled *s)
+{
+	const struct conf_receiver *r = s->t->receiver;
+	bool both = r->url.n > 0 && r->url_file != NULL;
+	char q[CONF_QUOTE_MAX];
+	size_t i;
+
+	if (s->t->set[OPT_RECEIVER_type].line == 0) {
+		conf_err(s->l, s->t->at, "%stype is missing", s->label);
+		return;
+	}
+	if (s->t->set[OPT_RECEIVER_type].wrong)
+		return;
+	check_wants(s);
+	if ((r->type == RECEIVER_WEBHOOK || r->type == RECEIVER_SLACK) &&
+	    r->url.n == 0 && r->url_file == NULL)
+		conf_err(s->l, s->t->at, "%surl is missing", s->label);
+	if (both || (r->url.n > 1 && r->type != RECEIVER_ALERTMANAGER))
+		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
+		    "%sonly one url is taken here", s->label);
+	if (r->url.n > CONF_URLS_MAX)
+		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
+		    "%surl: there may be %d", s->label, CONF_URLS_MAX);
+	for (i = 0; i < r->url.n; i++)
+		check_url(s, OPT_RECEIVER_url, r->url.s[i]);
+	check_secret(s, OPT_RECEIVER_url_file, r->url_file);
+	check_secret(s, OPT_RECEIVER_routing_key_file, r->routing_key_file);
+	check_secret(s, OPT_RECEIVER_token_file, r->token_file);
+	check_secret(s, OPT_RECEIVER_hmac_key_file, r->hmac_key_file);
+	check_secret(s, OPT_RECEIVER_password_file, r->password_file);
+	if (r->type == RECEIVER_EMAIL)
+		check_email(s);
+	if (r->type == RECEIVER_EXEC && r->command.n > 0 &&
+	    r->command.s[0][0] != '/')
+		conf_err(s->l, check_place(s, OPT_RECEIVER_command),
+		    "%scommand %s is not a path; begin it with /", s->label,
+		    conf_quote(r->command.s[0], q));
+}
