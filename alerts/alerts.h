@@ -31,7 +31,8 @@ void alerts_notice(struct alerts *, const struct notice *);
  * made (snapshot_alerts() is called here). */
 void alerts_snapshot(struct alerts *, struct snapshot *);
 
-/* `match` is the name of an alert or of a domain. The id, or 0: too many. */
+/* `match` is the name of an alert or of a domain, or both: "queue_age/a.test".
+ * The id, or 0: too many. */
 uint64_t alerts_silence(struct alerts *, const char *match, int64_t for_ms,
     const char *reason);
 int alerts_unsilence(struct alerts *, uint64_t id); /* or -MX_ENOENT */

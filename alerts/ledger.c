@@ -58,18 +58,25 @@ ledger_failing(const struct ledger *l, const char *receiver)
 
 /* ---- silences */
 
+static bool
+matches(const char *match, const struct instance *i)
+{
+	const char *alert = conf_alert_info[i->kind].name;
+	size_t n = strlen(alert);
+
+	if (strcmp(match, i->domain) == 0 || strcmp(match, alert) == 0)
+		return true;
+	return strncmp(match, alert, n) == 0 && match[n] == '/' &&
+	    strcmp(match + n + 1, i->domain) == 0;
+}
+
 bool
 ledger_silenced(const struct ledger *l, const struct instance *i, int64_t now)
 {
-	const struct silence *s;
-
-	for (unsigned k = 0; k < l->nsilences; k++) {
-		s = &l->silence[k];
-		if (s->until_ms > now &&
-		    (strcmp(s->match, i->domain) == 0 ||
-			strcmp(s->match, conf_alert_info[i->kind].name) == 0))
+	for (unsigned k = 0; k < l->nsilences; k++)
+		if (l->silence[k].until_ms > now &&
+		    matches(l->silence[k].match, i))
 			return true;
-	}
 	return false;
 }
 

@@ -18,10 +18,11 @@
 #define LEDGER_FILE_MAX (64u << 20)
 #define SILENCE_MAX	1000
 #define SILENCE_REASON	160
+#define SILENCE_MATCH	(TEXT_DOMAIN_MAX + 32)
 
 struct silence {
 	uint64_t id;
-	char match[TEXT_DOMAIN_MAX]; /* an alert or a domain */
+	char match[SILENCE_MATCH]; /* an alert, a domain, or alert/domain */
 	int64_t from_ms, until_ms;
 	char reason[SILENCE_REASON];
 };

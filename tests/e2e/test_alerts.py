@@ -183,7 +183,10 @@ def test_silence(stack, hook):
     assert d.ctl("silence", "--remove", str(listed[0]["id"]))[0] == 0
     wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 10)
     assert d.ctl("silence", "--remove", "77")[0] == 1
-    assert d.ctl("silence", "nothing.test", "--for", "1h")[0] == 1
+    for name in ("nothing.test", "no_alert/a.test", "queue_age/nothing.test", "a.test/queue_age"):
+        assert d.ctl("silence", name, "--for", "1h")[0] == 1, name
+    assert d.ctl("silence", "queue_age/A.test", "--for", "1h")[0] == 0
+    assert d.ctl_json("silence")[0]["match"] == "queue_age/a.test"
     assert d.ctl("silence", "a.test")[0] == 2
     assert d.ctl("silence", "a.test", "--for", "never")[0] == 2
 

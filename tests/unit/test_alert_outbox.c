@@ -506,6 +506,39 @@ promises(void **st)
 	assert_true(twice > 10); /* at least once is what it is */
 }
 
+static void
+whom_a_silence_matches(void **st)
+{
+	static const struct {
+		const char *match;
+		bool age_a, age_b, down_a;
+	} cases[] = { { "queue_age", true, true, false },
+		{ "a.test", true, false, true },
+		{ "queue_age/a.test", true, false, false },
+		{ "queue_age/", false, false, false },
+		{ "queue_agea.test", false, false, false } };
+	struct instance age_a = { .kind = ALERT_queue_age, .domain = "a.test" };
+	struct instance age_b = { .kind = ALERT_queue_age, .domain = "b.test" };
+	struct instance down_a = { .kind = ALERT_primary_down,
+		.domain = "a.test" };
+
+	(void)st;
+	for (size_t i = 0; i < MX_COUNT(cases); i++) {
+		struct ledger l;
+
+		ledger_init(&l);
+		ledger_silence(&l, cases[i].match, T0, T0 + 10, "");
+		assert_int_equal(ledger_silenced(&l, &age_a, T0 + 9),
+		    cases[i].age_a);
+		assert_int_equal(ledger_silenced(&l, &age_b, T0 + 9),
+		    cases[i].age_b);
+		assert_int_equal(ledger_silenced(&l, &down_a, T0 + 9),
+		    cases[i].down_a);
+		assert_false(ledger_silenced(&l, &age_a, T0 + 10));
+		ledger_fini(&l);
+	}
+}
+
 /* ---- the file */
 
 static void
@@ -673,6 +706,7 @@ main(void)
 		cmocka_unit_test(bounded),
 		cmocka_unit_test(backoff),
 		cmocka_unit_test(promises),
+		cmocka_unit_test(whom_a_silence_matches),
 		cmocka_unit_test(kept),
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(of_the_version_before),

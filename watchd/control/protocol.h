@@ -11,7 +11,7 @@
  *	dry_run	true: only count
  *	wait	true: answer until the flush has ended
  *	add	a duration, "7d" or "+7d"
- *	match	the name of an alert or of a domain
+ *	match	the name of an alert or of a domain, or ALERT/DOMAIN
  *	for	a duration
  *	remove	the id of a silence, digits
  *	receiver	the name of a receiver
@@ -100,7 +100,8 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(alerts, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                \
 	    "what is wrong")                                                   \
 	VERB(silence, FIELD_MATCH | FIELD_FOR | FIELD_REMOVE,                  \
-	    "[ALERT | DOMAIN --for TIME | --remove ID]", "tell nobody")        \
+	    "[ALERT | DOMAIN | ALERT/DOMAIN --for TIME | --remove ID]",        \
+	    "tell nobody")                                                     \
 	VERB(alert, FIELD_RECEIVER, "test RECEIVER", "send it a test")         \
 	VERB(reload, 0, "", "read the configuration again")
 

@@ -13,6 +13,7 @@
 
 #define TEST_POLL_MS   100
 #define TEST_LIMIT     (660 * CLOCK_SEC) /* both messages, at their slowest */
+#define MATCH_MAX      (TEXT_DOMAIN_MAX + 32)
 #define SILENCE_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
 
 static bool
@@ -72,28 +73,44 @@ send_silence(const struct control_silence *s, void *arg)
 	call_send(c, o);
 }
 
-/* The name as the ledger has it, into dst; false: there is neither such an
- * alert nor such a domain. */
 static bool
-matches(struct call *c, const char *name, char *dst)
+is_alert(const char *name, size_t len)
 {
 	static const char *const alerts[] = {
 #define ALERT(name, ...) #name,
 #include "status/alert.def"
 #undef ALERT
 	};
+
+	for (unsigned i = 0; i < MX_COUNT(alerts); i++)
+		if (strlen(alerts[i]) == len &&
+		    memcmp(alerts[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+/* "ALERT", "DOMAIN" or "ALERT/DOMAIN" as the ledger has it, into dst; false:
+ * there is neither such an alert nor such a domain. */
+static bool
+matches(struct call *c, const char *name, char dst[static MATCH_MAX])
+{
+	size_t len = strcspn(name, "/"); /* of the alert, and its "/" */
+	char domain[TEXT_DOMAIN_MAX];
 	struct snapshot *s;
 	bool known;
 
-	for (unsigned i = 0; i < MX_COUNT(alerts); i++)
-		if (strcmp(alerts[i], name) == 0) {
-			(void)strlcpy(dst, name, TEXT_DOMAIN_MAX);
+	if (is_alert(name, len)) {
+		(void)strlcpy(dst, name, MATCH_MAX);
+		if (name[len] == '\0')
 			return true;
-		}
-	if (text_domain(name, strlen(name), dst) != 0)
+		len++;
+	} else
+		len = 0;
+	if (text_domain(name + len, strlen(name + len), domain) != 0)
 		return false;
+	(void)strlcpy(dst + len, domain, MATCH_MAX - len);
 	s = call_ops(c)->snapshot(call_ops(c)->arg);
-	known = verbs_find(s, dst) != NULL;
+	known = verbs_find(s, domain) != NULL;
 	snapshot_unref(&s);
 	return known;
 }
@@ -104,7 +121,7 @@ silence_add(struct call *c)
 	const struct control_alert_ops *ops = &call_ops(c)->alert;
 	const char *name = json_get_text(c->request, "match");
 	const char *duration = json_get_text(c->request, "for");
-	char match[TEXT_DOMAIN_MAX];
+	char match[MATCH_MAX];
 	int64_t ms;
 	uint64_t id;
 	cJSON *more;
@@ -117,7 +134,9 @@ silence_add(struct call *c)
 	}
 	if (!matches(c, name, match)) {
 		call_fail(c, CONTROL_FAILED,
-		    "\"%.100s\" is neither an alert nor a domain", name);
+		    "\"%.100s\" is neither an alert nor a domain, nor "
+		    "ALERT/DOMAIN",
+		    name);
 		return;
 	}
 	id = ops->silence(ops->arg, match, ms,
