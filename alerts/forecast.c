@@ -65,6 +65,12 @@ forecast_rate_fmt(double per_second, char *dst, size_t size)
 }
 
 char *
+forecast_time_fmt(int64_t ms, char *dst, size_t size)
+{
+	return text_duration_fmt(ms < 0 ? 0 : ms / 1000 * 1000, dst, size);
+}
+
+char *
 forecast_count_fmt(uint64_t n, const char *thing, char *dst, size_t size)
 {
 	snprintf(dst, size, "%" PRIu64 " %s%s", n, thing, n == 1 ? "" : "s");

@@ -21,6 +21,8 @@ struct forecast forecast(uint64_t messages, int64_t oldest_ms,
 char *forecast_fmt(const struct forecast *, uint64_t messages, double rate,
     char *dst, size_t size);
 char *forecast_rate_fmt(double per_second, char *dst, size_t size);
+/* As text_duration_fmt(), in whole seconds. */
+char *forecast_time_fmt(int64_t ms, char *dst, size_t size);
 /* "1 message", "2 messages" */
 char *forecast_count_fmt(uint64_t n, const char *thing, char *dst, size_t size);
 

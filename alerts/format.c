@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts/forecast.h"
 #include "base/mem.h"
 #include "net/hmac.h"
 
@@ -117,8 +118,7 @@ resolved_fmt(const struct note *n, char *dst, size_t size)
 		if (n->member[i].end_ms > end)
 			end = n->member[i].end_ms;
 	snprintf(dst, size, "resolved after %s: ",
-	    text_duration_fmt(end > note_start(n) ? end - note_start(n) : 0,
-		lasted, sizeof(lasted)));
+	    forecast_time_fmt(end - note_start(n), lasted, sizeof(lasted)));
 }
 
 char *
@@ -169,7 +169,7 @@ add_member(const struct note_member *m, struct buf *out)
 	    summary, start);
 	if (rc == 0 && m->end_ms != 0)
 		rc = buf_addf(out, " until %s, for %s", end,
-		    text_duration_fmt(m->end_ms - m->start_ms, lasted,
+		    forecast_time_fmt(m->end_ms - m->start_ms, lasted,
 			sizeof(lasted)));
 	if (rc == 0)
 		rc = buf_adds(out, "\n");

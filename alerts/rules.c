@@ -230,7 +230,7 @@ rule_queue_age(const struct view *x, struct rule_value *v)
 	if (x->d->held > 0)
 		snprintf(held, sizeof(held), "; %" PRIu64 " held", x->d->held);
 	say(v, "the oldest message is %s old, %.0f%% of its lifetime; %s%s",
-	    text_duration_fmt(age, t, sizeof(t)), v->percent, text, held);
+	    forecast_time_fmt(age, t, sizeof(t)), v->percent, text, held);
 }
 
 /* Mail that drains fast enough is safe however near its end; mail that does
@@ -256,7 +256,7 @@ rule_queue_expiry(const struct view *x, struct rule_value *v)
 	}
 	if (left > 0)
 		say(v, "the next message expires in %s; %s",
-		    text_duration_fmt(left, t, sizeof(t)), text);
+		    forecast_time_fmt(left, t, sizeof(t)), text);
 	else
 		say(v, "mail expires now; %s", text);
 }
@@ -347,7 +347,7 @@ rule_probe_stale(const struct view *x, struct rule_value *v)
 	v->value = (double)since_ms(last * 1000, x->now);
 	v->safe = unprobed || v->value < (double)slack;
 	say(v, "no probe was finished for %s",
-	    text_duration_fmt((int64_t)v->value, t, sizeof(t)));
+	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)));
 }
 
 /* The primary is up since the start at most, as far as is known: mail that
@@ -370,7 +370,7 @@ rule_delivery_stuck(const struct view *x, struct rule_value *v)
 	    n == 1 ? "%s still waits and is %s old" :
 		     "%s still wait, the oldest is %s old",
 	    forecast_count_fmt(n, "message", count, sizeof(count)),
-	    text_duration_fmt(age, t, sizeof(t)));
+	    forecast_time_fmt(age, t, sizeof(t)));
 }
 
 static void
@@ -396,7 +396,7 @@ rule_cert_expiry(const struct view *x, struct rule_value *v)
 	text_date_3339(first, t, sizeof(t));
 	if (left > 0)
 		say(v, "it ends at %s, in %s", t,
-		    text_duration_fmt(left, in, sizeof(in)));
+		    forecast_time_fmt(left, in, sizeof(in)));
 	else
 		say(v, "it ended at %s", t);
 }
@@ -415,7 +415,7 @@ rule_notifier_failing(const struct view *x, struct rule_value *v)
 		    forecast_count_fmt(self->others, "other", count,
 			sizeof(count)));
 	say(v, "receiver %s has taken nothing for %s: %s%s", self->failing,
-	    text_duration_fmt((int64_t)v->value, t, sizeof(t)),
+	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
 	    self->error[0] != '\0' ? self->error : "it could not be tried",
 	    more);
 }
@@ -434,7 +434,7 @@ rule_clock_leapt(const struct view *x, struct rule_value *v)
 
 	v->value = x->s->clock_doubted ? 1 : 0;
 	say(v, "nothing expires for %s",
-	    text_duration_fmt(x->s->clock_doubt_ms, t, sizeof(t)));
+	    forecast_time_fmt(x->s->clock_doubt_ms, t, sizeof(t)));
 }
 
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,

@@ -306,14 +306,28 @@ def test_retry_after_is_honoured(stack, hook):
 
 
 def test_rejected_is_not_tried_again(stack, hook):
+    """And the others hear of it, who it is about does not."""
     mx = stack.fakemx()
-    hook.answer("400")
-    d = watched(stack, mx, webhook(hook) + DOWN + '\nalert "notifier_failing" { warn = "1s" }')
+    hook.by_path["/bad"] = "400"
+    d = watched(stack, mx, webhook(hook, "bad") + webhook(hook, "other") + DOWN +
+                '\nalert "notifier_failing" { warn = "1s" }')
     d.wait_state("a.test", "up")
     mx.stop()
-    wait_for(lambda: len(hook.requests) == 1, 15)
+
+    def sent(path):
+        return [r for r in hook.requests if r["path"] == path]
+    wait_for(lambda: len(sent("/bad")) == 1, 15)
     wait_for(lambda: d.metrics().get("alerts_active", alert="notifier_failing") == 1, 10)
-    stays(lambda: len(hook.requests) == 1, 6)
+    wait_for(lambda: only(hook, "MxwatchNotifierFailing", "/other") == ["firing"], 10)
+    text = hook.bodies("/other")[-1]["alerts"][0]["annotations"]["description"]
+    assert re.match(r"receiver bad has taken nothing for \w+: HTTP 400$", text), text
+    assert d.metrics().get("notifications_failed_total", receiver="bad") == 1
+    assert {r["receiver"]: r["error"] for r in d.status()["receivers"]} == {
+        "bad": "HTTP 400", "other": ""}
+    d.restart()  # that is no recovery
+    d.wait_state("a.test", "down")
+    stays(lambda: len(sent("/bad")) == 1 and
+          only(hook, "MxwatchNotifierFailing", "/other") == ["firing"], 3)
 
 
 def test_hanging_pager_leaves_mail_alone(stack, hook):
