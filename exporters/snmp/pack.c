@@ -32,7 +32,7 @@ pack_system(struct wire_system *w, const struct snapshot *s)
 	w->accepting = s->spool_state == 0;
 	w->reload_ok = s->reload_ok;
 	w->stopping = s->stopping;
-	w->indexing = !s->ready && !s->stopping;
+	w->indexing = !s->indexed;
 	w->sessions = s->smtpd_sessions;
 	w->connections_out = s->delivery_connections;
 	w->free_bytes = s->spool_free_bytes;

@@ -113,7 +113,7 @@ snapshot_of(unsigned ndomains, unsigned per_domain)
 	struct snapshot *s = snapshot_create(ndomains, ndomains * per_domain);
 
 	s->wall_ms = INT64_C(1800000000000);
-	s->ready = true;
+	s->ready = s->indexed = true;
 	for (unsigned i = 0; i < ndomains; i++) {
 		struct snap_domain *d = &s->domain[i];
 
@@ -191,6 +191,37 @@ test_round_trip(void **state MX_UNUSED)
 	}
 	index_fini(&x);
 	wire_set_fini(&set);
+}
+
+/* What is not ready is not for that reason being indexed: a spool that is full
+ * is congested (RFC 2788), and that is another number. */
+static void
+test_not_ready(void **state MX_UNUSED)
+{
+	struct snapshot *s = snapshot_of(0, 0);
+	struct wire_set set;
+	struct index x;
+
+	wire_set_init(&set);
+	assert_int_equal(index_init(&x, tmp_path), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		struct wire_out o;
+
+		s->indexed = i != 1;
+		s->spool_state = i == 2;
+		s->stopping = i == 3;
+		s->ready = i == 0;
+		wire_out_init(&o, i + 1);
+		pack_snapshot(&o, s, &x);
+		assert_int_equal(feed(&set, &o, 0, UINT32_MAX), 1);
+		assert_int_equal(set.system.indexing, i == 1);
+		assert_int_equal(set.system.accepting, i != 2);
+		assert_int_equal(set.system.stopping, i == 3);
+		wire_out_fini(&o);
+	}
+	index_fini(&x);
+	wire_set_fini(&set);
+	snapshot_unref(&s);
 }
 
 /* A packet that is lost costs its snapshot, not the next one. */
@@ -440,6 +471,7 @@ main(void)
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_label),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_not_ready),
 		cmocka_unit_test(test_lost_packets),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_times),
