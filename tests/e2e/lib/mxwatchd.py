@@ -14,6 +14,7 @@ from .wait import wait_for
 
 BUILD = os.path.abspath(os.environ.get("MXWATCH_BUILD", "build/san"))
 PLAIN = os.path.abspath(os.environ.get("MXWATCH_BUILD_PLAIN", "build/gcc"))
+ASAN = "abort_on_error=0:exitcode=99:detect_leaks=1"
 REPORT = re.compile(r"(ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|"
                     r"assertion.*failed|MX_ASSERT)", re.I)
 
@@ -102,7 +103,7 @@ defaults {
 
     def environment(self):
         env = dict(os.environ, **self.env)
-        env.setdefault("ASAN_OPTIONS", "abort_on_error=0:exitcode=99:detect_leaks=1")
+        env.setdefault("ASAN_OPTIONS", ASAN)
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=98")
         return env
 
