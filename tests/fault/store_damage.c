@@ -514,7 +514,7 @@ check_store(struct damage *d)
 int
 main(int argc, char **argv)
 {
-	struct damage d = { .seed = 1 };
+	struct damage d = { .seed = 88 }; /* there LMDB ruins the heap, too */
 	bool memory = access("/dev/shm", W_OK) == 0;
 	struct file *f;
 	unsigned i;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/text.h"
 
 static char dir[] = "/tmp/test_log.XXXXXX";
 static char path[64], moved[64];
@@ -132,6 +133,27 @@ test_lines(void **state)
 	drained();
 	assert_null(strstr(slurp(path), "gone=1"));
 	assert_non_null(strstr(text, "error x forged=a?b?\n"));
+}
+
+/* What waits goes first, and a date like any other's. */
+static void
+test_last_words(void **state)
+{
+	char before[32], after[32], *p;
+
+	(void)state;
+	log_level_set(LOG_LEVEL_INFO);
+	log_info("queue", "waits=1");
+	text_date_3339(clock_wall(), before, sizeof(before));
+	log_last_words("store", "event=end");
+	text_date_3339(clock_wall(), after, sizeof(after));
+	slurp(path);
+	assert_non_null(strstr(text, "waits=1\n"));
+	p = strstr(text, " error store event=end\n");
+	assert_non_null(p);
+	*p = '\0';
+	p = strrchr(text, '\n') + 1;
+	assert_true(strcmp(before, p) <= 0 && strcmp(p, after) <= 0);
 }
 
 static void
@@ -318,6 +340,7 @@ main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_last_words),
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_stuck_at_the_end),

@@ -466,9 +466,14 @@ log_last_words(const char *module, const char *text)
 	ssize_t done = 0;
 	int n;
 
-	if (pthread_mutex_trylock(&sink_lock) == 0 && !sink.busy &&
-	    sink.dest != LOG_DEST_SYSLOG && sink.in->len > 0)
-		done = write(sink.fd, sink.in->data, sink.in->len);
+	if (pthread_mutex_trylock(&sink_lock) == 0) {
+		if (!sink.busy && !sink.in->reopened &&
+		    sink.dest != LOG_DEST_SYSLOG) {
+			done = write(sink.fd, sink.in->data, sink.in->len);
+			sink.in->len = 0;
+		}
+		pthread_mutex_unlock(&sink_lock);
+	}
 	sink_stamp(clock_wall(), stamp, sizeof(stamp));
 	n = snprintf(line, sizeof(line), "%serror %s %s\n", stamp, module,
 	    text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * guard: see guard.h. The handler may do little, but not as little as it
- * could if it came at any time: its thread is in LMDB, and so holds neither
- * the log nor what gmtime_r() and snprintf() would wait for. Memory is not
- * allocated, for LMDB may have been in the middle of that. */
+ * could if it came at any time: its thread is in LMDB, and so holds nothing
+ * of the log. But LMDB may have been in malloc(), which never comes back then:
+ * nothing here may allocate. */
 #include <errno.h>
 #include <limits.h>
 #include <lmdb.h>
@@ -11,8 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/defs.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "relay/store/guard.h"
 #include "relay/store/store.h"
 
@@ -67,8 +69,12 @@ guard_install(void)
 {
 	struct sigaction sa = { .sa_sigaction = guard_handler,
 		.sa_flags = SA_SIGINFO };
+	char date[40];
 	size_t i;
 
+	/* The first date of a process reads the time zone and allocates for
+	 * it; the next ones, that of the last words among them, do not. */
+	(void)text_date_3339(clock_wall(), date, sizeof(date));
 	(void)sigemptyset(&sa.sa_mask);
 	for (i = 0; i < MX_COUNT(guard_signals); i++)
 		(void)sigaction(guard_signals[i], &sa, &guard_before[i]);

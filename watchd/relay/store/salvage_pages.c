@@ -34,6 +34,7 @@
 #define PAGE_LEAF     0x02
 #define PAGE_OVERFLOW 0x04
 #define PAGE_META     0x08
+#define PAGE_KIND     0x0f
 #define PAGE_HEAD     16
 #define PAGE_MIN      512
 #define PAGE_MAX      65536
@@ -244,8 +245,8 @@ walk_page(struct walk *w, uint64_t number, unsigned depth)
 {
 	struct pages *p = w->p;
 	uint8_t *page;
-	uint16_t flags;
-	bool good = false, counted = false;
+	unsigned kind;
+	bool whole, good, counted = false;
 
 	if (number == NO_PAGE)
 		return true; /* an empty tree */
@@ -255,15 +256,16 @@ walk_page(struct walk *w, uint64_t number, unsigned depth)
 	}
 	p->state[number] |= SEEN;
 	page = mem_alloc(p->size);
-	if (page_read(p, number, page)) {
-		flags = get16(page + 10);
-		if (flags & PAGE_BRANCH) {
-			good = walk_branch(w, page, depth);
-			counted = true;
-		} else if (flags & PAGE_LEAF)
-			good = page_leaf(w, page, true);
-	} else
-		page_carve(w, page);
+	whole = page_read(p, number, page);
+	kind = get16(page + 10) & PAGE_KIND;
+	if (whole && kind == PAGE_LEAF)
+		good = page_leaf(w, page, true);
+	else {
+		counted = whole && kind == PAGE_BRANCH;
+		good = counted && walk_branch(w, page, depth);
+		if (!good) /* was it a leaf? */
+			page_carve(w, page);
+	}
 	p->damaged += !good && !counted;
 	free(page);
 	return good;
@@ -368,10 +370,11 @@ pages_each(struct pages *p, const char *table, pages_cb *one, void *arg)
 		    (p->whole && (p->state[i] & FREE) != 0))
 			continue;
 		memset(page, 0, p->size);
-		if (!page_read(p, i, page))
-			page_carve(&w, page);
-		else if (get16(page + 10) & PAGE_LEAF)
+		if (page_read(p, i, page) &&
+		    (get16(page + 10) & PAGE_KIND) == PAGE_LEAF)
 			(void)page_leaf(&w, page, p->whole);
+		else
+			page_carve(&w, page);
 	}
 	free(page);
 }
