@@ -20,13 +20,22 @@ instance_compare(const struct instance *a, const struct instance *b)
 RB_GENERATE(instance_tree, instance, link, instance_compare)
 
 struct instance *
+instance_find(struct instance_tree *tree, enum alert_kind kind,
+    const char *domain)
+{
+	struct instance key;
+
+	key.kind = kind;
+	(void)strlcpy(key.domain, domain, sizeof(key.domain));
+	return RB_FIND(instance_tree, tree, &key);
+}
+
+struct instance *
 instance_get(struct instance_tree *tree, enum alert_kind kind,
     const char *domain)
 {
-	struct instance key = { .kind = kind }, *i;
+	struct instance *i = instance_find(tree, kind, domain);
 
-	(void)strlcpy(key.domain, domain, sizeof(key.domain));
-	i = RB_FIND(instance_tree, tree, &key);
 	if (i == NULL) {
 		i = mem_alloc(sizeof(*i));
 		i->kind = kind;

@@ -43,6 +43,8 @@ struct instance {
 RB_HEAD(instance_tree, instance);
 RB_PROTOTYPE(instance_tree, instance, link, instance_compare)
 
+struct instance *
+instance_find(struct instance_tree *, enum alert_kind, const char *domain);
 /* The one of that name; made when there is none. */
 struct instance *
 instance_get(struct instance_tree *, enum alert_kind, const char *domain);

@@ -143,10 +143,19 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
     void *arg)
 {
 	struct step *st = arg;
-	struct instance *i = instance_get(&st->l->instances, kind, domain);
-	bool told = i->state == INSTANCE_FIRING;
+	const struct conf_alert *c = &st->conf->alert[kind];
+	struct instance *i = instance_find(&st->l->instances, kind, domain);
+	bool told;
 
-	if (!instance_feed(i, &st->conf->alert[kind], v, st->now))
+	/* All is well with most domains most of the time. */
+	if (i == NULL &&
+	    (!v->known ||
+		instance_level(c, kind, v, ALERT_SEV_NONE) == ALERT_SEV_NONE))
+		return;
+	if (i == NULL)
+		i = instance_get(&st->l->instances, kind, domain);
+	told = i->state == INSTANCE_FIRING;
+	if (!instance_feed(i, c, v, st->now))
 		return;
 	st->changed = true;
 	told |= i->state == INSTANCE_FIRING;
