@@ -33,6 +33,14 @@ struct probing { /* one host of the round under way */
 	struct probe_run *run;
 };
 
+struct round { /* of one domain, from its route to its results */
+	struct route route;
+	int64_t resolve_ns;
+	unsigned left; /* results that are out */
+	struct probing host[ROUTE_HOST_MAX];
+	struct probe_result result[ROUTE_HOST_MAX];
+};
+
 struct pace { /* one domain */
 	struct runner *runner;
 	char name[TEXT_DOMAIN_MAX];
@@ -41,11 +49,7 @@ struct pace { /* one domain */
 	struct route_req *req; /* the look-up under way */
 	bool busy;
 	int64_t start; /* of the round, loop time */
-	int64_t resolve_ns;
-	struct route route;
-	unsigned left; /* results that are out */
-	struct probing host[ROUTE_HOST_MAX];
-	struct probe_result result[ROUTE_HOST_MAX];
+	struct round *round; /* NULL: none, or its route is looked up */
 };
 
 struct runner {
@@ -82,25 +86,33 @@ runner_create(struct loop *loop, struct dns *dns, const struct runner_ops *ops)
 	return r;
 }
 
+/* Whatever of it is still under way is cut off. */
 static void
-pace_stop(struct pace *p)
+round_free(struct runner *r, struct round **roundp)
 {
-	struct runner *r = p->runner;
+	struct round *round = *roundp;
 
-	route_cancel(&p->req);
-	route_fini(&p->route);
-	p->route.n = 0;
+	if (round == NULL)
+		return;
 	for (unsigned i = 0; i < ROUTE_HOST_MAX; i++) {
-		struct probing *h = &p->host[i];
+		struct probing *h = &round->host[i];
 
 		if (h->waiting)
 			TAILQ_REMOVE(&r->line, h, link);
-		h->waiting = false;
 		if (h->run != NULL) {
 			probe_smtp_cancel(&h->run);
 			r->running--;
 		}
 	}
+	route_fini(&round->route);
+	mem_free(roundp);
+}
+
+static void
+pace_stop(struct pace *p)
+{
+	route_cancel(&p->req);
+	round_free(p->runner, &p->round);
 	p->busy = false;
 }
 
@@ -159,31 +171,34 @@ static void
 pace_finish(struct pace *p, enum probe_code code, bool probed)
 {
 	struct runner *r = p->runner;
-	struct probe_round round = { .domain = p->name,
+	struct round *round = p->round;
+	struct probe_round told = { .domain = p->name,
 		.code = code,
-		.route = &p->route };
+		.route = &round->route };
 
 	if (probed) {
-		round.nresults = p->route.n;
-		round.result = p->result;
+		told.nresults = round->route.n;
+		told.result = round->result;
 	}
+	p->round = NULL;
 	p->busy = false;
 	r->last = loop_now(r->loop);
 	pace_schedule(p);
-	r->ops.round(r->ops.arg, &round);
+	r->ops.round(r->ops.arg, &told);
+	round_free(r, &round);
 }
 
 /* OK when one host is; otherwise the failure that says most. */
 static enum probe_code
-round_code(const struct pace *p)
+round_code(const struct round *round)
 {
 	enum probe_code code = PROBE_DNS_FAIL;
 
-	for (unsigned i = 0; i < p->route.n; i++) {
-		if (p->result[i].code == PROBE_OK)
+	for (unsigned i = 0; i < round->route.n; i++) {
+		if (round->result[i].code == PROBE_OK)
 			return PROBE_OK;
 		if (probe_code_neutral(code))
-			code = p->result[i].code;
+			code = round->result[i].code;
 	}
 	return code;
 }
@@ -195,14 +210,15 @@ on_result(const struct probe_result *result, void *arg)
 {
 	struct probing *h = arg;
 	struct pace *p = h->pace;
+	struct round *round = p->round;
 	struct runner *r = p->runner;
 
 	h->run = NULL;
 	r->running--;
-	p->result[h->at] = *result;
-	p->result[h->at].stale_dns = p->route.stale;
-	if (--p->left == 0)
-		pace_finish(p, round_code(p), true);
+	round->result[h->at] = *result;
+	round->result[h->at].stale_dns = round->route.stale;
+	if (--round->left == 0)
+		pace_finish(p, round_code(round), true);
 	runner_next(r);
 }
 
@@ -212,9 +228,9 @@ probing_start(struct probing *h)
 	struct pace *p = h->pace;
 	struct runner *r = p->runner;
 	const struct conf_domain *d = pace_conf(p);
-	struct probe_target t = { .host = &p->route.host[h->at],
+	struct probe_target t = { .host = &p->round->route.host[h->at],
 		.helo = r->conf->hostname,
-		.resolve_ns = p->resolve_ns };
+		.resolve_ns = p->round->resolve_ns };
 	char postmaster[PATH_MAILBOX_MAX];
 
 	snprintf(postmaster, sizeof(postmaster), "postmaster@%s", p->name);
@@ -269,11 +285,12 @@ on_route(const struct route *route, void *arg)
 	};
 	struct pace *p = arg;
 	struct runner *r = p->runner;
+	struct round *round = mem_alloc(sizeof(*round));
 
 	p->req = NULL;
-	route_fini(&p->route);
-	route_copy(&p->route, route);
-	p->resolve_ns = loop_now(r->loop) - p->start;
+	p->round = round;
+	route_copy(&round->route, route);
+	round->resolve_ns = loop_now(r->loop) - p->start;
 	if ((route->status != ROUTE_OK && !puts_off(route)) || route->n == 0) {
 		pace_finish(p,
 		    route->status == ROUTE_OK ? PROBE_NO_HOST :
@@ -281,12 +298,12 @@ on_route(const struct route *route, void *arg)
 		    false);
 		return;
 	}
-	p->left = route->n;
+	round->left = route->n;
 	for (unsigned i = 0; i < route->n; i++) {
-		p->host[i].pace = p;
-		p->host[i].at = i;
-		p->host[i].waiting = true;
-		TAILQ_INSERT_TAIL(&r->line, &p->host[i], link);
+		round->host[i].pace = p;
+		round->host[i].at = i;
+		round->host[i].waiting = true;
+		TAILQ_INSERT_TAIL(&r->line, &round->host[i], link);
 	}
 	runner_next(r);
 }
