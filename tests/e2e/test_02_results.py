@@ -419,12 +419,9 @@ def test_smarthost_takes_the_reports(stack, world):
 def test_over_the_rate_a_report_waits(stack):
     """More failures than dsn.rate: nobody's failure is forgotten, a restart
     included; the message is shown with the time at which its sender is told."""
-    stack.address(OTHER_MX)
-    dns, other = stack.dns(ZONES), stack.fakemx(host=OTHER_MX, port=25)
-    mx = stack.fakemx(misbehave=["rcpt-550=bad@a.test"])
+    hub, mx = stack.fakemx(), stack.fakemx(misbehave=["rcpt-550=bad@a.test"])
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port},
-                       options='resolver = {"127.0.0.1@%d"}\nresolver_timeout = "2s"' % dns.port,
-                       dsn="rate = 400")
+                       dsn='rate = 400 smarthost = "127.0.0.1:%d"' % hub.port)
     d.wait_state("a.test", "up")
     send(d.port, "not a canary", rcpts=["good@a.test"])
     d.wait_empty("a.test")
@@ -443,7 +440,7 @@ def test_over_the_rate_a_report_waits(stack):
     assert waits[0]["next_try"] is None and waits[0]["expiry"] is None
     d.restart()
     # Nine seconds for each that waits.
-    wait_for(lambda: len(other.messages) >= sent, 60, "all reports")
+    wait_for(lambda: len(hub.messages) >= sent, 60, "all reports")
     d.wait_empty("a.test")
-    told = [Dsn(x.data).fields["original-envelope-id"] for x in other.messages]
+    told = [Dsn(x.data).fields["original-envelope-id"] for x in hub.messages]
     assert sorted(told) == sorted("n%d" % i for i in range(sent))
