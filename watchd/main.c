@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
 #include "relay/smtpd/recipients.h"
 #include "relay/store/store.h"
 

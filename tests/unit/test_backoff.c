@@ -13,7 +13,7 @@
 #include "relay/queue/ages.h"
 #include "relay/queue/backoff.h"
 #include "relay/queue/extend.h"
-#include "relay/queue/known.h"
+#include "relay/queue/recent_recipients.h"
 
 static const struct {
 	int64_t first, max;
@@ -166,28 +166,28 @@ ages_fill_buckets(void **state)
 static void
 known_remembers_two_generations(void **state)
 {
-	struct known *k = known_create(42);
+	struct recent_recipients *k = recent_create(42);
 	char name[32];
 
 	(void)state;
-	known_add(k, "a.example", "User@a.example");
-	assert_true(known_has(k, "a.example", "uSER@a.example"));
-	assert_false(known_has(k, "b.example", "user@a.example"));
-	assert_false(known_has(k, "a.example", "user2@a.example"));
+	recent_add(k, "a.example", "User@a.example");
+	assert_true(recent_has(k, "a.example", "uSER@a.example"));
+	assert_false(recent_has(k, "b.example", "user@a.example"));
+	assert_false(recent_has(k, "a.example", "user2@a.example"));
 	for (unsigned i = 0; i < 2 * KNOWN_GENERATION + 10; i++) {
 		snprintf(name, sizeof(name), "u%u@a.example", i);
-		known_add(k, "a.example", name);
-		assert_true(known_has(k, "a.example", name));
+		recent_add(k, "a.example", name);
+		assert_true(recent_has(k, "a.example", name));
 	}
-	assert_false(known_has(k, "a.example", "user@a.example"));
-	assert_true(known_has(k, "a.example", "u60000@a.example"));
-	known_destroy(&k);
+	assert_false(recent_has(k, "a.example", "user@a.example"));
+	assert_true(recent_has(k, "a.example", "u60000@a.example"));
+	recent_destroy(&k);
 }
 
 static void
 known_survives_as_bytes(void **state)
 {
-	struct known *k = known_create(42), *l = known_create(43);
+	struct recent_recipients *k = recent_create(42), *l = recent_create(43);
 	uint8_t *blob = mem_alloc(KNOWN_BLOB_MAX);
 	size_t len;
 
@@ -196,21 +196,21 @@ known_survives_as_bytes(void **state)
 		char name[32];
 
 		snprintf(name, sizeof(name), "u%u", i);
-		known_add(k, "a.example", name);
+		recent_add(k, "a.example", name);
 	}
-	assert_true(known_dirty(k));
-	len = known_save(k, blob);
+	assert_true(recent_dirty(k));
+	len = recent_save(k, blob);
 	assert_true(len <= KNOWN_BLOB_MAX);
-	assert_false(known_dirty(k));
-	assert_true(known_load(l, blob, len - 1) != 0);
-	assert_true(known_load(l, "short", 5) != 0);
-	assert_int_equal(known_load(l, blob, len), 0);
-	assert_true(known_has(l, "a.example", "u5"));
-	assert_true(known_has(l, "a.example", "u32800"));
-	assert_false(known_has(l, "a.example", "v5"));
+	assert_false(recent_dirty(k));
+	assert_true(recent_load(l, blob, len - 1) != 0);
+	assert_true(recent_load(l, "short", 5) != 0);
+	assert_int_equal(recent_load(l, blob, len), 0);
+	assert_true(recent_has(l, "a.example", "u5"));
+	assert_true(recent_has(l, "a.example", "u32800"));
+	assert_false(recent_has(l, "a.example", "v5"));
 	mem_free(&blob);
-	known_destroy(&k);
-	known_destroy(&l);
+	recent_destroy(&k);
+	recent_destroy(&l);
 }
 
 int

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "health/health.h"
+#include "primary/health.h"
 
 static const struct health_conf conf = { 3, 2, 10 * CLOCK_SEC };
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "health/health.h"
+#include "primary/health.h"
 #include "status/history.h"
 
 #define STEP_MS (HISTORY_STEP_SEC * INT64_C(1000))

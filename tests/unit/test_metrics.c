@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "health/health.h"
+#include "primary/health.h"
 #include "relay/relay.h"
 #include "relay/store/store.h"
 #include "status/metrics.h"

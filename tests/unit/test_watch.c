@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "watch.h"
+#include "daemon/watch.h"
 
 #define A "a.example"
 

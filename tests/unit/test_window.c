@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "relay/queue/window.h"
+#include "primary/window.h"
 
 #define MS INT64_C(1000000)
 

@@ -59,7 +59,7 @@ enum tls_version_label { TLS_1_2, TLS_1_3, TLS_OTHER, TLS_VERSION_MAX };
 #define STATUS_LABEL_MAX 9
 unsigned status_label(unsigned subject); /* 0..8 */
 #define FLUSH_LABEL_MAX	 4 /* enum flush_trigger (relay/relay.h) */
-#define HEALTH_LABEL_MAX 6 /* enum health_state (health/health.h) */
+#define HEALTH_LABEL_MAX 6 /* enum health_state (primary/health.h) */
 #define SPOOL_OP_MAX	 6 /* enum store_op (relay/store/store.h) */
 
 struct domain_stats {

@@ -16,11 +16,11 @@ check_PROGRAMS += tests/unit/test_history tests/unit/test_json \
 	tests/unit/test_metrics
 TESTS += tests/unit/test_history tests/unit/test_json tests/unit/test_metrics
 tests_unit_test_history_SOURCES = tests/unit/test_history.c
-tests_unit_test_history_LDADD = $(HEALTH_L) $(STATUS_L) $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_history_LDADD = $(PRIMARY_L) $(STATUS_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_json_SOURCES = tests/unit/test_json.c
 tests_unit_test_json_LDADD = $(STATUS_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
-tests_unit_test_metrics_LDADD = $(QUEUE_L) $(HEALTH_L) $(STATUS_L) $(SMTP_L) \
+tests_unit_test_metrics_LDADD = $(QUEUE_L) $(PRIMARY_L) $(STATUS_L) $(SMTP_L) \
 	$(NET_L) $(CMOCKA_LIBS) -lm
 endif

@@ -56,7 +56,7 @@ queue_refusal_suspect(struct queue *q, const char *domain, const char *mailbox,
 	watched = d->flush.running || d->window.canary ||
 	    clock_wall_ms() - d->opened_ms < WATCH_MS;
 	if (watched && !about_state(status) &&
-	    known_has(q->known, domain, mailbox)) {
+	    recent_has(q->recent, domain, mailbox)) {
 		if (++d->odd > d->taken)
 			breaker_trip(d, "known_recipient_refused", reply);
 		return true;
@@ -81,7 +81,7 @@ breaker_accepted(struct dest *d, unsigned recipients)
 }
 
 static void
-known_saved(void *arg, uint64_t token, int rc)
+recent_saved(void *arg, uint64_t token, int rc)
 {
 	struct queue *q = arg;
 
@@ -99,29 +99,31 @@ breaker_save(struct queue *q, int64_t now, bool force)
 	uint8_t *blob;
 	size_t len;
 
-	if (!known_dirty(q->known))
+	if (!recent_dirty(q->recent))
 		return;
-	if (!force && now - q->known_ms < KNOWN_SAVE_MS && now >= q->known_ms)
+	if (!force && now - q->recent_ms < RECENT_SAVE_MS &&
+	    now >= q->recent_ms)
 		return;
-	q->known_ms = now;
+	q->recent_ms = now;
 	blob = mem_alloc(KNOWN_BLOB_MAX);
-	len = known_save(q->known, blob);
+	len = recent_save(q->recent, blob);
 	q->completions++;
-	store_state_put(q->store, KNOWN_KEY, blob, len, known_saved, q, 0);
+	store_state_put(q->store, KNOWN_KEY, blob, len, recent_saved, q, 0);
 	mem_free(&blob);
 }
 
 static void
-known_one(void *arg, const char *key, const void *data, size_t len)
+recent_one(void *arg, const char *key, const void *data, size_t len)
 {
 	struct queue *q = arg;
 
-	if (strcmp(key, KNOWN_KEY) == 0 && known_load(q->known, data, len) != 0)
+	if (strcmp(key, KNOWN_KEY) == 0 &&
+	    recent_load(q->recent, data, len) != 0)
 		log_warn("queue", "event=known_not_loaded");
 }
 
 void
 breaker_load(struct queue *q)
 {
-	store_state_each(q->store, KNOWN_KEY, known_one, q);
+	store_state_each(q->store, KNOWN_KEY, recent_one, q);
 }

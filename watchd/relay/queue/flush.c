@@ -4,7 +4,7 @@
  * once; what comes meanwhile is not counted. A flush that an operator orders
  * while the gate is closed opens it for the canary alone, and then for as long as the
  * primary can be reached. Called by the relay
- * operations, job.c and the gate; the owner hears of it from the task. */
+ * operations, take.c and the gate; the owner hears of it from the task. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
@@ -49,9 +49,9 @@ flush_leave_out(struct dest *d)
 	const struct job *job;
 
 	LIST_FOREACH (job, &d->queue->jobs, link) {
-		if (job->entry->dest != d || job->kind != JOB_DELIVER)
+		if (job->part->dest != d || job->kind != JOB_DELIVER)
 			continue;
-		job->entry->flush = d->flush_gen;
+		job->part->flush = d->flush_gen;
 		d->flush.total--;
 		d->flush.remaining--;
 	}
@@ -135,13 +135,13 @@ flush_end(struct dest *d, bool ok)
 
 /* A part had its turn, or will not have one any more. */
 void
-flush_tried(struct entry *e, enum flush_result result, int64_t now)
+flush_tried(struct part *e, enum flush_result result, int64_t now)
 {
 	struct dest *d = e->dest;
 	struct flush *f = &d->flush;
 	double dt;
 
-	if (!f->running || e->flush == d->flush_gen || e->state == ENTRY_OWED)
+	if (!f->running || e->flush == d->flush_gen || e->state == PART_OWED)
 		return;
 	e->flush = d->flush_gen;
 	f->remaining--;

@@ -58,13 +58,13 @@ request_send(struct request *r)
 }
 
 static enum msg_state
-view_state(const struct entry *e)
+view_state(const struct part *e)
 {
-	if (e->state == ENTRY_OUT)
+	if (e->state == PART_OUT)
 		return MSG_ACTIVE;
 	if (e->held || e->dest->on_hold)
 		return MSG_HELD;
-	if (e->state == ENTRY_READY && dest_open(e->dest))
+	if (e->state == PART_READY && dest_open(e->dest))
 		return MSG_ACTIVE;
 	return MSG_DEFERRED;
 }
@@ -98,13 +98,13 @@ view_rcpts(const struct envelope *env)
 
 /* 0: not as things are. */
 static int64_t
-view_expiry(const struct entry *e)
+view_expiry(const struct part *e)
 {
-	return e->held || e->finish || e->dest->on_hold ? 0 : entry_expiry(e);
+	return e->held || e->finish || e->dest->on_hold ? 0 : part_expiry(e);
 }
 
 static void
-view_fill(struct msg_view *v, const struct entry *e, const struct envelope *env,
+view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
     const struct rcpt_view *rcpts)
 {
 	*v = (struct msg_view){
@@ -134,12 +134,12 @@ request_answer(struct request *r, struct envelope **envs, unsigned n)
 {
 	struct msg_view *views = mem_array(n > 0 ? n : 1, sizeof(*views));
 	struct rcpt_view **rcpts = mem_array(n > 0 ? n : 1, sizeof(*rcpts));
-	const struct entry *e;
+	const struct part *e;
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		e = idmap_get(&r->queue->entries, r->ids[i]);
-		if (e == NULL || e->state == ENTRY_GONE || envs[i] == NULL)
+		if (e == NULL || e->state == PART_GONE || envs[i] == NULL)
 			continue;
 		if (r->show != NULL && envs[i]->nrcpts > 0)
 			rcpts[i] = view_rcpts(envs[i]);
@@ -156,10 +156,10 @@ request_answer(struct request *r, struct envelope **envs, unsigned n)
 }
 
 /* The first part of the domain behind `after`. */
-static struct entry *
+static struct part *
 dest_after(struct dest *d, uint64_t after)
 {
-	struct entry key;
+	struct part key;
 
 	if (after == UINT64_MAX)
 		return NULL;
@@ -169,7 +169,7 @@ dest_after(struct dest *d, uint64_t after)
 
 struct cursor {
 	struct dest *dest;
-	struct entry *e;
+	struct part *e;
 };
 
 static void
@@ -254,13 +254,13 @@ list_show(void *self, uint64_t id, relay_show_cb *cb, void *arg)
 {
 	struct queue *q = self;
 	uint64_t ids[ENVELOPE_PART_MAX], first = id & ~UINT64_C(0xff);
-	const struct entry *e;
+	const struct part *e;
 	struct request *r;
 	unsigned n = 0;
 
 	for (uint64_t i = 0; i < ENVELOPE_PART_MAX; i++) {
 		e = idmap_get(&q->entries, first + i);
-		if (e != NULL && e->state != ENTRY_GONE)
+		if (e != NULL && e->state != PART_GONE)
 			ids[n++] = first + i;
 	}
 	r = request_create(q, ids, n);

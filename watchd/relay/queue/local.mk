@@ -3,43 +3,38 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/ages.c watchd/relay/queue/ages.h \
 	watchd/relay/queue/backoff.c watchd/relay/queue/backoff.h \
 	watchd/relay/queue/breaker.c \
-	watchd/relay/queue/dest.c \
-	watchd/relay/queue/entry.c \
+	watchd/relay/queue/destination.c \
+	watchd/relay/queue/part.c \
 	watchd/relay/queue/extend.c watchd/relay/queue/extend.h \
 	watchd/relay/queue/flush.c \
-	watchd/relay/queue/job.c \
-	watchd/relay/queue/known.c watchd/relay/queue/known.h \
-	watchd/relay/queue/leap.c watchd/relay/queue/leap.h \
+	watchd/relay/queue/take.c \
+	watchd/relay/queue/recent_recipients.c watchd/relay/queue/recent_recipients.h \
+	watchd/relay/queue/clock_step.c watchd/relay/queue/clock_step.h \
 	watchd/relay/queue/list.c \
-	watchd/relay/queue/operate.c \
-	watchd/relay/queue/patience.c \
+	watchd/relay/queue/operator.c \
+	watchd/relay/queue/clock_doubt.c \
 	watchd/relay/queue/queue.c watchd/relay/queue/queue.h \
 	watchd/relay/queue/queue_int.h \
-	watchd/relay/queue/save.c \
-	watchd/relay/queue/tick.c \
-	watchd/relay/queue/window.c watchd/relay/queue/window.h \
+	watchd/relay/queue/record.c \
+	watchd/relay/queue/schedule.c \
 	watchd/relay/relay.c watchd/relay/relay.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_backoff tests/unit/test_leap \
+check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_queue \
-	tests/unit/test_queue_flush tests/unit/test_queue_operate \
-	tests/unit/test_window
-TESTS += tests/unit/test_backoff tests/unit/test_leap \
+	tests/unit/test_queue_flush tests/unit/test_queue_operate
+TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_queue \
-	tests/unit/test_queue_flush tests/unit/test_queue_operate \
-	tests/unit/test_window
+	tests/unit/test_queue_flush tests/unit/test_queue_operate
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
-tests_unit_test_leap_SOURCES = tests/unit/test_leap.c
-tests_unit_test_leap_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
-tests_unit_test_window_SOURCES = tests/unit/test_window.c
-tests_unit_test_window_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
+tests_unit_test_clock_step_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 # The store and the loop are fakes: of libmx_store.a only envelope.o is used.
 FAKES = tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
 QUEUE_WORLD = $(FAKES) tests/unit/queue_world.c tests/unit/queue_world.h
-QUEUE_WORLD_L = libmx_queue.a $(STATUS_L) libmx_store.a $(BASE_L)
+QUEUE_WORLD_L = libmx_queue.a libmx_primary.a $(STATUS_L) libmx_store.a $(BASE_L)
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c $(QUEUE_WORLD)
 tests_unit_test_queue_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_flush_SOURCES = tests/unit/test_queue_flush.c \
@@ -55,5 +50,5 @@ EXTRA_PROGRAMS += tests/bench/bench_queue
 tests_bench_bench_queue_SOURCES = tests/bench/bench_queue.c \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
-tests_bench_bench_queue_LDADD = libmx_queue.a $(STATUS_L) libmx_store.a \
+tests_bench_bench_queue_LDADD = libmx_queue.a libmx_primary.a $(STATUS_L) libmx_store.a \
 	$(BASE_L)

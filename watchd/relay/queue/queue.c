@@ -19,7 +19,7 @@ static const struct queue_policy policy_builtin = {
 	.retry_max_ms = 7200 * 1000,
 };
 
-/* After the callbacks of a turn: see dest.c. */
+/* After the callbacks of a turn: see destination.c. */
 static void
 queue_settle(void *arg)
 {
@@ -47,7 +47,7 @@ queue_settle(void *arg)
 		d->touched = false;
 		dest_settle(d, now);
 	}
-	queue_tick_arm(q);
+	schedule_arm(q);
 }
 
 struct queue *
@@ -60,11 +60,11 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	q->store = store;
 	q->stats = stats;
 	q->conf = *conf;
-	q->leap.step_ms = conf->clock_step_ms;
-	q->leap.settle_ms = conf->clock_settle_ms;
+	q->clock_step.step_ms = conf->clock_step_ms;
+	q->clock_step.settle_ms = conf->clock_settle_ms;
 	q->ops = *ops;
 	q->policy = policy_builtin;
-	q->known_ms = clock_wall_ms();
+	q->recent_ms = clock_wall_ms();
 	idmap_init(&q->entries);
 	RB_INIT(&q->dests);
 	heap_init(&q->times);
@@ -74,19 +74,19 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	LIST_INIT(&q->requests);
 	STAILQ_INIT(&q->refused);
 	ages_init(&q->ages);
-	q->known = known_create(rnd_u64());
+	q->recent = recent_create(rnd_u64());
 	q->task = loop_task_create(loop, queue_settle, q);
-	q->timer = loop_timer_create(loop, queue_tick, q);
-	operate_init(q);
+	q->timer = loop_timer_create(loop, schedule_tick, q);
+	operator_init(q);
 	return q;
 }
 
 static void
-entry_drop(uint64_t id, void *value, void *arg)
+part_drop(uint64_t id, void *value, void *arg)
 {
 	(void)id;
 	(void)arg;
-	entry_free(value);
+	part_free(value);
 }
 
 void
@@ -101,7 +101,7 @@ queue_destroy(struct queue **qp)
 		return;
 	*qp = NULL;
 	breaker_save(q, clock_wall_ms(), true);
-	patience_save(q, clock_wall_ms(), true);
+	clock_doubt_save(q, clock_wall_ms(), true);
 	while ((r = LIST_FIRST(&q->requests)) != NULL)
 		request_destroy(r);
 	while ((a = STAILQ_FIRST(&q->refused)) != NULL) {
@@ -114,12 +114,12 @@ queue_destroy(struct queue **qp)
 	heap_fini(&q->times);
 	heap_fini(&q->retries);
 	/* After the heaps that they are in. */
-	idmap_each(&q->entries, entry_drop, NULL);
+	idmap_each(&q->entries, part_drop, NULL);
 	idmap_fini(&q->entries);
 	loop_task_destroy(&q->task);
 	loop_timer_destroy(&q->timer);
 	ages_fini(&q->ages);
-	known_destroy(&q->known);
+	recent_destroy(&q->recent);
 	q->dead = true;
 	queue_release(q);
 }
@@ -127,7 +127,7 @@ queue_destroy(struct queue **qp)
 static void
 load_one(void *arg, const struct envelope *env)
 {
-	entry_add(arg, env, clock_wall_ms());
+	part_add(arg, env, clock_wall_ms());
 }
 
 static void
@@ -151,9 +151,9 @@ void
 queue_load(struct queue *q)
 {
 	q->loading = true;
-	operate_load(q);
+	operator_load(q);
 	breaker_load(q);
-	patience_load(q);
+	clock_doubt_load(q);
 	store_scan(q->store, load_one, load_done, q);
 }
 
@@ -251,7 +251,7 @@ accept_done(void *arg, uint64_t token, int rc, struct envelope **parts,
 
 	for (unsigned i = 0; i < n; i++) {
 		if (rc == 0 && !q->dead)
-			entry_add(q, parts[i], now);
+			part_add(q, parts[i], now);
 		envelope_destroy(&parts[i]);
 	}
 	/* also after queue_destroy(): askers count what they have out */

@@ -77,7 +77,8 @@ struct queue_ops {
 
 struct queue_conf {
 	uint32_t max_messages; /* queue_accept refuses beyond: -MX_EFULL */
-	int64_t clock_step_ms; /* 0: the wall clock is believed; see leap.h */
+	int64_t
+	    clock_step_ms; /* 0: the wall clock is believed; see clock_step.h */
 	int64_t clock_settle_ms;
 };
 

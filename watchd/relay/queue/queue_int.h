@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC
  * queue_int: what the files of this folder share.
  *
- *	entry.c    one stored part in memory: its state, its places in the trees
- *	dest.c     one domain: policy, gate, what is wanted of deliverers
- *	queue.c    life, loading, accepting, policies
- *	tick.c     the one timer: retry times, deadlines, long walks in steps
- *	job.c      handing a part out and taking its outcome back
- *	save.c     writing records down, again and again when it must be
- *	flush.c    a flush and its canary
- *	breaker.c  when 5xx means that the primary is broken
- *	patience.c what a wall clock that leaps may not do
- *	operate.c  what an operator does (relay/relay.h); list.c: what he sees
+ *	part.c          one stored part: its state, its places in the trees
+ *	destination.c   one domain: policy, gate, what deliverers are told
+ *	queue.c         life, loading, accepting, policies
+ *	schedule.c      the one timer: retry times, deadlines, walks in steps
+ *	take.c          handing a part out and taking its outcome back
+ *	record.c        writing records down, again and again when it must be
+ *	flush.c         a flush and its canary
+ *	breaker.c       when 5xx means that the primary is broken
+ *	clock_doubt.c   what a wall clock that leaps may not do
+ *	operator.c      what an operator does (relay/relay.h)
+ *	list.c          what he sees
  *
  * Wall milliseconds throughout: retry and expiry times outlive a process. */
 #ifndef MX_QUEUE_QUEUE_INT_H
@@ -22,13 +23,13 @@
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/idmap.h"
+#include "primary/window.h"
 #include "relay/queue/ages.h"
 #include "relay/queue/backoff.h"
+#include "relay/queue/clock_step.h"
 #include "relay/queue/extend.h"
-#include "relay/queue/known.h"
-#include "relay/queue/leap.h"
 #include "relay/queue/queue.h"
-#include "relay/queue/window.h"
+#include "relay/queue/recent_recipients.h"
 
 #define WALK_STEP      2000 /* entries of one timer turn */
 #define DEADLINE_JOBS  64 /* expiries and warnings out at once */
@@ -37,18 +38,18 @@
 #define SAMPLE_MAX     20 /* recipients a recovery is judged by */
 #define SAMPLE_MIN     3 /* refusals among them */
 #define WATCH_MS       INT64_C(600000) /* known recipients, after opening */
-#define KNOWN_SAVE_MS  INT64_C(300000)
+#define RECENT_SAVE_MS INT64_C(300000)
 #define TICK_MAX_MS    INT64_C(60000) /* the wall clock may be set */
 #define DEADLINE_AGAIN INT64_C(30000) /* a notification that did not store */
 
-enum entry_state {
-	ENTRY_WAIT, /* for its time; in dest.wait */
-	ENTRY_READY, /* in dest.ready */
-	ENTRY_OUT, /* a job has it */
-	ENTRY_SAVING, /* its record is being written: nobody may load it */
-	ENTRY_HELD,
-	ENTRY_OWED, /* nothing is tried any more; its sender is to be told */
-	ENTRY_GONE, /* being removed from the store; in by_id only */
+enum part_state {
+	PART_WAIT, /* for its time; in dest.wait */
+	PART_READY, /* in dest.ready */
+	PART_OUT, /* a job has it */
+	PART_SAVING, /* its record is being written: nobody may load it */
+	PART_HELD,
+	PART_OWED, /* nothing is tried any more; its sender is to be told */
+	PART_GONE, /* being removed from the store; in by_id only */
 };
 
 /* What was decided for its recipients before; most parts have none. */
@@ -60,12 +61,12 @@ struct tally {
 struct job {
 	struct queue_job pub; /* first: the deliverer's pointer */
 	LIST_ENTRY(job) link;
-	struct entry *entry;
+	struct part *part;
 	unsigned epoch; /* of its destination when it went out */
 	enum job_kind { JOB_DELIVER, JOB_EXPIRE, JOB_WARN } kind;
 };
 
-struct save {
+struct record_write {
 	struct heap_node again; /* in queue.retries after a failure */
 	uint64_t id;
 	struct envelope *env; /* ours; NULL: a removal */
@@ -73,12 +74,12 @@ struct save {
 	bool held; /* what is being written */
 };
 
-struct entry {
-	RB_ENTRY(entry)
+struct part {
+	RB_ENTRY(part)
 	by_age, by_id; /* of its destination; by_age: in its
 					* tree of that name, or in `kept` */
 	union {
-		RB_ENTRY(entry) ready;
+		RB_ENTRY(part) ready;
 		struct heap_node wait;
 	} u;
 	struct heap_node deadline;
@@ -89,13 +90,13 @@ struct entry {
 	struct tally *tally; /* NULL: all pending */
 	union {
 		struct job *job; /* OUT */
-		struct save *save; /* SAVING, GONE; may be NULL */
+		struct record_write *save; /* SAVING, GONE; may be NULL */
 	} work;
 	int32_t age_step;
 	uint32_t attempts;
 	uint32_t flush; /* generation it was counted in */
 	uint16_t pending; /* recipients */
-	uint8_t state; /* enum entry_state */
+	uint8_t state; /* enum part_state */
 	uint8_t warned, losses;
 	unsigned held : 1, held_stored : 1;
 	unsigned kept : 1; /* in dest.kept */
@@ -107,12 +108,12 @@ struct entry {
 	unsigned drop : 1; /* remove when it is back */
 	unsigned suspect : 1; /* refused, and that not believed: goes last */
 };
-RB_HEAD(age_tree, entry);
-RB_HEAD(id_tree, entry);
-RB_HEAD(ready_tree, entry);
-RB_PROTOTYPE(age_tree, entry, by_age, entry_age_cmp)
-RB_PROTOTYPE(id_tree, entry, by_id, entry_id_cmp)
-RB_PROTOTYPE(ready_tree, entry, u.ready, entry_ready_cmp)
+RB_HEAD(age_tree, part);
+RB_HEAD(id_tree, part);
+RB_HEAD(ready_tree, part);
+RB_PROTOTYPE(age_tree, part, by_age, part_age_cmp)
+RB_PROTOTYPE(id_tree, part, by_id, part_id_cmp)
+RB_PROTOTYPE(ready_tree, part, u.ready, part_ready_cmp)
 
 struct flush {
 	bool running;
@@ -220,13 +221,13 @@ struct queue {
 	LIST_HEAD(, job) jobs;
 	LIST_HEAD(, request) requests;
 	STAILQ_HEAD(, accept) refused;
-	struct heap retries; /* struct save */
+	struct heap retries; /* struct record_write */
 	struct loop_task *task;
 	struct loop_timer *timer;
 	struct ages ages;
-	struct known *known;
-	int64_t known_ms; /* when it was saved last */
-	struct leap leap;
+	struct recent_recipients *recent;
+	int64_t recent_ms; /* when it was saved last */
+	struct clock_step clock_step;
 	int64_t clock_save_ms; /* monotonic: when the time is noted next */
 	bool all_due; /* once the loading is done */
 
@@ -238,23 +239,23 @@ struct queue {
 	bool loading, dead;
 };
 
-/* entry.c */
-int entry_age_cmp(const struct entry *, const struct entry *);
-int entry_id_cmp(const struct entry *, const struct entry *);
-int entry_ready_cmp(const struct entry *, const struct entry *);
-bool entry_suspected(const struct envelope *); /* of this outcome */
+/* part.c */
+int part_age_cmp(const struct part *, const struct part *);
+int part_id_cmp(const struct part *, const struct part *);
+int part_ready_cmp(const struct part *, const struct part *);
+bool part_suspected(const struct envelope *); /* of this outcome */
 /* Indexes a stored part; NULL when it is there already. */
-struct entry *entry_add(struct queue *, const struct envelope *, int64_t now);
-void entry_set(struct entry *, enum entry_state);
-void entry_back(struct entry *, int64_t now); /* from OUT or SAVING */
-void entry_forget(struct entry *); /* leaves all but queue.entries: GONE */
-void entry_free(struct entry *);
-int64_t entry_expiry(const struct entry *);
-int64_t entry_deadline(const struct entry *); /* INT64_MAX: none */
-void entry_deadline_set(struct entry *);
+struct part *part_add(struct queue *, const struct envelope *, int64_t now);
+void part_set(struct part *, enum part_state);
+void part_back(struct part *, int64_t now); /* from OUT or SAVING */
+void part_forget(struct part *); /* leaves all but queue.entries: GONE */
+void part_free(struct part *);
+int64_t part_expiry(const struct part *);
+int64_t part_deadline(const struct part *); /* INT64_MAX: none */
+void part_deadline_set(struct part *);
 void tally_count(const struct envelope *, struct tally *);
 
-/* dest.c */
+/* destination.c */
 int dest_cmp(const struct dest *, const struct dest *);
 struct dest *dest_find(const struct queue *, const char *name);
 struct dest *dest_get(struct queue *, const char *name); /* or makes it */
@@ -268,31 +269,31 @@ void dest_close(struct dest *);
 void dest_canary(struct dest *); /* from here on: a canary first */
 void dest_walk(struct dest *, unsigned what);
 int64_t dest_next_expiry(const struct dest *);
-struct entry *dest_oldest(const struct dest *); /* NULL: empty */
+struct part *dest_oldest(const struct dest *); /* NULL: empty */
 void dest_settle(struct dest *, int64_t now); /* of the task */
 void dest_notify(struct dest *, int64_t now);
 
-/* tick.c */
-void queue_tick(void *queue);
-void queue_tick_arm(struct queue *);
+/* schedule.c */
+void schedule_tick(void *queue);
+void schedule_arm(struct queue *);
 void dest_walk_step(struct dest *, unsigned *budget, int64_t now);
 
-/* job.c */
-struct job *job_create(struct entry *, enum job_kind);
+/* take.c */
+struct job *job_create(struct part *, enum job_kind);
 
-/* save.c */
-void save_update(struct entry *, struct envelope *); /* takes it */
-void save_remove(struct entry *);
-void save_held(struct entry *);
-void save_again(struct queue *, int64_t now);
-void save_free(struct save **);
+/* record.c */
+void record_update(struct part *, struct envelope *); /* takes it */
+void record_remove(struct part *);
+void record_held(struct part *);
+void record_again(struct queue *, int64_t now);
+void record_free(struct record_write **);
 void queue_release(struct queue *); /* frees a dead queue at the last */
 
 /* flush.c */
 enum flush_result { FLUSH_DELIVERED, FLUSH_DEFERRED, FLUSH_FAILED };
 int flush_start(struct dest *, enum flush_trigger, bool dry_run,
     struct relay_flush *out);
-void flush_tried(struct entry *, enum flush_result, int64_t now);
+void flush_tried(struct part *, enum flush_result, int64_t now);
 void flush_settle(struct dest *, bool ok); /* ends it when all is tried */
 void flush_end(struct dest *, bool ok);
 void flush_view(const struct dest *, int64_t now, struct relay_flush *);
@@ -303,15 +304,15 @@ void breaker_accepted(struct dest *, unsigned recipients);
 void breaker_save(struct queue *, int64_t now, bool force);
 void breaker_load(struct queue *);
 
-/* patience.c */
-void patience_load(struct queue *);
-void patience_tick(struct queue *, int64_t now);
-void patience_save(struct queue *, int64_t now, bool force);
+/* clock_doubt.c */
+void clock_doubt_load(struct queue *);
+void clock_doubt_tick(struct queue *, int64_t now);
+void clock_doubt_save(struct queue *, int64_t now, bool force);
 
-/* operate.c, list.c */
-void operate_init(struct queue *);
-void operate_load(struct queue *);
-void operate_extend_save(struct dest *);
+/* operator.c, list.c */
+void operator_init(struct queue *);
+void operator_load(struct queue *);
+void operator_extend_save(struct dest *);
 void list_messages(void *, const char *, uint64_t, unsigned, relay_list_cb *,
     void *);
 void list_show(void *, uint64_t, relay_show_cb *, void *);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * operate: what the watchdog half and an operator may do to the queue: the
+ * operator: what the watchdog half and an operator may do to the queue: the
  * operations of relay/relay.h but for the listings (list.c). Holds and
  * extensions of a domain are small state in the store; a message's hold is a
  * flag in its record. What a job or a write has in hand just now gets its
@@ -41,7 +41,7 @@ state_put(struct dest *d, const char *prefix, const void *data, size_t len)
 }
 
 void
-operate_extend_save(struct dest *d)
+operator_extend_save(struct dest *d)
 {
 	struct buf text = BUF_INIT(EXTEND_TEXT_MAX);
 
@@ -76,7 +76,7 @@ load_extend(void *arg, const char *key, const void *data, size_t len)
 }
 
 void
-operate_load(struct queue *q)
+operator_load(struct queue *q)
 {
 	store_state_each(q->store, HOLD_PREFIX, load_hold, q);
 	store_state_each(q->store, EXTEND_PREFIX, load_extend, q);
@@ -88,7 +88,7 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	struct dest *d = dest_find(self, domain);
 	int64_t now = clock_wall_ms();
 	const struct heap_node *n;
-	struct entry *e;
+	struct part *e;
 
 	*out = (struct relay_domain){ .flush = { .eta_ms = -1 } };
 	out->flush.domain = domain;
@@ -177,7 +177,7 @@ relay_op_extend(void *self, const char *domain, int64_t add_ms)
 		return -MX_ENOENT;
 	extend_trim(&d->extend, dest_oldest(d)->arrival_ms);
 	extend_add(&d->extend, clock_wall_ms(), add_ms);
-	operate_extend_save(d);
+	operator_extend_save(d);
 	log_notice("queue", "domain=%s event=extend seconds=%jd messages=%ju",
 	    d->name, (intmax_t)(add_ms / 1000), (uintmax_t)d->n);
 	/* Deadlines that are now too early are put right when they come. */
@@ -189,17 +189,17 @@ relay_op_extend(void *self, const char *domain, int64_t add_ms)
  * any. */
 static int
 each_part(struct queue *q, uint64_t id, bool all_parts,
-    void (*fn)(struct entry *, int64_t now))
+    void (*fn)(struct part *, int64_t now))
 {
 	uint64_t first = all_parts ? id & ~UINT64_C(0xff) : id;
 	uint64_t last = all_parts ? id | 0xff : id;
 	int64_t now = clock_wall_ms();
-	struct entry *e;
+	struct part *e;
 	bool any = false;
 
 	for (uint64_t i = first; i - first <= last - first; i++) {
 		e = idmap_get(&q->entries, i);
-		if (e == NULL || e->state == ENTRY_GONE)
+		if (e == NULL || e->state == PART_GONE)
 			continue;
 		any = true;
 		fn(e, now);
@@ -208,14 +208,14 @@ each_part(struct queue *q, uint64_t id, bool all_parts,
 }
 
 static bool
-entry_busy(const struct entry *e)
+part_busy(const struct part *e)
 {
-	return e->state == ENTRY_OUT || e->state == ENTRY_SAVING;
+	return e->state == PART_OUT || e->state == PART_SAVING;
 }
 
 /* Puts it where its flags say, unless somebody has it and will do that. */
 static void
-entry_order(struct entry *e, int64_t now)
+part_order(struct part *e, int64_t now)
 {
 	struct dest *d = e->dest;
 	char id[TEXT_ID_MAX];
@@ -223,14 +223,14 @@ entry_order(struct entry *e, int64_t now)
 	log_notice("queue",
 	    "id=%s event=ordered held=%d given_up=%d removed=%d",
 	    text_id(e->id, id), e->held, e->given_up, e->drop);
-	if (entry_busy(e))
+	if (part_busy(e))
 		return;
-	entry_back(e, now);
+	part_back(e, now);
 	flush_settle(d, true);
 }
 
 static void
-part_hold(struct entry *e, int64_t now)
+part_hold(struct part *e, int64_t now)
 {
 	if (e->held)
 		return;
@@ -238,40 +238,40 @@ part_hold(struct entry *e, int64_t now)
 	/* A part that was held at the start of a flush is not of its number:
 	 * so one that is held now leaves it. */
 	flush_tried(e, FLUSH_DEFERRED, now);
-	entry_order(e, now);
+	part_order(e, now);
 }
 
 static void
-part_release(struct entry *e, int64_t now)
+part_release(struct part *e, int64_t now)
 {
 	if (!e->held)
 		return;
 	e->held = false;
 	if (e->dest->flush.running)
 		e->flush = e->dest->flush_gen;
-	entry_order(e, now);
+	part_order(e, now);
 }
 
 static void
-part_bounce(struct entry *e, int64_t now)
+part_bounce(struct part *e, int64_t now)
 {
 	e->finish = true;
 	e->given_up = true;
 	e->due_ms = now;
 	if (!e->held)
 		flush_tried(e, FLUSH_FAILED, now);
-	else if (e->state == ENTRY_HELD && e->dest->flush.running)
+	else if (e->state == PART_HELD && e->dest->flush.running)
 		e->flush = e->dest->flush_gen; /* not of its number */
-	entry_order(e, now);
+	part_order(e, now);
 }
 
 static void
-part_remove(struct entry *e, int64_t now)
+part_remove(struct part *e, int64_t now)
 {
 	e->drop = true;
 	if (!e->held)
 		flush_tried(e, FLUSH_FAILED, now);
-	entry_order(e, now);
+	part_order(e, now);
 }
 
 static int
@@ -293,7 +293,7 @@ relay_op_remove(void *self, uint64_t id, bool all_parts)
 }
 
 void
-operate_init(struct queue *q)
+operator_init(struct queue *q)
 {
 	q->relay = (struct relay){
 		.self = q,

@@ -3,7 +3,7 @@
  * and queue_connect_failed(). A success that ends a canary opens to two, so
  * that a poisoned message met next does not stop all others (Postfix learned
  * that of an initial concurrency of 1). */
-#include "relay/queue/window.h"
+#include "primary/window.h"
 
 void
 window_init(struct window *w, unsigned max)

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: ISC
- * leap: see leap.h. The difference of the clocks stays what it is while the
+ * clock_step: see clock_step.h. The difference of the clocks stays what it is while the
  * wall clock only goes on; slewing moves it by little, stepping by much. */
-#include "relay/queue/leap.h"
+#include "relay/queue/clock_step.h"
 
 void
-leap_start(struct leap *l, int64_t wall_ms, int64_t mono_ms)
+clock_step_start(struct clock_step *l, int64_t wall_ms, int64_t mono_ms)
 {
 	l->known = wall_ms > 0;
 	l->offset_ms = l->last_ms = wall_ms - mono_ms;
 }
 
 static void
-leap_believe(struct leap *l)
+clock_step_believe(struct clock_step *l)
 {
 	l->known = true;
 	l->doubted = false;
 	l->offset_ms = l->last_ms;
 }
 
-enum leap_news
-leap_feed(struct leap *l, int64_t wall_ms, int64_t mono_ms)
+enum clock_step_news
+clock_step_feed(struct clock_step *l, int64_t wall_ms, int64_t mono_ms)
 {
 	int64_t now = wall_ms - mono_ms, moved = now - l->last_ms;
 	bool doubted = l->doubted;
 
 	l->last_ms = now;
 	if (!l->known || l->step_ms <= 0) {
-		leap_believe(l);
+		clock_step_believe(l);
 		return LEAP_NONE;
 	}
 	if (moved > l->step_ms) {
@@ -35,27 +35,27 @@ leap_feed(struct leap *l, int64_t wall_ms, int64_t mono_ms)
 		return LEAP_AHEAD;
 	}
 	if (!doubted) {
-		leap_believe(l);
+		clock_step_believe(l);
 		return moved < -l->step_ms ? LEAP_BACK : LEAP_NONE;
 	}
-	if (leap_lead(l) <= l->step_ms) {
-		leap_believe(l);
+	if (clock_step_lead(l) <= l->step_ms) {
+		clock_step_believe(l);
 		return LEAP_BACK;
 	}
 	if (mono_ms < l->until_ms)
 		return LEAP_NONE;
-	leap_believe(l);
+	clock_step_believe(l);
 	return LEAP_OVER;
 }
 
 int64_t
-leap_lead(const struct leap *l)
+clock_step_lead(const struct clock_step *l)
 {
 	return l->last_ms - l->offset_ms;
 }
 
 int64_t
-leap_left(const struct leap *l, int64_t mono_ms)
+clock_step_left(const struct clock_step *l, int64_t mono_ms)
 {
 	if (!l->doubted)
 		return 0;

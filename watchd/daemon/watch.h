@@ -7,7 +7,7 @@
 #define MX_WATCH_H
 
 #include "config/config.h"
-#include "health/health.h"
+#include "primary/health.h"
 #include "probes/runner.h"
 #include "relay/deliver/deliver.h"
 #include "status/notice.h"

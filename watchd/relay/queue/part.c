@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * entry: one stored part in memory, about 190 bytes. Its state says who may
+ * part: one stored part in memory, about 190 bytes. Its state says who may
  * touch its record: a part whose record is being written is in no tree from
  * which it could be taken, so that a deliverer never loads what is about to
- * change under it. entry_set() is the only place that moves a part between
+ * change under it. part_set() is the only place that moves a part between
  * the trees and heaps; it keeps the sums right as well. Loop thread; nothing
  * here fails. */
 #include <stdlib.h>
@@ -11,31 +11,31 @@
 #include "relay/queue/queue_int.h"
 
 int
-entry_id_cmp(const struct entry *a, const struct entry *b)
+part_id_cmp(const struct part *a, const struct part *b)
 {
 	return (a->id > b->id) - (a->id < b->id);
 }
 
 int
-entry_age_cmp(const struct entry *a, const struct entry *b)
+part_age_cmp(const struct part *a, const struct part *b)
 {
 	if (a->arrival_ms != b->arrival_ms)
 		return a->arrival_ms < b->arrival_ms ? -1 : 1;
-	return entry_id_cmp(a, b);
+	return part_id_cmp(a, b);
 }
 
 /* What made the breaker trip must not be the canary for ever. */
 int
-entry_ready_cmp(const struct entry *a, const struct entry *b)
+part_ready_cmp(const struct part *a, const struct part *b)
 {
 	if (a->suspect != b->suspect)
 		return a->suspect ? 1 : -1;
-	return entry_age_cmp(a, b);
+	return part_age_cmp(a, b);
 }
 
-RB_GENERATE(age_tree, entry, by_age, entry_age_cmp)
-RB_GENERATE(id_tree, entry, by_id, entry_id_cmp)
-RB_GENERATE(ready_tree, entry, u.ready, entry_ready_cmp)
+RB_GENERATE(age_tree, part, by_age, part_age_cmp)
+RB_GENERATE(id_tree, part, by_id, part_id_cmp)
+RB_GENERATE(ready_tree, part, u.ready, part_ready_cmp)
 
 /* ENVELOPE_RCPT_MAX fits 16 bits. */
 void
@@ -64,7 +64,7 @@ tally_count(const struct envelope *env, struct tally *t)
 
 /* Pending after a 5xx: not believed (552 is too many recipients). */
 bool
-entry_suspected(const struct envelope *env)
+part_suspected(const struct envelope *env)
 {
 	for (uint32_t i = 0; i < env->nrcpts; i++)
 		if (env->rcpts[i].state == RCPT_PENDING &&
@@ -75,23 +75,23 @@ entry_suspected(const struct envelope *env)
 
 /* Into the tree for those that expire, or the other. */
 static void
-entry_shelve(struct entry *e)
+part_shelve(struct part *e)
 {
 	e->kept = e->held || e->finish;
 	RB_INSERT(age_tree, e->kept ? &e->dest->kept : &e->dest->by_age, e);
 }
 
 static void
-entry_unshelve(struct entry *e)
+part_unshelve(struct part *e)
 {
 	RB_REMOVE(age_tree, e->kept ? &e->dest->kept : &e->dest->by_age, e);
 }
 
-struct entry *
-entry_add(struct queue *q, const struct envelope *env, int64_t now)
+struct part *
+part_add(struct queue *q, const struct envelope *env, int64_t now)
 {
 	struct dest *d;
-	struct entry *e;
+	struct part *e;
 
 	if (idmap_get(&q->entries, env->id) != NULL)
 		return NULL;
@@ -106,7 +106,7 @@ entry_add(struct queue *q, const struct envelope *env, int64_t now)
 	e->warned = env->warned;
 	e->held = e->held_stored = (env->flags & ENV_HELD) != 0;
 	e->dsn = (env->flags & ENV_DSN) != 0;
-	e->suspect = entry_suspected(env);
+	e->suspect = part_suspected(env);
 	e->flush = d->flush_gen;
 	e->pending = (uint16_t)envelope_count(env, RCPT_PENDING);
 	if (e->pending < env->nrcpts) {
@@ -115,103 +115,103 @@ entry_add(struct queue *q, const struct envelope *env, int64_t now)
 	}
 	e->age_step = (int32_t)ages_add(&q->ages, e->arrival_ms, now);
 	idmap_put(&q->entries, e->id, e);
-	entry_shelve(e);
+	part_shelve(e);
 	RB_INSERT(id_tree, &d->by_id, e);
 	d->n++;
 	d->bytes += e->size;
 	d->recipients += e->pending;
 	q->messages++;
-	e->state = ENTRY_OUT; /* in no tree yet */
+	e->state = PART_OUT; /* in no tree yet */
 	if (e->pending == 0) {
 		e->finish = envelope_owes(env);
 		e->drop = !e->finish;
 	}
-	entry_back(e, now);
+	part_back(e, now);
 	return e;
 }
 
 static void
-entry_leave(struct entry *e)
+part_leave(struct part *e)
 {
 	struct dest *d = e->dest;
 
-	switch ((enum entry_state)e->state) {
-	case ENTRY_WAIT:
+	switch ((enum part_state)e->state) {
+	case PART_WAIT:
 		heap_remove(&d->wait, &e->u.wait);
 		break;
-	case ENTRY_READY:
+	case PART_READY:
 		RB_REMOVE(ready_tree, &d->ready, e);
 		d->nready--;
 		break;
-	case ENTRY_HELD:
+	case PART_HELD:
 		d->nheld--;
 		d->idle_bytes -= e->size;
 		break;
-	case ENTRY_OWED:
+	case PART_OWED:
 		d->nowed--;
 		d->idle_bytes -= e->size;
 		/* The flush under way did not count it (flush_start). */
 		if (d->flush.running)
 			e->flush = d->flush_gen;
 		break;
-	case ENTRY_OUT:
-	case ENTRY_SAVING:
-	case ENTRY_GONE:
+	case PART_OUT:
+	case PART_SAVING:
+	case PART_GONE:
 		break;
 	}
 }
 
 void
-entry_set(struct entry *e, enum entry_state to)
+part_set(struct part *e, enum part_state to)
 {
 	struct dest *d = e->dest;
 
-	MX_ASSERT(e->state != ENTRY_GONE);
-	entry_leave(e);
+	MX_ASSERT(e->state != PART_GONE);
+	part_leave(e);
 	e->state = (uint8_t)to;
 	if (e->kept != (e->held || e->finish)) {
-		entry_unshelve(e);
-		entry_shelve(e);
+		part_unshelve(e);
+		part_shelve(e);
 	}
 	switch (to) {
-	case ENTRY_WAIT:
+	case PART_WAIT:
 		e->u.wait.slot = 0;
 		heap_insert(&d->wait, &e->u.wait, e->due_ms);
 		break;
-	case ENTRY_READY:
+	case PART_READY:
 		RB_INSERT(ready_tree, &d->ready, e);
 		d->nready++;
 		break;
-	case ENTRY_HELD:
+	case PART_HELD:
 		d->nheld++;
 		d->idle_bytes += e->size;
 		break;
-	case ENTRY_OWED:
+	case PART_OWED:
 		d->nowed++;
 		d->idle_bytes += e->size;
 		break;
-	case ENTRY_OUT:
-	case ENTRY_SAVING:
-	case ENTRY_GONE:
+	case PART_OUT:
+	case PART_SAVING:
+	case PART_GONE:
 		break;
 	}
-	entry_deadline_set(e);
+	part_deadline_set(e);
 	dest_touch(d);
 }
 
 /* Was it there when the flush under way began, and has not had its turn? */
 static bool
-entry_flushing(const struct entry *e)
+part_flushing(const struct part *e)
 {
 	return e->dest->flush.running && e->flush != e->dest->flush_gen &&
-	    e->state != ENTRY_HELD && e->state != ENTRY_OWED;
+	    e->state != PART_HELD && e->state != PART_OWED;
 }
 
 /* It leaves the number of the flush without an attempt. */
 static void
-entry_unflush(struct entry *e, enum flush_result result)
+part_unflush(struct part *e, enum flush_result result)
 {
-	if (!entry_flushing(e))
+	if (!part_flushing(e))
 		return;
 	flush_tried(e, result, clock_wall_ms());
 	flush_settle(e->dest, true);
@@ -220,38 +220,38 @@ entry_unflush(struct entry *e, enum flush_result result)
 /* Where a part goes that nobody is busy with any more. A flush that began
  * while somebody was busy with it has passed it by: it is due now. */
 void
-entry_back(struct entry *e, int64_t now)
+part_back(struct part *e, int64_t now)
 {
 	if (e->finish)
-		entry_unflush(e, FLUSH_FAILED);
+		part_unflush(e, FLUSH_FAILED);
 	else if (e->held && !e->drop)
-		entry_unflush(e, FLUSH_DEFERRED);
-	else if (entry_flushing(e) && e->due_ms > now)
+		part_unflush(e, FLUSH_DEFERRED);
+	else if (part_flushing(e) && e->due_ms > now)
 		e->due_ms = now;
 	if (e->drop)
-		save_remove(e);
+		record_remove(e);
 	else if (e->held != e->held_stored)
-		save_held(e);
+		record_held(e);
 	else if (e->finish)
-		entry_set(e, ENTRY_OWED);
+		part_set(e, PART_OWED);
 	else if (e->held)
-		entry_set(e, ENTRY_HELD);
+		part_set(e, PART_HELD);
 	else if (e->due_ms <= now)
-		entry_set(e, ENTRY_READY);
+		part_set(e, PART_READY);
 	else
-		entry_set(e, ENTRY_WAIT);
+		part_set(e, PART_WAIT);
 }
 
 /* From now on it is only a number that the store still has to forget. */
 void
-entry_forget(struct entry *e)
+part_forget(struct part *e)
 {
 	struct dest *d = e->dest;
 	struct queue *q = d->queue;
 
-	entry_unflush(e, FLUSH_FAILED);
-	entry_set(e, ENTRY_GONE);
-	entry_unshelve(e);
+	part_unflush(e, FLUSH_FAILED);
+	part_set(e, PART_GONE);
+	part_unshelve(e);
 	RB_REMOVE(id_tree, &d->by_id, e);
 	d->n--;
 	d->bytes -= e->size;
@@ -263,18 +263,18 @@ entry_forget(struct entry *e)
 }
 
 void
-entry_free(struct entry *e)
+part_free(struct part *e)
 {
-	if (e->state == ENTRY_OUT)
+	if (e->state == PART_OUT)
 		free(e->work.job);
-	else if (e->state == ENTRY_SAVING || e->state == ENTRY_GONE)
-		save_free(&e->work.save);
+	else if (e->state == PART_SAVING || e->state == PART_GONE)
+		record_free(&e->work.save);
 	free(e->tally);
 	free(e);
 }
 
 int64_t
-entry_expiry(const struct entry *e)
+part_expiry(const struct part *e)
 {
 	const struct dest *d = e->dest;
 
@@ -287,14 +287,14 @@ entry_expiry(const struct entry *e)
  * otherwise. A domain on hold does not expire either, but its senders hear of
  * the delay. */
 int64_t
-entry_deadline(const struct entry *e)
+part_deadline(const struct part *e)
 {
 	const struct queue_policy *p = &e->dest->policy;
-	int64_t at = entry_expiry(e), warn;
+	int64_t at = part_expiry(e), warn;
 
-	if (e->state == ENTRY_OWED)
+	if (e->state == PART_OWED)
 		return e->due_ms;
-	if (e->state != ENTRY_WAIT && e->state != ENTRY_READY)
+	if (e->state != PART_WAIT && e->state != PART_READY)
 		return INT64_MAX;
 	if (!e->dsn && e->warned < p->ndelay_warning) {
 		warn = e->arrival_ms + p->delay_warning_ms[e->warned];
@@ -305,10 +305,10 @@ entry_deadline(const struct entry *e)
 }
 
 void
-entry_deadline_set(struct entry *e)
+part_deadline_set(struct part *e)
 {
 	struct heap *h = &e->dest->deadlines;
-	int64_t at = entry_deadline(e);
+	int64_t at = part_deadline(e);
 
 	if (at == INT64_MAX)
 		heap_remove(h, &e->deadline);

@@ -3,7 +3,7 @@
  * the same functions do nothing then, so that nobody else has to ask. */
 #include <string.h>
 
-#include "daemon_int.h"
+#include "daemon/daemon_int.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon_int.h"
+#include "daemon/daemon_int.h"
 
 void
 daemon_notice(struct daemon *d, const struct notice *event)

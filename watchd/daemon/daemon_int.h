@@ -7,14 +7,14 @@
 
 #include "alerts/alerts.h"
 #include "control/control.h"
-#include "daemon.h"
+#include "daemon/daemon.h"
+#include "daemon/watch.h"
 #include "exporters/http.h"
 #include "exporters/snmp/agentx_parent.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
 #include "relay/smtpd/smtpd.h"
 #include "status/notice.h"
-#include "watch.h"
 
 struct daemon {
 	struct config *conf;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * tick: the one timer of the queue. Destinations lie in a heap by the next
+ * schedule: the one timer of the queue. Destinations lie in a heap by the next
  * moment at which something of them is due; each turn of the timer does a
  * bounded amount of work and comes back at once when there is more, so that
  * a million due parts never keep the SMTP sessions waiting. */
@@ -7,15 +7,15 @@
 
 /* Ripe retry times. */
 static void
-tick_due(struct dest *d, unsigned *budget, int64_t now)
+schedule_due(struct dest *d, unsigned *budget, int64_t now)
 {
 	struct heap_node *n;
-	struct entry *e;
+	struct part *e;
 
 	while (
 	    *budget > 0 && (n = heap_min(&d->wait)) != NULL && n->key <= now) {
-		e = HEAP_ENTRY(n, struct entry, u.wait);
-		entry_set(e, ENTRY_READY);
+		e = HEAP_ENTRY(n, struct part, u.wait);
+		part_set(e, PART_READY);
 		--*budget;
 	}
 }
@@ -23,7 +23,7 @@ tick_due(struct dest *d, unsigned *budget, int64_t now)
 /* The last stage whose time has come: one notification, not one for each that
  * passed while we were not running. */
 static unsigned
-warn_stage(const struct entry *e, int64_t now)
+warn_stage(const struct part *e, int64_t now)
 {
 	const struct queue_policy *p = &e->dest->policy;
 	unsigned stage = e->warned;
@@ -35,11 +35,11 @@ warn_stage(const struct entry *e, int64_t now)
 }
 
 static void
-tick_notify(struct entry *e, int64_t now)
+schedule_notify(struct part *e, int64_t now)
 {
 	struct queue *q = e->dest->queue;
 	bool expired =
-	    e->finish || (entry_expiry(e) <= now && !e->dest->on_hold);
+	    e->finish || (part_expiry(e) <= now && !e->dest->on_hold);
 	struct job *job;
 
 	q->deadline_out++;
@@ -52,21 +52,21 @@ tick_notify(struct entry *e, int64_t now)
 
 /* Keys may be too early after a lifetime grew: they are put right here. */
 static void
-tick_deadlines(struct dest *d, unsigned *budget, int64_t now)
+schedule_deadlines(struct dest *d, unsigned *budget, int64_t now)
 {
 	struct queue *q = d->queue;
 	struct heap_node *n;
-	struct entry *e;
+	struct part *e;
 
 	while (*budget > 0 && q->deadline_out < DEADLINE_JOBS &&
 	    (n = heap_min(&d->deadlines)) != NULL && n->key <= now) {
-		e = HEAP_ENTRY(n, struct entry, deadline);
-		if (!e->finish && q->leap.doubted)
+		e = HEAP_ENTRY(n, struct part, deadline);
+		if (!e->finish && q->clock_step.doubted)
 			break;
-		if (entry_deadline(e) > now)
-			entry_deadline_set(e);
+		if (part_deadline(e) > now)
+			part_deadline_set(e);
 		else
-			tick_notify(e, now);
+			schedule_notify(e, now);
 		--*budget;
 	}
 }
@@ -75,7 +75,7 @@ tick_deadlines(struct dest *d, unsigned *budget, int64_t now)
 void
 dest_walk_step(struct dest *d, unsigned *budget, int64_t now)
 {
-	struct entry key = { 0 }, *e;
+	struct part key = { 0 }, *e;
 
 	if (d->walk == 0)
 		return;
@@ -83,11 +83,11 @@ dest_walk_step(struct dest *d, unsigned *budget, int64_t now)
 	key.id = d->walk_id;
 	e = RB_NFIND(age_tree, &d->by_age, &key);
 	for (; e != NULL && *budget > 0; --*budget) {
-		if ((d->walk & WALK_DUE) && e->state == ENTRY_WAIT) {
+		if ((d->walk & WALK_DUE) && e->state == PART_WAIT) {
 			e->due_ms = now;
-			entry_set(e, ENTRY_READY);
+			part_set(e, PART_READY);
 		} else if (d->walk & WALK_DEADLINE) {
-			entry_deadline_set(e);
+			part_deadline_set(e);
 		}
 		e = RB_NEXT(age_tree, &d->by_age, e);
 	}
@@ -100,7 +100,7 @@ dest_walk_step(struct dest *d, unsigned *budget, int64_t now)
 }
 
 void
-queue_tick_arm(struct queue *q)
+schedule_arm(struct queue *q)
 {
 	const struct heap_node *n = heap_min(&q->times);
 	const struct heap_node *r = heap_min(&q->retries);
@@ -117,7 +117,7 @@ queue_tick_arm(struct queue *q)
 }
 
 void
-queue_tick(void *arg)
+schedule_tick(void *arg)
 {
 	struct queue *q = arg;
 	struct heap_node *n;
@@ -125,14 +125,14 @@ queue_tick(void *arg)
 	int64_t now = clock_wall_ms();
 	unsigned budget = WALK_STEP;
 
-	patience_tick(q, now);
-	save_again(q, now);
+	clock_doubt_tick(q, now);
+	record_again(q, now);
 	while (
 	    budget > 0 && (n = heap_min(&q->times)) != NULL && n->key <= now) {
 		d = HEAP_ENTRY(n, struct dest, time);
 		budget--;
-		tick_due(d, &budget, now);
-		tick_deadlines(d, &budget, now);
+		schedule_due(d, &budget, now);
+		schedule_deadlines(d, &budget, now);
 		dest_walk_step(d, &budget, now);
 		/* Out of the way; the task gives it its next time. */
 		heap_remove(&q->times, &d->time);

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "relay/queue/leap.h"
+#include "relay/queue/clock_step.h"
 
 #define MINUTE INT64_C(60000)
 #define HOUR   (60 * MINUTE)
@@ -18,7 +18,7 @@
 /* Looks in order; `wall` and `mono` in ms from the start. */
 struct look {
 	int64_t wall, mono;
-	enum leap_news news;
+	enum clock_step_news news;
 	bool doubted;
 };
 
@@ -75,19 +75,21 @@ static void
 test_looks(void **state)
 {
 	const struct look *k;
-	struct leap l;
+	struct clock_step l;
 
 	(void)state;
 	for (size_t i = 0; i < MX_COUNT(cases); i++) {
 		print_message("%s\n", cases[i].name);
-		l = (struct leap){ .step_ms = HOUR, .settle_ms = 6 * HOUR };
-		leap_start(&l, cases[i].before == -1 ? 0 : T0 + cases[i].before,
-		    0);
+		l = (struct clock_step){ .step_ms = HOUR,
+			.settle_ms = 6 * HOUR };
+		clock_step_start(&l,
+		    cases[i].before == -1 ? 0 : T0 + cases[i].before, 0);
 		for (k = cases[i].look; k == cases[i].look || k->wall != 0;
 		     k++) {
-			assert_int_equal(leap_feed(&l, T0 + k->wall, k->mono),
+			assert_int_equal(
+			    clock_step_feed(&l, T0 + k->wall, k->mono),
 			    k->news);
-			assert_int_equal(leap_left(&l, k->mono) > 0,
+			assert_int_equal(clock_step_left(&l, k->mono) > 0,
 			    k->doubted);
 		}
 	}
@@ -96,27 +98,27 @@ test_looks(void **state)
 static void
 test_off(void **state)
 {
-	struct leap l = { .settle_ms = HOUR };
+	struct clock_step l = { .settle_ms = HOUR };
 
 	(void)state;
-	leap_start(&l, T0, 0);
-	assert_int_equal(leap_feed(&l, T0 + 900 * DAY, 0), LEAP_NONE);
-	assert_int_equal(leap_left(&l, 0), 0);
+	clock_step_start(&l, T0, 0);
+	assert_int_equal(clock_step_feed(&l, T0 + 900 * DAY, 0), LEAP_NONE);
+	assert_int_equal(clock_step_left(&l, 0), 0);
 }
 
 static void
 test_left(void **state)
 {
-	struct leap l = { .step_ms = HOUR, .settle_ms = 6 * HOUR };
+	struct clock_step l = { .step_ms = HOUR, .settle_ms = 6 * HOUR };
 
 	(void)state;
-	leap_start(&l, T0, 0);
-	assert_int_equal(leap_feed(&l, T0 + 2 * DAY, MINUTE), LEAP_AHEAD);
-	assert_int_equal(leap_lead(&l), 2 * DAY - MINUTE);
-	assert_int_equal(leap_left(&l, MINUTE), 6 * HOUR);
-	assert_int_equal(leap_left(&l, MINUTE + 6 * HOUR - 5), 5);
+	clock_step_start(&l, T0, 0);
+	assert_int_equal(clock_step_feed(&l, T0 + 2 * DAY, MINUTE), LEAP_AHEAD);
+	assert_int_equal(clock_step_lead(&l), 2 * DAY - MINUTE);
+	assert_int_equal(clock_step_left(&l, MINUTE), 6 * HOUR);
+	assert_int_equal(clock_step_left(&l, MINUTE + 6 * HOUR - 5), 5);
 	/* until the next look it is not believed */
-	assert_int_equal(leap_left(&l, MINUTE + 6 * HOUR), 1);
+	assert_int_equal(clock_step_left(&l, MINUTE + 6 * HOUR), 1);
 }
 
 int

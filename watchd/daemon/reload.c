@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon_int.h"
+#include "daemon/daemon_int.h"
 #include "exporters/prometheus.h"
 
 #define CHECK_MAX_FINDINGS 100

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * leap: is the wall clock to be believed? Ages and expiry need it, and it can
+ * clock_step: is the wall clock to be believed? Ages and expiry need it, and it can
  * be wrong: 2038 after a boot without a battery, a typing error, a virtual
  * machine that was resumed. A clock that leaps ahead would make the mail of
  * a month expire at once. So a leap is doubted for a while, in which nothing
@@ -11,7 +11,7 @@
 
 #include "base/defs.h"
 
-struct leap {
+struct clock_step {
 	int64_t step_ms; /* more than that ahead is a leap; 0: believe all */
 	int64_t settle_ms; /* how long it is doubted */
 	/* private: */
@@ -21,7 +21,7 @@ struct leap {
 	int64_t until_ms; /* monotonic: doubted until then */
 };
 
-enum leap_news {
+enum clock_step_news {
 	LEAP_NONE,
 	LEAP_AHEAD, /* doubted from now on, or once more */
 	LEAP_BACK, /* set back: what was thought to be later than it is */
@@ -30,12 +30,13 @@ enum leap_news {
 
 /* What the wall clock said when somebody last believed it, before this
  * process; 0: nobody knows, the first look is believed. */
-void leap_start(struct leap *, int64_t wall_ms, int64_t mono_ms);
+void clock_step_start(struct clock_step *, int64_t wall_ms, int64_t mono_ms);
 /* Look at both clocks, at least once a minute. */
-enum leap_news leap_feed(struct leap *, int64_t wall_ms, int64_t mono_ms);
+enum clock_step_news
+clock_step_feed(struct clock_step *, int64_t wall_ms, int64_t mono_ms);
 /* How far ahead of what was believed last. */
-int64_t leap_lead(const struct leap *);
+int64_t clock_step_lead(const struct clock_step *);
 /* How much longer the clock is doubted; 0: it is believed. */
-int64_t leap_left(const struct leap *, int64_t mono_ms);
+int64_t clock_step_left(const struct clock_step *, int64_t mono_ms);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * save: writes down what became of a part. What the store refuses is offered
+ * record: writes down what became of a part. What the store refuses is offered
  * again later, with growing pauses, and meanwhile the part is nobody's: it is
  * not delivered a second time only because its record could not be changed
- * (entry.h: SAVING, GONE). When too many are stuck the queue stops handing
- * out mail at all (dest.c). Completions come on the loop thread, perhaps
+ * (part.h: SAVING, GONE). When too many are stuck the queue stops handing
+ * out mail at all (destination.c). Completions come on the loop thread, perhaps
  * after queue_destroy(): then they only count themselves. */
 #include <stdlib.h>
 
@@ -15,7 +15,7 @@
 #define SAVE_MAX_MS   60000
 
 void
-save_free(struct save **sp)
+record_free(struct record_write **sp)
 {
 	if (*sp == NULL)
 		return;
@@ -51,10 +51,10 @@ trouble_add(struct queue *q, int n)
 
 /* Not written: later again. */
 static void
-save_failed(struct queue *q, struct entry *e, int rc)
+record_failed(struct queue *q, struct part *e, int rc)
 {
 	static struct log_limit limit;
-	struct save *s = e->work.save;
+	struct record_write *s = e->work.save;
 	char id[TEXT_ID_MAX];
 
 	if (s == NULL) {
@@ -75,10 +75,10 @@ save_failed(struct queue *q, struct entry *e, int rc)
 }
 
 static void
-save_done(void *arg, uint64_t id, int rc)
+record_done(void *arg, uint64_t id, int rc)
 {
 	struct queue *q = arg;
-	struct entry *e;
+	struct part *e;
 
 	q->completions--;
 	if (q->dead) {
@@ -88,40 +88,40 @@ save_done(void *arg, uint64_t id, int rc)
 	e = idmap_get(&q->entries, id);
 	MX_ASSERT(e != NULL);
 	if (rc != 0 && rc != -MX_ENOENT) {
-		save_failed(q, e, rc);
+		record_failed(q, e, rc);
 		return;
 	}
 	if (e->work.save != NULL && e->work.save->tries > 0)
 		trouble_add(q, -1);
-	if (e->state == ENTRY_GONE) {
+	if (e->state == PART_GONE) {
 		idmap_take(&q->entries, id);
-		entry_free(e);
+		part_free(e);
 	} else {
-		MX_ASSERT(e->state == ENTRY_SAVING);
+		MX_ASSERT(e->state == PART_SAVING);
 		e->held_stored = e->work.save->held;
-		save_free(&e->work.save);
+		record_free(&e->work.save);
 		if (rc == -MX_ENOENT) /* somebody else removed it */
 			e->drop = true;
-		entry_back(e, clock_wall_ms());
+		part_back(e, clock_wall_ms());
 	}
 }
 
 static void
-save_write(struct queue *q, struct entry *e)
+record_write(struct queue *q, struct part *e)
 {
-	struct save *s = e->work.save;
+	struct record_write *s = e->work.save;
 
 	q->completions++;
-	if (e->state == ENTRY_GONE)
-		store_remove(q->store, e->id, save_done, q, e->id);
+	if (e->state == PART_GONE)
+		store_remove(q->store, e->id, record_done, q, e->id);
 	else
-		store_update(q->store, s->env, save_done, q, e->id);
+		store_update(q->store, s->env, record_done, q, e->id);
 }
 
 void
-save_update(struct entry *e, struct envelope *env)
+record_update(struct part *e, struct envelope *env)
 {
-	struct save *s = mem_alloc(sizeof(*s));
+	struct record_write *s = mem_alloc(sizeof(*s));
 
 	s->id = e->id;
 	s->env = env;
@@ -131,45 +131,45 @@ save_update(struct entry *e, struct envelope *env)
 	env->warned = e->warned;
 	env->flags =
 	    (uint16_t)((env->flags & ~ENV_HELD) | (e->held ? ENV_HELD : 0));
-	entry_set(e, ENTRY_SAVING);
+	part_set(e, PART_SAVING);
 	e->work.save = s;
-	save_write(e->dest->queue, e);
+	record_write(e->dest->queue, e);
 }
 
 void
-save_remove(struct entry *e)
+record_remove(struct part *e)
 {
 	struct queue *q = e->dest->queue;
 
-	entry_forget(e);
+	part_forget(e);
 	e->work.save = NULL;
-	save_write(q, e);
+	record_write(q, e);
 }
 
 static void
 held_loaded(struct request *r, struct envelope **envs, unsigned n)
 {
-	struct entry *e = idmap_get(&r->queue->entries, r->ids[0]);
+	struct part *e = idmap_get(&r->queue->entries, r->ids[0]);
 
-	MX_ASSERT(e != NULL && e->state == ENTRY_SAVING && n == 1);
+	MX_ASSERT(e != NULL && e->state == PART_SAVING && n == 1);
 	if (envs[0] != NULL) {
-		save_update(e, envs[0]);
+		record_update(e, envs[0]);
 		envs[0] = NULL;
 		return;
 	}
 	/* The record cannot be read: the hold is ours alone, and the next
 	 * start will report the record again. */
 	e->held_stored = e->held;
-	entry_back(e, clock_wall_ms());
+	part_back(e, clock_wall_ms());
 }
 
 /* A hold or its end: into the record too, for the time after a restart. */
 void
-save_held(struct entry *e)
+record_held(struct part *e)
 {
 	struct request *r = request_create(e->dest->queue, &e->id, 1);
 
-	entry_set(e, ENTRY_SAVING);
+	part_set(e, PART_SAVING);
 	e->work.save = NULL;
 	r->answer = held_loaded;
 	request_send(r);
@@ -177,14 +177,14 @@ save_held(struct entry *e)
 
 /* Offers the store again what it refused. */
 void
-save_again(struct queue *q, int64_t now)
+record_again(struct queue *q, int64_t now)
 {
 	struct heap_node *n;
-	struct save *s;
+	struct record_write *s;
 
 	while ((n = heap_min(&q->retries)) != NULL && n->key <= now) {
-		s = HEAP_ENTRY(n, struct save, again);
+		s = HEAP_ENTRY(n, struct record_write, again);
 		heap_remove(&q->retries, n);
-		save_write(q, idmap_get(&q->entries, s->id));
+		record_write(q, idmap_get(&q->entries, s->id));
 	}
 }

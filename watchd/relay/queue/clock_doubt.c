@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * patience: the queue and a wall clock that leaps (leap.h). While the clock is
+ * clock_doubt: the queue and a wall clock that leaps (clock_step.h). While the clock is
  * doubted deadlines are let pass: nothing expires and no delay is told of;
  * deliveries go on. When it was set back, what waits for a time that was
  * reckoned by the wrong clock is due now. The time is noted in the spool every
@@ -41,12 +41,13 @@ clock_saved(void *arg, uint64_t token, int rc)
 }
 
 void
-patience_save(struct queue *q, int64_t now, bool force)
+clock_doubt_save(struct queue *q, int64_t now, bool force)
 {
 	int64_t mono = mono_ms();
 	uint8_t data[CLOCK_BYTES];
 
-	if (q->leap.step_ms <= 0 || leap_left(&q->leap, mono) > 0)
+	if (q->clock_step.step_ms <= 0 ||
+	    clock_step_left(&q->clock_step, mono) > 0)
 		return;
 	if (!force && mono < q->clock_save_ms)
 		return;
@@ -65,8 +66,8 @@ ahead(const struct queue *q)
 	log_error("queue",
 	    "event=clock_leapt ahead=%s problem=\"nothing expires for %s\" "
 	    "do=\"set the clock, if it is wrong\"",
-	    text_duration_fmt(leap_lead(&q->leap), by, sizeof(by)),
-	    text_duration_fmt(q->leap.settle_ms, wait, sizeof(wait)));
+	    text_duration_fmt(clock_step_lead(&q->clock_step), by, sizeof(by)),
+	    text_duration_fmt(q->clock_step.settle_ms, wait, sizeof(wait)));
 }
 
 static void
@@ -89,9 +90,9 @@ touch_all(struct queue *q)
 }
 
 void
-patience_tick(struct queue *q, int64_t now)
+clock_doubt_tick(struct queue *q, int64_t now)
 {
-	switch (leap_feed(&q->leap, now, mono_ms())) {
+	switch (clock_step_feed(&q->clock_step, now, mono_ms())) {
 	case LEAP_NONE:
 		break;
 	case LEAP_AHEAD:
@@ -109,23 +110,23 @@ patience_tick(struct queue *q, int64_t now)
 	}
 	if (q->all_due && !q->loading)
 		all_due(q);
-	patience_save(q, now, false);
+	clock_doubt_save(q, now, false);
 }
 
 /* Before anything can expire. */
 void
-patience_load(struct queue *q)
+clock_doubt_load(struct queue *q)
 {
 	int64_t wall = 0;
 
 	store_state_each(q->store, CLOCK_KEY, clock_one, &wall);
-	leap_start(&q->leap, wall, mono_ms());
+	clock_step_start(&q->clock_step, wall, mono_ms());
 	q->clock_save_ms = mono_ms();
-	patience_tick(q, clock_wall_ms());
+	clock_doubt_tick(q, clock_wall_ms());
 }
 
 int64_t
 queue_clock_doubt(const struct queue *q)
 {
-	return leap_left(&q->leap, mono_ms());
+	return clock_step_left(&q->clock_step, mono_ms());
 }

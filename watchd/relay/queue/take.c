@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * job: hands a part out and takes back what became of it. Deliverers pull
+ * take: hands a part out and takes back what became of it. Deliverers pull
  * with queue_take() and end with queue_done(), notifications come back the
  * same way; each outcome is counted, teaches the window, is written down and
  * only then makes the part available again. Loop thread. */
@@ -14,12 +14,12 @@
 #define LOSSES_PACE  3 /* of any parts in a row: all wait a little */
 
 struct job *
-job_create(struct entry *e, enum job_kind kind)
+job_create(struct part *e, enum job_kind kind)
 {
 	struct job *job = mem_alloc(sizeof(*job));
 
 	job->kind = kind;
-	job->entry = e;
+	job->part = e;
 	job->epoch = e->dest->epoch;
 	job->pub.id = e->id;
 	job->pub.domain = e->dest->name;
@@ -27,9 +27,9 @@ job_create(struct entry *e, enum job_kind kind)
 	job->pub.arrival_ms = e->arrival_ms;
 	job->pub.given_up = e->given_up;
 	job->pub.waited = e->waited;
-	job->pub.expiry_ms = e->dest->on_hold ? 0 : entry_expiry(e);
+	job->pub.expiry_ms = e->dest->on_hold ? 0 : part_expiry(e);
 	LIST_INSERT_HEAD(&e->dest->queue->jobs, job, link);
-	entry_set(e, ENTRY_OUT);
+	part_set(e, PART_OUT);
 	e->work.job = job;
 	return job;
 }
@@ -38,7 +38,7 @@ struct queue_job *
 queue_take(struct queue *q, const char *domain)
 {
 	struct dest *d = dest_find(q, domain);
-	struct entry *e;
+	struct part *e;
 	struct job *job;
 
 	if (d == NULL)
@@ -58,14 +58,14 @@ queue_take(struct queue *q, const char *domain)
 }
 
 /* Frees the job; its part is in no tree now. */
-static struct entry *
+static struct part *
 job_end(struct job *job)
 {
-	struct entry *e = job->entry;
+	struct part *e = job->part;
 	struct dest *d = e->dest;
 	struct queue *q = d->queue;
 
-	MX_ASSERT(e->state == ENTRY_OUT && e->work.job == job);
+	MX_ASSERT(e->state == PART_OUT && e->work.job == job);
 	if (job->kind == JOB_DELIVER && job->epoch == d->epoch)
 		d->out--;
 	else if (job->kind == JOB_DELIVER)
@@ -109,7 +109,7 @@ count_pending(struct domain_stats *st, const struct envelope *env, bool lost)
 /* Counts what is new since the last attempt and remembers it. Returns the
  * number of recipients that were delivered now. */
 static unsigned
-count_outcome(struct entry *e, const struct envelope *env, int64_t now)
+count_outcome(struct part *e, const struct envelope *env, int64_t now)
 {
 	struct queue *q = e->dest->queue;
 	struct domain_stats *st = stats_domain(q->stats, e->dest->name);
@@ -148,7 +148,7 @@ note_accepted(struct dest *d, const struct envelope *env, unsigned got)
 		return;
 	for (uint32_t i = 0; i < env->nrcpts; i++)
 		if (env->rcpts[i].state == RCPT_DELIVERED)
-			known_add(d->queue->known, d->name,
+			recent_add(d->queue->recent, d->name,
 			    env->rcpts[i].mailbox);
 }
 
@@ -204,13 +204,13 @@ learn_lost(struct dest *d, int64_t now)
 
 /* Some recipients are left: their next time, on the disk first. */
 static void
-defer(struct entry *e, const struct envelope *env, unsigned step, int64_t now)
+defer(struct part *e, const struct envelope *env, unsigned step, int64_t now)
 {
 	const struct queue_policy *p = &e->dest->policy;
-	int64_t expiry = entry_expiry(e);
+	int64_t expiry = part_expiry(e);
 	struct envelope *copy;
 
-	if (expiry <= now) /* and yet it is here: patience.c */
+	if (expiry <= now) /* and yet it is here: clock_doubt.c */
 		expiry = INT64_MAX;
 	e->attempts += step;
 	e->due_ms = backoff_due(now,
@@ -219,39 +219,39 @@ defer(struct entry *e, const struct envelope *env, unsigned step, int64_t now)
 	if (e->finish) /* given up meanwhile: its sender is told now */
 		e->due_ms = now;
 	if (env == NULL) {
-		entry_back(e, now);
+		part_back(e, now);
 		return;
 	}
 	copy = envelope_copy(env);
 	copy->last_try_ms = now;
-	save_update(e, copy);
+	record_update(e, copy);
 }
 
 /* Nothing is tried any more. It goes when its sender has been told all that he
  * is owed, and until then it is on the disk. */
 static void
-part_over(struct entry *e, const struct envelope *env, int64_t put_off_ms,
+part_over(struct part *e, const struct envelope *env, int64_t put_off_ms,
     int64_t now)
 {
 	if (!envelope_owes(env)) {
-		save_remove(e);
+		record_remove(e);
 		return;
 	}
 	e->finish = true;
 	e->waited = true;
 	e->due_ms = now + put_off_ms;
-	save_update(e, envelope_copy(env));
+	record_update(e, envelope_copy(env));
 }
 
 static void
-done_tried(struct entry *e, enum job_kind kind, const struct envelope *env,
+done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
     int64_t latency_ns, int64_t put_off_ms, int64_t now)
 {
 	struct dest *d = e->dest;
 	unsigned got = count_outcome(e, env, now);
 
 	e->losses = 0;
-	e->suspect = entry_suspected(env);
+	e->suspect = part_suspected(env);
 	if (e->pending > 0)
 		flush_tried(e, FLUSH_DEFERRED, now);
 	else if (e->tally != NULL && e->tally->delivered > 0)
@@ -274,7 +274,7 @@ done_tried(struct entry *e, enum job_kind kind, const struct envelope *env,
  * time it waits, twice as long each time. A lost canary waits at once, so
  * that the next one is another. */
 static void
-done_lost(struct entry *e, const struct envelope *env, bool stuck,
+done_lost(struct part *e, const struct envelope *env, bool stuck,
     int64_t put_off_ms, int64_t now)
 {
 	struct dest *d = e->dest;
@@ -297,10 +297,10 @@ done_lost(struct entry *e, const struct envelope *env, bool stuck,
 		defer(e, env, e->losses >= LOSSES_ALONE ? 2 : 1, now);
 	} else if (e->pending != before) {
 		e->due_ms = now;
-		save_update(e, envelope_copy(env));
+		record_update(e, envelope_copy(env));
 	} else {
 		e->due_ms = now;
-		entry_back(e, now);
+		part_back(e, now);
 	}
 	/* After it was counted: this may end the flush. */
 	if (!stuck)
@@ -309,7 +309,7 @@ done_lost(struct entry *e, const struct envelope *env, bool stuck,
 }
 
 static void
-done_damaged(struct entry *e, int64_t now)
+done_damaged(struct part *e, int64_t now)
 {
 	struct dest *d = e->dest;
 	char id[TEXT_ID_MAX];
@@ -319,15 +319,15 @@ done_damaged(struct entry *e, int64_t now)
 	flush_tried(e, FLUSH_FAILED, now);
 	e->held = true;
 	e->finish = false;
-	entry_back(e, now);
+	part_back(e, now);
 	flush_settle(d, true);
 }
 
 static void
-done_returned(struct entry *e, enum job_kind kind, int64_t now)
+done_returned(struct part *e, enum job_kind kind, int64_t now)
 {
 	flush_settle(e->dest, true); /* an order took it out of the flush */
-	entry_back(e, now);
+	part_back(e, now);
 	if (kind != JOB_DELIVER && e->dest != NULL && heap_holds(&e->deadline))
 		heap_change(&e->dest->deadlines, &e->deadline,
 		    now + DEADLINE_AGAIN);
@@ -339,7 +339,7 @@ queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
 {
 	struct job *job = (struct job *)(void *)pub;
 	enum job_kind kind = job->kind;
-	struct entry *e = job->entry;
+	struct part *e = job->part;
 	bool stuck = job->epoch != e->dest->epoch;
 	int64_t put_off_ms = pub->put_off_ms;
 	int64_t now = clock_wall_ms();
@@ -360,12 +360,12 @@ void
 queue_warned(struct queue *q, struct queue_job *pub, const struct envelope *env)
 {
 	struct job *job = (struct job *)(void *)pub;
-	struct entry *e;
+	struct part *e;
 
-	MX_ASSERT(job->entry->dest->queue == q);
+	MX_ASSERT(job->part->dest->queue == q);
 	e = job_end(job);
 	e->warned = env->warned;
-	save_update(e, envelope_copy(env));
+	record_update(e, envelope_copy(env));
 }
 
 /* As many as an old budget could bear within dsn.lifetime, which bounds it. */
@@ -374,15 +374,15 @@ queue_owed_again(struct queue *q)
 {
 	int64_t now = clock_wall_ms();
 	struct dest *d;
-	struct entry *e;
+	struct part *e;
 
 	RB_FOREACH (d, dest_tree, &q->dests) {
 		if (d->nowed == 0)
 			continue;
 		RB_FOREACH (e, age_tree, &d->kept)
-			if (e->state == ENTRY_OWED) {
+			if (e->state == PART_OWED) {
 				e->due_ms = now;
-				entry_deadline_set(e);
+				part_deadline_set(e);
 			}
 		dest_touch(d);
 	}

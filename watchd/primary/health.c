@@ -6,7 +6,7 @@
  *
  * A streak is made of equal verdicts that speak against the state. What
  * speaks for the state ends it; what says nothing leaves it alone. */
-#include "health/health.h"
+#include "primary/health.h"
 
 const char *
 health_state_name(enum health_state state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * privileges: see privileges.h. */
-#include "privileges.h"
+#include "daemon/privileges.h"
 
 #include <sys/stat.h>
 

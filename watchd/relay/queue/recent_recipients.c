@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: ISC
- * known: see known.h. Two open-addressing sets of 64-bit hashes, at most half
+ * recent_recipients: see recent_recipients.h. Two open-addressing sets of 64-bit hashes, at most half
  * full. Filled by queue_done() for every recipient that was taken, asked by
  * breaker.c; saved as one small state value of the store. Loop thread. */
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "relay/queue/known.h"
+#include "relay/queue/recent_recipients.h"
 
 #define KNOWN_SLOTS (2u * KNOWN_GENERATION)
 #define KNOWN_MAGIC UINT64_C(0x314e574f4e4b584d) /* "MXKNOWN1" */
 
-struct known {
+struct recent_recipients {
 	uint64_t seed;
 	uint64_t *young, *old; /* KNOWN_SLOTS each; 0: free */
 	unsigned nyoung, nold;
 	bool dirty;
 };
 
-struct known *
-known_create(uint64_t seed)
+struct recent_recipients *
+recent_create(uint64_t seed)
 {
-	struct known *k = mem_alloc(sizeof(*k));
+	struct recent_recipients *k = mem_alloc(sizeof(*k));
 
 	k->seed = seed;
 	k->young = mem_array(KNOWN_SLOTS, sizeof(*k->young));
@@ -30,9 +30,9 @@ known_create(uint64_t seed)
 }
 
 void
-known_destroy(struct known **kp)
+recent_destroy(struct recent_recipients **kp)
 {
-	struct known *k = *kp;
+	struct recent_recipients *k = *kp;
 
 	if (k == NULL)
 		return;
@@ -56,7 +56,8 @@ hash_text(uint64_t h, const char *s)
 }
 
 static uint64_t
-known_hash(const struct known *k, const char *domain, const char *mailbox)
+recent_hash(const struct recent_recipients *k, const char *domain,
+    const char *mailbox)
 {
 	uint64_t h = hash_text(hash_text(k->seed, domain), mailbox);
 
@@ -74,7 +75,7 @@ slot_find(uint64_t *set, uint64_t h)
 }
 
 static void
-hash_add(struct known *k, uint64_t h)
+hash_add(struct recent_recipients *k, uint64_t h)
 {
 	uint64_t *slot = slot_find(k->young, h), *set;
 
@@ -95,21 +96,22 @@ hash_add(struct known *k, uint64_t h)
 }
 
 void
-known_add(struct known *k, const char *domain, const char *mailbox)
+recent_add(struct recent_recipients *k, const char *domain, const char *mailbox)
 {
-	hash_add(k, known_hash(k, domain, mailbox));
+	hash_add(k, recent_hash(k, domain, mailbox));
 }
 
 bool
-known_has(const struct known *k, const char *domain, const char *mailbox)
+recent_has(const struct recent_recipients *k, const char *domain,
+    const char *mailbox)
 {
-	uint64_t h = known_hash(k, domain, mailbox);
+	uint64_t h = recent_hash(k, domain, mailbox);
 
 	return *slot_find(k->young, h) == h || *slot_find(k->old, h) == h;
 }
 
 bool
-known_dirty(const struct known *k)
+recent_dirty(const struct recent_recipients *k)
 {
 	return k->dirty;
 }
@@ -133,7 +135,7 @@ get_le64(const uint8_t *p)
 }
 
 size_t
-known_save(struct known *k, uint8_t *dst)
+recent_save(struct recent_recipients *k, uint8_t *dst)
 {
 	uint8_t *p = put_le64(put_le64(dst, KNOWN_MAGIC), k->seed);
 
@@ -149,7 +151,7 @@ known_save(struct known *k, uint8_t *dst)
 }
 
 int
-known_load(struct known *k, const void *data, size_t len)
+recent_load(struct recent_recipients *k, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 	uint64_t h;

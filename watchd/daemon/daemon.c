@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "daemon_int.h"
-#include "privileges.h"
+#include "daemon/daemon_int.h"
+#include "daemon/privileges.h"
 
 #define TICK_MS	      1000
 #define DNS_SAVE_SEC  300

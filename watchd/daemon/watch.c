@@ -3,7 +3,7 @@
  * an operator is told about it. One input gives at most one change; the
  * change is handed out after the watch has taken it in, so that the callback
  * may look at the watch. */
-#include "watch.h"
+#include "daemon/watch.h"
 
 #include <stdlib.h>
 #include <string.h>

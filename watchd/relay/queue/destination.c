@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * dest: one domain and what is queued for it. Whatever changes a destination
+ * destination: one domain and what is queued for it. Whatever changes a destination
  * touches it; the queue's task then looks once, after the callbacks of this
  * turn, and tells the deliverers how many connections would have work, the
  * owner what happened, and the timer when to wake. So a burst of changes
@@ -160,14 +160,14 @@ dest_walk(struct dest *d, unsigned what)
 	dest_touch(d);
 }
 
-struct entry *
+struct part *
 dest_oldest(const struct dest *d)
 {
 	struct dest *dd = (struct dest *)(uintptr_t)d;
-	struct entry *a = RB_MIN(age_tree, &dd->by_age);
-	struct entry *k = RB_MIN(age_tree, &dd->kept);
+	struct part *a = RB_MIN(age_tree, &dd->by_age);
+	struct part *k = RB_MIN(age_tree, &dd->kept);
 
-	return k == NULL || (a != NULL && entry_age_cmp(a, k) < 0) ? a : k;
+	return k == NULL || (a != NULL && part_age_cmp(a, k) < 0) ? a : k;
 }
 
 /* Within what one extension covers, the oldest expires first: so one look-up
@@ -177,14 +177,14 @@ int64_t
 dest_next_expiry(const struct dest *d)
 {
 	struct age_tree *tree = (struct age_tree *)(uintptr_t)&d->by_age;
-	struct entry *e = RB_MIN(age_tree, tree), key;
+	struct part *e = RB_MIN(age_tree, tree), key;
 	int64_t best = INT64_MAX;
 
 	if (d->on_hold)
 		return 0;
 	for (unsigned i = 0; e != NULL; i++) {
-		if (entry_expiry(e) < best)
-			best = entry_expiry(e);
+		if (part_expiry(e) < best)
+			best = part_expiry(e);
 		if (i == d->extend.n)
 			break;
 		key.arrival_ms = d->extend.rec[i].until_ms + 1;
@@ -240,8 +240,8 @@ dest_retime(struct dest *d, int64_t now)
 	if ((n = heap_min(&d->wait)) != NULL)
 		at = n->key;
 	n = heap_min(&d->deadlines);
-	if (n != NULL && q->leap.doubted &&
-	    !HEAP_ENTRY(n, struct entry, deadline)->finish)
+	if (n != NULL && q->clock_step.doubted &&
+	    !HEAP_ENTRY(n, struct part, deadline)->finish)
 		n = NULL;
 	if (n != NULL && n->key < at) {
 		if (q->deadline_out < DEADLINE_JOBS)
@@ -275,7 +275,7 @@ dest_settle(struct dest *d, int64_t now)
 	/* Extensions are of what was queued then. */
 	if (d->n == 0 && !d->queue->loading &&
 	    extend_trim(&d->extend, INT64_MAX))
-		operate_extend_save(d);
+		operator_extend_save(d);
 	dest_notify(d, now);
 	dest_want(d, now);
 	dest_retime(d, now);

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon_int.h"
+#include "daemon/daemon_int.h"
 
 static void
 snapshot_flush(struct snap_flush *to, const struct relay_flush *f)
