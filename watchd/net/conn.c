@@ -428,6 +428,14 @@ conn_accept(struct loop *l, int fd, const struct net_addr *peer,
 }
 
 void
+conn_owner(struct conn *c, conn_cb *cb, void *arg)
+{
+	MX_ASSERT(!c->dead && c->state != CONN_ST_FINISH);
+	c->cb = cb;
+	c->arg = arg;
+}
+
+void
 conn_destroy(struct conn **cp)
 {
 	struct conn *c = *cp;

@@ -36,6 +36,11 @@ struct conn *conn_connect(struct loop *, const struct net_addr *to,
 struct conn *conn_accept(struct loop *, int fd, const struct net_addr *peer,
     size_t input_max, conn_cb *, void *arg);
 
+/* Hands the connection over: from here on events go to the new owner. Nothing
+ * is told by this call; input that lies unread is for him to look at. Allowed
+ * inside the callback of the old one. */
+void conn_owner(struct conn *, conn_cb *, void *arg);
+
 /* Closes at once, unsent bytes are lost. Allowed inside the callback. */
 void conn_destroy(struct conn **);
 /* Sends what is pending, says goodbye and closes, within `linger_ms`; no
