@@ -33,6 +33,7 @@ struct loop_task {
 };
 
 static int64_t mono_ns = CLOCK_SEC, wall_offset_ms = FAKE_WALL_MS - 1000;
+static int64_t late_ns;
 
 int64_t
 clock_now(void)
@@ -57,6 +58,7 @@ fake_time_reset(void)
 {
 	mono_ns = CLOCK_SEC;
 	wall_offset_ms = FAKE_WALL_MS - 1000;
+	late_ns = 0;
 }
 
 void
@@ -87,6 +89,19 @@ loop_now(const struct loop *l)
 {
 	(void)l;
 	return mono_ns;
+}
+
+int64_t
+loop_late_ns(const struct loop *l)
+{
+	(void)l;
+	return late_ns;
+}
+
+void
+fake_loop_late(int64_t ms)
+{
+	late_ns += ms * CLOCK_MS;
 }
 
 struct loop_timer *

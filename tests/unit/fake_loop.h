@@ -16,6 +16,8 @@ void fake_time_reset(void);
 void fake_time_step(int64_t wall_ms); /* sets the wall clock only */
 /* Runs tasks and due timers until nothing is due now. */
 void fake_loop_settle(struct loop *);
+/* From now on the loop has been late for so much more (loop_late_ns()). */
+void fake_loop_late(int64_t ms);
 /* Moves both clocks on, timer by timer. */
 void fake_loop_advance(struct loop *, int64_t ms);
 

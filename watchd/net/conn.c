@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -327,6 +328,44 @@ conn_arm(struct conn *c)
 	    left <= 0 ? 0 : (left + CLOCK_MS - 1) / CLOCK_MS);
 }
 
+/* Moves the deadline by the lateness of our loop since it was set. */
+static bool
+conn_forgive(struct conn *c)
+{
+	int64_t late = loop_late_ns(c->loop);
+	int64_t more = late - c->late;
+
+	c->late = late;
+	if (more > c->grace)
+		more = c->grace;
+	c->grace -= more;
+	c->deadline += more;
+	return more > 0 && c->deadline > loop_now(c->loop);
+}
+
+/* The kernel may know more than the loop has told us. */
+static void
+conn_last_look(struct conn *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+
+	switch (c->state) {
+	case CONN_ST_CONNECT:
+		if (c->connected || poll(&p, 1, 0) > 0)
+			conn_connected(c);
+		break;
+	case CONN_ST_HANDSHAKE:
+		conn_handshake(c);
+		break;
+	case CONN_ST_OPEN:
+		if (conn_may_read(c))
+			conn_fill(c);
+		break;
+	default:
+		break;
+	}
+}
+
 static void
 conn_on_timer(void *arg)
 {
@@ -334,25 +373,33 @@ conn_on_timer(void *arg)
 
 	if (c->deadline == 0)
 		return;
-	if (c->deadline > loop_now(c->loop)) {
+	if (c->deadline > loop_now(c->loop) || conn_forgive(c)) {
 		conn_arm(c);
 		return;
 	}
 	c->deadline = 0;
+	c->expired = true;
 	conn_enter(c);
-	if (c->state == CONN_ST_FINISH)
+	if (c->state == CONN_ST_FINISH) {
 		conn_discard(c);
-	else if (c->state != CONN_ST_FAILED)
-		(void)conn_tell(c, CONN_TIMEOUT);
+	} else {
+		conn_last_look(c);
+		if (!c->dead && c->expired && c->state != CONN_ST_FAILED &&
+		    c->state != CONN_ST_FINISH)
+			(void)conn_tell(c, CONN_TIMEOUT);
+	}
 	conn_leave(c);
 }
 
 void
 conn_timeout(struct conn *c, int64_t ms)
 {
+	c->expired = false;
 	c->deadline = ms > 0 ? loop_now(c->loop) + ms * CLOCK_MS : 0;
 	if (ms <= 0)
 		return;
+	c->late = loop_late_ns(c->loop);
+	c->grace = ms * CLOCK_MS;
 	if (c->timer == NULL)
 		c->timer = loop_timer_create(c->loop, conn_on_timer, c);
 	/* a timer that fires too early looks at the deadline and goes on */
@@ -651,6 +698,12 @@ bool
 conn_error_is_tls(const struct conn *c)
 {
 	return c->error_tls;
+}
+
+int
+conn_errno(const struct conn *c)
+{
+	return c->error_no;
 }
 
 bool

@@ -64,7 +64,11 @@ void conn_printf(struct conn *, const char *fmt, ...) MX_PRINTF(2, 3);
 size_t conn_backlog(const struct conn *); /* bytes not yet sent */
 
 /* One timer; 0 turns it off. Set it as often as wanted: it costs no system
- * call. */
+ * call. It measures the peer, not us: the time in which our loop was late
+ * (loop_late_ns()) is left out, once over at most `ms` of it; and what lies in
+ * the socket when it runs out is taken first: CONN_CONNECTED, CONN_READ,
+ * CONN_TLS_UP or CONN_EOF come instead if they make the owner set it anew (or
+ * turn it off), and else right before CONN_TIMEOUT. */
 void conn_timeout(struct conn *, int64_t ms);
 
 /* Starts TLS now. Clear text that was received but not consumed is an attack
@@ -84,6 +88,7 @@ const struct net_addr *conn_local(struct conn *);
 /* The reason of CONN_ERROR: "connection refused", "TLS: ..." */
 const char *conn_error(const struct conn *);
 bool conn_error_is_tls(const struct conn *);
+int conn_errno(const struct conn *); /* the same as errno; 0: not one of it */
 /* It was never tried, for want of descriptors, memory, ports or our source
  * address: that says nothing of the peer. */
 bool conn_error_is_local(const struct conn *);

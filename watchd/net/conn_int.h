@@ -52,6 +52,9 @@ struct conn {
 
 	int64_t deadline; /* 0: none */
 	int64_t armed; /* when the timer fires, if it is pending */
+	int64_t late; /* loop_late_ns() when the deadline was set */
+	int64_t grace; /* how much of our own lateness it may leave out yet */
+	bool expired; /* ran out; nobody has set another one since */
 
 	bool hasty; /* closes without waiting for the peer's end */
 	bool said_goodbye;
@@ -60,6 +63,7 @@ struct conn {
 
 	bool error_tls;
 	bool error_local;
+	int error_no;
 	char error[192];
 };
 

@@ -25,6 +25,7 @@ void
 conn_io_error(struct conn *c, int error)
 {
 	c->error_tls = false;
+	c->error_no = error;
 	(void)strlcpy(c->error, strerror(error), sizeof(c->error));
 	c->error[0] = (char)tolower((unsigned char)c->error[0]);
 }
@@ -33,6 +34,7 @@ void
 conn_io_error_tls(struct conn *c, const char *reason)
 {
 	c->error_tls = true;
+	c->error_no = 0;
 	(void)snprintf(c->error, sizeof(c->error), "TLS: %.180s", reason);
 }
 

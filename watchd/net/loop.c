@@ -30,6 +30,9 @@ struct loop {
 	bool fresh;
 	bool stop;
 	int64_t lag; /* nanoseconds */
+	int64_t late; /* all turns that were, but for this one */
+	int64_t ended; /* when the turn before ended */
+	bool overslept; /* `late` has the time before this turn already */
 };
 
 struct loop_timer {
@@ -112,6 +115,7 @@ loop_wake(struct loop *l)
 	if (!l->fresh) {
 		l->now = clock_now();
 		l->fresh = true;
+		l->overslept = false;
 	}
 }
 
@@ -131,22 +135,45 @@ loop_run_tasks(struct loop *l)
 	}
 }
 
+/* Time counts as late when there is enough of it. */
+static int64_t
+loop_late_part(int64_t ns)
+{
+	return ns > LOOP_LATE_MIN_MS * CLOCK_MS ? ns : 0;
+}
+
+int64_t
+loop_late_ns(const struct loop *l)
+{
+	return l->late + (l->fresh ? loop_late_part(clock_now() - l->now) : 0);
+}
+
+/* The turn is over: what it took is known. */
+static void
+loop_turn_end(struct loop *l)
+{
+	l->ended = clock_now();
+	if (l->fresh)
+		l->late += loop_late_part(l->ended - l->now);
+	l->fresh = false;
+}
+
 void
 loop_run(struct loop *l)
 {
 	int flags;
 
 	l->stop = false;
+	l->ended = clock_now();
 	while (!l->stop) {
 		flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
 		if (!TAILQ_EMPTY(&l->tasks))
 			flags |= EVLOOP_NONBLOCK;
-		l->fresh = false;
 		MX_ASSERT(event_base_loop(l->base, flags) >= 0);
 		loop_run_tasks(l);
 		log_flush();
+		loop_turn_end(l);
 	}
-	l->fresh = false;
 }
 
 void
@@ -171,6 +198,20 @@ loop_lag_take(struct loop *l)
 	return (double)lag / (double)CLOCK_SEC;
 }
 
+/* A timer that was due while the loop slept, and is late all the same: this
+ * process did not run. What was late because of the turn before is counted. */
+static void
+loop_overslept(struct loop *l, int64_t due)
+{
+	int64_t from = due > l->ended ? due : l->ended;
+	int64_t late = loop_late_part(l->now - from);
+
+	if (late == 0 || l->overslept)
+		return;
+	l->overslept = true;
+	l->late += late;
+}
+
 static void
 loop_timer_fire(evutil_socket_t fd MX_UNUSED, short what MX_UNUSED, void *arg)
 {
@@ -181,6 +222,7 @@ loop_timer_fire(evutil_socket_t fd MX_UNUSED, short what MX_UNUSED, void *arg)
 	late = clock_now() - t->due;
 	if (late > t->loop->lag)
 		t->loop->lag = late;
+	loop_overslept(t->loop, t->due);
 	t->cb(t->arg);
 }
 

@@ -22,6 +22,12 @@ void loop_stop(struct loop *);
 int64_t loop_now(const struct loop *);
 /* Largest lateness of a due timer since the last call, seconds. */
 double loop_lag_take(struct loop *);
+/* How long, all in all, the loop was late: turns, and waking up, that took
+ * longer than LOOP_LATE_MIN_MS count whole. What grows between two calls is
+ * time in which nobody looked at any descriptor: a deadline of a peer leaves it
+ * out (conn.c does). Nanoseconds; counts the turn that is under way. */
+#define LOOP_LATE_MIN_MS 20
+int64_t loop_late_ns(const struct loop *);
 
 /* One-shot timers; set again from the callback for a period. */
 struct loop_timer *

@@ -1,6 +1,9 @@
 noinst_LIBRARIES += libmx_primary.a
 libmx_primary_a_SOURCES = \
+	watchd/primary/address.c watchd/primary/address.h \
 	watchd/primary/health.c watchd/primary/health.h \
+	watchd/primary/reach.c watchd/primary/reach.h \
+	watchd/primary/reach_int.h watchd/primary/reach_try.c \
 	watchd/primary/window.c watchd/primary/window.h
 
 if HAVE_CMOCKA

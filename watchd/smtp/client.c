@@ -342,6 +342,12 @@ smtp_client_tls(const struct smtp_client *c)
 	return c->tls;
 }
 
+enum smtp_client_tls_stage
+smtp_client_tls_stage(const struct smtp_client *c)
+{
+	return c->stage;
+}
+
 int64_t
 smtp_client_phase_ns(const struct smtp_client *c, enum smtp_phase phase)
 {

@@ -138,6 +138,14 @@ unsigned smtp_client_ext(const struct smtp_client *); /* CLIENT_EXT_* */
 uint64_t smtp_client_size_limit(const struct smtp_client *); /* 0: none said */
 struct smtp_client_limits smtp_client_limits(const struct smtp_client *);
 bool smtp_client_tls(const struct smtp_client *);
+/* How far TLS has come. Until a reply has come inside it, nothing proves that
+ * it works: under TLS 1.3 a server's refusal follows our handshake. */
+enum smtp_client_tls_stage {
+	CLIENT_TLS_IDLE, /* STARTTLS was not sent, or was refused */
+	CLIENT_TLS_BEGUN, /* it was sent */
+	CLIENT_TLS_PROVED, /* a reply came inside TLS, whatever it says */
+};
+enum smtp_client_tls_stage smtp_client_tls_stage(const struct smtp_client *);
 /* Nanoseconds spent in a phase so far (awaiting its replies). */
 int64_t smtp_client_phase_ns(const struct smtp_client *, enum smtp_phase);
 /* The last reply seen, whatever it answered; code 0 before any. */

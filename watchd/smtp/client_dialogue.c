@@ -42,6 +42,7 @@ on_hello_ok(struct smtp_client *c, struct smtp_client_info *info)
 		client_set_state(c, CL_SETTLED);
 	} else if (c->ext & CLIENT_EXT_STARTTLS) {
 		client_put(c, "STARTTLS\r\n", 10);
+		c->stage = CLIENT_TLS_BEGUN;
 		client_await(c, CL_STARTTLS);
 	} else if (c->conf.tls == CLIENT_TLS_REQUIRE) {
 		client_set_state(c, CL_STARTTLS);
@@ -91,6 +92,7 @@ on_starttls(struct smtp_client *c, struct smtp_client_info *info)
 	}
 	if (c->conf.tls == CLIENT_TLS_REQUIRE)
 		return client_fail(c, info, true, "STARTTLS was refused");
+	c->stage = CLIENT_TLS_IDLE;
 	client_set_state(c, CL_SETTLED);
 	return CLIENT_NONE;
 }
@@ -240,6 +242,8 @@ is_expected(const struct smtp_client *c)
 enum smtp_client_event
 client_on_reply(struct smtp_client *c, struct smtp_client_info *info)
 {
+	if (c->tls)
+		c->stage = CLIENT_TLS_PROVED;
 	if (c->state == CL_QUIT) {
 		client_set_state(c, CL_CLOSED);
 		info->phase = SMTP_PHASE_QUIT;

@@ -38,6 +38,7 @@ struct smtp_client {
 	struct smtp_client_conf conf;
 	enum client_state state;
 	bool tls;
+	enum smtp_client_tls_stage stage;
 	unsigned ext;
 	uint64_t size_limit;
 	struct smtp_client_limits limits;

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: ISC
+ * reach: the addresses of a host in turn, and what is made of their failures.
+ * One connection is reach_try.c's. The states of a session until it is ready:
+ *
+ *	begin --> connect --> hello --STARTTLS--> tls --a reply inside--> hello
+ *	             ^          |                  |                        |
+ *	             +----------+--- fails: the next address, or this one --+
+ *	             |                  again, or in clear
+ *	             +--> end: ready, or no address is left */
+#include "primary/reach.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "primary/reach_int.h"
+
+static const char *const state_names[REACH_ST_MAX] = { "begin", "connect",
+	"hello", "tls", "end" };
+#define TO(state) (1u << REACH_ST_##state)
+static const unsigned edges[REACH_ST_MAX] = {
+	[REACH_ST_BEGIN] = TO(CONNECT) | TO(END),
+	[REACH_ST_CONNECT] = TO(CONNECT) | TO(HELLO) | TO(END),
+	[REACH_ST_HELLO] = TO(CONNECT) | TO(TLS) | TO(END),
+	[REACH_ST_TLS] = TO(CONNECT) | TO(HELLO) | TO(END),
+};
+
+void
+reach_set(struct reach *r, enum reach_state to)
+{
+	MX_ASSERT(edges[r->state] & (1u << to));
+	log_trace("reach", "host=%s state=%s->%s", log_q(r->host.label),
+	    state_names[r->state], state_names[to]);
+	r->state = to;
+	r->since_ns = loop_now(r->env.loop);
+	r->late_ns = loop_late_ns(r->env.loop);
+}
+
+static void
+reach_free(struct reach **rp)
+{
+	struct reach *r = *rp;
+
+	conn_destroy(&r->conn);
+	smtp_client_destroy(&r->client);
+	loop_task_destroy(&r->begin);
+	dane_unref(&r->host.dane);
+	mem_free(rp);
+}
+
+void
+reach_cancel(struct reach **rp)
+{
+	if (*rp != NULL)
+		reach_free(rp);
+}
+
+/* Events of a connection that nobody has taken over: an owner has to. */
+static void
+nobodys(struct conn *c MX_UNUSED, enum conn_event ev MX_UNUSED,
+    void *arg MX_UNUSED)
+{
+	MX_ASSERT(!"conn_owner() was not called");
+}
+
+static void
+finish(struct reach *r, const struct reach_result *end)
+{
+	struct reach_result result = *end;
+	reach_cb *cb = r->cb;
+	void *arg = r->arg;
+
+	reach_set(r, REACH_ST_END);
+	result.tried = r->tried;
+	if (result.code == REACH_OK && r->policy.depth == REACH_READY) {
+		conn_timeout(r->conn, 0);
+		conn_owner(r->conn, nobodys, NULL);
+		result.conn = r->conn;
+		result.client = r->client;
+		r->conn = NULL;
+		r->client = NULL;
+	}
+	reach_free(&r);
+	cb(&result, arg);
+}
+
+void
+reach_done(struct reach *r)
+{
+	r->now.code = REACH_OK;
+	r->now.phase = SMTP_PHASE_NONE;
+	finish(r, &r->now);
+}
+
+/* ---- the next address */
+
+static bool
+is_six(const struct net_addr *a)
+{
+	return a->u.sa.sa_family == AF_INET6;
+}
+
+static bool
+may_try(const struct reach *r, const struct reach_candidate *c)
+{
+	/* Its family knows us already, and does not want us. */
+	if (r->refused_us[is_six(&c->addr)])
+		return false;
+	return r->again ? c->cut : !c->tried;
+}
+
+bool
+reach_has_more(const struct reach *r)
+{
+	if (r->again)
+		return false;
+	for (unsigned i = 0; i < r->ncand; i++)
+		if (i != r->at && r->cand[i].route != ADDRESS_NO_ROUTE &&
+		    may_try(r, &r->cand[i]))
+			return true;
+	return false;
+}
+
+/* The address at hand becomes the next one that is to be tried. */
+static bool
+advance(struct reach *r)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < r->ncand; i++) {
+			if (!may_try(r, &r->cand[i]))
+				continue;
+			r->at = i;
+			r->cand[i].tried = true;
+			r->cand[i].cut = false;
+			return true;
+		}
+		if (r->again)
+			return false;
+		r->again = true;
+	}
+	return false;
+}
+
+/* How much a failure says: nothing of the host, or how far it came. */
+static int
+rank(const struct reach *r)
+{
+	if (r->now.local || r->cand[r->at].route == ADDRESS_NO_ROUTE)
+		return 1;
+	return 1 + (int)r->now.phase;
+}
+
+/* A probe of a host that is down says it again and again; its owner tells. */
+static void
+log_failure(const struct reach *r)
+{
+	void (*log)(const char *, const char *, ...) MX_PRINTF(2, 3) =
+	    r->policy.probe ? log_trace : log_info;
+	char addr[ADDR_TEXT_MAX];
+
+	log("reach",
+	    "host=%s addr=%s event=connect_failed phase=%s code=%u reply=%s",
+	    log_q(r->host.label), addr_text_port(&r->cand[r->at].addr, addr),
+	    smtp_phase_name(r->now.phase), (unsigned)r->now.reply_code,
+	    log_q(r->now.text));
+}
+
+void
+reach_next(struct reach *r, bool silent)
+{
+	struct reach_candidate *c = &r->cand[r->at];
+	int64_t now = loop_now(r->env.loop);
+
+	log_failure(r);
+	c->cut = silent && !r->again && reach_has_more(r);
+	if (!r->now.local && r->now.reply_code == 0 &&
+	    r->now.phase < SMTP_PHASE_STARTTLS)
+		address_failed(address_book_get(r->env.book, &c->addr), now);
+	if (r->now.about_us)
+		r->refused_us[is_six(&c->addr)] = true;
+	if (rank(r) >= r->verdict_rank) {
+		r->verdict_rank = rank(r);
+		r->verdict = r->now;
+	}
+	if (now - r->start_ns < REACH_TOTAL_MS * CLOCK_MS && advance(r))
+		reach_try(r);
+	else
+		finish(r, &r->verdict);
+}
+
+/* ---- the beginning */
+
+static void
+choose(struct reach *r)
+{
+	struct address_choice choice[REACH_ADDRS_MAX];
+	unsigned order[REACH_ADDRS_MAX], n = r->host.naddrs;
+	struct net_addr *addr = r->host.addr;
+
+	if (n > REACH_ADDRS_MAX)
+		n = REACH_ADDRS_MAX;
+	for (unsigned i = 0; i < n; i++) {
+		addr_port_set(&addr[i], r->host.port);
+		choice[i] = (struct address_choice){ .addr = &addr[i],
+			.known = address_book_peek(r->env.book, &addr[i]) };
+		if (n > 1)
+			choice[i].route =
+			    address_route(&addr[i], r->policy.source);
+	}
+	address_order(choice, n, r->policy.probe, loop_now(r->env.loop), order);
+	for (unsigned i = 0; i < n; i++)
+		r->cand[i] = (struct reach_candidate){ .addr = addr[order[i]],
+			.route = choice[order[i]].route };
+	r->ncand = n;
+}
+
+/* The look-up gave no address: whose fault is that? */
+static void
+no_address(struct reach *r)
+{
+	const struct dane *dane = r->host.dane;
+	const char *text = dns_status_name(r->host.dns);
+
+	r->now.code = REACH_DNS_FAIL;
+	if (dane != NULL && dane->need == DANE_DEFER) {
+		text = dane->why;
+	} else if (r->host.dns == DNS_NXDOMAIN || r->host.dns == DNS_NODATA) {
+		r->now.code = REACH_NO_HOST;
+		text = "the host has no address";
+	}
+	r->now.phase = SMTP_PHASE_RESOLVE;
+	(void)strlcpy(r->now.text, text, sizeof(r->now.text));
+	finish(r, &r->now);
+}
+
+static void
+on_begin(void *arg)
+{
+	struct reach *r = arg;
+
+	r->now.tls_by = config_tls_word(r->policy.tls);
+	r->now.tls_why = "";
+	choose(r);
+	if (advance(r))
+		reach_try(r);
+	else
+		no_address(r);
+}
+
+struct reach *
+reach_start(const struct reach_env *env, const struct route_host *host,
+    const struct reach_policy *policy, reach_cb *cb, void *arg)
+{
+	struct reach *r = mem_alloc(sizeof(*r));
+	struct net_addr a;
+
+	r->env = *env;
+	r->host = *host;
+	(void)dane_ref(r->host.dane);
+	r->policy = *policy;
+	(void)strlcpy(r->helo, policy->helo, sizeof(r->helo));
+	r->policy.helo = r->helo;
+	if (policy->source != NULL && policy->source->len != 0) {
+		r->source = *policy->source;
+		r->policy.source = &r->source;
+	} else {
+		r->policy.source = NULL;
+	}
+	r->literal = addr_parse(&a, r->host.name, 25, ':') == 0;
+	r->cb = cb;
+	r->arg = arg;
+	r->start_ns = r->since_ns = loop_now(env->loop);
+	r->late_ns = loop_late_ns(env->loop);
+	r->begin = loop_task_create(env->loop, on_begin, r);
+	loop_task_schedule(r->begin);
+	return r;
+}
+
+/* ---- questions */
+
+enum smtp_phase
+reach_phase(const struct reach *r)
+{
+	switch (r->state) {
+	case REACH_ST_CONNECT:
+		return SMTP_PHASE_CONNECT;
+	case REACH_ST_TLS:
+		return SMTP_PHASE_STARTTLS;
+	case REACH_ST_HELLO:
+		return smtp_client_phase(r->client);
+	default:
+		return SMTP_PHASE_RESOLVE;
+	}
+}
+
+int64_t
+reach_waited_ns(const struct reach *r)
+{
+	int64_t ns = loop_now(r->env.loop) - r->since_ns -
+	    (loop_late_ns(r->env.loop) - r->late_ns);
+
+	return ns > 0 ? ns : 0;
+}
+
+const struct net_addr *
+reach_addr(const struct reach *r)
+{
+	return r->state != REACH_ST_BEGIN ? &r->cand[r->at].addr : NULL;
+}
+
+bool
+reach_about_us(const struct smtp_reply *reply)
+{
+	/* Words of greetings that refuse a client by its address. */
+	static const char *const words[] = { "reverse dns", "reverse lookup",
+		"rdns", "ptr record", "no ptr", "ptr ", "block list",
+		"blocklist", "blacklist", "black list", "blocked", "denylist",
+		"dnsbl", " rbl", "spamhaus", "reputation", "banned",
+		"cannot find your hostname", "not resolve your" };
+
+	if (reply == NULL || reply->code < 400)
+		return false;
+	/* RFC 7372: 25 reverse DNS failed; 3.7.20 to 26 are all about who
+	 * sends, but before MAIL only the client can be meant. */
+	if (reply->status.subject == 7 && reply->status.detail == 25)
+		return true;
+	for (size_t i = 0; i < MX_COUNT(words); i++)
+		if (strcasestr(reply->text, words[i]) != NULL)
+			return true;
+	return false;
+}
+
+bool
+reach_needs_tls(enum conf_tls tls, const struct dane *dane)
+{
+	if (tls == CONF_TLS_REQUIRE)
+		return true;
+	return tls == CONF_TLS_DANE && (dane == NULL || dane_needs_tls(dane));
+}
+
+static const char *const code_names[REACH_CODE_MAX] = {
+	[REACH_OK] = "ok",
+	[REACH_DNS_FAIL] = "dns_fail",
+	[REACH_NO_HOST] = "no_host",
+	[REACH_SELF] = "self",
+	[REACH_CONN_REFUSED] = "conn_refused",
+	[REACH_CONN_TIMEOUT] = "conn_timeout",
+	[REACH_CONN_ERROR] = "conn_error",
+	[REACH_TIMEOUT] = "timeout",
+	[REACH_CLOSED] = "closed",
+	[REACH_PROTOCOL] = "protocol",
+	[REACH_TEMPFAIL] = "tempfail",
+	[REACH_PERMFAIL] = "permfail",
+	[REACH_TLS_FAIL] = "tls_fail",
+	[REACH_LOCAL] = "local",
+};
+
+const char *
+reach_code_name(enum reach_code code)
+{
+	return (unsigned)code < REACH_CODE_MAX ? code_names[code] : "unknown";
+}
+
+bool
+reach_code_neutral(enum reach_code code)
+{
+	return code == REACH_DNS_FAIL || code == REACH_LOCAL;
+}

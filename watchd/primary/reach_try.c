@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: ISC
+ * reach_try: one connection to one address: TCP below, the SMTP engine beside
+ * it, until it is ready or has failed. TLS that fails where it may be left out
+ * leads to another connection to the same address, once more with TLS and then
+ * in clear; what was learned of that goes into the book of addresses. Events
+ * come from the connection; each ends in the engine's, in reach_next() or in
+ * reach_done(), behind which nothing of the reach is touched. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "primary/reach_int.h"
+
+#define QUIT_MS 1000 /* a goodbye has to leave by then */
+
+static int64_t
+now_ns(const struct reach *r)
+{
+	return loop_now(r->env.loop);
+}
+
+static struct address *
+known(const struct reach *r)
+{
+	return address_book_get(r->env.book, &r->cand[r->at].addr);
+}
+
+static bool
+needs_tls(const struct reach *r)
+{
+	return r->policy.must_tls ||
+	    reach_needs_tls(r->policy.tls, r->host.dane);
+}
+
+static bool
+may_clear(const struct reach *r)
+{
+	return !needs_tls(r) &&
+	    address_may_clear(known(r), r->policy.clear_after_ms * CLOCK_MS,
+		now_ns(r));
+}
+
+/* ---- how long what is awaited may take */
+
+static int64_t
+smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What a slow but healthy server needs goes before a short limit. */
+static int64_t
+patience_ms(const struct reach *r, int64_t ms)
+{
+	int64_t slow = 2 * address_greeting_ns(known(r), now_ns(r)) / CLOCK_MS;
+
+	return slow > ms ? slow : ms;
+}
+
+static int64_t
+limit_ms(const struct reach *r)
+{
+	int64_t ms;
+
+	if (r->state == REACH_ST_CONNECT) {
+		ms = r->policy.connect_ms;
+		return reach_has_more(r) ? smaller(ms, REACH_SHORT_CONNECT_MS) :
+					   ms;
+	}
+	ms = smtp_client_timeout_ms(r->client);
+	if (r->state == REACH_ST_TLS && may_clear(r))
+		ms = smaller(ms, patience_ms(r, REACH_TLS_SILENCE_MS));
+	if (reach_has_more(r))
+		ms = smaller(ms, patience_ms(r, REACH_SHORT_REPLY_MS));
+	return ms;
+}
+
+/* Something new is awaited. */
+static void
+arm(struct reach *r)
+{
+	r->since_ns = now_ns(r);
+	r->late_ns = loop_late_ns(r->env.loop);
+	conn_timeout(r->conn, limit_ms(r));
+}
+
+/* ---- the end of a connection */
+
+static const char *
+tls_word(const struct reach *r, const struct tls_info *ti)
+{
+	if (r->policy.tls == CONF_TLS_DANE)
+		return dane_word(r->host.dane, ti);
+	return config_tls_word(r->policy.tls);
+}
+
+/* What was seen goes into the result. */
+static void
+take_stock(struct reach *r)
+{
+	const struct tls_info *ti;
+
+	if (r->conn != NULL && (ti = conn_tls_info(r->conn)) != NULL) {
+		r->now.tls = true;
+		r->now.tls_info = *ti;
+		r->now.tls_by = tls_word(r, ti);
+	}
+	if (r->client == NULL)
+		return;
+	r->now.ext = smtp_client_ext(r->client);
+	r->now.size_limit = smtp_client_size_limit(r->client);
+	r->now.limits = smtp_client_limits(r->client);
+	for (int i = SMTP_PHASE_GREETING; i < SMTP_PHASE_MAX; i++)
+		r->now.phase_ns[i] =
+		    smtp_client_phase_ns(r->client, (enum smtp_phase)i);
+}
+
+/* Drops the connection, says QUIT before if the server still listens. */
+static void
+hang_up(struct reach *r, bool politely)
+{
+	take_stock(r);
+	smtp_client_destroy(&r->client);
+	if (politely && r->conn != NULL) {
+		conn_printf(r->conn, "QUIT\r\n");
+		conn_finish_quit(&r->conn, QUIT_MS);
+	}
+	conn_destroy(&r->conn);
+}
+
+static void
+say(struct reach *r, enum reach_code code, enum smtp_phase phase,
+    const struct smtp_reply *reply, const char *text)
+{
+	r->now.code = code;
+	r->now.phase = phase;
+	if (reply != NULL && reply->code != 0) {
+		r->now.reply_code = reply->code;
+		r->now.status = reply->status;
+		text = reply->text;
+	}
+	(void)strlcpy(r->now.text, text != NULL ? text : "",
+	    sizeof(r->now.text));
+}
+
+static void connect_again(struct reach *);
+
+/* ---- TLS that does not come about */
+
+static void
+in_clear(struct reach *r)
+{
+	r->in_clear = true;
+	(void)strlcpy(r->now.tls_text, r->now.text, sizeof(r->now.tls_text));
+	hang_up(r, false);
+	connect_again(r);
+}
+
+/* r->now says how TLS failed. Silence is remembered only when it is the end of
+ * it, or when clear has worked: a server that hangs is mute in either. */
+static void
+tls_failed(struct reach *r, bool silent)
+{
+	struct address *a = known(r);
+
+	if (needs_tls(r)) {
+		hang_up(r, false);
+		reach_next(r, silent);
+		return;
+	}
+	if (r->now.local || (silent && may_clear(r))) {
+		r->mute = silent;
+		in_clear(r);
+		return;
+	}
+	address_tls_failed(a, silent, now_ns(r));
+	if (a->tls_fails < ADDRESS_TLS_FAILS) {
+		hang_up(r, false);
+		connect_again(r);
+	} else if (may_clear(r)) {
+		in_clear(r);
+	} else {
+		hang_up(r, false);
+		reach_next(r, silent);
+	}
+}
+
+/* The connection is of no use any more. */
+static void
+failed(struct reach *r, enum reach_code code, const struct smtp_reply *reply,
+    const char *text, bool silent)
+{
+	enum smtp_phase phase = reach_phase(r);
+
+	say(r, code, phase, reply, text);
+	r->now.local = code == REACH_LOCAL;
+	if (phase == SMTP_PHASE_CONNECT)
+		r->now.phase_ns[phase] = now_ns(r) - r->connect_ns;
+	if (r->state == REACH_ST_TLS) {
+		tls_failed(r, silent);
+		return;
+	}
+	r->now.about_us = phase < SMTP_PHASE_STARTTLS && reach_about_us(reply);
+	hang_up(r, reply != NULL && reply->code != 421);
+	reach_next(r, silent);
+}
+
+static enum reach_code
+reply_code(const struct smtp_reply *reply)
+{
+	if (reply == NULL || reply->code == 0)
+		return REACH_PROTOCOL;
+	return reply_perm(reply) ? REACH_PERMFAIL : REACH_TEMPFAIL;
+}
+
+static void
+client_failed(struct reach *r, const struct smtp_client_info *info)
+{
+	enum reach_code code = reply_code(info->reply);
+
+	/* It is not offered, or somebody talked in clear behind it. */
+	if (code == REACH_PROTOCOL && reach_phase(r) == SMTP_PHASE_STARTTLS)
+		code = REACH_TLS_FAIL;
+	failed(r, code, info->reply, info->text, false);
+}
+
+/* ---- what the engine says */
+
+static void
+start_tls(struct reach *r)
+{
+	const struct dane *dane = r->host.dane;
+	bool strict = r->policy.tls == CONF_TLS_REQUIRE && !r->literal;
+	struct tls_ctx *ctx = strict ? r->env.tls_strict : r->env.tls;
+	const char *name = r->literal ? NULL : r->host.name;
+	int rc = -MX_ETLS;
+
+	if (ctx != NULL && dane != NULL && dane->need == DANE_VERIFY)
+		rc = conn_tls_start_dane(r->conn, ctx, dane);
+	else if (ctx != NULL)
+		rc = conn_tls_start(r->conn, ctx, name);
+	if (rc == 0)
+		arm(r);
+	else
+		failed(r, REACH_LOCAL, NULL, "TLS could not be started", false);
+}
+
+static void
+ready(struct reach *r)
+{
+	struct address *a = known(r);
+
+	address_good(a, now_ns(r));
+	if (r->mute)
+		address_tls_failed(a, true, now_ns(r));
+	r->now.ehlo = true;
+	take_stock(r);
+	r->now.clear = r->in_clear;
+	r->now.tls_lost = !r->now.tls && r->policy.depth == REACH_READY &&
+	    r->policy.tls != CONF_TLS_NONE && address_did_tls(a, now_ns(r));
+	say(r, REACH_OK, SMTP_PHASE_NONE, smtp_client_last_reply(r->client),
+	    "");
+	if (r->policy.depth < REACH_READY)
+		hang_up(r, true);
+	reach_done(r);
+}
+
+/* Where has the engine come to? What it says of TLS is looked at before the
+ * event: a refusal inside TLS proves that TLS works. */
+static void
+follow(struct reach *r)
+{
+	if (!r->now.greeted && smtp_client_last_reply(r->client)->code != 0) {
+		r->now.greeted =
+		    smtp_client_phase(r->client) != SMTP_PHASE_GREETING;
+		if (!r->heard)
+			address_greeted(known(r), reach_waited_ns(r),
+			    now_ns(r));
+		r->heard = true;
+	}
+	if (r->state == REACH_ST_HELLO &&
+	    smtp_client_tls_stage(r->client) == CLIENT_TLS_BEGUN) {
+		r->now.ehlo = true;
+		reach_set(r, REACH_ST_TLS);
+	}
+	if (r->state == REACH_ST_TLS &&
+	    smtp_client_tls_stage(r->client) == CLIENT_TLS_PROVED) {
+		reach_set(r, REACH_ST_HELLO);
+		address_tls_ok(known(r), now_ns(r));
+	}
+}
+
+static void
+banner_done(struct reach *r)
+{
+	say(r, REACH_OK, SMTP_PHASE_NONE, smtp_client_last_reply(r->client),
+	    "");
+	hang_up(r, true);
+	reach_done(r);
+}
+
+static void
+pump(struct reach *r)
+{
+	struct smtp_client_info info;
+	enum smtp_client_event ev;
+	struct buf *out;
+
+	ev = smtp_client_next(r->client, now_ns(r), &info);
+	follow(r);
+	if (ev == CLIENT_FAILED) {
+		client_failed(r, &info);
+		return;
+	}
+	if (r->policy.depth == REACH_BANNER && r->now.greeted) {
+		banner_done(r);
+		return;
+	}
+	if (ev == CLIENT_READY) {
+		ready(r);
+		return;
+	}
+	if (ev == CLIENT_START_TLS) {
+		start_tls(r);
+		return;
+	}
+	out = smtp_client_out(r->client);
+	if (out->len == 0)
+		return; /* the limit is one of the whole reply */
+	conn_write(r->conn, out->data, out->len);
+	buf_clear(out);
+	arm(r);
+}
+
+/* ---- what the connection says */
+
+static enum smtp_client_tls
+tls_wanted(const struct reach *r)
+{
+	if (r->policy.depth < REACH_READY)
+		return CLIENT_TLS_NONE;
+	if (needs_tls(r))
+		return CLIENT_TLS_REQUIRE;
+	if (r->policy.tls == CONF_TLS_NONE || r->in_clear || r->env.tls == NULL)
+		return CLIENT_TLS_NONE;
+	return CLIENT_TLS_MAY;
+}
+
+static void
+connected(struct reach *r)
+{
+	struct smtp_client_conf conf = { .helo = r->policy.helo,
+		.tls = tls_wanted(r) };
+
+	r->now.phase_ns[SMTP_PHASE_CONNECT] = now_ns(r) - r->connect_ns;
+	if (r->policy.depth == REACH_CONNECT) {
+		say(r, REACH_OK, SMTP_PHASE_NONE, NULL, "connected");
+		hang_up(r, false);
+		reach_done(r);
+		return;
+	}
+	r->client = smtp_client_create(&conf, now_ns(r));
+	reach_set(r, REACH_ST_HELLO);
+	arm(r);
+}
+
+static void
+lost(struct reach *r)
+{
+	enum reach_code code = REACH_CLOSED;
+	char text[sizeof(r->now.text)];
+
+	(void)strlcpy(text, conn_error(r->conn), sizeof(text));
+	if (r->state == REACH_ST_TLS || conn_error_is_tls(r->conn))
+		code = REACH_TLS_FAIL;
+	else if (r->state != REACH_ST_CONNECT)
+		code = REACH_CLOSED;
+	else if (conn_error_is_local(r->conn))
+		code = REACH_LOCAL;
+	else if (conn_errno(r->conn) == ECONNREFUSED)
+		code = REACH_CONN_REFUSED;
+	else if (conn_errno(r->conn) == ETIMEDOUT)
+		code = REACH_CONN_TIMEOUT;
+	else
+		code = REACH_CONN_ERROR;
+	failed(r, code, NULL, text, code == REACH_CONN_TIMEOUT);
+}
+
+static void
+got(struct reach *r)
+{
+	const char *data;
+	size_t n = conn_input(r->conn, &data);
+	int rc = 0;
+
+	if (r->client == NULL || n == 0)
+		return;
+	rc = smtp_client_feed(r->client, data, n, now_ns(r));
+	conn_consume(r->conn, n);
+	(void)rc; /* too much talk: smtp_client_next() says so */
+	pump(r);
+}
+
+static void
+on_conn(struct conn *c MX_UNUSED, enum conn_event ev, void *arg)
+{
+	struct reach *r = arg;
+
+	switch (ev) {
+	case CONN_CONNECTED:
+		connected(r);
+		break;
+	case CONN_READ:
+		got(r);
+		break;
+	case CONN_TLS_UP:
+		smtp_client_tls_up(r->client, now_ns(r));
+		pump(r);
+		break;
+	case CONN_EOF:
+		failed(r,
+		    r->state == REACH_ST_TLS ? REACH_TLS_FAIL : REACH_CLOSED,
+		    NULL, "the server closed the connection", false);
+		break;
+	case CONN_ERROR:
+		lost(r);
+		break;
+	case CONN_TIMEOUT:
+		if (r->state == REACH_ST_CONNECT)
+			failed(r, REACH_CONN_TIMEOUT, NULL,
+			    "no connection in time", true);
+		else
+			failed(r, REACH_TIMEOUT, NULL, "no answer in time",
+			    true);
+		break;
+	case CONN_DRAINED:
+		break;
+	}
+}
+
+/* ---- the beginning of a connection */
+
+static void
+connect_again(struct reach *r)
+{
+	const struct net_addr *to = &r->cand[r->at].addr, *from = NULL;
+
+	if (r->policy.source != NULL &&
+	    r->policy.source->u.sa.sa_family == to->u.sa.sa_family)
+		from = r->policy.source;
+	reach_set(r, REACH_ST_CONNECT);
+	memset(r->now.phase_ns, 0, sizeof(r->now.phase_ns));
+	r->now.tls = r->now.greeted = r->now.ehlo = r->now.local = false;
+	r->now.reply_code = 0;
+	r->now.status = (struct smtp_status){ 0 };
+	r->now.tls_by = tls_word(r, NULL);
+	r->heard = false;
+	r->connect_ns = now_ns(r);
+	r->tried++;
+	r->conn =
+	    conn_connect(r->env.loop, to, from, REACH_INPUT_MAX, on_conn, r);
+	arm(r);
+}
+
+void
+reach_try(struct reach *r)
+{
+	r->now = (struct reach_result){ .addr = r->cand[r->at].addr,
+		.tls_by = config_tls_word(r->policy.tls),
+		.tls_why = "" };
+	if (r->policy.tls == CONF_TLS_DANE && r->host.dane != NULL)
+		r->now.tls_why = r->host.dane->why;
+	r->mute = false;
+	r->in_clear = r->policy.depth == REACH_READY && !r->policy.probe &&
+	    r->policy.tls != CONF_TLS_NONE && !needs_tls(r) &&
+	    address_is_clear(known(r), r->policy.clear_after_ms * CLOCK_MS,
+		now_ns(r));
+	if (r->in_clear)
+		(void)strlcpy(r->now.tls_text, "TLS failed before",
+		    sizeof(r->now.tls_text));
+	connect_again(r);
+}
