@@ -1,32 +1,84 @@
 /* SPDX-License-Identifier: ISC
- * probe: the names of outcomes. */
+ * probe: what a reply to an ask is about, and the names of it. Pure. */
 #include "probes/probe.h"
 
+#include <string.h>
+
+#include "probes/probe_int.h"
+
 const char *
-probe_code_name(enum probe_code code)
+probe_answer_name(enum probe_answer_code code)
 {
 	static const char *const names[] = {
-		[PROBE_OK] = "ok",
-		[PROBE_DNS_FAIL] = "dns_fail",
-		[PROBE_NO_HOST] = "no_host",
-		[PROBE_SELF] = "self",
-		[PROBE_CONN_REFUSED] = "conn_refused",
-		[PROBE_CONN_TIMEOUT] = "conn_timeout",
-		[PROBE_CONN_ERROR] = "conn_error",
-		[PROBE_TIMEOUT] = "timeout",
-		[PROBE_CLOSED] = "closed",
-		[PROBE_PROTOCOL] = "protocol",
-		[PROBE_TEMPFAIL] = "tempfail",
-		[PROBE_PERMFAIL] = "permfail",
-		[PROBE_TLS_FAIL] = "tls_fail",
-		[PROBE_LOCAL] = "local",
+		[PROBE_NOT_ASKED] = "not_asked",
+		[PROBE_TAKEN] = "taken",
+		[PROBE_DEFERRED] = "deferred",
+		[PROBE_REFUSED] = "refused",
 	};
 
 	return (unsigned)code < MX_COUNT(names) ? names[code] : "unknown";
 }
 
-bool
-probe_code_neutral(enum probe_code code)
+const char *
+probe_finding_name(enum probe_finding finding)
 {
-	return code == PROBE_DNS_FAIL || code == PROBE_LOCAL;
+	static const char *const names[] = {
+		[PROBE_FINDING_NONE] = "none",
+		[PROBE_FINDING_MAILBOX] = "mailbox",
+		[PROBE_FINDING_SENDER] = "sender",
+		[PROBE_FINDING_ROUTE] = "route",
+		[PROBE_FINDING_US] = "us",
+	};
+
+	return (unsigned)finding < MX_COUNT(names) ? names[finding] : "unknown";
+}
+
+static bool
+says(const struct smtp_reply *r, const char *word)
+{
+	return strcasestr(r->text, word) != NULL;
+}
+
+/* RFC 3463 X.1.2, X.4.6, X.4.4; the words of servers that know no better. */
+static bool
+is_route(const struct smtp_reply *r)
+{
+	const struct smtp_status *s = &r->status;
+
+	return (s->subject == 1 && s->detail == 2) ||
+	    (s->subject == 4 && (s->detail == 6 || s->detail == 4)) ||
+	    says(r, "relay") || says(r, "loops back");
+}
+
+/* A refused sender is often told as late as at RCPT (X.1.7, X.1.8, words). */
+static bool
+is_sender(const struct smtp_reply *r, enum smtp_phase phase)
+{
+	const struct smtp_status *s = &r->status;
+
+	return phase == SMTP_PHASE_MAIL ||
+	    (s->subject == 1 && (s->detail == 7 || s->detail == 8)) ||
+	    says(r, "sender");
+}
+
+enum probe_finding
+probe_finding_of(const struct smtp_reply *r, enum smtp_phase phase)
+{
+	if (r->code < 400)
+		return PROBE_FINDING_NONE;
+	if (reach_about_us(r))
+		return PROBE_FINDING_US;
+	if (!reply_perm(r)) /* "later", unless the mailbox is full (X.2.2) */
+		return r->status.subject == 2 ? PROBE_FINDING_MAILBOX :
+						PROBE_FINDING_NONE;
+	if (is_route(r))
+		return PROBE_FINDING_ROUTE;
+	return is_sender(r, phase) ? PROBE_FINDING_SENDER :
+				     PROBE_FINDING_MAILBOX;
+}
+
+bool
+probe_is_policy(const struct smtp_reply *r)
+{
+	return r->code >= 400 && r->status.subject == 7 && !says(r, "relay");
 }

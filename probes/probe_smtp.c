@@ -1,72 +1,48 @@
 /* SPDX-License-Identifier: ISC
- * probe_smtp: one conversation with one host, to the configured depth, over
- * the same engine as delivery. All addresses of the host share the time-out;
- * the next one is tried only when no connection came about. A host that takes
- * connections but is silent has failed: the next address is the same host.
+ * probe_smtp: one session with one host. reach.c brings it to "ready"; then
+ * the asks, a transaction each: MAIL, RCPT, RSET, never DATA. The session ends
+ * with QUIT and without waiting for its answer.
  *
- * A server that puts us off for policy (greylisting: 450, or 4.7.x, at MAIL
- * or RCPT) is alive: that is OK, and the text says what it said. At depth
- * rcpt a failed handshake is tried again in clear, as delivery would. Where
- * DANE asks for more it fails here as delivery would: whoever is to renew the
- * certificate, or the records, learns it before mail waits for it. */
-#include <errno.h>
+ *	reach --fails--> the host's verdict
+ *	      --ready--> ask 0 --> ask 1 ... --> QUIT: OK
+ *	                 a failure before the first answer is the host's;
+ *	                 behind one it only cuts the session short
+ *
+ * Beside that one timer tells the owner of slowness and silence. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/conn.h"
-#include "probes/probe.h"
-#include "smtp/client.h"
+#include "probes/probe_int.h"
 
-#define PROBE_INPUT_MAX 8192
 #define PROBE_LINGER_MS 1000
 
 struct probe_run {
 	struct loop *loop;
-	struct tls_ctx *tls;
-	struct route_host host;
-	char helo[TEXT_DOMAIN_MAX];
+	struct address_book *book;
 	char sender[PATH_MAILBOX_MAX];
-	char rcpt_mailbox[PATH_MAILBOX_MAX];
-	struct smtp_client_rcpt rcpt;
-	enum probe_depth depth;
-	struct net_addr source;
-	probe_cb *cb;
+	struct {
+		char mailbox[PATH_MAILBOX_MAX];
+	} ask[PROBE_ASKS_MAX];
+	unsigned nasks, at; /* ask[at] is the one under way */
+	unsigned refusals;
+	int64_t timeout_ms, interval_ms;
+	int64_t resolve_ns;
+	struct probe_ops ops;
 	void *arg;
 
+	struct reach *reach; /* NULL: it has ended */
 	struct conn *conn;
 	struct smtp_client *client;
-	struct loop_timer *timer; /* of everything together */
-	struct loop_task *begin;
-	unsigned next_addr;
-	int64_t addr_start;
-	bool connected; /* to the address at hand */
-	bool in_clear; /* the handshake failed before */
-	bool decided; /* the result stands; QUIT is a courtesy */
+	struct smtp_client_rcpt rcpt;
+	int64_t since_ns, late_ns; /* the session's beginning */
+	int64_t heard_ns, heard_late_ns; /* the last byte, after "ready" */
+	struct loop_timer *timer; /* slow, then silent */
+	bool told_slow;
+	unsigned silent; /* intervals told of */
 	struct probe_result result;
 };
-
-static void probe_connect(struct probe_run *);
-
-/* Adds up what the engine measured of the conversation that ends now. */
-static void
-probe_measure(struct probe_run *p)
-{
-	if (p->client == NULL)
-		return;
-	for (int i = SMTP_PHASE_GREETING; i < SMTP_PHASE_MAX; i++)
-		p->result.phase_ns[i] +=
-		    smtp_client_phase_ns(p->client, (enum smtp_phase)i);
-}
-
-static void
-probe_hang_up(struct probe_run *p)
-{
-	probe_measure(p);
-	smtp_client_destroy(&p->client);
-	if (p->conn != NULL)
-		conn_finish(&p->conn, PROBE_LINGER_MS);
-}
 
 void
 probe_smtp_cancel(struct probe_run **pp)
@@ -75,368 +51,397 @@ probe_smtp_cancel(struct probe_run **pp)
 
 	if (p == NULL)
 		return;
+	reach_cancel(&p->reach);
 	conn_destroy(&p->conn);
 	smtp_client_destroy(&p->client);
 	loop_timer_destroy(&p->timer);
-	loop_task_destroy(&p->begin);
-	dane_unref(&p->host.dane);
 	mem_free(pp);
 }
 
 static void
-probe_end(struct probe_run *p)
+measure(struct probe_run *p)
 {
-	struct probe_result result;
-	probe_cb *cb = p->cb;
-	void *arg = p->arg;
-
-	probe_hang_up(p);
-	result = p->result;
-	probe_smtp_cancel(&p);
-	cb(&result, arg);
+	for (int i = SMTP_PHASE_GREETING; i < SMTP_PHASE_MAX; i++)
+		p->result.phase_ns[i] =
+		    smtp_client_phase_ns(p->client, (enum smtp_phase)i);
 }
 
-/* The first verdict stands. */
+/* The result stands. What the engine still wanted to say (RSET) is left out. */
 static void
-probe_decide(struct probe_run *p, enum probe_code code, enum smtp_phase phase,
-    const struct smtp_reply *reply, const char *text)
+end(struct probe_run *p)
 {
-	if (p->decided)
-		return;
-	p->decided = true;
-	p->result.code = code;
-	p->result.phase = code == PROBE_OK ? SMTP_PHASE_NONE : phase;
-	if (reply != NULL && reply->code != 0) {
-		p->result.reply_code = reply->code;
-		text = reply->text;
+	struct probe_result *result = mem_alloc(sizeof(*result));
+	struct probe_ops ops = p->ops;
+	void *arg = p->arg;
+
+	if (p->conn != NULL && p->result.code == REACH_OK) {
+		conn_printf(p->conn, "QUIT\r\n");
+		conn_finish(&p->conn, PROBE_LINGER_MS);
+	}
+	p->result.cut = p->result.code == REACH_OK &&
+	    p->result.answered < p->result.nanswers;
+	p->result.slow = p->told_slow ? p->silent + 1 : 0;
+	*result = p->result;
+	probe_smtp_cancel(&p);
+	ops.done(result, arg);
+	mem_free(&result);
+}
+
+static void
+say(struct probe_run *p, const struct smtp_reply *r, const char *text)
+{
+	p->result.reply_code = 0;
+	if (r != NULL && r->code != 0) {
+		p->result.reply_code = r->code;
+		text = r->text;
 	}
 	strlcpy(p->result.text, text != NULL ? text : "",
 	    sizeof(p->result.text));
 }
 
+/* The conversation broke off. */
 static void
-probe_fail(struct probe_run *p, enum probe_code code, enum smtp_phase phase,
-    const struct smtp_reply *reply, const char *text)
+broken(struct probe_run *p, enum reach_code code, enum smtp_phase phase,
+    const struct smtp_reply *r, const char *text)
 {
-	probe_decide(p, code, phase, reply, text);
-	probe_end(p);
+	if (p->result.answered == 0) {
+		p->result.code = code;
+		p->result.phase = phase;
+		say(p, r, text);
+		measure(p);
+	}
+	end(p);
 }
 
-/* 4xx that is about policy, not about the server's state. */
-static bool
-reply_greylists(const struct smtp_reply *r)
+/* ---- the asks */
+
+static void
+arm(struct probe_run *p)
 {
-	return r->code == 450 || (r->code / 100 == 4 && r->status.subject == 7);
+	conn_timeout(p->conn, smtp_client_timeout_ms(p->client));
 }
 
 static void
-probe_judge(struct probe_run *p, enum smtp_phase phase,
-    const struct smtp_reply *r)
+send_out(struct probe_run *p)
 {
-	if (r == NULL)
+	struct buf *out = smtp_client_out(p->client);
+
+	if (out->len == 0)
 		return;
-	if (reply_ok(r) || reply_greylists(r))
-		probe_decide(p, PROBE_OK, phase, r, NULL);
-	else
-		probe_decide(p, reply_perm(r) ? PROBE_PERMFAIL : PROBE_TEMPFAIL,
-		    phase, r, NULL);
+	conn_write(p->conn, out->data, out->len);
+	buf_clear(out);
+	arm(p);
 }
 
 static void
-probe_ready(struct probe_run *p, int64_t now)
+ask(struct probe_run *p)
 {
-	struct smtp_client_tx tx = { .sender = p->sender,
+	const struct smtp_client_tx tx = { .sender = p->sender,
 		.rcpts = &p->rcpt,
 		.nrcpts = 1,
 		.probe = true };
 
-	if (p->depth == PROBE_DEPTH_RCPT && !p->decided) {
-		smtp_client_mail(p->client, &tx, now);
-		return;
-	}
-	probe_decide(p, PROBE_OK, SMTP_PHASE_EHLO,
-	    smtp_client_last_reply(p->client), "");
-	smtp_client_quit(p->client, now);
+	p->rcpt.mailbox = p->ask[p->at].mailbox;
+	smtp_client_mail(p->client, &tx, loop_now(p->loop));
 }
 
+/* RFC 3207 4: nothing is taken without STARTTLS, or without a login. No other
+ * mailbox will change that. */
 static bool
-probe_start_tls(struct probe_run *p)
+wants_more(const struct smtp_reply *r)
 {
-	const struct dane *dane = p->host.dane;
-	int rc;
+	return r->code == 530;
+}
 
-	if (dane != NULL && dane->need == DANE_VERIFY)
-		rc = conn_tls_start_dane(p->conn, p->tls, dane);
-	else
-		rc = conn_tls_start(p->conn, p->tls, p->host.name);
-	if (rc == 0)
+/* The reply that decides the ask under way; false: p is gone. */
+static bool
+answer(struct probe_run *p, enum smtp_phase phase, const struct smtp_reply *r)
+{
+	struct probe_answer *a = &p->result.answer[p->at];
+
+	if (p->result.answered == 0 && wants_more(r)) {
+		broken(p, REACH_PERMFAIL,
+		    smtp_client_tls(p->client) ? phase : SMTP_PHASE_STARTTLS, r,
+		    NULL);
+		return false;
+	}
+	if (p->result.answered > 0 && probe_is_policy(r)) {
+		end(p);
+		return false;
+	}
+	a->code = reply_ok(r) ? PROBE_TAKEN :
+	    reply_perm(r)     ? PROBE_REFUSED :
+				PROBE_DEFERRED;
+	a->finding = probe_finding_of(r, phase);
+	a->phase = phase;
+	a->reply_code = r->code;
+	a->status = r->status;
+	strlcpy(a->text, r->text, sizeof(a->text));
+	if (p->result.answered++ == 0) {
+		say(p, r, NULL);
+		measure(p);
+	}
+	p->refusals += a->code != PROBE_TAKEN;
+	return true;
+}
+
+/* The transaction is over but for its RSET. */
+static bool
+next_ask(struct probe_run *p)
+{
+	p->at++;
+	if (p->at < p->nasks && p->refusals < PROBE_REFUSALS_MAX)
 		return true;
-	probe_fail(p, PROBE_LOCAL, SMTP_PHASE_STARTTLS, NULL,
-	    "cannot start TLS");
+	end(p);
 	return false;
 }
 
-static void
-probe_client_failed(struct probe_run *p, const struct smtp_client_info *info)
+static enum reach_code
+failed_code(const struct smtp_client_info *info)
 {
-	enum probe_code code = PROBE_PROTOCOL;
-
-	if (info->reply != NULL && info->reply->code != 0)
-		code =
-		    reply_perm(info->reply) ? PROBE_PERMFAIL : PROBE_TEMPFAIL;
-	else if (info->phase == SMTP_PHASE_STARTTLS)
-		code = PROBE_TLS_FAIL;
-	probe_fail(p, code, info->phase, info->reply, info->text);
+	if (info->reply == NULL || info->reply->code == 0)
+		return REACH_PROTOCOL;
+	return reply_perm(info->reply) ? REACH_PERMFAIL : REACH_TEMPFAIL;
 }
 
-/* Runs the engine until it wants more input; false when p is gone. */
+/* What the engine has to say, until it wants input; false: p is gone. */
 static bool
-probe_run_events(struct probe_run *p)
+run_engine(struct probe_run *p)
 {
 	struct smtp_client_info info;
-	int64_t now = loop_now(p->loop);
 
 	for (;;) {
-		switch (smtp_client_next(p->client, now, &info)) {
+		switch (smtp_client_next(p->client, loop_now(p->loop), &info)) {
 		case CLIENT_NONE:
 			return true;
-		case CLIENT_START_TLS:
-			return probe_start_tls(p);
 		case CLIENT_READY:
-			probe_ready(p, now);
+			ask(p);
 			break;
 		case CLIENT_RCPT:
-		case CLIENT_SENT:
-			probe_judge(p, info.phase, info.reply);
+			if (!answer(p, SMTP_PHASE_RCPT, info.reply))
+				return false;
 			break;
-		case CLIENT_CLOSED:
-			probe_end(p);
-			return false;
+		case CLIENT_SENT:
+			if (info.phase == SMTP_PHASE_MAIL &&
+			    !answer(p, SMTP_PHASE_MAIL, info.reply))
+				return false;
+			if (!next_ask(p))
+				return false;
+			break;
+		case CLIENT_START_TLS: /* done, or never wanted */
 		case CLIENT_BODY: /* never asked for */
+		case CLIENT_CLOSED:
 		case CLIENT_FAILED:
-			probe_client_failed(p, &info);
+			broken(p, failed_code(&info), info.phase, info.reply,
+			    info.text);
 			return false;
 		}
 	}
 }
 
-/* What the engine wants sent goes out; at depth banner the greeting was all
- * we came for. */
 static void
-probe_advance(struct probe_run *p)
+advance(struct probe_run *p)
 {
-	struct buf *out;
-
-	if (!probe_run_events(p))
-		return;
-	out = smtp_client_out(p->client);
-	if (p->depth == PROBE_DEPTH_BANNER && !p->decided &&
-	    smtp_client_phase(p->client) != SMTP_PHASE_GREETING) {
-		probe_decide(p, PROBE_OK, SMTP_PHASE_GREETING,
-		    smtp_client_last_reply(p->client), "");
-		conn_printf(p->conn, "QUIT\r\n");
-		probe_end(p);
-		return;
-	}
-	conn_write(p->conn, out->data, out->len);
-	buf_clear(out);
+	if (run_engine(p))
+		send_out(p);
 }
 
 static void
-probe_read(struct probe_run *p)
+heard(struct probe_run *p)
 {
-	const char *data;
-	size_t len = conn_input(p->conn, &data);
-	int rc = smtp_client_feed(p->client, data, len, loop_now(p->loop));
-
-	conn_consume(p->conn, len);
-	(void)rc; /* too much talk: smtp_client_next() says so */
-	probe_advance(p);
-}
-
-static void
-probe_connected(struct probe_run *p)
-{
-	struct smtp_client_conf conf = { .helo = p->helo };
-	int64_t now = loop_now(p->loop);
-
-	p->connected = true;
-	p->result.phase_ns[SMTP_PHASE_CONNECT] += now - p->addr_start;
-	if (p->depth == PROBE_DEPTH_CONNECT) {
-		probe_fail(p, PROBE_OK, SMTP_PHASE_CONNECT, NULL, "connected");
-		return;
-	}
-	conf.tls = CLIENT_TLS_NONE;
-	if (p->depth == PROBE_DEPTH_STARTTLS)
-		conf.tls = CLIENT_TLS_REQUIRE;
-	else if (p->depth == PROBE_DEPTH_RCPT && !p->in_clear)
-		conf.tls = dane_needs_tls(p->host.dane) ? CLIENT_TLS_REQUIRE :
-							  CLIENT_TLS_MAY;
-	p->client = smtp_client_create(&conf, now);
-}
-
-static void
-probe_tls_up(struct probe_run *p)
-{
-	const struct tls_info *ti = conn_tls_info(p->conn);
-
-	p->result.cert_not_after = ti != NULL ? ti->not_after : 0;
-	if (p->host.dane != NULL)
-		p->result.tls_by = dane_word(p->host.dane, ti);
-	smtp_client_tls_up(p->client, loop_now(p->loop));
-	probe_advance(p);
-}
-
-static void
-probe_conn_error(struct probe_run *p)
-{
-	bool local = conn_error_is_local(p->conn);
-	char text[128];
-	enum smtp_phase phase;
-
-	strlcpy(text, conn_error(p->conn), sizeof(text));
-	if (!p->connected) {
-		p->result.phase_ns[SMTP_PHASE_CONNECT] +=
-		    loop_now(p->loop) - p->addr_start;
-		conn_destroy(&p->conn);
-		if (p->next_addr < p->host.naddrs) {
-			probe_connect(p);
-			return;
-		}
-		probe_fail(p,
-		    local				? PROBE_LOCAL :
-			strstr(text, "refused") != NULL ? PROBE_CONN_REFUSED :
-							  PROBE_CONN_ERROR,
-		    SMTP_PHASE_CONNECT, NULL, text);
-		return;
-	}
-	if (conn_error_is_tls(p->conn) && p->depth == PROBE_DEPTH_RCPT &&
-	    !p->in_clear && !dane_needs_tls(p->host.dane)) {
-		p->in_clear = true;
-		p->next_addr--;
-		probe_measure(p);
-		smtp_client_destroy(&p->client);
-		conn_destroy(&p->conn);
-		probe_connect(p);
-		return;
-	}
-	phase = p->client != NULL ? smtp_client_phase(p->client) :
-				    SMTP_PHASE_CONNECT;
-	probe_fail(p,
-	    conn_error_is_tls(p->conn) ? PROBE_TLS_FAIL : PROBE_CLOSED, phase,
-	    NULL, text);
+	p->heard_ns = loop_now(p->loop);
+	p->heard_late_ns = loop_late_ns(p->loop);
 }
 
 static void
 on_conn(struct conn *c, enum conn_event ev, void *arg)
 {
 	struct probe_run *p = arg;
+	const char *data;
+	size_t len;
+	int rc;
 
-	(void)c;
 	switch (ev) {
-	case CONN_CONNECTED:
-		probe_connected(p);
-		break;
 	case CONN_READ:
-		probe_read(p);
-		break;
-	case CONN_TLS_UP:
-		probe_tls_up(p);
+		len = conn_input(c, &data);
+		rc = smtp_client_feed(p->client, data, len, loop_now(p->loop));
+		(void)rc; /* too much talk: smtp_client_next() says so */
+		conn_consume(c, len);
+		heard(p);
+		advance(p);
 		break;
 	case CONN_EOF:
-		probe_fail(p, PROBE_CLOSED,
-		    p->client != NULL ? smtp_client_phase(p->client) :
-					SMTP_PHASE_CONNECT,
-		    NULL, "the server closed the connection");
+		broken(p, REACH_CLOSED, smtp_client_phase(p->client), NULL,
+		    "the server closed the connection");
 		break;
 	case CONN_ERROR:
-		probe_conn_error(p);
+		broken(p, REACH_CLOSED, smtp_client_phase(p->client), NULL,
+		    conn_error(c));
 		break;
+	case CONN_TIMEOUT:
+		broken(p, REACH_TIMEOUT, smtp_client_phase(p->client), NULL,
+		    "no answer in time");
+		break;
+	case CONN_CONNECTED:
+	case CONN_TLS_UP:
 	case CONN_DRAINED:
-	case CONN_TIMEOUT: /* the run has one timer for everything */
 		break;
 	}
 }
 
-static void
-probe_connect(struct probe_run *p)
-{
-	const struct net_addr *to = &p->host.addr[p->next_addr++];
+/* ---- the host */
 
-	p->connected = false;
-	p->addr_start = loop_now(p->loop);
-	p->conn =
-	    conn_connect(p->loop, to, p->source.len != 0 ? &p->source : NULL,
-		PROBE_INPUT_MAX, on_conn, p);
+static void
+on_reached(const struct reach_result *r, void *arg)
+{
+	struct probe_run *p = arg;
+	struct probe_result *to = &p->result;
+
+	p->reach = NULL;
+	p->conn = r->conn;
+	p->client = r->client;
+	to->reach = *r;
+	to->reach.conn = NULL;
+	to->reach.client = NULL;
+	to->code = r->code;
+	to->phase = r->phase;
+	to->reply_code = r->reply_code;
+	strlcpy(to->text, r->text, sizeof(to->text));
+	memcpy(to->phase_ns, r->phase_ns, sizeof(to->phase_ns));
+	to->phase_ns[SMTP_PHASE_RESOLVE] = p->resolve_ns;
+	to->cert_not_after = r->tls ? r->tls_info.not_after : 0;
+	to->tls_by = r->tls_by;
+	to->tls_why = r->tls_why;
+	if (p->conn != NULL)
+		conn_owner(p->conn, on_conn, p);
+	if (p->conn == NULL || p->nasks == 0) {
+		end(p);
+		return;
+	}
+	heard(p);
+	ask(p);
+	advance(p);
+}
+
+/* ---- slow, and silent */
+
+static int64_t
+silent_ns(const struct probe_run *p)
+{
+	int64_t ns;
+
+	if (p->reach != NULL)
+		return reach_silent_ns(p->reach);
+	ns = loop_now(p->loop) - p->heard_ns -
+	    (loop_late_ns(p->loop) - p->heard_late_ns);
+	return ns > 0 ? ns : 0;
+}
+
+static int64_t
+session_ns(const struct probe_run *p)
+{
+	int64_t ns = loop_now(p->loop) - p->since_ns -
+	    (loop_late_ns(p->loop) - p->late_ns);
+
+	return ns > 0 ? ns : 0;
+}
+
+/* It has waited no longer than for a greeting that came. */
+static bool
+is_usual(const struct probe_run *p, enum smtp_phase phase)
+{
+	const struct address *a;
+
+	if (p->reach == NULL || phase != SMTP_PHASE_GREETING)
+		return false;
+	a = address_book_peek(p->book, reach_addr(p->reach));
+	return reach_waited_ns(p->reach) <=
+	    address_greeting_ns(a, loop_now(p->loop));
 }
 
 static void
-on_begin(void *arg)
+tell(struct probe_run *p)
+{
+	enum smtp_phase phase = p->reach != NULL ? reach_phase(p->reach) :
+						   smtp_client_phase(p->client);
+	struct probe_wait w = { .n = p->silent,
+		.code = phase == SMTP_PHASE_CONNECT ? REACH_CONN_TIMEOUT :
+						      REACH_TIMEOUT,
+		.phase = phase,
+		.waited_ns = session_ns(p) };
+	char text[64];
+
+	w.counts = w.n > 0 && !is_usual(p, phase);
+	(void)snprintf(text, sizeof(text),
+	    "no answer for %lld s, still waiting",
+	    (long long)(silent_ns(p) / CLOCK_SEC));
+	w.text = text;
+	if (p->ops.wait != NULL)
+		p->ops.wait(&w, p->arg); /* p may be gone */
+}
+
+/* Our own lateness is nobody's silence: what is left of the wait is waited
+ * for, and what lies in the socket meanwhile is read. */
+static void
+on_timer(void *arg)
 {
 	struct probe_run *p = arg;
+	int64_t left_ms;
 
-	if (p->host.naddrs > 0) {
-		probe_connect(p);
-		return;
-	}
-	if (p->host.dane != NULL && p->host.dane->need == DANE_DEFER)
-		probe_fail(p, PROBE_DNS_FAIL, SMTP_PHASE_RESOLVE, NULL,
-		    p->host.dane->why);
-	else if (p->host.dns == DNS_NXDOMAIN || p->host.dns == DNS_NODATA)
-		probe_fail(p, PROBE_NO_HOST, SMTP_PHASE_RESOLVE, NULL,
-		    "the host has no address");
+	if (!p->told_slow)
+		left_ms = p->timeout_ms - session_ns(p) / CLOCK_MS;
 	else
-		probe_fail(p, PROBE_DNS_FAIL, SMTP_PHASE_RESOLVE, NULL,
-		    dns_status_name(p->host.dns));
-}
-
-static void
-on_timeout(void *arg)
-{
-	struct probe_run *p = arg;
-
-	if (p->connected) {
-		probe_fail(p, PROBE_TIMEOUT,
-		    p->client != NULL ? smtp_client_phase(p->client) :
-					SMTP_PHASE_CONNECT,
-		    NULL, "no answer in time");
+		left_ms = p->interval_ms - silent_ns(p) / CLOCK_MS;
+	if (left_ms > 0) {
+		loop_timer_set(p->timer, left_ms);
 		return;
 	}
-	p->result.phase_ns[SMTP_PHASE_CONNECT] +=
-	    loop_now(p->loop) - p->addr_start;
-	probe_fail(p, PROBE_CONN_TIMEOUT, SMTP_PHASE_CONNECT, NULL,
-	    "no connection in time");
+	if (p->told_slow)
+		p->silent++;
+	p->told_slow = true;
+	loop_timer_set(p->timer, p->interval_ms);
+	tell(p);
 }
 
 struct probe_run *
-probe_smtp_start(struct loop *loop, struct tls_ctx *tls,
-    const struct probe_target *t, probe_cb *cb, void *arg)
+probe_smtp_start(const struct reach_env *env, const struct probe_target *t,
+    const struct probe_ops *ops, void *arg)
 {
+	static const enum reach_depth depths[] = {
+		[PROBE_DEPTH_CONNECT] = REACH_CONNECT,
+		[PROBE_DEPTH_BANNER] = REACH_BANNER,
+		[PROBE_DEPTH_EHLO] = REACH_EHLO,
+		[PROBE_DEPTH_STARTTLS] = REACH_READY,
+		[PROBE_DEPTH_RCPT] = REACH_READY,
+	};
+	const struct reach_policy policy = { .helo = t->helo,
+		.tls = t->tls,
+		.must_tls = t->depth == PROBE_DEPTH_STARTTLS,
+		.source = t->source,
+		.connect_ms = t->connect_ms,
+		.clear_after_ms = t->clear_after_ms,
+		.probe = true,
+		.depth = depths[t->depth] };
 	struct probe_run *p = mem_alloc(sizeof(*p));
 
-	p->loop = loop;
-	p->tls = tls;
-	p->host = *t->host;
-	(void)dane_ref(p->host.dane);
-	p->result.tls_by = t->tls;
-	p->result.tls_why = "";
-	if (p->host.dane != NULL) {
-		p->result.tls_by = dane_word(p->host.dane, NULL);
-		p->result.tls_why = p->host.dane->why;
-	}
-	strlcpy(p->helo, t->helo, sizeof(p->helo));
+	p->loop = env->loop;
+	p->book = env->book;
 	strlcpy(p->sender, t->sender, sizeof(p->sender));
-	strlcpy(p->rcpt_mailbox, t->rcpt, sizeof(p->rcpt_mailbox));
-	p->rcpt.mailbox = p->rcpt_mailbox;
-	p->depth = t->depth;
-	if (t->source != NULL)
-		p->source = *t->source;
-	p->cb = cb;
+	for (; t->depth == PROBE_DEPTH_RCPT && p->nasks < t->nasks &&
+	     p->nasks < PROBE_ASKS_MAX;
+	     p->nasks++)
+		strlcpy(p->ask[p->nasks].mailbox, t->ask[p->nasks].mailbox,
+		    sizeof(p->ask[0].mailbox));
+	p->result.nanswers = p->nasks;
+	p->timeout_ms = t->timeout_ms;
+	p->interval_ms = t->interval_ms;
+	p->resolve_ns = t->resolve_ns;
+	p->ops = *ops;
 	p->arg = arg;
-	p->result.phase_ns[SMTP_PHASE_RESOLVE] = t->resolve_ns;
-	p->timer = loop_timer_create(loop, on_timeout, p);
-	loop_timer_set(p->timer, t->timeout_ms);
-	p->begin = loop_task_create(loop, on_begin, p);
-	loop_task_schedule(p->begin);
+	p->since_ns = loop_now(env->loop);
+	p->late_ns = loop_late_ns(env->loop);
+	p->timer = loop_timer_create(env->loop, on_timer, p);
+	loop_timer_set(p->timer, p->timeout_ms);
+	p->reach = reach_start(env, t->host, &policy, on_reached, p);
 	return p;
 }

@@ -30,6 +30,7 @@ struct probing { /* one host of the round under way */
 	struct pace *pace;
 	unsigned at;
 	bool waiting;
+	bool silent; /* a time-out stands for its result, for now */
 	struct probe_run *run;
 };
 
@@ -54,8 +55,8 @@ struct pace { /* one domain */
 
 struct runner {
 	struct loop *loop;
+	struct reach_env env;
 	struct dns *dns;
-	struct tls_ctx *tls;
 	struct runner_ops ops;
 	struct config *conf;
 	const struct route_self *self;
@@ -69,19 +70,16 @@ struct runner {
 static void on_due(void *arg);
 
 struct runner *
-runner_create(struct loop *loop, struct dns *dns, const struct runner_ops *ops)
+runner_create(const struct reach_env *env, struct dns *dns,
+    const struct runner_ops *ops)
 {
 	struct runner *r = mem_alloc(sizeof(*r));
-	struct mx_errbuf eb = { "" };
 
-	r->loop = loop;
+	r->loop = env->loop;
+	r->env = *env;
 	r->dns = dns;
 	r->ops = *ops;
-	r->last = loop_now(loop);
-	r->tls = tls_client_create(&eb);
-	if (r->tls == NULL)
-		log_error("probe", "problem=%s effect=\"no TLS in probes\"",
-		    log_q(eb.text));
+	r->last = loop_now(r->loop);
 	TAILQ_INIT(&r->line);
 	return r;
 }
@@ -134,7 +132,6 @@ runner_destroy(struct runner **rp)
 	for (size_t i = 0; i < r->n; i++)
 		pace_destroy(&r->pace[i]);
 	mem_free(&r->pace);
-	tls_ctx_destroy(&r->tls);
 	config_unref(&r->conf);
 	mem_free(rp);
 }
@@ -168,7 +165,7 @@ pace_schedule(struct pace *p)
 
 /* The round is whole: rest, then tell. */
 static void
-pace_finish(struct pace *p, enum probe_code code, bool probed)
+pace_finish(struct pace *p, enum reach_code code, bool probed)
 {
 	struct runner *r = p->runner;
 	struct round *round = p->round;
@@ -189,15 +186,15 @@ pace_finish(struct pace *p, enum probe_code code, bool probed)
 }
 
 /* OK when one host is; otherwise the failure that says most. */
-static enum probe_code
+static enum reach_code
 round_code(const struct round *round)
 {
-	enum probe_code code = PROBE_DNS_FAIL;
+	enum reach_code code = REACH_DNS_FAIL;
 
 	for (unsigned i = 0; i < round->route.n; i++) {
-		if (round->result[i].code == PROBE_OK)
-			return PROBE_OK;
-		if (probe_code_neutral(code))
+		if (round->result[i].code == REACH_OK)
+			return REACH_OK;
+		if (reach_code_neutral(code))
 			code = round->result[i].code;
 	}
 	return code;
@@ -214,6 +211,7 @@ on_result(const struct probe_result *result, void *arg)
 	struct runner *r = p->runner;
 
 	h->run = NULL;
+	h->silent = false;
 	r->running--;
 	round->result[h->at] = *result;
 	round->result[h->at].stale_dns = round->route.stale;
@@ -222,29 +220,86 @@ on_result(const struct probe_result *result, void *arg)
 	runner_next(r);
 }
 
+/* A round as it looks now, for the callback: it may end the one it is of. */
+static void
+round_tell(struct pace *p)
+{
+	struct runner *r = p->runner;
+	struct round *now = mem_alloc(sizeof(*now));
+	struct probe_round told = { .domain = p->name,
+		.code = round_code(p->round),
+		.route = &now->route,
+		.nresults = p->round->route.n,
+		.result = now->result };
+	char name[TEXT_DOMAIN_MAX];
+
+	strlcpy(name, p->name, sizeof(name));
+	told.domain = name;
+	route_copy(&now->route, &p->round->route);
+	memcpy(now->result, p->round->result, sizeof(now->result));
+	r->last = loop_now(r->loop);
+	r->ops.round(r->ops.arg, &told);
+	route_fini(&now->route);
+	mem_free(&now);
+}
+
+/* One more interval of silence: the round counts when every host of it has
+ * either answered or is as silent. */
+static void
+on_wait(const struct probe_wait *w, void *arg)
+{
+	struct probing *h = arg;
+	struct round *round = h->pace->round;
+	struct probe_result *to = &round->result[h->at];
+	unsigned silent = 0;
+
+	if (!w->counts)
+		return;
+	h->silent = true;
+	*to = (struct probe_result){ .code = w->code,
+		.phase = w->phase,
+		.tls_by = config_tls_word(pace_conf(h->pace)->deliver.tls),
+		.tls_why = "",
+		.stale_dns = round->route.stale };
+	strlcpy(to->text, w->text, sizeof(to->text));
+	for (unsigned i = 0; i < round->route.n; i++)
+		silent += round->host[i].silent;
+	if (silent == round->left)
+		round_tell(h->pace);
+}
+
 static void
 probing_start(struct probing *h)
 {
+	static const struct probe_ops ops = { .done = on_result,
+		.wait = on_wait };
 	struct pace *p = h->pace;
 	struct runner *r = p->runner;
 	const struct conf_domain *d = pace_conf(p);
+	struct probe_ask ask = { .domain = p->name, .mailbox = d->probe.rcpt };
 	struct probe_target t = { .host = &p->round->route.host[h->at],
 		.helo = r->conf->hostname,
-		.resolve_ns = p->round->resolve_ns };
+		.sender = d->probe.sender != NULL ? d->probe.sender : "",
+		.depth = (enum probe_depth)d->probe.depth,
+		.tls = d->deliver.tls,
+		.connect_ms = d->deliver.connect_ms,
+		.clear_after_ms = d->retry.first_ms,
+		.timeout_ms = d->probe.timeout_ms,
+		.interval_ms = d->probe.interval_ms,
+		.resolve_ns = p->round->resolve_ns,
+		.ask = &ask,
+		.nasks = 1 };
 	char postmaster[PATH_MAILBOX_MAX];
 
 	snprintf(postmaster, sizeof(postmaster), "postmaster@%s", p->name);
-	t.sender = d->probe.sender != NULL ? d->probe.sender : "";
-	t.rcpt = d->probe.rcpt != NULL ? d->probe.rcpt : postmaster;
-	t.depth = (enum probe_depth)d->probe.depth;
-	t.tls = config_tls_word(d->deliver.tls);
-	t.timeout_ms = d->probe.timeout_ms;
+	if (ask.mailbox == NULL)
+		ask.mailbox = postmaster;
 	if (d->deliver.source_addr.len != 0)
 		t.source = &d->deliver.source_addr;
-	if (r->tls == NULL && t.depth > PROBE_DEPTH_EHLO)
+	if (r->env.tls == NULL && t.depth == PROBE_DEPTH_STARTTLS)
 		t.depth = PROBE_DEPTH_EHLO;
 	r->running++;
-	h->run = probe_smtp_start(r->loop, r->tls, &t, on_result, h);
+	h->run = probe_smtp_start(&r->env, &t, &ops, h);
 }
 
 static void
@@ -276,12 +331,12 @@ puts_off(const struct route *route)
 static void
 on_route(const struct route *route, void *arg)
 {
-	static const enum probe_code codes[] = {
-		[ROUTE_OK] = PROBE_OK,
-		[ROUTE_DNS_FAIL] = PROBE_DNS_FAIL,
-		[ROUTE_SELF] = PROBE_SELF,
-		[ROUTE_NULL_MX] = PROBE_NO_HOST,
-		[ROUTE_NO_HOST] = PROBE_NO_HOST,
+	static const enum reach_code codes[] = {
+		[ROUTE_OK] = REACH_OK,
+		[ROUTE_DNS_FAIL] = REACH_DNS_FAIL,
+		[ROUTE_SELF] = REACH_SELF,
+		[ROUTE_NULL_MX] = REACH_NO_HOST,
+		[ROUTE_NO_HOST] = REACH_NO_HOST,
 	};
 	struct pace *p = arg;
 	struct runner *r = p->runner;
@@ -293,7 +348,7 @@ on_route(const struct route *route, void *arg)
 	round->resolve_ns = loop_now(r->loop) - p->start;
 	if ((route->status != ROUTE_OK && !puts_off(route)) || route->n == 0) {
 		pace_finish(p,
-		    route->status == ROUTE_OK ? PROBE_NO_HOST :
+		    route->status == ROUTE_OK ? REACH_NO_HOST :
 						codes[route->status],
 		    false);
 		return;

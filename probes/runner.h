@@ -13,10 +13,12 @@ struct runner;
 
 /* All results of one round. `route` says which hosts; result[i] belongs to
  * route->host[i]. When the route itself failed nresults is 0 and `code` says
- * how (DNS_FAIL, NO_HOST, SELF). */
+ * how (DNS_FAIL, NO_HOST, SELF). While the probe of a host is silent the round
+ * stays open and is handed over once more for each interval of it, with a
+ * time-out as that host's result (reach.h: slow is not down). */
 struct probe_round {
 	const char *domain;
-	enum probe_code code; /* OK when at least one host is */
+	enum reach_code code; /* OK when at least one host is */
 	const struct route *route;
 	unsigned nresults;
 	const struct probe_result *result;
@@ -27,8 +29,9 @@ struct runner_ops {
 	void *arg;
 };
 
-struct runner *
-runner_create(struct loop *, struct dns *, const struct runner_ops *);
+/* `env` is copied; what it points to lives longer than the runner. */
+struct runner *runner_create(const struct reach_env *env, struct dns *,
+    const struct runner_ops *);
 void runner_destroy(struct runner **);
 /* Takes a reference; keeps the pace of domains that stay. `self` is borrowed
  * until the next call. */

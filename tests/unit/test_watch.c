@@ -61,7 +61,7 @@ watch_make(void)
 }
 
 static void
-rounds(struct watch_set *ws, enum probe_code code, unsigned n)
+rounds(struct watch_set *ws, enum reach_code code, unsigned n)
 {
 	struct route route = { .status = ROUTE_OK, .n = 1 };
 	struct probe_result result = { .code = code };
@@ -91,11 +91,11 @@ refusals_between_messages_are_no_streak(void **state)
 	struct watch_set *ws = watch_make();
 
 	(void)state;
-	rounds(ws, PROBE_CONN_REFUSED, 3);
+	rounds(ws, REACH_CONN_REFUSED, 3);
 	assert_int_equal(watch_state(ws, A), HEALTH_DOWN);
 	outcome(ws, true);
 	assert_int_equal(watch_state(ws, A), HEALTH_DOWN);
-	rounds(ws, PROBE_OK, 2);
+	rounds(ws, REACH_OK, 2);
 	assert_int_equal(watch_state(ws, A), HEALTH_RECOVERING);
 	for (int i = 0; i < 5; i++) {
 		outcome(ws, false);
@@ -114,10 +114,10 @@ delivery_ends_a_suspicion(void **state)
 	struct watch_set *ws = watch_make();
 
 	(void)state;
-	rounds(ws, PROBE_OK, 2);
+	rounds(ws, REACH_OK, 2);
 	outcome(ws, false);
 	assert_int_equal(watch_state(ws, A), HEALTH_SUSPECT);
-	rounds(ws, PROBE_DNS_FAIL, 5);
+	rounds(ws, REACH_DNS_FAIL, 5);
 	assert_int_equal(watch_state(ws, A), HEALTH_SUSPECT);
 	outcome(ws, true);
 	assert_int_equal(watch_state(ws, A), HEALTH_UP);
@@ -138,19 +138,19 @@ our_own_mx_is_no_failure(void **state)
 
 	(void)state;
 	selves = 0;
-	rounds(ws, PROBE_OK, 2);
+	rounds(ws, REACH_OK, 2);
 	watch_outcome(ws, A, &self, 0);
 	assert_int_equal(watch_state(ws, A), HEALTH_UNKNOWN);
 	for (int i = 0; i < 5; i++)
 		watch_round(ws,
-		    &(struct probe_round){ .domain = A, .code = PROBE_SELF },
+		    &(struct probe_round){ .domain = A, .code = REACH_SELF },
 		    0);
 	assert_int_equal(watch_state(ws, A), HEALTH_UNKNOWN);
 	assert_int_equal(selves, 1);
 	watch_snapshot(ws, A, &d, p);
 	assert_true(d.self_mx_since != 0);
 	assert_non_null(strstr(d.cause, "best MX"));
-	rounds(ws, PROBE_OK, 2);
+	rounds(ws, REACH_OK, 2);
 	assert_int_equal(watch_state(ws, A), HEALTH_UP);
 	watch_snapshot(ws, A, &d, p);
 	assert_int_equal(d.self_mx_since, 0);

@@ -137,6 +137,20 @@ create_dns(struct daemon *d, struct mx_errbuf *eb)
 	return 0;
 }
 
+/* Both contexts serve all connections that we make; without one of them mail
+ * goes on where TLS is not required. */
+static void
+create_reach(struct daemon *d)
+{
+	struct mx_errbuf eb = { "" };
+
+	d->reach.loop = d->loop;
+	d->reach.book = address_book_create(ADDRESS_BOOK_MAX);
+	if ((d->reach.tls = tls_client_create(&eb)) == NULL ||
+	    (d->reach.tls_strict = tls_client_strict_create(&eb)) == NULL)
+		log_error("reach", "event=no_tls error=%s", log_q(eb.text));
+}
+
 static void
 create_relay(struct daemon *d)
 {
@@ -149,6 +163,7 @@ create_relay(struct daemon *d)
 	struct watch_ops wo = daemon_watch_ops;
 	struct runner_ops ro = daemon_runner_ops;
 
+	create_reach(d);
 	qo.arg = dops.arg = so.arg = wo.arg = ro.arg = d;
 	d->watch = watch_create(&wo);
 	d->queue = queue_create(d->loop, d->store, d->stats, &qc, &qo);
@@ -158,7 +173,7 @@ create_relay(struct daemon *d)
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
 	    d->bounce, d->stats, &dops);
 	d->smtpd = smtpd_create(d->loop, d->store, d->queue, d->stats, &so);
-	d->runner = runner_create(d->loop, d->dns, &ro);
+	d->runner = runner_create(&d->reach, d->dns, &ro);
 	d->agentx = agentx_create(d->loop, d->conf->spool);
 	daemon_apply(d, NULL);
 }
@@ -276,6 +291,9 @@ daemon_destroy(struct daemon **dp)
 	if (d->dns != NULL)
 		dns_memory_save(d->dns, d->dns_memory);
 	dns_destroy(&d->dns);
+	tls_ctx_destroy(&d->reach.tls);
+	tls_ctx_destroy(&d->reach.tls_strict);
+	address_book_destroy(&d->reach.book);
 	watch_destroy(&d->watch);
 	snapshot_box_destroy(&d->box);
 	history_destroy(&d->history);

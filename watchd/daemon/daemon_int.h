@@ -27,6 +27,7 @@ struct daemon {
 	struct deliver *deliver;
 	struct smtpd *smtpd;
 	struct dns *dns;
+	struct reach_env reach; /* ours; probes and deliveries go by it */
 	struct runner *runner;
 	struct watch_set *watch;
 	struct snapshot_box *box;

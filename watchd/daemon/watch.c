@@ -199,7 +199,7 @@ primary_take(struct watch_set *ws, struct watch *w, struct snap_primary *p,
 
 	p->priority = host->pref;
 	p->probed = true;
-	p->healthy = r->code == PROBE_OK;
+	p->healthy = r->code == REACH_OK;
 	p->failed_phase = p->healthy ? SMTP_PHASE_NONE : r->phase;
 	p->code = r->reply_code;
 	strlcpy(p->text, r->text, sizeof(p->text));
@@ -239,25 +239,25 @@ round_verdict(const struct probe_round *r, const char **host, const char **why)
 	const struct probe_result *bad = NULL;
 
 	*host = "";
-	*why = probe_code_name(r->code);
+	*why = reach_code_name(r->code);
 	for (unsigned i = 0; i < r->nresults; i++) {
-		if (r->result[i].code == PROBE_OK) {
+		if (r->result[i].code == REACH_OK) {
 			*host = r->route->host[i].label;
 			*why = r->result[i].text;
 			return HEALTH_IN_OK;
 		}
-		if (bad == NULL || probe_code_neutral(bad->code)) {
+		if (bad == NULL || reach_code_neutral(bad->code)) {
 			bad = &r->result[i];
 			*host = r->route->host[i].label;
 			*why = bad->text[0] != '\0' ?
 			    bad->text :
-			    probe_code_name(bad->code);
+			    reach_code_name(bad->code);
 		}
 	}
 	if (bad != NULL)
-		return probe_code_neutral(bad->code) ? HEALTH_IN_NEUTRAL :
+		return reach_code_neutral(bad->code) ? HEALTH_IN_NEUTRAL :
 						       HEALTH_IN_FAIL;
-	return probe_code_neutral(r->code) ? HEALTH_IN_NEUTRAL : HEALTH_IN_FAIL;
+	return reach_code_neutral(r->code) ? HEALTH_IN_NEUTRAL : HEALTH_IN_FAIL;
 }
 
 void
@@ -276,9 +276,9 @@ watch_round(struct watch_set *ws, const struct probe_round *r, int64_t now)
 	/* Forget hosts that left the MX records; keep all while DNS fails. */
 	if (r->nresults > 0)
 		w->nprimaries = r->nresults;
-	watch_self_mx(ws, w, r->code == PROBE_SELF);
+	watch_self_mx(ws, w, r->code == REACH_SELF);
 	in = round_verdict(r, &host, &why);
-	if (r->code == PROBE_SELF) {
+	if (r->code == REACH_SELF) {
 		in = HEALTH_IN_NO_PRIMARY;
 		why = WATCH_SELF_TEXT;
 	}

@@ -274,6 +274,8 @@ reach_start(const struct reach_env *env, const struct route_host *host,
 	r->arg = arg;
 	r->start_ns = r->since_ns = loop_now(env->loop);
 	r->late_ns = loop_late_ns(env->loop);
+	r->heard_ns = r->since_ns;
+	r->heard_late_ns = r->late_ns;
 	r->begin = loop_task_create(env->loop, on_begin, r);
 	loop_task_schedule(r->begin);
 	return r;
@@ -296,13 +298,26 @@ reach_phase(const struct reach *r)
 	}
 }
 
+/* Since `since`, when the loop's lateness was `late`. */
+static int64_t
+passed(const struct reach *r, int64_t since, int64_t late)
+{
+	int64_t ns =
+	    loop_now(r->env.loop) - since - (loop_late_ns(r->env.loop) - late);
+
+	return ns > 0 ? ns : 0;
+}
+
 int64_t
 reach_waited_ns(const struct reach *r)
 {
-	int64_t ns = loop_now(r->env.loop) - r->since_ns -
-	    (loop_late_ns(r->env.loop) - r->late_ns);
+	return passed(r, r->since_ns, r->late_ns);
+}
 
-	return ns > 0 ? ns : 0;
+int64_t
+reach_silent_ns(const struct reach *r)
+{
+	return passed(r, r->heard_ns, r->heard_late_ns);
 }
 
 const struct net_addr *

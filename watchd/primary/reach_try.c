@@ -395,6 +395,8 @@ got(struct reach *r)
 
 	if (r->client == NULL || n == 0)
 		return;
+	r->heard_ns = now_ns(r);
+	r->heard_late_ns = loop_late_ns(r->env.loop);
 	rc = smtp_client_feed(r->client, data, n, now_ns(r));
 	conn_consume(r->conn, n);
 	(void)rc; /* too much talk: smtp_client_next() says so */

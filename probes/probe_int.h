@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC
+ * probe_int: what probe_smtp.c asks probe.c, and tests try. Pure. */
+#ifndef MX_PROBES_PROBE_INT_H
+#define MX_PROBES_PROBE_INT_H
+
+#include "probes/probe.h"
+
+/* What a reply to MAIL or RCPT is about. */
+enum probe_finding probe_finding_of(const struct smtp_reply *, enum smtp_phase);
+/* It may be about how much we ask (X.7.x), and not about what: behind another
+ * answer it says nothing of its ask. */
+bool probe_is_policy(const struct smtp_reply *);
+
+#endif
