@@ -33,6 +33,16 @@ probe_finding_name(enum probe_finding finding)
 	return (unsigned)finding < MX_COUNT(names) ? names[finding] : "unknown";
 }
 
+bool
+probe_gives_up(unsigned counted, unsigned fall, unsigned given_up)
+{
+	unsigned nth = given_up + 1;
+
+	if (nth >= 2 && (nth & (nth - 1)) == 0)
+		return false;
+	return counted >= fall;
+}
+
 static bool
 says(const struct smtp_reply *r, const char *word)
 {

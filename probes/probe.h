@@ -112,6 +112,14 @@ struct probe_ops {
 	void (*done)(const struct probe_result *, void *arg);
 	void (*wait)(const struct probe_wait *, void *arg); /* may be NULL */
 };
+/* Whether the owner had better give a silent session up (cancel it) and begin
+ * another one: a connection can hang though the server works. `counted`: its
+ * intervals that counted; `fall`: as configured; `given_up`: sessions in a row
+ * that ended this way. They end when they have counted `fall`; but the 2nd, 4th,
+ * 8th ... goes on to the limits of RFC 5321, lest a server that is that slow is
+ * never heard out. Pure. */
+bool probe_gives_up(unsigned counted, unsigned fall, unsigned given_up);
+
 struct probe_run;
 /* Calls back from the loop only. env: see reach.h. */
 struct probe_run *probe_smtp_start(const struct reach_env *,

@@ -30,7 +30,7 @@ struct probing { /* one host of the round under way */
 	struct pace *pace;
 	unsigned at;
 	bool waiting;
-	bool silent; /* a time-out stands for its result, for now */
+	unsigned silent; /* intervals: a time-out stands for its result */
 	struct probe_run *run;
 };
 
@@ -51,6 +51,7 @@ struct pace { /* one domain */
 	bool busy;
 	int64_t start; /* of the round, loop time */
 	struct round *round; /* NULL: none, or its route is looked up */
+	unsigned given_up; /* rounds in a row, see probe_gives_up() */
 };
 
 struct runner {
@@ -211,10 +212,12 @@ on_result(const struct probe_result *result, void *arg)
 	struct runner *r = p->runner;
 
 	h->run = NULL;
-	h->silent = false;
+	h->silent = 0;
 	r->running--;
 	round->result[h->at] = *result;
 	round->result[h->at].stale_dns = round->route.stale;
+	if (result->code != REACH_TIMEOUT && result->code != REACH_CONN_TIMEOUT)
+		p->given_up = 0;
 	if (--round->left == 0)
 		pace_finish(p, round_code(round), true);
 	runner_next(r);
@@ -249,13 +252,14 @@ static void
 on_wait(const struct probe_wait *w, void *arg)
 {
 	struct probing *h = arg;
+	struct runner *r = h->pace->runner;
 	struct round *round = h->pace->round;
 	struct probe_result *to = &round->result[h->at];
 	unsigned silent = 0;
 
 	if (!w->counts)
 		return;
-	h->silent = true;
+	h->silent++;
 	*to = (struct probe_result){ .code = w->code,
 		.phase = w->phase,
 		.tls_by = config_tls_word(pace_conf(h->pace)->deliver.tls),
@@ -263,9 +267,17 @@ on_wait(const struct probe_wait *w, void *arg)
 		.stale_dns = round->route.stale };
 	strlcpy(to->text, w->text, sizeof(to->text));
 	for (unsigned i = 0; i < round->route.n; i++)
-		silent += round->host[i].silent;
-	if (silent == round->left)
+		silent += round->host[i].silent > 0;
+	if (silent < round->left)
+		return;
+	if (probe_gives_up(h->silent, pace_conf(h->pace)->probe.fall,
+		h->pace->given_up)) {
+		h->pace->given_up++;
+		pace_finish(h->pace, round_code(round), true);
+		runner_next(r);
+	} else {
 		round_tell(h->pace);
+	}
 }
 
 static void

@@ -185,7 +185,8 @@ reach_next(struct reach *r, bool silent)
 		r->verdict_rank = rank(r);
 		r->verdict = r->now;
 	}
-	if (now - r->start_ns < REACH_TOTAL_MS * CLOCK_MS && advance(r))
+	if (now - r->start_ns < r->env.limits->total_ms * CLOCK_MS &&
+	    advance(r))
 		reach_try(r);
 	else
 		finish(r, &r->verdict);
@@ -254,10 +255,18 @@ struct reach *
 reach_start(const struct reach_env *env, const struct route_host *host,
     const struct reach_policy *policy, reach_cb *cb, void *arg)
 {
+	static const struct reach_limits usual = {
+		.short_connect_ms = REACH_SHORT_CONNECT_MS,
+		.short_reply_ms = REACH_SHORT_REPLY_MS,
+		.tls_silence_ms = REACH_TLS_SILENCE_MS,
+		.total_ms = REACH_TOTAL_MS,
+	};
 	struct reach *r = mem_alloc(sizeof(*r));
 	struct net_addr a;
 
 	r->env = *env;
+	if (r->env.limits == NULL)
+		r->env.limits = &usual;
 	r->host = *host;
 	(void)dane_ref(r->host.dane);
 	r->policy = *policy;

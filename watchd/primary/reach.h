@@ -45,6 +45,12 @@
 #define REACH_TOTAL_MS	       600000
 #define REACH_INPUT_MAX	       (16 * 1024) /* of the connection handed over */
 
+/* Those above, in one place that tests can replace by shorter ones. */
+struct reach_limits {
+	int64_t short_connect_ms, short_reply_ms, tls_silence_ms, total_ms;
+	int64_t reply_ms; /* the most for a reply; 0: RFC 5321's limits alone */
+};
+
 /* The layer that failed. One list for probe, delivery and status; the words
  * are reach_code_name()'s. */
 enum reach_code {
@@ -94,6 +100,7 @@ struct reach_env {
 	struct loop *loop;
 	struct address_book *book;
 	struct tls_ctx *tls, *tls_strict;
+	const struct reach_limits *limits; /* NULL: as above */
 };
 
 struct reach_result {

@@ -24,7 +24,7 @@ struct reach_candidate {
 };
 
 struct reach {
-	struct reach_env env;
+	struct reach_env env; /* with limits */
 	struct route_host host;
 	struct reach_policy policy; /* helo and source are in here: */
 	char helo[TEXT_DOMAIN_MAX];

@@ -60,18 +60,21 @@ patience_ms(const struct reach *r, int64_t ms)
 static int64_t
 limit_ms(const struct reach *r)
 {
+	const struct reach_limits *l = r->env.limits;
+	bool more = reach_has_more(r);
 	int64_t ms;
 
 	if (r->state == REACH_ST_CONNECT) {
 		ms = r->policy.connect_ms;
-		return reach_has_more(r) ? smaller(ms, REACH_SHORT_CONNECT_MS) :
-					   ms;
+		return more ? smaller(ms, l->short_connect_ms) : ms;
 	}
 	ms = smtp_client_timeout_ms(r->client);
+	if (l->reply_ms != 0)
+		ms = smaller(ms, l->reply_ms);
 	if (r->state == REACH_ST_TLS && may_clear(r))
-		ms = smaller(ms, patience_ms(r, REACH_TLS_SILENCE_MS));
-	if (reach_has_more(r))
-		ms = smaller(ms, patience_ms(r, REACH_SHORT_REPLY_MS));
+		ms = smaller(ms, patience_ms(r, l->tls_silence_ms));
+	if (more)
+		ms = smaller(ms, patience_ms(r, l->short_reply_ms));
 	return ms;
 }
 
