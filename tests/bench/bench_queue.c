@@ -132,7 +132,7 @@ deliver_all(struct store *st, struct queue *q, struct loop *loop)
 			worst = seconds() - one;
 		while ((job = queue_take(q, "a.example")) != NULL) {
 			env->id = job->id;
-			queue_done(q, job, JOB_TRIED, env, 1000000);
+			queue_done(q, job, JOB_TRIED, env);
 			if (++n % 1000 == 0)
 				break;
 		}

@@ -252,12 +252,11 @@ replace(struct fake_job *j, const struct envelope *env)
 
 void
 queue_done(struct queue *q, struct queue_job *job, enum job_outcome outcome,
-    const struct envelope *env, int64_t latency_ns)
+    const struct envelope *env)
 {
 	struct fake_job *j = ended(job);
 
 	(void)q;
-	j->latency_ns = latency_ns;
 	switch (outcome) {
 	case JOB_RETURNED:
 		j->returned++;
@@ -458,13 +457,20 @@ queue_accept(struct queue *q, struct store_tx **tx, struct envelope **parts,
 
 struct route_req {
 	uint64_t id;
+	const char *domain;
 };
 
 static void
 run_route(struct later *l)
 {
+	struct route r = fake.route;
+
+	/* 127.0.0.x by the second letter of s1.example */
+	if (fake.spread)
+		((uint8_t *)&r.host[0].addr[0].u.in.sin_addr)[3] =
+		    (uint8_t)l->request->domain[1];
 	mem_free(&l->request);
-	l->route(&fake.route, l->arg);
+	l->route(&r, l->arg);
 }
 
 struct route_req *
@@ -476,7 +482,6 @@ route_lookup(struct dns *dns, const struct route_self *self, const char *domain,
 
 	(void)dns;
 	(void)self;
-	(void)domain;
 	(void)primaries;
 	(void)n;
 	(void)port;
@@ -484,6 +489,7 @@ route_lookup(struct dns *dns, const struct route_self *self, const char *domain,
 	l->route = cb;
 	l->request = mem_alloc(sizeof(*l->request));
 	l->request->id = l->id;
+	l->request->domain = domain;
 	return l->request;
 }
 

@@ -19,7 +19,6 @@ struct fake_job {
 	size_t len;
 	bool ready, out;
 	unsigned taken, ended, returned, tried, lost, damaged, warned;
-	int64_t latency_ns;
 };
 
 struct fake_note { /* a notification that was handed to the queue */
@@ -47,6 +46,7 @@ struct fake {
 	int reads;
 	int read_rc; /* of the next store_read() */
 	struct route route;
+	bool spread; /* each domain is at an address of its own */
 	unsigned lookups;
 	struct config conf;
 	struct conf_domain domain;

@@ -207,7 +207,7 @@ world_finish(struct world *w, struct queue_job *job, const char *replies)
 		}
 		i++;
 	}
-	queue_done(w->q, job, JOB_TRIED, env, 0);
+	queue_done(w->q, job, JOB_TRIED, env);
 	envelope_destroy(&env);
 	world_settle(w);
 }
@@ -217,7 +217,7 @@ world_lose(struct world *w, struct queue_job *job)
 {
 	struct envelope *env = envelope_copy(fake_store_get(w->store, job->id));
 
-	queue_done(w->q, job, JOB_LOST, env, 0);
+	queue_done(w->q, job, JOB_LOST, env);
 	envelope_destroy(&env);
 	world_settle(w);
 }
@@ -276,7 +276,7 @@ world_expire(struct world *w, struct queue_job *job)
 				env->rcpts[i].state = RCPT_EXPIRED;
 			env->rcpts[i].reported = true;
 		}
-	queue_done(w->q, job, JOB_TRIED, env, 0);
+	queue_done(w->q, job, JOB_TRIED, env);
 	envelope_destroy(&env);
 	world_settle(w);
 }

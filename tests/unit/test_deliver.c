@@ -31,7 +31,6 @@ recipients(void **state)
 	assert_int_equal(j->env->rcpts[2].state, RCPT_FAILED);
 	assert_true(j->env->rcpts[2].reported);
 	assert_string_equal(j->env->host, "mx1.example.org");
-	assert_true(j->latency_ns > 0);
 	assert_int_equal(sink.len, strlen(TEXT));
 	assert_memory_equal(sink.body, TEXT, sink.len);
 	assert_int_equal(fake.nnotes, 1);
@@ -193,7 +192,7 @@ static const char *const starttls_cases[] = {
 	"220 go\r\n250 and more in clear\r\n",
 };
 
-/* What goes wrong with TLS that is optional is tried once more without. */
+/* What goes wrong twice with TLS that is optional is tried without. */
 static void
 tls_may(void **state)
 {
@@ -211,7 +210,7 @@ tls_may(void **state)
 		start();
 		WAIT_FOR(all_quiet);
 		assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
-		assert_int_equal(sink.conns, 2);
+		assert_int_equal(sink.conns, 3);
 		assert_int_equal(t.bad, 0);
 	}
 }
@@ -665,6 +664,7 @@ foreign_share(void **state)
 {
 	(void)state;
 	fake.conf.deliver_connections = 4;
+	fake.spread = true;
 	fake.want = NULL;
 	start();
 	for (int i = 0; i < 6; i++) {
@@ -699,7 +699,7 @@ wanted_again(void **state)
 		deliver_want(t.deliver, "example.org", 1);
 		start_ns = clock_now();
 		WAIT_FOR(failed_once);
-		assert_true(clock_now() - start_ns < CLOCK_SEC);
+		assert_true(clock_now() - start_ns < 10 * CLOCK_SEC);
 	}
 }
 

@@ -111,7 +111,7 @@ warnings_and_expiry_on_time(void **state)
 	assert_int_equal(w->nexpired, 1);
 	assert_false(w->expired[0]->given_up);
 	/* the notification could not be stored: soon again, not at once */
-	queue_done(w->q, w->expired[0], JOB_RETURNED, NULL, 0);
+	queue_done(w->q, w->expired[0], JOB_RETURNED, NULL);
 	world_advance(w, 29 * 1000);
 	assert_int_equal(w->nexpired, 1);
 	world_advance(w, 2000);
@@ -400,8 +400,8 @@ owed_is_told_later(void **state)
 	assert_int_equal(w->nexpired, 1);
 	assert_true(w->expired[0]->waited);
 	w->expired[0]->put_off_ms = DAY;
-	queue_done(w->q, w->expired[0], JOB_TRIED, fake_store_get(w->store, id),
-	    0);
+	queue_done(w->q, w->expired[0], JOB_TRIED,
+	    fake_store_get(w->store, id));
 	world_settle(w);
 	queue_destroy(&w->q);
 	world_queue_up(w, &conf);
@@ -511,8 +511,7 @@ random_traffic(void **state)
 			if (pick % 7 == 0) {
 				world_lose(w, out[nout]);
 			} else if (pick % 11 == 0) {
-				queue_done(w->q, out[nout], JOB_RETURNED, NULL,
-				    0);
+				queue_done(w->q, out[nout], JOB_RETURNED, NULL);
 			} else if (pick % 5 == 0) {
 				world_finish(w, out[nout], "4");
 			} else if (pick % 13 == 0) {
@@ -539,7 +538,7 @@ random_traffic(void **state)
 		assert_true(a.flush.remaining <= a.flush.total);
 	}
 	while (nout > 0)
-		queue_done(w->q, out[--nout], JOB_RETURNED, NULL, 0);
+		queue_done(w->q, out[--nout], JOB_RETURNED, NULL);
 	assert_true(gone > 500);
 }
 

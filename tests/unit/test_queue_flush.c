@@ -78,15 +78,14 @@ canary_goes_alone(void **state)
 	assert_true(canary->canary);
 	assert_null(queue_take(w->q, A));
 	world_finish(w, canary, "2");
-	assert_int_equal(w->want_a, 2);
+	assert_int_equal(w->want_a, 4); /* as many as the policy has */
 	one = queue_take(w->q, A);
 	two = queue_take(w->q, A);
 	assert_non_null(two);
 	assert_false(one->canary);
-	assert_null(queue_take(w->q, A));
 	world_finish(w, one, "2");
 	world_finish(w, two, "2");
-	assert_int_equal(world_gauges(w, A).window, 3);
+	assert_false(world_gauges(w, A).canary);
 }
 
 static void
@@ -265,7 +264,7 @@ flush_takes_what_was_busy(void **state)
 	id = world_mail(w, A, 1);
 	job = queue_take(w->q, A);
 	env = envelope_copy(fake_store_get(w->store, id));
-	queue_done(w->q, job, JOB_TRIED, env, 0); /* its record is written */
+	queue_done(w->q, job, JOB_TRIED, env); /* its record is written */
 	envelope_destroy(&env);
 	assert_int_equal(
 	    w->relay->flush(w->relay->self, A, FLUSH_MANUAL, false, &f), 0);
@@ -285,7 +284,7 @@ flush_takes_what_was_busy(void **state)
 			w->relay->hold(w->relay->self, id, true, false);
 		other = world_mail(w, A, 1);
 		world_flush(w, A, FLUSH_MANUAL);
-		queue_done(w->q, job, JOB_RETURNED, NULL, 0);
+		queue_done(w->q, job, JOB_RETURNED, NULL);
 		world_settle(w);
 		assert_int_equal(w->ended, 1 + remove);
 		world_deliver(w, A, other, "2");
@@ -297,7 +296,7 @@ flush_takes_what_was_busy(void **state)
 	world_flush(w, A, FLUSH_MANUAL);
 	job = queue_take(w->q, A);
 	w->relay->hold(w->relay->self, id, true, false);
-	queue_done(w->q, job, JOB_RETURNED, NULL, 0);
+	queue_done(w->q, job, JOB_RETURNED, NULL);
 	world_settle(w);
 	assert_int_equal(w->ended, 4);
 }
@@ -315,7 +314,6 @@ hung_jobs_leave_the_canary_alone(void **state)
 		world_mail(w, A, 1);
 	hung[0] = queue_take(w->q, A);
 	hung[1] = queue_take(w->q, A);
-	assert_null(queue_take(w->q, A));
 	queue_gate(w->q, A, GATE_CLOSED);
 	world_settle(w);
 	assert_int_equal(w->want_a, 0);
@@ -331,7 +329,7 @@ hung_jobs_leave_the_canary_alone(void **state)
 	assert_null(queue_take(w->q, A));
 	assert_int_equal(w->want_a, 1);
 	world_finish(w, canary, "2");
-	assert_int_equal(w->want_a, 2);
+	assert_int_equal(w->want_a, 3);
 	for (int i = 0; i < 3; i++)
 		world_finish(w, queue_take(w->q, A), "2");
 	assert_int_equal(w->ended, 1);
@@ -432,7 +430,6 @@ connect_failures_are_paced(void **state)
 		world_advance(w, (2 << i) * 1000);
 		assert_int_equal(w->want_a, 1);
 	}
-	assert_int_equal(world_gauges(w, A).window, 1);
 }
 
 static void
@@ -449,7 +446,7 @@ starved_deliverer_hears_again(void **state)
 	assert_null(queue_take(w->q, A));
 	wants = w->wants;
 	/* one goes and one comes in the same turn: the number is the same */
-	queue_done(w->q, job, JOB_RETURNED, NULL, 0);
+	queue_done(w->q, job, JOB_RETURNED, NULL);
 	world_settle(w);
 	assert_int_equal(w->want_a, 1);
 	assert_int_equal(w->wants, wants + 1);
@@ -541,7 +538,7 @@ refuse_suspect(struct world *w, struct queue_job *job, const char *box,
 	rcpt_set(&env->rcpts[0], suspect ? RCPT_PENDING : RCPT_FAILED, 550, &st,
 	    "550 who?");
 	env->rcpts[0].reported = true;
-	queue_done(w->q, job, JOB_TRIED, env, 0);
+	queue_done(w->q, job, JOB_TRIED, env);
 	envelope_destroy(&env);
 	world_settle(w);
 }

@@ -95,7 +95,7 @@ domain_hold(void **state)
 	assert_int_equal(w->relay->hold_domain(w->relay->self, A, false), 0);
 	world_settle(w);
 	assert_int_equal(w->nexpired, 1);
-	queue_done(w->q, w->expired[0], JOB_RETURNED, NULL, 0);
+	queue_done(w->q, w->expired[0], JOB_RETURNED, NULL);
 }
 
 static void
@@ -120,7 +120,7 @@ lifetimes_change(void **state)
 	    &conf); /* with the warnings again, but not for long */
 	queue_policy(w->q, A, &p);
 	assert_int_equal(w->nwarned, 1);
-	queue_done(w->q, w->warned[0], JOB_RETURNED, NULL, 0);
+	queue_done(w->q, w->warned[0], JOB_RETURNED, NULL);
 	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
 	    (t0 + 31 * DAY) / MINUTE);
 	world_advance(w, 30 * DAY + HOUR);
@@ -158,7 +158,7 @@ damaged_is_kept(void **state)
 
 	world_open_with_canary(w, A);
 	id = world_mail(w, A, 1);
-	queue_done(w->q, queue_take(w->q, A), JOB_DAMAGED, NULL, 0);
+	queue_done(w->q, queue_take(w->q, A), JOB_DAMAGED, NULL);
 	world_settle(w);
 	assert_int_equal(world_gauges(w, A).held, 1);
 	assert_null(queue_take(w->q, A));

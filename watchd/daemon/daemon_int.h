@@ -23,6 +23,7 @@ struct daemon {
 	struct store *store;
 	struct queue *queue;
 	const struct relay *relay;
+	struct address_book *book; /* of probes and deliveries */
 	struct bounce *bounce;
 	struct deliver *deliver;
 	struct smtpd *smtpd;

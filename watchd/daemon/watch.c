@@ -292,7 +292,7 @@ watch_outcome(struct watch_set *ws, const char *domain,
 	struct watch *w = watch_find(ws, domain);
 	enum health_input in = o->ok ? HEALTH_IN_OK : HEALTH_IN_FAIL;
 
-	if (w == NULL)
+	if (w == NULL || o->more) /* another host is tried at once */
 		return;
 	if (o->dns)
 		in = HEALTH_IN_NEUTRAL;

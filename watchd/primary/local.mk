@@ -4,6 +4,7 @@ libmx_primary_a_SOURCES = \
 	watchd/primary/health.c watchd/primary/health.h \
 	watchd/primary/reach.c watchd/primary/reach.h \
 	watchd/primary/reach_int.h watchd/primary/reach_try.c \
+	watchd/primary/host.c watchd/primary/host.h \
 	watchd/primary/window.c watchd/primary/window.h
 
 if HAVE_CMOCKA

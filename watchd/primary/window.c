@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * window: see window.h. One struct window a destination, fed by queue_done()
- * and queue_connect_failed(). A success that ends a canary opens to two, so
- * that a poisoned message met next does not stop all others (Postfix learned
- * that of an initial concurrency of 1). */
+ * window: see window.h. One struct window a host (host.h). A success that
+ * ends a canary opens to two, so that a poisoned message met next does not
+ * stop all others (Postfix learned that of an initial concurrency of 1). */
 #include "primary/window.h"
 
 void
@@ -10,17 +9,6 @@ window_init(struct window *w, unsigned max)
 {
 	*w = (struct window){ .max = max > 0 ? max : 1 };
 	window_reset(w);
-}
-
-void
-window_reset(struct window *w)
-{
-	w->size = 1;
-	w->wins = 0;
-	w->shield = 0;
-	w->seen = 0;
-	w->slow = 0;
-	w->canary = true;
 }
 
 /* `out` results are still to come from before: they are no new lesson. */
@@ -35,6 +23,15 @@ window_set(struct window *w, unsigned size, unsigned out)
 }
 
 void
+window_reset(struct window *w)
+{
+	window_set(w, 1, 0);
+	w->answers = 0;
+	w->doubts = 0;
+	w->canary = true;
+}
+
+void
 window_max_set(struct window *w, unsigned max)
 {
 	w->max = max > 0 ? max : 1;
@@ -42,9 +39,38 @@ window_max_set(struct window *w, unsigned max)
 		window_set(w, w->max, 0);
 }
 
+/* The most that is allowed now: the ceiling, and one more when a trial of it
+ * is due. */
+static unsigned
+window_limit(const struct window *w, int64_t now)
+{
+	unsigned most = w->max;
+
+	if (w->ceiling != 0 && w->ceiling + (now >= w->grow_ns) < most)
+		most = w->ceiling + (now >= w->grow_ns);
+	return most;
+}
+
+bool
+window_room(const struct window *w, unsigned open, int64_t now)
+{
+	/* After a refusal below the ceiling: a moment without a new one. */
+	if (w->doubts > 0 && now < w->grow_ns)
+		return false;
+	return open < w->size && open < window_limit(w, now);
+}
+
+int64_t
+window_wake(const struct window *w, unsigned open, int64_t now)
+{
+	return now < w->grow_ns && open < w->size && open < w->max ?
+	    w->grow_ns :
+	    0;
+}
+
 /* Judges a cohort when it is complete: only when all of it was slow is the
- * primary itself slow. The absolute bound keeps the jitter of a fast link
- * from counting. True when the cohort was slow. */
+ * host itself slow. The absolute bound keeps the jitter of a fast link from
+ * counting. True when the cohort was slow. */
 static bool
 window_latency(struct window *w, int64_t ns)
 {
@@ -60,7 +86,7 @@ window_latency(struct window *w, int64_t ns)
 		w->baseline_ns = ns;
 	else if (!slow)
 		w->baseline_ns += (ns - w->baseline_ns) / 8;
-	else /* a primary that stays slow becomes the new normal */
+	else /* a host that stays slow becomes the new normal */
 		w->baseline_ns += (ns - w->baseline_ns) / 64;
 	if (w->seen < w->size)
 		return false;
@@ -70,11 +96,27 @@ window_latency(struct window *w, int64_t ns)
 	return all;
 }
 
+/* More than the ceiling stand and work: it is higher by now, and the next
+ * trial is soon. */
+static void
+window_trial_won(struct window *w, unsigned open, int64_t now)
+{
+	w->ceiling = open;
+	w->trial_ns = 0;
+	w->grow_ns = now + WINDOW_DOUBT_NS;
+	if (w->ceiling >= w->max)
+		w->ceiling = 0;
+}
+
 void
-window_success(struct window *w, int64_t latency_ns)
+window_success(struct window *w, unsigned open, int64_t latency_ns, int64_t now)
 {
 	bool slow = window_latency(w, latency_ns);
 
+	if (open > w->doubt_open)
+		w->doubts = 0;
+	if (w->ceiling != 0 && open > w->ceiling)
+		window_trial_won(w, open, now);
 	if (w->canary) {
 		w->canary = false;
 		window_set(w, w->max < WINDOW_START ? w->max : WINDOW_START, 0);
@@ -90,11 +132,22 @@ window_success(struct window *w, int64_t latency_ns)
 	if (++w->wins < w->size)
 		return;
 	w->wins = 0;
-	if (w->size == w->max)
+	if (w->size >= w->max || (w->ceiling != 0 && w->size > w->ceiling))
 		return;
 	w->size++;
 	w->seen = 0; /* the next cohort is the new window */
 	w->slow = 0;
+}
+
+/* Greylisting, or refusals: the host is alive, and its next messages need not
+ * go one by one for ever. */
+void
+window_answered(struct window *w)
+{
+	if (!w->canary || ++w->answers < WINDOW_ANSWERS)
+		return;
+	w->canary = false;
+	window_set(w, w->max < WINDOW_START ? w->max : WINDOW_START, 0);
 }
 
 void
@@ -105,4 +158,27 @@ window_trouble(struct window *w, unsigned out)
 		return;
 	}
 	window_set(w, w->size / 2, out);
+}
+
+/* One refusal below the ceiling may be of a connection that the host has not
+ * yet seen the end of: the second in a row is believed. */
+void
+window_crowded(struct window *w, unsigned open, int64_t now)
+{
+	if (open == 0)
+		open = 1;
+	w->doubt_open = open;
+	if (w->ceiling != 0 && open < w->ceiling && w->doubts++ == 0) {
+		w->grow_ns = now + WINDOW_DOUBT_NS;
+		return;
+	}
+	w->doubts = 0;
+	w->ceiling = open;
+	w->trial_ns = w->trial_ns == 0 ? WINDOW_TRIAL_MIN : w->trial_ns * 2;
+	if (w->trial_ns > WINDOW_TRIAL_MAX)
+		w->trial_ns = WINDOW_TRIAL_MAX;
+	w->grow_ns = now + w->trial_ns;
+	/* The size stays one above: the trial needs no new increase. */
+	if (w->size > w->ceiling + 1)
+		window_set(w, w->ceiling + 1, 0);
 }

@@ -1,35 +1,60 @@
 /* SPDX-License-Identifier: ISC
- * window: how many connections a primary can bear. Additive increase,
+ * window: how many connections one host can bear at once. Additive increase,
  * multiplicative decrease: one more for each window full of successes, half
  * on trouble, at most once for what was under way when the trouble began.
- * After a gate opened it starts with a canary: one message alone, until one
- * got through. Pure. */
-#ifndef MX_QUEUE_WINDOW_H
-#define MX_QUEUE_WINDOW_H
+ * After a recovery it starts with a canary: one message alone, until one got
+ * through or the host has answered a few properly.
+ *
+ * The ceiling is learned: a host that refuses a connection while n others
+ * of ours work says that n is the most. The work goes on with n, without a
+ * pause, and one more is asked for only after a while that doubles (30 s to
+ * 10 min) each time the answer is the same. Pure; times are monotonic ns. */
+#ifndef MX_PRIMARY_WINDOW_H
+#define MX_PRIMARY_WINDOW_H
 
 #include "base/defs.h"
 
 #define WINDOW_START	   2 /* after the canary */
+#define WINDOW_ANSWERS	   3 /* transactions without success that end it */
 #define WINDOW_SLOW_FACTOR 3 /* of the baseline... */
 #define WINDOW_SLOW_NS	   INT64_C(1000000000) /* ...and above this */
+#define WINDOW_TRIAL_MIN   INT64_C(30000000000) /* between trials of one more */
+#define WINDOW_TRIAL_MAX   INT64_C(600000000000)
+#define WINDOW_DOUBT_NS	   INT64_C(1000000000) /* below the ceiling */
 
 struct window {
-	unsigned size; /* connections now */
+	unsigned size; /* connections now: 1 .. max, and the ceiling */
 	unsigned max; /* policy */
 	unsigned wins; /* successes since the last change */
 	unsigned shield; /* results of the cohort that was halved already */
 	unsigned seen, slow; /* results of this cohort with a latency */
+	unsigned answers; /* of a canary: without success */
+	unsigned ceiling; /* learned; 0: none */
+	unsigned doubts; /* refusals below the ceiling, in a row ... */
+	unsigned doubt_open; /* ... beside so many */
+	int64_t trial_ns; /* wait before the next trial of ceiling + 1 */
+	int64_t grow_ns; /* no connection more than there are before that */
 	int64_t baseline_ns; /* smoothed latency; 0 none yet */
 	bool canary;
 };
 
 void window_init(struct window *, unsigned max);
-/* The gate opened, or a flush begins: canary first. The baseline stays. */
+/* The host recovered: canary first. Baseline and ceiling stay. */
 void window_reset(struct window *);
 void window_max_set(struct window *, unsigned max);
-/* A message got through; latency 0: unknown. */
-void window_success(struct window *, int64_t latency_ns);
-/* 421, a lost connection, a failed connect; `out` were under way then. */
+/* May a connection be opened beside the `open` ones? */
+bool window_room(const struct window *, unsigned open, int64_t now);
+/* When window_room() may say something else by time alone; 0: never. */
+int64_t window_wake(const struct window *, unsigned open, int64_t now);
+/* A message got through while `open` connections stood; latency 0: unknown. */
+void
+window_success(struct window *, unsigned open, int64_t latency_ns, int64_t now);
+/* A transaction was answered to its end, and nothing was taken. */
+void window_answered(struct window *);
+/* 421 in a session, a lost connection, a failed connect; `out` were under way
+ * then. */
 void window_trouble(struct window *, unsigned out);
+/* A connection was refused while `open` others stood and worked. */
+void window_crowded(struct window *, unsigned open, int64_t now);
 
 #endif

@@ -41,7 +41,8 @@ struct relay_domain { /* gauges of one domain */
 	int64_t oldest_live_ms; /* the same of what is neither held nor owed */
 	int64_t next_expiry_ms; /* wall, of what is not held; 0 none */
 	int64_t next_try_ms; /* wall; 0 none */
-	unsigned window, connections_wanted;
+	unsigned connections_wanted;
+	bool canary; /* one message alone, until one got through */
 	bool on_hold; /* the whole domain, by the operator */
 	struct relay_flush flush;
 };

@@ -29,7 +29,7 @@ bounce_retry(void *arg)
 			continue;
 		}
 		TAILQ_REMOVE(&b->cases, c, link);
-		queue_done(b->queue, c->job, JOB_RETURNED, NULL, 0);
+		queue_done(b->queue, c->job, JOB_RETURNED, NULL);
 		envelope_destroy(&c->env);
 		mem_free(&c);
 	}
@@ -78,7 +78,7 @@ bounce_destroy(struct bounce **bp)
 			continue;
 		}
 		TAILQ_REMOVE(&b->cases, c, link);
-		queue_done(b->queue, c->job, JOB_RETURNED, NULL, 0);
+		queue_done(b->queue, c->job, JOB_RETURNED, NULL);
 		envelope_destroy(&c->env);
 		free(c);
 	}
@@ -136,20 +136,19 @@ bounce_warn(struct bounce *b, struct queue_job *job, unsigned stage)
 
 void
 bounce_finish(struct bounce *b, struct queue_job *job, enum job_outcome outcome,
-    struct envelope *env, int64_t latency_ns)
+    struct envelope *env)
 {
 	struct bounce_case *c;
 
 	if (env == NULL || outcome == JOB_RETURNED || outcome == JOB_DAMAGED) {
 		queue_done(b->queue, job, outcome,
-		    outcome == JOB_RETURNED ? NULL : env, latency_ns);
+		    outcome == JOB_RETURNED ? NULL : env);
 		envelope_destroy(&env);
 		return;
 	}
 	c = case_create(b, job, BOUNCE_FINISH);
 	c->outcome = outcome;
 	c->env = env;
-	c->latency_ns = latency_ns;
 	bounce_case_step(c, NULL);
 }
 

@@ -30,9 +30,9 @@ void bounce_warn(struct bounce *, struct queue_job *, unsigned stage);
 
 /* After an attempt: reports the recipients of env that rcpt_owes() (relayed
  * ones when nothing is pending), marks them, then calls queue_done(job,
- * outcome, env, latency_ns). Consumes env. At once when nothing is owed. */
+ * outcome, env). Consumes env. At once when nothing is owed. */
 void bounce_finish(struct bounce *, struct queue_job *, enum job_outcome,
-    struct envelope *env, int64_t latency_ns);
+    struct envelope *env);
 
 /* Jobs that wait for the disk; a shutdown lets them end first. */
 unsigned bounce_pending(const struct bounce *);

@@ -78,7 +78,7 @@ case_end(struct bounce_case *c)
 		c->env->warned = (uint8_t)(c->stage + 1);
 		queue_warned(b->queue, c->job, c->env);
 	} else {
-		queue_done(b->queue, c->job, c->outcome, c->env, c->latency_ns);
+		queue_done(b->queue, c->job, c->outcome, c->env);
 	}
 	envelope_destroy(&c->env);
 	free(c);
@@ -250,7 +250,7 @@ case_unreadable(struct bounce_case *c, int rc)
 		return;
 	}
 	TAILQ_REMOVE(&b->cases, c, link);
-	queue_done(b->queue, c->job, JOB_DAMAGED, c->env, 0);
+	queue_done(b->queue, c->job, JOB_DAMAGED, c->env);
 	envelope_destroy(&c->env);
 	free(c);
 }

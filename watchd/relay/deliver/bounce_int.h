@@ -22,7 +22,6 @@ struct bounce_case {
 	struct envelope *env; /* NULL until loaded (expire, warn) */
 	enum dsn_action action; /* under way */
 	enum job_outcome outcome; /* expire, finish */
-	int64_t latency_ns;
 	unsigned stage; /* warn */
 	bool told; /* something, or it was found not to be owed */
 	uint64_t load; /* store request, 0 none */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * deliver: who gets a connection. Each domain that the queue wants connections
- * for has a destination (target.c). All decisions are made in one task, after
- * the callbacks of a turn: callbacks only touch a destination. Connections of
- * all domains together are bounded; beyond that destinations wait in line and
- * get one each in turn. Domains that nobody configured, where our own
- * notifications go, are at the end of the line, and half of the connections
- * are never theirs: thousands of dead senders do not delay one primary. */
+ * deliver: the module's life, and its one task. Each domain that the queue
+ * wants connections for has a destination (destination.c), each address set a
+ * site (site.c) with its window. All decisions are made in the task, after the
+ * callbacks of a turn: callbacks only touch a destination or a site. The task
+ * looks at a bounded number of destinations a turn, so that a recovery of ten
+ * thousand domains keeps nobody waiting. */
 #include "relay/deliver/deliver.h"
 
 #include <stdlib.h>
@@ -18,165 +17,44 @@
 
 #define DRAIN_POLL_MS 50
 
-bool
-target_goes_on(const struct target *d)
-{
-	return !d->deliver->draining && d->nbusy < d->wanted;
-}
-
-/* Have the domains that nobody configured all that they may have? */
-static bool
-foreign_full(const struct deliver *dl)
-{
-	unsigned most = dl->conf->deliver_connections / 2;
-
-	return dl->nforeign >= (most > 0 ? most : 1);
-}
-
-/* Who gets the next connection, when there is one. */
-static struct target *
-next_waiting(const struct deliver *dl)
-{
-	struct target *w = TAILQ_FIRST(&dl->waiting);
-
-	return w != NULL && !target_is_ours(w) && foreign_full(dl) ? NULL : w;
-}
-
-bool
-target_yields(const struct target *d)
-{
-	const struct target *w = next_waiting(d->deliver);
-
-	return w != NULL && w != d && w->nsessions + 1 < d->nsessions;
-}
-
-static void
-target_wait(struct target *d)
-{
-	struct deliver *dl = d->deliver;
-	bool ours = target_is_ours(d);
-	struct target *w = NULL;
-	struct outbound *s;
-
-	if (d->waiting)
-		return;
-	d->waiting = true;
-	if (ours)
-		TAILQ_FOREACH (w, &dl->waiting, wait_link)
-			if (!target_is_ours(w))
-				break;
-	if (w != NULL)
-		TAILQ_INSERT_BEFORE(w, d, wait_link);
-	else
-		TAILQ_INSERT_TAIL(&dl->waiting, d, wait_link);
-	/* Somebody's idle connection makes room. */
-	TAILQ_FOREACH (s, &dl->idle, list)
-		if (ours || s->foreign || !foreign_full(dl)) {
-			outbound_quit(s);
-			break;
-		}
-}
-
-/* May it have a connection before those who wait? */
-static bool
-target_first(const struct target *d)
-{
-	const struct deliver *dl = d->deliver;
-	const struct target *w = TAILQ_FIRST(&dl->waiting);
-
-	if (dl->nsessions >= dl->conf->deliver_connections)
-		return false;
-	if (target_is_ours(d))
-		return w == NULL || !target_is_ours(w);
-	return w == NULL && !foreign_full(dl);
-}
-
-/* True when a connection may be opened now; otherwise sees to what lacks. */
-static bool
-target_may_open(struct target *d)
-{
-	int64_t now = loop_now(d->deliver->loop);
-
-	if (d->nbusy >= d->wanted || d->deliver->draining)
-		return false;
-	if (now < d->closed_until_ns) {
-		loop_timer_set(d->timer,
-		    (d->closed_until_ns - now) / CLOCK_MS + 1);
-		return false;
-	}
-	if (d->route == NULL || now >= d->route_until_ns) {
-		target_route_begin(d);
-		return false;
-	}
-	if (d->route->status == ROUTE_NULL_MX) {
-		target_refuse(d);
-		return false;
-	}
-	return true;
-}
-
-static void
-target_open(struct target *d)
-{
-	struct candidate *c;
-	unsigned n;
-
-	c = target_candidates(d, &n);
-	MX_ASSERT(c != NULL); /* route_judge() */
-	outbound_create(d, c, n);
-}
-
-static void
-target_work(struct target *d)
-{
-	struct outbound *s, *next;
-
-	for (s = TAILQ_FIRST(&d->sessions); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link);
-		if (s->state != SESSION_IDLE)
-			continue;
-		if (!target_goes_on(d))
-			break;
-		outbound_kick(s);
-		if (s->state == SESSION_IDLE)
-			return; /* the queue has nothing after all */
-	}
-	while (target_may_open(d)) {
-		if (!target_first(d)) {
-			target_wait(d);
-			return;
-		}
-		target_open(d);
-	}
-	target_forget(d);
-}
-
-/* Those in line get one each, and go to its end when they want more. */
-static void
-serve_waiting(struct deliver *dl)
-{
-	struct target *d;
-
-	while ((d = next_waiting(dl)) != NULL &&
-	    dl->nsessions < dl->conf->deliver_connections) {
-		TAILQ_REMOVE(&dl->waiting, d, wait_link);
-		d->waiting = false;
-		if (!target_may_open(d))
-			continue;
-		target_open(d);
-		if (target_may_open(d))
-			target_wait(d);
-	}
-}
-
 static void
 free_gone(struct deliver *dl)
 {
-	struct outbound *s;
+	struct deliver_session *s;
 
 	while ((s = TAILQ_FIRST(&dl->gone)) != NULL) {
 		TAILQ_REMOVE(&dl->gone, s, list);
-		outbound_free(s);
+		deliver_session_free(s);
+	}
+}
+
+/* A budget of them; what is touched meanwhile has its turn in the next one. */
+static void
+work_dests(struct deliver *dl)
+{
+	struct deliver_dest *d;
+	unsigned budget = DELIVER_BUDGET;
+
+	while ((d = TAILQ_FIRST(&dl->dirty)) != NULL && budget-- > 0) {
+		TAILQ_REMOVE(&dl->dirty, d, dirty_link);
+		d->dirty = false;
+		deliver_dest_work(d);
+	}
+	if (!TAILQ_EMPTY(&dl->dirty))
+		loop_task_schedule(dl->task);
+}
+
+static void
+work_sites(struct deliver *dl)
+{
+	struct site_list turn = TAILQ_HEAD_INITIALIZER(turn);
+	struct site *st;
+
+	TAILQ_CONCAT(&turn, &dl->dirty_sites, dirty_link);
+	while ((st = TAILQ_FIRST(&turn)) != NULL) {
+		TAILQ_REMOVE(&turn, st, dirty_link);
+		st->dirty = false;
+		site_work(st);
 	}
 }
 
@@ -184,33 +62,24 @@ static void
 deliver_task(void *arg)
 {
 	struct deliver *dl = arg;
-	struct target_list turn = TAILQ_HEAD_INITIALIZER(turn);
-	struct target *d;
+	void (*fn)(void *);
 
 	free_gone(dl);
 	if (dl->conf == NULL)
 		return;
-	/* What is touched meanwhile has its turn in the next one. */
-	TAILQ_CONCAT(&turn, &dl->dirty, dirty_link);
-	while ((d = TAILQ_FIRST(&turn)) != NULL) {
-		TAILQ_REMOVE(&turn, d, dirty_link);
-		d->dirty = false;
-		target_work(d);
+	work_dests(dl);
+	work_sites(dl);
+	site_serve_total(dl);
+	if (!dl->draining || dl->drained == NULL || dl->jobs > 0)
+		return;
+	if (bounce_pending(dl->bounce) > 0) {
+		loop_timer_set(dl->drain_timer, DRAIN_POLL_MS);
+		return;
 	}
-	serve_waiting(dl);
-	if (dl->draining && dl->drained != NULL && dl->jobs == 0) {
-		if (bounce_pending(dl->bounce) > 0) {
-			loop_timer_set(dl->drain_timer, DRAIN_POLL_MS);
-		} else {
-			void (*fn)(void *) = dl->drained;
-
-			dl->drained = NULL;
-			fn(dl->drained_arg);
-		}
-	}
+	fn = dl->drained;
+	dl->drained = NULL;
+	fn(dl->drained_arg);
 }
-
-/* ---- the module */
 
 static void
 drain_poll(void *arg)
@@ -220,13 +89,23 @@ drain_poll(void *arg)
 	loop_task_schedule(dl->task);
 }
 
+static void
+create_tls(struct deliver *dl)
+{
+	struct mx_errbuf eb;
+
+	if ((dl->reach.tls = tls_client_create(&eb)) == NULL)
+		log_error("deliver", "event=no_tls error=%s", log_q(eb.text));
+	if ((dl->reach.tls_strict = tls_client_strict_create(&eb)) == NULL)
+		log_error("deliver", "event=no_tls error=%s", log_q(eb.text));
+}
+
 struct deliver *
 deliver_create(struct loop *loop, struct dns *dns, struct store *store,
     struct queue *queue, struct bounce *bounce, struct stats *stats,
-    const struct deliver_ops *ops)
+    struct address_book *book, const struct deliver_ops *ops)
 {
 	struct deliver *dl = mem_alloc(sizeof(*dl));
-	struct mx_errbuf eb;
 
 	dl->loop = loop;
 	dl->dns = dns;
@@ -234,116 +113,202 @@ deliver_create(struct loop *loop, struct dns *dns, struct store *store,
 	dl->queue = queue;
 	dl->bounce = bounce;
 	dl->stats = stats;
+	dl->reach.loop = loop;
+	dl->reach.book = book;
 	dl->ops = *ops;
-	RB_INIT(&dl->targets);
+	RB_INIT(&dl->dests);
+	RB_INIT(&dl->sites);
+	RB_INIT(&dl->names);
 	TAILQ_INIT(&dl->dirty);
+	TAILQ_INIT(&dl->dirty_sites);
 	TAILQ_INIT(&dl->waiting);
+	TAILQ_INIT(&dl->foreign_waiting);
 	TAILQ_INIT(&dl->idle);
 	TAILQ_INIT(&dl->gone);
 	dl->task = loop_task_create(loop, deliver_task, dl);
 	dl->drain_timer = loop_timer_create(loop, drain_poll, dl);
-	if ((dl->tls = tls_client_create(&eb)) == NULL)
-		log_error("deliver", "event=no_tls error=%s", log_q(eb.text));
-	if ((dl->tls_strict = tls_client_strict_create(&eb)) == NULL)
-		log_error("deliver", "event=no_tls error=%s", log_q(eb.text));
+	create_tls(dl);
 	return dl;
+}
+
+/* Calls fn for each session. */
+static void
+each_session(struct deliver *dl, void (*fn)(struct deliver_session *))
+{
+	struct site *st;
+	struct lane *l;
+	struct deliver_session *s, *next;
+
+	RB_FOREACH (st, site_tree, &dl->sites)
+		RB_FOREACH (l, lane_tree, &st->lanes)
+			for (s = TAILQ_FIRST(&l->sessions); s != NULL;
+			     s = next) {
+				next = TAILQ_NEXT(s, link);
+				fn(s);
+			}
 }
 
 void
 deliver_destroy(struct deliver **dlp)
 {
 	struct deliver *dl = *dlp;
-	struct outbound *s;
-	struct target *d;
+	struct deliver_dest *d;
+	struct site *st;
 
 	if (dl == NULL)
 		return;
 	dl->draining = true;
 	dl->ended = true;
-	RB_FOREACH (d, target_tree, &dl->targets) {
-		while ((s = TAILQ_FIRST(&d->sessions)) != NULL)
-			outbound_abort(s);
-		if (d->refuse != NULL)
-			work_end(dl, &d->refuse, JOB_RETURNED);
-	}
+	each_session(dl, deliver_session_abort);
 	free_gone(dl);
-	while ((d = RB_MIN(target_tree, &dl->targets)) != NULL)
-		target_free(d);
+	while ((d = RB_ROOT(&dl->dests)) != NULL) {
+		if (d->refuse != NULL)
+			delivery_finish(dl, &d->refuse, JOB_RETURNED);
+		deliver_dest_free(d);
+	}
+	while ((st = RB_ROOT(&dl->sites)) != NULL)
+		site_free(st);
 	loop_task_destroy(&dl->task);
 	loop_timer_destroy(&dl->drain_timer);
-	tls_ctx_destroy(&dl->tls);
-	tls_ctx_destroy(&dl->tls_strict);
+	tls_ctx_destroy(&dl->reach.tls);
+	tls_ctx_destroy(&dl->reach.tls_strict);
 	config_unref(&dl->conf);
 	mem_free(dlp);
 }
 
-/* Ends the sessions; those that are at a message end it first. */
+/* Those that are at a message end it first. */
 static void
-target_quit(struct target *d)
+quit_idle(struct deliver_session *s)
 {
-	struct outbound *s, *next;
-
-	for (s = TAILQ_FIRST(&d->sessions); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link);
-		if (s->state != SESSION_SEND)
-			outbound_quit(s);
-	}
+	if (s->state != SESSION_SEND)
+		deliver_session_quit(s, false);
 }
 
+/* O(connections): what was found of destinations is looked up again when they
+ * are next looked at (deliver.generation). */
 void
 deliver_configure(struct deliver *dl, struct config *conf,
     const struct route_self *self)
 {
-	struct target *d;
-
 	config_ref(conf);
 	config_unref(&dl->conf);
 	dl->conf = conf;
 	dl->self = self;
-	RB_FOREACH (d, target_tree, &dl->targets) {
-		/* What is open, or being looked up, is as it was configured:
-		 * perhaps at a primary that is none any more. */
-		target_route_end(d);
-		d->route_until_ns = 0;
-		target_quit(d);
-		target_touch(d);
-	}
+	dl->generation++;
+	each_session(dl, quit_idle);
+	loop_task_schedule(dl->task);
 }
 
 void
 deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 {
-	struct target *d, key;
+	struct deliver_dest *d, key;
 
 	if (dl->ended)
 		return;
 	if (connections == 0) {
 		strlcpy(key.domain, domain, sizeof(key.domain));
-		d = RB_FIND(target_tree, &dl->targets, &key);
+		d = RB_FIND(deliver_dest_tree, &dl->dests, &key);
 	} else {
-		d = target_get(dl, domain);
+		d = deliver_dest_get(dl, domain);
 	}
 	if (d == NULL)
 		return;
 	/* After a time without a wish the pace is the queue's: a primary that
 	 * has recovered does not wait for what we thought of it before. */
-	if (d->wanted == 0)
+	if (d->wanted == 0 && connections > 0) {
 		d->closed_until_ns = 0;
-	/* The same number again says that there is work once more. */
+		d->fresh = true;
+	}
 	d->wanted = connections;
-	target_touch(d);
+	/* The same number again says that there is work once more. */
+	d->dry = false;
+	deliver_dest_touch(d);
+}
+
+unsigned
+deliver_window(const struct deliver *dl, const char *domain)
+{
+	struct deliver_dest_tree *dests =
+	    (struct deliver_dest_tree *)(uintptr_t)&dl->dests;
+	struct deliver_dest *d, key;
+
+	strlcpy(key.domain, domain, sizeof(key.domain));
+	d = RB_FIND(deliver_dest_tree, dests, &key);
+	return d != NULL && d->lane != NULL ? d->lane->site->host.window.size :
+					      1;
+}
+
+void
+deliver_recovered(struct deliver *dl, const char *label)
+{
+	struct site *st = site_find(dl, label);
+	struct deliver_session *s, *next;
+	struct lane *l;
+
+	if (st == NULL)
+		return;
+	host_recovered(&st->host);
+	RB_FOREACH (l, lane_tree, &st->lanes) {
+		for (s = TAILQ_FIRST(&l->sessions); s != NULL; s = next) {
+			next = TAILQ_NEXT(s, link);
+			if (s->state == SESSION_IDLE ||
+			    s->state == SESSION_REACH)
+				deliver_session_quit(s, false);
+		}
+		l->failed_until_ns = 0;
+		l->closed_until_ns = 0;
+		l->fails = 0;
+	}
+	site_touch(st);
+}
+
+bool
+deliver_working(const struct deliver *dl, const char *label, int64_t within_ns)
+{
+	const struct site *st = site_find(dl, label);
+	const struct host *h = st != NULL ? &st->host : NULL;
+
+	return h != NULL &&
+	    (h->working > 0 ||
+		(h->taken_ns != 0 &&
+		    loop_now(dl->loop) - h->taken_ns < within_ns));
+}
+
+bool
+deliver_host_view(const struct deliver *dl, const char *label,
+    struct deliver_host_view *v)
+{
+	const struct site *st = site_find(dl, label);
+	const struct host *h;
+	int64_t now = loop_now(dl->loop);
+
+	*v = (struct deliver_host_view){ .window = 0 };
+	if (st == NULL)
+		return false;
+	h = &st->host;
+	v->window = h->window.size;
+	v->window_max = h->window.max;
+	v->ceiling = h->window.ceiling;
+	v->connections = h->open + h->before;
+	v->working = h->working;
+	v->canary = h->window.canary;
+	v->paused_ns = h->closed_until_ns > now ? h->closed_until_ns - now : 0;
+	v->refused = h->refused;
+	v->latency_ns = h->window.baseline_ns;
+	v->max_messages = host_limit_value(&h->messages, now);
+	v->max_rcpts = host_limit_value(&h->rcpts, now);
+	v->gap_ns = h->gap_ns;
+	return true;
 }
 
 void
 deliver_drain(struct deliver *dl, void (*idle)(void *arg), void *arg)
 {
-	struct target *d;
-
 	dl->draining = true;
 	dl->drained = idle;
 	dl->drained_arg = arg;
-	RB_FOREACH (d, target_tree, &dl->targets)
-		target_quit(d);
+	each_session(dl, quit_idle);
 	loop_task_schedule(dl->task);
 }
 

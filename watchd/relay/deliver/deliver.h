@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: ISC
  * deliver: takes parts from the queue and hands them to the domain's
- * primaries: route, connections (kept, reused, bounded), the SMTP dialogue
- * (smtp/client.h), the result of each recipient. What failed for good goes
- * through bounce.h before it leaves the queue. Loop thread only. */
+ * primaries: route, connections (kept, shared by the domains of a host, within
+ * its window), the SMTP dialogue (smtp/client.h), the result of each recipient.
+ * What failed for good goes through bounce.h before it leaves the queue.
+ *
+ * Example: the queue wants 3 connections for a.test. deliver_want() makes a
+ * destination, the task looks up its route (mx.test, 10) and puts it into the
+ * line of mx.test's lane for `tls = may`. The host's window is 1, a canary: one
+ * session is reached and takes a.test's oldest part. The reply to the dot
+ * delivers it and opens the window to 2: the session takes the part of whoever
+ * is first in the line now, perhaps b.test; a second session is begun. When the
+ * queue has nothing more, both idle and quit after `deliver { idle }`.
+ * Loop thread only. */
 #ifndef MX_DELIVER_DELIVER_H
 #define MX_DELIVER_DELIVER_H
 
 #include "config/config.h"
 #include "net/conn.h"
 #include "net/route.h"
+#include "primary/address.h"
 #include "relay/queue/queue.h"
 #include "smtp/phase.h"
 
@@ -22,6 +32,7 @@ struct deliver_outcome {
 	bool ok; /* it took a message */
 	bool dns; /* the resolver failed: says nothing of the primary */
 	bool self; /* we seem to be the best MX: hold and alarm */
+	bool more; /* of a failure: another host of the domain is tried next */
 	enum smtp_phase phase; /* of the failure */
 	uint16_t code;
 	const char *host; /* label, peer-independent; "" unknown */
@@ -31,12 +42,28 @@ struct deliver_outcome {
 struct deliver_ops {
 	void (*outcome)(void *arg, const char *domain,
 	    const struct deliver_outcome *);
+	/* Is that host of the domain known to be down? A worse one is used
+	 * then. NULL: nobody knows. */
+	bool (*down)(void *arg, const char *domain, const char *label);
 	void *arg;
 };
 
-struct deliver *
-deliver_create(struct loop *, struct dns *, struct store *, struct queue *,
-    struct bounce *, struct stats *, const struct deliver_ops *);
+/* What deliveries know of a host. */
+struct deliver_host_view {
+	unsigned window, window_max; /* connections now; the most */
+	unsigned ceiling; /* learned from refusals; 0: none */
+	unsigned connections, working; /* open; of them at a message */
+	bool canary; /* one message alone, until one got through */
+	int64_t paused_ns; /* no connection for so long; 0: not paused */
+	uint64_t refused; /* connections that did not become ready */
+	int64_t latency_ns; /* baseline of a transaction; 0: unknown */
+	unsigned max_messages, max_rcpts; /* learned; 0: none */
+	int64_t gap_ns; /* between messages, learned; 0: none */
+};
+
+struct deliver *deliver_create(struct loop *, struct dns *, struct store *,
+    struct queue *, struct bounce *, struct stats *, struct address_book *,
+    const struct deliver_ops *);
 /* Ends all sessions; their jobs go back to the queue as JOB_RETURNED. */
 void deliver_destroy(struct deliver **);
 /* New settings; takes a reference. Open connections end, those that are at a
@@ -49,5 +76,15 @@ void deliver_want(struct deliver *, const char *domain, unsigned connections);
 /* Shutdown: take nothing more; `idle` is called when the last job is back. */
 void deliver_drain(struct deliver *, void (*idle)(void *arg), void *arg);
 unsigned deliver_connections(const struct deliver *);
+/* Of the host that the domain's mail goes to; 1 when none is chosen. */
+unsigned deliver_window(const struct deliver *, const char *domain);
+/* The host that the label means is back: no pause any more, a canary first. */
+void deliver_recovered(struct deliver *, const char *label);
+/* A message is on its way to that host, or was taken so lately. */
+bool
+deliver_working(const struct deliver *, const char *label, int64_t within_ns);
+/* False and zeroes: no delivery has gone there. */
+bool deliver_host_view(const struct deliver *, const char *label,
+    struct deliver_host_view *);
 
 #endif

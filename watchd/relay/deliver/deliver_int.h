@@ -1,58 +1,58 @@
 /* SPDX-License-Identifier: ISC
  * deliver_int: what the files of this folder know of each other:
  *
- *	deliver.c	who gets a connection
- *	target.c	one destination: its hosts' failures, its pauses
- *	target_route.c	where its mail goes
- *	work.c		the jobs in our hands
- *	outbound.c	one connection
- *	transfer.c	the jobs on it
+ *	deliver.c	life, the task, connections in total
+ *	destination.c	one domain: what it wants, its route, its choice of host
+ *	site.c		one host and its lanes: who gets the next connection
+ *	session.c	one connection, from reach to its end
+ *	transaction.c	a message on it
+ *	delivery.c	one part in our hands
  *
- * A session never creates or frees sessions: it tells its destination, and
- * deliver.c acts on that from a task, after the callbacks of the turn. */
+ *	deliver -- dest (a domain)  --+ line, in turn
+ *	   `------ site (a host) -- lane (of one TLS policy) -- session
+ *
+ * A destination that wants mail delivered stands in the line of a lane. A
+ * session takes the first of its line for each message, so domains of one
+ * host take turns and share connections. A session never creates or frees
+ * sessions: it tells its site, and the task acts after the callbacks of the
+ * turn. */
 #ifndef MX_DELIVER_INT_H
 #define MX_DELIVER_INT_H
 
 #include <sys/queue.h>
 #include <sys/tree.h>
 
+#include "primary/host.h"
+#include "primary/reach.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
 #include "smtp/client.h"
 
-#define DELIVER_CANDIDATES 16 /* addresses tried for one connection */
-#define DELIVER_PENALTY_MS 60000 /* a failed host comes last, TLS is left out */
+#define DELIVER_PENALTY_MS 60000 /* a lane that failed is the last choice */
 #define DELIVER_RCPTS	   100 /* of one transaction (RFC 5321 4.5.3.1.8) */
 #define DELIVER_PIECE	   (256 * 1024) /* of a body in memory */
+#define DELIVER_TURNS	   10 /* messages, before a lane without any session */
+#define DELIVER_BUDGET	   500 /* destinations of one turn of the task */
 
-struct target;
+struct deliver_dest;
+struct lane;
+struct site;
 
-struct candidate {
-	char name[TEXT_DOMAIN_MAX];
-	char label[TEXT_DOMAIN_MAX + 8];
-	struct net_addr addr;
-	struct dane *dane; /* NULL: not asked for */
-};
-
-/* What is remembered of a host for a while. */
-struct host_note {
-	char label[TEXT_DOMAIN_MAX + 8];
-	int64_t down_until_ns, clear_until_ns;
-};
-
-enum outbound_state {
-	SESSION_CONNECT, /* TCP is awaited */
-	SESSION_HELLO, /* greeting, EHLO, STARTTLS until ready */
+/* What is awaited. The edges are in session.c. */
+enum deliver_session_state {
+	SESSION_REACH, /* reach.h: connect to TLS */
 	SESSION_IDLE, /* ready, no work */
-	SESSION_LOAD, /* a job is taken, its body is awaited */
+	SESSION_LOAD, /* a delivery is taken, its body is awaited */
 	SESSION_SEND, /* a transaction, until its last reply */
 	SESSION_QUIT, /* QUIT was sent */
 	SESSION_GONE, /* to be freed by the task */
+	SESSION_STATE_MAX,
 };
 
-/* A job in our hands, from queue_take() to bounce_finish(). */
-struct work {
-	struct outbound *session;
+/* One part in our hands, from queue_take() to delivery_finish(). */
+struct delivery {
+	struct deliver_dest *dest;
+	struct deliver_session *session; /* NULL: none is needed */
 	struct queue_job *job;
 	struct envelope *env; /* NULL until loaded */
 	char *data; /* the beginning of the body */
@@ -63,35 +63,36 @@ struct work {
 	uint32_t next_rcpt; /* those before it were tried in this attempt */
 	uint32_t pending, delivered, failed; /* before this attempt */
 	int64_t start_ns; /* of the attempt, 0 not begun */
-	int64_t latency_ns;
 	uint16_t code; /* of the last reply that decided something */
 	struct smtp_status status;
 	char reply[256];
 };
 
-struct outbound {
-	TAILQ_ENTRY(outbound) link; /* in target */
-	TAILQ_ENTRY(outbound) list; /* in deliver: idle, or gone */
-	struct target *target;
-	enum outbound_state state;
+struct deliver_session {
+	TAILQ_ENTRY(deliver_session) link; /* in lane.sessions */
+	TAILQ_ENTRY(deliver_session) list; /* in deliver: idle, or gone */
+	struct lane *lane;
+	struct deliver_dest *dest; /* it works for, or is opened for; or NULL */
+	enum deliver_session_state state;
+	unsigned epoch; /* of the host when it began */
 	struct config *conf; /* as it was when the session began */
 	const struct conf_deliver *set;
-	struct candidate *cand;
-	unsigned ncand, at; /* cand[at] is the one in use */
+	struct reach *reach; /* REACH; NULL afterwards */
 	struct conn *conn;
 	struct smtp_client *client;
-	bool foreign; /* of a domain that nobody configured */
-	bool clear; /* TLS failed with this host: without it */
-	bool handshake; /* TLS is being set up */
+	struct net_addr addr; /* the one that answered */
+	const char *tls_by; /* static, see reach_result */
+	bool making_room; /* counted in site.quitting */
 	int64_t since_ns; /* of being ready */
 	unsigned messages; /* transactions begun */
 	unsigned accepted; /* messages it took */
-	struct work *cur, *next; /* next: loaded ahead */
+	struct delivery *cur, *next; /* next: loaded ahead */
 	/* The transaction under way. */
 	struct smtp_client_rcpt rcpts[DELIVER_RCPTS];
 	uint32_t map[DELIVER_RCPTS]; /* -> index in the envelope */
 	bool taken[DELIVER_RCPTS]; /* 2xx to RCPT */
-	unsigned nrcpts;
+	unsigned nrcpts, ntaken;
+	bool too_many; /* 452 4.5.3: the others at once in the next one */
 	bool answered; /* by any reply */
 	int64_t phase_ns; /* phases' sum when it began */
 	/* Its body. */
@@ -103,32 +104,91 @@ struct outbound {
 	size_t piece_len;
 	uint64_t read; /* store request, 0 none */
 };
-TAILQ_HEAD(outbound_list, outbound);
+TAILQ_HEAD(deliver_session_list, deliver_session);
 
-struct target {
-	RB_ENTRY(target) node;
-	TAILQ_ENTRY(target) dirty_link, wait_link;
-	bool dirty, waiting;
+struct deliver_dest {
+	RB_ENTRY(deliver_dest) node;
+	TAILQ_ENTRY(deliver_dest) dirty_link;
+	TAILQ_ENTRY(deliver_dest) line_link; /* in lane.line */
+	bool dirty, in_line;
+	bool fresh; /* wanted again after a time without a wish */
 	struct deliver *deliver;
-	char domain[TEXT_DOMAIN_MAX];
-	unsigned wanted;
-	struct outbound_list sessions;
-	unsigned nsessions;
-	unsigned nbusy; /* connecting or working */
+	unsigned wanted; /* connections, by the queue */
+	unsigned busy; /* sessions opened for it, or at a message of it */
+	unsigned jobs; /* deliveries in our hands */
+	bool dry; /* the queue had nothing after all */
+	struct lane *lane; /* the choice; NULL none */
+	unsigned at; /* its place in the route */
 	struct route_req *req;
 	bool req_foreign; /* counted in deliver.lookups */
 	struct route *route; /* NULL: none known */
+	unsigned generation; /* of the configuration it was found by */
 	int64_t route_until_ns;
-	struct loop_timer *timer; /* for closed_until_ns */
-	int64_t closed_until_ns; /* no new connection before */
+	struct loop_timer *timer; /* for closed_until_ns, or to be forgotten */
+	int64_t closed_until_ns; /* no route: not again before */
 	unsigned fails; /* in a row */
-	struct host_note notes[ROUTE_HOST_MAX];
-	struct work *refuse; /* being failed without a connection */
+	struct delivery *refuse; /* being failed without a connection */
+	char label[TEXT_DOMAIN_MAX + 8]; /* of the host chosen */
+	char domain[TEXT_DOMAIN_MAX];
 };
-RB_HEAD(target_tree, target);
-int target_cmp(const struct target *, const struct target *);
-RB_PROTOTYPE(target_tree, target, node, target_cmp)
-TAILQ_HEAD(target_list, target);
+RB_HEAD(deliver_dest_tree, deliver_dest);
+int deliver_dest_cmp(const struct deliver_dest *, const struct deliver_dest *);
+RB_PROTOTYPE(deliver_dest_tree, deliver_dest, node, deliver_dest_cmp)
+TAILQ_HEAD(deliver_dest_list, deliver_dest);
+
+/* Destinations whose mail may go over the same connections. */
+struct lane {
+	RB_ENTRY(lane) node; /* in site.lanes */
+	TAILQ_ENTRY(lane) wait_link; /* in site.waiting or deliver.waiting */
+	enum { LANE_CALM, LANE_SITE, LANE_TOTAL } waits;
+	struct site *site;
+	bool foreign; /* of domains that nobody configured */
+	struct deliver_dest_list line; /* those with work, in turn */
+	struct deliver_session_list sessions;
+	unsigned nsessions, ndests; /* that chose it */
+	unsigned fails; /* of TLS policy, in a row */
+	int64_t closed_until_ns; /* the same: no connection before */
+	int64_t failed_until_ns; /* another host is the better choice */
+	char key[]; /* TLS policy, and what it is bound to */
+};
+RB_HEAD(lane_tree, lane);
+int lane_cmp(const struct lane *, const struct lane *);
+RB_PROTOTYPE(lane_tree, lane, node, lane_cmp)
+TAILQ_HEAD(lane_list, lane);
+
+/* One host (primary/host.h) and our connections to it. */
+struct site {
+	RB_ENTRY(site) node;
+	TAILQ_ENTRY(site) dirty_link;
+	bool dirty;
+	struct deliver *deliver;
+	struct host host;
+	struct lane_tree lanes;
+	struct lane_list
+	    waiting; /* lanes with work and without room, in turn */
+	LIST_HEAD(, site_name) names;
+	struct loop_timer *timer; /* when time alone makes room; forgetting */
+	unsigned quitting; /* sessions that end to make room */
+	unsigned ndests; /* that chose a lane of it */
+	unsigned generation; /* of the configuration: the window's maximum */
+	int64_t idle_ns; /* nothing of it is under way since; 0: something is */
+	char key[];
+};
+RB_HEAD(site_tree, site);
+int site_cmp(const struct site *, const struct site *);
+RB_PROTOTYPE(site_tree, site, node, site_cmp)
+TAILQ_HEAD(site_list, site);
+
+/* The host that a label meant last. */
+struct site_name {
+	RB_ENTRY(site_name) node;
+	LIST_ENTRY(site_name) link; /* in site.names */
+	struct site *site;
+	char label[];
+};
+RB_HEAD(name_tree, site_name);
+int site_name_cmp(const struct site_name *, const struct site_name *);
+RB_PROTOTYPE(name_tree, site_name, node, site_name_cmp)
 
 struct deliver {
 	struct loop *loop;
@@ -139,15 +199,19 @@ struct deliver {
 	struct stats *stats;
 	struct deliver_ops ops;
 	struct config *conf;
+	unsigned generation; /* raised by deliver_configure() */
 	const struct route_self *self;
-	struct tls_ctx *tls, *tls_strict; /* NULL: could not be made */
+	struct reach_env reach;
 	struct loop_task *task;
 	struct loop_timer *drain_timer;
-	struct target_tree targets;
-	struct target_list dirty; /* to be looked at by the task */
-	struct target_list waiting; /* want a connection beyond the total */
-	struct outbound_list idle; /* the longest idle first */
-	struct outbound_list gone;
+	struct deliver_dest_tree dests;
+	struct site_tree sites;
+	struct name_tree names;
+	struct deliver_dest_list dirty; /* to be looked at by the task */
+	struct site_list dirty_sites;
+	struct lane_list waiting, foreign_waiting; /* beyond the total */
+	struct deliver_session_list idle; /* the longest idle first */
+	struct deliver_session_list gone;
 	unsigned nsessions;
 	unsigned nforeign; /* sessions of domains that nobody configured */
 	unsigned lookups; /* routes being looked up for them */
@@ -157,98 +221,97 @@ struct deliver {
 	void *drained_arg;
 };
 
-/* ---- outbound.c */
-/* Begins to connect to cand[0..n), one after the other; takes cand. */
-struct outbound *
-outbound_create(struct target *, struct candidate *cand, unsigned n);
-void outbound_kick(struct outbound *); /* idle: there may be work */
-void outbound_quit(struct outbound *); /* idle or connecting: end it */
-void outbound_abort(struct outbound *); /* at once; its jobs go back */
-void outbound_free(struct outbound *); /* only when GONE */
+/* ---- session.c */
+/* Begins to connect for the destination, which is not in line. */
+void deliver_session_create(struct lane *, struct deliver_dest *);
+void
+deliver_session_kick(struct deliver_session *); /* idle: there may be work */
+/* Ends it, at a message after that; `making_room` for somebody who waits. */
+void deliver_session_quit(struct deliver_session *, bool making_room);
+void deliver_session_abort(
+    struct deliver_session *); /* at once; its deliveries go back */
+void deliver_session_free(struct deliver_session *); /* only when GONE */
+/* Begun since the host recovered last; only such speak for it. */
+bool deliver_session_is_of_today(const struct deliver_session *);
+/* For transaction.c: */
+void deliver_session_set(struct deliver_session *, enum deliver_session_state);
+void deliver_session_gone(struct deliver_session *); /* cur has been ended */
+void deliver_session_next(
+    struct deliver_session *); /* the server awaits a transaction */
+void deliver_session_pump(
+    struct deliver_session *); /* act on what the engine has to say */
+bool deliver_session_spent(
+    const struct deliver_session *); /* one more would be too many */
+bool deliver_session_full(
+    const struct deliver_session *); /* by LIMITS, or as learned */
 
-/* For transfer.c: */
-void outbound_set(struct outbound *, enum outbound_state);
-void outbound_gone(struct outbound *); /* cur has been ended */
-void outbound_next(struct outbound *); /* the server awaits a transaction */
-void outbound_pump(struct outbound *); /* act on what the engine has to say */
-const struct candidate *outbound_host(const struct outbound *);
-/* One more would be too many, or it is of an old configuration. */
-bool outbound_spent(const struct outbound *);
-bool outbound_full(const struct outbound *); /* the server takes none more */
-/* For reach.c: what the connection says (a conn_event_cb). */
-void outbound_event(struct conn *, enum conn_event, void *arg);
-
-/* ---- reach.c */
-void reach_connect(struct outbound *); /* to the candidate at hand */
-void reach_dialogue(struct outbound *); /* connected: the engine begins */
-void reach_tls(struct outbound *); /* the server is ready for it */
-/* The next candidate has its turn, or the session is gone. */
-void reach_failed(struct outbound *, enum smtp_phase, uint16_t code,
-    const char *text);
-/* TLS did not come about though it was offered: once more in clear, if that
- * is allowed. */
-void reach_tls_failed(struct outbound *, uint16_t code, const char *text);
-void reach_drop(struct outbound *); /* the connection and its engine */
-/* How it was decided whether there is TLS: the word of the configuration, or
- * what DANE made of it for this host. */
-const char *reach_tls_by(const struct outbound *);
-
-/* ---- transfer.c */
-/* The job is loaded: begins its transaction, or ends it when there is none to
- * be had. True when it has begun. */
-bool transfer_begin(struct outbound *);
-void transfer_batch(struct outbound *); /* the next hundred recipients */
-void transfer_loaded(void *arg, struct store_loaded *); /* a store_load_cb */
-void transfer_rcpt(struct outbound *, const struct smtp_client_info *);
+/* ---- transaction.c */
+/* cur is loaded: begins its transaction, or ends it when there is none to be
+ * had. True when it has begun. */
+bool deliver_tx_begin(struct deliver_session *);
+void
+deliver_tx_batch(struct deliver_session *); /* the next recipients of cur */
+void deliver_tx_loaded(void *arg, struct store_loaded *); /* store_load_cb */
+void deliver_tx_rcpt(struct deliver_session *, const struct smtp_client_info *);
 /* Goes on with the body as far as the peer and the disk let it. */
-void transfer_body(struct outbound *);
-void transfer_drop_body(struct outbound *);
-void transfer_sent(struct outbound *, const struct smtp_client_info *);
+void deliver_tx_body(struct deliver_session *);
+void deliver_tx_drop_body(struct deliver_session *);
+void deliver_tx_sent(struct deliver_session *, const struct smtp_client_info *);
 /* The connection went down under cur. */
-void transfer_lost(struct outbound *, enum smtp_phase,
+void deliver_tx_lost(struct deliver_session *, enum smtp_phase,
     const struct smtp_reply *, const char *text);
-void transfer_return(struct outbound *, struct work **); /* NULL is fine */
+void deliver_tx_return(struct deliver_session *,
+    struct delivery **); /* NULL is fine */
 
-/* ---- target.c */
-struct target *target_get(struct deliver *, const char *domain); /* or new */
-void target_free(struct target *);
-/* Frees it when nothing is under way and nothing is worth remembering. */
-void target_forget(struct target *);
-void target_touch(struct target *); /* look at it from the task */
-bool target_is_ours(const struct target *); /* its domain is configured */
-struct host_note *target_note(struct target *, const char *label);
-void target_close(struct target *); /* no connection for a growing pause */
-/* The session is ready for work for the first time. */
-void target_ready(struct target *, const struct outbound *);
-/* Every candidate of a session failed; the last of them so. */
-void target_failed(struct target *, const char *host, enum smtp_phase,
-    uint16_t code, const char *text);
-void target_outcome(struct target *, const struct deliver_outcome *);
-
-/* ---- target_route.c */
-void target_route_begin(struct target *); /* unless it is under way */
-void target_route_end(struct target *);
-void target_route_drop(struct target *); /* forgets what was found */
-/* The addresses to try, in order; DELIVER_CANDIDATES at most, NULL for none.
- * The caller owns them. */
-struct candidate *target_candidates(struct target *, unsigned *n);
-
-/* ---- work.c */
-struct work *
-work_take(struct target *, struct outbound *, size_t body_max, store_load_cb *);
-/* Ends the job; *w is gone. */
-void work_end(struct deliver *, struct work **w, enum job_outcome);
+/* ---- delivery.c */
+/* The next part of the destination, being loaded; NULL: the queue has none. */
+struct delivery *delivery_take(struct deliver_dest *, struct deliver_session *,
+    size_t body_max, store_load_cb *);
+/* The one end of a delivery; *w is gone. */
+void delivery_finish(struct deliver *, struct delivery **w, enum job_outcome);
 /* Counts and logs the attempt. `phase`: in which it ended. */
-void work_report(struct target *, const struct work *, const struct outbound *,
-    enum smtp_phase, const char *note);
-/* The domain takes no mail: fails its jobs, one after the other (there are
+void delivery_report(const struct delivery *, enum smtp_phase phase,
+    const char *note);
+/* The domain takes no mail: fails its parts, one after the other (there are
  * few of them). */
-void target_refuse(struct target *);
+void delivery_refuse(struct deliver_dest *);
 
-/* ---- deliver.c */
-/* May a session that has just ended a message take another? */
-bool target_goes_on(const struct target *);
-/* Is somebody without a connection waiting for one of ours? */
-bool target_yields(const struct target *);
+/* ---- destination.c */
+struct deliver_dest *deliver_dest_get(struct deliver *, const char *domain);
+void deliver_dest_free(struct deliver_dest *);
+void deliver_dest_touch(struct deliver_dest *); /* the task looks at it */
+bool deliver_dest_is_ours(const struct deliver_dest *); /* it is configured */
+const struct conf_deliver *deliver_dest_conf(const struct deliver_dest *);
+void deliver_dest_work(struct deliver_dest *); /* of the task */
+/* Has it work for one session more? Not when its route is to be looked up
+ * again, which is begun then. */
+bool deliver_dest_hungry(struct deliver_dest *);
+/* The session does nothing for its destination any more. */
+void deliver_dest_release(struct deliver_session *);
+/* Its connection failed; another host is tried, or it pauses. */
+void deliver_dest_failed(struct deliver_dest *, const struct reach_result *,
+    enum host_failure);
+void
+deliver_dest_outcome(struct deliver_dest *, const struct deliver_outcome *);
+
+/* ---- site.c */
+/* The lane for the route's host `at`; made when there is none. */
+struct lane *lane_get(struct deliver_dest *, unsigned at);
+void lane_join(struct deliver_dest *, struct lane *); /* its choice */
+void lane_leave(struct deliver_dest *); /* no choice any more */
+void lane_line_put(struct deliver_dest *, bool first);
+void lane_line_drop(struct deliver_dest *);
+/* The next delivery of the lane, for that session; NULL: none. */
+struct delivery *lane_next(struct lane *, struct deliver_session *);
+/* Has the session to end so that somebody else gets a connection? */
+bool lane_yields(const struct deliver_session *);
+void lane_work(struct lane *); /* kicks idle sessions, opens new ones */
+void lane_failed(struct lane *, enum smtp_phase); /* pauses it; see lane */
+int64_t lane_closed_until(const struct lane *); /* 0: it is not */
+void site_touch(struct site *); /* the task looks at it */
+void site_work(struct site *); /* of the task */
+void site_serve_total(struct deliver *); /* those that wait for the total */
+struct site *site_find(const struct deliver *, const char *label);
+void site_free(struct site *);
 
 #endif

@@ -9,10 +9,11 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/dsn_mail.c watchd/relay/deliver/dsn_mail.h \
 	watchd/relay/deliver/dsn_text.c watchd/relay/deliver/dsn_text.h \
 	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
-	watchd/relay/deliver/outbound.c \
-	watchd/relay/deliver/reach.c \
-	watchd/relay/deliver/target.c watchd/relay/deliver/target_route.c \
-	watchd/relay/deliver/transfer.c watchd/relay/deliver/work.c
+	watchd/relay/deliver/delivery.c \
+	watchd/relay/deliver/destination.c \
+	watchd/relay/deliver/session.c \
+	watchd/relay/deliver/site.c \
+	watchd/relay/deliver/transaction.c
 
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_result tests/unit/test_dsn \
@@ -29,7 +30,7 @@ tests_unit_test_budget_LDADD = $(DELIVER_L) $(BASE_L) $(CMOCKA_LIBS)
 deliver_world = tests/unit/deliver_world.c tests/unit/deliver_world.h \
 	tests/unit/deliver_sink.c tests/unit/deliver_sink.h \
 	tests/unit/fake_delivery.c tests/unit/fake_delivery.h
-deliver_world_l = $(DELIVER_L) $(STORE_L) $(STATUS_L) $(SMTP_L) $(NET_L) \
+deliver_world_l = $(DELIVER_L) $(PRIMARY_L) $(STORE_L) $(STATUS_L) $(SMTP_L) $(NET_L) \
 	$(CMOCKA_LIBS)
 tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c $(deliver_world)
 tests_unit_test_deliver_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit

@@ -53,7 +53,7 @@ queue_refusal_suspect(struct queue *q, const char *domain, const char *mailbox,
 		return false;
 	if (d->broken)
 		return true;
-	watched = d->flush.running || d->window.canary ||
+	watched = d->flush.running || d->canary ||
 	    clock_wall_ms() - d->opened_ms < WATCH_MS;
 	if (watched && !about_state(status) &&
 	    recent_has(q->recent, domain, mailbox)) {

@@ -51,7 +51,7 @@ dest_get(struct queue *q, const char *name)
 	heap_init(&d->deadlines);
 	d->policy = q->policy;
 	d->gate = GATE_OPEN;
-	window_init(&d->window, d->policy.connections);
+	d->canary = true;
 	RB_INSERT(dest_tree, &q->dests, d);
 	return d;
 }
@@ -107,10 +107,19 @@ dest_working(const struct dest *d, int64_t now)
 	    d->queue->trouble < TROUBLE_MAX;
 }
 
+/* Parts out at once: a canary alone, and then as many as the policy has
+ * connections. What the host can bear is the deliverer's business. */
+static unsigned
+dest_most(const struct dest *d)
+{
+	return d->canary || d->policy.connections == 0 ? 1 :
+							 d->policy.connections;
+}
+
 bool
 dest_takeable(const struct dest *d, int64_t now)
 {
-	return d->nready > 0 && d->out < d->window.size && dest_working(d, now);
+	return d->nready > 0 && d->out < dest_most(d) && dest_working(d, now);
 }
 
 void
@@ -141,7 +150,7 @@ dest_close(struct dest *d)
 void
 dest_canary(struct dest *d)
 {
-	window_reset(&d->window);
+	d->canary = true;
 	d->stuck += d->out;
 	d->out = 0;
 	d->epoch++;
@@ -221,7 +230,7 @@ dest_want(struct dest *d, int64_t now)
 	unsigned n = 0;
 
 	if (dest_working(d, now))
-		n = (work < d->window.size ? (unsigned)work : d->window.size) +
+		n = (work < dest_most(d) ? (unsigned)work : dest_most(d)) +
 		    d->stuck;
 	if (n == d->wanted && !(d->starved && dest_takeable(d, now)))
 		return;

@@ -34,7 +34,7 @@ tests_unit_test_clock_step_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 FAKES = tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
 QUEUE_WORLD = $(FAKES) tests/unit/queue_world.c tests/unit/queue_world.h
-QUEUE_WORLD_L = libmx_queue.a libmx_primary.a $(STATUS_L) libmx_store.a $(BASE_L)
+QUEUE_WORLD_L = libmx_queue.a $(STATUS_L) libmx_store.a $(BASE_L)
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c $(QUEUE_WORLD)
 tests_unit_test_queue_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_flush_SOURCES = tests/unit/test_queue_flush.c \
@@ -50,5 +50,5 @@ EXTRA_PROGRAMS += tests/bench/bench_queue
 tests_bench_bench_queue_SOURCES = tests/bench/bench_queue.c \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
-tests_bench_bench_queue_LDADD = libmx_queue.a libmx_primary.a $(STATUS_L) libmx_store.a \
+tests_bench_bench_queue_LDADD = libmx_queue.a $(STATUS_L) libmx_store.a \
 	$(BASE_L)

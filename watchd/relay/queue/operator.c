@@ -114,7 +114,7 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 		    d->pause_ms > out->next_try_ms)
 			out->next_try_ms = d->pause_ms;
 	}
-	out->window = d->window.size;
+	out->canary = d->canary;
 	out->connections_wanted = d->wanted;
 	out->on_hold = d->on_hold;
 	flush_view(d, now, &out->flush);
@@ -158,7 +158,7 @@ relay_op_hold_domain(void *self, const char *domain, bool hold)
 	state_put(d, HOLD_PREFIX, "1", hold ? 1 : 0);
 	/* Cut off, but not by the primary, once that took something. */
 	if (hold)
-		flush_end(d, !d->window.canary);
+		flush_end(d, !d->canary);
 	log_notice("queue", "domain=%s event=%s", d->name,
 	    hold ? "hold" : "release");
 	/* Domains on hold do not expire: both ways the deadlines move. */

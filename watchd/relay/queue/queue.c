@@ -169,7 +169,6 @@ dest_policy(struct dest *d, const struct queue_policy *p)
 	bool same = memcmp(&d->policy, p, sizeof(*p)) == 0;
 
 	d->policy = *p;
-	window_max_set(&d->window, p->connections);
 	if (!same)
 		dest_walk(d, WALK_DEADLINE);
 }

@@ -3,7 +3,7 @@
  * stored part in memory (192 bytes each and some 60 of tables; bodies and
  * envelopes stay in the store), one destination per domain, and for each
  * destination: what is ready, what waits for its retry time, what expires next, how many
- * connections the primary can bear (window.h), and the flush under way.
+ * parts may be out at once, and the flush under way.
  * Deliverers pull: queue_take() when they can send, queue_done() after.
  * Nothing is attempted while a gate is closed; age goes on per message.
  * Loop thread only. */
@@ -28,7 +28,7 @@ struct queue_policy {
 	int64_t lifetime_ms;
 	int64_t delay_warning_ms[8]; /* ascending */
 	size_t ndelay_warning;
-	unsigned connections; /* the largest window */
+	unsigned connections; /* the most parts out at once */
 	int64_t retry_first_ms, retry_max_ms;
 };
 
@@ -118,12 +118,11 @@ bool queue_full(const struct queue *);
 struct queue_job *queue_take(struct queue *, const char *domain);
 /* Ends a job; the job is gone. `env` (borrowed; NULL for RETURNED) is the
  * envelope with what became of each recipient; parts with none pending are
- * removed, the others get their next time. `latency_ns`: of the primary's
- * replies to this message, 0 unknown. What the sender is owed (rcpt_owes) must
+ * removed, the others get their next time. What the sender is owed (rcpt_owes) must
  * have been reported (deliver/bounce.h) before; where it was not and nothing is
  * pending, the part stays and `expire` comes for it again. */
 void queue_done(struct queue *, struct queue_job *, enum job_outcome,
-    const struct envelope *env, int64_t latency_ns);
+    const struct envelope *env);
 /* After a delay warning: `env.warned` has grown. */
 void
 queue_warned(struct queue *, struct queue_job *, const struct envelope *env);

@@ -23,7 +23,6 @@
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/idmap.h"
-#include "primary/window.h"
 #include "relay/queue/ages.h"
 #include "relay/queue/backoff.h"
 #include "relay/queue/clock_step.h"
@@ -161,10 +160,10 @@ struct dest {
 	int64_t walk_arrival; /* where it goes on */
 	uint64_t walk_id;
 
-	struct window window;
+	bool canary; /* one part alone, until one got through */
 	unsigned out; /* delivery jobs */
-	unsigned stuck; /* those from before the window was reset */
-	unsigned epoch; /* resets of the window */
+	unsigned stuck; /* those from before the last canary */
+	unsigned epoch; /* canaries begun */
 	unsigned wanted; /* last told */
 	unsigned canary_tries, fails, losses;
 	int64_t pause_ms; /* no attempts until then */

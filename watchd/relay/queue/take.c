@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * take: hands a part out and takes back what became of it. Deliverers pull
  * with queue_take() and end with queue_done(), notifications come back the
- * same way; each outcome is counted, teaches the window, is written down and
+ * same way; each outcome is counted, is written down and
  * only then makes the part available again. Loop thread. */
 #include <stdlib.h>
 
@@ -53,7 +53,7 @@ queue_take(struct queue *q, const char *domain)
 	d->newest = !d->newest;
 	d->out++;
 	job = job_create(e, JOB_DELIVER);
-	job->pub.canary = d->window.canary;
+	job->pub.canary = d->canary;
 	return &job->pub;
 }
 
@@ -152,25 +152,11 @@ note_accepted(struct dest *d, const struct envelope *env, unsigned got)
 			    env->rcpts[i].mailbox);
 }
 
-/* 452: the server is short of room (but 4.2.2 is one mailbox). */
-static bool
-overloaded(const struct envelope *env)
-{
-	for (uint32_t i = 0; i < env->nrcpts; i++)
-		if (env->rcpts[i].state == RCPT_PENDING &&
-		    env->rcpts[i].code == 452 &&
-		    env->rcpts[i].status.subject != 2)
-			return true;
-	return false;
-}
-
 /* What an attempt that came to its end says of the primary. */
 static void
 learn_tried(struct dest *d, const struct envelope *env, unsigned got,
-    int64_t latency_ns, int64_t now)
+    int64_t now)
 {
-	bool canary = d->window.canary;
-
 	note_accepted(d, env, got);
 	breaker_accepted(d, got + envelope_count(env, RCPT_PENDING));
 	d->losses = 0;
@@ -179,21 +165,16 @@ learn_tried(struct dest *d, const struct envelope *env, unsigned got,
 		d->wary = false;
 		d->fails = 0;
 		d->canary_tries = 0;
-		window_success(&d->window, latency_ns);
-	} else if (canary) {
+		d->canary = false;
+	} else if (d->canary) {
 		flush_canary_failed(d, false, now);
 	}
-	if (!canary && overloaded(env))
-		window_trouble(&d->window, d->out);
 }
 
 static void
 learn_lost(struct dest *d, int64_t now)
 {
-	bool canary = d->window.canary;
-
-	window_trouble(&d->window, d->out);
-	if (canary) {
+	if (d->canary) {
 		flush_canary_failed(d, true, now);
 	} else if (++d->losses >= LOSSES_PACE) {
 		d->fails++;
@@ -245,7 +226,7 @@ part_over(struct part *e, const struct envelope *env, int64_t put_off_ms,
 
 static void
 done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
-    int64_t latency_ns, int64_t put_off_ms, int64_t now)
+    bool stuck, int64_t put_off_ms, int64_t now)
 {
 	struct dest *d = e->dest;
 	unsigned got = count_outcome(e, env, now);
@@ -261,7 +242,11 @@ done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
 	if (kind == JOB_DELIVER) {
 		count_pending(stats_domain(d->queue->stats, d->name), env,
 		    false);
-		learn_tried(d, env, got, latency_ns, now);
+		/* One that hung since before says nothing of today. */
+		if (!stuck)
+			learn_tried(d, env, got, now);
+		else
+			note_accepted(d, env, got);
 	}
 	if (e->pending == 0)
 		part_over(e, env, put_off_ms, now);
@@ -278,7 +263,7 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
     int64_t put_off_ms, int64_t now)
 {
 	struct dest *d = e->dest;
-	bool canary = d->window.canary && !stuck;
+	bool canary = d->canary && !stuck;
 	uint16_t before = e->pending;
 
 	if (env != NULL) {
@@ -335,7 +320,7 @@ done_returned(struct part *e, enum job_kind kind, int64_t now)
 
 void
 queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
-    const struct envelope *env, int64_t latency_ns)
+    const struct envelope *env)
 {
 	struct job *job = (struct job *)(void *)pub;
 	enum job_kind kind = job->kind;
@@ -347,7 +332,7 @@ queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
 	MX_ASSERT(e->dest->queue == q);
 	e = job_end(job);
 	if (outcome == JOB_TRIED && env != NULL)
-		done_tried(e, kind, env, latency_ns, put_off_ms, now);
+		done_tried(e, kind, env, stuck, put_off_ms, now);
 	else if (outcome == JOB_LOST && kind == JOB_DELIVER)
 		done_lost(e, env, stuck, put_off_ms, now);
 	else if (outcome == JOB_DAMAGED)
@@ -399,10 +384,9 @@ queue_connect_failed(struct queue *q, const char *domain)
 
 	if (d == NULL || dest_paused(d, now))
 		return;
-	if (d->window.canary) {
+	if (d->canary) {
 		flush_canary_failed(d, true, now);
 	} else {
-		window_trouble(&d->window, d->out);
 		/* Nobody else would: down it is already. */
 		if (d->forced)
 			flush_end(d, false);

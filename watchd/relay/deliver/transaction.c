@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * transfer: the jobs of one session: a message offered to the server in
- * transactions of at most a hundred recipients, its body streamed as fast as
- * peer and disk allow, each reply turned into the recipients' results. While
- * the reply to the final dot is awaited the next message is loaded. Called by
- * outbound.c with what the SMTP engine says. Each job taken ends once, here or
- * in transfer_return(), whatever happens.
+ * transaction: a message on a session: offered in transactions of at most a
+ * hundred recipients, or as many as the server takes, its body streamed as fast
+ * as peer and disk allow, each reply turned into the recipients' results and
+ * into what is learned of the host. While the reply to the final dot is
+ * awaited the next message of the lane is loaded. Called by session.c with
+ * what the SMTP engine says. Each delivery taken ends once, here or in
+ * deliver_tx_return(), whatever happens.
  *
  * 8-bit content goes to a server without 8BITMIME as it is: rewriting a body
  * that is not ours would break signatures, and bouncing it helps nobody. */
@@ -16,19 +17,37 @@
 #include "relay/deliver/deliver_int.h"
 #include "relay/deliver/result.h"
 
+static struct deliver *
+deliver_of(const struct deliver_session *s)
+{
+	return s->lane->site->deliver;
+}
+
+static struct host *
+host_of(const struct deliver_session *s)
+{
+	return &s->lane->site->host;
+}
+
+static int64_t
+now_of(const struct deliver_session *s)
+{
+	return loop_now(deliver_of(s)->loop);
+}
+
 /* A job of which the server has heard nothing is as good as never taken. */
 void
-transfer_return(struct outbound *s, struct work **w)
+deliver_tx_return(struct deliver_session *s, struct delivery **w)
 {
 	if (*w != NULL)
-		work_end(s->target->deliver, w, JOB_RETURNED);
+		delivery_finish(deliver_of(s), w, JOB_RETURNED);
 }
 
 void
-transfer_drop_body(struct outbound *s)
+deliver_tx_drop_body(struct deliver_session *s)
 {
 	if (s->read != 0)
-		store_cancel(s->target->deliver->store, s->read);
+		store_cancel(deliver_of(s)->store, s->read);
 	s->read = 0;
 	mem_free(&s->piece);
 	s->piece_len = 0;
@@ -36,7 +55,7 @@ transfer_drop_body(struct outbound *s)
 }
 
 static void
-note_reply(struct work *w, const struct smtp_reply *r)
+note_reply(struct delivery *w, const struct smtp_reply *r)
 {
 	w->code = r->code;
 	w->status = r->status;
@@ -46,7 +65,7 @@ note_reply(struct work *w, const struct smtp_reply *r)
 /* Gives the recipients of the batch that are still pending a reason.
  * `only_taken`: those whose RCPT was accepted. */
 static void
-batch_set(struct outbound *s, enum rcpt_state state, uint16_t code,
+batch_set(struct deliver_session *s, enum rcpt_state state, uint16_t code,
     const struct smtp_status *st, const char *text, bool only_taken)
 {
 	unsigned i;
@@ -62,7 +81,7 @@ batch_set(struct outbound *s, enum rcpt_state state, uint16_t code,
 /* The message was taken. A server with DSN tells the senders what they asked
  * for; where there is none that is left to us (RFC 3461 5.2). */
 static void
-batch_taken(struct outbound *s)
+batch_taken(struct deliver_session *s)
 {
 	bool dsn = (smtp_client_ext(s->client) & CLIENT_EXT_DSN) != 0;
 	unsigned i;
@@ -73,42 +92,56 @@ batch_taken(struct outbound *s)
 }
 
 static int64_t
-reply_ns(const struct outbound *s)
+reply_ns(const struct deliver_session *s)
 {
 	return smtp_client_phase_ns(s->client, SMTP_PHASE_MAIL) +
 	    smtp_client_phase_ns(s->client, SMTP_PHASE_RCPT) +
 	    smtp_client_phase_ns(s->client, SMTP_PHASE_EOD);
 }
 
-/* The connection went down under a job. After the final dot the server may
- * have taken the message: sending it again is the lesser evil (RFC 1047). */
+/* A kept connection died before we spoke, or the server says 421 to the first
+ * word of a message behind others: no attempt of this one. */
+static bool
+lost_between(const struct deliver_session *s, const struct smtp_reply *reply)
+{
+	return s->state != SESSION_SEND ||
+	    (s->messages > 1 && !s->answered &&
+		(reply == NULL || (reply->code == 421 && s->accepted > 0)));
+}
+
+/* The connection went down under a delivery. After the final dot the server
+ * may have taken the message: sending it again is the lesser evil (RFC
+ * 1047). */
 void
-transfer_lost(struct outbound *s, enum smtp_phase phase,
+deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
     const struct smtp_reply *reply, const char *text)
 {
 	static const struct smtp_status lost = { 4, 4, 2 };
-	struct work *w = s->cur;
+	struct delivery *w = s->cur;
 	const struct smtp_status *st = reply != NULL ? &reply->status : &lost;
 
-	/* A kept connection may have died before we spoke: no attempt. */
-	if (s->state != SESSION_SEND ||
-	    (s->messages > 1 && !s->answered && reply == NULL)) {
-		transfer_return(s, &s->cur);
+	if (lost_between(s, reply)) {
+		if (s->state == SESSION_SEND && s->accepted + 1 == s->messages)
+			host_closed_after(host_of(s), s->accepted, now_of(s));
+		deliver_tx_return(s, &s->cur);
 		return;
 	}
+	if (deliver_session_is_of_today(s) &&
+	    (reply == NULL || !host_rate_reply(host_of(s), reply, now_of(s))))
+		host_trouble(host_of(s));
 	if (reply != NULL)
 		note_reply(w, reply);
 	else
 		strlcpy(w->reply, text, sizeof(w->reply));
 	batch_set(s, RCPT_PENDING, reply != NULL ? reply->code : 0,
 	    st->cls == 4 ? st : &lost, w->reply, false);
-	work_report(s->target, w, s, phase,
+	delivery_report(w, phase,
 	    s->sent && reply == NULL ? "lost_after_dot" : "lost");
-	work_end(s->target->deliver, &s->cur, JOB_LOST);
+	delivery_finish(deliver_of(s), &s->cur, JOB_LOST);
 }
 
 static bool
-batch_left(const struct work *w)
+batch_left(const struct delivery *w)
 {
 	uint32_t i;
 
@@ -119,9 +152,9 @@ batch_left(const struct work *w)
 }
 
 void
-transfer_batch(struct outbound *s)
+deliver_tx_batch(struct deliver_session *s)
 {
-	struct work *w = s->cur;
+	struct delivery *w = s->cur;
 	struct envelope *env = w->env;
 	struct smtp_client_tx tx = { .sender = env->sender,
 		.rcpts = s->rcpts,
@@ -132,12 +165,17 @@ transfer_batch(struct outbound *s)
 		.envid = env->envid,
 		.ret = (enum smtp_ret)env->ret };
 	unsigned most = smtp_client_limits(s->client).rcpts;
+	unsigned learned = host_limit_value(&host_of(s)->rcpts, now_of(s));
 	struct rcpt *r;
 	uint32_t i;
 
 	if (most == 0 || most > DELIVER_RCPTS)
 		most = DELIVER_RCPTS;
+	if (learned != 0 && learned < most)
+		most = learned;
 	s->nrcpts = 0;
+	s->ntaken = 0;
+	s->too_many = false;
 	for (i = w->next_rcpt; i < env->nrcpts && s->nrcpts < most; i++) {
 		r = &env->rcpts[i];
 		if (r->state != RCPT_PENDING)
@@ -155,14 +193,16 @@ transfer_batch(struct outbound *s)
 	s->answered = false;
 	s->sent = false;
 	s->phase_ns = reply_ns(s);
-	outbound_set(s, SESSION_SEND);
-	smtp_client_mail(s->client, &tx, loop_now(s->target->deliver->loop));
+	if (host_of(s)->gap_ns != 0)
+		host_of(s)->next_ns = now_of(s) + host_of(s)->gap_ns;
+	deliver_session_set(s, SESSION_SEND);
+	smtp_client_mail(s->client, &tx, now_of(s));
 }
 
 /* What does not hold is kept and reported; what could not be read just now
  * (no descriptor left, a disk that errs) has its next time like any other. */
 static enum job_outcome
-unread_outcome(const struct work *w, int rc)
+unread_outcome(const struct delivery *w, int rc)
 {
 	if (rc != -MX_EIO)
 		return JOB_DAMAGED;
@@ -172,10 +212,10 @@ unread_outcome(const struct work *w, int rc)
 /* The job is loaded: begins its transaction, or ends it when there is none
  * to be had. True when it has begun. */
 bool
-transfer_begin(struct outbound *s)
+deliver_tx_begin(struct deliver_session *s)
 {
-	struct work *w = s->cur;
-	struct target *d = s->target;
+	struct delivery *w = s->cur;
+	struct deliver *dl = deliver_of(s);
 	struct result res;
 	const char *unfit;
 	char id[TEXT_ID_MAX];
@@ -184,12 +224,12 @@ transfer_begin(struct outbound *s)
 	if (w->rc != 0 || w->env == NULL) {
 		log_error("deliver", "id=%s event=unreadable error=%s",
 		    text_id(w->job->id, id), log_q(mx_strerror(w->rc)));
-		work_end(d->deliver, &s->cur, unread_outcome(w, w->rc));
+		delivery_finish(dl, &s->cur, unread_outcome(w, w->rc));
 		return false;
 	}
-	w->start_ns = loop_now(d->deliver->loop);
+	w->start_ns = loop_now(dl->loop);
 	mem_free(&w->env->host);
-	w->env->host = mem_strdup(outbound_host(s)->label);
+	w->env->host = mem_strdup(w->dest->label);
 	unfit = result_unfit(w->env->flags, w->env->body.len,
 	    smtp_client_ext(s->client), smtp_client_size_limit(s->client),
 	    &res);
@@ -200,21 +240,21 @@ transfer_begin(struct outbound *s)
 				    &res.status, unfit);
 		w->status = res.status;
 		strlcpy(w->reply, unfit, sizeof(w->reply));
-		work_report(d, w, s, SMTP_PHASE_MAIL, "unfit");
+		delivery_report(w, SMTP_PHASE_MAIL, "unfit");
 	}
 	if (!batch_left(w)) {
-		work_end(d->deliver, &s->cur, JOB_TRIED);
+		delivery_finish(dl, &s->cur, JOB_TRIED);
 		return false;
 	}
-	transfer_batch(s);
+	deliver_tx_batch(s);
 	return true;
 }
 
 void
-transfer_loaded(void *arg, struct store_loaded *l)
+deliver_tx_loaded(void *arg, struct store_loaded *l)
 {
-	struct work *w = arg;
-	struct outbound *s = w->session;
+	struct delivery *w = arg;
+	struct deliver_session *s = w->session;
 
 	w->load = 0;
 	w->loaded = true;
@@ -229,43 +269,48 @@ transfer_loaded(void *arg, struct store_loaded *l)
 	}
 	if (w != s->cur || s->state != SESSION_LOAD)
 		return;
-	if (!transfer_begin(s))
-		outbound_next(s);
-	outbound_pump(s);
+	if (!deliver_tx_begin(s))
+		deliver_session_next(s);
+	deliver_session_pump(s);
 }
 
 /* ---- the body */
 
-/* While the last reply is awaited the disk may work on the next message. */
+/* While the last reply is awaited the disk may work on the next message: of
+ * who is next in the line, or of the same domain. */
 static void
-prefetch(struct outbound *s)
+prefetch(struct deliver_session *s)
 {
-	struct target *d = s->target;
+	struct deliver_dest *d = s->dest;
 
-	if (s->next == NULL && !outbound_spent(s) && !batch_left(s->cur) &&
-	    !target_yields(d) && !d->deliver->draining && d->nbusy <= d->wanted)
-		s->next = work_take(d, s, DELIVER_PIECE, transfer_loaded);
+	if (s->next != NULL || deliver_session_spent(s) || batch_left(s->cur) ||
+	    lane_yields(s) || deliver_of(s)->draining ||
+	    host_of(s)->gap_ns != 0)
+		return;
+	s->next = lane_next(s->lane, s);
+	if (s->next == NULL && d->busy <= d->wanted && d->lane == s->lane)
+		s->next = delivery_take(d, s, DELIVER_PIECE, deliver_tx_loaded);
 }
 
 /* What the disk gives does not hold, or does not come: the final dot is
  * never sent, so the server forgets what it has. */
 static void
-body_damaged(struct outbound *s, int rc)
+body_damaged(struct deliver_session *s, int rc)
 {
 	char id[TEXT_ID_MAX];
 
 	log_error("deliver", "id=%s event=body_%s error=%s",
 	    text_id(s->cur->job->id, id), rc == -MX_EIO ? "unread" : "damaged",
 	    log_q(mx_strerror(rc)));
-	work_report(s->target, s->cur, s, SMTP_PHASE_DATA, "damaged");
-	work_end(s->target->deliver, &s->cur, unread_outcome(s->cur, rc));
-	outbound_gone(s);
+	delivery_report(s->cur, SMTP_PHASE_DATA, "damaged");
+	delivery_finish(deliver_of(s), &s->cur, unread_outcome(s->cur, rc));
+	deliver_session_gone(s);
 }
 
 static void
 body_read(void *arg, int rc, char *data, size_t len)
 {
-	struct outbound *s = arg;
+	struct deliver_session *s = arg;
 
 	s->read = 0;
 	if (rc == 0 && len == 0)
@@ -277,12 +322,12 @@ body_read(void *arg, int rc, char *data, size_t len)
 	}
 	s->piece = data;
 	s->piece_len = len;
-	transfer_body(s);
-	outbound_pump(s);
+	deliver_tx_body(s);
+	deliver_session_pump(s);
 }
 
 static void
-body_send(struct outbound *s, const char *data, size_t len)
+body_send(struct deliver_session *s, const char *data, size_t len)
 {
 	struct buf *out = smtp_client_out(s->client);
 	size_t at, n;
@@ -301,9 +346,9 @@ body_send(struct outbound *s, const char *data, size_t len)
 
 /* Goes on with the body as far as the peer and the disk let it. */
 void
-transfer_body(struct outbound *s)
+deliver_tx_body(struct deliver_session *s)
 {
-	struct deliver *dl = s->target->deliver;
+	struct deliver *dl = deliver_of(s);
 	const struct envelope *env = s->cur->env;
 	uint64_t left;
 
@@ -340,10 +385,31 @@ transfer_body(struct outbound *s)
 
 /* ---- the replies */
 
-void
-transfer_rcpt(struct outbound *s, const struct smtp_client_info *info)
+/* Too many recipients of one transaction (RFC 5321 4.5.3.1.10): nothing is
+ * said of this one, which is offered again at once with those behind it. */
+static bool
+rcpt_too_many(struct deliver_session *s, size_t i, const struct smtp_reply *r)
 {
-	struct target *d = s->target;
+	struct delivery *w = s->cur;
+
+	if ((r->code != 452 && r->code != 552) || s->ntaken == 0 ||
+	    (r->has_status &&
+		(r->status.subject != 5 || r->status.detail != 3)))
+		return false;
+	if (!r->has_status && r->code == 452)
+		return false; /* it may be short of room */
+	if (!s->too_many) {
+		host_rcpts_after(host_of(s), s->ntaken, now_of(s));
+		w->next_rcpt = s->map[i];
+	}
+	s->too_many = true;
+	return true;
+}
+
+void
+deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
+{
+	struct deliver_dest *d = s->dest;
 	const struct smtp_reply *reply = info->reply;
 	struct rcpt *r;
 	struct result res;
@@ -355,29 +421,60 @@ transfer_rcpt(struct outbound *s, const struct smtp_client_info *info)
 	r = &s->cur->env->rcpts[s->map[info->rcpt]];
 	if (reply_ok(reply)) {
 		s->taken[info->rcpt] = true;
+		s->ntaken++;
 		return;
 	}
+	if (rcpt_too_many(s, info->rcpt, reply))
+		return;
 	suspect = reply_perm(reply) &&
-	    queue_refusal_suspect(d->deliver->queue, d->domain, r->mailbox,
+	    queue_refusal_suspect(deliver_of(s)->queue, d->domain, r->mailbox,
 		&reply->status, reply->text);
 	res = result_of(SMTP_PHASE_RCPT, reply, suspect);
 	rcpt_set(r, res.state, res.code, &res.status, reply->text);
 	note_reply(s->cur, reply);
 }
 
+/* What the transaction says of the host, whoever the message is for. */
+static void
+host_learns(struct deliver_session *s, enum smtp_phase phase,
+    const struct smtp_reply *reply)
+{
+	struct host *h = host_of(s);
+	const struct envelope *env = s->cur->env;
+	unsigned i;
+
+	if (reply != NULL && reply_ok(reply) && phase == SMTP_PHASE_EOD) {
+		host_taken(h, reply_ns(s) - s->phase_ns, now_of(s));
+	} else {
+		if (reply != NULL && host_rate_reply(h, reply, now_of(s)))
+			return;
+		host_answered(h);
+	}
+	/* 452: the server is short of room (but 4.2.2 is one mailbox). */
+	for (i = 0; i < s->nrcpts && !s->too_many; i++) {
+		const struct rcpt *r = &env->rcpts[s->map[i]];
+
+		if (r->state == RCPT_PENDING && r->code == 452 &&
+		    r->status.subject != 2) {
+			host_trouble(h);
+			return;
+		}
+	}
+}
+
 /* The last reply of a transaction. */
 void
-transfer_sent(struct outbound *s, const struct smtp_client_info *info)
+deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 {
-	struct target *d = s->target;
+	struct deliver *dl = deliver_of(s);
+	struct deliver_dest *d = s->dest;
 	const struct smtp_reply *reply = info->reply;
-	struct work *w = s->cur;
+	struct delivery *w = s->cur;
 	enum result_scope scope = RESULT_RCPT;
 	struct result res;
 
 	s->answered = true;
-	transfer_drop_body(s);
-	w->latency_ns += reply_ns(s) - s->phase_ns;
+	deliver_tx_drop_body(s);
 	if (reply != NULL && info->phase != SMTP_PHASE_RCPT) {
 		res = result_of(info->phase, reply, false);
 		batch_set(s, res.state, res.code, &res.status, reply->text,
@@ -386,30 +483,31 @@ transfer_sent(struct outbound *s, const struct smtp_client_info *info)
 		if (!reply_ok(reply))
 			scope = result_scope(info->phase, reply);
 	}
+	if (deliver_session_is_of_today(s))
+		host_learns(s, info->phase, reply);
 	if (reply != NULL && reply_ok(reply) && info->phase == SMTP_PHASE_EOD) {
 		s->accepted++;
 		batch_taken(s);
-		target_outcome(d,
+		deliver_dest_outcome(d,
 		    &(struct deliver_outcome){ .ok = true,
-			.host = outbound_host(s)->label,
+			.host = d->label,
 			.text = "" });
 	}
-	if (scope != RESULT_SERVER && batch_left(w) && !outbound_full(s))
+	if (scope != RESULT_SERVER && batch_left(w) && !deliver_session_full(s))
 		return; /* READY follows: the next hundred */
-	work_report(d, w, s, info->phase, "");
+	delivery_report(w, info->phase, "");
 	if (scope != RESULT_SERVER) {
-		work_end(d->deliver, &s->cur, JOB_TRIED);
+		delivery_finish(dl, &s->cur, JOB_TRIED);
 		return;
 	}
 	/* It will not have anything from us now: the message waits, and so
 	 * should the others, unless it took some just before. */
 	if (s->accepted == 0)
-		target_outcome(d,
+		deliver_dest_outcome(d,
 		    &(struct deliver_outcome){ .phase = info->phase,
 			.code = reply->code,
-			.host = outbound_host(s)->label,
+			.host = d->label,
 			.text = reply->text });
-	work_end(d->deliver, &s->cur,
-	    reply->code == 421 ? JOB_LOST : JOB_TRIED);
-	outbound_quit(s);
+	delivery_finish(dl, &s->cur, reply->code == 421 ? JOB_LOST : JOB_TRIED);
+	deliver_session_quit(s, false);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * work: the jobs in our hands, from queue_take() to bounce_finish(), whoever
- * carries them. Also the mail that needs no connection: that of a domain
- * which takes none (null MX, RFC 7505) and that we are not the backup of is
- * failed here. Loop thread. */
+ * delivery: one part in our hands, from queue_take() to its one end,
+ * delivery_finish(), whoever carries it. Also the mail that needs no
+ * connection: that of a domain which takes none (null MX, RFC 7505) and that
+ * we are not the backup of is failed here. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,34 +11,39 @@
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
 
-struct work *
-work_take(struct target *d, struct outbound *s, size_t body_max,
-    store_load_cb *loaded)
+struct delivery *
+delivery_take(struct deliver_dest *d, struct deliver_session *s,
+    size_t body_max, store_load_cb *loaded)
 {
 	struct deliver *dl = d->deliver;
 	struct queue_job *job = queue_take(dl->queue, d->domain);
-	struct work *w;
+	struct delivery *w;
 
 	if (job == NULL)
 		return NULL;
 	w = mem_alloc(sizeof(*w));
+	w->dest = d;
 	w->session = s;
 	w->job = job;
 	dl->jobs++;
+	d->jobs++;
 	w->load = store_load(dl->store, job->id, body_max, loaded, w);
 	return w;
 }
 
 void
-work_end(struct deliver *dl, struct work **wp, enum job_outcome outcome)
+delivery_finish(struct deliver *dl, struct delivery **wp,
+    enum job_outcome outcome)
 {
-	struct work *w = *wp;
+	struct delivery *w = *wp;
 
 	*wp = NULL;
 	if (w->load != 0)
 		store_cancel(dl->store, w->load);
 	dl->jobs--;
-	bounce_finish(dl->bounce, w->job, outcome, w->env, w->latency_ns);
+	w->dest->jobs--;
+	deliver_dest_touch(w->dest);
+	bounce_finish(dl->bounce, w->job, outcome, w->env);
 	free(w->data);
 	free(w);
 	if (dl->draining)
@@ -46,13 +51,14 @@ work_end(struct deliver *dl, struct work **wp, enum job_outcome outcome)
 }
 
 void
-work_report(struct target *d, const struct work *w, const struct outbound *s,
-    enum smtp_phase phase, const char *note)
+delivery_report(const struct delivery *w, enum smtp_phase phase,
+    const char *note)
 {
+	const struct deliver_dest *d = w->dest;
+	const struct deliver_session *s = w->session;
 	struct deliver *dl = d->deliver;
 	struct domain_stats *st = stats_domain(dl->stats, d->domain);
 	const struct envelope *env = w->env;
-	const struct candidate *c = s != NULL ? &s->cand[s->at] : NULL;
 	char id[TEXT_ID_MAX], addr[ADDR_TEXT_MAX] = "", status[16], delay[32];
 	int64_t spent_ns = loop_now(dl->loop) - w->start_ns;
 
@@ -65,12 +71,12 @@ work_report(struct target *d, const struct work *w, const struct outbound *s,
 	    "id=%s domain=%s host=%s addr=%s tls=%s tls_by=%s rcpts=%u "
 	    "delivered=%u deferred=%u failed=%u phase=%s code=%u status=%s "
 	    "delay=%s reply=%s%s%s",
-	    text_id(env->id, id), d->domain, log_q(c != NULL ? c->label : ""),
-	    c != NULL ? addr_text_port(&c->addr, addr) : "",
+	    text_id(env->id, id), d->domain, log_q(s != NULL ? d->label : ""),
+	    s != NULL ? addr_text_port(&s->addr, addr) : "",
 	    s != NULL && s->conn != NULL && conn_tls_info(s->conn) != NULL ?
 		log_q(conn_tls_info(s->conn)->version) :
 		"none",
-	    s != NULL ? reach_tls_by(s) : "none", w->pending,
+	    s != NULL && s->tls_by != NULL ? s->tls_by : "none", w->pending,
 	    envelope_count(env, RCPT_DELIVERED) - w->delivered,
 	    envelope_count(env, RCPT_PENDING),
 	    envelope_count(env, RCPT_FAILED) - w->failed,
@@ -87,8 +93,8 @@ static void
 refuse_loaded(void *arg, struct store_loaded *l)
 {
 	static const struct smtp_status st = { 5, 1, 10 };
-	struct target *d = arg;
-	struct work *w = d->refuse;
+	struct delivery *w = arg;
+	struct deliver_dest *d = w->dest;
 	uint32_t i;
 
 	w->load = 0;
@@ -106,26 +112,18 @@ refuse_loaded(void *arg, struct store_loaded *l)
 			if (w->env->rcpts[i].state == RCPT_PENDING)
 				rcpt_set(&w->env->rcpts[i], RCPT_FAILED, 0, &st,
 				    w->reply);
-		work_report(d, w, NULL, SMTP_PHASE_RESOLVE, "null_mx");
+		delivery_report(w, SMTP_PHASE_RESOLVE, "null_mx");
 	}
-	work_end(d->deliver, &d->refuse,
+	delivery_finish(d->deliver, &d->refuse,
 	    w->env != NULL && (l->rc == 0 || l->rc == -MX_EIO) ? JOB_TRIED :
 		l->rc == -MX_EIO			       ? JOB_LOST :
 								 JOB_DAMAGED);
-	target_touch(d);
+	deliver_dest_touch(d);
 }
 
 void
-target_refuse(struct target *d)
+delivery_refuse(struct deliver_dest *d)
 {
-	struct deliver *dl = d->deliver;
-	struct queue_job *job;
-
-	if (d->refuse != NULL ||
-	    (job = queue_take(dl->queue, d->domain)) == NULL)
-		return;
-	d->refuse = mem_alloc(sizeof(*d->refuse));
-	d->refuse->job = job;
-	dl->jobs++;
-	d->refuse->load = store_load(dl->store, job->id, 0, refuse_loaded, d);
+	if (d->refuse == NULL)
+		d->refuse = delivery_take(d, NULL, 0, refuse_loaded);
 }

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC
+ * host: see host.h. */
+#include "primary/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int
+addr_order(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+char *
+host_key(const struct route_host *h, const struct net_addr *source, char *dst)
+{
+	char text[DNS_ADDR_MAX][ADDR_TEXT_MAX];
+	struct net_addr a;
+	unsigned i, n = h->naddrs < DNS_ADDR_MAX ? h->naddrs : DNS_ADDR_MAX;
+
+	for (i = 0; i < n; i++) {
+		a = h->addr[i];
+		addr_port_set(&a, h->port);
+		addr_text_port(&a, text[i]);
+	}
+	qsort(text, n, sizeof(text[0]), addr_order);
+	dst[0] = '\0';
+	if (source != NULL && source->len != 0)
+		strlcat(dst, addr_text_port(source, (char[ADDR_TEXT_MAX]){ 0 }),
+		    HOST_KEY_MAX);
+	for (i = 0; i < n; i++) {
+		strlcat(dst, " ", HOST_KEY_MAX);
+		strlcat(dst, text[i], HOST_KEY_MAX);
+	}
+	return dst;
+}
+
+void
+host_init(struct host *h, unsigned max)
+{
+	*h = (struct host){ .fails = 0 };
+	window_init(&h->window, max);
+}
+
+void
+host_recovered(struct host *h)
+{
+	window_reset(&h->window);
+	h->epoch++;
+	h->before += h->open;
+	h->open = 0;
+	h->ready = 0;
+	h->fails = 0;
+	h->closed_until_ns = 0;
+}
+
+void
+host_retry(struct host *h, int64_t now)
+{
+	if (now - h->failed_ns >= HOST_PAUSE_MIN)
+		h->closed_until_ns = 0;
+	else if (h->closed_until_ns > h->failed_ns + HOST_PAUSE_MIN)
+		h->closed_until_ns = h->failed_ns + HOST_PAUSE_MIN;
+}
+
+bool
+host_room(const struct host *h, int64_t now)
+{
+	return now >= h->closed_until_ns &&
+	    window_room(&h->window, h->open, now);
+}
+
+int64_t
+host_wake(const struct host *h, int64_t now)
+{
+	if (now < h->closed_until_ns)
+		return h->closed_until_ns;
+	return window_wake(&h->window, h->open, now);
+}
+
+/* A refusal that means "too many of you" when others of ours work. */
+static bool
+says_crowded(enum smtp_phase phase, uint16_t code)
+{
+	if (phase == SMTP_PHASE_CONNECT)
+		return true;
+	if (phase == SMTP_PHASE_GREETING || phase == SMTP_PHASE_EHLO)
+		return code == 0 || code / 100 == 4;
+	return code == 421;
+}
+
+enum host_failure
+host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
+    int64_t now)
+{
+	int64_t pause;
+
+	h->refused++;
+	if (h->ready > 0 && says_crowded(phase, code)) {
+		window_crowded(&h->window, h->ready, now);
+		return HOST_CROWDED;
+	}
+	/* Connects that began together with one that failed already. */
+	if (now < h->closed_until_ns)
+		return HOST_AGAIN;
+	pause = HOST_PAUSE_MIN << (h->fails < 6 ? h->fails : 6);
+	if (pause > HOST_PAUSE_MAX)
+		pause = HOST_PAUSE_MAX;
+	h->fails++;
+	h->failed_ns = now;
+	h->closed_until_ns = now + pause;
+	window_trouble(&h->window, h->open);
+	return HOST_FAILED;
+}
+
+void
+host_connected(struct host *h)
+{
+	h->ready++;
+	h->fails = 0;
+	h->closed_until_ns = 0;
+}
+
+void
+host_taken(struct host *h, int64_t latency_ns, int64_t now)
+{
+	h->taken_ns = now;
+	window_success(&h->window, h->open, latency_ns, now);
+	if (h->gap_ns == 0 || ++h->gap_wins < 20)
+		return;
+	h->gap_wins = 0;
+	h->gap_ns /= 2;
+	if (h->gap_ns < HOST_GAP_MIN / 2)
+		h->gap_ns = 0;
+}
+
+void
+host_answered(struct host *h)
+{
+	window_answered(&h->window);
+}
+
+void
+host_trouble(struct host *h)
+{
+	window_trouble(&h->window, h->working);
+}
+
+static void
+limit_saw(struct host_limit *l, unsigned n, int64_t now)
+{
+	if (n == 0)
+		return;
+	l->seen = n == l->last ? l->seen + 1 : 1;
+	l->last = n;
+	if (l->seen < 2 && !(l->value != 0 && n < l->value))
+		return;
+	l->value = n;
+	l->since_ns = now;
+}
+
+void
+host_closed_after(struct host *h, unsigned messages, int64_t now)
+{
+	limit_saw(&h->messages, messages, now);
+}
+
+/* Believed at once: the reply says what it is. */
+void
+host_rcpts_after(struct host *h, unsigned rcpts, int64_t now)
+{
+	if (rcpts == 0)
+		return;
+	h->rcpts.value = h->rcpts.last = rcpts;
+	h->rcpts.since_ns = now;
+}
+
+bool
+host_rate_reply(struct host *h, const struct smtp_reply *r, int64_t now)
+{
+	static const char *const words[] = { "rate", "too fast", "throttl",
+		"slow down", "too many messages", "quota of messages" };
+	size_t i;
+
+	if (r->code / 100 != 4 || !r->has_status || r->status.subject != 7 ||
+	    r->text == NULL)
+		return false;
+	for (i = 0; i < MX_COUNT(words); i++)
+		if (strcasestr(r->text, words[i]) != NULL)
+			break;
+	if (i == MX_COUNT(words))
+		return false;
+	/* What was under way with this one is no new lesson. */
+	if (now < h->next_ns)
+		return true;
+	h->gap_ns = h->gap_ns == 0 ? HOST_GAP_MIN : h->gap_ns * 2;
+	if (h->gap_ns > HOST_GAP_MAX)
+		h->gap_ns = HOST_GAP_MAX;
+	h->gap_wins = 0;
+	h->next_ns = now + h->gap_ns;
+	return true;
+}
+
+unsigned
+host_limit_value(const struct host_limit *l, int64_t now)
+{
+	return l->value != 0 && now - l->since_ns < HOST_LIMIT_AGE ? l->value :
+								     0;
+}

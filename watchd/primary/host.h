@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC
+ * host: what one address set can bear. Primaries whose addresses and ports
+ * coincide are one host under several names (hosters give every customer an
+ * mx.customer.test), so connections, window, pauses and what was learned of
+ * its limits belong here, for each source address of ours, and not to a name
+ * or a domain. The owner (relay/deliver/site.c) keeps the table and the
+ * connections; this is the arithmetic. Pure; times are monotonic ns. */
+#ifndef MX_PRIMARY_HOST_H
+#define MX_PRIMARY_HOST_H
+
+#include "net/route.h"
+#include "primary/window.h"
+#include "smtp/phase.h"
+#include "smtp/reply.h"
+
+#define HOST_PAUSE_MIN INT64_C(1000000000) /* after a failure, doubling */
+#define HOST_PAUSE_MAX INT64_C(60000000000)
+#define HOST_GAP_MIN   INT64_C(100000000) /* between messages, doubling */
+#define HOST_GAP_MAX   INT64_C(60000000000)
+#define HOST_KEY_MAX   1024
+#define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
+
+/* A limit that the host has shown, not announced. */
+struct host_limit {
+	unsigned value; /* 0: none known */
+	unsigned seen; /* in a row, of the same value: believed from 2 on */
+	unsigned last; /* the value that was seen last */
+	int64_t since_ns;
+};
+
+struct host {
+	struct window window;
+	unsigned open; /* connections of ours, from SYN to close */
+	unsigned ready; /* of them greeted and not closed */
+	unsigned working; /* at a message, those from before included */
+	/* Recoveries. What is open from before one hangs, perhaps, at a server
+	 * that was restarted since: it is counted in `before` and nowhere
+	 * else, and speaks no more for the host. */
+	unsigned epoch, before;
+	unsigned fails; /* connects in a row, none working beside */
+	int64_t closed_until_ns; /* nothing works at all: no connect before */
+	int64_t failed_ns; /* when that began */
+	int64_t gap_ns; /* between two transactions; 0: no rate known */
+	int64_t next_ns; /* the next transaction, by gap_ns */
+	unsigned gap_wins; /* messages taken since the gap was set */
+	struct host_limit messages; /* of a connection */
+	struct host_limit rcpts; /* of a transaction */
+	uint64_t refused; /* connections, crowded ones too */
+	int64_t taken_ns; /* a message was taken last; 0: never */
+};
+
+/* The key of an address set: sorted, with ports, and our source address.
+ * `dst` holds HOST_KEY_MAX. */
+char *
+host_key(const struct route_host *, const struct net_addr *source, char *dst);
+
+void host_init(struct host *, unsigned max);
+/* It recovered, or somebody says so: no pause, a canary first. */
+void host_recovered(struct host *);
+/* Somebody has a reason to try: a pause ends, if it was not of this second. */
+void host_retry(struct host *, int64_t now);
+/* May a connection be opened? And when to ask again by time alone (0: other
+ * events decide). */
+bool host_room(const struct host *, int64_t now);
+int64_t host_wake(const struct host *, int64_t now);
+
+enum host_failure {
+	HOST_CROWDED, /* one connection too many: the others go on */
+	HOST_FAILED, /* nothing works: a pause */
+	HOST_AGAIN, /* of the same moment as the last one: nothing new */
+};
+/* A connection did not become ready. It is still counted in `open`. */
+enum host_failure
+host_connect_failed(struct host *, enum smtp_phase, uint16_t code, int64_t now);
+void host_connected(struct host *);
+void host_taken(struct host *, int64_t latency_ns, int64_t now);
+void host_answered(struct host *); /* and nothing was taken */
+/* The connection broke in a transaction, 421, or 452 for want of room. */
+void host_trouble(struct host *);
+
+/* The host closed a connection, or said 421, after it took `messages` on it
+ * and before the next one: twice the same number is its limit. */
+void host_closed_after(struct host *, unsigned messages, int64_t now);
+/* 452 4.5.3 (or 552 5.5.3) to the RCPT behind `rcpts` that were taken. */
+void host_rcpts_after(struct host *, unsigned rcpts, int64_t now);
+/* 4xx with a rate word: fewer messages a second. True when it was one. */
+bool host_rate_reply(struct host *, const struct smtp_reply *, int64_t now);
+/* 0: none known. */
+unsigned host_limit_value(const struct host_limit *, int64_t now);
+
+#endif

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: ISC
+ * destination: one domain, from the first wish for a connection until nothing
+ * of it is worth remembering: its route, the host it chose, and its place in
+ * that host's line.
+ *
+ * A route is asked for again after 30 s, or at once when it failed, so that a
+ * flush uses the addresses of today; with DANE after 1 s, so that TLSA records
+ * keep to their TTL. A resolver that fails, a domain that seems to be ours and
+ * one whose hosts have no address hold mail.
+ *
+ * The host is chosen by preference, equal ones at random; one that failed, or
+ * that the watch calls down, only when no other is left. A worse one is never
+ * chosen because the better one's window is full. Loop thread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "relay/deliver/deliver_int.h"
+
+#define CLOSED_MIN_MS  1000 /* after the first failure, doubling */
+#define CLOSED_MAX_MS  60000
+#define ROUTE_KEEP_MS  30000
+#define ROUTE_DANE_MS  1000
+#define LOOKUPS_MAX    32 /* at once, of domains that nobody configured */
+#define LOOKUP_WAIT_MS 1000
+
+int
+deliver_dest_cmp(const struct deliver_dest *a, const struct deliver_dest *b)
+{
+	return strcmp(a->domain, b->domain);
+}
+RB_GENERATE(deliver_dest_tree, deliver_dest, node, deliver_dest_cmp)
+
+void
+deliver_dest_touch(struct deliver_dest *d)
+{
+	struct deliver *dl = d->deliver;
+
+	if (d->dirty)
+		return;
+	d->dirty = true;
+	TAILQ_INSERT_TAIL(&dl->dirty, d, dirty_link);
+	loop_task_schedule(dl->task);
+}
+
+bool
+deliver_dest_is_ours(const struct deliver_dest *d)
+{
+	return config_domain(d->deliver->conf, d->domain) != NULL;
+}
+
+const struct conf_deliver *
+deliver_dest_conf(const struct deliver_dest *d)
+{
+	const struct config *conf = d->deliver->conf;
+	const struct conf_domain *dom = config_domain(conf, d->domain);
+
+	return dom != NULL ? &dom->deliver : &conf->defaults.deliver;
+}
+
+static void
+on_timer(void *arg)
+{
+	deliver_dest_touch(arg);
+}
+
+struct deliver_dest *
+deliver_dest_get(struct deliver *dl, const char *domain)
+{
+	struct deliver_dest *d, key;
+
+	strlcpy(key.domain, domain, sizeof(key.domain));
+	if ((d = RB_FIND(deliver_dest_tree, &dl->dests, &key)) != NULL)
+		return d;
+	d = mem_alloc(sizeof(*d));
+	d->deliver = dl;
+	strlcpy(d->domain, domain, sizeof(d->domain));
+	d->timer = loop_timer_create(dl->loop, on_timer, d);
+	RB_INSERT(deliver_dest_tree, &dl->dests, d);
+	return d;
+}
+
+/* The look-up under way, if there is one, is over. */
+static void
+route_end(struct deliver_dest *d)
+{
+	d->deliver->lookups -= d->req_foreign;
+	d->req_foreign = false;
+	route_cancel(&d->req);
+}
+
+static void
+route_drop(struct deliver_dest *d)
+{
+	if (d->route != NULL)
+		route_fini(d->route);
+	mem_free(&d->route);
+}
+
+void
+deliver_dest_free(struct deliver_dest *d)
+{
+	struct deliver *dl = d->deliver;
+
+	MX_ASSERT(d->busy == 0 && d->jobs == 0);
+	lane_leave(d);
+	if (d->dirty)
+		TAILQ_REMOVE(&dl->dirty, d, dirty_link);
+	RB_REMOVE(deliver_dest_tree, &dl->dests, d);
+	loop_timer_destroy(&d->timer);
+	route_end(d);
+	route_drop(d);
+	free(d);
+}
+
+/* Nothing is under way and nothing worth remembering is left: forget it. */
+static void
+dest_forget(struct deliver_dest *d)
+{
+	int64_t now = loop_now(d->deliver->loop), until = d->route_until_ns;
+
+	if (d->wanted > 0 || d->busy > 0 || d->req != NULL || d->jobs > 0)
+		return;
+	if (d->closed_until_ns > until)
+		until = d->closed_until_ns;
+	if (until > now)
+		loop_timer_set(d->timer, (until - now) / CLOCK_MS + 1);
+	else
+		deliver_dest_free(d);
+}
+
+void
+deliver_dest_outcome(struct deliver_dest *d, const struct deliver_outcome *o)
+{
+	struct deliver *dl = d->deliver;
+
+	if (dl->ops.outcome != NULL && !dl->ended)
+		dl->ops.outcome(dl->ops.arg, d->domain, o);
+}
+
+/* ---- the route */
+
+/* No look-up for a while: 1 s, 2 s, ... 60 s. */
+static void
+dest_close(struct deliver_dest *d)
+{
+	unsigned shift = d->fails < 6 ? d->fails : 6;
+	int64_t ms = (int64_t)CLOSED_MIN_MS << shift;
+
+	if (ms > CLOSED_MAX_MS)
+		ms = CLOSED_MAX_MS;
+	d->fails++;
+	d->closed_until_ns =
+	    loop_now(d->deliver->loop) + rnd_jitter(ms, 20) * CLOCK_MS;
+	d->route_until_ns = 0;
+	deliver_dest_touch(d);
+}
+
+/* A route is no use when no host of it has an address. */
+static enum route_status
+route_judge(const struct route *r)
+{
+	enum route_status st = ROUTE_NO_HOST;
+	unsigned i;
+
+	if (r->status != ROUTE_OK)
+		return r->status;
+	for (i = 0; i < r->n; i++) {
+		if (r->host[i].naddrs > 0)
+			return ROUTE_OK;
+		if (r->host[i].dns == DNS_FAIL || r->host[i].dns == DNS_BOGUS)
+			st = ROUTE_DNS_FAIL;
+	}
+	return st;
+}
+
+static void
+dest_unroutable(struct deliver_dest *d, enum route_status st)
+{
+	struct deliver *dl = d->deliver;
+	struct deliver_outcome o = { .phase = SMTP_PHASE_RESOLVE,
+		.host = "",
+		.text = route_status_name(st),
+		.dns = st == ROUTE_DNS_FAIL,
+		.self = st == ROUTE_SELF };
+	struct domain_stats *ds = stats_domain(dl->stats, d->domain);
+
+	log_info("deliver", "domain=%s event=no_route reason=%s", d->domain,
+	    route_status_name(st));
+	ds->attempts++;
+	ds->attempts_failed[SMTP_PHASE_RESOLVE]++;
+	dest_close(d);
+	deliver_dest_outcome(d, &o);
+	if (st != ROUTE_DNS_FAIL)
+		queue_connect_failed(dl->queue, d->domain);
+}
+
+static void
+on_route(const struct route *r, void *arg)
+{
+	struct deliver_dest *d = arg;
+	enum route_status st = route_judge(r);
+
+	d->req = NULL;
+	route_end(d);
+	route_drop(d);
+	lane_leave(d);
+	if (st != ROUTE_OK &&
+	    !(st == ROUTE_NULL_MX && !deliver_dest_is_ours(d))) {
+		dest_unroutable(d, st);
+		return;
+	}
+	d->fails = 0;
+	d->route = mem_alloc(sizeof(*d->route));
+	route_copy(d->route, r);
+	d->route_until_ns = loop_now(d->deliver->loop) +
+	    (r->with_dane ? ROUTE_DANE_MS : ROUTE_KEEP_MS) * CLOCK_MS;
+	deliver_dest_touch(d);
+}
+
+static void
+route_begin(struct deliver_dest *d)
+{
+	struct deliver *dl = d->deliver;
+	const struct conf_domain *dom = config_domain(dl->conf, d->domain);
+	const char *primary[ROUTE_HOST_MAX];
+	uint16_t port = 25;
+	size_t i, n = 0;
+
+	if (d->req != NULL && d->generation == dl->generation)
+		return;
+	route_end(d);
+	if (dom == NULL && dl->lookups >= LOOKUPS_MAX) {
+		loop_timer_set(d->timer, rnd_jitter(LOOKUP_WAIT_MS, 50));
+		return;
+	}
+	d->generation = dl->generation;
+	d->req_foreign = dom == NULL;
+	dl->lookups += d->req_foreign;
+	if (dom != NULL) {
+		port = dom->probe.port != 0 ? dom->probe.port : 25;
+		for (i = 0; i < dom->primary.n && n < ROUTE_HOST_MAX; i++)
+			primary[n++] = dom->primary.s[i];
+	} else if (dl->conf->dsn.smarthost != NULL) {
+		primary[n++] = dl->conf->dsn.smarthost;
+	}
+	d->req = route_lookup(dl->dns, dl->self, d->domain, primary, n, port,
+	    on_route, d);
+	if (deliver_dest_conf(d)->tls == CONF_TLS_DANE)
+		route_with_dane(d->req);
+}
+
+/* What was found under another configuration may be a primary that is none
+ * any more. */
+static bool
+route_holds(const struct deliver_dest *d)
+{
+	return d->route != NULL && d->generation == d->deliver->generation &&
+	    loop_now(d->deliver->loop) < d->route_until_ns;
+}
+
+/* ---- the choice of a host */
+
+static bool
+host_is_down(const struct deliver_dest *d, const struct route_host *h)
+{
+	const struct deliver_ops *ops = &d->deliver->ops;
+
+	return ops->down != NULL && ops->down(ops->arg, d->domain, h->label);
+}
+
+/* How bad a choice is it? Known to be down is worse than having failed. */
+static unsigned
+host_penalty(struct deliver_dest *d, unsigned at)
+{
+	int64_t now = loop_now(d->deliver->loop);
+	const struct route_host *h = &d->route->host[at];
+	struct lane *l;
+
+	if (h->naddrs == 0)
+		return 3;
+	if (host_is_down(d, h))
+		return 2;
+	l = lane_get(d, at);
+	return l->failed_until_ns > now || l->closed_until_ns > now;
+}
+
+/* The best penalty, then the best preference, then chance. */
+static struct lane *
+dest_choose(struct deliver_dest *d)
+{
+	const struct route *r = d->route;
+	unsigned i, pen, best = 0, best_pen = 3, equal = 0;
+
+	for (i = 0; i < r->n; i++) {
+		pen = r->n == 1 ? 0 : host_penalty(d, i);
+		if (r->host[i].naddrs == 0 || pen > best_pen)
+			continue;
+		if (pen == best_pen && equal > 0 &&
+		    r->host[i].pref > r->host[best].pref)
+			continue;
+		if (pen < best_pen || equal == 0 ||
+		    r->host[i].pref < r->host[best].pref)
+			equal = 0;
+		best_pen = pen;
+		if (rnd_below(++equal) == 0)
+			best = i;
+	}
+	MX_ASSERT(equal > 0); /* route_judge() */
+	d->at = best;
+	strlcpy(d->label, r->host[best].label, sizeof(d->label));
+	return lane_get(d, best);
+}
+
+/* Is there a host that has not failed, and is better than nothing? */
+static bool
+dest_has_other(struct deliver_dest *d)
+{
+	unsigned i;
+
+	for (i = 0; d->route != NULL && i < d->route->n; i++)
+		if (d->route->host[i].naddrs > 0 && host_penalty(d, i) == 0)
+			return true;
+	return false;
+}
+
+/* ---- its sessions */
+
+bool
+deliver_dest_hungry(struct deliver_dest *d)
+{
+	if (d->busy >= d->wanted || d->dry || d->deliver->draining)
+		return false;
+	if (!route_holds(d)) {
+		deliver_dest_touch(d);
+		return false;
+	}
+	return true;
+}
+
+void
+deliver_dest_release(struct deliver_session *s)
+{
+	struct deliver_dest *d = s->dest;
+
+	s->dest = NULL;
+	if (d == NULL)
+		return;
+	MX_ASSERT(d->busy > 0);
+	d->busy--;
+	deliver_dest_touch(d);
+}
+
+void
+deliver_dest_failed(struct deliver_dest *d, const struct reach_result *r,
+    enum host_failure failure)
+{
+	struct deliver *dl = d->deliver;
+	struct domain_stats *st = stats_domain(dl->stats, d->domain);
+	struct deliver_outcome bad = { .phase = r->phase,
+		.code = r->reply_code,
+		.host = d->label,
+		.dns = r->code == REACH_LOCAL,
+		.text = r->text };
+
+	st->attempts++;
+	st->attempts_failed[r->phase]++;
+	d->route_until_ns = 0;
+	deliver_dest_touch(d);
+	/* One connection too many teaches the window, and not the health; nor
+	 * is what began together with a failure any news. */
+	if (failure != HOST_FAILED)
+		return;
+	bad.more = dest_has_other(d);
+	/* Its next look-up is that of the next attempt. */
+	if (!bad.more && d->lane != NULL)
+		d->closed_until_ns = lane_closed_until(d->lane);
+	deliver_dest_outcome(d, &bad);
+	if (!bad.more && !dl->ended && !bad.dns)
+		queue_connect_failed(dl->queue, d->domain);
+}
+
+/* Of the task: what lacks for its mail to flow is begun, or it stands in
+ * line. */
+void
+deliver_dest_work(struct deliver_dest *d)
+{
+	int64_t now = loop_now(d->deliver->loop);
+	struct lane *l;
+
+	if (d->busy >= d->wanted || d->dry || d->deliver->draining) {
+		lane_line_drop(d);
+		dest_forget(d);
+		return;
+	}
+	if (now < d->closed_until_ns) {
+		lane_line_drop(d);
+		loop_timer_set(d->timer,
+		    (d->closed_until_ns - now) / CLOCK_MS + 1);
+		return;
+	}
+	if (!route_holds(d)) {
+		lane_line_drop(d);
+		route_begin(d);
+		return;
+	}
+	if (d->route->status == ROUTE_NULL_MX) {
+		delivery_refuse(d);
+		return;
+	}
+	/* Who stands in line keeps his place, unless another host is better. */
+	if (!d->in_line || d->lane->failed_until_ns > now) {
+		l = dest_choose(d);
+		lane_join(d, l);
+	}
+	if (!d->in_line)
+		lane_line_put(d, false);
+	lane_work(d->lane);
+}

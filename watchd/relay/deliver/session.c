@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: ISC
+ * session: one connection to a host, from the one way to reach it
+ * (primary/reach.h) until it is spent, idle for too long, or gone. Once ready
+ * it takes the first of its lane's line for each message and has transaction.c
+ * offer it. What breaks here ends or returns the deliveries at hand:
+ * JOB_RETURNED when nothing was said of one, JOB_LOST when its transaction had
+ * begun.
+ *
+ *	 reach --ready--> idle --work--> load --body--> send --.
+ *	   |               ^ \                                 |
+ *	   |               |  `--idle too long, spent--.       |
+ *	   |               `---------- next -----------|-------'
+ *	   `--failed--> gone <--closed, error-- quit <-'
+ *
+ * Loop thread; no call from outside re-enters a session. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/deliver/deliver_int.h"
+
+#define SESSION_QUIT_MS 5000 /* politeness has its limits */
+
+#define EDGE(st)	(1u << (st))
+
+static const struct {
+	const char *name;
+	bool working; /* at a message */
+	unsigned to;
+} states[SESSION_STATE_MAX] = {
+	[SESSION_REACH] = { "reach", false,
+	    EDGE(SESSION_IDLE) | EDGE(SESSION_QUIT) | EDGE(SESSION_GONE) },
+	[SESSION_IDLE] = { "idle", false,
+	    EDGE(SESSION_LOAD) | EDGE(SESSION_QUIT) | EDGE(SESSION_GONE) },
+	[SESSION_LOAD] = { "load", true,
+	    EDGE(SESSION_SEND) | EDGE(SESSION_IDLE) | EDGE(SESSION_QUIT) |
+		EDGE(SESSION_GONE) },
+	[SESSION_SEND] = { "send", true,
+	    EDGE(SESSION_SEND) | EDGE(SESSION_IDLE) | EDGE(SESSION_QUIT) |
+		EDGE(SESSION_GONE) },
+	[SESSION_QUIT] = { "quit", false, EDGE(SESSION_GONE) },
+	[SESSION_GONE] = { "gone", false, 0 },
+};
+
+static struct deliver *
+deliver_of(const struct deliver_session *s)
+{
+	return s->lane->site->deliver;
+}
+
+static struct host *
+host_of(const struct deliver_session *s)
+{
+	return &s->lane->site->host;
+}
+
+static int64_t
+now_of(const struct deliver_session *s)
+{
+	return loop_now(deliver_of(s)->loop);
+}
+
+static const char *
+domain_of(const struct deliver_session *s)
+{
+	return s->dest != NULL ? s->dest->domain : "";
+}
+
+void
+deliver_session_set(struct deliver_session *s, enum deliver_session_state to)
+{
+	struct deliver *dl = deliver_of(s);
+
+	MX_ASSERT(states[s->state].to & EDGE(to));
+	log_trace("deliver", "domain=%s state=%s->%s", domain_of(s),
+	    states[s->state].name, states[to].name);
+	if (s->state == SESSION_IDLE)
+		TAILQ_REMOVE(&dl->idle, s, list);
+	host_of(s)->working -= states[s->state].working;
+	s->state = to;
+	host_of(s)->working += states[to].working;
+	if (to == SESSION_IDLE)
+		TAILQ_INSERT_TAIL(&dl->idle, s, list);
+}
+
+bool
+deliver_session_is_of_today(const struct deliver_session *s)
+{
+	return s->epoch == host_of(s)->epoch;
+}
+
+/* The end of a session; its memory stays until the task has freed it. */
+void
+deliver_session_gone(struct deliver_session *s)
+{
+	struct deliver *dl = deliver_of(s);
+	struct lane *l = s->lane;
+
+	MX_ASSERT(s->cur == NULL);
+	deliver_tx_return(s, &s->next);
+	deliver_tx_drop_body(s);
+	deliver_dest_release(s);
+	if (deliver_session_is_of_today(s)) {
+		host_of(s)->ready -= s->state != SESSION_REACH;
+		host_of(s)->open--;
+	} else {
+		host_of(s)->before--;
+	}
+	reach_cancel(&s->reach);
+	conn_destroy(&s->conn);
+	smtp_client_destroy(&s->client);
+	deliver_session_set(s, SESSION_GONE);
+	l->site->quitting -= s->making_room;
+	TAILQ_REMOVE(&l->sessions, s, link);
+	l->nsessions--;
+	dl->nsessions--;
+	dl->nforeign -= l->foreign;
+	TAILQ_INSERT_TAIL(&dl->gone, s, list);
+	site_touch(l->site);
+}
+
+void
+deliver_session_free(struct deliver_session *s)
+{
+	config_unref(&s->conf);
+	free(s);
+}
+
+/* ---- what to do with a ready connection */
+
+/* Another transaction would be refused: RFC 9422, or what was learned. */
+bool
+deliver_session_full(const struct deliver_session *s)
+{
+	unsigned most = smtp_client_limits(s->client).mails;
+	unsigned learned = host_limit_value(&host_of(s)->messages, now_of(s));
+
+	if (most == 0 || (learned != 0 && learned < most))
+		most = learned;
+	return most != 0 && s->messages >= most;
+}
+
+bool
+deliver_session_spent(const struct deliver_session *s)
+{
+	int64_t age = now_of(s) - s->since_ns;
+
+	return s->conf != deliver_of(s)->conf ||
+	    !deliver_session_is_of_today(s) || deliver_session_full(s) ||
+	    s->messages >= s->set->max_messages ||
+	    age >= s->set->max_age_ms * CLOCK_MS;
+}
+
+void
+deliver_session_quit(struct deliver_session *s, bool making_room)
+{
+	if (s->state == SESSION_GONE || s->state == SESSION_QUIT)
+		return;
+	deliver_tx_return(s, &s->cur);
+	deliver_tx_return(s, &s->next);
+	deliver_dest_release(s);
+	if (s->state == SESSION_REACH) {
+		deliver_session_gone(s);
+		return;
+	}
+	if (making_room) {
+		s->making_room = true;
+		s->lane->site->quitting++;
+	}
+	deliver_session_set(s, SESSION_QUIT);
+	smtp_client_quit(s->client, now_of(s));
+	deliver_session_pump(s);
+}
+
+/* The next delivery: the one that was loaded ahead, or the first of the
+ * line. False: there is none, or not now. */
+static bool
+session_take(struct deliver_session *s)
+{
+	s->cur = s->next;
+	s->next = NULL;
+	if (s->cur == NULL && now_of(s) >= host_of(s)->next_ns)
+		s->cur = lane_next(s->lane, s);
+	if (s->cur == NULL)
+		return false;
+	s->dest = s->cur->dest;
+	s->dest->busy++;
+	if (!s->dest->in_line && s->dest->lane == s->lane &&
+	    deliver_dest_hungry(s->dest))
+		lane_line_put(s->dest, false);
+	return true;
+}
+
+/* The server awaits a transaction. */
+void
+deliver_session_next(struct deliver_session *s)
+{
+	for (;;) {
+		if (s->cur != NULL && s->cur->loaded) {
+			/* One that was loaded ahead, or more recipients. */
+			if (s->cur->start_ns != 0) {
+				deliver_tx_batch(s);
+				return;
+			}
+			if (deliver_tx_begin(s))
+				return;
+		}
+		/* The others of its line first; it may have work, too. */
+		deliver_dest_release(s);
+		if (deliver_session_spent(s) || lane_yields(s) ||
+		    deliver_of(s)->draining) {
+			deliver_session_quit(s, false);
+			return;
+		}
+		if (s->state != SESSION_IDLE)
+			deliver_session_set(s, SESSION_IDLE);
+		conn_timeout(s->conn,
+		    s->set->idle_ms > 0 ? s->set->idle_ms : 1);
+		if (!session_take(s)) {
+			site_touch(s->lane->site);
+			return;
+		}
+		deliver_session_set(s, SESSION_LOAD);
+		conn_timeout(s->conn, 0);
+		if (!s->cur->loaded)
+			return;
+	}
+}
+
+void
+deliver_session_kick(struct deliver_session *s)
+{
+	if (s->state != SESSION_IDLE)
+		return;
+	deliver_session_next(s);
+	deliver_session_pump(s);
+}
+
+/* ---- what the engine says */
+
+/* A server that closes after so many messages, time and again, has a limit. */
+static void
+learn_closed(struct deliver_session *s, enum smtp_phase phase)
+{
+	bool between = s->state == SESSION_IDLE || phase == SMTP_PHASE_MAIL;
+
+	if (between && s->accepted > 0 && s->accepted == s->messages)
+		host_closed_after(host_of(s), s->accepted, now_of(s));
+}
+
+static void
+on_failed(struct deliver_session *s, const struct smtp_client_info *info)
+{
+	if (s->state == SESSION_LOAD || s->state == SESSION_SEND) {
+		if (s->cur != NULL)
+			deliver_tx_lost(s, info->phase, info->reply,
+			    info->text != NULL ? info->text : "");
+	} else if (s->state == SESSION_IDLE) {
+		learn_closed(s, info->phase);
+	}
+	deliver_session_gone(s);
+}
+
+static void
+on_event(struct deliver_session *s, enum smtp_client_event ev,
+    const struct smtp_client_info *info)
+{
+	switch (ev) {
+	case CLIENT_READY:
+		if (s->state != SESSION_QUIT)
+			deliver_session_next(s);
+		break;
+	case CLIENT_RCPT:
+		deliver_tx_rcpt(s, info);
+		break;
+	case CLIENT_BODY:
+		s->answered = true;
+		s->body = true;
+		s->body_at = 0;
+		s->crc = 0;
+		deliver_tx_body(s);
+		break;
+	case CLIENT_SENT:
+		deliver_tx_sent(s, info);
+		break;
+	case CLIENT_CLOSED:
+		deliver_session_gone(s);
+		break;
+	case CLIENT_FAILED:
+		on_failed(s, info);
+		break;
+	case CLIENT_START_TLS: /* reach.c has done that */
+	case CLIENT_NONE:
+		break;
+	}
+}
+
+/* Acts on all that the engine has to say, sends what it wants sent, and arms
+ * the timer when something new is awaited (not at every byte that drips). */
+void
+deliver_session_pump(struct deliver_session *s)
+{
+	struct smtp_client_info info;
+	enum smtp_client_event ev;
+	struct buf *out;
+	bool news = false;
+
+	while (s->client != NULL) {
+		ev = smtp_client_next(s->client, now_of(s), &info);
+		if (ev == CLIENT_NONE)
+			break;
+		news = true;
+		on_event(s, ev, &info);
+	}
+	if (s->client == NULL)
+		return;
+	out = smtp_client_out(s->client);
+	if (out->len > 0) {
+		conn_write(s->conn, out->data, out->len);
+		buf_clear(out);
+		news = true;
+	}
+	if (s->state == SESSION_QUIT)
+		conn_timeout(s->conn, SESSION_QUIT_MS);
+	else if (news && !s->body && s->state == SESSION_SEND)
+		conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
+}
+
+/* ---- what the connection says */
+
+static void
+on_lost(struct deliver_session *s, const char *text)
+{
+	if (s->state == SESSION_IDLE || s->state == SESSION_QUIT) {
+		learn_closed(s, SMTP_PHASE_NONE);
+		deliver_session_gone(s);
+	} else {
+		smtp_client_lost(s->client, text, now_of(s));
+		deliver_session_pump(s);
+	}
+}
+
+static void
+on_conn(struct conn *conn, enum conn_event ev, void *arg)
+{
+	struct deliver_session *s = arg;
+	const char *data;
+	size_t n;
+
+	switch (ev) {
+	case CONN_READ:
+		if (s->client == NULL || (n = conn_input(conn, &data)) == 0)
+			break;
+		if (smtp_client_feed(s->client, data, n, now_of(s)) != 0)
+			log_trace("deliver", "domain=%s event=flood",
+			    domain_of(s));
+		conn_consume(conn, n);
+		deliver_session_pump(s);
+		break;
+	case CONN_DRAINED:
+		if (!s->body)
+			break;
+		conn_timeout(conn, smtp_client_timeout_ms(s->client));
+		deliver_tx_body(s);
+		deliver_session_pump(s);
+		break;
+	case CONN_EOF:
+		on_lost(s, "the server closed the connection");
+		break;
+	case CONN_ERROR:
+		on_lost(s, conn_error(conn));
+		break;
+	case CONN_TIMEOUT:
+		if (s->state == SESSION_IDLE)
+			deliver_session_quit(s, false);
+		else
+			on_lost(s, "timed out");
+		break;
+	case CONN_CONNECTED: /* reach.c has seen these */
+	case CONN_TLS_UP:
+		break;
+	}
+}
+
+/* ---- the way there */
+
+static void
+session_unreached(struct deliver_session *s, const struct reach_result *r)
+{
+	static const char *const failures[] = { [HOST_CROWDED] = "crowded",
+		[HOST_FAILED] = "connect_failed",
+		[HOST_AGAIN] = "connect_failed" };
+	struct lane *l = s->lane;
+	struct deliver_dest *d = s->dest;
+	enum host_failure f = HOST_FAILED;
+	char addr[ADDR_TEXT_MAX];
+
+	/* What only this policy meets says nothing of the host. */
+	if (!deliver_session_is_of_today(s))
+		f = HOST_AGAIN;
+	else if (r->phase != SMTP_PHASE_STARTTLS)
+		f = host_connect_failed(host_of(s), r->phase, r->reply_code,
+		    now_of(s));
+	log_info("deliver",
+	    "domain=%s host=%s addr=%s event=%s phase=%s code=%u reply=%s",
+	    d->domain, log_q(d->label),
+	    r->addr.len != 0 ? addr_text_port(&r->addr, addr) : "", failures[f],
+	    smtp_phase_name(r->phase), (unsigned)r->reply_code, log_q(r->text));
+	if (f == HOST_FAILED)
+		lane_failed(l, r->phase);
+	s->dest = NULL;
+	d->busy--;
+	if (f == HOST_CROWDED) {
+		if (!d->in_line && d->lane == l && deliver_dest_hungry(d))
+			lane_line_put(d, true);
+		lane_work(l);
+	}
+	deliver_dest_failed(d, r, f);
+	deliver_session_gone(s);
+}
+
+static void
+on_reached(const struct reach_result *r, void *arg)
+{
+	struct deliver_session *s = arg;
+	struct deliver_dest *d = s->dest;
+
+	s->reach = NULL;
+	if (r->code != REACH_OK) {
+		session_unreached(s, r);
+		return;
+	}
+	s->conn = r->conn;
+	s->client = r->client;
+	s->addr = r->addr;
+	s->tls_by = r->tls_by;
+	s->since_ns = now_of(s);
+	conn_owner(s->conn, on_conn, s);
+	if (deliver_session_is_of_today(s))
+		host_connected(host_of(s));
+	s->lane->failed_until_ns = 0;
+	s->lane->fails = 0;
+	/* No good outcome yet: one that greets us and refuses each message
+	 * would be up and suspect in turn for ever. */
+	deliver_session_set(s, SESSION_IDLE);
+	deliver_dest_release(s);
+	if (!d->in_line && d->lane == s->lane && deliver_dest_hungry(d))
+		lane_line_put(d, true);
+	deliver_session_next(s);
+	deliver_session_pump(s);
+}
+
+void
+deliver_session_create(struct lane *l, struct deliver_dest *d)
+{
+	struct deliver *dl = l->site->deliver;
+	struct deliver_session *s = mem_alloc(sizeof(*s));
+	const struct conf_domain *dom;
+	struct reach_policy p;
+
+	s->lane = l;
+	s->dest = d;
+	s->epoch = l->site->host.epoch;
+	d->busy++;
+	s->conf = config_ref(dl->conf);
+	dom = config_domain(s->conf, d->domain);
+	if (dom == NULL)
+		dom = &s->conf->defaults;
+	s->set = &dom->deliver;
+	TAILQ_INSERT_TAIL(&l->sessions, s, link);
+	l->nsessions++;
+	l->site->host.open++;
+	dl->nsessions++;
+	dl->nforeign += l->foreign;
+	p = (struct reach_policy){ .helo = s->conf->hostname,
+		.tls = s->set->tls,
+		.source = s->set->source != NULL ? &s->set->source_addr : NULL,
+		.connect_ms = s->set->connect_ms,
+		.clear_after_ms = dom->retry.first_ms,
+		.depth = REACH_READY };
+	s->reach =
+	    reach_start(&dl->reach, &d->route->host[d->at], &p, on_reached, s);
+}
+
+/* Shutdown: what the server has begun to hear of may have arrived. What was
+ * refused for good cannot be reported any more: it is tried again. */
+void
+deliver_session_abort(struct deliver_session *s)
+{
+	struct deliver *dl = deliver_of(s);
+	struct delivery *w = s->cur;
+	uint32_t i;
+
+	if (w != NULL && s->state == SESSION_SEND) {
+		for (i = 0; i < w->env->nrcpts; i++)
+			if (w->env->rcpts[i].state == RCPT_FAILED &&
+			    !w->env->rcpts[i].reported)
+				w->env->rcpts[i].state = RCPT_PENDING;
+		delivery_report(w, smtp_client_phase(s->client), "shutdown");
+		delivery_finish(dl, &s->cur, JOB_LOST);
+	}
+	deliver_tx_return(s, &s->cur);
+	deliver_session_gone(s);
+}

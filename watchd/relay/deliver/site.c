@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: ISC
+ * site: one host, our connections to it, and who gets the next one.
+ *
+ * Deliveries that may share a connection meet in a lane: the same host, the
+ * same TLS policy, and where the certificate is verified the same name. The
+ * domains of a lane take turns, a message each. Lanes of a host that want a
+ * connection and find no room in its window wait in the host's line; those
+ * that find no room in the total wait in the deliverer's, domains that nobody
+ * configured behind all others and in half of the total at most. An idle
+ * connection is closed when somebody else needs its room. Loop thread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/deliver/deliver_int.h"
+
+#define SITE_KEEP_MS	(24 * 3600 * INT64_C(1000)) /* what was learned */
+#define SITE_FOREIGN_MS 60000
+#define POLICY_PAUSE_MS 1000 /* after TLS policy failed, doubling */
+#define POLICY_MAX_MS	60000
+
+int
+site_cmp(const struct site *a, const struct site *b)
+{
+	return strcmp(a->key, b->key);
+}
+
+int
+lane_cmp(const struct lane *a, const struct lane *b)
+{
+	return strcmp(a->key, b->key);
+}
+
+int
+site_name_cmp(const struct site_name *a, const struct site_name *b)
+{
+	return strcmp(a->label, b->label);
+}
+RB_GENERATE(site_tree, site, node, site_cmp)
+RB_GENERATE(lane_tree, lane, node, lane_cmp)
+RB_GENERATE(name_tree, site_name, node, site_name_cmp)
+
+/* ---- the tables */
+
+/* By hand: RB_FIND would need a whole struct with the key in it. */
+#define FIND_BY(tree_root, field, text, found, link)                           \
+	do {                                                                   \
+		int fc_;                                                       \
+		(found) = (tree_root);                                         \
+		while ((found) != NULL &&                                      \
+		    (fc_ = strcmp((text), (found)->field)) != 0)               \
+			(found) = fc_ < 0 ? RB_LEFT(found, link) :             \
+					    RB_RIGHT(found, link);             \
+	} while (0)
+
+static void
+on_timer(void *arg)
+{
+	site_touch(arg);
+}
+
+void
+site_touch(struct site *st)
+{
+	struct deliver *dl = st->deliver;
+
+	if (st->dirty)
+		return;
+	st->dirty = true;
+	TAILQ_INSERT_TAIL(&dl->dirty_sites, st, dirty_link);
+	loop_task_schedule(dl->task);
+}
+
+static struct site *
+site_get(struct deliver *dl, const char *key, unsigned max)
+{
+	struct site *st;
+	size_t len = strlen(key) + 1;
+
+	FIND_BY(RB_ROOT(&dl->sites), key, key, st, node);
+	if (st != NULL) {
+		/* The smallest of those who name it, since the last reload. */
+		if (max < st->host.window.max ||
+		    st->generation != dl->generation)
+			window_max_set(&st->host.window, max);
+		st->generation = dl->generation;
+		return st;
+	}
+	st = mem_alloc(sizeof(*st) + len);
+	memcpy(st->key, key, len);
+	st->deliver = dl;
+	st->generation = dl->generation;
+	host_init(&st->host, max);
+	RB_INIT(&st->lanes);
+	LIST_INIT(&st->names);
+	TAILQ_INIT(&st->waiting);
+	st->timer = loop_timer_create(dl->loop, on_timer, st);
+	RB_INSERT(site_tree, &dl->sites, st);
+	return st;
+}
+
+static void
+lane_free(struct lane *l)
+{
+	MX_ASSERT(l->nsessions == 0 && l->ndests == 0);
+	MX_ASSERT(l->waits == LANE_CALM);
+	RB_REMOVE(lane_tree, &l->site->lanes, l);
+	free(l);
+}
+
+void
+site_free(struct site *st)
+{
+	struct deliver *dl = st->deliver;
+	struct site_name *n;
+	struct lane *l;
+
+	while ((l = RB_ROOT(&st->lanes)) != NULL)
+		lane_free(l);
+	while ((n = LIST_FIRST(&st->names)) != NULL) {
+		LIST_REMOVE(n, link);
+		RB_REMOVE(name_tree, &dl->names, n);
+		free(n);
+	}
+	if (st->dirty)
+		TAILQ_REMOVE(&dl->dirty_sites, st, dirty_link);
+	RB_REMOVE(site_tree, &dl->sites, st);
+	loop_timer_destroy(&st->timer);
+	free(st);
+}
+
+static void
+name_set(struct site *st, const char *label)
+{
+	struct deliver *dl = st->deliver;
+	struct site_name *n;
+	size_t len = strlen(label) + 1;
+
+	FIND_BY(RB_ROOT(&dl->names), label, label, n, node);
+	if (n != NULL && n->site == st)
+		return;
+	if (n != NULL) {
+		LIST_REMOVE(n, link);
+	} else {
+		n = mem_alloc(sizeof(*n) + len);
+		memcpy(n->label, label, len);
+		RB_INSERT(name_tree, &dl->names, n);
+	}
+	n->site = st;
+	LIST_INSERT_HEAD(&st->names, n, link);
+}
+
+struct site *
+site_find(const struct deliver *dl, const char *label)
+{
+	struct site_name *n;
+
+	FIND_BY(RB_ROOT(&dl->names), label, label, n, node);
+	return n != NULL ? n->site : NULL;
+}
+
+/* What connections may not be shared beyond. */
+static void
+lane_key(const struct deliver_dest *d, const struct route_host *h, char *dst,
+    size_t size)
+{
+	enum conf_tls tls = deliver_dest_conf(d)->tls;
+	bool named = tls == CONF_TLS_REQUIRE || tls == CONF_TLS_DANE;
+
+	snprintf(dst, size, "%c%s %s %s", deliver_dest_is_ours(d) ? 'o' : 'f',
+	    config_tls_word(tls), named ? h->label : "",
+	    tls == CONF_TLS_DANE ? d->domain : "");
+}
+
+struct lane *
+lane_get(struct deliver_dest *d, unsigned at)
+{
+	const struct route_host *h = &d->route->host[at];
+	const struct conf_deliver *set = deliver_dest_conf(d);
+	char key[HOST_KEY_MAX];
+	struct site *st;
+	struct lane *l;
+
+	host_key(h, set->source != NULL ? &set->source_addr : NULL, key);
+	st = site_get(d->deliver, key, set->connections);
+	name_set(st, h->label);
+	lane_key(d, h, key, sizeof(key));
+	FIND_BY(RB_ROOT(&st->lanes), key, key, l, node);
+	if (l != NULL)
+		return l;
+	l = mem_alloc(sizeof(*l) + strlen(key) + 1);
+	memcpy(l->key, key, strlen(key) + 1);
+	l->site = st;
+	l->foreign = !deliver_dest_is_ours(d);
+	TAILQ_INIT(&l->line);
+	TAILQ_INIT(&l->sessions);
+	RB_INSERT(lane_tree, &st->lanes, l);
+	return l;
+}
+
+/* ---- lines */
+
+static struct lane_list *
+total_line(const struct lane *l)
+{
+	struct deliver *dl = l->site->deliver;
+
+	return l->foreign ? &dl->foreign_waiting : &dl->waiting;
+}
+
+static void
+lane_unwait(struct lane *l)
+{
+	if (l->waits == LANE_SITE)
+		TAILQ_REMOVE(&l->site->waiting, l, wait_link);
+	else if (l->waits == LANE_TOTAL)
+		TAILQ_REMOVE(total_line(l), l, wait_link);
+	l->waits = LANE_CALM;
+}
+
+void
+lane_line_put(struct deliver_dest *d, bool first)
+{
+	MX_ASSERT(!d->in_line && d->lane != NULL);
+	d->in_line = true;
+	if (first)
+		TAILQ_INSERT_HEAD(&d->lane->line, d, line_link);
+	else
+		TAILQ_INSERT_TAIL(&d->lane->line, d, line_link);
+}
+
+void
+lane_line_drop(struct deliver_dest *d)
+{
+	if (!d->in_line)
+		return;
+	d->in_line = false;
+	TAILQ_REMOVE(&d->lane->line, d, line_link);
+	if (TAILQ_EMPTY(&d->lane->line))
+		lane_unwait(d->lane);
+}
+
+void
+lane_join(struct deliver_dest *d, struct lane *l)
+{
+	lane_leave(d);
+	d->lane = l;
+	l->ndests++;
+	l->site->ndests++;
+	if (d->fresh) { /* somebody has reason to believe in it again */
+		host_retry(&l->site->host, loop_now(d->deliver->loop));
+		l->closed_until_ns = 0;
+	}
+	d->fresh = false;
+}
+
+void
+lane_leave(struct deliver_dest *d)
+{
+	struct lane *l = d->lane;
+
+	if (l == NULL)
+		return;
+	lane_line_drop(d);
+	d->lane = NULL;
+	l->ndests--;
+	if (--l->site->ndests == 0)
+		site_touch(l->site);
+}
+
+/* ---- who gets a connection */
+
+/* Have the domains that nobody configured all that they may have? */
+static bool
+foreign_full(const struct deliver *dl)
+{
+	unsigned most = dl->conf->deliver_connections / 2;
+
+	return dl->nforeign >= (most > 0 ? most : 1);
+}
+
+/* Who gets the next connection in total, when there is one. */
+static struct lane *
+total_next(const struct deliver *dl)
+{
+	struct lane *l = TAILQ_FIRST(&dl->waiting);
+
+	if (l == NULL && !foreign_full(dl))
+		l = TAILQ_FIRST(&dl->foreign_waiting);
+	return l;
+}
+
+/* May it have a connection before those who wait? */
+static bool
+total_room(const struct lane *l)
+{
+	const struct deliver *dl = l->site->deliver;
+
+	if (dl->nsessions >= dl->conf->deliver_connections)
+		return false;
+	if (!TAILQ_EMPTY(&dl->waiting))
+		return false;
+	return !l->foreign ||
+	    (TAILQ_EMPTY(&dl->foreign_waiting) && !foreign_full(dl));
+}
+
+/* Waits for the total; somebody's idle connection makes room. */
+static void
+lane_wait_total(struct lane *l)
+{
+	struct deliver *dl = l->site->deliver;
+	struct deliver_session *s;
+
+	l->waits = LANE_TOTAL;
+	TAILQ_INSERT_TAIL(total_line(l), l, wait_link);
+	TAILQ_FOREACH (s, &dl->idle, list)
+		if (!l->foreign || s->lane->foreign || !foreign_full(dl)) {
+			deliver_session_quit(s, true);
+			break;
+		}
+}
+
+/* An idle connection of another lane makes room for one that waits. */
+static void
+site_make_room(struct site *st)
+{
+	struct lane *l;
+	struct deliver_session *s;
+
+	if (st->quitting > 0 || st->host.open < st->host.window.size)
+		return;
+	RB_FOREACH (l, lane_tree, &st->lanes) {
+		if (!TAILQ_EMPTY(&l->line) || l->nsessions == 0)
+			continue;
+		TAILQ_FOREACH (s, &l->sessions, link)
+			if (s->state == SESSION_IDLE) {
+				deliver_session_quit(s, true);
+				return;
+			}
+	}
+}
+
+/* When time alone lets somebody of the line go on; 0: it does not. */
+static int64_t
+site_wake(struct site *st, int64_t now)
+{
+	int64_t at = host_wake(&st->host, now);
+	struct lane *l;
+
+	if (st->host.next_ns > now && (at == 0 || st->host.next_ns < at))
+		at = st->host.next_ns;
+	RB_FOREACH (l, lane_tree, &st->lanes)
+		if (l->closed_until_ns > now && !TAILQ_EMPTY(&l->line) &&
+		    (at == 0 || l->closed_until_ns < at))
+			at = l->closed_until_ns;
+	return at;
+}
+
+/* A connection for the first of its line. */
+static void
+lane_open(struct lane *l)
+{
+	struct deliver_dest *d = TAILQ_FIRST(&l->line);
+
+	lane_line_drop(d);
+	deliver_session_create(l, d);
+	if (d->lane == l && deliver_dest_hungry(d))
+		lane_line_put(d, false);
+}
+
+static void
+lane_wait_site(struct lane *l)
+{
+	if (l->waits != LANE_CALM || TAILQ_EMPTY(&l->line))
+		return;
+	l->waits = LANE_SITE;
+	TAILQ_INSERT_TAIL(&l->site->waiting, l, wait_link);
+}
+
+static void
+lane_kick(struct lane *l)
+{
+	struct deliver_session *s, *next;
+
+	for (s = TAILQ_FIRST(&l->sessions); s != NULL && !TAILQ_EMPTY(&l->line);
+	     s = next) {
+		next = TAILQ_NEXT(s, link);
+		deliver_session_kick(s);
+	}
+}
+
+/* Those in the host's line get one connection each, and go to its end when
+ * they want more. */
+static void
+site_serve(struct site *st)
+{
+	struct deliver *dl = st->deliver;
+	int64_t now = loop_now(dl->loop), at;
+	struct lane *l, *next;
+
+	for (l = TAILQ_FIRST(&st->waiting);
+	     l != NULL && now >= st->host.next_ns; l = next) {
+		next = TAILQ_NEXT(l, wait_link);
+		lane_kick(l);
+	}
+	for (l = TAILQ_FIRST(&st->waiting);
+	     l != NULL && host_room(&st->host, now) && !dl->draining;
+	     l = next) {
+		next = TAILQ_NEXT(l, wait_link);
+		if (l->closed_until_ns > now)
+			continue;
+		lane_unwait(l);
+		if (total_room(l)) {
+			lane_open(l);
+			lane_wait_site(l);
+		} else {
+			lane_wait_total(l);
+		}
+		if (next == NULL && l->waits == LANE_SITE)
+			next = TAILQ_FIRST(&st->waiting);
+	}
+	if (TAILQ_EMPTY(&st->waiting) || dl->draining)
+		return;
+	site_make_room(st);
+	if ((at = site_wake(st, now)) != 0)
+		loop_timer_set(st->timer, (at - now) / CLOCK_MS + 1);
+}
+
+void
+lane_work(struct lane *l)
+{
+	lane_wait_site(l);
+	site_touch(l->site);
+}
+
+/* Nothing is under way: lanes go, and the site after a while, with what was
+ * learned of it. */
+static void
+site_rest(struct site *st)
+{
+	struct deliver *dl = st->deliver;
+	int64_t now = loop_now(dl->loop), keep = SITE_FOREIGN_MS;
+	struct lane *l, *next;
+
+	if (st->idle_ns == 0)
+		st->idle_ns = now;
+	for (l = RB_MIN(lane_tree, &st->lanes); l != NULL; l = next) {
+		next = RB_NEXT(lane_tree, &st->lanes, l);
+		if (!l->foreign)
+			keep = SITE_KEEP_MS;
+		if (l->failed_until_ns <= now && l->closed_until_ns <= now &&
+		    l->foreign)
+			lane_free(l);
+	}
+	keep -= (now - st->idle_ns) / CLOCK_MS;
+	if (keep <= 0)
+		site_free(st);
+	else
+		loop_timer_set(st->timer, keep);
+}
+
+void
+site_work(struct site *st)
+{
+	if (st->host.open + st->host.before == 0 && st->ndests == 0) {
+		site_rest(st);
+		return;
+	}
+	st->idle_ns = 0;
+	site_serve(st);
+}
+
+void
+site_serve_total(struct deliver *dl)
+{
+	struct lane *l;
+
+	while (dl->nsessions < dl->conf->deliver_connections &&
+	    (l = total_next(dl)) != NULL && !dl->draining) {
+		lane_unwait(l);
+		if (host_room(&l->site->host, loop_now(dl->loop)))
+			lane_open(l);
+		lane_work(l);
+	}
+}
+
+struct delivery *
+lane_next(struct lane *l, struct deliver_session *s)
+{
+	struct deliver_dest *d;
+	struct delivery *w;
+
+	while ((d = TAILQ_FIRST(&l->line)) != NULL) {
+		lane_line_drop(d);
+		if (!deliver_dest_hungry(d))
+			continue;
+		w = delivery_take(d, s, DELIVER_PIECE, deliver_tx_loaded);
+		if (w == NULL) {
+			d->dry = true;
+			deliver_dest_touch(d);
+			continue;
+		}
+		return w;
+	}
+	return NULL;
+}
+
+bool
+lane_yields(const struct deliver_session *s)
+{
+	const struct lane *l = s->lane, *w;
+	const struct site *st = l->site;
+
+	if (st->host.open > st->host.window.size)
+		return true;
+	w = total_next(st->deliver);
+	if (w != NULL && w != l && w->nsessions + 1 < l->nsessions)
+		return true;
+	w = TAILQ_FIRST(&st->waiting);
+	if (w == NULL || w == l ||
+	    host_room(&st->host, loop_now(st->deliver->loop)))
+		return false;
+	return w->nsessions + 1 < l->nsessions ||
+	    (w->nsessions == 0 && s->messages >= DELIVER_TURNS);
+}
+
+int64_t
+lane_closed_until(const struct lane *l)
+{
+	int64_t host = l->site->host.closed_until_ns;
+
+	return l->closed_until_ns > host ? l->closed_until_ns : host;
+}
+
+/* Another host is the better choice for a while; domains that have one go
+ * there. What the policy alone refused pauses nobody else. */
+void
+lane_failed(struct lane *l, enum smtp_phase phase)
+{
+	struct deliver *dl = l->site->deliver;
+	int64_t now = loop_now(dl->loop), ms = POLICY_PAUSE_MS;
+	struct deliver_dest *d;
+
+	l->failed_until_ns = now + DELIVER_PENALTY_MS * CLOCK_MS;
+	if (phase == SMTP_PHASE_STARTTLS) {
+		ms <<= l->fails < 6 ? l->fails : 6;
+		if (ms > POLICY_MAX_MS)
+			ms = POLICY_MAX_MS;
+		l->fails++;
+		l->closed_until_ns = now + ms * CLOCK_MS;
+	}
+	TAILQ_FOREACH (d, &l->line, line_link)
+		if (d->route != NULL && d->route->n > 1)
+			deliver_dest_touch(d);
+}
