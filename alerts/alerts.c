@@ -70,6 +70,9 @@ alerts_create(struct config *conf, struct snapshot_box *snapshots)
 	a->box = mailbox_create();
 	a->rules = rules_create();
 	buf_init(&a->image, LEDGER_FILE_MAX);
+	buf_init(&a->changed, ALERTS_CHANGED_MAX);
+	a->known = snap_alerts_create(0, 0, 0);
+	a->loop_known = snap_alerts_ref(a->known);
 	pthread_mutex_init(&a->state, NULL);
 	pthread_mutex_init(&a->shown, NULL);
 	ledger_init(&a->ledger);
@@ -102,9 +105,9 @@ alerts_destroy(struct alerts **ap)
 	rules_destroy(&a->rules);
 	ledger_fini(&a->ledger);
 	buf_fini(&a->image);
-	mem_free(&a->alert);
-	mem_free(&a->sreceiver);
-	mem_free(&a->sheartbeat);
+	buf_fini(&a->changed);
+	snap_alerts_unref(&a->known);
+	snap_alerts_unref(&a->loop_known);
 	mem_free(&a->path);
 	config_unref(&a->conf);
 	config_unref(&a->loop_conf);
@@ -122,48 +125,39 @@ alerts_notice(struct alerts *a, const struct notice *n MX_UNUSED)
 	post(a, MAIL_LOOK, NULL, "", 0);
 }
 
-/* Both lists are sorted by domain within a kind; the snapshot by domain. */
-static void
-mark_firing(struct snapshot *s, const struct snap_alert *alert)
+void
+alerts_changed(struct alerts *a, void (*fn)(const char *domain, void *arg),
+    void *arg)
 {
-	uint32_t bit = UINT32_C(1) << alert->kind;
-	unsigned lo = 0, hi = s->ndomains, mid;
-	int rc;
+	struct buf names;
 
-	if (!alert->firing)
+	pthread_mutex_lock(&a->shown);
+	if (a->known == a->loop_known) {
+		pthread_mutex_unlock(&a->shown);
 		return;
-	if (alert->domain[0] == '\0')
-		s->alerts |= bit;
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		rc = strcmp(alert->domain, s->domain[mid].count.name);
-		if (rc == 0) {
-			s->domain[mid].alerts |= bit;
-			return;
-		}
-		if (rc < 0)
-			hi = mid;
-		else
-			lo = mid + 1;
 	}
+	snap_alerts_unref(&a->loop_known);
+	a->loop_known = snap_alerts_ref(a->known);
+	names = a->changed;
+	buf_init(&a->changed, ALERTS_CHANGED_MAX);
+	pthread_mutex_unlock(&a->shown);
+	for (size_t i = 0; i < names.len; i += strlen(names.data + i) + 1)
+		fn(names.data + i, arg);
+	buf_fini(&names);
+}
+
+uint32_t
+alerts_of(const struct alerts *a, const char *domain)
+{
+	return snap_alerts_of(a->loop_known, domain);
 }
 
 void
 alerts_snapshot(struct alerts *a, struct snapshot *s)
 {
-	pthread_mutex_lock(&a->shown);
-	snapshot_alerts(s, a->nalerts, a->nsreceivers, a->nsheartbeats);
-	if (a->nalerts > 0)
-		memcpy(s->alert, a->alert, a->nalerts * sizeof(*s->alert));
-	if (a->nsreceivers > 0)
-		memcpy(s->receiver, a->sreceiver,
-		    a->nsreceivers * sizeof(*s->receiver));
-	if (a->nsheartbeats > 0)
-		memcpy(s->heartbeat, a->sheartbeat,
-		    a->nsheartbeats * sizeof(*s->heartbeat));
-	pthread_mutex_unlock(&a->shown);
-	for (unsigned i = 0; i < s->nalerts; i++)
-		mark_firing(s, &s->alert[i]);
+	struct snap_alerts *told = snap_alerts_ref(a->loop_known);
+
+	snapshot_tell(s, &told);
 }
 
 uint64_t

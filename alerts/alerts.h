@@ -27,8 +27,15 @@ void alerts_destroy(struct alerts **);
 /* Something happened: look now. */
 void alerts_notice(struct alerts *, const struct notice *);
 
+/* Takes what the thread knows now for the three functions below, and calls fn
+ * for each domain about which other alerts fire than before; a name may come
+ * twice. */
+void alerts_changed(struct alerts *, void (*fn)(const char *domain, void *arg),
+    void *arg);
+/* The alerts that fire about the domain: 1 << enum alert_kind. O(log n). */
+uint32_t alerts_of(const struct alerts *, const char *domain);
 /* Puts the alerts, receivers and heartbeats into a snapshot that is being
- * made (snapshot_alerts() is called here). */
+ * made: it shares them. O(1). */
 void alerts_snapshot(struct alerts *, struct snapshot *);
 
 /* `match` is the name of an alert or of a domain, or both: "queue_age/a.test".

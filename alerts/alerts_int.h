@@ -11,9 +11,13 @@
 #include "alerts/alerts.h"
 #include "alerts/ledger.h"
 #include "alerts/transport.h"
+#include "base/buf.h"
 #include "base/mailbox.h"
 
 #define ALERTS_TESTS 16
+/* What does not fit is shown when its block is remade for another reason,
+ * within minutes. */
+#define ALERTS_CHANGED_MAX (64u << 20)
 
 /* One receiver as it is now. */
 struct receiver {
@@ -75,6 +79,7 @@ struct alerts {
 	char *path; /* of the ledger */
 	int64_t last_ticket; /* of the loop thread */
 	struct config *loop_conf; /* the loop thread's reference */
+	struct snap_alerts *loop_known; /* what it shows */
 
 	/* the alert thread's */
 	struct config *conf;
@@ -95,12 +100,10 @@ struct alerts {
 	struct ledger ledger;
 
 	pthread_mutex_t shown; /* of what follows; held for copying only */
-	struct snap_alert *alert;
-	unsigned nalerts;
-	struct snap_receiver *sreceiver;
-	unsigned nsreceivers;
-	struct snap_heartbeat *sheartbeat;
-	unsigned nsheartbeats;
+	struct snap_alerts *known;
+	/* Names, each with its '\0', of the domains about which other alerts
+	 * fire than when the loop thread last looked. */
+	struct buf changed;
 	struct test_result test[ALERTS_TESTS];
 };
 

@@ -19,12 +19,17 @@ heartbeat_alive(const struct config *conf, const struct snapshot *s,
 {
 	int64_t slack = 0, newest = 0, ms;
 	const struct conf_domain *cd;
+	const struct snap_domain *d;
 
 	if (s == NULL || !s->ready || s->spool_state != 0 ||
 	    now - s->made > FRESH)
 		return false;
-	for (unsigned i = 0; i < s->ndomains; i++) {
-		cd = config_domain(conf, s->domain[i].count.name);
+	for (unsigned i = 0; i < s->domains.n; i++) {
+		d = snap_list_at(&s->domains, i);
+		for (unsigned j = 0; j < d->nprimaries; j++)
+			if (d->primary[j].last_run > newest)
+				newest = d->primary[j].last_run;
+		cd = config_domain(conf, d->name);
 		if (cd == NULL || !cd->probe.enabled)
 			continue;
 		ms = 3 * cd->probe.interval_ms + cd->probe.timeout_ms;
@@ -33,9 +38,6 @@ heartbeat_alive(const struct config *conf, const struct snapshot *s,
 	}
 	if (slack == 0) /* nothing is probed */
 		return true;
-	for (unsigned i = 0; i < s->nprimaries; i++)
-		if (s->primary[i].last_run > newest)
-			newest = s->primary[i].last_run;
 	return wall_ms - newest * 1000 <= slack + ROUND_SLACK_MS;
 }
 

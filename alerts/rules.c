@@ -94,8 +94,7 @@ since_ms(int64_t ms, int64_t now)
 static const struct snap_primary *
 first_primary(const struct view *x)
 {
-	return x->d->nprimaries > 0 ? &x->s->primary[x->d->first_primary] :
-				      NULL;
+	return x->d->nprimaries > 0 ? x->d->primary : NULL;
 }
 
 /* What left a minute ago says nothing once the primary is down. */
@@ -331,7 +330,7 @@ rule_spool_low(const struct view *x, struct rule_value *v)
 static void
 rule_probe_stale(const struct view *x, struct rule_value *v)
 {
-	const struct snap_primary *p = &x->s->primary[x->d->first_primary];
+	const struct snap_primary *p = x->d->primary;
 	/* Nobody to probe: primary_down says so. */
 	bool unprobed = !x->cd->probe.enabled || x->d->self_mx_since != 0;
 	int64_t last = 0, slack = 3 * x->cd->probe.interval_ms;
@@ -376,7 +375,7 @@ rule_delivery_stuck(const struct view *x, struct rule_value *v)
 static void
 rule_cert_expiry(const struct view *x, struct rule_value *v)
 {
-	const struct snap_primary *p = &x->s->primary[x->d->first_primary];
+	const struct snap_primary *p = x->d->primary;
 	int64_t first = 0, left;
 	char t[40], in[32];
 
@@ -456,7 +455,7 @@ eval_one(const struct view *x, enum alert_kind kind,
 	if (x->d != NULL && (p = first_primary(x)) != NULL)
 		(void)strlcpy(v.primary, p->label, sizeof(v.primary));
 	rule[kind](x, &v);
-	fn(kind, x->d != NULL ? x->d->count.name : "", &v, arg);
+	fn(kind, x->d != NULL ? x->d->name : "", &v, arg);
 }
 
 void
@@ -473,9 +472,9 @@ rules_eval(struct rules *rules, const struct config *conf,
 		if (conf->alert[k].enabled &&
 		    conf_alert_info[k].scope == ALERT_SCOPE_GLOBAL)
 			eval_one(&x, (enum alert_kind)k, fn, arg);
-	for (i = 0; i < s->ndomains; i++) {
-		x.d = &s->domain[i];
-		x.cd = config_domain(conf, x.d->count.name);
+	for (i = 0; i < s->domains.n; i++) {
+		x.d = snap_list_at(&s->domains, i);
+		x.cd = config_domain(conf, x.d->name);
 		if (!x.d->configured || x.cd == NULL)
 			continue;
 		x.t = trend_feed(&rules->domains, x.d, now);

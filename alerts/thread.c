@@ -134,66 +134,112 @@ save(struct alerts *a)
 	a->save_failed = failed;
 }
 
-static void
-show_alerts(struct alerts *a, struct snap_alert **list, unsigned *n)
+static bool
+is_shown(const struct instance *i)
+{
+	return i->state == INSTANCE_PENDING || i->state == INSTANCE_FIRING;
+}
+
+static const char *
+put_text(struct snap_alerts *t, size_t *at, const char *text)
+{
+	char *p = t->text + *at;
+	size_t n = strlen(text) + 1;
+
+	memcpy(p, text, n);
+	*at += n;
+	return p;
+}
+
+/* The instances and their texts; under a->state. */
+static struct snap_alerts *
+show_alerts(struct alerts *a)
 {
 	int64_t now = clock_wall_ms();
-	struct snap_alert *s;
+	struct snap_alerts *t;
 	struct instance *i;
+	size_t text = 0;
+	unsigned n = 0;
+	struct snap_alert *s;
 
-	*n = 0;
-	RB_FOREACH (i, instance_tree, &a->ledger.instances)
-		*n +=
-		    i->state == INSTANCE_PENDING || i->state == INSTANCE_FIRING;
-	*list = mem_array(*n + 1, sizeof(**list));
-	s = *list;
 	RB_FOREACH (i, instance_tree, &a->ledger.instances) {
-		if (i->state != INSTANCE_PENDING && i->state != INSTANCE_FIRING)
+		if (!is_shown(i))
 			continue;
-		s->kind = i->kind;
-		(void)strlcpy(s->domain, i->domain, sizeof(s->domain));
-		(void)strlcpy(s->primary, i->primary, sizeof(s->primary));
-		(void)strlcpy(s->summary, i->summary, sizeof(s->summary));
-		s->severity = i->severity;
-		s->firing = i->state == INSTANCE_FIRING;
-		s->silenced = ledger_silenced(&a->ledger, i, now);
-		s->since = i->since_ms / 1000;
-		s++;
+		n++;
+		text += strlen(i->domain) + strlen(i->primary) +
+		    strlen(i->summary) + 3;
+	}
+	t = snap_alerts_create(n, (unsigned)a->nreceivers,
+	    (unsigned)a->nheartbeats);
+	t->text = mem_alloc(text + 1);
+	s = t->alert;
+	text = 0;
+	RB_FOREACH (i, instance_tree, &a->ledger.instances) {
+		if (!is_shown(i))
+			continue;
+		*s++ = (struct snap_alert){ .kind = i->kind,
+			.domain = put_text(t, &text, i->domain),
+			.primary = put_text(t, &text, i->primary),
+			.summary = put_text(t, &text, i->summary),
+			.severity = i->severity,
+			.firing = i->state == INSTANCE_FIRING,
+			.silenced = ledger_silenced(&a->ledger, i, now),
+			.since = i->since_ms / 1000 };
+	}
+	return t;
+}
+
+/* The names of the domains about which not the same fires; both ascend. */
+static void
+compare(const struct snap_alerts *was, const struct snap_alerts *is,
+    struct buf *out)
+{
+	const struct snap_firing *a = was->firing, *b = is->firing;
+	const struct snap_firing *ae = a + was->nfiring, *be = b + is->nfiring;
+	const char *name;
+	int c;
+
+	while (a < ae || b < be) {
+		c = a == ae ? 1 : b == be ? -1 : strcmp(a->domain, b->domain);
+		name = c > 0 ? b->domain : a->domain;
+		if ((c != 0 || a->alerts != b->alerts) &&
+		    buf_add(out, name, strlen(name) + 1) != 0)
+			return; /* see ALERTS_CHANGED_MAX */
+		a += c <= 0;
+		b += c >= 0;
 	}
 }
 
-/* Leaves a copy of what the loop thread shows. */
+/* Leaves for the loop thread what it shows. */
 static void
 show(struct alerts *a)
 {
-	struct snap_receiver *sr = mem_array(a->nreceivers + 1, sizeof(*sr));
-	struct snap_heartbeat *sh = mem_array(a->nheartbeats + 1, sizeof(*sh));
-	struct snap_alert *sa;
-	unsigned n;
+	struct buf names = BUF_INIT(ALERTS_CHANGED_MAX);
+	struct snap_alerts *t, *old = a->known; /* nobody else replaces it */
+	struct snap_receiver *sr;
 
+	pthread_mutex_lock(&a->state);
+	t = show_alerts(a);
+	pthread_mutex_unlock(&a->state);
 	for (size_t i = 0; i < a->nreceivers; i++) {
-		sr[i] = a->receiver[i].shown;
-		sr[i].pending = outbox_pending(&a->ledger.outbox, sr[i].name);
+		sr = &t->receiver[i];
+		*sr = a->receiver[i].shown;
+		sr->pending = outbox_pending(&a->ledger.outbox, sr->name);
 		if (a->receiver[i].broken[0] != '\0')
-			(void)strlcpy(sr[i].error, a->receiver[i].broken,
-			    sizeof(sr[i].error));
+			(void)strlcpy(sr->error, a->receiver[i].broken,
+			    sizeof(sr->error));
 	}
 	for (size_t i = 0; i < a->nheartbeats; i++)
-		sh[i] = a->heartbeat[i].shown;
-	pthread_mutex_lock(&a->state);
-	show_alerts(a, &sa, &n);
-	pthread_mutex_unlock(&a->state);
+		t->heartbeat[i] = a->heartbeat[i].shown;
+	snap_alerts_index(t);
+	compare(old, t, &names);
 	pthread_mutex_lock(&a->shown);
-	mem_free(&a->alert);
-	mem_free(&a->sreceiver);
-	mem_free(&a->sheartbeat);
-	a->alert = sa;
-	a->nalerts = n;
-	a->sreceiver = sr;
-	a->nsreceivers = (unsigned)a->nreceivers;
-	a->sheartbeat = sh;
-	a->nsheartbeats = (unsigned)a->nheartbeats;
+	if (names.len > 0 && buf_add(&a->changed, names.data, names.len) != 0)
+		buf_clear(&a->changed); /* see ALERTS_CHANGED_MAX */
+	a->known = t;
 	pthread_mutex_unlock(&a->shown);
+	buf_fini(&names);
+	snap_alerts_unref(&old);
 }
 
 static void

@@ -84,11 +84,11 @@ trend_feed(struct trend_tree *tree, const struct snap_domain *d, int64_t now)
 {
 	struct trend key, *t;
 
-	(void)strlcpy(key.name, d->count.name, sizeof(key.name));
+	(void)strlcpy(key.name, d->name, sizeof(key.name));
 	t = RB_FIND(trend_tree, tree, &key);
 	if (t == NULL) {
 		t = mem_alloc(sizeof(*t));
-		(void)strlcpy(t->name, d->count.name, sizeof(t->name));
+		(void)strlcpy(t->name, d->name, sizeof(t->name));
 		RB_INSERT(trend_tree, tree, t);
 	}
 	t->seen = true;

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 enum how { SUM, MAX, MIN, MIN_NONZERO };
 
 static enum how
@@ -40,28 +42,48 @@ prom_total_makes_sense(const struct metric *m)
 	return m->value != METRIC_INFO_PRIORITY;
 }
 
-double
-prom_total(const struct metric *m, const struct snapshot *s, unsigned i,
-    unsigned j, int64_t wall_ms)
+/* One more object: a domain or a primary. */
+static void
+add(const struct metric *m, enum how how, const void *base, int64_t wall_ms,
+    double *total, bool *any)
 {
-	bool domains = m->scope == METRIC_DOMAIN;
-	unsigned n = domains ? s->ndomains : s->nprimaries;
-	enum how how = how_of(m);
-	double total = 0, v;
-	bool any = false;
+	unsigned places = m->labels->n * m->labels2->n;
+	double v;
 
-	for (unsigned k = 0; k < n; k++) {
-		v = metric_value(m,
-		    domains ? (const void *)&s->domain[k] :
-			      (const void *)&s->primary[k],
-		    i, j, wall_ms);
+	for (unsigned k = 0; k < places; k++) {
+		v = metric_value(m, base, k / m->labels2->n, k % m->labels2->n,
+		    wall_ms);
 		if (how == MIN_NONZERO && v == 0)
 			continue;
 		if (how == SUM)
-			total += v;
-		else if (!any || (how == MAX ? v > total : v < total))
-			total = v;
-		any = true;
+			total[k] += v;
+		else if (!any[k] || (how == MAX ? v > total[k] : v < total[k]))
+			total[k] = v;
+		any[k] = true;
 	}
-	return any || m->value != METRIC_EXPIRY_MS ? total : INFINITY;
+}
+
+void
+prom_total(const struct metric *m, const struct snapshot *s, int64_t wall_ms,
+    double *total)
+{
+	unsigned places = m->labels->n * m->labels2->n;
+	bool *any = mem_array(places, sizeof(*any));
+	const struct snap_domain *d;
+	enum how how = how_of(m);
+
+	memset(total, 0, places * sizeof(*total));
+	for (unsigned i = 0; i < s->domains.n; i++) {
+		d = snap_list_at(&s->domains, i);
+		if (m->scope == METRIC_DOMAIN)
+			add(m, how, d, wall_ms, total, any);
+		else
+			for (unsigned j = 0; j < d->nprimaries; j++)
+				add(m, how, &d->primary[j], wall_ms, total,
+				    any);
+	}
+	for (unsigned k = 0; k < places; k++)
+		if (!any[k] && m->value == METRIC_EXPIRY_MS)
+			total[k] = INFINITY;
+	mem_free(&any);
 }

@@ -8,9 +8,9 @@
 
 /* Whether the family says anything without its labels. */
 bool prom_total_makes_sense(const struct metric *);
-/* The value at labels->label[i], labels2->label[j] over all the domains or
- * primaries of the snapshot. */
-double prom_total(const struct metric *, const struct snapshot *, unsigned i,
-    unsigned j, int64_t wall_ms);
+/* The values over all domains or primaries of the snapshot, one for each place
+ * of the labels: labels->label[i], labels2->label[j] at i * labels2->n + j. */
+void prom_total(const struct metric *, const struct snapshot *, int64_t wall_ms,
+    double *total);
 
 #endif

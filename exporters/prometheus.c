@@ -28,8 +28,8 @@ struct key {
 
 /* What has a series each: the domains, primaries, receivers or heartbeats. */
 struct objects {
-	const void *first;
-	size_t n, size;
+	size_t n;
+	const void **at;
 	struct key *key;
 };
 
@@ -49,22 +49,26 @@ struct suffixes {
 	char text[PLACES_MAX][SUFFIX_MAX];
 };
 
+/* Room for that many. */
 static void
-set_objects(struct exposition *e, enum metric_scope scope, const void *first,
-    size_t n, size_t size)
+set_objects(struct exposition *e, enum metric_scope scope, size_t n)
 {
-	e->objects[scope] = (struct objects){ first, n, size,
-		mem_array(n + 1, sizeof(struct key)) };
+	e->objects[scope] =
+	    (struct objects){ 0, mem_array(n + 1, sizeof(const void *)),
+		    mem_array(n + 1, sizeof(struct key)) };
 }
 
-/* key="name", and with a primary ,primary="..." after it. */
+/* The next one, with the labels key="name", and with a primary
+ * ,primary="..." after it. */
 static int
-add_key(struct exposition *e, enum metric_scope scope, size_t i,
+add_object(struct exposition *e, enum metric_scope scope, const void *object,
     const char *label, const char *name, const char *primary)
 {
-	struct key *key = &e->objects[scope].key[i];
+	struct objects *o = &e->objects[scope];
+	struct key *key = &o->key[o->n];
 	int rc;
 
+	o->at[o->n++] = object;
 	key->at = e->keys.len;
 	rc = prom_label(&e->keys, "", label, name);
 	if (rc == 0 && primary != NULL)
@@ -74,36 +78,44 @@ add_key(struct exposition *e, enum metric_scope scope, size_t i,
 }
 
 static int
+make_domains(struct exposition *e)
+{
+	const struct snap_list *l = &e->s->domains;
+	const struct snap_domain *d;
+	size_t np = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < l->n; i++)
+		np += snap_list_at(l, i)->nprimaries;
+	set_objects(e, METRIC_DOMAIN, l->n);
+	set_objects(e, METRIC_PRIMARY, np);
+	for (unsigned i = 0; rc == 0 && i < l->n; i++) {
+		d = snap_list_at(l, i);
+		rc = add_object(e, METRIC_DOMAIN, d, "domain", d->name, NULL);
+		for (unsigned j = 0; rc == 0 && j < d->nprimaries; j++)
+			rc = add_object(e, METRIC_PRIMARY, &d->primary[j],
+			    "domain", d->name, d->primary[j].label);
+	}
+	return rc;
+}
+
+static int
 make_objects(struct exposition *e)
 {
-	const struct snapshot *s = e->s;
-	const struct snap_domain *d;
+	const struct snap_alerts *t = e->s->told;
 	int rc = 0;
 
 	buf_init(&e->keys, KEYS_MAX);
-	set_objects(e, METRIC_DOMAIN, s->domain, s->ndomains,
-	    sizeof(s->domain[0]));
-	set_objects(e, METRIC_PRIMARY, s->primary, s->nprimaries,
-	    sizeof(s->primary[0]));
-	set_objects(e, METRIC_RECEIVER, s->receiver, s->nreceivers,
-	    sizeof(s->receiver[0]));
-	set_objects(e, METRIC_HEARTBEAT, s->heartbeat, s->nheartbeats,
-	    sizeof(s->heartbeat[0]));
-	for (unsigned i = 0; rc == 0 && i < s->ndomains; i++) {
-		d = &s->domain[i];
-		rc =
-		    add_key(e, METRIC_DOMAIN, i, "domain", d->count.name, NULL);
-		for (unsigned j = 0; rc == 0 && j < d->nprimaries; j++)
-			rc = add_key(e, METRIC_PRIMARY, d->first_primary + j,
-			    "domain", d->count.name,
-			    s->primary[d->first_primary + j].label);
-	}
-	for (unsigned i = 0; rc == 0 && i < s->nreceivers; i++)
-		rc = add_key(e, METRIC_RECEIVER, i, "receiver",
-		    s->receiver[i].name, NULL);
-	for (unsigned i = 0; rc == 0 && i < s->nheartbeats; i++)
-		rc = add_key(e, METRIC_HEARTBEAT, i, "receiver",
-		    s->heartbeat[i].name, NULL);
+	if (e->per_domain)
+		rc = make_domains(e);
+	set_objects(e, METRIC_RECEIVER, t->nreceivers);
+	set_objects(e, METRIC_HEARTBEAT, t->nheartbeats);
+	for (unsigned i = 0; rc == 0 && i < t->nreceivers; i++)
+		rc = add_object(e, METRIC_RECEIVER, &t->receiver[i], "receiver",
+		    t->receiver[i].name, NULL);
+	for (unsigned i = 0; rc == 0 && i < t->nheartbeats; i++)
+		rc = add_object(e, METRIC_HEARTBEAT, &t->heartbeat[i],
+		    "receiver", t->heartbeat[i].name, NULL);
 	return rc;
 }
 
@@ -111,8 +123,10 @@ static void
 free_objects(struct exposition *e)
 {
 	buf_fini(&e->keys);
-	for (unsigned i = 0; i < METRIC_SCOPE_MAX; i++)
+	for (unsigned i = 0; i < METRIC_SCOPE_MAX; i++) {
+		mem_free(&e->objects[i].at);
 		mem_free(&e->objects[i].key);
+	}
 }
 
 /* `bare`: nothing stands before these labels. Their names and values are the
@@ -193,7 +207,6 @@ static void
 put_each(struct exposition *e, const struct metric *m)
 {
 	const struct objects *o = &e->objects[m->scope];
-	const char *base = o->first;
 	struct suffixes x;
 	char name[128];
 	int n = snprintf(name, sizeof(name), METRIC_PREFIX "%s{", m->name);
@@ -201,8 +214,7 @@ put_each(struct exposition *e, const struct metric *m)
 	MX_ASSERT(n > 0 && (size_t)n < sizeof(name));
 	make_suffixes(&x, m, false);
 	for (size_t i = 0; i < o->n; i++)
-		put_object(e, m, name, (size_t)n, &o->key[i],
-		    base + i * o->size, &x);
+		put_object(e, m, name, (size_t)n, &o->key[i], o->at[i], &x);
 }
 
 /* One sample for each place of the labels: of the whole, or of all domains
@@ -210,20 +222,19 @@ put_each(struct exposition *e, const struct metric *m)
 static void
 put_one(struct exposition *e, const struct metric *m)
 {
+	double v[PLACES_MAX];
 	struct suffixes x;
-	unsigned i, j;
-	double v;
 
 	make_suffixes(&x, m, true);
+	if (m->scope != METRIC_GLOBAL)
+		prom_total(m, e->s, e->wall_ms, v);
 	for (unsigned k = 0; k < x.n; k++) {
-		i = k / m->labels2->n;
-		j = k % m->labels2->n;
-		v = m->scope == METRIC_GLOBAL ?
-		    metric_value(m, e->s, i, j, e->wall_ms) :
-		    prom_total(m, e->s, i, j, e->wall_ms);
+		if (m->scope == METRIC_GLOBAL)
+			v[k] = metric_value(m, e->s, k / m->labels2->n,
+			    k % m->labels2->n, e->wall_ms);
 		put_name(&e->w, m, "");
 		prom_put(&e->w, x.text[k], x.len[k]);
-		prom_put_value(&e->w, v);
+		prom_put_value(&e->w, v[k]);
 		prom_put(&e->w, "\n", 1);
 	}
 }

@@ -47,10 +47,10 @@ pack_system(struct wire_system *w, const struct snapshot *s)
 		w->loops += g->message_rejected[c][SMTPD_REASON_LOOP];
 	}
 	w->alerts_active = w->notifications_failed = 0;
-	for (unsigned i = 0; i < s->nalerts; i++)
-		w->alerts_active += s->alert[i].firing;
-	for (unsigned i = 0; i < s->nreceivers; i++)
-		w->notifications_failed += (int64_t)s->receiver[i].failed;
+	for (unsigned i = 0; i < s->told->nalerts; i++)
+		w->alerts_active += s->told->alert[i].firing;
+	for (unsigned i = 0; i < s->told->nreceivers; i++)
+		w->notifications_failed += (int64_t)s->told->receiver[i].failed;
 	strlcpy(w->hostname, s->hostname, sizeof(w->hostname));
 }
 
@@ -86,7 +86,7 @@ pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
 	}
 	w->flush_remaining = d->flush.running ? d->flush.remaining : 0;
 	w->flush_end = d->flush.end_ms / 1000;
-	strlcpy(w->name, c->name, sizeof(w->name));
+	strlcpy(w->name, d->name, sizeof(w->name));
 	strlcpy(w->cause, d->cause, sizeof(w->cause));
 }
 
@@ -137,16 +137,16 @@ is_shown(const struct snap_domain *d)
 void
 pack_snapshot(struct wire_out *o, const struct snapshot *s, struct index *x)
 {
-	struct ref *ref = mem_array(s->ndomains + 1, sizeof(*ref));
+	struct ref *ref = mem_array(s->domains.n + 1, sizeof(*ref));
 	struct wire_system *sys = wire_out_add(o, WIRE_SYSTEM);
 	const struct snap_domain *d;
 	uint32_t n = 0, np = 0, i, j;
 
-	for (i = 0; i < s->ndomains && n < WIRE_ROWS_MAX; i++) {
-		d = &s->domain[i];
+	for (i = 0; i < s->domains.n && n < WIRE_ROWS_MAX; i++) {
+		d = snap_list_at(&s->domains, i);
 		if (!is_shown(d) || np + d->nprimaries > WIRE_ROWS_MAX)
 			continue;
-		ref[n++] = (struct ref){ index_of(x, d->count.name)->index, d };
+		ref[n++] = (struct ref){ index_of(x, d->name)->index, d };
 		np += d->nprimaries;
 	}
 	qsort(ref, n, sizeof(*ref), by_index);
@@ -159,8 +159,7 @@ pack_snapshot(struct wire_out *o, const struct snapshot *s, struct index *x)
 	for (i = 0; i < n; i++)
 		for (j = 0; j < ref[i].d->nprimaries; j++)
 			pack_primary(wire_out_add(o, WIRE_PRIMARY),
-			    &s->primary[ref[i].d->first_primary + j],
-			    ref[i].index, j + 1);
+			    &ref[i].d->primary[j], ref[i].index, j + 1);
 	mem_free(&ref);
 }
 
@@ -244,15 +243,17 @@ pack_ages(const struct snapshot *s, struct index *x, const struct age_limits *l,
 {
 	static const uint32_t event[] = { WIRE_AGE_CLEARED, WIRE_AGE_WARNING,
 		WIRE_AGE_CRITICAL };
+	const struct snap_domain *d;
 	struct index_entry *e;
 	struct wire_notice w;
 	enum age_level is;
 
-	for (unsigned i = 0; i < s->ndomains; i++) {
-		if (!is_shown(&s->domain[i]))
+	for (unsigned i = 0; i < s->domains.n; i++) {
+		d = snap_list_at(&s->domains, i);
+		if (!is_shown(d))
 			continue;
-		e = index_of(x, s->domain[i].count.name);
-		is = age_level(s, &s->domain[i], l, e->age_level);
+		e = index_of(x, d->name);
+		is = age_level(s, d, l, e->age_level);
 		if (is == e->age_level)
 			continue;
 		memset(&w, 0, sizeof(w));

@@ -40,8 +40,6 @@ random_below(uint64_t n)
 static void
 fill_domain(struct snap_domain *d, unsigned i, int64_t now_ms)
 {
-	snprintf(d->count.name, sizeof(d->count.name), "domain%04u.example.org",
-	    i);
 	d->configured = true;
 	d->state = i % 10 == 0 ? 3 : 1;
 	d->state_name = i % 10 == 0 ? "down" : "up";
@@ -153,15 +151,17 @@ main(int argc, char **argv)
 {
 	unsigned n = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000;
 	unsigned np = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 2;
-	struct snapshot *s = snapshot_create(n, n * np);
+	struct snapshot *s = snapshot_create();
+	struct snap_domain *d;
+	char name[64];
 
 	s->wall_ms = clock_wall_ms();
 	for (unsigned i = 0; i < n; i++) {
-		fill_domain(&s->domain[i], i, s->wall_ms);
-		s->domain[i].first_primary = i * np;
-		s->domain[i].nprimaries = np;
+		snprintf(name, sizeof(name), "domain%05u.example.org", i);
+		d = snapshot_add(s, name, np);
+		fill_domain(d, i, s->wall_ms);
 		for (unsigned k = 0; k < np; k++)
-			fill_primary(&s->primary[i * np + k], i, k, s->wall_ms);
+			fill_primary(&d->primary[k], i, k, s->wall_ms);
 	}
 	printf("%u domains, %u primaries each, %zu series\n", n, np,
 	    prometheus_series(n, (size_t)n * np, true));

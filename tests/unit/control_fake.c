@@ -265,25 +265,24 @@ fake_remove(void *self, uint64_t id, bool all)
 /* ---- the daemon's operations */
 
 static struct snap_domain *
-snap(struct snapshot *s, unsigned i, const char *name, const char *state)
+snap(struct snapshot *s, const char *name, const char *state,
+    unsigned nprimaries)
 {
-	struct snap_domain *d = &s->domain[i];
+	struct snap_domain *d = snapshot_add(s, name, nprimaries);
 
-	(void)strlcpy(d->count.name, name, sizeof(d->count.name));
 	d->configured = true;
 	d->state_name = state;
 	d->state_since = NOW_MS / 1000 - 90;
 	d->lifetime = INT64_C(30) * 86400;
 	d->flush.eta_ms = -1;
-	d->first_primary = 1;
 	return d;
 }
 
 static struct snapshot *
-fake_snapshot(void *arg)
+fake_snapshot(void *arg, const char *domain MX_UNUSED)
 {
-	struct snapshot *s = snapshot_create(3, 1);
-	struct snap_primary *p = &s->primary[0];
+	struct snapshot *s = snapshot_create();
+	struct snap_primary *p;
 	struct fake *f = arg;
 	struct snap_domain *d;
 
@@ -293,16 +292,15 @@ fake_snapshot(void *arg)
 	s->start = NOW_MS / 1000 - 86400;
 	s->ready = s->reload_ok = true;
 	s->spool_free_bytes = 1u << 30;
-	(void)snap(s, 0, "example.net", "up");
-	d = snap(s, 1, "example.org", "down");
-	d->first_primary = 0;
-	d->nprimaries = 1;
+	(void)snap(s, "example.net", "up", 0);
+	d = snap(s, "example.org", "down", 1);
+	p = &d->primary[0];
 	d->active = d->deferred = d->held = 1;
 	d->oldest_ms = NOW_MS - INT64_C(3) * 86400000;
 	d->next_expiry_ms = NOW_MS + INT64_C(27) * 86400000;
 	d->next_try_ms = NOW_MS + 60000;
 	(void)strlcpy(d->cause, "connection refused", sizeof(d->cause));
-	d = snap(s, 2, "hold.example", "up");
+	d = snap(s, "hold.example", "up", 0);
 	d->on_hold = true;
 	(void)strlcpy(p->label, "mx1.example.org", sizeof(p->label));
 	p->probed = f->probes > 0;

@@ -54,14 +54,12 @@ world_init(struct world *w, const char *more)
 	mem_free(&text);
 	ledger_init(&w->l);
 	w->rules = rules_create();
-	w->s = snapshot_create(1, 1);
-	w->d = &w->s->domain[0];
-	w->p = &w->s->primary[0];
+	w->s = snapshot_create();
+	w->d = snapshot_add(w->s, "a.test", 1);
+	w->p = &w->d->primary[0];
 	w->now = T0;
-	(void)strlcpy(w->d->count.name, "a.test", sizeof(w->d->count.name));
 	(void)strlcpy(w->p->label, "192.0.2.1", sizeof(w->p->label));
 	w->d->configured = w->p->healthy = w->p->probed = true;
-	w->d->nprimaries = 1;
 	w->d->lifetime = 30 * 86400;
 	w->d->state = ST_UP;
 	w->d->state_since = (T0 - DAY) / 1000;

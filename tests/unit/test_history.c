@@ -23,27 +23,23 @@ static void
 feed(struct history *h, int64_t now_ms, const char *names, uint64_t depth,
     double probe, unsigned health)
 {
-	struct snapshot *s = snapshot_create(8, 8);
+	struct snapshot *s = snapshot_create();
 	char copy[256], *p = copy, *name;
 	unsigned n = 0;
 
 	strlcpy(copy, names, sizeof(copy));
 	while ((name = strsep(&p, " ")) != NULL && *name != '\0') {
-		struct snap_domain *d = &s->domain[n];
+		struct snap_domain *d = snapshot_add(s, name, 1);
 
-		strlcpy(d->count.name, name, sizeof(d->count.name));
 		d->configured = true;
 		d->state = n == 0 ? health : HEALTH_UP;
 		d->deferred = n == 0 ? depth : 0;
-		d->first_primary = n;
-		d->nprimaries = 1;
 		if (n == 0 && probe >= 0) {
-			s->primary[0].probed = true;
-			s->primary[0].phase_seconds[SMTP_PHASE_CONNECT] = probe;
+			d->primary[0].probed = true;
+			d->primary[0].phase_seconds[SMTP_PHASE_CONNECT] = probe;
 		}
 		n++;
 	}
-	s->ndomains = s->nprimaries = n;
 	s->wall_ms = now_ms;
 	history_feed(h, s);
 	snapshot_unref(&s);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -75,8 +76,8 @@ labels_are_the_enums(void **state)
 static void
 values_are_read(void **state)
 {
-	struct snapshot *s = snapshot_create(1, 1);
-	struct snap_domain *d = &s->domain[0];
+	struct snapshot *s = snapshot_create();
+	struct snap_domain *d = snapshot_add(s, "a.test", 1);
 	int64_t now = 1000000;
 
 	(void)state;
@@ -113,7 +114,8 @@ domains_keep_their_counters(void **state)
 	assert_ptr_equal(stats_domain_add(st, "a.test"), a);
 	assert_ptr_equal(stats_domain(st, "c.test"), &st->other);
 	assert_int_equal(stats_domain_count(st), 2);
-	assert_ptr_equal(stats_domain_at(st, 0), a);
+	assert_ptr_equal(stats_peek(st, "a.test"), a);
+	assert_null(stats_peek(st, "c.test"));
 	stats_rcpt_rejected(st, 550, SMTPD_REASON_UNKNOWN_RECIPIENT);
 	stats_rcpt_rejected(st, 599, SMTPD_REASON_OTHER);
 	assert_int_equal(
@@ -121,6 +123,51 @@ domains_keep_their_counters(void **state)
 	    1);
 	assert_int_equal(
 	    st->g.rcpt_rejected[SMTPD_CODE_554][SMTPD_REASON_OTHER], 1);
+	stats_destroy(&st);
+}
+
+/* A round has each domain that was touched before it, once, in the order of
+ * touching; what is touched meanwhile is of the next one. */
+static void
+touched_domains_come_once(void **state)
+{
+	struct stats *st = stats_create();
+	char name[32];
+	const char *got;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "d%u.test", i);
+		stats_domain_add(st, name);
+	}
+	assert_null(stats_take(st, &got));
+	stats_round(st);
+	stats_touch(st, "unknown.test");
+	while (stats_take(st, &got) != NULL) {
+		snprintf(name, sizeof(name), "d%u.test", n++);
+		assert_string_equal(got, name);
+	}
+	assert_int_equal(n, 1000);
+	stats_round(st);
+	assert_null(stats_take(st, &got));
+
+	stats_touch(st, "d7.test");
+	stats_domain(st, "d5.test")->attempts++;
+	stats_touch(st, "d7.test");
+	(void)stats_peek(st, "d1.test");
+	stats_round(st);
+	assert_non_null(stats_take(st, &got));
+	assert_string_equal(got, "d7.test");
+	stats_touch(st, "d7.test");
+	stats_round(st); /* this one is not through */
+	assert_int_equal(stats_take(st, &got)->attempts, 1);
+	assert_string_equal(got, "d5.test");
+	assert_null(stats_take(st, &got));
+	stats_round(st);
+	assert_non_null(stats_take(st, &got));
+	assert_string_equal(got, "d7.test");
+	assert_null(stats_take(st, &got));
 	stats_destroy(&st);
 }
 
@@ -140,6 +187,7 @@ fates_of_the_last_hour_and_day(void **state)
 		(void)state;
 		stats_mark(st, t0);
 		for (i = 0; i < 200; i++) { /* one in each quarter */
+			assert_ptr_equal(stats_domain(st, "a.test"), d);
 			d->delivered += 10;
 			d->bounced[i % STATUS_LABEL_MAX]++;
 			f = stats_recent(st, d, STATS_HOUR);
@@ -155,7 +203,7 @@ fates_of_the_last_hour_and_day(void **state)
 		stats_mark(st, t0 + (i + 192) * QUARTER);
 		f = stats_recent(st, d, STATS_DAY);
 		assert_int_equal(f.bounced, 0);
-		d->expired = 3;
+		stats_domain(st, "a.test")->expired = 3;
 		f = stats_recent(st, d, STATS_HOUR);
 		assert_int_equal(f.expired, 3);
 		stats_destroy(&st);
@@ -170,6 +218,7 @@ main(void)
 		cmocka_unit_test(labels_are_the_enums),
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(domains_keep_their_counters),
+		cmocka_unit_test(touched_domains_come_once),
 		cmocka_unit_test(fates_of_the_last_hour_and_day),
 	};
 

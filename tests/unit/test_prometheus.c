@@ -19,27 +19,29 @@
 
 #define NOW_MS INT64_C(1800000000000)
 
+static struct snap_domain *
+domain_of(struct snapshot *s, unsigned i)
+{
+	return s->domains.chunk[0]->domain[i];
+}
+
 /* Two domains, three primaries. */
 static struct snapshot *
 make_snapshot(void)
 {
-	struct snapshot *s = snapshot_create(2, 3);
-	struct snap_domain *a = &s->domain[0], *b = &s->domain[1];
+	struct snapshot *s = snapshot_create();
+	struct snap_domain *a = snapshot_add(s, "a.test", 2);
+	struct snap_domain *b = snapshot_add(s, "b\"\\\n.test", 1);
 
-	strlcpy(a->count.name, "a.test", sizeof(a->count.name));
-	strlcpy(b->count.name, "b\"\\\n.test", sizeof(b->count.name));
 	a->configured = b->configured = true;
-	a->nprimaries = 2;
-	b->first_primary = 2;
-	b->nprimaries = 1;
-	strlcpy(s->primary[0].label, "mx1.test", sizeof(s->primary[0].label));
-	strlcpy(s->primary[1].label, "mx2.test", sizeof(s->primary[1].label));
-	strlcpy(s->primary[2].label, "mx1.test", sizeof(s->primary[2].label));
-	s->primary[0].healthy = s->primary[2].healthy = true;
-	s->primary[0].priority = 10;
-	s->primary[0].phase_seconds[SMTP_PHASE_CONNECT] = 0.012345678;
-	s->primary[1].phase_seconds[SMTP_PHASE_CONNECT] = 1.5;
-	s->primary[0].cert_not_after = 1900000000;
+	strlcpy(a->primary[0].label, "mx1.test", sizeof(a->primary[0].label));
+	strlcpy(a->primary[1].label, "mx2.test", sizeof(a->primary[1].label));
+	strlcpy(b->primary[0].label, "mx1.test", sizeof(b->primary[0].label));
+	a->primary[0].healthy = b->primary[0].healthy = true;
+	a->primary[0].priority = 10;
+	a->primary[0].phase_seconds[SMTP_PHASE_CONNECT] = 0.012345678;
+	a->primary[1].phase_seconds[SMTP_PHASE_CONNECT] = 1.5;
+	a->primary[0].cert_not_after = 1900000000;
 	a->state = 3;
 	b->state = 1;
 	a->deferred = 7;
@@ -208,22 +210,25 @@ all_domains_together(void **state)
 static void
 alerts_and_receivers(void **state)
 {
+	struct snap_alerts *told = snap_alerts_create(0, 2, 1);
 	struct snapshot *s = make_snapshot();
 	char *t;
 
 	(void)state;
 	s->alerts = 1u << ALERT_spool_low;
-	s->domain[0].alerts = 1u << ALERT_queue_age;
-	s->domain[1].alerts = 1u << ALERT_queue_age;
+	domain_of(s, 0)->alerts = 1u << ALERT_queue_age;
+	domain_of(s, 1)->alerts = 1u << ALERT_queue_age;
 	t = expose(s, PROMETHEUS_TEXT, true);
 	assert_null(strstr(t, "mxwatch_notifications"));
 	assert_null(strstr(t, "mxwatch_heartbeat"));
 	free(t);
-	snapshot_alerts(s, 0, 2, 1);
-	strlcpy(s->receiver[0].name, "am\"", sizeof(s->receiver[0].name));
-	strlcpy(s->receiver[1].name, "oncall", sizeof(s->receiver[1].name));
-	strlcpy(s->heartbeat[0].name, "hc", sizeof(s->heartbeat[0].name));
-	s->receiver[1].sent = 3;
+	strlcpy(told->receiver[0].name, "am\"", sizeof(told->receiver[0].name));
+	strlcpy(told->receiver[1].name, "oncall",
+	    sizeof(told->receiver[1].name));
+	strlcpy(told->heartbeat[0].name, "hc", sizeof(told->heartbeat[0].name));
+	told->receiver[1].sent = 3;
+	told->daemon = s->alerts;
+	snapshot_tell(s, &told);
 	t = expose(s, PROMETHEUS_TEXT, true);
 	assert_lines(t,
 	    "# HELP mxwatch_alerts_active 1 while the built-in alert fires.\n"

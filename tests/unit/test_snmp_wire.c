@@ -110,22 +110,21 @@ static char *tmp_path;
 static struct snapshot *
 snapshot_of(unsigned ndomains, unsigned per_domain)
 {
-	struct snapshot *s = snapshot_create(ndomains, ndomains * per_domain);
+	struct snapshot *s = snapshot_create();
+	struct snap_domain *d;
+	char name[32];
 
 	s->wall_ms = INT64_C(1800000000000);
 	s->ready = s->indexed = true;
 	for (unsigned i = 0; i < ndomains; i++) {
-		struct snap_domain *d = &s->domain[i];
-
-		snprintf(d->count.name, sizeof(d->count.name), "d%04u.test", i);
+		snprintf(name, sizeof(name), "d%04u.test", i);
+		d = snapshot_add(s, name, per_domain);
 		d->configured = true;
 		d->deferred = i;
 		d->lifetime = 1000;
-		d->first_primary = i * per_domain;
-		d->nprimaries = per_domain;
 		for (unsigned j = 0; j < per_domain; j++)
-			snprintf(s->primary[d->first_primary + j].label,
-			    sizeof(s->primary[0].label), "mx%u.test:2525", j);
+			snprintf(d->primary[j].label,
+			    sizeof(d->primary[0].label), "mx%u.test:2525", j);
 	}
 	return s;
 }
@@ -176,7 +175,7 @@ test_round_trip(void **state MX_UNUSED)
 		assert_int_equal(set.nprimaries, sizes[i][0] * sizes[i][1]);
 		for (unsigned j = 0; j < set.ndomains; j++) {
 			assert_string_equal(set.domain[j].name,
-			    s->domain[j].count.name);
+			    snap_list_at(&s->domains, j)->name);
 			assert_int_equal(set.domain[j].index, j + INDEX_FIRST);
 			assert_int_equal(set.domain[j].messages, j);
 			assert_int_equal(set.domain[j].state, 1);
@@ -401,13 +400,16 @@ test_ages(void **state MX_UNUSED)
 		{ 71, 0 }, { 69, WIRE_AGE_WARNING }, { 81, WIRE_AGE_CRITICAL },
 		{ 120, 0 }, { 0, WIRE_AGE_CLEARED } };
 	static const struct age_limits limits = { 50, 80 };
-	struct snapshot *s = snapshot_of(1, 0);
+	struct snapshot *s = snapshot_create();
+	struct snap_domain *d = snapshot_add(s, "d0000.test", 0);
 	struct index x;
 
 	assert_int_equal(index_init(&x, tmp_path), 0);
-	s->domain[0].lifetime = 100000;
+	s->wall_ms = INT64_C(1800000000000);
+	d->configured = true;
+	d->lifetime = 100000;
 	for (size_t i = 0; i < MX_COUNT(t); i++) {
-		s->domain[0].oldest_ms = t[i].percent == 0 ?
+		d->oldest_ms = t[i].percent == 0 ?
 		    0 :
 		    s->wall_ms - t[i].percent * 1000 * 1000 - 500 * 1000;
 		for (int again = 0; again < 3; again++) {

@@ -86,10 +86,9 @@ call_of_ticket(void *ticket)
 }
 
 void
-call_send_text(struct call *c, const char *json)
+call_send_part(struct call *c, const char *text, size_t len)
 {
-	conn_write(c->conn, json, strlen(json));
-	conn_write(c->conn, "\n", 1);
+	conn_write(c->conn, text, len);
 	c->wrote = true;
 }
 
@@ -99,7 +98,8 @@ call_send(struct call *c, cJSON *line)
 	char *text = cJSON_PrintUnformatted(line);
 
 	MX_ASSERT(text != NULL);
-	call_send_text(c, text);
+	call_send_part(c, text, strlen(text));
+	call_send_part(c, "\n", 1);
 	cJSON_free(text);
 	cJSON_Delete(line);
 }

@@ -40,8 +40,10 @@ struct control_alert_ops {
 
 /* What daemon.c gives. Domains are canonical. */
 struct control_ops {
-	/* A snapshot made now; a reference for the caller. */
-	struct snapshot *(*snapshot)(void *arg);
+	/* A snapshot made now; a reference for the caller. What it shows of
+	 * `domain` is of now; NULL: of all domains as far as a slice goes, the
+	 * rest is a second old or so. */
+	struct snapshot *(*snapshot)(void *arg, const char *domain);
 	/* One round of probes now; -MX_ENOENT. The outcome is in later
 	 * snapshots (last_run of its primaries). */
 	int (*probe)(void *arg, const char *domain);

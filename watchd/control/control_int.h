@@ -53,7 +53,8 @@ const struct relay *call_relay(const struct call *);
 const struct control_ops *call_ops(const struct call *);
 int64_t call_now(const struct call *); /* monotonic ns */
 void call_send(struct call *, cJSON *line); /* takes it */
-void call_send_text(struct call *, const char *json);
+/* Part of a line: the line feed is the caller's. */
+void call_send_part(struct call *, const char *text, size_t len);
 void call_continue(struct call *);
 void call_wait(struct call *, int64_t ms);
 /* The last line; `more` (NULL: none) is taken, "done" and "rc" are added. */

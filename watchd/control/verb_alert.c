@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "control/verbs.h"
 #include "status/alert.h"
+#include "status/status_json.h"
 
 #define TEST_POLL_MS   100
 #define TEST_LIMIT     (660 * CLOCK_SEC) /* both messages, at their slowest */
@@ -25,36 +26,63 @@ is_built(struct call *c)
 	return false;
 }
 
+#define ALERTS_BATCH 100 /* a step */
+
+struct alerts_walk {
+	struct snapshot *s;
+	unsigned next, firing, pending;
+};
+
+static void
+alerts_free(void *work)
+{
+	struct alerts_walk *w = work;
+
+	snapshot_unref(&w->s);
+	mem_free(&w);
+}
+
+static void
+alerts_step(struct call *c)
+{
+	struct alerts_walk *w = c->work;
+	const struct snap_alerts *t = w->s->told;
+	const struct snap_alert *a;
+	unsigned sent = 0;
+	cJSON *more;
+
+	for (; w->next < t->nalerts && sent < ALERTS_BATCH; w->next++) {
+		a = &t->alert[w->next];
+		if (c->domain[0] != '\0' && strcmp(a->domain, c->domain) != 0)
+			continue;
+		w->firing += a->firing;
+		w->pending += !a->firing;
+		sent++;
+		call_send(c, status_json_alert(a));
+	}
+	if (w->next < t->nalerts) {
+		call_continue(c);
+		return;
+	}
+	more = json_object();
+	json_num(more, "firing", w->firing);
+	json_num(more, "pending", w->pending);
+	call_done(c, CONTROL_OK, more);
+}
+
 void
 verb_alerts(struct call *c)
 {
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
-	cJSON *doc = verbs_document(s, ""), *list, *item, *more;
-	unsigned firing = 0, pending = 0;
+	struct alerts_walk *w;
 
 	if (!is_built(c) || (c->domain[0] != '\0' && !verbs_domain_known(c)))
-		goto out;
-	list = json_get(doc, "alerts");
-	while (list != NULL && (item = list->child) != NULL) {
-		(void)cJSON_DetachItemViaPointer(list, item);
-		if (c->domain[0] != '\0' &&
-		    strcmp(json_get_text(item, "domain"), c->domain) != 0) {
-			cJSON_Delete(item);
-			continue;
-		}
-		if (strcmp(json_get_text(item, "state"), "firing") == 0)
-			firing++;
-		else
-			pending++;
-		call_send(c, item);
-	}
-	more = json_object();
-	json_num(more, "firing", firing);
-	json_num(more, "pending", pending);
-	call_done(c, CONTROL_OK, more);
-out:
-	cJSON_Delete(doc);
-	snapshot_unref(&s);
+		return;
+	w = mem_alloc(sizeof(*w));
+	w->s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
+	c->work = w;
+	c->work_free = alerts_free;
+	c->step = alerts_step;
+	alerts_step(c);
 }
 
 /* ---- silence */
@@ -109,8 +137,8 @@ matches(struct call *c, const char *name, char dst[static MATCH_MAX])
 	if (text_domain(name + len, strlen(name + len), domain) != 0)
 		return false;
 	(void)strlcpy(dst + len, domain, MATCH_MAX - len);
-	s = call_ops(c)->snapshot(call_ops(c)->arg);
-	known = verbs_find(s, domain) != NULL;
+	s = call_ops(c)->snapshot(call_ops(c)->arg, domain);
+	known = snapshot_find(s, domain) != NULL;
 	snapshot_unref(&s);
 	return known;
 }

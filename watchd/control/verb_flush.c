@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/verbs.h"
+#include "status/status_json.h"
 
 #define FLUSH_POLL_MS	  1000
 #define FLUSH_PROGRESS_MS 5000 /* a line for every domain at least so often */
@@ -163,13 +164,14 @@ flush_one(struct call *c, const char *name)
 static void
 flush_all(struct call *c)
 {
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
+	const struct snap_domain *d;
 
-	for (unsigned i = 0; i < s->ndomains; i++)
-		if (s->domain[i].active + s->domain[i].deferred +
-			s->domain[i].held >
-		    0)
-			flush_one(c, s->domain[i].count.name);
+	for (unsigned i = 0; i < s->domains.n; i++) {
+		d = snap_list_at(&s->domains, i);
+		if (d->active + d->deferred + d->held > 0)
+			flush_one(c, d->name);
+	}
 	snapshot_unref(&s);
 }
 
@@ -225,14 +227,13 @@ probe_free(void *work)
 /* Has every primary been probed since? Counted, for several probes may fall
  * into one second; a name that is new now counts from nothing. */
 static bool
-probe_through(const struct probe_wait *w, const struct snapshot *s,
-    const struct snap_domain *d)
+probe_through(const struct probe_wait *w, const struct snap_domain *d)
 {
 	const struct snap_primary *p;
 	uint64_t before;
 
 	for (unsigned i = 0; i < d->nprimaries; i++) {
-		p = &s->primary[d->first_primary + i];
+		p = &d->primary[i];
 		before = 0;
 		for (unsigned j = 0; j < w->n; j++)
 			if (strcmp(w->before[j].label, p->label) == 0)
@@ -244,21 +245,17 @@ probe_through(const struct probe_wait *w, const struct snapshot *s,
 }
 
 static void
-probe_answer(struct call *c, const struct snapshot *s)
+probe_answer(struct call *c, const struct snap_domain *d)
 {
-	cJSON *doc = verbs_document(s, c->domain), *more, *list, *p;
-	const cJSON *d = cJSON_GetArrayItem(json_get(doc, "domains"), 0);
-	unsigned n = 0, healthy = 0;
+	unsigned healthy = 0;
+	cJSON *more;
 
-	list = json_get(d, "primaries");
-	while (list != NULL && (p = list->child) != NULL) {
-		n++;
-		healthy += json_get_bool(p, "healthy");
-		call_send(c, cJSON_DetachItemViaPointer(list, p));
+	for (unsigned i = 0; i < d->nprimaries; i++) {
+		healthy += d->primary[i].healthy;
+		call_send(c, status_json_primary(&d->primary[i]));
 	}
-	cJSON_Delete(doc);
 	more = json_object();
-	json_num(more, "primaries", n);
+	json_num(more, "primaries", d->nprimaries);
 	json_num(more, "healthy", healthy);
 	if (healthy == 0)
 		json_text(more, "error", "no primary is healthy");
@@ -268,15 +265,15 @@ probe_answer(struct call *c, const struct snapshot *s)
 static void
 probe_step(struct call *c)
 {
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
-	const struct snap_domain *d = verbs_find(s, c->domain);
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
+	const struct snap_domain *d = snapshot_find(s, c->domain);
 	const struct probe_wait *w = c->work;
 
 	if (d == NULL || !d->configured)
 		call_fail(c, CONTROL_FAILED, "%s was removed meanwhile",
 		    c->domain);
-	else if (probe_through(w, s, d))
-		probe_answer(c, s);
+	else if (probe_through(w, d))
+		probe_answer(c, d);
 	else if (call_now(c) >= w->limit)
 		call_fail(c, CONTROL_FAILED, "%s: no outcome in %d s",
 		    c->domain, (int)(PROBE_LIMIT / CLOCK_SEC));
@@ -288,8 +285,8 @@ probe_step(struct call *c)
 void
 verb_probe(struct call *c)
 {
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
-	const struct snap_domain *d = verbs_find(s, c->domain);
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
+	const struct snap_domain *d = snapshot_find(s, c->domain);
 	struct probe_wait *w = mem_alloc(sizeof(*w));
 	int rc;
 
@@ -300,8 +297,7 @@ verb_probe(struct call *c)
 	w->before =
 	    mem_array(d != NULL ? d->nprimaries + 1 : 1, sizeof(*w->before));
 	for (unsigned i = 0; d != NULL && i < d->nprimaries; i++, w->n++) {
-		const struct snap_primary *p =
-		    &s->primary[d->first_primary + i];
+		const struct snap_primary *p = &d->primary[i];
 
 		(void)strlcpy(w->before[i].label, p->label,
 		    sizeof(w->before[i].label));

@@ -117,32 +117,29 @@ stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
 		return true;
 	}
 	if (m->scope == METRIC_RECEIVER) {
-		if (i >= s->nreceivers)
+		if (i >= s->told->nreceivers)
 			return false;
-		send_samples(c, m, &s->receiver[i], NULL, NULL,
-		    s->receiver[i].name, s->wall_ms);
+		send_samples(c, m, &s->told->receiver[i], NULL, NULL,
+		    s->told->receiver[i].name, s->wall_ms);
 		return true;
 	}
 	if (m->scope == METRIC_HEARTBEAT) {
-		if (i >= s->nheartbeats)
+		if (i >= s->told->nheartbeats)
 			return false;
-		send_samples(c, m, &s->heartbeat[i], NULL, NULL,
-		    s->heartbeat[i].name, s->wall_ms);
+		send_samples(c, m, &s->told->heartbeat[i], NULL, NULL,
+		    s->told->heartbeat[i].name, s->wall_ms);
 		return true;
 	}
-	if (i >= s->ndomains)
+	if (i >= s->domains.n)
 		return false;
-	d = &s->domain[i];
+	d = snap_list_at(&s->domains, i);
 	if (m->scope == METRIC_DOMAIN) {
-		send_samples(c, m, d, d->count.name, NULL, NULL, s->wall_ms);
+		send_samples(c, m, d, d->name, NULL, NULL, s->wall_ms);
 		return true;
 	}
-	for (unsigned j = 0; j < d->nprimaries; j++) {
-		const struct snap_primary *p =
-		    &s->primary[d->first_primary + j];
-
-		send_samples(c, m, p, d->count.name, p, NULL, s->wall_ms);
-	}
+	for (unsigned j = 0; j < d->nprimaries; j++)
+		send_samples(c, m, &d->primary[j], d->name, &d->primary[j],
+		    NULL, s->wall_ms);
 	return true;
 }
 
@@ -168,7 +165,7 @@ verb_stats(struct call *c)
 {
 	struct stats_walk *w = mem_alloc(sizeof(*w));
 
-	w->s = call_ops(c)->snapshot(call_ops(c)->arg);
+	w->s = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
 	c->work = w;
 	c->work_free = stats_free;
 	c->step = stats_step;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/verbs.h"
+#include "status/status_json.h"
 
 /* Whole seconds: more would be no help to a person. */
 static const char *
@@ -50,7 +51,7 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	if (d->self_mx_since != 0)
 		means = "by its MX records it has no primary but us; publish a "
 			"better MX, or set `primary`, and its mail goes there";
-	json_say(list, "%s is %s for %s: %s.", d->count.name, d->state_name,
+	json_say(list, "%s is %s for %s: %s.", d->name, d->state_name,
 	    ago(d->state_since * 1000, now_ms, since, sizeof(since)), means);
 	if (d->cause[0] != '\0')
 		json_say(list, "The cause: %s.", d->cause);
@@ -58,12 +59,12 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		json_say(list,
 		    "%s is not in the configuration: nothing new is accepted "
 		    "for it; what is queued is still delivered.",
-		    d->count.name);
+		    d->name);
 	if (d->on_hold)
 		json_say(list,
 		    "It is on hold: nothing is delivered and nothing expires "
 		    "until `mxwatchctl release %s`.",
-		    d->count.name);
+		    d->name);
 }
 
 static void
@@ -136,20 +137,19 @@ say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		json_say(list,
 		    "What is held does not expire: `mxwatchctl queue %s` shows "
 		    "it, `mxwatchctl release ID` lets it go.",
-		    d->count.name);
+		    d->name);
 	if (d->next_expiry_ms != 0)
 		json_say(list,
 		    "The first one expires in %s; `mxwatchctl extend %s +7d` "
 		    "gives a week more.",
 		    ago(now_ms, d->next_expiry_ms, left, sizeof(left)),
-		    d->count.name);
+		    d->name);
 	if (d->next_try_ms != 0 && !d->on_hold)
 		json_say(list,
 		    "The next attempt is due in %s (`retry { first, max }`), "
 		    "when the primary is not down; `mxwatchctl flush %s` "
 		    "tries now.",
-		    ago(now_ms, d->next_try_ms, left, sizeof(left)),
-		    d->count.name);
+		    ago(now_ms, d->next_try_ms, left, sizeof(left)), d->name);
 }
 
 static void
@@ -159,8 +159,7 @@ say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 
 	say_state(list, d, s->wall_ms);
 	for (unsigned i = 0; i < d->nprimaries; i++)
-		say_primary(list, &s->primary[d->first_primary + i],
-		    s->wall_ms);
+		say_primary(list, &d->primary[i], s->wall_ms);
 	say_flush(list, &d->flush, d->window);
 	say_queue(list, d, s->wall_ms);
 	if (s->spool_state != 0)
@@ -224,19 +223,15 @@ replace(cJSON *o, const char *key, cJSON *item)
 static void
 add_domain(struct call *c, cJSON *o, cJSON *explain, const char *domain)
 {
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
-	const struct snap_domain *d = verbs_find(s, domain);
-	cJSON *doc;
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, domain);
+	const struct snap_domain *d = snapshot_find(s, domain);
 
 	if (d == NULL) {
 		say_stranger(explain, c, domain);
 		goto out;
 	}
 	say_domain(explain, s, d);
-	doc = verbs_document(s, domain);
-	replace(o, "domain",
-	    cJSON_DetachItemFromArray(json_get(doc, "domains"), 0));
-	cJSON_Delete(doc);
+	replace(o, "domain", status_json_domain(d, s->wall_ms));
 out:
 	snapshot_unref(&s);
 }

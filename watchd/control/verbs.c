@@ -12,7 +12,8 @@
 #include "base/mem.h"
 #include "status/status_json.h"
 
-#define EXTEND_MAX_MS (INT64_C(3650) * 24 * 3600 * 1000)
+#define STATUS_PIECE_MAX (64u << 20) /* its head has all alerts */
+#define EXTEND_MAX_MS	 (INT64_C(3650) * 24 * 3600 * 1000)
 
 static void (*const verb_run[VERB_MAX])(struct call *) = {
 #define VERB(name, fields, arguments, help) [VERB_##name] = verb_##name,
@@ -202,21 +203,12 @@ verbs_target(const struct call *c, char *dst)
 	return dst;
 }
 
-const struct snap_domain *
-verbs_find(const struct snapshot *s, const char *name)
-{
-	for (unsigned i = 0; i < s->ndomains; i++)
-		if (strcmp(s->domain[i].count.name, name) == 0)
-			return &s->domain[i];
-	return NULL;
-}
-
 bool
 verbs_domain_known(struct call *c)
 {
 	const struct relay *r = call_relay(c);
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
-	const struct snap_domain *d = verbs_find(s, c->domain);
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
+	const struct snap_domain *d = snapshot_find(s, c->domain);
 	bool known = d != NULL && d->configured;
 	struct relay_domain rd;
 
@@ -232,43 +224,71 @@ verbs_domain_known(struct call *c)
 	return known;
 }
 
-cJSON *
-verbs_document(const struct snapshot *s, const char *domain)
-{
-	char *text = status_json(s, s->wall_ms);
-	cJSON *o = cJSON_Parse(text), *list, *item, *next;
-
-	MX_ASSERT(o != NULL);
-	cJSON_free(text);
-	list = json_get(o, "domains");
-	for (item = list->child; item != NULL && domain[0] != '\0';
-	     item = next) {
-		next = item->next;
-		if (strcmp(json_get_text(item, "domain"), domain) != 0)
-			cJSON_Delete(cJSON_DetachItemViaPointer(list, item));
-	}
-	return o;
-}
-
 /* ---- verbs that are done at once */
 
-void
-verb_status(struct call *c)
-{
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg);
-	char *text;
+struct status {
+	struct snapshot *s;
+	struct status_walk walk;
+};
 
-	if (c->domain[0] == '\0') {
-		text = status_json(s, s->wall_ms);
-		call_send_text(c, text);
-		cJSON_free(text);
-		call_done(c, CONTROL_OK, NULL);
-	} else if (verbs_find(s, c->domain) != NULL) {
-		call_send(c, verbs_document(s, c->domain));
+static void
+status_free(void *work)
+{
+	struct status *st = work;
+
+	snapshot_unref(&st->s);
+	mem_free(&st);
+}
+
+/* Piece by piece, as the client takes them. */
+static void
+status_step(struct call *c)
+{
+	struct buf out = BUF_INIT(STATUS_PIECE_MAX);
+	struct status *st = c->work;
+	int rc;
+
+	rc = status_json_next(&st->walk, st->s, st->s->wall_ms, &out);
+	MX_ASSERT(rc >= 0);
+	call_send_part(c, out.data, out.len);
+	buf_fini(&out);
+	if (rc == 0) {
+		call_continue(c);
+		return;
+	}
+	call_send_part(c, "\n", 1);
+	call_done(c, CONTROL_OK, NULL);
+}
+
+static void
+status_one(struct call *c)
+{
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
+	const struct snap_domain *d = snapshot_find(s, c->domain);
+
+	if (d != NULL) {
+		call_send(c, status_json_one(s, d, s->wall_ms));
 		call_done(c, CONTROL_OK, NULL);
 	} else
 		call_fail(c, CONTROL_FAILED, "%s: no such domain", c->domain);
 	snapshot_unref(&s);
+}
+
+void
+verb_status(struct call *c)
+{
+	struct status *st;
+
+	if (c->domain[0] != '\0') {
+		status_one(c);
+		return;
+	}
+	st = mem_alloc(sizeof(*st));
+	st->s = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
+	c->work = st;
+	c->work_free = status_free;
+	c->step = status_step;
+	call_continue(c);
 }
 
 /* The common end of what changes one thing. */

@@ -22,9 +22,6 @@ const char *verbs_target(const struct call *, char *dst);
 /* Is that domain configured, or is anything queued for it? Else the call has
  * been failed. */
 bool verbs_domain_known(struct call *);
-const struct snap_domain *verbs_find(const struct snapshot *, const char *name);
-/* The status document with only that domain in it ("": all); for the caller. */
-cJSON *verbs_document(const struct snapshot *, const char *domain);
 
 /* verb_queue.c: a MESSAGE of protocol.h. */
 cJSON *verbs_message(const struct msg_view *, bool rcpts);

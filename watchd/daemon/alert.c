@@ -36,11 +36,32 @@ daemon_alerts_notice(struct daemon *d, const struct notice *n)
 		alerts_notice(d->alerts, n);
 }
 
+static void
+on_firing(const char *domain, void *arg)
+{
+	struct daemon *d = arg;
+
+	stats_touch(d->stats, domain);
+}
+
+void
+daemon_alerts_tick(struct daemon *d)
+{
+	if (d->alerts != NULL)
+		alerts_changed(d->alerts, on_firing, d);
+}
+
 void
 daemon_alerts_snapshot(struct daemon *d, struct snapshot *s)
 {
 	if (d->alerts != NULL)
 		alerts_snapshot(d->alerts, s);
+}
+
+uint32_t
+daemon_alerts_of(const struct daemon *d, const char *domain)
+{
+	return d->alerts != NULL ? alerts_of(d->alerts, domain) : 0;
 }
 
 static uint64_t
@@ -132,8 +153,19 @@ daemon_alerts_notice(struct daemon *d MX_UNUSED,
 }
 
 void
+daemon_alerts_tick(struct daemon *d MX_UNUSED)
+{
+}
+
+void
 daemon_alerts_snapshot(struct daemon *d MX_UNUSED, struct snapshot *s MX_UNUSED)
 {
+}
+
+uint32_t
+daemon_alerts_of(const struct daemon *d MX_UNUSED, const char *domain MX_UNUSED)
+{
+	return 0;
 }
 
 const struct control_alert_ops daemon_alert_ops = { 0 };

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/daemon_int.h"
+#include "daemon/domains.h"
 #include "daemon/privileges.h"
 
 #define TICK_MS	      1000
@@ -27,6 +28,8 @@ on_tick(void *arg)
 	struct snapshot *s;
 
 	stats_mark(d->stats, loop_now(d->loop));
+	daemon_alerts_tick(d);
+	domains_tick(d->domains);
 	s = daemon_snapshot(d);
 	history_feed(d->history, s);
 	agentx_tick(d->agentx, s);
@@ -240,6 +243,8 @@ daemon_create(struct daemon **out, struct config *conf, struct mx_errbuf *eb)
 		goto fail;
 	d->loop = loop_create();
 	d->stats = stats_create();
+	stats_mark(d->stats, loop_now(d->loop));
+	d->domains = domains_create(d);
 	d->box = snapshot_box_create();
 	d->history = history_create();
 	if ((rc = create_store(d, eb)) != 0 || (rc = create_dns(d, eb)) != 0)
@@ -250,6 +255,7 @@ daemon_create(struct daemon **out, struct config *conf, struct mx_errbuf *eb)
 	daemon_alerts_create(d); /* as the user that we have become */
 	create_events(d);
 	queue_load(d->queue);
+	domains_tick(d->domains);
 	snapshot_box_put(d->box, daemon_snapshot(d));
 	*out = d;
 	return 0;
@@ -297,6 +303,7 @@ daemon_destroy(struct daemon **dp)
 	tls_ctx_destroy(&d->reach.tls_strict);
 	address_book_destroy(&d->reach.book);
 	watch_destroy(&d->watch);
+	domains_destroy(&d->domains);
 	snapshot_box_destroy(&d->box);
 	history_destroy(&d->history);
 	stats_destroy(&d->stats);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * daemon_int: what daemon.c (build, wire, shut down), reload.c (the
- * configuration into the modules), events.c (what follows from what) and
- * report.c (snapshot, control) share. */
+ * configuration into the modules), events.c (what follows from what),
+ * domains.c and report.c (snapshot, control) share. */
 #ifndef MX_DAEMON_INT_H
 #define MX_DAEMON_INT_H
 
@@ -31,6 +31,7 @@ struct daemon {
 	struct reach_env reach; /* ours; probes and deliveries go by it */
 	struct runner *runner;
 	struct watch_set *watch;
+	struct domains *domains;
 	struct snapshot_box *box;
 	struct history *history;
 	struct http *http;
@@ -63,7 +64,10 @@ void daemon_alerts_create(struct daemon *);
 void daemon_alerts_configure(struct daemon *);
 void daemon_alerts_destroy(struct daemon *);
 void daemon_alerts_notice(struct daemon *, const struct notice *);
+/* Touches the domains about which other alerts fire than before. */
+void daemon_alerts_tick(struct daemon *);
 void daemon_alerts_snapshot(struct daemon *, struct snapshot *);
+uint32_t daemon_alerts_of(const struct daemon *, const char *domain);
 extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
 
 /* events.c: the callbacks that daemon_create ties. */
@@ -78,7 +82,7 @@ void daemon_dns_query(double seconds, void *arg);
  * 0. Loop thread; never blocks. */
 void daemon_notice(struct daemon *, const struct notice *);
 
-/* report.c: the caller puts it into d->box, with which it was compared. */
+/* report.c: of the domains as domains_tick() and domains_now() left them. */
 struct snapshot *daemon_snapshot(struct daemon *);
 extern const struct control_ops daemon_control_ops;
 

@@ -116,6 +116,7 @@ on_round(void *arg, const struct probe_round *r)
 	struct daemon *d = arg;
 
 	watch_round(d->watch, r, loop_now(d->loop));
+	stats_touch(d->stats, r->domain);
 }
 
 const struct runner_ops daemon_runner_ops = { .round = on_round };
@@ -126,6 +127,7 @@ on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 	struct daemon *d = arg;
 
 	watch_outcome(d->watch, domain, o, loop_now(d->loop));
+	stats_touch(d->stats, domain);
 }
 
 const struct deliver_ops daemon_deliver_ops = { .outcome = on_outcome };

@@ -86,9 +86,12 @@ apply_policies(struct daemon *d, const struct config *old)
 			GATE_OPEN :
 			GATE_CLOSED);
 	}
-	for (i = 0; old != NULL && i < old->ndomains; i++)
-		if (config_domain(d->conf, old->domain[i].name) == NULL)
-			queue_policy(d->queue, old->domain[i].name, NULL);
+	for (i = 0; old != NULL && i < old->ndomains; i++) {
+		if (config_domain(d->conf, old->domain[i].name) != NULL)
+			continue;
+		queue_policy(d->queue, old->domain[i].name, NULL);
+		stats_touch(d->stats, old->domain[i].name);
+	}
 }
 
 struct store_conf

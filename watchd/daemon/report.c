@@ -1,63 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * report: makes the snapshot, and answers the control socket. The cost of a
- * snapshot depends on the number of domains: every figure of a domain is a
- * counter or the head of a heap. */
+ * report: makes the snapshot of the figures of the whole daemon and of the
+ * list of blocks that domains.c keeps, and answers the control socket. */
 #include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/daemon_int.h"
-
-static void
-snapshot_flush(struct snap_flush *to, const struct relay_flush *f)
-{
-	to->running = f->running;
-	to->trigger = f->trigger;
-	to->start_ms = f->start_ms;
-	to->end_ms = f->end_ms;
-	to->total = f->total;
-	to->remaining = f->remaining;
-	to->delivered = f->delivered;
-	to->deferred = f->deferred;
-	to->failed = f->failed;
-	to->rate = f->rate;
-	to->eta_ms = f->eta_ms;
-	to->last_ok = !f->running && f->end_ms != 0 && f->remaining == 0;
-}
-
-static void
-snapshot_domain(struct daemon *d, struct snap_domain *s,
-    const struct domain_stats *ds, struct snap_primary *primary)
-{
-	const struct conf_domain *cd = config_domain(d->conf, ds->name);
-	struct relay_domain r;
-
-	s->count = *ds;
-	for (unsigned i = 0; i < STATS_WINDOW_MAX; i++)
-		s->recent[i] = stats_recent(d->stats, ds, (enum stats_window)i);
-	s->configured = cd != NULL;
-	s->state = HEALTH_UNKNOWN;
-	s->state_name = health_state_name(HEALTH_UNKNOWN);
-	s->lifetime =
-	    (cd != NULL ? cd : &d->conf->defaults)->lifetime_ms / 1000;
-	watch_snapshot(d->watch, ds->name, s, primary);
-
-	d->relay->domain(d->relay->self, ds->name, &r);
-	s->on_hold = r.on_hold;
-	s->active = r.active;
-	s->deferred = r.deferred;
-	s->held = r.held;
-	s->owed = r.owed;
-	s->recipients = r.recipients;
-	s->bytes = r.bytes;
-	s->oldest_ms = r.oldest_ms;
-	s->oldest_live_ms = r.oldest_live_ms;
-	s->next_expiry_ms = r.next_expiry_ms;
-	s->next_try_ms = r.next_try_ms;
-	s->window = r.canary ? 1 : deliver_window(d->deliver, ds->name);
-	snapshot_flush(&s->flush, &r.flush);
-}
+#include "daemon/domains.h"
 
 static void
 snapshot_dns(struct stats_global *g, const struct dns_stats *ds)
@@ -128,50 +78,13 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->reload_time = d->reload_wall;
 }
 
-/* Expired mail is told of at most once a snapshot, by what was counted since
- * the last one: a thousand messages may expire in the same second. */
-static void
-notice_expired(struct daemon *d, const struct snapshot *s)
-{
-	struct snapshot *old = snapshot_box_get(d->box);
-	struct notice n = { .kind = NOTICE_EXPIRED };
-	const struct domain_stats *is, *was;
-	unsigned i, j = 0;
-
-	for (i = 0; old != NULL && i < s->ndomains && j < old->ndomains; i++) {
-		is = &s->domain[i].count;
-		was = &old->domain[j].count;
-		if (strcmp(is->name, was->name) != 0)
-			continue; /* new; domains never vanish */
-		j++;
-		if (is->expired == was->expired)
-			continue;
-		strlcpy(n.domain, is->name, sizeof(n.domain));
-		n.a = (int64_t)(is->expired - was->expired);
-		daemon_notice(d, &n);
-	}
-	snapshot_unref(&old);
-}
-
 struct snapshot *
 daemon_snapshot(struct daemon *d)
 {
-	size_t n = stats_domain_count(d->stats), np = 0, i;
-	struct domain_stats *ds;
-	struct snapshot *s;
+	struct snapshot *s = snapshot_create();
 
-	for (i = 0; i < n; i++)
-		np += watch_primaries(d->watch,
-		    stats_domain_at(d->stats, i)->name);
-	s = snapshot_create((unsigned)n, (unsigned)np);
 	snapshot_global(d, s);
-	for (i = 0, np = 0; i < n; i++) {
-		ds = stats_domain_at(d->stats, i);
-		s->domain[i].first_primary = (unsigned)np;
-		snapshot_domain(d, &s->domain[i], ds, &s->primary[np]);
-		np += s->domain[i].nprimaries;
-	}
-	notice_expired(d, s);
+	snap_list_share(&s->domains, domains_list(d->domains));
 	daemon_alerts_snapshot(d, s);
 	return s;
 }
@@ -179,11 +92,16 @@ daemon_snapshot(struct daemon *d)
 /* ---- control */
 
 static struct snapshot *
-op_snapshot(void *arg)
+op_snapshot(void *arg, const char *domain)
 {
 	struct daemon *d = arg;
-	struct snapshot *s = daemon_snapshot(d);
+	struct snapshot *s;
 
+	if (domain != NULL)
+		domains_now(d->domains, domain);
+	else
+		domains_tick(d->domains);
+	s = daemon_snapshot(d);
 	snapshot_box_put(d->box, snapshot_ref(s));
 	return s;
 }

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * counters: the tables behind the closed label sets, and the domains' own
- * counters. Domains are found by binary search in a sorted array of
- * pointers: they are added at start and reload only, and looked up for every
- * recipient. */
+ * counters: the bounds of the histograms, and the domains' own counters in a
+ * hash table by name. Domains are added at the start and by reloads, never
+ * removed; they are looked up for every recipient and every touch.
+ *
+ * The windows of the last hour and day need the counters as they were at the
+ * beginning of a quarter of an hour. A counter is changed only after the
+ * domain was touched, so the first touch of a quarter keeps them as they were
+ * then; quarters without a touch cost nothing, nor do domains without mail. */
 #include "status/counters.h"
+
+#include <sys/queue.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,21 +20,30 @@
 #define MARK_EVERY (15 * 60 * CLOCK_SEC)
 #define DAY_MARKS  96
 #define HOUR_MARKS 4
+#define TABLE_MIN  64
 
 /* The counters at the beginning of a quarter of an hour: the lower half is
  * enough for a difference. */
 struct mark {
+	int64_t quarter;
 	uint32_t delivered, bounced, expired;
 };
 struct entry {
 	struct domain_stats d; /* first: this is what is given away */
-	struct mark mark[DAY_MARKS + 1]; /* by number modulo */
+	TAILQ_ENTRY(entry) link;
+	bool touched; /* in index.touched or index.round */
+	uint32_t hash;
+	uint16_t nmarks, marks_size;
+	struct mark *mark; /* ascending quarter, of the last day */
+	char name[];
 };
+TAILQ_HEAD(entry_list, entry);
 
 struct stats_index {
-	struct domain_stats **domain; /* of an entry; ascending name */
-	size_t n;
+	struct entry **slot; /* open addressing, linear; at most half full */
+	size_t size, n; /* size: a power of two */
 	int64_t quarter; /* number of the present one; 0: none yet */
+	struct entry_list touched, round;
 };
 
 const struct hist_bounds hist_message_size = { 6,
@@ -57,8 +72,13 @@ struct stats *
 stats_create(void)
 {
 	struct stats *st = mem_alloc(sizeof(*st));
+	struct stats_index *ix = mem_alloc(sizeof(*ix));
 
-	st->index = mem_alloc(sizeof(*st->index));
+	ix->size = TABLE_MIN;
+	ix->slot = mem_array(ix->size, sizeof(struct entry *));
+	TAILQ_INIT(&ix->touched);
+	TAILQ_INIT(&ix->round);
+	st->index = ix;
 	return st;
 }
 
@@ -66,80 +86,65 @@ void
 stats_destroy(struct stats **stp)
 {
 	struct stats *st = *stp;
-	size_t i;
 
 	if (st == NULL)
 		return;
-	for (i = 0; i < st->index->n; i++)
-		mem_free(&st->index->domain[i]);
-	mem_free(&st->index->domain);
+	for (size_t i = 0; i < st->index->size; i++) {
+		if (st->index->slot[i] != NULL)
+			mem_free(&st->index->slot[i]->mark);
+		mem_free(&st->index->slot[i]);
+	}
+	mem_free(&st->index->slot);
 	mem_free(&st->index);
 	mem_free(stp);
 }
 
-/* The place of name, or where it would have to go. */
-static size_t
-index_find(const struct stats_index *ix, const char *name, bool *found)
-{
-	size_t lo = 0, hi = ix->n, mid;
-	int c;
+/* ---- the table */
 
-	*found = false;
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		c = strcmp(ix->domain[mid]->name, name);
-		if (c == 0) {
-			*found = true;
-			return mid;
-		}
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+/* FNV-1a. Names come from the configuration: nobody chooses them to collide. */
+static uint32_t
+name_hash(const char *name)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (unsigned char)*name) * 16777619u;
+	return h;
 }
 
-struct domain_stats *
-stats_domain_add(struct stats *st, const char *name)
+/* Where the name is, or where it has to go. */
+static struct entry **
+table_slot(const struct stats_index *ix, const char *name, uint32_t hash)
 {
-	struct stats_index *ix = st->index;
-	struct domain_stats *d;
-	bool found;
-	size_t at = index_find(ix, name, &found);
+	size_t i = hash & (ix->size - 1);
 
-	if (found)
-		return ix->domain[at];
-	d = &((struct entry *)mem_alloc(sizeof(struct entry)))->d;
-	strlcpy(d->name, name, sizeof(d->name));
-	ix->domain = mem_grow(ix->domain, ix->n + 1, sizeof(ix->domain[0]));
-	memmove(&ix->domain[at + 1], &ix->domain[at],
-	    (ix->n - at) * sizeof(ix->domain[0]));
-	ix->domain[at] = d;
-	ix->n++;
-	return d;
+	while (ix->slot[i] != NULL &&
+	    (ix->slot[i]->hash != hash || strcmp(ix->slot[i]->name, name) != 0))
+		i = (i + 1) & (ix->size - 1);
+	return &ix->slot[i];
 }
 
-struct domain_stats *
-stats_domain(struct stats *st, const char *name)
+static void
+table_double(struct stats_index *ix)
 {
-	bool found;
-	size_t at = index_find(st->index, name, &found);
+	struct entry **old = ix->slot;
+	size_t n = ix->size;
 
-	return found ? st->index->domain[at] : &st->other;
+	ix->size *= 2;
+	ix->slot = mem_array(ix->size, sizeof(struct entry *));
+	for (size_t i = 0; i < n; i++)
+		if (old[i] != NULL)
+			*table_slot(ix, old[i]->name, old[i]->hash) = old[i];
+	mem_free(&old);
 }
 
-size_t
-stats_domain_count(const struct stats *st)
+static struct entry *
+table_find(const struct stats_index *ix, const char *name)
 {
-	return st->index->n;
+	return *table_slot(ix, name, name_hash(name));
 }
 
-struct domain_stats *
-stats_domain_at(const struct stats *st, size_t i)
-{
-	return st->index->domain[i];
-}
+/* ---- touching */
 
 static struct domain_fate
 fate_of(const struct domain_stats *d)
@@ -152,40 +157,156 @@ fate_of(const struct domain_stats *d)
 	return f;
 }
 
+/* The first touch of a quarter, before anything is counted in it: where
+ * nothing became of recipients since the last mark, that one can be moved. */
+static void
+entry_mark(struct entry *e, int64_t quarter)
+{
+	struct mark *last = e->nmarks > 0 ? &e->mark[e->nmarks - 1] : NULL;
+	struct domain_fate f;
+	unsigned old = 0;
+
+	if (last != NULL && last->quarter >= quarter)
+		return;
+	f = fate_of(&e->d);
+	if (last != NULL && last->delivered == (uint32_t)f.delivered &&
+	    last->bounced == (uint32_t)f.bounced &&
+	    last->expired == (uint32_t)f.expired) {
+		last->quarter = quarter;
+		return;
+	}
+	while (old < e->nmarks && e->mark[old].quarter < quarter - DAY_MARKS)
+		old++;
+	memmove(e->mark, e->mark + old, (e->nmarks - old) * sizeof(*e->mark));
+	e->nmarks = (uint16_t)(e->nmarks - old);
+	if (e->nmarks == e->marks_size) {
+		e->marks_size = (uint16_t)(e->marks_size * 2 + 1);
+		e->mark = mem_grow(e->mark, e->marks_size, sizeof(*e->mark));
+	}
+	e->mark[e->nmarks++] = (struct mark){ quarter, (uint32_t)f.delivered,
+		(uint32_t)f.bounced, (uint32_t)f.expired };
+}
+
+static void
+entry_touch(struct stats_index *ix, struct entry *e)
+{
+	entry_mark(e, ix->quarter);
+	if (e->touched)
+		return;
+	e->touched = true;
+	TAILQ_INSERT_TAIL(&ix->touched, e, link);
+}
+
+void
+stats_touch(struct stats *st, const char *name)
+{
+	struct entry *e = table_find(st->index, name);
+
+	if (e != NULL)
+		entry_touch(st->index, e);
+}
+
+void
+stats_round(struct stats *st)
+{
+	struct stats_index *ix = st->index;
+
+	if (TAILQ_EMPTY(&ix->round))
+		TAILQ_CONCAT(&ix->round, &ix->touched, link);
+}
+
+const struct domain_stats *
+stats_take(struct stats *st, const char **name)
+{
+	struct stats_index *ix = st->index;
+	struct entry *e = TAILQ_FIRST(&ix->round);
+
+	if (e == NULL)
+		return NULL;
+	TAILQ_REMOVE(&ix->round, e, link);
+	e->touched = false;
+	*name = e->name;
+	return &e->d;
+}
+
+struct domain_stats *
+stats_domain_add(struct stats *st, const char *name)
+{
+	struct stats_index *ix = st->index;
+	uint32_t hash = name_hash(name);
+	struct entry **slot = table_slot(ix, name, hash), *e = *slot;
+	size_t len = strlen(name) + 1;
+
+	if (e == NULL) {
+		if (++ix->n > ix->size / 2) {
+			table_double(ix);
+			slot = table_slot(ix, name, hash);
+		}
+		e = *slot = mem_alloc(sizeof(*e) + len);
+		e->hash = hash;
+		memcpy(e->name, name, len);
+	}
+	entry_touch(ix, e);
+	return &e->d;
+}
+
+struct domain_stats *
+stats_domain(struct stats *st, const char *name)
+{
+	struct entry *e = table_find(st->index, name);
+
+	if (e == NULL)
+		return &st->other;
+	entry_touch(st->index, e);
+	return &e->d;
+}
+
+const struct domain_stats *
+stats_peek(const struct stats *st, const char *name)
+{
+	const struct entry *e = table_find(st->index, name);
+
+	return e != NULL ? &e->d : NULL;
+}
+
+size_t
+stats_domain_count(const struct stats *st)
+{
+	return st->index->n;
+}
+
+/* ---- the windows */
+
 void
 stats_mark(struct stats *st, int64_t now)
 {
-	struct stats_index *ix = st->index;
-	int64_t quarter = now / MARK_EVERY + 1, from;
-	struct domain_fate f;
-
-	from = ix->quarter + 1;
-	if (ix->quarter == 0) /* all was 0 when this one began */
-		from = quarter + 1;
-	if (quarter - from > DAY_MARKS)
-		from = quarter - DAY_MARKS;
-	for (; from <= quarter; from++)
-		for (size_t i = 0; i < ix->n; i++) {
-			f = fate_of(ix->domain[i]);
-			((struct entry *)ix->domain[i])
-			    ->mark[from % (DAY_MARKS + 1)] =
-			    (struct mark){ (uint32_t)f.delivered,
-				    (uint32_t)f.bounced, (uint32_t)f.expired };
-		}
-	ix->quarter = quarter;
+	st->index->quarter = now / MARK_EVERY + 1;
 }
 
+int64_t
+stats_quarter(const struct stats *st)
+{
+	return st->index->quarter;
+}
+
+/* The first mark of the window or after its beginning: until then nothing was
+ * counted, so that it holds for the beginning, too. */
 struct domain_fate
 stats_recent(const struct stats *st, const struct domain_stats *d,
     enum stats_window window)
 {
-	int64_t back = window == STATS_HOUR ? HOUR_MARKS : DAY_MARKS;
-	/* below 0 for a host that has just started: its marks are 0 */
-	int64_t at = st->index->quarter + DAY_MARKS + 1 - back;
-	const struct mark *m =
-	    &((const struct entry *)d)->mark[at % (DAY_MARKS + 1)];
+	const struct entry *e = (const struct entry *)(const void *)d;
+	int64_t from = st->index->quarter -
+	    (window == STATS_HOUR ? HOUR_MARKS : DAY_MARKS);
 	struct domain_fate f = fate_of(d);
+	const struct mark *m;
+	unsigned i = 0;
 
+	while (i < e->nmarks && e->mark[i].quarter < from)
+		i++;
+	if (i == e->nmarks)
+		return (struct domain_fate){ 0, 0, 0 };
+	m = &e->mark[i];
 	return (struct domain_fate){ (uint32_t)f.delivered - m->delivered,
 		(uint32_t)f.bounced - m->bounced,
 		(uint32_t)f.expired - m->expired };

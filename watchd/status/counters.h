@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: ISC
- * counters: what the modules count, in plain fields. They only go up, from
- * the loop thread; snapshot.h copies them and metrics.def names them. A
+ * counters: the counters of all modules, in plain fields. They only go up,
+ * on the loop thread; snapshot.h copies them and metrics.def names them. A
  * domain's counters live until the end of the process, also when the domain
- * leaves the configuration (a series must not vanish and come back). */
+ * leaves the configuration (a series must not vanish and come back).
+ *
+ * It also knows which domains were touched, so that the snapshot costs what
+ * changed and not what there is. stats_domain() touches; a module that changes
+ * anything else that the snapshot shows of a domain calls stats_touch():
+ *
+ *	stats_domain(st, name)->attempts++;	counted, and touched
+ *	stats_touch(st, name);			its queue or its health changed
+ *	...
+ *	while ((ds = stats_take(st, &name)) != NULL)	once a second
+ *		remake the block of `name` from ds, the queue, the health
+ */
 #ifndef MX_STATUS_COUNTERS_H
 #define MX_STATUS_COUNTERS_H
 
@@ -63,7 +74,6 @@ unsigned status_label(unsigned subject); /* 0..8 */
 #define SPOOL_OP_MAX	 6 /* enum store_op (relay/store/store.h) */
 
 struct domain_stats {
-	char name[TEXT_DOMAIN_MAX];
 	uint64_t accepted_messages, accepted_recipients, accepted_bytes;
 	uint64_t attempts;
 	uint64_t attempts_failed[SMTP_PHASE_MAX];
@@ -124,27 +134,42 @@ extern const struct hist_bounds hist_dns; /* 1 ms .. 10 s */
 
 struct stats {
 	struct stats_global g;
-	struct stats_index *index; /* name -> struct domain_stats, private */
+	struct stats_index *index; /* the domains, private */
 	struct domain_stats other; /* of domains nobody configured: counted
 				    * together, not exported */
 };
 
 struct stats *stats_create(void);
 void stats_destroy(struct stats **);
-/* Makes the domain one of its own from now on; name is canonical. */
+/* Makes the domain one of its own from now on, and touches it; `name` is
+ * canonical. O(1). */
 struct domain_stats *stats_domain_add(struct stats *, const char *name);
-/* Never NULL: &stats->other for a name that was not added. O(log n). */
+/* The counters, to count in now: the domain is touched. Whoever keeps the
+ * pointer calls stats_touch() when he counts later. Never NULL: &stats->other
+ * for a name that was not added. O(1). */
 struct domain_stats *stats_domain(struct stats *, const char *name);
+size_t stats_domain_count(const struct stats *); /* that were added */
 
-/* All domains that were added, ascending by name. */
-size_t stats_domain_count(const struct stats *);
-struct domain_stats *stats_domain_at(const struct stats *, size_t i);
+/* Something of the domain changed. Nothing for one that was not added. O(1):
+ * for every message if need be. */
+void stats_touch(struct stats *, const char *name);
+/* Begins a round: from here on stats_take() gives the domains touched until
+ * now, each once and in the order of their touching; what is touched meanwhile
+ * is of the next round. Nothing while a round is not through. */
+void stats_round(struct stats *);
+/* The next one of the round, or NULL; `name` lives as long as the counters. */
+const struct domain_stats *stats_take(struct stats *, const char **name);
+/* The counters to read, without touching; NULL: not added. */
+const struct domain_stats *stats_peek(const struct stats *, const char *name);
 
-/* Every second or so: remembers, once in a quarter of an hour, what the windows
- * are counted from. `now` is monotonic. */
+/* Every second or so: `now` is monotonic. The windows of stats_recent() end
+ * here. O(1). */
 void stats_mark(struct stats *, int64_t now);
+/* Number of the quarter of an hour that stats_mark() saw last; when it grows,
+ * windows that are not empty have moved. */
+int64_t stats_quarter(const struct stats *);
 /* Since the start, where that is less than the window. The domain is one of
- * stats_domain_at(). */
+ * stats_domain_add(). */
 struct domain_fate stats_recent(const struct stats *,
     const struct domain_stats *, enum stats_window);
 

@@ -81,13 +81,14 @@ ring_create(const char *name)
 static void
 match(struct history *h, const struct snapshot *s)
 {
-	struct ring **ring = mem_array(s->ndomains + 1, sizeof(*ring));
+	struct ring **ring = mem_array(s->domains.n + 1, sizeof(*ring));
 	size_t n = 0, old = 0;
 
-	for (unsigned i = 0; i < s->ndomains && n < HISTORY_DOMAINS; i++) {
-		const char *name = s->domain[i].count.name;
+	for (unsigned i = 0; i < s->domains.n && n < HISTORY_DOMAINS; i++) {
+		const struct snap_domain *d = snap_list_at(&s->domains, i);
+		const char *name = d->name;
 
-		if (!s->domain[i].configured)
+		if (!d->configured)
 			continue;
 		while (old < h->n && strcmp(h->ring[old]->name, name) < 0)
 			mem_free(&h->ring[old++]);
@@ -108,13 +109,14 @@ match(struct history *h, const struct snapshot *s)
 static bool
 matches(const struct history *h, const struct snapshot *s)
 {
+	const struct snap_domain *d;
 	size_t n = 0;
 
-	for (unsigned i = 0; i < s->ndomains && n < HISTORY_DOMAINS; i++) {
-		if (!s->domain[i].configured)
+	for (unsigned i = 0; i < s->domains.n && n < HISTORY_DOMAINS; i++) {
+		d = snap_list_at(&s->domains, i);
+		if (!d->configured)
 			continue;
-		if (n == h->n ||
-		    strcmp(h->ring[n]->name, s->domain[i].count.name) != 0)
+		if (n == h->n || strcmp(h->ring[n]->name, d->name) != 0)
 			return false;
 		n++;
 	}
@@ -146,7 +148,7 @@ worse(char a, char b)
 }
 
 static void
-add(struct point *p, const struct snapshot *s, const struct snap_domain *d)
+add(struct point *p, const struct snap_domain *d)
 {
 	uint64_t depth = d->active + d->deferred + d->held;
 	const struct snap_primary *pr;
@@ -159,7 +161,7 @@ add(struct point *p, const struct snapshot *s, const struct snap_domain *d)
 	if (d->state < sizeof(STATE_LETTERS) - 1)
 		p->state = worse(p->state, STATE_LETTERS[d->state]);
 	for (unsigned i = 0; i < d->nprimaries; i++) {
-		pr = &s->primary[d->first_primary + i];
+		pr = &d->primary[i];
 		if (!pr->probed)
 			continue;
 		seconds = 0;
@@ -173,17 +175,18 @@ add(struct point *p, const struct snapshot *s, const struct snap_domain *d)
 void
 history_feed(struct history *h, const struct snapshot *s)
 {
+	const struct snap_domain *d;
 	size_t n = 0;
 
 	pthread_mutex_lock(&h->lock);
 	if (!matches(h, s))
 		match(h, s);
 	advance(h, s->wall_ms / 1000 / HISTORY_STEP_SEC);
-	for (unsigned i = 0; i < s->ndomains && n < h->n; i++) {
-		if (!s->domain[i].configured)
+	for (unsigned i = 0; i < s->domains.n && n < h->n; i++) {
+		d = snap_list_at(&s->domains, i);
+		if (!d->configured)
 			continue;
-		add(&h->ring[n]->point[h->step % HISTORY_POINTS], s,
-		    &s->domain[i]);
+		add(&h->ring[n]->point[h->step % HISTORY_POINTS], d);
 		n++;
 	}
 	pthread_mutex_unlock(&h->lock);

@@ -13,13 +13,17 @@ libmx_status_a_SOURCES = \
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_history tests/unit/test_json \
-	tests/unit/test_metrics
-TESTS += tests/unit/test_history tests/unit/test_json tests/unit/test_metrics
+	tests/unit/test_metrics tests/unit/test_snapshot
+TESTS += tests/unit/test_history tests/unit/test_json tests/unit/test_metrics \
+	tests/unit/test_snapshot
 tests_unit_test_history_SOURCES = tests/unit/test_history.c
 tests_unit_test_history_LDADD = $(PRIMARY_L) $(STATUS_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_json_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_json_SOURCES = tests/unit/test_json.c
 tests_unit_test_json_LDADD = $(STATUS_L) $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_snapshot_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c
+tests_unit_test_snapshot_LDADD = $(STATUS_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = $(QUEUE_L) $(PRIMARY_L) $(STATUS_L) $(SMTP_L) \
 	$(NET_L) $(CMOCKA_LIBS) -lm

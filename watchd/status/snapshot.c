@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * snapshot: allocation, reference counts and the box in which the loop
- * leaves the newest one for the other threads.
- */
+ * snapshot: blocks, their list in chunks that are copied on writing, and the
+ * box in which the loop leaves the newest one for the other threads. */
 #include "status/snapshot.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -14,36 +14,330 @@ struct snapshot_box {
 	struct snapshot *newest;
 };
 
+static void
+take_ref(unsigned *refs)
+{
+	__atomic_add_fetch(refs, 1, __ATOMIC_RELAXED);
+}
+
+/* True: that was the last one. */
+static bool
+drop_ref(unsigned *refs)
+{
+	return __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+/* ---- blocks */
+
+struct snap_domain *
+snap_domain_create(const char *name, unsigned nprimaries)
+{
+	size_t fixed = sizeof(struct snap_domain) +
+	    nprimaries * sizeof(struct snap_primary);
+	size_t len = strlen(name) + 1;
+	struct snap_domain *d = mem_alloc(fixed + len);
+
+	memcpy((char *)d + fixed, name, len);
+	d->name = (char *)d + fixed;
+	d->nprimaries = nprimaries;
+	d->refs = 1;
+	return d;
+}
+
+struct snap_domain *
+snap_domain_ref(struct snap_domain *d)
+{
+	take_ref(&d->refs);
+	return d;
+}
+
+void
+snap_domain_unref(struct snap_domain **dp)
+{
+	struct snap_domain *d = *dp;
+
+	*dp = NULL;
+	if (d != NULL && drop_ref(&d->refs))
+		mem_free(&d);
+}
+
+/* ---- the list */
+
+static void
+chunk_unref(struct snap_chunk **cp)
+{
+	struct snap_chunk *c = *cp;
+
+	*cp = NULL;
+	if (c == NULL || !drop_ref(&c->refs))
+		return;
+	for (unsigned i = 0; i < SNAP_CHUNK; i++)
+		snap_domain_unref(&c->domain[i]);
+	mem_free(&c);
+}
+
+static struct snap_chunk *
+chunk_create(void)
+{
+	struct snap_chunk *c = mem_alloc(sizeof(*c));
+
+	c->refs = 1;
+	return c;
+}
+
+/* The chunk, to be written: of this list alone. No one else gains a reference
+ * meanwhile: only the owner of a list shares it. */
+static struct snap_chunk *
+chunk_own(struct snap_chunk **cp)
+{
+	struct snap_chunk *mine, *c = *cp;
+
+	if (__atomic_load_n(&c->refs, __ATOMIC_ACQUIRE) == 1)
+		return c;
+	mine = chunk_create();
+	for (unsigned i = 0; i < SNAP_CHUNK && c->domain[i] != NULL; i++)
+		mine->domain[i] = snap_domain_ref(c->domain[i]);
+	chunk_unref(cp);
+	*cp = mine;
+	return mine;
+}
+
+const struct snap_domain *
+snap_list_at(const struct snap_list *l, unsigned i)
+{
+	return l->chunk[i / SNAP_CHUNK]->domain[i % SNAP_CHUNK];
+}
+
+unsigned
+snap_list_place(const struct snap_list *l, const char *name, bool *found)
+{
+	unsigned lo = 0, hi = l->n, mid;
+	int c;
+
+	*found = false;
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		c = strcmp(name, snap_list_at(l, mid)->name);
+		if (c == 0) {
+			*found = true;
+			return mid;
+		}
+		if (c > 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+void
+snap_list_replace(struct snap_list *l, unsigned i, struct snap_domain **d)
+{
+	struct snap_chunk *c = chunk_own(&l->chunk[i / SNAP_CHUNK]);
+
+	snap_domain_unref(&c->domain[i % SNAP_CHUNK]);
+	c->domain[i % SNAP_CHUNK] = *d;
+	*d = NULL;
+}
+
+/* Takes the reference. */
+static void
+list_append(struct snap_list *l, struct snap_domain *d)
+{
+	if (l->n % SNAP_CHUNK == 0) {
+		l->chunk = mem_grow(l->chunk, l->nchunks + 1,
+		    sizeof(struct snap_chunk *));
+		l->chunk[l->nchunks++] = chunk_create();
+	}
+	chunk_own(&l->chunk[l->nchunks - 1])->domain[l->n % SNAP_CHUNK] = d;
+	l->n++;
+}
+
+void
+snap_list_merge(struct snap_list *l, struct snap_domain **d, unsigned n)
+{
+	struct snap_list old = *l;
+	struct snap_domain *at;
+	unsigned i = 0, j = 0;
+
+	if (n == 0)
+		return;
+	/* At the start they come in order. */
+	if (old.n == 0 ||
+	    strcmp(snap_list_at(&old, old.n - 1)->name, d[0]->name) < 0) {
+		for (; j < n; d[j++] = NULL)
+			list_append(l, d[j]);
+		return;
+	}
+	*l = (struct snap_list){ 0 };
+	while (i < old.n || j < n) {
+		at = i < old.n ?
+		    (struct snap_domain *)(uintptr_t)snap_list_at(&old, i) :
+		    NULL;
+		if (at != NULL &&
+		    (j == n || strcmp(at->name, d[j]->name) < 0)) {
+			list_append(l, snap_domain_ref(at));
+			i++;
+		} else {
+			list_append(l, d[j]);
+			d[j++] = NULL;
+		}
+	}
+	snap_list_fini(&old);
+}
+
+void
+snap_list_share(struct snap_list *dst, const struct snap_list *src)
+{
+	dst->n = src->n;
+	dst->nchunks = src->nchunks;
+	dst->chunk = mem_array(src->nchunks + 1, sizeof(struct snap_chunk *));
+	for (unsigned i = 0; i < src->nchunks; i++) {
+		take_ref(&src->chunk[i]->refs);
+		dst->chunk[i] = src->chunk[i];
+	}
+}
+
+void
+snap_list_fini(struct snap_list *l)
+{
+	for (unsigned i = 0; i < l->nchunks; i++)
+		chunk_unref(&l->chunk[i]);
+	mem_free(&l->chunk);
+	l->n = l->nchunks = 0;
+}
+
+/* ---- alerts */
+
+struct snap_alerts *
+snap_alerts_create(unsigned nalerts, unsigned nreceivers, unsigned nheartbeats)
+{
+	struct snap_alerts *a = mem_alloc(sizeof(*a));
+
+	a->refs = 1;
+	a->alert = mem_array(nalerts + 1, sizeof(a->alert[0]));
+	a->receiver = mem_array(nreceivers + 1, sizeof(a->receiver[0]));
+	a->heartbeat = mem_array(nheartbeats + 1, sizeof(a->heartbeat[0]));
+	a->nalerts = nalerts;
+	a->nreceivers = nreceivers;
+	a->nheartbeats = nheartbeats;
+	return a;
+}
+
+struct snap_alerts *
+snap_alerts_ref(struct snap_alerts *a)
+{
+	take_ref(&a->refs);
+	return a;
+}
+
+void
+snap_alerts_unref(struct snap_alerts **ap)
+{
+	struct snap_alerts *a = *ap;
+
+	*ap = NULL;
+	if (a == NULL || !drop_ref(&a->refs))
+		return;
+	mem_free(&a->alert);
+	mem_free(&a->firing);
+	mem_free(&a->text);
+	mem_free(&a->receiver);
+	mem_free(&a->heartbeat);
+	mem_free(&a);
+}
+
+static int
+firing_cmp(const void *a, const void *b)
+{
+	return strcmp(((const struct snap_firing *)a)->domain,
+	    ((const struct snap_firing *)b)->domain);
+}
+
+void
+snap_alerts_index(struct snap_alerts *a)
+{
+	struct snap_firing *f = mem_array(a->nalerts + 1, sizeof(*f));
+	unsigned n = 0, k = 0;
+
+	a->daemon = 0;
+	for (unsigned i = 0; i < a->nalerts; i++) {
+		uint32_t bit = UINT32_C(1) << a->alert[i].kind;
+
+		if (!a->alert[i].firing)
+			continue;
+		if (a->alert[i].domain[0] == '\0')
+			a->daemon |= bit;
+		else
+			f[n++] =
+			    (struct snap_firing){ a->alert[i].domain, bit };
+	}
+	qsort(f, n, sizeof(*f), firing_cmp);
+	for (unsigned i = 1; i < n; i++) {
+		if (firing_cmp(&f[k], &f[i]) == 0)
+			f[k].alerts |= f[i].alerts;
+		else
+			f[++k] = f[i];
+	}
+	mem_free(&a->firing);
+	a->firing = f;
+	a->nfiring = n > 0 ? k + 1 : 0;
+}
+
+uint32_t
+snap_alerts_of(const struct snap_alerts *a, const char *domain)
+{
+	const struct snap_firing key = { domain, 0 }, *f;
+
+	if (a->nfiring == 0)
+		return 0;
+	f = bsearch(&key, a->firing, a->nfiring, sizeof(key), firing_cmp);
+	return f != NULL ? f->alerts : 0;
+}
+
+/* ---- the snapshot */
+
 struct snapshot *
-snapshot_create(unsigned ndomains, unsigned nprimaries)
+snapshot_create(void)
 {
 	struct snapshot *s = mem_alloc(sizeof(*s));
 
-	s->domain = mem_array(ndomains + 1, sizeof(s->domain[0]));
-	s->primary = mem_array(nprimaries + 1, sizeof(s->primary[0]));
-	s->ndomains = ndomains;
-	s->nprimaries = nprimaries;
+	s->told = snap_alerts_create(0, 0, 0);
 	s->refs = 1;
 	return s;
 }
 
-void
-snapshot_alerts(struct snapshot *s, unsigned nalerts, unsigned nreceivers,
-    unsigned nheartbeats)
+struct snap_domain *
+snapshot_add(struct snapshot *s, const char *name, unsigned nprimaries)
 {
-	MX_ASSERT(s->alert == NULL);
-	s->alert = mem_array(nalerts + 1, sizeof(s->alert[0]));
-	s->receiver = mem_array(nreceivers + 1, sizeof(s->receiver[0]));
-	s->heartbeat = mem_array(nheartbeats + 1, sizeof(s->heartbeat[0]));
-	s->nalerts = nalerts;
-	s->nreceivers = nreceivers;
-	s->nheartbeats = nheartbeats;
+	struct snap_domain *d = snap_domain_create(name, nprimaries);
+
+	list_append(&s->domains, d);
+	return d;
+}
+
+void
+snapshot_tell(struct snapshot *s, struct snap_alerts **told)
+{
+	snap_alerts_unref(&s->told);
+	s->told = *told;
+	s->alerts = s->told->daemon;
+	*told = NULL;
+}
+
+const struct snap_domain *
+snapshot_find(const struct snapshot *s, const char *name)
+{
+	bool found;
+	unsigned i = snap_list_place(&s->domains, name, &found);
+
+	return found ? snap_list_at(&s->domains, i) : NULL;
 }
 
 struct snapshot *
 snapshot_ref(struct snapshot *s)
 {
-	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	take_ref(&s->refs);
 	return s;
 }
 
@@ -53,13 +347,10 @@ snapshot_unref(struct snapshot **sp)
 	struct snapshot *s = *sp;
 
 	*sp = NULL;
-	if (s == NULL || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
+	if (s == NULL || !drop_ref(&s->refs))
 		return;
-	mem_free(&s->domain);
-	mem_free(&s->primary);
-	mem_free(&s->alert);
-	mem_free(&s->receiver);
-	mem_free(&s->heartbeat);
+	snap_list_fini(&s->domains);
+	snap_alerts_unref(&s->told);
 	mem_free(&s);
 }
 

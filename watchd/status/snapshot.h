@@ -1,9 +1,31 @@
 /* SPDX-License-Identifier: ISC
  * snapshot: all that exporters, alerts and the control socket see of the
- * inside. An immutable copy, made by the loop at most once a second and on
- * demand, numbered, reference counted (any thread may hold one). Its cost
- * depends on the number of domains, never on that of messages. Times are
- * wall seconds (ms where named), 0 for never. */
+ * inside. Immutable, numbered, reference counted (any thread may hold one),
+ * made by the loop once a second and on demand.
+ *
+ * A snapshot costs what changed since the one before it. Each domain is a
+ * block, immutable and reference counted, too, and remade only when the domain
+ * was touched (status/counters.h); snapshots share the blocks that did not
+ * change. They stand in a list by name, in chunks of 64 that are copied when
+ * one of them changes and shared otherwise:
+ *
+ *	snapshot 41 --> chunk 0 --> a.test b.test ... <--.
+ *	           \--> chunk 1 --> x.test y.test        |
+ *	                                  ^              |
+ *	snapshot 42 --> chunk 0 ----------|--------------'
+ *	           \--> chunk 1' -> x'    y.test
+ *
+ * So a reader that keeps the pointer of a block (and a reference to its
+ * snapshot) sees by comparing pointers what changed. What follows from the
+ * passing of time is not kept: a block has times, and the reader takes the
+ * difference to now. Times are wall seconds (ms where named), 0 for never.
+ *
+ *	for (unsigned i = 0; i < s->domains.n; i++) {
+ *		d = snap_list_at(&s->domains, i);
+ *		for (unsigned j = 0; j < d->nprimaries; j++)
+ *			... d->name, d->primary[j].label ...
+ *	}
+ */
 #ifndef MX_STATUS_SNAPSHOT_H
 #define MX_STATUS_SNAPSHOT_H
 
@@ -36,8 +58,11 @@ struct snap_flush {
 	bool last_ok;
 };
 
+/* One domain and its primaries. `name` stands behind the primaries. */
 struct snap_domain {
-	struct domain_stats count; /* count.name is the domain's name */
+	unsigned refs; /* private */
+	const char *name;
+	struct domain_stats count;
 	struct domain_fate recent[STATS_WINDOW_MAX];
 	bool configured; /* false: removed since the start */
 	unsigned state; /* enum health_state */
@@ -51,20 +76,31 @@ struct snap_domain {
 	int64_t lifetime; /* seconds */
 	unsigned window;
 	struct snap_flush flush;
-	unsigned first_primary, nprimaries; /* in snapshot.primary */
 	uint32_t alerts; /* that fire: 1 << enum alert_kind */
+	unsigned nprimaries;
+	struct snap_primary primary[];
 };
 
-/* An alert that is pending or fires. */
+#define SNAP_CHUNK 64
+/* Ascending by name; all chunks but the last are full. */
+struct snap_list {
+	unsigned n, nchunks;
+	struct snap_chunk {
+		unsigned refs;
+		struct snap_domain *domain[SNAP_CHUNK];
+	} * *chunk;
+};
+
+/* An alert that is pending or fires; the texts are in snap_alerts.text. */
 struct snap_alert {
 	enum alert_kind kind;
-	char domain[TEXT_DOMAIN_MAX]; /* "" of the whole daemon */
-	char primary[TEXT_DOMAIN_MAX + 8]; /* "" none */
+	const char *domain; /* "" of the whole daemon */
+	const char *primary; /* "" none */
 	enum alert_severity severity;
 	bool firing; /* false: pending */
 	bool silenced;
 	int64_t since; /* it holds */
-	char summary[256];
+	const char *summary;
 };
 
 #define SNAP_NAME_MAX 64
@@ -79,6 +115,25 @@ struct snap_receiver {
 struct snap_heartbeat {
 	char name[SNAP_NAME_MAX];
 	int64_t last_success;
+};
+
+/* What the alert thread knows: made by it, immutable once it is shown, shared
+ * by the snapshots until there is another. */
+struct snap_alerts {
+	unsigned refs; /* private */
+	uint32_t daemon; /* of the whole daemon that fire */
+	unsigned nalerts;
+	struct snap_alert *alert; /* by kind, then domain */
+	unsigned nfiring; /* domains about which something fires */
+	struct snap_firing {
+		const char *domain;
+		uint32_t alerts; /* 1 << enum alert_kind */
+	} * firing; /* ascending domain */
+	char *text;
+	unsigned nreceivers;
+	struct snap_receiver *receiver;
+	unsigned nheartbeats;
+	struct snap_heartbeat *heartbeat;
 };
 
 struct snapshot {
@@ -110,24 +165,54 @@ struct snapshot {
 	uint64_t agentx_snapshots_dropped;
 	bool reload_ok;
 	int64_t reload_time;
-	unsigned ndomains;
-	struct snap_domain *domain; /* ascending name */
-	unsigned nprimaries;
-	struct snap_primary *primary;
+	struct snap_list domains;
 	uint32_t alerts; /* of the whole daemon that fire */
-	unsigned nalerts; /* 0 until snapshot_alerts() */
-	struct snap_alert *alert;
-	unsigned nreceivers;
-	struct snap_receiver *receiver;
-	unsigned nheartbeats;
-	struct snap_heartbeat *heartbeat;
+	struct snap_alerts *told; /* by the alert thread; never NULL */
 };
 
-/* Room for that many; zeroed; one reference. */
-struct snapshot *snapshot_create(unsigned ndomains, unsigned nprimaries);
-/* Room for those, before the snapshot is shown to anybody; once. */
-void snapshot_alerts(struct snapshot *, unsigned nalerts, unsigned nreceivers,
-    unsigned nheartbeats);
+/* ---- domains; the loop makes them */
+
+/* Zeroed, one reference. */
+struct snap_domain *snap_domain_create(const char *name, unsigned nprimaries);
+struct snap_domain *snap_domain_ref(struct snap_domain *);
+void snap_domain_unref(struct snap_domain **);
+
+const struct snap_domain *snap_list_at(const struct snap_list *, unsigned i);
+/* The place of the name, or the one where it would have to go. O(log n). */
+unsigned snap_list_place(const struct snap_list *, const char *, bool *found);
+/* Consumes *d. O(1); the first one of a chunk after snap_list_share(), O(64). */
+void snap_list_replace(struct snap_list *, unsigned i, struct snap_domain **d);
+/* Consumes the n blocks, ascending by name, none of which is in the list: one
+ * walk along both, O(list). */
+void snap_list_merge(struct snap_list *, struct snap_domain **d, unsigned n);
+/* `dst` is empty; the blocks belong to both then. O(n / 64). */
+void snap_list_share(struct snap_list *dst, const struct snap_list *src);
+void snap_list_fini(struct snap_list *);
+
+/* ---- alerts; the alert thread makes them */
+
+/* Zeroed, with room for that many and one reference. */
+struct snap_alerts *
+snap_alerts_create(unsigned nalerts, unsigned nreceivers, unsigned nheartbeats);
+struct snap_alerts *snap_alerts_ref(struct snap_alerts *);
+void snap_alerts_unref(struct snap_alerts **);
+/* Fills `firing` and `daemon` from `alert`. */
+void snap_alerts_index(struct snap_alerts *);
+/* The alerts that fire about the domain, as bits. O(log n). */
+uint32_t snap_alerts_of(const struct snap_alerts *, const char *domain);
+
+/* ---- the snapshot */
+
+/* Zeroed, without domains and alerts; one reference. */
+struct snapshot *snapshot_create(void);
+/* A domain at the end of one that nobody else has yet; to be filled in. For
+ * whoever builds a whole one by hand. */
+struct snap_domain *
+snapshot_add(struct snapshot *, const char *name, unsigned nprimaries);
+/* Consumes *told. */
+void snapshot_tell(struct snapshot *, struct snap_alerts **told);
+/* NULL: no such domain. O(log n). */
+const struct snap_domain *snapshot_find(const struct snapshot *, const char *);
 struct snapshot *snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot **);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * status_json: builds the status document with cJSON. Peer text goes in as
  * strings whose bytes are made valid UTF-8 first: what a primary replies is
- * not ours to trust. Times are Unix seconds, null for never. */
+ * not ours to trust. Times are Unix seconds, null for never. Of many domains
+ * it is 100 MB long: it is made piece by piece. */
 #include "status/status_json.h"
 
 #include <stdio.h>
@@ -122,10 +123,10 @@ alert_name(enum alert_kind kind)
 	return names[kind];
 }
 
-static void
-add_alert(cJSON *list, const struct snap_alert *a)
+cJSON *
+status_json_alert(const struct snap_alert *a)
 {
-	cJSON *o = json_push_object(list);
+	cJSON *o = json_object();
 
 	json_text(o, "alert", alert_name(a->kind));
 	json_text(o, "domain", a->domain);
@@ -135,31 +136,36 @@ add_alert(cJSON *list, const struct snap_alert *a)
 	json_bool(o, "silenced", a->silenced);
 	json_time(o, "since", a->since);
 	json_text(o, "summary", a->summary);
+	return o;
 }
 
-/* Receivers by their names, never by their addresses: those are secrets. */
+/* Receivers by their names, never by their addresses: those are secrets. Of
+ * one domain: its alerts and those of the daemon; NULL: all. */
 static void
-add_alerts(cJSON *o, const struct snapshot *s)
+add_alerts(cJSON *o, const struct snapshot *s, const char *domain)
 {
+	const struct snap_alerts *t = s->told;
 	cJSON *list = json_array(o, "alerts"), *j;
 
-	for (unsigned i = 0; i < s->nalerts; i++)
-		add_alert(list, &s->alert[i]);
+	for (unsigned i = 0; i < t->nalerts; i++)
+		if (domain == NULL || t->alert[i].domain[0] == '\0' ||
+		    strcmp(t->alert[i].domain, domain) == 0)
+			json_push(list, status_json_alert(&t->alert[i]));
 	list = json_array(o, "receivers");
-	for (unsigned i = 0; i < s->nreceivers; i++) {
+	for (unsigned i = 0; i < t->nreceivers; i++) {
 		j = json_push_object(list);
-		json_text(j, "receiver", s->receiver[i].name);
-		json_num(j, "sent", (double)s->receiver[i].sent);
-		json_num(j, "failed", (double)s->receiver[i].failed);
-		json_num(j, "pending", s->receiver[i].pending);
-		json_time(j, "last_success", s->receiver[i].last_success);
-		json_text(j, "error", s->receiver[i].error);
+		json_text(j, "receiver", t->receiver[i].name);
+		json_num(j, "sent", (double)t->receiver[i].sent);
+		json_num(j, "failed", (double)t->receiver[i].failed);
+		json_num(j, "pending", t->receiver[i].pending);
+		json_time(j, "last_success", t->receiver[i].last_success);
+		json_text(j, "error", t->receiver[i].error);
 	}
 	list = json_array(o, "heartbeats");
-	for (unsigned i = 0; i < s->nheartbeats; i++) {
+	for (unsigned i = 0; i < t->nheartbeats; i++) {
 		j = json_push_object(list);
-		json_text(j, "heartbeat", s->heartbeat[i].name);
-		json_time(j, "last_success", s->heartbeat[i].last_success);
+		json_text(j, "heartbeat", t->heartbeat[i].name);
+		json_time(j, "last_success", t->heartbeat[i].last_success);
 	}
 }
 
@@ -175,8 +181,8 @@ add_domain_alerts(cJSON *o, const struct snap_domain *d)
 			    cJSON_CreateString(alert_name((enum alert_kind)k)));
 }
 
-static cJSON *
-primary_object(const struct snap_primary *p)
+cJSON *
+status_json_primary(const struct snap_primary *p)
 {
 	static const struct {
 		const char *name;
@@ -220,13 +226,12 @@ primary_object(const struct snap_primary *p)
 	return o;
 }
 
-static cJSON *
-domain_object(const struct snapshot *s, const struct snap_domain *d,
-    int64_t now_ms)
+cJSON *
+status_json_domain(const struct snap_domain *d, int64_t now_ms)
 {
 	cJSON *o = json_object(), *list;
 
-	json_text(o, "domain", d->count.name);
+	json_text(o, "domain", d->name);
 	json_bool(o, "configured", d->configured);
 	json_text(o, "state", d->state_name);
 	json_time(o, "state_since", d->state_since);
@@ -238,8 +243,7 @@ domain_object(const struct snapshot *s, const struct snap_domain *d,
 	add_domain_alerts(o, d);
 	list = json_array(o, "primaries");
 	for (unsigned i = 0; i < d->nprimaries; i++)
-		json_push(list,
-		    primary_object(&s->primary[d->first_primary + i]));
+		json_push(list, status_json_primary(&d->primary[i]));
 	return o;
 }
 
@@ -277,15 +281,75 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_num(j, "believed_in_seconds", (double)s->clock_doubt_ms / 1e3);
 }
 
+cJSON *
+status_json_one(const struct snapshot *s, const struct snap_domain *d,
+    int64_t wall_ms)
+{
+	cJSON *o = json_object();
+
+	add_globals(o, s);
+	add_alerts(o, s, d->name);
+	json_push(json_array(o, "domains"), status_json_domain(d, wall_ms));
+	return o;
+}
+
+/* The document up to and with the bracket that opens its list of domains, which
+ * is its last member. */
+static int
+put_head(struct buf *out, const struct snapshot *s)
+{
+	static const char end[] = "]}";
+	cJSON *o = json_object();
+	char *text;
+	size_t len;
+	int rc;
+
+	add_globals(o, s);
+	add_alerts(o, s, NULL);
+	(void)json_array(o, "domains");
+	text = json_print(o);
+	len = strlen(text);
+	MX_ASSERT(len > 2 && strcmp(text + len - 2, end) == 0);
+	rc = buf_add(out, text, len - 2);
+	cJSON_free(text);
+	return rc;
+}
+
+int
+status_json_next(struct status_walk *w, const struct snapshot *s,
+    int64_t wall_ms, struct buf *out)
+{
+	unsigned end = w->next + STATUS_JSON_PIECE;
+	char *text;
+	int rc = 0;
+
+	if (!w->begun)
+		rc = put_head(out, s);
+	w->begun = true;
+	for (; rc == 0 && w->next < s->domains.n && w->next < end; w->next++) {
+		text = json_print(status_json_domain(
+		    snap_list_at(&s->domains, w->next), wall_ms));
+		if (w->next > 0)
+			rc = buf_add(out, ",", 1);
+		if (rc == 0)
+			rc = buf_adds(out, text);
+		cJSON_free(text);
+	}
+	if (rc != 0 || w->next < s->domains.n)
+		return rc;
+	rc = buf_adds(out, "]}");
+	return rc != 0 ? rc : 1;
+}
+
 char *
 status_json(const struct snapshot *s, int64_t wall_ms)
 {
-	cJSON *o = json_object(), *list;
+	struct buf out = BUF_INIT(SIZE_MAX / 2);
+	struct status_walk w = { 0 };
+	int rc;
 
-	add_globals(o, s);
-	add_alerts(o, s);
-	list = json_array(o, "domains");
-	for (unsigned i = 0; i < s->ndomains; i++)
-		json_push(list, domain_object(s, &s->domain[i], wall_ms));
-	return json_print(o);
+	while ((rc = status_json_next(&w, s, wall_ms, &out)) == 0)
+		;
+	MX_ASSERT(rc == 1);
+	return buf_take(&out);
 }

@@ -5,9 +5,32 @@
 #ifndef MX_STATUS_STATUS_JSON_H
 #define MX_STATUS_STATUS_JSON_H
 
+#include "base/buf.h"
+#include "status/json.h"
 #include "status/snapshot.h"
 
-/* One line without a line feed; the caller frees it. Never NULL. */
+#define STATUS_JSON_PIECE 32 /* domains: 100 KB or so, 1 to 2 ms */
+
+/* The document in pieces, for who sends it while it is made. Zeroed at the
+ * beginning; the snapshot is the same in all calls. */
+struct status_walk {
+	bool begun;
+	unsigned next; /* domain */
+};
+/* Adds the next piece: 0 there is more, 1 that was the last one, or -MX_ETOOBIG
+ * of the buffer. One line without a line feed in all. */
+int status_json_next(struct status_walk *, const struct snapshot *,
+    int64_t wall_ms, struct buf *) MX_NODISCARD;
+/* All of it; the caller frees it. Never NULL. */
 char *status_json(const struct snapshot *, int64_t wall_ms);
+
+/* The document with one domain in its list, and the alerts about this domain
+ * or about the daemon. */
+cJSON *status_json_one(const struct snapshot *, const struct snap_domain *,
+    int64_t wall_ms);
+/* Its parts. */
+cJSON *status_json_domain(const struct snap_domain *, int64_t wall_ms);
+cJSON *status_json_primary(const struct snap_primary *);
+cJSON *status_json_alert(const struct snap_alert *);
 
 #endif

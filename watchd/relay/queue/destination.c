@@ -288,6 +288,7 @@ dest_settle(struct dest *d, int64_t now)
 	dest_notify(d, now);
 	dest_want(d, now);
 	dest_retime(d, now);
+	stats_touch(d->queue->stats, d->name);
 	if (dest_unused(d))
 		dest_free(d);
 }

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC
+ * test_snapshot: the list of blocks against a plain array, what snapshots
+ * share, and the status document in pieces. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "status/status_json.h"
+
+#define N 1000
+
+static char names[N][16];
+
+static struct snap_domain *
+block(unsigned i, uint64_t bytes)
+{
+	struct snap_domain *d = snap_domain_create(names[i], 1);
+
+	d->bytes = bytes;
+	return d;
+}
+
+/* Every third name, in turns of uneven length, some before, some between and
+ * some behind what is there. */
+static void
+list_is_ascending(void **state)
+{
+	struct snap_domain *d[N];
+	struct snap_list l = { 0 };
+	unsigned n;
+	bool found;
+
+	(void)state;
+	for (unsigned turn = 0; turn < 3; turn++) {
+		n = 0;
+		for (unsigned i = turn; i < N; i += 3)
+			d[n++] = block(i, i);
+		snap_list_merge(&l, d, n / 2);
+		snap_list_merge(&l, d + n / 2, n - n / 2);
+		assert_null(d[0]);
+	}
+	assert_int_equal(l.n, N);
+	for (unsigned i = 0; i < N; i++) {
+		assert_string_equal(snap_list_at(&l, i)->name, names[i]);
+		assert_int_equal(snap_list_place(&l, names[i], &found), i);
+		assert_true(found);
+	}
+	assert_int_equal(snap_list_place(&l, "d0000a", &found), 1);
+	assert_false(found);
+	assert_int_equal(snap_list_place(&l, "", &found), 0);
+	assert_int_equal(snap_list_place(&l, "z", &found), N);
+	snap_list_fini(&l);
+}
+
+/* A snapshot is as it was when it was made, whatever is replaced or added
+ * later, and whoever lets go of it first; the blocks that did not change are
+ * the same ones. */
+static void
+snapshots_share_what_did_not_change(void **state)
+{
+	struct snap_list now = { 0 }, before = { 0 }, first = { 0 };
+	struct snap_domain *d[N];
+	unsigned same = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < N - 1; i++)
+		d[i] = block(i, 1);
+	snap_list_merge(&now, d, N - 1);
+	snap_list_share(&first, &now);
+	d[0] = block(70, 2);
+	snap_list_replace(&now, 70, &d[0]);
+	assert_null(d[0]);
+	snap_list_share(&before, &now);
+	d[0] = block(71, 3);
+	snap_list_replace(&now, 71, &d[0]);
+	d[0] = block(N - 1, 4);
+	snap_list_merge(&now, d, 1);
+	assert_int_equal(snap_list_at(&first, 70)->bytes, 1);
+	assert_int_equal(snap_list_at(&before, 70)->bytes, 2);
+	assert_int_equal(snap_list_at(&before, 71)->bytes, 1);
+	assert_int_equal(snap_list_at(&now, 71)->bytes, 3);
+	assert_int_equal(before.n, N - 1);
+	assert_int_equal(now.n, N);
+	for (unsigned i = 0; i < N - 1; i++)
+		same += snap_list_at(&now, i) == snap_list_at(&first, i);
+	assert_int_equal(same, N - 3);
+	/* the chunk of neither is shared */
+	assert_ptr_equal(now.chunk[0], first.chunk[0]);
+	assert_ptr_not_equal(now.chunk[1], first.chunk[1]);
+	snap_list_fini(&first);
+	snap_list_fini(&now);
+	assert_int_equal(snap_list_at(&before, 70)->bytes, 2);
+	snap_list_fini(&before);
+}
+
+/* Bits by domain, and those of the daemon; what is pending has none. */
+static void
+alerts_are_found_by_domain(void **state)
+{
+	static const struct snap_alert alerts[] = {
+		{ .kind = 1, .domain = "b.test", .firing = true },
+		{ .kind = 1, .domain = "c.test", .firing = false },
+		{ .kind = 2, .domain = "", .firing = true },
+		{ .kind = 3, .domain = "a.test", .firing = true },
+		{ .kind = 3, .domain = "b.test", .firing = true },
+	};
+	struct snap_alerts *a = snap_alerts_create(MX_COUNT(alerts), 0, 0);
+
+	(void)state;
+	memcpy(a->alert, alerts, sizeof(alerts));
+	snap_alerts_index(a);
+	assert_int_equal(a->daemon, 1u << 2);
+	assert_int_equal(a->nfiring, 2);
+	assert_int_equal(snap_alerts_of(a, "a.test"), 1u << 3);
+	assert_int_equal(snap_alerts_of(a, "b.test"), 1u << 1 | 1u << 3);
+	assert_int_equal(snap_alerts_of(a, "c.test"), 0);
+	assert_int_equal(snap_alerts_of(a, ""), 0);
+	snap_alerts_unref(&a);
+	a = snap_alerts_create(0, 0, 0);
+	snap_alerts_index(a);
+	assert_int_equal(snap_alerts_of(a, "a.test"), 0);
+	snap_alerts_unref(&a);
+}
+
+static struct snapshot *
+snapshot_of(unsigned n)
+{
+	struct snapshot *s = snapshot_create();
+
+	for (unsigned i = 0; i < n; i++)
+		snapshot_add(s, names[i], i % 3)->state_name = "up";
+	return s;
+}
+
+/* The pieces together are the document, for any number of domains; each has a
+ * bounded number of them. */
+static void
+document_in_pieces(void **state)
+{
+	static const unsigned sizes[] = { 0, 1, STATUS_JSON_PIECE,
+		STATUS_JSON_PIECE + 1, 100 };
+	struct buf out = BUF_INIT(1u << 24);
+	struct status_walk w;
+	struct snapshot *s;
+	unsigned calls;
+	cJSON *o, *d;
+	char *whole;
+	int rc;
+
+	(void)state;
+	for (unsigned i = 0; i < MX_COUNT(sizes); i++) {
+		s = snapshot_of(sizes[i]);
+		memset(&w, 0, sizeof(w));
+		buf_clear(&out);
+		for (calls = 1; (rc = status_json_next(&w, s, 1000, &out)) == 0;
+		     calls++)
+			;
+		assert_int_equal(rc, 1);
+		assert_int_equal(calls,
+		    sizes[i] == 0 ?
+			1 :
+			(sizes[i] + STATUS_JSON_PIECE - 1) / STATUS_JSON_PIECE);
+		whole = status_json(s, 1000);
+		assert_string_equal(buf_str(&out), whole);
+		o = cJSON_Parse(whole);
+		assert_int_equal(cJSON_GetArraySize(json_get(o, "domains")),
+		    sizes[i]);
+		cJSON_Delete(o);
+		free(whole);
+		snapshot_unref(&s);
+	}
+	s = snapshot_of(5);
+	o = status_json_one(s, snapshot_find(s, names[3]), 1000);
+	d = cJSON_GetArrayItem(json_get(o, "domains"), 0);
+	assert_int_equal(cJSON_GetArraySize(json_get(o, "domains")), 1);
+	assert_string_equal(json_get_text(d, "domain"), names[3]);
+	assert_null(snapshot_find(s, names[5]));
+	cJSON_Delete(o);
+	snapshot_unref(&s);
+	/* what does not fit is an error, not a document that ends early */
+	s = snapshot_of(100);
+	buf_fini(&out);
+	buf_init(&out, 20000);
+	memset(&w, 0, sizeof(w));
+	while ((rc = status_json_next(&w, s, 1000, &out)) == 0)
+		;
+	assert_true(rc < 0);
+	buf_fini(&out);
+	snapshot_unref(&s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(list_is_ascending),
+		cmocka_unit_test(snapshots_share_what_did_not_change),
+		cmocka_unit_test(alerts_are_found_by_domain),
+		cmocka_unit_test(document_in_pieces),
+	};
+
+	for (unsigned i = 0; i < N; i++)
+		snprintf(names[i], sizeof(names[i]), "d%04u", i);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC
+ * domains: makes blocks. New ones are gathered and merged into the list at the
+ * end of a slice; the others replace theirs. */
+#include "daemon/domains.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define SLICE_MS      20 /* between the slices of a round */
+#define REFRESH_TICKS 300 /* in which every block is remade */
+#define RECENT_SLICE  2000 /* blocks looked at in a tick */
+
+struct domains {
+	struct daemon *daemon;
+	struct snap_list list;
+	struct loop_timer *timer;
+	unsigned refresh; /* next to be remade for safety's sake */
+	int64_t quarter; /* of the windows in the blocks */
+	unsigned recent; /* next to be looked at since the quarter began */
+	struct snap_domain *fresh[DOMAINS_SLICE];
+	unsigned nfresh;
+};
+
+static void
+fill_flush(struct snap_flush *to, const struct relay_flush *f)
+{
+	to->running = f->running;
+	to->trigger = f->trigger;
+	to->start_ms = f->start_ms;
+	to->end_ms = f->end_ms;
+	to->total = f->total;
+	to->remaining = f->remaining;
+	to->delivered = f->delivered;
+	to->deferred = f->deferred;
+	to->failed = f->failed;
+	to->rate = f->rate;
+	to->eta_ms = f->eta_ms;
+	to->last_ok = !f->running && f->end_ms != 0 && f->remaining == 0;
+}
+
+static void
+fill_queue(struct daemon *d, struct snap_domain *s)
+{
+	struct relay_domain r;
+
+	d->relay->domain(d->relay->self, s->name, &r);
+	s->on_hold = r.on_hold;
+	s->active = r.active;
+	s->deferred = r.deferred;
+	s->held = r.held;
+	s->owed = r.owed;
+	s->recipients = r.recipients;
+	s->bytes = r.bytes;
+	s->oldest_ms = r.oldest_ms;
+	s->oldest_live_ms = r.oldest_live_ms;
+	s->next_expiry_ms = r.next_expiry_ms;
+	s->next_try_ms = r.next_try_ms;
+	s->window = r.canary ? 1 : deliver_window(d->deliver, ds->name);
+	fill_flush(&s->flush, &r.flush);
+}
+
+static struct snap_domain *
+block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
+{
+	const struct conf_domain *cd = config_domain(d->conf, name);
+	struct snap_domain *s;
+
+	s = snap_domain_create(name, watch_primaries(d->watch, name));
+	s->count = *ds;
+	for (unsigned i = 0; i < STATS_WINDOW_MAX; i++)
+		s->recent[i] = stats_recent(d->stats, ds, (enum stats_window)i);
+	s->configured = cd != NULL;
+	s->state = HEALTH_UNKNOWN;
+	s->state_name = health_state_name(HEALTH_UNKNOWN);
+	s->lifetime =
+	    (cd != NULL ? cd : &d->conf->defaults)->lifetime_ms / 1000;
+	watch_snapshot(d->watch, name, s, s->primary);
+	fill_queue(d, s);
+	s->alerts = daemon_alerts_of(d, name);
+	return s;
+}
+
+/* Expired mail is told of at most once a round, by what was counted since the
+ * last one: a thousand messages may expire in the same second. */
+static void
+tell_expired(struct daemon *d, const char *name, uint64_t was, uint64_t is)
+{
+	struct notice n = { .kind = NOTICE_EXPIRED, .a = (int64_t)(is - was) };
+
+	if (is == was)
+		return;
+	strlcpy(n.domain, name, sizeof(n.domain));
+	daemon_notice(d, &n);
+}
+
+static void
+remake(struct domains *ds, const char *name, const struct domain_stats *count)
+{
+	struct daemon *d = ds->daemon;
+	struct snap_domain *s = block_create(d, name, count);
+	bool found;
+	unsigned i = snap_list_place(&ds->list, name, &found);
+
+	if (s->flush.running) /* its rate and its end change with time */
+		stats_touch(d->stats, name);
+	if (!found) {
+		ds->fresh[ds->nfresh++] = s;
+		return;
+	}
+	tell_expired(d, name, snap_list_at(&ds->list, i)->count.expired,
+	    count->expired);
+	snap_list_replace(&ds->list, i, &s);
+}
+
+static int
+block_cmp(const void *a, const void *b)
+{
+	return strcmp((*(struct snap_domain *const *)a)->name,
+	    (*(struct snap_domain *const *)b)->name);
+}
+
+static void
+merge(struct domains *ds)
+{
+	if (ds->nfresh == 0)
+		return;
+	qsort(ds->fresh, ds->nfresh, sizeof(struct snap_domain *), block_cmp);
+	snap_list_merge(&ds->list, ds->fresh, ds->nfresh);
+	ds->nfresh = 0;
+}
+
+static void
+slice(struct domains *ds)
+{
+	const struct domain_stats *count = NULL;
+	const char *name;
+	unsigned n;
+
+	for (n = 0; n < DOMAINS_SLICE; n++) {
+		count = stats_take(ds->daemon->stats, &name);
+		if (count == NULL)
+			break;
+		remake(ds, name, count);
+	}
+	merge(ds);
+	if (count != NULL)
+		loop_timer_set(ds->timer, SLICE_MS);
+}
+
+static void
+on_slice(void *arg)
+{
+	slice(arg);
+}
+
+static void
+touch_stale(struct domains *ds)
+{
+	struct stats *st = ds->daemon->stats;
+	unsigned n = ds->list.n, end;
+	const struct snap_domain *d;
+
+	if (ds->refresh >= n)
+		ds->refresh = 0;
+	for (end = ds->refresh + n / REFRESH_TICKS + 1;
+	     ds->refresh < n && ds->refresh < end; ds->refresh++)
+		stats_touch(st, snap_list_at(&ds->list, ds->refresh)->name);
+	if (stats_quarter(st) != ds->quarter) {
+		ds->quarter = stats_quarter(st);
+		ds->recent = 0;
+	}
+	for (end = ds->recent + RECENT_SLICE;
+	     ds->recent < n && ds->recent < end; ds->recent++) {
+		d = snap_list_at(&ds->list, ds->recent);
+		if (d->recent[STATS_DAY].delivered > 0 ||
+		    d->recent[STATS_DAY].bounced > 0 ||
+		    d->recent[STATS_DAY].expired > 0)
+			stats_touch(st, d->name);
+	}
+}
+
+void
+domains_tick(struct domains *ds)
+{
+	touch_stale(ds);
+	stats_round(ds->daemon->stats);
+	slice(ds);
+}
+
+void
+domains_now(struct domains *ds, const char *name)
+{
+	const struct domain_stats *count = stats_peek(ds->daemon->stats, name);
+
+	if (count == NULL)
+		return;
+	remake(ds, name, count);
+	merge(ds);
+}
+
+const struct snap_list *
+domains_list(const struct domains *ds)
+{
+	return &ds->list;
+}
+
+struct domains *
+domains_create(struct daemon *d)
+{
+	struct domains *ds = mem_alloc(sizeof(*ds));
+
+	ds->daemon = d;
+	ds->timer = loop_timer_create(d->loop, on_slice, ds);
+	return ds;
+}
+
+void
+domains_destroy(struct domains **dsp)
+{
+	struct domains *ds = *dsp;
+
+	if (ds == NULL)
+		return;
+	loop_timer_destroy(&ds->timer);
+	snap_list_fini(&ds->list);
+	mem_free(dsp);
+}
