@@ -157,7 +157,7 @@ create_relay(struct daemon *d)
 	bounce_queue(d->bounce, d->queue);
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
 	    d->bounce, d->stats, &dops);
-	d->smtpd = smtpd_create(d->loop, d->store, d->queue, d->stats, &so);
+	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
 	d->runner = runner_create(d->loop, d->dns, &ro);
 	d->agentx = agentx_create(d->loop, d->conf->spool);
 	daemon_apply(d, NULL);

@@ -14,6 +14,7 @@
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
 #include "relay/smtpd/smtpd.h"
+#include "relay/store/store.h"
 #include "status/notice.h"
 
 struct daemon {
