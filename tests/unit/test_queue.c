@@ -333,13 +333,13 @@ accept_can_fail(void **state)
 {
 	struct world *w = *state;
 	struct queue_conf conf = { .max_messages = 1 };
-	struct store_tx *tx;
+	struct queue_intake *in;
 	struct envelope *env;
 
 	fake_store_fail(w->store, -MX_EFULL, 0, 0);
-	tx = store_tx_begin(w->store);
+	in = queue_begin(w->q);
 	env = world_make(A, 1);
-	queue_accept(w->q, &tx, &env, 1, world_on_accept, w, 1);
+	queue_commit(&in, &env, 1, world_on_accept, w, 1);
 	assert_int_equal(w->accepts, 0);
 	world_settle(w);
 	assert_int_equal(w->accept_rc, -MX_EFULL);
@@ -350,9 +350,9 @@ accept_can_fail(void **state)
 	w->accept_rc = 0;
 	world_mail(w, A, 1);
 	assert_true(queue_full(w->q));
-	tx = store_tx_begin(w->store);
+	in = queue_begin(w->q);
 	env = world_make(A, 1);
-	queue_accept(w->q, &tx, &env, 1, world_on_accept, w, 1);
+	queue_commit(&in, &env, 1, world_on_accept, w, 1);
 	assert_int_equal(w->accepts, 2); /* never from inside the call */
 	world_settle(w);
 	assert_int_equal(w->accepts, 3);

@@ -18,6 +18,7 @@
 
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
+#include "relay/store/store.h"
 #include "smtp/client.h"
 
 #define DELIVER_CANDIDATES 16 /* addresses tried for one connection */

@@ -92,18 +92,6 @@ queue_commit(struct queue_intake **inp, struct envelope **parts, unsigned n,
 }
 
 void
-queue_accept(struct queue *q, struct store_tx **txp, struct envelope **parts,
-    unsigned n, queue_commit_cb *cb, void *arg, uint64_t token)
-{
-	struct queue_intake *in = mem_alloc(sizeof(*in));
-
-	in->queue = q;
-	in->tx = *txp;
-	*txp = NULL;
-	queue_commit(&in, parts, n, cb, arg, token);
-}
-
-void
 intake_refuse(struct queue *q)
 {
 	struct queue_intake *in;

@@ -13,7 +13,6 @@
 #include "net/loop.h"
 #include "relay/envelope.h"
 #include "relay/relay.h"
-#include "relay/store/store.h" /* goes with queue_accept() */
 #include "status/counters.h"
 
 struct queue;
@@ -137,11 +136,6 @@ void queue_commit(struct queue_intake **, struct envelope **parts, unsigned n,
 /* Can a message of so many bytes be taken now? 0, -MX_EFULL or -MX_EIO. */
 int queue_accepting(const struct queue *, uint64_t size);
 bool queue_full(const struct queue *); /* of max_messages */
-/* The entry of before, for a store transaction of the caller's: goes when the
- * last caller has gone over to queue_begin(). */
-void queue_accept(struct queue *, struct store_tx **, struct envelope **parts,
-    unsigned n, queue_commit_cb *, void *arg, uint64_t token);
-typedef queue_commit_cb queue_accept_cb;
 
 /* The next part for the domain, or NULL: nothing is ready, or the canary is
  * still out. Oldest first; every second one the newest, so that new mail is
