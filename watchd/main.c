@@ -26,7 +26,7 @@ enum { EXIT_USAGE = 2 };
 
 #define FDS_OF_OURS 100 /* listeners, spool, threads, libraries */
 
-struct options {
+struct daemon_options {
 	const char *file;
 	bool foreground, check, verbose;
 };
@@ -44,7 +44,7 @@ usage(FILE *f)
 }
 
 static int
-parse_options(int argc, char **argv, struct options *o)
+parse_options(int argc, char **argv, struct daemon_options *o)
 {
 	int c;
 
@@ -133,7 +133,7 @@ check_recipients(const struct config *conf)
 }
 
 static int
-open_log(const struct config *conf, const struct options *o)
+open_log(const struct config *conf, const struct daemon_options *o)
 {
 	static const enum log_dest dest[] = { LOG_DEST_STDERR, LOG_DEST_SYSLOG,
 		LOG_DEST_FILE };
@@ -221,7 +221,7 @@ want_descriptors(const struct config *conf)
 }
 
 static int
-serve(const struct options *o, struct config *conf,
+serve(const struct daemon_options *o, struct config *conf,
     const struct conf_errors *findings)
 {
 	struct mx_errbuf eb = { "" };
@@ -255,7 +255,7 @@ serve(const struct options *o, struct config *conf,
 /* Warnings of a configuration that will do are for the log, and for the
  * terminal when there is one that will see no log. */
 static int
-run(const struct options *o)
+run(const struct daemon_options *o)
 {
 	struct conf_errors findings = { 0 };
 	struct config *conf = daemon_config(o->file, &findings);
@@ -278,7 +278,7 @@ run(const struct options *o)
 int
 main(int argc, char **argv)
 {
-	struct options o = { .file = MX_CONFIG_FILE };
+	struct daemon_options o = { .file = MX_CONFIG_FILE };
 	char *path = NULL;
 	int rc;
 

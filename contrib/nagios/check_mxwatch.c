@@ -25,7 +25,7 @@ enum { OPT_PRIMARY_CRITICAL = OPT_AGGREGATE + 1, OPT_CA_FILE };
 #define SECRET_MAX 1024
 #define HOUR_MS	   INT64_C(3600000)
 
-struct options {
+struct check_options {
 	struct fetch fetch;
 	struct check check;
 	const char *warning, *critical;
@@ -83,7 +83,7 @@ on_alarm(int sig)
 
 /* `window`: what stands behind a '=', or NULL. */
 static int
-set_mode(struct options *o, enum check_mode mode, const char *window,
+set_mode(struct check_options *o, enum check_mode mode, const char *window,
     struct mx_errbuf *eb)
 {
 	int64_t ms;
@@ -123,7 +123,7 @@ add_domain(const char **list, unsigned *n, const char *name,
 
 /* A password on the command line is there for all to see; a file is not. */
 static int
-set_auth(struct options *o, const char *arg, struct mx_errbuf *eb)
+set_auth(struct check_options *o, const char *arg, struct mx_errbuf *eb)
 {
 	FILE *f;
 
@@ -143,7 +143,7 @@ set_auth(struct options *o, const char *arg, struct mx_errbuf *eb)
 }
 
 static int
-set_option(struct options *o, int c, char *arg, struct mx_errbuf *eb)
+set_option(struct check_options *o, int c, char *arg, struct mx_errbuf *eb)
 {
 	if (c >= OPT_MODE && c < OPT_AGGREGATE)
 		return set_mode(o, (enum check_mode)(c - OPT_MODE), arg, eb);
@@ -198,7 +198,7 @@ set_option(struct options *o, int c, char *arg, struct mx_errbuf *eb)
 
 /* What can only be told when all of the command line is known. */
 static int
-finish(struct options *o, struct mx_errbuf *eb)
+finish(struct check_options *o, struct mx_errbuf *eb)
 {
 	const struct mode_info *mode = &mode_info[o->check.mode];
 	int64_t port;
@@ -235,7 +235,7 @@ finish(struct options *o, struct mx_errbuf *eb)
 }
 
 static int
-parse(int argc, char **argv, struct options *o, struct mx_errbuf *eb)
+parse(int argc, char **argv, struct check_options *o, struct mx_errbuf *eb)
 {
 	static const struct option longs[] = {
 #define MODE(name, word, label, unit, units, sums)                             \
@@ -290,7 +290,7 @@ parse(int argc, char **argv, struct options *o, struct mx_errbuf *eb)
 }
 
 static int
-show(const struct options *o, const cJSON *status)
+show(const struct check_options *o, const cJSON *status)
 {
 	struct verdict v;
 	char *raw;
@@ -317,8 +317,8 @@ show(const struct options *o, const cJSON *status)
 int
 main(int argc, char **argv)
 {
-	struct options o = { .fetch = { .socket = MX_CONTROL_SOCKET,
-				 .port = "10125" },
+	struct check_options o = { .fetch = { .socket = MX_CONTROL_SOCKET,
+				       .port = "10125" },
 		.check = { .mode = CHECK_MODE_MAX },
 		.timeout_ms = 10000 };
 	struct sigaction act = { .sa_handler = on_alarm };

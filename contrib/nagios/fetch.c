@@ -8,7 +8,7 @@
 #include "control/ctl_client.h"
 #include "control/protocol.h"
 
-struct answer {
+struct fetch_reply {
 	cJSON *document;
 	char error[400];
 };
@@ -16,7 +16,7 @@ struct answer {
 static void
 on_line(const char *text, const cJSON *line, void *arg)
 {
-	struct answer *a = arg;
+	struct fetch_reply *a = arg;
 
 	(void)text;
 	if (a->document == NULL && json_get(line, "domains") != NULL)
@@ -29,7 +29,7 @@ on_line(const char *text, const cJSON *line, void *arg)
 static cJSON *
 fetch_socket(const struct fetch *f, struct mx_errbuf *eb)
 {
-	struct answer a = { 0 };
+	struct fetch_reply a = { 0 };
 	cJSON *request = json_object();
 	int rc;
 

@@ -75,7 +75,7 @@ static void
 say_perf(struct verdict *v, const char *domain, const char *label,
     const char *unit, const struct measure *m, const struct check *c)
 {
-	static const struct range none;
+	static const struct check_range none;
 	char value[64] = "U", max[64] = "", label_text[320];
 	char warn[RANGE_TEXT_MAX], crit[RANGE_TEXT_MAX];
 	size_t n;
@@ -132,7 +132,7 @@ wanted(const struct check *c, const cJSON *domain)
 }
 
 /* What is being put together while the domains go by. */
-struct tally {
+struct check_tally {
 	const struct check *check;
 	const cJSON *status;
 	struct verdict *v;
@@ -143,7 +143,7 @@ struct tally {
 };
 
 static void
-note(struct tally *t, const char *name, enum level level, double rank,
+note(struct check_tally *t, const char *name, enum level level, double rank,
     const char *text)
 {
 	struct verdict *v = t->v;
@@ -168,7 +168,7 @@ note(struct tally *t, const char *name, enum level level, double rank,
 }
 
 static void
-say_primaries(struct tally *t, const cJSON *domain)
+say_primaries(struct check_tally *t, const cJSON *domain)
 {
 	const cJSON *p;
 
@@ -188,7 +188,7 @@ say_primaries(struct tally *t, const cJSON *domain)
 /* Everything about a domain in one line: the age with its thresholds, and
  * the primary. */
 static void
-judge_all(struct tally *t, const char *name, const cJSON *domain)
+judge_all(struct check_tally *t, const char *name, const cJSON *domain)
 {
 	struct measure age, primary, queue;
 	enum level level;
@@ -210,7 +210,7 @@ judge_all(struct tally *t, const char *name, const cJSON *domain)
 }
 
 static void
-judge_domain(struct tally *t, const cJSON *domain)
+judge_domain(struct check_tally *t, const cJSON *domain)
 {
 	const char *name = json_get_text(domain, "domain");
 	const struct mode_info *mode = &mode_info[t->check->mode];
@@ -235,7 +235,7 @@ judge_domain(struct tally *t, const cJSON *domain)
 
 /* The daemon as a whole. */
 static void
-judge_daemon(struct tally *t)
+judge_daemon(struct check_tally *t)
 {
 	struct measure m;
 	char text[512];
@@ -264,7 +264,7 @@ judge_daemon(struct tally *t)
 
 /* Somebody who asks for heartbeats has made a mistake when there are none. */
 static void
-judge_heartbeats(struct tally *t)
+judge_heartbeats(struct check_tally *t)
 {
 	const cJSON *list = json_get(t->status, "heartbeats"), *h;
 	struct measure m;
@@ -282,7 +282,7 @@ judge_heartbeats(struct tally *t)
 
 /* The sum of all, judged when that was asked for. */
 static void
-judge_sum(struct tally *t)
+judge_sum(struct check_tally *t)
 {
 	const struct check *c = t->check;
 	struct measure m = { .known = true,
@@ -329,7 +329,7 @@ judge(const struct check *c, const cJSON *status, struct verdict *v)
 {
 	const cJSON *domains = json_get(status, "domains"), *d;
 	bool of_domains = c->mode != CHECK_SPOOL && c->mode != CHECK_HEARTBEAT;
-	struct tally t = { .check = c, .status = status, .v = v };
+	struct check_tally t = { .check = c, .status = status, .v = v };
 	unsigned n = 0;
 
 	*v = (struct verdict){ .line = BUF_INIT(OUTPUT_MAX),

@@ -53,7 +53,7 @@ struct check {
 	enum check_mode mode;
 	const char *only[CHECK_DOMAINS_MAX], *except[CHECK_DOMAINS_MAX];
 	unsigned nonly, nexcept;
-	struct range warning, critical;
+	struct check_range warning, critical;
 	const char *window; /* "1h" or "1d" of the counters; NULL: all */
 	bool sum; /* judge the sum of the domains and not each */
 	bool primary_critical; /* a primary that is down is CRITICAL */

@@ -95,7 +95,7 @@ parse_number(const char *s, unsigned allowed, double *v, bool *percent)
 
 /* Both ends, or the one there is, in percent: a bare 0 goes with either. */
 static bool
-same_unit(const struct range *r, bool start, bool end)
+same_unit(const struct check_range *r, bool start, bool end)
 {
 	bool start_any = r->start == 0 || isinf(r->start);
 	bool end_any = r->end == 0 || isinf(r->end);
@@ -104,15 +104,15 @@ same_unit(const struct range *r, bool start, bool end)
 }
 
 int
-range_parse(const char *text, unsigned units, struct range *r,
+range_parse(const char *text, unsigned units, struct check_range *r,
     struct mx_errbuf *eb)
 {
 	char start[64] = "", end[64];
-	struct range got = { .set = true, .end = INFINITY };
+	struct check_range got = { .set = true, .end = INFINITY };
 	bool pct_start = false, pct_end = false;
 	const char *s = text, *colon;
 
-	*r = (struct range){ 0 };
+	*r = (struct check_range){ 0 };
 	if (*s == '@') {
 		got.inside = true;
 		s++;
@@ -144,13 +144,13 @@ range_parse(const char *text, unsigned units, struct range *r,
 }
 
 static double
-scaled(const struct range *r, double v, double whole)
+scaled(const struct check_range *r, double v, double whole)
 {
 	return r->percent && !isinf(v) ? v * whole / 100 : v;
 }
 
 bool
-range_alerts(const struct range *r, double v, double whole)
+range_alerts(const struct check_range *r, double v, double whole)
 {
 	bool within;
 
@@ -176,7 +176,7 @@ range_number(double v, char *dst, size_t size)
 }
 
 char *
-range_fmt(const struct range *r, double whole, char *dst)
+range_fmt(const struct check_range *r, double whole, char *dst)
 {
 	char start[48] = "", end[48] = "";
 

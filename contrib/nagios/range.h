@@ -15,22 +15,22 @@
 
 #define RANGE_TEXT_MAX 128
 
-struct range {
+struct check_range {
 	bool set; /* false: never alerts */
 	bool inside, percent;
 	double start, end; /* infinite where open */
 };
 
 /* 0, or -MX_ESYNTAX with *eb; *r is then not set. */
-int range_parse(const char *s, unsigned units, struct range *r,
+int range_parse(const char *s, unsigned units, struct check_range *r,
     struct mx_errbuf *eb) MX_NODISCARD;
 
 /* `whole` is what 100 % is; a percentage of nothing never alerts. */
-bool range_alerts(const struct range *, double v, double whole);
+bool range_alerts(const struct check_range *, double v, double whole);
 
 /* As perfdata wants it, percentages made absolute; "" when there is none.
  * dst holds RANGE_TEXT_MAX. Returns dst. */
-char *range_fmt(const struct range *, double whole, char *dst);
+char *range_fmt(const struct check_range *, double whole, char *dst);
 
 /* A number without a trailing ".000000". Returns dst. */
 char *range_number(double v, char *dst, size_t size);

@@ -109,7 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	c.loop = loop_create();
 	stats = stats_create();
 	fake_relay_init(c.loop);
-	m = smtpd_create(c.loop, NULL, NULL, stats, &ops);
+	m = smtpd_create(c.loop, NULL, stats, &ops);
 	MX_ASSERT(smtpd_configure(m, conf, &eb) == 0);
 	MX_ASSERT(socketpair(AF_UNIX,
 		      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0);

@@ -113,9 +113,12 @@ setup(void **state)
 	t.bounce = bounce_create(t.loop, NULL, t.stats);
 	bounce_queue(t.bounce, NULL);
 	bounce_configure(t.bounce, &fake.conf);
-	t.book = address_book_create(64);
+	t.reach = (struct reach_env){ .loop = t.loop,
+		.book = address_book_create(64),
+		.tls = tls_client_create(NULL),
+		.tls_strict = tls_client_strict_create(NULL) };
 	t.deliver = deliver_create(t.loop, NULL, NULL, NULL, t.bounce, t.stats,
-	    t.book, &ops);
+	    &t.reach, &ops);
 	deliver_configure(t.deliver, &fake.conf, &self);
 	fake.want = on_want;
 	fake.want_arg = t.deliver;
@@ -137,7 +140,9 @@ teardown(void **state)
 	fake.want = NULL;
 	deliver_destroy(&t.deliver);
 	bounce_destroy(&t.bounce);
-	address_book_destroy(&t.book);
+	address_book_destroy(&t.reach.book);
+	tls_ctx_destroy(&t.reach.tls);
+	tls_ctx_destroy(&t.reach.tls_strict);
 	shutdown(sink.lfd, SHUT_RDWR);
 	if (sink.thread != 0)
 		pthread_join(sink.thread, NULL);

@@ -18,7 +18,7 @@ struct world {
 	struct stats *stats;
 	struct bounce *bounce;
 	struct deliver *deliver;
-	struct address_book *book;
+	struct reach_env reach;
 	struct loop_timer *poll;
 	bool (*cond)(void);
 	int64_t deadline;

@@ -18,7 +18,7 @@ struct later {
 	void (*run)(struct later *);
 	store_load_cb *load;
 	store_read_cb *read;
-	queue_accept_cb *accept;
+	queue_commit_cb *accept;
 	route_cb *route;
 	struct route_req *request;
 	void *arg;
@@ -314,9 +314,9 @@ queue_refusal_suspect(struct queue *q, const char *domain, const char *mailbox,
 	return fake.suspect;
 }
 
-/* ---- store.h */
+/* ---- store.h, and the queue's intake */
 
-struct store_tx {
+struct queue_intake {
 	struct buf text;
 };
 
@@ -395,35 +395,35 @@ store_crc(uint32_t crc, const void *data, size_t len)
 	return crc;
 }
 
-struct store_tx *
-store_tx_begin(struct store *st)
+struct queue_intake *
+queue_begin(struct queue *q)
 {
-	struct store_tx *tx = mem_alloc(sizeof(*tx));
+	struct queue_intake *in = mem_alloc(sizeof(*in));
 
-	(void)st;
-	buf_init(&tx->text, 16u << 20);
-	return tx;
+	(void)q;
+	buf_init(&in->text, 16u << 20);
+	return in;
 }
 
 uint64_t
-store_tx_id(const struct store_tx *tx)
+queue_intake_id(const struct queue_intake *in)
 {
-	(void)tx;
+	(void)in;
 	return UINT64_C(0x4711) << 8;
 }
 
 int
-store_tx_append(struct store_tx *tx, const void *data, size_t len)
+queue_append(struct queue_intake *in, const void *data, size_t len)
 {
-	return buf_add(&tx->text, data, len);
+	return buf_add(&in->text, data, len);
 }
 
 void
-store_tx_abort(struct store_tx **tx)
+queue_abort(struct queue_intake **in)
 {
-	if (*tx != NULL)
-		buf_fini(&(*tx)->text);
-	mem_free(tx);
+	if (*in != NULL)
+		buf_fini(&(*in)->text);
+	mem_free(in);
 }
 
 static void
@@ -433,12 +433,11 @@ run_accept(struct later *l)
 }
 
 void
-queue_accept(struct queue *q, struct store_tx **tx, struct envelope **parts,
-    unsigned n, queue_accept_cb *cb, void *arg, uint64_t token)
+queue_commit(struct queue_intake **in, struct envelope **parts, unsigned n,
+    queue_commit_cb *cb, void *arg, uint64_t token)
 {
 	struct later *l = later(run_accept, arg);
 
-	(void)q;
 	MX_ASSERT(n == 1);
 	l->accept = cb;
 	l->token = token;
@@ -446,11 +445,11 @@ queue_accept(struct queue *q, struct store_tx **tx, struct envelope **parts,
 	if (l->rc == 0) {
 		MX_ASSERT(fake.nnotes < MX_COUNT(fake.note));
 		fake.note[fake.nnotes].env = parts[0];
-		fake.note[fake.nnotes++].text = buf_take(&(*tx)->text);
+		fake.note[fake.nnotes++].text = buf_take(&(*in)->text);
 	} else {
 		envelope_destroy(&parts[0]);
 	}
-	store_tx_abort(tx);
+	queue_abort(in);
 }
 
 /* ---- route.h */

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "net/route.h"
 #include "relay/queue/queue.h"
+#include "relay/store/store.h"
 
 #define FAKE_JOBS 300
 

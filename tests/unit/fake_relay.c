@@ -8,7 +8,7 @@
 
 struct fake_relay fake;
 
-struct store_tx {
+struct queue_intake {
 	uint64_t id;
 	struct buf body;
 	void (*space)(void *arg);
@@ -18,7 +18,7 @@ struct store_tx {
 struct fake_commit {
 	struct fake_commit *next;
 	uint64_t id, token;
-	queue_accept_cb *done;
+	queue_commit_cb *done;
 	void *arg;
 };
 
@@ -70,7 +70,7 @@ fake_relay_fini(void)
 void
 fake_relay_space(void)
 {
-	struct store_tx *tx = fake.waiting;
+	struct queue_intake *tx = fake.waiting;
 
 	fake.congested = false;
 	fake.waiting = NULL;
@@ -78,10 +78,10 @@ fake_relay_space(void)
 		tx->space(tx->arg);
 }
 
-struct store_tx *
-store_tx_begin(struct store *s MX_UNUSED)
+struct queue_intake *
+queue_begin(struct queue *q MX_UNUSED)
 {
-	struct store_tx *tx = mem_alloc(sizeof(*tx));
+	struct queue_intake *tx = mem_alloc(sizeof(*tx));
 
 	tx->id = fake.last_id += 256;
 	buf_init(&tx->body, 64 << 20);
@@ -90,13 +90,13 @@ store_tx_begin(struct store *s MX_UNUSED)
 }
 
 uint64_t
-store_tx_id(const struct store_tx *tx)
+queue_intake_id(const struct queue_intake *tx)
 {
 	return tx->id;
 }
 
 int
-store_tx_append(struct store_tx *tx, const void *data, size_t len)
+queue_append(struct queue_intake *tx, const void *data, size_t len)
 {
 	if (fake.append_limit > 0 && tx->body.len + len > fake.append_limit)
 		return fake.append_rc;
@@ -104,7 +104,7 @@ store_tx_append(struct store_tx *tx, const void *data, size_t len)
 }
 
 bool
-store_tx_congested(struct store_tx *tx, void (*space)(void *arg), void *arg)
+queue_congested(struct queue_intake *tx, void (*space)(void *arg), void *arg)
 {
 	if (!fake.congested)
 		return false;
@@ -115,7 +115,7 @@ store_tx_congested(struct store_tx *tx, void (*space)(void *arg), void *arg)
 }
 
 void
-store_tx_abort(struct store_tx **txp)
+queue_abort(struct queue_intake **txp)
 {
 	if (*txp == NULL)
 		return;
@@ -127,24 +127,19 @@ store_tx_abort(struct store_tx **txp)
 }
 
 int
-store_accepting(const struct store *s MX_UNUSED, uint64_t size MX_UNUSED)
+queue_accepting(const struct queue *q MX_UNUSED, uint64_t size MX_UNUSED)
 {
+	if (fake.accepting == 0 && fake.queue_full)
+		return -MX_EFULL;
 	return fake.accepting;
 }
 
-bool
-queue_full(const struct queue *q MX_UNUSED)
-{
-	return fake.queue_full;
-}
-
 void
-queue_accept(struct queue *q MX_UNUSED, struct store_tx **txp,
-    struct envelope **parts, unsigned n, queue_accept_cb *done, void *arg,
-    uint64_t token)
+queue_commit(struct queue_intake **txp, struct envelope **parts, unsigned n,
+    queue_commit_cb *done, void *arg, uint64_t token)
 {
 	struct fake_commit *c = mem_alloc(sizeof(*c)), **end;
-	struct store_tx *tx = *txp;
+	struct queue_intake *tx = *txp;
 	struct fake_message *m;
 	unsigned i;
 

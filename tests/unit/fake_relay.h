@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * fake_relay: the store and the queue as smtpd sees them, in memory and under
- * the test's command. Linked instead of relay/store and relay/queue. Commits
- * complete from the loop, as the real ones do. */
+ * fake_relay: the queue as smtpd sees it, in memory and under the test's
+ * command. Linked instead of relay/queue and relay/store. Commits complete from the loop, as the real ones do. */
 #ifndef MX_TESTS_FAKE_RELAY_H
 #define MX_TESTS_FAKE_RELAY_H
 
@@ -19,8 +18,8 @@ struct fake_message {
 
 struct fake_relay {
 	struct loop *loop;
-	int accepting; /* what store_accepting() says */
-	bool queue_full;
+	int accepting; /* what queue_accepting() says, but for... */
+	bool queue_full; /* ...max_messages */
 	int append_rc; /* of the append that... */
 	size_t append_limit; /* ...goes beyond this; 0: never */
 	int commit_rc;
@@ -31,7 +30,7 @@ struct fake_relay {
 	struct fake_message message[FAKE_MESSAGES];
 	struct loop_timer *timer; /* private, as is the rest */
 	struct fake_commit *commits;
-	struct store_tx *waiting;
+	struct queue_intake *waiting;
 	uint64_t last_id;
 };
 extern struct fake_relay fake;

@@ -167,14 +167,14 @@ world_on_accept(void *arg, uint64_t token, int rc, uint64_t id)
 uint64_t
 world_mail(struct world *w, const char *domain, unsigned nrcpts)
 {
-	struct store_tx *tx = store_tx_begin(w->store);
+	struct queue_intake *in = queue_begin(w->q);
 	struct envelope *env = world_make(domain, nrcpts);
-	uint64_t id = store_tx_id(tx);
+	uint64_t id = queue_intake_id(in);
 	char body[100] = "x";
 
-	assert_int_equal(store_tx_append(tx, body, sizeof(body)), 0);
-	queue_accept(w->q, &tx, &env, 1, world_on_accept, w, 7);
-	assert_null(tx);
+	assert_int_equal(queue_append(in, body, sizeof(body)), 0);
+	queue_commit(&in, &env, 1, world_on_accept, w, 7);
+	assert_null(in);
 	world_settle(w);
 	assert_int_equal(w->accept_rc, 0);
 	fake_loop_advance(w->loop, 1);

@@ -51,7 +51,7 @@ struct world {
 
 extern const struct queue_policy world_policy;
 
-/* A new envelope; what queue_accept() calls; both are done by world_mail(),
+/* A new envelope; what queue_commit() calls; both are done by world_mail(),
  * which takes a whole message in and returns its id. */
 struct envelope *world_make(const char *domain, unsigned nrcpts);
 void world_on_accept(void *w, uint64_t token, int rc, uint64_t id);

@@ -110,7 +110,7 @@ begin(const char *smtpd, const char *queue)
 	w.stats = stats_create();
 	(void)stats_domain_add(w.stats, "backed.test");
 	fake_relay_init(w.loop);
-	w.smtpd = smtpd_create(w.loop, NULL, NULL, w.stats, &world_ops);
+	w.smtpd = smtpd_create(w.loop, NULL, w.stats, &world_ops);
 	configure(smtpd, queue);
 }
 

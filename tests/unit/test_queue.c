@@ -333,13 +333,13 @@ accept_can_fail(void **state)
 {
 	struct world *w = *state;
 	struct queue_conf conf = { .max_messages = 1 };
-	struct store_tx *tx;
+	struct queue_intake *in;
 	struct envelope *env;
 
 	fake_store_fail(w->store, -MX_EFULL, 0, 0);
-	tx = store_tx_begin(w->store);
+	in = queue_begin(w->q);
 	env = world_make(A, 1);
-	queue_accept(w->q, &tx, &env, 1, world_on_accept, w, 1);
+	queue_commit(&in, &env, 1, world_on_accept, w, 1);
 	assert_int_equal(w->accepts, 0);
 	world_settle(w);
 	assert_int_equal(w->accept_rc, -MX_EFULL);
@@ -350,13 +350,57 @@ accept_can_fail(void **state)
 	w->accept_rc = 0;
 	world_mail(w, A, 1);
 	assert_true(queue_full(w->q));
-	tx = store_tx_begin(w->store);
+	in = queue_begin(w->q);
 	env = world_make(A, 1);
-	queue_accept(w->q, &tx, &env, 1, world_on_accept, w, 1);
+	queue_commit(&in, &env, 1, world_on_accept, w, 1);
 	assert_int_equal(w->accepts, 2); /* never from inside the call */
 	world_settle(w);
 	assert_int_equal(w->accepts, 3);
 	assert_int_equal(w->accept_rc, -MX_EFULL);
+}
+
+/* The door: what is aborted was never there, and what the queue says that it
+ * can take is what it takes. */
+static void
+intake_begins_and_ends(void **state)
+{
+	struct world *w = *state;
+	struct queue_conf conf = { .max_messages = 1 };
+	struct queue_intake *in, *late;
+	struct envelope *env;
+	uint64_t id;
+
+	queue_destroy(&w->q);
+	world_queue_up(w, &conf);
+	queue_policy(w->q, A, &(struct queue_policy){ .connections = 1 });
+	in = queue_begin(w->q);
+	assert_int_equal(queue_append(in, "x", 1), 0);
+	assert_false(queue_congested(in, NULL, NULL));
+	queue_abort(&in);
+	assert_null(in);
+	queue_abort(&in);
+	assert_int_equal(queue_accepting(w->q, 1), 0);
+	in = queue_begin(w->q);
+	late = queue_begin(w->q);
+	id = queue_intake_id(in);
+	assert_int_not_equal(id, queue_intake_id(late));
+	env = world_make(A, 1);
+	queue_commit(&in, &env, 1, world_on_accept, w, 1);
+	assert_null(in);
+	assert_int_equal(world_gauges(w, A).deferred, 0); /* not durable */
+	world_settle(w);
+	assert_int_equal(w->accept_rc, 0);
+	assert_int_equal(world_gauges(w, A).deferred, 1);
+	assert_non_null(fake_store_get(w->store, id));
+	assert_int_equal(queue_accepting(w->q, 1), -MX_EFULL);
+	env = world_make(A, 1);
+	queue_commit(&late, &env, 1, world_on_accept, w, 2);
+	assert_int_equal(w->accepts, 1); /* never from inside the call */
+	world_settle(w);
+	assert_int_equal(w->accepts, 2);
+	assert_int_equal(w->accept_rc, -MX_EFULL);
+	fake_store_fail(w->store, -MX_EIO, 0, 0);
+	assert_int_equal(queue_accepting(w->q, 1), -MX_EIO);
 }
 
 /* Domains that only our own notifications go to need nobody's word. */
@@ -560,6 +604,7 @@ main(void)
 		CASE(update_fails),
 		CASE(too_much_trouble_stops_deliveries),
 		CASE(accept_can_fail),
+		CASE(intake_begins_and_ends),
 		CASE(unconfigured_is_open),
 		CASE(owed_is_told_later),
 		CASE(owed_is_no_part_of_a_flush),

@@ -38,7 +38,7 @@ static void
 the_table(void **state)
 {
 	struct mx_errbuf eb;
-	struct range r;
+	struct check_range r;
 
 	(void)state;
 	for (size_t i = 0; i < MX_COUNT(table); i++) {
@@ -93,7 +93,7 @@ static void
 no_ranges(void **state)
 {
 	struct mx_errbuf eb;
-	struct range r;
+	struct check_range r;
 
 	(void)state;
 	for (size_t i = 0; i < MX_COUNT(wrong); i++) {
@@ -108,7 +108,7 @@ no_ranges(void **state)
 static void
 percentages(void **state)
 {
-	struct range r = { 0 };
+	struct check_range r = { 0 };
 	struct mx_errbuf eb;
 
 	(void)state;
@@ -146,7 +146,7 @@ in_perfdata(void **state)
 	const unsigned all = RANGE_TIME | RANGE_SIZE | RANGE_PERCENT;
 	char text[RANGE_TEXT_MAX];
 	struct mx_errbuf eb;
-	struct range r;
+	struct check_range r;
 
 	(void)state;
 	for (size_t i = 0; i < MX_COUNT(printed); i++) {

@@ -351,7 +351,7 @@ recipients_never_read(void **state MX_UNUSED)
 	snprintf(path, sizeof(path), "%s/rcpt", w.dir);
 	smtpd_destroy(&w.smtpd);
 	unlink(path);
-	w.smtpd = smtpd_create(w.loop, NULL, NULL, w.stats, &world_ops);
+	w.smtpd = smtpd_create(w.loop, NULL, w.stats, &world_ops);
 	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
 	config_unref(&conf);
 	assert_int_equal(check_user(), SMTPD_RCPT_UNAVAILABLE);

@@ -17,7 +17,7 @@
 #include "net/resolvconf.h"
 
 /* A domain section or defaults, as the checks see it. */
-struct subject {
+struct check_subject {
 	struct conf_loader *l;
 	const struct conf_domain *d;
 	const struct conf_pos *set;
@@ -25,14 +25,14 @@ struct subject {
 };
 
 static const struct conf_pos *
-where(const struct subject *s, enum option_id id)
+where(const struct check_subject *s, enum option_id id)
 {
 	return &s->set[id - OPT_DOMAIN_FIRST];
 }
 
 /* Whether a and b may be compared here; *at is the later one written. */
 static bool
-pair(const struct subject *s, enum option_id a, enum option_id b,
+pair(const struct check_subject *s, enum option_id a, enum option_id b,
     struct conf_pos *at)
 {
 	const struct conf_pos *pa = where(s, a), *pb = where(s, b);
@@ -121,7 +121,7 @@ is_self(const struct config *c, const char *host, uint16_t port)
 }
 
 static void
-check_primary(const struct subject *s)
+check_primary(const struct check_subject *s)
 {
 	const struct conf_pos *at = where(s, OPT_DOMAIN_primary);
 	char host[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
@@ -140,7 +140,7 @@ check_primary(const struct subject *s)
 }
 
 static void
-check_times(const struct subject *s)
+check_times(const struct check_subject *s)
 {
 	const struct conf_domain *d = s->d;
 	const struct option *o = &options[OPT_DOMAIN_lifetime];
@@ -178,7 +178,7 @@ check_times(const struct subject *s)
 
 /* What is configured by address has no name for the DNS to speak of. */
 static void
-check_dane(const struct subject *s)
+check_dane(const struct check_subject *s)
 {
 	char host[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
 	struct net_addr addr;
@@ -199,7 +199,7 @@ check_dane(const struct subject *s)
 }
 
 static void
-check_domain(const struct subject *s)
+check_domain(const struct check_subject *s)
 {
 	check_primary(s);
 	check_dane(s);
@@ -211,7 +211,7 @@ check_domain(const struct subject *s)
 static void
 check_domains(struct conf_loader *l)
 {
-	struct subject s = { .l = l,
+	struct check_subject s = { .l = l,
 		.d = &l->c->defaults,
 		.set = &l->set[OPT_DOMAIN_FIRST],
 		.label = "defaults: " };

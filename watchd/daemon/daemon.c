@@ -173,10 +173,9 @@ create_relay(struct daemon *d)
 	d->relay = queue_relay(d->queue);
 	d->bounce = bounce_create(d->loop, d->store, d->stats);
 	bounce_queue(d->bounce, d->queue);
-	d->book = address_book_create(ADDRESS_BOOK_MAX);
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
-	    d->bounce, d->stats, d->book, &dops);
-	d->smtpd = smtpd_create(d->loop, d->store, d->queue, d->stats, &so);
+	    d->bounce, d->stats, &d->reach, &dops);
+	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
 	d->runner = runner_create(&d->reach, d->dns, &ro);
 	d->agentx = agentx_create(d->loop, d->conf->spool);
 	daemon_apply(d, NULL);
@@ -293,7 +292,6 @@ daemon_destroy(struct daemon **dp)
 	smtpd_destroy(&d->smtpd);
 	deliver_destroy(&d->deliver);
 	bounce_destroy(&d->bounce);
-	address_book_destroy(&d->book);
 	queue_destroy(&d->queue);
 	store_close(&d->store);
 	if (d->dns != NULL)

@@ -14,6 +14,7 @@
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
 #include "relay/smtpd/smtpd.h"
+#include "relay/store/store.h"
 #include "status/notice.h"
 
 struct daemon {
@@ -23,7 +24,6 @@ struct daemon {
 	struct store *store;
 	struct queue *queue;
 	const struct relay *relay;
-	struct address_book *book; /* of probes and deliveries */
 	struct bounce *bounce;
 	struct deliver *deliver;
 	struct smtpd *smtpd;

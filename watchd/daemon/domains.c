@@ -57,7 +57,7 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 	s->oldest_live_ms = r.oldest_live_ms;
 	s->next_expiry_ms = r.next_expiry_ms;
 	s->next_try_ms = r.next_try_ms;
-	s->window = r.canary ? 1 : deliver_window(d->deliver, ds->name);
+	s->window = r.canary ? 1 : deliver_window(d->deliver, s->name);
 	fill_flush(&s->flush, &r.flush);
 }
 

@@ -30,12 +30,12 @@ _Static_assert(sizeof(((struct dns_answer *)0)->mx) >=
     "struct dns_answer: mx is the largest");
 
 struct lookup;
-struct request;
+struct dns_request;
 
 /* A request's share in a look-up. */
-struct part {
-	TAILQ_ENTRY(part) link;
-	struct request *request;
+struct dns_part {
+	TAILQ_ENTRY(dns_part) link;
+	struct dns_request *request;
 	struct lookup *lookup; /* NULL: finished */
 	struct dns_answer answer;
 };
@@ -43,25 +43,25 @@ struct part {
 struct lookup {
 	RB_ENTRY(lookup) node;
 	TAILQ_ENTRY(lookup) queue;
-	TAILQ_HEAD(part_list, part) parts;
+	TAILQ_HEAD(part_list, dns_part) parts;
 	enum dns_type type;
 	bool running;
 	char name[TEXT_DOMAIN_MAX];
 };
 
-struct request {
-	TAILQ_ENTRY(request) ready; /* when pending == 0 */
+struct dns_request {
+	TAILQ_ENTRY(dns_request) ready; /* when pending == 0 */
 	uint64_t id;
 	dns_cb *cb;
 	void *arg;
 	bool mx;
 	unsigned nparts, pending;
-	struct part part[PARTS];
+	struct dns_part part[PARTS];
 };
 
 RB_HEAD(lookup_tree, lookup);
 TAILQ_HEAD(lookup_list, lookup);
-TAILQ_HEAD(request_list, request);
+TAILQ_HEAD(request_list, dns_request);
 
 struct dns {
 	struct dns_memory *memory;
@@ -109,14 +109,14 @@ dns_status_name(enum dns_status status)
 /* --- requests ---------------------------------------------------------- */
 
 static void
-request_ready(struct dns *d, struct request *r)
+request_ready(struct dns *d, struct dns_request *r)
 {
 	TAILQ_INSERT_TAIL(&d->ready, r, ready);
 	loop_task_schedule(d->task);
 }
 
 static void
-part_done(struct dns *d, struct part *p, const struct dns_answer *a)
+part_done(struct dns *d, struct dns_part *p, const struct dns_answer *a)
 {
 	p->answer = *a;
 	p->lookup = NULL;
@@ -175,7 +175,7 @@ merge_addr(const struct dns_answer *v6, const struct dns_answer *v4,
 }
 
 static void
-request_call(struct request *r)
+request_call(struct dns_request *r)
 {
 	struct dns_answer answer;
 
@@ -195,7 +195,7 @@ static void
 deliver_ready(void *arg)
 {
 	struct dns *d = arg;
-	struct request *r;
+	struct dns_request *r;
 	size_t n = 0;
 	bool gone = false;
 
@@ -311,7 +311,7 @@ on_done(const struct dns_job *job, void *arg)
 	struct dns *d = arg;
 	struct lookup *l = lookup_find(d, job->type, job->name);
 	struct dns_answer answer;
-	struct part *p;
+	struct dns_part *p;
 
 	MX_ASSERT(l != NULL && l->running);
 	count_result(d, job);
@@ -325,7 +325,8 @@ on_done(const struct dns_job *job, void *arg)
 }
 
 static void
-part_ask(struct dns *d, struct part *p, enum dns_type type, const char *name)
+part_ask(struct dns *d, struct dns_part *p, enum dns_type type,
+    const char *name)
 {
 	struct dns_answer answer;
 	struct dns_result full;
@@ -356,10 +357,10 @@ part_ask(struct dns *d, struct part *p, enum dns_type type, const char *name)
 	pool_feed(d);
 }
 
-static struct request *
+static struct dns_request *
 request_new(struct dns *d, unsigned nparts, dns_cb *cb, void *arg)
 {
-	struct request *r = mem_alloc(sizeof(*r));
+	struct dns_request *r = mem_alloc(sizeof(*r));
 	unsigned i;
 
 	r->id = ++d->last_id;
@@ -377,7 +378,7 @@ static uint64_t
 answer_now(struct dns *d, enum dns_status status, const struct net_addr *addr,
     dns_cb *cb, void *arg)
 {
-	struct request *r = request_new(d, 1, cb, arg);
+	struct dns_request *r = request_new(d, 1, cb, arg);
 	struct dns_answer a = { .status = status };
 
 	if (addr != NULL) {
@@ -393,7 +394,7 @@ dns_mx(struct dns *d, const char *domain, dns_cb *cb, void *arg)
 {
 	char name[TEXT_DOMAIN_MAX];
 	struct net_addr addr;
-	struct request *r;
+	struct dns_request *r;
 
 	if (addr_parse(&addr, domain, 0, ':') == 0)
 		return answer_now(d, DNS_NODATA, NULL, cb, arg);
@@ -410,7 +411,7 @@ dns_addr(struct dns *d, const char *host, dns_cb *cb, void *arg)
 {
 	char name[TEXT_DOMAIN_MAX];
 	struct net_addr addr;
-	struct request *r;
+	struct dns_request *r;
 
 	if (addr_parse(&addr, host, 0, ':') == 0) {
 		addr_port_set(&addr, 0);
@@ -429,7 +430,7 @@ dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_cb *cb, void *arg)
 {
 	char name[TEXT_DOMAIN_MAX], full[TEXT_DOMAIN_MAX];
 	struct net_addr addr;
-	struct request *r;
+	struct dns_request *r;
 
 	/* A name that leaves no room for the prefix can have no records. */
 	if (addr_parse(&addr, host, 0, ':') == 0 ||
@@ -445,7 +446,7 @@ dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_cb *cb, void *arg)
 void
 dns_cancel(struct dns *d, uint64_t id)
 {
-	struct request *r = idmap_take(&d->requests, id);
+	struct dns_request *r = idmap_take(&d->requests, id);
 	struct lookup *l;
 	unsigned i;
 
@@ -487,7 +488,7 @@ dns_create(struct loop *loop, const struct dns_conf *conf, struct mx_errbuf *eb)
 static void
 request_drop(uint64_t id, void *value, void *arg)
 {
-	struct request *r = value;
+	struct dns_request *r = value;
 
 	(void)id;
 	(void)arg;

@@ -22,7 +22,7 @@
 #define ROUNDS	 2
 #define JUNK_MAX 1000 /* datagrams that are no answer, in one look-up */
 
-struct server {
+struct dns_server {
 	int fd; /* -1: none, or this server is done with */
 	bool failed;
 	uint16_t id;
@@ -38,7 +38,7 @@ struct dns_query {
 	enum dns_type type;
 	const char *name;
 	int64_t deadline;
-	struct server server[DNS_SERVER_MAX];
+	struct dns_server server[DNS_SERVER_MAX];
 	uint8_t query[DNS_WIRE_QUERY_MAX];
 	size_t query_len;
 	unsigned junk;
@@ -176,7 +176,7 @@ out:
 static void
 server_fail(struct dns_query *q, size_t i, enum dns_cause cause)
 {
-	struct server *s = &q->server[i];
+	struct dns_server *s = &q->server[i];
 
 	s->failed = true;
 	if (cause > q->worst)
@@ -199,7 +199,7 @@ servers_left(const struct dns_query *q)
 static void
 server_ask(struct dns_query *q, size_t i)
 {
-	struct server *s = &q->server[i];
+	struct dns_server *s = &q->server[i];
 
 	if (s->fd < 0)
 		s->fd = open_socket(&q->addr[i], SOCK_DGRAM);
@@ -326,7 +326,7 @@ dns_query_run(struct dns_query *q, enum dns_type type, const char *name,
 	}
 	for (i = 0; i < q->nservers; i++)
 		q->server[i] =
-		    (struct server){ .fd = -1, .id = (uint16_t)rnd_u64() };
+		    (struct dns_server){ .fd = -1, .id = (uint16_t)rnd_u64() };
 	if (!ask_all(q, out))
 		dns_result_fail(out,
 		    q->worst != DNS_CAUSE_NONE ? q->worst : DNS_CAUSE_TIMEOUT);

@@ -26,13 +26,13 @@
 #define RECORD_RCPT_MIN	 16 /* the least that a recipient takes */
 #define RECORD_CRC_BYTES 4
 
-struct writer {
+struct record_writer {
 	struct buf *out;
 	int rc;
 };
 
 static void
-write_uint(struct writer *w, uint64_t v, size_t bytes)
+write_uint(struct record_writer *w, uint64_t v, size_t bytes)
 {
 	uint8_t raw[8];
 
@@ -42,7 +42,7 @@ write_uint(struct writer *w, uint64_t v, size_t bytes)
 }
 
 static void
-write_str(struct writer *w, const char *s, size_t max)
+write_str(struct record_writer *w, const char *s, size_t max)
 {
 	size_t len;
 
@@ -59,7 +59,7 @@ write_str(struct writer *w, const char *s, size_t max)
 }
 
 static void
-write_rcpt(struct writer *w, const struct rcpt *r)
+write_rcpt(struct record_writer *w, const struct rcpt *r)
 {
 	write_str(w, r->mailbox, RECORD_STR_MAX);
 	write_str(w, r->orcpt, RECORD_STR_MAX);
@@ -74,7 +74,7 @@ write_rcpt(struct writer *w, const struct rcpt *r)
 }
 
 static void
-write_envelope(struct writer *w, const struct envelope *e)
+write_envelope(struct record_writer *w, const struct envelope *e)
 {
 	uint32_t i;
 
@@ -106,7 +106,7 @@ int
 envelope_encode(const struct envelope *e, struct buf *out)
 {
 	size_t start = out->len;
-	struct writer w = { out, 0 };
+	struct record_writer w = { out, 0 };
 
 	if (e->nrcpts > ENVELOPE_RCPT_MAX)
 		return -MX_ETOOBIG;
@@ -126,14 +126,14 @@ envelope_encode(const struct envelope *e, struct buf *out)
 	return w.rc;
 }
 
-struct reader {
+struct record_reader {
 	const uint8_t *p;
 	size_t left;
 	bool bad; /* latched: everything read after it is 0 or NULL */
 };
 
 static uint64_t
-read_uint(struct reader *r, size_t bytes)
+read_uint(struct record_reader *r, size_t bytes)
 {
 	uint64_t v;
 
@@ -148,7 +148,7 @@ read_uint(struct reader *r, size_t bytes)
 }
 
 static char *
-read_str(struct reader *r, size_t max, bool may_be_null)
+read_str(struct record_reader *r, size_t max, bool may_be_null)
 {
 	size_t len = (size_t)read_uint(r, 2);
 	char *s;
@@ -170,7 +170,7 @@ read_str(struct reader *r, size_t max, bool may_be_null)
 }
 
 static void
-read_rcpt(struct reader *r, struct rcpt *to)
+read_rcpt(struct record_reader *r, struct rcpt *to)
 {
 	uint64_t reported;
 
@@ -190,7 +190,7 @@ read_rcpt(struct reader *r, struct rcpt *to)
 }
 
 static void
-read_fixed(struct reader *r, struct envelope *e)
+read_fixed(struct record_reader *r, struct envelope *e)
 {
 	e->id = read_uint(r, 8);
 	e->arrival_ms = (int64_t)read_uint(r, 8);
@@ -210,7 +210,7 @@ read_fixed(struct reader *r, struct envelope *e)
 }
 
 static void
-read_envelope(struct reader *r, struct envelope *e)
+read_envelope(struct record_reader *r, struct envelope *e)
 {
 	uint32_t i, n;
 	char *domain;
@@ -240,7 +240,7 @@ read_envelope(struct reader *r, struct envelope *e)
 int
 envelope_decode(const void *data, size_t len, struct envelope **out)
 {
-	struct reader r = { data, len, false };
+	struct record_reader r = { data, len, false };
 	struct envelope *e;
 
 	*out = NULL;

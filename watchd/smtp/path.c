@@ -17,7 +17,7 @@
 
 #define DOMAIN_INPUT_MAX 255 /* RFC 5321 4.5.3.1.2 */
 
-struct cursor {
+struct path_cursor {
 	const unsigned char *p;
 	const unsigned char *end;
 };
@@ -65,7 +65,7 @@ utf8_len(const unsigned char *p, const unsigned char *end)
 
 /* Takes one character that may stand in a local part. */
 static int
-take_char(struct cursor *c, bool quoted, bool *utf8)
+take_char(struct path_cursor *c, bool quoted, bool *utf8)
 {
 	size_t n;
 
@@ -85,7 +85,7 @@ take_char(struct cursor *c, bool quoted, bool *utf8)
 }
 
 static int
-take_quoted(struct cursor *c, bool *utf8)
+take_quoted(struct path_cursor *c, bool *utf8)
 {
 	c->p++;
 	while (c->p < c->end && *c->p != '"') {
@@ -104,7 +104,7 @@ take_quoted(struct cursor *c, bool *utf8)
 
 /* Dot-string or Quoted-string into out->mailbox. */
 static int
-take_local(struct cursor *c, struct smtp_path *out)
+take_local(struct path_cursor *c, struct smtp_path *out)
 {
 	const unsigned char *from = c->p;
 	size_t n;
@@ -156,7 +156,7 @@ copy_literal(const unsigned char *s, size_t len, char *dst)
 
 /* "@domain" behind the local part, up to `stop` or the end. */
 static int
-take_domain(struct cursor *c, int stop, struct smtp_path *out)
+take_domain(struct path_cursor *c, int stop, struct smtp_path *out)
 {
 	char *dst = out->mailbox + out->local_len;
 	const unsigned char *from = ++c->p;
@@ -182,7 +182,7 @@ take_domain(struct cursor *c, int stop, struct smtp_path *out)
 /* "@a,@b:" (RFC 5321 appendix C): what the route says is of no interest, but
  * it has to be one, or two readers may disagree on where it ends. */
 static int
-skip_route(struct cursor *c)
+skip_route(struct path_cursor *c)
 {
 	char scratch[TEXT_DOMAIN_MAX];
 	const unsigned char *from;
@@ -215,7 +215,7 @@ smtp_path_parse(const char *s, size_t len, unsigned flags,
     struct smtp_path *out, size_t *used)
 {
 	const unsigned char *u = (const unsigned char *)s;
-	struct cursor c = { u, u + len };
+	struct path_cursor c = { u, u + len };
 	int rc;
 
 	clear_path(out);
@@ -247,7 +247,7 @@ int
 smtp_mailbox_parse(const char *s, size_t len, struct smtp_path *out)
 {
 	const unsigned char *u = (const unsigned char *)s;
-	struct cursor c = { u, u + len };
+	struct path_cursor c = { u, u + len };
 	int rc;
 
 	clear_path(out);

@@ -4,7 +4,7 @@
  *
  *	load the part and the beginning of its body
  *	  -> decide (dsn_owed, null sender, ENV_DSN, budget) -> write
- *	  -> queue_accept() as an ENV_DSN message to the sender
+ *	  -> queue_commit() as an ENV_DSN message to the sender
  *	  -> durable -> mark the recipients reported
  *
  * and then the job ends. When the disk cannot take the notification, or it is
@@ -204,25 +204,24 @@ case_send(struct bounce_case *c, const struct smtp_path *to,
 {
 	struct bounce *b = c->bounce;
 	struct buf text = BUF_INIT(DSN_MAIL_MAX);
-	struct store_tx *tx = store_tx_begin(b->store);
+	struct queue_intake *in = queue_begin(b->queue);
 	struct envelope *part;
-	int rc = tx != NULL ? 0 : -MX_EIO;
+	int rc;
 
+	rc = dsn_mail_write(b->conf, c->env, c->action, c->job->expiry_ms,
+	    queue_intake_id(in), l, &text);
 	if (rc == 0)
-		rc = dsn_mail_write(b->conf, c->env, c->action,
-		    c->job->expiry_ms, store_tx_id(tx), l, &text);
-	if (rc == 0)
-		rc = store_tx_append(tx, text.data, text.len);
+		rc = queue_append(in, text.data, text.len);
 	if (rc != 0) {
 		log_warn("bounce", "event=not_written error=%s",
 		    log_q(mx_strerror(rc)));
-		store_tx_abort(&tx);
+		queue_abort(&in);
 		case_put_back(c);
 	} else {
 		part = dsn_mail_envelope(b->conf, to, &text);
 		c->accepting = true;
 		b->accepts++;
-		queue_accept(b->queue, &tx, &part, 1, case_stored, b, c->token);
+		queue_commit(&in, &part, 1, case_stored, b, c->token);
 	}
 	buf_fini(&text);
 }

@@ -25,7 +25,7 @@ struct bounce_case {
 	unsigned stage; /* warn */
 	bool told; /* something, or it was found not to be owed */
 	uint64_t load; /* store request, 0 none */
-	bool accepting; /* queue_accept() has not called back */
+	bool accepting; /* queue_commit() has not called back */
 	int64_t again_ns; /* when the job goes back; 0: not waiting */
 };
 TAILQ_HEAD(case_list, bounce_case);

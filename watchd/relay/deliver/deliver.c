@@ -89,21 +89,10 @@ drain_poll(void *arg)
 	loop_task_schedule(dl->task);
 }
 
-static void
-create_tls(struct deliver *dl)
-{
-	struct mx_errbuf eb;
-
-	if ((dl->reach.tls = tls_client_create(&eb)) == NULL)
-		log_error("deliver", "event=no_tls error=%s", log_q(eb.text));
-	if ((dl->reach.tls_strict = tls_client_strict_create(&eb)) == NULL)
-		log_error("deliver", "event=no_tls error=%s", log_q(eb.text));
-}
-
 struct deliver *
 deliver_create(struct loop *loop, struct dns *dns, struct store *store,
     struct queue *queue, struct bounce *bounce, struct stats *stats,
-    struct address_book *book, const struct deliver_ops *ops)
+    const struct reach_env *reach, const struct deliver_ops *ops)
 {
 	struct deliver *dl = mem_alloc(sizeof(*dl));
 
@@ -113,8 +102,7 @@ deliver_create(struct loop *loop, struct dns *dns, struct store *store,
 	dl->queue = queue;
 	dl->bounce = bounce;
 	dl->stats = stats;
-	dl->reach.loop = loop;
-	dl->reach.book = book;
+	dl->reach = reach;
 	dl->ops = *ops;
 	RB_INIT(&dl->dests);
 	RB_INIT(&dl->sites);
@@ -127,7 +115,6 @@ deliver_create(struct loop *loop, struct dns *dns, struct store *store,
 	TAILQ_INIT(&dl->gone);
 	dl->task = loop_task_create(loop, deliver_task, dl);
 	dl->drain_timer = loop_timer_create(loop, drain_poll, dl);
-	create_tls(dl);
 	return dl;
 }
 
@@ -170,8 +157,6 @@ deliver_destroy(struct deliver **dlp)
 		site_free(st);
 	loop_task_destroy(&dl->task);
 	loop_timer_destroy(&dl->drain_timer);
-	tls_ctx_destroy(&dl->reach.tls);
-	tls_ctx_destroy(&dl->reach.tls_strict);
 	config_unref(&dl->conf);
 	mem_free(dlp);
 }

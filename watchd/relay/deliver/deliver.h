@@ -18,7 +18,7 @@
 #include "config/config.h"
 #include "net/conn.h"
 #include "net/route.h"
-#include "primary/address.h"
+#include "primary/reach.h"
 #include "relay/queue/queue.h"
 #include "smtp/phase.h"
 
@@ -61,8 +61,9 @@ struct deliver_host_view {
 	int64_t gap_ns; /* between messages, learned; 0: none */
 };
 
+/* The environment is borrowed: probes share its memory of addresses. */
 struct deliver *deliver_create(struct loop *, struct dns *, struct store *,
-    struct queue *, struct bounce *, struct stats *, struct address_book *,
+    struct queue *, struct bounce *, struct stats *, const struct reach_env *,
     const struct deliver_ops *);
 /* Ends all sessions; their jobs go back to the queue as JOB_RETURNED. */
 void deliver_destroy(struct deliver **);

@@ -26,6 +26,7 @@
 #include "primary/reach.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
+#include "relay/store/store.h"
 #include "smtp/client.h"
 
 #define DELIVER_PENALTY_MS 60000 /* a lane that failed is the last choice */
@@ -201,7 +202,7 @@ struct deliver {
 	struct config *conf;
 	unsigned generation; /* raised by deliver_configure() */
 	const struct route_self *self;
-	struct reach_env reach;
+	const struct reach_env *reach;
 	struct loop_task *task;
 	struct loop_timer *drain_timer;
 	struct deliver_dest_tree dests;

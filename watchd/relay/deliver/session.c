@@ -481,7 +481,7 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 		.clear_after_ms = dom->retry.first_ms,
 		.depth = REACH_READY };
 	s->reach =
-	    reach_start(&dl->reach, &d->route->host[d->at], &p, on_reached, s);
+	    reach_start(dl->reach, &d->route->host[d->at], &p, on_reached, s);
 }
 
 /* Shutdown: what the server has begun to hear of may have arrived. What was

@@ -10,6 +10,7 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/take.c \
 	watchd/relay/queue/recent_recipients.c watchd/relay/queue/recent_recipients.h \
 	watchd/relay/queue/clock_step.c watchd/relay/queue/clock_step.h \
+	watchd/relay/queue/intake.c \
 	watchd/relay/queue/list.c \
 	watchd/relay/queue/operator.c \
 	watchd/relay/queue/clock_doubt.c \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * queue: life of the scheduler, what it is told of the domains, and how mail
- * comes into it: from the store after a start, from the SMTP sessions and the
- * notification writer otherwise. daemon.c owns the one queue and wires it.
- * Loop thread; what may fail is the store, and then the asker is told. */
+ * queue: life of the scheduler, what it is told of the domains, and the
+ * loading of what is stored (new mail: intake.c). daemon.c owns the one queue
+ * and wires it. Loop thread; what may fail is the store, and then the asker is
+ * told. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,14 +26,9 @@ queue_settle(void *arg)
 	struct queue *q = arg;
 	int64_t now = clock_wall_ms();
 	struct request *r, *next;
-	struct accept *a;
 	struct dest *d;
 
-	while ((a = STAILQ_FIRST(&q->refused)) != NULL) {
-		STAILQ_REMOVE_HEAD(&q->refused, link);
-		a->cb(a->arg, a->token, -MX_EFULL, 0);
-		free(a);
-	}
+	intake_refuse(q);
 	for (r = LIST_FIRST(&q->requests); r != NULL; r = next) {
 		next = LIST_NEXT(r, link);
 		if (r->store_id == 0 && r->n == 0) {
@@ -94,7 +89,6 @@ queue_destroy(struct queue **qp)
 {
 	struct queue *q = *qp;
 	struct request *r;
-	struct accept *a;
 	struct dest *d;
 
 	if (q == NULL)
@@ -104,11 +98,7 @@ queue_destroy(struct queue **qp)
 	clock_doubt_save(q, clock_wall_ms(), true);
 	while ((r = LIST_FIRST(&q->requests)) != NULL)
 		request_destroy(r);
-	while ((a = STAILQ_FIRST(&q->refused)) != NULL) {
-		STAILQ_REMOVE_HEAD(&q->refused, link);
-		a->cb(a->arg, a->token, -MX_EFULL, 0);
-		free(a);
-	}
+	intake_refuse(q);
 	while ((d = RB_ROOT(&q->dests)) != NULL)
 		dest_free(d);
 	heap_fini(&q->times);
@@ -237,55 +227,6 @@ queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
 		    d->opened_ms);
 	d->broken = false;
 	dest_touch(d);
-}
-
-static void
-accept_done(void *arg, uint64_t token, int rc, struct envelope **parts,
-    unsigned n)
-{
-	struct accept *a = arg;
-	struct queue *q = a->queue;
-	uint64_t id = n > 0 ? parts[0]->id : 0;
-	int64_t now = clock_wall_ms();
-
-	for (unsigned i = 0; i < n; i++) {
-		if (rc == 0 && !q->dead)
-			part_add(q, parts[i], now);
-		envelope_destroy(&parts[i]);
-	}
-	/* also after queue_destroy(): askers count what they have out */
-	a->cb(a->arg, token, rc, id);
-	free(a);
-	q->completions--;
-	queue_release(q);
-}
-
-void
-queue_accept(struct queue *q, struct store_tx **txp, struct envelope **parts,
-    unsigned n, queue_accept_cb *cb, void *arg, uint64_t token)
-{
-	struct accept *a = mem_alloc(sizeof(*a));
-
-	a->queue = q;
-	a->cb = cb;
-	a->arg = arg;
-	a->token = token;
-	if (queue_full(q)) {
-		store_tx_abort(txp);
-		for (unsigned i = 0; i < n; i++)
-			envelope_destroy(&parts[i]);
-		STAILQ_INSERT_TAIL(&q->refused, a, link);
-		loop_task_schedule(q->task);
-		return;
-	}
-	q->completions++;
-	store_tx_commit(txp, parts, n, accept_done, a, token);
-}
-
-bool
-queue_full(const struct queue *q)
-{
-	return q->conf.max_messages > 0 && q->messages >= q->conf.max_messages;
 }
 
 const struct relay *

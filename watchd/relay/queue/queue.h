@@ -11,11 +11,13 @@
 #define MX_QUEUE_QUEUE_H
 
 #include "net/loop.h"
+#include "relay/envelope.h"
 #include "relay/relay.h"
-#include "relay/store/store.h"
 #include "status/counters.h"
 
 struct queue;
+struct store;
+struct queue_intake; /* one message on its way in */
 
 enum queue_gate {
 	GATE_CLOSED, /* primary down, or nothing known yet */
@@ -76,7 +78,7 @@ struct queue_ops {
 };
 
 struct queue_conf {
-	uint32_t max_messages; /* queue_accept refuses beyond: -MX_EFULL */
+	uint32_t max_messages; /* queue_commit() refuses beyond: -MX_EFULL */
 	int64_t
 	    clock_step_ms; /* 0: the wall clock is believed; see clock_step.h */
 	int64_t clock_settle_ms;
@@ -104,13 +106,36 @@ void queue_policy_default(struct queue *, const struct queue_policy *);
 /* Destinations nobody configured (our DSNs, removed domains) are open. */
 void queue_gate(struct queue *, const char *domain, enum queue_gate);
 
-/* Commits the message and queues its parts when it is durable; then `done`,
- * with rc as store_commit_cb. Consumes *txp and the parts. */
-typedef void queue_accept_cb(void *arg, uint64_t token, int rc, uint64_t id);
-void
-queue_accept(struct queue *, struct store_tx **txp, struct envelope **parts,
-    unsigned n, queue_accept_cb *, void *arg, uint64_t token);
-bool queue_full(const struct queue *);
+/* ---- intake: the one door for new mail, of the SMTP sessions and of the
+ * notification writer. A message is begun, appended to piece by piece, and
+ * committed or aborted; nothing of it can be taken or seen before its commit
+ * is durable. Small bodies stay in memory until then, large ones go to the
+ * disk as they come (store.h). All are ended before queue_destroy().
+ *
+ *	in = queue_begin(q);		header with queue_intake_id(in)
+ *	rc = queue_append(in, p, n);	again and again; rc < 0: queue_abort()
+ *	queue_commit(&in, parts, n, committed, arg, token);
+ *	-> committed(arg, token, 0, id)	durable: the client gets its 250 */
+struct queue_intake *queue_begin(struct queue *);
+uint64_t queue_intake_id(const struct queue_intake *); /* of its part 0 */
+/* 0; -MX_EFULL: no space; -MX_EIO. After a failure only queue_abort(). */
+int queue_append(struct queue_intake *, const void *, size_t) MX_NODISCARD;
+/* True while too much of this body waits for the disk: stop reading the
+ * peer; `space` is called once, from the loop, when it is worth going on. */
+bool
+queue_congested(struct queue_intake *, void (*space)(void *arg), void *arg);
+void queue_abort(struct queue_intake **); /* no-op when NULL */
+/* Called once for each commit, from the loop: 0: durable, and queued as `id`;
+ * -MX_EFULL: no space, or max_messages; -MX_EIO. `token` is the caller's id of
+ * what asked, which may be gone by then; it comes after queue_destroy(), too. */
+typedef void queue_commit_cb(void *arg, uint64_t token, int rc, uint64_t id);
+/* Consumes the intake and the envelopes (the array itself is copied), one for
+ * each domain, at most ENVELOPE_PART_MAX; fills in their ids and body. */
+void queue_commit(struct queue_intake **, struct envelope **parts, unsigned n,
+    queue_commit_cb *, void *arg, uint64_t token);
+/* Can a message of so many bytes be taken now? 0, -MX_EFULL or -MX_EIO. */
+int queue_accepting(const struct queue *, uint64_t size);
+bool queue_full(const struct queue *); /* of max_messages */
 
 /* The next part for the domain, or NULL: nothing is ready, or the canary is
  * still out. Oldest first; every second one the newest, so that new mail is

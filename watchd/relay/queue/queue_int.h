@@ -3,7 +3,8 @@
  *
  *	part.c          one stored part: its state, its places in the trees
  *	destination.c   one domain: policy, gate, what deliverers are told
- *	queue.c         life, loading, accepting, policies
+ *	queue.c         life, loading, policies
+ *	intake.c        new mail, until it is durable
  *	schedule.c      the one timer: retry times, deadlines, walks in steps
  *	take.c          handing a part out and taking its outcome back
  *	record.c        writing records down, again and again when it must be
@@ -29,6 +30,7 @@
 #include "relay/queue/extend.h"
 #include "relay/queue/queue.h"
 #include "relay/queue/recent_recipients.h"
+#include "relay/store/store.h"
 
 #define WALK_STEP      2000 /* entries of one timer turn */
 #define DEADLINE_JOBS  64 /* expiries and warnings out at once */
@@ -196,10 +198,11 @@ struct request {
 	uint64_t ids[];
 };
 
-struct accept {
-	STAILQ_ENTRY(accept) link; /* refused ones wait for the task */
+struct queue_intake {
+	STAILQ_ENTRY(queue_intake) link; /* refused ones wait for the task */
 	struct queue *queue;
-	queue_accept_cb *cb;
+	struct store_tx *tx; /* ours until the commit */
+	queue_commit_cb *cb; /* set by the commit, as what follows */
 	void *arg;
 	uint64_t token;
 };
@@ -219,7 +222,7 @@ struct queue {
 	TAILQ_HEAD(, dest) touched;
 	LIST_HEAD(, job) jobs;
 	LIST_HEAD(, request) requests;
-	STAILQ_HEAD(, accept) refused;
+	STAILQ_HEAD(, queue_intake) refused;
 	struct heap retries; /* struct record_write */
 	struct loop_task *task;
 	struct loop_timer *timer;
@@ -237,6 +240,9 @@ struct queue {
 	unsigned trouble; /* records it refused at least once */
 	bool loading, dead;
 };
+
+/* intake.c */
+void intake_refuse(struct queue *); /* tells those that found it full */
 
 /* part.c */
 int part_age_cmp(const struct part *, const struct part *);

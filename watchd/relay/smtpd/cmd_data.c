@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * cmd_data: DATA, from 354 to the reply to the final dot, and what it has in
- * common with BDAT: the making of a message. The content goes
- * through the dot reader into a store transaction piece by piece; when the
- * message cannot be taken any more the store transaction is given up at once
- * and the rest is read and dropped, because the reply belongs after the dot.
+ * common with BDAT: the making of a message. The content goes through the dot
+ * reader into the queue's intake piece by piece; when the message cannot be
+ * taken any more the intake is aborted at once and the rest is read and
+ * dropped, because the reply belongs after the dot.
  * 250 leaves only from the queue's completion, which finds its session by id.
  * Called by cmd_dispatch(), session.c and the queue. Loop thread. */
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 void
 cmd_data_abort(struct session *s)
 {
-	store_tx_abort(&s->stx);
+	queue_abort(&s->intake);
 	s->congested = false;
 	s->chunking = false;
 	transaction_reset(&s->tx);
@@ -29,7 +29,7 @@ give_up(struct session *s, int rc)
 {
 	if (s->data_rc == 0)
 		s->data_rc = rc;
-	store_tx_abort(&s->stx);
+	queue_abort(&s->intake);
 }
 
 static void
@@ -40,7 +40,7 @@ prepend_received(struct session *s)
 		.helo = s->helo,
 		.client = s->literal,
 		.host = session_conf(s)->hostname,
-		.id = text_id(store_tx_id(s->stx), id),
+		.id = text_id(queue_intake_id(s->intake), id),
 		.rcpt = transaction_only(&s->tx),
 		.wall = clock_wall(),
 		.esmtp = s->esmtp,
@@ -48,7 +48,7 @@ prepend_received(struct session *s)
 		.utf8 = s->tx.utf8,
 	};
 	size_t n = trace_received(&t, line, sizeof(line));
-	int rc = store_tx_append(s->stx, line, n);
+	int rc = queue_append(s->intake, line, n);
 
 	if (rc < 0)
 		give_up(s, rc);
@@ -94,7 +94,7 @@ cmd_data_begin(struct session *s, bool counted)
 		s->data_rc = no[2] == '2' ? -MX_EFULL : -MX_EIO;
 		return no;
 	}
-	s->stx = store_tx_begin(s->smtpd->store);
+	s->intake = queue_begin(s->smtpd->queue);
 	prepend_received(s);
 	return NULL;
 }
@@ -142,9 +142,9 @@ cmd_data_take(struct session *s, const char *data, size_t len)
 	trace_scan_feed(&s->trace, data, len);
 	if (s->dot.size > session_conf(s)->smtpd.message_size)
 		give_up(s, -MX_ETOOBIG);
-	if (s->stx == NULL)
+	if (s->intake == NULL)
 		return;
-	rc = store_tx_append(s->stx, data, len);
+	rc = queue_append(s->intake, data, len);
 	if (rc < 0)
 		give_up(s, rc);
 }
@@ -218,8 +218,8 @@ commit(struct session *s)
 	session_set(s, ST_WAIT_COMMIT);
 	conn_timeout(s->conn, 0);
 	m->commits->under_way++;
-	queue_accept(m->queue, &s->stx, s->tx.part, n, cmd_data_committed,
-	    m->commits, s->id);
+	queue_commit(&s->intake, s->tx.part, n, cmd_data_committed, m->commits,
+	    s->id);
 }
 
 const char *
@@ -250,7 +250,7 @@ cmd_data_end(struct session *s)
 		commit(s);
 		return;
 	}
-	store_tx_abort(&s->stx);
+	queue_abort(&s->intake);
 	finish(s, no);
 }
 
@@ -271,7 +271,7 @@ on_space(void *arg)
 bool
 cmd_data_congested(struct session *s)
 {
-	if (s->stx == NULL || !store_tx_congested(s->stx, on_space, s))
+	if (s->intake == NULL || !queue_congested(s->intake, on_space, s))
 		return false;
 	s->congested = true;
 	s->paused_at = loop_now(s->smtpd->loop);

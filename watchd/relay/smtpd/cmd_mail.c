@@ -20,9 +20,9 @@ reply_code(const char *line)
 const char *
 cmd_store_refusal(const struct session *s, uint64_t size)
 {
-	int rc = store_accepting(s->smtpd->store, size);
+	int rc = queue_accepting(s->smtpd->queue, size);
 
-	if (rc == -MX_EFULL || (rc == 0 && queue_full(s->smtpd->queue)))
+	if (rc == -MX_EFULL)
 		return "452 4.3.1 insufficient storage, try again later\r\n";
 	if (rc < 0)
 		return "451 4.3.0 the spool is not available\r\n";

@@ -47,7 +47,7 @@ struct session {
 	bool esmtp, tls;
 	bool running; /* in run(): it goes on by itself */
 	bool eof; /* the client has sent its last */
-	bool congested; /* the store does not keep up */
+	bool congested; /* the disk does not keep up */
 	unsigned errors, commands; /* since the last message */
 	size_t skipped; /* bytes of a line that is too long */
 	int64_t deadline; /* for something whole */
@@ -55,7 +55,7 @@ struct session {
 	struct transaction tx;
 
 	/* DATA and BDAT */
-	struct store_tx *stx; /* NULL also after it was given up */
+	struct queue_intake *intake; /* NULL also after it was given up */
 	int data_rc; /* why it was: -MX_EFULL, -MX_EIO, -MX_ETOOBIG */
 	bool refused; /* counted and logged */
 	struct dot_reader dot;
@@ -83,7 +83,6 @@ LIST_HEAD(listener_list, listener);
 
 struct smtpd {
 	struct loop *loop;
-	struct store *store;
 	struct queue *queue;
 	struct stats *stats;
 	struct smtpd_ops ops;
@@ -160,7 +159,7 @@ void cmd_data(struct session *, struct smtp_command *);
 bool cmd_data_run(struct session *);
 /* The message that is under way, if any, and its transaction are forgotten. */
 void cmd_data_abort(struct session *);
-queue_accept_cb cmd_data_committed;
+queue_commit_cb cmd_data_committed;
 
 /* cmd_data.c for cmd_bdat.c */
 /* Somebody who goes on sending far beyond the limit is not mailing. */

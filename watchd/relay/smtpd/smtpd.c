@@ -27,13 +27,12 @@ run_idle(void *arg)
 }
 
 struct smtpd *
-smtpd_create(struct loop *loop, struct store *store, struct queue *queue,
-    struct stats *stats, const struct smtpd_ops *ops)
+smtpd_create(struct loop *loop, struct queue *queue, struct stats *stats,
+    const struct smtpd_ops *ops)
 {
 	struct smtpd *m = mem_alloc(sizeof(*m));
 
 	m->loop = loop;
-	m->store = store;
 	m->queue = queue;
 	m->stats = stats;
 	m->ops = *ops;

@@ -29,8 +29,8 @@ struct smtpd_ops {
 	void *arg;
 };
 
-struct smtpd *smtpd_create(struct loop *, struct store *, struct queue *,
-    struct stats *, const struct smtpd_ops *);
+struct smtpd *smtpd_create(struct loop *, struct queue *, struct stats *,
+    const struct smtpd_ops *);
 /* Closes listeners and sessions at once. */
 void smtpd_destroy(struct smtpd **);
 

@@ -38,7 +38,7 @@ set_body(struct store_req *r, const struct body_ref *body)
 }
 
 static int
-write_current(struct writer *w)
+write_current(struct store_writer *w)
 {
 	int rc;
 
@@ -54,7 +54,7 @@ write_current(struct writer *w)
 
 /* Appends the small bodies of the group with as few calls as possible. */
 static int
-write_small(struct writer *w, struct group *g)
+write_small(struct store_writer *w, struct group *g)
 {
 	struct iovec *iov;
 	struct body_ref body;
@@ -84,7 +84,7 @@ write_small(struct writer *w, struct group *g)
 }
 
 static void
-write_failed(struct writer *w, enum store_op op, int rc)
+write_failed(struct store_writer *w, enum store_op op, int rc)
 {
 	if (rc == -MX_EFULL) {
 		writer_error(w, op, errno);
@@ -96,7 +96,7 @@ write_failed(struct writer *w, enum store_op op, int rc)
 }
 
 static int
-write_smalls(struct writer *w, struct group *g)
+write_smalls(struct store_writer *w, struct group *g)
 {
 	uint64_t number = w->cur.number, start = w->cur.size;
 	enum store_op op = STORE_OP_WRITE;
@@ -119,7 +119,7 @@ write_smalls(struct writer *w, struct group *g)
 }
 
 static void
-write_large(struct writer *w, struct store_req *r)
+write_large(struct store_writer *w, struct store_req *r)
 {
 	struct large *l = idmap_get(&w->larges, r->id);
 	struct body_ref body;
@@ -137,7 +137,7 @@ write_large(struct writer *w, struct store_req *r)
 }
 
 static void
-write_bodies(struct writer *w, struct group *g)
+write_bodies(struct store_writer *w, struct group *g)
 {
 	bool any = false;
 	unsigned i;
@@ -169,7 +169,7 @@ write_bodies(struct writer *w, struct group *g)
 /* ---- records */
 
 static int
-apply_commit(struct writer *w, struct db_txn *t, struct store_req *r)
+apply_commit(struct store_writer *w, struct db_txn *t, struct store_req *r)
 {
 	const struct body_ref *body = &r->parts[0]->body;
 	struct db_segment *s;
@@ -213,7 +213,7 @@ apply_update(struct db_txn *t, struct store_req *r)
 }
 
 static int
-apply_remove(struct writer *w, struct db_txn *t, uint64_t id)
+apply_remove(struct store_writer *w, struct db_txn *t, uint64_t id)
 {
 	struct envelope *e = NULL;
 	struct db_segment *seg;
@@ -244,7 +244,7 @@ apply_remove(struct writer *w, struct db_txn *t, uint64_t id)
 
 /* A result of one request, or of the whole transaction? */
 static int
-apply_one(struct writer *w, struct db_txn *t, struct store_req *r)
+apply_one(struct store_writer *w, struct db_txn *t, struct store_req *r)
 {
 	int rc;
 
@@ -273,7 +273,7 @@ apply_one(struct writer *w, struct db_txn *t, struct store_req *r)
 /* One transaction over the requests that still have rc 0. Leaves what it
  * touched in w->touched, for the disk space to be reclaimed. */
 static int
-group_txn(struct writer *w, struct store_req **reqs, unsigned n)
+group_txn(struct store_writer *w, struct store_req **reqs, unsigned n)
 {
 	struct db_segment *s;
 	struct db_txn *t = NULL;
@@ -316,14 +316,14 @@ fail_those_left(struct store_req **reqs, unsigned n, bool commits_only, int rc)
 }
 
 static int
-group_retry_txn(struct writer *w, struct store_req **reqs, unsigned n)
+group_retry_txn(struct store_writer *w, struct store_req **reqs, unsigned n)
 {
 	reclaim_clear(w);
 	return group_txn(w, reqs, n);
 }
 
 static void
-group_records(struct writer *w, struct store_req **reqs, unsigned n)
+group_records(struct store_writer *w, struct store_req **reqs, unsigned n)
 {
 	int rc = group_retry_txn(w, reqs, n);
 
@@ -357,7 +357,7 @@ group_records(struct writer *w, struct store_req **reqs, unsigned n)
 /* ---- answers */
 
 static void
-group_answer(struct writer *w, struct group *g, int64_t start)
+group_answer(struct store_writer *w, struct group *g, int64_t start)
 {
 	struct store_tell *t;
 	unsigned i;
@@ -385,7 +385,7 @@ group_answer(struct writer *w, struct group *g, int64_t start)
 }
 
 void
-group_run(struct writer *w)
+group_run(struct store_writer *w)
 {
 	struct group *g = &w->group;
 	uint64_t number = w->cur.number, size = w->cur.size;

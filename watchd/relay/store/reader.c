@@ -24,7 +24,7 @@ struct reader_file {
 	uint64_t used;
 };
 
-struct reader {
+struct store_reader {
 	pthread_t thread;
 	struct spool *sp;
 	struct mailbox *in, *out;
@@ -43,7 +43,7 @@ file_close(struct reader_file *f)
 
 /* The descriptor stays the cache's. -1 and errno. */
 static int
-file_get(struct reader *rd, uint64_t number)
+file_get(struct store_reader *rd, uint64_t number)
 {
 	struct reader_file *f, *oldest = &rd->files[0];
 	int fd;
@@ -64,7 +64,7 @@ file_get(struct reader *rd, uint64_t number)
 }
 
 static int
-body_read(struct reader *rd, const struct body_ref *b, uint64_t offset,
+body_read(struct store_reader *rd, const struct body_ref *b, uint64_t offset,
     char *data, size_t len)
 {
 	size_t done = 0;
@@ -92,7 +92,7 @@ body_read(struct reader *rd, const struct body_ref *b, uint64_t offset,
 }
 
 static int
-record_read(struct reader *rd, uint64_t id, struct envelope **env)
+record_read(struct store_reader *rd, uint64_t id, struct envelope **env)
 {
 	struct db_txn *t = NULL;
 	const void *data;
@@ -114,7 +114,7 @@ record_read(struct reader *rd, uint64_t id, struct envelope **env)
 }
 
 static void
-do_load(struct reader *rd, struct store_get *g)
+do_load(struct store_reader *rd, struct store_get *g)
 {
 	struct envelope *env = NULL, *again = NULL;
 	size_t len;
@@ -142,7 +142,7 @@ do_load(struct reader *rd, struct store_get *g)
 }
 
 static void
-do_read(struct reader *rd, struct store_get *g)
+do_read(struct store_reader *rd, struct store_get *g)
 {
 	uint64_t left = 0;
 
@@ -159,7 +159,7 @@ do_read(struct reader *rd, struct store_get *g)
 }
 
 static void
-do_fetch(struct reader *rd, struct store_get *g)
+do_fetch(struct store_reader *rd, struct store_get *g)
 {
 	unsigned i;
 
@@ -170,7 +170,7 @@ do_fetch(struct reader *rd, struct store_get *g)
 
 /* A batch with a transaction of its own; goes on after the last id seen. */
 static void
-do_scan(struct reader *rd, struct store_get *g)
+do_scan(struct store_reader *rd, struct store_get *g)
 {
 	struct db_txn *t = NULL;
 	struct envelope *e;
@@ -203,7 +203,7 @@ do_scan(struct reader *rd, struct store_get *g)
 
 /* True when the request is to go back as an answer. */
 static bool
-reader_do(struct reader *rd, struct store_get *g)
+reader_do(struct store_reader *rd, struct store_get *g)
 {
 	struct reader_file *f;
 
@@ -236,7 +236,7 @@ reader_do(struct reader *rd, struct store_get *g)
 static void *
 reader_main(void *arg)
 {
-	struct reader *rd = arg;
+	struct store_reader *rd = arg;
 	struct mail_list list, answers = STAILQ_HEAD_INITIALIZER(answers);
 	struct mail *m;
 	unsigned n = 0;
@@ -257,7 +257,7 @@ reader_main(void *arg)
 }
 
 struct mailbox *
-reader_mailbox(struct reader *rd)
+reader_mailbox(struct store_reader *rd)
 {
 	return rd->in;
 }
@@ -269,9 +269,9 @@ drop_get(struct mail *m)
 }
 
 void
-reader_stop(struct reader **rp)
+reader_stop(struct store_reader **rp)
 {
-	struct reader *rd = *rp;
+	struct store_reader *rd = *rp;
 	struct store_get *quit;
 	unsigned i;
 
@@ -287,10 +287,10 @@ reader_stop(struct reader **rp)
 	mem_free(rp);
 }
 
-struct reader *
+struct store_reader *
 reader_start(struct spool *sp, struct mailbox *out)
 {
-	struct reader *rd = mem_alloc(sizeof(*rd));
+	struct store_reader *rd = mem_alloc(sizeof(*rd));
 
 	rd->sp = sp;
 	rd->out = out;

@@ -7,10 +7,11 @@
 #include "base/mailbox.h"
 #include "relay/store/spool.h"
 
-struct reader;
+struct store_reader;
 
-struct reader *reader_start(struct spool *, struct mailbox *out); /* or NULL */
-struct mailbox *reader_mailbox(struct reader *);
-void reader_stop(struct reader **); /* answers what was posted first */
+struct store_reader *
+reader_start(struct spool *, struct mailbox *out); /* or NULL */
+struct mailbox *reader_mailbox(struct store_reader *);
+void reader_stop(struct store_reader **); /* answers what was posted first */
 
 #endif

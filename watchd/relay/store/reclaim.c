@@ -21,7 +21,7 @@ struct touched { /* a segment that the transaction changes */
 };
 
 int
-reclaim_touch(struct writer *w, struct db_txn *t, uint64_t number,
+reclaim_touch(struct store_writer *w, struct db_txn *t, uint64_t number,
     struct db_segment **out)
 {
 	struct touched *e = idmap_get(&w->touched, number);
@@ -40,7 +40,7 @@ reclaim_touch(struct writer *w, struct db_txn *t, uint64_t number,
 }
 
 struct settle {
-	struct writer *w;
+	struct store_writer *w;
 	struct db_txn *t;
 	int rc;
 };
@@ -70,7 +70,7 @@ settle_one(uint64_t number, void *value, void *arg)
 }
 
 int
-reclaim_settle(struct writer *w, struct db_txn *t)
+reclaim_settle(struct store_writer *w, struct db_txn *t)
 {
 	struct settle st = { .w = w, .t = t };
 
@@ -79,7 +79,7 @@ reclaim_settle(struct writer *w, struct db_txn *t)
 }
 
 static void
-punch_one(struct writer *w, const struct db_segment *s)
+punch_one(struct store_writer *w, const struct db_segment *s)
 {
 	struct extent *live = NULL, e;
 	struct envelope *env;
@@ -129,7 +129,7 @@ punch_one(struct writer *w, const struct db_segment *s)
 static void
 reclaim_one(uint64_t number, void *value, void *arg)
 {
-	struct writer *w = arg;
+	struct store_writer *w = arg;
 	struct touched *e = value;
 
 	if (e->drop)
@@ -147,7 +147,7 @@ touched_free(uint64_t number, void *value, void *arg)
 }
 
 void
-reclaim_clear(struct writer *w)
+reclaim_clear(struct store_writer *w)
 {
 	idmap_each(&w->touched, touched_free, NULL);
 	idmap_fini(&w->touched);
@@ -155,7 +155,7 @@ reclaim_clear(struct writer *w)
 }
 
 void
-reclaim_run(struct writer *w)
+reclaim_run(struct store_writer *w)
 {
 	idmap_each(&w->touched, reclaim_one, w);
 	reclaim_clear(w);

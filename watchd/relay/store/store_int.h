@@ -109,8 +109,8 @@ struct store {
 	struct mailbox *inbox;
 	struct loop_io *io;
 	struct store_events events;
-	struct writer *writer;
-	struct reader *reader;
+	struct store_writer *writer;
+	struct store_reader *reader;
 	struct mail_list to_writer, to_reader; /* leave together */
 	struct loop_task *post;
 	struct idmap txs; /* open transactions by id */

@@ -18,7 +18,7 @@
 #define WRITER_TICK_MS 1000
 
 void
-writer_error(struct writer *w, enum store_op op, int error)
+writer_error(struct store_writer *w, enum store_op op, int error)
 {
 	struct store_tell *t = mem_alloc(sizeof(*t));
 
@@ -29,7 +29,7 @@ writer_error(struct writer *w, enum store_op op, int error)
 }
 
 void
-writer_fail(struct writer *w, enum store_op op, const char *what)
+writer_fail(struct store_writer *w, enum store_op op, const char *what)
 {
 	int error = errno;
 
@@ -46,7 +46,7 @@ writer_fail(struct writer *w, enum store_op op, const char *what)
 }
 
 static void
-writer_state(const struct writer *w, struct store_info *info)
+writer_state(const struct store_writer *w, struct store_info *info)
 {
 	*info = (struct store_info){
 		.state = w->failed ? STORE_FAILED :
@@ -62,7 +62,7 @@ writer_state(const struct writer *w, struct store_info *info)
 }
 
 static void
-writer_tell(struct writer *w, bool looked)
+writer_tell(struct store_writer *w, bool looked)
 {
 	struct store_tell *t;
 	struct store_info info;
@@ -84,7 +84,7 @@ writer_tell(struct writer *w, bool looked)
 }
 
 void
-writer_unlink(struct writer *w, uint64_t number, uint64_t size)
+writer_unlink(struct store_writer *w, uint64_t number, uint64_t size)
 {
 	struct store_get *forget = mem_alloc(sizeof(*forget));
 
@@ -98,7 +98,7 @@ writer_unlink(struct writer *w, uint64_t number, uint64_t size)
 }
 
 void
-writer_drop_large(struct writer *w, struct large *l, bool unlink_it)
+writer_drop_large(struct store_writer *w, struct large *l, bool unlink_it)
 {
 	uint64_t number = l->seg.number, size = l->seg.size;
 
@@ -109,7 +109,7 @@ writer_drop_large(struct writer *w, struct large *l, bool unlink_it)
 }
 
 static struct large *
-writer_large(struct writer *w, uint64_t id)
+writer_large(struct store_writer *w, uint64_t id)
 {
 	struct large *l = idmap_get(&w->larges, id);
 
@@ -124,7 +124,7 @@ writer_large(struct writer *w, uint64_t id)
 }
 
 static void
-writer_chunk(struct writer *w, struct store_req *r)
+writer_chunk(struct store_writer *w, struct store_req *r)
 {
 	struct large *l = writer_large(w, r->id);
 	struct iovec iov = { r->data, r->len };
@@ -147,7 +147,7 @@ writer_chunk(struct writer *w, struct store_req *r)
 }
 
 static void
-writer_discard(struct writer *w, struct store_req *r)
+writer_discard(struct store_writer *w, struct store_req *r)
 {
 	struct large *l = idmap_take(&w->larges, r->id);
 
@@ -157,7 +157,7 @@ writer_discard(struct writer *w, struct store_req *r)
 }
 
 static void
-writer_limits(struct writer *w, const struct store_conf *c)
+writer_limits(struct store_writer *w, const struct store_conf *c)
 {
 	w->group_max = c->group_max > 0 ? c->group_max : 1;
 	w->group_max = STORE_MIN(w->group_max, GROUP_OPS);
@@ -169,7 +169,7 @@ writer_limits(struct writer *w, const struct store_conf *c)
 
 /* False when the request has to wait for the next group. */
 static bool
-writer_into_group(struct writer *w, struct store_req *r)
+writer_into_group(struct store_writer *w, struct store_req *r)
 {
 	struct group *g = &w->group;
 
@@ -188,7 +188,7 @@ writer_into_group(struct writer *w, struct store_req *r)
 }
 
 static void
-writer_make_group(struct writer *w)
+writer_make_group(struct store_writer *w)
 {
 	struct mail *m;
 	struct store_req *r;
@@ -227,7 +227,7 @@ writer_make_group(struct writer *w)
 static void *
 writer_main(void *arg)
 {
-	struct writer *w = arg;
+	struct store_writer *w = arg;
 	struct mail_list more;
 
 	while (!w->quit || !STAILQ_EMPTY(&w->queue)) {
@@ -245,7 +245,7 @@ writer_main(void *arg)
 }
 
 void
-writer_post(struct writer *w, struct mail_list *list)
+writer_post(struct store_writer *w, struct mail_list *list)
 {
 	mailbox_post_list(w->in, list);
 }
@@ -264,9 +264,9 @@ drop_req(struct mail *m)
 }
 
 void
-writer_stop(struct writer **wp)
+writer_stop(struct store_writer **wp)
 {
-	struct writer *w = *wp;
+	struct store_writer *w = *wp;
 	struct store_req *quit;
 
 	if (w == NULL)
@@ -285,11 +285,11 @@ writer_stop(struct writer **wp)
 	mem_free(wp);
 }
 
-struct writer *
+struct store_writer *
 writer_start(struct spool *sp, const struct store_conf *conf,
     struct mailbox *out, struct mailbox *reader, struct store_info *info)
 {
-	struct writer *w = mem_alloc(sizeof(*w));
+	struct store_writer *w = mem_alloc(sizeof(*w));
 
 	w->sp = sp;
 	w->out = out;

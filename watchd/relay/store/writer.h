@@ -9,14 +9,14 @@
 #include "relay/store/spool.h"
 #include "relay/store/store.h"
 
-struct writer;
+struct store_writer;
 
 /* Borrows everything until writer_stop(). `reader` hears of segments that
  * are gone. *info: how things stand at the start. NULL: no thread. */
-struct writer *writer_start(struct spool *, const struct store_conf *,
+struct store_writer *writer_start(struct spool *, const struct store_conf *,
     struct mailbox *out, struct mailbox *reader, struct store_info *info);
-void writer_post(struct writer *, struct mail_list *);
+void writer_post(struct store_writer *, struct mail_list *);
 /* Does what was posted, then ends; the answers are in `out` by then. */
-void writer_stop(struct writer **);
+void writer_stop(struct store_writer **);
 
 #endif

@@ -25,7 +25,7 @@ struct group {
 	uint64_t bytes;
 };
 
-struct writer {
+struct store_writer {
 	pthread_t thread;
 	struct spool *sp;
 	struct mailbox *in, *out, *reader;
@@ -49,18 +49,18 @@ struct writer {
 };
 
 /* Does w->group: each request gets its rc and goes to w->out. */
-void group_run(struct writer *);
+void group_run(struct store_writer *);
 /* What is known of a segment, to be changed; all that were touched are
  * written by reclaim_settle(), within the same transaction. */
-int reclaim_touch(struct writer *, struct db_txn *, uint64_t number,
+int reclaim_touch(struct store_writer *, struct db_txn *, uint64_t number,
     struct db_segment **) MX_NODISCARD;
-int reclaim_settle(struct writer *, struct db_txn *) MX_NODISCARD;
-void reclaim_run(struct writer *); /* after the commit; clears */
-void reclaim_clear(struct writer *); /* the transaction failed */
+int reclaim_settle(struct store_writer *, struct db_txn *) MX_NODISCARD;
+void reclaim_run(struct store_writer *); /* after the commit; clears */
+void reclaim_clear(struct store_writer *); /* the transaction failed */
 /* Latches the failure and tells the owner. Uses errno. */
-void writer_fail(struct writer *, enum store_op, const char *what);
-void writer_error(struct writer *, enum store_op, int error);
-void writer_drop_large(struct writer *, struct large *, bool unlink_it);
-void writer_unlink(struct writer *, uint64_t number, uint64_t size);
+void writer_fail(struct store_writer *, enum store_op, const char *what);
+void writer_error(struct store_writer *, enum store_op, int error);
+void writer_drop_large(struct store_writer *, struct large *, bool unlink_it);
+void writer_unlink(struct store_writer *, uint64_t number, uint64_t size);
 
 #endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC
+ * intake: new mail on its way into the queue. An intake wraps the store
+ * transaction that holds the body; queue_commit() hands that and the
+ * envelopes to the store, which calls intake_stored() when its group is
+ * durable or has failed, and only then are the parts indexed and is the asker
+ * told. A message over max_messages is refused from the queue's task, so that
+ * no callback comes from inside queue_commit(). Loop thread. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+struct queue_intake *
+queue_begin(struct queue *q)
+{
+	struct queue_intake *in = mem_alloc(sizeof(*in));
+
+	in->queue = q;
+	in->tx = store_tx_begin(q->store);
+	return in;
+}
+
+uint64_t
+queue_intake_id(const struct queue_intake *in)
+{
+	return store_tx_id(in->tx);
+}
+
+int
+queue_append(struct queue_intake *in, const void *data, size_t len)
+{
+	return store_tx_append(in->tx, data, len);
+}
+
+bool
+queue_congested(struct queue_intake *in, void (*space)(void *arg), void *arg)
+{
+	return store_tx_congested(in->tx, space, arg);
+}
+
+void
+queue_abort(struct queue_intake **inp)
+{
+	if (*inp == NULL)
+		return;
+	store_tx_abort(&(*inp)->tx);
+	mem_free(inp);
+}
+
+static void
+intake_stored(void *arg, uint64_t token, int rc, struct envelope **parts,
+    unsigned n)
+{
+	struct queue_intake *in = arg;
+	struct queue *q = in->queue;
+	uint64_t id = n > 0 ? parts[0]->id : 0;
+	int64_t now = clock_wall_ms();
+
+	for (unsigned i = 0; i < n; i++) {
+		if (rc == 0 && !q->dead)
+			part_add(q, parts[i], now);
+		envelope_destroy(&parts[i]);
+	}
+	/* also after queue_destroy(): askers count what they have out */
+	in->cb(in->arg, token, rc, id);
+	free(in);
+	q->completions--;
+	queue_release(q);
+}
+
+void
+queue_commit(struct queue_intake **inp, struct envelope **parts, unsigned n,
+    queue_commit_cb *cb, void *arg, uint64_t token)
+{
+	struct queue_intake *in = *inp;
+	struct queue *q = in->queue;
+
+	*inp = NULL;
+	in->cb = cb;
+	in->arg = arg;
+	in->token = token;
+	if (queue_full(q)) {
+		store_tx_abort(&in->tx);
+		for (unsigned i = 0; i < n; i++)
+			envelope_destroy(&parts[i]);
+		STAILQ_INSERT_TAIL(&q->refused, in, link);
+		loop_task_schedule(q->task);
+		return;
+	}
+	q->completions++;
+	store_tx_commit(&in->tx, parts, n, intake_stored, in, token);
+}
+
+void
+intake_refuse(struct queue *q)
+{
+	struct queue_intake *in;
+
+	while ((in = STAILQ_FIRST(&q->refused)) != NULL) {
+		STAILQ_REMOVE_HEAD(&q->refused, link);
+		in->cb(in->arg, in->token, -MX_EFULL, 0);
+		free(in);
+	}
+}
+
+int
+queue_accepting(const struct queue *q, uint64_t size)
+{
+	int rc = store_accepting(q->store, size);
+
+	return rc == 0 && queue_full(q) ? -MX_EFULL : rc;
+}
+
+bool
+queue_full(const struct queue *q)
+{
+	return q->conf.max_messages > 0 && q->messages >= q->conf.max_messages;
+}
