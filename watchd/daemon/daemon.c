@@ -107,6 +107,24 @@ on_signal(int signo, void *arg)
 	}
 }
 
+/* What is asked of a running daemon; the others end one that starts, too. */
+static void
+held_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
+}
+
+void
+daemon_signals_hold(void)
+{
+	sigset_t held;
+
+	held_signals(&held);
+	(void)pthread_sigmask(SIG_BLOCK, &held, NULL);
+}
+
 /* ---- birth and death */
 
 static int
@@ -199,9 +217,14 @@ create_events(struct daemon *d)
 {
 	static const int signo[] = { SIGHUP, SIGUSR1, SIGTERM, SIGINT };
 
+	sigset_t held;
+
 	for (size_t i = 0; i < MX_COUNT(signo); i++)
 		d->signals[i] =
 		    loop_signal_create(d->loop, signo[i], on_signal, d);
+	/* What came since main() began reaches the loop now. */
+	held_signals(&held);
+	(void)pthread_sigmask(SIG_UNBLOCK, &held, NULL);
 	d->tick = loop_timer_create(d->loop, on_tick, d);
 	d->drain_limit = loop_timer_create(d->loop, on_drain_limit, d);
 	d->drain_check = loop_task_create(d->loop, on_drained, d);
