@@ -1,6 +1,7 @@
 sbin_PROGRAMS += mxwatchd
 mxwatchd_SOURCES = \
 	watchd/daemon/alert.c \
+	watchd/daemon/apply.c \
 	watchd/daemon/daemon.c watchd/daemon/daemon.h watchd/daemon/daemon_int.h \
 	watchd/daemon/domains.c watchd/daemon/domains.h \
 	watchd/daemon/events.c \
@@ -8,6 +9,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \
 	watchd/daemon/reload.c \
 	watchd/daemon/report.c \
+	watchd/daemon/self.c watchd/daemon/self.h \
 	watchd/daemon/watch.c watchd/daemon/watch.h
 mxwatchd_LDADD = $(ALL_L)
 

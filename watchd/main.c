@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "daemon/daemon.h"
 #include "relay/smtpd/recipients.h"
 #include "relay/store/store.h"
@@ -96,40 +97,45 @@ print_findings(const struct conf_errors *errs)
 	}
 }
 
-/* Domains that name the same file share it. */
-static bool
-is_first(const struct config *conf, size_t n)
-{
-	const char *path = conf->domain[n].recipients;
-
-	for (size_t i = 0; i < n; i++)
-		if (conf->domain[i].recipients != NULL &&
-		    strcmp(conf->domain[i].recipients, path) == 0)
-			return false;
-	return true;
-}
-
 /* A running daemon would keep the last good one; one that starts has none. */
 static void
-check_recipients(const struct config *conf)
+check_file(const char *path)
 {
 	struct mx_errbuf eb = { "" };
 	unsigned line;
 
-	for (size_t i = 0; i < conf->ndomains; i++) {
-		const char *path = conf->domain[i].recipients;
+	if (recipients_check(path, &line, &eb) == 0)
+		return;
+	fprintf(stderr, "%s:", path);
+	if (line != 0)
+		fprintf(stderr, "%u:", line);
+	fprintf(stderr,
+	    " warning: %s; until this is mended, mail for its"
+	    " domains is answered with 451 after a start\n",
+	    eb.text);
+}
 
-		if (path == NULL || !is_first(conf, i) ||
-		    recipients_check(path, &line, &eb) == 0)
-			continue;
-		fprintf(stderr, "%s:", path);
-		if (line != 0)
-			fprintf(stderr, "%u:", line);
-		fprintf(stderr,
-		    " warning: %s; until this is mended, mail for its"
-		    " domains is answered with 451 after a start\n",
-		    eb.text);
-	}
+static int
+compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Domains that name the same file share it. */
+static void
+check_recipients(const struct config *conf)
+{
+	const char **path = mem_array(conf->ndomains + 1, sizeof(*path));
+	size_t i, n = 0;
+
+	for (i = 0; i < conf->ndomains; i++)
+		if (conf->domain[i].recipients != NULL)
+			path[n++] = conf->domain[i].recipients;
+	qsort(path, n, sizeof(*path), compare_paths);
+	for (i = 0; i < n; i++)
+		if (i == 0 || strcmp(path[i], path[i - 1]) != 0)
+			check_file(path[i]);
+	mem_free(&path);
 }
 
 static int
@@ -282,6 +288,7 @@ main(int argc, char **argv)
 	char *path = NULL;
 	int rc;
 
+	daemon_signals_hold();
 	if ((rc = parse_options(argc, argv, &o)) != 0)
 		return rc;
 	/* From the background "/" is the working directory: a reload must

@@ -323,22 +323,31 @@ fake_probe(void *arg, const char *domain)
 	return 0;
 }
 
-static int
-fake_reload(void *arg, struct conf_errors *errs)
+static uint64_t
+fake_reload(void *arg)
 {
 	struct fake *f = arg;
 
-	if (f->reload_rc == 0)
-		return 0;
-	errs->e = mem_array(2, sizeof(errs->e[0]));
-	errs->n = 2;
-	errs->nfatal = 1;
-	errs->e[0] = (struct conf_error){ .file = mem_strdup("mx.conf"),
-		.line = 7,
-		.text = mem_strdup("unknown option") };
-	errs->e[1] = (struct conf_error){ .file = mem_strdup("mx.conf"),
-		.warning = true,
-		.text = mem_strdup("no domain") };
+	f->reload_polls = 3;
+	return 9;
+}
+
+static int
+fake_reload_result(void *arg, uint64_t number, const struct conf_errors **errs)
+{
+	static char file[] = "mx.conf", unknown[] = "unknown option",
+		    none[] = "no domain";
+	static struct conf_error e[] = {
+		{ .file = file, .line = 7, .text = unknown },
+		{ .file = file, .warning = true, .text = none },
+	};
+	static const struct conf_errors good, wrong = { 2, 1, e };
+	struct fake *f = arg;
+
+	MX_ASSERT(number == 9);
+	if (f->reload_polls-- > 0)
+		return 1;
+	*errs = f->reload_rc == 0 ? &good : &wrong;
 	return f->reload_rc;
 }
 
@@ -369,6 +378,7 @@ fake_init(struct fake *f, struct loop *loop)
 	f->ops = (struct control_ops){ .snapshot = fake_snapshot,
 		.probe = fake_probe,
 		.reload = fake_reload,
+		.reload_result = fake_reload_result,
 		.rcpt = fake_rcpt,
 		.arg = f };
 	f->task = loop_task_create(loop, on_task, f);

@@ -34,7 +34,7 @@ struct fake {
 	unsigned probes; /* of mx1.example.org */
 	unsigned probe_after; /* snapshots until the outcome is there */
 	bool primary_ok;
-	int reload_rc;
+	int reload_rc, reload_polls;
 	char last[512]; /* the last thing that was asked of the relay */
 };
 

@@ -84,7 +84,7 @@ fake_begin(struct loop *loop)
 	fake.loop = loop;
 	fake.window = 1;
 	timer = loop_timer_create(loop, run_later, NULL);
-	strlcpy(fake.domain.name, "example.org", sizeof(fake.domain.name));
+	fake.domain.name = "example.org";
 	fake.domain.lifetime_ms = 3600000;
 	fake.domain.deliver = (struct conf_deliver){ .connections = 20,
 		.tls = CONF_TLS_MAY,

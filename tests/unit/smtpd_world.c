@@ -91,6 +91,23 @@ configure(const char *smtpd, const char *queue)
 	if (smtpd_configure(w.smtpd, conf, &eb) < 0)
 		fail_msg("%s", eb.text);
 	config_unref(&conf);
+	wait_read();
+}
+
+static void
+stop_reading(void *arg MX_UNUSED)
+{
+	loop_stop(w.loop);
+}
+
+void
+wait_read(void)
+{
+	if (smtpd_files_unread(w.smtpd) == 0)
+		return;
+	smtpd_on_read(w.smtpd, stop_reading, NULL);
+	loop_run(w.loop);
+	smtpd_on_read(w.smtpd, NULL, NULL);
 }
 
 const char rcpt_file[] = "user@backed.test OK\n"

@@ -22,6 +22,8 @@ void begin(const char *smtpd, const char *queue);
 void end(void);
 struct config *make_config(const char *smtpd, const char *queue);
 void configure(const char *smtpd, const char *queue);
+/* Until the thread has looked at the files that smtpd_configure() names. */
+void wait_read(void);
 /* Replaces a file in w.dir; "rcpt" is the recipients file of backed.test. */
 void put_file(const char *name, const char *text);
 extern const struct smtpd_ops world_ops;

@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "config/config.h"
+#include "config/diff.h"
 
 #define NAME "mxwatch.conf"
 
@@ -483,6 +484,90 @@ test_lookup(void **state MX_UNUSED)
 	free(text);
 }
 
+/* Equal texts and lists are one: 50,000 domains on 500 primaries. */
+static void
+test_shared(void **state MX_UNUSED)
+{
+	struct config *c = parse_good(
+	    "hostname = mx2.test\n"
+	    "defaults { probe { sender = \"p@mx2.test\" } }\n"
+	    "domain \"a.test\" { primary = {\"p.test\", \"q.test\"} }\n"
+	    "domain \"b.test\" { primary = {\"p.test\", \"q.test\"} }\n"
+	    "domain \"c.test\" { primary = {\"q.test\", \"p.test\"}\n"
+	    "  probe { sender = \"p@mx2.test\" } }\n");
+	const struct conf_domain *d = c->domain;
+
+	assert_ptr_equal(d[0].primary.s, d[1].primary.s);
+	assert_ptr_not_equal(d[0].primary.s, d[2].primary.s);
+	assert_ptr_equal(d[0].primary.s[0], d[2].primary.s[1]);
+	assert_ptr_equal(d[0].probe.sender, d[2].probe.sender);
+	assert_string_equal(d[2].primary.s[1], "p.test");
+	assert_string_equal(d[2].name, "c.test");
+	config_unref(&c);
+}
+
+/* One option of b.test changes; each kind of them has its turn. */
+static void
+test_diff(void **state MX_UNUSED)
+{
+	static const struct {
+		const char *old, *new;
+		bool same;
+	} t[] = {
+		{ "", "", true },
+		{ "", "lifetime = 30d", true },
+		{ "", "lifetime = 29d", false },
+		{ "primary = {\"a.x\"}", "primary = {\"a.x:25\"}", true },
+		{ "primary = {\"a.x\"}", "primary = {\"a.x\",\"b.x\"}", false },
+		{ "primary = {\"a.x\"}", "primary = {\"b.x\"}", false },
+		{ "primary = {\"a.x\"}", "", false },
+		{ "delay_warning = {1h}", "delay_warning = {60m}", true },
+		{ "delay_warning = {1h}", "delay_warning = {1h,2h}", false },
+		{ "", "probe { sender = \"\" }", true },
+		{ "", "probe { sender = \"x@y.test\" }", false },
+		{ "", "probe { enabled = no }", false },
+		{ "", "deliver { tls = none }", false },
+		{ "", "deliver { source = 127.0.0.1 }", false },
+	};
+	char *text;
+
+	for (size_t i = 0; i < MX_COUNT(t); i++) {
+		struct config *old, *new;
+		struct conf_diff *d;
+
+		text = mem_printf("hostname = mx2.test\n"
+				  "domain \"a.test\" { }\n"
+				  "domain \"b.test\" { %s }\n",
+		    t[i].old);
+		old = parse_good(text);
+		mem_free(&text);
+		text = mem_printf("hostname = mx2.test\n"
+				  "domain \"b.test\" { %s }\n"
+				  "domain \"c.test\" { }\n"
+				  "domain \"d.test\" { }\n",
+		    t[i].new);
+		new = parse_good(text);
+		mem_free(&text);
+		d = conf_diff_create(old, new);
+		if (d->n != (t[i].same ? 3 : 4))
+			fail_msg("%s -> %s: %zu", t[i].old, t[i].new, d->n);
+		assert_string_equal(d->change[0].was->name, "a.test");
+		assert_null(d->change[0].is);
+		if (!t[i].same) {
+			assert_ptr_equal(d->change[1].was, &old->domain[1]);
+			assert_ptr_equal(d->change[1].is, &new->domain[0]);
+		}
+		assert_null(d->change[d->n - 1].was);
+		assert_string_equal(d->change[d->n - 1].is->name, "d.test");
+		conf_diff_destroy(&d);
+		d = conf_diff_create(NULL, new);
+		assert_int_equal(d->n, 3);
+		conf_diff_destroy(&d);
+		config_unref(&old);
+		config_unref(&new);
+	}
+}
+
 static void
 test_static(void **state MX_UNUSED)
 {
@@ -722,6 +807,8 @@ main(void)
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_static),
 		cmocka_unit_test(test_refs),
 		cmocka_unit_test(test_include),

@@ -275,9 +275,20 @@ test_damage(void **state)
 	}
 }
 
+static int
+write_memory(const char *path)
+{
+	struct dns_memory_copy *copy = dns_memory_copy(mem, NOW);
+	int rc = dns_memory_write(copy, path);
+
+	dns_memory_copy_destroy(&copy);
+	return rc;
+}
+
 static void
 test_file(void **state)
 {
+	struct dns_memory_copy *copy;
 	char dir[] = "test_dns_memory.XXXXXX", path[64], tmp[64];
 	struct dns_answer a;
 	struct dns_result r = { .answer = { .status = DNS_OK, .n = 2 },
@@ -302,8 +313,12 @@ test_file(void **state)
 	dns_memory_put(mem, DNS_TYPE_TLSA, "_25._tcp.a.test", &tlsa, NOW);
 	/* What is left of a crash, a link even, is not followed. */
 	assert_int_equal(symlink("elsewhere", tmp), 0);
-	assert_int_equal(dns_memory_write(mem, path, NOW), 0);
-	assert_int_equal(dns_memory_write(mem, path, NOW), 0);
+	assert_int_equal(write_memory(path), 0);
+	copy = dns_memory_copy(mem, NOW);
+	/* What comes after the copy is not in it, whenever it is written. */
+	dns_memory_put(mem, DNS_TYPE_A, "later.test", &r, NOW);
+	assert_int_equal(dns_memory_write(copy, path), 0);
+	dns_memory_copy_destroy(&copy);
 	assert_int_not_equal(lstat(tmp, &st), 0);
 	assert_int_equal(dns_memory_read(mem, path, NOW + 10), 0);
 	assert_int_equal(dns_memory_len(mem), 2);
@@ -314,7 +329,7 @@ test_file(void **state)
 	assert_string_equal(a.canon, "b.test");
 	assert_true(addr_equal_host(&a.addr[1], &r.answer.addr[1]));
 	/* A failing write leaves the file that was there. */
-	assert_int_equal(dns_memory_write(mem, "/dev/null/x", NOW), -MX_ESYS);
+	assert_int_equal(write_memory("/dev/null/x"), -MX_ESYS);
 	assert_int_equal(truncate(path, 20), 0);
 	assert_int_equal(dns_memory_read(mem, path, NOW), -MX_ECORRUPT);
 	assert_int_equal(dns_memory_len(mem), 0);

@@ -354,6 +354,9 @@ recipients_never_read(void **state MX_UNUSED)
 	w.smtpd = smtpd_create(w.loop, NULL, w.stats, &world_ops);
 	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
 	config_unref(&conf);
+	assert_int_equal(smtpd_files_unread(w.smtpd), 1);
+	assert_int_equal(check_user(), SMTPD_RCPT_UNAVAILABLE);
+	wait_read();
 	assert_int_equal(check_user(), SMTPD_RCPT_UNAVAILABLE);
 	expect_last(EHLO MAIL, RCPT, 1, "", "451:4.3.0");
 	assert_int_equal(smtpd_rcpt_check(w.smtpd, "postmaster@backed.test"),
@@ -364,20 +367,86 @@ recipients_never_read(void **state MX_UNUSED)
 	end();
 }
 
-/* More than a megabyte is read by a helper. */
+/* A recipients file for each of many domains, as it is at a provider: nothing
+ * waits for them, each is in force when it was read, and one that is asked for
+ * and given up before its turn comes leaves nothing behind. */
+static void
+recipients_many(void **state MX_UNUSED)
+{
+	enum { N = 300 };
+	struct smtpd_setup *up;
+	struct conf_errors errs;
+	struct config *conf;
+	struct mx_errbuf eb;
+	char name[64], user[64], *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	begin("", "");
+	fputs("hostname = mx2.test\n", f);
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "rcpt.%u", i);
+		snprintf(user, sizeof(user), "u%u@d%u.test OK\n", i, i);
+		put_file(name, user);
+		fprintf(f, "domain \"d%u.test\" { recipients = \"%s/%s\" }\n",
+		    i, w.dir, name);
+		fprintf(f,
+		    "domain \"e%u.test\" { recipients = \"%s/%s\"\n"
+		    "  recipients_shrink = 7 }\n",
+		    i, w.dir, name);
+	}
+	fclose(f);
+	conf = config_parse("test", text, strlen(text), &errs);
+	conf_errors_fini(&errs);
+	free(text);
+	assert_non_null(conf);
+	up = smtpd_setup_create(conf, &eb);
+	assert_non_null(up);
+	smtpd_setup_open(w.smtpd, up);
+	smtpd_setup_destroy(&up); /* before the thread can be through */
+	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "u7@d7.test"),
+	    SMTPD_RCPT_UNAVAILABLE);
+	wait_read();
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(user, sizeof(user), "u%u@d%u.test", i, i);
+		assert_int_equal(smtpd_rcpt_check(w.smtpd, user),
+		    SMTPD_RCPT_OK);
+		user[0] = 'x';
+		assert_int_equal(smtpd_rcpt_check(w.smtpd, user),
+		    SMTPD_RCPT_UNKNOWN);
+		snprintf(user, sizeof(user), "u%u@e%u.test", i, i);
+		assert_int_equal(smtpd_rcpt_check(w.smtpd, user),
+		    SMTPD_RCPT_UNKNOWN);
+	}
+	/* Once more: nothing has changed, and nothing is read. */
+	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "u7@d7.test"),
+	    SMTPD_RCPT_OK);
+	wait_read();
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "u7@d7.test"),
+	    SMTPD_RCPT_OK);
+	config_unref(&conf);
+	end();
+}
+
 static void
 recipients_large(void **state MX_UNUSED)
 {
 	char *text = repeat(rcpt_file, "# 4567890123456789012345678901234\n",
 	    40000, "new@backed.test OK\n");
+	struct config *conf;
+	struct mx_errbuf eb;
 
 	begin("", "");
 	put_file("rcpt", text);
 	wait_for_reread(10000);
 	assert_true(answers_now(NULL));
 	put_file("rcpt", text);
-	configure("", ""); /* destroyed while it reads */
-	end();
+	conf = make_config("", "");
+	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
+	config_unref(&conf);
+	end(); /* destroyed while it reads */
 	mem_free(&text);
 }
 
@@ -530,6 +599,7 @@ main(void)
 		cmocka_unit_test(recipients_change),
 		cmocka_unit_test(recipients_no_descriptor),
 		cmocka_unit_test(recipients_never_read),
+		cmocka_unit_test(recipients_many),
 		cmocka_unit_test(recipients_large),
 		cmocka_unit_test(starttls),
 		cmocka_unit_test(starttls_garbage),

@@ -11,22 +11,7 @@
 
 #include "base/mem.h"
 #include "config_int.h"
-
-static bool
-of_domain(const struct option *o)
-{
-	return o >= &options[OPT_DOMAIN_FIRST] &&
-	    o <= &options[OPT_DOMAIN_LAST];
-}
-
-static void
-domain_fini(struct conf_domain *d)
-{
-	size_t i;
-
-	for (i = OPT_DOMAIN_FIRST; i <= OPT_DOMAIN_LAST; i++)
-		option_free(&options[i], d);
-}
+#include "pool.h"
 
 static void
 config_destroy(struct config *c)
@@ -34,13 +19,12 @@ config_destroy(struct config *c)
 	size_t i;
 
 	for (i = 0; i < OPT_COUNT; i++)
-		if (!option_is_titled(&options[i]) && !of_domain(&options[i]))
+		if (!option_is_titled(&options[i]) &&
+		    !option_of_domain(&options[i]))
 			option_free(&options[i], c);
 	alerts_free(c);
-	for (i = 0; i < c->ndomains; i++)
-		domain_fini(&c->domain[i]);
 	mem_free(&c->domain);
-	domain_fini(&c->defaults);
+	pool_destroy(&c->pool);
 	mem_free(&c->file);
 	mem_free(&c);
 }
@@ -66,14 +50,22 @@ static struct config *
 config_create(const char *file)
 {
 	struct config *c = mem_alloc(sizeof(*c));
+	const struct option *o;
 	size_t i;
 
 	c->refs = 1;
 	c->file = mem_strdup(file);
-	for (i = 0; i < OPT_COUNT; i++)
-		if (!option_is_titled(&options[i]))
-			option_set_default(&options[i],
-			    of_domain(&options[i]) ? (void *)&c->defaults : c);
+	c->pool = pool_create();
+	c->defaults.name = "";
+	for (i = 0; i < OPT_COUNT; i++) {
+		o = &options[i];
+		if (option_of_domain(o)) {
+			option_set_default(o, &c->defaults);
+			option_share(o, &c->defaults, c->pool);
+		} else if (!option_is_titled(o)) {
+			option_set_default(o, c);
+		}
+	}
 	alerts_init(c);
 	return c;
 }
@@ -172,11 +164,13 @@ loader_fini(struct conf_loader *l)
 
 	c->domain = mem_array(l->nentries + 1, sizeof(*c->domain));
 	c->ndomains = l->nentries;
-	for (i = 0; i < l->nentries; i++) {
+	for (i = 0; i < l->nentries; i++)
 		c->domain[i] = l->entry[i]->d;
-		mem_free(&l->entry[i]);
-	}
+	for (i = 0; i < l->nentries; i += ENTRY_BLOCK)
+		mem_free(&l->block[i / ENTRY_BLOCK]);
+	mem_free(&l->block);
 	mem_free(&l->entry);
+	pool_seal(c->pool);
 	titles_take(l);
 	for (i = 0; i < l->nfiles; i++)
 		mem_free(&l->file[i]);

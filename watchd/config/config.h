@@ -109,9 +109,11 @@ struct conf_retry {
 	int64_t first_ms, max_ms;
 };
 
-/* A section `domain "..."`; options not given there come from `defaults`. */
+/* A section `domain "..."`; options not given there come from `defaults`.
+ * There may be 50,000 of them: what several say in the same words is one text
+ * of the configuration, which owns all of them. */
 struct conf_domain {
-	char name[TEXT_DOMAIN_MAX]; /* canonical; "" in defaults */
+	const char *name; /* canonical; "" in defaults */
 	struct strlist primary; /* empty: from MX records */
 	char *recipients; /* NULL: any */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */
@@ -197,8 +199,11 @@ struct conf_heartbeat {
 	int64_t interval_ms;
 };
 
+struct conf_pool;
+
 struct config {
 	unsigned refs; /* private */
+	struct conf_pool *pool; /* private: the texts of the domains */
 	char *file;
 	char *hostname; /* canonical */
 	struct strlist self; /* other names and addresses of ours */

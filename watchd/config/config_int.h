@@ -18,6 +18,7 @@
 #define CONF_ERRORS_MAX	 100u /* errors shown, and as many warnings */
 #define CONF_QUOTE_MAX	 160 /* a value as a message shows it */
 #define CONF_TEXT_MAX	 768 /* a message */
+#define ENTRY_BLOCK	 256u
 
 enum conf_section {
 	SEC_TOP,
@@ -144,8 +145,9 @@ struct conf_loader {
 	size_t nfiles;
 	struct conf_pos set[OPT_COUNT]; /* domain options: of defaults {} */
 	struct conf_pos defaults_at, snmp_at;
-	struct conf_entry **entry; /* sorted by domain_finish() */
+	struct conf_entry **entry; /* sorted by find_twins() */
 	size_t nentries, entry_size;
+	struct conf_entry **block; /* they lie in, ENTRY_BLOCK in each */
 	struct conf_title *title;
 	size_t ntitles, title_size;
 };
@@ -219,8 +221,16 @@ section_find(enum conf_section parent, const char *name, enum conf_section *);
 const char *section_nearest(enum conf_section parent, const char *name);
 bool option_is_list(const struct option *);
 void *option_field(const struct option *, void *base);
+bool option_of_domain(const struct option *);
+/* From domain to domain: nothing in there is owned by one of them. */
 void option_copy(const struct option *, void *dst, const void *src);
+/* Hands what option_set() has made for a domain's field to the pool. */
+void option_share(const struct option *, void *base, struct conf_pool *);
+/* Leaves the field empty. */
 void option_free(const struct option *, void *base);
+/* Whether a domain has it as the other one has. */
+bool option_same(const struct option *, const struct conf_domain *,
+    const struct conf_domain *);
 bool option_equal(const struct option *, const void *a, const void *b);
 
 /* value.c: 0, or -MX_ESYNTAX with what is wrong in err (then the field is as

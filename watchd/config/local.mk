@@ -7,11 +7,13 @@ libmx_config_a_SOURCES = \
 	watchd/config/check_receiver.c \
 	watchd/config/config.c watchd/config/config.h \
 	watchd/config/config_int.h \
+	watchd/config/diff.c watchd/config/diff.h \
 	watchd/config/document.c \
 	watchd/config/errors.c \
 	watchd/config/include.c \
 	watchd/config/lex.c \
 	watchd/config/options.c watchd/config/options.def \
+	watchd/config/pool.c watchd/config/pool.h \
 	watchd/config/parse.c watchd/config/parse_int.h \
 	watchd/config/parse_setting.c \
 	watchd/config/value.c watchd/config/value_int.h \

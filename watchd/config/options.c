@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "config_int.h"
+#include "pool.h"
 
 #define MS(n)	((int64_t)(n))
 #define SEC(n)	(MS(1000) * (n))
@@ -236,15 +237,11 @@ plain_size(const struct option *o)
 	}
 }
 
-static void
-copy_strlist(struct strlist *dst, const struct strlist *src)
+bool
+option_of_domain(const struct option *o)
 {
-	size_t i;
-
-	dst->n = src->n;
-	dst->s = src->n > 0 ? mem_array(src->n, sizeof(*dst->s)) : NULL;
-	for (i = 0; i < src->n; i++)
-		dst->s[i] = mem_strdup(src->s[i]);
+	return o >= &options[OPT_DOMAIN_FIRST] &&
+	    o <= &options[OPT_DOMAIN_LAST];
 }
 
 /* Only options of a domain section are ever copied, from defaults. */
@@ -261,12 +258,10 @@ option_copy(const struct option *o, void *dst, const void *src)
 		memcpy(to, from, n);
 		return;
 	}
-	MX_ASSERT(
-	    o >= &options[OPT_DOMAIN_FIRST] && o <= &options[OPT_DOMAIN_LAST]);
-	option_free(o, dst);
+	MX_ASSERT(option_of_domain(o));
 	switch (o->type) {
 	case TYPE_PRIMARIES:
-		copy_strlist(to, from);
+		*(struct strlist *)to = *(const struct strlist *)from;
 		break;
 	case TYPE_DELAYS:
 		memcpy(b->delay_warning_ms, a->delay_warning_ms,
@@ -277,9 +272,45 @@ option_copy(const struct option *o, void *dst, const void *src)
 		b->deliver.source_addr = a->deliver.source_addr;
 		/* FALLTHROUGH */
 	default:
-		*(char **)to = mem_strdup(*(char *const *)from);
+		*(char **)to = *(char *const *)from;
 		break;
 	}
+}
+
+/* Equal texts have one address in the pool by then, so equal lists are equal
+ * bytes. */
+static void
+share_strlist(struct strlist *list, struct conf_pool *pool)
+{
+	char **own = list->s, *text;
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		text = own[i];
+		own[i] = pool_share_text(pool, text);
+		mem_free(&text);
+	}
+	if (list->n > 0)
+		list->s = pool_share(pool, own, list->n * sizeof(*own));
+	mem_free(&own);
+}
+
+void
+option_share(const struct option *o, void *base, struct conf_pool *pool)
+{
+	void *field = option_field(o, base);
+	char *text;
+
+	MX_ASSERT(option_of_domain(o));
+	if (plain_size(o) > 0 || o->type == TYPE_DELAYS)
+		return;
+	if (o->type == TYPE_PRIMARIES) {
+		share_strlist(field, pool);
+		return;
+	}
+	text = *(char **)field;
+	*(char **)field = pool_share_text(pool, text);
+	mem_free(&text);
 }
 
 void
@@ -293,6 +324,13 @@ option_free(const struct option *o, void *base)
 
 	if (plain_size(o) > 0 || o->type == TYPE_DELAYS)
 		return;
+	if (option_of_domain(o)) { /* the pool's */
+		if (o->type == TYPE_PRIMARIES)
+			*(struct strlist *)field = (struct strlist){ 0, NULL };
+		else
+			*(char **)field = NULL;
+		return;
+	}
 	switch (o->type) {
 	case TYPE_STRINGS:
 	case TYPE_MAILBOXES:
@@ -329,7 +367,31 @@ equal_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* Only those that need a restart are ever compared. */
+bool
+option_same(const struct option *o, const struct conf_domain *a,
+    const struct conf_domain *b)
+{
+	const void *fa = (const char *)a + o->offset;
+	const void *fb = (const char *)b + o->offset;
+	const struct strlist *la = fa, *lb = fb;
+	size_t i, n = plain_size(o);
+
+	MX_ASSERT(option_of_domain(o));
+	if (n > 0)
+		return memcmp(fa, fb, n) == 0;
+	if (o->type == TYPE_DELAYS)
+		return a->ndelay_warning == b->ndelay_warning &&
+		    memcmp(a->delay_warning_ms, b->delay_warning_ms,
+			sizeof(a->delay_warning_ms)) == 0;
+	if (o->type != TYPE_PRIMARIES)
+		return equal_text(*(char *const *)fa, *(char *const *)fb);
+	for (i = 0; i < la->n && i < lb->n; i++)
+		if (strcmp(la->s[i], lb->s[i]) != 0)
+			return false;
+	return la->n == lb->n;
+}
+
+/* Of those that are no domain's, only what needs a restart is compared. */
 bool
 option_equal(const struct option *o, const void *a, const void *b)
 {

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "parse_int.h"
+#include "pool.h"
 
 static bool parse_block(struct parser *, struct scope *);
 
@@ -90,10 +91,28 @@ parse_nested(struct parser *p, const struct scope *up, const char *name,
 	return parse_block(p, &sc);
 }
 
+static struct conf_entry *
+entry_add(struct conf_loader *l)
+{
+	size_t at = l->nentries % ENTRY_BLOCK,
+	       block = l->nentries / ENTRY_BLOCK;
+
+	if (l->nentries == l->entry_size) {
+		l->entry_size = l->entry_size * 2 + ENTRY_BLOCK;
+		l->entry = mem_grow(l->entry, l->entry_size, sizeof(*l->entry));
+	}
+	if (at == 0) {
+		l->block = mem_grow(l->block, block + 1, sizeof(*l->block));
+		l->block[block] = mem_array(ENTRY_BLOCK, sizeof(**l->block));
+	}
+	return l->entry[l->nentries++] = &l->block[block][at];
+}
+
 static bool
 parse_domain(struct parser *p, const char *title, unsigned line)
 {
 	struct conf_loader *l = p->l;
+	char name[TEXT_DOMAIN_MAX];
 	struct conf_entry *e;
 	struct scope sc = { .section = SEC_DOMAIN, .line = p->t.line };
 	char q[CONF_QUOTE_MAX];
@@ -108,16 +127,13 @@ parse_domain(struct parser *p, const char *title, unsigned line)
 		skip_block(p);
 		return true;
 	}
-	if (l->nentries == l->entry_size) {
-		l->entry_size = l->entry_size * 2 + 16;
-		l->entry = mem_grow(l->entry, l->entry_size, sizeof(*l->entry));
-	}
-	e = l->entry[l->nentries++] = mem_alloc(sizeof(*e));
+	e = entry_add(l);
 	e->at = parser_pos(p, line);
-	if (text_domain(title, strlen(title), e->d.name) != 0) {
+	if (text_domain(title, strlen(title), name) != 0) {
 		conf_err(l, e->at, "domain %s: that is not a domain name", q);
-		e->d.name[0] = '\0';
+		name[0] = '\0';
 	}
+	e->d.name = pool_keep(l->c->pool, name, strlen(name) + 1);
 	snprintf(sc.label, sizeof(sc.label), "domain %s: ", q);
 	sc.base = &e->d;
 	sc.set = e->set;

@@ -189,6 +189,8 @@ parse_setting(struct parser *p, const struct scope *sc, const char *name,
 		    why);
 		ok = false;
 	}
+	if (ok && option_of_domain(o))
+		option_share(o, sc->base, p->l->c->pool);
 	set->wrong = !ok;
 out:
 	value_fini(&v);

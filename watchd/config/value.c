@@ -248,7 +248,6 @@ set_source(struct conf_domain *d, const char *s, const struct value_reason *r)
 		return value_fail(r, s,
 		    "is not an address without a port; write it"
 		    " like \"192.0.2.25\" or \"2001:db8::25\"");
-	mem_free(&d->deliver.source);
 	d->deliver.source = mem_strdup(s);
 	d->deliver.source_addr = addr;
 	return 0;

@@ -47,9 +47,12 @@ struct control_ops {
 	/* One round of probes now; -MX_ENOENT. The outcome is in later
 	 * snapshots (last_run of its primaries). */
 	int (*probe)(void *arg, const char *domain);
-	/* Reads the configuration again; the findings go to *errs. 0 when it
-	 * is in force, -MX_ESYNTAX when the old one stays. */
-	int (*reload)(void *arg, struct conf_errors *errs);
+	/* Begins to read the configuration again: the number of that reload. */
+	uint64_t (*reload)(void *arg);
+	/* 1: it is not through; 0: it is in force; -MX_ESYNTAX: the old one
+	 * stays. What was found is lent until the loop goes on. */
+	int (*reload_result)(void *arg, uint64_t number,
+	    const struct conf_errors **);
 	/* What RCPT would say to that mailbox now: "250", "550 5.1.1 ..." */
 	void (*rcpt)(void *arg, const char *mailbox, char *dst, size_t size);
 	struct control_alert_ops alert;

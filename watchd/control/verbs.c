@@ -14,6 +14,7 @@
 
 #define STATUS_PIECE_MAX (64u << 20) /* its head has all alerts */
 #define EXTEND_MAX_MS	 (INT64_C(3650) * 24 * 3600 * 1000)
+#define RELOAD_POLL_MS	 10
 
 static void (*const verb_run[VERB_MAX])(struct call *) = {
 #define VERB(name, fields, arguments, help) [VERB_##name] = verb_##name,
@@ -367,20 +368,25 @@ verb_remove(struct call *c)
 	changed(c, r->remove(r->self, c->msg, c->all_parts), NULL);
 }
 
-void
-verb_reload(struct call *c)
+static void
+reload_step(struct call *c)
 {
-	struct conf_errors errs = { 0 };
-	int rc = call_ops(c)->reload(call_ops(c)->arg, &errs);
+	const struct control_ops *ops = call_ops(c);
+	const struct conf_errors *errs;
+	int rc = ops->reload_result(ops->arg, *(uint64_t *)c->work, &errs);
 	cJSON *o;
 
-	for (size_t i = 0; i < errs.n; i++) {
+	if (rc > 0) {
+		call_wait(c, RELOAD_POLL_MS);
+		return;
+	}
+	for (size_t i = 0; i < errs->n; i++) {
 		o = json_object();
-		json_text(o, "file", errs.e[i].file);
-		json_num(o, "line", errs.e[i].line);
+		json_text(o, "file", errs->e[i].file);
+		json_num(o, "line", errs->e[i].line);
 		json_text(o, "severity",
-		    errs.e[i].warning ? "warning" : "error");
-		json_text(o, "text", errs.e[i].text);
+		    errs->e[i].warning ? "warning" : "error");
+		json_text(o, "text", errs->e[i].text);
 		call_send(c, o);
 	}
 	verbs_log(c, "configuration", rc == 0 ? 0 : CONTROL_REFUSED);
@@ -390,6 +396,24 @@ verb_reload(struct call *c)
 		call_fail(c, CONTROL_REFUSED,
 		    "the old configuration stays: "
 		    "%zu %s",
-		    errs.nfatal, errs.nfatal == 1 ? "error" : "errors");
-	conf_errors_fini(&errs);
+		    errs->nfatal, errs->nfatal == 1 ? "error" : "errors");
+}
+
+static void
+work_free(void *work)
+{
+	mem_free(&work);
+}
+
+/* It answers when the configuration is in force, or why it is not. */
+void
+verb_reload(struct call *c)
+{
+	const struct control_ops *ops = call_ops(c);
+	uint64_t number = ops->reload(ops->arg);
+
+	c->work = mem_dup(&number, sizeof(number));
+	c->work_free = work_free;
+	c->step = reload_step;
+	reload_step(c);
 }

@@ -21,6 +21,46 @@
 
 /* ---- the loop's own events */
 
+struct dns_job {
+	struct helper_job job; /* first */
+	struct daemon *d;
+	struct dns_saving *saving;
+};
+
+static void
+run_save(struct helper_job *job)
+{
+	dns_saving_write(((struct dns_job *)job)->saving);
+}
+
+static void
+on_saved(struct helper_job *job)
+{
+	struct dns_job *j = (struct dns_job *)job;
+
+	j->d->dns_saving = false;
+	dns_saving_destroy(&j->saving);
+	mem_free(&j);
+}
+
+/* The disk may take its time: then one is left out. */
+static void
+save_dns(struct daemon *d)
+{
+	struct dns_job *j;
+
+	d->next_dns_save = loop_now(d->loop) + DNS_SAVE_SEC * CLOCK_SEC;
+	if (d->dns_saving)
+		return;
+	d->dns_saving = true;
+	j = mem_alloc(sizeof(*j));
+	j->job.run = run_save;
+	j->job.done = j->job.drop = on_saved;
+	j->d = d;
+	j->saving = dns_saving_create(d->dns, d->dns_memory);
+	helper_do(d->helper, &j->job);
+}
+
 static void
 on_tick(void *arg)
 {
@@ -36,10 +76,8 @@ on_tick(void *arg)
 	snapshot_box_put(d->box, s);
 	if (d->http != NULL)
 		http_tick(d->http, loop_now(d->loop));
-	if (loop_now(d->loop) >= d->next_dns_save) {
-		d->next_dns_save = loop_now(d->loop) + DNS_SAVE_SEC * CLOCK_SEC;
-		dns_memory_save(d->dns, d->dns_memory);
-	}
+	if (loop_now(d->loop) >= d->next_dns_save)
+		save_dns(d);
 	loop_timer_set(d->tick, TICK_MS);
 }
 
@@ -86,12 +124,10 @@ static void
 on_signal(int signo, void *arg)
 {
 	struct daemon *d = arg;
-	struct conf_errors errs = { 0 };
 
 	switch (signo) {
 	case SIGHUP:
-		(void)daemon_reload(d, &errs);
-		conf_errors_fini(&errs);
+		(void)daemon_reload(d);
 		break;
 	case SIGUSR1:
 		if (log_reopen() != 0)
@@ -108,6 +144,24 @@ on_signal(int signo, void *arg)
 		smtpd_drain(d->smtpd, on_smtpd_idle, d);
 		deliver_drain(d->deliver, on_deliver_idle, d);
 	}
+}
+
+/* What is asked of a running daemon; the others end one that starts, too. */
+static void
+held_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
+}
+
+void
+daemon_signals_hold(void)
+{
+	sigset_t held;
+
+	held_signals(&held);
+	(void)pthread_sigmask(SIG_BLOCK, &held, NULL);
 }
 
 /* ---- birth and death */
@@ -178,7 +232,11 @@ create_relay(struct daemon *d)
 	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
 	d->runner = runner_create(&d->reach, d->dns, &ro);
 	d->agentx = agentx_create(d->loop, d->conf->spool);
-	daemon_apply(d, NULL);
+	reload_create(d);
+	d->self = self_create(d->conf);
+	apply_begin(d, d->conf);
+	for (size_t i = 0; i < d->conf->ndomains; i++)
+		apply_domain(d, &d->conf->domain[i]);
 }
 
 static int
@@ -217,9 +275,14 @@ create_events(struct daemon *d)
 {
 	static const int signo[] = { SIGHUP, SIGUSR1, SIGTERM, SIGINT };
 
+	sigset_t held;
+
 	for (size_t i = 0; i < MX_COUNT(signo); i++)
 		d->signals[i] =
 		    loop_signal_create(d->loop, signo[i], on_signal, d);
+	/* What came since main() began reaches the loop now. */
+	held_signals(&held);
+	(void)pthread_sigmask(SIG_UNBLOCK, &held, NULL);
 	d->tick = loop_timer_create(d->loop, on_tick, d);
 	d->drain_limit = loop_timer_create(d->loop, on_drain_limit, d);
 	d->drain_check = loop_task_create(d->loop, on_drained, d);
@@ -241,6 +304,7 @@ daemon_create(struct daemon **out, struct config *conf, struct mx_errbuf *eb)
 	    (rc = privileges_lower(conf, eb)) != 0)
 		goto fail;
 	d->loop = loop_create();
+	d->helper = helper_create(d->loop);
 	d->stats = stats_create();
 	stats_mark(d->stats, loop_now(d->loop));
 	d->domains = domains_create(d);
@@ -284,6 +348,8 @@ daemon_destroy(struct daemon **dp)
 	loop_timer_destroy(&d->tick);
 	loop_timer_destroy(&d->drain_limit);
 	loop_task_destroy(&d->drain_check);
+	helper_destroy(&d->helper);
+	reload_destroy(d);
 	daemon_alerts_destroy(d);
 	http_destroy(&d->http);
 	control_destroy(&d->control);
@@ -307,9 +373,7 @@ daemon_destroy(struct daemon **dp)
 	stats_destroy(&d->stats);
 	loop_destroy(&d->loop);
 	mem_free(&d->dns_memory);
-	mem_free(&d->self_names);
-	mem_free(&d->self_addrs);
-	mem_free(&d->self_ports);
+	self_destroy(&d->self);
 	config_unref(&d->conf);
 	mem_free(dp);
 }

@@ -9,6 +9,10 @@
 
 struct daemon;
 
+/* The first thing in main(): from here on SIGHUP and SIGUSR1, which would end
+ * a process that is not ready for them, wait until daemon_run() obeys them. */
+void daemon_signals_hold(void);
+
 /* config_load(), and what it takes the modules to find fault with. */
 struct config *daemon_config(const char *file, struct conf_errors *);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * daemon_int: what daemon.c (build, wire, shut down), reload.c (the
- * configuration into the modules), events.c (what follows from what),
+ * daemon_int: what daemon.c (build, wire, shut down), reload.c and apply.c
+ * (the configuration into the modules), events.c (what follows from what),
  * domains.c and report.c (snapshot, control) share. */
 #ifndef MX_DAEMON_INT_H
 #define MX_DAEMON_INT_H
@@ -8,9 +8,11 @@
 #include "alerts/alerts.h"
 #include "control/control.h"
 #include "daemon/daemon.h"
+#include "daemon/self.h"
 #include "daemon/watch.h"
 #include "exporters/http.h"
 #include "exporters/snmp/agentx_parent.h"
+#include "net/helper.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
 #include "relay/smtpd/smtpd.h"
@@ -18,8 +20,10 @@
 #include "status/notice.h"
 
 struct daemon {
-	struct config *conf;
+	struct config *conf; /* in force */
 	struct loop *loop;
+	struct helper *helper; /* for what would hold the loop up */
+	struct reload *reload;
 	struct stats *stats;
 	struct store *store;
 	struct queue *queue;
@@ -39,14 +43,10 @@ struct daemon {
 	struct alerts *alerts; /* NULL in a build without libcurl */
 	struct agentx *agentx;
 
-	/* Who we are (route.h); rebuilt at each reload, kept here because the
-	 * modules borrow it. */
-	struct route_self self;
-	const char **self_names;
-	struct net_addr *self_addrs;
-	uint16_t *self_ports;
+	struct self *self;
 
 	char *dns_memory; /* path */
+	bool dns_saving; /* the helper is at it */
 	struct loop_signal *signals[4];
 	struct loop_timer *tick; /* snapshot, once a second */
 	struct loop_timer *drain_limit;
@@ -54,6 +54,7 @@ struct daemon {
 	int64_t start_wall;
 	int64_t next_dns_save;
 	uint64_t generation;
+	bool files_read; /* the recipients files, for the first time */
 	bool reload_ok;
 	int64_t reload_wall;
 	bool draining, smtpd_idle, deliver_idle;
@@ -86,12 +87,21 @@ void daemon_notice(struct daemon *, const struct notice *);
 struct snapshot *daemon_snapshot(struct daemon *);
 extern const struct control_ops daemon_control_ops;
 
-/* reload.c: reads the file again and puts it into force, or leaves all as it
- * is. */
-int daemon_reload(struct daemon *, struct conf_errors *);
-/* Puts d->conf into the modules; `old` is what was in force, NULL at the
- * start. It cannot fail. */
-void daemon_apply(struct daemon *, const struct config *old);
+/* reload.c. Its number: the file is read after this and put into force, or all
+ * stays as it is. What is under way was perhaps read before: then it is
+ * another one that follows. */
+uint64_t daemon_reload(struct daemon *);
+/* 1: it is not through; 0; or negative, and the old configuration stays. The
+ * findings, of that one or a later one, are lent until the loop goes on. */
+int daemon_reload_result(const struct daemon *, uint64_t number,
+    const struct conf_errors **);
+void reload_create(struct daemon *); /* after smtpd, before its files */
+void reload_destroy(struct daemon *); /* after the helper, before smtpd */
+
+/* apply.c: the steps of putting a configuration into the modules. */
+void apply_begin(struct daemon *, struct config *);
+void apply_domain(struct daemon *, const struct conf_domain *);
+void apply_gone(struct daemon *, const char *name);
 struct store_conf daemon_store_conf(const struct config *);
 
 #endif

@@ -1,162 +1,70 @@
 /* SPDX-License-Identifier: ISC
- * reload: the configuration into the modules, at the start and again. First
- * all that can fail, each change undone when a later one fails; then what
- * cannot. */
-#include <stdlib.h>
+ * reload: a configuration is read, put into force and dropped without the loop
+ * being held up, however many domains it has:
+ *
+ *	LOAD	the helper thread reads it and compares it with the one in
+ *		force; then all that can fail is done, each change undone when
+ *		a later one fails
+ *	CHANGE	what every module needs at once, then the domains that are new
+ *		or differ, some in each turn of the loop
+ *	FILES	its recipients files are read by their own thread; then smtpd
+ *		takes it: a new domain gets mail when everybody knows it
+ *	REMOVE	the domains that it has no more, some in each turn
+ *
+ * Whoever asks meanwhile gets another reload when this one is through; many
+ * who ask get one. A daemon that shuts down ends the one under way as it was
+ * begun, or leaves it where it is. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/diff.h"
 #include "daemon/daemon_int.h"
 #include "exporters/prometheus.h"
 
 #define CHECK_MAX_FINDINGS 100
+#define SLICE		   (5 * CLOCK_MS) /* of one turn */
+#define SLICE_LOOK	   16 /* domains between two looks at the clock */
+#define FILES_WAIT_MS	   30000
 
-/* Who we are: what route.h takes for ourselves. */
-static void
-self_build(struct daemon *d, const struct config *conf)
-{
-	struct net_addr *local = NULL, a;
-	size_t nlocal = 0, i, nn = 0, na = 0;
-	const char **names;
-	struct net_addr *addrs;
-	uint16_t *ports;
+/* What the helper thread makes of a file, and what is left of it afterwards
+ * for the helper to free. */
+struct loading {
+	struct helper_job job; /* first */
+	struct daemon *d;
+	struct config *old; /* in force when it began; a reference */
+	struct conf_errors errs;
+	struct config *conf; /* NULL: see errs */
+	struct conf_diff *diff;
+	struct smtpd_setup *setup;
+	struct self *self;
+};
 
-	if (addr_local_list(&local, &nlocal) != 0)
-		log_warn("route", "problem=\"cannot list our own addresses\"");
-	names = mem_array(1 + conf->self.n, sizeof(*names));
-	addrs = mem_array(nlocal + conf->self.n + 1, sizeof(*addrs));
-	ports = mem_array(conf->smtpd.listen.n + 1, sizeof(*ports));
-	names[nn++] = conf->hostname;
-	for (i = 0; i < nlocal; i++)
-		addrs[na++] = local[i];
-	free(local);
-	for (i = 0; i < conf->self.n; i++) {
-		if (addr_parse(&a, conf->self.s[i], 0, ':') == 0)
-			addrs[na++] = a;
-		else
-			names[nn++] = conf->self.s[i];
-	}
-	for (i = 0; i < conf->smtpd.listen.n; i++)
-		ports[i] = addr_port(&conf->smtpd.listen.a[i].addr);
+enum reload_state {
+	RELOAD_IDLE,
+	RELOAD_LOAD,
+	RELOAD_CHANGE,
+	RELOAD_FILES,
+	RELOAD_REMOVE,
+};
 
-	mem_free(&d->self_names);
-	mem_free(&d->self_addrs);
-	mem_free(&d->self_ports);
-	d->self_names = names;
-	d->self_addrs = addrs;
-	d->self_ports = ports;
-	d->self = (struct route_self){ .names = names,
-		.nnames = nn,
-		.addrs = addrs,
-		.naddrs = na,
-		.ports = ports,
-		.nports = conf->smtpd.listen.n };
-}
+struct reload {
+	struct daemon *d;
+	enum reload_state state;
+	struct loading *l; /* NULL while IDLE; the thread's while LOAD */
+	size_t at; /* the next change of l->diff */
+	bool again; /* somebody asked meanwhile */
+	uint64_t number; /* of the one under way, or the last one */
+	struct loop_timer *timer; /* the next slice; FILES: no longer */
 
-static void
-policy_of(const struct conf_domain *cd, struct queue_policy *p)
-{
-	memset(p, 0, sizeof(*p));
-	p->lifetime_ms = cd->lifetime_ms;
-	memcpy(p->delay_warning_ms, cd->delay_warning_ms,
-	    sizeof(p->delay_warning_ms));
-	p->ndelay_warning = cd->ndelay_warning;
-	p->connections = cd->deliver.connections;
-	p->retry_first_ms = cd->retry.first_ms;
-	p->retry_max_ms = cd->retry.max_ms;
-}
-
-static void
-apply_policies(struct daemon *d, const struct config *old)
-{
-	struct queue_policy p;
-	size_t i;
-
-	policy_of(&d->conf->defaults, &p);
-	queue_policy_default(d->queue, &p);
-	for (i = 0; i < d->conf->ndomains; i++) {
-		stats_domain_add(d->stats, d->conf->domain[i].name);
-		policy_of(&d->conf->domain[i], &p);
-		queue_policy(d->queue, d->conf->domain[i].name, &p);
-		queue_gate(d->queue, d->conf->domain[i].name,
-		    health_open(
-			watch_state(d->watch, d->conf->domain[i].name)) ?
-			GATE_OPEN :
-			GATE_CLOSED);
-	}
-	for (i = 0; old != NULL && i < old->ndomains; i++) {
-		if (config_domain(d->conf, old->domain[i].name) != NULL)
-			continue;
-		queue_policy(d->queue, old->domain[i].name, NULL);
-		stats_touch(d->stats, old->domain[i].name);
-	}
-}
-
-struct store_conf
-daemon_store_conf(const struct config *conf)
-{
-	return (struct store_conf){ .dir = conf->spool,
-		.map_size = conf->queue.map_size,
-		.segment_size = conf->queue.segment_size,
-		.reserve = conf->queue.reserve,
-		.reserve_inodes = conf->queue.reserve_inodes,
-		.group_max = conf->queue.group_max };
-}
-
-void
-daemon_apply(struct daemon *d, const struct config *old)
-{
-	struct store_conf sc = daemon_store_conf(d->conf);
-
-	self_build(d, d->conf);
-	store_reconfigure(d->store, &sc);
-	bounce_configure(d->bounce, d->conf);
-	deliver_configure(d->deliver, d->conf, &d->self);
-	watch_configure(d->watch, d->conf, loop_now(d->loop));
-	apply_policies(d, old);
-	runner_configure(d->runner, d->conf, &d->self);
-	agentx_configure(d->agentx, &d->conf->snmp);
-}
-
-/* From one set of addresses for the web to another; the first is back on
- * failure. */
-static int
-reload_web(struct daemon *d, struct config *from, struct config *to,
-    struct mx_errbuf *eb)
-{
-	if (!http_differs(from, to))
-		return 0;
-	http_destroy(&d->http);
-	if (to->web.listen.n == 0)
-		return 0;
-	d->http = http_create(to, d->box, d->history, eb);
-	if (d->http != NULL)
-		return 0;
-	if (from->web.listen.n > 0)
-		d->http = http_create(from, d->box, d->history, NULL);
-	return -MX_ENET;
-}
-
-/* All that can fail. The listeners come last: they change whole or not at
- * all, and a port below 1024 that was closed could not be had back, for we
- * are root no more. */
-static int
-reload_outside(struct daemon *d, struct config *conf, struct mx_errbuf *eb)
-{
-	struct mx_errbuf back = { "" };
+	/* of the last one that ended */
+	uint64_t ended;
 	int rc;
+	struct conf_errors errs;
+};
 
-	if ((rc = smtpd_configure(d->smtpd, conf, eb)) != 0)
-		return rc;
-	if ((rc = reload_web(d, d->conf, conf, eb)) == 0 &&
-	    (rc = smtpd_listen(d->smtpd, conf, eb)) != 0)
-		(void)reload_web(d, conf, d->conf, &back);
-	if (rc != 0 && smtpd_configure(d->smtpd, d->conf, &back) != 0)
-		log_error("reload", "problem=%s", log_q(back.text));
-	return rc;
-}
+/* ---- findings */
 
 static void
 finding_add(struct conf_errors *errs, bool warning, const char *file,
@@ -168,6 +76,15 @@ finding_add(struct conf_errors *errs, bool warning, const char *file,
 		.text = mem_strdup(text) };
 	if (!warning)
 		errs->nfatal++;
+}
+
+void
+daemon_log_findings(const struct conf_errors *errs)
+{
+	for (size_t i = 0; i < errs->n && i < CHECK_MAX_FINDINGS; i++)
+		(errs->e[i].warning ? log_warn : log_error)("config",
+		    "file=%s line=%u text=%s", log_q(errs->e[i].file),
+		    errs->e[i].line, log_q(errs->e[i].text));
 }
 
 /* Primaries that come from MX records are not known yet: two a domain. */
@@ -204,56 +121,105 @@ daemon_config(const char *file, struct conf_errors *errs)
 	return conf;
 }
 
-static int
-reload_into_force(struct daemon *d, struct config *conf,
-    struct conf_errors *errs)
+/* ---- LOAD */
+
+static void
+loading_free(struct helper_job *job)
 {
-	struct config *old = d->conf;
+	struct loading *l = (struct loading *)job;
+
+	conf_errors_fini(&l->errs);
+	conf_diff_destroy(&l->diff);
+	smtpd_setup_destroy(&l->setup);
+	self_destroy(&l->self);
+	config_unref(&l->conf);
+	config_unref(&l->old);
+	mem_free(&l);
+}
+
+/* What was in force takes a while to go. Its setup is gone by now: that is
+ * the loop's. */
+static void
+run_drop(struct helper_job *job)
+{
+	struct loading *l = (struct loading *)job;
+
+	conf_diff_destroy(&l->diff);
+	config_unref(&l->conf);
+	config_unref(&l->old);
+}
+
+static void
+run_load(struct helper_job *job)
+{
+	struct loading *l = (struct loading *)job;
 	struct mx_errbuf eb = { "" };
 	char changed[256], text[400];
 
-	config_static_changes(old, conf, changed, sizeof(changed));
+	l->conf = daemon_config(l->old->file, &l->errs);
+	if (l->conf == NULL)
+		return;
+	config_static_changes(l->old, l->conf, changed, sizeof(changed));
 	if (changed[0] != '\0') {
 		snprintf(text, sizeof(text),
 		    "%s: a change needs a restart; the old value stays",
 		    changed);
-		finding_add(errs, true, conf->file, text);
+		finding_add(&l->errs, true, l->conf->file, text);
 	}
-	if (reload_outside(d, conf, &eb) != 0) {
-		finding_add(errs, false, conf->file, eb.text);
-		return -MX_ESYNTAX;
+	l->setup = smtpd_setup_create(l->conf, &eb);
+	if (l->setup == NULL) {
+		finding_add(&l->errs, false, l->conf->file, eb.text);
+		return;
 	}
-	d->conf = config_ref(conf);
-	daemon_apply(d, old);
-	daemon_alerts_configure(d);
-	config_unref(&old);
-	return 0;
+	l->diff = conf_diff_create(l->old, l->conf);
+	l->self = self_create(l->conf);
 }
 
-void
-daemon_log_findings(const struct conf_errors *errs)
+/* From one set of addresses for the web to another; the first is back on
+ * failure. */
+static int
+reload_web(struct daemon *d, struct config *from, struct config *to,
+    struct mx_errbuf *eb)
 {
-	for (size_t i = 0; i < errs->n && i < CHECK_MAX_FINDINGS; i++)
-		(errs->e[i].warning ? log_warn : log_error)("config",
-		    "file=%s line=%u text=%s", log_q(errs->e[i].file),
-		    errs->e[i].line, log_q(errs->e[i].text));
+	if (!http_differs(from, to))
+		return 0;
+	http_destroy(&d->http);
+	if (to->web.listen.n == 0)
+		return 0;
+	d->http = http_create(to, d->box, d->history, eb);
+	if (d->http != NULL)
+		return 0;
+	if (from->web.listen.n > 0)
+		d->http = http_create(from, d->box, d->history, NULL);
+	return -MX_ENET;
 }
 
-int
-daemon_reload(struct daemon *d, struct conf_errors *errs)
+/* All that can fail. The listeners come last: they change whole or not at
+ * all, and a port below 1024 that was closed could not be had back, for we
+ * are root no more. */
+static int
+reload_outside(struct daemon *d, struct config *conf, struct mx_errbuf *eb)
 {
-	struct config *conf = NULL;
-	int rc = -MX_ESYNTAX;
+	struct mx_errbuf back = { "" };
+	int rc;
 
-	if (d->draining) /* it would listen again */
-		finding_add(errs, false, d->conf->file, "shutting down");
-	else
-		conf = daemon_config(d->conf->file, errs);
-	if (conf != NULL) {
-		rc = reload_into_force(d, conf, errs);
-		config_unref(&conf);
-	}
-	daemon_log_findings(errs);
+	if ((rc = reload_web(d, d->conf, conf, eb)) == 0 &&
+	    (rc = smtpd_listen(d->smtpd, conf, eb)) != 0)
+		(void)reload_web(d, conf, d->conf, &back);
+	return rc;
+}
+
+/* ---- the end of one, and the beginning of the next */
+
+static void reload_begin(struct reload *);
+
+static void
+reload_end(struct reload *r, int rc)
+{
+	struct daemon *d = r->d;
+	struct loading *l = r->l;
+
+	daemon_log_findings(&l->errs);
 	d->reload_ok = rc == 0;
 	if (rc == 0)
 		d->reload_wall = clock_wall();
@@ -262,5 +228,200 @@ daemon_reload(struct daemon *d, struct conf_errors *errs)
 	log_notice("config", "reload=%s domains=%zu",
 	    rc == 0 ? "ok" : "failed, the old configuration stays",
 	    d->conf->ndomains);
-	return rc;
+	conf_errors_fini(&r->errs);
+	r->errs = l->errs;
+	l->errs = (struct conf_errors){ 0 };
+	r->rc = rc;
+	r->ended = r->number;
+	smtpd_setup_destroy(&l->setup);
+	self_destroy(&l->self);
+	l->job.run = run_drop;
+	l->job.done = l->job.drop = loading_free;
+	helper_do(d->helper, &l->job);
+	r->l = NULL;
+	r->state = RELOAD_IDLE;
+	if (r->again)
+		reload_begin(r);
+}
+
+static void
+reload_next(struct reload *r, enum reload_state state)
+{
+	r->state = state;
+	r->at = 0;
+	loop_timer_set(r->timer, 0);
+}
+
+static void
+on_loaded(struct helper_job *job)
+{
+	struct loading *l = (struct loading *)job;
+	struct daemon *d = l->d;
+	struct reload *r = d->reload;
+	struct mx_errbuf eb = { "" };
+
+	if (l->diff != NULL && d->draining) /* it would listen again */
+		(void)mx_fail(&eb, MX_EBUSY, "shutting down");
+	else if (l->diff != NULL)
+		(void)reload_outside(d, l->conf, &eb);
+	if (eb.text[0] != '\0')
+		finding_add(&l->errs, false, d->conf->file, eb.text);
+	if (l->errs.nfatal > 0) {
+		reload_end(r, -MX_ESYNTAX);
+		return;
+	}
+	self_replace(&d->self, &l->self, loop_now(d->loop));
+	smtpd_setup_open(d->smtpd, l->setup);
+	apply_begin(d, l->conf);
+	reload_next(r, RELOAD_CHANGE);
+}
+
+static void
+reload_begin(struct reload *r)
+{
+	struct loading *l = mem_alloc(sizeof(*l));
+
+	r->again = false;
+	r->number++;
+	r->state = RELOAD_LOAD;
+	r->l = l;
+	l->d = r->d;
+	l->old = config_ref(r->d->conf);
+	l->job.run = run_load;
+	l->job.done = on_loaded;
+	l->job.drop = loading_free;
+	helper_do(r->d->helper, &l->job);
+}
+
+/* ---- CHANGE, FILES, REMOVE */
+
+/* Some of the changes; false when there are no more. */
+static bool
+reload_slice(struct reload *r, bool removed)
+{
+	const struct conf_diff *diff = r->l->diff;
+	int64_t end = clock_now() + SLICE;
+	const struct conf_change *c;
+
+	while (r->at < diff->n) {
+		c = &diff->change[r->at++];
+		if (removed && c->is == NULL)
+			apply_gone(r->d, c->was->name);
+		else if (!removed && c->is != NULL)
+			apply_domain(r->d, c->is);
+		if (r->at % SLICE_LOOK == 0 && clock_now() > end)
+			return true;
+	}
+	return false;
+}
+
+/* From here on it is the configuration. */
+static void
+reload_use(struct reload *r)
+{
+	struct daemon *d = r->d;
+	struct config *old = d->conf;
+	size_t unread = smtpd_files_unread(d->smtpd);
+
+	if (unread > 0)
+		log_warn("config",
+		    "reload=waiting files=%zu effect=\"recipients of new "
+		    "files get 451 until they are read\"",
+		    unread);
+	smtpd_setup_use(d->smtpd, &r->l->setup);
+	d->conf = config_ref(r->l->conf);
+	daemon_alerts_configure(d);
+	config_unref(&old); /* r->l has one, too */
+	reload_next(r, RELOAD_REMOVE);
+}
+
+static void
+on_turn(void *arg)
+{
+	struct reload *r = arg;
+
+	switch (r->state) {
+	case RELOAD_CHANGE:
+		if (reload_slice(r, false)) {
+			loop_timer_set(r->timer, 0);
+		} else if (smtpd_files_unread(r->d->smtpd) == 0) {
+			reload_use(r);
+		} else {
+			r->state = RELOAD_FILES;
+			loop_timer_set(r->timer, FILES_WAIT_MS);
+		}
+		break;
+	case RELOAD_FILES:
+		reload_use(r);
+		break;
+	case RELOAD_REMOVE:
+		if (reload_slice(r, true))
+			loop_timer_set(r->timer, 0);
+		else
+			reload_end(r, 0);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Also at the start: then nobody waits but who asks whether we are ready. */
+static void
+on_read(void *arg)
+{
+	struct daemon *d = arg;
+
+	d->files_read = true;
+	if (d->reload->state == RELOAD_FILES)
+		reload_use(d->reload);
+}
+
+/* ---- for the daemon */
+
+void
+reload_create(struct daemon *d)
+{
+	d->reload = mem_alloc(sizeof(*d->reload));
+	d->reload->d = d;
+	d->reload->timer = loop_timer_create(d->loop, on_turn, d->reload);
+	smtpd_on_read(d->smtpd, on_read, d);
+}
+
+void
+reload_destroy(struct daemon *d)
+{
+	struct reload *r = d->reload;
+
+	if (r == NULL)
+		return;
+	loop_timer_destroy(&r->timer);
+	if (r->state > RELOAD_LOAD) /* else the helper has dropped it */
+		loading_free(&r->l->job);
+	conf_errors_fini(&r->errs);
+	mem_free(&d->reload);
+}
+
+uint64_t
+daemon_reload(struct daemon *d)
+{
+	struct reload *r = d->reload;
+
+	if (r->state == RELOAD_IDLE) {
+		reload_begin(r);
+		return r->number;
+	}
+	r->again = true;
+	return r->number + 1;
+}
+
+int
+daemon_reload_result(const struct daemon *d, uint64_t number,
+    const struct conf_errors **errs)
+{
+	const struct reload *r = d->reload;
+
+	if (r->ended < number)
+		return 1;
+	*errs = &r->errs;
+	return r->rc;
 }

@@ -26,6 +26,8 @@ not_ready(const struct daemon *d, const struct store_info *si)
 {
 	if (queue_loading(d->queue))
 		return "the queue is being indexed";
+	if (!d->files_read)
+		return "the recipients files are being read";
 	if (d->draining)
 		return "shutting down";
 	if (si->state == STORE_FAILED)
@@ -114,10 +116,16 @@ op_probe(void *arg, const char *domain)
 	return runner_now(d->runner, domain);
 }
 
-static int
-op_reload(void *arg, struct conf_errors *errs)
+static uint64_t
+op_reload(void *arg)
 {
-	return daemon_reload(arg, errs);
+	return daemon_reload(arg);
+}
+
+static int
+op_reload_result(void *arg, uint64_t number, const struct conf_errors **errs)
+{
+	return daemon_reload_result(arg, number, errs);
 }
 
 /* Does the mailbox's domain turn mail away because its primary is up? */
@@ -164,5 +172,6 @@ const struct control_ops daemon_control_ops = {
 	.snapshot = op_snapshot,
 	.probe = op_probe,
 	.reload = op_reload,
+	.reload_result = op_reload_result,
 	.rcpt = op_rcpt,
 };

@@ -542,12 +542,46 @@ dns_memory_load(struct dns *d, const char *path)
 		    log_q(path));
 }
 
+struct dns_saving {
+	struct dns_memory_copy *copy;
+	char *path;
+};
+
+struct dns_saving *
+dns_saving_create(struct dns *d, const char *path)
+{
+	struct dns_saving *s = mem_alloc(sizeof(*s));
+
+	s->copy = dns_memory_copy(d->memory, clock_wall());
+	s->path = mem_strdup(path);
+	return s;
+}
+
+void
+dns_saving_write(struct dns_saving *s)
+{
+	int rc = dns_memory_write(s->copy, s->path);
+
+	if (rc < 0)
+		log_warn("dns", "file=%s not_saved=%s", log_q(s->path),
+		    log_q(mx_strerror(rc)));
+}
+
+void
+dns_saving_destroy(struct dns_saving **sp)
+{
+	if (*sp == NULL)
+		return;
+	dns_memory_copy_destroy(&(*sp)->copy);
+	mem_free(&(*sp)->path);
+	mem_free(sp);
+}
+
 void
 dns_memory_save(struct dns *d, const char *path)
 {
-	int rc = dns_memory_write(d->memory, path, clock_wall());
+	struct dns_saving *s = dns_saving_create(d, path);
 
-	if (rc < 0)
-		log_warn("dns", "file=%s not_saved=%s", log_q(path),
-		    log_q(mx_strerror(rc)));
+	dns_saving_write(s);
+	dns_saving_destroy(&s);
 }

@@ -106,6 +106,13 @@ const struct dns_stats *dns_stats(const struct dns *);
 /* The memory as a file, replaced atomically; a missing or damaged one is
  * an empty memory and a log line. */
 void dns_memory_load(struct dns *, const char *path);
-void dns_memory_save(struct dns *, const char *path);
+void dns_memory_save(struct dns *, const char *path); /* waits for the disk */
+
+/* The same beside the loop: a copy of the memory, made at once (some ms when
+ * the memory is full), which any thread may write, and then free. */
+struct dns_saving;
+struct dns_saving *dns_saving_create(struct dns *, const char *path);
+void dns_saving_write(struct dns_saving *);
+void dns_saving_destroy(struct dns_saving **);
 
 #endif

@@ -39,8 +39,13 @@ int dns_memory_parse(struct dns_memory *, const char *text, size_t len,
 /* -MX_ENOENT, -MX_ESYS, -MX_ECORRUPT: the memory is empty then. */
 int dns_memory_read(struct dns_memory *, const char *path,
     int64_t now) MX_NODISCARD;
-/* Replaces the file: after a crash it is the old or the new one. */
-int dns_memory_write(const struct dns_memory *, const char *path,
-    int64_t now) MX_NODISCARD;
+
+/* What is worth saving, for a thread that may wait for the disk. */
+struct dns_memory_copy;
+struct dns_memory_copy *dns_memory_copy(const struct dns_memory *, int64_t now);
+void dns_memory_copy_destroy(struct dns_memory_copy **);
+/* Replaces the file: after a crash it is the old or the new one. Any thread. */
+int
+dns_memory_write(const struct dns_memory_copy *, const char *path) MX_NODISCARD;
 
 #endif

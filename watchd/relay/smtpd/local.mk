@@ -11,6 +11,8 @@ libmx_smtpd_a_SOURCES = \
 	watchd/relay/smtpd/policy.c watchd/relay/smtpd/policy.h \
 	watchd/relay/smtpd/rcpt_table.c watchd/relay/smtpd/rcpt_table.h \
 	watchd/relay/smtpd/recipients.c watchd/relay/smtpd/recipients.h \
+	watchd/relay/smtpd/recipients_int.h \
+	watchd/relay/smtpd/recipients_watch.c \
 	watchd/relay/smtpd/session.c watchd/relay/smtpd/session.h \
 	watchd/relay/smtpd/smtpd.c watchd/relay/smtpd/smtpd.h \
 	watchd/relay/smtpd/trace.c watchd/relay/smtpd/trace.h \

@@ -10,64 +10,71 @@
 
 #include "base/mem.h"
 
-static struct recipients *
-find_file(const struct policy *p, size_t n, const char *path)
-{
-	size_t i;
+/* What a domain says of a file, while the files are put together. */
+struct named {
+	const char *path;
+	uint32_t domain;
+};
 
-	if (p == NULL)
-		return NULL;
-	for (i = 0; i < n; i++)
-		if (p->files[i] != NULL &&
-		    strcmp(recipients_path(p->files[i]), path) == 0)
-			return p->files[i];
-	return NULL;
+static int
+compare_named(const void *va, const void *vb)
+{
+	const struct named *a = va, *b = vb;
+
+	/* Equal texts of a configuration have one address (config.h). */
+	return a->path == b->path ? 0 : strcmp(a->path, b->path);
 }
 
 /* Domains that name the same file share it; the strictest limit holds. */
-static unsigned
-file_shrink(const struct config *conf, const char *path)
-{
-	unsigned least = 100;
-	size_t i;
-
-	for (i = 0; i < conf->ndomains; i++) {
-		const struct conf_domain *d = &conf->domain[i];
-
-		if (d->recipients != NULL && strcmp(d->recipients, path) == 0 &&
-		    d->recipients_shrink < least)
-			least = d->recipients_shrink;
-	}
-	return least;
-}
-
 static void
-open_files(struct policy *p, struct loop *loop, const struct policy *old,
-    bool wait)
+files_create(struct policy *p)
 {
 	const struct config *conf = p->conf;
-	struct recipients *r;
-	size_t i;
+	struct named *named = mem_array(conf->ndomains + 1, sizeof(*named));
+	const struct conf_domain *d;
+	struct policy_file *f = NULL;
+	size_t i, n = 0;
 
-	p->files = mem_array(conf->ndomains + 1, sizeof(*p->files));
-	for (i = 0; i < conf->ndomains; i++) {
-		const char *path = conf->domain[i].recipients;
+	for (i = 0; i < conf->ndomains; i++)
+		if (conf->domain[i].recipients != NULL)
+			named[n++] = (struct named){ conf->domain[i].recipients,
+				(uint32_t)i };
+	qsort(named, n, sizeof(*named), compare_named);
+	p->file = mem_array(n + 1, sizeof(*p->file));
+	p->file_of = mem_array(conf->ndomains + 1, sizeof(*p->file_of));
+	for (i = 0; i < n; i++) {
+		d = &conf->domain[named[i].domain];
+		if (f == NULL || strcmp(f->path, named[i].path) != 0) {
+			f = &p->file[p->nfiles++];
+			f->path = named[i].path;
+			f->shrink = d->recipients_shrink;
+		}
+		if (d->recipients_shrink < f->shrink)
+			f->shrink = d->recipients_shrink;
+		p->file_of[named[i].domain] = (uint32_t)p->nfiles;
+	}
+	mem_free(&named);
+}
 
-		if (path == NULL)
-			continue;
-		r = find_file(p, i, path);
-		if (r != NULL) {
-			p->files[i] = recipients_ref(r);
+/* Both lists ascend by path. */
+void
+policy_open(struct policy *p, struct recipients_set *set,
+    const struct policy *old)
+{
+	size_t nold = old != NULL ? old->nfiles : 0, i, k = 0;
+	struct policy_file *f;
+
+	for (i = 0; i < p->nfiles; i++) {
+		f = &p->file[i];
+		while (k < nold && strcmp(old->file[k].path, f->path) < 0)
+			k++;
+		if (k == nold || strcmp(old->file[k].path, f->path) != 0) {
+			f->recipients =
+			    recipients_open(set, f->path, f->shrink);
 			continue;
 		}
-		r = find_file(old, old != NULL ? old->conf->ndomains : 0, path);
-		if (r != NULL) {
-			p->files[i] = recipients_ref(r);
-			recipients_recheck(r, file_shrink(conf, path));
-			continue;
-		}
-		p->files[i] =
-		    recipients_open(loop, path, file_shrink(conf, path), wait);
+		f->recipients = recipients_ref(old->file[k].recipients);
+		recipients_recheck(f->recipients, f->shrink);
 	}
 }
 
@@ -97,8 +104,7 @@ make_banner(const struct config *conf)
 }
 
 struct policy *
-policy_create(struct loop *loop, struct config *conf, const struct policy *old,
-    bool wait)
+policy_create(struct config *conf)
 {
 	struct policy *p = mem_alloc(sizeof(*p));
 
@@ -110,7 +116,7 @@ policy_create(struct loop *loop, struct config *conf, const struct policy *old,
 	p->helo = mem_printf("250 %s\r\n", conf->hostname);
 	p->ehlo = make_ehlo(conf, false);
 	p->ehlo_starttls = make_ehlo(conf, true);
-	open_files(p, loop, old, wait);
+	files_create(p);
 	return p;
 }
 
@@ -130,9 +136,10 @@ policy_unref(struct policy **pp)
 	*pp = NULL;
 	if (p == NULL || --p->refs > 0)
 		return;
-	for (i = 0; i < p->conf->ndomains; i++)
-		recipients_unref(&p->files[i]);
-	mem_free(&p->files);
+	for (i = 0; i < p->nfiles; i++)
+		recipients_unref(&p->file[i].recipients);
+	mem_free(&p->file);
+	mem_free(&p->file_of);
 	prefix_list_destroy(&p->trusted);
 	prefix_list_destroy(&p->etrn);
 	mem_free(&p->banner);
@@ -175,12 +182,13 @@ static bool
 check_listed(const struct policy *p, const struct smtp_path *path,
     struct policy_verdict *v)
 {
-	const struct recipients *file = p->files[v->domain - p->conf->domain];
+	uint32_t file = p->file_of[v->domain - p->conf->domain];
 	const char *text;
 
-	if (file == NULL || smtp_is_postmaster(path))
+	if (file == 0 || smtp_is_postmaster(path))
 		return true;
-	switch (recipients_find(file, path->mailbox, &text)) {
+	switch (recipients_find(p->file[file - 1].recipients, path->mailbox,
+	    &text)) {
 	case RCPT_FOUND_OK:
 		return true;
 	case RCPT_FOUND_REJECT:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * policy: who may send what to whom. A policy is one configuration with the
  * recipients files of its domains and the replies that are the same for every
- * session; a session keeps the one that it began with. Loop thread. */
+ * session; a session keeps the one that it began with. A domain costs four
+ * bytes. Loop thread, but for policy_create(). */
 #ifndef MX_SMTPD_POLICY_H
 #define MX_SMTPD_POLICY_H
 
@@ -10,10 +11,19 @@
 #include "relay/smtpd/smtpd.h"
 #include "smtp/command.h"
 
+/* A recipients file: once, however many domains name it. */
+struct policy_file {
+	const char *path; /* the configuration's */
+	unsigned shrink; /* the strictest of its domains */
+	struct recipients *recipients; /* NULL until policy_open() */
+};
+
 struct policy {
 	unsigned refs;
 	struct config *conf;
-	struct recipients **files; /* of conf->domain[i]; NULL: any recipient */
+	struct policy_file *file; /* ascending path */
+	size_t nfiles;
+	uint32_t *file_of; /* conf->domain[i]: 1 + its file, 0: any recipient */
 	struct prefix_list *trusted;
 	struct prefix_list *etrn;
 	char *banner; /* "220 ..." */
@@ -21,10 +31,13 @@ struct policy {
 	char *helo;
 };
 
-/* Takes a reference to the configuration. Files that `old` (NULL: none) has
- * open are shared; others are read at once when `wait`. */
-struct policy *policy_create(struct loop *, struct config *,
-    const struct policy *old, bool wait);
+/* Takes a reference to the configuration, and some time when there are many
+ * domains: any thread. */
+struct policy *policy_create(struct config *);
+/* Begins to read its files; those that `old` (NULL: none) has open are shared,
+ * and looked at again. Once, before it is used. */
+void
+policy_open(struct policy *, struct recipients_set *, const struct policy *old);
 struct policy *policy_ref(struct policy *);
 void policy_unref(struct policy **);
 

@@ -2,8 +2,8 @@
  * rcpt_table: see rcpt_table.h. All strings lie one behind the other in an
  * arena and are named by offset, entries hold two offsets and a hash, and an
  * open-addressed index of entry numbers is built once at the end. A million
- * addresses take about 50 MB and half a second. Used by recipients.c, on the
- * loop for small files and in a helper thread for large ones. */
+ * addresses take about 50 MB and half a second. Made and destroyed in
+ * the thread of recipients_watch.c, searched on the loop. */
 #include "relay/smtpd/rcpt_table.h"
 
 #include <stdlib.h>

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * recipients: one recipients file, watched. It is looked at every two seconds
- * and read again when it changed and has been left alone for a second; large
- * ones in a helper thread. A file that
- * cannot be read, does not parse, or suddenly holds far fewer recipients is
- * reported once a change, and the last good one stays in use. While there
- * never was a good one, nothing is known of any recipient: that is our
- * trouble, so the answer is 4xx. Loop thread. */
+ * recipients: the recipients files, watched. Each is looked at every two
+ * seconds and read again when it changed and has been left alone for a second.
+ * One thread does all of that, one file after the other: whoever has 10,000 of
+ * them, or one of a gigabyte, or one on a disk that hangs, still has a loop
+ * that answers. A file that cannot be read, does not parse, or suddenly holds
+ * far fewer recipients is reported once a change, and the last good one stays
+ * in use. While there never was a good one, nothing is known of any recipient:
+ * that is our trouble, so the answer is 4xx. Loop thread, unless said. */
 #ifndef MX_SMTPD_RECIPIENTS_H
 #define MX_SMTPD_RECIPIENTS_H
 
@@ -13,16 +14,26 @@
 #include "relay/smtpd/rcpt_table.h"
 
 struct recipients;
+struct recipients_set;
 
-/* One reference is the caller's. `shrink`: percent lost at once that is
- * refused. `wait`: read it now, whatever its size (start-up). */
+/* All files of an smtpd, and their thread. `settled` is called from the loop
+ * each time the last file that was asked for has been read, or could not be. */
+struct recipients_set *
+recipients_set_create(struct loop *, void (*settled)(void *arg), void *arg);
+/* Waits for a file that is being read. The files have no references left. */
+void recipients_set_destroy(struct recipients_set **);
+/* How many files were asked for and not read yet. */
+size_t recipients_set_unread(const struct recipients_set *);
+
+/* One reference is the caller's; no two objects have the same path. It is read
+ * as soon as its turn comes. `shrink`: percent lost at once that is refused. */
 struct recipients *
-recipients_open(struct loop *, const char *path, unsigned shrink, bool wait);
+recipients_open(struct recipients_set *, const char *path, unsigned shrink);
 struct recipients *recipients_ref(struct recipients *);
 void recipients_unref(struct recipients **);
 
-const char *recipients_path(const struct recipients *);
-/* A reload: it is read now, and what was refused before is judged again. */
+/* A reload: it is looked at without delay, and what was refused before is
+ * judged again. */
 void recipients_recheck(struct recipients *, unsigned shrink);
 
 /* For who checks a configuration: 0 when the file is a good one; or why not,

@@ -87,6 +87,10 @@ struct smtpd {
 	struct stats *stats;
 	struct smtpd_ops ops;
 	struct policy *policy; /* of new sessions; NULL before configure */
+	struct recipients_set *recipients;
+	struct loop_task *read_task;
+	void (*read)(void *arg); /* the files are; smtpd_on_read() */
+	void *read_arg;
 	struct tls_ctx *tls;
 	struct client_limit *limit;
 	struct insist *insist;

@@ -26,6 +26,23 @@ run_idle(void *arg)
 		m->idle(m->idle_arg);
 }
 
+static void
+run_read(void *arg)
+{
+	struct smtpd *m = arg;
+
+	if (m->read != NULL && smtpd_files_unread(m) == 0)
+		m->read(m->read_arg);
+}
+
+static void
+files_settled(void *arg)
+{
+	struct smtpd *m = arg;
+
+	loop_task_schedule(m->read_task);
+}
+
 struct smtpd *
 smtpd_create(struct loop *loop, struct queue *queue, struct stats *stats,
     const struct smtpd_ops *ops)
@@ -41,6 +58,8 @@ smtpd_create(struct loop *loop, struct queue *queue, struct stats *stats,
 	m->insist = insist_create();
 	m->next_id = rnd_u64() | 1;
 	m->idle_task = loop_task_create(loop, run_idle, m);
+	m->read_task = loop_task_create(loop, run_read, m);
+	m->recipients = recipients_set_create(loop, files_settled, m);
 	LIST_INIT(&m->listeners);
 	LIST_INIT(&m->sessions);
 	idmap_init(&m->by_id);
@@ -76,6 +95,8 @@ smtpd_destroy(struct smtpd **mp)
 		mem_free(&m->commits);
 	idmap_fini(&m->by_id);
 	policy_unref(&m->policy);
+	recipients_set_destroy(&m->recipients);
+	loop_task_destroy(&m->read_task);
 	tls_ctx_destroy(&m->tls);
 	client_limit_destroy(&m->limit);
 	insist_destroy(&m->insist);
@@ -147,29 +168,84 @@ smtpd_listen(struct smtpd *m, const struct config *conf, struct mx_errbuf *eb)
 	return rc;
 }
 
-int
-smtpd_configure(struct smtpd *m, struct config *conf, struct mx_errbuf *eb)
+struct smtpd_setup {
+	struct policy *policy;
+	struct tls_ctx *tls; /* NULL: no STARTTLS */
+};
+
+struct smtpd_setup *
+smtpd_setup_create(struct config *conf, struct mx_errbuf *eb)
 {
 	const struct conf_smtpd *c = &conf->smtpd;
-	struct tls_ctx *tls = NULL;
-	struct policy *policy;
-	bool first = m->policy == NULL;
+	struct smtpd_setup *up = mem_alloc(sizeof(*up));
 
 	if (c->tls_cert != NULL && c->tls_key != NULL) {
-		tls = tls_server_create(c->tls_cert, c->tls_key, eb);
-		if (tls == NULL)
-			return -MX_ETLS;
+		up->tls = tls_server_create(c->tls_cert, c->tls_key, eb);
+		if (up->tls == NULL) {
+			mem_free(&up);
+			return NULL;
+		}
 	}
-	policy = policy_create(m->loop, conf, m->policy, first);
+	up->policy = policy_create(conf);
+	return up;
+}
+
+void
+smtpd_setup_destroy(struct smtpd_setup **upp)
+{
+	if (*upp == NULL)
+		return;
+	policy_unref(&(*upp)->policy);
+	tls_ctx_destroy(&(*upp)->tls);
+	mem_free(upp);
+}
+
+void
+smtpd_setup_open(struct smtpd *m, struct smtpd_setup *up)
+{
+	policy_open(up->policy, m->recipients, m->policy);
+	if (smtpd_files_unread(m) == 0)
+		files_settled(m);
+}
+
+void
+smtpd_setup_use(struct smtpd *m, struct smtpd_setup **upp)
+{
 	/* Sessions are counted in the table that they began with: it is only
 	 * made at the beginning, large enough for a limit raised later. */
 	if (m->limit == NULL)
-		m->limit = client_limit_create(c->max_sessions);
+		m->limit = client_limit_create(
+		    (*upp)->policy->conf->smtpd.max_sessions);
 	policy_unref(&m->policy);
-	m->policy = policy;
+	m->policy = (*upp)->policy;
 	tls_ctx_destroy(&m->tls);
-	m->tls = tls;
+	m->tls = (*upp)->tls;
+	mem_free(upp);
+}
+
+int
+smtpd_configure(struct smtpd *m, struct config *conf, struct mx_errbuf *eb)
+{
+	struct smtpd_setup *up = smtpd_setup_create(conf, eb);
+
+	if (up == NULL)
+		return -MX_ETLS;
+	smtpd_setup_open(m, up);
+	smtpd_setup_use(m, &up);
 	return 0;
+}
+
+size_t
+smtpd_files_unread(const struct smtpd *m)
+{
+	return recipients_set_unread(m->recipients);
+}
+
+void
+smtpd_on_read(struct smtpd *m, void (*done)(void *arg), void *arg)
+{
+	m->read = done;
+	m->read_arg = arg;
 }
 
 /* Refuses with a line, without a session. */

@@ -39,10 +39,27 @@ void smtpd_destroy(struct smtpd **);
  * are dropped for low ports. */
 int smtpd_listen(struct smtpd *, const struct config *,
     struct mx_errbuf *) MX_NODISCARD;
-/* New sessions use it; takes a reference. Loads certificates and recipients
- * files: an unreadable certificate fails (-MX_ETLS) and nothing changes. */
+
+/* A configuration is put into force in three steps, the first of which may
+ * take its time. What fails (-MX_ETLS: an unreadable certificate) fails there,
+ * and nothing has changed. */
+struct smtpd_setup;
+/* Takes a reference; loads certificates. Any thread. NULL: see *eb. */
+struct smtpd_setup *smtpd_setup_create(struct config *, struct mx_errbuf *eb);
+void smtpd_setup_destroy(struct smtpd_setup **);
+/* Begins to read its recipients files, in a thread of their own. Until a file
+ * was read for the first time its domains' recipients get 451. */
+void smtpd_setup_open(struct smtpd *, struct smtpd_setup *);
+/* New sessions use it, whether all its files were read or not. */
+void smtpd_setup_use(struct smtpd *, struct smtpd_setup **);
+/* All three at once. */
 int smtpd_configure(struct smtpd *, struct config *,
     struct mx_errbuf *) MX_NODISCARD;
+
+/* Recipients files that smtpd_setup_open() asked for and that were not looked
+ * at yet. `done`, from a task, each time that there are none any more. */
+size_t smtpd_files_unread(const struct smtpd *);
+void smtpd_on_read(struct smtpd *, void (*done)(void *arg), void *arg);
 
 /* Shutdown: no new connections, 421 to idle sessions, messages under way may
  * finish; `idle` when the last session is gone. */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC
+ * apply: a configuration into the modules; nothing here can fail. First what
+ * does not grow with the number of domains (apply_begin), then one domain
+ * after the other: reload.c spreads those over turns of the loop. A domain is
+ * changed whole: between two of them all modules agree. Loop thread. */
+#include <string.h>
+
+#include "daemon/daemon_int.h"
+
+static void
+policy_of(const struct conf_domain *cd, struct queue_policy *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->lifetime_ms = cd->lifetime_ms;
+	memcpy(p->delay_warning_ms, cd->delay_warning_ms,
+	    sizeof(p->delay_warning_ms));
+	p->ndelay_warning = cd->ndelay_warning;
+	p->connections = cd->deliver.connections;
+	p->retry_first_ms = cd->retry.first_ms;
+	p->retry_max_ms = cd->retry.max_ms;
+}
+
+struct store_conf
+daemon_store_conf(const struct config *conf)
+{
+	return (struct store_conf){ .dir = conf->spool,
+		.map_size = conf->queue.map_size,
+		.segment_size = conf->queue.segment_size,
+		.reserve = conf->queue.reserve,
+		.reserve_inodes = conf->queue.reserve_inodes,
+		.group_max = conf->queue.group_max };
+}
+
+void
+apply_begin(struct daemon *d, struct config *conf)
+{
+	struct store_conf sc = daemon_store_conf(conf);
+	const struct route_self *self = self_route(d->self);
+	struct queue_policy p;
+
+	store_reconfigure(d->store, &sc);
+	bounce_configure(d->bounce, conf);
+	deliver_configure(d->deliver, conf, self);
+	watch_configure(d->watch, conf, loop_now(d->loop));
+	runner_configure(d->runner, conf, self);
+	agentx_configure(d->agentx, &conf->snmp);
+	policy_of(&conf->defaults, &p);
+	queue_policy_default(d->queue, &p);
+}
+
+void
+apply_domain(struct daemon *d, const struct conf_domain *cd)
+{
+	struct queue_policy p;
+
+	stats_domain_add(d->stats, cd->name);
+	stats_touch(d->stats, cd->name);
+	policy_of(cd, &p);
+	queue_policy(d->queue, cd->name, &p);
+	queue_gate(d->queue, cd->name,
+	    health_open(watch_state(d->watch, cd->name)) ? GATE_OPEN :
+							   GATE_CLOSED);
+}
+
+void
+apply_gone(struct daemon *d, const char *name)
+{
+	queue_policy(d->queue, name, NULL);
+	stats_touch(d->stats, name);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: ISC
+ * recipients_watch: the thread that looks at the recipients files. Files that
+ * were asked for come first, in the order in which they were; the others when
+ * they are due. The identity of a file is its inode, size, mtime and ctime. A
+ * file that changed is not read before a second look finds it as the first one
+ * did, and what was read counts only if it is still the same afterwards: half
+ * of a list that is being written in place would turn away people who exist. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/smtpd/recipients_int.h"
+
+#define CHECK_MS  2000
+#define SETTLE_MS 1000 /* unchanged for so long: written to its end */
+#define PAUSE_MS  20 /* the shortest sleep: those due in it come together */
+#define RESTLESS  60
+#define FILE_MAX  ((off_t)1 << 30)
+
+TAILQ_HEAD(look_list, look);
+
+struct recipients_watch {
+	pthread_t thread;
+	struct mailbox *in, *out;
+	/* Those that rest equally long are due in the order in which they came
+	 * to rest: a list is all the order that is needed. */
+	struct look_list list[3]; /* by look.place */
+	bool stop;
+};
+
+static void
+file_id_set(struct file_id *id, const struct stat *st)
+{
+	memset(id, 0, sizeof(*id));
+	id->dev = st->st_dev;
+	id->ino = st->st_ino;
+	id->size = st->st_size;
+	id->mtime = st->st_mtim;
+	id->ctime = st->st_ctim;
+}
+
+static bool
+time_equal(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool
+file_id_equal(const struct file_id *a, const struct file_id *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+	    time_equal(&a->mtime, &b->mtime) &&
+	    time_equal(&a->ctime, &b->ctime);
+}
+
+static int
+read_all(int fd, char *data, size_t size, size_t *len)
+{
+	ssize_t n;
+
+	*len = 0;
+	while (*len < size) {
+		n = read(fd, data + *len, size - *len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		*len += (size_t)n;
+	}
+	return 0;
+}
+
+void
+load_run(struct load *l, const char *path)
+{
+	struct file_id now;
+	struct stat st;
+	char *data = NULL;
+	size_t len;
+	/* Not to hang when somebody put a FIFO there. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		l->error = errno;
+		(void)mx_fail(&l->why, MX_ESYS, "%s", strerror(errno));
+		goto out;
+	}
+	file_id_set(&l->id, &st);
+	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
+		(void)mx_fail(&l->why, MX_ESYS, "no regular file below 1 GB");
+		goto out;
+	}
+	data = malloc((size_t)st.st_size + 1);
+	if (data == NULL || read_all(fd, data, (size_t)st.st_size, &len) < 0) {
+		l->error = errno;
+		(void)mx_fail(&l->why, MX_ESYS, "%s", strerror(errno));
+		goto out;
+	}
+	if (fstat(fd, &st) == 0) {
+		file_id_set(&now, &st);
+		l->changed = !file_id_equal(&now, &l->id);
+	}
+	if (!l->changed)
+		l->table = rcpt_table_parse(data, len, &l->note, &l->why);
+out:
+	free(data);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Whether a file that changed is the one of the last look. */
+static bool
+has_settled(struct look *l, const struct file_id *id)
+{
+	bool same = file_id_equal(id, &l->found);
+
+	l->found = *id;
+	if (!same && ++l->restless == RESTLESS)
+		log_warn("smtpd",
+		    "recipients=%s event=\"it does not stop changing and is "
+		    "not read\" hint=\"write another file and rename it\"",
+		    log_q(l->path));
+	if (same)
+		l->restless = 0;
+	return same;
+}
+
+/* What the system did not let us read (no descriptor, no permission) is tried
+ * again at each look, and reported once. */
+static void
+look_read(struct look *l, struct sight *s)
+{
+	struct load *load = &s->load;
+
+	load_run(load, l->path);
+	s->judge =
+	    !load->changed && (load->error == 0 || load->error != l->trouble);
+	l->trouble = load->error;
+	if (load->error == 0 && !load->changed) {
+		l->seen = load->id;
+		l->again = false;
+	}
+}
+
+/* Looks whether the file is another one, and reads it if so: at once when
+ * somebody asks, else when it has settled. */
+static int64_t
+look_at(struct look *l, struct sight *s)
+{
+	struct file_id id;
+	struct stat st;
+
+	if (stat(l->path, &st) < 0) {
+		if (errno != l->trouble)
+			s->missing = errno;
+		l->trouble = errno;
+		return CHECK_MS;
+	}
+	file_id_set(&id, &st);
+	if (l->trouble == 0 && !l->again && file_id_equal(&id, &l->seen))
+		return CHECK_MS;
+	if (l->owed == 0 && !has_settled(l, &id))
+		return SETTLE_MS;
+	look_read(l, s);
+	return CHECK_MS;
+}
+
+static void
+look_put(struct recipients_watch *w, struct look *l, int64_t delay_ms)
+{
+	l->place = delay_ms == 0  ? LOOK_ASKED :
+	    delay_ms == SETTLE_MS ? LOOK_SETTLING :
+				    LOOK_RESTING;
+	l->due = clock_now() + delay_ms * CLOCK_MS;
+	TAILQ_INSERT_TAIL(&w->list[l->place], l, link);
+}
+
+static void
+look_take(struct recipients_watch *w, struct look *l)
+{
+	TAILQ_REMOVE(&w->list[l->place], l, link);
+}
+
+static struct sight *
+sight_create(const struct look *l)
+{
+	struct sight *s = mem_alloc(sizeof(*s));
+
+	s->file = l->file;
+	s->answers = l->owed;
+	return s;
+}
+
+static void
+look_work(struct recipients_watch *w, struct look *l)
+{
+	struct sight *s = sight_create(l);
+	int64_t delay;
+
+	look_take(w, l);
+	delay = look_at(l, s);
+	l->owed = 0;
+	look_put(w, l, delay);
+	if (s->answers > 0 || s->missing != 0 || s->judge)
+		mailbox_post(w->out, &s->mail);
+	else
+		mem_free(&s);
+}
+
+static void
+obey(struct recipients_watch *w, struct order *o)
+{
+	struct look *l = o->look;
+	struct sight *s;
+
+	switch (o->mail.kind) {
+	case ORDER_LOOK:
+		look_take(w, l);
+		/* FALLTHROUGH */
+	case ORDER_WATCH:
+		l->owed++;
+		l->again = l->again || o->again;
+		look_put(w, l, 0);
+		break;
+	case ORDER_FORGET:
+		look_take(w, l);
+		s = sight_create(l);
+		s->gone = l;
+		mailbox_post(w->out, &s->mail);
+		break;
+	case ORDER_FREE:
+		rcpt_table_destroy(&o->table);
+		break;
+	default:
+		w->stop = true;
+		break;
+	}
+	mem_free(&o);
+}
+
+/* The one whose turn it is; NULL: nothing is due, and *ms says for how long. */
+static struct look *
+look_next(struct recipients_watch *w, int *ms)
+{
+	struct look *l = TAILQ_FIRST(&w->list[LOOK_ASKED]), *first = NULL;
+	int64_t now = clock_now();
+
+	if (l != NULL)
+		return l;
+	for (unsigned i = LOOK_RESTING; i < MX_COUNT(w->list); i++) {
+		l = TAILQ_FIRST(&w->list[i]);
+		if (l != NULL && (first == NULL || l->due < first->due))
+			first = l;
+	}
+	if (first == NULL)
+		*ms = -1;
+	else if (first->due <= now)
+		return first;
+	else if ((*ms = (int)((first->due - now) / CLOCK_MS)) < PAUSE_MS)
+		*ms = PAUSE_MS;
+	return NULL;
+}
+
+static void *
+watch_main(void *arg)
+{
+	struct recipients_watch *w = arg;
+	struct mail_list orders;
+	struct look *l;
+	struct mail *m;
+	int ms;
+
+	while (!w->stop) {
+		ms = 0;
+		if ((l = look_next(w, &ms)) != NULL)
+			look_work(w, l);
+		if (!mailbox_wait(w->in, &orders, ms))
+			continue;
+		while ((m = STAILQ_FIRST(&orders)) != NULL) {
+			STAILQ_REMOVE_HEAD(&orders, link);
+			obey(w, (struct order *)m);
+		}
+	}
+	return NULL;
+}
+
+struct recipients_watch *
+recipients_watch_start(struct mailbox *out)
+{
+	struct recipients_watch *w = mem_alloc(sizeof(*w));
+	sigset_t all, old;
+
+	w->out = out;
+	w->in = mailbox_create();
+	for (unsigned i = 0; i < MX_COUNT(w->list); i++)
+		TAILQ_INIT(&w->list[i]);
+	sigfillset(&all); /* signals are the main thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	MX_ASSERT(pthread_create(&w->thread, NULL, watch_main, w) == 0);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return w;
+}
+
+void
+recipients_watch_give(struct recipients_watch *w, struct order *o)
+{
+	mailbox_post(w->in, &o->mail);
+}
+
+void
+recipients_watch_stop(struct recipients_watch **wp)
+{
+	struct order *o = mem_alloc(sizeof(*o));
+
+	o->mail.kind = ORDER_STOP;
+	recipients_watch_give(*wp, o);
+	pthread_join((*wp)->thread, NULL);
+	mailbox_destroy(&(*wp)->in, NULL); /* STOP was its last order */
+	mem_free(wp);
+}
