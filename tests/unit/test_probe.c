@@ -2,6 +2,7 @@
  * test_probe: what a probe asks in its one session, what it makes of the
  * answers, and whom it tells of slowness. The server is reach_rows' first
  * site, with a hook that answers by the table. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -308,13 +309,14 @@ test_giving_up(void **state)
 	static const unsigned fall = 3;
 
 	(void)state;
-	for (unsigned nth = 1; nth < 40; nth++) {
-		bool longer =
-		    nth == 2 || nth == 4 || nth == 8 || nth == 16 || nth == 32;
+	for (unsigned nth = 1; nth < 300; nth++) {
+		bool longer = nth == 4 || nth == 16 || nth == 64 || nth == 256;
 
 		assert_false(probe_gives_up(fall - 1, fall, nth - 1));
 		assert_true(probe_gives_up(fall, fall, nth - 1) == !longer);
 	}
+	assert_true(probe_gives_up(fall, fall, UINT_MAX - 1));
+	assert_true(probe_gives_up(fall, fall, UINT_MAX));
 }
 
 static const struct {
