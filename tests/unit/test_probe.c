@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -269,6 +270,32 @@ test_slow(void **state)
 	assert_int_equal(w.at[0].conns, 3);
 }
 
+static void
+on_busy(void *arg MX_UNUSED)
+{
+	usleep(500 * 1000);
+}
+
+/* Our loop was late for longer than the time-out: nobody was slow. */
+static void
+test_late(void **state)
+{
+	static const struct row row = { "late", .site = { { SITE_SMTP } } };
+	static struct row_world w;
+	struct loop_timer *busy;
+	struct got g;
+
+	(void)state;
+	row_open(&w, &row);
+	busy = loop_timer_create(w.loop, on_busy, NULL);
+	loop_timer_set(busy, 0);
+	ask(&w, 1, &g, 200);
+	assert_int_equal(g.r.code, REACH_OK);
+	assert_int_equal(g.slow, 0);
+	loop_timer_destroy(&busy);
+	row_close(&w);
+}
+
 static const struct row silent[] = {
 	{ "mute", .site = { { SITE_SMTP, .mute = true } },
 	    .phase = SMTP_PHASE_GREETING },
@@ -400,6 +427,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asks),
 		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_giving_up),
 		cmocka_unit_test(test_depths),
