@@ -2,6 +2,7 @@
  * probe: what a reply to an ask is about, and the names of it. Pure. */
 #include "probes/probe.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "probes/probe_int.h"
@@ -36,11 +37,11 @@ probe_finding_name(enum probe_finding finding)
 bool
 probe_gives_up(unsigned counted, unsigned fall, unsigned given_up)
 {
-	unsigned nth = given_up + 1;
+	unsigned nth = given_up + 1, power = 4;
 
-	if (nth >= 2 && (nth & (nth - 1)) == 0)
-		return false;
-	return counted >= fall;
+	while (power < nth && power < UINT_MAX / 4)
+		power *= 4;
+	return counted >= fall && nth != power;
 }
 
 static bool

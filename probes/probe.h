@@ -113,11 +113,12 @@ struct probe_ops {
 	void (*wait)(const struct probe_wait *, void *arg); /* may be NULL */
 };
 /* Whether the owner had better give a silent session up (cancel it) and begin
- * another one: a connection can hang though the server works. `counted`: its
+ * another one: one connection can hang though the server works. `counted`: its
  * intervals that counted; `fall`: as configured; `given_up`: sessions in a row
- * that ended this way. They end when they have counted `fall`; but the 2nd, 4th,
- * 8th ... goes on to the limits of RFC 5321, lest a server that is that slow is
- * never heard out. Pure. */
+ * that ended this way. They end when they have counted `fall`; but the 4th,
+ * 16th, 64th ... goes on to the limits of RFC 5321, lest a server that is that
+ * slow is never heard out. (A peer that is gone for good is noticed by
+ * keepalive even then.) Pure. */
 bool probe_gives_up(unsigned counted, unsigned fall, unsigned given_up);
 
 struct probe_run;

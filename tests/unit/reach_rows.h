@@ -49,6 +49,9 @@ struct site {
 	int greet_ms; /* it greets so late */
 	bool mute, mute_ehlo; /* silent from the start, at EHLO */
 	bool shut, shut_ehlo; /* closes instead of a reply */
+	/* The reply to the nth line (from 0) of a connection; NULL: as usual,
+	 * "": closes. It runs in the server's thread. */
+	const char *(*hook)(const char *line, unsigned nth);
 };
 
 struct row {

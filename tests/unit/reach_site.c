@@ -114,6 +114,7 @@ struct peer {
 	SSL *ssl;
 	const struct site *site;
 	bool inside; /* of TLS */
+	unsigned lines;
 };
 
 static void
@@ -121,6 +122,8 @@ say(struct peer *p, const char *text)
 {
 	int len = (int)strlen(text);
 
+	if (len == 0)
+		return;
 	if (p->ssl != NULL)
 		(void)SSL_write(p->ssl, text, len);
 	else if (send(p->fd, text, (size_t)len, MSG_NOSIGNAL) < 0)
@@ -248,7 +251,13 @@ static bool
 command(struct peer *p, const char *line)
 {
 	char body[1024];
+	const char *own =
+	    p->site->hook != NULL ? p->site->hook(line, p->lines++) : NULL;
 
+	if (own != NULL) {
+		say(p, own);
+		return own[0] != '\0';
+	}
 	if (strncasecmp(line, "EHLO", 4) == 0)
 		return ehlo(p);
 	if (strncasecmp(line, "HELO", 4) == 0)

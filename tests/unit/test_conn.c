@@ -33,6 +33,7 @@ struct end {
 	bool keep; /* leaves the input where it is */
 	bool echo;
 	char destroy_at; /* the event in which it destroys itself */
+	int64_t rearm_ms; /* a time-out set at each CONN_READ */
 	const char *starttls; /* server: starts TLS when it reads this */
 };
 
@@ -62,6 +63,8 @@ on_event(struct conn *c, enum conn_event event, void *arg)
 	}
 	if (event != CONN_READ || e->keep)
 		return;
+	if (e->rearm_ms > 0)
+		conn_timeout(c, e->rearm_ms);
 	n = conn_input(c, &data);
 	assert_true(n > 0);
 	space = sizeof(e->text) - 1 - strlen(e->text);
@@ -190,6 +193,140 @@ teardown(void **state)
 	loop_timer_destroy(&wait_timer);
 	loop_destroy(&loop);
 	return 0;
+}
+
+static const struct end *wait_second;
+
+static bool
+second_eof(void)
+{
+	return strchr(wait_second->events, 'E') != NULL;
+}
+
+static bool
+client_got_x(void)
+{
+	return strcmp(client.text, "x") == 0;
+}
+
+static bool
+client_timed_out(void)
+{
+	return strchr(client.events, 't') != NULL;
+}
+
+static void
+on_busy(void *ms)
+{
+	usleep((useconds_t) * (int *)ms * 1000);
+}
+
+static void
+on_reply(void *arg MX_UNUSED)
+{
+	conn_write(server.c, "x", 1);
+}
+
+/* The loop was late for longer than the limit: that is not the peer's. */
+static void
+test_late(void **state)
+{
+	static int ms = 400;
+	struct loop_timer *busy = loop_timer_create(loop, on_busy, &ms),
+			  *reply = loop_timer_create(loop, on_reply, NULL);
+	int64_t late;
+
+	(void)state;
+	dial();
+	late = loop_late_ns(loop);
+	conn_timeout(client.c, 300);
+	loop_timer_set(busy, 10);
+	loop_timer_set(reply, 480);
+	assert_true(run_until(client_got_x));
+	assert_string_equal(client.events, "CR");
+	late = loop_late_ns(loop) - late;
+	assert_true(late >= 400 * CLOCK_MS);
+	loop_timer_destroy(&busy);
+	loop_timer_destroy(&reply);
+}
+
+/* However late we are, silence has an end: a limit is at most doubled. */
+static void
+on_ever_busy(void *arg)
+{
+	struct loop_timer **t = arg;
+
+	usleep(40 * 1000);
+	loop_timer_set(*t, 1);
+}
+
+static void
+test_ever_late(void **state)
+{
+	struct loop_timer *busy = NULL;
+
+	(void)state;
+	busy = loop_timer_create(loop, on_ever_busy, &busy);
+	dial();
+	conn_timeout(client.c, 200);
+	loop_timer_set(busy, 1);
+	assert_true(run_until(client_timed_out));
+	loop_timer_destroy(&busy);
+}
+
+static int pair[2];
+
+static void
+on_send(void *arg MX_UNUSED)
+{
+	assert_int_equal(send(pair[1], "x", 1, 0), 1);
+}
+
+/* What lies in the socket when the limit has passed is taken: both timers are
+ * due in one turn, and the first one makes the socket readable. */
+static void
+test_last_look(void **state)
+{
+	struct loop_timer *t = loop_timer_create(loop, on_send, NULL);
+
+	(void)state;
+	client.rearm_ms = 5000;
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	client.c =
+	    conn_accept(loop, pair[0], &listen_addr, 8192, on_event, &client);
+	loop_timer_set(t, 20);
+	conn_timeout(client.c, 20);
+	assert_true(run_until(client_got_x));
+	assert_string_equal(client.events, "R");
+	/* Without one to make it anew the limit stands. */
+	client.text[0] = client.events[0] = '\0';
+	client.rearm_ms = 0;
+	loop_timer_set(t, 20);
+	conn_timeout(client.c, 20);
+	assert_true(run_until(client_timed_out));
+	assert_string_equal(client.events, "Rt");
+	close(pair[1]);
+	loop_timer_destroy(&t);
+}
+
+/* The new owner is told, the old one is not. */
+static void
+test_owner(void **state)
+{
+	static struct end second;
+
+	(void)state;
+	dial();
+	second.c = client.c;
+	conn_owner(client.c, on_event, &second);
+	conn_write(server.c, "x", 1);
+	conn_finish(&server.c, 1000);
+	wait_second = &second;
+	assert_true(run_until(second_eof));
+	assert_string_equal(client.events, "C");
+	assert_string_equal(second.events, "RE");
+	assert_string_equal(second.text, "x");
 }
 
 static void
@@ -653,6 +790,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CONN_TEST(test_late),
+		CONN_TEST(test_ever_late),
+		CONN_TEST(test_last_look),
+		CONN_TEST(test_owner),
 		CONN_TEST(test_refused),
 		CONN_TEST(test_local_trouble),
 		CONN_TEST(test_echo),

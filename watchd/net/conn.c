@@ -671,6 +671,21 @@ conn_tls_info(const struct conn *c)
 	return c->tls_up ? &c->tls_info : NULL;
 }
 
+void
+conn_keepalive(struct conn *c, int s)
+{
+	int on = 1, count = 3;
+
+	if (c->fd < 0)
+		return;
+	/* Without it a dead peer is found later: nothing depends on it. */
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &s, sizeof(s));
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPINTVL, &s, sizeof(s));
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPCNT, &count,
+	    sizeof(count));
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
 const struct net_addr *
 conn_peer(const struct conn *c)
 {

@@ -83,6 +83,10 @@ int conn_tls_start_dane(struct conn *, struct tls_ctx *,
     const struct dane *dane) MX_NODISCARD;
 const struct tls_info *conn_tls_info(const struct conn *); /* NULL: clear */
 
+/* A peer that was not heard of for `s` seconds is asked for (by the kernel)
+ * each `s` seconds, and gone after the third time: CONN_ERROR. */
+void conn_keepalive(struct conn *, int s);
+
 const struct net_addr *conn_peer(const struct conn *);
 const struct net_addr *conn_local(struct conn *);
 /* The reason of CONN_ERROR: "connection refused", "TLS: ..." */

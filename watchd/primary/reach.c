@@ -194,6 +194,18 @@ reach_next(struct reach *r, bool silent)
 
 /* ---- the beginning */
 
+void
+reach_blank(struct reach *r)
+{
+	const struct dane *dane =
+	    r->policy.tls == CONF_TLS_DANE ? r->host.dane : NULL;
+
+	r->now = (struct reach_result){ .tls_by = dane != NULL ?
+		    dane_word(dane, NULL) :
+		    config_tls_word(r->policy.tls),
+		.tls_why = dane != NULL ? dane->why : "" };
+}
+
 static void
 choose(struct reach *r)
 {
@@ -242,8 +254,7 @@ on_begin(void *arg)
 {
 	struct reach *r = arg;
 
-	r->now.tls_by = config_tls_word(r->policy.tls);
-	r->now.tls_why = "";
+	reach_blank(r);
 	choose(r);
 	if (advance(r))
 		reach_try(r);

@@ -58,6 +58,8 @@ struct reach {
 
 /* ---- reach.c */
 void reach_set(struct reach *, enum reach_state);
+/* r->now as it is before anything was tried. */
+void reach_blank(struct reach *);
 /* While another address is left the one at hand has short limits. */
 bool reach_has_more(const struct reach *);
 /* This address has failed as r->now says; `silent`: by a limit. */

@@ -12,6 +12,9 @@
 #include "primary/reach_int.h"
 
 #define QUIT_MS 1000 /* a goodbye has to leave by then */
+/* A peer that is gone shall not be waited for. Probes only: a delivery lives
+ * through a network that is away for a while, or it would send twice. */
+#define KEEPALIVE_S 20
 
 static int64_t
 now_ns(const struct reach *r)
@@ -464,17 +467,16 @@ connect_again(struct reach *r)
 	r->tried++;
 	r->conn =
 	    conn_connect(r->env.loop, to, from, REACH_INPUT_MAX, on_conn, r);
+	if (r->policy.probe)
+		conn_keepalive(r->conn, KEEPALIVE_S);
 	arm(r);
 }
 
 void
 reach_try(struct reach *r)
 {
-	r->now = (struct reach_result){ .addr = r->cand[r->at].addr,
-		.tls_by = config_tls_word(r->policy.tls),
-		.tls_why = "" };
-	if (r->policy.tls == CONF_TLS_DANE && r->host.dane != NULL)
-		r->now.tls_why = r->host.dane->why;
+	reach_blank(r);
+	r->now.addr = r->cand[r->at].addr;
 	r->mute = false;
 	r->in_clear = r->policy.depth == REACH_READY && !r->policy.probe &&
 	    r->policy.tls != CONF_TLS_NONE && !needs_tls(r) &&
