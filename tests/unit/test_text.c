@@ -362,6 +362,17 @@ test_jitter(void **state)
 	assert_true(rnd_jitter(INT64_MAX, 50) == INT64_MAX);
 }
 
+static void
+test_equal(void **state)
+{
+	(void)state;
+	assert_true(text_equal(NULL, NULL));
+	assert_false(text_equal(NULL, ""));
+	assert_false(text_equal("", NULL));
+	assert_true(text_equal("ab", "ab"));
+	assert_false(text_equal("ab", "aB"));
+}
+
 int
 main(void)
 {
@@ -374,6 +385,7 @@ main(void)
 		cmocka_unit_test(test_id),
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_jitter),
+		cmocka_unit_test(test_equal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

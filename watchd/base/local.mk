@@ -5,6 +5,8 @@ libmx_base_a_SOURCES = \
 	watchd/base/defs.h \
 	watchd/base/err.c watchd/base/err.h \
 	watchd/base/fault.c watchd/base/fault.h \
+	watchd/base/file.c watchd/base/file.h \
+	watchd/base/hash.h \
 	watchd/base/heap.c watchd/base/heap.h \
 	watchd/base/hist.c watchd/base/hist.h \
 	watchd/base/idmap.c watchd/base/idmap.h \
@@ -13,15 +15,19 @@ libmx_base_a_SOURCES = \
 	watchd/base/mailbox.c watchd/base/mailbox.h \
 	watchd/base/mem.c watchd/base/mem.h \
 	watchd/base/rnd.c watchd/base/rnd.h \
-	watchd/base/text.c watchd/base/text.h
+	watchd/base/text.c watchd/base/text.h \
+	watchd/base/ways.c watchd/base/ways.h
 
 if HAVE_CMOCKA
-base_tests = tests/unit/test_buf tests/unit/test_heap tests/unit/test_idmap \
-	tests/unit/test_log tests/unit/test_mailbox tests/unit/test_text
+base_tests = tests/unit/test_buf tests/unit/test_file tests/unit/test_heap \
+	tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
+	tests/unit/test_text tests/unit/test_ways
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_file_SOURCES = tests/unit/test_file.c
+tests_unit_test_file_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_heap_SOURCES = tests/unit/test_heap.c
 tests_unit_test_heap_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_idmap_SOURCES = tests/unit/test_idmap.c
@@ -32,6 +38,8 @@ tests_unit_test_mailbox_SOURCES = tests/unit/test_mailbox.c
 tests_unit_test_mailbox_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_ways_SOURCES = tests/unit/test_ways.c
+tests_unit_test_ways_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/fuzz_text

@@ -322,3 +322,9 @@ text_id_parse(const char *s, uint64_t *id, bool *has_part)
 	*id = number << 8 | part;
 	return 0;
 }
+
+bool
+text_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}

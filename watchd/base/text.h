@@ -26,6 +26,9 @@ char *text_size_fmt(uint64_t bytes, char *dst, size_t size);
 char *text_date_5322(int64_t wall, char *dst, size_t size);
 char *text_date_3339(int64_t wall, char *dst, size_t size);
 
+/* Both are NULL, or they are the same text. */
+bool text_equal(const char *a, const char *b);
+
 /* A domain name in the one form in which names are compared: lower case,
  * A-labels (IDNA 2008, UTS 46), no trailing dot, letters, digits, hyphens and
  * underscores. dst holds TEXT_DOMAIN_MAX. -MX_ESYNTAX when it is no host name;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * client_limit: see client_limit.h. A hash table in which a client may sit in
- * any of WAYS places behind its hash; all of them are looked at each time, so
- * nothing needs to be deleted or moved. The hash is seeded: who owns many
- * /64s shall not be able to choose his neighbours. The minute slides over two
- * counters: this minute's, and the share of the last one that still counts.
- * Called by smtpd.c for each connection. */
+ * client_limit: see client_limit.h. A bounded table (base/ways.h) in which
+ * clients with open sessions stay and the others are missed by the connections
+ * that they began lately. The minute slides over two counters: this minute's,
+ * and the share of the last one that still counts. Called by smtpd.c for each
+ * connection. */
 #include "relay/smtpd/client_limit.h"
 
 #include <stdlib.h>
@@ -13,23 +12,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rnd.h"
+#include "base/ways.h"
 
 #define WAYS	   16u
 #define PLACES_MIN 4096u
 #define PLACES_MAX (1u << 20)
 
 struct client {
-	uint64_t key;
+	uint64_t key; /* first: base/ways.h */
 	uint32_t sessions;
 	uint32_t begun, begun_before; /* this minute, the one before */
 	int64_t minute;
 };
 
 struct client_limit {
-	uint64_t seed;
-	uint32_t mask;
-	struct client *client;
+	struct ways clients;
 };
 
 struct prefix {
@@ -50,9 +47,7 @@ client_limit_create(unsigned sessions)
 
 	while (places / 4 < sessions && places < PLACES_MAX)
 		places *= 2;
-	l->mask = places - 1;
-	l->seed = rnd_u64();
-	l->client = mem_array(places, sizeof(*l->client));
+	ways_init(&l->clients, places, WAYS, sizeof(struct client));
 	return l;
 }
 
@@ -61,18 +56,28 @@ client_limit_destroy(struct client_limit **lp)
 {
 	if (*lp == NULL)
 		return;
-	mem_free(&(*lp)->client);
+	ways_fini(&(*lp)->clients);
 	mem_free(lp);
 }
 
+/* The connections begun that still count at the given minute. */
 static uint32_t
-hash_key(const struct client_limit *l, uint64_t key)
+begun(const struct client *c, int64_t minute)
 {
-	key ^= l->seed;
-	key *= UINT64_C(0x9e3779b97f4a7c15);
-	key ^= key >> 32;
-	key *= UINT64_C(0xd6e8feb86659fd93);
-	return (uint32_t)(key >> 32);
+	if (minute == c->minute)
+		return c->begun + c->begun_before;
+	return minute == c->minute + 1 ? c->begun : 0;
+}
+
+static int64_t
+client_worth(const void *entry, const void *arg)
+{
+	const struct client *c = entry;
+	const int64_t *minute = arg;
+
+	if (c->sessions > 0)
+		return WAYS_KEEP;
+	return c->begun + c->begun_before == 0 ? WAYS_FREE : begun(c, *minute);
 }
 
 /* Moves the client's counters on to the minute of now. */
@@ -81,54 +86,9 @@ slide(struct client *c, int64_t minute)
 {
 	if (minute == c->minute)
 		return;
-	c->begun_before = minute == c->minute + 1 ? c->begun : 0;
+	c->begun_before = begun(c, minute);
 	c->begun = 0;
 	c->minute = minute;
-}
-
-static struct client *
-client_find(struct client_limit *l, uint64_t key)
-{
-	uint32_t h = hash_key(l, key), i;
-
-	for (i = 0; i < WAYS; i++) {
-		struct client *c = &l->client[(h + i) & l->mask];
-
-		if (c->key == key &&
-		    (c->sessions + c->begun + c->begun_before) > 0)
-			return c;
-	}
-	return NULL;
-}
-
-/* The client's place; a new one takes the place of whoever is missed least.
- * NULL when all the places hold clients with open sessions. */
-static struct client *
-client_place(struct client_limit *l, uint64_t key, int64_t minute)
-{
-	struct client *c = client_find(l, key), *best = NULL;
-	uint32_t h = hash_key(l, key), i;
-
-	if (c != NULL) {
-		slide(c, minute);
-		return c;
-	}
-	for (i = 0; i < WAYS; i++) {
-		c = &l->client[(h + i) & l->mask];
-		slide(c, minute);
-		if (c->sessions > 0)
-			continue;
-		if (best == NULL ||
-		    c->begun + c->begun_before <
-			best->begun + best->begun_before)
-			best = c;
-	}
-	if (best != NULL) {
-		memset(best, 0, sizeof(*best));
-		best->key = key;
-		best->minute = minute;
-	}
-	return best;
 }
 
 enum client_verdict
@@ -137,10 +97,11 @@ client_limit_enter(struct client_limit *l, uint64_t key, unsigned per_client,
 {
 	int64_t minute = now / (60 * CLOCK_SEC) + 1;
 	int64_t left = 60 * CLOCK_SEC - now % (60 * CLOCK_SEC);
-	struct client *c = client_place(l, key, minute);
+	struct client *c = ways_take(&l->clients, key, client_worth, &minute);
 
 	if (c == NULL)
-		return CLIENT_OK;
+		return CLIENT_OK; /* a crowd, each with a session open */
+	slide(c, minute);
 	if (c->sessions >= per_client)
 		return CLIENT_TOO_MANY;
 	if (rate > 0 &&
@@ -157,7 +118,8 @@ client_limit_enter(struct client_limit *l, uint64_t key, unsigned per_client,
 void
 client_limit_leave(struct client_limit *l, uint64_t key)
 {
-	struct client *c = client_find(l, key);
+	static const int64_t minute; /* who has a session is kept anyway */
+	struct client *c = ways_find(&l->clients, key, client_worth, &minute);
 
 	if (c != NULL && c->sessions > 0)
 		c->sessions--;

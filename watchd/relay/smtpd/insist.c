@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * insist: see insist.h. A hash table in which a pair may sit in any of
- * WAYS places; a new one takes the place of whoever was heard of longest ago.
- * Called by cmd_rcpt(). */
+ * insist: see insist.h. One table of pairs (base/ways.h); a new pair takes the
+ * place of the one that was heard of longest ago. Called by cmd_rcpt(). */
 #include "relay/smtpd/insist.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "base/ways.h"
 
 #define PLACES 65536u
 #define WAYS   8u
@@ -14,12 +15,12 @@
 
 struct pair {
 	uint64_t key;
-	int64_t first, last; /* last 0: nobody */
+	int64_t first, last; /* last 0: free */
 };
 
 struct insist {
-	uint64_t seed;
-	struct pair pair[PLACES];
+	uint64_t seed; /* of the keys: senders choose their addresses */
+	struct ways pairs;
 };
 
 struct insist *
@@ -28,52 +29,37 @@ insist_create(void)
 	struct insist *p = mem_alloc(sizeof(*p));
 
 	p->seed = rnd_u64();
+	ways_init(&p->pairs, PLACES, WAYS, sizeof(struct pair));
 	return p;
 }
 
 void
 insist_destroy(struct insist **pp)
 {
+	if (*pp == NULL)
+		return;
+	ways_fini(&(*pp)->pairs);
 	mem_free(pp);
 }
 
-/* FNV-1a from a seed; the end of a word counts, too. */
-static uint64_t
-hash_word(uint64_t h, const char *s)
+static int64_t
+pair_worth(const void *entry, const void *arg MX_UNUSED)
 {
-	do {
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	} while (*s++ != '\0');
-	return h;
-}
+	const struct pair *e = entry;
 
-static struct pair *
-find(struct insist *p, uint64_t key)
-{
-	struct pair *oldest = NULL, *e;
-
-	for (uint32_t i = 0; i < WAYS; i++) {
-		e = &p->pair[((key >> 32) + i) % PLACES];
-		if (e->last != 0 && e->key == key)
-			return e;
-		if (oldest == NULL || e->last < oldest->last)
-			oldest = e;
-	}
-	oldest->key = key;
-	oldest->last = 0;
-	return oldest;
+	return e->last == 0 ? WAYS_FREE : e->last;
 }
 
 bool
 insist_enough(struct insist *p, const char *sender, const char *rcpt,
     uint64_t client_key, int64_t long_enough, int64_t now)
 {
-	uint64_t key = hash_word(hash_word(p->seed, sender), rcpt);
+	uint64_t key = hash_text(hash_text(p->seed, sender), rcpt);
 	struct pair *e;
 
 	if (sender[0] == '\0')
 		key ^= client_key * UINT64_C(0x9e3779b97f4a7c15);
-	e = find(p, key);
+	e = ways_take(&p->pairs, key, pair_worth, NULL);
 	if (e->last == 0 || now - e->last > MEMORY)
 		e->first = now;
 	e->last = now;

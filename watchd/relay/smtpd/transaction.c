@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 /* A recipient with everything is some 900 bytes, a common one 60. Enough for
@@ -50,16 +51,6 @@ transaction_fini(struct transaction *tx)
 	mem_free(&tx->stats);
 	mem_free(&tx->part_rcpts);
 	mem_free(&tx->seen);
-}
-
-static uint64_t
-hash_mailbox(const char *s)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	return h;
 }
 
 static struct envelope *
@@ -115,7 +106,7 @@ transaction_add(struct transaction *tx, const struct smtp_command *cmd,
 {
 	const char *mailbox = cmd->path.mailbox;
 	size_t bytes = strlen(mailbox) + strlen(cmd->orcpt);
-	uint64_t hash = hash_mailbox(mailbox);
+	uint64_t hash = hash_text(HASH_INIT, mailbox);
 	struct envelope *part;
 	struct rcpt *r;
 	uint32_t at;

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC
+ * test_file: a file as a whole, and what stands in its way. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+
+static char dir[] = "/tmp/mxwatch-file-XXXXXX";
+static char path[64], fresh[64];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/f", dir);
+	snprintf(fresh, sizeof(fresh), "%s/f.new", dir);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	(void)unlink(fresh);
+	return rmdir(dir);
+}
+
+static void
+replaces_and_loads(void **state)
+{
+	struct buf b = BUF_INIT(100000);
+	struct mx_errbuf eb = { "" };
+	char big[20000];
+	struct stat st;
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	assert_int_equal(file_load(path, &b, &eb), -MX_ENOENT);
+	assert_int_equal(file_replace(path, 0600, "", 0, &eb), 0);
+	assert_int_equal(file_load(path, &b, &eb), 0);
+	assert_int_equal(b.len, 0);
+	assert_int_equal(file_replace(path, 0600, big, sizeof(big), &eb), 0);
+	assert_int_equal(file_load(path, &b, &eb), 0);
+	assert_int_equal(b.len, sizeof(big));
+	assert_memory_equal(b.data, big, sizeof(big));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(access(fresh, F_OK), -1);
+	buf_fini(&b);
+}
+
+static void
+bounds(void **state)
+{
+	struct buf b = BUF_INIT(5);
+	struct mx_errbuf eb;
+
+	(void)state;
+	assert_int_equal(file_replace(path, 0600, "12345", 5, NULL), 0);
+	assert_int_equal(file_load(path, &b, &eb), 0);
+	buf_clear(&b);
+	assert_int_equal(file_replace(path, 0600, "123456", 6, NULL), 0);
+	assert_int_equal(file_load(path, &b, &eb), -MX_ETOOBIG);
+	assert_string_equal(eb.text, "it is larger than 5 bytes");
+	buf_fini(&b);
+}
+
+/* A link that somebody put there is not followed; a FIFO, which nobody
+ * writes to, is not waited for; a folder is no file. */
+static void
+in_the_way(void **state)
+{
+	struct buf b = BUF_INIT(100);
+	struct mx_errbuf eb;
+
+	(void)state;
+	assert_int_equal(symlink("elsewhere", fresh), 0);
+	assert_int_equal(file_replace(path, 0600, "1", 1, NULL), 0);
+	assert_int_equal(file_load(path, &b, NULL), 0);
+	assert_int_equal(b.len, 1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(file_load(path, &b, &eb), -MX_ESYS);
+	assert_string_equal(eb.text, "it is not a file");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(file_load(path, &b, &eb), -MX_ESYS);
+	assert_int_equal(file_replace(path, 0600, "1", 1, &eb), -MX_ESYS);
+	assert_int_equal(access(fresh, F_OK), -1); /* nothing is left lying */
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(file_replace("/nonexistent/x", 0600, "1", 1, &eb),
+	    -MX_ESYS);
+	buf_fini(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(replaces_and_loads),
+		cmocka_unit_test(bounds),
+		cmocka_unit_test(in_the_way),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
