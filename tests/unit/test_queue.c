@@ -264,6 +264,32 @@ expiries_do_not_burst(void **state)
 	assert_int_equal(done, 150);
 }
 
+static void
+note_state(void *arg, const char *key, const void *data, size_t len)
+{
+	(void)key;
+	(void)data;
+	(void)len;
+	*(bool *)arg = true;
+}
+
+/* The regular round of the timer comes though something arms it anew all the
+ * time: what was learned is on the disk before a crash. */
+static void
+round_comes_under_traffic(void **state)
+{
+	struct world *w = *state;
+	bool saved = false;
+
+	world_open_with_canary(w, A);
+	for (int i = 0; i < 14; i++) {
+		world_deliver(w, A, world_mail(w, A, 1), "2");
+		world_advance(w, MINUTE / 2);
+	}
+	store_state_each(w->store, "known", note_state, &saved);
+	assert_true(saved);
+}
+
 /* What was delivered is not delivered again because the disk is full. */
 static void
 removal_fails(void **state)
@@ -600,6 +626,7 @@ main(void)
 		CASE(a_leap_is_taken_back),
 		CASE(a_leap_over_a_restart),
 		CASE(a_leap_does_not_stop_the_operator),
+		CASE(round_comes_under_traffic),
 		CASE(removal_fails),
 		CASE(update_fails),
 		CASE(too_much_trouble_stops_deliveries),

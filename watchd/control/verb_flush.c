@@ -206,7 +206,7 @@ verb_flush(struct call *c)
 
 /* ---- probe */
 
-struct probe_wait {
+struct probe_call {
 	int64_t limit; /* monotonic ns */
 	unsigned n;
 	struct {
@@ -218,7 +218,7 @@ struct probe_wait {
 static void
 probe_free(void *work)
 {
-	struct probe_wait *w = work;
+	struct probe_call *w = work;
 
 	mem_free(&w->before);
 	mem_free(&w);
@@ -227,7 +227,7 @@ probe_free(void *work)
 /* Has every primary been probed since? Counted, for several probes may fall
  * into one second; a name that is new now counts from nothing. */
 static bool
-probe_through(const struct probe_wait *w, const struct snap_domain *d)
+probe_through(const struct probe_call *w, const struct snap_domain *d)
 {
 	const struct snap_primary *p;
 	uint64_t before;
@@ -267,7 +267,7 @@ probe_step(struct call *c)
 {
 	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
 	const struct snap_domain *d = snapshot_find(s, c->domain);
-	const struct probe_wait *w = c->work;
+	const struct probe_call *w = c->work;
 
 	if (d == NULL || !d->configured)
 		call_fail(c, CONTROL_FAILED, "%s was removed meanwhile",
@@ -287,7 +287,7 @@ verb_probe(struct call *c)
 {
 	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
 	const struct snap_domain *d = snapshot_find(s, c->domain);
-	struct probe_wait *w = mem_alloc(sizeof(*w));
+	struct probe_call *w = mem_alloc(sizeof(*w));
 	int rc;
 
 	c->work = w;

@@ -21,7 +21,7 @@
 
 /* ---- the loop's own events */
 
-struct dns_job {
+struct dns_save {
 	struct helper_job job; /* first */
 	struct daemon *d;
 	struct dns_saving *saving;
@@ -30,13 +30,13 @@ struct dns_job {
 static void
 run_save(struct helper_job *job)
 {
-	dns_saving_write(((struct dns_job *)job)->saving);
+	dns_saving_write(((struct dns_save *)job)->saving);
 }
 
 static void
 on_saved(struct helper_job *job)
 {
-	struct dns_job *j = (struct dns_job *)job;
+	struct dns_save *j = (struct dns_save *)job;
 
 	j->d->dns_saving = false;
 	dns_saving_destroy(&j->saving);
@@ -47,7 +47,7 @@ on_saved(struct helper_job *job)
 static void
 save_dns(struct daemon *d)
 {
-	struct dns_job *j;
+	struct dns_save *j;
 
 	d->next_dns_save = loop_now(d->loop) + DNS_SAVE_SEC * CLOCK_SEC;
 	if (d->dns_saving)

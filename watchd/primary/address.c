@@ -277,15 +277,15 @@ out:
 
 /* ---- the book */
 
-struct entry {
-	RB_ENTRY(entry) node;
-	TAILQ_ENTRY(entry) link;
+struct book_entry {
+	RB_ENTRY(book_entry) node;
+	TAILQ_ENTRY(book_entry) link;
 	struct net_addr key;
 	struct address address;
 };
 
 static int
-entry_cmp(const struct entry *a, const struct entry *b)
+entry_cmp(const struct book_entry *a, const struct book_entry *b)
 {
 	const struct net_addr *x = &a->key, *y = &b->key;
 
@@ -302,13 +302,13 @@ entry_cmp(const struct entry *a, const struct entry *b)
 	    sizeof(x->u.in6.sin6_addr));
 }
 
-RB_HEAD(address_tree, entry);
-RB_PROTOTYPE(address_tree, entry, node, entry_cmp)
-RB_GENERATE(address_tree, entry, node, entry_cmp)
+RB_HEAD(address_tree, book_entry);
+RB_PROTOTYPE(address_tree, book_entry, node, entry_cmp)
+RB_GENERATE(address_tree, book_entry, node, entry_cmp)
 
 struct address_book {
 	struct address_tree tree;
-	TAILQ_HEAD(entry_list, entry) used; /* the last used one at the end */
+	TAILQ_HEAD(book_list, book_entry) used; /* the last used one at the end */
 	unsigned n, max;
 };
 
@@ -325,7 +325,7 @@ address_book_create(unsigned max)
 }
 
 static void
-entry_free(struct address_book *b, struct entry *e)
+entry_free(struct address_book *b, struct book_entry *e)
 {
 	RB_REMOVE(address_tree, &b->tree, e);
 	TAILQ_REMOVE(&b->used, e, link);
@@ -337,7 +337,7 @@ void
 address_book_destroy(struct address_book **bp)
 {
 	struct address_book *b = *bp;
-	struct entry *e;
+	struct book_entry *e;
 
 	if (b == NULL)
 		return;
@@ -346,10 +346,10 @@ address_book_destroy(struct address_book **bp)
 	mem_free(bp);
 }
 
-static struct entry *
+static struct book_entry *
 entry_find(const struct address_book *b, const struct net_addr *addr)
 {
-	struct entry key;
+	struct book_entry key;
 
 	key.key = *addr;
 	/* RB_FIND changes nothing but is not declared so. */
@@ -360,7 +360,7 @@ entry_find(const struct address_book *b, const struct net_addr *addr)
 const struct address *
 address_book_peek(const struct address_book *b, const struct net_addr *addr)
 {
-	const struct entry *e = entry_find(b, addr);
+	const struct book_entry *e = entry_find(b, addr);
 
 	return e != NULL ? &e->address : NULL;
 }
@@ -368,7 +368,7 @@ address_book_peek(const struct address_book *b, const struct net_addr *addr)
 struct address *
 address_book_get(struct address_book *b, const struct net_addr *addr)
 {
-	struct entry *e = entry_find(b, addr);
+	struct book_entry *e = entry_find(b, addr);
 
 	if (e != NULL) {
 		TAILQ_REMOVE(&b->used, e, link);

@@ -28,22 +28,22 @@ struct mark {
 	int64_t quarter;
 	uint32_t delivered, bounced, expired;
 };
-struct entry {
+struct stats_entry {
 	struct domain_stats d; /* first: this is what is given away */
-	TAILQ_ENTRY(entry) link;
+	TAILQ_ENTRY(stats_entry) link;
 	bool touched; /* in index.touched or index.round */
 	uint32_t hash;
 	uint16_t nmarks, marks_size;
 	struct mark *mark; /* ascending quarter, of the last day */
 	char name[];
 };
-TAILQ_HEAD(entry_list, entry);
+TAILQ_HEAD(stats_list, stats_entry);
 
 struct stats_index {
-	struct entry **slot; /* open addressing, linear; at most half full */
+	struct stats_entry **slot; /* open addressing, linear; at most half full */
 	size_t size, n; /* size: a power of two */
 	int64_t quarter; /* number of the present one; 0: none yet */
-	struct entry_list touched, round;
+	struct stats_list touched, round;
 };
 
 const struct hist_bounds hist_message_size = { 6,
@@ -75,7 +75,7 @@ stats_create(void)
 	struct stats_index *ix = mem_alloc(sizeof(*ix));
 
 	ix->size = TABLE_MIN;
-	ix->slot = mem_array(ix->size, sizeof(struct entry *));
+	ix->slot = mem_array(ix->size, sizeof(struct stats_entry *));
 	TAILQ_INIT(&ix->touched);
 	TAILQ_INIT(&ix->round);
 	st->index = ix;
@@ -113,7 +113,7 @@ name_hash(const char *name)
 }
 
 /* Where the name is, or where it has to go. */
-static struct entry **
+static struct stats_entry **
 table_slot(const struct stats_index *ix, const char *name, uint32_t hash)
 {
 	size_t i = hash & (ix->size - 1);
@@ -127,18 +127,18 @@ table_slot(const struct stats_index *ix, const char *name, uint32_t hash)
 static void
 table_double(struct stats_index *ix)
 {
-	struct entry **old = ix->slot;
+	struct stats_entry **old = ix->slot;
 	size_t n = ix->size;
 
 	ix->size *= 2;
-	ix->slot = mem_array(ix->size, sizeof(struct entry *));
+	ix->slot = mem_array(ix->size, sizeof(struct stats_entry *));
 	for (size_t i = 0; i < n; i++)
 		if (old[i] != NULL)
 			*table_slot(ix, old[i]->name, old[i]->hash) = old[i];
 	mem_free(&old);
 }
 
-static struct entry *
+static struct stats_entry *
 table_find(const struct stats_index *ix, const char *name)
 {
 	return *table_slot(ix, name, name_hash(name));
@@ -160,7 +160,7 @@ fate_of(const struct domain_stats *d)
 /* The first touch of a quarter, before anything is counted in it: where
  * nothing became of recipients since the last mark, that one can be moved. */
 static void
-entry_mark(struct entry *e, int64_t quarter)
+entry_mark(struct stats_entry *e, int64_t quarter)
 {
 	struct mark *last = e->nmarks > 0 ? &e->mark[e->nmarks - 1] : NULL;
 	struct domain_fate f;
@@ -188,7 +188,7 @@ entry_mark(struct entry *e, int64_t quarter)
 }
 
 static void
-entry_touch(struct stats_index *ix, struct entry *e)
+entry_touch(struct stats_index *ix, struct stats_entry *e)
 {
 	entry_mark(e, ix->quarter);
 	if (e->touched)
@@ -200,7 +200,7 @@ entry_touch(struct stats_index *ix, struct entry *e)
 void
 stats_touch(struct stats *st, const char *name)
 {
-	struct entry *e = table_find(st->index, name);
+	struct stats_entry *e = table_find(st->index, name);
 
 	if (e != NULL)
 		entry_touch(st->index, e);
@@ -219,7 +219,7 @@ const struct domain_stats *
 stats_take(struct stats *st, const char **name)
 {
 	struct stats_index *ix = st->index;
-	struct entry *e = TAILQ_FIRST(&ix->round);
+	struct stats_entry *e = TAILQ_FIRST(&ix->round);
 
 	if (e == NULL)
 		return NULL;
@@ -234,7 +234,7 @@ stats_domain_add(struct stats *st, const char *name)
 {
 	struct stats_index *ix = st->index;
 	uint32_t hash = name_hash(name);
-	struct entry **slot = table_slot(ix, name, hash), *e = *slot;
+	struct stats_entry **slot = table_slot(ix, name, hash), *e = *slot;
 	size_t len = strlen(name) + 1;
 
 	if (e == NULL) {
@@ -253,7 +253,7 @@ stats_domain_add(struct stats *st, const char *name)
 struct domain_stats *
 stats_domain(struct stats *st, const char *name)
 {
-	struct entry *e = table_find(st->index, name);
+	struct stats_entry *e = table_find(st->index, name);
 
 	if (e == NULL)
 		return &st->other;
@@ -264,7 +264,7 @@ stats_domain(struct stats *st, const char *name)
 const struct domain_stats *
 stats_peek(const struct stats *st, const char *name)
 {
-	const struct entry *e = table_find(st->index, name);
+	const struct stats_entry *e = table_find(st->index, name);
 
 	return e != NULL ? &e->d : NULL;
 }
@@ -295,7 +295,7 @@ struct domain_fate
 stats_recent(const struct stats *st, const struct domain_stats *d,
     enum stats_window window)
 {
-	const struct entry *e = (const struct entry *)(const void *)d;
+	const struct stats_entry *e = (const struct stats_entry *)(const void *)d;
 	int64_t from = st->index->quarter -
 	    (window == STATS_HOUR ? HOUR_MARKS : DAY_MARKS);
 	struct domain_fate f = fate_of(d);

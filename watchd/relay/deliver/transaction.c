@@ -495,6 +495,11 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 	}
 	if (scope != RESULT_SERVER && batch_left(w) && !deliver_session_full(s))
 		return; /* READY follows: the next hundred */
+	/* A host that takes no message now, whoever it is for, is passed over
+	 * for a while where there is another (452 to each MAIL). */
+	if (s->accepted == 0 && reply != NULL && reply->code / 100 == 4 &&
+	    (info->phase == SMTP_PHASE_MAIL || scope == RESULT_SERVER))
+		lane_failed(s->lane, info->phase);
 	delivery_report(w, info->phase, "");
 	if (scope != RESULT_SERVER) {
 		delivery_finish(dl, &s->cur, JOB_TRIED);

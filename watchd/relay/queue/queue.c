@@ -60,6 +60,7 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	q->ops = *ops;
 	q->policy = policy_builtin;
 	q->recent_ms = clock_wall_ms();
+	q->tick_ms = q->recent_ms + TICK_MAX_MS;
 	idmap_init(&q->entries);
 	RB_INIT(&q->dests);
 	heap_init(&q->times);

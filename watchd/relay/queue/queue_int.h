@@ -219,6 +219,7 @@ struct queue {
 	struct idmap entries;
 	struct dest_tree dests;
 	struct heap times;
+	int64_t tick_ms; /* wall: schedule_tick() at the latest */
 	TAILQ_HEAD(, dest) touched;
 	LIST_HEAD(, job) jobs;
 	LIST_HEAD(, request) requests;

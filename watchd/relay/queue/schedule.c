@@ -105,8 +105,11 @@ schedule_arm(struct queue *q)
 	const struct heap_node *n = heap_min(&q->times);
 	const struct heap_node *r = heap_min(&q->retries);
 	int64_t now = clock_wall_ms(), delay = TICK_MAX_MS;
+	int64_t tick = q->tick_ms - now; /* whoever arms the timer anew */
 	int64_t doubt = queue_clock_doubt(q);
 
+	if (tick < delay)
+		delay = tick;
 	if (doubt > 0 && doubt < delay)
 		delay = doubt;
 	if (n != NULL && n->key - now < delay)
@@ -125,6 +128,7 @@ schedule_tick(void *arg)
 	int64_t now = clock_wall_ms();
 	unsigned budget = WALK_STEP;
 
+	q->tick_ms = now + TICK_MAX_MS;
 	clock_doubt_tick(q, now);
 	record_again(q, now);
 	while (
