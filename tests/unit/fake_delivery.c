@@ -221,6 +221,9 @@ queue_take(struct queue *q, const char *domain)
 		j->ready = false;
 		j->out = true;
 		j->taken++;
+		if (fake.norder < FAKE_JOBS)
+			strlcpy(fake.order[fake.norder++], j->job.domain,
+			    sizeof(fake.order[0]));
 		if (++fake.out > fake.out_max)
 			fake.out_max = fake.out;
 		return &j->job;
@@ -468,6 +471,12 @@ run_route(struct later *l)
 	if (fake.spread)
 		((uint8_t *)&r.host[0].addr[0].u.in.sin_addr)[3] =
 		    (uint8_t)l->request->domain[1];
+	if (fake.own_names) {
+		strlcpy(r.host[0].name, l->request->domain,
+		    sizeof(r.host[0].name));
+		strlcpy(r.host[0].label, l->request->domain,
+		    sizeof(r.host[0].label));
+	}
 	mem_free(&l->request);
 	l->route(&r, l->arg);
 }

@@ -47,6 +47,9 @@ struct fake {
 	int reads;
 	int read_rc; /* of the next store_read() */
 	struct route route;
+	char order[FAKE_JOBS][32]; /* domains, as they were taken */
+	unsigned norder;
+	bool own_names; /* each domain's host has a name of its own */
 	bool spread; /* each domain is at an address of its own */
 	unsigned lookups;
 	struct config conf;

@@ -292,6 +292,12 @@ limits(void **state)
 }
 
 static bool
+failed_twice(void)
+{
+	return t.bad >= 2;
+}
+
+static bool
 one_idle(void)
 {
 	return fake_idle() && deliver_connections(t.deliver) == 1;
@@ -652,6 +658,58 @@ torn_down(void **state)
 }
 
 static bool
+all_delivered(void)
+{
+	return fake_idle() && sink.messages == (int)fake.njobs;
+}
+
+/* Domains of one host take turns on one connection, a message each, however
+ * much one of them has. */
+static void
+domains_share(void **state)
+{
+	static const char *const order[] = { "big", "s1", "s2", "big", "s1",
+		"s2", "big", "big", "big" };
+
+	(void)state;
+	fake.want = NULL;
+	fake.conf.defaults.deliver.connections = 1;
+	for (int i = 0; i < 5; i++)
+		add("a@big.example");
+	for (int i = 0; i < 2; i++) {
+		add("a@s1.example");
+		add("a@s2.example");
+	}
+	start();
+	deliver_want(t.deliver, "big.example", 1);
+	deliver_want(t.deliver, "s1.example", 1);
+	deliver_want(t.deliver, "s2.example", 1);
+	WAIT_FOR(all_delivered);
+	assert_int_equal(sink.conns, 1);
+	for (size_t i = 0; i < MX_COUNT(order); i++)
+		if (strncmp(fake.order[i], order[i], strlen(order[i])) != 0)
+			fail_msg("%zu: %s", i, fake.order[i]);
+}
+
+/* A name that is verified for TLS shares with nobody of another name. */
+static void
+verified_names_do_not_share(void **state)
+{
+	(void)state;
+	fake.want = NULL;
+	fake.conf.defaults.deliver.tls = CONF_TLS_REQUIRE;
+	fake.own_names = true;
+	add("a@s1.example");
+	add("a@s2.example");
+	start();
+	deliver_want(t.deliver, "s1.example", 1);
+	deliver_want(t.deliver, "s2.example", 1);
+	WAIT_FOR(failed_twice);
+	assert_int_equal(sink.messages, 0);
+	assert_int_equal(t.phase, SMTP_PHASE_STARTTLS);
+}
+
+static bool
 foreign_idle(void)
 {
 	return deliver_connections(t.deliver) > 0 && sink.conns > 0;
@@ -735,6 +793,8 @@ main(void)
 		T(null_mx),
 		T(drains),
 		T(torn_down),
+		T(domains_share),
+		T(verified_names_do_not_share),
 		T(foreign_share),
 		T(wanted_again),
 	};

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC
+ * What one address set can bear: its key, pauses, limits that it shows. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "primary/host.h"
+
+#define SEC INT64_C(1000000000)
+
+static struct route_host
+made_of(const char *a, const char *b, uint16_t port)
+{
+	struct route_host h = { .port = port };
+
+	assert_int_equal(addr_parse(&h.addr[h.naddrs++], a, 0, ':'), 0);
+	if (b != NULL)
+		assert_int_equal(addr_parse(&h.addr[h.naddrs++], b, 0, ':'), 0);
+	return h;
+}
+
+/* The same addresses in any order are one host; another port, one address
+ * more or another source of ours is another. */
+static void
+keys(void **state)
+{
+	struct route_host a = made_of("192.0.2.1", "2001:db8::1", 25);
+	struct route_host b = made_of("2001:db8::1", "192.0.2.1", 25);
+	struct route_host c = made_of("192.0.2.1", "2001:db8::1", 26);
+	struct route_host d = made_of("192.0.2.1", NULL, 25);
+	char ka[HOST_KEY_MAX], kb[HOST_KEY_MAX];
+	struct net_addr source;
+
+	(void)state;
+	host_key(&a, NULL, ka);
+	assert_string_equal(ka, host_key(&b, NULL, kb));
+	assert_string_not_equal(ka, host_key(&c, NULL, kb));
+	assert_string_not_equal(ka, host_key(&d, NULL, kb));
+	assert_int_equal(addr_parse(&source, "198.51.100.7", 0, ':'), 0);
+	assert_string_not_equal(ka, host_key(&a, &source, kb));
+}
+
+static void
+pauses(void **state)
+{
+	struct host h;
+	int64_t now = 100 * SEC;
+
+	(void)state;
+	host_init(&h, 20);
+	for (int i = 0; i < 10; i++) {
+		int64_t pause = i < 6 ? SEC << i : 60 * SEC;
+
+		assert_true(host_room(&h, now));
+		h.open = 1;
+		assert_int_equal(
+		    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, now),
+		    HOST_FAILED);
+		assert_int_equal(
+		    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, now),
+		    HOST_AGAIN);
+		h.open = 0;
+		assert_false(host_room(&h, now + pause - 1));
+		assert_int_equal(host_wake(&h, now), now + pause);
+		now += pause;
+	}
+	/* Somebody has reason to try: within a second of the failure. */
+	h.open = 1;
+	host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, now);
+	h.open = 0;
+	host_retry(&h, now);
+	assert_int_equal(host_wake(&h, now), now + SEC);
+	host_recovered(&h);
+	assert_true(host_room(&h, now));
+	assert_true(h.window.canary);
+}
+
+static const struct {
+	enum smtp_phase phase;
+	uint16_t code;
+	enum host_failure with_others;
+} refusals[] = {
+	{ SMTP_PHASE_CONNECT, 0, HOST_CROWDED },
+	{ SMTP_PHASE_GREETING, 421, HOST_CROWDED },
+	{ SMTP_PHASE_GREETING, 450, HOST_CROWDED },
+	{ SMTP_PHASE_GREETING, 0, HOST_CROWDED }, /* closed */
+	{ SMTP_PHASE_EHLO, 421, HOST_CROWDED },
+	{ SMTP_PHASE_GREETING, 554, HOST_FAILED },
+	{ SMTP_PHASE_EHLO, 550, HOST_FAILED },
+};
+
+/* Beside others that work a refusal is a ceiling, alone it is a failure. */
+static void
+crowded(void **state)
+{
+	struct host h;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(refusals); i++) {
+		host_init(&h, 20);
+		h.open = 4;
+		h.ready = 3;
+		assert_int_equal(host_connect_failed(&h, refusals[i].phase,
+				     refusals[i].code, SEC),
+		    refusals[i].with_others);
+		assert_int_equal(h.window.ceiling,
+		    refusals[i].with_others == HOST_CROWDED ? 3 : 0);
+		host_init(&h, 20);
+		h.open = 1;
+		assert_int_equal(host_connect_failed(&h, refusals[i].phase,
+				     refusals[i].code, SEC),
+		    HOST_FAILED);
+	}
+}
+
+/* What hung since before the recovery is in nobody's way. */
+static void
+recovers(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_init(&h, 20);
+	h.open = h.ready = 5;
+	host_recovered(&h);
+	assert_int_equal(h.open, 0);
+	assert_int_equal(h.before, 5);
+	assert_true(host_room(&h, SEC));
+	h.open = 1;
+	assert_false(host_room(&h, SEC));
+	/* Nor is a refusal now "one too many". */
+	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421, SEC),
+	    HOST_FAILED);
+}
+
+static void
+messages_a_connection(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_init(&h, 20);
+	host_closed_after(&h, 7, SEC);
+	assert_int_equal(host_limit_value(&h.messages, SEC), 0); /* chance */
+	host_closed_after(&h, 12, SEC);
+	assert_int_equal(host_limit_value(&h.messages, SEC), 0);
+	host_closed_after(&h, 12, SEC);
+	assert_int_equal(host_limit_value(&h.messages, SEC), 12);
+	host_closed_after(&h, 5, SEC); /* lower: at once */
+	assert_int_equal(host_limit_value(&h.messages, SEC), 5);
+	assert_int_equal(host_limit_value(&h.messages, SEC + HOST_LIMIT_AGE),
+	    0);
+	host_rcpts_after(&h, 50, SEC);
+	assert_int_equal(host_limit_value(&h.rcpts, SEC), 50);
+}
+
+static struct {
+	char text[48];
+	uint16_t code;
+	struct smtp_status status;
+	bool rate;
+} replies[] = {
+	{ "4.7.0 rate limited", 450, { 4, 7, 0 }, true },
+	{ "4.7.28 You are sending too fast", 421, { 4, 7, 28 }, true },
+	{ "4.7.1 Greylisted, try again", 450, { 4, 7, 1 }, false },
+	{ "4.2.2 rate of mailbox", 452, { 4, 2, 2 }, false },
+	{ "5.7.1 rate", 550, { 5, 7, 1 }, false },
+};
+
+static void
+rates(void **state)
+{
+	struct host h;
+	int64_t now = SEC;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(replies); i++) {
+		struct smtp_reply r = { .code = replies[i].code,
+			.has_status = true,
+			.status = replies[i].status,
+			.text = replies[i].text };
+
+		host_init(&h, 20);
+		assert_int_equal(host_rate_reply(&h, &r, now), replies[i].rate);
+		assert_int_equal(h.gap_ns, replies[i].rate ? HOST_GAP_MIN : 0);
+		if (!replies[i].rate)
+			continue;
+		host_rate_reply(&h, &r, now); /* of the same moment */
+		assert_int_equal(h.gap_ns, HOST_GAP_MIN);
+		for (int k = 0; k < 20; k++) {
+			now = h.next_ns;
+			host_rate_reply(&h, &r, now);
+		}
+		assert_int_equal(h.gap_ns, HOST_GAP_MAX);
+		for (int k = 0; k < 20 * 12; k++)
+			host_taken(&h, 0, now);
+		assert_int_equal(h.gap_ns, 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys),
+		cmocka_unit_test(pauses),
+		cmocka_unit_test(crowded),
+		cmocka_unit_test(recovers),
+		cmocka_unit_test(messages_a_connection),
+		cmocka_unit_test(rates),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
