@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "deliver_world.h"
+#include "relay/deliver/delivery.h"
 #include "relay/deliver/dsn.h"
 
 static struct fake_job *
@@ -143,6 +144,16 @@ outcome(const struct fake_job *j, const char *replies)
 	return env;
 }
 
+/* A server has had the message; `env` is what became of it. */
+static void
+finish(struct fake_job *j, struct envelope *env)
+{
+	struct delivery *w = delivery_create(DELIVERY_SEND, &j->job);
+
+	w->env = env;
+	bounce_finish(t.bounce, &w, JOB_TRIED);
+}
+
 /* The disk refuses the notification: the failure is not forgotten. */
 static void
 not_stored(void **state)
@@ -152,7 +163,7 @@ not_stored(void **state)
 
 	(void)state;
 	fake.accept_rc = -MX_EFULL;
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "52"));
+	finish(j, outcome(j, "52"));
 	WAIT_FOR(first_ended);
 	assert_int_equal(j->env->rcpts[0].state, RCPT_FAILED);
 	assert_int_equal(j->env->rcpts[0].code, 550);
@@ -162,7 +173,7 @@ not_stored(void **state)
 	assert_int_equal(t.stats->g.dsn_generated[0], 0);
 	/* Beside one that is tried again it is asked for again. */
 	j = take("s@sender.example", "a@example.org b@example.org");
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "54"));
+	finish(j, outcome(j, "54"));
 	WAIT_FOR(nothing_pending);
 	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
 	assert_int_equal(j->env->rcpts[0].code, 550);
@@ -188,12 +199,12 @@ relayed(void **state)
 		j->env->rcpts[i].notify =
 		    NOTIFY_GIVEN | (i == 2 ? NOTIFY_FAILURE : NOTIFY_SUCCESS);
 	fake.again = true;
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "2224"));
+	finish(j, outcome(j, "2224"));
 	assert_int_equal(j->ended, 1); /* not before the fourth */
 	assert_int_equal(fake.nnotes, 0);
 	assert_false(j->env->rcpts[0].reported);
 	assert_non_null(queue_take(NULL, "example.org"));
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "2222"));
+	finish(j, outcome(j, "2222"));
 	assert_int_equal(j->ended, 1);
 	WAIT_FOR(all_quiet);
 	assert_int_equal(fake.nnotes, 1);
@@ -220,7 +231,7 @@ failed_and_relayed(void **state)
 	j->env->rcpts[0].notify = NOTIFY_GIVEN | NOTIFY_SUCCESS;
 	fake.accept_rc = -MX_EFULL;
 	fake.accept_after = 1;
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "25"));
+	finish(j, outcome(j, "25"));
 	WAIT_FOR(all_quiet);
 	assert_int_equal(fake.nnotes, 1);
 	assert_non_null(strstr(fake.note[0].text, "Action: failed"));
@@ -266,7 +277,7 @@ not_relayed(void **state)
 		j = take(unasked_cases[i].sender, "a@example.org");
 		j->env->flags = unasked_cases[i].flags;
 		j->env->rcpts[0].notify = unasked_cases[i].notify;
-		bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "2"));
+		finish(j, outcome(j, "2"));
 		count = 0;
 		for (int s = 0; s < DSN_SUPPRESS_MAX; s++)
 			count += t.stats->g.dsn_suppressed[s];
@@ -309,7 +320,7 @@ over_the_rate(void **state)
 	assert_true(envelope_owes(j->env));
 	assert_in_range(j->job.put_off_ms, 1790000, 1800002);
 	j = take("s@sender.example", "a@example.org b@example.org");
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "52"));
+	finish(j, outcome(j, "52"));
 	WAIT_FOR(all_quiet);
 	assert_true(envelope_owes(j->env));
 	assert_in_range(j->job.put_off_ms, 3590000, 3600002);
@@ -340,7 +351,7 @@ cut_off(void **state)
 	    take("s@sender.example", "a@example.org b@example.org");
 
 	(void)state;
-	bounce_finish(t.bounce, &j->job, JOB_TRIED, outcome(j, "52"));
+	finish(j, outcome(j, "52"));
 	assert_int_equal(j->ended, 0);
 	bounce_destroy(&t.bounce);
 	assert_int_equal(j->tried, 1);

@@ -26,6 +26,7 @@
 #include "primary/reach.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
+#include "relay/deliver/delivery.h"
 #include "relay/store/store.h"
 #include "smtp/client.h"
 
@@ -48,25 +49,6 @@ enum deliver_session_state {
 	SESSION_QUIT, /* QUIT was sent */
 	SESSION_GONE, /* to be freed by the task */
 	SESSION_STATE_MAX,
-};
-
-/* One part in our hands, from queue_take() to delivery_finish(). */
-struct delivery {
-	struct deliver_dest *dest;
-	struct deliver_session *session; /* NULL: none is needed */
-	struct queue_job *job;
-	struct envelope *env; /* NULL until loaded */
-	char *data; /* the beginning of the body */
-	size_t len;
-	uint64_t load; /* store request, 0 none */
-	int rc; /* of loading */
-	bool loaded;
-	uint32_t next_rcpt; /* those before it were tried in this attempt */
-	uint32_t pending, delivered, failed; /* before this attempt */
-	int64_t start_ns; /* of the attempt, 0 not begun */
-	uint16_t code; /* of the last reply that decided something */
-	struct smtp_status status;
-	char reply[256];
 };
 
 struct deliver_session {
@@ -268,7 +250,7 @@ void deliver_tx_return(struct deliver_session *,
 /* The next part of the destination, being loaded; NULL: the queue has none. */
 struct delivery *delivery_take(struct deliver_dest *, struct deliver_session *,
     size_t body_max, store_load_cb *);
-/* The one end of a delivery; *w is gone. */
+/* The server is through with it: the way to its one end. *w is gone. */
 void delivery_finish(struct deliver *, struct delivery **w, enum job_outcome);
 /* Counts and logs the attempt. `phase`: in which it ended. */
 void delivery_report(const struct delivery *, enum smtp_phase phase,

@@ -3,6 +3,8 @@
  * delivery_finish(), whoever carries it. Also the mail that needs no
  * connection: that of a domain which takes none (null MX, RFC 7505) and that
  * we are not the backup of is failed here. Loop thread. */
+#include "relay/deliver/delivery.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,35 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
+
+struct delivery *
+delivery_create(enum delivery_why why, struct queue_job *job)
+{
+	struct delivery *w = mem_alloc(sizeof(*w));
+
+	w->why = why;
+	w->job = job;
+	w->outcome = JOB_TRIED;
+	return w;
+}
+
+void
+delivery_end(struct queue *q, struct delivery **wp, enum job_outcome outcome)
+{
+	struct delivery *w = *wp;
+
+	*wp = NULL;
+	if (w->why == DELIVERY_WARN && outcome == JOB_TRIED) {
+		w->env->warned = (uint8_t)(w->stage + 1);
+		queue_warned(q, w->job, w->env);
+	} else {
+		queue_done(q, w->job, outcome,
+		    outcome == JOB_RETURNED ? NULL : w->env);
+	}
+	envelope_destroy(&w->env);
+	free(w->data);
+	free(w);
+}
 
 struct delivery *
 delivery_take(struct deliver_dest *d, struct deliver_session *s,
@@ -21,16 +52,16 @@ delivery_take(struct deliver_dest *d, struct deliver_session *s,
 
 	if (job == NULL)
 		return NULL;
-	w = mem_alloc(sizeof(*w));
+	w = delivery_create(DELIVERY_SEND, job);
 	w->dest = d;
 	w->session = s;
-	w->job = job;
 	dl->jobs++;
 	d->jobs++;
 	w->load = store_load(dl->store, job->id, body_max, loaded, w);
 	return w;
 }
 
+/* The server has had its say; what the sender is owed comes first. */
 void
 delivery_finish(struct deliver *dl, struct delivery **wp,
     enum job_outcome outcome)
@@ -40,12 +71,14 @@ delivery_finish(struct deliver *dl, struct delivery **wp,
 	*wp = NULL;
 	if (w->load != 0)
 		store_cancel(dl->store, w->load);
+	w->load = 0;
 	dl->jobs--;
 	w->dest->jobs--;
 	deliver_dest_touch(w->dest);
-	bounce_finish(dl->bounce, w->job, outcome, w->env);
-	free(w->data);
-	free(w);
+	w->dest = NULL;
+	w->session = NULL;
+	mem_free(&w->data);
+	bounce_finish(dl->bounce, &w, outcome);
 	if (dl->draining)
 		loop_task_schedule(dl->task);
 }

@@ -2,7 +2,7 @@ noinst_LIBRARIES += libmx_deliver.a
 libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/budget.c watchd/relay/deliver/budget.h \
 	watchd/relay/deliver/bounce.c watchd/relay/deliver/bounce.h \
-	watchd/relay/deliver/bounce_case.c watchd/relay/deliver/bounce_int.h \
+	watchd/relay/deliver/delivery.h \
 	watchd/relay/deliver/deliver.c watchd/relay/deliver/deliver.h \
 	watchd/relay/deliver/deliver_int.h \
 	watchd/relay/deliver/dsn.c watchd/relay/deliver/dsn.h \
