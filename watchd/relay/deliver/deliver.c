@@ -40,8 +40,9 @@ work_dests(struct deliver *dl)
 		d->dirty = false;
 		deliver_dest_work(d);
 	}
+	/* Not from the task itself, which would run in the same turn. */
 	if (!TAILQ_EMPTY(&dl->dirty))
-		loop_task_schedule(dl->task);
+		loop_timer_set(dl->poll, 0);
 }
 
 static void
@@ -73,7 +74,7 @@ deliver_task(void *arg)
 	if (!dl->draining || dl->drained == NULL || dl->jobs > 0)
 		return;
 	if (bounce_pending(dl->bounce) > 0) {
-		loop_timer_set(dl->drain_timer, DRAIN_POLL_MS);
+		loop_timer_set(dl->poll, DRAIN_POLL_MS);
 		return;
 	}
 	fn = dl->drained;
@@ -82,7 +83,7 @@ deliver_task(void *arg)
 }
 
 static void
-drain_poll(void *arg)
+on_poll(void *arg)
 {
 	struct deliver *dl = arg;
 
@@ -114,7 +115,7 @@ deliver_create(struct loop *loop, struct dns *dns, struct store *store,
 	TAILQ_INIT(&dl->idle);
 	TAILQ_INIT(&dl->gone);
 	dl->task = loop_task_create(loop, deliver_task, dl);
-	dl->drain_timer = loop_timer_create(loop, drain_poll, dl);
+	dl->poll = loop_timer_create(loop, on_poll, dl);
 	return dl;
 }
 
@@ -156,7 +157,7 @@ deliver_destroy(struct deliver **dlp)
 	while ((st = RB_ROOT(&dl->sites)) != NULL)
 		site_free(st);
 	loop_task_destroy(&dl->task);
-	loop_timer_destroy(&dl->drain_timer);
+	loop_timer_destroy(&dl->poll);
 	config_unref(&dl->conf);
 	mem_free(dlp);
 }

@@ -186,7 +186,7 @@ struct deliver {
 	const struct route_self *self;
 	const struct reach_env *reach;
 	struct loop_task *task;
-	struct loop_timer *drain_timer;
+	struct loop_timer *poll; /* brings the task back in another turn */
 	struct deliver_dest_tree dests;
 	struct site_tree sites;
 	struct name_tree names;

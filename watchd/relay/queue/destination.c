@@ -63,6 +63,7 @@ dest_free(struct dest *d)
 
 	if (d->touched)
 		TAILQ_REMOVE(&q->touched, d, touched_link);
+	dest_unblock(d);
 	heap_remove(&q->times, &d->time);
 	RB_REMOVE(dest_tree, &q->dests, d);
 	heap_fini(&d->wait);
@@ -239,6 +240,25 @@ dest_want(struct dest *d, int64_t now)
 	ops->want(ops->arg, d->name, n);
 }
 
+/* Its deadlines wait until others' notifications are through. */
+static void
+dest_block(struct dest *d)
+{
+	if (d->blocked)
+		return;
+	d->blocked = true;
+	TAILQ_INSERT_TAIL(&d->queue->blocked, d, blocked_link);
+}
+
+void
+dest_unblock(struct dest *d)
+{
+	if (!d->blocked)
+		return;
+	d->blocked = false;
+	TAILQ_REMOVE(&d->queue->blocked, d, blocked_link);
+}
+
 static void
 dest_retime(struct dest *d, int64_t now)
 {
@@ -256,7 +276,7 @@ dest_retime(struct dest *d, int64_t now)
 		if (q->deadline_out < DEADLINE_JOBS)
 			at = n->key;
 		else
-			q->deadline_blocked = true;
+			dest_block(d);
 	}
 	if (dest_paused(d, now) && d->pause_ms < at)
 		at = d->pause_ms;

@@ -27,6 +27,7 @@ queue_settle(void *arg)
 	int64_t now = clock_wall_ms();
 	struct request *r, *next;
 	struct dest *d;
+	unsigned n;
 
 	intake_refuse(q);
 	for (r = LIST_FIRST(&q->requests); r != NULL; r = next) {
@@ -37,12 +38,18 @@ queue_settle(void *arg)
 			next = LIST_FIRST(&q->requests);
 		}
 	}
-	while ((d = TAILQ_FIRST(&q->touched)) != NULL) {
+	for (n = SETTLE_STEP; n > 0 && (d = TAILQ_FIRST(&q->touched)) != NULL;
+	     n--) {
 		TAILQ_REMOVE(&q->touched, d, touched_link);
 		d->touched = false;
 		dest_settle(d, now);
 	}
-	schedule_arm(q);
+	/* The rest after what else the loop has to do: a task that schedules
+	 * itself would run in the same turn. */
+	if (!TAILQ_EMPTY(&q->touched))
+		loop_timer_set(q->timer, 0);
+	else
+		schedule_arm(q);
 }
 
 struct queue *
@@ -66,6 +73,7 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	heap_init(&q->times);
 	heap_init(&q->retries);
 	TAILQ_INIT(&q->touched);
+	TAILQ_INIT(&q->blocked);
 	LIST_INIT(&q->jobs);
 	LIST_INIT(&q->requests);
 	STAILQ_INIT(&q->refused);
@@ -193,6 +201,8 @@ queue_policy_default(struct queue *q, const struct queue_policy *p)
 {
 	struct dest *d;
 
+	if (memcmp(&q->policy, p, sizeof(*p)) == 0)
+		return;
 	q->policy = *p;
 	RB_FOREACH (d, dest_tree, &q->dests)
 		if (!d->configured)

@@ -32,7 +32,8 @@
 #include "relay/queue/recent_recipients.h"
 #include "relay/store/store.h"
 
-#define WALK_STEP      2000 /* entries of one timer turn */
+#define WALK_STEP      2000 /* parts of one timer turn */
+#define SETTLE_STEP    500 /* destinations of one turn of the task */
 #define DEADLINE_JOBS  64 /* expiries and warnings out at once */
 #define TROUBLE_MAX    100 /* records the store refuses, then no deliveries */
 #define CANARY_TRIES   3
@@ -137,6 +138,7 @@ struct flush {
 struct dest {
 	RB_ENTRY(dest) link;
 	TAILQ_ENTRY(dest) touched_link;
+	TAILQ_ENTRY(dest) blocked_link; /* in queue.blocked */
 	struct heap_node time; /* in queue.times */
 	struct queue *queue;
 
@@ -151,7 +153,7 @@ struct dest {
 	struct queue_policy policy;
 	struct extend extend;
 	enum queue_gate gate;
-	bool touched;
+	bool touched, blocked;
 	bool configured;
 	bool forced; /* open for a manual flush though the gate is closed */
 	bool broken; /* the breaker closed it */
@@ -236,7 +238,7 @@ struct queue {
 
 	uint64_t messages; /* not GONE */
 	unsigned deadline_out;
-	bool deadline_blocked;
+	TAILQ_HEAD(, dest) blocked; /* have deadlines that wait for room */
 	unsigned completions; /* the store owes us */
 	unsigned trouble; /* records it refused at least once */
 	bool loading, dead;
@@ -269,6 +271,7 @@ void dest_free(struct dest *);
 void dest_touch(struct dest *); /* something changed: the task looks */
 bool dest_open(const struct dest *);
 bool dest_paused(const struct dest *, int64_t now);
+void dest_unblock(struct dest *);
 bool dest_takeable(const struct dest *, int64_t now);
 void dest_pause(struct dest *, int64_t first_ms, int64_t max_ms, int64_t now);
 void dest_close(struct dest *);

@@ -57,6 +57,22 @@ queue_take(struct queue *q, const char *domain)
 	return &job->pub;
 }
 
+/* Half of the room for notifications is free: as many of those who wait for
+ * it look again, in turn. */
+static void
+deadlines_unblock(struct queue *q)
+{
+	unsigned n = DEADLINE_JOBS / 2;
+	struct dest *d;
+
+	if (q->deadline_out > DEADLINE_JOBS / 2)
+		return;
+	while (n-- > 0 && (d = TAILQ_FIRST(&q->blocked)) != NULL) {
+		dest_unblock(d);
+		dest_touch(d);
+	}
+}
+
 /* Frees the job; its part is in no tree now. */
 static struct part *
 job_end(struct job *job)
@@ -72,11 +88,7 @@ job_end(struct job *job)
 		d->stuck--;
 	else
 		q->deadline_out--;
-	if (q->deadline_blocked && q->deadline_out <= DEADLINE_JOBS / 2) {
-		q->deadline_blocked = false;
-		RB_FOREACH (d, dest_tree, &q->dests)
-			dest_touch(d);
-	}
+	deadlines_unblock(q);
 	dest_touch(e->dest);
 	LIST_REMOVE(job, link);
 	free(job);
