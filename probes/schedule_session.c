@@ -95,10 +95,15 @@ static void
 on_wait(const struct probe_wait *wait, void *arg)
 {
 	struct turn *t = ((struct probing *)arg)->turn;
+	const struct primary_session told = { .phase = wait->phase,
+		.text = wait->text };
 
-	watch_silent(t->s->watches, t->watch, wait->phase,
-	    wait->waited_ns / CLOCK_MS, wait->counts, loop_now(t->s->loop),
-	    clock_wall());
+	if (watch_silent(t->s->watches, t->watch, &told,
+		wait->waited_ns / CLOCK_MS, wait->counts ? wait->n : 0,
+		loop_now(t->s->loop), clock_wall()))
+		return;
+	probing_cancel(t);
+	turn_probed(t);
 }
 
 /* ---- its beginning */

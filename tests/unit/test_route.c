@@ -509,7 +509,8 @@ static const struct {
 	{ "two.test", "fail.test",
 	    "the address look-up of fail.test: no answer" },
 	{ "two.test", "p.test", "" },
-	{ "null.test", NULL, "" },
+	{ "null.test", NULL,
+	    "the MX look-up of null.test: a null MX: it takes no mail" },
 };
 
 /* What is told of the DNS names the look-up and what came of it. */

@@ -638,7 +638,7 @@ silence_is_told(void **state)
 	domains(1, 1);
 	configure();
 	fake_loop_advance(w.loop, 3 * INTERVAL_MS);
-	w.silent = 4;
+	w.silent = 1000;
 	w.running_max = 0;
 	fake_loop_advance(w.loop, 2 * INTERVAL_MS);
 	d = watch_domain(w.ws, "d00000.test");
@@ -646,6 +646,8 @@ silence_is_told(void **state)
 	assert_int_equal(d->health.state, HEALTH_SUSPECT);
 	fake_loop_advance(w.loop, 3 * INTERVAL_MS);
 	assert_int_equal(w.running_max, 1);
+	assert_int_equal(d->health.state, HEALTH_DOWN);
+	/* It is back, and the session that was mute is not waited for. */
 	w.silent = 0;
 	fake_loop_advance(w.loop, 5 * INTERVAL_MS);
 	assert_int_equal(d->health.state, HEALTH_UP);

@@ -571,9 +571,12 @@ no_host_for_sure_is_a_failure(void **state)
 	(void)state;
 	look_up(w, A, route_to(ROUTE_NULL_MX, NULL, NULL));
 	assert_state(w, A, HEALTH_UNKNOWN);
-	look_up(w, A, route_to(ROUTE_NULL_MX, NULL, NULL));
+	(void)route_to(ROUTE_NO_HOST, NULL, NULL);
+	route.trouble =
+	    (struct route_trouble){ .type = "MX", .answer = "NXDOMAIN" };
+	look_up(w, A, &route);
 	assert_state(w, A, HEALTH_DOWN);
-	assert_non_null(strstr(w->cause, "null MX"));
+	assert_non_null(strstr(w->cause, "NXDOMAIN"));
 	look_up(w, A, route_to(ROUTE_OK, "mx1.test", NULL));
 	assert_state(w, A, HEALTH_DOWN);
 	sessions(w, watch_at(w, A, 0), &good, 1);
@@ -657,23 +660,30 @@ the_cause_is_what_failed(void **state)
 static void
 silence_counts_by_the_interval(void **state)
 {
+	static const struct primary_session silent = { .phase =
+							   SMTP_PHASE_GREETING,
+		.text = "no answer for 105 s, still waiting" };
 	struct world *w = world(ONE);
 	struct watch *watch = watch_at(w, A, 0);
+	bool on;
 
 	(void)state;
 	sessions(w, watch, &good, 2);
-	watch_silent(w->ws, watch, SMTP_PHASE_GREETING, 15000, false, w->now,
-	    w->wall);
+	assert_true(
+	    watch_silent(w->ws, watch, &silent, 15000, 0, w->now, w->wall));
 	settle(w);
 	assert_state(w, A, HEALTH_UP); /* slow is not down */
 	assert_int_equal(watch->slow_ms, 15000);
-	for (int i = 1; i <= 3; i++) {
-		watch_silent(w->ws, watch, SMTP_PHASE_GREETING,
-		    15000 + i * 30000, true, w->now, w->wall);
+	for (unsigned i = 1; i <= 3; i++) {
+		on = watch_silent(w->ws, watch, &silent, 15000 + i * 30000, i,
+		    w->now, w->wall);
+		assert_int_equal(on, i < 3); /* down: no use any more */
 		settle(w);
 	}
 	assert_state(w, A, HEALTH_DOWN);
-	assert_string_equal(w->cause, "greeting: no answer for 1m45s");
+	assert_string_equal(w->cause,
+	    "greeting: no answer for 105 s, still waiting");
+	assert_int_equal(watch->last.failures_phase[SMTP_PHASE_GREETING], 3);
 	sessions(w, watch, &good, 1); /* late, but there */
 	assert_int_equal(watch->slow_ms, 105000);
 	sessions(w, watch, &good, 1);

@@ -475,6 +475,10 @@ on_mx(const struct dns_answer *a, void *arg)
 		break;
 	case DNS_OK:
 		if (a->n == 1 && a->mx[0].host[0] == '\0') {
+			r->route.trouble = (struct route_trouble){ .type = "MX",
+				.answer = "a null MX: it takes no mail" };
+			(void)strlcpy(r->route.trouble.name, r->domain,
+			    sizeof(r->route.trouble.name));
 			finish(r, ROUTE_NULL_MX);
 			return;
 		}

@@ -137,8 +137,10 @@ primary_record(struct primary_record *r, const struct primary_session *s,
 		r->phase_seconds[i] = (float)((double)s->phase_ns[i] / 1e9);
 	r->probes++;
 	r->last_run = wall;
-	r->tls_by = s->tls_by;
-	r->tls_why = s->tls_why;
+	if (s->tls_by != NULL) {
+		r->tls_by = s->tls_by;
+		r->tls_why = s->tls_why;
+	}
 	if (s->cert_not_after != 0 || s->ok)
 		r->cert_not_after = s->cert_not_after;
 	if (s->ok) {

@@ -193,10 +193,13 @@ bool watch_addresses(struct watch_set *, struct watch *, const struct route *,
     int64_t now, int64_t wall);
 void watch_session(struct watch_set *, struct watch *,
     const struct primary_session *, int64_t now, int64_t wall);
-/* A session waits for longer than `timeout`: `waited_ms` in all. `failed`: a whole
- * interval of silence more. */
-void watch_silent(struct watch_set *, struct watch *, enum smtp_phase,
-    int64_t waited_ms, bool failed, int64_t now, int64_t wall);
+/* A session waits for longer than `timeout`, for `waited_ms` in all: it is slow.
+ * With `intervals` of silence behind that it is one failure more, which `s` says.
+ * False: it is down, and this session is no use any more: nobody shall wait
+ * for minutes for one who may be back meanwhile. */
+bool watch_silent(struct watch_set *, struct watch *,
+    const struct primary_session *s, int64_t waited_ms, unsigned intervals,
+    int64_t now, int64_t wall);
 /* The answer to asking for a domain; a domain that has left is no error. Of
  * `reply` phase, code and text are meant; `about` is static. */
 void watch_answered(struct watch_set *, struct watch *, const char *domain,

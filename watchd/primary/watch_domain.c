@@ -471,10 +471,7 @@ no_host(struct watch_set *ws, struct watch_domain *d, const struct route *r,
 	char text[PRIMARY_TEXT_MAX];
 
 	route_trouble_text(&r->trouble, text, sizeof(text));
-	if (r->status == ROUTE_NULL_MX)
-		(void)strlcpy(text, "null MX: the domain takes no mail",
-		    sizeof(text));
-	else if (text[0] == '\0')
+	if (text[0] == '\0')
 		(void)strlcpy(text, "no host has an address", sizeof(text));
 	list_set(ws, d, NULL, 0, false, false);
 	domain_self(ws, d, false, t);

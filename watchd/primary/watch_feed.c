@@ -47,19 +47,15 @@ a_member(const struct watch *w)
 	return l != NULL ? l->domain->name : "";
 }
 
-void
-watch_session(struct watch_set *ws, struct watch *w,
-    const struct primary_session *s, int64_t now, int64_t wall)
+static void
+take_session(struct watch_set *ws, struct watch *w,
+    const struct primary_session *s, struct watch_time t)
 {
-	struct watch_time t = { now, wall };
 	bool was = w->last.ok, probed = w->last.probed;
 	char cause[PRIMARY_TEXT_MAX];
 
-	primary_record(&w->last, s, wall);
-	primary_session(w->primary, s, &w->policy.health, now, wall);
-	if (!w->waiting)
-		w->slow_ms = 0;
-	w->waiting = false;
+	primary_record(&w->last, s, t.wall);
+	primary_session(w->primary, s, &w->policy.health, t.now, t.wall);
 	if (s->neutral) {
 		watch_feed(ws, w, HEALTH_IN_NEUTRAL, "", t);
 		return;
@@ -76,21 +72,30 @@ watch_session(struct watch_set *ws, struct watch *w,
 }
 
 void
-watch_silent(struct watch_set *ws, struct watch *w, enum smtp_phase phase,
-    int64_t waited_ms, bool failed, int64_t now, int64_t wall)
+watch_session(struct watch_set *ws, struct watch *w,
+    const struct primary_session *s, int64_t now, int64_t wall)
 {
-	struct watch_time t = { now, wall };
-	char cause[PRIMARY_TEXT_MAX], waited[32];
+	if (!w->waiting)
+		w->slow_ms = 0;
+	w->waiting = false;
+	take_session(ws, w, s, (struct watch_time){ now, wall });
+}
 
+bool
+watch_silent(struct watch_set *ws, struct watch *w,
+    const struct primary_session *s, int64_t waited_ms, unsigned intervals,
+    int64_t now, int64_t wall)
+{
 	w->waiting = true;
 	w->slow_ms = waited_ms;
-	watch_stamp(ws, w);
-	if (!failed)
-		return;
-	(void)snprintf(cause, sizeof(cause), "%s: no answer for %s",
-	    smtp_phase_name(phase),
-	    text_duration_fmt(waited_ms / 1000 * 1000, waited, sizeof(waited)));
-	watch_feed(ws, w, HEALTH_IN_FAIL, cause, t);
+	if (intervals == 0) {
+		watch_stamp(ws, w);
+		watch_dirty(ws, w);
+		return true;
+	}
+	take_session(ws, w, s, (struct watch_time){ now, wall });
+	return w->health.state != HEALTH_DOWN ||
+	    intervals < w->policy.health.fall;
 }
 
 /* ---- asking for domains */

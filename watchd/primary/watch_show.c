@@ -98,6 +98,14 @@ show_link(const struct watch_link *l, struct snap_primary *p)
 	p->cert_not_after = r->cert_not_after;
 	p->tls_by = r->tls_by;
 	p->tls_why = r->tls_why;
+	p->slow_seconds = (double)w->slow_ms / 1e3;
+	p->tls_fallback_since = w->primary->fallback_since;
+	p->answer = l->answer;
+	p->asked = l->asked;
+	p->finding_about = l->about;
+	p->finding_since = l->finding_since;
+	(void)strlcpy(p->finding, l->finding != NULL ? l->finding : "",
+	    sizeof(p->finding));
 }
 
 void
@@ -119,16 +127,8 @@ watch_snapshot(const struct watch_set *ws, const char *domain,
 	    sizeof(s->trouble));
 	s->broken = d->broken;
 	s->nprimaries = d->nlinks;
-	for (unsigned i = 0; i < d->nlinks; i++) {
+	for (unsigned i = 0; i < d->nlinks; i++)
 		show_link(&d->link[i], &p[i]);
-		(void)strlcpy(p[i].finding,
-		    d->link[i].finding != NULL ? d->link[i].finding : "",
-		    sizeof(p[i].finding));
-		p[i].finding_about = d->link[i].about;
-		p[i].finding_since = d->link[i].finding_since;
-		p[i].asked = d->link[i].asked;
-		p[i].answer = d->link[i].answer;
-	}
 }
 
 /* ---- primaries */

@@ -368,6 +368,25 @@ snapshot_servers(struct snapshot *s, unsigned nservers)
 	s->nservers = nservers;
 }
 
+const struct snap_server *
+snapshot_server(const struct snapshot *s, const char *label)
+{
+	unsigned low = 0, high = s->nservers, mid;
+	int rc;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		rc = strcmp(label, s->server[mid]->label);
+		if (rc == 0)
+			return s->server[mid];
+		if (rc < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
 struct snapshot *
 snapshot_ref(struct snapshot *s)
 {

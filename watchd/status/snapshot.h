@@ -52,6 +52,8 @@ struct snap_primary {
 	char finding[160]; /* it refuses whom we ask for; "": no. Peer text */
 	const char *finding_about; /* static: mailbox, sender, route, us */
 	int64_t finding_since;
+	double slow_seconds; /* see struct snap_server */
+	int64_t tls_fallback_since;
 };
 
 /* What deliveries know of a host; 0: not known. */
@@ -280,6 +282,9 @@ struct snap_server *snap_server_ref(struct snap_server *);
 void snap_server_unref(struct snap_server **);
 /* Room for so many pointers, each of which is a reference; once. */
 void snapshot_servers(struct snapshot *, unsigned nservers);
+/* NULL: there is none with that label. O(log n). */
+const struct snap_server *
+snapshot_server(const struct snapshot *, const char *label);
 struct snapshot *snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot **);
 
