@@ -436,6 +436,43 @@ rule_clock_leapt(const struct view *x, struct rule_value *v)
 	    forecast_time_fmt(x->s->clock_doubt_ms, t, sizeof(t)));
 }
 
+/* An answer about whom we ask for is no outage: it is the probe that has to be
+ * set right. */
+static void
+rule_probe_finding(const struct view *x, struct rule_value *v)
+{
+	const struct snap_primary *p = x->d->primary;
+
+	v->known = false; /* after a start, before it was asked */
+	for (unsigned i = 0; i < x->d->nprimaries && v->value == 0; i++) {
+		v->known |= p[i].asked != 0;
+		if (p[i].finding[0] == '\0')
+			continue;
+		v->value = 1;
+		v->since_ms = p[i].finding_since * 1000;
+		(void)strlcpy(v->primary, p[i].label, sizeof(v->primary));
+		say(v, "it answers, and %.120s", p[i].finding);
+	}
+}
+
+/* Mail goes on in clear, as `deliver { tls }` allows. */
+static void
+rule_tls_fallback(const struct view *x, struct rule_value *v)
+{
+	const struct snap_primary *p = x->d->primary;
+
+	v->known = false;
+	for (unsigned i = 0; i < x->d->nprimaries && v->value == 0; i++) {
+		v->known |= p[i].probed;
+		if (p[i].tls_fallback_since == 0)
+			continue;
+		v->value = 1;
+		v->since_ms = p[i].tls_fallback_since * 1000;
+		(void)strlcpy(v->primary, p[i].label, sizeof(v->primary));
+		say(v, "TLS with it fails now, and its mail goes in clear");
+	}
+}
+
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,
     struct rule_value *) = {
 #define ALERT(name, ...) [ALERT_##name] = rule_##name,

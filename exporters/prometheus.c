@@ -108,8 +108,12 @@ make_objects(struct exposition *e)
 	buf_init(&e->keys, KEYS_MAX);
 	if (e->per_domain)
 		rc = make_domains(e);
+	set_objects(e, METRIC_SERVER, e->s->nservers);
 	set_objects(e, METRIC_RECEIVER, t->nreceivers);
 	set_objects(e, METRIC_HEARTBEAT, t->nheartbeats);
+	for (unsigned i = 0; rc == 0 && i < e->s->nservers; i++)
+		rc = add_object(e, METRIC_SERVER, e->s->server[i], "primary",
+		    e->s->server[i]->label, NULL);
 	for (unsigned i = 0; rc == 0 && i < t->nreceivers; i++)
 		rc = add_object(e, METRIC_RECEIVER, &t->receiver[i], "receiver",
 		    t->receiver[i].name, NULL);
@@ -303,11 +307,13 @@ put_histogram(struct exposition *e, const struct metric *m)
 	put_sum(&e->w, m, gauge ? "_gcount" : "_count", (double)total);
 }
 
-/* Receivers and heartbeats are few: they keep their names. */
+/* Receivers and heartbeats are few, and primaries are where there are many
+ * domains: they keep their names. */
 static bool
 has_each(const struct metric *m, bool per_domain)
 {
-	return m->scope == METRIC_RECEIVER || m->scope == METRIC_HEARTBEAT ||
+	return m->scope == METRIC_SERVER || m->scope == METRIC_RECEIVER ||
+	    m->scope == METRIC_HEARTBEAT ||
 	    (per_domain && m->scope != METRIC_GLOBAL);
 }
 
@@ -319,7 +325,8 @@ put_family(struct exposition *e, const struct metric *m)
 	if (!each && !prom_total_makes_sense(m))
 		return;
 	/* A family without a sample has no head, either. */
-	if ((m->scope == METRIC_RECEIVER || m->scope == METRIC_HEARTBEAT) &&
+	if ((m->scope == METRIC_SERVER || m->scope == METRIC_RECEIVER ||
+		m->scope == METRIC_HEARTBEAT) &&
 	    e->objects[m->scope].n == 0)
 		return;
 	if (!metric_continues(m))
@@ -358,10 +365,12 @@ out:
 }
 
 size_t
-prometheus_series(size_t ndomains, size_t nprimaries, bool per_domain)
+prometheus_series(size_t ndomains, size_t nprimaries, size_t nservers,
+    bool per_domain)
 {
 	const size_t objects[METRIC_SCOPE_MAX] = { [METRIC_DOMAIN] = ndomains,
-		[METRIC_PRIMARY] = nprimaries };
+		[METRIC_PRIMARY] = nprimaries,
+		[METRIC_SERVER] = nservers };
 	const struct metric *m;
 	size_t n = PROM_SELF_SERIES, places;
 

@@ -18,14 +18,16 @@ enum prometheus_format { PROMETHEUS_TEXT, PROMETHEUS_OPENMETRICS };
 
 struct prometheus_options {
 	enum prometheus_format format;
-	bool per_domain; /* false: no labels domain and primary */
+	bool per_domain; /* false: no label domain; `primary` only on
+			  * mxwatch_primary_* */
 };
 
 /* 0, or -MX_ETOOBIG when out's cap is too small. */
 int prometheus_write(const struct snapshot *, int64_t wall_ms,
     const struct prometheus_options *, struct buf *out) MX_NODISCARD;
 
-/* How many series that many domains and primaries make. */
-size_t prometheus_series(size_t ndomains, size_t nprimaries, bool per_domain);
+/* How many series that many domains, primaries of domains, and servers make. */
+size_t prometheus_series(size_t ndomains, size_t nprimaries, size_t nservers,
+    bool per_domain);
 
 #endif

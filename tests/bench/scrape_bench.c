@@ -164,7 +164,7 @@ main(int argc, char **argv)
 			fill_primary(&d->primary[k], i, k, s->wall_ms);
 	}
 	printf("%u domains, %u primaries each, %zu series\n", n, np,
-	    prometheus_series(n, (size_t)n * np, true));
+	    prometheus_series(n, (size_t)n * np, 0, true));
 	bench_format(s, "text 0.0.4",
 	    (struct prometheus_options){ PROMETHEUS_TEXT, true });
 	bench_format(s, "OpenMetrics 1.0",

@@ -912,6 +912,37 @@ forecast_is_what_it_says(void **st)
 	}
 }
 
+/* What the probe asks for is refused, TLS has gone: told, and no outage. */
+static void
+what_a_primary_says_of_the_probe(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w, "");
+	pass(&w, 2 * MIN);
+	is(&w, probe_finding, "inactive");
+	w.p->asked = w.now / 1000;
+	w.p->finding_since = w.now / 1000;
+	(void)strlcpy(w.p->finding, "rcpt: 550 no such user",
+	    sizeof(w.p->finding));
+	w.p->tls_fallback_since = w.now / 1000;
+	pass(&w, 6 * MIN);
+	is(&w, probe_finding, "warning");
+	is(&w, tls_fallback, "warning");
+	is(&w, primary_down, "inactive");
+	w.p->asked = 0; /* a restart: it was not asked yet */
+	w.p->finding[0] = '\0';
+	pass(&w, 2 * MIN);
+	is(&w, probe_finding, "warning");
+	w.p->asked = w.now / 1000;
+	w.p->tls_fallback_since = 0;
+	pass(&w, 6 * MIN);
+	is(&w, probe_finding, "resolved");
+	is(&w, tls_fallback, "resolved");
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -926,6 +957,7 @@ main(void)
 		cmocka_unit_test(queue_expiry),
 		cmocka_unit_test(what_does_not_leave),
 		cmocka_unit_test(restart_while_all_fire),
+		cmocka_unit_test(what_a_primary_says_of_the_probe),
 		cmocka_unit_test(restart_while_stuck),
 		cmocka_unit_test(words),
 		cmocka_unit_test(short_lifetime_is_no_alarm),

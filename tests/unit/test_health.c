@@ -15,7 +15,8 @@
 static const struct health_conf conf = { 3, 2, 10 * CLOCK_SEC };
 
 /* A script: one letter an input, one second apart. o ok, f fail, n neutral,
- * b broken, l flushed, d disable, e enable. */
+ * b broken, l flushed, d disable, e enable; of a primary: U is up, B is back,
+ * S is suspect, D is down. */
 static enum health_input
 input_of(char c)
 {
@@ -34,6 +35,14 @@ input_of(char c)
 		return HEALTH_IN_DISABLE;
 	case 'e':
 		return HEALTH_IN_ENABLE;
+	case 'U':
+		return HEALTH_IN_IS_UP;
+	case 'B':
+		return HEALTH_IN_IS_BACK;
+	case 'S':
+		return HEALTH_IN_IS_SUSPECT;
+	case 'D':
+		return HEALTH_IN_IS_DOWN;
 	default:
 		return HEALTH_IN_NEUTRAL;
 	}
@@ -77,7 +86,39 @@ static const struct {
 	{ "enabled: unknown again", "oode", HEALTH_UNKNOWN, 3 },
 	{ "enabled needs its streak", "oodeo", HEALTH_UNKNOWN, 3 },
 	{ "enable of what is enabled", "ooe", HEALTH_UP, 1 },
+	{ "a verdict taken over needs no streak", "U", HEALTH_UP, 1 },
+	{ "taken over as suspect", "S", HEALTH_SUSPECT, 1 },
+	{ "taken over as down", "D", HEALTH_DOWN, 1 },
+	{ "mail that waits is none after a start", "B", HEALTH_UP, 1 },
+	{ "up follows suspect", "US", HEALTH_SUSPECT, 2 },
+	{ "suspect follows up", "USU", HEALTH_UP, 3 },
+	{ "up follows down at once", "UD", HEALTH_DOWN, 2 },
+	{ "back with nothing queued", "UDU", HEALTH_UP, 3 },
+	{ "back with mail queued, hold or not", "UDB", HEALTH_RECOVERING, 3 },
+	{ "a recovery is its own to confirm", "UDBUBS", HEALTH_RECOVERING, 3 },
+	{ "the flush confirms it", "UDBl", HEALTH_UP, 4 },
+	{ "down again in mid-flush", "UDBD", HEALTH_DOWN, 4 },
+	{ "down is no suspect", "DS", HEALTH_DOWN, 1 },
+	{ "disabled follows nobody", "dUBSD", HEALTH_DISABLED, 1 },
 };
+
+/* One failure is what an operator asked for who said 1. */
+static void
+fall_of_one(void **state)
+{
+	const struct health_conf one = { 1, 1, 0 };
+	struct health_change c;
+	struct health h;
+
+	(void)state;
+	health_init(&h, &one, 0);
+	assert_true(health_feed(&h, HEALTH_IN_OK, 1, &c));
+	assert_true(health_feed(&h, HEALTH_IN_FAIL, 2, &c));
+	assert_int_equal(c.from, HEALTH_UP);
+	assert_int_equal(c.to, HEALTH_DOWN);
+	assert_true(health_feed(&h, HEALTH_IN_OK, 3, &c));
+	assert_int_equal(h.state, HEALTH_RECOVERING);
+}
 
 static void
 scripts(void **state)
@@ -102,7 +143,8 @@ scripts(void **state)
 }
 
 static bool
-edge_allowed(enum health_state from, enum health_state to, enum health_input in)
+edge_allowed(enum health_state from, enum health_state to, enum health_input in,
+    unsigned fall)
 {
 	switch (in) {
 	case HEALTH_IN_OK:
@@ -111,10 +153,23 @@ edge_allowed(enum health_state from, enum health_state to, enum health_input in)
 		    (from == HEALTH_DOWN && to == HEALTH_RECOVERING);
 	case HEALTH_IN_FAIL:
 		return (from == HEALTH_UP && to == HEALTH_SUSPECT) ||
+		    (from == HEALTH_UP && to == HEALTH_DOWN && fall == 1) ||
 		    (to == HEALTH_DOWN &&
 			(from == HEALTH_UNKNOWN || from == HEALTH_SUSPECT ||
 			    from == HEALTH_RECOVERING));
+	case HEALTH_IN_IS_UP:
+		return to == HEALTH_UP &&
+		    (from == HEALTH_UNKNOWN || from == HEALTH_SUSPECT ||
+			from == HEALTH_DOWN);
+	case HEALTH_IN_IS_BACK:
+		return from == HEALTH_DOWN ? to == HEALTH_RECOVERING :
+					     to == HEALTH_UP &&
+			(from == HEALTH_UNKNOWN || from == HEALTH_SUSPECT);
+	case HEALTH_IN_IS_SUSPECT:
+		return to == HEALTH_SUSPECT &&
+		    (from == HEALTH_UNKNOWN || from == HEALTH_UP);
 	case HEALTH_IN_BROKEN:
+	case HEALTH_IN_IS_DOWN:
 		return to == HEALTH_DOWN && from != HEALTH_DOWN &&
 		    from != HEALTH_DISABLED;
 	case HEALTH_IN_FLUSHED:
@@ -126,6 +181,7 @@ edge_allowed(enum health_state from, enum health_state to, enum health_input in)
 	case HEALTH_IN_ENABLE:
 		return from == HEALTH_DISABLED && to == HEALTH_UNKNOWN;
 	case HEALTH_IN_NEUTRAL:
+	case HEALTH_IN_MAX:
 		break;
 	}
 	return false;
@@ -158,7 +214,7 @@ random_inputs(void **state)
 		for (int i = 0; i < 200; i++) {
 			enum health_input in = draw(8) != 0 ?
 			    (enum health_input)draw(3) :
-			    (enum health_input)draw(8);
+			    (enum health_input)draw(HEALTH_IN_MAX);
 			enum health_state from = h.state;
 			struct health before = h;
 			struct health_change ch;
@@ -168,6 +224,7 @@ random_inputs(void **state)
 			/* A verdict ends the other's streak; so does a change
 			 * that is none. */
 			if (in == HEALTH_IN_FAIL || in == HEALTH_IN_BROKEN ||
+			    in == HEALTH_IN_IS_DOWN ||
 			    in == HEALTH_IN_NO_PRIMARY ||
 			    in == HEALTH_IN_DISABLE)
 				oks = 0;
@@ -184,15 +241,16 @@ random_inputs(void **state)
 				assert_memory_equal(&h, &before, sizeof(h));
 			if (!changed)
 				continue;
-			assert_true(edge_allowed(from, h.state, in));
+			assert_true(edge_allowed(from, h.state, in, c.fall));
 			assert_int_equal(ch.from, from);
 			assert_int_equal(ch.to, h.state);
 			assert_int_equal(ch.at, now);
 			assert_int_equal(ch.lasted, now - since);
-			if (h.state == HEALTH_RECOVERING)
+			if (h.state == HEALTH_RECOVERING && in == HEALTH_IN_OK)
 				assert_true(now - since >= c.hold_ns);
-			if (h.state == HEALTH_RECOVERING ||
-			    (from == HEALTH_UNKNOWN && h.state == HEALTH_UP))
+			if (in == HEALTH_IN_OK && h.state == HEALTH_RECOVERING)
+				assert_true(oks >= c.rise);
+			if (in == HEALTH_IN_OK && from == HEALTH_UNKNOWN)
 				assert_true(oks >= c.rise);
 			if (h.state == HEALTH_DOWN && in == HEALTH_IN_FAIL)
 				assert_true(fails >= c.fall);
@@ -222,6 +280,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scripts),
+		cmocka_unit_test(fall_of_one),
 		cmocka_unit_test(random_inputs),
 		cmocka_unit_test(gates),
 	};

@@ -57,6 +57,15 @@ make_snapshot(void)
 	s->count.dns_duration.count[0] = 5;
 	s->count.dns_duration.sum = 0.25;
 	s->start = 1799999000;
+	snapshot_servers(s, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		s->server[i] = snap_server_create();
+		strlcpy(s->server[i]->label, i == 0 ? "mx1.test" : "mx2.test",
+		    sizeof(s->server[i]->label));
+		s->server[i]->state = i == 0 ? 1 : 3;
+		s->server[i]->domains = 2 - i;
+	}
+	s->server[0]->host.window = 7;
 	return s;
 }
 
@@ -188,7 +197,7 @@ all_domains_together(void **state)
 
 	(void)state;
 	assert_null(strstr(t, "domain="));
-	assert_null(strstr(t, "primary="));
+	assert_null(strstr(t, "mxwatch_probe_success{")); /* primaries of domains */
 	assert_lines(t, "mxwatch_queue_messages{state=\"deferred\"} 9\n");
 	assert_lines(t, "mxwatch_queue_oldest_message_age_seconds 90.5\n");
 	assert_lines(t,
@@ -254,6 +263,31 @@ alerts_and_receivers(void **state)
 	snapshot_unref(&s);
 }
 
+/* Each primary once, whatever number of domains name it, with or without a
+ * series a domain. */
+static void
+primaries_have_series_of_their_own(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	char *t;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		t = expose(s, PROMETHEUS_TEXT, i == 0);
+		assert_lines(t,
+		    "mxwatch_primary_domains{primary=\"mx1.test\"} 2\n"
+		    "mxwatch_primary_domains{primary=\"mx2.test\"} 1\n");
+		assert_lines(t,
+		    "mxwatch_primary_window{primary=\"mx1.test\"} 7\n"
+		    "mxwatch_primary_window{primary=\"mx2.test\"} 0\n");
+		assert_lines(t,
+		    "mxwatch_primary_state{primary=\"mx2.test\",state=\"down\"}"
+		    " 1\n");
+		free(t);
+	}
+	snapshot_unref(&s);
+}
+
 static size_t
 samples(const char *t)
 {
@@ -273,11 +307,11 @@ the_estimate_is_right(void **state)
 	char *one = expose(s, PROMETHEUS_TEXT, false);
 
 	(void)state;
-	assert_int_equal(samples(each), prometheus_series(2, 3, true));
-	assert_int_equal(samples(om), prometheus_series(2, 3, true));
-	assert_int_equal(samples(one), prometheus_series(2, 3, false));
-	assert_int_equal(prometheus_series(0, 0, false),
-	    prometheus_series(9999, 9999, false));
+	assert_int_equal(samples(each), prometheus_series(2, 3, 2, true));
+	assert_int_equal(samples(om), prometheus_series(2, 3, 2, true));
+	assert_int_equal(samples(one), prometheus_series(2, 3, 2, false));
+	assert_int_equal(prometheus_series(0, 0, 2, false),
+	    prometheus_series(9999, 9999, 2, false));
 	free(each);
 	free(om);
 	free(one);
@@ -384,6 +418,7 @@ main(void)
 		cmocka_unit_test(openmetrics_format),
 		cmocka_unit_test(all_domains_together),
 		cmocka_unit_test(alerts_and_receivers),
+		cmocka_unit_test(primaries_have_series_of_their_own),
 		cmocka_unit_test(the_estimate_is_right),
 		cmocka_unit_test(too_small_a_cap_is_an_error),
 		cmocka_unit_test(values),

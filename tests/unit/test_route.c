@@ -50,6 +50,7 @@ static const struct zone zone[] = {
 	{ "localmixed.test", "10 half.test", NULL },
 	{ "stale.test", "stale 10 p.test", NULL },
 	{ "many.test", "many", NULL },
+	{ "mxfail.test", "fail", NULL },
 	{ "p.test", NULL, "192.0.2.1 2001:db8::1" },
 	{ "q.test", NULL, "192.0.2.2" },
 	{ "alias.test", NULL, "192.0.2.50 192.0.2.100" },
@@ -488,6 +489,47 @@ test_stale(void **state)
 }
 
 static const struct {
+	const char *domain, *primary; /* NULL: by MX */
+	const char *text;
+} trouble_cases[] = {
+	{ "two.test", NULL, "" },
+	{ "implicit.test", NULL, "" },
+	{ "onefails.test", NULL,
+	    "the address look-up of fail.test: no answer" },
+	{ "mixed.test", NULL, "the address look-up of fail.test: no answer" },
+	{ "bogusmx.test", NULL,
+	    "the address look-up of bogus.test: DNSSEC validation failed" },
+	{ "mxfail.test", NULL, "the MX look-up of mxfail.test: no answer" },
+	{ "nosuch.test", NULL, "the MX look-up of nosuch.test: NXDOMAIN" },
+	{ "noaddr.test", NULL,
+	    "the address look-up of nodata.test: no such record" },
+	{ "stale.test", NULL,
+	    "the MX look-up of stale.test: no answer; the last good answer is "
+	    "used" },
+	{ "two.test", "fail.test",
+	    "the address look-up of fail.test: no answer" },
+	{ "two.test", "p.test", "" },
+	{ "null.test", NULL,
+	    "the MX look-up of null.test: a null MX: it takes no mail" },
+};
+
+/* What is told of the DNS names the look-up and what came of it. */
+static void
+test_trouble(void **state)
+{
+	char text[TEXT_DOMAIN_MAX + 128];
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(trouble_cases); i++) {
+		look_up(trouble_cases[i].domain, &trouble_cases[i].primary,
+		    trouble_cases[i].primary != NULL, 25);
+		route_trouble_text(&got.trouble, text, sizeof(text));
+		if (strcmp(text, trouble_cases[i].text) != 0)
+			fail_msg("%s: \"%s\"", trouble_cases[i].domain, text);
+	}
+}
+
+static const struct {
 	const char *what;
 	const char *domain, *primary; /* NULL: by MX */
 	uint16_t port;
@@ -610,6 +652,7 @@ main(void)
 		CASE(test_primary_loopback_25),
 		CASE(test_many),
 		CASE(test_stale),
+		CASE(test_trouble),
 		CASE(test_dane),
 		CASE(test_cancel),
 	};

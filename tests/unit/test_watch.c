@@ -1,169 +1,911 @@
 /* SPDX-License-Identifier: ISC
- * What deliveries teach the watch of a domain's primary. */
+ * Both levels of what is watched: primaries under a policy, and the domains
+ * that follow them, in virtual time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "daemon/watch.h"
+#include "primary/watch.h"
 
 #define A "a.example"
+#define B "b.example"
+#define C "c.example"
 
-static unsigned changes;
-
-static void
-on_primary(void *arg, const char *domain, const struct snap_primary *p)
-{
-	(void)arg;
-	(void)domain;
-	(void)p;
-}
+struct world {
+	struct watch_set *ws;
+	struct config *conf;
+	int64_t now, wall;
+	unsigned changes, selves, primaries, wakes, watches, gone, domains;
+	bool queued;
+	char last[64]; /* "down->recovering" */
+	char cause[PRIMARY_TEXT_MAX], host[PRIMARY_LABEL_MAX];
+};
 
 static void
 on_change(void *arg, const struct watch_change *c)
 {
-	(void)arg;
-	(void)c;
-	changes++;
+	struct world *w = arg;
+
+	w->changes++;
+	snprintf(w->last, sizeof(w->last), "%s->%s",
+	    health_state_name(c->health.from), health_state_name(c->health.to));
+	strlcpy(w->cause, c->cause, sizeof(w->cause));
+	strlcpy(w->host, c->host, sizeof(w->host));
+	/* As events.c: what has nothing to flush has recovered. */
+	if (c->health.to == HEALTH_RECOVERING && !w->queued)
+		watch_flushed(w->ws, c->domain, w->now, w->wall);
 }
 
-static unsigned selves;
+static void
+on_primary(void *arg, const struct watch *w, const char *domain)
+{
+	(void)w;
+	(void)domain;
+	((struct world *)arg)->primaries++;
+}
 
 static void
 on_self(void *arg, const char *domain)
 {
-	(void)arg;
 	(void)domain;
-	selves++;
+	((struct world *)arg)->selves++;
 }
 
-static struct watch_set *
-watch_make(void)
+static bool
+on_queued(void *arg, const char *domain)
 {
-	const struct watch_ops ops = { .change = on_change,
+	(void)domain;
+	return ((struct world *)arg)->queued;
+}
+
+static void
+on_wake(void *arg)
+{
+	((struct world *)arg)->wakes++;
+}
+
+static void
+on_watch(void *arg, struct watch *w)
+{
+	(void)w;
+	((struct world *)arg)->watches++;
+}
+
+static void
+on_gone(void *arg, struct watch *w)
+{
+	(void)w;
+	((struct world *)arg)->gone++;
+}
+
+static void
+on_domain(void *arg, struct watch_domain *d)
+{
+	(void)d;
+	((struct world *)arg)->domains++;
+}
+
+/* A configuration of `text` inside of what each needs. */
+static struct config *
+parse(const char *text)
+{
+	struct conf_errors errs = { 0 };
+	char *all = mem_printf("hostname = \"us.example\"\n%s", text);
+	struct config *c = config_parse("test", all, strlen(all), &errs);
+
+	for (size_t i = 0; i < errs.n; i++)
+		if (!errs.e[i].warning)
+			fail_msg("%s", errs.e[i].text);
+	conf_errors_fini(&errs);
+	mem_free(&all);
+	assert_non_null(c);
+	return c;
+}
+
+/* As a reload does it: who is new or differs is set, who has left is dropped. */
+static void
+configure(struct world *w, const char *text)
+{
+	struct config *c = parse(text), *old = w->conf;
+
+	for (size_t i = 0; i < c->ndomains; i++)
+		watch_domain_set(w->ws, &c->domain[i], w->now, w->wall);
+	for (size_t i = 0; old != NULL && i < old->ndomains; i++)
+		if (config_domain(c, old->domain[i].name) == NULL)
+			watch_domain_drop(w->ws, old->domain[i].name);
+	config_unref(&old);
+	w->conf = c;
+}
+
+static struct world *
+world(const char *text)
+{
+	struct world *w = mem_alloc(sizeof(*w));
+	struct watch_ops ops = { .change = on_change,
 		.primary = on_primary,
-		.self_mx = on_self };
-	struct conf_domain domain = { .name = A };
-	struct config conf = { .domain = &domain, .ndomains = 1 };
-	struct watch_set *ws = watch_create(&ops);
+		.self_mx = on_self,
+		.queued = on_queued,
+		.wake = on_wake,
+		.arg = w };
+	struct watch_turns turns = { .watch = on_watch,
+		.watch_gone = on_gone,
+		.domain = on_domain,
+		.arg = w };
 
-	domain.probe.enabled = true;
-	domain.probe.fall = 3;
-	domain.probe.rise = 2;
-	changes = 0;
-	watch_configure(ws, &conf, 0);
-	return ws;
+	w->now = CLOCK_SEC;
+	w->wall = 1000;
+	w->ws = watch_create(&ops);
+	watch_turns_set(w->ws, &turns);
+	configure(w, text);
+	return w;
 }
 
 static void
-rounds(struct watch_set *ws, enum reach_code code, unsigned n)
+world_end(struct world **w)
 {
-	struct route route = { .status = ROUTE_OK, .n = 1 };
-	struct probe_result result = { .code = code };
-	struct probe_round r = { .domain = A,
-		.code = code,
-		.route = &route,
-		.nresults = 1,
-		.result = &result };
-
-	while (n-- > 0)
-		watch_round(ws, &r, 0);
+	watch_destroy(&(*w)->ws);
+	config_unref(&(*w)->conf);
+	mem_free(w);
 }
 
 static void
-outcome(struct watch_set *ws, bool ok)
+settle(struct world *w)
 {
-	const struct deliver_outcome o = { .ok = ok, .host = "", .text = "" };
-
-	watch_outcome(ws, A, &o, 0);
+	while (watch_fan_out(w->ws, 2, w->now, w->wall))
+		;
 }
 
-/* A primary that takes mail by the hundred and refuses a connection now and
- * then is recovering well. */
 static void
-refusals_between_messages_are_no_streak(void **state)
+advance(struct world *w, int64_t seconds)
 {
-	struct watch_set *ws = watch_make();
+	w->now += seconds * CLOCK_SEC;
+	w->wall += seconds;
+}
 
-	(void)state;
-	rounds(ws, REACH_CONN_REFUSED, 3);
-	assert_int_equal(watch_state(ws, A), HEALTH_DOWN);
-	outcome(ws, true);
-	assert_int_equal(watch_state(ws, A), HEALTH_DOWN);
-	rounds(ws, REACH_OK, 2);
-	assert_int_equal(watch_state(ws, A), HEALTH_RECOVERING);
-	for (int i = 0; i < 5; i++) {
-		outcome(ws, false);
-		outcome(ws, true);
+static struct watch *
+watch_at(struct world *w, const char *domain, unsigned i)
+{
+	struct watch_domain *d = watch_domain(w->ws, domain);
+
+	assert_non_null(d);
+	assert_true(i < d->nlinks);
+	return d->link[i].watch;
+}
+
+static const struct primary_session good = { .ok = true,
+	.code = 250,
+	.text = "primary.test PIPELINING" };
+static const struct primary_session refused = { .phase = SMTP_PHASE_CONNECT,
+	.text = "Connection refused" };
+static const struct primary_session neutral = { .neutral = true,
+	.phase = SMTP_PHASE_RESOLVE,
+	.text = "no answer" };
+static const struct primary_session no_service = { .phase = SMTP_PHASE_GREETING,
+	.code = 554,
+	.text = "no service here" };
+
+static void
+sessions(struct world *w, struct watch *watch, const struct primary_session *s,
+    unsigned n)
+{
+	while (n-- > 0) {
+		advance(w, 1);
+		watch_session(w->ws, watch, s, w->now, w->wall);
+		settle(w);
 	}
-	assert_int_equal(watch_state(ws, A), HEALTH_RECOVERING);
-	for (int i = 0; i < 3; i++)
-		outcome(ws, false);
-	assert_int_equal(watch_state(ws, A), HEALTH_DOWN);
-	watch_destroy(&ws);
 }
 
 static void
-delivery_ends_a_suspicion(void **state)
+delivery(struct world *w, const char *domain, const char *label, bool ok)
 {
-	struct watch_set *ws = watch_make();
+	watch_delivery(w->ws, domain, label, ok ? &good : &refused, w->now,
+	    w->wall);
+	settle(w);
+}
+
+#define ONE                                                                    \
+	"defaults { probe { fall = 3 rise = 2 hold = \"0s\" } }\n"             \
+	"domain \"" A "\" { primary = \"mx.test\" }\n"
+#define TWO ONE "domain \"" B "\" { primary = \"mx.test\" }\n"
+
+#define assert_state(w, domain, want)                                          \
+	assert_string_equal(health_state_name(watch_state((w)->ws, domain)),   \
+	    health_state_name(want))
+
+/* ---- one primary, many domains */
+
+static void
+domains_share_what_they_name(void **state)
+{
+	struct world *w = world(TWO
+	    "domain \"" C "\" { primary = \"mx.test\" probe { fall = 1 } }\n");
 
 	(void)state;
-	rounds(ws, REACH_OK, 2);
-	outcome(ws, false);
-	assert_int_equal(watch_state(ws, A), HEALTH_SUSPECT);
-	rounds(ws, REACH_DNS_FAIL, 5);
-	assert_int_equal(watch_state(ws, A), HEALTH_SUSPECT);
-	outcome(ws, true);
-	assert_int_equal(watch_state(ws, A), HEALTH_UP);
-	assert_int_equal(changes, 3);
-	watch_destroy(&ws);
+	assert_int_equal(primary_count(watch_primaries(w->ws)), 1);
+	assert_int_equal(w->watches, 2);
+	assert_ptr_equal(watch_at(w, A, 0), watch_at(w, B, 0));
+	assert_ptr_not_equal(watch_at(w, A, 0), watch_at(w, C, 0));
+	assert_ptr_equal(watch_at(w, A, 0)->primary,
+	    watch_at(w, C, 0)->primary);
+	assert_int_equal(watch_at(w, A, 0)->primary->domains, 3);
+	sessions(w, watch_at(w, A, 0), &good, 2);
+	assert_state(w, A, HEALTH_UP);
+	assert_state(w, B, HEALTH_UP);
+	assert_state(w, C, HEALTH_UNKNOWN); /* facts are shared, verdicts not */
+	assert_true(watch_at(w, C, 0)->primary->last.ok);
+	assert_false(watch_at(w, C, 0)->last.probed);
+	sessions(w, watch_at(w, C, 0), &good, 2);
+	sessions(w, watch_at(w, C, 0), &refused, 1);
+	assert_state(w, C, HEALTH_DOWN); /* fall = 1 */
+	assert_state(w, A, HEALTH_UP);
+	world_end(&w);
+}
+
+static void
+a_new_domain_takes_the_verdict(void **state)
+{
+	struct world *w = world(ONE);
+
+	(void)state;
+	sessions(w, watch_at(w, A, 0), &good, 2);
+	configure(w, TWO);
+	assert_state(w, B, HEALTH_UP);
+	assert_string_equal(w->last, "unknown->up");
+	sessions(w, watch_at(w, A, 0), &refused, 3);
+	configure(w, TWO "domain \"" C "\" { primary = \"mx.test\" }\n");
+	assert_state(w, C, HEALTH_DOWN);
+	world_end(&w);
+}
+
+static void
+a_changed_policy_keeps_the_state(void **state)
+{
+	struct world *w = world(ONE);
+
+	(void)state;
+	sessions(w, watch_at(w, A, 0), &refused, 3);
+	assert_state(w, A, HEALTH_DOWN);
+	configure(w,
+	    "defaults { probe { fall = 3 rise = 1 interval = \"9s\" hold = "
+	    "\"0s\" } }\n"
+	    "domain \"" A "\" { primary = \"mx.test\" }\n");
+	assert_state(w, A, HEALTH_DOWN);
+	assert_int_equal(watch_at(w, A, 0)->health.state, HEALTH_DOWN);
+	assert_int_equal(w->watches - w->gone, 1);
+	assert_int_equal(primary_count(watch_primaries(w->ws)), 1);
+	sessions(w, watch_at(w, A, 0), &good, 1);
+	assert_state(w, A, HEALTH_UP);
+	world_end(&w);
+}
+
+static void
+a_domain_that_leaves_takes_its_primary_along(void **state)
+{
+	struct world *w = world(TWO);
+
+	(void)state;
+	configure(w, ONE);
+	assert_int_equal(w->gone, 0);
+	assert_int_equal(watch_at(w, A, 0)->primary->domains, 1);
+	configure(w, "domain \"" C "\" { primary = \"other.test\" }\n");
+	assert_int_equal(w->gone, 1);
+	assert_int_equal(primary_count(watch_primaries(w->ws)), 1);
+	assert_null(primary_find(watch_primaries(w->ws), "mx.test"));
+	world_end(&w);
+}
+
+/* ---- recovery */
+
+static void
+who_has_mail_is_recovering(void **state)
+{
+	struct world *w = world(ONE);
+	struct watch *watch = watch_at(w, A, 0);
+
+	(void)state;
+	sessions(w, watch, &refused, 3);
+	w->queued = true;
+	sessions(w, watch, &good, 2);
+	assert_int_equal(watch->health.state, HEALTH_UP);
+	assert_state(w, A, HEALTH_RECOVERING);
+	sessions(w, watch, &good, 5); /* only its flush confirms it */
+	assert_state(w, A, HEALTH_RECOVERING);
+	watch_flushed(w->ws, A, w->now, w->wall);
+	assert_state(w, A, HEALTH_UP);
+
+	sessions(w, watch, &refused, 3);
+	w->queued = false;
+	w->changes = 0;
+	sessions(w, watch, &good, 2);
+	assert_state(w, A, HEALTH_UP);
+	assert_string_equal(w->last, "down->up");
+	assert_int_equal(w->changes, 1);
+	world_end(&w);
+}
+
+static void
+down_again_in_mid_flush(void **state)
+{
+	struct world *w = world(ONE);
+	struct watch *watch = watch_at(w, A, 0);
+
+	(void)state;
+	sessions(w, watch, &refused, 3);
+	w->queued = true;
+	sessions(w, watch, &good, 2);
+	for (int i = 0; i < 3; i++)
+		delivery(w, A, "mx.test", false);
+	assert_state(w, A, HEALTH_DOWN);
+	world_end(&w);
+}
+
+/* ---- more than one primary */
+
+#define BOTH                                                                   \
+	"defaults { probe { fall = 2 rise = 1 hold = \"0s\" } }\n"             \
+	"domain \"" A "\" { primary = {\"one.test\", \"two.test\"} }\n"
+
+static void
+any_up_is_up_all_down_is_down(void **state)
+{
+	struct world *w = world(BOTH);
+	struct watch *one = watch_at(w, A, 0), *two = watch_at(w, A, 1);
+
+	(void)state;
+	sessions(w, one, &refused, 2);
+	assert_state(w, A, HEALTH_UNKNOWN); /* the other one may be up */
+	sessions(w, two, &good, 1);
+	assert_state(w, A, HEALTH_UP);
+	sessions(w, two, &refused, 1);
+	assert_state(w, A, HEALTH_SUSPECT);
+	sessions(w, two, &refused, 1);
+	assert_state(w, A, HEALTH_DOWN);
+	w->queued = true;
+	sessions(w, two, &good, 1);
+	assert_state(w, A, HEALTH_RECOVERING);
+	watch_flushed(w->ws, A, w->now, w->wall);
+	w->changes = 0;
+	sessions(w, one, &good, 1); /* a better one returns: no recovery */
+	assert_state(w, A, HEALTH_UP);
+	assert_int_equal(w->changes, 0);
+	sessions(w, two, &refused, 2);
+	assert_int_equal(w->changes, 0);
+	world_end(&w);
+}
+
+/* ---- what concerns a domain alone */
+
+static void
+the_breaker_closes_one_domain(void **state)
+{
+	struct world *w = world(TWO);
+	struct watch *watch = watch_at(w, A, 0);
+
+	(void)state;
+	sessions(w, watch, &good, 2);
+	assert_false(watch_hurried(watch));
+	watch_broken(w->ws, A, "554 blocked", w->now, w->wall);
+	assert_state(w, A, HEALTH_DOWN);
+	assert_string_equal(w->cause, "554 blocked");
+	assert_state(w, B, HEALTH_UP);
+	assert_true(watch_hurried(watch));
+	w->queued = true;
+	sessions(w, watch, &good, 1);
+	assert_state(w, A, HEALTH_DOWN); /* its rise is 2 */
+	sessions(w, watch, &good, 1);
+	assert_state(w, A, HEALTH_RECOVERING);
+	assert_false(watch_hurried(watch));
+	watch_broken(w->ws, A, "the flush was cut off", w->now, w->wall);
+	assert_state(w, A, HEALTH_DOWN);
+	/* Its primary fails, too: from now on that is what it waits for. */
+	sessions(w, watch, &refused, 3);
+	assert_state(w, B, HEALTH_DOWN);
+	sessions(w, watch, &good, 2);
+	assert_state(w, A, HEALTH_RECOVERING);
+	world_end(&w);
+}
+
+static void
+a_broken_domain_is_held(void **state)
+{
+	struct world *w = world(
+	    "domain \"" A "\" { primary = \"mx.test\" probe { rise = 1 hold = "
+	    "\"10s\" } }\n");
+	struct watch *watch = watch_at(w, A, 0);
+
+	(void)state;
+	w->queued = true;
+	sessions(w, watch, &good, 1);
+	watch_broken(w->ws, A, "554 blocked", w->now, w->wall);
+	sessions(w, watch, &good, 9);
+	assert_state(w, A, HEALTH_DOWN);
+	sessions(w, watch, &good, 1);
+	assert_state(w, A, HEALTH_RECOVERING);
+	world_end(&w);
+}
+
+/* ---- deliveries */
+
+static void
+deliveries_feed_the_primary(void **state)
+{
+	struct world *w = world(TWO);
+	struct watch *watch = watch_at(w, A, 0);
+
+	(void)state;
+	sessions(w, watch, &good, 2);
+	delivery(w, A, "mx.test", false);
+	assert_state(w, B, HEALTH_SUSPECT);
+	assert_string_equal(w->cause, "connect: Connection refused");
+	assert_string_equal(w->host, "mx.test");
+	sessions(w, watch, &neutral, 5);
+	assert_state(w, B, HEALTH_SUSPECT);
+	delivery(w, B, "mx.test", true); /* it ends a suspicion */
+	assert_state(w, A, HEALTH_UP);
+	for (int i = 0; i < 5; i++) {
+		delivery(w, A, "mx.test", false);
+		delivery(w, B, "mx.test", true);
+	}
+	assert_state(w, A, HEALTH_UP);
+	delivery(w, A, "elsewhere.test", false); /* no primary of ours */
+	assert_state(w, A, HEALTH_UP);
+	sessions(w, watch, &refused, 3);
+	delivery(w, A, "mx.test", true); /* one message is no recovery */
+	assert_state(w, A, HEALTH_DOWN);
+	world_end(&w);
+}
+
+/* ---- by MX */
+
+static struct route route;
+
+static const struct route *
+route_to(enum route_status status, const char *one, const char *two)
+{
+	const char *name[] = { one, two };
+
+	memset(&route, 0, sizeof(route));
+	route.status = status;
+	route.from_mx = true;
+	for (unsigned i = 0; i < 2 && name[i] != NULL; i++) {
+		struct route_host *h = &route.host[route.n++];
+
+		strlcpy(h->name, name[i], sizeof(h->name));
+		strlcpy(h->label, name[i], sizeof(h->label));
+		h->port = 25;
+		h->pref = 10;
+		h->naddrs = 1;
+	}
+	return &route;
+}
+
+static void
+look_up(struct world *w, const char *domain, const struct route *r)
+{
+	watch_route(w->ws, watch_domain(w->ws, domain),
+	    config_domain(w->conf, domain), r, w->now, w->wall);
+	settle(w);
+}
+
+#define BY_MX                                                                  \
+	"defaults { probe { fall = 2 rise = 1 hold = \"0s\" } }\n"             \
+	"domain \"" A "\" { }\ndomain \"" B "\" { }\n"
+
+static void
+mx_records_name_primaries(void **state)
+{
+	struct world *w = world(BY_MX);
+
+	(void)state;
+	assert_int_equal(w->domains, 2);
+	assert_int_equal(w->watches, 0);
+	assert_true(watch_domain_hurried(watch_domain(w->ws, A)));
+	look_up(w, A, route_to(ROUTE_OK, "mx1.test", "mx2.test"));
+	look_up(w, B, route_to(ROUTE_OK, "mx1.test", NULL));
+	assert_int_equal(w->watches, 2);
+	assert_ptr_equal(watch_at(w, A, 0), watch_at(w, B, 0));
+	assert_int_equal(watch_at(w, A, 0)->host->naddrs, 1);
+	sessions(w, watch_at(w, A, 0), &good, 1);
+	assert_state(w, A, HEALTH_UP);
+	assert_state(w, B, HEALTH_UP);
+	/* Equals are shuffled: no change. */
+	look_up(w, A, route_to(ROUTE_OK, "mx2.test", "mx1.test"));
+	assert_string_equal(watch_at(w, A, 0)->primary->label, "mx1.test");
+	/* The records change: what was known of the domain goes on. */
+	look_up(w, A, route_to(ROUTE_OK, "mx3.test", NULL));
+	assert_int_equal(w->gone, 1);
+	assert_state(w, A, HEALTH_UP);
+	sessions(w, watch_at(w, A, 0), &refused, 2);
+	assert_state(w, A, HEALTH_DOWN);
+	assert_state(w, B, HEALTH_UP);
+	world_end(&w);
+}
+
+static void
+trouble_with_dns_is_told_and_is_no_failure(void **state)
+{
+	struct world *w = world(BY_MX);
+	struct route_trouble t = { .type = "MX", .answer = "SERVFAIL" };
+	struct watch_domain *d = watch_domain(w->ws, A);
+	int64_t since;
+
+	(void)state;
+	strlcpy(t.name, A, sizeof(t.name));
+	(void)route_to(ROUTE_DNS_FAIL, NULL, NULL);
+	route.trouble = t;
+	look_up(w, A, &route); /* from the first one */
+	assert_string_equal(watch_trouble(d, &since),
+	    "the MX look-up of " A ": SERVFAIL");
+	assert_int_equal(since, w->wall);
+	assert_string_equal(watch_cause(d, NULL), watch_trouble(d, &since));
+	advance(w, 60);
+	look_up(w, A, &route);
+	(void)watch_trouble(d, &since);
+	assert_int_equal(since, w->wall - 60);
+	assert_state(w, A, HEALTH_UNKNOWN);
+	look_up(w, A, route_to(ROUTE_OK, "mx1.test", NULL));
+	assert_null(watch_trouble(d, &since));
+	sessions(w, watch_at(w, A, 0), &good, 1);
+	/* While it fails the primaries stay. */
+	(void)route_to(ROUTE_DNS_FAIL, NULL, NULL);
+	route.trouble = t;
+	look_up(w, A, &route);
+	assert_int_equal(d->nlinks, 1);
+	assert_state(w, A, HEALTH_UP);
+	assert_non_null(watch_trouble(d, &since));
+	world_end(&w);
+}
+
+static void
+no_host_for_sure_is_a_failure(void **state)
+{
+	struct world *w = world(BY_MX);
+
+	(void)state;
+	look_up(w, A, route_to(ROUTE_NULL_MX, NULL, NULL));
+	assert_state(w, A, HEALTH_UNKNOWN);
+	(void)route_to(ROUTE_NO_HOST, NULL, NULL);
+	route.trouble =
+	    (struct route_trouble){ .type = "MX", .answer = "NXDOMAIN" };
+	look_up(w, A, &route);
+	assert_state(w, A, HEALTH_DOWN);
+	assert_non_null(strstr(w->cause, "NXDOMAIN"));
+	look_up(w, A, route_to(ROUTE_OK, "mx1.test", NULL));
+	assert_state(w, A, HEALTH_DOWN);
+	sessions(w, watch_at(w, A, 0), &good, 1);
+	assert_state(w, A, HEALTH_UP);
+	world_end(&w);
 }
 
 /* That our own MX is the best says nothing of a primary, and is said once. */
 static void
 our_own_mx_is_no_failure(void **state)
 {
-	const struct deliver_outcome self = { .self = true,
-		.host = "",
-		.text = "self" };
-	struct watch_set *ws = watch_make();
-	struct snap_primary p[ROUTE_HOST_MAX];
-	struct snap_domain d = { 0 };
+	struct world *w = world(BY_MX);
+	struct watch_domain *d = watch_domain(w->ws, A);
 
 	(void)state;
-	selves = 0;
-	rounds(ws, REACH_OK, 2);
-	watch_outcome(ws, A, &self, 0);
-	assert_int_equal(watch_state(ws, A), HEALTH_UNKNOWN);
+	look_up(w, A, route_to(ROUTE_OK, "mx1.test", NULL));
+	sessions(w, watch_at(w, A, 0), &good, 1);
+	watch_self(w->ws, A, true, w->now, w->wall);
+	assert_state(w, A, HEALTH_UNKNOWN);
 	for (int i = 0; i < 5; i++)
-		watch_round(ws,
-		    &(struct probe_round){ .domain = A, .code = REACH_SELF },
-		    0);
-	assert_int_equal(watch_state(ws, A), HEALTH_UNKNOWN);
-	assert_int_equal(selves, 1);
-	watch_snapshot(ws, A, &d, p);
-	assert_true(d.self_mx_since != 0);
-	assert_non_null(strstr(d.cause, "best MX"));
-	rounds(ws, REACH_OK, 2);
-	assert_int_equal(watch_state(ws, A), HEALTH_UP);
-	watch_snapshot(ws, A, &d, p);
-	assert_int_equal(d.self_mx_since, 0);
-	watch_destroy(&ws);
+		look_up(w, A, route_to(ROUTE_SELF, NULL, NULL));
+	assert_state(w, A, HEALTH_UNKNOWN);
+	assert_int_equal(w->selves, 1);
+	assert_true(d->self_since != 0);
+	assert_non_null(strstr(watch_cause(d, NULL), "best MX"));
+	look_up(w, A, route_to(ROUTE_OK, "mx1.test", NULL));
+	assert_int_equal(d->self_since, 0);
+	sessions(w, watch_at(w, A, 0), &good, 1);
+	assert_state(w, A, HEALTH_UP);
+	world_end(&w);
+}
+
+/* A configured primary whose addresses are ours is none. */
+static void
+a_primary_that_is_us_is_none(void **state)
+{
+	struct world *w = world(BOTH);
+	struct watch *one = watch_at(w, A, 0), *two = watch_at(w, A, 1);
+
+	(void)state;
+	assert_false(watch_addresses(w->ws, one,
+	    route_to(ROUTE_SELF, NULL, NULL), w->now, w->wall));
+	settle(w);
+	assert_int_equal(w->selves, 0);
+	sessions(w, two, &refused, 2);
+	assert_state(w, A, HEALTH_DOWN);
+	assert_false(watch_addresses(w->ws, two,
+	    route_to(ROUTE_SELF, NULL, NULL), w->now, w->wall));
+	settle(w);
+	assert_int_equal(w->selves, 1);
+	assert_state(w, A, HEALTH_UNKNOWN);
+	assert_true(watch_addresses(w->ws, two,
+	    route_to(ROUTE_OK, "two.test", NULL), w->now, w->wall));
+	settle(w);
+	assert_state(w, A, HEALTH_DOWN);
+	world_end(&w);
+}
+
+/* ---- what is told */
+
+static void
+the_cause_is_what_failed(void **state)
+{
+	struct world *w = world(ONE);
+	struct watch *watch = watch_at(w, A, 0);
+	struct watch_domain *d = watch_domain(w->ws, A);
+
+	(void)state;
+	sessions(w, watch, &no_service, 3);
+	assert_string_equal(w->cause, "greeting: 554 no service here");
+	sessions(w, watch, &good, 1); /* one of two: the cause stays */
+	assert_string_equal(watch_cause(d, NULL),
+	    "greeting: 554 no service here");
+	assert_string_equal(watch->primary->cause,
+	    "greeting: 554 no service here");
+	sessions(w, watch, &good, 1);
+	assert_null(strstr(watch_cause(d, NULL), "PIPELINING"));
+	world_end(&w);
+}
+
+static void
+silence_counts_by_the_interval(void **state)
+{
+	static const struct primary_session silent = { .phase =
+							   SMTP_PHASE_GREETING,
+		.text = "no answer for 105 s, still waiting" };
+	struct world *w = world(ONE);
+	struct watch *watch = watch_at(w, A, 0);
+	bool on;
+
+	(void)state;
+	sessions(w, watch, &good, 2);
+	assert_true(
+	    watch_silent(w->ws, watch, &silent, 15000, 0, w->now, w->wall));
+	settle(w);
+	assert_state(w, A, HEALTH_UP); /* slow is not down */
+	assert_int_equal(watch->slow_ms, 15000);
+	for (unsigned i = 1; i <= 3; i++) {
+		on = watch_silent(w->ws, watch, &silent, 15000 + i * 30000, i,
+		    w->now, w->wall);
+		assert_int_equal(on, i < 3); /* down: no use any more */
+		settle(w);
+	}
+	assert_state(w, A, HEALTH_DOWN);
+	assert_string_equal(w->cause,
+	    "greeting: no answer for 105 s, still waiting");
+	assert_int_equal(watch->last.failures_phase[SMTP_PHASE_GREETING], 3);
+	sessions(w, watch, &good, 1); /* late, but there */
+	assert_int_equal(watch->slow_ms, 105000);
+	sessions(w, watch, &good, 1);
+	assert_int_equal(watch->slow_ms, 0);
+	assert_state(w, A, HEALTH_UP);
+	world_end(&w);
+}
+
+static void
+a_refused_mailbox_is_a_finding(void **state)
+{
+	struct world *w = world(TWO);
+	struct watch *watch = watch_at(w, A, 0);
+	struct watch_domain *d = watch_domain(w->ws, A);
+
+	(void)state;
+	sessions(w, watch, &good, 2);
+	watch_answered(w->ws, watch, A, WATCH_REFUSED, "mailbox",
+	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
+		.code = 550,
+		.text = "no such user" },
+	    w->wall);
+	settle(w);
+	assert_state(w, A, HEALTH_UP);
+	assert_int_equal(watch->findings, 1);
+	assert_string_equal(d->link[0].finding, "rcpt: 550 no such user");
+	advance(w, 10);
+	watch_answered(w->ws, watch, A, WATCH_PUT_OFF, "mailbox",
+	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
+		.code = 450,
+		.text = "greylisted" },
+	    w->wall);
+	assert_non_null(d->link[0].finding);
+	watch_answered(w->ws, watch, A, WATCH_REFUSED, "mailbox",
+	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
+		.code = 550,
+		.text = "no such user" },
+	    w->wall);
+	assert_int_equal(d->link[0].finding_since, w->wall - 10);
+	watch_answered(w->ws, watch, A, WATCH_TAKEN, "mailbox",
+	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
+		.code = 250,
+		.text = "ok" },
+	    w->wall);
+	assert_int_equal(watch->findings, 0);
+	assert_null(d->link[0].finding);
+	watch_answered(w->ws, watch, "gone.example", WATCH_REFUSED, "mailbox",
+	    &no_service, w->wall);
+	/* A finding leaves with its domain. */
+	watch_answered(w->ws, watch, B, WATCH_REFUSED, "mailbox",
+	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
+		.code = 550,
+		.text = "no such user" },
+	    w->wall);
+	configure(w, ONE);
+	assert_int_equal(watch->findings, 0);
+	world_end(&w);
+}
+
+static void
+what_ehlo_offered_is_kept(void **state)
+{
+	struct world *w = world(ONE);
+	struct watch *watch = watch_at(w, A, 0);
+	struct primary_offer offer = { .ext = CLIENT_EXT_SIZE, .size = 10 };
+	struct primary_session s = { .ok = true, .offer = &offer };
+
+	(void)state;
+	sessions(w, watch, &s, 2);
+	offer.size = 100;
+	sessions(w, watch, &s, 2);
+	assert_int_equal(watch->primary->offer.size, 100);
+	assert_int_equal(watch->primary->before.size, 10);
+	/* TLS worked once and then fails: that is told until it works. */
+	s.cert_not_after = 5000;
+	sessions(w, watch, &s, 1);
+	s.cert_not_after = 0;
+	s.clear = true;
+	sessions(w, watch, &s, 2);
+	assert_int_equal(watch->primary->fallbacks, 2);
+	assert_int_equal(watch->primary->fallback_since, w->wall - 1);
+	s.cert_not_after = 5000;
+	s.clear = false;
+	sessions(w, watch, &s, 1);
+	assert_int_equal(watch->primary->fallback_since, 0);
+	world_end(&w);
+}
+
+/* Reached is one thing, what the policy makes of it another. */
+static void
+reach_is_not_the_verdict(void **state)
+{
+	struct world *w = world(ONE);
+	struct watch *watch = watch_at(w, A, 0);
+	struct primary_session s = { .phase = SMTP_PHASE_STARTTLS,
+		.text = "certificate has expired" };
+
+	(void)state;
+	sessions(w, watch, &s, 3);
+	assert_state(w, A, HEALTH_DOWN);
+	assert_string_equal(w->cause, "starttls: certificate has expired");
+	assert_int_equal(watch->primary->reach.state, HEALTH_UP);
+	assert_string_equal(watch->primary->cause, "");
+	world_end(&w);
+}
+
+/* ---- asking in turn */
+
+static void
+domains_are_asked_for_in_turn(void **state)
+{
+	struct world *w;
+	struct watch *watch;
+	char text[8192] = ONE, line[128];
+	const char *name[WATCH_ASKS_MAX];
+	unsigned n;
+
+	(void)state;
+	for (int i = 0; i < 49; i++) {
+		snprintf(line, sizeof(line),
+		    "domain \"d%02d.example\" { primary = \"mx.test\" }\n", i);
+		strlcat(text, line, sizeof(text));
+	}
+	w = world(text);
+	watch = watch_at(w, A, 0);
+	n = watch_ask(watch, name, WATCH_ASKS_MAX);
+	assert_int_equal(n, 20);
+	assert_string_equal(name[0], A);
+	watch_asked(w->ws, watch, NULL, n, n);
+	n = watch_ask(watch, name, WATCH_ASKS_MAX);
+	assert_string_equal(name[0], "d19.example");
+	/* 421 after the third: three from now on, then one more each time. */
+	watch_asked(w->ws, watch, name[3], n, 3);
+	n = watch_ask(watch, name, WATCH_ASKS_MAX);
+	assert_int_equal(n, 3);
+	assert_string_equal(name[0], "d22.example");
+	watch_asked(w->ws, watch, NULL, n, n);
+	assert_int_equal(watch_ask(watch, name, WATCH_ASKS_MAX), 4);
+	/* The one who asks is asked for first. */
+	watch_ask_first(&watch_domain(w->ws, "d40.example")->link[0]);
+	n = watch_ask(watch, name, WATCH_ASKS_MAX);
+	assert_string_equal(name[0], "d40.example");
+	configure(w, TWO); /* who is next may leave */
+	assert_int_equal(watch_ask(watch, name, WATCH_ASKS_MAX), 2);
+	world_end(&w);
+}
+
+static void
+a_disabled_probe_is_no_watch(void **state)
+{
+	struct world *w =
+	    world("domain \"" A
+		  "\" { primary = \"mx.test\" probe { enabled = no } }\n"
+		  "domain \"" B "\" { probe { enabled = no } }\n");
+
+	(void)state;
+	assert_state(w, A, HEALTH_DISABLED);
+	assert_int_equal(w->watches, 0);
+	assert_int_equal(w->domains, 0);
+	delivery(w, A, "mx.test", false);
+	watch_broken(w->ws, A, "no", w->now, w->wall);
+	assert_state(w, A, HEALTH_DISABLED);
+	configure(w, TWO);
+	assert_state(w, A, HEALTH_UNKNOWN);
+	assert_int_equal(w->watches, 1);
+	sessions(w, watch_at(w, A, 0), &good, 2);
+	assert_state(w, A, HEALTH_UP);
+	world_end(&w);
+}
+
+/* What changes while the domains are being told is told to all of them. */
+static void
+a_change_during_the_fan_out(void **state)
+{
+	struct world *w =
+	    world("defaults { probe { fall = 1 rise = 1 hold = \"0s\" } }\n"
+		  "domain \"a1.example\" { primary = \"mx.test\" }\n"
+		  "domain \"a2.example\" { primary = \"mx.test\" }\n"
+		  "domain \"a3.example\" { primary = \"mx.test\" }\n");
+	struct watch *watch = watch_at(w, "a1.example", 0);
+
+	(void)state;
+	watch_session(w->ws, watch, &good, w->now, w->wall);
+	assert_true(watch_fan_out(w->ws, 1, w->now, w->wall));
+	assert_state(w, "a1.example", HEALTH_UP);
+	assert_state(w, "a2.example", HEALTH_UNKNOWN);
+	watch_session(w->ws, watch, &refused, w->now, w->wall);
+	assert_true(watch_fan_out(w->ws, 1, w->now, w->wall));
+	settle(w);
+	assert_state(w, "a1.example", HEALTH_DOWN);
+	assert_state(w, "a2.example", HEALTH_DOWN);
+	assert_state(w, "a3.example", HEALTH_DOWN);
+	world_end(&w);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refusals_between_messages_are_no_streak),
-		cmocka_unit_test(delivery_ends_a_suspicion),
+		cmocka_unit_test(domains_share_what_they_name),
+		cmocka_unit_test(a_new_domain_takes_the_verdict),
+		cmocka_unit_test(a_changed_policy_keeps_the_state),
+		cmocka_unit_test(a_domain_that_leaves_takes_its_primary_along),
+		cmocka_unit_test(who_has_mail_is_recovering),
+		cmocka_unit_test(down_again_in_mid_flush),
+		cmocka_unit_test(any_up_is_up_all_down_is_down),
+		cmocka_unit_test(the_breaker_closes_one_domain),
+		cmocka_unit_test(a_broken_domain_is_held),
+		cmocka_unit_test(deliveries_feed_the_primary),
+		cmocka_unit_test(mx_records_name_primaries),
+		cmocka_unit_test(trouble_with_dns_is_told_and_is_no_failure),
+		cmocka_unit_test(no_host_for_sure_is_a_failure),
 		cmocka_unit_test(our_own_mx_is_no_failure),
+		cmocka_unit_test(a_primary_that_is_us_is_none),
+		cmocka_unit_test(the_cause_is_what_failed),
+		cmocka_unit_test(silence_counts_by_the_interval),
+		cmocka_unit_test(a_refused_mailbox_is_a_finding),
+		cmocka_unit_test(what_ehlo_offered_is_kept),
+		cmocka_unit_test(reach_is_not_the_verdict),
+		cmocka_unit_test(domains_are_asked_for_in_turn),
+		cmocka_unit_test(a_disabled_probe_is_no_watch),
+		cmocka_unit_test(a_change_during_the_fan_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,17 @@ primary_block(struct format *f, const cJSON *p)
 		fprintf(f->out, " %.1fms", t->valuedouble * 1e3);
 	}
 	fprintf(f->out, "\n");
+	if (json_get_num(p, "slow_seconds") > 0)
+		fprintf(f->out, "  slow      it had to be waited for: %s\n",
+		    text_duration_fmt(json_get_int(p, "slow_seconds") * 1000,
+			age, sizeof(age)));
+	if (json_get_text(p, "finding")[0] == '\0')
+		return;
+	fprintf(f->out, "  finding   it refuses the probe's ");
+	format_cell(f->out, json_get_text(p, "finding_about"), 0);
+	fprintf(f->out, ": ");
+	format_cell(f->out, json_get_text(p, "finding"), 0);
+	fprintf(f->out, "\n");
 }
 
 static void
@@ -195,6 +206,11 @@ domain_block(struct format *f, const cJSON *d)
 	    format_age(f, d, "state_since", t, sizeof(t)));
 	if (json_get_text(d, "cause")[0] != '\0')
 		format_text(f, "cause", json_get_text(d, "cause"));
+	if (json_get_text(d, "trouble")[0] != '\0') {
+		format_text(f, "DNS", json_get_text(d, "trouble"));
+		fprintf(f->out, "  for     %s\n",
+		    format_age(f, d, "trouble_since", t, sizeof(t)));
+	}
 	if (!json_get_bool(d, "configured"))
 		format_text(f, "note", "not in the configuration any more");
 	if (json_get_bool(queue, "on_hold"))
@@ -216,11 +232,107 @@ domain_block(struct format *f, const cJSON *d)
 		primary_block(f, p);
 }
 
+/* ---- primaries, each once: a table of 80 columns */
+
+enum {
+	W_SERVER = 30,
+	W_REACH = 8,
+	W_NUMBER = 7,
+	W_PROBED = 8,
+	W_CONNECTIONS = 7
+};
+
+/* "3/10": open, and as many as it is asked for at most. */
+static const char *
+connections(const cJSON *delivery, char *dst, size_t size)
+{
+	(void)snprintf(dst, size, "%.0f/%.0f",
+	    json_get_num(delivery, "connections"),
+	    json_get_num(delivery, "window"));
+	return json_get_num(delivery, "window") > 0 ? dst : "-";
+}
+
+/* What is out of the ordinary, in a word each. */
+static void
+server_notes(struct format *f, const cJSON *p)
+{
+	const cJSON *delivery = json_get(p, "delivery");
+	char t[32];
+
+	if (json_get_num(p, "slow_seconds") > 0)
+		fprintf(f->out, " slow %s",
+		    text_duration_fmt(json_get_int(p, "slow_seconds") * 1000, t,
+			sizeof(t)));
+	if (cJSON_IsNumber(json_get(p, "tls_fallback_since")))
+		fprintf(f->out, " no TLS");
+	if (json_get_num(p, "findings") > 0)
+		fprintf(f->out, " %.0f refused", json_get_num(p, "findings"));
+	if (json_get_bool(delivery, "paused"))
+		fprintf(f->out, " paused");
+	if (json_get_bool(delivery, "canary"))
+		fprintf(f->out, " canary");
+	if (json_get_text(p, "trouble")[0] != '\0')
+		fprintf(f->out, " DNS");
+}
+
+/* The reason has a line of its own, whole. */
+static void
+server_row(struct format *f, const cJSON *p)
+{
+	const char *name = json_get_text(p, "primary");
+	const char *why = json_get_text(p, "cause");
+	char t[64], probe[64];
+
+	if (strlen(name) > W_SERVER) {
+		format_cell(f->out, name, 0);
+		fprintf(f->out, "\n");
+		name = "";
+	}
+	format_cell(f->out, name, W_SERVER);
+	fprintf(f->out, " ");
+	format_cell(f->out, json_get_text(p, "reach"), W_REACH);
+	fprintf(f->out, " %-*s", W_SINCE,
+	    format_age(f, p, "reach_since", t, sizeof(t)));
+	fprintf(f->out, " %*.0f", W_NUMBER, json_get_num(p, "domains"));
+	(void)snprintf(probe, sizeof(probe), "%s %s",
+	    json_get_bool(p, "healthy") ? "ok" : "bad",
+	    format_age(f, p, "last_run", t, sizeof(t)));
+	fprintf(f->out, " %-*s", W_PROBED,
+	    json_get_bool(p, "probed") ? probe : "-");
+	fprintf(f->out, " %-*s", W_CONNECTIONS,
+	    connections(json_get(p, "delivery"), t, sizeof(t)));
+	server_notes(f, p);
+	fprintf(f->out, "\n");
+	if (why[0] == '\0')
+		why = json_get_text(p, "trouble");
+	if (why[0] == '\0')
+		return;
+	fprintf(f->out, "  ");
+	format_cell(f->out, why, 0);
+	fprintf(f->out, "\n");
+}
+
+static void
+server_table(struct format *f, const cJSON *primaries)
+{
+	const cJSON *p;
+
+	fprintf(f->out, "%-*s %-*s %-*s %*s %-*s %-*s %s\n", W_SERVER,
+	    "PRIMARY", W_REACH, "REACH", W_SINCE, "SINCE", W_NUMBER, "DOMAINS",
+	    W_PROBED, "PROBE", W_CONNECTIONS, "CONN", "NOTE");
+	cJSON_ArrayForEach (p, primaries)
+		server_row(f, p);
+}
+
 void
 format_status(struct format *f, const cJSON *o)
 {
 	const cJSON *domains = json_get(o, "domains"), *d;
 
+	if (domains == NULL && json_get(o, "primaries") != NULL) {
+		server_table(f, json_get(o, "primaries"));
+		return;
+	}
 	if (f->verb == VERB_probe) {
 		primary_block(f, o);
 		return;

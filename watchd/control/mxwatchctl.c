@@ -25,11 +25,12 @@ enum {
 	OPT_NO_WAIT,
 	OPT_FOR,
 	OPT_REMOVE,
+	OPT_PRIMARIES,
 };
 
 struct options {
 	const char *file, *socket, *reason, *duration, *remove;
-	bool json, all, dry_run, no_wait;
+	bool json, all, dry_run, no_wait, primaries;
 	char **word; /* the verb and what follows */
 	int nwords;
 };
@@ -69,6 +70,7 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
 		{ "for", required_argument, NULL, OPT_FOR },
 		{ "remove", required_argument, NULL, OPT_REMOVE },
+		{ "primaries", no_argument, NULL, OPT_PRIMARIES },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -103,6 +105,9 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_REMOVE:
 			o->remove = optarg;
+			break;
+		case OPT_PRIMARIES:
+			o->primaries = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -180,6 +185,7 @@ build_request(const struct options *o, enum control_verb verb)
 		least--;
 	if (!alert_words_fit(o, v->fields, &least, &want) || got < least ||
 	    got > want || (o->all && (v->fields & FIELD_ALL) == 0) ||
+	    (o->primaries && (v->fields & FIELD_PRIMARIES) == 0) ||
 	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
 	    (o->no_wait && (v->fields & FIELD_WAIT) == 0)) {
 		fprintf(stderr, "usage: mxwatchctl %s%s%s\n", v->name,
@@ -195,6 +201,8 @@ build_request(const struct options *o, enum control_verb verb)
 	add_alert_words(r, o, v->fields);
 	if (o->all)
 		json_bool(r, "all", true);
+	if (o->primaries)
+		json_bool(r, "primaries", true);
 	if (o->dry_run)
 		json_bool(r, "dry_run", true);
 	if ((v->fields & FIELD_WAIT) != 0 && !o->dry_run)

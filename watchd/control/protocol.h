@@ -15,13 +15,15 @@
  *	for	a duration
  *	remove	the id of a silence, digits
  *	receiver	the name of a receiver
+ *	primaries	true: each primary once instead of the domains
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
  * "error" when rc is not 0. Times are Unix seconds, null for never or
  * unknown; fields may be added, none changes its meaning.
  *
- *	status	the document of mxwatch-status(7), with the one domain or all
+ *	status	the document of mxwatch-status(7), with the one domain or all;
+ *		with primaries: time and the list `primaries` of it alone
  *	queue	a MESSAGE a line; done: messages, bytes
  *	mailq	the same, every MESSAGE with its "rcpts"
  *	show	a MESSAGE a line, one for each part: "rcpts", "helo", "client"
@@ -63,23 +65,25 @@
 enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 
 /* Fields of a request, besides "verb" and "reason". */
-#define FIELD_DOMAIN   0x01u
-#define FIELD_ID       0x02u
-#define FIELD_ADDRESS  0x04u
-#define FIELD_ALL      0x08u
-#define FIELD_TARGET   0x0fu /* exactly one of these, */
-#define FIELD_OPTIONAL 0x10u /* or none */
-#define FIELD_DRY_RUN  0x20u
-#define FIELD_WAIT     0x40u
-#define FIELD_ADD      0x80u
-#define FIELD_MATCH    0x100u
-#define FIELD_FOR      0x200u
-#define FIELD_REMOVE   0x400u
-#define FIELD_RECEIVER 0x800u
+#define FIELD_DOMAIN	0x01u
+#define FIELD_ID	0x02u
+#define FIELD_ADDRESS	0x04u
+#define FIELD_ALL	0x08u
+#define FIELD_TARGET	0x0fu /* exactly one of these, */
+#define FIELD_OPTIONAL	0x10u /* or none */
+#define FIELD_DRY_RUN	0x20u
+#define FIELD_WAIT	0x40u
+#define FIELD_ADD	0x80u
+#define FIELD_MATCH	0x100u
+#define FIELD_FOR	0x200u
+#define FIELD_REMOVE	0x400u
+#define FIELD_RECEIVER	0x800u
+#define FIELD_PRIMARIES 0x1000u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
-	VERB(status, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                \
+	VERB(status, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_PRIMARIES,          \
+	    "[DOMAIN] [--primaries]",                                          \
 	    "how the domains and their primaries are")                         \
 	VERB(queue, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                 \
 	    "what is queued")                                                  \

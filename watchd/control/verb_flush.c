@@ -14,6 +14,7 @@
 #define FLUSH_PROGRESS_MS 5000 /* a line for every domain at least so often */
 #define PROBE_POLL_MS	  250
 #define PROBE_LIMIT	  (60 * CLOCK_SEC)
+#define PROBE_LOOK_UP	  (2 * CLOCK_SEC)
 
 /* ---- flush */
 
@@ -262,6 +263,34 @@ probe_answer(struct call *c, const struct snap_domain *d)
 	call_done(c, healthy > 0 ? CONTROL_OK : CONTROL_FAILED, more);
 }
 
+/* There is nobody to probe, and it is known why; what is said may be that of
+ * the look-up before until this one is through. */
+static bool
+no_list(const struct probe_wait *w, struct call *c, const struct snap_domain *d)
+{
+	return d->nprimaries == 0 &&
+	    (d->trouble[0] != '\0' || d->self_mx_since != 0) &&
+	    call_now(c) >= w->limit - PROBE_LIMIT + PROBE_LOOK_UP;
+}
+
+static void
+fail_without_primary(struct call *c, const struct snapshot *s,
+    const struct snap_domain *d)
+{
+	char t[32];
+
+	if (d->trouble[0] == '\0') {
+		call_fail(c, CONTROL_FAILED, "%s: no primary is known: %s",
+		    c->domain, d->cause);
+		return;
+	}
+	call_fail(c, CONTROL_FAILED, "%s: no primary is known: %s, for %s now",
+	    c->domain, d->trouble,
+	    text_duration_fmt(s->wall_ms / 1000 * 1000 -
+		    d->trouble_since * 1000,
+		t, sizeof(t)));
+}
+
 static void
 probe_step(struct call *c)
 {
@@ -274,9 +303,12 @@ probe_step(struct call *c)
 		    c->domain);
 	else if (probe_through(w, d))
 		probe_answer(c, d);
+	else if (no_list(w, c, d))
+		fail_without_primary(c, s, d);
 	else if (call_now(c) >= w->limit)
-		call_fail(c, CONTROL_FAILED, "%s: no outcome in %d s",
-		    c->domain, (int)(PROBE_LIMIT / CLOCK_SEC));
+		call_fail(c, CONTROL_FAILED, "%s: no outcome in %d s%s%s",
+		    c->domain, (int)(PROBE_LIMIT / CLOCK_SEC),
+		    d->trouble[0] != '\0' ? "; " : "", d->trouble);
 	else
 		call_wait(c, PROBE_POLL_MS);
 	snapshot_unref(&s);

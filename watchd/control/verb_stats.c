@@ -13,7 +13,7 @@
 struct stats_walk {
 	struct snapshot *s;
 	size_t metric;
-	unsigned object; /* domain or primary */
+	unsigned object; /* domain, primary, ... */
 };
 
 static void
@@ -68,7 +68,7 @@ send_histogram(struct call *c, const struct metric *m, const struct snapshot *s)
 
 static void
 send_samples(struct call *c, const struct metric *m, const void *base,
-    const char *domain, const struct snap_primary *p, const char *receiver,
+    const char *domain, const char *primary, const char *receiver,
     int64_t wall_ms)
 {
 	cJSON *o, *labels;
@@ -79,8 +79,8 @@ send_samples(struct call *c, const struct metric *m, const void *base,
 			o = sample(m, &labels);
 			if (domain != NULL)
 				json_text(labels, "domain", domain);
-			if (p != NULL)
-				json_text(labels, "primary", p->label);
+			if (primary != NULL)
+				json_text(labels, "primary", primary);
 			if (receiver != NULL)
 				json_text(labels, "receiver", receiver);
 			if (m->labels->key != NULL)
@@ -130,6 +130,13 @@ stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
 		    s->told->heartbeat[i].name, s->wall_ms);
 		return true;
 	}
+	if (m->scope == METRIC_SERVER) {
+		if (i >= s->nservers)
+			return false;
+		send_samples(c, m, s->server[i], NULL, s->server[i]->label,
+		    NULL, s->wall_ms);
+		return true;
+	}
 	if (i >= s->domains.n)
 		return false;
 	d = snap_list_at(&s->domains, i);
@@ -138,7 +145,7 @@ stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
 		return true;
 	}
 	for (unsigned j = 0; j < d->nprimaries; j++)
-		send_samples(c, m, &d->primary[j], d->name, &d->primary[j],
+		send_samples(c, m, &d->primary[j], d->name, d->primary[j].label,
 		    NULL, s->wall_ms);
 	return true;
 }

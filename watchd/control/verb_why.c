@@ -55,6 +55,15 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	    ago(d->state_since * 1000, now_ms, since, sizeof(since)), means);
 	if (d->cause[0] != '\0')
 		json_say(list, "The cause: %s.", d->cause);
+	if (d->broken)
+		json_say(list,
+		    "It is down by itself: its primary is up, but refuses "
+		    "what it should take from this domain; `probe { rise }` "
+		    "good probes after `probe { hold }` let one message try "
+		    "again.");
+	if (d->trouble[0] != '\0')
+		json_say(list, "DNS: %s, for %s now.", d->trouble,
+		    ago(d->trouble_since * 1000, now_ms, since, sizeof(since)));
 	if (!d->configured)
 		json_say(list,
 		    "%s is not in the configuration: nothing new is accepted "
@@ -65,6 +74,62 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "It is on hold: nothing is delivered and nothing expires "
 		    "until `mxwatchctl release %s`.",
 		    d->name);
+}
+
+/* The server itself, whatever the domain's settings make of it. */
+static void
+say_server(cJSON *list, const struct snap_server *v, int64_t now_ms)
+{
+	const struct snap_host *h = &v->host;
+	char since[32], t[32];
+
+	json_say(list,
+	    "The server %s, which %u %s: %s for %s (connect to EHLO)%s%s.",
+	    v->label, v->domains,
+	    v->domains == 1 ? "domain names" : "domains name", v->state_name,
+	    ago(v->state_since * 1000, now_ms, since, sizeof(since)),
+	    v->cause[0] != '\0' ? "; " : "", v->cause);
+	if (v->tls_fallback_since != 0)
+		json_say(list,
+		    "%s: it did TLS, and no longer does for %s; its mail goes "
+		    "in clear, as `deliver { tls }` allows.",
+		    v->label,
+		    ago(v->tls_fallback_since * 1000, now_ms, t, sizeof(t)));
+	if (h->window == 0)
+		return;
+	json_say(list,
+	    "%s: %u connections are open, of %u that it is asked for at most "
+	    "now%s.",
+	    v->label, h->connections, h->window,
+	    h->paused	  ? "; none is made for a while, because nothing works "
+			    "there" :
+		h->canary ? "; one message goes alone until it got through" :
+			    "");
+	if (h->ceiling != 0)
+		json_say(list, "%s: it takes %u connections at once.", v->label,
+		    h->ceiling);
+	if (h->max_messages != 0)
+		json_say(list, "%s: it takes %u messages over a connection.",
+		    v->label, h->max_messages);
+	if (h->max_rcpts != 0)
+		json_say(list, "%s: it takes %u recipients at once.", v->label,
+		    h->max_rcpts);
+	if (h->gap_ms != 0)
+		json_say(list, "%s: it wants %u ms between messages.", v->label,
+		    h->gap_ms);
+}
+
+static void
+say_finding(cJSON *list, const struct snap_primary *p, int64_t now_ms)
+{
+	char since[32];
+
+	json_say(list,
+	    "%s refuses the probe's %s for %s: %s. That is no outage; `probe { "
+	    "rcpt, sender }` is what to change.",
+	    p->label, p->finding_about != NULL ? p->finding_about : "mailbox",
+	    ago(p->finding_since * 1000, now_ms, since, sizeof(since)),
+	    p->finding);
 }
 
 static void
@@ -82,6 +147,15 @@ say_primary(cJSON *list, const struct snap_primary *p, int64_t now_ms)
 		    "%s: about TLS decides `deliver { tls }`: %s%s%s.",
 		    p->label, p->tls_by, p->tls_why[0] != '\0' ? ", for " : "",
 		    p->tls_why);
+	if (p->slow_seconds > 0)
+		json_say(list,
+		    "%s is slow: it had to be waited for %s, and `probe { "
+		    "timeout }` is less.",
+		    p->label,
+		    text_duration_fmt((int64_t)(p->slow_seconds * 1000), ok,
+			sizeof(ok)));
+	if (p->finding[0] != '\0')
+		say_finding(list, p, now_ms);
 	if (p->healthy) {
 		json_say(list, "%s: the probe %s ago succeeded.", p->label,
 		    run);
@@ -155,11 +229,17 @@ say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 static void
 say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 {
+	const struct snap_primary *p;
+	const struct snap_server *v;
 	char doubt[32];
 
 	say_state(list, d, s->wall_ms);
-	for (unsigned i = 0; i < d->nprimaries; i++)
-		say_primary(list, &d->primary[i], s->wall_ms);
+	for (unsigned i = 0; i < d->nprimaries; i++) {
+		p = &d->primary[i];
+		say_primary(list, p, s->wall_ms);
+		if ((v = snapshot_server(s, p->label)) != NULL)
+			say_server(list, v, s->wall_ms);
+	}
 	say_flush(list, &d->flush, d->window);
 	say_queue(list, d, s->wall_ms);
 	if (s->spool_state != 0)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "status/status_json.h"
+#include "status/status_primaries.h"
 
 #define STATUS_PIECE_MAX (64u << 20) /* its head has all alerts */
 #define EXTEND_MAX_MS	 (INT64_C(3650) * 24 * 3600 * 1000)
@@ -42,6 +43,7 @@ static const struct request_field {
 	{ "for", FIELD_FOR, false },
 	{ "remove", FIELD_REMOVE, false },
 	{ "receiver", FIELD_RECEIVER, false },
+	{ "primaries", FIELD_PRIMARIES, true },
 };
 
 static int
@@ -267,7 +269,11 @@ status_one(struct call *c)
 	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
 	const struct snap_domain *d = snapshot_find(s, c->domain);
 
-	if (d != NULL) {
+	if (d != NULL && (c->fields & FIELD_PRIMARIES) != 0) {
+		call_send(c,
+		    status_primaries_only(s, d->primary, d->nprimaries));
+		call_done(c, CONTROL_OK, NULL);
+	} else if (d != NULL) {
 		call_send(c, status_json_one(s, d, s->wall_ms));
 		call_done(c, CONTROL_OK, NULL);
 	} else
@@ -286,6 +292,7 @@ verb_status(struct call *c)
 	}
 	st = mem_alloc(sizeof(*st));
 	st->s = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
+	st->walk.primaries_only = (c->fields & FIELD_PRIMARIES) != 0;
 	c->work = st;
 	c->work_free = status_free;
 	c->step = status_step;

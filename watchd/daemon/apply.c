@@ -5,6 +5,7 @@
  * changed whole: between two of them all modules agree. Loop thread. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "daemon/daemon_int.h"
 
 static void
@@ -41,8 +42,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	store_reconfigure(d->store, &sc);
 	bounce_configure(d->bounce, conf);
 	deliver_configure(d->deliver, conf, self);
-	watch_configure(d->watch, conf, loop_now(d->loop));
-	runner_configure(d->runner, conf, self);
+	schedule_configure(d->schedule, conf, self);
 	agentx_configure(d->agentx, &conf->snmp);
 	policy_of(&conf->defaults, &p);
 	queue_policy_default(d->queue, &p);
@@ -57,6 +57,7 @@ apply_domain(struct daemon *d, const struct conf_domain *cd)
 	stats_touch(d->stats, cd->name);
 	policy_of(cd, &p);
 	queue_policy(d->queue, cd->name, &p);
+	watch_domain_set(d->watch, cd, loop_now(d->loop), clock_wall());
 	queue_gate(d->queue, cd->name,
 	    health_open(watch_state(d->watch, cd->name)) ? GATE_OPEN :
 							   GATE_CLOSED);
@@ -66,5 +67,6 @@ void
 apply_gone(struct daemon *d, const char *name)
 {
 	queue_policy(d->queue, name, NULL);
+	watch_domain_drop(d->watch, name);
 	stats_touch(d->stats, name);
 }

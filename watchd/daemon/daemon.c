@@ -218,10 +218,10 @@ create_relay(struct daemon *d)
 	struct deliver_ops dops = daemon_deliver_ops;
 	struct smtpd_ops so = daemon_smtpd_ops;
 	struct watch_ops wo = daemon_watch_ops;
-	struct runner_ops ro = daemon_runner_ops;
 
 	create_reach(d);
-	qo.arg = dops.arg = so.arg = wo.arg = ro.arg = d;
+	qo.arg = dops.arg = so.arg = wo.arg = d;
+	d->fan_out = loop_task_create(d->loop, daemon_fan_out, d);
 	d->watch = watch_create(&wo);
 	d->queue = queue_create(d->loop, d->store, d->stats, &qc, &qo);
 	d->relay = queue_relay(d->queue);
@@ -230,7 +230,7 @@ create_relay(struct daemon *d)
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
 	    d->bounce, d->stats, &d->reach, &dops);
 	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
-	d->runner = runner_create(&d->reach, d->dns, &ro);
+	d->schedule = schedule_create(&d->reach, d->dns, d->watch);
 	d->agentx = agentx_create(d->loop, d->conf->spool);
 	reload_create(d);
 	d->self = self_create(d->conf);
@@ -354,7 +354,7 @@ daemon_destroy(struct daemon **dp)
 	http_destroy(&d->http);
 	control_destroy(&d->control);
 	agentx_destroy(&d->agentx);
-	runner_destroy(&d->runner);
+	schedule_destroy(&d->schedule);
 	smtpd_destroy(&d->smtpd);
 	deliver_destroy(&d->deliver);
 	bounce_destroy(&d->bounce);
@@ -368,6 +368,7 @@ daemon_destroy(struct daemon **dp)
 	address_book_destroy(&d->reach.book);
 	watch_destroy(&d->watch);
 	domains_destroy(&d->domains);
+	loop_task_destroy(&d->fan_out);
 	snapshot_box_destroy(&d->box);
 	history_destroy(&d->history);
 	stats_destroy(&d->stats);

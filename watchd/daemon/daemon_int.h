@@ -9,10 +9,11 @@
 #include "control/control.h"
 #include "daemon/daemon.h"
 #include "daemon/self.h"
-#include "daemon/watch.h"
 #include "exporters/http.h"
 #include "exporters/snmp/agentx_parent.h"
 #include "net/helper.h"
+#include "primary/watch.h"
+#include "probes/schedule.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
 #include "relay/smtpd/smtpd.h"
@@ -33,7 +34,7 @@ struct daemon {
 	struct smtpd *smtpd;
 	struct dns *dns;
 	struct reach_env reach; /* ours; probes and deliveries go by it */
-	struct runner *runner;
+	struct schedule *schedule;
 	struct watch_set *watch;
 	struct domains *domains;
 	struct snapshot_box *box;
@@ -51,6 +52,7 @@ struct daemon {
 	struct loop_timer *tick; /* snapshot, once a second */
 	struct loop_timer *drain_limit;
 	struct loop_task *drain_check;
+	struct loop_task *fan_out; /* of changed primaries to their domains */
 	int64_t start_wall;
 	int64_t next_dns_save;
 	uint64_t generation;
@@ -76,9 +78,9 @@ extern const struct queue_ops daemon_queue_ops; /* .arg unset */
 extern const struct deliver_ops daemon_deliver_ops;
 extern const struct smtpd_ops daemon_smtpd_ops;
 extern const struct watch_ops daemon_watch_ops;
-extern const struct runner_ops daemon_runner_ops;
 extern const struct store_events daemon_store_events;
 void daemon_dns_query(double seconds, void *arg);
+void daemon_fan_out(void *arg); /* of the task fan_out */
 /* Tells everybody who wants to hear of events at once; sets wall when it is
  * 0. Loop thread; never blocks. */
 void daemon_notice(struct daemon *, const struct notice *);

@@ -67,7 +67,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 	const struct conf_domain *cd = config_domain(d->conf, name);
 	struct snap_domain *s;
 
-	s = snap_domain_create(name, watch_primaries(d->watch, name));
+	s = snap_domain_create(name, watch_count(d->watch, name));
 	s->count = *ds;
 	for (unsigned i = 0; i < STATS_WINDOW_MAX; i++)
 		s->recent[i] = stats_recent(d->stats, ds, (enum stats_window)i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * events: what follows from what. A change of a domain's health opens or
- * closes its gate, begins its flush, hurries its probes; the end of a flush
- * confirms the recovery. Each of these is one line in the log, too. */
+ * closes its gate and begins its flush; the end of a flush confirms the
+ * recovery. Each of these is one line in the log, too. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -34,7 +34,7 @@ publish(struct daemon *d, enum notice_kind kind, const char *domain,
 	daemon_notice(d, &n);
 }
 
-/* ---- health -> queue, probes */
+/* ---- health -> queue */
 
 static void
 recovery_flush(struct daemon *d, const char *domain)
@@ -46,7 +46,8 @@ recovery_flush(struct daemon *d, const char *domain)
 	/* Nothing queued: recovered. A flush that an operator began during the
 	 * outage goes on and will confirm the recovery when it ends. */
 	if (rc == -MX_ENOENT)
-		watch_flushed(d->watch, domain, loop_now(d->loop));
+		watch_flushed(d->watch, domain, loop_now(d->loop),
+		    clock_wall());
 }
 
 static void
@@ -70,25 +71,25 @@ on_change(void *arg, const struct watch_change *c)
 	stats_domain(d->stats, c->domain)->transitions[to]++;
 	queue_gate(d->queue, c->domain,
 	    health_open(to) ? GATE_OPEN : GATE_CLOSED);
-	runner_hurry(d->runner, c->domain,
-	    to == HEALTH_SUSPECT || to == HEALTH_DOWN ||
-		to == HEALTH_RECOVERING);
 	if (to == HEALTH_RECOVERING)
 		recovery_flush(d, c->domain);
 }
 
+/* One line and one notice a primary, in the name of one of its domains: what
+ * follows for each of them is told by its own change. */
 static void
-on_primary(void *arg, const char *domain, const struct snap_primary *p)
+on_primary(void *arg, const struct watch *w, const char *domain)
 {
 	struct daemon *d = arg;
+	const struct primary_record *r = &w->last;
+	const char *label = w->primary->label;
 
 	log_notice("probe",
-	    "domain=%s primary=%s healthy=%d phase=%s code=%u "
+	    "domain=%s primary=%s domains=%u healthy=%d phase=%s code=%u "
 	    "text=%s",
-	    domain, log_q(p->label), p->healthy,
-	    smtp_phase_name(p->failed_phase), p->code, log_q(p->text));
-	publish(d, NOTICE_PRIMARY, domain, p->label, p->healthy,
-	    p->failed_phase, p->text);
+	    domain, log_q(label), w->primary->domains, r->ok,
+	    smtp_phase_name(r->phase), r->code, log_q(r->text));
+	publish(d, NOTICE_PRIMARY, domain, label, r->ok, r->phase, r->text);
 }
 
 static void
@@ -104,33 +105,93 @@ on_self_mx(void *arg, const char *domain)
 	    "we seem to be its best MX: mail is held");
 }
 
-const struct watch_ops daemon_watch_ops = {
-	.change = on_change,
-	.primary = on_primary,
-	.self_mx = on_self_mx,
-};
+static bool
+on_queued(void *arg, const char *domain)
+{
+	struct daemon *d = arg;
+	struct relay_domain rd;
 
-static void
-on_round(void *arg, const struct probe_round *r)
+	d->relay->domain(d->relay->self, domain, &rd);
+	return rd.active + rd.deferred > 0;
+}
+
+/* Domains a turn of the loop: each may open a gate and begin a flush. */
+#define FAN_OUT_MAX 200
+
+void
+daemon_fan_out(void *arg)
 {
 	struct daemon *d = arg;
 
-	watch_round(d->watch, r, loop_now(d->loop));
-	stats_touch(d->stats, r->domain);
+	if (watch_fan_out(d->watch, FAN_OUT_MAX, loop_now(d->loop),
+		clock_wall()))
+		loop_task_schedule(d->fan_out);
 }
 
-const struct runner_ops daemon_runner_ops = { .round = on_round };
+static void
+on_touched(void *arg, const char *domain)
+{
+	struct daemon *d = arg;
 
+	stats_touch(d->stats, domain);
+}
+
+static void
+on_wake(void *arg)
+{
+	struct daemon *d = arg;
+
+	loop_task_schedule(d->fan_out);
+}
+
+static void
+on_recovered(void *arg, const struct primary *p)
+{
+	struct daemon *d = arg;
+
+	deliver_recovered(d->deliver, p->label);
+}
+
+const struct watch_ops daemon_watch_ops = {
+	.change = on_change,
+	.primary = on_primary,
+	.recovered = on_recovered,
+	.self_mx = on_self_mx,
+	.queued = on_queued,
+	.touched = on_touched,
+	.wake = on_wake,
+};
+
+/* What the resolver does wrong is told by the look-ups of the probes. */
 static void
 on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 {
 	struct daemon *d = arg;
+	const struct primary_session s = { .ok = o->ok,
+		.phase = o->phase,
+		.code = o->code,
+		.text = o->text };
+	int64_t now = loop_now(d->loop), wall = clock_wall();
 
-	watch_outcome(d->watch, domain, o, loop_now(d->loop));
-	stats_touch(d->stats, domain);
+	if (o->dns)
+		return;
+	watch_self(d->watch, domain, o->self, now, wall);
+	if (!o->self)
+		watch_delivery(d->watch, domain, o->host, &s, now, wall);
 }
 
-const struct deliver_ops daemon_deliver_ops = { .outcome = on_outcome };
+static bool
+on_down(void *arg, const char *domain, const char *label)
+{
+	struct daemon *d = arg;
+
+	return watch_down(d->watch, domain, label);
+}
+
+const struct deliver_ops daemon_deliver_ops = {
+	.outcome = on_outcome,
+	.down = on_down,
+};
 
 /* ---- queue -> deliver, bounce, health */
 
@@ -190,10 +251,11 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 	 * is alive, and its mail goes by the retry schedule from here. One that
 	 * broke the connection under each of them is not. */
 	if (ok || (f->deferred > f->lost && f->failed == 0))
-		watch_flushed(d->watch, f->domain, loop_now(d->loop));
+		watch_flushed(d->watch, f->domain, loop_now(d->loop),
+		    clock_wall());
 	else
 		watch_broken(d->watch, f->domain, "the flush was cut off",
-		    loop_now(d->loop));
+		    loop_now(d->loop), clock_wall());
 }
 
 static void
@@ -206,7 +268,7 @@ on_breaker(void *arg, const char *domain, const char *reply)
 	    "should take\" reply=%s effect=\"mail is held\"",
 	    domain, log_q(reply));
 	publish(d, NOTICE_BREAKER, domain, "", 0, 0, reply);
-	watch_broken(d->watch, domain, reply, loop_now(d->loop));
+	watch_broken(d->watch, domain, reply, loop_now(d->loop), clock_wall());
 	/* Where nobody probes nobody else would ever open it again. */
 	if (watch_state(d->watch, domain) == HEALTH_DISABLED)
 		queue_gate(d->queue, domain, GATE_OPEN);
@@ -246,7 +308,8 @@ on_etrn(void *arg, const char *domain, const char *client, uint64_t *n)
 	struct relay_flush f;
 	enum smtpd_etrn did;
 
-	(void)runner_now(d->runner, domain); /* -MX_ENOENT: its probe is off */
+	(void)schedule_now(d->schedule,
+	    domain); /* -MX_ENOENT: its probe is off */
 	d->relay->domain(d->relay->self, domain, &rd);
 	if (rd.on_hold) {
 		did = SMTPD_ETRN_HELD;

@@ -14,6 +14,7 @@
  * Whoever asks meanwhile gets another reload when this one is through; many
  * who ask get one. A daemon that shuts down ends the one under way as it was
  * begun, or leaves it where it is. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -87,19 +88,45 @@ daemon_log_findings(const struct conf_errors *errs)
 		    errs->e[i].line, log_q(errs->e[i].text));
 }
 
-/* Primaries that come from MX records are not known yet: two a domain. */
+static int
+text_cmp(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* How many servers the configuration names, each once. */
+static size_t
+count_servers(const struct config *conf, size_t named)
+{
+	const char **name = mem_array(named + 1, sizeof(*name));
+	size_t n = 0, servers = 0, i, j;
+
+	for (i = 0; i < conf->ndomains; i++)
+		for (j = 0; j < conf->domain[i].primary.n; j++)
+			name[n++] = conf->domain[i].primary.s[j];
+	qsort(name, n, sizeof(*name), text_cmp);
+	for (i = 0; i < n; i++)
+		servers += i == 0 || strcmp(name[i], name[i - 1]) != 0;
+	mem_free(&name);
+	return servers;
+}
+
+/* Primaries that come from MX records are not known yet: two a domain, and
+ * shared by nobody knows how many. */
 static void
 check_series(const struct config *conf, struct conf_errors *errs)
 {
-	size_t primaries = 0, n;
+	size_t primaries = 0, named = 0, n;
 	char text[256];
 
-	for (size_t i = 0; i < conf->ndomains; i++)
+	for (size_t i = 0; i < conf->ndomains; i++) {
+		named += conf->domain[i].primary.n;
 		primaries += conf->domain[i].primary.n > 0 ?
 		    conf->domain[i].primary.n :
 		    2;
+	}
 	n = prometheus_series(conf->ndomains, primaries,
-	    conf->metrics.per_domain);
+	    count_servers(conf, named), conf->metrics.per_domain);
 	if (conf->web.listen.n == 0 || n <= conf->metrics.max_series)
 		return;
 	snprintf(text, sizeof(text),

@@ -80,6 +80,25 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->reload_time = d->reload_wall;
 }
 
+static void
+show_host(void *arg, const struct primary *p, struct snap_host *h)
+{
+	const struct daemon *d = arg;
+	struct deliver_host_view v;
+
+	if (!deliver_host_view(d->deliver, p->label, &v))
+		return;
+	h->window = v.canary ? 1 : v.window;
+	h->ceiling = v.ceiling;
+	h->connections = v.connections;
+	h->canary = v.canary;
+	h->paused = v.paused_ns > 0;
+	h->refused = v.refused;
+	h->max_messages = v.max_messages;
+	h->max_rcpts = v.max_rcpts;
+	h->gap_ms = (unsigned)(v.gap_ns / CLOCK_MS);
+}
+
 struct snapshot *
 daemon_snapshot(struct daemon *d)
 {
@@ -87,6 +106,7 @@ daemon_snapshot(struct daemon *d)
 
 	snapshot_global(d, s);
 	snap_list_share(&s->domains, domains_list(d->domains));
+	watch_servers(d->watch, s, show_host, d);
 	daemon_alerts_snapshot(d, s);
 	return s;
 }
@@ -113,7 +133,7 @@ op_probe(void *arg, const char *domain)
 {
 	struct daemon *d = arg;
 
-	return runner_now(d->runner, domain);
+	return schedule_now(d->schedule, domain);
 }
 
 static uint64_t

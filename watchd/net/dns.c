@@ -161,7 +161,8 @@ merge_addr(const struct dns_answer *v6, const struct dns_answer *v4,
 			out->status = DNS_NODATA;
 		return;
 	}
-	*out = (struct dns_answer){ .status = DNS_OK };
+	*out = (struct dns_answer){ .status = DNS_OK,
+		.why = v6->why != NULL ? v6->why : v4->why };
 	(void)strlcpy(out->canon, v6->canon[0] != '\0' ? v6->canon : v4->canon,
 	    sizeof(out->canon));
 	out->stale = (v6->n > 0 && v6->stale) || (v4->n > 0 && v4->stale);
@@ -285,6 +286,13 @@ static void
 settle(struct dns *d, enum dns_type type, const char *name,
     const struct dns_result *r, struct dns_answer *out)
 {
+	static const char *const why[] = {
+		[DNS_CAUSE_NONE] = NULL,
+		[DNS_CAUSE_TIMEOUT] = "no answer in time",
+		[DNS_CAUSE_OTHER] = "refused, or no answer to read",
+		[DNS_CAUSE_SERVFAIL] = "SERVFAIL",
+		[DNS_CAUSE_BOGUS] = "DNSSEC validation failed",
+	};
 	static struct log_limit limit;
 	int64_t now = clock_wall();
 	bool known;
@@ -299,6 +307,7 @@ settle(struct dns *d, enum dns_type type, const char *name,
 	 * another request got it meanwhile: that is an answer too. */
 	if (!known)
 		*out = r->answer;
+	out->why = !known || out->stale ? why[r->cause] : NULL;
 	if (log_limit_ok(&limit, 10))
 		log_warn("dns", "name=%s type=%s cause=%s last_good=%s",
 		    log_q(name), dns_type_name(type), dns_cause_name(r->cause),

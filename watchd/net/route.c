@@ -41,6 +41,7 @@ struct route_req {
 	char domain[TEXT_DOMAIN_MAX];
 	uint64_t mx_id;
 	bool mx_secure, mx_stale;
+	bool trouble_failed; /* route.trouble is a failure of the resolver */
 	unsigned pending; /* hosts whose look-ups are under way */
 	unsigned n;
 	bool calling; /* the callback runs: it is freed after */
@@ -81,6 +82,47 @@ route_fini(struct route *r)
 		dane_unref(&r->host[i].dane);
 }
 
+char *
+route_trouble_text(const struct route_trouble *t, char *dst, size_t size)
+{
+	if (size > 0)
+		dst[0] = '\0';
+	if (t->type != NULL)
+		(void)snprintf(dst, size, "the %s look-up of %s: %s%s", t->type,
+		    t->name, t->answer,
+		    t->stale ? "; the last good answer is used" : "");
+	return dst;
+}
+
+/* What an answer leaves to be told. A failure of the resolver counts more
+ * than what it says for sure, and the first one more than those after it. */
+static void
+note_trouble(struct route_req *r, const char *type, const char *name,
+    const struct dns_answer *a)
+{
+	static const char *const sure[] = {
+		[DNS_OK] = NULL,
+		[DNS_NODATA] = "no such record",
+		[DNS_NXDOMAIN] = "NXDOMAIN",
+		[DNS_FAIL] = "no answer",
+		[DNS_BOGUS] = "DNSSEC validation failed",
+	};
+	struct route_trouble *t = &r->route.trouble;
+	bool failed =
+	    a->stale || a->status == DNS_FAIL || a->status == DNS_BOGUS;
+
+	if ((!failed && a->status == DNS_OK) ||
+	    (t->type != NULL && (r->trouble_failed || !failed)))
+		return;
+	r->trouble_failed = failed;
+	t->type = type;
+	t->answer = a->why != NULL ? a->why :
+	    a->stale		   ? "no answer" :
+				     sure[a->status];
+	t->stale = a->stale;
+	(void)strlcpy(t->name, name, sizeof(t->name));
+}
+
 static void
 req_free(struct route_req *r)
 {
@@ -96,6 +138,9 @@ static void
 finish(struct route_req *r, enum route_status status)
 {
 	r->route.status = status;
+	/* One of several hosts without a record: the others do. */
+	if (status == ROUTE_OK && !r->trouble_failed)
+		r->route.trouble.type = NULL;
 	r->calling = true;
 	r->cb(&r->route, r->arg);
 	req_free(r);
@@ -281,6 +326,8 @@ on_tlsa(const struct dns_answer *a, void *arg)
 		    dns_tlsa(r->dns, c->host.name, c->host.port, on_tlsa, c);
 		return;
 	}
+	if (d->need == DANE_DEFER)
+		note_trouble(r, "TLSA", c->host.name, a);
 	/* RFC 7672 3.2.2: whom the mail is for, and whom we asked for. */
 	if (r->route.from_mx)
 		dane_add_name(d, r->domain);
@@ -320,6 +367,7 @@ on_addr(const struct dns_answer *a, void *arg)
 	c->dns_id = 0;
 	c->host.dns = a->status;
 	r->route.stale |= a->stale;
+	note_trouble(r, "address", c->host.name, a);
 	if (a->status == DNS_OK)
 		take_addrs(c, a);
 	if (r->route.with_dane && !c->is_self && c->host.naddrs > 0 &&
@@ -412,6 +460,8 @@ on_mx(const struct dns_answer *a, void *arg)
 	r->mx_secure = a->secure;
 	r->mx_stale = a->stale;
 	r->route.stale |= a->stale;
+	if (a->status != DNS_NODATA || a->stale) /* the implicit MX comes */
+		note_trouble(r, "MX", r->domain, a);
 	switch (a->status) {
 	case DNS_FAIL:
 	case DNS_BOGUS:
@@ -425,6 +475,10 @@ on_mx(const struct dns_answer *a, void *arg)
 		break;
 	case DNS_OK:
 		if (a->n == 1 && a->mx[0].host[0] == '\0') {
+			r->route.trouble = (struct route_trouble){ .type = "MX",
+				.answer = "a null MX: it takes no mail" };
+			(void)strlcpy(r->route.trouble.name, r->domain,
+			    sizeof(r->route.trouble.name));
 			finish(r, ROUTE_NULL_MX);
 			return;
 		}

@@ -33,11 +33,23 @@ struct route_host {
 	struct dane *dane;
 };
 
+/* The look-up that stands in the way, or would if the last good answer were
+ * not used: of those that the resolver failed to answer the first; without
+ * any, and without a route, the one that says for sure that there is none. */
+struct route_trouble {
+	const char
+	    *type; /* static: "MX", "address", "TLSA"; NULL: no trouble */
+	const char *answer; /* static: the resolver's, in words */
+	bool stale; /* the last good answer is used */
+	char name[TEXT_DOMAIN_MAX]; /* that was looked up */
+};
+
 struct route {
 	enum route_status status;
 	bool stale;
 	bool from_mx; /* by MX records or, without any, the domain itself */
 	bool with_dane; /* what was found about TLS is good for a second */
+	struct route_trouble trouble;
 	unsigned n;
 	struct route_host host[ROUTE_HOST_MAX];
 };
@@ -57,6 +69,10 @@ struct route_self {
  * and is ended with route_fini(). */
 void route_copy(struct route *dst, const struct route *src);
 void route_fini(struct route *);
+
+/* "the MX look-up of example.org: SERVFAIL; the last good answer is used"; ""
+ * without trouble. Returns dst. */
+char *route_trouble_text(const struct route_trouble *, char *dst, size_t size);
 
 /* name, and ":port" when it is not 25; an IPv6 literal in brackets. dst holds
  * TEXT_DOMAIN_MAX + 8. */

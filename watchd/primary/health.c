@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * health: see health.h. daemon.c owns one struct for each domain and feeds it
- * on the loop thread with what the probe runner and the deliverers report;
- * it alone fans a change out. Nothing here can fail, reads a clock or logs,
- * so the whole machine can be run through in a test.
+ * health: see health.h. Nothing here can fail, reads a clock or logs, so the
+ * whole machine can be run through in a test.
  *
  * A streak is made of equal verdicts that speak against the state. What
  * speaks for the state ends it; what says nothing leaves it alone. */
@@ -27,14 +25,14 @@ health_state_name(enum health_state state)
 
 /* The diagram of health.h: where each state may go. */
 static const unsigned edges[HEALTH_STATE_MAX] = {
-	[HEALTH_UNKNOWN] =
-	    EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
+	[HEALTH_UNKNOWN] = EDGE(HEALTH_UP) | EDGE(HEALTH_SUSPECT) |
+	    EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
 	[HEALTH_UP] = EDGE(HEALTH_SUSPECT) | EDGE(HEALTH_DOWN) |
 	    EDGE(HEALTH_DISABLED) | EDGE(HEALTH_UNKNOWN),
 	[HEALTH_SUSPECT] = EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) |
 	    EDGE(HEALTH_DISABLED) | EDGE(HEALTH_UNKNOWN),
-	[HEALTH_DOWN] = EDGE(HEALTH_RECOVERING) | EDGE(HEALTH_DISABLED) |
-	    EDGE(HEALTH_UNKNOWN),
+	[HEALTH_DOWN] = EDGE(HEALTH_RECOVERING) | EDGE(HEALTH_UP) |
+	    EDGE(HEALTH_DISABLED) | EDGE(HEALTH_UNKNOWN),
 	[HEALTH_RECOVERING] = EDGE(HEALTH_UP) | EDGE(HEALTH_DOWN) |
 	    EDGE(HEALTH_DISABLED) | EDGE(HEALTH_UNKNOWN),
 	[HEALTH_DISABLED] = EDGE(HEALTH_UNKNOWN),
@@ -122,6 +120,8 @@ feed_fail(struct health *h, int64_t now, struct health_change *out)
 			return health_go(h, HEALTH_DOWN, now, out);
 		return false;
 	case HEALTH_UP:
+		if (h->conf.fall <= 1)
+			return health_go(h, HEALTH_DOWN, now, out);
 		health_go(h, HEALTH_SUSPECT, now, out);
 		/* It is the first of `fall`: an operator who asks for three
 		 * failures means three, not four. */
@@ -134,7 +134,7 @@ feed_fail(struct health *h, int64_t now, struct health_change *out)
 }
 
 static bool
-feed_broken(struct health *h, int64_t now, struct health_change *out)
+feed_down(struct health *h, int64_t now, struct health_change *out)
 {
 	if (h->state == HEALTH_DOWN) {
 		h->streak = 0;
@@ -149,6 +149,30 @@ feed_no_primary(struct health *h, int64_t now, struct health_change *out)
 	h->streak = 0;
 	return h->state != HEALTH_UNKNOWN &&
 	    health_go(h, HEALTH_UNKNOWN, now, out);
+}
+
+/* A recovery under way is confirmed by its flush alone. */
+static bool
+feed_up(struct health *h, bool waits, int64_t now, struct health_change *out)
+{
+	switch (h->state) {
+	case HEALTH_UNKNOWN:
+	case HEALTH_SUSPECT:
+		return health_go(h, HEALTH_UP, now, out);
+	case HEALTH_DOWN:
+		return health_go(h, waits ? HEALTH_RECOVERING : HEALTH_UP, now,
+		    out);
+	default:
+		return false;
+	}
+}
+
+static bool
+feed_suspect(struct health *h, int64_t now, struct health_change *out)
+{
+	if (h->state != HEALTH_UNKNOWN && h->state != HEALTH_UP)
+		return false;
+	return health_go(h, HEALTH_SUSPECT, now, out);
 }
 
 bool
@@ -166,7 +190,8 @@ health_feed(struct health *h, enum health_input in, int64_t now,
 	case HEALTH_IN_FAIL:
 		return feed_fail(h, now, out);
 	case HEALTH_IN_BROKEN:
-		return feed_broken(h, now, out);
+	case HEALTH_IN_IS_DOWN:
+		return feed_down(h, now, out);
 	case HEALTH_IN_FLUSHED:
 		return h->state == HEALTH_RECOVERING &&
 		    health_go(h, HEALTH_UP, now, out);
@@ -174,8 +199,14 @@ health_feed(struct health *h, enum health_input in, int64_t now,
 		return feed_no_primary(h, now, out);
 	case HEALTH_IN_DISABLE:
 		return health_go(h, HEALTH_DISABLED, now, out);
+	case HEALTH_IN_IS_UP:
+	case HEALTH_IN_IS_BACK:
+		return feed_up(h, in == HEALTH_IN_IS_BACK, now, out);
+	case HEALTH_IN_IS_SUSPECT:
+		return feed_suspect(h, now, out);
 	case HEALTH_IN_NEUTRAL:
 	case HEALTH_IN_ENABLE:
+	case HEALTH_IN_MAX:
 		break;
 	}
 	return false;

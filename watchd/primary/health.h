@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: ISC
- * health: the ONE state machine that decides how a domain's primary is.
- * Fed with probe results and delivery outcomes, one at a time. Pure: no
- * clock, no logging, `now` is an argument (monotonic ns).
+ * health: the ONE state machine that decides how something is that is watched.
+ * A watch (one primary under one policy, primary/watch.h) feeds it with what
+ * probes and deliveries saw, one at a time. A domain feeds it with the verdicts
+ * of its primaries, and with what concerns the domain alone: its breaker, its
+ * flush. Pure: no clock, no logging, `now` is an argument (monotonic ns).
  *
  *	unknown --ok x rise--> up         unknown --fail x fall--> down
- *	up --fail--> suspect              suspect --ok--> up
- *	suspect --fail x fall--> down
+ *	up --fail--> suspect              up --fail, fall is 1--> down
+ *	suspect --ok--> up                suspect --fail x fall--> down
  *	down --ok x rise, after hold--> recovering
  *	recovering --flushed--> up        recovering --fail x fall, or the
  *	                                  canary failed--> down
  *	any but disabled --no primary--> unknown
  *	any --disable--> disabled --enable--> unknown
+ * taken over from a primary:
+ *	unknown, suspect --is up, is back--> up
+ *	down --is up--> up                down --is back--> recovering
+ *	unknown, up --is suspect--> suspect
+ *	any but disabled --is down--> down
  *
  * The first verdict after a start also needs its streak, and unknown -> up is
  * no recovery: a restart of the watchdog is not a recovery of the primary.
  * What the resolver does wrong is neutral: it never counts as a failure. */
-#ifndef MX_HEALTH_HEALTH_H
-#define MX_HEALTH_HEALTH_H
+#ifndef MX_PRIMARY_HEALTH_H
+#define MX_PRIMARY_HEALTH_H
 
 #include "base/defs.h"
 
@@ -42,6 +49,12 @@ enum health_input {
 			       * best MX): unknown at once */
 	HEALTH_IN_DISABLE,
 	HEALTH_IN_ENABLE,
+	/* A domain follows the verdict that its primaries have come to. */
+	HEALTH_IN_IS_UP, /* and nothing waits for it */
+	HEALTH_IN_IS_BACK, /* up, and mail waits */
+	HEALTH_IN_IS_SUSPECT,
+	HEALTH_IN_IS_DOWN,
+	HEALTH_IN_MAX,
 };
 
 struct health_conf {

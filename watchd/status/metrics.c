@@ -89,6 +89,7 @@ static const struct metric_labels labels_ALERT_DOMAIN = { "alert",
 typedef struct snapshot scope_GLOBAL;
 typedef struct snap_domain scope_DOMAIN;
 typedef struct snap_primary scope_PRIMARY;
+typedef struct snap_server scope_SERVER;
 typedef struct snap_receiver scope_RECEIVER;
 typedef struct snap_heartbeat scope_HEARTBEAT;
 

@@ -334,6 +334,59 @@ snapshot_find(const struct snapshot *s, const char *name)
 	return found ? snap_list_at(&s->domains, i) : NULL;
 }
 
+struct snap_server *
+snap_server_create(void)
+{
+	struct snap_server *v = mem_alloc(sizeof(*v));
+
+	v->refs = 1;
+	return v;
+}
+
+struct snap_server *
+snap_server_ref(struct snap_server *v)
+{
+	__atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
+	return v;
+}
+
+void
+snap_server_unref(struct snap_server **vp)
+{
+	struct snap_server *v = *vp;
+
+	*vp = NULL;
+	if (v != NULL && __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		mem_free(&v);
+}
+
+void
+snapshot_servers(struct snapshot *s, unsigned nservers)
+{
+	MX_ASSERT(s->server == NULL);
+	s->server = mem_array(nservers + 1, sizeof(s->server[0]));
+	s->nservers = nservers;
+}
+
+const struct snap_server *
+snapshot_server(const struct snapshot *s, const char *label)
+{
+	unsigned low = 0, high = s->nservers, mid;
+	int rc;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		rc = strcmp(label, s->server[mid]->label);
+		if (rc == 0)
+			return s->server[mid];
+		if (rc < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
 struct snapshot *
 snapshot_ref(struct snapshot *s)
 {
@@ -349,6 +402,9 @@ snapshot_unref(struct snapshot **sp)
 	*sp = NULL;
 	if (s == NULL || !drop_ref(&s->refs))
 		return;
+	for (unsigned i = 0; i < s->nservers; i++)
+		snap_server_unref(&s->server[i]);
+	mem_free(&s->server);
 	snap_list_fini(&s->domains);
 	snap_alerts_unref(&s->told);
 	mem_free(&s);

@@ -46,6 +46,63 @@ struct snap_primary {
 	int64_t last_run, last_success;
 	int64_t cert_not_after; /* 0: no TLS */
 	const char *tls_by, *tls_why; /* static; NULL before a probe */
+	/* What it said when it was asked for the domain (depth rcpt). */
+	unsigned answer; /* enum watch_answer */
+	int64_t asked; /* 0 never */
+	char finding[160]; /* it refuses whom we ask for; "": no. Peer text */
+	const char *finding_about; /* static: mailbox, sender, route, us */
+	int64_t finding_since;
+	double slow_seconds; /* see struct snap_server */
+	int64_t tls_fallback_since;
+};
+
+/* What deliveries know of a host; 0: not known. */
+struct snap_host {
+	unsigned window; /* connections that it is asked for at most, now */
+	unsigned ceiling; /* the most that it took, learned */
+	unsigned connections; /* open now */
+	bool canary; /* one message alone, until one got through */
+	bool paused; /* no connection now */
+	uint64_t refused; /* connections that did not become ready */
+	/* Learned: messages a connection, recipients a transaction, the pause
+	 * between messages. */
+	unsigned max_messages, max_rcpts, gap_ms;
+};
+
+/* One primary, whatever number of domains name it. */
+struct snap_server {
+	unsigned refs; /* private */
+	char label[TEXT_DOMAIN_MAX + 8];
+	unsigned state; /* enum health_state: can it be reached (to EHLO)? */
+	const char *state_name; /* static */
+	int64_t state_since;
+	char cause[160]; /* the command and reply that failed; peer text */
+	unsigned domains, policies;
+	bool probed, healthy; /* the last session, under any policy */
+	enum smtp_phase failed_phase;
+	uint16_t code;
+	char text[160];
+	double phase_seconds[SMTP_PHASE_MAX];
+	uint64_t probes, failures;
+	uint64_t failures_phase[SMTP_PHASE_MAX];
+	int64_t last_run, last_success;
+	int64_t cert_not_after; /* 0: no TLS */
+	double greeting_seconds; /* smoothed; 0 not measured */
+	double slow_seconds; /* how long the last session had to be waited for
+			      * beyond its time-out; 0: it was in time */
+	/* What EHLO offered: CLIENT_EXT_* (smtp/client.h); `before`: what it
+	 * was before `offer_since`. */
+	unsigned ext, ext_before;
+	uint64_t size, size_before;
+	unsigned limit_mails, limit_rcpts;
+	int64_t offer_since; /* 0: not seen */
+	unsigned findings; /* domains that it refuses to be asked for */
+	unsigned asks; /* domains a session, learned */
+	uint64_t tls_fallbacks;
+	int64_t tls_fallback_since; /* it did TLS and no longer does; 0: no */
+	char trouble[400]; /* DNS: its address look-up; "": none */
+	int64_t trouble_since;
+	struct snap_host host;
 };
 
 struct snap_flush {
@@ -70,6 +127,9 @@ struct snap_domain {
 	int64_t state_since;
 	char cause[160]; /* why it is so; peer text */
 	int64_t self_mx_since; /* we seem to be its best MX; 0: no */
+	bool broken; /* down by itself, though a primary of it is up */
+	char trouble[400]; /* with DNS: look-up, answer; "": none */
+	int64_t trouble_since;
 	bool on_hold;
 	uint64_t active, deferred, held, owed, recipients, bytes;
 	int64_t oldest_ms, oldest_live_ms, next_expiry_ms, next_try_ms;
@@ -166,6 +226,8 @@ struct snapshot {
 	bool reload_ok;
 	int64_t reload_time;
 	struct snap_list domains;
+	unsigned nservers;
+	struct snap_server **server; /* ascending label */
 	uint32_t alerts; /* of the whole daemon that fire */
 	struct snap_alerts *told; /* by the alert thread; never NULL */
 };
@@ -213,6 +275,16 @@ snapshot_add(struct snapshot *, const char *name, unsigned nprimaries);
 void snapshot_tell(struct snapshot *, struct snap_alerts **told);
 /* NULL: no such domain. O(log n). */
 const struct snap_domain *snapshot_find(const struct snapshot *, const char *);
+/* The primaries: a block of each, shared by the snapshots until it changes.
+ * Zeroed; one reference. */
+struct snap_server *snap_server_create(void);
+struct snap_server *snap_server_ref(struct snap_server *);
+void snap_server_unref(struct snap_server **);
+/* Room for so many pointers, each of which is a reference; once. */
+void snapshot_servers(struct snapshot *, unsigned nservers);
+/* NULL: there is none with that label. O(log n). */
+const struct snap_server *
+snapshot_server(const struct snapshot *, const char *label);
 struct snapshot *snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot **);
 

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "status/json.h"
+#include "status/status_primaries.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -181,6 +182,24 @@ add_domain_alerts(cJSON *o, const struct snap_domain *d)
 			    cJSON_CreateString(alert_name((enum alert_kind)k)));
 }
 
+/* What it said when it was asked for the domain. */
+static void
+add_asked(cJSON *o, const struct snap_primary *p)
+{
+	static const char *const answer[] = { "not_asked", "taken", "put_off",
+		"refused" };
+
+	json_num(o, "slow_seconds", p->slow_seconds);
+	json_time(o, "tls_fallback_since", p->tls_fallback_since);
+	json_text(o, "answer",
+	    p->answer < MX_COUNT(answer) ? answer[p->answer] : "unknown");
+	json_time(o, "asked", p->asked);
+	json_text(o, "finding", p->finding);
+	json_text(o, "finding_about",
+	    p->finding_about != NULL ? p->finding_about : "");
+	json_time(o, "finding_since", p->finding_since);
+}
+
 cJSON *
 status_json_primary(const struct snap_primary *p)
 {
@@ -223,6 +242,7 @@ status_json_primary(const struct snap_primary *p)
 	else
 		json_null(o, "tls_by");
 	json_text(o, "tls_why", p->tls_why);
+	add_asked(o, p);
 	return o;
 }
 
@@ -236,6 +256,9 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	json_text(o, "state", d->state_name);
 	json_time(o, "state_since", d->state_since);
 	json_text(o, "cause", d->cause);
+	json_bool(o, "broken", d->broken);
+	json_text(o, "trouble", d->trouble);
+	json_time(o, "trouble_since", d->trouble_since);
 	add_queue(o, d, now_ms);
 	add_flush(o, &d->flush);
 	add_counters(o, &d->count);
@@ -289,28 +312,49 @@ status_json_one(const struct snapshot *s, const struct snap_domain *d,
 
 	add_globals(o, s);
 	add_alerts(o, s, d->name);
+	status_primaries(o, s, d->primary, d->nprimaries);
 	json_push(json_array(o, "domains"), status_json_domain(d, wall_ms));
 	return o;
 }
 
-/* The document up to and with the bracket that opens its list of domains, which
- * is its last member. */
+/* Adds the document so far without its last brace, and opens a list in it. */
 static int
-put_head(struct buf *out, const struct snapshot *s)
+put_open(struct buf *out, cJSON *o, const char *list)
 {
-	static const char end[] = "]}";
-	cJSON *o = json_object();
-	char *text;
-	size_t len;
+	char *text = json_print(o);
+	size_t len = strlen(text);
 	int rc;
 
-	add_globals(o, s);
-	add_alerts(o, s, NULL);
-	(void)json_array(o, "domains");
-	text = json_print(o);
-	len = strlen(text);
-	MX_ASSERT(len > 2 && strcmp(text + len - 2, end) == 0);
-	rc = buf_add(out, text, len - 2);
+	MX_ASSERT(len > 2 && text[len - 1] == '}');
+	rc = buf_add(out, text, len - 1);
+	cJSON_free(text);
+	return rc != 0 ? rc : buf_adds(out, list);
+}
+
+/* The document up to and with the bracket that opens its list of primaries;
+ * that of the domains is the last member. */
+static int
+put_head(struct buf *out, const struct snapshot *s, bool primaries_only)
+{
+	cJSON *o = json_object();
+
+	if (primaries_only) {
+		json_num(o, "time", (double)s->wall_ms / 1e3);
+	} else {
+		add_globals(o, s);
+		add_alerts(o, s, NULL);
+	}
+	return put_open(out, o, ",\"primaries\":[");
+}
+
+static int
+put_item(struct buf *out, bool first, cJSON *o)
+{
+	char *text = json_print(o);
+	int rc = first ? 0 : buf_add(out, ",", 1);
+
+	if (rc == 0)
+		rc = buf_adds(out, text);
 	cJSON_free(text);
 	return rc;
 }
@@ -319,22 +363,29 @@ int
 status_json_next(struct status_walk *w, const struct snapshot *s,
     int64_t wall_ms, struct buf *out)
 {
-	unsigned end = w->next + STATUS_JSON_PIECE;
-	char *text;
+	unsigned left = STATUS_JSON_PIECE;
 	int rc = 0;
 
 	if (!w->begun)
-		rc = put_head(out, s);
+		rc = put_head(out, s, w->primaries_only);
 	w->begun = true;
-	for (; rc == 0 && w->next < s->domains.n && w->next < end; w->next++) {
-		text = json_print(status_json_domain(
-		    snap_list_at(&s->domains, w->next), wall_ms));
-		if (w->next > 0)
-			rc = buf_add(out, ",", 1);
-		if (rc == 0)
-			rc = buf_adds(out, text);
-		cJSON_free(text);
+	for (; rc == 0 && w->next_server < s->nservers && left > 0;
+	     w->next_server++, left--)
+		rc = put_item(out, w->next_server == 0,
+		    status_server(s->server[w->next_server]));
+	if (rc != 0 || w->next_server < s->nservers)
+		return rc;
+	if (w->primaries_only) {
+		rc = buf_adds(out, "]}");
+		return rc != 0 ? rc : 1;
 	}
+	if (!w->domains)
+		rc = buf_adds(out, "],\"domains\":[");
+	w->domains = true;
+	for (; rc == 0 && w->next < s->domains.n && left > 0; w->next++, left--)
+		rc = put_item(out, w->next == 0,
+		    status_json_domain(snap_list_at(&s->domains, w->next),
+			wall_ms));
 	if (rc != 0 || w->next < s->domains.n)
 		return rc;
 	rc = buf_adds(out, "]}");

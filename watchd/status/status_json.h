@@ -9,13 +9,15 @@
 #include "status/json.h"
 #include "status/snapshot.h"
 
-#define STATUS_JSON_PIECE 32 /* domains: 100 KB or so, 1 to 2 ms */
+#define STATUS_JSON_PIECE 32 /* domains: 100 KB or so, 1 to 2 ms; primaries */
 
 /* The document in pieces, for who sends it while it is made. Zeroed at the
  * beginning; the snapshot is the same in all calls. */
 struct status_walk {
 	bool begun;
-	unsigned next; /* domain */
+	unsigned next_server, next; /* primary, domain */
+	bool domains; /* their list was opened */
+	bool primaries_only; /* the caller's: time, and the primaries alone */
 };
 /* Adds the next piece: 0 there is more, 1 that was the last one, or -MX_ETOOBIG
  * of the buffer. One line without a line feed in all. */

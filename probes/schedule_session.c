@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: ISC
+ * schedule_session: one session of a watch, and what it taught. A domain or its
+ * settings may go while the session is under way: the session has copies of
+ * what it asks for, and the answer for a name that is gone is dropped. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "probes/schedule_int.h"
+
+struct probing {
+	struct turn *turn;
+	struct probe_run *run;
+	unsigned nasks;
+	char domain[WATCH_ASKS_MAX][TEXT_DOMAIN_MAX];
+};
+
+_Static_assert(WATCH_ASKS_MAX <= PROBE_ASKS_MAX, "more than a session takes");
+
+void
+probing_cancel(struct turn *t)
+{
+	if (t->probing == NULL)
+		return;
+	probe_smtp_cancel(&t->probing->run);
+	mem_free(&t->probing);
+}
+
+/* ---- what it taught */
+
+static void
+tell_answers(struct turn *t, const struct probing *p,
+    const struct probe_result *r)
+{
+	static const enum watch_answer answer[] = {
+		[PROBE_NOT_ASKED] = WATCH_NOT_ASKED,
+		[PROBE_TAKEN] = WATCH_TAKEN,
+		[PROBE_DEFERRED] = WATCH_PUT_OFF,
+		[PROBE_REFUSED] = WATCH_REFUSED,
+	};
+	struct watch_set *ws = t->s->watches;
+	const struct probe_answer *a;
+	struct primary_session reply;
+	const char *left = NULL;
+
+	for (unsigned i = 0; i < r->nanswers && i < p->nasks; i++) {
+		a = &r->answer[i];
+		if (a->code == PROBE_NOT_ASKED) {
+			left = left == NULL ? p->domain[i] : left;
+			continue;
+		}
+		reply = (struct primary_session){ .phase = a->phase,
+			.code = a->reply_code,
+			.text = a->text };
+		watch_answered(ws, t->watch, p->domain[i], answer[a->code],
+		    probe_finding_name(a->finding), &reply, clock_wall());
+	}
+	if (r->code == REACH_OK && p->nasks > 0)
+		watch_asked(ws, t->watch, left, p->nasks, r->answered);
+}
+
+static void
+on_done(const struct probe_result *r, void *arg)
+{
+	struct probing *p = arg;
+	struct turn *t = p->turn;
+	struct watch *w = t->watch;
+	const struct primary_offer offer = { .ext = r->reach.ext,
+		.size = r->reach.size_limit,
+		.limits = r->reach.limits };
+	struct primary_session told = { .ok = r->code == REACH_OK,
+		.neutral = reach_code_neutral(r->code),
+		.phase = r->phase,
+		.code = r->reply_code,
+		.text = r->text[0] != '\0' ? r->text : reach_code_name(r->code),
+		.phase_ns = r->phase_ns,
+		.cert_not_after = r->cert_not_after,
+		.tls_by = r->tls_by,
+		.tls_why = r->tls_why,
+		.clear = r->reach.clear,
+		.offer = r->reach.ehlo ? &offer : NULL };
+
+	/* The look-up says more than that there is no address. */
+	if (r->phase == SMTP_PHASE_RESOLVE && w->trouble != NULL)
+		told.text = w->trouble;
+	tell_answers(t, p, r);
+	mem_free(&t->probing);
+	watch_session(t->s->watches, w, &told, loop_now(t->s->loop),
+	    clock_wall());
+	turn_probed(t);
+}
+
+static void
+on_wait(const struct probe_wait *wait, void *arg)
+{
+	struct turn *t = ((struct probing *)arg)->turn;
+	const struct primary_session told = { .phase = wait->phase,
+		.text = wait->text };
+
+	if (watch_silent(t->s->watches, t->watch, &told,
+		wait->waited_ns / CLOCK_MS, wait->counts ? wait->n : 0,
+		loop_now(t->s->loop), clock_wall()))
+		return;
+	probing_cancel(t);
+	turn_probed(t);
+}
+
+/* ---- its beginning */
+
+/* A mailbox for each domain whose turn it is. */
+static unsigned
+choose_asks(struct turn *t, struct probing *p, struct probe_ask *ask,
+    char mailbox[][PATH_MAILBOX_MAX])
+{
+	const char *name[WATCH_ASKS_MAX];
+	const struct conf_domain *d;
+	unsigned n = 0;
+
+	if (t->watch->policy.depth == DEPTH_RCPT)
+		n = watch_ask(t->watch, name, WATCH_ASKS_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		d = config_domain(t->s->conf, name[i]);
+		(void)strlcpy(p->domain[i], name[i], sizeof(p->domain[i]));
+		if (d != NULL && d->probe.rcpt != NULL)
+			(void)strlcpy(mailbox[i], d->probe.rcpt,
+			    PATH_MAILBOX_MAX);
+		else
+			(void)snprintf(mailbox[i], PATH_MAILBOX_MAX,
+			    "postmaster@%s", name[i]);
+		ask[i] = (struct probe_ask){ p->domain[i], mailbox[i] };
+	}
+	return n;
+}
+
+void
+probing_start(struct turn *t)
+{
+	static const struct probe_ops ops = { .done = on_done,
+		.wait = on_wait };
+	char mailbox[WATCH_ASKS_MAX][PATH_MAILBOX_MAX];
+	struct schedule *s = t->s;
+	const struct watch_policy *policy = &t->watch->policy;
+	struct probing *p = mem_alloc(sizeof(*p));
+	struct probe_ask ask[WATCH_ASKS_MAX];
+	struct probe_target target = { .host = t->watch->host,
+		.helo = s->conf->hostname,
+		.sender = policy->sender,
+		.depth = (enum probe_depth)policy->depth,
+		.tls = policy->tls,
+		.connect_ms = policy->connect_ms,
+		.clear_after_ms = policy->clear_after_ms,
+		.timeout_ms = policy->timeout_ms,
+		.interval_ms = policy->interval_ms,
+		.resolve_ns = t->resolve_ns,
+		.ask = ask };
+
+	p->turn = t;
+	t->probing = p;
+	p->nasks = target.nasks = choose_asks(t, p, ask, mailbox);
+	if (policy->source.len != 0)
+		target.source = &policy->source;
+	if (s->env.tls == NULL && target.depth == PROBE_DEPTH_STARTTLS)
+		target.depth = PROBE_DEPTH_EHLO;
+	p->run = probe_smtp_start(&s->env, &target, &ops, p);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC
+ * watch: who watches what, and how it is. Three kinds of objects:
+ *
+ *	primary	the host (primary.h): facts, one for all who name it
+ *	watch	a primary under one policy (how often and how deep it is
+ *		probed, with or without TLS, from where): one health machine, one
+ *		probe session an interval. Domains with equal settings share it.
+ *	domain	an ordered list of watches and a health machine of its own
+ *
+ * A watch is fed with sessions and deliveries. When its verdict changes the
+ * domains under it follow, some at a time (watch_fan_out): all down is down, any
+ * up is up, likewise suspect and unknown; what was down and has mail is
+ * recovering until its flush is through. A domain that never was asked takes
+ * the verdict that is there. What concerns a domain alone acts on it alone: its
+ * breaker and failed canary, that we are its MX, that nobody is. Such a
+ * domain is down although its primaries are up, and recovers after its `rise`
+ * good sessions of one of them and its hold.
+ *
+ * What the resolver fails to say is no failure of anybody; it is kept as the
+ * trouble of the domain (its MX records) or of the watch (its host).
+ *
+ * Pure: `now` (monotonic ns) and `wall` (seconds) are arguments; callbacks come
+ * after what they tell of was taken in and may call back in here, but for
+ * what adds and drops domains. O(log n) everywhere. Loop thread. */
+#ifndef MX_PRIMARY_WATCH_H
+#define MX_PRIMARY_WATCH_H
+
+#include <sys/queue.h>
+
+#include "config/config.h"
+#include "net/route.h"
+#include "primary/primary.h"
+#include "status/snapshot.h"
+
+#define WATCH_ASKS_MAX 20 /* domains a session: Postfix closes after 20 no */
+
+struct watch_set;
+struct watch_domain;
+
+/* What a verdict depends on. Strings are the watch's own. */
+struct watch_policy {
+	bool enabled; /* false: nobody probes it */
+	int64_t interval_ms, timeout_ms;
+	int64_t connect_ms,
+	    clear_after_ms; /* as deliveries have it (reach.h) */
+	struct health_conf health;
+	enum conf_depth depth;
+	enum conf_tls tls;
+	struct net_addr source; /* len 0: any */
+	char *sender; /* "" for <> */
+	char *dane; /* DANE by MX depends on the domain's records, too: its
+		     * name; "" else */
+};
+
+enum watch_answer { /* to the RCPT that asked for a domain */
+	WATCH_NOT_ASKED,
+	WATCH_TAKEN,
+	WATCH_PUT_OFF, /* 4xx: says nothing but of that mailbox, now */
+	WATCH_REFUSED, /* 5xx: a finding; `probe { rcpt, sender }` is the remedy */
+};
+
+/* One watch in the list of one domain. */
+struct watch_link {
+	TAILQ_ENTRY(watch_link) member; /* of watch->members */
+	struct watch *watch;
+	struct watch_domain *domain;
+	uint16_t pref;
+	uint8_t answer; /* enum watch_answer, the last one */
+	int64_t asked; /* wall seconds; 0 never */
+	int64_t finding_since; /* wall seconds; 0: no finding */
+	const char *about; /* of the finding, static: mailbox, sender, ... */
+	char *finding; /* command and reply; NULL: none */
+};
+
+struct watch {
+	/* private: */
+	RB_ENTRY(watch) node;
+	LIST_ENTRY(watch) sibling; /* of the same primary */
+	TAILQ_ENTRY(watch) dirty; /* members have to be told */
+	TAILQ_HEAD(, watch_link) members;
+	struct watch_link *cursor; /* of the fan-out; NULL: it is done */
+	bool fanning, again;
+	struct watch_link *ask; /* who is asked for first next time */
+	unsigned refs; /* members, and who holds it meanwhile */
+	bool waiting; /* a session was silent and goes on */
+	unsigned broken; /* members that are broken by themselves */
+	uint32_t good; /* sessions that ended well */
+	/* public, read only: */
+	struct primary *primary;
+	struct watch_policy policy;
+	struct health health;
+	int64_t since; /* wall seconds */
+	char cause[PRIMARY_TEXT_MAX]; /* of the verdict */
+	bool self; /* its addresses are ours: nobody to watch */
+	struct primary_record last; /* session under this policy */
+	unsigned findings; /* members with one */
+	unsigned asks; /* domains asked for a session, learned */
+	int64_t slow_ms; /* how long the last session had to be waited for
+			  * beyond `timeout`; 0: it was in time */
+	char *trouble; /* DNS: its address look-up; NULL: none */
+	int64_t trouble_since; /* wall seconds */
+	/* Addresses, NULL: not looked up yet. Where a domain names it in the
+	 * configuration it is looked up for itself; else they come with the
+	 * MX look-ups of its domains. */
+	struct route_host *host;
+	unsigned configured; /* members that name it in the configuration */
+	void *turn; /* the scheduler's (probes/schedule.h) */
+};
+
+struct watch_domain {
+	/* private: */
+	RB_ENTRY(watch_domain) node;
+	struct watch_link *link; /* by preference */
+	unsigned nlinks;
+	bool broken; /* by itself */
+	bool turning; /* its primaries are found by MX */
+	uint32_t good; /* of which session it was told already */
+	char *cause; /* of its own; NULL: its primary's */
+	/* public, read only: */
+	char *name;
+	bool enabled, configured; /* is probed; names its primaries */
+	int64_t interval_ms;
+	struct health health;
+	int64_t since; /* wall seconds */
+	int64_t self_since; /* we seem its best MX; 0: no */
+	char *trouble; /* DNS: its MX look-up; NULL: none */
+	int64_t trouble_since;
+	void *turn; /* the scheduler's */
+};
+
+/* A confirmed change of a domain. */
+struct watch_change {
+	const char *domain;
+	struct health_change health;
+	const char *host; /* label; "" when no single primary is meant */
+	const char *cause;
+};
+
+struct watch_ops {
+	void (*change)(void *arg, const struct watch_change *);
+	/* Sessions of a watch begin to fail or to succeed. `domain` is one of
+	 * those under it. */
+	void (*primary)(void *arg, const struct watch *, const char *domain);
+	/* A primary is up again, before its domains are told; NULL: nobody
+	 * asks. */
+	void (*recovered)(void *arg, const struct primary *);
+	/* We seem to be the domain's best MX: said once until it is over. */
+	void (*self_mx)(void *arg, const char *domain);
+	/* Does mail wait for it, that a recovery would flush? */
+	bool (*queued)(void *arg, const char *domain);
+	/* What a snapshot shows of the domain changed; NULL: nobody asks. */
+	void (*touched)(void *arg, const char *domain);
+	/* watch_fan_out() has something to do: call it soon, not from here. */
+	void (*wake)(void *arg);
+	void *arg;
+};
+
+/* Whoever gives watches and domains their turns. `gone` comes when `turn` has to
+ * be given up; `pace`: watch_hurried() may be another now. */
+struct watch_turns {
+	void (*watch)(void *arg, struct watch *);
+	void (*watch_gone)(void *arg, struct watch *);
+	void (*watch_pace)(void *arg, struct watch *);
+	/* A domain whose primaries have to be found by MX. */
+	void (*domain)(void *arg, struct watch_domain *);
+	void (*domain_gone)(void *arg, struct watch_domain *);
+	void *arg;
+};
+
+struct watch_set *watch_create(const struct watch_ops *);
+void watch_destroy(struct watch_set **);
+void watch_turns_set(struct watch_set *, const struct watch_turns *);
+/* Adds a domain, or gives it new settings; they are copied. A new one takes the
+ * verdict of its primaries. One whose policy changed keeps its state. */
+void watch_domain_set(struct watch_set *, const struct conf_domain *,
+    int64_t now, int64_t wall);
+/* Nothing when there is none. */
+void watch_domain_drop(struct watch_set *, const char *name);
+/* Tells up to `budget` domains of what changed; true: there are more. */
+bool
+watch_fan_out(struct watch_set *, unsigned budget, int64_t now, int64_t wall);
+
+/* ---- what the scheduler learns */
+
+/* A look-up of a domain by MX came to its end: its list, and its trouble.
+ * `cd`: its settings. */
+void watch_route(struct watch_set *, struct watch_domain *,
+    const struct conf_domain *cd, const struct route *, int64_t now,
+    int64_t wall);
+/* The look-up of a configured primary's addresses. True: there is somebody to
+ * be probed. */
+bool watch_addresses(struct watch_set *, struct watch *, const struct route *,
+    int64_t now, int64_t wall);
+void watch_session(struct watch_set *, struct watch *,
+    const struct primary_session *, int64_t now, int64_t wall);
+/* A session waits for longer than `timeout`, for `waited_ms` in all: it is slow.
+ * With `intervals` of silence behind that it is one failure more, which `s` says.
+ * False: it is down, and this session is no use any more: nobody shall wait
+ * for minutes for one who may be back meanwhile. */
+bool watch_silent(struct watch_set *, struct watch *,
+    const struct primary_session *s, int64_t waited_ms, unsigned intervals,
+    int64_t now, int64_t wall);
+/* The answer to asking for a domain; a domain that has left is no error. Of
+ * `reply` phase, code and text are meant; `about` is static. */
+void watch_answered(struct watch_set *, struct watch *, const char *domain,
+    enum watch_answer, const char *about, const struct primary_session *reply,
+    int64_t wall);
+/* Which domains to ask for: up to `max` names, in turn. */
+unsigned watch_ask(struct watch *, const char **domain, unsigned max);
+/* `answered` of `asked` were; the rest is asked for next time. */
+void watch_asked(struct watch_set *, struct watch *, const char *first_left,
+    unsigned asked, unsigned answered);
+/* That domain is the first to be asked for next time. */
+void watch_ask_first(struct watch_link *);
+/* At a third of the interval: no verdict yet, or one to be confirmed. */
+bool watch_hurried(const struct watch *);
+bool watch_domain_hurried(const struct watch_domain *);
+
+/* ---- what deliveries teach */
+
+/* `label` is the host's; `ok`: a message was taken. Else phase, code and text say
+ * what failed. */
+void watch_delivery(struct watch_set *, const char *domain, const char *label,
+    const struct primary_session *, int64_t now, int64_t wall);
+/* The route of a delivery: we are its best MX, or are not. */
+void watch_self(struct watch_set *, const char *domain, bool self, int64_t now,
+    int64_t wall);
+/* The flush on recovery is through, or it was cut off, or the breaker went off
+ * and the domain has to wait (`why` is peer text). */
+void watch_flushed(struct watch_set *, const char *domain, int64_t now,
+    int64_t wall);
+void watch_broken(struct watch_set *, const char *domain, const char *why,
+    int64_t now, int64_t wall);
+
+/* ---- to look at */
+
+struct watch_domain *watch_domain(const struct watch_set *, const char *domain);
+/* HEALTH_UNKNOWN for a domain that is not watched. */
+enum health_state watch_state(const struct watch_set *, const char *domain);
+/* Is that primary of the domain down, by the verdict of its watch? */
+bool
+watch_down(const struct watch_set *, const char *domain, const char *label);
+struct primary_table *watch_primaries(struct watch_set *);
+/* Fills in what a snapshot shows of the domain; `primary` has room for as many
+ * as watch_count() says. */
+unsigned watch_count(const struct watch_set *, const char *domain);
+void watch_snapshot(const struct watch_set *, const char *domain,
+    struct snap_domain *, struct snap_primary *);
+/* What deliveries know of a host; zeroed before. */
+typedef void
+watch_host_fn(void *arg, const struct primary *, struct snap_host *);
+/* The primaries into a snapshot. Those that did not change are shared with the
+ * snapshots before. */
+void watch_servers(struct watch_set *, struct snapshot *, watch_host_fn *,
+    void *arg);
+/* Why the domain is as it is, and which primary that is about ("": none). */
+const char *watch_cause(const struct watch_domain *, const char **label);
+/* Its DNS trouble, or that of its primaries; NULL: none. */
+const char *watch_trouble(const struct watch_domain *, int64_t *since);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC
+ * watch_feed: what comes in: sessions, silence, answers, look-ups, deliveries,
+ * and what the queue says of a domain. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "primary/watch_int.h"
+
+/* A cause is what failed; that something worked replaces it only when that
+ * makes the watch up. */
+static void
+watch_feed(struct watch_set *ws, struct watch *w, enum health_input in,
+    const char *cause, struct watch_time t)
+{
+	struct health_change c;
+	bool changed;
+
+	if (w->health.state == HEALTH_DISABLED)
+		return;
+	changed = health_feed(&w->health, in, t.now, &c);
+	/* Its domains have something to flush, it has not. */
+	if (changed && c.to == HEALTH_RECOVERING) {
+		(void)health_feed(&w->health, HEALTH_IN_FLUSHED, t.now, &c);
+		if (ws->ops.recovered != NULL)
+			ws->ops.recovered(ws->ops.arg, w->primary);
+	}
+	if (in == HEALTH_IN_FAIL || (changed && c.to == HEALTH_UP))
+		(void)strlcpy(w->cause, cause, sizeof(w->cause));
+	watch_stamp(ws, w);
+	watch_dirty(ws, w);
+	if (!changed)
+		return;
+	w->since = t.wall;
+	if (ws->turns.watch_pace != NULL)
+		ws->turns.watch_pace(ws->turns.arg, w);
+}
+
+/* ---- sessions */
+
+static const char *
+a_member(const struct watch *w)
+{
+	const struct watch_link *l = TAILQ_FIRST(&w->members);
+
+	return l != NULL ? l->domain->name : "";
+}
+
+static void
+take_session(struct watch_set *ws, struct watch *w,
+    const struct primary_session *s, struct watch_time t)
+{
+	bool was = w->last.ok, probed = w->last.probed;
+	char cause[PRIMARY_TEXT_MAX];
+
+	primary_record(&w->last, s, t.wall);
+	primary_session(w->primary, s, &w->policy.health, t.now, t.wall);
+	if (s->neutral) {
+		watch_feed(ws, w, HEALTH_IN_NEUTRAL, "", t);
+		return;
+	}
+	if (s->ok) {
+		w->good++;
+		watch_feed(ws, w, HEALTH_IN_OK, "it answers the probe", t);
+	} else {
+		primary_cause(s, cause, sizeof(cause));
+		watch_feed(ws, w, HEALTH_IN_FAIL, cause, t);
+	}
+	if (!probed || was != s->ok)
+		ws->ops.primary(ws->ops.arg, w, a_member(w));
+}
+
+void
+watch_session(struct watch_set *ws, struct watch *w,
+    const struct primary_session *s, int64_t now, int64_t wall)
+{
+	if (!w->waiting)
+		w->slow_ms = 0;
+	w->waiting = false;
+	take_session(ws, w, s, (struct watch_time){ now, wall });
+}
+
+bool
+watch_silent(struct watch_set *ws, struct watch *w,
+    const struct primary_session *s, int64_t waited_ms, unsigned intervals,
+    int64_t now, int64_t wall)
+{
+	w->waiting = true;
+	w->slow_ms = waited_ms;
+	if (intervals == 0) {
+		watch_stamp(ws, w);
+		watch_dirty(ws, w);
+		return true;
+	}
+	take_session(ws, w, s, (struct watch_time){ now, wall });
+	return w->health.state != HEALTH_DOWN ||
+	    intervals < w->policy.health.fall;
+}
+
+/* ---- asking for domains */
+
+unsigned
+watch_ask(struct watch *w, const char **domain, unsigned max)
+{
+	struct watch_link *l = w->ask;
+	unsigned n = 0;
+
+	while (n < max && n < w->asks && l != NULL) {
+		domain[n++] = l->domain->name;
+		if ((l = TAILQ_NEXT(l, member)) == NULL)
+			l = TAILQ_FIRST(&w->members);
+		if (l == w->ask)
+			break;
+	}
+	w->ask = l;
+	return n;
+}
+
+void
+watch_asked(struct watch_set *ws, struct watch *w, const char *first_left,
+    unsigned asked, unsigned answered)
+{
+	struct watch_domain *d;
+	struct watch_link *l;
+
+	if (answered >= asked) {
+		if (asked == w->asks && w->asks < WATCH_ASKS_MAX)
+			w->asks++;
+		return;
+	}
+	w->asks = answered > 0 ? answered : 1;
+	d = first_left != NULL ? watch_domain(ws, first_left) : NULL;
+	if (d != NULL && (l = domain_link(d, w)) != NULL)
+		w->ask = l;
+}
+
+void
+watch_ask_first(struct watch_link *l)
+{
+	l->watch->ask = l;
+}
+
+void
+watch_answered(struct watch_set *ws, struct watch *w, const char *domain,
+    enum watch_answer answer, const char *about,
+    const struct primary_session *reply, int64_t wall)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch_link *l = d != NULL ? domain_link(d, w) : NULL;
+	char finding[PRIMARY_TEXT_MAX];
+
+	if (l == NULL || answer == WATCH_NOT_ASKED)
+		return;
+	l->answer = (uint8_t)answer;
+	l->asked = wall;
+	/* What is put off says nothing new of what was refused. */
+	if (answer == WATCH_PUT_OFF)
+		return;
+	w->findings -= l->finding != NULL;
+	mem_free(&l->finding);
+	if (answer == WATCH_REFUSED) {
+		l->finding =
+		    mem_strdup(primary_cause(reply, finding, sizeof(finding)));
+		l->about = about;
+		w->findings++;
+		if (l->finding_since == 0)
+			l->finding_since = wall;
+	} else {
+		l->finding_since = 0;
+	}
+	watch_stamp(ws, w);
+}
+
+bool
+watch_hurried(const struct watch *w)
+{
+	return w->health.state != HEALTH_UP || w->broken > 0;
+}
+
+bool
+watch_domain_hurried(const struct watch_domain *d)
+{
+	return d->nlinks == 0;
+}
+
+/* ---- look-ups */
+
+void
+watch_trouble_set(char **text, int64_t *since,
+    const struct route_trouble *trouble, int64_t wall)
+{
+	char now[TEXT_DOMAIN_MAX + 128];
+
+	route_trouble_text(trouble, now, sizeof(now));
+	if (now[0] == '\0') {
+		*since = 0;
+		mem_free(text);
+		return;
+	}
+	if (*since == 0)
+		*since = wall;
+	if (*text != NULL && strcmp(*text, now) == 0)
+		return;
+	mem_free(text);
+	*text = mem_strdup(now);
+}
+
+bool
+watch_addresses(struct watch_set *ws, struct watch *w, const struct route *r,
+    int64_t now, int64_t wall)
+{
+	bool self = r->status == ROUTE_SELF;
+
+	(void)now;
+	watch_trouble_set(&w->trouble, &w->trouble_since, &r->trouble, wall);
+	watch_stamp(ws, w);
+	if (w->self != self) {
+		w->self = self;
+		watch_dirty(ws, w);
+	}
+	if (self || r->n == 0)
+		return false;
+	if (w->host == NULL)
+		w->host = mem_alloc(sizeof(*w->host));
+	else
+		dane_unref(&w->host->dane);
+	*w->host = r->host[0];
+	(void)dane_ref(w->host->dane);
+	return true;
+}
+
+/* ---- deliveries */
+
+/* A good one ends a suspicion; it says nothing new otherwise. */
+void
+watch_delivery(struct watch_set *ws, const char *domain, const char *label,
+    const struct primary_session *s, int64_t now, int64_t wall)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch_time t = { now, wall };
+	char cause[PRIMARY_TEXT_MAX];
+	struct watch *w = NULL;
+
+	for (unsigned i = 0; d != NULL && i < d->nlinks; i++)
+		if (strcmp(d->link[i].watch->primary->label, label) == 0)
+			w = d->link[i].watch;
+	if (w == NULL || (s->ok && w->health.state != HEALTH_SUSPECT))
+		return;
+	if (s->ok)
+		(void)strlcpy(cause, "a message was taken", sizeof(cause));
+	else
+		primary_cause(s, cause, sizeof(cause));
+	watch_feed(ws, w, s->ok ? HEALTH_IN_OK : HEALTH_IN_FAIL, cause, t);
+}
+
+void
+watch_self(struct watch_set *ws, const char *domain, bool self, int64_t now,
+    int64_t wall)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch_time t = { now, wall };
+
+	if (d == NULL)
+		return;
+	if (self)
+		domain_self(ws, d, true, t);
+	else if (d->self_since != 0)
+		domain_follow(ws, d, t);
+}
+
+/* ---- what concerns a domain alone */
+
+void
+watch_flushed(struct watch_set *ws, const char *domain, int64_t now,
+    int64_t wall)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch_time t = { now, wall };
+
+	if (d == NULL || d->health.state != HEALTH_RECOVERING)
+		return;
+	domain_feed(ws, d, HEALTH_IN_FLUSHED, "flushed", t);
+}
+
+void
+watch_broken(struct watch_set *ws, const char *domain, const char *why,
+    int64_t now, int64_t wall)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch_time t = { now, wall };
+
+	if (d != NULL)
+		domain_break(ws, d, why, t);
+}

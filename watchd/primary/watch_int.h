@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC
+ * watch_int: what watch.c (the tables), watch_domain.c (a domain's list and
+ * state), watch_feed.c (what comes in) and watch_show.c share. */
+#ifndef MX_PRIMARY_WATCH_INT_H
+#define MX_PRIMARY_WATCH_INT_H
+
+#include "primary/watch.h"
+
+#define WATCH_SELF_TEXT                                                        \
+	"this server seems to be the domain's best MX: its mail is held"
+
+RB_HEAD(watch_tree, watch);
+RB_HEAD(watch_domain_tree, watch_domain);
+
+struct watch_set {
+	struct watch_ops ops;
+	struct watch_turns turns;
+	struct primary_table *primaries;
+	struct watch_tree watches;
+	TAILQ_HEAD(, watch) dirty;
+	struct watch_domain_tree domains;
+	uint64_t stamp;
+};
+
+/* What time it is, for all that one call does. */
+struct watch_time {
+	int64_t now, wall;
+};
+
+/* watch.c */
+/* The watch of a host under the policy of `cd`, held once more. A new one takes
+ * over what `heir_of` knows (NULL: nothing). */
+struct watch *watch_hold(struct watch_set *, const char *name, uint16_t port,
+    const struct conf_domain *cd, const struct watch *heir_of,
+    struct watch_time);
+void watch_release(struct watch_set *, struct watch **);
+/* Its members are told, from the first one on. */
+void watch_dirty(struct watch_set *, struct watch *);
+void watch_stamp(struct watch_set *, struct watch *);
+
+/* watch_domain.c */
+/* Not set up yet: domain_configure(). */
+struct watch_domain *
+domain_create(const struct conf_domain *, struct watch_time);
+void domain_destroy(struct watch_set *, struct watch_domain **);
+/* New settings. */
+void domain_configure(struct watch_set *, struct watch_domain *,
+    const struct conf_domain *, struct watch_time);
+/* Takes over what its primaries have come to. */
+void
+domain_follow(struct watch_set *, struct watch_domain *, struct watch_time);
+/* Something of its own; cause: NULL leaves it as it is. */
+void domain_feed(struct watch_set *, struct watch_domain *, enum health_input,
+    const char *cause, struct watch_time);
+void
+domain_self(struct watch_set *, struct watch_domain *, bool, struct watch_time);
+/* Down by itself, whatever its primaries are: its breaker, its canary. */
+void domain_break(struct watch_set *, struct watch_domain *, const char *why,
+    struct watch_time);
+struct watch_link *domain_link(struct watch_domain *, const struct watch *);
+/* The link whose primary decides; NULL: nobody is there to be watched. */
+struct watch_link *domain_decides(const struct watch_domain *);
+
+/* Sets *text and *since, which stay while the text is only another one. */
+void watch_trouble_set(char **text, int64_t *since,
+    const struct route_trouble *, int64_t wall);
+
+#endif

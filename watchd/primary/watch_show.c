@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC
+ * watch_show: what is shown of the domains. The record of a primary in a domain's
+ * list is that of its watch: a domain that wants TLS sees what it would get. */
+#include <string.h>
+
+#include "primary/watch_int.h"
+
+enum health_state
+watch_state(const struct watch_set *ws, const char *domain)
+{
+	const struct watch_domain *d = watch_domain(ws, domain);
+
+	return d != NULL ? d->health.state : HEALTH_UNKNOWN;
+}
+
+bool
+watch_down(const struct watch_set *ws, const char *domain, const char *label)
+{
+	const struct watch_domain *d = watch_domain(ws, domain);
+
+	for (unsigned i = 0; d != NULL && i < d->nlinks; i++)
+		if (strcmp(d->link[i].watch->primary->label, label) == 0)
+			return d->link[i].watch->health.state == HEALTH_DOWN;
+	return false;
+}
+
+const char *
+watch_trouble(const struct watch_domain *d, int64_t *since)
+{
+	const struct watch *w;
+
+	*since = d->trouble_since;
+	if (d->trouble != NULL)
+		return d->trouble;
+	for (unsigned i = 0; i < d->nlinks; i++) {
+		w = d->link[i].watch;
+		if (w->trouble == NULL)
+			continue;
+		*since = w->trouble_since;
+		return w->trouble;
+	}
+	return NULL;
+}
+
+const char *
+watch_cause(const struct watch_domain *d, const char **label)
+{
+	const struct watch_link *l = domain_decides(d);
+	const char *trouble;
+	int64_t since;
+
+	if (label != NULL)
+		*label = "";
+	if (d->cause != NULL)
+		return d->cause;
+	if (d->health.state == HEALTH_DISABLED)
+		return "probes are disabled";
+	if (d->health.state == HEALTH_UNKNOWN &&
+	    (trouble = watch_trouble(d, &since)) != NULL)
+		return trouble;
+	if (l == NULL)
+		return "not probed yet";
+	if (label != NULL)
+		*label = l->watch->primary->label;
+	return l->watch->cause;
+}
+
+unsigned
+watch_count(const struct watch_set *ws, const char *domain)
+{
+	const struct watch_domain *d = watch_domain(ws, domain);
+
+	return d != NULL ? d->nlinks : 0;
+}
+
+static void
+show_link(const struct watch_link *l, struct snap_primary *p)
+{
+	const struct watch *w = l->watch;
+	const struct primary_record *r = &w->last;
+
+	memset(p, 0, sizeof(*p));
+	(void)strlcpy(p->label, w->primary->label, sizeof(p->label));
+	p->priority = l->pref;
+	p->healthy = r->probed && r->ok;
+	p->probed = r->probed;
+	p->failed_phase = r->phase;
+	p->code = r->code;
+	(void)strlcpy(p->text, r->text, sizeof(p->text));
+	for (unsigned i = 0; i < SMTP_PHASE_MAX; i++) {
+		p->phase_seconds[i] = (double)r->phase_seconds[i];
+		p->failures_phase[i] = r->failures_phase[i];
+	}
+	p->probes = r->probes;
+	p->failures = r->failures;
+	p->last_run = r->last_run;
+	p->last_success = r->last_success;
+	p->cert_not_after = r->cert_not_after;
+	p->tls_by = r->tls_by;
+	p->tls_why = r->tls_why;
+	p->slow_seconds = (double)w->slow_ms / 1e3;
+	p->tls_fallback_since = w->primary->fallback_since;
+	p->answer = l->answer;
+	p->asked = l->asked;
+	p->finding_about = l->about;
+	p->finding_since = l->finding_since;
+	(void)strlcpy(p->finding, l->finding != NULL ? l->finding : "",
+	    sizeof(p->finding));
+}
+
+void
+watch_snapshot(const struct watch_set *ws, const char *domain,
+    struct snap_domain *s, struct snap_primary *p)
+{
+	const struct watch_domain *d = watch_domain(ws, domain);
+	const char *trouble;
+
+	if (d == NULL)
+		return;
+	s->state = d->health.state;
+	s->state_name = health_state_name(d->health.state);
+	s->state_since = d->since;
+	s->self_mx_since = d->self_since;
+	(void)strlcpy(s->cause, watch_cause(d, NULL), sizeof(s->cause));
+	trouble = watch_trouble(d, &s->trouble_since);
+	(void)strlcpy(s->trouble, trouble != NULL ? trouble : "",
+	    sizeof(s->trouble));
+	s->broken = d->broken;
+	s->nprimaries = d->nlinks;
+	for (unsigned i = 0; i < d->nlinks; i++)
+		show_link(&d->link[i], &p[i]);
+}
+
+/* ---- primaries */
+
+/* What its policies know, put together: the most that there is to tell. */
+static void
+show_watches(const struct primary *p, struct snap_server *v)
+{
+	const struct watch *w;
+	double slow;
+
+	v->asks = WATCH_ASKS_MAX;
+	LIST_FOREACH (w, &p->watches, sibling) {
+		v->policies++;
+		v->findings += w->findings;
+		if (w->asks < v->asks)
+			v->asks = w->asks;
+		slow = (double)w->slow_ms / 1e3;
+		if (slow > v->slow_seconds)
+			v->slow_seconds = slow;
+		if (w->trouble == NULL || v->trouble[0] != '\0')
+			continue;
+		(void)strlcpy(v->trouble, w->trouble, sizeof(v->trouble));
+		v->trouble_since = w->trouble_since;
+	}
+}
+
+static struct snap_server *
+show_primary(const struct primary *p)
+{
+	const struct primary_record *r = &p->last;
+	struct snap_server *v = snap_server_create();
+
+	(void)strlcpy(v->label, p->label, sizeof(v->label));
+	v->state = p->reach.state;
+	v->state_name = health_state_name(p->reach.state);
+	v->state_since = p->reach_since;
+	(void)strlcpy(v->cause, p->cause, sizeof(v->cause));
+	v->domains = p->domains;
+	v->probed = r->probed;
+	v->healthy = r->probed && r->ok;
+	v->failed_phase = r->phase;
+	v->code = r->code;
+	(void)strlcpy(v->text, r->text, sizeof(v->text));
+	for (unsigned i = 0; i < SMTP_PHASE_MAX; i++) {
+		v->phase_seconds[i] = (double)r->phase_seconds[i];
+		v->failures_phase[i] = r->failures_phase[i];
+	}
+	v->probes = r->probes;
+	v->failures = r->failures;
+	v->last_run = r->last_run;
+	v->last_success = r->last_success;
+	v->cert_not_after = r->cert_not_after;
+	v->greeting_seconds = (double)p->greeting_ns / 1e9;
+	v->ext = p->offer.ext;
+	v->size = p->offer.size;
+	v->ext_before = p->before.ext;
+	v->size_before = p->before.size;
+	v->limit_mails = p->offer.limits.mails;
+	v->limit_rcpts = p->offer.limits.rcpts;
+	v->offer_since = p->offer.since;
+	v->tls_fallbacks = p->fallbacks;
+	v->tls_fallback_since = p->fallback_since;
+	show_watches(p, v);
+	return v;
+}
+
+static bool
+host_equal(const struct snap_host *a, const struct snap_host *b)
+{
+	return a->window == b->window && a->ceiling == b->ceiling &&
+	    a->connections == b->connections && a->canary == b->canary &&
+	    a->paused == b->paused && a->refused == b->refused &&
+	    a->max_messages == b->max_messages &&
+	    a->max_rcpts == b->max_rcpts && a->gap_ms == b->gap_ms;
+}
+
+void
+watch_servers(struct watch_set *ws, struct snapshot *s, watch_host_fn *host,
+    void *arg)
+{
+	struct primary *p = NULL;
+	unsigned i = 0;
+
+	snapshot_servers(s, primary_count(ws->primaries));
+	while ((p = primary_next(ws->primaries, p)) != NULL) {
+		struct snap_host now = { 0 };
+
+		if (host != NULL)
+			host(arg, p, &now);
+		if (p->shown == NULL || p->shown_stamp != p->stamp ||
+		    !host_equal(&p->shown->host, &now)) {
+			snap_server_unref(&p->shown);
+			p->shown = show_primary(p);
+			p->shown->host = now;
+			p->shown_stamp = p->stamp;
+		}
+		s->server[i++] = snap_server_ref(p->shown);
+	}
+}
