@@ -237,6 +237,35 @@ test_asks(void **state)
 		check_asks(&ask_cases[i]);
 }
 
+/* It takes nothing in clear, and its TLS does not work: TLS is what fails. */
+static const char *
+wants_tls(const char *line, unsigned nth MX_UNUSED)
+{
+	return strncmp(line, "MAIL", 4) == 0 ?
+	    "530 5.7.0 Must issue STARTTLS\r\n" :
+	    NULL;
+}
+
+static void
+test_tls_only(void **state)
+{
+	static const struct row row = { "TLS only",
+		.site = {
+		    { SITE_SMTP, .tls = TLS_CLOSES, .hook = wants_tls } } };
+	static struct row_world w;
+	struct got g;
+
+	(void)state;
+	row_open(&w, &row);
+	ask(&w, 1, &g, 10000);
+	assert_int_equal(g.r.code, REACH_PERMFAIL);
+	assert_int_equal(g.r.phase, SMTP_PHASE_STARTTLS);
+	ask(&w, 1, &g, 10000);
+	assert_int_equal(g.r.code, REACH_TLS_FAIL);
+	assert_int_equal(g.r.phase, SMTP_PHASE_STARTTLS);
+	row_close(&w);
+}
+
 /* Slow is not down: the greeting comes, late, in the same session. What it
  * took is remembered: the next time so much silence counts nothing. */
 static void
@@ -426,6 +455,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_tls_only),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_silent),
