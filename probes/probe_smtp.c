@@ -160,6 +160,10 @@ answer(struct probe_run *p, enum smtp_phase phase, const struct smtp_reply *r)
 	struct probe_answer *a = &p->result.answer[p->at];
 
 	if (p->result.answered == 0 && wants_more(r)) {
+		if (!smtp_client_tls(p->client))
+			address_tls_only(
+			    address_book_get(p->book, &p->result.reach.addr),
+			    loop_now(p->loop));
 		broken(p, REACH_PERMFAIL,
 		    smtp_client_tls(p->client) ? phase : SMTP_PHASE_STARTTLS, r,
 		    NULL);

@@ -73,7 +73,9 @@ rows_begin(void)
 	make(&other, "other.test", &ca, -DAY, DAY);
 	make(&expired, "mx.test", &ca, -3 * DAY, -DAY);
 	make(&unknown, "mx.test", &stranger, -DAY, DAY);
-	assert_true(fd >= 0 && (f = fdopen(fd, "w")) != NULL);
+	assert_true(fd >= 0);
+	f = fdopen(fd, "w");
+	assert_non_null(f);
 	assert_int_equal(PEM_write_X509(f, ca.cert), 1);
 	fclose(f);
 	assert_int_equal(setenv("SSL_CERT_FILE", ca_file, 1), 0);

@@ -17,7 +17,8 @@
 #define T (100 * 24 * H) /* the beginning */
 
 /* What happened, in order: a letter and how many seconds after the last one.
- *	g good  f failed  o TLS ok  t TLS failed  m TLS mute  . time passes */
+ *	g good  f failed  o TLS ok  t TLS failed  m TLS mute  ! TLS only
+ *	. time passes */
 static struct address
 after(const char *story, int64_t *now)
 {
@@ -41,6 +42,9 @@ after(const char *story, int64_t *now)
 			break;
 		case 't':
 			address_tls_failed(&a, false, *now);
+			break;
+		case '!':
+			address_tls_only(&a, *now);
 			break;
 		case 'm':
 			address_tls_failed(&a, true, *now);
@@ -74,6 +78,9 @@ static const struct {
 	{ "clear for 599 s", "t0 t0 .599", true, true },
 	{ "then TLS is tried again", "t0 t0 .600", true, false },
 	{ "and one failure is enough", "t0 t0 t600", true, true },
+	{ "it takes nothing in clear", "t0 t0 !1", false, false },
+	{ "for a day", "!0 t0 t0 .86399", false, false },
+	{ "and no longer", "!0 t86400 t0", true, true },
 };
 
 static void

@@ -201,7 +201,8 @@ static void
 check_asks(const struct ask_case *c)
 {
 	static const struct row row = { "asks",
-		.site = { { SITE_SMTP, .hook = answer } }, .conns = { 1 } };
+		.site = { { .kind = SITE_SMTP, .hook = answer } },
+		.conns = { 1 } };
 	static struct row_world w;
 	struct got g;
 
@@ -237,13 +238,43 @@ test_asks(void **state)
 		check_asks(&ask_cases[i]);
 }
 
+/* It takes nothing in clear, and its TLS does not work: TLS is what fails. */
+static const char *
+wants_tls(const char *line, unsigned nth MX_UNUSED)
+{
+	return strncmp(line, "MAIL", 4) == 0 ?
+	    "530 5.7.0 Must issue STARTTLS\r\n" :
+	    NULL;
+}
+
+static void
+test_tls_only(void **state)
+{
+	static const struct row row = { "TLS only",
+		.site = { { .kind = SITE_SMTP,
+		    .tls = TLS_CLOSES,
+		    .hook = wants_tls } } };
+	static struct row_world w;
+	struct got g;
+
+	(void)state;
+	row_open(&w, &row);
+	ask(&w, 1, &g, 10000);
+	assert_int_equal(g.r.code, REACH_PERMFAIL);
+	assert_int_equal(g.r.phase, SMTP_PHASE_STARTTLS);
+	ask(&w, 1, &g, 10000);
+	assert_int_equal(g.r.code, REACH_TLS_FAIL);
+	assert_int_equal(g.r.phase, SMTP_PHASE_STARTTLS);
+	row_close(&w);
+}
+
 /* Slow is not down: the greeting comes, late, in the same session. What it
  * took is remembered: the next time so much silence counts nothing. */
 static void
 test_slow(void **state)
 {
 	static const struct row row = { "slow",
-		.site = { { SITE_SMTP, .greet_ms = 500 } } };
+		.site = { { .kind = SITE_SMTP, .greet_ms = 500 } } };
 	static struct row_world w;
 	struct got g;
 
@@ -280,7 +311,8 @@ on_busy(void *arg MX_UNUSED)
 static void
 test_late(void **state)
 {
-	static const struct row row = { "late", .site = { { SITE_SMTP } } };
+	static const struct row row = { "late",
+		.site = { { .kind = SITE_SMTP } } };
 	static struct row_world w;
 	struct loop_timer *busy;
 	struct got g;
@@ -297,13 +329,14 @@ test_late(void **state)
 }
 
 static const struct row silent[] = {
-	{ "mute", .site = { { SITE_SMTP, .mute = true } },
+	{ "mute", .site = { { .kind = SITE_SMTP, .mute = true } },
 	    .phase = SMTP_PHASE_GREETING },
-	{ "mute at EHLO", .site = { { SITE_SMTP, .mute_ehlo = true } },
+	{ "mute at EHLO", .site = { { .kind = SITE_SMTP, .mute_ehlo = true } },
 	    .phase = SMTP_PHASE_EHLO },
-	{ "black hole", .site = { { SITE_HOLE } },
+	{ "black hole", .site = { { .kind = SITE_HOLE } },
 	    .phase = SMTP_PHASE_CONNECT },
-	{ "two black holes", .site = { { SITE_HOLE }, { SITE_HOLE } },
+	{ "two black holes",
+	    .site = { { .kind = SITE_HOLE }, { .kind = SITE_HOLE } },
 	    .phase = SMTP_PHASE_CONNECT },
 };
 
@@ -373,7 +406,8 @@ test_depths(void **state)
 	(void)state;
 	for (size_t i = 0; i < MX_COUNT(depths); i++) {
 		const struct row row = { "depth",
-			.site = { { SITE_SMTP, .tls = depths[i].tls,
+			.site = { { .kind = SITE_SMTP,
+			    .tls = depths[i].tls,
 			    .mute_ehlo = depths[i].mute_ehlo } } };
 		const struct probe_target t = { .host = &w.host,
 			.helo = "us.test",
@@ -398,7 +432,8 @@ test_depths(void **state)
 static void
 test_cancel(void **state)
 {
-	static const struct row row = { "cancel", .site = { { SITE_SMTP } } };
+	static const struct row row = { "cancel",
+		.site = { { .kind = SITE_SMTP } } };
 	static struct row_world w;
 	static bool never;
 	struct got g = { .done = false };
@@ -426,6 +461,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_tls_only),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_silent),

@@ -94,7 +94,7 @@ static void
 test_tls_memory(void **state)
 {
 	static const struct row row = { "TLS memory",
-		.site = { { SITE_SMTP, .tls = TLS_WANTS_CERT } } };
+		.site = { { .kind = SITE_SMTP, .tls = TLS_WANTS_CERT } } };
 	struct reach_result r;
 
 	(void)state;
@@ -123,7 +123,7 @@ static void
 test_tls_mute(void **state)
 {
 	static const struct row row = { "mute TLS",
-		.site = { { SITE_SMTP, .tls = TLS_MUTE } } };
+		.site = { { .kind = SITE_SMTP, .tls = TLS_MUTE } } };
 	struct reach_result r;
 
 	(void)state;
@@ -141,7 +141,7 @@ static void
 test_tls_works_again(void **state)
 {
 	static const struct row row = { "TLS again",
-		.site = { { SITE_SMTP, .tls = TLS_GOOD } } };
+		.site = { { .kind = SITE_SMTP, .tls = TLS_GOOD } } };
 	struct reach_result r;
 
 	(void)state;
@@ -170,7 +170,8 @@ test_tls_works_again(void **state)
 static void
 test_tls_lost(void **state)
 {
-	static const struct row row = { "TLS lost", .site = { { SITE_SMTP } } };
+	static const struct row row = { "TLS lost",
+		.site = { { .kind = SITE_SMTP } } };
 	struct reach_result r;
 
 	(void)state;
@@ -203,7 +204,8 @@ static void
 test_hangs(void **state)
 {
 	static const struct row row = { "hangs",
-		.site = { { SITE_SMTP, .tls = TLS_MUTE, .hook = hang } } };
+		.site = {
+		    { .kind = SITE_SMTP, .tls = TLS_MUTE, .hook = hang } } };
 	struct reach_result r;
 
 	(void)state;
@@ -220,7 +222,7 @@ static void
 test_address_memory(void **state)
 {
 	static const struct row row = { "addresses",
-		.site = { { SITE_HOLE }, { SITE_SMTP } } };
+		.site = { { .kind = SITE_HOLE }, { .kind = SITE_SMTP } } };
 	struct reach_result r;
 
 	(void)state;
@@ -250,8 +252,10 @@ static void
 test_refused(void **state)
 {
 	static const struct row row = { "refused",
-		.site = { { SITE_SMTP, .greeting = "550 5.7.25 no PTR\r\n" },
-		    { SITE_SMTP, true,
+		.site = {
+		    { .kind = SITE_SMTP, .greeting = "550 5.7.25 no PTR\r\n" },
+		    { .kind = SITE_SMTP,
+			true,
 			.greeting = "450 4.7.25 no PTR\r\n" } } };
 	struct reach_result r;
 
@@ -272,7 +276,7 @@ static void
 test_local(void **state)
 {
 	static const struct row row = { "local",
-		.site = { { SITE_SMTP }, { SITE_DEAD } } };
+		.site = { { .kind = SITE_SMTP }, { .kind = SITE_DEAD } } };
 	struct net_addr from;
 	struct reach_result r;
 
@@ -297,7 +301,7 @@ static void
 test_no_tls_of_ours(void **state)
 {
 	static const struct row row = { "no TLS of ours",
-		.site = { { SITE_SMTP, .tls = TLS_GOOD } } };
+		.site = { { .kind = SITE_SMTP, .tls = TLS_GOOD } } };
 	struct reach_result r;
 
 	(void)state;
@@ -317,7 +321,7 @@ static void
 test_no_address(void **state)
 {
 	static const struct row row = { "no address",
-		.site = { { SITE_DEAD } } };
+		.site = { { .kind = SITE_DEAD } } };
 	static const struct {
 		enum dns_status dns;
 		enum reach_code code;
@@ -351,7 +355,8 @@ nothing(const struct reach_result *r MX_UNUSED, void *arg MX_UNUSED)
 static void
 test_cancel(void **state)
 {
-	static const struct row row = { "cancel", .site = { { SITE_HOLE } } };
+	static const struct row row = { "cancel",
+		.site = { { .kind = SITE_HOLE } } };
 	static const bool over = true;
 	struct reach *r;
 

@@ -66,6 +66,12 @@ address_tls_failed(struct address *a, bool silent, int64_t now)
 		a->tls_fails = ADDRESS_TLS_FAILS;
 }
 
+void
+address_tls_only(struct address *a, int64_t now)
+{
+	a->tls_only_ns = now;
+}
+
 bool
 address_is_failed(const struct address *a, int64_t now)
 {
@@ -108,6 +114,8 @@ address_may_clear(const struct address *a, int64_t clear_after_ns, int64_t now)
 
 	if (a == NULL)
 		return true;
+	if (a->tls_only_ns != 0 && now - a->tls_only_ns < ADDRESS_TLS_NS)
+		return false;
 	first = a->tls_failed_ns != 0 ? a->tls_failed_ns : now;
 	return !address_did_tls(a, first) || now - first >= clear_after_ns;
 }

@@ -39,6 +39,7 @@ struct address { /* times: 0 is never, or no */
 	int64_t tls_failed_ns; /* the first failure in a row */
 	int64_t tls_tried_ns; /* the last one */
 	unsigned tls_fails; /* in a row */
+	int64_t tls_only_ns; /* it said that it takes nothing in clear */
 	int64_t greeting_ns; /* longest wait for a greeting that came */
 	int64_t greeted_ns; /* when that was */
 };
@@ -51,6 +52,10 @@ void address_tls_ok(struct address *, int64_t now);
 /* `silent`: it answers nothing any more, which counts as all the failures that
  * are needed: nobody waits for the same silence twice. */
 void address_tls_failed(struct address *, bool silent, int64_t now);
+/* A session in clear was told to begin with STARTTLS (530, RFC 3207 4): for a
+ * day TLS that fails is a failure, for clear is none either. To be called by
+ * whoever has that session; the refusal is then nobody's but the TLS's. */
+void address_tls_only(struct address *, int64_t now);
 
 /* NULL is an address of which nothing is known. */
 

@@ -63,7 +63,7 @@ static void
 nobodys(struct conn *c MX_UNUSED, enum conn_event ev MX_UNUSED,
     void *arg MX_UNUSED)
 {
-	MX_ASSERT(!"conn_owner() was not called");
+	MX_ASSERT(false); /* conn_owner() was not called */
 }
 
 static void
