@@ -38,6 +38,8 @@ struct turn {
 	int64_t resolve_ns; /* what its look-up took */
 	struct route_req *req; /* looking */
 	struct probing *probing; /* the session under way */
+	unsigned given_up; /* sessions in a row, for their silence */
+	unsigned counted; /* silent intervals of this one that count */
 };
 
 TAILQ_HEAD(turn_list, turn);

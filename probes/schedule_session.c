@@ -84,6 +84,7 @@ on_done(const struct probe_result *r, void *arg)
 	/* The look-up says more than that there is no address. */
 	if (r->phase == SMTP_PHASE_RESOLVE && w->trouble != NULL)
 		told.text = w->trouble;
+	t->given_up = 0;
 	tell_answers(t, p, r);
 	mem_free(&t->probing);
 	watch_session(t->s->watches, w, &told, loop_now(t->s->loop),
@@ -98,10 +99,14 @@ on_wait(const struct probe_wait *wait, void *arg)
 	const struct primary_session told = { .phase = wait->phase,
 		.text = wait->text };
 
+	t->counted += wait->counts;
 	if (watch_silent(t->s->watches, t->watch, &told,
-		wait->waited_ns / CLOCK_MS, wait->counts ? wait->n : 0,
-		loop_now(t->s->loop), clock_wall()))
+		wait->waited_ns / CLOCK_MS, wait->counts ? t->counted : 0,
+		loop_now(t->s->loop), clock_wall()) ||
+	    !probe_gives_up(t->counted, t->watch->policy.health.fall,
+		t->given_up))
 		return;
+	t->given_up++;
 	probing_cancel(t);
 	turn_probed(t);
 }
@@ -157,6 +162,7 @@ probing_start(struct turn *t)
 
 	p->turn = t;
 	t->probing = p;
+	t->counted = 0;
 	p->nasks = target.nasks = choose_asks(t, p, ask, mailbox);
 	if (policy->source.len != 0)
 		target.source = &policy->source;

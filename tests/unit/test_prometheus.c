@@ -197,7 +197,8 @@ all_domains_together(void **state)
 
 	(void)state;
 	assert_null(strstr(t, "domain="));
-	assert_null(strstr(t, "mxwatch_probe_success{")); /* primaries of domains */
+	assert_null(
+	    strstr(t, "mxwatch_probe_success{")); /* primaries of domains */
 	assert_lines(t, "mxwatch_queue_messages{state=\"deferred\"} 9\n");
 	assert_lines(t, "mxwatch_queue_oldest_message_age_seconds 90.5\n");
 	assert_lines(t,

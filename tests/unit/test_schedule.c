@@ -173,6 +173,13 @@ reach_code_neutral(enum reach_code code)
 	return code == REACH_DNS_FAIL || code == REACH_LOCAL;
 }
 
+bool
+probe_gives_up(unsigned counted, unsigned fall, unsigned given_up)
+{
+	(void)given_up;
+	return counted >= fall;
+}
+
 const char *
 probe_finding_name(enum probe_finding finding)
 {

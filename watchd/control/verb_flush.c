@@ -266,7 +266,7 @@ probe_answer(struct call *c, const struct snap_domain *d)
 /* There is nobody to probe, and it is known why; what is said may be that of
  * the look-up before until this one is through. */
 static bool
-no_list(const struct probe_wait *w, struct call *c, const struct snap_domain *d)
+no_list(const struct probe_call *w, struct call *c, const struct snap_domain *d)
 {
 	return d->nprimaries == 0 &&
 	    (d->trouble[0] != '\0' || d->self_mx_since != 0) &&

@@ -152,12 +152,21 @@ on_recovered(void *arg, const struct primary *p)
 	deliver_recovered(d->deliver, p->label);
 }
 
+static bool
+on_working(void *arg, const struct primary *p)
+{
+	struct daemon *d = arg;
+
+	return deliver_working(d->deliver, p->label);
+}
+
 const struct watch_ops daemon_watch_ops = {
 	.change = on_change,
 	.primary = on_primary,
 	.recovered = on_recovered,
 	.self_mx = on_self_mx,
 	.queued = on_queued,
+	.working = on_working,
 	.touched = on_touched,
 	.wake = on_wake,
 };

@@ -316,7 +316,8 @@ RB_GENERATE(address_tree, book_entry, node, entry_cmp)
 
 struct address_book {
 	struct address_tree tree;
-	TAILQ_HEAD(book_list, book_entry) used; /* the last used one at the end */
+	TAILQ_HEAD(book_list, book_entry)
+	used; /* the last used one at the end */
 	unsigned n, max;
 };
 

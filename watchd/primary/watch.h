@@ -148,6 +148,10 @@ struct watch_ops {
 	void (*self_mx)(void *arg, const char *domain);
 	/* Does mail wait for it, that a recovery would flush? */
 	bool (*queued)(void *arg, const char *domain);
+	/* Does it take mail from us just now? A probe that is refused beside
+	 * our deliveries is one connection too many, and no failure. NULL:
+	 * nobody knows. */
+	bool (*working)(void *arg, const struct primary *);
 	/* What a snapshot shows of the domain changed; NULL: nobody asks. */
 	void (*touched)(void *arg, const char *domain);
 	/* watch_fan_out() has something to do: call it soon, not from here. */
@@ -195,8 +199,8 @@ void watch_session(struct watch_set *, struct watch *,
     const struct primary_session *, int64_t now, int64_t wall);
 /* A session waits for longer than `timeout`, for `waited_ms` in all: it is slow.
  * With `intervals` of silence behind that it is one failure more, which `s` says.
- * False: it is down, and this session is no use any more: nobody shall wait
- * for minutes for one who may be back meanwhile. */
+ * False: it is down, and who hears nothing in this session may as well begin
+ * another one (probe_gives_up()). */
 bool watch_silent(struct watch_set *, struct watch *,
     const struct primary_session *s, int64_t waited_ms, unsigned intervals,
     int64_t now, int64_t wall);

@@ -71,14 +71,32 @@ take_session(struct watch_set *ws, struct watch *w,
 		ws->ops.primary(ws->ops.arg, w, a_member(w));
 }
 
+/* The probe was refused a connection, or put off, while the primary takes our
+ * mail: what its limit of connections says is for the window. */
+static bool
+is_crowded(const struct watch_set *ws, const struct watch *w,
+    const struct primary_session *s)
+{
+	if (s->ok || s->neutral || ws->ops.working == NULL)
+		return false;
+	if (s->phase != SMTP_PHASE_CONNECT && s->phase != SMTP_PHASE_GREETING &&
+	    s->phase != SMTP_PHASE_EHLO && s->code != 421)
+		return false;
+	return (s->code == 0 || s->code / 100 == 4) &&
+	    ws->ops.working(ws->ops.arg, w->primary);
+}
+
 void
 watch_session(struct watch_set *ws, struct watch *w,
     const struct primary_session *s, int64_t now, int64_t wall)
 {
+	struct primary_session told = *s;
+
 	if (!w->waiting)
 		w->slow_ms = 0;
 	w->waiting = false;
-	take_session(ws, w, s, (struct watch_time){ now, wall });
+	told.neutral |= is_crowded(ws, w, s);
+	take_session(ws, w, &told, (struct watch_time){ now, wall });
 }
 
 bool

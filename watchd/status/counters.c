@@ -40,7 +40,8 @@ struct stats_entry {
 TAILQ_HEAD(stats_list, stats_entry);
 
 struct stats_index {
-	struct stats_entry **slot; /* open addressing, linear; at most half full */
+	struct stats_entry *
+	    *slot; /* open addressing, linear; at most half full */
 	size_t size, n; /* size: a power of two */
 	int64_t quarter; /* number of the present one; 0: none yet */
 	struct stats_list touched, round;
@@ -295,7 +296,8 @@ struct domain_fate
 stats_recent(const struct stats *st, const struct domain_stats *d,
     enum stats_window window)
 {
-	const struct stats_entry *e = (const struct stats_entry *)(const void *)d;
+	const struct stats_entry *e =
+	    (const struct stats_entry *)(const void *)d;
 	int64_t from = st->index->quarter -
 	    (window == STATS_HOUR ? HOUR_MARKS : DAY_MARKS);
 	struct domain_fate f = fate_of(d);

@@ -24,7 +24,7 @@ tests_unit_test_json_SOURCES = tests/unit/test_json.c
 tests_unit_test_json_LDADD = $(STATUS_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_snapshot_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_snapshot_SOURCES = tests/unit/test_snapshot.c
-tests_unit_test_snapshot_LDADD = $(STATUS_L) $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_snapshot_LDADD = $(STATUS_L) $(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_LDADD = $(QUEUE_L) $(PRIMARY_L) $(STATUS_L) $(SMTP_L) \
 	$(NET_L) $(CMOCKA_LIBS) -lm

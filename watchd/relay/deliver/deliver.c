@@ -15,7 +15,8 @@
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
 
-#define DRAIN_POLL_MS 50
+#define DRAIN_POLL_MS  50
+#define DELIVER_LATELY (30 * CLOCK_SEC)
 
 static void
 free_gone(struct deliver *dl)
@@ -250,15 +251,13 @@ deliver_recovered(struct deliver *dl, const char *label)
 }
 
 bool
-deliver_working(const struct deliver *dl, const char *label, int64_t within_ns)
+deliver_working(const struct deliver *dl, const char *label)
 {
 	const struct site *st = site_find(dl, label);
 	const struct host *h = st != NULL ? &st->host : NULL;
 
-	return h != NULL &&
-	    (h->working > 0 ||
-		(h->taken_ns != 0 &&
-		    loop_now(dl->loop) - h->taken_ns < within_ns));
+	return h != NULL && h->ready > 0 && h->taken_ns != 0 &&
+	    loop_now(dl->loop) - h->taken_ns < DELIVER_LATELY;
 }
 
 bool

@@ -81,9 +81,9 @@ unsigned deliver_connections(const struct deliver *);
 unsigned deliver_window(const struct deliver *, const char *domain);
 /* The host that the label means is back: no pause any more, a canary first. */
 void deliver_recovered(struct deliver *, const char *label);
-/* A message is on its way to that host, or was taken so lately. */
-bool
-deliver_working(const struct deliver *, const char *label, int64_t within_ns);
+/* Connections of today stand there, and it took a message on one of them within
+ * half a minute. */
+bool deliver_working(const struct deliver *, const char *label);
 /* False and zeroes: no delivery has gone there. */
 bool deliver_host_view(const struct deliver *, const char *label,
     struct deliver_host_view *);
