@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "alerts/ledger.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "status/json.h"
 
@@ -354,57 +354,14 @@ ledger_read(struct ledger *l, const char *text, size_t len)
 
 /* ---- the file */
 
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* A rename is on the disk when its directory is. */
-static int
-sync_dir(const char *path)
-{
-	char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
-	int fd, rc = -1;
-
-	if (slash != NULL)
-		slash[slash == dir] = '\0';
-	fd =
-	    open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		rc = fsync(fd);
-		close(fd);
-	}
-	mem_free(&dir);
-	return rc;
-}
-
 int
 ledger_save(const struct buf *text, const char *path, struct mx_errbuf *eb)
 {
-	char *temp = mem_printf("%s.new", path);
-	int fd, rc = 0;
+	struct mx_errbuf why;
 
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || write_all(fd, text->data, text->len) != 0 ||
-	    fsync(fd) != 0 || rename(temp, path) != 0 || sync_dir(path) != 0)
-		rc = mx_fail(eb, MX_EIO, "cannot write %s: %s", path,
-		    strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	mem_free(&temp);
-	return rc;
+	if (file_replace(path, 0600, text->data, text->len, &why) == 0)
+		return 0;
+	return mx_fail(eb, MX_EIO, "cannot write %s: %s", path, why.text);
 }
 
 int

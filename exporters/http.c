@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define HTTP_MEMORY_PER_CONNECTION 16384
 #define HTTP_BACKLOG		   64
@@ -299,12 +300,6 @@ http_tick(struct http *h, int64_t now)
 		renew_users(h);
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 bool
 http_differs(const struct config *ca, const struct config *cb)
 {
@@ -314,10 +309,10 @@ http_differs(const struct config *ca, const struct config *cb)
 	    a->max_connections != b->max_connections ||
 	    a->timeout_ms != b->timeout_ms ||
 	    ca->metrics.per_domain != cb->metrics.per_domain ||
-	    !same_text(a->tls_cert, b->tls_cert) ||
-	    !same_text(a->tls_key, b->tls_key) ||
-	    !same_text(a->client_ca, b->client_ca) ||
-	    !same_text(a->basic_auth_file, b->basic_auth_file))
+	    !text_equal(a->tls_cert, b->tls_cert) ||
+	    !text_equal(a->tls_key, b->tls_key) ||
+	    !text_equal(a->client_ca, b->client_ca) ||
+	    !text_equal(a->basic_auth_file, b->basic_auth_file))
 		return true;
 	for (size_t i = 0; i < a->listen.n; i++)
 		if (strcmp(a->listen.a[i].text, b->listen.a[i].text) != 0)

@@ -32,8 +32,8 @@ static const struct bad_case wrong[] = {
 	    "web { timeout = 0x }\n",
 	    "2: error: unknown section \"smptd\"; did you "
 	    "mean \"smtpd\"?\n"
-	    "5: error: web: timeout \"0x\" is not a "
-	    "duration; write it like \"30d\" or \"12h\"" },
+	    "5: error: web: timeout \"0x\" is not a time; write a number with "
+	    "a unit, such as \"30d\" or \"12h\"" },
 	{ "unknown section, nothing near", "zebra \"x\" { a = { \"}\" } }\n",
 	    "2: error: unknown section \"zebra\"" },
 	{ "nested section at the top", "probe { fall = 2 }\n",
@@ -48,16 +48,16 @@ static const struct bad_case wrong[] = {
 	{ "duration with a blank",
 	    "domain \"example.org\" { lifetime = \"30 d\" }\n",
 	    "2: error: domain \"example.org\": lifetime \"30 "
-	    "d\" is not a duration; write it like \"30d\" or "
+	    "d\" is not a time; write a number with a unit, such as \"30d\" or "
 	    "\"12h\"" },
 	{ "negative duration", "defaults { retry { first = \"-5m\" } }\n",
 	    "2: error: defaults: retry: first \"-5m\" is not "
-	    "a duration; write it like \"30d\" or \"12h\"" },
+	    "a time; write a number with a unit, such as \"30d\" or \"12h\"" },
 	{ "duration overflow",
 	    "defaults { lifetime = 99999999999999999999d }\n",
 	    "2: error: defaults: lifetime "
-	    "\"99999999999999999999d\" is not a duration; "
-	    "write it like \"30d\" or \"12h\"" },
+	    "\"99999999999999999999d\" is not a time; write a number with a "
+	    "unit, such as \"30d\" or \"12h\"" },
 	{ "duration out of range", "defaults { probe { timeout = \"11m\" } }\n",
 	    "2: error: defaults: probe: timeout \"11m\" is "
 	    "out of range; it may be 100ms to 10m" },
@@ -141,12 +141,11 @@ static const struct bad_case wrong[] = {
 	    "is longer than the path of a socket may be" },
 	{ "a socket twice",
 	    "web { listen = {\"unix:/run/w\", \"unix:/run/w\"} }\n",
-	    "2: error: web: listen \"unix:/run/w\" is there twice" },
+	    "2: error: web: listen \"unix:/run/w\" is listed twice" },
 	{ "listen twice",
 	    "smtpd { listen = {\"127.0.0.1:25\", "
 	    "\"127.0.0.1\"} }\n",
-	    "2: error: smtpd: listen \"127.0.0.1\" is there "
-	    "twice" },
+	    "2: error: smtpd: listen \"127.0.0.1\" is listed twice" },
 	{ "prefix length", "smtpd { trusted = {\"127.0.0.0/33\"} }\n",
 	    "2: error: smtpd: trusted \"127.0.0.0/33\" is "
 	    "not an address or prefix; write it like "
@@ -191,8 +190,7 @@ static const struct bad_case wrong[] = {
 	    "2: error: defaults: delay_warning \"9h\" is one "
 	    "too many; there may be 8" },
 	{ "the same delay twice", "defaults { delay_warning = {1d, 24h} }\n",
-	    "2: error: defaults: delay_warning \"24h\" is "
-	    "there twice" },
+	    "2: error: defaults: delay_warning \"24h\" is listed twice" },
 	{ "no value",
 	    "spool =\n"
 	    "control = \"/x\"\n",
@@ -263,20 +261,19 @@ static const struct bad_case wrong[] = {
 	    "spool = \"/a\"\n"
 	    "\n"
 	    "spool = \"/b\"\n",
-	    "4: error: spool is set twice; the first is at "
-	    "mxwatch.conf:2" },
+	    "4: error: spool is set twice (first at mxwatch.conf:2)" },
 	{ "an option twice in a section",
 	    "domain \"example.org\" {\n"
 	    " probe { fall = 2 }\n"
 	    " probe { fall = 3 }\n"
 	    "}\n",
 	    "4: error: domain \"example.org\": probe: fall "
-	    "is set twice; the first is at mxwatch.conf:3" },
+	    "is set twice (first at mxwatch.conf:3)" },
 	{ "a domain twice",
 	    "domain \"Example.TEST.\" { }\n"
 	    "domain \"example.test\" { }\n",
-	    "3: error: domain \"example.test\" is there "
-	    "twice; the first is at mxwatch.conf:2" },
+	    "3: error: domain \"example.test\" is listed twice (first at "
+	    "mxwatch.conf:2)" },
 	{ "no domain name", "domain \"exa mple.org\" { }\n",
 	    "2: error: domain \"exa mple.org\": that is not "
 	    "a domain name" },
@@ -314,7 +311,8 @@ static const struct bad_case wrong[] = {
 	    "is not closed before domain at line 6; a } is "
 	    "missing\n"
 	    "7: error: domain \"b.test\": lifetime \"1x\" is "
-	    "not a duration; write it like \"30d\" or \"12h\"" },
+	    "not a time; write a number with a unit, such as \"30d\" or "
+	    "\"12h\"" },
 	{ "a certificate without its key",
 	    "smtpd { tls_cert = \"/dev/null\" }\n",
 	    "2: error: smtpd: tls_cert is set without "
@@ -454,9 +452,9 @@ static const struct bad_case wrong[] = {
 	    "alert \"queue_age\" { warn = 50% }\n"
 	    "alert \"queue_age\" { for = \"1 m\" }\n",
 	    "3: error: alert \"queue_age\": for \"1 m\" is not "
-	    "a duration; write it like \"30d\" or \"12h\"\n"
-	    "3: error: alert \"queue_age\" is there twice; "
-	    "the first is at mxwatch.conf:2" },
+	    "a time; write a number with a unit, such as \"30d\" or \"12h\"\n"
+	    "3: error: alert \"queue_age\" is listed twice (first at "
+	    "mxwatch.conf:2)" },
 #ifdef HAVE_CURL
 	{ "receiver: too many",
 	    "receiver \"a\" { type = alertmanager url = {"
@@ -469,8 +467,8 @@ static const struct bad_case wrong[] = {
 	{ "heartbeat: option twice",
 	    "heartbeat \"h\" { url = \"http://x/\" interval = 60s interval = "
 	    "1m }\n",
-	    "2: error: heartbeat \"h\": interval is set "
-	    "twice; the first is at mxwatch.conf:2" },
+	    "2: error: heartbeat \"h\": interval is set twice (first at "
+	    "mxwatch.conf:2)" },
 	{ "heartbeat: no url", "heartbeat \"h\" { }\n",
 	    "2: error: heartbeat \"h\": url is missing" },
 #else

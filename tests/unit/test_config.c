@@ -654,11 +654,11 @@ test_include(void **state MX_UNUSED)
 	    "defaults { lifetime = 2d }\n}\n");
 	snprintf(path, sizeof(path),
 	    "conf.d/b.conf:2: error: domain \"a.test\": lifetime \"1x\" is not"
-	    " a duration; write it like \"30d\" or \"12h\"\n"
-	    "conf.d/b.conf:2: error: domain \"a.test\" is there twice; the"
-	    " first is at %s/conf.d/a.conf:1\n"
-	    "conf.d/b.conf:3: error: defaults: lifetime is set twice; the"
-	    " first is at %s/conf.d/a.conf:2\n"
+	    " a time; write a number with a unit, such as \"30d\" or \"12h\"\n"
+	    "conf.d/b.conf:2: error: domain \"a.test\" is listed twice (first "
+	    "at %s/conf.d/a.conf:1)\n"
+	    "conf.d/b.conf:3: error: defaults: lifetime is set twice (first at "
+	    "%s/conf.d/a.conf:2)\n"
 	    "conf.d/b.conf:4: error: this } closes nothing; take it out",
 	    dir, dir);
 	load_case(path, 0);

@@ -241,7 +241,7 @@ static const struct {
 	    { "\"rc\":0", "\"add_seconds\":604800", "=extend example.org 7" } },
 	{ "extend by nonsense",
 	    "{\"verb\":\"extend\",\"domain\":\"example.org\",\"add\":\"-7d\"}",
-	    { "\"rc\":2", "is no time to add" } },
+	    { "\"rc\":2", "is not a time to add" } },
 	{ "extend by nothing", "{\"verb\":\"extend\",\"domain\":\"a.example\"}",
 	    { "\"rc\":2", "usage: extend DOMAIN +TIME" } },
 	{ "bounce", "{\"verb\":\"bounce\",\"id\":\"6A3\"}",

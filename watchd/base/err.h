@@ -25,8 +25,8 @@ enum mx_err {
 /* "no space left" and the like: static, never NULL. Takes either sign. */
 const char *mx_strerror(int err);
 
-/* What went wrong, where and what to do, for start-up, configuration and
- * control. Owned by the caller, usually on its stack. */
+/* Message for the operator: the fault, its place and the remedy. Used by
+ * start-up, configuration and control. Owned by the caller, usually on its stack. */
 struct mx_errbuf {
 	char text[512];
 };

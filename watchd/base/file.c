@@ -87,7 +87,7 @@ file_replace(const char *path, mode_t mode, const void *data, size_t len,
     struct mx_errbuf *eb)
 {
 	char *fresh = mem_printf("%s.new", path);
-	int fd = -1, rc = -1;
+	int fd = -1, rc = -1, err;
 
 	/* Left over from a crash, or somebody's link: not to be followed. */
 	if (unlink(fresh) == 0 || errno == ENOENT)
@@ -102,9 +102,11 @@ file_replace(const char *path, mode_t mode, const void *data, size_t len,
 			rc = sync_folder(path);
 	}
 	if (rc != 0) {
-		rc = mx_fail(eb, MX_ESYS, "%s", strerror(errno));
+		err = errno;
+		rc = mx_fail(eb, MX_ESYS, "%s", strerror(err));
 		if (fd >= 0)
 			(void)unlink(fresh);
+		errno = err;
 	}
 	mem_free(&fresh);
 	return rc;

@@ -17,8 +17,8 @@ file_load(const char *path, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
 
 /* Replaces the file, or makes it: after a crash there is either all of the old
  * content or all of the new one. Written as path.new, of the given mode,
- * synced, renamed, and the folder synced. 0, or -MX_ESYS, *eb says why, and
- * path is as it was (but for a folder that does not sync). */
+ * synced, renamed, and the folder synced. 0, or -MX_ESYS with errno set, *eb
+ * says why, and path is as it was (but for a folder that does not sync). */
 int file_replace(const char *path, mode_t mode, const void *data, size_t len,
     struct mx_errbuf *eb) MX_NODISCARD;
 

@@ -30,4 +30,10 @@ hash_text(uint64_t h, const char *s)
 	return h;
 }
 
+static inline uint32_t
+hash_fold(uint64_t h)
+{
+	return (uint32_t)(h ^ (h >> 32));
+}
+
 #endif

@@ -458,7 +458,7 @@ last_to_syslog(const char *line)
 	close(fd);
 }
 
-/* What waits to be written goes first, unless somebody is at it. */
+/* Writes the lines that are queued first, unless a thread is writing them. */
 void
 log_last_words(const char *module, const char *text)
 {

@@ -21,7 +21,8 @@ STAILQ_HEAD(mail_list, mail);
 
 struct mailbox *mailbox_create(void); /* for the start: aborts */
 struct mailbox *mailbox_try_create(void); /* NULL: no descriptor is left */
-/* What is still in it is handed to `drop` (may be NULL when empty). */
+/* Mail that is still in it is handed to `drop` (NULL is allowed when there is
+ * none). */
 void mailbox_destroy(struct mailbox **, void (*drop)(struct mail *));
 
 void mailbox_post(struct mailbox *, struct mail *); /* any thread */

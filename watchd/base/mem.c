@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * mem: allocation that cannot fail, because nobody could do anything sensible
+ * mem: allocation that cannot fail, because no caller could do anything sensible
  * if it did: the queue is on the disk and the service manager starts us
  * again. Sizes that a peer decides are checked by the caller. Any thread. */
 #include <stdarg.h>

@@ -260,7 +260,7 @@ text_domain_ascii(const char *src, size_t len, char *dst)
 	return 0;
 }
 
-/* What is ASCII is taken as it is, A-labels included: those that IDNA 2008
+/* ASCII input is taken as it is, A-labels included: those that IDNA 2008
  * would not make are registered and send mail all the same, and none of them
  * can be mistaken for the A-label of a U-label. */
 int

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * check: what no single option shows: pairs that contradict each other,
+ * check: faults that no single option shows: pairs that contradict each other,
  * files that cannot be read, a primary that is ourselves. Runs once after
  * all text was read, on fields that may be missing because their text was
  * wrong (conf_pos.wrong); those are passed over, so that one mistake gives
@@ -38,7 +38,8 @@ pair(const struct check_subject *s, enum option_id a, enum option_id b,
 	const struct conf_pos *pa = where(s, a), *pb = where(s, b);
 	const struct conf_pos *other = s->l->set;
 
-	/* What is left out here comes from defaults, and may be wrong there. */
+	/* An option left out here has the value of defaults, which may be
+	 * wrong. */
 	if (pa->wrong || pb->wrong || (pa->line == 0 && other[a].wrong) ||
 	    (pb->line == 0 && other[b].wrong))
 		return false;
@@ -176,7 +177,7 @@ check_times(const struct check_subject *s)
 			    option_limit_text(o, d->lifetime_ms, b, sizeof(b)));
 }
 
-/* What is configured by address has no name for the DNS to speak of. */
+/* A primary configured by address has no name to look TLSA records up for. */
 static void
 check_dane(const struct check_subject *s)
 {
@@ -324,7 +325,7 @@ check_twice(struct conf_loader *l, enum option_id id,
 		for (j = 0; j < i; j++) {
 			if (!same_listen(&list->a[i], &list->a[j]))
 				continue;
-			conf_err(l, l->set[id], "%s: listen %s is there twice",
+			conf_err(l, l->set[id], "%s: listen %s is listed twice",
 			    sections[options[id].section].name,
 			    conf_quote(list->a[i].text, q));
 			return;
@@ -371,8 +372,9 @@ check_web_files(struct conf_loader *l)
 	    "web: ", "basic_auth_file", w->basic_auth_file);
 }
 
-/* What may be reached from elsewhere needs TLS, and somebody to be asked for:
- * a password or a certificate. Of a socket in the file system its mode is. */
+/* A listener that is not on loopback must have TLS and authentication, by
+ * password or client certificate. A socket in the file system is protected by
+ * its mode. */
 static void
 check_web(struct conf_loader *l)
 {

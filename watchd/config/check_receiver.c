@@ -42,7 +42,7 @@ check_secret(const struct titled *s, enum option_id id, const char *path)
 		    s->label, options[id].name, q);
 }
 
-/* What each type needs and what it would ignore. */
+/* Options that a type needs, and options that it would ignore. */
 static const struct {
 	enum option_id id;
 	unsigned needs, takes; /* of types */

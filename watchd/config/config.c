@@ -117,8 +117,7 @@ find_twins(struct conf_loader *l)
 		if (first != NULL && e->d.name[0] != '\0' &&
 		    strcmp(first->d.name, e->d.name) == 0)
 			conf_err(l, e->at,
-			    "domain %s is there twice; the first"
-			    " is at %s:%u",
+			    "domain %s is listed twice (first at %s:%u)",
 			    conf_quote(e->d.name, q), l->file[first->at.file],
 			    first->at.line);
 		else
@@ -131,8 +130,7 @@ find_twins(struct conf_loader *l)
 		if (u != NULL && u->section == t->section &&
 		    strcmp(u->title, t->title) == 0)
 			conf_err(l, t->at,
-			    "%s %s is there twice; the first is"
-			    " at %s:%u",
+			    "%s %s is listed twice (first at %s:%u)",
 			    sections[t->section].name, conf_quote(t->title, q),
 			    l->file[u->at.file], u->at.line);
 		else

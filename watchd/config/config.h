@@ -270,7 +270,7 @@ extern const struct alert_info conf_alert_info[ALERT_KIND_MAX];
 /* ALERT_KIND_MAX when there is none. */
 enum alert_kind config_alert_kind(const char *name);
 
-/* What a reload cannot change (spool, control, user): the names of options
+/* Options that need a restart (spool, control, user): the names of those
  * that differ, comma separated into dst, "" when none. */
 char *config_static_changes(const struct config *old, const struct config *new,
     char *dst, size_t size);

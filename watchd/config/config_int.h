@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * config_int: what the files of this folder share. A loader holds everything
+ * config_int: shared by the files of this folder. A loader holds everything
  * that exists only while a configuration is read: the findings, the names of
  * the files, and where each option stood, so that a check made at the end
  * still names a line. The finished struct config keeps none of it. */
@@ -104,7 +104,7 @@ struct option {
 	const char *help;
 };
 
-/* What stands behind "=": one value, or a list in braces. */
+/* The right side of "=": one value, or a list in braces. */
 struct conf_value {
 	bool list;
 	size_t n;
@@ -245,7 +245,7 @@ option_limit_text(const struct option *, int64_t v, char *dst, size_t size);
 /* alert.c: the titled sections other than domain. */
 bool option_is_titled(const struct option *);
 void alerts_init(struct config *); /* the defaults of the table */
-/* What a section of that title fills; NULL when there is none such. */
+/* The struct that a section of that title fills; NULL: no such section. */
 void *title_base(struct conf_title *, struct config *);
 void titles_take(struct conf_loader *); /* hands them to the configuration */
 void alerts_free(struct config *);

@@ -50,7 +50,7 @@ is_bare(const struct option *o)
 	    o->type == TYPE_NUM32 || o->type == TYPE_NUM64;
 }
 
-/* What the option is by default, or could be; as in the file. A `quote` in
+/* The default of the option, or its example, as in the file. A `quote` in
  * mdoc has another name, since one alone would quote macro arguments. */
 static void
 write_value(FILE *f, const struct option *o, const char *value,
@@ -93,8 +93,8 @@ static void
 sample_section(FILE *f, enum conf_section section, const char *indent)
 {
 	const struct section_info *s = &sections[section];
-	/* Whoever is told is not to be made up; where none is not the same as
-	 * an empty one, none is the default. */
+	/* Sections whose mere presence turns something on (receivers, snmp)
+	 * are commented out: the sample must not enable them. */
 	bool shown = s->served && section != SEC_SNMP &&
 	    (!s->titled || section == SEC_DOMAIN);
 	const char *mark = shown ? "" : "# ";
@@ -142,7 +142,7 @@ config_write_sample(FILE *f)
 			sample_section(f, (enum conf_section)i, "");
 }
 
-/* What may stand behind the "=", for the tag of the list. */
+/* The possible values of the option, for the tag of the list. */
 static void
 mdoc_argument(FILE *f, const struct option *o)
 {

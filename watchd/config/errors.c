@@ -79,7 +79,7 @@ compare(const void *va, const void *vb)
 
 	if (a->at.file != b->at.file)
 		return a->at.file < b->at.file ? -1 : 1;
-	/* What concerns the whole file comes last: 0 - 1 is the largest. */
+	/* Line 0, the whole file, comes last: 0 - 1 is the largest. */
 	if (a->at.line != b->at.line)
 		return a->at.line - 1u < b->at.line - 1u ? -1 : 1;
 	return a->seq < b->seq ? -1 : a->seq > b->seq;

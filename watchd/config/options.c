@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "config_int.h"
 #include "pool.h"
 
@@ -361,12 +362,6 @@ option_free(const struct option *o, void *base)
 	}
 }
 
-static bool
-equal_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 bool
 option_same(const struct option *o, const struct conf_domain *a,
     const struct conf_domain *b)
@@ -384,7 +379,7 @@ option_same(const struct option *o, const struct conf_domain *a,
 		    memcmp(a->delay_warning_ms, b->delay_warning_ms,
 			sizeof(a->delay_warning_ms)) == 0;
 	if (o->type != TYPE_PRIMARIES)
-		return equal_text(*(char *const *)fa, *(char *const *)fb);
+		return text_equal(*(char *const *)fa, *(char *const *)fb);
 	for (i = 0; i < la->n && i < lb->n; i++)
 		if (strcmp(la->s[i], lb->s[i]) != 0)
 			return false;
@@ -404,7 +399,7 @@ option_equal(const struct option *o, const void *a, const void *b)
 	if (n > 0)
 		return memcmp(fa, fb, n) == 0;
 	if (o->type != TYPE_LISTEN)
-		return equal_text(*(char *const *)fa, *(char *const *)fb);
+		return text_equal(*(char *const *)fa, *(char *const *)fb);
 	if (la->n != lb->n)
 		return false;
 	for (i = 0; i < la->n; i++)

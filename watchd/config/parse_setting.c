@@ -97,7 +97,7 @@ parse_list(struct parser *p, const struct scope *sc, const char *name,
 	return ok;
 }
 
-/* What stands behind "=", which was taken. False: reported. */
+/* Reads the value behind "=", which was taken. False: reported. */
 static bool
 parse_value(struct parser *p, const struct scope *sc, const char *name,
     unsigned line, struct conf_value *v)
@@ -179,7 +179,7 @@ parse_setting(struct parser *p, const struct scope *sc, const char *name,
 	set = &sc->set[(size_t)(o - options) - sc->set_first];
 	if (set->line != 0) {
 		conf_err(p->l, parser_pos(p, line),
-		    "%s%s is set twice; the first is at %s:%u", sc->label, name,
+		    "%s%s is set twice (first at %s:%u)", sc->label, name,
 		    p->l->file[set->file], set->line);
 		goto out;
 	}

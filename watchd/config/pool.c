@@ -3,6 +3,7 @@
  * index over what is shared, which pool_seal() drops. */
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "pool.h"
 
@@ -70,20 +71,6 @@ pool_keep(struct conf_pool *p, const void *data, size_t size)
 	return to;
 }
 
-/* FNV-1a. Only the operator puts texts in: nobody can pile them up. */
-static uint32_t
-hash_bytes(const void *data, size_t size)
-{
-	const unsigned char *s = data;
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	while (size-- > 0) {
-		h ^= *s++;
-		h *= UINT64_C(0x100000001b3);
-	}
-	return (uint32_t)(h ^ (h >> 32));
-}
-
 static void
 index_grow(struct conf_pool *p)
 {
@@ -106,7 +93,8 @@ index_grow(struct conf_pool *p)
 void *
 pool_share(struct conf_pool *p, const void *data, size_t size)
 {
-	uint32_t hash = hash_bytes(data, size);
+	/* Only the operator puts texts in: nobody can pile them up. */
+	uint32_t hash = hash_fold(hash_bytes(HASH_INIT, data, size));
 	struct shared *s;
 	size_t k;
 

@@ -211,7 +211,7 @@ set_delays(const struct option *o, struct conf_domain *d,
 		for (j = 0; j < i; j++)
 			if (ms[j] == ms[i])
 				return value_fail(r, v->item[i],
-				    "is there twice");
+				    "is listed twice");
 	}
 	qsort(ms, v->n, sizeof(ms[0]), compare_ms);
 	memcpy(d->delay_warning_ms, ms, sizeof(ms));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * value_int: what value.c, value_number.c and value_text.c share. All return
- * 0, or -MX_ESYNTAX with what is wrong in the reason. Pure. */
+ * value_int: shared by value.c, value_number.c and value_text.c. All return 0, or
+ * -MX_ESYNTAX with the fault in the reason. Pure. */
 #ifndef MX_CONFIG_VALUE_INT_H
 #define MX_CONFIG_VALUE_INT_H
 

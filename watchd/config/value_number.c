@@ -84,8 +84,8 @@ value_time(const struct option *o, const char *s, int64_t *ms,
 {
 	if (text_duration(s, ms) != 0)
 		return value_fail(r, s,
-		    "is not a duration; write it like \"30d\" or"
-		    " \"12h\"");
+		    "is not a time; write a number with a unit, such as "
+		    "\"30d\" or \"12h\"");
 	return check_range(o, *ms, s, r);
 }
 

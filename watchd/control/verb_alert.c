@@ -156,7 +156,9 @@ silence_add(struct call *c)
 
 	if (text_duration(duration, &ms) != 0 || ms <= 0 ||
 	    ms > SILENCE_MAX_MS) {
-		call_fail(c, CONTROL_REFUSED, "\"%.60s\" is no time: try 4h",
+		call_fail(c, CONTROL_REFUSED,
+		    "\"%.60s\" is not a time; write a number with a unit, such "
+		    "as 4h",
 		    duration);
 		return;
 	}

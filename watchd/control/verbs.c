@@ -120,7 +120,9 @@ check_values(struct call *c)
 		if (text_duration(s + (*s == '+'), &c->add_ms) != 0 ||
 		    c->add_ms <= 0 || c->add_ms > EXTEND_MAX_MS) {
 			call_fail(c, CONTROL_REFUSED,
-			    "\"%.60s\" is no time to add: try +7d", s);
+			    "\"%.60s\" is not a time to add; write a number "
+			    "with a unit, such as +7d",
+			    s);
 			return -MX_ESYNTAX;
 		}
 	}

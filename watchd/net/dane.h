@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * dane: what the DNS says of a mail host's certificate (TLSA records, RFC
- * 6698, 7671) and what follows for a connection to it (RFC 7672). The rule
- * behind all of it: what is known for sure to be absent asks for nothing more
- * than TLS where it is offered; what cannot be known is never taken for absent.
+ * dane: TLSA records of a mail host (RFC 6698, 7671) and the TLS policy of a
+ * connection to it that follows from them (RFC 7672). A record set that is
+ * proven to be absent leaves opportunistic TLS; a look-up that failed is never
+ * taken for absence.
  *
  * `Secure` is what the resolver vouches for (dns_answer.secure). A name that
  * was configured needs nobody's word; one that came from MX records is worth
@@ -39,7 +39,7 @@ struct dane {
 	uint8_t data[]; /* tlsa.at is in here */
 };
 
-/* What is known of a host before its records are asked for. */
+/* The host as it is before its TLSA records are asked for. */
 struct dane_host {
 	bool literal; /* configured by address: no name to look under */
 	bool from_mx; /* named by MX records, or by there being none; these: */

@@ -21,7 +21,7 @@
 
 enum mail_kind { MAIL_QUERY, MAIL_STOP };
 
-/* What travels to a worker and back. */
+/* A query on its way to a worker and, with its answer, back. */
 struct job_mail {
 	struct mail mail; /* first */
 	unsigned worker;

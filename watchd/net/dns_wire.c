@@ -218,7 +218,7 @@ take_addr(const ldns_rr *rr, struct dns_answer *a)
 	a->addr[a->n++] = addr;
 }
 
-/* What does not fit is left out: the host then has fewer records that its
+/* Records beyond the array are left out: the host then has fewer that its
  * certificate may match, and still has records. */
 static void
 take_tlsa(const ldns_rr *rr, struct dns_answer *a)
@@ -380,8 +380,8 @@ dns_wire_answer(enum dns_type type, const char *name, uint16_t id,
 	if (len < DNS_HEADER_SIZE || LDNS_ID_WIRE(wire) != id ||
 	    !LDNS_QR_WIRE(wire) || LDNS_OPCODE_WIRE(wire) != LDNS_PACKET_QUERY)
 		return DNS_WIRE_IGNORE;
-	/* What was cut may end inside a record: it is not worth reading, and
-	 * nothing but a connection follows from it. */
+	/* A truncated answer may end inside a record: it is not read, and the
+	 * question is asked again over TCP. */
 	if (LDNS_TC_WIRE(wire))
 		return DNS_WIRE_TRUNCATED;
 	/* A server that understood nothing need not repeat the question. */

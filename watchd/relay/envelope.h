@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * envelope: what is known of one stored message part: who sent it, to whom
- * in ONE domain, where its body lies and what became of each recipient so
- * far. A message for three domains is three parts that share a body, so that
+ * envelope: one stored message part: the sender, the recipients in ONE domain
+ * with their states so far, the place of the body. A message for three domains is three parts that share a body, so that
  * flushing one domain can never touch another. Also the record codec: every
  * record carries a format version and a CRC-32; an unknown version is
  * refused, never guessed. Pure. */

@@ -42,8 +42,8 @@ static const struct verb {
 	{ "QUIT", "quit", VERB_QUIT, ARG_NONE },
 };
 
-/* What a web browser, a proxy scanner or a script that was told to post to
- * us says first: there is nobody there to talk SMTP with. */
+/* First words of HTTP clients: web browsers, proxy scanners, scripts that are
+ * made to post to this port. None of them speaks SMTP: the session closes. */
 static const char *const forbidden[] = { "GET", "POST", "PUT", "HEAD",
 	"OPTIONS", "CONNECT", "DELETE", "TRACE", "PATCH", "PRI" };
 

@@ -63,7 +63,7 @@ struct smtp_command {
 	char orcpt[512]; /* "type;xtext" as given; "" none */
 };
 
-/* What the session offers, and so which parameters exist. */
+/* Extensions that the session offered: a parameter of another one is refused. */
 struct smtp_command_ext {
 	bool size;
 	bool eightbit;

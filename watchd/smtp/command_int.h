@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * command_int: what command.c and command_param.c share. Pure. */
+ * command_int: shared by command.c and command_param.c. Pure. */
 #ifndef MX_SMTP_COMMAND_INT_H
 #define MX_SMTP_COMMAND_INT_H
 
@@ -36,7 +36,7 @@ int command_refuse(struct smtp_refusal *why, uint16_t code, const char *status,
  * says "too big" to it. */
 bool command_number(const char *s, size_t len, uint64_t *v);
 
-/* What follows the path of MAIL or RCPT (out->verb), into *out. 0, or
+/* Parses the parameters behind the path of MAIL or RCPT (out->verb), into *out. 0, or
  * -MX_ESYNTAX and *why. */
 int command_params(const char *s, size_t len, const struct smtp_command_ext *,
     struct smtp_command *out, struct smtp_refusal *why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * insist: see insist.h. One table of pairs (base/ways.h); a new pair takes the
- * place of the one that was heard of longest ago. Called by cmd_rcpt(). */
+ * place of the one whose last retry is the oldest. Called by cmd_rcpt(). */
 #include "relay/smtpd/insist.h"
 
 #include "base/clock.h"

@@ -100,7 +100,7 @@ bind_socket(struct listener *l, struct mx_errbuf *eb)
 	if (family == AF_INET6 &&
 	    setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0)
 		goto fail;
-	/* What is accepted has it from here: a reply must not wait for the
+	/* Inherited by accepted sockets: a reply must not wait for the
 	 * acknowledgement of the one before. */
 	if (setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
 		goto fail;

@@ -10,7 +10,8 @@
 
 #include "base/mem.h"
 
-/* What a domain says of a file, while the files are put together. */
+/* A domain's reference to a recipients file, while the list of files is
+ * built. */
 struct named {
 	const char *path;
 	uint32_t domain;

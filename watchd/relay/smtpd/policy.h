@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * policy: who may send what to whom. A policy is one configuration with the
+ * policy: admission, the decision who may send what to whom. A policy is one configuration with the
  * recipients files of its domains and the replies that are the same for every
  * session; a session keeps the one that it began with. A domain costs four
  * bytes. Loop thread, but for policy_create(). */
@@ -41,7 +41,7 @@ policy_open(struct policy *, struct recipients_set *, const struct policy *old);
 struct policy *policy_ref(struct policy *);
 void policy_unref(struct policy **);
 
-/* What is said to a RCPT. */
+/* The answer to a RCPT. */
 struct policy_verdict {
 	const struct conf_domain *domain; /* NULL: not ours */
 	enum smtpd_rcpt rcpt;

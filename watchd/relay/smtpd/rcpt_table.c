@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "smtp/path.h"
@@ -64,18 +65,11 @@ blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* FNV-1a, folded. Only the operator puts keys in: nobody can pile them up. */
+/* Only the operator puts keys in: nobody can pile them up. */
 static uint32_t
 hash_key(const char *s, size_t len)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		h ^= (unsigned char)s[i];
-		h *= UINT64_C(0x100000001b3);
-	}
-	return (uint32_t)(h ^ (h >> 32));
+	return hash_fold(hash_bytes(HASH_INIT, s, len));
 }
 
 static uint32_t

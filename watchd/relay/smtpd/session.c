@@ -220,8 +220,8 @@ obey(struct session *s, const char *p, size_t len, size_t whole)
 		wrong_line(s, p, len, whole, "500 5.5.2 line too long\r\n");
 		return;
 	}
-	/* Who said HELO was offered nothing. Before any greeting a parameter
-	 * is not the mistake to name. */
+	/* After HELO no extension was offered. Before any greeting the missing
+	 * EHLO is the mistake to name, not the parameter. */
 	if (s->esmtp || s->helo[0] == '\0')
 		ext = offered;
 	ext.tx_utf8 = s->tx.open && s->tx.utf8;
@@ -344,7 +344,8 @@ run(struct session *s)
 		}
 	}
 	s->running = false;
-	/* Who closed his half still gets the answers to what he sent. */
+	/* A client that closed its half still gets the answers to what it
+	 * sent. */
 	if (s->eof && s->conn != NULL && !s->congested &&
 	    s->state != ST_WAIT_COMMIT) {
 		note_lost(s, "closed by the client");

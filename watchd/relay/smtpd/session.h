@@ -17,7 +17,7 @@
 #include "relay/smtpd/transaction.h"
 #include "smtp/dot.h"
 
-/* What is read of a client ahead of being processed. */
+/* Bytes read of a client ahead of being processed. */
 #define SESSION_INPUT_MAX 32768u
 #define SESSION_CHUNK	  16384u /* of DATA taken at once */
 

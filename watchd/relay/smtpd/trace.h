@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * trace: trace information (RFC 5321 4.4): writes our one Received line, and
  * counts those that a message already carries while it streams by, so that a
- * loop ends here. Nothing is kept of the message but a word. Pure. */
+ * loop ends here. Only the word being read is kept of the message. Pure. */
 #ifndef MX_SMTPD_TRACE_H
 #define MX_SMTPD_TRACE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * transaction: what MAIL and RCPT have gathered: the sender, and for each
+ * transaction: the envelope that MAIL and RCPT build: the sender, and for each
  * domain an envelope with its recipients. Bounded in recipients, domains and
  * bytes; its arrays are kept from one transaction of a session to the next.
  * Loop thread. */

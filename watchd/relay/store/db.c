@@ -319,7 +319,7 @@ db_record_del(struct db_txn *t, uint64_t id)
 }
 
 /* One step of a cursor that is opened for it. In a damaged tree it may lead
- * back: who goes on from there would never come to an end. */
+ * back: a walk that went on from there would never end. */
 static int
 db_step(struct db_txn *t, MDB_dbi dbi, MDB_val *key, MDB_val *val,
     MDB_cursor_op op)

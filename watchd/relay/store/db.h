@@ -19,7 +19,7 @@
 struct db;
 struct db_txn;
 
-/* What is known of a segment file. */
+/* The record of a segment file. */
 struct db_segment {
 	uint64_t number;
 	uint64_t live; /* bodies that somebody still refers to */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * db_int: what db.c and db_check.c share. Never leaves this folder. */
+ * db_int: shared by db.c and db_check.c. Never leaves this folder. */
 #ifndef MX_STORE_DB_INT_H
 #define MX_STORE_DB_INT_H
 

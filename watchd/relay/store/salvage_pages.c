@@ -170,7 +170,7 @@ page_carve(struct walk *w, const uint8_t *page)
 			(void)w->leaf(w, page + at, value, len, false);
 }
 
-/* What a leaf's node takes in its page. */
+/* Size of a leaf's node in its page. */
 static size_t
 node_bytes(const uint8_t *node)
 {

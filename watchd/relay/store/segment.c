@@ -22,9 +22,9 @@
 #define SEGMENT_IOV   512 /* below every IOV_MAX that we know */
 #define SEGMENT_BLOCK 4096u
 
-/* What passes by itself must not be taken for a broken disk: after an -MX_EIO
- * nothing is accepted until a restart, and clients can use up our
- * descriptors. */
+/* Errors that pass by themselves (no descriptor left, which clients can bring
+ * about; no space) must not be taken for a broken disk: after an -MX_EIO nothing
+ * is accepted until a restart. */
 static int
 segment_error(int error)
 {

@@ -41,7 +41,9 @@ struct store_conf {
 	unsigned group_max; /* messages of one commit */
 };
 
-/* What the owner wants to hear of, on the loop. Any may be NULL. */
+/* Callbacks, set once by the composition root, called on the loop thread: a
+ * change of state, a group that was committed, a system call that failed. Any
+ * may be NULL. */
 struct store_events {
 	void (*state)(void *arg, enum store_state, const char *why);
 	void (*commit)(void *arg, double seconds, unsigned messages);

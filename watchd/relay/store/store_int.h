@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * store_int: what the loop side, the writer and the reader of the store have
- * in common: the messages between them and struct store itself. A request
+ * store_int: shared by the loop side, the writer and the reader of the store:
+ * the messages between them and struct store itself. A request
  * travels to its thread and the same memory comes back as the answer.
  * Callbacks are carried along but called on the loop only. */
 #ifndef MX_STORE_STORE_INT_H
@@ -87,7 +87,7 @@ struct store_tell { /* from the writer */
 	unsigned messages;
 };
 
-/* Who waits for what the reader fetches. */
+/* A caller that waits for the reader. */
 struct store_want {
 	union {
 		store_load_cb *load;

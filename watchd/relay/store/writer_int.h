@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * writer_int: what writer.c (the thread and its queue), group.c (one group
- * from bodies to commit) and reclaim.c (the segments that it changes) share.
+ * writer_int: shared by writer.c (the thread and its queue), group.c (one group
+ * from bodies to commit) and reclaim.c (the segments that it changes).
  * Never leaves this folder. */
 #ifndef MX_STORE_WRITER_INT_H
 #define MX_STORE_WRITER_INT_H
@@ -50,8 +50,8 @@ struct store_writer {
 
 /* Does w->group: each request gets its rc and goes to w->out. */
 void group_run(struct store_writer *);
-/* What is known of a segment, to be changed; all that were touched are
- * written by reclaim_settle(), within the same transaction. */
+/* The record of a segment, to be changed; all that were touched are written
+ * by reclaim_settle(), within the same transaction. */
 int reclaim_touch(struct store_writer *, struct db_txn *, uint64_t number,
     struct db_segment **) MX_NODISCARD;
 int reclaim_settle(struct store_writer *, struct db_txn *) MX_NODISCARD;
