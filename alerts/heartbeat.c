@@ -21,7 +21,7 @@ heartbeat_alive(const struct config *conf, const struct snapshot *s,
 	const struct conf_domain *cd;
 	const struct snap_domain *d;
 
-	if (s == NULL || !s->ready || s->spool_state != 0 ||
+	if (s == NULL || !s->ready || s->spool_state != STORE_OK ||
 	    now - s->made > FRESH)
 		return false;
 	for (unsigned i = 0; i < s->domains.n; i++) {

@@ -29,7 +29,7 @@ pack_system(struct wire_system *w, const struct snapshot *s)
 
 	w->wall_ms = s->wall_ms;
 	w->start = s->start;
-	w->accepting = s->spool_state == 0;
+	w->accepting = s->spool_state == STORE_OK;
 	w->reload_ok = s->reload_ok;
 	w->stopping = s->stopping;
 	w->indexing = !s->indexed;
@@ -60,7 +60,7 @@ pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
 	const struct domain_stats *c = &d->count;
 
 	w->index = index;
-	w->state = d->state + 1; /* enum health_state begins with 0 */
+	w->state = (uint32_t)d->state + 1; /* the MIB begins with 1 */
 	w->flushing = d->flush.running;
 	w->state_since = d->state_since;
 	w->lifetime = d->lifetime;
@@ -180,7 +180,8 @@ event_of(const struct notice *n)
 	case NOTICE_EXPIRED:
 		return WIRE_MAIL_EXPIRED;
 	case NOTICE_SPOOL:
-		return n->a == 0 ? WIRE_SPOOL_ACCEPTING : WIRE_SPOOL_REFUSING;
+		return n->a == STORE_OK ? WIRE_SPOOL_ACCEPTING :
+					  WIRE_SPOOL_REFUSING;
 	default:
 		return 0; /* the log and the alerts have those */
 	}

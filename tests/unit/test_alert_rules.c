@@ -21,7 +21,6 @@
 #define HR  (60 * MIN)
 #define DAY (24 * HR)
 
-enum { ST_UNKNOWN, ST_UP, ST_SUSPECT, ST_DOWN, ST_RECOVERING, ST_DISABLED };
 
 /* ---- a world of one domain */
 
@@ -61,7 +60,7 @@ world_init(struct world *w, const char *more)
 	(void)strlcpy(w->p->label, "192.0.2.1", sizeof(w->p->label));
 	w->d->configured = w->p->healthy = w->p->probed = true;
 	w->d->lifetime = 30 * 86400;
-	w->d->state = ST_UP;
+	w->d->state = HEALTH_UP;
 	w->d->state_since = (T0 - DAY) / 1000;
 	w->s->ready = w->s->indexed = w->s->reload_ok = true;
 	w->s->start = (T0 - DAY) / 1000;
@@ -140,9 +139,9 @@ set_state(struct world *w, unsigned to)
 {
 	w->d->state = to;
 	w->d->state_since = w->now / 1000;
-	w->p->healthy = to == ST_UP;
-	if (to == ST_DOWN)
-		w->d->count.transitions[ST_DOWN]++;
+	w->p->healthy = to == HEALTH_UP;
+	if (to == HEALTH_DOWN)
+		w->d->count.transitions[HEALTH_DOWN]++;
 }
 
 /* The clock goes back an hour while an alert waits for its `for`. */
@@ -204,7 +203,7 @@ no_primary(void **st)
 	(void)st;
 	world_init(&w, "");
 	pass(&w, MIN);
-	set_state(&w, ST_UNKNOWN);
+	set_state(&w, HEALTH_UNKNOWN);
 	w.d->self_mx_since = w.now / 1000;
 	pass(&w, 30 * SEC);
 	is(&w, primary_down, "inactive");
@@ -216,7 +215,7 @@ no_primary(void **st)
 	w.d->self_mx_since = 0;
 	pass(&w, MIN);
 	is(&w, primary_down, "warning"); /* not before it is up */
-	set_state(&w, ST_UP);
+	set_state(&w, HEALTH_UP);
 	pass(&w, 10 * SEC);
 	is(&w, primary_down, "resolved");
 	world_fini(&w);
@@ -231,10 +230,10 @@ primary_down(void **st)
 	world_init(&w, "");
 	pass(&w, MIN);
 	(void)strlcpy(w.p->text, "connection refused", sizeof(w.p->text));
-	set_state(&w, ST_SUSPECT);
+	set_state(&w, HEALTH_SUSPECT);
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "inactive");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	pass(&w, 50 * SEC);
 	is(&w, primary_down, "inactive");
 	pass(&w, 20 * SEC);
@@ -243,16 +242,16 @@ primary_down(void **st)
 	pass(&w, HR);
 	is(&w, primary_down, "critical");
 	/* a restart: nobody knows, then it is down since a moment ago */
-	set_state(&w, ST_UNKNOWN);
+	set_state(&w, HEALTH_UNKNOWN);
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "critical");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	pass(&w, 10 * SEC);
 	is(&w, primary_down, "critical");
-	set_state(&w, ST_RECOVERING);
+	set_state(&w, HEALTH_RECOVERING);
 	pass(&w, MIN);
 	is(&w, primary_down, "critical");
-	set_state(&w, ST_UP);
+	set_state(&w, HEALTH_UP);
 	pass(&w, 10 * SEC);
 	is(&w, primary_down, "resolved");
 	pass(&w, 20 * MIN);
@@ -269,9 +268,9 @@ flapping(void **st)
 	world_init(&w, "");
 	pass(&w, MIN);
 	for (int i = 0; i < 3; i++) {
-		set_state(&w, ST_DOWN);
+		set_state(&w, HEALTH_DOWN);
 		pass(&w, 2 * MIN);
-		set_state(&w, ST_UP);
+		set_state(&w, HEALTH_UP);
 		pass(&w, 2 * MIN);
 	}
 	is(&w, primary_flapping, "warning");
@@ -296,7 +295,7 @@ queue_age(void **st)
 
 	(void)st;
 	world_init(&w, "");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	w.d->deferred = 100;
 	set_oldest(&w, 14 * DAY);
 	pass(&w, MIN);
@@ -353,7 +352,7 @@ queue_expiry(void **st)
 
 	(void)st;
 	world_init(&w, "");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	w.d->deferred = 10;
 	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 28 * DAY;
 	w.d->next_expiry_ms = w.now + 2 * DAY;
@@ -363,7 +362,7 @@ queue_expiry(void **st)
 	pass(&w, 10 * SEC);
 	is(&w, queue_expiry, "critical");
 	/* it drains, and fast enough */
-	set_state(&w, ST_RECOVERING);
+	set_state(&w, HEALTH_RECOVERING);
 	w.d->flush.running = true;
 	w.d->flush.rate = 1;
 	pass(&w, 10 * SEC);
@@ -400,7 +399,7 @@ what_does_not_leave(void **st)
 		" a second all leave in time") == NULL)
 		fail_msg("%s", summary(&w, ALERT_queue_age));
 	is(&w, queue_expiry, "inactive");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	pass(&w, 10 * SEC);
 	assert_non_null(strstr(summary(&w, ALERT_queue_age),
 	    "nothing leaves now: 1000 messages expire, the first at "));
@@ -448,7 +447,7 @@ restart(struct world *w)
 	w->d->count.expired = w->d->count.delivered = 0;
 	w->d->count.delivered_messages = 0;
 	memset(w->d->count.bounced, 0, sizeof(w->d->count.bounced));
-	w->d->state = ST_UNKNOWN;
+	w->d->state = HEALTH_UNKNOWN;
 	w->d->state_since = w->now / 1000;
 	w->p->last_run = w->p->cert_not_after = 0;
 	w->p->probed = w->p->healthy = false;
@@ -490,9 +489,9 @@ restart_while_all_fire(void **st)
 	pass_blind(&w, 6 * MIN);
 	is(&w, probe_stale, "warning");
 	for (int k = 0; k < 3; k++) {
-		set_state(&w, ST_UP);
+		set_state(&w, HEALTH_UP);
 		w.now += SEC;
-		set_state(&w, ST_DOWN);
+		set_state(&w, HEALTH_DOWN);
 		pass_blind(&w, SEC);
 	}
 	pass_blind(&w, 2 * MIN);
@@ -503,7 +502,7 @@ restart_while_all_fire(void **st)
 	w.s->indexed = w.s->ready = true;
 	pass_blind(&w, 30 * SEC);
 	/* its first probe fails */
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	w.p->cert_not_after = 0;
 	pass_blind(&w, 2 * MIN);
 	is(&w, primary_down, "warning");
@@ -542,13 +541,13 @@ restart_while_stuck(void **st)
 	restart(&w);
 	pass(&w, 10 * SEC);
 	w.s->indexed = w.s->ready = true;
-	set_state(&w, ST_UP);
+	set_state(&w, HEALTH_UP);
 	pass(&w, 10 * MIN);
 	is(&w, delivery_stuck, "warning");
-	set_state(&w, ST_SUSPECT); /* one probe failed */
+	set_state(&w, HEALTH_SUSPECT); /* one probe failed */
 	pass(&w, 10 * MIN);
 	is(&w, delivery_stuck, "warning");
-	set_state(&w, ST_UP);
+	set_state(&w, HEALTH_UP);
 	w.d->deferred = 0;
 	w.d->oldest_ms = w.d->next_expiry_ms = 0;
 	pass(&w, 2 * MIN);
@@ -568,7 +567,7 @@ words(void **st)
 	pass(&w, MIN);
 	(void)strlcpy(w.p->text, "connection refused", sizeof(w.p->text));
 	w.p->healthy = false;
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	pass(&w, 2 * MIN);
 	assert_string_equal(summary(&w, ALERT_primary_down),
 	    "connection refused; no mail waits");
@@ -583,7 +582,7 @@ words(void **st)
 	assert_string_equal(summary(&w, ALERT_primary_down),
 	    "connection refused; 12 messages wait, the first expires at "
 	    "2027-02-14T08:03:00Z");
-	set_state(&w, ST_RECOVERING);
+	set_state(&w, HEALTH_RECOVERING);
 	pass(&w, 10 * SEC);
 	assert_non_null(strstr(summary(&w, ALERT_primary_down),
 	    "it answers again, and mail is being delivered; 12 messages"));
@@ -782,7 +781,7 @@ removed_domain_and_disabled_alert(void **st)
 
 	(void)st;
 	world_init(&w, "alert \"queue_depth\" { enabled = no }\n");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	w.d->deferred = 1000000;
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "warning");

@@ -12,11 +12,9 @@
 #include "base/mem.h"
 
 #define JSON_MAX (64u << 20)
-/* enum health_state (health/health.h), as letters; the second string ranks
- * them: what is worse hides what is better within a point. */
-#define STATE_LETTERS "?usdrx"
-#define STATE_RANKS   "x?ursd"
-#define NO_STATE      '-'
+/* The states as letters; what is worse hides what is better in a point. */
+#define STATE_RANKS "x?ursd"
+#define NO_STATE    '-'
 
 struct point {
 	uint32_t depth;
@@ -139,6 +137,13 @@ advance(struct history *h, int64_t step)
 	}
 }
 
+static const char letters[HEALTH_STATE_MAX] = { [HEALTH_UNKNOWN] = '?',
+	[HEALTH_UP] = 'u',
+	[HEALTH_SUSPECT] = 's',
+	[HEALTH_DOWN] = 'd',
+	[HEALTH_RECOVERING] = 'r',
+	[HEALTH_DISABLED] = 'x' };
+
 static char
 worse(char a, char b)
 {
@@ -158,8 +163,8 @@ add(struct point *p, const struct snap_domain *d)
 		depth = UINT32_MAX;
 	if (depth > p->depth)
 		p->depth = (uint32_t)depth;
-	if (d->state < sizeof(STATE_LETTERS) - 1)
-		p->state = worse(p->state, STATE_LETTERS[d->state]);
+	if (d->state < HEALTH_STATE_MAX)
+		p->state = worse(p->state, letters[d->state]);
 	for (unsigned i = 0; i < d->nprimaries; i++) {
 		pr = &d->primary[i];
 		if (!pr->probed)
