@@ -48,8 +48,13 @@ notify_heartbeats(struct alerts *a, const struct snapshot *s)
 	int64_t now = clock_now();
 	struct heartbeat *h;
 	struct message m;
-	bool alive = heartbeat_alive(a->conf, s, now, clock_wall_ms());
+	bool due = false, alive;
 
+	for (size_t i = 0; i < a->nheartbeats; i++)
+		due |= !a->heartbeat[i].busy && now >= a->heartbeat[i].next;
+	if (!due)
+		return;
+	alive = heartbeat_alive(a->conf, s, now, clock_wall_ms());
 	for (size_t i = 0; i < a->nheartbeats; i++) {
 		h = &a->heartbeat[i];
 		if (h->busy || now < h->next || !alive)
