@@ -21,7 +21,7 @@ heartbeat_alive(const struct config *conf, const struct snapshot *s,
 	const struct conf_domain *cd;
 	const struct snap_domain *d;
 
-	if (s == NULL || !s->ready || s->spool_state != 0 ||
+	if (s == NULL || !s->ready || s->spool_state != STORE_OK ||
 	    now - s->made > FRESH)
 		return false;
 	for (unsigned i = 0; i < s->domains.n; i++) {
@@ -48,8 +48,13 @@ notify_heartbeats(struct alerts *a, const struct snapshot *s)
 	int64_t now = clock_now();
 	struct heartbeat *h;
 	struct message m;
-	bool alive = heartbeat_alive(a->conf, s, now, clock_wall_ms());
+	bool due = false, alive;
 
+	for (size_t i = 0; i < a->nheartbeats; i++)
+		due |= !a->heartbeat[i].busy && now >= a->heartbeat[i].next;
+	if (!due)
+		return;
+	alive = heartbeat_alive(a->conf, s, now, clock_wall_ms());
 	for (size_t i = 0; i < a->nheartbeats; i++) {
 		h = &a->heartbeat[i];
 		if (h->busy || now < h->next || !alive)

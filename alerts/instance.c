@@ -142,7 +142,6 @@ static bool
 feed_over(struct instance *i, const struct conf_alert *c,
     const struct rule_value *v, int64_t now)
 {
-	i->seen = true;
 	if (i->state == INSTANCE_PENDING) {
 		i->state = INSTANCE_INACTIVE;
 		return true;
@@ -179,7 +178,6 @@ instance_feed(struct instance *i, const struct conf_alert *c,
 	bool active = state == INSTANCE_PENDING || state == INSTANCE_FIRING;
 	struct rule_value v = active ? lasting(i, given, now) : *given;
 
-	i->seen = true;
 	if (!v.known)
 		return false;
 	before = active ? i->severity : ALERT_SEV_NONE;

@@ -35,7 +35,6 @@ struct instance {
 	int64_t fired_ms; /* it fires since; of resolved: did */
 	int64_t clear_ms; /* it no longer holds since; 0: it does */
 	int64_t end_ms; /* of resolved */
-	bool seen; /* by the rules of this round; not kept */
 	char primary[TEXT_DOMAIN_MAX + 8];
 	char summary[RULES_SUMMARY];
 };

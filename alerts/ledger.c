@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * ledger: rules -> instances -> groups -> outbox, once a second. */
+ * ledger: rules -> instances -> groups -> outbox, once a second. An instance
+ * that the rules did not come to stays as it is: of many domains only some are
+ * evaluated in a step. */
 #include "alerts/ledger.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+
+#define FIRING_PER_MS 10 /* 50,000 are told of each five seconds */
 
 void
 ledger_init(struct ledger *l)
@@ -22,6 +26,7 @@ ledger_fini(struct ledger *l)
 	outbox_fini(&l->outbox);
 	mem_free(&l->silence);
 	mem_free(&l->failing);
+	config_unref(&l->conf);
 	l->nsilences = l->nfailing = 0;
 }
 
@@ -138,7 +143,22 @@ struct step {
 	bool changed;
 };
 
+static bool
+is_active(const struct instance *i)
+{
+	return i->state == INSTANCE_PENDING || i->state == INSTANCE_FIRING;
+}
+
 static void
+drop(struct step *st, struct instance *i)
+{
+	if (!is_active(i))
+		return;
+	st->changed = true;
+	instance_drop(i, st->now);
+}
+
+static bool
 on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
     void *arg)
 {
@@ -147,20 +167,45 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 	struct instance *i = instance_find(&st->l->instances, kind, domain);
 	bool told;
 
+	if (v == NULL) {
+		if (i != NULL)
+			drop(st, i);
+		return false;
+	}
 	/* All is well with most domains most of the time. */
 	if (i == NULL &&
 	    (!v->known ||
 		instance_level(c, kind, v, ALERT_SEV_NONE) == ALERT_SEV_NONE))
-		return;
+		return false;
 	if (i == NULL)
 		i = instance_get(&st->l->instances, kind, domain);
 	told = i->state == INSTANCE_FIRING;
-	if (!instance_feed(i, c, v, st->now))
+	if (instance_feed(i, c, v, st->now)) {
+		st->changed = true;
+		told |= i->state == INSTANCE_FIRING;
+		if (told && st->l->on_change != NULL)
+			st->l->on_change(i, st->l->change_arg);
+	}
+	return is_active(i);
+}
+
+/* Those that no rule looks at any more: their alert or their domain left the
+ * configuration. */
+static void
+drop_unconfigured(struct step *st)
+{
+	struct ledger *l = st->l;
+	struct instance *i;
+
+	if (l->conf == st->conf)
 		return;
-	st->changed = true;
-	told |= i->state == INSTANCE_FIRING;
-	if (told && st->l->on_change != NULL)
-		st->l->on_change(i, st->l->change_arg);
+	RB_FOREACH (i, instance_tree, &l->instances)
+		if (!st->conf->alert[i->kind].enabled ||
+		    (i->domain[0] != '\0' &&
+			config_domain(st->conf, i->domain) == NULL))
+			drop(st, i);
+	config_unref(&l->conf);
+	l->conf = config_ref((struct config *)(uintptr_t)st->conf);
 }
 
 static void
@@ -169,11 +214,6 @@ clean(struct step *st)
 	struct instance *i, *next;
 
 	RB_FOREACH_SAFE (i, instance_tree, &st->l->instances, next) {
-		if (!i->seen && i->state != INSTANCE_RESOLVED) {
-			st->changed |= i->state != INSTANCE_INACTIVE;
-			instance_drop(i, st->now);
-		}
-		i->seen = false;
 		if (!instance_is_over(i, st->now))
 			continue;
 		st->changed |= i->state == INSTANCE_RESOLVED;
@@ -261,12 +301,24 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 	note_fini(&note);
 }
 
+/* Sorting and telling of tens of thousands takes a tenth of a second: then not
+ * each second. */
+static bool
+is_told_of_lately(const struct step *st)
+{
+	int64_t ago = st->now - st->l->told_ms;
+
+	return ago >= 0 && ago < st->l->nfiring / FIRING_PER_MS;
+}
+
 static void
 tell_all(struct step *st, const struct rules_self *self)
 {
 	struct instance **list, *i;
 	size_t n = 0, a, b;
 
+	if (is_told_of_lately(st))
+		return;
 	RB_FOREACH (i, instance_tree, &st->l->instances)
 		n += i->state == INSTANCE_FIRING;
 	list = mem_array(n + 1, sizeof(struct instance *));
@@ -283,6 +335,8 @@ tell_all(struct step *st, const struct rules_self *self)
 		tell_group(st, list + a, b - a, self);
 	}
 	outbox_sweep(&st->l->outbox, st->now);
+	st->l->told_ms = st->now;
+	st->l->nfiring = (unsigned)n;
 	mem_free(&list);
 }
 
@@ -313,6 +367,7 @@ ledger_step(struct ledger *l, struct rules *rules, const struct config *conf,
 
 	silences_expire(l, now);
 	rules_eval(rules, conf, s, self, now, on_value, &st);
+	drop_unconfigured(&st);
 	clean(&st);
 	forget_receivers(&st);
 	tell_all(&st, self);

@@ -43,6 +43,9 @@ struct ledger {
 	struct ledger_failing *failing;
 	unsigned nfailing;
 	bool changed; /* to be saved; the outbox has its own */
+	struct config *conf; /* of the last step, our reference */
+	int64_t told_ms; /* when all that fires was told of last */
+	unsigned nfiring; /* then */
 	/* An alert began, changed its severity or ended. May be NULL. */
 	void (*on_change)(const struct instance *, void *arg);
 	void *change_arg;

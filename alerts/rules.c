@@ -16,11 +16,19 @@
 
 #define RESULTS_MIN 10 /* of a rate that means something */
 
-/* enum health_state, by the names that the snapshot carries. */
-enum state { ST_UNKNOWN, ST_UP, ST_SUSPECT, ST_DOWN, ST_RECOVERING, ST_OFF };
+/* One domain, in the order of the snapshot. */
+struct watched {
+	struct snap_domain *seen; /* when it was evaluated last; NULL: never */
+	struct trend trend;
+	bool configured; /* then */
+	bool hot; /* an alert about it is pending or fires */
+};
 
 struct rules {
-	struct trend_tree domains;
+	struct watched **domain; /* ascending name */
+	unsigned n;
+	unsigned start; /* the next call begins here */
+	unsigned turn; /* the next in turn */
 };
 
 /* One evaluation of one domain. */
@@ -37,18 +45,29 @@ struct view {
 struct rules *
 rules_create(void)
 {
-	struct rules *r = mem_alloc(sizeof(*r));
+	return mem_alloc(sizeof(struct rules));
+}
 
-	RB_INIT(&r->domains);
-	return r;
+static void
+watched_free(struct watched **wp)
+{
+	if (*wp == NULL)
+		return;
+	snap_domain_unref(&(*wp)->seen);
+	trend_fini(&(*wp)->trend);
+	mem_free(wp);
 }
 
 void
 rules_destroy(struct rules **rp)
 {
-	if (*rp == NULL)
+	struct rules *r = *rp;
+
+	if (r == NULL)
 		return;
-	trend_tree_free(&(*rp)->domains);
+	for (unsigned i = 0; i < r->n; i++)
+		watched_free(&r->domain[i]);
+	mem_free(&r->domain);
 	mem_free(rp);
 }
 
@@ -101,7 +120,7 @@ first_primary(const struct view *x)
 static double
 drain_rate(const struct view *x)
 {
-	if (x->d->state == ST_DOWN || x->d->on_hold)
+	if (x->d->state == HEALTH_DOWN || x->d->on_hold)
 		return 0;
 	if (x->d->flush.running && x->d->flush.rate > 0)
 		return x->d->flush.rate;
@@ -177,15 +196,15 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 	}
 	if (p != NULL && !p->healthy && p->probed && p->text[0] != '\0')
 		why = p->text;
-	switch ((enum state)x->d->state) {
-	case ST_UP:
-	case ST_OFF:
+	switch (x->d->state) {
+	case HEALTH_UP:
+	case HEALTH_DISABLED:
 		v->safe = true;
 		return;
-	case ST_DOWN:
+	case HEALTH_DOWN:
 		say(v, "%.140s; %s", why[0] != '\0' ? why : "no answer", wait);
 		break;
-	case ST_RECOVERING: /* not over before it is up */
+	case HEALTH_RECOVERING: /* not over before it is up */
 		say(v, "it answers again, and mail is being delivered; %s",
 		    wait);
 		break;
@@ -199,7 +218,8 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 static void
 rule_primary_flapping(const struct view *x, struct rule_value *v)
 {
-	uint64_t n = trend_delta(&x->t->down, x->d->count.transitions[ST_DOWN]);
+	uint64_t n =
+	    trend_delta(&x->t->down, x->d->count.transitions[HEALTH_DOWN]);
 	char count[40], wait[96];
 
 	v->value = (double)n;
@@ -306,9 +326,9 @@ rule_bounce_rate(const struct view *x, struct rule_value *v)
 static void
 rule_spool_low(const struct view *x, struct rule_value *v)
 {
-	static const char *const state[] = { "",
-		"; it is full: no mail is taken",
-		"; the disk failed: no mail is taken" };
+	static const char *const state[STORE_STATE_MAX] = { [STORE_OK] = "",
+		[STORE_FULL] = "; it is full: no mail is taken",
+		[STORE_FAILED] = "; the disk failed: no mail is taken" };
 	const struct snapshot *s = x->s;
 	char free_text[32], reserve[32];
 
@@ -316,12 +336,12 @@ rule_spool_low(const struct view *x, struct rule_value *v)
 	if (s->spool_reserve_bytes > 0)
 		v->percent = 100 * (double)s->spool_free_bytes /
 		    (double)s->spool_reserve_bytes;
-	if (s->spool_state != 0)
+	if (s->spool_state != STORE_OK)
 		v->least = ALERT_SEV_CRITICAL;
 	say(v, "%s are free, of which %s are the reserve%s",
 	    text_size_fmt(s->spool_free_bytes, free_text, sizeof(free_text)),
 	    text_size_fmt(s->spool_reserve_bytes, reserve, sizeof(reserve)),
-	    s->spool_state < MX_COUNT(state) ? state[s->spool_state] : "");
+	    s->spool_state < STORE_STATE_MAX ? state[s->spool_state] : "");
 }
 
 /* Also when the loop hangs: the snapshot stays as it is then. A probe every
@@ -359,9 +379,9 @@ rule_delivery_stuck(const struct view *x, struct rule_value *v)
 	uint64_t n = waiting(x->d);
 	char t[32], count[40];
 
-	v->known = x->s->indexed && x->d->state != ST_UNKNOWN &&
-	    x->d->state != ST_SUSPECT;
-	v->safe = x->d->state != ST_UP || n == 0;
+	v->known = x->s->indexed && x->d->state != HEALTH_UNKNOWN &&
+	    x->d->state != HEALTH_SUSPECT;
+	v->safe = x->d->state != HEALTH_UP || n == 0;
 	v->value = (double)(age < up ? age : up);
 	v->may_clear = v->safe || age <= up;
 	v->since_ms = x->now - (int64_t)v->value;
@@ -388,7 +408,7 @@ rule_cert_expiry(const struct view *x, struct rule_value *v)
 		}
 	/* Not seen (the primary is down, or no TLS): nothing to say, unless
 	 * it was never about one. */
-	v->known = first != 0 || x->d->state == ST_UP;
+	v->known = first != 0 || x->d->state == HEALTH_UP;
 	v->safe = first == 0;
 	left = first * 1000 - x->now;
 	v->value = (double)left;
@@ -480,11 +500,8 @@ static void (*const rule[ALERT_KIND_MAX])(const struct view *,
 #undef ALERT
 };
 
-static void
-eval_one(const struct view *x, enum alert_kind kind,
-    void (
-	*fn)(enum alert_kind, const char *, const struct rule_value *, void *),
-    void *arg)
+static bool
+eval_one(const struct view *x, enum alert_kind kind, rules_cb *fn, void *arg)
 {
 	struct rule_value v = { .known = true, .may_clear = true };
 	const struct snap_primary *p;
@@ -492,33 +509,126 @@ eval_one(const struct view *x, enum alert_kind kind,
 	if (x->d != NULL && (p = first_primary(x)) != NULL)
 		(void)strlcpy(v.primary, p->label, sizeof(v.primary));
 	rule[kind](x, &v);
-	fn(kind, x->d != NULL ? x->d->name : "", &v, arg);
+	return fn(kind, x->d != NULL ? x->d->name : "", &v, arg);
+}
+
+/* ---- whose turn it is */
+
+/* True when that place of the list is this domain's already. */
+static bool
+is_place_of(const struct rules *r, unsigned i, const struct snap_domain *d)
+{
+	return i < r->n && r->domain[i]->seen != NULL &&
+	    strcmp(r->domain[i]->seen->name, d->name) == 0;
+}
+
+/* Domains are only ever added: then what is known of the others moves along.
+ * Both ascend by name. */
+static void
+align(struct rules *r, const struct snap_list *l)
+{
+	struct watched **old = r->domain;
+	unsigned nold = r->n, j = 0;
+	const struct snap_domain *d;
+
+	r->domain = mem_array(l->n + 1, sizeof(struct watched *));
+	r->n = l->n;
+	for (unsigned i = 0; i < l->n; i++) {
+		d = snap_list_at(l, i);
+		/* One that was never evaluated knows nothing. */
+		while (j < nold &&
+		    (old[j]->seen == NULL ||
+			strcmp(old[j]->seen->name, d->name) < 0))
+			watched_free(&old[j++]);
+		if (j < nold && strcmp(old[j]->seen->name, d->name) == 0)
+			r->domain[i] = old[j++];
+		else
+			r->domain[i] = mem_alloc(sizeof(struct watched));
+	}
+	while (j < nold)
+		watched_free(&old[j++]);
+	mem_free(&old);
+}
+
+static bool
+is_aligned(const struct rules *r, const struct snap_list *l)
+{
+	if (r->n != l->n)
+		return false;
+	return l->n == 0 || r->domain[l->n - 1]->seen == NULL ||
+	    is_place_of(r, l->n - 1, snap_list_at(l, l->n - 1));
+}
+
+static void
+eval_domain(struct view *x, struct watched *w, rules_cb *fn, void *arg)
+{
+	bool configured;
+
+	x->cd = config_domain(x->conf, x->d->name);
+	configured = x->d->configured && x->cd != NULL;
+	if (configured) {
+		trend_feed(&w->trend, x->d, x->now);
+		x->t = &w->trend;
+	}
+	w->hot = false;
+	for (unsigned k = 0; k < ALERT_KIND_MAX; k++) {
+		if (!x->conf->alert[k].enabled ||
+		    conf_alert_info[k].scope != ALERT_SCOPE_DOMAIN)
+			continue;
+		if (configured)
+			w->hot |= eval_one(x, (enum alert_kind)k, fn, arg);
+		else if (w->configured)
+			(void)fn((enum alert_kind)k, x->d->name, NULL, arg);
+	}
+	w->configured = configured;
+}
+
+/* One walk along the pointers; what is evaluated is bounded. */
+static void
+eval_domains(struct rules *r, struct view *x, rules_cb *fn, void *arg)
+{
+	const struct snap_list *l = &x->s->domains;
+	unsigned n = l->n, turn = n / RULES_ROUND + 1, i, k, done = 0;
+	struct watched *w;
+	bool due;
+
+	if (turn < RULES_TURN)
+		turn = RULES_TURN;
+	if (r->start >= n)
+		r->start = 0;
+	if (r->turn >= n)
+		r->turn = 0;
+	for (k = 0; k < n && done < RULES_MOST; k++) {
+		i = r->start + k < n ? r->start + k : r->start + k - n;
+		w = r->domain[i];
+		x->d = snap_list_at(l, i);
+		due = (i >= r->turn ? i - r->turn : i + n - r->turn) < turn;
+		if (!due && !w->hot && w->seen == x->d)
+			continue;
+		eval_domain(x, w, fn, arg);
+		done++;
+		if (w->seen == x->d)
+			continue;
+		snap_domain_unref(&w->seen);
+		w->seen =
+		    snap_domain_ref((struct snap_domain *)(uintptr_t)x->d);
+	}
+	r->start = n > 0 ? (r->start + k) % n : 0;
+	r->turn += turn;
 }
 
 void
 rules_eval(struct rules *rules, const struct config *conf,
     const struct snapshot *s, const struct rules_self *self, int64_t now,
-    void (
-	*fn)(enum alert_kind, const char *, const struct rule_value *, void *),
-    void *arg)
+    rules_cb *fn, void *arg)
 {
 	struct view x = { .conf = conf, .s = s, .self = self, .now = now };
-	unsigned i, k;
 
-	for (k = 0; k < ALERT_KIND_MAX; k++)
+	for (unsigned k = 0; k < ALERT_KIND_MAX; k++)
 		if (conf->alert[k].enabled &&
 		    conf_alert_info[k].scope == ALERT_SCOPE_GLOBAL)
-			eval_one(&x, (enum alert_kind)k, fn, arg);
-	for (i = 0; i < s->domains.n; i++) {
-		x.d = snap_list_at(&s->domains, i);
-		x.cd = config_domain(conf, x.d->name);
-		if (!x.d->configured || x.cd == NULL)
-			continue;
-		x.t = trend_feed(&rules->domains, x.d, now);
-		for (k = 0; k < ALERT_KIND_MAX; k++)
-			if (conf->alert[k].enabled &&
-			    conf_alert_info[k].scope == ALERT_SCOPE_DOMAIN)
-				eval_one(&x, (enum alert_kind)k, fn, arg);
-	}
-	trend_forget(&rules->domains);
+			(void)eval_one(&x, (enum alert_kind)k, fn, arg);
+	if (!is_aligned(rules, &s->domains))
+		align(rules, &s->domains);
+	eval_domains(rules, &x, fn, arg);
 }

@@ -3,6 +3,12 @@
  * against the thresholds of the configuration. What a single snapshot does
  * not tell (how much within the last hour, how fast mail leaves) is kept in
  * a struct rules between calls. Pure: no clock, no log, no I/O.
+ *
+ * A domain is evaluated when its block changed, when an alert about it is
+ * pending or fires, and otherwise in turn, RULES_TURN domains a call at least
+ * and all of them within a minute or so of calls each second; RULES_MOST a call
+ * at most, so that many domains that change at once take some seconds, not the
+ * processor. With RULES_TURN domains or fewer that is all of them at each call.
  * Alert thread. */
 #ifndef MX_ALERTS_RULES_H
 #define MX_ALERTS_RULES_H
@@ -11,6 +17,9 @@
 #include "status/snapshot.h"
 
 #define RULES_SUMMARY 256
+#define RULES_TURN    1000
+#define RULES_ROUND   60 /* calls in which each domain has its turn */
+#define RULES_MOST    4000
 
 struct rules;
 
@@ -40,12 +49,14 @@ struct rules_self {
 	unsigned others; /* that fail, too */
 };
 
-/* Calls fn for each enabled alert, and for each configured domain where it
- * has a scope of domains. `now` is wall ms. */
+/* What becomes of a value. The value is NULL when the domain is not configured
+ * any more: the rule no longer looks. True when the domain is to be evaluated
+ * again at the next call. */
+typedef bool rules_cb(enum alert_kind, const char *domain,
+    const struct rule_value *, void *arg);
+/* Calls fn for each enabled alert of the daemon, and for each enabled alert of
+ * the configured domains whose turn it is. `now` is wall ms. */
 void rules_eval(struct rules *, const struct config *, const struct snapshot *,
-    const struct rules_self *, int64_t now,
-    void (*fn)(enum alert_kind, const char *domain, const struct rule_value *,
-	void *arg),
-    void *arg);
+    const struct rules_self *, int64_t now, rules_cb *fn, void *arg);
 
 #endif

@@ -1,55 +1,77 @@
 /* SPDX-License-Identifier: ISC
- * trend: counters of the last hour in slots of five minutes, and a rate. */
+ * trend: counters of the last hour as the points at which they moved, no two
+ * within a slot of five minutes, and a rate. */
 #include "alerts/trend.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "status/state.h"
 
 #define SLOT_MS	   (TREND_WINDOW_MS / TREND_SLOTS)
 #define RATE_TAU_S 60.0
 #define RATE_LEAST 1e-4 /* slower is standing still */
 
-enum { STATE_DOWN = 3 }; /* enum health_state */
+struct trend_point {
+	int64_t slot; /* number of the slot: wall ms / SLOT_MS */
+	uint64_t count; /* what it was when the slot ended, or is */
+};
 
-static int
-compare(const struct trend *a, const struct trend *b)
+/* Those slots whose last moment was an hour ago are no longer within. */
+static void
+window_age(struct trend_window *w, int64_t now)
 {
-	return strcmp(a->name, b->name);
-}
+	unsigned old = 0;
 
-RB_PROTOTYPE(trend_tree, trend, link, compare)
-RB_GENERATE(trend_tree, trend, link, compare)
+	while (old < w->n &&
+	    now >= (w->point[old].slot + 1) * SLOT_MS + TREND_WINDOW_MS)
+		old++;
+	if (old == 0)
+		return;
+	w->before = w->point[old - 1].count;
+	w->n -= old;
+	memmove(w->point, w->point + old, w->n * sizeof(*w->point));
+	if (w->n == 0)
+		mem_free(&w->point);
+}
 
 static void
 window_feed(struct trend_window *w, uint64_t count, int64_t now)
 {
+	struct trend_point *last = w->n > 0 ? &w->point[w->n - 1] : NULL;
+	int64_t slot = now / SLOT_MS;
+
 	/* The counter began anew, or the clock went back. */
-	if (w->n > 0 && (count < w->count[0] || now < w->at[w->n - 1]))
-		w->n = 0;
-	if (w->n > 0 && now - w->at[w->n - 1] < SLOT_MS)
+	if (w->since == 0 || now < w->since ||
+	    count < (last != NULL ? last->count : w->before) ||
+	    (last != NULL && slot < last->slot)) {
+		mem_free(&w->point);
+		*w = (struct trend_window){ .since = now, .before = count };
 		return;
-	if (w->n == TREND_SLOTS + 1) {
-		memmove(w->at, w->at + 1, TREND_SLOTS * sizeof(w->at[0]));
-		memmove(w->count, w->count + 1,
-		    TREND_SLOTS * sizeof(w->count[0]));
-		w->n--;
 	}
-	w->at[w->n] = now;
-	w->count[w->n++] = count;
+	window_age(w, now);
+	last = w->n > 0 ? &w->point[w->n - 1] : NULL;
+	if (count == (last != NULL ? last->count : w->before))
+		return;
+	if (last == NULL || last->slot != slot) {
+		w->point = mem_grow(w->point, w->n + 1, sizeof(*w->point));
+		last = &w->point[w->n++];
+		last->slot = slot;
+	}
+	last->count = count;
 }
 
 uint64_t
 trend_delta(const struct trend_window *w, uint64_t count)
 {
-	return w->n > 0 ? count - w->count[0] : 0;
+	return w->since != 0 ? count - w->before : 0;
 }
 
 bool
 trend_full(const struct trend_window *w, int64_t now)
 {
-	return w->n > 0 && now - w->at[0] >= TREND_WINDOW_MS - SLOT_MS;
+	return w->since != 0 && now - w->since >= TREND_WINDOW_MS - SLOT_MS;
 }
 
 uint64_t
@@ -79,48 +101,21 @@ rate_feed(struct trend *r, uint64_t left, int64_t now)
 	r->left_ms = now;
 }
 
-struct trend *
-trend_feed(struct trend_tree *tree, const struct snap_domain *d, int64_t now)
+void
+trend_feed(struct trend *t, const struct snap_domain *d, int64_t now)
 {
-	struct trend key, *t;
-
-	(void)strlcpy(key.name, d->name, sizeof(key.name));
-	t = RB_FIND(trend_tree, tree, &key);
-	if (t == NULL) {
-		t = mem_alloc(sizeof(*t));
-		(void)strlcpy(t->name, d->name, sizeof(t->name));
-		RB_INSERT(trend_tree, tree, t);
-	}
-	t->seen = true;
-	window_feed(&t->down, d->count.transitions[STATE_DOWN], now);
+	window_feed(&t->down, d->count.transitions[HEALTH_DOWN], now);
 	window_feed(&t->expired, d->count.expired, now);
 	window_feed(&t->delivered, d->count.delivered, now);
 	window_feed(&t->bounced, trend_bounced(d), now);
 	rate_feed(t, d->count.delivered_messages, now);
-	return t;
 }
 
 void
-trend_forget(struct trend_tree *tree)
+trend_fini(struct trend *t)
 {
-	struct trend *t, *next;
-
-	RB_FOREACH_SAFE (t, trend_tree, tree, next) {
-		if (!t->seen) {
-			RB_REMOVE(trend_tree, tree, t);
-			mem_free(&t);
-		} else
-			t->seen = false;
-	}
-}
-
-void
-trend_tree_free(struct trend_tree *tree)
-{
-	struct trend *t;
-
-	while ((t = RB_MIN(trend_tree, tree)) != NULL) {
-		RB_REMOVE(trend_tree, tree, t);
-		mem_free(&t);
-	}
+	mem_free(&t->down.point);
+	mem_free(&t->expired.point);
+	mem_free(&t->delivered.point);
+	mem_free(&t->bounced.point);
 }

@@ -10,6 +10,8 @@
 
 #include <zlib.h>
 
+#include "base/mem.h"
+
 #define LEVEL	      2
 #define WINDOW_GZIP   (15 + 16) /* zlib.h: 16 more makes a gzip header */
 #define MEMORY	      6
@@ -60,4 +62,46 @@ gzip_make(const char *data, size_t len, size_t *out_len)
 		return NULL;
 	}
 	return out;
+}
+
+struct gzip {
+	z_stream z;
+};
+
+struct gzip *
+gzip_begin(void)
+{
+	struct gzip *g = mem_alloc(sizeof(*g));
+
+	if (deflateInit2(&g->z, LEVEL, Z_DEFLATED, WINDOW_GZIP, MEMORY,
+		Z_DEFAULT_STRATEGY) != Z_OK)
+		mem_free(&g);
+	return g;
+}
+
+int
+gzip_add(struct gzip *g, const char *data, size_t len, bool last,
+    struct buf *out)
+{
+	char chunk[16384];
+	int rc;
+
+	MX_ASSERT(len <= INT_MAX);
+	g->z.next_in = (z_const Bytef *)(uintptr_t)data;
+	g->z.avail_in = (uInt)len;
+	do {
+		g->z.next_out = (Bytef *)chunk;
+		g->z.avail_out = sizeof(chunk);
+		(void)deflate(&g->z, last ? Z_FINISH : Z_NO_FLUSH);
+		rc = buf_add(out, chunk, sizeof(chunk) - g->z.avail_out);
+	} while (rc == 0 && g->z.avail_out == 0);
+	return rc;
+}
+
+void
+gzip_end(struct gzip **gp)
+{
+	if (*gp != NULL)
+		deflateEnd(&(*gp)->z);
+	mem_free(gp);
 }

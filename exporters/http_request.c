@@ -13,10 +13,12 @@
 #include "base/mem.h"
 #include "exporters/gzip.h"
 #include "exporters/http_accept.h"
+#include "exporters/http_stream.h"
 #include "exporters/prometheus.h"
 #include "status/status_json.h"
 
-#define HTTP_METRICS_MAX (256u << 20)
+/* From so many domains on a document is made while it is sent. */
+#define HTTP_STREAM_DOMAINS 1000
 /* The loop makes a snapshot every second: without one for this long it hangs. */
 #define HTTP_STALE (10 * CLOCK_SEC)
 
@@ -26,6 +28,7 @@ struct answer {
 	const char *fixed; /* static, in place of body */
 	char *body; /* freed by the response */
 	size_t len;
+	struct http_source source; /* of a stream, in place of body */
 	bool gzip; /* body is compressed */
 	bool page; /* the status page: its own headers */
 };
@@ -59,9 +62,29 @@ header(struct MHD_Connection *c, const char *name)
 struct request {
 	struct http *h;
 	struct MHD_Connection *c;
-	const struct snapshot *s;
+	struct snapshot *s;
 	int64_t now_ms;
 };
+
+static bool
+is_long(const struct request *r)
+{
+	return r->s->domains.n > HTTP_STREAM_DOMAINS;
+}
+
+static int
+next_metrics(void *arg, struct buf *out)
+{
+	return prometheus_next(arg, out);
+}
+
+static void
+end_metrics(void *arg)
+{
+	struct exposition *e = arg;
+
+	prometheus_end(&e);
+}
 
 static void
 page_metrics(const struct request *r, struct answer *a)
@@ -71,26 +94,70 @@ page_metrics(const struct request *r, struct answer *a)
 		    http_accept_format(header(r->c, MHD_HTTP_HEADER_ACCEPT)),
 		.per_domain = r->h->conf->metrics.per_domain,
 	};
-	struct buf out = BUF_INIT(HTTP_METRICS_MAX);
+	struct buf out = BUF_INIT(HTTP_PIECE_MAX);
+	struct exposition *e;
+	int rc = prometheus_begin(&e, r->s, r->now_ms, &o);
 
-	if (prometheus_write(r->s, r->now_ms, &o, &out) != 0) {
-		buf_fini(&out);
-		answer_text(a, MHD_HTTP_INTERNAL_SERVER_ERROR,
-		    "the metrics are larger than 256 MiB\n");
-		return;
-	}
-	a->status = MHD_HTTP_OK;
 	a->type = o.format == PROMETHEUS_OPENMETRICS ?
 	    OPENMETRICS_CONTENT_TYPE :
 	    PROMETHEUS_CONTENT_TYPE;
+	a->status = MHD_HTTP_OK;
+	if (rc == 0 && is_long(r)) {
+		a->source =
+		    (struct http_source){ next_metrics, end_metrics, e };
+		return;
+	}
+	while (rc == 0)
+		rc = prometheus_next(e, &out);
+	prometheus_end(&e);
+	if (rc < 0) {
+		buf_fini(&out);
+		answer_text(a, MHD_HTTP_INTERNAL_SERVER_ERROR,
+		    "the metrics are too large\n");
+		return;
+	}
 	a->len = out.len;
 	a->body = buf_take(&out);
+}
+
+struct status_stream {
+	struct snapshot *s;
+	int64_t now_ms;
+	struct status_walk walk;
+};
+
+static int
+next_status(void *arg, struct buf *out)
+{
+	struct status_stream *st = arg;
+
+	return status_json_next(&st->walk, st->s, st->now_ms, out);
+}
+
+static void
+end_status(void *arg)
+{
+	struct status_stream *st = arg;
+
+	snapshot_unref(&st->s);
+	mem_free(&st);
 }
 
 static void
 page_status(const struct request *r, struct answer *a)
 {
-	answer_json(a, status_json(r->s, r->now_ms));
+	struct status_stream *st;
+
+	if (!is_long(r)) {
+		answer_json(a, status_json(r->s, r->now_ms));
+		return;
+	}
+	st = mem_alloc(sizeof(*st));
+	st->s = snapshot_ref(r->s);
+	st->now_ms = r->now_ms;
+	a->status = MHD_HTTP_OK;
+	a->type = "application/json";
+	a->source = (struct http_source){ next_status, end_status, st };
 }
 
 static void
@@ -186,8 +253,11 @@ compress(struct MHD_Connection *c, struct answer *a)
 	size_t len;
 	char *z;
 
-	if (a->body == NULL || a->len < GZIP_MIN ||
-	    !http_accept_gzip(header(c, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
+	if (!http_accept_gzip(header(c, MHD_HTTP_HEADER_ACCEPT_ENCODING)))
+		return;
+	if (a->source.next != NULL)
+		a->gzip = true;
+	if (a->body == NULL || a->len < GZIP_MIN)
 		return;
 	if ((z = gzip_make(a->body, a->len, &len)) == NULL)
 		return;
@@ -231,7 +301,9 @@ reply(const struct http *h, struct MHD_Connection *c, struct answer *a)
 	struct MHD_Response *r;
 	enum MHD_Result rc;
 
-	if (a->fixed != NULL)
+	if (a->source.next != NULL)
+		r = http_stream(&a->source, a->gzip);
+	else if (a->fixed != NULL)
 		r = MHD_create_response_from_buffer(a->len,
 		    (void *)(uintptr_t)a->fixed, MHD_RESPMEM_PERSISTENT);
 	else

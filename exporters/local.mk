@@ -8,6 +8,7 @@ libmx_exporters_a_SOURCES = \
 	exporters/http_auth.c exporters/http_auth.h exporters/http_auth_int.h \
 	exporters/http_page.c exporters/http_page.h \
 	exporters/http_request.c \
+	exporters/http_stream.c exporters/http_stream.h \
 	exporters/http_tls.c exporters/http_tls.h \
 	exporters/http_users.c \
 	exporters/process.c exporters/process.h \

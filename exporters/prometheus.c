@@ -20,6 +20,9 @@
 /* The largest label sets: 7 codes x 10 reasons. */
 #define PLACES_MAX 128
 #define SUFFIX_MAX 96
+/* A piece ends behind so many objects of a family, or so many bytes. */
+#define OBJECTS_PIECE 1000
+#define PIECE_BYTES   (256u << 10)
 
 /* Where the labels of an object stand in keys. */
 struct key {
@@ -35,11 +38,12 @@ struct objects {
 
 struct exposition {
 	struct prom_writer w;
-	const struct snapshot *s;
+	struct snapshot *s;
 	int64_t wall_ms;
 	bool per_domain;
 	struct buf keys;
 	struct objects objects[METRIC_SCOPE_MAX];
+	size_t metric, object; /* the next to be written */
 };
 
 /* The end of a line up to the value, for each place of a family's labels. */
@@ -207,18 +211,22 @@ put_object(struct exposition *e, const struct metric *m, const char *name,
 	}
 }
 
-static void
+/* True when that was the last one of them. */
+static bool
 put_each(struct exposition *e, const struct metric *m)
 {
 	const struct objects *o = &e->objects[m->scope];
+	size_t end = e->object + OBJECTS_PIECE;
 	struct suffixes x;
 	char name[128];
 	int n = snprintf(name, sizeof(name), METRIC_PREFIX "%s{", m->name);
 
 	MX_ASSERT(n > 0 && (size_t)n < sizeof(name));
 	make_suffixes(&x, m, false);
-	for (size_t i = 0; i < o->n; i++)
-		put_object(e, m, name, (size_t)n, &o->key[i], o->at[i], &x);
+	for (; e->object < o->n && e->object < end; e->object++)
+		put_object(e, m, name, (size_t)n, &o->key[e->object],
+		    o->at[e->object], &x);
+	return e->object == o->n;
 }
 
 /* One sample for each place of the labels: of the whole, or of all domains
@@ -317,51 +325,92 @@ has_each(const struct metric *m, bool per_domain)
 	    (per_domain && m->scope != METRIC_GLOBAL);
 }
 
-static void
+/* The family, or the next piece of it; true when it is through. */
+static bool
 put_family(struct exposition *e, const struct metric *m)
 {
 	bool each = has_each(m, e->per_domain);
 
 	if (!each && !prom_total_makes_sense(m))
-		return;
+		return true;
 	/* A family without a sample has no head, either. */
 	if ((m->scope == METRIC_SERVER || m->scope == METRIC_RECEIVER ||
 		m->scope == METRIC_HEARTBEAT) &&
 	    e->objects[m->scope].n == 0)
-		return;
-	if (!metric_continues(m))
+		return true;
+	if (e->object == 0 && !metric_continues(m))
 		prom_put_head(&e->w, METRIC_PREFIX, m->name, m->type,
 		    m->value == METRIC_SNAPSHOT_HIST, m->help);
 	if (m->type == METRIC_HISTOGRAM)
 		put_histogram(e, m);
 	else if (each)
-		put_each(e, m);
+		return put_each(e, m);
 	else
 		put_one(e, m);
+	return true;
 }
 
 int
-prometheus_write(const struct snapshot *s, int64_t wall_ms,
-    const struct prometheus_options *o, struct buf *out)
+prometheus_begin(struct exposition **out, struct snapshot *s, int64_t wall_ms,
+    const struct prometheus_options *o)
 {
 	struct exposition *e = mem_alloc(sizeof(*e));
 	int rc;
 
-	prom_init(&e->w, o->format, out);
-	e->s = s;
+	prom_init(&e->w, o->format, NULL);
+	e->s = snapshot_ref(s);
 	e->wall_ms = wall_ms;
 	e->per_domain = o->per_domain;
 	rc = make_objects(e);
 	if (rc != 0)
-		goto out;
-	for (size_t i = 0; i < nmetrics && e->w.rc == 0; i++)
-		put_family(e, &metrics[i]);
-	prom_self(&e->w, s);
-	rc = prom_end(&e->w);
-out:
-	free_objects(e);
-	mem_free(&e);
+		prometheus_end(&e);
+	*out = e;
 	return rc;
+}
+
+int
+prometheus_next(struct exposition *e, struct buf *out)
+{
+	size_t most = out->len + PIECE_BYTES;
+	int rc;
+
+	e->w.out = out;
+	while (e->metric < nmetrics && e->w.rc == 0 && out->len < most) {
+		if (!put_family(e, &metrics[e->metric]))
+			continue;
+		e->metric++;
+		e->object = 0;
+	}
+	if (e->w.rc == 0 && e->metric < nmetrics)
+		return 0;
+	prom_self(&e->w, e->s);
+	rc = prom_end(&e->w);
+	return rc != 0 ? rc : 1;
+}
+
+void
+prometheus_end(struct exposition **ep)
+{
+	struct exposition *e = *ep;
+
+	if (e == NULL)
+		return;
+	free_objects(e);
+	snapshot_unref(&e->s);
+	mem_free(ep);
+}
+
+int
+prometheus_write(struct snapshot *s, int64_t wall_ms,
+    const struct prometheus_options *o, struct buf *out)
+{
+	struct exposition *e;
+	int rc = prometheus_begin(&e, s, wall_ms, o);
+
+	while (rc == 0)
+		rc = prometheus_next(e, out);
+	prometheus_end(&e);
+	return rc < 0 ? rc : 0;
 }
 
 size_t

@@ -22,8 +22,18 @@ struct prometheus_options {
 			  * mxwatch_primary_* */
 };
 
-/* 0, or -MX_ETOOBIG when out's cap is too small. */
-int prometheus_write(const struct snapshot *, int64_t wall_ms,
+/* An exposition in pieces, for who sends it while it is made; it has a
+ * reference to the snapshot. 0 or -MX_ETOOBIG: there are too many domains, and
+ * then there is none. */
+struct exposition;
+int prometheus_begin(struct exposition **, struct snapshot *, int64_t wall_ms,
+    const struct prometheus_options *) MX_NODISCARD;
+/* Adds the next piece, a megabyte or so: 0 there is more, 1 that was the last
+ * one, or -MX_ETOOBIG when out's cap is too small. */
+int prometheus_next(struct exposition *, struct buf *out) MX_NODISCARD;
+void prometheus_end(struct exposition **);
+/* All of it: 0 or -MX_ETOOBIG. */
+int prometheus_write(struct snapshot *, int64_t wall_ms,
     const struct prometheus_options *, struct buf *out) MX_NODISCARD;
 
 /* How many series that many domains, primaries of domains, and servers make. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * agentx_parent: one child process at most, and a socketpair on which both
- * sides only ever send what fits. Snapshots: the newest replaces one that is
- * not through yet. Notices: a queue of 64, one on its way at a time, the next
+ * sides only ever send what fits. Snapshots: packed and sent PACK_SLICE domains
+ * a turn, the next one not before SNAPSHOT_EVERY and a second for each thousand
+ * domains have passed; the newest replaces one that is not through then.
+ * Notices: a queue of 64, one on its way at a time, the next
  * 20 ms after its receipt; a child that dies takes the one on its way along,
  * and it is counted as dropped like those that found the queue full. */
 #include "exporters/snmp/agentx_parent.h"
@@ -24,6 +26,9 @@
 #include "exporters/snmp/pack.h"
 
 #define SNAPSHOT_EVERY	 (5 * CLOCK_SEC)
+#define PACK_SLICE	 256 /* domains */
+#define PACK_EVERY_MS	 5
+#define FRESH_MAX	 1000 /* domains: then not a snapshot for each notice */
 #define SILENT_MAX	 (30 * CLOCK_SEC) /* then it is killed */
 #define STOP_MAX	 (2 * CLOCK_SEC) /* to end by itself */
 #define RESTART_FIRST_MS 1000
@@ -49,13 +54,17 @@ struct agentx {
 	bool start_failed; /* said once */
 	bool link_known;
 
-	struct wire_out out;
+	struct pack pack; /* the snapshot on its way */
+	struct wire_out out; /* its packets that were not sent */
+	struct loop_timer *slice;
+	unsigned ages; /* where pack_ages() goes on */
 	uint64_t generation; /* of the newest snapshot packed */
 	int64_t next_snapshot;
 	struct wire_status last; /* the child's newest */
 
 	struct wire_notice queue[QUEUE_MAX];
 	unsigned head, n; /* of the queue */
+	unsigned knows; /* of these the snapshot on its way knows */
 	unsigned covered; /* of these a packed snapshot knows */
 	bool in_flight; /* queue[head] */
 	uint64_t seq;
@@ -73,6 +82,8 @@ queue_drop_head(struct agentx *ax)
 {
 	ax->head = (ax->head + 1) % QUEUE_MAX;
 	ax->n--;
+	if (ax->knows > 0)
+		ax->knows--;
 	if (ax->covered > 0)
 		ax->covered--;
 	ax->in_flight = false;
@@ -129,12 +140,14 @@ child_drop(struct agentx *ax)
 	close(ax->fd);
 	ax->fd = -1;
 	loop_timer_cancel(ax->spacing);
+	loop_timer_cancel(ax->slice);
+	pack_end(&ax->pack);
 	wire_out_fini(&ax->out);
 	if (ax->in_flight) {
 		queue_drop_head(ax);
 		ax->total.notifications_dropped++;
 	}
-	ax->covered = 0;
+	ax->knows = ax->covered = 0;
 	ax->total.requests += ax->last.requests;
 	ax->total.notifications_dropped += ax->last.notices_dropped;
 	memset(&ax->last, 0, sizeof(ax->last));
@@ -353,22 +366,63 @@ on_spacing(void *arg)
 }
 
 static void
-push_snapshot(struct agentx *ax, const struct snapshot *s)
+keep_numbers(struct agentx *ax)
 {
-	size_t len, stride;
-
-	if (wire_out_peek(&ax->out, &len, &stride) != NULL)
-		ax->total.snapshots_dropped++;
-	wire_out_fini(&ax->out);
-	wire_out_init(&ax->out, ++ax->generation);
-	pack_snapshot(&ax->out, s, &ax->index);
 	if (index_save(&ax->index) != 0)
 		log_error("agentx",
 		    "problem=\"cannot keep the numbers of the domains\" "
 		    "file=%s error=%s",
 		    log_q(ax->index.path), log_q(strerror(errno)));
-	ax->covered = ax->n;
-	ax->next_snapshot = loop_now(ax->loop) + SNAPSHOT_EVERY;
+}
+
+/* The next packets, once those before them went. A notice that the snapshot
+ * knows of may follow its last one. */
+static void
+pack_slice(struct agentx *ax)
+{
+	size_t len, stride;
+
+	if (ax->pack.s == NULL)
+		return;
+	if (wire_out_peek(&ax->out, &len, &stride) != NULL)
+		goto later;
+	wire_out_fini(&ax->out);
+	wire_out_init(&ax->out, ax->generation);
+	if (pack_step(&ax->pack, &ax->out, &ax->index, PACK_SLICE))
+		goto later;
+	pack_end(&ax->pack);
+	keep_numbers(ax);
+	ax->covered = ax->knows;
+	return;
+later:
+	loop_timer_set(ax->slice, PACK_EVERY_MS);
+}
+
+static void
+on_slice(void *arg)
+{
+	struct agentx *ax = arg;
+
+	pack_slice(ax);
+	send_more(ax);
+}
+
+static void
+push_snapshot(struct agentx *ax, struct snapshot *s)
+{
+	size_t len, stride;
+
+	if (ax->pack.s != NULL ||
+	    wire_out_peek(&ax->out, &len, &stride) != NULL)
+		ax->total.snapshots_dropped++;
+	wire_out_fini(&ax->out);
+	wire_out_init(&ax->out, ++ax->generation);
+	ax->covered = 0;
+	ax->knows = ax->n;
+	pack_begin(&ax->pack, s);
+	ax->next_snapshot = loop_now(ax->loop) + SNAPSHOT_EVERY +
+	    s->domains.n / 1000 * CLOCK_SEC;
+	pack_slice(ax);
 }
 
 static bool
@@ -379,14 +433,14 @@ is_silent(const struct agentx *ax, int64_t now)
 }
 
 void
-agentx_tick(struct agentx *ax, const struct snapshot *s)
+agentx_tick(struct agentx *ax, struct snapshot *s)
 {
 	struct age_limits limits = { ax->conf.age_warning,
 		ax->conf.age_critical };
 	int64_t now = loop_now(ax->loop);
 
 	if (ax->conf.present)
-		pack_ages(s, &ax->index, &limits, queue_add, ax);
+		pack_ages(s, &ax->index, &limits, &ax->ages, queue_add, ax);
 	if (is_silent(ax, now)) {
 		log_warn("agentx",
 		    "problem=\"the subagent is stuck\" silent=%llds "
@@ -402,8 +456,13 @@ agentx_tick(struct agentx *ax, const struct snapshot *s)
 		child_start(ax);
 	if (ax->fd == -1)
 		return;
-	if (now >= ax->next_snapshot || ax->covered < ax->n)
+	if (now >= ax->next_snapshot ||
+	    (ax->pack.s == NULL && ax->covered < ax->n &&
+		s->domains.n <= FRESH_MAX))
 		push_snapshot(ax, s);
+	/* Else it is told with what is known of its domain there. */
+	if (ax->pack.s == NULL && s->domains.n > FRESH_MAX)
+		ax->covered = ax->n;
 	send_more(ax);
 }
 
@@ -442,7 +501,7 @@ agentx_configure(struct agentx *ax, const struct conf_snmp *conf)
 		ax->start_failed = ax->link_known = false;
 	}
 	if (!conf->present)
-		ax->head = ax->n = ax->covered = 0;
+		ax->head = ax->n = ax->knows = ax->covered = 0;
 	mem_free(&old.agentx);
 	mem_free(&old.program);
 }
@@ -458,6 +517,7 @@ agentx_create(struct loop *loop, const char *spool)
 	ax->fd = -1;
 	ax->restart_ms = RESTART_FIRST_MS;
 	ax->spacing = loop_timer_create(loop, on_spacing, ax);
+	ax->slice = loop_timer_create(loop, on_slice, ax);
 	wire_out_init(&ax->out, 0);
 	rc = index_init(&ax->index, path);
 	if (rc != 0)
@@ -488,6 +548,8 @@ agentx_destroy(struct agentx **axp)
 		nanosleep(&nap, NULL);
 	}
 	loop_timer_destroy(&ax->spacing);
+	loop_timer_destroy(&ax->slice);
+	pack_end(&ax->pack);
 	wire_out_fini(&ax->out);
 	index_fini(&ax->index);
 	mem_free(&ax->conf.agentx);

@@ -29,10 +29,12 @@ void agentx_destroy(struct agentx **);
 /* A change restarts the child. `conf` is copied. */
 void agentx_configure(struct agentx *, const struct conf_snmp *conf);
 
-/* Once a second, with the newest snapshot: sends it when five seconds have
- * passed or a notice waits for it, sees after the child. */
-void agentx_tick(struct agentx *, const struct snapshot *);
-/* Goes out behind the next snapshot. */
+/* Once a second, with the newest snapshot: sends it, in slices, when five
+ * seconds and one for each thousand domains have passed, or a notice waits for
+ * it; sees after the child. */
+void agentx_tick(struct agentx *, struct snapshot *);
+/* Goes out behind the next snapshot; with more than a thousand domains at
+ * once. */
 void agentx_notice(struct agentx *, const struct notice *);
 
 void agentx_stats(const struct agentx *, struct agentx_stats *);

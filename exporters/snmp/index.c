@@ -11,35 +11,41 @@
 
 #include "base/mem.h"
 
-static size_t
-place(const struct index *x, const char *name)
+static int
+index_cmp(const struct index_entry *a, const struct index_entry *b)
 {
-	size_t lo = 0, hi = x->n, mid;
+	return strcmp(a->name, b->name);
+}
 
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (strcmp(x->entry[mid].name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+RB_GENERATE(index_tree, index_entry, link, index_cmp)
+
+/* By hand: RB_FIND would need an entry with the name in it. */
+static struct index_entry *
+find(const struct index *x, const char *name)
+{
+	struct index_entry *e = RB_ROOT(&x->tree);
+	int c;
+
+	while (e != NULL && (c = strcmp(name, e->name)) != 0)
+		e = c < 0 ? RB_LEFT(e, link) : RB_RIGHT(e, link);
+	return e;
 }
 
 static struct index_entry *
-insert(struct index *x, size_t at, const char *name, uint32_t number)
+insert(struct index *x, const char *name, uint32_t number)
 {
-	struct index_entry *e;
+	size_t len = strlen(name) + 1;
+	struct index_entry *e = mem_alloc(sizeof(*e) + len);
 
 	if (x->n == x->size) {
 		x->size = x->size * 2 + 16;
-		x->entry = mem_grow(x->entry, x->size, sizeof(*x->entry));
+		x->entry =
+		    mem_grow(x->entry, x->size, sizeof(struct index_entry *));
 	}
-	e = &x->entry[at];
-	memmove(e + 1, e, (x->n++ - at) * sizeof(*e));
-	memset(e, 0, sizeof(*e));
-	strlcpy(e->name, name, sizeof(e->name));
+	memcpy(e->name, name, len);
 	e->index = number;
+	x->entry[x->n++] = e;
+	RB_INSERT(index_tree, &x->tree, e);
 	if (number >= x->next)
 		x->next = number + 1;
 	return e;
@@ -51,7 +57,6 @@ take_line(struct index *x, char *line)
 {
 	char name[TEXT_DOMAIN_MAX], *blank = strchr(line, ' ');
 	int64_t number;
-	size_t at;
 
 	line[strcspn(line, "\n")] = '\0';
 	if (blank == NULL)
@@ -60,38 +65,40 @@ take_line(struct index *x, char *line)
 	if (text_int(line, INDEX_FIRST, INT32_MAX - 1, &number) != 0 ||
 	    text_domain(blank, strlen(blank), name) != 0)
 		return false;
-	at = place(x, name);
-	if (at < x->n && strcmp(x->entry[at].name, name) == 0)
+	if (find(x, name) != NULL)
 		return false;
-	insert(x, at, name, (uint32_t)number);
+	(void)insert(x, name, (uint32_t)number);
 	return true;
 }
 
 static int
 by_number(const void *a, const void *b)
 {
-	uint32_t m = *(const uint32_t *)a, n = *(const uint32_t *)b;
+	uint32_t m = (*(struct index_entry *const *)a)->index;
+	uint32_t n = (*(struct index_entry *const *)b)->index;
 
 	return m < n ? -1 : m > n;
+}
+
+static void
+forget(struct index *x)
+{
+	RB_INIT(&x->tree);
+	while (x->n > 0)
+		mem_free(&x->entry[--x->n]);
 }
 
 /* Two domains with one number would be one row: start over, both get new
  * ones. Only an editor can do this to the file. */
 static bool
-numbers_are_unique(const struct index *x)
+numbers_are_unique(struct index *x)
 {
-	uint32_t *number = mem_array(x->n + 1, sizeof(*number));
-	bool unique = true;
-	size_t i;
-
-	for (i = 0; i < x->n; i++)
-		number[i] = x->entry[i].index;
-	qsort(number, x->n, sizeof(*number), by_number);
-	for (i = 1; i < x->n; i++)
-		if (number[i - 1] == number[i])
-			unique = false;
-	mem_free(&number);
-	return unique;
+	if (x->n > 0)
+		qsort(x->entry, x->n, sizeof(struct index_entry *), by_number);
+	for (size_t i = 1; i < x->n; i++)
+		if (x->entry[i - 1]->index == x->entry[i]->index)
+			return false;
+	return true;
 }
 
 int
@@ -102,6 +109,7 @@ index_init(struct index *x, const char *path)
 	FILE *f;
 
 	memset(x, 0, sizeof(*x));
+	RB_INIT(&x->tree);
 	x->path = mem_strdup(path);
 	x->next = INDEX_FIRST;
 	f = fopen(path, "re");
@@ -114,7 +122,7 @@ index_init(struct index *x, const char *path)
 		rc = -MX_ESYS;
 	fclose(f);
 	if (!numbers_are_unique(x)) {
-		x->n = 0;
+		forget(x);
 		rc = -MX_ESYNTAX;
 	}
 	return rc;
@@ -123,6 +131,7 @@ index_init(struct index *x, const char *path)
 void
 index_fini(struct index *x)
 {
+	forget(x);
 	mem_free(&x->path);
 	mem_free(&x->entry);
 	memset(x, 0, sizeof(*x));
@@ -131,12 +140,12 @@ index_fini(struct index *x)
 struct index_entry *
 index_of(struct index *x, const char *name)
 {
-	size_t at = place(x, name);
+	struct index_entry *e = find(x, name);
 
-	if (at < x->n && strcmp(x->entry[at].name, name) == 0)
-		return &x->entry[at];
+	if (e != NULL)
+		return e;
 	x->changed = true;
-	return insert(x, at, name, x->next);
+	return insert(x, name, x->next);
 }
 
 int
@@ -154,7 +163,7 @@ index_save(struct index *x)
 	if (f == NULL)
 		goto out;
 	for (size_t i = 0; i < x->n; i++)
-		fprintf(f, "%u %s\n", x->entry[i].index, x->entry[i].name);
+		fprintf(f, "%u %s\n", x->entry[i]->index, x->entry[i]->name);
 	rc =
 	    ferror(f) || fflush(f) != 0 || fsync(fileno(f)) != 0 ? -MX_ESYS : 0;
 	if (fclose(f) != 0)

@@ -6,22 +6,28 @@
 #ifndef MX_SNMP_INDEX_H
 #define MX_SNMP_INDEX_H
 
+#include <sys/tree.h>
+
 #include "base/err.h"
 #include "base/text.h"
 
 #define INDEX_FIRST 2 /* 1 is the group of what belongs to no domain */
 
 struct index_entry {
-	char name[TEXT_DOMAIN_MAX];
+	RB_ENTRY(index_entry) link;
 	uint32_t index;
 	/* notify.c: what was told of the domain */
 	unsigned age_level;
 	int64_t expired_next; /* monotonic ns */
+	char name[];
 };
+RB_HEAD(index_tree, index_entry);
+RB_PROTOTYPE(index_tree, index_entry, link, index_cmp)
 
 struct index {
 	char *path;
-	struct index_entry *entry; /* ascending by name */
+	struct index_tree tree; /* by name */
+	struct index_entry **entry; /* ascending by number */
 	size_t n, size;
 	uint32_t next;
 	bool changed;
@@ -31,7 +37,7 @@ struct index {
  * it could not be read. The index works all the same. */
 int index_init(struct index *, const char *path) MX_NODISCARD;
 void index_fini(struct index *);
-/* The entry of a domain, a new one when needed: valid until the next call. */
+/* The entry of a domain, a new one when needed; it stays. O(log n). */
 struct index_entry *index_of(struct index *, const char *name);
 /* Writes the file when there is news. -MX_ESYS with errno set. */
 int index_save(struct index *) MX_NODISCARD;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: ISC
  * pack: snapshot and notices in the terms of the MIB: its states and phases
- * by number, seconds, a primary as host and port. Called by agentx_parent.c
- * on the loop, once a snapshot. */
+ * by number, seconds, a primary as host and port. */
 #include "exporters/snmp/pack.h"
 
-#include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 
 #define AGE_HYSTERESIS 10 /* points below the threshold */
 #define EXPIRED_EVERY  (300 * CLOCK_SEC) /* and domain */
+
+#define AGES_TURN      512 /* domains a call, and */
+#define AGES_ROUND     60 /* all of them in so many calls */
 
 enum age_level { AGE_FINE, AGE_WARNING, AGE_CRITICAL };
 
@@ -29,7 +30,7 @@ pack_system(struct wire_system *w, const struct snapshot *s)
 
 	w->wall_ms = s->wall_ms;
 	w->start = s->start;
-	w->accepting = s->spool_state == 0;
+	w->accepting = s->spool_state == STORE_OK;
 	w->reload_ok = s->reload_ok;
 	w->stopping = s->stopping;
 	w->indexing = !s->indexed;
@@ -60,7 +61,7 @@ pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
 	const struct domain_stats *c = &d->count;
 
 	w->index = index;
-	w->state = d->state + 1; /* enum health_state begins with 0 */
+	w->state = (uint32_t)d->state + 1; /* the MIB begins with 1 */
 	w->flushing = d->flush.running;
 	w->state_since = d->state_since;
 	w->lifetime = d->lifetime;
@@ -115,52 +116,104 @@ pack_primary(struct wire_primary *w, const struct snap_primary *p,
 	strlcpy(w->text, p->text, sizeof(w->text));
 }
 
-struct ref {
-	uint32_t index;
-	const struct snap_domain *d;
-};
-
-static int
-by_index(const void *a, const void *b)
-{
-	const struct ref *x = a, *y = b;
-
-	return x->index < y->index ? -1 : x->index > y->index;
-}
-
 static bool
 is_shown(const struct snap_domain *d)
 {
 	return d->configured || d->active + d->deferred + d->held > 0;
 }
 
-void
-pack_snapshot(struct wire_out *o, const struct snapshot *s, struct index *x)
-{
-	struct ref *ref = mem_array(s->domains.n + 1, sizeof(*ref));
-	struct wire_system *sys = wire_out_add(o, WIRE_SYSTEM);
-	const struct snap_domain *d;
-	uint32_t n = 0, np = 0, i, j;
+/* ---- a whole snapshot, in steps */
 
-	for (i = 0; i < s->domains.n && n < WIRE_ROWS_MAX; i++) {
-		d = snap_list_at(&s->domains, i);
-		if (!is_shown(d) || np + d->nprimaries > WIRE_ROWS_MAX)
+enum phase { PACK_COUNT, PACK_DOMAINS, PACK_PRIMARIES, PACK_DONE };
+
+void
+pack_begin(struct pack *p, struct snapshot *s)
+{
+	snapshot_unref(&p->s);
+	*p = (struct pack){ .s = snapshot_ref(s) };
+}
+
+void
+pack_end(struct pack *p)
+{
+	snapshot_unref(&p->s);
+}
+
+/* Numbers the domains that have none yet; the system comes before what it
+ * counts. */
+static void
+pack_count(struct pack *p, struct wire_out *o, struct index *x, unsigned budget)
+{
+	const struct snap_list *l = &p->s->domains;
+	const struct snap_domain *d;
+	struct wire_system *sys;
+
+	for (; p->next < l->n && budget > 0; p->next++, budget--) {
+		d = snap_list_at(l, p->next);
+		if (!is_shown(d) || p->ndomains == WIRE_ROWS_MAX ||
+		    p->nprimaries + d->nprimaries > WIRE_ROWS_MAX)
 			continue;
-		ref[n++] = (struct ref){ index_of(x, d->name)->index, d };
-		np += d->nprimaries;
+		(void)index_of(x, d->name);
+		p->ndomains++;
+		p->nprimaries += d->nprimaries;
 	}
-	qsort(ref, n, sizeof(*ref), by_index);
-	pack_system(sys, s);
-	sys->ndomains = n;
-	sys->nprimaries = np;
-	for (i = 0; i < n; i++)
-		pack_domain(wire_out_add(o, WIRE_DOMAIN), ref[i].d,
-		    ref[i].index);
-	for (i = 0; i < n; i++)
-		for (j = 0; j < ref[i].d->nprimaries; j++)
+	if (p->next < l->n)
+		return;
+	sys = wire_out_add(o, WIRE_SYSTEM);
+	pack_system(sys, p->s);
+	sys->ndomains = p->ndomains;
+	sys->nprimaries = p->nprimaries;
+	p->phase = PACK_DOMAINS;
+	p->next = 0;
+}
+
+/* By number; those that left the configuration have kept theirs. */
+static void
+pack_rows(struct pack *p, struct wire_out *o, const struct index *x,
+    unsigned budget)
+{
+	const struct index_entry *e;
+	const struct snap_domain *d;
+
+	for (; p->next < x->n && budget > 0; p->next++, budget--) {
+		e = x->entry[p->next];
+		d = snapshot_find(p->s, e->name);
+		if (d == NULL || !is_shown(d) || p->done == p->ndomains)
+			continue;
+		p->done++;
+		if (p->phase == PACK_DOMAINS) {
+			pack_domain(wire_out_add(o, WIRE_DOMAIN), d, e->index);
+			continue;
+		}
+		for (uint32_t j = 0; j < d->nprimaries; j++)
 			pack_primary(wire_out_add(o, WIRE_PRIMARY),
-			    &ref[i].d->primary[j], ref[i].index, j + 1);
-	mem_free(&ref);
+			    &d->primary[j], e->index, j + 1);
+	}
+	if (p->next < x->n)
+		return;
+	p->phase = p->phase == PACK_DOMAINS ? PACK_PRIMARIES : PACK_DONE;
+	p->next = p->done = 0;
+}
+
+bool
+pack_step(struct pack *p, struct wire_out *o, struct index *x, unsigned budget)
+{
+	if (p->phase == PACK_COUNT)
+		pack_count(p, o, x, budget);
+	else if (p->phase != PACK_DONE)
+		pack_rows(p, o, x, budget);
+	return p->phase != PACK_DONE;
+}
+
+void
+pack_snapshot(struct wire_out *o, struct snapshot *s, struct index *x)
+{
+	struct pack p = { 0 };
+
+	pack_begin(&p, s);
+	while (pack_step(&p, o, x, UINT_MAX))
+		;
+	pack_end(&p);
 }
 
 /* ---- notifications */
@@ -180,7 +233,8 @@ event_of(const struct notice *n)
 	case NOTICE_EXPIRED:
 		return WIRE_MAIL_EXPIRED;
 	case NOTICE_SPOOL:
-		return n->a == 0 ? WIRE_SPOOL_ACCEPTING : WIRE_SPOOL_REFUSING;
+		return n->a == STORE_OK ? WIRE_SPOOL_ACCEPTING :
+					  WIRE_SPOOL_REFUSING;
 	default:
 		return 0; /* the log and the alerts have those */
 	}
@@ -239,17 +293,21 @@ age_level(const struct snapshot *s, const struct snap_domain *d,
 
 void
 pack_ages(const struct snapshot *s, struct index *x, const struct age_limits *l,
-    bool (*tell)(void *arg, const struct wire_notice *), void *arg)
+    unsigned *next, bool (*tell)(void *arg, const struct wire_notice *),
+    void *arg)
 {
 	static const uint32_t event[] = { WIRE_AGE_CLEARED, WIRE_AGE_WARNING,
 		WIRE_AGE_CRITICAL };
+	unsigned n = s->domains.n, turn = n / AGES_ROUND + AGES_TURN;
 	const struct snap_domain *d;
 	struct index_entry *e;
 	struct wire_notice w;
 	enum age_level is;
 
-	for (unsigned i = 0; i < s->domains.n; i++) {
-		d = snap_list_at(&s->domains, i);
+	if (*next >= n)
+		*next = 0;
+	for (; *next < n && turn > 0; (*next)++, turn--) {
+		d = snap_list_at(&s->domains, *next);
 		if (!is_shown(d))
 			continue;
 		e = index_of(x, d->name);

@@ -102,7 +102,7 @@ report(const char *what, int64_t *took, size_t bytes)
 }
 
 static void
-bench_format(const struct snapshot *s, const char *name,
+bench_format(struct snapshot *s, const char *name,
     struct prometheus_options o)
 {
 	int64_t write[RUNS], zip[RUNS], t;
@@ -129,7 +129,7 @@ bench_format(const struct snapshot *s, const char *name,
 }
 
 static void
-bench_status(const struct snapshot *s)
+bench_status(struct snapshot *s)
 {
 	int64_t took[RUNS], t;
 	size_t len = 0;

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,8 +22,6 @@
 #define MIN (60 * SEC)
 #define HR  (60 * MIN)
 #define DAY (24 * HR)
-
-enum { ST_UNKNOWN, ST_UP, ST_SUSPECT, ST_DOWN, ST_RECOVERING, ST_DISABLED };
 
 /* ---- a world of one domain */
 
@@ -61,7 +61,7 @@ world_init(struct world *w, const char *more)
 	(void)strlcpy(w->p->label, "192.0.2.1", sizeof(w->p->label));
 	w->d->configured = w->p->healthy = w->p->probed = true;
 	w->d->lifetime = 30 * 86400;
-	w->d->state = ST_UP;
+	w->d->state = HEALTH_UP;
 	w->d->state_since = (T0 - DAY) / 1000;
 	w->s->ready = w->s->indexed = w->s->reload_ok = true;
 	w->s->start = (T0 - DAY) / 1000;
@@ -140,9 +140,9 @@ set_state(struct world *w, unsigned to)
 {
 	w->d->state = to;
 	w->d->state_since = w->now / 1000;
-	w->p->healthy = to == ST_UP;
-	if (to == ST_DOWN)
-		w->d->count.transitions[ST_DOWN]++;
+	w->p->healthy = to == HEALTH_UP;
+	if (to == HEALTH_DOWN)
+		w->d->count.transitions[HEALTH_DOWN]++;
 }
 
 /* The clock goes back an hour while an alert waits for its `for`. */
@@ -204,7 +204,7 @@ no_primary(void **st)
 	(void)st;
 	world_init(&w, "");
 	pass(&w, MIN);
-	set_state(&w, ST_UNKNOWN);
+	set_state(&w, HEALTH_UNKNOWN);
 	w.d->self_mx_since = w.now / 1000;
 	pass(&w, 30 * SEC);
 	is(&w, primary_down, "inactive");
@@ -216,7 +216,7 @@ no_primary(void **st)
 	w.d->self_mx_since = 0;
 	pass(&w, MIN);
 	is(&w, primary_down, "warning"); /* not before it is up */
-	set_state(&w, ST_UP);
+	set_state(&w, HEALTH_UP);
 	pass(&w, 10 * SEC);
 	is(&w, primary_down, "resolved");
 	world_fini(&w);
@@ -231,10 +231,10 @@ primary_down(void **st)
 	world_init(&w, "");
 	pass(&w, MIN);
 	(void)strlcpy(w.p->text, "connection refused", sizeof(w.p->text));
-	set_state(&w, ST_SUSPECT);
+	set_state(&w, HEALTH_SUSPECT);
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "inactive");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	pass(&w, 50 * SEC);
 	is(&w, primary_down, "inactive");
 	pass(&w, 20 * SEC);
@@ -243,16 +243,16 @@ primary_down(void **st)
 	pass(&w, HR);
 	is(&w, primary_down, "critical");
 	/* a restart: nobody knows, then it is down since a moment ago */
-	set_state(&w, ST_UNKNOWN);
+	set_state(&w, HEALTH_UNKNOWN);
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "critical");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	pass(&w, 10 * SEC);
 	is(&w, primary_down, "critical");
-	set_state(&w, ST_RECOVERING);
+	set_state(&w, HEALTH_RECOVERING);
 	pass(&w, MIN);
 	is(&w, primary_down, "critical");
-	set_state(&w, ST_UP);
+	set_state(&w, HEALTH_UP);
 	pass(&w, 10 * SEC);
 	is(&w, primary_down, "resolved");
 	pass(&w, 20 * MIN);
@@ -269,9 +269,9 @@ flapping(void **st)
 	world_init(&w, "");
 	pass(&w, MIN);
 	for (int i = 0; i < 3; i++) {
-		set_state(&w, ST_DOWN);
+		set_state(&w, HEALTH_DOWN);
 		pass(&w, 2 * MIN);
-		set_state(&w, ST_UP);
+		set_state(&w, HEALTH_UP);
 		pass(&w, 2 * MIN);
 	}
 	is(&w, primary_flapping, "warning");
@@ -296,7 +296,7 @@ queue_age(void **st)
 
 	(void)st;
 	world_init(&w, "");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	w.d->deferred = 100;
 	set_oldest(&w, 14 * DAY);
 	pass(&w, MIN);
@@ -353,7 +353,7 @@ queue_expiry(void **st)
 
 	(void)st;
 	world_init(&w, "");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	w.d->deferred = 10;
 	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 28 * DAY;
 	w.d->next_expiry_ms = w.now + 2 * DAY;
@@ -363,7 +363,7 @@ queue_expiry(void **st)
 	pass(&w, 10 * SEC);
 	is(&w, queue_expiry, "critical");
 	/* it drains, and fast enough */
-	set_state(&w, ST_RECOVERING);
+	set_state(&w, HEALTH_RECOVERING);
 	w.d->flush.running = true;
 	w.d->flush.rate = 1;
 	pass(&w, 10 * SEC);
@@ -400,7 +400,7 @@ what_does_not_leave(void **st)
 		" a second all leave in time") == NULL)
 		fail_msg("%s", summary(&w, ALERT_queue_age));
 	is(&w, queue_expiry, "inactive");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	pass(&w, 10 * SEC);
 	assert_non_null(strstr(summary(&w, ALERT_queue_age),
 	    "nothing leaves now: 1000 messages expire, the first at "));
@@ -448,7 +448,7 @@ restart(struct world *w)
 	w->d->count.expired = w->d->count.delivered = 0;
 	w->d->count.delivered_messages = 0;
 	memset(w->d->count.bounced, 0, sizeof(w->d->count.bounced));
-	w->d->state = ST_UNKNOWN;
+	w->d->state = HEALTH_UNKNOWN;
 	w->d->state_since = w->now / 1000;
 	w->p->last_run = w->p->cert_not_after = 0;
 	w->p->probed = w->p->healthy = false;
@@ -490,9 +490,9 @@ restart_while_all_fire(void **st)
 	pass_blind(&w, 6 * MIN);
 	is(&w, probe_stale, "warning");
 	for (int k = 0; k < 3; k++) {
-		set_state(&w, ST_UP);
+		set_state(&w, HEALTH_UP);
 		w.now += SEC;
-		set_state(&w, ST_DOWN);
+		set_state(&w, HEALTH_DOWN);
 		pass_blind(&w, SEC);
 	}
 	pass_blind(&w, 2 * MIN);
@@ -503,7 +503,7 @@ restart_while_all_fire(void **st)
 	w.s->indexed = w.s->ready = true;
 	pass_blind(&w, 30 * SEC);
 	/* its first probe fails */
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	w.p->cert_not_after = 0;
 	pass_blind(&w, 2 * MIN);
 	is(&w, primary_down, "warning");
@@ -542,13 +542,13 @@ restart_while_stuck(void **st)
 	restart(&w);
 	pass(&w, 10 * SEC);
 	w.s->indexed = w.s->ready = true;
-	set_state(&w, ST_UP);
+	set_state(&w, HEALTH_UP);
 	pass(&w, 10 * MIN);
 	is(&w, delivery_stuck, "warning");
-	set_state(&w, ST_SUSPECT); /* one probe failed */
+	set_state(&w, HEALTH_SUSPECT); /* one probe failed */
 	pass(&w, 10 * MIN);
 	is(&w, delivery_stuck, "warning");
-	set_state(&w, ST_UP);
+	set_state(&w, HEALTH_UP);
 	w.d->deferred = 0;
 	w.d->oldest_ms = w.d->next_expiry_ms = 0;
 	pass(&w, 2 * MIN);
@@ -568,7 +568,7 @@ words(void **st)
 	pass(&w, MIN);
 	(void)strlcpy(w.p->text, "connection refused", sizeof(w.p->text));
 	w.p->healthy = false;
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	pass(&w, 2 * MIN);
 	assert_string_equal(summary(&w, ALERT_primary_down),
 	    "connection refused; no mail waits");
@@ -583,7 +583,7 @@ words(void **st)
 	assert_string_equal(summary(&w, ALERT_primary_down),
 	    "connection refused; 12 messages wait, the first expires at "
 	    "2027-02-14T08:03:00Z");
-	set_state(&w, ST_RECOVERING);
+	set_state(&w, HEALTH_RECOVERING);
 	pass(&w, 10 * SEC);
 	assert_non_null(strstr(summary(&w, ALERT_primary_down),
 	    "it answers again, and mail is being delivered; 12 messages"));
@@ -782,7 +782,7 @@ removed_domain_and_disabled_alert(void **st)
 
 	(void)st;
 	world_init(&w, "alert \"queue_depth\" { enabled = no }\n");
-	set_state(&w, ST_DOWN);
+	set_state(&w, HEALTH_DOWN);
 	w.d->deferred = 1000000;
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "warning");
@@ -943,6 +943,142 @@ what_a_primary_says_of_the_probe(void **st)
 	world_fini(&w);
 }
 
+struct calls {
+	unsigned n, of_changed;
+	unsigned count[6000];
+	bool hot;
+};
+
+static bool
+on_eval(enum alert_kind kind, const char *domain, const struct rule_value *v,
+    void *arg)
+{
+	struct calls *c = arg;
+
+	if (kind != ALERT_queue_depth)
+		return false;
+	c->n++;
+	c->count[strtoul(domain + 1, NULL, 10)]++;
+	if (v != NULL && v->value >= 1)
+		c->of_changed++;
+	return c->hot && strcmp(domain, "d5000") == 0;
+}
+
+static struct snapshot *
+many(unsigned n)
+{
+	struct snapshot *s = snapshot_create();
+	char name[16];
+
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "d%04u", i);
+		snapshot_add(s, name, 1)->configured = true;
+	}
+	s->indexed = true;
+	return s;
+}
+
+static void
+eval(struct rules *r, const struct config *conf, struct snapshot *s,
+    struct calls *c)
+{
+	static const struct rules_self self;
+	static int64_t now = T0;
+	bool hot = c->hot;
+
+	memset(c, 0, sizeof(*c));
+	c->hot = hot;
+	now += SEC;
+	rules_eval(r, conf, s, &self, now, on_eval, c);
+}
+
+/* Of six thousand domains a call looks at a thousand, at those whose block is
+ * another one and at those that are to be looked at again; all of them have
+ * had their turn after six calls, and what changes all at once is through
+ * after a few. */
+static void
+many_domains_take_turns(void **st)
+{
+	static const unsigned n = 6000;
+	struct buf text = BUF_INIT(1u << 22);
+	struct rules *r = rules_create();
+	struct calls *c = mem_alloc(sizeof(*c));
+	unsigned seen[6000] = { 0 }, calls, i;
+	struct snapshot *s = many(n);
+	struct conf_errors errs;
+	struct snap_domain *d;
+	struct config *conf;
+
+	(void)st;
+	assert_int_equal(buf_addf(&text,
+			     "hostname = \"mx2.test\"\n"
+			     "resolver = {\"127.0.0.1\"}\n"),
+	    0);
+	for (i = 0; i < n; i++)
+		assert_int_equal(
+		    buf_addf(&text,
+			"domain \"d%04u\" { primary = {\"192.0.2.1\"} }\n", i),
+		    0);
+	conf = config_parse("test", text.data, text.len, &errs);
+	assert_non_null(conf);
+	conf_errors_fini(&errs);
+	buf_fini(&text);
+
+	eval(r, conf, s, c); /* all are new: as many as may be */
+	assert_int_equal(c->n, RULES_MOST);
+	for (i = 0; i < 8; i++)
+		eval(r, conf, s, c);
+	assert_int_equal(c->n, RULES_TURN);
+
+	for (calls = 0; calls < 6; calls++) {
+		eval(r, conf, s, c);
+		assert_int_equal(c->n, RULES_TURN);
+		for (i = 0; i < n; i++)
+			seen[i] += c->count[i];
+	}
+	for (i = 0; i < n; i++)
+		assert_int_equal(seen[i], 1);
+
+	/* one block is another one */
+	d = snap_domain_create("d3003", 1);
+	d->configured = true;
+	d->deferred = 5;
+	snap_list_replace(&s->domains, 3003, &d);
+	eval(r, conf, s, c);
+	assert_int_equal(c->of_changed, 1);
+	assert_true(c->n <= RULES_TURN + 1);
+
+	/* one is to be looked at at each call */
+	c->hot = true;
+	for (i = 0; i < 6; i++)
+		eval(r, conf, s, c);
+	for (i = 0; i < 12; i++) {
+		eval(r, conf, s, c);
+		assert_int_equal(c->count[5000], 1);
+	}
+	c->hot = false;
+
+	/* all are others, and one more is among them */
+	snapshot_unref(&s);
+	s = many(n - 1);
+	d = snap_domain_create("d2999a", 1);
+	d->configured = true;
+	snap_list_merge(&s->domains, &d, 1);
+	memset(seen, 0, sizeof(seen));
+	for (calls = 0; calls < 3; calls++) {
+		eval(r, conf, s, c);
+		assert_true(c->n <= RULES_MOST);
+		for (i = 0; i < n - 1; i++)
+			seen[i] += c->count[i];
+	}
+	for (i = 0; i < n - 1; i++)
+		assert_true(seen[i] >= 1);
+	rules_destroy(&r);
+	snapshot_unref(&s);
+	config_unref(&conf);
+	mem_free(&c);
+}
+
 int
 main(void)
 {
@@ -968,6 +1104,7 @@ main(void)
 		cmocka_unit_test(removed_domain_and_disabled_alert),
 		cmocka_unit_test(forecasts_and_their_words),
 		cmocka_unit_test(forecast_is_what_it_says),
+		cmocka_unit_test(many_domains_take_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

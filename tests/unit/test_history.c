@@ -184,6 +184,51 @@ a_reader_beside_the_feeder(void **state)
 	history_destroy(&h);
 }
 
+/* Of many domains a slice a call: all of them have a point after some calls,
+ * also when one is added in the middle meanwhile, and no ring is of another
+ * domain. */
+static void
+many_domains_take_turns(void **state)
+{
+	struct history *h = history_create();
+	struct snapshot *s;
+	unsigned n = 2500, points = 0;
+	char name[16], *text;
+
+	(void)state;
+	for (unsigned call = 0; call < 8; call++) {
+		s = snapshot_create();
+		s->wall_ms = START;
+		for (unsigned i = 0; i < n; i++) {
+			struct snap_domain *d;
+
+			if (i == 1700 && call >= 2) {
+				d = snapshot_add(s, "d1699a", 0);
+				d->configured = true;
+				d->deferred = 77777;
+				d->state = HEALTH_UP;
+			}
+			snprintf(name, sizeof(name), "d%04u", i);
+			d = snapshot_add(s, name, 0);
+			d->configured = true;
+			d->deferred = 10000 + i;
+			d->state = HEALTH_UP;
+		}
+		history_feed(h, s);
+		snapshot_unref(&s);
+	}
+	text = history_json(h, START);
+	for (char *p = text; (p = strstr(p, "\"depth\":[")) != NULL; points++)
+		p++;
+	assert_int_equal(points, n + 1);
+	assert_non_null(strstr(text, "\"d1699a\",\"depth\":[77777]"));
+	assert_non_null(strstr(text, "\"d0000\",\"depth\":[10000]"));
+	assert_non_null(strstr(text, "\"d1700\",\"depth\":[11700]"));
+	assert_non_null(strstr(text, "\"d2499\",\"depth\":[12499]"));
+	free(text);
+	history_destroy(&h);
+}
+
 int
 main(void)
 {
@@ -193,6 +238,7 @@ main(void)
 		cmocka_unit_test(clocks_that_jump),
 		cmocka_unit_test(domains_come_and_go),
 		cmocka_unit_test(a_reader_beside_the_feeder),
+		cmocka_unit_test(many_domains_take_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

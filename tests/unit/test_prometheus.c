@@ -70,7 +70,7 @@ make_snapshot(void)
 }
 
 static char *
-expose(const struct snapshot *s, enum prometheus_format format, bool per_domain)
+expose(struct snapshot *s, enum prometheus_format format, bool per_domain)
 {
 	struct prometheus_options o = { format, per_domain };
 	struct buf out = BUF_INIT(16 << 20);
@@ -411,6 +411,46 @@ values_read_back(void **state)
 	}
 }
 
+/* In pieces it is the same text, and no piece has much more than a thousand
+ * objects, however many there are. */
+static void
+pieces_are_the_whole(void **state)
+{
+	struct prometheus_options o = { PROMETHEUS_OPENMETRICS, true };
+	struct buf whole = BUF_INIT(256u << 20), piece = BUF_INIT(8u << 20);
+	struct snapshot *s = snapshot_create();
+	struct exposition *e;
+	unsigned pieces = 0;
+	size_t at = 0;
+	char name[16];
+	int rc = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3001; i++) {
+		snprintf(name, sizeof(name), "d%04u", i);
+		snapshot_add(s, name, i % 3)->deferred = i;
+	}
+	assert_int_equal(prometheus_write(s, NOW_MS, &o, &whole), 0);
+	assert_int_equal(prometheus_begin(&e, s, NOW_MS, &o), 0);
+	snapshot_unref(&s); /* it has its own reference */
+	for (; rc == 0; pieces++) {
+		buf_clear(&piece);
+		rc = prometheus_next(e, &piece);
+		assert_true(rc >= 0);
+		/* process_*: those are of the moment */
+		if (rc == 1)
+			break;
+		assert_true(piece.len < 3u << 20);
+		assert_memory_equal(piece.data, whole.data + at, piece.len);
+		at += piece.len;
+	}
+	assert_true(pieces > 20);
+	assert_true(whole.len - at < 3u << 20);
+	prometheus_end(&e);
+	buf_fini(&whole);
+	buf_fini(&piece);
+}
+
 int
 main(void)
 {
@@ -424,6 +464,7 @@ main(void)
 		cmocka_unit_test(too_small_a_cap_is_an_error),
 		cmocka_unit_test(values),
 		cmocka_unit_test(values_read_back),
+		cmocka_unit_test(pieces_are_the_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

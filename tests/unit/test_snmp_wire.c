@@ -402,6 +402,7 @@ test_ages(void **state MX_UNUSED)
 	static const struct age_limits limits = { 50, 80 };
 	struct snapshot *s = snapshot_create();
 	struct snap_domain *d = snapshot_add(s, "d0000.test", 0);
+	unsigned next = 0;
 	struct index x;
 
 	assert_int_equal(index_init(&x, tmp_path), 0);
@@ -415,7 +416,7 @@ test_ages(void **state MX_UNUSED)
 		for (int again = 0; again < 3; again++) {
 			told = 0;
 			no_room = again == 0; /* then it comes again */
-			pack_ages(s, &x, &limits, tell, NULL);
+			pack_ages(s, &x, &limits, &next, tell, NULL);
 			assert_int_equal(told, again < 2 ? t[i].event : 0);
 		}
 	}

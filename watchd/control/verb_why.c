@@ -242,11 +242,11 @@ say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 	}
 	say_flush(list, &d->flush, d->window);
 	say_queue(list, d, s->wall_ms);
-	if (s->spool_state != 0)
+	if (s->spool_state != STORE_OK)
 		json_say(list,
 		    "The spool accepts nothing now (%s): every new message is "
 		    "answered 4xx.",
-		    s->spool_state == 1 ?
+		    s->spool_state == STORE_FULL ?
 			"too little free space, `queue { reserve }`" :
 			"the disk failed");
 	if (s->clock_doubted)

@@ -6,21 +6,6 @@
  * speaks for the state ends it; what says nothing leaves it alone. */
 #include "primary/health.h"
 
-const char *
-health_state_name(enum health_state state)
-{
-	static const char *const names[HEALTH_STATE_MAX] = {
-		"unknown",
-		"up",
-		"suspect",
-		"down",
-		"recovering",
-		"disabled",
-	};
-
-	return (unsigned)state < HEALTH_STATE_MAX ? names[state] : "unknown";
-}
-
 #define EDGE(state) (1u << (state))
 
 /* The diagram of health.h: where each state may go. */

@@ -25,18 +25,7 @@
 #ifndef MX_PRIMARY_HEALTH_H
 #define MX_PRIMARY_HEALTH_H
 
-#include "base/defs.h"
-
-enum health_state {
-	HEALTH_UNKNOWN,
-	HEALTH_UP,
-	HEALTH_SUSPECT,
-	HEALTH_DOWN,
-	HEALTH_RECOVERING,
-	HEALTH_DISABLED,
-	HEALTH_STATE_MAX,
-};
-const char *health_state_name(enum health_state);
+#include "status/state.h"
 
 enum health_input {
 	HEALTH_IN_OK, /* a probe or a delivery worked */

@@ -20,6 +20,7 @@
 #include "base/hist.h"
 #include "base/text.h"
 #include "smtp/phase.h"
+#include "status/state.h"
 
 /* Closed label sets. Their names stand beside their
  * use, in metrics.def. */
@@ -69,9 +70,8 @@ enum tls_version_label { TLS_1_2, TLS_1_3, TLS_OTHER, TLS_VERSION_MAX };
 /* Enhanced status class.subject: x.0 .. x.7, and x.x for the rest. */
 #define STATUS_LABEL_MAX 9
 unsigned status_label(unsigned subject); /* 0..8 */
-#define FLUSH_LABEL_MAX	 4 /* enum flush_trigger (relay/relay.h) */
-#define HEALTH_LABEL_MAX 6 /* enum health_state (primary/health.h) */
-#define SPOOL_OP_MAX	 6 /* enum store_op (relay/store/store.h) */
+#define FLUSH_LABEL_MAX 4 /* enum flush_trigger (relay/relay.h) */
+#define SPOOL_OP_MAX	6 /* enum store_op (relay/store/store.h) */
 
 struct domain_stats {
 	uint64_t accepted_messages, accepted_recipients, accepted_bytes;
@@ -84,7 +84,7 @@ struct domain_stats {
 	uint64_t expired;
 	uint64_t flush_runs[FLUSH_LABEL_MAX];
 	uint64_t flush_failed, flush_messages;
-	uint64_t transitions[HEALTH_LABEL_MAX];
+	uint64_t transitions[HEALTH_STATE_MAX];
 };
 
 /* What became of recipients lately. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * history: one ring a domain, in the order of the snapshot's domains (by
- * name), so that feeding is one walk along both. A reader copies one ring at
+ * name), so that feeding is one walk along both, FEED_SLICE domains a call. A
+ * reader copies one ring at
  * a time under the lock and formats it outside: the loop never waits for a
  * page, only for a copy of some KB. */
 #include "status/history.h"
@@ -11,12 +12,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-#define JSON_MAX (64u << 20)
-/* enum health_state (health/health.h), as letters; the second string ranks
- * them: what is worse hides what is better within a point. */
-#define STATE_LETTERS "?usdrx"
-#define STATE_RANKS   "x?ursd"
-#define NO_STATE      '-'
+#define JSON_MAX   (64u << 20)
+#define FEED_SLICE 1000
+/* The states as letters; what is worse hides what is better in a point. */
+#define STATE_RANKS "x?ursd"
+#define NO_STATE    '-'
 
 struct point {
 	uint32_t depth;
@@ -35,6 +35,9 @@ struct history {
 	int64_t step; /* number of the newest point: wall seconds / step */
 	size_t n;
 	struct ring **ring; /* ascending name */
+	/* The walk along the domains and the rings: what comes next. */
+	unsigned next_domain;
+	size_t next_ring;
 };
 
 struct history *
@@ -105,24 +108,6 @@ match(struct history *h, const struct snapshot *s)
 	h->generation++;
 }
 
-/* Whether match() has nothing to do: so at every tick but a few. */
-static bool
-matches(const struct history *h, const struct snapshot *s)
-{
-	const struct snap_domain *d;
-	size_t n = 0;
-
-	for (unsigned i = 0; i < s->domains.n && n < HISTORY_DOMAINS; i++) {
-		d = snap_list_at(&s->domains, i);
-		if (!d->configured)
-			continue;
-		if (n == h->n || strcmp(h->ring[n]->name, d->name) != 0)
-			return false;
-		n++;
-	}
-	return n == h->n;
-}
-
 /* Opens the point of this time, and what lies between as gaps. */
 static void
 advance(struct history *h, int64_t step)
@@ -138,6 +123,13 @@ advance(struct history *h, int64_t step)
 			clear(&h->ring[i]->point[h->step % HISTORY_POINTS]);
 	}
 }
+
+static const char letters[HEALTH_STATE_MAX] = { [HEALTH_UNKNOWN] = '?',
+	[HEALTH_UP] = 'u',
+	[HEALTH_SUSPECT] = 's',
+	[HEALTH_DOWN] = 'd',
+	[HEALTH_RECOVERING] = 'r',
+	[HEALTH_DISABLED] = 'x' };
 
 static char
 worse(char a, char b)
@@ -158,8 +150,8 @@ add(struct point *p, const struct snap_domain *d)
 		depth = UINT32_MAX;
 	if (depth > p->depth)
 		p->depth = (uint32_t)depth;
-	if (d->state < sizeof(STATE_LETTERS) - 1)
-		p->state = worse(p->state, STATE_LETTERS[d->state]);
+	if (d->state < HEALTH_STATE_MAX)
+		p->state = worse(p->state, letters[d->state]);
 	for (unsigned i = 0; i < d->nprimaries; i++) {
 		pr = &d->primary[i];
 		if (!pr->probed)
@@ -172,22 +164,46 @@ add(struct point *p, const struct snap_domain *d)
 	}
 }
 
+/* A slice of the walk; false when the rings are not those of the domains. */
+static bool
+feed_slice(struct history *h, const struct snapshot *s)
+{
+	unsigned end = h->next_domain + FEED_SLICE;
+	const struct snap_domain *d;
+	struct ring *r;
+
+	for (; h->next_domain < s->domains.n && h->next_domain < end;
+	     h->next_domain++) {
+		d = snap_list_at(&s->domains, h->next_domain);
+		if (!d->configured)
+			continue;
+		if (h->next_ring == HISTORY_DOMAINS)
+			break;
+		r = h->next_ring < h->n ? h->ring[h->next_ring] : NULL;
+		if (r == NULL || strcmp(r->name, d->name) != 0)
+			return false;
+		h->next_ring++;
+		add(&r->point[h->step % HISTORY_POINTS], d);
+	}
+	if (h->next_domain < s->domains.n && h->next_domain == end)
+		return true;
+	if (h->next_ring != h->n)
+		return false;
+	h->next_domain = 0;
+	h->next_ring = 0;
+	return true;
+}
+
 void
 history_feed(struct history *h, const struct snapshot *s)
 {
-	const struct snap_domain *d;
-	size_t n = 0;
-
 	pthread_mutex_lock(&h->lock);
-	if (!matches(h, s))
-		match(h, s);
 	advance(h, s->wall_ms / 1000 / HISTORY_STEP_SEC);
-	for (unsigned i = 0; i < s->domains.n && n < h->n; i++) {
-		d = snap_list_at(&s->domains, i);
-		if (!d->configured)
-			continue;
-		add(&h->ring[n]->point[h->step % HISTORY_POINTS], d);
-		n++;
+	if (!feed_slice(h, s)) {
+		match(h, s);
+		h->next_domain = 0;
+		h->next_ring = 0;
+		(void)feed_slice(h, s);
 	}
 	pthread_mutex_unlock(&h->lock);
 }

@@ -20,8 +20,8 @@ struct history;
 struct history *history_create(void);
 void history_destroy(struct history **);
 
-/* Takes the snapshot into the point of its time: the largest depth and time,
- * the worst state. A clock that was set back adds to the newest point; one
+/* Takes the snapshot into the point of its time, of many domains a thousand a
+ * call: the largest depth and time, the worst state. A clock that was set back adds to the newest point; one
  * set forward leaves a gap. Domains that are no longer configured go. */
 void history_feed(struct history *, const struct snapshot *);
 

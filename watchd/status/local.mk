@@ -8,6 +8,7 @@ libmx_status_a_SOURCES = \
 	watchd/status/metrics.c watchd/status/metrics.def watchd/status/metrics.h \
 	watchd/status/notice.h \
 	watchd/status/snapshot.c watchd/status/snapshot.h \
+	watchd/status/state.c watchd/status/state.h \
 	watchd/status/status_json.c watchd/status/status_json.h \
 	watchd/status/status_primaries.c watchd/status/status_primaries.h \
 	watchd/status/view.c watchd/status/view.h

@@ -52,12 +52,10 @@ LABELS(labels_DSN_ACTION, 3, "action", { "failed", 0 }, { "delayed", 1 },
     { "relayed", 2 });
 LABELS(labels_DSN_REASON, 3, "reason", { "null_sender", 0 }, { "rate", 1 },
     { "policy", 2 });
-LABELS(labels_WATCHDOG_STATE, HEALTH_LABEL_MAX, "state", { "unknown", 0 },
-    { "up", 1 }, { "suspect", 2 }, { "down", 3 }, { "recovering", 4 },
-    { "disabled", 5 });
-LABELS(labels_WATCHDOG_TO, HEALTH_LABEL_MAX, "to", { "unknown", 0 },
-    { "up", 1 }, { "suspect", 2 }, { "down", 3 }, { "recovering", 4 },
-    { "disabled", 5 });
+#define STATE(NAME, name) { #name, HEALTH_##NAME },
+LABELS(labels_WATCHDOG_STATE, HEALTH_STATE_MAX, "state", HEALTH_STATES(STATE));
+LABELS(labels_WATCHDOG_TO, HEALTH_STATE_MAX, "to", HEALTH_STATES(STATE));
+#undef STATE
 LABELS(labels_FLUSH_TRIGGER, FLUSH_LABEL_MAX, "trigger", { "recovery", 0 },
     { "manual", 1 }, { "timer", 2 }, { "etrn", 3 });
 LABELS(labels_DNS_REASON, 5, "reason", { "timeout", 0 }, { "servfail", 1 },

@@ -122,7 +122,7 @@ struct snap_domain {
 	struct domain_stats count;
 	struct domain_fate recent[STATS_WINDOW_MAX];
 	bool configured; /* false: removed since the start */
-	unsigned state; /* enum health_state */
+	enum health_state state;
 	const char *state_name; /* static */
 	int64_t state_since;
 	char cause[160]; /* why it is so; peer text */
@@ -211,7 +211,7 @@ struct snapshot {
 	bool stopping; /* draining */
 	struct stats_global count;
 	unsigned smtpd_sessions, delivery_connections;
-	unsigned spool_state; /* enum store_state */
+	enum store_state spool_state;
 	uint64_t spool_size_bytes; /* as df(1) sees it */
 	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;
 	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */

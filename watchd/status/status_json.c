@@ -273,7 +273,6 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 static void
 add_globals(cJSON *o, const struct snapshot *s)
 {
-	static const char *const spool[] = { "ok", "full", "failed" };
 	cJSON *j;
 
 	json_text(o, "version", PACKAGE_VERSION);
@@ -283,10 +282,8 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_bool(o, "ready", s->ready);
 	json_text(o, "not_ready", s->not_ready);
 	j = json_member(o, "spool");
-	json_text(j, "state",
-	    s->spool_state < MX_COUNT(spool) ? spool[s->spool_state] :
-					       "unknown");
-	json_bool(j, "accepting", s->spool_state == 0);
+	json_text(j, "state", store_state_name(s->spool_state));
+	json_bool(j, "accepting", s->spool_state == STORE_OK);
 	json_num(j, "size_bytes", (double)s->spool_size_bytes);
 	json_num(j, "free_bytes", (double)s->spool_free_bytes);
 	json_num(j, "free_inodes", (double)s->spool_free_inodes);

@@ -17,11 +17,11 @@
 #include "base/err.h"
 #include "net/loop.h"
 #include "relay/envelope.h"
+#include "status/state.h"
 
 struct store;
 struct store_tx; /* one message being received */
 
-enum store_state { STORE_OK, STORE_FULL, STORE_FAILED };
 enum store_op { /* for spool_errors_total */
 	STORE_OP_OPEN,
 	STORE_OP_WRITE,

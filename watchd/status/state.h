@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: ISC
+ * state: the states of a domain and of the spool, with their names, for those
+ * who make them (primary/health.h, relay/store/store.h) and those who show
+ * them. The order is that of the MIB and of the stored history: append only.
+ * Pure. */
+#ifndef MX_STATUS_STATE_H
+#define MX_STATUS_STATE_H
+
+#include "base/defs.h"
+
+#define HEALTH_STATES(STATE)                                                   \
+	STATE(UNKNOWN, unknown) /* no verdict yet */                           \
+	STATE(UP, up)                                                          \
+	STATE(SUSPECT, suspect) /* failed lately, not down yet */              \
+	STATE(DOWN, down)                                                      \
+	STATE(RECOVERING, recovering) /* answers; its mail is being tried */   \
+	STATE(DISABLED, disabled) /* nobody probes it */
+
+enum health_state {
+#define STATE(NAME, name) HEALTH_##NAME,
+	HEALTH_STATES(STATE)
+#undef STATE
+	    HEALTH_STATE_MAX,
+};
+
+#define STORE_STATES(STATE)                                                    \
+	STATE(OK, ok)                                                          \
+	STATE(FULL, full) /* too little space: 452 until there is more */      \
+	STATE(FAILED, failed) /* the disk failed: 451 until a restart */
+
+enum store_state {
+#define STATE(NAME, name) STORE_##NAME,
+	STORE_STATES(STATE)
+#undef STATE
+	    STORE_STATE_MAX,
+};
+
+/* "unknown" for what is none of them. */
+const char *health_state_name(enum health_state);
+const char *store_state_name(enum store_state);
+
+#endif
