@@ -18,7 +18,7 @@
 #define CONF_ERRORS_MAX	 100u /* errors shown, and as many warnings */
 #define CONF_QUOTE_MAX	 160 /* a value as a message shows it */
 #define CONF_TEXT_MAX	 768 /* a message */
-#define ENTRY_BLOCK	 256u
+#define ENTRY_BLOCK	 64u
 
 enum conf_section {
 	SEC_TOP,

@@ -21,8 +21,11 @@ libmx_net_a_SOURCES = \
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_addr tests/unit/test_conn \
+	tests/unit/test_helper tests/unit/test_tls_dane
+TESTS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_helper \
 	tests/unit/test_tls_dane
-TESTS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_tls_dane
+tests_unit_test_helper_SOURCES = tests/unit/test_helper.c
+tests_unit_test_helper_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
 tests_unit_test_addr_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_conn_SOURCES = tests/unit/test_conn.c

@@ -264,7 +264,7 @@ find_key(const struct rcpt_table *t, const char *key, size_t len)
 static void
 index_build(struct rcpt_table *t)
 {
-	uint32_t size = 64, n, i;
+	uint32_t size = 4, n, i;
 
 	while (size / 2 < t->n)
 		size *= 2;
@@ -308,6 +308,11 @@ rcpt_table_parse(const char *data, size_t len, struct rcpt_note *note,
 		(void)mx_fail(eb, MX_ENOENT, "there is no recipient in it");
 		goto fail;
 	}
+	/* There may be 10,000 of them: what was kept for more is given back. */
+	t->arena_size = t->arena_len;
+	t->arena = mem_grow(t->arena, t->arena_size, 1);
+	t->size = t->n;
+	t->entry = mem_grow(t->entry, t->size, sizeof(*t->entry));
 	index_build(t);
 	return t;
 fail:

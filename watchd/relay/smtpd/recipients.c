@@ -109,8 +109,6 @@ static void
 file_free(struct recipients *r)
 {
 	LIST_REMOVE(r, link);
-	if (r->look != NULL)
-		mem_free(&r->look->path);
 	mem_free(&r->look);
 	rcpt_table_destroy(&r->table);
 	mem_free(&r->path);
@@ -202,7 +200,7 @@ recipients_open(struct recipients_set *set, const char *path, unsigned shrink)
 	r->shrink = shrink;
 	r->look = mem_alloc(sizeof(*r->look));
 	r->look->file = r;
-	r->look->path = mem_strdup(path);
+	r->look->path = r->path;
 	LIST_INSERT_HEAD(&set->files, r, link);
 	order(r, ORDER_WATCH, false);
 	return r;

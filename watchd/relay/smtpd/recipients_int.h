@@ -25,7 +25,7 @@ struct file_id {
 struct look {
 	TAILQ_ENTRY(look) link;
 	struct recipients *file; /* only handed back */
-	char *path;
+	const char *path; /* the file's */
 	struct file_id seen; /* what was read last */
 	struct file_id found; /* at the last look, if another one */
 	unsigned restless; /* looks in a row that found another file */
