@@ -33,10 +33,12 @@ libmx_alerts_a_SOURCES = \
 ALERTS_TEST_L = $(ALERTS_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_outbox \
+check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
 	tests/unit/test_alert_format
-TESTS += tests/unit/test_alert_rules tests/unit/test_alert_outbox \
+TESTS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
 	tests/unit/test_alert_format
+tests_unit_test_alert_many_SOURCES = tests/unit/test_alert_many.c
+tests_unit_test_alert_many_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_rules_SOURCES = tests/unit/test_alert_rules.c
 tests_unit_test_alert_rules_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_outbox_SOURCES = tests/unit/test_alert_outbox.c

@@ -102,8 +102,7 @@ report(const char *what, int64_t *took, size_t bytes)
 }
 
 static void
-bench_format(struct snapshot *s, const char *name,
-    struct prometheus_options o)
+bench_format(struct snapshot *s, const char *name, struct prometheus_options o)
 {
 	int64_t write[RUNS], zip[RUNS], t;
 	size_t len = 0, zlen = 0;

@@ -35,7 +35,7 @@ struct options {
 	int nwords;
 };
 
-struct answer {
+struct ctl_answer {
 	struct format format;
 	bool json;
 	char error[700];
@@ -217,7 +217,7 @@ build_request(const struct options *o, enum control_verb verb)
 static void
 on_line(const char *text, const cJSON *line, void *arg)
 {
-	struct answer *a = arg;
+	struct ctl_answer *a = arg;
 
 	if (json_get_bool(line, "done")) {
 		char *error = json_clean(json_get_text(line, "error"));
@@ -236,7 +236,7 @@ on_line(const char *text, const cJSON *line, void *arg)
 static int
 ask(const struct options *o, enum control_verb verb, const cJSON *request)
 {
-	struct answer a = { .json = o->json };
+	struct ctl_answer a = { .json = o->json };
 	struct mx_errbuf eb = { "" };
 	char *path;
 	int rc;

@@ -10,10 +10,10 @@
 
 #define LIST_MAX 500
 
-struct request *
+struct queue_request *
 request_create(struct queue *q, const uint64_t *ids, unsigned n)
 {
-	struct request *r = mem_alloc(sizeof(*r) + n * sizeof(r->ids[0]));
+	struct queue_request *r = mem_alloc(sizeof(*r) + n * sizeof(r->ids[0]));
 
 	r->queue = q;
 	r->n = n;
@@ -24,7 +24,7 @@ request_create(struct queue *q, const uint64_t *ids, unsigned n)
 }
 
 void
-request_destroy(struct request *r)
+request_destroy(struct queue_request *r)
 {
 	if (r->store_id != 0)
 		store_cancel(r->queue->store, r->store_id);
@@ -35,7 +35,7 @@ request_destroy(struct request *r)
 static void
 request_fetched(void *arg, struct envelope **envs, unsigned n)
 {
-	struct request *r = arg;
+	struct queue_request *r = arg;
 
 	r->store_id = 0;
 	r->answer(r, envs, n);
@@ -46,7 +46,7 @@ request_fetched(void *arg, struct envelope **envs, unsigned n)
 
 /* Without ids the task answers: never from inside the asker's call. */
 void
-request_send(struct request *r)
+request_send(struct queue_request *r)
 {
 	struct queue *q = r->queue;
 
@@ -130,7 +130,7 @@ view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
 
 /* What was removed since the page was put together is left out. */
 static void
-request_answer(struct request *r, struct envelope **envs, unsigned n)
+request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 {
 	struct msg_view *views = mem_array(n > 0 ? n : 1, sizeof(*views));
 	struct rcpt_view **rcpts = mem_array(n > 0 ? n : 1, sizeof(*rcpts));
@@ -216,7 +216,7 @@ list_messages(void *self, const char *domain, uint64_t after, unsigned max,
 	struct queue *q = self;
 	uint64_t ids[LIST_MAX + 1];
 	struct cursor *c = NULL, one;
-	struct request *r;
+	struct queue_request *r;
 	struct dest *d;
 	size_t n = 0;
 	unsigned got;
@@ -255,7 +255,7 @@ list_show(void *self, uint64_t id, relay_show_cb *cb, void *arg)
 	struct queue *q = self;
 	uint64_t ids[ENVELOPE_PART_MAX], first = id & ~UINT64_C(0xff);
 	const struct part *e;
-	struct request *r;
+	struct queue_request *r;
 	unsigned n = 0;
 
 	for (uint64_t i = 0; i < ENVELOPE_PART_MAX; i++) {

@@ -25,7 +25,7 @@ queue_settle(void *arg)
 {
 	struct queue *q = arg;
 	int64_t now = clock_wall_ms();
-	struct request *r, *next;
+	struct queue_request *r, *next;
 	struct dest *d;
 	unsigned n;
 
@@ -97,7 +97,7 @@ void
 queue_destroy(struct queue **qp)
 {
 	struct queue *q = *qp;
-	struct request *r;
+	struct queue_request *r;
 	struct dest *d;
 
 	if (q == NULL)

@@ -187,11 +187,11 @@ RB_HEAD(dest_tree, dest);
 RB_PROTOTYPE(dest_tree, dest, link, dest_cmp)
 
 /* A question to the store's reader. */
-struct request {
-	LIST_ENTRY(request) link;
+struct queue_request {
+	LIST_ENTRY(queue_request) link;
 	struct queue *queue;
 	uint64_t store_id; /* 0: nothing to read, answered by the task */
-	void (*answer)(struct request *, struct envelope **, unsigned n);
+	void (*answer)(struct queue_request *, struct envelope **, unsigned n);
 	relay_list_cb *list;
 	relay_show_cb *show;
 	void *arg;
@@ -224,7 +224,7 @@ struct queue {
 	int64_t tick_ms; /* wall: schedule_tick() at the latest */
 	TAILQ_HEAD(, dest) touched;
 	LIST_HEAD(, job) jobs;
-	LIST_HEAD(, request) requests;
+	LIST_HEAD(, queue_request) requests;
 	STAILQ_HEAD(, queue_intake) refused;
 	struct heap retries; /* struct record_write */
 	struct loop_task *task;
@@ -325,8 +325,9 @@ void operator_extend_save(struct dest *);
 void list_messages(void *, const char *, uint64_t, unsigned, relay_list_cb *,
     void *);
 void list_show(void *, uint64_t, relay_show_cb *, void *);
-struct request *request_create(struct queue *, const uint64_t *, unsigned);
-void request_send(struct request *);
-void request_destroy(struct request *);
+struct queue_request *
+request_create(struct queue *, const uint64_t *, unsigned);
+void request_send(struct queue_request *);
+void request_destroy(struct queue_request *);
 
 #endif

@@ -147,7 +147,7 @@ record_remove(struct part *e)
 }
 
 static void
-held_loaded(struct request *r, struct envelope **envs, unsigned n)
+held_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 {
 	struct part *e = idmap_get(&r->queue->entries, r->ids[0]);
 
@@ -167,7 +167,7 @@ held_loaded(struct request *r, struct envelope **envs, unsigned n)
 void
 record_held(struct part *e)
 {
-	struct request *r = request_create(e->dest->queue, &e->id, 1);
+	struct queue_request *r = request_create(e->dest->queue, &e->id, 1);
 
 	part_set(e, PART_SAVING);
 	e->work.save = NULL;
