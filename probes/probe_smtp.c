@@ -418,14 +418,18 @@ probe_smtp_start(const struct reach_env *env, const struct probe_target *t,
 		[PROBE_DEPTH_STARTTLS] = REACH_READY,
 		[PROBE_DEPTH_RCPT] = REACH_READY,
 	};
+	/* What nothing can be delivered without is looked at whatever the
+	 * depth. */
+	const enum reach_depth least = reach_needs_tls(t->tls, t->host->dane) ?
+	    REACH_READY :
+	    REACH_CONNECT;
 	const struct reach_policy policy = { .helo = t->helo,
 		.tls = t->tls,
-		.must_tls = t->depth == PROBE_DEPTH_STARTTLS,
 		.source = t->source,
 		.connect_ms = t->connect_ms,
 		.clear_after_ms = t->clear_after_ms,
 		.probe = true,
-		.depth = depths[t->depth] };
+		.depth = depths[t->depth] > least ? depths[t->depth] : least };
 	struct probe_run *p = mem_alloc(sizeof(*p));
 
 	p->loop = env->loop;

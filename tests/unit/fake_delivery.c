@@ -3,6 +3,7 @@
  * store.h, route.h and what is used of config.h. */
 #include "fake_delivery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -530,6 +531,13 @@ route_fini(struct route *r)
 {
 	for (unsigned i = 0; i < r->n; i++)
 		dane_unref(&r->host[i].dane);
+}
+
+char *
+route_label(const char *name, uint16_t port, char *dst)
+{
+	snprintf(dst, TEXT_DOMAIN_MAX + 8, "%s:%u", name, port);
+	return dst;
 }
 
 const char *

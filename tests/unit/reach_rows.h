@@ -41,7 +41,7 @@ enum site_tls { /* STARTTLS is ... */
 	TLS_421, /* 421 to STARTTLS */
 	TLS_HELO, /* fine, EHLO refused inside */
 };
-struct site {
+struct row_peer {
 	enum site_kind kind;
 	bool six; /* on ::1 */
 	enum site_tls tls;
@@ -56,7 +56,7 @@ struct site {
 
 struct row {
 	const char *name;
-	struct site site[ROW_SITES];
+	struct row_peer site[ROW_SITES];
 	enum conf_tls tls;
 	bool literal; /* the host is given as an address */
 	bool delivery; /* the reach is one of a delivery: not for the probe */
@@ -73,7 +73,7 @@ struct row {
 };
 
 struct row_site { /* a server, or what there is instead */
-	const struct site *site;
+	const struct row_peer *site;
 	struct net_addr addr;
 	int lfd, filler[4];
 	bool started;

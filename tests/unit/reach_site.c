@@ -114,7 +114,7 @@ identity_of(enum site_tls tls)
 struct peer {
 	int fd;
 	SSL *ssl;
-	const struct site *site;
+	const struct row_peer *site;
 	bool inside; /* of TLS */
 	unsigned lines;
 };
@@ -226,7 +226,7 @@ starttls(struct peer *p)
 static bool
 ehlo(struct peer *p)
 {
-	const struct site *s = p->site;
+	const struct row_peer *s = p->site;
 
 	if (s->mute_ehlo)
 		be_mute(p);
@@ -291,7 +291,7 @@ static bool
 greet(struct peer *p)
 {
 	struct pollfd pfd = { .fd = p->fd, .events = POLLIN };
-	const struct site *s = p->site;
+	const struct row_peer *s = p->site;
 
 	if (s->mute)
 		be_mute(p);

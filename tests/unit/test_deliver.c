@@ -464,6 +464,8 @@ static const struct {
 	{ "mail blocked", "550 5.7.1 blocked\r\n", NULL, NULL, RCPT_PENDING,
 	    1 },
 	{ "mail sender bad", "553 5.1.8 bad\r\n", NULL, NULL, RCPT_FAILED, 0 },
+	{ "mail SPF", "550 5.7.23 SPF\r\n", NULL, NULL, RCPT_FAILED, 0 },
+	{ "mail DMARC", "550 5.7.1 DMARC\r\n", NULL, NULL, RCPT_FAILED, 0 },
 	{ "mail later", "451 4.3.0 later\r\n", NULL, NULL, RCPT_PENDING, 0 },
 	{ "mail 421", "421 4.3.0 later\r\n", NULL, NULL, RCPT_PENDING, 0 },
 	{ "data refused", NULL, "554 5.6.0 no\r\n", NULL, RCPT_FAILED, 0 },

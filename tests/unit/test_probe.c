@@ -383,18 +383,33 @@ static const struct {
 	enum probe_depth depth;
 	enum site_tls tls;
 	bool mute_ehlo;
+	bool require;
 	enum reach_code code;
 	enum smtp_phase phase;
 } depths[] = {
-	{ PROBE_DEPTH_CONNECT, TLS_ABSENT, true, REACH_OK, SMTP_PHASE_NONE },
-	{ PROBE_DEPTH_BANNER, TLS_ABSENT, true, REACH_OK, SMTP_PHASE_NONE },
-	{ PROBE_DEPTH_EHLO, TLS_MUTE, false, REACH_OK, SMTP_PHASE_NONE },
-	{ PROBE_DEPTH_EHLO, TLS_ABSENT, true, REACH_TIMEOUT, SMTP_PHASE_EHLO },
-	{ PROBE_DEPTH_STARTTLS, TLS_UNKNOWN, false, REACH_OK, SMTP_PHASE_NONE },
-	{ PROBE_DEPTH_STARTTLS, TLS_ABSENT, false, REACH_TLS_FAIL,
+	{ PROBE_DEPTH_CONNECT, TLS_ABSENT, true, false, REACH_OK,
+	    SMTP_PHASE_NONE },
+	{ PROBE_DEPTH_BANNER, TLS_ABSENT, true, false, REACH_OK,
+	    SMTP_PHASE_NONE },
+	{ PROBE_DEPTH_EHLO, TLS_MUTE, false, false, REACH_OK, SMTP_PHASE_NONE },
+	{ PROBE_DEPTH_EHLO, TLS_ABSENT, true, false, REACH_TIMEOUT,
+	    SMTP_PHASE_EHLO },
+	{ PROBE_DEPTH_STARTTLS, TLS_UNKNOWN, false, false, REACH_OK,
+	    SMTP_PHASE_NONE },
+	/* As the delivery: in clear where that is allowed ... */
+	{ PROBE_DEPTH_STARTTLS, TLS_ABSENT, false, false, REACH_OK,
+	    SMTP_PHASE_NONE },
+	{ PROBE_DEPTH_STARTTLS, TLS_CLOSES, false, false, REACH_OK,
+	    SMTP_PHASE_NONE },
+	/* ... and never where it is not, whatever the depth. */
+	{ PROBE_DEPTH_STARTTLS, TLS_ABSENT, false, true, REACH_TLS_FAIL,
 	    SMTP_PHASE_STARTTLS },
-	{ PROBE_DEPTH_STARTTLS, TLS_CLOSES, false, REACH_TLS_FAIL,
+	{ PROBE_DEPTH_EHLO, TLS_ABSENT, false, true, REACH_TLS_FAIL,
 	    SMTP_PHASE_STARTTLS },
+	{ PROBE_DEPTH_CONNECT, TLS_EXPIRED, false, true, REACH_TLS_FAIL,
+	    SMTP_PHASE_STARTTLS },
+	{ PROBE_DEPTH_CONNECT, TLS_GOOD, false, true, REACH_OK,
+	    SMTP_PHASE_NONE },
 };
 
 static void
@@ -413,6 +428,8 @@ test_depths(void **state)
 			.helo = "us.test",
 			.sender = "",
 			.depth = depths[i].depth,
+			.tls =
+			    depths[i].require ? CONF_TLS_REQUIRE : CONF_TLS_MAY,
 			.connect_ms = 1000,
 			.timeout_ms = 10000,
 			.interval_ms = 10000 };

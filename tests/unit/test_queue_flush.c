@@ -112,6 +112,30 @@ canary_fails_three_times(void **state)
 	assert_non_null(queue_take(w->q, A));
 }
 
+/* What is refused, and that believed, says nothing of the primary: the next
+ * message is the canary, however many there were. */
+static void
+canary_refused_is_none(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 8; i++)
+		world_mail(w, A, 1);
+	queue_gate(w->q, A, GATE_OPEN);
+	world_flush(w, A, FLUSH_RECOVERY);
+	for (int i = 0; i < 5; i++) {
+		struct queue_job *job = queue_take(w->q, A);
+
+		assert_non_null(job);
+		assert_true(job->canary);
+		assert_null(queue_take(w->q, A));
+		world_finish(w, job, "5");
+	}
+	assert_int_equal(w->ended, 0);
+	world_finish(w, queue_take(w->q, A), "2");
+	assert_int_equal(w->want_a, 2);
+}
+
 static void
 canary_lost(void **state)
 {
@@ -631,6 +655,7 @@ main(void)
 		CASE(flush_of_waiting_and_restart),
 		CASE(canary_goes_alone),
 		CASE(canary_fails_three_times),
+		CASE(canary_refused_is_none),
 		CASE(canary_lost),
 		CASE(canaries_lost_are_told),
 		CASE(forced_flush_ends_with_the_primary),

@@ -51,6 +51,12 @@ static const struct {
 	    RCPT_PENDING, RESULT_SERVER },
 	{ "mail block list", SMTP_PHASE_MAIL, 550, { 5, 7, 1 }, false,
 	    RCPT_PENDING, RESULT_SERVER },
+	{ "mail SPF: of this sender", SMTP_PHASE_MAIL, 550, { 5, 7, 23 }, false,
+	    RCPT_FAILED, RESULT_MESSAGE },
+	{ "mail DMARC: of this sender", SMTP_PHASE_MAIL, 550, { 5, 7, 26 },
+	    false, RCPT_FAILED, RESULT_MESSAGE },
+	{ "mail PTR: of us", SMTP_PHASE_MAIL, 550, { 5, 7, 25 }, false,
+	    RCPT_PENDING, RESULT_SERVER },
 	{ "mail 554 bare: not here", SMTP_PHASE_MAIL, 554, { 0, 0, 0 }, false,
 	    RCPT_PENDING, RESULT_SERVER },
 	{ "mail 503: confused", SMTP_PHASE_MAIL, 503, { 5, 5, 1 }, false,
@@ -151,10 +157,48 @@ unfit(void **state)
 	assert_null(result_unfit(ENV_UTF8, 1, CLIENT_EXT_SMTPUTF8, 0, &res));
 }
 
+static struct {
+	char text[80];
+	uint16_t code;
+	struct smtp_status status;
+	bool sender;
+} senders[] = {
+	{ "SPF check failed", 550, { 5, 7, 23 }, true },
+	{ "<a@b.example>: Sender address rejected: Access denied", 554,
+	    { 5, 7, 1 }, true },
+	{ "Sender domain has a null MX", 550, { 5, 7, 27 }, true },
+	{ "rejected by DMARC policy of b.example", 550, { 5, 7, 1 }, true },
+	{ "Client host [192.0.2.1] blocked using zen.example", 554, { 5, 7, 1 },
+	    false },
+	{ "192.0.2.1 is listed; see SPF of the sender", 554, { 5, 7, 1 },
+	    false },
+	{ "no PTR record", 550, { 5, 7, 25 }, false },
+	{ "no such user", 550, { 5, 1, 1 }, false },
+	{ "SPF: try again", 451, { 4, 7, 24 }, false },
+	{ "go away", 554, { 0, 0, 0 }, false },
+};
+
+static void
+about_the_sender(void **state)
+{
+	struct smtp_reply r;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(senders); i++) {
+		r = (struct smtp_reply){ .code = senders[i].code,
+			.has_status = senders[i].status.cls != 0,
+			.status = senders[i].status,
+			.text = senders[i].text };
+		if (result_about_sender(&r) != senders[i].sender)
+			fail_msg("%s", senders[i].text);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(about_the_sender),
 		cmocka_unit_test(replies),
 		cmocka_unit_test(never_lost),
 		cmocka_unit_test(unfit),

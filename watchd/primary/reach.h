@@ -84,7 +84,6 @@ enum reach_depth { /* what is enough; in ascending depth */
 struct reach_policy {
 	const char *helo; /* our name; copied */
 	enum conf_tls tls;
-	bool must_tls; /* no clear, even where `tls` allows it */
 	/* NULL: any. One of another family than the address is not used. */
 	const struct net_addr *source;
 	int64_t connect_ms; /* for one address, when it is the last */

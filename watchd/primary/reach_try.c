@@ -31,8 +31,7 @@ known(const struct reach *r)
 static bool
 needs_tls(const struct reach *r)
 {
-	return r->policy.must_tls ||
-	    reach_needs_tls(r->policy.tls, r->host.dane);
+	return reach_needs_tls(r->policy.tls, r->host.dane);
 }
 
 static bool

@@ -17,7 +17,8 @@ libmx_deliver_a_SOURCES = \
 
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_result tests/unit/test_dsn \
-	tests/unit/test_deliver tests/unit/test_bounce tests/unit/test_budget
+	tests/unit/test_deliver tests/unit/test_bounce tests/unit/test_budget \
+	tests/unit/test_reach_delivery
 check_PROGRAMS += $(deliver_tests)
 TESTS += $(deliver_tests)
 tests_unit_test_result_SOURCES = tests/unit/test_result.c
@@ -35,6 +36,13 @@ deliver_world_l = $(DELIVER_L) $(PRIMARY_L) $(STORE_L) $(STATUS_L) $(SMTP_L) $(N
 tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c $(deliver_world)
 tests_unit_test_deliver_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 tests_unit_test_deliver_LDADD = $(deliver_world_l)
+tests_unit_test_reach_delivery_SOURCES = tests/unit/test_reach_delivery.c \
+	tests/unit/fake_delivery.c tests/unit/fake_delivery.h \
+	tests/unit/reach_rows.c tests/unit/reach_rows.h \
+	tests/unit/reach_site.c tests/unit/reach_site.h
+tests_unit_test_reach_delivery_CPPFLAGS = $(AM_CPPFLAGS) \
+	-I$(top_srcdir)/tests/unit
+tests_unit_test_reach_delivery_LDADD = $(deliver_world_l)
 tests_unit_test_bounce_SOURCES = tests/unit/test_bounce.c $(deliver_world)
 tests_unit_test_bounce_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 tests_unit_test_bounce_LDADD = $(deliver_world_l)

@@ -5,7 +5,38 @@
  * (5.6.7). */
 #include "relay/deliver/result.h"
 
+#include <string.h>
+
 #include "smtp/client.h"
+
+bool
+result_about_sender(const struct smtp_reply *r)
+{
+	static const char *const words[] = { "sender address rejected",
+		"sender rejected", "sender domain", "spf", "dkim", "dmarc" };
+	static const char *const ours[] = { "client host", "blocked", "listed",
+		"ptr", "reverse dns" };
+	unsigned detail = r->status.detail;
+	size_t i;
+
+	if (!reply_perm(r))
+		return false;
+	if (r->has_status && r->status.subject == 7 && detail != 25 &&
+	    detail >= 20 && detail <= 27)
+		return true;
+	if (r->has_status && r->status.subject == 1 &&
+	    (detail == 7 || detail == 8))
+		return true; /* bad sender's mailbox, system (RFC 3463) */
+	if (r->text == NULL)
+		return false;
+	for (i = 0; i < MX_COUNT(ours); i++)
+		if (strcasestr(r->text, ours[i]) != NULL)
+			return false;
+	for (i = 0; i < MX_COUNT(words); i++)
+		if (strcasestr(r->text, words[i]) != NULL)
+			return true;
+	return false;
+}
 
 /* Replies by which a server says that it does not want to talk to us, or
  * does not understand us, whoever the mail is for. Found at MAIL they are a
@@ -46,6 +77,8 @@ result_scope(enum smtp_phase phase, const struct smtp_reply *r)
 	case SMTP_PHASE_RCPT:
 		return RESULT_RCPT;
 	case SMTP_PHASE_MAIL:
+		if (result_about_sender(r))
+			return RESULT_MESSAGE;
 		if (reply_perm(r) && about_us(r))
 			return RESULT_SERVER;
 		return RESULT_MESSAGE;

@@ -38,4 +38,9 @@ result_of(enum smtp_phase, const struct smtp_reply *, bool suspect);
 const char *result_unfit(uint16_t flags, uint64_t size, unsigned ext,
     uint64_t limit, struct result *);
 
+/* A refusal for the sender, his domain or his signature (SPF, DKIM, DMARC: RFC
+ * 7372; a null MX of his: RFC 7505): it is about that message, at MAIL or RCPT
+ * alike, and says nothing of the recipient, of us or of the server. */
+bool result_about_sender(const struct smtp_reply *);
+
 #endif

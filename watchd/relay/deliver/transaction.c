@@ -12,10 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
 #include "relay/deliver/result.h"
+
+#define TAKEN_LATELY (10 * 60 * CLOCK_SEC)
 
 static struct deliver *
 deliver_of(const struct deliver_session *s)
@@ -426,7 +429,7 @@ deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
 	}
 	if (rcpt_too_many(s, info->rcpt, reply))
 		return;
-	suspect = reply_perm(reply) &&
+	suspect = reply_perm(reply) && !result_about_sender(reply) &&
 	    queue_refusal_suspect(deliver_of(s)->queue, d->domain, r->mailbox,
 		&reply->status, reply->text);
 	res = result_of(SMTP_PHASE_RCPT, reply, suspect);
@@ -460,6 +463,27 @@ host_learns(struct deliver_session *s, enum smtp_phase phase,
 			return;
 		}
 	}
+}
+
+/* It took a message just now, on this connection or another. */
+static bool
+is_working(const struct deliver_session *s)
+{
+	const struct host *h = host_of(s);
+
+	return s->accepted > 0 ||
+	    (h->taken_ns != 0 && now_of(s) - h->taken_ns < TAKEN_LATELY);
+}
+
+/* 530 in clear (RFC 3207 4): the fault of TLS that failed, not of the message.
+ * That address is not talked to in clear any more. */
+static void
+tls_is_wanted(struct deliver_session *s, const struct smtp_reply *r)
+{
+	if (r->code == 530 && !smtp_client_tls(s->client))
+		address_tls_only(
+		    address_book_get(deliver_of(s)->reach->book, &s->addr),
+		    now_of(s));
 }
 
 /* The last reply of a transaction. */
@@ -505,9 +529,10 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 		delivery_finish(dl, &s->cur, JOB_TRIED);
 		return;
 	}
+	tls_is_wanted(s, reply);
 	/* It will not have anything from us now: the message waits, and so
-	 * should the others, unless it took some just before. */
-	if (s->accepted == 0)
+	 * should the others, unless it takes theirs. */
+	if (!is_working(s))
 		deliver_dest_outcome(d,
 		    &(struct deliver_outcome){ .phase = info->phase,
 			.code = reply->code,

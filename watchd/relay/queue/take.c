@@ -178,9 +178,9 @@ learn_tried(struct dest *d, const struct envelope *env, unsigned got,
 		d->fails = 0;
 		d->canary_tries = 0;
 		d->canary = false;
-	} else if (d->canary) {
+	} else if (d->canary && envelope_count(env, RCPT_PENDING) > 0) {
 		flush_canary_failed(d, false, now);
-	}
+	} /* else it was refused, and that believed: the next is the canary */
 }
 
 static void
