@@ -174,6 +174,17 @@ lane_key(const struct deliver_dest *d, const struct route_host *h, char *dst,
 	    tls == CONF_TLS_DANE ? d->domain : "");
 }
 
+/* The host is bounded by the smallest of those who name it: of all that the
+ * configuration knows of, and of this one, which may have found it by MX. */
+static unsigned
+connections_for(const struct deliver_dest *d, const struct route_host *h)
+{
+	unsigned own = deliver_dest_conf(d)->connections;
+	unsigned all = config_connections(d->deliver->conf, h->name, h->port);
+
+	return all != 0 && all < own ? all : own;
+}
+
 struct lane *
 lane_get(struct deliver_dest *d, unsigned at)
 {
@@ -184,7 +195,7 @@ lane_get(struct deliver_dest *d, unsigned at)
 	struct lane *l;
 
 	host_key(h, set->source != NULL ? &set->source_addr : NULL, key);
-	st = site_get(d->deliver, key, set->connections);
+	st = site_get(d->deliver, key, connections_for(d, h));
 	name_set(st, h->label);
 	lane_key(d, h, key, sizeof(key));
 	FIND_BY(RB_ROOT(&st->lanes), key, key, l, node);
