@@ -94,6 +94,7 @@ struct alerts {
 	bool save_failed;
 	bool told; /* something came back: look at the outbox again */
 	int64_t last_step, next_step; /* monotonic ns */
+	int64_t last_save, last_show;
 	uint64_t dropped; /* as last logged */
 
 	pthread_mutex_t state; /* of the ledger: silences come from outside */

@@ -12,6 +12,8 @@
 #define STEP_NS	 CLOCK_SEC
 #define SOON_NS	 (CLOCK_SEC / 5) /* after a notice: a storm is one look */
 #define DRAIN_NS (2 * CLOCK_SEC)
+/* An alert, of what is as long as their list: 50,000 are 5 s. */
+#define LONG_LIST_NS (CLOCK_SEC / 10000)
 
 static void
 take_config(struct alerts *a, struct config **conf)
@@ -102,6 +104,15 @@ step(struct alerts *a, const struct snapshot *s)
 	return changed;
 }
 
+/* Whether what is as long as the list of alerts was done lately: of tens of
+ * thousands it takes a tenth of a second, and then it is done each five. */
+static bool
+is_lately(const struct alerts *a, int64_t last)
+{
+	return clock_now() - last < a->known->nalerts * LONG_LIST_NS;
+}
+
+/* What is to be sent is saved before; the instances alone may wait. */
 static void
 save(struct alerts *a)
 {
@@ -110,11 +121,14 @@ save(struct alerts *a)
 	bool failed;
 
 	pthread_mutex_lock(&a->state);
-	if (!a->ledger.changed && !a->ledger.outbox.changed) {
+	if (!a->ledger.outbox.changed &&
+	    (!a->ledger.changed ||
+		(!a->stopping && is_lately(a, a->last_save)))) {
 		pthread_mutex_unlock(&a->state);
 		return;
 	}
 	a->ledger.changed = a->ledger.outbox.changed = false;
+	a->last_save = clock_now();
 	rc = ledger_write(&a->ledger, &a->image);
 	pthread_mutex_unlock(&a->state);
 	if (rc == 0)
@@ -240,6 +254,7 @@ show(struct alerts *a)
 	pthread_mutex_unlock(&a->shown);
 	buf_fini(&names);
 	snap_alerts_unref(&old);
+	a->last_show = clock_now();
 }
 
 static void
@@ -265,9 +280,10 @@ turn(struct alerts *a)
 		notify_entries(a);
 	save(a);
 	notify_send(a);
-	if (stepped || a->told)
+	if ((stepped || a->told) && !is_lately(a, a->last_show)) {
 		show(a);
-	a->told = false;
+		a->told = false;
+	}
 	snapshot_unref(&s);
 	wait = (a->next_step - clock_now()) / CLOCK_MS + 1;
 	transport_poll(a->transport, mailbox_fd(a->box),

@@ -70,12 +70,12 @@ fill_domain(struct snap_domain *d, unsigned i, int64_t now_ms)
 static void
 fill_primary(struct snap_primary *p, unsigned i, unsigned k, int64_t now_ms)
 {
-	snprintf(p->label, sizeof(p->label), "mx%u.domain%04u.example.org:25",
-	    k + 1, i);
+	p->label =
+	    mem_printf("mx%u.domain%04u.example.org:25", k + 1, i); /* kept */
 	p->priority = (uint16_t)(10 * (k + 1));
 	p->healthy = p->probed = true;
 	p->code = 250;
-	strlcpy(p->text, "250 2.1.5 Ok", sizeof(p->text));
+	p->text = "250 2.1.5 Ok";
 	for (unsigned f = 0; f < SMTP_PHASE_MAX; f++)
 		p->phase_seconds[f] = (double)random_below(200000000) / 1e9;
 	p->probes = random_below(1000000);

@@ -299,14 +299,14 @@ fake_snapshot(void *arg, const char *domain MX_UNUSED)
 	d->oldest_ms = NOW_MS - INT64_C(3) * 86400000;
 	d->next_expiry_ms = NOW_MS + INT64_C(27) * 86400000;
 	d->next_try_ms = NOW_MS + 60000;
-	(void)strlcpy(d->cause, "connection refused", sizeof(d->cause));
+	d->cause = "connection refused";
 	d = snap(s, "hold.example", "up", 0);
 	d->on_hold = true;
-	(void)strlcpy(p->label, "mx1.example.org", sizeof(p->label));
+	p->label = "mx1.example.org";
 	p->probed = f->probes > 0;
 	p->healthy = f->primary_ok;
 	p->failed_phase = f->primary_ok ? SMTP_PHASE_NONE : SMTP_PHASE_CONNECT;
-	(void)strlcpy(p->text, "connection \033[2Jrefused", sizeof(p->text));
+	p->text = "connection \033[2Jrefused";
 	p->probes = f->probes;
 	p->last_run = NOW_MS / 1000 - 12;
 	return s;

@@ -58,7 +58,7 @@ world_init(struct world *w, const char *more)
 	w->d = snapshot_add(w->s, "a.test", 1);
 	w->p = &w->d->primary[0];
 	w->now = T0;
-	(void)strlcpy(w->p->label, "192.0.2.1", sizeof(w->p->label));
+	w->p->label = "192.0.2.1";
 	w->d->configured = w->p->healthy = w->p->probed = true;
 	w->d->lifetime = 30 * 86400;
 	w->d->state = HEALTH_UP;
@@ -230,7 +230,7 @@ primary_down(void **st)
 	(void)st;
 	world_init(&w, "");
 	pass(&w, MIN);
-	(void)strlcpy(w.p->text, "connection refused", sizeof(w.p->text));
+	w.p->text = "connection refused";
 	set_state(&w, HEALTH_SUSPECT);
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "inactive");
@@ -566,7 +566,7 @@ words(void **st)
 	(void)st;
 	world_init(&w, "");
 	pass(&w, MIN);
-	(void)strlcpy(w.p->text, "connection refused", sizeof(w.p->text));
+	w.p->text = "connection refused";
 	w.p->healthy = false;
 	set_state(&w, HEALTH_DOWN);
 	pass(&w, 2 * MIN);
@@ -924,15 +924,14 @@ what_a_primary_says_of_the_probe(void **st)
 	is(&w, probe_finding, "inactive");
 	w.p->asked = w.now / 1000;
 	w.p->finding_since = w.now / 1000;
-	(void)strlcpy(w.p->finding, "rcpt: 550 no such user",
-	    sizeof(w.p->finding));
+	w.p->finding = "rcpt: 550 no such user";
 	w.p->tls_fallback_since = w.now / 1000;
 	pass(&w, 6 * MIN);
 	is(&w, probe_finding, "warning");
 	is(&w, tls_fallback, "warning");
 	is(&w, primary_down, "inactive");
 	w.p->asked = 0; /* a restart: it was not asked yet */
-	w.p->finding[0] = '\0';
+	w.p->finding = "";
 	pass(&w, 2 * MIN);
 	is(&w, probe_finding, "warning");
 	w.p->asked = w.now / 1000;

@@ -34,9 +34,8 @@ make_snapshot(void)
 	struct snap_domain *b = snapshot_add(s, "b\"\\\n.test", 1);
 
 	a->configured = b->configured = true;
-	strlcpy(a->primary[0].label, "mx1.test", sizeof(a->primary[0].label));
-	strlcpy(a->primary[1].label, "mx2.test", sizeof(a->primary[1].label));
-	strlcpy(b->primary[0].label, "mx1.test", sizeof(b->primary[0].label));
+	a->primary[0].label = b->primary[0].label = "mx1.test";
+	a->primary[1].label = "mx2.test";
 	a->primary[0].healthy = b->primary[0].healthy = true;
 	a->primary[0].priority = 10;
 	a->primary[0].phase_seconds[SMTP_PHASE_CONNECT] = 0.012345678;

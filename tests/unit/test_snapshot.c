@@ -98,6 +98,35 @@ snapshots_share_what_did_not_change(void **state)
 	snap_list_fini(&before);
 }
 
+/* A copy has strings of its own; what was never set is "". */
+static void
+copies_keep_their_strings(void **state)
+{
+	char cause[] = "refused", label[] = "mx1.test:2525";
+	struct snap_domain *d = snap_domain_create("a.test", 2), *copy;
+
+	(void)state;
+	d->cause = cause;
+	d->bytes = 7;
+	d->primary[1].label = label;
+	d->primary[1].probes = 9;
+	copy = snap_domain_copy(d);
+	memset(cause, 'x', sizeof(cause) - 1);
+	memset(label, 'x', sizeof(label) - 1);
+	snap_domain_unref(&d);
+	assert_string_equal(copy->name, "a.test");
+	assert_string_equal(copy->cause, "refused");
+	assert_string_equal(copy->trouble, "");
+	assert_string_equal(copy->primary[0].label, "");
+	assert_string_equal(copy->primary[1].label, "mx1.test:2525");
+	assert_string_equal(copy->primary[1].text, "");
+	assert_string_equal(copy->primary[1].finding, "");
+	assert_int_equal(copy->bytes, 7);
+	assert_int_equal(copy->primary[1].probes, 9);
+	assert_int_equal(copy->nprimaries, 2);
+	snap_domain_unref(&copy);
+}
+
 /* Bits by domain, and those of the daemon; what is pending has none. */
 static void
 alerts_are_found_by_domain(void **state)
@@ -200,6 +229,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(list_is_ascending),
 		cmocka_unit_test(snapshots_share_what_did_not_change),
+		cmocka_unit_test(copies_keep_their_strings),
 		cmocka_unit_test(alerts_are_found_by_domain),
 		cmocka_unit_test(document_in_pieces),
 	};

@@ -111,6 +111,9 @@ static struct snapshot *
 snapshot_of(unsigned ndomains, unsigned per_domain)
 {
 	struct snapshot *s = snapshot_create();
+	static const char *const labels[] = { "mx0.test:2525", "mx1.test:2525",
+		"mx2.test:2525", "mx3.test:2525", "mx4.test:2525",
+		"mx5.test:2525", "mx6.test:2525", "mx7.test:2525" };
 	struct snap_domain *d;
 	char name[32];
 
@@ -123,8 +126,7 @@ snapshot_of(unsigned ndomains, unsigned per_domain)
 		d->deferred = i;
 		d->lifetime = 1000;
 		for (unsigned j = 0; j < per_domain; j++)
-			snprintf(d->primary[j].label,
-			    sizeof(d->primary[0].label), "mx%u.test:2525", j);
+			d->primary[j].label = labels[j];
 	}
 	return s;
 }

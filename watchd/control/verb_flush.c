@@ -211,7 +211,7 @@ struct probe_call {
 	int64_t limit; /* monotonic ns */
 	unsigned n;
 	struct {
-		char label[sizeof(((struct snap_primary *)0)->label)];
+		char label[TEXT_DOMAIN_MAX + 8];
 		uint64_t probes;
 	} * before;
 };

@@ -65,7 +65,7 @@ static struct snap_domain *
 block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 {
 	const struct conf_domain *cd = config_domain(d->conf, name);
-	struct snap_domain *s;
+	struct snap_domain *s, *made;
 
 	s = snap_domain_create(name, watch_count(d->watch, name));
 	s->count = *ds;
@@ -79,7 +79,10 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 	watch_snapshot(d->watch, name, s, s->primary);
 	fill_queue(d, s);
 	s->alerts = daemon_alerts_of(d, name);
-	return s;
+	/* Its strings are the watch's. */
+	made = snap_domain_copy(s);
+	snap_domain_unref(&s);
+	return made;
 }
 
 /* Expired mail is told of at most once a round, by what was counted since the

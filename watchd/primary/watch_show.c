@@ -80,13 +80,13 @@ show_link(const struct watch_link *l, struct snap_primary *p)
 	const struct primary_record *r = &w->last;
 
 	memset(p, 0, sizeof(*p));
-	(void)strlcpy(p->label, w->primary->label, sizeof(p->label));
+	p->label = w->primary->label;
 	p->priority = l->pref;
 	p->healthy = r->probed && r->ok;
 	p->probed = r->probed;
 	p->failed_phase = r->phase;
 	p->code = r->code;
-	(void)strlcpy(p->text, r->text, sizeof(p->text));
+	p->text = r->text;
 	for (unsigned i = 0; i < SMTP_PHASE_MAX; i++) {
 		p->phase_seconds[i] = (double)r->phase_seconds[i];
 		p->failures_phase[i] = r->failures_phase[i];
@@ -104,8 +104,7 @@ show_link(const struct watch_link *l, struct snap_primary *p)
 	p->asked = l->asked;
 	p->finding_about = l->about;
 	p->finding_since = l->finding_since;
-	(void)strlcpy(p->finding, l->finding != NULL ? l->finding : "",
-	    sizeof(p->finding));
+	p->finding = l->finding != NULL ? l->finding : "";
 }
 
 void
@@ -121,10 +120,9 @@ watch_snapshot(const struct watch_set *ws, const char *domain,
 	s->state_name = health_state_name(d->health.state);
 	s->state_since = d->since;
 	s->self_mx_since = d->self_since;
-	(void)strlcpy(s->cause, watch_cause(d, NULL), sizeof(s->cause));
+	s->cause = watch_cause(d, NULL);
 	trouble = watch_trouble(d, &s->trouble_since);
-	(void)strlcpy(s->trouble, trouble != NULL ? trouble : "",
-	    sizeof(s->trouble));
+	s->trouble = trouble != NULL ? trouble : "";
 	s->broken = d->broken;
 	s->nprimaries = d->nlinks;
 	for (unsigned i = 0; i < d->nlinks; i++)

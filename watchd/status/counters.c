@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define MARK_EVERY (15 * 60 * CLOCK_SEC)
@@ -102,17 +103,6 @@ stats_destroy(struct stats **stp)
 
 /* ---- the table */
 
-/* FNV-1a. Names come from the configuration: nobody chooses them to collide. */
-static uint32_t
-name_hash(const char *name)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *name != '\0'; name++)
-		h = (h ^ (unsigned char)*name) * 16777619u;
-	return h;
-}
-
 /* Where the name is, or where it has to go. */
 static struct stats_entry **
 table_slot(const struct stats_index *ix, const char *name, uint32_t hash)
@@ -142,7 +132,7 @@ table_double(struct stats_index *ix)
 static struct stats_entry *
 table_find(const struct stats_index *ix, const char *name)
 {
-	return *table_slot(ix, name, name_hash(name));
+	return *table_slot(ix, name, (uint32_t)hash_text(HASH_INIT, name));
 }
 
 /* ---- touching */
@@ -234,7 +224,7 @@ struct domain_stats *
 stats_domain_add(struct stats *st, const char *name)
 {
 	struct stats_index *ix = st->index;
-	uint32_t hash = name_hash(name);
+	uint32_t hash = (uint32_t)hash_text(HASH_INIT, name);
 	struct stats_entry **slot = table_slot(ix, name, hash), *e = *slot;
 	size_t len = strlen(name) + 1;
 

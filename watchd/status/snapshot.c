@@ -29,17 +29,69 @@ drop_ref(unsigned *refs)
 
 /* ---- blocks */
 
+static size_t
+block_size(unsigned nprimaries)
+{
+	return sizeof(struct snap_domain) +
+	    nprimaries * sizeof(struct snap_primary);
+}
+
 struct snap_domain *
 snap_domain_create(const char *name, unsigned nprimaries)
 {
-	size_t fixed = sizeof(struct snap_domain) +
-	    nprimaries * sizeof(struct snap_primary);
-	size_t len = strlen(name) + 1;
+	size_t fixed = block_size(nprimaries), len = strlen(name) + 1;
 	struct snap_domain *d = mem_alloc(fixed + len);
 
 	memcpy((char *)d + fixed, name, len);
 	d->name = (char *)d + fixed;
+	d->cause = d->trouble = "";
 	d->nprimaries = nprimaries;
+	for (unsigned i = 0; i < nprimaries; i++)
+		d->primary[i].label = d->primary[i].text =
+		    d->primary[i].finding = "";
+	d->refs = 1;
+	return d;
+}
+
+/* What stands behind the primaries. Without room: how much of it that takes. */
+static size_t
+put_string(char *room, size_t at, const char **s)
+{
+	size_t len = strlen(*s) + 1;
+
+	if (room != NULL) {
+		memcpy(room + at, *s, len);
+		*s = room + at;
+	}
+	return at + len;
+}
+
+static size_t
+put_strings(char *room, struct snap_domain *d)
+{
+	size_t at = 0;
+
+	at = put_string(room, at, &d->name);
+	at = put_string(room, at, &d->cause);
+	at = put_string(room, at, &d->trouble);
+	for (unsigned i = 0; i < d->nprimaries; i++) {
+		at = put_string(room, at, &d->primary[i].label);
+		at = put_string(room, at, &d->primary[i].text);
+		at = put_string(room, at, &d->primary[i].finding);
+	}
+	return at;
+}
+
+struct snap_domain *
+snap_domain_copy(const struct snap_domain *from)
+{
+	size_t fixed = block_size(from->nprimaries);
+	struct snap_domain *d;
+
+	d = mem_alloc(
+	    fixed + put_strings(NULL, (struct snap_domain *)(uintptr_t)from));
+	memcpy(d, from, fixed);
+	(void)put_strings((char *)d + fixed, d);
 	d->refs = 1;
 	return d;
 }

@@ -32,14 +32,15 @@
 #include "status/alert.h"
 #include "status/counters.h"
 
+/* Of its strings see snap_domain_copy(). */
 struct snap_primary {
-	char label[TEXT_DOMAIN_MAX + 8]; /* as configured, or the MX name */
+	const char *label; /* as configured, or the MX name */
 	uint16_t priority;
 	bool healthy; /* the last probe succeeded */
 	bool probed; /* there was one */
 	enum smtp_phase failed_phase;
 	uint16_t code; /* last reply code, 0 none */
-	char text[160]; /* last reply or error; peer text */
+	const char *text; /* last reply or error; peer text */
 	double phase_seconds[SMTP_PHASE_MAX];
 	uint64_t probes, failures;
 	uint64_t failures_phase[SMTP_PHASE_MAX];
@@ -49,7 +50,7 @@ struct snap_primary {
 	/* What it said when it was asked for the domain (depth rcpt). */
 	unsigned answer; /* enum watch_answer */
 	int64_t asked; /* 0 never */
-	char finding[160]; /* it refuses whom we ask for; "": no. Peer text */
+	const char *finding; /* it refuses whom we ask for; "": no. Peer text */
 	const char *finding_about; /* static: mailbox, sender, route, us */
 	int64_t finding_since;
 	double slow_seconds; /* see struct snap_server */
@@ -115,7 +116,7 @@ struct snap_flush {
 	bool last_ok;
 };
 
-/* One domain and its primaries. `name` stands behind the primaries. */
+/* One domain and its primaries; of its strings see snap_domain_copy(). */
 struct snap_domain {
 	unsigned refs; /* private */
 	const char *name;
@@ -125,10 +126,10 @@ struct snap_domain {
 	enum health_state state;
 	const char *state_name; /* static */
 	int64_t state_since;
-	char cause[160]; /* why it is so; peer text */
+	const char *cause; /* why it is so; peer text */
 	int64_t self_mx_since; /* we seem to be its best MX; 0: no */
 	bool broken; /* down by itself, though a primary of it is up */
-	char trouble[400]; /* with DNS: look-up, answer; "": none */
+	const char *trouble; /* with DNS: look-up, answer; "": none */
 	int64_t trouble_since;
 	bool on_hold;
 	uint64_t active, deferred, held, owed, recipients, bytes;
@@ -234,8 +235,11 @@ struct snapshot {
 
 /* ---- domains; the loop makes them */
 
-/* Zeroed, one reference. */
+/* Zeroed, its strings empty, one reference; to be filled in. Strings that are put
+ * in are borrowed: they have to outlive it, */
 struct snap_domain *snap_domain_create(const char *name, unsigned nprimaries);
+/* or it is copied: all is in one piece then, and the strings its own. */
+struct snap_domain *snap_domain_copy(const struct snap_domain *);
 struct snap_domain *snap_domain_ref(struct snap_domain *);
 void snap_domain_unref(struct snap_domain **);
 
@@ -267,8 +271,8 @@ uint32_t snap_alerts_of(const struct snap_alerts *, const char *domain);
 
 /* Zeroed, without domains and alerts; one reference. */
 struct snapshot *snapshot_create(void);
-/* A domain at the end of one that nobody else has yet; to be filled in. For
- * whoever builds a whole one by hand. */
+/* A domain at the end of one that nobody else has yet, as snap_domain_create()
+ * makes it. For whoever builds a whole one by hand. */
 struct snap_domain *
 snapshot_add(struct snapshot *, const char *name, unsigned nprimaries);
 /* Consumes *told. */
