@@ -1,5 +1,6 @@
 EXTRA_DIST += tests/bench/README.md tests/bench/run tests/e2e tests/fuzz/corpus \
-	tests/lint tests/run tests/tools
+	tests/run tests/tools \
+	tests/lint/layers tests/lint/tags tests/lint/words
 
 # Style is enforced, not hoped for: a part of `make check`. Without python3 or
 # clang-format-14 they are skipped and say so.
