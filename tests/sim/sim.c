@@ -23,8 +23,8 @@
 #include "tests/sim/sim_outside.h"
 #include "tests/sim/sim_world.h"
 
-#define HANGS_SECONDS	 300
-#define MUTATION_SEEDS	 60
+#define HANGS_SECONDS  300
+#define MUTATION_SEEDS 60
 
 static struct world_options options = { .seed = 1, .shape = -1 };
 static struct total {
@@ -164,17 +164,20 @@ static int
 mutated(const char *name)
 {
 	struct world_result r;
+	unsigned i;
 
 	if (!sim_mutate(name))
 		errx(2, "no such mutation: %s", name);
 	hazard_switch(HAZARD_RESTART, false);
-	property_switch(property_find(sim_mutation_property()), true);
-	for (unsigned i = 0; i < MUTATION_SEEDS; i++, options.seed++) {
+	if (strcmp(name, "job") == 0)
+		options.days = 1;
+	for (i = 0; i < P_MAX; i++)
+		property_switch((enum property)i,
+		    strcmp(property_name((enum property)i),
+			sim_mutation_property()) == 0);
+	for (i = 0; i < MUTATION_SEEDS; i++, options.seed++) {
 		alarm(HANGS_SECONDS);
 		if (world_run(&options, &r))
-			continue;
-		if (strcmp(property_name(judge_result.property),
-		    sim_mutation_property()) != 0)
 			continue;
 		printf("seen: %s, seed %llu\n", name,
 		    (unsigned long long)options.seed);

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define SINK_DOMAIN "s.test" /* of all senders */
+#define SINK_DOMAIN  "s.test" /* of all senders */
 #define SLOW_PERCENT 5
 
 struct lookup {
@@ -175,8 +175,7 @@ ask(struct dns *dns, int what, const char *name, dns_cb *cb, void *arg)
 }
 
 struct dns *
-dns_create(struct loop *loop, const struct dns_conf *conf,
-    struct mx_errbuf *eb)
+dns_create(struct loop *loop, const struct dns_conf *conf, struct mx_errbuf *eb)
 {
 	struct dns *dns = mem_alloc(sizeof(*dns));
 

@@ -132,9 +132,8 @@ on_turn(void *arg)
 	}
 	server_mood(s, MOOD_WELL, clock_now());
 	loop_timer_set(f->timer,
-	    dice_wait(&w->dice, dice_percent(&w->dice, f->flap_percent) ?
-		20000 :
-		f->up_ms));
+	    dice_wait(&w->dice,
+		dice_percent(&w->dice, f->flap_percent) ? 20000 : f->up_ms));
 }
 
 static void
@@ -206,6 +205,8 @@ on_sweep(void *arg)
 	struct world *w = arg;
 
 	judge_sweep();
+	if (queue_clock_doubt(w->daemon->queue) > 0)
+		judge_fail(P_CLOCK, "the clock is doubted");
 	loop_timer_set(w->sweep, 600000);
 }
 
@@ -220,10 +221,10 @@ fate_begin(struct world *w)
 	w->dns = sim_timer(on_dns, w);
 	if (w->dns_up_ms != 0)
 		loop_timer_set(w->dns, dice_wait(&w->dice, w->dns_up_ms));
-	w->operator = sim_timer(on_operator, w);
+	w->operator= sim_timer(on_operator, w);
 	if (w->operator_ms != 0)
-		loop_timer_set(w->operator,
-		    dice_wait(&w->dice, w->operator_ms));
+		loop_timer_set(
+		    w->operator, dice_wait(&w->dice, w->operator_ms));
 	w->restart = sim_timer(on_restart, w);
 	if (w->restart_ms != 0)
 		loop_timer_set(w->restart, dice_wait(&w->dice, w->restart_ms));

@@ -13,8 +13,13 @@
 /* Why a property is off; NULL: it is on. */
 static const char *off[P_MAX] = {
 	[P_CANARY_SHARED] = "canary and slow start are a domain's (window)",
-	[P_WINDOW] = "the window is a domain's (window)",
+	[P_WINDOW_SHARED] = "the window is a domain's (window)",
+	[P_FIRST_HUNG] = "a session that hangs since the outage has the "
+			 "canary's place (window)",
 	[P_TURNS] = "domains of a host do not take turns yet (window)",
+	[P_STARVED_NEXT] = "a host that refuses each MAIL is not passed over "
+			   "(watch, window)",
+	[P_CLOCK] = "the tick is put off by traffic (queue)",
 	[P_PROBES] = "there is a probe a domain (watch)",
 	[P_REFUSED] = "no ceiling is learned yet (window)",
 };
@@ -22,13 +27,16 @@ static const char *off[P_MAX] = {
 static const char *const names[P_MAX] = {
 	[P_DOMAIN] = "domain",
 	[P_WINDOW] = "window",
+	[P_WINDOW_SHARED] = "window_shared",
 	[P_CANARY] = "canary",
 	[P_CANARY_SHARED] = "canary_shared",
 	[P_STARVED] = "starved",
+	[P_STARVED_NEXT] = "starved_next",
 	[P_TURNS] = "turns",
 	[P_DOWN] = "down",
 	[P_FALSE_DOWN] = "false_down",
 	[P_FIRST] = "first",
+	[P_FIRST_HUNG] = "first_hung",
 	[P_WHILE_DOWN] = "while_down",
 	[P_LOST] = "lost",
 	[P_TWICE] = "twice",
@@ -37,6 +45,7 @@ static const char *const names[P_MAX] = {
 	[P_PROBES] = "probes",
 	[P_DISABLED] = "disabled",
 	[P_REFUSED] = "refused",
+	[P_CLOCK] = "clock",
 	[P_STUCK] = "stuck",
 };
 
@@ -97,6 +106,8 @@ judge_fail(enum property p, const char *fmt, ...)
 {
 	va_list ap;
 
+	if (judge.over)
+		return;
 	if (off[p] != NULL) {
 		judge_result.off[p]++;
 		return;
@@ -149,8 +160,8 @@ host_add(struct judge_host *h, const struct sdomain *d)
 }
 
 void
-judge_begin(struct sdomain *domain, unsigned ndomains,
-    unsigned nservers, int64_t slack_ms)
+judge_begin(struct sdomain *domain, unsigned ndomains, unsigned nservers,
+    int64_t slack_ms)
 {
 	memset(&judge, 0, sizeof(judge));
 	memset(&judge_result, 0, sizeof(judge_result));
@@ -175,6 +186,12 @@ message_free(uint64_t seq, void *m, void *arg)
 	(void)seq;
 	(void)arg;
 	free(m);
+}
+
+void
+judge_over(void)
+{
+	judge.over = true;
 }
 
 void
@@ -289,7 +306,7 @@ judge_removed(const struct envelope *env)
 	judge_result.expired += open != 0;
 	p->stored = false;
 	d->queued--;
-	d->untried -= p->tries == 0;
+	d->untried -= p->offered == 0;
 	trace("message %llu for %s is gone", (unsigned long long)m->seq,
 	    d->name);
 	if (--m->left == 0)
@@ -302,8 +319,9 @@ judge_updated(const struct envelope *was, const struct envelope *is)
 	for (uint32_t i = 0; i < was->nrcpts; i++)
 		if (was->rcpts[i].state == RCPT_DELIVERED &&
 		    is->rcpts[i].state != RCPT_DELIVERED)
-			judge_fail(P_TWICE, "%s: a delivered recipient of %s "
-					    "is undone",
+			judge_fail(P_TWICE,
+			    "%s: a delivered recipient of %s "
+			    "is undone",
 			    is->domain, is->sender);
 }
 
@@ -366,7 +384,7 @@ delivery_begins(struct visit *v)
 	v->counted = true;
 	h->deliveries++;
 	if (h->deliveries > h->most)
-		judge_fail(P_WINDOW,
+		judge_fail(h->shared ? P_WINDOW_SHARED : P_WINDOW,
 		    "host %u: %u connections with mail, connections = %u "
 		    "(%u domains)",
 		    v->server->index, h->deliveries, h->most, h->ndomains);
@@ -385,6 +403,32 @@ canaries(const struct server *s)
 	return n;
 }
 
+static bool
+goes_there(const struct sdomain *d, const struct server *s)
+{
+	for (unsigned i = 0; i < d->nhosts; i++)
+		if (d->host[i] == s)
+			return true;
+	return false;
+}
+
+/* Of which of its domains is not said yet. */
+static void
+offered(const struct visit *v)
+{
+	struct message *m = idmap_get(&judge.messages, v->seq);
+
+	for (unsigned i = 0; m != NULL && i < m->n; i++) {
+		struct mpart *p = &m->part[i];
+		struct sdomain *d = &judge.domain[p->domain];
+
+		if (!p->stored || !goes_there(d, v->server))
+			continue;
+		d->untried -= p->offered == 0;
+		p->offered = clock_now();
+	}
+}
+
 void
 judge_mail(struct visit *v)
 {
@@ -393,6 +437,7 @@ judge_mail(struct visit *v)
 	if (v->conn == NULL)
 		return;
 	v->mail_at = clock_now() - v->server->latency_ms * CLOCK_MS;
+	offered(v);
 	h->last_mail = clock_now();
 	delivery_begins(v);
 	if (h->canary && h->simple && canaries(v->server) > 1)
@@ -401,15 +446,6 @@ judge_mail(struct visit *v)
 		    "recovery at %s",
 		    v->server->index, canaries(v->server),
 		    sim_time_text(h->canary_since));
-}
-
-static bool
-goes_there(const struct sdomain *d, const struct server *s)
-{
-	for (unsigned i = 0; i < d->nhosts; i++)
-		if (d->host[i] == s)
-			return true;
-	return false;
 }
 
 static void
@@ -433,22 +469,24 @@ judge_rcpt(struct visit *v, unsigned rcpt, unsigned domain)
 	struct sdomain *d;
 	uint32_t bit = 1u << rcpt;
 
-	if (p == NULL || (p->rcpts & bit) == 0 || !goes_there(
-	    &judge.domain[domain], s)) {
-		judge_fail(P_DOMAIN, "host %u is offered u%u@d%u.test, message "
-				     "%llu",
+	if (p == NULL || (p->rcpts & bit) == 0 ||
+	    !goes_there(&judge.domain[domain], s)) {
+		judge_fail(P_DOMAIN,
+		    "host %u is offered u%u@d%u.test, message "
+		    "%llu",
 		    s->index, rcpt, domain, (unsigned long long)v->seq);
 		return RCPT_FULL;
 	}
 	d = &judge.domain[domain];
 	check_down(v, d);
 	if (p->acked & bit)
-		judge_fail(P_TWICE, "message %llu for u%u@%s was taken, and is "
-				    "sent again",
+		judge_fail(P_TWICE,
+		    "message %llu for u%u@%s was taken, and is "
+		    "sent again",
 		    (unsigned long long)v->seq, rcpt, d->name);
 	d->last_mail = p->touched = clock_now();
 	d->served_at = s->taken;
-	d->untried -= p->tries++ == 0;
+	p->tries++;
 	if (p->first_try == 0)
 		p->first_try = clock_now();
 	trace("host %u: message %llu try %u for %s", s->index,

@@ -18,14 +18,17 @@
 
 enum property {
 	P_DOMAIN, /* only its own domain's primaries, only its own recipients */
-	P_WINDOW, /* connections with mail at one address set */
+	P_WINDOW, /* connections with mail at an address set of one domain */
+	P_WINDOW_SHARED, /* ... and of many */
 	P_CANARY, /* a recovery begins with one, on a host of one domain */
 	P_CANARY_SHARED, /* ... and on a host of many */
 	P_STARVED, /* a message waits though its primary takes mail */
+	P_STARVED_NEXT, /* ... though another of its primaries does */
 	P_TURNS, /* a domain waits while others of its host have many turns */
 	P_DOWN, /* down while a delivery would succeed */
 	P_FALSE_DOWN, /* called down long after it was well */
 	P_FIRST, /* first delivery within a second of the verdict */
+	P_FIRST_HUNG, /* ... though a connection hangs since the outage */
 	P_WHILE_DOWN, /* nothing is attempted then */
 	P_LOST, /* the queue forgets only what was decided */
 	P_TWICE, /* what was acknowledged is not sent again */
@@ -34,6 +37,7 @@ enum property {
 	P_PROBES, /* one session a primary and interval */
 	P_DISABLED, /* enabled = no is never probed */
 	P_REFUSED, /* a limit is learned: few connections are refused */
+	P_CLOCK, /* which never leaps here, is never doubted */
 	P_STUCK, /* in the end everything is delivered */
 	P_MAX,
 };
@@ -97,8 +101,9 @@ const char *property_off(enum property); /* NULL: it is on */
 enum property property_find(const char *name); /* P_MAX: none */
 void property_switch(enum property, bool on);
 
-void judge_begin(struct sdomain *, unsigned ndomains,
-    unsigned nservers, int64_t slack_ms);
+void judge_begin(struct sdomain *, unsigned ndomains, unsigned nservers,
+    int64_t slack_ms);
+void judge_over(void); /* the verdict stands, the rest is not looked at */
 void judge_end(void);
 const struct judge_host *judge_host(const struct server *);
 /* The world has a limit on all connections together, or a resolver that

@@ -14,7 +14,8 @@ struct mpart { /* of a message: its recipients in one domain */
 	uint32_t full; /* was asked for once */
 	bool stored;
 	unsigned tries;
-	int64_t arrival, first_try, touched;
+	int64_t arrival, first_try;
+	int64_t offered, touched; /* by MAIL, by RCPT */
 };
 
 struct message {
@@ -31,7 +32,7 @@ struct judge {
 	int64_t begin;
 	int64_t dns_since; /* 0: it fails */
 	int64_t slack_ms; /* a disk's and a step's delay */
-	bool patient;
+	bool patient, over;
 };
 extern struct judge judge;
 

@@ -8,12 +8,12 @@
 #include "base/clock.h"
 #include "tests/sim/sim_judge_int.h"
 
-#define FIRST_MS      1000
-#define STARVED_MS    600000 /* beyond the longest retry */
-#define TURNS	      8 /* of each other domain */
-#define TURNS_MIN     200
-#define PROBES_EXTRA  4 /* a third of the interval while it is not up, ... */
-#define LATE_MS	      10000
+#define FIRST_MS     1000
+#define STARVED_MS   600000 /* beyond the longest retry */
+#define TURNS	     8 /* of each other domain */
+#define TURNS_MIN    200
+#define PROBES_EXTRA 4 /* a third of the interval while it is not up, ... */
+#define LATE_MS	     10000
 
 static int64_t
 later(int64_t a, int64_t b)
@@ -35,8 +35,7 @@ well_since(const struct sdomain *d)
 		if (server_takes(s) && (best == 0 || s->well_since < best))
 			best = s->well_since;
 	}
-	return best == 0 ? 0 :
-	    later(later(best, judge.dns_since), judge.begin);
+	return best == 0 ? 0 : later(later(best, judge.dns_since), judge.begin);
 }
 
 /* What a talk with the worst of its hosts takes until EHLO is answered. */
@@ -102,6 +101,18 @@ may_wait(const struct sdomain *d, int64_t since)
 	    h->deliveries > 0;
 }
 
+/* Is there a connection to it that will never say anything? */
+static bool
+hangs(const struct server *s)
+{
+	const struct visit *v;
+
+	LIST_FOREACH (v, &s->visits, link)
+		if (v->mute && v->conn != NULL)
+			return true;
+	return false;
+}
+
 static void
 on_first_check(void *arg)
 {
@@ -109,8 +120,9 @@ on_first_check(void *arg)
 
 	if (may_wait(d, d->verdict_at))
 		return;
-	judge_fail(P_FIRST, "%s is %s since %s, has %u messages, and host %u "
-			    "was offered none of them",
+	judge_fail(hangs(d->host[0]) ? P_FIRST_HUNG : P_FIRST,
+	    "%s is %s since %s, has %u messages, and host %u "
+	    "was offered none of them",
 	    d->name, health_state_name(d->state), sim_time_text(d->verdict_at),
 	    d->queued, d->host[0]->index);
 }
@@ -178,11 +190,13 @@ opened(struct sdomain *d, bool recovery)
 		h->canary = true;
 		h->canary_since = clock_now();
 	}
-	if (d->queued == 0 || well_since(d) == 0 || d->nhosts > 1)
+	/* What waits for its retry time goes on waiting unless it is a
+	 * recovery. */
+	if ((recovery ? d->queued : d->untried) == 0 || well_since(d) == 0 ||
+	    d->nhosts > 1)
 		return;
 	d->verdict_at = clock_now();
-	loop_timer_set(d->first_check,
-	    FIRST_MS + judge.slack_ms + talk_ms(d));
+	loop_timer_set(d->first_check, FIRST_MS + judge.slack_ms + talk_ms(d));
 }
 
 static void
@@ -248,7 +262,8 @@ judge_first_verdicts(void)
 
 		if (d->state == HEALTH_UNKNOWN && judge.dns_since != 0 &&
 		    judge.dns_since == judge.begin)
-			judge_fail(P_VERDICT, "nothing is known of %s", d->name);
+			judge_fail(P_VERDICT, "nothing is known of %s",
+			    d->name);
 	}
 }
 
@@ -263,29 +278,51 @@ judge_time_probe(const struct server *s)
 		h->probe_count = 0;
 	}
 	if (++h->probe_count > h->nlabels * PROBES_EXTRA + PROBES_EXTRA)
-		judge_fail(P_PROBES, "host %u: %u probes in an interval, it "
-				     "has %u names",
+		judge_fail(P_PROBES,
+		    "host %u: %u probes in an interval, it "
+		    "has %u names",
 		    s->index, h->probe_count, h->nlabels);
 }
 
 /* ---- who waits? */
+
+/* Since when have all its best hosts been well? 0: not all are. */
+static int64_t
+best_since(const struct sdomain *d)
+{
+	int64_t since = judge.dns_since;
+
+	for (unsigned i = 0; i < d->nhosts && d->pref[i] == d->pref[0]; i++) {
+		if (!server_takes(d->host[i]))
+			return 0;
+		since = later(since, d->host[i]->well_since);
+	}
+	return since;
+}
 
 static void
 sweep_part(const struct message *m, const struct mpart *p, int64_t now)
 {
 	const struct sdomain *d = &judge.domain[p->domain];
 	const struct server *s = d->host[0];
-	int64_t well = well_since(d), since, limit;
+	int64_t well = well_since(d), best = best_since(d), since, limit;
+	bool first = best != 0;
 
 	if (!p->stored || well == 0 || d->open_since == 0 || judge.patient)
 		return;
-	since = later(later(p->touched, d->open_since), well);
 	limit = d->retry_max_ms * 125 / 100 + STARVED_MS +
 	    (int64_t)idmap_len(&judge.messages) *
 		(10 * s->latency_ms + 5 * s->think_ms + 50);
-	if (now - since > limit * CLOCK_MS)
+	since = later(later(p->touched, d->open_since), judge.begin);
+	if (first &&
+	    now - later(later(since, best), p->offered) > limit * CLOCK_MS)
 		judge_fail(P_STARVED, "message %llu of %s waits since %s",
-		    (unsigned long long)m->seq, d->name, sim_time_text(since));
+		    (unsigned long long)m->seq, d->name,
+		    sim_time_text(later(since, best)));
+	else if (now - later(since, well) > limit * CLOCK_MS)
+		judge_fail(P_STARVED_NEXT, "message %llu of %s waits since %s",
+		    (unsigned long long)m->seq, d->name,
+		    sim_time_text(later(since, well)));
 }
 
 static void
@@ -311,8 +348,9 @@ judge_sweep(void)
 
 		if (d->untried > 0 && d->open_since != 0 && d->nhosts == 1 &&
 		    turns > TURNS * host_of(s)->ndomains + TURNS_MIN)
-			judge_fail(P_TURNS, "%s waits, its host took %llu "
-					    "messages of others",
+			judge_fail(P_TURNS,
+			    "%s waits, its host took %llu "
+			    "messages of others",
 			    d->name, (unsigned long long)turns);
 	}
 }
@@ -326,8 +364,9 @@ drained_message(uint64_t seq, void *value, void *arg)
 	(void)arg;
 	for (unsigned i = 0; i < m->n; i++)
 		if (m->part[i].stored)
-			judge_fail(P_STUCK, "message %llu of %s is left after "
-					    "%u tries",
+			judge_fail(P_STUCK,
+			    "message %llu of %s is left after "
+			    "%u tries",
 			    (unsigned long long)m->seq,
 			    judge.domain[m->part[i].domain].name,
 			    m->part[i].tries);

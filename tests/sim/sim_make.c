@@ -108,7 +108,7 @@ make_traits(struct world *w, struct server *s)
 	if (hazard(w, HAZARD_LATE, 20))
 		s->greeting_ms = PICK(d, 12000, 30000, 60000);
 	else if (dice_percent(d, 15))
-		s->greeting_ms = PICK(d, 500, 2000, 5000);
+		s->greeting_ms = PICK(d, 500, 1000, 2000);
 	if (dice_percent(d, 15))
 		s->greylist_ms = PICK(d, 1000, 60000, 300000);
 	if (dice_percent(d, 15))
@@ -121,8 +121,8 @@ make_traits(struct world *w, struct server *s)
 	if (dice_percent(d, 10))
 		s->tls = STLS_REFUSED;
 	if (hazard(w, HAZARD_TLS, 20))
-		s->tls = (enum server_tls)dice_range(d, STLS_BROKEN,
-		    STLS_MAX - 1);
+		s->tls =
+		    (enum server_tls)dice_range(d, STLS_BROKEN, STLS_MAX - 1);
 }
 
 static void
@@ -246,9 +246,8 @@ make_pace(struct world *w, const struct world_options *o)
 	w->operator_ms = dice_percent(d, 40) ? w->end_ms / 30 : 0;
 	w->restart_ms = hazard(w, HAZARD_RESTART, 30) ? w->end_ms / 8 : 0;
 	/* In the end everything is well: time for the longest retry. */
-	w->drain_ms = w->domain[0].retry_max_ms * 3 + 8 * w->interval_ms *
-		w->domain[0].rise +
-	    3600000;
+	w->drain_ms = w->domain[0].retry_max_ms * 3 +
+	    8 * w->interval_ms * w->domain[0].rise + 3600000;
 }
 
 /* ---- the configuration */
@@ -282,11 +281,13 @@ write_conf(struct world *w)
 	FILE *f = open_memstream(&w->text, &len);
 
 	MX_ASSERT(f != NULL);
-	fprintf(f, "hostname = \"mx2.example.net\"\n"
-		   "deliver_connections = %u\nprobe_concurrency = %u\n",
+	fprintf(f,
+	    "hostname = \"mx2.example.net\"\n"
+	    "deliver_connections = %u\nprobe_concurrency = %u\n",
 	    w->deliver_connections, w->probe_concurrency);
-	fprintf(f, "defaults {\n\tlifetime = \"%llds\"\n"
-		   "\tdelay_warning = {}\n",
+	fprintf(f,
+	    "defaults {\n\tlifetime = \"%llds\"\n"
+	    "\tdelay_warning = {}\n",
 	    (long long)(first->lifetime_ms / 1000));
 	fprintf(f,
 	    "\tprobe {\n\t\tinterval = \"%llds\"\n\t\ttimeout = \"%llds\"\n"

@@ -20,7 +20,13 @@
 struct event {
 	STAILQ_ENTRY(event) link;
 	int64_t at;
-	enum event_kind { EV_CONNECTED, EV_DATA, EV_TLS, EV_EOF, EV_ERROR } kind;
+	enum event_kind {
+		EV_CONNECTED,
+		EV_DATA,
+		EV_TLS,
+		EV_EOF,
+		EV_ERROR
+	} kind;
 	const char *error; /* static */
 	struct receipt receipt;
 	size_t len;

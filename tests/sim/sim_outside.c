@@ -63,8 +63,8 @@ void
 sim_mutations(void)
 {
 	for (unsigned i = 1; i < MUTATE_MAX; i++)
-		printf("mutation %s (%s) %s\n", mutations[i].name, mutations[i].property,
-		    mutations[i].what);
+		printf("mutation %s (%s) %s\n", mutations[i].name,
+		    mutations[i].property, mutations[i].what);
 }
 
 const char *
@@ -335,8 +335,8 @@ agentx_stats(const struct agentx *a, struct agentx_stats *s)
 static char outside;
 
 struct smtpd *
-smtpd_create(struct loop *l, struct store *st, struct queue *q,
-    struct stats *s, const struct smtpd_ops *ops)
+smtpd_create(struct loop *l, struct store *st, struct queue *q, struct stats *s,
+    const struct smtpd_ops *ops)
 {
 	(void)l;
 	(void)st;

@@ -238,8 +238,9 @@ do_ehlo(struct visit *v, struct reply *r)
 		say(r, "250-PIPELINING\r\n");
 	if (s->tls != STLS_NONE && !v->tls)
 		say(r, "250-STARTTLS\r\n");
-	say(r, "250-SIZE 10000000\r\n250-ENHANCEDSTATUSCODES\r\n"
-	       "250 8BITMIME\r\n");
+	say(r,
+	    "250-SIZE 10000000\r\n250-ENHANCEDSTATUSCODES\r\n"
+	    "250 8BITMIME\r\n");
 }
 
 /* "m17@s.test" is the world's message 17; <> a probe, or what we have to tell
@@ -256,8 +257,7 @@ do_mail(struct visit *v, struct reply *r, const char *line)
 	if (sscanf(line, "MAIL FROM:<m%llu@", &seq) == 1)
 		v->seq = seq;
 	if (v->role == VISIT_UNKNOWN)
-		v->role = v->seq != 0 || s->sink ? VISIT_DELIVERY :
-						   VISIT_PROBE;
+		v->role = v->seq != 0 || s->sink ? VISIT_DELIVERY : VISIT_PROBE;
 	if (v->seq != 0)
 		judge_mail(v);
 	if (s->mood == MOOD_DISK_FULL) {

@@ -21,14 +21,16 @@ struct state {
 
 struct op {
 	TAILQ_ENTRY(op) link;
-	enum { OP_COMMIT,
+	enum {
+		OP_COMMIT,
 		OP_UPDATE,
 		OP_REMOVE,
 		OP_FETCH,
 		OP_LOAD,
 		OP_READ,
 		OP_STATE,
-		OP_SCAN } kind;
+		OP_SCAN
+	} kind;
 	int64_t at; /* ns */
 	uint64_t request; /* of reads */
 	uint64_t id, token;
@@ -336,9 +338,8 @@ op_add(struct store *st, int kind, void *arg, uint64_t token)
 /* ---- store.h */
 
 int
-store_open(struct store **out, struct loop *loop,
-    const struct store_conf *conf, const struct store_events *ev,
-    struct mx_errbuf *eb)
+store_open(struct store **out, struct loop *loop, const struct store_conf *conf,
+    const struct store_events *ev, struct mx_errbuf *eb)
 {
 	struct store *st = mem_alloc(sizeof(*st));
 

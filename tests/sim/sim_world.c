@@ -193,8 +193,9 @@ world_run(const struct world_options *o, struct world_result *r)
 	r->left = sim_store_count();
 	world_stop(w, false);
 	fate_end(w);
-	judge_end();
+	judge_over();
 	sim_net_end();
+	judge_end();
 	config_unref(&w->conf);
 	sim_store_format(&hooks, STORE_MS);
 	make_free(w);

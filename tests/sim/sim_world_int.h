@@ -42,7 +42,7 @@ struct world {
 
 	struct config *conf;
 	struct daemon *daemon;
-	struct loop_timer *arrival, *dns, *operator, *restart, *sweep;
+	struct loop_timer *arrival, *dns, *operator, * restart, *sweep;
 	bool dns_fails, ending;
 	uint64_t seq;
 };
