@@ -14,10 +14,13 @@ tests_sim_sim_SOURCES = \
 	tests/sim/sim_server.c tests/sim/sim_server.h \
 	tests/sim/sim_store.c tests/sim/sim_store.h \
 	tests/sim/sim_world.c tests/sim/sim_world.h tests/sim/sim_world_int.h \
+	watchd/daemon/apply.c \
 	watchd/daemon/daemon.c \
+	watchd/daemon/domains.c \
 	watchd/daemon/events.c \
 	watchd/daemon/reload.c \
 	watchd/daemon/report.c \
+	watchd/daemon/self.c \
 	watchd/daemon/watch.c
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=addr_local_list \

@@ -59,7 +59,7 @@ mail_arrives(struct world *w, unsigned first)
 	unsigned n = 1, i, j, domain[JUDGE_PARTS];
 	uint32_t rcpts[JUDGE_PARTS];
 	struct envelope *part[JUDGE_PARTS];
-	struct store_tx *tx;
+	struct queue_intake *in;
 
 	if (w->ndomains > 1 && dice_percent(&w->dice, 10))
 		n += dice_below(&w->dice, JUDGE_PARTS);
@@ -80,8 +80,8 @@ mail_arrives(struct world *w, unsigned first)
 		part[i] = new_part(w, w->seq, domain[i], rcpts[i]);
 	}
 	judge_message(w->seq, domain, rcpts, n);
-	tx = store_tx_begin(w->daemon->store);
-	queue_accept(w->daemon->queue, &tx, part, n, on_accepted, NULL, 0);
+	in = queue_begin(w->daemon->queue);
+	queue_commit(&in, part, n, on_accepted, NULL, 0);
 }
 
 static void

@@ -12,8 +12,7 @@
 
 /* Why a property is off; NULL: it is on. */
 static const char *off[P_MAX] = {
-	[P_CANARY_SHARED] = "canary and slow start are a domain's (window)",
-	[P_WINDOW_SHARED] = "the window is a domain's (window)",
+	[P_FIRST_SHARED] = "a recovery does not end a host's pause (watch)",
 	[P_FIRST_HUNG] = "a session that hangs since the outage has the "
 			 "canary's place (window)",
 	[P_TURNS] = "domains of a host do not take turns yet (window)",
@@ -36,6 +35,7 @@ static const char *const names[P_MAX] = {
 	[P_DOWN] = "down",
 	[P_FALSE_DOWN] = "false_down",
 	[P_FIRST] = "first",
+	[P_FIRST_SHARED] = "first_shared",
 	[P_FIRST_HUNG] = "first_hung",
 	[P_WHILE_DOWN] = "while_down",
 	[P_LOST] = "lost",

@@ -28,6 +28,7 @@ enum property {
 	P_DOWN, /* down while a delivery would succeed */
 	P_FALSE_DOWN, /* called down long after it was well */
 	P_FIRST, /* first delivery within a second of the verdict */
+	P_FIRST_SHARED, /* ... at a host of many domains */
 	P_FIRST_HUNG, /* ... though a connection hangs since the outage */
 	P_WHILE_DOWN, /* nothing is attempted then */
 	P_LOST, /* the queue forgets only what was decided */

@@ -113,6 +113,14 @@ hangs(const struct server *s)
 	return false;
 }
 
+static enum property
+first_property(const struct server *s)
+{
+	if (hangs(s))
+		return P_FIRST_HUNG;
+	return host_of(s)->shared ? P_FIRST_SHARED : P_FIRST;
+}
+
 static void
 on_first_check(void *arg)
 {
@@ -120,7 +128,7 @@ on_first_check(void *arg)
 
 	if (may_wait(d, d->verdict_at))
 		return;
-	judge_fail(hangs(d->host[0]) ? P_FIRST_HUNG : P_FIRST,
+	judge_fail(first_property(d->host[0]),
 	    "%s is %s since %s, has %u messages, and host %u "
 	    "was offered none of them",
 	    d->name, health_state_name(d->state), sim_time_text(d->verdict_at),

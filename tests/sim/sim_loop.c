@@ -15,9 +15,11 @@
 #include "base/log_sink.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "net/helper.h"
 
 #define START_NS  CLOCK_SEC
 #define TURNS_MAX 2000000 /* tasks of one moment; more: something spins */
+#define HELPER_MS 5
 
 struct slot {
 	int64_t key;
@@ -343,6 +345,13 @@ loop_lag_take(struct loop *l)
 	return 0;
 }
 
+int64_t
+loop_late_ns(const struct loop *l)
+{
+	(void)l;
+	return 0;
+}
+
 struct loop_timer *
 loop_timer_create(struct loop *l, void (*cb)(void *), void *arg)
 {
@@ -554,4 +563,69 @@ sim_run(int64_t end)
 	}
 	if (!l->stop && end > mono_ns)
 		mono_ns = end;
+}
+
+/* ---- net/helper.h: a job runs at once and is done some ms later */
+
+struct helper {
+	struct loop_timer *timer;
+	TAILQ_HEAD(, done) jobs;
+};
+struct done {
+	TAILQ_ENTRY(done) link;
+	struct helper_job *job;
+};
+
+static void
+helper_turn(void *arg)
+{
+	struct helper *h = arg;
+	struct done *d = TAILQ_FIRST(&h->jobs);
+	struct helper_job *job = d->job;
+
+	TAILQ_REMOVE(&h->jobs, d, link);
+	free(d);
+	if (!TAILQ_EMPTY(&h->jobs))
+		loop_timer_set(h->timer, HELPER_MS);
+	job->done(job);
+}
+
+struct helper *
+helper_create(struct loop *l)
+{
+	struct helper *h = mem_alloc(sizeof(*h));
+
+	h->timer = loop_timer_create(l, helper_turn, h);
+	TAILQ_INIT(&h->jobs);
+	return h;
+}
+
+void
+helper_destroy(struct helper **hp)
+{
+	struct helper *h = *hp;
+	struct done *d;
+
+	if (h == NULL)
+		return;
+	*hp = NULL;
+	while ((d = TAILQ_FIRST(&h->jobs)) != NULL) {
+		TAILQ_REMOVE(&h->jobs, d, link);
+		d->job->drop(d->job);
+		free(d);
+	}
+	loop_timer_destroy(&h->timer);
+	free(h);
+}
+
+void
+helper_do(struct helper *h, struct helper_job *job)
+{
+	struct done *d = mem_alloc(sizeof(*d));
+
+	job->run(job);
+	d->job = job;
+	if (TAILQ_EMPTY(&h->jobs))
+		loop_timer_set(h->timer, HELPER_MS);
+	TAILQ_INSERT_TAIL(&h->jobs, d, link);
 }

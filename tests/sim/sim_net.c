@@ -4,6 +4,7 @@
  * way, in order. What the client writes is one packet until it arrives. A
  * connection that was let go lives on as a visit until the server has heard of
  * it. Loop thread. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ struct event {
 		EV_ERROR
 	} kind;
 	const char *error; /* static */
+	int number; /* errno */
 	struct receipt receipt;
 	size_t len;
 	char data[];
@@ -43,12 +45,16 @@ struct conn {
 	unsigned addr;
 	struct loop_timer *timer; /* the owner's */
 	struct loop_timer *next; /* events */
+	struct loop_timer *keep; /* the kernel asks a silent peer; or NULL */
+	int keep_s;
+	unsigned missed;
 	struct loop_task *offer;
 	STAILQ_HEAD(, event) events;
 	char *in;
 	size_t in_len, in_size;
 	const char *error;
-	bool is_tls, tls_up, tls_bad, over, dead;
+	int number; /* errno */
+	bool is_tls, tls_up, dead;
 	unsigned depth;
 };
 
@@ -136,6 +142,7 @@ conn_free(struct conn *c)
 	}
 	loop_timer_destroy(&c->timer);
 	loop_timer_destroy(&c->next);
+	loop_timer_destroy(&c->keep);
 	loop_task_destroy(&c->offer);
 	free(c->in);
 	free(c);
@@ -188,6 +195,7 @@ event_run(struct conn *c, const struct event *e)
 		break;
 	}
 	c->error = e->error;
+	c->number = e->number;
 	return tell(c, CONN_ERROR);
 }
 
@@ -283,13 +291,64 @@ visit_close(struct visit *v, int64_t delay_ms, bool reset)
 		v->last_at = 0;
 		e = event_add(c, EV_ERROR, arrival(v, delay_ms), 0);
 		e->error = "connection reset by peer";
+		e->number = ECONNRESET;
 		c->is_tls = c->tls_up && v->server->tls == STLS_LATE_ALERT;
 	} else {
 		(void)event_add(c, EV_EOF, arrival(v, delay_ms), 0);
 	}
-	c->over = true;
-	v->mute = true;
 	visit_free(v);
+}
+
+/* A machine that answers no packet is given up after the third; one that has
+ * begun anew knows of no connection. A process that hangs does not matter. */
+static void
+on_keep(void *arg)
+{
+	struct conn *c = arg;
+	struct visit *v = c->visit;
+	struct event *e;
+
+	if (v == NULL || !v->mute)
+		return;
+	if (v->server->mood == MOOD_HOLE || v->server->hole[v->addr]) {
+		if (++c->missed < 4) {
+			loop_timer_set(c->keep, c->keep_s * INT64_C(1000));
+			return;
+		}
+		e = event_add(c, EV_ERROR, loop_now(c->loop), 0);
+		e->error = "connection timed out";
+		e->number = ETIMEDOUT;
+		return;
+	}
+	c->missed = 0;
+	if (v->server->mood != MOOD_SILENT) {
+		v->mute = false;
+		visit_close(v, 0, true);
+		return;
+	}
+	loop_timer_set(c->keep, c->keep_s * INT64_C(1000));
+}
+
+void
+visit_mute(struct visit *v)
+{
+	struct conn *c = v->conn;
+
+	v->mute = true;
+	if (c == NULL || c->keep_s == 0)
+		return;
+	if (c->keep == NULL)
+		c->keep = loop_timer_create(c->loop, on_keep, c);
+	if (!loop_timer_pending(c->keep))
+		loop_timer_set(c->keep, c->keep_s * INT64_C(1000));
+}
+
+void
+visit_wake(struct visit *v)
+{
+	v->mute = false;
+	if (v->state == V_GREETING || v->nup > 0)
+		loop_timer_set(v->wire, v->server->latency_ms);
 }
 
 static void
@@ -358,11 +417,13 @@ conn_connect(struct loop *l, const struct net_addr *to,
 		e = event_add(c, EV_ERROR,
 		    loop_now(l) + 2 * c->server->latency_ms * CLOCK_MS, 0);
 		e->error = "connection refused";
+		e->number = ECONNREFUSED;
 		break;
 	case SYN_LOST:
 		e = event_add(c, EV_ERROR,
 		    loop_now(l) + KERNEL_GIVES_UP_MS * CLOCK_MS, 0);
 		e->error = "connection timed out";
+		e->number = ETIMEDOUT;
 		break;
 	}
 	return c;
@@ -400,6 +461,8 @@ let_go(struct conn *c)
 	c->dead = true;
 	loop_timer_cancel(c->timer);
 	loop_timer_cancel(c->next);
+	if (c->keep != NULL)
+		loop_timer_cancel(c->keep);
 	if (c->depth == 0)
 		conn_free(c);
 }
@@ -425,6 +488,27 @@ void
 conn_finish_quit(struct conn **cp, int64_t linger_ms)
 {
 	conn_finish(cp, linger_ms);
+}
+
+void
+conn_owner(struct conn *c, conn_cb *cb, void *arg)
+{
+	c->cb = cb;
+	c->arg = arg;
+}
+
+int
+conn_errno(const struct conn *c)
+{
+	return c->number;
+}
+
+void
+conn_keepalive(struct conn *c, int s)
+{
+	c->keep_s = s;
+	if (c->visit != NULL && c->visit->mute)
+		visit_mute(c->visit);
 }
 
 size_t
@@ -466,8 +550,8 @@ conn_write(struct conn *c, const void *data, size_t len)
 		if (v->server->mood == MOOD_WELL) {
 			v->mute = false;
 			visit_close(v, v->server->latency_ms, true);
+			return;
 		}
-		return;
 	}
 	if (v->nup + len > v->size) {
 		v->size = (v->nup + len) * 2 + 128;
@@ -475,7 +559,7 @@ conn_write(struct conn *c, const void *data, size_t len)
 	}
 	memcpy(v->up + v->nup, data, len);
 	v->nup += len;
-	if (!loop_timer_pending(v->wire))
+	if (!v->mute && !loop_timer_pending(v->wire))
 		loop_timer_set(v->wire, v->server->latency_ms);
 }
 

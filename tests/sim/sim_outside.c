@@ -125,12 +125,12 @@ __wrap_queue_take(struct queue *q, const char *domain)
 }
 
 void __real_queue_done(struct queue *, struct queue_job *, enum job_outcome,
-    const struct envelope *env, int64_t latency_ns);
+    const struct envelope *env);
 void __wrap_queue_done(struct queue *, struct queue_job *, enum job_outcome,
-    const struct envelope *env, int64_t latency_ns);
+    const struct envelope *env);
 void
 __wrap_queue_done(struct queue *q, struct queue_job *job,
-    enum job_outcome outcome, const struct envelope *env, int64_t latency_ns)
+    enum job_outcome outcome, const struct envelope *env)
 {
 	struct envelope *copy = NULL;
 
@@ -147,7 +147,7 @@ __wrap_queue_done(struct queue *q, struct queue_job *job,
 			copy->rcpts[i].state = RCPT_DELIVERED;
 		env = copy;
 	}
-	__real_queue_done(q, job, outcome, env, latency_ns);
+	__real_queue_done(q, job, outcome, env);
 	envelope_destroy(&copy);
 }
 
@@ -286,6 +286,20 @@ daemon_alerts_snapshot(struct daemon *d, struct snapshot *s)
 	(void)s;
 }
 
+void
+daemon_alerts_tick(struct daemon *d)
+{
+	(void)d;
+}
+
+uint32_t
+daemon_alerts_of(const struct daemon *d, const char *domain)
+{
+	(void)d;
+	(void)domain;
+	return 0;
+}
+
 const struct control_alert_ops daemon_alert_ops;
 
 struct agentx *
@@ -335,15 +349,57 @@ agentx_stats(const struct agentx *a, struct agentx_stats *s)
 static char outside;
 
 struct smtpd *
-smtpd_create(struct loop *l, struct store *st, struct queue *q, struct stats *s,
+smtpd_create(struct loop *l, struct queue *q, struct stats *s,
     const struct smtpd_ops *ops)
 {
 	(void)l;
-	(void)st;
 	(void)q;
 	(void)s;
 	(void)ops;
 	return NULL;
+}
+
+struct smtpd_setup *
+smtpd_setup_create(struct config *c, struct mx_errbuf *eb)
+{
+	(void)c;
+	(void)eb;
+	return (struct smtpd_setup *)(void *)&outside;
+}
+
+void
+smtpd_setup_destroy(struct smtpd_setup **s)
+{
+	*s = NULL;
+}
+
+void
+smtpd_setup_open(struct smtpd *s, struct smtpd_setup *setup)
+{
+	(void)s;
+	(void)setup;
+}
+
+void
+smtpd_setup_use(struct smtpd *s, struct smtpd_setup **setup)
+{
+	(void)s;
+	*setup = NULL;
+}
+
+size_t
+smtpd_files_unread(const struct smtpd *s)
+{
+	(void)s;
+	return 0;
+}
+
+void
+smtpd_on_read(struct smtpd *s, void (*done)(void *), void *arg)
+{
+	(void)s;
+	(void)done;
+	(void)arg;
 }
 
 void

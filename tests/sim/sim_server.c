@@ -101,20 +101,41 @@ server_takes(const struct server *s)
 	return false;
 }
 
+/* What hung goes on, or knows nothing of what was before: a process that was
+ * ended has closed all, a machine tells it when it is spoken to. */
+static void
+visit_after(struct visit *v, enum mood was, bool wakes)
+{
+	if (!v->mute)
+		return;
+	if (wakes && !v->server->hole[v->addr]) {
+		visit_wake(v);
+	} else if (was == MOOD_SILENT) {
+		v->mute = false;
+		visit_close(v, 0, true);
+	}
+}
+
 void
 server_mood(struct server *s, enum mood m, int64_t now)
 {
 	struct visit *v, *next;
+
+	enum mood was = s->mood;
+	bool hung = s->mood == MOOD_HOLE || s->mood == MOOD_SILENT;
+	bool wakes = dice_percent(&s->dice, 50);
 
 	s->mood = m;
 	s->well_since = m == MOOD_WELL ? now : 0;
 	judge_mood(s);
 	for (v = LIST_FIRST(&s->visits); v != NULL; v = next) {
 		next = LIST_NEXT(v, link);
-		if (m == MOOD_REFUSES || m == MOOD_RESETS)
+		if (m == MOOD_HOLE || m == MOOD_SILENT)
+			visit_mute(v);
+		else if (hung)
+			visit_after(v, was, wakes);
+		else if (m == MOOD_REFUSES || m == MOOD_RESETS)
 			visit_close(v, 0, true);
-		else if (m == MOOD_HOLE || m == MOOD_SILENT)
-			v->mute = true;
 	}
 }
 
@@ -185,7 +206,7 @@ server_greet(struct visit *v)
 	switch (s->mood) {
 	case MOOD_HOLE:
 	case MOOD_SILENT:
-		v->mute = true;
+		visit_mute(v);
 		return;
 	case MOOD_REFUSES:
 	case MOOD_RESETS:

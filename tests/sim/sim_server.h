@@ -122,6 +122,8 @@ void visit_say(struct visit *, int64_t delay_ms, const struct receipt *,
     const char *text, size_t len);
 void visit_close(struct visit *, int64_t delay_ms, bool reset);
 void visit_free(struct visit *);
+void visit_mute(struct visit *); /* nothing is answered any more */
+void visit_wake(struct visit *); /* it goes on where it hung */
 /* Every connection is gone by now, but for those that say goodbye. */
 void sim_net_end(void);
 
