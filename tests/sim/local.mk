@@ -20,8 +20,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/events.c \
 	watchd/daemon/reload.c \
 	watchd/daemon/report.c \
-	watchd/daemon/self.c \
-	watchd/daemon/watch.c
+	watchd/daemon/self.c
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=addr_local_list \
 	-Wl,--wrap=bounce_expire,--wrap=bounce_warn \

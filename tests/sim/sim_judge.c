@@ -12,21 +12,14 @@
 
 /* Why a property is off; NULL: it is on. */
 static const char *off[P_MAX] = {
-	[P_FIRST_SHARED] = "a recovery does not end a host's pause (watch)",
-	[P_FIRST_HUNG] = "a session that hangs since the outage has the "
-			 "canary's place (window)",
-	[P_TURNS] = "domains of a host do not take turns yet (window)",
-	[P_STARVED_NEXT] = "a host that refuses each MAIL is not passed over "
-			   "(watch, window)",
-	[P_CLOCK] = "the tick is put off by traffic (queue)",
-	[P_PROBES] = "there is a probe a domain (watch)",
-	[P_REFUSED] = "no ceiling is learned yet (window)",
+	[P_WINDOW_MIXED] = "a domain counts from its first mail on (window)",
 };
 
 static const char *const names[P_MAX] = {
 	[P_DOMAIN] = "domain",
 	[P_WINDOW] = "window",
 	[P_WINDOW_SHARED] = "window_shared",
+	[P_WINDOW_MIXED] = "window_mixed",
 	[P_CANARY] = "canary",
 	[P_CANARY_SHARED] = "canary_shared",
 	[P_STARVED] = "starved",
@@ -157,6 +150,8 @@ host_add(struct judge_host *h, const struct sdomain *d)
 	h->nlabels += d->own_names || h->nlabels == 0;
 	if (h->most == 0 || d->connections < h->most)
 		h->most = d->connections;
+	if (d->connections > h->largest)
+		h->largest = d->connections;
 }
 
 void
@@ -384,7 +379,9 @@ delivery_begins(struct visit *v)
 	v->counted = true;
 	h->deliveries++;
 	if (h->deliveries > h->most)
-		judge_fail(h->shared ? P_WINDOW_SHARED : P_WINDOW,
+		judge_fail(h->deliveries <= h->largest ? P_WINDOW_MIXED :
+			h->shared		       ? P_WINDOW_SHARED :
+							 P_WINDOW,
 		    "host %u: %u connections with mail, connections = %u "
 		    "(%u domains)",
 		    v->server->index, h->deliveries, h->most, h->ndomains);

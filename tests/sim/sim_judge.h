@@ -20,6 +20,7 @@ enum property {
 	P_DOMAIN, /* only its own domain's primaries, only its own recipients */
 	P_WINDOW, /* connections with mail at an address set of one domain */
 	P_WINDOW_SHARED, /* ... and of many */
+	P_WINDOW_MIXED, /* ... that say different things: the smallest */
 	P_CANARY, /* a recovery begins with one, on a host of one domain */
 	P_CANARY_SHARED, /* ... and on a host of many */
 	P_STARVED, /* a message waits though its primary takes mail */
@@ -73,7 +74,7 @@ struct sdomain { /* one domain of the world */
 
 struct judge_host { /* of a server, by its index */
 	unsigned ndomains, nlabels;
-	unsigned most; /* connections: the least of its domains */
+	unsigned most, largest; /* connections: of its domains */
 	bool simple; /* its domains have no other host */
 	bool shared; /* by several domains */
 	unsigned deliveries; /* connections open with mail */

@@ -223,13 +223,14 @@ static void
 changed(struct sdomain *d, enum health_state to)
 {
 	bool was = health_open(d->state), is = health_open(to);
+	bool down = d->state == HEALTH_DOWN;
 
 	trace("%s: %s -> %s, %u queued", d->name, health_state_name(d->state),
 	    health_state_name(to), d->queued);
 	d->state = to;
 	d->state_since = clock_now();
 	if (is && !was)
-		opened(d, to == HEALTH_RECOVERING);
+		opened(d, down);
 	else if (!is && was)
 		closed(d);
 	if (to != HEALTH_DOWN)

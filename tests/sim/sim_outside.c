@@ -500,10 +500,12 @@ http_differs(const struct config *a, const struct config *b)
 }
 
 size_t
-prometheus_series(size_t domains, size_t primaries, bool per_domain)
+prometheus_series(size_t domains, size_t primaries, size_t servers,
+    bool per_domain)
 {
 	(void)domains;
 	(void)primaries;
+	(void)servers;
 	(void)per_domain;
 	return 0;
 }
