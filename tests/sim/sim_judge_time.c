@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: ISC
+ * sim_judge_time: what has to happen in time, and what a domain's state says.
+ * "Well" is what the world knows and the daemon has to find out: a message
+ * offered now to one of the domain's primaries would be taken. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "tests/sim/sim_judge_int.h"
+
+#define FIRST_MS     1000
+#define STARVED_MS   600000 /* beyond the longest retry */
+#define TURNS	     8 /* of each other domain */
+#define TURNS_MIN    200
+#define PROBES_EXTRA 4 /* a third of the interval while it is not up, ... */
+#define LATE_MS	     10000
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Since when is the domain well, as far as the world goes? 0: it is not. */
+static int64_t
+well_since(const struct sdomain *d)
+{
+	int64_t best = 0;
+
+	if (judge.dns_since == 0)
+		return 0;
+	for (unsigned i = 0; i < d->nhosts; i++) {
+		const struct server *s = d->host[i];
+
+		if (server_takes(s) && (best == 0 || s->well_since < best))
+			best = s->well_since;
+	}
+	return best == 0 ? 0 : later(later(best, judge.dns_since), judge.begin);
+}
+
+/* What a talk with the worst of its hosts takes until EHLO is answered. */
+static int64_t
+talk_ms(const struct sdomain *d)
+{
+	int64_t worst = 0, ms;
+
+	for (unsigned i = 0; i < d->nhosts; i++) {
+		const struct server *s = d->host[i];
+
+		ms = s->greeting_ms + 16 * s->latency_ms + 8 * s->think_ms;
+		for (unsigned j = 0; j < s->naddrs; j++)
+			ms += s->hole[j] ? 5500 : 0;
+		worst = later(worst, ms);
+	}
+	return worst;
+}
+
+/* `rounds` probes, the first of which hangs since before. */
+static int64_t
+rounds_ns(const struct sdomain *d, unsigned rounds)
+{
+	return ((int64_t)rounds * (d->interval_ms * 111 / 100 + talk_ms(d)) +
+		   d->timeout_ms * d->nhosts + LATE_MS) *
+	    CLOCK_MS;
+}
+
+static int64_t
+down_bound_ns(const struct sdomain *d)
+{
+	return rounds_ns(d, d->fall > d->rise ? d->fall : d->rise) +
+	    d->hold_ms * CLOCK_MS;
+}
+
+static void
+on_down_check(void *arg)
+{
+	struct sdomain *d = arg;
+	int64_t well = well_since(d), since, now = clock_now();
+
+	if (d->state != HEALTH_DOWN || well == 0)
+		return;
+	since = later(well, d->state_since);
+	if (now - since < down_bound_ns(d)) {
+		loop_timer_set(d->down_check,
+		    (since + down_bound_ns(d) - now) / CLOCK_MS + 1);
+		return;
+	}
+	judge_fail(P_DOWN, "%s is down since %s and well since %s", d->name,
+	    sim_time_text(d->state_since), sim_time_text(well));
+}
+
+/* Is there a reason why it begins later? */
+static bool
+may_wait(const struct sdomain *d, int64_t since)
+{
+	const struct judge_host *h = host_of(d->host[0]);
+	int64_t well = well_since(d);
+
+	return d->queued == 0 || !health_open(d->state) || well == 0 ||
+	    well > since || judge.patient || h->last_mail >= since ||
+	    h->deliveries > 0;
+}
+
+/* Is there a connection to it that will never say anything? */
+static bool
+hangs(const struct server *s)
+{
+	const struct visit *v;
+
+	LIST_FOREACH (v, &s->visits, link)
+		if (v->mute && v->conn != NULL)
+			return true;
+	return false;
+}
+
+static enum property
+first_property(const struct server *s)
+{
+	if (hangs(s))
+		return P_FIRST_HUNG;
+	return host_of(s)->shared ? P_FIRST_SHARED : P_FIRST;
+}
+
+static void
+on_first_check(void *arg)
+{
+	struct sdomain *d = arg;
+
+	if (may_wait(d, d->verdict_at))
+		return;
+	judge_fail(first_property(d->host[0]),
+	    "%s is %s since %s, has %u messages, and host %u "
+	    "was offered none of them",
+	    d->name, health_state_name(d->state), sim_time_text(d->verdict_at),
+	    d->queued, d->host[0]->index);
+}
+
+void
+judge_time_create(struct sdomain *d)
+{
+	d->down_check = sim_timer(on_down_check, d);
+	d->first_check = sim_timer(on_first_check, d);
+	for (unsigned i = 0; i < d->nhosts; i++)
+		host_of(d->host[i])->probe_ms = d->interval_ms;
+	judge_time_restart(d);
+}
+
+/* As a daemon sees it that has just begun. */
+void
+judge_time_restart(struct sdomain *d)
+{
+	d->state = d->probed ? HEALTH_UNKNOWN : HEALTH_DISABLED;
+	d->state_since = clock_now();
+	d->open_since = d->probed ? 0 : clock_now();
+	d->forced = false;
+	loop_timer_cancel(d->down_check);
+	loop_timer_cancel(d->first_check);
+	for (unsigned i = 0; i < d->nhosts; i++) {
+		host_of(d->host[i])->open_domains = 0;
+		host_of(d->host[i])->canary = false;
+	}
+}
+
+void
+judge_mood(const struct server *s)
+{
+	trace("host %u: mood %s", s->index, mood_name(s->mood));
+	for (unsigned i = 0; i < judge.ndomains && s->well_since != 0; i++) {
+		struct sdomain *d = &judge.domain[i];
+
+		if (d->state == HEALTH_DOWN)
+			on_down_check(d);
+	}
+}
+
+/* ---- what the daemon says of a domain */
+
+static void
+check_false_down(const struct sdomain *d)
+{
+	int64_t well = well_since(d);
+
+	if (well != 0 && clock_now() - well > rounds_ns(d, d->fall))
+		judge_fail(P_FALSE_DOWN, "%s is called down, well since %s",
+		    d->name, sim_time_text(well));
+}
+
+static void
+opened(struct sdomain *d, bool recovery)
+{
+	d->open_since = clock_now();
+	d->served_at = d->host[0]->taken;
+	for (unsigned i = 0; i < d->nhosts; i++) {
+		struct judge_host *h = host_of(d->host[i]);
+
+		if (h->open_domains++ > 0 || !recovery)
+			continue;
+		h->canary = true;
+		h->canary_since = clock_now();
+	}
+	/* What waits for its retry time goes on waiting unless it is a
+	 * recovery. */
+	if ((recovery ? d->queued : d->untried) == 0 || well_since(d) == 0 ||
+	    d->nhosts > 1)
+		return;
+	d->verdict_at = clock_now();
+	loop_timer_set(d->first_check, FIRST_MS + judge.slack_ms + talk_ms(d));
+}
+
+static void
+closed(struct sdomain *d)
+{
+	d->open_since = 0;
+	for (unsigned i = 0; i < d->nhosts; i++) {
+		struct judge_host *h = host_of(d->host[i]);
+
+		if (--h->open_domains == 0)
+			h->canary = false;
+	}
+}
+
+static void
+changed(struct sdomain *d, enum health_state to)
+{
+	bool was = health_open(d->state), is = health_open(to);
+	bool down = d->state == HEALTH_DOWN;
+
+	trace("%s: %s -> %s, %u queued", d->name, health_state_name(d->state),
+	    health_state_name(to), d->queued);
+	d->state = to;
+	d->state_since = clock_now();
+	if (is && !was)
+		opened(d, down);
+	else if (!is && was)
+		closed(d);
+	if (to != HEALTH_DOWN)
+		return;
+	d->downs++;
+	judge_result.downs++;
+	check_false_down(d);
+	on_down_check(d);
+}
+
+void
+judge_notice(const struct notice *n)
+{
+	struct sdomain *d = judge_domain(n->domain);
+
+	if (d == NULL)
+		return;
+	if (n->kind == NOTICE_STATE)
+		changed(d, (enum health_state)n->b);
+	else if (n->kind == NOTICE_FLUSH_END)
+		d->forced = false;
+	else if (n->kind == NOTICE_BREAKER)
+		trace("%s: breaker %s", d->name, n->text);
+}
+
+void
+judge_forced(unsigned domain)
+{
+	judge.domain[domain].forced = true;
+	trace("%s: a flush is ordered", judge.domain[domain].name);
+}
+
+void
+judge_first_verdicts(void)
+{
+	for (unsigned i = 0; i < judge.ndomains; i++) {
+		const struct sdomain *d = &judge.domain[i];
+
+		if (d->state == HEALTH_UNKNOWN && judge.dns_since != 0 &&
+		    judge.dns_since == judge.begin)
+			judge_fail(P_VERDICT, "nothing is known of %s",
+			    d->name);
+	}
+}
+
+void
+judge_time_probe(const struct server *s)
+{
+	struct judge_host *h = host_of(s);
+	int64_t now = clock_now();
+
+	if (now - h->probe_window > h->probe_ms * CLOCK_MS) {
+		h->probe_window = now;
+		h->probe_count = 0;
+	}
+	if (++h->probe_count > h->nlabels * PROBES_EXTRA + PROBES_EXTRA)
+		judge_fail(P_PROBES,
+		    "host %u: %u probes in an interval, it "
+		    "has %u names",
+		    s->index, h->probe_count, h->nlabels);
+}
+
+/* ---- who waits? */
+
+/* Since when have all its best hosts been well? 0: not all are. */
+static int64_t
+best_since(const struct sdomain *d)
+{
+	int64_t since = judge.dns_since;
+
+	for (unsigned i = 0; i < d->nhosts && d->pref[i] == d->pref[0]; i++) {
+		if (!server_takes(d->host[i]))
+			return 0;
+		since = later(since, d->host[i]->well_since);
+	}
+	return since;
+}
+
+static void
+sweep_part(const struct message *m, const struct mpart *p, int64_t now)
+{
+	const struct sdomain *d = &judge.domain[p->domain];
+	const struct server *s = d->host[0];
+	int64_t well = well_since(d), best = best_since(d), since, limit;
+	bool first = best != 0;
+
+	if (!p->stored || well == 0 || d->open_since == 0 || judge.patient)
+		return;
+	limit = d->retry_max_ms * 125 / 100 + STARVED_MS +
+	    (int64_t)idmap_len(&judge.messages) *
+		(10 * s->latency_ms + 5 * s->think_ms + 50);
+	since = later(later(p->touched, d->open_since), judge.begin);
+	if (first &&
+	    now - later(later(since, best), p->offered) > limit * CLOCK_MS)
+		judge_fail(P_STARVED, "message %llu of %s waits since %s",
+		    (unsigned long long)m->seq, d->name,
+		    sim_time_text(later(since, best)));
+	else if (now - later(since, well) > limit * CLOCK_MS)
+		judge_fail(P_STARVED_NEXT, "message %llu of %s waits since %s",
+		    (unsigned long long)m->seq, d->name,
+		    sim_time_text(later(since, well)));
+}
+
+static void
+sweep_message(uint64_t seq, void *value, void *arg)
+{
+	const struct message *m = value;
+
+	(void)seq;
+	for (unsigned i = 0; i < m->n; i++)
+		sweep_part(m, &m->part[i], *(int64_t *)arg);
+}
+
+void
+judge_sweep(void)
+{
+	int64_t now = clock_now();
+
+	idmap_each(&judge.messages, sweep_message, &now);
+	for (unsigned i = 0; i < judge.ndomains; i++) {
+		const struct sdomain *d = &judge.domain[i];
+		const struct server *s = d->host[0];
+		uint64_t turns = s->taken - d->served_at;
+
+		if (d->untried > 0 && d->open_since != 0 && d->nhosts == 1 &&
+		    turns > TURNS * host_of(s)->ndomains + TURNS_MIN)
+			judge_fail(P_TURNS,
+			    "%s waits, its host took %llu "
+			    "messages of others",
+			    d->name, (unsigned long long)turns);
+	}
+}
+
+static void
+drained_message(uint64_t seq, void *value, void *arg)
+{
+	const struct message *m = value;
+
+	(void)seq;
+	(void)arg;
+	for (unsigned i = 0; i < m->n; i++)
+		if (m->part[i].stored)
+			judge_fail(P_STUCK,
+			    "message %llu of %s is left after "
+			    "%u tries",
+			    (unsigned long long)m->seq,
+			    judge.domain[m->part[i].domain].name,
+			    m->part[i].tries);
+}
+
+void
+judge_drained(void)
+{
+	idmap_each(&judge.messages, drained_message, NULL);
+}

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: ISC
+ * sim_outside: see sim_outside.h. */
+#include "tests/sim/sim_outside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/idmap.h"
+#include "base/mem.h"
+#include "daemon/daemon_int.h"
+#include "daemon/privileges.h"
+#include "exporters/prometheus.h"
+#include "tests/sim/sim_judge.h"
+
+/* ---- watched and broken */
+
+enum mutation {
+	MUTATE_NONE,
+	MUTATE_WINDOW,
+	MUTATE_GATE,
+	MUTATE_LOST,
+	MUTATE_TWICE,
+	MUTATE_JOB,
+	MUTATE_STARVE,
+	MUTATE_LATE,
+	MUTATE_DEAF,
+	MUTATE_MAX,
+};
+static const struct {
+	const char *name, *property, *what;
+} mutations[MUTATE_MAX] = {
+	[MUTATE_WINDOW] = { "window", "window",
+	    "the deliverer opens more connections than are wanted" },
+	[MUTATE_GATE] = { "gate", "while_down", "a gate is never closed" },
+	[MUTATE_LOST] = { "lost", "lost", "what was put off counts as taken" },
+	[MUTATE_TWICE] = { "twice", "twice",
+	    "an outcome is taken for a lost connection" },
+	[MUTATE_JOB] = { "job", "job", "a job is never ended" },
+	[MUTATE_STARVE] = { "starve", "starved", "a domain gets nothing" },
+	[MUTATE_LATE] = { "late", "first", "a gate opens 5 s late" },
+	[MUTATE_DEAF] = { "deaf", "down", "success in down is not heard" },
+};
+static enum mutation mutation;
+static struct idmap jobs; /* by address: the id of its part */
+static struct idmap parts; /* that are out */
+
+bool
+sim_mutate(const char *name)
+{
+	unsigned i;
+
+	mutation = MUTATE_NONE;
+	if (name == NULL)
+		return true;
+	for (i = 1; i < MUTATE_MAX; i++)
+		if (strcmp(mutations[i].name, name) == 0)
+			mutation = (enum mutation)i;
+	return mutation != MUTATE_NONE;
+}
+
+void
+sim_mutations(void)
+{
+	for (unsigned i = 1; i < MUTATE_MAX; i++)
+		printf("mutation %s (%s) %s\n", mutations[i].name,
+		    mutations[i].property, mutations[i].what);
+}
+
+const char *
+sim_mutation_property(void)
+{
+	return mutations[mutation].property;
+}
+
+void
+sim_jobs_begin(void)
+{
+	idmap_fini(&jobs);
+	idmap_fini(&parts);
+	idmap_init(&jobs);
+	idmap_init(&parts);
+}
+
+unsigned
+sim_jobs_out(void)
+{
+	return (unsigned)idmap_len(&jobs);
+}
+
+static void
+job_begin(struct queue_job *job)
+{
+	uint64_t key = (uintptr_t)job;
+
+	if (idmap_get(&parts, job->id) != NULL)
+		judge_fail(P_JOB, "part %llx is out twice",
+		    (unsigned long long)job->id);
+	idmap_put(&jobs, key, job);
+	idmap_put(&parts, job->id, job);
+}
+
+static void
+job_end(struct queue_job *job)
+{
+	if (idmap_take(&jobs, (uintptr_t)job) == NULL)
+		judge_fail(P_JOB, "a job is ended that was not out");
+	else
+		(void)idmap_take(&parts, job->id);
+}
+
+struct queue_job *__real_queue_take(struct queue *, const char *domain);
+struct queue_job *__wrap_queue_take(struct queue *, const char *domain);
+struct queue_job *
+__wrap_queue_take(struct queue *q, const char *domain)
+{
+	struct queue_job *job;
+
+	if (mutation == MUTATE_STARVE && strcmp(domain, "d0.test") == 0)
+		return NULL;
+	job = __real_queue_take(q, domain);
+	if (job != NULL)
+		job_begin(job);
+	return job;
+}
+
+void __real_queue_done(struct queue *, struct queue_job *, enum job_outcome,
+    const struct envelope *env);
+void __wrap_queue_done(struct queue *, struct queue_job *, enum job_outcome,
+    const struct envelope *env);
+void
+__wrap_queue_done(struct queue *q, struct queue_job *job,
+    enum job_outcome outcome, const struct envelope *env)
+{
+	struct envelope *copy = NULL;
+
+	if (mutation == MUTATE_JOB && clock_now() > 3600 * CLOCK_SEC)
+		return;
+	job_end(job);
+	if (mutation == MUTATE_TWICE && outcome == JOB_TRIED) {
+		outcome = JOB_LOST;
+		env = NULL;
+	}
+	if (mutation == MUTATE_LOST && outcome == JOB_TRIED && env != NULL) {
+		copy = envelope_copy(env);
+		for (uint32_t i = 0; i < copy->nrcpts; i++)
+			copy->rcpts[i].state = RCPT_DELIVERED;
+		env = copy;
+	}
+	__real_queue_done(q, job, outcome, env);
+	envelope_destroy(&copy);
+}
+
+void __real_queue_warned(struct queue *, struct queue_job *,
+    const struct envelope *env);
+void __wrap_queue_warned(struct queue *, struct queue_job *,
+    const struct envelope *env);
+void
+__wrap_queue_warned(struct queue *q, struct queue_job *job,
+    const struct envelope *env)
+{
+	job_end(job);
+	__real_queue_warned(q, job, env);
+}
+
+void __real_bounce_expire(struct bounce *, struct queue_job *);
+void __wrap_bounce_expire(struct bounce *, struct queue_job *);
+void
+__wrap_bounce_expire(struct bounce *b, struct queue_job *job)
+{
+	job_begin(job);
+	__real_bounce_expire(b, job);
+}
+
+void __real_bounce_warn(struct bounce *, struct queue_job *, unsigned stage);
+void __wrap_bounce_warn(struct bounce *, struct queue_job *, unsigned stage);
+void
+__wrap_bounce_warn(struct bounce *b, struct queue_job *job, unsigned stage)
+{
+	job_begin(job);
+	__real_bounce_warn(b, job, stage);
+}
+
+struct late_gate {
+	struct queue *queue;
+	char domain[TEXT_DOMAIN_MAX];
+	struct loop_timer *timer;
+};
+
+void __real_queue_gate(struct queue *, const char *domain, enum queue_gate);
+void __wrap_queue_gate(struct queue *, const char *domain, enum queue_gate);
+
+static void
+on_late_gate(void *arg)
+{
+	struct late_gate *g = arg;
+
+	__real_queue_gate(g->queue, g->domain, GATE_OPEN);
+	loop_timer_destroy(&g->timer);
+	mem_free(&g);
+}
+
+void
+__wrap_queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
+{
+	struct late_gate *g;
+
+	if (mutation == MUTATE_GATE && gate == GATE_CLOSED &&
+	    clock_now() > 600 * CLOCK_SEC)
+		return;
+	if (mutation == MUTATE_LATE && gate == GATE_OPEN &&
+	    clock_now() > 600 * CLOCK_SEC) {
+		g = mem_alloc(sizeof(*g));
+		g->queue = q;
+		strlcpy(g->domain, domain, sizeof(g->domain));
+		g->timer = sim_timer(on_late_gate, g);
+		loop_timer_set(g->timer, 5000);
+		return;
+	}
+	__real_queue_gate(q, domain, gate);
+}
+
+void __real_deliver_want(struct deliver *, const char *domain, unsigned n);
+void __wrap_deliver_want(struct deliver *, const char *domain, unsigned n);
+void
+__wrap_deliver_want(struct deliver *d, const char *domain, unsigned n)
+{
+	__real_deliver_want(d, domain, mutation == MUTATE_WINDOW ? n * 8 : n);
+}
+
+bool __real_health_feed(struct health *, enum health_input, int64_t now,
+    struct health_change *out);
+bool __wrap_health_feed(struct health *, enum health_input, int64_t now,
+    struct health_change *out);
+bool
+__wrap_health_feed(struct health *h, enum health_input in, int64_t now,
+    struct health_change *out)
+{
+	if (mutation == MUTATE_DEAF && in == HEALTH_IN_OK &&
+	    h->state == HEALTH_DOWN)
+		in = HEALTH_IN_NEUTRAL;
+	return __real_health_feed(h, in, now, out);
+}
+
+/* The machine's own addresses would make two machines differ. */
+int __wrap_addr_local_list(struct net_addr **list, size_t *n);
+int
+__wrap_addr_local_list(struct net_addr **list, size_t *n)
+{
+	*list = NULL;
+	*n = 0;
+	return 0;
+}
+
+/* ---- alerts and SNMP: they hear of everything, and so does the judge */
+
+void
+daemon_alerts_notice(struct daemon *d, const struct notice *n)
+{
+	(void)d;
+	judge_notice(n);
+}
+
+void
+daemon_alerts_create(struct daemon *d)
+{
+	(void)d;
+}
+
+void
+daemon_alerts_configure(struct daemon *d)
+{
+	(void)d;
+}
+
+void
+daemon_alerts_destroy(struct daemon *d)
+{
+	(void)d;
+}
+
+void
+daemon_alerts_snapshot(struct daemon *d, struct snapshot *s)
+{
+	(void)d;
+	(void)s;
+}
+
+void
+daemon_alerts_tick(struct daemon *d)
+{
+	(void)d;
+}
+
+uint32_t
+daemon_alerts_of(const struct daemon *d, const char *domain)
+{
+	(void)d;
+	(void)domain;
+	return 0;
+}
+
+const struct control_alert_ops daemon_alert_ops;
+
+struct agentx *
+agentx_create(struct loop *l, const char *spool)
+{
+	(void)l;
+	(void)spool;
+	return NULL;
+}
+
+void
+agentx_destroy(struct agentx **a)
+{
+	(void)a;
+}
+
+void
+agentx_configure(struct agentx *a, const struct conf_snmp *c)
+{
+	(void)a;
+	(void)c;
+}
+
+void
+agentx_tick(struct agentx *a, const struct snapshot *s)
+{
+	(void)a;
+	(void)s;
+}
+
+void
+agentx_notice(struct agentx *a, const struct notice *n)
+{
+	(void)a;
+	(void)n;
+}
+
+void
+agentx_stats(const struct agentx *a, struct agentx_stats *s)
+{
+	(void)a;
+	memset(s, 0, sizeof(*s));
+}
+
+/* ---- smtpd, control, web, privileges: not there */
+
+static char outside;
+
+struct smtpd *
+smtpd_create(struct loop *l, struct queue *q, struct stats *s,
+    const struct smtpd_ops *ops)
+{
+	(void)l;
+	(void)q;
+	(void)s;
+	(void)ops;
+	return NULL;
+}
+
+struct smtpd_setup *
+smtpd_setup_create(struct config *c, struct mx_errbuf *eb)
+{
+	(void)c;
+	(void)eb;
+	return (struct smtpd_setup *)(void *)&outside;
+}
+
+void
+smtpd_setup_destroy(struct smtpd_setup **s)
+{
+	*s = NULL;
+}
+
+void
+smtpd_setup_open(struct smtpd *s, struct smtpd_setup *setup)
+{
+	(void)s;
+	(void)setup;
+}
+
+void
+smtpd_setup_use(struct smtpd *s, struct smtpd_setup **setup)
+{
+	(void)s;
+	*setup = NULL;
+}
+
+size_t
+smtpd_files_unread(const struct smtpd *s)
+{
+	(void)s;
+	return 0;
+}
+
+void
+smtpd_on_read(struct smtpd *s, void (*done)(void *), void *arg)
+{
+	(void)s;
+	(void)done;
+	(void)arg;
+}
+
+void
+smtpd_destroy(struct smtpd **s)
+{
+	(void)s;
+}
+
+int
+smtpd_listen(struct smtpd *s, const struct config *c, struct mx_errbuf *eb)
+{
+	(void)s;
+	(void)c;
+	(void)eb;
+	return 0;
+}
+
+int
+smtpd_configure(struct smtpd *s, struct config *c, struct mx_errbuf *eb)
+{
+	(void)s;
+	(void)c;
+	(void)eb;
+	return 0;
+}
+
+void
+smtpd_drain(struct smtpd *s, void (*idle)(void *), void *arg)
+{
+	(void)s;
+	idle(arg);
+}
+
+unsigned
+smtpd_sessions(const struct smtpd *s)
+{
+	(void)s;
+	return 0;
+}
+
+enum smtpd_rcpt
+smtpd_rcpt_check(struct smtpd *s, const char *mailbox)
+{
+	(void)s;
+	(void)mailbox;
+	return (enum smtpd_rcpt)0;
+}
+
+struct control *
+control_create(struct loop *l, const char *path, unsigned clients,
+    const struct relay *r, const struct control_ops *ops, struct mx_errbuf *eb)
+{
+	(void)l;
+	(void)path;
+	(void)clients;
+	(void)r;
+	(void)ops;
+	(void)eb;
+	return (struct control *)(void *)&outside;
+}
+
+void
+control_destroy(struct control **c)
+{
+	*c = NULL;
+}
+
+struct http *
+http_create(struct config *c, struct snapshot_box *b, struct history *h,
+    struct mx_errbuf *eb)
+{
+	(void)c;
+	(void)b;
+	(void)h;
+	(void)eb;
+	return (struct http *)(void *)&outside;
+}
+
+void
+http_destroy(struct http **h)
+{
+	(void)h;
+}
+
+void
+http_tick(struct http *h, int64_t now)
+{
+	(void)h;
+	(void)now;
+}
+
+bool
+http_differs(const struct config *a, const struct config *b)
+{
+	(void)a;
+	(void)b;
+	return false;
+}
+
+size_t
+prometheus_series(size_t domains, size_t primaries, size_t servers,
+    bool per_domain)
+{
+	(void)domains;
+	(void)primaries;
+	(void)servers;
+	(void)per_domain;
+	return 0;
+}
+
+int
+privileges_check(const struct config *c, struct mx_errbuf *eb)
+{
+	(void)c;
+	(void)eb;
+	return 0;
+}
+
+int
+privileges_make_dirs(const struct config *c, struct mx_errbuf *eb)
+{
+	(void)c;
+	(void)eb;
+	return 0;
+}
+
+int
+privileges_lower(const struct config *c, struct mx_errbuf *eb)
+{
+	(void)c;
+	(void)eb;
+	return 0;
+}
+
+int
+privileges_raise(void)
+{
+	return 0;
+}
+
+int
+privileges_drop(const struct config *c, struct mx_errbuf *eb)
+{
+	(void)c;
+	(void)eb;
+	return 0;
+}
