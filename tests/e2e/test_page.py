@@ -336,8 +336,9 @@ def test_semantics(chrome):
 def test_hostile_and_broken_documents(chrome):
     evil = document(2, hostname=HOSTILE, version=HOSTILE, not_ready=HOSTILE, ready=False,
                     alerts=[{"alert": HOSTILE, "severity": HOSTILE, "summary": HOSTILE}, None, 7])
-    evil["domains"][0].update(domain=HOSTILE, state=HOSTILE, cause=HOSTILE)
-    evil["domains"][1]["primaries"][0].update(primary=HOSTILE, text=HOSTILE, healthy=False)
+    evil["domains"][0].update(domain=HOSTILE, state=HOSTILE, cause=HOSTILE, trouble=HOSTILE)
+    evil["domains"][1]["primaries"][0].update(primary=HOSTILE, text=HOSTILE, healthy=False,
+                                            finding=HOSTILE, finding_about=HOSTILE)
     evil["domains"] += [None, 3, {"domain": "bare.test"},
                         {"domain": "odd.test", "queue": 5, "primaries": "x", "flush": [], "counters": 1}]
     with Api(evil) as api:
