@@ -1,3 +1,7 @@
+# `make tests/bench/primaries`: what tests/bench/run --only domains is run against.
+EXTRA_PROGRAMS += tests/bench/primaries
+tests_bench_primaries_SOURCES = tests/bench/primaries.c
+
 EXTRA_DIST += tests/bench/README.md tests/bench/run tests/e2e tests/fuzz/corpus \
 	tests/lint tests/run tests/tools
 
