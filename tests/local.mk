@@ -3,7 +3,7 @@ EXTRA_PROGRAMS += tests/bench/primaries
 tests_bench_primaries_SOURCES = tests/bench/primaries.c
 
 EXTRA_DIST += tests/bench/README.md tests/bench/run tests/e2e tests/fuzz/corpus \
-	tests/lint tests/run tests/tools
+	tests/lint tests/long tests/run tests/tools
 
 # Style is enforced, not hoped for: a part of `make check`. Without python3 or
 # clang-format-14 they are skipped and say so.
