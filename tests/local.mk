@@ -1,5 +1,9 @@
+# `make tests/bench/primaries`: what tests/bench/run --only domains is run against.
+EXTRA_PROGRAMS += tests/bench/primaries
+tests_bench_primaries_SOURCES = tests/bench/primaries.c
+
 EXTRA_DIST += tests/bench/README.md tests/bench/run tests/e2e tests/fuzz/corpus \
-	tests/run tests/tools \
+	tests/long tests/run tests/tools \
 	tests/lint/layers tests/lint/tags tests/lint/words
 
 # Style is enforced, not hoped for: a part of `make check`. Without python3 or

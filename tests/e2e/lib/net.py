@@ -89,7 +89,9 @@ class LocalAddress:
 
     def __init__(self, address):
         self.address = address
-        r = subprocess.run(["ip", "addr", "add", address + "/32", "dev", "lo"],
+        self.prefix = [address + "/128", "dev", "lo", "nodad"] if ":" in address else \
+            [address + "/32", "dev", "lo"]
+        r = subprocess.run(["ip", "addr", "add", *self.prefix],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.added = r.returncode == 0
         self.why = r.stdout.strip()
@@ -99,5 +101,5 @@ class LocalAddress:
 
     def close(self):
         if self.added:
-            subprocess.run(["ip", "addr", "del", self.address + "/32", "dev", "lo"],
+            subprocess.run(["ip", "addr", "del", *self.prefix[:3]],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -69,10 +69,12 @@ postlog unix-dgram n - n - 1 postlogd
 
 class Primary:
     """`recipients`: the only ones that exist (None: all). `tls`: STARTTLS with
-    a self-signed certificate. `access`: {recipient: "450 4.2.0 full"}."""
+    a self-signed certificate. `access`: {recipient: "450 4.2.0 full"}.
+    `services`: {(host, port): {option: value}}, further ports on which it is
+    otherwise."""
 
     def __init__(self, domains=("a.test",), host="127.0.0.1", port=None, name="primary.test",
-                 recipients=None, tls=False, access=None, extra=""):
+                 recipients=None, tls=False, access=None, extra="", services=None):
         self.work = Workdir("pf")
         self.dir = self.work.path
         self.host, self.port = host, port or free_port((host,))
@@ -95,14 +97,32 @@ class Primary:
                          gid=user.pw_gid, domains=", ".join(self.domains), boxes=self.box_map,
                          extra=extra, checks="")
         self.write_access(access or {})
-        with open(os.path.join(self.dir, "master.cf"), "w") as f:
-            f.write(MASTER.format(**self.conf))
+        self.services = dict(services or {})
+        self.write_master()
 
     def _file(self, name, text):
         path = os.path.join(self.dir, name)
         with open(path, "w") as f:
             f.write(text)
         return path
+
+    def write_master(self):
+        text = MASTER.format(**self.conf)
+        for at, options in self.services.items():
+            text += "%s:%d inet n - n - 50 smtpd\n" % at
+            text += "".join("  -o { %s = %s }\n" % o for o in options.items())
+        self._file("master.cf", text)
+
+    def set_service(self, at, **options):
+        """Other options of one of the services, from now on."""
+        self.services[at] = options
+        self.write_master()
+        if self.running:
+            self._postfix("reload")
+
+    def map(self, name, entries):
+        """A table of Postfix with these entries."""
+        return "texthash:" + self._file(name, "".join("%s %s\n" % e for e in entries.items()))
 
     def write_access(self, access):
         path = self._file("access", "".join("%s %s\n" % a for a in access.items()))
