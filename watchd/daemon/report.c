@@ -119,6 +119,7 @@ op_snapshot(void *arg, const char *domain)
 	struct daemon *d = arg;
 	struct snapshot *s;
 
+	daemon_alerts_tick(d);
 	if (domain != NULL)
 		domains_now(d->domains, domain);
 	else
