@@ -324,7 +324,7 @@ agentx_configure(struct agentx *a, const struct conf_snmp *c)
 }
 
 void
-agentx_tick(struct agentx *a, const struct snapshot *s)
+agentx_tick(struct agentx *a, struct snapshot *s)
 {
 	(void)a;
 	(void)s;

@@ -43,13 +43,14 @@ host_init(struct host *h, unsigned max)
 }
 
 void
-host_recovered(struct host *h)
+host_recovered(struct host *h, unsigned hung)
 {
+	MX_ASSERT(hung <= h->open);
 	window_reset(&h->window);
 	h->epoch++;
-	h->before += h->open;
-	h->open = 0;
-	h->ready = 0;
+	h->before += hung;
+	h->open -= hung;
+	h->ready = h->open;
 	h->fails = 0;
 	h->closed_until_ns = 0;
 }

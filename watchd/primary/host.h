@@ -33,9 +33,9 @@ struct host {
 	unsigned open; /* connections of ours, from SYN to close */
 	unsigned ready; /* of them greeted and not closed */
 	unsigned working; /* at a message, those from before included */
-	/* Recoveries. What is open from before one hangs, perhaps, at a server
-	 * that was restarted since: it is counted in `before` and nowhere
-	 * else, and speaks no more for the host. */
+	/* Recoveries. What has hung since before one, perhaps at a server that
+	 * was restarted since, is counted in `before` and nowhere else, and
+	 * speaks no more for the host. */
 	unsigned epoch, before;
 	unsigned fails; /* connects in a row, none working beside */
 	int64_t closed_until_ns; /* nothing works at all: no connect before */
@@ -55,8 +55,9 @@ char *
 host_key(const struct route_host *, const struct net_addr *source, char *dst);
 
 void host_init(struct host *, unsigned max);
-/* It recovered, or somebody says so: no pause, a canary first. */
-void host_recovered(struct host *);
+/* It recovered, or somebody says so: no pause, a canary first. `hung` of the
+ * open connections have been silent for long: they are of before. */
+void host_recovered(struct host *, unsigned hung);
 /* Somebody has a reason to try: a pause ends, if it was not of this second. */
 void host_retry(struct host *, int64_t now);
 /* May a connection be opened? And when to ask again by time alone (0: other

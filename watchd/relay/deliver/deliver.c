@@ -17,6 +17,7 @@
 
 #define DRAIN_POLL_MS  50
 #define DELIVER_LATELY (30 * CLOCK_SEC)
+#define DELIVER_HUNG   (10 * CLOCK_SEC)
 
 static void
 free_gone(struct deliver *dl)
@@ -226,27 +227,45 @@ deliver_window(const struct deliver *dl, const char *domain)
 					      1;
 }
 
+/* Nothing was heard on it for so long that its server may be gone. */
+static bool
+is_hung(const struct deliver_session *s)
+{
+	return (s->state == SESSION_SEND || s->state == SESSION_QUIT) &&
+	    loop_now(s->lane->site->deliver->loop) - s->heard_ns >=
+	    DELIVER_HUNG;
+}
+
+/* Those that are of no use to a host that begins anew are ended; those at a
+ * message go on, and count, unless they hang. */
 void
 deliver_recovered(struct deliver *dl, const char *label)
 {
 	struct site *st = site_find(dl, label);
 	struct deliver_session *s, *next;
+	unsigned hung = 0;
 	struct lane *l;
 
 	if (st == NULL)
 		return;
-	host_recovered(&st->host);
 	RB_FOREACH (l, lane_tree, &st->lanes) {
+		l->failed_until_ns = 0;
+		l->closed_until_ns = 0;
+		l->fails = 0;
 		for (s = TAILQ_FIRST(&l->sessions); s != NULL; s = next) {
 			next = TAILQ_NEXT(s, link);
 			if (s->state == SESSION_IDLE ||
 			    s->state == SESSION_REACH)
 				deliver_session_quit(s, false);
+			else if (deliver_session_is_of_today(s))
+				hung += is_hung(s);
 		}
-		l->failed_until_ns = 0;
-		l->closed_until_ns = 0;
-		l->fails = 0;
 	}
+	host_recovered(&st->host, hung);
+	RB_FOREACH (l, lane_tree, &st->lanes)
+		TAILQ_FOREACH (s, &l->sessions, link)
+			if (s->epoch + 1 == st->host.epoch && !is_hung(s))
+				s->epoch = st->host.epoch;
 	site_touch(st);
 }
 

@@ -67,6 +67,7 @@ struct deliver_session {
 	const char *tls_by; /* static, see reach_result */
 	bool making_room; /* counted in site.quitting */
 	int64_t since_ns; /* of being ready */
+	int64_t heard_ns; /* of the last byte of the server, or being asked */
 	unsigned messages; /* transactions begun */
 	unsigned accepted; /* messages it took */
 	struct delivery *cur, *next; /* next: loaded ahead */

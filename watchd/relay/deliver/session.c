@@ -357,6 +357,7 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 			log_trace("deliver", "domain=%s event=flood",
 			    domain_of(s));
 		conn_consume(conn, n);
+		s->heard_ns = now_of(s);
 		deliver_session_pump(s);
 		break;
 	case CONN_DRAINED:
@@ -436,7 +437,7 @@ on_reached(const struct reach_result *r, void *arg)
 	s->client = r->client;
 	s->addr = r->addr;
 	s->tls_by = r->tls_by;
-	s->since_ns = now_of(s);
+	s->since_ns = s->heard_ns = now_of(s);
 	conn_owner(s->conn, on_conn, s);
 	if (deliver_session_is_of_today(s))
 		host_connected(host_of(s));

@@ -198,6 +198,7 @@ deliver_tx_batch(struct deliver_session *s)
 	s->phase_ns = reply_ns(s);
 	if (host_of(s)->gap_ns != 0)
 		host_of(s)->next_ns = now_of(s) + host_of(s)->gap_ns;
+	s->heard_ns = now_of(s);
 	deliver_session_set(s, SESSION_SEND);
 	smtp_client_mail(s->client, &tx, now_of(s));
 }
