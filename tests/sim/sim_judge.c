@@ -369,24 +369,6 @@ judge_closed(const struct visit *v)
 		host_of(v->server)->deliveries--;
 }
 
-static void
-delivery_begins(struct visit *v)
-{
-	struct judge_host *h = host_of(v->server);
-
-	if (v->counted)
-		return;
-	v->counted = true;
-	h->deliveries++;
-	if (h->deliveries > h->most)
-		judge_fail(h->deliveries <= h->largest ? P_WINDOW_MIXED :
-			h->shared		       ? P_WINDOW_SHARED :
-							 P_WINDOW,
-		    "host %u: %u connections with mail, connections = %u "
-		    "(%u domains)",
-		    v->server->index, h->deliveries, h->most, h->ndomains);
-}
-
 static unsigned
 canaries(const struct server *s)
 {
@@ -398,6 +380,25 @@ canaries(const struct server *s)
 		n += v->conn != NULL && v->role == VISIT_DELIVERY &&
 		    v->mail_at >= h->canary_since;
 	return n;
+}
+
+/* What hung since before the last recovery stands beside the window. */
+static void
+delivery_begins(struct visit *v)
+{
+	struct judge_host *h = host_of(v->server);
+
+	if (v->counted)
+		return;
+	v->counted = true;
+	h->deliveries++;
+	if (h->deliveries > h->most && canaries(v->server) > h->most)
+		judge_fail(h->deliveries <= h->largest ? P_WINDOW_MIXED :
+			h->shared		       ? P_WINDOW_SHARED :
+							 P_WINDOW,
+		    "host %u: %u connections with mail, connections = %u "
+		    "(%u domains)",
+		    v->server->index, h->deliveries, h->most, h->ndomains);
 }
 
 static bool

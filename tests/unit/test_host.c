@@ -74,7 +74,7 @@ pauses(void **state)
 	h.open = 0;
 	host_retry(&h, now);
 	assert_int_equal(host_wake(&h, now), now + SEC);
-	host_recovered(&h, 0);
+	host_recovered(&h, 0, now);
 	assert_true(host_room(&h, now));
 	assert_true(h.window.canary);
 }
@@ -126,7 +126,7 @@ recovers(void **state)
 	(void)state;
 	host_init(&h, 20);
 	h.open = h.ready = 5;
-	host_recovered(&h, 4); /* and one that is at work counts */
+	host_recovered(&h, 4, SEC); /* and one that is at work counts */
 	assert_int_equal(h.open, 1);
 	assert_int_equal(h.before, 4);
 	assert_false(host_room(&h, SEC));
@@ -134,6 +134,12 @@ recovers(void **state)
 	assert_true(host_room(&h, SEC));
 	h.open = 1;
 	assert_false(host_room(&h, SEC));
+	/* Its other names recover, too, and it does not begin anew. */
+	assert_true(host_is_fresh(&h, 2 * SEC));
+	host_doubted(&h);
+	assert_false(host_is_fresh(&h, 2 * SEC));
+	host_recovered(&h, 1, 2 * SEC);
+	h.open = 1;
 	/* Nor is a refusal now "one too many". */
 	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421, SEC),
 	    HOST_FAILED);

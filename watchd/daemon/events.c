@@ -90,6 +90,8 @@ on_primary(void *arg, const struct watch *w, const char *domain)
 	    domain, log_q(label), w->primary->domains, r->ok,
 	    smtp_phase_name(r->phase), r->code, log_q(r->text));
 	publish(d, NOTICE_PRIMARY, domain, label, r->ok, r->phase, r->text);
+	if (!r->ok)
+		deliver_doubted(d->deliver, label);
 }
 
 static void
@@ -149,7 +151,13 @@ on_recovered(void *arg, const struct primary *p)
 {
 	struct daemon *d = arg;
 
-	deliver_recovered(d->deliver, p->label);
+	const struct watch *w;
+
+	LIST_FOREACH (w, &p->watches, sibling)
+		if (w->host != NULL)
+			deliver_recovered(d->deliver, w->host,
+			    w->policy.source.len != 0 ? &w->policy.source :
+							NULL);
 }
 
 static bool

@@ -43,7 +43,7 @@ host_init(struct host *h, unsigned max)
 }
 
 void
-host_recovered(struct host *h, unsigned hung)
+host_recovered(struct host *h, unsigned hung, int64_t now)
 {
 	MX_ASSERT(hung <= h->open);
 	window_reset(&h->window);
@@ -53,6 +53,20 @@ host_recovered(struct host *h, unsigned hung)
 	h->ready = h->open;
 	h->fails = 0;
 	h->closed_until_ns = 0;
+	h->recovered_ns = now;
+}
+
+bool
+host_is_fresh(const struct host *h, int64_t now)
+{
+	return h->recovered_ns != 0 && now - h->recovered_ns < HOST_FRESH &&
+	    h->fails == 0;
+}
+
+void
+host_doubted(struct host *h)
+{
+	h->recovered_ns = 0;
 }
 
 void

@@ -15,6 +15,7 @@
 
 #define HOST_PAUSE_MIN INT64_C(1000000000) /* after a failure, doubling */
 #define HOST_PAUSE_MAX INT64_C(60000000000)
+#define HOST_FRESH     INT64_C(600000000000) /* after a recovery */
 #define HOST_GAP_MIN   INT64_C(100000000) /* between messages, doubling */
 #define HOST_GAP_MAX   INT64_C(60000000000)
 #define HOST_KEY_MAX   1024
@@ -40,6 +41,8 @@ struct host {
 	unsigned fails; /* connects in a row, none working beside */
 	int64_t closed_until_ns; /* nothing works at all: no connect before */
 	int64_t failed_ns; /* when that began */
+	int64_t
+	    recovered_ns; /* canary and slow start began; 0: a doubt since */
 	int64_t gap_ns; /* between two transactions; 0: no rate known */
 	int64_t next_ns; /* the next transaction, by gap_ns */
 	unsigned gap_wins; /* messages taken since the gap was set */
@@ -57,7 +60,11 @@ host_key(const struct route_host *, const struct net_addr *source, char *dst);
 void host_init(struct host *, unsigned max);
 /* It recovered, or somebody says so: no pause, a canary first. `hung` of the
  * open connections have been silent for long: they are of before. */
-void host_recovered(struct host *, unsigned hung);
+void host_recovered(struct host *, unsigned hung, int64_t now);
+/* Has it begun anew already, and nothing spoken against it since? A host of 300
+ * names recovers 300 times in half a minute: it begins anew once. */
+bool host_is_fresh(const struct host *, int64_t now);
+void host_doubted(struct host *); /* a probe failed */
 /* Somebody has a reason to try: a pause ends, if it was not of this second. */
 void host_retry(struct host *, int64_t now);
 /* May a connection be opened? And when to ask again by time alone (0: other

@@ -239,14 +239,15 @@ is_hung(const struct deliver_session *s)
 /* Those that are of no use to a host that begins anew are ended; those at a
  * message go on, and count, unless they hang. */
 void
-deliver_recovered(struct deliver *dl, const char *label)
+deliver_recovered(struct deliver *dl, const struct route_host *host,
+    const struct net_addr *source)
 {
-	struct site *st = site_find(dl, label);
+	struct site *st = site_at(dl, host, source);
 	struct deliver_session *s, *next;
 	unsigned hung = 0;
 	struct lane *l;
 
-	if (st == NULL)
+	if (st == NULL || host_is_fresh(&st->host, loop_now(dl->loop)))
 		return;
 	RB_FOREACH (l, lane_tree, &st->lanes) {
 		l->failed_until_ns = 0;
@@ -261,12 +262,21 @@ deliver_recovered(struct deliver *dl, const char *label)
 				hung += is_hung(s);
 		}
 	}
-	host_recovered(&st->host, hung);
+	host_recovered(&st->host, hung, loop_now(dl->loop));
 	RB_FOREACH (l, lane_tree, &st->lanes)
 		TAILQ_FOREACH (s, &l->sessions, link)
 			if (s->epoch + 1 == st->host.epoch && !is_hung(s))
 				s->epoch = st->host.epoch;
 	site_touch(st);
+}
+
+void
+deliver_doubted(struct deliver *dl, const char *label)
+{
+	struct site *st = site_find(dl, label);
+
+	if (st != NULL)
+		host_doubted(&st->host);
 }
 
 bool

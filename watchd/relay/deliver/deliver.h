@@ -79,8 +79,12 @@ void deliver_drain(struct deliver *, void (*idle)(void *arg), void *arg);
 unsigned deliver_connections(const struct deliver *);
 /* Of the host that the domain's mail goes to; 1 when none is chosen. */
 unsigned deliver_window(const struct deliver *, const char *domain);
-/* The host that the label means is back: no pause any more, a canary first. */
-void deliver_recovered(struct deliver *, const char *label);
+/* The host with these addresses, under whichever name, is back, for connections
+ * from `source` (NULL: any): no pause any more, a canary first. */
+void deliver_recovered(struct deliver *, const struct route_host *,
+    const struct net_addr *source);
+/* Its probe failed: the next recovery is one. */
+void deliver_doubted(struct deliver *, const char *label);
 /* Connections of today stand there, and it took a message on one of them within
  * half a minute. */
 bool deliver_working(const struct deliver *, const char *label);

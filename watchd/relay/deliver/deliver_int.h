@@ -64,6 +64,7 @@ struct deliver_session {
 	struct conn *conn;
 	struct smtp_client *client;
 	struct net_addr addr; /* the one that answered */
+	char label[TEXT_DOMAIN_MAX + 8]; /* as who opened it names the host */
 	const char *tls_by; /* static, see reach_result */
 	bool making_room; /* counted in site.quitting */
 	int64_t since_ns; /* of being ready */
@@ -273,8 +274,10 @@ bool deliver_dest_hungry(struct deliver_dest *);
 /* The session does nothing for its destination any more. */
 void deliver_dest_release(struct deliver_session *);
 /* Its connection failed; another host is tried, or it pauses. */
-void deliver_dest_failed(struct deliver_dest *, const struct reach_result *,
-    enum host_failure);
+void deliver_dest_failed(struct deliver_dest *, const char *label,
+    const struct reach_result *, enum host_failure);
+/* Is there another host that has not failed lately? */
+bool deliver_dest_has_other(struct deliver_dest *);
 void
 deliver_dest_outcome(struct deliver_dest *, const struct deliver_outcome *);
 
@@ -295,6 +298,8 @@ int64_t lane_closed_until(const struct lane *); /* 0: it is not */
 void site_touch(struct site *); /* the task looks at it */
 void site_work(struct site *); /* of the task */
 void site_serve_total(struct deliver *); /* those that wait for the total */
+struct site *site_at(const struct deliver *, const struct route_host *,
+    const struct net_addr *source);
 struct site *site_find(const struct deliver *, const char *label);
 void site_free(struct site *);
 

@@ -55,6 +55,7 @@ delivery_take(struct deliver_dest *d, struct deliver_session *s,
 	w = delivery_create(DELIVERY_SEND, job);
 	w->dest = d;
 	w->session = s;
+	strlcpy(w->label, d->label, sizeof(w->label));
 	dl->jobs++;
 	d->jobs++;
 	w->load = store_load(dl->store, job->id, body_max, loaded, w);
@@ -104,7 +105,7 @@ delivery_report(const struct delivery *w, enum smtp_phase phase,
 	    "id=%s domain=%s host=%s addr=%s tls=%s tls_by=%s rcpts=%u "
 	    "delivered=%u deferred=%u failed=%u phase=%s code=%u status=%s "
 	    "delay=%s reply=%s%s%s",
-	    text_id(env->id, id), d->domain, log_q(s != NULL ? d->label : ""),
+	    text_id(env->id, id), d->domain, log_q(s != NULL ? w->label : ""),
 	    s != NULL ? addr_text_port(&s->addr, addr) : "",
 	    s != NULL && s->conn != NULL && conn_tls_info(s->conn) != NULL ?
 		log_q(conn_tls_info(s->conn)->version) :

@@ -38,6 +38,8 @@ struct delivery {
 	/* While a server has it. */
 	struct deliver_dest *dest; /* NULL: no server has it */
 	struct deliver_session *session; /* NULL: none is needed */
+	/* Of the host it goes to, by the name that its domain has for it. */
+	char label[TEXT_DOMAIN_MAX + 8];
 	char *data; /* the beginning of the body */
 	size_t len;
 	int rc; /* of loading */

@@ -316,8 +316,8 @@ dest_choose(struct deliver_dest *d)
 }
 
 /* Is there a host that has not failed, and is better than nothing? */
-static bool
-dest_has_other(struct deliver_dest *d)
+bool
+deliver_dest_has_other(struct deliver_dest *d)
 {
 	unsigned i;
 
@@ -355,14 +355,14 @@ deliver_dest_release(struct deliver_session *s)
 }
 
 void
-deliver_dest_failed(struct deliver_dest *d, const struct reach_result *r,
-    enum host_failure failure)
+deliver_dest_failed(struct deliver_dest *d, const char *label,
+    const struct reach_result *r, enum host_failure failure)
 {
 	struct deliver *dl = d->deliver;
 	struct domain_stats *st = stats_domain(dl->stats, d->domain);
 	struct deliver_outcome bad = { .phase = r->phase,
 		.code = r->reply_code,
-		.host = d->label,
+		.host = label,
 		.dns = r->code == REACH_LOCAL,
 		.text = r->text };
 
@@ -374,7 +374,7 @@ deliver_dest_failed(struct deliver_dest *d, const struct reach_result *r,
 	 * is what began together with a failure any news. */
 	if (failure != HOST_FAILED)
 		return;
-	bad.more = dest_has_other(d);
+	bad.more = deliver_dest_has_other(d);
 	/* Its next look-up is that of the next attempt. */
 	if (!bad.more && d->lane != NULL)
 		d->closed_until_ns = lane_closed_until(d->lane);

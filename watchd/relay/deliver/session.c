@@ -406,7 +406,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 		    now_of(s));
 	log_info("deliver",
 	    "domain=%s host=%s addr=%s event=%s phase=%s code=%u reply=%s",
-	    d->domain, log_q(d->label),
+	    d->domain, log_q(s->label),
 	    r->addr.len != 0 ? addr_text_port(&r->addr, addr) : "", failures[f],
 	    smtp_phase_name(r->phase), (unsigned)r->reply_code, log_q(r->text));
 	if (f == HOST_FAILED)
@@ -418,7 +418,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 			lane_line_put(d, true);
 		lane_work(l);
 	}
-	deliver_dest_failed(d, r, f);
+	deliver_dest_failed(d, s->label, r, f);
 	deliver_session_gone(s);
 }
 
@@ -464,6 +464,7 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 	s->lane = l;
 	s->dest = d;
 	s->epoch = l->site->host.epoch;
+	strlcpy(s->label, d->label, sizeof(s->label));
 	d->busy++;
 	s->conf = config_ref(dl->conf);
 	dom = config_domain(s->conf, d->domain);

@@ -153,6 +153,18 @@ name_set(struct site *st, const char *label)
 }
 
 struct site *
+site_at(const struct deliver *dl, const struct route_host *h,
+    const struct net_addr *source)
+{
+	char key[HOST_KEY_MAX];
+	struct site *st;
+
+	host_key(h, source, key);
+	FIND_BY(RB_ROOT(&dl->sites), key, key, st, node);
+	return st;
+}
+
+struct site *
 site_find(const struct deliver *dl, const char *label)
 {
 	struct site_name *n;

@@ -233,7 +233,7 @@ deliver_tx_begin(struct deliver_session *s)
 	}
 	w->start_ns = loop_now(dl->loop);
 	mem_free(&w->env->host);
-	w->env->host = mem_strdup(w->dest->label);
+	w->env->host = mem_strdup(w->label);
 	unfit = result_unfit(w->env->flags, w->env->body.len,
 	    smtp_client_ext(s->client), smtp_client_size_limit(s->client),
 	    &res);
@@ -487,6 +487,16 @@ tls_is_wanted(struct deliver_session *s, const struct smtp_reply *r)
 		    now_of(s));
 }
 
+/* A host that takes no message now, whoever it is for (452 to each MAIL), is the
+ * last choice for a while where there is another. */
+static bool
+is_passed_over(const struct deliver_session *s, enum smtp_phase phase,
+    const struct smtp_reply *reply, enum result_scope scope)
+{
+	return s->accepted == 0 && reply != NULL && reply->code / 100 == 4 &&
+	    (phase == SMTP_PHASE_MAIL || scope == RESULT_SERVER);
+}
+
 /* The last reply of a transaction. */
 void
 deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
@@ -515,16 +525,20 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 		batch_taken(s);
 		deliver_dest_outcome(d,
 		    &(struct deliver_outcome){ .ok = true,
-			.host = d->label,
+			.host = w->label,
 			.text = "" });
 	}
 	if (scope != RESULT_SERVER && batch_left(w) && !deliver_session_full(s))
 		return; /* READY follows: the next hundred */
-	/* A host that takes no message now, whoever it is for, is passed over
-	 * for a while where there is another (452 to each MAIL). */
-	if (s->accepted == 0 && reply != NULL && reply->code / 100 == 4 &&
-	    (info->phase == SMTP_PHASE_MAIL || scope == RESULT_SERVER))
+	if (is_passed_over(s, info->phase, reply, scope)) {
 		lane_failed(s->lane, info->phase);
+		if (info->phase == SMTP_PHASE_MAIL &&
+		    deliver_dest_has_other(d)) {
+			delivery_report(w, info->phase, "next_host");
+			delivery_finish(dl, &s->cur, JOB_RETURNED);
+			return;
+		}
+	}
 	delivery_report(w, info->phase, "");
 	if (scope != RESULT_SERVER) {
 		delivery_finish(dl, &s->cur, JOB_TRIED);
@@ -537,7 +551,7 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 		deliver_dest_outcome(d,
 		    &(struct deliver_outcome){ .phase = info->phase,
 			.code = reply->code,
-			.host = d->label,
+			.host = w->label,
 			.text = reply->text });
 	delivery_finish(dl, &s->cur, reply->code == 421 ? JOB_LOST : JOB_TRIED);
 	deliver_session_quit(s, false);
