@@ -409,6 +409,10 @@ conn_connect(struct loop *l, const struct net_addr *to,
 	STAILQ_INIT(&c->events);
 	c->server = server_at(to, &c->addr);
 	judge_connect(c->server);
+	if (c->server != NULL)
+		trace("host %u: connect to address %u, mood %s, %u open",
+		    c->server->index, c->addr, mood_name(c->server->mood),
+		    c->server->nopen);
 	switch (c->server != NULL ? server_syn(c->server, c->addr) : SYN_LOST) {
 	case SYN_ACCEPTED:
 		visit_open(c);

@@ -125,12 +125,30 @@ first_verdicts_ns(const struct world *w)
 }
 
 static void
+tell_hosts(const struct world *w)
+{
+	for (unsigned i = 0; i < w->nservers; i++) {
+		const struct server *s = &w->server[i];
+
+		trace("host %u: addrs=%u hole=%d%d%d%d latency=%lld think=%lld "
+		      "greeting=%lld limit=%u how=%u mails=%u greylist=%lld "
+		      "mailbox=%u postmaster=%u helo=%d tls=%u",
+		    i, s->naddrs, s->hole[0], s->hole[1], s->hole[2],
+		    s->hole[3], (long long)s->latency_ms,
+		    (long long)s->think_ms, (long long)s->greeting_ms, s->limit,
+		    s->limit_how, s->mails_max, (long long)s->greylist_ms,
+		    s->mailbox_percent, s->postmaster, s->no_ehlo, s->tls);
+	}
+}
+
+static void
 run(struct world *w)
 {
 	int64_t begin = clock_now(), end = begin + w->end_ms * CLOCK_MS;
 	int64_t first = begin + first_verdicts_ns(w);
 	bool restarts = w->restart_ms != 0;
 
+	tell_hosts(w);
 	world_start(w);
 	fate_begin(w);
 	if (first < end && !restarts) {
