@@ -19,13 +19,17 @@
 static struct {
 	const char *name, *off;
 } hazards[HAZARD_MAX] = {
-	[HAZARD_HOLE] = { "hole", "addresses share one time-out (reach)" },
-	[HAZARD_LATE] = { "late", "slow is down (reach, watch)" },
-	[HAZARD_TLS] = { "tls", "probe and delivery fall back apart (reach)" },
-	[HAZARD_POSTMASTER] = { "postmaster",
-	    "the asked mailbox decides (watch)" },
+	[HAZARD_HOLE] = { "hole", NULL },
+	[HAZARD_LATE] = { "late",
+	    "the judge allows less than the three sessions that are given "
+	    "up before one hears a late greeting out" },
+	[HAZARD_TLS] = { "tls",
+	    "the judge does not know that a host which did TLS is not "
+	    "talked to in clear before retry.first" },
+	[HAZARD_POSTMASTER] = { "postmaster", NULL },
 	[HAZARD_LIMIT_SHARED] = { "limit_shared",
-	    "the window is a domain's (window)" },
+	    "probes of several names of one host take its places from each "
+	    "other" },
 	[HAZARD_HELO] = { "helo", NULL },
 	[HAZARD_SILENT] = { "silent", NULL },
 	[HAZARD_RESTART] = { "restart", NULL },

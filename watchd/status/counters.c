@@ -168,8 +168,11 @@ entry_mark(struct stats_entry *e, int64_t quarter)
 	}
 	while (old < e->nmarks && e->mark[old].quarter < quarter - DAY_MARKS)
 		old++;
-	memmove(e->mark, e->mark + old, (e->nmarks - old) * sizeof(*e->mark));
-	e->nmarks = (uint16_t)(e->nmarks - old);
+	if (old > 0) {
+		memmove(e->mark, e->mark + old,
+		    (e->nmarks - old) * sizeof(*e->mark));
+		e->nmarks = (uint16_t)(e->nmarks - old);
+	}
 	if (e->nmarks == e->marks_size) {
 		e->marks_size = (uint16_t)(e->marks_size * 2 + 1);
 		e->mark = mem_grow(e->mark, e->marks_size, sizeof(*e->mark));
