@@ -81,6 +81,9 @@ host_retry(struct host *h, int64_t now)
 bool
 host_room(const struct host *h, int64_t now)
 {
+	/* Where nobody has been yet two at once find out. */
+	if (h->open >= h->proven && h->open - h->ready >= HOST_FINDERS)
+		return false;
 	return now >= h->closed_until_ns &&
 	    window_room(&h->window, h->open, now);
 }
@@ -112,6 +115,7 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 
 	h->refused++;
 	if (h->ready > 0 && says_crowded(phase, code)) {
+		h->proven = h->ready;
 		window_crowded(&h->window, h->ready, now);
 		return HOST_CROWDED;
 	}
@@ -132,6 +136,8 @@ void
 host_connected(struct host *h)
 {
 	h->ready++;
+	if (h->ready > h->proven)
+		h->proven = h->ready;
 	h->fails = 0;
 	h->closed_until_ns = 0;
 }

@@ -18,6 +18,7 @@
 #define HOST_FRESH     INT64_C(600000000000) /* after a recovery */
 #define HOST_GAP_MIN   INT64_C(100000000) /* between messages, doubling */
 #define HOST_GAP_MAX   INT64_C(60000000000)
+#define HOST_FINDERS   2 /* connects at once, beyond what is proven */
 #define HOST_KEY_MAX   1024
 #define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
 
@@ -33,6 +34,7 @@ struct host {
 	struct window window;
 	unsigned open; /* connections of ours, from SYN to close */
 	unsigned ready; /* of them greeted and not closed */
+	unsigned proven; /* the most that were ready at once */
 	unsigned working; /* at a message, those from before included */
 	/* Recoveries. What has hung since before one, perhaps at a server that
 	 * was restarted since, is counted in `before` and nowhere else, and

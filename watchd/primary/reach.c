@@ -9,6 +9,7 @@
  *	             +--> end: ready, or no address is left */
 #include "primary/reach.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -242,10 +243,11 @@ no_address(struct reach *r)
 		text = dane->why;
 	} else if (r->host.dns == DNS_NXDOMAIN || r->host.dns == DNS_NODATA) {
 		r->now.code = REACH_NO_HOST;
-		text = "the host has no address";
+		text = "has no address";
 	}
 	r->now.phase = SMTP_PHASE_RESOLVE;
-	(void)strlcpy(r->now.text, text, sizeof(r->now.text));
+	(void)snprintf(r->now.text, sizeof(r->now.text), "%s: %s", r->host.name,
+	    text);
 	finish(r, &r->now);
 }
 
