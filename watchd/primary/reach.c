@@ -246,8 +246,9 @@ no_address(struct reach *r)
 		text = "has no address";
 	}
 	r->now.phase = SMTP_PHASE_RESOLVE;
-	(void)snprintf(r->now.text, sizeof(r->now.text), "%s: %s", r->host.name,
-	    text);
+	(void)strlcpy(r->now.text, r->host.name, sizeof(r->now.text));
+	(void)strlcat(r->now.text, ": ", sizeof(r->now.text));
+	(void)strlcat(r->now.text, text, sizeof(r->now.text));
 	finish(r, &r->now);
 }
 
