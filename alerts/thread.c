@@ -208,7 +208,9 @@ static void
 compare(const struct snap_alerts *was, const struct snap_alerts *is,
     struct buf *out)
 {
-	const struct snap_firing *a = was->firing, *b = is->firing;
+	static const struct snap_firing none;
+	const struct snap_firing *a = was->nfiring > 0 ? was->firing : &none;
+	const struct snap_firing *b = is->nfiring > 0 ? is->firing : &none;
 	const struct snap_firing *ae = a + was->nfiring, *be = b + is->nfiring;
 	const char *name;
 	int c;

@@ -30,6 +30,7 @@ new_part(const struct world *w, uint64_t seq, unsigned domain, uint32_t rcpts)
 
 	strlcpy(env->domain, w->domain[domain].name, sizeof(env->domain));
 	snprintf(text, sizeof(text), "m%llu@s.test", (unsigned long long)seq);
+	mem_free(&env->sender);
 	env->sender = mem_strdup(text);
 	env->helo = mem_strdup("client.example.org");
 	env->client = mem_strdup("192.0.2.1");
