@@ -392,7 +392,8 @@ delivery_begins(struct visit *v)
 		return;
 	v->counted = true;
 	h->deliveries++;
-	if (h->deliveries > h->most && canaries(v->server) > h->most)
+	if (h->deliveries > h->most &&
+	    canaries(v->server) + (v->mail_at < h->canary_since) > h->most)
 		judge_fail(h->deliveries <= h->largest ? P_WINDOW_MIXED :
 			h->shared		       ? P_WINDOW_SHARED :
 							 P_WINDOW,
