@@ -24,9 +24,9 @@ tests_sim_sim_SOURCES = \
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=addr_local_list \
 	-Wl,--wrap=bounce_expire,--wrap=bounce_warn \
-	-Wl,--wrap=deliver_want,--wrap=health_feed \
+	-Wl,--wrap=health_feed,--wrap=host_init,--wrap=host_room \
 	-Wl,--wrap=queue_done,--wrap=queue_gate \
-	-Wl,--wrap=queue_take,--wrap=queue_warned
+	-Wl,--wrap=queue_take,--wrap=queue_warned,--wrap=window_max_set
 tests_sim_sim_LDADD = $(ALL_L) -lm
 dist_check_SCRIPTS += tests/sim/check
 TESTS += tests/sim/check

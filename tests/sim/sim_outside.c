@@ -11,6 +11,7 @@
 #include "daemon/daemon_int.h"
 #include "daemon/privileges.h"
 #include "exporters/prometheus.h"
+#include "primary/host.h"
 #include "tests/sim/sim_judge.h"
 
 /* ---- watched and broken */
@@ -30,15 +31,16 @@ enum mutation {
 static const struct {
 	const char *name, *property, *what;
 } mutations[MUTATE_MAX] = {
-	[MUTATE_WINDOW] = { "window", "window",
-	    "the deliverer opens more connections than are wanted" },
+	[MUTATE_WINDOW] = { "window", "window_shared",
+	    "a window grows beyond connections" },
 	[MUTATE_GATE] = { "gate", "while_down", "a gate is never closed" },
 	[MUTATE_LOST] = { "lost", "lost", "what was put off counts as taken" },
 	[MUTATE_TWICE] = { "twice", "twice",
 	    "an outcome is taken for a lost connection" },
 	[MUTATE_JOB] = { "job", "job", "a job is never ended" },
 	[MUTATE_STARVE] = { "starve", "starved", "a domain gets nothing" },
-	[MUTATE_LATE] = { "late", "first", "a gate opens 5 s late" },
+	[MUTATE_LATE] = { "late", "first",
+	    "there is room for a connection half of the time" },
 	[MUTATE_DEAF] = { "deaf", "down", "success in down is not heard" },
 };
 static enum mutation mutation;
@@ -181,51 +183,42 @@ __wrap_bounce_warn(struct bounce *b, struct queue_job *job, unsigned stage)
 	__real_bounce_warn(b, job, stage);
 }
 
-struct late_gate {
-	struct queue *queue;
-	char domain[TEXT_DOMAIN_MAX];
-	struct loop_timer *timer;
-};
-
 void __real_queue_gate(struct queue *, const char *domain, enum queue_gate);
 void __wrap_queue_gate(struct queue *, const char *domain, enum queue_gate);
-
-static void
-on_late_gate(void *arg)
-{
-	struct late_gate *g = arg;
-
-	__real_queue_gate(g->queue, g->domain, GATE_OPEN);
-	loop_timer_destroy(&g->timer);
-	mem_free(&g);
-}
 
 void
 __wrap_queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
 {
-	struct late_gate *g;
-
 	if (mutation == MUTATE_GATE && gate == GATE_CLOSED &&
 	    clock_now() > 600 * CLOCK_SEC)
 		return;
-	if (mutation == MUTATE_LATE && gate == GATE_OPEN &&
-	    clock_now() > 600 * CLOCK_SEC) {
-		g = mem_alloc(sizeof(*g));
-		g->queue = q;
-		strlcpy(g->domain, domain, sizeof(g->domain));
-		g->timer = sim_timer(on_late_gate, g);
-		loop_timer_set(g->timer, 5000);
-		return;
-	}
 	__real_queue_gate(q, domain, gate);
 }
 
-void __real_deliver_want(struct deliver *, const char *domain, unsigned n);
-void __wrap_deliver_want(struct deliver *, const char *domain, unsigned n);
+void __real_host_init(struct host *, unsigned max);
+void __wrap_host_init(struct host *, unsigned max);
 void
-__wrap_deliver_want(struct deliver *d, const char *domain, unsigned n)
+__wrap_host_init(struct host *h, unsigned max)
 {
-	__real_deliver_want(d, domain, mutation == MUTATE_WINDOW ? n * 8 : n);
+	__real_host_init(h, mutation == MUTATE_WINDOW ? max * 4 : max);
+}
+
+void __real_window_max_set(struct window *, unsigned max);
+void __wrap_window_max_set(struct window *, unsigned max);
+void
+__wrap_window_max_set(struct window *w, unsigned max)
+{
+	__real_window_max_set(w, mutation == MUTATE_WINDOW ? max * 4 : max);
+}
+
+bool __real_host_room(const struct host *, int64_t now);
+bool __wrap_host_room(const struct host *, int64_t now);
+bool
+__wrap_host_room(const struct host *h, int64_t now)
+{
+	if (mutation == MUTATE_LATE && now / CLOCK_SEC % 20 < 10)
+		return false;
+	return __real_host_room(h, now);
 }
 
 bool __real_health_feed(struct health *, enum health_input, int64_t now,
