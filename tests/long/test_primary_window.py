@@ -158,4 +158,4 @@ def test_the_ceiling_is_learned_and_shown(stack):
     assert h.watched.most <= 8, "five, two that find out, and a probe"
     got = h.d.ctl_json("status", "--primaries")[0]["primaries"]
     assert len(got) == 1
-    assert 4 <= got[0]["window"]["ceiling"] <= 5, got[0]
+    assert 4 <= got[0]["delivery"]["ceiling"] <= 5, got[0]
