@@ -235,6 +235,7 @@ def test_report_A2_tls_that_no_longer_works(tls, pf):
     long; somebody is told; and TLS is used again when it is back."""
     d, front = tls, tls.fronts["was-good"]
     assert re.search(rb"using TLSv1", goes_well(d, pf, "was-good", "over TLS"))
+    wait_for(lambda: d.metrics().get("delivery_connections") == 0, 10, "no TLS session is kept")
     front.hijack = tls.fronts["cert-13"].hijack
     wait_for(lambda: front.hijacked, 10, "TLS fails")
     mail(d, "was-good", "in clear")
