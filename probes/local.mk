@@ -3,7 +3,7 @@ libmx_probes_a_SOURCES = \
 	probes/probe.c probes/probe.h probes/probe_int.h \
 	probes/probe_smtp.c \
 	probes/schedule.c probes/schedule.h probes/schedule_int.h \
-	probes/schedule_session.c
+	probes/schedule_session.c probes/schedule_share.c
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_reach tests/unit/test_address \
@@ -21,7 +21,7 @@ tests_unit_test_address_LDADD = $(PRIMARY_L) $(NET_L) $(CMOCKA_LIBS)
 # The loop, the resolver and the probe itself are fakes.
 tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
-	probes/schedule.c probes/schedule_session.c
+	probes/schedule.c probes/schedule_session.c probes/schedule_share.c
 tests_unit_test_schedule_LDADD = $(PRIMARY_L) $(STATUS_L) $(CONFIG_L) \
 	$(SMTP_L) $(NET_L) $(CMOCKA_LIBS)
 endif

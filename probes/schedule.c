@@ -17,12 +17,14 @@
 #define DUE_MAX	       100 /* turns begun before others have theirs */
 
 static const unsigned edges[TURN_STATE_MAX] = {
-	[TURN_FRESH] =
-	    1u << TURN_RESTING | 1u << TURN_TO_LOOK | 1u << TURN_TO_PROBE,
-	[TURN_RESTING] = 1u << TURN_TO_LOOK | 1u << TURN_TO_PROBE,
+	[TURN_FRESH] = 1u << TURN_RESTING | 1u << TURN_TO_LOOK |
+	    1u << TURN_TO_ENTER | 1u << TURN_TO_PROBE,
+	[TURN_RESTING] =
+	    1u << TURN_TO_LOOK | 1u << TURN_TO_ENTER | 1u << TURN_TO_PROBE,
 	[TURN_TO_LOOK] = 1u << TURN_LOOKING,
-	[TURN_LOOKING] =
-	    1u << TURN_TO_LOOK | 1u << TURN_TO_PROBE | 1u << TURN_RESTING,
+	[TURN_LOOKING] = 1u << TURN_TO_LOOK | 1u << TURN_TO_ENTER |
+	    1u << TURN_TO_PROBE | 1u << TURN_RESTING,
+	[TURN_TO_ENTER] = 1u << TURN_TO_PROBE,
 	[TURN_TO_PROBE] = 1u << TURN_PROBING,
 	[TURN_PROBING] = 1u << TURN_RESTING,
 };
@@ -65,8 +67,9 @@ turn_interval(const struct turn *t)
 				  t->domain->interval_ms;
 }
 
+/* The most that may lie between two turns. */
 static int64_t
-turn_pace(const struct turn *t)
+turn_most(const struct turn *t)
 {
 	int64_t interval = turn_interval(t), ms = interval;
 
@@ -78,8 +81,21 @@ turn_pace(const struct turn *t)
 		if (ms > interval)
 			ms = interval;
 	}
-	return ms -
-	    (int64_t)rnd_below((uint32_t)(ms * JITTER_PERCENT / 100 + 1));
+	return ms;
+}
+
+static int64_t
+turn_least(const struct turn *t)
+{
+	return turn_most(t) * (100 - JITTER_PERCENT) / 100;
+}
+
+static int64_t
+turn_pace(const struct turn *t)
+{
+	int64_t most = turn_most(t);
+
+	return most - (int64_t)rnd_below((uint32_t)(most - turn_least(t) + 1));
 }
 
 static void
@@ -136,9 +152,51 @@ on_spread(void *arg)
 	}
 }
 
-/* ---- look-ups */
+/* ---- a place */
 
 static void schedule_run(struct schedule *);
+
+static void
+on_place(void *arg)
+{
+	struct turn *t = arg;
+
+	turn_set(t, TURN_TO_PROBE);
+	schedule_run(t->s);
+}
+
+/* Its addresses are known: a session, unless its share just had one. */
+static void
+turn_enter(struct turn *t)
+{
+	const struct place_ops *ops = &t->s->places;
+
+	share_join(t);
+	if (!share_begins(t, turn_least(t))) {
+		t->now = false;
+		turn_rest(t);
+		return;
+	}
+	t->place.go = on_place;
+	t->place.arg = t;
+	turn_set(t,
+	    ops->take == NULL ||
+		    ops->take(ops->arg, &t->place, t->watch->host,
+			watch_source(t->watch)) ?
+		TURN_TO_PROBE :
+		TURN_TO_ENTER);
+}
+
+/* No session of it is under way any more, or to come. */
+static void
+turn_exit(struct turn *t)
+{
+	if (t->s->places.give_back != NULL)
+		t->s->places.give_back(t->s->places.arg, &t->place);
+	share_ended(t);
+}
+
+/* ---- look-ups */
 
 static void probe_its_primaries(struct schedule *, struct watch_domain *);
 
@@ -182,7 +240,7 @@ on_route(const struct route *route, void *arg)
 		domain_looked(t, route);
 	else if (watch_addresses(s->watches, t->watch, route, loop_now(s->loop),
 		     clock_wall()))
-		turn_set(t, TURN_TO_PROBE);
+		turn_enter(t);
 	else
 		turn_rest(t);
 	schedule_run(s);
@@ -258,7 +316,7 @@ turn_begin(struct turn *t)
 	if (t->domain != NULL || t->watch->configured > 0)
 		turn_set(t, TURN_TO_LOOK);
 	else if (t->watch->host != NULL)
-		turn_set(t, TURN_TO_PROBE);
+		turn_enter(t);
 	else
 		turn_rest(t);
 }
@@ -283,6 +341,7 @@ on_due(void *arg)
 void
 turn_probed(struct turn *t)
 {
+	turn_exit(t);
 	turn_rest(t);
 	schedule_run(t->s);
 }
@@ -298,10 +357,14 @@ turn_hasten(struct turn *t)
 static void
 probe_its_primaries(struct schedule *s, struct watch_domain *d)
 {
+	struct turn *t;
+
 	for (unsigned i = 0; i < d->nlinks; i++) {
 		watch_ask_first(&d->link[i]);
-		if (d->link[i].watch->turn != NULL)
-			turn_hasten(d->link[i].watch->turn);
+		if ((t = d->link[i].watch->turn) == NULL)
+			continue;
+		t->now = true;
+		turn_hasten(t);
 	}
 	timer_set(s);
 	schedule_run(s);
@@ -331,7 +394,8 @@ schedule_load(const struct schedule *s)
 {
 	return (struct schedule_load){ .looking = s->n[TURN_LOOKING],
 		.probing = s->n[TURN_PROBING],
-		.waiting = s->n[TURN_TO_LOOK] + s->n[TURN_TO_PROBE] };
+		.waiting = s->n[TURN_TO_LOOK] + s->n[TURN_TO_ENTER] +
+		    s->n[TURN_TO_PROBE] };
 }
 
 /* ---- who has turns */
@@ -353,7 +417,10 @@ turn_destroy(struct turn *t)
 	if (t == NULL)
 		return;
 	route_cancel(&t->req);
+	probing_forget(t);
 	probing_cancel(t);
+	turn_exit(t);
+	share_leave(t);
 	turn_unlink(t);
 	mem_free(&t);
 }
@@ -406,7 +473,7 @@ on_domain_gone(void *arg, struct watch_domain *d)
 
 struct schedule *
 schedule_create(const struct reach_env *env, struct dns *dns,
-    struct watch_set *watches)
+    struct watch_set *watches, const struct place_ops *places)
 {
 	struct schedule *s = mem_alloc(sizeof(*s));
 	struct watch_turns turns = { .watch = on_watch,
@@ -420,6 +487,10 @@ schedule_create(const struct reach_env *env, struct dns *dns,
 	s->env = *env;
 	s->dns = dns;
 	s->watches = watches;
+	s->places = *places;
+	RB_INIT(&s->shares);
+	TAILQ_INIT(&s->telling);
+	s->teller = loop_timer_create(s->loop, share_tell_some, s);
 	heap_init(&s->due);
 	for (unsigned i = 0; i < TURN_STATE_MAX; i++)
 		TAILQ_INIT(&s->list[i]);
@@ -447,6 +518,7 @@ schedule_destroy(struct schedule **sp)
 			turn_destroy(t);
 	heap_fini(&s->due);
 	loop_timer_destroy(&s->timer);
+	loop_timer_destroy(&s->teller);
 	loop_task_destroy(&s->spread);
 	config_unref(&s->conf);
 	mem_free(sp);

@@ -2,6 +2,8 @@
  * schedule: whose turn it is. Each watch (primary/watch.h) gets one session an
  * interval, in which its domains are asked for in turn; a primary that a
  * domain names in its configuration is looked up before, once for all of them.
+ * Watches under equal policies whose primaries have the same addresses get one
+ * session together.
  * Each domain whose primaries are found by MX has its records looked up once an
  * interval. Without a verdict, and while one is to be confirmed, turns come at
  * a third of the interval (SCHEDULE_HURRY_MS at least).
@@ -17,6 +19,7 @@
 #ifndef MX_PROBES_SCHEDULE_H
 #define MX_PROBES_SCHEDULE_H
 
+#include "primary/place.h"
 #include "primary/watch.h"
 #include "probes/probe.h"
 
@@ -25,9 +28,10 @@
 
 struct schedule;
 
-/* Hangs itself in as the turns of the set, which must outlive it. */
-struct schedule *
-schedule_create(const struct reach_env *, struct dns *, struct watch_set *);
+/* Hangs itself in as the turns of the set, which must outlive it. The places are
+ * those of probes among our connections; copied. */
+struct schedule *schedule_create(const struct reach_env *, struct dns *,
+    struct watch_set *, const struct place_ops *);
 void schedule_destroy(struct schedule **);
 /* Before the domains are set: takes a reference; `self` is borrowed until the next
  * call. Look-ups under way begin again, sessions go on. */

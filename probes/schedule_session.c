@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * schedule_session: one session of a watch, and what it taught. A domain or its
- * settings may go while the session is under way: the session has copies of
- * what it asks for, and the answer for a name that is gone is dropped. */
+ * schedule_session: one session of a watch, and what it taught. It asks for the
+ * domains of its share in turn. A domain or its settings may go while the session is under way: the session has
+ * copies of what it asks for, and the answer for a name that is gone is
+ * dropped. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct probing {
 	struct probe_run *run;
 	unsigned nasks;
 	char domain[WATCH_ASKS_MAX][TEXT_DOMAIN_MAX];
+	struct turn *of[WATCH_ASKS_MAX]; /* whose domain; NULL: it is gone */
 };
 
 _Static_assert(WATCH_ASKS_MAX <= PROBE_ASKS_MAX, "more than a session takes");
@@ -25,6 +27,17 @@ probing_cancel(struct turn *t)
 		return;
 	probe_smtp_cancel(&t->probing->run);
 	mem_free(&t->probing);
+}
+
+void
+probing_forget(struct turn *t)
+{
+	struct turn *leader = t->share != NULL ? t->share->leader : NULL;
+	struct probing *p = leader != NULL ? leader->probing : NULL;
+
+	for (unsigned i = 0; p != NULL && i < p->nasks; i++)
+		if (p->of[i] == t)
+			p->of[i] = NULL;
 }
 
 /* ---- what it taught */
@@ -42,22 +55,29 @@ tell_answers(struct turn *t, const struct probing *p,
 	struct watch_set *ws = t->s->watches;
 	const struct probe_answer *a;
 	struct primary_session reply;
-	const char *left = NULL;
+	const struct turn *left = NULL;
 
 	for (unsigned i = 0; i < r->nanswers && i < p->nasks; i++) {
 		a = &r->answer[i];
+		if (p->of[i] == NULL)
+			continue;
 		if (a->code == PROBE_NOT_ASKED) {
-			left = left == NULL ? p->domain[i] : left;
+			/* The first of each watch is its first next time. */
+			if (left != p->of[i])
+				watch_ask_again(ws, p->of[i]->watch,
+				    p->domain[i]);
+			left = p->of[i];
 			continue;
 		}
 		reply = (struct primary_session){ .phase = a->phase,
 			.code = a->reply_code,
 			.text = a->text };
-		watch_answered(ws, t->watch, p->domain[i], answer[a->code],
-		    probe_finding_name(a->finding), &reply, clock_wall());
+		watch_answered(ws, p->of[i]->watch, p->domain[i],
+		    answer[a->code], probe_finding_name(a->finding), &reply,
+		    clock_wall());
 	}
 	if (r->code == REACH_OK && p->nasks > 0)
-		watch_asked(ws, t->watch, left, p->nasks, r->answered);
+		watch_asked(t->watch, p->nasks, r->answered);
 }
 
 static void
@@ -87,6 +107,7 @@ on_done(const struct probe_result *r, void *arg)
 	t->given_up = 0;
 	tell_answers(t, p, r);
 	mem_free(&t->probing);
+	share_session(t, &told);
 	watch_session(t->s->watches, w, &told, loop_now(t->s->loop),
 	    clock_wall());
 	turn_probed(t);
@@ -100,6 +121,8 @@ on_wait(const struct probe_wait *wait, void *arg)
 		.text = wait->text };
 
 	t->counted += wait->counts;
+	share_silent(t, &told, wait->waited_ns / CLOCK_MS,
+	    wait->counts ? t->counted : 0);
 	if (watch_silent(t->s->watches, t->watch, &told,
 		wait->waited_ns / CLOCK_MS, wait->counts ? t->counted : 0,
 		loop_now(t->s->loop), clock_wall()) ||
@@ -113,7 +136,24 @@ on_wait(const struct probe_wait *wait, void *arg)
 
 /* ---- its beginning */
 
-/* A mailbox for each domain whose turn it is. */
+/* Domains whose turn it is, of all its share; who was asked for comes first. */
+static unsigned
+choose_domains(struct turn *t, struct probing *p, const char **name)
+{
+	struct turn *at = t->now ? t : share_next_asked(t->share), *first = at;
+	unsigned most = t->watch->asks, n = 0, i = 0;
+
+	do {
+		n += watch_ask(at->watch, name + n, most - n);
+		for (; i < n; i++)
+			p->of[i] = at;
+		at = share_next_asked(t->share);
+	} while (n < most && at != first);
+	t->share->ask = at;
+	return n;
+}
+
+/* A mailbox for each. */
 static unsigned
 choose_asks(struct turn *t, struct probing *p, struct probe_ask *ask,
     char mailbox[][PATH_MAILBOX_MAX])
@@ -123,7 +163,7 @@ choose_asks(struct turn *t, struct probing *p, struct probe_ask *ask,
 	unsigned n = 0;
 
 	if (t->watch->policy.depth == DEPTH_RCPT)
-		n = watch_ask(t->watch, name, WATCH_ASKS_MAX);
+		n = choose_domains(t, p, name);
 	for (unsigned i = 0; i < n; i++) {
 		d = config_domain(t->s->conf, name[i]);
 		(void)strlcpy(p->domain[i], name[i], sizeof(p->domain[i]));
@@ -164,6 +204,7 @@ probing_start(struct turn *t)
 	t->probing = p;
 	t->counted = 0;
 	p->nasks = target.nasks = choose_asks(t, p, ask, mailbox);
+	t->now = false;
 	if (policy->source.len != 0)
 		target.source = &policy->source;
 	if (s->env.tls == NULL && target.depth == PROBE_DEPTH_STARTTLS)

@@ -763,6 +763,61 @@ wanted_again(void **state)
 	}
 }
 
+static unsigned gone_in;
+
+static void
+on_place(void *arg)
+{
+	(void)arg;
+	gone_in++;
+}
+
+static bool
+in_and_alone(void)
+{
+	return gone_in == 1 && no_connections();
+}
+
+/* A probe waits until a delivery has ended its message, and nobody is opened
+ * beside it; afterwards the deliveries go on. */
+static void
+a_place_comes_first(void **state)
+{
+	struct place p = { .go = on_place };
+	struct route_host h = { .naddrs = 1 };
+
+	(void)state;
+	gone_in = 0;
+	fake.domain.deliver.connections = 1;
+	fake.domain.deliver.idle_ms = 60000;
+	sink.dot_delay_ms = 20;
+	for (int i = 0; i < 6; i++)
+		add("a@example.org");
+	start();
+	WAIT_FOR(got_dot);
+	h.port = sink.port;
+	assert_int_equal(addr_parse(&h.addr[0], "127.0.0.1", 0, ':'), 0);
+	assert_false(deliver_place_take(t.deliver, &p, &h, NULL));
+	WAIT_FOR(in_and_alone);
+	assert_in_range(sink.dots, 1, 3);
+	deliver_place_give_back(t.deliver, &p);
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.dots, 6);
+	assert_int_equal(sink.conns, 2);
+	/* One that is idle ends for it; one that waits may give up. */
+	assert_false(deliver_place_take(t.deliver, &p, &h, NULL));
+	deliver_place_give_back(t.deliver, &p);
+	assert_false(deliver_place_take(t.deliver, &p, &h, NULL));
+	gone_in = 0;
+	WAIT_FOR(in_and_alone);
+	deliver_place_give_back(t.deliver, &p);
+	/* Nobody counts where nothing was ever delivered. */
+	h.port++;
+	assert_true(deliver_place_take(t.deliver, &p, &h, NULL));
+	deliver_place_give_back(t.deliver, &p);
+	assert_int_equal(gone_in, 1);
+}
+
 int
 main(void)
 {
@@ -798,6 +853,7 @@ main(void)
 		T(domains_share),
 		T(verified_names_do_not_share),
 		T(foreign_share),
+		T(a_place_comes_first),
 		T(wanted_again),
 	};
 

@@ -117,6 +117,56 @@ crowded(void **state)
 	}
 }
 
+/* Beyond what is proven one at a time finds out, a probe included. */
+static void
+one_finds_out(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_init(&h, 20);
+	h.window.canary = false;
+	h.window.size = 20;
+	h.open = h.ready = h.proven = 3;
+	assert_true(host_room(&h, SEC));
+	host_opened(&h, SEC);
+	assert_false(host_room(&h, SEC));
+	assert_false(host_place_room(&h, SEC));
+	assert_int_equal(host_wake(&h, SEC), SEC + HOST_FINDER_NS);
+	assert_true(host_room(&h, SEC + HOST_FINDER_NS)); /* it may hang */
+	host_connected(&h);
+	assert_true(host_place_room(&h, SEC));
+	host_place_taken(&h, SEC);
+	assert_false(host_room(&h, SEC));
+	h.places = 0;
+	assert_true(host_room(&h, SEC));
+	/* Where it has been before it need not find out. */
+	h.proven = 10;
+	host_opened(&h, SEC);
+	assert_true(host_room(&h, SEC));
+}
+
+/* A probe counts, and comes when less stand there than the host bears. */
+static void
+places(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_init(&h, 5);
+	assert_true(host_place_room(&h, SEC)); /* nobody is there */
+	h.open = h.ready = h.proven = 4;
+	assert_true(host_place_room(&h, SEC)); /* though the window is 1 */
+	host_place_taken(&h, SEC);
+	assert_true(host_is_full(&h));
+	assert_false(host_place_room(&h, 9 * SEC));
+	h.places = 0;
+	h.window.ceiling = 4;
+	assert_false(host_place_room(&h, 9 * SEC));
+	h.ready = 0; /* none of them works: the probe has to find out */
+	assert_true(host_place_room(&h, 9 * SEC));
+}
+
 /* What hung since before the recovery is in nobody's way. */
 static void
 recovers(void **state)
@@ -217,6 +267,8 @@ main(void)
 		cmocka_unit_test(keys),
 		cmocka_unit_test(pauses),
 		cmocka_unit_test(crowded),
+		cmocka_unit_test(one_finds_out),
+		cmocka_unit_test(places),
 		cmocka_unit_test(recovers),
 		cmocka_unit_test(messages_a_connection),
 		cmocka_unit_test(rates),

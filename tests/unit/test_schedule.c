@@ -30,6 +30,7 @@ static struct world {
 	int64_t dns_ms;
 	unsigned addr_queries, mx_queries, looking, looking_max;
 	unsigned mx_hosts; /* dN.test is at mx(N % mx_hosts).test */
+	unsigned addresses; /* mxN.test has the (N % addresses)th; 0: the Nth */
 
 	/* the probe */
 	enum reach_code code;
@@ -42,6 +43,11 @@ static struct world {
 	unsigned in_slot;
 	unsigned asked[400]; /* dN.test */
 	char first[TEXT_DOMAIN_MAX]; /* asked in the last session */
+
+	/* who counts connections */
+	bool full;
+	unsigned places;
+	struct place *waits;
 } w;
 
 /* ---- the resolver */
@@ -72,6 +78,7 @@ on_answer(void *arg)
 {
 	struct dns_query *q = arg, copy = *q;
 	static struct dns_answer a;
+	char text[ADDR_TEXT_MAX];
 
 	memset(&a, 0, sizeof(a));
 	query_free(q);
@@ -85,8 +92,9 @@ on_answer(void *arg)
 		snprintf(a.mx[0].host, sizeof(a.mx[0].host), "mx%u.test",
 		    copy.host % w.mx_hosts);
 	} else {
-		assert_int_equal(addr_parse(&a.addr[0], "192.0.2.1", 0, ':'),
-		    0);
+		snprintf(text, sizeof(text), "2001:db8::%x",
+		    w.addresses != 0 ? copy.host % w.addresses : copy.host);
+		assert_int_equal(addr_parse(&a.addr[0], text, 0, ':'), 0);
 	}
 	copy.cb(&a, copy.arg);
 }
@@ -305,6 +313,33 @@ on_wake(void *arg)
 	loop_task_schedule(w.fan_out);
 }
 
+/* Who counts connections. */
+static bool
+take(void *arg, struct place *p, const struct route_host *host,
+    const struct net_addr *source)
+{
+	(void)arg;
+	(void)source;
+	assert_int_equal(host->naddrs, 1);
+	w.places++;
+	if (!w.full)
+		return true;
+	w.waits = p;
+	return false;
+}
+
+static void
+give_back(void *arg, struct place *p)
+{
+	(void)arg;
+	if (p->go == NULL)
+		return;
+	p->go = NULL;
+	w.places--;
+	if (w.waits == p)
+		w.waits = NULL;
+}
+
 static char **names; /* of the primaries */
 static char domain_names[50000][16]; /* d00000.test */
 static struct conf_domain *old_domains;
@@ -371,6 +406,7 @@ setup(void **state)
 		.queued = on_queued,
 		.wake = on_wake };
 	struct reach_env env = { 0 };
+	struct place_ops places = { take, give_back, NULL };
 
 	(void)state;
 	memset(&w, 0, sizeof(w));
@@ -391,7 +427,7 @@ setup(void **state)
 	for (unsigned i = 0; i < 6000; i++)
 		names[i] = mem_printf("mx%u.test", i);
 	w.ws = watch_create(&ops);
-	w.s = schedule_create(&env, NULL, w.ws);
+	w.s = schedule_create(&env, NULL, w.ws, &places);
 	return 0;
 }
 
@@ -403,6 +439,7 @@ teardown(void **state)
 	watch_destroy(&w.ws);
 	assert_int_equal(w.running, 0);
 	assert_int_equal(w.looking, 0);
+	assert_int_equal(w.places, 0);
 	loop_task_destroy(&w.fan_out);
 	loop_destroy(&w.loop);
 	mem_free(&w.conf.domain);
@@ -429,6 +466,139 @@ one_session_a_primary(void **state)
 	assert_int_equal(w.addr_queries, w.sessions);
 	for (unsigned i = 0; i < 300; i++)
 		assert_in_range(w.asked[i], 1, 2);
+}
+
+/* Names of the same address are one host. */
+static void
+names_of_one_address_share_a_session(void **state)
+{
+	(void)state;
+	domains(300, 300);
+	w.addresses = 1;
+	configure();
+	fake_loop_advance(w.loop, 2 * INTERVAL_MS);
+	assert_int_equal(w.known, 300);
+	assert_in_range(w.sessions, 2, 5);
+	assert_int_equal(w.running_max, 1);
+	fake_loop_advance(w.loop, 18 * INTERVAL_MS);
+	assert_in_range(w.sessions, 20, 25);
+	/* Each name is looked up all the same. */
+	assert_in_range(w.addr_queries, 300 * 20, 300 * 25);
+	for (unsigned i = 0; i < 300; i++)
+		assert_in_range(w.asked[i], 1, 5);
+	/* All go down with it and come back with it. */
+	w.code = REACH_CONN_REFUSED;
+	fake_loop_advance(w.loop, 2 * INTERVAL_MS);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(watch_state(w.ws, domain_names[i]),
+		    HEALTH_DOWN);
+	w.code = REACH_OK;
+	fake_loop_advance(w.loop, 2 * INTERVAL_MS);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(watch_state(w.ws, domain_names[i]), HEALTH_UP);
+}
+
+static void
+names_of_one_address_by_mx(void **state)
+{
+	(void)state;
+	domains(300, 0);
+	w.mx_hosts = 300;
+	w.addresses = 1;
+	configure();
+	fake_loop_advance(w.loop, 20 * INTERVAL_MS);
+	assert_int_equal(w.known, 300);
+	assert_in_range(w.sessions, 20, 28);
+	for (unsigned i = 0; i < 300; i++)
+		assert_in_range(w.asked[i], 1, 5);
+}
+
+/* A policy of its own, a certificate to be verified by name: a session of its
+ * own. */
+static void
+only_equal_policies_share(void **state)
+{
+	(void)state;
+	domains(4, 4);
+	w.addresses = 1;
+	w.conf.domain[0].probe.timeout_ms = 4000;
+	w.conf.domain[1].deliver.tls = CONF_TLS_REQUIRE;
+	w.conf.domain[2].deliver.tls = CONF_TLS_REQUIRE;
+	configure();
+	fake_loop_advance(w.loop, 1000);
+	assert_int_equal(w.sessions, 4);
+}
+
+static void
+who_moves_has_a_session_of_its_own(void **state)
+{
+	(void)state;
+	domains(10, 10);
+	w.addresses = 1;
+	configure();
+	fake_loop_advance(w.loop, 5 * INTERVAL_MS);
+	w.sessions = 0;
+	fake_loop_advance(w.loop, 10 * INTERVAL_MS);
+	assert_in_range(w.sessions, 10, 12);
+	w.addresses = 2;
+	fake_loop_advance(w.loop, INTERVAL_MS);
+	w.sessions = 0;
+	fake_loop_advance(w.loop, 10 * INTERVAL_MS);
+	assert_in_range(w.sessions, 20, 24);
+}
+
+/* Whose session it is goes away in the midst of it. */
+static void
+the_leader_leaves(void **state)
+{
+	(void)state;
+	domains(3, 3);
+	w.addresses = 1;
+	configure();
+	fake_loop_advance(w.loop, 5 * INTERVAL_MS);
+	w.probe_ms = 500;
+	for (unsigned i = 0; i < 100 && w.running == 0; i++)
+		fake_loop_advance(w.loop, INTERVAL_MS / 100);
+	assert_int_equal(w.running, 1);
+	domains(1, 1); /* d0, or the one that asks for it */
+	configure();
+	w.sessions = 0;
+	fake_loop_advance(w.loop, 5 * INTERVAL_MS);
+	assert_in_range(w.sessions, 4, 6);
+	domains(0, 1);
+	configure();
+	fake_loop_advance(w.loop, INTERVAL_MS);
+	assert_int_equal(w.running, 0);
+}
+
+/* Until there is a place among our connections. */
+static void
+a_probe_waits_for_its_place(void **state)
+{
+	struct place *p;
+
+	(void)state;
+	domains(2, 2);
+	w.addresses = 1;
+	w.full = true;
+	configure();
+	fake_loop_advance(w.loop, INTERVAL_MS);
+	assert_int_equal(w.sessions, 0);
+	assert_int_equal(w.places, 1); /* both wait for one */
+	p = w.waits;
+	assert_non_null(p);
+	w.full = false;
+	p->go(p->arg);
+	assert_int_equal(w.sessions, 1);
+	fake_loop_advance(w.loop, 100);
+	assert_int_equal(w.places, 0); /* the session has ended */
+	/* Dropped while it waits. */
+	w.full = true;
+	fake_loop_advance(w.loop, INTERVAL_MS);
+	assert_int_equal(w.places, 1);
+	domains(0, 1);
+	configure();
+	assert_int_equal(w.places, 0);
 }
 
 static void
@@ -721,6 +891,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(one_session_a_primary),
+		T(names_of_one_address_share_a_session),
+		T(names_of_one_address_by_mx),
+		T(only_equal_policies_share),
+		T(who_moves_has_a_session_of_its_own),
+		T(the_leader_leaves),
+		T(a_probe_waits_for_its_place),
 		T(a_small_one_begins_at_once),
 		T(first_turns_are_spread),
 		T(sessions_at_once_are_bounded),

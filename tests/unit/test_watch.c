@@ -812,15 +812,16 @@ domains_are_asked_for_in_turn(void **state)
 	n = watch_ask(watch, name, WATCH_ASKS_MAX);
 	assert_int_equal(n, 20);
 	assert_string_equal(name[0], A);
-	watch_asked(w->ws, watch, NULL, n, n);
+	watch_asked(watch, n, n);
 	n = watch_ask(watch, name, WATCH_ASKS_MAX);
 	assert_string_equal(name[0], "d19.example");
 	/* 421 after the third: three from now on, then one more each time. */
-	watch_asked(w->ws, watch, name[3], n, 3);
+	watch_asked(watch, n, 3);
+	watch_ask_again(w->ws, watch, name[3]);
 	n = watch_ask(watch, name, WATCH_ASKS_MAX);
 	assert_int_equal(n, 3);
 	assert_string_equal(name[0], "d22.example");
-	watch_asked(w->ws, watch, NULL, n, n);
+	watch_asked(watch, n, n);
 	assert_int_equal(watch_ask(watch, name, WATCH_ASKS_MAX), 4);
 	/* The one who asks is asked for first. */
 	watch_ask_first(&watch_domain(w->ws, "d40.example")->link[0]);

@@ -218,9 +218,10 @@ create_relay(struct daemon *d)
 	struct deliver_ops dops = daemon_deliver_ops;
 	struct smtpd_ops so = daemon_smtpd_ops;
 	struct watch_ops wo = daemon_watch_ops;
+	struct place_ops po = daemon_place_ops;
 
 	create_reach(d);
-	qo.arg = dops.arg = so.arg = wo.arg = d;
+	qo.arg = dops.arg = so.arg = wo.arg = po.arg = d;
 	d->fan_out = loop_task_create(d->loop, daemon_fan_out, d);
 	d->watch = watch_create(&wo);
 	d->queue = queue_create(d->loop, d->store, d->stats, &qc, &qo);
@@ -230,7 +231,7 @@ create_relay(struct daemon *d)
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
 	    d->bounce, d->stats, &d->reach, &dops);
 	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
-	d->schedule = schedule_create(&d->reach, d->dns, d->watch);
+	d->schedule = schedule_create(&d->reach, d->dns, d->watch, &po);
 	d->agentx = agentx_create(d->loop, d->conf->spool);
 	reload_create(d);
 	d->self = self_create(d->conf);

@@ -78,6 +78,7 @@ extern const struct queue_ops daemon_queue_ops; /* .arg unset */
 extern const struct deliver_ops daemon_deliver_ops;
 extern const struct smtpd_ops daemon_smtpd_ops;
 extern const struct watch_ops daemon_watch_ops;
+extern const struct place_ops daemon_place_ops;
 extern const struct store_events daemon_store_events;
 void daemon_dns_query(double seconds, void *arg);
 void daemon_fan_out(void *arg); /* of the task fan_out */

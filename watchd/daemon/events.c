@@ -90,8 +90,8 @@ on_primary(void *arg, const struct watch *w, const char *domain)
 	    domain, log_q(label), w->primary->domains, r->ok,
 	    smtp_phase_name(r->phase), r->code, log_q(r->text));
 	publish(d, NOTICE_PRIMARY, domain, label, r->ok, r->phase, r->text);
-	if (!r->ok)
-		deliver_doubted(d->deliver, label);
+	if (!r->ok && w->host != NULL)
+		deliver_doubted(d->deliver, w->host, watch_source(w));
 }
 
 static void
@@ -155,17 +155,16 @@ on_recovered(void *arg, const struct primary *p)
 
 	LIST_FOREACH (w, &p->watches, sibling)
 		if (w->host != NULL)
-			deliver_recovered(d->deliver, w->host,
-			    w->policy.source.len != 0 ? &w->policy.source :
-							NULL);
+			deliver_recovered(d->deliver, w->host, watch_source(w));
 }
 
 static bool
-on_working(void *arg, const struct primary *p)
+on_working(void *arg, const struct watch *w)
 {
 	struct daemon *d = arg;
 
-	return deliver_working(d->deliver, p->label);
+	return w->host != NULL &&
+	    deliver_working(d->deliver, w->host, watch_source(w));
 }
 
 const struct watch_ops daemon_watch_ops = {
@@ -177,6 +176,29 @@ const struct watch_ops daemon_watch_ops = {
 	.working = on_working,
 	.touched = on_touched,
 	.wake = on_wake,
+};
+
+/* A probe is one of our connections, too. */
+static bool
+on_place_take(void *arg, struct place *p, const struct route_host *host,
+    const struct net_addr *source)
+{
+	struct daemon *d = arg;
+
+	return deliver_place_take(d->deliver, p, host, source);
+}
+
+static void
+on_place_give_back(void *arg, struct place *p)
+{
+	struct daemon *d = arg;
+
+	deliver_place_give_back(d->deliver, p);
+}
+
+const struct place_ops daemon_place_ops = {
+	.take = on_place_take,
+	.give_back = on_place_give_back,
 };
 
 /* What the resolver does wrong is told by the look-ups of the probes. */

@@ -84,9 +84,11 @@ static void
 show_host(void *arg, const struct primary *p, struct snap_host *h)
 {
 	const struct daemon *d = arg;
+	const struct watch *w = LIST_FIRST(&p->watches);
 	struct deliver_host_view v;
 
-	if (!deliver_host_view(d->deliver, p->label, &v))
+	if (!deliver_host_view(d->deliver, p->label, w != NULL ? w->host : NULL,
+		w != NULL ? watch_source(w) : NULL, &v))
 		return;
 	h->window = v.canary ? 1 : v.window;
 	h->ceiling = v.ceiling;

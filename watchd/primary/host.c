@@ -78,14 +78,45 @@ host_retry(struct host *h, int64_t now)
 		h->closed_until_ns = h->failed_ns + HOST_PAUSE_MIN;
 }
 
+/* Where nobody has been yet, when the next one may go; 0: now. */
+static int64_t
+finder_until(const struct host *h)
+{
+	unsigned all = h->open + h->places;
+
+	return all > h->ready && all >= h->proven ?
+	    h->opened_ns + HOST_FINDER_NS :
+	    0;
+}
+
 bool
 host_room(const struct host *h, int64_t now)
 {
-	/* Where nobody has been yet two at once find out. */
-	if (h->open >= h->proven && h->open - h->ready >= HOST_FINDERS)
-		return false;
-	return now >= h->closed_until_ns &&
-	    window_room(&h->window, h->open, now);
+	return now >= h->closed_until_ns && now >= finder_until(h) &&
+	    window_room(&h->window, h->open + h->places, now);
+}
+
+bool
+host_is_full(const struct host *h)
+{
+	unsigned most = h->window.max;
+
+	if (h->window.ceiling != 0 && h->window.ceiling < most)
+		most = h->window.ceiling;
+	return h->open + h->places >= most;
+}
+
+bool
+host_place_room(const struct host *h, int64_t now)
+{
+	return h->ready == 0 || (!host_is_full(h) && now >= finder_until(h));
+}
+
+void
+host_place_taken(struct host *h, int64_t now)
+{
+	h->places++;
+	h->opened_ns = now;
 }
 
 int64_t
@@ -93,7 +124,9 @@ host_wake(const struct host *h, int64_t now)
 {
 	if (now < h->closed_until_ns)
 		return h->closed_until_ns;
-	return window_wake(&h->window, h->open, now);
+	if (now < finder_until(h))
+		return finder_until(h);
+	return window_wake(&h->window, h->open + h->places, now);
 }
 
 /* A refusal that means "too many of you" when others of ours work. */
@@ -107,6 +140,13 @@ says_crowded(enum smtp_phase phase, uint16_t code)
 	return code == 421;
 }
 
+void
+host_opened(struct host *h, int64_t now)
+{
+	h->open++;
+	h->opened_ns = now;
+}
+
 enum host_failure
 host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
     int64_t now)
@@ -116,7 +156,7 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 	h->refused++;
 	if (h->ready > 0 && says_crowded(phase, code)) {
 		h->proven = h->ready;
-		window_crowded(&h->window, h->ready, now);
+		window_crowded(&h->window, h->ready + h->places, now);
 		return HOST_CROWDED;
 	}
 	/* Connects that began together with one that failed already. */

@@ -18,7 +18,9 @@
 #define HOST_FRESH     INT64_C(600000000000) /* after a recovery */
 #define HOST_GAP_MIN   INT64_C(100000000) /* between messages, doubling */
 #define HOST_GAP_MAX   INT64_C(60000000000)
-#define HOST_FINDERS   2 /* connects at once, beyond what is proven */
+/* Beyond what is proven one connect at a time finds out how it goes, so that a
+ * limit is met by one connection; another when that is silent for so long. */
+#define HOST_FINDER_NS INT64_C(2000000000)
 #define HOST_KEY_MAX   1024
 #define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
 
@@ -35,6 +37,8 @@ struct host {
 	unsigned open; /* connections of ours, from SYN to close */
 	unsigned ready; /* of them greeted and not closed */
 	unsigned proven; /* the most that were ready at once */
+	unsigned places; /* connections that are no delivery's (place.h) */
+	int64_t opened_ns; /* the last connect began; 0: none yet */
 	unsigned working; /* at a message, those from before included */
 	/* Recoveries. What has hung since before one, perhaps at a server that
 	 * was restarted since, is counted in `before` and nowhere else, and
@@ -72,6 +76,11 @@ void host_retry(struct host *, int64_t now);
 /* May a connection be opened? And when to ask again by time alone (0: other
  * events decide). */
 bool host_room(const struct host *, int64_t now);
+/* May a probe come beside the deliveries? By what the host bears: window and
+ * canary are for messages. */
+bool host_place_room(const struct host *, int64_t now);
+bool host_is_full(const struct host *); /* as many as it bears stand there */
+void host_place_taken(struct host *, int64_t now);
 int64_t host_wake(const struct host *, int64_t now);
 
 enum host_failure {
@@ -79,6 +88,7 @@ enum host_failure {
 	HOST_FAILED, /* nothing works: a pause */
 	HOST_AGAIN, /* of the same moment as the last one: nothing new */
 };
+void host_opened(struct host *, int64_t now); /* a connect begins */
 /* A connection did not become ready. It is still counted in `open`. */
 enum host_failure
 host_connect_failed(struct host *, enum smtp_phase, uint16_t code, int64_t now);

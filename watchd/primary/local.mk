@@ -3,6 +3,7 @@ libmx_primary_a_SOURCES = \
 	watchd/primary/address.c watchd/primary/address.h \
 	watchd/primary/health.c watchd/primary/health.h \
 	watchd/primary/host.c watchd/primary/host.h \
+	watchd/primary/place.h \
 	watchd/primary/primary.c watchd/primary/primary.h \
 	watchd/primary/reach.c watchd/primary/reach.h \
 	watchd/primary/reach_int.h watchd/primary/reach_try.c \

@@ -42,8 +42,8 @@ number_cmp(int64_t a, int64_t b)
 	return a < b ? -1 : a > b;
 }
 
-static int
-policy_cmp(const struct watch_policy *a, const struct watch_policy *b)
+int
+watch_policy_cmp(const struct watch_policy *a, const struct watch_policy *b)
 {
 	const int64_t x[] = { a->enabled, a->interval_ms, a->timeout_ms,
 		a->connect_ms, a->clear_after_ms, a->health.fall,
@@ -69,7 +69,7 @@ watch_cmp(const struct watch *a, const struct watch *b)
 {
 	int rc = strcmp(a->primary->label, b->primary->label);
 
-	return rc != 0 ? rc : policy_cmp(&a->policy, &b->policy);
+	return rc != 0 ? rc : watch_policy_cmp(&a->policy, &b->policy);
 }
 
 RB_GENERATE_INTERNAL(watch_tree, watch, node, watch_cmp, static MX_UNUSED)
@@ -99,6 +99,30 @@ watch_inherit(struct watch *w, const struct watch *from)
 		w->host = mem_dup(from->host, sizeof(*w->host));
 		(void)dane_ref(w->host->dane);
 	}
+}
+
+const struct net_addr *
+watch_source(const struct watch *w)
+{
+	return w->policy.source.len != 0 ? &w->policy.source : NULL;
+}
+
+void
+watch_join(struct watch_set *ws, struct watch *w, const struct watch *other)
+{
+	if (w->last.probed || !other->last.probed ||
+	    w->health.state != HEALTH_UNKNOWN)
+		return;
+	w->health = other->health;
+	w->since = other->since;
+	w->last = other->last;
+	w->last.probes = w->last.failures = 0;
+	memset(w->last.failures_phase, 0, sizeof(w->last.failures_phase));
+	w->slow_ms = other->slow_ms;
+	w->asks = other->asks;
+	(void)strlcpy(w->cause, other->cause, sizeof(w->cause));
+	watch_stamp(ws, w);
+	watch_dirty(ws, w);
 }
 
 static struct watch *

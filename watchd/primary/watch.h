@@ -151,7 +151,7 @@ struct watch_ops {
 	/* Does it take mail from us just now? A probe that is refused beside
 	 * our deliveries is one connection too many, and no failure. NULL:
 	 * nobody knows. */
-	bool (*working)(void *arg, const struct primary *);
+	bool (*working)(void *arg, const struct watch *);
 	/* What a snapshot shows of the domain changed; NULL: nobody asks. */
 	void (*touched)(void *arg, const char *domain);
 	/* watch_fan_out() has something to do: call it soon, not from here. */
@@ -204,6 +204,13 @@ void watch_session(struct watch_set *, struct watch *,
 bool watch_silent(struct watch_set *, struct watch *,
     const struct primary_session *s, int64_t waited_ms, unsigned intervals,
     int64_t now, int64_t wall);
+/* Where its sessions come from; NULL: any address of ours. */
+const struct net_addr *watch_source(const struct watch *);
+/* A total order. */
+int watch_policy_cmp(const struct watch_policy *, const struct watch_policy *);
+/* It takes part in sessions that another one has had: what is known from them is
+ * the best that is known of one that never had any. */
+void watch_join(struct watch_set *, struct watch *, const struct watch *other);
 /* The answer to asking for a domain; a domain that has left is no error. Of
  * `reply` phase, code and text are meant; `about` is static. */
 void watch_answered(struct watch_set *, struct watch *, const char *domain,
@@ -211,9 +218,10 @@ void watch_answered(struct watch_set *, struct watch *, const char *domain,
     int64_t wall);
 /* Which domains to ask for: up to `max` names, in turn. */
 unsigned watch_ask(struct watch *, const char **domain, unsigned max);
-/* `answered` of `asked` were; the rest is asked for next time. */
-void watch_asked(struct watch_set *, struct watch *, const char *first_left,
-    unsigned asked, unsigned answered);
+/* `answered` of `asked` were: what that says of the number to ask for. */
+void watch_asked(struct watch *, unsigned asked, unsigned answered);
+/* That domain was left over: it is the first to be asked for next time. */
+void watch_ask_again(struct watch_set *, struct watch *, const char *domain);
 /* That domain is the first to be asked for next time. */
 void watch_ask_first(struct watch_link *);
 /* At a third of the interval: no verdict yet, or one to be confirmed. */

@@ -83,7 +83,7 @@ is_crowded(const struct watch_set *ws, const struct watch *w,
 	    s->phase != SMTP_PHASE_EHLO && s->code != 421)
 		return false;
 	return (s->code == 0 || s->code / 100 == 4) &&
-	    ws->ops.working(ws->ops.arg, w->primary);
+	    ws->ops.working(ws->ops.arg, w);
 }
 
 void
@@ -136,20 +136,23 @@ watch_ask(struct watch *w, const char **domain, unsigned max)
 }
 
 void
-watch_asked(struct watch_set *ws, struct watch *w, const char *first_left,
-    unsigned asked, unsigned answered)
+watch_asked(struct watch *w, unsigned asked, unsigned answered)
 {
-	struct watch_domain *d;
-	struct watch_link *l;
-
 	if (answered >= asked) {
 		if (asked == w->asks && w->asks < WATCH_ASKS_MAX)
 			w->asks++;
 		return;
 	}
 	w->asks = answered > 0 ? answered : 1;
-	d = first_left != NULL ? watch_domain(ws, first_left) : NULL;
-	if (d != NULL && (l = domain_link(d, w)) != NULL)
+}
+
+void
+watch_ask_again(struct watch_set *ws, struct watch *w, const char *domain)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch_link *l = d != NULL ? domain_link(d, w) : NULL;
+
+	if (l != NULL)
 		w->ask = l;
 }
 

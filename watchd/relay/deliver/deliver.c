@@ -271,18 +271,20 @@ deliver_recovered(struct deliver *dl, const struct route_host *host,
 }
 
 void
-deliver_doubted(struct deliver *dl, const char *label)
+deliver_doubted(struct deliver *dl, const struct route_host *host,
+    const struct net_addr *source)
 {
-	struct site *st = site_find(dl, label);
+	struct site *st = site_at(dl, host, source);
 
 	if (st != NULL)
 		host_doubted(&st->host);
 }
 
 bool
-deliver_working(const struct deliver *dl, const char *label)
+deliver_working(const struct deliver *dl, const struct route_host *host,
+    const struct net_addr *source)
 {
-	const struct site *st = site_find(dl, label);
+	const struct site *st = site_at(dl, host, source);
 	const struct host *h = st != NULL ? &st->host : NULL;
 
 	return h != NULL && h->ready > 0 && h->taken_ns != 0 &&
@@ -291,6 +293,7 @@ deliver_working(const struct deliver *dl, const char *label)
 
 bool
 deliver_host_view(const struct deliver *dl, const char *label,
+    const struct route_host *host, const struct net_addr *source,
     struct deliver_host_view *v)
 {
 	const struct site *st = site_find(dl, label);
@@ -298,6 +301,8 @@ deliver_host_view(const struct deliver *dl, const char *label,
 	int64_t now = loop_now(dl->loop);
 
 	*v = (struct deliver_host_view){ .window = 0 };
+	if (st == NULL && host != NULL)
+		st = site_at(dl, host, source);
 	if (st == NULL)
 		return false;
 	h = &st->host;

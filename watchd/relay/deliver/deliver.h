@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "net/conn.h"
 #include "net/route.h"
+#include "primary/place.h"
 #include "primary/reach.h"
 #include "relay/queue/queue.h"
 #include "smtp/phase.h"
@@ -84,12 +85,20 @@ unsigned deliver_window(const struct deliver *, const char *domain);
 void deliver_recovered(struct deliver *, const struct route_host *,
     const struct net_addr *source);
 /* Its probe failed: the next recovery is one. */
-void deliver_doubted(struct deliver *, const char *label);
+void deliver_doubted(struct deliver *, const struct route_host *,
+    const struct net_addr *source);
 /* Connections of today stand there, and it took a message on one of them within
  * half a minute. */
-bool deliver_working(const struct deliver *, const char *label);
-/* False and zeroes: no delivery has gone there. */
+bool deliver_working(const struct deliver *, const struct route_host *,
+    const struct net_addr *source);
+/* Places for what is no delivery; see primary/place.h. */
+bool deliver_place_take(struct deliver *, struct place *,
+    const struct route_host *, const struct net_addr *source);
+void deliver_place_give_back(struct deliver *, struct place *);
+/* Of the host that deliveries met under that label, else of the one with these
+ * addresses (NULL: not known). False and zeroes: none has gone there. */
 bool deliver_host_view(const struct deliver *, const char *label,
+    const struct route_host *, const struct net_addr *source,
     struct deliver_host_view *);
 
 #endif

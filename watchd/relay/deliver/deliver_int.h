@@ -4,6 +4,7 @@
  *	deliver.c	life, the task, connections in total
  *	destination.c	one domain: what it wants, its route, its choice of host
  *	site.c		one host and its lanes: who gets the next connection
+ *	place.c		a place among them for a connection that is no delivery's
  *	session.c	one connection, from reach to its end
  *	transaction.c	a message on it
  *	delivery.c	one part in our hands
@@ -23,6 +24,7 @@
 #include <sys/tree.h>
 
 #include "primary/host.h"
+#include "primary/place.h"
 #include "primary/reach.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
@@ -152,9 +154,11 @@ struct site {
 	struct lane_list
 	    waiting; /* lanes with work and without room, in turn */
 	LIST_HEAD(, site_name) names;
+	struct place_list places; /* who waits for one: before the lanes */
 	struct loop_timer *timer; /* when time alone makes room; forgetting */
 	unsigned quitting; /* sessions that end to make room */
 	unsigned ndests; /* that chose a lane of it */
+	unsigned nplaces; /* taken or waited for: it stays meanwhile */
 	unsigned generation; /* of the configuration: the window's maximum */
 	int64_t idle_ns; /* nothing of it is under way since; 0: something is */
 	char key[];
@@ -302,5 +306,13 @@ struct site *site_at(const struct deliver *, const struct route_host *,
     const struct net_addr *source);
 struct site *site_find(const struct deliver *, const char *label);
 void site_free(struct site *);
+/* An idle connection of it ends, unless one is ending already; of a lane that has
+ * nothing to do (`calm`), or of any. */
+void site_make_room(struct site *, bool calm);
+
+/* ---- place.c */
+/* Does somebody wait who gets the next connection, and before all others? */
+bool site_has_waiting_place(const struct site *);
+void site_serve_places(struct site *);
 
 #endif

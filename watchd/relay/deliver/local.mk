@@ -11,6 +11,7 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
 	watchd/relay/deliver/delivery.c \
 	watchd/relay/deliver/destination.c \
+	watchd/relay/deliver/place.c \
 	watchd/relay/deliver/session.c \
 	watchd/relay/deliver/site.c \
 	watchd/relay/deliver/transaction.c

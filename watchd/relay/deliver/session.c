@@ -197,6 +197,8 @@ session_take(struct deliver_session *s)
 void
 deliver_session_next(struct deliver_session *s)
 {
+	bool yields;
+
 	for (;;) {
 		if (s->cur != NULL && s->cur->loaded) {
 			/* One that was loaded ahead, or more recipients. */
@@ -209,9 +211,10 @@ deliver_session_next(struct deliver_session *s)
 		}
 		/* The others of its line first; it may have work, too. */
 		deliver_dest_release(s);
-		if (deliver_session_spent(s) || lane_yields(s) ||
+		yields = lane_yields(s);
+		if (yields || deliver_session_spent(s) ||
 		    deliver_of(s)->draining) {
-			deliver_session_quit(s, false);
+			deliver_session_quit(s, yields);
 			return;
 		}
 		if (s->state != SESSION_IDLE)
@@ -441,6 +444,7 @@ on_reached(const struct reach_result *r, void *arg)
 	conn_owner(s->conn, on_conn, s);
 	if (deliver_session_is_of_today(s))
 		host_connected(host_of(s));
+	site_touch(s->lane->site);
 	s->lane->failed_until_ns = 0;
 	s->lane->fails = 0;
 	/* No good outcome yet: one that greets us and refuses each message
@@ -473,7 +477,7 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 	s->set = &dom->deliver;
 	TAILQ_INSERT_TAIL(&l->sessions, s, link);
 	l->nsessions++;
-	l->site->host.open++;
+	host_opened(&l->site->host, loop_now(dl->loop));
 	dl->nsessions++;
 	dl->nforeign += l->foreign;
 	p = (struct reach_policy){ .helo = s->conf->hostname,

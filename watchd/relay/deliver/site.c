@@ -96,6 +96,7 @@ site_get(struct deliver *dl, const char *key, unsigned max)
 	RB_INIT(&st->lanes);
 	LIST_INIT(&st->names);
 	TAILQ_INIT(&st->waiting);
+	TAILQ_INIT(&st->places);
 	st->timer = loop_timer_create(dl->loop, on_timer, st);
 	RB_INSERT(site_tree, &dl->sites, st);
 	return st;
@@ -345,17 +346,16 @@ lane_wait_total(struct lane *l)
 		}
 }
 
-/* An idle connection of another lane makes room for one that waits. */
-static void
-site_make_room(struct site *st)
+void
+site_make_room(struct site *st, bool calm)
 {
 	struct lane *l;
 	struct deliver_session *s;
 
-	if (st->quitting > 0 || st->host.open < st->host.window.size)
+	if (st->quitting > 0)
 		return;
 	RB_FOREACH (l, lane_tree, &st->lanes) {
-		if (!TAILQ_EMPTY(&l->line) || l->nsessions == 0)
+		if (calm && !TAILQ_EMPTY(&l->line))
 			continue;
 		TAILQ_FOREACH (s, &l->sessions, link)
 			if (s->state == SESSION_IDLE) {
@@ -414,6 +414,12 @@ lane_kick(struct lane *l)
 	}
 }
 
+static bool
+site_room(const struct site *st, int64_t now)
+{
+	return !site_has_waiting_place(st) && host_room(&st->host, now);
+}
+
 /* Those in the host's line get one connection each, and go to its end when
  * they want more. */
 static void
@@ -423,14 +429,14 @@ site_serve(struct site *st)
 	int64_t now = loop_now(dl->loop), at;
 	struct lane *l, *next;
 
+	site_serve_places(st);
 	for (l = TAILQ_FIRST(&st->waiting);
 	     l != NULL && now >= st->host.next_ns; l = next) {
 		next = TAILQ_NEXT(l, wait_link);
 		lane_kick(l);
 	}
 	for (l = TAILQ_FIRST(&st->waiting);
-	     l != NULL && host_room(&st->host, now) && !dl->draining;
-	     l = next) {
+	     l != NULL && site_room(st, now) && !dl->draining; l = next) {
 		next = TAILQ_NEXT(l, wait_link);
 		if (l->closed_until_ns > now)
 			continue;
@@ -444,9 +450,12 @@ site_serve(struct site *st)
 		if (next == NULL && l->waits == LANE_SITE)
 			next = TAILQ_FIRST(&st->waiting);
 	}
-	if (TAILQ_EMPTY(&st->waiting) || dl->draining)
+	if (dl->draining ||
+	    (TAILQ_EMPTY(&st->waiting) && !site_has_waiting_place(st)))
 		return;
-	site_make_room(st);
+	/* An idle connection of another lane makes room for one that waits. */
+	if (st->host.open >= st->host.window.size)
+		site_make_room(st, true);
 	if ((at = site_wake(st, now)) != 0)
 		loop_timer_set(st->timer, (at - now) / CLOCK_MS + 1);
 }
@@ -487,7 +496,8 @@ site_rest(struct site *st)
 void
 site_work(struct site *st)
 {
-	if (st->host.open + st->host.before == 0 && st->ndests == 0) {
+	if (st->host.open + st->host.before == 0 && st->ndests == 0 &&
+	    st->nplaces == 0) {
 		site_rest(st);
 		return;
 	}
@@ -503,7 +513,7 @@ site_serve_total(struct deliver *dl)
 	while (dl->nsessions < dl->conf->deliver_connections &&
 	    (l = total_next(dl)) != NULL && !dl->draining) {
 		lane_unwait(l);
-		if (host_room(&l->site->host, loop_now(dl->loop)))
+		if (site_room(l->site, loop_now(dl->loop)))
 			lane_open(l);
 		lane_work(l);
 	}
@@ -536,7 +546,9 @@ lane_yields(const struct deliver_session *s)
 	const struct lane *l = s->lane, *w;
 	const struct site *st = l->site;
 
-	if (st->host.open > st->host.window.size)
+	if (st->host.open > st->host.window.size ||
+	    (site_has_waiting_place(st) && st->quitting == 0 &&
+		host_is_full(&st->host)))
 		return true;
 	w = total_next(st->deliver);
 	if (w != NULL && w != l && w->nsessions + 1 < l->nsessions)

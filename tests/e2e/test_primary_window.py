@@ -129,14 +129,15 @@ class Hoster:
         assert m.sum("delivery_recipients_bounced_total") == 0
 
 
-@pytest.mark.parametrize("mx", [lambda i: "mx"], ids=["one-name"])
+@pytest.mark.parametrize("mx", [lambda i: "mx", lambda i: "mx.d%03d" % i],
+                         ids=["one-name", "300-names"])
 def test_three_hundred_domains_of_a_primary_that_takes_ten(stack, mx):
     h = Hoster(stack, mx)
     h.wait_delivered(90)
     h.wait_states("up", 20)
     mail, asked, refused = sessions(h.pf.log())
-    # one more may be there that Postfix is about to refuse, and a probe
-    assert h.watched.most <= LIMIT + 2, "%d connections at once" % h.watched.most
+    # one more may be there that Postfix is about to refuse
+    assert h.watched.most <= LIMIT + 1, "%d connections at once" % h.watched.most
     total = len(ENDED.findall(h.pf.log()))
     assert refused <= max(2, 0.02 * total), "%d of %d were refused" % (refused, total)
     assert mail <= 100, "connections are used for more than one domain"
@@ -154,8 +155,8 @@ def test_the_ceiling_is_learned_and_shown(stack):
     h = Hoster(stack, lambda i: "mx", names=50, limit=5)
     h.wait_delivered(60)
     _, _, refused = sessions(h.pf.log())
-    assert refused <= 5, refused
-    assert h.watched.most <= 8, "five, two that find out, and a probe"
+    assert refused <= 2, refused
+    assert h.watched.most <= 6, "five, and one that finds out"
     got = h.d.ctl_json("status", "--primaries")[0]["primaries"]
     assert len(got) == 1
     assert 4 <= got[0]["delivery"]["ceiling"] <= 5, got[0]

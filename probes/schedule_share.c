@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC
+ * schedule_share: primaries with the same addresses are one host under several
+ * names (hosters give every customer an mx.customer.test), and one session an
+ * interval is enough for all of them. Watches whose policies are equal, too, and
+ * whose certificate is not to be verified by name, form a share: whoever's turn
+ * comes when it is time for a session has it, asks for domains of the others as
+ * well, and all of them are told what it taught, some a turn of the loop.
+ *
+ * Names are looked up each by itself all the same. Who has moved to another
+ * address finds its new share when its turn comes, and is told nothing of the
+ * old one any more. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "primary/host.h"
+#include "probes/schedule_int.h"
+
+#define TELL_MAX 50 /* watches told before others have their turn */
+
+/* What a session taught, for those who were not there. */
+struct share_news {
+	unsigned n; /* which one it is */
+	struct primary_session s;
+	struct primary_offer offer;
+	int64_t phase_ns[SMTP_PHASE_MAX];
+	char text[PRIMARY_TEXT_MAX];
+	bool silent; /* it goes on: watch_silent() */
+	int64_t waited_ms;
+	unsigned intervals, asks;
+};
+
+static int
+share_cmp(const struct share *a, const struct share *b)
+{
+	int rc = strcmp(a->key, b->key);
+
+	return rc != 0 ? rc : watch_policy_cmp(a->policy, b->policy);
+}
+
+RB_GENERATE_INTERNAL(share_tree, share, node, share_cmp, static MX_UNUSED)
+
+/* ---- who takes part */
+
+static void
+share_free(struct share *h)
+{
+	struct schedule *s = h->s;
+
+	MX_ASSERT(h->leader == NULL);
+	if (h->news != NULL)
+		TAILQ_REMOVE(&s->telling, h, telling);
+	RB_REMOVE(share_tree, &s->shares, h);
+	mem_free(&h->news);
+	mem_free(&h->key);
+	mem_free(&h);
+}
+
+void
+share_leave(struct turn *t)
+{
+	struct share *h = t->share;
+	struct turn *next;
+
+	if (h == NULL)
+		return;
+	share_ended(t);
+	next = TAILQ_NEXT(t, member);
+	if (h->cursor == t)
+		h->cursor = next;
+	if (h->ask == t)
+		h->ask = next;
+	TAILQ_REMOVE(&h->members, t, member);
+	t->share = NULL;
+	if (TAILQ_EMPTY(&h->members))
+		share_free(h);
+	else
+		h->policy = &TAILQ_FIRST(&h->members)->watch->policy;
+}
+
+static char *
+share_key(const struct watch *w, char *dst, size_t size)
+{
+	bool named =
+	    w->policy.tls == CONF_TLS_REQUIRE || w->policy.tls == CONF_TLS_DANE;
+	char addresses[HOST_KEY_MAX];
+
+	(void)strlcpy(dst, host_key(w->host, watch_source(w), addresses), size);
+	if (named) {
+		(void)strlcat(dst, " ", size);
+		(void)strlcat(dst, w->primary->label, size);
+	}
+	return dst;
+}
+
+static struct share *
+share_get(struct schedule *s, const struct watch *w, char *key)
+{
+	struct share find = { .key = key, .policy = &w->policy }, *h;
+
+	h = RB_FIND(share_tree, &s->shares, &find);
+	if (h != NULL)
+		return h;
+	h = mem_alloc(sizeof(*h));
+	h->s = s;
+	h->key = mem_strdup(key);
+	h->policy = &w->policy;
+	TAILQ_INIT(&h->members);
+	(void)RB_INSERT(share_tree, &s->shares, h);
+	return h;
+}
+
+static bool
+is_of(const struct turn *t, const struct share *h)
+{
+	char key[SHARE_KEY_MAX];
+
+	return t->watch->host != NULL &&
+	    strcmp(share_key(t->watch, key, sizeof(key)), h->key) == 0;
+}
+
+void
+share_join(struct turn *t)
+{
+	char key[SHARE_KEY_MAX];
+	struct share *h;
+
+	if (t->share != NULL && is_of(t, t->share))
+		return;
+	share_leave(t);
+	h = share_get(t->s, t->watch, share_key(t->watch, key, sizeof(key)));
+	if (!TAILQ_EMPTY(&h->members))
+		watch_join(t->s->watches, t->watch,
+		    TAILQ_FIRST(&h->members)->watch);
+	t->share = h;
+	t->told = h->told;
+	TAILQ_INSERT_TAIL(&h->members, t, member);
+}
+
+/* ---- its sessions */
+
+bool
+share_begins(struct turn *t, int64_t pace_ms)
+{
+	struct share *h = t->share;
+
+	if (h->leader != NULL)
+		return false;
+	if (!t->now && h->start != 0 &&
+	    loop_now(t->s->loop) < h->start + pace_ms * CLOCK_MS)
+		return false;
+	h->leader = t;
+	h->start = t->start;
+	return true;
+}
+
+void
+share_ended(struct turn *t)
+{
+	if (t->share != NULL && t->share->leader == t)
+		t->share->leader = NULL;
+}
+
+struct turn *
+share_next_asked(struct share *h)
+{
+	struct turn *t = h->ask;
+
+	if (t == NULL)
+		t = TAILQ_FIRST(&h->members);
+	h->ask = TAILQ_NEXT(t, member);
+	return t;
+}
+
+/* ---- what they taught */
+
+static void
+tell(struct turn *t, const struct share_news *n)
+{
+	struct schedule *s = t->s;
+	int64_t now = loop_now(s->loop), wall = clock_wall();
+
+	if (t->told == n->n || !is_of(t, t->share))
+		return;
+	t->told = n->n;
+	t->watch->asks = n->asks;
+	if (n->silent)
+		(void)watch_silent(s->watches, t->watch, &n->s, n->waited_ms,
+		    n->intervals, now, wall);
+	else
+		watch_session(s->watches, t->watch, &n->s, now, wall);
+}
+
+/* True when all of them were told. */
+static bool
+share_tell(struct share *h, unsigned *budget)
+{
+	struct turn *t;
+
+	for (; *budget > 0 && (t = h->cursor) != NULL; (*budget)--) {
+		h->cursor = TAILQ_NEXT(t, member);
+		tell(t, h->news);
+	}
+	return h->cursor == NULL;
+}
+
+void
+share_tell_some(void *arg)
+{
+	struct schedule *s = arg;
+	unsigned budget = TELL_MAX;
+	struct share *h;
+
+	while (
+	    (h = TAILQ_FIRST(&s->telling)) != NULL && share_tell(h, &budget)) {
+		TAILQ_REMOVE(&s->telling, h, telling);
+		mem_free(&h->news);
+	}
+	if (h != NULL)
+		loop_timer_set(s->teller, 0);
+}
+
+/* News that come while some have not been told the last ones take their place:
+ * what was said last counts. */
+static struct share_news *
+share_news(struct turn *t, const struct primary_session *said)
+{
+	struct share *h = t->share;
+	struct share_news *n;
+
+	t->told = ++h->told;
+	if (TAILQ_NEXT(TAILQ_FIRST(&h->members), member) == NULL)
+		return NULL;
+	if (h->news == NULL) {
+		h->news = mem_alloc(sizeof(*h->news));
+		TAILQ_INSERT_TAIL(&h->s->telling, h, telling);
+	}
+	n = h->news;
+	*n = (struct share_news){ .n = h->told, .s = *said };
+	n->asks = t->watch->asks;
+	(void)strlcpy(n->text, said->text, sizeof(n->text));
+	n->s.text = n->text;
+	if (said->phase_ns != NULL) {
+		memcpy(n->phase_ns, said->phase_ns, sizeof(n->phase_ns));
+		n->s.phase_ns = n->phase_ns;
+	}
+	if (said->offer != NULL) {
+		n->offer = *said->offer;
+		n->s.offer = &n->offer;
+	}
+	h->cursor = TAILQ_FIRST(&h->members);
+	loop_timer_set(h->s->teller, 0);
+	return n;
+}
+
+void
+share_session(struct turn *t, const struct primary_session *said)
+{
+	(void)share_news(t, said);
+}
+
+void
+share_silent(struct turn *t, const struct primary_session *said,
+    int64_t waited_ms, unsigned intervals)
+{
+	struct share_news *n = share_news(t, said);
+
+	if (n == NULL)
+		return;
+	n->silent = true;
+	n->waited_ms = waited_ms;
+	n->intervals = intervals;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC
+ * place: room among the deliveries for a connection that is none (see
+ * primary/place.h). Who waits comes before the lanes: one session ends after its
+ * message, and nobody takes its room. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "relay/deliver/deliver_int.h"
+
+bool
+site_has_waiting_place(const struct site *st)
+{
+	return !TAILQ_EMPTY(&st->places);
+}
+
+static void
+place_enter(struct place *p)
+{
+	struct site *st = p->site;
+
+	if (p->waiting) {
+		TAILQ_REMOVE(&st->places, p, link);
+		p->waiting = false;
+		loop_timer_destroy(&p->patience);
+	}
+	host_place_taken(&st->host, loop_now(st->deliver->loop));
+}
+
+/* Nobody would end in time, or all hang. */
+static void
+on_patience(void *arg)
+{
+	struct place *p = arg;
+
+	log_info("deliver", "host=%s problem=\"no connection ended in time\"",
+	    log_q(p->site->key));
+	place_enter(p);
+	p->go(p->arg);
+}
+
+bool
+deliver_place_take(struct deliver *dl, struct place *p,
+    const struct route_host *host, const struct net_addr *source)
+{
+	struct site *st = site_at(dl, host, source);
+
+	MX_ASSERT(p->site == NULL && !p->waiting);
+	if (st == NULL)
+		return true;
+	p->site = st;
+	st->nplaces++;
+	if (host_place_room(&st->host, loop_now(dl->loop))) {
+		place_enter(p);
+		return true;
+	}
+	p->waiting = true;
+	TAILQ_INSERT_TAIL(&st->places, p, link);
+	p->patience = loop_timer_create(dl->loop, on_patience, p);
+	loop_timer_set(p->patience, PLACE_WAIT_MS);
+	site_touch(st);
+	return false;
+}
+
+void
+deliver_place_give_back(struct deliver *dl, struct place *p)
+{
+	struct site *st = p->site;
+
+	(void)dl;
+	if (st == NULL)
+		return;
+	if (p->waiting)
+		place_enter(p);
+	st->host.places--;
+	st->nplaces--;
+	p->site = NULL;
+	site_touch(st);
+}
+
+void
+site_serve_places(struct site *st)
+{
+	struct place *p;
+
+	while ((p = TAILQ_FIRST(&st->places)) != NULL &&
+	    host_place_room(&st->host, loop_now(st->deliver->loop))) {
+		place_enter(p);
+		p->go(p->arg);
+	}
+	if (p != NULL && host_is_full(&st->host))
+		site_make_room(st, false);
+}
