@@ -146,6 +146,33 @@ one_finds_out(void **state)
 	assert_true(host_room(&h, SEC));
 }
 
+/* At its ceiling it is given time to see the end of one. */
+static void
+settles(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_init(&h, 20);
+	h.window.canary = false;
+	h.window.size = h.window.ceiling = h.proven = 5;
+	h.window.grow_ns = 1000 * SEC;
+	h.open = h.ready = 5;
+	host_closed(&h, true, SEC);
+	assert_int_equal(h.ready, 4);
+	assert_false(host_room(&h, SEC));
+	assert_int_equal(host_wake(&h, SEC), SEC + HOST_SETTLE_NS);
+	assert_true(host_room(&h, SEC + HOST_SETTLE_NS));
+	assert_false(host_place_room(&h, SEC));
+	/* Far below it nothing has to settle. */
+	host_closed(&h, true, SEC);
+	assert_true(host_room(&h, SEC));
+	h.places = 1;
+	host_place_left(&h, SEC);
+	h.open = h.ready = 4;
+	assert_false(host_room(&h, SEC));
+}
+
 /* A probe counts, and comes when less stand there than the host bears. */
 static void
 places(void **state)
@@ -268,6 +295,7 @@ main(void)
 		cmocka_unit_test(pauses),
 		cmocka_unit_test(crowded),
 		cmocka_unit_test(one_finds_out),
+		cmocka_unit_test(settles),
 		cmocka_unit_test(places),
 		cmocka_unit_test(recovers),
 		cmocka_unit_test(messages_a_connection),

@@ -78,21 +78,25 @@ host_retry(struct host *h, int64_t now)
 		h->closed_until_ns = h->failed_ns + HOST_PAUSE_MIN;
 }
 
-/* Where nobody has been yet, when the next one may go; 0: now. */
+/* When the next one may go: where nobody has been yet one after the other does;
+ * and up to the ceiling when the host has seen the end of the one before. */
 static int64_t
-finder_until(const struct host *h)
+next_until(const struct host *h)
 {
 	unsigned all = h->open + h->places;
 
-	return all > h->ready && all >= h->proven ?
-	    h->opened_ns + HOST_FINDER_NS :
-	    0;
+	if (all > h->ready && all >= h->proven)
+		return h->opened_ns + HOST_FINDER_NS;
+	if (h->window.ceiling != 0 && all + 1 >= h->window.ceiling &&
+	    h->closed_ns != 0)
+		return h->closed_ns + HOST_SETTLE_NS;
+	return 0;
 }
 
 bool
 host_room(const struct host *h, int64_t now)
 {
-	return now >= h->closed_until_ns && now >= finder_until(h) &&
+	return now >= h->closed_until_ns && now >= next_until(h) &&
 	    window_room(&h->window, h->open + h->places, now);
 }
 
@@ -109,7 +113,14 @@ host_is_full(const struct host *h)
 bool
 host_place_room(const struct host *h, int64_t now)
 {
-	return h->ready == 0 || (!host_is_full(h) && now >= finder_until(h));
+	return h->ready == 0 || (!host_is_full(h) && now >= next_until(h));
+}
+
+void
+host_place_left(struct host *h, int64_t now)
+{
+	h->places--;
+	h->closed_ns = now;
 }
 
 void
@@ -124,8 +135,8 @@ host_wake(const struct host *h, int64_t now)
 {
 	if (now < h->closed_until_ns)
 		return h->closed_until_ns;
-	if (now < finder_until(h))
-		return finder_until(h);
+	if (now < next_until(h))
+		return next_until(h);
 	return window_wake(&h->window, h->open + h->places, now);
 }
 
@@ -145,6 +156,14 @@ host_opened(struct host *h, int64_t now)
 {
 	h->open++;
 	h->opened_ns = now;
+}
+
+void
+host_closed(struct host *h, bool ready, int64_t now)
+{
+	h->open--;
+	h->ready -= ready;
+	h->closed_ns = now;
 }
 
 enum host_failure

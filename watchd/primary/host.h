@@ -21,6 +21,9 @@
 /* Beyond what is proven one connect at a time finds out how it goes, so that a
  * limit is met by one connection; another when that is silent for so long. */
 #define HOST_FINDER_NS INT64_C(2000000000)
+/* A host that is at its ceiling has not yet seen the end of a connection when we
+ * have: one that comes at once would be one too many. */
+#define HOST_SETTLE_NS INT64_C(250000000)
 #define HOST_KEY_MAX   1024
 #define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
 
@@ -39,6 +42,7 @@ struct host {
 	unsigned proven; /* the most that were ready at once */
 	unsigned places; /* connections that are no delivery's (place.h) */
 	int64_t opened_ns; /* the last connect began; 0: none yet */
+	int64_t closed_ns; /* the last connection ended; 0: none yet */
 	unsigned working; /* at a message, those from before included */
 	/* Recoveries. What has hung since before one, perhaps at a server that
 	 * was restarted since, is counted in `before` and nowhere else, and
@@ -81,6 +85,7 @@ bool host_room(const struct host *, int64_t now);
 bool host_place_room(const struct host *, int64_t now);
 bool host_is_full(const struct host *); /* as many as it bears stand there */
 void host_place_taken(struct host *, int64_t now);
+void host_place_left(struct host *, int64_t now);
 int64_t host_wake(const struct host *, int64_t now);
 
 enum host_failure {
@@ -89,6 +94,8 @@ enum host_failure {
 	HOST_AGAIN, /* of the same moment as the last one: nothing new */
 };
 void host_opened(struct host *, int64_t now); /* a connect begins */
+/* It is over; `ready`: it had been greeted. */
+void host_closed(struct host *, bool ready, int64_t now);
 /* A connection did not become ready. It is still counted in `open`. */
 enum host_failure
 host_connect_failed(struct host *, enum smtp_phase, uint16_t code, int64_t now);

@@ -65,12 +65,11 @@ deliver_place_give_back(struct deliver *dl, struct place *p)
 {
 	struct site *st = p->site;
 
-	(void)dl;
 	if (st == NULL)
 		return;
 	if (p->waiting)
 		place_enter(p);
-	st->host.places--;
+	host_place_left(&st->host, loop_now(dl->loop));
 	st->nplaces--;
 	p->site = NULL;
 	site_touch(st);

@@ -103,8 +103,7 @@ deliver_session_gone(struct deliver_session *s)
 	deliver_tx_drop_body(s);
 	deliver_dest_release(s);
 	if (deliver_session_is_of_today(s)) {
-		host_of(s)->ready -= s->state != SESSION_REACH;
-		host_of(s)->open--;
+		host_closed(host_of(s), s->state != SESSION_REACH, now_of(s));
 	} else {
 		host_of(s)->before--;
 	}
