@@ -8,19 +8,6 @@
 #include "probes/probe_int.h"
 
 const char *
-probe_answer_name(enum probe_answer_code code)
-{
-	static const char *const names[] = {
-		[PROBE_NOT_ASKED] = "not_asked",
-		[PROBE_TAKEN] = "taken",
-		[PROBE_DEFERRED] = "deferred",
-		[PROBE_REFUSED] = "refused",
-	};
-
-	return (unsigned)code < MX_COUNT(names) ? names[code] : "unknown";
-}
-
-const char *
 probe_finding_name(enum probe_finding finding)
 {
 	static const char *const names[] = {

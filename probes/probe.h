@@ -16,30 +16,18 @@
 #ifndef MX_PROBES_PROBE_H
 #define MX_PROBES_PROBE_H
 
+#include "config/config.h"
+#include "primary/primary.h"
 #include "primary/reach.h"
 
 #define PROBE_ASKS_MAX	   20 /* a session (Postfix closes at 20 refusals) */
 #define PROBE_REFUSALS_MAX 5 /* a session; the rest is not asked */
-
-enum probe_depth { /* in ascending depth; that of the configuration */
-	PROBE_DEPTH_CONNECT,
-	PROBE_DEPTH_BANNER,
-	PROBE_DEPTH_EHLO,
-	PROBE_DEPTH_STARTTLS, /* with TLS, whatever the policy says */
-	PROBE_DEPTH_RCPT, /* as a delivery; then the asks */
-};
 
 struct probe_ask {
 	const char *domain; /* what it is asked for: told back, not sent */
 	const char *mailbox; /* RCPT TO */
 };
 
-enum probe_answer_code {
-	PROBE_NOT_ASKED, /* or cut off: nothing is known of it */
-	PROBE_TAKEN,
-	PROBE_DEFERRED, /* 4xx at MAIL or RCPT */
-	PROBE_REFUSED, /* 5xx at MAIL or RCPT */
-};
 enum probe_finding { /* what a refusal is about, as far as it tells */
 	PROBE_FINDING_NONE,
 	PROBE_FINDING_MAILBOX, /* the recipient: another probe { rcpt } */
@@ -47,11 +35,10 @@ enum probe_finding { /* what a refusal is about, as far as it tells */
 	PROBE_FINDING_ROUTE, /* it does not take mail for the domain */
 	PROBE_FINDING_US, /* who we are: PTR, block list, policy */
 };
-const char *probe_answer_name(enum probe_answer_code); /* "taken", ... */
 const char *probe_finding_name(enum probe_finding); /* "mailbox", ... */
 
 struct probe_answer {
-	enum probe_answer_code code;
+	enum primary_answer code;
 	enum probe_finding finding;
 	enum smtp_phase phase; /* of the reply: mail or rcpt */
 	uint16_t reply_code;
@@ -97,7 +84,7 @@ struct probe_target {
 	const struct route_host *host;
 	const char *helo;
 	const char *sender; /* "" for <> */
-	enum probe_depth depth;
+	enum conf_depth depth; /* at "rcpt" it goes as a delivery, then asks */
 	/* As deliveries to it are made. */
 	enum conf_tls tls;
 	const struct net_addr *source; /* NULL: any */

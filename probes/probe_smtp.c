@@ -173,9 +173,9 @@ answer(struct probe_run *p, enum smtp_phase phase, const struct smtp_reply *r)
 		end(p);
 		return false;
 	}
-	a->code = reply_ok(r) ? PROBE_TAKEN :
-	    reply_perm(r)     ? PROBE_REFUSED :
-				PROBE_DEFERRED;
+	a->code = reply_ok(r) ? ANSWER_TAKEN :
+	    reply_perm(r)     ? ANSWER_REFUSED :
+				ANSWER_DEFERRED;
 	a->finding = probe_finding_of(r, phase);
 	a->phase = phase;
 	a->reply_code = r->code;
@@ -185,7 +185,7 @@ answer(struct probe_run *p, enum smtp_phase phase, const struct smtp_reply *r)
 		say(p, r, NULL);
 		measure(p);
 	}
-	p->refusals += a->code != PROBE_TAKEN;
+	p->refusals += a->code != ANSWER_TAKEN;
 	return true;
 }
 
@@ -412,11 +412,11 @@ probe_smtp_start(const struct reach_env *env, const struct probe_target *t,
     const struct probe_ops *ops, void *arg)
 {
 	static const enum reach_depth depths[] = {
-		[PROBE_DEPTH_CONNECT] = REACH_CONNECT,
-		[PROBE_DEPTH_BANNER] = REACH_BANNER,
-		[PROBE_DEPTH_EHLO] = REACH_EHLO,
-		[PROBE_DEPTH_STARTTLS] = REACH_READY,
-		[PROBE_DEPTH_RCPT] = REACH_READY,
+		[DEPTH_CONNECT] = REACH_CONNECT,
+		[DEPTH_BANNER] = REACH_BANNER,
+		[DEPTH_EHLO] = REACH_EHLO,
+		[DEPTH_STARTTLS] = REACH_READY,
+		[DEPTH_RCPT] = REACH_READY,
 	};
 	/* What nothing can be delivered without is looked at whatever the
 	 * depth. */
@@ -435,7 +435,7 @@ probe_smtp_start(const struct reach_env *env, const struct probe_target *t,
 	p->loop = env->loop;
 	p->book = env->book;
 	strlcpy(p->sender, t->sender, sizeof(p->sender));
-	for (; t->depth == PROBE_DEPTH_RCPT && p->nasks < t->nasks &&
+	for (; t->depth == DEPTH_RCPT && p->nasks < t->nasks &&
 	     p->nasks < PROBE_ASKS_MAX;
 	     p->nasks++)
 		strlcpy(p->ask[p->nasks].mailbox, t->ask[p->nasks].mailbox,

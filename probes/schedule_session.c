@@ -46,12 +46,6 @@ static void
 tell_answers(struct turn *t, const struct probing *p,
     const struct probe_result *r)
 {
-	static const enum watch_answer answer[] = {
-		[PROBE_NOT_ASKED] = WATCH_NOT_ASKED,
-		[PROBE_TAKEN] = WATCH_TAKEN,
-		[PROBE_DEFERRED] = WATCH_PUT_OFF,
-		[PROBE_REFUSED] = WATCH_REFUSED,
-	};
 	struct watch_set *ws = t->s->watches;
 	const struct probe_answer *a;
 	struct primary_session reply;
@@ -61,7 +55,7 @@ tell_answers(struct turn *t, const struct probing *p,
 		a = &r->answer[i];
 		if (p->of[i] == NULL)
 			continue;
-		if (a->code == PROBE_NOT_ASKED) {
+		if (a->code == ANSWER_NOT_ASKED) {
 			/* The first of each watch is its first next time. */
 			if (left != p->of[i])
 				watch_ask_again(ws, p->of[i]->watch,
@@ -72,9 +66,8 @@ tell_answers(struct turn *t, const struct probing *p,
 		reply = (struct primary_session){ .phase = a->phase,
 			.code = a->reply_code,
 			.text = a->text };
-		watch_answered(ws, p->of[i]->watch, p->domain[i],
-		    answer[a->code], probe_finding_name(a->finding), &reply,
-		    clock_wall());
+		watch_answered(ws, p->of[i]->watch, p->domain[i], a->code,
+		    probe_finding_name(a->finding), &reply, clock_wall());
 	}
 	if (r->code == REACH_OK && p->nasks > 0)
 		watch_asked(t->watch, p->nasks, r->answered);
@@ -191,7 +184,7 @@ probing_start(struct turn *t)
 	struct probe_target target = { .host = t->watch->host,
 		.helo = s->conf->hostname,
 		.sender = policy->sender,
-		.depth = (enum probe_depth)policy->depth,
+		.depth = policy->depth,
 		.tls = policy->tls,
 		.connect_ms = policy->connect_ms,
 		.clear_after_ms = policy->clear_after_ms,
@@ -207,7 +200,7 @@ probing_start(struct turn *t)
 	t->now = false;
 	if (policy->source.len != 0)
 		target.source = &policy->source;
-	if (s->env.tls == NULL && target.depth == PROBE_DEPTH_STARTTLS)
-		target.depth = PROBE_DEPTH_EHLO;
+	if (s->env.tls == NULL && target.depth == DEPTH_STARTTLS)
+		target.depth = DEPTH_EHLO;
 	p->run = probe_smtp_start(&s->env, &target, &ops, p);
 }

@@ -179,7 +179,7 @@ ask(struct row_world *w, unsigned n, struct got *g, int64_t timeout_ms)
 	const struct probe_target t = { .host = &w->host,
 		.helo = w->policy.helo,
 		.sender = "",
-		.depth = PROBE_DEPTH_RCPT,
+		.depth = DEPTH_RCPT,
 		.connect_ms = w->policy.connect_ms,
 		.timeout_ms = timeout_ms,
 		.interval_ms = timeout_ms,
@@ -221,10 +221,9 @@ check_asks(const struct ask_case *c)
 
 		if ("-TDR"[a->code] != c->answers[i] ||
 		    "-msru"[a->finding] != c->findings[i])
-			fail_msg("%s: %u is %s, %s", c->name, i,
-			    probe_answer_name(a->code),
-			    probe_finding_name(a->finding));
-		n += a->code != PROBE_NOT_ASKED;
+			fail_msg("%s: %u is %c, %s", c->name, i,
+			    "-TDR"[a->code], probe_finding_name(a->finding));
+		n += a->code != ANSWER_NOT_ASKED;
 		assert_true(i + 1 < c->nasks || n == g.r.answered);
 	}
 	assert_int_equal(w.at[0].conns, 1);
@@ -380,36 +379,30 @@ test_giving_up(void **state)
 }
 
 static const struct {
-	enum probe_depth depth;
+	enum conf_depth depth;
 	enum site_tls tls;
 	bool mute_ehlo;
 	bool require;
 	enum reach_code code;
 	enum smtp_phase phase;
 } depths[] = {
-	{ PROBE_DEPTH_CONNECT, TLS_ABSENT, true, false, REACH_OK,
-	    SMTP_PHASE_NONE },
-	{ PROBE_DEPTH_BANNER, TLS_ABSENT, true, false, REACH_OK,
-	    SMTP_PHASE_NONE },
-	{ PROBE_DEPTH_EHLO, TLS_MUTE, false, false, REACH_OK, SMTP_PHASE_NONE },
-	{ PROBE_DEPTH_EHLO, TLS_ABSENT, true, false, REACH_TIMEOUT,
-	    SMTP_PHASE_EHLO },
-	{ PROBE_DEPTH_STARTTLS, TLS_UNKNOWN, false, false, REACH_OK,
+	{ DEPTH_CONNECT, TLS_ABSENT, true, false, REACH_OK, SMTP_PHASE_NONE },
+	{ DEPTH_BANNER, TLS_ABSENT, true, false, REACH_OK, SMTP_PHASE_NONE },
+	{ DEPTH_EHLO, TLS_MUTE, false, false, REACH_OK, SMTP_PHASE_NONE },
+	{ DEPTH_EHLO, TLS_ABSENT, true, false, REACH_TIMEOUT, SMTP_PHASE_EHLO },
+	{ DEPTH_STARTTLS, TLS_UNKNOWN, false, false, REACH_OK,
 	    SMTP_PHASE_NONE },
 	/* As the delivery: in clear where that is allowed ... */
-	{ PROBE_DEPTH_STARTTLS, TLS_ABSENT, false, false, REACH_OK,
-	    SMTP_PHASE_NONE },
-	{ PROBE_DEPTH_STARTTLS, TLS_CLOSES, false, false, REACH_OK,
-	    SMTP_PHASE_NONE },
+	{ DEPTH_STARTTLS, TLS_ABSENT, false, false, REACH_OK, SMTP_PHASE_NONE },
+	{ DEPTH_STARTTLS, TLS_CLOSES, false, false, REACH_OK, SMTP_PHASE_NONE },
 	/* ... and never where it is not, whatever the depth. */
-	{ PROBE_DEPTH_STARTTLS, TLS_ABSENT, false, true, REACH_TLS_FAIL,
+	{ DEPTH_STARTTLS, TLS_ABSENT, false, true, REACH_TLS_FAIL,
 	    SMTP_PHASE_STARTTLS },
-	{ PROBE_DEPTH_EHLO, TLS_ABSENT, false, true, REACH_TLS_FAIL,
+	{ DEPTH_EHLO, TLS_ABSENT, false, true, REACH_TLS_FAIL,
 	    SMTP_PHASE_STARTTLS },
-	{ PROBE_DEPTH_CONNECT, TLS_EXPIRED, false, true, REACH_TLS_FAIL,
+	{ DEPTH_CONNECT, TLS_EXPIRED, false, true, REACH_TLS_FAIL,
 	    SMTP_PHASE_STARTTLS },
-	{ PROBE_DEPTH_CONNECT, TLS_GOOD, false, true, REACH_OK,
-	    SMTP_PHASE_NONE },
+	{ DEPTH_CONNECT, TLS_GOOD, false, true, REACH_OK, SMTP_PHASE_NONE },
 };
 
 static void

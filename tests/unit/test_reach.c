@@ -447,7 +447,7 @@ run_probe(struct row_world *to, struct row_outcome *o)
 	const struct probe_target t = { .host = &to->host,
 		.helo = to->policy.helo,
 		.sender = "",
-		.depth = PROBE_DEPTH_RCPT,
+		.depth = DEPTH_RCPT,
 		.tls = to->policy.tls,
 		.connect_ms = to->policy.connect_ms,
 		.clear_after_ms = to->policy.clear_after_ms,

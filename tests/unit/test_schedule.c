@@ -221,7 +221,7 @@ on_probed(void *arg)
 	r.answered =
 	    w.answers != 0 && w.answers < p->nasks ? w.answers : p->nasks;
 	for (unsigned i = 0; i < r.answered; i++)
-		r.answer[i].code = PROBE_TAKEN;
+		r.answer[i].code = ANSWER_TAKEN;
 	probe_smtp_cancel(&p);
 	copy.ops.done(&r, copy.arg);
 }

@@ -701,7 +701,7 @@ a_refused_mailbox_is_a_finding(void **state)
 
 	(void)state;
 	sessions(w, watch, &good, 2);
-	watch_answered(w->ws, watch, A, WATCH_REFUSED, "mailbox",
+	watch_answered(w->ws, watch, A, ANSWER_REFUSED, "mailbox",
 	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
 		.code = 550,
 		.text = "no such user" },
@@ -711,29 +711,29 @@ a_refused_mailbox_is_a_finding(void **state)
 	assert_int_equal(watch->findings, 1);
 	assert_string_equal(d->link[0].finding, "rcpt: 550 no such user");
 	advance(w, 10);
-	watch_answered(w->ws, watch, A, WATCH_PUT_OFF, "mailbox",
+	watch_answered(w->ws, watch, A, ANSWER_DEFERRED, "mailbox",
 	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
 		.code = 450,
 		.text = "greylisted" },
 	    w->wall);
 	assert_non_null(d->link[0].finding);
-	watch_answered(w->ws, watch, A, WATCH_REFUSED, "mailbox",
+	watch_answered(w->ws, watch, A, ANSWER_REFUSED, "mailbox",
 	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
 		.code = 550,
 		.text = "no such user" },
 	    w->wall);
 	assert_int_equal(d->link[0].finding_since, w->wall - 10);
-	watch_answered(w->ws, watch, A, WATCH_TAKEN, "mailbox",
+	watch_answered(w->ws, watch, A, ANSWER_TAKEN, "mailbox",
 	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
 		.code = 250,
 		.text = "ok" },
 	    w->wall);
 	assert_int_equal(watch->findings, 0);
 	assert_null(d->link[0].finding);
-	watch_answered(w->ws, watch, "gone.example", WATCH_REFUSED, "mailbox",
+	watch_answered(w->ws, watch, "gone.example", ANSWER_REFUSED, "mailbox",
 	    &no_service, w->wall);
 	/* A finding leaves with its domain. */
-	watch_answered(w->ws, watch, B, WATCH_REFUSED, "mailbox",
+	watch_answered(w->ws, watch, B, ANSWER_REFUSED, "mailbox",
 	    &(struct primary_session){ .phase = SMTP_PHASE_RCPT,
 		.code = 550,
 		.text = "no such user" },

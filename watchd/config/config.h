@@ -23,10 +23,10 @@ struct strlist {
 enum conf_admission { ADMISSION_ALWAYS, ADMISSION_OUTAGE };
 enum conf_newline { NEWLINE_NORMALIZE, NEWLINE_REJECT };
 enum conf_depth {
-	DEPTH_CONNECT,
+	DEPTH_CONNECT, /* in ascending order */
 	DEPTH_BANNER,
 	DEPTH_EHLO,
-	DEPTH_STARTTLS,
+	DEPTH_STARTTLS, /* to TLS, where the policy has it */
 	DEPTH_RCPT,
 };
 enum conf_tls { CONF_TLS_MAY, CONF_TLS_REQUIRE, CONF_TLS_DANE, CONF_TLS_NONE };

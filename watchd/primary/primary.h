@@ -30,6 +30,13 @@ struct primary_offer {
 	int64_t since; /* wall seconds; 0: none */
 };
 
+enum primary_answer { /* to the MAIL or RCPT that asked for a domain */
+	ANSWER_NOT_ASKED, /* or cut off: nothing is known of it */
+	ANSWER_TAKEN,
+	ANSWER_DEFERRED, /* 4xx: says nothing but of that mailbox, now */
+	ANSWER_REFUSED, /* 5xx: a finding; `probe { rcpt, sender }` is the remedy */
+};
+
 /* What one session with a primary taught, or the attempt at one. */
 struct primary_session {
 	bool ok; /* to the depth of its policy */

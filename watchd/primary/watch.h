@@ -52,20 +52,13 @@ struct watch_policy {
 		     * name; "" else */
 };
 
-enum watch_answer { /* to the RCPT that asked for a domain */
-	WATCH_NOT_ASKED,
-	WATCH_TAKEN,
-	WATCH_PUT_OFF, /* 4xx: says nothing but of that mailbox, now */
-	WATCH_REFUSED, /* 5xx: a finding; `probe { rcpt, sender }` is the remedy */
-};
-
 /* One watch in the list of one domain. */
 struct watch_link {
 	TAILQ_ENTRY(watch_link) member; /* of watch->members */
 	struct watch *watch;
 	struct watch_domain *domain;
 	uint16_t pref;
-	uint8_t answer; /* enum watch_answer, the last one */
+	uint8_t answer; /* enum primary_answer, the last one */
 	int64_t asked; /* wall seconds; 0 never */
 	int64_t finding_since; /* wall seconds; 0: no finding */
 	const char *about; /* of the finding, static: mailbox, sender, ... */
@@ -214,7 +207,7 @@ void watch_join(struct watch_set *, struct watch *, const struct watch *other);
 /* The answer to asking for a domain; a domain that has left is no error. Of
  * `reply` phase, code and text are meant; `about` is static. */
 void watch_answered(struct watch_set *, struct watch *, const char *domain,
-    enum watch_answer, const char *about, const struct primary_session *reply,
+    enum primary_answer, const char *about, const struct primary_session *reply,
     int64_t wall);
 /* Which domains to ask for: up to `max` names, in turn. */
 unsigned watch_ask(struct watch *, const char **domain, unsigned max);

@@ -164,23 +164,23 @@ watch_ask_first(struct watch_link *l)
 
 void
 watch_answered(struct watch_set *ws, struct watch *w, const char *domain,
-    enum watch_answer answer, const char *about,
+    enum primary_answer answer, const char *about,
     const struct primary_session *reply, int64_t wall)
 {
 	struct watch_domain *d = watch_domain(ws, domain);
 	struct watch_link *l = d != NULL ? domain_link(d, w) : NULL;
 	char finding[PRIMARY_TEXT_MAX];
 
-	if (l == NULL || answer == WATCH_NOT_ASKED)
+	if (l == NULL || answer == ANSWER_NOT_ASKED)
 		return;
 	l->answer = (uint8_t)answer;
 	l->asked = wall;
 	/* What is put off says nothing new of what was refused. */
-	if (answer == WATCH_PUT_OFF)
+	if (answer == ANSWER_DEFERRED)
 		return;
 	w->findings -= l->finding != NULL;
 	mem_free(&l->finding);
-	if (answer == WATCH_REFUSED) {
+	if (answer == ANSWER_REFUSED) {
 		l->finding =
 		    mem_strdup(primary_cause(reply, finding, sizeof(finding)));
 		l->about = about;

@@ -48,7 +48,7 @@ struct snap_primary {
 	int64_t cert_not_after; /* 0: no TLS */
 	const char *tls_by, *tls_why; /* static; NULL before a probe */
 	/* What it said when it was asked for the domain (depth rcpt). */
-	unsigned answer; /* enum watch_answer */
+	unsigned answer; /* enum primary_answer */
 	int64_t asked; /* 0 never */
 	const char *finding; /* it refuses whom we ask for; "": no. Peer text */
 	const char *finding_about; /* static: mailbox, sender, route, us */
