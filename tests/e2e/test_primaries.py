@@ -3,7 +3,7 @@
 import socket
 import time
 
-from lib.smtp import send
+from lib.smtp import Raw, send, stuff, subjects, text
 from lib.wait import wait_for
 
 DOMAINS = ["d%02d.test" % i for i in range(30)]
@@ -83,3 +83,40 @@ def test_trouble_with_dns_is_named(stack):
         rc, text = d.ctl("probe", "a.test")
         assert rc == 1 and want in text, text
         assert d.metrics().state("a.test") == "unknown"
+
+
+def test_a_reload_moves_domains_in_mid_flush(stack):
+    """Each message arrives once, at the primary that its domain had when it was
+    begun, and what waited for the old one goes to the new one."""
+    each = 40
+    a, b = stack.fakemx(start=False, misbehave=["slow=0.02"]), stack.fakemx()
+    to = {mx: 'primary = {"127.0.0.1:%d"}\ndeliver { connections = 2 }' % mx.port for mx in (a, b)}
+    d = stack.mxwatchd({name: to[a] for name in DOMAINS})
+    for name in DOMAINS:
+        d.wait_state(name, "down")
+    with Raw(d.port, timeout=60) as c:
+        c.ok("EHLO client.test")
+        for i in range(each):
+            for name in DOMAINS[:10]:
+                c.ok("MAIL FROM:<s@sender.test>")
+                c.ok("RCPT TO:<u@%s>" % name)
+                c.ok("DATA", "354")
+                c.send(stuff(text("%d of %s" % (i, name))))
+                assert c.reply().startswith("250")
+    want = sorted("%d of %s" % (i, name) for i in range(each) for name in DOMAINS[:10])
+    a.start()
+    wait_for(lambda: len(a.messages) >= 20, 20, "the flush has begun")
+    assert len(a.messages) < len(want), "and is not through"
+    moved = set(DOMAINS[:10:2])
+    rc, out = d.reload(domains={name: to[b if name in moved else a] for name in DOMAINS})
+    assert rc == 0, out
+    late = len(a.messages)
+    for name in DOMAINS[:10]:
+        d.wait_empty(name, 60)
+    got = {mx: [m.data for m in mx.messages] for mx in (a, b)}
+    assert got[b] and sorted(subjects(got[a] + got[b])) == want, "each once"
+    assert all(s.split()[-1] in moved for s in subjects(got[b]))
+    # those on their way when it came in force: one a connection
+    wrong = [s for s in subjects(got[a])[late:] if s.split()[-1] in moved]
+    assert len(wrong) <= 2, wrong
+    assert d.metrics().sum("delivery_recipients_bounced_total") == 0
