@@ -161,8 +161,8 @@ settles(void **state)
 	host_closed(&h, true, SEC);
 	assert_int_equal(h.ready, 4);
 	assert_false(host_room(&h, SEC));
-	assert_int_equal(host_wake(&h, SEC), SEC + HOST_SETTLE_NS);
-	assert_true(host_room(&h, SEC + HOST_SETTLE_NS));
+	assert_int_equal(host_wake(&h, SEC), SEC + HOST_SETTLE_MIN);
+	assert_true(host_room(&h, SEC + HOST_SETTLE_MIN));
 	assert_false(host_place_room(&h, SEC));
 	/* Far below it nothing has to settle. */
 	host_closed(&h, true, SEC);
@@ -171,6 +171,12 @@ settles(void **state)
 	host_place_left(&h, SEC);
 	h.open = h.ready = 4;
 	assert_false(host_room(&h, SEC));
+	/* That was not long enough. */
+	host_opened(&h, SEC + HOST_SETTLE_MIN);
+	host_connect_failed(&h, SMTP_PHASE_GREETING, 421,
+	    SEC + HOST_SETTLE_MIN);
+	assert_int_equal(h.settle_ns, 2 * HOST_SETTLE_MIN);
+	assert_int_equal(h.window.ceiling, 5);
 }
 
 /* A probe counts, and comes when less stand there than the host bears. */

@@ -38,7 +38,7 @@ host_key(const struct route_host *h, const struct net_addr *source, char *dst)
 void
 host_init(struct host *h, unsigned max)
 {
-	*h = (struct host){ .fails = 0 };
+	*h = (struct host){ .settle_ns = HOST_SETTLE_MIN };
 	window_init(&h->window, max);
 }
 
@@ -89,7 +89,7 @@ next_until(const struct host *h)
 		return h->opened_ns + HOST_FINDER_NS;
 	if (h->window.ceiling != 0 && all + 1 >= h->window.ceiling &&
 	    h->closed_ns != 0)
-		return h->closed_ns + HOST_SETTLE_NS;
+		return h->closed_ns + h->settle_ns;
 	return 0;
 }
 
@@ -166,6 +166,18 @@ host_closed(struct host *h, bool ready, int64_t now)
 	h->closed_ns = now;
 }
 
+/* Refused below the ceiling, soon after another one ended. */
+static void
+settle_longer(struct host *h, int64_t now)
+{
+	if (h->ready + h->places >= h->window.ceiling || h->closed_ns == 0 ||
+	    now - h->closed_ns > HOST_SETTLE_MAX)
+		return;
+	h->settle_ns *= 2;
+	if (h->settle_ns > HOST_SETTLE_MAX)
+		h->settle_ns = HOST_SETTLE_MAX;
+}
+
 enum host_failure
 host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
     int64_t now)
@@ -174,6 +186,7 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 
 	h->refused++;
 	if (h->ready > 0 && says_crowded(phase, code)) {
+		settle_longer(h, now);
 		h->proven = h->ready;
 		window_crowded(&h->window, h->ready + h->places, now);
 		return HOST_CROWDED;

@@ -22,10 +22,11 @@
  * limit is met by one connection; another when that is silent for so long. */
 #define HOST_FINDER_NS INT64_C(2000000000)
 /* A host that is at its ceiling has not yet seen the end of a connection when we
- * have: one that comes at once would be one too many. */
-#define HOST_SETTLE_NS INT64_C(250000000)
-#define HOST_KEY_MAX   1024
-#define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
+ * have: one that comes at once would be one too many. Doubles when it was. */
+#define HOST_SETTLE_MIN INT64_C(50000000)
+#define HOST_SETTLE_MAX INT64_C(1000000000)
+#define HOST_KEY_MAX	1024
+#define HOST_LIMIT_AGE	INT64_C(86400000000000) /* then it is asked again */
 
 /* A limit that the host has shown, not announced. */
 struct host_limit {
@@ -43,6 +44,7 @@ struct host {
 	unsigned places; /* connections that are no delivery's (place.h) */
 	int64_t opened_ns; /* the last connect began; 0: none yet */
 	int64_t closed_ns; /* the last connection ended; 0: none yet */
+	int64_t settle_ns; /* from there to the next one, at the ceiling */
 	unsigned working; /* at a message, those from before included */
 	/* Recoveries. What has hung since before one, perhaps at a server that
 	 * was restarted since, is counted in `before` and nowhere else, and
