@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """A primary is one thing, whatever number of domains name it."""
+import os
+import re
 import socket
 import time
 
+from lib.net import certificate
 from lib.smtp import send
 from lib.wait import wait_for
 
@@ -83,3 +86,81 @@ def test_trouble_with_dns_is_named(stack):
         rc, text = d.ctl("probe", "a.test")
         assert rc == 1 and want in text, text
         assert d.metrics().state("a.test") == "unknown"
+
+
+def told(d, label):
+    """What is shown of that primary."""
+    return [p for p in d.ctl_json("status", "--primaries")[0]["primaries"]
+            if p["primary"] == label][0]
+
+
+def refused(mx):
+    return sum(e["event"] == "refuse" for e in mx.events)
+
+
+def test_limits_are_kept_over_a_restart(stack):
+    """Learned once, and nobody is asked in vain again; a day is a day."""
+    mx = stack.fakemx(start=False, misbehave=["rcpts-max=2", "421-after-3"])
+    label = "127.0.0.1:%d" % mx.port
+    d = stack.mxwatchd({"a.test": 'primary = {"%s"}\ndeliver { connections = 1 }' % label})
+    d.wait_state("a.test", "down")
+    three = ["u%d@a.test" % n for n in range(3)]
+    for i in range(8):
+        send(d.port, "m%d" % i, rcpts=three)
+    mx.start()
+    d.wait_empty("a.test")
+    want = {"max_messages": 3, "max_recipients": 2}
+    wait_for(lambda: {k: told(d, label)["delivery"][k] for k in want} == want, 10)
+    before = refused(mx)
+    assert before > 0
+
+    d.restart()
+    d.wait_state("a.test", "up")
+    for i in range(4):
+        send(d.port, "n%d" % i, rcpts=three)
+    d.wait_empty("a.test")
+    assert refused(mx) == before, "the third recipient waits for its own transaction"
+    assert {k: told(d, label)["delivery"][k] for k in want} == want
+
+    # A file that was damaged is left aside, with a line in the log.
+    d.stop()
+    path = os.path.join(d.spool, "host-memory")
+    with open(path, "r+", encoding="ascii") as f:
+        text = f.read()
+        assert text.startswith("mxwatch-hosts 1\n"), text
+        f.seek(0)
+        f.write(text.replace("host", "hast", 2))
+    d.start()
+    assert len(re.findall("host_memory=empty .*damaged", d.log())) == 1, d.log()[-3000:]
+    d.wait_state("a.test", "up")
+    send(d.port, "again", rcpts=three)
+    d.wait_empty("a.test")
+    assert refused(mx) == before + 1
+
+
+def test_tls_that_was_lost_is_known_after_a_restart(stack, tmp_path):
+    """The alert does not end because we began anew, and who did TLS yesterday is
+    not talked to in clear at once."""
+    mx = stack.fakemx()
+    mx.cert, mx.key = certificate(str(tmp_path), "mx.a.test")
+    label = "127.0.0.1:%d" % mx.port
+    d = stack.mxwatchd({"a.test": 'primary = {"%s"}\nretry { first = "2s" }\n'
+                                  'probe { interval = "1s" depth = "rcpt" }\n'
+                                  'deliver { idle = "0s" }' % label})
+    d.wait_state("a.test", "up")
+    assert told(d, label)["cert_not_after"] is not None
+    d.restart()
+    d.wait_state("a.test", "up")
+    mx.misbehave[:] = ["starttls-close"]
+    wait_for(lambda: told(d, label)["tls_fallback_since"] is not None, 20, "TLS is lost")
+    since = told(d, label)["tls_fallback_since"]
+    d.restart()
+    wait_for(lambda: told(d, label)["probed"], 10)
+    assert told(d, label)["tls_fallback_since"] == since
+    send(d.port, "in clear", rcpts=["u@a.test"])
+    wait_for(lambda: mx.messages, 20)
+    assert not mx.messages[0].tls
+    mx.misbehave[:] = []
+    wait_for(lambda: told(d, label)["tls_fallback_since"] is None, 10)
+    d.restart()
+    assert told(d, label)["tls_fallback_since"] is None

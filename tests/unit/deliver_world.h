@@ -34,6 +34,7 @@ extern const struct route_self self;
 int setup(void **state);
 int teardown(void **state);
 void start(void); /* the server, and the wish for connections */
+void restart(void); /* another deliverer, with the same memory of hosts */
 /* A message with the body TEXT for the addresses, separated by blanks. */
 struct fake_job *add(const char *rcpts);
 void on_want(void *deliver, const char *domain, unsigned n);

@@ -243,6 +243,37 @@ tls_missing(void **state)
 	assert_int_equal(sink.messages, 0);
 }
 
+/* What a host has shown is known to the deliverer after it: no recipient is
+ * asked for in vain. */
+static void
+limit_outlives(void **state)
+{
+	struct deliver_host_view v;
+
+	(void)state;
+	sink.rcpt_max = 2;
+	add("a@example.org b@example.org c@example.org");
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.messages, 2);
+	assert_int_equal(sink.rcpts, 4);
+	assert_true(
+	    deliver_host_view(t.deliver, "mx1.example.org", NULL, NULL, &v));
+	assert_int_equal(v.max_rcpts, 2);
+	restart();
+	assert_false(
+	    deliver_host_view(t.deliver, "mx1.example.org", NULL, NULL, &v));
+	add("a@example.org b@example.org c@example.org");
+	fake_want();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.messages, 4);
+	assert_int_equal(sink.rcpts, 7);
+	assert_true(
+	    deliver_host_view(t.deliver, "mx1.example.org", NULL, NULL, &v));
+	assert_int_equal(v.max_rcpts, 2);
+	assert_true(v.latency_ns > 0);
+}
+
 static void
 reuse(void **state)
 {
@@ -832,6 +863,7 @@ main(void)
 		T(tls_may),
 		T(tls_require),
 		T(tls_missing),
+		T(limit_outlives),
 		T(reuse),
 		T(ages),
 		T(limits),

@@ -287,6 +287,12 @@ watch_turns_set(struct watch_set *ws, const struct watch_turns *turns)
 	ws->turns = *turns;
 }
 
+void
+watch_remember(struct watch_set *ws, struct host_memory *memory)
+{
+	primary_table_remember(ws->primaries, memory);
+}
+
 struct watch_domain *
 watch_domain(const struct watch_set *ws, const char *domain)
 {

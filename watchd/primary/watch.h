@@ -167,6 +167,8 @@ struct watch_turns {
 struct watch_set *watch_create(const struct watch_ops *);
 void watch_destroy(struct watch_set **);
 void watch_turns_set(struct watch_set *, const struct watch_turns *);
+/* Before the first domain: see primary_table_remember(). */
+void watch_remember(struct watch_set *, struct host_memory *);
 /* Adds a domain, or gives it new settings; they are copied. A new one takes the
  * verdict of its primaries. One whose policy changed keeps its state. */
 void watch_domain_set(struct watch_set *, const struct conf_domain *,

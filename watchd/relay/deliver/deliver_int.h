@@ -23,7 +23,7 @@
 #include <sys/queue.h>
 #include <sys/tree.h>
 
-#include "primary/host.h"
+#include "primary/host_memory.h"
 #include "primary/place.h"
 #include "primary/reach.h"
 #include "relay/deliver/bounce.h"
@@ -160,6 +160,9 @@ struct site {
 	unsigned ndests; /* that chose a lane of it */
 	unsigned nplaces; /* taken or waited for: it stays meanwhile */
 	unsigned generation; /* of the configuration: the window's maximum */
+	bool ours; /* a domain of the configuration was here; others could be
+		    * any number: their hosts are not remembered */
+	unsigned lessons; /* of the host, those that were remembered */
 	int64_t idle_ns; /* nothing of it is under way since; 0: something is */
 	char key[];
 };

@@ -93,6 +93,8 @@ site_get(struct deliver *dl, const char *key, unsigned max)
 	st->deliver = dl;
 	st->generation = dl->generation;
 	host_init(&st->host, max);
+	host_memory_recall(dl->reach->memory, key, &st->host,
+	    loop_now(dl->loop));
 	RB_INIT(&st->lanes);
 	LIST_INIT(&st->names);
 	TAILQ_INIT(&st->waiting);
@@ -100,6 +102,16 @@ site_get(struct deliver *dl, const char *key, unsigned max)
 	st->timer = loop_timer_create(dl->loop, on_timer, st);
 	RB_INSERT(site_tree, &dl->sites, st);
 	return st;
+}
+
+/* What was learned of it goes where it outlives the site. */
+static void
+site_remember(struct site *st)
+{
+	st->lessons = st->host.lessons;
+	if (st->ours)
+		host_memory_host(st->deliver->reach->memory, st->key, &st->host,
+		    loop_now(st->deliver->loop));
 }
 
 static void
@@ -118,6 +130,7 @@ site_free(struct site *st)
 	struct site_name *n;
 	struct lane *l;
 
+	site_remember(st);
 	while ((l = RB_ROOT(&st->lanes)) != NULL)
 		lane_free(l);
 	while ((n = LIST_FIRST(&st->names)) != NULL) {
@@ -218,6 +231,7 @@ lane_get(struct deliver_dest *d, unsigned at)
 	memcpy(l->key, key, strlen(key) + 1);
 	l->site = st;
 	l->foreign = !deliver_dest_is_ours(d);
+	st->ours |= !l->foreign;
 	TAILQ_INIT(&l->line);
 	TAILQ_INIT(&l->sessions);
 	RB_INSERT(lane_tree, &st->lanes, l);
@@ -476,8 +490,10 @@ site_rest(struct site *st)
 	int64_t now = loop_now(dl->loop), keep = SITE_FOREIGN_MS;
 	struct lane *l, *next;
 
-	if (st->idle_ns == 0)
+	if (st->idle_ns == 0) {
 		st->idle_ns = now;
+		site_remember(st);
+	}
 	for (l = RB_MIN(lane_tree, &st->lanes); l != NULL; l = next) {
 		next = RB_NEXT(lane_tree, &st->lanes, l);
 		if (!l->foreign)
@@ -496,6 +512,8 @@ site_rest(struct site *st)
 void
 site_work(struct site *st)
 {
+	if (st->lessons != st->host.lessons)
+		site_remember(st);
 	if (st->host.open + st->host.before == 0 && st->ndests == 0 &&
 	    st->nplaces == 0) {
 		site_rest(st);
