@@ -113,6 +113,16 @@ def test_limits_are_kept_over_a_restart(stack):
     wait_for(lambda: {k: told(d, label)["delivery"][k] for k in want} == want, 10)
     before = refused(mx)
     assert before > 0
+    text = d.ctl("why", "a.test")[1]
+    assert "it takes 3 messages over a connection" in text, text
+    assert "it takes 2 recipients in a transaction" in text, text
+    assert "takes 3 messages each, 2 recipients\n" in d.ctl("status", "--primaries")[1]
+    of = d.ctl_json("why", "a.test")[0]["primaries"]
+    assert [p["primary"] for p in of] == [label] and of[0]["delivery"]["max_recipients"] == 2
+    m = d.metrics()
+    assert m.get("primary_connection_message_limit", primary=label) == 3
+    assert m.get("primary_transaction_recipient_limit", primary=label) == 2
+    assert m.get("primary_message_gap_seconds", primary=label) == 0
 
     d.restart()
     d.wait_state("a.test", "up")
