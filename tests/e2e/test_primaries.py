@@ -174,3 +174,47 @@ def test_tls_that_was_lost_is_known_after_a_restart(stack, tmp_path):
     wait_for(lambda: told(d, label)["tls_fallback_since"] is None, 10)
     d.restart()
     assert told(d, label)["tls_fallback_since"] is None
+
+
+def deliveries_at_once(mx, since=0):
+    """The most connections over which messages came at one time."""
+    sessions, most = {}, 0
+    for e in mx.events[since:]:
+        if e["event"] in ("connect", "disconnect"):
+            sessions.setdefault(e["peer"], {})[e["event"]] = e
+    used = [s for s in sessions.values()
+            if "connect" in s and s.get("disconnect", {}).get("messages", 0) > 0]
+    for s in used:
+        most = max(most, sum(o["connect"]["time"] <= s["connect"]["time"] <
+                             o["disconnect"]["time"] for o in used))
+    return most
+
+
+def test_the_smallest_number_of_connections_bounds_the_host(stack):
+    """a.test has no mail, another name of the host, found by MX, and the smaller
+    number: it counts, until a reload says otherwise."""
+    mx = stack.fakemx(host="127.0.0.2", misbehave=["slow=0.02"])
+    zone = "@ IN MX 10 mx\nmx IN A 127.0.0.2"
+    dns = stack.dns({"a.test": zone, "b.test": zone})
+    conf = 'probe { port = %d interval = "1s" }\ndeliver { connections = %%d idle = "0s" }' % mx.port
+
+    def burst():
+        since = len(mx.events)
+        for i in range(30):
+            send(d.port, "m%d" % i, rcpts=["u@b.test"])
+        d.wait_empty("b.test")
+        wait_for(lambda: d.metrics().get("delivery_connections") == 0)
+        return deliveries_at_once(mx, since)
+
+    d = stack.mxwatchd({"a.test": conf % 1, "b.test": conf % 8},
+                       options='resolver = {"127.0.0.1@%d"}' % dns.port)
+    for name in ("a.test", "b.test"):
+        d.wait_state(name, "up")
+    assert burst() == 1
+    assert d.reload(domains={"a.test": conf % 3, "b.test": conf % 8})[0] == 0
+    assert 2 <= burst() <= 3
+    assert d.reload(domains={"b.test": conf % 8})[0] == 0
+    assert burst() > 3
+    assert d.reload(domains={"a.test": conf % 1, "b.test": conf % 8})[0] == 0
+    d.wait_state("a.test", "up")
+    assert burst() == 1

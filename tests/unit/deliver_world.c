@@ -37,6 +37,24 @@ on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 	}
 }
 
+static unsigned
+on_connections(void *arg, const char *label, const char *domain, bool *counts)
+{
+	(void)arg;
+	(void)label;
+	(void)domain;
+	*counts = t.counts;
+	return t.most;
+}
+
+static unsigned
+on_connections_at(void *arg, const char *key)
+{
+	(void)arg;
+	(void)key;
+	return t.most_at;
+}
+
 void
 on_want(void *arg, const char *domain, unsigned n)
 {
@@ -124,7 +142,9 @@ setup(void **state)
 void
 restart(void)
 {
-	struct deliver_ops ops = { .outcome = on_outcome };
+	struct deliver_ops ops = { .outcome = on_outcome,
+		.connections = on_connections,
+		.connections_at = on_connections_at };
 
 	deliver_destroy(&t.deliver);
 	t.deliver = deliver_create(t.loop, NULL, NULL, NULL, t.bounce, t.stats,

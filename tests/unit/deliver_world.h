@@ -26,6 +26,8 @@ struct world {
 	enum smtp_phase phase; /* of the last bad one */
 	uint16_t code;
 	bool drained;
+	unsigned most, most_at; /* deliver_ops.connections, .connections_at */
+	bool counts;
 };
 extern struct world t;
 extern struct sink sink;

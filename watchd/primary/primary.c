@@ -95,6 +95,7 @@ primary_put(struct primary_table *t, struct primary **pp)
 		return;
 	RB_REMOVE(primary_tree, &t->tree, p);
 	t->n--;
+	bounds_fini(&p->connections);
 	snap_server_unref(&p->shown);
 	mem_free(&p->label);
 	mem_free(&p->name);

@@ -15,6 +15,7 @@
 #include <sys/tree.h>
 
 #include "base/text.h"
+#include "primary/bounds.h"
 #include "primary/health.h"
 #include "primary/host_memory.h"
 #include "smtp/client.h"
@@ -92,6 +93,8 @@ struct primary {
 	uint64_t fallbacks;
 	LIST_HEAD(, watch) watches; /* one a policy */
 	unsigned domains; /* that name it */
+	struct bounds connections; /* at most, by each of `watches` */
+	unsigned bound; /* the least of them that was told; 0: none */
 };
 
 struct primary_table;
