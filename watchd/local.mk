@@ -9,7 +9,8 @@ mxwatchd_SOURCES = \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \
 	watchd/daemon/reload.c \
 	watchd/daemon/report.c \
-	watchd/daemon/self.c watchd/daemon/self.h
+	watchd/daemon/self.c watchd/daemon/self.h \
+	watchd/daemon/soft_state.c watchd/daemon/soft_state.h
 mxwatchd_LDADD = $(ALL_L)
 
 # Root only, else skipped.

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 """A primary is one thing, whatever number of domains name it."""
+import os
+import re
 import socket
 import time
 
+from lib.net import certificate
 from lib.smtp import Raw, send, stuff, subjects, text
 from lib.wait import wait_for
 
@@ -120,3 +123,135 @@ def test_a_reload_moves_domains_in_mid_flush(stack):
     wrong = [s for s in subjects(got[a])[late:] if s.split()[-1] in moved]
     assert len(wrong) <= 2, wrong
     assert d.metrics().sum("delivery_recipients_bounced_total") == 0
+
+
+def told(d, label):
+    """What is shown of that primary."""
+    return [p for p in d.ctl_json("status", "--primaries")[0]["primaries"]
+            if p["primary"] == label][0]
+
+
+def refused(mx):
+    return sum(e["event"] == "refuse" for e in mx.events)
+
+
+def test_limits_are_kept_over_a_restart(stack):
+    """Learned once, and nobody is asked in vain again; a day is a day."""
+    mx = stack.fakemx(start=False, misbehave=["rcpts-max=2", "421-after-3"])
+    label = "127.0.0.1:%d" % mx.port
+    d = stack.mxwatchd({"a.test": 'primary = {"%s"}\ndeliver { connections = 1 }' % label})
+    d.wait_state("a.test", "down")
+    three = ["u%d@a.test" % n for n in range(3)]
+    for i in range(8):
+        send(d.port, "m%d" % i, rcpts=three)
+    mx.start()
+    d.wait_empty("a.test")
+    want = {"max_messages": 3, "max_recipients": 2}
+    wait_for(lambda: {k: told(d, label)["delivery"][k] for k in want} == want, 10)
+    before = refused(mx)
+    assert before > 0
+    text = d.ctl("why", "a.test")[1]
+    assert "it takes 3 messages over a connection" in text, text
+    assert "it takes 2 recipients in a transaction" in text, text
+    assert "takes 3 messages each, 2 recipients\n" in d.ctl("status", "--primaries")[1]
+    of = d.ctl_json("why", "a.test")[0]["primaries"]
+    assert [p["primary"] for p in of] == [label] and of[0]["delivery"]["max_recipients"] == 2
+    m = d.metrics()
+    assert m.get("primary_connection_message_limit", primary=label) == 3
+    assert m.get("primary_transaction_recipient_limit", primary=label) == 2
+    assert m.get("primary_message_gap_seconds", primary=label) == 0
+
+    d.restart()
+    d.wait_state("a.test", "up")
+    for i in range(4):
+        send(d.port, "n%d" % i, rcpts=three)
+    d.wait_empty("a.test")
+    assert refused(mx) == before, "the third recipient waits for its own transaction"
+    assert {k: told(d, label)["delivery"][k] for k in want} == want
+
+    # A file that was damaged is left aside, with a line in the log.
+    d.stop()
+    path = os.path.join(d.spool, "host-memory")
+    with open(path, "r+", encoding="ascii") as f:
+        text = f.read()
+        assert text.startswith("mxwatch-hosts 1\n"), text
+        f.seek(0)
+        f.write(text.replace("host", "hast", 2))
+    d.start()
+    assert len(re.findall("host_memory=empty .*damaged", d.log())) == 1, d.log()[-3000:]
+    d.wait_state("a.test", "up")
+    send(d.port, "again", rcpts=three)
+    d.wait_empty("a.test")
+    assert refused(mx) == before + 1
+
+
+def test_tls_that_was_lost_is_known_after_a_restart(stack, tmp_path):
+    """The alert does not end because we began anew, and who did TLS yesterday is
+    not talked to in clear at once."""
+    mx = stack.fakemx()
+    mx.cert, mx.key = certificate(str(tmp_path), "mx.a.test")
+    label = "127.0.0.1:%d" % mx.port
+    d = stack.mxwatchd({"a.test": 'primary = {"%s"}\nretry { first = "2s" }\n'
+                                  'probe { interval = "1s" depth = "rcpt" }\n'
+                                  'deliver { idle = "0s" }' % label})
+    d.wait_state("a.test", "up")
+    assert told(d, label)["cert_not_after"] is not None
+    d.restart()
+    d.wait_state("a.test", "up")
+    mx.misbehave[:] = ["starttls-close"]
+    wait_for(lambda: told(d, label)["tls_fallback_since"] is not None, 20, "TLS is lost")
+    since = told(d, label)["tls_fallback_since"]
+    d.restart()
+    wait_for(lambda: told(d, label)["probed"], 10)
+    assert told(d, label)["tls_fallback_since"] == since
+    send(d.port, "in clear", rcpts=["u@a.test"])
+    wait_for(lambda: mx.messages, 20)
+    assert not mx.messages[0].tls
+    mx.misbehave[:] = []
+    wait_for(lambda: told(d, label)["tls_fallback_since"] is None, 10)
+    d.restart()
+    assert told(d, label)["tls_fallback_since"] is None
+
+
+def deliveries_at_once(mx, since=0):
+    """The most connections over which messages came at one time."""
+    sessions, most = {}, 0
+    for e in mx.events[since:]:
+        if e["event"] in ("connect", "disconnect"):
+            sessions.setdefault(e["peer"], {})[e["event"]] = e
+    used = [s for s in sessions.values()
+            if "connect" in s and s.get("disconnect", {}).get("messages", 0) > 0]
+    for s in used:
+        most = max(most, sum(o["connect"]["time"] <= s["connect"]["time"] <
+                             o["disconnect"]["time"] for o in used))
+    return most
+
+
+def test_the_smallest_number_of_connections_bounds_the_host(stack):
+    """a.test has no mail, another name of the host, found by MX, and the smaller
+    number: it counts, until a reload says otherwise."""
+    mx = stack.fakemx(host="127.0.0.2", misbehave=["slow=0.02"])
+    zone = "@ IN MX 10 mx\nmx IN A 127.0.0.2"
+    dns = stack.dns({"a.test": zone, "b.test": zone})
+    conf = 'probe { port = %d interval = "1s" }\ndeliver { connections = %%d idle = "0s" }' % mx.port
+
+    def burst():
+        since = len(mx.events)
+        for i in range(30):
+            send(d.port, "m%d" % i, rcpts=["u@b.test"])
+        d.wait_empty("b.test")
+        wait_for(lambda: d.metrics().get("delivery_connections") == 0)
+        return deliveries_at_once(mx, since)
+
+    d = stack.mxwatchd({"a.test": conf % 1, "b.test": conf % 8},
+                       options='resolver = {"127.0.0.1@%d"}' % dns.port)
+    for name in ("a.test", "b.test"):
+        d.wait_state(name, "up")
+    assert burst() == 1
+    assert d.reload(domains={"a.test": conf % 3, "b.test": conf % 8})[0] == 0
+    assert 2 <= burst() <= 3
+    assert d.reload(domains={"b.test": conf % 8})[0] == 0
+    assert burst() > 3
+    assert d.reload(domains={"a.test": conf % 1, "b.test": conf % 8})[0] == 0
+    d.wait_state("a.test", "up")
+    assert burst() == 1

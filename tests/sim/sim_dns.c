@@ -249,37 +249,3 @@ dns_stats(const struct dns *dns)
 {
 	return &dns->stats;
 }
-
-void
-dns_memory_load(struct dns *dns, const char *path)
-{
-	(void)dns;
-	(void)path;
-}
-
-void
-dns_memory_save(struct dns *dns, const char *path)
-{
-	(void)dns;
-	(void)path;
-}
-
-struct dns_saving *
-dns_saving_create(struct dns *dns, const char *path)
-{
-	(void)dns;
-	(void)path;
-	return NULL;
-}
-
-void
-dns_saving_write(struct dns_saving *s)
-{
-	(void)s;
-}
-
-void
-dns_saving_destroy(struct dns_saving **s)
-{
-	(void)s;
-}

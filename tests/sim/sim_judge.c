@@ -11,9 +11,7 @@
 #include "tests/sim/sim_judge_int.h"
 
 /* Why a property is off; NULL: it is on. */
-static const char *off[P_MAX] = {
-	[P_WINDOW_MIXED] = "a domain counts from its first mail on (window)",
-};
+static const char *off[P_MAX];
 
 static const char *const names[P_MAX] = {
 	[P_DOMAIN] = "domain",

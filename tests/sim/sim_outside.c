@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "daemon/daemon_int.h"
 #include "daemon/privileges.h"
+#include "daemon/soft_state.h"
 #include "exporters/prometheus.h"
 #include "primary/host.h"
 #include "tests/sim/sim_judge.h"
@@ -539,4 +540,25 @@ privileges_drop(const struct config *c, struct mx_errbuf *eb)
 	(void)c;
 	(void)eb;
 	return 0;
+}
+
+/* ---- daemon/soft_state.h: nothing outlives the process */
+
+struct soft_state *
+soft_state_create(struct daemon *d)
+{
+	(void)d;
+	return NULL;
+}
+
+void
+soft_state_destroy(struct soft_state **ss)
+{
+	(void)ss;
+}
+
+void
+soft_state_tick(struct soft_state *ss)
+{
+	(void)ss;
 }

@@ -278,6 +278,28 @@ snap(struct snapshot *s, const char *name, const char *state,
 	return d;
 }
 
+/* The server of example.org, with all that deliveries can learn of one. */
+static void
+add_server(struct snapshot *s)
+{
+	struct snap_server *v = snap_server_create();
+
+	(void)strlcpy(v->label, "mx1.example.org", sizeof(v->label));
+	v->state_name = "up";
+	v->state_since = NOW_MS / 1000 - 90;
+	v->domains = 300;
+	v->asks = 7;
+	v->host = (struct snap_host){ .window = 6,
+		.ceiling = 5,
+		.connections = 4,
+		.max_messages = 100,
+		.max_rcpts = 50,
+		.gap_seconds = 0.4,
+		.latency_seconds = 0.85 };
+	snapshot_servers(s, 1);
+	s->server[0] = v;
+}
+
 static struct snapshot *
 fake_snapshot(void *arg, const char *domain MX_UNUSED)
 {
@@ -309,6 +331,7 @@ fake_snapshot(void *arg, const char *domain MX_UNUSED)
 	p->text = "connection \033[2Jrefused";
 	p->probes = f->probes;
 	p->last_run = NOW_MS / 1000 - 12;
+	add_server(s);
 	return s;
 }
 

@@ -15,6 +15,7 @@ struct stream {
 	int fd;
 	char buf[65536];
 	size_t pos, len;
+	int taken; /* RCPT of this transaction */
 };
 
 static bool
@@ -91,12 +92,17 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 	} else if (strncasecmp(line, "MAIL", 4) == 0) {
 		if (leave == AT_MAIL)
 			return false;
+		s->taken = 0;
 		say(s->fd, k->mail, "250 2.1.0 ok\r\n");
 	} else if (strncasecmp(line, "RCPT", 4) == 0) {
 		if (leave == AT_RCPT)
 			return false;
 		k->rcpts++;
 		(void)strlcpy(k->last_rcpt, line, sizeof(k->last_rcpt));
+		if (k->rcpt_max != 0 && s->taken++ >= k->rcpt_max) {
+			say(s->fd, NULL, "452 4.5.3 too many\r\n");
+			return true;
+		}
 		say(s->fd,
 		    strstr(line, "<bad") != NULL ?
 			"550 5.1.1 no such user\r\n" :

@@ -33,6 +33,7 @@ struct sink {
 	int close_conns; /* on this many connections, from the first */
 	bool rst;
 	int dot_delay_ms;
+	int rcpt_max; /* of a transaction, 452 4.5.3 behind it; 0: any */
 	/* What was seen. */
 	atomic_int conns, messages, rcpts, dots;
 	char last_rcpt[256];

@@ -37,6 +37,24 @@ on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 	}
 }
 
+static unsigned
+on_connections(void *arg, const char *label, const char *domain, bool *counts)
+{
+	(void)arg;
+	(void)label;
+	(void)domain;
+	*counts = t.counts;
+	return t.most;
+}
+
+static unsigned
+on_connections_at(void *arg, const char *key)
+{
+	(void)arg;
+	(void)key;
+	return t.most_at;
+}
+
 void
 on_want(void *arg, const char *domain, unsigned n)
 {
@@ -92,7 +110,6 @@ setup(void **state)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
 	socklen_t len = sizeof(in);
-	struct deliver_ops ops = { .outcome = on_outcome };
 
 	(void)state;
 	log_level_set(LOG_LEVEL_ERROR);
@@ -115,14 +132,26 @@ setup(void **state)
 	bounce_configure(t.bounce, &fake.conf);
 	t.reach = (struct reach_env){ .loop = t.loop,
 		.book = address_book_create(64),
+		.memory = host_memory_create(64),
 		.tls = tls_client_create(NULL),
 		.tls_strict = tls_client_strict_create(NULL) };
+	restart();
+	return 0;
+}
+
+void
+restart(void)
+{
+	struct deliver_ops ops = { .outcome = on_outcome,
+		.connections = on_connections,
+		.connections_at = on_connections_at };
+
+	deliver_destroy(&t.deliver);
 	t.deliver = deliver_create(t.loop, NULL, NULL, NULL, t.bounce, t.stats,
 	    &t.reach, &ops);
 	deliver_configure(t.deliver, &fake.conf, &self);
 	fake.want = on_want;
 	fake.want_arg = t.deliver;
-	return 0;
 }
 
 void
@@ -141,6 +170,7 @@ teardown(void **state)
 	deliver_destroy(&t.deliver);
 	bounce_destroy(&t.bounce);
 	address_book_destroy(&t.reach.book);
+	host_memory_destroy(&t.reach.memory);
 	tls_ctx_destroy(&t.reach.tls);
 	tls_ctx_destroy(&t.reach.tls_strict);
 	shutdown(sink.lfd, SHUT_RDWR);

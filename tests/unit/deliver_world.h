@@ -26,6 +26,8 @@ struct world {
 	enum smtp_phase phase; /* of the last bad one */
 	uint16_t code;
 	bool drained;
+	unsigned most, most_at; /* deliver_ops.connections, .connections_at */
+	bool counts;
 };
 extern struct world t;
 extern struct sink sink;
@@ -34,6 +36,7 @@ extern const struct route_self self;
 int setup(void **state);
 int teardown(void **state);
 void start(void); /* the server, and the wish for connections */
+void restart(void); /* another deliverer, with the same memory of hosts */
 /* A message with the body TEXT for the addresses, separated by blanks. */
 struct fake_job *add(const char *rcpts);
 void on_want(void *deliver, const char *domain, unsigned n);

@@ -569,15 +569,6 @@ config_unref(struct config **c)
 	*c = NULL;
 }
 
-uint32_t
-config_connections(const struct config *c, const char *host, uint16_t port)
-{
-	(void)c;
-	(void)host;
-	(void)port;
-	return 0;
-}
-
 const struct conf_domain *
 config_domain(const struct config *c, const char *name)
 {

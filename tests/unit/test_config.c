@@ -792,28 +792,6 @@ teardown(void **state MX_UNUSED)
 	return rmdir(dir);
 }
 
-/* A host that several domains name has the fewest connections of theirs. */
-static void
-test_connections(void **state)
-{
-	struct config *c = parse_good(
-	    "hostname = \"mx2.example.net\"\n"
-	    "domain \"a.example\" { primary = {\"mx.test\", \"mx2.test:26\"}"
-	    " deliver { connections = 7 } }\n"
-	    "domain \"b.example\" { primary = {\"MX.test:25\"}"
-	    " deliver { connections = 3 } }\n"
-	    "domain \"c.example\" { primary = {\"[2001:db8::1]:25\"} }\n"
-	    "domain \"d.example\" {}\n");
-
-	(void)state;
-	assert_int_equal(c->nprimaries, 3);
-	assert_int_equal(config_connections(c, "mx.test", 25), 3);
-	assert_int_equal(config_connections(c, "mx2.test", 26), 7);
-	assert_int_equal(config_connections(c, "2001:db8::1", 25), 20);
-	assert_int_equal(config_connections(c, "mx2.test", 25), 0);
-	config_unref(&c);
-}
-
 int
 main(void)
 {
@@ -835,7 +813,6 @@ main(void)
 		cmocka_unit_test(test_refs),
 		cmocka_unit_test(test_include),
 		cmocka_unit_test(test_include_depth),
-		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_sample),
 	};

@@ -194,7 +194,7 @@ teardown(void **state)
 
 static const struct {
 	const char *name, *request;
-	const char *has[5]; /* parts of the answer; after a '=': what the
+	const char *has[6]; /* parts of the answer; after a '=': what the
 			     * relay was asked last */
 } requests[] = {
 	{ "status", "{\"verb\":\"status\"}",
@@ -273,6 +273,19 @@ static const struct {
 		"The cause: connection refused.",
 		"`mxwatchctl extend example.org +7d`",
 		"\"kind\":\"domain\"" } },
+	{ "why a domain: its server",
+	    "{\"verb\":\"why\",\"domain\":\"example.org\"}",
+	    { "mx1.example.org: it takes 5 connections at once",
+		"it takes 100 messages over a connection",
+		"it takes 50 recipients in a transaction",
+		"it wants 0.4 s between messages",
+		"a probe session asks for 7 of its domains",
+		"a message takes 850ms" } },
+	{ "why a domain: its server, for programs",
+	    "{\"verb\":\"why\",\"domain\":\"example.org\"}",
+	    { "\"primaries\":[{\"primary\":\"mx1.example.org\"", "\"asks\":7",
+		"\"ceiling\":5", "\"max_messages\":100,\"max_recipients\":50",
+		"\"gap_seconds\":0.4,\"latency_seconds\":0.85" } },
 	{ "why an unconfigured domain",
 	    "{\"verb\":\"why\",\"domain\":\"dsn.example\"}",
 	    { "\"domain\":null", "is not in the configuration; 1 messages" } },

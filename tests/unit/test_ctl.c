@@ -78,6 +78,21 @@ static const struct {
 	bool one;
 	const char *lines, *text;
 } golden[] = {
+	{ "primaries", VERB_status, false,
+	    "{\"primaries\":[{\"primary\":\"mx1.example.org\",\"reach\":\"up\","
+	    "\"reach_since\":1795367910,\"domains\":300,\"probed\":true,"
+	    "\"healthy\":true,\"last_run\":1795367988,\"delivery\":{"
+	    "\"window\":6,\"connections\":4,\"ceiling\":5,\"max_messages\":"
+	    "100,\"max_recipients\":50,\"gap_seconds\":0.4}},{\"primary\":"
+	    "\"mx2.example.org\",\"reach\":\"unknown\",\"domains\":1}]}",
+	    "PRIMARY                        REACH    SINCE  DOMAINS PROBE    "
+	    "CONN    NOTE\n"
+	    "mx1.example.org                up       1m30s      300 ok 12s   "
+	    "4/6    \n"
+	    "  takes 5 connections, 100 messages each, 50 recipients, 0.4s "
+	    "between\n"
+	    "mx2.example.org                unknown  -            1 -        "
+	    "-      \n" },
 	{ "mailq, empty", VERB_mailq, false,
 	    DONE ",\"messages\":0,\"bytes\":0}", "Mail queue is empty\n" },
 	{ "mailq", VERB_mailq, false,
@@ -231,6 +246,44 @@ one_domain_says_everything(void **state)
 	free(text);
 }
 
+/* On a terminal a sentence is broken at blanks; elsewhere it is one line, for
+ * grep. */
+static void
+sentences_fit_a_terminal(void **state)
+{
+	static const char line[] =
+	    "{\"explain\":[\"short\",\"0123456789 0123456789 0123456789 "
+	    "0123456789 0123456789 0123456789 0123456789 x 0123456789 "
+	    "\\u001b[2J\","
+	    "\"0123456789012345678901234567890123456789012345678901"
+	    "234567890123456789012345678901234567890 end\"]}";
+	char *text = NULL;
+	size_t size = 0;
+	struct format f = { .verb = VERB_why, .terminal = true };
+	cJSON *o = cJSON_Parse(line);
+
+	(void)state;
+	f.out = open_memstream(&text, &size);
+	format_line(&f, o);
+	fclose(f.out);
+	assert_string_equal(text,
+	    "short\n"
+	    "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 "
+	    "0123456789 x\n"
+	    "  0123456789 ?[2J\n"
+	    "01234567890123456789012345678901234567890123456789012345678901234"
+	    "56789012345678901234567890\n"
+	    "  end\n");
+	free(text);
+	f.terminal = false;
+	f.out = open_memstream(&text, &size);
+	format_line(&f, o);
+	fclose(f.out);
+	assert_non_null(strstr(text, "x 0123456789 ?[2J\n"));
+	free(text);
+	cJSON_Delete(o);
+}
+
 /* Fields of another version, or of a liar, do no harm. */
 static void
 strange_answers_are_survived(void **state)
@@ -256,6 +309,7 @@ main(void)
 		cmocka_unit_test(answers_look_right),
 		cmocka_unit_test(one_domain_says_everything),
 		cmocka_unit_test(progress_in_place),
+		cmocka_unit_test(sentences_fit_a_terminal),
 		cmocka_unit_test(strange_answers_are_survived),
 	};
 

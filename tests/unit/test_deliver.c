@@ -243,6 +243,86 @@ tls_missing(void **state)
 	assert_int_equal(sink.messages, 0);
 }
 
+/* What a host has shown is known to the deliverer after it: no recipient is
+ * asked for in vain. */
+static void
+limit_outlives(void **state)
+{
+	struct deliver_host_view v;
+
+	(void)state;
+	sink.rcpt_max = 2;
+	add("a@example.org b@example.org c@example.org");
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.messages, 2);
+	assert_int_equal(sink.rcpts, 4);
+	assert_true(
+	    deliver_host_view(t.deliver, "mx1.example.org", NULL, NULL, &v));
+	assert_int_equal(v.max_rcpts, 2);
+	restart();
+	assert_false(
+	    deliver_host_view(t.deliver, "mx1.example.org", NULL, NULL, &v));
+	add("a@example.org b@example.org c@example.org");
+	fake_want();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(sink.messages, 4);
+	assert_int_equal(sink.rcpts, 7);
+	assert_true(
+	    deliver_host_view(t.deliver, "mx1.example.org", NULL, NULL, &v));
+	assert_int_equal(v.max_rcpts, 2);
+	assert_true(v.latency_ns > 0);
+}
+
+static unsigned
+window_max(void)
+{
+	struct deliver_host_view v;
+
+	assert_true(
+	    deliver_host_view(t.deliver, "mx1.example.org", NULL, NULL, &v));
+	return v.window_max;
+}
+
+/* The smallest number of those that are told, by name and by address, and, of a
+ * domain that nobody else knows to be there, its own. */
+static void
+bound_by_the_smallest(void **state)
+{
+	struct route_host *h = &fake.route.host[0];
+	char key[HOST_KEY_MAX];
+
+	(void)state;
+	t.most = 6;
+	t.most_at = 5;
+	fake.domain.deliver.connections = 4;
+	add("a@example.org");
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(window_max(), 4);
+	host_key(h, NULL, key);
+	deliver_bound(t.deliver, "mx1.example.org", 3);
+	assert_int_equal(window_max(), 3);
+	deliver_bound_at(t.deliver, key, 2);
+	assert_int_equal(window_max(), 2);
+	deliver_bound_at(t.deliver, key, 9);
+	assert_int_equal(window_max(), 3);
+	deliver_bound(t.deliver, "mx1.example.org", 9);
+	assert_int_equal(window_max(), 4);
+	deliver_bound(t.deliver, "unknown.example.org", 1);
+	deliver_bound_at(t.deliver, " 192.0.2.1:25", 1);
+	assert_int_equal(window_max(), 4);
+	/* After a reload its own number does not count while others know of it:
+	 * it is among theirs. */
+	t.counts = true;
+	t.most = 9;
+	deliver_configure(t.deliver, &fake.conf, &self);
+	add("a@example.org");
+	fake_want();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(window_max(), 9);
+}
+
 static void
 reuse(void **state)
 {
@@ -832,6 +912,8 @@ main(void)
 		T(tls_may),
 		T(tls_require),
 		T(tls_missing),
+		T(limit_outlives),
+		T(bound_by_the_smallest),
 		T(reuse),
 		T(ages),
 		T(limits),

@@ -24,7 +24,6 @@ config_destroy(struct config *c)
 			option_free(&options[i], c);
 	alerts_free(c);
 	mem_free(&c->domain);
-	mem_free(&c->primary);
 	pool_destroy(&c->pool);
 	mem_free(&c->file);
 	mem_free(&c);
@@ -169,7 +168,6 @@ loader_fini(struct conf_loader *l)
 		mem_free(&l->block[i / ENTRY_BLOCK]);
 	mem_free(&l->block);
 	mem_free(&l->entry);
-	primaries_make(c);
 	pool_seal(c->pool);
 	titles_take(l);
 	for (i = 0; i < l->nfiles; i++)

@@ -201,14 +201,6 @@ struct conf_heartbeat {
 
 struct conf_pool;
 
-/* A host that the domains name as their primary, and the most connections to
- * it: the fewest that one of them has. */
-struct conf_primary {
-	char host[TEXT_DOMAIN_MAX];
-	uint16_t port;
-	uint32_t connections;
-};
-
 struct config {
 	unsigned refs; /* private */
 	struct conf_pool *pool; /* private: the texts of the domains */
@@ -237,8 +229,6 @@ struct config {
 	struct conf_domain defaults;
 	struct conf_domain *domain; /* sorted by name */
 	size_t ndomains;
-	struct conf_primary *primary; /* sorted by host and port */
-	size_t nprimaries;
 	struct conf_receiver *receiver; /* sorted by name */
 	size_t nreceivers;
 	struct conf_alert alert[ALERT_KIND_MAX];
@@ -269,9 +259,6 @@ void conf_errors_fini(struct conf_errors *);
 struct config *config_ref(struct config *);
 void config_unref(struct config **);
 
-/* The most connections to that primary; 0: no domain names it. O(log n). */
-uint32_t
-config_connections(const struct config *, const char *host, uint16_t port);
 /* NULL when there is no such domain; name is canonical. O(log n). */
 const struct conf_domain *
 config_domain(const struct config *, const char *name);

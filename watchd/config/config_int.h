@@ -269,7 +269,4 @@ struct conf_pos check_place(const struct titled *, enum option_id);
 /* check_alert.c */
 void check_alerts(struct conf_loader *);
 
-/* primaries.c: c->primary, once all domains are there. */
-void primaries_make(struct config *);
-
 #endif

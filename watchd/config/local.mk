@@ -13,7 +13,6 @@ libmx_config_a_SOURCES = \
 	watchd/config/include.c \
 	watchd/config/lex.c \
 	watchd/config/options.c watchd/config/options.def \
-	watchd/config/primaries.c \
 	watchd/config/pool.c watchd/config/pool.h \
 	watchd/config/parse.c watchd/config/parse_int.h \
 	watchd/config/parse_setting.c \

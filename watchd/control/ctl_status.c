@@ -275,6 +275,32 @@ server_notes(struct format *f, const cJSON *p)
 		fprintf(f->out, " DNS");
 }
 
+/* What was learned has a line of its own, when there is any. */
+static void
+server_limits(struct format *f, const cJSON *p)
+{
+	static const struct {
+		const char *key, *unit;
+	} limits[] = {
+		{ "ceiling", " connections" },
+		{ "max_messages", " messages each" },
+		{ "max_recipients", " recipients" },
+		{ "gap_seconds", "s between" },
+	};
+	const cJSON *delivery = json_get(p, "delivery");
+	const char *sep = "  takes ";
+
+	for (size_t i = 0; i < MX_COUNT(limits); i++) {
+		if (json_get_num(delivery, limits[i].key) <= 0)
+			continue;
+		fprintf(f->out, "%s%g%s", sep,
+		    json_get_num(delivery, limits[i].key), limits[i].unit);
+		sep = ", ";
+	}
+	if (sep[0] == ',')
+		fprintf(f->out, "\n");
+}
+
 /* The reason has a line of its own, whole. */
 static void
 server_row(struct format *f, const cJSON *p)
@@ -303,6 +329,7 @@ server_row(struct format *f, const cJSON *p)
 	    connections(json_get(p, "delivery"), t, sizeof(t)));
 	server_notes(f, p);
 	fprintf(f->out, "\n");
+	server_limits(f, p);
 	if (why[0] == '\0')
 		why = json_get_text(p, "trouble");
 	if (why[0] == '\0')

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "control/verbs.h"
 #include "status/status_json.h"
+#include "status/status_primaries.h"
 
 /* Whole seconds: more would be no help to a person. */
 static const char *
@@ -76,11 +77,52 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    d->name);
 }
 
+/* What deliveries learned of it. */
+static void
+say_host(cJSON *list, const char *label, const struct snap_host *h)
+{
+	char t[32];
+
+	if (h->window == 0)
+		return;
+	json_say(list,
+	    "%s: %u connections are open, of %u that it is asked for at most "
+	    "now%s.",
+	    label, h->connections, h->window,
+	    h->paused	  ? "; none is made for a while, because nothing works "
+			    "there" :
+		h->canary ? "; one message goes alone until it got through" :
+			    "");
+	if (h->ceiling != 0)
+		json_say(list,
+		    "%s: it takes %u connections at once (learned; one more "
+		    "is tried now and then).",
+		    label, h->ceiling);
+	if (h->max_messages != 0)
+		json_say(list,
+		    "%s: it takes %u messages over a connection (learned, for "
+		    "a day).",
+		    label, h->max_messages);
+	if (h->max_rcpts != 0)
+		json_say(list,
+		    "%s: it takes %u recipients in a transaction (learned, "
+		    "for a day).",
+		    label, h->max_rcpts);
+	if (h->gap_seconds > 0)
+		json_say(list,
+		    "%s: it wants %.1f s between messages (learned; less is "
+		    "tried now and then).",
+		    label, h->gap_seconds);
+	if (h->latency_seconds > 0)
+		json_say(list, "%s: a message takes %s there.", label,
+		    text_duration_fmt((int64_t)(h->latency_seconds * 1e3), t,
+			sizeof(t)));
+}
+
 /* The server itself, whatever the domain's settings make of it. */
 static void
 say_server(cJSON *list, const struct snap_server *v, int64_t now_ms)
 {
-	const struct snap_host *h = &v->host;
 	char since[32], t[32];
 
 	json_say(list,
@@ -95,28 +137,12 @@ say_server(cJSON *list, const struct snap_server *v, int64_t now_ms)
 		    "in clear, as `deliver { tls }` allows.",
 		    v->label,
 		    ago(v->tls_fallback_since * 1000, now_ms, t, sizeof(t)));
-	if (h->window == 0)
-		return;
-	json_say(list,
-	    "%s: %u connections are open, of %u that it is asked for at most "
-	    "now%s.",
-	    v->label, h->connections, h->window,
-	    h->paused	  ? "; none is made for a while, because nothing works "
-			    "there" :
-		h->canary ? "; one message goes alone until it got through" :
-			    "");
-	if (h->ceiling != 0)
-		json_say(list, "%s: it takes %u connections at once.", v->label,
-		    h->ceiling);
-	if (h->max_messages != 0)
-		json_say(list, "%s: it takes %u messages over a connection.",
-		    v->label, h->max_messages);
-	if (h->max_rcpts != 0)
-		json_say(list, "%s: it takes %u recipients at once.", v->label,
-		    h->max_rcpts);
-	if (h->gap_ms != 0)
-		json_say(list, "%s: it wants %u ms between messages.", v->label,
-		    h->gap_ms);
+	if (v->domains > 1)
+		json_say(list,
+		    "%s: a probe session asks for %u of its domains at most "
+		    "(`probe { depth = \"rcpt\" }`).",
+		    v->label, v->asks);
+	say_host(list, v->label, &v->host);
 }
 
 static void
@@ -289,6 +315,7 @@ answer_create(const char *kind, const char *subject, cJSON **explain)
 	json_null(o, "domain");
 	(void)json_array(o, "messages");
 	json_null(o, "rcpt");
+	(void)json_array(o, "primaries");
 	*explain = json_array(o, "explain");
 	return o;
 }
@@ -298,6 +325,19 @@ replace(cJSON *o, const char *key, cJSON *item)
 {
 	MX_ASSERT(item != NULL &&
 	    cJSON_ReplaceItemInObjectCaseSensitive(o, key, item));
+}
+
+/* The servers of the domain, whole. */
+static cJSON *
+servers_of(const struct snapshot *s, const struct snap_domain *d)
+{
+	cJSON *list = cJSON_CreateArray();
+	const struct snap_server *v;
+
+	for (unsigned i = 0; i < d->nprimaries; i++)
+		if ((v = snapshot_server(s, d->primary[i].label)) != NULL)
+			json_push(list, status_server(v));
+	return list;
 }
 
 static void
@@ -312,6 +352,7 @@ add_domain(struct call *c, cJSON *o, cJSON *explain, const char *domain)
 	}
 	say_domain(explain, s, d);
 	replace(o, "domain", status_json_domain(d, s->wall_ms));
+	replace(o, "primaries", servers_of(s, d));
 out:
 	snapshot_unref(&s);
 }

@@ -14,52 +14,12 @@
 #include "daemon/daemon_int.h"
 #include "daemon/domains.h"
 #include "daemon/privileges.h"
+#include "daemon/soft_state.h"
 
 #define TICK_MS	      1000
-#define DNS_SAVE_SEC  300
 #define DNS_QUEUE_MAX 2000
 
 /* ---- the loop's own events */
-
-struct dns_save {
-	struct helper_job job; /* first */
-	struct daemon *d;
-	struct dns_saving *saving;
-};
-
-static void
-run_save(struct helper_job *job)
-{
-	dns_saving_write(((struct dns_save *)job)->saving);
-}
-
-static void
-on_saved(struct helper_job *job)
-{
-	struct dns_save *j = (struct dns_save *)job;
-
-	j->d->dns_saving = false;
-	dns_saving_destroy(&j->saving);
-	mem_free(&j);
-}
-
-/* The disk may take its time: then one is left out. */
-static void
-save_dns(struct daemon *d)
-{
-	struct dns_save *j;
-
-	d->next_dns_save = loop_now(d->loop) + DNS_SAVE_SEC * CLOCK_SEC;
-	if (d->dns_saving)
-		return;
-	d->dns_saving = true;
-	j = mem_alloc(sizeof(*j));
-	j->job.run = run_save;
-	j->job.done = j->job.drop = on_saved;
-	j->d = d;
-	j->saving = dns_saving_create(d->dns, d->dns_memory);
-	helper_do(d->helper, &j->job);
-}
 
 static void
 on_tick(void *arg)
@@ -76,8 +36,7 @@ on_tick(void *arg)
 	snapshot_box_put(d->box, s);
 	if (d->http != NULL)
 		http_tick(d->http, loop_now(d->loop));
-	if (loop_now(d->loop) >= d->next_dns_save)
-		save_dns(d);
+	soft_state_tick(d->soft_state);
 	loop_timer_set(d->tick, TICK_MS);
 }
 
@@ -188,8 +147,6 @@ create_dns(struct daemon *d, struct mx_errbuf *eb)
 	d->dns = dns_create(d->loop, &dc, eb);
 	if (d->dns == NULL)
 		return -MX_ENET;
-	d->dns_memory = mem_printf("%s/dns-memory", d->conf->spool);
-	dns_memory_load(d->dns, d->dns_memory);
 	dns_on_query(d->dns, daemon_dns_query, d);
 	return 0;
 }
@@ -203,6 +160,8 @@ create_reach(struct daemon *d)
 
 	d->reach.loop = d->loop;
 	d->reach.book = address_book_create(ADDRESS_BOOK_MAX);
+	d->reach.memory = host_memory_create(HOST_MEMORY_MAX);
+	d->soft_state = soft_state_create(d);
 	if ((d->reach.tls = tls_client_create(&eb)) == NULL ||
 	    (d->reach.tls_strict = tls_client_strict_create(&eb)) == NULL)
 		log_error("reach", "event=no_tls error=%s", log_q(eb.text));
@@ -224,6 +183,7 @@ create_relay(struct daemon *d)
 	qo.arg = dops.arg = so.arg = wo.arg = po.arg = d;
 	d->fan_out = loop_task_create(d->loop, daemon_fan_out, d);
 	d->watch = watch_create(&wo);
+	watch_remember(d->watch, d->reach.memory);
 	d->queue = queue_create(d->loop, d->store, d->stats, &qc, &qo);
 	d->relay = queue_relay(d->queue);
 	d->bounce = bounce_create(d->loop, d->store, d->stats);
@@ -288,7 +248,6 @@ create_events(struct daemon *d)
 	d->drain_limit = loop_timer_create(d->loop, on_drain_limit, d);
 	d->drain_check = loop_task_create(d->loop, on_drained, d);
 	loop_timer_set(d->tick, TICK_MS);
-	d->next_dns_save = loop_now(d->loop) + DNS_SAVE_SEC * CLOCK_SEC;
 }
 
 int
@@ -361,20 +320,19 @@ daemon_destroy(struct daemon **dp)
 	bounce_destroy(&d->bounce);
 	queue_destroy(&d->queue);
 	store_close(&d->store);
-	if (d->dns != NULL)
-		dns_memory_save(d->dns, d->dns_memory);
+	soft_state_destroy(&d->soft_state);
 	dns_destroy(&d->dns);
 	tls_ctx_destroy(&d->reach.tls);
 	tls_ctx_destroy(&d->reach.tls_strict);
 	address_book_destroy(&d->reach.book);
 	watch_destroy(&d->watch);
+	host_memory_destroy(&d->reach.memory);
 	domains_destroy(&d->domains);
 	loop_task_destroy(&d->fan_out);
 	snapshot_box_destroy(&d->box);
 	history_destroy(&d->history);
 	stats_destroy(&d->stats);
 	loop_destroy(&d->loop);
-	mem_free(&d->dns_memory);
 	self_destroy(&d->self);
 	config_unref(&d->conf);
 	mem_free(dp);

@@ -46,15 +46,13 @@ struct daemon {
 
 	struct self *self;
 
-	char *dns_memory; /* path */
-	bool dns_saving; /* the helper is at it */
+	struct soft_state *soft_state;
 	struct loop_signal *signals[4];
 	struct loop_timer *tick; /* snapshot, once a second */
 	struct loop_timer *drain_limit;
 	struct loop_task *drain_check;
 	struct loop_task *fan_out; /* of changed primaries to their domains */
 	int64_t start_wall;
-	int64_t next_dns_save;
 	uint64_t generation;
 	bool files_read; /* the recipients files, for the first time */
 	bool reload_ok;

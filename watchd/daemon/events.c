@@ -158,6 +158,25 @@ on_recovered(void *arg, const struct primary *p)
 			deliver_recovered(d->deliver, w->host, watch_source(w));
 }
 
+/* Domains outlive the deliverer at the end. */
+static void
+on_bound(void *arg, const char *label, unsigned most)
+{
+	struct daemon *d = arg;
+
+	if (d->deliver != NULL)
+		deliver_bound(d->deliver, label, most);
+}
+
+static void
+on_bound_at(void *arg, const char *key, unsigned most)
+{
+	struct daemon *d = arg;
+
+	if (d->deliver != NULL)
+		deliver_bound_at(d->deliver, key, most);
+}
+
 static bool
 on_working(void *arg, const struct watch *w)
 {
@@ -171,6 +190,8 @@ const struct watch_ops daemon_watch_ops = {
 	.change = on_change,
 	.primary = on_primary,
 	.recovered = on_recovered,
+	.bound = on_bound,
+	.bound_at = on_bound_at,
 	.self_mx = on_self_mx,
 	.queued = on_queued,
 	.working = on_working,
@@ -227,9 +248,27 @@ on_down(void *arg, const char *domain, const char *label)
 	return watch_down(d->watch, domain, label);
 }
 
+static unsigned
+on_connections(void *arg, const char *label, const char *domain, bool *counts)
+{
+	struct daemon *d = arg;
+
+	return watch_connections(d->watch, label, domain, counts);
+}
+
+static unsigned
+on_connections_at(void *arg, const char *key)
+{
+	struct daemon *d = arg;
+
+	return watch_connections_at(d->watch, key);
+}
+
 const struct deliver_ops daemon_deliver_ops = {
 	.outcome = on_outcome,
 	.down = on_down,
+	.connections = on_connections,
+	.connections_at = on_connections_at,
 };
 
 /* ---- queue -> deliver, bounce, health */

@@ -98,7 +98,8 @@ show_host(void *arg, const struct primary *p, struct snap_host *h)
 	h->refused = v.refused;
 	h->max_messages = v.max_messages;
 	h->max_rcpts = v.max_rcpts;
-	h->gap_ms = (unsigned)(v.gap_ns / CLOCK_MS);
+	h->gap_seconds = (double)(v.gap_ns / CLOCK_MS) / 1e3;
+	h->latency_seconds = (double)(v.latency_ns / CLOCK_MS) / 1e3;
 }
 
 struct snapshot *

@@ -188,6 +188,7 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 	if (h->ready > 0 && says_crowded(phase, code)) {
 		settle_longer(h, now);
 		h->proven = h->ready;
+		h->lessons++;
 		window_crowded(&h->window, h->ready + h->places, now);
 		return HOST_CROWDED;
 	}
@@ -217,11 +218,15 @@ host_connected(struct host *h)
 void
 host_taken(struct host *h, int64_t latency_ns, int64_t now)
 {
+	unsigned ceiling = h->window.ceiling;
+
 	h->taken_ns = now;
 	window_success(&h->window, h->open, latency_ns, now);
+	h->lessons += h->window.ceiling != ceiling;
 	if (h->gap_ns == 0 || ++h->gap_wins < 20)
 		return;
 	h->gap_wins = 0;
+	h->lessons++;
 	h->gap_ns /= 2;
 	if (h->gap_ns < HOST_GAP_MIN / 2)
 		h->gap_ns = 0;
@@ -255,6 +260,7 @@ limit_saw(struct host_limit *l, unsigned n, int64_t now)
 void
 host_closed_after(struct host *h, unsigned messages, int64_t now)
 {
+	h->lessons++;
 	limit_saw(&h->messages, messages, now);
 }
 
@@ -264,6 +270,7 @@ host_rcpts_after(struct host *h, unsigned rcpts, int64_t now)
 {
 	if (rcpts == 0)
 		return;
+	h->lessons++;
 	h->rcpts.value = h->rcpts.last = rcpts;
 	h->rcpts.since_ns = now;
 }
@@ -286,6 +293,7 @@ host_rate_reply(struct host *h, const struct smtp_reply *r, int64_t now)
 	/* What was under way with this one is no new lesson. */
 	if (now < h->next_ns)
 		return true;
+	h->lessons++;
 	h->gap_ns = h->gap_ns == 0 ? HOST_GAP_MIN : h->gap_ns * 2;
 	if (h->gap_ns > HOST_GAP_MAX)
 		h->gap_ns = HOST_GAP_MAX;

@@ -61,6 +61,7 @@ struct host {
 	struct host_limit messages; /* of a connection */
 	struct host_limit rcpts; /* of a transaction */
 	uint64_t refused; /* connections, crowded ones too */
+	unsigned lessons; /* raised when limit, ceiling or gap were learned */
 	int64_t taken_ns; /* a message was taken last; 0: never */
 };
 

@@ -1,29 +1,41 @@
 noinst_LIBRARIES += libmx_primary.a
 libmx_primary_a_SOURCES = \
 	watchd/primary/address.c watchd/primary/address.h \
+	watchd/primary/bounds.c watchd/primary/bounds.h \
 	watchd/primary/health.c watchd/primary/health.h \
 	watchd/primary/host.c watchd/primary/host.h \
+	watchd/primary/host_memory.c watchd/primary/host_memory.h \
 	watchd/primary/place.h \
 	watchd/primary/primary.c watchd/primary/primary.h \
 	watchd/primary/reach.c watchd/primary/reach.h \
 	watchd/primary/reach_int.h watchd/primary/reach_try.c \
 	watchd/primary/watch.c watchd/primary/watch.h watchd/primary/watch_int.h \
+	watchd/primary/watch_bound.c \
 	watchd/primary/watch_domain.c \
 	watchd/primary/watch_feed.c \
 	watchd/primary/watch_show.c \
 	watchd/primary/window.c watchd/primary/window.h
 
 if HAVE_CMOCKA
-primary_tests = tests/unit/test_health tests/unit/test_host \
-	tests/unit/test_watch tests/unit/test_window
+primary_tests = tests/unit/test_bounds tests/unit/test_health tests/unit/test_host \
+	tests/unit/test_host_memory \
+	tests/unit/test_watch tests/unit/test_watch_bound \
+	tests/unit/test_window
 check_PROGRAMS += $(primary_tests)
 TESTS += $(primary_tests)
+tests_unit_test_bounds_SOURCES = tests/unit/test_bounds.c
+tests_unit_test_bounds_LDADD = $(PRIMARY_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_LDADD = $(PRIMARY_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_host_SOURCES = tests/unit/test_host.c
 tests_unit_test_host_LDADD = $(PRIMARY_L) $(NET_L) $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_host_memory_SOURCES = tests/unit/test_host_memory.c
+tests_unit_test_host_memory_LDADD = $(PRIMARY_L) $(SMTP_L) $(NET_L) $(BASE_L) \
+	$(CMOCKA_LIBS)
 tests_unit_test_watch_SOURCES = tests/unit/test_watch.c
 tests_unit_test_watch_LDADD = $(ALL_L) $(CMOCKA_LIBS)
+tests_unit_test_watch_bound_SOURCES = tests/unit/test_watch_bound.c
+tests_unit_test_watch_bound_LDADD = $(ALL_L) $(CMOCKA_LIBS)
 tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(PRIMARY_L) $(BASE_L) $(CMOCKA_LIBS)
 endif

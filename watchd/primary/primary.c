@@ -14,6 +14,7 @@ RB_HEAD(primary_tree, primary);
 
 struct primary_table {
 	struct primary_tree tree;
+	struct host_memory *memory;
 	unsigned n;
 };
 
@@ -43,6 +44,12 @@ primary_table_destroy(struct primary_table **tp)
 	mem_free(tp);
 }
 
+void
+primary_table_remember(struct primary_table *t, struct host_memory *memory)
+{
+	t->memory = memory;
+}
+
 struct primary *
 primary_find(const struct primary_table *t, const char *label)
 {
@@ -68,6 +75,9 @@ primary_get(struct primary_table *t, const char *name, uint16_t port,
 		health_init(&p->reach, &once, now);
 		p->reach_since = wall;
 		LIST_INIT(&p->watches);
+		p->memory = t->memory;
+		host_memory_recall_primary(p->memory, label, &p->tls_last,
+		    &p->fallback_since);
 		(void)RB_INSERT(primary_tree, &t->tree, p);
 		t->n++;
 	}
@@ -85,6 +95,7 @@ primary_put(struct primary_table *t, struct primary **pp)
 		return;
 	RB_REMOVE(primary_tree, &t->tree, p);
 	t->n--;
+	bounds_fini(&p->connections);
 	snap_server_unref(&p->shown);
 	mem_free(&p->label);
 	mem_free(&p->name);
@@ -225,6 +236,8 @@ primary_session(struct primary *p, const struct primary_session *s,
 	take_reach(p, s, conf, now, wall);
 	take_offer(p, s->offer, wall);
 	take_tls(p, s, wall);
+	host_memory_primary(p->memory, p->label, p->tls_last, p->fallback_since,
+	    now);
 	greeting = s->phase_ns != NULL ? s->phase_ns[SMTP_PHASE_GREETING] : 0;
 	if (session_reached(s) && greeting > 0)
 		p->greeting_ns += p->greeting_ns == 0 ?

@@ -15,7 +15,9 @@
 #include <sys/tree.h>
 
 #include "base/text.h"
+#include "primary/bounds.h"
 #include "primary/health.h"
+#include "primary/host_memory.h"
 #include "smtp/client.h"
 #include "status/snapshot.h"
 
@@ -72,6 +74,7 @@ struct primary {
 	RB_ENTRY(primary) node;
 	unsigned refs;
 	uint64_t stamp; /* another one when anything that is shown of it is */
+	struct host_memory *memory; /* of the table; or NULL */
 	struct snap_server *shown; /* what a snapshot has of it ... */
 	uint64_t shown_stamp; /* ... as of then */
 	/* public, read only: */
@@ -90,11 +93,16 @@ struct primary {
 	uint64_t fallbacks;
 	LIST_HEAD(, watch) watches; /* one a policy */
 	unsigned domains; /* that name it */
+	struct bounds connections; /* at most, by each of `watches` */
+	unsigned bound; /* the least of them that was told; 0: none */
 };
 
 struct primary_table;
 struct primary_table *primary_table_create(void);
 void primary_table_destroy(struct primary_table **); /* all are put back */
+/* Those made from now on take from there what was known of their TLS before a
+ * restart, and tell it. Borrowed. */
+void primary_table_remember(struct primary_table *, struct host_memory *);
 
 /* The primary of that host and port, made at the first call. */
 struct primary *primary_get(struct primary_table *, const char *name,

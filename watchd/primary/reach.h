@@ -35,7 +35,7 @@
 #include "config/config.h"
 #include "net/conn.h"
 #include "net/route.h"
-#include "primary/address.h"
+#include "primary/host_memory.h"
 #include "smtp/client.h"
 
 #define REACH_ADDRS_MAX	       8
@@ -98,6 +98,7 @@ struct reach_policy {
 struct reach_env {
 	struct loop *loop;
 	struct address_book *book;
+	struct host_memory *memory; /* NULL: of nothing beyond a restart */
 	struct tls_ctx *tls, *tls_strict;
 	const struct reach_limits *limits; /* NULL: as above */
 };

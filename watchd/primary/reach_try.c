@@ -292,6 +292,8 @@ follow(struct reach *r)
 	    smtp_client_tls_stage(r->client) == CLIENT_TLS_PROVED) {
 		reach_set(r, REACH_ST_HELLO);
 		address_tls_ok(known(r), now_ns(r));
+		host_memory_address(r->env.memory, &r->cand[r->at].addr,
+		    known(r), now_ns(r));
 	}
 }
 

@@ -147,6 +147,8 @@ watch_new(struct watch_set *ws, struct primary *p,
 	    policy->enabled ? "not probed yet" : "probes are disabled",
 	    sizeof(w->cause));
 	watch_inherit(w, heir_of);
+	if (w->host != NULL)
+		bound_addresses(ws, w);
 	LIST_INSERT_HEAD(&p->watches, w, sibling);
 	(void)RB_INSERT(watch_tree, &ws->watches, w);
 	watch_stamp(ws, w);
@@ -190,6 +192,8 @@ watch_release(struct watch_set *ws, struct watch **wp)
 	RB_REMOVE(watch_tree, &ws->watches, w);
 	LIST_REMOVE(w, sibling);
 	watch_stamp(ws, w);
+	bound_leave(ws, w);
+	bounds_fini(&w->connections);
 	primary_put(ws->primaries, &w->primary);
 	if (w->host != NULL)
 		dane_unref(&w->host->dane);
@@ -261,6 +265,7 @@ watch_create(const struct watch_ops *ops)
 	ws->primaries = primary_table_create();
 	RB_INIT(&ws->watches);
 	RB_INIT(&ws->domains);
+	RB_INIT(&ws->address_sets);
 	TAILQ_INIT(&ws->dirty);
 	return ws;
 }
@@ -285,6 +290,12 @@ void
 watch_turns_set(struct watch_set *ws, const struct watch_turns *turns)
 {
 	ws->turns = *turns;
+}
+
+void
+watch_remember(struct watch_set *ws, struct host_memory *memory)
+{
+	primary_table_remember(ws->primaries, memory);
 }
 
 struct watch_domain *

@@ -78,6 +78,9 @@ struct watch {
 	bool waiting; /* a session was silent and goes on */
 	unsigned broken; /* members that are broken by themselves */
 	uint32_t good; /* sessions that ended well */
+	struct bounds connections; /* that its members allow at most */
+	unsigned least; /* of them, as the primary and `set` have it */
+	struct address_set *set; /* NULL: it was not looked up yet */
 	/* public, read only: */
 	struct primary *primary;
 	struct watch_policy policy;
@@ -113,6 +116,7 @@ struct watch_domain {
 	char *name;
 	bool enabled, configured; /* is probed; names its primaries */
 	int64_t interval_ms;
+	unsigned connections; /* deliver { connections } */
 	struct health health;
 	int64_t since; /* wall seconds */
 	int64_t self_since; /* we seem its best MX; 0: no */
@@ -137,6 +141,11 @@ struct watch_ops {
 	/* A primary is up again, before its domains are told; NULL: nobody
 	 * asks. */
 	void (*recovered)(void *arg, const struct primary *);
+	/* What watch_connections() or watch_connections_at() says of that host
+	 * is another now. Nothing of the set may be changed from there. NULL:
+	 * nobody asks. */
+	void (*bound)(void *arg, const char *label, unsigned most);
+	void (*bound_at)(void *arg, const char *key, unsigned most);
 	/* We seem to be the domain's best MX: said once until it is over. */
 	void (*self_mx)(void *arg, const char *domain);
 	/* Does mail wait for it, that a recovery would flush? */
@@ -167,6 +176,8 @@ struct watch_turns {
 struct watch_set *watch_create(const struct watch_ops *);
 void watch_destroy(struct watch_set **);
 void watch_turns_set(struct watch_set *, const struct watch_turns *);
+/* Before the first domain: see primary_table_remember(). */
+void watch_remember(struct watch_set *, struct host_memory *);
 /* Adds a domain, or gives it new settings; they are copied. A new one takes the
  * verdict of its primaries. One whose policy changed keeps its state. */
 void watch_domain_set(struct watch_set *, const struct conf_domain *,
@@ -245,6 +256,13 @@ enum health_state watch_state(const struct watch_set *, const char *domain);
 /* Is that primary of the domain down, by the verdict of its watch? */
 bool
 watch_down(const struct watch_set *, const char *domain, const char *label);
+/* How many connections that primary may have at most: the smallest number of the
+ * domains that have it in their list; 0: none has. *counts: `domain` is one of
+ * them. */
+unsigned watch_connections(const struct watch_set *, const char *label,
+    const char *domain, bool *counts);
+/* The same by address set (host_key()), under whichever names. */
+unsigned watch_connections_at(const struct watch_set *, const char *key);
 struct primary_table *watch_primaries(struct watch_set *);
 /* Fills in what a snapshot shows of the domain; `primary` has room for as many
  * as watch_count() says. */

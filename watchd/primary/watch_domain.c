@@ -35,6 +35,7 @@ link_insert(struct watch_link *l, bool configured)
 
 	TAILQ_INSERT_TAIL(&w->members, l, member);
 	w->primary->domains++;
+	bounds_add(&w->connections, l->domain->connections);
 	w->configured += configured;
 	w->findings += l->finding != NULL;
 	w->broken += l->domain->broken;
@@ -55,9 +56,23 @@ link_remove(struct watch_link *l, bool configured)
 	if (w->ask == l)
 		w->ask = next != NULL ? next : TAILQ_FIRST(&w->members);
 	w->primary->domains--;
+	bounds_drop(&w->connections, l->domain->connections);
 	w->configured -= configured;
 	w->findings -= l->finding != NULL;
 	w->broken -= l->domain->broken;
+}
+
+static void
+connections_set(struct watch_set *ws, struct watch_domain *d, unsigned n)
+{
+	unsigned was = d->connections;
+
+	d->connections = n;
+	for (unsigned i = 0; i < d->nlinks && n != was; i++) {
+		bounds_drop(&d->link[i].watch->connections, was);
+		bounds_add(&d->link[i].watch->connections, n);
+		bound_settle(ws, d->link[i].watch);
+	}
 }
 
 static bool
@@ -113,10 +128,12 @@ list_set(struct watch_set *ws, struct watch_domain *d, struct watch_link *want,
 	for (i = 0; i < n; i++) {
 		link_insert(&d->link[i], configured);
 		watch_stamp(ws, d->link[i].watch);
+		bound_settle(ws, d->link[i].watch);
 	}
 	for (i = 0; i < nold; i++) {
 		mem_free(&old[i].finding);
 		watch_stamp(ws, old[i].watch);
+		bound_settle(ws, old[i].watch);
 		watch_release(ws, &old[i].watch);
 	}
 	mem_free(&old);
@@ -180,7 +197,7 @@ list_renewed(struct watch_set *ws, struct watch_domain *d,
 
 /* Addresses that a look-up by MX brought, for whom nobody looks up. */
 static void
-take_host(struct watch *w, const struct route_host *h)
+take_host(struct watch_set *ws, struct watch *w, const struct route_host *h)
 {
 	if (w->configured > 0)
 		return;
@@ -190,6 +207,7 @@ take_host(struct watch *w, const struct route_host *h)
 		dane_unref(&w->host->dane);
 	*w->host = *h;
 	(void)dane_ref(w->host->dane);
+	bound_addresses(ws, w);
 }
 
 /* ---- its state */
@@ -443,6 +461,7 @@ domain_configure(struct watch_set *ws, struct watch_domain *d,
 	d->enabled = cd->probe.enabled;
 	d->configured = cd->primary.n > 0;
 	d->interval_ms = cd->probe.interval_ms;
+	connections_set(ws, d, cd->deliver.connections);
 	health_conf_set(&d->health, &hc);
 	if (d->configured) {
 		mem_free(&d->trouble);
@@ -508,6 +527,6 @@ watch_route(struct watch_set *ws, struct watch_domain *d,
 		for (unsigned j = 0; j < d->nlinks; j++)
 			if (strcmp(d->link[j].watch->primary->label,
 				r->host[i].label) == 0)
-				take_host(d->link[j].watch, &r->host[i]);
+				take_host(ws, d->link[j].watch, &r->host[i]);
 	domain_follow(ws, d, t);
 }

@@ -248,6 +248,7 @@ watch_addresses(struct watch_set *ws, struct watch *w, const struct route *r,
 		dane_unref(&w->host->dane);
 	*w->host = r->host[0];
 	(void)dane_ref(w->host->dane);
+	bound_addresses(ws, w);
 	return true;
 }
 

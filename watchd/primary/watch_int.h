@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * watch_int: what watch.c (the tables), watch_domain.c (a domain's list and
- * state), watch_feed.c (what comes in) and watch_show.c share. */
+ * state), watch_feed.c (what comes in), watch_bound.c (how many connections) and
+ * watch_show.c share. */
 #ifndef MX_PRIMARY_WATCH_INT_H
 #define MX_PRIMARY_WATCH_INT_H
 
@@ -11,6 +12,7 @@
 
 RB_HEAD(watch_tree, watch);
 RB_HEAD(watch_domain_tree, watch_domain);
+RB_HEAD(address_sets, address_set);
 
 struct watch_set {
 	struct watch_ops ops;
@@ -19,6 +21,7 @@ struct watch_set {
 	struct watch_tree watches;
 	TAILQ_HEAD(, watch) dirty;
 	struct watch_domain_tree domains;
+	struct address_sets address_sets; /* of watch_bound.c */
 	uint64_t stamp;
 };
 
@@ -60,6 +63,14 @@ void domain_break(struct watch_set *, struct watch_domain *, const char *why,
 struct watch_link *domain_link(struct watch_domain *, const struct watch *);
 /* The link whose primary decides; NULL: nobody is there to be watched. */
 struct watch_link *domain_decides(const struct watch_domain *);
+
+/* watch_bound.c */
+/* Its `connections` may have another least one. */
+void bound_settle(struct watch_set *, struct watch *);
+/* It has addresses, perhaps others than before. */
+void bound_addresses(struct watch_set *, struct watch *);
+/* It is about to go. */
+void bound_leave(struct watch_set *, struct watch *);
 
 /* Sets *text and *since, which stay while the text is only another one. */
 void watch_trouble_set(char **text, int64_t *since,

@@ -201,7 +201,11 @@ host_equal(const struct snap_host *a, const struct snap_host *b)
 	    a->connections == b->connections && a->canary == b->canary &&
 	    a->paused == b->paused && a->refused == b->refused &&
 	    a->max_messages == b->max_messages &&
-	    a->max_rcpts == b->max_rcpts && a->gap_ms == b->gap_ms;
+	    a->max_rcpts == b->max_rcpts &&
+	    !(a->gap_seconds < b->gap_seconds) &&
+	    !(a->gap_seconds > b->gap_seconds) &&
+	    !(a->latency_seconds < b->latency_seconds) &&
+	    !(a->latency_seconds > b->latency_seconds);
 }
 
 void

@@ -39,6 +39,17 @@ window_max_set(struct window *w, unsigned max)
 		window_set(w, w->max, 0);
 }
 
+void
+window_recall(struct window *w, unsigned ceiling, int64_t trial_ns,
+    int64_t at_ns)
+{
+	if (ceiling >= w->max)
+		return;
+	w->ceiling = ceiling;
+	w->trial_ns = trial_ns < WINDOW_TRIAL_MAX ? trial_ns : WINDOW_TRIAL_MAX;
+	w->grow_ns = at_ns + w->trial_ns;
+}
+
 /* The most that is allowed now: the ceiling, and one more when a trial of it
  * is due. */
 static unsigned

@@ -42,6 +42,10 @@ void window_init(struct window *, unsigned max);
 /* The host recovered: canary first. Baseline and ceiling stay. */
 void window_reset(struct window *);
 void window_max_set(struct window *, unsigned max);
+/* A ceiling from before: as confirmed at `at_ns`, to be tried `trial_ns` after
+ * that. For a window of which nothing is known yet. */
+void window_recall(struct window *, unsigned ceiling, int64_t trial_ns,
+    int64_t at_ns);
 /* May a connection be opened beside the `open` ones? */
 bool window_room(const struct window *, unsigned open, int64_t now);
 /* When window_room() may say something else by time alone; 0: never. */

@@ -66,8 +66,9 @@ struct snap_host {
 	bool paused; /* no connection now */
 	uint64_t refused; /* connections that did not become ready */
 	/* Learned: messages a connection, recipients a transaction, the pause
-	 * between messages. */
-	unsigned max_messages, max_rcpts, gap_ms;
+	 * between messages, the latency of a transaction. */
+	unsigned max_messages, max_rcpts;
+	double gap_seconds, latency_seconds; /* whole ms */
 };
 
 /* One primary, whatever number of domains name it. */

@@ -69,7 +69,8 @@ add_host(cJSON *o, const struct snap_host *h)
 	json_num(j, "refused", (double)h->refused);
 	json_num(j, "max_messages", h->max_messages);
 	json_num(j, "max_recipients", h->max_rcpts);
-	json_num(j, "gap_seconds", h->gap_ms / 1e3);
+	json_num(j, "gap_seconds", h->gap_seconds);
+	json_num(j, "latency_seconds", h->latency_seconds);
 }
 
 cJSON *

@@ -271,6 +271,18 @@ deliver_recovered(struct deliver *dl, const struct route_host *host,
 }
 
 void
+deliver_bound(struct deliver *dl, const char *label, unsigned most)
+{
+	site_name_bound(dl, label, most);
+}
+
+void
+deliver_bound_at(struct deliver *dl, const char *key, unsigned most)
+{
+	site_address_bound(dl, key, most);
+}
+
+void
 deliver_doubted(struct deliver *dl, const struct route_host *host,
     const struct net_addr *source)
 {

@@ -46,6 +46,13 @@ struct deliver_ops {
 	/* Is that host of the domain known to be down? A worse one is used
 	 * then. NULL: nobody knows. */
 	bool (*down)(void *arg, const char *domain, const char *label);
+	/* How many connections a host may have at most, by all domains that
+	 * are known to have one with that label in their list, or one with
+	 * these addresses (host_key()); 0: none is. *counts: `domain` is one of
+	 * them. What is said later is for deliver_bound(). NULL: nobody knows. */
+	unsigned (*connections)(void *arg, const char *label,
+	    const char *domain, bool *counts);
+	unsigned (*connections_at)(void *arg, const char *key);
 	void *arg;
 };
 
@@ -84,6 +91,9 @@ unsigned deliver_window(const struct deliver *, const char *domain);
  * from `source` (NULL: any): no pause any more, a canary first. */
 void deliver_recovered(struct deliver *, const struct route_host *,
     const struct net_addr *source);
+/* What deliver_ops.connections or .connections_at say of a host is another. */
+void deliver_bound(struct deliver *, const char *label, unsigned most);
+void deliver_bound_at(struct deliver *, const char *key, unsigned most);
 /* Its probe failed: the next recovery is one. */
 void deliver_doubted(struct deliver *, const struct route_host *,
     const struct net_addr *source);

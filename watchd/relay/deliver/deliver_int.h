@@ -23,7 +23,8 @@
 #include <sys/queue.h>
 #include <sys/tree.h>
 
-#include "primary/host.h"
+#include "primary/bounds.h"
+#include "primary/host_memory.h"
 #include "primary/place.h"
 #include "primary/reach.h"
 #include "relay/deliver/bounce.h"
@@ -159,7 +160,15 @@ struct site {
 	unsigned quitting; /* sessions that end to make room */
 	unsigned ndests; /* that chose a lane of it */
 	unsigned nplaces; /* taken or waited for: it stays meanwhile */
-	unsigned generation; /* of the configuration: the window's maximum */
+	/* The most connections: the least of what is said of its names and of
+	 * its addresses (`most`; 0: nothing), and, since the last reload
+	 * (`generation`), of what the domains allow whose lists nobody but us
+	 * knows (`least`; 0: none was here). */
+	struct bounds bounds;
+	unsigned most, least, generation;
+	bool ours; /* a domain of the configuration was here; others could be
+		    * any number: their hosts are not remembered */
+	unsigned lessons; /* of the host, those that were remembered */
 	int64_t idle_ns; /* nothing of it is under way since; 0: something is */
 	char key[];
 };
@@ -173,6 +182,7 @@ struct site_name {
 	RB_ENTRY(site_name) node;
 	LIST_ENTRY(site_name) link; /* in site.names */
 	struct site *site;
+	unsigned most; /* in site.bounds; 0: nothing is */
 	char label[];
 };
 RB_HEAD(name_tree, site_name);
@@ -305,6 +315,8 @@ void site_serve_total(struct deliver *); /* those that wait for the total */
 struct site *site_at(const struct deliver *, const struct route_host *,
     const struct net_addr *source);
 struct site *site_find(const struct deliver *, const char *label);
+void site_name_bound(struct deliver *, const char *label, unsigned most);
+void site_address_bound(struct deliver *, const char *key, unsigned most);
 void site_free(struct site *);
 /* An idle connection of it ends, unless one is ending already; of a lane that has
  * nothing to do (`calm`), or of any. */

@@ -73,33 +73,14 @@ site_touch(struct site *st)
 	loop_task_schedule(dl->task);
 }
 
-static struct site *
-site_get(struct deliver *dl, const char *key, unsigned max)
+/* What was learned of it goes where it outlives the site. */
+static void
+site_remember(struct site *st)
 {
-	struct site *st;
-	size_t len = strlen(key) + 1;
-
-	FIND_BY(RB_ROOT(&dl->sites), key, key, st, node);
-	if (st != NULL) {
-		/* The smallest of those who name it, since the last reload. */
-		if (max < st->host.window.max ||
-		    st->generation != dl->generation)
-			window_max_set(&st->host.window, max);
-		st->generation = dl->generation;
-		return st;
-	}
-	st = mem_alloc(sizeof(*st) + len);
-	memcpy(st->key, key, len);
-	st->deliver = dl;
-	st->generation = dl->generation;
-	host_init(&st->host, max);
-	RB_INIT(&st->lanes);
-	LIST_INIT(&st->names);
-	TAILQ_INIT(&st->waiting);
-	TAILQ_INIT(&st->places);
-	st->timer = loop_timer_create(dl->loop, on_timer, st);
-	RB_INSERT(site_tree, &dl->sites, st);
-	return st;
+	st->lessons = st->host.lessons;
+	if (st->ours)
+		host_memory_host(st->deliver->reach->memory, st->key, &st->host,
+		    loop_now(st->deliver->loop));
 }
 
 static void
@@ -118,6 +99,7 @@ site_free(struct site *st)
 	struct site_name *n;
 	struct lane *l;
 
+	site_remember(st);
 	while ((l = RB_ROOT(&st->lanes)) != NULL)
 		lane_free(l);
 	while ((n = LIST_FIRST(&st->names)) != NULL) {
@@ -128,29 +110,122 @@ site_free(struct site *st)
 	if (st->dirty)
 		TAILQ_REMOVE(&dl->dirty_sites, st, dirty_link);
 	RB_REMOVE(site_tree, &dl->sites, st);
+	bounds_fini(&st->bounds);
 	loop_timer_destroy(&st->timer);
 	free(st);
 }
 
+/* ---- how many connections */
+
 static void
-name_set(struct site *st, const char *label)
+site_bound(struct site *st)
+{
+	unsigned most = bounds_least(&st->bounds);
+
+	if (st->least != 0 && st->generation == st->deliver->generation &&
+	    (most == 0 || st->least < most))
+		most = st->least;
+	if (most == 0 || most == st->host.window.max)
+		return;
+	window_max_set(&st->host.window, most);
+	site_touch(st);
+}
+
+static void
+name_bound(struct site_name *n, unsigned most)
+{
+	bounds_drop(&n->site->bounds, n->most);
+	bounds_add(&n->site->bounds, most);
+	n->most = most;
+	site_bound(n->site);
+}
+
+void
+site_name_bound(struct deliver *dl, const char *label, unsigned most)
+{
+	struct site_name *n;
+
+	FIND_BY(RB_ROOT(&dl->names), label, label, n, node);
+	if (n != NULL)
+		name_bound(n, most);
+}
+
+static void
+address_bound(struct site *st, unsigned most)
+{
+	bounds_drop(&st->bounds, st->most);
+	bounds_add(&st->bounds, most);
+	st->most = most;
+	site_bound(st);
+}
+
+void
+site_address_bound(struct deliver *dl, const char *key, unsigned most)
+{
+	struct site *st;
+
+	FIND_BY(RB_ROOT(&dl->sites), key, key, st, node);
+	if (st != NULL)
+		address_bound(st, most);
+}
+
+/* Of a domain of which nobody but us knows that its mail goes there. */
+static void
+least_set(struct site *st, unsigned own)
+{
+	if (st->least == 0 || own < st->least ||
+	    st->generation != st->deliver->generation)
+		st->least = own;
+	st->generation = st->deliver->generation;
+	site_bound(st);
+}
+
+static void
+name_set(struct site *st, const char *label, unsigned most)
 {
 	struct deliver *dl = st->deliver;
 	struct site_name *n;
 	size_t len = strlen(label) + 1;
 
 	FIND_BY(RB_ROOT(&dl->names), label, label, n, node);
-	if (n != NULL && n->site == st)
-		return;
-	if (n != NULL) {
-		LIST_REMOVE(n, link);
-	} else {
+	if (n == NULL) {
 		n = mem_alloc(sizeof(*n) + len);
 		memcpy(n->label, label, len);
 		RB_INSERT(name_tree, &dl->names, n);
+	} else if (n->site != st) {
+		name_bound(n, 0);
+		LIST_REMOVE(n, link);
 	}
+	if (n->site != st)
+		LIST_INSERT_HEAD(&st->names, n, link);
 	n->site = st;
-	LIST_INSERT_HEAD(&st->names, n, link);
+	name_bound(n, most);
+}
+
+static struct site *
+site_get(struct deliver *dl, const char *key, unsigned max)
+{
+	struct site *st;
+	size_t len = strlen(key) + 1;
+
+	FIND_BY(RB_ROOT(&dl->sites), key, key, st, node);
+	if (st != NULL)
+		return st;
+	st = mem_alloc(sizeof(*st) + len);
+	memcpy(st->key, key, len);
+	st->deliver = dl;
+	host_init(&st->host, max);
+	host_memory_recall(dl->reach->memory, key, &st->host,
+	    loop_now(dl->loop));
+	RB_INIT(&st->lanes);
+	LIST_INIT(&st->names);
+	TAILQ_INIT(&st->waiting);
+	TAILQ_INIT(&st->places);
+	st->timer = loop_timer_create(dl->loop, on_timer, st);
+	RB_INSERT(site_tree, &dl->sites, st);
+	if (dl->ops.connections_at != NULL)
+		address_bound(st, dl->ops.connections_at(dl->ops.arg, st->key));
+	return st;
 }
 
 struct site *
@@ -187,29 +262,35 @@ lane_key(const struct deliver_dest *d, const struct route_host *h, char *dst,
 	    tls == CONF_TLS_DANE ? d->domain : "");
 }
 
-/* The host is bounded by the smallest of those who name it: of all that the
- * configuration knows of, and of this one, which may have found it by MX. */
-static unsigned
-connections_for(const struct deliver_dest *d, const struct route_host *h)
+/* With the connections that it may have, as far as is known. */
+static struct site *
+site_for(struct deliver_dest *d, const struct route_host *h)
 {
-	unsigned own = deliver_dest_conf(d)->connections;
-	unsigned all = config_connections(d->deliver->conf, h->name, h->port);
+	const struct conf_deliver *set = deliver_dest_conf(d);
+	const struct deliver_ops *ops = &d->deliver->ops;
+	char key[HOST_KEY_MAX];
+	unsigned most = 0;
+	bool counts = false;
+	struct site *st;
 
-	return all != 0 && all < own ? all : own;
+	host_key(h, set->source != NULL ? &set->source_addr : NULL, key);
+	st = site_get(d->deliver, key, set->connections);
+	if (ops->connections != NULL)
+		most = ops->connections(ops->arg, h->label, d->domain, &counts);
+	name_set(st, h->label, most);
+	if (!counts)
+		least_set(st, set->connections);
+	return st;
 }
 
 struct lane *
 lane_get(struct deliver_dest *d, unsigned at)
 {
 	const struct route_host *h = &d->route->host[at];
-	const struct conf_deliver *set = deliver_dest_conf(d);
+	struct site *st = site_for(d, h);
 	char key[HOST_KEY_MAX];
-	struct site *st;
 	struct lane *l;
 
-	host_key(h, set->source != NULL ? &set->source_addr : NULL, key);
-	st = site_get(d->deliver, key, connections_for(d, h));
-	name_set(st, h->label);
 	lane_key(d, h, key, sizeof(key));
 	FIND_BY(RB_ROOT(&st->lanes), key, key, l, node);
 	if (l != NULL)
@@ -218,6 +299,7 @@ lane_get(struct deliver_dest *d, unsigned at)
 	memcpy(l->key, key, strlen(key) + 1);
 	l->site = st;
 	l->foreign = !deliver_dest_is_ours(d);
+	st->ours |= !l->foreign;
 	TAILQ_INIT(&l->line);
 	TAILQ_INIT(&l->sessions);
 	RB_INSERT(lane_tree, &st->lanes, l);
@@ -476,8 +558,10 @@ site_rest(struct site *st)
 	int64_t now = loop_now(dl->loop), keep = SITE_FOREIGN_MS;
 	struct lane *l, *next;
 
-	if (st->idle_ns == 0)
+	if (st->idle_ns == 0) {
 		st->idle_ns = now;
+		site_remember(st);
+	}
 	for (l = RB_MIN(lane_tree, &st->lanes); l != NULL; l = next) {
 		next = RB_NEXT(lane_tree, &st->lanes, l);
 		if (!l->foreign)
@@ -496,6 +580,8 @@ site_rest(struct site *st)
 void
 site_work(struct site *st)
 {
+	if (st->lessons != st->host.lessons)
+		site_remember(st);
 	if (st->host.open + st->host.before == 0 && st->ndests == 0 &&
 	    st->nplaces == 0) {
 		site_rest(st);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC
+ * host_memory: what was learned of hosts and would be missed after a restart.
+ * A table of records of three kinds, each bounded in number (those least lately
+ * learned go):
+ *
+ *	host     by address set (host_key()): messages a connection, recipients
+ *	         a transaction, ceiling and the wait before it is tried again,
+ *	         pause between messages, latency; each of them for a day
+ *	address  when TLS worked there last, so that a downgrade is not believed
+ *	         sooner after a restart; for a day
+ *	primary  by label: since when it has no TLS any more, which it had
+ *
+ * Whoever learns says so at once; the file is written later, off the loop, when
+ * it would be another one. In here times are monotonic, so that a leap of the
+ * clock changes none; in the file they are wall seconds, and what comes from
+ * the future is of now. One text line a record, its fields in the order of
+ * host_memory.c, 0 for what is not known:
+ *
+ *	mxwatch-hosts 1
+ *	host 100 1700000000 0 0 5 30000 1700000000 0 0 850000 1700000000  192.0.2.7:25
+ *	address 1700000000 192.0.2.7:25
+ *	primary 1700000000 0 1700000000 mx.example.org
+ *	end 3
+ *
+ * (The blank before an address set is where our source address would be.)
+ * Loop thread, but for what is said of copies. All functions but create and
+ * destroy take NULL for a memory that nobody has, and do nothing. */
+#ifndef MX_PRIMARY_HOST_MEMORY_H
+#define MX_PRIMARY_HOST_MEMORY_H
+
+#include "primary/address.h"
+#include "primary/host.h"
+
+#define HOST_MEMORY_MAX	     8192 /* records of each kind */
+#define HOST_MEMORY_FILE_MAX ((size_t)16 << 20)
+
+struct host_memory;
+struct host_memory *host_memory_create(unsigned max); /* of each kind; > 0 */
+void host_memory_destroy(struct host_memory **);
+size_t host_memory_len(const struct host_memory *);
+
+/* ---- what is learned, and what was; `now` is monotonic ns */
+
+void host_memory_host(struct host_memory *, const char *key,
+    const struct host *, int64_t now);
+/* Into a host of which nothing is known yet. */
+void host_memory_recall(const struct host_memory *, const char *key,
+    struct host *, int64_t now);
+void host_memory_address(struct host_memory *, const struct net_addr *,
+    const struct address *, int64_t now);
+/* All of them into a book that knows none of them yet. */
+void host_memory_addresses(const struct host_memory *, struct address_book *);
+/* Both times are wall seconds, 0 for never. */
+void host_memory_primary(struct host_memory *, const char *label,
+    int64_t tls_last, int64_t fallback_since, int64_t now);
+void host_memory_recall_primary(const struct host_memory *, const char *label,
+    int64_t *tls_last, int64_t *fallback_since);
+
+/* ---- the file */
+
+/* A text that is not whole and correct is refused, -MX_ECORRUPT, and leaves the
+ * memory empty. */
+int host_memory_parse(struct host_memory *, const char *text, size_t len,
+    int64_t now, int64_t wall) MX_NODISCARD;
+/* -MX_ENOENT, -MX_ETOOBIG, -MX_ESYS, -MX_ECORRUPT: the memory is empty then. */
+int host_memory_read(struct host_memory *, const char *path, int64_t now,
+    int64_t wall) MX_NODISCARD;
+/* Would the file be another one than at the last read or copy, by more than the
+ * times of what was learned again? */
+bool host_memory_changed(const struct host_memory *);
+
+/* All that is not too old, for a thread that may wait for the disk. */
+struct host_memory_copy;
+struct host_memory_copy *
+host_memory_copy(struct host_memory *, int64_t now, int64_t wall);
+void host_memory_copy_destroy(struct host_memory_copy **);
+/* Replaces the file (base/file.h). Any thread. */
+int host_memory_write(const struct host_memory_copy *,
+    const char *path) MX_NODISCARD;
+
+#endif
