@@ -14,6 +14,7 @@
 #define JITTER_PERCENT 10 /* less, never more: a verdict has its time */
 #define HURRY_DIVISOR  3
 #define SPREAD_MS      10 /* for each */
+#define CALM_MS	       100 /* for each, when the hurry is over */
 #define DUE_MAX	       100 /* turns begun before others have theirs */
 
 static const unsigned edges[TURN_STATE_MAX] = {
@@ -67,14 +68,20 @@ turn_interval(const struct turn *t)
 				  t->domain->interval_ms;
 }
 
+static bool
+turn_is_hurried(const struct turn *t)
+{
+	return t->watch != NULL ? watch_hurried(t->watch) :
+				  watch_domain_hurried(t->domain);
+}
+
 /* The most that may lie between two turns. */
 static int64_t
 turn_most(const struct turn *t)
 {
 	int64_t interval = turn_interval(t), ms = interval;
 
-	if (t->watch != NULL ? watch_hurried(t->watch) :
-			       watch_domain_hurried(t->domain)) {
+	if (turn_is_hurried(t)) {
 		ms /= HURRY_DIVISOR;
 		if (ms < SCHEDULE_HURRY_MS)
 			ms = SCHEDULE_HURRY_MS;
@@ -90,12 +97,34 @@ turn_least(const struct turn *t)
 	return turn_most(t) * (100 - JITTER_PERCENT) / 100;
 }
 
+/* Those that began together are told of their verdicts together: when their hurry
+ * is over they are spread over what is left of the interval. Names of one share
+ * have their sessions together anyway. */
 static int64_t
-turn_pace(const struct turn *t)
+turn_calm(const struct turn *t)
 {
-	int64_t most = turn_most(t);
+	int64_t most = turn_most(t), spread = 0;
 
-	return most - (int64_t)rnd_below((uint32_t)(most - turn_least(t) + 1));
+	if (t->watch != NULL && !share_is_alone(t))
+		return 0;
+	for (unsigned i = 0; i < TURN_STATE_MAX; i++)
+		spread += t->s->n[i] * (int64_t)CALM_MS;
+	if (spread > most - most / HURRY_DIVISOR)
+		spread = most - most / HURRY_DIVISOR;
+	return spread;
+}
+
+static int64_t
+turn_pace(struct turn *t)
+{
+	int64_t most = turn_most(t), least = turn_least(t);
+	bool hurried = turn_is_hurried(t), over = t->hurried && !hurried;
+
+	t->hurried = hurried;
+	if (over && most - turn_calm(t) < least)
+		least = most - turn_calm(t);
+	t->least = least;
+	return most - (int64_t)rnd_below((uint32_t)(most - least + 1));
 }
 
 static void
@@ -172,7 +201,9 @@ turn_enter(struct turn *t)
 	const struct place_ops *ops = &t->s->places;
 
 	share_join(t);
-	if (!share_begins(t, turn_least(t))) {
+	if (!share_begins(t,
+		share_is_alone(t) && t->least != 0 ? t->least :
+						     turn_least(t))) {
 		t->now = false;
 		turn_rest(t);
 		return;
@@ -406,6 +437,7 @@ turn_create(struct schedule *s)
 	struct turn *t = mem_alloc(sizeof(*t));
 
 	t->s = s;
+	t->hurried = true;
 	turn_link(t, TURN_FRESH);
 	loop_task_schedule(s->spread);
 	return t;

@@ -15,7 +15,10 @@ PRIMARIES = 500
 INTERVAL = 10  # seconds between two probes
 FALL, RISE = 3, 2
 PATIENCE = 180  # seconds until a size is given up
-STEADY = 3  # intervals that are watched once all are known
+CALM = 2  # intervals after that, until turns lie as they will
+STEADY = 3  # intervals that are watched then
+# Turns come up to a tenth early, never late: what that makes of one session an interval.
+SESSIONS = 1 / 0.95
 
 TOP = """\
 hostname = "mx2.example.net"
@@ -183,6 +186,7 @@ def one_size(work, build, n):
         row["lag start"] = lag_text(pinger.between(begin, time.monotonic()))
         row["own start"] = "%.0f" % seen
         if known is not None:
+            time.sleep(CALM * INTERVAL)
             begin = time.monotonic()
             sessions, seen = steady(mx, primaries)
             row["sessions"] = "%.2f" % sessions
@@ -218,7 +222,7 @@ def domains(work, build, sizes):
             ("listening", "start to 220, s", "2"),
             ("known", "all known, intervals of %d s" % INTERVAL, max(RISE, FALL) + 1),
             ("rss", "resident, MB", "300"),
-            ("sessions", "probe sessions a primary and interval", "1"),
+            ("sessions", "probe sessions a primary and interval", "%.2f" % SESSIONS),
             ("lag start", "NOOP until then, p99.9/max ms (echo)", "50"),
             ("own start", "event_loop_lag_seconds until then, max ms", "50"),
             ("lag", "NOOP afterwards, p99.9/max ms (echo)", "50"),
