@@ -63,14 +63,36 @@ def address(i):
     return "127.1.%d.%d" % (i // 250, i % 250 + 1)
 
 
-def configuration(n, port, shift=0):
-    """n domains; `shift` moves every tenth to another primary."""
+class Names:
+    """The name server of `--by-mx`."""
+
+    def start(self):
+        self.proc = subprocess.Popen(
+            [sys.executable, os.path.join(os.path.dirname(__file__), "names.py"),
+             str(PRIMARIES)], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.proc.stdout.readline())
+        return self
+
+    def stop(self):
+        self.proc.kill()
+        self.proc.wait()
+
+
+def configuration(n, port, shift=0, names=None):
+    """n domains; `shift` moves every tenth to another primary. With a name server
+    they are found by MX, and every tenth gets another lifetime instead."""
     lines = [TOP, """defaults {{
-    probe {{ interval = "%ds" timeout = "5s" fall = %d rise = %d hold = "0s" }}
+    probe {{ interval = "%ds" timeout = "5s" fall = %d rise = %d hold = "0s" port = %d }}
 }}
-""" % (INTERVAL, FALL, RISE)]
+""" % (INTERVAL, FALL, RISE, port)]
+    if names is not None:
+        lines.append('resolver = {{"127.0.0.1@%d"}}\n' % names.port)
     for i in range(n):
         at = (i + (shift if i % 10 == 0 else 0)) % PRIMARIES
+        if names is not None:
+            lines.append('domain "d%05d.example.org" {{ %s }}\n' % (
+                i, 'lifetime = "10d"' if shift and i % 10 == 0 else ""))
+            continue
         lines.append('domain "d%05d.example.org" {{ primary = {{"%s:%d"}} }}\n' % (
             i, address(at), port))
     return "".join(lines)
@@ -170,11 +192,12 @@ def timed(call):
     return (time.monotonic() - start) * 1000
 
 
-def one_size(work, build, n):
+def one_size(work, build, n, by_mx=False):
     primaries = Primaries(build).start()
+    names = Names().start() if by_mx else None
     mx = Mxwatchd(work, build)
     mx.dir = os.path.join(work, "d%d" % n)
-    mx.text = configuration(n, primaries.port)
+    mx.text = configuration(n, primaries.port, names=names)
     pinger = None
     row = {}
     try:
@@ -199,7 +222,7 @@ def one_size(work, build, n):
             name = "d%05d.example.org" % (n // 2)
             row["status"] = "%.1f" % statistics.median(
                 timed(lambda: mx.ctl("status", name)) for _ in range(15))
-            mx.text = configuration(n, primaries.port, 7)
+            mx.text = configuration(n, primaries.port, 7, names)
             mx.write()
             begin = time.monotonic()
             row["reload"] = "%.1f" % (timed(lambda: mx.ctl("reload")) / 1000)
@@ -213,14 +236,17 @@ def one_size(work, build, n):
             mx.proc.send_signal(signal.SIGKILL)
         mx.stop()
         primaries.stop()
-    say("%d domains:" % n, ", ".join("%s %s" % r for r in row.items()))
+        if names is not None:
+            names.stop()
+    say("%d domains%s:" % (n, " by MX" if by_mx else ""), ", ".join("%s %s" % r for r in row.items()))
     return row
 
 
-def domains(work, build, sizes):
+def domains(work, build, sizes, by_mx=False):
     """Rows of a table: what it costs to watch that many domains."""
-    got = [one_size(work, build, n) for n in sizes]
-    table = [("domains, of %d primaries" % PRIMARIES, *sizes, "target")]
+    got = [one_size(work, build, n, by_mx) for n in sizes]
+    table = [("domains, of %d primaries%s" % (PRIMARIES, " by MX" if by_mx else ""), *sizes,
+              "target")]
     for key, what, target in (
             ("listening", "start to 220, s", "2"),
             ("known", "all known, intervals of %d s" % INTERVAL, max(RISE, FALL) + 1),
