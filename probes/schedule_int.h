@@ -85,7 +85,9 @@ struct schedule {
 	struct config *conf;
 	const struct route_self *self;
 	struct loop_timer *timer; /* of the heap's first */
-	struct loop_task *spread; /* of what is fresh */
+	struct loop_timer *spread; /* of what is fresh */
+	int64_t spread_ms; /* over which; 0: nothing is being spread */
+	struct loop_timer *runner; /* of the lines, when a slice was full */
 	struct place_ops places;
 	struct share_tree shares;
 	TAILQ_HEAD(, share) telling;

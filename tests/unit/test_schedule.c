@@ -741,7 +741,8 @@ first_verdict_of_50000(void **state)
 	verdicts_within(50000, 500, REACH_OK, 2);
 	/* 500 hosts, each twice and a little more until then. */
 	assert_in_range(w.sessions, 1000, 2000);
-	assert_int_equal(w.addr_queries, w.sessions);
+	/* Some are being looked up just then. */
+	assert_in_range(w.addr_queries, w.sessions, w.sessions + 20);
 }
 
 static void
