@@ -14,7 +14,11 @@
 #define JITTER_PERCENT 10 /* less, never more: a verdict has its time */
 #define HURRY_DIVISOR  3
 #define SPREAD_MS      10 /* for each */
-#define DUE_MAX	       100 /* turns begun before others have theirs */
+#define CALM_MS	       100 /* for each, when the hurry is over */
+/* Turns that are begun, or spread, before others have the loop: by number and by
+ * time. */
+#define SLICE_MAX 200
+#define SLICE_NS  (2 * CLOCK_MS)
 
 static const unsigned edges[TURN_STATE_MAX] = {
 	[TURN_FRESH] = 1u << TURN_RESTING | 1u << TURN_TO_LOOK |
@@ -67,14 +71,20 @@ turn_interval(const struct turn *t)
 				  t->domain->interval_ms;
 }
 
+static bool
+turn_is_hurried(const struct turn *t)
+{
+	return t->watch != NULL ? watch_hurried(t->watch) :
+				  watch_domain_hurried(t->domain);
+}
+
 /* The most that may lie between two turns. */
 static int64_t
 turn_most(const struct turn *t)
 {
 	int64_t interval = turn_interval(t), ms = interval;
 
-	if (t->watch != NULL ? watch_hurried(t->watch) :
-			       watch_domain_hurried(t->domain)) {
+	if (turn_is_hurried(t)) {
 		ms /= HURRY_DIVISOR;
 		if (ms < SCHEDULE_HURRY_MS)
 			ms = SCHEDULE_HURRY_MS;
@@ -90,12 +100,34 @@ turn_least(const struct turn *t)
 	return turn_most(t) * (100 - JITTER_PERCENT) / 100;
 }
 
+/* Those that began together are told of their verdicts together: when their hurry
+ * is over they are spread over what is left of the interval. Names of one share
+ * have their sessions together anyway. */
 static int64_t
-turn_pace(const struct turn *t)
+turn_calm(const struct turn *t)
 {
-	int64_t most = turn_most(t);
+	int64_t most = turn_most(t), spread = 0;
 
-	return most - (int64_t)rnd_below((uint32_t)(most - turn_least(t) + 1));
+	if (t->watch != NULL && !share_is_alone(t))
+		return 0;
+	for (unsigned i = 0; i < TURN_STATE_MAX; i++)
+		spread += t->s->n[i] * (int64_t)CALM_MS;
+	if (spread > most - most / HURRY_DIVISOR)
+		spread = most - most / HURRY_DIVISOR;
+	return spread;
+}
+
+static int64_t
+turn_pace(struct turn *t)
+{
+	int64_t most = turn_most(t), least = turn_least(t);
+	bool hurried = turn_is_hurried(t), over = t->hurried && !hurried;
+
+	t->hurried = hurried;
+	if (over && most - turn_calm(t) < least)
+		least = most - turn_calm(t);
+	t->least = least;
+	return most - (int64_t)rnd_below((uint32_t)(most - least + 1));
 }
 
 static void
@@ -134,22 +166,46 @@ turn_rest(struct turn *t)
 	turn_rest_until(t, when > now ? when : now);
 }
 
+struct slice {
+	unsigned n;
+	int64_t end;
+};
+
+/* True while there is room in it. */
+static bool
+slice_room(struct slice *sl)
+{
+	if (sl->n++ == 0) {
+		sl->end = clock_now() + SLICE_NS;
+		return true;
+	}
+	return sl->n <= SLICE_MAX && clock_now() < sl->end;
+}
+
 /* Those that came at once share the first interval. */
 static void
 on_spread(void *arg)
 {
 	struct schedule *s = arg;
 	int64_t all = (int64_t)s->n[TURN_FRESH] * SPREAD_MS, ms;
+	struct slice sl = { 0, 0 };
 	struct turn *t;
 
-	while ((t = TAILQ_FIRST(&s->list[TURN_FRESH])) != NULL) {
+	if (s->spread_ms < all)
+		s->spread_ms = all;
+	while ((t = TAILQ_FIRST(&s->list[TURN_FRESH])) != NULL &&
+	    slice_room(&sl)) {
 		ms = turn_interval(t) / 2;
-		if (ms > all)
-			ms = all;
+		if (ms > s->spread_ms)
+			ms = s->spread_ms;
 		turn_rest_until(t,
 		    loop_now(s->loop) +
 			(int64_t)rnd_below((uint32_t)ms + 1) * CLOCK_MS);
 	}
+	if (t != NULL)
+		loop_timer_set(s->spread, 0);
+	else
+		s->spread_ms = 0;
 }
 
 /* ---- a place */
@@ -172,7 +228,9 @@ turn_enter(struct turn *t)
 	const struct place_ops *ops = &t->s->places;
 
 	share_join(t);
-	if (!share_begins(t, turn_least(t))) {
+	if (!share_begins(t,
+		share_is_alone(t) && t->least != 0 ? t->least :
+						     turn_least(t))) {
 		t->now = false;
 		turn_rest(t);
 		return;
@@ -292,19 +350,43 @@ turn_look(struct turn *t)
 
 /* ---- turns */
 
+static struct turn *
+may_look(const struct schedule *s)
+{
+	return s->n[TURN_LOOKING] < SCHEDULE_LOOKUPS_MAX ?
+	    TAILQ_FIRST(&s->list[TURN_TO_LOOK]) :
+	    NULL;
+}
+
+static struct turn *
+may_probe(const struct schedule *s)
+{
+	return s->n[TURN_PROBING] < s->conf->probe_concurrency ?
+	    TAILQ_FIRST(&s->list[TURN_TO_PROBE]) :
+	    NULL;
+}
+
 static void
 schedule_run(struct schedule *s)
 {
+	struct slice sl = { 0, 0 };
 	struct turn *t;
 
-	while (s->n[TURN_LOOKING] < SCHEDULE_LOOKUPS_MAX &&
-	    (t = TAILQ_FIRST(&s->list[TURN_TO_LOOK])) != NULL)
+	while ((t = may_look(s)) != NULL && slice_room(&sl))
 		turn_look(t);
-	while (s->n[TURN_PROBING] < s->conf->probe_concurrency &&
-	    (t = TAILQ_FIRST(&s->list[TURN_TO_PROBE])) != NULL) {
+	while ((t = may_probe(s)) != NULL && slice_room(&sl)) {
 		turn_set(t, TURN_PROBING);
 		probing_start(t);
 	}
+	if ((may_look(s) != NULL || may_probe(s) != NULL) &&
+	    !loop_timer_pending(s->runner))
+		loop_timer_set(s->runner, 0);
+}
+
+static void
+on_runner(void *arg)
+{
+	schedule_run(arg);
 }
 
 /* Its turn has come. A watch nobody has found the addresses of waits on. */
@@ -326,14 +408,12 @@ on_due(void *arg)
 {
 	struct schedule *s = arg;
 	int64_t now = loop_now(s->loop);
+	struct slice sl = { 0, 0 };
 	struct heap_node *node;
 
-	for (unsigned i = 0; i < DUE_MAX; i++) {
-		node = heap_min(&s->due);
-		if (node == NULL || node->key > now)
-			break;
+	while ((node = heap_min(&s->due)) != NULL && node->key <= now &&
+	    slice_room(&sl))
 		turn_begin(HEAP_ENTRY(node, struct turn, due));
-	}
 	timer_set(s);
 	schedule_run(s);
 }
@@ -406,8 +486,10 @@ turn_create(struct schedule *s)
 	struct turn *t = mem_alloc(sizeof(*t));
 
 	t->s = s;
+	t->hurried = true;
 	turn_link(t, TURN_FRESH);
-	loop_task_schedule(s->spread);
+	if (!loop_timer_pending(s->spread))
+		loop_timer_set(s->spread, 0);
 	return t;
 }
 
@@ -495,7 +577,8 @@ schedule_create(const struct reach_env *env, struct dns *dns,
 	for (unsigned i = 0; i < TURN_STATE_MAX; i++)
 		TAILQ_INIT(&s->list[i]);
 	s->timer = loop_timer_create(s->loop, on_due, s);
-	s->spread = loop_task_create(s->loop, on_spread, s);
+	s->spread = loop_timer_create(s->loop, on_spread, s);
+	s->runner = loop_timer_create(s->loop, on_runner, s);
 	watch_turns_set(watches, &turns);
 	return s;
 }
@@ -519,7 +602,8 @@ schedule_destroy(struct schedule **sp)
 	heap_fini(&s->due);
 	loop_timer_destroy(&s->timer);
 	loop_timer_destroy(&s->teller);
-	loop_task_destroy(&s->spread);
+	loop_timer_destroy(&s->spread);
+	loop_timer_destroy(&s->runner);
 	config_unref(&s->conf);
 	mem_free(sp);
 }

@@ -10,7 +10,8 @@
  *
  * The first turns are spread: over 10 ms for each, half an interval at most.
  * So every verdict comes within max(rise, fall) intervals, and not all
- * sessions begin in the same second. How many look-ups and sessions go on at
+ * sessions begin in the same second. Behind the first verdict, turns spread over the
+ * interval (100 ms for each, two thirds of it at most), and stay so. How many look-ups and sessions go on at
  * once is bounded; who has to wait waits in a line. A turn that waits is late,
  * never doubled.
  *

@@ -41,7 +41,9 @@ struct turn {
 	struct heap_node due;
 	bool now; /* somebody asked: a domain's primaries are probed when they
 		   * are known; a watch, whenever its share had a session */
+	bool hurried; /* when it was given its rest */
 	int64_t start; /* loop time of the last turn; 0: none yet */
+	int64_t least; /* ms between that and the next; 0: not decided yet */
 	int64_t resolve_ns; /* what its look-up took */
 	struct route_req *req; /* looking */
 	struct share *share; /* of a watch; NULL: no addresses yet */
@@ -83,7 +85,9 @@ struct schedule {
 	struct config *conf;
 	const struct route_self *self;
 	struct loop_timer *timer; /* of the heap's first */
-	struct loop_task *spread; /* of what is fresh */
+	struct loop_timer *spread; /* of what is fresh */
+	int64_t spread_ms; /* over which; 0: nothing is being spread */
+	struct loop_timer *runner; /* of the lines, when a slice was full */
 	struct place_ops places;
 	struct share_tree shares;
 	TAILQ_HEAD(, share) telling;
@@ -100,6 +104,8 @@ void turn_probed(struct turn *);
 /* Finds the share of its addresses of now. */
 void share_join(struct turn *);
 void share_leave(struct turn *); /* nothing, when there is none */
+/* Nobody has its sessions together with this one. */
+bool share_is_alone(const struct turn *);
 /* Whether it is time for a session, which is then this one's: the last began
  * `pace_ms` ago or earlier, or somebody asked. */
 bool share_begins(struct turn *, int64_t pace_ms);

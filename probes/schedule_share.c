@@ -138,6 +138,14 @@ share_join(struct turn *t)
 	TAILQ_INSERT_TAIL(&h->members, t, member);
 }
 
+bool
+share_is_alone(const struct turn *t)
+{
+	return t->share == NULL ||
+	    (TAILQ_FIRST(&t->share->members) == t &&
+		TAILQ_NEXT(t, member) == NULL);
+}
+
 /* ---- its sessions */
 
 bool

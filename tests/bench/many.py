@@ -15,7 +15,10 @@ PRIMARIES = 500
 INTERVAL = 10  # seconds between two probes
 FALL, RISE = 3, 2
 PATIENCE = 180  # seconds until a size is given up
-STEADY = 3  # intervals that are watched once all are known
+CALM = 2  # intervals after that, until turns lie as they will
+STEADY = 3  # intervals that are watched then
+# Turns come up to a tenth early, never late: what that makes of one session an interval.
+SESSIONS = 1 / 0.95
 
 TOP = """\
 hostname = "mx2.example.net"
@@ -60,14 +63,36 @@ def address(i):
     return "127.1.%d.%d" % (i // 250, i % 250 + 1)
 
 
-def configuration(n, port, shift=0):
-    """n domains; `shift` moves every tenth to another primary."""
+class Names:
+    """The name server of `--by-mx`."""
+
+    def start(self):
+        self.proc = subprocess.Popen(
+            [sys.executable, os.path.join(os.path.dirname(__file__), "names.py"),
+             str(PRIMARIES)], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.proc.stdout.readline())
+        return self
+
+    def stop(self):
+        self.proc.kill()
+        self.proc.wait()
+
+
+def configuration(n, port, shift=0, names=None):
+    """n domains; `shift` moves every tenth to another primary. With a name server
+    they are found by MX, and every tenth gets another lifetime instead."""
     lines = [TOP, """defaults {{
-    probe {{ interval = "%ds" timeout = "5s" fall = %d rise = %d hold = "0s" }}
+    probe {{ interval = "%ds" timeout = "5s" fall = %d rise = %d hold = "0s" port = %d }}
 }}
-""" % (INTERVAL, FALL, RISE)]
+""" % (INTERVAL, FALL, RISE, port)]
+    if names is not None:
+        lines.append('resolver = {{"127.0.0.1@%d"}}\n' % names.port)
     for i in range(n):
         at = (i + (shift if i % 10 == 0 else 0)) % PRIMARIES
+        if names is not None:
+            lines.append('domain "d%05d.example.org" {{ %s }}\n' % (
+                i, 'lifetime = "10d"' if shift and i % 10 == 0 else ""))
+            continue
         lines.append('domain "d%05d.example.org" {{ primary = {{"%s:%d"}} }}\n' % (
             i, address(at), port))
     return "".join(lines)
@@ -152,10 +177,13 @@ def first_verdicts(mx, n):
 def steady(mx, primaries):
     """Probe sessions a primary and interval, the lag that the daemon sees."""
     before, worst = primaries.count()["connections"], 0
-    for _ in range(STEADY * INTERVAL):
+    start = now = time.monotonic()
+    while now < start + STEADY * INTERVAL:
         time.sleep(1)
         worst = max(worst, number(mx, "event_loop_lag_seconds") * 1000)
-    return (primaries.count()["connections"] - before) / PRIMARIES / STEADY, worst
+        now = time.monotonic()
+    sessions = primaries.count()["connections"] - before
+    return sessions / PRIMARIES / ((now - start) / INTERVAL), worst
 
 
 def timed(call):
@@ -164,11 +192,12 @@ def timed(call):
     return (time.monotonic() - start) * 1000
 
 
-def one_size(work, build, n):
+def one_size(work, build, n, by_mx=False):
     primaries = Primaries(build).start()
+    names = Names().start() if by_mx else None
     mx = Mxwatchd(work, build)
     mx.dir = os.path.join(work, "d%d" % n)
-    mx.text = configuration(n, primaries.port)
+    mx.text = configuration(n, primaries.port, names=names)
     pinger = None
     row = {}
     try:
@@ -183,6 +212,7 @@ def one_size(work, build, n):
         row["lag start"] = lag_text(pinger.between(begin, time.monotonic()))
         row["own start"] = "%.0f" % seen
         if known is not None:
+            time.sleep(CALM * INTERVAL)
             begin = time.monotonic()
             sessions, seen = steady(mx, primaries)
             row["sessions"] = "%.2f" % sessions
@@ -192,7 +222,7 @@ def one_size(work, build, n):
             name = "d%05d.example.org" % (n // 2)
             row["status"] = "%.1f" % statistics.median(
                 timed(lambda: mx.ctl("status", name)) for _ in range(15))
-            mx.text = configuration(n, primaries.port, 7)
+            mx.text = configuration(n, primaries.port, 7, names)
             mx.write()
             begin = time.monotonic()
             row["reload"] = "%.1f" % (timed(lambda: mx.ctl("reload")) / 1000)
@@ -206,19 +236,22 @@ def one_size(work, build, n):
             mx.proc.send_signal(signal.SIGKILL)
         mx.stop()
         primaries.stop()
-    say("%d domains:" % n, ", ".join("%s %s" % r for r in row.items()))
+        if names is not None:
+            names.stop()
+    say("%d domains%s:" % (n, " by MX" if by_mx else ""), ", ".join("%s %s" % r for r in row.items()))
     return row
 
 
-def domains(work, build, sizes):
+def domains(work, build, sizes, by_mx=False):
     """Rows of a table: what it costs to watch that many domains."""
-    got = [one_size(work, build, n) for n in sizes]
-    table = [("domains, of %d primaries" % PRIMARIES, *sizes, "target")]
+    got = [one_size(work, build, n, by_mx) for n in sizes]
+    table = [("domains, of %d primaries%s" % (PRIMARIES, " by MX" if by_mx else ""), *sizes,
+              "target")]
     for key, what, target in (
             ("listening", "start to 220, s", "2"),
             ("known", "all known, intervals of %d s" % INTERVAL, max(RISE, FALL) + 1),
             ("rss", "resident, MB", "300"),
-            ("sessions", "probe sessions a primary and interval", "1"),
+            ("sessions", "probe sessions a primary and interval", "%.2f" % SESSIONS),
             ("lag start", "NOOP until then, p99.9/max ms (echo)", "50"),
             ("own start", "event_loop_lag_seconds until then, max ms", "50"),
             ("lag", "NOOP afterwards, p99.9/max ms (echo)", "50"),

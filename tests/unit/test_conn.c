@@ -250,6 +250,40 @@ test_late(void **state)
 	loop_timer_destroy(&reply);
 }
 
+/* A task that takes 2 ms and wants to go on, again and again. */
+static struct loop_task *endless;
+static unsigned went_on;
+
+static void
+on_endless(void *arg MX_UNUSED)
+{
+	int64_t end = clock_now() + 2 * CLOCK_MS;
+
+	while (clock_now() < end)
+		;
+	went_on++;
+	loop_task_schedule(endless);
+}
+
+static bool
+task_seen(void)
+{
+	return went_on > 0;
+}
+
+/* It has its turn, and then others have theirs. */
+static void
+test_long_tasks(void **state)
+{
+	(void)state;
+	went_on = 0;
+	endless = loop_task_create(loop, on_endless, NULL);
+	loop_task_schedule(endless);
+	assert_true(run_until(task_seen));
+	assert_in_range(went_on, 1, 20);
+	loop_task_destroy(&endless);
+}
+
 /* However late we are, silence has an end: a limit is at most doubled. */
 static void
 on_ever_busy(void *arg)
@@ -791,6 +825,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CONN_TEST(test_late),
+		CONN_TEST(test_long_tasks),
 		CONN_TEST(test_ever_late),
 		CONN_TEST(test_last_look),
 		CONN_TEST(test_owner),

@@ -181,7 +181,7 @@ create_relay(struct daemon *d)
 
 	create_reach(d);
 	qo.arg = dops.arg = so.arg = wo.arg = po.arg = d;
-	d->fan_out = loop_task_create(d->loop, daemon_fan_out, d);
+	d->fan_out = loop_timer_create(d->loop, daemon_fan_out, d);
 	d->watch = watch_create(&wo);
 	watch_remember(d->watch, d->reach.memory);
 	d->queue = queue_create(d->loop, d->store, d->stats, &qc, &qo);
@@ -328,7 +328,7 @@ daemon_destroy(struct daemon **dp)
 	watch_destroy(&d->watch);
 	host_memory_destroy(&d->reach.memory);
 	domains_destroy(&d->domains);
-	loop_task_destroy(&d->fan_out);
+	loop_timer_destroy(&d->fan_out);
 	snapshot_box_destroy(&d->box);
 	history_destroy(&d->history);
 	stats_destroy(&d->stats);

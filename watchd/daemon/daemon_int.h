@@ -51,7 +51,7 @@ struct daemon {
 	struct loop_timer *tick; /* snapshot, once a second */
 	struct loop_timer *drain_limit;
 	struct loop_task *drain_check;
-	struct loop_task *fan_out; /* of changed primaries to their domains */
+	struct loop_timer *fan_out; /* of changed primaries to their domains */
 	int64_t start_wall;
 	uint64_t generation;
 	bool files_read; /* the recipients files, for the first time */
@@ -79,7 +79,7 @@ extern const struct watch_ops daemon_watch_ops;
 extern const struct place_ops daemon_place_ops;
 extern const struct store_events daemon_store_events;
 void daemon_dns_query(double seconds, void *arg);
-void daemon_fan_out(void *arg); /* of the task fan_out */
+void daemon_fan_out(void *arg); /* of the timer fan_out */
 /* Tells everybody who wants to hear of events at once; sets wall when it is
  * 0. Loop thread; never blocks. */
 void daemon_notice(struct daemon *, const struct notice *);

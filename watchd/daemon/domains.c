@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
-#define SLICE_MS      20 /* between the slices of a round */
+#define SLICE_NS      (2 * CLOCK_MS) /* what a slice may take */
+#define SLICE_MS      5 /* between the slices of a round */
 #define REFRESH_TICKS 300 /* in which every block is remade */
 #define RECENT_SLICE  2000 /* blocks looked at in a tick */
 
@@ -137,11 +139,12 @@ merge(struct domains *ds)
 static void
 slice(struct domains *ds)
 {
+	int64_t end = clock_now() + SLICE_NS;
 	const struct domain_stats *count = NULL;
 	const char *name;
 	unsigned n;
 
-	for (n = 0; n < DOMAINS_SLICE; n++) {
+	for (n = 0; n < DOMAINS_SLICE && (n == 0 || clock_now() < end); n++) {
 		count = stats_take(ds->daemon->stats, &name);
 		if (count == NULL)
 			break;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * domains: the blocks of the snapshot (status/snapshot.h), kept up to date.
  * A block is remade when its domain was touched (status/counters.h), at most
- * once a second and DOMAINS_SLICE of them a turn of the loop; while a flush of
- * it runs, each second. What only the passing of time changes (the windows of
+ * once a second and for 2 ms, DOMAINS_SLICE of them at most, a turn of the loop;
+ * while a flush of it runs, each second. What only the passing of time changes (the windows of
  * an hour and a day) is looked for in slices, and so that nothing that was not
  * touched by mistake stays wrong, each block is remade once in five minutes.
  * Loop thread. */

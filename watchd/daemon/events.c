@@ -118,7 +118,7 @@ on_queued(void *arg, const char *domain)
 }
 
 /* Domains a turn of the loop: each may open a gate and begin a flush. */
-#define FAN_OUT_MAX 200
+#define FAN_OUT_MAX 50
 
 void
 daemon_fan_out(void *arg)
@@ -127,7 +127,7 @@ daemon_fan_out(void *arg)
 
 	if (watch_fan_out(d->watch, FAN_OUT_MAX, loop_now(d->loop),
 		clock_wall()))
-		loop_task_schedule(d->fan_out);
+		loop_timer_set(d->fan_out, 0);
 }
 
 static void
@@ -143,7 +143,8 @@ on_wake(void *arg)
 {
 	struct daemon *d = arg;
 
-	loop_task_schedule(d->fan_out);
+	if (!loop_timer_pending(d->fan_out))
+		loop_timer_set(d->fan_out, 0);
 }
 
 static void

@@ -10,9 +10,11 @@
 #include "base/mem.h"
 #include "net/loop_int.h"
 
-/* Tasks run in one turn; more wait for the next one, after a look at the
- * descriptors, so that a task that schedules itself cannot starve them. */
+/* Tasks run in one turn, by number and by time; more wait for the next one,
+ * after a look at the descriptors, so that a task that schedules itself cannot
+ * starve them. */
 #define LOOP_TASKS_MAX 4096
+#define LOOP_TASKS_NS  (5 * CLOCK_MS)
 
 struct loop_task {
 	TAILQ_ENTRY(loop_task) link;
@@ -123,10 +125,15 @@ static void
 loop_run_tasks(struct loop *l)
 {
 	struct loop_task *t;
+	int64_t start = 0;
 	unsigned n;
 
 	for (n = 0; n < LOOP_TASKS_MAX; n++) {
 		if ((t = TAILQ_FIRST(&l->tasks)) == NULL)
+			break;
+		if (n == 0)
+			start = clock_now();
+		else if (clock_now() - start > LOOP_TASKS_NS)
 			break;
 		TAILQ_REMOVE(&l->tasks, t, link);
 		t->scheduled = false;

@@ -46,7 +46,8 @@ void loop_io_want(struct loop_io *, unsigned what); /* 0: nothing */
 void loop_io_destroy(struct loop_io **);
 
 /* A task runs once, after the callbacks of this turn, before the loop sleeps.
- * Scheduling a scheduled task again does nothing. */
+ * Scheduling a scheduled task again does nothing. Where they take their time, or
+ * schedule each other without end, what is left waits for the next turn. */
 struct loop_task *
 loop_task_create(struct loop *, void (*cb)(void *arg), void *arg);
 void loop_task_schedule(struct loop_task *);

@@ -14,6 +14,7 @@
 
 #define JSON_MAX   (64u << 20)
 #define FEED_SLICE 1000
+#define NEW_MAX	   200 /* rings made a call: each is new memory */
 /* The states as letters; what is worse hides what is better in a point. */
 #define STATE_RANKS "x?ursd"
 #define NO_STATE    '-'
@@ -80,12 +81,13 @@ ring_create(const char *name)
 	return r;
 }
 
-/* Makes the rings those of the snapshot's configured domains. */
+/* Makes the rings those of the snapshot's configured domains. Where many are
+ * new the rest of them come with the next calls. */
 static void
 match(struct history *h, const struct snapshot *s)
 {
 	struct ring **ring = mem_array(s->domains.n + 1, sizeof(*ring));
-	size_t n = 0, old = 0;
+	size_t n = 0, old = 0, fresh = 0;
 
 	for (unsigned i = 0; i < s->domains.n && n < HISTORY_DOMAINS; i++) {
 		const struct snap_domain *d = snap_list_at(&s->domains, i);
@@ -95,10 +97,12 @@ match(struct history *h, const struct snapshot *s)
 			continue;
 		while (old < h->n && strcmp(h->ring[old]->name, name) < 0)
 			mem_free(&h->ring[old++]);
-		ring[n++] =
-		    old < h->n && strcmp(h->ring[old]->name, name) == 0 ?
-		    h->ring[old++] :
-		    ring_create(name);
+		if (old < h->n && strcmp(h->ring[old]->name, name) == 0)
+			ring[n++] = h->ring[old++];
+		else if (fresh++ < NEW_MAX)
+			ring[n++] = ring_create(name);
+		else if (old == h->n)
+			break;
 	}
 	while (old < h->n)
 		mem_free(&h->ring[old++]);
