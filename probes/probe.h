@@ -71,7 +71,8 @@ struct probe_result {
 struct probe_wait {
 	unsigned n; /* 0: slow; k: the k-th further interval of silence */
 	/* It is longer than any wait for a greeting that came from that address
-	 * lately: worth a failure. Never set for n == 0. */
+	 * lately, and there is no other address to be tried, nor in clear: worth
+	 * a failure. Never set for n == 0. */
 	bool counts;
 	enum reach_code code; /* what a failure now would be: (CONN_)TIMEOUT */
 	enum smtp_phase phase; /* that is awaited */

@@ -375,7 +375,8 @@ tell(struct probe_run *p)
 		.waited_ns = session_ns(p) };
 	char text[64];
 
-	w.counts = w.n > 0 && !is_usual(p, phase);
+	w.counts = w.n > 0 && !is_usual(p, phase) &&
+	    (p->reach == NULL || !reach_tries_on(p->reach));
 	(void)snprintf(text, sizeof(text),
 	    "no answer for %lld s, still waiting",
 	    (long long)(silent_ns(p) / CLOCK_SEC));

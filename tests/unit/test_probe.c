@@ -362,6 +362,39 @@ test_silent(void **state)
 	enough = 0;
 }
 
+/* Silence that another try follows, elsewhere or in clear, counts nothing. */
+static const struct row other_ways[] = {
+	{ "silent TLS, then clear",
+	    .site = { { .kind = SITE_SMTP, .tls = TLS_MUTE } },
+	    .phase = SMTP_PHASE_STARTTLS },
+	{ "silent behind the handshake",
+	    .site = { { .kind = SITE_SMTP, .tls = TLS_MUTE_LATER } },
+	    .phase = SMTP_PHASE_STARTTLS },
+	{ "mute, then the next address",
+	    .site = { { .kind = SITE_SMTP, .mute = true },
+		{ .kind = SITE_SMTP } },
+	    .phase = SMTP_PHASE_GREETING },
+};
+
+static void
+test_other_ways(void **state)
+{
+	static struct row_world w;
+	struct got g;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(other_ways); i++) {
+		row_open(&w, &other_ways[i]);
+		ask(&w, 1, &g, 50);
+		row_close(&w);
+		if (g.r.code != REACH_OK || g.counted != 0 ||
+		    g.not_counted == 0 || g.phase != other_ways[i].phase)
+			fail_msg("%s: %s, %u counted, %u not, last in %s",
+			    other_ways[i].name, reach_code_name(g.r.code),
+			    g.counted, g.not_counted, smtp_phase_name(g.phase));
+	}
+}
+
 static void
 test_giving_up(void **state)
 {
@@ -475,6 +508,7 @@ main(void)
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_other_ways),
 		cmocka_unit_test(test_giving_up),
 		cmocka_unit_test(test_depths),
 		cmocka_unit_test(test_cancel),

@@ -42,6 +42,12 @@ may_clear(const struct reach *r)
 		now_ns(r));
 }
 
+bool
+reach_tries_on(const struct reach *r)
+{
+	return reach_has_more(r) || (r->state == REACH_ST_TLS && may_clear(r));
+}
+
 /* ---- how long what is awaited may take */
 
 static int64_t
