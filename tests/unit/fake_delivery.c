@@ -200,8 +200,8 @@ fake_want(void)
 
 	for (i = 0; i < fake.njobs; i++)
 		n += fake.job[i].ready || fake.job[i].out;
-	if (n > fake.window)
-		n = fake.window;
+	if (n > fake.window || fake.closed)
+		n = fake.closed ? 0 : fake.window;
 	if (fake.want != NULL && fake.njobs > 0)
 		fake.want(fake.want_arg, fake.job[0].job.domain, n);
 }
@@ -215,7 +215,7 @@ queue_take(struct queue *q, const char *domain)
 	unsigned i;
 
 	(void)q;
-	for (i = 0; i < fake.njobs; i++) {
+	for (i = 0; i < fake.njobs && !fake.closed; i++) {
 		j = &fake.job[i];
 		if (!j->ready || strcmp(j->job.domain, domain) != 0)
 			continue;
@@ -252,6 +252,13 @@ replace(struct fake_job *j, const struct envelope *env)
 	j->env = envelope_copy(env);
 	j->job.domain = j->env->domain;
 	envelope_destroy(&old);
+}
+
+bool
+queue_job_stands(const struct queue_job *job)
+{
+	(void)job;
+	return !fake.closed;
 }
 
 void

@@ -35,6 +35,7 @@ struct fake {
 	unsigned window; /* connections that are wanted at most */
 	bool again; /* what is still pending after an attempt is ready again */
 	bool suspect;
+	bool closed; /* since what is out was taken */
 	void (*want)(void *arg, const char *domain, unsigned n);
 	void *want_arg;
 	unsigned connect_failed;

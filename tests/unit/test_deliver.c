@@ -443,6 +443,29 @@ prefetches(void **state)
 	assert_int_equal(t.stats->other.attempts, 4);
 }
 
+static bool
+one_taken(void)
+{
+	return sink.messages == 1 && fake_balanced() && fake.out == 0;
+}
+
+/* What was loaded ahead is not offered when the gate has been closed. */
+static void
+closed_meanwhile(void **state)
+{
+	(void)state;
+	sink.dot_delay_ms = 50;
+	for (unsigned i = 0; i < 3; i++)
+		add("a@example.org");
+	start();
+	WAIT_FOR(got_dot);
+	fake.closed = true;
+	deliver_want(t.deliver, "example.org", 0);
+	WAIT_FOR(one_taken);
+	assert_int_equal(sink.dots, 1);
+	assert_int_equal(fake.job[1].returned, 1);
+}
+
 static char *
 big_body(size_t len)
 {
@@ -920,6 +943,7 @@ main(void)
 		T(reload_ends_sessions),
 		T(idle_quits),
 		T(prefetches),
+		T(closed_meanwhile),
 		T(streams),
 		T(damaged),
 		T(unread),

@@ -214,7 +214,7 @@ unread_outcome(const struct delivery *w, int rc)
 }
 
 /* The job is loaded: begins its transaction, or ends it when there is none
- * to be had. True when it has begun. */
+ * to be had, or the gate was closed meanwhile. True when it has begun. */
 bool
 deliver_tx_begin(struct deliver_session *s)
 {
@@ -225,6 +225,10 @@ deliver_tx_begin(struct deliver_session *s)
 	char id[TEXT_ID_MAX];
 	uint32_t i;
 
+	if (!queue_job_stands(w->job)) {
+		deliver_tx_return(s, &s->cur);
+		return false;
+	}
 	if (w->rc != 0 || w->env == NULL) {
 		log_error("deliver", "id=%s event=unreadable error=%s",
 		    text_id(w->job->id, id), log_q(mx_strerror(w->rc)));

@@ -141,6 +141,9 @@ bool queue_full(const struct queue *); /* of max_messages */
  * still out. Oldest first; every second one the newest, so that new mail is
  * not starved by an old backlog. */
 struct queue_job *queue_take(struct queue *, const char *domain);
+/* May it still be offered? No longer when, since it was taken, the gate of its
+ * domain was closed or a hold or the like was ordered: then it is RETURNED. */
+bool queue_job_stands(const struct queue_job *);
 /* Ends a job; the job is gone. `env` (borrowed; NULL for RETURNED) is the
  * envelope with what became of each recipient; parts with none pending are
  * removed, the others get their next time. What the sender is owed (rcpt_owes) must

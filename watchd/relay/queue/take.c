@@ -57,6 +57,14 @@ queue_take(struct queue *q, const char *domain)
 	return &job->pub;
 }
 
+bool
+queue_job_stands(const struct queue_job *pub)
+{
+	const struct part *e = ((const struct job *)(const void *)pub)->part;
+
+	return dest_open(e->dest) && !e->held && !e->drop && !e->finish;
+}
+
 /* Half of the room for notifications is free: as many of those who wait for
  * it look again, in turn. */
 static void
