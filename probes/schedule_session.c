@@ -10,6 +10,9 @@
 #include "base/mem.h"
 #include "probes/schedule_int.h"
 
+/* Domains that are asked for while a delivery waits for the connection. */
+#define ASKS_CROWDED 2
+
 struct probing {
 	struct turn *turn;
 	struct probe_run *run;
@@ -136,6 +139,8 @@ choose_domains(struct turn *t, struct probing *p, const char **name)
 	struct turn *at = t->now ? t : share_next_asked(t->share), *first = at;
 	unsigned most = t->watch->asks, n = 0, i = 0;
 
+	if (t->place.scarce && most > ASKS_CROWDED)
+		most = ASKS_CROWDED;
 	do {
 		n += watch_ask(at->watch, name + n, most - n);
 		for (; i < n; i++)

@@ -134,7 +134,7 @@ one_finds_out(void **state)
 	assert_false(host_place_room(&h, SEC));
 	assert_int_equal(host_wake(&h, SEC), SEC + HOST_FINDER_NS);
 	assert_true(host_room(&h, SEC + HOST_FINDER_NS)); /* it may hang */
-	host_connected(&h);
+	host_connected(&h, SEC);
 	assert_true(host_place_room(&h, SEC));
 	host_place_taken(&h, SEC);
 	assert_false(host_room(&h, SEC));
@@ -197,7 +197,8 @@ places(void **state)
 	h.window.ceiling = 4;
 	assert_false(host_place_room(&h, 9 * SEC));
 	h.ready = 0; /* none of them works: the probe has to find out */
-	assert_true(host_place_room(&h, 9 * SEC));
+	assert_false(host_place_room(&h, 9 * SEC)); /* they may say it, ... */
+	assert_true(host_place_room(&h, HOST_WAY_NS + SEC)); /* not for ever */
 }
 
 /* What hung since before the recovery is in nobody's way. */

@@ -37,6 +37,16 @@ address_failed(struct address *a, int64_t now)
 		a->fails++;
 }
 
+/* The book may have forgotten those before. */
+void
+address_ours(struct address *a, bool more)
+{
+	if (more)
+		a->ours++;
+	else if (a->ours > 0)
+		a->ours--;
+}
+
 void
 address_greeted(struct address *a, int64_t waited_ns, int64_t now)
 {

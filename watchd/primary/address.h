@@ -40,6 +40,7 @@ struct address { /* times: 0 is never, or no */
 	int64_t tls_tried_ns; /* the last one */
 	unsigned tls_fails; /* in a row */
 	int64_t tls_only_ns; /* it said that it takes nothing in clear */
+	unsigned ours; /* deliveries' connections that are ready there */
 	int64_t greeting_ns; /* longest wait for a greeting that came */
 	int64_t greeted_ns; /* when that was */
 };
@@ -47,6 +48,9 @@ struct address { /* times: 0 is never, or no */
 /* ---- one address: pure */
 void address_good(struct address *, int64_t now);
 void address_failed(struct address *, int64_t now);
+/* A delivery's connection is ready; and is no more. With some there a refusal is
+ * that of one too many. */
+void address_ours(struct address *, bool more);
 void address_greeted(struct address *, int64_t waited_ns, int64_t now);
 void address_tls_ok(struct address *, int64_t now);
 /* `silent`: it answers nothing any more, which counts as all the failures that

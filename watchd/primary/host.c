@@ -100,20 +100,34 @@ host_room(const struct host *h, int64_t now)
 	    window_room(&h->window, h->open + h->places, now);
 }
 
-bool
-host_is_full(const struct host *h)
+unsigned
+host_bears(const struct host *h)
 {
 	unsigned most = h->window.max;
 
-	if (h->window.ceiling != 0 && h->window.ceiling < most)
-		most = h->window.ceiling;
-	return h->open + h->places >= most;
+	return h->window.ceiling != 0 && h->window.ceiling < most ?
+	    h->window.ceiling :
+	    most;
+}
+
+bool
+host_is_full(const struct host *h)
+{
+	return h->open + h->places >= host_bears(h);
+}
+
+bool
+host_will_say(const struct host *h, int64_t now)
+{
+	return h->open > h->ready && now - h->way_ns < HOST_WAY_NS;
 }
 
 bool
 host_place_room(const struct host *h, int64_t now)
 {
-	return h->ready == 0 || (!host_is_full(h) && now >= next_until(h));
+	if (h->ready == 0)
+		return !host_will_say(h, now);
+	return !host_is_full(h) && now >= next_until(h);
 }
 
 void
@@ -154,7 +168,8 @@ says_crowded(enum smtp_phase phase, uint16_t code)
 void
 host_opened(struct host *h, int64_t now)
 {
-	h->open++;
+	if (h->open++ == h->ready)
+		h->way_ns = now;
 	h->opened_ns = now;
 }
 
@@ -192,6 +207,10 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 		window_crowded(&h->window, h->ready + h->places, now);
 		return HOST_CROWDED;
 	}
+	if (h->ready == 0 && says_crowded(phase, code) &&
+	    now >= h->closed_until_ns &&
+	    (h->places > 0 || (h->open > 1 && host_will_say(h, now))))
+		return HOST_CROWDED;
 	/* Connects that began together with one that failed already. */
 	if (now < h->closed_until_ns)
 		return HOST_AGAIN;
@@ -206,9 +225,10 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 }
 
 void
-host_connected(struct host *h)
+host_connected(struct host *h, int64_t now)
 {
 	h->ready++;
+	h->ready_ns = now;
 	if (h->ready > h->proven)
 		h->proven = h->ready;
 	h->fails = 0;

@@ -25,8 +25,11 @@
  * have: one that comes at once would be one too many. Doubles when it was. */
 #define HOST_SETTLE_MIN INT64_C(50000000)
 #define HOST_SETTLE_MAX INT64_C(1000000000)
-#define HOST_KEY_MAX	1024
-#define HOST_LIMIT_AGE	INT64_C(86400000000000) /* then it is asked again */
+/* While others of ours are on their way, a refusal is perhaps that of one too
+ * many: they will say, if they began within so long. */
+#define HOST_WAY_NS    INT64_C(10000000000)
+#define HOST_KEY_MAX   1024
+#define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
 
 /* A limit that the host has shown, not announced. */
 struct host_limit {
@@ -43,6 +46,7 @@ struct host {
 	unsigned proven; /* the most that were ready at once */
 	unsigned places; /* connections that are no delivery's (place.h) */
 	int64_t opened_ns; /* the last connect began; 0: none yet */
+	int64_t way_ns; /* since when some are on their way */
 	int64_t closed_ns; /* the last connection ended; 0: none yet */
 	int64_t settle_ns; /* from there to the next one, at the ceiling */
 	unsigned working; /* at a message, those from before included */
@@ -62,6 +66,7 @@ struct host {
 	struct host_limit rcpts; /* of a transaction */
 	uint64_t refused; /* connections, crowded ones too */
 	unsigned lessons; /* raised when limit, ceiling or gap were learned */
+	int64_t ready_ns; /* a connection became ready last; 0: never */
 	int64_t taken_ns; /* a message was taken last; 0: never */
 };
 
@@ -84,8 +89,12 @@ void host_retry(struct host *, int64_t now);
  * events decide). */
 bool host_room(const struct host *, int64_t now);
 /* May a probe come beside the deliveries? By what the host bears: window and
- * canary are for messages. */
+ * canary are for messages; those that are on their way are waited for a moment,
+ * for perhaps they are all that it bears. */
 bool host_place_room(const struct host *, int64_t now);
+/* Connections of ours are on their way there, and not for long. */
+bool host_will_say(const struct host *, int64_t now);
+unsigned host_bears(const struct host *); /* connections of ours */
 bool host_is_full(const struct host *); /* as many as it bears stand there */
 void host_place_taken(struct host *, int64_t now);
 void host_place_left(struct host *, int64_t now);
@@ -102,7 +111,7 @@ void host_closed(struct host *, bool ready, int64_t now);
 /* A connection did not become ready. It is still counted in `open`. */
 enum host_failure
 host_connect_failed(struct host *, enum smtp_phase, uint16_t code, int64_t now);
-void host_connected(struct host *);
+void host_connected(struct host *, int64_t now);
 void host_taken(struct host *, int64_t latency_ns, int64_t now);
 void host_answered(struct host *); /* and nothing was taken */
 /* The connection broke in a transaction, 421, or 452 for want of room. */

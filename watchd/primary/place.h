@@ -25,6 +25,7 @@ struct place {
 	TAILQ_ENTRY(place) link; /* of those that wait for the host */
 	struct site *site; /* NULL: nobody counts */
 	bool waiting;
+	bool scarce; /* a delivery waits for it, or will: be short */
 	struct loop_timer *patience;
 	void (*go)(void *arg);
 	void *arg;

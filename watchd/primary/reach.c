@@ -169,15 +169,49 @@ log_failure(const struct reach *r)
 	    log_q(r->now.text));
 }
 
+/* One connection too many, while others of ours work at this address: it does
+ * not fail. */
+static bool
+is_crowded(const struct reach *r, bool silent)
+{
+	const struct address *a =
+	    address_book_peek(r->env.book, &r->cand[r->at].addr);
+
+	return !silent && !r->now.local && a != NULL && a->ours > 0 &&
+	    loop_now(r->env.loop) - a->good_ns < ADDRESS_FAILED_NS &&
+	    r->now.phase < SMTP_PHASE_STARTTLS &&
+	    (r->now.reply_code == 0 || r->now.reply_code / 100 == 4);
+}
+
+/* Is there another address where we got through the last time? */
+static bool
+has_good(const struct reach *r)
+{
+	const struct address *a;
+
+	for (unsigned i = 0; i < r->ncand; i++) {
+		a = address_book_peek(r->env.book, &r->cand[i].addr);
+		if (may_try(r, &r->cand[i]) && a != NULL && a->good_ns != 0 &&
+		    a->failed_ns == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 reach_next(struct reach *r, bool silent)
 {
 	struct reach_candidate *c = &r->cand[r->at];
 	int64_t now = loop_now(r->env.loop);
+	bool crowded = is_crowded(r, silent);
 
 	log_failure(r);
+	if (crowded && !has_good(r)) {
+		finish(r, &r->now);
+		return;
+	}
 	c->cut = silent && !r->again && reach_has_more(r);
-	if (!r->now.local && r->now.reply_code == 0 &&
+	if (!crowded && !r->now.local && r->now.reply_code == 0 &&
 	    r->now.phase < SMTP_PHASE_STARTTLS)
 		address_failed(address_book_get(r->env.book, &c->addr), now);
 	if (r->now.about_us)

@@ -292,6 +292,12 @@ deliver_doubted(struct deliver *dl, const struct route_host *host,
 		host_doubted(&st->host);
 }
 
+static bool
+lately(const struct deliver *dl, int64_t ns)
+{
+	return ns != 0 && loop_now(dl->loop) - ns < DELIVER_LATELY;
+}
+
 bool
 deliver_working(const struct deliver *dl, const struct route_host *host,
     const struct net_addr *source)
@@ -299,8 +305,11 @@ deliver_working(const struct deliver *dl, const struct route_host *host,
 	const struct site *st = site_at(dl, host, source);
 	const struct host *h = st != NULL ? &st->host : NULL;
 
-	return h != NULL && h->ready > 0 && h->taken_ns != 0 &&
-	    loop_now(dl->loop) - h->taken_ns < DELIVER_LATELY;
+	if (h == NULL)
+		return false;
+	if (h->ready == 0)
+		return host_will_say(h, loop_now(dl->loop));
+	return lately(dl, h->taken_ns) || lately(dl, h->ready_ns);
 }
 
 bool

@@ -48,11 +48,12 @@ deliver_place_take(struct deliver *dl, struct place *p,
 		return true;
 	p->site = st;
 	st->nplaces++;
+	p->scarce = host_bears(&st->host) == 1;
 	if (host_place_room(&st->host, loop_now(dl->loop))) {
 		place_enter(p);
 		return true;
 	}
-	p->waiting = true;
+	p->waiting = p->scarce = true;
 	TAILQ_INSERT_TAIL(&st->places, p, link);
 	p->patience = loop_timer_create(dl->loop, on_patience, p);
 	loop_timer_set(p->patience, PLACE_WAIT_MS);

@@ -91,6 +91,13 @@ deliver_session_is_of_today(const struct deliver_session *s)
 	return s->epoch == host_of(s)->epoch;
 }
 
+static void
+count_ours(struct deliver_session *s, bool more)
+{
+	address_ours(address_book_get(deliver_of(s)->reach->book, &s->addr),
+	    more);
+}
+
 /* The end of a session; its memory stays until the task has freed it. */
 void
 deliver_session_gone(struct deliver_session *s)
@@ -107,6 +114,8 @@ deliver_session_gone(struct deliver_session *s)
 	} else {
 		host_of(s)->before--;
 	}
+	if (s->state != SESSION_REACH)
+		count_ours(s, false);
 	reach_cancel(&s->reach);
 	conn_destroy(&s->conn);
 	smtp_client_destroy(&s->client);
@@ -441,8 +450,9 @@ on_reached(const struct reach_result *r, void *arg)
 	s->tls_by = r->tls_by;
 	s->since_ns = s->heard_ns = now_of(s);
 	conn_owner(s->conn, on_conn, s);
+	count_ours(s, true);
 	if (deliver_session_is_of_today(s))
-		host_connected(host_of(s));
+		host_connected(host_of(s), now_of(s));
 	site_touch(s->lane->site);
 	s->lane->failed_until_ns = 0;
 	s->lane->fails = 0;

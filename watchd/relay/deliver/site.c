@@ -633,8 +633,8 @@ lane_yields(const struct deliver_session *s)
 	const struct site *st = l->site;
 
 	if (st->host.open > st->host.window.size ||
-	    (site_has_waiting_place(st) && st->quitting == 0 &&
-		host_is_full(&st->host)))
+	    (s->messages > 0 && site_has_waiting_place(st) &&
+		st->quitting == 0 && host_is_full(&st->host)))
 		return true;
 	w = total_next(st->deliver);
 	if (w != NULL && w != l && w->nsessions + 1 < l->nsessions)
