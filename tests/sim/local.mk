@@ -11,6 +11,7 @@ tests_sim_sim_SOURCES = \
 	tests/sim/sim_make.c \
 	tests/sim/sim_net.c \
 	tests/sim/sim_outside.c tests/sim/sim_outside.h \
+	tests/sim/sim_reload.c \
 	tests/sim/sim_server.c tests/sim/sim_server.h \
 	tests/sim/sim_store.c tests/sim/sim_store.h \
 	tests/sim/sim_world.c tests/sim/sim_world.h tests/sim/sim_world_int.h \
@@ -23,6 +24,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/self.c
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=addr_local_list \
+	-Wl,--wrap=apply_domain,--wrap=apply_gone,--wrap=config_load \
 	-Wl,--wrap=bounce_expire,--wrap=bounce_warn \
 	-Wl,--wrap=health_feed,--wrap=host_init,--wrap=host_room \
 	-Wl,--wrap=queue_done,--wrap=queue_gate \

@@ -72,7 +72,7 @@ sim_dns_fail(bool fails, bool forgets)
 }
 
 const char *
-sim_dns_host(const struct sdomain *d, unsigned host)
+sim_dns_host(const struct sdomain *d, const struct server *s, unsigned host)
 {
 	static char name[4][64];
 	static unsigned next;
@@ -81,8 +81,7 @@ sim_dns_host(const struct sdomain *d, unsigned host)
 	if (d->own_names)
 		snprintf(dst, sizeof(name[0]), "mx%u.%s", host, d->name);
 	else
-		snprintf(dst, sizeof(name[0]), "p%u.test",
-		    d->host[host]->index);
+		snprintf(dst, sizeof(name[0]), "p%u.test", s->index);
 	return dst;
 }
 
@@ -101,10 +100,11 @@ answer_mx(const char *name, struct dns_answer *a)
 	} else if (sscanf(name, "d%u.test", &n) == 1 && n < world.ndomains) {
 		d = &world.domain[n];
 		a->status = DNS_OK;
-		a->n = d->nhosts;
-		for (unsigned i = 0; i < d->nhosts; i++) {
-			a->mx[i].pref = (uint16_t)d->pref[i];
-			strlcpy(a->mx[i].host, sim_dns_host(d, i),
+		a->n = d->at.nhosts;
+		for (unsigned i = 0; i < d->at.nhosts; i++) {
+			a->mx[i].pref = (uint16_t)d->at.pref[i];
+			strlcpy(a->mx[i].host,
+			    sim_dns_host(d, d->at.host[i], i),
 			    sizeof(a->mx[i].host));
 		}
 	}
@@ -119,8 +119,8 @@ answer_addr(const char *name, struct dns_answer *a)
 	if (sscanf(name, "p%u.test", &n) == 1 && n < world.nservers)
 		s = &world.server[n];
 	else if (sscanf(name, "mx%u.d%u.test", &n, &d) == 2 &&
-	    d < world.ndomains && n < world.domain[d].nhosts)
-		s = world.domain[d].host[n];
+	    d < world.ndomains && n < world.domain[d].at.nhosts)
+		s = world.domain[d].at.host[n];
 	a->status = s != NULL ? DNS_OK : DNS_NXDOMAIN;
 	for (unsigned i = 0; s != NULL && i < s->naddrs; i++) {
 		a->addr[a->n] = s->addr[i];

@@ -14,6 +14,7 @@ void sim_dns_world(struct sdomain *, unsigned ndomains, struct server *,
 /* The resolver: works, fails with memory of what it said, or without. */
 void sim_dns_fail(bool fails, bool forgets);
 /* The name of a domain's host, as configured or in its MX record. */
-const char *sim_dns_host(const struct sdomain *, unsigned host);
+const char *
+sim_dns_host(const struct sdomain *, const struct server *, unsigned host);
 
 #endif

@@ -54,6 +54,14 @@ some_domain(struct world *w)
 	return dice_percent(&w->dice, 30) || a < b ? a : b;
 }
 
+static bool
+configured(const struct world *w, unsigned domain)
+{
+	const struct sdomain *d = &w->domain[domain];
+
+	return !d->at.dropped && !(d->moving && d->to.dropped);
+}
+
 static void
 mail_arrives(struct world *w, unsigned first)
 {
@@ -69,7 +77,7 @@ mail_arrives(struct world *w, unsigned first)
 		domain[i] = some_domain(w);
 		for (j = 0; j < i && domain[j] != domain[i]; j++)
 			;
-		if (j < i)
+		if (j < i || !configured(w, domain[i]))
 			break;
 	}
 	n = i < n ? i : n;
@@ -95,7 +103,7 @@ on_arrival(void *arg)
 		return;
 	if (dice_percent(&w->dice, w->burst_percent))
 		n = BURST;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n && configured(w, domain); i++)
 		mail_arrives(w, domain);
 	loop_timer_set(w->arrival, dice_wait(&w->dice, w->arrival_ms * n));
 }
@@ -183,7 +191,8 @@ on_operator(void *arg)
 
 	if (w->ending)
 		return;
-	if (r->flush(r->self, w->domain[n].name, FLUSH_MANUAL, false, &f) == 0)
+	if (configured(w, n) &&
+	    r->flush(r->self, w->domain[n].name, FLUSH_MANUAL, false, &f) == 0)
 		judge_forced(n);
 	loop_timer_set(w->operator, dice_wait(&w->dice, w->operator_ms));
 }
@@ -198,6 +207,17 @@ on_restart(void *arg)
 	/* The daemon cannot be ended in his own callbacks: from outside. */
 	sim_stop();
 	loop_timer_set(w->restart, dice_wait(&w->dice, w->restart_ms));
+}
+
+static void
+on_reload(void *arg)
+{
+	struct world *w = arg;
+
+	if (w->ending)
+		return;
+	reload_change(w);
+	loop_timer_set(w->reload, dice_wait(&w->dice, w->reload_ms));
 }
 
 static void
@@ -229,6 +249,9 @@ fate_begin(struct world *w)
 	w->restart = sim_timer(on_restart, w);
 	if (w->restart_ms != 0)
 		loop_timer_set(w->restart, dice_wait(&w->dice, w->restart_ms));
+	w->reload = sim_timer(on_reload, w);
+	if (w->reload_ms != 0)
+		loop_timer_set(w->reload, dice_wait(&w->dice, w->reload_ms));
 	w->sweep = sim_timer(on_sweep, w);
 	loop_timer_set(w->sweep, 600000);
 	judge_patient(w->deliver_connections < 10000);
@@ -243,6 +266,8 @@ fate_heal(struct world *w)
 		sim_dns_fail(false, false);
 		judge_patient(w->deliver_connections < 10000);
 	}
+	if (w->reload_ms != 0)
+		reload_all_back(w);
 	for (unsigned i = 0; i < w->nservers; i++)
 		if (w->server[i].mood != MOOD_WELL)
 			server_mood(&w->server[i], MOOD_WELL, clock_now());
@@ -255,6 +280,7 @@ fate_end(struct world *w)
 	loop_timer_destroy(&w->dns);
 	loop_timer_destroy(&w->operator);
 	loop_timer_destroy(&w->restart);
+	loop_timer_destroy(&w->reload);
 	loop_timer_destroy(&w->sweep);
 	for (unsigned i = 0; i < w->nservers; i++)
 		loop_timer_destroy(&w->fate[i].timer);

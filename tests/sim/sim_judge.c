@@ -8,7 +8,12 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "primary/window.h"
 #include "tests/sim/sim_judge_int.h"
+
+#define SESSION_MS   120000 /* of a probe, from its first address to the last */
+#define UNDER_WAY_MS 60000
+#define CHANGED_MS   900000 /* the longest wait for a reply */
 
 /* Why a property is off; NULL: it is on. */
 static const char *off[P_MAX];
@@ -142,14 +147,29 @@ judge_host(const struct server *s)
 static void
 host_add(struct judge_host *h, const struct sdomain *d)
 {
-	h->simple = (h->ndomains == 0 || h->simple) && d->nhosts == 1;
+	h->simple = (h->ndomains == 0 || h->simple) && d->at.nhosts == 1;
 	h->shared = h->ndomains > 0;
 	h->ndomains++;
 	h->nlabels += d->own_names || h->nlabels == 0;
-	if (h->most == 0 || d->connections < h->most)
+	/* Nobody knows the primaries of the others before their first mail. */
+	if ((d->probed || !d->at.by_mx) &&
+	    (h->most == 0 || d->connections < h->most))
 		h->most = d->connections;
 	if (d->connections > h->largest)
 		h->largest = d->connections;
+}
+
+static void
+hosts_add(struct sdomain *d)
+{
+	for (unsigned j = 0; j < d->at.nhosts; j++) {
+		struct judge_host *h = host_of(d->at.host[j]);
+
+		if (!d->at.dropped)
+			host_add(h, d);
+		/* Its mail has no gate. */
+		h->ungated |= d->at.dropped || !d->probed;
+	}
 }
 
 void
@@ -160,17 +180,52 @@ judge_begin(struct sdomain *domain, unsigned ndomains, unsigned nservers,
 	memset(&judge_result, 0, sizeof(judge_result));
 	judge.domain = domain;
 	judge.ndomains = ndomains;
+	judge.nservers = nservers;
 	judge.slack_ms = slack_ms;
 	judge.host = mem_array(nservers, sizeof(*judge.host));
 	judge.dns_since = judge.begin = clock_now();
 	idmap_init(&judge.messages);
 	for (unsigned i = 0; i < ndomains; i++) {
-		struct sdomain *d = &domain[i];
-
-		for (unsigned j = 0; j < d->nhosts; j++)
-			host_add(host_of(d->host[j]), d);
-		judge_time_create(d);
+		hosts_add(&domain[i]);
+		judge_time_create(&domain[i]);
 	}
+}
+
+/* Who goes where has changed. */
+static void
+hosts_again(void)
+{
+	for (unsigned i = 0; i < judge.nservers; i++) {
+		struct judge_host *h = &judge.host[i];
+
+		h->ndomains = h->nlabels = h->most = h->largest = 0;
+		h->simple = h->shared = h->ungated = false;
+	}
+	for (unsigned i = 0; i < judge.ndomains; i++)
+		hosts_add(&judge.domain[i]);
+}
+
+static void
+host_changed(const struct splace *p)
+{
+	for (unsigned i = 0; i < p->nhosts; i++)
+		host_of(p->host[i])->changed_at = clock_now();
+}
+
+void
+judge_move(struct sdomain *d)
+{
+	bool same = memcmp(&d->at, &d->to, sizeof(d->at)) == 0;
+
+	d->moving = false;
+	if (same)
+		return;
+	trace("%s: is %s, host %u", d->name,
+	    d->to.dropped ? "dropped" : "there", d->to.host[0]->index);
+	judge_time_move(d);
+	hosts_again();
+	host_changed(&d->was);
+	host_changed(&d->at);
 }
 
 static void
@@ -209,6 +264,8 @@ void
 judge_dns(bool ok)
 {
 	judge.dns_since = ok ? clock_now() : 0;
+	for (unsigned i = 0; i < judge.ndomains; i++)
+		judge.domain[i].served_at = judge.domain[i].at.host[0]->taken;
 	trace("dns %s", ok ? "works" : "fails");
 }
 
@@ -273,7 +330,7 @@ judge_committed(const struct envelope *env)
 	p->arrival = p->touched = clock_now();
 	d->queued++;
 	if (d->untried++ == 0)
-		d->served_at = d->host[0]->taken;
+		d->served_at = d->at.host[0]->taken;
 	trace("message %llu stored for %s", (unsigned long long)m->seq,
 	    d->name);
 }
@@ -336,6 +393,10 @@ judge_restart(bool crash)
 	if (crash)
 		idmap_each(&judge.messages, forgive, NULL);
 	judge.begin = clock_now();
+	for (unsigned i = 0; i < judge.nservers; i++) {
+		judge.host[i].open_domains = 0;
+		judge.host[i].canary = false;
+	}
 	for (unsigned i = 0; i < judge.ndomains; i++)
 		judge_time_restart(&judge.domain[i]);
 }
@@ -380,6 +441,13 @@ canaries(const struct server *s)
 	return n;
 }
 
+static bool
+changed_lately(const struct judge_host *h)
+{
+	return h->changed_at != 0 &&
+	    clock_now() - h->changed_at < CHANGED_MS * CLOCK_MS;
+}
+
 /* What hung since before the last recovery stands beside the window. */
 static void
 delivery_begins(struct visit *v)
@@ -390,7 +458,7 @@ delivery_begins(struct visit *v)
 		return;
 	v->counted = true;
 	h->deliveries++;
-	if (h->deliveries > h->most &&
+	if (h->most > 0 && h->deliveries > h->most && !changed_lately(h) &&
 	    canaries(v->server) + (v->mail_at < h->canary_since) > h->most)
 		judge_fail(h->deliveries <= h->largest ? P_WINDOW_MIXED :
 			h->shared		       ? P_WINDOW_SHARED :
@@ -401,12 +469,21 @@ delivery_begins(struct visit *v)
 }
 
 static bool
-goes_there(const struct sdomain *d, const struct server *s)
+is_at(const struct splace *p, const struct server *s)
 {
-	for (unsigned i = 0; i < d->nhosts; i++)
-		if (d->host[i] == s)
+	for (unsigned i = 0; i < p->nhosts; i++)
+		if (p->host[i] == s)
 			return true;
 	return false;
+}
+
+/* What was sent then. A reload comes to deliver before it comes to the domain. */
+static bool
+goes_there(const struct sdomain *d, const struct server *s, int64_t sent_at)
+{
+	return is_at(&d->at, s) || (d->moving && is_at(&d->to, s)) ||
+	    (d->moved_at != 0 && is_at(&d->was, s) &&
+		sent_at <= d->moved_at + judge.slack_ms * CLOCK_MS);
 }
 
 /* Of which of its domains is not said yet. */
@@ -419,10 +496,11 @@ offered(const struct visit *v)
 		struct mpart *p = &m->part[i];
 		struct sdomain *d = &judge.domain[p->domain];
 
-		if (!p->stored || !goes_there(d, v->server))
+		if (!p->stored || !goes_there(d, v->server, v->mail_at))
 			continue;
 		d->untried -= p->offered == 0;
-		p->offered = clock_now();
+		d->served_at = v->server->taken;
+		p->offered = d->last_mail = clock_now();
 	}
 }
 
@@ -433,11 +511,12 @@ judge_mail(struct visit *v)
 
 	if (v->conn == NULL)
 		return;
-	v->mail_at = clock_now() - v->server->latency_ms * CLOCK_MS;
+	v->mail_at = v->sent_at;
 	offered(v);
 	h->last_mail = clock_now();
 	delivery_begins(v);
-	if (h->canary && h->simple && canaries(v->server) > 1)
+	if (h->canary && h->simple && !h->ungated && !changed_lately(h) &&
+	    canaries(v->server) > 1)
 		judge_fail(h->shared ? P_CANARY_SHARED : P_CANARY,
 		    "host %u: %u messages at once, none was taken since the "
 		    "recovery at %s",
@@ -467,7 +546,7 @@ judge_rcpt(struct visit *v, unsigned rcpt, unsigned domain)
 	uint32_t bit = 1u << rcpt;
 
 	if (p == NULL || (p->rcpts & bit) == 0 ||
-	    !goes_there(&judge.domain[domain], s)) {
+	    !goes_there(&judge.domain[domain], s, v->mail_at)) {
 		judge_fail(P_DOMAIN,
 		    "host %u is offered u%u@d%u.test, message "
 		    "%llu",
@@ -499,13 +578,25 @@ judge_rcpt(struct visit *v, unsigned rcpt, unsigned domain)
 	return RCPT_TAKEN;
 }
 
+/* A session goes on with what it began with. */
+static bool
+probes_there(const struct visit *v, unsigned domain)
+{
+	const struct sdomain *d = &judge.domain[domain];
+
+	if (d->moved_at != 0 &&
+	    v->since <= d->moved_at + SESSION_MS * CLOCK_MS &&
+	    is_at(&d->was, v->server))
+		return true;
+	return is_at(&d->at, v->server) && !d->at.dropped;
+}
+
 void
 judge_probe(struct visit *v, unsigned domain)
 {
 	struct judge_host *h = host_of(v->server);
 
-	if (domain >= judge.ndomains ||
-	    !goes_there(&judge.domain[domain], v->server))
+	if (domain >= judge.ndomains || !probes_there(v, domain))
 		judge_fail(P_DOMAIN, "host %u is probed for d%u.test",
 		    v->server->index, domain);
 	else if (!judge.domain[domain].probed)
@@ -516,6 +607,19 @@ judge_probe(struct visit *v, unsigned domain)
 		judge_result.probes++;
 		judge_time_probe(v->server);
 	}
+}
+
+/* A host that answers is alive: its messages need not go one by one for ever. */
+void
+judge_put_off(struct visit *v)
+{
+	struct judge_host *h = host_of(v->server);
+
+	if (v->seq == 0 || v->put_off == v->seq || v->mail_at < h->canary_since)
+		return;
+	v->put_off = v->seq;
+	if (++h->answers >= WINDOW_ANSWERS)
+		h->canary = false;
 }
 
 void
@@ -530,7 +634,9 @@ judge_taken(const struct visit *v)
 	judge_result.twice_ok += (p->taken & v->rcpts) != 0;
 	p->taken |= v->rcpts;
 	judge_result.taken++;
-	if (v->mail_at >= h->canary_since)
+	h->taken_at = clock_now();
+	/* A transaction that was under way then says it, too. */
+	if (v->mail_at >= h->canary_since - UNDER_WAY_MS * CLOCK_MS)
 		h->canary = false;
 }
 

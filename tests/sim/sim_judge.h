@@ -44,14 +44,20 @@ enum property {
 	P_MAX,
 };
 
-struct sdomain { /* one domain of the world */
-	unsigned index;
-	char name[32];
+struct splace { /* where a domain's mail goes */
 	unsigned nhosts;
 	struct server *host[JUDGE_HOSTS]; /* best first */
 	unsigned pref[JUDGE_HOSTS];
-	bool own_names; /* its hosts are called mx<i>.d<n>.test */
 	bool by_mx;
+	bool dropped; /* it is not configured */
+};
+
+struct sdomain { /* one domain of the world */
+	unsigned index;
+	char name[32];
+	struct splace at, to, was;
+	bool moving; /* `to` is written, and not yet applied */
+	bool own_names; /* its hosts are called mx<i>.d<n>.test */
 	bool probed;
 	unsigned connections;
 	int64_t interval_ms, timeout_ms, hold_ms, lifetime_ms;
@@ -59,6 +65,7 @@ struct sdomain { /* one domain of the world */
 	unsigned fall, rise;
 
 	/* The judge's. */
+	int64_t moved_at; /* 0: never */
 	enum health_state state;
 	int64_t state_since;
 	bool forced; /* an operator ordered a flush */
@@ -77,12 +84,17 @@ struct judge_host { /* of a server, by its index */
 	unsigned most, largest; /* connections: of its domains */
 	bool simple; /* its domains have no other host */
 	bool shared; /* by several domains */
+	bool ungated; /* one of them is dropped, or not probed */
 	unsigned deliveries; /* connections open with mail */
 	unsigned open; /* connections, whatever for */
 	unsigned open_domains;
 	bool canary;
+	int64_t taken_at; /* a message */
+	unsigned answers; /* messages that were put off since it began */
 	int64_t canary_since, last_mail, well_since;
 	uint64_t probes;
+	int64_t hung_at; /* seen full of what hangs */
+	int64_t changed_at; /* its domains, by a reload */
 	int64_t probe_window; /* a count of an interval began */
 	unsigned probe_count;
 	int64_t probe_ms; /* the interval */
@@ -137,12 +149,16 @@ void judge_closed(const struct visit *);
 void judge_mail(struct visit *);
 enum judge_rcpt judge_rcpt(struct visit *, unsigned rcpt, unsigned domain);
 void judge_probe(struct visit *, unsigned domain);
+void judge_put_off(struct visit *); /* by MAIL or RCPT */
 void judge_taken(const struct visit *);
 void judge_acked(const struct receipt *);
 
 /* daemon */
 void judge_notice(const struct notice *);
 void judge_forced(unsigned domain);
+/* A reload has come to the domain: it is at `to` now. */
+void judge_move(struct sdomain *);
+struct sdomain *judge_domain(const char *name); /* NULL: not ours */
 void judge_first_verdicts(void); /* they should be there */
 
 #endif

@@ -26,7 +26,7 @@ struct message {
 
 struct judge {
 	struct sdomain *domain;
-	unsigned ndomains;
+	unsigned ndomains, nservers;
 	struct judge_host *host;
 	struct idmap messages;
 	int64_t begin;
@@ -36,11 +36,11 @@ struct judge {
 };
 extern struct judge judge;
 
-struct sdomain *judge_domain(const char *name); /* NULL: not ours */
 struct judge_host *host_of(const struct server *);
 struct mpart *message_part(struct message *, unsigned domain);
 void judge_time_create(struct sdomain *);
 void judge_time_restart(struct sdomain *);
+void judge_time_move(struct sdomain *);
 void judge_time_probe(const struct server *);
 
 #endif

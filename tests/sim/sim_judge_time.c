@@ -13,6 +13,9 @@
 #define TURNS	     8 /* of each other domain */
 #define TURNS_MIN    200
 #define PROBES_EXTRA 4 /* a third of the interval while it is not up, ... */
+#define DNS_PAUSE_MS 600000 /* of a look-up that failed */
+#define RESTS_MS     900000 /* a domain whose canaries failed */
+#define NEWS_MS	     1000
 #define LATE_MS	     10000
 
 static int64_t
@@ -21,21 +24,50 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* Is there a connection to it that will never say anything? */
+static bool
+hangs(const struct server *s)
+{
+	const struct visit *v;
+
+	LIST_FOREACH (v, &s->visits, link)
+		if (v->mute && v->conn != NULL)
+			return true;
+	return false;
+}
+
+/* Its limit counts what hangs there, too: nobody else comes in then. */
+static int64_t
+host_well_since(const struct server *s)
+{
+	struct judge_host *h = host_of(s);
+
+	if (!server_takes(s))
+		return 0;
+	if (s->limit != 0 && hangs(s)) {
+		h->hung_at = clock_now();
+		return 0;
+	}
+	return later(s->well_since, h->hung_at);
+}
+
 /* Since when is the domain well, as far as the world goes? 0: it is not. */
 static int64_t
 well_since(const struct sdomain *d)
 {
 	int64_t best = 0;
 
-	if (judge.dns_since == 0)
+	if (judge.dns_since == 0 || d->at.dropped)
 		return 0;
-	for (unsigned i = 0; i < d->nhosts; i++) {
-		const struct server *s = d->host[i];
+	for (unsigned i = 0; i < d->at.nhosts; i++) {
+		int64_t since = host_well_since(d->at.host[i]);
 
-		if (server_takes(s) && (best == 0 || s->well_since < best))
-			best = s->well_since;
+		if (since != 0 && (best == 0 || since < best))
+			best = since;
 	}
-	return best == 0 ? 0 : later(later(best, judge.dns_since), judge.begin);
+	return best == 0 ? 0 :
+			   later(later(best, judge.dns_since),
+			       later(judge.begin, d->moved_at));
 }
 
 /* What a talk with the worst of its hosts takes until EHLO is answered. */
@@ -44,8 +76,8 @@ talk_ms(const struct sdomain *d)
 {
 	int64_t worst = 0, ms;
 
-	for (unsigned i = 0; i < d->nhosts; i++) {
-		const struct server *s = d->host[i];
+	for (unsigned i = 0; i < d->at.nhosts; i++) {
+		const struct server *s = d->at.host[i];
 
 		ms = s->greeting_ms + 16 * s->latency_ms + 8 * s->think_ms;
 		for (unsigned j = 0; j < s->naddrs; j++)
@@ -60,7 +92,7 @@ static int64_t
 rounds_ns(const struct sdomain *d, unsigned rounds)
 {
 	return ((int64_t)rounds * (d->interval_ms * 111 / 100 + talk_ms(d)) +
-		   d->timeout_ms * d->nhosts + LATE_MS) *
+		   d->timeout_ms * d->at.nhosts + LATE_MS) *
 	    CLOCK_MS;
 }
 
@@ -93,24 +125,12 @@ on_down_check(void *arg)
 static bool
 may_wait(const struct sdomain *d, int64_t since)
 {
-	const struct judge_host *h = host_of(d->host[0]);
+	const struct judge_host *h = host_of(d->at.host[0]);
 	int64_t well = well_since(d);
 
 	return d->queued == 0 || !health_open(d->state) || well == 0 ||
 	    well > since || judge.patient || h->last_mail >= since ||
 	    h->deliveries > 0;
-}
-
-/* Is there a connection to it that will never say anything? */
-static bool
-hangs(const struct server *s)
-{
-	const struct visit *v;
-
-	LIST_FOREACH (v, &s->visits, link)
-		if (v->mute && v->conn != NULL)
-			return true;
-	return false;
 }
 
 static enum property
@@ -128,11 +148,11 @@ on_first_check(void *arg)
 
 	if (may_wait(d, d->verdict_at))
 		return;
-	judge_fail(first_property(d->host[0]),
+	judge_fail(first_property(d->at.host[0]),
 	    "%s is %s since %s, has %u messages, and host %u "
 	    "was offered none of them",
 	    d->name, health_state_name(d->state), sim_time_text(d->verdict_at),
-	    d->queued, d->host[0]->index);
+	    d->queued, d->at.host[0]->index);
 }
 
 void
@@ -140,8 +160,8 @@ judge_time_create(struct sdomain *d)
 {
 	d->down_check = sim_timer(on_down_check, d);
 	d->first_check = sim_timer(on_first_check, d);
-	for (unsigned i = 0; i < d->nhosts; i++)
-		host_of(d->host[i])->probe_ms = d->interval_ms;
+	for (unsigned i = 0; i < d->at.nhosts; i++)
+		host_of(d->at.host[i])->probe_ms = d->interval_ms;
 	judge_time_restart(d);
 }
 
@@ -149,16 +169,41 @@ judge_time_create(struct sdomain *d)
 void
 judge_time_restart(struct sdomain *d)
 {
-	d->state = d->probed ? HEALTH_UNKNOWN : HEALTH_DISABLED;
+	bool probed = d->probed && !d->at.dropped;
+
+	d->state = probed ? HEALTH_UNKNOWN : HEALTH_DISABLED;
 	d->state_since = clock_now();
-	d->open_since = d->probed ? 0 : clock_now();
+	d->open_since = probed ? 0 : clock_now();
 	d->forced = false;
 	loop_timer_cancel(d->down_check);
 	loop_timer_cancel(d->first_check);
-	for (unsigned i = 0; i < d->nhosts; i++) {
-		host_of(d->host[i])->open_domains = 0;
-		host_of(d->host[i])->canary = false;
-	}
+}
+
+static void closed(struct sdomain *);
+
+/* Its state is told anew, if it has another one now. */
+void
+judge_time_move(struct sdomain *d)
+{
+	bool open = health_open(d->state), dropped = d->at.dropped;
+
+	if (open && !dropped && d->probed)
+		closed(d);
+	d->was = d->at;
+	d->at = d->to;
+	d->moved_at = clock_now();
+	d->served_at = d->at.host[0]->taken;
+	if (d->at.dropped || dropped)
+		judge_time_restart(d);
+	if (d->at.dropped)
+		return;
+	for (unsigned i = 0;
+	     i < d->at.nhosts && health_open(d->state) && d->probed; i++)
+		host_of(d->at.host[i])->open_domains++;
+	if (health_open(d->state))
+		d->open_since = clock_now();
+	if (d->state == HEALTH_DOWN)
+		on_down_check(d);
 }
 
 void
@@ -189,30 +234,36 @@ static void
 opened(struct sdomain *d, bool recovery)
 {
 	d->open_since = clock_now();
-	d->served_at = d->host[0]->taken;
-	for (unsigned i = 0; i < d->nhosts; i++) {
-		struct judge_host *h = host_of(d->host[i]);
+	d->served_at = d->at.host[0]->taken;
+	for (unsigned i = 0; i < d->at.nhosts; i++) {
+		struct judge_host *h = host_of(d->at.host[i]);
 
 		if (h->open_domains++ > 0 || !recovery)
 			continue;
-		h->canary = true;
+		/* The news of one that was taken may be on its way. */
+		h->canary = h->taken_at == 0 ||
+		    clock_now() - h->taken_at > NEWS_MS * CLOCK_MS;
+		h->answers = 0;
 		h->canary_since = clock_now();
 	}
 	/* What waits for its retry time goes on waiting unless it is a
 	 * recovery. */
 	if ((recovery ? d->queued : d->untried) == 0 || well_since(d) == 0 ||
-	    d->nhosts > 1)
+	    d->at.nhosts > 1)
 		return;
 	d->verdict_at = clock_now();
-	loop_timer_set(d->first_check, FIRST_MS + judge.slack_ms + talk_ms(d));
+	/* Where one connection is all, a short probe may have it. */
+	loop_timer_set(d->first_check,
+	    FIRST_MS + judge.slack_ms +
+		talk_ms(d) * (host_of(d->at.host[0])->most == 1 ? 2 : 1));
 }
 
 static void
 closed(struct sdomain *d)
 {
 	d->open_since = 0;
-	for (unsigned i = 0; i < d->nhosts; i++) {
-		struct judge_host *h = host_of(d->host[i]);
+	for (unsigned i = 0; i < d->at.nhosts; i++) {
+		struct judge_host *h = host_of(d->at.host[i]);
 
 		if (--h->open_domains == 0)
 			h->canary = false;
@@ -299,12 +350,13 @@ judge_time_probe(const struct server *s)
 static int64_t
 best_since(const struct sdomain *d)
 {
-	int64_t since = judge.dns_since;
+	int64_t since = later(judge.dns_since, d->moved_at);
 
-	for (unsigned i = 0; i < d->nhosts && d->pref[i] == d->pref[0]; i++) {
-		if (!server_takes(d->host[i]))
+	for (unsigned i = 0; i < d->at.nhosts && d->at.pref[i] == d->at.pref[0];
+	     i++) {
+		if (!server_takes(d->at.host[i]))
 			return 0;
-		since = later(since, d->host[i]->well_since);
+		since = later(since, d->at.host[i]->well_since);
 	}
 	return since;
 }
@@ -313,11 +365,12 @@ static void
 sweep_part(const struct message *m, const struct mpart *p, int64_t now)
 {
 	const struct sdomain *d = &judge.domain[p->domain];
-	const struct server *s = d->host[0];
+	const struct server *s = d->at.host[0];
 	int64_t well = well_since(d), best = best_since(d), since, limit;
 	bool first = best != 0;
 
-	if (!p->stored || well == 0 || d->open_since == 0 || judge.patient)
+	if (!p->stored || d->at.dropped || well == 0 || d->open_since == 0 ||
+	    judge.patient)
 		return;
 	limit = d->retry_max_ms * 125 / 100 + STARVED_MS +
 	    (int64_t)idmap_len(&judge.messages) *
@@ -348,14 +401,18 @@ void
 judge_sweep(void)
 {
 	int64_t now = clock_now();
+	bool dns = judge.dns_since != 0 &&
+	    now - judge.dns_since > DNS_PAUSE_MS * CLOCK_MS;
 
 	idmap_each(&judge.messages, sweep_message, &now);
 	for (unsigned i = 0; i < judge.ndomains; i++) {
 		const struct sdomain *d = &judge.domain[i];
-		const struct server *s = d->host[0];
+		const struct server *s = d->at.host[0];
 		uint64_t turns = s->taken - d->served_at;
 
-		if (d->untried > 0 && d->open_since != 0 && d->nhosts == 1 &&
+		if (d->untried > 0 && dns &&
+		    now - d->last_mail > RESTS_MS * CLOCK_MS &&
+		    !d->at.dropped && d->open_since != 0 && d->at.nhosts == 1 &&
 		    turns > TURNS * host_of(s)->ndomains + TURNS_MIN)
 			judge_fail(P_TURNS,
 			    "%s waits, its host took %llu "

@@ -156,8 +156,8 @@ make_server(struct world *w, unsigned i)
 
 /* ---- domains */
 
-static void
-make_hosts(struct world *w, struct sdomain *sd)
+void
+make_hosts(struct world *w, struct splace *p)
 {
 	struct dice *d = &w->dice;
 	unsigned n = 1, most = w->nservers - 1;
@@ -166,18 +166,18 @@ make_hosts(struct world *w, struct sdomain *sd)
 		n += dice_below(d, JUDGE_HOSTS);
 	if (n > most)
 		n = most;
-	while (sd->nhosts < n) {
+	while (p->nhosts < n) {
 		struct server *s = &w->server[1 + dice_below(d, most)];
 		unsigned i;
 
-		for (i = 0; i < sd->nhosts && sd->host[i] != s; i++)
+		for (i = 0; i < p->nhosts && p->host[i] != s; i++)
 			;
-		if (i < sd->nhosts)
+		if (i < p->nhosts)
 			continue;
-		sd->pref[sd->nhosts] = (unsigned)PICK(d, 10, 10, 20);
-		if (i > 0 && sd->pref[i] < sd->pref[i - 1])
-			sd->pref[i] = sd->pref[i - 1];
-		sd->host[sd->nhosts++] = s;
+		p->pref[p->nhosts] = (unsigned)PICK(d, 10, 10, 20);
+		if (i > 0 && p->pref[i] < p->pref[i - 1])
+			p->pref[i] = p->pref[i - 1];
+		p->host[p->nhosts++] = s;
 	}
 }
 
@@ -189,9 +189,9 @@ make_domain(struct world *w, unsigned i)
 
 	sd->index = i;
 	snprintf(sd->name, sizeof(sd->name), "d%u.test", i);
-	make_hosts(w, sd);
+	make_hosts(w, &sd->at);
 	sd->own_names = w->shape == SHAPE_NAMES;
-	sd->by_mx = dice_percent(d, 50);
+	sd->at.by_mx = dice_percent(d, 50);
 	sd->probed = !dice_percent(d, 5);
 }
 
@@ -229,6 +229,18 @@ make_settings(struct world *w)
 	w->probe_concurrency = dice_percent(d, 80) ? 1000 : 50;
 }
 
+/* A greeting that comes before the first interval of silence has counted: what
+ * comes later is heard out by few of the sessions (probe_gives_up()). */
+static void
+make_late(struct world *w)
+{
+	int64_t most = w->interval_ms + w->domain[0].timeout_ms - 2000;
+
+	for (unsigned i = 0; i < w->nservers; i++)
+		if (w->server[i].greeting_ms > most)
+			w->server[i].greeting_ms = most;
+}
+
 static void
 make_pace(struct world *w, const struct world_options *o)
 {
@@ -245,6 +257,7 @@ make_pace(struct world *w, const struct world_options *o)
 	w->dns_up_ms = dice_percent(d, 30) ? w->end_ms / 20 : 0;
 	w->operator_ms = dice_percent(d, 40) ? w->end_ms / 30 : 0;
 	w->restart_ms = hazard(w, HAZARD_RESTART, 30) ? w->end_ms / 8 : 0;
+	w->reload_ms = hazard(w, HAZARD_RELOAD, 30) ? w->end_ms / 20 : 0;
 	/* In the end everything is well: time for the longest retry. */
 	w->drain_ms = w->domain[0].retry_max_ms * 3 +
 	    8 * w->interval_ms * w->domain[0].rise + 3600000;
@@ -256,13 +269,16 @@ static void
 write_domain(FILE *f, const struct world *w, const struct sdomain *sd)
 {
 	const struct sdomain *first = &w->domain[0];
+	const struct splace *p = sd->moving ? &sd->to : &sd->at;
 
+	if (p->dropped)
+		return;
 	fprintf(f, "domain \"%s\" {\n", sd->name);
-	if (!sd->by_mx) {
+	if (!p->by_mx) {
 		fprintf(f, "\tprimary = {");
-		for (unsigned i = 0; i < sd->nhosts; i++)
+		for (unsigned i = 0; i < p->nhosts; i++)
 			fprintf(f, "%s\"%s\"", i > 0 ? ", " : "",
-			    sim_dns_host(sd, i));
+			    sim_dns_host(sd, p->host[i], i));
 		fprintf(f, "}\n");
 	}
 	if (!sd->probed)
@@ -273,13 +289,15 @@ write_domain(FILE *f, const struct world *w, const struct sdomain *sd)
 	fprintf(f, "}\n");
 }
 
-static void
-write_conf(struct world *w)
+void
+make_text(struct world *w)
 {
 	const struct sdomain *first = &w->domain[0];
 	size_t len;
-	FILE *f = open_memstream(&w->text, &len);
+	FILE *f;
 
+	free(w->text);
+	f = open_memstream(&w->text, &len);
 	MX_ASSERT(f != NULL);
 	fprintf(f,
 	    "hostname = \"mx2.example.net\"\n"
@@ -320,8 +338,9 @@ make_world(struct world *w, const struct world_options *o)
 	for (i = 0; i < w->ndomains; i++)
 		make_domain(w, i);
 	make_settings(w);
+	make_late(w);
 	make_pace(w, o);
-	write_conf(w);
+	make_text(w);
 }
 
 void

@@ -377,6 +377,7 @@ visit_open(struct conn *c)
 	v->server = c->server;
 	v->conn = c;
 	v->addr = c->addr;
+	v->since = clock_now();
 	v->wire = sim_timer(on_wire, v);
 	LIST_INSERT_HEAD(&c->server->visits, v, link);
 	c->server->nopen++;
@@ -561,6 +562,8 @@ conn_write(struct conn *c, const void *data, size_t len)
 		v->size = (v->nup + len) * 2 + 128;
 		v->up = mem_grow(v->up, v->size, 1);
 	}
+	if (v->nup == 0)
+		v->sent_at = clock_now();
 	memcpy(v->up + v->nup, data, len);
 	v->nup += len;
 	if (!v->mute && !loop_timer_pending(v->wire))

@@ -283,6 +283,7 @@ do_mail(struct visit *v, struct reply *r, const char *line)
 		judge_mail(v);
 	if (s->mood == MOOD_DISK_FULL) {
 		say(r, "452 4.3.1 no room\r\n");
+		judge_put_off(v);
 		return;
 	}
 	if (v->role == VISIT_DELIVERY && s->mails_max != 0 &&
@@ -316,6 +317,8 @@ do_rcpt(struct visit *v, struct reply *r, const char *line)
 
 		v->domain = domain;
 		j = judge_rcpt(v, rcpt, domain);
+		if (j != RCPT_TAKEN)
+			judge_put_off(v);
 		if (j == RCPT_GREYLISTED)
 			say(r, "450 4.7.1 greylisted\r\n");
 		else if (j == RCPT_FULL)

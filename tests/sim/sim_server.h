@@ -92,7 +92,10 @@ struct visit {
 	unsigned domain; /* of the transaction's first recipient */
 	uint64_t seq; /* of the message; 0: none of the world's */
 	uint32_t rcpts; /* taken: bits */
-	int64_t mail_at; /* the client sent it */
+	int64_t since;
+	uint64_t put_off; /* the last message that was */
+	int64_t sent_at; /* the first of what is in `up` left the client */
+	int64_t mail_at; /* MAIL did */
 	bool counted; /* by the judge */
 	unsigned mails;
 };

@@ -21,18 +21,16 @@ static struct {
 } hazards[HAZARD_MAX] = {
 	[HAZARD_HOLE] = { "hole", NULL },
 	[HAZARD_LATE] = { "late",
-	    "the judge allows less than the three sessions that are given "
-	    "up before one hears a late greeting out" },
-	[HAZARD_TLS] = { "tls",
-	    "the judge does not know that a host which did TLS is not "
-	    "talked to in clear before retry.first" },
+	    "false_down, first, starved and down fail in one of ten worlds: "
+	    "not "
+	    "yet told whether by the product or by the judge" },
+	[HAZARD_TLS] = { "tls", NULL },
 	[HAZARD_POSTMASTER] = { "postmaster", NULL },
-	[HAZARD_LIMIT_SHARED] = { "limit_shared",
-	    "probes of several names of one host take its places from each "
-	    "other" },
+	[HAZARD_LIMIT_SHARED] = { "limit_shared", NULL },
 	[HAZARD_HELO] = { "helo", NULL },
 	[HAZARD_SILENT] = { "silent", NULL },
 	[HAZARD_RESTART] = { "restart", NULL },
+	[HAZARD_RELOAD] = { "reload", NULL },
 };
 
 const char *
@@ -112,6 +110,9 @@ pass(struct world *w, int64_t end)
 			return;
 		crash = dice_percent(&w->dice, 50);
 		world_stop(w, crash);
+		config_unref(&w->conf);
+		world_conf(w);
+		reload_done();
 		judge_restart(crash);
 		world_start(w);
 	}
@@ -206,6 +207,7 @@ world_run(const struct world_options *o, struct world_result *r)
 	begin = clock_now();
 	for (unsigned i = 0; i < w->nservers; i++)
 		w->server[i].well_since = begin;
+	reload_world(w);
 	judge_begin(w->domain, w->ndomains, w->nservers, SLACK_MS);
 	sim_dns_world(w->domain, w->ndomains, w->server, w->nservers, o->seed);
 	world_conf(w);

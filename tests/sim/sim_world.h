@@ -18,6 +18,7 @@ enum hazard {
 	HAZARD_HELO, /* EHLO is refused */
 	HAZARD_SILENT, /* outages in which nobody greets */
 	HAZARD_RESTART, /* the daemon stops, or crashes */
+	HAZARD_RELOAD, /* domains are moved, dropped, added again */
 	HAZARD_MAX,
 };
 const char *hazard_name(enum hazard);

@@ -35,7 +35,7 @@ struct world {
 	int64_t interval_ms;
 	int64_t arrival_ms; /* mean */
 	int64_t dns_up_ms; /* 0: it never fails */
-	int64_t operator_ms, restart_ms; /* 0: never */
+	int64_t operator_ms, restart_ms, reload_ms; /* 0: never */
 	unsigned burst_percent;
 	unsigned deliver_connections, probe_concurrency;
 	char *text; /* the configuration */
@@ -43,6 +43,7 @@ struct world {
 	struct config *conf;
 	struct daemon *daemon;
 	struct loop_timer *arrival, *dns, *operator, * restart, *sweep;
+	struct loop_timer *reload;
 	bool dns_fails, ending;
 	uint64_t seq;
 };
@@ -50,6 +51,14 @@ struct world {
 /* sim_make.c */
 void make_world(struct world *, const struct world_options *);
 void make_free(struct world *);
+void make_hosts(struct world *, struct splace *);
+void make_text(struct world *); /* the configuration, with what is to be */
+
+/* sim_reload.c */
+void reload_world(struct world *);
+void reload_change(struct world *); /* some domains */
+void reload_all_back(struct world *); /* none is dropped any more */
+void reload_done(void); /* the daemon says so, or begins anew */
 
 /* sim_fate.c: from now on things happen, until everything is well for good. */
 void fate_begin(struct world *);
