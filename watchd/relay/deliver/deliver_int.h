@@ -70,7 +70,7 @@ struct deliver_session {
 	char label[TEXT_DOMAIN_MAX + 8]; /* as who opened it names the host */
 	const char *tls_by; /* static, see reach_result */
 	bool making_room; /* counted in site.quitting */
-	int64_t since_ns; /* of being ready */
+	int64_t since_ns; /* of its beginning; then of being ready */
 	int64_t heard_ns; /* of the last byte of the server, or being asked */
 	unsigned messages; /* transactions begun */
 	unsigned accepted; /* messages it took */

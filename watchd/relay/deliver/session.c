@@ -398,6 +398,15 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 
 /* ---- the way there */
 
+/* It waited in vain at one address after the other, and since it began another
+ * one got through. */
+static bool
+is_old_news(const struct deliver_session *s, const struct reach_result *r)
+{
+	return (r->code == REACH_CONN_TIMEOUT || r->code == REACH_TIMEOUT) &&
+	    host_of(s)->ready_ns > s->since_ns;
+}
+
 static void
 session_unreached(struct deliver_session *s, const struct reach_result *r)
 {
@@ -412,6 +421,8 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 	/* What only this policy meets says nothing of the host. */
 	if (!deliver_session_is_of_today(s))
 		f = HOST_AGAIN;
+	else if (is_old_news(s, r))
+		f = HOST_CROWDED;
 	else if (r->phase != SMTP_PHASE_STARTTLS)
 		f = host_connect_failed(host_of(s), r->phase, r->reply_code,
 		    now_of(s));
@@ -477,6 +488,7 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 	s->lane = l;
 	s->dest = d;
 	s->epoch = l->site->host.epoch;
+	s->since_ns = loop_now(dl->loop);
 	strlcpy(s->label, d->label, sizeof(s->label));
 	d->busy++;
 	s->conf = config_ref(dl->conf);
