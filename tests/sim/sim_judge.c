@@ -528,7 +528,8 @@ static void
 check_down(const struct visit *v, const struct sdomain *d)
 {
 	if (d->state != HEALTH_DOWN || d->forced ||
-	    v->mail_at < d->state_since + judge.slack_ms * CLOCK_MS)
+	    v->mail_at < d->state_since + judge.slack_ms * CLOCK_MS ||
+	    v->mail_at < d->forced_end + judge.slack_ms * CLOCK_MS)
 		return;
 	judge_fail(P_WHILE_DOWN,
 	    "%s is down since %s, message %llu is offered to host %u", d->name,

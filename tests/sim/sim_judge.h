@@ -69,6 +69,7 @@ struct sdomain { /* one domain of the world */
 	enum health_state state;
 	int64_t state_since;
 	bool forced; /* an operator ordered a flush */
+	int64_t forced_end;
 	unsigned queued; /* parts in the store that are not decided */
 	unsigned downs; /* verdicts */
 	int64_t last_mail; /* of it arrived somewhere */

@@ -292,6 +292,14 @@ changed(struct sdomain *d, enum health_state to)
 	on_down_check(d);
 }
 
+static void
+judge_flushed(struct sdomain *d)
+{
+	if (d->forced)
+		d->forced_end = clock_now();
+	d->forced = false;
+}
+
 void
 judge_notice(const struct notice *n)
 {
@@ -302,7 +310,7 @@ judge_notice(const struct notice *n)
 	if (n->kind == NOTICE_STATE)
 		changed(d, (enum health_state)n->b);
 	else if (n->kind == NOTICE_FLUSH_END)
-		d->forced = false;
+		judge_flushed(d);
 	else if (n->kind == NOTICE_BREAKER)
 		trace("%s: breaker %s", d->name, n->text);
 }
