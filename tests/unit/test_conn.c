@@ -284,6 +284,46 @@ test_long_tasks(void **state)
 	loop_task_destroy(&endless);
 }
 
+static void
+on_long_mail(struct mail *m, void *arg MX_UNUSED)
+{
+	int64_t end = clock_now() + 2 * CLOCK_MS;
+
+	while (clock_now() < end)
+		;
+	assert_int_equal(m->kind, went_on++);
+	free(m);
+}
+
+static bool
+all_seen(void)
+{
+	return went_on == 100;
+}
+
+/* Neither does a full mailbox keep others from their turn; its order is kept. */
+static void
+test_long_mails(void **state)
+{
+	struct mailbox *mb = mailbox_create();
+	struct loop_io *io;
+	struct mail *m;
+
+	(void)state;
+	went_on = 0;
+	for (unsigned i = 0; i < 100; i++) {
+		m = mem_alloc(sizeof(*m));
+		m->kind = (int)i;
+		mailbox_post(mb, m);
+	}
+	io = loop_mailbox(loop, mb, on_long_mail, NULL);
+	assert_true(run_until(task_seen));
+	assert_in_range(went_on, 1, 20);
+	assert_true(run_until(all_seen));
+	loop_io_destroy(&io);
+	mailbox_destroy(&mb, NULL);
+}
+
 /* However late we are, silence has an end: a limit is at most doubled. */
 static void
 on_ever_busy(void *arg)
@@ -826,6 +866,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CONN_TEST(test_late),
 		CONN_TEST(test_long_tasks),
+		CONN_TEST(test_long_mails),
 		CONN_TEST(test_ever_late),
 		CONN_TEST(test_last_look),
 		CONN_TEST(test_owner),

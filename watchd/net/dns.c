@@ -22,7 +22,8 @@
 #include "net/dns_memory.h"
 #include "net/dns_pool.h"
 
-#define PARTS 2 /* look-ups of one request */
+#define PARTS	 2 /* look-ups of one request */
+#define READY_NS (2 * CLOCK_MS) /* answers are given out in one go */
 
 /* An initializer clears the first member of a union only. */
 _Static_assert(sizeof(((struct dns_answer *)0)->mx) >=
@@ -190,20 +191,21 @@ request_call(struct dns_request *r)
 	r->cb(&answer, r->arg);
 }
 
-/* The task. Only as many as are ready now: a callee that asks again for what
- * we remember must not keep the loop from its other work. */
+/* The task. Only as many as are ready now, and for 2 ms: a callee that asks again
+ * for what we remember must not keep the loop from its other work. */
 static void
 deliver_ready(void *arg)
 {
 	struct dns *d = arg;
 	struct dns_request *r;
-	size_t n = 0;
-	bool gone = false;
+	int64_t end = clock_now() + READY_NS;
+	const struct dns_request *last;
+	bool gone = false, more = true;
 
-	TAILQ_FOREACH (r, &d->ready, ready)
-		n++;
+	last = TAILQ_LAST(&d->ready, request_list);
 	d->gone = &gone;
-	while (n-- > 0 && (r = TAILQ_FIRST(&d->ready)) != NULL) {
+	while (more && (r = TAILQ_FIRST(&d->ready)) != NULL) {
+		more = r != last && clock_now() < end;
 		TAILQ_REMOVE(&d->ready, r, ready);
 		(void)idmap_take(&d->requests, r->id);
 		request_call(r);

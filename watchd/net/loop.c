@@ -15,6 +15,9 @@
  * starve them. */
 #define LOOP_TASKS_MAX 4096
 #define LOOP_TASKS_NS  (5 * CLOCK_MS)
+/* Messages of a mailbox are given out for as long as that; the rest waits for
+ * the next turn, too. */
+#define LOOP_MAIL_NS (5 * CLOCK_MS)
 
 struct loop_task {
 	TAILQ_ENTRY(loop_task) link;
@@ -54,6 +57,7 @@ struct loop_io {
 	struct mailbox *mb; /* loop_mailbox() only, as is what follows */
 	void (*fn)(struct mail *, void *arg);
 	struct mail_list taken;
+	struct event *rest; /* of what was taken: it goes on in the next turn */
 	bool busy; /* its messages are given out: destroying only marks it */
 	bool dead;
 };
@@ -282,21 +286,45 @@ loop_timer_destroy(struct loop_timer **tp)
 	mem_free(tp);
 }
 
-/* Gives out what the mailbox holds; fn may destroy io. */
+/* Gives out what was taken of the mailbox; fn may destroy io. */
 static void
-loop_mailbox_deliver(struct loop_io *io)
+loop_mailbox_give(struct loop_io *io)
 {
+	static const struct timeval at_once = { 0, 0 };
+	int64_t end = clock_now() + LOOP_MAIL_NS;
 	struct mail *m;
 
-	(void)mailbox_take(io->mb, &io->taken);
 	io->busy = true;
 	while (!io->dead && (m = STAILQ_FIRST(&io->taken)) != NULL) {
 		STAILQ_REMOVE_HEAD(&io->taken, link);
 		io->fn(m, io->arg);
+		if (clock_now() > end)
+			break;
 	}
 	io->busy = false;
 	if (io->dead)
 		mem_free(&io);
+	else if (!STAILQ_EMPTY(&io->taken))
+		MX_ASSERT(evtimer_add(io->rest, &at_once) == 0);
+}
+
+/* What came later waits in the mailbox until the rest is through. */
+static void
+loop_mailbox_fire(struct loop_io *io)
+{
+	if (!STAILQ_EMPTY(&io->taken))
+		return;
+	(void)mailbox_take(io->mb, &io->taken);
+	loop_mailbox_give(io);
+}
+
+static void
+loop_mailbox_rest(evutil_socket_t fd MX_UNUSED, short what MX_UNUSED, void *arg)
+{
+	struct loop_io *io = arg;
+
+	loop_wake(io->loop);
+	loop_mailbox_give(io);
 }
 
 static void
@@ -306,7 +334,7 @@ loop_io_fire(evutil_socket_t fd MX_UNUSED, short what, void *arg)
 
 	loop_wake(io->loop);
 	if (io->mb != NULL)
-		loop_mailbox_deliver(io);
+		loop_mailbox_fire(io);
 	else
 		io->cb((what & EV_READ) != 0 ? LOOP_READ : LOOP_WRITE, io->arg);
 }
@@ -357,6 +385,8 @@ loop_io_destroy(struct loop_io **iop)
 		return;
 	event_free(io->read);
 	event_free(io->write);
+	if (io->rest != NULL)
+		event_free(io->rest);
 	/* back to where mailbox_destroy() will find and drop them */
 	if (io->mb != NULL)
 		mailbox_post_list(io->mb, &io->taken);
@@ -406,6 +436,8 @@ loop_mailbox(struct loop *l, struct mailbox *mb,
 
 	io->mb = mb;
 	io->fn = fn;
+	io->rest = evtimer_new(l->base, loop_mailbox_rest, io);
+	MX_ASSERT(io->rest != NULL);
 	loop_io_want(io, LOOP_READ);
 	return io;
 }

@@ -53,7 +53,8 @@ loop_task_create(struct loop *, void (*cb)(void *arg), void *arg);
 void loop_task_schedule(struct loop_task *);
 void loop_task_destroy(struct loop_task **);
 
-/* Calls fn with each message of mb, on the loop; fn owns the message. */
+/* Calls fn with each message of mb, on the loop; fn owns the message. Many that
+ * take their time are given out over several turns. */
 struct loop_io *loop_mailbox(struct loop *, struct mailbox *mb,
     void (*fn)(struct mail *, void *arg), void *arg);
 
