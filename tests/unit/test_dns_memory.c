@@ -275,10 +275,19 @@ test_damage(void **state)
 	}
 }
 
+static struct dns_memory_copy *
+copy_memory(void)
+{
+	struct dns_memory_copy *copy = dns_memory_copy_begin(mem);
+
+	assert_false(dns_memory_copy_some(mem, copy, 1000, NOW));
+	return copy;
+}
+
 static int
 write_memory(const char *path)
 {
-	struct dns_memory_copy *copy = dns_memory_copy(mem, NOW);
+	struct dns_memory_copy *copy = copy_memory();
 	int rc = dns_memory_write(copy, path);
 
 	dns_memory_copy_destroy(&copy);
@@ -314,7 +323,7 @@ test_file(void **state)
 	/* What is left of a crash, a link even, is not followed. */
 	assert_int_equal(symlink("elsewhere", tmp), 0);
 	assert_int_equal(write_memory(path), 0);
-	copy = dns_memory_copy(mem, NOW);
+	copy = copy_memory();
 	/* What comes after the copy is not in it, whenever it is written. */
 	dns_memory_put(mem, DNS_TYPE_A, "later.test", &r, NOW);
 	assert_int_equal(dns_memory_write(copy, path), 0);
@@ -337,6 +346,103 @@ test_file(void **state)
 	(void)rmdir(dir);
 }
 
+/* An entry at a time, with all that may happen in between: whoever was there from
+ * the beginning to the end is in the file, once. */
+static void
+test_copy_in_slices(void **state)
+{
+	char dir[] = "test_dns_memory.XXXXXX", path[64], name[32];
+	struct dns_memory_copy *copy;
+	unsigned calls = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/dns", dir);
+	dns_memory_limit(mem, 200);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "d%u.test", i);
+		put(name, DNS_OK, 60, NOW);
+	}
+	copy = dns_memory_copy_begin(mem);
+	while (dns_memory_copy_some(mem, copy, 1, NOW)) {
+		/* The next one to be copied: used, replaced, gone. */
+		calls++;
+		snprintf(name, sizeof(name), "d%u.test", 2 * calls - 1);
+		if (calls < 20)
+			assert_int_equal(get(name, NOW), FRESH);
+		else if (calls < 30)
+			put(name, DNS_OK, 60, NOW);
+		else if (calls < 40)
+			put(name, DNS_NXDOMAIN, 60, NOW);
+		else if (calls < 45)
+			assert_int_equal(get("d0.test", NOW), FRESH);
+		assert_in_range(calls, 1, 200);
+	}
+	assert_int_equal(dns_memory_write(copy, path), 0);
+	dns_memory_copy_destroy(&copy);
+	assert_int_equal(dns_memory_read(mem, path, NOW), 0);
+	assert_int_equal(dns_memory_len(mem), 90);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "d%u.test", i);
+		assert_int_equal(get(name, NOW),
+		    i % 2 == 1 && i >= 59 && i < 79 ? NONE : FRESH);
+	}
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
+static void
+test_lower_limit(void **state)
+{
+	char name[32];
+
+	(void)state;
+	dns_memory_limit(mem, 100);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "d%u.test", i);
+		put(name, DNS_OK, 60, NOW);
+	}
+	assert_int_equal(dns_memory_len(mem), 100);
+	dns_memory_limit(mem, 10);
+	for (unsigned i = 0; i < 100; i++)
+		put(i % 2 ? "x.test" : "y.test", DNS_OK, 60, NOW);
+	assert_int_equal(dns_memory_len(mem), 10);
+	assert_int_equal(get("d99.test", NOW), FRESH);
+}
+
+static void
+test_records(void **state)
+{
+	char dir[] = "test_dns_memory.XXXXXX", path[64];
+	struct dns_result r = { .answer = { .status = DNS_OK, .n = 3 },
+		.ttl = 60 };
+	struct dns_answer a;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/dns", dir);
+	for (unsigned i = 0; i < 3; i++) {
+		r.answer.mx[i].pref = (uint16_t)(300 * i);
+		snprintf(r.answer.mx[i].host, sizeof(r.answer.mx[i].host),
+		    "%.*s.test", (int)i * 20 + 1,
+		    "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm");
+	}
+	dns_memory_put(mem, DNS_TYPE_MX, "a.test", &r, NOW);
+	for (unsigned again = 0; again < 2; again++) {
+		assert_true(
+		    dns_memory_get(mem, DNS_TYPE_MX, "a.test", NOW, &a));
+		assert_int_equal(a.n, 3);
+		for (unsigned i = 0; i < 3; i++) {
+			assert_int_equal(a.mx[i].pref, 300 * i);
+			assert_string_equal(a.mx[i].host, r.answer.mx[i].host);
+		}
+		assert_int_equal(write_memory(path), 0);
+		assert_int_equal(dns_memory_read(mem, path, NOW), 0);
+	}
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -347,6 +453,9 @@ main(void)
 		CASE(test_tlsa),
 		CASE(test_replace),
 		CASE(test_bound),
+		CASE(test_lower_limit),
+		CASE(test_records),
+		CASE(test_copy_in_slices),
 		CASE(test_parse),
 		CASE(test_damage),
 		CASE(test_file),

@@ -40,6 +40,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	struct queue_policy p;
 
 	store_reconfigure(d->store, &sc);
+	dns_domains(d->dns, conf->ndomains);
 	bounce_configure(d->bounce, conf);
 	deliver_configure(d->deliver, conf, self);
 	schedule_configure(d->schedule, conf, self);

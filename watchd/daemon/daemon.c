@@ -147,6 +147,7 @@ create_dns(struct daemon *d, struct mx_errbuf *eb)
 	d->dns = dns_create(d->loop, &dc, eb);
 	if (d->dns == NULL)
 		return -MX_ENET;
+	dns_domains(d->dns, d->conf->ndomains);
 	dns_on_query(d->dns, daemon_dns_query, d);
 	return 0;
 }

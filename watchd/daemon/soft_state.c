@@ -14,6 +14,8 @@
 struct soft_state {
 	struct daemon *daemon;
 	char *dns_path, *host_path;
+	struct dns_saving *dns; /* being copied; NULL: it is not */
+	struct loop_timer *dns_copy;
 	bool dns_saving, host_saving; /* the helper is at it */
 	int64_t dns_next, host_next;
 };
@@ -75,16 +77,30 @@ save(struct soft_state *ss, bool *saving, const char *path,
 	helper_do(ss->daemon->helper, &s->job);
 }
 
+/* A slice a turn: with many domains it is some 10 MB. */
+static void
+on_dns_copy(void *arg)
+{
+	struct soft_state *ss = arg;
+
+	if (dns_saving_copy(ss->daemon->dns, ss->dns)) {
+		loop_timer_set(ss->dns_copy, 0);
+		return;
+	}
+	save(ss, &ss->dns_saving, ss->dns_path, ss->dns, NULL);
+	ss->dns = NULL;
+}
+
 void
 soft_state_tick(struct soft_state *ss)
 {
 	struct daemon *d = ss->daemon;
 	int64_t now = loop_now(d->loop);
 
-	if (now >= ss->dns_next && !ss->dns_saving) {
+	if (now >= ss->dns_next && !ss->dns_saving && ss->dns == NULL) {
 		ss->dns_next = now + DNS_SAVE_NS;
-		save(ss, &ss->dns_saving, ss->dns_path,
-		    dns_saving_create(d->dns, ss->dns_path), NULL);
+		ss->dns = dns_saving_create(d->dns, ss->dns_path);
+		loop_timer_set(ss->dns_copy, 0);
 	}
 	if (now >= ss->host_next && !ss->host_saving &&
 	    host_memory_changed(d->reach.memory)) {
@@ -121,6 +137,7 @@ soft_state_create(struct daemon *d)
 	ss->host_path = mem_printf("%s/host-memory", d->conf->spool);
 	dns_memory_load(d->dns, ss->dns_path);
 	read_hosts(ss);
+	ss->dns_copy = loop_timer_create(d->loop, on_dns_copy, ss);
 	ss->dns_next = loop_now(d->loop) + DNS_SAVE_NS;
 	return ss;
 }
@@ -135,6 +152,8 @@ soft_state_destroy(struct soft_state **ssp)
 	if (ss == NULL)
 		return;
 	d = ss->daemon;
+	dns_saving_destroy(&ss->dns);
+	loop_timer_destroy(&ss->dns_copy);
 	dns_memory_save(d->dns, ss->dns_path);
 	/* Changed or not: the helper may have dropped the last one. */
 	c = host_memory_copy(d->reach.memory, loop_now(d->loop), clock_wall());

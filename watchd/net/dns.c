@@ -22,8 +22,9 @@
 #include "net/dns_memory.h"
 #include "net/dns_pool.h"
 
-#define PARTS	 2 /* look-ups of one request */
-#define READY_NS (2 * CLOCK_MS) /* answers are given out in one go */
+#define PARTS	  2 /* look-ups of one request */
+#define READY_NS  (2 * CLOCK_MS) /* answers are given out in one go */
+#define SAVING_NS (2 * CLOCK_MS) /* and copied */
 
 /* An initializer clears the first member of a union only. */
 _Static_assert(sizeof(((struct dns_answer *)0)->mx) >=
@@ -71,7 +72,7 @@ struct dns {
 
 	struct lookup_tree lookups;
 	struct lookup_list waiting;
-	unsigned nwaiting, queue_max;
+	size_t nwaiting, queue_min, queue_max;
 	struct idmap requests;
 	struct request_list ready;
 	uint64_t last_id;
@@ -483,17 +484,25 @@ dns_create(struct loop *loop, const struct dns_conf *conf, struct mx_errbuf *eb)
 {
 	struct dns *d = mem_alloc(sizeof(*d));
 
-	d->queue_max = conf->queue_max;
+	d->queue_min = conf->queue_max;
 	RB_INIT(&d->lookups);
 	TAILQ_INIT(&d->waiting);
 	TAILQ_INIT(&d->ready);
 	idmap_init(&d->requests);
-	d->memory = dns_memory_create(DNS_MEMORY_MAX);
+	d->memory = dns_memory_create(DNS_MEMORY_MIN);
+	dns_domains(d, 0);
 	d->task = loop_task_create(loop, deliver_ready, d);
 	d->pool = dns_pool_create(loop, conf, on_done, d, eb);
 	if (d->pool == NULL)
 		dns_destroy(&d);
 	return d;
+}
+
+void
+dns_domains(struct dns *d, size_t n)
+{
+	d->queue_max = d->queue_min + n * DNS_MEMORY_PER_DOMAIN;
+	dns_memory_limit(d->memory, DNS_MEMORY_MIN + n * DNS_MEMORY_PER_DOMAIN);
 }
 
 static void
@@ -563,9 +572,21 @@ dns_saving_create(struct dns *d, const char *path)
 {
 	struct dns_saving *s = mem_alloc(sizeof(*s));
 
-	s->copy = dns_memory_copy(d->memory, clock_wall());
+	s->copy = dns_memory_copy_begin(d->memory);
 	s->path = mem_strdup(path);
 	return s;
+}
+
+bool
+dns_saving_copy(struct dns *d, struct dns_saving *s)
+{
+	int64_t end = clock_now() + SAVING_NS, wall = clock_wall();
+	bool more;
+
+	do
+		more = dns_memory_copy_some(d->memory, s->copy, 50, wall);
+	while (more && clock_now() < end);
+	return more;
 }
 
 void
@@ -593,6 +614,8 @@ dns_memory_save(struct dns *d, const char *path)
 {
 	struct dns_saving *s = dns_saving_create(d, path);
 
+	while (dns_saving_copy(d, s))
+		;
 	dns_saving_write(s);
 	dns_saving_destroy(&s);
 }

@@ -80,7 +80,8 @@ struct dns_conf {
 	const struct net_addr *servers; /* none: /etc/resolv.conf */
 	size_t nservers;
 	unsigned threads; /* workers */
-	unsigned queue_max; /* waiting look-ups; more fail at once */
+	unsigned queue_max; /* waiting look-ups, and more for each domain
+			     * (dns_domains()); what is above fails at once */
 	int64_t timeout_ms; /* of one look-up, all tries together */
 };
 
@@ -110,10 +111,16 @@ const struct dns_stats *dns_stats(const struct dns *);
 void dns_memory_load(struct dns *, const char *path);
 void dns_memory_save(struct dns *, const char *path); /* waits for the disk */
 
-/* The same beside the loop: a copy of the memory, made at once (some ms when
- * the memory is full), which any thread may write, and then free. */
+/* How many domains there are: how much is remembered, and how many look-ups may
+ * wait, follows from that. */
+void dns_domains(struct dns *, size_t n);
+
+/* The same beside the loop: a copy of the memory, made in slices of 2 ms until
+ * dns_saving_copy() says false, which any thread may write, and then free. One at
+ * a time. */
 struct dns_saving;
 struct dns_saving *dns_saving_create(struct dns *, const char *path);
+bool dns_saving_copy(struct dns *, struct dns_saving *); /* true: go on later */
 void dns_saving_write(struct dns_saving *);
 void dns_saving_destroy(struct dns_saving **);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * dns_memory: a tree by type and name plus a list by last use. Entries keep
- * only the records that they have. The file is text, one answer a line:
+ * only the records that they have, MX records packed: a preference and a name with
+ * its NUL each. A copy for the file is made by a walk along the list from its end,
+ * some entries at a time; who is used meanwhile moves on to the front, and is met
+ * there at the latest. The file is text, one answer a line:
  *
  *	mxwatch-dns 1
  *	MX example.org 1700000000 3600 secure 10/mx1.example.org
@@ -29,7 +32,8 @@
 #include "base/fault.h"
 #include "base/mem.h"
 
-#define MAGIC "mxwatch-dns 1"
+#define MAGIC	   "mxwatch-dns 1"
+#define CHUNK_SIZE (256u << 10) /* of a copy */
 /* 32 MX records: a name, a preference, two separators each, and the head. */
 #define LINE_MAX_LEN ((DNS_MX_MAX + 1) * (TEXT_DOMAIN_MAX + 8) + 64)
 
@@ -40,9 +44,11 @@ struct entry {
 	enum dns_status status;
 	bool secure;
 	unsigned n;
+	uint32_t round; /* of the copy that has it */
+	uint32_t size; /* of records, octets */
 	int64_t learned; /* wall seconds */
 	int64_t fresh; /* seconds after that */
-	void *records; /* n struct dns_mx or net_addr, or struct tlsa_set */
+	void *records; /* n packed MX or net_addr, or struct tlsa_set */
 	char *canon; /* of addresses; NULL: the name is no alias */
 	const char *name; /* in the same allocation */
 };
@@ -60,6 +66,8 @@ struct dns_memory {
 	struct entry_tree tree;
 	struct entry_list lru; /* first: used last */
 	size_t len, max;
+	struct entry *cursor; /* of the copy under way; NULL: it is through */
+	uint32_t round; /* that one's */
 };
 
 /* Whether an answer of that type may be used after its time, and be saved. */
@@ -91,11 +99,26 @@ dns_memory_create(size_t max)
 	return m;
 }
 
+void
+dns_memory_limit(struct dns_memory *m, size_t max)
+{
+	m->max = max;
+}
+
+/* It leaves its place in the list. */
+static void
+entry_unlink(struct dns_memory *m, struct entry *e)
+{
+	if (m->cursor == e)
+		m->cursor = TAILQ_PREV(e, entry_list, lru);
+	TAILQ_REMOVE(&m->lru, e, lru);
+}
+
 static void
 entry_drop(struct dns_memory *m, struct entry *e)
 {
 	RB_REMOVE(entry_tree, &m->tree, e);
-	TAILQ_REMOVE(&m->lru, e, lru);
+	entry_unlink(m, e);
 	m->len--;
 	mem_free(&e->records);
 	mem_free(&e->canon);
@@ -144,7 +167,8 @@ entry_make(struct dns_memory *m, enum dns_type type, const char *name)
 
 	if (e != NULL)
 		entry_drop(m, e);
-	if (m->len >= m->max)
+	/* Two, when the limit was lowered: until it holds again. */
+	for (unsigned i = 0; i < 2 && m->len >= m->max; i++)
 		entry_drop(m, TAILQ_LAST(&m->lru, entry_list));
 	e = mem_alloc(sizeof(*e) + size);
 	copy = (char *)(e + 1);
@@ -155,6 +179,38 @@ entry_make(struct dns_memory *m, enum dns_type type, const char *name)
 	TAILQ_INSERT_HEAD(&m->lru, e, lru);
 	m->len++;
 	return e;
+}
+
+static void
+mx_keep(struct entry *e, const struct dns_answer *a)
+{
+	size_t size = 0, len;
+	char *p;
+
+	for (unsigned i = 0; i < a->n; i++)
+		size += sizeof(a->mx[i].pref) + strlen(a->mx[i].host) + 1;
+	e->size = (uint32_t)size;
+	p = e->records = mem_alloc(size);
+	for (unsigned i = 0; i < a->n; i++) {
+		len = strlen(a->mx[i].host) + 1;
+		memcpy(p, &a->mx[i].pref, sizeof(a->mx[i].pref));
+		p += sizeof(a->mx[i].pref);
+		memcpy(p, a->mx[i].host, len);
+		p += len;
+	}
+}
+
+/* The record at p; where the next one is. */
+static const char *
+mx_give(const char *p, struct dns_mx *mx)
+{
+	size_t len;
+
+	memcpy(&mx->pref, p, sizeof(mx->pref));
+	p += sizeof(mx->pref);
+	len = strlen(p) + 1;
+	memcpy(mx->host, p, len);
+	return p + len;
 }
 
 static void *
@@ -189,17 +245,21 @@ entry_fill(struct entry *e, const struct dns_answer *a, int64_t learned,
 		e->canon = mem_strdup(a->canon);
 	if (a->n == 0)
 		return;
-	if (e->type == DNS_TYPE_MX)
-		e->records = mem_dup(a->mx, a->n * sizeof(a->mx[0]));
-	else if (e->type == DNS_TYPE_TLSA)
+	if (e->type == DNS_TYPE_MX) {
+		mx_keep(e, a);
+	} else if (e->type == DNS_TYPE_TLSA) {
 		e->records = tlsa_keep(a);
-	else
-		e->records = mem_dup(a->addr, a->n * sizeof(a->addr[0]));
+	} else {
+		e->size = (uint32_t)(a->n * sizeof(a->addr[0]));
+		e->records = mem_dup(a->addr, e->size);
+	}
 }
 
 static void
 entry_answer(const struct entry *e, struct dns_answer *out)
 {
+	const char *p = e->records;
+
 	memset(out, 0, sizeof(*out));
 	out->status = e->status;
 	out->secure = e->secure;
@@ -208,12 +268,13 @@ entry_answer(const struct entry *e, struct dns_answer *out)
 		(void)strlcpy(out->canon, e->canon, sizeof(out->canon));
 	if (e->n == 0)
 		return;
-	if (e->type == DNS_TYPE_MX)
-		memcpy(out->mx, e->records, e->n * sizeof(out->mx[0]));
-	else if (e->type == DNS_TYPE_TLSA)
+	if (e->type == DNS_TYPE_TLSA)
 		tlsa_give(e->records, e->n, out);
+	else if (e->type != DNS_TYPE_MX)
+		memcpy(out->addr, e->records, e->size);
 	else
-		memcpy(out->addr, e->records, e->n * sizeof(out->addr[0]));
+		for (unsigned i = 0; i < e->n; i++)
+			p = mx_give(p, &out->mx[i]);
 }
 
 void
@@ -263,7 +324,7 @@ dns_memory_get(struct dns_memory *m, enum dns_type type, const char *name,
 		entry_drop(m, e);
 		return false;
 	}
-	TAILQ_REMOVE(&m->lru, e, lru);
+	entry_unlink(m, e);
 	TAILQ_INSERT_HEAD(&m->lru, e, lru);
 	entry_answer(e, out);
 	out->stale = age >= e->fresh;
@@ -466,7 +527,8 @@ dns_memory_read(struct dns_memory *m, const char *path, int64_t now)
 	if (fstat(fileno(f), &st) < 0)
 		goto out;
 	if (!S_ISREG(st.st_mode) || st.st_size < 1 ||
-	    st.st_size > DNS_MEMORY_FILE_MAX) {
+	    (uint64_t)st.st_size >
+		DNS_MEMORY_FILE_MIN + m->max * DNS_MEMORY_LINE) {
 		rc = -MX_ECORRUPT;
 		goto out;
 	}
@@ -483,9 +545,10 @@ out:
 static void
 write_entry(FILE *f, const struct entry *e)
 {
-	const struct dns_mx *mx = e->records;
 	const struct net_addr *addr = e->records;
+	const char *p = e->records;
 	char text[ADDR_TEXT_MAX];
+	struct dns_mx mx;
 	unsigned i;
 
 	(void)fprintf(f, "%s %s %" PRId64 " %" PRId64 " %s",
@@ -494,29 +557,29 @@ write_entry(FILE *f, const struct entry *e)
 	if (e->canon != NULL)
 		(void)fprintf(f, " =%s", e->canon);
 	for (i = 0; i < e->n; i++) {
-		if (e->type == DNS_TYPE_MX)
-			(void)fprintf(f, " %u/%s", mx[i].pref,
-			    mx[i].host[0] != '\0' ? mx[i].host : ".");
-		else
+		if (e->type != DNS_TYPE_MX) {
 			(void)fprintf(f, " %s", addr_text(&addr[i], text));
+			continue;
+		}
+		p = mx_give(p, &mx);
+		(void)fprintf(f, " %u/%s", mx.pref,
+		    mx.host[0] != '\0' ? mx.host : ".");
 	}
 	(void)fputc('\n', f);
 }
 
-/* One entry after the other, each followed by its name, the name at the end of
- * its aliases and its records: to copy that costs a tenth of writing it. */
-struct dns_memory_copy {
-	size_t n, used;
-	char *data;
+/* One entry after the other, each followed by its records, its name and the name
+ * at the end of its aliases: to copy that costs a tenth of writing it. */
+struct copy_chunk {
+	STAILQ_ENTRY(copy_chunk) link;
+	size_t used, size;
+	int64_t data[]; /* aligned as an entry is */
 };
 
-static size_t
-record_size(const struct entry *e)
-{
-	return e->n *
-	    (e->type == DNS_TYPE_MX ? sizeof(struct dns_mx) :
-				      sizeof(struct net_addr));
-}
+struct dns_memory_copy {
+	size_t n; /* entries */
+	STAILQ_HEAD(, copy_chunk) chunks;
+};
 
 static size_t
 align(size_t n)
@@ -533,7 +596,7 @@ canon_size(const struct entry *e)
 static size_t
 entry_size(const struct entry *e)
 {
-	return align(sizeof(*e)) + align(record_size(e)) +
+	return align(sizeof(*e)) + align(e->size) +
 	    align(strlen(e->name) + 1 + canon_size(e));
 }
 
@@ -549,63 +612,102 @@ static void
 entry_place(struct entry *e, char *p)
 {
 	char *records = p + align(sizeof(*e));
-	char *name = records + align(record_size(e));
+	char *name = records + align(e->size);
 
 	e->records = e->n > 0 ? records : NULL;
 	e->canon = e->canon != NULL ? name + strlen(e->name) + 1 : NULL;
 	e->name = name;
 }
 
+/* Room for that many octets more. */
+static char *
+copy_room(struct dns_memory_copy *c, size_t size)
+{
+	struct copy_chunk *k = STAILQ_LAST(&c->chunks, copy_chunk, link);
+	char *p;
+
+	if (k == NULL || k->size - k->used < size) {
+		size_t all = size > CHUNK_SIZE ? size : CHUNK_SIZE;
+
+		k = mem_alloc(sizeof(*k) + all);
+		k->size = all;
+		STAILQ_INSERT_TAIL(&c->chunks, k, link);
+	}
+	p = (char *)k->data + k->used;
+	k->used += size;
+	return p;
+}
+
+static void
+copy_entry(struct dns_memory_copy *c, const struct entry *e)
+{
+	char *p = copy_room(c, entry_size(e));
+	struct entry to = *e;
+
+	entry_place(&to, p);
+	memcpy(p, &to, sizeof(to));
+	if (e->n > 0)
+		memcpy(to.records, e->records, e->size);
+	memcpy((char *)(uintptr_t)to.name, e->name, strlen(e->name) + 1);
+	if (e->canon != NULL)
+		memcpy(to.canon, e->canon, canon_size(e));
+	c->n++;
+}
+
 struct dns_memory_copy *
-dns_memory_copy(const struct dns_memory *m, int64_t now)
+dns_memory_copy_begin(struct dns_memory *m)
 {
 	struct dns_memory_copy *c = mem_alloc(sizeof(*c));
-	const struct entry *e;
-	struct entry to;
-	size_t size = 0;
 
-	TAILQ_FOREACH (e, &m->lru, lru)
-		if (is_worth_it(e, now))
-			size += entry_size(e);
-	c->data = mem_alloc(size + 1);
-	/* The one used last comes last: so it is when this is read. */
-	TAILQ_FOREACH_REVERSE(e, &m->lru, entry_list, lru)
-	{
-		if (!is_worth_it(e, now))
-			continue;
-		to = *e;
-		entry_place(&to, c->data + c->used);
-		memcpy(c->data + c->used, &to, sizeof(to));
-		if (e->n > 0)
-			memcpy(to.records, e->records, record_size(e));
-		memcpy((char *)(uintptr_t)to.name, e->name,
-		    strlen(e->name) + 1);
-		if (e->canon != NULL)
-			memcpy(to.canon, e->canon, canon_size(e));
-		c->used += entry_size(e);
-		c->n++;
-	}
+	STAILQ_INIT(&c->chunks);
+	m->cursor = TAILQ_LAST(&m->lru, entry_list);
+	m->round++;
 	return c;
+}
+
+/* The one used last comes last: so it is when this is read. */
+bool
+dns_memory_copy_some(struct dns_memory *m, struct dns_memory_copy *c, size_t n,
+    int64_t now)
+{
+	struct entry *e;
+
+	for (; n > 0 && (e = m->cursor) != NULL; n--) {
+		m->cursor = TAILQ_PREV(e, entry_list, lru);
+		if (e->round == m->round || !is_worth_it(e, now))
+			continue;
+		e->round = m->round;
+		copy_entry(c, e);
+	}
+	return m->cursor != NULL;
 }
 
 void
 dns_memory_copy_destroy(struct dns_memory_copy **cp)
 {
+	struct copy_chunk *k;
+
 	if (*cp == NULL)
 		return;
-	mem_free(&(*cp)->data);
+	while ((k = STAILQ_FIRST(&(*cp)->chunks)) != NULL) {
+		STAILQ_REMOVE_HEAD(&(*cp)->chunks, link);
+		mem_free(&k);
+	}
 	mem_free(cp);
 }
 
 static int
 write_all(const struct dns_memory_copy *c, FILE *f)
 {
+	const struct copy_chunk *k;
 	const struct entry *e;
 	size_t at;
 
 	(void)fprintf(f, "%s\n", MAGIC);
-	for (at = 0; at < c->used; at += entry_size(e)) {
-		e = (const struct entry *)(const void *)(c->data + at);
+	STAILQ_FOREACH(k, &c->chunks, link)
+	for (at = 0; at < k->used; at += entry_size(e)) {
+		e = (const struct entry *)(const void *)((const char *)k->data +
+		    at);
 		write_entry(f, e);
 	}
 	(void)fprintf(f, "end %zu\n", c->n);
