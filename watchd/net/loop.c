@@ -37,6 +37,7 @@ struct loop {
 	int64_t lag; /* nanoseconds */
 	int64_t late; /* all turns that were, but for this one */
 	int64_t ended; /* when the turn before ended */
+	int64_t started; /* who waited for a timer before that was not late */
 	bool overslept; /* `late` has the time before this turn already */
 };
 
@@ -175,7 +176,7 @@ loop_run(struct loop *l)
 	int flags;
 
 	l->stop = false;
-	l->ended = clock_now();
+	l->started = l->ended = clock_now();
 	while (!l->stop) {
 		flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
 		if (!TAILQ_EMPTY(&l->tasks))
@@ -230,7 +231,8 @@ loop_timer_fire(evutil_socket_t fd MX_UNUSED, short what MX_UNUSED, void *arg)
 	int64_t late;
 
 	loop_wake(t->loop);
-	late = clock_now() - t->due;
+	late = clock_now() -
+	    (t->due > t->loop->started ? t->due : t->loop->started);
 	if (late > t->loop->lag)
 		t->loop->lag = late;
 	loop_overslept(t->loop, t->due);
