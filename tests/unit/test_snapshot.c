@@ -57,6 +57,32 @@ list_is_ascending(void **state)
 	snap_list_fini(&l);
 }
 
+/* The last reference goes in slices; one of several at once, and what others have
+ * is whole. */
+static void
+snapshots_go_in_slices(void **state)
+{
+	struct snapshot *s = snapshot_create(), *t = snapshot_create(), *u;
+	unsigned calls = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++)
+		(void)snapshot_add(s, names[i], 0);
+	snap_list_share(&t->domains, &s->domains);
+	u = snapshot_ref(s);
+	assert_false(snapshot_unref_some(&u, 1));
+	assert_null(u);
+	assert_non_null(snapshot_find(s, names[N - 1]));
+	while (snapshot_unref_some(&s, 4))
+		calls++;
+	assert_null(s);
+	assert_int_equal(calls, N / SNAP_CHUNK / 4 + 1);
+	for (unsigned i = 0; i < N; i++)
+		assert_non_null(snapshot_find(t, names[i]));
+	snapshot_unref(&t);
+	assert_false(snapshot_unref_some(&t, 1));
+}
+
 /* A snapshot is as it was when it was made, whatever is replaced or added
  * later, and whoever lets go of it first; the blocks that did not change are
  * the same ones. */
@@ -228,6 +254,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(list_is_ascending),
+		cmocka_unit_test(snapshots_go_in_slices),
 		cmocka_unit_test(snapshots_share_what_did_not_change),
 		cmocka_unit_test(copies_keep_their_strings),
 		cmocka_unit_test(alerts_are_found_by_domain),

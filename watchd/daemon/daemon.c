@@ -21,6 +21,25 @@
 
 /* ---- the loop's own events */
 
+#define DROP_CHUNKS 64 /* of a snapshot that nobody needs, a turn of the loop */
+
+static void
+on_drop(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (snapshot_unref_some(&d->old, DROP_CHUNKS))
+		loop_timer_set(d->drop, 0);
+}
+
+void
+daemon_publish(struct daemon *d, struct snapshot *s)
+{
+	snapshot_unref(&d->old);
+	d->old = snapshot_box_swap(d->box, s);
+	loop_timer_set(d->drop, 0);
+}
+
 static void
 on_tick(void *arg)
 {
@@ -33,7 +52,7 @@ on_tick(void *arg)
 	s = daemon_snapshot(d);
 	history_feed(d->history, s);
 	agentx_tick(d->agentx, s);
-	snapshot_box_put(d->box, s);
+	daemon_publish(d, s);
 	if (d->http != NULL)
 		http_tick(d->http, loop_now(d->loop));
 	soft_state_tick(d->soft_state);
@@ -246,6 +265,7 @@ create_events(struct daemon *d)
 	held_signals(&held);
 	(void)pthread_sigmask(SIG_UNBLOCK, &held, NULL);
 	d->tick = loop_timer_create(d->loop, on_tick, d);
+	d->drop = loop_timer_create(d->loop, on_drop, d);
 	d->drain_limit = loop_timer_create(d->loop, on_drain_limit, d);
 	d->drain_check = loop_task_create(d->loop, on_drained, d);
 	loop_timer_set(d->tick, TICK_MS);
@@ -307,6 +327,7 @@ daemon_destroy(struct daemon **dp)
 	for (size_t i = 0; i < MX_COUNT(d->signals); i++)
 		loop_signal_destroy(&d->signals[i]);
 	loop_timer_destroy(&d->tick);
+	loop_timer_destroy(&d->drop);
 	loop_timer_destroy(&d->drain_limit);
 	loop_task_destroy(&d->drain_check);
 	helper_destroy(&d->helper);
@@ -330,6 +351,7 @@ daemon_destroy(struct daemon **dp)
 	host_memory_destroy(&d->reach.memory);
 	domains_destroy(&d->domains);
 	loop_timer_destroy(&d->fan_out);
+	snapshot_unref(&d->old);
 	snapshot_box_destroy(&d->box);
 	history_destroy(&d->history);
 	stats_destroy(&d->stats);

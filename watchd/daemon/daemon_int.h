@@ -49,6 +49,8 @@ struct daemon {
 	struct soft_state *soft_state;
 	struct loop_signal *signals[4];
 	struct loop_timer *tick; /* snapshot, once a second */
+	struct snapshot *old; /* the one before, going; NULL: it is gone */
+	struct loop_timer *drop; /* of that */
 	struct loop_timer *drain_limit;
 	struct loop_task *drain_check;
 	struct loop_timer *fan_out; /* of changed primaries to their domains */
@@ -86,6 +88,8 @@ void daemon_notice(struct daemon *, const struct notice *);
 
 /* report.c: of the domains as domains_tick() and domains_now() left them. */
 struct snapshot *daemon_snapshot(struct daemon *);
+/* daemon.c: into the box; takes it. What it replaces goes in slices. */
+void daemon_publish(struct daemon *, struct snapshot *);
 extern const struct control_ops daemon_control_ops;
 
 /* reload.c. Its number: the file is read after this and put into force, or all

@@ -128,7 +128,7 @@ op_snapshot(void *arg, const char *domain)
 	else
 		domains_tick(d->domains);
 	s = daemon_snapshot(d);
-	snapshot_box_put(d->box, snapshot_ref(s));
+	daemon_publish(d, snapshot_ref(s));
 	return s;
 }
 

@@ -446,20 +446,44 @@ snapshot_ref(struct snapshot *s)
 	return s;
 }
 
-void
-snapshot_unref(struct snapshot **sp)
+static void
+snapshot_free(struct snapshot *s)
 {
-	struct snapshot *s = *sp;
-
-	*sp = NULL;
-	if (s == NULL || !drop_ref(&s->refs))
-		return;
 	for (unsigned i = 0; i < s->nservers; i++)
 		snap_server_unref(&s->server[i]);
 	mem_free(&s->server);
 	snap_list_fini(&s->domains);
 	snap_alerts_unref(&s->told);
 	mem_free(&s);
+}
+
+void
+snapshot_unref(struct snapshot **sp)
+{
+	struct snapshot *s = *sp;
+
+	*sp = NULL;
+	if (s != NULL && drop_ref(&s->refs))
+		snapshot_free(s);
+}
+
+/* Who has the only reference is the only one who could give another away. */
+bool
+snapshot_unref_some(struct snapshot **sp, unsigned chunks)
+{
+	struct snapshot *s = *sp;
+	struct snap_list *l;
+
+	if (s == NULL)
+		return false;
+	l = &s->domains;
+	if (__atomic_load_n(&s->refs, __ATOMIC_ACQUIRE) == 1)
+		for (; chunks > 0 && l->nchunks > 0; chunks--)
+			chunk_unref(&l->chunk[--l->nchunks]);
+	if (chunks == 0 && l->nchunks > 0)
+		return true;
+	snapshot_unref(sp);
+	return false;
 }
 
 struct snapshot_box *
@@ -483,8 +507,8 @@ snapshot_box_destroy(struct snapshot_box **bp)
 	mem_free(bp);
 }
 
-void
-snapshot_box_put(struct snapshot_box *b, struct snapshot *s)
+struct snapshot *
+snapshot_box_swap(struct snapshot_box *b, struct snapshot *s)
 {
 	struct snapshot *old;
 
@@ -492,6 +516,14 @@ snapshot_box_put(struct snapshot_box *b, struct snapshot *s)
 	old = b->newest;
 	b->newest = s;
 	pthread_mutex_unlock(&b->lock);
+	return old;
+}
+
+void
+snapshot_box_put(struct snapshot_box *b, struct snapshot *s)
+{
+	struct snapshot *old = snapshot_box_swap(b, s);
+
 	snapshot_unref(&old);
 }
 

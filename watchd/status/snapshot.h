@@ -292,12 +292,18 @@ const struct snap_server *
 snapshot_server(const struct snapshot *, const char *label);
 struct snapshot *snapshot_ref(struct snapshot *);
 void snapshot_unref(struct snapshot **);
+/* The same, some of its chunks a call when the reference is the last one: with
+ * many domains that takes its time. True: call it again. */
+bool snapshot_unref_some(struct snapshot **, unsigned chunks);
 
 /* The newest one, shared between threads. */
 struct snapshot_box;
 struct snapshot_box *snapshot_box_create(void);
 void snapshot_box_destroy(struct snapshot_box **);
 void snapshot_box_put(struct snapshot_box *, struct snapshot *); /* takes it */
+/* Takes it and gives the one that it replaces; NULL: there was none. */
+struct snapshot *
+snapshot_box_swap(struct snapshot_box *, struct snapshot *) MX_NODISCARD;
 struct snapshot *snapshot_box_get(struct snapshot_box *); /* a reference, or
 							   * NULL before any */
 
