@@ -10,6 +10,8 @@
 #include "control/verbs.h"
 #include "status/status_json.h"
 
+#define SLICE_NS	  (2 * CLOCK_MS) /* of the loop, for many domains */
+#define DROP_CHUNKS	  64
 #define FLUSH_POLL_MS	  1000
 #define FLUSH_PROGRESS_MS 5000 /* a line for every domain at least so often */
 #define PROBE_POLL_MS	  250
@@ -19,6 +21,9 @@
 /* ---- flush */
 
 struct follow {
+	struct snapshot *all; /* whose domains are begun; NULL: they are */
+	unsigned at; /* the next of them */
+	unsigned look; /* the next that is followed */
 	unsigned n, running;
 	struct follow_domain {
 		char name[TEXT_DOMAIN_MAX];
@@ -35,6 +40,7 @@ follow_free(void *work)
 {
 	struct follow *f = work;
 
+	snapshot_unref(&f->all);
 	mem_free(&f->domain);
 	mem_free(&f);
 }
@@ -105,20 +111,6 @@ follow_one(struct call *c, struct follow_domain *d)
 		f->cut++;
 }
 
-static void
-flush_step(struct call *c)
-{
-	struct follow *f = c->work;
-
-	for (unsigned i = 0; i < f->n; i++)
-		if (!f->domain[i].ended)
-			follow_one(c, &f->domain[i]);
-	if (f->running == 0)
-		flush_result(c);
-	else
-		call_wait(c, FLUSH_POLL_MS);
-}
-
 /* Begins one domain's. */
 static void
 flush_one(struct call *c, const char *name)
@@ -162,18 +154,64 @@ flush_one(struct call *c, const char *name)
 	f->running++;
 }
 
-static void
-flush_all(struct call *c)
+/* Begins some of all domains. True: there are more. Who goes away meanwhile has
+ * had begun what was said to him. */
+static bool
+flush_some(struct call *c)
 {
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
+	struct follow *f = c->work;
+	int64_t end = clock_now() + SLICE_NS;
 	const struct snap_domain *d;
 
-	for (unsigned i = 0; i < s->domains.n; i++) {
-		d = snap_list_at(&s->domains, i);
+	while (f->at < f->all->domains.n) {
+		d = snap_list_at(&f->all->domains, f->at++);
 		if (d->active + d->deferred + d->held > 0)
 			flush_one(c, d->name);
+		if (clock_now() >= end)
+			return true;
 	}
-	snapshot_unref(&s);
+	return snapshot_unref_some(&f->all, DROP_CHUNKS);
+}
+
+static bool
+follow_some(struct call *c)
+{
+	struct follow *f = c->work;
+	int64_t end = clock_now() + SLICE_NS;
+	struct follow_domain *d;
+
+	while (f->look < f->n) {
+		d = &f->domain[f->look++];
+		if (!d->ended)
+			follow_one(c, d);
+		if (clock_now() >= end)
+			return true;
+	}
+	f->look = 0;
+	return false;
+}
+
+static void
+flush_wait(struct call *c, int64_t ms)
+{
+	const struct follow *f = c->work;
+
+	if (f->running == 0)
+		flush_result(c);
+	else
+		call_wait(c, ms);
+}
+
+static void
+flush_step(struct call *c)
+{
+	struct follow *f = c->work;
+	bool begins = f->all != NULL;
+
+	if (begins ? flush_some(c) : follow_some(c))
+		call_wait(c, 0);
+	else
+		flush_wait(c, begins ? FLUSH_POLL_MS / 4 : FLUSH_POLL_MS);
 }
 
 void
@@ -185,24 +223,23 @@ verb_flush(struct call *c)
 	c->work = mem_alloc(sizeof(struct follow));
 	c->work_free = follow_free;
 	c->step = flush_step;
-	if ((c->fields & FIELD_ALL) != 0)
-		flush_all(c);
-	else {
-		if (!verbs_domain_known(c))
-			return;
-		r->domain(r->self, c->domain, &rd);
-		if (rd.on_hold && (c->fields & FIELD_DRY_RUN) == 0) {
-			verbs_log(c, c->domain, 1);
-			call_fail(c, CONTROL_FAILED,
-			    "%s is on hold: release it first", c->domain);
-			return;
-		}
-		flush_one(c, c->domain);
+	if ((c->fields & FIELD_ALL) != 0) {
+		((struct follow *)c->work)->all =
+		    call_ops(c)->snapshot(call_ops(c)->arg, NULL);
+		flush_step(c);
+		return;
 	}
-	if (((struct follow *)c->work)->running == 0)
-		flush_result(c);
-	else
-		call_wait(c, FLUSH_POLL_MS / 4);
+	if (!verbs_domain_known(c))
+		return;
+	r->domain(r->self, c->domain, &rd);
+	if (rd.on_hold && (c->fields & FIELD_DRY_RUN) == 0) {
+		verbs_log(c, c->domain, 1);
+		call_fail(c, CONTROL_FAILED, "%s is on hold: release it first",
+		    c->domain);
+		return;
+	}
+	flush_one(c, c->domain);
+	flush_wait(c, FLUSH_POLL_MS / 4);
 }
 
 /* ---- probe */
