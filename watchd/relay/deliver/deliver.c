@@ -3,7 +3,7 @@
  * wants connections for has a destination (destination.c), each address set a
  * site (site.c) with its window. All decisions are made in the task, after the
  * callbacks of a turn: callbacks only touch a destination or a site. The task
- * looks at a bounded number of destinations a turn, so that a recovery of ten
+ * works for some milliseconds a turn, so that a recovery of ten
  * thousand domains keeps nobody waiting. */
 #include "relay/deliver/deliver.h"
 
@@ -35,30 +35,38 @@ static void
 work_dests(struct deliver *dl)
 {
 	struct deliver_dest *d;
+	int64_t end = clock_now() + DELIVER_SLICE;
 	unsigned budget = DELIVER_BUDGET;
 
 	while ((d = TAILQ_FIRST(&dl->dirty)) != NULL && budget-- > 0) {
 		TAILQ_REMOVE(&dl->dirty, d, dirty_link);
 		d->dirty = false;
 		deliver_dest_work(d);
+		if (clock_now() >= end)
+			break;
 	}
 	/* Not from the task itself, which would run in the same turn. */
 	if (!TAILQ_EMPTY(&dl->dirty))
 		loop_timer_set(dl->poll, 0);
 }
 
+/* Those that are dirty now, for a while: a connection is four system calls. */
 static void
 work_sites(struct deliver *dl)
 {
-	struct site_list turn = TAILQ_HEAD_INITIALIZER(turn);
-	struct site *st;
+	int64_t end = clock_now() + DELIVER_SLICE;
+	struct site *st, *last;
 
-	TAILQ_CONCAT(&turn, &dl->dirty_sites, dirty_link);
-	while ((st = TAILQ_FIRST(&turn)) != NULL) {
-		TAILQ_REMOVE(&turn, st, dirty_link);
+	last = TAILQ_LAST(&dl->dirty_sites, site_list);
+	while ((st = TAILQ_FIRST(&dl->dirty_sites)) != NULL) {
+		TAILQ_REMOVE(&dl->dirty_sites, st, dirty_link);
 		st->dirty = false;
 		site_work(st);
+		if (st == last || clock_now() >= end)
+			break;
 	}
+	if (!TAILQ_EMPTY(&dl->dirty_sites))
+		loop_timer_set(dl->poll, 0);
 }
 
 static void
@@ -72,7 +80,8 @@ deliver_task(void *arg)
 		return;
 	work_dests(dl);
 	work_sites(dl);
-	site_serve_total(dl);
+	if (site_serve_total(dl, clock_now() + DELIVER_SLICE))
+		loop_timer_set(dl->poll, 0);
 	if (!dl->draining || dl->drained == NULL || dl->jobs > 0)
 		return;
 	if (bounce_pending(dl->bounce) > 0) {

@@ -37,6 +37,7 @@
 #define DELIVER_RCPTS	   100 /* of one transaction (RFC 5321 4.5.3.1.8) */
 #define DELIVER_PIECE	   (256 * 1024) /* of a body in memory */
 #define DELIVER_TURNS	   10 /* messages, before a lane without any session */
+#define DELIVER_SLICE	   (2 * CLOCK_MS) /* of each kind of work, a turn */
 #define DELIVER_BUDGET	   500 /* destinations of one turn of the task */
 
 struct deliver_dest;
@@ -311,7 +312,9 @@ void lane_failed(struct lane *, enum smtp_phase); /* pauses it; see lane */
 int64_t lane_closed_until(const struct lane *); /* 0: it is not */
 void site_touch(struct site *); /* the task looks at it */
 void site_work(struct site *); /* of the task */
-void site_serve_total(struct deliver *); /* those that wait for the total */
+/* Those that wait for the total, until `end` (monotonic ns). True: there may be
+ * more. */
+bool site_serve_total(struct deliver *, int64_t end);
 struct site *site_at(const struct deliver *, const struct route_host *,
     const struct net_addr *source);
 struct site *site_find(const struct deliver *, const char *label);

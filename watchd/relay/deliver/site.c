@@ -591,8 +591,8 @@ site_work(struct site *st)
 	site_serve(st);
 }
 
-void
-site_serve_total(struct deliver *dl)
+bool
+site_serve_total(struct deliver *dl, int64_t end)
 {
 	struct lane *l;
 
@@ -602,7 +602,10 @@ site_serve_total(struct deliver *dl)
 		if (site_room(l->site, loop_now(dl->loop)))
 			lane_open(l);
 		lane_work(l);
+		if (clock_now() >= end)
+			return true;
 	}
+	return false;
 }
 
 struct delivery *
