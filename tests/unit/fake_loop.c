@@ -206,12 +206,15 @@ tasks_run(struct loop *l)
 	}
 }
 
+static bool running;
+
 static void
 run_until(struct loop *l, int64_t limit)
 {
 	struct loop_timer *t;
 	unsigned turns = 0;
 
+	running = true;
 	tasks_run(l);
 	while ((t = timer_next(l, limit)) != NULL) {
 		MX_ASSERT(turns++ < TURNS_MAX);
@@ -221,6 +224,13 @@ run_until(struct loop *l, int64_t limit)
 		t->cb(t->arg);
 		tasks_run(l);
 	}
+	running = false;
+}
+
+bool
+fake_loop_running(void)
+{
+	return running;
 }
 
 void

@@ -16,6 +16,7 @@ void fake_time_reset(void);
 void fake_time_step(int64_t wall_ms); /* sets the wall clock only */
 /* Runs tasks and due timers until nothing is due now. */
 void fake_loop_settle(struct loop *);
+bool fake_loop_running(void); /* is this called from it? */
 /* From now on the loop has been late for so much more (loop_late_ns()). */
 void fake_loop_late(int64_t ms);
 /* Moves both clocks on, timer by timer. */

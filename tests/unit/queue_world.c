@@ -2,11 +2,13 @@
  * queue_world: see queue_world.h. Shared by the tests of the scheduler. */
 #include "tests/unit/queue_world.h"
 
+/* What the queue tells comes from the loop, never from inside a call to it. */
 static void
 on_want(void *arg, const char *domain, unsigned n)
 {
 	struct world *w = arg;
 
+	assert_true(fake_loop_running());
 	w->wants++;
 	if (strcmp(domain, A) == 0)
 		w->want_a = n;
@@ -38,6 +40,7 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 {
 	struct world *w = arg;
 
+	assert_true(fake_loop_running());
 	if (begin) {
 		w->begun++;
 		return;
@@ -53,6 +56,7 @@ on_breaker(void *arg, const char *domain, const char *reply)
 	struct world *w = arg;
 
 	(void)domain;
+	assert_true(fake_loop_running());
 	w->broken++;
 	snprintf(w->reply, sizeof(w->reply), "%s", reply);
 }
