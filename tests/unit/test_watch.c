@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "primary/watch.h"
@@ -790,6 +791,55 @@ reach_is_not_the_verdict(void **state)
 	world_end(&w);
 }
 
+/* ---- shown */
+
+static unsigned looks;
+
+static void
+on_look(void *arg, const struct primary *p, struct snap_host *h)
+{
+	(void)p;
+	h->connections = *(unsigned *)arg;
+	looks++;
+}
+
+/* The snapshot: all at first, then those that changed and some in turn. */
+static void
+connections_are_looked_at_in_turn(void **state)
+{
+	enum { N = 2 * WATCH_LOOK_MAX + 500 };
+	struct buf text;
+	unsigned open = 1, old = 0;
+	struct snapshot *s;
+	struct world *w;
+
+	(void)state;
+	buf_init(&text, 1 << 20);
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(buf_addf(&text,
+				     "domain \"d%04u.example\" { primary = "
+				     "\"mx%04u.test\" }\n",
+				     i, i),
+		    0);
+	w = world(buf_str(&text));
+	buf_fini(&text);
+	for (unsigned round = 0; round < 4; round++) {
+		looks = 0;
+		open = round + 1;
+		s = snapshot_create();
+		watch_servers(w->ws, s, on_look, &open);
+		assert_int_equal(s->nservers, N);
+		assert_int_equal(looks, round == 0 ? N : WATCH_LOOK_MAX);
+		old = 0;
+		for (unsigned i = 0; i < N; i++)
+			old += s->server[i]->host.connections == 1;
+		snapshot_unref(&s);
+	}
+	/* Three rounds of a thousand: each was looked at again. */
+	assert_int_equal(old, 0);
+	world_end(&w);
+}
+
 /* ---- asking in turn */
 
 static void
@@ -904,6 +954,7 @@ main(void)
 		cmocka_unit_test(a_refused_mailbox_is_a_finding),
 		cmocka_unit_test(what_ehlo_offered_is_kept),
 		cmocka_unit_test(reach_is_not_the_verdict),
+		cmocka_unit_test(connections_are_looked_at_in_turn),
 		cmocka_unit_test(domains_are_asked_for_in_turn),
 		cmocka_unit_test(a_disabled_probe_is_no_watch),
 		cmocka_unit_test(a_change_during_the_fan_out),

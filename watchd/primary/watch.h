@@ -33,6 +33,7 @@
 #include "status/snapshot.h"
 
 #define WATCH_ASKS_MAX 20 /* domains a session: Postfix closes after 20 no */
+#define WATCH_LOOK_MAX 1000 /* hosts a snapshot */
 
 struct watch_set;
 struct watch_domain;
@@ -273,7 +274,8 @@ void watch_snapshot(const struct watch_set *, const char *domain,
 typedef void
 watch_host_fn(void *arg, const struct primary *, struct snap_host *);
 /* The primaries into a snapshot. Those that did not change are shared with the
- * snapshots before. */
+ * snapshots before; of more than WATCH_LOOK_MAX the connections shown may be
+ * those of some snapshots ago. */
 void watch_servers(struct watch_set *, struct snapshot *, watch_host_fn *,
     void *arg);
 /* Why the domain is as it is, and which primary that is about ("": none). */

@@ -23,6 +23,7 @@ struct watch_set {
 	struct watch_domain_tree domains;
 	struct address_sets address_sets; /* of watch_bound.c */
 	uint64_t stamp;
+	unsigned looked; /* how far the connections were looked at */
 };
 
 /* What time it is, for all that one call does. */

@@ -208,26 +208,39 @@ host_equal(const struct snap_host *a, const struct snap_host *b)
 	    !(a->latency_seconds > b->latency_seconds);
 }
 
+static void
+show_again(struct primary *p, watch_host_fn *host, void *arg)
+{
+	struct snap_host now = { 0 };
+
+	if (host != NULL)
+		host(arg, p, &now);
+	if (p->shown != NULL && p->shown_stamp == p->stamp &&
+	    host_equal(&p->shown->host, &now))
+		return;
+	snap_server_unref(&p->shown);
+	p->shown = show_primary(p);
+	p->shown->host = now;
+	p->shown_stamp = p->stamp;
+}
+
+/* What changed is made anew; of the connections, which change by themselves, so
+ * many are looked at, in turn. */
 void
 watch_servers(struct watch_set *ws, struct snapshot *s, watch_host_fn *host,
     void *arg)
 {
+	unsigned n = primary_count(ws->primaries), i = 0, past;
+	unsigned first = n > 0 ? ws->looked % n : 0;
 	struct primary *p = NULL;
-	unsigned i = 0;
 
-	snapshot_servers(s, primary_count(ws->primaries));
+	snapshot_servers(s, n);
 	while ((p = primary_next(ws->primaries, p)) != NULL) {
-		struct snap_host now = { 0 };
-
-		if (host != NULL)
-			host(arg, p, &now);
-		if (p->shown == NULL || p->shown_stamp != p->stamp ||
-		    !host_equal(&p->shown->host, &now)) {
-			snap_server_unref(&p->shown);
-			p->shown = show_primary(p);
-			p->shown->host = now;
-			p->shown_stamp = p->stamp;
-		}
+		past = i >= first ? i - first : i + n - first;
+		if (past < WATCH_LOOK_MAX || p->shown == NULL ||
+		    p->shown_stamp != p->stamp)
+			show_again(p, host, arg);
 		s->server[i++] = snap_server_ref(p->shown);
 	}
+	ws->looked = first + WATCH_LOOK_MAX;
 }
