@@ -4,8 +4,6 @@
  * more connections and ends when those that it has are through. */
 #include "exporters/http_int.h"
 
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,42 +70,6 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	    more, MHD_OPTION_END);
 }
 
-static struct stamp
-stamp_of(const char *path)
-{
-	struct stat st;
-
-	if (path == NULL || stat(path, &st) != 0)
-		return (struct stamp){ 0, 0, 0 };
-	return (struct stamp){ (int64_t)st.st_mtim.tv_sec * CLOCK_SEC +
-		    st.st_mtim.tv_nsec,
-		st.st_size, st.st_ino };
-}
-
-/* True when the file is another one than at the last call. One that is gone
- * is no other one: somebody is just replacing it. */
-static bool
-stamp_moved(struct stamp *s, const char *path)
-{
-	struct stamp now = stamp_of(path);
-
-	if (now.ino == 0 || memcmp(s, &now, sizeof(now)) == 0)
-		return false;
-	*s = now;
-	return true;
-}
-
-static bool
-tls_moved(struct http *h)
-{
-	const struct conf_web *w = &h->conf->web;
-	bool moved = stamp_moved(&h->tls_stamp[0], w->tls_cert);
-
-	moved |= stamp_moved(&h->tls_stamp[1], w->tls_key);
-	moved |= stamp_moved(&h->tls_stamp[2], w->client_ca);
-	return moved;
-}
-
 /* What stands in the files that the configuration names. */
 static int
 load_files(struct http *h, struct mx_errbuf *eb)
@@ -115,8 +77,8 @@ load_files(struct http *h, struct mx_errbuf *eb)
 	const struct conf_web *w = &h->conf->web;
 	struct auth_users *users;
 
-	(void)tls_moved(h); /* before reading: a change meanwhile is seen */
-	(void)stamp_moved(&h->auth_stamp, w->basic_auth_file);
+	/* Before reading: a change meanwhile is seen. */
+	(void)http_files_moved(&h->files, w);
 	if (http_tls_load(&h->tls, w, eb) != 0)
 		return -MX_ETLS;
 	if (w->basic_auth_file == NULL)
@@ -183,6 +145,7 @@ http_destroy(struct http **hp)
 
 	if (h == NULL)
 		return;
+	http_files_forget(h);
 	for (size_t i = 0; i < h->n; i++) {
 		struct server *s = &h->server[i];
 
@@ -200,7 +163,7 @@ http_destroy(struct http **hp)
 	mem_free(hp);
 }
 
-/* ---- files that change */
+/* ---- another certificate */
 
 static void
 retire(struct http *h, struct server *s, int64_t now)
@@ -228,42 +191,14 @@ retire(struct http *h, struct server *s, int64_t now)
 	s->daemon = fresh;
 }
 
-static void
-renew_tls(struct http *h, int64_t now)
+void
+http_renew_tls(struct http *h, struct http_tls *fresh, int64_t now)
 {
-	struct mx_errbuf eb = { "" };
-	struct http_tls fresh;
-
-	if (http_tls_load(&fresh, &h->conf->web, &eb) != 0) {
-		log_error("web",
-		    "problem=%s effect=\"the old certificate"
-		    " stays\"",
-		    log_q(eb.text));
-		return;
-	}
 	http_tls_fini(&h->tls); /* MHD has copies of what it uses */
-	h->tls = fresh;
+	h->tls = *fresh;
+	*fresh = (struct http_tls){ 0 };
 	for (size_t i = 0; i < h->n; i++)
 		retire(h, &h->server[i], now);
-	log_notice("web", "tls=renewed cert=%s", log_q(h->conf->web.tls_cert));
-}
-
-static void
-renew_users(struct http *h)
-{
-	const char *path = h->conf->web.basic_auth_file;
-	struct mx_errbuf eb = { "" };
-	struct auth_users *users = auth_users_load(path, &eb);
-	size_t n;
-
-	if (users == NULL) {
-		log_error("web", "problem=%s effect=\"the users before stay\"",
-		    log_q(eb.text));
-		return;
-	}
-	n = auth_users_count(users);
-	http_auth_replace(h->auth, &users);
-	log_notice("web", "users=%zu file=%s", n, log_q(path));
 }
 
 static void
@@ -287,17 +222,14 @@ end_retired(struct http *h, int64_t now)
 }
 
 void
-http_tick(struct http *h, int64_t now)
+http_tick(struct http *h, struct helper *helper, int64_t now)
 {
 	end_retired(h, now);
-	if (now < h->next_look)
+	if (now < h->next_look || h->look != NULL)
 		return;
 	h->next_look = now + FILES_EVERY;
-	if (h->tls.cert != NULL && tls_moved(h))
-		renew_tls(h, now);
-	if (h->auth != NULL &&
-	    stamp_moved(&h->auth_stamp, h->conf->web.basic_auth_file))
-		renew_users(h);
+	if (h->tls.cert != NULL || h->auth != NULL)
+		http_files_look(h, helper);
 }
 
 bool

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "net/helper.h"
 #include "status/history.h"
 #include "status/snapshot.h"
 
@@ -21,9 +22,9 @@ struct http *http_create(struct config *, struct snapshot_box *,
     struct history *, struct mx_errbuf *);
 void http_destroy(struct http **);
 
-/* Every second or so: looks whether a certificate or the file of users has
- * changed. One that is broken is said in the log, once, and not taken. */
-void http_tick(struct http *, int64_t now);
+/* Every second or so: has the helper look whether a certificate or the file of
+ * users has changed. One that is broken is said in the log, once, and not taken. */
+void http_tick(struct http *, struct helper *, int64_t now);
 
 /* Whether the configuration asks for another server than this one. */
 bool http_differs(const struct config *, const struct config *);

@@ -6,6 +6,7 @@ libmx_exporters_a_SOURCES = \
 	exporters/http.c exporters/http.h exporters/http_int.h \
 	exporters/http_accept.c exporters/http_accept.h \
 	exporters/http_auth.c exporters/http_auth.h exporters/http_auth_int.h \
+	exporters/http_files.c \
 	exporters/http_page.c exporters/http_page.h \
 	exporters/http_request.c \
 	exporters/http_stream.c exporters/http_stream.h \

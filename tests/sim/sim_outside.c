@@ -483,9 +483,10 @@ http_destroy(struct http **h)
 }
 
 void
-http_tick(struct http *h, int64_t now)
+http_tick(struct http *h, struct helper *helper, int64_t now)
 {
 	(void)h;
+	(void)helper;
 	(void)now;
 }
 

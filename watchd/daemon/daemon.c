@@ -54,7 +54,7 @@ on_tick(void *arg)
 	agentx_tick(d->agentx, s);
 	daemon_publish(d, s);
 	if (d->http != NULL)
-		http_tick(d->http, loop_now(d->loop));
+		http_tick(d->http, d->helper, loop_now(d->loop));
 	soft_state_tick(d->soft_state);
 	loop_timer_set(d->tick, TICK_MS);
 }
