@@ -3,7 +3,6 @@
  * disk may have kept half of it, an operator may have edited it. An object
  * that does not make sense makes the whole file unusable; names of alerts of
  * another version are passed over. */
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -367,28 +366,19 @@ ledger_save(const struct buf *text, const char *path, struct mx_errbuf *eb)
 int
 ledger_load(struct ledger *l, const char *path, struct mx_errbuf *eb)
 {
-	FILE *f = fopen(path, "re");
-	char *text = NULL, *aside;
-	struct stat st;
-	size_t len = 0;
-	int rc;
+	struct buf text = BUF_INIT(LEDGER_FILE_MAX);
+	struct mx_errbuf why;
+	char *aside;
+	int rc = file_load(path, &text, &why);
 
-	if (f == NULL)
-		return errno == ENOENT ?
-		    0 :
-		    mx_fail(eb, MX_EIO, "cannot read %s: %s", path,
-			strerror(errno));
-	rc = -MX_ECORRUPT;
-	if (fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size <= LEDGER_FILE_MAX) {
-		text = mem_alloc((size_t)st.st_size + 1);
-		len = fread(text, 1, (size_t)st.st_size, f);
-		rc = ledger_read(l, text, len);
-	}
-	fclose(f);
-	mem_free(&text);
 	if (rc == 0)
+		rc = ledger_read(l, buf_str(&text), text.len);
+	buf_fini(&text);
+	if (rc == 0 || rc == -MX_ENOENT)
 		return 0;
+	if (rc == -MX_ESYS)
+		return mx_fail(eb, MX_EIO, "cannot read %s: %s", path,
+		    why.text);
 	aside = mem_printf("%s.bad", path);
 	if (rename(path, aside) != 0)
 		(void)unlink(path);

@@ -17,8 +17,4 @@ struct auth_users {
 	struct auth_user *user;
 };
 
-/* The whole file, up to the cap of out. */
-int
-file_read(const char *path, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
-
 #endif

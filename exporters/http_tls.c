@@ -8,8 +8,8 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+#include "base/file.h"
 #include "base/mem.h"
-#include "exporters/http_auth_int.h"
 
 #define PEM_MAX (1u << 20)
 
@@ -20,7 +20,7 @@ load(const char *path, struct mx_errbuf *eb)
 	struct mx_errbuf why = { "" };
 	char *pem = NULL;
 
-	if (file_read(path, &text, &why) != 0)
+	if (file_load(path, &text, &why) != 0)
 		mx_fail(eb, MX_ETLS, "%s: %s", path, why.text);
 	else if (text.len == 0)
 		mx_fail(eb, MX_ETLS, "%s: the file is empty", path);

@@ -3,11 +3,9 @@
  * refused rather than guessed at: the file is an operator's, and what it
  * locks has to be what he meant; the header is anybody's. */
 #include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "exporters/http_auth_int.h"
 
@@ -142,32 +140,12 @@ auth_users_load(const char *path, struct mx_errbuf *eb)
 	struct mx_errbuf why = { "" };
 	struct auth_users *u = NULL;
 
-	if (file_read(path, &text, &why) == 0)
+	if (file_load(path, &text, &why) == 0)
 		u = auth_users_parse(buf_str(&text), text.len, &why);
 	if (u == NULL)
 		mx_fail(eb, MX_ESYNTAX, "%s: %s", path, why.text);
 	buf_fini(&text);
 	return u;
-}
-
-int
-file_read(const char *path, struct buf *out, struct mx_errbuf *eb)
-{
-	char chunk[8192];
-	size_t n;
-	int rc = 0;
-	FILE *f = fopen(path, "re");
-
-	if (f == NULL)
-		return mx_fail(eb, MX_ESYS, "%s", strerror(errno));
-	while (rc == 0 && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-		rc = buf_add(out, chunk, n);
-	if (ferror(f))
-		rc = mx_fail(eb, MX_ESYS, "%s", strerror(errno));
-	else if (rc != 0)
-		rc = mx_fail(eb, MX_ETOOBIG, "the file is larger than 1M");
-	fclose(f);
-	return rc;
 }
 
 /* ---- the header */

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 
 static int
@@ -148,29 +148,22 @@ index_of(struct index *x, const char *name)
 	return insert(x, name, x->next);
 }
 
+static int
+print_all(FILE *f, const void *arg)
+{
+	const struct index *x = arg;
+
+	for (size_t i = 0; i < x->n; i++)
+		(void)fprintf(f, "%u %s\n", x->entry[i]->index,
+		    x->entry[i]->name);
+	return 0;
+}
+
 int
 index_save(struct index *x)
 {
-	char *tmp;
-	int rc = -MX_ESYS;
-	FILE *f;
-
 	if (!x->changed)
 		return 0;
 	x->changed = false; /* one try: the next new domain is another */
-	tmp = mem_printf("%s.new", x->path);
-	f = fopen(tmp, "we");
-	if (f == NULL)
-		goto out;
-	for (size_t i = 0; i < x->n; i++)
-		fprintf(f, "%u %s\n", x->entry[i]->index, x->entry[i]->name);
-	rc =
-	    ferror(f) || fflush(f) != 0 || fsync(fileno(f)) != 0 ? -MX_ESYS : 0;
-	if (fclose(f) != 0)
-		rc = -MX_ESYS;
-	if (rc == 0 && rename(tmp, x->path) != 0)
-		rc = -MX_ESYS;
-out:
-	mem_free(&tmp);
-	return rc;
+	return file_print(x->path, 0644, print_all, x, NULL);
 }

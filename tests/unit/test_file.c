@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * test_file: a file as a whole, and what stands in its way. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,6 +108,76 @@ in_the_way(void **state)
 	buf_fini(&b);
 }
 
+static int
+print_twice(FILE *f, const void *arg)
+{
+	return fprintf(f, "%s%s", (const char *)arg, (const char *)arg) > 0 ?
+	    0 :
+	    -1;
+}
+
+static int
+print_half(FILE *f, const void *arg)
+{
+	(void)fputs(arg, f);
+	errno = EDOM;
+	return -1;
+}
+
+static int
+print_full(FILE *f, const void *arg)
+{
+	(void)arg;
+	if (freopen("/dev/full", "w", f) == NULL)
+		return -1;
+	(void)fputs("x", f);
+	return 0;
+}
+
+/* What cannot be written to its end replaces nothing and leaves nothing. */
+static void
+prints_all_or_nothing(void **state)
+{
+	struct buf b = BUF_INIT(100);
+	struct mx_errbuf eb;
+
+	(void)state;
+	assert_int_equal(file_print(path, 0600, print_twice, "ab", &eb), 0);
+	assert_int_equal(file_print(path, 0600, print_half, "cd", &eb),
+	    -MX_ESYS);
+	assert_int_equal(errno, EDOM);
+	assert_int_equal(access(fresh, F_OK), -1);
+	assert_int_equal(file_print(path, 0600, print_full, "", &eb), -MX_ESYS);
+	assert_int_equal(access(fresh, F_OK), -1);
+	assert_int_equal(file_load(path, &b, &eb), 0);
+	assert_string_equal(buf_str(&b), "abab");
+	buf_fini(&b);
+}
+
+/* Of an open file, what is still to come; from a pipe, too. */
+static void
+reads_the_rest(void **state)
+{
+	struct buf b = BUF_INIT(50000);
+	struct mx_errbuf eb;
+	char some[20000], got[30000];
+	int fd[2];
+
+	(void)state;
+	memset(some, 'y', sizeof(some));
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(write(fd[1], some, sizeof(some)), sizeof(some));
+	close(fd[1]);
+	assert_int_equal(file_fill(fd[0], got, 5), 5);
+	assert_int_equal(file_read(fd[0], &b, &eb), 0);
+	assert_int_equal(b.len, sizeof(some) - 5);
+	assert_int_equal(file_fill(fd[0], got, sizeof(got)), 0);
+	close(fd[0]);
+	assert_int_equal(file_fill(-1, got, 1), -1);
+	assert_int_equal(file_read(-1, &b, &eb), -MX_ESYS);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -114,6 +185,8 @@ main(void)
 		cmocka_unit_test(replaces_and_loads),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(in_the_way),
+		cmocka_unit_test(prints_all_or_nothing),
+		cmocka_unit_test(reads_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -19,48 +19,57 @@ fail(struct mx_errbuf *eb)
 	    strerror(errno));
 }
 
+ssize_t
+file_fill(int fd, void *data, size_t size)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	while (got < size) {
+		n = read(fd, (char *)data + got, size - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+int
+file_read(int fd, struct buf *out, struct mx_errbuf *eb)
+{
+	char chunk[8192];
+	ssize_t n;
+
+	do {
+		n = file_fill(fd, chunk, sizeof(chunk));
+		if (n < 0)
+			return fail(eb);
+		if (buf_add(out, chunk, (size_t)n) != 0)
+			return mx_fail(eb, MX_ETOOBIG,
+			    "it is larger than %zu bytes", out->max);
+	} while (n == (ssize_t)sizeof(chunk));
+	return 0;
+}
+
 int
 file_load(const char *path, struct buf *out, struct mx_errbuf *eb)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
-	char chunk[8192];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
 	struct stat st;
-	ssize_t n = 1;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
 		rc = fail(eb);
 	else if (!S_ISREG(st.st_mode))
 		rc = mx_fail(eb, MX_ESYS, "it is not a file");
-	while (rc == 0 && n > 0) {
-		n = read(fd, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n < 0)
-			rc = fail(eb);
-		else if (buf_add(out, chunk, (size_t)n) != 0)
-			rc = mx_fail(eb, MX_ETOOBIG,
-			    "it is larger than %zu bytes", out->max);
-	}
+	else
+		rc = file_read(fd, out, eb);
 	if (fd >= 0)
 		close(fd);
 	return rc;
-}
-
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* A rename is on the disk when its folder is. */
@@ -82,25 +91,40 @@ sync_folder(const char *path)
 	return rc;
 }
 
+/* Consumes f. */
+static int
+finish(FILE *f, int rc)
+{
+	if (rc == 0 && (fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0))
+		rc = -1;
+	if (rc != 0) { /* errno is of what failed first */
+		rc = errno;
+		(void)fclose(f);
+		errno = rc;
+		return -1;
+	}
+	return fclose(f) == 0 ? 0 : -1;
+}
+
 int
-file_replace(const char *path, mode_t mode, const void *data, size_t len,
+file_print(const char *path, mode_t mode, file_print_fn *print, const void *arg,
     struct mx_errbuf *eb)
 {
 	char *fresh = mem_printf("%s.new", path);
 	int fd = -1, rc = -1, err;
+	FILE *f = NULL;
 
 	/* Left over from a crash, or somebody's link: not to be followed. */
 	if (unlink(fresh) == 0 || errno == ENOENT)
 		fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	if (fd >= 0) {
-		rc = write_all(fd, data, len) == 0 ? fsync(fd) : -1;
-		if (close(fd) != 0)
-			rc = -1;
-		if (rc == 0)
-			rc = rename(fresh, path);
-		if (rc == 0)
-			rc = sync_folder(path);
-	}
+	if (fd >= 0 && (f = fdopen(fd, "w")) == NULL)
+		close(fd);
+	if (f != NULL)
+		rc = finish(f, print(f, arg));
+	if (rc == 0)
+		rc = rename(fresh, path);
+	if (rc == 0)
+		rc = sync_folder(path);
 	if (rc != 0) {
 		err = errno;
 		rc = mx_fail(eb, MX_ESYS, "%s", strerror(err));
@@ -110,4 +134,26 @@ file_replace(const char *path, mode_t mode, const void *data, size_t len,
 	}
 	mem_free(&fresh);
 	return rc;
+}
+
+struct content {
+	const void *data;
+	size_t len;
+};
+
+static int
+print_content(FILE *f, const void *arg)
+{
+	const struct content *c = arg;
+
+	return fwrite(c->data, 1, c->len, f) == c->len ? 0 : -1;
+}
+
+int
+file_replace(const char *path, mode_t mode, const void *data, size_t len,
+    struct mx_errbuf *eb)
+{
+	struct content c = { data, len };
+
+	return file_print(path, mode, print_content, &c, eb);
 }

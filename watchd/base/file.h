@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: ISC
- * file: small files as a whole. Blocks: for start-up, helper threads and
- * programs that have no loop. Any thread. */
+ * file: files as a whole. Blocks: for start-up, helper threads and programs that
+ * have no loop. Any thread. On failure *eb (NULL is allowed) says why, without
+ * the name of the file. */
 #ifndef MX_BASE_FILE_H
 #define MX_BASE_FILE_H
 
 #include <sys/types.h>
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Appends the content of a regular file to `out`, whose cap bounds it; a FIFO
- * is not waited for. -MX_ENOENT; -MX_ETOOBIG; -MX_ESYS. On failure *eb (NULL
- * is allowed) says why, without the name of the file. */
+/* Reads up to `size` bytes, fewer only at the end. Their number, or -1 with
+ * errno. For what is too large to be given a buffer that grows. */
+ssize_t file_fill(int fd, void *data, size_t size);
+/* Appends all that is still to come to `out`, whose cap bounds it. -MX_ETOOBIG,
+ * or -MX_ESYS with errno. For who looks at the open file before. */
+int file_read(int fd, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
+/* The content of a regular file; a FIFO is not waited for. -MX_ENOENT;
+ * -MX_ETOOBIG; -MX_ESYS. */
 int
 file_load(const char *path, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
 
@@ -21,5 +29,10 @@ file_load(const char *path, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
  * says why, and path is as it was (but for a folder that does not sync). */
 int file_replace(const char *path, mode_t mode, const void *data, size_t len,
     struct mx_errbuf *eb) MX_NODISCARD;
+/* The same, with what `print` writes. It returns 0, or -1 with errno; what the
+ * stream says of itself is asked afterwards. */
+typedef int file_print_fn(FILE *, const void *arg);
+int file_print(const char *path, mode_t mode, file_print_fn *print,
+    const void *arg, struct mx_errbuf *eb) MX_NODISCARD;
 
 #endif

@@ -14,39 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "config_int.h"
-
-/* The whole of fd, or NULL with errno; EFBIG when it is too long. */
-static char *
-read_all(int fd, size_t *len)
-{
-	char *text = NULL;
-	size_t n = 0, size = 0;
-	ssize_t got;
-
-	for (;;) {
-		if (n == size) {
-			size = size == 0 ? 16384 : size * 2;
-			text = mem_grow(text, size, 1);
-		}
-		got = read(fd, text + n, size - n);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		n += (size_t)got;
-		if (n > CONF_FILE_MAX) {
-			errno = EFBIG;
-			got = -1;
-			break;
-		}
-	}
-	if (got < 0)
-		mem_free(&text);
-	*len = n;
-	return text;
-}
 
 /* Whether the file may be read where it is named: no loop, not too deep. */
 static bool
@@ -79,10 +49,11 @@ bool
 source_open(struct conf_loader *l, struct conf_source *s, const char *path,
     struct conf_pos at, char **text, size_t *len)
 {
+	struct buf all = BUF_INIT(CONF_FILE_MAX);
 	char quoted[CONF_QUOTE_MAX];
+	struct mx_errbuf why;
 	struct stat st;
-	int fd = -1;
-	bool ok = false;
+	int fd = -1, rc = -1;
 
 	*text = NULL;
 	/* Not to hang on a FIFO that a pattern has caught. */
@@ -97,20 +68,21 @@ source_open(struct conf_loader *l, struct conf_source *s, const char *path,
 		goto out;
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
-	if ((*text = read_all(fd, len)) != NULL) {
-		ok = true;
-		goto out;
-	}
-	if (errno == EFBIG)
+	rc = file_read(fd, &all, &why);
+	if (rc == -MX_ETOOBIG)
 		conf_err(l, at, "%s is larger than %u MiB",
 		    conf_quote(path, quoted), CONF_FILE_MAX >> 20);
-	else
+	else if (rc != 0)
 		conf_err(l, at, "%s cannot be read: %s",
-		    conf_quote(path, quoted), strerror(errno));
+		    conf_quote(path, quoted), why.text);
+	*len = all.len;
+	if (rc == 0)
+		*text = buf_take(&all);
 out:
+	buf_fini(&all);
 	if (fd >= 0)
 		close(fd);
-	return ok;
+	return rc == 0;
 }
 
 /* The pattern as glob() wants it. What stands in the folder's own name is

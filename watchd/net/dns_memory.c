@@ -20,16 +20,13 @@
 #include <sys/tree.h>
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fault.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define MAGIC	   "mxwatch-dns 1"
@@ -515,30 +512,14 @@ dns_memory_parse(struct dns_memory *m, const char *text, size_t len,
 int
 dns_memory_read(struct dns_memory *m, const char *path, int64_t now)
 {
-	FILE *f = fopen(path, "re");
-	struct stat st;
-	char *text = NULL;
-	size_t size;
-	int rc = -MX_ESYS;
+	struct buf text =
+	    BUF_INIT(DNS_MEMORY_FILE_MIN + m->max * DNS_MEMORY_LINE);
+	int rc = file_load(path, &text, NULL);
 
 	memory_clear(m);
-	if (f == NULL)
-		return errno == ENOENT ? -MX_ENOENT : -MX_ESYS;
-	if (fstat(fileno(f), &st) < 0)
-		goto out;
-	if (!S_ISREG(st.st_mode) || st.st_size < 1 ||
-	    (uint64_t)st.st_size >
-		DNS_MEMORY_FILE_MIN + m->max * DNS_MEMORY_LINE) {
-		rc = -MX_ECORRUPT;
-		goto out;
-	}
-	size = (size_t)st.st_size;
-	text = mem_alloc(size);
-	if (fread(text, 1, size, f) == size)
-		rc = dns_memory_parse(m, text, size, now);
-out:
-	mem_free(&text);
-	(void)fclose(f);
+	if (rc == 0)
+		rc = dns_memory_parse(m, buf_str(&text), text.len, now);
+	buf_fini(&text);
 	return rc;
 }
 
@@ -697,8 +678,9 @@ dns_memory_copy_destroy(struct dns_memory_copy **cp)
 }
 
 static int
-write_all(const struct dns_memory_copy *c, FILE *f)
+print_all(FILE *f, const void *arg)
 {
+	const struct dns_memory_copy *c = arg;
 	const struct copy_chunk *k;
 	const struct entry *e;
 	size_t at;
@@ -711,58 +693,11 @@ write_all(const struct dns_memory_copy *c, FILE *f)
 		write_entry(f, e);
 	}
 	(void)fprintf(f, "end %zu\n", c->n);
-	if (fflush(f) != 0 || ferror(f) || FAULT("dns.memory.write") ||
-	    fsync(fileno(f)) < 0)
-		return -MX_ESYS;
-	return 0;
-}
-
-/* A new name is durable only when its folder is. */
-static int
-sync_folder(const char *path)
-{
-	char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
-	int fd, rc = -MX_ESYS;
-
-	if (slash != NULL)
-		slash[slash == dir] = '\0';
-	fd =
-	    open(slash != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		rc = fsync(fd) < 0 ? -MX_ESYS : 0;
-		(void)close(fd);
-	}
-	mem_free(&dir);
-	return rc;
+	return FAULT("dns.memory.write") ? -1 : 0;
 }
 
 int
 dns_memory_write(const struct dns_memory_copy *c, const char *path)
 {
-	char *tmp = mem_printf("%s.new", path);
-	FILE *f = NULL;
-	int fd, rc = -MX_ESYS;
-
-	/* Left over from a crash, or somebody's link: not to be followed. */
-	if (unlink(tmp) < 0 && errno != ENOENT)
-		goto out;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	if (fd < 0)
-		goto out;
-	if ((f = fdopen(fd, "w")) == NULL) {
-		(void)close(fd);
-		goto out;
-	}
-	rc = write_all(c, f);
-	if (fclose(f) != 0)
-		rc = -MX_ESYS;
-	if (rc == 0 && rename(tmp, path) < 0)
-		rc = -MX_ESYS;
-	if (rc == 0)
-		rc = sync_folder(path);
-	else
-		(void)unlink(tmp);
-out:
-	mem_free(&tmp);
-	return rc;
+	return file_print(path, 0640, print_all, c, NULL);
 }

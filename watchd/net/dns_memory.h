@@ -43,7 +43,7 @@ bool dns_memory_get(struct dns_memory *, enum dns_type, const char *name,
  * correct is refused, -MX_ECORRUPT, and leaves the memory empty. */
 int dns_memory_parse(struct dns_memory *, const char *text, size_t len,
     int64_t now) MX_NODISCARD;
-/* -MX_ENOENT, -MX_ESYS, -MX_ECORRUPT: the memory is empty then. */
+/* -MX_ENOENT, -MX_ETOOBIG, -MX_ESYS, -MX_ECORRUPT: the memory is empty then. */
 int dns_memory_read(struct dns_memory *, const char *path,
     int64_t now) MX_NODISCARD;
 

@@ -594,29 +594,30 @@ host_memory_copy_destroy(struct host_memory_copy **cp)
 	mem_free(cp);
 }
 
-static int
-print_record(struct buf *out, const struct copied *r, const char *key)
+static void
+print_record(FILE *f, const struct copied *r, const char *key)
 {
-	int rc = buf_addf(out, "%s ", kinds[r->kind].word);
+	(void)fprintf(f, "%s ", kinds[r->kind].word);
+	for (unsigned i = 0; i < kinds[r->kind].nfields; i++)
+		(void)fprintf(f, "%" PRId64 " ", r->v[i]);
+	(void)fprintf(f, "%s\n", key);
+}
 
-	for (unsigned i = 0; rc == 0 && i < kinds[r->kind].nfields; i++)
-		rc = buf_addf(out, "%" PRId64 " ", r->v[i]);
-	return rc == 0 ? buf_addf(out, "%s\n", key) : rc;
+static int
+print_all(FILE *f, const void *arg)
+{
+	const struct host_memory_copy *c = arg;
+
+	(void)fprintf(f, "%s\n", MAGIC);
+	for (size_t i = 0; i < c->n; i++)
+		print_record(f, &c->record[i],
+		    buf_str(&c->keys) + c->record[i].key);
+	(void)fprintf(f, "end %zu\n", c->n);
+	return 0;
 }
 
 int
 host_memory_write(const struct host_memory_copy *c, const char *path)
 {
-	struct buf out = BUF_INIT(HOST_MEMORY_FILE_MAX);
-	int rc = buf_addf(&out, "%s\n", MAGIC);
-
-	for (size_t i = 0; rc == 0 && i < c->n; i++)
-		rc = print_record(&out, &c->record[i],
-		    buf_str(&c->keys) + c->record[i].key);
-	if (rc == 0)
-		rc = buf_addf(&out, "end %zu\n", c->n);
-	if (rc == 0)
-		rc = file_replace(path, 0640, out.data, out.len, NULL);
-	buf_fini(&out);
-	return rc;
+	return file_print(path, 0640, print_all, c, NULL);
 }

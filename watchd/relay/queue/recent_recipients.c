@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * recent_recipients: see recent_recipients.h. Two open-addressing sets of 64-bit hashes, at most half
- * full. Filled by queue_done() for every recipient that was taken, asked by
+ * recent_recipients: see recent_recipients.h. Two open-addressing sets of
+ * 64-bit hashes, at most half full. Filled by queue_done() for every recipient that was taken, asked by
  * breaker.c; saved as one small state value of the store. Loop thread. */
 #include <string.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "relay/queue/recent_recipients.h"
 
@@ -41,15 +42,18 @@ recent_destroy(struct recent_recipients **kp)
 	mem_free(kp);
 }
 
+/* Whatever its case; the values are kept in the spool. */
 static uint64_t
-hash_text(uint64_t h, const char *s)
+hash_part(uint64_t h, const char *s)
 {
+	uint8_t c;
+
 	for (; *s != '\0'; s++) {
-		h ^= (uint8_t)(*s >= 'A' && *s <= 'Z' ? *s + 32 : *s);
-		h *= UINT64_C(0x100000001b3);
+		c = (uint8_t)(*s >= 'A' && *s <= 'Z' ? *s + 32 : *s);
+		h = hash_bytes(h, &c, 1);
 	}
 	/* A separator that no text holds, then the mixer of splitmix64. */
-	h = (h ^ 0xff) * UINT64_C(0x100000001b3);
+	h = hash_bytes(h, "\xff", 1);
 	h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
 	return h ^ (h >> 31);
@@ -59,7 +63,7 @@ static uint64_t
 recent_hash(const struct recent_recipients *k, const char *domain,
     const char *mailbox)
 {
-	uint64_t h = hash_text(hash_text(k->seed, domain), mailbox);
+	uint64_t h = hash_part(hash_part(k->seed, domain), mailbox);
 
 	return h != 0 ? h : 1;
 }

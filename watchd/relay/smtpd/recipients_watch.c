@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/smtpd/recipients_int.h"
@@ -60,32 +61,13 @@ file_id_equal(const struct file_id *a, const struct file_id *b)
 	    time_equal(&a->ctime, &b->ctime);
 }
 
-static int
-read_all(int fd, char *data, size_t size, size_t *len)
-{
-	ssize_t n;
-
-	*len = 0;
-	while (*len < size) {
-		n = read(fd, data + *len, size - *len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		*len += (size_t)n;
-	}
-	return 0;
-}
-
 void
 load_run(struct load *l, const char *path)
 {
 	struct file_id now;
 	struct stat st;
 	char *data = NULL;
-	size_t len;
+	ssize_t len = -1;
 	/* Not to hang when somebody put a FIFO there. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
@@ -100,7 +82,9 @@ load_run(struct load *l, const char *path)
 		goto out;
 	}
 	data = malloc((size_t)st.st_size + 1);
-	if (data == NULL || read_all(fd, data, (size_t)st.st_size, &len) < 0) {
+	if (data != NULL)
+		len = file_fill(fd, data, (size_t)st.st_size);
+	if (len < 0) {
 		l->error = errno;
 		(void)mx_fail(&l->why, MX_ESYS, "%s", strerror(errno));
 		goto out;
@@ -110,7 +94,8 @@ load_run(struct load *l, const char *path)
 		l->changed = !file_id_equal(&now, &l->id);
 	}
 	if (!l->changed)
-		l->table = rcpt_table_parse(data, len, &l->note, &l->why);
+		l->table =
+		    rcpt_table_parse(data, (size_t)len, &l->note, &l->why);
 out:
 	free(data);
 	if (fd >= 0)
