@@ -42,7 +42,9 @@ extern char **environ;
 
 struct agentx {
 	struct loop *loop;
+	struct helper *helper; /* borrowed; gone before this is */
 	struct index index;
+	bool keeping; /* its numbers are on their way to the disk */
 	struct conf_snmp conf; /* our copy */
 
 	pid_t pid; /* 0: none */
@@ -365,14 +367,73 @@ on_spacing(void *arg)
 	send_more(arg);
 }
 
+/* The numbers on their way to the disk: the thread's until it is done. */
+struct keeping {
+	struct helper_job job; /* first */
+	struct agentx *ax;
+	struct index_copy *copy;
+	int rc;
+	struct mx_errbuf why;
+};
+
+static void keep_numbers(struct agentx *);
+
 static void
-keep_numbers(struct agentx *ax)
+keeping_run(struct helper_job *job)
 {
-	if (index_save(&ax->index) != 0)
+	struct keeping *k = (struct keeping *)job;
+
+	k->rc = index_write(k->copy, &k->why);
+}
+
+static void
+keeping_end(struct keeping *k)
+{
+	k->ax->keeping = false;
+	if (k->rc != 0)
 		log_error("agentx",
 		    "problem=\"cannot keep the numbers of the domains\" "
 		    "file=%s error=%s",
-		    log_q(ax->index.path), log_q(strerror(errno)));
+		    log_q(k->ax->index.path), log_q(k->why.text));
+	index_copy_destroy(&k->copy);
+	mem_free(&k);
+}
+
+static void
+keeping_done(struct helper_job *job)
+{
+	struct agentx *ax = ((struct keeping *)job)->ax;
+
+	keeping_end((struct keeping *)job);
+	keep_numbers(ax);
+}
+
+/* The end of the daemon: it may not have been written. */
+static void
+keeping_drop(struct helper_job *job)
+{
+	struct keeping *k = (struct keeping *)job;
+
+	keeping_run(job);
+	keeping_end(k);
+}
+
+static void
+keep_numbers(struct agentx *ax)
+{
+	struct index_copy *copy;
+	struct keeping *k;
+
+	if (ax->keeping || (copy = index_copy(&ax->index)) == NULL)
+		return;
+	k = mem_alloc(sizeof(*k));
+	k->job.run = keeping_run;
+	k->job.done = keeping_done;
+	k->job.drop = keeping_drop;
+	k->ax = ax;
+	k->copy = copy;
+	ax->keeping = true;
+	helper_do(ax->helper, &k->job);
 }
 
 /* The next packets, once those before them went. A notice that the snapshot
@@ -507,13 +568,14 @@ agentx_configure(struct agentx *ax, const struct conf_snmp *conf)
 }
 
 struct agentx *
-agentx_create(struct loop *loop, const char *spool)
+agentx_create(struct loop *loop, struct helper *helper, const char *spool)
 {
 	struct agentx *ax = mem_alloc(sizeof(*ax));
 	char *path = mem_printf("%s/snmp-index", spool);
 	int rc;
 
 	ax->loop = loop;
+	ax->helper = helper;
 	ax->fd = -1;
 	ax->restart_ms = RESTART_FIRST_MS;
 	ax->spacing = loop_timer_create(loop, on_spacing, ax);

@@ -8,6 +8,7 @@
 #define MX_SNMP_AGENTX_PARENT_H
 
 #include "config/config.h"
+#include "net/helper.h"
 #include "net/loop.h"
 #include "status/notice.h"
 #include "status/snapshot.h"
@@ -21,9 +22,10 @@ struct agentx_stats {
 	uint64_t snapshots_dropped; /* replaced before they were sent */
 };
 
-/* `spool` is where the numbers of the domains are kept. Nothing is started
- * before agentx_configure() finds an snmp section and the first tick. */
-struct agentx *agentx_create(struct loop *, const char *spool);
+/* `spool` is where the numbers of the domains are kept, by the helper, which is
+ * destroyed first. Nothing is started before agentx_configure() finds an snmp
+ * section and the first tick. */
+struct agentx *agentx_create(struct loop *, struct helper *, const char *spool);
 /* Ends the child; waits half a second for that at most. */
 void agentx_destroy(struct agentx **);
 /* A change restarts the child. `conf` is copied. */

@@ -148,22 +148,51 @@ index_of(struct index *x, const char *name)
 	return insert(x, name, x->next);
 }
 
+/* Entries stay as long as the index: their places are enough. */
+struct index_copy {
+	char *path;
+	size_t n;
+	const struct index_entry *entry[];
+};
+
+struct index_copy *
+index_copy(struct index *x)
+{
+	struct index_copy *c;
+
+	if (!x->changed)
+		return NULL;
+	x->changed = false; /* one try: the next new domain is another */
+	c = mem_alloc(sizeof(*c) + x->n * sizeof(c->entry[0]));
+	c->path = mem_strdup(x->path);
+	c->n = x->n;
+	for (size_t i = 0; i < x->n; i++)
+		c->entry[i] = x->entry[i];
+	return c;
+}
+
+void
+index_copy_destroy(struct index_copy **cp)
+{
+	if (*cp == NULL)
+		return;
+	mem_free(&(*cp)->path);
+	mem_free(cp);
+}
+
 static int
 print_all(FILE *f, const void *arg)
 {
-	const struct index *x = arg;
+	const struct index_copy *c = arg;
 
-	for (size_t i = 0; i < x->n; i++)
-		(void)fprintf(f, "%u %s\n", x->entry[i]->index,
-		    x->entry[i]->name);
+	for (size_t i = 0; i < c->n; i++)
+		(void)fprintf(f, "%u %s\n", c->entry[i]->index,
+		    c->entry[i]->name);
 	return 0;
 }
 
 int
-index_save(struct index *x)
+index_write(const struct index_copy *c, struct mx_errbuf *eb)
 {
-	if (!x->changed)
-		return 0;
-	x->changed = false; /* one try: the next new domain is another */
-	return file_print(x->path, 0644, print_all, x, NULL);
+	return file_print(c->path, 0644, print_all, c, eb);
 }

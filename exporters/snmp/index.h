@@ -39,7 +39,12 @@ int index_init(struct index *, const char *path) MX_NODISCARD;
 void index_fini(struct index *);
 /* The entry of a domain, a new one when needed; it stays. O(log n). */
 struct index_entry *index_of(struct index *, const char *name);
-/* Writes the file when there is news. -MX_ESYS with errno set. */
-int index_save(struct index *) MX_NODISCARD;
+/* All that there is, for a thread that may wait for the disk; NULL: the file has
+ * it already. The index must outlive it. */
+struct index_copy;
+struct index_copy *index_copy(struct index *);
+void index_copy_destroy(struct index_copy **);
+/* Replaces the file. -MX_ESYS. Any thread. */
+int index_write(const struct index_copy *, struct mx_errbuf *eb) MX_NODISCARD;
 
 #endif

@@ -301,8 +301,9 @@ daemon_alerts_of(const struct daemon *d, const char *domain)
 const struct control_alert_ops daemon_alert_ops;
 
 struct agentx *
-agentx_create(struct loop *l, const char *spool)
+agentx_create(struct loop *l, struct helper *helper, const char *spool)
 {
+	(void)helper;
 	(void)l;
 	(void)spool;
 	return NULL;

@@ -347,6 +347,7 @@ put_file(const char *text)
 static void
 test_index(void **state MX_UNUSED)
 {
+	struct index_copy *copy;
 	struct index x;
 
 	(void)unlink(tmp_path);
@@ -354,7 +355,11 @@ test_index(void **state MX_UNUSED)
 	assert_int_equal(index_of(&x, "b.test")->index, 2);
 	assert_int_equal(index_of(&x, "a.test")->index, 3);
 	assert_int_equal(index_of(&x, "b.test")->index, 2);
-	assert_int_equal(index_save(&x), 0);
+	copy = index_copy(&x);
+	assert_null(index_copy(&x)); /* no news since */
+	assert_int_equal(index_of(&x, "later.test")->index, 4);
+	assert_int_equal(index_write(copy, NULL), 0);
+	index_copy_destroy(&copy);
 	index_fini(&x);
 	assert_int_equal(index_init(&x, tmp_path), 0);
 	assert_int_equal(index_of(&x, "a.test")->index, 3);

@@ -212,7 +212,7 @@ create_relay(struct daemon *d)
 	    d->bounce, d->stats, &d->reach, &dops);
 	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
 	d->schedule = schedule_create(&d->reach, d->dns, d->watch, &po);
-	d->agentx = agentx_create(d->loop, d->conf->spool);
+	d->agentx = agentx_create(d->loop, d->helper, d->conf->spool);
 	reload_create(d);
 	d->self = self_create(d->conf);
 	apply_begin(d, d->conf);
