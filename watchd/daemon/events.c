@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * events: what follows from what. A change of a domain's health opens or
+ * events: the decisions of the daemon. A change of a domain's health opens or
  * closes its gate and begins its flush; the end of a flush confirms the
  * recovery. Each of these is one line in the log, too. */
 #include <string.h>
@@ -371,8 +371,9 @@ on_primary_up(void *arg, const char *domain)
 	return watch_state(d->watch, domain) == HEALTH_UP;
 }
 
-/* Who asks says that he is there: his probe need not wait for its turn. While
- * that has not been seen, the canary is all that is tried (queue/flush.c). */
+/* An ETRN client claims that its server is up: it is probed now instead of at the
+ * next interval. Until that has succeeded, the canary is all that is tried
+ * (queue/flush.c). */
 static enum smtpd_etrn
 on_etrn(void *arg, const char *domain, const char *client, uint64_t *n)
 {
