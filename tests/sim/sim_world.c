@@ -175,7 +175,7 @@ static void
 describe(const struct world *w, struct world_result *r)
 {
 	static const char *const shapes[] = { "one", "shared", "names", "net",
-		"large" };
+		"large", "huge" };
 	const struct sdomain *d = &w->domain[0];
 
 	r->servers = w->nservers - 1;

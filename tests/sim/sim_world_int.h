@@ -14,6 +14,7 @@ enum shape {
 	SHAPE_NAMES, /* domains that name one server by names of their own */
 	SHAPE_NET, /* servers and domains, up to three servers a domain */
 	SHAPE_LARGE, /* the same, many */
+	SHAPE_HUGE, /* up to 500 servers and 5,000 domains */
 	SHAPE_MAX,
 };
 
