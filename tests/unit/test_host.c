@@ -191,7 +191,11 @@ places(void **state)
 	h.open = h.ready = h.proven = 4;
 	assert_true(host_place_room(&h, SEC)); /* though the window is 1 */
 	host_place_taken(&h, SEC);
+	h.open = h.ready = 0;
+	assert_true(host_room(&h, 9 * SEC)); /* nor is a canary in its way */
+	h.open = h.ready = 4;
 	assert_true(host_is_full(&h));
+	assert_false(host_room(&h, 9 * SEC));
 	assert_false(host_place_room(&h, 9 * SEC));
 	h.places = 0;
 	h.window.ceiling = 4;

@@ -93,13 +93,6 @@ next_until(const struct host *h)
 	return 0;
 }
 
-bool
-host_room(const struct host *h, int64_t now)
-{
-	return now >= h->closed_until_ns && now >= next_until(h) &&
-	    window_room(&h->window, h->open + h->places, now);
-}
-
 unsigned
 host_bears(const struct host *h)
 {
@@ -114,6 +107,16 @@ bool
 host_is_full(const struct host *h)
 {
 	return h->open + h->places >= host_bears(h);
+}
+
+/* A probe is none of those that the window lets in one after the other; it only
+ * takes the place of one where there are no more. */
+bool
+host_room(const struct host *h, int64_t now)
+{
+	return now >= h->closed_until_ns && now >= next_until(h) &&
+	    window_room(&h->window, h->open, now) &&
+	    (h->places == 0 || !host_is_full(h));
 }
 
 bool
@@ -151,7 +154,7 @@ host_wake(const struct host *h, int64_t now)
 		return h->closed_until_ns;
 	if (now < next_until(h))
 		return next_until(h);
-	return window_wake(&h->window, h->open + h->places, now);
+	return window_wake(&h->window, h->open, now);
 }
 
 /* A refusal that means "too many of you" when others of ours work. */
