@@ -14,6 +14,7 @@ libmx_base_a_SOURCES = \
 	watchd/base/log_sink.c watchd/base/log_sink.h \
 	watchd/base/mailbox.c watchd/base/mailbox.h \
 	watchd/base/mem.c watchd/base/mem.h \
+	watchd/base/records.c watchd/base/records.h \
 	watchd/base/rnd.c watchd/base/rnd.h \
 	watchd/base/text.c watchd/base/text.h \
 	watchd/base/ways.c watchd/base/ways.h
@@ -21,7 +22,7 @@ libmx_base_a_SOURCES = \
 if HAVE_CMOCKA
 base_tests = tests/unit/test_buf tests/unit/test_file tests/unit/test_heap \
 	tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
-	tests/unit/test_text tests/unit/test_ways
+	tests/unit/test_records tests/unit/test_text tests/unit/test_ways
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
@@ -36,6 +37,8 @@ tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_mailbox_SOURCES = tests/unit/test_mailbox.c
 tests_unit_test_mailbox_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_records_SOURCES = tests/unit/test_records.c
+tests_unit_test_records_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_ways_SOURCES = tests/unit/test_ways.c

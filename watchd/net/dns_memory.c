@@ -28,6 +28,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/records.h"
 
 #define MAGIC	   "mxwatch-dns 1"
 #define CHUNK_SIZE (256u << 10) /* of a copy */
@@ -328,21 +329,6 @@ dns_memory_get(struct dns_memory *m, enum dns_type type, const char *name,
 	return true;
 }
 
-/* The next word of a line that is being cut up; NULL at its end. Exactly one
- * blank stands between two words. */
-static char *
-next_word(char **line)
-{
-	char *word = *line, *end;
-
-	if (word == NULL || *word == '\0')
-		return NULL;
-	if ((end = strchr(word, ' ')) != NULL)
-		*end++ = '\0';
-	*line = end;
-	return word;
-}
-
 static int
 parse_name(const char *s, char *dst)
 {
@@ -407,11 +393,11 @@ parse_records(char *line, enum dns_type type, struct dns_answer *a)
 	int rc;
 
 	if (dns_type_is_addr(type) && line != NULL && *line == '=') {
-		word = next_word(&line);
+		word = records_word(&line);
 		if (parse_name(word + 1, a->canon) < 0)
 			return -MX_ECORRUPT;
 	}
-	while ((word = next_word(&line)) != NULL) {
+	while ((word = records_word(&line)) != NULL) {
 		rc = type == DNS_TYPE_MX ? parse_mx(word, a) :
 					   parse_addr(word, type, a);
 		if (rc < 0)
@@ -421,11 +407,18 @@ parse_records(char *line, enum dns_type type, struct dns_answer *a)
 	return a->n > 0 || type == DNS_TYPE_MX ? 0 : -MX_ECORRUPT;
 }
 
+struct dns_parsing {
+	struct dns_memory *m;
+	int64_t now;
+};
+
 static int
-parse_line(struct dns_memory *m, char *line, int64_t now)
+parse_line(char *line, void *arg)
 {
+	struct dns_memory *m = ((struct dns_parsing *)arg)->m;
+	int64_t now = ((struct dns_parsing *)arg)->now;
 	struct dns_answer a = { .status = DNS_OK };
-	const char *kind = next_word(&line), *word;
+	const char *kind = records_word(&line), *word;
 	char name[TEXT_DOMAIN_MAX];
 	int64_t learned, fresh;
 	unsigned t;
@@ -436,15 +429,15 @@ parse_line(struct dns_memory *m, char *line, int64_t now)
 	}
 	if (t == DNS_TYPES || !outlasts(t))
 		return -MX_ECORRUPT;
-	if ((word = next_word(&line)) == NULL || parse_name(word, name) < 0)
+	if ((word = records_word(&line)) == NULL || parse_name(word, name) < 0)
 		return -MX_ECORRUPT;
-	if ((word = next_word(&line)) == NULL ||
+	if ((word = records_word(&line)) == NULL ||
 	    text_int(word, 0, INT64_MAX, &learned) < 0)
 		return -MX_ECORRUPT;
-	if ((word = next_word(&line)) == NULL ||
+	if ((word = records_word(&line)) == NULL ||
 	    text_int(word, 0, DNS_MEMORY_FRESH_MAX, &fresh) < 0)
 		return -MX_ECORRUPT;
-	if ((word = next_word(&line)) == NULL)
+	if ((word = records_word(&line)) == NULL)
 		return -MX_ECORRUPT;
 	a.secure = strcmp(word, "secure") == 0;
 	if (!a.secure && strcmp(word, "insecure") != 0)
@@ -461,50 +454,16 @@ parse_line(struct dns_memory *m, char *line, int64_t now)
 	return 0;
 }
 
-static int
-parse_all(struct dns_memory *m, const char *text, size_t len, int64_t now)
-{
-	char line[LINE_MAX_LEN], last[32];
-	const char *end, *stop = text + len;
-	size_t n, lines = 0;
-	bool magic = false;
-
-	while (text < stop) {
-		end = memchr(text, '\n', (size_t)(stop - text));
-		if (end == NULL || (n = (size_t)(end - text)) >= sizeof(line))
-			return -MX_ECORRUPT;
-		memcpy(line, text, n);
-		line[n] = '\0';
-		text = end + 1;
-		if (strlen(line) != n) /* a NUL inside */
-			return -MX_ECORRUPT;
-		if (!magic) {
-			if (strcmp(line, MAGIC) != 0)
-				return -MX_ECORRUPT;
-			magic = true;
-			continue;
-		}
-		if (strncmp(line, "end ", 4) == 0) {
-			(void)snprintf(last, sizeof(last), "end %zu", lines);
-			return text == stop && strcmp(line, last) == 0 ?
-			    0 :
-			    -MX_ECORRUPT;
-		}
-		if (parse_line(m, line, now) < 0)
-			return -MX_ECORRUPT;
-		lines++;
-	}
-	return -MX_ECORRUPT; /* without its last line it is cut */
-}
-
 int
 dns_memory_parse(struct dns_memory *m, const char *text, size_t len,
     int64_t now)
 {
+	struct dns_parsing p = { m, now };
 	int rc;
 
 	memory_clear(m);
-	if ((rc = parse_all(m, text, len, now)) < 0)
+	rc = records_parse(text, len, MAGIC, LINE_MAX_LEN - 1, parse_line, &p);
+	if (rc < 0)
 		memory_clear(m);
 	return rc;
 }

@@ -14,9 +14,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/records.h"
 #include "base/text.h"
 
-#define MAGIC	     "mxwatch-hosts 1"
+#define MAGIC "mxwatch-hosts 1"
+/* A word, a key, and numbers of 20 digits. */
+#define LINE_MAX_LEN (HOST_KEY_MAX + 32 + FIELDS_MAX * 21)
 #define PRIMARY_KEEP (30 * INT64_C(86400) * CLOCK_SEC)
 #define AGAIN_NS     (3600 * CLOCK_SEC) /* so much newer is worth a write */
 
@@ -431,24 +434,17 @@ is_key(enum kind kind, const char *key)
 		strcmp(addr_text_port(&addr, text), key) == 0);
 }
 
-/* Cuts the next word off; NULL: there is no blank behind it. */
-static char *
-next_word(char **line)
-{
-	char *word = *line, *end = strchr(word, ' ');
-
-	if (end == NULL)
-		return NULL;
-	*end = '\0';
-	*line = end + 1;
-	return word;
-}
+struct hosts_parsing {
+	struct host_memory *m;
+	int64_t now, wall;
+};
 
 static int
-parse_line(struct host_memory *m, char *line, int64_t now, int64_t wall)
+parse_line(char *line, void *arg)
 {
+	const struct hosts_parsing *p = arg;
 	struct record r = { .kind = 0 };
-	const char *word = next_word(&line);
+	const char *word = records_word(&line);
 	int k;
 
 	for (k = 0; k < KINDS; k++)
@@ -458,52 +454,27 @@ parse_line(struct host_memory *m, char *line, int64_t now, int64_t wall)
 		return -MX_ECORRUPT;
 	r.kind = (enum kind)k;
 	for (unsigned i = 0; i < kinds[k].nfields; i++)
-		if ((word = next_word(&line)) == NULL ||
-		    parse_value(&kinds[k].field[i], word, now, wall, &r.v[i]) <
-			0)
+		if ((word = records_word(&line)) == NULL ||
+		    parse_value(&kinds[k].field[i], word, p->now, p->wall,
+			&r.v[i]) < 0)
 			return -MX_ECORRUPT;
-	if (!is_key(r.kind, line))
+	if (line == NULL || !is_key(r.kind, line))
 		return -MX_ECORRUPT;
-	if (!record_is_old(&r, now))
-		memcpy(record_take(m, r.kind, line)->v, r.v, sizeof(r.v));
+	if (!record_is_old(&r, p->now))
+		memcpy(record_take(p->m, r.kind, line)->v, r.v, sizeof(r.v));
 	return 0;
-}
-
-static int
-parse_all(struct host_memory *m, const char *text, size_t len, int64_t now,
-    int64_t wall)
-{
-	/* A word, a key, and numbers of 20 digits. */
-	char line[HOST_KEY_MAX + 32 + FIELDS_MAX * 21], last[32];
-	const char *end, *stop = text + len;
-	size_t n, lines = 0;
-
-	for (; text < stop; text = end + 1, lines++) {
-		end = memchr(text, '\n', (size_t)(stop - text));
-		if (end == NULL || (n = (size_t)(end - text)) >= sizeof(line))
-			return -MX_ECORRUPT;
-		memcpy(line, text, n);
-		line[n] = '\0';
-		if (strlen(line) != n) /* a NUL inside */
-			return -MX_ECORRUPT;
-		(void)snprintf(last, sizeof(last), "end %zu", lines - 1);
-		if (lines > 0 && strcmp(line, last) == 0)
-			return end + 1 == stop ? 0 : -MX_ECORRUPT;
-		if (lines == 0 ? strcmp(line, MAGIC) != 0 :
-				 parse_line(m, line, now, wall) < 0)
-			return -MX_ECORRUPT;
-	}
-	return -MX_ECORRUPT; /* without its last line it is cut */
 }
 
 int
 host_memory_parse(struct host_memory *m, const char *text, size_t len,
     int64_t now, int64_t wall)
 {
+	struct hosts_parsing p = { m, now, wall };
 	int rc;
 
 	clear(m);
-	if ((rc = parse_all(m, text, len, now, wall)) < 0)
+	rc = records_parse(text, len, MAGIC, LINE_MAX_LEN - 1, parse_line, &p);
+	if (rc < 0)
 		clear(m);
 	m->changed = false;
 	return rc;
