@@ -5,8 +5,9 @@
  * many that is refused.
  *
  * Where deliveries stand, a place has to be asked for, and may have to be waited
- * for: one delivery ends its connection after its message. Where none works
- * there is nobody to share with, and the probe goes at once. Loop thread. */
+ * for: one delivery ends its connection after its message. Where none works, nor
+ * is on its way, there is nobody to share with, and the probe goes at once.
+ * Loop thread. */
 #ifndef MX_PRIMARY_PLACE_H
 #define MX_PRIMARY_PLACE_H
 
@@ -14,8 +15,8 @@
 
 #include "net/route.h"
 
-#define PLACE_WAIT_MS                                                          \
-	5000 /* then it goes all the same: a verdict has its time */
+/* Then it goes all the same: a verdict has its time. */
+#define PLACE_WAIT_MS 5000
 
 struct loop_timer;
 struct site;

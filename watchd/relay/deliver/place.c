@@ -13,16 +13,26 @@ site_has_waiting_place(const struct site *st)
 }
 
 static void
+place_unwait(struct place *p)
+{
+	TAILQ_REMOVE(&p->site->places, p, link);
+	p->waiting = false;
+	loop_timer_destroy(&p->patience);
+}
+
+static void
 place_enter(struct place *p)
 {
-	struct site *st = p->site;
+	host_place_taken(&p->site->host, loop_now(p->site->deliver->loop));
+}
 
-	if (p->waiting) {
-		TAILQ_REMOVE(&st->places, p, link);
-		p->waiting = false;
-		loop_timer_destroy(&p->patience);
-	}
-	host_place_taken(&st->host, loop_now(st->deliver->loop));
+/* Its turn has come. */
+static void
+place_go(struct place *p)
+{
+	place_unwait(p);
+	place_enter(p);
+	p->go(p->arg);
 }
 
 /* Nobody would end in time, or all hang. */
@@ -33,8 +43,7 @@ on_patience(void *arg)
 
 	log_info("deliver", "host=%s problem=\"no connection ended in time\"",
 	    log_q(p->site->key));
-	place_enter(p);
-	p->go(p->arg);
+	place_go(p);
 }
 
 bool
@@ -69,8 +78,9 @@ deliver_place_give_back(struct deliver *dl, struct place *p)
 	if (st == NULL)
 		return;
 	if (p->waiting)
-		place_enter(p);
-	host_place_left(&st->host, loop_now(dl->loop));
+		place_unwait(p);
+	else
+		host_place_left(&st->host, loop_now(dl->loop));
 	st->nplaces--;
 	p->site = NULL;
 	site_touch(st);
@@ -82,10 +92,8 @@ site_serve_places(struct site *st)
 	struct place *p;
 
 	while ((p = TAILQ_FIRST(&st->places)) != NULL &&
-	    host_place_room(&st->host, loop_now(st->deliver->loop))) {
-		place_enter(p);
-		p->go(p->arg);
-	}
+	    host_place_room(&st->host, loop_now(st->deliver->loop)))
+		place_go(p);
 	if (p != NULL && host_is_full(&st->host))
 		site_make_room(st, false);
 }
