@@ -17,11 +17,11 @@ struct http_look {
 	struct helper_job job; /* first */
 	struct http *http; /* NULL: it is gone meanwhile; loop thread */
 	struct config *conf;
-	bool tls, users; /* to be looked at */
 	struct http_files files; /* as they were, then as they are */
 	/* What was read because it is another one; `fresh.cert` and `list` are
 	 * NULL when it was not, or is of no use (`why`). */
 	struct http_tls fresh;
+	int tls_rc;
 	struct auth_users *list;
 	struct mx_errbuf tls_why, users_why;
 };
@@ -72,10 +72,9 @@ run_look(struct helper_job *job)
 	const struct conf_web *w = &l->conf->web;
 	unsigned moved = http_files_moved(&l->files, w);
 
-	if (l->tls && (moved & HTTP_FILES_TLS) != 0 &&
-	    http_tls_load(&l->fresh, w, &l->tls_why) != 0)
-		http_tls_fini(&l->fresh);
-	if (l->users && (moved & HTTP_FILES_USERS) != 0)
+	if ((moved & HTTP_FILES_TLS) != 0)
+		l->tls_rc = http_tls_load(&l->fresh, w, &l->tls_why);
+	if ((moved & HTTP_FILES_USERS) != 0)
 		l->list = auth_users_load(w->basic_auth_file, &l->users_why);
 }
 
@@ -119,7 +118,7 @@ on_looked(struct helper_job *job)
 		http_renew_tls(h, &l->fresh, clock_now());
 		log_notice("web", "tls=renewed cert=%s",
 		    log_q(h->conf->web.tls_cert));
-	} else if (l->tls_why.text[0] != '\0') {
+	} else if (l->tls_rc != 0) {
 		log_error("web",
 		    "problem=%s effect=\"the old certificate"
 		    " stays\"",
@@ -143,8 +142,6 @@ http_files_look(struct http *h, struct helper *helper)
 	l->job.drop = drop_look;
 	l->http = h;
 	l->conf = config_ref(h->conf);
-	l->tls = h->tls.cert != NULL;
-	l->users = h->auth != NULL;
 	l->files = h->files;
 	h->look = l;
 	helper_do(helper, &l->job);
