@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "primary/host.h"
-#include "primary/watch.h"
+#include "tests/unit/watch_conf.h"
 
 #define A "a.example"
 #define B "b.example"
@@ -60,36 +60,10 @@ on_wake(void *arg)
 	(void)arg;
 }
 
-/* A configuration of `text` inside of what each needs. */
-static struct config *
-parse(const char *text)
-{
-	struct conf_errors errs = { 0 };
-	char *all = mem_printf("hostname = \"us.example\"\n%s", text);
-	struct config *c = config_parse("test", all, strlen(all), &errs);
-
-	for (size_t i = 0; i < errs.n; i++)
-		if (!errs.e[i].warning)
-			fail_msg("%s", errs.e[i].text);
-	conf_errors_fini(&errs);
-	mem_free(&all);
-	assert_non_null(c);
-	return c;
-}
-
-/* As a reload does it: who is new or differs is set, who has left is dropped. */
 static void
 configure(struct world *w, const char *text)
 {
-	struct config *c = parse(text), *old = w->conf;
-
-	for (size_t i = 0; i < c->ndomains; i++)
-		watch_domain_set(w->ws, &c->domain[i], w->now, w->wall);
-	for (size_t i = 0; old != NULL && i < old->ndomains; i++)
-		if (config_domain(c, old->domain[i].name) == NULL)
-			watch_domain_drop(w->ws, old->domain[i].name);
-	config_unref(&old);
-	w->conf = c;
+	watch_conf_set(w->ws, &w->conf, text, w->now, w->wall);
 }
 
 static struct world *

@@ -32,9 +32,11 @@ tests_unit_test_host_LDADD = $(PRIMARY_L) $(NET_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_host_memory_SOURCES = tests/unit/test_host_memory.c
 tests_unit_test_host_memory_LDADD = $(PRIMARY_L) $(SMTP_L) $(NET_L) $(BASE_L) \
 	$(CMOCKA_LIBS)
-tests_unit_test_watch_SOURCES = tests/unit/test_watch.c
+tests_unit_test_watch_SOURCES = tests/unit/test_watch.c \
+	tests/unit/watch_conf.c tests/unit/watch_conf.h
 tests_unit_test_watch_LDADD = $(ALL_L) $(CMOCKA_LIBS)
-tests_unit_test_watch_bound_SOURCES = tests/unit/test_watch_bound.c
+tests_unit_test_watch_bound_SOURCES = tests/unit/test_watch_bound.c \
+	tests/unit/watch_conf.c tests/unit/watch_conf.h
 tests_unit_test_watch_bound_LDADD = $(ALL_L) $(CMOCKA_LIBS)
 tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(PRIMARY_L) $(BASE_L) $(CMOCKA_LIBS)
