@@ -10,10 +10,10 @@
  *
  * The first turns are spread: over 10 ms for each, half an interval at most.
  * So every verdict comes within max(rise, fall) intervals, and not all
- * sessions begin in the same second. Behind the first verdict, turns spread over the
- * interval (100 ms for each, two thirds of it at most), and stay so. How many look-ups and sessions go on at
- * once is bounded; who has to wait waits in a line. A turn that waits is late,
- * never doubled.
+ * sessions begin in the same second. Behind the first verdict, turns spread over
+ * the interval (100 ms for each, two thirds of it at most), and stay so. How many
+ * look-ups and sessions go on at once is bounded; who has to wait waits in a
+ * line. A turn that waits is late, never doubled.
  *
  * What is learned goes to the watches; what it means is not decided here.
  * Loop thread. */

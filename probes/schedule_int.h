@@ -7,7 +7,6 @@
 #include <sys/tree.h>
 
 #include "base/heap.h"
-#include "primary/host.h"
 #include "probes/schedule.h"
 #include "smtp/path.h"
 
@@ -57,13 +56,12 @@ struct turn {
 
 TAILQ_HEAD(turn_list, turn);
 
-#define SHARE_KEY_MAX (HOST_KEY_MAX + PRIMARY_LABEL_MAX + 1)
-
 /* Watches that have their sessions together. */
 struct share {
 	RB_ENTRY(share) node;
 	struct schedule *s;
-	char *key; /* addresses, source, and the name it is bound to */
+	char *addresses; /* watch_addresses_key() */
+	char *name; /* that the certificate is verified for; "" any */
 	const struct watch_policy *policy; /* of its first member */
 	struct turn_list members;
 	struct turn *leader; /* who has the session under way; NULL: nobody */

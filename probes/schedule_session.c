@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * schedule_session: one session of a watch, and what it taught. It asks for the
- * domains of its share in turn. A domain or its settings may go while the session is under way: the session has
- * copies of what it asks for, and the answer for a name that is gone is
- * dropped. */
+ * domains of its share in turn. A domain or its settings may go while the session
+ * is under way: the session has copies of what it asks for, and the answer for a
+ * name that is gone is dropped. */
 #include <stdio.h>
 #include <string.h>
 
@@ -191,6 +191,7 @@ probing_start(struct turn *t)
 		.sender = policy->sender,
 		.depth = policy->depth,
 		.tls = policy->tls,
+		.source = watch_source(t->watch),
 		.connect_ms = policy->connect_ms,
 		.clear_after_ms = policy->clear_after_ms,
 		.timeout_ms = policy->timeout_ms,
@@ -203,8 +204,6 @@ probing_start(struct turn *t)
 	t->counted = 0;
 	p->nasks = target.nasks = choose_asks(t, p, ask, mailbox);
 	t->now = false;
-	if (policy->source.len != 0)
-		target.source = &policy->source;
 	if (s->env.tls == NULL && target.depth == DEPTH_STARTTLS)
 		target.depth = DEPTH_EHLO;
 	p->run = probe_smtp_start(&s->env, &target, &ops, p);

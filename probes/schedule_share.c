@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "primary/host.h"
 #include "probes/schedule_int.h"
 
 #define TELL_MAX 50 /* watches told before others have their turn */
@@ -34,8 +33,10 @@ struct share_news {
 static int
 share_cmp(const struct share *a, const struct share *b)
 {
-	int rc = strcmp(a->key, b->key);
+	int rc = strcmp(a->addresses, b->addresses);
 
+	if (rc == 0)
+		rc = strcmp(a->name, b->name);
 	return rc != 0 ? rc : watch_policy_cmp(a->policy, b->policy);
 }
 
@@ -53,7 +54,8 @@ share_free(struct share *h)
 		TAILQ_REMOVE(&s->telling, h, telling);
 	RB_REMOVE(share_tree, &s->shares, h);
 	mem_free(&h->news);
-	mem_free(&h->key);
+	mem_free(&h->addresses);
+	mem_free(&h->name);
 	mem_free(&h);
 }
 
@@ -79,57 +81,47 @@ share_leave(struct turn *t)
 		h->policy = &TAILQ_FIRST(&h->members)->watch->policy;
 }
 
-static char *
-share_key(const struct watch *w, char *dst, size_t size)
-{
-	bool named =
-	    w->policy.tls == CONF_TLS_REQUIRE || w->policy.tls == CONF_TLS_DANE;
-	char addresses[HOST_KEY_MAX];
-
-	(void)strlcpy(dst, host_key(w->host, watch_source(w), addresses), size);
-	if (named) {
-		(void)strlcat(dst, " ", size);
-		(void)strlcat(dst, w->primary->label, size);
-	}
-	return dst;
-}
-
 static struct share *
-share_get(struct schedule *s, const struct watch *w, char *key)
+share_get(struct schedule *s, const struct watch *w)
 {
-	struct share find = { .key = key, .policy = &w->policy }, *h;
+	struct share find = {
+		.addresses = (char *)(uintptr_t)watch_addresses_key(w),
+		.name = config_tls_is_named(w->policy.tls) ?
+		    w->primary->label :
+		    (char *)(uintptr_t) "",
+		.policy = &w->policy,
+	};
+	struct share *h = RB_FIND(share_tree, &s->shares, &find);
 
-	h = RB_FIND(share_tree, &s->shares, &find);
 	if (h != NULL)
 		return h;
 	h = mem_alloc(sizeof(*h));
 	h->s = s;
-	h->key = mem_strdup(key);
+	h->addresses = mem_strdup(find.addresses);
+	h->name = mem_strdup(find.name);
 	h->policy = &w->policy;
 	TAILQ_INIT(&h->members);
 	(void)RB_INSERT(share_tree, &s->shares, h);
 	return h;
 }
 
+/* Has it still the addresses of its share? */
 static bool
-is_of(const struct turn *t, const struct share *h)
+share_holds(const struct turn *t)
 {
-	char key[SHARE_KEY_MAX];
-
-	return t->watch->host != NULL &&
-	    strcmp(share_key(t->watch, key, sizeof(key)), h->key) == 0;
+	return t->share != NULL &&
+	    strcmp(watch_addresses_key(t->watch), t->share->addresses) == 0;
 }
 
 void
 share_join(struct turn *t)
 {
-	char key[SHARE_KEY_MAX];
 	struct share *h;
 
-	if (t->share != NULL && is_of(t, t->share))
+	if (share_holds(t))
 		return;
 	share_leave(t);
-	h = share_get(t->s, t->watch, share_key(t->watch, key, sizeof(key)));
+	h = share_get(t->s, t->watch);
 	if (!TAILQ_EMPTY(&h->members))
 		watch_join(t->s->watches, t->watch,
 		    TAILQ_FIRST(&h->members)->watch);
@@ -189,7 +181,7 @@ tell(struct turn *t, const struct share_news *n)
 	struct schedule *s = t->s;
 	int64_t now = loop_now(s->loop), wall = clock_wall();
 
-	if (t->told == n->n || !is_of(t, t->share))
+	if (t->told == n->n || !share_holds(t))
 		return;
 	t->told = n->n;
 	t->watch->asks = n->asks;
@@ -238,7 +230,7 @@ share_news(struct turn *t, const struct primary_session *said)
 	struct share_news *n;
 
 	t->told = ++h->told;
-	if (TAILQ_NEXT(TAILQ_FIRST(&h->members), member) == NULL)
+	if (share_is_alone(t))
 		return NULL;
 	if (h->news == NULL) {
 		h->news = mem_alloc(sizeof(*h->news));

@@ -265,6 +265,13 @@ config_domain(const struct config *, const char *name);
 
 /* As it is written: "may". */
 const char *config_tls_word(enum conf_tls);
+/* Is the certificate verified for the host's name? A session is then one with that
+ * name only, whoever else has its addresses. */
+static inline bool
+config_tls_is_named(enum conf_tls tls)
+{
+	return tls == CONF_TLS_REQUIRE || tls == CONF_TLS_DANE;
+}
 
 extern const struct alert_info conf_alert_info[ALERT_KIND_MAX];
 /* ALERT_KIND_MAX when there is none. */

@@ -157,9 +157,8 @@ host_wake(const struct host *h, int64_t now)
 	return window_wake(&h->window, h->open, now);
 }
 
-/* A refusal that means "too many of you" when others of ours work. */
-static bool
-says_crowded(enum smtp_phase phase, uint16_t code)
+bool
+host_says_crowded(enum smtp_phase phase, uint16_t code)
 {
 	if (phase == SMTP_PHASE_CONNECT)
 		return true;
@@ -203,14 +202,14 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 	int64_t pause;
 
 	h->refused++;
-	if (h->ready > 0 && says_crowded(phase, code)) {
+	if (h->ready > 0 && host_says_crowded(phase, code)) {
 		settle_longer(h, now);
 		h->proven = h->ready;
 		h->lessons++;
 		window_crowded(&h->window, h->ready + h->places, now);
 		return HOST_CROWDED;
 	}
-	if (h->ready == 0 && says_crowded(phase, code) &&
+	if (h->ready == 0 && host_says_crowded(phase, code) &&
 	    now >= h->closed_until_ns &&
 	    (h->places > 0 || (h->open > 1 && host_will_say(h, now))))
 		return HOST_CROWDED;

@@ -100,6 +100,10 @@ void host_place_taken(struct host *, int64_t now);
 void host_place_left(struct host *, int64_t now);
 int64_t host_wake(const struct host *, int64_t now);
 
+/* Does that refusal mean "too many of you" when others of ours work there? Pure;
+ * code 0: no reply. */
+bool host_says_crowded(enum smtp_phase, uint16_t code);
+
 enum host_failure {
 	HOST_CROWDED, /* one connection too many: the others go on */
 	HOST_FAILED, /* nothing works: a pause */

@@ -180,7 +180,7 @@ is_crowded(const struct reach *r, bool silent)
 	return !silent && !r->now.local && a != NULL && a->ours > 0 &&
 	    loop_now(r->env.loop) - a->good_ns < ADDRESS_FAILED_NS &&
 	    r->now.phase < SMTP_PHASE_STARTTLS &&
-	    (r->now.reply_code == 0 || r->now.reply_code / 100 == 4);
+	    host_says_crowded(r->now.phase, r->now.reply_code);
 }
 
 /* Is there another address where we got through the last time? */

@@ -82,12 +82,9 @@ watch_stamp(struct watch_set *ws, struct watch *w)
 	w->primary->stamp = ++ws->stamp;
 }
 
-/* What was known under the policy before is the best that is known now. */
 static void
-watch_inherit(struct watch *w, const struct watch *from)
+take_over(struct watch *w, const struct watch *from)
 {
-	if (from == NULL || !from->policy.enabled || !w->policy.enabled)
-		return;
 	w->health = from->health;
 	health_conf_set(&w->health, &w->policy.health);
 	w->since = from->since;
@@ -95,10 +92,30 @@ watch_inherit(struct watch *w, const struct watch *from)
 	w->slow_ms = from->slow_ms;
 	w->asks = from->asks;
 	(void)strlcpy(w->cause, from->cause, sizeof(w->cause));
-	if (from->host != NULL && from->policy.tls == w->policy.tls) {
-		w->host = mem_dup(from->host, sizeof(*w->host));
-		(void)dane_ref(w->host->dane);
-	}
+}
+
+void
+watch_host_set(struct watch_set *ws, struct watch *w,
+    const struct route_host *h)
+{
+	if (w->host == NULL)
+		w->host = mem_alloc(sizeof(*w->host));
+	else
+		dane_unref(&w->host->dane);
+	*w->host = *h;
+	(void)dane_ref(w->host->dane);
+	bound_addresses(ws, w);
+}
+
+/* What was known under the policy before is the best that is known now. */
+static void
+watch_inherit(struct watch_set *ws, struct watch *w, const struct watch *from)
+{
+	if (from == NULL || !from->policy.enabled || !w->policy.enabled)
+		return;
+	take_over(w, from);
+	if (from->host != NULL && from->policy.tls == w->policy.tls)
+		watch_host_set(ws, w, from->host);
 }
 
 const struct net_addr *
@@ -113,14 +130,10 @@ watch_join(struct watch_set *ws, struct watch *w, const struct watch *other)
 	if (w->last.probed || !other->last.probed ||
 	    w->health.state != HEALTH_UNKNOWN)
 		return;
-	w->health = other->health;
-	w->since = other->since;
-	w->last = other->last;
+	take_over(w, other);
+	/* The sessions were not its own. */
 	w->last.probes = w->last.failures = 0;
 	memset(w->last.failures_phase, 0, sizeof(w->last.failures_phase));
-	w->slow_ms = other->slow_ms;
-	w->asks = other->asks;
-	(void)strlcpy(w->cause, other->cause, sizeof(w->cause));
 	watch_stamp(ws, w);
 	watch_dirty(ws, w);
 }
@@ -146,9 +159,7 @@ watch_new(struct watch_set *ws, struct primary *p,
 	(void)strlcpy(w->cause,
 	    policy->enabled ? "not probed yet" : "probes are disabled",
 	    sizeof(w->cause));
-	watch_inherit(w, heir_of);
-	if (w->host != NULL)
-		bound_addresses(ws, w);
+	watch_inherit(ws, w, heir_of);
 	LIST_INSERT_HEAD(&p->watches, w, sibling);
 	(void)RB_INSERT(watch_tree, &ws->watches, w);
 	watch_stamp(ws, w);

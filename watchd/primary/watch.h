@@ -209,6 +209,8 @@ void watch_session(struct watch_set *, struct watch *,
 bool watch_silent(struct watch_set *, struct watch *,
     const struct primary_session *s, int64_t waited_ms, unsigned intervals,
     int64_t now, int64_t wall);
+/* The host_key() of its addresses; not before it has some (`host`). */
+const char *watch_addresses_key(const struct watch *);
 /* Where its sessions come from; NULL: any address of ours. */
 const struct net_addr *watch_source(const struct watch *);
 /* A total order. */

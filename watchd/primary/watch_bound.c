@@ -82,6 +82,12 @@ bound_settle(struct watch_set *ws, struct watch *w)
 	set_tell(ws, w->set);
 }
 
+const char *
+watch_addresses_key(const struct watch *w)
+{
+	return w->set->key;
+}
+
 static struct address_set *
 set_get(struct watch_set *ws, const char *key)
 {

@@ -195,21 +195,6 @@ list_renewed(struct watch_set *ws, struct watch_domain *d,
 	list_set(ws, d, want, n, was_configured, false);
 }
 
-/* Addresses that a look-up by MX brought, for whom nobody looks up. */
-static void
-take_host(struct watch_set *ws, struct watch *w, const struct route_host *h)
-{
-	if (w->configured > 0)
-		return;
-	if (w->host == NULL)
-		w->host = mem_alloc(sizeof(*w->host));
-	else
-		dane_unref(&w->host->dane);
-	*w->host = *h;
-	(void)dane_ref(w->host->dane);
-	bound_addresses(ws, w);
-}
-
 /* ---- its state */
 
 static void
@@ -525,8 +510,11 @@ watch_route(struct watch_set *ws, struct watch_domain *d,
 	list_set(ws, d, want, n, false, false);
 	for (unsigned i = 0; i < r->n; i++)
 		for (unsigned j = 0; j < d->nlinks; j++)
-			if (strcmp(d->link[j].watch->primary->label,
+			/* Those that are configured are looked up by themselves. */
+			if (d->link[j].watch->configured == 0 &&
+			    strcmp(d->link[j].watch->primary->label,
 				r->host[i].label) == 0)
-				take_host(ws, d->link[j].watch, &r->host[i]);
+				watch_host_set(ws, d->link[j].watch,
+				    &r->host[i]);
 	domain_follow(ws, d, t);
 }

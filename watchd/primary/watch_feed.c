@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "primary/host.h"
 #include "primary/watch_int.h"
 
 /* A cause is what failed; that something worked replaces it only when that
@@ -79,10 +80,7 @@ is_crowded(const struct watch_set *ws, const struct watch *w,
 {
 	if (s->ok || s->neutral || ws->ops.working == NULL)
 		return false;
-	if (s->phase != SMTP_PHASE_CONNECT && s->phase != SMTP_PHASE_GREETING &&
-	    s->phase != SMTP_PHASE_EHLO && s->code != 421)
-		return false;
-	return (s->code == 0 || s->code / 100 == 4) &&
+	return host_says_crowded(s->phase, s->code) &&
 	    ws->ops.working(ws->ops.arg, w);
 }
 
@@ -242,13 +240,7 @@ watch_addresses(struct watch_set *ws, struct watch *w, const struct route *r,
 	}
 	if (self || r->n == 0)
 		return false;
-	if (w->host == NULL)
-		w->host = mem_alloc(sizeof(*w->host));
-	else
-		dane_unref(&w->host->dane);
-	*w->host = r->host[0];
-	(void)dane_ref(w->host->dane);
-	bound_addresses(ws, w);
+	watch_host_set(ws, w, &r->host[0]);
 	return true;
 }
 

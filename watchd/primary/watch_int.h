@@ -41,6 +41,9 @@ void watch_release(struct watch_set *, struct watch **);
 /* Its members are told, from the first one on. */
 void watch_dirty(struct watch_set *, struct watch *);
 void watch_stamp(struct watch_set *, struct watch *);
+/* A look-up brought its addresses; they are copied. */
+void
+watch_host_set(struct watch_set *, struct watch *, const struct route_host *);
 
 /* watch_domain.c */
 /* Not set up yet: domain_configure(). */

@@ -255,10 +255,9 @@ lane_key(const struct deliver_dest *d, const struct route_host *h, char *dst,
     size_t size)
 {
 	enum conf_tls tls = deliver_dest_conf(d)->tls;
-	bool named = tls == CONF_TLS_REQUIRE || tls == CONF_TLS_DANE;
 
 	snprintf(dst, size, "%c%s %s %s", deliver_dest_is_ours(d) ? 'o' : 'f',
-	    config_tls_word(tls), named ? h->label : "",
+	    config_tls_word(tls), config_tls_is_named(tls) ? h->label : "",
 	    tls == CONF_TLS_DANE ? d->domain : "");
 }
 
