@@ -2,9 +2,10 @@
  * domains: the blocks of the snapshot (status/snapshot.h), kept up to date.
  * A block is remade when its domain was touched (status/counters.h), at most
  * once a second and for 2 ms, DOMAINS_SLICE of them at most, a turn of the loop;
- * while a flush of it runs, each second. What only the passing of time changes (the windows of
- * an hour and a day) is looked for in slices, and so that nothing that was not
- * touched by mistake stays wrong, each block is remade once in five minutes.
+ * while a flush of it runs, each second. What only the passing of time changes
+ * (the windows of an hour and a day) is looked for in slices, and so that nothing
+ * that was not touched by mistake stays wrong, each block is remade once in five
+ * minutes.
  * Loop thread. */
 #ifndef MX_DAEMON_DOMAINS_H
 #define MX_DAEMON_DOMAINS_H

@@ -98,8 +98,7 @@ void deliver_bound_at(struct deliver *, const char *key, unsigned most);
 void deliver_doubted(struct deliver *, const struct route_host *,
     const struct net_addr *source);
 /* Connections of today stand there, and within half a minute it took a message on
- * one of them or one became ready; or some are on
- * their way, and not for long. */
+ * one of them or one became ready; or some are on their way, and not for long. */
 bool deliver_working(const struct deliver *, const struct route_host *,
     const struct net_addr *source);
 /* Places for what is no delivery; see primary/place.h. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * recent_recipients: see recent_recipients.h. Two open-addressing sets of
- * 64-bit hashes, at most half full. Filled by queue_done() for every recipient that was taken, asked by
- * breaker.c; saved as one small state value of the store. Loop thread. */
+ * 64-bit hashes, at most half full. Filled by queue_done() for every recipient
+ * that was taken, asked by breaker.c; saved as one small state value of the
+ * store. Loop thread. */
 #include <string.h>
 
 #include "base/err.h"
