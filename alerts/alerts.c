@@ -2,7 +2,6 @@
  * alerts: what the loop thread may ask of the alert thread. */
 #include "alerts/alerts.h"
 
-#include <signal.h>
 #include <string.h>
 
 #include <curl/curl.h>
@@ -11,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 void
 alerts_mail_free(struct mail *m)
@@ -42,20 +42,6 @@ drop_errand(void *arg)
 	mem_free(&e);
 }
 
-/* Signals are the main thread's. */
-static void
-start_thread(struct alerts *a)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&a->thread, NULL, alerts_run, a);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	MX_ASSERT(rc == 0);
-}
-
 struct alerts *
 alerts_create(struct config *conf, struct snapshot_box *snapshots)
 {
@@ -80,7 +66,7 @@ alerts_create(struct config *conf, struct snapshot_box *snapshots)
 		log_error("alerts", "problem=%s", log_q(eb.text));
 	a->transport = transport_create(notify_done, a);
 	transport_on_drop(a->transport, drop_errand);
-	start_thread(a);
+	MX_ASSERT(thread_start(&a->thread, alerts_run, a) == 0);
 	return a;
 }
 

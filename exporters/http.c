@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 #define HTTP_MEMORY_PER_CONNECTION 16384
 #define HTTP_BACKLOG		   64
@@ -38,6 +39,8 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	unsigned flags =
 	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC;
 	struct MHD_OptionItem more[8];
+	struct MHD_Daemon *mhd;
+	sigset_t before;
 	size_t n = 0;
 
 	if (l->addr.u.sa.sa_family == AF_INET6)
@@ -59,7 +62,8 @@ start(struct http *h, const struct conf_listen *l, int fd)
 		more[n++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_TRUST,
 			0, h->tls.ca };
 	more[n] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
-	return MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
+	thread_signals_off(&before);
+	mhd = MHD_start_daemon(flags, 0, NULL, NULL, http_on_request, h,
 	    MHD_OPTION_SOCK_ADDR, &l->addr.u.sa, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)conf->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)((conf->timeout_ms + 999) / 1000),
@@ -68,6 +72,8 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
 	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_ARRAY,
 	    more, MHD_OPTION_END);
+	thread_signals_back(&before);
+	return mhd;
 }
 
 /* What stands in the files that the configuration names. */

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -117,7 +118,11 @@ def test_TERM_during_a_reload(stack):
     for i in range(3):
         d.write(domains=many(d, range(i + 1, N + i)))
         d.hup()
-    d.proc.send_signal(signal.SIGTERM)
+    for _ in range(20000):  # whoever is impatient does not cut the end short
+        if d.proc.poll() is not None:
+            break
+        d.proc.send_signal(signal.SIGTERM)
+        time.sleep(0.001)
     d.stop()
 
 

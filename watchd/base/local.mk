@@ -17,6 +17,7 @@ libmx_base_a_SOURCES = \
 	watchd/base/records.c watchd/base/records.h \
 	watchd/base/rnd.c watchd/base/rnd.h \
 	watchd/base/text.c watchd/base/text.h \
+	watchd/base/thread.c watchd/base/thread.h \
 	watchd/base/ways.c watchd/base/ways.h
 
 if HAVE_CMOCKA

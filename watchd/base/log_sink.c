@@ -15,7 +15,6 @@
 #include <paths.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -26,6 +25,7 @@
 #include "base/err.h"
 #include "base/log_sink.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 #define SINK_BUFFER    (256 * 1024) /* some 1,700 lines */
 #define SINK_RESERVE   (32 * 1024) /* of it for what an operator must see */
@@ -319,7 +319,6 @@ static int
 sink_start(void)
 {
 	pthread_condattr_t ca;
-	sigset_t all, old;
 	int rc;
 
 	pthread_condattr_init(&ca);
@@ -327,10 +326,7 @@ sink_start(void)
 	pthread_cond_init(&sink.work, NULL);
 	pthread_cond_init(&sink.idle, &ca);
 	pthread_condattr_destroy(&ca);
-	sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&sink.thread, NULL, sink_main, NULL);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	rc = thread_start(&sink.thread, sink_main, NULL);
 	sink.threaded = rc == 0;
 	errno = rc;
 	return rc == 0 ? 0 : -MX_ESYS;

@@ -133,6 +133,19 @@ held_signals(sigset_t *set)
 	sigaddset(set, SIGUSR1);
 }
 
+/* Whoever asks again for the end that has begun must not cut it short: the
+ * loop's handlers go away before what is left to save is saved. */
+static void
+hold_all(void)
+{
+	sigset_t all;
+
+	held_signals(&all);
+	sigaddset(&all, SIGTERM);
+	sigaddset(&all, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
 void
 daemon_signals_hold(void)
 {
@@ -314,6 +327,7 @@ daemon_run(struct daemon *d)
 	log_notice("daemon", "started=1 hostname=%s domains=%zu spool=%s",
 	    d->conf->hostname, d->conf->ndomains, log_q(d->conf->spool));
 	loop_run(d->loop);
+	hold_all();
 	log_notice("daemon", "stopped=1");
 }
 

@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/dns_query.h"
 #include "net/resolvconf.h"
 
@@ -80,18 +80,13 @@ static int
 worker_start(struct dns_pool *p, int64_t timeout_ms)
 {
 	struct worker *w = &p->worker[p->nworkers++];
-	sigset_t all, old;
 	int err;
 
 	w->in = mailbox_create();
 	w->done = p->done;
 	w->query =
 	    dns_query_create(p->servers, p->nservers, timeout_ms, p->stop[0]);
-	/* Signals belong to the loop's thread. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_BLOCK, &all, &old);
-	err = pthread_create(&w->thread, NULL, worker_main, w);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = thread_start(&w->thread, worker_main, w);
 	w->started = err == 0;
 	return err;
 }

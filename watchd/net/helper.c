@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * helper: a thread between two mailboxes. */
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/helper.h"
 
 enum { MAIL_JOB, MAIL_STOP };
@@ -59,15 +59,11 @@ struct helper *
 helper_create(struct loop *loop)
 {
 	struct helper *h = mem_alloc(sizeof(*h));
-	sigset_t all, old;
 
 	h->in = mailbox_create();
 	h->out = mailbox_create();
 	h->io = loop_mailbox(loop, h->out, on_done, h);
-	sigfillset(&all); /* signals are the loop's */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	MX_ASSERT(pthread_create(&h->thread, NULL, helper_main, h) == 0);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	MX_ASSERT(thread_start(&h->thread, helper_main, h) == 0);
 	return h;
 }
 

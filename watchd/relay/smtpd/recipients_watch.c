@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "relay/smtpd/recipients_int.h"
 
 #define CHECK_MS  2000
@@ -282,16 +282,12 @@ struct recipients_watch *
 recipients_watch_start(struct mailbox *out)
 {
 	struct recipients_watch *w = mem_alloc(sizeof(*w));
-	sigset_t all, old;
 
 	w->out = out;
 	w->in = mailbox_create();
 	for (unsigned i = 0; i < MX_COUNT(w->list); i++)
 		TAILQ_INIT(&w->list[i]);
-	sigfillset(&all); /* signals are the main thread's */
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	MX_ASSERT(pthread_create(&w->thread, NULL, watch_main, w) == 0);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	MX_ASSERT(thread_start(&w->thread, watch_main, w) == 0);
 	return w;
 }
 

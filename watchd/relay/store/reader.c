@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "relay/store/store_int.h"
 
 #define READER_FILES 16
@@ -295,7 +296,7 @@ reader_start(struct spool *sp, struct mailbox *out)
 	rd->sp = sp;
 	rd->out = out;
 	rd->in = mailbox_create();
-	if (pthread_create(&rd->thread, NULL, reader_main, rd) != 0) {
+	if (thread_start(&rd->thread, reader_main, rd) != 0) {
 		mailbox_destroy(&rd->in, NULL);
 		mem_free(&rd);
 	}

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "relay/store/writer_int.h"
 
 #define WRITER_TICK_MS 1000
@@ -306,7 +307,7 @@ writer_start(struct spool *sp, const struct store_conf *conf,
 	writer_limits(w, conf);
 	writer_state(w, info);
 	w->told = info->state;
-	if (pthread_create(&w->thread, NULL, writer_main, w) != 0) {
+	if (thread_start(&w->thread, writer_main, w) != 0) {
 		mailbox_destroy(&w->in, NULL);
 		mem_free(&w);
 	}
