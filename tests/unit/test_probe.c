@@ -395,6 +395,30 @@ test_other_ways(void **state)
 	}
 }
 
+/* The silence of an address is no silence of the next one. */
+static void
+test_next_address(void **state)
+{
+	static const struct reach_limits limits = { .short_connect_ms = 1000,
+		.short_reply_ms = 1000,
+		.total_ms = 15000 };
+	static const struct row row = { "mute, then a little late",
+		.site = { { .kind = SITE_SMTP, .mute = true },
+		    { .kind = SITE_SMTP, .greet_ms = 600 } } };
+	static struct row_world w;
+	struct got g;
+
+	(void)state;
+	row_open(&w, &row);
+	w.env.limits = &limits;
+	/* It looks at 750, slow, and at 1500: 500 ms at the second one. */
+	ask(&w, 1, &g, 750);
+	row_close(&w);
+	assert_int_equal(g.r.code, REACH_OK);
+	assert_int_equal(g.slow, 1);
+	assert_int_equal(g.counted, 0);
+}
+
 static void
 test_giving_up(void **state)
 {
@@ -509,6 +533,7 @@ main(void)
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_other_ways),
+		cmocka_unit_test(test_next_address),
 		cmocka_unit_test(test_giving_up),
 		cmocka_unit_test(test_depths),
 		cmocka_unit_test(test_cancel),

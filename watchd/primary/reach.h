@@ -151,11 +151,11 @@ void reach_cancel(struct reach **);
 enum smtp_phase reach_phase(const struct reach *); /* what is awaited */
 /* How long that is awaited, without our own lateness. */
 int64_t reach_waited_ns(const struct reach *);
-/* How long nothing was heard of the host (a byte, at whichever address), since
- * the start at most; without our own lateness. */
+/* How long nothing was heard (a byte) in the try at hand, the silence of tries
+ * before it left out; without our own lateness. */
 int64_t reach_silent_ns(const struct reach *);
-/* Does silence now only lead to another try, at the next address or in clear? It
- * decides nothing then. */
+/* Does silence now only lead to another try, at the next address or in clear?
+ * It decides nothing then. */
 bool reach_tries_on(const struct reach *);
 /* The address at hand; NULL before the first. */
 const struct net_addr *reach_addr(const struct reach *);

@@ -53,7 +53,7 @@ struct reach {
 	bool heard; /* a reply has come: the wait for the greeting is known */
 	int64_t connect_ns; /* when it was begun */
 	int64_t since_ns, late_ns; /* of what is awaited */
-	int64_t heard_ns, heard_late_ns; /* of the last byte from the host */
+	int64_t heard_ns, heard_late_ns; /* see reach_silent_ns() */
 };
 
 /* ---- reach.c */

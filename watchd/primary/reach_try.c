@@ -86,6 +86,14 @@ limit_ms(const struct reach *r)
 	return ms;
 }
 
+/* A byte has come, or another try begins. */
+static void
+heard(struct reach *r)
+{
+	r->heard_ns = now_ns(r);
+	r->heard_late_ns = loop_late_ns(r->env.loop);
+}
+
 /* Something new is awaited. */
 static void
 arm(struct reach *r)
@@ -408,8 +416,7 @@ got(struct reach *r)
 
 	if (r->client == NULL || n == 0)
 		return;
-	r->heard_ns = now_ns(r);
-	r->heard_late_ns = loop_late_ns(r->env.loop);
+	heard(r);
 	rc = smtp_client_feed(r->client, data, n, now_ns(r));
 	conn_consume(r->conn, n);
 	(void)rc; /* too much talk: smtp_client_next() says so */
@@ -470,6 +477,7 @@ connect_again(struct reach *r)
 	r->now.status = (struct smtp_status){ 0 };
 	r->now.tls_by = tls_word(r, NULL);
 	r->heard = false;
+	heard(r);
 	r->connect_ns = now_ns(r);
 	r->tried++;
 	r->conn =
