@@ -4,6 +4,7 @@ SYN, and a STARTTLS behind which something goes wrong."""
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -22,15 +23,19 @@ class BlackHole:
         self.listener.bind((host, port))
         self.listener.listen(0)
         self.fill = []
-        while True:
-            s = socket.socket(family, socket.SOCK_STREAM)
-            s.settimeout(0.3)
-            self.fill.append(s)
-            try:
-                s.connect((host, port))
-            except socket.timeout:
-                return
+        while not self.is_full():
             assert len(self.fill) < 20, "the kernel takes them all"
+            s = socket.socket(family, socket.SOCK_STREAM)
+            self.fill.append(s)
+            s.settimeout(10)
+            s.connect((host, port))
+
+    def is_full(self):
+        """Of a listener TCP_INFO tells how many wait (tcpi_unacked), and how
+        many may (tcpi_sacked); one more than that makes it full."""
+        info = self.listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        waiting, may = struct.unpack_from("=II", info, 24)
+        return waiting > may
 
     def close(self):
         for s in self.fill + [self.listener]:

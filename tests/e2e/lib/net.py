@@ -98,6 +98,14 @@ class LocalAddress:
         # Twice in one test, or left by a run that was cut off.
         if "exists" in self.why or "already" in self.why:
             self.added = True
+        if self.added:
+            wait_for(self.is_ours, 10, address + " is local")
+
+    def is_ours(self):
+        """An IPv6 address is there before the route to it is."""
+        r = subprocess.run(["ip", "route", "get", self.address],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return r.returncode == 0 and r.stdout.startswith("local ")
 
     def close(self):
         if self.added:
