@@ -16,6 +16,7 @@ struct stream {
 	char buf[65536];
 	size_t pos, len;
 	int taken; /* RCPT of this transaction */
+	int messages; /* taken */
 };
 
 static bool
@@ -73,6 +74,20 @@ get_body(struct sink *k, struct stream *s, bool leave)
 	return false;
 }
 
+/* It has brought as many messages as it may; the end of the connection. */
+static bool
+is_enough(const struct sink *k, const struct stream *s, bool at_once)
+{
+	enum enough e = k->enough;
+
+	if (k->messages_max == 0 || s->messages < k->messages_max ||
+	    at_once != (e >= ENOUGH_421_AT_ONCE))
+		return false;
+	if (e == ENOUGH_421 || e == ENOUGH_421_AT_ONCE)
+		say(s->fd, NULL, "421 4.3.2 enough\r\n");
+	return true;
+}
+
 /* One command; false ends the connection. */
 static bool
 answer(struct sink *k, struct stream *s, const char *line, enum step leave)
@@ -90,7 +105,7 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 			say(s->fd, NULL, "this is no TLS record\r\n");
 		return false;
 	} else if (strncasecmp(line, "MAIL", 4) == 0) {
-		if (leave == AT_MAIL)
+		if (leave == AT_MAIL || is_enough(k, s, false))
 			return false;
 		s->taken = 0;
 		say(s->fd, k->mail, "250 2.1.0 ok\r\n");
@@ -120,7 +135,9 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 			return false;
 		usleep((useconds_t)k->dot_delay_ms * 1000);
 		k->messages++;
+		s->messages++;
 		say(s->fd, k->dot, "250 2.0.0 taken\r\n");
+		return !is_enough(k, s, true);
 	} else if (strncasecmp(line, "QUIT", 4) == 0) {
 		if (leave != AT_QUIT)
 			say(s->fd, NULL, "221 bye\r\n");

@@ -23,6 +23,14 @@ enum step {
 	AT_MAX,
 };
 
+enum enough { /* how a connection ends that has brought enough messages */
+	ENOUGH_421, /* the reply to the next MAIL */
+	ENOUGH_SHUT, /* no reply to it */
+	ENOUGH_421_AT_ONCE, /* unasked, behind the reply to the last dot */
+	ENOUGH_SHUT_AT_ONCE,
+	ENOUGH_MAX,
+};
+
 struct sink {
 	int lfd;
 	uint16_t port;
@@ -34,6 +42,8 @@ struct sink {
 	bool rst;
 	int dot_delay_ms;
 	int rcpt_max; /* of a transaction, 452 4.5.3 behind it; 0: any */
+	int messages_max; /* of a connection; 0: any */
+	enum enough enough;
 	/* What was seen. */
 	atomic_int conns, messages, rcpts, dots;
 	char last_rcpt[256];

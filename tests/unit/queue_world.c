@@ -186,8 +186,9 @@ world_mail(struct world *w, const char *domain, unsigned nrcpts)
 }
 
 /* The deliverer's view: each letter is one recipient's reply. */
-void
-world_finish(struct world *w, struct queue_job *job, const char *replies)
+static void
+end_job(struct world *w, struct queue_job *job, const char *replies,
+    enum job_outcome outcome)
 {
 	const struct envelope *rec = fake_store_get(w->store, job->id);
 	struct smtp_status soft = { 4, 2, 0 }, hard = { 5, 1, 1 };
@@ -211,19 +212,27 @@ world_finish(struct world *w, struct queue_job *job, const char *replies)
 		}
 		i++;
 	}
-	queue_done(w->q, job, JOB_TRIED, env);
+	queue_done(w->q, job, outcome, env);
 	envelope_destroy(&env);
 	world_settle(w);
 }
 
 void
+world_finish(struct world *w, struct queue_job *job, const char *replies)
+{
+	end_job(w, job, replies, JOB_TRIED);
+}
+
+void
+world_cut(struct world *w, struct queue_job *job, const char *replies)
+{
+	end_job(w, job, replies, JOB_LOST);
+}
+
+void
 world_lose(struct world *w, struct queue_job *job)
 {
-	struct envelope *env = envelope_copy(fake_store_get(w->store, job->id));
-
-	queue_done(w->q, job, JOB_LOST, env);
-	envelope_destroy(&env);
-	world_settle(w);
+	end_job(w, job, "", JOB_LOST);
 }
 
 /* Takes one, which has to be `id`, and ends it. */

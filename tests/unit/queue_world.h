@@ -64,8 +64,10 @@ int world_setup(void **state);
 int world_teardown(void **state);
 uint64_t world_mail(struct world *w, const char *domain, unsigned nrcpts);
 /* End a job: a letter for each pending recipient's reply (2 taken, 4 deferred,
- * 5 refused and reported, 6 refused and not); or the connection is lost. */
+ * 5 refused and reported, 6 refused and not); or the connection ends, behind
+ * the replies for the first recipients, or behind none. */
 void world_finish(struct world *w, struct queue_job *job, const char *replies);
+void world_cut(struct world *w, struct queue_job *job, const char *replies);
 void world_lose(struct world *w, struct queue_job *job);
 /* Takes the next part, which has to be `id`, and ends it. */
 void world_deliver(struct world *w, const char *domain, uint64_t id,

@@ -368,7 +368,8 @@ limits(void **state)
 	assert_int_equal(sink.messages, 3);
 	assert_int_equal(sink.rcpts, 5);
 	assert_int_equal(sink.conns, 2);
-	assert_int_equal(j->tried, 2);
+	assert_int_equal(j->tried, 1);
+	assert_int_equal(j->lost, 1); /* to be had at once */
 }
 
 static bool
@@ -557,6 +558,44 @@ hundreds(void **state)
 	assert_int_equal(sink.messages, 3);
 	assert_int_equal(sink.rcpts, 250);
 	assert_int_equal(j->tried, 1);
+}
+
+/* The connection has an end between two transactions of one message, whatever
+ * that looks like: nobody gets it twice, and the limit is learned as if it were
+ * between two messages. */
+static void
+enough_inside(void **state)
+{
+	static char rcpts[450 * 24];
+	struct deliver_host_view v;
+	struct fake_job *j;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 450; i++)
+		n += (size_t)snprintf(rcpts + n, sizeof(rcpts) - n,
+		    "%su%u@example.org", i > 0 ? " " : "", i);
+	for (int e = 0; e < ENOUGH_MAX; e++) {
+		if (e > 0) {
+			teardown(state);
+			assert_int_equal(setup(state), 0);
+		}
+		sink.messages_max = 2;
+		sink.enough = (enum enough)e;
+		fake.again = true;
+		j = add(rcpts);
+		start();
+		WAIT_FOR(all_quiet);
+		assert_int_equal(envelope_count(j->env, RCPT_DELIVERED), 450);
+		if (sink.messages != 5 || sink.conns != 3 || j->tried != 1 ||
+		    j->lost != 2 || j->returned != 0 || t.bad != 0)
+			fail_msg("%d: %d messages, %d connections, %u tried, "
+				 "%u lost, %u returned",
+			    e, sink.messages, sink.conns, j->tried, j->lost,
+			    j->returned);
+		assert_true(deliver_host_view(t.deliver, "mx1.example.org",
+		    NULL, NULL, &v));
+		assert_int_equal(v.max_messages, 2);
+	}
 }
 
 static const struct {
@@ -948,6 +987,7 @@ main(void)
 		T(damaged),
 		T(unread),
 		T(hundreds),
+		T(enough_inside),
 		T(reply_to_all),
 		T(too_big),
 		T(second_host),

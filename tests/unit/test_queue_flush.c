@@ -155,6 +155,36 @@ canary_lost(void **state)
 	assert_non_null(fake_store_get(w->store, id[0]));
 }
 
+/* The connection has an end after two recipients of a message, each time: it is
+ * the canary's success, and the others are due at once. */
+static void
+canary_in_pieces(void **state)
+{
+	struct world *w = *state;
+	uint64_t id = world_mail(w, A, 7), other = world_mail(w, A, 1);
+	struct queue_job *job;
+
+	queue_gate(w->q, A, GATE_OPEN);
+	world_flush(w, A, FLUSH_RECOVERY);
+	for (int i = 0; i < 3; i++) {
+		job = queue_take(w->q, A);
+		if (job->id == other) {
+			world_finish(w, job, "2");
+			job = queue_take(w->q, A);
+		}
+		assert_int_equal(job->id, id);
+		world_cut(w, job, "22");
+		assert_int_equal(w->ended, 0);
+		assert_int_equal(world_gauges(w, A).deferred, 0);
+	}
+	world_deliver(w, A, id, "2");
+	if (w->ended == 0)
+		world_deliver(w, A, other, "2");
+	assert_true(w->ended_ok);
+	assert_int_equal(w->end.delivered, 2);
+	assert_int_equal(w->end.lost, 0);
+}
+
 /* Put off or broken off: whoever is told of the end can tell them apart. */
 static void
 canaries_lost_are_told(void **state)
@@ -657,6 +687,7 @@ main(void)
 		CASE(canary_fails_three_times),
 		CASE(canary_refused_is_none),
 		CASE(canary_lost),
+		CASE(canary_in_pieces),
 		CASE(canaries_lost_are_told),
 		CASE(forced_flush_ends_with_the_primary),
 		CASE(flush_on_a_closed_gate),

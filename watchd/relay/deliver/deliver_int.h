@@ -83,6 +83,7 @@ struct deliver_session {
 	unsigned nrcpts, ntaken;
 	bool too_many; /* 452 4.5.3: the others at once in the next one */
 	bool answered; /* by any reply */
+	bool decided; /* by the last one; the next has not begun */
 	int64_t phase_ns; /* phases' sum when it began */
 	/* Its body. */
 	bool body; /* being sent */

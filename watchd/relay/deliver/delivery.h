@@ -45,6 +45,7 @@ struct delivery {
 	int rc; /* of loading */
 	bool loaded;
 	uint32_t next_rcpt; /* those before it were tried in this attempt */
+	unsigned decided; /* transactions of this attempt, to their end */
 	uint32_t pending, delivered, failed; /* before this attempt */
 	int64_t start_ns; /* of the attempt, 0 not begun */
 	uint16_t code; /* of the last reply that decided something */

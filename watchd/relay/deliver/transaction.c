@@ -38,12 +38,19 @@ now_of(const struct deliver_session *s)
 	return loop_now(deliver_of(s)->loop);
 }
 
-/* A job of which the server has heard nothing is as good as never taken. */
+/* A delivery of which the server has heard nothing is as good as never taken.
+ * What became of the recipients of an earlier transaction stands. */
 void
 deliver_tx_return(struct deliver_session *s, struct delivery **w)
 {
-	if (*w != NULL)
+	if (*w == NULL)
+		return;
+	if ((*w)->decided == 0) {
 		delivery_finish(deliver_of(s), w, JOB_RETURNED);
+		return;
+	}
+	delivery_report(*w, SMTP_PHASE_EOD, "");
+	delivery_finish(deliver_of(s), w, JOB_LOST);
 }
 
 void
@@ -103,13 +110,21 @@ reply_ns(const struct deliver_session *s)
 }
 
 /* A kept connection died before we spoke, or the server says 421 to the first
- * word of a message behind others: no attempt of this one. */
+ * word of a transaction behind others: that one was not begun. */
 static bool
 lost_between(const struct deliver_session *s, const struct smtp_reply *reply)
 {
-	return s->state != SESSION_SEND ||
+	return s->state != SESSION_SEND || s->decided ||
 	    (s->messages > 1 && !s->answered &&
 		(reply == NULL || (reply->code == 421 && s->accepted > 0)));
+}
+
+/* It took all that were offered before the one at hand. */
+static bool
+has_taken_all(const struct deliver_session *s)
+{
+	return s->state == SESSION_SEND && s->accepted > 0 &&
+	    s->accepted + !s->decided == s->messages;
 }
 
 /* The connection went down under a delivery. After the final dot the server
@@ -124,7 +139,7 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 	const struct smtp_status *st = reply != NULL ? &reply->status : &lost;
 
 	if (lost_between(s, reply)) {
-		if (s->state == SESSION_SEND && s->accepted + 1 == s->messages)
+		if (has_taken_all(s))
 			host_closed_after(host_of(s), s->accepted, now_of(s));
 		deliver_tx_return(s, &s->cur);
 		return;
@@ -193,7 +208,7 @@ deliver_tx_batch(struct deliver_session *s)
 	w->next_rcpt = i;
 	tx.nrcpts = s->nrcpts;
 	s->messages++;
-	s->answered = false;
+	s->answered = s->decided = false;
 	s->sent = false;
 	s->phase_ns = reply_ns(s);
 	if (host_of(s)->gap_ns != 0)
@@ -512,7 +527,8 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 	enum result_scope scope = RESULT_RCPT;
 	struct result res;
 
-	s->answered = true;
+	s->answered = s->decided = true;
+	w->decided++;
 	deliver_tx_drop_body(s);
 	if (reply != NULL && info->phase != SMTP_PHASE_RCPT) {
 		res = result_of(info->phase, reply, false);
@@ -532,11 +548,14 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 			.host = w->label,
 			.text = "" });
 	}
-	if (scope != RESULT_SERVER && batch_left(w) && !deliver_session_full(s))
+	if (scope != RESULT_SERVER && batch_left(w)) {
+		if (deliver_session_full(s)) /* the others over another one */
+			deliver_tx_return(s, &s->cur);
 		return; /* READY follows: the next hundred */
+	}
 	if (is_passed_over(s, info->phase, reply, scope)) {
 		lane_failed(s->lane, info->phase);
-		if (info->phase == SMTP_PHASE_MAIL &&
+		if (info->phase == SMTP_PHASE_MAIL && w->decided == 1 &&
 		    deliver_dest_has_other(d)) {
 			delivery_report(w, info->phase, "next_host");
 			delivery_finish(dl, &s->cur, JOB_RETURNED);

@@ -275,23 +275,28 @@ done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
 	flush_settle(d, true);
 }
 
-/* The connection went. Perhaps it was this message's fault: after the second
- * time it waits, twice as long each time. A lost canary waits at once, so
- * that the next one is another. */
+/* The connection went. It has an end between two transactions of a message,
+ * some recipients taken: then it is nobody's fault. Else perhaps this message's:
+ * after the second time it waits, twice as long each time. A lost canary waits
+ * at once, so that the next one is another. */
 static void
 done_lost(struct part *e, const struct envelope *env, bool stuck,
     int64_t put_off_ms, int64_t now)
 {
 	struct dest *d = e->dest;
-	bool canary = d->canary && !stuck;
 	uint16_t before = e->pending;
+	unsigned got = 0;
+	bool canary;
 
 	if (env != NULL) {
-		note_accepted(d, env, count_outcome(e, env, now));
+		got = count_outcome(e, env, now);
 		count_pending(stats_domain(d->queue->stats, d->name), env,
 		    true);
 	}
-	if (e->losses < UINT8_MAX)
+	canary = d->canary && !stuck && got == 0;
+	if (got > 0)
+		e->losses = 0;
+	else if (e->losses < UINT8_MAX)
 		e->losses++;
 	if (env != NULL && e->pending == 0) {
 		flush_tried(e, FLUSH_DELIVERED, now);
@@ -308,7 +313,11 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		part_back(e, now);
 	}
 	/* After it was counted: this may end the flush. */
-	if (!stuck)
+	if (stuck && env != NULL)
+		note_accepted(d, env, got);
+	else if (!stuck && got > 0)
+		learn_tried(d, env, got, now);
+	else if (!stuck)
 		learn_lost(d, now);
 	flush_settle(d, !canary);
 }
