@@ -3,12 +3,20 @@
 
 #include <stddef.h>
 
+#include "base/defs.h"
+
 void
 thread_signals_off(sigset_t *before)
 {
+	/* What a thread does to itself is its own: blocked, it would end the
+	 * process past any handler (the store's last words). */
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
+		SIGTRAP, SIGSYS };
 	sigset_t all;
 
 	(void)sigfillset(&all);
+	for (size_t i = 0; i < MX_COUNT(own); i++)
+		(void)sigdelset(&all, own[i]);
 	(void)pthread_sigmask(SIG_SETMASK, &all, before);
 }
 

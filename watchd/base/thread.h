@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * thread: the threads of ours. Signals are the loop's (net/loop.h), and what
  * is not its business must not end the process in the middle of something:
- * every thread but the main one is begun here, and takes none. */
+ * every thread but the main one is begun here, and takes none, but for those of
+ * its own doing (SIGSEGV and the like). */
 #ifndef MX_BASE_THREAD_H
 #define MX_BASE_THREAD_H
 
