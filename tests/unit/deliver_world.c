@@ -105,6 +105,14 @@ no_connections(void)
 	return deliver_connections(t.deliver) == 0;
 }
 
+static bool
+on_down(void *arg, const char *domain, const char *label)
+{
+	(void)arg;
+	(void)domain;
+	return t.down != NULL && strcmp(t.down, label) == 0;
+}
+
 int
 setup(void **state)
 {
@@ -144,7 +152,8 @@ restart(void)
 {
 	struct deliver_ops ops = { .outcome = on_outcome,
 		.connections = on_connections,
-		.connections_at = on_connections_at };
+		.connections_at = on_connections_at,
+		.down = on_down };
 
 	deliver_destroy(&t.deliver);
 	t.deliver = deliver_create(t.loop, NULL, NULL, NULL, t.bounce, t.stats,
@@ -188,4 +197,10 @@ struct fake_job *
 add(const char *rcpts)
 {
 	return fake_add("s@sender.example", rcpts, TEXT, strlen(TEXT));
+}
+
+bool
+got_dot(void)
+{
+	return sink.dots > 0;
 }

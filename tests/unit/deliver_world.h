@@ -28,6 +28,7 @@ struct world {
 	bool drained;
 	unsigned most, most_at; /* deliver_ops.connections, .connections_at */
 	bool counts;
+	const char *down; /* the host that deliver_ops.down names */
 };
 extern struct world t;
 extern struct sink sink;
@@ -48,6 +49,7 @@ bool all_quiet(void); /* no job ready or out, no notice under way */
 bool nothing_pending(void); /* no notice under way */
 bool failed_once(void); /* an outcome that is not ok */
 bool no_connections(void);
+bool got_dot(void); /* a whole message */
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 

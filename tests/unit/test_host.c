@@ -58,10 +58,10 @@ pauses(void **state)
 		assert_true(host_room(&h, now));
 		h.open = 1;
 		assert_int_equal(
-		    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, now),
+		    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now),
 		    HOST_FAILED);
 		assert_int_equal(
-		    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, now),
+		    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now),
 		    HOST_AGAIN);
 		h.open = 0;
 		assert_false(host_room(&h, now + pause - 1));
@@ -70,7 +70,7 @@ pauses(void **state)
 	}
 	/* Somebody has reason to try: within a second of the failure. */
 	h.open = 1;
-	host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, now);
+	host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now);
 	h.open = 0;
 	host_retry(&h, now);
 	assert_int_equal(host_wake(&h, now), now + SEC);
@@ -105,16 +105,51 @@ crowded(void **state)
 		h.open = 4;
 		h.ready = 3;
 		assert_int_equal(host_connect_failed(&h, refusals[i].phase,
-				     refusals[i].code, SEC),
+				     refusals[i].code, false, SEC),
 		    refusals[i].with_others);
 		assert_int_equal(h.window.ceiling,
 		    refusals[i].with_others == HOST_CROWDED ? 3 : 0);
 		host_init(&h, 20);
 		h.open = 1;
 		assert_int_equal(host_connect_failed(&h, refusals[i].phase,
-				     refusals[i].code, SEC),
+				     refusals[i].code, false, SEC),
 		    HOST_FAILED);
 	}
+}
+
+/* Three that wait for a slow greeting are all that it takes: the fourth is one
+ * too many, for as long as they may well be greeted. */
+static void
+slow_ones_will_say(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_init(&h, 20);
+	for (unsigned i = 0; i < 3; i++)
+		host_opened(&h, 0, SEC);
+	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421,
+			     false, SEC + HOST_WAY_NS - 1),
+	    HOST_CROWDED);
+	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421,
+			     false, SEC + HOST_WAY_NS),
+	    HOST_FAILED);
+	/* That one of them says nothing is no word of the others. */
+	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 0, true,
+			     SEC + HOST_WAY_NS - 1),
+	    HOST_AGAIN);
+	host_init(&h, 20);
+	host_opened(&h, 0, SEC);
+	host_connected(&h, 150 * SEC, 151 * SEC);
+	host_closed(&h, true, 160 * SEC);
+	for (unsigned i = 0; i < 3; i++)
+		host_opened(&h, 100 * SEC, 200 * SEC);
+	assert_int_equal(
+	    host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false, 499 * SEC),
+	    HOST_CROWDED);
+	assert_int_equal(
+	    host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false, 500 * SEC),
+	    HOST_FAILED);
 }
 
 /* Beyond what is proven one at a time finds out, a probe included. */
@@ -129,12 +164,12 @@ one_finds_out(void **state)
 	h.window.size = 20;
 	h.open = h.ready = h.proven = 3;
 	assert_true(host_room(&h, SEC));
-	host_opened(&h, SEC);
+	host_opened(&h, 0, SEC);
 	assert_false(host_room(&h, SEC));
 	assert_false(host_place_room(&h, SEC));
 	assert_int_equal(host_wake(&h, SEC), SEC + HOST_FINDER_NS);
 	assert_true(host_room(&h, SEC + HOST_FINDER_NS)); /* it may hang */
-	host_connected(&h, SEC);
+	host_connected(&h, SEC / 10, SEC);
 	assert_true(host_place_room(&h, SEC));
 	host_place_taken(&h, SEC);
 	assert_false(host_room(&h, SEC));
@@ -142,7 +177,7 @@ one_finds_out(void **state)
 	assert_true(host_room(&h, SEC));
 	/* Where it has been before it need not find out. */
 	h.proven = 10;
-	host_opened(&h, SEC);
+	host_opened(&h, 0, SEC);
 	assert_true(host_room(&h, SEC));
 }
 
@@ -172,8 +207,8 @@ settles(void **state)
 	h.open = h.ready = 4;
 	assert_false(host_room(&h, SEC));
 	/* That was not long enough. */
-	host_opened(&h, SEC + HOST_SETTLE_MIN);
-	host_connect_failed(&h, SMTP_PHASE_GREETING, 421,
+	host_opened(&h, 0, SEC + HOST_SETTLE_MIN);
+	host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false,
 	    SEC + HOST_SETTLE_MIN);
 	assert_int_equal(h.settle_ns, 2 * HOST_SETTLE_MIN);
 	assert_int_equal(h.window.ceiling, 5);
@@ -229,7 +264,8 @@ recovers(void **state)
 	host_recovered(&h, 1, 2 * SEC);
 	h.open = 1;
 	/* Nor is a refusal now "one too many". */
-	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421, SEC),
+	assert_int_equal(
+	    host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false, SEC),
 	    HOST_FAILED);
 }
 
@@ -305,6 +341,7 @@ main(void)
 		cmocka_unit_test(keys),
 		cmocka_unit_test(pauses),
 		cmocka_unit_test(crowded),
+		cmocka_unit_test(slow_ones_will_say),
 		cmocka_unit_test(one_finds_out),
 		cmocka_unit_test(settles),
 		cmocka_unit_test(places),

@@ -59,7 +59,8 @@ taught(int64_t now)
 	assert_true(host_rate_reply(&h, &slow, now));
 	window_success(&h.window, 1, 800 * MS, now);
 	h.open = h.ready = 5;
-	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, now),
+	assert_int_equal(
+	    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now),
 	    HOST_CROWDED);
 	h.taken_ns = now;
 	return h;

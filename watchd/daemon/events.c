@@ -178,19 +178,29 @@ on_bound_at(void *arg, const char *key, unsigned most)
 		deliver_bound_at(d->deliver, key, most);
 }
 
+static void
+on_avoid(void *arg, const char *domain)
+{
+	struct daemon *d = arg;
+
+	if (d->deliver != NULL)
+		deliver_choose_again(d->deliver, domain);
+}
+
 static bool
-on_working(void *arg, const struct watch *w)
+on_working(void *arg, const struct watch *w, int64_t since_ns)
 {
 	struct daemon *d = arg;
 
 	return w->host != NULL &&
-	    deliver_working(d->deliver, w->host, watch_source(w));
+	    deliver_working(d->deliver, w->host, watch_source(w), since_ns);
 }
 
 const struct watch_ops daemon_watch_ops = {
 	.change = on_change,
 	.primary = on_primary,
 	.recovered = on_recovered,
+	.avoid = on_avoid,
 	.bound = on_bound,
 	.bound_at = on_bound_at,
 	.self_mx = on_self_mx,

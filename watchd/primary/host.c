@@ -122,7 +122,12 @@ host_room(const struct host *h, int64_t now)
 bool
 host_will_say(const struct host *h, int64_t now)
 {
-	return h->open > h->ready && now - h->way_ns < HOST_WAY_NS;
+	int64_t most = 2 * h->way_usual_ns;
+	int64_t since = h->ready_ns > h->way_ns ? h->ready_ns : h->way_ns;
+
+	if (most < HOST_WAY_NS)
+		most = HOST_WAY_NS;
+	return h->open > h->ready && now - since < most;
 }
 
 bool
@@ -168,8 +173,10 @@ host_says_crowded(enum smtp_phase phase, uint16_t code)
 }
 
 void
-host_opened(struct host *h, int64_t now)
+host_opened(struct host *h, int64_t usual_ns, int64_t now)
 {
+	if (usual_ns > h->way_usual_ns)
+		h->way_usual_ns = usual_ns;
 	if (h->open++ == h->ready)
 		h->way_ns = now;
 	h->opened_ns = now;
@@ -197,7 +204,7 @@ settle_longer(struct host *h, int64_t now)
 
 enum host_failure
 host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
-    int64_t now)
+    bool silent, int64_t now)
 {
 	int64_t pause;
 
@@ -209,7 +216,8 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 		window_crowded(&h->window, h->ready + h->places, now);
 		return HOST_CROWDED;
 	}
-	if (h->ready == 0 && host_says_crowded(phase, code) &&
+	/* Of those that do not work yet silence says nothing. */
+	if (h->ready == 0 && !silent && host_says_crowded(phase, code) &&
 	    now >= h->closed_until_ns &&
 	    (h->places > 0 || (h->open > 1 && host_will_say(h, now))))
 		return HOST_CROWDED;
@@ -227,8 +235,9 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 }
 
 void
-host_connected(struct host *h, int64_t now)
+host_connected(struct host *h, int64_t took_ns, int64_t now)
 {
+	h->way_usual_ns = took_ns;
 	h->ready++;
 	h->ready_ns = now;
 	if (h->ready > h->proven)

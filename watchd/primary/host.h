@@ -26,7 +26,8 @@
 #define HOST_SETTLE_MIN INT64_C(50000000)
 #define HOST_SETTLE_MAX INT64_C(1000000000)
 /* While others of ours are on their way, a refusal is perhaps that of one too
- * many: they will say, if they began within so long. */
+ * many: they will say, if they began, or one became ready, within so long, or
+ * within twice what is usual there. */
 #define HOST_WAY_NS    INT64_C(10000000000)
 #define HOST_KEY_MAX   1024
 #define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
@@ -47,6 +48,7 @@ struct host {
 	unsigned places; /* connections that are no delivery's (place.h) */
 	int64_t opened_ns; /* the last connect began; 0: none yet */
 	int64_t way_ns; /* since when some are on their way */
+	int64_t way_usual_ns; /* until one is ready */
 	int64_t closed_ns; /* the last connection ended; 0: none yet */
 	int64_t settle_ns; /* from there to the next one, at the ceiling */
 	unsigned working; /* at a message, those from before included */
@@ -109,13 +111,17 @@ enum host_failure {
 	HOST_FAILED, /* nothing works: a pause */
 	HOST_AGAIN, /* of the same moment as the last one: nothing new */
 };
-void host_opened(struct host *, int64_t now); /* a connect begins */
+/* A connect begins; one like that has been known to take `usual_ns` (0: nothing
+ * is known). */
+void host_opened(struct host *, int64_t usual_ns, int64_t now);
 /* It is over; `ready`: it had been greeted. */
 void host_closed(struct host *, bool ready, int64_t now);
-/* A connection did not become ready. It is still counted in `open`. */
-enum host_failure
-host_connect_failed(struct host *, enum smtp_phase, uint16_t code, int64_t now);
-void host_connected(struct host *, int64_t now);
+/* A connection did not become ready. It is still counted in `open`. `silent`:
+ * by a limit of ours. */
+enum host_failure host_connect_failed(struct host *, enum smtp_phase,
+    uint16_t code, bool silent, int64_t now);
+/* It is ready, so long after it began. */
+void host_connected(struct host *, int64_t took_ns, int64_t now);
 void host_taken(struct host *, int64_t latency_ns, int64_t now);
 void host_answered(struct host *); /* and nothing was taken */
 /* The connection broke in a transaction, 421, or 452 for want of room. */

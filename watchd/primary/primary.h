@@ -51,6 +51,7 @@ struct primary_session {
 	const char *tls_by, *tls_why; /* static, see probe.h; or NULL */
 	bool clear; /* TLS failed, and the policy let it go on in clear */
 	const struct primary_offer *offer; /* NULL: EHLO was not reached */
+	int64_t begun_ns; /* loop time; 0: not told */
 };
 
 /* The last session, and how many there were: of a primary, or of those under

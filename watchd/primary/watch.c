@@ -243,6 +243,9 @@ watch_fan_out(struct watch_set *ws, unsigned budget, int64_t now, int64_t wall)
 		for (; budget > 0 && (l = w->cursor) != NULL; budget--) {
 			w->cursor = TAILQ_NEXT(l, member);
 			domain_follow(ws, l->domain, t);
+			if (w->health.state == HEALTH_DOWN &&
+			    l->domain->nlinks > 1 && ws->ops.avoid != NULL)
+				ws->ops.avoid(ws->ops.arg, l->domain->name);
 		}
 		if (w->cursor != NULL)
 			break;

@@ -142,6 +142,9 @@ struct watch_ops {
 	/* A primary is up again, before its domains are told; NULL: nobody
 	 * asks. */
 	void (*recovered)(void *arg, const struct primary *);
+	/* A primary of the domain is down, and others are not. NULL: nobody
+	 * asks. */
+	void (*avoid)(void *arg, const char *domain);
 	/* What watch_connections() or watch_connections_at() says of that host
 	 * is another now. Nothing of the set may be changed from there. NULL:
 	 * nobody asks. */
@@ -151,10 +154,10 @@ struct watch_ops {
 	void (*self_mx)(void *arg, const char *domain);
 	/* Does mail wait for it, that a recovery would flush? */
 	bool (*queued)(void *arg, const char *domain);
-	/* Does it take mail from us just now? A probe that is refused beside
-	 * our deliveries is one connection too many, and no failure. NULL:
-	 * nobody knows. */
-	bool (*working)(void *arg, const struct watch *);
+	/* Does it take mail from us just now, or did it since? A probe that is
+	 * refused beside our deliveries is one connection too many, and no
+	 * failure. NULL: nobody knows. */
+	bool (*working)(void *arg, const struct watch *, int64_t since_ns);
 	/* What a snapshot shows of the domain changed; NULL: nobody asks. */
 	void (*touched)(void *arg, const char *domain);
 	/* watch_fan_out() has something to do: call it soon, not from here. */
@@ -204,8 +207,7 @@ void watch_session(struct watch_set *, struct watch *,
     const struct primary_session *, int64_t now, int64_t wall);
 /* A session waits for longer than `timeout`, for `waited_ms` in all: it is slow.
  * With `intervals` of silence behind that it is one failure more, which `s` says.
- * False: it is down, and who hears nothing in this session may as well begin
- * another one (probe_gives_up()). */
+ * True: it is down, and this silence alone would have made it so: overdue. */
 bool watch_silent(struct watch_set *, struct watch *,
     const struct primary_session *s, int64_t waited_ms, unsigned intervals,
     int64_t now, int64_t wall);

@@ -81,7 +81,7 @@ is_crowded(const struct watch_set *ws, const struct watch *w,
 	if (s->ok || s->neutral || ws->ops.working == NULL)
 		return false;
 	return host_says_crowded(s->phase, s->code) &&
-	    ws->ops.working(ws->ops.arg, w);
+	    ws->ops.working(ws->ops.arg, w, s->begun_ns);
 }
 
 void
@@ -107,11 +107,11 @@ watch_silent(struct watch_set *ws, struct watch *w,
 	if (intervals == 0) {
 		watch_stamp(ws, w);
 		watch_dirty(ws, w);
-		return true;
+		return false;
 	}
 	take_session(ws, w, s, (struct watch_time){ now, wall });
-	return w->health.state != HEALTH_DOWN ||
-	    intervals < w->policy.health.fall;
+	return w->health.state == HEALTH_DOWN &&
+	    intervals >= w->policy.health.fall;
 }
 
 /* ---- asking for domains */

@@ -197,6 +197,17 @@ deliver_configure(struct deliver *dl, struct config *conf,
 }
 
 void
+deliver_choose_again(struct deliver *dl, const char *domain)
+{
+	struct deliver_dest *d, key;
+
+	strlcpy(key.domain, domain, sizeof(key.domain));
+	d = RB_FIND(deliver_dest_tree, &dl->dests, &key);
+	if (d != NULL && d->in_line)
+		deliver_dest_touch(d);
+}
+
+void
 deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 {
 	struct deliver_dest *d, key;
@@ -309,13 +320,16 @@ lately(const struct deliver *dl, int64_t ns)
 
 bool
 deliver_working(const struct deliver *dl, const struct route_host *host,
-    const struct net_addr *source)
+    const struct net_addr *source, int64_t since_ns)
 {
 	const struct site *st = site_at(dl, host, source);
 	const struct host *h = st != NULL ? &st->host : NULL;
 
 	if (h == NULL)
 		return false;
+	if (since_ns != 0 &&
+	    (h->taken_ns >= since_ns || h->ready_ns >= since_ns))
+		return true;
 	if (h->ready == 0)
 		return host_will_say(h, loop_now(dl->loop));
 	return lately(dl, h->taken_ns) || lately(dl, h->ready_ns);

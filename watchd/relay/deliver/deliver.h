@@ -82,6 +82,9 @@ void deliver_configure(struct deliver *, struct config *,
     const struct route_self *self);
 /* queue_ops.want */
 void deliver_want(struct deliver *, const char *domain, unsigned connections);
+/* A host of the domain went down (deliver_ops.down): who waits for it goes to
+ * another one. */
+void deliver_choose_again(struct deliver *, const char *domain);
 /* Shutdown: take nothing more; `idle` is called when the last job is back. */
 void deliver_drain(struct deliver *, void (*idle)(void *arg), void *arg);
 unsigned deliver_connections(const struct deliver *);
@@ -97,10 +100,11 @@ void deliver_bound_at(struct deliver *, const char *key, unsigned most);
 /* Its probe failed: the next recovery is one. */
 void deliver_doubted(struct deliver *, const struct route_host *,
     const struct net_addr *source);
-/* Connections of today stand there, and within half a minute it took a message on
- * one of them or one became ready; or some are on their way, and not for long. */
+/* It took a message, or a connection of ours became ready, since `since_ns` (0: not
+ * asked); or connections of today stand there, and that was within half a minute;
+ * or some are on their way, and not for long. */
 bool deliver_working(const struct deliver *, const struct route_host *,
-    const struct net_addr *source);
+    const struct net_addr *source, int64_t since_ns);
 /* Places for what is no delivery; see primary/place.h. */
 bool deliver_place_take(struct deliver *, struct place *,
     const struct route_host *, const struct net_addr *source);

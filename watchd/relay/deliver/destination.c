@@ -327,6 +327,16 @@ deliver_dest_has_other(struct deliver_dest *d)
 	return false;
 }
 
+/* It stands in line for a host that is down, and another one is not. */
+static bool
+waits_for_nothing(struct deliver_dest *d)
+{
+	const struct route *r = d->route;
+
+	return r->n > 1 && d->at < r->n && host_is_down(d, &r->host[d->at]) &&
+	    deliver_dest_has_other(d);
+}
+
 /* ---- its sessions */
 
 bool
@@ -412,7 +422,8 @@ deliver_dest_work(struct deliver_dest *d)
 		return;
 	}
 	/* Who stands in line keeps his place, unless another host is better. */
-	if (!d->in_line || d->lane->failed_until_ns > now) {
+	if (!d->in_line || d->lane->failed_until_ns > now ||
+	    waits_for_nothing(d)) {
 		l = dest_choose(d);
 		lane_join(d, l);
 	}

@@ -18,7 +18,8 @@ libmx_deliver_a_SOURCES = \
 
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_result tests/unit/test_dsn \
-	tests/unit/test_deliver tests/unit/test_bounce tests/unit/test_budget \
+	tests/unit/test_deliver tests/unit/test_deliver_limits \
+	tests/unit/test_bounce tests/unit/test_budget \
 	tests/unit/test_reach_delivery
 check_PROGRAMS += $(deliver_tests)
 TESTS += $(deliver_tests)
@@ -37,6 +38,11 @@ deliver_world_l = $(DELIVER_L) $(PRIMARY_L) $(STORE_L) $(STATUS_L) $(SMTP_L) $(N
 tests_unit_test_deliver_SOURCES = tests/unit/test_deliver.c $(deliver_world)
 tests_unit_test_deliver_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 tests_unit_test_deliver_LDADD = $(deliver_world_l)
+tests_unit_test_deliver_limits_SOURCES = tests/unit/test_deliver_limits.c \
+	$(deliver_world)
+tests_unit_test_deliver_limits_CPPFLAGS = $(AM_CPPFLAGS) \
+	-I$(top_srcdir)/tests/unit
+tests_unit_test_deliver_limits_LDADD = $(deliver_world_l)
 tests_unit_test_reach_delivery_SOURCES = tests/unit/test_reach_delivery.c \
 	tests/unit/fake_delivery.c tests/unit/fake_delivery.h \
 	tests/unit/reach_rows.c tests/unit/reach_rows.h \

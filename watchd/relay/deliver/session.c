@@ -398,12 +398,18 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 
 /* ---- the way there */
 
-/* It waited in vain at one address after the other, and since it began another
- * one got through. */
+static bool
+is_silence(const struct reach_result *r)
+{
+	return r->code == REACH_CONN_TIMEOUT || r->code == REACH_TIMEOUT;
+}
+
+/* It waited in vain, or was one too many, at one address after the other, and since
+ * it began another one got through. */
 static bool
 is_old_news(const struct deliver_session *s, const struct reach_result *r)
 {
-	return (r->code == REACH_CONN_TIMEOUT || r->code == REACH_TIMEOUT) &&
+	return (is_silence(r) || host_says_crowded(r->phase, r->reply_code)) &&
 	    host_of(s)->ready_ns > s->since_ns;
 }
 
@@ -425,7 +431,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 		f = HOST_CROWDED;
 	else if (r->phase != SMTP_PHASE_STARTTLS)
 		f = host_connect_failed(host_of(s), r->phase, r->reply_code,
-		    now_of(s));
+		    is_silence(r), now_of(s));
 	log_info("deliver",
 	    "domain=%s host=%s addr=%s event=%s phase=%s code=%u reply=%s",
 	    d->domain, log_q(s->label),
@@ -459,11 +465,11 @@ on_reached(const struct reach_result *r, void *arg)
 	s->client = r->client;
 	s->addr = r->addr;
 	s->tls_by = r->tls_by;
+	if (deliver_session_is_of_today(s))
+		host_connected(host_of(s), now_of(s) - s->since_ns, now_of(s));
 	s->since_ns = s->heard_ns = now_of(s);
 	conn_owner(s->conn, on_conn, s);
 	count_ours(s, true);
-	if (deliver_session_is_of_today(s))
-		host_connected(host_of(s), now_of(s));
 	site_touch(s->lane->site);
 	s->lane->failed_until_ns = 0;
 	s->lane->fails = 0;
@@ -475,6 +481,24 @@ on_reached(const struct reach_result *r, void *arg)
 		lane_line_put(d, true);
 	deliver_session_next(s);
 	deliver_session_pump(s);
+}
+
+/* The longest that one of its addresses has let anybody wait. */
+static int64_t
+usual_way_ns(const struct deliver *dl, const struct route_host *h)
+{
+	int64_t worst = 0, ns;
+	struct net_addr a;
+
+	for (unsigned i = 0; i < h->naddrs; i++) {
+		a = h->addr[i];
+		addr_port_set(&a, h->port);
+		ns = address_greeting_ns(address_book_peek(dl->reach->book, &a),
+		    loop_now(dl->loop));
+		if (ns > worst)
+			worst = ns;
+	}
+	return worst;
 }
 
 void
@@ -498,7 +522,8 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 	s->set = &dom->deliver;
 	TAILQ_INSERT_TAIL(&l->sessions, s, link);
 	l->nsessions++;
-	host_opened(&l->site->host, loop_now(dl->loop));
+	host_opened(&l->site->host, usual_way_ns(dl, &d->route->host[d->at]),
+	    loop_now(dl->loop));
 	dl->nsessions++;
 	dl->nforeign += l->foreign;
 	p = (struct reach_policy){ .helo = s->conf->hostname,

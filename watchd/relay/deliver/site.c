@@ -18,6 +18,7 @@
 
 #define SITE_KEEP_MS	(24 * 3600 * INT64_C(1000)) /* what was learned */
 #define SITE_FOREIGN_MS 60000
+#define UNTRIED_NS	(5 * CLOCK_SEC)
 #define POLICY_PAUSE_MS 1000 /* after TLS policy failed, doubling */
 #define POLICY_MAX_MS	60000
 
@@ -412,6 +413,15 @@ total_room(const struct lane *l)
 }
 
 /* Waits for the total; somebody's idle connection makes room. */
+/* Who it was opened for looks its route up again, after a greeting that took
+ * longer than a route holds. */
+static bool
+is_untried(const struct deliver_session *s)
+{
+	return s->messages == 0 &&
+	    loop_now(s->lane->site->deliver->loop) - s->since_ns < UNTRIED_NS;
+}
+
 static void
 lane_wait_total(struct lane *l)
 {
@@ -421,7 +431,8 @@ lane_wait_total(struct lane *l)
 	l->waits = LANE_TOTAL;
 	TAILQ_INSERT_TAIL(total_line(l), l, wait_link);
 	TAILQ_FOREACH (s, &dl->idle, list)
-		if (!l->foreign || s->lane->foreign || !foreign_full(dl)) {
+		if (!is_untried(s) &&
+		    (!l->foreign || s->lane->foreign || !foreign_full(dl))) {
 			deliver_session_quit(s, true);
 			break;
 		}
@@ -439,7 +450,8 @@ site_make_room(struct site *st, bool calm)
 		if (calm && !TAILQ_EMPTY(&l->line))
 			continue;
 		TAILQ_FOREACH (s, &l->sessions, link)
-			if (s->state == SESSION_IDLE) {
+			if (s->state == SESSION_IDLE &&
+			    !(calm && is_untried(s))) {
 				deliver_session_quit(s, true);
 				return;
 			}
