@@ -7,9 +7,11 @@ libmx_probes_a_SOURCES = \
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_reach tests/unit/test_address \
-	tests/unit/test_probe tests/unit/test_schedule
+	tests/unit/test_probe tests/unit/test_schedule \
+	tests/unit/test_schedule_session
 TESTS += tests/unit/test_reach tests/unit/test_address \
-	tests/unit/test_probe tests/unit/test_schedule
+	tests/unit/test_probe tests/unit/test_schedule \
+	tests/unit/test_schedule_session
 REACH_ROWS = tests/unit/reach_rows.c tests/unit/reach_rows.h \
 	tests/unit/reach_site.c tests/unit/reach_site.h
 tests_unit_test_reach_SOURCES = tests/unit/test_reach.c $(REACH_ROWS)
@@ -19,9 +21,15 @@ tests_unit_test_probe_LDADD = $(ALL_L) $(CMOCKA_LIBS)
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
 tests_unit_test_address_LDADD = $(PRIMARY_L) $(NET_L) $(CMOCKA_LIBS)
 # The loop, the resolver and the probe itself are fakes.
-tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c \
+SCHEDULE_WORLD = tests/unit/schedule_world.c tests/unit/schedule_world.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	probes/schedule.c probes/schedule_session.c probes/schedule_share.c
-tests_unit_test_schedule_LDADD = $(PRIMARY_L) $(STATUS_L) $(CONFIG_L) \
-	$(SMTP_L) $(NET_L) $(CMOCKA_LIBS)
+SCHEDULE_WORLD_L = $(PRIMARY_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L) \
+	$(CMOCKA_LIBS)
+tests_unit_test_schedule_SOURCES = tests/unit/test_schedule.c \
+	$(SCHEDULE_WORLD)
+tests_unit_test_schedule_LDADD = $(SCHEDULE_WORLD_L)
+tests_unit_test_schedule_session_SOURCES = \
+	tests/unit/test_schedule_session.c $(SCHEDULE_WORLD)
+tests_unit_test_schedule_session_LDADD = $(SCHEDULE_WORLD_L)
 endif

@@ -2,7 +2,6 @@
  * probe: what a reply to an ask is about, and the names of it. Pure. */
 #include "probes/probe.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "probes/probe_int.h"
@@ -19,16 +18,6 @@ probe_finding_name(enum probe_finding finding)
 	};
 
 	return (unsigned)finding < MX_COUNT(names) ? names[finding] : "unknown";
-}
-
-bool
-probe_gives_up(unsigned counted, unsigned fall, unsigned given_up)
-{
-	unsigned nth = given_up + 1, power = 4;
-
-	while (power < nth && power < UINT_MAX / 4)
-		power *= 4;
-	return counted >= fall && nth != power;
 }
 
 static bool

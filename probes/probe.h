@@ -12,7 +12,7 @@
  * Slow is not down: after timeout_ms the owner is told that the session is
  * slow, and once each interval_ms after that it is told of one more interval
  * of silence; the session waits on to the limits of RFC 5321 and may well end
- * OK. No second one is begun beside it. Loop thread. */
+ * OK. (A peer that is gone for good is noticed by keepalive.) Loop thread. */
 #ifndef MX_PROBES_PROBE_H
 #define MX_PROBES_PROBE_H
 
@@ -100,15 +100,6 @@ struct probe_ops {
 	void (*done)(const struct probe_result *, void *arg);
 	void (*wait)(const struct probe_wait *, void *arg); /* may be NULL */
 };
-/* Whether the owner had better give a silent session up (cancel it) and begin
- * another one: one connection can hang though the server works. `counted`: its
- * intervals that counted; `fall`: as configured; `given_up`: sessions in a row
- * that ended this way. They end when they have counted `fall`; but the 4th,
- * 16th, 64th ... goes on to the limits of RFC 5321, lest a server that is that
- * slow is never heard out. (A peer that is gone for good is noticed by
- * keepalive even then.) Pure. */
-bool probe_gives_up(unsigned counted, unsigned fall, unsigned given_up);
-
 struct probe_run;
 /* Calls back from the loop only. env: see reach.h. */
 struct probe_run *probe_smtp_start(const struct reach_env *,

@@ -163,6 +163,8 @@ turn_rest(struct turn *t)
 	int64_t when = t->start + turn_pace(t) * CLOCK_MS;
 	int64_t now = loop_now(t->s->loop);
 
+	if (when < t->soonest)
+		when = t->soonest;
 	turn_rest_until(t, when > now ? when : now);
 }
 
@@ -361,7 +363,7 @@ may_look(const struct schedule *s)
 static struct turn *
 may_probe(const struct schedule *s)
 {
-	return s->n[TURN_PROBING] < s->conf->probe_concurrency ?
+	return s->n[TURN_PROBING] + s->noverdue < s->conf->probe_concurrency ?
 	    TAILQ_FIRST(&s->list[TURN_TO_PROBE]) :
 	    NULL;
 }
@@ -418,9 +420,19 @@ on_due(void *arg)
 	schedule_run(s);
 }
 
+/* However long it took: what it said is acted upon before the next one. */
+static int64_t
+turn_breath(const struct turn *t)
+{
+	int64_t ms = turn_most(t) / HURRY_DIVISOR;
+
+	return ms < SCHEDULE_HURRY_MS ? ms : SCHEDULE_HURRY_MS;
+}
+
 void
 turn_probed(struct turn *t)
 {
+	t->soonest = loop_now(t->s->loop) + turn_breath(t) * CLOCK_MS;
 	turn_exit(t);
 	turn_rest(t);
 	schedule_run(t->s);
@@ -473,7 +485,7 @@ struct schedule_load
 schedule_load(const struct schedule *s)
 {
 	return (struct schedule_load){ .looking = s->n[TURN_LOOKING],
-		.probing = s->n[TURN_PROBING],
+		.probing = s->n[TURN_PROBING] + s->noverdue,
 		.waiting = s->n[TURN_TO_LOOK] + s->n[TURN_TO_ENTER] +
 		    s->n[TURN_TO_PROBE] };
 }

@@ -42,6 +42,7 @@ struct turn {
 		   * are known; a watch, whenever its share had a session */
 	bool hurried; /* when it was given its rest */
 	int64_t start; /* loop time of the last turn; 0: none yet */
+	int64_t soonest; /* loop time of the next; 0: any */
 	int64_t least; /* ms between that and the next; 0: not decided yet */
 	int64_t resolve_ns; /* what its look-up took */
 	struct route_req *req; /* looking */
@@ -50,7 +51,6 @@ struct turn {
 	unsigned told; /* the news of the share that it knows */
 	struct place place; /* from "to enter" to the end of probing */
 	struct probing *probing; /* the session under way */
-	unsigned given_up; /* sessions in a row, for their silence */
 	unsigned counted; /* silent intervals of this one that count */
 };
 
@@ -65,6 +65,8 @@ struct share {
 	const struct watch_policy *policy; /* of its first member */
 	struct turn_list members;
 	struct turn *leader; /* who has the session under way; NULL: nobody */
+	struct probing
+	    *overdue; /* a silent one, heard out beside it; or NULL */
 	struct turn
 	    *ask; /* whose domains are asked for next; NULL: the first */
 	int64_t start; /* loop time of the last session; 0: none yet */
@@ -93,6 +95,7 @@ struct schedule {
 	struct heap due;
 	struct turn_list list[TURN_STATE_MAX];
 	unsigned n[TURN_STATE_MAX];
+	unsigned noverdue; /* sessions; they count as probing */
 };
 
 /* schedule.c: the session of the turn has come to its end. */
@@ -119,6 +122,10 @@ void share_tell_some(void *schedule);
 /* schedule_session.c */
 void probing_start(struct turn *);
 void probing_cancel(struct turn *); /* nothing, when there is none */
+/* Nobody hears it out any more; nothing, when the share has none. */
+void probing_cancel_overdue(struct share *);
+/* The one that is overdue, if any, was begun by this one. */
+bool probing_is_overdue(const struct turn *);
 /* The session of its share asks for nothing of this one any more. */
 void probing_forget(struct turn *);
 

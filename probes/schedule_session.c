@@ -2,7 +2,13 @@
  * schedule_session: one session of a watch, and what it taught. It asks for the
  * domains of its share in turn. A domain or its settings may go while the session
  * is under way: the session has copies of what it asks for, and the answer for a
- * name that is gone is dropped. */
+ * name that is gone is dropped.
+ *
+ * A session whose silence has made the primary down is overdue. One connection
+ * can hang though the server works, so the next one begins in its turn; the
+ * server may be that slow, so this one is heard out beside it, to the limits of
+ * RFC 5321. Its silence counts no more. Whichever has an answer first ends the
+ * other; a share has one overdue session, the older one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +25,8 @@ struct probing {
 	unsigned nasks;
 	char domain[WATCH_ASKS_MAX][TEXT_DOMAIN_MAX];
 	struct turn *of[WATCH_ASKS_MAX]; /* whose domain; NULL: it is gone */
+	int64_t begun_ns;
+	struct place place; /* while it is overdue */
 };
 
 _Static_assert(WATCH_ASKS_MAX <= PROBE_ASKS_MAX, "more than a session takes");
@@ -32,15 +40,75 @@ probing_cancel(struct turn *t)
 	mem_free(&t->probing);
 }
 
-void
-probing_forget(struct turn *t)
+static void
+forget(struct probing *p, const struct turn *t)
 {
-	struct turn *leader = t->share != NULL ? t->share->leader : NULL;
-	struct probing *p = leader != NULL ? leader->probing : NULL;
-
 	for (unsigned i = 0; p != NULL && i < p->nasks; i++)
 		if (p->of[i] == t)
 			p->of[i] = NULL;
+}
+
+void
+probing_forget(struct turn *t)
+{
+	if (t->share == NULL)
+		return;
+	if (t->share->leader != NULL)
+		forget(t->share->leader->probing, t);
+	forget(t->share->overdue, t);
+}
+
+/* ---- overdue */
+
+/* Half of the sessions that may go on at once, at most. */
+static bool
+has_room_for_overdue(const struct schedule *s)
+{
+	return 2 * (s->noverdue + 1) <= s->conf->probe_concurrency;
+}
+
+static void
+overdue_put(struct turn *t)
+{
+	struct probing *p = t->probing;
+
+	t->probing = NULL;
+	t->share->overdue = p;
+	t->s->noverdue++;
+	p->place = t->place;
+	t->place = (struct place){ .site = NULL };
+}
+
+/* It is nobody's any more; the memory is the caller's. */
+static struct probing *
+overdue_take(struct share *h)
+{
+	struct schedule *s = h->s;
+	struct probing *p = h->overdue;
+
+	h->overdue = NULL;
+	s->noverdue--;
+	if (s->places.give_back != NULL)
+		s->places.give_back(s->places.arg, &p->place);
+	return p;
+}
+
+void
+probing_cancel_overdue(struct share *h)
+{
+	struct probing *p;
+
+	if (h->overdue == NULL)
+		return;
+	p = overdue_take(h);
+	probe_smtp_cancel(&p->run);
+	mem_free(&p);
+}
+
+bool
+probing_is_overdue(const struct turn *t)
+{
+	return t->share->overdue != NULL && t->share->overdue->turn == t;
 }
 
 /* ---- what it taught */
@@ -77,10 +145,8 @@ tell_answers(struct turn *t, const struct probing *p,
 }
 
 static void
-on_done(const struct probe_result *r, void *arg)
+learn(struct turn *t, const struct probing *p, const struct probe_result *r)
 {
-	struct probing *p = arg;
-	struct turn *t = p->turn;
 	struct watch *w = t->watch;
 	const struct primary_offer offer = { .ext = r->reach.ext,
 		.size = r->reach.size_limit,
@@ -95,38 +161,74 @@ on_done(const struct probe_result *r, void *arg)
 		.tls_by = r->tls_by,
 		.tls_why = r->tls_why,
 		.clear = r->reach.clear,
-		.offer = r->reach.ehlo ? &offer : NULL };
+		.offer = r->reach.ehlo ? &offer : NULL,
+		.begun_ns = p->begun_ns };
 
 	/* The look-up says more than that there is no address. */
 	if (r->phase == SMTP_PHASE_RESOLVE && w->trouble != NULL)
 		told.text = w->trouble;
-	t->given_up = 0;
 	tell_answers(t, p, r);
-	mem_free(&t->probing);
 	share_session(t, &told);
 	watch_session(t->s->watches, w, &told, loop_now(t->s->loop),
 	    clock_wall());
+}
+
+/* An answer at last: what was begun meanwhile need not go on. Without one its
+ * silence has said it all. */
+static void
+overdue_done(struct probing *p, const struct probe_result *r)
+{
+	struct turn *t = p->turn, *leader = t->share->leader;
+
+	(void)overdue_take(t->share);
+	if (r->code == REACH_OK) {
+		if (leader != NULL && leader->probing != NULL) {
+			probing_cancel(leader);
+			turn_probed(leader);
+		}
+		learn(t, p, r);
+	}
+	mem_free(&p);
+}
+
+static void
+on_done(const struct probe_result *r, void *arg)
+{
+	struct probing *p = arg;
+	struct turn *t = p->turn;
+
+	if (p == t->share->overdue) {
+		overdue_done(p, r);
+		return;
+	}
+	t->probing = NULL;
+	probing_cancel_overdue(t->share);
+	learn(t, p, r);
+	mem_free(&p);
 	turn_probed(t);
 }
 
 static void
 on_wait(const struct probe_wait *wait, void *arg)
 {
-	struct turn *t = ((struct probing *)arg)->turn;
+	struct probing *p = arg;
+	struct turn *t = p->turn;
 	const struct primary_session told = { .phase = wait->phase,
 		.text = wait->text };
 
+	if (p == t->share->overdue)
+		return;
 	t->counted += wait->counts;
 	share_silent(t, &told, wait->waited_ns / CLOCK_MS,
 	    wait->counts ? t->counted : 0);
-	if (watch_silent(t->s->watches, t->watch, &told,
+	if (!watch_silent(t->s->watches, t->watch, &told,
 		wait->waited_ns / CLOCK_MS, wait->counts ? t->counted : 0,
-		loop_now(t->s->loop), clock_wall()) ||
-	    !probe_gives_up(t->counted, t->watch->policy.health.fall,
-		t->given_up))
+		loop_now(t->s->loop), clock_wall()))
 		return;
-	t->given_up++;
-	probing_cancel(t);
+	if (t->share->overdue == NULL && has_room_for_overdue(t->s))
+		overdue_put(t);
+	else
+		probing_cancel(t);
 	turn_probed(t);
 }
 
@@ -200,6 +302,7 @@ probing_start(struct turn *t)
 		.ask = ask };
 
 	p->turn = t;
+	p->begun_ns = loop_now(s->loop);
 	t->probing = p;
 	t->counted = 0;
 	p->nasks = target.nasks = choose_asks(t, p, ask, mailbox);

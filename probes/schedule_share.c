@@ -49,7 +49,7 @@ share_free(struct share *h)
 {
 	struct schedule *s = h->s;
 
-	MX_ASSERT(h->leader == NULL);
+	MX_ASSERT(h->leader == NULL && h->overdue == NULL);
 	if (h->news != NULL)
 		TAILQ_REMOVE(&s->telling, h, telling);
 	RB_REMOVE(share_tree, &s->shares, h);
@@ -68,6 +68,8 @@ share_leave(struct turn *t)
 	if (h == NULL)
 		return;
 	share_ended(t);
+	if (probing_is_overdue(t))
+		probing_cancel_overdue(h);
 	next = TAILQ_NEXT(t, member);
 	if (h->cursor == t)
 		h->cursor = next;

@@ -2,7 +2,6 @@
  * test_probe: what a probe asks in its one session, what it makes of the
  * answers, and whom it tells of slowness. The server is reach_rows' first
  * site, with a hook that answers by the table. */
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -419,22 +418,6 @@ test_next_address(void **state)
 	assert_int_equal(g.counted, 0);
 }
 
-static void
-test_giving_up(void **state)
-{
-	static const unsigned fall = 3;
-
-	(void)state;
-	for (unsigned nth = 1; nth < 300; nth++) {
-		bool longer = nth == 4 || nth == 16 || nth == 64 || nth == 256;
-
-		assert_false(probe_gives_up(fall - 1, fall, nth - 1));
-		assert_true(probe_gives_up(fall, fall, nth - 1) == !longer);
-	}
-	assert_true(probe_gives_up(fall, fall, UINT_MAX - 1));
-	assert_true(probe_gives_up(fall, fall, UINT_MAX));
-}
-
 static const struct {
 	enum conf_depth depth;
 	enum site_tls tls;
@@ -534,7 +517,6 @@ main(void)
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_other_ways),
 		cmocka_unit_test(test_next_address),
-		cmocka_unit_test(test_giving_up),
 		cmocka_unit_test(test_depths),
 		cmocka_unit_test(test_cancel),
 	};

@@ -640,19 +640,19 @@ silence_counts_by_the_interval(void **state)
 		.text = "no answer for 105 s, still waiting" };
 	struct world *w = world(ONE);
 	struct watch *watch = watch_at(w, A, 0);
-	bool on;
+	bool overdue;
 
 	(void)state;
 	sessions(w, watch, &good, 2);
-	assert_true(
+	assert_false(
 	    watch_silent(w->ws, watch, &silent, 15000, 0, w->now, w->wall));
 	settle(w);
 	assert_state(w, A, HEALTH_UP); /* slow is not down */
 	assert_int_equal(watch->slow_ms, 15000);
 	for (unsigned i = 1; i <= 3; i++) {
-		on = watch_silent(w->ws, watch, &silent, 15000 + i * 30000, i,
-		    w->now, w->wall);
-		assert_int_equal(on, i < 3); /* down: no use any more */
+		overdue = watch_silent(w->ws, watch, &silent, 15000 + i * 30000,
+		    i, w->now, w->wall);
+		assert_int_equal(overdue, i == 3);
 		settle(w);
 	}
 	assert_state(w, A, HEALTH_DOWN);

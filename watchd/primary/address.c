@@ -50,10 +50,18 @@ address_ours(struct address *a, bool more)
 void
 address_greeted(struct address *a, int64_t waited_ns, int64_t now)
 {
-	if (waited_ns >= address_greeting_ns(a, now)) {
-		a->greeting_ns = waited_ns;
+	int64_t age = now - a->greeted_ns;
+
+	if (a->greeted_ns == 0 || age >= ADDRESS_GREETED_NS) {
+		a->greeting_before_ns =
+		    a->greeted_ns != 0 && age < 2 * ADDRESS_GREETED_NS ?
+		    a->greeting_ns :
+		    0;
+		a->greeting_ns = 0;
 		a->greeted_ns = now;
 	}
+	if (waited_ns > a->greeting_ns)
+		a->greeting_ns = waited_ns;
 }
 
 void
@@ -104,10 +112,16 @@ address_is_due(const struct address *a, int64_t now)
 int64_t
 address_greeting_ns(const struct address *a, int64_t now)
 {
-	if (a == NULL || a->greeted_ns == 0 ||
-	    now - a->greeted_ns >= ADDRESS_GREETED_NS)
+	int64_t age;
+
+	if (a == NULL || a->greeted_ns == 0)
 		return 0;
-	return a->greeting_ns;
+	age = now - a->greeted_ns;
+	if (age >= 2 * ADDRESS_GREETED_NS)
+		return 0;
+	if (age >= ADDRESS_GREETED_NS || a->greeting_ns > a->greeting_before_ns)
+		return a->greeting_ns;
+	return a->greeting_before_ns;
 }
 
 bool

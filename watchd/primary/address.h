@@ -41,8 +41,9 @@ struct address { /* times: 0 is never, or no */
 	unsigned tls_fails; /* in a row */
 	int64_t tls_only_ns; /* it said that it takes nothing in clear */
 	unsigned ours; /* deliveries' connections that are ready there */
-	int64_t greeting_ns; /* longest wait for a greeting that came */
-	int64_t greeted_ns; /* when that was */
+	/* The longest waits for greetings that came: in this period, in the one
+	 * before, and when this one began. */
+	int64_t greeting_ns, greeting_before_ns, greeted_ns;
 };
 
 /* ---- one address: pure */
@@ -68,7 +69,8 @@ bool address_is_failed(const struct address *, int64_t now);
 /* It failed a while ago (60 s, doubling to ADDRESS_FAILED_NS): a probe looks
  * whether it still does before it goes to one that works. */
 bool address_is_due(const struct address *, int64_t now);
-/* The longest wait for a greeting within ADDRESS_GREETED_NS; 0: none known. */
+/* The longest wait for a greeting within ADDRESS_GREETED_NS, or twice that;
+ * 0: none known. One that is as slow each day is never forgotten. */
 int64_t address_greeting_ns(const struct address *, int64_t now);
 /* TLS worked lately (for "a host that did TLS no longer does"). */
 bool address_did_tls(const struct address *, int64_t now);

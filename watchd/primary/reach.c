@@ -145,13 +145,14 @@ advance(struct reach *r)
 	return false;
 }
 
-/* How much a failure says: nothing of the host, or how far it came. */
+/* How much a failure says: nothing of the host, or how far it came; a word says
+ * more than silence. */
 static int
-rank(const struct reach *r)
+rank(const struct reach *r, bool silent)
 {
 	if (r->now.local || r->cand[r->at].route == ADDRESS_NO_ROUTE)
 		return 1;
-	return 1 + (int)r->now.phase;
+	return 2 * (1 + (int)r->now.phase) + !silent;
 }
 
 /* A probe of a host that is down says it again and again; its owner tells. */
@@ -216,8 +217,8 @@ reach_next(struct reach *r, bool silent)
 		address_failed(address_book_get(r->env.book, &c->addr), now);
 	if (r->now.about_us)
 		r->refused_us[is_six(&c->addr)] = true;
-	if (rank(r) >= r->verdict_rank) {
-		r->verdict_rank = rank(r);
+	if (rank(r, silent) >= r->verdict_rank) {
+		r->verdict_rank = rank(r, silent);
 		r->verdict = r->now;
 	}
 	if (now - r->start_ns < r->env.limits->total_ms * CLOCK_MS &&

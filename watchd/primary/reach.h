@@ -13,8 +13,9 @@
  * address is begun REACH_TOTAL_MS after the start. A refusal about us (PTR, a
  * block list: reach_about_us()) is judged after the first address of the other
  * family, if there is one, was asked, too; further ones are not. The verdict
- * is the failure that came furthest. A family that this kernel lacks, or has
- * no route for, is no failure of the host while there is another verdict.
+ * is the failure that came furthest, of those a word before silence. A family
+ * that this kernel lacks, or has no route for, is no failure of the host while
+ * there is another verdict.
  *
  * TLS: `may`: where it is offered; whatever fails from STARTTLS until the first
  * reply inside TLS (the handshake; an alert or a close behind it, as in TLS 1.3
