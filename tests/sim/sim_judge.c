@@ -151,8 +151,9 @@ host_add(struct judge_host *h, const struct sdomain *d)
 	h->shared = h->ndomains > 0;
 	h->ndomains++;
 	h->nlabels += d->own_names || h->nlabels == 0;
-	/* Nobody knows the primaries of the others before their first mail. */
-	if ((d->probed || !d->at.by_mx) &&
+	/* Nobody knows the primaries of the others, or where those are, before
+	 * their first mail. */
+	if ((d->probed || (!d->at.by_mx && !d->own_names)) &&
 	    (h->most == 0 || d->connections < h->most))
 		h->most = d->connections;
 	if (d->connections > h->largest)
@@ -396,12 +397,21 @@ judge_restart(bool crash)
 	for (unsigned i = 0; i < judge.nservers; i++) {
 		judge.host[i].open_domains = 0;
 		judge.host[i].canary = false;
+		memset(judge.host[i].heard_at, 0,
+		    sizeof(judge.host[i].heard_at));
 	}
 	for (unsigned i = 0; i < judge.ndomains; i++)
 		judge_time_restart(&judge.domain[i]);
 }
 
 /* ---- what servers see */
+
+void
+judge_heard(const struct visit *v)
+{
+	if (!v->server->sink)
+		host_of(v->server)->heard_at[v->addr] = clock_now();
+}
 
 void
 judge_connect(const struct server *s)

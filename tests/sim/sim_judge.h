@@ -100,6 +100,7 @@ struct judge_host { /* of a server, by its index */
 	unsigned probe_count;
 	int64_t probe_ms; /* the interval */
 	uint64_t connects, refused_busy;
+	int64_t heard_at[SERVER_ADDRS]; /* EHLO behind a greeting; 0: never */
 };
 
 struct judge_result {
@@ -147,6 +148,7 @@ void judge_mood(const struct server *);
 void judge_connect(const struct server *);
 void judge_disconnect(const struct server *);
 void judge_closed(const struct visit *);
+void judge_heard(const struct visit *); /* the greeting was */
 void judge_mail(struct visit *);
 enum judge_rcpt judge_rcpt(struct visit *, unsigned rcpt, unsigned domain);
 void judge_probe(struct visit *, unsigned domain);
@@ -159,7 +161,11 @@ void judge_notice(const struct notice *);
 void judge_forced(unsigned domain);
 /* A reload has come to the domain: it is at `to` now. */
 void judge_move(struct sdomain *);
+/* It is through: connections of before take no message any more. */
+void judge_reloaded(void);
 struct sdomain *judge_domain(const char *name); /* NULL: not ours */
+/* What a talk with it takes, once and for all, until EHLO is answered. */
+int64_t judge_talk_ms(const struct server *);
 void judge_first_verdicts(void); /* they should be there */
 
 #endif

@@ -33,6 +33,7 @@ struct judge {
 	int64_t dns_since; /* 0: it fails */
 	int64_t slack_ms; /* a disk's and a step's delay */
 	bool patient, over;
+	int64_t reloaded_at;
 };
 extern struct judge judge;
 

@@ -112,7 +112,7 @@ make_traits(struct world *w, struct server *s)
 	s->latency_ms = PICK(d, 0, 1, 5, 20, 80, 150);
 	s->think_ms = PICK(d, 0, 0, 1, 10, 100);
 	if (hazard(w, HAZARD_LATE, 20))
-		s->greeting_ms = PICK(d, 12000, 30000, 60000);
+		s->greeting_ms = PICK(d, 12000, 30000, 60000, 150000);
 	else if (dice_percent(d, 15))
 		s->greeting_ms = PICK(d, 500, 1000, 2000);
 	if (dice_percent(d, 15))
@@ -235,16 +235,24 @@ make_settings(struct world *w)
 	w->probe_concurrency = dice_percent(d, 80) ? 1000 : 50;
 }
 
-/* A greeting that comes before the first interval of silence has counted: what
- * comes later is heard out by few of the sessions (probe_gives_up()). */
+/* Behind a late greeting there has to be room for as much as comes. */
 static void
 make_late(struct world *w)
 {
-	int64_t most = w->interval_ms + w->domain[0].timeout_ms - 2000;
+	bool single = false;
 
-	for (unsigned i = 0; i < w->nservers; i++)
-		if (w->server[i].greeting_ms > most)
-			w->server[i].greeting_ms = most;
+	for (unsigned i = 0; i < w->ndomains; i++)
+		single |= w->domain[i].connections == 1;
+	for (unsigned i = 0; i < w->nservers; i++) {
+		struct server *s = &w->server[i];
+
+		if (s->greeting_ms <= 2000)
+			continue;
+		if (s->mails_max != 0 && s->mails_max < 20)
+			s->mails_max = 20;
+		if (single)
+			s->greeting_ms = 12000;
+	}
 }
 
 static void

@@ -131,6 +131,7 @@ __wrap_config_load(const char *file, struct conf_errors *errs)
 void
 reload_done(void)
 {
+	judge_reloaded();
 	/* What did not differ for the daemon is there, too. */
 	for (unsigned i = 0; i < the_world->ndomains; i++)
 		if (the_world->domain[i].moving)

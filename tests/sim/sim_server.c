@@ -248,6 +248,7 @@ do_ehlo(struct visit *v, struct reply *r)
 {
 	const struct server *s = v->server;
 
+	judge_heard(v);
 	v->ehlo = true;
 	v->mail = false;
 	if (s->no_ehlo) {

@@ -20,10 +20,7 @@ static struct {
 	const char *name, *off;
 } hazards[HAZARD_MAX] = {
 	[HAZARD_HOLE] = { "hole", NULL },
-	[HAZARD_LATE] = { "late",
-	    "false_down, first, starved and down fail in one of ten worlds: "
-	    "not "
-	    "yet told whether by the product or by the judge" },
+	[HAZARD_LATE] = { "late", NULL },
 	[HAZARD_TLS] = { "tls", NULL },
 	[HAZARD_POSTMASTER] = { "postmaster", NULL },
 	[HAZARD_LIMIT_SHARED] = { "limit_shared", NULL },
@@ -118,14 +115,22 @@ pass(struct world *w, int64_t end)
 	}
 }
 
+/* A session takes what its greeting takes; silence of an address counts when
+ * there is no other one. */
 static int64_t
 first_verdicts_ns(const struct world *w)
 {
 	const struct sdomain *d = &w->domain[0];
 	int64_t n = d->fall > d->rise ? d->fall : d->rise;
+	int64_t late_ms = 0, ms;
 
+	for (unsigned i = 0; i < w->nservers; i++) {
+		ms = n * judge_talk_ms(&w->server[i]);
+		if (ms > late_ms)
+			late_ms = ms;
+	}
 	return ((n + 1) * d->interval_ms * 111 / 100 + d->timeout_ms * n +
-		   10000) *
+		   late_ms + 10000) *
 	    CLOCK_MS;
 }
 
@@ -143,6 +148,14 @@ tell_hosts(const struct world *w)
 		    (long long)s->think_ms, (long long)s->greeting_ms, s->limit,
 		    s->limit_how, s->mails_max, (long long)s->greylist_ms,
 		    s->mailbox_percent, s->postmaster, s->no_ehlo, s->tls);
+	}
+	for (unsigned i = 0; i < w->ndomains; i++) {
+		const struct sdomain *d = &w->domain[i];
+
+		trace("%s: hosts=%u first=%u by_mx=%d own_names=%d probed=%d "
+		      "connections=%u",
+		    d->name, d->at.nhosts, d->at.host[0]->index, d->at.by_mx,
+		    d->own_names, d->probed, d->connections);
 	}
 }
 
