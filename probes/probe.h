@@ -99,6 +99,8 @@ struct probe_ops {
 	/* The end: the run is gone. *result is valid during the call. */
 	void (*done)(const struct probe_result *, void *arg);
 	void (*wait)(const struct probe_wait *, void *arg); /* may be NULL */
+	/* Is ask[i] still to be asked, when its turn has come? NULL: yes. */
+	bool (*wanted)(unsigned i, void *arg);
 };
 struct probe_run;
 /* Calls back from the loop only. env: see reach.h. */

@@ -27,6 +27,7 @@ struct probe_run {
 	} ask[PROBE_ASKS_MAX];
 	unsigned nasks, at; /* ask[at] is the one under way */
 	unsigned refusals;
+	unsigned skipped; /* asks that nobody wants any more */
 	int64_t timeout_ms, interval_ms;
 	int64_t resolve_ns;
 	struct probe_ops ops;
@@ -79,7 +80,7 @@ end(struct probe_run *p)
 		conn_finish(&p->conn, PROBE_LINGER_MS);
 	}
 	p->result.cut = p->result.code == REACH_OK &&
-	    p->result.answered < p->result.nanswers;
+	    p->result.answered + p->skipped < p->result.nanswers;
 	p->result.slow = p->told_slow ? p->silent + 1 : 0;
 	*result = p->result;
 	probe_smtp_cancel(&p);
@@ -131,6 +132,16 @@ send_out(struct probe_run *p)
 	conn_write(p->conn, out->data, out->len);
 	buf_clear(out);
 	arm(p);
+}
+
+/* From ask[at] on; false: there is none. */
+static bool
+find_wanted(struct probe_run *p)
+{
+	for (; p->at < p->nasks; p->at++, p->skipped++)
+		if (p->ops.wanted == NULL || p->ops.wanted(p->at, p->arg))
+			return true;
+	return false;
 }
 
 static void
@@ -194,7 +205,7 @@ static bool
 next_ask(struct probe_run *p)
 {
 	p->at++;
-	if (p->at < p->nasks && p->refusals < PROBE_REFUSALS_MAX)
+	if (p->refusals < PROBE_REFUSALS_MAX && find_wanted(p))
 		return true;
 	end(p);
 	return false;
@@ -318,7 +329,7 @@ on_reached(const struct reach_result *r, void *arg)
 	to->tls_why = r->tls_why;
 	if (p->conn != NULL)
 		conn_owner(p->conn, on_conn, p);
-	if (p->conn == NULL || p->nasks == 0) {
+	if (p->conn == NULL || !find_wanted(p)) {
 		end(p);
 		return;
 	}

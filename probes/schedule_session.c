@@ -232,6 +232,16 @@ on_wait(const struct probe_wait *wait, void *arg)
 	turn_probed(t);
 }
 
+/* A domain may have gone elsewhere while the greeting was awaited. */
+static bool
+on_wanted(unsigned i, void *arg)
+{
+	const struct probing *p = arg;
+
+	return i < p->nasks && p->of[i] != NULL &&
+	    watch_is_named(p->turn->s->watches, p->of[i]->watch, p->domain[i]);
+}
+
 /* ---- its beginning */
 
 /* Domains whose turn it is, of all its share; who was asked for comes first. */
@@ -282,7 +292,8 @@ void
 probing_start(struct turn *t)
 {
 	static const struct probe_ops ops = { .done = on_done,
-		.wait = on_wait };
+		.wait = on_wait,
+		.wanted = on_wanted };
 	char mailbox[WATCH_ASKS_MAX][PATH_MAILBOX_MAX];
 	struct schedule *s = t->s;
 	const struct watch_policy *policy = &t->watch->policy;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "primary/address.h"
+#include "primary/host.h"
 #include "primary/reach.h"
 #include "tests/sim/sim_judge_int.h"
 
@@ -192,11 +193,15 @@ turns_ms(const struct sdomain *d)
 	return ms < s->greeting_ms ? ms : s->greeting_ms;
 }
 
-/* Where one connection is all, a short probe may have it. */
+/* Where one connection is all, a short probe may have it; where there is a limit
+ * the end of a connection has to be seen. */
 static int64_t
 first_ms(const struct sdomain *d)
 {
-	return FIRST_MS + judge.slack_ms + turns_ms(d) +
+	int64_t settle_ms =
+	    d->at.host[0]->limit != 0 ? HOST_SETTLE_MAX / CLOCK_MS : 0;
+
+	return FIRST_MS + judge.slack_ms + turns_ms(d) + settle_ms +
 	    talk_ms(d) * (host_of(d->at.host[0])->most == 1 ? 2 : 1);
 }
 
@@ -312,10 +317,13 @@ static void
 check_false_down(const struct sdomain *d)
 {
 	int64_t well = well_since(d);
+	/* Of several the one that is well may be held down for a while. */
+	int64_t bound =
+	    d->at.nhosts > 1 ? down_bound_ns(d) : rounds_ns(d, d->fall);
 
 	if (is_strange(d, clock_now()))
 		return;
-	if (well != 0 && clock_now() - well > rounds_ns(d, d->fall))
+	if (well != 0 && clock_now() - well > bound)
 		judge_fail(P_FALSE_DOWN, "%s is called down, well since %s",
 		    d->name, sim_time_text(well));
 }

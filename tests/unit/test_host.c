@@ -152,6 +152,20 @@ slow_ones_will_say(void **state)
 	    HOST_FAILED);
 }
 
+static void
+turns(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_init(&h, 20);
+	assert_int_equal(host_turn_ns(&h), 0);
+	host_opened(&h, 12 * SEC, SEC);
+	assert_int_equal(host_turn_ns(&h), 48 * SEC);
+	host_opened(&h, 200 * SEC, SEC);
+	assert_int_equal(host_turn_ns(&h), HOST_TURN_MAX);
+}
+
 /* Beyond what is proven one at a time finds out, a probe included. */
 static void
 one_finds_out(void **state)
@@ -342,6 +356,7 @@ main(void)
 		cmocka_unit_test(pauses),
 		cmocka_unit_test(crowded),
 		cmocka_unit_test(slow_ones_will_say),
+		cmocka_unit_test(turns),
 		cmocka_unit_test(one_finds_out),
 		cmocka_unit_test(settles),
 		cmocka_unit_test(places),

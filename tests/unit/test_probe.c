@@ -105,6 +105,25 @@ static const struct ask_case {
 
 static const struct ask_case *ac;
 static unsigned nmail, nrcpt;
+static unsigned unwanted; /* bits: asks that go before their turn has come */
+
+/* The nth that is wanted, from 1. */
+static unsigned
+wanted_ask(unsigned n)
+{
+	unsigned i = 0;
+
+	for (; n > 0; i++)
+		n -= (unwanted & 1u << i) == 0;
+	return i - 1;
+}
+
+static bool
+on_wanted(unsigned i, void *arg)
+{
+	(void)arg;
+	return (unwanted & 1u << i) == 0;
+}
 
 static const char *
 answer(const char *line, unsigned nth)
@@ -117,7 +136,7 @@ answer(const char *line, unsigned nth)
 		char want[64];
 
 		snprintf(want, sizeof(want), "RCPT TO:<postmaster@d%u.test>",
-		    nmail - 1);
+		    wanted_ask(nmail));
 		if (strncmp(line, want, strlen(want)) != 0)
 			return "500 5.5.0 not in turn\r\n";
 		return ac->rcpt[nrcpt++];
@@ -168,7 +187,9 @@ on_wait(const struct probe_wait *w, void *arg)
 	}
 }
 
-static const struct probe_ops ops = { .done = on_done, .wait = on_wait };
+static const struct probe_ops ops = { .done = on_done,
+	.wait = on_wait,
+	.wanted = on_wanted };
 
 static void
 ask(struct row_world *w, unsigned n, struct got *g, int64_t timeout_ms)
@@ -234,6 +255,23 @@ test_asks(void **state)
 	(void)state;
 	for (size_t i = 0; i < MX_COUNT(ask_cases); i++)
 		check_asks(&ask_cases[i]);
+}
+
+static void
+test_unwanted(void **state)
+{
+	static const struct ask_case some = { "some are gone", 5, { NULL },
+		{ NULL }, .reply = 250, .answers = "-T--T",
+		.findings = "-----" };
+	static const struct ask_case all = { "all are gone", 2, { NULL },
+		{ NULL }, .reply = 250, .answers = "--", .findings = "--" };
+
+	(void)state;
+	unwanted = 1u << 0 | 1u << 2 | 1u << 3;
+	check_asks(&some);
+	unwanted = 3;
+	check_asks(&all);
+	unwanted = 0;
 }
 
 /* It takes nothing in clear, and its TLS does not work: TLS is what fails. */
@@ -511,6 +549,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_unwanted),
 		cmocka_unit_test(test_tls_only),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_late),

@@ -138,6 +138,14 @@ host_place_room(const struct host *h, int64_t now)
 	return !host_is_full(h) && now >= next_until(h);
 }
 
+int64_t
+host_turn_ns(const struct host *h)
+{
+	int64_t ns = 4 * h->way_usual_ns;
+
+	return ns < HOST_TURN_MAX ? ns : HOST_TURN_MAX;
+}
+
 void
 host_place_left(struct host *h, int64_t now)
 {

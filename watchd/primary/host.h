@@ -29,6 +29,7 @@
  * many: they will say, if they began, or one became ready, within so long, or
  * within twice what is usual there. */
 #define HOST_WAY_NS    INT64_C(10000000000)
+#define HOST_TURN_MAX  INT64_C(300000000000)
 #define HOST_KEY_MAX   1024
 #define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
 
@@ -98,6 +99,9 @@ bool host_place_room(const struct host *, int64_t now);
 bool host_will_say(const struct host *, int64_t now);
 unsigned host_bears(const struct host *); /* connections of ours */
 bool host_is_full(const struct host *); /* as many as it bears stand there */
+/* For how long a delivery keeps its connection before it gives the place to a
+ * probe: a few messages behind each late greeting would be all. */
+int64_t host_turn_ns(const struct host *);
 void host_place_taken(struct host *, int64_t now);
 void host_place_left(struct host *, int64_t now);
 int64_t host_wake(const struct host *, int64_t now);

@@ -15,7 +15,8 @@
 
 #include "net/route.h"
 
-/* Then it goes all the same: a verdict has its time. */
+/* Then it goes all the same: a verdict has its time. (Behind a late greeting the
+ * delivery has its turn first, host_turn_ns().) */
 #define PLACE_WAIT_MS 5000
 
 struct loop_timer;

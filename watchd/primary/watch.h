@@ -211,6 +211,9 @@ void watch_session(struct watch_set *, struct watch *,
 bool watch_silent(struct watch_set *, struct watch *,
     const struct primary_session *s, int64_t waited_ms, unsigned intervals,
     int64_t now, int64_t wall);
+/* Does the domain still go by it? */
+bool watch_is_named(const struct watch_set *, const struct watch *,
+    const char *domain);
 /* The host_key() of its addresses; not before it has some (`host`). */
 const char *watch_addresses_key(const struct watch *);
 /* Where its sessions come from; NULL: any address of ours. */

@@ -22,11 +22,12 @@ watch_feed(struct watch_set *ws, struct watch *w, enum health_input in,
 		return;
 	changed = health_feed(&w->health, in, t.now, &c);
 	/* Its domains have something to flush, it has not. */
-	if (changed && c.to == HEALTH_RECOVERING) {
+	if (changed && c.to == HEALTH_RECOVERING)
 		(void)health_feed(&w->health, HEALTH_IN_FLUSHED, t.now, &c);
-		if (ws->ops.recovered != NULL)
-			ws->ops.recovered(ws->ops.arg, w->primary);
-	}
+	/* The first verdict, too: whoever is not probed may hang there. */
+	if (changed && c.to == HEALTH_UP && c.from != HEALTH_SUSPECT &&
+	    ws->ops.recovered != NULL)
+		ws->ops.recovered(ws->ops.arg, w->primary);
 	if (in == HEALTH_IN_FAIL || (changed && c.to == HEALTH_UP))
 		(void)strlcpy(w->cause, cause, sizeof(w->cause));
 	watch_stamp(ws, w);
@@ -158,6 +159,15 @@ void
 watch_ask_first(struct watch_link *l)
 {
 	l->watch->ask = l;
+}
+
+bool
+watch_is_named(const struct watch_set *ws, const struct watch *w,
+    const char *domain)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+
+	return d != NULL && domain_link(d, w) != NULL;
 }
 
 void

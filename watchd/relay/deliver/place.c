@@ -65,7 +65,8 @@ deliver_place_take(struct deliver *dl, struct place *p,
 	p->waiting = p->scarce = true;
 	TAILQ_INSERT_TAIL(&st->places, p, link);
 	p->patience = loop_timer_create(dl->loop, on_patience, p);
-	loop_timer_set(p->patience, PLACE_WAIT_MS);
+	loop_timer_set(p->patience,
+	    PLACE_WAIT_MS + host_turn_ns(&st->host) / CLOCK_MS);
 	site_touch(st);
 	return false;
 }

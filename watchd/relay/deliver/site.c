@@ -640,6 +640,14 @@ lane_next(struct lane *l, struct deliver_session *s)
 	return NULL;
 }
 
+static bool
+has_had_its_turn(const struct deliver_session *s)
+{
+	return s->messages > 0 &&
+	    loop_now(s->lane->site->deliver->loop) - s->since_ns >=
+	    host_turn_ns(&s->lane->site->host);
+}
+
 bool
 lane_yields(const struct deliver_session *s)
 {
@@ -647,7 +655,7 @@ lane_yields(const struct deliver_session *s)
 	const struct site *st = l->site;
 
 	if (st->host.open > st->host.window.size ||
-	    (s->messages > 0 && site_has_waiting_place(st) &&
+	    (site_has_waiting_place(st) && has_had_its_turn(s) &&
 		st->quitting == 0 && host_is_full(&st->host)))
 		return true;
 	w = total_next(st->deliver);
