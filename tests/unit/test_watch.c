@@ -667,6 +667,37 @@ silence_counts_by_the_interval(void **state)
 	world_end(&w);
 }
 
+/* What hung since an outage ends after it. */
+static void
+a_delivery_that_hung_is_old_news(void **state)
+{
+	struct primary_session up = good,
+			       hung = { .phase = SMTP_PHASE_EHLO,
+				       .text = "no answer in time" };
+	struct world *w = world(ONE);
+	struct watch *watch = watch_at(w, A, 0);
+
+	(void)state;
+	up.begun_ns = 100 * CLOCK_SEC;
+	sessions(w, watch, &up, 2);
+	assert_state(w, A, HEALTH_UP);
+	for (int i = 0; i < 3; i++) {
+		hung.begun_ns = 99 * CLOCK_SEC;
+		watch_delivery(w->ws, A, watch->primary->label, &hung, w->now,
+		    w->wall);
+		settle(w);
+		assert_state(w, A, HEALTH_UP);
+	}
+	for (int i = 0; i < 3; i++) {
+		hung.begun_ns = 101 * CLOCK_SEC;
+		watch_delivery(w->ws, A, watch->primary->label, &hung, w->now,
+		    w->wall);
+		settle(w);
+	}
+	assert_state(w, A, HEALTH_DOWN);
+	world_end(&w);
+}
+
 static void
 a_refused_mailbox_is_a_finding(void **state)
 {
@@ -925,6 +956,7 @@ main(void)
 		cmocka_unit_test(a_primary_that_is_us_is_none),
 		cmocka_unit_test(the_cause_is_what_failed),
 		cmocka_unit_test(silence_counts_by_the_interval),
+		cmocka_unit_test(a_delivery_that_hung_is_old_news),
 		cmocka_unit_test(a_refused_mailbox_is_a_finding),
 		cmocka_unit_test(what_ehlo_offered_is_kept),
 		cmocka_unit_test(reach_is_not_the_verdict),

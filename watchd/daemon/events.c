@@ -241,7 +241,8 @@ on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 	const struct primary_session s = { .ok = o->ok,
 		.phase = o->phase,
 		.code = o->code,
-		.text = o->text };
+		.text = o->text,
+		.begun_ns = o->begun_ns };
 	int64_t now = loop_now(d->loop), wall = clock_wall();
 
 	if (o->dns)

@@ -119,15 +119,21 @@ host_room(const struct host *h, int64_t now)
 	    (h->places == 0 || !host_is_full(h));
 }
 
-bool
-host_will_say(const struct host *h, int64_t now)
+/* They are there since then, or one became ready since: not for long? */
+static bool
+not_for_long(const struct host *h, int64_t since, int64_t now)
 {
 	int64_t most = 2 * h->way_usual_ns;
-	int64_t since = h->ready_ns > h->way_ns ? h->ready_ns : h->way_ns;
 
 	if (most < HOST_WAY_NS)
 		most = HOST_WAY_NS;
-	return h->open > h->ready && now - since < most;
+	return now - (h->ready_ns > since ? h->ready_ns : since) < most;
+}
+
+bool
+host_will_say(const struct host *h, int64_t now)
+{
+	return h->open > h->ready && not_for_long(h, h->way_ns, now);
 }
 
 bool
@@ -156,7 +162,8 @@ host_place_left(struct host *h, int64_t now)
 void
 host_place_taken(struct host *h, int64_t now)
 {
-	h->places++;
+	if (h->places++ == 0)
+		h->place_ns = now;
 	h->opened_ns = now;
 }
 
@@ -196,6 +203,8 @@ host_closed(struct host *h, bool ready, int64_t now)
 	h->open--;
 	h->ready -= ready;
 	h->closed_ns = now;
+	if (ready)
+		h->left_ns = now;
 }
 
 /* Refused below the ceiling, soon after another one ended. */
@@ -227,7 +236,8 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 	/* Of those that do not work yet silence says nothing. */
 	if (h->ready == 0 && !silent && host_says_crowded(phase, code) &&
 	    now >= h->closed_until_ns &&
-	    (h->places > 0 || (h->open > 1 && host_will_say(h, now))))
+	    ((h->places > 0 && not_for_long(h, h->place_ns, now)) ||
+		(h->open > 1 && host_will_say(h, now))))
 		return HOST_CROWDED;
 	/* Connects that began together with one that failed already. */
 	if (now < h->closed_until_ns)

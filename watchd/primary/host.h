@@ -47,10 +47,12 @@ struct host {
 	unsigned ready; /* of them greeted and not closed */
 	unsigned proven; /* the most that were ready at once */
 	unsigned places; /* connections that are no delivery's (place.h) */
+	int64_t place_ns; /* since when there are some */
 	int64_t opened_ns; /* the last connect began; 0: none yet */
 	int64_t way_ns; /* since when some are on their way */
 	int64_t way_usual_ns; /* until one is ready */
 	int64_t closed_ns; /* the last connection ended; 0: none yet */
+	int64_t left_ns; /* the last one that had been ready did */
 	int64_t settle_ns; /* from there to the next one, at the ceiling */
 	unsigned working; /* at a message, those from before included */
 	/* Recoveries. What has hung since before one, perhaps at a server that

@@ -79,6 +79,7 @@ struct watch {
 	bool waiting; /* a session was silent and goes on */
 	unsigned broken; /* members that are broken by themselves */
 	uint32_t good; /* sessions that ended well */
+	int64_t good_ns; /* the last of those began; loop time */
 	struct bounds connections; /* that its members allow at most */
 	unsigned least; /* of them, as the primary and `set` have it */
 	struct address_set *set; /* NULL: it was not looked up yet */

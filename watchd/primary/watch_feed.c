@@ -63,6 +63,7 @@ take_session(struct watch_set *ws, struct watch *w,
 		return;
 	}
 	if (s->ok) {
+		w->good_ns = s->begun_ns;
 		w->good++;
 		watch_feed(ws, w, HEALTH_IN_OK, "it answers the probe", t);
 	} else {
@@ -257,6 +258,15 @@ watch_addresses(struct watch_set *ws, struct watch *w, const struct route *r,
 /* ---- deliveries */
 
 /* A good one ends a suspicion; it says nothing new otherwise. */
+/* A connection that ended without a word, and began before a session that went
+ * well: it hung since something that is over. */
+static bool
+is_old_news(const struct watch *w, const struct primary_session *s)
+{
+	return !s->ok && s->code == 0 && s->begun_ns != 0 &&
+	    s->begun_ns < w->good_ns;
+}
+
 void
 watch_delivery(struct watch_set *ws, const char *domain, const char *label,
     const struct primary_session *s, int64_t now, int64_t wall)
@@ -269,7 +279,8 @@ watch_delivery(struct watch_set *ws, const char *domain, const char *label,
 	for (unsigned i = 0; d != NULL && i < d->nlinks; i++)
 		if (strcmp(d->link[i].watch->primary->label, label) == 0)
 			w = d->link[i].watch;
-	if (w == NULL || (s->ok && w->health.state != HEALTH_SUSPECT))
+	if (w == NULL || (s->ok && w->health.state != HEALTH_SUSPECT) ||
+	    is_old_news(w, s))
 		return;
 	if (s->ok)
 		(void)strlcpy(cause, "a message was taken", sizeof(cause));

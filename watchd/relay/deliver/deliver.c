@@ -331,7 +331,9 @@ deliver_working(const struct deliver *dl, const struct route_host *host,
 	    (h->taken_ns >= since_ns || h->ready_ns >= since_ns))
 		return true;
 	if (h->ready == 0)
-		return host_will_say(h, loop_now(dl->loop));
+		return host_will_say(h, loop_now(dl->loop)) ||
+		    (since_ns != 0 && h->left_ns != 0 &&
+			since_ns - h->left_ns < HOST_SETTLE_MAX);
 	return lately(dl, h->taken_ns) || lately(dl, h->ready_ns);
 }
 

@@ -38,6 +38,7 @@ struct deliver_outcome {
 	uint16_t code;
 	const char *host; /* label, peer-independent; "" unknown */
 	const char *text; /* peer text */
+	int64_t begun_ns; /* the connection that failed; loop time, 0: none */
 };
 
 struct deliver_ops {
@@ -102,7 +103,8 @@ void deliver_doubted(struct deliver *, const struct route_host *,
     const struct net_addr *source);
 /* It took a message, or a connection of ours became ready, since `since_ns` (0: not
  * asked); or connections of today stand there, and that was within half a minute;
- * or some are on their way, and not for long. */
+ * or some are on their way, and not for long; or the last one ended just before
+ * `since_ns`, which the host may not have seen. */
 bool deliver_working(const struct deliver *, const struct route_host *,
     const struct net_addr *source, int64_t since_ns);
 /* Places for what is no delivery; see primary/place.h. */

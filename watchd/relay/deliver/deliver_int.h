@@ -33,12 +33,15 @@
 #include "relay/store/store.h"
 #include "smtp/client.h"
 
-#define DELIVER_PENALTY_MS 60000 /* a lane that failed is the last choice */
-#define DELIVER_RCPTS	   100 /* of one transaction (RFC 5321 4.5.3.1.8) */
-#define DELIVER_PIECE	   (256 * 1024) /* of a body in memory */
-#define DELIVER_TURNS	   10 /* messages, before a lane without any session */
-#define DELIVER_SLICE	   (2 * CLOCK_MS) /* of each kind of work, a turn */
-#define DELIVER_BUDGET	   500 /* destinations of one turn of the task */
+/* A lane that failed is the last choice for four times what that took, a minute at
+ * least. */
+#define DELIVER_PENALTY	    4
+#define DELIVER_PENALTY_MIN (15 * CLOCK_SEC)
+#define DELIVER_RCPTS	    100 /* of one transaction (RFC 5321 4.5.3.1.8) */
+#define DELIVER_PIECE	    (256 * 1024) /* of a body in memory */
+#define DELIVER_TURNS	    10 /* messages, before a lane without any session */
+#define DELIVER_SLICE	    (2 * CLOCK_MS) /* of each kind of work, a turn */
+#define DELIVER_BUDGET	    500 /* destinations of one turn of the task */
 
 struct deliver_dest;
 struct lane;
@@ -287,10 +290,12 @@ void deliver_dest_work(struct deliver_dest *); /* of the task */
 /* Has it work for one session more? Not when its route is to be looked up
  * again, which is begun then. */
 bool deliver_dest_hungry(struct deliver_dest *);
+/* The connection that was opened for it is ready. */
+void deliver_dest_arrived(struct deliver_dest *);
 /* The session does nothing for its destination any more. */
 void deliver_dest_release(struct deliver_session *);
 /* Its connection failed; another host is tried, or it pauses. */
-void deliver_dest_failed(struct deliver_dest *, const char *label,
+void deliver_dest_failed(struct deliver_dest *, const struct deliver_session *,
     const struct reach_result *, enum host_failure);
 /* Is there another host that has not failed lately? */
 bool deliver_dest_has_other(struct deliver_dest *);
@@ -309,7 +314,8 @@ struct delivery *lane_next(struct lane *, struct deliver_session *);
 /* Has the session to end so that somebody else gets a connection? */
 bool lane_yields(const struct deliver_session *);
 void lane_work(struct lane *); /* kicks idle sessions, opens new ones */
-void lane_failed(struct lane *, enum smtp_phase); /* pauses it; see lane */
+/* Pauses it; see lane. */
+void lane_failed(struct lane *, enum smtp_phase, int64_t took_ns);
 int64_t lane_closed_until(const struct lane *); /* 0: it is not */
 void site_touch(struct site *); /* the task looks at it */
 void site_work(struct site *); /* of the task */

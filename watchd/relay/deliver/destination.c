@@ -20,12 +20,13 @@
 #include "base/rnd.h"
 #include "relay/deliver/deliver_int.h"
 
-#define CLOSED_MIN_MS  1000 /* after the first failure, doubling */
-#define CLOSED_MAX_MS  60000
-#define ROUTE_KEEP_MS  30000
-#define ROUTE_DANE_MS  1000
-#define LOOKUPS_MAX    32 /* at once, of domains that nobody configured */
-#define LOOKUP_WAIT_MS 1000
+#define CLOSED_MIN_MS	 1000 /* after the first failure, doubling */
+#define CLOSED_MAX_MS	 60000
+#define ROUTE_KEEP_MS	 30000
+#define ROUTE_ARRIVED_MS 1000
+#define ROUTE_DANE_MS	 1000
+#define LOOKUPS_MAX	 32 /* at once, of domains that nobody configured */
+#define LOOKUP_WAIT_MS	 1000
 
 int
 deliver_dest_cmp(const struct deliver_dest *a, const struct deliver_dest *b)
@@ -262,6 +263,17 @@ route_holds(const struct deliver_dest *d)
 	    loop_now(d->deliver->loop) < d->route_until_ns;
 }
 
+/* However long the way took: it holds for the first message. */
+void
+deliver_dest_arrived(struct deliver_dest *d)
+{
+	int64_t least =
+	    loop_now(d->deliver->loop) + ROUTE_ARRIVED_MS * CLOCK_MS;
+
+	if (d->route_until_ns < least)
+		d->route_until_ns = least;
+}
+
 /* ---- the choice of a host */
 
 static bool
@@ -365,16 +377,17 @@ deliver_dest_release(struct deliver_session *s)
 }
 
 void
-deliver_dest_failed(struct deliver_dest *d, const char *label,
+deliver_dest_failed(struct deliver_dest *d, const struct deliver_session *s,
     const struct reach_result *r, enum host_failure failure)
 {
 	struct deliver *dl = d->deliver;
 	struct domain_stats *st = stats_domain(dl->stats, d->domain);
 	struct deliver_outcome bad = { .phase = r->phase,
 		.code = r->reply_code,
-		.host = label,
+		.host = s->label,
 		.dns = r->code == REACH_LOCAL,
-		.text = r->text };
+		.text = r->text,
+		.begun_ns = s->since_ns };
 
 	st->attempts++;
 	st->attempts_failed[r->phase]++;

@@ -438,7 +438,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 	    r->addr.len != 0 ? addr_text_port(&r->addr, addr) : "", failures[f],
 	    smtp_phase_name(r->phase), (unsigned)r->reply_code, log_q(r->text));
 	if (f == HOST_FAILED)
-		lane_failed(l, r->phase);
+		lane_failed(l, r->phase, now_of(s) - s->since_ns);
 	s->dest = NULL;
 	d->busy--;
 	if (f == HOST_CROWDED) {
@@ -446,7 +446,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 			lane_line_put(d, true);
 		lane_work(l);
 	}
-	deliver_dest_failed(d, s->label, r, f);
+	deliver_dest_failed(d, s, r, f);
 	deliver_session_gone(s);
 }
 
@@ -476,6 +476,7 @@ on_reached(const struct reach_result *r, void *arg)
 	/* No good outcome yet: one that greets us and refuses each message
 	 * would be up and suspect in turn for ever. */
 	deliver_session_set(s, SESSION_IDLE);
+	deliver_dest_arrived(d);
 	deliver_dest_release(s);
 	if (!d->in_line && d->lane == s->lane && deliver_dest_hungry(d))
 		lane_line_put(d, true);

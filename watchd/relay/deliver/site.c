@@ -678,15 +678,18 @@ lane_closed_until(const struct lane *l)
 }
 
 /* Another host is the better choice for a while; domains that have one go
- * there. What the policy alone refused pauses nobody else. */
+ * there. What took long to fail is not tried again soon. What the policy alone
+ * refused pauses nobody else. */
 void
-lane_failed(struct lane *l, enum smtp_phase phase)
+lane_failed(struct lane *l, enum smtp_phase phase, int64_t took_ns)
 {
 	struct deliver *dl = l->site->deliver;
 	int64_t now = loop_now(dl->loop), ms = POLICY_PAUSE_MS;
 	struct deliver_dest *d;
 
-	l->failed_until_ns = now + DELIVER_PENALTY_MS * CLOCK_MS;
+	if (took_ns < DELIVER_PENALTY_MIN)
+		took_ns = DELIVER_PENALTY_MIN;
+	l->failed_until_ns = now + DELIVER_PENALTY * took_ns;
 	if (phase == SMTP_PHASE_STARTTLS) {
 		ms <<= l->fails < 6 ? l->fails : 6;
 		if (ms > POLICY_MAX_MS)

@@ -116,7 +116,7 @@ lost_between(const struct deliver_session *s, const struct smtp_reply *reply)
 {
 	return s->state != SESSION_SEND || s->decided ||
 	    (s->messages > 1 && !s->answered &&
-		(reply == NULL || (reply->code == 421 && s->accepted > 0)));
+		(reply == NULL || reply->code == 421));
 }
 
 /* It took all that were offered before the one at hand. */
@@ -554,7 +554,7 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 		return; /* READY follows: the next hundred */
 	}
 	if (is_passed_over(s, info->phase, reply, scope)) {
-		lane_failed(s->lane, info->phase);
+		lane_failed(s->lane, info->phase, 0);
 		if (info->phase == SMTP_PHASE_MAIL && w->decided == 1 &&
 		    deliver_dest_has_other(d)) {
 			delivery_report(w, info->phase, "next_host");
