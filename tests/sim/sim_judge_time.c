@@ -493,9 +493,12 @@ sweep_part(const struct message *m, const struct mpart *p, int64_t now)
 	if (!p->stored || d->at.dropped || well == 0 || d->open_since == 0 ||
 	    judge.patient)
 		return;
+	/* Of one connection or two a probe has its part. */
 	limit = d->retry_max_ms * 125 / 100 + STARVED_MS +
 	    (int64_t)idmap_len(&judge.messages) *
-		(10 * s->latency_ms + 5 * s->think_ms + 50 + seldom_ms(d));
+		((10 * s->latency_ms + 5 * s->think_ms + 50) *
+			(host_of(s)->most <= 2 ? 3 : 1) +
+		    seldom_ms(d));
 	since = later(later(p->touched, d->open_since), judge.begin);
 	if (first &&
 	    now - later(later(since, best), p->offered) > limit * CLOCK_MS)

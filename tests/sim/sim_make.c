@@ -267,6 +267,9 @@ make_pace(struct world *w, const struct world_options *o)
 	w->arrival_ms *= PICK(d, 1, 1, 3, 10);
 	if (w->arrival_ms < 20)
 		w->arrival_ms = 20;
+	/* One connection or two, of which a probe has its part: less may come. */
+	if (w->domain[0].connections <= 2 && w->arrival_ms < 8000)
+		w->arrival_ms = 8000;
 	w->burst_percent = (unsigned)PICK(d, 0, 0, 1, 3);
 	w->dns_up_ms = dice_percent(d, 30) ? w->end_ms / 20 : 0;
 	w->operator_ms = dice_percent(d, 40) ? w->end_ms / 30 : 0;
@@ -275,6 +278,8 @@ make_pace(struct world *w, const struct world_options *o)
 	/* In the end everything is well: time for the longest retry. */
 	w->drain_ms = w->domain[0].retry_max_ms * 3 +
 	    8 * w->interval_ms * w->domain[0].rise + 3600000;
+	if (w->domain[0].connections <= 2) /* and for what has piled up */
+		w->drain_ms += 6 * 3600000;
 }
 
 /* ---- the configuration */

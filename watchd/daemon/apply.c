@@ -62,6 +62,7 @@ apply_domain(struct daemon *d, const struct conf_domain *cd)
 	queue_gate(d->queue, cd->name,
 	    health_open(watch_state(d->watch, cd->name)) ? GATE_OPEN :
 							   GATE_CLOSED);
+	deliver_choose_again(d->deliver, cd->name);
 }
 
 void
@@ -69,5 +70,6 @@ apply_gone(struct daemon *d, const char *name)
 {
 	queue_policy(d->queue, name, NULL);
 	watch_domain_drop(d->watch, name);
+	deliver_choose_again(d->deliver, name);
 	stats_touch(d->stats, name);
 }

@@ -83,8 +83,8 @@ void deliver_configure(struct deliver *, struct config *,
     const struct route_self *self);
 /* queue_ops.want */
 void deliver_want(struct deliver *, const char *domain, unsigned connections);
-/* A host of the domain went down (deliver_ops.down): who waits for it goes to
- * another one. */
+/* A host of the domain went down (deliver_ops.down), or the domain has other
+ * settings: who waits in a line goes where it should now. */
 void deliver_choose_again(struct deliver *, const char *domain);
 /* Shutdown: take nothing more; `idle` is called when the last job is back. */
 void deliver_drain(struct deliver *, void (*idle)(void *arg), void *arg);

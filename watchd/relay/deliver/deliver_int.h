@@ -114,6 +114,7 @@ struct deliver_dest {
 	unsigned at; /* its place in the route */
 	struct route_req *req;
 	bool req_foreign; /* counted in deliver.lookups */
+	bool again; /* it looks up what it knows: the same changes nothing */
 	struct route *route; /* NULL: none known */
 	unsigned generation; /* of the configuration it was found by */
 	int64_t route_until_ns;
@@ -290,6 +291,9 @@ void deliver_dest_work(struct deliver_dest *); /* of the task */
 /* Has it work for one session more? Not when its route is to be looked up
  * again, which is begun then. */
 bool deliver_dest_hungry(struct deliver_dest *);
+/* Is its route good? If not it is looked up again when the destination is touched;
+ * who stands in line keeps his place meanwhile. */
+bool deliver_dest_route_holds(const struct deliver_dest *);
 /* The connection that was opened for it is ready. */
 void deliver_dest_arrived(struct deliver_dest *);
 /* The session does nothing for its destination any more. */

@@ -200,6 +200,40 @@ dest_unroutable(struct deliver_dest *d, enum route_status st)
 }
 
 static void
+route_until(struct deliver_dest *d)
+{
+	d->route_until_ns = loop_now(d->deliver->loop) +
+	    (d->route->with_dane ? ROUTE_DANE_MS : ROUTE_KEEP_MS) * CLOCK_MS;
+	deliver_dest_touch(d);
+}
+
+static bool
+has_host(const struct route *r, const struct route_host *h)
+{
+	char key[HOST_KEY_MAX], other[HOST_KEY_MAX];
+
+	for (unsigned i = 0; i < r->n; i++)
+		if (strcmp(r->host[i].label, h->label) == 0)
+			return r->host[i].pref == h->pref &&
+			    strcmp(host_key(&r->host[i], NULL, key),
+				host_key(h, NULL, other)) == 0;
+	return false;
+}
+
+/* In whatever order. What was found about TLS is another thing each time. */
+static bool
+route_is_same(const struct route *a, const struct route *b)
+{
+	if (a->status != b->status || a->n != b->n || a->with_dane ||
+	    b->with_dane)
+		return false;
+	for (unsigned i = 0; i < b->n; i++)
+		if (!has_host(a, &b->host[i]))
+			return false;
+	return true;
+}
+
+static void
 on_route(const struct route *r, void *arg)
 {
 	struct deliver_dest *d = arg;
@@ -207,6 +241,10 @@ on_route(const struct route *r, void *arg)
 
 	d->req = NULL;
 	route_end(d);
+	if (d->again && st == ROUTE_OK && route_is_same(d->route, r)) {
+		route_until(d);
+		return;
+	}
 	route_drop(d);
 	lane_leave(d);
 	if (st != ROUTE_OK &&
@@ -217,9 +255,7 @@ on_route(const struct route *r, void *arg)
 	d->fails = 0;
 	d->route = mem_alloc(sizeof(*d->route));
 	route_copy(d->route, r);
-	d->route_until_ns = loop_now(d->deliver->loop) +
-	    (r->with_dane ? ROUTE_DANE_MS : ROUTE_KEEP_MS) * CLOCK_MS;
-	deliver_dest_touch(d);
+	route_until(d);
 }
 
 static void
@@ -234,6 +270,7 @@ route_begin(struct deliver_dest *d)
 	if (d->req != NULL && d->generation == dl->generation)
 		return;
 	route_end(d);
+	d->again = d->route != NULL && d->generation == dl->generation;
 	if (dom == NULL && dl->lookups >= LOOKUPS_MAX) {
 		loop_timer_set(d->timer, rnd_jitter(LOOKUP_WAIT_MS, 50));
 		return;
@@ -256,8 +293,8 @@ route_begin(struct deliver_dest *d)
 
 /* What was found under another configuration may be a primary that is none
  * any more. */
-static bool
-route_holds(const struct deliver_dest *d)
+bool
+deliver_dest_route_holds(const struct deliver_dest *d)
 {
 	return d->route != NULL && d->generation == d->deliver->generation &&
 	    loop_now(d->deliver->loop) < d->route_until_ns;
@@ -356,7 +393,7 @@ deliver_dest_hungry(struct deliver_dest *d)
 {
 	if (d->busy >= d->wanted || d->dry || d->deliver->draining)
 		return false;
-	if (!route_holds(d)) {
+	if (d->route == NULL || d->generation != d->deliver->generation) {
 		deliver_dest_touch(d);
 		return false;
 	}
@@ -406,6 +443,20 @@ deliver_dest_failed(struct deliver_dest *d, const struct deliver_session *s,
 		queue_connect_failed(dl->queue, d->domain);
 }
 
+/* What is only old is looked up in its place of the line. */
+static void
+route_look_again(struct deliver_dest *d)
+{
+	bool old = d->route != NULL && d->lane != NULL &&
+	    d->generation == d->deliver->generation;
+
+	if (!old)
+		lane_line_drop(d);
+	else if (!d->in_line)
+		lane_line_put(d, false);
+	route_begin(d);
+}
+
 /* Of the task: what lacks for its mail to flow is begun, or it stands in
  * line. */
 void
@@ -425,9 +476,8 @@ deliver_dest_work(struct deliver_dest *d)
 		    (d->closed_until_ns - now) / CLOCK_MS + 1);
 		return;
 	}
-	if (!route_holds(d)) {
-		lane_line_drop(d);
-		route_begin(d);
+	if (!deliver_dest_route_holds(d)) {
+		route_look_again(d);
 		return;
 	}
 	if (d->route->status == ROUTE_NULL_MX) {

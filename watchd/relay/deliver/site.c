@@ -18,6 +18,7 @@
 
 #define SITE_KEEP_MS	(24 * 3600 * INT64_C(1000)) /* what was learned */
 #define SITE_FOREIGN_MS 60000
+#define LANE_LOOKS_MAX	8 /* at once */
 #define UNTRIED_NS	(5 * CLOCK_SEC)
 #define POLICY_PAUSE_MS 1000 /* after TLS policy failed, doubling */
 #define POLICY_MAX_MS	60000
@@ -438,6 +439,14 @@ lane_wait_total(struct lane *l)
 		}
 }
 
+static bool
+has_had_its_turn(const struct deliver_session *s)
+{
+	return s->messages > 0 &&
+	    loop_now(s->lane->site->deliver->loop) - s->since_ns >=
+	    host_turn_ns(&s->lane->site->host);
+}
+
 void
 site_make_room(struct site *st, bool calm)
 {
@@ -451,7 +460,9 @@ site_make_room(struct site *st, bool calm)
 			continue;
 		TAILQ_FOREACH (s, &l->sessions, link)
 			if (s->state == SESSION_IDLE &&
-			    !(calm && is_untried(s))) {
+			    (calm ? !is_untried(s) :
+				    TAILQ_EMPTY(&l->line) ||
+					has_had_its_turn(s))) {
 				deliver_session_quit(s, true);
 				return;
 			}
@@ -474,16 +485,37 @@ site_wake(struct site *st, int64_t now)
 	return at;
 }
 
-/* A connection for the first of its line. */
-static void
+/* The first whose route is good. In a long line no route is when the turn comes:
+ * those before it look theirs up again, where they stand. */
+static struct deliver_dest *
+lane_first(struct lane *l)
+{
+	struct deliver_dest *d;
+	unsigned n = 0;
+
+	TAILQ_FOREACH (d, &l->line, line_link) {
+		if (deliver_dest_route_holds(d))
+			return d;
+		deliver_dest_touch(d);
+		if (++n == LANE_LOOKS_MAX)
+			break;
+	}
+	return NULL;
+}
+
+/* A connection for the first of its line; false: not yet. */
+static bool
 lane_open(struct lane *l)
 {
-	struct deliver_dest *d = TAILQ_FIRST(&l->line);
+	struct deliver_dest *d = lane_first(l);
 
+	if (d == NULL)
+		return false;
 	lane_line_drop(d);
 	deliver_session_create(l, d);
 	if (d->lane == l && deliver_dest_hungry(d))
 		lane_line_put(d, false);
+	return true;
 }
 
 static void
@@ -500,7 +532,7 @@ lane_kick(struct lane *l)
 {
 	struct deliver_session *s, *next;
 
-	for (s = TAILQ_FIRST(&l->sessions); s != NULL && !TAILQ_EMPTY(&l->line);
+	for (s = TAILQ_FIRST(&l->sessions); s != NULL && lane_first(l) != NULL;
 	     s = next) {
 		next = TAILQ_NEXT(s, link);
 		deliver_session_kick(s);
@@ -533,13 +565,15 @@ site_serve(struct site *st)
 		next = TAILQ_NEXT(l, wait_link);
 		if (l->closed_until_ns > now)
 			continue;
-		lane_unwait(l);
-		if (total_room(l)) {
-			lane_open(l);
-			lane_wait_site(l);
-		} else {
+		if (!total_room(l)) {
+			lane_unwait(l);
 			lane_wait_total(l);
+			continue;
 		}
+		if (!lane_open(l))
+			continue; /* it keeps its place */
+		lane_unwait(l);
+		lane_wait_site(l);
 		if (next == NULL && l->waits == LANE_SITE)
 			next = TAILQ_FIRST(&st->waiting);
 	}
@@ -611,7 +645,7 @@ site_serve_total(struct deliver *dl, int64_t end)
 	    (l = total_next(dl)) != NULL && !dl->draining) {
 		lane_unwait(l);
 		if (site_room(l->site, loop_now(dl->loop)))
-			lane_open(l);
+			(void)lane_open(l);
 		lane_work(l);
 		if (clock_now() >= end)
 			return true;
@@ -625,7 +659,7 @@ lane_next(struct lane *l, struct deliver_session *s)
 	struct deliver_dest *d;
 	struct delivery *w;
 
-	while ((d = TAILQ_FIRST(&l->line)) != NULL) {
+	while ((d = lane_first(l)) != NULL) {
 		lane_line_drop(d);
 		if (!deliver_dest_hungry(d))
 			continue;
@@ -638,14 +672,6 @@ lane_next(struct lane *l, struct deliver_session *s)
 		return w;
 	}
 	return NULL;
-}
-
-static bool
-has_had_its_turn(const struct deliver_session *s)
-{
-	return s->messages > 0 &&
-	    loop_now(s->lane->site->deliver->loop) - s->since_ns >=
-	    host_turn_ns(&s->lane->site->host);
 }
 
 bool
