@@ -150,6 +150,7 @@ host_add(struct judge_host *h, const struct sdomain *d)
 	h->simple = (h->ndomains == 0 || h->simple) && d->at.nhosts == 1;
 	h->shared = h->ndomains > 0;
 	h->ndomains++;
+	h->by_mx |= d->at.by_mx;
 	h->nlabels += d->own_names || h->nlabels == 0;
 	/* Nobody knows the primaries of the others, or where those are, before
 	 * their first mail. */
@@ -200,6 +201,7 @@ hosts_again(void)
 		struct judge_host *h = &judge.host[i];
 
 		h->ndomains = h->nlabels = h->most = h->largest = 0;
+		h->by_mx = false;
 		h->simple = h->shared = h->ungated = false;
 	}
 	for (unsigned i = 0; i < judge.ndomains; i++)
@@ -451,9 +453,13 @@ canaries(const struct server *s)
 	return n;
 }
 
+/* After a start who finds it by MX is known when his records were looked up. */
 static bool
 changed_lately(const struct judge_host *h)
 {
+	if (h->by_mx &&
+	    clock_now() - judge.begin < h->probe_ms * 12 / 10 * CLOCK_MS)
+		return true;
 	return h->changed_at != 0 &&
 	    clock_now() - h->changed_at < CHANGED_MS * CLOCK_MS;
 }

@@ -73,6 +73,7 @@ struct sdomain { /* one domain of the world */
 	unsigned queued; /* parts in the store that are not decided */
 	unsigned downs; /* verdicts */
 	int64_t last_mail; /* of it arrived somewhere */
+	int64_t busy_at; /* the last time that much waited */
 	uint64_t served_at; /* host's count of messages then */
 	unsigned untried; /* parts that were never offered */
 	int64_t open_since; /* 0: closed */
@@ -85,6 +86,7 @@ struct judge_host { /* of a server, by its index */
 	unsigned most, largest; /* connections: of its domains */
 	bool simple; /* its domains have no other host */
 	bool shared; /* by several domains */
+	bool by_mx; /* of one of them */
 	bool ungated; /* one of them is dropped, or not probed */
 	unsigned deliveries; /* connections open with mail */
 	unsigned open; /* connections, whatever for */

@@ -34,6 +34,7 @@ struct judge {
 	int64_t slack_ms; /* a disk's and a step's delay */
 	bool patient, over;
 	int64_t reloaded_at;
+	size_t backlog; /* the most that waited, until nearly all is gone */
 };
 extern struct judge judge;
 

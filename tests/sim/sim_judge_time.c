@@ -201,6 +201,10 @@ first_ms(const struct sdomain *d)
 	int64_t settle_ms =
 	    d->at.host[0]->limit != 0 ? HOST_SETTLE_MAX / CLOCK_MS : 0;
 
+	/* A probe may be the one that finds out. */
+	if (d->at.host[0]->greeting_ms >= FIRST_MS)
+		settle_ms += HOST_FINDER_NS / CLOCK_MS;
+
 	return FIRST_MS + judge.slack_ms + turns_ms(d) + settle_ms +
 	    talk_ms(d) * (host_of(d->at.host[0])->most == 1 ? 2 : 1);
 }
@@ -495,11 +499,12 @@ sweep_part(const struct message *m, const struct mpart *p, int64_t now)
 		return;
 	/* Of one connection or two a probe has its part. */
 	limit = d->retry_max_ms * 125 / 100 + STARVED_MS +
-	    (int64_t)idmap_len(&judge.messages) *
+	    (int64_t)judge.backlog *
 		((10 * s->latency_ms + 5 * s->think_ms + 50) *
 			(host_of(s)->most <= 2 ? 3 : 1) +
 		    seldom_ms(d));
 	since = later(later(p->touched, d->open_since), judge.begin);
+	since = later(since, d->busy_at);
 	if (first &&
 	    now - later(later(since, best), p->offered) > limit * CLOCK_MS)
 		judge_fail(P_STARVED, "message %llu of %s waits since %s",
@@ -521,6 +526,15 @@ sweep_message(uint64_t seq, void *value, void *arg)
 		sweep_part(m, &m->part[i], *(int64_t *)arg);
 }
 
+/* As much comes as may go: then it is for P_TURNS to see that it is shared. */
+static bool
+is_busy(const struct sdomain *d)
+{
+	const struct judge_host *h = host_of(d->at.host[0]);
+
+	return d->queued > 4 && d->queued * h->ndomains > 100;
+}
+
 void
 judge_sweep(void)
 {
@@ -528,6 +542,12 @@ judge_sweep(void)
 	bool dns = judge.dns_since != 0 &&
 	    now - judge.dns_since > DNS_PAUSE_MS * CLOCK_MS;
 
+	if (idmap_len(&judge.messages) > judge.backlog ||
+	    idmap_len(&judge.messages) < judge.backlog / 8)
+		judge.backlog = idmap_len(&judge.messages);
+	for (unsigned i = 0; i < judge.ndomains; i++)
+		if (is_busy(&judge.domain[i]))
+			judge.domain[i].busy_at = now;
 	idmap_each(&judge.messages, sweep_message, &now);
 	for (unsigned i = 0; i < judge.ndomains; i++) {
 		const struct sdomain *d = &judge.domain[i];

@@ -23,8 +23,6 @@ pick(struct dice *d, const int64_t *of, unsigned n)
 	pick(d, (const int64_t[]){ __VA_ARGS__ },                              \
 	    sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
 
-/* SHAPE_HUGE by `--shape 5` only: with intervals below a minute the judge does not
- * yet know how long the first delivery may take there. */
 static enum shape
 choose_shape(struct dice *d, int wanted)
 {
@@ -36,7 +34,8 @@ choose_shape(struct dice *d, int wanted)
 	    n < 50    ? SHAPE_SHARED :
 	    n < 60    ? SHAPE_NAMES :
 	    n < 95    ? SHAPE_NET :
-			SHAPE_LARGE;
+	    n < 99    ? SHAPE_LARGE :
+			SHAPE_HUGE; /* a minute or two */
 }
 
 static void
@@ -255,6 +254,15 @@ make_late(struct world *w)
 	}
 }
 
+static bool
+is_narrow(const struct world *w)
+{
+	for (unsigned i = 0; i < w->nservers; i++)
+		if (w->server[i].limit != 0 && w->server[i].limit <= 5)
+			return true;
+	return w->domain[0].connections <= 2;
+}
+
 static void
 make_pace(struct world *w, const struct world_options *o)
 {
@@ -268,8 +276,9 @@ make_pace(struct world *w, const struct world_options *o)
 	if (w->arrival_ms < 20)
 		w->arrival_ms = 20;
 	/* One connection or two, of which a probe has its part: less may come. */
-	if (w->domain[0].connections <= 2 && w->arrival_ms < 8000)
-		w->arrival_ms = 8000;
+	if (w->domain[0].connections <= 2 &&
+	    w->arrival_ms < 8000 / (int64_t)w->nservers)
+		w->arrival_ms = 8000 / (int64_t)w->nservers;
 	w->burst_percent = (unsigned)PICK(d, 0, 0, 1, 3);
 	w->dns_up_ms = dice_percent(d, 30) ? w->end_ms / 20 : 0;
 	w->operator_ms = dice_percent(d, 40) ? w->end_ms / 30 : 0;
@@ -278,7 +287,7 @@ make_pace(struct world *w, const struct world_options *o)
 	/* In the end everything is well: time for the longest retry. */
 	w->drain_ms = w->domain[0].retry_max_ms * 3 +
 	    8 * w->interval_ms * w->domain[0].rise + 3600000;
-	if (w->domain[0].connections <= 2) /* and for what has piled up */
+	if (is_narrow(w)) /* and for what has piled up */
 		w->drain_ms += 6 * 3600000;
 }
 
