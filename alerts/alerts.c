@@ -103,8 +103,8 @@ alerts_destroy(struct alerts **ap)
 	curl_global_cleanup();
 }
 
-/* What happened is in the next snapshot, or in the one after: the thread
- * looks each second anyway. This only makes the first look come sooner. */
+/* The event is in the next snapshot, or in the one after: the thread looks each
+ * second anyway. This only makes the first look come sooner. */
 void
 alerts_notice(struct alerts *a, const struct notice *n MX_UNUSED)
 {

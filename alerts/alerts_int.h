@@ -15,8 +15,8 @@
 #include "base/mailbox.h"
 
 #define ALERTS_TESTS 16
-/* What does not fit is shown when its block is remade for another reason,
- * within minutes. */
+/* An alert that does not fit is shown when its block is remade for another
+ * reason, within minutes. */
 #define ALERTS_CHANGED_MAX (64u << 20)
 
 /* One receiver as it is now. */
@@ -48,7 +48,7 @@ struct heartbeat {
 	struct snap_heartbeat shown;
 };
 
-/* What a transfer was for; found again by names and ids, since a reload may
+/* The purpose of a transfer; found again by names and ids, since a reload may
  * have come in between. */
 enum errand_what {
 	ERRAND_ENTRY,
@@ -115,7 +115,7 @@ struct receiver *receiver_find(struct alerts *, const char *name);
 /* When that one ceased to take anything; of several addresses the first that
  * did. 0: it takes what it is told. */
 int64_t receiver_failing(const struct receiver *);
-/* Who has not been reached for longest, for the rules; all of them for the
+/* The receiver not reached for longest, for the rules; all of them for the
  * ledger, so that a restart is not taken for their recovery. */
 void receivers_failing(struct alerts *, struct rules_self *);
 void receiver_context(const struct alerts *, const struct receiver *,

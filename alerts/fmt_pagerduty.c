@@ -21,7 +21,7 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 	json_text(p, "severity",
 	    n->severity == ALERT_SEV_CRITICAL ? "critical" : "warning");
 	format_time(p, "timestamp", note_start(n));
-	/* What is about the daemon itself has neither. */
+	/* An alert about the daemon itself has neither. */
 	if (n->n > 0 && n->member[0].domain[0] != '\0')
 		json_text(p, "component", n->member[0].domain);
 	if (n->group[0] != '\0')

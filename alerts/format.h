@@ -13,7 +13,7 @@
 #define MESSAGE_MAX (512u << 10)
 #define SECRET_MAX  8192 /* of a token, which may be a signed one */
 
-/* What the configuration, the secrets and the host name say; borrowed. */
+/* Settings from the configuration, the secrets and the host name; borrowed. */
 struct format_ctx {
 	const struct conf_receiver *conf;
 	const char *hostname;
@@ -72,8 +72,8 @@ char *format_title(const struct format_ctx *, const struct note *,
     bool resolve); /* the caller frees it */
 /* A line or two for each member, and what to do. */
 void format_lines(const struct note *, struct buf *);
-/* What to do: "mxwatchctl why example.org". domain "": several. Of a note that
- * is over, and of a test, it is "". The caller frees it. */
+/* The next step: "mxwatchctl why example.org". domain "": several. Of a note
+ * that is over, and of a test, it is "". The caller frees it. */
 char *format_next(enum alert_kind, const char *domain);
 char *format_note_next(const struct note *);
 /* The key by which one incident is known: "mxwatch/HOST/ALERT/GROUP", or its

@@ -122,7 +122,8 @@ set_severity(struct instance *i, enum alert_severity severity, int64_t now)
 static void
 begin(struct instance *i, const struct rule_value *v, int64_t now)
 {
-	/* What comes back while the last end is still being told is new. */
+	/* An alert that comes back while the last end is still being told is
+	 * new. */
 	i->state = INSTANCE_PENDING;
 	i->start_ms = now;
 	i->since_ms = v->since_ms > 0 && v->since_ms < now ? v->since_ms : now;
@@ -156,7 +157,7 @@ feed_over(struct instance *i, const struct conf_alert *c,
 	return true;
 }
 
-/* What lasts lasts since it began, also when the rule saw it begin anew: the
+/* An alert lasts since it began, also when the rule saw it begin anew: the
  * watchdog was restarted. */
 static struct rule_value
 lasting(const struct instance *i, const struct rule_value *v, int64_t now)

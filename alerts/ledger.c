@@ -340,7 +340,7 @@ tell_all(struct step *st, const struct rules_self *self)
 	mem_free(&list);
 }
 
-/* What was for a receiver that is gone, or is told in another way now. */
+/* Entries for a receiver that is gone, or is told in another way now. */
 static void
 forget_receivers(struct step *st)
 {

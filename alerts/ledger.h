@@ -77,7 +77,7 @@ ledger_failing(const struct ledger *, const char *receiver);
 int ledger_write(const struct ledger *, struct buf *out) MX_NODISCARD;
 /* 0; -MX_ECORRUPT, and then the ledger is empty. */
 int ledger_read(struct ledger *, const char *text, size_t len) MX_NODISCARD;
-/* What ledger_write() made. */
+/* The text that ledger_write() made. */
 int ledger_save(const struct buf *, const char *path,
     struct mx_errbuf *) MX_NODISCARD;
 /* 0, also when there is no file. */

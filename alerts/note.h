@@ -33,11 +33,11 @@ struct note {
 void note_add(struct note *, const char *domain, enum alert_severity,
     int64_t start_ms, const char *summary);
 void note_fini(struct note *);
-/* What is so now replaces what was. Members that were told and are no longer
- * there stay, with their end, until the whole group is over: whoever keeps
- * them apart has to hear of it. */
+/* The state of now replaces that of before. Members that were told and are no
+ * longer there stay, with their end, until the whole group is over: whoever
+ * keeps them apart has to hear of it. */
 void note_update(struct note *, const struct note *now, int64_t now_ms);
-/* What went out: its members have been told. */
+/* A note that went out: its members have been told. */
 void note_told(struct note *);
 /* All has been told to be over: what lasts is as if it were new. */
 void note_renew(struct note *);

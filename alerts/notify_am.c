@@ -24,8 +24,8 @@ am_told(const struct alerts *a, const struct receiver *r,
 	return false;
 }
 
-/* What it is to know: what fires, and for a quarter of an hour what did. Of
- * more than fits the first are told, which are the outages. */
+/* Alerts that it is to know: what fires, and for a quarter of an hour what did.
+ * Of more than fits the first are told, which are the outages. */
 static size_t
 am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 {

@@ -92,8 +92,8 @@ enum outbox_result {
 	OUTBOX_RETRY, /* later */
 	OUTBOX_REJECTED, /* never */
 };
-/* What came of it. A trigger is given up after a day; a resolve is not, since
- * somebody would look after the trigger for ever. */
+/* The end of an errand. A trigger is given up after a day; a resolve is not,
+ * since somebody would look after the trigger for ever. */
 void outbox_done(struct outbox *, struct outbox_entry *, enum outbox_result,
     int64_t now);
 /* How long a receiver is left alone after that many failures in a row. */

@@ -96,7 +96,7 @@ receiver_build(struct alerts *a, struct receiver *r,
 				    mem_printf("mxwatch@%s", a->conf->hostname);
 }
 
-/* What outlives a restart: since when it fails. */
+/* State that outlives a restart: since when it fails. */
 static void
 receiver_remember(const struct alerts *a, struct receiver *r)
 {
@@ -113,7 +113,7 @@ receiver_remember(const struct alerts *a, struct receiver *r)
 			r->am[i].failing_ms = f->since_ms;
 }
 
-/* What outlives a reload: counters, and how it has been lately. */
+/* State that outlives a reload: counters, and how it has been lately. */
 static void
 receiver_keep(struct receiver *r, const struct receiver *old)
 {
@@ -123,7 +123,7 @@ receiver_keep(struct receiver *r, const struct receiver *old)
 	r->failing_ms = old->failing_ms;
 	r->rejected = old->rejected;
 	memcpy(r->am, old->am, sizeof(r->am));
-	/* What was wrong may have been put right just now. */
+	/* The fault may have been put right just now. */
 	r->not_before = 0;
 	for (unsigned i = 0; i < CONF_URLS_MAX; i++)
 		r->am[i].next = 0;

@@ -116,7 +116,7 @@ first_primary(const struct view *x)
 	return x->d->nprimaries > 0 ? x->d->primary : NULL;
 }
 
-/* What left a minute ago says nothing once the primary is down. */
+/* Mail that left a minute ago says nothing once the primary is down. */
 static double
 drain_rate(const struct view *x)
 {
@@ -127,7 +127,7 @@ drain_rate(const struct view *x)
 	return x->t->rate;
 }
 
-/* What is held does not expire. */
+/* Held mail does not expire. */
 static const char *
 no_expiry(const struct snap_domain *d)
 {

@@ -26,7 +26,7 @@ struct rules;
 struct rules *rules_create(void);
 void rules_destroy(struct rules **);
 
-/* What one alert is about a domain now. */
+/* The state of one alert about a domain now. */
 struct rule_value {
 	bool known; /* false: no statement; what was before stays */
 	bool may_clear; /* false: too early to say that it is over */
@@ -41,7 +41,7 @@ struct rule_value {
 	char summary[RULES_SUMMARY];
 };
 
-/* What the alert thread knows of itself. */
+/* Knowledge of the alert thread about itself. */
 struct rules_self {
 	int64_t failing_since_ms; /* of the receiver that fails longest; 0 */
 	char failing[SNAP_NAME_MAX]; /* its name */
@@ -49,9 +49,9 @@ struct rules_self {
 	unsigned others; /* that fail, too */
 };
 
-/* What becomes of a value. The value is NULL when the domain is not configured
- * any more: the rule no longer looks. True when the domain is to be evaluated
- * again at the next call. */
+/* The fate of a value. The value is NULL when the domain is not configured any
+ * more: the rule no longer looks. True when the domain is to be evaluated again
+ * at the next call. */
 typedef bool rules_cb(enum alert_kind, const char *domain,
     const struct rule_value *, void *arg);
 /* Calls fn for each enabled alert of the daemon, and for each enabled alert of

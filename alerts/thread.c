@@ -112,7 +112,7 @@ is_lately(const struct alerts *a, int64_t last)
 	return clock_now() - last < a->known->nalerts * LONG_LIST_NS;
 }
 
-/* What is to be sent is saved before; the instances alone may wait. */
+/* Notes to be sent are saved before; the instances alone may wait. */
 static void
 save(struct alerts *a)
 {

@@ -29,7 +29,7 @@ struct trend {
 void trend_feed(struct trend *, const struct snap_domain *, int64_t now);
 void trend_fini(struct trend *);
 
-/* What was counted within the window; `count` is the counter now. */
+/* The count within the window; `count` is the counter now. */
 uint64_t trend_delta(const struct trend_window *, uint64_t count);
 /* It covers the whole hour. */
 bool trend_full(const struct trend_window *, int64_t now);

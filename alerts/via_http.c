@@ -12,8 +12,8 @@
 
 #define ANSWER_MAX (64u << 10)
 
-/* What is answered is not wanted; a little is read so that the connection may
- * be used again, and no more of somebody who does not come to an end. */
+/* The answer is not wanted; a little is read so that the connection may be used
+ * again, and no more of somebody who does not come to an end. */
 static size_t
 on_answer(char *data MX_UNUSED, size_t size, size_t n, void *arg)
 {

@@ -76,7 +76,7 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	return mhd;
 }
 
-/* What stands in the files that the configuration names. */
+/* Contents of the files that the configuration names. */
 static int
 load_files(struct http *h, struct mx_errbuf *eb)
 {

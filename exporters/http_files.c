@@ -18,8 +18,8 @@ struct http_look {
 	struct http *http; /* NULL: it is gone meanwhile; loop thread */
 	struct config *conf;
 	struct http_files files; /* as they were, then as they are */
-	/* What was read because it is another one; `fresh.cert` and `list` are
-	 * NULL when it was not, or is of no use (`why`). */
+	/* Files that were read because they are other ones; `fresh.cert` and
+	 * `list` are NULL when it was not, or is of no use (`why`). */
 	struct http_tls fresh;
 	int tls_rc;
 	struct auth_users *list;

@@ -12,7 +12,7 @@
 #include "exporters/http_tls.h"
 #include "net/local_socket.h"
 
-/* What tells that a file is not the one that was read. */
+/* The stamp that tells a file from the one that was read. */
 struct http_stamp {
 	int64_t mtime_ns, size;
 	uint64_t ino;

@@ -38,7 +38,7 @@ put_build_info(struct prom_writer *w)
 	prom_puts(w, "} 1\n");
 }
 
-/* What /proc does not tell is left out, not faked. */
+/* Values that /proc does not tell are left out, not faked. */
 static void
 put_process_rows(struct prom_writer *w, const struct process_info *pi,
     int64_t start)

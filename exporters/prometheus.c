@@ -29,7 +29,8 @@ struct key {
 	size_t at, len;
 };
 
-/* What has a series each: the domains, primaries, receivers or heartbeats. */
+/* Things that have a series each: the domains, primaries, receivers or
+ * heartbeats. */
 struct objects {
 	size_t n;
 	const void **at;

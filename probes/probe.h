@@ -56,7 +56,7 @@ struct probe_result {
 	const char *tls_by; /* static: what decides about TLS */
 	const char *tls_why; /* static: in words; "" */
 	bool stale_dns; /* the owner's, see route.stale */
-	/* What it met on the way, OK or not; its conn and client are NULL. */
+	/* Facts met on the way, OK or not; its conn and client are NULL. */
 	struct reach_result reach;
 	unsigned slow; /* times the owner was told that it is slow */
 	/* answer[i] belongs to ask[i]. `cut`: the session ended (421, a policy

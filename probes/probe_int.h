@@ -5,7 +5,7 @@
 
 #include "probes/probe.h"
 
-/* What a reply to MAIL or RCPT is about. */
+/* The subject of a reply to MAIL or RCPT. */
 enum probe_finding probe_finding_of(const struct smtp_reply *, enum smtp_phase);
 /* It may be about how much we ask (X.7.x), and not about what: behind another
  * answer it says nothing of its ask. */

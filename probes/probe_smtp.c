@@ -219,7 +219,7 @@ failed_code(const struct smtp_client_info *info)
 	return reply_perm(info->reply) ? REACH_PERMFAIL : REACH_TEMPFAIL;
 }
 
-/* What the engine has to say, until it wants input; false: p is gone. */
+/* Events of the engine, until it wants input; false: p is gone. */
 static bool
 run_engine(struct probe_run *p)
 {
@@ -430,8 +430,8 @@ probe_smtp_start(const struct reach_env *env, const struct probe_target *t,
 		[DEPTH_STARTTLS] = REACH_READY,
 		[DEPTH_RCPT] = REACH_READY,
 	};
-	/* What nothing can be delivered without is looked at whatever the
-	 * depth. */
+	/* A demand without which nothing can be delivered is looked at whatever
+	 * the depth. */
 	const enum reach_depth least = reach_needs_tls(t->tls, t->host->dane) ?
 	    REACH_READY :
 	    REACH_CONNECT;

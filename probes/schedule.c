@@ -438,7 +438,7 @@ turn_probed(struct turn *t)
 	schedule_run(t->s);
 }
 
-/* Whoever rests begins; whoever has begun is at it. */
+/* A turn that rests begins; one that has begun is at it. */
 static void
 turn_hasten(struct turn *t)
 {

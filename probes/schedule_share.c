@@ -18,7 +18,7 @@
 
 #define TELL_MAX 50 /* watches told before others have their turn */
 
-/* What a session taught, for those who were not there. */
+/* The lesson of a session, for those who were not there. */
 struct share_news {
 	unsigned n; /* which one it is */
 	struct primary_session s;

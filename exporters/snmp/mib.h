@@ -84,7 +84,7 @@ extern const struct mib_object mib_objects[];
 extern const size_t mib_nobjects;
 const struct mib_object *mib_object(const char *name); /* NULL: none */
 
-/* What each notification carries, by enum wire_event; NULL ends it. */
+/* Objects that each notification carries, by enum wire_event; NULL ends it. */
 extern const char *const mib_varbinds[WIRE_EVENT_MAX][6];
 
 struct mib_answer {

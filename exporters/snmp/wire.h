@@ -99,7 +99,7 @@ enum wire_event {
 	WIRE_EVENT_MAX,
 };
 
-/* What the snapshot that was sent before it may not show any more. */
+/* Rows that the snapshot sent before it may not show any more. */
 struct wire_notice {
 	uint32_t event; /* enum wire_event */
 	uint32_t state; /* STATE_CHANGE: the new one; else 0 */

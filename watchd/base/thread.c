@@ -8,8 +8,8 @@
 void
 thread_signals_off(sigset_t *before)
 {
-	/* What a thread does to itself is its own: blocked, it would end the
-	 * process past any handler (the store's last words). */
+	/* Signals that a thread brings upon itself are its own: blocked, it
+	 * would end the process past any handler (the store's last words). */
 	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
 		SIGTRAP, SIGSYS };
 	sigset_t all;

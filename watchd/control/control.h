@@ -23,7 +23,7 @@ struct control_silence {
 	int64_t from_ms, until_ms; /* wall */
 };
 
-/* What is done with alerts; all NULL in a build without them. */
+/* Operations on alerts; all NULL in a build without them. */
 struct control_alert_ops {
 	/* The name of an alert or of a domain; the id, or 0: too many. */
 	uint64_t (*silence)(void *arg, const char *match, int64_t for_ms,
@@ -38,7 +38,7 @@ struct control_alert_ops {
 	void *arg;
 };
 
-/* What daemon.c gives. Domains are canonical. */
+/* Operations that daemon.c gives. Domains are canonical. */
 struct control_ops {
 	/* A snapshot made now; a reference for the caller. What it shows of
 	 * `domain` is of now; NULL: of all domains as far as a slice goes, the
@@ -53,7 +53,8 @@ struct control_ops {
 	 * stays. What was found is lent until the loop goes on. */
 	int (*reload_result)(void *arg, uint64_t number,
 	    const struct conf_errors **);
-	/* What RCPT would say to that mailbox now: "250", "550 5.1.1 ..." */
+	/* The reply that RCPT would get for that mailbox now: "250", "550 5.1.1
+	 * ..." */
 	void (*rcpt)(void *arg, const char *mailbox, char *dst, size_t size);
 	struct control_alert_ops alert;
 	void *arg;

@@ -252,7 +252,7 @@ connections(const cJSON *delivery, char *dst, size_t size)
 	return json_get_num(delivery, "window") > 0 ? dst : "-";
 }
 
-/* What is out of the ordinary, in a word each. */
+/* Notes on all that is out of the ordinary, a word each. */
 static void
 server_notes(struct format *f, const cJSON *p)
 {
@@ -275,7 +275,7 @@ server_notes(struct format *f, const cJSON *p)
 		fprintf(f->out, " DNS");
 }
 
-/* What was learned has a line of its own, when there is any. */
+/* Learned limits have a line of its own, when there is any. */
 static void
 server_limits(struct format *f, const cJSON *p)
 {

@@ -124,7 +124,7 @@ parse_options(int argc, char **argv, struct options *o)
 	return 0;
 }
 
-/* What the word after the verb names: an address has an @, and what reads as
+/* The kind of the word after the verb: an address has an @, and what reads as
  * an id is one. */
 static void
 add_target(cJSON *request, unsigned fields, const char *word)
@@ -142,7 +142,7 @@ add_target(cJSON *request, unsigned fields, const char *word)
 	MX_ASSERT(cJSON_AddStringToObject(request, key, word) != NULL);
 }
 
-/* What belongs to silence and to alert; false: it is not how they go. */
+/* Arguments of silence and of alert; false: it is not how they go. */
 static bool
 alert_words_fit(const struct options *o, unsigned fields, int *least, int *want)
 {

@@ -77,7 +77,7 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    d->name);
 }
 
-/* What deliveries learned of it. */
+/* Lessons of deliveries about it. */
 static void
 say_host(cJSON *list, const char *label, const struct snap_host *h)
 {

@@ -124,7 +124,8 @@ on_signal(int signo, void *arg)
 	}
 }
 
-/* What is asked of a running daemon; the others end one that starts, too. */
+/* Signals that ask something of a running daemon; the others end one that
+ * starts, too. */
 static void
 held_signals(sigset_t *set)
 {
@@ -133,8 +134,8 @@ held_signals(sigset_t *set)
 	sigaddset(set, SIGUSR1);
 }
 
-/* Whoever asks again for the end that has begun must not cut it short: the
- * loop's handlers go away before what is left to save is saved. */
+/* A second request for the end must not cut the first one short: the loop's
+ * handlers go away before what is left to save is saved. */
 static void
 hold_all(void)
 {
@@ -274,7 +275,7 @@ create_events(struct daemon *d)
 	for (size_t i = 0; i < MX_COUNT(signo); i++)
 		d->signals[i] =
 		    loop_signal_create(d->loop, signo[i], on_signal, d);
-	/* What came since main() began reaches the loop now. */
+	/* Signals that came since main() began reach the loop now. */
 	held_signals(&held);
 	(void)pthread_sigmask(SIG_UNBLOCK, &held, NULL);
 	d->tick = loop_timer_create(d->loop, on_tick, d);

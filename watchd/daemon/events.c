@@ -233,7 +233,7 @@ const struct place_ops daemon_place_ops = {
 	.give_back = on_place_give_back,
 };
 
-/* What the resolver does wrong is told by the look-ups of the probes. */
+/* Trouble of the resolver is told by the look-ups of the probes. */
 static void
 on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 {

@@ -29,8 +29,8 @@
 #define SLICE_LOOK	   16 /* domains between two looks at the clock */
 #define FILES_WAIT_MS	   30000
 
-/* What the helper thread makes of a file, and what is left of it afterwards
- * for the helper to free. */
+/* The job of the helper thread: a configuration from a file, and what is left
+ * of it afterwards for the helper to free. */
 struct loading {
 	struct helper_job job; /* first */
 	struct daemon *d;
@@ -164,8 +164,8 @@ loading_free(struct helper_job *job)
 	mem_free(&l);
 }
 
-/* What was in force takes a while to go. Its setup is gone by now: that is
- * the loop's. */
+/* The configuration of before takes a while to go. Its setup is gone by now:
+ * that is the loop's. */
 static void
 run_drop(struct helper_job *job)
 {

@@ -535,8 +535,8 @@ conn_finish_quit(struct conn **cp, int64_t linger_ms)
 {
 	const struct conn *c = *cp;
 
-	/* Who talks on after his goodbye is heard out, as everybody is. Under
-	 * TLS his close_notify may lie unread already: to close then is a
+	/* A peer that talks on after its goodbye is heard out, as everybody is.
+	 * Under TLS his close_notify may lie unread already: to close then is a
 	 * reset, which can cost him our last replies. */
 	conn_begin_finish(cp, linger_ms,
 	    c != NULL && c->in_len == 0 && c->ssl == NULL);

@@ -17,7 +17,7 @@
 #define CONN_IN_FIRST  4096
 #define CONN_OUT_FIRST 512
 #define CONN_KEEP      16384 /* an empty buffer above this is given back */
-/* Whoever sends commands without taking the replies gets no more read once
+/* A peer that sends commands without taking the replies gets no more read once
  * this much is waiting for him. */
 #define CONN_OUT_HIGH 262144
 
@@ -68,7 +68,7 @@ conn_make_room(struct conn *c)
 	}
 }
 
-/* What an SSL_* call that did not work means; for reading and writing. */
+/* The meaning of an SSL_* call that did not work; for reading and writing. */
 static ssize_t
 conn_tls_result(struct conn *c, int rc, bool *wants_other, int other)
 {

@@ -44,7 +44,7 @@ struct dns_tlsa {
 struct dns_answer {
 	enum dns_status status;
 	bool stale; /* the last good answer; the resolver fails now */
-	/* What the resolver did, in words, static; NULL: it answered. */
+	/* The resolver's answer in words, static; NULL: it answered. */
 	const char *why;
 	/* The AD bit: the resolver vouches for all of it, for the aliases on
 	 * the way and for there being nothing. Worth what the resolver and

@@ -47,9 +47,9 @@ int dns_memory_parse(struct dns_memory *, const char *text, size_t len,
 int dns_memory_read(struct dns_memory *, const char *path,
     int64_t now) MX_NODISCARD;
 
-/* What is worth saving, for a thread that may wait for the disk: begun, and then
- * `n` entries looked at a call until that says false. One at a time; what is
- * learned meanwhile is in it, or is not. */
+/* The answers worth saving, for a thread that may wait for the disk: begun, and
+ * then `n` entries looked at a call until that says false. One at a time; what
+ * is learned meanwhile is in it, or is not. */
 struct dns_memory_copy;
 struct dns_memory_copy *dns_memory_copy_begin(struct dns_memory *);
 bool dns_memory_copy_some(struct dns_memory *, struct dns_memory_copy *,

@@ -310,7 +310,7 @@ loop_mailbox_give(struct loop_io *io)
 		MX_ASSERT(evtimer_add(io->rest, &at_once) == 0);
 }
 
-/* What came later waits in the mailbox until the rest is through. */
+/* Mail that came later waits in the mailbox until the rest is through. */
 static void
 loop_mailbox_fire(struct loop_io *io)
 {

@@ -94,8 +94,9 @@ route_trouble_text(const struct route_trouble *t, char *dst, size_t size)
 	return dst;
 }
 
-/* What an answer leaves to be told. A failure of the resolver counts more
- * than what it says for sure, and the first one more than those after it. */
+/* The trouble that an answer leaves to be told. A failure of the resolver
+ * counts more than what it says for sure, and the first one more than those
+ * after it. */
 static void
 note_trouble(struct route_req *r, const char *type, const char *name,
     const struct dns_answer *a)

@@ -54,8 +54,8 @@ struct route {
 	struct route_host host[ROUTE_HOST_MAX];
 };
 
-/* Who we are. Names are canonical (text_domain); both lists are borrowed and
- * must live as long as the requests made with them. */
+/* Our own names and addresses. Names are canonical (text_domain); both lists
+ * are borrowed and must live as long as the requests made with them. */
 struct route_self {
 	const char *const *names;
 	size_t nnames;
@@ -65,8 +65,8 @@ struct route_self {
 	size_t nports;
 };
 
-/* What a callback is given is the look-up's own; a copy shares the verdicts
- * and is ended with route_fini(). */
+/* The route given to a callback is the look-up's own; a copy shares the
+ * verdicts and is ended with route_fini(). */
 void route_copy(struct route *dst, const struct route *src);
 void route_fini(struct route *);
 

@@ -165,8 +165,8 @@ tls_ctx_destroy(struct tls_ctx **tp)
 	mem_free(tp);
 }
 
-/* Who the server has to be: a host name, which is also sent as SNI, or an
- * address, which never is (RFC 6066 3). */
+/* The name that the server has to have: a host name, which is also sent as SNI,
+ * or an address, which never is (RFC 6066 3). */
 static bool
 tls_expect(SSL *ssl, const char *name)
 {

@@ -339,7 +339,7 @@ host_rate_reply(struct host *h, const struct smtp_reply *r, int64_t now)
 			break;
 	if (i == MX_COUNT(words))
 		return false;
-	/* What was under way with this one is no new lesson. */
+	/* A transaction under way with this one is no new lesson. */
 	if (now < h->next_ns)
 		return true;
 	h->lessons++;

@@ -224,8 +224,8 @@ differs(const struct column *f, int64_t a, int64_t b)
 	return by != 0;
 }
 
-/* What is new in too small a measure is kept as it was: small steps in a row
- * are seen when they add up. */
+/* A change too small to matter is not taken over: small steps in a row are seen
+ * when they add up. */
 static void
 record_put(struct host_memory *m, enum kind kind, const char *key,
     const int64_t *v)

@@ -34,7 +34,7 @@ struct place {
 };
 TAILQ_HEAD(place_list, place);
 
-/* Who counts. Without `take` nobody does. */
+/* The counter of connections. Without `take` there is none. */
 struct place_ops {
 	/* True: it is taken. False: go(arg) comes when it is, from the loop, not
 	 * from inside a call. In either case it is given back in the end, also

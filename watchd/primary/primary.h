@@ -24,7 +24,7 @@
 #define PRIMARY_LABEL_MAX (TEXT_DOMAIN_MAX + 8)
 #define PRIMARY_TEXT_MAX  160
 
-/* What EHLO offered; ext 0 and nothing else: not seen yet, or HELO only. */
+/* The offer of EHLO; ext 0 and nothing else: not seen yet, or HELO only. */
 struct primary_offer {
 	unsigned ext; /* CLIENT_EXT_* */
 	uint64_t size; /* of SIZE, 0: no limit said */
@@ -39,7 +39,7 @@ enum primary_answer { /* to the MAIL or RCPT that asked for a domain */
 	ANSWER_REFUSED, /* 5xx: a finding; `probe { rcpt, sender }` is the remedy */
 };
 
-/* What one session with a primary taught, or the attempt at one. */
+/* The lesson of one session with a primary, or the attempt at one. */
 struct primary_session {
 	bool ok; /* to the depth of its policy */
 	bool neutral; /* our trouble, or the resolver's: says nothing of it */

@@ -164,7 +164,7 @@ const struct net_addr *reach_addr(const struct reach *);
 /* A refusal in greeting or EHLO is about us, by its status (x.7.25) or its
  * words (PTR, reverse DNS, blocked, a block list). Pure. */
 bool reach_about_us(const struct smtp_reply *);
-/* What `policy.tls` wants of this host: whether nothing may go in clear. */
+/* The demand of `policy.tls` on this host: whether nothing may go in clear. */
 bool reach_needs_tls(enum conf_tls, const struct dane *);
 
 #endif

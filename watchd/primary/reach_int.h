@@ -6,7 +6,7 @@
 
 #include "primary/reach.h"
 
-/* What is awaited. reach.c has the diagram and the edges. */
+/* States, by the event awaited. reach.c has the diagram and the edges. */
 enum reach_state {
 	REACH_ST_BEGIN, /* the task that begins */
 	REACH_ST_CONNECT, /* the TCP connection */

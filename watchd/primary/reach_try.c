@@ -56,7 +56,7 @@ smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* What a slow but healthy server needs goes before a short limit. */
+/* The need of a slow but healthy server goes before a short limit. */
 static int64_t
 patience_ms(const struct reach *r, int64_t ms)
 {
@@ -113,7 +113,7 @@ tls_word(const struct reach *r, const struct tls_info *ti)
 	return config_tls_word(r->policy.tls);
 }
 
-/* What was seen goes into the result. */
+/* Facts of the connection go into the result. */
 static void
 take_stock(struct reach *r)
 {

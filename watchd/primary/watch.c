@@ -107,7 +107,7 @@ watch_host_set(struct watch_set *ws, struct watch *w,
 	bound_addresses(ws, w);
 }
 
-/* What was known under the policy before is the best that is known now. */
+/* The knowledge under the policy before is the best that is known now. */
 static void
 watch_inherit(struct watch_set *ws, struct watch *w, const struct watch *from)
 {

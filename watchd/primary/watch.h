@@ -38,7 +38,7 @@
 struct watch_set;
 struct watch_domain;
 
-/* What a verdict depends on. Strings are the watch's own. */
+/* Settings that a verdict depends on. Strings are the watch's own. */
 struct watch_policy {
 	bool enabled; /* false: nobody probes it */
 	int64_t interval_ms, timeout_ms;
@@ -146,9 +146,9 @@ struct watch_ops {
 	/* A primary of the domain is down, and others are not. NULL: nobody
 	 * asks. */
 	void (*avoid)(void *arg, const char *domain);
-	/* What watch_connections() or watch_connections_at() says of that host
-	 * is another now. Nothing of the set may be changed from there. NULL:
-	 * nobody asks. */
+	/* The bound that watch_connections() or watch_connections_at() gives
+	 * for that host is another now. Nothing of the set may be changed from
+	 * there. NULL: nobody asks. */
 	void (*bound)(void *arg, const char *label, unsigned most);
 	void (*bound_at)(void *arg, const char *key, unsigned most);
 	/* We seem to be the domain's best MX: said once until it is over. */
@@ -159,15 +159,16 @@ struct watch_ops {
 	 * refused beside our deliveries is one connection too many, and no
 	 * failure. NULL: nobody knows. */
 	bool (*working)(void *arg, const struct watch *, int64_t since_ns);
-	/* What a snapshot shows of the domain changed; NULL: nobody asks. */
+	/* The entry that a snapshot shows of the domain changed; NULL: nobody
+	 * asks. */
 	void (*touched)(void *arg, const char *domain);
 	/* watch_fan_out() has something to do: call it soon, not from here. */
 	void (*wake)(void *arg);
 	void *arg;
 };
 
-/* Whoever gives watches and domains their turns. `gone` comes when `turn` has to
- * be given up; `pace`: watch_hurried() may be another now. */
+/* The scheduler, which gives watches and domains their turns. `gone` comes when
+ * `turn` has to be given up; `pace`: watch_hurried() may be another now. */
 struct watch_turns {
 	void (*watch)(void *arg, struct watch *);
 	void (*watch_gone)(void *arg, struct watch *);
@@ -278,7 +279,7 @@ struct primary_table *watch_primaries(struct watch_set *);
 unsigned watch_count(const struct watch_set *, const char *domain);
 void watch_snapshot(const struct watch_set *, const char *domain,
     struct snap_domain *, struct snap_primary *);
-/* What deliveries know of a host; zeroed before. */
+/* Knowledge of deliveries about a host; zeroed before. */
 typedef void
 watch_host_fn(void *arg, const struct primary *, struct snap_host *);
 /* The primaries into a snapshot. Those that did not change are shared with the

@@ -184,7 +184,7 @@ watch_answered(struct watch_set *ws, struct watch *w, const char *domain,
 		return;
 	l->answer = (uint8_t)answer;
 	l->asked = wall;
-	/* What is put off says nothing new of what was refused. */
+	/* A mailbox put off says nothing new of what was refused. */
 	if (answer == ANSWER_DEFERRED)
 		return;
 	w->findings -= l->finding != NULL;

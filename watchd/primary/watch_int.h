@@ -26,7 +26,7 @@ struct watch_set {
 	unsigned looked; /* how far the connections were looked at */
 };
 
-/* What time it is, for all that one call does. */
+/* The time, for all that one call does. */
 struct watch_time {
 	int64_t now, wall;
 };

@@ -131,7 +131,8 @@ watch_snapshot(const struct watch_set *ws, const char *domain,
 
 /* ---- primaries */
 
-/* What its policies know, put together: the most that there is to tell. */
+/* The knowledge of its policies, put together: the most that there is to
+ * tell. */
 static void
 show_watches(const struct primary *p, struct snap_server *v)
 {
@@ -224,8 +225,8 @@ show_again(struct primary *p, watch_host_fn *host, void *arg)
 	p->shown_stamp = p->stamp;
 }
 
-/* What changed is made anew; of the connections, which change by themselves, so
- * many are looked at, in turn. */
+/* Entries that changed are made anew; of the connections, which change by
+ * themselves, so many are looked at, in turn. */
 void
 watch_servers(struct watch_set *ws, struct snapshot *s, watch_host_fn *host,
     void *arg)

@@ -81,7 +81,7 @@ struct smtp_client_tx {
 	bool probe; /* no DATA: RSET after the RCPT replies */
 };
 
-/* What the server said by LIMITS (RFC 9422); 0: nothing. */
+/* Limits announced by the server (RFC 9422 LIMITS); 0: not announced. */
 struct smtp_client_limits {
 	unsigned mails; /* MAILMAX: transactions of this session */
 	unsigned rcpts; /* RCPTMAX: of a transaction */
@@ -128,7 +128,7 @@ void smtp_client_body_end(struct smtp_client *, int64_t now);
  * been answered. In the middle of a body: just close the connection. */
 void smtp_client_quit(struct smtp_client *, int64_t now);
 
-/* What is to be sent. The owner drains it (buf_drain, buf_clear). */
+/* Output to be sent. The owner drains it (buf_drain, buf_clear). */
 struct buf *smtp_client_out(struct smtp_client *);
 /* How long to wait for what is awaited (RFC 5321 4.5.3.2). */
 int64_t smtp_client_timeout_ms(const struct smtp_client *);

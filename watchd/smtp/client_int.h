@@ -8,7 +8,7 @@
 #include "smtp/client.h"
 #include "smtp/dot.h"
 
-/* What is awaited. The order is that of the table in client.c. */
+/* States, by the reply awaited. The order is that of the table in client.c. */
 enum client_state {
 	CL_GREETING,
 	CL_EHLO,

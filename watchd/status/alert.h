@@ -39,7 +39,7 @@ struct alert_info {
 	const char *next; /* what to do */
 };
 
-/* Whoever needs the table makes it: ALERT(...) is ALERT_INFO(__VA_ARGS__). */
+/* A table is made by its user: ALERT(...) is ALERT_INFO(__VA_ARGS__). */
 #define ALERT_INFO(nm, sc, un, wo, en, wa, cr, fo, cl, re, su, ne)             \
 	[ALERT_##nm] = { #nm, ALERT_SCOPE_##sc, ALERT_UNIT_##un,               \
 		ALERT_WORSE_##wo, en, wa, cr, fo, cl, re, su, ne },

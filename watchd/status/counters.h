@@ -87,7 +87,7 @@ struct domain_stats {
 	uint64_t transitions[HEALTH_STATE_MAX];
 };
 
-/* What became of recipients lately. */
+/* Outcomes of recipients lately. */
 struct domain_fate {
 	uint64_t delivered, bounced, expired;
 };

@@ -53,7 +53,7 @@ snap_domain_create(const char *name, unsigned nprimaries)
 	return d;
 }
 
-/* What stands behind the primaries. Without room: how much of it that takes. */
+/* Texts behind the primaries. Without room: how much of it that takes. */
 static size_t
 put_string(char *room, size_t at, const char **s)
 {
@@ -467,7 +467,8 @@ snapshot_unref(struct snapshot **sp)
 		snapshot_free(s);
 }
 
-/* Who has the only reference is the only one who could give another away. */
+/* The holder of the only reference is the only one who could give another
+ * away. */
 bool
 snapshot_unref_some(struct snapshot **sp, unsigned chunks)
 {

@@ -47,7 +47,7 @@ struct snap_primary {
 	int64_t last_run, last_success;
 	int64_t cert_not_after; /* 0: no TLS */
 	const char *tls_by, *tls_why; /* static; NULL before a probe */
-	/* What it said when it was asked for the domain (depth rcpt). */
+	/* The answer when it was asked for the domain (depth rcpt). */
 	unsigned answer; /* enum primary_answer */
 	int64_t asked; /* 0 never */
 	const char *finding; /* it refuses whom we ask for; "": no. Peer text */
@@ -57,7 +57,7 @@ struct snap_primary {
 	int64_t tls_fallback_since;
 };
 
-/* What deliveries know of a host; 0: not known. */
+/* Knowledge of deliveries about a host; 0: not known. */
 struct snap_host {
 	unsigned window; /* connections that it is asked for at most, now */
 	unsigned ceiling; /* the most that it took, learned */
@@ -92,7 +92,7 @@ struct snap_server {
 	double greeting_seconds; /* smoothed; 0 not measured */
 	double slow_seconds; /* how long the last session had to be waited for
 			      * beyond its time-out; 0: it was in time */
-	/* What EHLO offered: CLIENT_EXT_* (smtp/client.h); `before`: what it
+	/* The offer of EHLO: CLIENT_EXT_* (smtp/client.h); `before`: what it
 	 * was before `offer_since`. */
 	unsigned ext, ext_before;
 	uint64_t size, size_before;
@@ -179,7 +179,7 @@ struct snap_heartbeat {
 	int64_t last_success;
 };
 
-/* What the alert thread knows: made by it, immutable once it is shown, shared
+/* Knowledge of the alert thread: made by it, immutable once it is shown, shared
  * by the snapshots until there is another. */
 struct snap_alerts {
 	unsigned refs; /* private */

@@ -182,7 +182,7 @@ add_domain_alerts(cJSON *o, const struct snap_domain *d)
 			    cJSON_CreateString(alert_name((enum alert_kind)k)));
 }
 
-/* What it said when it was asked for the domain. */
+/* The answer when it was asked for the domain. */
 static void
 add_asked(cJSON *o, const struct snap_primary *p)
 {

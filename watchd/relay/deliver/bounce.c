@@ -43,8 +43,9 @@ struct bounce {
 static void case_loaded(void *arg, struct store_loaded *);
 static void case_step(struct delivery *, const struct store_loaded *);
 
-/* What the sender is owed next; false: nothing. That a message was relayed is
- * told once, of all its recipients, when none is pending any more. */
+/* The notification that the sender is owed next; false: none. That a message
+ * was relayed is told once, of all its recipients, when none is pending any
+ * more. */
 static bool
 case_owes(struct delivery *w)
 {
@@ -94,8 +95,8 @@ case_end(struct delivery *w, enum job_outcome outcome)
 	delivery_end(b->queue, &w, outcome);
 }
 
-/* What is still owed has to wait. Beside recipients that are tried again the
- * failed ones are asked for again; where nothing is pending the part waits
+/* A notification still owed has to wait. Beside recipients that are tried again
+ * the failed ones are asked for again; where nothing is pending the part waits
  * for its notification only. */
 static void
 case_later(struct delivery *w, int64_t wait_ms)
@@ -254,7 +255,8 @@ case_load(struct delivery *w)
 	    case_loaded, w);
 }
 
-/* What could not be read at all is the queue's to hold and to report. */
+/* A record that could not be read at all is the queue's to hold and to
+ * report. */
 static void
 case_unreadable(struct delivery *w, int rc)
 {
@@ -410,8 +412,8 @@ bounce_create(struct loop *loop, struct store *store, struct stats *stats)
 	return b;
 }
 
-/* What is under way goes back: a notification that is already on its way to
- * the disk will be sent once more, which is better than never. */
+/* Cases under way go back: a notification that is already on its way to the
+ * disk will be sent once more, which is better than never. */
 void
 bounce_destroy(struct bounce **bp)
 {
@@ -425,7 +427,7 @@ bounce_destroy(struct bounce **bp)
 	while ((w = TAILQ_FIRST(&b->owing)) != NULL) {
 		if (w->load != 0)
 			store_cancel(b->store, w->load);
-		/* What was done already must not be done again. */
+		/* A notification accepted already must not be done again. */
 		if (case_brought(w))
 			case_later(w, 0);
 		else

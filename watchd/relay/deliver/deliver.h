@@ -26,9 +26,9 @@
 struct deliver;
 struct bounce;
 
-/* What a connection to a primary taught us, for the health machine. Only
- * what says something of the primary is reported: not DNS trouble (`dns`
- * true: neutral), not a recipient's refusal. */
+/* The lesson of a connection to a primary, for the health machine. Only what
+ * says something of the primary is reported: not DNS trouble (`dns` true:
+ * neutral), not a recipient's refusal. */
 struct deliver_outcome {
 	bool ok; /* it took a message */
 	bool dns; /* the resolver failed: says nothing of the primary */
@@ -57,7 +57,7 @@ struct deliver_ops {
 	void *arg;
 };
 
-/* What deliveries know of a host. */
+/* Knowledge of deliveries about a host. */
 struct deliver_host_view {
 	unsigned window, window_max; /* connections now; the most */
 	unsigned ceiling; /* learned from refusals; 0: none */
@@ -95,7 +95,8 @@ unsigned deliver_window(const struct deliver *, const char *domain);
  * from `source` (NULL: any): no pause any more, a canary first. */
 void deliver_recovered(struct deliver *, const struct route_host *,
     const struct net_addr *source);
-/* What deliver_ops.connections or .connections_at say of a host is another. */
+/* The bound of deliver_ops.connections or .connections_at for a host
+ * changed. */
 void deliver_bound(struct deliver *, const char *label, unsigned most);
 void deliver_bound_at(struct deliver *, const char *key, unsigned most);
 /* Its probe failed: the next recovery is one. */

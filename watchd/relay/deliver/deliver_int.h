@@ -47,7 +47,7 @@ struct deliver_dest;
 struct lane;
 struct site;
 
-/* What is awaited. The edges are in session.c. */
+/* States, by the event awaited. The edges are in session.c. */
 enum deliver_session_state {
 	SESSION_REACH, /* reach.h: connect to TLS */
 	SESSION_IDLE, /* ready, no work */

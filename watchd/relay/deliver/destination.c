@@ -291,7 +291,7 @@ route_begin(struct deliver_dest *d)
 		route_with_dane(d->req);
 }
 
-/* What was found under another configuration may be a primary that is none
+/* A route found under another configuration may lead to a primary that is none
  * any more. */
 bool
 deliver_dest_route_holds(const struct deliver_dest *d)
@@ -443,7 +443,7 @@ deliver_dest_failed(struct deliver_dest *d, const struct deliver_session *s,
 		queue_connect_failed(dl->queue, d->domain);
 }
 
-/* What is only old is looked up in its place of the line. */
+/* A route that is only old is looked up in its place of the line. */
 static void
 route_look_again(struct deliver_dest *d)
 {
@@ -484,7 +484,8 @@ deliver_dest_work(struct deliver_dest *d)
 		delivery_refuse(d);
 		return;
 	}
-	/* Who stands in line keeps his place, unless another host is better. */
+	/* A destination in line keeps its place, unless another host is
+	 * better. */
 	if (!d->in_line || d->lane->failed_until_ns > now ||
 	    waits_for_nothing(d)) {
 		l = dest_choose(d);

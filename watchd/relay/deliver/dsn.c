@@ -211,7 +211,7 @@ put_reason(struct dsn_writer *w, const struct rcpt *r)
 	dsn_put(w, "\r\n");
 }
 
-/* What now. */
+/* The next step, in words. */
 static void
 put_outlook(struct dsn_writer *w, const struct dsn_input *in)
 {

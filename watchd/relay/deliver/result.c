@@ -83,8 +83,8 @@ result_scope(enum smtp_phase phase, const struct smtp_reply *r)
 			return RESULT_SERVER;
 		return RESULT_MESSAGE;
 	case SMTP_PHASE_DATA:
-		/* What it made of the envelope it has said before; a syntax
-		 * complaint here is the server's own confusion. */
+		/* Objections to the envelope came before; a syntax complaint
+		 * here is the server's own confusion. */
 		if (r->code >= 500 && r->code <= 504)
 			return RESULT_SERVER;
 		return RESULT_MESSAGE;

@@ -424,7 +424,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 	enum host_failure f = HOST_FAILED;
 	char addr[ADDR_TEXT_MAX];
 
-	/* What only this policy meets says nothing of the host. */
+	/* A failure that only this policy meets says nothing of the host. */
 	if (!deliver_session_is_of_today(s))
 		f = HOST_AGAIN;
 	else if (is_old_news(s, r))

@@ -75,7 +75,7 @@ site_touch(struct site *st)
 	loop_task_schedule(dl->task);
 }
 
-/* What was learned of it goes where it outlives the site. */
+/* Lessons about the host go where it outlives the site. */
 static void
 site_remember(struct site *st)
 {
@@ -251,7 +251,7 @@ site_find(const struct deliver *dl, const char *label)
 	return n != NULL ? n->site : NULL;
 }
 
-/* What connections may not be shared beyond. */
+/* The key beyond which connections may not be shared. */
 static void
 lane_key(const struct deliver_dest *d, const struct route_host *h, char *dst,
     size_t size)
@@ -388,7 +388,7 @@ foreign_full(const struct deliver *dl)
 	return dl->nforeign >= (most > 0 ? most : 1);
 }
 
-/* Who gets the next connection in total, when there is one. */
+/* The lane that gets the next connection in total, when there is one. */
 static struct lane *
 total_next(const struct deliver *dl)
 {
@@ -414,8 +414,8 @@ total_room(const struct lane *l)
 }
 
 /* Waits for the total; somebody's idle connection makes room. */
-/* Who it was opened for looks its route up again, after a greeting that took
- * longer than a route holds. */
+/* The destination it was opened for looks its route up again, after a greeting
+ * that took longer than a route holds. */
 static bool
 is_untried(const struct deliver_session *s)
 {

@@ -218,8 +218,9 @@ deliver_tx_batch(struct deliver_session *s)
 	smtp_client_mail(s->client, &tx, now_of(s));
 }
 
-/* What does not hold is kept and reported; what could not be read just now
- * (no descriptor left, a disk that errs) has its next time like any other. */
+/* A record that does not hold is kept and reported; one that could not be read
+ * just now (no descriptor left, a disk that errs) has its next time like any
+ * other. */
 static enum job_outcome
 unread_outcome(const struct delivery *w, int rc)
 {
@@ -315,8 +316,8 @@ prefetch(struct deliver_session *s)
 		s->next = delivery_take(d, s, DELIVER_PIECE, deliver_tx_loaded);
 }
 
-/* What the disk gives does not hold, or does not come: the final dot is
- * never sent, so the server forgets what it has. */
+/* A body that does not hold, or does not come: the final dot is never sent, so
+ * the server forgets what it has. */
 static void
 body_damaged(struct deliver_session *s, int rc)
 {
@@ -457,7 +458,7 @@ deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
 	note_reply(s->cur, reply);
 }
 
-/* What the transaction says of the host, whoever the message is for. */
+/* Lessons of the transaction about the host, whoever the message is for. */
 static void
 host_learns(struct deliver_session *s, enum smtp_phase phase,
     const struct smtp_reply *reply)

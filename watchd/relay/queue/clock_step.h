@@ -28,8 +28,8 @@ enum clock_step_news {
 	LEAP_OVER, /* doubted long enough: believed now */
 };
 
-/* What the wall clock said when somebody last believed it, before this
- * process; 0: nobody knows, the first look is believed. */
+/* The wall clock's time when it was last believed, before this process; 0:
+ * nobody knows, the first look is believed. */
 void clock_step_start(struct clock_step *, int64_t wall_ms, int64_t mono_ms);
 /* Look at both clocks, at least once a minute. */
 enum clock_step_news

@@ -145,9 +145,9 @@ dest_close(struct dest *d)
 	dest_touch(d);
 }
 
-/* What is still out waits, perhaps for minutes, for a primary that hung and
- * has been restarted since: it neither keeps the canary from its place nor
- * speaks for the primary of today. */
+/* A part still out waits, perhaps for minutes, for a primary that hung and has
+ * been restarted since: it neither keeps the canary from its place nor speaks
+ * for the primary of today. */
 void
 dest_canary(struct dest *d)
 {

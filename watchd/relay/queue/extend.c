@@ -37,7 +37,7 @@ extend_add(struct extend *x, int64_t until_ms, int64_t add_ms)
 		return;
 	}
 	if (x->n == EXTEND_MAX) {
-		/* What the oldest one gave is now given up to the next. */
+		/* Time that the oldest one gave is now given up to the next. */
 		x->rec[1].add_ms =
 		    sum_capped(x->rec[1].add_ms, x->rec[0].add_ms);
 		rec_remove(x, 0);

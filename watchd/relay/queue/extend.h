@@ -22,7 +22,7 @@ struct extend {
 /* Adds for arrivals up to until_ms. When the table is full the two oldest
  * become one that takes nothing away from anybody. */
 void extend_add(struct extend *, int64_t until_ms, int64_t add_ms);
-/* What an arrival has been given in all. */
+/* The sum that an arrival has been given. */
 int64_t extend_of(const struct extend *, int64_t arrival_ms);
 /* Drops what covers no arrival from oldest_ms on (INT64_MAX: all). True when
  * anything was dropped. */

@@ -41,8 +41,8 @@ flush_view(const struct dest *d, int64_t now, struct relay_flush *v)
 		v->eta_ms = (int64_t)((double)f->remaining / rate * 1000.0);
 }
 
-/* What is on its way already is not of the flush's number: the recovery is
- * not confirmed later because of a session that hangs since the outage. */
+/* A part on its way already is not of the flush's number: the recovery is not
+ * confirmed later because of a session that hangs since the outage. */
 static void
 flush_leave_out(struct dest *d)
 {

@@ -128,7 +128,7 @@ view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
 	};
 }
 
-/* What was removed since the page was put together is left out. */
+/* A part removed since the page was put together is left out. */
 static void
 request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 {

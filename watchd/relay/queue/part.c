@@ -24,7 +24,7 @@ part_age_cmp(const struct part *a, const struct part *b)
 	return part_id_cmp(a, b);
 }
 
-/* What made the breaker trip must not be the canary for ever. */
+/* A part that made the breaker trip must not be the canary for ever. */
 int
 part_ready_cmp(const struct part *a, const struct part *b)
 {

@@ -57,13 +57,13 @@ enum job_outcome {
 		       * reported; never sent */
 };
 
-/* What daemon.c wires. `want`: n connections to the domain would have work
- * now (0: none); called when it changes, and with the same n again when there
- * is work once more for a deliverer that got NULL from queue_take(). `expire`
- * and `warn`: the part's time has come, or a notification that was put off is
- * to be tried again (then nothing may be pending); the callee owns the job until
- * queue_done(). `want`, `flush` and `breaker` come from the loop, never from
- * inside a call to the queue. */
+/* Callbacks that daemon.c wires. `want`: n connections to the domain would have
+ * work now (0: none); called when it changes, and with the same n again when
+ * there is work once more for a deliverer that got NULL from queue_take().
+ * `expire` and `warn`: the part's time has come, or a notification that was put
+ * off is to be tried again (then nothing may be pending); the callee owns the
+ * job until queue_done(). `want`, `flush` and `breaker` come from the loop,
+ * never from inside a call to the queue. */
 struct queue_ops {
 	void (*want)(void *arg, const char *domain, unsigned connections);
 	void (*expire)(void *arg, struct queue_job *);

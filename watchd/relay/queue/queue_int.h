@@ -54,7 +54,7 @@ enum part_state {
 	PART_GONE, /* being removed from the store; in by_id only */
 };
 
-/* What was decided for its recipients before; most parts have none. */
+/* Decisions for its recipients so far; most parts have none. */
 struct tally {
 	uint16_t delivered, expired;
 	uint16_t failed[STATUS_LABEL_MAX];

@@ -172,7 +172,7 @@ note_accepted(struct dest *d, const struct envelope *env, unsigned got)
 			    env->rcpts[i].mailbox);
 }
 
-/* What an attempt that came to its end says of the primary. */
+/* Lessons of an attempt that came to its end, about the primary. */
 static void
 learn_tried(struct dest *d, const struct envelope *env, unsigned got,
     int64_t now)

@@ -62,7 +62,7 @@ struct order {
 	struct rcpt_table *table;
 };
 
-/* What a look has found, when the loop has to know. */
+/* The finding of a look, when the loop has to know. */
 struct sight {
 	struct mail mail;
 	struct recipients *file;

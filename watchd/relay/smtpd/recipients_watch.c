@@ -119,8 +119,8 @@ has_settled(struct look *l, const struct file_id *id)
 	return same;
 }
 
-/* What the system did not let us read (no descriptor, no permission) is tried
- * again at each look, and reported once. */
+/* A file that the system did not let us read (no descriptor, no permission) is
+ * tried again at each look, and reported once. */
 static void
 look_read(struct look *l, struct sight *s)
 {
