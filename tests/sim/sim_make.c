@@ -232,6 +232,9 @@ make_settings(struct world *w)
 	}
 	w->deliver_connections = dice_percent(d, 90) ? 10000 : 20;
 	w->probe_concurrency = dice_percent(d, 80) ? 1000 : 50;
+	/* Silent ones hold their places for minutes: the others would wait. */
+	if (w->nservers > w->probe_concurrency)
+		w->probe_concurrency = 1000;
 }
 
 /* Behind a late greeting there has to be room for as much as comes. */
