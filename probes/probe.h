@@ -63,6 +63,7 @@ struct probe_result {
 	 * reply, the fifth refusal, a close) before all were answered; `answered`
 	 * is then a good number to ask the next time. */
 	unsigned nanswers, answered;
+	unsigned skipped; /* asks that nobody wanted any more */
 	bool cut;
 	struct probe_answer answer[PROBE_ASKS_MAX];
 };

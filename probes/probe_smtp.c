@@ -27,7 +27,6 @@ struct probe_run {
 	} ask[PROBE_ASKS_MAX];
 	unsigned nasks, at; /* ask[at] is the one under way */
 	unsigned refusals;
-	unsigned skipped; /* asks that nobody wants any more */
 	int64_t timeout_ms, interval_ms;
 	int64_t resolve_ns;
 	struct probe_ops ops;
@@ -80,7 +79,7 @@ end(struct probe_run *p)
 		conn_finish(&p->conn, PROBE_LINGER_MS);
 	}
 	p->result.cut = p->result.code == REACH_OK &&
-	    p->result.answered + p->skipped < p->result.nanswers;
+	    p->result.answered + p->result.skipped < p->result.nanswers;
 	p->result.slow = p->told_slow ? p->silent + 1 : 0;
 	*result = p->result;
 	probe_smtp_cancel(&p);
@@ -138,7 +137,7 @@ send_out(struct probe_run *p)
 static bool
 find_wanted(struct probe_run *p)
 {
-	for (; p->at < p->nasks; p->at++, p->skipped++)
+	for (; p->at < p->nasks; p->at++, p->result.skipped++)
 		if (p->ops.wanted == NULL || p->ops.wanted(p->at, p->arg))
 			return true;
 	return false;

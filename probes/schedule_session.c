@@ -141,7 +141,7 @@ tell_answers(struct turn *t, const struct probing *p,
 		    probe_finding_name(a->finding), &reply, clock_wall());
 	}
 	if (r->code == REACH_OK && p->nasks > 0)
-		watch_asked(t->watch, p->nasks, r->answered);
+		watch_asked(t->watch, p->nasks - r->skipped, r->answered);
 }
 
 static void

@@ -340,7 +340,7 @@ def test_report_A3_the_recipient_named_instead_ends_the_finding(asks, pf):
     domains = dict(d.parts["domains"])
     domains["unknown.test"] += '\nprobe { rcpt = "u@unknown.test" }'
     assert d.reload(domains=domains)[0] == 0
-    wait_for(lambda: "550" not in why(d, "unknown"), 10, "nothing to say")
+    wait_for(lambda: "550" not in why(d, "unknown"), 30, "nothing to say")
     assert d.metrics().state("unknown.test") == "up"
 
 

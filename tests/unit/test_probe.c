@@ -236,6 +236,8 @@ check_asks(const struct ask_case *c)
 		    reach_code_name(g.r.code), smtp_phase_name(g.r.phase),
 		    g.r.reply_code, g.r.cut ? "cut" : "whole");
 	assert_int_equal(g.r.nanswers, c->nasks);
+	assert_int_equal(g.r.skipped,
+	    (unsigned)__builtin_popcount(unwanted)); /* all of them so far */
 	for (unsigned i = 0, n = 0; i < c->nasks; i++) {
 		const struct probe_answer *a = &g.r.answer[i];
 
