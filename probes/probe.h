@@ -103,6 +103,7 @@ struct probe_ops {
 	/* Is ask[i] still to be asked, when its turn has come? NULL: yes. */
 	bool (*wanted)(unsigned i, void *arg);
 };
+
 struct probe_run;
 /* Calls back from the loop only. env: see reach.h. */
 struct probe_run *probe_smtp_start(const struct reach_env *,

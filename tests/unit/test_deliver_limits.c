@@ -151,19 +151,25 @@ limits(void **state)
 	assert_int_equal(j->lost, 1); /* to be had at once */
 }
 
+/* A message for u0 to uN@example.org. */
+static struct fake_job *
+add_many(unsigned many)
+{
+	static char rcpts[450 * 24];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < many; i++)
+		n += (size_t)snprintf(rcpts + n, sizeof(rcpts) - n,
+		    "%su%u@example.org", i > 0 ? " " : "", i);
+	return add(rcpts);
+}
+
 static void
 hundreds(void **state)
 {
-	static char rcpts[250 * 24];
-	struct fake_job *j;
-	size_t n = 0;
-	unsigned i;
+	struct fake_job *j = add_many(250);
 
 	(void)state;
-	for (i = 0; i < 250; i++)
-		n += (size_t)snprintf(rcpts + n, sizeof(rcpts) - n,
-		    "%su%u@example.org", i > 0 ? " " : "", i);
-	j = add(rcpts);
 	start();
 	WAIT_FOR(all_quiet);
 	assert_int_equal(envelope_count(j->env, RCPT_DELIVERED), 250);
@@ -178,14 +184,9 @@ hundreds(void **state)
 static void
 enough_inside(void **state)
 {
-	static char rcpts[450 * 24];
 	struct deliver_host_view v;
 	struct fake_job *j;
-	size_t n = 0;
 
-	for (unsigned i = 0; i < 450; i++)
-		n += (size_t)snprintf(rcpts + n, sizeof(rcpts) - n,
-		    "%su%u@example.org", i > 0 ? " " : "", i);
 	for (int e = 0; e < ENOUGH_MAX; e++) {
 		if (e > 0) {
 			teardown(state);
@@ -194,7 +195,7 @@ enough_inside(void **state)
 		sink.messages_max = 2;
 		sink.enough = (enum enough)e;
 		fake.again = true;
-		j = add(rcpts);
+		j = add_many(450);
 		start();
 		WAIT_FOR(all_quiet);
 		assert_int_equal(envelope_count(j->env, RCPT_DELIVERED), 450);

@@ -143,7 +143,7 @@ struct watch_ops {
 	/* A primary is up again, before its domains are told; NULL: nobody
 	 * asks. */
 	void (*recovered)(void *arg, const struct primary *);
-	/* A primary of the domain is down, and others are not. NULL: nobody
+	/* A primary of the domain is down, and there are others. NULL: nobody
 	 * asks. */
 	void (*avoid)(void *arg, const char *domain);
 	/* The bound that watch_connections() or watch_connections_at() gives

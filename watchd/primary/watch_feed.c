@@ -257,7 +257,6 @@ watch_addresses(struct watch_set *ws, struct watch *w, const struct route *r,
 
 /* ---- deliveries */
 
-/* A good one ends a suspicion; it says nothing new otherwise. */
 /* A connection that ended without a word, and began before a session that went
  * well: it hung since something that is over. */
 static bool
@@ -267,6 +266,7 @@ is_old_news(const struct watch *w, const struct primary_session *s)
 	    s->begun_ns < w->good_ns;
 }
 
+/* A good one ends a suspicion; it says nothing new otherwise. */
 void
 watch_delivery(struct watch_set *ws, const char *domain, const char *label,
     const struct primary_session *s, int64_t now, int64_t wall)

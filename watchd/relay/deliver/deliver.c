@@ -199,10 +199,8 @@ deliver_configure(struct deliver *dl, struct config *conf,
 void
 deliver_choose_again(struct deliver *dl, const char *domain)
 {
-	struct deliver_dest *d, key;
+	struct deliver_dest *d = deliver_dest_find(dl, domain);
 
-	strlcpy(key.domain, domain, sizeof(key.domain));
-	d = RB_FIND(deliver_dest_tree, &dl->dests, &key);
 	if (d != NULL && d->in_line)
 		deliver_dest_touch(d);
 }
@@ -210,16 +208,12 @@ deliver_choose_again(struct deliver *dl, const char *domain)
 void
 deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 {
-	struct deliver_dest *d, key;
+	struct deliver_dest *d;
 
 	if (dl->ended)
 		return;
-	if (connections == 0) {
-		strlcpy(key.domain, domain, sizeof(key.domain));
-		d = RB_FIND(deliver_dest_tree, &dl->dests, &key);
-	} else {
-		d = deliver_dest_get(dl, domain);
-	}
+	d = connections == 0 ? deliver_dest_find(dl, domain) :
+			       deliver_dest_get(dl, domain);
 	if (d == NULL)
 		return;
 	/* After a time without a wish the pace is the queue's: a primary that
@@ -237,12 +231,8 @@ deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 unsigned
 deliver_window(const struct deliver *dl, const char *domain)
 {
-	struct deliver_dest_tree *dests =
-	    (struct deliver_dest_tree *)(uintptr_t)&dl->dests;
-	struct deliver_dest *d, key;
+	const struct deliver_dest *d = deliver_dest_find(dl, domain);
 
-	strlcpy(key.domain, domain, sizeof(key.domain));
-	d = RB_FIND(deliver_dest_tree, dests, &key);
 	return d != NULL && d->lane != NULL ? d->lane->site->host.window.size :
 					      1;
 }

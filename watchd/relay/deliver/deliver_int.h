@@ -33,8 +33,8 @@
 #include "relay/store/store.h"
 #include "smtp/client.h"
 
-/* A lane that failed is the last choice for four times what that took, a minute at
- * least. */
+/* A lane that failed is the last choice for four times what that took, a minute
+ * at least. */
 #define DELIVER_PENALTY	    4
 #define DELIVER_PENALTY_MIN (15 * CLOCK_SEC)
 #define DELIVER_RCPTS	    100 /* of one transaction (RFC 5321 4.5.3.1.8) */
@@ -282,17 +282,20 @@ void delivery_report(const struct delivery *, enum smtp_phase phase,
 void delivery_refuse(struct deliver_dest *);
 
 /* ---- destination.c */
+/* NULL: there is none. */
+struct deliver_dest *
+deliver_dest_find(const struct deliver *, const char *domain);
 struct deliver_dest *deliver_dest_get(struct deliver *, const char *domain);
 void deliver_dest_free(struct deliver_dest *);
 void deliver_dest_touch(struct deliver_dest *); /* the task looks at it */
 bool deliver_dest_is_ours(const struct deliver_dest *); /* it is configured */
 const struct conf_deliver *deliver_dest_conf(const struct deliver_dest *);
 void deliver_dest_work(struct deliver_dest *); /* of the task */
-/* Has it work for one session more? Not when its route is to be looked up
- * again, which is begun then. */
+/* Has it work for one session more? Not when no route is known; that look-up is
+ * begun then. */
 bool deliver_dest_hungry(struct deliver_dest *);
-/* Is its route good? If not it is looked up again when the destination is touched;
- * who stands in line keeps his place meanwhile. */
+/* Is its route good? If not it is looked up again when the destination is
+ * touched; it keeps its place in the line meanwhile. */
 bool deliver_dest_route_holds(const struct deliver_dest *);
 /* The connection that was opened for it is ready. */
 void deliver_dest_arrived(struct deliver_dest *);

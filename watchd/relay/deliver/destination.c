@@ -69,12 +69,22 @@ on_timer(void *arg)
 }
 
 struct deliver_dest *
-deliver_dest_get(struct deliver *dl, const char *domain)
+deliver_dest_find(const struct deliver *dl, const char *domain)
 {
-	struct deliver_dest *d, key;
+	struct deliver_dest_tree *dests =
+	    (struct deliver_dest_tree *)(uintptr_t)&dl->dests;
+	struct deliver_dest key;
 
 	strlcpy(key.domain, domain, sizeof(key.domain));
-	if ((d = RB_FIND(deliver_dest_tree, &dl->dests, &key)) != NULL)
+	return RB_FIND(deliver_dest_tree, dests, &key);
+}
+
+struct deliver_dest *
+deliver_dest_get(struct deliver *dl, const char *domain)
+{
+	struct deliver_dest *d;
+
+	if ((d = deliver_dest_find(dl, domain)) != NULL)
 		return d;
 	d = mem_alloc(sizeof(*d));
 	d->deliver = dl;
@@ -199,6 +209,14 @@ dest_unroutable(struct deliver_dest *d, enum route_status st)
 		queue_connect_failed(dl->queue, d->domain);
 }
 
+/* A route found under another configuration may lead to a primary that is none
+ * any more. */
+static bool
+route_is_known(const struct deliver_dest *d)
+{
+	return d->route != NULL && d->generation == d->deliver->generation;
+}
+
 static void
 route_until(struct deliver_dest *d)
 {
@@ -270,7 +288,7 @@ route_begin(struct deliver_dest *d)
 	if (d->req != NULL && d->generation == dl->generation)
 		return;
 	route_end(d);
-	d->again = d->route != NULL && d->generation == dl->generation;
+	d->again = route_is_known(d);
 	if (dom == NULL && dl->lookups >= LOOKUPS_MAX) {
 		loop_timer_set(d->timer, rnd_jitter(LOOKUP_WAIT_MS, 50));
 		return;
@@ -291,12 +309,10 @@ route_begin(struct deliver_dest *d)
 		route_with_dane(d->req);
 }
 
-/* A route found under another configuration may lead to a primary that is none
- * any more. */
 bool
 deliver_dest_route_holds(const struct deliver_dest *d)
 {
-	return d->route != NULL && d->generation == d->deliver->generation &&
+	return route_is_known(d) &&
 	    loop_now(d->deliver->loop) < d->route_until_ns;
 }
 
@@ -393,7 +409,7 @@ deliver_dest_hungry(struct deliver_dest *d)
 {
 	if (d->busy >= d->wanted || d->dry || d->deliver->draining)
 		return false;
-	if (d->route == NULL || d->generation != d->deliver->generation) {
+	if (!route_is_known(d)) {
 		deliver_dest_touch(d);
 		return false;
 	}
@@ -447,8 +463,7 @@ deliver_dest_failed(struct deliver_dest *d, const struct deliver_session *s,
 static void
 route_look_again(struct deliver_dest *d)
 {
-	bool old = d->route != NULL && d->lane != NULL &&
-	    d->generation == d->deliver->generation;
+	bool old = route_is_known(d) && d->lane != NULL;
 
 	if (!old)
 		lane_line_drop(d);

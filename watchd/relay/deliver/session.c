@@ -404,8 +404,8 @@ is_silence(const struct reach_result *r)
 	return r->code == REACH_CONN_TIMEOUT || r->code == REACH_TIMEOUT;
 }
 
-/* It waited in vain, or was one too many, at one address after the other, and since
- * it began another one got through. */
+/* It waited in vain, or was one too many, at one address after the other, and
+ * since it began another one got through. */
 static bool
 is_old_news(const struct deliver_session *s, const struct reach_result *r)
 {

@@ -413,7 +413,6 @@ total_room(const struct lane *l)
 	    (TAILQ_EMPTY(&dl->foreign_waiting) && !foreign_full(dl));
 }
 
-/* Waits for the total; somebody's idle connection makes room. */
 /* The destination it was opened for looks its route up again, after a greeting
  * that took longer than a route holds. */
 static bool
@@ -423,6 +422,7 @@ is_untried(const struct deliver_session *s)
 	    loop_now(s->lane->site->deliver->loop) - s->since_ns < UNTRIED_NS;
 }
 
+/* Waits for the total; somebody's idle connection makes room. */
 static void
 lane_wait_total(struct lane *l)
 {
@@ -485,8 +485,8 @@ site_wake(struct site *st, int64_t now)
 	return at;
 }
 
-/* The first whose route is good. In a long line no route is when the turn comes:
- * those before it look theirs up again, where they stand. */
+/* The first whose route is good. In a long line no route is when the turn
+ * comes: those before it look theirs up again, where they stand. */
 static struct deliver_dest *
 lane_first(struct lane *l)
 {

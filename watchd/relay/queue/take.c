@@ -172,12 +172,15 @@ note_accepted(struct dest *d, const struct envelope *env, unsigned got)
 			    env->rcpts[i].mailbox);
 }
 
-/* Lessons of an attempt that came to its end, about the primary. */
+/* Lessons of an attempt that came to its end, about the primary. One that hung
+ * since before (`stuck`) says nothing of today. */
 static void
 learn_tried(struct dest *d, const struct envelope *env, unsigned got,
-    int64_t now)
+    bool stuck, int64_t now)
 {
 	note_accepted(d, env, got);
+	if (stuck)
+		return;
 	breaker_accepted(d, got + envelope_count(env, RCPT_PENDING));
 	d->losses = 0;
 	if (got > 0) {
@@ -262,11 +265,7 @@ done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
 	if (kind == JOB_DELIVER) {
 		count_pending(stats_domain(d->queue->stats, d->name), env,
 		    false);
-		/* One that hung since before says nothing of today. */
-		if (!stuck)
-			learn_tried(d, env, got, now);
-		else
-			note_accepted(d, env, got);
+		learn_tried(d, env, got, stuck, now);
 	}
 	if (e->pending == 0)
 		part_over(e, env, put_off_ms, now);
@@ -313,10 +312,8 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		part_back(e, now);
 	}
 	/* After it was counted: this may end the flush. */
-	if (stuck && env != NULL)
-		note_accepted(d, env, got);
-	else if (!stuck && got > 0)
-		learn_tried(d, env, got, now);
+	if (got > 0)
+		learn_tried(d, env, got, stuck, now);
 	else if (!stuck)
 		learn_lost(d, now);
 	flush_settle(d, !canary);
