@@ -440,16 +440,16 @@ judge_closed(const struct visit *v)
 		host_of(v->server)->deliveries--;
 }
 
+/* Deliveries of today whose message began since then. */
 static unsigned
-canaries(const struct server *s)
+begun_since(const struct server *s, int64_t since)
 {
-	const struct judge_host *h = &judge.host[s->index];
 	const struct visit *v;
 	unsigned n = 0;
 
 	LIST_FOREACH (v, &s->visits, link)
 		n += v->conn != NULL && v->role == VISIT_DELIVERY &&
-		    v->mail_at >= h->canary_since;
+		    v->mail_at >= since;
 	return n;
 }
 
@@ -475,7 +475,9 @@ delivery_begins(struct visit *v)
 	v->counted = true;
 	h->deliveries++;
 	if (h->most > 0 && h->deliveries > h->most && !changed_lately(h) &&
-	    canaries(v->server) + (v->mail_at < h->canary_since) > h->most)
+	    begun_since(v->server, h->anew_since) +
+		    (v->mail_at < h->anew_since) >
+		h->most)
 		judge_fail(h->deliveries <= h->largest ? P_WINDOW_MIXED :
 			h->shared		       ? P_WINDOW_SHARED :
 							 P_WINDOW,
@@ -532,11 +534,11 @@ judge_mail(struct visit *v)
 	h->last_mail = clock_now();
 	delivery_begins(v);
 	if (h->canary && h->simple && !h->ungated && !changed_lately(h) &&
-	    canaries(v->server) > 1)
+	    begun_since(v->server, h->canary_since) > 1)
 		judge_fail(h->shared ? P_CANARY_SHARED : P_CANARY,
 		    "host %u: %u messages at once, none was taken since the "
 		    "recovery at %s",
-		    v->server->index, canaries(v->server),
+		    v->server->index, begun_since(v->server, h->canary_since),
 		    sim_time_text(h->canary_since));
 }
 

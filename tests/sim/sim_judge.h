@@ -95,6 +95,7 @@ struct judge_host { /* of a server, by its index */
 	int64_t taken_at; /* a message */
 	unsigned answers; /* messages that were put off since it began */
 	int64_t canary_since, last_mail, well_since;
+	int64_t anew_since; /* what hung before stands beside the window */
 	uint64_t probes;
 	int64_t hung_at; /* seen full of what hangs */
 	int64_t changed_at; /* its domains, by a reload */

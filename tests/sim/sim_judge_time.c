@@ -340,6 +340,9 @@ opened(struct sdomain *d, bool recovery)
 	for (unsigned i = 0; i < d->at.nhosts; i++) {
 		struct judge_host *h = host_of(d->at.host[i]);
 
+		/* A domain of two primaries may have been open by the other. */
+		if (d->at.nhosts == 1)
+			h->anew_since = clock_now();
 		if (h->open_domains++ > 0 || !recovery)
 			continue;
 		/* The news of one that was taken may be on its way. */

@@ -254,6 +254,30 @@ places(void **state)
 	assert_true(host_place_room(&h, HOST_WAY_NS + SEC)); /* not for ever */
 }
 
+/* What a failed probe is told by the deliveries beside it. */
+static void
+works_for_deliveries(void **state)
+{
+	struct host h;
+
+	(void)state;
+	host_init(&h, 5);
+	assert_false(host_works(&h, SEC, 2 * SEC)); /* nobody is there */
+	host_opened(&h, 0, SEC);
+	assert_true(host_works(&h, 0, 2 * SEC)); /* it may say, ... */
+	assert_false(host_works(&h, 0, HOST_WAY_NS + 2 * SEC));
+	host_connected(&h, SEC, 2 * SEC);
+	assert_true(host_works(&h, SEC, 90 * SEC)); /* since then: yes */
+	assert_true(host_works(&h, 0, 2 * SEC + HOST_LATELY - 1));
+	assert_false(host_works(&h, 3 * SEC, 2 * SEC + HOST_LATELY));
+	host_taken(&h, 0, 50 * SEC);
+	assert_true(host_works(&h, 3 * SEC, 90 * SEC));
+	assert_false(host_works(&h, 51 * SEC, 90 * SEC));
+	host_closed(&h, true, 60 * SEC); /* which the server has not seen yet */
+	assert_true(host_works(&h, 60 * SEC + 1, 61 * SEC));
+	assert_false(host_works(&h, 60 * SEC + HOST_SETTLE_MAX, 62 * SEC));
+}
+
 /* What hung since before the recovery is in nobody's way. */
 static void
 recovers(void **state)
@@ -360,6 +384,7 @@ main(void)
 		cmocka_unit_test(one_finds_out),
 		cmocka_unit_test(settles),
 		cmocka_unit_test(places),
+		cmocka_unit_test(works_for_deliveries),
 		cmocka_unit_test(recovers),
 		cmocka_unit_test(messages_a_connection),
 		cmocka_unit_test(rates),

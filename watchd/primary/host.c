@@ -136,6 +136,25 @@ host_will_say(const struct host *h, int64_t now)
 	return h->open > h->ready && not_for_long(h, h->way_ns, now);
 }
 
+static bool
+lately(int64_t ns, int64_t now)
+{
+	return ns != 0 && now - ns < HOST_LATELY;
+}
+
+bool
+host_works(const struct host *h, int64_t since_ns, int64_t now)
+{
+	if (since_ns != 0 &&
+	    (h->taken_ns >= since_ns || h->ready_ns >= since_ns))
+		return true;
+	if (h->ready == 0)
+		return host_will_say(h, now) ||
+		    (since_ns != 0 && h->left_ns != 0 &&
+			since_ns - h->left_ns < HOST_SETTLE_MAX);
+	return lately(h->taken_ns, now) || lately(h->ready_ns, now);
+}
+
 bool
 host_place_room(const struct host *h, int64_t now)
 {

@@ -28,7 +28,9 @@
 /* While others of ours are on their way, a refusal is perhaps that of one too
  * many: they will say, if they began, or one became ready, within so long, or
  * within twice what is usual there. */
-#define HOST_WAY_NS    INT64_C(10000000000)
+#define HOST_WAY_NS INT64_C(10000000000)
+/* What a connection that stands there showed is of today for so long. */
+#define HOST_LATELY    INT64_C(30000000000)
 #define HOST_TURN_MAX  INT64_C(300000000000)
 #define HOST_KEY_MAX   1024
 #define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
@@ -99,6 +101,11 @@ bool host_room(const struct host *, int64_t now);
 bool host_place_room(const struct host *, int64_t now);
 /* Connections of ours are on their way there, and not for long. */
 bool host_will_say(const struct host *, int64_t now);
+/* Does it work for our deliveries? It took a message, or a connection became ready,
+ * since `since_ns` (0: not asked); or connections stand there that did either
+ * within HOST_LATELY; or some are on their way, and not for long; or the last one
+ * ended just before `since_ns`, which the host may not have seen. */
+bool host_works(const struct host *, int64_t since_ns, int64_t now);
 unsigned host_bears(const struct host *); /* connections of ours */
 bool host_is_full(const struct host *); /* as many as it bears stand there */
 /* For how long a delivery keeps its connection before it gives the place to a

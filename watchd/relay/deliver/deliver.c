@@ -15,9 +15,8 @@
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
 
-#define DRAIN_POLL_MS  50
-#define DELIVER_LATELY (30 * CLOCK_SEC)
-#define DELIVER_HUNG   (10 * CLOCK_SEC)
+#define DRAIN_POLL_MS 50
+#define DELIVER_HUNG  (10 * CLOCK_SEC)
 
 static void
 free_gone(struct deliver *dl)
@@ -302,29 +301,14 @@ deliver_doubted(struct deliver *dl, const struct route_host *host,
 		host_doubted(&st->host);
 }
 
-static bool
-lately(const struct deliver *dl, int64_t ns)
-{
-	return ns != 0 && loop_now(dl->loop) - ns < DELIVER_LATELY;
-}
-
 bool
 deliver_working(const struct deliver *dl, const struct route_host *host,
     const struct net_addr *source, int64_t since_ns)
 {
 	const struct site *st = site_at(dl, host, source);
-	const struct host *h = st != NULL ? &st->host : NULL;
 
-	if (h == NULL)
-		return false;
-	if (since_ns != 0 &&
-	    (h->taken_ns >= since_ns || h->ready_ns >= since_ns))
-		return true;
-	if (h->ready == 0)
-		return host_will_say(h, loop_now(dl->loop)) ||
-		    (since_ns != 0 && h->left_ns != 0 &&
-			since_ns - h->left_ns < HOST_SETTLE_MAX);
-	return lately(dl, h->taken_ns) || lately(dl, h->ready_ns);
+	return st != NULL &&
+	    host_works(&st->host, since_ns, loop_now(dl->loop));
 }
 
 bool

@@ -102,10 +102,7 @@ void deliver_bound_at(struct deliver *, const char *key, unsigned most);
 /* Its probe failed: the next recovery is one. */
 void deliver_doubted(struct deliver *, const struct route_host *,
     const struct net_addr *source);
-/* It took a message, or a connection of ours became ready, since `since_ns` (0:
- * not asked); or connections of today stand there, and that was within half a
- * minute; or some are on their way, and not for long; or the last one ended just
- * before `since_ns`, which the host may not have seen. */
+/* host_works() of that host; false: no delivery has gone there. */
 bool deliver_working(const struct deliver *, const struct route_host *,
     const struct net_addr *source, int64_t since_ns);
 /* Places for what is no delivery; see primary/place.h. */
