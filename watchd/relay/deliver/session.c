@@ -405,12 +405,16 @@ is_silence(const struct reach_result *r)
 }
 
 /* It waited in vain, or was one too many, at one address after the other, and
- * since it began another one got through. */
+ * since it began another one got through; or it was one too many beside one that
+ * has ended since it began. */
 static bool
 is_old_news(const struct deliver_session *s, const struct reach_result *r)
 {
-	return (is_silence(r) || host_says_crowded(r->phase, r->reply_code)) &&
-	    host_of(s)->ready_ns > s->since_ns;
+	const struct host *h = host_of(s);
+	bool crowded = host_says_crowded(r->phase, r->reply_code);
+
+	return ((is_silence(r) || crowded) && h->ready_ns > s->since_ns) ||
+	    (crowded && h->left_ns > s->since_ns);
 }
 
 static void
