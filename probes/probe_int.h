@@ -7,8 +7,5 @@
 
 /* The subject of a reply to MAIL or RCPT. */
 enum probe_finding probe_finding_of(const struct smtp_reply *, enum smtp_phase);
-/* It may be about how much we ask (X.7.x), and not about what: behind another
- * answer it says nothing of its ask. */
-bool probe_is_policy(const struct smtp_reply *);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "primary/judge.h"
 #include "probes/probe_int.h"
 
 #define PROBE_LINGER_MS 1000
@@ -179,7 +180,7 @@ answer(struct probe_run *p, enum smtp_phase phase, const struct smtp_reply *r)
 		    NULL);
 		return false;
 	}
-	if (p->result.answered > 0 && probe_is_policy(r)) {
+	if (p->result.answered > 0 && judge_is_policy(r)) {
 		end(p);
 		return false;
 	}

@@ -46,7 +46,7 @@ static const char *const names[P_MAX] = {
 };
 
 struct judge_result judge_result;
-struct judge judge;
+struct judge arbiter;
 static bool tracing;
 
 const char *
@@ -102,7 +102,7 @@ judge_fail(enum property p, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (judge.over)
+	if (arbiter.over)
 		return;
 	if (off[p] != NULL) {
 		judge_result.off[p]++;
@@ -127,15 +127,15 @@ judge_domain(const char *name)
 {
 	unsigned n;
 
-	if (sscanf(name, "d%u.test", &n) != 1 || n >= judge.ndomains)
+	if (sscanf(name, "d%u.test", &n) != 1 || n >= arbiter.ndomains)
 		return NULL;
-	return &judge.domain[n];
+	return &arbiter.domain[n];
 }
 
 struct judge_host *
 host_of(const struct server *s)
 {
-	return &judge.host[s->index];
+	return &arbiter.host[s->index];
 }
 
 const struct judge_host *
@@ -178,15 +178,15 @@ void
 judge_begin(struct sdomain *domain, unsigned ndomains, unsigned nservers,
     int64_t slack_ms)
 {
-	memset(&judge, 0, sizeof(judge));
+	memset(&arbiter, 0, sizeof(arbiter));
 	memset(&judge_result, 0, sizeof(judge_result));
-	judge.domain = domain;
-	judge.ndomains = ndomains;
-	judge.nservers = nservers;
-	judge.slack_ms = slack_ms;
-	judge.host = mem_array(nservers, sizeof(*judge.host));
-	judge.dns_since = judge.begin = clock_now();
-	idmap_init(&judge.messages);
+	arbiter.domain = domain;
+	arbiter.ndomains = ndomains;
+	arbiter.nservers = nservers;
+	arbiter.slack_ms = slack_ms;
+	arbiter.host = mem_array(nservers, sizeof(*arbiter.host));
+	arbiter.dns_since = arbiter.begin = clock_now();
+	idmap_init(&arbiter.messages);
 	for (unsigned i = 0; i < ndomains; i++) {
 		hosts_add(&domain[i]);
 		judge_time_create(&domain[i]);
@@ -197,15 +197,15 @@ judge_begin(struct sdomain *domain, unsigned ndomains, unsigned nservers,
 static void
 hosts_again(void)
 {
-	for (unsigned i = 0; i < judge.nservers; i++) {
-		struct judge_host *h = &judge.host[i];
+	for (unsigned i = 0; i < arbiter.nservers; i++) {
+		struct judge_host *h = &arbiter.host[i];
 
 		h->ndomains = h->nlabels = h->most = h->largest = 0;
 		h->by_mx = false;
 		h->simple = h->shared = h->ungated = false;
 	}
-	for (unsigned i = 0; i < judge.ndomains; i++)
-		hosts_add(&judge.domain[i]);
+	for (unsigned i = 0; i < arbiter.ndomains; i++)
+		hosts_add(&arbiter.domain[i]);
 }
 
 static void
@@ -242,33 +242,34 @@ message_free(uint64_t seq, void *m, void *arg)
 void
 judge_over(void)
 {
-	judge.over = true;
+	arbiter.over = true;
 }
 
 void
 judge_end(void)
 {
-	for (unsigned i = 0; i < judge.ndomains; i++) {
-		loop_timer_destroy(&judge.domain[i].down_check);
-		loop_timer_destroy(&judge.domain[i].first_check);
+	for (unsigned i = 0; i < arbiter.ndomains; i++) {
+		loop_timer_destroy(&arbiter.domain[i].down_check);
+		loop_timer_destroy(&arbiter.domain[i].first_check);
 	}
-	idmap_each(&judge.messages, message_free, NULL);
-	idmap_fini(&judge.messages);
-	mem_free(&judge.host);
+	idmap_each(&arbiter.messages, message_free, NULL);
+	idmap_fini(&arbiter.messages);
+	mem_free(&arbiter.host);
 }
 
 void
 judge_patient(bool patient)
 {
-	judge.patient = patient;
+	arbiter.patient = patient;
 }
 
 void
 judge_dns(bool ok)
 {
-	judge.dns_since = ok ? clock_now() : 0;
-	for (unsigned i = 0; i < judge.ndomains; i++)
-		judge.domain[i].served_at = judge.domain[i].at.host[0]->taken;
+	arbiter.dns_since = ok ? clock_now() : 0;
+	for (unsigned i = 0; i < arbiter.ndomains; i++)
+		arbiter.domain[i].served_at =
+		    arbiter.domain[i].at.host[0]->taken;
 	trace("dns %s", ok ? "works" : "fails");
 }
 
@@ -287,7 +288,7 @@ judge_message(uint64_t seq, const unsigned *domain, const uint32_t *rcpts,
 		m->part[i].domain = domain[i];
 		m->part[i].rcpts = rcpts[i];
 	}
-	idmap_put(&judge.messages, seq, m);
+	idmap_put(&arbiter.messages, seq, m);
 	judge_result.messages++;
 }
 
@@ -302,7 +303,7 @@ message_of(const struct envelope *env, struct mpart **part)
 	*part = NULL;
 	if (sscanf(env->sender, "m%llu@", &seq) != 1)
 		return NULL;
-	m = idmap_get(&judge.messages, seq);
+	m = idmap_get(&arbiter.messages, seq);
 	d = judge_domain(env->domain);
 	if (m == NULL || d == NULL)
 		return NULL;
@@ -328,7 +329,7 @@ judge_committed(const struct envelope *env)
 
 	if (m == NULL)
 		return;
-	d = &judge.domain[p->domain];
+	d = &arbiter.domain[p->domain];
 	p->stored = true;
 	p->arrival = p->touched = clock_now();
 	d->queued++;
@@ -348,7 +349,7 @@ judge_removed(const struct envelope *env)
 
 	if (m == NULL)
 		return;
-	d = &judge.domain[p->domain];
+	d = &arbiter.domain[p->domain];
 	open = p->rcpts & ~p->taken & ~p->refused;
 	if (open != 0 &&
 	    clock_now() - p->arrival < (d->lifetime_ms - 1000) * CLOCK_MS)
@@ -363,7 +364,7 @@ judge_removed(const struct envelope *env)
 	trace("message %llu for %s is gone", (unsigned long long)m->seq,
 	    d->name);
 	if (--m->left == 0)
-		free(idmap_take(&judge.messages, m->seq));
+		free(idmap_take(&arbiter.messages, m->seq));
 }
 
 void
@@ -394,16 +395,16 @@ judge_restart(bool crash)
 {
 	trace("the daemon %s", crash ? "crashes" : "starts again");
 	if (crash)
-		idmap_each(&judge.messages, forgive, NULL);
-	judge.begin = clock_now();
-	for (unsigned i = 0; i < judge.nservers; i++) {
-		judge.host[i].open_domains = 0;
-		judge.host[i].canary = false;
-		memset(judge.host[i].heard_at, 0,
-		    sizeof(judge.host[i].heard_at));
+		idmap_each(&arbiter.messages, forgive, NULL);
+	arbiter.begin = clock_now();
+	for (unsigned i = 0; i < arbiter.nservers; i++) {
+		arbiter.host[i].open_domains = 0;
+		arbiter.host[i].canary = false;
+		memset(arbiter.host[i].heard_at, 0,
+		    sizeof(arbiter.host[i].heard_at));
 	}
-	for (unsigned i = 0; i < judge.ndomains; i++)
-		judge_time_restart(&judge.domain[i]);
+	for (unsigned i = 0; i < arbiter.ndomains; i++)
+		judge_time_restart(&arbiter.domain[i]);
 }
 
 /* ---- what servers see */
@@ -458,7 +459,7 @@ static bool
 changed_lately(const struct judge_host *h)
 {
 	if (h->by_mx &&
-	    clock_now() - judge.begin < h->probe_ms * 12 / 10 * CLOCK_MS)
+	    clock_now() - arbiter.begin < h->probe_ms * 12 / 10 * CLOCK_MS)
 		return true;
 	return h->changed_at != 0 &&
 	    clock_now() - h->changed_at < CHANGED_MS * CLOCK_MS;
@@ -501,18 +502,18 @@ goes_there(const struct sdomain *d, const struct server *s, int64_t sent_at)
 {
 	return is_at(&d->at, s) || (d->moving && is_at(&d->to, s)) ||
 	    (d->moved_at != 0 && is_at(&d->was, s) &&
-		sent_at <= d->moved_at + judge.slack_ms * CLOCK_MS);
+		sent_at <= d->moved_at + arbiter.slack_ms * CLOCK_MS);
 }
 
 /* Of which of its domains is not said yet. */
 static void
 offered(const struct visit *v)
 {
-	struct message *m = idmap_get(&judge.messages, v->seq);
+	struct message *m = idmap_get(&arbiter.messages, v->seq);
 
 	for (unsigned i = 0; m != NULL && i < m->n; i++) {
 		struct mpart *p = &m->part[i];
-		struct sdomain *d = &judge.domain[p->domain];
+		struct sdomain *d = &arbiter.domain[p->domain];
 
 		if (!p->stored || !goes_there(d, v->server, v->mail_at))
 			continue;
@@ -546,8 +547,8 @@ static void
 check_down(const struct visit *v, const struct sdomain *d)
 {
 	if (d->state != HEALTH_DOWN || d->forced ||
-	    v->mail_at < d->state_since + judge.slack_ms * CLOCK_MS ||
-	    v->mail_at < d->forced_end + judge.slack_ms * CLOCK_MS)
+	    v->mail_at < d->state_since + arbiter.slack_ms * CLOCK_MS ||
+	    v->mail_at < d->forced_end + arbiter.slack_ms * CLOCK_MS)
 		return;
 	judge_fail(P_WHILE_DOWN,
 	    "%s is down since %s, message %llu is offered to host %u", d->name,
@@ -558,21 +559,21 @@ check_down(const struct visit *v, const struct sdomain *d)
 enum judge_rcpt
 judge_rcpt(struct visit *v, unsigned rcpt, unsigned domain)
 {
-	struct message *m = idmap_get(&judge.messages, v->seq);
+	struct message *m = idmap_get(&arbiter.messages, v->seq);
 	struct mpart *p = m != NULL ? message_part(m, domain) : NULL;
 	struct server *s = v->server;
 	struct sdomain *d;
 	uint32_t bit = 1u << rcpt;
 
 	if (p == NULL || (p->rcpts & bit) == 0 ||
-	    !goes_there(&judge.domain[domain], s, v->mail_at)) {
+	    !goes_there(&arbiter.domain[domain], s, v->mail_at)) {
 		judge_fail(P_DOMAIN,
 		    "host %u is offered u%u@d%u.test, message "
 		    "%llu",
 		    s->index, rcpt, domain, (unsigned long long)v->seq);
 		return RCPT_FULL;
 	}
-	d = &judge.domain[domain];
+	d = &arbiter.domain[domain];
 	check_down(v, d);
 	if (p->acked & bit)
 		judge_fail(P_TWICE,
@@ -601,7 +602,7 @@ judge_rcpt(struct visit *v, unsigned rcpt, unsigned domain)
 static bool
 probes_there(const struct visit *v, unsigned domain)
 {
-	const struct sdomain *d = &judge.domain[domain];
+	const struct sdomain *d = &arbiter.domain[domain];
 
 	if (d->moved_at != 0 &&
 	    v->since <= d->moved_at + SESSION_MS * CLOCK_MS &&
@@ -615,10 +616,10 @@ judge_probe(struct visit *v, unsigned domain)
 {
 	struct judge_host *h = host_of(v->server);
 
-	if (domain >= judge.ndomains || !probes_there(v, domain))
+	if (domain >= arbiter.ndomains || !probes_there(v, domain))
 		judge_fail(P_DOMAIN, "host %u is probed for d%u.test",
 		    v->server->index, domain);
-	else if (!judge.domain[domain].probed)
+	else if (!arbiter.domain[domain].probed)
 		judge_fail(P_DISABLED, "d%u.test is probed", domain);
 	if (!v->counted) {
 		v->counted = true;
@@ -644,7 +645,7 @@ judge_put_off(struct visit *v)
 void
 judge_taken(const struct visit *v)
 {
-	struct message *m = idmap_get(&judge.messages, v->seq);
+	struct message *m = idmap_get(&arbiter.messages, v->seq);
 	struct mpart *p = m != NULL ? message_part(m, v->domain) : NULL;
 	struct judge_host *h = host_of(v->server);
 
@@ -662,7 +663,7 @@ judge_taken(const struct visit *v)
 void
 judge_acked(const struct receipt *r)
 {
-	struct message *m = idmap_get(&judge.messages, r->seq);
+	struct message *m = idmap_get(&arbiter.messages, r->seq);
 	struct mpart *p = m != NULL ? message_part(m, r->domain) : NULL;
 
 	if (p != NULL)

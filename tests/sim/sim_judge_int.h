@@ -36,7 +36,7 @@ struct judge {
 	int64_t reloaded_at;
 	size_t backlog; /* the most that waited, until nearly all is gone */
 };
-extern struct judge judge;
+extern struct judge arbiter;
 
 struct judge_host *host_of(const struct server *);
 struct mpart *message_part(struct message *, unsigned domain);

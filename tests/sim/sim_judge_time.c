@@ -63,7 +63,7 @@ well_since(const struct sdomain *d)
 {
 	int64_t best = 0;
 
-	if (judge.dns_since == 0 || d->at.dropped)
+	if (arbiter.dns_since == 0 || d->at.dropped)
 		return 0;
 	for (unsigned i = 0; i < d->at.nhosts; i++) {
 		int64_t since = host_well_since(d->at.host[i]);
@@ -72,8 +72,8 @@ well_since(const struct sdomain *d)
 			best = since;
 	}
 	return best == 0 ? 0 :
-			   later(later(best, judge.dns_since),
-			       later(judge.begin, d->moved_at));
+			   later(later(best, arbiter.dns_since),
+			       later(arbiter.begin, d->moved_at));
 }
 
 /* TLS that does not work is tried twice, and a greeting that is late costs each
@@ -169,7 +169,7 @@ may_wait(const struct sdomain *d, int64_t since)
 	int64_t well = well_since(d);
 
 	return d->queued == 0 || !health_open(d->state) || well == 0 ||
-	    well > since || judge.patient || h->last_mail >= since ||
+	    well > since || arbiter.patient || h->last_mail >= since ||
 	    h->deliveries > 0;
 }
 
@@ -205,14 +205,14 @@ first_ms(const struct sdomain *d)
 	if (d->at.host[0]->greeting_ms >= FIRST_MS)
 		settle_ms += HOST_FINDER_NS / CLOCK_MS;
 
-	return FIRST_MS + judge.slack_ms + turns_ms(d) + settle_ms +
+	return FIRST_MS + arbiter.slack_ms + turns_ms(d) + settle_ms +
 	    talk_ms(d) * (host_of(d->at.host[0])->most == 1 ? 2 : 1);
 }
 
 void
 judge_reloaded(void)
 {
-	judge.reloaded_at = clock_now();
+	arbiter.reloaded_at = clock_now();
 }
 
 static void
@@ -222,10 +222,11 @@ on_first_check(void *arg)
 
 	if (may_wait(d, d->verdict_at))
 		return;
-	if (judge.reloaded_at > d->verdict_at) { /* the way there, anew */
-		d->verdict_at = judge.reloaded_at;
+	if (arbiter.reloaded_at > d->verdict_at) { /* the way there, anew */
+		d->verdict_at = arbiter.reloaded_at;
 		loop_timer_set(d->first_check,
-		    first_ms(d) - (clock_now() - judge.reloaded_at) / CLOCK_MS);
+		    first_ms(d) -
+			(clock_now() - arbiter.reloaded_at) / CLOCK_MS);
 		return;
 	}
 	judge_fail(first_property(d->at.host[0]),
@@ -290,8 +291,8 @@ void
 judge_mood(const struct server *s)
 {
 	trace("host %u: mood %s", s->index, mood_name(s->mood));
-	for (unsigned i = 0; i < judge.ndomains && s->well_since != 0; i++) {
-		struct sdomain *d = &judge.domain[i];
+	for (unsigned i = 0; i < arbiter.ndomains && s->well_since != 0; i++) {
+		struct sdomain *d = &arbiter.domain[i];
 
 		if (d->state == HEALTH_DOWN)
 			on_down_check(d);
@@ -420,18 +421,18 @@ judge_notice(const struct notice *n)
 void
 judge_forced(unsigned domain)
 {
-	judge.domain[domain].forced = true;
-	trace("%s: a flush is ordered", judge.domain[domain].name);
+	arbiter.domain[domain].forced = true;
+	trace("%s: a flush is ordered", arbiter.domain[domain].name);
 }
 
 void
 judge_first_verdicts(void)
 {
-	for (unsigned i = 0; i < judge.ndomains; i++) {
-		const struct sdomain *d = &judge.domain[i];
+	for (unsigned i = 0; i < arbiter.ndomains; i++) {
+		const struct sdomain *d = &arbiter.domain[i];
 
-		if (d->state == HEALTH_UNKNOWN && judge.dns_since != 0 &&
-		    judge.dns_since == judge.begin)
+		if (d->state == HEALTH_UNKNOWN && arbiter.dns_since != 0 &&
+		    arbiter.dns_since == arbiter.begin)
 			judge_fail(P_VERDICT, "nothing is known of %s",
 			    d->name);
 	}
@@ -460,7 +461,7 @@ judge_time_probe(const struct server *s)
 static int64_t
 best_since(const struct sdomain *d)
 {
-	int64_t since = later(judge.dns_since, d->moved_at);
+	int64_t since = later(arbiter.dns_since, d->moved_at);
 
 	for (unsigned i = 0; i < d->at.nhosts && d->at.pref[i] == d->at.pref[0];
 	     i++) {
@@ -492,21 +493,21 @@ seldom_ms(const struct sdomain *d)
 static void
 sweep_part(const struct message *m, const struct mpart *p, int64_t now)
 {
-	const struct sdomain *d = &judge.domain[p->domain];
+	const struct sdomain *d = &arbiter.domain[p->domain];
 	const struct server *s = d->at.host[0];
 	int64_t well = well_since(d), best = best_since(d), since, limit;
 	bool first = best != 0;
 
 	if (!p->stored || d->at.dropped || well == 0 || d->open_since == 0 ||
-	    judge.patient)
+	    arbiter.patient)
 		return;
 	/* Of one connection or two a probe has its part. */
 	limit = d->retry_max_ms * 125 / 100 + STARVED_MS +
-	    (int64_t)judge.backlog *
+	    (int64_t)arbiter.backlog *
 		((10 * s->latency_ms + 5 * s->think_ms + 50) *
 			(host_of(s)->most <= 2 ? 3 : 1) +
 		    seldom_ms(d));
-	since = later(later(p->touched, d->open_since), judge.begin);
+	since = later(later(p->touched, d->open_since), arbiter.begin);
 	since = later(since, d->busy_at);
 	if (first &&
 	    now - later(later(since, best), p->offered) > limit * CLOCK_MS)
@@ -542,18 +543,18 @@ void
 judge_sweep(void)
 {
 	int64_t now = clock_now();
-	bool dns = judge.dns_since != 0 &&
-	    now - judge.dns_since > DNS_PAUSE_MS * CLOCK_MS;
+	bool dns = arbiter.dns_since != 0 &&
+	    now - arbiter.dns_since > DNS_PAUSE_MS * CLOCK_MS;
 
-	if (idmap_len(&judge.messages) > judge.backlog ||
-	    idmap_len(&judge.messages) < judge.backlog / 8)
-		judge.backlog = idmap_len(&judge.messages);
-	for (unsigned i = 0; i < judge.ndomains; i++)
-		if (is_busy(&judge.domain[i]))
-			judge.domain[i].busy_at = now;
-	idmap_each(&judge.messages, sweep_message, &now);
-	for (unsigned i = 0; i < judge.ndomains; i++) {
-		const struct sdomain *d = &judge.domain[i];
+	if (idmap_len(&arbiter.messages) > arbiter.backlog ||
+	    idmap_len(&arbiter.messages) < arbiter.backlog / 8)
+		arbiter.backlog = idmap_len(&arbiter.messages);
+	for (unsigned i = 0; i < arbiter.ndomains; i++)
+		if (is_busy(&arbiter.domain[i]))
+			arbiter.domain[i].busy_at = now;
+	idmap_each(&arbiter.messages, sweep_message, &now);
+	for (unsigned i = 0; i < arbiter.ndomains; i++) {
+		const struct sdomain *d = &arbiter.domain[i];
 		const struct server *s = d->at.host[0];
 		uint64_t turns = s->taken - d->served_at;
 
@@ -581,12 +582,12 @@ drained_message(uint64_t seq, void *value, void *arg)
 			    "message %llu of %s is left after "
 			    "%u tries",
 			    (unsigned long long)m->seq,
-			    judge.domain[m->part[i].domain].name,
+			    arbiter.domain[m->part[i].domain].name,
 			    m->part[i].tries);
 }
 
 void
 judge_drained(void)
 {
-	idmap_each(&judge.messages, drained_message, NULL);
+	idmap_each(&arbiter.messages, drained_message, NULL);
 }

@@ -439,6 +439,15 @@ smtpd_sessions(const struct smtpd *s)
 	return 0;
 }
 
+bool
+smtpd_rcpt_listed(struct smtpd *s, const char *domain, const char *mailbox)
+{
+	(void)s;
+	(void)domain;
+	(void)mailbox;
+	return false;
+}
+
 enum smtpd_rcpt
 smtpd_rcpt_check(struct smtpd *s, const char *mailbox)
 {

@@ -313,16 +313,18 @@ queue_connect_failed(struct queue *q, const char *domain)
 	fake.connect_failed++;
 }
 
-bool
-queue_refusal_suspect(struct queue *q, const char *domain, const char *mailbox,
-    const struct smtp_status *status, const char *reply)
+/* A primary that is well known, unless `suspect`: then nothing is known of it. */
+struct judge_verdict
+queue_judge(struct queue *q, const char *domain, struct judge_case *c,
+    const struct envelope *env, const char *mailbox, int64_t *again_ms)
 {
 	(void)q;
 	(void)domain;
+	(void)env;
 	(void)mailbox;
-	(void)status;
-	(void)reply;
-	return fake.suspect;
+	*again_ms = 0;
+	c->known.shown = c->known.taken = !fake.suspect;
+	return judge(c);
 }
 
 /* ---- store.h, and the queue's intake */

@@ -51,14 +51,40 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 }
 
 static void
-on_breaker(void *arg, const char *domain, const char *reply)
+on_breaker(void *arg, const char *domain, bool closed, bool fresh,
+    const char *reply)
 {
 	struct world *w = arg;
 
 	(void)domain;
 	assert_true(fake_loop_running());
-	w->broken++;
+	if (!closed) {
+		w->mended++;
+		return;
+	}
+	w->broken += fresh;
+	w->broken_again += !fresh;
 	snprintf(w->reply, sizeof(w->reply), "%s", reply);
+}
+
+static bool
+on_listed(void *arg, const char *domain, const char *mailbox)
+{
+	struct world *w = arg;
+	char word[80];
+
+	(void)domain;
+	snprintf(word, sizeof(word), " %s", mailbox);
+	return w->list != NULL && strstr(w->list, word) != NULL;
+}
+
+static int64_t
+on_shown(void *arg, const char *domain)
+{
+	struct world *w = arg;
+
+	(void)domain;
+	return w->shown_ms;
 }
 
 const struct queue_policy world_policy = {
@@ -68,6 +94,7 @@ const struct queue_policy world_policy = {
 	.connections = 4,
 	.retry_first_ms = 5 * MINUTE,
 	.retry_max_ms = 2 * HOUR,
+	.refusal_grace_ms = DAY,
 };
 
 /* Lets everything come to rest. */
@@ -97,7 +124,7 @@ void
 world_queue_up(struct world *w, const struct queue_conf *conf)
 {
 	struct queue_ops ops = { on_want, on_expire, on_warn, on_flush,
-		on_breaker, w };
+		on_breaker, on_listed, on_shown, w };
 
 	w->q = queue_create(w->loop, w->store, w->stats, conf, &ops);
 	w->relay = queue_relay(w->q);
@@ -112,7 +139,7 @@ int
 world_setup(void **state)
 {
 	struct world *w = mem_alloc(sizeof(*w));
-	struct queue_conf conf = { 0 };
+	struct queue_conf conf = { .known_names = 4096 };
 
 	fake_time_reset();
 	assert_int_equal(log_open(LOG_DEST_FILE, "/dev/null", LOG_LEVEL_INFO),

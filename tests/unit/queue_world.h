@@ -37,7 +37,10 @@ struct world {
 	unsigned want_a, want_b, wants;
 	struct queue_job *expired[200], *warned[200];
 	unsigned nexpired, nwarned, stage;
-	unsigned begun, ended, broken;
+	unsigned begun, ended;
+	unsigned broken, broken_again, mended; /* the breaker */
+	int64_t shown_ms; /* the probe's recipient was taken; 0 never */
+	const char *list; /* mailboxes in the list, each behind a blank */
 	bool ended_ok;
 	struct relay_flush end;
 	char reply[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * Retry times, extensions of lifetimes, ages and the memory of recipients. */
+ * Retry times, extensions of lifetimes, and ages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,6 @@
 #include "relay/queue/ages.h"
 #include "relay/queue/backoff.h"
 #include "relay/queue/extend.h"
-#include "relay/queue/recent_recipients.h"
 
 static const struct {
 	int64_t first, max;
@@ -163,56 +162,6 @@ ages_fill_buckets(void **state)
 	ages_fini(&a);
 }
 
-static void
-known_remembers_two_generations(void **state)
-{
-	struct recent_recipients *k = recent_create(42);
-	char name[32];
-
-	(void)state;
-	recent_add(k, "a.example", "User@a.example");
-	assert_true(recent_has(k, "a.example", "uSER@a.example"));
-	assert_false(recent_has(k, "b.example", "user@a.example"));
-	assert_false(recent_has(k, "a.example", "user2@a.example"));
-	for (unsigned i = 0; i < 2 * KNOWN_GENERATION + 10; i++) {
-		snprintf(name, sizeof(name), "u%u@a.example", i);
-		recent_add(k, "a.example", name);
-		assert_true(recent_has(k, "a.example", name));
-	}
-	assert_false(recent_has(k, "a.example", "user@a.example"));
-	assert_true(recent_has(k, "a.example", "u60000@a.example"));
-	recent_destroy(&k);
-}
-
-static void
-known_survives_as_bytes(void **state)
-{
-	struct recent_recipients *k = recent_create(42), *l = recent_create(43);
-	uint8_t *blob = mem_alloc(KNOWN_BLOB_MAX);
-	size_t len;
-
-	(void)state;
-	for (unsigned i = 0; i < KNOWN_GENERATION + 100; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "u%u", i);
-		recent_add(k, "a.example", name);
-	}
-	assert_true(recent_dirty(k));
-	len = recent_save(k, blob);
-	assert_true(len <= KNOWN_BLOB_MAX);
-	assert_false(recent_dirty(k));
-	assert_true(recent_load(l, blob, len - 1) != 0);
-	assert_true(recent_load(l, "short", 5) != 0);
-	assert_int_equal(recent_load(l, blob, len), 0);
-	assert_true(recent_has(l, "a.example", "u5"));
-	assert_true(recent_has(l, "a.example", "u32800"));
-	assert_false(recent_has(l, "a.example", "v5"));
-	mem_free(&blob);
-	recent_destroy(&k);
-	recent_destroy(&l);
-}
-
 int
 main(void)
 {
@@ -223,8 +172,6 @@ main(void)
 		cmocka_unit_test(extensions_merge_upwards),
 		cmocka_unit_test(extensions_survive_as_text),
 		cmocka_unit_test(ages_fill_buckets),
-		cmocka_unit_test(known_remembers_two_generations),
-		cmocka_unit_test(known_survives_as_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

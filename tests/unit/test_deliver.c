@@ -403,7 +403,10 @@ static const struct {
 	enum rcpt_state state;
 	unsigned bad;
 } reply_cases[] = {
+	/* For the breaker; the primary is none the worse for it. */
 	{ "mail blocked", "550 5.7.1 blocked\r\n", NULL, NULL, RCPT_PENDING,
+	    0 },
+	{ "mail out of order", "503 5.5.1 what?\r\n", NULL, NULL, RCPT_PENDING,
 	    1 },
 	{ "mail sender bad", "553 5.1.8 bad\r\n", NULL, NULL, RCPT_FAILED, 0 },
 	{ "mail SPF", "550 5.7.23 SPF\r\n", NULL, NULL, RCPT_FAILED, 0 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * Flushes, canaries, the pace after failures and the breaker. */
+ * Flushes, canaries and the pace after failures. */
 #include "tests/unit/queue_world.h"
 
 static void
@@ -507,176 +507,6 @@ starved_deliverer_hears_again(void **state)
 	world_deliver(w, A, id, "2");
 }
 
-static bool
-refused(struct world *w, const char *domain, const char *box)
-{
-	struct smtp_status st = { 5, 1, 1 };
-
-	return queue_refusal_suspect(w->q, domain, box, &st, "550 who?");
-}
-
-static void
-breaker_by_known_recipient(void **state)
-{
-	struct world *w = *state;
-	struct queue_conf conf = { 0 };
-	struct queue_job *job;
-
-	world_open_with_canary(w, A); /* user0@ was taken */
-	queue_destroy(&w->q); /* and is remembered */
-	fake_store_pump(w->store);
-	world_queue_up(w, &conf);
-	world_mail(w, A, 1);
-	queue_gate(w->q, A, GATE_OPEN);
-	world_flush(w, A, FLUSH_RECOVERY);
-	job = queue_take(w->q, A);
-	assert_false(refused(w, B, "user0@" A));
-	assert_false(refused(w, A, "stranger@" A));
-	assert_true(refused(w, A, "User0@" A));
-	world_finish(w, job, "4");
-	assert_int_equal(w->broken, 1);
-	assert_string_equal(w->reply, "550 who?");
-	assert_int_equal(w->ended, 1);
-	assert_false(w->ended_ok);
-	assert_null(queue_take(w->q, A));
-	/* other sessions still under way do not bounce either */
-	assert_true(refused(w, A, "stranger@" A));
-	queue_gate(w->q, A, GATE_CLOSED);
-	queue_gate(w->q, A, GATE_OPEN);
-	assert_true(refused(w, A, "stranger@" A)); /* nothing taken yet */
-}
-
-static void
-breaker_only_after_an_outage(void **state)
-{
-	struct world *w = *state;
-	struct smtp_status full = { 5, 2, 2 };
-
-	world_open_with_canary(w, A);
-	assert_false(queue_refusal_suspect(w->q, A, "user0@" A, &full, "552"));
-	world_advance(w, 11 * MINUTE);
-	assert_false(refused(w, A, "user0@" A));
-	world_settle(w);
-	assert_int_equal(w->broken, 0);
-}
-
-static void
-breaker_by_majority(void **state)
-{
-	struct world *w = *state;
-	uint64_t first;
-
-	first = world_mail(w, A, 2);
-	world_mail(w, A, 1);
-	queue_gate(w->q, A, GATE_OPEN);
-	assert_false(refused(w, A, "x0@" A)); /* no flush, no sample */
-	world_flush(w, A, FLUSH_RECOVERY);
-	world_deliver(w, A, first, "22");
-	assert_false(refused(w, A, "x1@" A));
-	assert_false(refused(w, A, "x2@" A));
-	assert_true(refused(w, A, "x3@" A)); /* 3 of 5 */
-	world_settle(w);
-	assert_int_equal(w->broken, 1);
-}
-
-/* Refused and not believed: stays pending with the reply. */
-static void
-refuse_suspect(struct world *w, struct queue_job *job, const char *box,
-    bool expected)
-{
-	struct smtp_status st = { 5, 1, 1 };
-	struct envelope *env = envelope_copy(fake_store_get(w->store, job->id));
-	bool suspect = refused(w, A, box);
-
-	assert_int_equal(suspect, expected);
-	rcpt_set(&env->rcpts[0], suspect ? RCPT_PENDING : RCPT_FAILED, 550, &st,
-	    "550 who?");
-	env->rcpts[0].reported = true;
-	queue_done(w->q, job, JOB_TRIED, env);
-	envelope_destroy(&env);
-	world_settle(w);
-}
-
-static void
-recover(struct world *w)
-{
-	queue_gate(w->q, A, GATE_CLOSED);
-	queue_gate(w->q, A, GATE_OPEN);
-	world_flush(w, A, FLUSH_RECOVERY);
-}
-
-/* Somebody left during the outage: his mail is the oldest, and must not be
- * what every recovery fails by. */
-static void
-breaker_and_who_left(void **state)
-{
-	struct world *w = *state;
-	uint64_t left, other[2];
-
-	world_open_with_canary(w, A); /* user0@ was taken */
-	queue_gate(w->q, A, GATE_CLOSED);
-	left = world_mail(w, A, 1);
-	other[0] = world_mail(w, A, 1);
-	other[1] = world_mail(w, A, 1);
-	recover(w);
-	refuse_suspect(w, queue_take(w->q, A), "user0@" A, true);
-	assert_int_equal(w->broken, 1);
-	recover(w);
-	world_deliver(w, A, other[0], "2"); /* another one is the canary */
-	world_deliver(w, A, other[1], "2");
-	assert_int_equal(w->ended, 1);
-	refuse_suspect(w, queue_take(w->q, A), "user0@" A, true);
-	assert_int_equal(w->broken, 1); /* no alarm: it took more */
-	assert_int_equal(w->ended, 2);
-	assert_true(w->ended_ok);
-	assert_int_equal(fake_store_count(w->store), 1);
-	world_advance(w, 15 * MINUTE);
-	refuse_suspect(w, queue_take(w->q, A), "user0@" A, false);
-	assert_int_equal(fake_store_count(w->store), 0);
-	(void)left;
-}
-
-/* A primary that knows nobody costs two messages, not two of each attempt. */
-static void
-breaker_bounces_no_more_each_time(void **state)
-{
-	struct world *w = *state;
-
-	for (int i = 0; i < 12; i++)
-		world_mail(w, A, 1);
-	for (int turn = 0; turn < 3; turn++) {
-		recover(w);
-		for (int i = 0; i < 3; i++)
-			refuse_suspect(w, queue_take(w->q, A), "x@" A,
-			    turn > 0 || i == 2);
-		assert_int_equal(w->broken, turn + 1);
-	}
-	assert_int_equal(fake_store_count(w->store), 10);
-	recover(w);
-	world_finish(w, queue_take(w->q, A), "2"); /* it is well again */
-	refuse_suspect(w, queue_take(w->q, A), "x@" A, false);
-}
-
-/* Opened without a flush (nobody probes it): not at once again. */
-static void
-breaker_rests_without_a_flush(void **state)
-{
-	struct world *w = *state;
-
-	world_open_with_canary(w, A);
-	world_mail(w, A, 1);
-	world_mail(w, A, 1);
-	queue_gate(w->q, A, GATE_CLOSED);
-	recover(w);
-	refuse_suspect(w, queue_take(w->q, A), "user0@" A, true);
-	assert_int_equal(w->broken, 1);
-	queue_gate(w->q, A, GATE_OPEN);
-	world_settle(w);
-	assert_null(queue_take(w->q, A));
-	world_advance(w, 10 * MINUTE);
-	assert_non_null(queue_take(w->q, A));
-}
-
 int
 main(void)
 {
@@ -700,12 +530,6 @@ main(void)
 		CASE(poison_does_not_stall),
 		CASE(connect_failures_are_paced),
 		CASE(starved_deliverer_hears_again),
-		CASE(breaker_by_known_recipient),
-		CASE(breaker_only_after_an_outage),
-		CASE(breaker_by_majority),
-		CASE(breaker_and_who_left),
-		CASE(breaker_bounces_no_more_each_time),
-		CASE(breaker_rests_without_a_flush),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "primary/judge.h"
 #include "probes/probe.h"
 #include "tests/unit/reach_rows.h"
 
@@ -404,10 +405,10 @@ test_about_us(void **state)
 		r = (struct smtp_reply){ .code = us_cases[i].code,
 			.text = text };
 		(void)smtp_status_parse(text, &r.status);
-		if (reach_about_us(&r) != us_cases[i].us)
+		if (judge_about_us(&r) != us_cases[i].us)
 			fail_msg("%s", text);
 	}
-	assert_false(reach_about_us(NULL));
+	assert_false(judge_about_us(NULL));
 }
 
 /* ---- the probe */

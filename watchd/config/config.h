@@ -71,6 +71,7 @@ struct conf_queue {
 	uint64_t reserve_inodes;
 	uint32_t loop_limit; /* our own Received lines in a message */
 	uint32_t max_messages; /* in the queue; more: 452 4.3.1 */
+	uint32_t known_names; /* of a domain: recipients and senders */
 	int64_t clock_step_ms, clock_settle_ms;
 	uint32_t group_max; /* messages of one commit */
 };
@@ -81,6 +82,7 @@ struct conf_dsn {
 	uint64_t size; /* how much of the original is returned */
 	uint32_t rate; /* DSNs an hour; more wait; 0: none */
 	int64_t lifetime_ms; /* of a DSN */
+	bool content; /* of what was refused for its content, too */
 };
 
 struct conf_probe {
@@ -118,6 +120,8 @@ struct conf_domain {
 	char *recipients; /* NULL: any */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */
 	int64_t lifetime_ms;
+	int64_t
+	    refusal_grace_ms; /* until a refusal that contradicts is believed */
 	int64_t delay_warning_ms[8]; /* ascending */
 	size_t ndelay_warning;
 	enum conf_admission admission;

@@ -19,6 +19,7 @@ policy_of(const struct conf_domain *cd, struct queue_policy *p)
 	p->connections = cd->deliver.connections;
 	p->retry_first_ms = cd->retry.first_ms;
 	p->retry_max_ms = cd->retry.max_ms;
+	p->refusal_grace_ms = cd->refusal_grace_ms;
 }
 
 struct store_conf

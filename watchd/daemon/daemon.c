@@ -205,6 +205,7 @@ static void
 create_relay(struct daemon *d)
 {
 	struct queue_conf qc = { .max_messages = d->conf->queue.max_messages,
+		.known_names = d->conf->queue.known_names,
 		.clock_step_ms = d->conf->queue.clock_step_ms,
 		.clock_settle_ms = d->conf->queue.clock_settle_ms };
 	struct queue_ops qo = daemon_queue_ops;

@@ -196,7 +196,16 @@ on_working(void *arg, const struct watch *w, int64_t since_ns)
 	    deliver_working(d->deliver, w->host, watch_source(w), since_ns);
 }
 
+static void
+on_trial(void *arg, const char *domain)
+{
+	struct daemon *d = arg;
+
+	queue_trial(d->queue, domain);
+}
+
 const struct watch_ops daemon_watch_ops = {
+	.trial = on_trial,
 	.change = on_change,
 	.primary = on_primary,
 	.recovered = on_recovered,
@@ -276,7 +285,16 @@ on_connections_at(void *arg, const char *key)
 	return watch_connections_at(d->watch, key);
 }
 
+static bool
+on_offered(void *arg, const char *label, unsigned *ext, uint64_t *size)
+{
+	struct daemon *d = arg;
+
+	return watch_offered(d->watch, label, ext, size);
+}
+
 const struct deliver_ops daemon_deliver_ops = {
+	.offered = on_offered,
 	.outcome = on_outcome,
 	.down = on_down,
 	.connections = on_connections,
@@ -348,20 +366,38 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 		    loop_now(d->loop), clock_wall());
 }
 
+/* The domain is down while its breaker is closed; it is told once, not again after
+ * a restart. */
 static void
-on_breaker(void *arg, const char *domain, const char *reply)
+on_breaker(void *arg, const char *domain, bool closed, bool fresh,
+    const char *reply)
 {
 	struct daemon *d = arg;
 
-	log_error("breaker",
-	    "domain=%s problem=\"the primary refuses what it "
-	    "should take\" reply=%s effect=\"mail is held\"",
-	    domain, log_q(reply));
-	publish(d, NOTICE_BREAKER, domain, "", 0, 0, reply);
-	watch_broken(d->watch, domain, reply, loop_now(d->loop), clock_wall());
-	/* Where nobody probes nobody else would ever open it again. */
-	if (watch_state(d->watch, domain) == HEALTH_DISABLED)
-		queue_gate(d->queue, domain, GATE_OPEN);
+	if (!closed) {
+		watch_closed(d->watch, domain, NULL, loop_now(d->loop),
+		    clock_wall());
+		return;
+	}
+	if (fresh)
+		publish(d, NOTICE_BREAKER, domain, "", 0, 0, reply);
+	watch_closed(d->watch, domain, reply, loop_now(d->loop), clock_wall());
+}
+
+static bool
+on_listed(void *arg, const char *domain, const char *mailbox)
+{
+	struct daemon *d = arg;
+
+	return smtpd_rcpt_listed(d->smtpd, domain, mailbox);
+}
+
+static int64_t
+on_shown(void *arg, const char *domain)
+{
+	struct daemon *d = arg;
+
+	return watch_shown(d->watch, domain) * 1000;
 }
 
 const struct queue_ops daemon_queue_ops = {
@@ -370,6 +406,8 @@ const struct queue_ops daemon_queue_ops = {
 	.warn = on_warn,
 	.flush = on_flush,
 	.breaker = on_breaker,
+	.listed = on_listed,
+	.shown = on_shown,
 };
 
 /* ---- smtpd */
@@ -423,7 +461,16 @@ on_etrn(void *arg, const char *domain, const char *client, uint64_t *n)
 	return did;
 }
 
+static bool
+on_refused(void *arg, const char *domain, const char *mailbox, int64_t list_ms)
+{
+	struct daemon *d = arg;
+
+	return queue_refused_for_good(d->queue, domain, mailbox, list_ms);
+}
+
 const struct smtpd_ops daemon_smtpd_ops = {
+	.refused = on_refused,
 	.primary_up = on_primary_up,
 	.etrn = on_etrn,
 };

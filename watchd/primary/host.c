@@ -343,6 +343,19 @@ host_rcpts_after(struct host *h, unsigned rcpts, int64_t now)
 	h->rcpts.since_ns = now;
 }
 
+void
+host_closed_behind(struct host *h, unsigned refusals, int64_t now)
+{
+	struct host_limit *l = &h->refusals;
+
+	if (l->value != 0 && l->value <= refusals &&
+	    now - l->since_ns < HOST_LIMIT_AGE)
+		return;
+	h->lessons++;
+	l->value = l->last = refusals;
+	l->since_ns = now;
+}
+
 bool
 host_rate_reply(struct host *h, const struct smtp_reply *r, int64_t now)
 {

@@ -71,6 +71,7 @@ struct host {
 	unsigned gap_wins; /* messages taken since the gap was set */
 	struct host_limit messages; /* of a connection */
 	struct host_limit rcpts; /* of a transaction */
+	struct host_limit refusals; /* of a connection, then it is closed */
 	uint64_t refused; /* connections, crowded ones too */
 	unsigned lessons; /* raised when limit, ceiling or gap were learned */
 	int64_t ready_ns; /* a connection became ready last; 0: never */
@@ -143,6 +144,8 @@ void host_trouble(struct host *);
 /* The host closed a connection, or said 421, after it took `messages` on it
  * and before the next one: twice the same number is its limit. */
 void host_closed_after(struct host *, unsigned messages, int64_t now);
+/* It did, or said 421, behind so many refused recipients. */
+void host_closed_behind(struct host *, unsigned refusals, int64_t now);
 /* 452 4.5.3 (or 552 5.5.3) to the RCPT behind `rcpts` that were taken. */
 void host_rcpts_after(struct host *, unsigned rcpts, int64_t now);
 /* 4xx with a rate word: fewer messages a second. True when it was one. */

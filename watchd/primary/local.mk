@@ -3,6 +3,7 @@ libmx_primary_a_SOURCES = \
 	watchd/primary/address.c watchd/primary/address.h \
 	watchd/primary/bounds.c watchd/primary/bounds.h \
 	watchd/primary/health.c watchd/primary/health.h \
+	watchd/primary/judge.c watchd/primary/judge.h \
 	watchd/primary/host.c watchd/primary/host.h \
 	watchd/primary/host_memory.c watchd/primary/host_memory.h \
 	watchd/primary/place.h \
@@ -18,7 +19,7 @@ libmx_primary_a_SOURCES = \
 
 if HAVE_CMOCKA
 primary_tests = tests/unit/test_bounds tests/unit/test_health tests/unit/test_host \
-	tests/unit/test_host_memory \
+	tests/unit/test_host_memory tests/unit/test_refusals \
 	tests/unit/test_watch tests/unit/test_watch_bound \
 	tests/unit/test_window
 check_PROGRAMS += $(primary_tests)
@@ -31,6 +32,9 @@ tests_unit_test_host_SOURCES = tests/unit/test_host.c
 tests_unit_test_host_LDADD = $(PRIMARY_L) $(NET_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_host_memory_SOURCES = tests/unit/test_host_memory.c
 tests_unit_test_host_memory_LDADD = $(PRIMARY_L) $(SMTP_L) $(NET_L) $(BASE_L) \
+	$(CMOCKA_LIBS)
+tests_unit_test_refusals_SOURCES = tests/unit/test_refusals.c
+tests_unit_test_refusals_LDADD = $(PRIMARY_L) $(STATUS_L) $(SMTP_L) $(BASE_L) \
 	$(CMOCKA_LIBS)
 tests_unit_test_watch_SOURCES = tests/unit/test_watch.c \
 	tests/unit/watch_conf.c tests/unit/watch_conf.h

@@ -385,28 +385,6 @@ reach_addr(const struct reach *r)
 }
 
 bool
-reach_about_us(const struct smtp_reply *reply)
-{
-	/* Words of greetings that refuse a client by its address. */
-	static const char *const words[] = { "reverse dns", "reverse lookup",
-		"rdns", "ptr record", "no ptr", "ptr ", "block list",
-		"blocklist", "blacklist", "black list", "blocked", "denylist",
-		"dnsbl", " rbl", "spamhaus", "reputation", "banned",
-		"cannot find your hostname", "not resolve your" };
-
-	if (reply == NULL || reply->code < 400)
-		return false;
-	/* RFC 7372: 25 reverse DNS failed; 3.7.20 to 26 are all about who
-	 * sends, but before MAIL only the client can be meant. */
-	if (reply->status.subject == 7 && reply->status.detail == 25)
-		return true;
-	for (size_t i = 0; i < MX_COUNT(words); i++)
-		if (strcasestr(reply->text, words[i]) != NULL)
-			return true;
-	return false;
-}
-
-bool
 reach_needs_tls(enum conf_tls tls, const struct dane *dane)
 {
 	if (tls == CONF_TLS_REQUIRE)

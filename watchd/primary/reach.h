@@ -11,7 +11,7 @@
  * again at the end with its full limits: connect_ms, and RFC 5321 4.5.3.2 for
  * each reply. Every failure before "ready" goes on to the next address; no
  * address is begun REACH_TOTAL_MS after the start. A refusal about us (PTR, a
- * block list: reach_about_us()) is judged after the first address of the other
+ * block list: judge_about_us()) is judged after the first address of the other
  * family, if there is one, was asked, too; further ones are not. The verdict
  * is the failure that came furthest, of those a word before silence. A family
  * that this kernel lacks, or has no route for, is no failure of the host while
@@ -161,9 +161,6 @@ bool reach_tries_on(const struct reach *);
 /* The address at hand; NULL before the first. */
 const struct net_addr *reach_addr(const struct reach *);
 
-/* A refusal in greeting or EHLO is about us, by its status (x.7.25) or its
- * words (PTR, reverse DNS, blocked, a block list). Pure. */
-bool reach_about_us(const struct smtp_reply *);
 /* The demand of `policy.tls` on this host: whether nothing may go in clear. */
 bool reach_needs_tls(enum conf_tls, const struct dane *);
 

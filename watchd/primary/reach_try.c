@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "primary/judge.h"
 #include "primary/reach_int.h"
 
 #define QUIT_MS 1000 /* a goodbye has to leave by then */
@@ -219,7 +220,7 @@ failed(struct reach *r, enum reach_code code, const struct smtp_reply *reply,
 		tls_failed(r, silent);
 		return;
 	}
-	r->now.about_us = phase < SMTP_PHASE_STARTTLS && reach_about_us(reply);
+	r->now.about_us = phase < SMTP_PHASE_STARTTLS && judge_about_us(reply);
 	hang_up(r, reply != NULL && reply->code != 421);
 	reach_next(r, silent);
 }

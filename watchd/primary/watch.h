@@ -111,6 +111,7 @@ struct watch_domain {
 	struct watch_link *link; /* by preference */
 	unsigned nlinks;
 	bool broken; /* by itself */
+	bool closed; /* by its breaker: until that is open again */
 	bool turning; /* its primaries are found by MX */
 	uint32_t good; /* of which session it was told already */
 	char *cause; /* of its own; NULL: its primary's */
@@ -151,6 +152,9 @@ struct watch_ops {
 	 * there. NULL: nobody asks. */
 	void (*bound)(void *arg, const char *label, unsigned most);
 	void (*bound_at)(void *arg, const char *key, unsigned most);
+	/* The breaker of the domain is closed, and its primary seems well. May
+	 * come after each good session. NULL: nobody asks. */
+	void (*trial)(void *arg, const char *domain);
 	/* We seem to be the domain's best MX: said once until it is over. */
 	void (*self_mx)(void *arg, const char *domain);
 	/* Does mail wait for it, that a recovery would flush? */
@@ -251,12 +255,24 @@ void watch_delivery(struct watch_set *, const char *domain, const char *label,
 /* The route of a delivery: we are its best MX, or are not. */
 void watch_self(struct watch_set *, const char *domain, bool self, int64_t now,
     int64_t wall);
-/* The flush on recovery is through, or it was cut off, or the breaker went off
- * and the domain has to wait (`why` is peer text). */
+/* The flush on recovery is through, or it was cut off and the domain has to wait
+ * (`why` is peer text). */
 void watch_flushed(struct watch_set *, const char *domain, int64_t now,
     int64_t wall);
 void watch_broken(struct watch_set *, const char *domain, const char *why,
     int64_t now, int64_t wall);
+
+/* Its breaker was closed (`why` is peer text), or is open again (NULL): meanwhile
+ * the domain is down, whatever its primaries are. */
+void watch_closed(struct watch_set *, const char *domain, const char *why,
+    int64_t now, int64_t wall);
+/* When a primary of the domain took the probe's recipient last, and refused it not
+ * since: wall seconds, 0 never. */
+int64_t watch_shown(const struct watch_set *, const char *domain);
+/* What the host with that label offered by EHLO at its best, now or before:
+ * CLIENT_EXT_*, SIZE (0: no limit). False: nothing is known. */
+bool watch_offered(const struct watch_set *, const char *label, unsigned *ext,
+    uint64_t *size);
 
 /* ---- to look at */
 

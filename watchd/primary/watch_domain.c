@@ -315,6 +315,27 @@ domain_break(struct watch_set *ws, struct watch_domain *d, const char *why,
 	domain_feed(ws, d, HEALTH_IN_BROKEN, why, t);
 }
 
+void
+domain_close(struct watch_set *ws, struct watch_domain *d, const char *why,
+    struct watch_time t)
+{
+	d->closed = why != NULL;
+	if (why == NULL) {
+		set_broken(d, false);
+		domain_follow(ws, d, t);
+		return;
+	}
+	domain_touch(ws, d);
+	if (d->health.state == HEALTH_DISABLED)
+		return;
+	set_broken(d, true);
+	for (unsigned i = 0; i < d->nlinks; i++)
+		if (ws->turns.watch_pace != NULL &&
+		    d->link[i].watch->policy.enabled)
+			ws->turns.watch_pace(ws->turns.arg, d->link[i].watch);
+	domain_feed(ws, d, HEALTH_IN_BROKEN, why, t);
+}
+
 /* One verdict over; true when it was a change. */
 static bool
 domain_take(struct watch_set *ws, struct watch_domain *d, enum health_input in,
@@ -329,6 +350,19 @@ domain_take(struct watch_set *ws, struct watch_domain *d, enum health_input in,
 	return true;
 }
 
+/* Its breaker is closed: good sessions of its primary, `rise` of them, are a reason
+ * for a trial, and the trial decides. */
+static void
+closed_follow(struct watch_set *ws, struct watch_domain *d,
+    const struct watch *w)
+{
+	if (w->health.state == HEALTH_DOWN)
+		d->good = w->good;
+	else if (w->good - d->good >= d->health.conf.rise &&
+	    ws->ops.trial != NULL)
+		ws->ops.trial(ws->ops.arg, d->name);
+}
+
 /* Down by itself: each good session of its primary is one towards `rise`. */
 static void
 broken_follow(struct watch_set *ws, struct watch_domain *d,
@@ -336,6 +370,10 @@ broken_follow(struct watch_set *ws, struct watch_domain *d,
 {
 	struct health_change c;
 
+	if (d->closed) {
+		closed_follow(ws, d, w);
+		return;
+	}
 	if (w->health.state == HEALTH_DOWN) {
 		set_broken(d, false); /* it waits for that one from now on */
 		return;
@@ -366,6 +404,11 @@ domain_follow(struct watch_set *ws, struct watch_domain *d, struct watch_time t)
 		return;
 	}
 	domain_self(ws, d, false, t);
+	/* Probed again, or after a restart. */
+	if (d->closed && !d->broken) {
+		set_broken(d, true);
+		domain_feed(ws, d, HEALTH_IN_BROKEN, NULL, t);
+	}
 	if (d->broken) {
 		broken_follow(ws, d, l->watch, t);
 		return;

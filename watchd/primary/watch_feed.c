@@ -328,3 +328,14 @@ watch_broken(struct watch_set *ws, const char *domain, const char *why,
 	if (d != NULL)
 		domain_break(ws, d, why, t);
 }
+
+void
+watch_closed(struct watch_set *ws, const char *domain, const char *why,
+    int64_t now, int64_t wall)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch_time t = { now, wall };
+
+	if (d != NULL)
+		domain_close(ws, d, why, t);
+}

@@ -64,6 +64,9 @@ domain_self(struct watch_set *, struct watch_domain *, bool, struct watch_time);
 /* Down by itself, whatever its primaries are: its breaker, its canary. */
 void domain_break(struct watch_set *, struct watch_domain *, const char *why,
     struct watch_time);
+/* By its breaker; NULL: that is open again. */
+void domain_close(struct watch_set *, struct watch_domain *, const char *why,
+    struct watch_time);
 struct watch_link *domain_link(struct watch_domain *, const struct watch *);
 /* The link whose primary decides; NULL: nobody is there to be watched. */
 struct watch_link *domain_decides(const struct watch_domain *);

@@ -245,3 +245,43 @@ watch_servers(struct watch_set *ws, struct snapshot *s, watch_host_fn *host,
 	}
 	ws->looked = first + WATCH_LOOK_MAX;
 }
+
+int64_t
+watch_shown(const struct watch_set *ws, const char *domain)
+{
+	const struct watch_domain *d = watch_domain(ws, domain);
+	int64_t at = 0;
+
+	for (unsigned i = 0; d != NULL && i < d->nlinks; i++)
+		if (d->link[i].answer == ANSWER_TAKEN && d->link[i].asked > at)
+			at = d->link[i].asked;
+	return at;
+}
+
+/* No SIZE at all is no limit. */
+static uint64_t
+size_limit(const struct primary_offer *o)
+{
+	return (o->ext & CLIENT_EXT_SIZE) != 0 && o->size != 0 ? o->size :
+								 UINT64_MAX;
+}
+
+bool
+watch_offered(const struct watch_set *ws, const char *label, unsigned *ext,
+    uint64_t *size)
+{
+	const struct primary *p = primary_find(ws->primaries, label);
+	uint64_t now, before;
+
+	if (p == NULL || p->offer.since == 0)
+		return false;
+	*ext = p->offer.ext;
+	now = size_limit(&p->offer);
+	if (p->before.since != 0) {
+		*ext |= p->before.ext;
+		before = size_limit(&p->before);
+		now = before > now ? before : now;
+	}
+	*size = now == UINT64_MAX ? 0 : now;
+	return true;
+}

@@ -44,6 +44,12 @@ struct relay_domain { /* gauges of one domain */
 	unsigned connections_wanted;
 	bool canary; /* one message alone, until one got through */
 	bool on_hold; /* the whole domain, by the operator */
+	bool broken; /* its breaker is closed: held, but for trials */
+	int64_t broken_ms; /* wall, since when */
+	int64_t trial_ms; /* wall, the next trial at the earliest */
+	unsigned trials; /* refused since then */
+	const char *broken_reply; /* peer text; NULL: not broken */
+	unsigned put_off; /* recipients refused and not believed, lately */
 	struct relay_flush flush;
 };
 
@@ -72,6 +78,7 @@ struct relay {
 	 * is queued there (*out is filled in both cases). */
 	int (*flush)(void *self, const char *domain, enum flush_trigger,
 	    bool dry_run, struct relay_flush *out);
+	/* A release opens the breaker, too. */
 	int (*hold_domain)(void *self, const char *domain, bool hold);
 	int (*hold)(void *self, uint64_t id, bool hold, bool all_parts);
 	/* Adds to the lifetime of what is queued there now. */

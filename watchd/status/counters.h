@@ -85,6 +85,8 @@ struct domain_stats {
 	uint64_t flush_runs[FLUSH_LABEL_MAX];
 	uint64_t flush_failed, flush_messages;
 	uint64_t transitions[HEALTH_STATE_MAX];
+	uint64_t put_off[JUDGE_SCOPE_MAX]; /* refusals that were not believed */
+	uint64_t breaker; /* times it was closed */
 };
 
 /* Outcomes of recipients lately. */
@@ -111,7 +113,7 @@ struct stats_global {
 	struct hist attempt_duration;
 	struct hist delivery_delay;
 	uint64_t dsn_generated[3]; /* enum dsn_action */
-	uint64_t dsn_suppressed[3]; /* enum dsn_suppress */
+	uint64_t dsn_suppressed[4]; /* enum dsn_suppress */
 	uint64_t dsn_put_off;
 	/* dns */
 	uint64_t dns_queries;
@@ -122,6 +124,7 @@ enum dsn_suppress {
 	DSN_SUPPRESS_NULL_SENDER,
 	DSN_SUPPRESS_RATE,
 	DSN_SUPPRESS_POLICY,
+	DSN_SUPPRESS_CONTENT,
 	DSN_SUPPRESS_MAX
 };
 

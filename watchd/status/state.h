@@ -35,8 +35,26 @@ enum store_state {
 	    STORE_STATE_MAX,
 };
 
+/* Whom a refusal is about, by the judge (primary/judge.h). */
+#define JUDGE_SCOPES(SCOPE)                                                    \
+	SCOPE(NOBODY, nobody) /* it is none */                                 \
+	SCOPE(RECIPIENT, recipient) /* one mailbox */                          \
+	SCOPE(SENDER, sender) /* reverse path, its domain, its signature */    \
+	SCOPE(MESSAGE, message) /* size, content, what it needs */             \
+	SCOPE(US, us) /* who we are: PTR, block list, policy */                \
+	SCOPE(ROUTE, route) /* no mail for the domain there, or a loop */      \
+	SCOPE(PRIMARY, primary) /* it takes none now, or is out of order */
+
+enum judge_scope {
+#define SCOPE(NAME, name) JUDGE_##NAME,
+	JUDGE_SCOPES(SCOPE)
+#undef SCOPE
+	    JUDGE_SCOPE_MAX,
+};
+
 /* "unknown" for what is none of them. */
 const char *health_state_name(enum health_state);
 const char *store_state_name(enum store_state);
+const char *judge_scope_name(enum judge_scope);
 
 #endif

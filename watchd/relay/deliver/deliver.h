@@ -54,6 +54,11 @@ struct deliver_ops {
 	unsigned (*connections)(void *arg, const char *label,
 	    const char *domain, bool *counts);
 	unsigned (*connections_at)(void *arg, const char *key);
+	/* The most that EHLO of the host with that label has offered, as far as
+	 * it is remembered: CLIENT_EXT_*, and its SIZE (0: no limit). False:
+	 * nothing is. NULL: nobody knows. */
+	bool (*offered)(void *arg, const char *label, unsigned *ext,
+	    uint64_t *size);
 	void *arg;
 };
 

@@ -78,6 +78,7 @@ struct deliver_session {
 	int64_t heard_ns; /* of the last byte of the server, or being asked */
 	unsigned messages; /* transactions begun */
 	unsigned accepted; /* messages it took */
+	unsigned refused; /* recipients it refused for good */
 	struct delivery *cur, *next; /* next: loaded ahead */
 	/* The transaction under way. */
 	struct smtp_client_rcpt rcpts[DELIVER_RCPTS];

@@ -8,7 +8,6 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/dsn.c watchd/relay/deliver/dsn.h \
 	watchd/relay/deliver/dsn_mail.c watchd/relay/deliver/dsn_mail.h \
 	watchd/relay/deliver/dsn_text.c watchd/relay/deliver/dsn_text.h \
-	watchd/relay/deliver/result.c watchd/relay/deliver/result.h \
 	watchd/relay/deliver/delivery.c \
 	watchd/relay/deliver/destination.c \
 	watchd/relay/deliver/place.c \
@@ -17,14 +16,12 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/transaction.c
 
 if HAVE_CMOCKA
-deliver_tests = tests/unit/test_result tests/unit/test_dsn \
+deliver_tests = tests/unit/test_dsn \
 	tests/unit/test_deliver tests/unit/test_deliver_limits \
 	tests/unit/test_bounce tests/unit/test_budget \
 	tests/unit/test_reach_delivery
 check_PROGRAMS += $(deliver_tests)
 TESTS += $(deliver_tests)
-tests_unit_test_result_SOURCES = tests/unit/test_result.c
-tests_unit_test_result_LDADD = $(DELIVER_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_dsn_SOURCES = tests/unit/test_dsn.c
 tests_unit_test_dsn_LDADD = $(DELIVER_L) $(STORE_L) $(SMTP_L) $(BASE_L) \
 	$(CMOCKA_LIBS)

@@ -145,8 +145,12 @@ deliver_session_full(const struct deliver_session *s)
 	unsigned most = smtp_client_limits(s->client).mails;
 	unsigned learned = host_limit_value(&host_of(s)->messages, now_of(s));
 
+	unsigned refusals = host_limit_value(&host_of(s)->refusals, now_of(s));
+
 	if (most == 0 || (learned != 0 && learned < most))
 		most = learned;
+	if (refusals != 0 && s->refused > 0 && s->refused + 1 >= refusals)
+		return true;
 	return most != 0 && s->messages >= most;
 }
 

@@ -9,6 +9,7 @@
  *
  * 8-bit content goes to a server without 8BITMIME as it is: rewriting a body
  * that is not ours would break signatures, and bouncing it helps nobody. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
-#include "relay/deliver/result.h"
 
 #define TAKEN_LATELY (10 * 60 * CLOCK_SEC)
 
@@ -72,19 +72,83 @@ note_reply(struct delivery *w, const struct smtp_reply *r)
 	strlcpy(w->reply, r->text != NULL ? r->text : "", sizeof(w->reply));
 }
 
-/* Gives the recipients of the batch that are still pending a reason.
- * `only_taken`: those whose RCPT was accepted. */
+/* The connection went down under them: a reason for those of the batch that are
+ * still pending. */
 static void
-batch_set(struct deliver_session *s, enum rcpt_state state, uint16_t code,
-    const struct smtp_status *st, const char *text, bool only_taken)
+batch_lost(struct deliver_session *s, uint16_t code,
+    const struct smtp_status *st, const char *text)
 {
-	unsigned i;
 	struct rcpt *r;
 
-	for (i = 0; i < s->nrcpts; i++) {
+	for (unsigned i = 0; i < s->nrcpts; i++) {
 		r = &s->cur->env->rcpts[s->map[i]];
-		if (r->state == RCPT_PENDING && (!only_taken || s->taken[i]))
-			rcpt_set(r, state, code, st, text);
+		if (r->state == RCPT_PENDING)
+			rcpt_set(r, RCPT_PENDING, code, st, text);
+	}
+}
+
+/* ---- verdicts */
+
+/* The judge's, on a recipient or (NULL) on the message. */
+static struct judge_verdict
+judged(struct deliver_session *s, struct judge_case *c, const char *mailbox)
+{
+	struct delivery *w = s->cur;
+	struct judge_verdict v;
+	int64_t again_ms;
+
+	for (uint32_t i = 0; mailbox == NULL && i < w->env->nrcpts; i++)
+		if (w->env->rcpts[i].state == RCPT_PENDING)
+			mailbox = w->env->rcpts[i].mailbox;
+	v = queue_judge(deliver_of(s)->queue, w->dest->domain, c, w->env,
+	    mailbox != NULL ? mailbox : "", &again_ms);
+	if (again_ms > w->job->wait_ms)
+		w->job->wait_ms = again_ms;
+	return v;
+}
+
+static enum rcpt_state
+state_of(const struct judge_verdict *v)
+{
+	static const enum rcpt_state states[] = {
+		[JUDGE_GO_ON] = RCPT_PENDING,
+		[JUDGE_TAKEN] = RCPT_DELIVERED,
+		[JUDGE_LATER] = RCPT_PENDING,
+		[JUDGE_PUT_OFF] = RCPT_PENDING,
+		[JUDGE_FAILED] = RCPT_FAILED,
+	};
+
+	return states[v->outcome];
+}
+
+/* Of what is in a message nobody is told whose address may be another's: the
+ * primary knows why, and the message is kept (vault). */
+static bool
+is_not_reported(const struct deliver_session *s, const struct judge_verdict *v)
+{
+	if (!v->content || s->conf->dsn.content)
+		return false;
+	deliver_of(s)->stats->g.dsn_suppressed[DSN_SUPPRESS_CONTENT]++;
+	return true;
+}
+
+/* The verdict on the message: of its recipients in this transaction, behind MAIL
+ * of those whose RCPT was taken. */
+static void
+batch_set(struct deliver_session *s, enum smtp_phase phase,
+    const struct judge_verdict *v, const struct smtp_reply *reply)
+{
+	bool silent = is_not_reported(s, v);
+	bool all = phase == SMTP_PHASE_MAIL;
+	struct rcpt *r;
+
+	for (unsigned i = 0; i < s->nrcpts; i++) {
+		r = &s->cur->env->rcpts[s->map[i]];
+		if (r->state != RCPT_PENDING || (!all && !s->taken[i]))
+			continue;
+		rcpt_set(r, state_of(v), reply->code, &reply->status,
+		    reply->text);
+		r->reported |= silent;
 	}
 }
 
@@ -127,6 +191,16 @@ has_taken_all(const struct deliver_session *s)
 	    s->accepted + !s->decided == s->messages;
 }
 
+/* A server ends a session behind so many refused recipients (Postfix behind the
+ * twentieth): it defends itself, and says nothing of those that it was not asked
+ * for. */
+static bool
+is_defence(const struct deliver_session *s, const struct smtp_reply *reply)
+{
+	return s->refused > 0 && !s->sent && s->cur->env != NULL &&
+	    (reply == NULL || reply->code == 421);
+}
+
 /* The connection went down under a delivery. After the final dot the server
  * may have taken the message: sending it again is the lesser evil (RFC
  * 1047). */
@@ -138,6 +212,12 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 	struct delivery *w = s->cur;
 	const struct smtp_status *st = reply != NULL ? &reply->status : &lost;
 
+	if (is_defence(s, reply)) {
+		host_closed_behind(host_of(s), s->refused, now_of(s));
+		delivery_report(w, phase, "refusals_limited");
+		delivery_finish(deliver_of(s), &s->cur, JOB_LOST);
+		return;
+	}
 	if (lost_between(s, reply)) {
 		if (has_taken_all(s))
 			host_closed_after(host_of(s), s->accepted, now_of(s));
@@ -151,8 +231,8 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 		note_reply(w, reply);
 	else
 		strlcpy(w->reply, text, sizeof(w->reply));
-	batch_set(s, RCPT_PENDING, reply != NULL ? reply->code : 0,
-	    st->cls == 4 ? st : &lost, w->reply, false);
+	batch_lost(s, reply != NULL ? reply->code : 0,
+	    st->cls == 4 ? st : &lost, w->reply);
 	delivery_report(w, phase,
 	    s->sent && reply == NULL ? "lost_after_dot" : "lost");
 	delivery_finish(deliver_of(s), &s->cur, JOB_LOST);
@@ -191,6 +271,9 @@ deliver_tx_batch(struct deliver_session *s)
 		most = DELIVER_RCPTS;
 	if (learned != 0 && learned < most)
 		most = learned;
+	learned = host_limit_value(&host_of(s)->refusals, now_of(s));
+	if (learned != 0 && learned < most + s->refused + 1)
+		most = learned > s->refused + 2 ? learned - s->refused - 1 : 1;
 	s->nrcpts = 0;
 	s->ntaken = 0;
 	s->too_many = false;
@@ -229,6 +312,70 @@ unread_outcome(const struct delivery *w, int rc)
 	return w->env != NULL ? JOB_TRIED : JOB_LOST;
 }
 
+/* What the host offered before, be it by a probe: it lacks it now. */
+static bool
+offered_before(const struct deliver_session *s, const struct delivery *w,
+    enum judge_unfit unfit)
+{
+	const struct deliver_ops *ops = &deliver_of(s)->ops;
+	uint64_t size = 0;
+	unsigned ext = 0;
+
+	if (ops->offered == NULL ||
+	    !ops->offered(ops->arg, w->label, &ext, &size))
+		return false;
+	if (unfit == JUDGE_UNFIT_SMTPUTF8)
+		return (ext & CLIENT_EXT_SMTPUTF8) != 0;
+	return size == 0 || size >= w->env->body.len;
+}
+
+static enum judge_unfit
+unfit_of(const struct deliver_session *s, const struct envelope *env)
+{
+	unsigned ext = smtp_client_ext(s->client);
+	uint64_t limit = smtp_client_size_limit(s->client);
+
+	if ((env->flags & ENV_UTF8) != 0 && (ext & CLIENT_EXT_SMTPUTF8) == 0)
+		return JUDGE_UNFIT_SMTPUTF8;
+	return (ext & CLIENT_EXT_SIZE) != 0 && limit != 0 &&
+		env->body.len > limit ?
+	    JUDGE_UNFIT_SIZE :
+	    JUDGE_FITS;
+}
+
+/* A message that the host cannot take: nothing is sent. */
+static bool
+is_unfit(struct deliver_session *s, struct delivery *w)
+{
+	static const struct smtp_status status[] = {
+		[JUDGE_UNFIT_SMTPUTF8] = { 5, 6, 7 },
+		[JUDGE_UNFIT_SIZE] = { 5, 3, 4 },
+	};
+	static const char *const text[] = {
+		[JUDGE_UNFIT_SMTPUTF8] = "the message needs SMTPUTF8, which "
+					 "the server does not offer",
+		[JUDGE_UNFIT_SIZE] = "the message is larger than the server "
+				     "takes",
+	};
+	struct judge_case c = { .phase = SMTP_PHASE_MAIL,
+		.unfit = unfit_of(s, w->env) };
+	struct judge_verdict v;
+
+	if (c.unfit == JUDGE_FITS)
+		return false;
+	c.known.fitted = offered_before(s, w, c.unfit);
+	v = judged(s, &c, NULL);
+	w->status = status[c.unfit];
+	snprintf(w->reply, sizeof(w->reply), "%s%s", text[c.unfit],
+	    v.outcome == JUDGE_PUT_OFF ? "; it did before" : "");
+	for (uint32_t i = 0; i < w->env->nrcpts; i++)
+		if (w->env->rcpts[i].state == RCPT_PENDING)
+			rcpt_set(&w->env->rcpts[i], state_of(&v), 0, &w->status,
+			    w->reply);
+	delivery_report(w, SMTP_PHASE_MAIL, "unfit");
+	return true;
+}
+
 /* The job is loaded: begins its transaction, or ends it when there is none
  * to be had, or the gate was closed meanwhile. True when it has begun. */
 bool
@@ -236,10 +383,7 @@ deliver_tx_begin(struct deliver_session *s)
 {
 	struct delivery *w = s->cur;
 	struct deliver *dl = deliver_of(s);
-	struct result res;
-	const char *unfit;
 	char id[TEXT_ID_MAX];
-	uint32_t i;
 
 	if (!queue_job_stands(w->job)) {
 		deliver_tx_return(s, &s->cur);
@@ -254,19 +398,7 @@ deliver_tx_begin(struct deliver_session *s)
 	w->start_ns = loop_now(dl->loop);
 	mem_free(&w->env->host);
 	w->env->host = mem_strdup(w->label);
-	unfit = result_unfit(w->env->flags, w->env->body.len,
-	    smtp_client_ext(s->client), smtp_client_size_limit(s->client),
-	    &res);
-	if (unfit != NULL) {
-		for (i = 0; i < w->env->nrcpts; i++)
-			if (w->env->rcpts[i].state == RCPT_PENDING)
-				rcpt_set(&w->env->rcpts[i], res.state, res.code,
-				    &res.status, unfit);
-		w->status = res.status;
-		strlcpy(w->reply, unfit, sizeof(w->reply));
-		delivery_report(w, SMTP_PHASE_MAIL, "unfit");
-	}
-	if (!batch_left(w)) {
+	if (is_unfit(s, w) || !batch_left(w)) {
 		delivery_finish(dl, &s->cur, JOB_TRIED);
 		return false;
 	}
@@ -433,11 +565,11 @@ rcpt_too_many(struct deliver_session *s, size_t i, const struct smtp_reply *r)
 void
 deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
 {
-	struct deliver_dest *d = s->dest;
 	const struct smtp_reply *reply = info->reply;
 	struct rcpt *r;
-	struct result res;
-	bool suspect;
+	struct judge_case c = { .phase = SMTP_PHASE_RCPT,
+		.reply = info->reply };
+	struct judge_verdict v;
 
 	s->answered = true;
 	if (info->rcpt >= s->nrcpts || reply == NULL)
@@ -450,11 +582,9 @@ deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
 	}
 	if (rcpt_too_many(s, info->rcpt, reply))
 		return;
-	suspect = reply_perm(reply) && !result_about_sender(reply) &&
-	    queue_refusal_suspect(deliver_of(s)->queue, d->domain, r->mailbox,
-		&reply->status, reply->text);
-	res = result_of(SMTP_PHASE_RCPT, reply, suspect);
-	rcpt_set(r, res.state, res.code, &res.status, reply->text);
+	s->refused += reply_perm(reply);
+	v = judged(s, &c, r->mailbox);
+	rcpt_set(r, state_of(&v), reply->code, &reply->status, reply->text);
 	note_reply(s->cur, reply);
 }
 
@@ -511,10 +641,21 @@ tls_is_wanted(struct deliver_session *s, const struct smtp_reply *r)
  * last choice for a while where there is another. */
 static bool
 is_passed_over(const struct deliver_session *s, enum smtp_phase phase,
-    const struct smtp_reply *reply, enum result_scope scope)
+    const struct smtp_reply *reply, bool ends)
 {
 	return s->accepted == 0 && reply != NULL && reply->code / 100 == 4 &&
-	    (phase == SMTP_PHASE_MAIL || scope == RESULT_SERVER);
+	    (phase == SMTP_PHASE_MAIL || ends);
+}
+
+/* It wants nothing from us now, or is out of order: so the session ends. What it
+ * says of one recipient it does not say of all. */
+static bool
+ends_session(enum smtp_phase phase, const struct smtp_reply *reply,
+    const struct judge_verdict *v)
+{
+	return phase != SMTP_PHASE_RCPT &&
+	    (v->scope == JUDGE_PRIMARY ||
+		(v->scope == JUDGE_US && reply_perm(reply)));
 }
 
 /* The last reply of a transaction. */
@@ -525,19 +666,18 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 	struct deliver_dest *d = s->dest;
 	const struct smtp_reply *reply = info->reply;
 	struct delivery *w = s->cur;
-	enum result_scope scope = RESULT_RCPT;
-	struct result res;
+	struct judge_case c = { .phase = info->phase, .reply = info->reply };
+	struct judge_verdict v = { .scope = JUDGE_NOBODY };
+	bool ends = false;
 
 	s->answered = s->decided = true;
 	w->decided++;
 	deliver_tx_drop_body(s);
 	if (reply != NULL && info->phase != SMTP_PHASE_RCPT) {
-		res = result_of(info->phase, reply, false);
-		batch_set(s, res.state, res.code, &res.status, reply->text,
-		    info->phase != SMTP_PHASE_MAIL);
+		v = judged(s, &c, NULL);
+		batch_set(s, info->phase, &v, reply);
 		note_reply(w, reply);
-		if (!reply_ok(reply))
-			scope = result_scope(info->phase, reply);
+		ends = ends_session(info->phase, reply, &v);
 	}
 	if (deliver_session_is_of_today(s))
 		host_learns(s, info->phase, reply);
@@ -549,12 +689,12 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 			.host = w->label,
 			.text = "" });
 	}
-	if (scope != RESULT_SERVER && batch_left(w)) {
+	if (!ends && batch_left(w)) {
 		if (deliver_session_full(s)) /* the others over another one */
 			deliver_tx_return(s, &s->cur);
 		return; /* READY follows: the next hundred */
 	}
-	if (is_passed_over(s, info->phase, reply, scope)) {
+	if (is_passed_over(s, info->phase, reply, ends)) {
 		lane_failed(s->lane, info->phase, 0);
 		if (info->phase == SMTP_PHASE_MAIL && w->decided == 1 &&
 		    deliver_dest_has_other(d)) {
@@ -564,14 +704,15 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 		}
 	}
 	delivery_report(w, info->phase, "");
-	if (scope != RESULT_SERVER) {
+	if (!ends) {
 		delivery_finish(dl, &s->cur, JOB_TRIED);
 		return;
 	}
 	tls_is_wanted(s, reply);
 	/* It will not have anything from us now: the message waits, and so
-	 * should the others, unless it takes theirs. */
-	if (!is_working(s))
+	 * should the others, unless it takes theirs. That it refuses us alone is
+	 * for the breaker. */
+	if (v.scope == JUDGE_PRIMARY && !is_working(s))
 		deliver_dest_outcome(d,
 		    &(struct deliver_outcome){ .phase = info->phase,
 			.code = reply->code,

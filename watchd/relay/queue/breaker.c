@@ -1,129 +1,517 @@
 /* SPDX-License-Identifier: ISC
- * breaker: a primary that came back half restored answers 550 to everybody;
- * bouncing a month of mail because of it is the worst a backup MX can do. So
- * before a refusal is believed two questions are asked: did the primary take
- * this very recipient lately, and does it refuse most of the first ones it is
- * offered after an outage? Then the domain is closed, its mail kept and
- * somebody told.
+ * breaker: a primary that came back from an old state, lost its filter or its
+ * recipients, or has us on a block list refuses for good what it should take, and
+ * bouncing a month of mail because of it is the worst a backup MX can do. Each
+ * refusal is held against what is known of the domain (knowledge.h) by the one
+ * judge (primary/judge.h); those that are not believed are put off and counted,
+ * and when they prevail the breaker closes the domain: its mail is held, whatever
+ * the gate says, and somebody is told once.
  *
- * Somebody may have left, too, or be blocked for one sender: so a known
- * recipient's refusal is no alarm when the primary takes more than it refuses
- * so. It is put off and believed later. What was refused goes last, and the
- * next canary is another message. Deliverers ask on the loop thread. */
+ *	open --refusals prevail--> closed --trial: refused--> closed, longer pause
+ *	  ^                          |
+ *	  `--- release, by the operator, or a trial that was taken ---'
+ *
+ * A trial is one message, of those that were refused if there is one, when the
+ * probes find the primary well (queue_trial()), or by the clock where nobody
+ * probes. Knowledge and the breaker outlive restarts. Deliverers ask on the loop
+ * thread. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "relay/queue/queue_int.h"
 
-#define KNOWN_KEY "known"
+#define KNOWN_PREFIX   "known/"
+#define BREAKER_PREFIX "breaker/"
+#define KEY_MAX	       (sizeof(BREAKER_PREFIX) + TEXT_DOMAIN_MAX)
+#define REPLY_MAX      512
+#define SHOWN_MS       INT64_C(3600000) /* so long ago is not lately */
+#define SHOWN_EARLY_MS INT64_C(300000) /* before the gate was opened by it */
+#define BELIEVED_MS    (INT64_C(5) * 86400000) /* without any evidence */
+#define AGAIN_MS       INT64_C(3600000) /* what contradicts is tried again */
+#define SAVES_MAX      200 /* of knowledge, a turn */
+
+/* ---- what is stored */
 
 static void
-breaker_trip(struct dest *d, const char *why, const char *reply)
-{
-	log_notice("queue", "domain=%s event=breaker reason=%s reply=%s",
-	    d->name, why, log_q(reply));
-	d->broken = true;
-	d->wary = true;
-	mem_free(&d->breaker_reply);
-	d->breaker_reply = mem_strdup(reply != NULL ? reply : "");
-	d->notes |= NOTE_BREAKER;
-	dest_close(d);
-}
-
-/* Refusals that are about this mailbox's own state, its quota or the message
- * are nothing strange for a recipient that exists. */
-static bool
-about_state(const struct smtp_status *st)
-{
-	if (st->cls == 0)
-		return false;
-	return st->subject == 2 || st->subject == 6 ||
-	    (st->subject == 3 && st->detail == 4);
-}
-
-bool
-queue_refusal_suspect(struct queue *q, const char *domain, const char *mailbox,
-    const struct smtp_status *status, const char *reply)
-{
-	struct dest *d = dest_find(q, domain);
-	bool watched;
-
-	if (d == NULL || !d->configured)
-		return false;
-	if (d->broken)
-		return true;
-	watched = d->flush.running || d->canary ||
-	    clock_wall_ms() - d->opened_ms < WATCH_MS;
-	if (watched && !about_state(status) &&
-	    recent_has(q->recent, domain, mailbox)) {
-		if (++d->odd > d->taken)
-			breaker_trip(d, "known_recipient_refused", reply);
-		return true;
-	}
-	if (!d->flush.running || d->sample >= SAMPLE_MAX)
-		return d->wary;
-	d->sample++;
-	d->refused++;
-	/* The second time it costs nobody's mail to find out. */
-	if (d->refused < SAMPLE_MIN || d->refused * 2 <= d->sample)
-		return d->wary;
-	breaker_trip(d, "most_recipients_refused", reply);
-	return true;
-}
-
-/* So many recipients were taken, or deferred: they count in the sample. */
-void
-breaker_accepted(struct dest *d, unsigned recipients)
-{
-	if (d->flush.running && d->sample < SAMPLE_MAX)
-		d->sample += recipients;
-}
-
-static void
-recent_saved(void *arg, uint64_t token, int rc)
+state_saved(void *arg, uint64_t token, int rc)
 {
 	struct queue *q = arg;
+	static struct log_limit limit;
 
 	(void)token;
-	if (rc != 0)
+	if (rc != 0 && log_limit_ok(&limit, 1))
 		log_warn("queue", "event=known_not_saved error=%s",
 		    log_q(mx_strerror(rc)));
 	q->completions--;
 	queue_release(q);
 }
 
-void
-breaker_save(struct queue *q, int64_t now, bool force)
+static void
+state_put(struct dest *d, const char *prefix, const void *data, size_t len)
 {
-	uint8_t *blob;
-	size_t len;
+	char key[KEY_MAX];
 
-	if (!recent_dirty(q->recent))
-		return;
-	if (!force && now - q->recent_ms < RECENT_SAVE_MS &&
-	    now >= q->recent_ms)
-		return;
-	q->recent_ms = now;
-	blob = mem_alloc(KNOWN_BLOB_MAX);
-	len = recent_save(q->recent, blob);
-	q->completions++;
-	store_state_put(q->store, KNOWN_KEY, blob, len, recent_saved, q, 0);
-	mem_free(&blob);
+	strlcpy(key, prefix, sizeof(key));
+	strlcat(key, d->name, sizeof(key));
+	d->queue->completions++;
+	store_state_put(d->queue->store, key, data, len, state_saved, d->queue,
+	    0);
 }
 
 static void
-recent_one(void *arg, const char *key, const void *data, size_t len)
+known_save(struct dest *d)
+{
+	uint8_t *blob = mem_alloc(knowledge_size(&d->known));
+	size_t len = knowledge_save(&d->known, blob);
+
+	d->known.dirty = false;
+	state_put(d, KNOWN_PREFIX, blob, len);
+	mem_free(&blob);
+}
+
+/* Something was learned: written down within a while. */
+static void
+known_touch(struct dest *d)
+{
+	if (!d->known.dirty || d->unsaved)
+		return;
+	d->unsaved = true;
+	d->save_ms = clock_wall_ms() + RECENT_SAVE_MS;
+	TAILQ_INSERT_TAIL(&d->queue->unsaved, d, unsaved_link);
+}
+
+static void
+known_saved(struct dest *d)
+{
+	d->unsaved = false;
+	TAILQ_REMOVE(&d->queue->unsaved, d, unsaved_link);
+	known_save(d);
+}
+
+void
+breaker_save(struct queue *q, int64_t now, bool force)
+{
+	unsigned n = SAVES_MAX;
+	struct dest *d;
+
+	while ((d = TAILQ_FIRST(&q->unsaved)) != NULL && (force || n-- > 0)) {
+		/* Not so late that the clock was set back. */
+		if (!force && now < d->save_ms &&
+		    d->save_ms - now <= RECENT_SAVE_MS)
+			return;
+		known_saved(d);
+	}
+}
+
+static void
+breaker_put(struct dest *d)
+{
+	char text[REPLY_MAX + 32];
+	int n = 0;
+
+	if (d->broken)
+		n = snprintf(text, sizeof(text), "%lld %.*s",
+		    (long long)d->broken_ms, REPLY_MAX - 1, d->breaker_reply);
+	state_put(d, BREAKER_PREFIX, text, (size_t)n);
+	if (d->unsaved)
+		known_saved(d);
+}
+
+static void
+load_known(void *arg, const char *key, const void *data, size_t len)
 {
 	struct queue *q = arg;
+	struct dest *d;
 
-	if (strcmp(key, KNOWN_KEY) == 0 &&
-	    recent_load(q->recent, data, len) != 0)
-		log_warn("queue", "event=known_not_loaded");
+	if (strncmp(key, KNOWN_PREFIX, strlen(KNOWN_PREFIX)) != 0)
+		return;
+	d = dest_find(q, key + strlen(KNOWN_PREFIX));
+	if (d == NULL || !d->configured)
+		return; /* it left the configuration */
+	if (knowledge_load(&d->known, data, len) != 0)
+		log_warn("queue", "domain=%s event=known_not_loaded", d->name);
+}
+
+static void
+load_breaker(void *arg, const char *key, const void *data, size_t len)
+{
+	struct queue *q = arg;
+	char text[REPLY_MAX + 32];
+	struct dest *d;
+	char *end;
+
+	if (strncmp(key, BREAKER_PREFIX, strlen(BREAKER_PREFIX)) != 0)
+		return;
+	d = dest_find(q, key + strlen(BREAKER_PREFIX));
+	if (d == NULL || !d->configured || len >= sizeof(text))
+		return;
+	memcpy(text, data, len);
+	text[len] = '\0';
+	d->broken = true;
+	d->broken_ms = strtoll(text, &end, 10);
+	mem_free(&d->breaker_reply);
+	d->breaker_reply = mem_strdup(*end == ' ' ? end + 1 : end);
+	d->notes |= NOTE_BREAKER;
+	dest_touch(d);
 }
 
 void
 breaker_load(struct queue *q)
 {
-	store_state_each(q->store, KNOWN_KEY, recent_one, q);
+	store_state_each(q->store, KNOWN_PREFIX, load_known, q);
+	store_state_each(q->store, BREAKER_PREFIX, load_breaker, q);
+}
+
+void
+breaker_init(struct dest *d)
+{
+	knowledge_init(&d->known, rnd_u64(), d->queue->conf.known_names);
+}
+
+/* The domain left the configuration (`gone`), or the process ends. */
+void
+breaker_fini(struct dest *d, bool gone)
+{
+	if (d->unsaved) {
+		d->unsaved = false;
+		TAILQ_REMOVE(&d->queue->unsaved, d, unsaved_link);
+	}
+	if (gone && d->broken) {
+		d->broken = false;
+		breaker_put(d);
+	}
+	if (gone && (d->known.nused > 0 || d->known.dots > 0))
+		state_put(d, KNOWN_PREFIX, "", 0);
+	knowledge_fini(&d->known);
+	if (gone)
+		breaker_init(d);
+}
+
+/* ---- closed and open */
+
+static void
+breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
+{
+	log_error("queue",
+	    "domain=%s event=breaker state=closed reason=%s "
+	    "reply=%s effect=\"its mail is held\"",
+	    d->name, log_q(why), log_q(reply));
+	stats_domain(d->queue->stats, d->name)->breaker++;
+	d->broken = true;
+	d->broken_ms = now;
+	d->trials = 0;
+	d->trial = false;
+	d->trial_ms = now + d->policy.retry_first_ms;
+	mem_free(&d->breaker_reply);
+	d->breaker_reply = mem_strndup(reply != NULL ? reply : "", REPLY_MAX);
+	d->breaker_why = why;
+	d->notes |= NOTE_BREAKER | NOTE_BREAKER_NEW;
+	d->notes &= ~NOTE_MENDED;
+	breaker_put(d);
+	flush_end(d, false);
+	d->forced = false;
+	dest_touch(d);
+}
+
+void
+breaker_open(struct dest *d, const char *why)
+{
+	if (!d->broken)
+		return;
+	log_notice("queue", "domain=%s event=breaker state=open reason=%s",
+	    d->name, log_q(why));
+	d->broken = d->trial = false;
+	d->broken_ms = 0;
+	d->notes &= ~(NOTE_BREAKER | NOTE_BREAKER_NEW);
+	d->notes |= NOTE_MENDED;
+	knowledge_forgive(&d->known);
+	known_touch(d);
+	breaker_put(d);
+	dest_canary(d);
+	dest_touch(d);
+}
+
+/* Something for the trial: what was refused if it is ready, or what is due
+ * next. */
+static bool
+trial_ready(struct dest *d, int64_t now)
+{
+	struct heap_node *n = heap_min(&d->wait);
+	struct part *e;
+
+	if (d->nready > 0)
+		return true;
+	if (n == NULL)
+		return false;
+	e = HEAP_ENTRY(n, struct part, u.wait);
+	e->due_ms = now;
+	part_set(e, PART_READY);
+	return true;
+}
+
+static bool
+trial_due(const struct dest *d, int64_t now)
+{
+	/* A clock that was set back does not make it wait for longer. */
+	return now >= d->trial_ms ||
+	    d->trial_ms - now > 2 * d->policy.retry_max_ms;
+}
+
+static void
+trial_begin(struct dest *d, int64_t now)
+{
+	if (!d->broken || d->trial || d->on_hold || !trial_due(d, now) ||
+	    !trial_ready(d, now))
+		return;
+	log_info("queue", "domain=%s event=breaker state=trial try=%u", d->name,
+	    d->trials + 1);
+	d->trial = true;
+	d->pause_ms = 0;
+	dest_canary(d);
+	dest_touch(d);
+}
+
+void
+queue_trial(struct queue *q, const char *domain)
+{
+	struct dest *d = dest_find(q, domain);
+
+	if (d != NULL)
+		trial_begin(d, clock_wall_ms());
+}
+
+/* Where nobody probes the clock is all there is. 0: not by the clock. */
+int64_t
+breaker_next(struct dest *d, int64_t now)
+{
+	if (!d->broken || d->trial || d->gate != GATE_OPEN || d->n == 0)
+		return 0;
+	if (trial_due(d, now))
+		trial_begin(d, now);
+	return d->trial || !trial_due(d, now) ? d->trial_ms : 0;
+}
+
+/* The message of the trial came back. */
+void
+breaker_tried(struct dest *d, bool taken, int64_t now)
+{
+	if (!d->broken)
+		return;
+	if (taken) {
+		breaker_open(d, "a message was taken");
+		return;
+	}
+	if (!d->trial)
+		return;
+	d->trial = false;
+	d->trials++;
+	d->trial_ms = backoff_due(now,
+	    backoff_delay(d->policy.retry_first_ms, d->policy.retry_max_ms,
+		d->trials),
+	    rnd_below(1001), INT64_MAX);
+	dest_touch(d);
+}
+
+/* ---- the verdict on one reply */
+
+/* Did the primary show itself, by another recipient than this one, lately, and
+ * not before an outage? */
+static int64_t
+shown_ms(struct dest *d, int64_t now)
+{
+	const struct queue_ops *ops = &d->queue->ops;
+	int64_t probe = ops->shown != NULL ? ops->shown(ops->arg, d->name) : 0;
+	int64_t taken = d->known.taken_ms;
+
+	if (probe > now || now - probe > SHOWN_MS ||
+	    probe < d->opened_ms - SHOWN_EARLY_MS)
+		probe = 0;
+	if (taken > now || now - taken > SHOWN_MS || taken < d->opened_ms)
+		taken = 0;
+	return probe > taken ? probe : taken;
+}
+
+/* Refused before, and that put off. */
+static bool
+was_put_off(const struct envelope *env)
+{
+	return part_suspected(env);
+}
+
+static bool
+is_listed(struct dest *d, const char *mailbox)
+{
+	const struct queue_ops *ops = &d->queue->ops;
+
+	return ops->listed != NULL && ops->listed(ops->arg, d->name, mailbox);
+}
+
+/* The rules of refusal_grace: long enough ago, and the primary has shown itself
+ * since; or much longer; and never while refusals prevail. */
+static bool
+is_believed(struct dest *d, const struct known *e,
+    const struct judge_evidence *ev, int64_t shown, int64_t now)
+{
+	int64_t first = e != NULL ? (int64_t)e->refused * 1000 : 0;
+
+	if (first == 0)
+		return false;
+	if (e->believed)
+		return true;
+	if (d->broken || judge_is_wide(ev))
+		return false;
+	if (now - first >= BELIEVED_MS)
+		return true;
+	return now - first >= d->policy.refusal_grace_ms &&
+	    (shown > first || d->known.taken_ms > first);
+}
+
+static const char *
+subject_of(enum judge_scope scope, const struct envelope *env,
+    const char *mailbox, enum known_kind *kind)
+{
+	*kind = scope == JUDGE_SENDER ? KNOWN_SENDER : KNOWN_RCPT;
+	return scope == JUDGE_SENDER ? env->sender : mailbox;
+}
+
+static void
+fill_known(struct dest *d, struct judge_case *c, const struct envelope *env,
+    const char *mailbox, const struct judge_evidence *ev, int64_t shown,
+    int64_t now)
+{
+	struct judge_known *k = &c->known;
+	enum judge_scope scope =
+	    c->reply != NULL ? judge_scope(c->phase, c->reply) : JUDGE_MESSAGE;
+	enum known_kind kind;
+	const char *name = subject_of(scope, env, mailbox, &kind);
+	const struct known *e;
+
+	e = knowledge_find(&d->known, KNOWN_RCPT, mailbox);
+	k->exists = (e != NULL && e->taken != 0) || is_listed(d, mailbox);
+	e = env->sender[0] != '\0' ?
+	    knowledge_find(&d->known, KNOWN_SENDER, env->sender) :
+	    NULL;
+	k->sender = e != NULL && e->taken != 0;
+	k->fitted = k->fitted || d->known.size_taken >= env->body.len;
+	k->shown = shown != 0;
+	k->taken = was_put_off(env) && d->known.taken_ms > env->last_try_ms;
+	k->believed = is_believed(d, knowledge_find(&d->known, kind, name), ev,
+	    shown, now);
+}
+
+/* Learns from a verdict; true: the evidence has grown. */
+static bool
+learn_refusal(struct dest *d, const struct judge_case *c,
+    const struct judge_verdict *v, const struct envelope *env,
+    const char *mailbox, int64_t now)
+{
+	enum known_kind kind;
+	const char *name = subject_of(v->scope, env, mailbox, &kind);
+	struct known *e = knowledge_find(&d->known, kind, name);
+
+	if (v->scope == JUDGE_MESSAGE && c->phase == SMTP_PHASE_EOD &&
+	    !was_put_off(env))
+		knowledge_dot(&d->known, true);
+	if (v->outcome == JUDGE_FAILED) {
+		if (e != NULL && c->known.believed && c->known.exists)
+			knowledge_believe(&d->known, e);
+		return false;
+	}
+	if (v->strange && v->scope != JUDGE_MESSAGE)
+		knowledge_refused(&d->known, v->scope, env->sender, mailbox,
+		    now);
+	else
+		knowledge_stamp(&d->known, kind, name, now);
+	return v->strange;
+}
+
+/* Is other mail ready that was not refused, and may it be taken? Suspects are
+ * the last of the tree. */
+static bool
+has_untried(struct dest *d, int64_t now)
+{
+	struct part *e = RB_MIN(ready_tree, &d->ready);
+
+	return e != NULL && !e->suspect && dest_open(d) && !dest_paused(d, now);
+}
+
+/* Destinations that nobody configured (our reports, ETRN's no) are no primaries
+ * of ours: what they say is what they mean. */
+static struct judge_verdict
+judge_stranger(struct judge_case *c)
+{
+	c->known = (struct judge_known){ .shown = true, .taken = true };
+	return judge(c);
+}
+
+struct judge_verdict
+queue_judge(struct queue *q, const char *domain, struct judge_case *c,
+    const struct envelope *env, const char *mailbox, int64_t *again_ms)
+{
+	struct dest *d = dest_find(q, domain);
+	int64_t now = clock_wall_ms(), shown;
+	struct judge_evidence ev;
+	struct judge_verdict v;
+	const char *why;
+
+	*again_ms = 0;
+	if (c->reply != NULL && !reply_perm(c->reply))
+		return judge(c);
+	if (d == NULL || !d->configured)
+		return judge_stranger(c);
+	shown = shown_ms(d, now);
+	knowledge_weigh(&d->known, now, &ev);
+	fill_known(d, c, env, mailbox, &ev, shown, now);
+	v = judge(c);
+	if (v.outcome == JUDGE_FAILED && d->broken)
+		v.outcome = JUDGE_PUT_OFF;
+	if (v.outcome != JUDGE_FAILED && v.outcome != JUDGE_PUT_OFF)
+		return v;
+	if (v.outcome == JUDGE_PUT_OFF &&
+	    (c->known.exists || v.scope == JUDGE_SENDER) &&
+	    v.scope != JUDGE_US && v.scope != JUDGE_PRIMARY)
+		*again_ms = AGAIN_MS;
+	if (v.outcome == JUDGE_PUT_OFF)
+		stats_domain(q->stats, domain)->put_off[v.scope]++;
+	if (learn_refusal(d, c, &v, env, mailbox, now) && !d->broken) {
+		knowledge_weigh(&d->known, now, &ev);
+		ev.shown = shown != 0;
+		ev.untried = has_untried(d, now);
+		if ((why = judge_closes(&ev)) != NULL)
+			breaker_close(d, why,
+			    c->reply != NULL ? c->reply->text : "", now);
+	}
+	known_touch(d);
+	return v;
+}
+
+/* A message of the domain was taken for those recipients. */
+void
+breaker_taken(struct dest *d, const struct envelope *env, int64_t now)
+{
+	if (!d->configured)
+		return;
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (env->rcpts[i].state == RCPT_DELIVERED)
+			knowledge_taken(&d->known, env->sender,
+			    env->rcpts[i].mailbox, env->body.len, now);
+	knowledge_dot(&d->known, false);
+	known_touch(d);
+}
+
+bool
+queue_refused_for_good(struct queue *q, const char *domain, const char *mailbox,
+    int64_t list_ms)
+{
+	struct dest *d = dest_find(q, domain);
+	const struct known *e;
+
+	if (d == NULL || !d->configured)
+		return false;
+	e = knowledge_find(&d->known, KNOWN_RCPT, mailbox);
+	return e != NULL && e->believed && (int64_t)e->last * 1000 >= list_ms;
 }

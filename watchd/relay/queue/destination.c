@@ -52,6 +52,7 @@ dest_get(struct queue *q, const char *name)
 	d->policy = q->policy;
 	d->gate = GATE_OPEN;
 	d->canary = true;
+	breaker_init(d);
 	RB_INSERT(dest_tree, &q->dests, d);
 	return d;
 }
@@ -68,6 +69,7 @@ dest_free(struct dest *d)
 	RB_REMOVE(dest_tree, &q->dests, d);
 	heap_fini(&d->wait);
 	heap_fini(&d->deadlines);
+	breaker_fini(d, false);
 	free(d->breaker_reply);
 	free(d);
 }
@@ -87,7 +89,9 @@ dest_touch(struct dest *d)
 bool
 dest_open(const struct dest *d)
 {
-	return (d->gate == GATE_OPEN || d->forced) && !d->on_hold;
+	if (d->on_hold)
+		return false;
+	return d->broken ? d->trial : d->gate == GATE_OPEN || d->forced;
 }
 
 /* A pause longer than any we make is a wall clock that was set back. */
@@ -217,8 +221,9 @@ dest_notify(struct dest *d, int64_t now)
 	flush_view(d, now, &view);
 	if (notes & NOTE_FLUSH_BEGIN)
 		ops->flush(ops->arg, &view, true, true);
-	if (notes & NOTE_BREAKER)
-		ops->breaker(ops->arg, d->name, d->breaker_reply);
+	if (notes & (NOTE_BREAKER | NOTE_MENDED))
+		ops->breaker(ops->arg, d->name, notes & NOTE_BREAKER,
+		    notes & NOTE_BREAKER_NEW, d->breaker_reply);
 	if (notes & NOTE_FLUSH_END)
 		ops->flush(ops->arg, &view, false, notes & NOTE_FLUSH_OK);
 }
@@ -264,7 +269,7 @@ dest_retime(struct dest *d, int64_t now)
 {
 	struct queue *q = d->queue;
 	struct heap_node *n;
-	int64_t at = INT64_MAX;
+	int64_t at = INT64_MAX, trial;
 
 	if ((n = heap_min(&d->wait)) != NULL)
 		at = n->key;
@@ -280,6 +285,8 @@ dest_retime(struct dest *d, int64_t now)
 	}
 	if (dest_paused(d, now) && d->pause_ms < at)
 		at = d->pause_ms;
+	if ((trial = breaker_next(d, now)) != 0 && trial < at)
+		at = trial;
 	if (d->walk != 0)
 		at = now;
 	if (at == INT64_MAX)

@@ -74,10 +74,6 @@ flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
 	};
 	d->flush_gen++;
 	flush_leave_out(d);
-	d->sample = 0;
-	d->refused = 0;
-	d->taken = 0;
-	d->odd = 0;
 	d->canary_tries = 0;
 	d->pause_ms = 0;
 	d->newest = false;

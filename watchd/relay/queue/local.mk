@@ -8,7 +8,7 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/extend.c watchd/relay/queue/extend.h \
 	watchd/relay/queue/flush.c \
 	watchd/relay/queue/take.c \
-	watchd/relay/queue/recent_recipients.c watchd/relay/queue/recent_recipients.h \
+	watchd/relay/queue/knowledge.c watchd/relay/queue/knowledge.h \
 	watchd/relay/queue/clock_step.c watchd/relay/queue/clock_step.h \
 	watchd/relay/queue/intake.c \
 	watchd/relay/queue/list.c \
@@ -22,20 +22,26 @@ libmx_queue_a_SOURCES = \
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
-	tests/unit/test_queue \
+	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate
 TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
-	tests/unit/test_queue \
+	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
 tests_unit_test_clock_step_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_knowledge_SOURCES = tests/unit/test_knowledge.c
+tests_unit_test_knowledge_LDADD = libmx_queue.a $(PRIMARY_L) $(STATUS_L) \
+	$(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
 # The store and the loop are fakes: of libmx_store.a only envelope.o is used.
 FAKES = tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
 QUEUE_WORLD = $(FAKES) tests/unit/queue_world.c tests/unit/queue_world.h
-QUEUE_WORLD_L = libmx_queue.a $(STATUS_L) libmx_store.a $(BASE_L)
+QUEUE_WORLD_L = libmx_queue.a $(PRIMARY_L) $(STATUS_L) libmx_store.a $(SMTP_L) \
+	$(BASE_L)
+tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c $(QUEUE_WORLD)
+tests_unit_test_breaker_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c $(QUEUE_WORLD)
 tests_unit_test_queue_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_flush_SOURCES = tests/unit/test_queue_flush.c \

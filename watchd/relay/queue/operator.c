@@ -117,6 +117,12 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->canary = d->canary;
 	out->connections_wanted = d->wanted;
 	out->on_hold = d->on_hold;
+	out->broken = d->broken;
+	out->broken_ms = d->broken_ms;
+	out->trial_ms = d->broken ? d->trial_ms : 0;
+	out->trials = d->trials;
+	out->broken_reply = d->broken ? d->breaker_reply : NULL;
+	out->put_off = d->known.strange;
 	flush_view(d, now, &out->flush);
 }
 
@@ -152,6 +158,8 @@ relay_op_hold_domain(void *self, const char *domain, bool hold)
 
 	if (d == NULL)
 		return -MX_ENOENT;
+	if (!hold)
+		breaker_open(d, "released by the operator");
 	if (d->on_hold == hold)
 		return 0;
 	d->on_hold = hold;

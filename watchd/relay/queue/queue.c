@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rnd.h"
 #include "relay/queue/queue_int.h"
 
 /* For domains nobody configured, until daemon.c says better. */
@@ -17,6 +16,7 @@ static const struct queue_policy policy_builtin = {
 	.connections = 2,
 	.retry_first_ms = 300 * 1000,
 	.retry_max_ms = 7200 * 1000,
+	.refusal_grace_ms = INT64_C(86400) * 1000,
 };
 
 /* After the callbacks of a turn: see destination.c. */
@@ -66,19 +66,18 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	q->clock_step.settle_ms = conf->clock_settle_ms;
 	q->ops = *ops;
 	q->policy = policy_builtin;
-	q->recent_ms = clock_wall_ms();
-	q->tick_ms = q->recent_ms + TICK_MAX_MS;
+	q->tick_ms = clock_wall_ms() + TICK_MAX_MS;
 	idmap_init(&q->entries);
 	RB_INIT(&q->dests);
 	heap_init(&q->times);
 	heap_init(&q->retries);
 	TAILQ_INIT(&q->touched);
 	TAILQ_INIT(&q->blocked);
+	TAILQ_INIT(&q->unsaved);
 	LIST_INIT(&q->jobs);
 	LIST_INIT(&q->requests);
 	STAILQ_INIT(&q->refused);
 	ages_init(&q->ages);
-	q->recent = recent_create(rnd_u64());
 	q->task = loop_task_create(loop, queue_settle, q);
 	q->timer = loop_timer_create(loop, schedule_tick, q);
 	operator_init(q);
@@ -118,7 +117,6 @@ queue_destroy(struct queue **qp)
 	loop_task_destroy(&q->task);
 	loop_timer_destroy(&q->timer);
 	ages_fini(&q->ages);
-	recent_destroy(&q->recent);
 	q->dead = true;
 	queue_release(q);
 }
@@ -181,7 +179,7 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 		if ((d = dest_find(q, domain)) == NULL)
 			return;
 		d->configured = false;
-		d->broken = false;
+		breaker_fini(d, true);
 		queue_gate(q, domain, GATE_OPEN);
 		dest_policy(d, &q->policy);
 		dest_touch(d);
@@ -229,14 +227,7 @@ queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
 	d->fails = 0;
 	d->canary_tries = 0;
 	d->pause_ms = 0;
-	d->taken = 0;
-	d->odd = 0;
 	d->opened_ms = clock_wall_ms();
-	/* Without a flush nobody has seen it recover: not at once again. */
-	if (d->broken)
-		dest_pause(d, d->policy.retry_first_ms, d->policy.retry_max_ms,
-		    d->opened_ms);
-	d->broken = false;
 	dest_touch(d);
 }
 

@@ -11,6 +11,7 @@
 #define MX_QUEUE_QUEUE_H
 
 #include "net/loop.h"
+#include "primary/judge.h"
 #include "relay/envelope.h"
 #include "relay/relay.h"
 #include "status/counters.h"
@@ -32,6 +33,7 @@ struct queue_policy {
 	size_t ndelay_warning;
 	unsigned connections; /* the most parts out at once */
 	int64_t retry_first_ms, retry_max_ms;
+	int64_t refusal_grace_ms; /* see primary/judge.h: believed */
 };
 
 /* One part on its way. For the deliverer to read, but for `put_off_ms`. */
@@ -46,6 +48,7 @@ struct queue_job {
 	int64_t expiry_ms; /* wall; 0: not while its domain is on hold */
 	int64_t put_off_ms; /* set before queue_done(): the notification that
 			     * env still owes can be tried after so long */
+	int64_t wait_ms; /* the same: what is pending is not tried before */
 };
 
 enum job_outcome {
@@ -71,14 +74,22 @@ struct queue_ops {
 	/* A flush began or ended; `ok` says that it was not cut off. */
 	void (
 	    *flush)(void *arg, const struct relay_flush *, bool begin, bool ok);
-	/* The primary refuses for good what it should take: the domain was
-	 * closed. `reply` is peer text. */
-	void (*breaker)(void *arg, const char *domain, const char *reply);
+	/* The breaker of the domain is closed: its primary refuses for good what
+	 * it should take (`fresh`: since now, not since before a restart); or it
+	 * is open again. `reply` is peer text. */
+	void (*breaker)(void *arg, const char *domain, bool closed, bool fresh,
+	    const char *reply);
+	/* What others know, for the judge; NULL: nothing. Does the domain's list
+	 * name that mailbox itself? When did the primary take the probe's
+	 * recipient last (wall ms, 0: never, or it refused it since)? */
+	bool (*listed)(void *arg, const char *domain, const char *mailbox);
+	int64_t (*shown)(void *arg, const char *domain);
 	void *arg;
 };
 
 struct queue_conf {
 	uint32_t max_messages; /* queue_commit() refuses beyond: -MX_EFULL */
+	uint32_t known_names; /* of a domain, see knowledge.h */
 	int64_t
 	    clock_step_ms; /* 0: the wall clock is believed; see clock_step.h */
 	int64_t clock_settle_ms;
@@ -157,13 +168,21 @@ queue_warned(struct queue *, struct queue_job *, const struct envelope *env);
 /* Notifications that were put off are asked for at once: their budget has
  * changed. */
 void queue_owed_again(struct queue *);
-/* Asked for each recipient that the server refuses with 5xx at RCPT (or before
- * it), before the refusal is reported; not for what it says of a message after
- * DATA. True: the refusal says more of the primary than of the recipient,
- * which stays pending; perhaps the domain is closed by now (queue_ops.breaker).
- */
-bool queue_refusal_suspect(struct queue *, const char *domain,
-    const char *mailbox, const struct smtp_status *, const char *reply);
+/* The verdict on what a server said of `mailbox` (or of the message: then any of
+ * its pending recipients), or on what we found ourselves; the case's `known` is
+ * filled in, but for `fitted`, which may be set before. It is learned from, and
+ * perhaps the breaker is closed by it. `env` is the envelope as it was stored.
+ * *again_ms: it is not to be tried again before that (0: any time). */
+struct judge_verdict
+queue_judge(struct queue *, const char *domain, struct judge_case *,
+    const struct envelope *env, const char *mailbox, int64_t *again_ms);
+/* The primary of a domain whose breaker is closed seems well: one message may go.
+ * Nothing when it is open, or not yet time. */
+void queue_trial(struct queue *, const char *domain);
+/* The list has it, and the primary refused it for so long that it was believed,
+ * after the list was made (wall ms). */
+bool queue_refused_for_good(struct queue *, const char *domain,
+    const char *mailbox, int64_t list_ms);
 /* A connection to the domain could not be made or greeted us with 421. The
  * queue then wants none for a growing pause. */
 void queue_connect_failed(struct queue *, const char *domain);

@@ -9,7 +9,8 @@
  *	take.c          handing a part out and taking its outcome back
  *	record.c        writing records down, again and again when it must be
  *	flush.c         a flush and its canary
- *	breaker.c       when 5xx means that the primary is broken
+ *	knowledge.c     what a domain's primary took and refused (pure)
+ *	breaker.c       verdicts on refusals; when they mean that it is broken
  *	clock_doubt.c   what a wall clock that leaps may not do
  *	operator.c      what an operator does (relay/relay.h)
  *	list.c          what he sees
@@ -28,8 +29,8 @@
 #include "relay/queue/backoff.h"
 #include "relay/queue/clock_step.h"
 #include "relay/queue/extend.h"
+#include "relay/queue/knowledge.h"
 #include "relay/queue/queue.h"
-#include "relay/queue/recent_recipients.h"
 #include "relay/store/store.h"
 
 #define WALK_STEP      2000 /* parts of one timer turn */
@@ -37,10 +38,7 @@
 #define DEADLINE_JOBS  64 /* expiries and warnings out at once */
 #define TROUBLE_MAX    100 /* records the store refuses, then no deliveries */
 #define CANARY_TRIES   3
-#define SAMPLE_MAX     20 /* recipients a recovery is judged by */
-#define SAMPLE_MIN     3 /* refusals among them */
-#define WATCH_MS       INT64_C(600000) /* known recipients, after opening */
-#define RECENT_SAVE_MS INT64_C(300000)
+#define RECENT_SAVE_MS INT64_C(300000) /* of knowledge */
 #define TICK_MAX_MS    INT64_C(60000) /* the wall clock may be set */
 #define DEADLINE_AGAIN INT64_C(30000) /* a notification that did not store */
 
@@ -131,6 +129,8 @@ struct flush {
 #define NOTE_FLUSH_END	 2u
 #define NOTE_FLUSH_OK	 4u
 #define NOTE_BREAKER	 8u
+#define NOTE_BREAKER_NEW 16u /* not since before a restart */
+#define NOTE_MENDED	 32u
 
 #define WALK_DUE	 1u /* all that waits is due now */
 #define WALK_DEADLINE	 2u /* deadlines may have come nearer */
@@ -156,7 +156,6 @@ struct dest {
 	bool touched, blocked;
 	bool configured;
 	bool forced; /* open for a manual flush though the gate is closed */
-	bool broken; /* the breaker closed it */
 	bool on_hold;
 	bool newest; /* whose turn it is */
 	bool starved; /* somebody asked and got nothing */
@@ -172,15 +171,21 @@ struct dest {
 	unsigned canary_tries, fails, losses;
 	int64_t pause_ms; /* no attempts until then */
 	int64_t opened_ms;
-	unsigned sample, refused; /* recipients since the flush began */
-	unsigned taken, odd; /* recipients since the gate opened: accepted;
-			      * known ones refused */
-	bool wary; /* nothing was taken since the breaker closed it */
+
+	struct knowledge known; /* breaker.c */
+	TAILQ_ENTRY(dest) unsaved_link; /* in queue.unsaved */
+	int64_t save_ms;
+	bool unsaved;
+	bool broken; /* the breaker is closed: nothing goes but a trial */
+	bool trial; /* one message may go, to find out */
+	unsigned trials; /* refused, since it was closed */
+	int64_t broken_ms, trial_ms; /* since when; the next one */
+	const char *breaker_why; /* static; NULL: before a restart */
+	char *breaker_reply;
 
 	struct flush flush;
 	uint32_t flush_gen;
 	unsigned notes; /* NOTE_* */
-	char *breaker_reply;
 	char name[];
 };
 RB_HEAD(dest_tree, dest);
@@ -230,8 +235,7 @@ struct queue {
 	struct loop_task *task;
 	struct loop_timer *timer;
 	struct ages ages;
-	struct recent_recipients *recent;
-	int64_t recent_ms; /* when it was saved last */
+	TAILQ_HEAD(, dest) unsaved; /* knowledge, by save_ms */
 	struct clock_step clock_step;
 	int64_t clock_save_ms; /* monotonic: when the time is noted next */
 	bool all_due; /* once the loading is done */
@@ -309,9 +313,14 @@ void flush_view(const struct dest *, int64_t now, struct relay_flush *);
 void flush_canary_failed(struct dest *, bool lost, int64_t now);
 
 /* breaker.c */
-void breaker_accepted(struct dest *, unsigned recipients);
+void breaker_init(struct dest *);
+void breaker_fini(struct dest *, bool gone); /* from the configuration */
+void breaker_taken(struct dest *, const struct envelope *, int64_t now);
+void breaker_tried(struct dest *, bool taken, int64_t now);
+void breaker_open(struct dest *, const char *why);
+int64_t breaker_next(struct dest *, int64_t now); /* a trial; 0: none */
 void breaker_save(struct queue *, int64_t now, bool force);
-void breaker_load(struct queue *);
+void breaker_load(struct queue *); /* the policies are known */
 
 /* clock_doubt.c */
 void clock_doubt_load(struct queue *);

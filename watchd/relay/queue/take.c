@@ -47,8 +47,9 @@ queue_take(struct queue *q, const char *domain)
 		d->starved = true;
 		return NULL;
 	}
+	/* A trial is of what was refused, if that is there. */
 	e = RB_MAX(ready_tree, &d->ready);
-	if (!d->newest || e->suspect)
+	if (!d->trial && (!d->newest || e->suspect))
 		e = RB_MIN(ready_tree, &d->ready);
 	d->newest = !d->newest;
 	d->out++;
@@ -161,15 +162,15 @@ count_outcome(struct part *e, const struct envelope *env, int64_t now)
 	return got;
 }
 
-static void
-note_accepted(struct dest *d, const struct envelope *env, unsigned got)
+/* Some recipient is to be tried later, and was not refused. */
+static bool
+is_put_off(const struct envelope *env)
 {
-	if (!d->configured || got == 0)
-		return;
 	for (uint32_t i = 0; i < env->nrcpts; i++)
-		if (env->rcpts[i].state == RCPT_DELIVERED)
-			recent_add(d->queue->recent, d->name,
-			    env->rcpts[i].mailbox);
+		if (env->rcpts[i].state == RCPT_PENDING &&
+		    env->rcpts[i].code / 100 != 5)
+			return true;
+	return false;
 }
 
 /* Lessons of an attempt that came to its end, about the primary. One that hung
@@ -178,25 +179,25 @@ static void
 learn_tried(struct dest *d, const struct envelope *env, unsigned got,
     bool stuck, int64_t now)
 {
-	note_accepted(d, env, got);
+	if (got > 0)
+		breaker_taken(d, env, now);
 	if (stuck)
 		return;
-	breaker_accepted(d, got + envelope_count(env, RCPT_PENDING));
 	d->losses = 0;
+	breaker_tried(d, got > 0, now);
 	if (got > 0) {
-		d->taken += got;
-		d->wary = false;
 		d->fails = 0;
 		d->canary_tries = 0;
 		d->canary = false;
-	} else if (d->canary && envelope_count(env, RCPT_PENDING) > 0) {
+	} else if (d->canary && is_put_off(env)) {
 		flush_canary_failed(d, false, now);
-	} /* else it was refused, and that believed: the next is the canary */
+	} /* else it was refused, believed or not: the next is the canary */
 }
 
 static void
 learn_lost(struct dest *d, int64_t now)
 {
+	breaker_tried(d, false, now);
 	if (d->canary) {
 		flush_canary_failed(d, true, now);
 	} else if (++d->losses >= LOSSES_PACE) {
@@ -208,7 +209,8 @@ learn_lost(struct dest *d, int64_t now)
 
 /* Some recipients are left: their next time, on the disk first. */
 static void
-defer(struct part *e, const struct envelope *env, unsigned step, int64_t now)
+defer(struct part *e, const struct envelope *env, unsigned step,
+    int64_t wait_ms, int64_t now)
 {
 	const struct queue_policy *p = &e->dest->policy;
 	int64_t expiry = part_expiry(e);
@@ -220,6 +222,9 @@ defer(struct part *e, const struct envelope *env, unsigned step, int64_t now)
 	e->due_ms = backoff_due(now,
 	    backoff_delay(p->retry_first_ms, p->retry_max_ms, e->attempts),
 	    rnd_below(1001), expiry);
+	/* What contradicts knowledge is not asked about all the time. */
+	if (e->due_ms < now + wait_ms)
+		e->due_ms = now + wait_ms;
 	if (e->finish) /* given up meanwhile: its sender is told now */
 		e->due_ms = now;
 	if (env == NULL) {
@@ -249,7 +254,7 @@ part_over(struct part *e, const struct envelope *env, int64_t put_off_ms,
 
 static void
 done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
-    bool stuck, int64_t put_off_ms, int64_t now)
+    bool stuck, int64_t put_off_ms, int64_t wait_ms, int64_t now)
 {
 	struct dest *d = e->dest;
 	unsigned got = count_outcome(e, env, now);
@@ -270,12 +275,12 @@ done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
 	if (e->pending == 0)
 		part_over(e, env, put_off_ms, now);
 	else
-		defer(e, env, 1, now);
+		defer(e, env, 1, is_put_off(env) ? 0 : wait_ms, now);
 	flush_settle(d, true);
 }
 
 /* The connection went. It has an end between two transactions of a message,
- * some recipients taken: then it is nobody's fault. Else perhaps this message's:
+ * some recipients decided: then it is nobody's fault. Else perhaps this message's:
  * after the second time it waits, twice as long each time. A lost canary waits
  * at once, so that the next one is another. */
 static void
@@ -285,26 +290,33 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 	struct dest *d = e->dest;
 	uint16_t before = e->pending;
 	unsigned got = 0;
-	bool canary;
+	bool canary, progress;
 
 	if (env != NULL) {
 		got = count_outcome(e, env, now);
 		count_pending(stats_domain(d->queue->stats, d->name), env,
 		    true);
 	}
-	canary = d->canary && !stuck && got == 0;
-	if (got > 0)
+	/* Some recipients were refused before: the server may have had enough of
+	 * that, and the others are offered again at once. */
+	progress = e->pending < before;
+	canary = d->canary && !stuck && !progress;
+	if (progress)
 		e->losses = 0;
 	else if (e->losses < UINT8_MAX)
 		e->losses++;
 	if (env != NULL && e->pending == 0) {
-		flush_tried(e, FLUSH_DELIVERED, now);
+		flush_tried(e,
+		    e->tally != NULL && e->tally->delivered > 0 ?
+			FLUSH_DELIVERED :
+			FLUSH_FAILED,
+		    now);
 		part_over(e, env, put_off_ms, now);
 	} else if (canary || e->losses >= LOSSES_ALONE) {
 		d->flush.lost += d->flush.running && e->flush != d->flush_gen;
 		flush_tried(e, FLUSH_DEFERRED, now);
-		defer(e, env, e->losses >= LOSSES_ALONE ? 2 : 1, now);
-	} else if (e->pending != before) {
+		defer(e, env, e->losses >= LOSSES_ALONE ? 2 : 1, 0, now);
+	} else if (progress) {
 		e->due_ms = now;
 		record_update(e, envelope_copy(env));
 	} else {
@@ -312,7 +324,7 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		part_back(e, now);
 	}
 	/* After it was counted: this may end the flush. */
-	if (got > 0)
+	if (progress)
 		learn_tried(d, env, got, stuck, now);
 	else if (!stuck)
 		learn_lost(d, now);
@@ -352,13 +364,13 @@ queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
 	enum job_kind kind = job->kind;
 	struct part *e = job->part;
 	bool stuck = job->epoch != e->dest->epoch;
-	int64_t put_off_ms = pub->put_off_ms;
+	int64_t put_off_ms = pub->put_off_ms, wait_ms = pub->wait_ms;
 	int64_t now = clock_wall_ms();
 
 	MX_ASSERT(e->dest->queue == q);
 	e = job_end(job);
 	if (outcome == JOB_TRIED && env != NULL)
-		done_tried(e, kind, env, stuck, put_off_ms, now);
+		done_tried(e, kind, env, stuck, put_off_ms, wait_ms, now);
 	else if (outcome == JOB_LOST && kind == JOB_DELIVER)
 		done_lost(e, env, stuck, put_off_ms, now);
 	else if (outcome == JOB_DAMAGED)
@@ -410,6 +422,7 @@ queue_connect_failed(struct queue *q, const char *domain)
 
 	if (d == NULL || dest_paused(d, now))
 		return;
+	breaker_tried(d, false, now);
 	if (d->canary) {
 		flush_canary_failed(d, true, now);
 	} else {

@@ -207,6 +207,32 @@ check_listed(const struct policy *p, const struct smtp_path *path,
 	return false;
 }
 
+const struct recipients *
+policy_recipients(const struct policy *p, const char *domain)
+{
+	const struct conf_domain *d = config_domain(p->conf, domain);
+	uint32_t file = d != NULL ? p->file_of[d - p->conf->domain] : 0;
+
+	return file != 0 ? p->file[file - 1].recipients : NULL;
+}
+
+/* The list has it, and the primary refuses it for so long that it was believed:
+ * until the list is another one, mail for it would only come back. */
+static bool
+check_refused(const struct policy *p, const struct smtpd_ops *ops,
+    const struct smtp_path *path, struct policy_verdict *v)
+{
+	const struct recipients *r = policy_recipients(p, v->domain->name);
+
+	if (r == NULL || ops == NULL || ops->refused == NULL ||
+	    !ops->refused(ops->arg, v->domain->name, path->mailbox,
+		recipients_written_ms(r)))
+		return true;
+	refuse(v, SMTPD_RCPT_UNAVAILABLE, 450, SMTPD_REASON_OTHER, "4.1.1",
+	    "the primary server refuses this recipient, try again later");
+	return false;
+}
+
 void
 policy_rcpt(const struct policy *p, const struct smtpd_ops *ops,
     struct smtp_path *path, struct policy_verdict *v)
@@ -227,7 +253,7 @@ policy_rcpt(const struct policy *p, const struct smtpd_ops *ops,
 		    "5.7.1", "relay access denied");
 		return;
 	}
-	if (!check_listed(p, path, v))
+	if (!check_listed(p, path, v) || !check_refused(p, ops, path, v))
 		return;
 	v->rcpt = SMTPD_RCPT_OK;
 	v->code = 250;

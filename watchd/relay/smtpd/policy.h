@@ -55,4 +55,8 @@ struct policy_verdict {
 void policy_rcpt(const struct policy *, const struct smtpd_ops *,
     struct smtp_path *path, struct policy_verdict *);
 
+/* The recipients file of a domain, or NULL: any recipient. */
+const struct recipients *
+policy_recipients(const struct policy *, const char *domain);
+
 #endif

@@ -355,26 +355,53 @@ unquote(const char *key, const char *at, char *dst)
 	return n + strlen(at);
 }
 
+/* The entry of the mailbox itself, or NULL; *at: its domain in `key`, which holds
+ * PATH_MAILBOX_MAX, or NULL when it is no address. */
+static const struct rcpt_entry *
+find_mailbox(const struct rcpt_table *t, const char *mailbox, char *key,
+    const char **at)
+{
+	char plain[PATH_MAILBOX_MAX];
+	const struct rcpt_entry *e;
+	size_t len = strlen(mailbox), i;
+
+	*at = NULL;
+	if (len >= PATH_MAILBOX_MAX)
+		return NULL;
+	for (i = 0; i <= len; i++)
+		key[i] = lower(mailbox[i]);
+	*at = strrchr(key, '@');
+	if (*at == NULL)
+		return NULL;
+	e = find_key(t, key, len);
+	if (e == NULL && (i = unquote(key, *at, plain)) > 0)
+		e = find_key(t, plain, i);
+	return e;
+}
+
+bool
+rcpt_table_names(const struct rcpt_table *t, const char *mailbox)
+{
+	char key[PATH_MAILBOX_MAX];
+	const struct rcpt_entry *e;
+	const char *at;
+
+	e = find_mailbox(t, mailbox, key, &at);
+	return e != NULL && e->text == 0;
+}
+
 enum rcpt_found
 rcpt_table_find(const struct rcpt_table *t, const char *mailbox,
     const char **text)
 {
-	char key[PATH_MAILBOX_MAX], plain[PATH_MAILBOX_MAX];
+	char key[PATH_MAILBOX_MAX];
 	const struct rcpt_entry *e;
 	const char *at;
-	size_t len = strlen(mailbox), i;
 
 	*text = "";
-	if (len >= sizeof(key))
-		return RCPT_FOUND_NOT;
-	for (i = 0; i <= len; i++)
-		key[i] = lower(mailbox[i]);
-	at = strrchr(key, '@');
+	e = find_mailbox(t, mailbox, key, &at);
 	if (at == NULL)
 		return RCPT_FOUND_NOT;
-	e = find_key(t, key, len);
-	if (e == NULL && (i = unquote(key, at, plain)) > 0)
-		e = find_key(t, plain, i);
 	if (e == NULL)
 		e = find_key(t, at, strlen(at));
 	if (e == NULL)

@@ -9,6 +9,8 @@
 #ifndef MX_SMTPD_RCPT_TABLE_H
 #define MX_SMTPD_RCPT_TABLE_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct rcpt_table;
@@ -31,8 +33,10 @@ struct rcpt_table *rcpt_table_parse(const char *data, size_t len,
 void rcpt_table_destroy(struct rcpt_table **);
 size_t rcpt_table_len(const struct rcpt_table *);
 
-/* `mailbox` has a canonical domain. *text (REJECT only) may be "" and lives
- * as long as the table. */
+/* `mailbox` has a canonical domain in both. *text (REJECT only) may be "" and
+ * lives as long as the table. Does an entry name that mailbox itself, and does not refuse it? A catch-all is no
+ * word about anybody. */
+bool rcpt_table_names(const struct rcpt_table *, const char *mailbox);
 enum rcpt_found rcpt_table_find(const struct rcpt_table *, const char *mailbox,
     const char **text);
 

@@ -21,6 +21,7 @@ struct recipients {
 	unsigned asks; /* without an answer yet */
 	char *path;
 	struct rcpt_table *table;
+	int64_t written_ms; /* that table; wall */
 	bool refused; /* what was read last is not what is in use */
 	struct look *look;
 };
@@ -102,6 +103,8 @@ judge(struct recipients *r, struct load *l)
 	order_free(r->set, &r->table);
 	r->table = l->table;
 	l->table = NULL;
+	r->written_ms =
+	    (int64_t)l->id.mtime.tv_sec * 1000 + l->id.mtime.tv_nsec / 1000000;
 	return true;
 }
 
@@ -243,6 +246,18 @@ recipients_check(const char *path, unsigned *line, struct mx_errbuf *eb)
 		    l.changed ? "it is being written" : l.why.text);
 	rcpt_table_destroy(&l.table);
 	return rc;
+}
+
+bool
+recipients_names(const struct recipients *r, const char *mailbox)
+{
+	return r->table != NULL && rcpt_table_names(r->table, mailbox);
+}
+
+int64_t
+recipients_written_ms(const struct recipients *r)
+{
+	return r->written_ms;
 }
 
 enum rcpt_found

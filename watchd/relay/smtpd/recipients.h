@@ -41,6 +41,9 @@ void recipients_recheck(struct recipients *, unsigned shrink);
 int recipients_check(const char *path, unsigned *line,
     struct mx_errbuf *) MX_NODISCARD;
 
+/* Does it name that mailbox itself? When was what is in use written (wall ms)? */
+bool recipients_names(const struct recipients *, const char *mailbox);
+int64_t recipients_written_ms(const struct recipients *);
 enum rcpt_found recipients_find(const struct recipients *, const char *mailbox,
     const char **text);
 

@@ -375,3 +375,12 @@ smtpd_rcpt_check(struct smtpd *m, const char *mailbox)
 	policy_rcpt(m->policy, NULL, &path, &v);
 	return v.rcpt;
 }
+
+bool
+smtpd_rcpt_listed(struct smtpd *m, const char *domain, const char *mailbox)
+{
+	const struct recipients *r =
+	    m->policy != NULL ? policy_recipients(m->policy, domain) : NULL;
+
+	return r != NULL && recipients_names(r, mailbox);
+}

@@ -26,6 +26,10 @@ struct smtpd_ops {
 	 * messages, once it is begun. */
 	enum smtpd_etrn (*etrn)(void *arg, const char *domain,
 	    const char *client, uint64_t *n);
+	/* Does the primary refuse for good that recipient, who is in a list
+	 * that was written then (wall ms)? NULL: nobody knows. */
+	bool (*refused)(void *arg, const char *domain, const char *mailbox,
+	    int64_t list_ms);
 	void *arg;
 };
 
@@ -75,5 +79,7 @@ enum smtpd_rcpt {
 	SMTPD_RCPT_UNAVAILABLE /* its file was never readable: answered 451 */
 };
 enum smtpd_rcpt smtpd_rcpt_check(struct smtpd *, const char *mailbox);
+/* Does the domain's file name that mailbox itself (no catch-all)? */
+bool smtpd_rcpt_listed(struct smtpd *, const char *domain, const char *mailbox);
 
 #endif

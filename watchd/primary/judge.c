@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: ISC
+ * judge: the tables behind judge.h. Statuses come before words: a server that
+ * says 5.1.1 knows what it means. */
+#include "primary/judge.h"
+
+#include <string.h>
+
+#define RCPTS_MIN   3 /* distinct recipients in a row, of several senders */
+#define RCPTS_ALONE 5 /* of one, who may be refused for what it is */
+#define RCPTS_SHARE 10 /* where something is taken, and more than four times */
+#define SHARE_TIMES 4 /* as many are refused */
+#define RCPTS_SURE  50 /* whatever else is ready */
+#define ROUTES_MIN  2
+#define CHANCE_MAX  0.01 /* of so many contents in a row, by the share */
+#define SHARE_LEAST 50 /* percent: a short memory is no rule */
+
+static bool
+says(const struct smtp_reply *r, const char *const words[], size_t n)
+{
+	for (size_t i = 0; r->text != NULL && i < n; i++)
+		if (strcasestr(r->text, words[i]) != NULL)
+			return true;
+	return false;
+}
+#define SAYS(r, words) says(r, words, MX_COUNT(words))
+
+static bool
+is_status(const struct smtp_reply *r, unsigned subject, unsigned detail)
+{
+	return r->status.subject == subject && r->status.detail == detail;
+}
+
+/* ---- scopes */
+
+bool
+judge_about_us(const struct smtp_reply *r)
+{
+	static const char *const words[] = { "client host", "reverse dns",
+		"reverse lookup", "rdns", "ptr record", "no ptr", "ptr ",
+		"block list", "blocklist", "blacklist", "black list", "blocked",
+		"denylist", "dnsbl", " rbl", "spamhaus", "reputation", "banned",
+		"cannot find your hostname", "not resolve your", "listed in ",
+		"listed by ", "listed at ", "your ip" };
+
+	if (r == NULL || r->code < 400)
+		return false;
+	/* RFC 7372: reverse DNS failed. */
+	return is_status(r, 7, 25) || SAYS(r, words);
+}
+
+/* Behind the final dot "blocked" and "listed" are of the content: a link, an
+ * attachment. */
+static bool
+client_is_refused(const struct smtp_reply *r)
+{
+	static const char *const words[] = { "client host", "reverse dns",
+		"reverse lookup", "rdns", "ptr record", "no ptr" };
+
+	return is_status(r, 7, 25) || SAYS(r, words);
+}
+
+/* RFC 3463 X.4.6, X.1.2; what servers say that know no better. Not the word
+ * "relay" alone, which is in many a host's name. */
+static bool
+is_route(const struct smtp_reply *r)
+{
+	static const char *const words[] = { "loops back", "mail loop",
+		"too many hops", "hop count", "routing loop", "relaying denied",
+		"relay access denied", "relay denied", "relaying is denied",
+		"relaying not", "relay not permitted", "unable to relay",
+		"not permitted to relay", "not allowed to relay",
+		"do not relay", "does not relay", "relaying prohibited",
+		"relay prohibited", "no relaying" };
+
+	return is_status(r, 4, 6) || is_status(r, 4, 4) || is_status(r, 1, 2) ||
+	    SAYS(r, words);
+}
+
+static bool
+is_sender(const struct smtp_reply *r)
+{
+	static const char *const words[] = { "sender address rejected",
+		"sender rejected", "sender domain", "sender verif",
+		"null sender", "null return path", "<>", "spf", "dkim",
+		"dmarc" };
+	unsigned detail = r->status.detail;
+
+	if (r->status.subject == 7 && detail >= 20 && detail <= 27 &&
+	    detail != 25)
+		return true;
+	/* Bad mailbox and bad system of the sender (RFC 3463). */
+	if (is_status(r, 1, 7) || is_status(r, 1, 8))
+		return true;
+	return SAYS(r, words);
+}
+
+/* A mailbox that is not there, has moved, is full or disabled. */
+static bool
+is_mailbox(const struct smtp_reply *r)
+{
+	unsigned detail = r->status.detail;
+
+	return (r->status.subject == 1 &&
+		   (detail == 1 || detail == 3 || detail == 4 || detail == 6 ||
+		       detail == 10)) ||
+	    (r->status.subject == 2 && r->status.cls != 0);
+}
+
+/* RFC 3463 3.4: a system that is full (X.3.1), takes no mail (X.3.2), or is set
+ * up wrongly (X.3.5). RFC 7504: 521. */
+static bool
+is_system(const struct smtp_reply *r)
+{
+	if (r->code == 421 || r->code == 521)
+		return true;
+	return reply_perm(r) &&
+	    (is_status(r, 3, 1) || is_status(r, 3, 2) || is_status(r, 3, 5));
+}
+
+/* At MAIL: syntax, sequence and what is not implemented are its own confusion;
+ * that it wants to be authenticated to, or has a policy, is about us. */
+static enum judge_scope
+scope_mail(const struct smtp_reply *r)
+{
+	if (r->code >= 500 && r->code <= 504)
+		return JUDGE_PRIMARY;
+	if (r->code == 530 || r->code == 535 || r->code == 538)
+		return JUDGE_US;
+	if (r->code == 552 || is_status(r, 3, 4) || r->status.subject == 6)
+		return JUDGE_MESSAGE;
+	if (r->code == 554 && !r->has_status)
+		return JUDGE_US; /* RFC 5321 3.1: no SMTP service here */
+	if (reply_perm(r) && r->has_status && r->status.subject == 5)
+		return JUDGE_PRIMARY;
+	if (reply_perm(r) && r->has_status && r->status.subject == 7)
+		return JUDGE_US;
+	return JUDGE_SENDER;
+}
+
+static enum judge_scope
+scope_content(enum smtp_phase phase, const struct smtp_reply *r)
+{
+	if (is_mailbox(r))
+		return JUDGE_RECIPIENT;
+	if (is_route(r))
+		return JUDGE_ROUTE;
+	if (client_is_refused(r))
+		return JUDGE_US;
+	/* Objections to the envelope came before; a complaint of syntax here is
+	 * the server's own confusion. */
+	if (phase == SMTP_PHASE_DATA && r->code >= 500 && r->code <= 504)
+		return JUDGE_PRIMARY;
+	return JUDGE_MESSAGE;
+}
+
+enum judge_scope
+judge_scope(enum smtp_phase phase, const struct smtp_reply *r)
+{
+	if (r == NULL || r->code < 400)
+		return JUDGE_NOBODY;
+	if (phase < SMTP_PHASE_MAIL && judge_about_us(r))
+		return JUDGE_US;
+	if (is_system(r))
+		return JUDGE_PRIMARY;
+	if (phase == SMTP_PHASE_DATA || phase == SMTP_PHASE_EOD)
+		return scope_content(phase, r);
+	if (phase != SMTP_PHASE_MAIL && phase != SMTP_PHASE_RCPT)
+		return JUDGE_PRIMARY;
+	if (phase == SMTP_PHASE_RCPT && is_mailbox(r))
+		return JUDGE_RECIPIENT;
+	if (judge_about_us(r))
+		return JUDGE_US;
+	if (is_sender(r))
+		return JUDGE_SENDER;
+	if (is_route(r))
+		return JUDGE_ROUTE;
+	if (phase == SMTP_PHASE_MAIL)
+		return scope_mail(r);
+	if (r->code == 530 || r->code == 535 || r->code == 538)
+		return JUDGE_US;
+	return is_status(r, 3, 4) || r->status.subject == 6 ? JUDGE_MESSAGE :
+							      JUDGE_RECIPIENT;
+}
+
+bool
+judge_is_policy(const struct smtp_reply *r)
+{
+	return r->code >= 400 && r->status.subject == 7 && !is_route(r);
+}
+
+/* ---- verdicts */
+
+/* Put off until it is believed, as what contradicts knowledge is. */
+static struct judge_verdict
+contradicts(enum judge_scope scope, const struct judge_known *k, bool strange)
+{
+	return (struct judge_verdict){ .scope = scope,
+		.outcome = k->believed ? JUDGE_FAILED : JUDGE_PUT_OFF,
+		.strange = strange && !k->believed };
+}
+
+static struct judge_verdict
+fails_if(enum judge_scope scope, bool sure, bool strange)
+{
+	return (struct judge_verdict){ .scope = scope,
+		.outcome = sure ? JUDGE_FAILED : JUDGE_PUT_OFF,
+		.strange = strange && !sure };
+}
+
+/* RFC 5321 4.5.3.1.10: an old way to say 452, too many recipients. */
+static bool
+means_later(enum smtp_phase phase, const struct smtp_reply *r)
+{
+	return phase == SMTP_PHASE_RCPT && r->code == 552 &&
+	    (!r->has_status || r->status.subject == 5);
+}
+
+static struct judge_verdict
+judge_refusal(const struct judge_case *c, enum judge_scope scope)
+{
+	const struct smtp_reply *r = c->reply;
+	const struct judge_known *k = &c->known;
+	struct judge_verdict v;
+
+	switch (scope) {
+	case JUDGE_RECIPIENT:
+	case JUDGE_ROUTE:
+		/* The state of a mailbox (full, disabled) is nothing strange
+		 * for one that exists. */
+		if (k->exists && r->status.subject != 2)
+			return contradicts(scope, k, true);
+		return fails_if(scope, k->shown, true);
+	case JUDGE_SENDER:
+		if (c->phase == SMTP_PHASE_EOD)
+			break; /* as any content */
+		return k->sender ? contradicts(scope, k, false) :
+				   fails_if(scope, k->shown, false);
+	case JUDGE_MESSAGE:
+		break;
+	case JUDGE_US:
+	case JUDGE_PRIMARY:
+	case JUDGE_NOBODY:
+	case JUDGE_SCOPE_MAX:
+		return fails_if(scope, false, true);
+	}
+	/* What senders alone can bring about: believed as soon as the primary
+	 * takes anything else. */
+	if (k->fitted && is_status(r, 3, 4))
+		v = contradicts(scope, k, false);
+	else
+		v = fails_if(scope, k->taken, true);
+	v.content = v.outcome == JUDGE_FAILED && c->phase == SMTP_PHASE_EOD &&
+	    r->has_status && (r->status.subject == 7 || r->status.subject == 6);
+	return v;
+}
+
+struct judge_verdict
+judge(const struct judge_case *c)
+{
+	const struct smtp_reply *r = c->reply;
+	enum judge_scope scope;
+
+	if (r == NULL) {
+		if (c->unfit == JUDGE_FITS)
+			return (struct judge_verdict){ JUDGE_NOBODY,
+				JUDGE_GO_ON, false, false };
+		return c->known.fitted ?
+		    contradicts(JUDGE_MESSAGE, &c->known, false) :
+		    fails_if(JUDGE_MESSAGE, true, false);
+	}
+	scope = judge_scope(c->phase, r);
+	/* 2xx to RCPT is a promise only: the final dot decides. */
+	if (reply_ok(r))
+		return (struct judge_verdict){ JUDGE_NOBODY,
+			c->phase == SMTP_PHASE_EOD ? JUDGE_TAKEN : JUDGE_GO_ON,
+			false, false };
+	if (!reply_perm(r) || means_later(c->phase, r))
+		return (
+		    struct judge_verdict){ scope, JUDGE_LATER, false, false };
+	return judge_refusal(c, scope);
+}
+
+/* ---- the breaker */
+
+/* How likely so many refusals in a row are for a primary that refuses that share
+ * of what it is offered while all is well. */
+static bool
+is_unlikely(const struct judge_evidence *e)
+{
+	double share =
+	    (e->share > SHARE_LEAST ? e->share : SHARE_LEAST) / 100.0;
+	double chance = 1;
+
+	if (!e->share_known)
+		return false;
+	for (unsigned i = 0; i < e->contents && chance >= CHANCE_MAX; i++)
+		chance *= share < 1 ? share : 1;
+	return chance < CHANCE_MAX;
+}
+
+bool
+judge_is_wide(const struct judge_evidence *e)
+{
+	return e->rcpts > 1 && e->rcpts > SHARE_TIMES * e->taken;
+}
+
+/* Some who left are in many a list: a primary that takes the probe's recipient is
+ * doubted by the share alone. */
+static bool
+rcpts_prevail(const struct judge_evidence *e)
+{
+	unsigned least = e->senders > 1 ? RCPTS_MIN : RCPTS_ALONE;
+
+	if (!e->shown && e->rcpts_now >= least)
+		return true;
+	return e->rcpts >= RCPTS_SHARE && judge_is_wide(e);
+}
+
+const char *
+judge_closes(const struct judge_evidence *e)
+{
+	if (e->us >= RCPTS_MIN)
+		return "it refuses us, whoever the mail is for";
+	if (e->untried && e->rcpts_now < RCPTS_SURE)
+		return NULL;
+	if (e->routes >= ROUTES_MIN)
+		return "it says that it is not the way to the domain";
+	if (rcpts_prevail(e))
+		return "it refuses recipients that it should take";
+	if (is_unlikely(e))
+		return "it refuses the content of all mail";
+	return NULL;
+}
