@@ -202,6 +202,11 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 		v->safe = true;
 		return;
 	case HEALTH_DOWN:
+		/* Its primary is not: it has an alert of its own. */
+		if (x->d->breaker_since != 0) {
+			v->known = false;
+			return;
+		}
 		say(v, "%.140s; %s", why[0] != '\0' ? why : "no answer", wait);
 		break;
 	case HEALTH_RECOVERING: /* not over before it is up */
@@ -245,6 +250,9 @@ rule_queue_age(const struct view *x, struct rule_value *v)
 	v->value = (double)age;
 	if (life > 0)
 		v->percent = 100 * (double)age / (double)life;
+	/* Nothing but somebody can help what waits behind a closed breaker. */
+	if (x->d->breaker_since != 0 && v->percent >= 50)
+		v->least = ALERT_SEV_CRITICAL;
 	future(x, text, sizeof(text));
 	if (x->d->held > 0)
 		snprintf(held, sizeof(held), "; %" PRIu64 " held", x->d->held);
@@ -491,6 +499,24 @@ rule_tls_fallback(const struct view *x, struct rule_value *v)
 		(void)strlcpy(v->primary, p[i].label, sizeof(v->primary));
 		say(v, "TLS with it fails now, and its mail goes in clear");
 	}
+}
+
+/* Told once: how long it lasts and how often it was tried changes nothing. Mail that
+ * gets old meanwhile is queue_age's matter. */
+static void
+rule_breaker_closed(const struct view *x, struct rule_value *v)
+{
+	char wait[96];
+
+	v->known = x->s->indexed;
+	if (x->d->breaker_since == 0)
+		return;
+	v->value = 1;
+	v->since_ms = x->d->breaker_since * 1000;
+	say(v, "it says %.140s; %s; nothing is given back",
+	    x->d->breaker_reply[0] != '\0' ? x->d->breaker_reply :
+					     "that it takes none of it",
+	    say_waiting(x, wait, sizeof(wait)));
 }
 
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,

@@ -186,6 +186,10 @@ const char *const mib_varbinds[WIRE_EVENT_MAX][6] = {
 	[WIRE_SPOOL_REFUSING] = { "mxwSpoolFreeKOctets" },
 	[WIRE_SPOOL_ACCEPTING] = { "mxwSpoolFreeKOctets" },
 	[WIRE_TEST] = { "mxwVersion" },
+	[WIRE_BREAKER_CLOSED] = { "mxwDomainName", "mxwDomainState",
+	    "mxwDomainMessages" },
+	[WIRE_BREAKER_OPENED] = { "mxwDomainName", "mxwDomainState",
+	    "mxwDomainMessages" },
 };
 
 /* ---- names */

@@ -232,6 +232,8 @@ event_of(const struct notice *n)
 		return WIRE_FLUSH_FINISHED;
 	case NOTICE_EXPIRED:
 		return WIRE_MAIL_EXPIRED;
+	case NOTICE_BREAKER:
+		return n->a != 0 ? WIRE_BREAKER_CLOSED : WIRE_BREAKER_OPENED;
 	case NOTICE_SPOOL:
 		return n->a == STORE_OK ? WIRE_SPOOL_ACCEPTING :
 					  WIRE_SPOOL_REFUSING;

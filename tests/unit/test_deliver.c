@@ -45,6 +45,22 @@ recipients(void **state)
 	assert_int_equal(t.ok, 1);
 }
 
+/* What is in a message is no matter of the address it says to be from. */
+static void
+content_is_not_reported(void **state)
+{
+	struct fake_job *j = add("a@example.org b@example.org");
+
+	(void)state;
+	sink.dot = "554 5.7.1 spam\r\n";
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[1].state, RCPT_FAILED);
+	assert_true(j->env->rcpts[1].reported);
+	assert_int_equal(fake.nnotes, 0);
+	assert_int_equal(t.stats->g.dsn_suppressed[DSN_SUPPRESS_CONTENT], 1);
+}
+
 static void
 suspect(void **state)
 {
@@ -434,6 +450,7 @@ reply_to_all(void **state)
 		sink.mail = reply_cases[i].mail;
 		sink.data = reply_cases[i].data;
 		sink.dot = reply_cases[i].dot;
+		fake.conf.dsn.content = true;
 		j = add("a@example.org b@example.org");
 		start();
 		WAIT_FOR(all_quiet);
@@ -630,6 +647,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(recipients),
+		T(content_is_not_reported),
 		T(suspect),
 		T(passes_on),
 		T(closes),

@@ -446,7 +446,8 @@ test_notices(void **state MX_UNUSED)
 		{ NOTICE_FLUSH_END, 3, 1, WIRE_FLUSH_FINISHED, 0 },
 		{ NOTICE_SPOOL, 0, 0, WIRE_SPOOL_ACCEPTING, 0 },
 		{ NOTICE_SPOOL, 1, 0, WIRE_SPOOL_REFUSING, 0 },
-		{ NOTICE_BREAKER, 0, 0, 0, 0 },
+		{ NOTICE_BREAKER, 1, 0, WIRE_BREAKER_CLOSED, 0 },
+		{ NOTICE_BREAKER, 0, 0, WIRE_BREAKER_OPENED, 0 },
 		{ NOTICE_RELOAD, 1, 0, 0, 0 },
 	};
 	struct notice n = { .domain = "a.test" };

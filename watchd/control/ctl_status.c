@@ -78,6 +78,8 @@ domain_row(struct format *f, const cJSON *d)
 	fprintf(f->out, " ");
 	format_cell(f->out,
 	    json_get_bool(queue, "on_hold") ? "on hold" :
+		cJSON_IsObject(json_get(d, "breaker")) ?
+					      "breaker" :
 					      json_get_text(d, "state"),
 	    W_STATE);
 	fprintf(f->out, " %-*s", W_SINCE,
@@ -215,6 +217,10 @@ domain_block(struct format *f, const cJSON *d)
 		format_text(f, "note", "not in the configuration any more");
 	if (json_get_bool(queue, "on_hold"))
 		format_text(f, "note", "on hold, by the operator");
+	if (cJSON_IsObject(json_get(d, "breaker")))
+		format_text(f, "breaker",
+		    "closed: the primary refuses what it should take; all mail "
+		    "is held");
 	fprintf(f->out,
 	    "queued    %.0f messages (%.0f active, %.0f deferred, %.0f "
 	    "held), %.0f recipients, %s\n",

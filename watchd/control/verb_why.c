@@ -19,6 +19,32 @@ ago(int64_t then_ms, int64_t now_ms, char *dst, size_t size)
 	return text_duration_fmt(ms / 1000 * 1000, dst, size);
 }
 
+/* The primary refuses what it should take, and what follows. */
+static void
+say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
+{
+	char since[32], next[32];
+
+	json_say(list,
+	    "Its breaker is closed for %s: the primary answers, and refuses "
+	    "for "
+	    "good what it should take: %s. All mail is held, and none is given "
+	    "back; it goes on getting old.",
+	    ago(d->breaker_since * 1000, now_ms, since, sizeof(since)),
+	    d->breaker_reply);
+	json_say(list,
+	    "One message is tried now and then (%u %s refused so far%s%s) when "
+	    "the probes are good, and opens it when it is taken; when the "
+	    "primary "
+	    "is mended, `mxwatchctl release %s` opens it at once.",
+	    d->breaker_trials, d->breaker_trials == 1 ? "was" : "were",
+	    d->breaker_trial * 1000 > now_ms ? ", the next in " : "",
+	    d->breaker_trial * 1000 > now_ms ?
+		ago(now_ms, d->breaker_trial * 1000, next, sizeof(next)) :
+		"",
+	    d->name);
+}
+
 static void
 say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 {
@@ -56,12 +82,13 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	    ago(d->state_since * 1000, now_ms, since, sizeof(since)), means);
 	if (d->cause[0] != '\0')
 		json_say(list, "The cause: %s.", d->cause);
-	if (d->broken)
+	if (d->breaker_since != 0)
+		say_breaker(list, d, now_ms);
+	else if (d->broken)
 		json_say(list,
-		    "It is down by itself: its primary is up, but refuses "
-		    "what it should take from this domain; `probe { rise }` "
-		    "good probes after `probe { hold }` let one message try "
-		    "again.");
+		    "It is down by itself: its primary is up, but the canary "
+		    "of its recovery failed; `probe { rise }` good probes "
+		    "after `probe { hold }` let one message try again.");
 	if (d->trouble[0] != '\0')
 		json_say(list, "DNS: %s, for %s now.", d->trouble,
 		    ago(d->trouble_since * 1000, now_ms, since, sizeof(since)));

@@ -49,6 +49,12 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 
 	d->relay->domain(d->relay->self, s->name, &r);
 	s->on_hold = r.on_hold;
+	s->breaker_since = r.broken ? r.broken_ms / 1000 : 0;
+	s->breaker_trial = r.trial_ms / 1000;
+	s->breaker_trials = r.trials;
+	s->breaker_is_closed = r.broken;
+	s->breaker_reply = r.broken ? r.broken_reply : "";
+	s->put_off = r.put_off;
 	s->active = r.active;
 	s->deferred = r.deferred;
 	s->held = r.held;

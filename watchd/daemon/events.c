@@ -375,12 +375,17 @@ on_breaker(void *arg, const char *domain, bool closed, bool fresh,
 	struct daemon *d = arg;
 
 	if (!closed) {
+		publish(d, NOTICE_BREAKER, domain, "", 0, 0, "");
 		watch_closed(d->watch, domain, NULL, loop_now(d->loop),
 		    clock_wall());
 		return;
 	}
+	log_error("breaker",
+	    "domain=%s problem=\"the primary refuses what it should take\" "
+	    "reply=%s effect=\"its mail is held\" since=%s",
+	    domain, log_q(reply), fresh ? "now" : "before the start");
 	if (fresh)
-		publish(d, NOTICE_BREAKER, domain, "", 0, 0, reply);
+		publish(d, NOTICE_BREAKER, domain, "", 1, 0, reply);
 	watch_closed(d->watch, domain, reply, loop_now(d->loop), clock_wall());
 }
 

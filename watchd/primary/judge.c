@@ -223,18 +223,22 @@ judge_refusal(const struct judge_case *c, enum judge_scope scope)
 	struct judge_verdict v;
 
 	switch (scope) {
-	case JUDGE_RECIPIENT:
 	case JUDGE_ROUTE:
+		if (!k->shown)
+			return fails_if(scope, false, true);
+		/* FALLTHROUGH */
+	case JUDGE_RECIPIENT:
 		/* The state of a mailbox (full, disabled) is nothing strange
 		 * for one that exists. */
 		if (k->exists && r->status.subject != 2)
 			return contradicts(scope, k, true);
-		return fails_if(scope, k->shown, true);
+		return fails_if(scope, k->shown || !k->doubted, true);
 	case JUDGE_SENDER:
 		if (c->phase == SMTP_PHASE_EOD)
 			break; /* as any content */
-		return k->sender ? contradicts(scope, k, false) :
-				   fails_if(scope, k->shown, false);
+		return k->sender ?
+		    contradicts(scope, k, false) :
+		    fails_if(scope, k->shown || !k->doubted, false);
 	case JUDGE_MESSAGE:
 		break;
 	case JUDGE_US:
@@ -244,11 +248,11 @@ judge_refusal(const struct judge_case *c, enum judge_scope scope)
 		return fails_if(scope, false, true);
 	}
 	/* What senders alone can bring about: believed as soon as the primary
-	 * takes anything else. */
+	 * takes anything else, or in time. */
 	if (k->fitted && is_status(r, 3, 4))
 		v = contradicts(scope, k, false);
 	else
-		v = fails_if(scope, k->taken, true);
+		v = fails_if(scope, k->taken || k->believed, true);
 	v.content = v.outcome == JUDGE_FAILED && c->phase == SMTP_PHASE_EOD &&
 	    r->has_status && (r->status.subject == 7 || r->status.subject == 6);
 	return v;
@@ -291,17 +295,29 @@ is_unlikely(const struct judge_evidence *e)
 	    (e->share > SHARE_LEAST ? e->share : SHARE_LEAST) / 100.0;
 	double chance = 1;
 
-	if (!e->share_known)
-		return false;
 	for (unsigned i = 0; i < e->contents && chance >= CHANCE_MAX; i++)
 		chance *= share < 1 ? share : 1;
 	return chance < CHANCE_MAX;
 }
 
 bool
-judge_is_wide(const struct judge_evidence *e)
+judge_is_wide(const struct judge_evidence *e, enum judge_scope scope)
 {
+	if (scope == JUDGE_MESSAGE)
+		return is_unlikely(e);
+	if (scope == JUDGE_SENDER)
+		return e->senders_now >= RCPTS_MIN;
 	return e->rcpts > 1 && e->rcpts > SHARE_TIMES * e->taken;
+}
+
+bool
+judge_doubts(const struct judge_evidence *e, enum judge_scope scope,
+    bool counted)
+{
+	unsigned n = scope == JUDGE_SENDER ? e->senders_now : e->rcpts_now;
+	unsigned least = e->senders > 1 ? RCPTS_MIN : RCPTS_ALONE;
+
+	return n - (counted && n > 0) >= least - 1;
 }
 
 /* Some who left are in many a list: a primary that takes the probe's recipient is
@@ -313,7 +329,7 @@ rcpts_prevail(const struct judge_evidence *e)
 
 	if (!e->shown && e->rcpts_now >= least)
 		return true;
-	return e->rcpts >= RCPTS_SHARE && judge_is_wide(e);
+	return e->rcpts >= RCPTS_SHARE && judge_is_wide(e, JUDGE_RECIPIENT);
 }
 
 const char *
@@ -327,7 +343,7 @@ judge_closes(const struct judge_evidence *e)
 		return "it says that it is not the way to the domain";
 	if (rcpts_prevail(e))
 		return "it refuses recipients that it should take";
-	if (is_unlikely(e))
+	if (e->share_known && is_unlikely(e))
 		return "it refuses the content of all mail";
 	return NULL;
 }

@@ -9,7 +9,7 @@
  *	            +- 2xx: go on; behind the final dot: taken
  *	reply ------+- 4xx: later
  *	            `- 5xx: scope ---> recipient  known to exist?   put off, until believed
- *	our finding ------'       |               else is the primary itself? failed : put off
+ *	our finding ------'       |               else is the primary doubted? put off : failed
  *	                          +--> sender     the same with the sender's name
  *	                          +--> message    was a message taken since? failed : put off
  *	                          +--> route      recipient's, where it is itself; else put off
@@ -47,6 +47,8 @@ struct judge_known {
 		      * lacks now */
 	bool shown; /* the primary is itself: it took another recipient of the
 		     * domain, or the probe's, lately */
+	bool doubted; /* it is not, and refused several others since it took
+		       * something */
 	bool taken; /* it took a message since it refused this one first */
 	bool believed; /* the contradiction is old enough (refusal_grace) */
 };
@@ -84,6 +86,7 @@ struct judge_evidence { /* of one domain, lately */
 	 * them for the route, those for us; senders refused; messages refused
 	 * for their content. */
 	unsigned rcpts_now, routes, us, senders, contents;
+	unsigned senders_now; /* senders refused for what they are */
 	unsigned share; /* of messages refused for content while it was up,
 			 * percent */
 	bool share_known;
@@ -92,7 +95,11 @@ struct judge_evidence { /* of one domain, lately */
 };
 /* NULL: no. Else why, in words. */
 const char *judge_closes(const struct judge_evidence *);
-/* So many refusals that a recipient's is not the recipient's own matter. */
-bool judge_is_wide(const struct judge_evidence *);
+/* So many refusals of that scope that one is not its subject's own matter. */
+bool judge_is_wide(const struct judge_evidence *, enum judge_scope);
+/* Is a primary that has not shown itself doubted, by others than the subject at
+ * hand (`counted`: it is in the evidence already)? */
+bool
+judge_doubts(const struct judge_evidence *, enum judge_scope, bool counted);
 
 #endif

@@ -50,8 +50,12 @@ LABELS(labels_STATUS_5, STATUS_LABEL_MAX, "status", { "5.0", 0 }, { "5.1", 1 },
     { "5.7", 7 }, { "5.x", 8 });
 LABELS(labels_DSN_ACTION, 3, "action", { "failed", 0 }, { "delayed", 1 },
     { "relayed", 2 });
-LABELS(labels_DSN_REASON, 3, "reason", { "null_sender", 0 }, { "rate", 1 },
-    { "policy", 2 });
+LABELS(labels_DSN_REASON, DSN_SUPPRESS_MAX, "reason",
+    { "null_sender", DSN_SUPPRESS_NULL_SENDER }, { "rate", DSN_SUPPRESS_RATE },
+    { "policy", DSN_SUPPRESS_POLICY }, { "content", DSN_SUPPRESS_CONTENT });
+#define SCOPE(NAME, name) { #name, JUDGE_##NAME },
+LABELS(labels_SCOPE, JUDGE_SCOPE_MAX, "scope", JUDGE_SCOPES(SCOPE));
+#undef SCOPE
 #define STATE(NAME, name) { #name, HEALTH_##NAME },
 LABELS(labels_WATCHDOG_STATE, HEALTH_STATE_MAX, "state", HEALTH_STATES(STATE));
 LABELS(labels_WATCHDOG_TO, HEALTH_STATE_MAX, "to", HEALTH_STATES(STATE));

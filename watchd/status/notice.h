@@ -15,7 +15,8 @@ enum notice_kind {
 	NOTICE_FLUSH_BEGIN, /* a = messages */
 	NOTICE_FLUSH_END, /* a = messages tried, b = 1 when complete */
 	NOTICE_EXPIRED, /* a = recipients */
-	NOTICE_BREAKER, /* the primary refuses what it used to take */
+	NOTICE_BREAKER, /* a = 1: the primary refuses what it should take; 0:
+			 * it takes it again */
 	NOTICE_SELF_MX, /* we are, or seem, the domain's best MX */
 	NOTICE_SPOOL, /* a = enum store_state */
 	NOTICE_RELOAD, /* a = 1 it worked */

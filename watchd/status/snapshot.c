@@ -44,7 +44,7 @@ snap_domain_create(const char *name, unsigned nprimaries)
 
 	memcpy((char *)d + fixed, name, len);
 	d->name = (char *)d + fixed;
-	d->cause = d->trouble = "";
+	d->cause = d->trouble = d->breaker_reply = "";
 	d->nprimaries = nprimaries;
 	for (unsigned i = 0; i < nprimaries; i++)
 		d->primary[i].label = d->primary[i].text =
@@ -74,6 +74,7 @@ put_strings(char *room, struct snap_domain *d)
 	at = put_string(room, at, &d->name);
 	at = put_string(room, at, &d->cause);
 	at = put_string(room, at, &d->trouble);
+	at = put_string(room, at, &d->breaker_reply);
 	for (unsigned i = 0; i < d->nprimaries; i++) {
 		at = put_string(room, at, &d->primary[i].label);
 		at = put_string(room, at, &d->primary[i].text);

@@ -132,6 +132,12 @@ struct snap_domain {
 	bool broken; /* down by itself, though a primary of it is up */
 	const char *trouble; /* with DNS: look-up, answer; "": none */
 	int64_t trouble_since;
+	/* Its breaker: wall seconds since it was closed, 0: it is open. */
+	int64_t breaker_since, breaker_trial; /* the next trial; 0: none */
+	unsigned breaker_trials; /* that were refused */
+	bool breaker_is_closed;
+	const char *breaker_reply; /* peer text; "" */
+	unsigned put_off; /* recipients and senders refused, not believed */
 	bool on_hold;
 	uint64_t active, deferred, held, owed, recipients, bytes;
 	int64_t oldest_ms, oldest_live_ms, next_expiry_ms, next_try_ms;

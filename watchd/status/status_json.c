@@ -49,6 +49,23 @@ add_queue(cJSON *o, const struct snap_domain *d, int64_t now_ms)
 	json_bool(q, "on_hold", d->on_hold);
 }
 
+/* null: it is open. */
+static void
+add_breaker(cJSON *o, const struct snap_domain *d)
+{
+	cJSON *j;
+
+	if (d->breaker_since == 0) {
+		json_null(o, "breaker");
+		return;
+	}
+	j = json_member(o, "breaker");
+	json_time(j, "since", d->breaker_since);
+	json_text(j, "reply", d->breaker_reply);
+	json_num(j, "trials", d->breaker_trials);
+	json_time(j, "next_trial", d->breaker_trial);
+}
+
 static void
 add_flush(cJSON *o, const struct snap_flush *f)
 {
@@ -94,6 +111,7 @@ add_counters(cJSON *o, const struct domain_stats *c)
 	json_num(j, "deferred", (double)sum(c->deferred, STATUS_LABEL_MAX));
 	json_num(j, "bounced", (double)sum(c->bounced, STATUS_LABEL_MAX));
 	json_num(j, "expired", (double)c->expired);
+	json_num(j, "put_off", (double)sum(c->put_off, JUDGE_SCOPE_MAX));
 }
 
 static void
@@ -259,6 +277,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	json_bool(o, "broken", d->broken);
 	json_text(o, "trouble", d->trouble);
 	json_time(o, "trouble_since", d->trouble_since);
+	add_breaker(o, d);
 	add_queue(o, d, now_ms);
 	add_flush(o, &d->flush);
 	add_counters(o, &d->count);

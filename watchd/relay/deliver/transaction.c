@@ -673,7 +673,9 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 	s->answered = s->decided = true;
 	w->decided++;
 	deliver_tx_drop_body(s);
-	if (reply != NULL && info->phase != SMTP_PHASE_RCPT) {
+	/* With no recipient left what it says to DATA is about nothing. */
+	if (reply != NULL && info->phase != SMTP_PHASE_RCPT &&
+	    (info->phase != SMTP_PHASE_DATA || s->ntaken > 0)) {
 		v = judged(s, &c, NULL);
 		batch_set(s, info->phase, &v, reply);
 		note_reply(w, reply);

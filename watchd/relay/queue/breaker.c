@@ -196,10 +196,9 @@ breaker_fini(struct dest *d, bool gone)
 static void
 breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 {
-	log_error("queue",
-	    "domain=%s event=breaker state=closed reason=%s "
-	    "reply=%s effect=\"its mail is held\"",
-	    d->name, log_q(why), log_q(reply));
+	log_notice("queue",
+	    "domain=%s event=breaker state=closed reason=%s reply=%s", d->name,
+	    log_q(why), log_q(reply));
 	stats_domain(d->queue->stats, d->name)->breaker++;
 	d->broken = true;
 	d->broken_ms = now;
@@ -318,28 +317,58 @@ breaker_tried(struct dest *d, bool taken, int64_t now)
 
 /* ---- the verdict on one reply */
 
-/* Did the primary show itself, by another recipient than this one, lately, and
- * not before an outage? */
+/* Lately, and not before an outage. */
 static int64_t
-shown_ms(struct dest *d, int64_t now)
+if_lately(int64_t ms, int64_t not_before, int64_t now)
 {
-	const struct queue_ops *ops = &d->queue->ops;
-	int64_t probe = ops->shown != NULL ? ops->shown(ops->arg, d->name) : 0;
-	int64_t taken = d->known.taken_ms;
-
-	if (probe > now || now - probe > SHOWN_MS ||
-	    probe < d->opened_ms - SHOWN_EARLY_MS)
-		probe = 0;
-	if (taken > now || now - taken > SHOWN_MS || taken < d->opened_ms)
-		taken = 0;
-	return probe > taken ? probe : taken;
+	return ms > now || now - ms > SHOWN_MS || ms < not_before ? 0 : ms;
 }
 
-/* Refused before, and that put off. */
-static bool
-was_put_off(const struct envelope *env)
+/* When the primary took the probe's recipient. */
+static int64_t
+probed_ms(const struct dest *d, int64_t now)
 {
-	return part_suspected(env);
+	const struct queue_ops *ops = &d->queue->ops;
+
+	return ops->shown == NULL ? 0 :
+				    if_lately(ops->shown(ops->arg, d->name),
+					d->opened_ms - SHOWN_EARLY_MS, now);
+}
+
+/* A refusal, and what it is held against. */
+struct refusal {
+	struct judge_case *c;
+	const struct envelope *env;
+	const char *mailbox;
+	enum judge_scope scope;
+	enum known_kind kind; /* of the subject */
+	const char *name; /* of the subject */
+	struct judge_evidence ev;
+	bool again; /* the message was refused before, and put off */
+	int64_t probed, taken; /* when it showed itself, lately; 0: not */
+	int64_t now;
+};
+
+static struct refusal
+refusal_make(struct dest *d, struct judge_case *c, const struct envelope *env,
+    const char *mailbox, int64_t now)
+{
+	struct refusal r = { .c = c,
+		.env = env,
+		.mailbox = mailbox,
+		.scope = c->reply != NULL ? judge_scope(c->phase, c->reply) :
+					    JUDGE_MESSAGE,
+		.again = part_suspected(env),
+		.probed = probed_ms(d, now),
+		.taken = if_lately(d->known.taken_ms, d->opened_ms, now),
+		.now = now };
+	bool sender = r.scope == JUDGE_SENDER;
+
+	r.kind = sender ? KNOWN_SENDER : KNOWN_RCPT;
+	r.name = sender ? env->sender : mailbox;
+	knowledge_weigh(&d->known, now, &r.ev);
+	r.ev.shown = r.probed != 0;
+	return r;
 }
 
 static bool
@@ -350,83 +379,84 @@ is_listed(struct dest *d, const char *mailbox)
 	return ops->listed != NULL && ops->listed(ops->arg, d->name, mailbox);
 }
 
+static bool
+was_taken(struct dest *d, enum known_kind kind, const char *name)
+{
+	const struct known *e = knowledge_find(&d->known, kind, name);
+
+	return e != NULL && e->taken != 0;
+}
+
 /* The rules of refusal_grace: long enough ago, and the primary has shown itself
  * since; or much longer; and never while refusals prevail. */
 static bool
-is_believed(struct dest *d, const struct known *e,
-    const struct judge_evidence *ev, int64_t shown, int64_t now)
+is_believed(struct dest *d, const struct refusal *r)
 {
+	const struct known *e = knowledge_find(&d->known, r->kind, r->name);
 	int64_t first = e != NULL ? (int64_t)e->refused * 1000 : 0;
 
 	if (first == 0)
 		return false;
 	if (e->believed)
 		return true;
-	if (d->broken || judge_is_wide(ev))
+	if (d->broken || judge_is_wide(&r->ev, r->scope))
 		return false;
-	if (now - first >= BELIEVED_MS)
+	if (r->now - first >= BELIEVED_MS)
 		return true;
-	return now - first >= d->policy.refusal_grace_ms &&
-	    (shown > first || d->known.taken_ms > first);
-}
-
-static const char *
-subject_of(enum judge_scope scope, const struct envelope *env,
-    const char *mailbox, enum known_kind *kind)
-{
-	*kind = scope == JUDGE_SENDER ? KNOWN_SENDER : KNOWN_RCPT;
-	return scope == JUDGE_SENDER ? env->sender : mailbox;
+	return r->now - first >= d->policy.refusal_grace_ms &&
+	    (r->probed > first || d->known.taken_ms > first);
 }
 
 static void
-fill_known(struct dest *d, struct judge_case *c, const struct envelope *env,
-    const char *mailbox, const struct judge_evidence *ev, int64_t shown,
-    int64_t now)
+fill_known(struct dest *d, const struct refusal *r)
 {
-	struct judge_known *k = &c->known;
-	enum judge_scope scope =
-	    c->reply != NULL ? judge_scope(c->phase, c->reply) : JUDGE_MESSAGE;
-	enum known_kind kind;
-	const char *name = subject_of(scope, env, mailbox, &kind);
-	const struct known *e;
+	struct judge_known *k = &r->c->known;
+	const struct known *e = knowledge_find(&d->known, r->kind, r->name);
 
-	e = knowledge_find(&d->known, KNOWN_RCPT, mailbox);
-	k->exists = (e != NULL && e->taken != 0) || is_listed(d, mailbox);
-	e = env->sender[0] != '\0' ?
-	    knowledge_find(&d->known, KNOWN_SENDER, env->sender) :
-	    NULL;
-	k->sender = e != NULL && e->taken != 0;
-	k->fitted = k->fitted || d->known.size_taken >= env->body.len;
-	k->shown = shown != 0;
-	k->taken = was_put_off(env) && d->known.taken_ms > env->last_try_ms;
-	k->believed = is_believed(d, knowledge_find(&d->known, kind, name), ev,
-	    shown, now);
+	k->exists =
+	    was_taken(d, KNOWN_RCPT, r->mailbox) || is_listed(d, r->mailbox);
+	k->sender = r->env->sender[0] != '\0' &&
+	    was_taken(d, KNOWN_SENDER, r->env->sender);
+	k->fitted = k->fitted || d->known.size_taken >= r->env->body.len;
+	/* That it takes the probe's sender, most often the null path, says nothing
+	 * of others. */
+	k->shown =
+	    r->taken != 0 || (r->probed != 0 && r->scope != JUDGE_SENDER);
+	k->doubted = !k->shown &&
+	    judge_doubts(&r->ev, r->scope,
+		e != NULL && e->scope == (uint8_t)r->scope);
+	k->taken = r->again && d->known.taken_ms > r->env->last_try_ms;
+	k->believed = is_believed(d, r);
 }
 
-/* Learns from a verdict; true: the evidence has grown. */
+/* Learns from a verdict; true: the evidence has grown. A refusal by a primary that
+ * has not shown itself is evidence though it is believed. */
 static bool
-learn_refusal(struct dest *d, const struct judge_case *c,
-    const struct judge_verdict *v, const struct envelope *env,
-    const char *mailbox, int64_t now)
+learn_refusal(struct dest *d, const struct refusal *r,
+    const struct judge_verdict *v)
 {
-	enum known_kind kind;
-	const char *name = subject_of(v->scope, env, mailbox, &kind);
-	struct known *e = knowledge_find(&d->known, kind, name);
+	const struct judge_known *k = &r->c->known;
+	struct known *e = knowledge_find(&d->known, r->kind, r->name);
+	bool failed = v->outcome == JUDGE_FAILED;
 
-	if (v->scope == JUDGE_MESSAGE && c->phase == SMTP_PHASE_EOD &&
-	    !was_put_off(env))
-		knowledge_dot(&d->known, true);
-	if (v->outcome == JUDGE_FAILED) {
-		if (e != NULL && c->known.believed && c->known.exists)
-			knowledge_believe(&d->known, e);
+	if (v->scope == JUDGE_MESSAGE) {
+		if (r->c->phase == SMTP_PHASE_EOD && !r->again)
+			knowledge_dot(&d->known, true);
+		knowledge_stamp(&d->known, r->kind, r->name, r->now);
+		return v->strange;
+	}
+	if (failed && (k->exists || k->sender) && k->believed && e != NULL) {
+		knowledge_believe(&d->known, e);
 		return false;
 	}
-	if (v->strange && v->scope != JUDGE_MESSAGE)
-		knowledge_refused(&d->known, v->scope, env->sender, mailbox,
-		    now);
-	else
-		knowledge_stamp(&d->known, kind, name, now);
-	return v->strange;
+	if (v->strange || (!k->shown && v->scope != JUDGE_NOBODY)) {
+		knowledge_refused(&d->known, v->scope, r->env->sender,
+		    r->mailbox, r->now);
+		return true;
+	}
+	if (!failed)
+		knowledge_stamp(&d->known, r->kind, r->name, r->now);
+	return false;
 }
 
 /* Is other mail ready that was not refused, and may it be taken? Suspects are
@@ -448,43 +478,58 @@ judge_stranger(struct judge_case *c)
 	return judge(c);
 }
 
+/* What contradicts knowledge is tried once an hour; what is about us, or about the
+ * primary, as any mail. */
+static int64_t
+wait_of(const struct judge_case *c, const struct judge_verdict *v)
+{
+	bool contradicts = v->scope == JUDGE_SENDER ? c->known.sender :
+						      c->known.exists &&
+		(v->scope == JUDGE_RECIPIENT || v->scope == JUDGE_ROUTE);
+
+	return v->outcome == JUDGE_PUT_OFF && contradicts ? AGAIN_MS : 0;
+}
+
+static void
+weigh(struct dest *d, struct refusal *r)
+{
+	const char *why;
+
+	if (d->broken)
+		return;
+	knowledge_weigh(&d->known, r->now, &r->ev);
+	r->ev.shown = r->probed != 0;
+	r->ev.untried = has_untried(d, r->now);
+	if ((why = judge_closes(&r->ev)) != NULL)
+		breaker_close(d, why,
+		    r->c->reply != NULL ? r->c->reply->text : "", r->now);
+}
+
 struct judge_verdict
 queue_judge(struct queue *q, const char *domain, struct judge_case *c,
     const struct envelope *env, const char *mailbox, int64_t *again_ms)
 {
 	struct dest *d = dest_find(q, domain);
-	int64_t now = clock_wall_ms(), shown;
-	struct judge_evidence ev;
 	struct judge_verdict v;
-	const char *why;
+	struct refusal r;
 
 	*again_ms = 0;
 	if (c->reply != NULL && !reply_perm(c->reply))
 		return judge(c);
 	if (d == NULL || !d->configured)
 		return judge_stranger(c);
-	shown = shown_ms(d, now);
-	knowledge_weigh(&d->known, now, &ev);
-	fill_known(d, c, env, mailbox, &ev, shown, now);
+	r = refusal_make(d, c, env, mailbox, clock_wall_ms());
+	fill_known(d, &r);
 	v = judge(c);
 	if (v.outcome == JUDGE_FAILED && d->broken)
 		v.outcome = JUDGE_PUT_OFF;
 	if (v.outcome != JUDGE_FAILED && v.outcome != JUDGE_PUT_OFF)
 		return v;
-	if (v.outcome == JUDGE_PUT_OFF &&
-	    (c->known.exists || v.scope == JUDGE_SENDER) &&
-	    v.scope != JUDGE_US && v.scope != JUDGE_PRIMARY)
-		*again_ms = AGAIN_MS;
+	*again_ms = wait_of(c, &v);
 	if (v.outcome == JUDGE_PUT_OFF)
 		stats_domain(q->stats, domain)->put_off[v.scope]++;
-	if (learn_refusal(d, c, &v, env, mailbox, now) && !d->broken) {
-		knowledge_weigh(&d->known, now, &ev);
-		ev.shown = shown != 0;
-		ev.untried = has_untried(d, now);
-		if ((why = judge_closes(&ev)) != NULL)
-			breaker_close(d, why,
-			    c->reply != NULL ? c->reply->text : "", now);
-	}
+	if (learn_refusal(d, &r, &v))
+		weigh(d, &r);
 	known_touch(d);
 	return v;
 }

@@ -230,8 +230,11 @@ void
 knowledge_refused(struct knowledge *k, enum judge_scope scope,
     const char *sender, const char *rcpt, int64_t now)
 {
-	was_refused(k, KNOWN_SENDER, sender, scope, now);
-	was_refused(k, KNOWN_RCPT, rcpt, scope, now);
+	/* The null path is many senders'. */
+	was_refused(k, KNOWN_SENDER, sender[0] != '\0' ? sender : rcpt, scope,
+	    now);
+	if (scope != JUDGE_SENDER)
+		was_refused(k, KNOWN_RCPT, rcpt, scope, now);
 }
 
 void
@@ -265,6 +268,7 @@ weigh_one(const struct knowledge *k, const struct known *e,
 
 	if (e->kind == KNOWN_SENDER) {
 		ev->senders += now;
+		ev->senders_now += now && e->scope == JUDGE_SENDER;
 		return;
 	}
 	ev->rcpts += recipient;

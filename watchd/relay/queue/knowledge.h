@@ -57,7 +57,8 @@ void knowledge_taken(struct knowledge *, const char *sender, const char *rcpt,
     uint64_t size, int64_t now);
 /* A message came to the final dot, and was refused for what is in it, or not. */
 void knowledge_dot(struct knowledge *, bool refused);
-/* A recipient of that sender was refused, and it was not believed: evidence. */
+/* A recipient of that sender was refused, or the sender itself, and it was not
+ * believed: evidence. */
 void knowledge_refused(struct knowledge *, enum judge_scope, const char *sender,
     const char *rcpt, int64_t now);
 /* It was refused, and that is no evidence: only since when. */
