@@ -464,6 +464,15 @@ rule_clock_leapt(const struct view *x, struct rule_value *v)
 	    forecast_time_fmt(x->s->clock_doubt_ms, t, sizeof(t)));
 }
 
+static void
+rule_queue_full(const struct view *x, struct rule_value *v)
+{
+	v->known = x->s->indexed;
+	v->value = x->s->queue_full ? 1 : 0;
+	say(v, "queue { max_messages = %" PRIu64 " } is reached",
+	    x->s->queue_max);
+}
+
 /* An answer about whom we ask for is no outage: it is the probe that has to be
  * set right. */
 static void

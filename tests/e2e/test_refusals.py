@@ -237,3 +237,61 @@ def test_the_breaker_outlives_a_restart(stack):
     wait_for(lambda: closed(d), 10, "still")
     stays(lambda: closed(d) and bounced(d) == 0, 2)
     mended(d, mx, 10)
+
+
+# ---- reports, and what must never block its own cure (REPORTS D14, I31)
+
+NOWHERE = {"nxdomain": ("gone.nohost.test", ""), "no-host": ("nohost.test", "x IN A 127.0.0.1"),
+           "null-mx": ("nullmx.test", "@ IN MX 0 ."),
+           "literal": ("literal.test", "@ IN MX 10 127.0.0.1."),
+           "ours": ("ours.test", "@ IN MX 10 us.ours.test.\nus IN A 192.0.2.25"),
+           "mx-gone": ("mxgone.test", "@ IN MX 10 gone.nohost.test.")}
+
+
+def test_report_D14_a_report_to_nowhere_ends(stack):
+    """At once where there is no such domain, no host, or none but us; and else
+    with dsn { lifetime }, whatever the lifetime of mail is."""
+    zones = {z: text for z, text in NOWHERE.values() if text}
+    zones["slow.test"] = "@ IN MX 10 mx\nmx IN A 192.0.2.77"
+    dns = stack.dns(zones)
+    mx = stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}, defaults=RCPT,
+                       options='resolver = {"127.0.0.1@%d"}\nself = {"us.ours.test"}' % dns.port,
+                       dsn='lifetime = "8s"')
+    d.wait_state("a.test", "up")
+    mx.misbehave[:] = ["say-rcpt=" + UNKNOWN, "except=postmaster@a.test"]
+    for name, _ in [*NOWHERE.values(), ("slow.test", "")]:
+        send(d.port, name, sender="s@" + name, rcpts=["unknown@a.test"])
+    wait_for(lambda: bounced(d) == 7, 10)
+    wait_for(lambda: d.metrics().get("queue_reports_messages") == 1, 7, "that of slow.test is left")
+    assert d.status()["reports"]["messages"] == 1
+    assert "reports 1 queued" in d.ctl("status")[1]
+    wait_for(lambda: d.metrics().get("queue_reports_messages") == 0, 15, "its lifetime is over")
+
+
+def test_report_I31_a_full_queue_gets_rid_of_what_it_has(stack):
+    mx = stack.fakemx()
+    sender = stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}\nlifetime = "6s"'},
+                       queue="max_messages = 3", dsn='smarthost = "127.0.0.1:%d"' % sender.port)
+    d.wait_state("a.test", "down")
+    mail(d, 3)
+    with pytest.raises(AssertionError, match="452 4.3.1"):
+        send(d.port, "too many")
+    assert d.metrics().get("queue_full") == 1
+    assert d.http("/-/ready")[0] == 503
+    wait_for(lambda: "queue_full" in [a["alert"] for a in d.status()["alerts"]], 10, "the alert")
+    assert "event=full" in d.log()
+    wait_for(lambda: len(sender.messages) == 3, 20, "each sender is told")
+    wait_for(lambda: d.metrics().get("queue_full") == 0, 10)
+    send(d.port, "there is room")
+    mx.stop()
+
+
+def test_report_B9_the_need_comes_from_the_content(stack):
+    """A client that could do SMTPUTF8 sent ASCII: any primary may have it."""
+    mx = stack.fakemx(misbehave=["no-utf8"])
+    d = daemon(stack, mx)
+    send(d.port, "plain", args=" SMTPUTF8 BODY=8BITMIME")
+    wait_for(lambda: len(mx.messages) == 1, 15)
+    assert "SMTPUTF8" not in mx.messages[0].mail_args

@@ -324,6 +324,7 @@ queue_judge(struct queue *q, const char *domain, struct judge_case *c,
 	(void)mailbox;
 	*again_ms = 0;
 	c->known.shown = c->known.taken = !fake.suspect;
+	c->known.doubted = fake.suspect;
 	return judge(c);
 }
 

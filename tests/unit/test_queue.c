@@ -385,6 +385,40 @@ accept_can_fail(void **state)
 	assert_int_equal(w->accept_rc, -MX_EFULL);
 }
 
+/* What lets a message go is never refused for want of room; and reports have a
+ * lifetime of their own, and a line of their own. */
+static void
+reports(void **state)
+{
+	struct world *w = *state;
+	struct queue_conf conf = { .max_messages = 1 };
+	struct relay_domain others;
+	struct queue_intake *in;
+	struct envelope *env;
+
+	queue_destroy(&w->q);
+	world_queue_up(w, &conf);
+	queue_reports(w->q, HOUR);
+	world_mail(w, A, 1);
+	assert_true(queue_full(w->q));
+	in = queue_begin(w->q);
+	env = world_make("sender.example", 1);
+	env->flags = ENV_DSN;
+	queue_commit(&in, &env, 1, world_on_accept, w, 1);
+	world_settle(w);
+	assert_int_equal(w->accept_rc, 0);
+	w->relay->others(w->relay->self, &others);
+	assert_int_equal(others.deferred, 1);
+	assert_int_equal(others.oldest_ms,
+	    world_gauges(w, "sender.example").oldest_ms);
+	world_advance(w, HOUR + MINUTE);
+	assert_int_equal(w->nexpired, 1); /* the report; the mail has 30 days */
+	world_expire(w, w->expired[0]);
+	w->relay->others(w->relay->self, &others);
+	assert_int_equal(others.deferred, 0);
+	assert_int_equal(others.oldest_ms, 0);
+}
+
 /* The door: what is aborted was never there, and what the queue says that it
  * can take is what it takes. */
 static void
@@ -632,6 +666,7 @@ main(void)
 		CASE(too_much_trouble_stops_deliveries),
 		CASE(accept_can_fail),
 		CASE(intake_begins_and_ends),
+		CASE(reports),
 		CASE(unconfigured_is_open),
 		CASE(owed_is_told_later),
 		CASE(owed_is_no_part_of_a_flush),

@@ -117,6 +117,11 @@ foot(struct format *f, const cJSON *o)
 	    text_size_fmt(json_get_int(spool, "free_bytes"), size,
 		sizeof(size)),
 	    json_get_bool(spool, "accepting") ? "" : ", NO NEW MAIL");
+	if (json_get_num(json_get(o, "reports"), "messages") > 0)
+		fprintf(f->out, "reports %.0f queued, oldest %s; ",
+		    json_get_num(json_get(o, "reports"), "messages"),
+		    format_age(f, json_get(o, "reports"), "oldest", t,
+			sizeof(t)));
 	fprintf(f->out, "%.0f sessions in, %.0f out; up %s",
 	    json_get_num(json_get(o, "smtpd"), "sessions"),
 	    json_get_num(json_get(o, "delivery"), "connections"),

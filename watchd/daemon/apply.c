@@ -48,6 +48,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	agentx_configure(d->agentx, &conf->snmp);
 	policy_of(&conf->defaults, &p);
 	queue_policy_default(d->queue, &p);
+	queue_reports(d->queue, conf->dsn.lifetime_ms);
 }
 
 void

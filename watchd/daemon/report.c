@@ -35,6 +35,9 @@ not_ready(const struct daemon *d, const struct store_info *si)
 		       "restart";
 	if (si->state == STORE_FULL)
 		return "the spool is full: no mail is accepted";
+	if (queue_full(d->queue))
+		return "the queue is full (queue { max_messages }): no mail is "
+		       "accepted";
 	return NULL;
 }
 
@@ -42,6 +45,7 @@ static void
 snapshot_global(struct daemon *d, struct snapshot *s)
 {
 	struct agentx_stats ax;
+	struct relay_domain others;
 	struct store_info si;
 	const char *why;
 
@@ -66,6 +70,12 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->spool_reserve_bytes = si.reserve_bytes;
 	d->relay->ages(d->relay->self, s->wall_ms, hist_age.le, hist_age.n,
 	    s->queue_ages);
+	d->relay->others(d->relay->self, &others);
+	s->reports_messages = others.deferred;
+	s->reports_bytes = others.bytes;
+	s->reports_oldest_ms = others.oldest_ms;
+	s->queue_full = queue_full(d->queue);
+	s->queue_max = d->conf->queue.max_messages;
 	s->stopping = d->draining;
 	agentx_stats(d->agentx, &ax);
 	s->agentx_connected = ax.connected;

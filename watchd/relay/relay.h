@@ -62,6 +62,10 @@ struct relay {
 	void *self;
 	/* Zeroes when there is nothing for that domain. O(log n). */
 	void (*domain)(void *self, const char *domain, struct relay_domain *);
+	/* The same of all destinations together that nobody configured: our
+	 * reports, and what is left of domains that were removed. Messages are
+	 * `deferred`. O(1). */
+	void (*others)(void *self, struct relay_domain *);
 	/* Age of what is queued now, per bucket of the given bounds. */
 	void (*ages)(void *self, int64_t now_ms, const double *le, unsigned n,
 	    uint64_t *count);

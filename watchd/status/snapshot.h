@@ -223,6 +223,12 @@ struct snapshot {
 	uint64_t spool_size_bytes; /* as df(1) sees it */
 	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;
 	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */
+	/* To destinations that nobody configured: our reports, and what is left
+	 * of domains that were removed. */
+	uint64_t reports_messages, reports_bytes;
+	int64_t reports_oldest_ms; /* wall; 0: none */
+	bool queue_full; /* max_messages is reached: no mail is taken */
+	uint64_t queue_max; /* max_messages */
 	double loop_lag;
 	uint64_t log_dropped; /* lines */
 	/* For so long nothing expires: the wall clock leapt. 0: all is well. */

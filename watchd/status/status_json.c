@@ -307,6 +307,13 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_num(j, "free_bytes", (double)s->spool_free_bytes);
 	json_num(j, "free_inodes", (double)s->spool_free_inodes);
 	json_num(j, "reserve_bytes", (double)s->spool_reserve_bytes);
+	j = json_member(o, "queue");
+	json_bool(j, "full", s->queue_full);
+	json_num(j, "max_messages", (double)s->queue_max);
+	j = json_member(o, "reports");
+	json_num(j, "messages", (double)s->reports_messages);
+	json_num(j, "bytes", (double)s->reports_bytes);
+	json_time(j, "oldest", s->reports_oldest_ms / 1000);
 	j = json_member(o, "smtpd");
 	json_num(j, "sessions", s->smtpd_sessions);
 	json_num(j, "connections", (double)s->count.connections);

@@ -123,31 +123,57 @@ delivery_report(const struct delivery *w, enum smtp_phase phase,
 
 /* ---- a domain that takes no mail */
 
+/* Why, by the route. */
+static const struct nowhere {
+	const char *text, *note;
+	struct smtp_status status;
+	bool all; /* final for all mail, not for reports only */
+} nowhere[] = {
+	[ROUTE_NULL_MX] = { "the domain accepts no mail (null MX)", "null_mx",
+	    { 5, 1, 10 }, true },
+	[ROUTE_NO_HOST] = { "no such domain, or no host of it has an address",
+	    "no_host", { 5, 4, 4 }, false },
+	[ROUTE_SELF] = { "the mail exchanger of the domain is this server",
+	    "self", { 5, 4, 6 }, false },
+};
+
+static void
+nowhere_set(struct delivery *w, const struct nowhere *n)
+{
+	bool final = n->all || (w->env->flags & ENV_DSN) != 0;
+	struct smtp_status later = n->status;
+
+	later.cls = 4;
+	w->status = final ? n->status : later;
+	strlcpy(w->reply, n->text, sizeof(w->reply));
+	w->pending = envelope_count(w->env, RCPT_PENDING);
+	w->delivered = envelope_count(w->env, RCPT_DELIVERED);
+	w->failed = envelope_count(w->env, RCPT_FAILED);
+	for (uint32_t i = 0; i < w->env->nrcpts; i++)
+		if (w->env->rcpts[i].state == RCPT_PENDING)
+			rcpt_set(&w->env->rcpts[i],
+			    final ? RCPT_FAILED : RCPT_PENDING, 0, &w->status,
+			    w->reply);
+	delivery_report(w, SMTP_PHASE_RESOLVE, n->note);
+}
+
 static void
 refuse_loaded(void *arg, struct store_loaded *l)
 {
-	static const struct smtp_status st = { 5, 1, 10 };
 	struct delivery *w = arg;
 	struct deliver_dest *d = w->dest;
-	uint32_t i;
 
 	w->load = 0;
 	w->env = l->env;
 	w->data = l->data;
 	w->start_ns = loop_now(d->deliver->loop);
-	strlcpy(w->reply, "the domain accepts no mail (null MX)",
-	    sizeof(w->reply));
-	w->status = st;
-	if (l->rc == 0 && w->env != NULL) {
-		w->pending = envelope_count(w->env, RCPT_PENDING);
-		w->delivered = envelope_count(w->env, RCPT_DELIVERED);
-		w->failed = envelope_count(w->env, RCPT_FAILED);
-		for (i = 0; i < w->env->nrcpts; i++)
-			if (w->env->rcpts[i].state == RCPT_PENDING)
-				rcpt_set(&w->env->rcpts[i], RCPT_FAILED, 0, &st,
-				    w->reply);
-		delivery_report(w, SMTP_PHASE_RESOLVE, "null_mx");
-	}
+	/* The route may be another one meanwhile. */
+	if (l->rc == 0 && w->env != NULL && d->route != NULL &&
+	    d->route->status < MX_COUNT(nowhere) &&
+	    nowhere[d->route->status].text != NULL)
+		nowhere_set(w, &nowhere[d->route->status]);
+	else if (l->rc == 0)
+		l->rc = -MX_EIO;
 	delivery_finish(d->deliver, &d->refuse,
 	    w->env != NULL && (l->rc == 0 || l->rc == -MX_EIO) ? JOB_TRIED :
 		l->rc == -MX_EIO			       ? JOB_LOST :

@@ -251,6 +251,15 @@ route_is_same(const struct route *a, const struct route *b)
 	return true;
 }
 
+/* Nobody will ever take a report there: no such domain, no host, none but us; or,
+ * whatever the mail is, a null MX. A smarthost of ours is another matter. */
+static bool
+is_final(const struct deliver_dest *d, enum route_status st)
+{
+	return !deliver_dest_is_ours(d) && st != ROUTE_DNS_FAIL &&
+	    (st == ROUTE_NULL_MX || d->deliver->conf->dsn.smarthost == NULL);
+}
+
 static void
 on_route(const struct route *r, void *arg)
 {
@@ -265,14 +274,14 @@ on_route(const struct route *r, void *arg)
 	}
 	route_drop(d);
 	lane_leave(d);
-	if (st != ROUTE_OK &&
-	    !(st == ROUTE_NULL_MX && !deliver_dest_is_ours(d))) {
+	if (st != ROUTE_OK && !is_final(d, st)) {
 		dest_unroutable(d, st);
 		return;
 	}
 	d->fails = 0;
 	d->route = mem_alloc(sizeof(*d->route));
 	route_copy(d->route, r);
+	d->route->status = st;
 	route_until(d);
 }
 
@@ -495,7 +504,7 @@ deliver_dest_work(struct deliver_dest *d)
 		route_look_again(d);
 		return;
 	}
-	if (d->route->status == ROUTE_NULL_MX) {
+	if (d->route->status != ROUTE_OK) {
 		delivery_refuse(d);
 		return;
 	}

@@ -66,6 +66,7 @@ dest_free(struct dest *d)
 		TAILQ_REMOVE(&q->touched, d, touched_link);
 	dest_unblock(d);
 	heap_remove(&q->times, &d->time);
+	heap_remove(&q->others, &d->other);
 	RB_REMOVE(dest_tree, &q->dests, d);
 	heap_fini(&d->wait);
 	heap_fini(&d->deadlines);
@@ -305,6 +306,26 @@ dest_unused(const struct dest *d)
 	    !d->touched && d->wanted == 0;
 }
 
+/* Its share of what goes to destinations that nobody configured. */
+static void
+dest_count_other(struct dest *d)
+{
+	struct queue *q = d->queue;
+	uint64_t n = d->configured ? 0 : d->n;
+	uint64_t bytes = d->configured ? 0 : d->bytes;
+
+	q->others_n += n - d->other_n;
+	q->others_bytes += bytes - d->other_bytes;
+	d->other_n = n;
+	d->other_bytes = bytes;
+	if (n == 0)
+		heap_remove(&q->others, &d->other);
+	else if (heap_holds(&d->other))
+		heap_change(&q->others, &d->other, dest_oldest(d)->arrival_ms);
+	else
+		heap_insert(&q->others, &d->other, dest_oldest(d)->arrival_ms);
+}
+
 void
 dest_settle(struct dest *d, int64_t now)
 {
@@ -315,6 +336,7 @@ dest_settle(struct dest *d, int64_t now)
 	dest_notify(d, now);
 	dest_want(d, now);
 	dest_retime(d, now);
+	dest_count_other(d);
 	stats_touch(d->queue->stats, d->name);
 	if (dest_unused(d))
 		dest_free(d);

@@ -68,6 +68,12 @@ intake_stored(void *arg, uint64_t token, int rc, struct envelope **parts,
 	queue_release(q);
 }
 
+static bool
+is_report(struct envelope *const *parts, unsigned n)
+{
+	return n == 1 && (parts[0]->flags & ENV_DSN) != 0;
+}
+
 void
 queue_commit(struct queue_intake **inp, struct envelope **parts, unsigned n,
     queue_commit_cb *cb, void *arg, uint64_t token)
@@ -79,7 +85,9 @@ queue_commit(struct queue_intake **inp, struct envelope **parts, unsigned n,
 	in->cb = cb;
 	in->arg = arg;
 	in->token = token;
-	if (queue_full(q)) {
+	/* A report is what lets the message go that it is of: it is taken
+	 * beyond the limit. */
+	if (queue_full(q) && !is_report(parts, n)) {
 		store_tx_abort(&in->tx);
 		for (unsigned i = 0; i < n; i++)
 			envelope_destroy(&parts[i]);

@@ -127,6 +127,18 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 }
 
 static void
+relay_op_others(void *self, struct relay_domain *out)
+{
+	struct queue *q = self;
+	const struct heap_node *n = heap_min(&q->others);
+
+	*out = (struct relay_domain){ .flush = { .eta_ms = -1 } };
+	out->deferred = q->others_n;
+	out->bytes = q->others_bytes;
+	out->oldest_ms = n != NULL ? n->key : 0;
+}
+
+static void
 relay_op_ages(void *self, int64_t now_ms, const double *le, unsigned n,
     uint64_t *count)
 {
@@ -306,6 +318,7 @@ operator_init(struct queue *q)
 	q->relay = (struct relay){
 		.self = q,
 		.domain = relay_op_domain,
+		.others = relay_op_others,
 		.ages = relay_op_ages,
 		.list = list_messages,
 		.show = list_show,

@@ -278,7 +278,8 @@ part_expiry(const struct part *e)
 {
 	const struct dest *d = e->dest;
 
-	return e->arrival_ms + d->policy.lifetime_ms +
+	return e->arrival_ms +
+	    (e->dsn ? d->queue->report_lifetime_ms : d->policy.lifetime_ms) +
 	    extend_of(&d->extend, e->arrival_ms);
 }
 

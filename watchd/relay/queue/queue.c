@@ -19,6 +19,25 @@ static const struct queue_policy policy_builtin = {
 	.refusal_grace_ms = INT64_C(86400) * 1000,
 };
 
+/* max_messages is reached, or is no longer. */
+static void
+tell_full(struct queue *q)
+{
+	bool full = queue_full(q);
+
+	if (full == q->full_told)
+		return;
+	q->full_told = full;
+	if (full)
+		log_error("queue",
+		    "event=full messages=%ju max_messages=%u "
+		    "effect=\"no mail is accepted\"",
+		    (uintmax_t)q->messages, q->conf.max_messages);
+	else
+		log_notice("queue", "event=not_full messages=%ju",
+		    (uintmax_t)q->messages);
+}
+
 /* After the callbacks of a turn: see destination.c. */
 static void
 queue_settle(void *arg)
@@ -29,6 +48,7 @@ queue_settle(void *arg)
 	struct dest *d;
 	unsigned n;
 
+	tell_full(q);
 	intake_refuse(q);
 	for (r = LIST_FIRST(&q->requests); r != NULL; r = next) {
 		next = LIST_NEXT(r, link);
@@ -66,11 +86,13 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	q->clock_step.settle_ms = conf->clock_settle_ms;
 	q->ops = *ops;
 	q->policy = policy_builtin;
+	q->report_lifetime_ms = policy_builtin.lifetime_ms;
 	q->tick_ms = clock_wall_ms() + TICK_MAX_MS;
 	idmap_init(&q->entries);
 	RB_INIT(&q->dests);
 	heap_init(&q->times);
 	heap_init(&q->retries);
+	heap_init(&q->others);
 	TAILQ_INIT(&q->touched);
 	TAILQ_INIT(&q->blocked);
 	TAILQ_INIT(&q->unsaved);
@@ -111,6 +133,7 @@ queue_destroy(struct queue **qp)
 		dest_free(d);
 	heap_fini(&q->times);
 	heap_fini(&q->retries);
+	heap_fini(&q->others);
 	/* After the heaps that they are in. */
 	idmap_each(&q->entries, part_drop, NULL);
 	idmap_fini(&q->entries);
@@ -205,6 +228,18 @@ queue_policy_default(struct queue *q, const struct queue_policy *p)
 	RB_FOREACH (d, dest_tree, &q->dests)
 		if (!d->configured)
 			dest_policy(d, p);
+}
+
+void
+queue_reports(struct queue *q, int64_t lifetime_ms)
+{
+	struct dest *d;
+
+	if (q->report_lifetime_ms == lifetime_ms)
+		return;
+	q->report_lifetime_ms = lifetime_ms;
+	RB_FOREACH (d, dest_tree, &q->dests)
+		dest_walk(d, WALK_DEADLINE);
 }
 
 void

@@ -114,6 +114,8 @@ int64_t queue_clock_doubt(const struct queue *);
 void
 queue_policy(struct queue *, const char *domain, const struct queue_policy *);
 void queue_policy_default(struct queue *, const struct queue_policy *);
+/* How long the delivery of our own reports is tried, wherever they go. */
+void queue_reports(struct queue *, int64_t lifetime_ms);
 /* Destinations nobody configured (our DSNs, removed domains) are open. */
 void queue_gate(struct queue *, const char *domain, enum queue_gate);
 

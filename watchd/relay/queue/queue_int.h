@@ -186,6 +186,8 @@ struct dest {
 	struct flush flush;
 	uint32_t flush_gen;
 	unsigned notes; /* NOTE_* */
+	struct heap_node other; /* in queue.others, by its oldest */
+	uint64_t other_n, other_bytes; /* counted there */
 	char name[];
 };
 RB_HEAD(dest_tree, dest);
@@ -222,6 +224,7 @@ struct queue {
 	struct queue_ops ops;
 	struct relay relay;
 	struct queue_policy policy; /* of who has none */
+	int64_t report_lifetime_ms;
 
 	struct idmap entries;
 	struct dest_tree dests;
@@ -239,6 +242,11 @@ struct queue {
 	struct clock_step clock_step;
 	int64_t clock_save_ms; /* monotonic: when the time is noted next */
 	bool all_due; /* once the loading is done */
+	bool full_told;
+	/* Destinations that nobody configured: our reports, and what is left of
+	 * domains that were removed. */
+	struct heap others;
+	uint64_t others_n, others_bytes;
 
 	uint64_t messages; /* not GONE */
 	unsigned deadline_out;

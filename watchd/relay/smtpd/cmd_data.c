@@ -209,7 +209,8 @@ commit(struct session *s)
 	struct transaction_client c = { .helo = s->helo,
 		.address = s->client,
 		.arrival_ms = clock_wall_ms(),
-		.eightbit = s->dot.eightbit };
+		.eightbit = s->dot.eightbit,
+		.header_eightbit = s->trace.eightbit };
 	uint32_t n = s->tx.nparts;
 
 	transaction_seal(&s->tx, &c);

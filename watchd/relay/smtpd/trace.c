@@ -176,6 +176,14 @@ feed_bol(struct trace_scan *t, char c)
 	}
 }
 
+static bool
+has_eightbit(const char *p, const char *end)
+{
+	while (p < end && (unsigned char)*p < 128)
+		p++;
+	return p < end;
+}
+
 void
 trace_scan_feed(struct trace_scan *t, const char *data, size_t len)
 {
@@ -195,8 +203,10 @@ trace_scan_feed(struct trace_scan *t, const char *data, size_t len)
 			break;
 		case SCAN_SKIP:
 			p = memchr(p, '\n', (size_t)(end - p));
-			if (p == NULL)
+			if (p == NULL) {
+				t->eightbit |= has_eightbit(data, end);
 				return;
+			}
 			t->state = SCAN_BOL;
 			break;
 		case SCAN_END_CR:
@@ -206,4 +216,5 @@ trace_scan_feed(struct trace_scan *t, const char *data, size_t len)
 			break;
 		}
 	}
+	t->eightbit |= has_eightbit(data, p);
 }

@@ -32,6 +32,7 @@ struct trace_scan {
 	const char *host; /* ours, canonical; borrowed */
 	unsigned received; /* Received lines so far */
 	unsigned own; /* those that say "by <host>" */
+	bool eightbit; /* a byte above 127 in the header: SMTPUTF8 is needed */
 	uint8_t state;
 	bool by; /* the last word was "by" */
 	bool counted; /* in this field already */

@@ -149,6 +149,25 @@ set_string(char **dst, const char *s)
 	*dst = mem_strdup(s);
 }
 
+static bool
+is_ascii(const char *s)
+{
+	while (*s != '\0' && (unsigned char)*s < 128)
+		s++;
+	return *s == '\0';
+}
+
+static bool
+has_utf8_path(const struct envelope *e)
+{
+	if (!is_ascii(e->sender))
+		return true;
+	for (uint32_t i = 0; i < e->nrcpts; i++)
+		if (!is_ascii(e->rcpts[i].mailbox))
+			return true;
+	return false;
+}
+
 void
 transaction_seal(struct transaction *tx, const struct transaction_client *c)
 {
@@ -159,9 +178,11 @@ transaction_seal(struct transaction *tx, const struct transaction_client *c)
 
 		set_string(&e->sender, tx->sender);
 		e->arrival_ms = c->arrival_ms;
-		if (tx->eightbit || c->eightbit)
+		/* The need comes from the content, not from what the client
+		 * could do: a primary may be able to do less. */
+		if (c->eightbit)
 			e->flags |= ENV_8BIT;
-		if (tx->utf8)
+		if (tx->utf8 && (c->header_eightbit || has_utf8_path(e)))
 			e->flags |= ENV_UTF8;
 		e->ret = tx->ret;
 		if (tx->envid[0] != '\0')

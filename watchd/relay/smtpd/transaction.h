@@ -45,7 +45,8 @@ struct transaction_client {
 	const char *helo;
 	const char *address;
 	int64_t arrival_ms;
-	bool eightbit; /* seen in the body */
+	bool eightbit; /* seen anywhere in the content */
+	bool header_eightbit; /* and in its header */
 };
 void transaction_seal(struct transaction *, const struct transaction_client *);
 
