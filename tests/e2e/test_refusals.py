@@ -184,7 +184,7 @@ def test_spam_for_ever_delays_nobody_and_is_not_reported(stack):
     m = d.metrics()
     assert m.get("breaker_trips_total", domain="a.test") == 0
     assert m.sum("dsn_generated_total") == 0
-    assert m.get("dsn_suppressed_total", reason="content") == 40
+    assert m.get("dsn_suppressed_total", reason="policy") == 40
     assert d.status()["alerts"] == [] or \
         all(a["alert"] == "bounce_rate" for a in d.status()["alerts"])
 

@@ -257,8 +257,9 @@ fake_bounce(void *self, uint64_t id, bool all)
 }
 
 static int
-fake_remove(void *self, uint64_t id, bool all)
+fake_remove(void *self, uint64_t id, bool all, bool purge)
 {
+	(void)purge;
 	return change(self, "remove", id, all);
 }
 

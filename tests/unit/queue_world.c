@@ -95,6 +95,7 @@ const struct queue_policy world_policy = {
 	.retry_first_ms = 5 * MINUTE,
 	.retry_max_ms = 2 * HOUR,
 	.refusal_grace_ms = DAY,
+	.vault_keep_ms = 0,
 };
 
 /* Lets everything come to rest. */
@@ -128,7 +129,7 @@ world_queue_up(struct world *w, const struct queue_conf *conf)
 
 	w->q = queue_create(w->loop, w->store, w->stats, conf, &ops);
 	w->relay = queue_relay(w->q);
-	queue_policy(w->q, A, &world_policy);
+	queue_policy(w->q, A, w->policy != NULL ? w->policy : &world_policy);
 	queue_policy(w->q, B, &world_policy);
 	queue_load(w->q);
 	world_settle(w);

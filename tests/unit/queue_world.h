@@ -40,6 +40,7 @@ struct world {
 	unsigned begun, ended;
 	unsigned broken, broken_again, mended; /* the breaker */
 	int64_t shown_ms; /* the probe's recipient was taken; 0 never */
+	const struct queue_policy *policy; /* of A; NULL: world_policy */
 	const char *list; /* mailboxes in the list, each behind a blank */
 	bool ended_ok;
 	struct relay_flush end;

@@ -158,6 +158,15 @@ up(struct world *w)
 	w->shown_ms = clock_wall_ms();
 }
 
+/* Back from an outage, with so many messages. */
+static void
+recovers(struct world *w, unsigned n)
+{
+	mails(w, 0, n);
+	queue_gate(w->q, A, GATE_OPEN);
+	world_flush(w, A, FLUSH_RECOVERY);
+}
+
 static void
 what_was_taken_exists(void **state)
 {
@@ -213,8 +222,7 @@ refuses_all(void **state)
 	struct world *w = *state;
 	struct primary p = { .rcpt = "550 5.1.1 who?" };
 
-	queue_gate(w->q, A, GATE_OPEN);
-	mails(w, 0, 6);
+	recovers(w, 6);
 	deliver_all(w, &p);
 	assert_int_equal(w->broken, 1);
 	assert_string_equal(w->reply, "5.1.1 who?");
@@ -413,9 +421,9 @@ senders(void **state)
 	struct world *w = *state;
 	struct primary p = { 0 };
 
-	up(w);
 	p.mail = "550 5.7.23 SPF";
-	mails(w, 0, 10);
+	recovers(w, 10);
+	up(w);
 	deliver_all(w, &p);
 	assert_int_equal(p.returned, 2); /* who knows? */
 	assert_int_equal(w->broken, 0);
@@ -443,6 +451,20 @@ senders(void **state)
 	assert_int_equal(p.returned, 41);
 }
 
+/* While it is up, and nothing is known of anybody, each is its own matter. */
+static void
+strangers_while_up(void **state)
+{
+	struct world *w = *state;
+	struct primary p = { .rcpt = "550 5.1.1 who?" };
+
+	queue_gate(w->q, A, GATE_OPEN);
+	mails(w, 0, 20);
+	deliver_all(w, &p);
+	assert_int_equal(p.returned, 20);
+	assert_int_equal(w->broken, 0);
+}
+
 static void
 not_the_way(void **state)
 {
@@ -463,8 +485,7 @@ released(void **state)
 	struct world *w = *state;
 	struct primary p = { .rcpt = "550 5.1.1 who?" };
 
-	queue_gate(w->q, A, GATE_OPEN);
-	mails(w, 0, 6);
+	recovers(w, 6);
 	deliver_all(w, &p);
 	assert_int_equal(w->broken, 1);
 	assert_int_equal(w->relay->hold_domain(w->relay->self, A, false), 0);
@@ -484,8 +505,7 @@ nobody_probes(void **state)
 	struct world *w = *state;
 	struct primary p = { .rcpt = "550 5.1.1 who?" };
 
-	queue_gate(w->q, A, GATE_OPEN);
-	mails(w, 0, 6);
+	recovers(w, 6);
 	deliver_all(w, &p);
 	assert_int_equal(w->broken, 1);
 	pass(w, &p, 2 * HOUR);
@@ -503,8 +523,7 @@ leaves(void **state)
 	struct world *w = *state;
 	struct primary p = { .rcpt = "550 5.1.1 who?" };
 
-	queue_gate(w->q, A, GATE_OPEN);
-	mails(w, 0, 6);
+	recovers(w, 6);
 	deliver_all(w, &p);
 	queue_policy(w->q, A, NULL);
 	world_settle(w);
@@ -527,6 +546,7 @@ main(void)
 		CASE(spam_for_ever),
 		CASE(filter_breaks_while_up),
 		CASE(senders),
+		CASE(strangers_while_up),
 		CASE(not_the_way),
 		CASE(released),
 		CASE(nobody_probes),

@@ -58,7 +58,7 @@ content_is_not_reported(void **state)
 	assert_int_equal(j->env->rcpts[1].state, RCPT_FAILED);
 	assert_true(j->env->rcpts[1].reported);
 	assert_int_equal(fake.nnotes, 0);
-	assert_int_equal(t.stats->g.dsn_suppressed[DSN_SUPPRESS_CONTENT], 1);
+	assert_int_equal(t.stats->g.dsn_suppressed[DSN_SUPPRESS_POLICY], 1);
 }
 
 static void

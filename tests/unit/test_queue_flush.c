@@ -333,7 +333,7 @@ flush_takes_what_was_busy(void **state)
 		job = queue_take(w->q, A);
 		assert_int_equal(job->id, id);
 		if (remove)
-			w->relay->remove(w->relay->self, id, false);
+			w->relay->remove(w->relay->self, id, false, false);
 		else
 			w->relay->hold(w->relay->self, id, true, false);
 		other = world_mail(w, A, 1);

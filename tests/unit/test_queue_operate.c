@@ -54,12 +54,12 @@ orders_wait_for_the_job(void **state)
 	world_finish(w, job, "24");
 	assert_int_equal(world_gauges(w, A).held, 1);
 	assert_true(fake_store_get(w->store, id)->flags & ENV_HELD);
-	assert_int_equal(r->remove(r->self, id, false), 0);
+	assert_int_equal(r->remove(r->self, id, false, false), 0);
 	world_settle(w);
 	assert_int_equal(fake_store_count(w->store), 0);
 	id = world_mail(w, A, 1);
 	job = queue_take(w->q, A);
-	assert_int_equal(r->remove(r->self, id, false), 0);
+	assert_int_equal(r->remove(r->self, id, false, false), 0);
 	world_settle(w);
 	assert_int_equal(fake_store_count(w->store), 1);
 	world_lose(w, job);

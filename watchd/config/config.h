@@ -120,6 +120,7 @@ struct conf_domain {
 	char *recipients; /* NULL: any */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */
 	int64_t lifetime_ms;
+	int64_t vault_keep_ms; /* what was given back; 0: not at all */
 	int64_t
 	    refusal_grace_ms; /* until a refusal that contradicts is believed */
 	int64_t delay_warning_ms[8]; /* ascending */
@@ -227,6 +228,7 @@ struct config {
 	struct conf_smtpd smtpd;
 	struct conf_queue queue;
 	struct conf_dsn dsn;
+	uint64_t vault_size;
 	struct conf_web web;
 	struct conf_metrics metrics;
 	struct conf_snmp snmp;

@@ -31,6 +31,8 @@ enum conf_section {
 	SEC_PROBE,
 	SEC_DELIVER,
 	SEC_RETRY,
+	SEC_DOMAIN_VAULT,
+	SEC_VAULT,
 	SEC_SNMP,
 	SEC_RECEIVER,
 	SEC_ALERT,
@@ -88,7 +90,7 @@ enum option_id {
 	OPT_COUNT,
 };
 #define OPT_DOMAIN_FIRST OPT_DOMAIN_primary
-#define OPT_DOMAIN_LAST	 OPT_RETRY_max
+#define OPT_DOMAIN_LAST	 OPT_DOMAIN_VAULT_keep
 #define OPT_DOMAIN_COUNT (OPT_DOMAIN_LAST - OPT_DOMAIN_FIRST + 1)
 
 struct option {

@@ -63,6 +63,14 @@ const struct section_info sections[SEC_COUNT] = {
 	[SEC_RETRY] = { "retry", SEC_DOMAIN, false, true,
 	    "Trying again what a primary that is up has deferred. Stands in "
 	    "domain or defaults." },
+	[SEC_DOMAIN_VAULT] = { "vault", SEC_DOMAIN, false, true,
+	    "What is kept of mail that was given back. Stands in domain or "
+	    "defaults." },
+	[SEC_VAULT] = { "vault", SEC_TOP, false, true,
+	    "What was given back, expired or removed by an operator is kept "
+	    "for "
+	    "a while: mxwatchctl vault shows it, mxwatchctl replay queues it "
+	    "again." },
 	[SEC_SNMP] = { "snmp", SEC_TOP, false, true,
 	    "The SNMP subagent. Left out: there is none." },
 	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, true,

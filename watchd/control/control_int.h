@@ -41,7 +41,7 @@ struct call {
 	uint64_t msg; /* FIELD_ID */
 	bool all_parts;
 	const char *address; /* in request */
-	int64_t add_ms;
+	int64_t add_ms, since_ms;
 
 	void (*step)(struct call *);
 	void *work; /* the verb's; freed with the call */

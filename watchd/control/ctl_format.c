@@ -304,6 +304,21 @@ last_line(struct format *f, const cJSON *l)
 		    text_size_fmt(json_get_int(l, "bytes"), size,
 			sizeof(size)));
 		break;
+	case VERB_vault:
+	case VERB_purge:
+	case VERB_replay:
+		put_messages(f, json_get_num(l, "messages"));
+		fprintf(f->out, ", %s%s",
+		    text_size_fmt(json_get_int(l, "bytes"), size, sizeof(size)),
+		    f->verb == VERB_purge      ? ", erased" :
+			f->verb == VERB_replay ? ", queued again" :
+						 "");
+		if (json_get_num(l, "skipped") > 0)
+			fprintf(f->out,
+			    "; %.0f replayed before were left (--again)",
+			    json_get_num(l, "skipped"));
+		fprintf(f->out, "\n");
+		break;
 	case VERB_mailq:
 		format_mailq_end(f, l);
 		break;
@@ -340,6 +355,9 @@ format_line(struct format *f, const cJSON *l)
 		[VERB_queue] = format_queue,
 		[VERB_mailq] = format_mailq,
 		[VERB_show] = format_show,
+		[VERB_vault] = format_vault,
+		[VERB_replay] = format_vault,
+		[VERB_purge] = format_vault,
 		[VERB_flush] = flush_line,
 		[VERB_why] = why_line,
 		[VERB_stats] = stats_line,

@@ -27,6 +27,7 @@ void format_line(struct format *, const cJSON *line);
 /* ctl_status.c, ctl_queue.c */
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
+void format_vault(struct format *, const cJSON *message);
 void format_show(struct format *, const cJSON *message);
 void format_mailq(struct format *, const cJSON *message);
 void format_mailq_end(struct format *, const cJSON *done);

@@ -42,6 +42,36 @@ format_queue(struct format *f, const cJSON *m)
 	fprintf(f->out, "\n");
 }
 
+/* The reply by which it failed stands in a line of its own. */
+void
+format_vault(struct format *f, const cJSON *m)
+{
+	const cJSON *r = cJSON_GetArrayItem(json_get(m, "rcpts"), 0);
+	char t[32], size[32];
+
+	if (f->lines == 0)
+		fprintf(f->out, "%-14s %-6s %6s %-7s %-20s %s\n", "ID", "SINCE",
+		    "SIZE", "UNTIL", "DOMAIN", "SENDER");
+	format_cell(f->out, json_get_text(m, "id"), -14);
+	fprintf(f->out, " %-6s", format_age(f, m, "vaulted", t, sizeof(t)));
+	fprintf(f->out, " %6s",
+	    text_size_fmt(json_get_int(m, "size"), size, sizeof(size)));
+	fprintf(f->out, " %-7s ", format_in(f, m, "expiry", t, sizeof(t)));
+	format_cell(f->out, json_get_text(m, "domain"), -20);
+	fprintf(f->out, " ");
+	sender_cell(f->out, m, 0);
+	fprintf(f->out, "\n  ");
+	format_cell(f->out, json_get_text(r, "address"), 0);
+	if (json_get_num(m, "recipients") > 1)
+		fprintf(f->out, " and %.0f more",
+		    json_get_num(m, "recipients") - 1);
+	fprintf(f->out, ", %s: ", json_get_text(r, "state"));
+	format_cell(f->out, json_get_text(r, "reply"), 0);
+	if (json_get_bool(m, "replayed"))
+		fprintf(f->out, " (replayed before)");
+	fprintf(f->out, "\n");
+}
+
 static void
 date(struct format *f, const cJSON *m, const char *key, const char *label)
 {

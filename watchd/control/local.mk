@@ -14,6 +14,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/verb_flush.c \
 	watchd/control/verb_queue.c \
 	watchd/control/verb_stats.c \
+	watchd/control/verb_vault.c \
 	watchd/control/verb_why.c \
 	watchd/control/verbs.c watchd/control/verbs.h
 

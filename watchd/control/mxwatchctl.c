@@ -26,11 +26,15 @@ enum {
 	OPT_FOR,
 	OPT_REMOVE,
 	OPT_PRIMARIES,
+	OPT_SINCE,
+	OPT_REPLY,
+	OPT_AGAIN,
+	OPT_PURGE,
 };
 
 struct options {
-	const char *file, *socket, *reason, *duration, *remove;
-	bool json, all, dry_run, no_wait, primaries;
+	const char *file, *socket, *reason, *duration, *remove, *since, *reply;
+	bool json, all, dry_run, no_wait, primaries, again, purge;
 	char **word; /* the verb and what follows */
 	int nwords;
 };
@@ -71,6 +75,10 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "for", required_argument, NULL, OPT_FOR },
 		{ "remove", required_argument, NULL, OPT_REMOVE },
 		{ "primaries", no_argument, NULL, OPT_PRIMARIES },
+		{ "since", required_argument, NULL, OPT_SINCE },
+		{ "reply", required_argument, NULL, OPT_REPLY },
+		{ "again", no_argument, NULL, OPT_AGAIN },
+		{ "purge", no_argument, NULL, OPT_PURGE },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -108,6 +116,18 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_PRIMARIES:
 			o->primaries = true;
+			break;
+		case OPT_SINCE:
+			o->since = optarg;
+			break;
+		case OPT_REPLY:
+			o->reply = optarg;
+			break;
+		case OPT_AGAIN:
+			o->again = true;
+			break;
+		case OPT_PURGE:
+			o->purge = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -171,6 +191,28 @@ add_alert_words(cJSON *r, const struct options *o, unsigned fields)
 		json_text(r, "remove", o->remove);
 }
 
+static bool
+vault_options_fit(const struct options *o, unsigned fields)
+{
+	return (o->since == NULL || (fields & FIELD_SINCE) != 0) &&
+	    (o->reply == NULL || (fields & FIELD_REPLY) != 0) &&
+	    (!o->again || (fields & FIELD_AGAIN) != 0) &&
+	    (!o->purge || (fields & FIELD_PURGE) != 0);
+}
+
+static void
+add_vault_options(cJSON *r, const struct options *o)
+{
+	if (o->since != NULL)
+		json_text(r, "since", o->since);
+	if (o->reply != NULL)
+		json_text(r, "reply", o->reply);
+	if (o->again)
+		json_bool(r, "again", true);
+	if (o->purge)
+		json_bool(r, "purge", true);
+}
+
 /* NULL: the command line makes no request; the usage of the verb was said. */
 static cJSON *
 build_request(const struct options *o, enum control_verb verb)
@@ -186,6 +228,7 @@ build_request(const struct options *o, enum control_verb verb)
 	if (!alert_words_fit(o, v->fields, &least, &want) || got < least ||
 	    got > want || (o->all && (v->fields & FIELD_ALL) == 0) ||
 	    (o->primaries && (v->fields & FIELD_PRIMARIES) == 0) ||
+	    !vault_options_fit(o, v->fields) ||
 	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
 	    (o->no_wait && (v->fields & FIELD_WAIT) == 0)) {
 		fprintf(stderr, "usage: mxwatchctl %s%s%s\n", v->name,
@@ -203,6 +246,7 @@ build_request(const struct options *o, enum control_verb verb)
 		json_bool(r, "all", true);
 	if (o->primaries)
 		json_bool(r, "primaries", true);
+	add_vault_options(r, o);
 	if (o->dry_run)
 		json_bool(r, "dry_run", true);
 	if ((v->fields & FIELD_WAIT) != 0 && !o->dry_run)
@@ -293,6 +337,13 @@ main(int argc, char **argv)
 		    "mxwatchctl: unknown verb \"%s\"; there are: %s\n",
 		    o.word[0], control_verb_list());
 		return CONTROL_REFUSED;
+	}
+	/* `vault purge X` is `purge X`. */
+	if (verb == VERB_vault && o.nwords == 3 &&
+	    strcmp(o.word[1], "purge") == 0) {
+		verb = VERB_purge;
+		o.word++;
+		o.nwords--;
 	}
 	request = build_request(&o, verb);
 	if (request == NULL)

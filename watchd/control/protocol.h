@@ -32,6 +32,11 @@
  *		deferred, failed, bytes, rate, eta_seconds, complete;
  *		done: domains (that were or would be flushed), messages
  *	hold, release, bounce, remove	done only
+ *	vault	a MESSAGE a line, of state "vault", with "rcpts" and vaulted
+ *		(when), expiry (until when), replayed; done: messages, bytes
+ *	replay	the same, of what is (or would be) queued again; done: messages,
+ *		skipped (they were replayed before, and there is no "again")
+ *	purge	done: messages
  *	extend	done: domain, add_seconds
  *	probe	an element of `primaries` of mxwatch-status(7) a line;
  *		done: primaries, healthy. rc 1 when none is healthy
@@ -79,6 +84,10 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_REMOVE	0x400u
 #define FIELD_RECEIVER	0x800u
 #define FIELD_PRIMARIES 0x1000u
+#define FIELD_SINCE	0x2000u
+#define FIELD_REPLY	0x4000u
+#define FIELD_AGAIN	0x8000u
+#define FIELD_PURGE	0x10000u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
@@ -95,7 +104,19 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(extend, FIELD_DOMAIN | FIELD_ADD, "DOMAIN +TIME",                 \
 	    "let what is queued live longer")                                  \
 	VERB(bounce, FIELD_ID, "ID", "give up, tell the sender")               \
-	VERB(remove, FIELD_ID, "ID", "give up, tell nobody")                   \
+	VERB(remove, FIELD_ID | FIELD_PURGE, "ID [--purge]",                   \
+	    "give up, tell nobody")                                            \
+	VERB(vault, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_SINCE | FIELD_REPLY, \
+	    "[DOMAIN] [--since TIME] [--reply PATTERN]",                       \
+	    "what was given back and is kept")                                 \
+	VERB(replay,                                                           \
+	    FIELD_DOMAIN | FIELD_ID | FIELD_SINCE | FIELD_REPLY |              \
+		FIELD_DRY_RUN | FIELD_AGAIN,                                   \
+	    "DOMAIN | ID [--since TIME] [--reply PATTERN] [--dry-run] "        \
+	    "[--again]",                                                       \
+	    "queue it again")                                                  \
+	VERB(purge, FIELD_ID | FIELD_ADDRESS, "ID | ADDRESS",                  \
+	    "erase it from the vault")                                         \
 	VERB(probe, FIELD_DOMAIN, "DOMAIN", "probe its primaries now")         \
 	VERB(why, FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS,                     \
 	    "DOMAIN | ID | ADDRESS", "explain its state")                      \

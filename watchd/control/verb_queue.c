@@ -39,6 +39,9 @@ verbs_message(const struct msg_view *v, bool rcpts)
 	json_time_ms(o, "last_try", v->last_try_ms);
 	json_num(o, "attempts", v->attempts);
 	json_bool(o, "dsn", v->dsn);
+	json_bool(o, "replayed", v->replayed);
+	if (v->vault_ms != 0)
+		json_time_ms(o, "vaulted", v->vault_ms);
 	json_text(o, "host", v->host);
 	json_num(o, "recipients", v->nrcpts);
 	if (!rcpts)

@@ -44,6 +44,10 @@ static const struct request_field {
 	{ "remove", FIELD_REMOVE, false },
 	{ "receiver", FIELD_RECEIVER, false },
 	{ "primaries", FIELD_PRIMARIES, true },
+	{ "since", FIELD_SINCE, false },
+	{ "reply", FIELD_REPLY, false },
+	{ "again", FIELD_AGAIN, true },
+	{ "purge", FIELD_PURGE, true },
 };
 
 static int
@@ -122,6 +126,16 @@ check_values(struct call *c)
 			call_fail(c, CONTROL_REFUSED,
 			    "\"%.60s\" is not a time to add; write a number "
 			    "with a unit, such as +7d",
+			    s);
+			return -MX_ESYNTAX;
+		}
+	}
+	if ((c->fields & FIELD_SINCE) != 0) {
+		s = json_get_text(c->request, "since");
+		if (text_duration(s, &c->since_ms) != 0 || c->since_ms <= 0) {
+			call_fail(c, CONTROL_REFUSED,
+			    "\"%.60s\" is not a time to look back; write a "
+			    "number with a unit, such as 2h",
 			    s);
 			return -MX_ESYNTAX;
 		}
@@ -374,7 +388,10 @@ verb_remove(struct call *c)
 {
 	const struct relay *r = call_relay(c);
 
-	changed(c, r->remove(r->self, c->msg, c->all_parts), NULL);
+	changed(c,
+	    r->remove(r->self, c->msg, c->all_parts,
+		(c->fields & FIELD_PURGE) != 0),
+	    NULL);
 }
 
 static void

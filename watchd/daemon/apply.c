@@ -20,6 +20,7 @@ policy_of(const struct conf_domain *cd, struct queue_policy *p)
 	p->retry_first_ms = cd->retry.first_ms;
 	p->retry_max_ms = cd->retry.max_ms;
 	p->refusal_grace_ms = cd->refusal_grace_ms;
+	p->vault_keep_ms = cd->vault_keep_ms;
 }
 
 struct store_conf
@@ -48,6 +49,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	agentx_configure(d->agentx, &conf->snmp);
 	policy_of(&conf->defaults, &p);
 	queue_policy_default(d->queue, &p);
+	queue_vault(d->queue, conf->vault_size);
 	queue_reports(d->queue, conf->dsn.lifetime_ms);
 }
 

@@ -46,6 +46,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 {
 	struct agentx_stats ax;
 	struct relay_domain others;
+	struct relay_vault vault;
 	struct store_info si;
 	const char *why;
 
@@ -74,6 +75,10 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->reports_messages = others.deferred;
 	s->reports_bytes = others.bytes;
 	s->reports_oldest_ms = others.oldest_ms;
+	d->relay->vault(d->relay->self, &vault);
+	s->vault_messages = vault.messages;
+	s->vault_bytes = vault.bytes;
+	s->vault_oldest_ms = vault.oldest_ms;
 	s->queue_full = queue_full(d->queue);
 	s->queue_max = d->conf->queue.max_messages;
 	s->stopping = d->draining;

@@ -47,8 +47,9 @@ struct judge_known {
 		      * lacks now */
 	bool shown; /* the primary is itself: it took another recipient of the
 		     * domain, or the probe's, lately */
-	bool doubted; /* it is not, and refused several others since it took
-		       * something */
+	bool
+	    doubted; /* it is not since it came back, and refused several others
+		       * since it took something */
 	bool taken; /* it took a message since it refused this one first */
 	bool believed; /* the contradiction is old enough (refusal_grace) */
 };

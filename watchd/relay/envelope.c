@@ -119,6 +119,23 @@ envelope_count(const struct envelope *e, enum rcpt_state state)
 	return n;
 }
 
+void
+envelope_drop_rcpts(struct envelope *e, enum rcpt_state state)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < e->nrcpts; i++) {
+		if (e->rcpts[i].state != state) {
+			e->rcpts[n++] = e->rcpts[i];
+			continue;
+		}
+		free(e->rcpts[i].mailbox);
+		free(e->rcpts[i].orcpt);
+		free(e->rcpts[i].reply);
+	}
+	e->nrcpts = n;
+}
+
 bool
 rcpt_owes(const struct rcpt *r)
 {

@@ -20,6 +20,8 @@
 #define ENV_UTF8	   2u /* SMTPUTF8 is needed */
 #define ENV_HELD	   4u /* held by the operator */
 #define ENV_DSN		   8u /* a notification of ours: never answered by another */
+#define ENV_VAULT	   16u /* given back, and kept; due_ms: since when */
+#define ENV_REPLAYED	   32u /* it was in the vault, and queued again */
 
 enum rcpt_state {
 	RCPT_PENDING,
@@ -75,6 +77,8 @@ struct rcpt *envelope_add_rcpt(struct envelope *, const char *mailbox);
 /* Notes what a server, or we, said of a recipient (text is cut). */
 void rcpt_set(struct rcpt *, enum rcpt_state, uint16_t code,
     const struct smtp_status *, const char *text);
+/* Those in that state are not its any more. */
+void envelope_drop_rcpts(struct envelope *, enum rcpt_state);
 uint32_t envelope_count(const struct envelope *, enum rcpt_state);
 /* Has the sender still to hear of it: that it failed or expired; or, when he
  * asked for it, that it went to a server that will not tell him (RFC 3461

@@ -53,6 +53,11 @@ struct relay_domain { /* gauges of one domain */
 	struct relay_flush flush;
 };
 
+struct relay_vault { /* what was given back, and is kept */
+	uint64_t messages, bytes, size; /* size: at most */
+	int64_t oldest_ms; /* wall, since when; 0 empty */
+};
+
 typedef void relay_list_cb(void *arg, int rc, const struct msg_view *,
     unsigned n, uint64_t next);
 typedef void
@@ -89,7 +94,18 @@ struct relay {
 	int (*extend)(void *self, const char *domain, int64_t add_ms);
 	/* Gives a message up: with a DSN to its sender, or without a word. */
 	int (*bounce)(void *self, uint64_t id, bool all_parts);
-	int (*remove)(void *self, uint64_t id, bool all_parts);
+	/* purge: not into the vault either. */
+	int (*remove)(void *self, uint64_t id, bool all_parts, bool purge);
+	/* What was given back, expired or was removed, for a while. The views of
+	 * its list are MSG_VAULT and have their recipients; a page may have
+	 * fewer than there are. */
+	void (*vault)(void *self, struct relay_vault *);
+	void (*vault_list)(void *self, const char *domain, uint64_t after,
+	    unsigned max, relay_list_cb *cb, void *arg);
+	/* Back into the queue, with a fresh lifetime. -MX_EBUSY: it was once
+	 * already, and `again` is not said. */
+	int (*replay)(void *self, uint64_t id, bool again);
+	int (*purge)(void *self, uint64_t id);
 };
 
 #endif

@@ -113,18 +113,27 @@ struct stats_global {
 	struct hist attempt_duration;
 	struct hist delivery_delay;
 	uint64_t dsn_generated[3]; /* enum dsn_action */
-	uint64_t dsn_suppressed[4]; /* enum dsn_suppress */
+	uint64_t dsn_suppressed[3]; /* enum dsn_suppress */
 	uint64_t dsn_put_off;
+	uint64_t vault_ended[5]; /* enum vault_end */
 	/* dns */
 	uint64_t dns_queries;
 	uint64_t dns_failed[5]; /* timeout servfail nxdomain bogus other */
 	struct hist dns_duration;
 };
+/* How a message left the vault. */
+enum vault_end {
+	VAULT_END_AGE,
+	VAULT_END_SIZE,
+	VAULT_END_SPACE,
+	VAULT_END_PURGE,
+	VAULT_END_REPLAY,
+	VAULT_END_MAX
+};
 enum dsn_suppress {
 	DSN_SUPPRESS_NULL_SENDER,
 	DSN_SUPPRESS_RATE,
 	DSN_SUPPRESS_POLICY,
-	DSN_SUPPRESS_CONTENT,
 	DSN_SUPPRESS_MAX
 };
 

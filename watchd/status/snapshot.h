@@ -227,6 +227,8 @@ struct snapshot {
 	 * of domains that were removed. */
 	uint64_t reports_messages, reports_bytes;
 	int64_t reports_oldest_ms; /* wall; 0: none */
+	uint64_t vault_messages, vault_bytes;
+	int64_t vault_oldest_ms; /* wall, since when; 0: empty */
 	bool queue_full; /* max_messages is reached: no mail is taken */
 	uint64_t queue_max; /* max_messages */
 	double loop_lag;

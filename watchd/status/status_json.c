@@ -314,6 +314,10 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_num(j, "messages", (double)s->reports_messages);
 	json_num(j, "bytes", (double)s->reports_bytes);
 	json_time(j, "oldest", s->reports_oldest_ms / 1000);
+	j = json_member(o, "vault");
+	json_num(j, "messages", (double)s->vault_messages);
+	json_num(j, "bytes", (double)s->vault_bytes);
+	json_time(j, "oldest", s->vault_oldest_ms / 1000);
 	j = json_member(o, "smtpd");
 	json_num(j, "sessions", s->smtpd_sessions);
 	json_num(j, "connections", (double)s->count.connections);

@@ -6,7 +6,7 @@
 
 #include "base/defs.h"
 
-enum msg_state { MSG_DEFERRED, MSG_ACTIVE, MSG_HELD };
+enum msg_state { MSG_DEFERRED, MSG_ACTIVE, MSG_HELD, MSG_VAULT };
 const char *msg_state_name(enum msg_state);
 
 struct rcpt_view {
@@ -26,7 +26,9 @@ struct msg_view {
 	int64_t expiry_ms; /* 0 also while it is held: then it does not */
 	int64_t notice_ms; /* nothing is tried any more; its sender is told */
 	uint32_t attempts;
+	int64_t vault_ms; /* since when it is in the vault */
 	bool dsn;
+	bool replayed; /* out of the vault */
 	const char *helo, *client; /* who brought it */
 	const char *host; /* of the last attempt; "" none */
 	unsigned nrcpts; /* all of them, also when not listed */

@@ -128,7 +128,7 @@ is_not_reported(const struct deliver_session *s, const struct judge_verdict *v)
 {
 	if (!v->content || s->conf->dsn.content)
 		return false;
-	deliver_of(s)->stats->g.dsn_suppressed[DSN_SUPPRESS_CONTENT]++;
+	deliver_of(s)->stats->g.dsn_suppressed[DSN_SUPPRESS_POLICY]++;
 	return true;
 }
 

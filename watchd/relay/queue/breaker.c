@@ -33,6 +33,7 @@
 #define BELIEVED_MS    (INT64_C(5) * 86400000) /* without any evidence */
 #define AGAIN_MS       INT64_C(3600000) /* what contradicts is tried again */
 #define SAVES_MAX      200 /* of knowledge, a turn */
+#define RECOVERY_MS    INT64_C(600000) /* since its flush began */
 
 /* ---- what is stored */
 
@@ -345,6 +346,7 @@ struct refusal {
 	const char *name; /* of the subject */
 	struct judge_evidence ev;
 	bool again; /* the message was refused before, and put off */
+	bool recovering; /* it came back just now, perhaps half */
 	int64_t probed, taken; /* when it showed itself, lately; 0: not */
 	int64_t now;
 };
@@ -359,6 +361,9 @@ refusal_make(struct dest *d, struct judge_case *c, const struct envelope *env,
 		.scope = c->reply != NULL ? judge_scope(c->phase, c->reply) :
 					    JUDGE_MESSAGE,
 		.again = part_suspected(env),
+		.recovering = d->flush.running ||
+		    (d->flush.start_ms != 0 &&
+			now - d->flush.start_ms < RECOVERY_MS),
 		.probed = probed_ms(d, now),
 		.taken = if_lately(d->known.taken_ms, d->opened_ms, now),
 		.now = now };
@@ -422,7 +427,7 @@ fill_known(struct dest *d, const struct refusal *r)
 	 * of others. */
 	k->shown =
 	    r->taken != 0 || (r->probed != 0 && r->scope != JUDGE_SENDER);
-	k->doubted = !k->shown &&
+	k->doubted = !k->shown && r->recovering &&
 	    judge_doubts(&r->ev, r->scope,
 		e != NULL && e->scope == (uint8_t)r->scope);
 	k->taken = r->again && d->known.taken_ms > r->env->last_try_ms;
@@ -430,7 +435,7 @@ fill_known(struct dest *d, const struct refusal *r)
 }
 
 /* Learns from a verdict; true: the evidence has grown. A refusal by a primary that
- * has not shown itself is evidence though it is believed. */
+ * came back and has not shown itself is evidence though it is believed. */
 static bool
 learn_refusal(struct dest *d, const struct refusal *r,
     const struct judge_verdict *v)
@@ -449,7 +454,8 @@ learn_refusal(struct dest *d, const struct refusal *r,
 		knowledge_believe(&d->known, e);
 		return false;
 	}
-	if (v->strange || (!k->shown && v->scope != JUDGE_NOBODY)) {
+	if (v->strange ||
+	    (!k->shown && r->recovering && v->scope != JUDGE_NOBODY)) {
 		knowledge_refused(&d->known, v->scope, r->env->sender,
 		    r->mailbox, r->now);
 		return true;

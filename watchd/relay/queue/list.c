@@ -8,8 +8,6 @@
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
 
-#define LIST_MAX 500
-
 struct queue_request *
 request_create(struct queue *q, const uint64_t *ids, unsigned n)
 {
@@ -75,7 +73,7 @@ text_or_empty(const char *s)
 	return s != NULL ? s : "";
 }
 
-static struct rcpt_view *
+struct rcpt_view *
 view_rcpts(const struct envelope *env)
 {
 	static const char *const names[] = {

@@ -18,15 +18,18 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/queue_int.h \
 	watchd/relay/queue/record.c \
 	watchd/relay/queue/schedule.c \
+	watchd/relay/queue/vault.c \
 	watchd/relay/relay.c watchd/relay/relay.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
-	tests/unit/test_queue_flush tests/unit/test_queue_operate
+	tests/unit/test_queue_flush tests/unit/test_queue_operate \
+	tests/unit/test_vault
 TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
-	tests/unit/test_queue_flush tests/unit/test_queue_operate
+	tests/unit/test_queue_flush tests/unit/test_queue_operate \
+	tests/unit/test_vault
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
@@ -50,6 +53,8 @@ tests_unit_test_queue_flush_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_operate_SOURCES = tests/unit/test_queue_operate.c \
 	$(QUEUE_WORLD)
 tests_unit_test_queue_operate_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_vault_SOURCES = tests/unit/test_vault.c $(QUEUE_WORLD)
+tests_unit_test_vault_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 endif
 
 # `make tests/bench/bench_queue`: never part of the tests.

@@ -294,6 +294,13 @@ part_remove(struct part *e, int64_t now)
 	part_order(e, now);
 }
 
+static void
+part_purge(struct part *e, int64_t now)
+{
+	e->purge = true;
+	part_remove(e, now);
+}
+
 static int
 relay_op_hold(void *self, uint64_t id, bool hold, bool all_parts)
 {
@@ -307,9 +314,9 @@ relay_op_bounce(void *self, uint64_t id, bool all_parts)
 }
 
 static int
-relay_op_remove(void *self, uint64_t id, bool all_parts)
+relay_op_remove(void *self, uint64_t id, bool all_parts, bool purge)
 {
-	return each_part(self, id, all_parts, part_remove);
+	return each_part(self, id, all_parts, purge ? part_purge : part_remove);
 }
 
 void
@@ -328,5 +335,9 @@ operator_init(struct queue *q)
 		.extend = relay_op_extend,
 		.bounce = relay_op_bounce,
 		.remove = relay_op_remove,
+		.vault = vault_view,
+		.vault_list = vault_list,
+		.replay = vault_replay,
+		.purge = vault_purge,
 	};
 }

@@ -229,7 +229,7 @@ part_back(struct part *e, int64_t now)
 	else if (part_flushing(e) && e->due_ms > now)
 		e->due_ms = now;
 	if (e->drop)
-		record_remove(e);
+		vault_dropped(e);
 	else if (e->held != e->held_stored)
 		record_held(e);
 	else if (e->finish)

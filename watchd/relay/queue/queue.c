@@ -17,6 +17,7 @@ static const struct queue_policy policy_builtin = {
 	.retry_first_ms = 300 * 1000,
 	.retry_max_ms = 7200 * 1000,
 	.refusal_grace_ms = INT64_C(86400) * 1000,
+	.vault_keep_ms = INT64_C(7) * 86400 * 1000,
 };
 
 /* max_messages is reached, or is no longer. */
@@ -93,6 +94,7 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	heap_init(&q->times);
 	heap_init(&q->retries);
 	heap_init(&q->others);
+	vault_init(q);
 	TAILQ_INIT(&q->touched);
 	TAILQ_INIT(&q->blocked);
 	TAILQ_INIT(&q->unsaved);
@@ -134,6 +136,7 @@ queue_destroy(struct queue **qp)
 	heap_fini(&q->times);
 	heap_fini(&q->retries);
 	heap_fini(&q->others);
+	vault_fini(q);
 	/* After the heaps that they are in. */
 	idmap_each(&q->entries, part_drop, NULL);
 	idmap_fini(&q->entries);
@@ -147,7 +150,10 @@ queue_destroy(struct queue **qp)
 static void
 load_one(void *arg, const struct envelope *env)
 {
-	part_add(arg, env, clock_wall_ms());
+	if ((env->flags & ENV_VAULT) != 0)
+		vault_add(arg, env);
+	else
+		part_add(arg, env, clock_wall_ms());
 }
 
 static void

@@ -34,6 +34,7 @@ struct queue_policy {
 	unsigned connections; /* the most parts out at once */
 	int64_t retry_first_ms, retry_max_ms;
 	int64_t refusal_grace_ms; /* see primary/judge.h: believed */
+	int64_t vault_keep_ms; /* 0: nothing is kept */
 };
 
 /* One part on its way. For the deliverer to read, but for `put_off_ms`. */
@@ -114,6 +115,8 @@ int64_t queue_clock_doubt(const struct queue *);
 void
 queue_policy(struct queue *, const char *domain, const struct queue_policy *);
 void queue_policy_default(struct queue *, const struct queue_policy *);
+/* How much the vault may hold; see vault.c. */
+void queue_vault(struct queue *, uint64_t size);
 /* How long the delivery of our own reports is tried, wherever they go. */
 void queue_reports(struct queue *, int64_t lifetime_ms);
 /* Destinations nobody configured (our DSNs, removed domains) are open. */

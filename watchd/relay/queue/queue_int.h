@@ -13,6 +13,7 @@
  *	breaker.c       verdicts on refusals; when they mean that it is broken
  *	clock_doubt.c   what a wall clock that leaps may not do
  *	operator.c      what an operator does (relay/relay.h)
+ *	vault.c         what was given back, for a while
  *	list.c          what he sees
  *
  * Wall milliseconds throughout: retry and expiry times outlive a process. */
@@ -106,6 +107,7 @@ struct part {
 	unsigned given_up : 1;
 	unsigned waited : 1; /* the notification was put off */
 	unsigned drop : 1; /* remove when it is back */
+	unsigned purge : 1; /* and not into the vault */
 	unsigned suspect : 1; /* refused, and that not believed: goes last */
 };
 RB_HEAD(age_tree, part);
@@ -216,6 +218,19 @@ struct queue_intake {
 	uint64_t token;
 };
 
+/* A part in the vault. */
+struct vaulted {
+	RB_ENTRY(vaulted) link; /* by id */
+	struct heap_node since, until; /* wall ms */
+	uint64_t id, size;
+	uint64_t domain; /* hash */
+	bool replayed; /* once already */
+	bool leaving; /* is being replayed */
+};
+RB_HEAD(vault_tree, vaulted);
+int vaulted_cmp(const struct vaulted *, const struct vaulted *);
+RB_PROTOTYPE(vault_tree, vaulted, link, vaulted_cmp)
+
 struct queue {
 	struct loop *loop;
 	struct store *store;
@@ -243,6 +258,12 @@ struct queue {
 	int64_t clock_save_ms; /* monotonic: when the time is noted next */
 	bool all_due; /* once the loading is done */
 	bool full_told;
+	struct {
+		struct vault_tree tree;
+		struct heap by_since, by_until;
+		uint64_t messages, bytes, size; /* size: at most */
+	} vault;
+	int64_t vault_ms; /* wall: vault_tick() at the latest; 0: not */
 	/* Destinations that nobody configured: our reports, and what is left of
 	 * domains that were removed. */
 	struct heap others;
@@ -305,6 +326,7 @@ struct job *job_create(struct part *, enum job_kind);
 /* record.c */
 void record_update(struct part *, struct envelope *); /* takes it */
 void record_remove(struct part *);
+void record_vault(struct part *, struct envelope *); /* takes it */
 void record_held(struct part *);
 void record_again(struct queue *, int64_t now);
 void record_free(struct record_write **);
@@ -335,7 +357,23 @@ void clock_doubt_load(struct queue *);
 void clock_doubt_tick(struct queue *, int64_t now);
 void clock_doubt_save(struct queue *, int64_t now, bool force);
 
+/* vault.c */
+void vault_init(struct queue *);
+void vault_fini(struct queue *);
+void vault_add(struct queue *, const struct envelope *); /* is stored there */
+/* A part with nothing pending, whose sender knows all, is over. */
+void vault_or_remove(struct part *, const struct envelope *);
+void vault_dropped(struct part *); /* the same, its envelope is not at hand */
+int64_t vault_tick(struct queue *, int64_t now); /* 0: nothing to look at */
+void vault_view(void *, struct relay_vault *);
+void
+vault_list(void *, const char *, uint64_t, unsigned, relay_list_cb *, void *);
+int vault_replay(void *, uint64_t id, bool again);
+int vault_purge(void *, uint64_t id);
+
 /* operator.c, list.c */
+#define LIST_MAX 500 /* messages of a page */
+struct rcpt_view *view_rcpts(const struct envelope *); /* free() */
 void operator_init(struct queue *);
 void operator_load(struct queue *);
 void operator_extend_save(struct dest *);

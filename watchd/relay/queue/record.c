@@ -94,6 +94,9 @@ record_done(void *arg, uint64_t id, int rc)
 	if (e->work.save != NULL && e->work.save->tries > 0)
 		trouble_add(q, -1);
 	if (e->state == PART_GONE) {
+		if (rc == 0 && e->work.save != NULL &&
+		    e->work.save->env != NULL)
+			vault_add(q, e->work.save->env);
 		idmap_take(&q->entries, id);
 		part_free(e);
 	} else {
@@ -112,7 +115,7 @@ record_write(struct queue *q, struct part *e)
 	struct record_write *s = e->work.save;
 
 	q->completions++;
-	if (e->state == PART_GONE)
+	if (e->state == PART_GONE && (s == NULL || s->env == NULL))
 		store_remove(q->store, e->id, record_done, q, e->id);
 	else
 		store_update(q->store, s->env, record_done, q, e->id);
@@ -143,6 +146,20 @@ record_remove(struct part *e)
 
 	part_forget(e);
 	e->work.save = NULL;
+	record_write(q, e);
+}
+
+/* It leaves the queue, and its record stays. */
+void
+record_vault(struct part *e, struct envelope *env)
+{
+	struct record_write *s = mem_alloc(sizeof(*s));
+	struct queue *q = e->dest->queue;
+
+	s->id = e->id;
+	s->env = env;
+	part_forget(e);
+	e->work.save = s;
 	record_write(q, e);
 }
 

@@ -116,6 +116,10 @@ schedule_arm(struct queue *q)
 		delay = n->key - now;
 	if (r != NULL && r->key - now < delay)
 		delay = r->key - now;
+	if (q->vault.bytes > q->vault.size)
+		delay = 0;
+	if (q->vault_ms != 0 && q->vault_ms - now < delay)
+		delay = q->vault_ms - now;
 	loop_timer_set(q->timer, delay > 0 ? delay : 0);
 }
 
@@ -143,5 +147,6 @@ schedule_tick(void *arg)
 		dest_touch(d);
 	}
 	breaker_save(q, now, false);
+	q->vault_ms = vault_tick(q, now);
 	loop_task_schedule(q->task);
 }

@@ -243,7 +243,7 @@ part_over(struct part *e, const struct envelope *env, int64_t put_off_ms,
     int64_t now)
 {
 	if (!envelope_owes(env)) {
-		record_remove(e);
+		vault_or_remove(e, env);
 		return;
 	}
 	e->finish = true;

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: ISC
+"""What went back can be called back: the vault and the replay, as an operator
+uses them, over kills; and what is to be erased is."""
+import os
+import stat
+
+import pytest
+
+from lib.mxwatchd import FAST
+from lib.smtp import Flood, send, subjects
+from lib.wait import stays, wait_for
+
+UNKNOWN = "550 5.1.1 no such user here"
+RCPT = FAST.replace('depth = "ehlo"', 'depth = "rcpt"')
+
+
+@pytest.fixture
+def pair(stack):
+    """A primary that refuses what is not for good@, and a daemon."""
+    mx = stack.fakemx(misbehave=["say-rcpt=" + UNKNOWN, "except=postmaster@a.test,good@a.test"])
+    sender = stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port,
+                        "none.test": 'primary = {"127.0.0.1:%d"}\nvault { keep = "0s" }' % mx.port},
+                       defaults=RCPT, options='vault { keep = "1h" size = "10M" }',
+                       dsn='smarthost = "127.0.0.1:%d"' % sender.port)
+    d.wait_state("a.test", "up")
+    return mx, d
+
+
+def kept(d):
+    return d.metrics().get("vault_messages")
+
+
+def test_refused_and_called_back(pair):
+    mx, d = pair
+    qid = send(d.port, "wanted", rcpts=["ada@a.test", "good@a.test"])
+    wait_for(lambda: kept(d) == 1, 10)
+    assert len(mx.messages) == 1, "the other one got it"
+    m = d.ctl_json("vault", "a.test")[0]
+    assert m["id"].startswith(qid) and m["state"] == "vault" and not m["replayed"]
+    assert [(r["address"], r["state"]) for r in m["rcpts"]] == [("ada@a.test", "failed")]
+    assert "no such user" in m["rcpts"][0]["reply"]
+    text = d.ctl("vault")[1]
+    assert qid in text and "no such user" in text and max(map(len, text.splitlines())) < 100
+    assert d.ctl_json("vault", "--reply", "*USER*")[0]["id"] == m["id"]
+    assert d.ctl_json("vault", "--since", "1h")[0]["id"] == m["id"]
+    assert d.ctl_json("vault", "--reply", "other")[0].get("messages", 0) == 0
+    # Seen first, then done.
+    assert d.ctl_json("replay", "a.test", "--dry-run")[0]["id"] == m["id"]
+    assert kept(d) == 1
+    mx.misbehave[:] = []
+    assert d.ctl_run("replay", "a.test", "--reason", "the list was wrong").returncode == 0
+    wait_for(lambda: len(mx.messages) == 2, 10)
+    assert mx.messages[1].to == ["ada@a.test"]
+    assert qid.encode() in mx.messages[1].data, "the Received line has the id it had"
+    assert "event=replayed" in d.log() and "the list was wrong" in d.log()
+    d.wait_empty("a.test")
+    assert kept(d) == 0 and d.metrics().get("vault_ended_total", how="replay") == 1
+    assert d.ctl_run("replay", "a.test").returncode == 1
+
+
+def test_a_second_replay_has_to_be_meant(pair):
+    mx, d = pair
+    qid = send(d.port, "again", rcpts=["ada@a.test"])
+    wait_for(lambda: kept(d) == 1, 10)
+    assert d.ctl_run("replay", qid).returncode == 0
+    wait_for(lambda: "event=replayed" in d.log() and kept(d) == 1, 10)
+    got = d.ctl_run("replay", qid)
+    assert got.returncode == 1 and "--again" in got.stderr
+    mx.misbehave[:] = []
+    assert d.ctl_run("replay", qid, "--again").returncode == 0
+    wait_for(lambda: len(mx.messages) == 1, 10)
+
+
+def test_removed_erased_or_not_kept(pair):
+    mx, d = pair
+    mx.stop()
+    d.wait_state("a.test", "down")
+    ids = [send(d.port, "m%d" % i, rcpts=["x%d@a.test" % i]) for i in range(4)]
+    assert d.ctl_run("remove", ids[0]).returncode == 0
+    assert d.ctl_run("remove", ids[1], "--purge").returncode == 0
+    wait_for(lambda: kept(d) == 1, 10)
+    assert d.ctl_run("remove", ids[2]).returncode == 0
+    wait_for(lambda: kept(d) == 2, 10)
+    assert d.ctl_run("vault", "purge", ids[0]).returncode == 0
+    assert d.ctl_run("vault", "purge", "X2@a.test").returncode == 0
+    assert kept(d) == 0
+    assert d.ctl_run("vault", "purge", "nobody@a.test").returncode == 1
+    other = send(d.port, "not kept", rcpts=["y@none.test"])
+    assert d.ctl_run("remove", other).returncode == 0
+    stays(lambda: kept(d) == 0, 1)
+    for where, folders, files in os.walk(d.spool):
+        for f in [where] + [os.path.join(where, f) for f in files]:
+            assert stat.S_IMODE(os.stat(f).st_mode) & 0o077 == 0, f
+
+
+def test_many_over_kills(pair):
+    """A thousand refused, killed in between, called back: each once."""
+    mx, d = pair
+    flood = Flood(d.port, rcpt="many@a.test", threads=4, count=1000)
+    flood.join(60)
+    assert len(flood.acked) == 1000
+    d.kill9()
+    d.start()
+    wait_for(lambda: kept(d) == 1000, 60, "all of them refused and kept")
+    d.kill9()
+    d.start()
+    wait_for(lambda: kept(d) == 1000, 20, "still")
+    mx.misbehave[:] = []
+    assert d.ctl_run("replay", "a.test").returncode == 0
+    wait_for(lambda: len(mx.messages) > 50, 20)
+    d.kill9()
+    d.start()
+    wait_for(lambda: d.metrics().queued("a.test") == 0 and kept(d) == 0 or
+             d.ctl_run("replay", "a.test").returncode and False, 60, "delivered")
+    got = subjects(m.data for m in mx.messages)
+    assert set(got) == flood.acked
+    # What was under way at the kill may be there twice (RFC 1047).
+    assert len(got) - len(set(got)) <= 20

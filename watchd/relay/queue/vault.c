@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: ISC
+ * vault: what was given back, expired or removed by an operator is kept for a
+ * while, so that it can be called back when that was a mistake. A part goes there
+ * as it is: its record stays in the store under its id, with ENV_VAULT, the time in
+ * due_ms, and only the recipients that failed; so its body stays, too, and nothing
+ * is copied. A replay takes the flag off again: the part is queued with a fresh
+ * lifetime, under the same id.
+ *
+ *	queue --part_over, remove--> vault --replay--> queue
+ *	                               `-- keep, size, space, purge --> gone
+ *
+ * In memory are some 100 bytes a part. The oldest goes first. Loop thread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+#define VAULT_STEP 500 /* parts that go in one turn */
+
+int
+vaulted_cmp(const struct vaulted *a, const struct vaulted *b)
+{
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+RB_GENERATE(vault_tree, vaulted, link, vaulted_cmp)
+
+static struct vaulted *
+vault_find(struct queue *q, uint64_t id)
+{
+	struct vaulted key = { .id = id };
+
+	return RB_FIND(vault_tree, &q->vault.tree, &key);
+}
+
+void
+vault_init(struct queue *q)
+{
+	RB_INIT(&q->vault.tree);
+	heap_init(&q->vault.by_since);
+	heap_init(&q->vault.by_until);
+	q->vault.size = UINT64_MAX; /* until queue_vault() */
+}
+
+static void
+vaulted_forget(struct queue *q, struct vaulted *v)
+{
+	RB_REMOVE(vault_tree, &q->vault.tree, v);
+	heap_remove(&q->vault.by_since, &v->since);
+	heap_remove(&q->vault.by_until, &v->until);
+	q->vault.messages--;
+	q->vault.bytes -= v->size;
+	free(v);
+}
+
+void
+vault_fini(struct queue *q)
+{
+	struct vaulted *v;
+
+	while ((v = RB_MIN(vault_tree, &q->vault.tree)) != NULL)
+		vaulted_forget(q, v);
+	heap_fini(&q->vault.by_since);
+	heap_fini(&q->vault.by_until);
+}
+
+static int64_t
+keep_of(const struct queue *q, const char *domain)
+{
+	const struct dest *d = dest_find(q, domain);
+
+	return d != NULL ? d->policy.vault_keep_ms : q->policy.vault_keep_ms;
+}
+
+void
+vault_add(struct queue *q, const struct envelope *env)
+{
+	struct vaulted *v;
+
+	if (vault_find(q, env->id) != NULL)
+		return;
+	v = mem_alloc(sizeof(*v));
+	v->id = env->id;
+	v->size = env->body.len;
+	v->domain = hash_text(HASH_INIT, env->domain);
+	v->replayed = (env->flags & ENV_REPLAYED) != 0;
+	RB_INSERT(vault_tree, &q->vault.tree, v);
+	heap_insert(&q->vault.by_since, &v->since, env->due_ms);
+	heap_insert(&q->vault.by_until, &v->until,
+	    env->due_ms + keep_of(q, env->domain));
+	q->vault.messages++;
+	q->vault.bytes += v->size;
+	schedule_arm(q);
+}
+
+/* ---- in */
+
+/* The recipients that got it are left out: it is not theirs any more. */
+static struct envelope *
+vault_envelope(const struct envelope *env, const char *why)
+{
+	static const struct smtp_status removed = { 5, 0, 0 };
+	struct envelope *copy = envelope_copy(env);
+	struct rcpt *r;
+
+	for (uint32_t i = 0; i < copy->nrcpts; i++) {
+		r = &copy->rcpts[i];
+		if (r->state == RCPT_PENDING)
+			rcpt_set(r, RCPT_FAILED, 0, &removed, why);
+		r->reported = true;
+	}
+	envelope_drop_rcpts(copy, RCPT_DELIVERED);
+	copy->flags =
+	    (uint16_t)((copy->flags | ENV_VAULT) & ~(unsigned)ENV_HELD);
+	copy->due_ms = clock_wall_ms();
+	return copy;
+}
+
+static bool
+is_kept(const struct part *e, const struct envelope *env)
+{
+	return keep_of(e->dest->queue, env->domain) > 0 &&
+	    (env->flags & ENV_DSN) == 0 &&
+	    envelope_count(env, RCPT_DELIVERED) < env->nrcpts;
+}
+
+void
+vault_or_remove(struct part *e, const struct envelope *env)
+{
+	if (is_kept(e, env))
+		record_vault(e, vault_envelope(env, ""));
+	else
+		record_remove(e);
+}
+
+static void
+dropped_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
+{
+	struct part *e = idmap_get(&r->queue->entries, r->ids[0]);
+
+	MX_ASSERT(e != NULL && e->state == PART_SAVING && n == 1);
+	if (envs[0] != NULL && is_kept(e, envs[0]))
+		record_vault(e,
+		    vault_envelope(envs[0],
+			"removed by the postmaster of this server"));
+	else
+		record_remove(e);
+}
+
+/* By the operator, or after a run that ended before this: its record is in the
+ * store alone. */
+void
+vault_dropped(struct part *e)
+{
+	struct queue_request *r;
+
+	if (e->purge || e->dsn || e->dest->policy.vault_keep_ms == 0) {
+		record_remove(e);
+		return;
+	}
+	r = request_create(e->dest->queue, &e->id, 1);
+	part_set(e, PART_SAVING);
+	e->work.save = NULL;
+	r->answer = dropped_loaded;
+	request_send(r);
+}
+
+/* ---- out */
+
+static void
+vault_removed(void *arg, uint64_t id, int rc)
+{
+	struct queue *q = arg;
+
+	(void)id;
+	if (rc != 0 && rc != -MX_ENOENT)
+		log_warn("vault", "event=not_removed error=%s",
+		    log_q(mx_strerror(rc)));
+	q->completions--;
+	queue_release(q);
+}
+
+/* Gone for good; a record that the store cannot remove comes back with the next
+ * start. */
+static void
+vault_drop(struct queue *q, struct vaulted *v, enum vault_end why)
+{
+	uint64_t id = v->id;
+
+	vaulted_forget(q, v);
+	q->stats->g.vault_ended[why]++;
+	q->completions++;
+	store_remove(q->store, id, vault_removed, q, id);
+}
+
+static struct vaulted *
+oldest(struct queue *q)
+{
+	struct heap_node *n = heap_min(&q->vault.by_since);
+
+	return n != NULL ? HEAP_ENTRY(n, struct vaulted, since) : NULL;
+}
+
+/* Room is wanted for mail: before the reserve is reached, not after. */
+static bool
+is_wanted_back(const struct queue *q)
+{
+	struct store_info i;
+
+	store_info(q->store, &i);
+	return i.state == STORE_FULL ||
+	    (i.size_bytes != 0 &&
+		i.free_bytes < i.reserve_bytes + i.reserve_bytes / 2);
+}
+
+/* When to look again; 0: there is nothing. */
+int64_t
+vault_tick(struct queue *q, int64_t now)
+{
+	bool space = q->vault.messages > 0 && is_wanted_back(q);
+	unsigned n = VAULT_STEP;
+	struct heap_node *h;
+	struct vaulted *v;
+
+	while (n > 0 && (h = heap_min(&q->vault.by_until)) != NULL &&
+	    h->key <= now && queue_clock_doubt(q) == 0) {
+		vault_drop(q, HEAP_ENTRY(h, struct vaulted, until),
+		    VAULT_END_AGE);
+		n--;
+	}
+	while (n > 0 && (v = oldest(q)) != NULL &&
+	    (space || q->vault.bytes > q->vault.size)) {
+		vault_drop(q, v, space ? VAULT_END_SPACE : VAULT_END_SIZE);
+		n--;
+	}
+	if (n == 0)
+		return now;
+	h = heap_min(&q->vault.by_until);
+	return h != NULL ? h->key : 0;
+}
+
+void
+queue_vault(struct queue *q, uint64_t size)
+{
+	q->vault.size = size;
+	schedule_arm(q);
+}
+
+/* ---- the operator */
+
+void
+vault_view(void *self, struct relay_vault *out)
+{
+	struct queue *q = self;
+	const struct heap_node *n = heap_min(&q->vault.by_since);
+
+	*out = (struct relay_vault){ .messages = q->vault.messages,
+		.bytes = q->vault.bytes,
+		.size = q->vault.size,
+		.oldest_ms = n != NULL ? n->key : 0 };
+}
+
+static void
+list_answer(struct queue_request *r, struct envelope **envs, unsigned n)
+{
+	struct msg_view *views = mem_array(n > 0 ? n : 1, sizeof(*views));
+	struct rcpt_view **rcpts = mem_array(n > 0 ? n : 1, sizeof(*rcpts));
+	struct vaulted *v;
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		v = vault_find(r->queue, r->ids[i]);
+		if (v == NULL || envs[i] == NULL)
+			continue;
+		if (envs[i]->nrcpts > 0)
+			rcpts[i] = view_rcpts(envs[i]);
+		views[used++] = (struct msg_view){ .id = v->id,
+			.domain = envs[i]->domain,
+			.sender = envs[i]->sender,
+			.state = MSG_VAULT,
+			.size = v->size,
+			.arrival_ms = envs[i]->arrival_ms,
+			.vault_ms = v->since.key,
+			.expiry_ms = v->until.key,
+			.last_try_ms = envs[i]->last_try_ms,
+			.attempts = envs[i]->attempts,
+			.replayed = v->replayed,
+			.helo = envs[i]->helo != NULL ? envs[i]->helo : "",
+			.client =
+			    envs[i]->client != NULL ? envs[i]->client : "",
+			.host = envs[i]->host != NULL ? envs[i]->host : "",
+			.nrcpts = envs[i]->nrcpts,
+			.rcpts = rcpts[i] };
+	}
+	r->list(r->arg, 0, views, used, r->next);
+	for (unsigned i = 0; i < n; i++)
+		free(rcpts[i]);
+	free(rcpts);
+	free(views);
+}
+
+void
+vault_list(void *self, const char *domain, uint64_t after, unsigned max,
+    relay_list_cb *cb, void *arg)
+{
+	uint64_t ids[LIST_MAX] = { 0 }, hash = 0;
+	struct vaulted *v, key = { .id = after + 1 };
+	unsigned n = 0, seen = 0;
+	struct queue *q = self;
+	struct queue_request *r;
+
+	if (max == 0 || max > LIST_MAX)
+		max = LIST_MAX;
+	if (domain != NULL)
+		hash = hash_text(HASH_INIT, domain);
+	v = RB_NFIND(vault_tree, &q->vault.tree, &key);
+	/* A page is bounded by what was looked at, too. */
+	for (; v != NULL && n < max && seen < VAULT_STEP * 10; seen++) {
+		after = v->id;
+		if (domain == NULL || v->domain == hash)
+			ids[n++] = v->id;
+		v = RB_NEXT(vault_tree, &q->vault.tree, v);
+	}
+	r = request_create(q, ids, n);
+	r->answer = list_answer;
+	r->list = cb;
+	r->arg = arg;
+	r->next = v != NULL ? after : 0;
+	request_send(r);
+}
+
+/* A record on its way back. */
+struct replay {
+	struct queue *queue;
+	struct envelope *env;
+};
+
+static void
+replay_stored(void *arg, uint64_t id, int rc)
+{
+	struct replay *p = arg;
+	struct queue *q = p->queue;
+	struct vaulted *v;
+	char text[TEXT_ID_MAX];
+
+	q->completions--;
+	if (rc != 0) {
+		log_error("vault", "id=%s event=not_replayed error=%s",
+		    text_id(id, text), log_q(mx_strerror(rc)));
+	} else if (!q->dead) {
+		if ((v = vault_find(q, id)) != NULL)
+			vaulted_forget(q, v);
+		q->stats->g.vault_ended[VAULT_END_REPLAY]++;
+		(void)part_add(q, p->env, clock_wall_ms());
+	}
+	if (rc != 0 && !q->dead && (v = vault_find(q, id)) != NULL)
+		v->leaving = false;
+	envelope_destroy(&p->env);
+	free(p);
+	queue_release(q);
+}
+
+static void
+replay_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
+{
+	struct vaulted *v = vault_find(r->queue, r->ids[0]);
+	struct envelope *env = envs[0];
+	struct replay *p;
+	char id[TEXT_ID_MAX];
+
+	MX_ASSERT(n == 1);
+	if (v == NULL)
+		return;
+	if (env == NULL) {
+		v->leaving = false;
+		return;
+	}
+	envs[0] = NULL;
+	for (uint32_t i = 0; i < env->nrcpts; i++) {
+		env->rcpts[i].state = RCPT_PENDING;
+		env->rcpts[i].code = 0;
+		env->rcpts[i].reported = false;
+	}
+	env->flags =
+	    (uint16_t)((env->flags & ~(unsigned)ENV_VAULT) | ENV_REPLAYED);
+	env->arrival_ms = env->due_ms = clock_wall_ms();
+	env->attempts = 0;
+	env->warned = 0;
+	log_notice("vault", "id=%s event=replayed domain=%s from=%s rcpts=%u",
+	    text_id(env->id, id), env->domain, log_q(env->sender), env->nrcpts);
+	p = mem_alloc(sizeof(*p));
+	p->queue = r->queue;
+	p->env = env;
+	r->queue->completions++;
+	store_update(r->queue->store, env, replay_stored, p, env->id);
+}
+
+int
+vault_replay(void *self, uint64_t id, bool again)
+{
+	struct queue *q = self;
+	struct vaulted *v = vault_find(q, id);
+	struct queue_request *r;
+
+	if (v == NULL || v->leaving)
+		return -MX_ENOENT;
+	if (v->replayed && !again)
+		return -MX_EBUSY;
+	v->leaving = true;
+	r = request_create(q, &id, 1);
+	r->answer = replay_loaded;
+	request_send(r);
+	return 0;
+}
+
+int
+vault_purge(void *self, uint64_t id)
+{
+	struct queue *q = self;
+	struct vaulted *v = vault_find(q, id);
+
+	if (v == NULL || v->leaving)
+		return -MX_ENOENT;
+	vault_drop(q, v, VAULT_END_PURGE);
+	return 0;
+}
