@@ -11,7 +11,8 @@
  *	  ^                          |
  *	  `--- release, by the operator, or a trial that was taken ---'
  *
- * A trial is one message, of those that were refused if there is one, when the
+ * A trial is some messages, one after the other until one is taken, of those that were
+ * refused if there are any, others each time, for some would never be taken; when the
  * probes find the primary well (queue_trial()), or by the clock where nobody
  * probes. Knowledge and the breaker outlive restarts. Deliverers ask on the loop
  * thread. */
@@ -33,6 +34,7 @@
 #define BELIEVED_MS    (INT64_C(5) * 86400000) /* without any evidence */
 #define AGAIN_MS       INT64_C(3600000) /* what contradicts is tried again */
 #define SAVES_MAX      200 /* of knowledge, a turn */
+#define TRIAL_MESSAGES 3
 #define RECOVERY_MS    INT64_C(600000) /* since its flush began */
 
 /* ---- what is stored */
@@ -204,6 +206,8 @@ breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 	d->broken = true;
 	d->broken_ms = now;
 	d->trials = 0;
+	d->trial_arrival = INT64_MIN;
+	d->trial_id = 0;
 	d->trial = false;
 	d->trial_ms = now + d->policy.retry_first_ms;
 	mem_free(&d->breaker_reply);
@@ -270,6 +274,7 @@ trial_begin(struct dest *d, int64_t now)
 	log_info("queue", "domain=%s event=breaker state=trial try=%u", d->name,
 	    d->trials + 1);
 	d->trial = true;
+	d->trial_left = TRIAL_MESSAGES;
 	d->pause_ms = 0;
 	dest_canary(d);
 	dest_touch(d);
@@ -295,9 +300,29 @@ breaker_next(struct dest *d, int64_t now)
 	return d->trial || !trial_due(d, now) ? d->trial_ms : 0;
 }
 
-/* The message of the trial came back. */
+/* In turn by age among those that were refused, for some of them are refused
+ * rightly; then one that was not offered yet. */
+struct part *
+breaker_choose(struct dest *d)
+{
+	struct part key = { .suspect = 1,
+		.arrival_ms = d->trial_arrival,
+		.id = d->trial_id + 1 };
+	struct part *e = RB_NFIND(ready_tree, &d->ready, &key);
+	struct part *other = RB_MIN(ready_tree, &d->ready);
+
+	if (e == NULL) {
+		d->trial_arrival = INT64_MIN;
+		d->trial_id = 0;
+		return other;
+	}
+	d->trial_arrival = e->arrival_ms;
+	d->trial_id = e->id;
+	return e;
+}
+
 void
-breaker_tried(struct dest *d, bool taken, int64_t now)
+breaker_tried(struct dest *d, bool taken, bool lost, int64_t now)
 {
 	if (!d->broken)
 		return;
@@ -306,6 +331,8 @@ breaker_tried(struct dest *d, bool taken, int64_t now)
 		return;
 	}
 	if (!d->trial)
+		return;
+	if (!lost && --d->trial_left > 0 && trial_ready(d, now))
 		return;
 	d->trial = false;
 	d->trials++;
@@ -344,6 +371,7 @@ struct refusal {
 	enum judge_scope scope;
 	enum known_kind kind; /* of the subject */
 	const char *name; /* of the subject */
+	char id[TEXT_ID_MAX];
 	struct judge_evidence ev;
 	bool again; /* the message was refused before, and put off */
 	bool recovering; /* it came back just now, perhaps half */
@@ -351,11 +379,11 @@ struct refusal {
 	int64_t now;
 };
 
-static struct refusal
-refusal_make(struct dest *d, struct judge_case *c, const struct envelope *env,
-    const char *mailbox, int64_t now)
+static void
+refusal_make(struct refusal *r, struct dest *d, struct judge_case *c,
+    const struct envelope *env, const char *mailbox, int64_t now)
 {
-	struct refusal r = { .c = c,
+	*r = (struct refusal){ .c = c,
 		.env = env,
 		.mailbox = mailbox,
 		.scope = c->reply != NULL ? judge_scope(c->phase, c->reply) :
@@ -367,13 +395,17 @@ refusal_make(struct dest *d, struct judge_case *c, const struct envelope *env,
 		.probed = probed_ms(d, now),
 		.taken = if_lately(d->known.taken_ms, d->opened_ms, now),
 		.now = now };
-	bool sender = r.scope == JUDGE_SENDER;
-
-	r.kind = sender ? KNOWN_SENDER : KNOWN_RCPT;
-	r.name = sender ? env->sender : mailbox;
-	knowledge_weigh(&d->known, now, &r.ev);
-	r.ev.shown = r.probed != 0;
-	return r;
+	r->kind = KNOWN_RCPT;
+	r->name = mailbox;
+	if (r->scope == JUDGE_SENDER) {
+		r->kind = KNOWN_SENDER;
+		r->name = env->sender;
+	} else if (r->scope == JUDGE_MESSAGE) {
+		r->kind = KNOWN_MESSAGE;
+		r->name = text_id(env->id, r->id);
+	}
+	knowledge_weigh(&d->known, now, &r->ev);
+	r->ev.shown = r->probed != 0;
 }
 
 static bool
@@ -408,8 +440,10 @@ is_believed(struct dest *d, const struct refusal *r)
 		return false;
 	if (r->now - first >= BELIEVED_MS)
 		return true;
+	/* That the probe's recipient is taken is a word about recipients. */
 	return r->now - first >= d->policy.refusal_grace_ms &&
-	    (r->probed > first || d->known.taken_ms > first);
+	    (d->known.taken_ms > first ||
+		(r->kind == KNOWN_RCPT && r->probed > first));
 }
 
 static void
@@ -447,6 +481,8 @@ learn_refusal(struct dest *d, const struct refusal *r,
 	if (v->scope == JUDGE_MESSAGE) {
 		if (r->c->phase == SMTP_PHASE_EOD && !r->again)
 			knowledge_dot(&d->known, true);
+		else if (r->c->reply != NULL && !r->again)
+			d->known.contents++;
 		knowledge_stamp(&d->known, r->kind, r->name, r->now);
 		return v->strange;
 	}
@@ -524,7 +560,7 @@ queue_judge(struct queue *q, const char *domain, struct judge_case *c,
 		return judge(c);
 	if (d == NULL || !d->configured)
 		return judge_stranger(c);
-	r = refusal_make(d, c, env, mailbox, clock_wall_ms());
+	refusal_make(&r, d, c, env, mailbox, clock_wall_ms());
 	fill_known(d, &r);
 	v = judge(c);
 	if (v.outcome == JUDGE_FAILED && d->broken)

@@ -208,7 +208,9 @@ was_refused(struct knowledge *k, enum known_kind kind, const char *name,
 {
 	struct known *e = find_or_add(k, kind, name);
 
-	if (e->refused == 0)
+	/* Another matter begins anew: that we were blocked yesterday says nothing
+	 * of the mailbox. */
+	if (e->refused == 0 || (!e->believed && e->scope != scope))
 		e->refused = seconds(now);
 	e->last = seconds(now);
 	if (!e->believed)
@@ -367,7 +369,7 @@ load_one(struct knowledge *k, const uint8_t **p)
 	e.scope = (uint8_t)get_le(p, 1);
 	e.believed = (uint8_t)get_le(p, 1);
 	(*p)++;
-	if (e.hash == 0 || e.kind > KNOWN_SENDER || e.scope >= JUDGE_SCOPE_MAX)
+	if (e.hash == 0 || e.kind > KNOWN_MESSAGE || e.scope >= JUDGE_SCOPE_MAX)
 		return false;
 	if (find(k, e.hash) == NULL) {
 		make_room(k, e.hash);

@@ -18,7 +18,7 @@
  * again within that. */
 #define KNOWLEDGE_WINDOW (INT64_C(6) * 3600 * 1000)
 
-enum known_kind { KNOWN_RCPT, KNOWN_SENDER };
+enum known_kind { KNOWN_RCPT, KNOWN_SENDER, KNOWN_MESSAGE };
 
 struct known {
 	uint64_t hash; /* 0: free */

@@ -25,11 +25,11 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
-	tests/unit/test_vault
+	tests/unit/test_breaker_model tests/unit/test_vault
 TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
-	tests/unit/test_vault
+	tests/unit/test_breaker_model tests/unit/test_vault
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
@@ -53,6 +53,9 @@ tests_unit_test_queue_flush_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_operate_SOURCES = tests/unit/test_queue_operate.c \
 	$(QUEUE_WORLD)
 tests_unit_test_queue_operate_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_breaker_model_SOURCES = tests/unit/test_breaker_model.c \
+	$(QUEUE_WORLD)
+tests_unit_test_breaker_model_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_vault_SOURCES = tests/unit/test_vault.c $(QUEUE_WORLD)
 tests_unit_test_vault_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 endif

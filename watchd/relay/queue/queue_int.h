@@ -181,6 +181,9 @@ struct dest {
 	bool broken; /* the breaker is closed: nothing goes but a trial */
 	bool trial; /* one message may go, to find out */
 	unsigned trials; /* refused, since it was closed */
+	unsigned trial_left; /* messages of this one */
+	int64_t trial_arrival; /* of the last message that was tried so */
+	uint64_t trial_id;
 	int64_t broken_ms, trial_ms; /* since when; the next one */
 	const char *breaker_why; /* static; NULL: before a restart */
 	char *breaker_reply;
@@ -346,7 +349,9 @@ void flush_canary_failed(struct dest *, bool lost, int64_t now);
 void breaker_init(struct dest *);
 void breaker_fini(struct dest *, bool gone); /* from the configuration */
 void breaker_taken(struct dest *, const struct envelope *, int64_t now);
-void breaker_tried(struct dest *, bool taken, int64_t now);
+/* A message came back: taken, or refused; or the connection was lost. */
+void breaker_tried(struct dest *, bool taken, bool lost, int64_t now);
+struct part *breaker_choose(struct dest *); /* for a trial */
 void breaker_open(struct dest *, const char *why);
 int64_t breaker_next(struct dest *, int64_t now); /* a trial; 0: none */
 void breaker_save(struct queue *, int64_t now, bool force);

@@ -47,8 +47,7 @@ queue_take(struct queue *q, const char *domain)
 		d->starved = true;
 		return NULL;
 	}
-	/* A trial is of what was refused, if that is there. */
-	e = RB_MAX(ready_tree, &d->ready);
+	e = d->trial ? breaker_choose(d) : RB_MAX(ready_tree, &d->ready);
 	if (!d->trial && (!d->newest || e->suspect))
 		e = RB_MIN(ready_tree, &d->ready);
 	d->newest = !d->newest;
@@ -184,7 +183,7 @@ learn_tried(struct dest *d, const struct envelope *env, unsigned got,
 	if (stuck)
 		return;
 	d->losses = 0;
-	breaker_tried(d, got > 0, now);
+	breaker_tried(d, got > 0, false, now);
 	if (got > 0) {
 		d->fails = 0;
 		d->canary_tries = 0;
@@ -197,7 +196,7 @@ learn_tried(struct dest *d, const struct envelope *env, unsigned got,
 static void
 learn_lost(struct dest *d, int64_t now)
 {
-	breaker_tried(d, false, now);
+	breaker_tried(d, false, true, now);
 	if (d->canary) {
 		flush_canary_failed(d, true, now);
 	} else if (++d->losses >= LOSSES_PACE) {
@@ -422,7 +421,7 @@ queue_connect_failed(struct queue *q, const char *domain)
 
 	if (d == NULL || dest_paused(d, now))
 		return;
-	breaker_tried(d, false, now);
+	breaker_tried(d, false, true, now);
 	if (d->canary) {
 		flush_canary_failed(d, true, now);
 	} else {
