@@ -473,6 +473,18 @@ rule_queue_full(const struct view *x, struct rule_value *v)
 	    x->s->queue_max);
 }
 
+static void
+rule_spool_damaged(const struct view *x, struct rule_value *v)
+{
+	uint64_t n = x->s->count.damaged[DAMAGE_RECORD] +
+	    x->s->count.damaged[DAMAGE_BODY];
+	char count[40];
+
+	v->value = n > 0 ? 1 : 0;
+	say(v, "%s did not hold since the start",
+	    forecast_count_fmt(n, "message", count, sizeof(count)));
+}
+
 /* An answer about whom we ask for is no outage: it is the probe that has to be
  * set right. */
 static void

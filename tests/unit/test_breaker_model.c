@@ -9,6 +9,7 @@
 
 #define NBOXES	 40
 #define NMAILS	 400
+#define NLATER	 60 /* after it was healed */
 #define LISTED	 1u /* in the list */
 #define EXISTS	 2u /* the healed primary has it */
 #define OLD	 4u /* and so has the state that it may be restored from */
@@ -38,7 +39,7 @@ struct model {
 	struct world *w;
 	uint64_t x; /* of the random numbers */
 	unsigned box[NBOXES];
-	struct letter letter[NMAILS];
+	struct letter letter[NMAILS + NLATER];
 	unsigned nletters, delivered, returned, expired;
 	enum mood mood;
 	int64_t until_ms;
@@ -305,8 +306,11 @@ run(unsigned seed)
 	/* Healed; and there is other mail, as everywhere. */
 	change(&m, HONEST);
 	queue_gate(m.w->q, A, GATE_OPEN);
-	for (i = 0; i < 4 * 24 * 3; i++)
+	for (i = 0; i < 4 * 24 * 8; i++) {
+		if (i % 8 == 0 && m.nletters < NMAILS + NLATER)
+			arrives(&m);
 		step(&m);
+	}
 	for (i = 0; i < m.nletters; i++)
 		if (!m.letter[i].over && (m.box[m.letter[i].box] & EXISTS) &&
 		    !m.letter[i].spam)

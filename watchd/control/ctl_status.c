@@ -117,6 +117,9 @@ foot(struct format *f, const cJSON *o)
 	    text_size_fmt(json_get_int(spool, "free_bytes"), size,
 		sizeof(size)),
 	    json_get_bool(spool, "accepting") ? "" : ", NO NEW MAIL");
+	if (json_get_num(spool, "damaged") > 0)
+		fprintf(f->out, "%.0f messages DAMAGED; ",
+		    json_get_num(spool, "damaged"));
 	if (json_get_num(json_get(o, "reports"), "messages") > 0)
 		fprintf(f->out, "reports %.0f queued, oldest %s; ",
 		    json_get_num(json_get(o, "reports"), "messages"),

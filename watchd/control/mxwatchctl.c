@@ -30,11 +30,12 @@ enum {
 	OPT_REPLY,
 	OPT_AGAIN,
 	OPT_PURGE,
+	OPT_DAMAGED,
 };
 
 struct options {
 	const char *file, *socket, *reason, *duration, *remove, *since, *reply;
-	bool json, all, dry_run, no_wait, primaries, again, purge;
+	bool json, all, dry_run, no_wait, primaries, again, purge, damaged;
 	char **word; /* the verb and what follows */
 	int nwords;
 };
@@ -79,6 +80,7 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "reply", required_argument, NULL, OPT_REPLY },
 		{ "again", no_argument, NULL, OPT_AGAIN },
 		{ "purge", no_argument, NULL, OPT_PURGE },
+		{ "damaged", no_argument, NULL, OPT_DAMAGED },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -128,6 +130,9 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_PURGE:
 			o->purge = true;
+			break;
+		case OPT_DAMAGED:
+			o->damaged = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -197,7 +202,8 @@ vault_options_fit(const struct options *o, unsigned fields)
 	return (o->since == NULL || (fields & FIELD_SINCE) != 0) &&
 	    (o->reply == NULL || (fields & FIELD_REPLY) != 0) &&
 	    (!o->again || (fields & FIELD_AGAIN) != 0) &&
-	    (!o->purge || (fields & FIELD_PURGE) != 0);
+	    (!o->purge || (fields & FIELD_PURGE) != 0) &&
+	    (!o->damaged || (fields & FIELD_DAMAGED) != 0);
 }
 
 static void
@@ -211,6 +217,8 @@ add_vault_options(cJSON *r, const struct options *o)
 		json_bool(r, "again", true);
 	if (o->purge)
 		json_bool(r, "purge", true);
+	if (o->damaged)
+		json_bool(r, "damaged", true);
 }
 
 /* NULL: the command line makes no request; the usage of the verb was said. */

@@ -88,14 +88,15 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_REPLY	0x4000u
 #define FIELD_AGAIN	0x8000u
 #define FIELD_PURGE	0x10000u
+#define FIELD_DAMAGED	0x20000u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
 	VERB(status, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_PRIMARIES,          \
 	    "[DOMAIN] [--primaries]",                                          \
 	    "how the domains and their primaries are")                         \
-	VERB(queue, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                 \
-	    "what is queued")                                                  \
+	VERB(queue, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_DAMAGED,             \
+	    "[DOMAIN] [--damaged]", "what is queued")                          \
 	VERB(show, FIELD_ID, "ID", "one message and its recipients")           \
 	VERB(flush, FIELD_DOMAIN | FIELD_ALL | FIELD_DRY_RUN | FIELD_WAIT,     \
 	    "DOMAIN | --all [--dry-run] [--no-wait]", "deliver now")           \

@@ -40,6 +40,7 @@ verbs_message(const struct msg_view *v, bool rcpts)
 	json_num(o, "attempts", v->attempts);
 	json_bool(o, "dsn", v->dsn);
 	json_bool(o, "replayed", v->replayed);
+	json_bool(o, "damaged", v->damaged);
 	if (v->vault_ms != 0)
 		json_time_ms(o, "vaulted", v->vault_ms);
 	json_text(o, "host", v->host);
@@ -64,6 +65,8 @@ list_emit(struct call *c, const struct msg_view *v)
 {
 	struct listing *l = c->work;
 
+	if ((c->fields & FIELD_DAMAGED) != 0 && !v->damaged)
+		return;
 	l->messages++;
 	l->bytes += (double)v->size;
 	call_send(c, verbs_message(v, l->rcpts));

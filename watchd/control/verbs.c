@@ -48,6 +48,7 @@ static const struct request_field {
 	{ "reply", FIELD_REPLY, false },
 	{ "again", FIELD_AGAIN, true },
 	{ "purge", FIELD_PURGE, true },
+	{ "damaged", FIELD_DAMAGED, true },
 };
 
 static int

@@ -107,6 +107,7 @@ struct stats_global {
 	struct hist message_size;
 	/* spool */
 	uint64_t spool_errors[SPOOL_OP_MAX];
+	uint64_t damaged[2]; /* enum damage */
 	struct hist commit_duration;
 	uint64_t commits, committed_messages;
 	/* delivery */
@@ -121,6 +122,8 @@ struct stats_global {
 	uint64_t dns_failed[5]; /* timeout servfail nxdomain bogus other */
 	struct hist dns_duration;
 };
+/* What of a stored message did not hold. */
+enum damage { DAMAGE_RECORD, DAMAGE_BODY, DAMAGE_MAX };
 /* How a message left the vault. */
 enum vault_end {
 	VAULT_END_AGE,

@@ -53,6 +53,8 @@ LABELS(labels_DSN_ACTION, 3, "action", { "failed", 0 }, { "delayed", 1 },
 LABELS(labels_DSN_REASON, DSN_SUPPRESS_MAX, "reason",
     { "null_sender", DSN_SUPPRESS_NULL_SENDER }, { "rate", DSN_SUPPRESS_RATE },
     { "policy", DSN_SUPPRESS_POLICY });
+LABELS(labels_DAMAGE, DAMAGE_MAX, "kind", { "record", DAMAGE_RECORD },
+    { "body", DAMAGE_BODY });
 LABELS(labels_VAULT_END, VAULT_END_MAX, "how", { "age", VAULT_END_AGE },
     { "size", VAULT_END_SIZE }, { "space", VAULT_END_SPACE },
     { "purge", VAULT_END_PURGE }, { "replay", VAULT_END_REPLAY });

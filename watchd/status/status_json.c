@@ -307,6 +307,7 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_num(j, "free_bytes", (double)s->spool_free_bytes);
 	json_num(j, "free_inodes", (double)s->spool_free_inodes);
 	json_num(j, "reserve_bytes", (double)s->spool_reserve_bytes);
+	json_num(j, "damaged", (double)sum(s->count.damaged, DAMAGE_MAX));
 	j = json_member(o, "queue");
 	json_bool(j, "full", s->queue_full);
 	json_num(j, "max_messages", (double)s->queue_max);

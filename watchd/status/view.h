@@ -29,6 +29,8 @@ struct msg_view {
 	int64_t vault_ms; /* since when it is in the vault */
 	bool dsn;
 	bool replayed; /* out of the vault */
+	bool damaged; /* its record or body does not hold; perhaps nothing but
+		       * id, domain, size and arrival is known */
 	const char *helo, *client; /* who brought it */
 	const char *host; /* of the last attempt; "" none */
 	unsigned nrcpts; /* all of them, also when not listed */

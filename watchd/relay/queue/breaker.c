@@ -35,6 +35,7 @@
 #define AGAIN_MS       INT64_C(3600000) /* what contradicts is tried again */
 #define SAVES_MAX      200 /* of knowledge, a turn */
 #define TRIAL_MESSAGES 3
+#define TRIAL_OTHER    4 /* in each such trial one that was not refused */
 #define RECOVERY_MS    INT64_C(600000) /* since its flush began */
 
 /* ---- what is stored */
@@ -206,8 +207,6 @@ breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 	d->broken = true;
 	d->broken_ms = now;
 	d->trials = 0;
-	d->trial_arrival = INT64_MIN;
-	d->trial_id = 0;
 	d->trial = false;
 	d->trial_ms = now + d->policy.retry_first_ms;
 	mem_free(&d->breaker_reply);
@@ -300,25 +299,28 @@ breaker_next(struct dest *d, int64_t now)
 	return d->trial || !trial_due(d, now) ? d->trial_ms : 0;
 }
 
-/* In turn by age among those that were refused, for some of them are refused
- * rightly; then one that was not offered yet. */
+/* Of any age among those that were refused: some, perhaps the oldest hundred, are
+ * refused rightly. Now and then one that was not offered yet. */
 struct part *
 breaker_choose(struct dest *d)
 {
-	struct part key = { .suspect = 1,
-		.arrival_ms = d->trial_arrival,
-		.id = d->trial_id + 1 };
-	struct part *e = RB_NFIND(ready_tree, &d->ready, &key);
-	struct part *other = RB_MIN(ready_tree, &d->ready);
+	struct part *first = RB_MIN(ready_tree, &d->ready);
+	struct part *last = RB_MAX(ready_tree, &d->ready), *e;
+	struct part key = { .suspect = 1, .arrival_ms = INT64_MIN };
+	int64_t span;
 
-	if (e == NULL) {
-		d->trial_arrival = INT64_MIN;
-		d->trial_id = 0;
-		return other;
-	}
-	d->trial_arrival = e->arrival_ms;
-	d->trial_id = e->id;
-	return e;
+	if (!last->suspect ||
+	    (!first->suspect && d->trial_left == 1 &&
+		d->trials % TRIAL_OTHER == TRIAL_OTHER - 1))
+		return first;
+	e = RB_NFIND(ready_tree, &d->ready, &key);
+	span = (last->arrival_ms - e->arrival_ms) / 1000 + 1;
+	key.arrival_ms = e->arrival_ms +
+	    (int64_t)rnd_below(
+		span < UINT32_MAX ? (uint32_t)span : UINT32_MAX) *
+		1000;
+	e = RB_NFIND(ready_tree, &d->ready, &key);
+	return e != NULL ? e : last;
 }
 
 void

@@ -118,12 +118,30 @@ view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
 		.last_try_ms = env->last_try_ms,
 		.attempts = e->attempts,
 		.dsn = e->dsn,
+		.damaged = e->damaged,
 		.helo = text_or_empty(env->helo),
 		.client = text_or_empty(env->client),
 		.host = text_or_empty(env->host),
 		.nrcpts = env->nrcpts,
 		.rcpts = rcpts,
 	};
+}
+
+/* What is known of one whose record cannot be read. */
+static void
+view_damaged(struct msg_view *v, const struct part *e)
+{
+	*v = (struct msg_view){ .id = e->id,
+		.domain = e->dest->name,
+		.sender = "",
+		.state = view_state(e),
+		.size = e->size,
+		.arrival_ms = e->arrival_ms,
+		.attempts = e->attempts,
+		.damaged = true,
+		.helo = "",
+		.client = "",
+		.host = "" };
 }
 
 /* A part removed since the page was put together is left out. */
@@ -137,7 +155,11 @@ request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 
 	for (unsigned i = 0; i < n; i++) {
 		e = idmap_get(&r->queue->entries, r->ids[i]);
-		if (e == NULL || e->state == PART_GONE || envs[i] == NULL)
+		if (e == NULL || e->state == PART_GONE)
+			continue;
+		if (envs[i] == NULL && e->damaged)
+			view_damaged(&views[used++], e);
+		if (envs[i] == NULL)
 			continue;
 		if (r->show != NULL && envs[i]->nrcpts > 0)
 			rcpts[i] = view_rcpts(envs[i]);

@@ -163,6 +163,7 @@ load_done(void *arg, int rc, uint64_t damaged)
 	struct dest *d;
 
 	q->loading = false;
+	q->stats->g.damaged[DAMAGE_RECORD] += damaged;
 	if (rc != 0)
 		log_error("queue", "event=loaded error=%s messages=%ju",
 		    log_q(mx_strerror(rc)), (uintmax_t)q->messages);

@@ -108,6 +108,7 @@ struct part {
 	unsigned waited : 1; /* the notification was put off */
 	unsigned drop : 1; /* remove when it is back */
 	unsigned purge : 1; /* and not into the vault */
+	unsigned damaged : 1; /* its record or body does not hold */
 	unsigned suspect : 1; /* refused, and that not believed: goes last */
 };
 RB_HEAD(age_tree, part);
@@ -182,8 +183,6 @@ struct dest {
 	bool trial; /* one message may go, to find out */
 	unsigned trials; /* refused, since it was closed */
 	unsigned trial_left; /* messages of this one */
-	int64_t trial_arrival; /* of the last message that was tried so */
-	uint64_t trial_id;
 	int64_t broken_ms, trial_ms; /* since when; the next one */
 	const char *breaker_why; /* static; NULL: before a restart */
 	char *breaker_reply;

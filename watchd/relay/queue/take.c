@@ -331,14 +331,16 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 }
 
 static void
-done_damaged(struct part *e, int64_t now)
+done_damaged(struct part *e, const struct envelope *env, int64_t now)
 {
 	struct dest *d = e->dest;
 	char id[TEXT_ID_MAX];
 
 	log_error("queue", "id=%s event=damaged domain=%s state=held",
 	    text_id(e->id, id), d->name);
+	d->queue->stats->g.damaged[env != NULL ? DAMAGE_BODY : DAMAGE_RECORD]++;
 	flush_tried(e, FLUSH_FAILED, now);
+	e->damaged = true;
 	e->held = true;
 	e->finish = false;
 	part_back(e, now);
@@ -373,7 +375,7 @@ queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
 	else if (outcome == JOB_LOST && kind == JOB_DELIVER)
 		done_lost(e, env, stuck, put_off_ms, now);
 	else if (outcome == JOB_DAMAGED)
-		done_damaged(e, now);
+		done_damaged(e, env, now);
 	else
 		done_returned(e, kind, now);
 }
