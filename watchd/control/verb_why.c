@@ -19,6 +19,18 @@ ago(int64_t then_ms, int64_t now_ms, char *dst, size_t size)
 	return text_duration_fmt(ms / 1000 * 1000, dst, size);
 }
 
+static void
+say_put_off(cJSON *list, const struct snap_domain *d)
+{
+	json_say(list,
+	    "Its primary refused %u %s for good lately, and that is not "
+	    "believed yet: the list has them, or they had mail before, or "
+	    "nothing else was taken since. They are tried again until "
+	    "`refusal_grace` is over; `mxwatchctl queue %s` and `mxwatchctl "
+	    "show ID` have the replies.",
+	    d->put_off, d->put_off == 1 ? "recipient" : "recipients", d->name);
+}
+
 /* The primary refuses what it should take, and what follows. */
 static void
 say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
@@ -89,6 +101,8 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "It is down by itself: its primary is up, but the canary "
 		    "of its recovery failed; `probe { rise }` good probes "
 		    "after `probe { hold }` let one message try again.");
+	if (d->put_off > 0)
+		say_put_off(list, d);
 	if (d->trouble[0] != '\0')
 		json_say(list, "DNS: %s, for %s now.", d->trouble,
 		    ago(d->trouble_since * 1000, now_ms, since, sizeof(since)));

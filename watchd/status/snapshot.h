@@ -137,7 +137,7 @@ struct snap_domain {
 	unsigned breaker_trials; /* that were refused */
 	bool breaker_is_closed;
 	const char *breaker_reply; /* peer text; "" */
-	unsigned put_off; /* recipients and senders refused, not believed */
+	unsigned put_off; /* recipients refused lately, and not believed */
 	bool on_hold;
 	uint64_t active, deferred, held, owed, recipients, bytes;
 	int64_t oldest_ms, oldest_live_ms, next_expiry_ms, next_try_ms;

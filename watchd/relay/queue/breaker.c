@@ -592,6 +592,17 @@ breaker_taken(struct dest *d, const struct envelope *env, int64_t now)
 	known_touch(d);
 }
 
+unsigned
+breaker_put_off(struct dest *d, int64_t now)
+{
+	struct judge_evidence ev;
+
+	if (d->known.strange == 0)
+		return 0;
+	knowledge_weigh(&d->known, now, &ev);
+	return ev.rcpts + ev.us;
+}
+
 bool
 queue_refused_for_good(struct queue *q, const char *domain, const char *mailbox,
     int64_t list_ms)

@@ -122,7 +122,7 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->trial_ms = d->broken ? d->trial_ms : 0;
 	out->trials = d->trials;
 	out->broken_reply = d->broken ? d->breaker_reply : NULL;
-	out->put_off = d->known.strange;
+	out->put_off = breaker_put_off(d, now);
 	flush_view(d, now, &out->flush);
 }
 

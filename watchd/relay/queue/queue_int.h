@@ -352,6 +352,7 @@ void breaker_taken(struct dest *, const struct envelope *, int64_t now);
 void breaker_tried(struct dest *, bool taken, bool lost, int64_t now);
 struct part *breaker_choose(struct dest *); /* for a trial */
 void breaker_open(struct dest *, const char *why);
+unsigned breaker_put_off(struct dest *, int64_t now); /* recipients, lately */
 int64_t breaker_next(struct dest *, int64_t now); /* a trial; 0: none */
 void breaker_save(struct queue *, int64_t now, bool force);
 void breaker_load(struct queue *); /* the policies are known */
