@@ -545,8 +545,9 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 	    reach_start(dl->reach, &d->route->host[d->at], &p, on_reached, s);
 }
 
-/* Shutdown: what the server has begun to hear of may have arrived. What was
- * refused for good cannot be reported any more: it is tried again. */
+/* Shutdown: what was sent to its end may have arrived. A message that was not is
+ * nobody's failure: it goes first after the next start. What was refused for good
+ * cannot be reported any more: it is tried again. */
 void
 deliver_session_abort(struct deliver_session *s)
 {
@@ -560,7 +561,8 @@ deliver_session_abort(struct deliver_session *s)
 			    !w->env->rcpts[i].reported)
 				w->env->rcpts[i].state = RCPT_PENDING;
 		delivery_report(w, smtp_client_phase(s->client), "shutdown");
-		delivery_finish(dl, &s->cur, JOB_LOST);
+		if (s->sent)
+			delivery_finish(dl, &s->cur, JOB_LOST);
 	}
 	deliver_tx_return(s, &s->cur);
 	deliver_session_gone(s);
