@@ -136,6 +136,16 @@ world_queue_up(struct world *w, const struct queue_conf *conf)
 	assert_false(queue_loading(w->q));
 }
 
+void
+world_restart(struct world *w)
+{
+	struct queue_conf conf = { .known_names = 4096 };
+
+	queue_destroy(&w->q);
+	fake_store_pump(w->store);
+	world_queue_up(w, &conf);
+}
+
 int
 world_setup(void **state)
 {

@@ -64,6 +64,8 @@ void world_settle(struct world *w);
 void world_advance(struct world *w, int64_t ms);
 /* Creates the queue and loads it: again after queue_destroy(), a restart. */
 void world_queue_up(struct world *w, const struct queue_conf *conf);
+/* The same behind what ran before. */
+void world_restart(struct world *w);
 int world_setup(void **state);
 int world_teardown(void **state);
 uint64_t world_mail(struct world *w, const char *domain, unsigned nrcpts);

@@ -140,16 +140,6 @@ pass(struct world *w, struct primary *p, int64_t ms)
 	}
 }
 
-static void
-again(struct world *w)
-{
-	struct queue_conf conf = { .known_names = 4096 };
-
-	queue_destroy(&w->q);
-	fake_store_pump(w->store);
-	world_queue_up(w, &conf);
-}
-
 /* While it is up and the probe's recipient is taken. */
 static void
 up(struct world *w)
@@ -176,7 +166,7 @@ what_was_taken_exists(void **state)
 	up(w);
 	mails(w, 0, 1);
 	assert_int_equal(deliver_all(w, &p), 1);
-	again(w); /* and it is known */
+	world_restart(w); /* and it is known */
 	up(w);
 	p.rcpt = "550 5.1.1 who?";
 	mails(w, 0, 2);
@@ -234,7 +224,7 @@ refuses_all(void **state)
 	queue_gate(w->q, A, GATE_CLOSED);
 	world_advance(w, HOUR);
 	assert_int_equal(deliver_all(w, &p), 0);
-	again(w);
+	world_restart(w);
 	assert_int_equal(w->broken, 1); /* told once */
 	assert_int_equal(w->broken_again, 1);
 	assert_true(world_gauges(w, A).broken);
@@ -494,7 +484,7 @@ released(void **state)
 	p.rcpt = NULL;
 	pass(w, &p, 3 * HOUR);
 	assert_int_equal(p.delivered, 4);
-	again(w);
+	world_restart(w);
 	assert_false(world_gauges(w, A).broken);
 }
 
@@ -528,7 +518,7 @@ leaves(void **state)
 	queue_policy(w->q, A, NULL);
 	world_settle(w);
 	assert_false(world_gauges(w, A).broken);
-	again(w);
+	world_restart(w);
 	assert_false(world_gauges(w, A).broken);
 }
 

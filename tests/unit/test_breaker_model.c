@@ -278,7 +278,6 @@ run(unsigned seed)
 {
 	struct model m = { .seed = seed,
 		.x = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15) };
-	struct queue_conf conf = { .known_names = 4096 };
 	void *state;
 	unsigned i;
 
@@ -296,9 +295,7 @@ run(unsigned seed)
 			    m.mood != HONEST ? HONEST :
 					       (enum mood)pick(&m, MOODS));
 		if (pick(&m, 300) == 0) { /* a restart */
-			queue_destroy(&m.w->q);
-			fake_store_pump(m.w->store);
-			world_queue_up(m.w, &conf);
+			world_restart(m.w);
 			if (m.mood != AWAY)
 				queue_gate(m.w->q, A, GATE_OPEN);
 		}

@@ -22,11 +22,7 @@ setup(void **state)
 static void
 again(struct world *w)
 {
-	struct queue_conf conf = { .known_names = 4096 };
-
-	queue_destroy(&w->q);
-	fake_store_pump(w->store);
-	world_queue_up(w, &conf);
+	world_restart(w);
 	queue_vault(w->q, 1 << 20);
 	world_settle(w);
 }

@@ -32,24 +32,8 @@ is_status(const struct smtp_reply *r, unsigned subject, unsigned detail)
 
 /* ---- scopes */
 
-bool
-judge_about_us(const struct smtp_reply *r)
-{
-	static const char *const words[] = { "client host", "reverse dns",
-		"reverse lookup", "rdns", "ptr record", "no ptr", "ptr ",
-		"block list", "blocklist", "blacklist", "black list", "blocked",
-		"denylist", "dnsbl", " rbl", "spamhaus", "reputation", "banned",
-		"cannot find your hostname", "not resolve your", "listed in ",
-		"listed by ", "listed at ", "your ip" };
-
-	if (r == NULL || r->code < 400)
-		return false;
-	/* RFC 7372: reverse DNS failed. */
-	return is_status(r, 7, 25) || SAYS(r, words);
-}
-
-/* Behind the final dot "blocked" and "listed" are of the content: a link, an
- * attachment. */
+/* RFC 7372: reverse DNS failed; and in words that mean nothing else. Behind the
+ * final dot "blocked" and "listed" are of the content: a link, an attachment. */
 static bool
 client_is_refused(const struct smtp_reply *r)
 {
@@ -57,6 +41,26 @@ client_is_refused(const struct smtp_reply *r)
 		"reverse lookup", "rdns", "ptr record", "no ptr" };
 
 	return is_status(r, 7, 25) || SAYS(r, words);
+}
+
+bool
+judge_about_us(const struct smtp_reply *r)
+{
+	static const char *const words[] = { "ptr ", "block list", "blocklist",
+		"blacklist", "black list", "blocked", "denylist", "dnsbl",
+		" rbl", "spamhaus", "reputation", "banned",
+		"cannot find your hostname", "not resolve your", "listed in ",
+		"listed by ", "listed at ", "your ip" };
+
+	return r != NULL && r->code >= 400 &&
+	    (client_is_refused(r) || SAYS(r, words));
+}
+
+/* It wants to be authenticated to (RFC 4954). */
+static bool
+wants_auth(const struct smtp_reply *r)
+{
+	return r->code == 530 || r->code == 535 || r->code == 538;
 }
 
 /* RFC 3463 X.4.6, X.1.2; what servers say that know no better. Not the word
@@ -124,7 +128,7 @@ scope_mail(const struct smtp_reply *r)
 {
 	if (r->code >= 500 && r->code <= 504)
 		return JUDGE_PRIMARY;
-	if (r->code == 530 || r->code == 535 || r->code == 538)
+	if (wants_auth(r))
 		return JUDGE_US;
 	if (r->code == 552 || is_status(r, 3, 4) || r->status.subject == 6)
 		return JUDGE_MESSAGE;
@@ -176,7 +180,7 @@ judge_scope(enum smtp_phase phase, const struct smtp_reply *r)
 		return JUDGE_ROUTE;
 	if (phase == SMTP_PHASE_MAIL)
 		return scope_mail(r);
-	if (r->code == 530 || r->code == 535 || r->code == 538)
+	if (wants_auth(r))
 		return JUDGE_US;
 	return is_status(r, 3, 4) || r->status.subject == 6 ? JUDGE_MESSAGE :
 							      JUDGE_RECIPIENT;
@@ -190,15 +194,7 @@ judge_is_policy(const struct smtp_reply *r)
 
 /* ---- verdicts */
 
-/* Put off until it is believed, as what contradicts knowledge is. */
-static struct judge_verdict
-contradicts(enum judge_scope scope, const struct judge_known *k, bool strange)
-{
-	return (struct judge_verdict){ .scope = scope,
-		.outcome = k->believed ? JUDGE_FAILED : JUDGE_PUT_OFF,
-		.strange = strange && !k->believed };
-}
-
+/* Put off until it is sure; `strange`: it is evidence then. */
 static struct judge_verdict
 fails_if(enum judge_scope scope, bool sure, bool strange)
 {
@@ -231,14 +227,13 @@ judge_refusal(const struct judge_case *c, enum judge_scope scope)
 		/* The state of a mailbox (full, disabled) is nothing strange
 		 * for one that exists. */
 		if (k->exists && r->status.subject != 2)
-			return contradicts(scope, k, true);
+			return fails_if(scope, k->believed, true);
 		return fails_if(scope, k->shown || !k->doubted, true);
 	case JUDGE_SENDER:
 		if (c->phase == SMTP_PHASE_EOD)
 			break; /* as any content */
-		return k->sender ?
-		    contradicts(scope, k, false) :
-		    fails_if(scope, k->shown || !k->doubted, false);
+		return fails_if(scope,
+		    k->sender ? k->believed : k->shown || !k->doubted, false);
 	case JUDGE_MESSAGE:
 		break;
 	case JUDGE_US:
@@ -250,7 +245,7 @@ judge_refusal(const struct judge_case *c, enum judge_scope scope)
 	/* What senders alone can bring about: believed as soon as the primary
 	 * takes anything else, or in time. */
 	if (k->fitted && is_status(r, 3, 4))
-		v = contradicts(scope, k, false);
+		v = fails_if(scope, k->believed, false);
 	else
 		v = fails_if(scope, k->taken || k->believed, true);
 	v.content = v.outcome == JUDGE_FAILED && c->phase == SMTP_PHASE_EOD &&
@@ -268,9 +263,8 @@ judge(const struct judge_case *c)
 		if (c->unfit == JUDGE_FITS)
 			return (struct judge_verdict){ JUDGE_NOBODY,
 				JUDGE_GO_ON, false, false };
-		return c->known.fitted ?
-		    contradicts(JUDGE_MESSAGE, &c->known, false) :
-		    fails_if(JUDGE_MESSAGE, true, false);
+		return fails_if(JUDGE_MESSAGE,
+		    !c->known.fitted || c->known.believed, false);
 	}
 	scope = judge_scope(c->phase, r);
 	/* 2xx to RCPT is a promise only: the final dot decides. */

@@ -295,6 +295,17 @@ domain_decides(const struct watch_domain *d)
 	return best;
 }
 
+/* From now on its primaries are probed more often. */
+static void
+break_and_hurry(struct watch_set *ws, struct watch_domain *d)
+{
+	set_broken(d, true);
+	for (unsigned i = 0; i < d->nlinks; i++)
+		if (ws->turns.watch_pace != NULL &&
+		    d->link[i].watch->policy.enabled)
+			ws->turns.watch_pace(ws->turns.arg, d->link[i].watch);
+}
+
 /* While its primary is down it is down because of that. */
 void
 domain_break(struct watch_set *ws, struct watch_domain *d, const char *why,
@@ -304,14 +315,8 @@ domain_break(struct watch_set *ws, struct watch_domain *d, const char *why,
 
 	if (d->health.state == HEALTH_DISABLED)
 		return;
-	if (l != NULL && l->watch->health.state != HEALTH_DOWN) {
-		set_broken(d, true);
-		for (unsigned i = 0; i < d->nlinks; i++)
-			if (ws->turns.watch_pace != NULL &&
-			    d->link[i].watch->policy.enabled)
-				ws->turns.watch_pace(ws->turns.arg,
-				    d->link[i].watch);
-	}
+	if (l != NULL && l->watch->health.state != HEALTH_DOWN)
+		break_and_hurry(ws, d);
 	domain_feed(ws, d, HEALTH_IN_BROKEN, why, t);
 }
 
@@ -328,11 +333,7 @@ domain_close(struct watch_set *ws, struct watch_domain *d, const char *why,
 	domain_touch(ws, d);
 	if (d->health.state == HEALTH_DISABLED)
 		return;
-	set_broken(d, true);
-	for (unsigned i = 0; i < d->nlinks; i++)
-		if (ws->turns.watch_pace != NULL &&
-		    d->link[i].watch->policy.enabled)
-			ws->turns.watch_pace(ws->turns.arg, d->link[i].watch);
+	break_and_hurry(ws, d);
 	domain_feed(ws, d, HEALTH_IN_BROKEN, why, t);
 }
 

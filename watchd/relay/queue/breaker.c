@@ -27,7 +27,6 @@
 
 #define KNOWN_PREFIX   "known/"
 #define BREAKER_PREFIX "breaker/"
-#define KEY_MAX	       (sizeof(BREAKER_PREFIX) + TEXT_DOMAIN_MAX)
 #define REPLY_MAX      512
 #define SHOWN_MS       INT64_C(3600000) /* so long ago is not lately */
 #define SHOWN_EARLY_MS INT64_C(300000) /* before the gate was opened by it */
@@ -41,39 +40,13 @@
 /* ---- what is stored */
 
 static void
-state_saved(void *arg, uint64_t token, int rc)
-{
-	struct queue *q = arg;
-	static struct log_limit limit;
-
-	(void)token;
-	if (rc != 0 && log_limit_ok(&limit, 1))
-		log_warn("queue", "event=known_not_saved error=%s",
-		    log_q(mx_strerror(rc)));
-	q->completions--;
-	queue_release(q);
-}
-
-static void
-state_put(struct dest *d, const char *prefix, const void *data, size_t len)
-{
-	char key[KEY_MAX];
-
-	strlcpy(key, prefix, sizeof(key));
-	strlcat(key, d->name, sizeof(key));
-	d->queue->completions++;
-	store_state_put(d->queue->store, key, data, len, state_saved, d->queue,
-	    0);
-}
-
-static void
 known_save(struct dest *d)
 {
 	uint8_t *blob = mem_alloc(knowledge_size(&d->known));
 	size_t len = knowledge_save(&d->known, blob);
 
 	d->known.dirty = false;
-	state_put(d, KNOWN_PREFIX, blob, len);
+	record_state(d, KNOWN_PREFIX, blob, len);
 	mem_free(&blob);
 }
 
@@ -120,7 +93,7 @@ breaker_put(struct dest *d)
 	if (d->broken)
 		n = snprintf(text, sizeof(text), "%lld %.*s",
 		    (long long)d->broken_ms, REPLY_MAX - 1, d->breaker_reply);
-	state_put(d, BREAKER_PREFIX, text, (size_t)n);
+	record_state(d, BREAKER_PREFIX, text, (size_t)n);
 	if (d->unsaved)
 		known_saved(d);
 }
@@ -189,7 +162,7 @@ breaker_fini(struct dest *d, bool gone)
 		breaker_put(d);
 	}
 	if (gone && (d->known.nused > 0 || d->known.dots > 0))
-		state_put(d, KNOWN_PREFIX, "", 0);
+		record_state(d, KNOWN_PREFIX, "", 0);
 	knowledge_fini(&d->known);
 	if (gone)
 		breaker_init(d);
@@ -211,7 +184,6 @@ breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 	d->trial_ms = now + d->policy.retry_first_ms;
 	mem_free(&d->breaker_reply);
 	d->breaker_reply = mem_strndup(reply != NULL ? reply : "", REPLY_MAX);
-	d->breaker_why = why;
 	d->notes |= NOTE_BREAKER | NOTE_BREAKER_NEW;
 	d->notes &= ~NOTE_MENDED;
 	breaker_put(d);

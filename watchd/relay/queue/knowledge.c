@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "relay/le.h"
 
 #define MAGIC	   UINT64_C(0x324e574f4e4b584d) /* "MXKNOWN2" */
 #define SLOTS_MIN  16u
@@ -305,19 +306,15 @@ knowledge_weigh(struct knowledge *k, int64_t now, struct judge_evidence *ev)
 static uint8_t *
 put_le(uint8_t *p, uint64_t v, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		*p++ = (uint8_t)(v >> (8 * i));
-	return p;
+	le_put(p, v, n);
+	return p + n;
 }
 
 static uint64_t
 get_le(const uint8_t **p, unsigned n)
 {
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		v |= (uint64_t) * (*p)++ << (8 * i);
-	return v;
+	*p += n;
+	return le_get(*p - n, n);
 }
 
 size_t

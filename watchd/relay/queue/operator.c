@@ -12,33 +12,6 @@
 
 #define HOLD_PREFIX   "hold/"
 #define EXTEND_PREFIX "extend/"
-#define KEY_MAX	      (sizeof(EXTEND_PREFIX) + TEXT_DOMAIN_MAX)
-
-static void
-state_saved(void *arg, uint64_t token, int rc)
-{
-	struct queue *q = arg;
-
-	(void)token;
-	/* It holds for this run; the operator has to know of the next. */
-	if (rc != 0)
-		log_error("queue", "event=state_not_saved error=%s",
-		    log_q(mx_strerror(rc)));
-	q->completions--;
-	queue_release(q);
-}
-
-static void
-state_put(struct dest *d, const char *prefix, const void *data, size_t len)
-{
-	struct queue *q = d->queue;
-	char key[KEY_MAX];
-
-	strlcpy(key, prefix, sizeof(key));
-	strlcat(key, d->name, sizeof(key));
-	q->completions++;
-	store_state_put(q->store, key, data, len, state_saved, q, 0);
-}
 
 void
 operator_extend_save(struct dest *d)
@@ -48,7 +21,7 @@ operator_extend_save(struct dest *d)
 	int rc = extend_format(&d->extend, &text);
 
 	MX_ASSERT(rc == 0); /* EXTEND_TEXT_MAX holds every record */
-	state_put(d, EXTEND_PREFIX, buf_str(&text), text.len);
+	record_state(d, EXTEND_PREFIX, buf_str(&text), text.len);
 	buf_fini(&text);
 }
 
@@ -175,7 +148,7 @@ relay_op_hold_domain(void *self, const char *domain, bool hold)
 	if (d->on_hold == hold)
 		return 0;
 	d->on_hold = hold;
-	state_put(d, HOLD_PREFIX, "1", hold ? 1 : 0);
+	record_state(d, HOLD_PREFIX, "1", hold ? 1 : 0);
 	/* Cut off, but not by the primary, once that took something. */
 	if (hold)
 		flush_end(d, !d->canary);

@@ -184,7 +184,6 @@ struct dest {
 	unsigned trials; /* refused, since it was closed */
 	unsigned trial_left; /* messages of this one */
 	int64_t broken_ms, trial_ms; /* since when; the next one */
-	const char *breaker_why; /* static; NULL: before a restart */
 	char *breaker_reply;
 
 	struct flush flush;
@@ -330,6 +329,10 @@ void record_update(struct part *, struct envelope *); /* takes it */
 void record_remove(struct part *);
 void record_vault(struct part *, struct envelope *); /* takes it */
 void record_held(struct part *);
+/* Small state of the domain, under the prefix (STATE_PREFIX_MAX at most); len 0
+ * removes it. */
+#define STATE_PREFIX_MAX 16
+void record_state(struct dest *, const char *prefix, const void *, size_t len);
 void record_again(struct queue *, int64_t now);
 void record_free(struct record_write **);
 void queue_release(struct queue *); /* frees a dead queue at the last */

@@ -6,6 +6,7 @@
  * out mail at all (destination.c). Completions come on the loop thread, perhaps
  * after queue_destroy(): then they only count themselves. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -204,4 +205,33 @@ record_again(struct queue *q, int64_t now)
 		heap_remove(&q->retries, n);
 		record_write(q, idmap_get(&q->entries, s->id));
 	}
+}
+
+/* ---- small state of a domain */
+
+static void
+state_saved(void *arg, uint64_t token, int rc)
+{
+	static struct log_limit limit;
+	struct queue *q = arg;
+
+	(void)token;
+	/* It holds for this run; the operator has to know of the next. */
+	if (rc != 0 && log_limit_ok(&limit, 10))
+		log_error("queue", "event=state_not_saved error=%s",
+		    log_q(mx_strerror(rc)));
+	q->completions--;
+	queue_release(q);
+}
+
+void
+record_state(struct dest *d, const char *prefix, const void *data, size_t len)
+{
+	char key[STATE_PREFIX_MAX + TEXT_DOMAIN_MAX];
+	struct queue *q = d->queue;
+
+	strlcpy(key, prefix, sizeof(key));
+	strlcat(key, d->name, sizeof(key));
+	q->completions++;
+	store_state_put(q->store, key, data, len, state_saved, q, 0);
 }

@@ -343,21 +343,21 @@ replay_stored(void *arg, uint64_t id, int rc)
 {
 	struct replay *p = arg;
 	struct queue *q = p->queue;
-	struct vaulted *v;
+	struct vaulted *v = q->dead ? NULL : vault_find(q, id);
 	char text[TEXT_ID_MAX];
 
 	q->completions--;
 	if (rc != 0) {
+		if (v != NULL)
+			v->leaving = false;
 		log_error("vault", "id=%s event=not_replayed error=%s",
 		    text_id(id, text), log_q(mx_strerror(rc)));
 	} else if (!q->dead) {
-		if ((v = vault_find(q, id)) != NULL)
+		if (v != NULL)
 			vaulted_forget(q, v);
 		q->stats->g.vault_ended[VAULT_END_REPLAY]++;
 		(void)part_add(q, p->env, clock_wall_ms());
 	}
-	if (rc != 0 && !q->dead && (v = vault_find(q, id)) != NULL)
-		v->leaving = false;
 	envelope_destroy(&p->env);
 	free(p);
 	queue_release(q);
