@@ -43,7 +43,8 @@ drop_errand(void *arg)
 }
 
 struct alerts *
-alerts_create(struct config *conf, struct snapshot_box *snapshots)
+alerts_create(struct config *conf, struct snapshot_box *snapshots,
+    struct spawner *spawner)
 {
 	struct alerts *a = mem_alloc(sizeof(*a));
 	struct mx_errbuf eb = { "" };
@@ -64,7 +65,7 @@ alerts_create(struct config *conf, struct snapshot_box *snapshots)
 	ledger_init(&a->ledger);
 	if (ledger_load(&a->ledger, a->path, &eb) != 0)
 		log_error("alerts", "problem=%s", log_q(eb.text));
-	a->transport = transport_create(notify_done, a);
+	a->transport = transport_create(spawner, notify_done, a);
 	transport_on_drop(a->transport, drop_errand);
 	MX_ASSERT(thread_start(&a->thread, alerts_run, a) == 0);
 	return a;

@@ -25,7 +25,7 @@ struct receiver {
 	enum conf_receiver_type type;
 	char *url, *routing_key, *token, *hmac_key, *password; /* secrets */
 	char *from;
-	char broken[128]; /* why it cannot be used; "" it can */
+	char broken[208]; /* why it cannot be used; "" it can */
 	bool busy; /* one at a time */
 	struct outbox_entry *pick; /* within one turn only */
 	unsigned failures; /* in a row */

@@ -29,7 +29,7 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	json_text(sub, "job", "mxwatch");
 	json_text(sub, "instance", x->hostname);
 	if (a->i->domain[0] != '\0')
-		json_text(sub, "domain", a->i->domain);
+		json_text(sub, alert_label(a->i->kind), a->i->domain);
 	if (a->i->primary[0] != '\0')
 		json_text(sub, "primary", a->i->primary);
 	sub = json_member(o, "annotations");

@@ -36,7 +36,7 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 	for (unsigned i = 0; i < n->n; i++) {
 		e = json_push_object(list);
 		text = format_ascii(n->member[i].summary);
-		json_text(e, "domain", n->member[i].domain);
+		json_text(e, alert_label(n->kind), n->member[i].domain);
 		json_text(e, "summary", text);
 		format_time(e, "since", n->member[i].start_ms);
 		if (n->member[i].end_ms != 0)

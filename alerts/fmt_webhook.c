@@ -17,7 +17,7 @@ add_labels(const struct format_ctx *x, const struct note *n, cJSON *o,
 
 	json_text(o, "alertname", name);
 	if (member != NULL && member->domain[0] != '\0')
-		json_text(o, "domain", member->domain);
+		json_text(o, alert_label(n->kind), member->domain);
 	json_text(o, "instance", x->hostname);
 	json_text(o, "job", "mxwatch");
 	if (n->primary[0] != '\0')

@@ -29,7 +29,7 @@ heartbeat_alive(const struct config *conf, const struct snapshot *s,
 		for (unsigned j = 0; j < d->nprimaries; j++)
 			if (d->primary[j].last_run > newest)
 				newest = d->primary[j].last_run;
-		cd = config_domain(conf, d->name);
+		cd = config_settings(conf, d->name);
 		if (cd == NULL || !cd->probe.enabled)
 			continue;
 		ms = 3 * cd->probe.interval_ms + cd->probe.timeout_ms;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * instance: one alert about one domain: inactive, pending, firing, resolved.
- * The value of a rule comes in, the state goes on; thresholds, hysteresis
- * and the times `for` and `clear` are here. Pure. Alert thread. */
+ * instance: one alert about one domain or list: inactive, pending, firing,
+ * resolved. The value of a rule comes in, the state goes on; thresholds,
+ * hysteresis and the times `for` and `clear` are here. Pure. Alert thread. */
 #ifndef MX_ALERTS_INSTANCE_H
 #define MX_ALERTS_INSTANCE_H
 
@@ -23,7 +23,7 @@ enum instance_state {
 struct instance {
 	RB_ENTRY(instance) link;
 	enum alert_kind kind;
-	char domain[TEXT_DOMAIN_MAX]; /* "" the daemon */
+	char domain[TEXT_DOMAIN_MAX]; /* or list, by the kind; "" the daemon */
 	enum instance_state state;
 	enum alert_severity severity; /* of firing: what it is told as */
 	/* Alertmanager takes another severity for another alert: what it was

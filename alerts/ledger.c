@@ -189,6 +189,25 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 	return is_active(i);
 }
 
+/* A list that the daemon no longer asks has no alert. A configuration is a
+ * snapshot ahead of what the rules see, hence each time. */
+static void
+drop_lists(struct step *st, const struct snapshot *s)
+{
+	struct instance *i;
+	unsigned k;
+
+	RB_FOREACH (i, instance_tree, &st->l->instances) {
+		if (alert_scope(i->kind) != ALERT_SCOPE_LIST)
+			continue;
+		for (k = 0; k < s->ndnsbls; k++)
+			if (strcmp(s->dnsbl[k].zone, i->domain) == 0)
+				break;
+		if (k == s->ndnsbls)
+			drop(st, i);
+	}
+}
+
 /* Those that no rule looks at any more: their alert or their domain left the
  * configuration. */
 static void
@@ -201,8 +220,8 @@ drop_unconfigured(struct step *st)
 		return;
 	RB_FOREACH (i, instance_tree, &l->instances)
 		if (!st->conf->alert[i->kind].enabled ||
-		    (i->domain[0] != '\0' &&
-			config_domain(st->conf, i->domain) == NULL))
+		    (alert_scope(i->kind) == ALERT_SCOPE_DOMAIN &&
+			config_settings(st->conf, i->domain) == NULL))
 			drop(st, i);
 	config_unref(&l->conf);
 	l->conf = config_ref((struct config *)(uintptr_t)st->conf);
@@ -367,6 +386,7 @@ ledger_step(struct ledger *l, struct rules *rules, const struct config *conf,
 
 	silences_expire(l, now);
 	rules_eval(rules, conf, s, self, now, on_value, &st);
+	drop_lists(&st, s);
 	drop_unconfigured(&st);
 	clean(&st);
 	forget_receivers(&st);

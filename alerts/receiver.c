@@ -2,44 +2,34 @@
  * receiver: from a configured receiver to one that can be used: its secrets
  * are read here, and nowhere are they logged. A secret that cannot be had
  * leaves the receiver broken and visible, not the daemon. */
-#include <sys/stat.h>
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "alerts/alerts_int.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-/* The first line of a file that only its owner may read; NULL: why not is in
- * r->broken. */
+/* The first line of a secret; NULL: why not is in r->broken. */
 static char *
 read_secret(struct receiver *r, const char *path)
 {
 	char text[SECRET_MAX + 1], *secret = NULL;
-	const char *why = "is empty";
-	struct stat st;
+	struct mx_errbuf eb = { "it is empty" };
+	int fd = file_open(path, FILE_SECRET, &eb);
 	ssize_t n = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd < 0 || fstat(fd, &st) != 0)
-		why = strerror(errno);
-	else if (!S_ISREG(st.st_mode))
-		why = "is not a file";
-	else if ((st.st_mode & 077) != 0)
-		why = "can be read by others; make its mode 0600";
-	else if ((n = read(fd, text, sizeof(text))) < 0)
-		why = strerror(errno);
+	if (fd >= 0 && (n = file_fill(fd, text, sizeof(text))) < 0)
+		(void)mx_fail(&eb, MX_ESYS, "%s", strerror(errno));
 	if (n > 0) {
 		text[n - 1] = n == sizeof(text) ? '\0' : text[n - 1];
 		text[n < SECRET_MAX ? n : SECRET_MAX] = '\0';
 		text[strcspn(text, "\r\n")] = '\0';
 		if (n == sizeof(text) && strlen(text) == SECRET_MAX)
-			why = "is too long";
+			(void)mx_fail(&eb, MX_ETOOBIG, "it is too long");
 		else if (text[0] != '\0')
 			secret = mem_strdup(text);
 	}
@@ -47,9 +37,10 @@ read_secret(struct receiver *r, const char *path)
 	if (fd >= 0)
 		close(fd);
 	if (secret == NULL) {
-		snprintf(r->broken, sizeof(r->broken), "%.80s: %s", path, why);
+		snprintf(r->broken, sizeof(r->broken), "%.80s: %.120s", path,
+		    eb.text);
 		log_error("alerts", "receiver=%s file=%s problem=%s",
-		    r->conf->name, log_q(path), log_q(why));
+		    r->conf->name, log_q(path), log_q(eb.text));
 	}
 	return secret;
 }

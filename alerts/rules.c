@@ -36,7 +36,8 @@ struct view {
 	const struct config *conf;
 	const struct conf_domain *cd;
 	const struct snapshot *s;
-	const struct snap_domain *d; /* NULL: an alert of the daemon */
+	const struct snap_domain *d; /* NULL: an alert of another scope */
+	const struct snap_dnsbl *list; /* of that scope */
 	const struct trend *t;
 	const struct rules_self *self;
 	int64_t now;
@@ -83,12 +84,6 @@ say(struct rule_value *v, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(v->summary, sizeof(v->summary), fmt, ap);
 	va_end(ap);
-}
-
-static uint64_t
-queued(const struct snap_domain *d)
-{
-	return d->active + d->deferred + d->held;
 }
 
 /* Those that are still to be delivered: neither held, nor is it only their
@@ -153,7 +148,7 @@ future(const struct view *x, char *text, size_t size)
 static const char *
 say_waiting(const struct view *x, char *dst, size_t size)
 {
-	uint64_t n = queued(x->d);
+	uint64_t n = snap_domain_messages(x->d);
 	char count[40], at[40];
 
 	forecast_count_fmt(n, "message", count, sizeof(count));
@@ -234,30 +229,26 @@ rule_primary_flapping(const struct view *x, struct rule_value *v)
 	    say_waiting(x, wait, sizeof(wait)));
 }
 
-/* Of a message that was extended the lifetime is longer: the next to expire is
- * never later than the oldest of those that do. What is held gets old, too: a
- * hold may have been forgotten. */
+/* What is held gets old, too: a hold may have been forgotten. */
 static void
 rule_queue_age(const struct view *x, struct rule_value *v)
 {
 	int64_t age = since_ms(x->d->oldest_ms, x->now);
-	int64_t life = x->d->lifetime * 1000;
 	char t[32], text[160], held[40] = "";
 
-	if (x->d->next_expiry_ms - x->d->oldest_live_ms > life)
-		life = x->d->next_expiry_ms - x->d->oldest_live_ms;
 	v->known = x->s->indexed;
 	v->value = (double)age;
-	if (life > 0)
-		v->percent = 100 * (double)age / (double)life;
+	v->percent = 100 * snap_lifetime_used(x->d, x->now);
 	/* Nothing but somebody can help what waits behind a closed breaker. */
 	if (x->d->breaker_since != 0 && v->percent >= 50)
 		v->least = ALERT_SEV_CRITICAL;
 	future(x, text, sizeof(text));
 	if (x->d->held > 0)
 		snprintf(held, sizeof(held), "; %" PRIu64 " held", x->d->held);
-	say(v, "the oldest message is %s old, %.0f%% of its lifetime; %s%s",
-	    forecast_time_fmt(age, t, sizeof(t)), v->percent, text, held);
+	say(v, "the oldest message is %s old, %s%.0f%% of its lifetime; %s%s",
+	    forecast_time_fmt(age, t, sizeof(t)),
+	    x->d->ripest_ms != x->d->oldest_ms ? "another has used " : "",
+	    v->percent, text, held);
 }
 
 /* Mail that drains fast enough is safe however near its end; mail that does
@@ -309,7 +300,7 @@ rule_queue_depth(const struct view *x, struct rule_value *v)
 	char wait[96], size[32];
 
 	v->known = x->s->indexed;
-	v->value = (double)queued(x->d);
+	v->value = (double)snap_domain_messages(x->d);
 	say(v, "%s; %s in all", say_waiting(x, wait, sizeof(wait)),
 	    text_size_fmt(x->d->bytes, size, sizeof(size)));
 }
@@ -336,7 +327,9 @@ rule_spool_low(const struct view *x, struct rule_value *v)
 {
 	static const char *const state[STORE_STATE_MAX] = { [STORE_OK] = "",
 		[STORE_FULL] = "; it is full: no mail is taken",
-		[STORE_FAILED] = "; the disk failed: no mail is taken" };
+		[STORE_FAILED] = "; the disk failed: no mail is taken",
+		[STORE_STALLED] =
+		    "; the disk does not answer: no mail is taken" };
 	const struct snapshot *s = x->s;
 	char free_text[32], reserve[32];
 
@@ -344,12 +337,15 @@ rule_spool_low(const struct view *x, struct rule_value *v)
 	if (s->spool_reserve_bytes > 0)
 		v->percent = 100 * (double)s->spool_free_bytes /
 		    (double)s->spool_reserve_bytes;
-	if (s->spool_state != STORE_OK)
+	if (s->spool_state != STORE_OK || s->spool_unwritable)
 		v->least = ALERT_SEV_CRITICAL;
-	say(v, "%s are free, of which %s are the reserve%s",
+	say(v, "%s are free, of which %s are the reserve%s%s",
 	    text_size_fmt(s->spool_free_bytes, free_text, sizeof(free_text)),
 	    text_size_fmt(s->spool_reserve_bytes, reserve, sizeof(reserve)),
-	    s->spool_state < STORE_STATE_MAX ? state[s->spool_state] : "");
+	    s->spool_state < STORE_STATE_MAX ? state[s->spool_state] : "",
+	    s->spool_unwritable ?
+		"; it cannot be written: nothing is delivered" :
+		"");
 }
 
 /* Also when the loop hangs: the snapshot stays as it is then. A probe every
@@ -485,6 +481,15 @@ rule_spool_damaged(const struct view *x, struct rule_value *v)
 	    forecast_count_fmt(n, "message", count, sizeof(count)));
 }
 
+static void
+rule_dnsbl_broken(const struct view *x, struct rule_value *v)
+{
+	/* after a start, before it was tested */
+	v->may_clear = x->list->state != SNAP_DNSBL_UNTESTED;
+	v->value = x->list->state == SNAP_DNSBL_BROKEN ? 1 : 0;
+	say(v, "%s", x->list->why);
+}
+
 /* An answer about whom we ask for is no outage: it is the probe that has to be
  * set right. */
 static void
@@ -530,10 +535,21 @@ rule_breaker_closed(const struct view *x, struct rule_value *v)
 	char wait[96];
 
 	v->known = x->s->indexed;
-	if (x->d->breaker_since == 0)
+	/* One of those that are closed together is told of. */
+	if (x->d->breaker_since == 0 || x->d->breaker_follows)
 		return;
 	v->value = 1;
 	v->since_ms = x->d->breaker_since * 1000;
+	if (x->d->breaker_domains > 1) {
+		(void)strlcpy(v->primary, x->d->breaker_primary,
+		    sizeof(v->primary));
+		say(v,
+		    "for %u domains it says %.140s; for this one %s; nothing "
+		    "is given back",
+		    x->d->breaker_domains, x->d->breaker_reply,
+		    say_waiting(x, wait, sizeof(wait)));
+		return;
+	}
 	say(v, "it says %.140s; %s; nothing is given back",
 	    x->d->breaker_reply[0] != '\0' ? x->d->breaker_reply :
 					     "that it takes none of it",
@@ -556,7 +572,11 @@ eval_one(const struct view *x, enum alert_kind kind, rules_cb *fn, void *arg)
 	if (x->d != NULL && (p = first_primary(x)) != NULL)
 		(void)strlcpy(v.primary, p->label, sizeof(v.primary));
 	rule[kind](x, &v);
-	return fn(kind, x->d != NULL ? x->d->name : "", &v, arg);
+	return fn(kind,
+	    x->d != NULL	? x->d->name :
+		x->list != NULL ? x->list->zone :
+				  "",
+	    &v, arg);
 }
 
 /* ---- whose turn it is */
@@ -569,11 +589,25 @@ is_place_of(const struct rules *r, unsigned i, const struct snap_domain *d)
 	    strcmp(r->domain[i]->seen->name, d->name) == 0;
 }
 
-/* Domains are only ever added: then what is known of the others moves along.
- * Both ascend by name. */
+/* No rule looks at it any more. */
 static void
-align(struct rules *r, const struct snap_list *l)
+watched_gone(struct watched **wp, const struct view *x, rules_cb *fn, void *arg)
 {
+	struct watched *w = *wp;
+
+	for (unsigned k = 0; k < ALERT_KIND_MAX && w->hot; k++)
+		if (x->conf->alert[k].enabled &&
+		    alert_scope(k) == ALERT_SCOPE_DOMAIN)
+			(void)fn((enum alert_kind)k, w->seen->name, NULL, arg);
+	watched_free(wp);
+}
+
+/* Domains come and go: what is known of the others moves along. Both ascend by
+ * name. */
+static void
+align(struct rules *r, const struct view *x, rules_cb *fn, void *arg)
+{
+	const struct snap_list *l = &x->s->domains;
 	struct watched **old = r->domain;
 	unsigned nold = r->n, j = 0;
 	const struct snap_domain *d;
@@ -586,14 +620,14 @@ align(struct rules *r, const struct snap_list *l)
 		while (j < nold &&
 		    (old[j]->seen == NULL ||
 			strcmp(old[j]->seen->name, d->name) < 0))
-			watched_free(&old[j++]);
+			watched_gone(&old[j++], x, fn, arg);
 		if (j < nold && strcmp(old[j]->seen->name, d->name) == 0)
 			r->domain[i] = old[j++];
 		else
 			r->domain[i] = mem_alloc(sizeof(struct watched));
 	}
 	while (j < nold)
-		watched_free(&old[j++]);
+		watched_gone(&old[j++], x, fn, arg);
 	mem_free(&old);
 }
 
@@ -611,8 +645,8 @@ eval_domain(struct view *x, struct watched *w, rules_cb *fn, void *arg)
 {
 	bool configured;
 
-	x->cd = config_domain(x->conf, x->d->name);
-	configured = x->d->configured && x->cd != NULL;
+	x->cd = config_settings(x->conf, x->d->name);
+	configured = x->cd != NULL;
 	if (configured) {
 		trend_feed(&w->trend, x->d, x->now);
 		x->t = &w->trend;
@@ -620,7 +654,7 @@ eval_domain(struct view *x, struct watched *w, rules_cb *fn, void *arg)
 	w->hot = false;
 	for (unsigned k = 0; k < ALERT_KIND_MAX; k++) {
 		if (!x->conf->alert[k].enabled ||
-		    conf_alert_info[k].scope != ALERT_SCOPE_DOMAIN)
+		    alert_scope(k) != ALERT_SCOPE_DOMAIN)
 			continue;
 		if (configured)
 			w->hot |= eval_one(x, (enum alert_kind)k, fn, arg);
@@ -664,6 +698,21 @@ eval_domains(struct rules *r, struct view *x, rules_cb *fn, void *arg)
 	r->turn += turn;
 }
 
+static void
+eval_lists(struct view *x, rules_cb *fn, void *arg)
+{
+	for (unsigned k = 0; k < ALERT_KIND_MAX; k++) {
+		if (!x->conf->alert[k].enabled ||
+		    alert_scope(k) != ALERT_SCOPE_LIST)
+			continue;
+		for (unsigned i = 0; i < x->s->ndnsbls; i++) {
+			x->list = &x->s->dnsbl[i];
+			(void)eval_one(x, (enum alert_kind)k, fn, arg);
+		}
+	}
+	x->list = NULL;
+}
+
 void
 rules_eval(struct rules *rules, const struct config *conf,
     const struct snapshot *s, const struct rules_self *self, int64_t now,
@@ -673,9 +722,10 @@ rules_eval(struct rules *rules, const struct config *conf,
 
 	for (unsigned k = 0; k < ALERT_KIND_MAX; k++)
 		if (conf->alert[k].enabled &&
-		    conf_alert_info[k].scope == ALERT_SCOPE_GLOBAL)
+		    alert_scope(k) == ALERT_SCOPE_GLOBAL)
 			(void)eval_one(&x, (enum alert_kind)k, fn, arg);
+	eval_lists(&x, fn, arg);
 	if (!is_aligned(rules, &s->domains))
-		align(rules, &s->domains);
+		align(rules, &x, fn, arg);
 	eval_domains(rules, &x, fn, arg);
 }

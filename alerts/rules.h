@@ -54,8 +54,8 @@ struct rules_self {
  * at the next call. */
 typedef bool rules_cb(enum alert_kind, const char *domain,
     const struct rule_value *, void *arg);
-/* Calls fn for each enabled alert of the daemon, and for each enabled alert of
- * the configured domains whose turn it is. `now` is wall ms. */
+/* Calls fn for each enabled alert of the daemon and of each list, and for each
+ * enabled alert of the configured domains whose turn it is. `now` is wall ms. */
 void rules_eval(struct rules *, const struct config *, const struct snapshot *,
     const struct rules_self *, int64_t now, rules_cb *fn, void *arg);
 

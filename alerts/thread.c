@@ -67,8 +67,8 @@ on_change(const struct instance *i, void *arg MX_UNUSED)
 	bool over = i->state == INSTANCE_RESOLVED;
 
 	(over ? log_notice : log_warn)("alerts",
-	    "alert=%s domain=%s state=%s severity=%s text=%s",
-	    conf_alert_info[i->kind].name, i->domain,
+	    "alert=%s %s=%s state=%s severity=%s text=%s",
+	    conf_alert_info[i->kind].name, alert_label(i->kind), i->domain,
 	    instance_state_name(i->state), severity_name(i->severity),
 	    log_q(i->summary));
 }

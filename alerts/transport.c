@@ -21,13 +21,14 @@ struct transport {
 	void (*done)(void *, const struct send_result *, void *);
 	void (*drop)(void *);
 	void *owner;
+	struct spawner *spawner;
 	/* those that could not even be started: done in the next poll */
 	struct transfers stillborn;
 };
 
 struct transport *
-transport_create(void (*done)(void *, const struct send_result *, void *),
-    void *owner)
+transport_create(struct spawner *spawner,
+    void (*done)(void *, const struct send_result *, void *), void *owner)
 {
 	struct transport *tp = mem_alloc(sizeof(*tp));
 
@@ -36,6 +37,7 @@ transport_create(void (*done)(void *, const struct send_result *, void *),
 	(void)curl_multi_setopt(tp->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS);
 	TAILQ_INIT(&tp->running);
 	TAILQ_INIT(&tp->stillborn);
+	tp->spawner = spawner;
 	tp->done = done;
 	tp->owner = owner;
 	return tp;
@@ -90,7 +92,7 @@ static bool
 start(struct transport *tp, struct transfer *t, const struct carry *c)
 {
 	if (t->m.carrier == CARRY_EXEC)
-		return via_exec_start(t, c);
+		return via_exec_start(t, c, tp->spawner);
 	t->easy = curl_easy_init();
 	if (t->easy == NULL ||
 	    !(t->m.carrier == CARRY_SMTP ? via_smtp_start(t, c) :
@@ -108,6 +110,7 @@ transport_send(struct transport *tp, struct message *m, const struct carry *c)
 	memset(m, 0, sizeof(*m));
 	t->arg = c->arg;
 	t->fd = -1;
+	t->program = PROGRAM_NONE;
 	t->deadline = clock_now() + (c->timeout_ms + GRACE_MS) * CLOCK_MS;
 	if (t->m.carrier == CARRY_EXEC)
 		t->deadline = clock_now() + c->timeout_ms * CLOCK_MS;
@@ -117,7 +120,7 @@ transport_send(struct transport *tp, struct message *m, const struct carry *c)
 	}
 	TAILQ_INSERT_TAIL(&tp->running, t, link);
 	tp->n++;
-	tp->nexec += t->pid != 0;
+	tp->nexec += t->m.carrier == CARRY_EXEC;
 }
 
 static void
@@ -190,7 +193,7 @@ collect_rest(struct transport *tp)
 
 	TAILQ_FOREACH_SAFE (t, &tp->running, link, next) {
 		memset(&r, 0, sizeof(r));
-		if (t->pid != 0 && via_exec_poll(t, &r)) {
+		if (t->m.carrier == CARRY_EXEC && via_exec_poll(t, &r)) {
 			finish(tp, t, &r);
 			any = true;
 		} else if (clock_now() >= t->deadline) {

@@ -11,6 +11,7 @@
 #include "alerts/format.h"
 #include "alerts/outbox.h"
 
+struct spawner;
 struct transport;
 
 struct send_result {
@@ -31,7 +32,8 @@ struct carry {
 	void *arg; /* given to `done` */
 };
 
-struct transport *transport_create(
+/* `spawner` starts programs; borrowed. */
+struct transport *transport_create(struct spawner *,
     void (*done)(void *arg, const struct send_result *, void *owner),
     void *owner);
 void transport_destroy(struct transport **); /* what runs is dropped: `drop` */

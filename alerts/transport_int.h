@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "alerts/transport.h"
+#include "base/spawn.h"
 
 #define CONNECT_MS 10000
 
@@ -24,14 +25,14 @@ struct transfer {
 	size_t answered; /* bytes that came back */
 	char said[96]; /* why it failed, in the words of the other side */
 	/* via_exec */
-	pid_t pid; /* 0: none */
+	struct program program;
 	int fd; /* its standard input; -1: closed */
 };
 
 /* Each sets the transfer up; false: it cannot be. */
 bool via_http_start(struct transfer *, const struct carry *);
 bool via_smtp_start(struct transfer *, const struct carry *);
-bool via_exec_start(struct transfer *, const struct carry *);
+bool via_exec_start(struct transfer *, const struct carry *, struct spawner *);
 
 void via_http_result(struct transfer *, CURLcode, struct send_result *);
 void via_smtp_result(struct transfer *, CURLcode, struct send_result *);

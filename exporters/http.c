@@ -16,7 +16,6 @@
 
 #define HTTP_MEMORY_PER_CONNECTION 16384
 #define HTTP_BACKLOG		   64
-#define FILES_EVERY		   (5 * CLOCK_SEC)
 
 /* ---- the servers */
 
@@ -28,6 +27,17 @@ leave_escaped(void *arg, struct MHD_Connection *c, char *s)
 	(void)arg;
 	(void)c;
 	return strlen(s);
+}
+
+/* Requests of a connection; MHD ends one that is silent. */
+static void
+on_connection(void *arg MX_UNUSED, struct MHD_Connection *c MX_UNUSED,
+    void **context, enum MHD_ConnectionNotificationCode what)
+{
+	if (what == MHD_CONNECTION_NOTIFY_STARTED)
+		*context = mem_alloc(sizeof(unsigned));
+	else
+		mem_free(context);
 }
 
 /* On the address, or on a socket that listens already (then it is MHD's).
@@ -70,29 +80,11 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)HTTP_MEMORY_PER_CONNECTION,
 	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
 	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_ARRAY,
 	    more, MHD_OPTION_END);
 	thread_signals_back(&before);
 	return mhd;
-}
-
-/* Contents of the files that the configuration names. */
-static int
-load_files(struct http *h, struct mx_errbuf *eb)
-{
-	const struct conf_web *w = &h->conf->web;
-	struct auth_users *users;
-
-	/* Before reading: a change meanwhile is seen. */
-	(void)http_files_moved(&h->files, w);
-	if (http_tls_load(&h->tls, w, eb) != 0)
-		return -MX_ETLS;
-	if (w->basic_auth_file == NULL)
-		return 0;
-	if ((users = auth_users_load(w->basic_auth_file, eb)) == NULL)
-		return -MX_ESYNTAX;
-	h->auth = http_auth_create(&users);
-	return 0;
 }
 
 /* 0, or a negative code with *eb. */
@@ -130,8 +122,9 @@ http_create(struct config *conf, struct snapshot_box *box,
 	h->box = box;
 	h->history = history;
 	http_page_init(&h->page);
+	h->hosts = http_hosts_create(conf);
 	h->server = mem_array(list->n + 1, sizeof(h->server[0]));
-	if (load_files(h, eb) != 0)
+	if (http_files_load(h, eb) != 0)
 		goto fail;
 	for (size_t i = 0; i < list->n; i++) {
 		h->n++;
@@ -151,7 +144,7 @@ http_destroy(struct http **hp)
 
 	if (h == NULL)
 		return;
-	http_files_forget(h);
+	http_files_fini(h);
 	for (size_t i = 0; i < h->n; i++) {
 		struct server *s = &h->server[i];
 
@@ -165,6 +158,7 @@ http_destroy(struct http **hp)
 	http_auth_destroy(&h->auth);
 	http_tls_fini(&h->tls);
 	http_page_fini(&h->page);
+	http_hosts_destroy(&h->hosts);
 	config_unref(&h->conf);
 	mem_free(hp);
 }
@@ -231,11 +225,7 @@ void
 http_tick(struct http *h, struct helper *helper, int64_t now)
 {
 	end_retired(h, now);
-	if (now < h->next_look || h->look != NULL)
-		return;
-	h->next_look = now + FILES_EVERY;
-	if (h->tls.cert != NULL || h->auth != NULL)
-		http_files_look(h, helper);
+	http_files_look(h, helper, now);
 }
 
 bool
@@ -250,8 +240,12 @@ http_differs(const struct config *ca, const struct config *cb)
 	    !text_equal(a->tls_cert, b->tls_cert) ||
 	    !text_equal(a->tls_key, b->tls_key) ||
 	    !text_equal(a->client_ca, b->client_ca) ||
-	    !text_equal(a->basic_auth_file, b->basic_auth_file))
+	    !text_equal(a->basic_auth_file, b->basic_auth_file) ||
+	    !text_equal(ca->hostname, cb->hostname) || a->hosts.n != b->hosts.n)
 		return true;
+	for (size_t i = 0; i < a->hosts.n; i++)
+		if (strcmp(a->hosts.s[i], b->hosts.s[i]) != 0)
+			return true;
 	for (size_t i = 0; i < a->listen.n; i++)
 		if (strcmp(a->listen.a[i].text, b->listen.a[i].text) != 0)
 			return true;

@@ -26,6 +26,9 @@ void http_destroy(struct http **);
  * users has changed. One that is broken is said in the log, once, and not taken. */
 void http_tick(struct http *, struct helper *, int64_t now);
 
+/* Whether the files of now were not taken. False for NULL. */
+bool http_files_refused(const struct http *);
+
 /* Whether the configuration asks for another server than this one. */
 bool http_differs(const struct config *, const struct config *);
 

@@ -1,157 +1,138 @@
 /* SPDX-License-Identifier: ISC
  * http_files: the certificate and the users, which somebody may replace at any
- * time. The helper thread looks whether they are others than those that were
- * read, and reads them; the loop takes what it found. */
-#include <sys/stat.h>
-
-#include <string.h>
-
+ * time (net/renewal.h). */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "exporters/http_int.h"
 
-/* One look. The thread's, with its reference to the configuration, from
- * http_files_look() until on_looked(). */
-struct http_look {
-	struct helper_job job; /* first */
-	struct http *http; /* NULL: it is gone meanwhile; loop thread */
-	struct config *conf;
-	struct http_files files; /* as they were, then as they are */
-	/* Files that were read because they are other ones; `fresh.cert` and
-	 * `list` are NULL when it was not, or is of no use (`why`). */
-	struct http_tls fresh;
-	int tls_rc;
-	struct auth_users *list;
-	struct mx_errbuf tls_why, users_why;
-};
+/* ---- the certificate */
 
-static struct http_stamp
-stamp_of(const char *path)
+static void *
+load_tls(const char *const *path, struct mx_errbuf *eb)
 {
-	struct stat st;
+	struct http_tls *t = mem_alloc(sizeof(*t));
 
-	if (path == NULL || stat(path, &st) != 0)
-		return (struct http_stamp){ 0, 0, 0 };
-	return (struct http_stamp){ (int64_t)st.st_mtim.tv_sec * CLOCK_SEC +
-		    st.st_mtim.tv_nsec,
-		st.st_size, st.st_ino };
-}
-
-/* True when the file is another one than at the last call. One that is gone
- * is no other one: somebody is just replacing it. */
-static bool
-stamp_moved(struct http_stamp *s, const char *path)
-{
-	struct http_stamp now = stamp_of(path);
-
-	if (now.ino == 0 || memcmp(s, &now, sizeof(now)) == 0)
-		return false;
-	*s = now;
-	return true;
-}
-
-unsigned
-http_files_moved(struct http_files *f, const struct conf_web *w)
-{
-	bool tls = stamp_moved(&f->cert, w->tls_cert);
-
-	tls |= stamp_moved(&f->key, w->tls_key);
-	tls |= stamp_moved(&f->ca, w->client_ca);
-	return (tls ? HTTP_FILES_TLS : 0u) |
-	    (stamp_moved(&f->users, w->basic_auth_file) ? HTTP_FILES_USERS :
-							  0u);
-}
-
-/* ---- in the thread */
-
-static void
-run_look(struct helper_job *job)
-{
-	struct http_look *l = (struct http_look *)job;
-	const struct conf_web *w = &l->conf->web;
-	unsigned moved = http_files_moved(&l->files, w);
-
-	if ((moved & HTTP_FILES_TLS) != 0)
-		l->tls_rc = http_tls_load(&l->fresh, w, &l->tls_why);
-	if ((moved & HTTP_FILES_USERS) != 0)
-		l->list = auth_users_load(w->basic_auth_file, &l->users_why);
-}
-
-/* ---- on the loop */
-
-static void
-drop_look(struct helper_job *job)
-{
-	struct http_look *l = (struct http_look *)job;
-
-	if (l->http != NULL)
-		l->http->look = NULL;
-	http_tls_fini(&l->fresh);
-	auth_users_destroy(&l->list);
-	config_unref(&l->conf);
-	mem_free(&l);
+	if (http_tls_load(t, path[0], path[1], path[2], eb) == 0)
+		return t;
+	mem_free(&t);
+	return NULL;
 }
 
 static void
-take_users(struct http *h, struct auth_users **list)
+drop_tls(void *fresh)
 {
-	size_t n = auth_users_count(*list);
+	struct http_tls *t = fresh;
 
-	http_auth_replace(h->auth, list);
+	http_tls_fini(t);
+	mem_free(&t);
+}
+
+static void
+take_tls(void *arg, void *fresh)
+{
+	struct http *h = arg;
+
+	http_renew_tls(h, fresh, clock_now());
+	log_notice("web", "tls=renewed cert=%s", log_q(h->conf->web.tls_cert));
+	drop_tls(fresh);
+}
+
+static void
+refuse_tls(void *arg MX_UNUSED, const char *why)
+{
+	log_error("web", "problem=%s effect=\"the old certificate stays\"",
+	    log_q(why));
+}
+
+static const struct renewal_kind tls_kind = { load_tls, drop_tls, take_tls,
+	refuse_tls };
+
+/* ---- the users */
+
+static void *
+load_users(const char *const *path, struct mx_errbuf *eb)
+{
+	return auth_users_load(path[0], eb);
+}
+
+static void
+drop_users(void *fresh)
+{
+	struct auth_users *users = fresh;
+
+	auth_users_destroy(&users);
+}
+
+static void
+take_users(void *arg, void *fresh)
+{
+	struct http *h = arg;
+	struct auth_users *users = fresh;
+	size_t n = auth_users_count(users);
+
+	http_auth_replace(h->auth, &users);
 	log_notice("web", "users=%zu file=%s", n,
 	    log_q(h->conf->web.basic_auth_file));
 }
 
 static void
-on_looked(struct helper_job *job)
+refuse_users(void *arg MX_UNUSED, const char *why)
 {
-	struct http_look *l = (struct http_look *)job;
-	struct http *h = l->http;
+	log_error("web", "problem=%s effect=\"the users before stay\"",
+	    log_q(why));
+}
 
-	if (h == NULL) {
-		drop_look(job);
-		return;
+static const struct renewal_kind users_kind = { load_users, drop_users,
+	take_users, refuse_users };
+
+/* ---- both */
+
+int
+http_files_load(struct http *h, struct mx_errbuf *eb)
+{
+	const struct conf_web *w = &h->conf->web;
+	const char *pair[RENEWAL_FILES] = { w->tls_cert, w->tls_key,
+		w->client_ca };
+	const char *list[RENEWAL_FILES] = { w->basic_auth_file };
+	struct auth_users *users;
+	struct http_tls *t;
+
+	if (w->tls_cert != NULL) {
+		h->renew_tls = renewal_create(&tls_kind, pair);
+		if ((t = renewal_load(h->renew_tls, eb)) == NULL)
+			return -MX_ETLS;
+		h->tls = *t;
+		mem_free(&t);
 	}
-	h->files = l->files;
-	if (l->fresh.cert != NULL) {
-		http_renew_tls(h, &l->fresh, clock_now());
-		log_notice("web", "tls=renewed cert=%s",
-		    log_q(h->conf->web.tls_cert));
-	} else if (l->tls_rc != 0) {
-		log_error("web",
-		    "problem=%s effect=\"the old certificate"
-		    " stays\"",
-		    log_q(l->tls_why.text));
+	if (w->basic_auth_file != NULL) {
+		h->renew_users = renewal_create(&users_kind, list);
+		if ((users = renewal_load(h->renew_users, eb)) == NULL)
+			return -MX_ESYNTAX;
+		h->auth = http_auth_create(&users);
 	}
-	if (l->list != NULL)
-		take_users(h, &l->list);
-	else if (l->users_why.text[0] != '\0')
-		log_error("web", "problem=%s effect=\"the users before stay\"",
-		    log_q(l->users_why.text));
-	drop_look(job);
+	return 0;
 }
 
 void
-http_files_look(struct http *h, struct helper *helper)
+http_files_look(struct http *h, struct helper *helper, int64_t now)
 {
-	struct http_look *l = mem_alloc(sizeof(*l));
+	if (h->renew_tls != NULL)
+		renewal_look(h->renew_tls, helper, h, now);
+	if (h->renew_users != NULL)
+		renewal_look(h->renew_users, helper, h, now);
+}
 
-	l->job.run = run_look;
-	l->job.done = on_looked;
-	l->job.drop = drop_look;
-	l->http = h;
-	l->conf = config_ref(h->conf);
-	l->files = h->files;
-	h->look = l;
-	helper_do(helper, &l->job);
+bool
+http_files_refused(const struct http *h)
+{
+	return h != NULL &&
+	    (renewal_refused(h->renew_tls) || renewal_refused(h->renew_users));
 }
 
 void
-http_files_forget(struct http *h)
+http_files_fini(struct http *h)
 {
-	if (h->look == NULL)
-		return;
-	h->look->http = NULL;
-	h->look = NULL;
+	renewal_destroy(&h->renew_tls);
+	renewal_destroy(&h->renew_users);
 }

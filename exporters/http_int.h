@@ -8,19 +8,11 @@
 
 #include "exporters/http.h"
 #include "exporters/http_auth.h"
+#include "exporters/http_host.h"
 #include "exporters/http_page.h"
 #include "exporters/http_tls.h"
 #include "net/local_socket.h"
-
-/* The stamp that tells a file from the one that was read. */
-struct http_stamp {
-	int64_t mtime_ns, size;
-	uint64_t ino;
-};
-
-struct http_files {
-	struct http_stamp cert, key, ca, users;
-};
+#include "net/renewal.h"
 
 struct server {
 	const struct conf_listen *listen; /* of h->conf */
@@ -35,11 +27,10 @@ struct http {
 	struct snapshot_box *box;
 	struct history *history;
 	struct http_page page;
+	struct http_hosts *hosts;
 	struct http_tls tls; /* loop thread only */
 	struct http_auth *auth; /* NULL: nobody is asked */
-	struct http_files files;
-	struct http_look *look; /* under way in the helper; NULL: none */
-	int64_t next_look;
+	struct renewal *renew_tls, *renew_users; /* NULL: not configured */
 	struct server *server;
 	size_t n;
 };
@@ -48,13 +39,11 @@ struct http {
 void http_renew_tls(struct http *, struct http_tls *, int64_t now);
 
 /* http_files.c */
-#define HTTP_FILES_TLS	 1u
-#define HTTP_FILES_USERS 2u
-/* Which of them are others than at the last call. Any thread. */
-unsigned http_files_moved(struct http_files *, const struct conf_web *);
-/* Looks, in the helper's thread, and takes what is new. None is under way. */
-void http_files_look(struct http *, struct helper *);
-void http_files_forget(struct http *); /* what is under way finds nobody */
+/* What the configuration names, at the start; 0 or an error. */
+int http_files_load(struct http *, struct mx_errbuf *) MX_NODISCARD;
+/* Has the helper look, and takes what is new. */
+void http_files_look(struct http *, struct helper *, int64_t now);
+void http_files_fini(struct http *);
 
 /* The access handler of MHD; arg is the struct http. */
 enum MHD_Result http_on_request(void *arg, struct MHD_Connection *,

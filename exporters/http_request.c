@@ -22,6 +22,9 @@
 /* The loop makes a snapshot every second: without one for this long it hangs. */
 #define HTTP_STALE (10 * CLOCK_SEC)
 
+/* Of one connection. */
+#define HTTP_REQUESTS_MAX 1000
+
 struct answer {
 	unsigned status;
 	const char *type;
@@ -267,6 +270,17 @@ compress(struct MHD_Connection *c, struct answer *a)
 	a->gzip = true;
 }
 
+/* So that a client that never goes does not keep its place from others. */
+static bool
+is_last(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	unsigned *n = info != NULL ? info->socket_context : NULL;
+
+	return n == NULL || ++*n >= HTTP_REQUESTS_MAX;
+}
+
 static void
 add_headers(const struct http *h, struct MHD_Response *r,
     const struct answer *a)
@@ -314,27 +328,87 @@ reply(const struct http *h, struct MHD_Connection *c, struct answer *a)
 		return MHD_NO;
 	}
 	add_headers(h, r, a);
+	if (is_last(c))
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
 	rc = MHD_queue_response(c, a->status, r);
 	MHD_destroy_response(r);
 	return rc;
 }
 
-static uint64_t
-client_key(struct MHD_Connection *c)
+/* What there is of it in a request. */
+struct host_header {
+	const char *value;
+	unsigned n;
+};
+
+/* NULL: it came through a socket in the file system. */
+static const struct sockaddr *
+client_address(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	struct net_addr a = { .len = 0 };
 
-	/* Those of a socket in the file system count as one. */
 	if (info == NULL || info->client_addr == NULL ||
 	    (info->client_addr->sa_family != AF_INET &&
 		info->client_addr->sa_family != AF_INET6))
-		return 0;
-	a.len = info->client_addr->sa_family == AF_INET6 ? sizeof(a.u.in6) :
-							   sizeof(a.u.in);
-	memcpy(&a.u, info->client_addr, a.len);
+		return NULL;
+	return info->client_addr;
+}
+
+static uint64_t
+client_key(struct MHD_Connection *c)
+{
+	const struct sockaddr *sa = client_address(c);
+	struct net_addr a = { .len = 0 };
+
+	if (sa == NULL)
+		return 0; /* they count as one */
+	a.len = sa->sa_family == AF_INET6 ? sizeof(a.u.in6) : sizeof(a.u.in);
+	memcpy(&a.u, sa, a.len);
 	return addr_client_key(&a);
+}
+
+static enum MHD_Result
+keep_host(void *arg, enum MHD_ValueKind kind MX_UNUSED, const char *key,
+    const char *value)
+{
+	struct host_header *host = arg;
+
+	if (strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0) {
+		host->value = value != NULL ? value : "";
+		host->n++;
+	}
+	return MHD_YES;
+}
+
+/* Whether it is us who are asked (RFC 9112 3.2, 3.2.2): if not, the answer is
+ * made. A socket in the file system is for a proxy, which may say what it likes:
+ * no browser gets there. */
+static bool
+is_meant(struct http *h, struct MHD_Connection *c, const char *version,
+    const char *authority, size_t len, struct answer *a)
+{
+	enum http_host_verdict v = HTTP_HOST_OURS;
+	struct host_header host = { NULL, 0 };
+	bool any = client_address(c) == NULL;
+
+	MHD_get_connection_values(c, MHD_HEADER_KIND, keep_host, &host);
+	if (host.n > 1 ||
+	    (host.n == 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0))
+		v = HTTP_HOST_WRONG;
+	else if (host.n == 1)
+		v = http_host_judge(h->hosts, host.value, strlen(host.value),
+		    any);
+	if (authority != NULL && v != HTTP_HOST_WRONG)
+		v = http_host_judge(h->hosts, authority, len, any);
+	if (v == HTTP_HOST_WRONG)
+		answer_text(a, MHD_HTTP_BAD_REQUEST,
+		    "one Host is needed, with a name or an address\n");
+	else if (v == HTTP_HOST_UNKNOWN)
+		answer_text(a, MHD_HTTP_MISDIRECTED_REQUEST,
+		    "this is no name of this server; web { hosts } in "
+		    "mxwatchd.conf(5) has those that are\n");
+	return v == HTTP_HOST_OURS;
 }
 
 /* Whether this client may see anything; if not, the answer is made. */
@@ -370,6 +444,16 @@ admit(struct http *h, struct MHD_Connection *c, struct answer *a)
 	return false;
 }
 
+/* A body is not waited for: the answer to its head is the last one. */
+static bool
+has_body(struct MHD_Connection *c)
+{
+	const char *len = header(c, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return header(c, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL ||
+	    (len != NULL && strspn(len, "0") != strlen(len));
+}
+
 enum MHD_Result
 http_on_request(void *arg, struct MHD_Connection *c, const char *url,
     const char *method, const char *version, const char *body, size_t *body_len,
@@ -377,17 +461,24 @@ http_on_request(void *arg, struct MHD_Connection *c, const char *url,
 {
 	struct http *h = arg;
 	struct answer a = { 0 };
+	const char *authority, *path;
+	size_t len;
 
-	(void)version;
 	(void)body;
-	(void)state;
 	*body_len = 0; /* whatever was sent is dropped */
-	if (admit(h, c, &a)) {
+	/* MHD closes behind an answer that comes before the request has ended,
+	 * and it asks twice for each: at its head, and at its end. */
+	if (*state == NULL && !has_body(c)) {
+		*state = h;
+		return MHD_YES;
+	}
+	path = http_target(url, &authority, &len);
+	if (is_meant(h, c, version, authority, len, &a) && admit(h, c, &a)) {
 		if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
 			answer_text(&a, MHD_HTTP_METHOD_NOT_ALLOWED,
 			    "only GET and HEAD here\n");
 		else
-			make_answer(h, c, url, &a);
+			make_answer(h, c, path, &a);
 		compress(c, &a);
 	}
 	return reply(h, c, &a);

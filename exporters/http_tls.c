@@ -14,13 +14,13 @@
 #define PEM_MAX (1u << 20)
 
 static char *
-load(const char *path, struct mx_errbuf *eb)
+load(const char *path, bool secret, struct mx_errbuf *eb)
 {
 	struct buf text = BUF_INIT(PEM_MAX);
 	struct mx_errbuf why = { "" };
 	char *pem = NULL;
 
-	if (file_load(path, &text, &why) != 0)
+	if ((secret ? file_load_secret : file_load)(path, &text, &why) != 0)
 		mx_fail(eb, MX_ETLS, "%s: %s", path, why.text);
 	else if (text.len == 0)
 		mx_fail(eb, MX_ETLS, "%s: the file is empty", path);
@@ -80,40 +80,37 @@ key_id(char *pem, unsigned char *id, size_t *id_len)
 /* Piece by piece: gnutls_certificate_set_x509_key_mem() loses memory when the
  * pieces are no good (3.7.9), and each reading may find them so. */
 static int
-try_out(const struct http_tls *t, const struct conf_web *conf,
-    struct mx_errbuf *eb)
+try_out(const struct http_tls *t, const char *cert_file, const char *key_file,
+    const char *ca_file, struct mx_errbuf *eb)
 {
 	unsigned char cert[32], key[32];
 	size_t cert_len = sizeof(cert), key_len = sizeof(key);
 	int rc;
 
 	if ((rc = certificates(t->cert, cert, &cert_len)) <= 0)
-		return mx_fail(eb, MX_ETLS, "%s: no certificate: %s",
-		    conf->tls_cert, gnutls_strerror(rc));
+		return mx_fail(eb, MX_ETLS, "%s: no certificate: %s", cert_file,
+		    gnutls_strerror(rc));
 	if ((rc = key_id(t->key, key, &key_len)) != 0)
-		return mx_fail(eb, MX_ETLS, "%s: no private key: %s",
-		    conf->tls_key, gnutls_strerror(rc));
+		return mx_fail(eb, MX_ETLS, "%s: no private key: %s", key_file,
+		    gnutls_strerror(rc));
 	if (cert_len != key_len || memcmp(cert, key, key_len) != 0)
 		return mx_fail(eb, MX_ETLS, "%s and %s do not make a pair",
-		    conf->tls_cert, conf->tls_key);
+		    cert_file, key_file);
 	if (t->ca != NULL && (rc = certificates(t->ca, NULL, NULL)) <= 0)
-		return mx_fail(eb, MX_ETLS, "%s: no certificate: %s",
-		    conf->client_ca, gnutls_strerror(rc));
+		return mx_fail(eb, MX_ETLS, "%s: no certificate: %s", ca_file,
+		    gnutls_strerror(rc));
 	return 0;
 }
 
 int
-http_tls_load(struct http_tls *t, const struct conf_web *conf,
-    struct mx_errbuf *eb)
+http_tls_load(struct http_tls *t, const char *cert_file, const char *key_file,
+    const char *ca_file, struct mx_errbuf *eb)
 {
 	memset(t, 0, sizeof(*t));
-	if (conf->tls_cert == NULL)
-		return 0;
-	if ((t->cert = load(conf->tls_cert, eb)) != NULL &&
-	    (t->key = load(conf->tls_key, eb)) != NULL &&
-	    (conf->client_ca == NULL ||
-		(t->ca = load(conf->client_ca, eb)) != NULL) &&
-	    try_out(t, conf, eb) == 0)
+	if ((t->cert = load(cert_file, false, eb)) != NULL &&
+	    (t->key = load(key_file, true, eb)) != NULL &&
+	    (ca_file == NULL || (t->ca = load(ca_file, false, eb)) != NULL) &&
+	    try_out(t, cert_file, key_file, ca_file, eb) == 0)
 		return 0;
 	http_tls_fini(t);
 	return -MX_ETLS;

@@ -6,7 +6,6 @@
 #define MX_EXPORTERS_HTTP_TLS_H
 
 #include "base/err.h"
-#include "config/config.h"
 
 /* PEM texts as MHD takes them; all NULL without TLS. */
 struct http_tls {
@@ -15,10 +14,11 @@ struct http_tls {
 
 #define HTTP_TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
-/* Reads what the configuration names and tries it out; *t is zeroed or holds
- * all of it. */
-int http_tls_load(struct http_tls *t, const struct conf_web *,
-    struct mx_errbuf *eb) MX_NODISCARD;
+/* Reads the files and tries them out (ca_file NULL: there is none); *t is zeroed
+ * or holds all of it. */
+int
+http_tls_load(struct http_tls *t, const char *cert_file, const char *key_file,
+    const char *ca_file, struct mx_errbuf *eb) MX_NODISCARD;
 void http_tls_fini(struct http_tls *);
 
 /* Whether the client of this session (a gnutls_session_t) has shown a

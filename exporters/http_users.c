@@ -140,7 +140,7 @@ auth_users_load(const char *path, struct mx_errbuf *eb)
 	struct mx_errbuf why = { "" };
 	struct auth_users *u = NULL;
 
-	if (file_load(path, &text, &why) == 0)
+	if (file_load_secret(path, &text, &why) == 0)
 		u = auth_users_parse(buf_str(&text), text.len, &why);
 	if (u == NULL)
 		mx_fail(eb, MX_ESYNTAX, "%s: %s", path, why.text);

@@ -7,6 +7,7 @@ libmx_exporters_a_SOURCES = \
 	exporters/http_accept.c exporters/http_accept.h \
 	exporters/http_auth.c exporters/http_auth.h exporters/http_auth_int.h \
 	exporters/http_files.c \
+	exporters/http_host.c exporters/http_host.h \
 	exporters/http_page.c exporters/http_page.h \
 	exporters/http_request.c \
 	exporters/http_stream.c exporters/http_stream.h \
@@ -39,14 +40,17 @@ tests_bench_scrape_bench_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_http_accept tests/unit/test_http_auth \
-	tests/unit/test_prometheus
+	tests/unit/test_http_host tests/unit/test_prometheus
 TESTS += tests/unit/test_http_accept tests/unit/test_http_auth \
-	tests/unit/test_prometheus
+	tests/unit/test_http_host tests/unit/test_prometheus
 tests_unit_test_http_accept_SOURCES = tests/unit/test_http_accept.c
 tests_unit_test_http_accept_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
 	$(CMOCKA_LIBS)
 tests_unit_test_http_auth_SOURCES = tests/unit/test_http_auth.c
 tests_unit_test_http_auth_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
+	$(CMOCKA_LIBS)
+tests_unit_test_http_host_SOURCES = tests/unit/test_http_host.c
+tests_unit_test_http_host_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
 	$(CMOCKA_LIBS)
 tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
 tests_unit_test_prometheus_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \

@@ -63,6 +63,21 @@ add(const struct metric *m, enum how how, const void *base, int64_t wall_ms,
 	}
 }
 
+/* A counter must not fall because a domain is gone. */
+static void
+add_gone(const struct metric *m, const struct snapshot *s, int64_t wall_ms,
+    double *total, bool *any)
+{
+	struct snap_domain *d;
+
+	if (m->scope != METRIC_DOMAIN || m->type != METRIC_COUNTER)
+		return;
+	d = snap_domain_create("", 0);
+	d->count = s->gone;
+	add(m, SUM, d, wall_ms, total, any);
+	snap_domain_unref(&d);
+}
+
 void
 prom_total(const struct metric *m, const struct snapshot *s, int64_t wall_ms,
     double *total)
@@ -82,6 +97,7 @@ prom_total(const struct metric *m, const struct snapshot *s, int64_t wall_ms,
 				add(m, how, &d->primary[j], wall_ms, total,
 				    any);
 	}
+	add_gone(m, s, wall_ms, total, any);
 	for (unsigned k = 0; k < places; k++)
 		if (!any[k] && m->value == METRIC_EXPIRY_MS)
 			total[k] = INFINITY;

@@ -116,6 +116,7 @@ make_objects(struct exposition *e)
 	set_objects(e, METRIC_SERVER, e->s->nservers);
 	set_objects(e, METRIC_RECEIVER, t->nreceivers);
 	set_objects(e, METRIC_HEARTBEAT, t->nheartbeats);
+	set_objects(e, METRIC_DNSBL, e->s->ndnsbls);
 	for (unsigned i = 0; rc == 0 && i < e->s->nservers; i++)
 		rc = add_object(e, METRIC_SERVER, e->s->server[i], "primary",
 		    e->s->server[i]->label, NULL);
@@ -125,6 +126,9 @@ make_objects(struct exposition *e)
 	for (unsigned i = 0; rc == 0 && i < t->nheartbeats; i++)
 		rc = add_object(e, METRIC_HEARTBEAT, &t->heartbeat[i],
 		    "receiver", t->heartbeat[i].name, NULL);
+	for (unsigned i = 0; rc == 0 && i < e->s->ndnsbls; i++)
+		rc = add_object(e, METRIC_DNSBL, &e->s->dnsbl[i], "list",
+		    e->s->dnsbl[i].zone, NULL);
 	return rc;
 }
 
@@ -316,14 +320,19 @@ put_histogram(struct exposition *e, const struct metric *m)
 	put_sum(&e->w, m, gauge ? "_gcount" : "_count", (double)total);
 }
 
-/* Receivers and heartbeats are few, and primaries are where there are many
+/* Lists, receivers and heartbeats are few, and primaries are where there are many
  * domains: they keep their names. */
+static bool
+is_few(const struct metric *m)
+{
+	return m->scope == METRIC_SERVER || m->scope == METRIC_RECEIVER ||
+	    m->scope == METRIC_HEARTBEAT || m->scope == METRIC_DNSBL;
+}
+
 static bool
 has_each(const struct metric *m, bool per_domain)
 {
-	return m->scope == METRIC_SERVER || m->scope == METRIC_RECEIVER ||
-	    m->scope == METRIC_HEARTBEAT ||
-	    (per_domain && m->scope != METRIC_GLOBAL);
+	return is_few(m) || (per_domain && m->scope != METRIC_GLOBAL);
 }
 
 /* The family, or the next piece of it; true when it is through. */
@@ -335,9 +344,7 @@ put_family(struct exposition *e, const struct metric *m)
 	if (!each && !prom_total_makes_sense(m))
 		return true;
 	/* A family without a sample has no head, either. */
-	if ((m->scope == METRIC_SERVER || m->scope == METRIC_RECEIVER ||
-		m->scope == METRIC_HEARTBEAT) &&
-	    e->objects[m->scope].n == 0)
+	if (is_few(m) && e->objects[m->scope].n == 0)
 		return true;
 	if (e->object == 0 && !metric_continues(m))
 		prom_put_head(&e->w, METRIC_PREFIX, m->name, m->type,

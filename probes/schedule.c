@@ -266,7 +266,7 @@ static const struct conf_domain *
 domain_conf(const struct turn *t)
 {
 	const struct conf_domain *cd =
-	    config_domain(t->s->conf, t->domain->name);
+	    config_settings(t->s->conf, t->domain->name);
 
 	return cd != NULL && cd->primary.n == 0 ? cd : NULL;
 }

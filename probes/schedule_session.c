@@ -275,7 +275,7 @@ choose_asks(struct turn *t, struct probing *p, struct probe_ask *ask,
 	if (t->watch->policy.depth == DEPTH_RCPT)
 		n = choose_domains(t, p, name);
 	for (unsigned i = 0; i < n; i++) {
-		d = config_domain(t->s->conf, name[i]);
+		d = config_settings(t->s->conf, name[i]);
 		(void)strlcpy(p->domain[i], name[i], sizeof(p->domain[i]));
 		if (d != NULL && d->probe.rcpt != NULL)
 			(void)strlcpy(mailbox[i], d->probe.rcpt,

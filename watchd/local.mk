@@ -6,13 +6,18 @@ mxwatchd_SOURCES = \
 	watchd/daemon/domains.c watchd/daemon/domains.h \
 	watchd/daemon/events.c \
 	watchd/main.c \
+	watchd/daemon/preflight.c watchd/daemon/preflight.h \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \
+	watchd/daemon/programs.c watchd/daemon/programs.h \
 	watchd/daemon/reload.c \
+	watchd/daemon/removed.c watchd/daemon/removed.h \
 	watchd/daemon/report.c \
 	watchd/daemon/self.c watchd/daemon/self.h \
-	watchd/daemon/soft_state.c watchd/daemon/soft_state.h
+	watchd/daemon/descriptors.c watchd/daemon/descriptors.h \
+	watchd/daemon/soft_state.c watchd/daemon/soft_state.h \
+	watchd/daemon/trusted.c watchd/daemon/trusted.h
 mxwatchd_LDADD = $(ALL_L)
 
 # Root only, else skipped.
-dist_check_SCRIPTS = tests/fault/daemon_root
-TESTS += tests/fault/daemon_root
+dist_check_SCRIPTS = tests/fault/daemon_planted tests/fault/daemon_root
+TESTS += tests/fault/daemon_planted tests/fault/daemon_root

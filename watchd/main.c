@@ -2,10 +2,9 @@
  * main: the command line of mxwatchd, the log, the background, exit codes:
  * 0 fine, 1 failure, 2 usage or configuration error, 3 (STORE_EXIT_DAMAGED)
  * the spool is damaged. */
-#include <sys/resource.h>
-
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/daemon.h"
-#include "relay/smtpd/recipients.h"
+#include "daemon/descriptors.h"
+#include "daemon/preflight.h"
+#include "daemon/privileges.h"
+#include "daemon/programs.h"
 #include "relay/store/store.h"
 
 #ifdef HAVE_CONFIG_H
@@ -24,8 +26,6 @@
 #endif
 
 enum { EXIT_USAGE = 2 };
-
-#define FDS_OF_OURS 100 /* listeners, spool, threads, libraries */
 
 struct daemon_options {
 	const char *file;
@@ -97,47 +97,6 @@ print_findings(const struct conf_errors *errs)
 	}
 }
 
-/* A running daemon would keep the last good one; one that starts has none. */
-static void
-check_file(const char *path)
-{
-	struct mx_errbuf eb = { "" };
-	unsigned line;
-
-	if (recipients_check(path, &line, &eb) == 0)
-		return;
-	fprintf(stderr, "%s:", path);
-	if (line != 0)
-		fprintf(stderr, "%u:", line);
-	fprintf(stderr,
-	    " warning: %s; until this is mended, mail for its"
-	    " domains is answered with 451 after a start\n",
-	    eb.text);
-}
-
-static int
-compare_paths(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Domains that name the same file share it. */
-static void
-check_recipients(const struct config *conf)
-{
-	const char **path = mem_array(conf->ndomains + 1, sizeof(*path));
-	size_t i, n = 0;
-
-	for (i = 0; i < conf->ndomains; i++)
-		if (conf->domain[i].recipients != NULL)
-			path[n++] = conf->domain[i].recipients;
-	qsort(path, n, sizeof(*path), compare_paths);
-	for (i = 0; i < n; i++)
-		if (i == 0 || strcmp(path[i], path[i - 1]) != 0)
-			check_file(path[i]);
-	mem_free(&path);
-}
-
 static int
 open_log(const struct config *conf, const struct daemon_options *o)
 {
@@ -146,15 +105,21 @@ open_log(const struct config *conf, const struct daemon_options *o)
 
 	/* Without a terminal stderr is lost: the background uses syslog. */
 	enum log_dest to = dest[conf->log];
+	enum log_level level = o->verbose ? LOG_LEVEL_TRACE : LOG_LEVEL_INFO;
+	struct mx_errbuf eb = { "" };
+	int fd;
 
 	if (to == LOG_DEST_STDERR && !o->foreground)
 		to = LOG_DEST_SYSLOG;
-	if (log_open(to, conf->log_file,
-		o->verbose ? LOG_LEVEL_TRACE : LOG_LEVEL_INFO) == 0)
+	if (to == LOG_DEST_FILE) {
+		if ((fd = privileges_open_log(conf, &eb)) >= 0 &&
+		    log_open_file(fd, conf->log_file, level) == 0)
+			return 0;
+	} else if (log_open(to, NULL, level) == 0)
 		return 0;
 	fprintf(stderr, "mxwatchd: cannot log to %s: %s\n",
-	    conf->log_file != NULL ? conf->log_file : "syslog",
-	    strerror(errno));
+	    to == LOG_DEST_FILE ? conf->log_file : "syslog",
+	    eb.text[0] != '\0' ? eb.text : strerror(errno));
 	return -1;
 }
 
@@ -202,28 +167,21 @@ detach(int ready)
 	close(ready);
 }
 
-/* Every session, delivery and probe is a descriptor, and the spool needs some
- * too: as many as the system lets us have. */
+/* The limit of this shell need not be the daemon's: it is said all the same. */
 static void
-want_descriptors(const struct config *conf)
+check_descriptors(const char *file, const struct config *conf)
 {
-	uint64_t need = (uint64_t)conf->smtpd.max_sessions +
-	    conf->deliver_connections + conf->probe_concurrency +
-	    conf->web.max_connections + conf->control_clients + FDS_OF_OURS;
-	struct rlimit rl;
+	struct descriptor_shares s;
 
-	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
-		return;
-	rl.rlim_cur = rl.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &rl) != 0 ||
-	    getrlimit(RLIMIT_NOFILE, &rl) != 0)
-		return;
-	if (rl.rlim_cur < need)
-		log_warn("daemon",
-		    "problem=\"%llu descriptors are allowed, the "
-		    "configuration may need %llu\" do=\"raise the limit "
-		    "(LimitNOFILE), or lower max_sessions\"",
-		    (unsigned long long)rl.rlim_cur, (unsigned long long)need);
+	descriptors_share(conf, &s);
+	if (!descriptors_suffice(conf, &s))
+		fprintf(stderr,
+		    "%s: warning: with %" PRIu64 " descriptors, as here, "
+		    "there would be %u sessions at once, and not max_sessions, "
+		    "%u, and %u deliveries, of %u; for all of it %" PRIu64
+		    " are wanted\n",
+		    file, s.allowed, s.sessions, conf->smtpd.max_sessions,
+		    s.deliveries, conf->deliver_connections, s.need);
 }
 
 static int
@@ -231,6 +189,7 @@ serve(const struct daemon_options *o, struct config *conf,
     const struct conf_errors *findings)
 {
 	struct mx_errbuf eb = { "" };
+	struct spawner *spawner;
 	struct daemon *d;
 	int ready = -1, rc;
 
@@ -238,22 +197,28 @@ serve(const struct daemon_options *o, struct config *conf,
 	umask(027);
 	if (!o->foreground)
 		ready = background();
-	if (open_log(conf, o) != 0) {
+	spawner = programs_create(conf, !o->foreground, &eb);
+	if (spawner == NULL || open_log(conf, o) != 0) {
+		if (spawner == NULL)
+			fprintf(stderr, "mxwatchd: %s\n", eb.text);
+		spawner_destroy(&spawner);
 		config_unref(&conf);
 		return 1;
 	}
 	daemon_log_findings(findings);
-	want_descriptors(conf);
-	if ((rc = daemon_create(&d, conf, &eb)) < 0) {
+	descriptors_raise();
+	if ((rc = daemon_create(&d, conf, spawner, &eb)) < 0) {
 		log_error("daemon", "started=0 why=%s", log_q(eb.text));
 		log_close();
 		fprintf(stderr, "mxwatchd: %s\n", eb.text);
+		spawner_destroy(&spawner);
 		return rc == -MX_ECORRUPT ? STORE_EXIT_DAMAGED : 1;
 	}
 	if (ready >= 0)
 		detach(ready);
 	daemon_run(d);
 	daemon_destroy(&d);
+	spawner_destroy(&spawner);
 	log_close();
 	return 0;
 }
@@ -272,8 +237,12 @@ run(const struct daemon_options *o)
 	if (conf == NULL)
 		rc = EXIT_USAGE;
 	else if (o->check) {
-		check_recipients(conf);
-		printf("%s: configuration OK\n", o->file);
+		descriptors_raise();
+		check_descriptors(o->file, conf);
+		if (preflight(conf))
+			printf("%s: configuration OK\n", o->file);
+		else
+			rc = EXIT_USAGE;
 		config_unref(&conf);
 	} else
 		rc = serve(o, conf, &findings);

@@ -4,6 +4,7 @@
  * may be older than the plugin. */
 #include "measure.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,15 +56,26 @@ measure_words(const struct check *check, enum check_mode mode, double value,
 	}
 }
 
+/* The lifetime that goes with the age: extended mail has longer than is configured, and
+ * the message that has used most of its own need not be the oldest. */
+static double
+lifetime(const cJSON *queue, double age)
+{
+	double life = json_get_num(queue, "lifetime_seconds");
+	double used = json_get_num(queue, "lifetime_used_ratio");
+
+	return used > 0 && fabs(age - used * life) > 1 ? age / used : life;
+}
+
 static void
 measure_age(const struct check *check, const cJSON *queue, struct measure *m)
 {
 	double messages = json_get_num(queue, "messages");
 	char words[64], t[32];
 
-	m->whole = m->max = json_get_num(queue, "lifetime_seconds");
 	if (messages >= 1)
 		m->value = json_get_num(queue, "oldest_age_seconds");
+	m->whole = m->max = lifetime(queue, m->value);
 	measure_words(check, CHECK_QUEUE, messages, words, sizeof(words));
 	if (messages < 1)
 		(void)strlcpy(m->text, "no messages", sizeof(m->text));

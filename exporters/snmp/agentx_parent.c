@@ -13,8 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/spawn.h"
 #include "exporters/snmp/pack.h"
 
 #define SNAPSHOT_EVERY	 (5 * CLOCK_SEC)
@@ -38,8 +37,6 @@
 #define SPACING_MS	 20
 #define READ_MAX	 16 /* packets a turn */
 
-extern char **environ;
-
 struct agentx {
 	struct loop *loop;
 	struct helper *helper; /* borrowed; gone before this is */
@@ -47,7 +44,10 @@ struct agentx {
 	bool keeping; /* its numbers are on their way to the disk */
 	struct conf_snmp conf; /* our copy */
 
-	pid_t pid; /* 0: none */
+	struct spawner *spawner; /* borrowed */
+	bool filter; /* its system calls */
+	struct program program;
+	struct loop_io *life; /* of the program; NULL: none runs */
 	int fd; /* -1: the child is asked to end, or none */
 	struct loop_io *io;
 	int64_t started, heard; /* monotonic ns */
@@ -131,7 +131,7 @@ say_link(struct agentx *ax, bool connected)
 }
 
 /* Our end closes, which is the child's signal to end; what it counted is
- * kept. The process itself is reaped later. */
+ * kept. The process itself ends later. */
 static void
 child_drop(struct agentx *ax)
 {
@@ -157,24 +157,12 @@ child_drop(struct agentx *ax)
 }
 
 static void
-child_reap(struct agentx *ax)
+child_ended(struct agentx *ax)
 {
 	int64_t now = loop_now(ax->loop);
-	int status;
 
-	if (ax->pid == 0)
-		return;
-	if (ax->fd == -1 && now >= ax->kill_at)
-		kill(ax->pid, SIGKILL);
-	if (waitpid(ax->pid, &status, WNOHANG) != ax->pid)
-		return;
-	if (WIFSIGNALED(status) || WEXITSTATUS(status) != 0)
-		log_warn("agentx", "ended=1 pid=%ld %s=%d", (long)ax->pid,
-		    WIFSIGNALED(status) ? "signal" : "exit",
-		    WIFSIGNALED(status) ? WTERMSIG(status) :
-					  WEXITSTATUS(status));
+	loop_io_destroy(&ax->life);
 	child_drop(ax);
-	ax->pid = 0;
 	if (now - ax->started >= LIVED_LONG)
 		ax->restart_ms = RESTART_FIRST_MS;
 	ax->restart_at = now + ax->restart_ms * CLOCK_MS;
@@ -183,33 +171,75 @@ child_reap(struct agentx *ax)
 		ax->restart_ms = RESTART_MAX_MS;
 }
 
+/* It could not be started; said once. */
+static void
+child_failed(struct agentx *ax, int error)
+{
+	ax->restart_at = loop_now(ax->loop) + RESTART_MAX_MS * CLOCK_MS;
+	if (!ax->start_failed)
+		log_error("agentx",
+		    "problem=\"cannot start the subagent\" program=%s "
+		    "error=%s effect=\"nothing is served over SNMP\"",
+		    log_q(ax->conf.program), log_q(spawn_reason(error)));
+	ax->start_failed = true;
+}
+
+static void
+on_life(unsigned ready MX_UNUSED, void *arg)
+{
+	struct agentx *ax = arg;
+	pid_t pid = ax->program.pid;
+	int status;
+
+	switch (spawn_poll(&ax->program, &status)) {
+	case SPAWN_RUNS:
+		if (pid == 0 && ax->program.pid != 0) {
+			ax->start_failed = false;
+			log_info("agentx", "started=1 pid=%ld",
+			    (long)ax->program.pid);
+		}
+		break;
+	case SPAWN_FAILED:
+		child_ended(ax);
+		child_failed(ax, status);
+		break;
+	case SPAWN_ENDED:
+		if (WIFSIGNALED(status) || WEXITSTATUS(status) != 0)
+			log_warn("agentx", "ended=1 pid=%ld %s=%d", (long)pid,
+			    WIFSIGNALED(status) ? "signal" : "exit",
+			    WIFSIGNALED(status) ? WTERMSIG(status) :
+						  WEXITSTATUS(status));
+		child_ended(ax);
+	}
+}
+
+/* The end of one that was asked to and did not. */
+static void
+child_kill(struct agentx *ax)
+{
+	if (ax->life == NULL || ax->fd != -1 ||
+	    loop_now(ax->loop) < ax->kill_at)
+		return;
+	log_warn("agentx", "killed=1 pid=%ld", (long)ax->program.pid);
+	spawn_kill(&ax->program);
+	child_ended(ax);
+}
+
 static int
 spawn_with(struct agentx *ax, int theirs)
 {
 	char index[16];
-	const char *argv[8] = { "mxwatch-agentx", "-x", ax->conf.agentx, "-i",
-		index, ax->conf.mta_mib ? "-m" : NULL };
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int rc;
+	const char *argv[8] = { ax->conf.program, "-x", ax->conf.agentx, "-i",
+		index };
+	struct spawn_request r = { argv, theirs, WIRE_FD, false };
+	size_t n = 5;
 
+	if (ax->conf.mta_mib)
+		argv[n++] = "-m";
+	if (!ax->filter)
+		argv[n++] = "-S";
 	snprintf(index, sizeof(index), "%u", ax->conf.appl_index);
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_adddup2(&fa, theirs, WIRE_FD);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr,
-	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	/* No fork(): with a large queue that would copy many page tables. */
-	rc = posix_spawn(&ax->pid, ax->conf.program, &fa, &attr,
-	    (char *const *)(uintptr_t)argv, environ);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&fa);
-	return rc;
+	return spawn_start(ax->spawner, &r, &ax->program);
 }
 
 static void on_ready(unsigned ready, void *arg);
@@ -229,23 +259,16 @@ child_start(struct agentx *ax)
 			close(sv[0]);
 	}
 	if (rc != 0) {
-		ax->pid = 0;
-		ax->restart_at = now + RESTART_MAX_MS * CLOCK_MS;
-		if (!ax->start_failed)
-			log_error("agentx",
-			    "problem=\"cannot start the subagent\" program=%s "
-			    "error=%s effect=\"nothing is served over SNMP\"",
-			    log_q(ax->conf.program), log_q(strerror(rc)));
-		ax->start_failed = true;
+		child_failed(ax, rc);
 		return;
 	}
-	ax->start_failed = false;
+	ax->life = loop_io_create(ax->loop, ax->program.fd, on_life, ax);
+	loop_io_want(ax->life, LOOP_READ);
 	ax->fd = sv[0];
 	ax->io = loop_io_create(ax->loop, ax->fd, on_ready, ax);
 	loop_io_want(ax->io, LOOP_READ);
 	ax->started = ax->heard = now;
 	ax->next_snapshot = now;
-	log_info("agentx", "started=1 pid=%ld", (long)ax->pid);
 }
 
 /* ---- what the child says */
@@ -510,10 +533,10 @@ agentx_tick(struct agentx *ax, struct snapshot *s)
 		child_drop(ax);
 		ax->kill_at = now;
 	}
-	child_reap(ax);
+	child_kill(ax);
 	if (!ax->conf.present)
 		return;
-	if (ax->pid == 0 && now >= ax->restart_at)
+	if (ax->life == NULL && now >= ax->restart_at)
 		child_start(ax);
 	if (ax->fd == -1)
 		return;
@@ -568,7 +591,8 @@ agentx_configure(struct agentx *ax, const struct conf_snmp *conf)
 }
 
 struct agentx *
-agentx_create(struct loop *loop, struct helper *helper, const char *spool)
+agentx_create(struct loop *loop, struct helper *helper, struct spawner *spawner,
+    bool filter, const char *spool)
 {
 	struct agentx *ax = mem_alloc(sizeof(*ax));
 	char *path = mem_printf("%s/snmp-index", spool);
@@ -576,6 +600,9 @@ agentx_create(struct loop *loop, struct helper *helper, const char *spool)
 
 	ax->loop = loop;
 	ax->helper = helper;
+	ax->spawner = spawner;
+	ax->filter = filter;
+	ax->program = PROGRAM_NONE;
 	ax->fd = -1;
 	ax->restart_ms = RESTART_FIRST_MS;
 	ax->spacing = loop_timer_create(loop, on_spacing, ax);
@@ -596,19 +623,20 @@ agentx_destroy(struct agentx **axp)
 {
 	const struct timespec nap = { 0, 10 * CLOCK_MS };
 	struct agentx *ax = *axp;
+	int status;
 
 	if (ax == NULL)
 		return;
 	ax->link_known = true; /* its end at ours is no news */
 	ax->last.connected = 0;
 	child_drop(ax);
-	for (int i = 0; ax->pid != 0; i++) {
-		if (i == 50)
-			kill(ax->pid, SIGKILL);
-		if (waitpid(ax->pid, NULL, i < 50 ? WNOHANG : 0) != 0)
+	for (int i = 0; ax->life != NULL && i < 50; i++) {
+		if (spawn_poll(&ax->program, &status) != SPAWN_RUNS)
 			break;
 		nanosleep(&nap, NULL);
 	}
+	loop_io_destroy(&ax->life);
+	spawn_kill(&ax->program);
 	loop_timer_destroy(&ax->spacing);
 	loop_timer_destroy(&ax->slice);
 	pack_end(&ax->pack);

@@ -14,6 +14,7 @@
 #include "status/snapshot.h"
 
 struct agentx;
+struct spawner;
 
 struct agentx_stats {
 	bool connected; /* the subagent to the master agent */
@@ -23,9 +24,11 @@ struct agentx_stats {
 };
 
 /* `spool` is where the numbers of the domains are kept, by the helper, which is
- * destroyed first. Nothing is started before agentx_configure() finds an snmp
- * section and the first tick. */
-struct agentx *agentx_create(struct loop *, struct helper *, const char *spool);
+ * destroyed first; the spawner starts the child and is destroyed later.
+ * `filter`: the child may make no more system calls than it needs. Nothing is
+ * started before agentx_configure() finds an snmp section and the first tick. */
+struct agentx *agentx_create(struct loop *, struct helper *, struct spawner *,
+    bool filter, const char *spool);
 /* Ends the child; waits half a second for that at most. */
 void agentx_destroy(struct agentx **);
 /* A change restarts the child. `conf` is copied. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sandbox.h"
 #include "base/text.h"
 #include "config.h"
 #include "exporters/snmp/agent.h"
@@ -113,11 +114,14 @@ take_packets(void)
 }
 
 static int
-run(const char *socket)
+run(const char *socket, bool filter)
 {
 	static const struct agent_ops ops = { on_connected, on_log, NULL };
+	struct mx_errbuf eb = { "" };
 
 	agent_init(socket, &mib, &ops);
+	if (filter && sandbox_built() && sandbox_enter(&eb) != 0)
+		on_log(NULL, true, eb.text);
 	for (;;) {
 		if (agent_poll(WIRE_FD, POLL_MS) && !take_packets())
 			break;
@@ -158,7 +162,7 @@ test(const char *socket)
 static int
 usage(void)
 {
-	fputs("usage: mxwatch-agentx [-m] [-i INDEX] [-x SOCKET]\n"
+	fputs("usage: mxwatch-agentx [-mS] [-i INDEX] [-x SOCKET]\n"
 	      "       mxwatch-agentx -t [-x SOCKET]\n"
 	      "       mxwatch-agentx -V\n"
 	      "mxwatchd starts it; by hand only -t and -V are of use.\n",
@@ -180,11 +184,11 @@ int
 main(int argc, char **argv)
 {
 	const char *socket = "unix:/var/agentx/master";
-	bool testing = false, mta = false;
+	bool testing = false, mta = false, filter = true;
 	int64_t index = 1;
 	int c, rc;
 
-	while ((c = getopt(argc, argv, "i:mtVx:")) != -1) {
+	while ((c = getopt(argc, argv, "i:mStVx:")) != -1) {
 		switch (c) {
 		case 'i':
 			if (text_int(optarg, 1, INT32_MAX, &index) != 0)
@@ -192,6 +196,9 @@ main(int argc, char **argv)
 			break;
 		case 'm':
 			mta = true;
+			break;
+		case 'S':
+			filter = false;
 			break;
 		case 't':
 			testing = true;
@@ -218,7 +225,7 @@ main(int argc, char **argv)
 	}
 	mib_init(&mib, (uint32_t)index, mta);
 	wire_set_init(&incoming);
-	rc = testing ? test(socket) : run(socket);
+	rc = testing ? test(socket) : run(socket, filter);
 	wire_set_fini(&incoming);
 	mib_fini(&mib);
 	return rc;

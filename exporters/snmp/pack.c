@@ -65,7 +65,7 @@ pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
 	w->flushing = d->flush.running;
 	w->state_since = d->state_since;
 	w->lifetime = d->lifetime;
-	w->messages = d->active + d->deferred + d->held;
+	w->messages = snap_domain_messages(d);
 	w->recipients = d->recipients;
 	w->bytes = d->bytes;
 	w->oldest_ms = d->oldest_ms;
@@ -116,12 +116,6 @@ pack_primary(struct wire_primary *w, const struct snap_primary *p,
 	strlcpy(w->text, p->text, sizeof(w->text));
 }
 
-static bool
-is_shown(const struct snap_domain *d)
-{
-	return d->configured || d->active + d->deferred + d->held > 0;
-}
-
 /* ---- a whole snapshot, in steps */
 
 enum phase { PACK_COUNT, PACK_DOMAINS, PACK_PRIMARIES, PACK_DONE };
@@ -150,7 +144,7 @@ pack_count(struct pack *p, struct wire_out *o, struct index *x, unsigned budget)
 
 	for (; p->next < l->n && budget > 0; p->next++, budget--) {
 		d = snap_list_at(l, p->next);
-		if (!is_shown(d) || p->ndomains == WIRE_ROWS_MAX ||
+		if (p->ndomains == WIRE_ROWS_MAX ||
 		    p->nprimaries + d->nprimaries > WIRE_ROWS_MAX)
 			continue;
 		(void)index_of(x, d->name);
@@ -178,7 +172,7 @@ pack_rows(struct pack *p, struct wire_out *o, const struct index *x,
 	for (; p->next < x->n && budget > 0; p->next++, budget--) {
 		e = x->entry[p->next];
 		d = snapshot_find(p->s, e->name);
-		if (d == NULL || !is_shown(d) || p->done == p->ndomains)
+		if (d == NULL || p->done == p->ndomains)
 			continue;
 		p->done++;
 		if (p->phase == PACK_DOMAINS) {
@@ -281,12 +275,9 @@ static enum age_level
 age_level(const struct snapshot *s, const struct snap_domain *d,
     const struct age_limits *l, enum age_level was)
 {
-	int64_t age = s->wall_ms - d->oldest_ms, life = d->lifetime * 1000;
-	uint64_t percent;
+	double used = snap_lifetime_used(d, s->wall_ms);
+	uint64_t percent = used < 1e6 ? (uint64_t)(100 * used) : UINT32_MAX;
 
-	if (d->oldest_ms == 0 || age <= 0 || life <= 0)
-		return AGE_FINE;
-	percent = (uint64_t)age / ((uint64_t)life / 100 + 1);
 	if (reached(percent, l->critical, was == AGE_CRITICAL))
 		return AGE_CRITICAL;
 	return reached(percent, l->warning, was >= AGE_WARNING) ? AGE_WARNING :
@@ -310,8 +301,6 @@ pack_ages(const struct snapshot *s, struct index *x, const struct age_limits *l,
 		*next = 0;
 	for (; *next < n && turn > 0; (*next)++, turn--) {
 		d = snap_list_at(&s->domains, *next);
-		if (!is_shown(d))
-			continue;
 		e = index_of(x, d->name);
 		is = age_level(s, d, l, e->age_level);
 		if (is == e->age_level)

@@ -4,13 +4,11 @@
  * functions are the ones that are replaced. */
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +16,7 @@
 
 #include "base/idmap.h"
 #include "base/mem.h"
+#include "tests/fault/disk_calls.h"
 #include "tests/fault/disk_model.h"
 
 #define SECTOR	 512u
@@ -161,8 +160,8 @@ call(long number, long a, long b, long c, long d, long e)
 	return syscall(number, a, b, c, d, e);
 }
 
-static int
-do_openat(int at, const char *path, int flags, mode_t mode)
+int
+disk_open(int at, const char *path, int flags, mode_t mode)
 {
 	const char *name;
 	unsigned parent, node;
@@ -189,8 +188,8 @@ do_openat(int at, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-static ssize_t
-do_pwrite(int fd, const void *data, size_t len, off_t off)
+ssize_t
+pwrite(int fd, const void *data, size_t len, off_t off)
 {
 	ssize_t n;
 
@@ -202,8 +201,8 @@ do_pwrite(int fd, const void *data, size_t len, off_t off)
 	return n;
 }
 
-static int
-do_sync(int fd)
+int
+disk_sync(int fd)
 {
 	pthread_mutex_lock(&disk.lock);
 	if (node_of_fd(fd) != 0)
@@ -213,54 +212,6 @@ do_sync(int fd)
 }
 
 /* ---- what the program and its libraries call */
-
-int
-open(const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(ap, mode_t) : 0;
-	va_end(ap);
-	return do_openat(AT_FDCWD, path, flags, mode);
-}
-
-int
-openat(int at, const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = (flags & O_CREAT) != 0 ? va_arg(ap, mode_t) : 0;
-	va_end(ap);
-	return do_openat(at, path, flags, mode);
-}
-
-ssize_t
-pwrite(int fd, const void *data, size_t len, off_t off)
-{
-	return do_pwrite(fd, data, len, off);
-}
-
-ssize_t
-pwritev(int fd, const struct iovec *iov, int n, off_t off)
-{
-	ssize_t done, all = 0;
-	int i;
-
-	for (i = 0; i < n; i++) {
-		done =
-		    do_pwrite(fd, iov[i].iov_base, iov[i].iov_len, off + all);
-		if (done < 0)
-			return all > 0 ? all : -1;
-		all += done;
-		if ((size_t)done < iov[i].iov_len)
-			break;
-	}
-	return all;
-}
 
 ssize_t
 write(int fd, const void *data, size_t len)
@@ -275,34 +226,6 @@ write(int fd, const void *data, size_t len)
 		write_add(fd, data, (size_t)n, at);
 	pthread_mutex_unlock(&disk.lock);
 	return n;
-}
-
-ssize_t
-writev(int fd, const struct iovec *iov, int n)
-{
-	ssize_t done, all = 0;
-	int i;
-
-	for (i = 0; i < n; i++) {
-		if ((done = write(fd, iov[i].iov_base, iov[i].iov_len)) < 0)
-			return all > 0 ? all : -1;
-		all += done;
-		if ((size_t)done < iov[i].iov_len)
-			break;
-	}
-	return all;
-}
-
-int
-fsync(int fd)
-{
-	return do_sync(fd);
-}
-
-int
-fdatasync(int fd)
-{
-	return do_sync(fd);
 }
 
 int
@@ -357,12 +280,6 @@ mkdirat(int at, const char *path, mode_t mode)
 		link_add(parent - 1, name, node_add(&st, true));
 	pthread_mutex_unlock(&disk.lock);
 	return rc;
-}
-
-int
-mkdir(const char *path, mode_t mode)
-{
-	return mkdirat(AT_FDCWD, path, mode);
 }
 
 int

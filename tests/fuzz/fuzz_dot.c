@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * Hostile message data: no stray CR or LF comes out, the cut of the input
- * (chosen by its first byte) changes nothing, and what was read survives
- * being written and read again. */
+ * Hostile message data: no stray CR or LF comes out, an LF is a line end and
+ * a CR alone none, what is well formed stays as it is, the cut of the input
+ * (chosen by its first byte) changes nothing, and what was read survives being
+ * written and read again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,31 @@ check_line_ends(const char *s, size_t len)
 	}
 }
 
+static size_t
+count(const char *s, size_t len, char c)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < len; i++)
+		n += s[i] == c;
+	return n;
+}
+
+/* Of chunks all is content, so that a line of it is a line of the message: but
+ * for a last one without an end. */
+static void
+check_lines(const struct dot_reader *d, const char *in, size_t len,
+    const char *out, size_t n)
+{
+	size_t lines = count(in, len, '\n');
+
+	if (len > 0 && in[len - 1] != '\n')
+		lines++;
+	MX_ASSERT(count(out, n, '\n') == lines);
+	if (!d->stray)
+		MX_ASSERT(n >= len && memcmp(in, out, len) == 0);
+}
+
 /* The message as DATA or as BDAT brings it, whole and cut, and on. */
 static void
 read_and_write(const char *in, size_t len, size_t piece, bool counted)
@@ -67,6 +93,8 @@ read_and_write(const char *in, size_t len, size_t piece, bool counted)
 	MX_ASSERT(d.done == e.done && d.stray == e.stray && d.nul == e.nul &&
 	    d.eightbit == e.eightbit && d.line_max == e.line_max);
 	check_line_ends(a, n);
+	if (counted)
+		check_lines(&d, in, len, a, n);
 
 	dot_writer_init(&w);
 	for (k = 0, m = 0; k < n; k += piece)

@@ -20,11 +20,13 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/domains.c \
 	watchd/daemon/events.c \
 	watchd/daemon/reload.c \
+	watchd/daemon/descriptors.c \
+	watchd/daemon/removed.c \
 	watchd/daemon/report.c \
 	watchd/daemon/self.c
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=addr_local_list \
-	-Wl,--wrap=apply_domain,--wrap=apply_gone,--wrap=config_load \
+	-Wl,--wrap=apply_domain,--wrap=removed_over,--wrap=config_load_as \
 	-Wl,--wrap=bounce_expire,--wrap=bounce_warn \
 	-Wl,--wrap=health_feed,--wrap=host_init,--wrap=host_room \
 	-Wl,--wrap=queue_done,--wrap=queue_gate \

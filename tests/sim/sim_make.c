@@ -332,6 +332,7 @@ make_text(struct world *w)
 	MX_ASSERT(f != NULL);
 	fprintf(f,
 	    "hostname = \"mx2.example.net\"\n"
+	    "seccomp = no\n"
 	    "deliver_connections = %u\nprobe_concurrency = %u\n",
 	    w->deliver_connections, w->probe_concurrency);
 	fprintf(f,

@@ -523,6 +523,14 @@ conn_input(const struct conn *c, const char **data)
 	return c->in_len;
 }
 
+bool
+conn_pending(const struct conn *c)
+{
+	const char *p;
+
+	return conn_input(c, &p) > 0;
+}
+
 void
 conn_consume(struct conn *c, size_t n)
 {
@@ -541,6 +549,12 @@ void
 conn_resume(struct conn *c)
 {
 	loop_task_schedule(c->offer);
+}
+
+void
+conn_yield(struct conn *c)
+{
+	loop_task_wait(c->offer);
 }
 
 void

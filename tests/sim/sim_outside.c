@@ -301,10 +301,13 @@ daemon_alerts_of(const struct daemon *d, const char *domain)
 const struct control_alert_ops daemon_alert_ops;
 
 struct agentx *
-agentx_create(struct loop *l, struct helper *helper, const char *spool)
+agentx_create(struct loop *l, struct helper *helper, struct spawner *spawner,
+    bool filter, const char *spool)
 {
 	(void)helper;
 	(void)l;
+	(void)spawner;
+	(void)filter;
 	(void)spool;
 	return NULL;
 }
@@ -386,6 +389,20 @@ smtpd_setup_use(struct smtpd *s, struct smtpd_setup **setup)
 	*setup = NULL;
 }
 
+unsigned
+smtpd_dnsbls(const struct smtpd *s)
+{
+	(void)s;
+	return 0;
+}
+
+void
+smtpd_dnsbls_show(const struct smtpd *s, struct snap_dnsbl *out)
+{
+	(void)s;
+	(void)out;
+}
+
 size_t
 smtpd_files_unread(const struct smtpd *s)
 {
@@ -426,6 +443,18 @@ smtpd_configure(struct smtpd *s, struct config *c, struct mx_errbuf *eb)
 }
 
 void
+smtpd_tick(struct smtpd *m MX_UNUSED, struct helper *helper MX_UNUSED,
+    int64_t now MX_UNUSED)
+{
+}
+
+bool
+smtpd_certificate_refused(const struct smtpd *m MX_UNUSED)
+{
+	return false;
+}
+
+void
 smtpd_drain(struct smtpd *s, void (*idle)(void *), void *arg)
 {
 	(void)s;
@@ -433,10 +462,37 @@ smtpd_drain(struct smtpd *s, void (*idle)(void *), void *arg)
 }
 
 unsigned
+smtpd_overdue(const struct smtpd *s MX_UNUSED)
+{
+	return 0;
+}
+
+unsigned
 smtpd_sessions(const struct smtpd *s)
 {
 	(void)s;
 	return 0;
+}
+
+unsigned
+smtpd_sessions_max(const struct smtpd *s)
+{
+	(void)s;
+	return 0;
+}
+
+bool
+smtpd_stress(const struct smtpd *s)
+{
+	(void)s;
+	return false;
+}
+
+void
+smtpd_bound(struct smtpd *s, unsigned n)
+{
+	(void)s;
+	(void)n;
 }
 
 bool
@@ -448,12 +504,12 @@ smtpd_rcpt_listed(struct smtpd *s, const char *domain, const char *mailbox)
 	return false;
 }
 
-enum smtpd_rcpt
-smtpd_rcpt_check(struct smtpd *s, const char *mailbox)
+void
+smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size)
 {
-	(void)s;
+	(void)m;
 	(void)mailbox;
-	return (enum smtpd_rcpt)0;
+	(void)strlcpy(dst, "250 2.1.5 Ok", size);
 }
 
 struct control *
@@ -498,6 +554,12 @@ http_tick(struct http *h, struct helper *helper, int64_t now)
 	(void)h;
 	(void)helper;
 	(void)now;
+}
+
+bool
+http_files_refused(const struct http *h MX_UNUSED)
+{
+	return false;
 }
 
 bool

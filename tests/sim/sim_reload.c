@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "daemon/privileges.h"
+#include "daemon/removed.h"
 #include "tests/sim/sim_world_int.h"
 
 #define CHANGES 5 /* of a reload, at most */
@@ -111,21 +113,37 @@ __wrap_apply_domain(struct daemon *d, const struct conf_domain *cd)
 	__real_apply_domain(d, cd);
 }
 
-void __real_apply_gone(struct daemon *, const char *name);
-void __wrap_apply_gone(struct daemon *, const char *name);
+/* One that was dropped with mail queued goes on as it was until that is gone. */
+void __real_removed_over(struct removed *, const char *, const char *);
+void __wrap_removed_over(struct removed *, const char *, const char *);
 void
-__wrap_apply_gone(struct daemon *d, const char *name)
+__wrap_removed_over(struct removed *r, const char *name, const char *why)
 {
-	__real_apply_gone(d, name);
+	__real_removed_over(r, name, why);
 	arrived(name, true);
 }
 
-struct config *__wrap_config_load(const char *file, struct conf_errors *);
+struct config *__wrap_config_load_as(const char *file,
+    const struct conf_reader *, struct conf_errors *);
 struct config *
-__wrap_config_load(const char *file, struct conf_errors *errs)
+__wrap_config_load_as(const char *file, const struct conf_reader *as MX_UNUSED,
+    struct conf_errors *errs)
 {
 	return config_parse(file, the_world->text, strlen(the_world->text),
 	    errs);
+}
+
+/* Nobody becomes anybody here. */
+int
+privileges_read_as(const struct config *c MX_UNUSED,
+    struct mx_errbuf *eb MX_UNUSED)
+{
+	return 0;
+}
+
+void
+privileges_read_back(void)
+{
 }
 
 void
@@ -134,6 +152,7 @@ reload_done(void)
 	judge_reloaded();
 	/* What did not differ for the daemon is there, too. */
 	for (unsigned i = 0; i < the_world->ndomains; i++)
-		if (the_world->domain[i].moving)
+		if (the_world->domain[i].moving &&
+		    !the_world->domain[i].to.dropped)
 			judge_move(&the_world->domain[i]);
 }

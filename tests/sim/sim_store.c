@@ -533,6 +533,20 @@ store_scan(struct store *st, void (*one)(void *, const struct envelope *),
 	op->scan_done = done;
 }
 
+const uint64_t *
+store_damaged(const struct store *st, unsigned *n)
+{
+	(void)st;
+	*n = 0; /* nothing is damaged here */
+	return NULL;
+}
+
+int64_t
+store_id_ms(uint64_t id)
+{
+	return (int64_t)(id >> 8);
+}
+
 void
 store_state_put(struct store *st, const char *key, const void *data, size_t len,
     store_done_cb *done, void *arg, uint64_t token)
@@ -565,6 +579,12 @@ store_info(const struct store *st, struct store_info *info)
 		.size_bytes = UINT64_C(1) << 40,
 		.free_bytes = UINT64_C(1) << 39,
 		.free_inodes = 1000000 };
+}
+
+unsigned
+store_pressure(const struct store *s MX_UNUSED)
+{
+	return 0;
 }
 
 int

@@ -63,7 +63,7 @@ world_start(struct world *w)
 {
 	struct mx_errbuf eb = { "" };
 
-	if (daemon_create(&w->daemon, config_ref(w->conf), &eb) != 0) {
+	if (daemon_create(&w->daemon, config_ref(w->conf), NULL, &eb) != 0) {
 		printf("the daemon does not start: %s\n", eb.text);
 		exit(2);
 	}

@@ -118,6 +118,10 @@ static const struct bad_case wrong[] = {
 	    "2: error: resolver \"127.0.0.1@0\" is not an "
 	    "address; write it like \"192.0.2.53\" or "
 	    "\"192.0.2.53@5353\"" },
+	{ "more recipients than a domain holds",
+	    "smtpd { max_recipients = 10001 }\n",
+	    "2: error: smtpd: max_recipients \"10001\" is out of range; it "
+	    "may be 1 to 10000" },
 	{ "listen by name", "smtpd { listen = \"localhost:25\" }\n",
 	    "2: error: smtpd: listen \"localhost:25\" is not "
 	    "an address; write it like \"192.0.2.7:25\" or "
@@ -146,6 +150,10 @@ static const struct bad_case wrong[] = {
 	    "smtpd { listen = {\"127.0.0.1:25\", "
 	    "\"127.0.0.1\"} }\n",
 	    "2: error: smtpd: listen \"127.0.0.1\" is listed twice" },
+	{ "list in the DNS", "smtpd { dnsbl = {\"zen.test*x\"} }\n",
+	    "2: error: smtpd: dnsbl \"zen.test*x\" has a weight that is none; "
+	    "write it like \"zen.example.org\" or "
+	    "\"zen.example.org=127.0.0.[2-11]*2\"" },
 	{ "prefix length", "smtpd { trusted = {\"127.0.0.0/33\"} }\n",
 	    "2: error: smtpd: trusted \"127.0.0.0/33\" is "
 	    "not an address or prefix; write it like "
@@ -316,16 +324,28 @@ static const struct bad_case wrong[] = {
 	{ "a certificate without its key",
 	    "smtpd { tls_cert = \"/dev/null\" }\n",
 	    "2: error: smtpd: tls_cert is set without "
-	    "tls_key" },
+	    "tls_key\n"
+	    "2: error: smtpd: tls_cert \"/dev/null\" cannot be read: it is "
+	    "not a file" },
 	{ "a key without its certificate",
 	    "smtpd { tls_key = \"/dev/null\" }\n",
 	    "2: error: smtpd: tls_key is set without "
-	    "tls_cert" },
+	    "tls_cert\n"
+	    "2: error: smtpd: tls_key \"/dev/null\" cannot be read: it is "
+	    "not a file" },
 	{ "a certificate that is not there",
 	    "smtpd { tls_cert = \"/nonexistent/c\"\n"
 	    " tls_key = \"/dev/null\" }\n",
 	    "2: error: smtpd: tls_cert \"/nonexistent/c\" "
-	    "cannot be read: No such file or directory" },
+	    "cannot be read: No such file or directory\n"
+	    "3: error: smtpd: tls_key \"/dev/null\" cannot be read: it is "
+	    "not a file" },
+	{ "a key that everybody can read",
+	    "smtpd { tls_cert = \"/etc/passwd\"\n"
+	    " tls_key = \"/etc/passwd\" }\n",
+	    "3: error: smtpd: tls_key \"/etc/passwd\" cannot be read: it is "
+	    "open to others than its owner and its group; make its mode 0600 "
+	    "or 0640" },
 	{ "recipients that are not there",
 	    "domain \"example.org\" { recipients = "
 	    "\"/nonexistent/r\" }\n",
@@ -334,8 +354,8 @@ static const struct bad_case wrong[] = {
 	    "or directory" },
 	{ "recipients that are a directory",
 	    "defaults { recipients = \"/\" }\n",
-	    "2: error: defaults: recipients \"/\" is a "
-	    "directory; name a file" },
+	    "2: error: defaults: recipients \"/\" "
+	    "cannot be read: it is a directory" },
 	{ "first longer than max",
 	    "domain \"example.org\" { retry { first = 3h } }\n",
 	    "2: error: domain \"example.org\": retry: first "
@@ -403,8 +423,9 @@ static const struct bad_case wrong[] = {
 	{ "receiver: a secret that is none",
 	    "receiver \"a\" { type = pagerduty routing_key_file = "
 	    "\"/etc/passwd\" }\n",
-	    "2: error: receiver \"a\": routing_key_file \"/etc/passwd\" can "
-	    "be read by others than its owner; make its mode 0600" },
+	    "2: error: receiver \"a\": routing_key_file \"/etc/passwd\" "
+	    "cannot be read: it is open to others than its owner and its "
+	    "group; make its mode 0600 or 0640" },
 	{ "email: through the primary",
 	    "receiver \"m\" { type = email smarthost = "
 	    "\"smtp://mx1.example.net:587\" to = {\"ops@example.com\"} }\n"

@@ -271,7 +271,6 @@ snap(struct snapshot *s, const char *name, const char *state,
 {
 	struct snap_domain *d = snapshot_add(s, name, nprimaries);
 
-	d->configured = true;
 	d->state_name = state;
 	d->state_since = NOW_MS / 1000 - 90;
 	d->lifetime = INT64_C(30) * 86400;
@@ -319,7 +318,8 @@ fake_snapshot(void *arg, const char *domain MX_UNUSED)
 	d = snap(s, "example.org", "down", 1);
 	p = &d->primary[0];
 	d->active = d->deferred = d->held = 1;
-	d->oldest_ms = NOW_MS - INT64_C(3) * 86400000;
+	d->oldest_ms = d->ripest_ms = NOW_MS - INT64_C(3) * 86400000;
+	d->ripest_life_ms = INT64_C(30) * 86400000;
 	d->next_expiry_ms = NOW_MS + INT64_C(27) * 86400000;
 	d->next_try_ms = NOW_MS + 60000;
 	d->cause = "connection refused";
@@ -385,6 +385,39 @@ fake_rcpt(void *arg MX_UNUSED, const char *mailbox, char *dst, size_t size)
 	    size);
 }
 
+static void
+fake_unreadable(void *self, struct relay_unreadable *out)
+{
+	static uint64_t ids[250];
+	const struct fake *f = self;
+
+	for (unsigned i = 0; i < 250; i++)
+		ids[i] = (0x7000 + i) << 8;
+	*out = (struct relay_unreadable){ ids, f->unreadable,
+		f->unreadable > 0 ? f->unreadable + 13 : 0 };
+}
+
+static void
+fake_refused(void *self, const char *domain,
+    void (*fn)(void *arg, const char *mailbox, int64_t since_ms), void *arg)
+{
+	char mailbox[64];
+
+	(void)self;
+	for (unsigned i = 0; i < 23 && strcmp(domain, "example.org") == 0;
+	     i++) {
+		snprintf(mailbox, sizeof(mailbox), "left%u@%s", i, domain);
+		fn(arg, mailbox, INT64_C(1795000000000));
+	}
+}
+
+static int64_t
+fake_came(void *self, uint64_t id)
+{
+	(void)self;
+	return INT64_C(1795364000000) + (int64_t)(id >> 8);
+}
+
 void
 fake_init(struct fake *f, struct loop *loop)
 {
@@ -393,6 +426,9 @@ fake_init(struct fake *f, struct loop *loop)
 		.domain = fake_domain,
 		.list = fake_list,
 		.show = fake_show,
+		.unreadable = fake_unreadable,
+		.came = fake_came,
+		.refused = fake_refused,
 		.flush = fake_flush,
 		.hold_domain = fake_hold_domain,
 		.hold = fake_hold,

@@ -28,6 +28,7 @@ struct fake {
 
 	unsigned big; /* so many more messages for big.example */
 	bool list_rcpts; /* the listing brings recipients */
+	unsigned unreadable; /* ids of records that do not decode; 13 more */
 	bool flushing, cut;
 	uint64_t remaining;
 	unsigned polls_left; /* until the flush ends */

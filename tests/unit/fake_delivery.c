@@ -580,7 +580,7 @@ config_unref(struct config **c)
 }
 
 const struct conf_domain *
-config_domain(const struct config *c, const char *name)
+config_settings(const struct config *c, const char *name)
 {
 	return c->ndomains > 0 && strcmp(c->domain[0].name, name) == 0 ?
 	    &c->domain[0] :

@@ -167,6 +167,12 @@ loop_task_schedule(struct loop_task *t)
 }
 
 void
+loop_task_wait(struct loop_task *t)
+{
+	loop_task_schedule(t);
+}
+
+void
 loop_task_destroy(struct loop_task **tp)
 {
 	struct loop_task *t = *tp;

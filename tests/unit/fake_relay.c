@@ -126,6 +126,12 @@ queue_abort(struct queue_intake **txp)
 	mem_free(txp);
 }
 
+unsigned
+queue_pressure(const struct queue *q MX_UNUSED)
+{
+	return fake.pressure;
+}
+
 int
 queue_accepting(const struct queue *q MX_UNUSED, uint64_t size MX_UNUSED)
 {

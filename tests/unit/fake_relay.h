@@ -20,6 +20,7 @@ struct fake_relay {
 	struct loop *loop;
 	int accepting; /* what queue_accepting() says, but for... */
 	bool queue_full; /* ...max_messages */
+	unsigned pressure; /* percent */
 	int append_rc; /* of the append that... */
 	size_t append_limit; /* ...goes beyond this; 0: never */
 	int commit_rc;

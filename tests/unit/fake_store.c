@@ -52,6 +52,9 @@ struct store {
 	int fail_commit, fail_update, fail_remove;
 	uint64_t last_number, last_request;
 	unsigned updates;
+	const uint64_t *damaged;
+	unsigned ndamaged;
+	uint64_t all_damaged;
 };
 
 struct store_tx {
@@ -127,6 +130,15 @@ fake_store_fail(struct store *st, int commit, int update, int remove)
 	st->fail_commit = commit;
 	st->fail_update = update;
 	st->fail_remove = remove;
+}
+
+void
+fake_store_damage(struct store *st, const uint64_t *ids, unsigned n,
+    uint64_t all)
+{
+	st->damaged = ids;
+	st->ndamaged = n;
+	st->all_damaged = all;
 }
 
 void
@@ -279,7 +291,7 @@ pump_scan(struct store *st, struct fake_op *op)
 	for (size_t i = 0; i < st->norder; i++)
 		if ((env = idmap_get(&st->records, st->order[i])) != NULL)
 			op->scan_one(op->arg, env);
-	op->scan_done(op->arg, 0, 0);
+	op->scan_done(op->arg, 0, st->all_damaged);
 }
 
 static void
@@ -401,6 +413,12 @@ store_info(const struct store *s, struct store_info *info)
 	*info = (struct store_info){ .state = STORE_OK };
 }
 
+unsigned
+store_pressure(const struct store *s MX_UNUSED)
+{
+	return 0;
+}
+
 int
 store_accepting(const struct store *st, uint64_t size)
 {
@@ -475,6 +493,19 @@ store_scan(struct store *st, void (*one)(void *, const struct envelope *),
 
 	op->scan_one = one;
 	op->scan_done = done;
+}
+
+const uint64_t *
+store_damaged(const struct store *st, unsigned *n)
+{
+	*n = st->ndamaged;
+	return st->damaged;
+}
+
+int64_t
+store_id_ms(uint64_t id)
+{
+	return (int64_t)(id >> 8);
 }
 
 void

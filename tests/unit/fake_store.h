@@ -18,6 +18,9 @@ void fake_store_restart(struct store *);
 /* What commits, updates and removals answer from now on (0: they work). */
 void fake_store_fail(struct store *, int commit, int update, int remove);
 
+/* What the next scan finds besides: records that do not decode. Borrowed. */
+void fake_store_damage(struct store *, const uint64_t *ids, unsigned n,
+    uint64_t all);
 /* Puts a record there as if it had been there at the start; copies it. */
 void fake_store_put(struct store *, const struct envelope *);
 /* The durable record; NULL: none. Borrowed. */

@@ -51,7 +51,7 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 }
 
 static void
-on_breaker(void *arg, const char *domain, bool closed, bool fresh,
+on_breaker(void *arg, const char *domain, bool closed, bool tell,
     const char *reply)
 {
 	struct world *w = arg;
@@ -60,10 +60,11 @@ on_breaker(void *arg, const char *domain, bool closed, bool fresh,
 	assert_true(fake_loop_running());
 	if (!closed) {
 		w->mended++;
+		w->mended_told += tell;
 		return;
 	}
-	w->broken += fresh;
-	w->broken_again += !fresh;
+	w->broken += tell;
+	w->broken_again += !tell;
 	snprintf(w->reply, sizeof(w->reply), "%s", reply);
 }
 
@@ -83,8 +84,9 @@ on_shown(void *arg, const char *domain)
 {
 	struct world *w = arg;
 
-	(void)domain;
-	return w->shown_ms;
+	return w->hidden != NULL && strcmp(w->hidden, domain) == 0 ?
+	    0 :
+	    w->shown_ms;
 }
 
 const struct queue_policy world_policy = {
@@ -126,11 +128,17 @@ world_queue_up(struct world *w, const struct queue_conf *conf)
 {
 	struct queue_ops ops = { on_want, on_expire, on_warn, on_flush,
 		on_breaker, on_listed, on_shown, w };
+	char name[32];
 
 	w->q = queue_create(w->loop, w->store, w->stats, conf, &ops);
 	w->relay = queue_relay(w->q);
 	queue_policy(w->q, A, w->policy != NULL ? w->policy : &world_policy);
 	queue_policy(w->q, B, &world_policy);
+	for (unsigned i = 0; i < w->domains; i++) {
+		snprintf(name, sizeof(name), "d%u.test", i);
+		stats_domain_add(w->stats, name);
+		queue_policy(w->q, name, &world_policy);
+	}
 	queue_load(w->q);
 	world_settle(w);
 	assert_false(queue_loading(w->q));

@@ -38,9 +38,11 @@ struct world {
 	struct queue_job *expired[200], *warned[200];
 	unsigned nexpired, nwarned, stage;
 	unsigned begun, ended;
-	unsigned broken, broken_again, mended; /* the breaker */
+	unsigned broken, broken_again, mended, mended_told; /* the breaker */
 	int64_t shown_ms; /* the probe's recipient was taken; 0 never */
+	const char *hidden; /* but not that of this domain */
 	const struct queue_policy *policy; /* of A; NULL: world_policy */
+	unsigned domains; /* more of them: d0.test, d1.test, ... */
 	const char *list; /* mailboxes in the list, each behind a blank */
 	bool ended_ok;
 	struct relay_flush end;

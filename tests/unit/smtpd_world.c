@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * smtpd_world: see smtpd_world.h. */
+#include <sys/stat.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,6 +49,7 @@ put_file(const char *name, const char *text)
 	snprintf(tmp, sizeof(tmp), "%s.new", path);
 	f = fopen(tmp, "w");
 	assert_non_null(f);
+	assert_int_equal(fchmod(fileno(f), 0600), 0); /* it may be a key */
 	fputs(text, f);
 	fclose(f);
 	assert_int_equal(rename(tmp, path), 0);
@@ -59,7 +62,7 @@ make_config(const char *smtpd, const char *queue)
 	struct config *conf;
 	char *text = mem_printf(
 	    "hostname = mx2.test\n"
-	    "smtpd { %s %s %s }\n"
+	    "smtpd { %s %s %s %s }\n"
 	    "queue { %s }\n"
 	    "domain \"backed.test\" { recipients = \"%s/rcpt\" }\n"
 	    "domain \"any.test\" { primary = {\"mx1.test\"} }\n"
@@ -67,6 +70,9 @@ make_config(const char *smtpd, const char *queue)
 	    "domain \"patient.test\" { admission = \"outage\"\n"
 	    "  admission_patience = \"30ms\" }\n",
 	    strstr(smtpd, "trusted") == NULL ? "trusted = {}" : "",
+	    /* all is said at once */
+	    strstr(smtpd, "early_talk") == NULL ? "early_talk = \"accept\"" :
+						  "",
 	    strstr(smtpd, "listen") == NULL ? "listen = {\"127.0.0.1:0\"}" : "",
 	    smtpd, queue, w.dir);
 	size_t i;
@@ -112,6 +118,7 @@ wait_read(void)
 
 const char rcpt_file[] = "user@backed.test OK\n"
 			 "two@backed.test OK\n"
+			 "ok%other.test@backed.test OK\n"
 			 "three@backed.test OK\n"
 			 "four@backed.test OK\n"
 			 "gone@backed.test REJECT 5.1.6 moved away\n";

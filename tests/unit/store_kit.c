@@ -79,6 +79,24 @@ kit_error(void *arg, enum store_op op, int err)
 	k->errors++;
 }
 
+static void
+kit_writable(void *arg, bool yes)
+{
+	struct kit *k = arg;
+
+	k->unwritable = !yes;
+	loop_stop(k->loop);
+}
+
+void
+kit_wait_writable(struct kit *k)
+{
+	loop_timer_set(k->deadline, KIT_DEADLINE_MS);
+	while (k->unwritable)
+		loop_run(k->loop);
+	loop_timer_cancel(k->deadline);
+}
+
 void
 kit_attach(struct kit *k, const char *dir)
 {
@@ -108,7 +126,8 @@ kit_init(struct kit *k, const char *parent)
 bool
 kit_open(struct kit *k)
 {
-	struct store_events ev = { kit_state, kit_committed, kit_error, k };
+	struct store_events ev = { kit_state, kit_committed, kit_error,
+		kit_writable, k };
 
 	k->rc = store_open(&k->store, k->loop, &k->conf, &ev, &k->eb);
 	return k->rc == 0;

@@ -19,6 +19,7 @@ struct kit {
 	struct store_loaded loaded;
 	uint64_t scanned, damaged;
 	enum store_state state; /* last heard of */
+	bool unwritable; /* the same */
 	unsigned errors, commits;
 	unsigned largest; /* group */
 };
@@ -32,6 +33,7 @@ void kit_close(struct kit *);
 /* Runs the loop until *flag; ends the program after 20 seconds. */
 void kit_wait(struct kit *, const bool *flag);
 void kit_wait_state(struct kit *, enum store_state);
+void kit_wait_writable(struct kit *);
 
 struct envelope *kit_envelope(const char *domain);
 /* Bytes that depend on the seed, so that a mix-up is seen. */

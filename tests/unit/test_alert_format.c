@@ -213,6 +213,27 @@ partly_over(void **st)
 	note_fini(&n);
 }
 
+/* A list in the DNS is no domain. */
+static void
+about_a_list(void **st)
+{
+	static const enum conf_receiver_type type[] = { RECEIVER_WEBHOOK,
+		RECEIVER_PAGERDUTY };
+	struct message m;
+
+	(void)st;
+	for (unsigned i = 0; i < MX_COUNT(type); i++) {
+		struct note n = { .kind = ALERT_dnsbl_broken };
+
+		note_add(&n, "bl.test", ALERT_SEV_WARNING, T0, "mute");
+		m = make(type[i], n, false);
+		assert_null(strstr(buf_str(&m.body), "\"domain\""));
+		assert_non_null(
+		    strstr(buf_str(&m.body), "\"list\":\"bl.test\""));
+		message_fini(&m);
+	}
+}
+
 /* What has no domain and no primary has no such labels. */
 static void
 about_the_daemon(void **st)
@@ -412,6 +433,7 @@ main(void)
 		cmocka_unit_test(alertmanager),
 		cmocka_unit_test(alertmanager_of_thousands),
 		cmocka_unit_test(partly_over),
+		cmocka_unit_test(about_a_list),
 		cmocka_unit_test(about_the_daemon),
 		cmocka_unit_test(email),
 		cmocka_unit_test(ntfy_and_slack),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * Rules over thousands of domains: a bounded number of them a call. */
+ * Rules over thousands of domains: a bounded number of them a call; and over the
+ * lists in the DNS, each of which has an alert of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 
 #include "alerts/alerts_int.h"
+#include "alerts/ledger.h"
 #include "base/mem.h"
 
 #define T0  INT64_C(1800000000000)
@@ -45,7 +47,7 @@ many(unsigned n)
 
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "d%04u", i);
-		snapshot_add(s, name, 1)->configured = true;
+		(void)snapshot_add(s, name, 1);
 	}
 	s->indexed = true;
 	return s;
@@ -114,7 +116,6 @@ many_domains_take_turns(void **st)
 
 	/* one block is another one */
 	d = snap_domain_create("d3003", 1);
-	d->configured = true;
 	d->deferred = 5;
 	snap_list_replace(&s->domains, 3003, &d);
 	eval(r, conf, s, c);
@@ -135,7 +136,6 @@ many_domains_take_turns(void **st)
 	snapshot_unref(&s);
 	s = many(n - 1);
 	d = snap_domain_create("d2999a", 1);
-	d->configured = true;
 	snap_list_merge(&s->domains, &d, 1);
 	memset(seen, 0, sizeof(seen));
 	for (calls = 0; calls < 3; calls++) {
@@ -152,11 +152,83 @@ many_domains_take_turns(void **st)
 	mem_free(&c);
 }
 
+static const char *
+list_is(struct ledger *l, const char *zone)
+{
+	const struct instance *i =
+	    instance_find(&l->instances, ALERT_dnsbl_broken, zone);
+
+	return i != NULL ? instance_state_name(i->state) : "none";
+}
+
+static void
+step(struct ledger *l, struct rules *r, const struct config *conf,
+    const struct snapshot *s)
+{
+	static const struct rules_self self;
+	static int64_t now = T0;
+
+	now += SEC;
+	(void)ledger_step(l, r, conf, s, &self, now);
+}
+
+/* An alert for each list, with its name; one that is asked no longer has none,
+ * nor has the whole, which an earlier version told of. */
+static void
+lists_have_their_own(void **st)
+{
+	static const char text[] = "hostname = \"mx2.test\"\n"
+				   "resolver = {\"127.0.0.1\"}\n"
+				   "domain \"a.test\" { primary = "
+				   "{\"192.0.2.1\"} }\n";
+	static const char *const zone[] = { "bl.test", "ok.test", "wl.test" };
+	struct snapshot *s = snapshot_create();
+	struct rules *r = rules_create();
+	struct conf_errors errs;
+	struct config *conf = config_parse("test", text, strlen(text), &errs);
+	struct instance *i;
+	struct ledger l;
+
+	(void)st;
+	assert_non_null(conf);
+	conf_errors_fini(&errs);
+	ledger_init(&l);
+	s->ndnsbls = 3;
+	s->dnsbl = mem_array(3, sizeof(*s->dnsbl));
+	for (unsigned k = 0; k < 3; k++) {
+		strlcpy(s->dnsbl[k].zone, zone[k], sizeof(s->dnsbl[k].zone));
+		s->dnsbl[k].state = k == 1 ? SNAP_DNSBL_OK : SNAP_DNSBL_BROKEN;
+	}
+	strlcpy(s->dnsbl[2].why, "mute", sizeof(s->dnsbl[2].why));
+	instance_get(&l.instances, ALERT_dnsbl_broken, "")->state =
+	    INSTANCE_FIRING;
+	step(&l, r, conf, s);
+	assert_string_equal(list_is(&l, ""), "resolved");
+	assert_string_equal(list_is(&l, "bl.test"), "firing");
+	assert_string_equal(list_is(&l, "ok.test"), "none");
+	assert_string_equal(list_is(&l, "wl.test"), "firing");
+	i = instance_find(&l.instances, ALERT_dnsbl_broken, "wl.test");
+	assert_string_equal(i->summary, "mute");
+	s->dnsbl[0].state = SNAP_DNSBL_UNTESTED; /* anew after a start */
+	step(&l, r, conf, s);
+	assert_string_equal(list_is(&l, "bl.test"), "firing");
+	s->dnsbl[0].state = SNAP_DNSBL_OK;
+	s->ndnsbls = 2;
+	step(&l, r, conf, s);
+	assert_string_equal(list_is(&l, "bl.test"), "resolved");
+	assert_string_equal(list_is(&l, "wl.test"), "resolved");
+	ledger_fini(&l);
+	rules_destroy(&r);
+	snapshot_unref(&s);
+	config_unref(&conf);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_domains_take_turns),
+		cmocka_unit_test(lists_have_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

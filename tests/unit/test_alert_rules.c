@@ -59,7 +59,7 @@ world_init(struct world *w, const char *more)
 	w->p = &w->d->primary[0];
 	w->now = T0;
 	w->p->label = "192.0.2.1";
-	w->d->configured = w->p->healthy = w->p->probed = true;
+	w->p->healthy = w->p->probed = true;
 	w->d->lifetime = 30 * 86400;
 	w->d->state = HEALTH_UP;
 	w->d->state_since = (T0 - DAY) / 1000;
@@ -76,6 +76,18 @@ world_fini(struct world *w)
 	rules_destroy(&w->rules);
 	ledger_fini(&w->l);
 	config_unref(&w->conf);
+}
+
+/* Its domain is in no snapshot any more. */
+static void
+world_leave(struct world *w)
+{
+	static struct snap_primary nobody;
+	const char *name = "a.test";
+
+	snap_list_drop(&w->s->domains, &name, 1);
+	w->d = NULL;
+	w->p = &nobody;
 }
 
 /* The time passes in steps of ten seconds, probes go on. */
@@ -164,13 +176,23 @@ clock_goes_back(void **st)
 
 /* Held mail gets old, which is told; it does not expire, and it is not stuck. */
 static void
+set_oldest(struct world *w, int64_t age)
+{
+	w->d->oldest_live_ms = w->d->oldest_ms = w->now - age;
+	w->d->next_expiry_ms = w->d->oldest_ms + 30 * DAY;
+	w->d->ripest_ms = w->d->oldest_ms;
+	w->d->ripest_life_ms = 30 * DAY;
+}
+
+static void
 held_mail(void **st)
 {
 	struct world w;
 
 	(void)st;
 	world_init(&w, "");
-	w.d->oldest_ms = w.now - 25 * DAY;
+	set_oldest(&w, 25 * DAY);
+	w.d->oldest_live_ms = w.d->next_expiry_ms = 0;
 	w.d->held = 3;
 	pass(&w, 10 * MIN);
 	is(&w, queue_age, "critical");
@@ -283,13 +305,6 @@ flapping(void **st)
 }
 
 static void
-set_oldest(struct world *w, int64_t age)
-{
-	w->d->oldest_live_ms = w->d->oldest_ms = w->now - age;
-	w->d->next_expiry_ms = w->d->oldest_ms + 30 * DAY;
-}
-
-static void
 queue_age(void **st)
 {
 	struct world w;
@@ -317,9 +332,11 @@ queue_age(void **st)
 	is(&w, queue_age, "critical");
 	/* its lifetime is extended, as the alert said: it has more of it */
 	w.d->next_expiry_ms += 15 * DAY;
+	w.d->ripest_life_ms += 15 * DAY;
 	pass(&w, 10 * SEC);
 	is(&w, queue_age, "warning");
 	w.d->next_expiry_ms -= 15 * DAY;
+	w.d->ripest_life_ms -= 15 * DAY;
 	pass(&w, 10 * SEC);
 	is(&w, queue_age, "critical");
 	/* a full spool is no reason to say nothing */
@@ -327,6 +344,7 @@ queue_age(void **st)
 	w.s->spool_state = 1;
 	w.d->deferred = 0;
 	w.d->oldest_live_ms = w.d->oldest_ms = w.d->next_expiry_ms = 0;
+	w.d->ripest_ms = 0;
 	pass(&w, 10 * SEC);
 	is(&w, queue_age, "resolved");
 	w.d->deferred = 100;
@@ -337,6 +355,7 @@ queue_age(void **st)
 	/* indexing after a start: the queue only looks empty */
 	w.s->indexed = w.s->ready = false;
 	w.d->oldest_live_ms = w.d->oldest_ms = w.d->next_expiry_ms = 0;
+	w.d->ripest_ms = 0;
 	w.d->deferred = 0;
 	pass(&w, 10 * MIN);
 	is(&w, queue_age, "critical");
@@ -371,8 +390,7 @@ queue_expiry(void **st)
 	/* a flush that is too slow is told long before */
 	w.d->deferred = 100000;
 	w.d->flush.rate = 0.01;
-	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 10 * DAY;
-	w.d->next_expiry_ms = w.now + 20 * DAY;
+	set_oldest(&w, 10 * DAY);
 	pass(&w, 70 * SEC);
 	is(&w, queue_expiry, "warning");
 	assert_non_null(strstr(summary(&w, ALERT_queue_expiry),
@@ -763,7 +781,7 @@ heartbeat_stops(void **st)
 	w.p->last_run = w.now / 1000;
 	assert_true(alive(&w, 0));
 	/* the spool refuses mail, or the disk failed */
-	for (w.s->spool_state = 1; w.s->spool_state < 3; w.s->spool_state++)
+	for (w.s->spool_state = 1; w.s->spool_state < 4; w.s->spool_state++)
 		assert_false(alive(&w, 0));
 	w.s->spool_state = 0;
 	w.s->ready = false;
@@ -787,7 +805,10 @@ removed_domain_and_disabled_alert(void **st)
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "warning");
 	is(&w, queue_depth, "inactive");
-	w.d->configured = false;
+	w.d->removed = true; /* its alerts go on, by its settings of before */
+	pass(&w, 10 * SEC);
+	is(&w, primary_down, "warning");
+	world_leave(&w);
 	pass(&w, 10 * SEC);
 	is(&w, primary_down, "resolved");
 	world_fini(&w);

@@ -299,6 +299,24 @@ old_state(void **state)
 
 /* Thirty who left are in the list still: put off, and believed a day later. */
 static void
+on_refused(void *arg, const char *mailbox, int64_t since_ms)
+{
+	assert_int_equal(mailbox[0], 'u');
+	assert_true(since_ms > 0);
+	++*(unsigned *)arg;
+}
+
+static unsigned
+count_refused(struct world *w)
+{
+	unsigned n = 0;
+
+	w->relay->refused(w->relay->self, A, on_refused, &n);
+	w->relay->refused(w->relay->self, B, on_refused, &n);
+	return n;
+}
+
+static void
 who_left(void **state)
 {
 	static char list[1024];
@@ -337,6 +355,14 @@ who_left(void **state)
 	assert_true(queue_refused_for_good(w->q, A, "u0@" A, 1000));
 	assert_false(queue_refused_for_good(w->q, A, "u30@" A, 1000));
 	assert_false(queue_refused_for_good(w->q, A, "u0@" A, clock_wall_ms()));
+	/* They are known by name, over a restart, as long as they are listed. */
+	assert_int_equal(count_refused(w), 30);
+	world_restart(w);
+	assert_int_equal(count_refused(w), 30);
+	*strstr(list, " u29@") = '\0';
+	assert_int_equal(count_refused(w), 29);
+	w->list = NULL;
+	assert_int_equal(count_refused(w), 0);
 }
 
 /* B7: the filter is broken, and nothing was taken since. */

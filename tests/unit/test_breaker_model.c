@@ -2,7 +2,8 @@
  * A model of primaries that break and heal, in virtual time, over many seeds: who is
  * known to exist (by the list, or because mail was taken) and is taken when the
  * primary is healed is never given back; each message ends once; and the books
- * balance. MXWATCH_MODEL_SEEDS=N: so many seeds (150). */
+ * balance. In most worlds several domains share the primary, and what breaks may be
+ * about one of them. MXWATCH_MODEL_SEEDS=N: so many seeds (150). */
 #include <stdlib.h>
 
 #include "tests/unit/queue_world.h"
@@ -40,8 +41,10 @@ struct model {
 	uint64_t x; /* of the random numbers */
 	unsigned box[NBOXES];
 	struct letter letter[NMAILS + NLATER];
-	unsigned nletters, delivered, returned, expired;
+	unsigned nletters, delivered, returned, expired, removed;
+	unsigned ndomains; /* that share the primary; a box is of one of them */
 	enum mood mood;
+	unsigned struck; /* the domain that it is about; ndomains: all */
 	int64_t until_ms;
 	char list[NBOXES * 32];
 	unsigned seed;
@@ -56,10 +59,26 @@ pick(struct model *m, unsigned n)
 	return (unsigned)((m->x >> 11) % n);
 }
 
-static void
-say_box(unsigned i, char *dst, size_t size)
+static const char *
+domain_of(const struct model *m, unsigned box)
 {
-	snprintf(dst, size, "u%u@" A, i);
+	static const char *const names[] = { A, "d0.test", "d1.test", "d2.test",
+		"d3.test", "d4.test", "d5.test" };
+
+	return names[box % m->ndomains];
+}
+
+static void
+say_box(const struct model *m, unsigned i, char *dst, size_t size)
+{
+	snprintf(dst, size, "u%u@%s", i, domain_of(m, i));
+}
+
+static void
+open_all(struct model *m)
+{
+	for (unsigned i = 0; i < m->ndomains; i++)
+		queue_gate(m->w->q, domain_of(m, i), GATE_OPEN);
 }
 
 static void
@@ -78,7 +97,8 @@ people(struct model *m)
 			m->box[i] |= OLD;
 		if ((m->box[i] & LISTED) == 0)
 			continue;
-		snprintf(name, sizeof(name), " u%u@" A, i);
+		say_box(m, i, name, sizeof(name));
+		strlcat(m->list, " ", sizeof(m->list));
 		strlcat(m->list, name, sizeof(m->list));
 	}
 	m->w->list = m->list;
@@ -89,16 +109,17 @@ arrives(struct model *m)
 {
 	struct letter *l = &m->letter[m->nletters++];
 	struct queue_intake *in = queue_begin(m->w->q);
-	struct envelope *env = world_make(A, 0);
+	struct envelope *env;
 	char text[40];
 
 	l->box = pick(m, NBOXES);
+	env = world_make(domain_of(m, l->box), 0);
 	l->spam = pick(m, 4) == 0;
 	l->id = queue_intake_id(in);
 	snprintf(text, sizeof(text), "s%u@b.test", pick(m, 60));
 	mem_free(&env->sender);
 	env->sender = mem_strdup(pick(m, 20) == 0 ? "" : text);
-	say_box(l->box, text, sizeof(text));
+	say_box(m, l->box, text, sizeof(text));
 	envelope_add_rcpt(env, text);
 	assert_int_equal(queue_append(in, "x", 1), 0);
 	queue_commit(&in, &env, 1, world_on_accept, m->w, 7);
@@ -111,24 +132,27 @@ static const char *
 answer(struct model *m, const struct letter *l, enum smtp_phase *phase)
 {
 	unsigned box = m->box[l->box];
+	enum mood mood = m->mood;
 
+	if (m->struck < m->ndomains && l->box % m->ndomains != m->struck)
+		mood = HONEST;
 	*phase = SMTP_PHASE_MAIL;
-	if (m->mood == BLOCKS_MAIL)
+	if (mood == BLOCKS_MAIL)
 		return "550 5.7.1 Client host blocked by a list";
-	if (m->mood == BAD_SIZE)
+	if (mood == BAD_SIZE)
 		return "552 5.3.4 message size exceeds fixed limit";
-	if (m->mood == CONFUSED)
+	if (mood == CONFUSED)
 		return "503 5.5.1 what?";
 	*phase = SMTP_PHASE_RCPT;
-	if (m->mood == BLOCKS_RCPT)
+	if (mood == BLOCKS_RCPT)
 		return "554 5.7.1 Service unavailable; Client host blocked";
-	if (m->mood == NOT_OURS)
+	if (mood == NOT_OURS)
 		return "554 5.7.1 Relay access denied";
-	if (m->mood == KNOWS_NOBODY || (box & EXISTS) == 0 ||
-	    (m->mood == OLD_STATE && (box & OLD) == 0))
+	if (mood == KNOWS_NOBODY || (box & EXISTS) == 0 ||
+	    (mood == OLD_STATE && (box & OLD) == 0))
 		return "550 5.1.1 no such user";
 	*phase = SMTP_PHASE_EOD;
-	if (m->mood == BAD_FILTER)
+	if (mood == BAD_FILTER)
 		return "554 5.7.1 filter failed";
 	return l->spam ? "554 5.7.1 spam" : NULL;
 }
@@ -167,12 +191,14 @@ offer(struct model *m, struct queue_job *job)
 	struct judge_verdict v;
 
 	r.code = 250;
+	mem_free(&env->host);
+	env->host = mem_strdup("mx.test:25");
 	if (text != NULL) {
 		r.code = (uint16_t)strtoul(text, NULL, 10);
 		strlcpy(copy, text + 4, sizeof(copy));
 		r.has_status = smtp_status_parse(copy, &r.status) > 0;
-		v = queue_judge(m->w->q, A, &c, env, env->rcpts[0].mailbox,
-		    &job->wait_ms);
+		v = queue_judge(m->w->q, env->domain, &c, env,
+		    env->rcpts[0].mailbox, &job->wait_ms);
 		state = v.outcome == JUDGE_FAILED ? RCPT_FAILED : RCPT_PENDING;
 		st = r.status;
 	}
@@ -202,9 +228,13 @@ probes(struct model *m)
 	if (m->mood != KNOWS_NOBODY && m->mood != BLOCKS_RCPT &&
 	    m->mood != NOT_OURS)
 		m->w->shown_ms = clock_wall_ms();
-	else
+	else if (m->struck == m->ndomains)
 		m->w->shown_ms = 0;
-	queue_trial(m->w->q, A);
+	m->w->hidden = m->w->shown_ms != 0 && m->struck < m->ndomains ?
+	    domain_of(m, m->struck) :
+	    NULL;
+	for (unsigned i = 0; i < m->ndomains; i++)
+		queue_trial(m->w->q, domain_of(m, i));
 	world_settle(m->w);
 }
 
@@ -216,6 +246,8 @@ change(struct model *m, enum mood mood)
 	bool was_away = m->mood == AWAY;
 
 	m->mood = mood;
+	m->struck = mood == AWAY || pick(m, 2) == 0 ? m->ndomains :
+						      pick(m, m->ndomains);
 	/* What is half wrong is mended within the day (refusal_grace), and for
 	 * long enough that what was put off has its turn. */
 	m->until_ms = clock_wall_ms() + (mood == HONEST ? 5 * HOUR : HOUR / 2) +
@@ -224,15 +256,33 @@ change(struct model *m, enum mood mood)
 		    mood == OLD_STATE ? 18 :
 					60) *
 		HOUR;
-	if (mood == AWAY) {
-		queue_gate(m->w->q, A, GATE_CLOSED);
-	} else if (was_away) {
+	if (was_away && mood != AWAY)
 		probes(m);
-		queue_gate(m->w->q, A, GATE_OPEN);
-		(void)m->w->relay->flush(m->w->relay->self, A, FLUSH_RECOVERY,
-		    false, &f);
+	for (unsigned i = 0; i < m->ndomains; i++) {
+		if (mood == AWAY)
+			queue_gate(m->w->q, domain_of(m, i), GATE_CLOSED);
+		if (mood == AWAY || !was_away)
+			continue;
+		queue_gate(m->w->q, domain_of(m, i), GATE_OPEN);
+		(void)m->w->relay->flush(m->w->relay->self, domain_of(m, i),
+		    FLUSH_RECOVERY, false, &f);
 	}
 	world_settle(m->w);
+}
+
+/* By the operator: any that is still there. */
+static void
+remove_one(struct model *m)
+{
+	struct letter *l = &m->letter[pick(m, m->nletters + 1)];
+
+	if (l == &m->letter[m->nletters] || l->over)
+		return;
+	assert_int_equal(
+	    m->w->relay->remove(m->w->relay->self, l->id, true, false), 0);
+	world_settle(m->w);
+	is_over(m, l);
+	m->removed++;
 }
 
 static void
@@ -251,26 +301,47 @@ step(struct model *m)
 	}
 	while (m->w->nwarned > 0)
 		world_warn(m->w, m->w->warned[--m->w->nwarned], m->w->stage);
-	while (m->mood != AWAY && n++ < 500 &&
-	    (job = queue_take(m->w->q, A)) != NULL)
-		offer(m, job);
+	for (unsigned i = 0; m->mood != AWAY && i < m->ndomains; i++)
+		while (n++ < 500 &&
+		    (job = queue_take(m->w->q, domain_of(m, i))) != NULL)
+			offer(m, job);
+	if (pick(m, 50) == 0)
+		remove_one(m);
 }
 
 static void
 books(struct model *m)
 {
-	const struct domain_stats *st = stats_peek(m->w->stats, A);
-	struct relay_domain g = world_gauges(m->w, A);
-	uint64_t bounced = 0;
+	uint64_t delivered = 0, bounced = 0, expired = 0, queued = 0;
+	const struct domain_stats *st;
+	struct relay_domain g;
 
-	for (unsigned i = 0; i < STATUS_LABEL_MAX; i++)
-		bounced += st->bounced[i];
-	assert_int_equal(st->delivered, m->delivered);
+	for (unsigned d = 0; d < m->ndomains; d++) {
+		st = stats_peek(m->w->stats, domain_of(m, d));
+		g = world_gauges(m->w, domain_of(m, d));
+		for (unsigned i = 0; i < STATUS_LABEL_MAX; i++)
+			bounced += st->bounced[i];
+		delivered += st->delivered;
+		expired += st->expired;
+		queued += g.active + g.deferred + g.held;
+	}
+	assert_int_equal(delivered, m->delivered);
 	assert_int_equal(bounced, m->returned);
-	assert_int_equal(st->expired, m->expired);
-	assert_int_equal(m->delivered + m->returned + m->expired + g.active +
-		g.deferred + g.held,
+	assert_int_equal(expired, m->expired);
+	assert_int_equal(m->delivered + m->returned + m->expired + m->removed +
+		queued,
 	    m->nletters);
+}
+
+static void
+not_delivered(struct model *m, unsigned box)
+{
+	struct relay_domain g = world_gauges(m->w, domain_of(m, box));
+
+	fail_msg("seed %u: for u%u@ was not delivered: broken %d, trials %u, "
+		 "%s, %ju deferred",
+	    m->seed, box, g.broken, g.trials, m->w->reply,
+	    (uintmax_t)g.deferred);
 }
 
 static void
@@ -283,8 +354,11 @@ run(unsigned seed)
 
 	world_setup(&state);
 	m.w = state;
+	m.ndomains = seed % 3 == 0 ? 1 : 2 + seed % 6;
+	m.w->domains = m.ndomains - 1;
+	world_restart(m.w);
 	people(&m);
-	queue_gate(m.w->q, A, GATE_OPEN);
+	open_all(&m);
 	change(&m, HONEST);
 	while (m.nletters < NMAILS) {
 		for (i = pick(&m, 4); i > 0 && m.nletters < NMAILS; i--)
@@ -297,12 +371,12 @@ run(unsigned seed)
 		if (pick(&m, 300) == 0) { /* a restart */
 			world_restart(m.w);
 			if (m.mood != AWAY)
-				queue_gate(m.w->q, A, GATE_OPEN);
+				open_all(&m);
 		}
 	}
 	/* Healed; and there is other mail, as everywhere. */
 	change(&m, HONEST);
-	queue_gate(m.w->q, A, GATE_OPEN);
+	open_all(&m);
 	for (i = 0; i < 4 * 24 * 8; i++) {
 		if (i % 8 == 0 && m.nletters < NMAILS + NLATER)
 			arrives(&m);
@@ -311,11 +385,7 @@ run(unsigned seed)
 	for (i = 0; i < m.nletters; i++)
 		if (!m.letter[i].over && (m.box[m.letter[i].box] & EXISTS) &&
 		    !m.letter[i].spam)
-			fail_msg("seed %u: for u%u@ was not delivered: broken "
-				 "%d, trials %u, %s, %ju deferred",
-			    seed, m.letter[i].box, world_gauges(m.w, A).broken,
-			    world_gauges(m.w, A).trials, m.w->reply,
-			    (uintmax_t)world_gauges(m.w, A).deferred);
+			not_delivered(&m, m.letter[i].box);
 	books(&m);
 	world_teardown(&state);
 }

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/diff.h"
+#include "config/removed.h"
 
 #define NAME "mxwatch.conf"
 
@@ -216,6 +217,8 @@ test_design(void **state MX_UNUSED)
 	put_file("tls/cert.pem", "");
 	put_file("tls/key.pem", "");
 	put_file("example.org.recipients", "");
+	snprintf(tls, sizeof(tls), "%s/tls/key.pem", dir);
+	assert_int_equal(chmod(tls, 0600), 0);
 	put_file("pd.key", "secret");
 	snprintf(tls, sizeof(tls), "%s/pd.key", dir);
 	assert_int_equal(chmod(tls, 0600), 0);
@@ -568,6 +571,106 @@ test_diff(void **state MX_UNUSED)
 	}
 }
 
+/* All options of a domain that its mail goes by, none of them the default, and some
+ * that come from `defaults`; recipients and admission are for new mail. */
+#define RICH                                                                   \
+	"primary = {\"mx1.a.test\", \"[2001:db8::7]:2525\"}\n"                 \
+	"lifetime = \"13h\" refusal_grace = \"90m\"\n"                         \
+	"delay_warning = {\"1h\", \"1500ms\"}\n"                               \
+	"probe { enabled = no interval = \"7s\" timeout = \"3s\" fall = 4 "    \
+	"rise = 5 hold = \"1s\" depth = \"starttls\" "                         \
+	"rcpt = \"p@a.test\" sender = \"x@y.test\" "                           \
+	"port = 26 }\n"                                                        \
+	"deliver { connections = 3 tls = \"none\" max_messages = 9 "           \
+	"max_age = \"2m\" idle = \"4s\" connect = \"6s\" "                     \
+	"source = \"192.0.2.9\" }\n"                                           \
+	"retry { first = \"11s\" max = \"12m\" }\n"                            \
+	"vault { keep = \"3d\" }\n"
+
+static struct config *
+parse_domains(const char *defaults, const char *domains)
+{
+	char *text = mem_printf("hostname = \"mx2.test\"\n"
+				"defaults { %s }\n%s",
+	    defaults, domains);
+	struct config *c = parse_good(text);
+
+	mem_free(&text);
+	return c;
+}
+
+static void
+test_removed(void **state MX_UNUSED)
+{
+	struct config *old = parse_domains("vault { keep = \"5d\" }",
+	    "domain \"rich.test\" {" RICH "admission = \"outage\" }\n"
+	    "domain \"plain.test\" { }\n");
+	struct config *new = parse_domains("lifetime = \"2h\"\n"
+					   "probe { fall = 9 }",
+	    "domain \"other.test\" { }\n");
+	struct config *builtin = config_builtin();
+	struct buf text = BUF_INIT(1 << 16), again = BUF_INIT(1 << 16);
+	const struct conf_domain *d;
+	struct mx_errbuf eb = { "" };
+
+	for (size_t i = 0; i < old->ndomains; i++)
+		assert_int_equal(removed_text(&old->domain[i], builtin, &text),
+		    0);
+	assert_true(removed_is_valid(text.data, text.len, &eb));
+	if (removed_attach(new, text.data, text.len, &eb) != 0)
+		fail_msg("%s", eb.text);
+	assert_null(config_domain(new, "rich.test"));
+	d = config_settings(new, "rich.test");
+	assert_non_null(d);
+	assert_int_equal(d->admission, ADMISSION_ALWAYS);
+	assert_int_equal(d->lifetime_ms, 13 * 3600000);
+	assert_string_equal(d->probe.rcpt, "p@a.test");
+	assert_string_equal(d->primary.s[1], "[2001:db8::7]:2525");
+	d = config_settings(new, "plain.test");
+	assert_int_equal(d->lifetime_ms,
+	    config_domain(old, "plain.test")->lifetime_ms);
+	assert_int_equal(d->vault_keep_ms, INT64_C(5) * 86400000);
+	assert_int_equal(d->probe.fall, old->defaults.probe.fall);
+	/* The same words come out of it: nothing was lost. */
+	for (size_t i = 0; i < old->ndomains; i++) {
+		d = config_settings(new, old->domain[i].name);
+		assert_int_equal(removed_text(d, builtin, &again), 0);
+	}
+	assert_string_equal(again.data, text.data);
+	buf_fini(&text);
+	buf_fini(&again);
+	config_unref(&builtin);
+	config_unref(&old);
+	config_unref(&new);
+}
+
+static void
+test_removed_and_ended(void **state MX_UNUSED)
+{
+	static const char good[] = "domain \"b.test\" { lifetime = \"9h\" }\n"
+				   "domain \"a.test\" { lifetime = \"8h\" }\n";
+	static const char bad[] = "domain \"c.test\" { lifetyme = \"8h\" }\n";
+	struct config *c = parse_domains("", "domain \"b.test\" { }\n");
+	struct mx_errbuf eb = { "" };
+
+	assert_false(removed_is_valid(bad, strlen(bad), &eb));
+	assert_non_null(strstr(eb.text, "lifetyme"));
+	assert_true(removed_attach(c, bad, strlen(bad), &eb) < 0);
+	assert_int_equal(removed_count(c), 0);
+	assert_false(removed_is_kept(c, "a.test"));
+	assert_int_equal(removed_attach(c, good, strlen(good), &eb), 0);
+	assert_int_equal(removed_count(c), 1); /* b.test is its own */
+	assert_string_equal(removed_at(c, 0)->name, "a.test");
+	assert_true(removed_is_kept(c, "a.test"));
+	assert_false(removed_is_kept(c, "b.test"));
+	assert_ptr_equal(config_settings(c, "b.test"), &c->domain[0]);
+	removed_end(c, "a.test");
+	removed_end(c, "nobody.test");
+	assert_null(config_settings(c, "a.test"));
+	assert_int_equal(removed_count(c), 1);
+	config_unref(&c);
+}
+
 static void
 test_static(void **state MX_UNUSED)
 {
@@ -643,7 +746,10 @@ test_include(void **state MX_UNUSED)
 	put_file(NAME,
 	    PREAMBLE "include \"conf.d/*.conf\"\n"
 		     "include \"empty.d/*\"\n");
-	load_case("", 1);
+	load_case("2: warning: include: no file matches \"conf.d/*.conf\"\n"
+		  "3: warning: include: no file matches \"empty.d/*\"",
+	    1);
+	put_file(NAME, PREAMBLE "include \"conf.d/*.conf\"\n");
 	put_file("conf.d/b.conf", "domain \"b.test\" { }\n");
 	put_file("conf.d/a.conf",
 	    "domain \"a.test\" { }\n"
@@ -670,6 +776,28 @@ test_include(void **state MX_UNUSED)
 	load_case(path, 0);
 	put_file("conf.d/b.conf", "include \"/\"\n");
 	load_case("conf.d/b.conf:1: error: include: \"/\" is not a file", 0);
+}
+
+/* Each link leads back to the folder: four of them are a million ways. */
+static void
+test_include_search(void **state MX_UNUSED)
+{
+	char link[1024];
+
+	snprintf(link, sizeof(link), "%s/loops.d", dir);
+	assert_int_equal(mkdir(link, 0700), 0);
+	for (unsigned i = 0; i < 32; i++) {
+		snprintf(link, sizeof(link), "%s/loops.d/%u", dir, i);
+		assert_int_equal(symlink(".", link), 0);
+	}
+	put_file("loops.d/a.conf", "");
+	put_file(NAME, PREAMBLE "include \"loops.d/*/*/*.conf\"\n");
+	load_case("", 1);
+	put_file(NAME, PREAMBLE "include \"loops.d/*/*/*/*/*.conf\"\n");
+	load_case("2: error: include: \"loops.d/*/*/*/*/*.conf\" has not been "
+		  "searched in 5s or 100000 entries of folders; name a folder "
+		  "with the files alone",
+	    0);
 }
 
 static void
@@ -811,8 +939,11 @@ main(void)
 		cmocka_unit_test(test_diff),
 		cmocka_unit_test(test_static),
 		cmocka_unit_test(test_refs),
+		cmocka_unit_test(test_removed),
+		cmocka_unit_test(test_removed_and_ended),
 		cmocka_unit_test(test_include),
 		cmocka_unit_test(test_include_depth),
+		cmocka_unit_test(test_include_search),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_sample),
 	};

@@ -3,6 +3,7 @@
  * and in TLS with a certificate made here. Each end writes down the events
  * it is told; each test waits for a condition, with a deadline. */
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -285,6 +286,36 @@ test_long_tasks(void **state)
 }
 
 static void
+on_handshake(void *arg MX_UNUSED)
+{
+	int64_t end = clock_now() + 2 * CLOCK_MS;
+
+	while (clock_now() < end)
+		;
+	went_on++;
+}
+
+/* A crowd that waits in line has a few milliseconds of a turn, together. */
+static void
+test_crowd(void **state)
+{
+	struct loop_task *t[20];
+
+	(void)state;
+	went_on = 0;
+	for (size_t i = 0; i < MX_COUNT(t); i++) {
+		t[i] = loop_task_create(loop, on_handshake, NULL);
+		loop_task_wait(t[i]);
+	}
+	assert_true(run_until(task_seen));
+	assert_in_range(went_on, 1, 8);
+	while (went_on < MX_COUNT(t))
+		assert_true(run_until(task_seen));
+	for (size_t i = 0; i < MX_COUNT(t); i++)
+		loop_task_destroy(&t[i]);
+}
+
+static void
 on_long_mail(struct mail *m, void *arg MX_UNUSED)
 {
 	int64_t end = clock_now() + 2 * CLOCK_MS;
@@ -466,7 +497,7 @@ test_echo(void **state)
 	assert_true(addr_equal_host(conn_local(server.c), &listen_addr));
 	conn_printf(client.c, "ping %d\r\n", 1);
 	assert_true(run_until(client_got_ping));
-	assert_string_equal(client.events, "CR");
+	assert_string_equal(client.events, "CDR");
 	assert_string_equal(server.events, "R");
 	assert_null(conn_tls_info(client.c));
 }
@@ -521,6 +552,20 @@ test_window(void **state)
 	assert_true(run_until(server_got_all));
 	assert_true(run_until(client_drained));
 	assert_int_equal(conn_backlog(client.c), 0);
+}
+
+/* Who sees a backlog and waits has to be told, also when the socket takes all
+ * of it at once: nothing else brings him back. */
+static void
+test_backlog_is_told(void **state)
+{
+	(void)state;
+	dial();
+	conn_printf(client.c, "ping\r\n");
+	assert_int_equal(conn_backlog(client.c), 6);
+	assert_true(run_until(client_drained));
+	assert_int_equal(conn_backlog(client.c), 0);
+	assert_string_equal(client.events, "CD");
 }
 
 static bool
@@ -821,10 +866,12 @@ setup_tls(void **state)
 	assert_true(f != NULL && PEM_write_X509(f, cert) == 1);
 	fclose(f);
 	f = fopen(key_file, "w");
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
 	assert_true(f != NULL &&
 	    PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1);
 	fclose(f);
 	f = fopen(other, "w");
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
 	assert_true(f != NULL &&
 	    PEM_write_PrivateKey(f, key2, NULL, NULL, 0, NULL, NULL) == 1);
 	fclose(f);
@@ -866,6 +913,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CONN_TEST(test_late),
 		CONN_TEST(test_long_tasks),
+		CONN_TEST(test_crowd),
 		CONN_TEST(test_long_mails),
 		CONN_TEST(test_ever_late),
 		CONN_TEST(test_last_look),
@@ -874,6 +922,7 @@ main(void)
 		CONN_TEST(test_local_trouble),
 		CONN_TEST(test_echo),
 		CONN_TEST(test_window),
+		CONN_TEST(test_backlog_is_told),
 		CONN_TEST(test_pause),
 		CONN_TEST(test_resume_offers),
 		CONN_TEST(test_destroy_in_callback),

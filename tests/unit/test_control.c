@@ -289,6 +289,11 @@ static const struct {
 	{ "why an unconfigured domain",
 	    "{\"verb\":\"why\",\"domain\":\"dsn.example\"}",
 	    { "\"domain\":null", "is not in the configuration; 1 messages" } },
+	{ "why a domain: whom its primary refuses",
+	    "{\"verb\":\"why\",\"domain\":\"example.org\"}",
+	    { "In the list, refused by the primary: left0@example.org, "
+	      "left1@example.org,",
+		"left19@example.org and 3 more. They get 450 here until" } },
 	{ "why an address, refused",
 	    "{\"verb\":\"why\",\"address\":\"No@EXAMPLE.org\"}",
 	    { "\"rcpt\":\"550 5.1.1 unknown recipient\"",
@@ -488,6 +493,32 @@ recipients_come_either_way(void **state)
 	assert_string_equal(one, other);
 	peer_close(&p);
 	peer_close(&q);
+}
+
+/* Behind what can be read, only where damage is asked for, and of all domains. */
+static void
+unreadable_records_are_listed(void **state)
+{
+	struct peer p, q, r;
+	const char *answer;
+
+	(void)state;
+	fake.unreadable = 250; /* more than a page */
+	answer = ask(&p, "{\"verb\":\"queue\",\"damaged\":true}");
+	assert_int_equal(count(answer, "\"unreadable\":true"), 250);
+	assert_has(answer, "{\"id\":\"7000\",\"domain\":\"\"");
+	assert_has(answer, "\"id\":\"70F9\"");
+	assert_has(answer, "\"arrival\":1795364");
+	assert_has(answer, "\"unlisted\":13");
+	answer = ask(&q, "{\"verb\":\"queue\"}");
+	assert_int_equal(count(answer, "unreadable"), 0);
+	assert_int_equal(count(answer, "unlisted"), 0);
+	answer = ask(&r,
+	    "{\"verb\":\"queue\",\"domain\":\"example.org\",\"damaged\":true}");
+	assert_int_equal(count(answer, "unreadable"), 0);
+	peer_close(&p);
+	peer_close(&q);
+	peer_close(&r);
 }
 
 static void
@@ -757,6 +788,7 @@ main(void)
 		TEST(flush_is_followed),
 		TEST(long_listings_wait_for_the_reader),
 		TEST(recipients_come_either_way),
+		TEST(unreadable_records_are_listed),
 		TEST(listing_that_fails_says_so),
 		TEST(clients_may_go_any_time),
 		TEST(crowds_are_told_to_wait),

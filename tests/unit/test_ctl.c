@@ -42,14 +42,17 @@ print(enum control_verb verb, bool one, const char *lines)
 #define STATUS                                                                 \
 	"{\"time\":1795368000,\"started\":1795281600,\"ready\":true,"          \
 	"\"not_ready\":\"\",\"spool\":{\"state\":\"ok\",\"accepting\":true,"   \
-	"\"free_bytes\":1073741824},\"smtpd\":{\"sessions\":3},"               \
+	"\"free_bytes\":1073741824},\"smtpd\":{\"sessions\":3,\"sessions_"     \
+	"max\":4,"                                                             \
+	"\"stress\":true},"                                                    \
 	"\"delivery\":{\"connections\":2},\"config\":{\"reload_ok\":true},"    \
 	"\"domains\":[{\"domain\":\"example.org\",\"configured\":true,"        \
 	"\"state\":\"recovering\",\"state_since\":1795367910,"                 \
 	"\"cause\":\"connection \\u001b[2J refused\",\"queue\":{"              \
 	"\"messages\":118,\"active\":1,\"deferred\":117,\"held\":0,"           \
 	"\"recipients\":120,\"bytes\":4096,\"oldest_age_seconds\":259200,"     \
-	"\"lifetime_seconds\":2592000,\"next_expiry\":1797700800,"             \
+	"\"lifetime_seconds\":2592000,\"lifetime_used_ratio\":0.1,"            \
+	"\"extended_seconds\":604800,\"next_expiry\":1797700800,"              \
 	"\"next_try\":1795368060,\"on_hold\":false},\"flush\":{"               \
 	"\"running\":true,\"total\":200,\"remaining\":118,\"rate\":4.25,"      \
 	"\"eta_seconds\":28},\"primaries\":[{\"primary\":\"mx1.example.org\"," \
@@ -169,7 +172,8 @@ static const struct {
 	    "                         on hold    -            0 -           "
 	    "-       -\n"
 	    "\n"
-	    "spool ok, 1.0G free; 3 sessions in, 2 out; up 1d\n" },
+	    "spool ok, 1.0G free; 3 sessions in, 2 out; up 1d\n"
+	    "STRESS: 3 of 4 sessions in; time-outs are short\n" },
 };
 
 static void
@@ -232,7 +236,8 @@ static void
 one_domain_says_everything(void **state)
 {
 	static const char *const parts[] = {
-		"cause     connection ?[2J refused", "oldest    3d 10% of 30d",
+		"cause     connection ?[2J refused",
+		"oldest    3d 10% of 30d and 7d more",
 		"probe     failed, 12s ago, at connect; never good since",
 		"reply     refused?", "connect 12.5ms", "not probed yet",
 		"a-very-long-name-of-a-primary.mx.example.org"

@@ -44,13 +44,20 @@ on_late(void *arg)
 }
 
 static void
-run(unsigned n)
+run_for(unsigned n)
 {
 	calls = 0;
 	wanted = n;
 	loop_timer_set(watchdog, 10000);
 	loop_run(loop);
 	loop_timer_cancel(watchdog);
+	assert_true(calls >= n);
+}
+
+static void
+run(unsigned n)
+{
+	run_for(n);
 	assert_int_equal(calls, n);
 }
 
@@ -422,9 +429,11 @@ test_hang(void **state)
 		snprintf(name, sizeof(name), "silent.n%u.test", i);
 		(void)dns_mx(dns, name, on_answer, NULL);
 	}
-	run(1000 - 100 - 4);
+	/* On a busy machine those that time out come in the same turn as those
+	 * for whom there was no room. */
+	run_for(1000 - 100 - 4);
 	assert_int_equal(got.status, DNS_FAIL);
-	run(8);
+	run_for(8);
 	assert_true(worst_turn < 200 * CLOCK_MS);
 	loop_timer_destroy(&ticker);
 	start = clock_now();

@@ -208,6 +208,45 @@ failed(void **state)
 	envelope_destroy(&env);
 }
 
+/* UTF-8 in the header, by leave of SMTPUTF8, and in the body alone. */
+static void
+utf8(void **state)
+{
+	static const struct {
+		uint8_t flags, ret;
+		const char *body, *type;
+	} cases[] = {
+		{ ENV_UTF8, RET_FULL, "S: \xc3\xbc\r\n\r\nx\r\n",
+		    "message/global" },
+		{ ENV_UTF8, RET_HDRS, "S: \xc3\xbc\r\n\r\nx\r\n",
+		    "message/global-headers" },
+		{ ENV_UTF8, RET_FULL, "S: u\r\n\r\n\xc3\xbc\r\n",
+		    "message/rfc822" },
+		{ 0, RET_FULL, "S: \xc3\xbc\r\n\r\nx\r\n", "message/rfc822" },
+	};
+	struct envelope *env = example();
+	char *msg, *part[3], line[64];
+	size_t i;
+
+	(void)state;
+	add(env, "m\xc3\xbcller@example.org", RCPT_FAILED, 0, s511, "no");
+	for (i = 0; i < MX_COUNT(cases); i++) {
+		env->flags = cases[i].flags;
+		env->ret = cases[i].ret;
+		msg = write_one(env, DSN_FAILED, cases[i].body,
+		    strlen(cases[i].body), true, 50000);
+		split(msg, part);
+		assert_int_equal(
+		    lines(content(part[1]),
+			"Final-Recipient: utf-8; m\\x{FC}ller@example.org"),
+		    1);
+		snprintf(line, sizeof(line), "Content-Type: %s", cases[i].type);
+		assert_int_equal(lines(part[2], line), 1);
+		free(msg);
+	}
+	envelope_destroy(&env);
+}
+
 static void
 delayed(void **state)
 {
@@ -415,6 +454,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failed),
+		cmocka_unit_test(utf8),
 		cmocka_unit_test(delayed),
 		cmocka_unit_test(notify),
 		cmocka_unit_test(returned),

@@ -31,7 +31,6 @@ feed(struct history *h, int64_t now_ms, const char *names, uint64_t depth,
 	while ((name = strsep(&p, " ")) != NULL && *name != '\0') {
 		struct snap_domain *d = snapshot_add(s, name, 1);
 
-		d->configured = true;
 		d->state = n == 0 ? health : HEALTH_UP;
 		d->deferred = n == 0 ? depth : 0;
 		if (n == 0 && probe >= 0) {
@@ -204,13 +203,11 @@ many_domains_take_turns(void **state)
 
 			if (i == 1700 && call >= 2) {
 				d = snapshot_add(s, "d1699a", 0);
-				d->configured = true;
 				d->deferred = 77777;
 				d->state = HEALTH_UP;
 			}
 			snprintf(name, sizeof(name), "d%04u", i);
 			d = snapshot_add(s, name, 0);
-			d->configured = true;
 			d->deferred = 10000 + i;
 			d->state = HEALTH_UP;
 		}

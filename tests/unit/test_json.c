@@ -103,6 +103,31 @@ written(void **state)
 }
 
 static void
+unsafe_is_escaped_and_means_the_same(void **state)
+{
+	static const char in[] = "\xe2\x80\xaegpj\xe2\x80\xa8.\xd8\x9c."
+				 "\xef\xbb\xbf.\xe2\x81\xa6.\xc3\xbc."
+				 "\xe2\x80\x8e\xe2\x80\xaf\xe2\x81\xaa";
+	cJSON *o = json_object();
+	char *text;
+
+	(void)state;
+	json_text(o, "t", in);
+	/* C1, as it came from another program */
+	MX_ASSERT(cJSON_AddStringToObject(o, "c", "a\xc2\x9b") != NULL);
+	text = json_print_kept(o);
+	assert_string_equal(text,
+	    "{\"t\":\"\\u202egpj\\u2028.\\u061c.\\ufeff.\\u2066.\xc3\xbc."
+	    "\\u200e\xe2\x80\xaf\xe2\x81\xaa\",\"c\":\"a\\u009b\"}");
+	cJSON_Delete(o);
+	o = cJSON_Parse(text);
+	assert_string_equal(json_get_text(o, "t"), in);
+	assert_string_equal(json_get_text(o, "c"), "a\xc2\x9b");
+	cJSON_Delete(o);
+	mem_free(&text);
+}
+
+static void
 read_with_distrust(void **state)
 {
 	cJSON *o = cJSON_Parse("{\"t\":7,\"n\":\"x\",\"b\":1,\"i\":-3,"
@@ -130,6 +155,7 @@ main(void)
 		cmocka_unit_test(texts_are_cleaned),
 		cmocka_unit_test(any_bytes),
 		cmocka_unit_test(written),
+		cmocka_unit_test(unsafe_is_escaped_and_means_the_same),
 		cmocka_unit_test(read_with_distrust),
 	};
 

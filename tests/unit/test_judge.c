@@ -44,6 +44,12 @@
 	"\"config\":{\"reload_ok\":true},\"domains\":"
 #define BOTH HEAD("true", "true") "[" DOWN "," UP "]}"
 
+#define EXTENDED                                                               \
+	"{\"domain\":\"ext.test\",\"state\":\"down\",\"queue\":{"              \
+	"\"messages\":2,\"oldest_age_seconds\":223200,"                        \
+	"\"lifetime_seconds\":432000,\"extended_seconds\":460800,"             \
+	"\"lifetime_used_ratio\":0.25}}"
+
 static const struct {
 	const char *name, *document;
 	enum check_mode mode;
@@ -89,6 +95,9 @@ static const struct {
 	{ "flush", BOTH, CHECK_FLUSH, "1m", "1h", NULL, LEVEL_WARNING,
 	    "up.test: flush: 6 of 10 done, 2.0/s, 2m left",
 	    "'up.test_eta'=120s;60;3600;0;" },
+	{ "age, extended", HEAD("true", "true") "[" EXTENDED "]}", CHECK_AGE,
+	    "50%", "80%", NULL, LEVEL_OK, "oldest 2d14h (25% of lifetime)",
+	    "'ext.test_age'=223200s;446400;714240;0;892800" },
 	{ "spool", BOTH, CHECK_SPOOL, "4G:", "2G:", NULL, LEVEL_WARNING,
 	    "spool ok, ", "'spool_free'=3221225472B;4294967296:;" },
 	{ "spool, in percent", BOTH, CHECK_SPOOL, "40%:", "10%:", NULL,

@@ -74,6 +74,29 @@ taken_and_refused(void **state)
 }
 
 /* The newest stay, and no other domain is asked. */
+/* Refused, and then let pass: a refusal of the next day is the first one. */
+static void
+let_pass_is_not_refused(void **state)
+{
+	struct judge_evidence ev;
+	struct knowledge k;
+
+	(void)state;
+	knowledge_init(&k, 9, 4096);
+	knowledge_taken(&k, "s@b.test", box(1), 1, NOW);
+	knowledge_refused(&k, JUDGE_RECIPIENT, "s@b.test", box(1), NOW + 1000);
+	k.dirty = false;
+	knowledge_passed(&k, box(2));
+	assert_false(k.dirty);
+	knowledge_passed(&k, box(1));
+	assert_true(k.dirty);
+	assert_int_equal(knowledge_find(&k, KNOWN_RCPT, box(1))->refused, 0);
+	assert_int_not_equal(knowledge_find(&k, KNOWN_RCPT, box(1))->taken, 0);
+	knowledge_weigh(&k, NOW + 2000, &ev);
+	assert_int_equal(ev.rcpts, 0);
+	knowledge_fini(&k);
+}
+
 static void
 is_bounded(void **state)
 {
@@ -139,6 +162,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(taken_and_refused),
+		cmocka_unit_test(let_pass_is_not_refused),
 		cmocka_unit_test(is_bounded),
 		cmocka_unit_test(is_kept),
 	};

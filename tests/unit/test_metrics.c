@@ -125,6 +125,42 @@ domains_keep_their_counters(void **state)
 	stats_destroy(&st);
 }
 
+/* What was counted goes to all that are gone; whoever comes back begins anew, and is
+ * no turn's any more meanwhile. */
+static void
+a_dropped_domain_is_gone(void **state)
+{
+	struct stats *st = stats_create();
+	struct domain_stats *a = stats_domain_add(st, "a.test");
+	const char *name;
+
+	(void)state;
+	stats_domain_add(st, "b.test");
+	a->accepted_messages = 3;
+	a->breaker = 5;
+	stats_mark(st, 1);
+	stats_round(st);
+	stats_domain_drop(st, "a.test");
+	stats_domain_drop(st, "c.test");
+	assert_int_equal(st->gone.accepted_messages, 3);
+	assert_int_equal(st->gone.breaker, 5);
+	assert_null(stats_peek(st, "a.test"));
+	assert_ptr_equal(stats_domain(st, "a.test"), &st->other);
+	stats_touch(st, "a.test");
+	assert_non_null(stats_take(st, &name));
+	assert_string_equal(name, "b.test");
+	assert_null(stats_take(st, &name));
+	a->accepted_messages++; /* by somebody who still has it */
+	assert_ptr_equal(stats_domain_add(st, "a.test"), a);
+	assert_int_equal(a->accepted_messages, 0);
+	assert_int_equal(stats_recent(st, a, STATS_DAY).delivered, 0);
+	stats_round(st);
+	assert_ptr_equal(stats_take(st, &name), a);
+	stats_domain_drop(st, "a.test");
+	assert_int_equal(st->gone.accepted_messages, 3);
+	stats_destroy(&st);
+}
+
 /* A round has each domain that was touched before it, once, in the order of
  * touching; what is touched meanwhile is of the next one. */
 static void
@@ -217,6 +253,7 @@ main(void)
 		cmocka_unit_test(labels_are_the_enums),
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(domains_keep_their_counters),
+		cmocka_unit_test(a_dropped_domain_is_gone),
 		cmocka_unit_test(touched_domains_come_once),
 		cmocka_unit_test(fates_of_the_last_hour_and_day),
 	};

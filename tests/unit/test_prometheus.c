@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "exporters/prom_write.h"
 #include "exporters/prometheus.h"
 
@@ -33,7 +34,6 @@ make_snapshot(void)
 	struct snap_domain *a = snapshot_add(s, "a.test", 2);
 	struct snap_domain *b = snapshot_add(s, "b\"\\\n.test", 1);
 
-	a->configured = b->configured = true;
 	a->primary[0].label = b->primary[0].label = "mx1.test";
 	a->primary[1].label = "mx2.test";
 	a->primary[0].healthy = b->primary[0].healthy = true;
@@ -215,11 +215,11 @@ all_domains_together(void **state)
 	snapshot_unref(&s);
 }
 
-/* One family of two scopes, and objects that are not domains. */
+/* One family of three scopes, and objects that are not domains. */
 static void
 alerts_and_receivers(void **state)
 {
-	struct snap_alerts *told = snap_alerts_create(0, 2, 1);
+	struct snap_alerts *told = snap_alerts_create(1, 2, 1);
 	struct snapshot *s = make_snapshot();
 	char *t;
 
@@ -236,6 +236,14 @@ alerts_and_receivers(void **state)
 	    sizeof(told->receiver[1].name));
 	strlcpy(told->heartbeat[0].name, "hc", sizeof(told->heartbeat[0].name));
 	told->receiver[1].sent = 3;
+	told->alert[0] = (struct snap_alert){ .kind = ALERT_dnsbl_broken,
+		.domain = "bl.test",
+		.firing = true };
+	s->ndnsbls = 2;
+	s->dnsbl = mem_array(2, sizeof(*s->dnsbl));
+	strlcpy(s->dnsbl[0].zone, "bl.test", sizeof(s->dnsbl[0].zone));
+	strlcpy(s->dnsbl[1].zone, "ok.test", sizeof(s->dnsbl[1].zone));
+	snap_alerts_index(told);
 	told->daemon = s->alerts;
 	snapshot_tell(s, &told);
 	t = expose(s, PROMETHEUS_TEXT, true);
@@ -246,6 +254,11 @@ alerts_and_receivers(void **state)
 	assert_lines(t,
 	    "mxwatch_alerts_active{domain=\"a.test\",alert=\"queue_age\"} 1\n"
 	    "mxwatch_alerts_active{domain=\"a.test\",alert=\"queue_expiry\"} "
+	    "0\n");
+	assert_lines(t,
+	    "mxwatch_alerts_active{list=\"bl.test\",alert=\"dnsbl_broken\"} "
+	    "1\n"
+	    "mxwatch_alerts_active{list=\"ok.test\",alert=\"dnsbl_broken\"} "
 	    "0\n");
 	assert_null(strstr(strstr(t, "# TYPE mxwatch_alerts_active") + 1,
 	    "# TYPE mxwatch_alerts_active"));

@@ -354,6 +354,120 @@ too_much_trouble_stops_deliveries(void **state)
 	assert_int_equal(w->want_a, 4);
 }
 
+/* What only waits is not kept by a wall clock that is set back by an hour. */
+static void
+refused_records_and_the_clock(void **state)
+{
+	struct world *w = *state;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 1);
+	fake_store_fail(w->store, 0, 0, -MX_EIO);
+	world_deliver(w, A, id, "2");
+	assert_non_null(fake_store_get(w->store, id));
+	fake_time_step(clock_wall_ms() - HOUR);
+	fake_store_fail(w->store, 0, 0, 0);
+	world_mail(w, A, 1); /* the queue has something to do meanwhile */
+	world_advance(w, 2000);
+	assert_null(fake_store_get(w->store, id));
+}
+
+static void
+put_off_reports_and_the_clock(void **state)
+{
+	struct world *w = *state;
+	struct queue_job *job;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	id = world_mail(w, A, 1);
+	job = queue_take(w->q, A);
+	job->put_off_ms = 10 * MINUTE;
+	world_finish(w, job, "6"); /* refused, and its sender not told */
+	assert_int_equal(w->nexpired, 0);
+	fake_time_step(clock_wall_ms() - HOUR);
+	for (int i = 0; i < 12; i++) { /* traffic: the timer is armed anew */
+		world_advance(w, MINUTE);
+		world_mail(w, B, 1);
+	}
+	assert_int_equal(w->nexpired, 1);
+	assert_int_equal(w->expired[0]->id, id);
+
+	/* it could not be written: again in half a minute */
+	queue_done(w->q, w->expired[0], JOB_RETURNED, NULL);
+	world_settle(w);
+	fake_time_step(clock_wall_ms() - HOUR);
+	for (int i = 0; i < 3; i++) {
+		world_advance(w, MINUTE / 2);
+		world_mail(w, B, 1);
+	}
+	assert_int_equal(w->nexpired, 2);
+	assert_int_equal(w->expired[1]->id, id);
+	queue_done(w->q, w->expired[1], JOB_RETURNED, NULL);
+}
+
+/* The store itself says that it can write nothing: not one delivery begins
+ * from then on, and what was taken is not offered any more. */
+static void
+unwritable_stops_deliveries_at_once(void **state)
+{
+	struct world *w = *state;
+	struct queue_job *first, *second;
+	uint64_t id;
+
+	world_open_with_canary(w, A);
+	for (int i = 0; i < 10; i++)
+		world_mail(w, A, 1);
+	first = queue_take(w->q, A);
+	second = queue_take(w->q, A);
+	id = first->id;
+	assert_true(queue_job_stands(second));
+	fake_store_fail(w->store, 0, 0, -MX_EIO);
+	queue_writable(w->q, false);
+	world_finish(w, first, "2");
+	assert_false(queue_job_stands(second));
+	queue_done(w->q, second, JOB_RETURNED, NULL);
+	world_settle(w);
+	assert_null(queue_take(w->q, A));
+	assert_int_equal(w->want_a, 0);
+	world_advance(w, 10 * MINUTE);
+	assert_null(queue_take(w->q, A));
+	assert_non_null(fake_store_get(w->store, id));
+
+	fake_store_fail(w->store, 0, 0, 0);
+	queue_writable(w->q, true);
+	world_settle(w);
+	assert_null(fake_store_get(w->store, id)); /* without a pause */
+	assert_int_equal(w->want_a, 4);
+	assert_non_null(first = queue_take(w->q, A));
+	world_finish(w, first, "2");
+}
+
+/* A shutdown in the middle of the loading: the end of the scan finds nobody. */
+static void
+destroyed_while_loading(void **state)
+{
+	struct world *w = *state;
+	struct queue_conf conf = { 0 };
+	uint64_t id = world_mail(w, A, 1);
+
+	queue_destroy(&w->q);
+	for (unsigned before = 0; before < 2; before++) {
+		struct queue_ops ops = { 0 };
+
+		w->q = queue_create(w->loop, w->store, w->stats, &conf, &ops);
+		queue_load(w->q);
+		assert_true(queue_loading(w->q));
+		if (before == 0)
+			queue_destroy(&w->q);
+		fake_store_pump(w->store);
+		queue_destroy(&w->q);
+	}
+	assert_non_null(fake_store_get(w->store, id));
+	world_queue_up(w, &conf);
+}
+
 static void
 accept_can_fail(void **state)
 {
@@ -664,6 +778,10 @@ main(void)
 		CASE(removal_fails),
 		CASE(update_fails),
 		CASE(too_much_trouble_stops_deliveries),
+		CASE(refused_records_and_the_clock),
+		CASE(put_off_reports_and_the_clock),
+		CASE(unwritable_stops_deliveries_at_once),
+		CASE(destroyed_while_loading),
 		CASE(accept_can_fail),
 		CASE(intake_begins_and_ends),
 		CASE(reports),

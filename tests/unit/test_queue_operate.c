@@ -98,6 +98,39 @@ domain_hold(void **state)
 	queue_done(w->q, w->expired[0], JOB_RETURNED, NULL);
 }
 
+/* Who has used most of his lifetime, extension and all. */
+static void
+ripest(struct world *w, int64_t arrival_ms, int64_t life_ms)
+{
+	struct relay_domain d = world_gauges(w, A);
+
+	assert_int_equal(d.ripest_ms / MINUTE, arrival_ms / MINUTE);
+	assert_int_equal(d.ripest_life_ms, life_ms);
+}
+
+static void
+the_ripest_need_not_be_the_oldest(void **state)
+{
+	struct world *w = *state;
+	struct queue_policy p = world_policy;
+	int64_t t0 = clock_wall_ms();
+
+	p.ndelay_warning = 0;
+	queue_policy(w->q, A, &p);
+	world_mail(w, A, 1);
+	ripest(w, t0, 30 * DAY);
+	assert_int_equal(w->relay->extend(w->relay->self, A, 7 * DAY), 0);
+	world_advance(w, DAY);
+	world_mail(w, A, 1);
+	ripest(w, t0, 37 * DAY); /* a day of 37, none of 30 */
+	world_advance(w, 3 * DAY);
+	ripest(w, t0, 37 * DAY); /* 4 of 37, 3 of 30 */
+	world_advance(w, 2 * DAY);
+	ripest(w, t0 + DAY, 30 * DAY); /* 6 of 37, 5 of 30 */
+	assert_int_equal(w->relay->hold_domain(w->relay->self, A, true), 0);
+	ripest(w, t0 + DAY, 30 * DAY); /* what is held gets old, too */
+}
+
 static void
 lifetimes_change(void **state)
 {
@@ -111,6 +144,7 @@ lifetimes_change(void **state)
 	world_mail(w, A, 1);
 	assert_int_equal(w->relay->extend(w->relay->self, A, 7 * DAY), 0);
 	assert_int_equal(w->relay->extend(w->relay->self, B, DAY), -MX_ENOENT);
+	assert_int_equal(world_gauges(w, A).ripest_life_ms, 37 * DAY);
 	world_advance(w, DAY);
 	world_mail(w, A, 1); /* later: not extended, so it expires first */
 	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
@@ -163,6 +197,28 @@ damaged_is_kept(void **state)
 	assert_int_equal(world_gauges(w, A).held, 1);
 	assert_null(queue_take(w->q, A));
 	assert_true(fake_store_get(w->store, id)->flags & ENV_HELD);
+}
+
+static void
+unreadable_are_known(void **state)
+{
+	static const uint64_t ids[] = { 0x1000, 0x2000 };
+	struct world *w = *state;
+	struct queue_conf conf = { 0 };
+	struct relay_unreadable u;
+
+	w->relay->unreadable(w->relay->self, &u);
+	assert_int_equal(u.n, 0);
+	assert_int_equal(u.all, 0);
+	queue_destroy(&w->q);
+	fake_store_damage(w->store, ids, 2, 5);
+	world_queue_up(w, &conf);
+	w->relay->unreadable(w->relay->self, &u);
+	assert_int_equal(u.n, 2);
+	assert_int_equal(u.ids[1], 0x2000);
+	assert_int_equal(u.all, 5);
+	assert_int_equal(w->relay->came(w->relay->self, ids[1]), 0x20);
+	assert_int_equal(w->stats->g.damaged[DAMAGE_RECORD], 5);
 }
 
 static void
@@ -329,6 +385,30 @@ ages_follow_the_queue(void **state)
 	assert_int_equal(count[1], 0);
 }
 
+/* A clock that was ahead for a while, and is set right: what was counted as
+ * old then is not for ever. */
+static void
+ages_after_a_step_back(void **state)
+{
+	struct world *w = *state;
+	static const double le[] = { 60, 3600, 86400 };
+	uint64_t count[4];
+
+	world_mail(w, A, 1);
+	world_advance(w, 10 * MINUTE);
+	fake_time_step(clock_wall_ms() + 400 * DAY);
+	world_advance(w, MINUTE);
+	world_mail(w, A, 1); /* the ring is where the clock is */
+	fake_time_step(clock_wall_ms() - 400 * DAY);
+	world_advance(w, 2 * MINUTE);
+	world_mail(w, B, 1);
+	w->relay->ages(w->relay->self, clock_wall_ms(), le, 3, count);
+	assert_int_equal(count[0], 2); /* B, and one of the future */
+	assert_int_equal(count[1], 1); /* 13 minutes */
+	assert_int_equal(count[2], 0);
+	assert_int_equal(count[3], 0);
+}
+
 int
 main(void)
 {
@@ -336,13 +416,16 @@ main(void)
 		CASE(hold_and_release),
 		CASE(orders_wait_for_the_job),
 		CASE(domain_hold),
+		CASE(the_ripest_need_not_be_the_oldest),
 		CASE(lifetimes_change),
 		CASE(given_up_by_the_operator),
 		CASE(damaged_is_kept),
+		CASE(unreadable_are_known),
 		CASE(held_does_not_expire),
 		CASE(list_pages),
 		CASE(show_has_recipients),
 		CASE(ages_follow_the_queue),
+		CASE(ages_after_a_step_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

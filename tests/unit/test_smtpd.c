@@ -106,7 +106,7 @@ static const struct talk_case cases[] = {
 		      "RCPT TO:<user%elsewhere.test@backed.test>\r\n"
 		      "RCPT TO:<\"user@elsewhere.test\"@backed.test>\r\n"
 		      "RCPT TO:<user@elsewhere.test@backed.test>\r\n" QUIT,
-	    "220 250 250 250 550:5.1.1 550:5.1.1 501 221", 0, 0 },
+	    "220 250 250 250 554:5.7.1 554:5.7.1 501 221", 0, 0 },
 	{ "recipients file",
 	    EHLO MAIL "RCPT TO:<USER@Backed.Test>\r\n"
 		      "RCPT TO:<nobody@backed.test>\r\n"

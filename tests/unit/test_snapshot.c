@@ -25,6 +25,30 @@ block(unsigned i, uint64_t bytes)
 	return d;
 }
 
+/* Every other one, and names that are not there. */
+static void
+list_drops(struct snap_list *l)
+{
+	const char *name[N];
+	struct snap_list before = { 0 };
+	unsigned n = 0;
+
+	name[n++] = "";
+	for (unsigned i = 0; i < N - 4; i += 2)
+		name[n++] = names[i];
+	name[n++] = "zzz";
+	snap_list_share(&before, l);
+	snap_list_drop(l, name, n);
+	assert_int_equal(l->n, N - (n - 2));
+	for (unsigned i = 1; i < l->n; i++)
+		assert_true(strcmp(snap_list_at(l, i - 1)->name,
+				snap_list_at(l, i)->name) < 0);
+	assert_string_equal(snap_list_at(l, 0)->name, names[1]);
+	assert_string_equal(snap_list_at(&before, 0)->name, names[0]);
+	assert_int_equal(before.n, N);
+	snap_list_fini(&before);
+}
+
 /* Every third name, in turns of uneven length, some before, some between and
  * some behind what is there. */
 static void
@@ -54,6 +78,7 @@ list_is_ascending(void **state)
 	assert_false(found);
 	assert_int_equal(snap_list_place(&l, "", &found), 0);
 	assert_int_equal(snap_list_place(&l, "z", &found), N);
+	list_drops(&l);
 	snap_list_fini(&l);
 }
 
@@ -153,29 +178,43 @@ copies_keep_their_strings(void **state)
 	snap_domain_unref(&copy);
 }
 
-/* Bits by domain, and those of the daemon; what is pending has none. */
+/* Bits by domain, by list, and those of the daemon; what is pending has none. A list
+ * may have the name of a domain. */
 static void
 alerts_are_found_by_domain(void **state)
 {
 	static const struct snap_alert alerts[] = {
 		{ .kind = 1, .domain = "b.test", .firing = true },
 		{ .kind = 1, .domain = "c.test", .firing = false },
-		{ .kind = 2, .domain = "", .firing = true },
 		{ .kind = 3, .domain = "a.test", .firing = true },
 		{ .kind = 3, .domain = "b.test", .firing = true },
+		{ .kind = ALERT_spool_low, .domain = "", .firing = true },
+		{ .kind = ALERT_dnsbl_broken,
+		    .domain = "a.test",
+		    .firing = true },
+		{ .kind = ALERT_dnsbl_broken, .domain = "z.test" },
 	};
+	struct snapshot *s = snapshot_create();
 	struct snap_alerts *a = snap_alerts_create(MX_COUNT(alerts), 0, 0);
 
 	(void)state;
 	memcpy(a->alert, alerts, sizeof(alerts));
 	snap_alerts_index(a);
-	assert_int_equal(a->daemon, 1u << 2);
+	assert_int_equal(a->daemon, 1u << ALERT_spool_low);
 	assert_int_equal(a->nfiring, 2);
 	assert_int_equal(snap_alerts_of(a, "a.test"), 1u << 3);
 	assert_int_equal(snap_alerts_of(a, "b.test"), 1u << 1 | 1u << 3);
 	assert_int_equal(snap_alerts_of(a, "c.test"), 0);
 	assert_int_equal(snap_alerts_of(a, ""), 0);
-	snap_alerts_unref(&a);
+	s->ndnsbls = 2;
+	s->dnsbl = mem_array(2, sizeof(*s->dnsbl));
+	strlcpy(s->dnsbl[0].zone, "z.test", sizeof(s->dnsbl[0].zone));
+	strlcpy(s->dnsbl[1].zone, "a.test", sizeof(s->dnsbl[1].zone));
+	snapshot_tell(s, &a);
+	assert_int_equal(s->alerts, 1u << ALERT_spool_low);
+	assert_int_equal(s->dnsbl[0].alerts, 0);
+	assert_int_equal(s->dnsbl[1].alerts, 1u << ALERT_dnsbl_broken);
+	snapshot_unref(&s);
 	a = snap_alerts_create(0, 0, 0);
 	snap_alerts_index(a);
 	assert_int_equal(snap_alerts_of(a, "a.test"), 0);

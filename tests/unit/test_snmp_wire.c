@@ -122,7 +122,6 @@ snapshot_of(unsigned ndomains, unsigned per_domain)
 	for (unsigned i = 0; i < ndomains; i++) {
 		snprintf(name, sizeof(name), "d%04u.test", i);
 		d = snapshot_add(s, name, per_domain);
-		d->configured = true;
 		d->deferred = i;
 		d->lifetime = 1000;
 		for (unsigned j = 0; j < per_domain; j++)
@@ -414,10 +413,9 @@ test_ages(void **state MX_UNUSED)
 
 	assert_int_equal(index_init(&x, tmp_path), 0);
 	s->wall_ms = INT64_C(1800000000000);
-	d->configured = true;
-	d->lifetime = 100000;
+	d->ripest_life_ms = INT64_C(100000000);
 	for (size_t i = 0; i < MX_COUNT(t); i++) {
-		d->oldest_ms = t[i].percent == 0 ?
+		d->ripest_ms = t[i].percent == 0 ?
 		    0 :
 		    s->wall_ms - t[i].percent * 1000 * 1000 - 500 * 1000;
 		for (int again = 0; again < 3; again++) {

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "relay/store/db.h"
 #include "tests/unit/store_kit.h"
@@ -114,6 +115,48 @@ test_abort_leaves_nothing(void **state)
 	assert_true(kit_commit(k, 10, 0, 1) != 0); /* behind it in the queue */
 	assert_int_equal(kit_segments(k, &blocks), 1);
 	assert_int_equal(kit_load(k, id, 10), -MX_ENOENT);
+}
+
+static void
+room(void *arg)
+{
+	struct kit *k = arg;
+
+	loop_stop(k->loop);
+}
+
+/* What a client left behind counts until it is on the disk, and whoever sends
+ * then waits, however little he has sent himself. */
+static void
+test_bound_over_all(void **state)
+{
+	struct kit *k = *state;
+	struct store_conf conf = k->conf;
+	struct store_tx *gone, *tx = store_tx_begin(k->store), *other;
+	struct store_info info;
+	char *data = mem_alloc(LARGE);
+
+	conf.waiting_max = 1u << 20;
+	store_reconfigure(k->store, &conf);
+	assert_false(store_tx_congested(tx, room, k));
+	gone = store_tx_begin(k->store);
+	assert_int_equal(store_tx_append(gone, data, LARGE), 0);
+	store_tx_abort(&gone);
+	store_info(k->store, &info);
+	assert_true(info.waiting_bytes >= conf.waiting_max);
+	assert_int_equal(store_accepting(k->store, 1), -MX_EFULL);
+	assert_true(store_tx_congested(tx, room, k));
+	other = store_tx_begin(k->store);
+	assert_true(store_tx_congested(other, NULL, NULL));
+	store_tx_abort(&other); /* he is not called, for he is gone */
+	loop_run(k->loop);
+	assert_int_equal(store_accepting(k->store, 1), 0);
+	assert_false(store_tx_congested(tx, room, k));
+	store_tx_abort(&tx);
+	assert_true(kit_commit(k, 10, 0, 1) != 0); /* behind it in the queue */
+	store_info(k->store, &info);
+	assert_int_equal(info.waiting_bytes, 0);
+	mem_free(&data);
 }
 
 static void
@@ -509,6 +552,106 @@ test_no_descriptor(void **state)
 	assert_int_equal(kit_verify(k, id, 100, 1), 0);
 }
 
+/* Records that do not decode are skipped, and their ids are kept, up to a
+ * bound. */
+static void
+test_unreadable_records(void **state)
+{
+	struct kit *k = *state;
+	const uint64_t *bad;
+	uint64_t ids[3];
+	char path[300], *data, *at;
+	unsigned n;
+	struct stat st;
+	int fd;
+
+	for (unsigned i = 0; i < 3; i++)
+		ids[i] = kit_commit(k, 10, i, 1);
+	assert_int_equal(kit_scan(k), 0);
+	assert_null(store_damaged(k->store, &n));
+	assert_int_equal(n, 0);
+	kit_close(k);
+	snprintf(path, sizeof(path), "%s/db/data.mdb", k->dir);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fstat(fd, &st), 0);
+	data = mem_alloc((size_t)st.st_size);
+	assert_int_equal(read(fd, data, (size_t)st.st_size), st.st_size);
+	/* a letter of every sender but the middle one's */
+	for (at = data; (at = memmem(at, (size_t)(data + st.st_size - at), "\1",
+			     1)) != NULL;
+	     at++) {
+		uint64_t id = 0;
+
+		if (at + 9 > data + st.st_size)
+			break;
+		memcpy(&id, at + 1, sizeof(id));
+		if (id == ids[0] || id == ids[2])
+			at[20] = (char)(at[20] ^ 1);
+	}
+	assert_int_equal(pwrite(fd, data, (size_t)st.st_size, 0), st.st_size);
+	close(fd);
+	mem_free(&data);
+	assert_true(kit_open(k));
+	assert_int_equal(kit_scan(k), 1);
+	assert_int_equal(k->damaged, 2);
+	bad = store_damaged(k->store, &n);
+	assert_int_equal(n, 2);
+	assert_int_equal(bad[0], ids[0]);
+	assert_int_equal(bad[1], ids[2]);
+	assert_in_range(store_id_ms(ids[0]), clock_wall_ms() - 60000,
+	    clock_wall_ms() + 1000);
+}
+
+struct closing {
+	struct kit *kit;
+	unsigned records, ends;
+};
+
+static void
+closing_one(void *arg, const struct envelope *e)
+{
+	struct closing *c = arg;
+
+	(void)e;
+	if (++c->records == 1000) /* a batch; the next one is on its way */
+		loop_stop(c->kit->loop);
+}
+
+static void
+closing_end(void *arg, int rc, uint64_t damaged)
+{
+	struct closing *c = arg;
+
+	assert_int_equal(rc, -MX_ECANCELED);
+	assert_int_equal(damaged, 0);
+	c->ends++;
+}
+
+/* Closed at once, and between two batches: the end is told once, and nothing
+ * after it. */
+static void
+test_close_in_scan(void **state)
+{
+	struct kit *k = *state;
+	struct closing c = { .kit = k };
+
+	for (unsigned i = 0; i < 5; i++)
+		assert_true(kit_commit(k, 10, i, 250) != 0);
+	store_scan(k->store, closing_one, closing_end, &c);
+	kit_close(k);
+	assert_int_equal(c.records, 0);
+	assert_int_equal(c.ends, 1);
+
+	assert_true(kit_open(k));
+	store_scan(k->store, closing_one, closing_end, &c);
+	loop_timer_set(k->deadline, 20000);
+	loop_run(k->loop);
+	loop_timer_cancel(k->deadline);
+	kit_close(k);
+	assert_int_equal(c.records, 1000);
+	assert_int_equal(c.ends, 2);
+}
+
 int
 main(void)
 {
@@ -517,6 +660,7 @@ main(void)
 		STORE_TEST(test_commit),
 		STORE_TEST(test_parts_share_a_body),
 		STORE_TEST(test_abort_leaves_nothing),
+		STORE_TEST(test_bound_over_all),
 		STORE_TEST(test_update),
 		STORE_TEST(test_state),
 		STORE_TEST(test_second_open),
@@ -530,6 +674,8 @@ main(void)
 		STORE_TEST(test_accepting),
 		STORE_TEST(test_segment_bytes),
 		STORE_TEST(test_no_descriptor),
+		STORE_TEST(test_close_in_scan),
+		STORE_TEST(test_unreadable_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,37 @@
 
 #define BAD INT64_C(-1)
 
+static void
+test_unsafe(void **state MX_UNUSED)
+{
+	static const struct {
+		unsigned from, to;
+	} is[] = { { 0x80, 0x9f }, { 0x61c, 0x61c }, { 0x200e, 0x200f },
+		{ 0x2028, 0x202e }, { 0x2066, 0x2069 }, { 0xfeff, 0xfeff } };
+	unsigned cp, got, n = 0;
+	char s[4] = "";
+	size_t len;
+
+	assert_int_equal(text_unsafe("", &cp), 0);
+	assert_int_equal(text_unsafe("a", &cp), 0);
+	assert_int_equal(text_unsafe("\xe2\x80", &cp), 0); /* cut */
+	assert_int_equal(text_unsafe("\xe2", &cp), 0);
+	assert_int_equal(text_unsafe("\xc2", &cp), 0);
+	assert_int_equal(text_unsafe("\x9b", &cp), 0); /* no UTF-8 */
+	for (cp = 0x80; cp <= 0xffff; cp++) {
+		s[0] = (char)(cp < 0x800 ? 0xc0 | cp >> 6 : 0xe0 | cp >> 12);
+		s[1] = (char)(0x80 | ((cp < 0x800 ? cp : cp >> 6) & 0x3f));
+		s[2] = (char)(cp < 0x800 ? 0 : 0x80 | (cp & 0x3f));
+		len = text_unsafe(s, &got);
+		assert_true(len == 0 || (len == strlen(s) && got == cp));
+		n += len > 0;
+		for (size_t i = 0; i < MX_COUNT(is); i++)
+			if (cp >= is[i].from && cp <= is[i].to)
+				assert_int_not_equal(len, 0);
+	}
+	assert_int_equal(n, 32 + 1 + 2 + 7 + 4 + 1);
+}
+
 static const struct {
 	const char *s;
 	int64_t ms;
@@ -386,6 +417,7 @@ main(void)
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_unsafe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * test_tls_dane: handshakes between two ends in one loop, with certificates
  * made here, against TLSA records of all sorts (RFC 7672 3.1). */
+#include <sys/stat.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,6 +82,7 @@ server_create(const struct identity *id, bool with_ca)
 	assert_true(!with_ca || PEM_write_X509(f, ca.cert) == 1);
 	fclose(f);
 	f = fopen(key, "w");
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
 	assert_true(f != NULL &&
 	    PEM_write_PrivateKey(f, id->key, NULL, NULL, 0, NULL, NULL) == 1);
 	fclose(f);

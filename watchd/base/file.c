@@ -55,21 +55,65 @@ file_read(int fd, struct buf *out, struct mx_errbuf *eb)
 	return 0;
 }
 
+/* The rule for secrets, of an open file. */
+static int
+check_secret(const struct stat *st, struct mx_errbuf *eb)
+{
+	if ((st->st_mode & S_IRWXO) != 0)
+		return mx_fail(eb, MX_ESYS,
+		    "it is open to others than its owner and its group; make "
+		    "its mode 0600 or 0640");
+	if ((st->st_mode & S_IRWXG) != 0 && st->st_gid != getegid())
+		return mx_fail(eb, MX_ESYS,
+		    "it is open to its group, which is not the daemon's; "
+		    "change the group, or make its mode 0600");
+	return 0;
+}
+
 int
-file_load(const char *path, struct buf *out, struct mx_errbuf *eb)
+file_open(const char *path, enum file_kind kind, struct mx_errbuf *eb)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) != 0)
+	if (fd < 0)
+		return fail(eb);
+	if (fstat(fd, &st) != 0)
 		rc = fail(eb);
 	else if (!S_ISREG(st.st_mode))
-		rc = mx_fail(eb, MX_ESYS, "it is not a file");
+		rc = mx_fail(eb, MX_ESYS, "it is %s",
+		    S_ISDIR(st.st_mode) ? "a directory" : "not a file");
 	else
-		rc = file_read(fd, out, eb);
-	if (fd >= 0)
-		close(fd);
+		rc = kind == FILE_SECRET ? check_secret(&st, eb) : 0;
+	if (rc == 0)
+		return fd;
+	close(fd);
 	return rc;
+}
+
+static int
+load(const char *path, enum file_kind kind, struct buf *out,
+    struct mx_errbuf *eb)
+{
+	int fd = file_open(path, kind, eb), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = file_read(fd, out, eb);
+	close(fd);
+	return rc;
+}
+
+int
+file_load(const char *path, struct buf *out, struct mx_errbuf *eb)
+{
+	return load(path, FILE_PLAIN, out, eb);
+}
+
+int
+file_load_secret(const char *path, struct buf *out, struct mx_errbuf *eb)
+{
+	return load(path, FILE_SECRET, out, eb);
 }
 
 /* A rename is on the disk when its folder is. */

@@ -18,10 +18,18 @@ ssize_t file_fill(int fd, void *data, size_t size);
 /* Appends all that is still to come to `out`, whose cap bounds it. -MX_ETOOBIG,
  * or -MX_ESYS with errno. For who looks at the open file before. */
 int file_read(int fd, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
+/* Opens a regular file for reading; a FIFO is not waited for. A secret may be
+ * open to its owner and to the group that we are of (getegid()), and to nobody
+ * else. The descriptor, -MX_ENOENT or -MX_ESYS. */
+enum file_kind { FILE_PLAIN, FILE_SECRET };
+int
+file_open(const char *path, enum file_kind, struct mx_errbuf *eb) MX_NODISCARD;
 /* The content of a regular file; a FIFO is not waited for. -MX_ENOENT;
  * -MX_ETOOBIG; -MX_ESYS. */
 int
 file_load(const char *path, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
+int file_load_secret(const char *path, struct buf *out,
+    struct mx_errbuf *eb) MX_NODISCARD;
 
 /* Replaces the file, or makes it: after a crash there is either all of the old
  * content or all of the new one. Written as path.new, of the given mode,

@@ -16,6 +16,9 @@ libmx_base_a_SOURCES = \
 	watchd/base/mem.c watchd/base/mem.h \
 	watchd/base/records.c watchd/base/records.h \
 	watchd/base/rnd.c watchd/base/rnd.h \
+	watchd/base/sandbox.c watchd/base/sandbox.h \
+	watchd/base/spawn.c watchd/base/spawn.h \
+	watchd/base/spawn_int.h watchd/base/spawner.c \
 	watchd/base/text.c watchd/base/text.h \
 	watchd/base/thread.c watchd/base/thread.h \
 	watchd/base/ways.c watchd/base/ways.h
@@ -23,7 +26,8 @@ libmx_base_a_SOURCES = \
 if HAVE_CMOCKA
 base_tests = tests/unit/test_buf tests/unit/test_file tests/unit/test_heap \
 	tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
-	tests/unit/test_records tests/unit/test_text tests/unit/test_ways
+	tests/unit/test_records tests/unit/test_sandbox tests/unit/test_spawn \
+	tests/unit/test_text tests/unit/test_ways
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
@@ -40,6 +44,10 @@ tests_unit_test_mailbox_SOURCES = tests/unit/test_mailbox.c
 tests_unit_test_mailbox_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_records_SOURCES = tests/unit/test_records.c
 tests_unit_test_records_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c
+tests_unit_test_sandbox_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_spawn_SOURCES = tests/unit/test_spawn.c
+tests_unit_test_spawn_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_ways_SOURCES = tests/unit/test_ways.c

@@ -23,6 +23,11 @@ enum log_dest { LOG_DEST_STDERR, LOG_DEST_SYSLOG, LOG_DEST_FILE };
  * go to stderr, each written as it comes. After a fork only: it makes a thread.
  * Returns 0 or -MX_ESYS with errno (then lines go on going where they went). */
 int log_open(enum log_dest dest, const char *path, enum log_level level);
+/* The same, to a file that was opened by who may (LOG_OPEN_FLAGS); `fd` is
+ * consumed. `path` is for log_reopen(). */
+#define LOG_OPEN_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
+#define LOG_OPEN_MODE  0640
+int log_open_file(int fd, const char *path, enum log_level level);
 /* USR1: the file was rotated. What was logged before still goes to the old
  * one. */
 int log_reopen(void);

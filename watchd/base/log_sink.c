@@ -332,21 +332,12 @@ sink_start(void)
 	return rc == 0 ? 0 : -MX_ESYS;
 }
 
-int
-log_open(enum log_dest dest, const char *path, enum log_level level)
+/* Consumes fd. */
+static int
+sink_open(enum log_dest dest, int fd, const char *path, enum log_level level)
 {
-	int fd = STDERR_FILENO, rc;
+	int rc;
 
-	if (dest == LOG_DEST_FILE) {
-		if (path == NULL || strlen(path) >= sizeof(sink.path)) {
-			errno = ENAMETOOLONG;
-			return -MX_ESYS;
-		}
-		fd =
-		    open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-		if (fd < 0)
-			return -MX_ESYS;
-	}
 	log_close();
 	pthread_mutex_lock(&sink_lock);
 	if (sink.dead) {
@@ -371,14 +362,37 @@ log_open(enum log_dest dest, const char *path, enum log_level level)
 }
 
 int
+log_open_file(int fd, const char *path, enum log_level level)
+{
+	if (strlen(path) >= sizeof(sink.path)) {
+		close(fd);
+		errno = ENAMETOOLONG;
+		return -MX_ESYS;
+	}
+	return sink_open(LOG_DEST_FILE, fd, path, level);
+}
+
+int
+log_open(enum log_dest dest, const char *path, enum log_level level)
+{
+	int fd;
+
+	if (dest != LOG_DEST_FILE)
+		return sink_open(dest, STDERR_FILENO, NULL, level);
+	fd = open(path, LOG_OPEN_FLAGS, LOG_OPEN_MODE);
+	if (fd < 0)
+		return -MX_ESYS;
+	return log_open_file(fd, path, level);
+}
+
+int
 log_reopen(void)
 {
 	int fd, rc = 0;
 
 	pthread_mutex_lock(&sink_lock);
 	if (sink.dest == LOG_DEST_FILE) {
-		fd = open(sink.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-		    0640);
+		fd = open(sink.path, LOG_OPEN_FLAGS, LOG_OPEN_MODE);
 		if (fd < 0)
 			rc = -MX_ESYS;
 		else {

@@ -288,6 +288,41 @@ text_domain(const char *src, size_t len, char *dst)
 	return rc;
 }
 
+static const struct {
+	unsigned from, to;
+} text_unsafe_table[] = {
+	{ 0x80, 0x9f }, /* C1 */
+	{ 0x61c, 0x61c }, /* ALM */
+	{ 0x200e, 0x200f }, /* LRM, RLM */
+	{ 0x2028, 0x202e }, /* LS, PS; LRE, RLE, PDF, LRO, RLO */
+	{ 0x2066, 0x2069 }, /* LRI, RLI, FSI, PDI */
+	{ 0xfeff, 0xfeff }, /* BOM */
+};
+
+size_t
+text_unsafe(const char *s, unsigned *cp)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t n, i;
+
+	if (u[0] >= 0xc2 && u[0] <= 0xdf && (u[1] & 0xc0) == 0x80) {
+		*cp = (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
+		n = 2;
+	} else if ((u[0] & 0xf0) == 0xe0 && (u[1] & 0xc0) == 0x80 &&
+	    (u[2] & 0xc0) == 0x80) {
+		*cp =
+		    (u[0] & 0xfu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+		n = 3;
+	} else {
+		return 0;
+	}
+	for (i = 0; i < MX_COUNT(text_unsafe_table); i++)
+		if (*cp >= text_unsafe_table[i].from &&
+		    *cp <= text_unsafe_table[i].to)
+			return n;
+	return 0;
+}
+
 char *
 text_id(uint64_t id, char *dst)
 {
@@ -321,6 +356,12 @@ text_id_parse(const char *s, uint64_t *id, bool *has_part)
 	}
 	*id = number << 8 | part;
 	return 0;
+}
+
+int
+text_order(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 bool

@@ -28,12 +28,21 @@ char *text_date_3339(int64_t wall, char *dst, size_t size);
 
 /* Both are NULL, or they are the same text. */
 bool text_equal(const char *a, const char *b);
+/* Of an array of texts (const char *), for qsort() and bsearch(). */
+int text_order(const void *a, const void *b);
 
 /* A domain name in the one form in which names are compared: lower case,
  * A-labels (IDNA 2008, UTS 46), no trailing dot, letters, digits, hyphens and
  * underscores. dst holds TEXT_DOMAIN_MAX. -MX_ESYNTAX when it is no host name;
  * neither is what ends in a number ("192.0.2.7"). */
 int text_domain(const char *src, size_t len, char *dst) MX_NODISCARD;
+
+/* Characters of Unicode that change what stands around them, on a terminal as in
+ * a page: C1 controls, the separators of lines and paragraphs, marks of
+ * direction, embeddings, overrides and isolates, and the byte order mark. Where
+ * text of a peer is shown they are escaped, never written as they are. The
+ * length of the one at s, in UTF-8, with its number in *cp; 0: there is none. */
+size_t text_unsafe(const char *s, unsigned *cp);
 
 /* Queue ids. A message has a 56-bit number; what is stored and scheduled is
  * one part of it for each domain among its recipients: id = number << 8 | part.

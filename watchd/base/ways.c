@@ -15,7 +15,7 @@ ways_init(struct ways *w, uint32_t places, unsigned ways, size_t size)
 	w->mask = places - 1;
 	w->ways = ways;
 	w->size = size;
-	w->entry = mem_array(places, size);
+	w->entry = NULL;
 }
 
 void
@@ -49,7 +49,7 @@ ways_find(const struct ways *w, uint64_t key, ways_worth *worth,
 	unsigned i;
 	void *e;
 
-	for (i = 0; i < w->ways; i++) {
+	for (i = 0; w->entry != NULL && i < w->ways; i++) {
 		e = place(w, key, i);
 		if (key_of(e) == key && worth(e, arg) != WAYS_FREE)
 			return e;
@@ -66,6 +66,8 @@ ways_take(struct ways *w, uint64_t key, ways_worth *worth, const void *arg)
 
 	if (e != NULL)
 		return e;
+	if (w->entry == NULL)
+		w->entry = mem_array((size_t)w->mask + 1, w->size);
 	for (i = 0; i < w->ways; i++) {
 		e = place(w, key, i);
 		n = worth(e, arg);

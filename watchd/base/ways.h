@@ -18,7 +18,7 @@ struct ways {
 	uint32_t mask; /* places - 1 */
 	unsigned ways;
 	size_t size; /* of an entry */
-	char *entry;
+	char *entry; /* NULL: none was taken yet */
 };
 
 /* How much an entry is missed when another takes its place; of `arg` the

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "config_int.h"
 #include "net/resolvconf.h"
@@ -49,22 +50,37 @@ pair(const struct check_subject *s, enum option_id a, enum option_id b,
 	return at->line != 0;
 }
 
-static void
-check_readable(struct conf_loader *l, struct conf_pos at, const char *label,
-    const char *option, const char *path)
+/* A pipe or the like in the place of a recipients file: that holds up nobody but
+ * its domains, which get 451 until there is a file (recipients.h). */
+static bool
+is_no_matter(enum option_id id, const char *path)
 {
-	char q[CONF_QUOTE_MAX];
 	struct stat st;
 
-	if (path == NULL || at.wrong || at.line == 0)
+	return id == OPT_DOMAIN_recipients && stat(path, &st) == 0 &&
+	    !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+void
+check_file(struct conf_loader *l, struct conf_pos at, const char *label,
+    enum option_id id, const char *path)
+{
+	enum file_kind kind =
+	    options[id].type == TYPE_SECRET ? FILE_SECRET : FILE_PLAIN;
+	struct mx_errbuf why = { "" };
+	char q[CONF_QUOTE_MAX];
+	int fd;
+
+	if (path == NULL || at.wrong || at.line == 0 ||
+	    l->as == &conf_reads_nothing || is_no_matter(id, path))
 		return;
-	conf_quote(path, q);
-	if (stat(path, &st) != 0 || access(path, R_OK) != 0)
-		conf_err(l, at, "%s%s %s cannot be read: %s", label, option, q,
-		    strerror(errno));
-	else if (S_ISDIR(st.st_mode))
-		conf_err(l, at, "%s%s %s is a directory; name a file", label,
-		    option, q);
+	errno = 0;
+	if ((fd = file_open(path, kind, &why)) >= 0)
+		close(fd);
+	/* A reload without descriptors left is no fault of the file. */
+	else if (errno != EMFILE && errno != ENFILE)
+		conf_err(l, at, "%s%s %s cannot be read: %s", label,
+		    options[id].name, conf_quote(path, q), why.text);
 }
 
 static bool
@@ -205,8 +221,8 @@ check_domain(const struct check_subject *s)
 	check_primary(s);
 	check_dane(s);
 	check_times(s);
-	check_readable(s->l, *where(s, OPT_DOMAIN_recipients), s->label,
-	    "recipients", s->d->recipients);
+	check_file(s->l, *where(s, OPT_DOMAIN_recipients), s->label,
+	    OPT_DOMAIN_recipients, s->d->recipients);
 }
 
 static void
@@ -343,8 +359,8 @@ check_smtpd(struct conf_loader *l)
 		conf_err(l, *cert, "smtpd: tls_cert is set without tls_key");
 	if (key->line != 0 && cert->line == 0)
 		conf_err(l, *key, "smtpd: tls_key is set without tls_cert");
-	check_readable(l, *cert, "smtpd: ", "tls_cert", s->tls_cert);
-	check_readable(l, *key, "smtpd: ", "tls_key", s->tls_key);
+	check_file(l, *cert, "smtpd: ", OPT_SMTPD_tls_cert, s->tls_cert);
+	check_file(l, *key, "smtpd: ", OPT_SMTPD_tls_key, s->tls_key);
 	check_twice(l, OPT_SMTPD_listen, &s->listen);
 	if (s->listen.n == 0 && !l->set[OPT_SMTPD_listen].wrong)
 		conf_warn(l, l->set[OPT_SMTPD_listen],
@@ -365,11 +381,11 @@ check_web_files(struct conf_loader *l)
 		conf_err(l, *key, "web: tls_key is set without tls_cert");
 	if (ca->line != 0 && cert->line == 0 && key->line == 0)
 		conf_err(l, *ca, "web: client_ca is set without tls_cert");
-	check_readable(l, *cert, "web: ", "tls_cert", w->tls_cert);
-	check_readable(l, *key, "web: ", "tls_key", w->tls_key);
-	check_readable(l, *ca, "web: ", "client_ca", w->client_ca);
-	check_readable(l, l->set[OPT_WEB_basic_auth_file],
-	    "web: ", "basic_auth_file", w->basic_auth_file);
+	check_file(l, *cert, "web: ", OPT_WEB_tls_cert, w->tls_cert);
+	check_file(l, *key, "web: ", OPT_WEB_tls_key, w->tls_key);
+	check_file(l, *ca, "web: ", OPT_WEB_client_ca, w->client_ca);
+	check_file(l, l->set[OPT_WEB_basic_auth_file],
+	    "web: ", OPT_WEB_basic_auth_file, w->basic_auth_file);
 }
 
 /* A listener that is not on loopback must have TLS and authentication, by

@@ -76,6 +76,7 @@ check_heartbeat(const struct titled *s)
 		check_url(s, OPT_HEARTBEAT_url, h->url);
 	else if (!s->t->set[OPT_HEARTBEAT_url].wrong)
 		conf_err(s->l, s->t->at, "%surl is missing", s->label);
+	check_title_file(s, OPT_HEARTBEAT_ca_file, h->ca_file);
 }
 
 void

@@ -3,7 +3,6 @@
  * tell of an outage through what is out. */
 #include <sys/stat.h>
 
-#include <errno.h>
 #include <string.h>
 
 #include "config_int.h"
@@ -20,26 +19,10 @@ check_place(const struct titled *s, enum option_id id)
 	return s->t->set[id].line != 0 ? s->t->set[id] : s->t->at;
 }
 
-static void
-check_secret(const struct titled *s, enum option_id id, const char *path)
+void
+check_title_file(const struct titled *s, enum option_id id, const char *path)
 {
-	char q[CONF_QUOTE_MAX];
-	struct stat st;
-
-	if (path == NULL || s->t->set[id].wrong)
-		return;
-	conf_quote(path, q);
-	if (stat(path, &st) != 0)
-		conf_err(s->l, check_place(s, id), "%s%s %s cannot be read: %s",
-		    s->label, options[id].name, q, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		conf_err(s->l, check_place(s, id), "%s%s %s is not a file",
-		    s->label, options[id].name, q);
-	else if ((st.st_mode & 077) != 0)
-		conf_err(s->l, check_place(s, id),
-		    "%s%s %s can be read by others than its owner; make its"
-		    " mode 0600",
-		    s->label, options[id].name, q);
+	check_file(s->l, s->t->set[id], s->label, id, path);
 }
 
 /* Options that a type needs, and options that it would ignore. */
@@ -198,12 +181,42 @@ check_name(const struct titled *s)
 		    s->label);
 }
 
+/* Nothing that we start gets rights that we have not (no_new_privs). A
+ * sendmail has no such bit itself, but leaves mail to a program that does. */
+static void
+check_command(const struct titled *s, const char *program)
+{
+	static const char *const mailers[] = { "sendmail", "mail", "mailx" };
+	const char *name = strrchr(program, '/');
+	struct mx_errbuf why = { "" };
+	char q[CONF_QUOTE_MAX];
+	struct stat st;
+
+	conf_quote(program, q);
+	if (*program != '/') {
+		conf_err(s->l, check_place(s, OPT_RECEIVER_command),
+		    "%scommand %s is not a path; begin it with /", s->label, q);
+		return;
+	}
+	if (stat(program, &st) == 0 && (st.st_mode & (S_ISUID | S_ISGID)) != 0)
+		(void)mx_fail(&why, MX_ESYS, "is set-%s-ID",
+		    (st.st_mode & S_ISUID) != 0 ? "user" : "group");
+	for (size_t i = 0; i < MX_COUNT(mailers); i++)
+		if (strcmp(name + 1, mailers[i]) == 0)
+			(void)mx_fail(&why, MX_ESYS,
+			    "leaves mail to a set-group-ID program, as a rule");
+	if (why.text[0] != '\0')
+		conf_warn(s->l, check_place(s, OPT_RECEIVER_command),
+		    "%scommand %s %s, and what the daemon starts gets no rights"
+		    " that way; take a receiver of type email, or HTTP",
+		    s->label, q, why.text);
+}
+
 void
 check_receiver(const struct titled *s)
 {
 	const struct conf_receiver *r = s->t->receiver;
 	bool both = r->url.n > 0 && r->url_file != NULL;
-	char q[CONF_QUOTE_MAX];
 	size_t i;
 
 	if (s->t->set[OPT_RECEIVER_type].line == 0) {
@@ -224,16 +237,14 @@ check_receiver(const struct titled *s)
 		    "%surl: there may be %d", s->label, CONF_URLS_MAX);
 	for (i = 0; i < r->url.n; i++)
 		check_url(s, OPT_RECEIVER_url, r->url.s[i]);
-	check_secret(s, OPT_RECEIVER_url_file, r->url_file);
-	check_secret(s, OPT_RECEIVER_routing_key_file, r->routing_key_file);
-	check_secret(s, OPT_RECEIVER_token_file, r->token_file);
-	check_secret(s, OPT_RECEIVER_hmac_key_file, r->hmac_key_file);
-	check_secret(s, OPT_RECEIVER_password_file, r->password_file);
+	check_title_file(s, OPT_RECEIVER_url_file, r->url_file);
+	check_title_file(s, OPT_RECEIVER_routing_key_file, r->routing_key_file);
+	check_title_file(s, OPT_RECEIVER_token_file, r->token_file);
+	check_title_file(s, OPT_RECEIVER_hmac_key_file, r->hmac_key_file);
+	check_title_file(s, OPT_RECEIVER_password_file, r->password_file);
+	check_title_file(s, OPT_RECEIVER_ca_file, r->ca_file);
 	if (r->type == RECEIVER_EMAIL)
 		check_email(s);
-	if (r->type == RECEIVER_EXEC && r->command.n > 0 &&
-	    r->command.s[0][0] != '/')
-		conf_err(s->l, check_place(s, OPT_RECEIVER_command),
-		    "%scommand %s is not a path; begin it with /", s->label,
-		    conf_quote(r->command.s[0], q));
+	if (r->type == RECEIVER_EXEC && r->command.n > 0)
+		check_command(s, r->command.s[0]);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/removed.h"
 #include "config_int.h"
 #include "pool.h"
 
@@ -23,6 +24,8 @@ config_destroy(struct config *c)
 		    !option_of_domain(&options[i]))
 			option_free(&options[i], c);
 	alerts_free(c);
+	config_unref(&c->removed);
+	mem_free(&c->ended);
 	mem_free(&c->domain);
 	pool_destroy(&c->pool);
 	mem_free(&c->file);
@@ -68,6 +71,12 @@ config_create(const char *file)
 	}
 	alerts_init(c);
 	return c;
+}
+
+struct config *
+config_builtin(void)
+{
+	return config_create("");
 }
 
 static int
@@ -176,24 +185,49 @@ loader_fini(struct conf_loader *l)
 	mem_free(&l->errat);
 }
 
-/* text NULL: what the file holds. */
-static struct config *
-load(const char *name, const char *text, size_t len, struct conf_errors *errs)
+const struct conf_reader conf_reads_nothing = { NULL, NULL };
+
+/* Checks as who will read the files. A user that does not exist reads none. */
+static void
+check_as(struct conf_loader *l)
 {
-	struct conf_loader l = { .errs = errs };
+	struct mx_errbuf why = { "" };
+
+	if (l->as == NULL || l->as == &conf_reads_nothing ||
+	    l->set[OPT_TOP_user].wrong) {
+		check_config(l);
+	} else if (l->as->become(l->c, &why) == 0) {
+		check_config(l);
+		l->as->back();
+	} else {
+		conf_err(l, l->set[OPT_TOP_user], "%s", why.text);
+	}
+}
+
+/* text NULL: what the file holds. `whole`: it has to be a configuration. */
+static struct config *
+load(const char *name, const char *text, size_t len, bool whole,
+    const struct conf_reader *as, struct conf_errors *errs)
+{
+	bool fits = !whole || len <= CONF_FILE_MAX;
+	struct conf_loader l = { .errs = errs, .as = as };
 	struct config *c;
 
 	memset(errs, 0, sizeof(*errs));
 	l.c = c = config_create(name);
 	if (text != NULL)
-		parse_text(&l, name, text, len);
+		parse_text(&l, name, text, fits ? len : 0);
 	else
 		parse_file(&l, name);
+	if (!fits)
+		conf_err(&l, (struct conf_pos){ 0 }, "is larger than %u MiB",
+		    CONF_FILE_MAX >> 20);
 	/* A file that cannot be read lacks nothing else. */
 	if (l.nfiles > 1 || errs->n == 0 || errs->e[0].line != 0) {
 		find_twins(&l);
 		inherit(&l);
-		check_config(&l);
+		if (whole)
+			check_as(&l);
 	}
 	conf_errors_sort(&l);
 	loader_fini(&l);
@@ -205,14 +239,27 @@ load(const char *name, const char *text, size_t len, struct conf_errors *errs)
 struct config *
 config_load(const char *file, struct conf_errors *errs)
 {
-	return load(file, NULL, 0, errs);
+	return load(file, NULL, 0, true, NULL, errs);
+}
+
+struct config *
+config_load_as(const char *file, const struct conf_reader *as,
+    struct conf_errors *errs)
+{
+	return load(file, NULL, 0, true, as, errs);
 }
 
 struct config *
 config_parse(const char *name, const char *text, size_t len,
     struct conf_errors *errs)
 {
-	return load(name, text, len, errs);
+	return load(name, text, len, true, NULL, errs);
+}
+
+struct config *
+config_parse_domains(const char *text, size_t len, struct conf_errors *errs)
+{
+	return load("", text, len, false, NULL, errs);
 }
 
 static int

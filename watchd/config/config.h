@@ -10,10 +10,14 @@
 
 #include <stdio.h>
 
-#include "base/defs.h"
+#include "base/err.h"
 #include "base/text.h"
 #include "net/addr.h"
 #include "status/alert.h"
+
+/* Recipients that a message may have: as many as the queue can keep of it for one
+ * domain (relay/envelope.h). */
+#define CONF_RECIPIENTS_MAX 10000
 
 struct strlist {
 	size_t n;
@@ -22,6 +26,7 @@ struct strlist {
 
 enum conf_admission { ADMISSION_ALWAYS, ADMISSION_OUTAGE };
 enum conf_newline { NEWLINE_NORMALIZE, NEWLINE_REJECT };
+enum conf_early { EARLY_REFUSE, EARLY_ACCEPT };
 enum conf_depth {
 	DEPTH_CONNECT, /* in ascending order */
 	DEPTH_BANNER,
@@ -54,6 +59,7 @@ struct conf_smtpd {
 	uint32_t client_rate; /* new sessions a minute; 0: no limit */
 	uint32_t max_recipients;
 	uint32_t max_errors; /* then 421 */
+	uint32_t max_tempfails; /* 4xx of ours, then 421 */
 	uint32_t max_commands; /* without mail, then 421 */
 	uint32_t max_received; /* Received lines, then 554 5.4.6 */
 	int64_t timeout_ms; /* of one command or a stall in DATA */
@@ -62,6 +68,19 @@ struct conf_smtpd {
 	enum conf_newline bare_newline;
 	struct strlist trusted; /* addresses/prefixes without client limits */
 	struct strlist etrn; /* addresses/prefixes that may say ETRN */
+	struct strlist xclient, xforward; /* the same for these */
+	enum conf_early early_talk;
+	bool untrusted_routing; /* "%", "!", "@" in a recipient's local part */
+	int64_t store_timeout_ms; /* of a commit, then 451 */
+	uint32_t client_log_lines; /* a minute */
+	struct strlist dnsbl; /* dnsbl_site.h; of clients that are nobody's */
+	uint32_t dnsbl_threshold; /* weights together, then 554 */
+	int64_t dnsbl_wait_ms; /* of RCPT, and of a look-up */
+	uint32_t dnsbl_failures; /* in a row: nobody waits */
+	uint32_t dnsbl_lookups; /* at once */
+	uint32_t dnsbl_cache; /* clients */
+	int64_t dnsbl_min_ttl_ms, dnsbl_max_ttl_ms;
+	int64_t dnsbl_test_ms; /* how often the lists are tested */
 };
 
 struct conf_queue {
@@ -74,6 +93,7 @@ struct conf_queue {
 	uint32_t known_names; /* of a domain: recipients and senders */
 	int64_t clock_step_ms, clock_settle_ms;
 	uint32_t group_max; /* messages of one commit */
+	uint64_t waiting_max; /* bytes on their way to the disk */
 };
 
 struct conf_dsn {
@@ -137,6 +157,8 @@ struct conf_web {
 	char *tls_cert, *tls_key; /* NULL: no TLS */
 	char *client_ca; /* NULL: no client certificates */
 	char *basic_auth_file; /* NULL: nobody is asked */
+	struct strlist
+	    hosts; /* canonical; besides those that are always ours */
 	uint32_t max_connections;
 	int64_t timeout_ms;
 };
@@ -216,6 +238,7 @@ struct config {
 	char *control;
 	uint32_t control_clients;
 	char *user;
+	bool seccomp;
 	struct net_addr *resolver;
 	size_t nresolver;
 	uint32_t resolver_threads;
@@ -235,6 +258,8 @@ struct config {
 	struct conf_domain defaults;
 	struct conf_domain *domain; /* sorted by name */
 	size_t ndomains;
+	struct config *removed; /* private: removed.h */
+	unsigned char *ended;
 	struct conf_receiver *receiver; /* sorted by name */
 	size_t nreceivers;
 	struct conf_alert alert[ALERT_KIND_MAX];
@@ -257,6 +282,16 @@ struct conf_errors {
 /* Reads and checks. NULL when anything is wrong; *errs holds every finding,
  * warnings too, in file order (conf_errors_fini frees them). */
 struct config *config_load(const char *file, struct conf_errors *errs);
+/* The same by root for somebody else: from `become` to `back` (only after a
+ * `become` that returned 0) we are who will read the files that it names. */
+struct conf_reader {
+	int (*become)(const struct config *, struct mx_errbuf *);
+	void (*back)(void);
+};
+/* For who only wants to know what is written: no file is looked at. */
+extern const struct conf_reader conf_reads_nothing;
+struct config *config_load_as(const char *file, const struct conf_reader *,
+    struct conf_errors *errs);
 /* The same from memory; `name` stands for the file in messages. */
 struct config *config_parse(const char *name, const char *text, size_t len,
     struct conf_errors *errs);
@@ -268,6 +303,11 @@ void config_unref(struct config **);
 /* NULL when there is no such domain; name is canonical. O(log n). */
 const struct conf_domain *
 config_domain(const struct config *, const char *name);
+
+/* The same, and behind them those that left while mail was queued for them
+ * (removed.h): by which settings what is there already is watched and delivered. */
+const struct conf_domain *
+config_settings(const struct config *, const char *name);
 
 /* As it is written: "may". */
 const char *config_tls_word(enum conf_tls);

@@ -15,6 +15,8 @@
 #define CONF_DOMAINS_MAX 100000u
 #define CONF_DEPTH_MAX	 4u /* includes within includes */
 #define CONF_FILES_MAX	 10000u /* of one configuration */
+#define CONF_SEARCH_MAX	 100000u /* entries that one include may look at */
+#define CONF_SEARCH_S	 5u /* and how long */
 #define CONF_ERRORS_MAX	 100u /* errors shown, and as many warnings */
 #define CONF_QUOTE_MAX	 160 /* a value as a message shows it */
 #define CONF_TEXT_MAX	 768 /* a message */
@@ -65,13 +67,14 @@ enum option_type {
 	TYPE_MAILBOX,
 	TYPE_SENDER, /* a mailbox or "" */
 	TYPE_BANNER, /* "" when left out */
-	TYPE_SECRET, /* a file that only its owner may read */
+	TYPE_SECRET, /* a file that nobody else may read: base/file.h */
 	/* a struct strlist */
 	TYPE_STRINGS,
 	TYPE_MAILBOXES,
 	TYPE_SELF, /* names and addresses */
 	TYPE_PRIMARIES,
 	TYPE_PREFIXES,
+	TYPE_DNSBLS,
 	/* a struct listenlist; option.min is the port when none is given,
 	 * option.max is 1 where unix:/path may stand */
 	TYPE_LISTEN,
@@ -139,6 +142,7 @@ struct conf_title {
 
 struct conf_loader {
 	struct config *c;
+	const struct conf_reader *as; /* who reads the files; NULL: we do */
 	struct conf_errors *errs;
 	struct conf_pos *errat; /* of each error, to sort them by */
 	size_t nwarnings;
@@ -188,6 +192,11 @@ struct lexer {
 };
 void lex_init(struct lexer *, const char *text, size_t len);
 void lex_next(struct lexer *, struct token *);
+
+/* config.c. Domains of a text that was a valid configuration once; only themselves are
+ * checked. As config_load(). */
+struct config *
+config_parse_domains(const char *text, size_t len, struct conf_errors *);
 
 /* parse.c: a file or a text under a file's name, and what it includes. */
 void parse_file(struct conf_loader *, const char *path);
@@ -254,6 +263,9 @@ void alerts_free(struct config *);
 
 /* check.c: what takes more than one option to see. */
 void check_config(struct conf_loader *);
+/* That a file can be read, by us as we are, and a secret is one (base/file.h). */
+void check_file(struct conf_loader *, struct conf_pos, const char *label,
+    enum option_id, const char *path);
 /* One section with a title, as the checks see it. */
 struct titled {
 	struct conf_loader *l;
@@ -264,6 +276,7 @@ struct titled {
 /* check_receiver.c */
 void check_receiver(const struct titled *);
 void check_name(const struct titled *);
+void check_title_file(const struct titled *, enum option_id, const char *path);
 void check_url(const struct titled *, enum option_id, const char *url);
 /* Where the option stands, or its section. */
 struct conf_pos check_place(const struct titled *, enum option_id);

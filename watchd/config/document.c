@@ -168,6 +168,7 @@ mdoc_argument(FILE *f, const struct option *o)
 		[TYPE_SELF] = "list of names and addresses",
 		[TYPE_PRIMARIES] = "list of hosts",
 		[TYPE_PREFIXES] = "list of prefixes",
+		[TYPE_DNSBLS] = "list of DNS lists",
 		[TYPE_LISTEN] = "list of addresses",
 		[TYPE_RESOLVERS] = "list of addresses",
 		[TYPE_DELAYS] = "list of times",

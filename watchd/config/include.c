@@ -7,6 +7,7 @@
  * reads local files only. */
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "config_int.h"
@@ -85,6 +87,80 @@ out:
 	return rc == 0;
 }
 
+/* ---- the search: a folder may be huge, or slow, and a pattern may go through many
+ * of them. Entries are counted and time is taken, whatever glob() asks for. */
+
+static _Thread_local struct {
+	int64_t until;
+	unsigned seen;
+	bool over;
+} search;
+
+static bool
+search_goes_on(void)
+{
+	if (!search.over && ++search.seen <= CONF_SEARCH_MAX &&
+	    clock_now() < search.until)
+		return true;
+	search.over = true;
+	return false;
+}
+
+static struct dirent *
+search_readdir(void *dir)
+{
+	return search_goes_on() ? readdir(dir) : NULL;
+}
+
+static void *
+search_opendir(const char *path)
+{
+	if (search_goes_on())
+		return opendir(path);
+	errno = ENOENT; /* as if there were nothing: glob() ends soon */
+	return NULL;
+}
+
+static int
+search_stat(const char *path, struct stat *st)
+{
+	if (search_goes_on())
+		return stat(path, st);
+	errno = ENOENT;
+	return -1;
+}
+
+static int
+search_lstat(const char *path, struct stat *st)
+{
+	if (search_goes_on())
+		return lstat(path, st);
+	errno = ENOENT;
+	return -1;
+}
+
+static void
+search_closedir(void *dir)
+{
+	(void)closedir(dir);
+}
+
+/* As glob(); `search.over` tells that it was cut off. */
+static int
+search_files(const char *pattern, glob_t *g)
+{
+	memset(g, 0, sizeof(*g));
+	g->gl_opendir = search_opendir;
+	g->gl_readdir = search_readdir;
+	g->gl_closedir = search_closedir;
+	g->gl_stat = search_stat;
+	g->gl_lstat = search_lstat;
+	search.over = false;
+	search.seen = 0;
+	search.until = clock_now() + CONF_SEARCH_S * CLOCK_SEC;
+	return glob(pattern, GLOB_ALTDIRFUNC, NULL, g);
+}
+
 /* The pattern as glob() wants it. What stands in the folder's own name is
  * meant as it is. */
 static char *
@@ -118,13 +194,20 @@ source_list(struct conf_loader *l, const struct conf_source *s,
 	int rc;
 
 	*n = 0;
-	memset(&g, 0, sizeof(g));
-	rc = glob(full, 0, NULL, &g);
+	rc = search_files(full, &g);
 	conf_quote(pattern, quoted);
-	if (rc == GLOB_NOMATCH) {
-		/* An empty conf.d is as it should be. */
+	if (search.over) {
+		conf_err(l, at,
+		    "include: %s has not been searched in %us or %u entries of "
+		    "folders; name a folder with the files alone",
+		    quoted, CONF_SEARCH_S, CONF_SEARCH_MAX);
+	} else if (rc == GLOB_NOMATCH) {
+		/* An empty conf.d is perhaps as it should be; a wrong path is
+		 * the loss of all its domains. */
 		if (strpbrk(pattern, "*?[") == NULL)
 			conf_err(l, at, "include: there is no file %s", quoted);
+		else
+			conf_warn(l, at, "include: no file matches %s", quoted);
 	} else if (rc != 0) {
 		conf_err(l, at, "include: %s cannot be searched", quoted);
 	} else if (g.gl_pathc + l->nfiles > CONF_FILES_MAX) {

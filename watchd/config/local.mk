@@ -8,6 +8,7 @@ libmx_config_a_SOURCES = \
 	watchd/config/config.c watchd/config/config.h \
 	watchd/config/config_int.h \
 	watchd/config/diff.c watchd/config/diff.h \
+	watchd/config/dnsbl_site.c watchd/config/dnsbl_site.h \
 	watchd/config/document.c \
 	watchd/config/errors.c \
 	watchd/config/include.c \
@@ -16,6 +17,7 @@ libmx_config_a_SOURCES = \
 	watchd/config/pool.c watchd/config/pool.h \
 	watchd/config/parse.c watchd/config/parse_int.h \
 	watchd/config/parse_setting.c \
+	watchd/config/removed.c watchd/config/removed.h \
 	watchd/config/value.c watchd/config/value_int.h \
 	watchd/config/value_number.c \
 	watchd/config/value_text.c

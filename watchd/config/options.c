@@ -206,6 +206,7 @@ option_is_list(const struct option *o)
 	case TYPE_SELF:
 	case TYPE_PRIMARIES:
 	case TYPE_PREFIXES:
+	case TYPE_DNSBLS:
 	case TYPE_LISTEN:
 	case TYPE_RESOLVERS:
 	case TYPE_DELAYS:
@@ -346,6 +347,7 @@ option_free(const struct option *o, void *base)
 	case TYPE_SELF:
 	case TYPE_PRIMARIES:
 	case TYPE_PREFIXES:
+	case TYPE_DNSBLS:
 		list = field;
 		for (i = 0; i < list->n; i++)
 			mem_free(&list->s[i]);

@@ -444,11 +444,7 @@ parse_text(struct conf_loader *l, const char *name, const char *text,
 {
 	struct conf_source s = { .file = file_add(l, name) };
 
-	if (len > CONF_FILE_MAX)
-		conf_err(l, (struct conf_pos){ 0 }, "is larger than %u MiB",
-		    CONF_FILE_MAX >> 20);
-	else
-		parse_source(l, &s, text, len);
+	parse_source(l, &s, text, len);
 }
 
 void

@@ -15,12 +15,14 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "config/dnsbl_site.h"
 #include "value_int.h"
 
 _Static_assert(sizeof(enum conf_tls) == sizeof(unsigned) &&
 	sizeof(enum conf_depth) == sizeof(unsigned) &&
 	sizeof(enum conf_admission) == sizeof(unsigned) &&
 	sizeof(enum conf_newline) == sizeof(unsigned) &&
+	sizeof(enum conf_early) == sizeof(unsigned) &&
 	sizeof(enum conf_receiver_type) == sizeof(unsigned) &&
 	sizeof(enum conf_severity) == sizeof(unsigned),
     "set_word() stores an unsigned");
@@ -97,6 +99,9 @@ set_strings(const struct option *o, void *base, const struct conf_value *v,
 	size_t i;
 	int rc = 0;
 
+	if (o->type == TYPE_DNSBLS && v->n > DNSBL_SITES_MAX)
+		return value_fail(r, v->item[DNSBL_SITES_MAX],
+		    "is one too many; there may be %d", DNSBL_SITES_MAX);
 	if (v->n > 0)
 		list.s = mem_array(v->n, sizeof(*list.s));
 	for (i = 0; i < v->n && rc == 0; i++)

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "config/dnsbl_site.h"
 #include "value_int.h"
 
 static bool
@@ -87,6 +88,21 @@ get_prefix(const char *s, char **out, const struct value_reason *r)
 	return 0;
 }
 
+static int
+get_dnsbl(const char *s, char **out, const struct value_reason *r)
+{
+	struct dnsbl_site site;
+	const char *wrong = dnsbl_site_parse(s, &site);
+
+	if (wrong != NULL)
+		return value_fail(r, s,
+		    "%s; write it like \"zen.example.org\" or "
+		    "\"zen.example.org=127.0.0.[2-11]*2\"",
+		    wrong);
+	*out = mem_strdup(s);
+	return 0;
+}
+
 /* A name or an address without a port. */
 static int
 get_self(const char *s, char **out, const struct value_reason *r)
@@ -124,6 +140,8 @@ value_text(const struct option *o, const char *s, char **out,
 		return get_host(s, out, r);
 	case TYPE_PREFIXES:
 		return get_prefix(s, out, r);
+	case TYPE_DNSBLS:
+		return get_dnsbl(s, out, r);
 	case TYPE_SELF:
 		return get_self(s, out, r);
 	case TYPE_SENDER:

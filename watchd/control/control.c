@@ -89,19 +89,16 @@ void
 call_send_part(struct call *c, const char *text, size_t len)
 {
 	conn_write(c->conn, text, len);
-	c->wrote = true;
 }
 
 void
 call_send(struct call *c, cJSON *line)
 {
-	char *text = cJSON_PrintUnformatted(line);
+	char *text = json_print(line);
 
-	MX_ASSERT(text != NULL);
 	call_send_part(c, text, strlen(text));
 	call_send_part(c, "\n", 1);
-	cJSON_free(text);
-	cJSON_Delete(line);
+	mem_free(&text);
 }
 
 void
@@ -168,14 +165,7 @@ on_pump(void *arg)
 {
 	struct call *c = arg;
 
-	/* Once more, behind the task in which conn.c sends what was written:
-	 * CONN_DRAINED follows a backlog that is left then, and only that. */
-	if (c->wrote) {
-		c->wrote = false;
-		loop_task_schedule(c->pump);
-		return;
-	}
-	if (conn_backlog(c->conn) > 0) {
+	if (conn_backlog(c->conn) > 0) { /* CONN_DRAINED brings us back */
 		conn_timeout(c->conn, CALL_STALL_MS);
 		return;
 	}

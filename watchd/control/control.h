@@ -56,6 +56,9 @@ struct control_ops {
 	/* The reply that RCPT would get for that mailbox now: "250", "550 5.1.1
 	 * ..." */
 	void (*rcpt)(void *arg, const char *mailbox, char *dst, size_t size);
+	/* A removed domain is forgotten; -MX_ENOENT: it is none; -MX_EEXIST:
+	 * it is in the configuration; -MX_EBUSY: a reload is under way. */
+	int (*forget)(void *arg, const char *domain);
 	struct control_alert_ops alert;
 	void *arg;
 };

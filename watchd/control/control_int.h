@@ -28,7 +28,6 @@ struct call {
 	struct loop_task *pump;
 	struct loop_timer *timer; /* of call_wait() */
 	enum call_state state;
-	bool wrote; /* since the pump ran */
 	bool ready; /* step is to be called when the output is through */
 	uid_t uid;
 	pid_t pid;

@@ -7,10 +7,32 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+char *
+format_shown(const char *text)
+{
+	char *clean = json_clean(text), *out;
+	size_t n = 0, len;
+	unsigned cp;
+
+	out = mem_array(4 * strlen(clean) + 1, 1);
+	for (const char *p = clean; *p != '\0'; p += len) {
+		if ((len = text_unsafe(p, &cp)) == 0) {
+			out[n++] = *p;
+			len = 1;
+			continue;
+		}
+		for (size_t i = 0; i < len; i++, n += 4)
+			snprintf(out + n, 5, "\\x%02x", (unsigned char)p[i]);
+	}
+	out[n] = '\0';
+	mem_free(&clean);
+	return out;
+}
+
 void
 format_cell(FILE *out, const char *text, int width)
 {
-	char *clean = json_clean(text);
+	char *clean = format_shown(text);
 	int len = (int)strnlen(clean, 4096);
 
 	if (width > 0 && len > width)
@@ -195,7 +217,7 @@ stats_line(struct format *f, const cJSON *l)
 static void
 wrapped(FILE *out, const char *text)
 {
-	char *clean = json_clean(text);
+	char *clean = format_shown(text);
 	size_t room = WHY_COLUMNS, n;
 	const char *at = clean;
 
@@ -256,6 +278,7 @@ alerts_line(struct format *f, const cJSON *l)
 	format_cell(f->out, json_get_text(l, "severity"), 9);
 	format_cell(f->out, json_get_text(l, "alert"), -21);
 	format_cell(f->out, json_get_text(l, "domain"), 0);
+	format_cell(f->out, json_get_text(l, "list"), 0);
 	fprintf(f->out, " %s %s%s\n    ", firing ? "for" : "pending",
 	    format_age(f, l, "since", t, sizeof(t)),
 	    json_get_bool(l, "silenced") ? ", silenced" : "");
@@ -300,9 +323,14 @@ last_line(struct format *f, const cJSON *l)
 	switch (f->verb) {
 	case VERB_queue:
 		put_messages(f, json_get_num(l, "messages"));
-		fprintf(f->out, ", %s\n",
+		fprintf(f->out, ", %s",
 		    text_size_fmt(json_get_int(l, "bytes"), size,
 			sizeof(size)));
+		if (json_get_num(l, "unlisted") > 0)
+			fprintf(f->out,
+			    "; and %.0f more whose records do not decode",
+			    json_get_num(l, "unlisted"));
+		fprintf(f->out, "\n");
 		break;
 	case VERB_vault:
 	case VERB_purge:
@@ -337,6 +365,15 @@ last_line(struct format *f, const cJSON *l)
 		fprintf(f->out, "delivered: ");
 		format_cell(f->out, json_get_text(l, "text"), 0);
 		fprintf(f->out, "\n");
+		break;
+	case VERB_forget:
+		format_cell(f->out, json_get_text(l, "domain"), 0);
+		fprintf(f->out, " is forgotten; ");
+		put_messages(f, json_get_num(l, "messages"));
+		fprintf(f->out,
+		    json_get_num(l, "messages") > 0 ?
+			", by the MX records and the defaults from now on\n" :
+			"\n");
 		break;
 	case VERB_reload:
 		fprintf(f->out, "the configuration is in force\n");

@@ -32,6 +32,9 @@ void format_show(struct format *, const cJSON *message);
 void format_mailq(struct format *, const cJSON *message);
 void format_mailq_end(struct format *, const cJSON *done);
 
+/* The text as it may go to a terminal: json_clean(), and what is not to be shown
+ * (text_unsafe()) as the log writes it, "\xe2\x80\xae". The caller frees it. */
+char *format_shown(const char *text);
 /* Prints with each %s argument cleaned. */
 void format_text(struct format *, const char *key, const char *text);
 /* Writes a cleaned text, padded or cut (with a '~') to `width` columns;

@@ -38,7 +38,10 @@ format_queue(struct format *f, const cJSON *m)
 	fprintf(f->out, " %-7s ", format_in(f, m, "expiry", t, sizeof(t)));
 	format_cell(f->out, json_get_text(m, "domain"), -18);
 	fprintf(f->out, " ");
-	sender_cell(f->out, m, 0);
+	if (json_get_bool(m, "unreadable"))
+		fprintf(f->out, "(its record does not decode)");
+	else
+		sender_cell(f->out, m, 0);
 	fprintf(f->out, "\n");
 }
 

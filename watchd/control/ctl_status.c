@@ -14,8 +14,6 @@ enum { W_EXPIRY = 7, W_PRIMARY = 19 };
 static const char *
 oldest(const cJSON *queue, char *dst, size_t size)
 {
-	double age = json_get_num(queue, "oldest_age_seconds");
-	double life = json_get_num(queue, "lifetime_seconds");
 	char t[32];
 
 	if (json_get_num(queue, "messages") < 1)
@@ -23,7 +21,7 @@ oldest(const cJSON *queue, char *dst, size_t size)
 	text_duration_fmt(json_get_int(queue, "oldest_age_seconds") * 1000, t,
 	    sizeof(t));
 	(void)snprintf(dst, size, "%s %.0f%%", t,
-	    life > 0 ? 100 * age / life : 0);
+	    100 * json_get_num(queue, "lifetime_used_ratio"));
 	return dst;
 }
 
@@ -78,6 +76,7 @@ domain_row(struct format *f, const cJSON *d)
 	fprintf(f->out, " ");
 	format_cell(f->out,
 	    json_get_bool(queue, "on_hold") ? "on hold" :
+		json_get_bool(d, "removed") ? "removed" :
 		cJSON_IsObject(json_get(d, "breaker")) ?
 					      "breaker" :
 					      json_get_text(d, "state"),
@@ -105,6 +104,40 @@ domain_row(struct format *f, const cJSON *d)
 }
 
 static void
+stress(struct format *f, const cJSON *smtpd)
+{
+	if (json_get_bool(smtpd, "stress"))
+		fprintf(f->out,
+		    "STRESS: %.0f of %.0f sessions in; time-outs are short\n",
+		    json_get_num(smtpd, "sessions"),
+		    json_get_num(smtpd, "sessions_max"));
+}
+
+/* The lists in the DNS, a row for each. */
+static void
+lists(struct format *f, const cJSON *list)
+{
+	const cJSON *l;
+
+	cJSON_ArrayForEach (l, list) {
+		fprintf(f->out, "dnsbl ");
+		format_cell(f->out, json_get_text(l, "list"), 0);
+		fprintf(f->out,
+		    " %s%s, %.0f queries, %.0f hits, %.0f failed, "
+		    "%.0f recipients refused",
+		    json_get_text(l, "state"),
+		    json_get_bool(l, "silent") ? ", SILENT" : "",
+		    json_get_num(l, "queries"), json_get_num(l, "hits"),
+		    json_get_num(l, "failures"), json_get_num(l, "refusals"));
+		if (json_get_text(l, "why")[0] != '\0') {
+			fprintf(f->out, "; IGNORED: ");
+			format_cell(f->out, json_get_text(l, "why"), 0);
+		}
+		fprintf(f->out, "\n");
+	}
+}
+
+static void
 foot(struct format *f, const cJSON *o)
 {
 	const cJSON *spool = json_get(o, "spool");
@@ -117,6 +150,8 @@ foot(struct format *f, const cJSON *o)
 	    text_size_fmt(json_get_int(spool, "free_bytes"), size,
 		sizeof(size)),
 	    json_get_bool(spool, "accepting") ? "" : ", NO NEW MAIL");
+	if (json_get_bool(spool, "unwritable"))
+		fprintf(f->out, "CANNOT BE WRITTEN, NO DELIVERIES; ");
 	if (json_get_num(spool, "damaged") > 0)
 		fprintf(f->out, "%.0f messages DAMAGED; ",
 		    json_get_num(spool, "damaged"));
@@ -135,6 +170,10 @@ foot(struct format *f, const cJSON *o)
 	}
 	if (!json_get_bool(json_get(o, "config"), "reload_ok"))
 		fprintf(f->out, "; the last reload FAILED");
+	if (json_get_bool(json_get(o, "smtpd"), "certificate_refused"))
+		fprintf(f->out, "; the new CERTIFICATE of smtpd is not usable");
+	if (json_get_bool(json_get(o, "web"), "files_refused"))
+		fprintf(f->out, "; the new FILES of web are not usable");
 	if (json_get_bool(clock, "doubted"))
 		fprintf(f->out,
 		    "; the CLOCK LEAPT ahead: nothing expires for %s",
@@ -142,6 +181,8 @@ foot(struct format *f, const cJSON *o)
 			json_get_int(clock, "believed_in_seconds") * 1000, t,
 			sizeof(t)));
 	fprintf(f->out, "\n");
+	stress(f, json_get(o, "smtpd"));
+	lists(f, json_get(o, "dnsbls"));
 }
 
 /* ---- one domain, everything */
@@ -221,8 +262,11 @@ domain_block(struct format *f, const cJSON *d)
 		fprintf(f->out, "  for     %s\n",
 		    format_age(f, d, "trouble_since", t, sizeof(t)));
 	}
-	if (!json_get_bool(d, "configured"))
-		format_text(f, "note", "not in the configuration any more");
+	if (json_get_bool(d, "removed"))
+		format_text(f, "note",
+		    "removed from the configuration; what is queued goes by "
+		    "the "
+		    "settings that it had");
 	if (json_get_bool(queue, "on_hold"))
 		format_text(f, "note", "on hold, by the operator");
 	if (cJSON_IsObject(json_get(d, "breaker")))
@@ -236,9 +280,15 @@ domain_block(struct format *f, const cJSON *d)
 	    json_get_num(queue, "deferred"), json_get_num(queue, "held"),
 	    json_get_num(queue, "recipients"),
 	    text_size_fmt(json_get_int(queue, "bytes"), size, sizeof(size)));
-	fprintf(f->out, "oldest    %s of %s\n", oldest(queue, t, sizeof(t)),
+	fprintf(f->out, "oldest    %s of %s", oldest(queue, t, sizeof(t)),
 	    text_duration_fmt(json_get_int(queue, "lifetime_seconds") * 1000,
 		size, sizeof(size)));
+	if (json_get_num(queue, "extended_seconds") > 0)
+		fprintf(f->out, " and %s more",
+		    text_duration_fmt(json_get_int(queue, "extended_seconds") *
+			    1000,
+			size, sizeof(size)));
+	fprintf(f->out, "\n");
 	in_line(f, queue, "next_expiry", "expiry", "first in ");
 	in_line(f, queue, "next_try", "next try", "in ");
 	flush_progress(f, json_get(d, "flush"));

@@ -272,7 +272,7 @@ on_line(const char *text, const cJSON *line, void *arg)
 	struct ctl_answer *a = arg;
 
 	if (json_get_bool(line, "done")) {
-		char *error = json_clean(json_get_text(line, "error"));
+		char *error = format_shown(json_get_text(line, "error"));
 
 		(void)strlcpy(a->error, error, sizeof(a->error));
 		mem_free(&error);

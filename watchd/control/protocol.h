@@ -38,6 +38,7 @@
  *		skipped (they were replayed before, and there is no "again")
  *	purge	done: messages
  *	extend	done: domain, add_seconds
+ *	forget	done: domain, messages (queued, which go by its MX records)
  *	probe	an element of `primaries` of mxwatch-status(7) a line;
  *		done: primaries, healthy. rc 1 when none is healthy
  *	why	subject, kind ("domain", "message", "address"), domain (an
@@ -121,6 +122,8 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(probe, FIELD_DOMAIN, "DOMAIN", "probe its primaries now")         \
 	VERB(why, FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS,                     \
 	    "DOMAIN | ID | ADDRESS", "explain its state")                      \
+	VERB(forget, FIELD_DOMAIN, "DOMAIN",                                   \
+	    "a removed domain: no more by its old settings")                   \
 	VERB(stats, 0, "", "every metric")                                     \
 	VERB(mailq, 0, "", "the queue as Postfix prints it")                   \
 	VERB(alerts, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                \

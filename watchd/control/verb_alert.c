@@ -53,7 +53,9 @@ alerts_step(struct call *c)
 
 	for (; w->next < t->nalerts && sent < ALERTS_BATCH; w->next++) {
 		a = &t->alert[w->next];
-		if (c->domain[0] != '\0' && strcmp(a->domain, c->domain) != 0)
+		if (c->domain[0] != '\0' &&
+		    (alert_scope(a->kind) != ALERT_SCOPE_DOMAIN ||
+			strcmp(a->domain, c->domain) != 0))
 			continue;
 		w->firing += a->firing;
 		w->pending += !a->firing;
@@ -117,8 +119,17 @@ is_alert(const char *name, size_t len)
 	return false;
 }
 
+static bool
+has_list(const struct snapshot *s, const char *zone)
+{
+	for (unsigned i = 0; i < s->ndnsbls; i++)
+		if (strcmp(s->dnsbl[i].zone, zone) == 0)
+			return true;
+	return false;
+}
+
 /* "ALERT", "DOMAIN" or "ALERT/DOMAIN" as the ledger has it, into dst; false:
- * there is neither such an alert nor such a domain. */
+ * there is neither such an alert nor such a domain, or list in the DNS. */
 static bool
 matches(struct call *c, const char *name, char dst[static MATCH_MAX])
 {
@@ -138,7 +149,7 @@ matches(struct call *c, const char *name, char dst[static MATCH_MAX])
 		return false;
 	(void)strlcpy(dst + len, domain, MATCH_MAX - len);
 	s = call_ops(c)->snapshot(call_ops(c)->arg, domain);
-	known = snapshot_find(s, domain) != NULL;
+	known = snapshot_find(s, domain) != NULL || has_list(s, domain);
 	snapshot_unref(&s);
 	return known;
 }
@@ -164,7 +175,7 @@ silence_add(struct call *c)
 	}
 	if (!matches(c, name, match)) {
 		call_fail(c, CONTROL_FAILED,
-		    "\"%.100s\" is neither an alert nor a domain, nor "
+		    "\"%.100s\" is neither an alert nor a domain or list, nor "
 		    "ALERT/DOMAIN",
 		    name);
 		return;

@@ -165,7 +165,7 @@ flush_some(struct call *c)
 
 	while (f->at < f->all->domains.n) {
 		d = snap_list_at(&f->all->domains, f->at++);
-		if (d->active + d->deferred + d->held > 0)
+		if (snap_domain_messages(d) > 0)
 			flush_one(c, d->name);
 		if (clock_now() >= end)
 			return true;
@@ -335,7 +335,7 @@ probe_step(struct call *c)
 	const struct snap_domain *d = snapshot_find(s, c->domain);
 	const struct probe_call *w = c->work;
 
-	if (d == NULL || !d->configured)
+	if (d == NULL)
 		call_fail(c, CONTROL_FAILED, "%s was removed meanwhile",
 		    c->domain);
 	else if (probe_through(w, d))
@@ -377,9 +377,8 @@ verb_probe(struct call *c)
 		call_wait(c, PROBE_POLL_MS);
 	else if (rc == -MX_ENOENT)
 		call_fail(c, CONTROL_FAILED,
-		    d != NULL && d->configured ?
-			"%s: its probe is off (`probe { enabled }`)" :
-			"%s: no such domain",
+		    d != NULL ? "%s: its probe is off (`probe { enabled }`)" :
+				"%s: no such domain",
 		    c->domain);
 	else
 		call_fail(c, CONTROL_FAILED, "%s: %s", c->domain,

@@ -19,6 +19,7 @@ struct listing {
 	double messages, bytes;
 	uint64_t ids[LIST_PAGE]; /* whose recipients are to be fetched */
 	unsigned n, next;
+	unsigned unreadable; /* how many of those were sent */
 };
 
 cJSON *
@@ -41,6 +42,8 @@ verbs_message(const struct msg_view *v, bool rcpts)
 	json_bool(o, "dsn", v->dsn);
 	json_bool(o, "replayed", v->replayed);
 	json_bool(o, "damaged", v->damaged);
+	if (v->unreadable)
+		json_bool(o, "unreadable", true);
 	if (v->vault_ms != 0)
 		json_time_ms(o, "vaulted", v->vault_ms);
 	json_text(o, "host", v->host);
@@ -116,10 +119,24 @@ on_list_show(void *arg, int rc, const struct msg_view *v, unsigned n)
 	call_continue(c);
 }
 
+/* Of no domain that anybody knows: behind the page that is the last. */
+static bool
+list_has_unreadable(struct call *c, struct relay_unreadable *u)
+{
+	const struct relay *r = call_relay(c);
+	const struct listing *l = c->work;
+
+	*u = (struct relay_unreadable){ .n = 0 };
+	if ((c->fields & FIELD_DAMAGED) != 0 && l->domain[0] == '\0')
+		r->unreadable(r->self, u);
+	return l->unreadable < u->n;
+}
+
 static void
 list_end(struct call *c)
 {
 	const struct listing *l = c->work;
+	struct relay_unreadable u;
 	cJSON *more;
 
 	if (l->messages < 1 && l->domain[0] != '\0' && !verbs_domain_known(c))
@@ -127,7 +144,34 @@ list_end(struct call *c)
 	more = json_object();
 	json_num(more, "messages", l->messages);
 	json_num(more, "bytes", l->bytes);
+	(void)list_has_unreadable(c, &u);
+	if (u.all > u.n)
+		json_num(more, "unlisted", (double)(u.all - u.n));
 	call_done(c, CONTROL_OK, more);
+}
+
+static void
+list_unreadable(struct call *c, const struct relay_unreadable *u)
+{
+	const struct relay *r = call_relay(c);
+	struct listing *l = c->work;
+
+	for (unsigned i = 0; i < LIST_PAGE && l->unreadable < u->n; i++) {
+		uint64_t id = u->ids[l->unreadable++];
+
+		list_emit(c,
+		    &(struct msg_view){ .id = id,
+			.domain = "",
+			.sender = "",
+			.state = MSG_HELD,
+			.arrival_ms = r->came(r->self, id),
+			.damaged = true,
+			.unreadable = true,
+			.helo = "",
+			.client = "",
+			.host = "" });
+	}
+	call_continue(c);
 }
 
 static void
@@ -135,8 +179,11 @@ list_step(struct call *c)
 {
 	const struct relay *r = call_relay(c);
 	struct listing *l = c->work;
+	struct relay_unreadable u;
 
-	if (l->next < l->n)
+	if (l->last && l->next == l->n && list_has_unreadable(c, &u))
+		list_unreadable(c, &u);
+	else if (l->next < l->n)
 		r->show(r->self, l->ids[l->next], on_list_show, call_ticket(c));
 	else if (l->last)
 		list_end(c);

@@ -69,7 +69,7 @@ send_histogram(struct call *c, const struct metric *m, const struct snapshot *s)
 static void
 send_samples(struct call *c, const struct metric *m, const void *base,
     const char *domain, const char *primary, const char *receiver,
-    int64_t wall_ms)
+    const char *list, int64_t wall_ms)
 {
 	cJSON *o, *labels;
 	double v;
@@ -83,6 +83,8 @@ send_samples(struct call *c, const struct metric *m, const void *base,
 				json_text(labels, "primary", primary);
 			if (receiver != NULL)
 				json_text(labels, "receiver", receiver);
+			if (list != NULL)
+				json_text(labels, "list", list);
 			if (m->labels->key != NULL)
 				json_text(labels, m->labels->key,
 				    m->labels->label[i].name);
@@ -113,40 +115,48 @@ stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
 		if (m->type == METRIC_HISTOGRAM)
 			send_histogram(c, m, s);
 		else
-			send_samples(c, m, s, NULL, NULL, NULL, s->wall_ms);
+			send_samples(c, m, s, NULL, NULL, NULL, NULL,
+			    s->wall_ms);
 		return true;
 	}
 	if (m->scope == METRIC_RECEIVER) {
 		if (i >= s->told->nreceivers)
 			return false;
 		send_samples(c, m, &s->told->receiver[i], NULL, NULL,
-		    s->told->receiver[i].name, s->wall_ms);
+		    s->told->receiver[i].name, NULL, s->wall_ms);
 		return true;
 	}
 	if (m->scope == METRIC_HEARTBEAT) {
 		if (i >= s->told->nheartbeats)
 			return false;
 		send_samples(c, m, &s->told->heartbeat[i], NULL, NULL,
-		    s->told->heartbeat[i].name, s->wall_ms);
+		    s->told->heartbeat[i].name, NULL, s->wall_ms);
+		return true;
+	}
+	if (m->scope == METRIC_DNSBL) {
+		if (i >= s->ndnsbls)
+			return false;
+		send_samples(c, m, &s->dnsbl[i], NULL, NULL, NULL,
+		    s->dnsbl[i].zone, s->wall_ms);
 		return true;
 	}
 	if (m->scope == METRIC_SERVER) {
 		if (i >= s->nservers)
 			return false;
 		send_samples(c, m, s->server[i], NULL, s->server[i]->label,
-		    NULL, s->wall_ms);
+		    NULL, NULL, s->wall_ms);
 		return true;
 	}
 	if (i >= s->domains.n)
 		return false;
 	d = snap_list_at(&s->domains, i);
 	if (m->scope == METRIC_DOMAIN) {
-		send_samples(c, m, d, d->name, NULL, NULL, s->wall_ms);
+		send_samples(c, m, d, d->name, NULL, NULL, NULL, s->wall_ms);
 		return true;
 	}
 	for (unsigned j = 0; j < d->nprimaries; j++)
 		send_samples(c, m, &d->primary[j], d->name, d->primary[j].label,
-		    NULL, s->wall_ms);
+		    NULL, NULL, s->wall_ms);
 	return true;
 }
 

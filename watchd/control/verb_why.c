@@ -10,6 +10,8 @@
 #include "status/status_json.h"
 #include "status/status_primaries.h"
 
+#define REFUSED_SHOWN 20 /* names of a paragraph */
+
 /* Whole seconds: more would be no help to a person. */
 static const char *
 ago(int64_t then_ms, int64_t now_ms, char *dst, size_t size)
@@ -44,6 +46,12 @@ say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	    "back; it goes on getting old.",
 	    ago(d->breaker_since * 1000, now_ms, since, sizeof(since)),
 	    d->breaker_reply);
+	if (d->breaker_domains > 1)
+		json_say(list,
+		    "%u domains of %s are closed together: one message of any "
+		    "that it takes opens them all%s.",
+		    d->breaker_domains, d->breaker_primary,
+		    d->breaker_follows ? ", and one alert tells of all" : "");
 	json_say(list,
 	    "One message is tried now and then (%u %s refused so far%s%s) when "
 	    "the probes are good, and opens it when it is taken; when the "
@@ -106,11 +114,13 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	if (d->trouble[0] != '\0')
 		json_say(list, "DNS: %s, for %s now.", d->trouble,
 		    ago(d->trouble_since * 1000, now_ms, since, sizeof(since)));
-	if (!d->configured)
+	if (d->removed)
 		json_say(list,
-		    "%s is not in the configuration: nothing new is accepted "
-		    "for it; what is queued is still delivered.",
-		    d->name);
+		    "%s was removed from the configuration: nothing new is "
+		    "accepted for it; what is queued goes by the settings that "
+		    "it had, until it is delivered or has expired. `mxwatchctl "
+		    "forget %s` ends that.",
+		    d->name, d->name);
 	if (d->on_hold)
 		json_say(list,
 		    "It is on hold: nothing is delivered and nothing expires "
@@ -259,7 +269,7 @@ say_flush(cJSON *list, const struct snap_flush *f, unsigned window)
 static void
 say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 {
-	uint64_t n = d->active + d->deferred + d->held;
+	uint64_t n = snap_domain_messages(d);
 	char age[32], life[32], left[32];
 
 	if (n == 0) {
@@ -315,6 +325,8 @@ say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 		    "answered 4xx.",
 		    s->spool_state == STORE_FULL ?
 			"too little free space, `queue { reserve }`" :
+			s->spool_state == STORE_STALLED ?
+			"the disk does not answer, `smtpd { store_timeout }`" :
 			"the disk failed");
 	if (s->clock_doubted)
 		json_say(list,
@@ -332,7 +344,7 @@ say_stranger(cJSON *list, struct call *c, const char *domain)
 	struct relay_domain rd;
 
 	r->domain(r->self, domain, &rd);
-	if (rd.active + rd.deferred + rd.held == 0)
+	if (relay_domain_messages(&rd) == 0)
 		json_say(list,
 		    "%s is not in the configuration, and nothing is queued "
 		    "for it.",
@@ -341,8 +353,7 @@ say_stranger(cJSON *list, struct call *c, const char *domain)
 		json_say(list,
 		    "%s is not in the configuration; %llu messages are queued "
 		    "for it (notifications to senders go to such domains).",
-		    domain,
-		    (unsigned long long)(rd.active + rd.deferred + rd.held));
+		    domain, (unsigned long long)(relay_domain_messages(&rd)));
 }
 
 /* The answer's frame; explain is the array of sentences. */
@@ -381,6 +392,44 @@ servers_of(const struct snapshot *s, const struct snap_domain *d)
 	return list;
 }
 
+struct refused_say {
+	struct buf names;
+	unsigned n, more;
+};
+
+static void
+on_refused(void *arg, const char *mailbox, int64_t since_ms)
+{
+	struct refused_say *s = arg;
+
+	(void)since_ms;
+	if (s->more > 0 || s->n == REFUSED_SHOWN ||
+	    buf_addf(&s->names, "%s%s", s->n > 0 ? ", " : "", mailbox) != 0)
+		s->more++;
+	else
+		s->n++;
+}
+
+/* Whoever keeps the list has to know whom to take out. */
+static void
+say_refused(struct call *c, cJSON *explain, const char *domain)
+{
+	const struct relay *r = call_relay(c);
+	struct refused_say s = { .names = BUF_INIT(4096) };
+	char more[32] = "";
+
+	r->refused(r->self, domain, on_refused, &s);
+	if (s.more > 0)
+		snprintf(more, sizeof(more), " and %u more", s.more);
+	if (s.n > 0)
+		json_say(explain,
+		    "In the list, refused by the primary: %s%s. They get 450 "
+		    "here until the file of `recipients` is another one: take "
+		    "them out of it, or have the primary take them.",
+		    buf_str(&s.names), more);
+	buf_fini(&s.names);
+}
+
 static void
 add_domain(struct call *c, cJSON *o, cJSON *explain, const char *domain)
 {
@@ -392,6 +441,7 @@ add_domain(struct call *c, cJSON *o, cJSON *explain, const char *domain)
 		goto out;
 	}
 	say_domain(explain, s, d);
+	say_refused(c, explain, domain);
 	replace(o, "domain", status_json_domain(d, s->wall_ms));
 	replace(o, "primaries", servers_of(s, d));
 out:
@@ -416,6 +466,11 @@ why_address(struct call *c)
 		json_say(explain,
 		    "The file that `recipients` of the domain names decides "
 		    "that; it is read again when it changes.");
+	else if (strncmp(reply, "450", 3) == 0)
+		json_say(explain,
+		    "The list has it, and the primary refused it for longer "
+		    "than `refusal_grace`: it is not taken until the list is "
+		    "another one.");
 	else if (strncmp(reply, "554", 3) == 0)
 		json_say(explain,
 		    "There is no section `domain \"%s\"` in the "

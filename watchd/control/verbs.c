@@ -229,13 +229,13 @@ verbs_domain_known(struct call *c)
 	const struct relay *r = call_relay(c);
 	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
 	const struct snap_domain *d = snapshot_find(s, c->domain);
-	bool known = d != NULL && d->configured;
+	bool known = d != NULL;
 	struct relay_domain rd;
 
 	snapshot_unref(&s);
 	if (!known) {
 		r->domain(r->self, c->domain, &rd);
-		known = rd.active + rd.deferred + rd.held > 0 || rd.on_hold;
+		known = relay_domain_messages(&rd) > 0 || rd.on_hold;
 	}
 	if (!known)
 		call_fail(c, CONTROL_FAILED,
@@ -393,6 +393,34 @@ verb_remove(struct call *c)
 	    r->remove(r->self, c->msg, c->all_parts,
 		(c->fields & FIELD_PURGE) != 0),
 	    NULL);
+}
+
+void
+verb_forget(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+	int rc = call_ops(c)->forget(call_ops(c)->arg, c->domain);
+	struct relay_domain rd;
+	cJSON *more;
+
+	verbs_log(c, c->domain, rc == 0 ? 0 : 1);
+	if (rc == -MX_EEXIST)
+		call_fail(c, CONTROL_FAILED,
+		    "%s is in the configuration: take it out and reload first",
+		    c->domain);
+	else if (rc == -MX_EBUSY)
+		call_fail(c, CONTROL_FAILED,
+		    "a reload is under way: try again in a moment");
+	else if (rc != 0)
+		call_fail(c, CONTROL_FAILED, "%s: no such removed domain",
+		    c->domain);
+	if (rc != 0)
+		return;
+	r->domain(r->self, c->domain, &rd);
+	more = json_object();
+	json_text(more, "domain", c->domain);
+	json_num(more, "messages", (double)(relay_domain_messages(&rd)));
+	call_done(c, CONTROL_OK, more);
 }
 
 static void

@@ -14,7 +14,7 @@
 void
 daemon_alerts_create(struct daemon *d)
 {
-	d->alerts = alerts_create(d->conf, d->box);
+	d->alerts = alerts_create(d->conf, d->box, d->spawner);
 }
 
 void

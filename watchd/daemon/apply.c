@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "config/removed.h"
 #include "daemon/daemon_int.h"
+#include "daemon/removed.h"
 
 static void
 policy_of(const struct conf_domain *cd, struct queue_policy *p)
@@ -31,7 +33,8 @@ daemon_store_conf(const struct config *conf)
 		.segment_size = conf->queue.segment_size,
 		.reserve = conf->queue.reserve,
 		.reserve_inodes = conf->queue.reserve_inodes,
-		.group_max = conf->queue.group_max };
+		.group_max = conf->queue.group_max,
+		.waiting_max = conf->queue.waiting_max };
 }
 
 void
@@ -42,7 +45,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	struct queue_policy p;
 
 	store_reconfigure(d->store, &sc);
-	dns_domains(d->dns, conf->ndomains);
+	dns_domains(d->dns, conf->ndomains + removed_count(conf));
 	bounce_configure(d->bounce, conf);
 	deliver_configure(d->deliver, conf, self);
 	schedule_configure(d->schedule, conf, self);
@@ -69,11 +72,11 @@ apply_domain(struct daemon *d, const struct conf_domain *cd)
 	deliver_choose_again(d->deliver, cd->name);
 }
 
+/* It has left, and keeps its settings: when its queue is empty domains.c sees
+ * that. */
 void
-apply_gone(struct daemon *d, const char *name)
+apply_left(struct daemon *d, const struct conf_domain *cd)
 {
-	queue_policy(d->queue, name, NULL);
-	watch_domain_drop(d->watch, name);
-	deliver_choose_again(d->deliver, name);
-	stats_touch(d->stats, name);
+	removed_note(d->removed, cd);
+	stats_touch(d->stats, cd->name);
 }

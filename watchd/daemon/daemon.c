@@ -11,9 +11,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sandbox.h"
+#include "config/removed.h"
 #include "daemon/daemon_int.h"
+#include "daemon/descriptors.h"
 #include "daemon/domains.h"
 #include "daemon/privileges.h"
+#include "daemon/removed.h"
 #include "daemon/soft_state.h"
 
 #define TICK_MS	      1000
@@ -53,6 +57,7 @@ on_tick(void *arg)
 	history_feed(d->history, s);
 	agentx_tick(d->agentx, s);
 	daemon_publish(d, s);
+	smtpd_tick(d->smtpd, d->helper, loop_now(d->loop));
 	if (d->http != NULL)
 		http_tick(d->http, d->helper, loop_now(d->loop));
 	soft_state_tick(d->soft_state);
@@ -227,18 +232,38 @@ create_relay(struct daemon *d)
 	    d->bounce, d->stats, &d->reach, &dops);
 	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
 	d->schedule = schedule_create(&d->reach, d->dns, d->watch, &po);
-	d->agentx = agentx_create(d->loop, d->helper, d->conf->spool);
+	d->agentx = agentx_create(d->loop, d->helper, d->spawner,
+	    d->conf->seccomp, d->conf->spool);
 	reload_create(d);
 	d->self = self_create(d->conf);
 	apply_begin(d, d->conf);
 	for (size_t i = 0; i < d->conf->ndomains; i++)
 		apply_domain(d, &d->conf->domain[i]);
+	for (size_t i = 0; i < removed_count(d->conf); i++)
+		apply_domain(d, removed_at(d->conf, i));
+}
+
+/* A kernel that has no filters must not keep mail from being taken. */
+static void
+filter_calls(struct daemon *d)
+{
+	struct mx_errbuf eb = { "" };
+
+	if (!d->conf->seccomp || !sandbox_built())
+		return;
+	if (sandbox_enter(&eb) == 0)
+		d->filtered = true;
+	else
+		log_warn("daemon",
+		    "problem=%s effect=\"it runs without a filter\"",
+		    log_q(eb.text));
 }
 
 static int
 create_outside(struct daemon *d, struct mx_errbuf *eb)
 {
 	struct control_ops co = daemon_control_ops;
+	struct descriptor_shares shares;
 	int rc;
 
 	co.arg = d;
@@ -246,6 +271,9 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	co.alert.arg = d;
 	if (smtpd_configure(d->smtpd, d->conf, eb) != 0)
 		return -MX_ETLS;
+	descriptors_share_log(d->conf, &shares);
+	smtpd_bound(d->smtpd, shares.sessions);
+	deliver_limit(d->deliver, shares.deliveries);
 	d->control = control_create(d->loop, d->conf->control,
 	    d->conf->control_clients, d->relay, &co, eb);
 	if (d->control == NULL)
@@ -258,6 +286,7 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 		rc = privileges_drop(d->conf, eb);
 	if (rc != 0)
 		return rc;
+	filter_calls(d);
 	if (d->conf->web.listen.n > 0) {
 		d->http = http_create(d->conf, d->box, d->history, eb);
 		if (d->http == NULL)
@@ -287,12 +316,14 @@ create_events(struct daemon *d)
 }
 
 int
-daemon_create(struct daemon **out, struct config *conf, struct mx_errbuf *eb)
+daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
+    struct mx_errbuf *eb)
 {
 	struct daemon *d = mem_alloc(sizeof(*d));
 	int rc;
 
 	d->conf = conf;
+	d->spawner = spawner;
 	d->start_wall = d->reload_wall = clock_wall();
 	d->reload_ok = true;
 	if ((rc = privileges_check(conf, eb)) != 0 ||
@@ -308,6 +339,8 @@ daemon_create(struct daemon **out, struct config *conf, struct mx_errbuf *eb)
 	d->history = history_create();
 	if ((rc = create_store(d, eb)) != 0 || (rc = create_dns(d, eb)) != 0)
 		goto fail;
+	d->removed = removed_create(d);
+	removed_load(d->removed, d->conf);
 	create_relay(d);
 	if ((rc = create_outside(d, eb)) != 0)
 		goto fail;
@@ -326,8 +359,11 @@ fail:
 void
 daemon_run(struct daemon *d)
 {
-	log_notice("daemon", "started=1 hostname=%s domains=%zu spool=%s",
-	    d->conf->hostname, d->conf->ndomains, log_q(d->conf->spool));
+	log_notice("daemon",
+	    "started=1 hostname=%s domains=%zu spool=%s "
+	    "seccomp=%s",
+	    d->conf->hostname, d->conf->ndomains, log_q(d->conf->spool),
+	    d->filtered ? "yes" : "no");
 	loop_run(d->loop);
 	hold_all();
 	log_notice("daemon", "stopped=1");
@@ -358,6 +394,7 @@ daemon_destroy(struct daemon **dp)
 	bounce_destroy(&d->bounce);
 	queue_destroy(&d->queue);
 	store_close(&d->store);
+	removed_destroy(&d->removed);
 	soft_state_destroy(&d->soft_state);
 	dns_destroy(&d->dns);
 	tls_ctx_destroy(&d->reach.tls);

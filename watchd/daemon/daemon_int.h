@@ -23,6 +23,7 @@
 struct daemon {
 	struct config *conf; /* in force */
 	struct loop *loop;
+	struct spawner *spawner; /* borrowed */
 	struct helper *helper; /* for what would hold the loop up */
 	struct reload *reload;
 	struct stats *stats;
@@ -37,6 +38,7 @@ struct daemon {
 	struct schedule *schedule;
 	struct watch_set *watch;
 	struct domains *domains;
+	struct removed *removed;
 	struct snapshot_box *box;
 	struct history *history;
 	struct http *http;
@@ -59,6 +61,7 @@ struct daemon {
 	bool files_read; /* the recipients files, for the first time */
 	bool reload_ok;
 	int64_t reload_wall;
+	bool filtered; /* its system calls */
 	bool draining, smtpd_idle, deliver_idle;
 };
 
@@ -100,13 +103,15 @@ uint64_t daemon_reload(struct daemon *);
  * findings, of that one or a later one, are lent until the loop goes on. */
 int daemon_reload_result(const struct daemon *, uint64_t number,
     const struct conf_errors **);
+/* Some modules know its domains already, others do not. */
+bool reload_is_applied(const struct daemon *);
 void reload_create(struct daemon *); /* after smtpd, before its files */
 void reload_destroy(struct daemon *); /* after the helper, before smtpd */
 
 /* apply.c: the steps of putting a configuration into the modules. */
 void apply_begin(struct daemon *, struct config *);
 void apply_domain(struct daemon *, const struct conf_domain *);
-void apply_gone(struct daemon *, const char *name);
+void apply_left(struct daemon *, const struct conf_domain *);
 struct store_conf daemon_store_conf(const struct config *);
 
 #endif

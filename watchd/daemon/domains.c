@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "config/removed.h"
+#include "daemon/removed.h"
 
 #define SLICE_NS      (2 * CLOCK_MS) /* what a slice may take */
 #define SLICE_MS      5 /* between the slices of a round */
@@ -22,7 +24,8 @@ struct domains {
 	int64_t quarter; /* of the windows in the blocks */
 	unsigned recent; /* next to be looked at since the quarter began */
 	struct snap_domain *fresh[DOMAINS_SLICE];
-	unsigned nfresh;
+	const char *over[DOMAINS_SLICE]; /* removed domains that are empty */
+	unsigned nfresh, nover;
 };
 
 static void
@@ -54,6 +57,10 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 	s->breaker_trials = r.trials;
 	s->breaker_is_closed = r.broken;
 	s->breaker_reply = r.broken ? r.broken_reply : "";
+	s->breaker_primary =
+	    r.broken && r.broken_primary != NULL ? r.broken_primary : "";
+	s->breaker_domains = r.broken ? r.broken_domains : 0;
+	s->breaker_follows = r.broken && !r.broken_speaks;
 	s->put_off = r.put_off;
 	s->active = r.active;
 	s->deferred = r.deferred;
@@ -64,6 +71,8 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 	s->oldest_ms = r.oldest_ms;
 	s->oldest_live_ms = r.oldest_live_ms;
 	s->next_expiry_ms = r.next_expiry_ms;
+	s->ripest_ms = r.ripest_ms;
+	s->ripest_life_ms = r.ripest_life_ms;
 	s->next_try_ms = r.next_try_ms;
 	s->window = r.canary ? 1 : deliver_window(d->deliver, s->name);
 	fill_flush(&s->flush, &r.flush);
@@ -72,14 +81,14 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 static struct snap_domain *
 block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 {
-	const struct conf_domain *cd = config_domain(d->conf, name);
+	const struct conf_domain *cd = config_settings(d->conf, name);
 	struct snap_domain *s, *made;
 
 	s = snap_domain_create(name, watch_count(d->watch, name));
 	s->count = *ds;
 	for (unsigned i = 0; i < STATS_WINDOW_MAX; i++)
 		s->recent[i] = stats_recent(d->stats, ds, (enum stats_window)i);
-	s->configured = cd != NULL;
+	s->removed = removed_is_kept(d->conf, name);
 	s->state = HEALTH_UNKNOWN;
 	s->state_name = health_state_name(HEALTH_UNKNOWN);
 	s->lifetime =
@@ -106,23 +115,47 @@ tell_expired(struct daemon *d, const char *name, uint64_t was, uint64_t is)
 	daemon_notice(d, &n);
 }
 
+/* Should it leave, it is to be known by which settings its mail goes. */
+static void
+keep_settings(struct daemon *d, const struct snap_domain *s)
+{
+	const struct conf_domain *cd = config_domain(d->conf, s->name);
+
+	if (cd != NULL && snap_domain_messages(s) > 0)
+		removed_note(d->removed, cd);
+}
+
 static void
 remake(struct domains *ds, const char *name, const struct domain_stats *count)
 {
 	struct daemon *d = ds->daemon;
 	struct snap_domain *s = block_create(d, name, count);
-	bool found;
+	bool found, over = removed_is_over(d->removed, s);
 	unsigned i = snap_list_place(&ds->list, name, &found);
 
 	if (s->flush.running) /* its rate and its end change with time */
 		stats_touch(d->stats, name);
-	if (!found) {
-		ds->fresh[ds->nfresh++] = s;
-		return;
+	if (found)
+		tell_expired(d, name, snap_list_at(&ds->list, i)->count.expired,
+		    count->expired);
+	keep_settings(d, s);
+	/* Everybody who looks at snapshots is to see it empty first; and while a
+	 * reload is applied it may just come back. */
+	if (over &&
+	    (!found ||
+		!removed_is_over(d->removed, snap_list_at(&ds->list, i)) ||
+		reload_is_applied(d))) {
+		stats_touch(d->stats, name);
+		over = false;
 	}
-	tell_expired(d, name, snap_list_at(&ds->list, i)->count.expired,
-	    count->expired);
-	snap_list_replace(&ds->list, i, &s);
+	if (over) {
+		ds->over[ds->nover++] = name;
+		snap_domain_unref(&s);
+	} else if (!found) {
+		ds->fresh[ds->nfresh++] = s;
+	} else {
+		snap_list_replace(&ds->list, i, &s);
+	}
 }
 
 static int
@@ -135,11 +168,19 @@ block_cmp(const void *a, const void *b)
 static void
 merge(struct domains *ds)
 {
-	if (ds->nfresh == 0)
-		return;
-	qsort(ds->fresh, ds->nfresh, sizeof(struct snap_domain *), block_cmp);
-	snap_list_merge(&ds->list, ds->fresh, ds->nfresh);
-	ds->nfresh = 0;
+	if (ds->nfresh > 0) {
+		qsort(ds->fresh, ds->nfresh, sizeof(struct snap_domain *),
+		    block_cmp);
+		snap_list_merge(&ds->list, ds->fresh, ds->nfresh);
+		ds->nfresh = 0;
+	}
+	if (ds->nover > 0) {
+		for (unsigned i = 0; i < ds->nover; i++)
+			removed_over(ds->daemon->removed, ds->over[i], "empty");
+		qsort(ds->over, ds->nover, sizeof(char *), text_order);
+		snap_list_drop(&ds->list, ds->over, ds->nover);
+		ds->nover = 0;
+	}
 }
 
 static void
@@ -210,6 +251,22 @@ domains_now(struct domains *ds, const char *name)
 		return;
 	remake(ds, name, count);
 	merge(ds);
+}
+
+int
+domains_forget(struct domains *ds, const char *name)
+{
+	struct daemon *d = ds->daemon;
+
+	if (config_domain(d->conf, name) != NULL)
+		return -MX_EEXIST;
+	if (reload_is_applied(d))
+		return -MX_EBUSY;
+	if (!removed_is_kept(d->conf, name))
+		return -MX_ENOENT;
+	removed_over(d->removed, name, "forgotten");
+	snap_list_drop(&ds->list, &name, 1);
+	return 0;
 }
 
 const struct snap_list *

@@ -22,6 +22,10 @@ void domains_tick(struct domains *);
 /* Brings one domain up to date now, whatever its turn. Nothing for one that
  * nobody has added to the counters. */
 void domains_now(struct domains *, const char *name);
+/* A removed domain is one that nobody configured from now on, whatever is queued
+ * for it. -MX_ENOENT: it is no removed one; -MX_EEXIST: it is in the
+ * configuration; -MX_EBUSY: a reload is under way. */
+int domains_forget(struct domains *, const char *name);
 const struct snap_list *domains_list(const struct domains *);
 
 #endif

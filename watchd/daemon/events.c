@@ -65,7 +65,7 @@ on_change(void *arg, const struct watch_change *c)
 	    log_q(c->host), log_q(c->cause),
 	    text_duration_fmt(c->health.lasted / CLOCK_MS, lasted,
 		sizeof(lasted)),
-	    (unsigned long long)(rd.active + rd.deferred + rd.held));
+	    (unsigned long long)(relay_domain_messages(&rd)));
 	publish(d, NOTICE_STATE, c->domain, c->host, c->health.from, to,
 	    c->cause);
 	stats_domain(d->stats, c->domain)->transitions[to]++;
@@ -369,24 +369,22 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 /* The domain is down while its breaker is closed; it is told once, not again after
  * a restart. */
 static void
-on_breaker(void *arg, const char *domain, bool closed, bool fresh,
+on_breaker(void *arg, const char *domain, bool closed, bool tell,
     const char *reply)
 {
 	struct daemon *d = arg;
 
-	if (!closed) {
-		publish(d, NOTICE_BREAKER, domain, "", 0, 0, "");
-		watch_closed(d->watch, domain, NULL, loop_now(d->loop),
-		    clock_wall());
-		return;
-	}
-	log_error("breaker",
-	    "domain=%s problem=\"the primary refuses what it should take\" "
-	    "reply=%s effect=\"its mail is held\" since=%s",
-	    domain, log_q(reply), fresh ? "now" : "before the start");
-	if (fresh)
-		publish(d, NOTICE_BREAKER, domain, "", 1, 0, reply);
-	watch_closed(d->watch, domain, reply, loop_now(d->loop), clock_wall());
+	if (tell)
+		publish(d, NOTICE_BREAKER, domain, "", closed, 0,
+		    closed ? reply : "");
+	if (closed)
+		(tell ? log_error : log_notice)("breaker",
+		    "domain=%s problem=\"the primary refuses what it should "
+		    "take\" reply=%s effect=\"its mail is held\" told=%s",
+		    domain, log_q(reply),
+		    tell ? "now" : "before, or of another domain");
+	watch_closed(d->watch, domain, closed ? reply : NULL, loop_now(d->loop),
+	    clock_wall());
 }
 
 static bool
@@ -474,7 +472,16 @@ on_refused(void *arg, const char *domain, const char *mailbox, int64_t list_ms)
 	return queue_refused_for_good(d->queue, domain, mailbox, list_ms);
 }
 
+static bool
+on_is_primary(void *arg, const struct net_addr *client)
+{
+	struct daemon *d = arg;
+
+	return watch_has_address(d->watch, client, loop_now(d->loop));
+}
+
 const struct smtpd_ops daemon_smtpd_ops = {
+	.is_primary = on_is_primary,
 	.refused = on_refused,
 	.primary_up = on_primary_up,
 	.etrn = on_etrn,
@@ -514,10 +521,25 @@ on_store_error(void *arg, enum store_op op, int err)
 	log_error("spool", "op=%u error=%s", op, log_q(strerror(err)));
 }
 
+static void
+on_store_writable(void *arg, bool yes)
+{
+	struct daemon *d = arg;
+
+	if (yes)
+		log_notice("spool", "writable=1");
+	else
+		log_error("spool",
+		    "writable=0 effect=\"nothing is delivered\"");
+	if (d->queue != NULL)
+		queue_writable(d->queue, yes);
+}
+
 const struct store_events daemon_store_events = {
 	.state = on_store_state,
 	.commit = on_store_commit,
 	.error = on_store_error,
+	.writable = on_store_writable,
 };
 
 void

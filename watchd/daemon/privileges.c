@@ -2,15 +2,19 @@
  * privileges: see privileges.h. */
 #include "daemon/privileges.h"
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "daemon/trusted.h"
 
 int
 privileges_check(const struct config *conf, struct mx_errbuf *eb)
@@ -64,18 +68,133 @@ privileges_raise(void)
 }
 
 int
-privileges_drop(const struct config *conf, struct mx_errbuf *eb)
+privileges_read_as(const struct config *conf, struct mx_errbuf *eb)
+{
+	int rc = privileges_check(conf, eb);
+
+	return rc == 0 ? privileges_lower(conf, eb) : rc;
+}
+
+void
+privileges_read_back(void)
+{
+	MX_ASSERT(privileges_raise() == 0);
+}
+
+static int
+become(const struct config *conf, struct mx_errbuf *eb)
 {
 	const struct passwd *pw;
 	int rc = user_to_become(conf, getuid(), &pw, eb);
 
 	if (rc != 0 || pw == NULL)
 		return rc;
-	if (setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
+	if (initgroups(conf->user, pw->pw_gid) != 0 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
 		return mx_fail(eb, MX_ESYS, "cannot become user \"%s\": %s",
 		    conf->user, strerror(errno));
 	return 0;
+}
+
+int
+privileges_drop(const struct config *conf, struct mx_errbuf *eb)
+{
+	int rc = become(conf, eb);
+
+	/* It goes for threads to come and for all programs that are started;
+	 * those that run have no program to start. */
+	if (rc == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		rc = mx_fail(eb, MX_ESYS, "cannot give up new privileges: %s",
+		    strerror(errno));
+	return rc;
+}
+
+/* Looks for `conf->user` and is that user until privileges_raise(), as far as
+ * files go. NULL: we are not root, or stay it, or cannot (*rc). */
+static const struct passwd *
+lower(const struct config *conf, int *rc, struct mx_errbuf *eb)
+{
+	const struct passwd *pw = NULL;
+
+	*rc = user_to_become(conf, geteuid(), &pw, eb);
+	if (*rc == 0 && pw != NULL)
+		*rc = privileges_lower(conf, eb);
+	return *rc == 0 ? pw : NULL;
+}
+
+/* The log of a user that may not make it: its own, or new, in a folder where
+ * nobody else than root makes anything. */
+static int
+give_log(const char *path, const struct passwd *pw, struct mx_errbuf *eb)
+{
+	int dir, fd = -1, err = 0;
+	const char *name;
+	struct stat st;
+
+	if ((dir = trusted_folder(path, pw->pw_uid, &name, eb)) < 0)
+		return dir;
+	fd = openat(dir, name, LOG_OPEN_FLAGS | O_NOFOLLOW | O_NONBLOCK,
+	    LOG_OPEN_MODE);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		err = errno;
+	else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		err = EMLINK;
+	else if (fchown(fd, pw->pw_uid, pw->pw_gid) != 0)
+		err = errno;
+	close(dir);
+	if (err == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return mx_fail(eb, MX_ESYS, "%s",
+	    err == EMLINK    ? "it is no file, or one with more than one name" :
+		err == ELOOP ? "it is a link" :
+			       strerror(err));
+}
+
+int
+privileges_open_log(const struct config *conf, struct mx_errbuf *eb)
+{
+	const struct passwd *pw;
+	int rc, fd, err;
+
+	if ((rc = privileges_check(conf, eb)) != 0)
+		return rc;
+	pw = lower(conf, &rc, eb);
+	if (rc != 0)
+		return rc;
+	fd = open(conf->log_file, LOG_OPEN_FLAGS, LOG_OPEN_MODE);
+	err = errno;
+	if (pw != NULL && privileges_raise() != 0)
+		err = errno;
+	else if (fd < 0 && err == EACCES && pw != NULL)
+		return give_log(conf->log_file, pw, eb);
+	if (fd < 0)
+		return mx_fail(eb, MX_ESYS, "%s", strerror(err));
+	return fd;
+}
+
+static int
+give_dir(const char *path, mode_t mode, const struct passwd *pw,
+    struct mx_errbuf *eb)
+{
+	int dir, fd = -1, rc = 0;
+	const char *name;
+
+	if ((dir = trusted_folder(path, pw->pw_uid, &name, eb)) < 0)
+		return dir;
+	if (mkdirat(dir, name, mode) == 0) {
+		fd = openat(dir, name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || fchown(fd, pw->pw_uid, pw->pw_gid) != 0)
+			rc = mx_fail(eb, MX_ESYS, "%s", strerror(errno));
+	} else if (errno != EEXIST)
+		rc = mx_fail(eb, MX_ESYS, "%s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	close(dir);
+	return rc;
 }
 
 /* Makes a directory that a first start may find missing. */
@@ -83,34 +202,26 @@ static int
 make_dir(const char *path, mode_t mode, const struct config *conf,
     struct mx_errbuf *eb)
 {
+	struct mx_errbuf why = { "" };
 	const struct passwd *pw;
+	int rc, err;
 
-	if (mkdir(path, mode) != 0) {
-		if (errno == EEXIST)
-			return 0;
-		return mx_fail(eb, MX_ESYS, "cannot make directory %s: %s",
-		    path, strerror(errno));
-	}
-	pw = geteuid() == 0 ? getpwnam(conf->user) : NULL;
-	if (pw != NULL && chown(path, pw->pw_uid, pw->pw_gid) != 0)
-		return mx_fail(eb, MX_ESYS, "cannot give %s to user \"%s\": %s",
-		    path, conf->user, strerror(errno));
-	return 0;
-}
-
-/* The log was opened before anything that may have to be said; whoever
- * rotates it will want it reopened by the user. */
-static int
-own_log(const struct config *conf, struct mx_errbuf *eb)
-{
-	const struct passwd *pw;
-
-	if (geteuid() != 0 || conf->log_file == NULL)
+	pw = lower(conf, &rc, eb);
+	if (rc != 0)
+		return rc;
+	err = mkdir(path, mode) == 0 ? 0 : errno;
+	if (pw != NULL && privileges_raise() != 0)
+		return mx_fail(eb, MX_ESYS, "cannot be root again: %s",
+		    strerror(errno));
+	if (err == 0 || err == EEXIST)
 		return 0;
-	pw = getpwnam(conf->user);
-	if (pw != NULL && chown(conf->log_file, pw->pw_uid, pw->pw_gid) != 0)
-		return mx_fail(eb, MX_ESYS, "cannot give %s to user \"%s\": %s",
-		    conf->log_file, conf->user, strerror(errno));
+	if (err == EACCES && pw != NULL)
+		rc = give_dir(path, mode, pw, &why);
+	else
+		rc = mx_fail(&why, MX_ESYS, "%s", strerror(err));
+	if (rc != 0)
+		return mx_fail(eb, MX_ESYS, "cannot make directory %s: %s",
+		    path, why.text);
 	return 0;
 }
 
@@ -120,9 +231,7 @@ privileges_make_dirs(const struct config *conf, struct mx_errbuf *eb)
 	char *parent = mem_strdup(conf->control), *slash;
 	int rc;
 
-	rc = own_log(conf, eb);
-	if (rc == 0)
-		rc = make_dir(conf->spool, 0700, conf, eb);
+	rc = make_dir(conf->spool, 0700, conf, eb);
 	slash = strrchr(parent, '/');
 	if (rc == 0 && slash != NULL && slash != parent) {
 		*slash = '\0';

@@ -9,7 +9,8 @@
  *		or differ, some in each turn of the loop
  *	FILES	its recipients files are read by their own thread; then smtpd
  *		takes it: a new domain gets mail when everybody knows it
- *	REMOVE	the domains that it has no more, some in each turn
+ *	REMOVE	the domains that it has no more, some in each turn: what is
+ *		queued for them goes by the settings that they had (removed.h)
  *
  * Whoever asks meanwhile gets another reload when this one is through; many
  * who ask get one. A daemon that shuts down ends the one under way as it was
@@ -21,13 +22,18 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/diff.h"
+#include "config/removed.h"
 #include "daemon/daemon_int.h"
+#include "daemon/descriptors.h"
+#include "daemon/privileges.h"
+#include "daemon/removed.h"
 #include "exporters/prometheus.h"
 
 #define CHECK_MAX_FINDINGS 100
 #define SLICE		   (5 * CLOCK_MS) /* of one turn */
 #define SLICE_LOOK	   16 /* domains between two looks at the clock */
 #define FILES_WAIT_MS	   30000
+#define REMOVED_MAX	   (64u << 20) /* bytes of settings of domains that left */
 
 /* The job of the helper thread: a configuration from a file, and what is left
  * of it afterwards for the helper to free. */
@@ -58,6 +64,9 @@ struct reload {
 	bool again; /* somebody asked meanwhile */
 	uint64_t number; /* of the one under way, or the last one */
 	struct loop_timer *timer; /* the next slice; FILES: no longer */
+	/* Domains that left with mail queued, and that mail; one of them. */
+	uint64_t left, left_messages;
+	char first_left[TEXT_DOMAIN_MAX];
 
 	/* of the last one that ended */
 	uint64_t ended;
@@ -88,12 +97,6 @@ daemon_log_findings(const struct conf_errors *errs)
 		    errs->e[i].line, log_q(errs->e[i].text));
 }
 
-static int
-text_cmp(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* How many servers the configuration names, each once. */
 static size_t
 count_servers(const struct config *conf, size_t named)
@@ -104,7 +107,7 @@ count_servers(const struct config *conf, size_t named)
 	for (i = 0; i < conf->ndomains; i++)
 		for (j = 0; j < conf->domain[i].primary.n; j++)
 			name[n++] = conf->domain[i].primary.s[j];
-	qsort(name, n, sizeof(*name), text_cmp);
+	qsort(name, n, sizeof(*name), text_order);
 	for (i = 0; i < n; i++)
 		servers += i == 0 || strcmp(name[i], name[i - 1]) != 0;
 	mem_free(&name);
@@ -141,7 +144,9 @@ check_series(const struct config *conf, struct conf_errors *errs)
 struct config *
 daemon_config(const char *file, struct conf_errors *errs)
 {
-	struct config *conf = config_load(file, errs);
+	static const struct conf_reader as = { privileges_read_as,
+		privileges_read_back };
+	struct config *conf = config_load_as(file, &as, errs);
 
 	if (conf != NULL)
 		check_series(conf, errs);
@@ -176,6 +181,37 @@ run_drop(struct helper_job *job)
 	config_unref(&l->old);
 }
 
+/* Settings of the domains that leave, and of those that left before. Who has no mail
+ * is let go by domains.c. */
+static void
+keep_removed(struct loading *l)
+{
+	struct config *builtin = config_builtin();
+	struct buf text = BUF_INIT(REMOVED_MAX);
+	struct mx_errbuf eb = { "" };
+	const struct conf_domain *cd;
+	int rc = 0;
+
+	for (size_t i = 0; i < l->diff->n && rc == 0; i++)
+		if (l->diff->change[i].is == NULL)
+			rc = removed_text(l->diff->change[i].was, builtin,
+			    &text);
+	for (size_t i = 0; i < removed_count(l->old) && rc == 0; i++) {
+		cd = removed_at(l->old, i);
+		if (removed_is_kept(l->old, cd->name))
+			rc = removed_text(cd, builtin, &text);
+	}
+	if (rc == 0 && text.len > 0)
+		rc = removed_attach(l->conf, text.data, text.len, &eb);
+	if (rc != 0)
+		finding_add(&l->errs, false, l->conf->file,
+		    eb.text[0] != '\0' ?
+			eb.text :
+			"too many domains are removed at once");
+	config_unref(&builtin);
+	buf_fini(&text);
+}
+
 static void
 run_load(struct helper_job *job)
 {
@@ -199,6 +235,7 @@ run_load(struct helper_job *job)
 		return;
 	}
 	l->diff = conf_diff_create(l->old, l->conf);
+	keep_removed(l);
 	l->self = self_create(l->conf);
 }
 
@@ -309,6 +346,7 @@ reload_begin(struct reload *r)
 	struct loading *l = mem_alloc(sizeof(*l));
 
 	r->again = false;
+	r->left = r->left_messages = 0;
 	r->number++;
 	r->state = RELOAD_LOAD;
 	r->l = l;
@@ -322,6 +360,42 @@ reload_begin(struct reload *r)
 
 /* ---- CHANGE, FILES, REMOVE */
 
+static void
+domain_left(struct reload *r, const struct conf_domain *was)
+{
+	struct daemon *d = r->d;
+	struct relay_domain rd;
+	uint64_t n;
+
+	apply_left(d, was);
+	d->relay->domain(d->relay->self, was->name, &rd);
+	n = relay_domain_messages(&rd);
+	if (n > 0 && r->left++ == 0)
+		strlcpy(r->first_left, was->name, sizeof(r->first_left));
+	r->left_messages += n;
+}
+
+/* The operator is to know that their mail is still here. */
+static void
+tell_left(struct reload *r)
+{
+	char text[TEXT_DOMAIN_MAX + 400];
+
+	if (r->left == 0)
+		return;
+	snprintf(text, sizeof(text),
+	    "%ju %s no longer in the configuration and %s %ju %s queued "
+	    "(%s%s): "
+	    "%s by the settings of before until %s; mxwatchctl forget DOMAIN "
+	    "ends that",
+	    (uintmax_t)r->left, r->left == 1 ? "domain is" : "domains are",
+	    r->left == 1 ? "has" : "have", (uintmax_t)r->left_messages,
+	    r->left_messages == 1 ? "message" : "messages", r->first_left,
+	    r->left > 1 ? ", ..." : "", r->left == 1 ? "it goes" : "they go",
+	    r->left == 1 ? "its queue is empty" : "their queues are empty");
+	finding_add(&r->l->errs, true, r->l->conf->file, text);
+}
+
 /* Some of the changes; false when there are no more. */
 static bool
 reload_slice(struct reload *r, bool removed)
@@ -333,8 +407,10 @@ reload_slice(struct reload *r, bool removed)
 	while (r->at < diff->n) {
 		c = &diff->change[r->at++];
 		if (removed && c->is == NULL)
-			apply_gone(r->d, c->was->name);
-		else if (!removed && c->is != NULL)
+			domain_left(r, c->was);
+		else if (removed) /* its settings are stored again */
+			stats_touch(r->d->stats, c->is->name);
+		else if (c->is != NULL)
 			apply_domain(r->d, c->is);
 		if (r->at % SLICE_LOOK == 0 && clock_now() > end)
 			return true;
@@ -349,14 +425,19 @@ reload_use(struct reload *r)
 	struct daemon *d = r->d;
 	struct config *old = d->conf;
 	size_t unread = smtpd_files_unread(d->smtpd);
+	struct descriptor_shares shares;
 
 	if (unread > 0)
 		log_warn("config",
 		    "reload=waiting files=%zu effect=\"recipients of new "
 		    "files get 451 until they are read\"",
 		    unread);
+	descriptors_share_log(r->l->conf, &shares);
+	smtpd_bound(d->smtpd, shares.sessions);
+	deliver_limit(d->deliver, shares.deliveries);
 	smtpd_setup_use(d->smtpd, &r->l->setup);
 	d->conf = config_ref(r->l->conf);
+	removed_configured(d->removed);
 	daemon_alerts_configure(d);
 	config_unref(&old); /* r->l has one, too */
 	reload_next(r, RELOAD_REMOVE);
@@ -382,10 +463,12 @@ on_turn(void *arg)
 		reload_use(r);
 		break;
 	case RELOAD_REMOVE:
-		if (reload_slice(r, true))
+		if (reload_slice(r, true)) {
 			loop_timer_set(r->timer, 0);
-		else
+		} else {
+			tell_left(r);
 			reload_end(r, 0);
+		}
 		break;
 	default:
 		break;
@@ -439,6 +522,14 @@ daemon_reload(struct daemon *d)
 	}
 	r->again = true;
 	return r->number + 1;
+}
+
+bool
+reload_is_applied(const struct daemon *d)
+{
+	return d->reload != NULL &&
+	    (d->reload->state == RELOAD_CHANGE ||
+		d->reload->state == RELOAD_FILES);
 }
 
 int

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "daemon/daemon_int.h"
 #include "daemon/domains.h"
 
@@ -30,11 +31,17 @@ not_ready(const struct daemon *d, const struct store_info *si)
 		return "the recipients files are being read";
 	if (d->draining)
 		return "shutting down";
+	if (si->unwritable)
+		return "the spool cannot be written: no mail is accepted, and "
+		       "none is delivered";
 	if (si->state == STORE_FAILED)
 		return "the spool has failed: no mail is accepted until a "
 		       "restart";
 	if (si->state == STORE_FULL)
 		return "the spool is full: no mail is accepted";
+	if (smtpd_overdue(d->smtpd) > 0)
+		return "the disk does not answer (smtpd { store_timeout }): "
+		       "no mail is accepted";
 	if (queue_full(d->queue))
 		return "the queue is full (queue { max_messages }): no mail is "
 		       "accepted";
@@ -62,9 +69,18 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	strlcpy(s->not_ready, s->ready ? "" : why, sizeof(s->not_ready));
 	snapshot_dns(&d->stats->g, dns_stats(d->dns));
 	s->count = d->stats->g;
+	s->gone = d->stats->gone;
 	s->smtpd_sessions = smtpd_sessions(d->smtpd);
+	s->smtpd_overdue = smtpd_overdue(d->smtpd);
+	s->smtpd_sessions_max = smtpd_sessions_max(d->smtpd);
+	s->smtpd_stress = smtpd_stress(d->smtpd);
 	s->delivery_connections = deliver_connections(d->deliver);
+	s->delivery_connections_max = deliver_connections_max(d->deliver);
 	s->spool_state = si.state;
+	if (si.state == STORE_OK && s->smtpd_overdue > 0)
+		s->spool_state = STORE_STALLED;
+	s->spool_unwritable = si.unwritable;
+	s->spool_waiting_bytes = si.waiting_bytes;
 	s->spool_size_bytes = si.size_bytes;
 	s->spool_free_bytes = si.free_bytes;
 	s->spool_free_inodes = si.free_inodes;
@@ -91,6 +107,8 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->log_dropped = log_dropped();
 	s->clock_doubt_ms = queue_clock_doubt(d->queue);
 	s->clock_doubted = s->clock_doubt_ms > 0;
+	s->smtpd_cert_refused = smtpd_certificate_refused(d->smtpd);
+	s->web_refused = http_files_refused(d->http);
 	s->reload_ok = d->reload_ok;
 	s->reload_time = d->reload_wall;
 }
@@ -125,6 +143,9 @@ daemon_snapshot(struct daemon *d)
 	snapshot_global(d, s);
 	snap_list_share(&s->domains, domains_list(d->domains));
 	watch_servers(d->watch, s, show_host, d);
+	s->ndnsbls = smtpd_dnsbls(d->smtpd);
+	s->dnsbl = mem_array(s->ndnsbls + 1, sizeof(s->dnsbl[0]));
+	smtpd_dnsbls_show(d->smtpd, s->dnsbl);
 	daemon_alerts_snapshot(d, s);
 	return s;
 }
@@ -167,16 +188,12 @@ op_reload_result(void *arg, uint64_t number, const struct conf_errors **errs)
 	return daemon_reload_result(arg, number, errs);
 }
 
-/* Does the mailbox's domain turn mail away because its primary is up? */
-static bool
-turned_away(struct daemon *d, const char *mailbox)
+static int
+op_forget(void *arg, const char *domain)
 {
-	const char *at = strrchr(mailbox, '@');
-	const struct conf_domain *cd =
-	    at != NULL ? config_domain(d->conf, at + 1) : NULL;
+	struct daemon *d = arg;
 
-	return cd != NULL && cd->admission == ADMISSION_OUTAGE &&
-	    watch_state(d->watch, cd->name) == HEALTH_UP;
+	return domains_forget(d->domains, domain);
 }
 
 static void
@@ -184,27 +201,7 @@ op_rcpt(void *arg, const char *mailbox, char *dst, size_t size)
 {
 	struct daemon *d = arg;
 
-	switch (smtpd_rcpt_check(d->smtpd, mailbox)) {
-	case SMTPD_RCPT_OK:
-		strlcpy(dst,
-		    turned_away(d, mailbox) ? "451 4.3.0 the primary is up" :
-					      "250 2.1.5",
-		    size);
-		break;
-	case SMTPD_RCPT_UNKNOWN:
-		strlcpy(dst, "550 5.1.1 unknown recipient", size);
-		break;
-	case SMTPD_RCPT_REJECTED:
-		strlcpy(dst, "550 5.7.1 rejected by the recipients file", size);
-		break;
-	case SMTPD_RCPT_NO_DOMAIN:
-		strlcpy(dst, "554 5.7.1 relay access denied", size);
-		break;
-	case SMTPD_RCPT_UNAVAILABLE:
-		strlcpy(dst, "451 4.3.0 the recipients file is not readable",
-		    size);
-		break;
-	}
+	smtpd_rcpt_reply(d->smtpd, mailbox, dst, size);
 }
 
 const struct control_ops daemon_control_ops = {
@@ -213,4 +210,5 @@ const struct control_ops daemon_control_ops = {
 	.reload = op_reload,
 	.reload_result = op_reload_result,
 	.rcpt = op_rcpt,
+	.forget = op_forget,
 };

@@ -5,6 +5,8 @@
  * destroy the connection in any callback: it is closed there and then, and
  * the memory goes in the last conn_leave(). What callbacks wrote leaves in
  * conn_leave() too, together. Loop thread. */
+#include <sys/ioctl.h>
+
 #include <netinet/tcp.h>
 
 #include <errno.h>
@@ -20,7 +22,8 @@
 
 /* After our goodbye we read this much, lest a reset destroys the last reply
  * on its way to a peer that was still sending. */
-#define CONN_DISCARD_MAX (1024 * 1024)
+#define CONN_DISCARD_MAX     (1024 * 1024)
+#define CONN_DISCARDS_A_TURN 16u
 
 static void
 conn_close(struct conn *c)
@@ -35,6 +38,9 @@ conn_close(struct conn *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	if (c->closed != NULL)
+		c->closed(c->closed_arg);
+	c->closed = NULL;
 	mem_free(&c->in);
 	mem_free(&c->out);
 	c->in_len = c->out_len = 0;
@@ -75,8 +81,8 @@ conn_fail(struct conn *c)
 static bool
 conn_may_read(const struct conn *c)
 {
-	return c->state == CONN_ST_OPEN && !c->paused && !c->eof &&
-	    conn_io_room(c);
+	return c->state == CONN_ST_OPEN && !c->paused && !c->yielded &&
+	    !c->eof && conn_io_room(c);
 }
 
 /* Tells the loop what we wait for. Input stays wanted while we are paused
@@ -91,7 +97,8 @@ conn_update(struct conn *c)
 		want = c->connected ? 0 : LOOP_WRITE;
 		break;
 	case CONN_ST_HANDSHAKE:
-		want = c->blocked ? LOOP_WRITE : LOOP_READ;
+		if (!c->yielded)
+			want = c->blocked ? LOOP_WRITE : LOOP_READ;
 		break;
 	case CONN_ST_OPEN:
 		if ((!c->eof && !c->muted) || c->write_wants_read)
@@ -201,10 +208,27 @@ conn_handshake(struct conn *c)
 	}
 }
 
+/* The handshake of a server is work that strangers bring at will, a millisecond
+ * of it each: they wait in line. Who has gone is seen at once. */
+static void
+conn_handshake_ready(struct conn *c)
+{
+	char first;
+
+	if (c->out_clear > 0 || !SSL_is_server(c->ssl) ||
+	    recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+		conn_handshake(c);
+		return;
+	}
+	c->yielded = true;
+	loop_task_wait(c->task);
+}
+
 /* Says goodbye step by step; destroys the connection when all is done. */
 static void
 conn_finish_step(struct conn *c)
 {
+	unsigned i = 0;
 	ssize_t n;
 
 	if (c->out_len > 0 && conn_io_flush(c, c->out_len) < 0) {
@@ -229,8 +253,9 @@ conn_finish_step(struct conn *c)
 	do {
 		n = conn_io_discard(c);
 		c->discarded += n > 0 ? (size_t)n : 0;
-	} while (n > 0 && c->discarded < CONN_DISCARD_MAX);
-	if (n != CONN_IO_AGAIN)
+	} while (n > 0 && c->discarded < CONN_DISCARD_MAX &&
+	    ++i < CONN_DISCARDS_A_TURN);
+	if (c->discarded >= CONN_DISCARD_MAX || (n <= 0 && n != CONN_IO_AGAIN))
 		conn_discard(c);
 }
 
@@ -245,7 +270,7 @@ conn_on_io(unsigned ready, void *arg)
 		conn_connected(c);
 		break;
 	case CONN_ST_HANDSHAKE:
-		conn_handshake(c);
+		conn_handshake_ready(c);
 		break;
 	case CONN_ST_OPEN:
 		if (c->blocked &&
@@ -290,6 +315,7 @@ conn_on_task(void *arg)
 	struct conn *c = arg;
 
 	conn_enter(c);
+	c->yielded = false;
 	switch (c->state) {
 	case CONN_ST_CONNECT:
 		if (c->connected)
@@ -299,6 +325,9 @@ conn_on_task(void *arg)
 		conn_handshake(c);
 		break;
 	case CONN_ST_OPEN:
+		/* what was written outside of our callbacks */
+		if (c->out_len > 0 && !c->blocked && !conn_drain(c))
+			break;
 		if (c->offer && !c->paused) {
 			c->offer = false;
 			if (c->in_len > 0 && !conn_tell(c, CONN_READ))
@@ -542,11 +571,28 @@ conn_finish_quit(struct conn **cp, int64_t linger_ms)
 	    c != NULL && c->in_len == 0 && c->ssl == NULL);
 }
 
+void
+conn_on_close(struct conn *c, void (*closed)(void *arg), void *arg)
+{
+	c->closed = closed;
+	c->closed_arg = arg;
+}
+
 size_t
 conn_input(const struct conn *c, const char **data)
 {
 	*data = c->in_len > 0 ? c->in + c->in_off : "";
 	return c->in_len;
+}
+
+bool
+conn_pending(const struct conn *c)
+{
+	int n = 0;
+
+	if (c->in_len > 0)
+		return true;
+	return c->ssl == NULL && ioctl(c->fd, FIONREAD, &n) == 0 && n > 0;
 }
 
 void
@@ -575,6 +621,13 @@ conn_resume(struct conn *c)
 	c->paused = false;
 	c->offer = true;
 	loop_task_schedule(c->task);
+}
+
+void
+conn_yield(struct conn *c)
+{
+	c->yielded = c->offer = true;
+	loop_task_wait(c->task);
 }
 
 /* Output of a broken connection is nobody's any more. */
@@ -645,7 +698,7 @@ conn_tls_begin(struct conn *c, struct tls_ctx *ctx, const char *name,
 	}
 	/* nothing said in clear may count as said under TLS (CVE-2011-0411) */
 	c->in_off = c->in_len = 0;
-	c->offer = false;
+	c->offer = c->yielded = false;
 	c->out_clear = c->out_len;
 	c->state = CONN_ST_HANDSHAKE;
 	loop_task_schedule(c->task);

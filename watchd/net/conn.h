@@ -19,7 +19,9 @@ struct conn;
 enum conn_event {
 	CONN_CONNECTED, /* the TCP connection is there (conn_connect only) */
 	CONN_READ, /* conn_input() grew, or conn_resume() was called */
-	CONN_DRAINED, /* everything written has left, after a backlog */
+	/* Everything written has left. Who has seen conn_backlog() outside of
+	 * a callback is told, and so is who left one in a callback. */
+	CONN_DRAINED,
 	CONN_TLS_UP, /* the handshake is done: conn_tls_info() */
 	CONN_EOF, /* the peer closed; buffered input was offered first */
 	CONN_ERROR, /* conn_error() says what; nothing more will come */
@@ -50,12 +52,23 @@ void conn_finish(struct conn **, int64_t linger_ms);
  * its end, as soon as what is pending has left. */
 void conn_finish_quit(struct conn **, int64_t linger_ms);
 
+/* Calls `closed` once, when the descriptor is closed: by conn_destroy(), or at
+ * the end of a goodbye. It may do nothing with the connection. */
+void conn_on_close(struct conn *, void (*closed)(void *arg), void *arg);
+
 /* The unread input, contiguous; valid until the next conn_* call. */
 size_t conn_input(const struct conn *, const char **data);
 void conn_consume(struct conn *, size_t n);
+/* Has the peer sent more than was consumed? In clear, what still lies in the
+ * socket counts. */
+bool conn_pending(const struct conn *);
 /* Stop and go on offering input; TCP pushes back on the peer meanwhile. */
 void conn_pause(struct conn *);
 void conn_resume(struct conn *); /* offers what is buffered from the loop */
+/* The same in one, for an owner who leaves input for later lest others wait:
+ * it is offered again after theirs (loop_task_wait()), and meanwhile nothing
+ * more is read. */
+void conn_yield(struct conn *);
 
 /* Takes a copy; what the socket does not take now is buffered. Writes made in
  * one callback leave together after it. */

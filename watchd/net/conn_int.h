@@ -33,6 +33,7 @@ struct conn {
 	bool connected; /* at once: to be told by the task */
 	bool paused;
 	bool offer; /* resumed: tell CONN_READ from the task */
+	bool yielded; /* waits for its turn: the task goes on */
 	bool muted; /* not asking for input, which nobody may take now */
 	bool eof;
 	bool failed_told;
@@ -56,6 +57,8 @@ struct conn {
 	int64_t grace; /* how much of our own lateness it may leave out yet */
 	bool expired; /* ran out; nobody has set another one since */
 
+	void (*closed)(void *arg); /* conn_on_close() */
+	void *closed_arg;
 	bool hasty; /* closes without waiting for the peer's end */
 	bool said_goodbye;
 	size_t discarded;

@@ -211,7 +211,8 @@ conn_io_handshake(struct conn *c)
 		if (conn_io_flush(c, c->out_clear) < 0)
 			return CONN_IO_FAILED;
 		c->out_clear -= before - c->out_len;
-		if (c->out_clear > 0)
+		/* what a client asks of us has its turn, once it is there */
+		if (c->out_clear > 0 || SSL_is_server(c->ssl))
 			return 0;
 	}
 	ERR_clear_error();

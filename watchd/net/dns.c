@@ -76,6 +76,7 @@ struct dns {
 	struct idmap requests;
 	struct request_list ready;
 	uint64_t last_id;
+	bool forget;
 	bool *gone; /* set when destroyed inside a callback */
 
 	struct dns_stats stats;
@@ -301,8 +302,10 @@ settle(struct dns *d, enum dns_type type, const char *name,
 	bool known;
 
 	if (r->cause == DNS_CAUSE_NONE) {
-		dns_memory_put(d->memory, type, name, r, now);
+		if (!d->forget)
+			dns_memory_put(d->memory, type, name, r, now);
 		*out = r->answer;
+		out->ttl = r->ttl;
 		return;
 	}
 	known = dns_memory_get(d->memory, type, name, now, out);
@@ -344,7 +347,8 @@ part_ask(struct dns *d, struct dns_part *p, enum dns_type type,
 	struct dns_result full;
 	struct lookup *l;
 
-	if (dns_memory_get(d->memory, type, name, clock_wall(), &answer) &&
+	if (!d->forget &&
+	    dns_memory_get(d->memory, type, name, clock_wall(), &answer) &&
 	    !answer.stale) {
 		part_done(d, p, &answer);
 		return;
@@ -455,6 +459,19 @@ dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_cb *cb, void *arg)
 	return r->id;
 }
 
+uint64_t
+dns_a(struct dns *d, const char *host, dns_cb *cb, void *arg)
+{
+	char name[TEXT_DOMAIN_MAX];
+	struct dns_request *r;
+
+	if (text_domain(host, strlen(host), name) < 0)
+		return answer_now(d, DNS_NXDOMAIN, NULL, cb, arg);
+	r = request_new(d, 1, cb, arg);
+	part_ask(d, &r->part[0], DNS_TYPE_A, name);
+	return r->id;
+}
+
 void
 dns_cancel(struct dns *d, uint64_t id)
 {
@@ -485,6 +502,7 @@ dns_create(struct loop *loop, const struct dns_conf *conf, struct mx_errbuf *eb)
 	struct dns *d = mem_alloc(sizeof(*d));
 
 	d->queue_min = conf->queue_max;
+	d->forget = conf->forget;
 	RB_INIT(&d->lookups);
 	TAILQ_INIT(&d->waiting);
 	TAILQ_INIT(&d->ready);

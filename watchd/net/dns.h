@@ -50,6 +50,7 @@ struct dns_answer {
 	 * the way and for there being nothing. Worth what the resolver and
 	 * the way to it are worth. */
 	bool secure;
+	uint32_t ttl; /* seconds; of dns_a() */
 	unsigned n;
 	union { /* by what was asked for */
 		struct dns_mx mx[DNS_MX_MAX]; /* ascending preference */
@@ -83,6 +84,7 @@ struct dns_conf {
 	unsigned queue_max; /* waiting look-ups, and more for each domain
 			     * (dns_domains()); what is above fails at once */
 	int64_t timeout_ms; /* of one look-up, all tries together */
+	bool forget; /* nothing is remembered: every question is asked */
 };
 
 struct dns *
@@ -99,6 +101,8 @@ uint64_t dns_addr(struct dns *, const char *host, dns_cb *, void *arg);
  * TTL is over a failure is a failure. */
 uint64_t
 dns_tlsa(struct dns *, const char *host, uint16_t port, dns_cb *, void *arg);
+/* The IPv4 addresses alone, of a name that is made and no host's. */
+uint64_t dns_a(struct dns *, const char *name, dns_cb *, void *arg);
 void dns_cancel(struct dns *, uint64_t id);
 
 /* Called with the duration of each query sent, for the histogram. */

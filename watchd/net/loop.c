@@ -15,6 +15,9 @@
  * starve them. */
 #define LOOP_TASKS_MAX 4096
 #define LOOP_TASKS_NS  (5 * CLOCK_MS)
+/* Of the line of those that wait, a turn does that much, and one task at least:
+ * whoever is readable meanwhile waits so long, whatever strangers bring. */
+#define LOOP_WAITING_NS (3 * CLOCK_MS)
 /* Messages of a mailbox are given out for as long as that; the rest waits for
  * the next turn, too. */
 #define LOOP_MAIL_NS (5 * CLOCK_MS)
@@ -24,12 +27,14 @@ struct loop_task {
 	struct loop *loop;
 	void (*cb)(void *arg);
 	void *arg;
-	bool scheduled;
+	struct loop_task_list *in; /* NULL: not scheduled */
 };
+
+TAILQ_HEAD(loop_task_list, loop_task);
 
 struct loop {
 	struct event_base *base;
-	TAILQ_HEAD(, loop_task) tasks;
+	struct loop_task_list tasks, waiting;
 	LIST_HEAD(, loop_orphan) orphans;
 	int64_t now; /* of this turn, when it is fresh */
 	bool fresh;
@@ -84,6 +89,7 @@ loop_create(void)
 	event_config_free(conf);
 	MX_ASSERT(l->base != NULL);
 	TAILQ_INIT(&l->tasks);
+	TAILQ_INIT(&l->waiting);
 	LIST_INIT(&l->orphans);
 	return l;
 }
@@ -98,7 +104,7 @@ loop_destroy(struct loop **lp)
 		return;
 	while ((o = LIST_FIRST(&l->orphans)) != NULL)
 		o->destroy(o->arg);
-	MX_ASSERT(TAILQ_EMPTY(&l->tasks));
+	MX_ASSERT(TAILQ_EMPTY(&l->tasks) && TAILQ_EMPTY(&l->waiting));
 	event_base_free(l->base);
 	mem_free(lp);
 }
@@ -127,21 +133,21 @@ loop_wake(struct loop *l)
 }
 
 static void
-loop_run_tasks(struct loop *l)
+loop_run_tasks(struct loop *l, struct loop_task_list *list, int64_t most)
 {
 	struct loop_task *t;
 	int64_t start = 0;
 	unsigned n;
 
 	for (n = 0; n < LOOP_TASKS_MAX; n++) {
-		if ((t = TAILQ_FIRST(&l->tasks)) == NULL)
+		if ((t = TAILQ_FIRST(list)) == NULL)
 			break;
 		if (n == 0)
 			start = clock_now();
-		else if (clock_now() - start > LOOP_TASKS_NS)
+		else if (clock_now() - start > most)
 			break;
-		TAILQ_REMOVE(&l->tasks, t, link);
-		t->scheduled = false;
+		TAILQ_REMOVE(list, t, link);
+		t->in = NULL;
 		loop_wake(l);
 		t->cb(t->arg); /* t may be gone now */
 	}
@@ -179,10 +185,11 @@ loop_run(struct loop *l)
 	l->started = l->ended = clock_now();
 	while (!l->stop) {
 		flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
-		if (!TAILQ_EMPTY(&l->tasks))
+		if (!TAILQ_EMPTY(&l->tasks) || !TAILQ_EMPTY(&l->waiting))
 			flags |= EVLOOP_NONBLOCK;
 		MX_ASSERT(event_base_loop(l->base, flags) >= 0);
-		loop_run_tasks(l);
+		loop_run_tasks(l, &l->tasks, LOOP_TASKS_NS);
+		loop_run_tasks(l, &l->waiting, LOOP_WAITING_NS);
 		log_flush();
 		loop_turn_end(l);
 	}
@@ -409,13 +416,25 @@ loop_task_create(struct loop *l, void (*cb)(void *arg), void *arg)
 	return t;
 }
 
+static void
+loop_task_put(struct loop_task *t, struct loop_task_list *list)
+{
+	if (t->in != NULL)
+		return;
+	t->in = list;
+	TAILQ_INSERT_TAIL(list, t, link);
+}
+
 void
 loop_task_schedule(struct loop_task *t)
 {
-	if (t->scheduled)
-		return;
-	t->scheduled = true;
-	TAILQ_INSERT_TAIL(&t->loop->tasks, t, link);
+	loop_task_put(t, &t->loop->tasks);
+}
+
+void
+loop_task_wait(struct loop_task *t)
+{
+	loop_task_put(t, &t->loop->waiting);
 }
 
 void
@@ -425,8 +444,8 @@ loop_task_destroy(struct loop_task **tp)
 
 	if (t == NULL)
 		return;
-	if (t->scheduled)
-		TAILQ_REMOVE(&t->loop->tasks, t, link);
+	if (t->in != NULL)
+		TAILQ_REMOVE(t->in, t, link);
 	mem_free(tp);
 }
 

@@ -51,6 +51,10 @@ void loop_io_destroy(struct loop_io **);
 struct loop_task *
 loop_task_create(struct loop *, void (*cb)(void *arg), void *arg);
 void loop_task_schedule(struct loop_task *);
+/* The same for work that strangers bring, as much of it as they like: it waits
+ * in a line of its own, first come, first served, of which each turn does some
+ * milliseconds. A task that is scheduled either way stays where it is. */
+void loop_task_wait(struct loop_task *);
 void loop_task_destroy(struct loop_task **);
 
 /* Calls fn with each message of mb, on the loop; fn owns the message. Many that

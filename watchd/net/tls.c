@@ -4,6 +4,7 @@
  * sessions. TLS 1.2 at least, no renegotiation, no compression. Everything
  * may fail at start-up and says which file and why. */
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -12,8 +13,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "net/tls_int.h"
+
+#define KEY_FILE_MAX (1u << 20)
 
 struct tls_ctx {
 	SSL_CTX *ssl_ctx; /* counted: sessions hold it too */
@@ -92,29 +96,63 @@ tls_ctx_create(const SSL_METHOD *method, bool server, struct mx_errbuf *eb)
 	return t;
 }
 
+static int
+use_key(struct tls_ctx *t, const char *path, struct mx_errbuf *eb)
+{
+	struct buf pem = BUF_INIT(KEY_FILE_MAX);
+	struct mx_errbuf why = { "" };
+	EVP_PKEY *key = NULL;
+	BIO *bio = NULL;
+	int rc;
+
+	if (file_load_secret(path, &pem, &why) != 0) {
+		rc = mx_fail(eb, MX_ETLS, "%s: %s", path, why.text);
+	} else {
+		bio = BIO_new_mem_buf(buf_str(&pem), (int)pem.len);
+		if (bio != NULL)
+			key = PEM_read_bio_PrivateKey(bio, NULL,
+			    tls_no_passphrase, NULL);
+		rc = key != NULL &&
+			SSL_CTX_use_PrivateKey(t->ssl_ctx, key) == 1 ?
+		    0 :
+		    tls_fail(eb, path);
+	}
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	if (pem.data != NULL)
+		explicit_bzero(pem.data, pem.len);
+	buf_fini(&pem);
+	return rc;
+}
+
+static int
+server_fill(struct tls_ctx *t, const char *cert_file, const char *key_file,
+    struct mx_errbuf *eb)
+{
+	static const unsigned char sid[] = "mxwatch";
+	int rc;
+
+	if (SSL_CTX_use_certificate_chain_file(t->ssl_ctx, cert_file) != 1)
+		return tls_fail(eb, cert_file);
+	if ((rc = use_key(t, key_file, eb)) != 0)
+		return rc;
+	if (SSL_CTX_check_private_key(t->ssl_ctx) != 1)
+		return tls_fail(eb, key_file);
+	if (SSL_CTX_set_session_id_context(t->ssl_ctx, sid, sizeof(sid) - 1) !=
+	    1)
+		return tls_fail(eb, "cannot set up TLS");
+	return 0;
+}
+
 struct tls_ctx *
 tls_server_create(const char *cert_file, const char *key_file,
     struct mx_errbuf *eb)
 {
-	static const unsigned char sid[] = "mxwatch";
 	struct tls_ctx *t = tls_ctx_create(TLS_server_method(), true, eb);
 
-	if (t == NULL)
-		return NULL;
-	if (SSL_CTX_use_certificate_chain_file(t->ssl_ctx, cert_file) != 1)
-		(void)tls_fail(eb, cert_file);
-	else if (SSL_CTX_use_PrivateKey_file(t->ssl_ctx, key_file,
-		     SSL_FILETYPE_PEM) != 1)
-		(void)tls_fail(eb, key_file);
-	else if (SSL_CTX_check_private_key(t->ssl_ctx) != 1)
-		(void)tls_fail(eb, key_file);
-	else if (SSL_CTX_set_session_id_context(t->ssl_ctx, sid,
-		     sizeof(sid) - 1) != 1)
-		(void)tls_fail(eb, "cannot set up TLS");
-	else
-		return t;
-	tls_ctx_destroy(&t);
-	return NULL;
+	if (t != NULL && server_fill(t, cert_file, key_file, eb) != 0)
+		tls_ctx_destroy(&t);
+	return t;
 }
 
 static struct tls_ctx *

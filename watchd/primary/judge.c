@@ -10,6 +10,8 @@
 #define RCPTS_SHARE 10 /* where something is taken, and more than four times */
 #define SHARE_TIMES 4 /* as many are refused */
 #define RCPTS_SURE  50 /* whatever else is ready */
+#define DOMAINS_US  3 /* domains of one primary that are refused for us, */
+#define DOMAINS_MIN 5 /* or whose lists have what it refuses */
 #define ROUTES_MIN  2
 #define CHANCE_MAX  0.01 /* of so many contents in a row, by the share */
 #define SHARE_LEAST 50 /* percent: a short memory is no rule */
@@ -302,6 +304,22 @@ judge_is_wide(const struct judge_evidence *e, enum judge_scope scope)
 	if (scope == JUDGE_SENDER)
 		return e->senders_now >= RCPTS_MIN;
 	return e->rcpts > 1 && e->rcpts > SHARE_TIMES * e->taken;
+}
+
+const char *
+judge_closes_many(unsigned domains, unsigned us)
+{
+	if (us >= DOMAINS_US)
+		return "it refuses us for several domains";
+	if (domains >= DOMAINS_MIN)
+		return "it refuses what it should take, for several domains";
+	return NULL;
+}
+
+bool
+judge_doubts_many(unsigned others)
+{
+	return others >= DOMAINS_US;
 }
 
 bool

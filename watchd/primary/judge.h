@@ -3,7 +3,7 @@
  * not fit, into taken, later, put off or failed. It names whom a refusal is about,
  * and believes none that is wider than its evidence, or that contradicts what is
  * known: such a one is put off, and counts as evidence against the primary
- * (relay/queue/breaker.c). Deliveries ask for the verdict, probes and the way to
+ * (relay/queue/refusal.c). Deliveries ask for the verdict, probes and the way to
  * a primary for the scope.
  *
  *	            +- 2xx: go on; behind the final dot: taken
@@ -96,6 +96,12 @@ struct judge_evidence { /* of one domain, lately */
 };
 /* NULL: no. Else why, in words. */
 const char *judge_closes(const struct judge_evidence *);
+/* The same of one primary, by the number of domains with a refusal there that
+ * contradicts what is known of them (of these: about us, or the way) while nothing
+ * of any was taken. */
+const char *judge_closes_many(unsigned domains, unsigned us);
+/* Is a primary doubted in one domain by what it refused of so many others? */
+bool judge_doubts_many(unsigned others);
 /* So many refusals of that scope that one is not its subject's own matter. */
 bool judge_is_wide(const struct judge_evidence *, enum judge_scope);
 /* Is a primary that has not shown itself doubted, by others than the subject at

@@ -11,6 +11,7 @@ libmx_primary_a_SOURCES = \
 	watchd/primary/reach.c watchd/primary/reach.h \
 	watchd/primary/reach_int.h watchd/primary/reach_try.c \
 	watchd/primary/watch.c watchd/primary/watch.h watchd/primary/watch_int.h \
+	watchd/primary/watch_address.c \
 	watchd/primary/watch_bound.c \
 	watchd/primary/watch_domain.c \
 	watchd/primary/watch_feed.c \

@@ -297,7 +297,16 @@ watch_destroy(struct watch_set **wsp)
 		domain_destroy(ws, &d);
 	}
 	primary_table_destroy(&ws->primaries);
+	watch_addresses_fini(ws);
 	mem_free(wsp);
+}
+
+struct watch *
+watch_after(struct watch_set *ws, struct watch *w)
+{
+	if (w == NULL)
+		return RB_MIN(watch_tree, &ws->watches);
+	return RB_NEXT(watch_tree, &ws->watches, w);
 }
 
 void

@@ -290,6 +290,10 @@ unsigned watch_connections(const struct watch_set *, const char *label,
 /* The same by address set (host_key()), under whichever names. */
 unsigned watch_connections_at(const struct watch_set *, const char *key);
 struct primary_table *watch_primaries(struct watch_set *);
+/* Does a primary have that address (whatever the port), as far as it was looked
+ * up some seconds ago? O(log n), but for the remaking of what is older. */
+bool
+watch_has_address(struct watch_set *, const struct net_addr *, int64_t now);
 /* Fills in what a snapshot shows of the domain; `primary` has room for as many
  * as watch_count() says. */
 unsigned watch_count(const struct watch_set *, const char *domain);

@@ -14,6 +14,13 @@ RB_HEAD(watch_tree, watch);
 RB_HEAD(watch_domain_tree, watch_domain);
 RB_HEAD(address_sets, address_set);
 
+struct watch_addresses { /* of watch_address.c */
+	uint64_t seed;
+	uint64_t *hash; /* ascending; NULL: never made */
+	size_t n;
+	int64_t made;
+};
+
 struct watch_set {
 	struct watch_ops ops;
 	struct watch_turns turns;
@@ -22,6 +29,7 @@ struct watch_set {
 	TAILQ_HEAD(, watch) dirty;
 	struct watch_domain_tree domains;
 	struct address_sets address_sets; /* of watch_bound.c */
+	struct watch_addresses addresses;
 	uint64_t stamp;
 	unsigned looked; /* how far the connections were looked at */
 };
@@ -38,6 +46,8 @@ struct watch *watch_hold(struct watch_set *, const char *name, uint16_t port,
     const struct conf_domain *cd, const struct watch *heir_of,
     struct watch_time);
 void watch_release(struct watch_set *, struct watch **);
+/* The next one of all; after NULL the first. */
+struct watch *watch_after(struct watch_set *, struct watch *);
 /* Its members are told, from the first one on. */
 void watch_dirty(struct watch_set *, struct watch *);
 void watch_stamp(struct watch_set *, struct watch *);
@@ -78,6 +88,8 @@ void bound_settle(struct watch_set *, struct watch *);
 void bound_addresses(struct watch_set *, struct watch *);
 /* It is about to go. */
 void bound_leave(struct watch_set *, struct watch *);
+
+void watch_addresses_fini(struct watch_set *);
 
 /* Sets *text and *since, which stay while the text is only another one. */
 void watch_trouble_set(char **text, int64_t *since,

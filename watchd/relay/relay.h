@@ -40,6 +40,9 @@ struct relay_domain { /* gauges of one domain */
 	int64_t oldest_ms; /* wall time of arrival, held or not; 0 empty */
 	int64_t oldest_live_ms; /* the same of what is neither held nor owed */
 	int64_t next_expiry_ms; /* wall, of what is not held; 0 none */
+	/* Of the message that has used most of its lifetime, extensions
+	 * included, held or not: its arrival (0 empty), its lifetime. */
+	int64_t ripest_ms, ripest_life_ms;
 	int64_t next_try_ms; /* wall; 0 none */
 	unsigned connections_wanted;
 	bool canary; /* one message alone, until one got through */
@@ -49,13 +52,28 @@ struct relay_domain { /* gauges of one domain */
 	int64_t trial_ms; /* wall, the next trial at the earliest */
 	unsigned trials; /* refused since then */
 	const char *broken_reply; /* peer text; NULL: not broken */
+	const char *broken_primary; /* it is closed with others there; NULL */
+	unsigned broken_domains; /* how many they are; 0: by itself */
+	bool broken_speaks; /* this one is told of for all of them */
 	unsigned put_off; /* recipients refused and not believed, lately */
 	struct relay_flush flush;
 };
 
+static inline uint64_t
+relay_domain_messages(const struct relay_domain *d)
+{
+	return d->active + d->deferred + d->held;
+}
+
 struct relay_vault { /* what was given back, and is kept */
 	uint64_t messages, bytes, size; /* size: at most */
 	int64_t oldest_ms; /* wall, since when; 0 empty */
+};
+
+struct relay_unreadable { /* stored, and known by nothing but an id */
+	const uint64_t *ids; /* ascending; borrowed */
+	unsigned n; /* of them */
+	uint64_t all; /* not all of their ids may be kept */
 };
 
 typedef void relay_list_cb(void *arg, int rc, const struct msg_view *,
@@ -80,6 +98,10 @@ struct relay {
 	 * of the following page, 0 at the end. */
 	void (*list)(void *self, const char *domain, uint64_t after,
 	    unsigned max, relay_list_cb *cb, void *arg);
+	/* Records that made no sense at the start: they are in no list. */
+	void (*unreadable)(void *self, struct relay_unreadable *);
+	/* When the message with that id came, wall ms, if nothing else says. */
+	int64_t (*came)(void *self, uint64_t id);
 	/* All parts of the message with that id, recipients included. */
 	void (*show)(void *self, uint64_t id, relay_show_cb *cb, void *arg);
 	/* Makes everything of the domain due now and starts with a canary.
@@ -96,6 +118,12 @@ struct relay {
 	int (*bounce)(void *self, uint64_t id, bool all_parts);
 	/* purge: not into the vault either. */
 	int (*remove)(void *self, uint64_t id, bool all_parts, bool purge);
+	/* Mailboxes of the domain that the list has and the primary refused for
+	 * so long that it was believed: 450 at the door until the list is
+	 * another one. A bounded number. */
+	void (*refused)(void *self, const char *domain,
+	    void (*fn)(void *arg, const char *mailbox, int64_t since_ms),
+	    void *arg);
 	/* What was given back, expired or was removed, for a while. The views of
 	 * its list are MSG_VAULT and have their recipients; a page may have
 	 * fewer than there are. */

@@ -97,6 +97,17 @@ on_starttls(struct smtp_client *c, struct smtp_client_info *info)
 	return CLIENT_NONE;
 }
 
+/* Nothing is under way any more. A server that took MAIL, or a recipient
+ * without it, has a transaction open, and would add the next one to it. */
+static void
+end_dropped(struct smtp_client *c)
+{
+	if (c->mail_ok || c->accepted > 0)
+		send_reset(c);
+	else
+		client_set_state(c, CL_SETTLED);
+}
+
 /* Where the replies to what is still under way go to waste. */
 static void
 drop_rest(struct smtp_client *c)
@@ -106,7 +117,7 @@ drop_rest(struct smtp_client *c)
 	else if (!c->tx.probe)
 		client_set_state(c, CL_DROP_DATA);
 	else
-		client_set_state(c, CL_SETTLED);
+		end_dropped(c);
 }
 
 static enum smtp_client_event
@@ -209,10 +220,8 @@ on_drop_data(struct smtp_client *c, struct smtp_client_info *info)
 	} else if (reply_ok(&c->last)) {
 		return client_fail(c, info, false,
 		    "DATA was answered out of turn");
-	} else if (c->mail_ok) {
-		send_reset(c);
 	} else {
-		client_set_state(c, CL_SETTLED);
+		end_dropped(c);
 	}
 	return CLIENT_NONE;
 }

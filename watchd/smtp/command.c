@@ -39,6 +39,8 @@ static const struct verb {
 	{ "HELP", "help", VERB_HELP, ARG_ANY },
 	{ "ETRN", "etrn", VERB_ETRN, ARG_ANY },
 	{ "AUTH", "auth", VERB_AUTH, ARG_ANY },
+	{ "XCLIENT", "xclient", VERB_XCLIENT, ARG_NEEDED },
+	{ "XFORWARD", "xforward", VERB_XFORWARD, ARG_NEEDED },
 	{ "QUIT", "quit", VERB_QUIT, ARG_NONE },
 };
 

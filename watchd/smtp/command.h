@@ -29,6 +29,8 @@ enum smtp_verb {
 	VERB_HELP,
 	VERB_ETRN,
 	VERB_AUTH,
+	VERB_XCLIENT,
+	VERB_XFORWARD,
 	VERB_QUIT,
 	VERB_FORBIDDEN, /* GET, POST, CONNECT, ...: not SMTP at all */
 };

@@ -4,20 +4,20 @@
  * two line ends is found eight bytes at a time and copied in one piece; only
  * line ends and what follows them go through the states.
  *
- * The reader never looks ahead: a CR, or a dot at the start of a line, is
- * held back in the state until the next byte says what it was. So the result
- * does not depend on how the input was cut. Called by the SMTP server's
+ * The reader never looks ahead: CRs, and a dot at the start of a line, are
+ * held back in the state until the next byte says what they were. So the
+ * result does not depend on how the input was cut. Called by the SMTP server's
  * session, the SMTP client and their tests, on any thread; nothing fails. */
 #include "smtp/dot.h"
 
 #include <string.h>
 
 enum {
-	AT_START, /* behind a true CRLF, or at the start of the data */
-	IN_LINE, /* also behind a mended line end: a dot there is content */
-	HELD_CR, /* a CR in a line, not given out yet */
-	HELD_DOT, /* a dot at AT_START, not given out yet */
-	HELD_DOT_CR,
+	AT_START, /* of the data or of a line */
+	IN_LINE,
+	HELD_CR, /* one or more, not given out yet */
+	HELD_DOT, /* at AT_START, not given out yet */
+	HELD_DOT_CR, /* and one CR or more */
 };
 
 #define ONES  0x0101010101010101u
@@ -55,14 +55,66 @@ find_line_end(struct dot_reader *d, const char *p, size_t len)
 	return n;
 }
 
-static char *
-put_line_end(struct dot_reader *d, char *dst, bool stray)
+static void
+note_length(struct dot_reader *d, size_t n)
 {
-	d->stray |= stray;
+	d->line_len += n;
+	if (d->line_len > d->line_max)
+		d->line_max = d->line_len;
+}
+
+static char *
+put_char(struct dot_reader *d, char *dst, char c)
+{
+	note_length(d, 1);
+	d->state = IN_LINE;
+	*dst = c;
+	return dst + 1;
+}
+
+static char *
+end_line(struct dot_reader *d, char *dst, bool bare)
+{
+	d->bare = bare;
+	d->stray |= bare;
 	d->line_len = 0;
+	d->state = AT_START;
 	dst[0] = '\r';
 	dst[1] = '\n';
 	return dst + 2;
+}
+
+/* CRs were held back, and c comes now: 1 when it was read. A second CR is
+ * dropped here, whatever ends the run: one of many line ends, or one blank. */
+static size_t
+after_cr(struct dot_reader *d, char c, char **out)
+{
+	if (c == '\n') {
+		*out = end_line(d, *out, false);
+		return 1;
+	}
+	d->stray = true;
+	if (c == '\r') {
+		d->bare = true;
+		return 1;
+	}
+	*out = put_char(d, *out, ' ');
+	return 0;
+}
+
+/* A dot and CRs were held back: the end of the data is nothing but one dot
+ * and one CRLF behind a line that ended so, too. A dot that is a whole line
+ * and not the end stays. */
+static size_t
+after_dot_cr(struct dot_reader *d, char c, char **out)
+{
+	if (c == '\n' && !d->bare) {
+		d->done = true;
+		return 1;
+	}
+	if (c == '\n')
+		*out = put_char(d, *out, '.');
+	return after_cr(d, c, out);
 }
 
 void
@@ -97,33 +149,29 @@ dot_read(struct dot_reader *d, const char *src, size_t len, size_t *used,
 			memcpy(out, p, n);
 			out += n;
 			p += n;
-			d->line_len += n;
-			if (d->line_len > d->line_max)
-				d->line_max = d->line_len;
+			note_length(d, n);
 			if (p == end)
 				break;
 			if (*p++ == '\r')
 				d->state = HELD_CR;
 			else
-				out = put_line_end(d, out, true);
+				out = end_line(d, out, true);
 			break;
 		case HELD_CR:
-			out = put_line_end(d, out, *p != '\n');
-			d->state = *p == '\n' ? AT_START : IN_LINE;
-			p += *p == '\n';
+			p += after_cr(d, *p, &out);
 			break;
-		case HELD_DOT: /* the dot itself goes, whatever follows */
-			d->state = *p == '\r' ? HELD_DOT_CR : IN_LINE;
-			p += *p == '\r';
+		case HELD_DOT:
+			if (*p == '\r') {
+				d->state = HELD_DOT_CR;
+				p++;
+			} else if (*p == '\n') {
+				out = put_char(d, out, '.');
+			} else { /* it stuffed the line */
+				d->state = IN_LINE;
+			}
 			break;
 		case HELD_DOT_CR:
-			if (*p == '\n') {
-				d->done = true;
-				p++;
-				break;
-			}
-			out = put_line_end(d, out, true);
-			d->state = IN_LINE;
+			p += after_dot_cr(d, *p, &out);
 			break;
 		}
 	}
@@ -139,7 +187,7 @@ dot_read_end(struct dot_reader *d, char *dst)
 
 	MX_ASSERT(d->counted);
 	if (d->state == HELD_CR || d->line_len > 0) {
-		put_line_end(d, dst, d->state == HELD_CR);
+		end_line(d, dst, d->state == HELD_CR);
 		n = 2;
 	}
 	d->state = AT_START;

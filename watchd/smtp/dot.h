@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * dot: the transparency procedure (RFC 5321 4.5.2), both ways, in pieces of
  * any size. Reading: CRLF.CRLF alone ends the data. A CR or LF that is not
- * part of CRLF ("stray") either becomes a CRLF or ends in a refusal; it never
- * ends the data, and a dot behind it is never taken for a stuffed one, so
- * that nothing smuggled here can end the data at the next server
- * (CVE-2023-51764). What comes out holds CR and LF only as CRLF. Data whose
- * length is told (BDAT) has no dots to undo and no end in it; its line ends
- * are mended in the same way. Pure. */
+ * part of CRLF ("stray") is mended or ends in a refusal: a lone LF becomes a
+ * CRLF, CRs too many before an LF are left out, a CR or several with no LF
+ * behind become one blank, as Postfix has it, so that a line and with it the
+ * header stays whole. None of them ever ends the data; a line that is a dot
+ * alone and not the end stays one and goes out stuffed, so that nothing
+ * smuggled here can end the data at the next server (CVE-2023-51764). What
+ * comes out holds CR and LF only as CRLF. Data whose length is told (BDAT) has
+ * no dots to undo and no end in it; its line ends are mended in the same way.
+ * Pure. */
 #ifndef MX_SMTP_DOT_H
 #define MX_SMTP_DOT_H
 
@@ -15,6 +18,7 @@
 struct dot_reader {
 	uint8_t state;
 	bool counted; /* the length is told: a dot is a dot */
+	bool bare; /* the line before, or this one, has no plain CRLF */
 	bool stray; /* a stray CR or LF was seen (and mended) */
 	bool nul; /* a NUL was seen (kept) */
 	bool done; /* the final dot was read */

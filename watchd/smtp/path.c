@@ -264,3 +264,26 @@ smtp_is_postmaster(const struct smtp_path *path)
 	return path->local_len == 10 &&
 	    strncasecmp(path->mailbox, "postmaster", 10) == 0;
 }
+
+bool
+smtp_has_route(const struct smtp_path *path)
+{
+	size_t i;
+
+	for (i = 0; i < path->local_len; i++)
+		if (strchr("%!@", path->mailbox[i]) != NULL)
+			return true;
+	return false;
+}
+
+bool
+smtp_is_dashed(const struct smtp_path *path)
+{
+	const char *s = path->mailbox;
+
+	if (*s == '"')
+		s++;
+	if (*s == '\\')
+		s++;
+	return *s == '-';
+}

@@ -44,4 +44,11 @@ int smtp_mailbox_parse(const char *s, size_t len,
 
 bool smtp_is_postmaster(const struct smtp_path *); /* any case */
 
+/* Does its local part, quoted or not, hold what another server may take for a
+ * route: "%", "!" or "@" (RFC 5321 4.1.2, appendix C)? We never do. */
+bool smtp_has_route(const struct smtp_path *);
+/* Does its local part, without quotes, begin with "-"? What is started with it
+ * as an argument may take it for an option. */
+bool smtp_is_dashed(const struct smtp_path *);
+
 #endif

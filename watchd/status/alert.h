@@ -13,7 +13,12 @@ enum alert_kind {
 	ALERT_KIND_MAX,
 };
 
-enum alert_scope { ALERT_SCOPE_GLOBAL, ALERT_SCOPE_DOMAIN };
+/* What there is an instance for. */
+enum alert_scope {
+	ALERT_SCOPE_GLOBAL, /* the daemon: one */
+	ALERT_SCOPE_DOMAIN,
+	ALERT_SCOPE_LIST, /* of smtpd { dnsbl }: its zone */
+};
 enum alert_unit {
 	ALERT_UNIT_NONE, /* it is so or it is not */
 	ALERT_UNIT_NUMBER,
@@ -25,12 +30,34 @@ enum alert_worse { ALERT_WORSE_HIGH, ALERT_WORSE_LOW };
 
 enum alert_severity { ALERT_SEV_NONE, ALERT_SEV_WARNING, ALERT_SEV_CRITICAL };
 
+/* A test, which is no kind of this table, is told of as if it were about a
+ * domain. */
+static inline enum alert_scope
+alert_scope(enum alert_kind kind)
+{
+	switch (kind) {
+#define ALERT(name, scope, ...)                                                \
+	case ALERT_##name:                                                     \
+		return ALERT_SCOPE_##scope;
+#include "status/alert.def"
+#undef ALERT
+	default:
+		return ALERT_SCOPE_DOMAIN;
+	}
+}
+
+/* The label that names the object of an instance. */
+static inline const char *
+alert_label(enum alert_kind kind)
+{
+	return alert_scope(kind) == ALERT_SCOPE_LIST ? "list" : "domain";
+}
+
 /* Sets of them are kept in a uint32_t, a bit each. */
 _Static_assert(ALERT_KIND_MAX <= 32, "a uint32_t is too small");
 
 struct alert_info {
 	const char *name;
-	enum alert_scope scope;
 	enum alert_unit unit;
 	enum alert_worse worse;
 	bool enabled;
@@ -41,7 +68,7 @@ struct alert_info {
 
 /* A table is made by its user: ALERT(...) is ALERT_INFO(__VA_ARGS__). */
 #define ALERT_INFO(nm, sc, un, wo, en, wa, cr, fo, cl, re, su, ne)             \
-	[ALERT_##nm] = { #nm, ALERT_SCOPE_##sc, ALERT_UNIT_##un,               \
-		ALERT_WORSE_##wo, en, wa, cr, fo, cl, re, su, ne },
+	[ALERT_##nm] = { #nm, ALERT_UNIT_##un, ALERT_WORSE_##wo, en, wa, cr,   \
+		fo, cl, re, su, ne },
 
 #endif

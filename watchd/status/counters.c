@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * counters: the bounds of the histograms, and the domains' own counters in a
- * hash table by name. Domains are added at the start and by reloads, never
- * removed; they are looked up for every recipient and every touch.
+ * hash table by name. Domains are added at the start and by reloads; their
+ * entries stay when they are dropped, for somebody may hold a pointer. They are
+ * looked up for every recipient and every touch.
  *
  * The windows of the last hour and day need the counters as they were at the
  * beginning of a quarter of an hour. A counter is changed only after the
@@ -33,6 +34,7 @@ struct stats_entry {
 	struct domain_stats d; /* first: this is what is given away */
 	TAILQ_ENTRY(stats_entry) link;
 	bool touched; /* in index.touched or index.round */
+	bool gone; /* dropped: nobody finds it */
 	uint32_t hash;
 	uint16_t nmarks, marks_size;
 	struct mark *mark; /* ascending quarter, of the last day */
@@ -63,6 +65,18 @@ const struct hist_bounds hist_age = { 13,
 	    864000, 1728000, 2592000 } };
 const struct hist_bounds hist_dns = { 10,
 	{ 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10 } };
+
+const char *
+smtpd_reason_name(enum smtpd_reason reason)
+{
+	static const char *const name[SMTPD_REASON_MAX] = {
+#define REASON(NAME, name) #name,
+		SMTPD_REASONS(REASON)
+#undef REASON
+	};
+
+	return name[reason];
+}
 
 unsigned
 status_label(unsigned subject)
@@ -129,10 +143,14 @@ table_double(struct stats_index *ix)
 	mem_free(&old);
 }
 
+/* NULL: there is none, or it was dropped. */
 static struct stats_entry *
 table_find(const struct stats_index *ix, const char *name)
 {
-	return *table_slot(ix, name, (uint32_t)hash_text(HASH_INIT, name));
+	struct stats_entry *e =
+	    *table_slot(ix, name, (uint32_t)hash_text(HASH_INIT, name));
+
+	return e == NULL || e->gone ? NULL : e;
 }
 
 /* ---- touching */
@@ -213,14 +231,17 @@ const struct domain_stats *
 stats_take(struct stats *st, const char **name)
 {
 	struct stats_index *ix = st->index;
-	struct stats_entry *e = TAILQ_FIRST(&ix->round);
+	struct stats_entry *e;
 
-	if (e == NULL)
-		return NULL;
-	TAILQ_REMOVE(&ix->round, e, link);
-	e->touched = false;
-	*name = e->name;
-	return &e->d;
+	while ((e = TAILQ_FIRST(&ix->round)) != NULL) {
+		TAILQ_REMOVE(&ix->round, e, link);
+		e->touched = false;
+		if (e->gone)
+			continue;
+		*name = e->name;
+		return &e->d;
+	}
+	return NULL;
 }
 
 struct domain_stats *
@@ -240,8 +261,39 @@ stats_domain_add(struct stats *st, const char *name)
 		e->hash = hash;
 		memcpy(e->name, name, len);
 	}
+	if (e->gone) {
+		e->gone = false;
+		memset(&e->d, 0, sizeof(e->d));
+	}
 	entry_touch(ix, e);
 	return &e->d;
+}
+
+/* The counters are numbers of one width, and nothing else. */
+static void
+fold(struct domain_stats *to, const struct domain_stats *from)
+{
+	uint64_t *t = (uint64_t *)to;
+	const uint64_t *f = (const uint64_t *)from;
+
+	for (size_t i = 0; i < sizeof(*to) / sizeof(*t); i++)
+		t[i] += f[i];
+}
+_Static_assert(sizeof(struct domain_stats) % sizeof(uint64_t) == 0,
+    "domain_stats has counters only");
+
+void
+stats_domain_drop(struct stats *st, const char *name)
+{
+	struct stats_entry *e = table_find(st->index, name);
+
+	if (e == NULL)
+		return;
+	fold(&st->gone, &e->d);
+	memset(&e->d, 0, sizeof(e->d));
+	mem_free(&e->mark);
+	e->nmarks = e->marks_size = 0;
+	e->gone = true;
 }
 
 struct domain_stats *

@@ -44,18 +44,32 @@ enum smtpd_code { /* our own reply codes; anything else: 554 */
 	SMTPD_CODE_554,
 	SMTPD_CODE_MAX,
 };
+/* Why we refused, with its word in the log and in labels. */
+#define SMTPD_REASONS(REASON)                                                  \
+	REASON(RELAY_DENIED, relay_denied)                                     \
+	REASON(UNKNOWN_RECIPIENT, unknown_recipient)                           \
+	REASON(SENDER_POLICY, sender_policy)                                   \
+	REASON(RATE, rate)                                                     \
+	REASON(SPOOL_FULL, spool_full)                                         \
+	REASON(SIZE, size)                                                     \
+	REASON(SYNTAX, syntax)                                                 \
+	REASON(LOOP, loop)                                                     \
+	REASON(PRIMARY_UP, primary_up) /* admission = "outage" */              \
+	REASON(DNSBL, dnsbl)                                                   \
+	REASON(OTHER, other)
+
 enum smtpd_reason {
-	SMTPD_REASON_RELAY_DENIED,
-	SMTPD_REASON_UNKNOWN_RECIPIENT,
-	SMTPD_REASON_SENDER_POLICY,
-	SMTPD_REASON_RATE,
-	SMTPD_REASON_SPOOL_FULL,
-	SMTPD_REASON_SIZE,
-	SMTPD_REASON_SYNTAX,
-	SMTPD_REASON_LOOP,
-	SMTPD_REASON_PRIMARY_UP, /* admission = "outage" */
-	SMTPD_REASON_OTHER,
-	SMTPD_REASON_MAX,
+#define REASON(NAME, name) SMTPD_REASON_##NAME,
+	SMTPD_REASONS(REASON)
+#undef REASON
+	    SMTPD_REASON_MAX,
+};
+const char *smtpd_reason_name(enum smtpd_reason);
+enum smtpd_early { /* what was not awaited by who spoke too early */
+	SMTPD_EARLY_GREETING,
+	SMTPD_EARLY_EHLO,
+	SMTPD_EARLY_DATA,
+	SMTPD_EARLY_MAX,
 };
 enum smtpd_lost { /* phase in which a client went away */
 	SMTPD_LOST_GREETING,
@@ -101,6 +115,8 @@ struct stats_global {
 	uint64_t connections;
 	uint64_t rejected[SMTPD_REJECT_MAX];
 	uint64_t sessions_lost[SMTPD_LOST_MAX];
+	uint64_t early_talk[SMTPD_EARLY_MAX];
+	uint64_t lines_unlogged;
 	uint64_t tls_sessions[TLS_VERSION_MAX];
 	uint64_t rcpt_rejected[SMTPD_CODE_MAX][SMTPD_REASON_MAX];
 	uint64_t message_rejected[SMTPD_CODE_MAX][SMTPD_REASON_MAX];
@@ -152,6 +168,7 @@ struct stats {
 	struct stats_index *index; /* the domains, private */
 	struct domain_stats other; /* of domains nobody configured: counted
 				    * together, not exported */
+	struct domain_stats gone; /* of domains that were dropped */
 };
 
 struct stats *stats_create(void);
@@ -163,7 +180,11 @@ struct domain_stats *stats_domain_add(struct stats *, const char *name);
  * pointer calls stats_touch() when he counts later. Never NULL: &stats->other
  * for a name that was not added. O(1). */
 struct domain_stats *stats_domain(struct stats *, const char *name);
-size_t stats_domain_count(const struct stats *); /* that were added */
+/* It is none of its own any more: what was counted goes to `gone`. Pointers to its
+ * counters stay valid; what is counted there later is lost. Should it be added
+ * again it begins at zero. O(1). */
+void stats_domain_drop(struct stats *, const char *name);
+size_t stats_domain_count(const struct stats *); /* that were ever added */
 
 /* Something of the domain changed. Nothing for one that was not added. O(1):
  * for every message if need be. */

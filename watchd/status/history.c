@@ -81,7 +81,7 @@ ring_create(const char *name)
 	return r;
 }
 
-/* Makes the rings those of the snapshot's configured domains. Where many are
+/* Makes the rings those of the snapshot's domains. Where many are
  * new the rest of them come with the next calls. */
 static void
 match(struct history *h, const struct snapshot *s)
@@ -93,8 +93,6 @@ match(struct history *h, const struct snapshot *s)
 		const struct snap_domain *d = snap_list_at(&s->domains, i);
 		const char *name = d->name;
 
-		if (!d->configured)
-			continue;
 		while (old < h->n && strcmp(h->ring[old]->name, name) < 0)
 			mem_free(&h->ring[old++]);
 		if (old < h->n && strcmp(h->ring[old]->name, name) == 0)
@@ -146,7 +144,7 @@ worse(char a, char b)
 static void
 add(struct point *p, const struct snap_domain *d)
 {
-	uint64_t depth = d->active + d->deferred + d->held;
+	uint64_t depth = snap_domain_messages(d);
 	const struct snap_primary *pr;
 	double seconds;
 
@@ -179,8 +177,6 @@ feed_slice(struct history *h, const struct snapshot *s)
 	for (; h->next_domain < s->domains.n && h->next_domain < end;
 	     h->next_domain++) {
 		d = snap_list_at(&s->domains, h->next_domain);
-		if (!d->configured)
-			continue;
 		if (h->next_ring == HISTORY_DOMAINS)
 			break;
 		r = h->next_ring < h->n ? h->ring[h->next_ring] : NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 cJSON *
 json_object(void)
@@ -107,12 +108,49 @@ json_time_ms(cJSON *o, const char *key, int64_t wall_ms)
 	json_time(o, key, wall_ms / 1000);
 }
 
+/* cJSON leaves them as they are; nothing but a string can hold them. Up to six
+ * characters for each, in place of two bytes at least. */
+static char *
+escape_unsafe(char *text)
+{
+	size_t n, len = 0, found = 0;
+	unsigned cp;
+	char *out;
+
+	for (const char *p = text; *p != '\0'; p++, len++)
+		found += text_unsafe(p, &cp) > 0;
+	if (found == 0)
+		return text;
+	out = mem_array(len + 4 * found + 1, 1);
+	len = 0;
+	for (const char *p = text; *p != '\0'; p += n) {
+		if ((n = text_unsafe(p, &cp)) > 0) {
+			snprintf(out + len, 7, "\\u%04x", cp);
+			len += 6;
+		} else {
+			out[len++] = *p;
+			n = 1;
+		}
+	}
+	out[len] = '\0';
+	mem_free(&text);
+	return out;
+}
+
 char *
-json_print(cJSON *o)
+json_print_kept(const cJSON *o)
 {
 	char *text = cJSON_PrintUnformatted(o);
 
 	MX_ASSERT(text != NULL);
+	return escape_unsafe(text);
+}
+
+char *
+json_print(cJSON *o)
+{
+	char *text = json_print_kept(o);
+
 	cJSON_Delete(o);
 	return text;
 }

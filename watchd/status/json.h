@@ -26,9 +26,11 @@ void json_say(cJSON *array, const char *fmt, ...) MX_PRINTF(2, 3);
 /* Unix seconds, null for 0. */
 void json_time(cJSON *, const char *key, int64_t wall);
 void json_time_ms(cJSON *, const char *key, int64_t wall_ms);
-/* The document on one line, without a line feed; deletes it. The caller
- * frees the text. */
+/* The document on one line, without a line feed; deletes it. Characters that are
+ * not to be shown (text_unsafe()) are escaped, so that nothing happens to who
+ * looks at the text. The caller frees the text. */
 char *json_print(cJSON *);
+char *json_print_kept(const cJSON *); /* the same, but it stays */
 
 /* Reading; the other end may be of another version: what is missing or of
  * another type reads as "", 0, false, NULL. */

@@ -23,14 +23,15 @@ LABELS(labels_CONNECTION_REASON, SMTPD_REJECT_MAX, "reason", { "limit", 0 },
 LABELS(labels_LOST_PHASE, SMTPD_LOST_MAX, "phase", { "greeting", 0 },
     { "ehlo", 1 }, { "starttls", 2 }, { "mail", 3 }, { "rcpt", 4 },
     { "data", 5 });
+LABELS(labels_EARLY_PHASE, SMTPD_EARLY_MAX, "phase", { "greeting", 0 },
+    { "ehlo", 1 }, { "data", 2 });
 LABELS(labels_TLS_VERSION, TLS_VERSION_MAX, "version", { "TLSv1.2", 0 },
     { "TLSv1.3", 1 }, { "other", 2 });
 LABELS(labels_REPLY_CODE, SMTPD_CODE_MAX, "code", { "421", 0 }, { "450", 1 },
     { "451", 2 }, { "452", 3 }, { "550", 4 }, { "552", 5 }, { "554", 6 });
-LABELS(labels_REJECT_REASON, SMTPD_REASON_MAX, "reason", { "relay_denied", 0 },
-    { "unknown_recipient", 1 }, { "sender_policy", 2 }, { "rate", 3 },
-    { "spool_full", 4 }, { "size", 5 }, { "syntax", 6 }, { "loop", 7 },
-    { "primary_up", 8 }, { "other", 9 });
+#define REASON(NAME, name) { #name, SMTPD_REASON_##NAME },
+LABELS(labels_REJECT_REASON, SMTPD_REASON_MAX, "reason", SMTPD_REASONS(REASON));
+#undef REASON
 LABELS(labels_DELIVERY_PHASE, SMTP_PHASE_MAX, "phase",
     { "resolve", SMTP_PHASE_RESOLVE }, { "connect", SMTP_PHASE_CONNECT },
     { "greeting", SMTP_PHASE_GREETING }, { "ehlo", SMTP_PHASE_EHLO },
@@ -61,6 +62,8 @@ LABELS(labels_VAULT_END, VAULT_END_MAX, "how", { "age", VAULT_END_AGE },
 #define SCOPE(NAME, name) { #name, JUDGE_##NAME },
 LABELS(labels_SCOPE, JUDGE_SCOPE_MAX, "scope", JUDGE_SCOPES(SCOPE));
 #undef SCOPE
+LABELS(labels_DNSBL_STATE, 3, "state", { "untested", SNAP_DNSBL_UNTESTED },
+    { "ok", SNAP_DNSBL_OK }, { "broken", SNAP_DNSBL_BROKEN });
 #define STATE(NAME, name) { #name, HEALTH_##NAME },
 LABELS(labels_WATCHDOG_STATE, HEALTH_STATE_MAX, "state", HEALTH_STATES(STATE));
 LABELS(labels_WATCHDOG_TO, HEALTH_STATE_MAX, "to", HEALTH_STATES(STATE));
@@ -73,8 +76,13 @@ LABELS(labels_DNS_REASON, 5, "reason", { "timeout", 0 }, { "servfail", 1 },
 /* From alert.def, each in the set of its scope. */
 #define OF_GLOBAL_GLOBAL(name) { #name, ALERT_##name },
 #define OF_GLOBAL_DOMAIN(name)
+#define OF_GLOBAL_LIST(name)
 #define OF_DOMAIN_GLOBAL(name)
 #define OF_DOMAIN_DOMAIN(name) { #name, ALERT_##name },
+#define OF_DOMAIN_LIST(name)
+#define OF_LIST_GLOBAL(name)
+#define OF_LIST_DOMAIN(name)
+#define OF_LIST_LIST(name) { #name, ALERT_##name },
 static const struct metric_label labels_ALERT_GLOBAL_label[] = {
 #define ALERT(name, scope, ...) OF_GLOBAL_##scope(name)
 #include "status/alert.def"
@@ -85,12 +93,20 @@ static const struct metric_label labels_ALERT_DOMAIN_label[] = {
 #include "status/alert.def"
 #undef ALERT
 };
+static const struct metric_label labels_ALERT_LIST_label[] = {
+#define ALERT(name, scope, ...) OF_LIST_##scope(name)
+#include "status/alert.def"
+#undef ALERT
+};
 static const struct metric_labels labels_ALERT_GLOBAL = { "alert",
 	MX_COUNT(labels_ALERT_GLOBAL_label), ALERT_KIND_MAX,
 	labels_ALERT_GLOBAL_label };
 static const struct metric_labels labels_ALERT_DOMAIN = { "alert",
 	MX_COUNT(labels_ALERT_DOMAIN_label), ALERT_KIND_MAX,
 	labels_ALERT_DOMAIN_label };
+static const struct metric_labels labels_ALERT_LIST = { "alert",
+	MX_COUNT(labels_ALERT_LIST_label), ALERT_KIND_MAX,
+	labels_ALERT_LIST_label };
 
 /* The only typedefs of the tree: the table pastes the scope into a type. */
 typedef struct snapshot scope_GLOBAL;
@@ -99,6 +115,7 @@ typedef struct snap_primary scope_PRIMARY;
 typedef struct snap_server scope_SERVER;
 typedef struct snap_receiver scope_RECEIVER;
 typedef struct snap_heartbeat scope_HEARTBEAT;
+typedef struct snap_dnsbl scope_DNSBL;
 
 const struct metric metrics[] = {
 #define METRIC(scope, name, type, value, field, labels, labels2, bounds, help) \
@@ -159,6 +176,8 @@ metric_value(const struct metric *m, const void *base, unsigned i, unsigned j,
 		return *(const unsigned *)field == at ? 1 : 0;
 	case METRIC_FLUSH_DURATION:
 		return flush_duration(field);
+	case METRIC_LIFETIME_USED:
+		return snap_lifetime_used(base, wall_ms);
 	case METRIC_INFO_PRIORITY:
 		return 1;
 	case METRIC_FIRING:

@@ -15,6 +15,7 @@ enum metric_scope {
 	METRIC_SERVER,
 	METRIC_RECEIVER,
 	METRIC_HEARTBEAT,
+	METRIC_DNSBL,
 	METRIC_SCOPE_MAX,
 };
 
@@ -31,6 +32,7 @@ enum metric_value {
 	METRIC_EXPIRY_MS, /* wall ms as seconds, +Inf for 0 */
 	METRIC_ONE_HOT, /* unsigned field == index of the label */
 	METRIC_FLUSH_DURATION, /* of a struct snap_flush */
+	METRIC_LIFETIME_USED, /* of a struct snap_domain */
 	METRIC_INFO_PRIORITY, /* 1; its label `priority` is the field */
 	METRIC_HIST, /* struct hist */
 	METRIC_SNAPSHOT_HIST, /* uint64_t[]: counts per bucket, no sum */

@@ -44,7 +44,7 @@ snap_domain_create(const char *name, unsigned nprimaries)
 
 	memcpy((char *)d + fixed, name, len);
 	d->name = (char *)d + fixed;
-	d->cause = d->trouble = d->breaker_reply = "";
+	d->cause = d->trouble = d->breaker_reply = d->breaker_primary = "";
 	d->nprimaries = nprimaries;
 	for (unsigned i = 0; i < nprimaries; i++)
 		d->primary[i].label = d->primary[i].text =
@@ -75,6 +75,7 @@ put_strings(char *room, struct snap_domain *d)
 	at = put_string(room, at, &d->cause);
 	at = put_string(room, at, &d->trouble);
 	at = put_string(room, at, &d->breaker_reply);
+	at = put_string(room, at, &d->breaker_primary);
 	for (unsigned i = 0; i < d->nprimaries; i++) {
 		at = put_string(room, at, &d->primary[i].label);
 		at = put_string(room, at, &d->primary[i].text);
@@ -153,6 +154,15 @@ chunk_own(struct snap_chunk **cp)
 	chunk_unref(cp);
 	*cp = mine;
 	return mine;
+}
+
+double
+snap_lifetime_used(const struct snap_domain *d, int64_t wall_ms)
+{
+	if (d->ripest_ms == 0 || d->ripest_life_ms <= 0 ||
+	    d->ripest_ms > wall_ms)
+		return 0;
+	return (double)(wall_ms - d->ripest_ms) / (double)d->ripest_life_ms;
 }
 
 const struct snap_domain *
@@ -240,6 +250,26 @@ snap_list_merge(struct snap_list *l, struct snap_domain **d, unsigned n)
 }
 
 void
+snap_list_drop(struct snap_list *l, const char *const *name, unsigned n)
+{
+	struct snap_list old = *l;
+	struct snap_domain *at;
+	unsigned j = 0;
+
+	if (n == 0)
+		return;
+	*l = (struct snap_list){ 0 };
+	for (unsigned i = 0; i < old.n; i++) {
+		at = (struct snap_domain *)(uintptr_t)snap_list_at(&old, i);
+		while (j < n && strcmp(name[j], at->name) < 0)
+			j++;
+		if (j == n || strcmp(name[j], at->name) != 0)
+			list_append(l, snap_domain_ref(at));
+	}
+	snap_list_fini(&old);
+}
+
+void
 snap_list_share(struct snap_list *dst, const struct snap_list *src)
 {
 	dst->n = src->n;
@@ -294,6 +324,7 @@ snap_alerts_unref(struct snap_alerts **ap)
 		return;
 	mem_free(&a->alert);
 	mem_free(&a->firing);
+	mem_free(&a->list);
 	mem_free(&a->text);
 	mem_free(&a->receiver);
 	mem_free(&a->heartbeat);
@@ -307,24 +338,18 @@ firing_cmp(const void *a, const void *b)
 	    ((const struct snap_firing *)b)->domain);
 }
 
-void
-snap_alerts_index(struct snap_alerts *a)
+/* The objects of a scope about which something fires, each once. */
+static struct snap_firing *
+firing_of(const struct snap_alerts *a, enum alert_scope scope, unsigned *np)
 {
 	struct snap_firing *f = mem_array(a->nalerts + 1, sizeof(*f));
 	unsigned n = 0, k = 0;
 
-	a->daemon = 0;
-	for (unsigned i = 0; i < a->nalerts; i++) {
-		uint32_t bit = UINT32_C(1) << a->alert[i].kind;
-
-		if (!a->alert[i].firing)
-			continue;
-		if (a->alert[i].domain[0] == '\0')
-			a->daemon |= bit;
-		else
-			f[n++] =
-			    (struct snap_firing){ a->alert[i].domain, bit };
-	}
+	for (unsigned i = 0; i < a->nalerts; i++)
+		if (a->alert[i].firing &&
+		    alert_scope(a->alert[i].kind) == scope)
+			f[n++] = (struct snap_firing){ a->alert[i].domain,
+				UINT32_C(1) << a->alert[i].kind };
 	qsort(f, n, sizeof(*f), firing_cmp);
 	for (unsigned i = 1; i < n; i++) {
 		if (firing_cmp(&f[k], &f[i]) == 0)
@@ -332,20 +357,40 @@ snap_alerts_index(struct snap_alerts *a)
 		else
 			f[++k] = f[i];
 	}
+	*np = n > 0 ? k + 1 : 0;
+	return f;
+}
+
+void
+snap_alerts_index(struct snap_alerts *a)
+{
+	struct snap_firing *daemon;
+	unsigned n;
+
+	daemon = firing_of(a, ALERT_SCOPE_GLOBAL, &n);
+	a->daemon = n > 0 ? daemon->alerts : 0; /* of one name: "" */
+	mem_free(&daemon);
 	mem_free(&a->firing);
-	a->firing = f;
-	a->nfiring = n > 0 ? k + 1 : 0;
+	a->firing = firing_of(a, ALERT_SCOPE_DOMAIN, &a->nfiring);
+	mem_free(&a->list);
+	a->list = firing_of(a, ALERT_SCOPE_LIST, &a->nlists);
+}
+
+static uint32_t
+firing_find(const struct snap_firing *list, unsigned n, const char *name)
+{
+	const struct snap_firing key = { name, 0 }, *f;
+
+	if (n == 0)
+		return 0;
+	f = bsearch(&key, list, n, sizeof(key), firing_cmp);
+	return f != NULL ? f->alerts : 0;
 }
 
 uint32_t
 snap_alerts_of(const struct snap_alerts *a, const char *domain)
 {
-	const struct snap_firing key = { domain, 0 }, *f;
-
-	if (a->nfiring == 0)
-		return 0;
-	f = bsearch(&key, a->firing, a->nfiring, sizeof(key), firing_cmp);
-	return f != NULL ? f->alerts : 0;
+	return firing_find(a->firing, a->nfiring, domain);
 }
 
 /* ---- the snapshot */
@@ -375,6 +420,9 @@ snapshot_tell(struct snapshot *s, struct snap_alerts **told)
 	snap_alerts_unref(&s->told);
 	s->told = *told;
 	s->alerts = s->told->daemon;
+	for (unsigned i = 0; i < s->ndnsbls; i++)
+		s->dnsbl[i].alerts = firing_find(s->told->list, s->told->nlists,
+		    s->dnsbl[i].zone);
 	*told = NULL;
 }
 
@@ -453,6 +501,7 @@ snapshot_free(struct snapshot *s)
 	for (unsigned i = 0; i < s->nservers; i++)
 		snap_server_unref(&s->server[i]);
 	mem_free(&s->server);
+	mem_free(&s->dnsbl);
 	snap_list_fini(&s->domains);
 	snap_alerts_unref(&s->told);
 	mem_free(&s);

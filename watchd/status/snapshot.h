@@ -123,7 +123,7 @@ struct snap_domain {
 	const char *name;
 	struct domain_stats count;
 	struct domain_fate recent[STATS_WINDOW_MAX];
-	bool configured; /* false: removed since the start */
+	bool removed; /* from the configuration, with mail queued */
 	enum health_state state;
 	const char *state_name; /* static */
 	int64_t state_since;
@@ -137,17 +137,29 @@ struct snap_domain {
 	unsigned breaker_trials; /* that were refused */
 	bool breaker_is_closed;
 	const char *breaker_reply; /* peer text; "" */
+	const char *breaker_primary; /* it is closed with others there; "" */
+	unsigned breaker_domains; /* how many they are; 0: by itself */
+	bool breaker_follows; /* another domain is told of for all of them */
 	unsigned put_off; /* recipients refused lately, and not believed */
 	bool on_hold;
 	uint64_t active, deferred, held, owed, recipients, bytes;
 	int64_t oldest_ms, oldest_live_ms, next_expiry_ms, next_try_ms;
-	int64_t lifetime; /* seconds */
+	int64_t lifetime; /* seconds, as configured */
+	/* Of the message that has used most of its lifetime: arrival (0: there
+	 * is none) and lifetime with its extensions; snap_lifetime_used(). */
+	int64_t ripest_ms, ripest_life_ms;
 	unsigned window;
 	struct snap_flush flush;
 	uint32_t alerts; /* that fire: 1 << enum alert_kind */
 	unsigned nprimaries;
 	struct snap_primary primary[];
 };
+
+static inline uint64_t
+snap_domain_messages(const struct snap_domain *d)
+{
+	return d->active + d->deferred + d->held;
+}
 
 #define SNAP_CHUNK 64
 /* Ascending by name; all chunks but the last are full. */
@@ -162,7 +174,7 @@ struct snap_list {
 /* An alert that is pending or fires; the texts are in snap_alerts.text. */
 struct snap_alert {
 	enum alert_kind kind;
-	const char *domain; /* "" of the whole daemon */
+	const char *domain; /* or list, see alert_label(); "" the daemon */
 	const char *primary; /* "" none */
 	enum alert_severity severity;
 	bool firing; /* false: pending */
@@ -185,6 +197,21 @@ struct snap_heartbeat {
 	int64_t last_success;
 };
 
+enum snap_dnsbl_state {
+	SNAP_DNSBL_UNTESTED, /* ignored, as are those that are broken */
+	SNAP_DNSBL_OK,
+	SNAP_DNSBL_BROKEN,
+};
+/* A list of smtpd { dnsbl }. */
+struct snap_dnsbl {
+	char zone[TEXT_DOMAIN_MAX];
+	enum snap_dnsbl_state state;
+	char why[128]; /* it is not ok */
+	bool silent; /* its last look-ups failed: nobody waits for it */
+	uint64_t queries, hits, failures, refusals; /* refusals: it was named */
+	uint32_t alerts; /* that fire about it: 1 << enum alert_kind */
+};
+
 /* Knowledge of the alert thread: made by it, immutable once it is shown, shared
  * by the snapshots until there is another. */
 struct snap_alerts {
@@ -194,9 +221,11 @@ struct snap_alerts {
 	struct snap_alert *alert; /* by kind, then domain */
 	unsigned nfiring; /* domains about which something fires */
 	struct snap_firing {
-		const char *domain;
+		const char *domain; /* of nlists: list */
 		uint32_t alerts; /* 1 << enum alert_kind */
 	} * firing; /* ascending domain */
+	unsigned nlists; /* lists about which something fires */
+	struct snap_firing *list;
 	char *text;
 	unsigned nreceivers;
 	struct snap_receiver *receiver;
@@ -219,7 +248,13 @@ struct snapshot {
 	bool stopping; /* draining */
 	struct stats_global count;
 	unsigned smtpd_sessions, delivery_connections;
+	unsigned delivery_connections_max; /* that descriptors allow, too */
+	unsigned smtpd_overdue;
+	unsigned smtpd_sessions_max; /* under the limit of descriptors */
+	unsigned smtpd_stress; /* 1: it is stricter, near that */
 	enum store_state spool_state;
+	uint64_t spool_waiting_bytes; /* on their way to the disk */
+	bool spool_unwritable; /* nor is anything delivered */
 	uint64_t spool_size_bytes; /* as df(1) sees it */
 	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;
 	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */
@@ -239,11 +274,15 @@ struct snapshot {
 	bool agentx_connected; /* the SNMP subagent to its master */
 	uint64_t agentx_requests, agentx_notifications_dropped;
 	uint64_t agentx_snapshots_dropped;
+	bool smtpd_cert_refused, web_refused; /* older ones are in force */
 	bool reload_ok;
 	int64_t reload_time;
-	struct snap_list domains;
+	struct snap_list domains; /* configured, or removed with mail queued */
+	struct domain_stats gone; /* counted of those that were dropped */
 	unsigned nservers;
 	struct snap_server **server; /* ascending label */
+	unsigned ndnsbls;
+	struct snap_dnsbl *dnsbl;
 	uint32_t alerts; /* of the whole daemon that fire */
 	struct snap_alerts *told; /* by the alert thread; never NULL */
 };
@@ -258,6 +297,11 @@ struct snap_domain *snap_domain_copy(const struct snap_domain *);
 struct snap_domain *snap_domain_ref(struct snap_domain *);
 void snap_domain_unref(struct snap_domain **);
 
+/* The share of its lifetime, extensions included, that the message has used which
+ * used most of it; 1 and more: it is over; 0: nothing is queued. Alerts, metrics,
+ * traps, pages and checks all tell this. */
+double snap_lifetime_used(const struct snap_domain *, int64_t wall_ms);
+
 const struct snap_domain *snap_list_at(const struct snap_list *, unsigned i);
 /* The place of the name, or the one where it would have to go. O(log n). */
 unsigned snap_list_place(const struct snap_list *, const char *, bool *found);
@@ -266,6 +310,8 @@ void snap_list_replace(struct snap_list *, unsigned i, struct snap_domain **d);
 /* Consumes the n blocks, ascending by name, none of which is in the list: one
  * walk along both, O(list). */
 void snap_list_merge(struct snap_list *, struct snap_domain **d, unsigned n);
+/* The names, ascending, are in it no more: one walk along both, O(list). */
+void snap_list_drop(struct snap_list *, const char *const *name, unsigned n);
 /* `dst` is empty; the blocks belong to both then. O(n / 64). */
 void snap_list_share(struct snap_list *dst, const struct snap_list *src);
 void snap_list_fini(struct snap_list *);

@@ -26,7 +26,8 @@ enum health_state {
 #define STORE_STATES(STATE)                                                    \
 	STATE(OK, ok)                                                          \
 	STATE(FULL, full) /* too little space: 452 until there is more */      \
-	STATE(FAILED, failed) /* the disk failed: 451 until a restart */
+	STATE(FAILED, failed) /* the disk failed: 451 until a restart */       \
+	STATE(STALLED, stalled) /* a commit is overdue: 451 until it ends */
 
 enum store_state {
 #define STATE(NAME, name) STORE_##NAME,

@@ -34,8 +34,9 @@ add_queue(cJSON *o, const struct snap_domain *d, int64_t now_ms)
 	double age = d->oldest_ms == 0 || d->oldest_ms > now_ms ?
 	    0 :
 	    (double)(now_ms - d->oldest_ms) / 1e3;
+	double extended = (double)d->ripest_life_ms / 1e3 - (double)d->lifetime;
 
-	json_num(q, "messages", (double)(d->active + d->deferred + d->held));
+	json_num(q, "messages", (double)snap_domain_messages(d));
 	json_num(q, "active", (double)d->active);
 	json_num(q, "deferred", (double)d->deferred);
 	json_num(q, "held", (double)d->held);
@@ -44,6 +45,8 @@ add_queue(cJSON *o, const struct snap_domain *d, int64_t now_ms)
 	json_time(q, "oldest", d->oldest_ms / 1000);
 	json_num(q, "oldest_age_seconds", age);
 	json_num(q, "lifetime_seconds", (double)d->lifetime);
+	json_num(q, "extended_seconds", extended > 0 ? extended : 0);
+	json_num(q, "lifetime_used_ratio", snap_lifetime_used(d, now_ms));
 	json_time(q, "next_expiry", d->next_expiry_ms / 1000);
 	json_time(q, "next_try", d->next_try_ms / 1000);
 	json_bool(q, "on_hold", d->on_hold);
@@ -62,6 +65,12 @@ add_breaker(cJSON *o, const struct snap_domain *d)
 	j = json_member(o, "breaker");
 	json_time(j, "since", d->breaker_since);
 	json_text(j, "reply", d->breaker_reply);
+	if (d->breaker_domains > 0)
+		json_text(j, "primary", d->breaker_primary);
+	else
+		json_null(j, "primary");
+	json_num(j, "domains", d->breaker_domains > 0 ? d->breaker_domains : 1);
+	json_bool(j, "follows", d->breaker_follows);
 	json_num(j, "trials", d->breaker_trials);
 	json_time(j, "next_trial", d->breaker_trial);
 }
@@ -142,13 +151,20 @@ alert_name(enum alert_kind kind)
 	return names[kind];
 }
 
+static bool
+is_list(const struct snap_alert *a)
+{
+	return alert_scope(a->kind) == ALERT_SCOPE_LIST;
+}
+
 cJSON *
 status_json_alert(const struct snap_alert *a)
 {
 	cJSON *o = json_object();
 
 	json_text(o, "alert", alert_name(a->kind));
-	json_text(o, "domain", a->domain);
+	json_text(o, "domain", is_list(a) ? "" : a->domain);
+	json_text(o, "list", is_list(a) ? a->domain : "");
 	json_text(o, "primary", a->primary);
 	json_text(o, "severity", severity[a->severity]);
 	json_text(o, "state", a->firing ? "firing" : "pending");
@@ -159,7 +175,7 @@ status_json_alert(const struct snap_alert *a)
 }
 
 /* Receivers by their names, never by their addresses: those are secrets. Of
- * one domain: its alerts and those of the daemon; NULL: all. */
+ * one domain: its alerts and those of the daemon and its lists; NULL: all. */
 static void
 add_alerts(cJSON *o, const struct snapshot *s, const char *domain)
 {
@@ -168,6 +184,7 @@ add_alerts(cJSON *o, const struct snapshot *s, const char *domain)
 
 	for (unsigned i = 0; i < t->nalerts; i++)
 		if (domain == NULL || t->alert[i].domain[0] == '\0' ||
+		    is_list(&t->alert[i]) ||
 		    strcmp(t->alert[i].domain, domain) == 0)
 			json_push(list, status_json_alert(&t->alert[i]));
 	list = json_array(o, "receivers");
@@ -185,6 +202,25 @@ add_alerts(cJSON *o, const struct snapshot *s, const char *domain)
 		j = json_push_object(list);
 		json_text(j, "heartbeat", t->heartbeat[i].name);
 		json_time(j, "last_success", t->heartbeat[i].last_success);
+	}
+}
+
+static void
+add_dnsbls(cJSON *o, const struct snapshot *s)
+{
+	static const char *const state[] = { "untested", "ok", "broken" };
+	cJSON *list = json_array(o, "dnsbls"), *j;
+
+	for (unsigned i = 0; i < s->ndnsbls; i++) {
+		j = json_push_object(list);
+		json_text(j, "list", s->dnsbl[i].zone);
+		json_text(j, "state", state[s->dnsbl[i].state]);
+		json_text(j, "why", s->dnsbl[i].why);
+		json_bool(j, "silent", s->dnsbl[i].silent);
+		json_num(j, "queries", (double)s->dnsbl[i].queries);
+		json_num(j, "hits", (double)s->dnsbl[i].hits);
+		json_num(j, "failures", (double)s->dnsbl[i].failures);
+		json_num(j, "refusals", (double)s->dnsbl[i].refusals);
 	}
 }
 
@@ -270,7 +306,8 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	cJSON *o = json_object(), *list;
 
 	json_text(o, "domain", d->name);
-	json_bool(o, "configured", d->configured);
+	json_bool(o, "configured", !d->removed);
+	json_bool(o, "removed", d->removed);
 	json_text(o, "state", d->state_name);
 	json_time(o, "state_since", d->state_since);
 	json_text(o, "cause", d->cause);
@@ -303,6 +340,7 @@ add_globals(cJSON *o, const struct snapshot *s)
 	j = json_member(o, "spool");
 	json_text(j, "state", store_state_name(s->spool_state));
 	json_bool(j, "accepting", s->spool_state == STORE_OK);
+	json_bool(j, "unwritable", s->spool_unwritable);
 	json_num(j, "size_bytes", (double)s->spool_size_bytes);
 	json_num(j, "free_bytes", (double)s->spool_free_bytes);
 	json_num(j, "free_inodes", (double)s->spool_free_inodes);
@@ -321,9 +359,14 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_time(j, "oldest", s->vault_oldest_ms / 1000);
 	j = json_member(o, "smtpd");
 	json_num(j, "sessions", s->smtpd_sessions);
+	json_num(j, "sessions_max", s->smtpd_sessions_max);
+	json_bool(j, "stress", s->smtpd_stress != 0);
 	json_num(j, "connections", (double)s->count.connections);
+	json_bool(j, "certificate_refused", s->smtpd_cert_refused);
+	json_bool(json_member(o, "web"), "files_refused", s->web_refused);
 	j = json_member(o, "delivery");
 	json_num(j, "connections", s->delivery_connections);
+	json_num(j, "connections_max", s->delivery_connections_max);
 	j = json_member(o, "config");
 	json_bool(j, "reload_ok", s->reload_ok);
 	json_time(j, "loaded", s->reload_time);
@@ -371,6 +414,7 @@ put_head(struct buf *out, const struct snapshot *s, bool primaries_only)
 	} else {
 		add_globals(o, s);
 		add_alerts(o, s, NULL);
+		add_dnsbls(o, s);
 	}
 	return put_open(out, o, ",\"primaries\":[");
 }

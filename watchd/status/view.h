@@ -31,6 +31,7 @@ struct msg_view {
 	bool replayed; /* out of the vault */
 	bool damaged; /* its record or body does not hold; perhaps nothing but
 		       * id, domain, size and arrival is known */
+	bool unreadable; /* since the start: not even domain and size */
 	const char *helo, *client; /* who brought it */
 	const char *host; /* of the last attempt; "" none */
 	unsigned nrcpts; /* all of them, also when not listed */

@@ -205,6 +205,17 @@ deliver_choose_again(struct deliver *dl, const char *domain)
 }
 
 void
+deliver_route_again(struct deliver *dl, const char *domain)
+{
+	struct deliver_dest *d = deliver_dest_find(dl, domain);
+
+	if (d == NULL)
+		return;
+	d->generation--; /* of a configuration before */
+	deliver_dest_touch(d);
+}
+
+void
 deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 {
 	struct deliver_dest *d;
@@ -349,6 +360,21 @@ deliver_drain(struct deliver *dl, void (*idle)(void *arg), void *arg)
 	dl->drained_arg = arg;
 	each_session(dl, quit_idle);
 	loop_task_schedule(dl->task);
+}
+
+void
+deliver_limit(struct deliver *dl, unsigned most)
+{
+	dl->limit = most;
+	loop_task_schedule(dl->task); /* somebody may have waited for it */
+}
+
+unsigned
+deliver_connections_max(const struct deliver *dl)
+{
+	unsigned most = dl->conf->deliver_connections;
+
+	return dl->limit != 0 && dl->limit < most ? dl->limit : most;
 }
 
 unsigned

@@ -91,9 +91,17 @@ void deliver_want(struct deliver *, const char *domain, unsigned connections);
 /* A host of the domain went down (deliver_ops.down), or the domain has other
  * settings: who waits in a line goes where it should now. */
 void deliver_choose_again(struct deliver *, const char *domain);
+/* It goes by other settings from now on, under the same configuration: its route is
+ * looked up anew. */
+void deliver_route_again(struct deliver *, const char *domain);
 /* Shutdown: take nothing more; `idle` is called when the last job is back. */
 void deliver_drain(struct deliver *, void (*idle)(void *arg), void *arg);
 unsigned deliver_connections(const struct deliver *);
+/* So many connections in all, whatever deliver_connections allows: there are no
+ * more descriptors. What is open ends with deliver_configure(). */
+void deliver_limit(struct deliver *, unsigned most);
+/* The most that both allow. */
+unsigned deliver_connections_max(const struct deliver *);
 /* Of the host that the domain's mail goes to; 1 when none is chosen. */
 unsigned deliver_window(const struct deliver *, const char *domain);
 /* The host with these addresses, under whichever name, is back, for connections

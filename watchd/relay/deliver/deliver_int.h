@@ -79,6 +79,7 @@ struct deliver_session {
 	unsigned messages; /* transactions begun */
 	unsigned accepted; /* messages it took */
 	unsigned refused; /* recipients it refused for good */
+	bool offers_less; /* than before, and something did not fit */
 	struct delivery *cur, *next; /* next: loaded ahead */
 	/* The transaction under way. */
 	struct smtp_client_rcpt rcpts[DELIVER_RCPTS];
@@ -219,6 +220,7 @@ struct deliver {
 	struct deliver_session_list idle; /* the longest idle first */
 	struct deliver_session_list gone;
 	unsigned nsessions;
+	unsigned limit; /* of them, beside the configuration's; 0: none */
 	unsigned nforeign; /* sessions of domains that nobody configured */
 	unsigned lookups; /* routes being looked up for them */
 	unsigned jobs; /* out */

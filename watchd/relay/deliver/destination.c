@@ -50,14 +50,14 @@ deliver_dest_touch(struct deliver_dest *d)
 bool
 deliver_dest_is_ours(const struct deliver_dest *d)
 {
-	return config_domain(d->deliver->conf, d->domain) != NULL;
+	return config_settings(d->deliver->conf, d->domain) != NULL;
 }
 
 const struct conf_deliver *
 deliver_dest_conf(const struct deliver_dest *d)
 {
 	const struct config *conf = d->deliver->conf;
-	const struct conf_domain *dom = config_domain(conf, d->domain);
+	const struct conf_domain *dom = config_settings(conf, d->domain);
 
 	return dom != NULL ? &dom->deliver : &conf->defaults.deliver;
 }
@@ -289,7 +289,7 @@ static void
 route_begin(struct deliver_dest *d)
 {
 	struct deliver *dl = d->deliver;
-	const struct conf_domain *dom = config_domain(dl->conf, d->domain);
+	const struct conf_domain *dom = config_settings(dl->conf, d->domain);
 	const char *primary[ROUTE_HOST_MAX];
 	uint16_t port = 25;
 	size_t i, n = 0;

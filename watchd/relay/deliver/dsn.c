@@ -340,21 +340,36 @@ boundary_make(const struct dsn_input *in, char *dst, size_t size)
 	snprintf(dst, size, "=_%016llx", (unsigned long long)in->boundary);
 }
 
+/* RFC 6533 4: the header is UTF-8 where SMTPUTF8 allowed it to be. Octets above
+ * 127 in any other header are of an encoding that nobody named. */
+static const char *
+original_type(const struct dsn_input *in, size_t header, bool full)
+{
+	bool eightbit = dsn_is_8bit(in->body, header);
+
+	if (eightbit && (in->env->flags & ENV_UTF8) != 0)
+		return full ? "message/global" : "message/global-headers";
+	if (full)
+		return "message/rfc822";
+	return eightbit ? "text/rfc822-headers; charset=utf-8" :
+			  "text/rfc822-headers";
+}
+
 int
 dsn_write(const struct dsn_input *in, struct buf *out)
 {
 	struct dsn_writer w = { .out = out };
 	char boundary[40];
 	bool full, eightbit;
-	size_t len;
+	size_t len, header;
 
 	/* RFC 3461 4.3: without RET the choice is ours; without a failure
 	 * only the headers are due. */
 	full = in->action == DSN_FAILED && in->env->ret != RET_HDRS &&
 	    in->body_whole && in->body_len <= in->body_max;
+	header = dsn_header_len(in->body, in->body_len);
 	len = full ? in->body_len :
-		     dsn_whole_lines(in->body,
-			 dsn_header_len(in->body, in->body_len), in->body_max);
+		     dsn_whole_lines(in->body, header, in->body_max);
 	eightbit = dsn_is_8bit(in->body, len);
 	boundary_make(in, boundary, sizeof(boundary));
 
@@ -366,9 +381,7 @@ dsn_write(const struct dsn_input *in, struct buf *out)
 	    false);
 	put_status(&w, in);
 	put_part(&w, boundary,
-	    full	 ? "message/rfc822" :
-		eightbit ? "text/rfc822-headers; charset=utf-8" :
-			   "text/rfc822-headers",
+	    original_type(in, header < len ? header : len, full),
 	    full ? "Undelivered message" : "Message headers", eightbit);
 	dsn_put_original(&w, in->body, len);
 	dsn_put(&w, "\r\n--");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * dsn: writes delivery status notifications: multipart/report with a text, a
  * message/delivery-status (RFC 3464) and the original or its headers
- * (RFC 3462, 3461 5). CRLF only. Everything that came from a peer is cleaned
+ * (RFC 3462, 3461 5, 6533 4). CRLF only. Everything that came from a peer is cleaned
  * of control characters and folded. Pure. */
 #ifndef MX_DELIVER_DSN_H
 #define MX_DELIVER_DSN_H

@@ -22,8 +22,11 @@
 #include "relay/deliver/deliver_int.h"
 
 #define SESSION_QUIT_MS 5000 /* politeness has its limits */
+/* What did not fit would not fit for as long as the connection is kept busy: the
+ * offer of EHLO is asked for again, on another one. */
+#define OFFER_AGAIN (2 * CLOCK_SEC)
 
-#define EDGE(st)	(1u << (st))
+#define EDGE(st)    (1u << (st))
 
 static const struct {
 	const char *name;
@@ -162,6 +165,7 @@ deliver_session_spent(const struct deliver_session *s)
 	return s->conf != deliver_of(s)->conf ||
 	    !deliver_session_is_of_today(s) || deliver_session_full(s) ||
 	    s->messages >= s->set->max_messages ||
+	    (s->offers_less && age >= OFFER_AGAIN) ||
 	    age >= s->set->max_age_ms * CLOCK_MS;
 }
 
@@ -525,7 +529,7 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 	strlcpy(s->label, d->label, sizeof(s->label));
 	d->busy++;
 	s->conf = config_ref(dl->conf);
-	dom = config_domain(s->conf, d->domain);
+	dom = config_settings(s->conf, d->domain);
 	if (dom == NULL)
 		dom = &s->conf->defaults;
 	s->set = &dom->deliver;

@@ -383,7 +383,7 @@ lane_leave(struct deliver_dest *d)
 static bool
 foreign_full(const struct deliver *dl)
 {
-	unsigned most = dl->conf->deliver_connections / 2;
+	unsigned most = deliver_connections_max(dl) / 2;
 
 	return dl->nforeign >= (most > 0 ? most : 1);
 }
@@ -405,7 +405,7 @@ total_room(const struct lane *l)
 {
 	const struct deliver *dl = l->site->deliver;
 
-	if (dl->nsessions >= dl->conf->deliver_connections)
+	if (dl->nsessions >= deliver_connections_max(dl))
 		return false;
 	if (!TAILQ_EMPTY(&dl->waiting))
 		return false;
@@ -641,7 +641,7 @@ site_serve_total(struct deliver *dl, int64_t end)
 {
 	struct lane *l;
 
-	while (dl->nsessions < dl->conf->deliver_connections &&
+	while (dl->nsessions < deliver_connections_max(dl) &&
 	    (l = total_next(dl)) != NULL && !dl->draining) {
 		lane_unwait(l);
 		if (site_room(l->site, loop_now(dl->loop)))

@@ -365,6 +365,7 @@ is_unfit(struct deliver_session *s, struct delivery *w)
 		return false;
 	c.known.fitted = offered_before(s, w, c.unfit);
 	v = judged(s, &c, NULL);
+	s->offers_less |= c.known.fitted;
 	w->status = status[c.unfit];
 	snprintf(w->reply, sizeof(w->reply), "%s%s", text[c.unfit],
 	    v.outcome == JUDGE_PUT_OFF ? "; it did before" : "");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * ages: see ages.h. A ring of 2^18 counters (1 MB for the whole queue). An
  * arrival in the future (a clock that was set back) counts as of now, so that
- * one wild record cannot push everything else off the ring. */
+ * one wild record cannot push everything else off the ring. A clock that was ahead
+ * does: when it is set back the owner counts anew. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -18,6 +19,15 @@ void
 ages_fini(struct ages *a)
 {
 	mem_free(&a->slot);
+}
+
+void
+ages_clear(struct ages *a)
+{
+	uint32_t *slot = a->slot;
+
+	memset(slot, 0, AGES_SLOTS * sizeof(*slot));
+	*a = (struct ages){ .slot = slot };
 }
 
 static uint32_t *

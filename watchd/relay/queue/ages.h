@@ -18,6 +18,7 @@ struct ages {
 
 void ages_init(struct ages *);
 void ages_fini(struct ages *);
+void ages_clear(struct ages *); /* all is to be counted anew */
 /* Counts an arrival; the step it was counted under is for ages_remove(). */
 int64_t ages_add(struct ages *, int64_t arrival_ms, int64_t now_ms);
 void ages_remove(struct ages *, int64_t step);

@@ -70,6 +70,7 @@ dest_free(struct dest *d)
 	RB_REMOVE(dest_tree, &q->dests, d);
 	heap_fini(&d->wait);
 	heap_fini(&d->deadlines);
+	breaker_primary_leave(d);
 	breaker_fini(d, false);
 	free(d->breaker_reply);
 	free(d);
@@ -109,8 +110,7 @@ dest_paused(const struct dest *d, int64_t now)
 static bool
 dest_working(const struct dest *d, int64_t now)
 {
-	return dest_open(d) && !dest_paused(d, now) &&
-	    d->queue->trouble < TROUBLE_MAX;
+	return dest_open(d) && !dest_paused(d, now) && record_works(d->queue);
 }
 
 /* Parts out at once: a canary alone, and then as many as the policy has
@@ -209,6 +209,63 @@ dest_next_expiry(const struct dest *d)
 	return best == INT64_MAX ? 0 : best;
 }
 
+struct ripest {
+	int64_t now, arrival, life;
+};
+
+/* Within what one extension covers it is the oldest, as for the expiry. */
+static void
+ripest_of(const struct dest *d, struct age_tree *tree, struct ripest *r)
+{
+	struct part *e = RB_MIN(age_tree, tree), key;
+	int64_t life;
+
+	for (unsigned i = 0; e != NULL; i++) {
+		life = part_expiry(e) - e->arrival_ms;
+		/* By multiplication: age / life > its age / its life. */
+		if (r->life == 0 ||
+		    (double)(r->now - e->arrival_ms) * (double)r->life >
+			(double)(r->now - r->arrival) * (double)life) {
+			r->arrival = e->arrival_ms;
+			r->life = life;
+		}
+		if (i == d->extend.n)
+			break;
+		key.arrival_ms = d->extend.rec[i].until_ms + 1;
+		key.id = 0;
+		e = RB_NFIND(age_tree, tree, &key);
+	}
+}
+
+bool
+dest_ripest(const struct dest *d, int64_t now, int64_t *arrival, int64_t *life)
+{
+	struct dest *dd = (struct dest *)(uintptr_t)d;
+	struct ripest r = { .now = now };
+
+	ripest_of(d, &dd->by_age, &r);
+	ripest_of(d, &dd->kept, &r);
+	*arrival = r.arrival;
+	*life = r.life;
+	return r.life > 0;
+}
+
+/* One of those that were closed together is told of for all; and that it is open
+ * again, of whom it was told that it is closed. */
+static void
+notify_breaker(struct dest *d, unsigned notes)
+{
+	const struct queue_ops *ops = &d->queue->ops;
+	bool closed = (notes & NOTE_BREAKER) != 0, speaks, tell = d->told;
+
+	if (closed) {
+		(void)breaker_primary_domains(d, &speaks);
+		tell = speaks && (notes & NOTE_BREAKER_NEW) != 0;
+		d->told = speaks;
+	}
+	ops->breaker(ops->arg, d->name, closed, tell, d->breaker_reply);
+}
+
 void
 dest_notify(struct dest *d, int64_t now)
 {
@@ -223,8 +280,7 @@ dest_notify(struct dest *d, int64_t now)
 	if (notes & NOTE_FLUSH_BEGIN)
 		ops->flush(ops->arg, &view, true, true);
 	if (notes & (NOTE_BREAKER | NOTE_MENDED))
-		ops->breaker(ops->arg, d->name, notes & NOTE_BREAKER,
-		    notes & NOTE_BREAKER_NEW, d->breaker_reply);
+		notify_breaker(d, notes);
 	if (notes & NOTE_FLUSH_END)
 		ops->flush(ops->arg, &view, false, notes & NOTE_FLUSH_OK);
 }

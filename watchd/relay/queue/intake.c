@@ -119,6 +119,12 @@ queue_accepting(const struct queue *q, uint64_t size)
 	return rc == 0 && queue_full(q) ? -MX_EFULL : rc;
 }
 
+unsigned
+queue_pressure(const struct queue *q)
+{
+	return store_pressure(q->store);
+}
+
 bool
 queue_full(const struct queue *q)
 {

@@ -249,6 +249,19 @@ knowledge_believe(struct knowledge *k, struct known *e)
 }
 
 void
+knowledge_passed(struct knowledge *k, const char *rcpt)
+{
+	struct known *e = knowledge_find(k, KNOWN_RCPT, rcpt);
+
+	if (e == NULL || e->refused == 0)
+		return;
+	set_scope(k, e, JUDGE_NOBODY);
+	e->refused = e->last = 0;
+	e->believed = 0;
+	k->dirty = true;
+}
+
+void
 knowledge_forgive(struct knowledge *k)
 {
 	for (uint32_t i = 0; i < k->nslots; i++) {

@@ -64,6 +64,9 @@ void knowledge_refused(struct knowledge *, enum judge_scope, const char *sender,
 /* It was refused, and that is no evidence: only since when. */
 void knowledge_stamp(struct knowledge *, enum known_kind, const char *name,
     int64_t now);
+/* A recipient was let pass, whatever became of the message: should it be refused
+ * again, that is the first time. */
+void knowledge_passed(struct knowledge *, const char *rcpt);
 /* Its refusal is believed from now on. */
 void knowledge_believe(struct knowledge *, struct known *);
 /* The evidence is gone: what is known to have been taken stays. */

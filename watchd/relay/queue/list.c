@@ -289,3 +289,19 @@ list_show(void *self, uint64_t id, relay_show_cb *cb, void *arg)
 	r->arg = arg;
 	request_send(r);
 }
+
+void
+list_unreadable(void *self, struct relay_unreadable *out)
+{
+	struct queue *q = self;
+
+	out->ids = store_damaged(q->store, &out->n);
+	out->all = q->unreadable;
+}
+
+int64_t
+list_came(void *self, uint64_t id)
+{
+	(void)self;
+	return store_id_ms(id);
+}

@@ -3,6 +3,7 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/ages.c watchd/relay/queue/ages.h \
 	watchd/relay/queue/backoff.c watchd/relay/queue/backoff.h \
 	watchd/relay/queue/breaker.c \
+	watchd/relay/queue/breaker_primary.c \
 	watchd/relay/queue/destination.c \
 	watchd/relay/queue/part.c \
 	watchd/relay/queue/extend.c watchd/relay/queue/extend.h \
@@ -13,10 +14,13 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/intake.c \
 	watchd/relay/queue/list.c \
 	watchd/relay/queue/operator.c \
+	watchd/relay/queue/clock_back.c \
 	watchd/relay/queue/clock_doubt.c \
 	watchd/relay/queue/queue.c watchd/relay/queue/queue.h \
 	watchd/relay/queue/queue_int.h \
 	watchd/relay/queue/record.c \
+	watchd/relay/queue/refusal.c \
+	watchd/relay/queue/refused.c \
 	watchd/relay/queue/schedule.c \
 	watchd/relay/queue/vault.c \
 	watchd/relay/relay.c watchd/relay/relay.h
@@ -25,11 +29,13 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
-	tests/unit/test_breaker_model tests/unit/test_vault
+	tests/unit/test_breaker_many tests/unit/test_breaker_model \
+	tests/unit/test_vault
 TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
-	tests/unit/test_breaker_model tests/unit/test_vault
+	tests/unit/test_breaker_many tests/unit/test_breaker_model \
+	tests/unit/test_vault
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
@@ -53,6 +59,9 @@ tests_unit_test_queue_flush_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_operate_SOURCES = tests/unit/test_queue_operate.c \
 	$(QUEUE_WORLD)
 tests_unit_test_queue_operate_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_breaker_many_SOURCES = tests/unit/test_breaker_many.c \
+	$(QUEUE_WORLD)
+tests_unit_test_breaker_many_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_breaker_model_SOURCES = tests/unit/test_breaker_model.c \
 	$(QUEUE_WORLD)
 tests_unit_test_breaker_model_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)

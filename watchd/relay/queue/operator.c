@@ -78,6 +78,7 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	if ((e = RB_MIN(age_tree, &d->by_age)) != NULL)
 		out->oldest_live_ms = e->arrival_ms;
 	out->next_expiry_ms = dest_next_expiry(d);
+	(void)dest_ripest(d, now, &out->ripest_ms, &out->ripest_life_ms);
 	if (dest_open(d)) {
 		if (d->nready > 0)
 			out->next_try_ms = now;
@@ -95,7 +96,9 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->trial_ms = d->broken ? d->trial_ms : 0;
 	out->trials = d->trials;
 	out->broken_reply = d->broken ? d->breaker_reply : NULL;
-	out->put_off = breaker_put_off(d, now);
+	out->broken_primary = d->broken ? breaker_primary_label(d) : NULL;
+	out->broken_domains = breaker_primary_domains(d, &out->broken_speaks);
+	out->put_off = refusal_put_off(d, now);
 	flush_view(d, now, &out->flush);
 }
 
@@ -302,12 +305,15 @@ operator_init(struct queue *q)
 		.ages = relay_op_ages,
 		.list = list_messages,
 		.show = list_show,
+		.unreadable = list_unreadable,
+		.came = list_came,
 		.flush = relay_op_flush,
 		.hold_domain = relay_op_hold_domain,
 		.hold = relay_op_hold,
 		.extend = relay_op_extend,
 		.bounce = relay_op_bounce,
 		.remove = relay_op_remove,
+		.refused = refused_list,
 		.vault = vault_view,
 		.vault_list = vault_list,
 		.replay = vault_replay,

@@ -48,6 +48,7 @@ queue_settle(void *arg)
 	struct queue_request *r, *next;
 	struct dest *d;
 	unsigned n;
+	bool more;
 
 	tell_full(q);
 	intake_refuse(q);
@@ -59,6 +60,7 @@ queue_settle(void *arg)
 			next = LIST_FIRST(&q->requests);
 		}
 	}
+	more = breaker_primary_settle(q, SETTLE_STEP / 2);
 	for (n = SETTLE_STEP; n > 0 && (d = TAILQ_FIRST(&q->touched)) != NULL;
 	     n--) {
 		TAILQ_REMOVE(&q->touched, d, touched_link);
@@ -67,7 +69,7 @@ queue_settle(void *arg)
 	}
 	/* The rest after what else the loop has to do: a task that schedules
 	 * itself would run in the same turn. */
-	if (!TAILQ_EMPTY(&q->touched))
+	if (more || !TAILQ_EMPTY(&q->touched))
 		loop_timer_set(q->timer, 0);
 	else
 		schedule_arm(q);
@@ -88,7 +90,8 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	q->ops = *ops;
 	q->policy = policy_builtin;
 	q->report_lifetime_ms = policy_builtin.lifetime_ms;
-	q->tick_ms = clock_wall_ms() + TICK_MAX_MS;
+	q->tick_ms = queue_mono_ms() + TICK_MAX_MS;
+	clock_back_start(q);
 	idmap_init(&q->entries);
 	RB_INIT(&q->dests);
 	heap_init(&q->times);
@@ -98,6 +101,8 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	TAILQ_INIT(&q->touched);
 	TAILQ_INIT(&q->blocked);
 	TAILQ_INIT(&q->unsaved);
+	RB_INIT(&q->primaries);
+	TAILQ_INIT(&q->mended);
 	LIST_INIT(&q->jobs);
 	LIST_INIT(&q->requests);
 	STAILQ_INIT(&q->refused);
@@ -133,6 +138,7 @@ queue_destroy(struct queue **qp)
 	intake_refuse(q);
 	while ((d = RB_ROOT(&q->dests)) != NULL)
 		dest_free(d);
+	breaker_primary_fini(q);
 	heap_fini(&q->times);
 	heap_fini(&q->retries);
 	heap_fini(&q->others);
@@ -150,6 +156,8 @@ queue_destroy(struct queue **qp)
 static void
 load_one(void *arg, const struct envelope *env)
 {
+	if (((struct queue *)arg)->dead)
+		return;
 	if ((env->flags & ENV_VAULT) != 0)
 		vault_add(arg, env);
 	else
@@ -162,7 +170,13 @@ load_done(void *arg, int rc, uint64_t damaged)
 	struct queue *q = arg;
 	struct dest *d;
 
+	q->completions--;
+	if (q->dead) { /* the store is closed behind us */
+		queue_release(q);
+		return;
+	}
 	q->loading = false;
+	q->unreadable = damaged;
 	q->stats->g.damaged[DAMAGE_RECORD] += damaged;
 	if (rc != 0)
 		log_error("queue", "event=loaded error=%s messages=%ju",
@@ -181,6 +195,7 @@ queue_load(struct queue *q)
 	operator_load(q);
 	breaker_load(q);
 	clock_doubt_load(q);
+	q->completions++;
 	store_scan(q->store, load_one, load_done, q);
 }
 
@@ -210,6 +225,8 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 			return;
 		d->configured = false;
 		breaker_fini(d, true);
+		if (d->n == 0) /* a hold of nothing would outlive it */
+			(void)q->relay.hold_domain(q, domain, false);
 		queue_gate(q, domain, GATE_OPEN);
 		dest_policy(d, &q->policy);
 		dest_touch(d);

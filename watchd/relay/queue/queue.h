@@ -76,9 +76,10 @@ struct queue_ops {
 	void (
 	    *flush)(void *arg, const struct relay_flush *, bool begin, bool ok);
 	/* The breaker of the domain is closed: its primary refuses for good what
-	 * it should take (`fresh`: since now, not since before a restart); or it
-	 * is open again. `reply` is peer text. */
-	void (*breaker)(void *arg, const char *domain, bool closed, bool fresh,
+	 * it should take; or it is open again. `tell`: somebody is to be told,
+	 * once: not after a restart, and of one of those that are closed
+	 * together. `reply` is peer text. */
+	void (*breaker)(void *arg, const char *domain, bool closed, bool tell,
 	    const char *reply);
 	/* What others know, for the judge; NULL: nothing. Does the domain's list
 	 * name that mailbox itself? When did the primary take the probe's
@@ -149,9 +150,15 @@ typedef void queue_commit_cb(void *arg, uint64_t token, int rc, uint64_t id);
  * each domain, at most ENVELOPE_PART_MAX; fills in their ids and body. */
 void queue_commit(struct queue_intake **, struct envelope **parts, unsigned n,
     queue_commit_cb *, void *arg, uint64_t token);
+/* The store cannot write what becomes of messages, or can again (store.h,
+ * `writable`). While it cannot, nothing is handed out: what cannot be noted
+ * would be sent once more after a restart. */
+void queue_writable(struct queue *, bool);
 /* Can a message of so many bytes be taken now? 0, -MX_EFULL or -MX_EIO. */
 int queue_accepting(const struct queue *, uint64_t size);
 bool queue_full(const struct queue *); /* of max_messages */
+/* How near the bound of what waits for the disk is, in percent. */
+unsigned queue_pressure(const struct queue *);
 
 /* The next part for the domain, or NULL: nothing is ready, or the canary is
  * still out. Oldest first; every second one the newest, so that new mail is

@@ -10,13 +10,18 @@
  *	record.c        writing records down, again and again when it must be
  *	flush.c         a flush and its canary
  *	knowledge.c     what a domain's primary took and refused (pure)
- *	breaker.c       verdicts on refusals; when they mean that it is broken
+ *	refusal.c       verdicts on refusals
+ *	breaker.c       when they mean that it is broken, and until when
+ *	breaker_primary.c  the same of several domains at one primary
+ *	refused.c       names that the list has and the primary refuses for good
  *	clock_doubt.c   what a wall clock that leaps may not do
+ *	clock_back.c    what one that was set back may not keep
  *	operator.c      what an operator does (relay/relay.h)
  *	vault.c         what was given back, for a while
  *	list.c          what he sees
  *
- * Wall milliseconds throughout: retry and expiry times outlive a process. */
+ * Wall milliseconds but for what is called monotonic: retry and expiry times
+ * outlive a process. */
 #ifndef MX_QUEUE_QUEUE_INT_H
 #define MX_QUEUE_QUEUE_INT_H
 
@@ -176,15 +181,22 @@ struct dest {
 	int64_t opened_ms;
 
 	struct knowledge known; /* breaker.c */
+	TAILQ_HEAD(, refused_name) refused; /* refused.c */
+	unsigned nrefused;
 	TAILQ_ENTRY(dest) unsaved_link; /* in queue.unsaved */
 	int64_t save_ms;
 	bool unsaved;
 	bool broken; /* the breaker is closed: nothing goes but a trial */
 	bool trial; /* one message may go, to find out */
+	bool told; /* somebody was told that it is closed */
 	unsigned trials; /* refused, since it was closed */
 	unsigned trial_left; /* messages of this one */
 	int64_t broken_ms, trial_ms; /* since when; the next one */
 	char *breaker_reply;
+	/* Where a refusal contradicted what is known, lately; NULL: nowhere. */
+	struct breaker_primary *primary;
+	TAILQ_ENTRY(dest) hit_link;
+	bool hit_us; /* that one was about us */
 
 	struct flush flush;
 	uint32_t flush_gen;
@@ -232,6 +244,8 @@ RB_HEAD(vault_tree, vaulted);
 int vaulted_cmp(const struct vaulted *, const struct vaulted *);
 RB_PROTOTYPE(vault_tree, vaulted, link, vaulted_cmp)
 
+RB_HEAD(breaker_tree, breaker_primary);
+
 struct queue {
 	struct loop *loop;
 	struct store *store;
@@ -245,19 +259,23 @@ struct queue {
 	struct idmap entries;
 	struct dest_tree dests;
 	struct heap times;
-	int64_t tick_ms; /* wall: schedule_tick() at the latest */
+	int64_t tick_ms; /* monotonic: schedule_tick() at the latest */
+	int64_t clock_lead_ms; /* wall - monotonic, at the last tick */
 	TAILQ_HEAD(, dest) touched;
 	LIST_HEAD(, job) jobs;
 	LIST_HEAD(, queue_request) requests;
 	STAILQ_HEAD(, queue_intake) refused;
-	struct heap retries; /* struct record_write */
+	struct heap retries; /* struct record_write, by monotonic ms */
 	struct loop_task *task;
 	struct loop_timer *timer;
 	struct ages ages;
 	TAILQ_HEAD(, dest) unsaved; /* knowledge, by save_ms */
+	struct breaker_tree primaries;
+	TAILQ_HEAD(, breaker_primary) mended;
 	struct clock_step clock_step;
 	int64_t clock_save_ms; /* monotonic: when the time is noted next */
 	bool all_due; /* once the loading is done */
+	uint64_t unreadable; /* records, at the loading */
 	bool full_told;
 	struct {
 		struct vault_tree tree;
@@ -275,6 +293,7 @@ struct queue {
 	TAILQ_HEAD(, dest) blocked; /* have deadlines that wait for room */
 	unsigned completions; /* the store owes us */
 	unsigned trouble; /* records it refused at least once */
+	bool unwritable; /* the store takes no outcome of anything */
 	bool loading, dead;
 };
 
@@ -313,6 +332,9 @@ void dest_canary(struct dest *); /* from here on: a canary first */
 void dest_walk(struct dest *, unsigned what);
 int64_t dest_next_expiry(const struct dest *);
 struct part *dest_oldest(const struct dest *); /* NULL: empty */
+/* As relay.h has it; false: empty. */
+bool
+dest_ripest(const struct dest *, int64_t now, int64_t *arrival, int64_t *life);
 void dest_settle(struct dest *, int64_t now); /* of the task */
 void dest_notify(struct dest *, int64_t now);
 
@@ -333,7 +355,8 @@ void record_held(struct part *);
  * removes it. */
 #define STATE_PREFIX_MAX 16
 void record_state(struct dest *, const char *prefix, const void *, size_t len);
-void record_again(struct queue *, int64_t now);
+void record_again(struct queue *, int64_t mono_ms);
+bool record_works(const struct queue *); /* outcomes can be noted */
 void record_free(struct record_write **);
 void queue_release(struct queue *); /* frees a dead queue at the last */
 
@@ -350,15 +373,57 @@ void flush_canary_failed(struct dest *, bool lost, int64_t now);
 /* breaker.c */
 void breaker_init(struct dest *);
 void breaker_fini(struct dest *, bool gone); /* from the configuration */
-void breaker_taken(struct dest *, const struct envelope *, int64_t now);
 /* A message came back: taken, or refused; or the connection was lost. */
 void breaker_tried(struct dest *, bool taken, bool lost, int64_t now);
 struct part *breaker_choose(struct dest *); /* for a trial */
 void breaker_open(struct dest *, const char *why);
-unsigned breaker_put_off(struct dest *, int64_t now); /* recipients, lately */
+void
+breaker_close(struct dest *, const char *why, const char *reply, int64_t now);
+void breaker_put(struct dest *); /* writes its state down */
+void breaker_learned(struct dest *); /* what is known is saved in a while */
 int64_t breaker_next(struct dest *, int64_t now); /* a trial; 0: none */
 void breaker_save(struct queue *, int64_t now, bool force);
 void breaker_load(struct queue *); /* the policies are known */
+
+/* refusal.c */
+void refusal_taken(struct dest *, const struct envelope *, int64_t now);
+unsigned refusal_put_off(struct dest *, int64_t now); /* recipients, lately */
+
+/* breaker_primary.c. A label may be NULL. */
+/* That host refused something of the domain, which contradicts what is known, or
+ * does not: of a name (recipient, sender), or of us and the way. */
+enum breaker_hit { BREAKER_HIT_NO, BREAKER_HIT_NAME, BREAKER_HIT_US };
+void breaker_primary_hit(struct dest *, const char *label, enum breaker_hit,
+    const char *reply, int64_t now);
+void breaker_primary_taken(struct queue *, const char *label);
+bool breaker_primary_closed(const struct queue *, const char *label);
+/* So many other domains had something refused there since it took any. */
+unsigned breaker_primary_refused(const struct dest *, const char *label);
+void breaker_primary_leave(struct dest *);
+/* Opens what is to be opened; true: there is more. */
+bool breaker_primary_settle(struct queue *, unsigned budget);
+/* When the domain may have a trial, for others have one (wall; 0: now). */
+int64_t breaker_primary_trial(const struct dest *, int64_t now);
+void breaker_primary_tries(struct dest *);
+void breaker_primary_tried(struct dest *, int64_t now);
+/* Of a breaker that is closed with others: the primary (NULL: by itself), how many
+ * they are, and whether it speaks for all. */
+const char *breaker_primary_label(const struct dest *);
+unsigned breaker_primary_domains(const struct dest *, bool *speaks);
+void breaker_primary_load(struct dest *, const char *label);
+void breaker_primary_fini(struct queue *);
+
+/* refused.c */
+void refused_add(struct dest *, const char *mailbox, int64_t since_ms);
+void refused_fini(struct dest *, bool gone); /* from the configuration */
+void refused_load(struct queue *); /* after the knowledge */
+void refused_list(void *queue, const char *domain,
+    void (*)(void *arg, const char *mailbox, int64_t since_ms), void *arg);
+
+/* clock_back.c */
+int64_t queue_mono_ms(void); /* for what only waits */
+void clock_back_start(struct queue *);
+void clock_back_tick(struct queue *, int64_t now);
 
 /* clock_doubt.c */
 void clock_doubt_load(struct queue *);
@@ -388,6 +453,8 @@ void operator_extend_save(struct dest *);
 void list_messages(void *, const char *, uint64_t, unsigned, relay_list_cb *,
     void *);
 void list_show(void *, uint64_t, relay_show_cb *, void *);
+void list_unreadable(void *, struct relay_unreadable *);
+int64_t list_came(void *, uint64_t id);
 struct queue_request *
 request_create(struct queue *, const uint64_t *, unsigned);
 void request_send(struct queue_request *);

@@ -2,9 +2,10 @@
  * record: writes down what became of a part. What the store refuses is offered
  * again later, with growing pauses, and meanwhile the part is nobody's: it is
  * not delivered a second time only because its record could not be changed
- * (part.h: SAVING, GONE). When too many are stuck the queue stops handing
- * out mail at all (destination.c). Completions come on the loop thread, perhaps
- * after queue_destroy(): then they only count themselves. */
+ * (part.h: SAVING, GONE). When the store says that it can write none, or too
+ * many are stuck, the queue stops handing out mail at all (destination.c).
+ * Completions come on the loop thread, perhaps after queue_destroy(): then they
+ * only count themselves. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,23 +32,50 @@ queue_release(struct queue *q)
 		free(q);
 }
 
-/* So many records wait for a second chance. At the limit, both ways, every
- * destination has to look again. */
-static void
-trouble_add(struct queue *q, int n)
+bool
+record_works(const struct queue *q)
 {
-	bool before = q->trouble >= TROUBLE_MAX;
+	return !q->unwritable && q->trouble < TROUBLE_MAX;
+}
+
+/* After a change: when it made a difference, every destination has to look
+ * again. */
+static void
+record_look(struct queue *q, bool before)
+{
 	struct dest *d;
 
-	q->trouble += (unsigned)n;
-	if (before == (q->trouble >= TROUBLE_MAX))
+	if (before == record_works(q))
 		return;
-	if (!before)
-		log_error("queue", "event=stopped reason=store_refuses");
+	if (before)
+		log_error("queue", "event=stopped reason=%s",
+		    q->unwritable ? "store_unwritable" : "store_refuses");
 	else
 		log_notice("queue", "event=resumed");
 	RB_FOREACH (d, dest_tree, &q->dests)
 		dest_touch(d);
+}
+
+/* So many records wait for a second chance. */
+static void
+trouble_add(struct queue *q, int n)
+{
+	bool before = record_works(q);
+
+	q->trouble += (unsigned)n;
+	record_look(q, before);
+}
+
+/* What waits for its second chance has it at once. */
+void
+queue_writable(struct queue *q, bool yes)
+{
+	bool before = record_works(q);
+
+	q->unwritable = !yes;
+	record_look(q, before);
+	if (yes)
+		record_again(q, INT64_MAX);
 }
 
 /* Not written: later again. */
@@ -70,7 +98,7 @@ record_failed(struct queue *q, struct part *e, int rc)
 	if (s->tries++ == 0)
 		trouble_add(q, 1);
 	heap_insert(&q->retries, &s->again,
-	    clock_wall_ms() +
+	    queue_mono_ms() +
 		backoff_delay(SAVE_FIRST_MS, SAVE_MAX_MS, s->tries));
 	loop_task_schedule(q->task);
 }
@@ -195,12 +223,12 @@ record_held(struct part *e)
 
 /* Offers the store again what it refused. */
 void
-record_again(struct queue *q, int64_t now)
+record_again(struct queue *q, int64_t mono_ms)
 {
 	struct heap_node *n;
 	struct record_write *s;
 
-	while ((n = heap_min(&q->retries)) != NULL && n->key <= now) {
+	while ((n = heap_min(&q->retries)) != NULL && n->key <= mono_ms) {
 		s = HEAP_ENTRY(n, struct record_write, again);
 		heap_remove(&q->retries, n);
 		record_write(q, idmap_get(&q->entries, s->id));

@@ -105,7 +105,8 @@ schedule_arm(struct queue *q)
 	const struct heap_node *n = heap_min(&q->times);
 	const struct heap_node *r = heap_min(&q->retries);
 	int64_t now = clock_wall_ms(), delay = TICK_MAX_MS;
-	int64_t tick = q->tick_ms - now; /* whoever arms the timer anew */
+	int64_t mono = queue_mono_ms();
+	int64_t tick = q->tick_ms - mono; /* whoever arms the timer anew */
 	int64_t doubt = queue_clock_doubt(q);
 
 	if (tick < delay)
@@ -114,8 +115,8 @@ schedule_arm(struct queue *q)
 		delay = doubt;
 	if (n != NULL && n->key - now < delay)
 		delay = n->key - now;
-	if (r != NULL && r->key - now < delay)
-		delay = r->key - now;
+	if (r != NULL && r->key - mono < delay)
+		delay = r->key - mono;
 	if (q->vault.bytes > q->vault.size)
 		delay = 0;
 	if (q->vault_ms != 0 && q->vault_ms - now < delay)
@@ -132,9 +133,10 @@ schedule_tick(void *arg)
 	int64_t now = clock_wall_ms();
 	unsigned budget = WALK_STEP;
 
-	q->tick_ms = now + TICK_MAX_MS;
+	q->tick_ms = queue_mono_ms() + TICK_MAX_MS;
+	clock_back_tick(q, now);
 	clock_doubt_tick(q, now);
-	record_again(q, now);
+	record_again(q, queue_mono_ms());
 	while (
 	    budget > 0 && (n = heap_min(&q->times)) != NULL && n->key <= now) {
 		d = HEAP_ENTRY(n, struct dest, time);

@@ -62,7 +62,8 @@ queue_job_stands(const struct queue_job *pub)
 {
 	const struct part *e = ((const struct job *)(const void *)pub)->part;
 
-	return dest_open(e->dest) && !e->held && !e->drop && !e->finish;
+	return dest_open(e->dest) && record_works(e->dest->queue) && !e->held &&
+	    !e->drop && !e->finish;
 }
 
 /* Half of the room for notifications is free: as many of those who wait for
@@ -179,7 +180,7 @@ learn_tried(struct dest *d, const struct envelope *env, unsigned got,
     bool stuck, int64_t now)
 {
 	if (got > 0)
-		breaker_taken(d, env, now);
+		refusal_taken(d, env, now);
 	if (stuck)
 		return;
 	d->losses = 0;

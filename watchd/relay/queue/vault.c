@@ -18,7 +18,8 @@
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
 
-#define VAULT_STEP 500 /* parts that go in one turn */
+#define VAULT_STEP    500 /* parts that go in one turn */
+#define VAULT_LOOK_MS 1000 /* as often as the store looks what is free */
 
 int
 vaulted_cmp(const struct vaulted *a, const struct vaulted *b)
@@ -93,6 +94,8 @@ vault_add(struct queue *q, const struct envelope *env)
 	    env->due_ms + keep_of(q, env->domain));
 	q->vault.messages++;
 	q->vault.bytes += v->size;
+	if (q->vault_ms == 0)
+		q->vault_ms = clock_wall_ms() + VAULT_LOOK_MS;
 	schedule_arm(q);
 }
 
@@ -204,26 +207,43 @@ oldest(struct queue *q)
 	return n != NULL ? HEAP_ENTRY(n, struct vaulted, since) : NULL;
 }
 
-/* Room is wanted for mail: before the reserve is reached, not after. */
-static bool
-is_wanted_back(const struct queue *q)
+/* Bytes that are wanted for mail: before the reserve is reached, not after. */
+static uint64_t
+wanted_back(const struct queue *q)
 {
 	struct store_info i;
+	uint64_t enough;
 
 	store_info(q->store, &i);
-	return i.state == STORE_FULL ||
-	    (i.size_bytes != 0 &&
-		i.free_bytes < i.reserve_bytes + i.reserve_bytes / 2);
+	enough = i.reserve_bytes + i.reserve_bytes / 2;
+	if (i.size_bytes != 0 && i.free_bytes < enough)
+		return enough - i.free_bytes;
+	return i.state == STORE_FULL ? UINT64_MAX : 0;
+}
+
+/* The oldest, as long as room is wanted or there are too many. */
+static void
+vault_shrink(struct queue *q, unsigned *budget)
+{
+	uint64_t wanted = q->vault.messages > 0 ? wanted_back(q) : 0;
+	bool space;
+	struct vaulted *v;
+
+	while (*budget > 0 && (v = oldest(q)) != NULL &&
+	    (wanted > 0 || q->vault.bytes > q->vault.size)) {
+		space = wanted > 0;
+		wanted -= v->size < wanted ? v->size : wanted;
+		vault_drop(q, v, space ? VAULT_END_SPACE : VAULT_END_SIZE);
+		--*budget;
+	}
 }
 
 /* When to look again; 0: there is nothing. */
 int64_t
 vault_tick(struct queue *q, int64_t now)
 {
-	bool space = q->vault.messages > 0 && is_wanted_back(q);
 	unsigned n = VAULT_STEP;
 	struct heap_node *h;
-	struct vaulted *v;
 
 	while (n > 0 && (h = heap_min(&q->vault.by_until)) != NULL &&
 	    h->key <= now && queue_clock_doubt(q) == 0) {
@@ -231,15 +251,10 @@ vault_tick(struct queue *q, int64_t now)
 		    VAULT_END_AGE);
 		n--;
 	}
-	while (n > 0 && (v = oldest(q)) != NULL &&
-	    (space || q->vault.bytes > q->vault.size)) {
-		vault_drop(q, v, space ? VAULT_END_SPACE : VAULT_END_SIZE);
-		n--;
-	}
-	if (n == 0)
-		return now;
-	h = heap_min(&q->vault.by_until);
-	return h != NULL ? h->key : 0;
+	vault_shrink(q, &n);
+	if (q->vault.messages == 0)
+		return 0;
+	return n == 0 ? now : now + VAULT_LOOK_MS;
 }
 
 void

@@ -22,6 +22,7 @@ struct client {
 	uint64_t key; /* first: base/ways.h */
 	uint32_t sessions;
 	uint32_t begun, begun_before; /* this minute, the one before */
+	uint32_t lines; /* this minute */
 	int64_t minute;
 };
 
@@ -77,7 +78,9 @@ client_worth(const void *entry, const void *arg)
 
 	if (c->sessions > 0)
 		return WAYS_KEEP;
-	return c->begun + c->begun_before == 0 ? WAYS_FREE : begun(c, *minute);
+	if (c->begun + c->begun_before + c->lines == 0)
+		return WAYS_FREE;
+	return begun(c, *minute);
 }
 
 /* Moves the client's counters on to the minute of now. */
@@ -87,15 +90,34 @@ slide(struct client *c, int64_t minute)
 	if (minute == c->minute)
 		return;
 	c->begun_before = begun(c, minute);
-	c->begun = 0;
+	c->begun = c->lines = 0;
 	c->minute = minute;
+}
+
+static int64_t
+minute_of(int64_t now)
+{
+	return now / (60 * CLOCK_SEC) + 1;
+}
+
+bool
+client_limit_line(struct client_limit *l, uint64_t key, unsigned most,
+    int64_t now)
+{
+	int64_t minute = minute_of(now);
+	struct client *c = ways_take(&l->clients, key, client_worth, &minute);
+
+	if (c == NULL)
+		return false;
+	slide(c, minute);
+	return c->lines < most && ++c->lines > 0;
 }
 
 enum client_verdict
 client_limit_enter(struct client_limit *l, uint64_t key, unsigned per_client,
     unsigned rate, int64_t now)
 {
-	int64_t minute = now / (60 * CLOCK_SEC) + 1;
+	int64_t minute = minute_of(now);
 	int64_t left = 60 * CLOCK_SEC - now % (60 * CLOCK_SEC);
 	struct client *c = ways_take(&l->clients, key, client_worth, &minute);
 

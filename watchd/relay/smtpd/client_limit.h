@@ -26,6 +26,9 @@ void client_limit_destroy(struct client_limit **);
 enum client_verdict client_limit_enter(struct client_limit *, uint64_t key,
     unsigned per_client, unsigned rate, int64_t now);
 void client_limit_leave(struct client_limit *, uint64_t key);
+/* May one more line about it be logged? `most` of them a minute. */
+bool client_limit_line(struct client_limit *, uint64_t key, unsigned most,
+    int64_t now);
 
 /* "192.0.2.7", "192.0.2.0/24", "2001:db8::/32". What is none is skipped and
  * logged: the configuration was checked before. */

@@ -14,12 +14,15 @@
 #include "base/log.h"
 #include "relay/smtpd/session.h"
 
+#define HEADER_PIECE 1024 /* taken at once; most headers are two or three */
+
 void
 cmd_data_abort(struct session *s)
 {
 	queue_abort(&s->intake);
 	s->congested = false;
 	s->chunking = false;
+	cmd_xforward_end(s);
 	transaction_reset(&s->tx);
 }
 
@@ -87,6 +90,7 @@ cmd_data_begin(struct session *s, bool counted)
 		dot_reader_init_counted(&s->dot);
 	else
 		dot_reader_init(&s->dot);
+	header_reader_init(&s->header);
 	trace_scan_init(&s->trace, session_conf(s)->hostname);
 	if (no != NULL) {
 		stats_message_rejected(s->smtpd->stats,
@@ -112,6 +116,8 @@ cmd_data(struct session *s, struct smtp_command *cmd MX_UNUSED)
 {
 	const char *no;
 
+	if (session_early(s, SMTPD_EARLY_DATA))
+		return;
 	if (!s->tx.open) {
 		session_reply(s, "503 5.5.1 need MAIL command\r\n");
 		return;
@@ -134,19 +140,33 @@ cmd_data(struct session *s, struct smtp_command *cmd MX_UNUSED)
 	cmd_data_clock(s);
 }
 
-void
-cmd_data_take(struct session *s, const char *data, size_t len)
+static void
+store(struct session *s, const char *data, size_t len)
 {
 	int rc;
 
 	trace_scan_feed(&s->trace, data, len);
-	if (s->dot.size > session_conf(s)->smtpd.message_size)
-		give_up(s, -MX_ETOOBIG);
-	if (s->intake == NULL)
+	if (s->intake == NULL || len == 0)
 		return;
 	rc = queue_append(s->intake, data, len);
 	if (rc < 0)
 		give_up(s, rc);
+}
+
+void
+cmd_data_take(struct session *s, const char *data, size_t len)
+{
+	char out[HEADER_OUT(HEADER_PIECE)];
+	size_t n, used;
+
+	if (s->dot.size > session_conf(s)->smtpd.message_size)
+		give_up(s, -MX_ETOOBIG);
+	for (; len > 0 && !s->header.over; data += used, len -= used) {
+		n = len < HEADER_PIECE ? len : HEADER_PIECE;
+		n = header_read(&s->header, data, n, &used, out);
+		store(s, out, n);
+	}
+	store(s, data, len);
 }
 
 /* Why the message is refused; NULL: it is not. */
@@ -190,6 +210,7 @@ static void
 finish(struct session *s, const char *reply)
 {
 	transaction_reset(&s->tx);
+	cmd_xforward_end(s);
 	session_set(s, s->conn != NULL ? ST_COMMAND : ST_CLOSED);
 	if (s->conn == NULL)
 		return;
@@ -217,7 +238,7 @@ commit(struct session *s)
 	s->tx.nparts = 0; /* the envelopes go; the counts stay */
 	s->tx.part_count = n;
 	session_set(s, ST_WAIT_COMMIT);
-	conn_timeout(s->conn, 0);
+	conn_timeout(s->conn, session_conf(s)->smtpd.store_timeout_ms);
 	m->commits->under_way++;
 	queue_commit(&s->intake, s->tx.part, n, cmd_data_committed, m->commits,
 	    s->id);
@@ -234,11 +255,12 @@ cmd_data_refusal(struct session *s)
 		return no;
 	s->refused = true;
 	stats_message_rejected(s->smtpd->stats, code, reason);
-	log_info("smtpd",
-	    "session=%016" PRIx64 " client=%s from=%s nrcpts=%u "
-	    "size=%" PRIu64 " refused=%u",
-	    s->id, s->client, log_q(s->tx.sender), s->tx.nrcpts, s->dot.size,
-	    code);
+	if (session_log_refusal(s, reason))
+		log_info("smtpd",
+		    "session=%016" PRIx64 " client=%s from=%s nrcpts=%u "
+		    "size=%" PRIu64 " refused=%u",
+		    s->id, s->client, log_q(s->tx.sender), s->tx.nrcpts,
+		    s->dot.size, code);
 	return no;
 }
 
@@ -265,6 +287,7 @@ on_space(void *arg)
 	s->data_begun += paused;
 	s->deadline += paused;
 	conn_resume(s->conn);
+	smtpd_press(s->smtpd);
 	session_continue(s);
 }
 
@@ -277,8 +300,40 @@ cmd_data_congested(struct session *s)
 	s->congested = true;
 	s->paused_at = loop_now(s->smtpd->loop);
 	conn_pause(s->conn);
-	conn_timeout(s->conn, 0);
+	conn_timeout(s->conn, session_conf(s)->smtpd.store_timeout_ms);
+	smtpd_press(s->smtpd);
 	return true;
+}
+
+/* What was told so may be stored all the same and come again (RFC 1047): better
+ * twice than a client that waits for a disk that hangs. */
+void
+cmd_data_overdue(struct session *s)
+{
+	struct smtpd *m = s->smtpd;
+
+	if (s->state == ST_WAIT_COMMIT) {
+		s->overdue = true;
+		if (m->overdue++ == 0)
+			log_error("smtpd",
+			    "error=\"the disk did not make a message durable "
+			    "within store_timeout\" consequence=\"mail is "
+			    "refused for now\"");
+	}
+	stats_message_rejected(m->stats, 451, SMTPD_REASON_SPOOL_FULL);
+	session_close(s,
+	    "451 4.3.0 the disk does not answer, try again later\r\n");
+}
+
+/* It answers again. */
+static void
+not_overdue(struct session *s)
+{
+	if (!s->overdue)
+		return;
+	s->overdue = false;
+	if (--s->smtpd->overdue == 0)
+		log_notice("smtpd", "event=\"the disk answers again\"");
 }
 
 bool
@@ -331,12 +386,16 @@ count_accepted(struct session *s, uint64_t id)
 		s->tx.stats[i]->accepted_bytes += s->dot.size;
 	}
 	hist_add(&st->g.message_size, &hist_message_size, (double)s->dot.size);
-	s->errors = s->commands = 0;
+	s->errors = s->tempfails = s->commands = 0;
 	log_info("smtpd",
 	    "id=%s session=%016" PRIx64 " from=%s nrcpts=%u "
-	    "size=%" PRIu64 " client=%s helo=%s tls=%s",
+	    "size=%" PRIu64 " client=%s helo=%s tls=%s%s%s%s%s",
 	    text_id(id, text), s->id, log_q(s->tx.sender), s->tx.nrcpts,
-	    s->dot.size, s->client, log_q(s->helo), s->tls ? "yes" : "no");
+	    s->dot.size, s->client, log_q(s->helo), s->tls ? "yes" : "no",
+	    s->orig_client != NULL ? " orig_client=" : "",
+	    s->orig_client != NULL ? s->orig_client : "",
+	    s->orig_helo != NULL ? " orig_helo=" : "",
+	    s->orig_helo != NULL ? log_q(s->orig_helo) : "");
 }
 
 /* The group of our message is durable, or has failed as a whole. The session
@@ -349,12 +408,15 @@ cmd_data_committed(void *arg, uint64_t token, int rc, uint64_t id)
 	char reply[64], text[TEXT_ID_MAX];
 
 	c->under_way--;
-	if (c->smtpd != NULL)
+	if (c->smtpd != NULL) {
+		smtpd_press(c->smtpd);
 		s = idmap_get(&c->smtpd->by_id, token);
-	else if (c->under_way == 0)
+	} else if (c->under_way == 0) {
 		free(c);
+	}
 	if (s == NULL || s->state != ST_WAIT_COMMIT)
 		return;
+	not_overdue(s);
 	if (rc == 0) {
 		count_accepted(s, id);
 		snprintf(reply, sizeof(reply), "250 2.0.0 Ok: queued as %s\r\n",

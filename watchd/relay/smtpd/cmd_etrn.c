@@ -18,7 +18,7 @@ asked_for(const struct session *s, const struct smtp_command *cmd)
 
 	if (text_domain(cmd->arg + skip, cmd->arg_len - skip, name) < 0)
 		return NULL;
-	return config_domain(session_conf(s), name);
+	return config_settings(session_conf(s), name);
 }
 
 static void

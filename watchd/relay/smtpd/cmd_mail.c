@@ -22,6 +22,9 @@ cmd_store_refusal(const struct session *s, uint64_t size)
 {
 	int rc = queue_accepting(s->smtpd->queue, size);
 
+	if (s->smtpd->overdue > 0)
+		return "451 4.3.0 the disk does not answer, try again "
+		       "later\r\n";
 	if (rc == -MX_EFULL)
 		return "452 4.3.1 insufficient storage, try again later\r\n";
 	if (rc < 0)
@@ -64,13 +67,15 @@ static bool
 insists(struct session *s, const char *rcpt, const struct conf_domain *d)
 {
 	if (d->admission_patience_ms == 0 ||
-	    !insist_enough(s->smtpd->insist, s->tx.sender, rcpt, s->client_key,
-		d->admission_patience_ms * CLOCK_MS, loop_now(s->smtpd->loop)))
+	    !insist_enough(s->smtpd->insist, s->tx.sender, rcpt,
+		s->seat->client_key, d->admission_patience_ms * CLOCK_MS,
+		loop_now(s->smtpd->loop)))
 		return false;
-	log_info("smtpd",
-	    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "
-	    "event=\"insists, though the primary is up\"",
-	    s->id, s->client, log_q(s->tx.sender), log_q(rcpt));
+	if (session_log_ok(s))
+		log_info("smtpd",
+		    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "
+		    "event=\"insists, though the primary is up\"",
+		    s->id, s->client, log_q(s->tx.sender), log_q(rcpt));
 	return true;
 }
 
@@ -89,16 +94,23 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		return;
 	}
 	policy_rcpt(s->policy, &s->smtpd->ops, &cmd->path, &v);
+	if (v.code < 500 && !smtp_is_postmaster(&cmd->path) &&
+	    session_dnsbl_refuses(s))
+		policy_refuse_listed(&v, s->literal, s->dnsbl.zone);
 	if (v.reason == SMTPD_REASON_PRIMARY_UP &&
 	    insists(s, cmd->path.mailbox, v.domain))
 		v.code = 250;
 	if (v.code != 250) {
 		stats_rcpt_rejected(s->smtpd->stats, v.code, v.reason);
-		log_info("smtpd",
-		    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "
-		    "refused=%u",
-		    s->id, s->client, log_q(s->tx.sender),
-		    log_q(cmd->path.mailbox), v.code);
+		if (session_log_refusal(s, v.reason))
+			log_info("smtpd",
+			    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "
+			    "refused=%u%s%s",
+			    s->id, s->client, log_q(s->tx.sender),
+			    log_q(cmd->path.mailbox), v.code,
+			    v.reason == SMTPD_REASON_DNSBL ? " dnsbl=" : "",
+			    v.reason == SMTPD_REASON_DNSBL ? s->dnsbl.zone :
+							     "");
 		session_reply(s, v.reply);
 		return;
 	}

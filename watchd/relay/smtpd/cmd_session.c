@@ -15,17 +15,20 @@ static void
 hello(struct session *s, const struct smtp_command *cmd, bool esmtp)
 {
 	const struct policy *p = s->policy;
+	unsigned offered = 0;
 
 	cmd_data_abort(s);
 	strlcpy(s->helo, cmd->domain, sizeof(s->helo));
 	s->esmtp = esmtp;
-	if (!esmtp)
-		session_reply(s, p->helo);
-	else if (!s->tls && s->smtpd->tls != NULL &&
-	    p->conf->smtpd.tls_cert != NULL)
-		session_reply(s, p->ehlo_starttls);
-	else
-		session_reply(s, p->ehlo);
+	if (session_early(s, SMTPD_EARLY_EHLO))
+		return;
+	if (!s->tls && s->smtpd->tls != NULL && p->conf->smtpd.tls_cert != NULL)
+		offered |= EHLO_STARTTLS;
+	if (s->proxy)
+		offered |= EHLO_XCLIENT;
+	if (s->filter)
+		offered |= EHLO_XFORWARD;
+	session_reply(s, esmtp ? p->ehlo[offered] : p->helo);
 }
 
 static void
@@ -142,8 +145,10 @@ cmd_quit(struct session *s, struct smtp_command *cmd MX_UNUSED)
 static void
 cmd_forbidden(struct session *s, struct smtp_command *cmd MX_UNUSED)
 {
-	log_info("smtpd", "session=%016" PRIx64 " client=%s event=\"not SMTP\"",
-	    s->id, s->client);
+	if (session_log_ok(s))
+		log_info("smtpd",
+		    "session=%016" PRIx64 " client=%s event=\"not SMTP\"",
+		    s->id, s->client);
 	session_close(s, "421 4.7.0 this is a mail server\r\n");
 }
 
@@ -167,6 +172,8 @@ static const struct {
 	[VERB_HELP] = { cmd_help, false },
 	[VERB_ETRN] = { cmd_etrn, false },
 	[VERB_AUTH] = { cmd_none, false },
+	[VERB_XCLIENT] = { cmd_xclient, false },
+	[VERB_XFORWARD] = { cmd_xforward, false },
 	[VERB_QUIT] = { cmd_quit, false },
 	[VERB_FORBIDDEN] = { cmd_forbidden, false },
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * policy: see policy.h. Admission of a recipient, in this order: is the
- * domain configured, is the recipient known (postmaster always is), does the
- * domain want us now. Called by smtpd.c (life) and cmd_mail.c (verdicts). */
+ * domain configured, could its primary take the local part for a route, is the
+ * recipient known (postmaster always is), does the domain want us now. Called by smtpd.c (life) and cmd_mail.c (verdicts). */
 #include "relay/smtpd/policy.h"
 
 #include <stdio.h>
@@ -80,14 +80,20 @@ policy_open(struct policy *p, struct recipients_set *set,
 }
 
 static char *
-make_ehlo(const struct config *conf, bool starttls)
+make_ehlo(const struct config *conf, unsigned flags)
 {
 	return mem_printf("250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n"
-			  "250-8BITMIME\r\n%s%s250-ENHANCEDSTATUSCODES\r\n"
+			  "250-8BITMIME\r\n%s%s%s%s"
+			  "250-ENHANCEDSTATUSCODES\r\n"
 			  "250-CHUNKING\r\n250-DSN\r\n250 SMTPUTF8\r\n",
 	    conf->hostname, (unsigned long long)conf->smtpd.message_size,
-	    starttls ? "250-STARTTLS\r\n" : "",
-	    conf->smtpd.etrn.n > 0 ? "250-ETRN\r\n" : "");
+	    flags & EHLO_STARTTLS ? "250-STARTTLS\r\n" : "",
+	    conf->smtpd.etrn.n > 0 ? "250-ETRN\r\n" : "",
+	    flags & EHLO_XCLIENT ? "250-XCLIENT NAME ADDR PORT PROTO HELO\r\n" :
+				   "",
+	    flags & EHLO_XFORWARD ?
+		"250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE\r\n" :
+		"");
 }
 
 static char *
@@ -108,6 +114,7 @@ struct policy *
 policy_create(struct config *conf)
 {
 	struct policy *p = mem_alloc(sizeof(*p));
+	unsigned i;
 
 	p->refs = 1;
 	p->conf = config_ref(conf);
@@ -115,8 +122,10 @@ policy_create(struct config *conf)
 	p->etrn = prefix_list_create(&conf->smtpd.etrn);
 	p->banner = make_banner(conf);
 	p->helo = mem_printf("250 %s\r\n", conf->hostname);
-	p->ehlo = make_ehlo(conf, false);
-	p->ehlo_starttls = make_ehlo(conf, true);
+	p->xclient = prefix_list_create(&conf->smtpd.xclient);
+	p->xforward = prefix_list_create(&conf->smtpd.xforward);
+	for (i = 0; i < MX_COUNT(p->ehlo); i++)
+		p->ehlo[i] = make_ehlo(conf, i);
 	files_create(p);
 	return p;
 }
@@ -143,10 +152,12 @@ policy_unref(struct policy **pp)
 	mem_free(&p->file_of);
 	prefix_list_destroy(&p->trusted);
 	prefix_list_destroy(&p->etrn);
+	prefix_list_destroy(&p->xclient);
+	prefix_list_destroy(&p->xforward);
 	mem_free(&p->banner);
 	mem_free(&p->helo);
-	mem_free(&p->ehlo);
-	mem_free(&p->ehlo_starttls);
+	for (i = 0; i < MX_COUNT(p->ehlo); i++)
+		mem_free(&p->ehlo[i]);
 	config_unref(&p->conf);
 	mem_free(&p);
 }
@@ -160,6 +171,17 @@ refuse(struct policy_verdict *v, enum smtpd_rcpt rcpt, uint16_t code,
 	v->reason = reason;
 	snprintf(v->reply, sizeof(v->reply), "%u %s %s\r\n", code, status,
 	    text);
+}
+
+void
+policy_refuse_listed(struct policy_verdict *v, const char *literal,
+    const char *zone)
+{
+	char text[300];
+
+	snprintf(text, sizeof(text), "client %s is blocked by %.190s", literal,
+	    zone);
+	refuse(v, v->rcpt, 554, SMTPD_REASON_DNSBL, "5.7.1", text);
 }
 
 /* The text of the file may begin with a status of its own. */
@@ -207,6 +229,13 @@ check_listed(const struct policy *p, const struct smtp_path *path,
 	return false;
 }
 
+bool
+policy_exempts(const struct policy *p, const struct net_addr *a)
+{
+	return prefix_list_match(p->trusted, a) ||
+	    prefix_list_match(p->xclient, a);
+}
+
 const struct recipients *
 policy_recipients(const struct policy *p, const char *domain)
 {
@@ -233,6 +262,29 @@ check_refused(const struct policy *p, const struct smtpd_ops *ops,
 	return false;
 }
 
+/* The primary trusts us, and what it takes for a route would leave it again.
+ * Only an entry of that very address says that it is none. */
+static bool
+check_route(const struct policy *p, const struct smtp_path *path,
+    struct policy_verdict *v)
+{
+	const struct recipients *r = policy_recipients(p, v->domain->name);
+
+	if (smtp_is_dashed(path)) {
+		refuse(v, SMTPD_RCPT_REJECTED, 501, SMTPD_REASON_SYNTAX,
+		    "5.1.3", "bad recipient address");
+		return false;
+	}
+	if (p->conf->smtpd.untrusted_routing || !smtp_has_route(path) ||
+	    (r != NULL && recipients_names(r, path->mailbox)))
+		return true;
+	if (r != NULL && !recipients_known(r))
+		return true; /* check_listed() says so */
+	refuse(v, SMTPD_RCPT_NO_DOMAIN, 554, SMTPD_REASON_RELAY_DENIED, "5.7.1",
+	    "no mail is routed by a local part");
+	return false;
+}
+
 void
 policy_rcpt(const struct policy *p, const struct smtpd_ops *ops,
     struct smtp_path *path, struct policy_verdict *v)
@@ -253,7 +305,8 @@ policy_rcpt(const struct policy *p, const struct smtpd_ops *ops,
 		    "5.7.1", "relay access denied");
 		return;
 	}
-	if (!check_listed(p, path, v) || !check_refused(p, ops, path, v))
+	if (!check_route(p, path, v) || !check_listed(p, path, v) ||
+	    !check_refused(p, ops, path, v))
 		return;
 	v->rcpt = SMTPD_RCPT_OK;
 	v->code = 250;

@@ -18,6 +18,12 @@ struct policy_file {
 	struct recipients *recipients; /* NULL until policy_open() */
 };
 
+enum policy_ehlo {
+	EHLO_STARTTLS = 1,
+	EHLO_XCLIENT = 2,
+	EHLO_XFORWARD = 4,
+};
+
 struct policy {
 	unsigned refs;
 	struct config *conf;
@@ -26,8 +32,9 @@ struct policy {
 	uint32_t *file_of; /* conf->domain[i]: 1 + its file, 0: any recipient */
 	struct prefix_list *trusted;
 	struct prefix_list *etrn;
+	struct prefix_list *xclient, *xforward;
 	char *banner; /* "220 ..." */
-	char *ehlo, *ehlo_starttls;
+	char *ehlo[8]; /* by flags: */
 	char *helo;
 };
 
@@ -54,6 +61,14 @@ struct policy_verdict {
  * order of names: the configuration keeps no other), in *path. */
 void policy_rcpt(const struct policy *, const struct smtpd_ops *,
     struct smtp_path *path, struct policy_verdict *);
+
+/* Makes it the refusal of a client that is in that list. */
+void policy_refuse_listed(struct policy_verdict *, const char *literal,
+    const char *zone);
+
+/* Is it one of our own: trusted, or a proxy, whose clients have limits and not
+ * it? */
+bool policy_exempts(const struct policy *, const struct net_addr *);
 
 /* The recipients file of a domain, or NULL: any recipient. */
 const struct recipients *

@@ -249,6 +249,12 @@ recipients_check(const char *path, unsigned *line, struct mx_errbuf *eb)
 }
 
 bool
+recipients_known(const struct recipients *r)
+{
+	return r->table != NULL;
+}
+
+bool
 recipients_names(const struct recipients *r, const char *mailbox)
 {
 	return r->table != NULL && rcpt_table_names(r->table, mailbox);

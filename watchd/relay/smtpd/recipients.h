@@ -41,6 +41,8 @@ void recipients_recheck(struct recipients *, unsigned shrink);
 int recipients_check(const char *path, unsigned *line,
     struct mx_errbuf *) MX_NODISCARD;
 
+/* Was there ever a good one? */
+bool recipients_known(const struct recipients *);
 /* Does it name that mailbox itself? When was what is in use written (wall ms)? */
 bool recipients_names(const struct recipients *, const char *mailbox);
 int64_t recipients_written_ms(const struct recipients *);

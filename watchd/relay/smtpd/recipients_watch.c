@@ -29,6 +29,7 @@ TAILQ_HEAD(look_list, look);
 
 struct recipients_watch {
 	pthread_t thread;
+	bool runs; /* the thread; the loop asks */
 	struct mailbox *in, *out;
 	/* Those that rest equally long are due in the order in which they came
 	 * to rest: a list is all the order that is needed. */
@@ -287,24 +288,30 @@ recipients_watch_start(struct mailbox *out)
 	w->in = mailbox_create();
 	for (unsigned i = 0; i < MX_COUNT(w->list); i++)
 		TAILQ_INIT(&w->list[i]);
-	MX_ASSERT(thread_start(&w->thread, watch_main, w) == 0);
 	return w;
 }
 
 void
 recipients_watch_give(struct recipients_watch *w, struct order *o)
 {
+	/* Without a file there is no thread. */
+	if (!w->runs)
+		MX_ASSERT(thread_start(&w->thread, watch_main, w) == 0);
+	w->runs = true;
 	mailbox_post(w->in, &o->mail);
 }
 
 void
 recipients_watch_stop(struct recipients_watch **wp)
 {
-	struct order *o = mem_alloc(sizeof(*o));
+	struct order *o;
 
-	o->mail.kind = ORDER_STOP;
-	recipients_watch_give(*wp, o);
-	pthread_join((*wp)->thread, NULL);
+	if ((*wp)->runs) {
+		o = mem_alloc(sizeof(*o));
+		o->mail.kind = ORDER_STOP;
+		recipients_watch_give(*wp, o);
+		pthread_join((*wp)->thread, NULL);
+	}
 	mailbox_destroy(&(*wp)->in, NULL); /* STOP was its last order */
 	mem_free(wp);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * session: see session.h. Reads command lines in a window of bounded size,
- * hands them to cmd_dispatch() one at a time, and holds the client to its
+ * session: see session.h. Gives a session its turns, moves it from state to
+ * state (its lines are read in session_line.c), and holds the client to its
  * deadlines: a command has to be whole in time (a byte now and then buys
  * nothing), and now and then a session has to get a message done. Every way
  * into this file from outside ends in settle(), the only place that frees a
@@ -15,10 +15,12 @@
 #include "base/mem.h"
 #include "relay/smtpd/session.h"
 
-#define LINGER_MS     2000
-#define SKIP_MAX      65536u /* of a line without end */
-#define STRESS_MS     10000
-#define STRESS_ERRORS 5u
+#define LINGER_MS 2000
+/* Lines and pieces of a message that a session gets done in one go: some tens
+ * of microseconds, so that a thousand who have more to say cost another one no
+ * more than a glance. */
+#define TURN_STEPS 8u
+#define STRESS_MS  10000
 
 static void
 settle(struct session *s)
@@ -31,7 +33,7 @@ static const char *
 state_name(enum session_state st)
 {
 	static const char *const name[ST_MAX] = { "command", "skip", "tls",
-		"data", "bdat", "wait-commit", "closed" };
+		"data", "bdat", "wait-commit", "wait-dnsbl", "closed" };
 
 	return name[st];
 }
@@ -41,7 +43,7 @@ session_set(struct session *s, enum session_state to)
 {
 	static const unsigned edges[ST_MAX] = {
 		[ST_COMMAND] = 1u << ST_SKIP | 1u << ST_TLS | 1u << ST_DATA |
-		    1u << ST_BDAT | 1u << ST_CLOSED,
+		    1u << ST_BDAT | 1u << ST_WAIT_DNSBL | 1u << ST_CLOSED,
 		[ST_SKIP] = 1u << ST_COMMAND | 1u << ST_CLOSED,
 		[ST_TLS] = 1u << ST_COMMAND | 1u << ST_CLOSED,
 		[ST_DATA] =
@@ -49,6 +51,7 @@ session_set(struct session *s, enum session_state to)
 		[ST_BDAT] =
 		    1u << ST_COMMAND | 1u << ST_WAIT_COMMIT | 1u << ST_CLOSED,
 		[ST_WAIT_COMMIT] = 1u << ST_COMMAND | 1u << ST_CLOSED,
+		[ST_WAIT_DNSBL] = 1u << ST_COMMAND | 1u << ST_CLOSED,
 	};
 
 	MX_ASSERT((edges[s->state] & 1u << to) != 0);
@@ -97,11 +100,23 @@ session_stress(struct session *s)
 {
 	int64_t now = loop_now(s->smtpd->loop);
 
+	/* a message goes on with what arm_data() says when more of it comes */
+	if ((s->state == ST_DATA || s->state == ST_BDAT ||
+		s->state == ST_TLS) &&
+	    !s->congested)
+		session_arm(s, session_timeout_ms(s));
 	if ((s->state == ST_COMMAND || s->state == ST_SKIP) &&
 	    s->line_deadline > now + STRESS_MS * CLOCK_MS) {
 		s->line_deadline = now + STRESS_MS * CLOCK_MS;
 		session_arm(s, STRESS_MS);
 	}
+}
+
+void
+session_relax(struct session *s)
+{
+	if (s->state == ST_COMMAND || s->state == ST_SKIP)
+		session_await(s);
 }
 
 /* The connection is closed, or about to be. What was not committed is
@@ -113,7 +128,7 @@ leave(struct session *s)
 		cmd_data_abort(s);
 		session_set(s, ST_CLOSED);
 	}
-	smtpd_session_left(s->smtpd, s);
+	session_log_rest(s);
 }
 
 void
@@ -121,6 +136,8 @@ session_reply(struct session *s, const char *line)
 {
 	if (line[0] == '5')
 		s->errors++;
+	else if (line[0] == '4')
+		s->tempfails++;
 	conn_write(s->conn, line, strlen(line));
 }
 
@@ -157,11 +174,13 @@ lost_phase(const struct session *s)
 }
 
 static void
-note_lost(const struct session *s, const char *why)
+note_lost(struct session *s, const char *why)
 {
 	s->smtpd->stats->g.sessions_lost[lost_phase(s)]++;
-	log_info("smtpd", "session=%016" PRIx64 " client=%s state=%s lost=%s",
-	    s->id, s->client, state_name(s->state), log_q(why));
+	if (session_log_ok(s))
+		log_info("smtpd",
+		    "session=%016" PRIx64 " client=%s state=%s lost=%s", s->id,
+		    s->client, state_name(s->state), log_q(why));
 }
 
 void
@@ -172,146 +191,17 @@ session_lost(struct session *s, const char *why)
 	leave(s);
 }
 
+/* The rest of its input waits until others have had theirs. */
 static bool
-has_verb(const char *p, size_t n, const char *verb)
+has_had_its_turn(struct session *s, unsigned steps)
 {
-	return n >= 4 && strncasecmp(p, verb, 4) == 0;
-}
+	const char *p;
 
-static bool
-is_too_long(const char *p, size_t len, size_t whole)
-{
-	if (whole <= COMMAND_LINE_MAX)
+	if (steps < TURN_STEPS || s->state == ST_TLS ||
+	    s->state == ST_WAIT_COMMIT || conn_input(s->conn, &p) == 0)
 		return false;
-	return whole > COMMAND_LINE_EXT_MAX ||
-	    !(has_verb(p, len, "MAIL") || has_verb(p, len, "RCPT"));
-}
-
-/* A line that is not obeyed. Behind a BDAT stands a chunk of a length that we
- * do not know: what comes next is not to be taken for commands. */
-static void
-wrong_line(struct session *s, const char *p, size_t len, size_t whole,
-    const char *reply)
-{
-	bool chunk = has_verb(p, len, "BDAT");
-
-	conn_consume(s->conn, whole);
-	if (chunk)
-		session_close(s, reply);
-	else
-		session_reply(s, reply);
-}
-
-/* Parses and obeys one line; `whole` is its length with the line end. */
-static void
-obey(struct session *s, const char *p, size_t len, size_t whole)
-{
-	static const struct smtp_command_ext offered = { .size = true,
-		.eightbit = true,
-		.smtputf8 = true,
-		.dsn = true };
-	struct smtp_command_ext ext = { 0 };
-	struct smtp_command *cmd = &s->smtpd->cmd;
-	struct smtp_refusal why;
-	char reply[128];
-	int rc;
-
-	if (is_too_long(p, len, whole)) {
-		wrong_line(s, p, len, whole, "500 5.5.2 line too long\r\n");
-		return;
-	}
-	/* After HELO no extension was offered. Before any greeting the missing
-	 * EHLO is the mistake to name, not the parameter. */
-	if (s->esmtp || s->helo[0] == '\0')
-		ext = offered;
-	ext.tx_utf8 = s->tx.open && s->tx.utf8;
-	rc = smtp_command_parse(p, len, &ext, cmd, &why);
-	if (rc < 0 && has_verb(p, len, "RCPT"))
-		stats_rcpt_rejected(s->smtpd->stats, why.code,
-		    SMTPD_REASON_SYNTAX);
-	if (rc < 0) {
-		snprintf(reply, sizeof(reply), "%u %s %s\r\n", why.code,
-		    why.status, why.text);
-		wrong_line(s, p, len, whole, reply);
-		return;
-	}
-	conn_consume(s->conn, whole);
-	cmd_dispatch(s, cmd);
-}
-
-/* False when the client has had its share of errors or idle commands: the
- * command that waits is answered with 421. */
-static bool
-has_patience(struct session *s)
-{
-	const struct conf_smtpd *c = &session_conf(s)->smtpd;
-	unsigned errors = c->max_errors;
-
-	if (s->smtpd->stress && errors > STRESS_ERRORS)
-		errors = STRESS_ERRORS;
-	if (s->errors >= errors)
-		session_close(s, "421 4.7.0 too many errors\r\n");
-	else if (s->commands >= c->max_commands)
-		session_close(s,
-		    "421 4.7.0 too many commands without mail\r\n");
-	return s->conn != NULL;
-}
-
-/* One command line; false when there is none that is whole. */
-static bool
-run_line(struct session *s)
-{
-	const char *p, *lf;
-	size_t n = conn_input(s->conn, &p), whole, len;
-
-	lf = n > 0 ? memchr(p, '\n', n) : NULL;
-	if (lf == NULL) {
-		if (n <= COMMAND_LINE_EXT_MAX)
-			return false;
-		s->skipped = 0;
-		session_set(s, ST_SKIP);
-		return true;
-	}
-	if (!has_patience(s))
-		return true;
-	len = (size_t)(lf - p);
-	whole = len + 1;
-	if (len > 0 && p[len - 1] == '\r') {
-		len--;
-	} else if (session_conf(s)->smtpd.bare_newline == NEWLINE_REJECT) {
-		wrong_line(s, p, len, whole,
-		    "500 5.5.2 bare newline received\r\n");
-		if (s->state == ST_COMMAND)
-			session_await(s);
-		return true;
-	}
-	obey(s, p, len, whole);
-	if (s->state == ST_COMMAND)
-		session_await(s);
-	return true;
-}
-
-/* Drops a line that is too long, up to its end or our patience's. */
-static bool
-run_skip(struct session *s)
-{
-	const char *p, *lf;
-	size_t n = conn_input(s->conn, &p);
-
-	if (n == 0)
-		return false;
-	lf = memchr(p, '\n', n);
-	if (lf != NULL)
-		n = (size_t)(lf - p) + 1;
-	conn_consume(s->conn, n);
-	s->skipped += n;
-	if (lf != NULL) {
-		session_set(s, ST_COMMAND);
-		session_reply(s, "500 5.5.2 line too long\r\n");
-		session_await(s);
-	} else if (s->skipped > SKIP_MAX) {
-		session_close(s, "421 4.7.0 line far too long\r\n");
-	}
+	s->waits = true;
+	conn_yield(s->conn);
 	return true;
 }
 
@@ -319,15 +209,19 @@ static void
 run(struct session *s)
 {
 	bool more = true;
+	unsigned steps = 0;
 
 	s->running = true;
+	s->waits = false;
 	while (more && s->conn != NULL && !s->congested) {
+		if (has_had_its_turn(s, steps++))
+			break;
 		switch (s->state) {
 		case ST_COMMAND:
-			more = run_line(s);
+			more = session_line(s);
 			break;
 		case ST_SKIP:
-			more = run_skip(s);
+			more = session_skip(s);
 			break;
 		case ST_DATA:
 			more = cmd_data_run(s);
@@ -337,6 +231,7 @@ run(struct session *s)
 			break;
 		case ST_TLS:
 		case ST_WAIT_COMMIT:
+		case ST_WAIT_DNSBL:
 		case ST_CLOSED:
 		case ST_MAX:
 			more = false;
@@ -346,8 +241,8 @@ run(struct session *s)
 	s->running = false;
 	/* A client that closed its half still gets the answers to what it
 	 * sent. */
-	if (s->eof && s->conn != NULL && !s->congested &&
-	    s->state != ST_WAIT_COMMIT) {
+	if (s->eof && s->conn != NULL && !s->congested && !s->waits &&
+	    s->state != ST_WAIT_COMMIT && s->state != ST_WAIT_DNSBL) {
 		note_lost(s, "closed by the client");
 		session_close(s, NULL);
 	}
@@ -363,8 +258,21 @@ session_continue(struct session *s)
 static void
 on_timeout(struct session *s)
 {
+	if (s->waits) { /* for us */
+		session_arm(s, session_timeout_ms(s));
+		return;
+	}
 	if (s->state == ST_TLS) {
 		session_lost(s, "TLS handshake timed out");
+		return;
+	}
+	if (s->state == ST_WAIT_COMMIT || s->congested) {
+		cmd_data_overdue(s);
+		return;
+	}
+	if (s->state == ST_WAIT_DNSBL) {
+		session_dnsbl_overdue(s);
+		run(s);
 		return;
 	}
 	note_lost(s, "timeout");
@@ -402,28 +310,62 @@ on_event(struct conn *c, enum conn_event ev, void *arg)
 	settle(s);
 }
 
+static void
+set_client(struct session *s, const struct net_addr *a)
+{
+	addr_text(a, s->client);
+	addr_literal(a, s->literal);
+}
+
+const char *
+session_becomes(struct session *s, const struct net_addr *a)
+{
+	uint64_t key = addr_client_key(a);
+	bool counted = !prefix_list_match(s->policy->trusted, a);
+	enum smtpd_reject reason;
+	const char *no = NULL;
+
+	if (counted)
+		no = smtpd_client_refusal(s->smtpd, s->policy, key, &reason);
+	if (s->seat->counted)
+		client_limit_leave(s->smtpd->limit, s->seat->client_key);
+	s->seat->client_key = key;
+	s->seat->counted = counted && no == NULL;
+	set_client(s, a);
+	session_dnsbl_begin(s, a);
+	if (no != NULL)
+		s->smtpd->stats->g.rejected[reason]++;
+	return no;
+}
+
 void
 session_start(struct smtpd *m, int fd, const struct net_addr *peer,
-    uint64_t client_key, bool counted)
+    struct seat *seat)
 {
 	struct session *s = mem_alloc(sizeof(*s));
 
 	s->smtpd = m;
 	s->policy = policy_ref(m->policy);
 	s->id = m->next_id++;
-	s->client_key = client_key;
-	s->counted = counted;
+	s->seat = seat;
 	s->state = ST_COMMAND;
-	addr_text(peer, s->client);
-	addr_literal(peer, s->literal);
+	set_client(s, peer);
+	s->proxy = prefix_list_match(s->policy->xclient, peer);
+	s->filter = prefix_list_match(s->policy->xforward, peer);
+	s->may_talk = !seat->counted;
 	s->conn =
 	    conn_accept(m->loop, fd, peer, SESSION_INPUT_MAX, on_event, s);
+	conn_on_close(s->conn, smtpd_seat_leave, seat);
+	seat->holders = 2;
 	LIST_INSERT_HEAD(&m->sessions, s, link);
 	idmap_put(&m->by_id, s->id, s);
-	m->open++;
+	session_dnsbl_begin(s, peer);
 	session_whole(s);
-	session_reply(s, s->policy->banner);
-	session_await(s);
+	if (!session_early(s, SMTPD_EARLY_GREETING)) {
+		session_reply(s, s->policy->banner);
+		session_await(s);
+	}
+	settle(s);
 }
 
 void
@@ -433,15 +375,14 @@ session_destroy(struct session **sp)
 	struct smtpd *m = s->smtpd;
 
 	*sp = NULL;
-	if (s->conn != NULL) {
-		conn_destroy(&s->conn);
-		smtpd_session_left(m, s);
-	}
+	conn_destroy(&s->conn);
+	dnsbl_end(&s->dnsbl);
 	cmd_data_abort(s);
 	(void)idmap_take(&m->by_id, s->id);
 	LIST_REMOVE(s, link);
 	transaction_fini(&s->tx);
 	policy_unref(&s->policy);
+	smtpd_seat_leave(s->seat);
 	mem_free(&s);
 	smtpd_session_gone(m);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * smtpd: see smtpd.h. Owns listeners, sessions, the current policy and
- * certificate, and decides which connections become sessions. Near its limit
- * (90 %) it is under stress: clients get ten seconds for a command and fewer
+ * certificate, and decides which connections become sessions. Near its limits
+ * (90 % of the sessions, or of the bytes that may wait for the disk) it is under stress: clients get ten seconds for a command and fewer
  * errors, those that are idle already too, until it is below 80 %.
  * Created and wired by daemon.c. */
 #include "relay/smtpd/smtpd.h"
@@ -16,6 +16,9 @@
 #include "base/rnd.h"
 #include "relay/smtpd/listener.h"
 #include "relay/smtpd/session.h"
+
+#define STRESS_ENTER 90 /* percent */
+#define STRESS_LEAVE 80
 
 static void
 run_idle(void *arg)
@@ -56,12 +59,14 @@ smtpd_create(struct loop *loop, struct queue *queue, struct stats *stats,
 	m->commits = mem_alloc(sizeof(*m->commits));
 	m->commits->smtpd = m;
 	m->insist = insist_create();
+	m->dnsbl = dnsbl_create(loop, session_dnsbl_known);
 	m->next_id = rnd_u64() | 1;
 	m->idle_task = loop_task_create(loop, run_idle, m);
 	m->read_task = loop_task_create(loop, run_read, m);
 	m->recipients = recipients_set_create(loop, files_settled, m);
 	LIST_INIT(&m->listeners);
 	LIST_INIT(&m->sessions);
+	LIST_INIT(&m->seats);
 	idmap_init(&m->by_id);
 	return m;
 }
@@ -82,6 +87,7 @@ smtpd_destroy(struct smtpd **mp)
 {
 	struct smtpd *m = *mp;
 	struct session *s;
+	struct seat *p;
 
 	*mp = NULL;
 	if (m == NULL)
@@ -90,6 +96,11 @@ smtpd_destroy(struct smtpd **mp)
 	close_listeners(m);
 	while ((s = LIST_FIRST(&m->sessions)) != NULL)
 		session_destroy(&s);
+	dnsbl_destroy(&m->dnsbl);
+	while ((p = LIST_FIRST(&m->seats)) != NULL) {
+		LIST_REMOVE(p, link);
+		p->smtpd = NULL; /* its connection says goodbye still */
+	}
 	m->commits->smtpd = NULL;
 	if (m->commits->under_way == 0)
 		mem_free(&m->commits);
@@ -98,6 +109,7 @@ smtpd_destroy(struct smtpd **mp)
 	recipients_set_destroy(&m->recipients);
 	loop_task_destroy(&m->read_task);
 	tls_ctx_destroy(&m->tls);
+	renewal_destroy(&m->renewal);
 	client_limit_destroy(&m->limit);
 	insist_destroy(&m->insist);
 	loop_task_destroy(&m->idle_task);
@@ -171,7 +183,61 @@ smtpd_listen(struct smtpd *m, const struct config *conf, struct mx_errbuf *eb)
 struct smtpd_setup {
 	struct policy *policy;
 	struct tls_ctx *tls; /* NULL: no STARTTLS */
+	struct renewal *renewal;
 };
+
+/* ---- the certificate */
+
+static void *
+load_tls(const char *const *path, struct mx_errbuf *eb)
+{
+	return tls_server_create(path[0], path[1], eb);
+}
+
+static void
+drop_tls(void *fresh)
+{
+	struct tls_ctx *tls = fresh;
+
+	tls_ctx_destroy(&tls);
+}
+
+/* Sessions that have begun TLS keep what they began with. */
+static void
+take_tls(void *arg, void *fresh)
+{
+	struct smtpd *m = arg;
+
+	tls_ctx_destroy(&m->tls);
+	m->tls = fresh;
+	log_notice("smtpd", "tls=renewed cert=%s",
+	    log_q(m->policy->conf->smtpd.tls_cert));
+}
+
+static void
+refuse_tls(void *arg MX_UNUSED, const char *why)
+{
+	log_error("smtpd", "problem=%s effect=\"the old certificate stays\"",
+	    log_q(why));
+}
+
+static const struct renewal_kind tls_kind = { load_tls, drop_tls, take_tls,
+	refuse_tls };
+
+void
+smtpd_tick(struct smtpd *m, struct helper *helper, int64_t now)
+{
+	if (m->renewal != NULL)
+		renewal_look(m->renewal, helper, m, now);
+}
+
+bool
+smtpd_certificate_refused(const struct smtpd *m)
+{
+	return renewal_refused(m->renewal);
+}
+
+/* ---- configurations */
 
 struct smtpd_setup *
 smtpd_setup_create(struct config *conf, struct mx_errbuf *eb)
@@ -180,8 +246,11 @@ smtpd_setup_create(struct config *conf, struct mx_errbuf *eb)
 	struct smtpd_setup *up = mem_alloc(sizeof(*up));
 
 	if (c->tls_cert != NULL && c->tls_key != NULL) {
-		up->tls = tls_server_create(c->tls_cert, c->tls_key, eb);
-		if (up->tls == NULL) {
+		const char *pair[RENEWAL_FILES] = { c->tls_cert, c->tls_key };
+
+		up->renewal = renewal_create(&tls_kind, pair);
+		if ((up->tls = renewal_load(up->renewal, eb)) == NULL) {
+			renewal_destroy(&up->renewal);
 			mem_free(&up);
 			return NULL;
 		}
@@ -197,6 +266,7 @@ smtpd_setup_destroy(struct smtpd_setup **upp)
 		return;
 	policy_unref(&(*upp)->policy);
 	tls_ctx_destroy(&(*upp)->tls);
+	renewal_destroy(&(*upp)->renewal);
 	mem_free(upp);
 }
 
@@ -220,7 +290,10 @@ smtpd_setup_use(struct smtpd *m, struct smtpd_setup **upp)
 	m->policy = (*upp)->policy;
 	tls_ctx_destroy(&m->tls);
 	m->tls = (*upp)->tls;
+	renewal_destroy(&m->renewal);
+	m->renewal = (*upp)->renewal;
 	mem_free(upp);
+	dnsbl_configure(m->dnsbl, m->policy->conf);
 }
 
 int
@@ -264,27 +337,88 @@ turn_away(struct smtpd *m, int fd, const struct net_addr *peer,
 	close(fd);
 }
 
-static void
-enter_stress(struct smtpd *m)
+unsigned
+smtpd_sessions_max(const struct smtpd *m)
 {
+	unsigned n =
+	    m->policy != NULL ? m->policy->conf->smtpd.max_sessions : 0;
+
+	return m->bound > 0 && m->bound < n ? m->bound : n;
+}
+
+/* Of the limit that is nearest: sessions, or bytes on their way to the disk. */
+static unsigned
+pressure(const struct smtpd *m)
+{
+	unsigned sessions = m->open * 100 / smtpd_sessions_max(m);
+	unsigned bytes = queue_pressure(m->queue);
+
+	return sessions > bytes ? sessions : bytes;
+}
+
+void
+smtpd_press(struct smtpd *m)
+{
+	unsigned percent = pressure(m);
 	struct session *s;
 
-	if (m->stress ||
-	    (uint64_t)m->open * 10 <
-		(uint64_t)m->policy->conf->smtpd.max_sessions * 9)
+	if (m->stress ? percent >= STRESS_LEAVE : percent < STRESS_ENTER)
 		return;
-	m->stress = true;
-	log_warn("smtpd", "sessions=%u stress=yes", m->open);
-	LIST_FOREACH (s, &m->sessions, link)
-		if (s->conn != NULL)
+	m->stress = !m->stress;
+	if (m->stress)
+		log_warn("smtpd", "sessions=%u pressure=%u%% stress=yes",
+		    m->open, percent);
+	else
+		log_notice("smtpd", "sessions=%u stress=no", m->open);
+	LIST_FOREACH (s, &m->sessions, link) {
+		if (s->conn == NULL)
+			continue;
+		if (m->stress)
 			session_stress(s);
+		else
+			session_relax(s);
+	}
+}
+
+const char *
+smtpd_client_refusal(struct smtpd *m, const struct policy *p, uint64_t key,
+    enum smtpd_reject *reason)
+{
+	const struct conf_smtpd *c = &p->conf->smtpd;
+
+	switch (client_limit_enter(m->limit, key, c->per_client, c->client_rate,
+	    loop_now(m->loop))) {
+	case CLIENT_OK:
+		break;
+	case CLIENT_TOO_MANY:
+		*reason = SMTPD_REJECT_PER_CLIENT;
+		return "421 4.7.0 too many connections from you\r\n";
+	case CLIENT_TOO_FAST:
+		*reason = SMTPD_REJECT_RATE;
+		return "421 4.7.0 you connect too often\r\n";
+	}
+	return NULL;
+}
+
+static struct seat *
+seat_create(struct smtpd *m, uint64_t key, bool counted)
+{
+	struct seat *p = mem_alloc(sizeof(*p));
+
+	p->smtpd = m;
+	p->client_key = key;
+	p->counted = counted;
+	LIST_INSERT_HEAD(&m->seats, p, link);
+	m->open++;
+	return p;
 }
 
 void
 smtpd_adopt(struct smtpd *m, int fd, const struct net_addr *peer)
 {
-	const struct conf_smtpd *c;
 	uint64_t key = addr_client_key(peer);
+	enum smtpd_reject reason;
+	const char *no = NULL;
 	bool counted;
 
 	m->stats->g.connections++;
@@ -293,45 +427,38 @@ smtpd_adopt(struct smtpd *m, int fd, const struct net_addr *peer)
 		    "421 4.3.2 no service now\r\n");
 		return;
 	}
-	c = &m->policy->conf->smtpd;
-	if (m->open >= c->max_sessions) {
+	if (m->open >= smtpd_sessions_max(m)) {
 		turn_away(m, fd, peer, SMTPD_REJECT_LIMIT,
 		    "421 4.3.2 too many connections\r\n");
 		return;
 	}
-	counted = !prefix_list_match(m->policy->trusted, peer);
-	if (counted) {
-		switch (client_limit_enter(m->limit, key, c->per_client,
-		    c->client_rate, loop_now(m->loop))) {
-		case CLIENT_OK:
-			break;
-		case CLIENT_TOO_MANY:
-			turn_away(m, fd, peer, SMTPD_REJECT_PER_CLIENT,
-			    "421 4.7.0 too many connections from you\r\n");
-			return;
-		case CLIENT_TOO_FAST:
-			turn_away(m, fd, peer, SMTPD_REJECT_RATE,
-			    "421 4.7.0 you connect too often\r\n");
-			return;
-		}
+	counted = !policy_exempts(m->policy, peer);
+	if (counted)
+		no = smtpd_client_refusal(m, m->policy, key, &reason);
+	if (no != NULL) {
+		turn_away(m, fd, peer, reason, no);
+		return;
 	}
-	session_start(m, fd, peer, key, counted);
-	enter_stress(m);
+	session_start(m, fd, peer, seat_create(m, key, counted));
+	smtpd_press(m);
 }
 
 void
-smtpd_session_left(struct smtpd *m, struct session *s)
+smtpd_seat_leave(void *seat)
 {
-	m->open--;
-	if (s->counted)
-		client_limit_leave(m->limit, s->client_key);
-	s->counted = false;
-	if (m->stress &&
-	    (uint64_t)m->open * 10 <
-		(uint64_t)m->policy->conf->smtpd.max_sessions * 8) {
-		m->stress = false;
-		log_notice("smtpd", "sessions=%u stress=no", m->open);
+	struct seat *p = seat;
+	struct smtpd *m = p->smtpd;
+
+	if (--p->holders > 0)
+		return;
+	if (m != NULL) {
+		LIST_REMOVE(p, link);
+		m->open--;
+		if (p->counted)
+			client_limit_leave(m->limit, p->client_key);
+		smtpd_press(m);
 	}
+	mem_free(&p);
 }
 
 void
@@ -361,6 +488,52 @@ unsigned
 smtpd_sessions(const struct smtpd *m)
 {
 	return m->open;
+}
+
+unsigned
+smtpd_overdue(const struct smtpd *m)
+{
+	return m->overdue;
+}
+
+unsigned
+smtpd_dnsbls(const struct smtpd *m)
+{
+	return dnsbl_lists(m->dnsbl);
+}
+
+void
+smtpd_dnsbls_show(const struct smtpd *m, struct snap_dnsbl *out)
+{
+	dnsbl_show(m->dnsbl, out);
+}
+
+bool
+smtpd_stress(const struct smtpd *m)
+{
+	return m->stress;
+}
+
+void
+smtpd_bound(struct smtpd *m, unsigned n)
+{
+	m->bound = n;
+}
+
+void
+smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size)
+{
+	struct policy_verdict v;
+	struct smtp_path path;
+
+	if (m->policy == NULL ||
+	    smtp_mailbox_parse(mailbox, strlen(mailbox), &path) < 0) {
+		strlcpy(dst, "553 5.1.3 that is no mail address", size);
+		return;
+	}
+	policy_rcpt(m->policy, &m->ops, &path, &v);
+	strlcpy(dst, v.code == 250 ? "250 2.1.5 Ok" : v.reply, size);
+	dst[strcspn(dst, "\r\n")] = '\0';
 }
 
 enum smtpd_rcpt

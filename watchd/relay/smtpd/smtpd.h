@@ -8,7 +8,9 @@
 
 #include "config/config.h"
 #include "net/conn.h"
+#include "net/renewal.h"
 #include "relay/queue/queue.h"
+#include "status/snapshot.h"
 
 struct smtpd;
 
@@ -30,6 +32,8 @@ struct smtpd_ops {
 	 * that was written then (wall ms)? NULL: nobody knows. */
 	bool (*refused)(void *arg, const char *domain, const char *mailbox,
 	    int64_t list_ms);
+	/* Is that the address of a primary? NULL: nobody knows. */
+	bool (*is_primary)(void *arg, const struct net_addr *);
 	void *arg;
 };
 
@@ -65,12 +69,33 @@ int smtpd_configure(struct smtpd *, struct config *,
 size_t smtpd_files_unread(const struct smtpd *);
 void smtpd_on_read(struct smtpd *, void (*done)(void *arg), void *arg);
 
+/* Every second or so: has the helper look whether the certificate is another
+ * one. The next STARTTLS has it; one that cannot be used is said in the log. */
+void smtpd_tick(struct smtpd *, struct helper *, int64_t now);
+/* Whether the files of now were not taken, and an older certificate is shown. */
+bool smtpd_certificate_refused(const struct smtpd *);
+
 /* Shutdown: no new connections, 421 to idle sessions, messages under way may
  * finish; `idle` when the last session is gone. */
 void smtpd_drain(struct smtpd *, void (*idle)(void *arg), void *arg);
+/* Descriptors of clients that are open. */
 unsigned smtpd_sessions(const struct smtpd *);
+/* Commits that the disk did not answer in time (store_timeout). While there
+ * are any, no mail is taken. */
+unsigned smtpd_overdue(const struct smtpd *);
 
-/* Recipient validity by the domain's file, for `why` and tests. */
+/* The lists of smtpd { dnsbl }: how many, and into so many places. */
+unsigned smtpd_dnsbls(const struct smtpd *);
+void smtpd_dnsbls_show(const struct smtpd *, struct snap_dnsbl *);
+/* At most `n` of them, whatever max_sessions says: the limit of the process. */
+void smtpd_bound(struct smtpd *, unsigned n);
+unsigned smtpd_sessions_max(const struct smtpd *);
+bool smtpd_stress(const struct smtpd *);
+
+/* The reply that RCPT for it would get now, without its line end, for `why`. */
+void
+smtpd_rcpt_reply(struct smtpd *, const char *mailbox, char *dst, size_t size);
+/* Recipient validity by the domain's file, for tests. */
 enum smtpd_rcpt {
 	SMTPD_RCPT_OK,
 	SMTPD_RCPT_UNKNOWN,

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "config/config.h"
 
 /* A recipient with everything is some 900 bytes, a common one 60. Enough for
  * as many common ones as are allowed, whatever the exotic ones are. */
@@ -99,6 +100,9 @@ add_part(struct transaction *tx, const char *domain, struct stats *stats)
 	tx->nparts++;
 	return tx->part[n];
 }
+
+_Static_assert(CONF_RECIPIENTS_MAX <= ENVELOPE_RCPT_MAX,
+    "a client is told a limit that one domain's part does not hold");
 
 int
 transaction_add(struct transaction *tx, const struct smtp_command *cmd,

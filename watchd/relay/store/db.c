@@ -25,22 +25,40 @@
 #define DB_HEADROOM	(16u << 20)
 #define DB_SPACE_MIN	(1u << 20)
 #define DB_VALUE_MAX	(64u << 20) /* twice what a record can have */
-#define DB_FREE_DBI	0 /* LMDB's own table of free pages */
 #define SEGMENT_VERSION 1
 #define SEGMENT_BYTES	(1 + 6 * 8 + 4)
 
+/* What LMDB says of pages that make no sense. From our calls alone it has no
+ * reason to: keys and handles are right. */
 static bool
 db_damaged(int rc)
 {
-	return rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ||
-	    rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH ||
-	    rc == MDB_INCOMPATIBLE;
+	switch (rc) {
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+	case MDB_INCOMPATIBLE:
+	case MDB_CURSOR_FULL:
+	case MDB_BAD_TXN:
+	case MDB_BAD_DBI:
+	case MDB_BAD_VALSIZE:
+		return true;
+	default:
+		return false;
+	}
 }
 
+/* A damaged database ends the process once it is served: whoever goes on
+ * reads half of it, and writes on top of it. At the opening it is refused by
+ * whoever opens it, and with the same exit status. MDB_PANIC is a disk that
+ * did not take the page with the roots; it is damage only when no write of
+ * ours failed before. */
 static int
-db_error(const char *what, int rc)
+db_error(const struct db *db, const char *what, int rc)
 {
 	static struct log_limit limit;
+	bool damaged = db_damaged(rc) || (rc == MDB_PANIC && !db->write_failed);
 
 	switch (rc) {
 	case 0:
@@ -54,14 +72,38 @@ db_error(const char *what, int rc)
 	case MDB_TXN_FULL:
 		return -MX_ETOOBIG;
 	default:
+		if (damaged && db->serving)
+			guard_damaged(what, mdb_strerror(rc));
 		if (log_limit_ok(&limit, 10))
 			log_error("store", "event=db_failed call=%s error=%s%s",
 			    what, log_q(mdb_strerror(rc)),
-			    db_damaged(rc) ?
+			    damaged ?
 				" do=\"stop the daemon, run mxwatch-salvage\"" :
 				"");
 		return -MX_EIO;
 	}
+}
+
+void
+db_serve(struct db *db)
+{
+	db->serving = true;
+}
+
+/* Before anything is written, what it will be written on. */
+static int
+db_txn_begin(struct db *db, unsigned flags, MDB_txn **txn)
+{
+	MDB_envinfo info;
+	int rc = mdb_txn_begin(db->env, NULL, flags, txn);
+
+	if (rc != 0 || flags != 0)
+		return rc;
+	if (mdb_env_info(db->env, &info) == 0 &&
+	    db_pages_begin(db->pages, mdb_txn_id(*txn), info.me_last_pgno))
+		return 0;
+	mdb_txn_abort(*txn);
+	return MDB_CORRUPTED;
 }
 
 static int
@@ -70,13 +112,11 @@ db_open_tables(struct db *db)
 	struct MDB_txn *txn;
 	int rc;
 
-	if ((rc = mdb_txn_begin(db->env, NULL, 0, &txn)) != 0)
+	if ((rc = db_txn_begin(db, 0, &txn)) != 0)
 		return rc;
-	rc = mdb_dbi_open(txn, "env", MDB_CREATE, &db->records);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, "seg", MDB_CREATE, &db->segments);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, "state", MDB_CREATE, &db->state);
+	for (unsigned i = 0; i < DB_TABLES && rc == 0; i++)
+		rc = mdb_dbi_open(txn, db_pages_tables[i], MDB_CREATE,
+		    &db->table[i]);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return rc;
@@ -87,7 +127,9 @@ db_open_tables(struct db *db)
 static int
 db_open_env(struct db *db, const char *dir)
 {
-	int rc, dead;
+	MDB_envinfo info;
+	MDB_stat st;
+	int rc, dead, fd;
 
 	if ((rc = mdb_env_create(&db->env)) != 0)
 		return rc;
@@ -99,8 +141,15 @@ db_open_env(struct db *db, const char *dir)
 		return rc;
 	if ((rc = mdb_env_set_maxreaders(db->env, DB_READERS)) != 0)
 		return rc;
-	if ((rc = mdb_env_open(db->env, dir, MDB_NOTLS, 0600)) != 0)
+	if ((rc = mdb_env_open(db->env, dir, MDB_NOTLS, 0600)) != 0 ||
+	    (rc = mdb_env_get_fd(db->env, &fd)) != 0 ||
+	    (rc = mdb_env_info(db->env, &info)) != 0 ||
+	    (rc = mdb_env_stat(db->env, &st)) != 0)
 		return rc;
+	db->pages = db_pages_create(fd, info.me_mapsize, st.ms_psize);
+	if (db->pages == NULL)
+		log_warn("store", "event=pages_unchecked error=%s",
+		    log_q(strerror(errno)));
 	return mdb_reader_check(db->env, &dead);
 }
 
@@ -137,8 +186,12 @@ db_close(struct db **dbp)
 {
 	if (*dbp == NULL)
 		return;
-	if ((*dbp)->env != NULL)
+	db_pages_destroy(&(*dbp)->pages);
+	if ((*dbp)->env != NULL) {
+		guard_enter(); /* it frees what it may have written beyond */
 		mdb_env_close((*dbp)->env);
+		(void)guard_leave(0);
+	}
 	mem_free(dbp);
 }
 
@@ -149,13 +202,20 @@ db_begin(struct db *db, bool write, struct db_txn **out)
 	int rc;
 
 	*out = NULL;
-	rc =
-	    GUARDED(mdb_txn_begin(db->env, NULL, write ? 0 : MDB_RDONLY, &txn));
+	rc = GUARDED(db_txn_begin(db, write ? 0 : MDB_RDONLY, &txn));
 	if (rc != 0)
-		return db_error("begin", rc);
+		return db_error(db, "begin", rc);
 	*out = mem_alloc(sizeof(**out));
 	**out = (struct db_txn){ .db = db, .txn = txn };
 	return 0;
+}
+
+static void
+db_drop(MDB_txn *txn)
+{
+	guard_enter();
+	mdb_txn_abort(txn);
+	(void)guard_leave(0);
 }
 
 /* LMDB calls a write that the disk was too full for "EIO" when a part of it
@@ -177,14 +237,16 @@ db_commit(struct db_txn **tp)
 	int rc = FAULT("store.commit");
 
 	if (rc != 0)
-		mdb_txn_abort((*tp)->txn);
+		db_drop((*tp)->txn);
 	else
 		rc = GUARDED(mdb_txn_commit((*tp)->txn));
 	free((*tp)->value);
 	mem_free(tp);
 	if (rc == EIO && db_short_write(db))
 		rc = ENOSPC;
-	return db_error("commit", rc);
+	if (rc != 0 && !db_damaged(rc))
+		db->write_failed = true;
+	return db_error(db, "commit", rc);
 }
 
 void
@@ -192,7 +254,7 @@ db_abort(struct db_txn **tp)
 {
 	if (*tp == NULL)
 		return;
-	mdb_txn_abort((*tp)->txn);
+	db_drop((*tp)->txn);
 	free((*tp)->value);
 	mem_free(tp);
 }
@@ -205,7 +267,7 @@ db_usable(struct db *db)
 
 	if (GUARDED(mdb_txn_begin(db->env, NULL, 0, &txn)) != 0)
 		return false;
-	mdb_txn_abort(txn);
+	db_drop(txn);
 	return true;
 }
 
@@ -224,9 +286,9 @@ db_key_get(const MDB_val *key)
 {
 	const uint8_t *p = key->mv_data;
 	uint64_t v = 0;
-	size_t i;
+	int i;
 
-	for (i = 0; i < key->mv_size && i < 8; i++)
+	for (i = 0; i < 8; i++)
 		v = v << 8 | p[i];
 	return v;
 }
@@ -239,6 +301,23 @@ db_val(const void *data, size_t len)
 
 	memcpy(&v.mv_data, &data, sizeof(v.mv_data));
 	return v;
+}
+
+static int
+db_put(struct db_txn *t, enum db_table table, MDB_val *key, MDB_val *val,
+    unsigned flags)
+{
+	if (!db_pages_sound(t->db->pages, table, key->mv_data, key->mv_size))
+		return MDB_CORRUPTED;
+	return mdb_put(t->txn, t->db->table[table], key, val, flags);
+}
+
+static int
+db_del(struct db_txn *t, enum db_table table, MDB_val *key)
+{
+	if (!db_pages_sound(t->db->pages, table, key->mv_data, key->mv_size))
+		return MDB_CORRUPTED;
+	return mdb_del(t->txn, t->db->table[table], key, NULL);
 }
 
 int
@@ -258,11 +337,11 @@ db_record_put(struct db_txn *t, uint64_t id, const void *data, size_t len)
 		t->last = rc == 0 ? last : 0;
 		t->last_known = true;
 	}
-	rc = GUARDED(mdb_put(t->txn, t->db->records, &key, &val,
-	    id > t->last ? MDB_APPEND : 0));
+	rc = GUARDED(
+	    db_put(t, DB_RECORDS, &key, &val, id > t->last ? MDB_APPEND : 0));
 	if (rc == 0 && id > t->last)
 		t->last = id;
-	return db_error("put", rc);
+	return db_error(t->db, "put", rc);
 }
 
 /* Copies what was found out of the map and makes key (if any) and val point
@@ -288,9 +367,9 @@ db_copy(struct db_txn *t, MDB_val *key, MDB_val *val)
 }
 
 static int
-db_get(struct db_txn *t, MDB_dbi dbi, MDB_val *key, MDB_val *val)
+db_get(struct db_txn *t, enum db_table table, MDB_val *key, MDB_val *val)
 {
-	int rc = mdb_get(t->txn, dbi, key, val);
+	int rc = mdb_get(t->txn, t->db->table[table], key, val);
 
 	return rc != 0 ? rc : db_copy(t, NULL, val);
 }
@@ -300,11 +379,11 @@ db_record_get(struct db_txn *t, uint64_t id, const void **data, size_t *len)
 {
 	uint8_t raw[8];
 	MDB_val key = db_key(raw, id), val = { 0, NULL };
-	int rc = GUARDED(db_get(t, t->db->records, &key, &val));
+	int rc = GUARDED(db_get(t, DB_RECORDS, &key, &val));
 
 	*data = val.mv_data;
 	*len = val.mv_size;
-	return db_error("get", rc);
+	return db_error(t->db, "get", rc);
 }
 
 int
@@ -314,16 +393,16 @@ db_record_del(struct db_txn *t, uint64_t id)
 	MDB_val key = db_key(raw, id);
 
 	t->last_known = false;
-	return db_error("del",
-	    GUARDED(mdb_del(t->txn, t->db->records, &key, NULL)));
+	return db_error(t->db, "del", GUARDED(db_del(t, DB_RECORDS, &key)));
 }
 
 /* One step of a cursor that is opened for it. In a damaged tree it may lead
  * back: a walk that went on from there would never end. */
 static int
-db_step(struct db_txn *t, MDB_dbi dbi, MDB_val *key, MDB_val *val,
+db_step(struct db_txn *t, enum db_table table, MDB_val *key, MDB_val *val,
     MDB_cursor_op op)
 {
+	MDB_dbi dbi = t->db->table[table];
 	MDB_cursor *c;
 	MDB_val from = *key;
 	int rc;
@@ -338,11 +417,16 @@ db_step(struct db_txn *t, MDB_dbi dbi, MDB_val *key, MDB_val *val,
 	return rc != 0 ? rc : db_copy(t, key, val);
 }
 
+/* Of a number as key; a walk over numbers that are cut would not get on. */
 static int
-db_seek(struct db_txn *t, MDB_dbi dbi, MDB_val *key, MDB_val *val,
+db_seek(struct db_txn *t, enum db_table table, MDB_val *key, MDB_val *val,
     MDB_cursor_op op)
 {
-	return db_error("seek", GUARDED(db_step(t, dbi, key, val, op)));
+	int rc = GUARDED(db_step(t, table, key, val, op));
+
+	if (rc == 0 && key->mv_size != 8)
+		rc = MDB_CORRUPTED;
+	return db_error(t->db, "seek", rc);
 }
 
 int
@@ -350,7 +434,7 @@ db_record_next(struct db_txn *t, uint64_t *id, const void **data, size_t *len)
 {
 	uint8_t raw[8];
 	MDB_val key = db_key(raw, *id), val = { 0, NULL };
-	int rc = db_seek(t, t->db->records, &key, &val, MDB_SET_RANGE);
+	int rc = db_seek(t, DB_RECORDS, &key, &val, MDB_SET_RANGE);
 
 	if (rc < 0)
 		return rc;
@@ -364,7 +448,7 @@ int
 db_record_last(struct db_txn *t, uint64_t *id)
 {
 	MDB_val key = { 0, NULL }, val;
-	int rc = db_seek(t, t->db->records, &key, &val, MDB_LAST);
+	int rc = db_seek(t, DB_RECORDS, &key, &val, MDB_LAST);
 
 	if (rc == 0)
 		*id = db_key_get(&key);
@@ -372,17 +456,15 @@ db_record_last(struct db_txn *t, uint64_t *id)
 }
 
 static int
-segment_decode(const MDB_val *key, const MDB_val *val, struct db_segment *s)
+segment_decode(const struct db *db, const MDB_val *key, const MDB_val *val,
+    struct db_segment *s)
 {
 	const uint8_t *p = val->mv_data;
 
-	if (key->mv_size != 8 || val->mv_size != SEGMENT_BYTES ||
-	    p[0] != SEGMENT_VERSION ||
+	if (val->mv_size != SEGMENT_BYTES || p[0] != SEGMENT_VERSION ||
 	    crc32_z(0, p, SEGMENT_BYTES - 4) !=
-		le_get(p + SEGMENT_BYTES - 4, 4)) {
-		log_error("store", "event=segment_record_damaged");
-		return -MX_EIO;
-	}
+		le_get(p + SEGMENT_BYTES - 4, 4))
+		return db_error(db, "segment record", MDB_CORRUPTED);
 	*s = (struct db_segment){
 		.number = db_key_get(key),
 		.live = le_get(p + 1, 8),
@@ -400,9 +482,10 @@ db_segment_get(struct db_txn *t, uint64_t number, struct db_segment *s)
 {
 	uint8_t raw[8];
 	MDB_val key = db_key(raw, number), val = { 0, NULL };
-	int rc = GUARDED(db_get(t, t->db->segments, &key, &val));
+	int rc = GUARDED(db_get(t, DB_SEGMENTS, &key, &val));
 
-	return rc != 0 ? db_error("get", rc) : segment_decode(&key, &val, s);
+	return rc != 0 ? db_error(t->db, "get", rc) :
+			 segment_decode(t->db, &key, &val, s);
 }
 
 int
@@ -410,9 +493,9 @@ db_segment_next(struct db_txn *t, uint64_t from, struct db_segment *s)
 {
 	uint8_t raw[8];
 	MDB_val key = db_key(raw, from), val = { 0, NULL };
-	int rc = db_seek(t, t->db->segments, &key, &val, MDB_SET_RANGE);
+	int rc = db_seek(t, DB_SEGMENTS, &key, &val, MDB_SET_RANGE);
 
-	return rc < 0 ? rc : segment_decode(&key, &val, s);
+	return rc < 0 ? rc : segment_decode(t->db, &key, &val, s);
 }
 
 int
@@ -429,8 +512,8 @@ db_segment_put(struct db_txn *t, const struct db_segment *s)
 	le_put(p + 33, s->last_id, 8);
 	le_put(p + 41, s->punched, 8);
 	le_put(p + SEGMENT_BYTES - 4, crc32_z(0, p, SEGMENT_BYTES - 4), 4);
-	return db_error("put",
-	    GUARDED(mdb_put(t->txn, t->db->segments, &key, &val, 0)));
+	return db_error(t->db, "put",
+	    GUARDED(db_put(t, DB_SEGMENTS, &key, &val, 0)));
 }
 
 int
@@ -439,8 +522,7 @@ db_segment_del(struct db_txn *t, uint64_t number)
 	uint8_t raw[8];
 	MDB_val key = db_key(raw, number);
 
-	return db_error("del",
-	    GUARDED(mdb_del(t->txn, t->db->segments, &key, NULL)));
+	return db_error(t->db, "del", GUARDED(db_del(t, DB_SEGMENTS, &key)));
 }
 
 int
@@ -449,10 +531,8 @@ db_state_put(struct db_txn *t, const char *key, const void *data, size_t len)
 	MDB_val k = db_val(key, strlen(key)), v = db_val(data, len);
 
 	if (len == 0)
-		return db_error("del",
-		    GUARDED(mdb_del(t->txn, t->db->state, &k, NULL)));
-	return db_error("put",
-	    GUARDED(mdb_put(t->txn, t->db->state, &k, &v, 0)));
+		return db_error(t->db, "del", GUARDED(db_del(t, DB_STATE, &k)));
+	return db_error(t->db, "put", GUARDED(db_put(t, DB_STATE, &k, &v, 0)));
 }
 
 int
@@ -461,10 +541,14 @@ db_state_next(struct db_txn *t, const char *from, const char **key,
 {
 	MDB_val k = db_val(from, strlen(from)), v = { 0, NULL };
 	MDB_cursor_op op = *from == '\0' ? MDB_FIRST : MDB_SET_RANGE;
-	int rc = db_seek(t, t->db->state, &k, &v, op);
+	int rc = GUARDED(db_step(t, DB_STATE, &k, &v, op));
 
-	if (rc < 0)
-		return rc;
+	/* whoever goes on behind such a key would begin anew */
+	if (rc == 0 &&
+	    (k.mv_size == 0 || memchr(k.mv_data, '\0', k.mv_size) != NULL))
+		rc = MDB_CORRUPTED;
+	if (rc != 0)
+		return db_error(t->db, "seek", rc);
 	*key = k.mv_data;
 	*keylen = k.mv_size;
 	*data = v.mv_data;
@@ -472,43 +556,22 @@ db_state_next(struct db_txn *t, const char *from, const char **key,
 	return 0;
 }
 
-/* Pages that LMDB may use again, as mdb_stat -f counts them. */
-static int
-db_free_pages(struct db *db, uint64_t *pages)
-{
-	MDB_txn *txn;
-	MDB_cursor *c;
-	MDB_val key, val;
-	size_t n;
-	int rc;
-
-	if ((rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn)) != 0)
-		return rc;
-	if ((rc = mdb_cursor_open(txn, DB_FREE_DBI, &c)) == 0) {
-		while (mdb_cursor_get(c, &key, &val, MDB_NEXT) == 0) {
-			memcpy(&n, val.mv_data, sizeof(n));
-			*pages += n;
-		}
-		mdb_cursor_close(c);
-	}
-	mdb_txn_abort(txn);
-	return rc;
-}
-
 bool
 db_nearly_full(struct db *db)
 {
 	MDB_envinfo info;
 	MDB_stat st;
-	uint64_t pages, unused = 0;
+	uint64_t pages, unused;
 
-	if (mdb_env_info(db->env, &info) != 0 ||
-	    mdb_env_stat(db->env, &st) != 0)
+	if (GUARDED(mdb_env_info(db->env, &info)) != 0 ||
+	    GUARDED(mdb_env_stat(db->env, &st)) != 0)
 		return true;
 	pages = (uint64_t)info.me_last_pgno + 1;
 	if (pages * st.ms_psize < db->map_size)
 		return false; /* never reached so far: the usual case */
-	(void)GUARDED(db_free_pages(db, &unused));
+	if (db_error(db, "free pages", GUARDED(db_free_pages(db, 0, &unused))) <
+	    0)
+		return true;
 	pages -= STORE_MIN(pages, unused);
 	return pages * st.ms_psize > db->map_size - db->map_size / 8;
 }

@@ -7,8 +7,8 @@
  * be short: pages that one can see are not used again while it lives.
  *
  * Results: 0; -MX_ENOENT; -MX_EFULL (disk or map); -MX_ETOOBIG (too much for
- * one transaction); -MX_EIO (anything else: the database cannot be trusted
- * to be written any more). The text of the last is logged here. */
+ * one transaction); -MX_EIO (anything else: it was not read or not written).
+ * The text of the last is logged here. */
 #ifndef MX_STORE_DB_H
 #define MX_STORE_DB_H
 
@@ -34,6 +34,9 @@ struct db_segment {
 int db_open(struct db **out, const char *dir, uint64_t map_size,
     struct mx_errbuf *) MX_NODISCARD;
 void db_close(struct db **);
+/* It was looked at and is in order. Whatever call finds it damaged later ends
+ * the process with STORE_EXIT_DAMAGED (guard.h); before, it is -MX_EIO. */
+void db_serve(struct db *);
 
 int db_begin(struct db *, bool write, struct db_txn **) MX_NODISCARD;
 int db_commit(struct db_txn **) MX_NODISCARD; /* ends it, failed or not */

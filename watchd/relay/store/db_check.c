@@ -15,30 +15,41 @@
 #include "base/mem.h"
 #include "relay/store/db_int.h"
 
-/* How many of the pages from `first` on are on LMDB's free list. */
-static int
-check_free_list(struct db *db, size_t first, size_t *found)
+#define FREE_TABLE 0 /* LMDB's own, of free pages */
+
+int
+db_free_pages(struct db *db, size_t first, uint64_t *pages)
 {
 	MDB_txn *txn;
 	MDB_cursor *c = NULL;
 	MDB_val key, val;
-	size_t i, n, pgno;
+	size_t i, n, pgno, at = 0, last = 0;
 	int rc;
 
-	*found = 0;
+	*pages = 0;
 	if ((rc = mdb_txn_begin(db->env, NULL, MDB_RDONLY, &txn)) != 0)
 		return rc;
-	if ((rc = mdb_cursor_open(txn, 0, &c)) != 0)
+	if ((rc = mdb_cursor_open(txn, FREE_TABLE, &c)) != 0)
 		goto out;
 	while ((rc = mdb_cursor_get(c, &key, &val, MDB_NEXT)) == 0) {
-		if (val.mv_size < sizeof(n))
-			continue;
+		if (key.mv_size == sizeof(at))
+			memcpy(&at, key.mv_data, sizeof(at));
+		if (key.mv_size != sizeof(at) || at <= last ||
+		    val.mv_size < sizeof(n)) {
+			rc = MDB_CORRUPTED; /* or round and round */
+			break;
+		}
+		last = at;
 		memcpy(&n, val.mv_data, sizeof(n));
 		n = STORE_MIN(n, val.mv_size / sizeof(n) - 1);
+		if (first == 0) {
+			*pages += n;
+			continue;
+		}
 		for (i = 1; i <= n; i++) {
 			memcpy(&pgno, (char *)val.mv_data + i * sizeof(pgno),
 			    sizeof(pgno));
-			*found += pgno >= first;
+			*pages += pgno >= first;
 		}
 	}
 	if (rc == MDB_NOTFOUND)
@@ -55,7 +66,8 @@ db_check(struct db *db, const char *dir, struct mx_errbuf *eb)
 	MDB_envinfo info;
 	MDB_stat ms;
 	struct stat st;
-	size_t have, want, found = 0;
+	size_t have, want;
+	uint64_t found;
 	int fd;
 
 	if (mdb_env_info(db->env, &info) != 0 ||
@@ -67,7 +79,7 @@ db_check(struct db *db, const char *dir, struct mx_errbuf *eb)
 	if (have >= want)
 		return 0;
 	if (ftruncate(fd, (off_t)(want * ms.ms_psize)) == 0 &&
-	    check_free_list(db, have, &found) == 0 && found == want - have)
+	    db_free_pages(db, have, &found) == 0 && found == want - have)
 		return 0;
 	if (ftruncate(fd, st.st_size) != 0)
 		found = 0; /* the sentence is the same */

@@ -6,12 +6,16 @@
 #include <lmdb.h>
 
 #include "relay/store/db.h"
+#include "relay/store/db_pages.h"
 #include "relay/store/guard.h"
 
 struct db {
 	MDB_env *env;
-	MDB_dbi records, segments, state;
+	MDB_dbi table[DB_TABLES];
+	struct db_pages *pages;
 	uint64_t map_size; /* as configured; LMDB's is larger */
+	bool serving; /* it was opened: from here on damage is the end */
+	bool write_failed; /* a commit, for a reason of the disk's */
 };
 
 struct db_txn {
@@ -25,6 +29,9 @@ struct db_txn {
 	char key[512];
 };
 
+/* How many of the pages from `first` on LMDB may use again, as mdb_stat -f counts
+ * them; LMDB's own code, or MDB_CORRUPTED. */
+int db_free_pages(struct db *, size_t first, uint64_t *pages);
 /* Is the file as long as its pages? 0 or -MX_ECORRUPT with the sentence. */
 int db_check(struct db *, const char *dir, struct mx_errbuf *) MX_NODISCARD;
 

@@ -8,7 +8,11 @@
  *
  * Without space the commits of a group fail (-MX_EFULL), but its removals
  * and updates must get through, for they are what makes space: they are tried
- * again alone, and once more after the reserve file was given up. */
+ * again alone, and once more after the reserve file was given up.
+ *
+ * A transaction that fails leaves what was committed before as it was: the
+ * next one may be tried, on a disk that came back, too. New mail is another
+ * matter (writer.c), for its body is not in the database. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +22,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/store/writer_int.h"
+
+#define GROUP_TRY_EVERY CLOCK_SEC
 
 /* ---- bodies */
 
@@ -280,8 +286,6 @@ group_txn(struct store_writer *w, struct store_req **reqs, unsigned n)
 	unsigned i;
 	int rc;
 
-	if (w->db_failed)
-		return -MX_EIO;
 	if ((rc = FAULT("store.txn")) != 0)
 		return rc == ENOSPC ? -MX_EFULL : -MX_EIO;
 	if ((rc = db_begin(w->sp->db, true, &t)) < 0)
@@ -322,10 +326,53 @@ group_retry_txn(struct store_writer *w, struct store_req **reqs, unsigned n)
 	return group_txn(w, reqs, n);
 }
 
+/* Not the fault of one request: nobody else's would be written either. */
+static void
+group_unwritable(struct store_writer *w)
+{
+	if (!w->unwritable)
+		log_error("store",
+		    "event=unwritable "
+		    "meaning=\"what becomes of messages cannot "
+		    "be noted\"");
+	w->unwritable = true;
+	w->try_next = clock_now() + GROUP_TRY_EVERY;
+}
+
+/* Something must be changed, for a transaction without changes is not written:
+ * a key comes and goes. */
+static int
+group_try_txn(struct store_writer *w)
+{
+	struct db_txn *t = NULL;
+	int rc = db_begin(w->sp->db, true, &t);
+
+	if (rc == 0)
+		rc = db_state_put(t, "writable", "?", 1);
+	if (rc == 0)
+		rc = db_state_put(t, "writable", NULL, 0);
+	if (rc == 0)
+		rc = db_commit(&t);
+	db_abort(&t);
+	return rc;
+}
+
+void
+group_try(struct store_writer *w)
+{
+	if (group_try_txn(w) < 0) {
+		group_unwritable(w);
+		return;
+	}
+	w->unwritable = false;
+	log_notice("store", "event=writable");
+}
+
 static void
 group_records(struct store_writer *w, struct store_req **reqs, unsigned n)
 {
 	int rc = group_retry_txn(w, reqs, n);
+	bool odd = rc == -MX_ETOOBIG;
 
 	if (rc == -MX_ETOOBIG && n > 1) {
 		group_records(w, reqs, n / 2);
@@ -345,9 +392,10 @@ group_records(struct store_writer *w, struct store_req **reqs, unsigned n)
 	if (rc < 0) {
 		reclaim_clear(w);
 		fail_those_left(reqs, n, false, rc);
+		if (!odd)
+			group_unwritable(w);
 	}
-	if (rc == -MX_EIO && !w->db_failed) {
-		w->db_failed = true;
+	if (rc == -MX_EIO) {
 		errno = EIO;
 		writer_fail(w, STORE_OP_WRITE, "commit to the database");
 	}
@@ -362,6 +410,7 @@ group_answer(struct store_writer *w, struct group *g, int64_t start)
 	struct store_tell *t;
 	unsigned i;
 
+	writer_tell(w, false);
 	if (g->commits > 0) {
 		t = mem_alloc(sizeof(*t));
 		t->mail.kind = STORE_TELL_COMMIT;

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,11 +25,19 @@ static const int guard_signals[] = { SIGSEGV, SIGBUS, SIGABRT };
 static struct sigaction guard_before[MX_COUNT(guard_signals)];
 static char guard_dir[PATH_MAX];
 
-static void
+/* One thread speaks. Another that comes here meanwhile waits for the end, and
+ * one that faults while it speaks has said enough. */
+static void MX_NORETURN
 guard_die(const char *how)
 {
-	char line[PATH_MAX + 256];
+	static atomic_flag speaking = ATOMIC_FLAG_INIT;
+	static _Thread_local volatile sig_atomic_t here;
+	char line[PATH_MAX + 512];
 
+	if (here++ > 0)
+		_exit(STORE_EXIT_DAMAGED);
+	while (atomic_flag_test_and_set(&speaking))
+		(void)pause();
 	snprintf(line, sizeof(line),
 	    "event=database_damaged file=\"%s/data.mdb\" by=\"%s\" do=\"do not "
 	    "start mxwatchd on it again: run mxwatch-salvage(8), then begin "
@@ -36,6 +45,15 @@ guard_die(const char *how)
 	    guard_dir, how);
 	log_last_words("store", line);
 	_exit(STORE_EXIT_DAMAGED);
+}
+
+void
+guard_damaged(const char *call, const char *why)
+{
+	char how[200];
+
+	snprintf(how, sizeof(how), "%s: %s", call, why);
+	guard_die(how);
 }
 
 static void

@@ -11,11 +11,16 @@
 
 #include <signal.h>
 
+#include "base/defs.h"
+
 struct MDB_env;
 
 /* Puts the handlers in place, for the process and for good. `dir` is named in
  * the line: the last that was watched, of several. */
 void guard_watch(struct MDB_env *, const char *dir);
+
+/* LMDB itself said it, or what it gave us cannot be: the same line and end. */
+void guard_damaged(const char *call, const char *why) MX_NORETURN;
 
 extern _Thread_local volatile sig_atomic_t guard_inside;
 

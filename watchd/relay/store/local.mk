@@ -5,6 +5,8 @@ libmx_store_a_SOURCES = \
 	watchd/relay/le.h \
 	watchd/relay/store/db.c watchd/relay/store/db.h \
 	watchd/relay/store/db_check.c watchd/relay/store/db_int.h \
+	watchd/relay/store/db_format.h \
+	watchd/relay/store/db_pages.c watchd/relay/store/db_pages.h \
 	watchd/relay/store/group.c \
 	watchd/relay/store/guard.c watchd/relay/store/guard.h \
 	watchd/relay/store/reader.c watchd/relay/store/reader.h \
@@ -54,10 +56,14 @@ endif
 # any moment.
 check_PROGRAMS += tests/unit/test_store_full tests/fault/store_kill \
 	tests/fault/store_error tests/fault/store_power \
-	tests/fault/store_damage
+	tests/fault/store_churn tests/fault/store_corrupt \
+	tests/fault/store_damage \
+	tests/fault/store_flips tests/fault/store_salvage
 TESTS += tests/unit/test_store_full tests/fault/store_kill \
 	tests/fault/store_error tests/fault/store_power \
-	tests/fault/store_damage
+	tests/fault/store_churn tests/fault/store_corrupt \
+	tests/fault/store_damage \
+	tests/fault/store_flips tests/fault/store_salvage
 tests_unit_test_store_full_SOURCES = tests/unit/test_store_full.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_full_LDADD = $(STORE_L) $(NET_L)
@@ -68,12 +74,25 @@ tests_fault_store_error_SOURCES = tests/fault/store_error.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_error_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_power_SOURCES = tests/fault/store_power.c \
+	tests/fault/disk_calls.c tests/fault/disk_calls.h \
 	tests/fault/disk_model.c tests/fault/disk_model.h \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_power_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_damage_SOURCES = tests/fault/store_damage.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_damage_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_churn_SOURCES = tests/fault/store_churn.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_churn_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_corrupt_SOURCES = tests/fault/store_corrupt.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_corrupt_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_salvage_SOURCES = tests/fault/store_salvage.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_salvage_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_flips_SOURCES = tests/fault/store_flips.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_flips_LDADD = $(STORE_L) $(NET_L)
 
 noinst_PROGRAMS += tests/bench/store_bench
 tests_bench_store_bench_SOURCES = tests/bench/store_bench.c

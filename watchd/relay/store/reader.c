@@ -181,7 +181,9 @@ do_scan(struct store_reader *rd, struct store_get *g)
 	unsigned seen;
 
 	g->envs = mem_array(STORE_FETCH_MAX, sizeof(struct envelope *));
-	g->rc = db_begin(rd->sp->db, false, &t);
+	g->rc = FAULT("store.scan") != 0 ? -MX_EIO : 0;
+	if (g->rc == 0)
+		g->rc = db_begin(rd->sp->db, false, &t);
 	for (seen = 0; seen < STORE_FETCH_MAX && g->rc == 0; seen++) {
 		g->rc = db_record_next(t, &id, &data, &len);
 		if (g->rc < 0 || id > g->last)
@@ -190,7 +192,10 @@ do_scan(struct store_reader *rd, struct store_get *g)
 			g->envs[g->n++] = e;
 		else {
 			envelope_destroy(&e);
-			g->damaged++;
+			if (g->bad == NULL)
+				g->bad =
+				    mem_array(STORE_FETCH_MAX, sizeof(*g->bad));
+			g->bad[g->damaged++] = id;
 			log_error("store", "event=record_damaged id=%016llx",
 			    (unsigned long long)id);
 		}

@@ -4,7 +4,8 @@
  * the daemon refuse the spool stops it, and never writes into the spool. What
  * the database says for sure goes into OUTDIR; what may be an older state of
  * a message into OUTDIR/unsure, with the newest that was found; envelopes
- * whose body is not whole into OUTDIR/damaged. */
+ * whose body is not whole into OUTDIR/damaged. What had been given back and was
+ * only kept goes into OUTDIR/vault: nobody waits for it. */
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -35,7 +36,7 @@ struct salvage {
 	struct pages *pages;
 	struct idmap done; /* ids that are sure -> any pointer */
 	struct idmap unsure; /* id -> struct envelope */
-	uint64_t whole, unsures, damaged_bodies, damaged_records;
+	uint64_t whole, vault, unsures, damaged_bodies, damaged_records;
 	int lock;
 	int error; /* errno of what could not be written */
 };
@@ -63,11 +64,15 @@ static int MX_PRINTF(1, 2) fail(const char *fmt, ...)
 static void
 export_sure(struct salvage *s, const struct envelope *e)
 {
-	bool intact = export_intact(&s->x, e);
+	bool vault = (e->flags & ENV_VAULT) != 0;
+	const char *folder = !export_intact(&s->x, e) ? "damaged" :
+	    vault				      ? "vault" :
+							NULL;
 
-	switch (export_message(&s->x, e, intact ? NULL : "damaged")) {
+	switch (export_message(&s->x, e, folder)) {
 	case EXPORT_WHOLE:
-		s->whole++;
+		s->whole += !vault;
+		s->vault += vault;
 		break;
 	case EXPORT_DAMAGED:
 		s->damaged_bodies++;
@@ -78,16 +83,32 @@ export_sure(struct salvage *s, const struct envelope *e)
 	}
 }
 
-/* Of several states of a message the one with the most attempts is kept. */
+/* A message is queued, in the vault, queued again with its attempts at zero, in
+ * the vault for good: in this order. */
+static unsigned
+stage(const struct envelope *e)
+{
+	return ((e->flags & ENV_REPLAYED) != 0 ? 2u : 0u) +
+	    ((e->flags & ENV_VAULT) != 0 ? 1u : 0u);
+}
+
+static bool
+is_later(const struct envelope *a, const struct envelope *b)
+{
+	if (stage(a) != stage(b))
+		return stage(a) > stage(b);
+	if (a->attempts != b->attempts)
+		return a->attempts > b->attempts;
+	return a->last_try_ms > b->last_try_ms;
+}
+
+/* Of several states of a message the latest is kept. */
 static void
 note_unsure(struct salvage *s, struct envelope **e)
 {
 	struct envelope *old = idmap_get(&s->unsure, (*e)->id);
 
-	if (old != NULL &&
-	    (old->attempts > (*e)->attempts ||
-		(old->attempts == (*e)->attempts &&
-		    old->last_try_ms >= (*e)->last_try_ms)))
+	if (old != NULL && !is_later(*e, old))
 		return;
 	idmap_put(&s->unsure, (*e)->id, *e);
 	*e = old;
@@ -180,7 +201,8 @@ open_spool(struct salvage *s, const char *spool)
 	struct mx_errbuf eb;
 	int rc = 0;
 
-	s->x.segments = open(seg, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	s->x.segments =
+	    open(seg, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->x.segments < 0)
 		fail("%s: %s: no body will be whole", seg, strerror(errno));
 	if (pages_open(&s->pages, path, &eb) < 0)
@@ -198,8 +220,10 @@ report(struct salvage *s)
 	if (s->error == 0 && syncfs(s->x.out) != 0)
 		s->error = errno;
 	printf("whole=%" PRIu64 " unsure=%" PRIu64 " damaged_bodies=%" PRIu64
-	       " damaged_records=%" PRIu64 " damaged_pages=%" PRIu64 "\n",
-	    s->whole, s->unsures, s->damaged_bodies, s->damaged_records, pages);
+	       " damaged_records=%" PRIu64 " damaged_pages=%" PRIu64
+	       " vault=%" PRIu64 "\n",
+	    s->whole, s->unsures, s->damaged_bodies, s->damaged_records, pages,
+	    s->vault);
 	if (s->error != 0)
 		return fail("%s: %s: not everything was written", s->x.path,
 		    strerror(s->error));

@@ -136,13 +136,18 @@ put_envelope(FILE *f, const struct envelope *e, const char *id, bool intact)
 	put_string(f, "client", e->client);
 	fputs(",\n\t", f);
 	put_string(f, "envid", e->envid);
+	fputs(",\n\t", f);
+	put_time(f, "vaulted", e->flags & ENV_VAULT ? e->due_ms : 0);
 	fprintf(f,
 	    ",\n\t\"8bit\": %s,\n\t\"smtputf8\": %s,\n\t\"held\": %s,\n"
-	    "\t\"dsn\": %s,\n\t\"body\": \"%s\"\n}\n",
+	    "\t\"dsn\": %s,\n\t\"vault\": %s,\n\t\"replayed\": %s,\n"
+	    "\t\"body\": \"%s\"\n}\n",
 	    e->flags & ENV_8BIT ? "true" : "false",
 	    e->flags & ENV_UTF8 ? "true" : "false",
 	    e->flags & ENV_HELD ? "true" : "false",
 	    e->flags & ENV_DSN ? "true" : "false",
+	    e->flags & ENV_VAULT ? "true" : "false",
+	    e->flags & ENV_REPLAYED ? "true" : "false",
 	    intact ? "whole" : "damaged");
 }
 

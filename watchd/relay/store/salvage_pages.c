@@ -1,18 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * salvage_pages: see salvage_pages.h. The format, from LMDB's mdb.c:
- *
- *	page	u64 number, u16 pad, u16 flags, u16 lower, u16 upper (of an
- *		overflow page: u32 pages), then from byte 16 a u16 offset of
- *		each node; nodes lie between upper and the end
- *	node	u16 lo, u16 hi, u16 flags, u16 length of the key, key, value;
- *		a leaf's lo and hi are the length of the value, which is the
- *		number of an overflow page when it is too big for the page; a
- *		branch's lo, hi and flags are the number of a page
- *	meta	pages 0 and 1, the one with the greater transaction counts:
- *		u32 magic, u32 version, u64, u64, table of free pages, table
- *		of tables, u64 last page, u64 transaction
- *	table	u32 page size (in the first only), u16, u16 depth, 3 x u64,
- *		u64 entries, u64 root
+ * salvage_pages: see salvage_pages.h.
  *
  * A page that no tree leads to and that is not free belongs to a tree whose
  * branch is damaged, so it is current. When the list of free pages is not
@@ -28,27 +15,14 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "relay/store/db_format.h"
 #include "relay/store/salvage_pages.h"
 
-#define PAGE_BRANCH   0x01
-#define PAGE_LEAF     0x02
-#define PAGE_OVERFLOW 0x04
-#define PAGE_META     0x08
-#define PAGE_KIND     0x0f
-#define PAGE_HEAD     16
-#define PAGE_MIN      512
-#define PAGE_MAX      65536
-#define NODE_HEAD     8
-#define NODE_BIG      0x01
-#define NODE_TABLE    0x02
-#define META_MAGIC    0xbeefc0deu
-#define META_VERSION  1
-#define TABLE_BYTES   48
-#define TABLE_ENTRIES 32
-#define TABLE_ROOT    40
-#define NO_PAGE	      UINT64_MAX
-#define DEPTH_MAX     32
-#define VALUE_MAX     (64u << 20)
+#define PAGE_MIN     512
+#define PAGE_MAX     65536
+#define META_MAGIC   0xbeefc0deu
+#define META_VERSION 1
+#define VALUE_MAX    (64u << 20)
 
 enum { SEEN = 1, FREE = 2 };
 
@@ -79,33 +53,6 @@ struct walk {
 	const char *table;
 	struct tree tree; /* of the table that was looked for */
 };
-
-static uint16_t
-get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint32_t
-get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint64_t
-get64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
 
 static bool
 read_at(const struct pages *p, void *data, size_t len, uint64_t at)

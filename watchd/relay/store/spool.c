@@ -368,6 +368,7 @@ spool_open(struct spool *sp, const char *dir, uint64_t map_size,
 		return mx_fail(eb, MX_ECORRUPT,
 		    "%s: the database cannot be read: run mxwatch-salvage(8)",
 		    dir);
+	db_serve(sp->db);
 	return 0;
 }
 

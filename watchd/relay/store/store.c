@@ -58,6 +58,7 @@ store_get_free(struct store_get *g)
 		envelope_destroy(&g->envs[i]);
 	free(g->envs);
 	free(g->ids);
+	free(g->bad);
 	free(g->data);
 	free(g);
 }
@@ -71,9 +72,20 @@ store_post_all(void *arg)
 	mailbox_post_list(reader_mailbox(s->reader), &s->to_reader);
 }
 
+/* Of a body, what is answered for when it is on the disk. */
+static uint64_t
+body_len(const struct store_req *r)
+{
+	return r->mail.kind == STORE_CHUNK_WRITE ||
+		r->mail.kind == STORE_COMMIT ?
+	    r->len :
+	    0;
+}
+
 void
 store_post(struct store *s, struct store_req *r)
 {
+	s->waiting += body_len(r);
 	STAILQ_INSERT_TAIL(&s->to_writer, &r->mail, link);
 	loop_task_schedule(s->post);
 }
@@ -116,6 +128,7 @@ answer_commit(struct store_req *r)
 static void
 answer_req(struct store *s, struct store_req *r)
 {
+	s->waiting -= body_len(r);
 	if (r->mail.kind == STORE_CHUNK_WRITE)
 		store_tx_wrote(s, r);
 	else {
@@ -126,19 +139,23 @@ answer_req(struct store *s, struct store_req *r)
 			r->cb.done(r->arg, r->token, r->rc);
 	}
 	store_req_free(r);
+	store_tx_crowd(s);
 }
 
 static void
 answer_tell(struct store *s, struct store_tell *t)
 {
-	enum store_state old = s->info.state;
+	struct store_info old = s->info;
 	const struct store_events *ev = &s->events;
 
 	switch (t->mail.kind) {
 	case STORE_TELL_INFO:
 		s->info = t->info;
-		if (s->info.state != old && ev->state != NULL)
+		if (s->info.state != old.state && ev->state != NULL)
 			ev->state(ev->arg, s->info.state, t->why);
+		if (s->info.unwritable != old.unwritable &&
+		    ev->writable != NULL)
+			ev->writable(ev->arg, !s->info.unwritable);
 		break;
 	case STORE_TELL_ERROR:
 		if (ev->error != NULL)
@@ -153,11 +170,24 @@ answer_tell(struct store *s, struct store_tell *t)
 }
 
 static void
+scan_damaged(struct store_scan_run *run, const struct store_get *g)
+{
+	unsigned n = STORE_MIN(g->damaged, STORE_DAMAGED_MAX - run->nbad);
+
+	run->damaged += g->damaged;
+	if (n == 0)
+		return;
+	run->bad = mem_grow(run->bad, run->nbad + n, sizeof(*run->bad));
+	memcpy(run->bad + run->nbad, g->bad, n * sizeof(*run->bad));
+	run->nbad += n;
+}
+
+static void
 answer_scan(struct store *s, struct store_get *g)
 {
 	unsigned i;
 
-	s->scan.damaged += g->damaged;
+	scan_damaged(&s->scan, g);
 	for (i = 0; i < g->n && s->scanning; i++)
 		s->scan.one(s->scan.arg, g->envs[i]);
 	for (i = 0; i < g->n; i++)
@@ -169,7 +199,9 @@ answer_scan(struct store *s, struct store_get *g)
 		mailbox_post(reader_mailbox(s->reader), &g->mail);
 		return;
 	}
-	if (g->rc == -MX_EIO) /* what is written there may be lost */
+	/* what is written there may be lost; a store that is being closed has
+	 * no writer for it any more, and the next opening scans again */
+	if (s->scanning && g->rc == -MX_EIO)
 		store_post(s, req_create(STORE_UNREADABLE, 0, NULL, NULL, 0));
 	if (s->scanning) {
 		s->scanning = false;
@@ -300,6 +332,12 @@ store_state_each(struct store *s, const char *prefix,
 	db_abort(&t);
 }
 
+static void
+set_limits(struct store *s, const struct store_conf *conf)
+{
+	s->waiting_max = conf->waiting_max > 0 ? conf->waiting_max : UINT64_MAX;
+}
+
 void
 store_reconfigure(struct store *s, const struct store_conf *conf)
 {
@@ -308,6 +346,8 @@ store_reconfigure(struct store *s, const struct store_conf *conf)
 	r->conf = *conf;
 	r->conf.dir = NULL;
 	store_post(s, r);
+	set_limits(s, conf);
+	store_tx_crowd(s);
 }
 
 /* ---- requests to the reader */
@@ -389,11 +429,26 @@ store_scan(struct store *s, void (*one)(void *arg, const struct envelope *),
 	struct store_get *g = mem_alloc(sizeof(*g));
 
 	MX_ASSERT(!s->scanning);
-	s->scan = (struct store_scan_run){ one, done, arg, 0 };
+	free(s->scan.bad);
+	s->scan =
+	    (struct store_scan_run){ .one = one, .done = done, .arg = arg };
 	s->scanning = true;
 	g->mail.kind = STORE_SCAN;
 	g->last = s->scan_last;
 	mailbox_post(reader_mailbox(s->reader), &g->mail);
+}
+
+const uint64_t *
+store_damaged(const struct store *s, unsigned *n)
+{
+	*n = s->scan.nbad;
+	return s->scan.bad;
+}
+
+int64_t
+store_id_ms(uint64_t id)
+{
+	return (int64_t)(id >> 8 >> NUMBER_BITS) + EPOCH_2020_MS;
 }
 
 /* ---- what is known */
@@ -402,6 +457,13 @@ void
 store_info(const struct store *s, struct store_info *info)
 {
 	*info = s->info;
+	info->waiting_bytes = s->waiting;
+}
+
+unsigned
+store_pressure(const struct store *s)
+{
+	return (unsigned)((double)s->waiting * 100 / (double)s->waiting_max);
 }
 
 int
@@ -411,6 +473,8 @@ store_accepting(const struct store *s, uint64_t size)
 
 	if (i->state == STORE_FAILED)
 		return -MX_EIO;
+	if (s->waiting >= s->waiting_max)
+		return -MX_EFULL;
 	if (i->state == STORE_FULL || i->free_bytes < i->reserve_bytes ||
 	    i->free_bytes - i->reserve_bytes < size)
 		return -MX_EFULL;
@@ -430,6 +494,8 @@ store_open(struct store **out, struct loop *loop, const struct store_conf *conf,
 	idmap_init(&s->wants);
 	STAILQ_INIT(&s->to_writer);
 	STAILQ_INIT(&s->to_reader);
+	TAILQ_INIT(&s->crowd);
+	set_limits(s, conf);
 	if (events != NULL)
 		s->events = *events;
 	*out = NULL;
@@ -499,6 +565,7 @@ store_close(struct store **sp)
 	}
 	idmap_fini(&s->wants);
 	idmap_fini(&s->txs);
+	free(s->scan.bad);
 	spool_close(&s->spool);
 	mem_free(sp);
 }

@@ -10,6 +10,9 @@
  * Durability: a completion with rc 0 means that body and envelope survive a
  * power cut. After EIO nothing more is accepted until a restart has looked
  * at the spool (STORE_FAILED); without space STORE_FULL until it is back.
+ * Changes of what is stored are tried in either state, for the database keeps
+ * what was committed whatever becomes of the next commit; while even they
+ * fail, one is tried every second (store_info.unwritable).
  * Loop thread only. */
 #ifndef MX_STORE_STORE_H
 #define MX_STORE_STORE_H
@@ -39,15 +42,19 @@ struct store_conf {
 	uint64_t reserve; /* free bytes below which we are FULL... */
 	uint64_t reserve_inodes; /* ...with some hysteresis back to OK */
 	unsigned group_max; /* messages of one commit */
+	uint64_t waiting_max; /* bytes on their way to the disk; 0: any */
 };
 
 /* Callbacks, set once by the composition root, called on the loop thread: a
- * change of state, a group that was committed, a system call that failed. Any
- * may be NULL. */
+ * change of state, a group that was committed, a system call that failed; and
+ * that changes of what is stored (updates, removals) cannot be written any
+ * more, or can again: before the first completion that says so. Any may be
+ * NULL. */
 struct store_events {
 	void (*state)(void *arg, enum store_state, const char *why);
 	void (*commit)(void *arg, double seconds, unsigned messages);
 	void (*error)(void *arg, enum store_op, int err);
+	void (*writable)(void *arg, bool);
 	void *arg;
 };
 
@@ -71,8 +78,8 @@ struct store_tx *store_tx_begin(struct store *);
 uint64_t store_tx_id(const struct store_tx *); /* of part 0 */
 /* 0; -MX_EFULL no space; -MX_EIO. tx stays valid: abort it. */
 int store_tx_append(struct store_tx *, const void *, size_t) MX_NODISCARD;
-/* True while too much of this body waits for the disk: stop reading the
- * peer; `space` is called once when it is worth going on. */
+/* True while too much of this body, or of all, waits for the disk: stop reading
+ * the peer; `space` is called once when it is worth going on. */
 bool store_tx_congested(struct store_tx *, void (*space)(void *arg), void *arg);
 void store_tx_abort(struct store_tx **); /* no-op when NULL */
 
@@ -123,6 +130,13 @@ uint32_t store_crc(uint32_t crc, const void *, size_t); /* start with 0 */
 void store_scan(struct store *, void (*one)(void *arg, const struct envelope *),
     void (*done)(void *arg, int rc, uint64_t damaged), void *arg);
 
+/* The ids of the first STORE_DAMAGED_MAX that were skipped, ascending; borrowed
+ * until the next scan. */
+#define STORE_DAMAGED_MAX 1000
+const uint64_t *store_damaged(const struct store *, unsigned *n);
+/* When a message came, by its id: its record knows it better. Wall ms. */
+int64_t store_id_ms(uint64_t id);
+
 /* ---- small durable state (holds, extensions): key -> bytes. */
 void store_state_put(struct store *, const char *key, const void *, size_t len,
     store_done_cb *, void *arg, uint64_t token); /* len 0 removes */
@@ -135,8 +149,12 @@ struct store_info {
 	uint64_t size_bytes; /* of the file system, without root's share */
 	uint64_t free_bytes, free_inodes, reserve_bytes;
 	uint64_t segments, segment_bytes;
+	bool unwritable; /* not even a removal can be written */
+	uint64_t waiting_bytes; /* of bodies on their way to the disk */
 };
 void store_info(const struct store *, struct store_info *);
+/* How much of waiting_max there is, in percent. */
+unsigned store_pressure(const struct store *);
 /* Can a message of this size be taken now? 0, -MX_EFULL or -MX_EIO. */
 int store_accepting(const struct store *, uint64_t size);
 void store_reconfigure(struct store *, const struct store_conf *); /* limits */

@@ -73,7 +73,8 @@ struct store_get { /* for the reader */
 	uint64_t *ids; /* FETCH */
 	struct envelope **envs; /* LOAD: one; FETCH, SCAN: n */
 	unsigned n;
-	uint64_t damaged; /* SCAN: in this batch */
+	uint64_t *bad; /* SCAN: ids of those that do not hold... */
+	unsigned damaged; /* ...in this batch */
 	bool end; /* SCAN: there is no more */
 };
 
@@ -102,7 +103,11 @@ struct store_scan_run {
 	void (*done)(void *arg, int rc, uint64_t damaged);
 	void *arg;
 	uint64_t damaged;
+	uint64_t *bad; /* the first ids of them */
+	unsigned nbad;
 };
+
+TAILQ_HEAD(store_tx_list, store_tx);
 
 struct store {
 	struct spool spool;
@@ -120,6 +125,11 @@ struct store {
 	uint64_t scan_last; /* greatest id at the opening */
 	uint64_t last_req;
 	unsigned out; /* writer requests that will be answered */
+	/* Bytes of bodies that the writer has and has not answered for, whether
+	 * anybody still waits for that or not; the most of it; and who waits
+	 * until it is less. */
+	uint64_t waiting, waiting_max;
+	struct store_tx_list crowd;
 	bool scanning;
 	struct store_info info;
 };
@@ -131,6 +141,8 @@ void store_post(struct store *, struct store_req *);
 void store_submit(struct store *, struct store_req *);
 uint64_t store_next_id(struct store *);
 void store_tx_wrote(struct store *, struct store_req *); /* chunk is out */
+/* Bytes were answered for: those who wait may go on. */
+void store_tx_crowd(struct store *);
 void store_req_free(struct store_req *);
 void store_get_free(struct store_get *);
 

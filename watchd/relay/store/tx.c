@@ -10,7 +10,9 @@
 #include "relay/store/store_int.h"
 
 struct store_tx {
+	TAILQ_ENTRY(store_tx) link; /* in s->crowd, if `crowded` */
 	struct store *s;
+	bool crowded;
 	uint64_t id;
 	struct buf body; /* small: all of it; large: the chunk being filled */
 	uint64_t waiting; /* bytes that the writer has not written yet */
@@ -84,35 +86,73 @@ store_tx_append(struct store_tx *tx, const void *data, size_t len)
 bool
 store_tx_congested(struct store_tx *tx, void (*space)(void *arg), void *arg)
 {
-	if (tx->waiting <= STORE_WAITING_MAX || tx->rc < 0)
+	if (tx->rc < 0)
 		return false;
+	if (tx->s->waiting >= tx->s->waiting_max) {
+		if (!tx->crowded)
+			TAILQ_INSERT_TAIL(&tx->s->crowd, tx, link);
+		tx->crowded = true;
+	} else if (tx->waiting <= STORE_WAITING_MAX) {
+		return false;
+	}
 	tx->space = space;
 	tx->arg = arg;
 	return true;
+}
+
+static void
+tx_leave_crowd(struct store_tx *tx)
+{
+	if (tx->crowded)
+		TAILQ_REMOVE(&tx->s->crowd, tx, link);
+	tx->crowded = false;
+}
+
+/* Whoever waits for the disk is told that it is worth going on. */
+static void
+tx_wake(struct store_tx *tx)
+{
+	void (*space)(void *arg) = tx->space;
+
+	if (space == NULL || tx->crowded ||
+	    (tx->rc == 0 && tx->waiting > STORE_WAITING_GOOD))
+		return;
+	tx->space = NULL;
+	space(tx->arg);
+}
+
+/* Those who waited first go on first, and only as long as there is room. */
+void
+store_tx_crowd(struct store *s)
+{
+	struct store_tx *tx;
+
+	while (s->waiting < s->waiting_max &&
+	    (tx = TAILQ_FIRST(&s->crowd)) != NULL) {
+		tx_leave_crowd(tx);
+		tx_wake(tx);
+	}
 }
 
 void
 store_tx_wrote(struct store *s, struct store_req *r)
 {
 	struct store_tx *tx = idmap_get(&s->txs, r->id);
-	void (*space)(void *arg);
 
 	if (tx == NULL)
 		return; /* committed or aborted meanwhile */
 	tx->waiting -= r->len;
 	if (tx->rc == 0)
 		tx->rc = r->rc;
-	if (tx->space == NULL ||
-	    (tx->rc == 0 && tx->waiting > STORE_WAITING_GOOD))
-		return;
-	space = tx->space;
-	tx->space = NULL;
-	space(tx->arg);
+	if (tx->rc < 0)
+		tx_leave_crowd(tx);
+	tx_wake(tx);
 }
 
 static void
 tx_destroy(struct store_tx **txp)
 {
+	tx_leave_crowd(*txp);
 	(void)idmap_take(&(*txp)->s->txs, (*txp)->id);
 	buf_fini(&(*txp)->body);
 	mem_free(txp);

@@ -59,10 +59,11 @@ writer_state(const struct store_writer *w, struct store_info *info)
 		.reserve_bytes = w->space.reserve,
 		.segments = w->segments,
 		.segment_bytes = w->segment_bytes,
+		.unwritable = w->unwritable,
 	};
 }
 
-static void
+void
 writer_tell(struct store_writer *w, bool looked)
 {
 	struct store_tell *t;
@@ -70,9 +71,10 @@ writer_tell(struct store_writer *w, bool looked)
 	const char *why = "";
 
 	writer_state(w, &info);
-	if (!looked && info.state == w->told)
+	if (!looked && info.state == w->told.state &&
+	    info.unwritable == w->told.unwritable)
 		return;
-	w->told = info.state;
+	w->told = info;
 	t = mem_alloc(sizeof(*t));
 	t->mail.kind = STORE_TELL_INFO;
 	t->info = info;
@@ -240,6 +242,8 @@ writer_main(void *arg)
 		writer_make_group(w);
 		if (w->group.n > 0)
 			group_run(w);
+		if (w->unwritable && clock_now() >= w->try_next)
+			group_try(w);
 		writer_tell(w, space_look(&w->space, clock_now()));
 	}
 	return NULL;
@@ -306,7 +310,7 @@ writer_start(struct spool *sp, const struct store_conf *conf,
 	space_init(&w->space, sp, conf);
 	writer_limits(w, conf);
 	writer_state(w, info);
-	w->told = info->state;
+	w->told = *info;
 	if (thread_start(&w->thread, writer_main, w) != 0) {
 		mailbox_destroy(&w->in, NULL);
 		mem_free(&w);

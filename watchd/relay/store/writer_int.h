@@ -41,15 +41,18 @@ struct store_writer {
 	unsigned group_max;
 	uint64_t segment_size;
 	uint64_t segments, segment_bytes;
-	enum store_state told;
+	struct store_info told;
 	char failed_why[160];
 	bool failed; /* nothing is accepted until a restart */
-	bool db_failed; /* and the database is not written any more */
+	bool unwritable; /* the database took not even a removal */
+	int64_t try_next; /* monotonic */
 	bool quit;
 };
 
 /* Does w->group: each request gets its rc and goes to w->out. */
 void group_run(struct store_writer *);
+/* Tries whether the database can be written again. */
+void group_try(struct store_writer *);
 /* The record of a segment, to be changed; all that were touched are written
  * by reclaim_settle(), within the same transaction. */
 int reclaim_touch(struct store_writer *, struct db_txn *, uint64_t number,
@@ -60,6 +63,8 @@ void reclaim_clear(struct store_writer *); /* the transaction failed */
 /* Latches the failure and tells the owner. Uses errno. */
 void writer_fail(struct store_writer *, enum store_op, const char *what);
 void writer_error(struct store_writer *, enum store_op, int error);
+/* The owner hears of it before what is answered next. */
+void writer_tell(struct store_writer *, bool looked);
 void writer_drop_large(struct store_writer *, struct large *, bool unlink_it);
 void writer_unlink(struct store_writer *, uint64_t number, uint64_t size);
 

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC
+ * preflight: see preflight.h. Files are read by a process that really becomes
+ * the user, for good, as the daemon does; nothing else shows whether an ACL, a
+ * folder on the way or a security module lets it. */
+#include "daemon/preflight.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "daemon/privileges.h"
+#include "exporters/http_auth.h"
+#include "exporters/http_tls.h"
+#include "net/tls.h"
+#include "relay/smtpd/recipients.h"
+
+static bool
+fault(const struct config *c, const char *section, const char *why)
+{
+	fprintf(stderr, "%s: error: %s: %s\n", c->file, section, why);
+	return false;
+}
+
+static void
+unchecked(const struct config *c, const char *what)
+{
+	fprintf(stderr, "%s: warning: not checked: %s\n", c->file, what);
+}
+
+/* ---- ports */
+
+/* Whether it is a daemon with this control socket that has the ports. One that
+ * does not let us connect is one. */
+static bool
+daemon_runs(const struct config *c)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool runs = false;
+
+	if (fd < 0)
+		return false;
+	if (strlcpy(sun.sun_path, c->control, sizeof(sun.sun_path)) <
+	    sizeof(sun.sun_path))
+		runs = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+		    errno == EACCES;
+	close(fd);
+	return runs;
+}
+
+/* 0, or errno of the call that failed. */
+static int
+try_bind(const struct net_addr *addr)
+{
+	int family = addr->u.sa.sa_family, one = 1, error = 0;
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one,
+		    sizeof(one));
+	if (bind(fd, &addr->u.sa, addr->len) != 0)
+		error = errno;
+	close(fd);
+	return error;
+}
+
+static bool
+check_listen(const struct config *c, const char *section,
+    const struct listenlist *list, bool running)
+{
+	char text[ADDR_TEXT_MAX], why[ADDR_TEXT_MAX + 128];
+	bool ok = true;
+	int error;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (conf_listen_path(&list->a[i]) != NULL)
+			continue;
+		error = try_bind(&list->a[i].addr);
+		if (error == 0 || (error == EADDRINUSE && running))
+			continue;
+		snprintf(why, sizeof(why), "cannot listen on %s: %s",
+		    addr_text_port(&list->a[i].addr, text), strerror(error));
+		if (error == EACCES && geteuid() != 0)
+			unchecked(c, why);
+		else
+			ok = fault(c, section, why);
+	}
+	return ok;
+}
+
+/* ---- files, in the child */
+
+/* A running daemon would keep the last good one; one that starts has none. */
+static void
+check_recipients_file(const char *path)
+{
+	struct mx_errbuf eb = { "" };
+	unsigned line;
+
+	if (recipients_check(path, &line, &eb) == 0)
+		return;
+	fprintf(stderr, "%s:", path);
+	if (line != 0)
+		fprintf(stderr, "%u:", line);
+	fprintf(stderr,
+	    " warning: %s; until this is mended, mail for its"
+	    " domains is answered with 451 after a start\n",
+	    eb.text);
+}
+
+/* Domains that name the same file share it. */
+static void
+check_recipients(const struct config *conf)
+{
+	const char **path = mem_array(conf->ndomains + 1, sizeof(*path));
+	size_t i, n = 0;
+
+	for (i = 0; i < conf->ndomains; i++)
+		if (conf->domain[i].recipients != NULL)
+			path[n++] = conf->domain[i].recipients;
+	qsort(path, n, sizeof(*path), text_order);
+	for (i = 0; i < n; i++)
+		if (i == 0 || strcmp(path[i], path[i - 1]) != 0)
+			check_recipients_file(path[i]);
+	mem_free(&path);
+}
+
+static bool
+check_tls(const struct config *c)
+{
+	struct mx_errbuf why = { "" };
+	struct auth_users *users;
+	struct http_tls pem;
+	struct tls_ctx *tls;
+	bool ok = true;
+
+	if (c->smtpd.tls_cert != NULL && c->smtpd.tls_key != NULL) {
+		tls = tls_server_create(c->smtpd.tls_cert, c->smtpd.tls_key,
+		    &why);
+		if (tls == NULL)
+			ok = fault(c, "smtpd", why.text);
+		tls_ctx_destroy(&tls);
+	}
+	if (c->web.tls_cert != NULL) {
+		if (http_tls_load(&pem, c->web.tls_cert, c->web.tls_key,
+			c->web.client_ca, &why) == 0)
+			http_tls_fini(&pem);
+		else
+			ok = fault(c, "web", why.text);
+	}
+	if (c->web.basic_auth_file == NULL)
+		return ok;
+	users = auth_users_load(c->web.basic_auth_file, &why);
+	if (users == NULL)
+		ok = fault(c, "web", why.text);
+	auth_users_destroy(&users);
+	return ok;
+}
+
+static bool
+check_files(const struct config *c)
+{
+	struct mx_errbuf why = { "" };
+
+	if (privileges_drop(c, &why) != 0)
+		return fault(c, "user", why.text);
+	check_recipients(c);
+	return check_tls(c);
+}
+
+static bool
+check_files_as_user(const struct config *c)
+{
+	int status = 1;
+	pid_t pid;
+
+	fflush(stdout);
+	if ((pid = fork()) < 0)
+		return fault(c, "fork", strerror(errno));
+	if (pid == 0)
+		_exit(check_files(c) ? 0 : 1);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool
+preflight(const struct config *c)
+{
+	const struct passwd *pw = getpwnam(c->user);
+	bool running = daemon_runs(c), ok;
+
+	if (geteuid() != 0 && (pw == NULL || pw->pw_uid != geteuid()))
+		unchecked(c,
+		    "what the user of the daemon may read; try it as root");
+	ok = check_listen(c, "smtpd: listen", &c->smtpd.listen, running);
+	ok = check_listen(c, "web: listen", &c->web.listen, running) && ok;
+	return check_files_as_user(c) && ok;
+}

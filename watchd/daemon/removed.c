@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC
+ * removed: one note a domain says which text of its settings is stored, so that
+ * they are written once and not with every message. A note is looked at again when
+ * the configuration was read again. */
+#include "daemon/removed.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/idmap.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/removed.h"
+
+#define PREFIX	 "settings/"
+#define TEXT_MAX (256u << 10) /* 1,000 primaries of the longest names */
+#define ALL_MAX	 (64u << 20)
+
+struct settings_note {
+	uint64_t text; /* hash of what is stored; 0: perhaps nothing */
+	uint64_t configured; /* when it was compared last */
+};
+
+struct removed {
+	struct daemon *daemon;
+	struct config *builtin;
+	struct idmap notes; /* struct settings_note, by the hash of the name */
+	uint64_t configured; /* configurations so far */
+};
+
+static uint64_t
+key_of(const char *name)
+{
+	return hash_text(HASH_INIT, name);
+}
+
+static struct settings_note *
+note_get(struct removed *r, const char *name)
+{
+	struct settings_note *n = idmap_get(&r->notes, key_of(name));
+
+	if (n == NULL) {
+		n = mem_alloc(sizeof(*n));
+		idmap_put(&r->notes, key_of(name), n);
+	}
+	return n;
+}
+
+static void
+note_free(uint64_t id, void *note, void *arg)
+{
+	(void)id;
+	(void)arg;
+	mem_free(&note);
+}
+
+/* ---- the store */
+
+/* A text that was refused is offered again when the domain is looked at next. */
+static void
+on_put(void *arg, uint64_t key, int rc)
+{
+	struct removed *r = arg;
+	struct settings_note *n = idmap_get(&r->notes, key);
+
+	if (rc != 0 && n != NULL)
+		n->text = n->configured = 0;
+}
+
+static void
+put(struct removed *r, const char *name, const void *text, size_t len)
+{
+	char key[sizeof(PREFIX) + TEXT_DOMAIN_MAX];
+
+	(void)snprintf(key, sizeof(key), PREFIX "%s", name);
+	store_state_put(r->daemon->store, key, text, len, on_put, r,
+	    key_of(name));
+}
+
+void
+removed_note(struct removed *r, const struct conf_domain *cd)
+{
+	struct settings_note *n = note_get(r, cd->name);
+	struct buf text = BUF_INIT(TEXT_MAX);
+	uint64_t hash;
+
+	if (n->configured == r->configured)
+		return;
+	n->configured = r->configured;
+	if (removed_text(cd, r->builtin, &text) != 0) {
+		log_error("daemon",
+		    "domain=%s problem=\"its settings are too long to be kept "
+		    "when it is removed\"",
+		    cd->name);
+		buf_fini(&text);
+		return;
+	}
+	hash = hash_bytes(HASH_INIT, text.data, text.len);
+	if (n->text != hash)
+		put(r, cd->name, text.data, text.len);
+	n->text = hash;
+	buf_fini(&text);
+}
+
+struct settings_load {
+	struct removed *r;
+	const struct config *conf;
+	struct buf text; /* sections of those that are not in it */
+};
+
+static void
+load_one(void *arg, const char *key, const void *data, size_t len)
+{
+	struct settings_load *l = arg;
+	const char *name = key + strlen(PREFIX);
+	struct mx_errbuf eb = { "" };
+	int rc = 0;
+
+	if (strncmp(key, PREFIX, strlen(PREFIX)) != 0)
+		return;
+	note_get(l->r, name)->text = hash_bytes(HASH_INIT, data, len);
+	if (config_domain(l->conf, name) != NULL)
+		return;
+	if (!removed_is_valid(data, len, &eb) ||
+	    (rc = buf_add(&l->text, data, len)) != 0)
+		log_error("daemon",
+		    "domain=%s problem=\"the settings that it had before it "
+		    "was removed do not hold\" error=%s "
+		    "effect=\"what is queued goes by its MX records\"",
+		    name, log_q(rc != 0 ? mx_strerror(rc) : eb.text));
+}
+
+void
+removed_load(struct removed *r, struct config *conf)
+{
+	struct settings_load l = { .r = r,
+		.conf = conf,
+		.text = BUF_INIT(ALL_MAX) };
+	struct mx_errbuf eb = { "" };
+
+	store_state_each(r->daemon->store, PREFIX, load_one, &l);
+	if (l.text.len > 0 &&
+	    removed_attach(conf, l.text.data, l.text.len, &eb) != 0)
+		log_error("daemon", "problem=\"removed domains\" error=%s",
+		    log_q(eb.text));
+	buf_fini(&l.text);
+	removed_configured(r);
+}
+
+/* ---- the end of one */
+
+/* While a configuration was being read, domains of the one before may have come to
+ * their end. */
+void
+removed_configured(struct removed *r)
+{
+	const struct config *conf = r->daemon->conf;
+	const char *name;
+
+	r->configured++;
+	for (size_t i = 0; r->configured > 1 && i < removed_count(conf); i++) {
+		name = removed_at(conf, i)->name;
+		if (stats_peek(r->daemon->stats, name) == NULL)
+			removed_end(conf, name);
+	}
+}
+
+bool
+removed_is_over(const struct removed *r, const struct snap_domain *s)
+{
+	return s->removed && snap_domain_messages(s) == 0 &&
+	    !queue_loading(r->daemon->queue);
+}
+
+void
+removed_over(struct removed *r, const char *name, const char *why)
+{
+	struct daemon *d = r->daemon;
+	void *note = idmap_take(&r->notes, key_of(name));
+	struct relay_domain rd;
+
+	mem_free(&note);
+	put(r, name, NULL, 0);
+	d->relay->domain(d->relay->self, name, &rd);
+	log_notice("daemon", "domain=%s event=gone reason=%s messages=%ju",
+	    name, why, (uintmax_t)relay_domain_messages(&rd));
+	removed_end(d->conf, name);
+	queue_policy(d->queue, name, NULL);
+	watch_domain_drop(d->watch, name);
+	deliver_route_again(d->deliver, name);
+	stats_domain_drop(d->stats, name);
+}
+
+struct removed *
+removed_create(struct daemon *d)
+{
+	struct removed *r = mem_alloc(sizeof(*r));
+
+	r->daemon = d;
+	r->builtin = config_builtin();
+	idmap_init(&r->notes);
+	return r;
+}
+
+void
+removed_destroy(struct removed **rp)
+{
+	if (*rp == NULL)
+		return;
+	idmap_each(&(*rp)->notes, note_free, NULL);
+	idmap_fini(&(*rp)->notes);
+	config_unref(&(*rp)->builtin);
+	mem_free(rp);
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: ISC
+ * breaker_primary: what refusals of several domains at one primary have in common.
+ * A hosted server that lost its tables, or has us on its block list, refuses three
+ * hundred domains with a message each: none of them has evidence enough, and three
+ * hundred alerts would tell one thing. So a refusal that contradicts what is known
+ * of its domain is held against the primary, too: when domains enough have one, and
+ * nothing of anybody was taken there since, their breakers close together, and
+ * that of any other with its first such refusal. One of them speaks for all, one
+ * trial runs at a time, and one message that is taken opens them all, some in each
+ * turn of the task. Loop thread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "relay/queue/queue_int.h"
+
+#define REFUSED_MAX 8 /* names of domains, for doubts */
+
+struct breaker_primary {
+	RB_ENTRY(breaker_primary) link; /* in queue.primaries, by label */
+	TAILQ_ENTRY(breaker_primary) mended_link; /* or in queue.mended */
+	TAILQ_HEAD(, dest) hit; /* the first speaks when they are closed */
+	unsigned n, nus; /* nus: hit about us */
+	bool closed, mended;
+	struct dest *trial; /* whose it is; NULL: none runs */
+	int64_t trial_ms; /* wall: the next one */
+	unsigned trials;
+	/* Domains that had any recipient refused since one was taken. */
+	unsigned nrefused;
+	uint64_t refused[REFUSED_MAX];
+	char label[];
+};
+
+static int
+primary_cmp(const struct breaker_primary *a, const struct breaker_primary *b)
+{
+	return strcmp(a->label, b->label);
+}
+
+RB_PROTOTYPE(breaker_tree, breaker_primary, link, primary_cmp)
+RB_GENERATE(breaker_tree, breaker_primary, link, primary_cmp)
+
+static struct breaker_primary *
+primary_find(const struct queue *q, const char *label)
+{
+	struct breaker_primary *p = RB_ROOT(&q->primaries);
+	int c;
+
+	while (p != NULL && (c = strcmp(label, p->label)) != 0)
+		p = c < 0 ? RB_LEFT(p, link) : RB_RIGHT(p, link);
+	return p;
+}
+
+static struct breaker_primary *
+primary_get(struct queue *q, const char *label)
+{
+	struct breaker_primary *p = primary_find(q, label);
+	size_t len = strlen(label) + 1;
+
+	if (p != NULL)
+		return p;
+	p = mem_alloc(sizeof(*p) + len);
+	memcpy(p->label, label, len);
+	TAILQ_INIT(&p->hit);
+	(void)RB_INSERT(breaker_tree, &q->primaries, p);
+	return p;
+}
+
+static void
+primary_free(struct queue *q, struct breaker_primary *p)
+{
+	if (p->mended)
+		TAILQ_REMOVE(&q->mended, p, mended_link);
+	else
+		RB_REMOVE(breaker_tree, &q->primaries, p);
+	free(p);
+}
+
+/* Whoever speaks for all says another number now. */
+static void
+touch_speaker(struct queue *q, const struct breaker_primary *p)
+{
+	if (p->closed && !TAILQ_EMPTY(&p->hit))
+		stats_touch(q->stats, TAILQ_FIRST(&p->hit)->name);
+}
+
+static void
+join(struct dest *d, struct breaker_primary *p, bool us)
+{
+	if (d->primary != p) {
+		breaker_primary_leave(d);
+		d->primary = p;
+		TAILQ_INSERT_TAIL(&p->hit, d, hit_link);
+		p->n++;
+		touch_speaker(d->queue, p);
+	}
+	p->nus += us && !d->hit_us;
+	d->hit_us |= us;
+}
+
+void
+breaker_primary_leave(struct dest *d)
+{
+	struct breaker_primary *p = d->primary;
+
+	if (p == NULL)
+		return;
+	d->primary = NULL;
+	TAILQ_REMOVE(&p->hit, d, hit_link);
+	p->n--;
+	p->nus -= d->hit_us;
+	d->hit_us = false;
+	if (p->trial == d)
+		p->trial = NULL;
+	if (p->n == 0)
+		primary_free(d->queue, p);
+	else
+		touch_speaker(d->queue, p);
+}
+
+/* ---- refused and taken */
+
+bool
+breaker_primary_closed(const struct queue *q, const char *label)
+{
+	const struct breaker_primary *p =
+	    label != NULL ? primary_find(q, label) : NULL;
+
+	return p != NULL && p->closed;
+}
+
+unsigned
+breaker_primary_refused(const struct dest *d, const char *label)
+{
+	const struct breaker_primary *p =
+	    label != NULL ? primary_find(d->queue, label) : NULL;
+	uint64_t name = hash_text(HASH_INIT, d->name);
+	unsigned others = 0;
+
+	for (unsigned i = 0; p != NULL && i < p->nrefused; i++)
+		others += p->refused[i] != name;
+	return others;
+}
+
+static void
+note_refused(struct breaker_primary *p, const char *name)
+{
+	uint64_t hash = hash_text(HASH_INIT, name);
+
+	for (unsigned i = 0; i < p->nrefused; i++)
+		if (p->refused[i] == hash)
+			return;
+	if (p->nrefused < REFUSED_MAX)
+		p->refused[p->nrefused++] = hash;
+}
+
+/* Those who are hit already close with the one that was one too many. */
+static void
+close_together(struct breaker_primary *p, const char *why, const char *reply,
+    int64_t now)
+{
+	struct dest *d;
+
+	p->closed = true;
+	TAILQ_FOREACH (d, &p->hit, hit_link) {
+		if (d->broken)
+			breaker_put(d); /* its own doing so far */
+		else
+			breaker_close(d, why, reply, now);
+	}
+}
+
+void
+breaker_primary_hit(struct dest *d, const char *label, enum breaker_hit hit,
+    const char *reply, int64_t now)
+{
+	struct breaker_primary *p;
+	const char *why;
+
+	if (label == NULL || *label == '\0')
+		return;
+	p = primary_get(d->queue, label);
+	note_refused(p, d->name);
+	if (hit == BREAKER_HIT_NO)
+		return;
+	join(d, p, hit == BREAKER_HIT_US);
+	why = judge_closes_many(p->n, p->nus);
+	if (p->closed && !d->broken)
+		breaker_close(d, "its primary refuses several domains", reply,
+		    now);
+	else if (!p->closed && why != NULL)
+		close_together(p, why, reply, now);
+}
+
+void
+breaker_primary_taken(struct queue *q, const char *label)
+{
+	struct breaker_primary *p =
+	    label != NULL ? primary_find(q, label) : NULL;
+	struct dest *d;
+
+	if (p == NULL)
+		return;
+	if (p->closed) {
+		RB_REMOVE(breaker_tree, &q->primaries, p);
+		p->mended = true;
+		TAILQ_INSERT_TAIL(&q->mended, p, mended_link);
+		loop_task_schedule(q->task);
+		return;
+	}
+	/* Not many: or they would be closed. Who is broken stays so. */
+	if (p->n == 0)
+		primary_free(q, p);
+	else
+		for (unsigned n = p->n; n > 0; n--) {
+			d = TAILQ_FIRST(&p->hit);
+			breaker_primary_leave(d);
+		}
+}
+
+bool
+breaker_primary_settle(struct queue *q, unsigned budget)
+{
+	struct breaker_primary *p;
+	struct dest *d;
+
+	while ((p = TAILQ_FIRST(&q->mended)) != NULL && budget-- > 0) {
+		d = TAILQ_FIRST(&p->hit);
+		/* Opening leaves, and the last one takes it along. */
+		if (d->broken)
+			breaker_open(d, "its primary takes mail again");
+		else
+			breaker_primary_leave(d);
+	}
+	return p != NULL;
+}
+
+/* ---- trials, one at a time */
+
+static int64_t
+waits_until(const struct breaker_primary *p, const struct dest *d, int64_t now)
+{
+	/* A clock that was set back does not make it wait for longer. */
+	if (p->trial_ms > now &&
+	    p->trial_ms - now <= 2 * d->policy.retry_max_ms)
+		return p->trial_ms;
+	return p->trial != NULL && p->trial != d ? now + TICK_MAX_MS : 0;
+}
+
+int64_t
+breaker_primary_trial(const struct dest *d, int64_t now)
+{
+	return d->primary != NULL && d->primary->closed ?
+	    waits_until(d->primary, d, now) :
+	    0;
+}
+
+void
+breaker_primary_tries(struct dest *d)
+{
+	if (d->primary != NULL && d->primary->closed)
+		d->primary->trial = d;
+}
+
+void
+breaker_primary_tried(struct dest *d, int64_t now)
+{
+	struct breaker_primary *p = d->primary;
+
+	if (p == NULL || p->trial != d)
+		return;
+	p->trial = NULL;
+	p->trials++;
+	p->trial_ms = backoff_due(now,
+	    backoff_delay(d->policy.retry_first_ms, d->policy.retry_max_ms,
+		p->trials),
+	    rnd_below(1001), INT64_MAX);
+}
+
+/* ---- shown and stored */
+
+const char *
+breaker_primary_label(const struct dest *d)
+{
+	return d->primary != NULL && d->primary->closed ? d->primary->label :
+							  NULL;
+}
+
+unsigned
+breaker_primary_domains(const struct dest *d, bool *speaks)
+{
+	const struct breaker_primary *p = d->primary;
+
+	*speaks = p == NULL || !p->closed || TAILQ_FIRST(&p->hit) == d;
+	return p != NULL && p->closed ? p->n : 0;
+}
+
+void
+breaker_primary_load(struct dest *d, const char *label)
+{
+	struct breaker_primary *p = primary_get(d->queue, label);
+
+	p->closed = true;
+	join(d, p, false);
+}
+
+/* Its domains are gone; what is left are those that were only refused. */
+void
+breaker_primary_fini(struct queue *q)
+{
+	struct breaker_primary *p, *next;
+
+	RB_FOREACH_SAFE (p, breaker_tree, &q->primaries, next)
+		primary_free(q, p);
+}

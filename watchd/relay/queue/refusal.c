@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: ISC
+ * refusal: the verdict on one reply. A refusal is held against what is known of the
+ * domain (knowledge.h) by the one judge (primary/judge.h), and something is learned
+ * of it; what is not believed is evidence, by which the breaker may close
+ * (breaker.c), or that of several domains (breaker_primary.c). Deliverers ask on the
+ * loop thread. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+#define SHOWN_MS       INT64_C(3600000) /* so long ago is not lately */
+#define SHOWN_EARLY_MS INT64_C(300000) /* before the gate was opened by it */
+#define BELIEVED_MS    (INT64_C(5) * 86400000) /* without any evidence */
+#define AGAIN_MS       INT64_C(3600000) /* what contradicts is tried again */
+#define RECOVERY_MS    INT64_C(600000) /* since its flush began */
+
+/* Lately, and not before an outage. */
+static int64_t
+if_lately(int64_t ms, int64_t not_before, int64_t now)
+{
+	return ms > now || now - ms > SHOWN_MS || ms < not_before ? 0 : ms;
+}
+
+/* When the primary took the probe's recipient. */
+static int64_t
+probed_ms(const struct dest *d, int64_t now)
+{
+	const struct queue_ops *ops = &d->queue->ops;
+
+	return ops->shown == NULL ? 0 :
+				    if_lately(ops->shown(ops->arg, d->name),
+					d->opened_ms - SHOWN_EARLY_MS, now);
+}
+
+/* A refusal, and what it is held against. */
+struct refusal {
+	struct judge_case *c;
+	const struct envelope *env;
+	const char *mailbox;
+	enum judge_scope scope;
+	enum known_kind kind; /* of the subject */
+	const char *name; /* of the subject */
+	char id[TEXT_ID_MAX];
+	struct judge_evidence ev;
+	bool again; /* the message was refused before, and put off */
+	bool recovering; /* it came back just now, perhaps half */
+	int64_t probed, taken; /* when it showed itself, lately; 0: not */
+	int64_t now;
+};
+
+static void
+refusal_make(struct refusal *r, struct dest *d, struct judge_case *c,
+    const struct envelope *env, const char *mailbox, int64_t now)
+{
+	*r = (struct refusal){ .c = c,
+		.env = env,
+		.mailbox = mailbox,
+		.scope = c->reply != NULL ? judge_scope(c->phase, c->reply) :
+					    JUDGE_MESSAGE,
+		.again = part_suspected(env),
+		.recovering = d->flush.running ||
+		    (d->flush.start_ms != 0 &&
+			now - d->flush.start_ms < RECOVERY_MS),
+		.probed = probed_ms(d, now),
+		.taken = if_lately(d->known.taken_ms, d->opened_ms, now),
+		.now = now };
+	r->kind = KNOWN_RCPT;
+	r->name = mailbox;
+	if (r->scope == JUDGE_SENDER) {
+		r->kind = KNOWN_SENDER;
+		r->name = env->sender;
+	} else if (r->scope == JUDGE_MESSAGE) {
+		r->kind = KNOWN_MESSAGE;
+		r->name = text_id(env->id, r->id);
+	}
+	knowledge_weigh(&d->known, now, &r->ev);
+	r->ev.shown = r->probed != 0;
+}
+
+static bool
+is_listed(struct dest *d, const char *mailbox)
+{
+	const struct queue_ops *ops = &d->queue->ops;
+
+	return ops->listed != NULL && ops->listed(ops->arg, d->name, mailbox);
+}
+
+static bool
+was_taken(struct dest *d, enum known_kind kind, const char *name)
+{
+	const struct known *e = knowledge_find(&d->known, kind, name);
+
+	return e != NULL && e->taken != 0;
+}
+
+/* The rules of refusal_grace: long enough ago, and the primary has shown itself
+ * since; or much longer; and never while refusals prevail. */
+static bool
+is_believed(struct dest *d, const struct refusal *r)
+{
+	const struct known *e = knowledge_find(&d->known, r->kind, r->name);
+	int64_t first = e != NULL ? (int64_t)e->refused * 1000 : 0;
+
+	if (first == 0)
+		return false;
+	if (e->believed)
+		return true;
+	if (d->broken || judge_is_wide(&r->ev, r->scope))
+		return false;
+	if (r->now - first >= BELIEVED_MS)
+		return true;
+	/* That the probe's recipient is taken is a word about recipients. */
+	return r->now - first >= d->policy.refusal_grace_ms &&
+	    (d->known.taken_ms > first ||
+		(r->kind == KNOWN_RCPT && r->probed > first));
+}
+
+static void
+fill_known(struct dest *d, const struct refusal *r)
+{
+	struct judge_known *k = &r->c->known;
+	const struct known *e = knowledge_find(&d->known, r->kind, r->name);
+
+	k->exists =
+	    was_taken(d, KNOWN_RCPT, r->mailbox) || is_listed(d, r->mailbox);
+	k->sender = r->env->sender[0] != '\0' &&
+	    was_taken(d, KNOWN_SENDER, r->env->sender);
+	k->fitted = k->fitted || d->known.size_taken >= r->env->body.len;
+	/* That it takes the probe's sender, most often the null path, says nothing
+	 * of others. */
+	k->shown =
+	    r->taken != 0 || (r->probed != 0 && r->scope != JUDGE_SENDER);
+	k->doubted = !k->shown && r->recovering &&
+	    (judge_doubts(&r->ev, r->scope,
+		 e != NULL && e->scope == (uint8_t)r->scope) ||
+		judge_doubts_many(breaker_primary_refused(d, r->env->host)));
+	k->taken = r->again && d->known.taken_ms > r->env->last_try_ms;
+	k->believed = is_believed(d, r);
+}
+
+/* The final dot comes after those who were not refused in this attempt. */
+static void
+rcpts_passed(struct dest *d, const struct envelope *env)
+{
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (env->rcpts[i].state == RCPT_PENDING &&
+		    (env->rcpts[i].code / 100 != 5 || env->nrcpts == 1))
+			knowledge_passed(&d->known, env->rcpts[i].mailbox);
+}
+
+/* Learns from a verdict; true: the evidence has grown. A refusal by a primary that
+ * came back and has not shown itself is evidence though it is believed. */
+static bool
+learn_refusal(struct dest *d, const struct refusal *r,
+    const struct judge_verdict *v)
+{
+	const struct judge_known *k = &r->c->known;
+	struct known *e = knowledge_find(&d->known, r->kind, r->name);
+	bool failed = v->outcome == JUDGE_FAILED;
+
+	if (v->scope == JUDGE_MESSAGE) {
+		if (r->c->phase == SMTP_PHASE_EOD)
+			rcpts_passed(d, r->env);
+		if (r->c->phase == SMTP_PHASE_EOD && !r->again)
+			knowledge_dot(&d->known, true);
+		else if (r->c->reply != NULL && !r->again)
+			d->known.contents++;
+		knowledge_stamp(&d->known, r->kind, r->name, r->now);
+		return v->strange;
+	}
+	if (failed && (k->exists || k->sender) && k->believed && e != NULL) {
+		if (r->kind == KNOWN_RCPT && !e->believed &&
+		    is_listed(d, r->mailbox))
+			refused_add(d, r->mailbox, (int64_t)e->refused * 1000);
+		knowledge_believe(&d->known, e);
+		return false;
+	}
+	if (v->strange ||
+	    (!k->shown && r->recovering && v->scope != JUDGE_NOBODY)) {
+		knowledge_refused(&d->known, v->scope, r->env->sender,
+		    r->mailbox, r->now);
+		return true;
+	}
+	if (!failed)
+		knowledge_stamp(&d->known, r->kind, r->name, r->now);
+	return false;
+}
+
+/* Is other mail ready that was not refused, and may it be taken? Suspects are
+ * the last of the tree. */
+static bool
+has_untried(struct dest *d, int64_t now)
+{
+	struct part *e = RB_MIN(ready_tree, &d->ready);
+
+	return e != NULL && !e->suspect && dest_open(d) && !dest_paused(d, now);
+}
+
+/* Destinations that nobody configured (our reports, ETRN's no) are no primaries
+ * of ours: what they say is what they mean. */
+static struct judge_verdict
+judge_stranger(struct judge_case *c)
+{
+	c->known = (struct judge_known){ .shown = true, .taken = true };
+	return judge(c);
+}
+
+/* What contradicts knowledge is tried once an hour; what is about us, or about the
+ * primary, as any mail. */
+static int64_t
+wait_of(const struct judge_case *c, const struct judge_verdict *v)
+{
+	bool contradicts = v->scope == JUDGE_SENDER ? c->known.sender :
+						      c->known.exists &&
+		(v->scope == JUDGE_RECIPIENT || v->scope == JUDGE_ROUTE);
+
+	return v->outcome == JUDGE_PUT_OFF && contradicts ? AGAIN_MS : 0;
+}
+
+static void
+weigh(struct dest *d, struct refusal *r)
+{
+	const char *why;
+
+	if (d->broken)
+		return;
+	knowledge_weigh(&d->known, r->now, &r->ev);
+	r->ev.shown = r->probed != 0;
+	r->ev.untried = has_untried(d, r->now);
+	if ((why = judge_closes(&r->ev)) != NULL)
+		breaker_close(d, why,
+		    r->c->reply != NULL ? r->c->reply->text : "", r->now);
+}
+
+/* Nothing that a sender can bring about, no recipient that may just not exist, and
+ * not the one who left of a domain whose probe is taken. */
+static enum breaker_hit
+contradiction(const struct refusal *r, const struct judge_verdict *v)
+{
+	if (!v->strange)
+		return BREAKER_HIT_NO;
+	switch (v->scope) {
+	case JUDGE_RECIPIENT:
+		return r->c->known.exists && r->probed == 0 ? BREAKER_HIT_NAME :
+							      BREAKER_HIT_NO;
+	case JUDGE_SENDER:
+		return r->c->known.sender ? BREAKER_HIT_NAME : BREAKER_HIT_NO;
+	case JUDGE_ROUTE:
+	case JUDGE_US:
+	case JUDGE_PRIMARY:
+		return BREAKER_HIT_US;
+	default:
+		return BREAKER_HIT_NO;
+	}
+}
+
+struct judge_verdict
+queue_judge(struct queue *q, const char *domain, struct judge_case *c,
+    const struct envelope *env, const char *mailbox, int64_t *again_ms)
+{
+	struct dest *d = dest_find(q, domain);
+	struct judge_verdict v;
+	struct refusal r;
+
+	*again_ms = 0;
+	if (c->reply != NULL && !reply_perm(c->reply))
+		return judge(c);
+	if (d == NULL || !d->configured)
+		return judge_stranger(c);
+	refusal_make(&r, d, c, env, mailbox, clock_wall_ms());
+	fill_known(d, &r);
+	v = judge(c);
+	if (v.outcome == JUDGE_FAILED &&
+	    (d->broken || breaker_primary_closed(q, env->host)))
+		v.outcome = JUDGE_PUT_OFF;
+	if (v.outcome != JUDGE_FAILED && v.outcome != JUDGE_PUT_OFF)
+		return v;
+	*again_ms = wait_of(c, &v);
+	if (v.outcome == JUDGE_PUT_OFF)
+		stats_domain(q->stats, domain)->put_off[v.scope]++;
+	if (learn_refusal(d, &r, &v)) {
+		weigh(d, &r);
+		breaker_primary_hit(d, env->host, contradiction(&r, &v),
+		    c->reply != NULL ? c->reply->text : "", r.now);
+	}
+	breaker_learned(d);
+	return v;
+}
+
+/* A message of the domain was taken for those recipients. */
+void
+refusal_taken(struct dest *d, const struct envelope *env, int64_t now)
+{
+	if (!d->configured)
+		return;
+	breaker_primary_taken(d->queue, env->host);
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (env->rcpts[i].state == RCPT_DELIVERED)
+			knowledge_taken(&d->known, env->sender,
+			    env->rcpts[i].mailbox, env->body.len, now);
+	knowledge_dot(&d->known, false);
+	breaker_learned(d);
+}
+
+unsigned
+refusal_put_off(struct dest *d, int64_t now)
+{
+	struct judge_evidence ev;
+
+	if (d->known.strange == 0)
+		return 0;
+	knowledge_weigh(&d->known, now, &ev);
+	return ev.rcpts + ev.us;
+}
+
+bool
+queue_refused_for_good(struct queue *q, const char *domain, const char *mailbox,
+    int64_t list_ms)
+{
+	struct dest *d = dest_find(q, domain);
+	const struct known *e;
+
+	if (d == NULL || !d->configured)
+		return false;
+	e = knowledge_find(&d->known, KNOWN_RCPT, mailbox);
+	return e != NULL && e->believed && (int64_t)e->last * 1000 >= list_ms;
+}
