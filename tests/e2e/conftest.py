@@ -3,16 +3,18 @@
 first, when the test or the module is over; every mxwatchd is asked to stop
 and has to do so with exit code 0 and without a word from a sanitizer."""
 import os
+import subprocess
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from lib.cases import cases, note       # noqa: E402
 from lib.dns import Dns                 # noqa: E402
 from lib.fakemx import FakeMx           # noqa: E402
 from lib.mxwatchd import BUILD, Mxwatchd  # noqa: E402
-from lib.net import LocalAddress, free_port  # noqa: E402
+from lib.net import LocalAddress, Workdir, free_port  # noqa: E402
 from lib.primary import Primary         # noqa: E402
 
 
@@ -74,8 +76,31 @@ def module_stack():
     s.close()
 
 
+@pytest.fixture
+def tmpfs():
+    """A small file system, 24 MB."""
+    w = Workdir("tmpfs")
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0755", "tmpfs", w.path],
+                       stderr=subprocess.PIPE, text=True)
+    if r.returncode != 0:
+        w.remove()
+        pytest.skip("cannot mount a tmpfs here: " + r.stderr.strip())
+    yield w.path
+    subprocess.run(["umount", "-l", w.path])
+    w.remove()
+
+
 def pytest_report_header(config):
     return "mxwatchd: " + BUILD
+
+
+def pytest_itemcollected(item):
+    """-k case_C5_ finds test_case_C4_C5_full_disk."""
+    item.extra_keyword_matches.update("case_%s_" % c for c in cases(item.name))
+
+
+def pytest_runtest_logreport(report):
+    note(report)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -83,6 +108,10 @@ def pytest_runtest_makereport(item, call):
     """A failed test shows the end of what its daemons logged."""
     report = (yield).get_result()
     if not report.failed:
+        return
+    if "crowd" in item.funcargs and call.when == "call":  # of thirty scenarios one failed
+        report.sections += item.funcargs["crowd"].sections(item.callspec.params["name"])
+    if "crowd" in item.funcargs:
         return
     for name in ("stack", "module_stack"):
         s = item.funcargs.get(name)

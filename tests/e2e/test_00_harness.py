@@ -2,7 +2,9 @@
 """The harness by itself: what it stands on works before anything is blamed on
 the daemon."""
 import socket
+import types
 
+from lib import cases
 from lib.dns import query
 from lib.net import is_listening
 from lib.smtp import Raw, send, text
@@ -54,3 +56,32 @@ def test_fakemx_stores_and_misbehaves(stack):
             raise AssertionError("it spoke")
         except socket.timeout:
             pass
+
+
+def test_the_table_of_cases(tmp_path, monkeypatch):
+    assert cases.cases("test_case_C4_C5_full[case_B1_x]") == ["C4", "C5", "B1"]
+    assert cases.cases("test_case_K_very_many") == cases.cases("case_E2E") == []
+    path = str(tmp_path / "outcomes")
+    monkeypatch.setenv("MXWATCH_CASES", path)
+
+    def outcome(name, word, when="call"):
+        cases.note(types.SimpleNamespace(nodeid="tests/e2e/test_x.py::test_" + name, when=when,
+                                         outcome=word, passed=word == "passed"))
+    outcome("case_A1", "passed", "setup")
+    assert not (tmp_path / "outcomes").exists()
+    for name, word, when in (
+            ("case_A1", "passed", "call"), ("case_A2", "passed", "call"),
+            ("case_A2_A3[a/b]", "failed", "call"), ("case_A4", "passed", "call"),
+            ("case_A4", "failed", "teardown"), ("case_A5", "skipped", "setup")):
+        outcome(name, word, when)
+    lines, n = cases.table([path])
+    got = {x.split()[0]: x for x in lines}
+    assert len(got) == len(lines) == sum(n.values())
+    for case, word, test in (
+            ("A1", "passed", "test_x.py::test_case_A1"), ("A2", "failed", "test_x.py::test_case_A2_A3[a/b] +1"),
+            ("A3", "failed", "test_x.py::test_case_A2_A3[a/b]"), ("A4", "failed", "test_x.py::test_case_A4"),
+            ("A5", "not run ", "test_x.py::test_case_A5"), ("C4", "not run ", "test_06_disk.py::")):
+        line = got["case_" + case]
+        assert line[9:].lstrip().startswith(word + " ") and test in line, line
+    monkeypatch.setattr(cases, "written", dict)
+    assert cases.table([path])[1]["no test"] == len(lines) - 5

@@ -234,7 +234,7 @@ def test_exact_flush_of_one_of_two_domains_on_one_host(stack):
     assert m.get("flush_messages_total", domain="a.test") == 6
     shown = d.ctl_json("show", both.split(".")[0])
     assert [x["domain"] for x in shown[:-1]] == ["b.test"]
-    assert re.search(r"reason=.*the primary is fixed", d.log())
+    d.wait_log(r"reason=.*the primary is fixed")
     stays(lambda: len(mx.messages) == 6, 1, "nothing of the others follows")
     d.ctl_json("flush", "--all")
     d.wait_empty("b.test")

@@ -304,7 +304,7 @@ def test_bounce_and_remove_by_hand(world):
     w.d.wait_empty("b.test")
     assert w.d.ctl_run("show", one).returncode == 1
     w.fast.misbehave[:] = []
-    assert re.search(r"reason=.*spam", w.d.log())
+    w.d.wait_log(r"reason=.*spam")
 
 
 # ---- expiry and delay: a daemon whose messages live for seconds

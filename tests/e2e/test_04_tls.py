@@ -2,7 +2,9 @@
 """STARTTLS both ways: taken from clients, used towards the primary, watched by
 the probe. B6, G1."""
 import datetime
+import os
 import re
+import ssl
 import time
 
 import pytest
@@ -85,9 +87,54 @@ def test_without_a_certificate_it_is_not_offered(stack):
         c.ok("NOOP")
 
 
+def test_certificate_is_read_again_when_it_changes(tls):
+    """A new key waits for its certificate, nonsense is said and not taken, the next
+    STARTTLS has what is new, and who has begun goes on with what he has."""
+    d, _ = tls
+    other = [open(x, "rb").read() for x in certificate(d.dir, "other.test")]
+    cert, key = (os.path.basename(x) for x in certificate(d.dir, "mx2.backup.test"))
+    before = [open(os.path.join(d.dir, x), "rb").read() for x in (cert, key)]
+
+    def shown(c):
+        """The certificate, as the client of that connection sees it."""
+        c.ok("EHLO client.test")
+        c.starttls()
+        c.ok("EHLO client.test")
+        return ssl.DER_cert_to_PEM_cert(c.sock.getpeercert(True)).encode()
+
+    def fresh():
+        with Raw(d.port) as c:
+            return shown(c)
+    with Raw(d.port) as under_way:
+        assert shown(under_way) == before[0]
+        under_way.ok("MAIL FROM:<s@sender.test>")
+        assert d.metrics().get("smtpd_certificate_refused") == 0
+        d.secret(key, other[1])
+        d.wait_log(r"error smtpd problem=.*mx2.backup.test.key.*the old certificate stays", 15)
+        wait_for(lambda: d.metrics().get("smtpd_certificate_refused") == 1)
+        assert d.status()["smtpd"]["certificate_refused"] is True
+        assert "CERTIFICATE" in d.ctl("status")[1]
+        assert fresh() == before[0], "a key waits for its certificate"
+        d.file(cert, other[0])
+        wait_for(lambda: fresh() == other[0], 15, "the next STARTTLS has the new one")
+        wait_for(lambda: d.metrics().get("smtpd_certificate_refused") == 0)
+        d.wait_log(r"notice smtpd tls=renewed cert=")
+        under_way.ok("RCPT TO:<u@a.test>")
+        under_way.ok("RSET")
+    d.file(cert, "nonsense\n")
+    d.wait_log(r"error smtpd problem=.*mx2.backup.test.crt.*the old certificate stays", 15)
+    assert fresh() == other[0]
+    os.unlink(os.path.join(d.dir, cert))  # somebody is just replacing it
+    d.file(cert, before[0])
+    os.chmod(d.secret(key, before[1]), 0o644)
+    d.wait_log(r"error smtpd problem=.*mx2.backup.test.key.*others", 15)
+    d.secret(key, before[1])
+    wait_for(lambda: fresh() == before[0], 15, "and back")
+
+
 def test_unreadable_certificate_is_named(stack):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
-    bad = d.file("bad.pem", "no certificate\n")
+    bad = d.secret("bad.pem", "no certificate\n")
     d.write(smtpd='tls_cert = "%s" tls_key = "%s"' % (bad, bad))
     r = d.run("-f", "-c", d.conf)
     assert r.returncode in (1, 2) and bad in r.stderr, r.stderr

@@ -42,6 +42,10 @@ def test_case_K2_domain_added_and_removed_with_mail_queued(stack):
     assert m.queued("b.test") == 1, "still there, still counted"
     assert m.queued("a.test") == 1
     late.start()
+    n = mx.connections
+    d.ctl_run("flush", "b.test")
+    assert mx.connections > n and not late.messages, "by the settings it had"
+    assert d.ctl("forget", "b.test")[0] == 0
     d.ctl_run("flush", "b.test")
     wait_for(lambda: late.messages, 15, "delivered through its MX")
     assert late.messages[0].to == ["u@b.test"]

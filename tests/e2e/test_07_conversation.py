@@ -9,9 +9,10 @@ import time
 
 import pytest
 
+from lib.dsn import Dsn
 from lib.mxwatchd import PLAIN
 from lib.net import certificate
-from lib.smtp import Raw, send, stuff, text
+from lib.smtp import Raw, send, send_bytes, stuff, subjects, text
 from lib.wait import wait_for
 
 LIMIT = 100 * 1024
@@ -649,6 +650,35 @@ def test_case_A17_utf8_to_a_primary_that_can(it):
     m = mx.messages[n]
     assert m.sender == "grüß@sender.test" and m.to == ["müller@a.test"]
     assert "SMTPUTF8" in m.mail_args and "BODY=8BITMIME" in m.mail_args
+
+
+def test_case_A17_utf8_to_a_primary_that_cannot(stack):
+    """It never could: one report, 5.6.7, and nothing of it is sent there. What only
+    was allowed to be UTF-8, or is in the body alone, goes."""
+    mx, sink = stack.fakemx(misbehave=["no-utf8"]), stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port},
+                       dsn='smarthost = "127.0.0.1:%d"' % sink.port)
+    d.wait_state("a.test", "up")
+    send_bytes(d.port, text("sender"), "grüß@sender.test", args=" SMTPUTF8 BODY=8BITMIME")
+    send_bytes(d.port, text("rcpt"), rcpts=["müller@a.test"], args=" SMTPUTF8")
+    send_bytes(d.port, text("grüße"), args=" SMTPUTF8 BODY=8BITMIME")
+    send_bytes(d.port, text("body", "grüße\n"), args=" SMTPUTF8 BODY=8BITMIME")
+    d.wait_empty("a.test")
+    wait_for(lambda: len(sink.messages) == 3, 20, "three reports")
+    assert subjects(m.data for m in mx.messages) == ["body"]
+    assert "SMTPUTF8" not in mx.messages[0].mail_args
+    said = [e["line"] for e in mx.events if e["event"] == "command"]
+    assert not [x for x in said if not x.isascii()], said
+    for m in sink.messages:
+        dsn = Dsn(m.data)
+        (addr, fields), = dsn.recipients.items()
+        assert fields["action"] == "failed" and fields["status"].startswith("5.6.7"), fields
+        assert ("SMTPUTF8" in m.mail_args) == (not m.to[0].isascii())
+        original = m.data.split(b"Undelivered message", 1)[1].split(b"\r\n\r\n")[1]
+        assert dsn.original.get_content_type() == (  # RFC 6533 4, 6532 3.7
+            "message/rfc822" if original.isascii() else "message/global"), m.data
+    assert sum(b"message/global" in m.data for m in sink.messages) == 2
+    assert sorted(m.to[0] for m in sink.messages) == ["grüß@sender.test"] + ["s@sender.test"] * 2
 
 
 def test_case_D8_too_many_errors_and_too_many_idle_commands(it):

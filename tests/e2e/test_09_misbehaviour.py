@@ -70,6 +70,26 @@ def test_case_E8_E9(pair, name):
     d.wait_empty("a.test")
 
 
+def test_recipients_taken_without_a_sender_are_not_given_the_next_message(stack):
+    """MAIL is refused and RCPT, pipelined behind it, is taken: RSET comes before the
+    next message, on the same connection."""
+    mx = stack.fakemx(misbehave=["say-mail=450 4.7.1 not you", "only-from=@refused.test",
+                                 "rcpt-without-mail"])
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\n'
+                                  'probe { depth = "connect" interval = "1h" rise = 1 }\n'
+                                  'deliver { connections = 1 idle = "1m" }' % mx.port})
+    d.wait_state("a.test", "up")
+    send(d.port, "first", rcpts=["first@a.test"])
+    wait_for(lambda: len(mx.messages) == 1)
+    port = mx.messages[0].client_port
+    send(d.port, "bad", rcpts=["bad@a.test"], sender="s@refused.test")
+    wait_for(lambda: d.metrics().sum("delivery_recipients_deferred_total", domain="a.test") > 0)
+    send(d.port, "next", rcpts=["next@a.test"])
+    wait_for(lambda: len(mx.messages) == 2, 15, "the next message")
+    assert [m.to for m in mx.messages] == [["first@a.test"], ["next@a.test"]]
+    assert mx.messages[1].client_port == port, "it is another connection"
+
+
 def test_case_E8_memory_is_bounded(pair):
     d, bad, _ = pair
     rss = d.rss()
@@ -82,43 +102,53 @@ def test_case_E8_memory_is_bounded(pair):
     d.wait_empty("a.test")
 
 
-@pytest.mark.parametrize("phase", ["banner", "ehlo"])
-def test_case_E10_silence_is_seen_by_the_probe(stack, phase):
+def silent(stack, phases, option, **daemon):
+    """One daemon, and for each phase a domain whose primary is silent from there on:
+    (daemon, {domain: fakemx})."""
+    primaries = {phase + ".test": stack.fakemx(misbehave=["silent-at-" + phase])
+                 for phase in phases}
+    d = stack.mxwatchd({name: 'primary = {"127.0.0.1:%d"}\nprobe { %s }' % (mx.port, option)
+                        for name, mx in primaries.items()}, **daemon)
+    return d, primaries
+
+
+def test_case_E10_silence_is_seen_by_the_probe(stack):
     """A server that takes connections and says nothing is down, in the time of
     the probe and not of RFC 5321; nothing else waits for it."""
-    mx = stack.fakemx(misbehave=["silent-at-" + phase])
-    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\nprobe { timeout = "500ms" }'
-                                  % mx.port})
-    d.wait_state("a.test", "down", 10)
-    m = d.metrics()
-    want = {"banner": "greeting", "ehlo": "ehlo"}[phase]
-    assert m.get("probe_failures_total", domain="a.test", phase=want,
-                 primary="127.0.0.1:%d" % mx.port) >= 2
-    send(d.port, "kept")
-    mx.misbehave[:] = []
-    d.wait_state("a.test", "up")
-    wait_for(lambda: mx.messages)
+    d, primaries = silent(stack, ["banner", "ehlo"], 'timeout = "500ms"')
+    for name, mx in primaries.items():
+        d.wait_state(name, "down", 10)
+        want = {"banner.test": "greeting", "ehlo.test": "ehlo"}[name]
+        assert d.metrics().get("probe_failures_total", domain=name, phase=want,
+                               primary="127.0.0.1:%d" % mx.port) >= 2
+        send(d.port, "kept", rcpts=["u@" + name])
+    for name, mx in primaries.items():
+        mx.misbehave[:] = []
+        d.wait_state(name, "up")
+        wait_for(lambda: subjects(m.data for m in mx.messages) == ["kept"])
 
 
-@pytest.mark.parametrize("phase", ["mail", "data", "body", "dot"])
-def test_case_E10_silence_in_a_delivery_holds_no_stop(stack, phase):
-    """The session waits as RFC 5321 says; the daemon stops all the same, and
-    the message is there after the restart."""
-    mx = stack.fakemx(misbehave=["silent-at-" + phase])
-    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\nprobe { depth = "connect" }'
-                                  % mx.port}, options='drain = "1s"')
-    d.wait_state("a.test", "up")
-    send(d.port, "silent")
-    wait_for(lambda: [e for e in mx.events if e["event"] == "command" and
-                      e["line"].startswith("MAIL")], 10, "it is under way")
-    assert d.metrics().get("queue_messages", domain="a.test", state="active") == 1
+def test_case_E10_silence_in_a_delivery_holds_no_stop(stack):
+    """The sessions wait as RFC 5321 says; the daemon stops all the same, and
+    the messages are there after the restart."""
+    d, primaries = silent(stack, ["mail", "data", "body", "dot"], 'depth = "connect"',
+                          options='drain = "1s"')
+    for name, mx in primaries.items():
+        d.wait_state(name, "up")
+        send(d.port, "silent", rcpts=["u@" + name])
+    for name, mx in primaries.items():
+        wait_for(lambda: [e for e in mx.events if e["event"] == "command" and
+                          e["line"].startswith("MAIL")], 10, "it is under way")
+        assert d.metrics().get("queue_messages", domain=name, state="active") == 1
     begin = time.monotonic()
     d.stop()
     assert time.monotonic() - begin < 8
-    mx.misbehave[:] = []
+    for mx in primaries.values():
+        mx.misbehave[:] = []
     d.start()
-    wait_for(lambda: mx.messages, 15)
-    d.wait_empty("a.test")
+    for name, mx in primaries.items():
+        wait_for(lambda: mx.messages, 15)
+        d.wait_empty(name)
 
 
 @pytest.mark.parametrize("code", ["500", "502", "550"])

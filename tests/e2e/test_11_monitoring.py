@@ -22,17 +22,23 @@ queue_bytes|gauge|domain
 queue_oldest_message_age_seconds|gauge|domain
 queue_next_expiry_timestamp_seconds|gauge|domain
 queue_lifetime_seconds|gauge|domain
+queue_lifetime_used_ratio|gauge|domain
+domain_removed|gauge|domain
+breaker_follows|gauge|domain
 queue_message_age_seconds|histogram|
 spool_free_bytes|gauge|
 spool_free_inodes|gauge|
 spool_reserve_bytes|gauge|
 spool_accepting|gauge|
+spool_waiting_bytes|gauge|
 spool_errors_total|counter|op
 spool_commit_duration_seconds|histogram|
 smtpd_connections_total|counter|
 smtpd_connections_rejected_total|counter|reason
 smtpd_sessions|gauge|
 smtpd_sessions_lost_total|counter|phase
+smtpd_sessions_max|gauge|
+smtpd_stress|gauge|
 smtpd_tls_sessions_total|counter|version
 smtpd_messages_accepted_total|counter|domain
 smtpd_recipients_accepted_total|counter|domain
@@ -48,6 +54,7 @@ delivery_recipients_bounced_total|counter|domain,status
 delivery_recipients_expired_total|counter|domain
 delivery_delivered_bytes_total|counter|domain
 delivery_connections|gauge|
+delivery_connections_max|gauge|
 delivery_attempt_duration_seconds|histogram|
 delivery_delay_seconds|histogram|
 dsn_generated_total|counter|action
@@ -79,6 +86,8 @@ agentx_requests_total|counter|
 agentx_notifications_dropped_total|counter|
 agentx_snapshots_dropped_total|counter|
 config_last_reload_successful|gauge|
+smtpd_certificate_refused|gauge|
+web_files_refused|gauge|
 config_last_reload_success_timestamp_seconds|gauge|
 event_loop_lag_seconds|gauge|
 domain_info|gauge|domain,primary,priority
@@ -232,13 +241,13 @@ def test_status_document(fresh):
 
 
 @pytest.mark.parametrize("name,request_bytes,want", [
-    ("POST", b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", b"405"),
-    ("PUT", b"PUT /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", b"40[45]"),
-    ("DELETE", b"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
-    ("dots", b"GET /../../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"40[04]"),
-    ("encoded dots", b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"40[04]"),
-    ("giant length", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1073741824\r\n\r\n", b"4\\d\\d"),
-    ("bad chunks", b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ("POST", b"POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", b"405"),
+    ("PUT", b"PUT /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", b"40[45]"),
+    ("DELETE", b"DELETE / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"405"),
+    ("dots", b"GET /../../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", b"40[04]"),
+    ("encoded dots", b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n", b"40[04]"),
+    ("giant length", b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1073741824\r\n\r\n", b"4\\d\\d"),
+    ("bad chunks", b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
      b"4\\d\\d"),
     ("giant header", b"GET / HTTP/1.1\r\nX: " + b"y" * 200000 + b"\r\n\r\n", b"4\\d\\d|^$"),
     ("giant path", b"GET /" + b"y" * 200000 + b" HTTP/1.1\r\n\r\n", b"4\\d\\d|^$"),

@@ -131,7 +131,7 @@ def test_hold_and_release(stack):
     assert d.ctl("hold", one, "--reason", "looks odd")[0] == 0
     assert d.ctl("hold", "b.test", "--reason", "moving")[0] == 0
     assert d.metrics().get("queue_messages", domain="a.test", state="held") == 1
-    assert re.search(r"reason=.*looks odd", d.log())
+    d.wait_log(r"reason=.*looks odd")
     d.restart()  # holds are durable
     mx.start()
     wait_for(lambda: subjects(m.data for m in mx.messages) == ["two"], 15)

@@ -261,7 +261,7 @@ def test_11_killed_master_is_rejoined(shown):
     wait_served(snmpd, 40)
     assert time.monotonic() - start < 30
     wait_connected(d)
-    assert d.log().count("agentx connected=") == lines + 2
+    wait_for(lambda: d.log().count("agentx connected=") == lines + 2, 10)
     assert len(snmpd.walk()) > 50
 
 

@@ -32,12 +32,6 @@ def hook(stack):
     return stack.add(FakeHook().start(), lambda h: h.stop())
 
 
-def secret(d, name, text, mode=0o600):
-    path = d.file(name, text)
-    os.chmod(path, mode)
-    return path
-
-
 def watched(stack, mx, sections, domains=("a.test",), **kw):
     """A daemon with fast receivers; `sections` may be a function of it."""
     d = stack.mxwatchd({n: 'primary = {"127.0.0.1:%d"}' % mx.port for n in domains},
@@ -353,7 +347,7 @@ def test_pagerduty_shape_and_secrets(stack, hook):
     def sections(d):
         return ('receiver "oncall" { type = "pagerduty" url = {"%s/v2/enqueue"} '
                 'routing_key_file = "%s" %s }\n%s' %
-                (hook.url, secret(d, "pd.key", key + "\n"), FAST, DOWN))
+                (hook.url, d.secret("pd.key", key + "\n"), FAST, DOWN))
     d = watched(stack, mx, sections)
     d.wait_state("a.test", "up")
     mx.stop()
@@ -384,11 +378,11 @@ def test_signature_ntfy_slack_and_exec(stack, hook):
         script = d.file("pager", '#!/bin/sh\ncat >>"$1"\necho >>"$1"\n')
         os.chmod(script, 0o755)
         return (webhook(hook, "signed", 'hmac_key_file = "%s" token_file = "%s"' %
-                        (secret(d, "hmac", "k3y"), secret(d, "token", "t0ken"))) +
+                        (d.secret("hmac", "k3y"), d.secret("token", "t0ken"))) +
                 'receiver "push" { type = "ntfy" url = {"%s/topic"} %s }\n'
                 'receiver "chat" { type = "slack" url_file = "%s" %s }\n'
                 'receiver "sms" { type = "exec" command = {"%s", "%s"} %s }\n' %
-                (hook.url, FAST, secret(d, "slack", hook.url + "/services/S3CRET"), FAST,
+                (hook.url, FAST, d.secret("slack", hook.url + "/services/S3CRET"), FAST,
                  script, out, FAST))
     d = watched(stack, mx, sections)
     for name in ("signed", "push", "chat", "sms"):

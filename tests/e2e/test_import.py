@@ -22,6 +22,11 @@ smtpd_recipient_restrictions = permit_mynetworks, permit_mx_backup, reject_unaut
 permit_mx_backup_networks = 192.0.2.0/24
 fast_flush_domains = $relay_domains
 smtp_tls_security_level = encrypt
+allow_untrusted_routing = yes
+smtpd_authorized_xclient_hosts = 192.0.2.8
+postscreen_dnsbl_sites = zen.example.org=127.0.0.[2..11]*2, wl.example.org*-1
+postscreen_dnsbl_threshold = 2
+smtpd_authorized_xforward_hosts = 127.0.0.0/8
 """
 TABLES = {
     "domains": "c.test OK\n.sub.test OK\n",
@@ -56,7 +61,10 @@ def test_the_howto_comes_over(stack):
     r = run(work.path)
     assert (r.returncode, r.stderr) == (0, "")
     for line in ('hostname = "mx2.backup.test"', 'self = {"192.0.2.99"}',
-                 'lifetime = "30d"', 'delay_warning = {"4h"}', 'tls = "require"',
+                 'lifetime = "30d"', 'untrusted_routing = yes',
+                 'dnsbl = {"zen.example.org=127.0.0.[2..11]*2", "wl.example.org*-1"}',
+                 'dnsbl_threshold = 2', 'postscreen only noted',
+                 'xclient = {"192.0.2.8"}', 'xforward = {"127.0.0.0/8"}', 'delay_warning = {"4h"}', 'tls = "require"',
                  'primary = {"mx1.b.test"}', 'primary = {"[127.0.0.1]:%d"}' % mx.port,
                  "permit_mx_backup (networks: 192.0.2.0/24)", "#! .sub.test:"):
         assert line in r.stdout, r.stdout
@@ -82,3 +90,18 @@ def test_what_cannot_be_read(tmp_path):
     assert r.returncode == 1 and "cannot read %s/main.cf" % tmp_path in r.stderr
     assert run("a", "b").returncode == 2
     assert run("-x").returncode == 2
+
+
+def test_restrictions_by_lists_come_over(stack):
+    work = stack.add(written(25), lambda w: w.remove())
+    with open(work.path + "/main.cf") as f:
+        conf = [line for line in f if not line.startswith("postscreen_")]
+    with open(work.path + "/main.cf", "w") as f:
+        f.writelines(conf)
+        f.write("smtpd_client_restrictions = permit_mynetworks, reject_rbl_client bl.example.org,\n"
+                "  reject_rbl_client zen.example.org=127.0.0.[2..11]\n"
+                "smtpd_sender_restrictions = reject_rhsbl_sender dbl.example.org\n")
+    r = run(work.path)
+    assert (r.returncode, r.stderr) == (0, "")
+    assert 'dnsbl = {"bl.example.org", "zen.example.org=127.0.0.[2..11]"}' in r.stdout
+    assert "#! reject_rhsbl_sender is not carried over" in r.stdout

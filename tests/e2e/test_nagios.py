@@ -201,7 +201,7 @@ def test_tls_and_password(stack):
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9", "-subj", "/CN=w",
                     "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    users = d.file("users", subprocess.run(["htpasswd", "-nbB", "-C", "5", "nagios", "pw"],
+    users = d.secret("users", subprocess.run(["htpasswd", "-nbB", "-C", "5", "nagios", "pw"],
                                            check=True, text=True,
                                            stdout=subprocess.PIPE).stdout.strip() + "\n")
     d.write(web='tls_cert = "%s" tls_key = "%s" basic_auth_file = "%s"' % (cert, key, users))
@@ -223,7 +223,7 @@ def test_password_in_the_clear(stack):
     if shutil.which("htpasswd") is None:
         pytest.skip("htpasswd is not installed")
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
-    users = d.file("users", subprocess.run(["htpasswd", "-nbB", "-C", "5", "nagios", "pw"],
+    users = d.secret("users", subprocess.run(["htpasswd", "-nbB", "-C", "5", "nagios", "pw"],
                                            check=True, text=True,
                                            stdout=subprocess.PIPE).stdout.strip() + "\n")
     d.write(web='basic_auth_file = "%s"' % users)

@@ -178,6 +178,7 @@ def test_limits_are_kept_over_a_restart(stack):
         f.seek(0)
         f.write(text.replace("host", "hast", 2))
     d.start()
+    d.wait_log("host_memory=empty .*damaged")
     assert len(re.findall("host_memory=empty .*damaged", d.log())) == 1, d.log()[-3000:]
     d.wait_state("a.test", "up")
     send(d.port, "again", rcpts=three)

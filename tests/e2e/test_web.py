@@ -108,6 +108,87 @@ def test_health_is_that_of_the_loop_and_not_of_the_wall_clock(stack):
     os.unlink(back)
 
 
+# ---- who is asked
+
+def talk(d, text, address="127.0.0.1"):
+    """What the server says to these bytes until it closes, or is silent."""
+    with socket.create_connection((address, d.web_port), 10) as s:
+        s.sendall(text.encode())
+        s.settimeout(1)
+        got = b""
+        try:
+            while True:
+                data = s.recv(65536)
+                if not data:
+                    return got.decode(), True
+                got += data
+        except socket.timeout:
+            return got.decode(), False
+
+
+def ask(d, line, *headers):
+    text, _ = talk(d, "\r\n".join([line, *headers, "Connection: close", "", ""]))
+    return int(text.split()[1]) if text else None
+
+
+def test_only_hosts_that_are_ours_are_answered(stack):
+    """A page whose name was resolved to us (DNS rebinding) gets nothing."""
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, web='hosts = {"Status.Example.Net"}')
+    get, ok = "GET /-/healthy HTTP/1.1", 200
+    for host in ("127.0.0.1", "127.0.0.1:%d" % d.web_port, "[::1]:80", "192.0.2.7", "localhost",
+                 "MX2.backup.test.", "status.example.net:443", socket.gethostname()):
+        assert ask(d, get, "Host: " + host) == ok, host
+    for host in ("evil.test", "a.test", "127.0.0.1.evil.test", "localhost.evil.test"):
+        for path in ("/", "/metrics", "/api/v1/status", "/nothing"):
+            assert ask(d, "GET %s HTTP/1.1" % path, "Host: " + host) == 421, host
+    text, _ = talk(d, get + "\r\nHost: evil.test\r\nConnection: close\r\n\r\n")
+    assert "hosts" in text and "evil" not in text and "mx2" not in text
+    for headers in ((), ("Host: localhost", "Host: localhost"), ("Host: localhost", "host: evil.test"),
+                    ("Host:",), ("Host: a@localhost",), ("Host: localhost:x",)):
+        assert ask(d, get, *headers) == 400, headers
+    # the absolute form has the last word, but Host has to be there
+    to = "GET http://%s HTTP/1.1"
+    assert ask(d, to % "localhost/-/healthy", "Host: localhost") == ok
+    assert ask(d, to % "localhost:80/-/healthy?x", "Host: 127.0.0.1") == ok
+    assert ask(d, to % "evil.test/-/healthy", "Host: localhost") == 421
+    assert ask(d, to % "localhost/nothing", "Host: localhost") == 404
+    assert ask(d, to % "localhost", "Host: localhost") == ok
+    assert ask(d, to % "localhost/-/healthy") == 400
+    assert ask(d, to % "/-/healthy", "Host: localhost") == 400
+    # a monitor of the time before names says none
+    assert ask(d, "GET /-/healthy HTTP/1.0") == ok
+    assert ask(d, "GET /-/healthy HTTP/1.0", "Host: evil.test") == 421
+    # names are of the configuration that is in force, at each address
+    rc, out = d.reload(web='hosts = {"evil.test"} listen = {"127.0.0.1:%d", "[::1]:%d"}'
+                           % (d.web_port, d.web_port))
+    assert rc == 0, out
+    for name, code in ("evil.test", ok), ("other.test", 421):
+        text, _ = talk(d, get + "\r\nHost: %s\r\nConnection: close\r\n\r\n" % name, "::1")
+        assert int(text.split()[1]) == code, name
+    assert ask(d, get, "Host: evil.test") == ok
+    assert ask(d, get, "Host: status.example.net") == 421
+
+
+def test_connections_are_kept(d):
+    get = "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+    text, closed = talk(d, get % "" * 3)
+    assert text.count("HTTP/1.1 200") == 3 and not closed
+    # in their order, the last one closes
+    text, closed = talk(d, (get % "").replace("healthy", "nothing") +
+                        (get % "").replace("GET", "HEAD") + get % "Connection: close\r\n" + get % "")
+    assert re.findall(r"HTTP/1.1 (\d+)", text) == ["404", "200", "200"] and closed
+    assert text.count("healthy\n") == 1 and text.lower().count("content-length: 8") == 2
+    # HTTP/1.0 asks for it
+    old = "GET /-/healthy HTTP/1.0\r\n%s\r\n"
+    text, closed = talk(d, old % "Connection: keep-alive\r\n" * 2)
+    assert len(re.findall(r"HTTP/1.\d 200", text)) == 2 and not closed
+    assert talk(d, old % "")[1]
+    # so many requests and no more: the others have their turn
+    text, closed = talk(d, get % "" * 1100)
+    assert text.count("HTTP/1.1 200") == 1000 and closed
+    assert text.lower().count("connection: close") == 1
+
+
 # ---- a socket in the file system
 
 def test_a_socket_in_the_file_system(stack):
@@ -152,7 +233,7 @@ def test_a_password_for_a_socket_in_the_file_system(stack):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
     path = os.path.join(d.dir, "web.sock")
     d.write(web='listen = {"unix:%s"} basic_auth_file = "%s"' % (
-        path, d.file("users", htpasswd(("scraper", "right")))))
+        path, d.secret("users", htpasswd(("scraper", "right")))))
     d.spawn()
     wait_for(lambda: os.path.exists(path), 10, "it listens")
     args = ["--unix-socket", path, "-u"]
@@ -400,7 +481,7 @@ def pki():
 
     def key(name):
         run("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", name + ".key")
-        os.chmod(os.path.join(w.path, name + ".key"), 0o644)
+        os.chmod(os.path.join(w.path, name + ".key"), 0o600)
     for ca, names in (("ca", ("server", "server2", "client")), ("evil", ("intruder",))):
         key(ca)
         run("req", "-x509", "-new", "-key", ca + ".key", "-days", "30", "-subj", "/CN=" + ca,
@@ -432,7 +513,7 @@ def https_daemon(stack, pki, users=None, ca=None):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
     for name in ("server.crt", "server.key"):
         shutil.copy(pki(name), d.dir)
-    d.auth_file = d.file("users", users) if users else None
+    d.auth_file = d.secret("users", users) if users else None
     d.write(web=web_of(d.dir + "/server.crt", d.dir + "/server.key",
                        basic_auth_file=d.auth_file, client_ca=ca))
     d.spawn()
@@ -482,14 +563,14 @@ def test_files_are_read_again(stack, pki):
     assert fetch(u, *ca, "-u", "scraper:first")[0] == 200
     assert serial().endswith("server")
     # Broken ones leave the good ones in force, and are said.
-    d.file("users", "scraper:plaintext\n")
+    d.secret("users", "scraper:plaintext\n")
     d.file("server.crt", "-----BEGIN CERTIFICATE-----\nnonsense\n")
     d.wait_log(r"error web problem=.*line 1: the hash is not bcrypt.*the users before stay", 15)
     d.wait_log(r"error web problem=.*server.crt: no certificate: .*the old certificate stays", 15)
     assert fetch(u, *ca, "-u", "scraper:first")[0] == 200
     # Good ones are taken while a client is in the middle of things.
-    d.file("users", htpasswd(("scraper", "second")))
-    d.file("server.key", open(pki("server2.key")).read())
+    d.secret("users", htpasswd(("scraper", "second")))
+    d.secret("server.key", open(pki("server2.key")).read())
     d.file("server.crt", open(pki("server2.crt")).read())
     wait_for(lambda: serial().endswith("server2"), 20, "the new certificate")
     wait_for(lambda: fetch(u, *ca, "-u", "scraper:second")[0] == 200, 20, "the new user")
@@ -542,7 +623,7 @@ def test_files_that_cannot_be_used_stop_the_start(stack, pki):
                        web=web_of(pki("server.crt"), pki("client.key")))
     r = d.run("-f", "-c", d.conf)
     assert r.returncode == 1 and "do not make a pair" in r.stderr, r.stderr
-    d.write(web='basic_auth_file = "%s"' % d.file("users", "ann:$apr1$x$y\n"))
+    d.write(web='basic_auth_file = "%s"' % d.secret("users", "ann:$apr1$x$y\n"))
     r = d.run("-f", "-c", d.conf)
     assert r.returncode == 1 and "line 1: the hash is not bcrypt" in r.stderr, r.stderr
 
@@ -583,17 +664,17 @@ def test_history(d):
 # ---- no good
 
 @pytest.mark.parametrize("name,data,want", [
-    ("nonsense in Accept", b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: " + b",;q=,;;=" * 900 + b"\r\n\r\n", b"200"),
-    ("nonsense in Accept-Encoding", b"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: " + b"gzip;q=9;," * 500 + b"\r\n\r\n", b"200"),
-    ("a password where none is asked for", b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic " + b"A" * 9000 + b"\r\n\r\n", b"200"),
-    ("a query", b"GET /metrics?name[]=up&x=%00 HTTP/1.1\r\nHost: x\r\n\r\n", b"200"),
-    ("a NUL in the path", b"GET /metrics%00/x HTTP/1.1\r\nHost: x\r\n\r\n", b"40[04]"),
-    ("case of the path", b"GET /METRICS HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-    ("TRACE", b"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
-    ("OPTIONS", b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", b"40[05]"),
+    ("nonsense in Accept", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: " + b",;q=,;;=" * 900 + b"\r\n\r\n", b"200"),
+    ("nonsense in Accept-Encoding", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: " + b"gzip;q=9;," * 500 + b"\r\n\r\n", b"200"),
+    ("a password where none is asked for", b"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic " + b"A" * 9000 + b"\r\n\r\n", b"200"),
+    ("a query", b"GET /metrics?name[]=up&x=%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"200"),
+    ("a NUL in the path", b"GET /metrics%00/x HTTP/1.1\r\nHost: localhost\r\n\r\n", b"40[04]"),
+    ("case of the path", b"GET /METRICS HTTP/1.1\r\nHost: localhost\r\n\r\n", b"404"),
+    ("TRACE", b"TRACE / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"405"),
+    ("OPTIONS", b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", b"40[05]"),
     ("HTTP/0.9", b"GET /metrics\r\n\r\n", b"^$|HTTP/1.[01] [245]"),
     ("a TLS hello", bytes.fromhex("16030100fa010000f60303") + b"\0" * 200, b"^$|4\\d\\d"),
-    ("smuggling", b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", b"^$|HTTP/1.1 [24]"),
+    ("smuggling", b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", b"^$|HTTP/1.1 [24]"),
 ])
 def test_hostile_requests(d, name, data, want):
     with socket.create_connection(("127.0.0.1", d.web_port), 10) as s:
@@ -631,7 +712,7 @@ def test_hostile_tls(stack, pki):
 
 def test_beyond_loopback_is_warned_of(stack, pki):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
-    users = d.file("users", htpasswd(("a", "b")))
+    users = d.secret("users", htpasswd(("a", "b")))
     tls = web_of(pki("server.crt"), pki("server.key"))
     for web, warned in (("", True), (tls, True), ('basic_auth_file = "%s"' % users, True),
                         (tls + ' basic_auth_file = "%s"' % users, False),

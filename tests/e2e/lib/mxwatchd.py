@@ -33,7 +33,7 @@ class Mxwatchd:
 
     def __init__(self, domains, options="", smtpd="", defaults=FAST, queue="", dsn="",
                  web="", build=None, spool=None, env=None, name="d", user="root",
-                 reserve="1M"):
+                 reserve="1M", map_size="1G"):
         self.work = Workdir(name)
         self.dir = self.work.path
         self.build = build or BUILD
@@ -43,7 +43,8 @@ class Mxwatchd:
         self.conf = os.path.join(self.dir, "mxwatch.conf")
         self.log_path = os.path.join(self.dir, "log")
         self.parts = dict(domains=domains, options=options, smtpd=smtpd, defaults=defaults,
-                          queue=queue, dsn=dsn, web=web, user=user, reserve=reserve)
+                          queue=queue, dsn=dsn, web=web, user=user, reserve=reserve,
+                          map_size=map_size)
         self.env = dict(env or {})
         self.proc = None
         self.log_from = 0
@@ -74,7 +75,7 @@ smtpd {
     listen = {"127.0.0.1:%d"}
     %s
 }
-queue { reserve = "%s" reserve_inodes = 0 map_size = "1G" %s }
+queue { reserve = "%s" reserve_inodes = 0 map_size = "%s" %s }
 dsn { %s }
 web { %s %s }
 defaults {
@@ -82,7 +83,7 @@ defaults {
 }
 %s
 """ % (options, self.spool, self.socket, p["user"], self.port, p["smtpd"], p["reserve"],
-            p["queue"], p["dsn"], web, p["web"], p["defaults"], domains)
+            p["map_size"], p["queue"], p["dsn"], web, p["web"], p["defaults"], domains)
 
     def write(self, **parts):
         self.parts.update(parts)
@@ -90,14 +91,17 @@ defaults {
             f.write(self.render())
         return self
 
-    def file(self, name, text):
+    def file(self, name, text, mode=0o644):
         """A file beside the configuration; replaced at once, as editors do."""
         path = os.path.join(self.dir, name)
-        mode = "wb" if isinstance(text, bytes) else "w"
-        with open(path + ".new", mode) as f:
+        with open(path + ".new", "wb" if isinstance(text, bytes) else "w") as f:
             f.write(text)
+        os.chmod(path + ".new", mode)
         os.rename(path + ".new", path)
         return path
+
+    def secret(self, name, text):
+        return self.file(name, text, 0o600)
 
     # ---- life
 
@@ -202,6 +206,11 @@ defaults {
         with open(self.log_path, "rb") as f:
             f.seek(self.log_from)
             return f.read().decode("utf-8", "replace")
+
+    def logged(self, text, deadline=10):
+        """The text is in the log, or soon is: a thread of its own writes it."""
+        wait_for(lambda: text in self.log(), deadline, "log: " + text)
+        return True
 
     def wait_log(self, pattern, deadline=10):
         return wait_for(lambda: re.search(pattern, self.log()), deadline, "log: " + pattern)

@@ -7,29 +7,31 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 
 from .wait import wait_for
 
 # Below the range from which the kernel takes source ports: a probe of a port
 # where nobody listens must not connect to itself.
 _next = random.Random(os.getpid()).randrange(11000, 28000)
+_lock = threading.Lock()
 
 
 def free_port(hosts=("127.0.0.1",)):
     """A port that is free on all of these addresses, never given out twice."""
     global _next
     while True:
-        _next += 1
-        if _next >= 30000:
-            _next = 11000
+        with _lock:
+            _next = _next + 1 if _next < 29999 else 11000
+            port = _next
         try:
             for host in hosts:
                 with socket.socket() as s:
                     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    s.bind((host, _next))
+                    s.bind((host, port))
                 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                    s.bind((host, _next))
-            return _next
+                    s.bind((host, port))
+            return port
         except OSError:
             continue
 
@@ -63,7 +65,7 @@ def certificate(folder, name="mx.test", days=90):
                         "-subj", "/CN=" + name, "-addext", "subjectAltName=DNS:" + name,
                         "-keyout", key, "-out", cert], check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.chmod(key, 0o644)
+        os.chmod(key, 0o600)
     return cert, key
 
 

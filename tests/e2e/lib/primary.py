@@ -115,7 +115,11 @@ class Primary:
 
     def set_service(self, at, **options):
         """Other options of one of the services, from now on."""
-        self.services[at] = options
+        self.set_services({at: options})
+
+    def set_services(self, services):
+        """The same of several at once: a reload takes a second."""
+        self.services.update(services)
         self.write_master()
         if self.running:
             self._postfix("reload")

@@ -94,9 +94,9 @@ def stuff(data):
 
 
 def send_bytes(port, data, sender="s@sender.test", rcpts=("u@a.test",), args="",
-               rcpt_args=""):
+               rcpt_args="", source=None):
     """Sends those bytes (CRLF line ends) as a message; the queue id."""
-    with Raw(port, timeout=60) as c:
+    with Raw(port, timeout=60, source=source) as c:
         c.ok("EHLO client.test")
         c.ok("MAIL FROM:<%s>%s" % (sender, args))
         for r in [rcpts] if isinstance(rcpts, str) else rcpts:
