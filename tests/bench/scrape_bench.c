@@ -40,7 +40,6 @@ random_below(uint64_t n)
 static void
 fill_domain(struct snap_domain *d, unsigned i, int64_t now_ms)
 {
-	d->configured = true;
 	d->state = i % 10 == 0 ? 3 : 1;
 	d->state_name = i % 10 == 0 ? "down" : "up";
 	d->state_since = now_ms / 1000 - (int64_t)random_below(86400);

@@ -28,6 +28,7 @@ domain "example.org" {{
     probe {{ interval = "1s" timeout = "1s" fall = 2 rise = 2 hold = "0s" }}
 }}
 {more}
+{config}
 """
 
 MANY = 1000
@@ -123,8 +124,8 @@ def unprivileged():
 class Mxwatchd:
     name = "mxwatchd"
 
-    def __init__(self, work, build):
-        self.work, self.build = work, build
+    def __init__(self, work, build, config=""):
+        self.work, self.build, self.config = work, build, config
         self.port, self.web, self.primary = free_port(), free_port(), free_port()
         self.dir = os.path.join(work, "mxwatch")
         self.more = ""
