@@ -26,6 +26,7 @@ void configure(const char *smtpd, const char *queue);
 void wait_read(void);
 /* Replaces a file in w.dir; "rcpt" is the recipients file of backed.test. */
 void put_file(const char *name, const char *text);
+const char *put_certificate(void); /* the options that name it and its key */
 extern const struct smtpd_ops world_ops;
 extern const char rcpt_file[];
 

@@ -202,6 +202,62 @@ bound(void **state MX_UNUSED)
 	end();
 }
 
+static bool
+begins_tls(struct talk *t MX_UNUSED)
+{
+	struct session *s;
+
+	s = idmap_get(&w.smtpd->by_id, w.smtpd->next_id - 1);
+	return s != NULL && s->state == ST_TLS;
+}
+
+/* A handshake that does not go on is given ten seconds near the limit, whether
+ * it had begun before or begins then. */
+static void
+bound_in_handshake(void **state MX_UNUSED)
+{
+	static const char start[] = EHLO "STARTTLS\r\n";
+	struct session *s;
+	int fd[4], i;
+
+	begin("", "");
+	configure(put_certificate(), "");
+	smtpd_bound(w.smtpd, 4);
+	for (i = 0; i < 4; i++) {
+		greeted("192.0.2.7", &fd[i], "220");
+		assert_int_equal(smtpd_stress(w.smtpd), i == 3);
+		if (i == 1 || i == 2)
+			continue;
+		assert_true(send(fd[i], start, sizeof(start) - 1, 0) > 0);
+		talk.stop = begins_tls;
+		talk_on(&talk, 10000);
+		assert_true(begins_tls(&talk));
+		s = idmap_get(&w.smtpd->by_id, w.smtpd->next_id - 1);
+		if (i == 0)
+			assert_true(
+			    s->conn->deadline > clock_now() + 30 * CLOCK_SEC);
+		else
+			assert_in_range(s->conn->deadline, 1,
+			    clock_now() + 10 * CLOCK_SEC);
+	}
+	s = idmap_get(&w.smtpd->by_id, w.smtpd->next_id - 4);
+	assert_int_equal(s->state, ST_TLS);
+	assert_in_range(s->conn->deadline, 1, clock_now() + 10 * CLOCK_SEC);
+	/* that it comes near again gives nobody more */
+	conn_timeout(s->conn, 2000);
+	close(fd[3]);
+	close(fd[2]);
+	wait_until_left(2);
+	assert_false(smtpd_stress(w.smtpd));
+	for (i = 2; i < 4; i++)
+		greeted("192.0.2.7", &fd[i], "220");
+	assert_true(smtpd_stress(w.smtpd));
+	assert_in_range(s->conn->deadline, 1, clock_now() + 2 * CLOCK_SEC);
+	for (i = 0; i < 4; i++)
+		close(fd[i]);
+	end();
+}
+
 int
 main(void)
 {
@@ -210,6 +266,7 @@ main(void)
 		cmocka_unit_test(turns_to_the_end),
 		cmocka_unit_test(lingering),
 		cmocka_unit_test(bound),
+		cmocka_unit_test(bound_in_handshake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

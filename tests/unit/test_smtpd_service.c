@@ -22,26 +22,6 @@
 #include "relay/smtpd/listener.h"
 #include "tests/unit/smtpd_world.h"
 
-/* A certificate of no other use, for a hundred years. */
-static const char cert_pem[] =
-    "-----BEGIN CERTIFICATE-----\n"
-    "MIIBfTCCASOgAwIBAgIUUYyt4UeFDmt7rkr5clOsTfnvP4swCgYIKoZIzj0EAwIw\n"
-    "EzERMA8GA1UEAwwIbXgyLnRlc3QwIBcNMjYxMTIyMTczODUzWhgPMjEyNjEwMjkx\n"
-    "NzM4NTNaMBMxETAPBgNVBAMMCG14Mi50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0D\n"
-    "AQcDQgAEeO/LFZAWJEfjjQ4U8PYMmLUED+MML/HQD7Yu9qNF4UrOj4Xbl35TSodU\n"
-    "iUPSfuGIW4WQNPv9r406oYc8vfIt66NTMFEwHQYDVR0OBBYEFLpnfi1rSBHp902n\n"
-    "Tf2z9p5kc/79MB8GA1UdIwQYMBaAFLpnfi1rSBHp902nTf2z9p5kc/79MA8GA1Ud\n"
-    "EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgZduOTUQHQ6E29NJX58GXMWjN\n"
-    "/7ESPXkO4dJA1i5RO2ECIQDL+2wyI+3AGh1rQjyk+isWk0CSB84ihgejAza4fLkx\n"
-    "NA==\n"
-    "-----END CERTIFICATE-----\n";
-static const char key_pem[] =
-    "-----BEGIN PRIVATE KEY-----\n"
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgftrd0puf60Md+Mm8\n"
-    "M+9j/B4RRBoyB6uFl9ThWnl30KShRANCAAR478sVkBYkR+ONDhTw9gyYtQQP4wwv\n"
-    "8dAPti72o0XhSs6PhduXflNKh1SJQ9J+4YhbhZA0+/2vjTqhhzy98i3r\n"
-    "-----END PRIVATE KEY-----\n";
-
 /* ---- connections */
 
 static bool
@@ -523,14 +503,11 @@ static void
 starttls(void **state MX_UNUSED)
 {
 	struct tls_talk *t = mem_alloc(sizeof(*t));
-	char conf[256], got[512];
+	const char *conf;
+	char got[512];
 
 	begin("", "");
-	put_file("cert", cert_pem);
-	put_file("key", key_pem);
-	snprintf(conf, sizeof(conf),
-	    "tls_cert = \"%s/cert\" tls_key = \"%s/key\"", w.dir, w.dir);
-	configure(conf, "");
+	configure(conf = put_certificate(), "");
 	converse(EHLO QUIT, strlen(EHLO QUIT), 100);
 	assert_non_null(strstr(talk.out, "STARTTLS\r\n"));
 	tls_converse(t, EHLO "STARTTLS\r\n",
@@ -566,14 +543,8 @@ starttls(void **state MX_UNUSED)
 static void
 starttls_garbage(void **state MX_UNUSED)
 {
-	char conf[256];
-
 	begin("", "");
-	put_file("cert", cert_pem);
-	put_file("key", key_pem);
-	snprintf(conf, sizeof(conf),
-	    "tls_cert = \"%s/cert\" tls_key = \"%s/key\"", w.dir, w.dir);
-	configure(conf, "");
+	configure(put_certificate(), "");
 	memset(&talk, 0, sizeof(talk));
 	talk.fd = connect_pair("192.0.2.7");
 	talk.in = EHLO "STARTTLS\r\n" MAIL RCPT QUIT;

@@ -436,6 +436,13 @@ conn_timeout(struct conn *c, int64_t ms)
 		conn_arm(c);
 }
 
+void
+conn_timeout_by(struct conn *c, int64_t ms)
+{
+	if (c->deadline == 0 || c->deadline > loop_now(c->loop) + ms * CLOCK_MS)
+		conn_timeout(c, ms);
+}
+
 static struct conn *
 conn_create(struct loop *l, int fd, const struct net_addr *peer,
     size_t input_max, conn_cb *cb, void *arg)

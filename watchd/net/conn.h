@@ -83,6 +83,8 @@ size_t conn_backlog(const struct conn *); /* bytes not yet sent */
  * CONN_TLS_UP or CONN_EOF come instead if they make the owner set it anew (or
  * turn it off), and else right before CONN_TIMEOUT. */
 void conn_timeout(struct conn *, int64_t ms);
+/* The same, but never later than it stands. */
+void conn_timeout_by(struct conn *, int64_t ms);
 
 /* Starts TLS now. Clear text that was received but not consumed is an attack
  * or a desynchronisation: the caller has to look at conn_input() first; what

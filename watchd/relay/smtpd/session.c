@@ -104,7 +104,7 @@ session_stress(struct session *s)
 	if ((s->state == ST_DATA || s->state == ST_BDAT ||
 		s->state == ST_TLS) &&
 	    !s->congested)
-		session_arm(s, session_timeout_ms(s));
+		conn_timeout_by(s->conn, session_timeout_ms(s));
 	if ((s->state == ST_COMMAND || s->state == ST_SKIP) &&
 	    s->line_deadline > now + STRESS_MS * CLOCK_MS) {
 		s->line_deadline = now + STRESS_MS * CLOCK_MS;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * smtpd: see smtpd.h. Owns listeners, sessions, the current policy and
  * certificate, and decides which connections become sessions. Near its limits
- * (90 % of the sessions, or of the bytes that may wait for the disk) it is under stress: clients get ten seconds for a command and fewer
- * errors, those that are idle already too, until it is below 80 %.
+ * (90 % of the sessions, or of the bytes that may wait for the disk) it is
+ * under stress: clients get ten seconds for a command and fewer errors, those
+ * that are idle already too, until it is below 80 %.
  * Created and wired by daemon.c. */
 #include "relay/smtpd/smtpd.h"
 
