@@ -87,6 +87,17 @@ crs(const char *p, size_t n)
 	return i;
 }
 
+/* How many bytes from p on are neither CR nor LF. */
+static size_t
+plain(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] != '\r' && p[i] != '\n')
+		i++;
+	return i;
+}
+
 /* LF, and CRs with an LF behind them, end a line, and are CRLF from then on;
  * CRs without one are a blank, and a line end where nothing follows at all. A
  * dot that a line of DATA begins with goes, if it is not all of the line. */
@@ -116,9 +127,14 @@ mend(struct model *m, const char *p, size_t n, bool dots)
 			continue;
 		}
 		ahead = i + 1 + crs(p + i + 1, n - i - 1);
-		if (!begins || !dots || p[i] != '.' ||
-		    (ahead < n && p[ahead] == '\n'))
-			add(&m->want, p + i, 1);
+		if (begins && dots && p[i] == '.' &&
+		    (ahead == n || p[ahead] != '\n')) {
+			begins = false;
+			continue;
+		}
+		run = plain(p + i, n - i);
+		add(&m->want, p + i, run);
+		i += run - 1;
 		begins = false;
 	}
 }
@@ -336,37 +352,34 @@ model_walk(struct model *m, void (*stored)(struct model *, const char *id))
 }
 
 size_t
-model_may_send(const struct model *m, const uint8_t *next, size_t n)
+model_may_send(struct model *m, const uint8_t *next, size_t n)
 {
-	struct buf all;
-	size_t off = 0, len, had = m->sent.len - m->at;
-	const char *p, *lf;
-	uint64_t chunk;
+	size_t off = 0, len, size, had = m->sent.len - m->at;
+	const char *all, *p, *lf;
 	bool last;
 
 	if (m->state == MODEL_GREETING)
 		return 0;
 	if (m->state == MODEL_TLS || m->state == MODEL_OVER)
 		return n;
-	buf_init(&all, 16 << 20);
-	add(&all, buf_str(&m->sent) + m->at, had);
-	add(&all, next, n);
-	if (m->state == MODEL_DATA && (off = data_end(all.data, all.len)) == 0)
-		off = all.len;
-	while (off < all.len) {
-		p = all.data + off;
-		lf = memchr(p, '\n', all.len - off);
+	add(&m->sent, next, n); /* as if they were */
+	all = buf_str(&m->sent) + m->at;
+	size = had + n;
+	if (m->state == MODEL_DATA && (off = data_end(all, size)) == 0)
+		off = size;
+	while (off < size) {
+		p = all + off;
+		lf = memchr(p, '\n', size - off);
 		if (lf == NULL)
 			break;
 		len = (size_t)(lf - p) + 1;
-		chunk = chunk_of(p, len, &last);
-		off += len + chunk;
+		off += len + chunk_of(p, len, &last);
 		if (is_verb(p, len, "DATA") || is_verb(p, len, "STARTTLS") ||
 		    is_verb(p, len, "EHLO") || is_verb(p, len, "HELO")) {
 			n = off > had ? off - had : 0;
 			break;
 		}
 	}
-	buf_fini(&all);
+	m->sent.len = m->at + had;
 	return n;
 }

@@ -40,6 +40,6 @@ void model_walk(struct model *, void (*stored)(struct model *, const char *id));
 /* How many of these bytes may be said before a reply decides what the rest is,
  * or whether it came too early: none before the greeting, and up to the end of
  * a line DATA, STARTTLS, EHLO or HELO that has no reply yet. */
-size_t model_may_send(const struct model *, const uint8_t *p, size_t n);
+size_t model_may_send(struct model *, const uint8_t *p, size_t n);
 
 #endif
