@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "tests/unit/fake_loop.h"
 
 #define TURNS_MAX 1000000 /* more: something spins */
@@ -53,9 +54,40 @@ clock_wall(void)
 	return clock_wall_ms() / 1000;
 }
 
+/* Chance stands still with time: the same numbers in each run (splitmix64). */
+static uint64_t chance;
+
+uint64_t
+rnd_u64(void)
+{
+	uint64_t v = chance += UINT64_C(0x9e3779b97f4a7c15);
+
+	v = (v ^ v >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	v = (v ^ v >> 27) * UINT64_C(0x94d049bb133111eb);
+	return v ^ v >> 31;
+}
+
+uint32_t
+rnd_below(uint32_t bound)
+{
+	MX_ASSERT(bound > 0);
+	return (uint32_t)(rnd_u64() % bound);
+}
+
+int64_t
+rnd_jitter(int64_t v, unsigned percent)
+{
+	int64_t span = v / 100 * (int64_t)percent;
+
+	return span <= 0 ?
+	    v :
+	    v - span + (int64_t)(rnd_u64() % (2 * (uint64_t)span + 1));
+}
+
 void
 fake_time_reset(void)
 {
+	chance = 0;
 	mono_ns = CLOCK_SEC;
 	wall_offset_ms = FAKE_WALL_MS - 1000;
 	late_ns = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * fake_loop: net/loop.h and base/clock.h for tests, by link-time substitution:
- * time stands still until the test moves it, timers and tasks run in a fixed
- * order. Link fake_loop.c instead of libmx_net.a; nothing here sleeps. */
+ * fake_loop: net/loop.h, base/clock.h and base/rnd.h for tests, by link-time
+ * substitution: time stands still until the test moves it, timers and tasks run
+ * in a fixed order, and chance is the same in each run. Link fake_loop.c instead
+ * of libmx_net.a; nothing here sleeps. */
 #ifndef MX_TESTS_FAKE_LOOP_H
 #define MX_TESTS_FAKE_LOOP_H
 
