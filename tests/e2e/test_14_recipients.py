@@ -62,6 +62,7 @@ def test_what_postmap_reads(it):
                    b'nor@b.test reject\n'
                    b'@b.test OK\n'
                    b'ignored OK\n'
+                   b'one@c.test OK\n'
                    b'last@a.test OK')
     assert d.ctl("reload")[0] == 0
     for addr in ("mark@a.test", "tab@a.test", '"with blank"@a.test', '"tab"@a.test',
@@ -148,8 +149,12 @@ def test_a_check_of_the_configuration_reads_it_too(it):
     assert r.returncode == 0 and "configuration OK" in r.stdout
     told = [x for x in r.stderr.splitlines() if x.startswith(path)]
     assert len(told) == 1, "once, though four domains share it: " + r.stderr
-    assert told[0].startswith(path + ":2: warning: no value behind the key; ")
+    assert told[0].startswith(path + ":2: warning: no value behind the key: ")
     d.file("rcpt", "".join(MANY))
+    told = [x for x in d.run("-n", "-c", d.conf).stderr.splitlines() if path in x]
+    assert ["no entry of " + n in x for x, n in zip(told, ("b.test", "c.test", "xn--bcher-kva.test"))] \
+        == [True] * 3, told
+    d.file("rcpt", "".join(MANY) + "@b.test OK\nx@c.test OK\nx@b\u00fccher.test OK\n")
     assert path not in d.run("-n", "-c", d.conf).stderr
 
 

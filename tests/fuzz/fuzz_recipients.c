@@ -13,8 +13,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const char *const ask[] = { "a@b.test", "", "@", "\"\"@b.test",
-		"\"a\\b\"@b.test", "postmaster@example.org", "\"@",
-		"\"\\\"@x" };
+		"\"a\\b\"@b.test", "postmaster@example.org", "\"@", "\"\\\"@x",
+		"a+x@b.test", "prvs=1234abcdef=a+@b.test",
+		"\"prvs=1234abcdef=+\"@b.test", "SRS0=+=TT=b.test=a@b.test",
+		"SRS1=h=b==h=TT=b.test=a+x@b.test" };
+	static const struct rcpt_rules rules = { "+=", true };
+	char core[PATH_MAILBOX_MAX];
 	struct rcpt_note note;
 	struct mx_errbuf eb = { "" };
 	struct rcpt_table *t;
@@ -28,7 +32,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	MX_ASSERT(rcpt_table_len(t) > 0);
 	for (i = 0; i < MX_COUNT(ask); i++) {
-		(void)rcpt_table_find(t, ask[i], &text);
+		(void)rcpt_srs(ask[i], core);
+		(void)rcpt_table_find(t, &rules, ask[i], &text);
 		for (p = text; *p != '\0'; p++)
 			MX_ASSERT(*p >= ' ' && *p <= '~');
 	}

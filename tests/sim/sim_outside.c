@@ -361,6 +361,13 @@ smtpd_create(struct loop *l, struct queue *q, struct stats *s,
 	return NULL;
 }
 
+void
+smtpd_keep_lists(struct smtpd *m, const char *folder)
+{
+	(void)m;
+	(void)folder;
+}
+
 struct smtpd_setup *
 smtpd_setup_create(struct config *c, struct mx_errbuf *eb)
 {

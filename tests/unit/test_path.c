@@ -12,9 +12,10 @@
 #include "base/err.h"
 #include "smtp/path.h"
 
-#define L16 "aaaaaaaaaaaaaaaa"
-#define L64 L16 L16 L16 L16
-#define ALL (PATH_NULL_OK | PATH_POSTMASTER_OK)
+#define L16  "aaaaaaaaaaaaaaaa"
+#define L64  L16 L16 L16 L16
+#define L600 L64 L64 L64 L64 L64 L64 L64 L64 L64 L16 "bbbbbbbb"
+#define ALL  (PATH_NULL_OK | PATH_POSTMASTER_OK)
 
 static const struct {
 	const char *name, *in;
@@ -71,9 +72,11 @@ static const struct {
 	{ "empty local", "<@c.example>", 0, -MX_ESYNTAX, "", "", false },
 	{ "empty domain", "<a@>", 0, -MX_ESYNTAX, "", "", false },
 	{ "bad domain", "<a@b c>", 0, -MX_ESYNTAX, "", "", false },
-	{ "local of 64", "<" L64 "@c.example>", 0, 0, L64 "@c.example",
+	{ "local of 65", "<" L64 "a@c.example>", 0, 0, L64 "a@c.example",
 	    "c.example", false },
-	{ "local of 65", "<" L64 "a@c.example>", 0, -MX_ETOOBIG, "", "",
+	{ "local of 600", "<" L600 "@c.example>", 0, 0, L600 "@c.example",
+	    "c.example", false },
+	{ "local of 601", "<" L600 "a@c.example>", 0, -MX_ETOOBIG, "", "",
 	    false },
 	{ "domain of 256", "<a@" L64 L64 L64 L64 ">", 0, -MX_ETOOBIG, "", "",
 	    false },

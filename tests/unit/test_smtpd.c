@@ -24,6 +24,9 @@
 
 /* ---- the table */
 
+#define L50  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define L250 L50 L50 L50 L50 L50 /* an SRS address of an SRS address */
+
 static const struct talk_case cases[] = {
 	{ "one message", START "DATA\r\n" BODY DOT QUIT,
 	    "220 250 250:2.1.0 250:2.1.5 354 250:2.0.0 221:2.0.0", 1, 0 },
@@ -147,9 +150,11 @@ static const struct talk_case cases[] = {
 	    EHLO MAIL RCPT RCPT RCPT "DATA\r\n" BODY DOT QUIT,
 	    "220 250 250 250 250 250 354 250 221", 1, 0 },
 	{ "long local part",
-	    EHLO MAIL "RCPT TO:<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		      "aaaaaaaaaaaaaaaaaaaa@backed.test>\r\n" QUIT,
-	    "220 250 250 501 221", 0, 0 },
+	    EHLO "MAIL FROM:<" L250 "@sender.test>\r\n"
+		 "RCPT TO:<" L250 "@any.test>\r\n"
+		 "RCPT TO:<" L250 "@backed.test>\r\n"
+		 "RCPT TO:<" L250 L250 L250 "@any.test>\r\n" QUIT,
+	    "220 250 250 250 550:5.1.1 501 221", 0, 0 },
 	{ "commands behind QUIT are not obeyed", EHLO QUIT MAIL, "220 250 221",
 	    0, 0 },
 };

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/smtpd/listener.h"
+#include "relay/smtpd/recipients_keep.h"
 #include "tests/unit/smtpd_world.h"
 
 /* ---- connections */
@@ -347,6 +348,101 @@ recipients_never_read(void **state MX_UNUSED)
 	end();
 }
 
+/* ---- copies of what was good */
+
+static char kept[96], list[96];
+
+/* smtpd anew, with that list; NULL: it goes while the configuration is read. */
+static void
+restart(const char *text)
+{
+	struct config *conf;
+	struct mx_errbuf eb;
+
+	smtpd_destroy(&w.smtpd);
+	put_file("rcpt", text != NULL ? text : "");
+	conf = make_config("", "");
+	if (text == NULL)
+		unlink(list);
+	w.smtpd = smtpd_create(w.loop, NULL, w.stats, &world_ops);
+	smtpd_keep_lists(w.smtpd, kept);
+	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
+	config_unref(&conf);
+	wait_read();
+}
+
+static bool
+copy_is(const char *want)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	bool same = keep_load(kept, list, &b, NULL) == 0 &&
+	    strcmp(buf_str(&b), want) == 0;
+
+	buf_fini(&b);
+	return same;
+}
+
+static void
+wait_copy(const char *want)
+{
+	int64_t end = clock_now() + 10 * CLOCK_SEC;
+
+	while (!copy_is(want) && clock_now() < end)
+		usleep(5000);
+	assert_true(copy_is(want));
+}
+
+static void
+recipients_over_restarts(void **state MX_UNUSED)
+{
+	char stray[128], other[128];
+	int64_t until;
+
+	begin("", "");
+	snprintf(kept, sizeof(kept), "%s/kept", w.dir);
+	snprintf(list, sizeof(list), "%s/rcpt", w.dir);
+	restart(rcpt_file);
+	wait_copy(rcpt_file);
+	/* gone, broken, far shorter: what was in use before is in use */
+	restart(NULL);
+	assert_int_equal(check_user(), SMTPD_RCPT_OK);
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "new@backed.test"),
+	    SMTPD_RCPT_UNKNOWN);
+	restart("user@backed.test\n");
+	assert_int_equal(check_user(), SMTPD_RCPT_OK);
+	restart("new@backed.test OK\n");
+	assert_int_equal(check_user(), SMTPD_RCPT_OK);
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "new@backed.test"),
+	    SMTPD_RCPT_UNKNOWN);
+	/* one that was refused is no copy, however long it is there */
+	for (int i = 0; i < 60; i++, usleep(5000))
+		assert_true(copy_is(rcpt_file));
+	/* a good one is the next copy, and its own judge at the next start */
+	restart("a@backed.test OK\nb@backed.test OK\nuser@backed.test OK\n");
+	assert_int_equal(check_user(), SMTPD_RCPT_OK);
+	wait_copy("a@backed.test OK\nb@backed.test OK\nuser@backed.test OK\n");
+	restart("user@backed.test OK\nnew@backed.test OK\n");
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "new@backed.test"),
+	    SMTPD_RCPT_OK);
+	wait_copy("user@backed.test OK\nnew@backed.test OK\n");
+	/* a copy that is none is left out of it; what no list owns goes */
+	assert_int_equal(keep_store(kept, list, "nonsense", 8, NULL), 0);
+	snprintf(stray, sizeof(stray), "%s/0123456789abcdef.list", kept);
+	snprintf(other, sizeof(other), "%s/notes", kept);
+	put_file("kept/0123456789abcdef.list", "x");
+	put_file("kept/notes", "x");
+	restart("new@backed.test OK\n");
+	assert_int_equal(check_user(), SMTPD_RCPT_UNKNOWN);
+	assert_int_equal(smtpd_rcpt_check(w.smtpd, "new@backed.test"),
+	    SMTPD_RCPT_OK);
+	until = clock_now() + 10 * CLOCK_SEC;
+	while (access(stray, F_OK) == 0 && clock_now() < until)
+		usleep(5000);
+	assert_int_equal(access(stray, F_OK), -1);
+	assert_int_equal(access(other, F_OK), 0);
+	end();
+}
+
 /* A recipients file for each of many domains, as it is at a provider: nothing
  * waits for them, each is in force when it was read, and one that is asked for
  * and given up before its turn comes leaves nothing behind. */
@@ -395,9 +491,10 @@ recipients_many(void **state MX_UNUSED)
 		user[0] = 'x';
 		assert_int_equal(smtpd_rcpt_check(w.smtpd, user),
 		    SMTPD_RCPT_UNKNOWN);
+		/* a list that has nobody of a domain is none for it */
 		snprintf(user, sizeof(user), "u%u@e%u.test", i, i);
 		assert_int_equal(smtpd_rcpt_check(w.smtpd, user),
-		    SMTPD_RCPT_UNKNOWN);
+		    SMTPD_RCPT_UNAVAILABLE);
 	}
 	/* Once more: nothing has changed, and nothing is read. */
 	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
@@ -570,6 +667,7 @@ main(void)
 		cmocka_unit_test(recipients_change),
 		cmocka_unit_test(recipients_no_descriptor),
 		cmocka_unit_test(recipients_never_read),
+		cmocka_unit_test(recipients_over_restarts),
 		cmocka_unit_test(recipients_many),
 		cmocka_unit_test(recipients_large),
 		cmocka_unit_test(starttls),

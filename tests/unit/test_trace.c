@@ -52,7 +52,8 @@ writes(void **state MX_UNUSED)
 static void
 largest(void **state MX_UNUSED)
 {
-	char line[TRACE_RECEIVED_MAX], helo[256], host[254], rcpt[320];
+	char line[TRACE_RECEIVED_MAX], helo[256], host[254],
+	    rcpt[PATH_MAILBOX_MAX];
 	struct trace_received t = { helo,
 		"[IPv6:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]", host,
 		"FFFFFFFFFFFFFF.255", rcpt, 1 << 30, true, true, true };
@@ -60,7 +61,7 @@ largest(void **state MX_UNUSED)
 	memset(helo, 'h', sizeof(helo));
 	memset(host, 'm', sizeof(host));
 	memset(rcpt, 'r', sizeof(rcpt));
-	helo[255] = host[253] = rcpt[319] = '\0';
+	helo[255] = host[253] = rcpt[sizeof(rcpt) - 1] = '\0';
 	assert_in_range(trace_received(&t, line, sizeof(line)), 800,
 	    sizeof(line) - 1);
 }

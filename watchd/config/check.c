@@ -215,9 +215,26 @@ check_dane(const struct check_subject *s)
 			    s->label, conf_quote(s->d->primary.s[i], q));
 }
 
+/* What may stand in any address begins no extension. */
+static void
+check_delimiter(const struct check_subject *s)
+{
+	const char *c = s->d->recipient_delimiter;
+	char q[CONF_QUOTE_MAX];
+
+	if (c == NULL ||
+	    (strlen(c) <= 8 && strpbrk(c, "@.\"\\ ") == NULL &&
+		strspn(c, "!#$%&'*+-/=?^_`{|}~") == strlen(c)))
+		return;
+	conf_err(s->l, *where(s, OPT_DOMAIN_recipient_delimiter),
+	    "%srecipient_delimiter %s: up to eight characters such as \"+-\"",
+	    s->label, conf_quote(c, q));
+}
+
 static void
 check_domain(const struct check_subject *s)
 {
+	check_delimiter(s);
 	check_primary(s);
 	check_dane(s);
 	check_times(s);

@@ -139,6 +139,8 @@ struct conf_domain {
 	struct strlist primary; /* empty: from MX records */
 	char *recipients; /* NULL: any */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */
+	char *recipient_delimiter; /* NULL or "": none */
+	bool recipient_batv, recipient_srs;
 	int64_t lifetime_ms;
 	int64_t vault_keep_ms; /* what was given back; 0: not at all */
 	int64_t

@@ -103,6 +103,9 @@ is_worth_saying(const struct option *o, const struct conf_domain *d,
 	switch ((enum option_id)(o - options)) {
 	case OPT_DOMAIN_recipients:
 	case OPT_DOMAIN_recipients_shrink:
+	case OPT_DOMAIN_recipient_delimiter:
+	case OPT_DOMAIN_recipient_batv:
+	case OPT_DOMAIN_recipient_srs:
 	case OPT_DOMAIN_admission:
 	case OPT_DOMAIN_admission_patience:
 		return false;

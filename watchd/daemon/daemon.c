@@ -207,6 +207,15 @@ create_reach(struct daemon *d)
 }
 
 static void
+keep_lists(struct daemon *d)
+{
+	char *folder = mem_printf("%s/recipients", d->conf->spool);
+
+	smtpd_keep_lists(d->smtpd, folder);
+	mem_free(&folder);
+}
+
+static void
 create_relay(struct daemon *d)
 {
 	struct queue_conf qc = { .max_messages = d->conf->queue.max_messages,
@@ -231,6 +240,7 @@ create_relay(struct daemon *d)
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
 	    d->bounce, d->stats, &d->reach, &dops);
 	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
+	keep_lists(d);
 	d->schedule = schedule_create(&d->reach, d->dns, d->watch, &po);
 	d->agentx = agentx_create(d->loop, d->helper, d->spawner,
 	    d->conf->seccomp, d->conf->spool);

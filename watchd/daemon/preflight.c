@@ -102,39 +102,74 @@ check_listen(const struct config *c, const char *section,
 
 /* ---- files, in the child */
 
-/* A running daemon would keep the last good one; one that starts has none. */
+/* The beginning of a warning about a list. */
 static void
-check_recipients_file(const char *path)
+warn_at(const char *path, unsigned line)
 {
-	struct mx_errbuf eb = { "" };
-	unsigned line;
-
-	if (recipients_check(path, &line, &eb) == 0)
-		return;
 	fprintf(stderr, "%s:", path);
 	if (line != 0)
 		fprintf(stderr, "%u:", line);
-	fprintf(stderr,
-	    " warning: %s; until this is mended, mail for its"
-	    " domains is answered with 451 after a start\n",
-	    eb.text);
+	fputs(" warning: ", stderr);
+}
+
+/* The list of n domains, which name the same file. A running daemon would keep the
+ * last good one; one that starts has none. */
+static void
+check_recipients_file(const struct conf_domain *const *d, size_t n)
+{
+	const char *path = d[0]->recipients;
+	struct mx_errbuf eb = { "" };
+	unsigned line;
+	struct rcpt_table *t = recipients_read(path, &line, &eb);
+
+	if (t == NULL) {
+		warn_at(path, line);
+		fprintf(stderr,
+		    "%s; until this is mended, mail for its domains is "
+		    "answered "
+		    "with 451 after a start\n",
+		    eb.text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (rcpt_table_has_domain(t, d[i]->name))
+			continue;
+		warn_at(path, 0);
+		fprintf(stderr,
+		    "it has no entry of %s: its recipients are answered with "
+		    "451\n",
+		    d[i]->name);
+	}
+	rcpt_table_destroy(&t);
+}
+
+static int
+compare_recipients(const void *va, const void *vb)
+{
+	const struct conf_domain *const *a = va, *const *b = vb;
+
+	return strcmp((*a)->recipients, (*b)->recipients);
 }
 
 /* Domains that name the same file share it. */
 static void
 check_recipients(const struct config *conf)
 {
-	const char **path = mem_array(conf->ndomains + 1, sizeof(*path));
-	size_t i, n = 0;
+	const struct conf_domain **d =
+	    mem_array(conf->ndomains + 1, sizeof(*d));
+	size_t i, n = 0, from = 0;
 
 	for (i = 0; i < conf->ndomains; i++)
 		if (conf->domain[i].recipients != NULL)
-			path[n++] = conf->domain[i].recipients;
-	qsort(path, n, sizeof(*path), text_order);
-	for (i = 0; i < n; i++)
-		if (i == 0 || strcmp(path[i], path[i - 1]) != 0)
-			check_recipients_file(path[i]);
-	mem_free(&path);
+			d[n++] = &conf->domain[i];
+	qsort(d, n, sizeof(*d), compare_recipients);
+	for (i = 1; i <= n; i++) {
+		if (i < n && compare_recipients(&d[i], &d[from]) == 0)
+			continue;
+		check_recipients_file(d + from, i - from);
+		from = i;
+	}
+	mem_free(&d);
 }
 
 static bool

@@ -265,6 +265,24 @@ smtp_is_postmaster(const struct smtp_path *path)
 	    strncasecmp(path->mailbox, "postmaster", 10) == 0;
 }
 
+size_t
+smtp_unquote(const char *mailbox, char *dst)
+{
+	const char *at = strrchr(mailbox, '@'), *s;
+	size_t n = 0;
+
+	if (at == NULL || mailbox[0] != '"' || at < mailbox + 2 ||
+	    at[-1] != '"')
+		return 0;
+	for (s = mailbox + 1; s < at - 1; s++) {
+		if (*s == '\\' && s + 1 < at - 1)
+			s++;
+		dst[n++] = *s;
+	}
+	memcpy(dst + n, at, strlen(at) + 1);
+	return n + strlen(at);
+}
+
 bool
 smtp_has_route(const struct smtp_path *path)
 {

@@ -7,8 +7,11 @@
 #include "base/defs.h"
 #include "base/text.h"
 
-#define PATH_LOCAL_MAX	 64 /* RFC 5321 4.5.3.1.1, octets */
-#define PATH_MAILBOX_MAX 320 /* local, @, domain; with NUL and slack */
+/* RFC 5321 4.5.3.1.1 says 64, and that there should be no limit where one can be
+ * avoided: SRS and VERP write 250 and more. So many are, with any domain, one
+ * line of a report. */
+#define PATH_LOCAL_MAX	 600
+#define PATH_MAILBOX_MAX (PATH_LOCAL_MAX + 1 + TEXT_DOMAIN_MAX)
 
 struct smtp_path {
 	/* "local@domain" as it is to be sent on: local part as written (case
@@ -43,6 +46,10 @@ int smtp_mailbox_parse(const char *s, size_t len,
     struct smtp_path *out) MX_NODISCARD;
 
 bool smtp_is_postmaster(const struct smtp_path *); /* any case */
+
+/* "a\ b"@d -> a b@d: the same mailbox (RFC 5321 4.1.2), as others key it. The
+ * length; 0, and dst is not set, when nothing is quoted. dst is no shorter. */
+size_t smtp_unquote(const char *mailbox, char *dst);
 
 /* Does its local part, quoted or not, hold what another server may take for a
  * route: "%", "!" or "@" (RFC 5321 4.1.2, appendix C)? We never do. */

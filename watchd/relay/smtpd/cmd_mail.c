@@ -93,7 +93,8 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		session_reply(s, "503 5.5.1 the message has begun\r\n");
 		return;
 	}
-	policy_rcpt(s->policy, &s->smtpd->ops, &cmd->path, &v);
+	policy_rcpt(s->policy, &s->smtpd->ops, s->tx.sender[0] == '\0',
+	    &cmd->path, &v);
 	if (v.code < 500 && !smtp_is_postmaster(&cmd->path) &&
 	    session_dnsbl_refuses(s))
 		policy_refuse_listed(&v, s->literal, s->dnsbl.zone);

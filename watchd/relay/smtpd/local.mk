@@ -15,9 +15,12 @@ libmx_smtpd_a_SOURCES = \
 	watchd/relay/smtpd/listener.c watchd/relay/smtpd/listener.h \
 	watchd/relay/smtpd/insist.c watchd/relay/smtpd/insist.h \
 	watchd/relay/smtpd/policy.c watchd/relay/smtpd/policy.h \
+	watchd/relay/smtpd/rcpt_forms.c watchd/relay/smtpd/rcpt_forms.h \
 	watchd/relay/smtpd/rcpt_table.c watchd/relay/smtpd/rcpt_table.h \
 	watchd/relay/smtpd/recipients.c watchd/relay/smtpd/recipients.h \
 	watchd/relay/smtpd/recipients_int.h \
+	watchd/relay/smtpd/recipients_keep.c \
+	watchd/relay/smtpd/recipients_keep.h \
 	watchd/relay/smtpd/recipients_watch.c \
 	watchd/relay/smtpd/session.c watchd/relay/smtpd/session.h \
 	watchd/relay/smtpd/session_dnsbl.c \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * policy: see policy.h. Admission of a recipient, in this order: is the
  * domain configured, could its primary take the local part for a route, is the
- * recipient known (postmaster always is), does the domain want us now. Called by smtpd.c (life) and cmd_mail.c (verdicts). */
+ * recipient known (postmaster always is), does the domain want us now. Called
+ * by smtpd.c (life) and cmd_mail.c (verdicts). */
 #include "relay/smtpd/policy.h"
 
 #include <stdio.h>
@@ -200,26 +201,77 @@ refuse_listed(struct policy_verdict *v, const char *text)
 	    status, text[0] != '\0' ? text : "recipient refused");
 }
 
+static struct rcpt_rules
+rules_of(const struct conf_domain *d)
+{
+	return (struct rcpt_rules){
+		.delimiter = d->recipient_delimiter != NULL ?
+		    d->recipient_delimiter :
+		    "",
+		.batv = d->recipient_batv,
+	};
+}
+
+static enum rcpt_found
+find(const struct policy *p, const struct conf_domain *d, const char *mailbox,
+    const char **text)
+{
+	uint32_t file = p->file_of[d - p->conf->domain];
+	struct rcpt_rules rules = rules_of(d);
+
+	*text = "";
+	return file == 0 ? RCPT_FOUND_OK :
+			   recipients_find(p->file[file - 1].recipients, &rules,
+			       mailbox, text);
+}
+
+/* An SRS address is none of the list: the primary made it, and only he can check
+ * it. What comes back for one of our own is looked up as that one; for others a
+ * report is let through, which nobody gives back, and other mail has to wait
+ * for the primary. */
+static enum rcpt_found
+find_srs(const struct policy *p, const char *mailbox, bool report,
+    const char **text)
+{
+	char core[PATH_MAILBOX_MAX];
+	const struct conf_domain *d;
+
+	*text = "";
+	if (!rcpt_srs(mailbox, core))
+		return RCPT_FOUND_NOT;
+	d = config_domain(p->conf, strrchr(core, '@') + 1);
+	if (d != NULL)
+		return find(p, d, core, text);
+	return report ? RCPT_FOUND_OK : RCPT_FOUND_UNKNOWABLE;
+}
+
 /* False when *v already says no. */
 static bool
-check_listed(const struct policy *p, const struct smtp_path *path,
+check_listed(const struct policy *p, const struct smtp_path *path, bool report,
     struct policy_verdict *v)
 {
-	uint32_t file = p->file_of[v->domain - p->conf->domain];
+	enum rcpt_found found;
 	const char *text;
 
-	if (file == 0 || smtp_is_postmaster(path))
+	if (smtp_is_postmaster(path))
 		return true;
-	switch (recipients_find(p->file[file - 1].recipients, path->mailbox,
-	    &text)) {
+	found = find(p, v->domain, path->mailbox, &text);
+	if (found == RCPT_FOUND_NOT && v->domain->recipient_srs)
+		found = find_srs(p, path->mailbox, report, &text);
+	switch (found) {
 	case RCPT_FOUND_OK:
 		return true;
 	case RCPT_FOUND_REJECT:
 		refuse_listed(v, text);
 		return false;
+	case RCPT_FOUND_NO_DOMAIN:
 	case RCPT_FOUND_UNKNOWABLE:
 		refuse(v, SMTPD_RCPT_UNAVAILABLE, 451, SMTPD_REASON_OTHER,
-		    "4.3.0", "recipient list unavailable, try again later");
+		    "4.3.0",
+		    found == RCPT_FOUND_NO_DOMAIN ?
+			"recipient list has nobody of this domain, try again "
+			"later" :
+			"recipient list unavailable, try again later");
 		return false;
 	case RCPT_FOUND_NOT:
 		break;
@@ -285,8 +337,21 @@ check_route(const struct policy *p, const struct smtp_path *path,
 	return false;
 }
 
+bool
+policy_lists(const struct policy *p, const char *domain, const char *mailbox)
+{
+	const struct conf_domain *d = config_domain(p->conf, domain);
+	const struct recipients *r = policy_recipients(p, domain);
+	struct rcpt_rules rules;
+
+	if (r == NULL)
+		return false;
+	rules = rules_of(d);
+	return recipients_lists(r, &rules, mailbox);
+}
+
 void
-policy_rcpt(const struct policy *p, const struct smtpd_ops *ops,
+policy_rcpt(const struct policy *p, const struct smtpd_ops *ops, bool report,
     struct smtp_path *path, struct policy_verdict *v)
 {
 	const struct config *conf = p->conf;
@@ -305,7 +370,7 @@ policy_rcpt(const struct policy *p, const struct smtpd_ops *ops,
 		    "5.7.1", "relay access denied");
 		return;
 	}
-	if (!check_route(p, path, v) || !check_listed(p, path, v) ||
+	if (!check_route(p, path, v) || !check_listed(p, path, report, v) ||
 	    !check_refused(p, ops, path, v))
 		return;
 	v->rcpt = SMTPD_RCPT_OK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * policy: admission, the decision who may send what to whom. A policy is one configuration with the
- * recipients files of its domains and the replies that are the same for every
- * session; a session keeps the one that it began with. A domain costs four
- * bytes. Loop thread, but for policy_create(). */
+ * policy: admission, the decision who may send what to whom. A policy is one
+ * configuration with the recipients files of its domains and the replies that
+ * are the same for every session; a session keeps the one that it began with. A
+ * domain costs four bytes. Loop thread, but for policy_create(). */
 #ifndef MX_SMTPD_POLICY_H
 #define MX_SMTPD_POLICY_H
 
@@ -58,8 +58,9 @@ struct policy_verdict {
 };
 
 /* A bare <postmaster> is made that of the first configured domain (in the
- * order of names: the configuration keeps no other), in *path. */
-void policy_rcpt(const struct policy *, const struct smtpd_ops *,
+ * order of names: the configuration keeps no other), in *path. `report`: the
+ * sender is the null path. */
+void policy_rcpt(const struct policy *, const struct smtpd_ops *, bool report,
     struct smtp_path *path, struct policy_verdict *);
 
 /* Makes it the refusal of a client that is in that list. */
@@ -69,6 +70,10 @@ void policy_refuse_listed(struct policy_verdict *, const char *literal,
 /* Is it one of our own: trusted, or a proxy, whose clients have limits and not
  * it? */
 bool policy_exempts(const struct policy *, const struct net_addr *);
+
+/* Does the list of that domain have the mailbox, by the domain's rules? */
+bool
+policy_lists(const struct policy *, const char *domain, const char *mailbox);
 
 /* The recipients file of a domain, or NULL: any recipient. */
 const struct recipients *

@@ -13,7 +13,6 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "smtp/path.h"
 
 #define TEXT_MAX  200 /* of a REJECT, kept */
 #define ARENA_MAX UINT32_MAX
@@ -31,6 +30,8 @@ struct rcpt_table {
 	uint32_t n, size;
 	uint32_t *slot; /* entry number + 1; 0 free */
 	uint32_t mask;
+	uint32_t *domain; /* offsets of those that have an entry, ascending */
+	uint32_t ndomains, domains_size;
 };
 
 /* The logical line being put together. */
@@ -51,6 +52,7 @@ struct parse {
 	const char *raw;
 	size_t raw_len;
 	char domain[TEXT_DOMAIN_MAX];
+	bool another; /* than that of the entry before */
 };
 
 static char
@@ -102,15 +104,69 @@ entry_add(struct rcpt_table *t, const char *key, size_t len, const char *text)
 	e->text = text != NULL ? arena_add(t, text, strlen(text)) : 0;
 }
 
-/* The text behind REJECT, or NULL when the value accepts. */
+/* The text behind the word REJECT, or NULL when the value accepts: it may be an
+ * address that only begins so. */
 static const char *
 reject_text(const char *value)
 {
-	if (strncasecmp(value, "REJECT", 6) != 0)
+	if (strncasecmp(value, "REJECT", 6) != 0 ||
+	    (value[6] != '\0' && !blank(value[6])))
 		return NULL;
-	for (value += 6; *value != '\0' && !blank(*value); value++)
-		continue;
-	return blank(*value) ? value + 1 : value;
+	return blank(value[6]) ? value + 7 : value + 6;
+}
+
+/* It is noted each time another domain than the last one comes. */
+static void
+domain_add(struct rcpt_table *t, uint32_t key)
+{
+	const char *at = strrchr(t->arena + key, '@');
+
+	if (t->ndomains == t->domains_size) {
+		t->domains_size += t->domains_size / 2 + 4;
+		t->domain =
+		    mem_grow(t->domain, t->domains_size, sizeof(*t->domain));
+	}
+	t->domain[t->ndomains++] = (uint32_t)(at + 1 - t->arena);
+}
+
+static int
+compare_domains(const void *va, const void *vb, void *arena)
+{
+	const uint32_t *a = va, *b = vb;
+
+	return strcmp((char *)arena + *a, (char *)arena + *b);
+}
+
+static void
+domains_settle(struct rcpt_table *t)
+{
+	uint32_t i, n = 0;
+
+	qsort_r(t->domain, t->ndomains, sizeof(*t->domain), compare_domains,
+	    t->arena);
+	for (i = 0; i < t->ndomains; i++)
+		if (n == 0 ||
+		    strcmp(t->arena + t->domain[n - 1],
+			t->arena + t->domain[i]) != 0)
+			t->domain[n++] = t->domain[i];
+	t->ndomains = t->domains_size = n;
+	t->domain = mem_grow(t->domain, n, sizeof(*t->domain));
+}
+
+/* What the file may be instead, in words that say what is wanted. */
+static const char *
+explain(const struct line *l)
+{
+	if (l->key[0] == '/')
+		return "a pattern, as in a regexp or pcre table, is not read: "
+		       "the addresses themselves are wanted";
+	if (memchr(l->key, ',', l->key_len) != NULL ||
+	    memchr(l->key, ';', l->key_len) != NULL)
+		return "it looks like CSV: a line \"ADDRESS OK\" for each "
+		       "recipient is wanted";
+	return l->value_len == 0 ?
+	    "no value behind the key: a line \"ADDRESS OK\" is wanted" :
+	    "the key is no address";
 }
 
 /* Lower-cased local part, '@', canonical domain. Length, or 0 when it is no
@@ -129,6 +185,7 @@ make_key(struct parse *p, const char *at, char *key)
 			return 0;
 		p->raw = at + 1;
 		p->raw_len = raw;
+		p->another = true;
 	}
 	for (i = 0; i < local; i++)
 		key[i] = lower(l->key[i]);
@@ -150,9 +207,10 @@ line_end(struct parse *p)
 		return 0;
 	p->note->line = l->number;
 	if (memchr(l->key, '\0', l->key_len) != NULL)
-		return mx_fail(p->eb, MX_ESYNTAX, "NUL in the key");
+		return mx_fail(p->eb, MX_ESYNTAX,
+		    "NUL in the key: UTF-16, or no text at all");
 	if (l->value_len == 0)
-		return mx_fail(p->eb, MX_ESYNTAX, "no value behind the key");
+		return mx_fail(p->eb, MX_ESYNTAX, "%s", explain(l));
 	l->value[l->value_len] = '\0';
 	at = memrchr(l->key, '@', l->key_len);
 	if (at == NULL) {
@@ -160,11 +218,13 @@ line_end(struct parse *p)
 	} else {
 		len = make_key(p, at, key);
 		if (len == 0)
-			return mx_fail(p->eb, MX_ESYNTAX,
-			    "the key is no address");
+			return mx_fail(p->eb, MX_ESYNTAX, "%s", explain(l));
 		if (p->t->arena_len > ARENA_MAX - 2 * sizeof(key))
 			return mx_fail(p->eb, MX_ETOOBIG, "too many entries");
 		entry_add(p->t, key, len, reject_text(l->value));
+		if (p->another)
+			domain_add(p->t, p->t->entry[p->t->n - 1].key);
+		p->another = false;
 	}
 	l->key = NULL;
 	return 0;
@@ -305,7 +365,10 @@ rcpt_table_parse(const char *data, size_t len, struct rcpt_note *note,
 		goto fail;
 	note->line = 0;
 	if (t->n == 0) {
-		(void)mx_fail(eb, MX_ENOENT, "there is no recipient in it");
+		(void)mx_fail(eb, MX_ENOENT, "there is no recipient in it%s",
+		    note->ignored > 0 ? ": no key is an address, as if it were "
+					"LDIF, SQL or a list of domains" :
+					"");
 		goto fail;
 	}
 	/* There may be 10,000 of them: what was kept for more is given back. */
@@ -314,6 +377,7 @@ rcpt_table_parse(const char *data, size_t len, struct rcpt_note *note,
 	t->size = t->n;
 	t->entry = mem_grow(t->entry, t->size, sizeof(*t->entry));
 	index_build(t);
+	domains_settle(t);
 	return t;
 fail:
 	rcpt_table_destroy(&t);
@@ -328,6 +392,7 @@ rcpt_table_destroy(struct rcpt_table **tp)
 	mem_free(&(*tp)->arena);
 	mem_free(&(*tp)->entry);
 	mem_free(&(*tp)->slot);
+	mem_free(&(*tp)->domain);
 	mem_free(tp);
 }
 
@@ -337,75 +402,93 @@ rcpt_table_len(const struct rcpt_table *t)
 	return t->n;
 }
 
-/* "a\ b"@d -> a b@d: the same mailbox (RFC 5321 4.1.2). Length or 0. */
-static size_t
-unquote(const char *key, const char *at, char *dst)
-{
-	const char *s;
-	size_t n = 0;
-
-	if (key[0] != '"' || at < key + 2 || at[-1] != '"')
-		return 0;
-	for (s = key + 1; s < at - 1; s++) {
-		if (*s == '\\' && s + 1 < at - 1)
-			s++;
-		dst[n++] = *s;
-	}
-	memcpy(dst + n, at, strlen(at) + 1);
-	return n + strlen(at);
-}
-
-/* The entry of the mailbox itself, or NULL; *at: its domain in `key`, which holds
- * PATH_MAILBOX_MAX, or NULL when it is no address. */
+/* The entry of that very mailbox, or NULL. */
 static const struct rcpt_entry *
-find_mailbox(const struct rcpt_table *t, const char *mailbox, char *key,
-    const char **at)
+find_mailbox(const struct rcpt_table *t, const char *mailbox)
 {
-	char plain[PATH_MAILBOX_MAX];
+	char key[PATH_MAILBOX_MAX], plain[PATH_MAILBOX_MAX];
 	const struct rcpt_entry *e;
 	size_t len = strlen(mailbox), i;
 
-	*at = NULL;
 	if (len >= PATH_MAILBOX_MAX)
 		return NULL;
 	for (i = 0; i <= len; i++)
 		key[i] = lower(mailbox[i]);
-	*at = strrchr(key, '@');
-	if (*at == NULL)
-		return NULL;
 	e = find_key(t, key, len);
-	if (e == NULL && (i = unquote(key, *at, plain)) > 0)
+	if (e == NULL && (i = smtp_unquote(key, plain)) > 0)
 		e = find_key(t, plain, i);
+	return e;
+}
+
+/* The entry of a mailbox, or of what the rules say is the same one. */
+static const struct rcpt_entry *
+find_form(const struct rcpt_table *t, const struct rcpt_rules *rules,
+    const char *mailbox)
+{
+	char form[RCPT_FORMS_MAX][PATH_MAILBOX_MAX];
+	const struct rcpt_entry *e = find_mailbox(t, mailbox);
+	unsigned n, i;
+
+	if (e != NULL || (!rules->batv && rules->delimiter[0] == '\0'))
+		return e;
+	n = rcpt_forms(rules, mailbox, form);
+	for (i = 0; i < n && e == NULL; i++)
+		e = find_mailbox(t, form[i]);
 	return e;
 }
 
 bool
 rcpt_table_names(const struct rcpt_table *t, const char *mailbox)
 {
-	char key[PATH_MAILBOX_MAX];
-	const struct rcpt_entry *e;
-	const char *at;
+	const struct rcpt_entry *e = find_mailbox(t, mailbox);
 
-	e = find_mailbox(t, mailbox, key, &at);
 	return e != NULL && e->text == 0;
 }
 
-enum rcpt_found
-rcpt_table_find(const struct rcpt_table *t, const char *mailbox,
-    const char **text)
+bool
+rcpt_table_lists(const struct rcpt_table *t, const struct rcpt_rules *rules,
+    const char *mailbox)
 {
-	char key[PATH_MAILBOX_MAX];
+	const struct rcpt_entry *e = find_form(t, rules, mailbox);
+
+	return e != NULL && e->text == 0;
+}
+
+bool
+rcpt_table_has_domain(const struct rcpt_table *t, const char *domain)
+{
+	uint32_t low = 0, high = t->ndomains, mid;
+	int order;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		order = strcmp(domain, t->arena + t->domain[mid]);
+		if (order == 0)
+			return true;
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return false;
+}
+
+enum rcpt_found
+rcpt_table_find(const struct rcpt_table *t, const struct rcpt_rules *rules,
+    const char *mailbox, const char **text)
+{
+	const char *at = strrchr(mailbox, '@');
 	const struct rcpt_entry *e;
-	const char *at;
 
 	*text = "";
-	e = find_mailbox(t, mailbox, key, &at);
-	if (at == NULL)
+	if (at == NULL || strlen(mailbox) >= PATH_MAILBOX_MAX)
 		return RCPT_FOUND_NOT;
+	e = find_form(t, rules, mailbox);
 	if (e == NULL)
-		e = find_key(t, at, strlen(at));
+		e = find_mailbox(t, at);
 	if (e == NULL)
-		return RCPT_FOUND_NOT;
+		return rcpt_table_has_domain(t, at + 1) ? RCPT_FOUND_NOT :
+							  RCPT_FOUND_NO_DOMAIN;
 	if (e->text == 0)
 		return RCPT_FOUND_OK;
 	*text = t->arena + e->text;

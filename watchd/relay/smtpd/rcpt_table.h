@@ -2,16 +2,17 @@
  * rcpt_table: a recipients file in memory. The text is what `postmap` reads:
  * `key value` lines, # comments, lines that begin with a blank go on with the
  * line before. Keys are user@domain or @domain (a catch-all), compared
- * without regard to case; a value that begins with REJECT refuses, with the
- * text behind it, also below a catch-all; the first of equal keys counts. No
- * part of an address is ever left off in a search: user+x@domain has to be
- * listed, or caught. Built by one thread, then read-only. Pure. */
+ * without regard to case; a value that begins with the word REJECT refuses, with
+ * the text behind it, also below a catch-all; any other value accepts; the first
+ * of equal keys counts. No part of an address is left off in a search but what
+ * the rules say. Built by one thread, then read-only. Pure. */
 #ifndef MX_SMTPD_RCPT_TABLE_H
 #define MX_SMTPD_RCPT_TABLE_H
 
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "relay/smtpd/rcpt_forms.h"
 
 struct rcpt_table;
 
@@ -19,6 +20,7 @@ enum rcpt_found {
 	RCPT_FOUND_OK,
 	RCPT_FOUND_REJECT,
 	RCPT_FOUND_NOT,
+	RCPT_FOUND_NO_DOMAIN, /* nor any other of its domain: that is no list */
 	RCPT_FOUND_UNKNOWABLE, /* there is no table (recipients.h) */
 };
 
@@ -33,11 +35,17 @@ struct rcpt_table *rcpt_table_parse(const char *data, size_t len,
 void rcpt_table_destroy(struct rcpt_table **);
 size_t rcpt_table_len(const struct rcpt_table *);
 
-/* `mailbox` has a canonical domain in both. *text (REJECT only) may be "" and
- * lives as long as the table. Does an entry name that mailbox itself, and does not refuse it? A catch-all is no
- * word about anybody. */
+/* Is there an entry of that (canonical) domain at all? */
+bool rcpt_table_has_domain(const struct rcpt_table *, const char *domain);
+
+/* `mailbox` has a canonical domain in all of them. Does an entry name that very
+ * mailbox, and does not refuse it? A catch-all is no word about anybody. */
 bool rcpt_table_names(const struct rcpt_table *, const char *mailbox);
-enum rcpt_found rcpt_table_find(const struct rcpt_table *, const char *mailbox,
-    const char **text);
+/* The same of it or what the rules say it is. */
+bool rcpt_table_lists(const struct rcpt_table *, const struct rcpt_rules *,
+    const char *mailbox);
+/* *text (REJECT only) may be "" and lives as long as the table. */
+enum rcpt_found rcpt_table_find(const struct rcpt_table *,
+    const struct rcpt_rules *, const char *mailbox, const char **text);
 
 #endif

@@ -23,6 +23,7 @@ struct recipients {
 	struct rcpt_table *table;
 	int64_t written_ms; /* that table; wall */
 	bool refused; /* what was read last is not what is in use */
+	bool told_empty; /* that a domain has no entry in that table */
 	struct look *look;
 };
 
@@ -32,6 +33,8 @@ struct recipients_set {
 	void *arg;
 	LIST_HEAD(, recipients) files;
 	size_t unread; /* files with asks */
+	bool keeps; /* copies of what is good */
+	bool swept; /* copies of files that are not known any more */
 	struct recipients_watch *watch;
 	struct mailbox *mailbox;
 	struct loop_io *mailbox_io;
@@ -56,6 +59,19 @@ order(struct recipients *r, enum order_kind kind, bool again)
 	if ((kind == ORDER_WATCH || kind == ORDER_LOOK) && r->asks++ == 0)
 		r->set->unread++;
 	recipients_watch_give(r->set->watch, o);
+}
+
+/* What was good before the restart: in use until the file has been read, and what
+ * it is judged by. */
+static void
+take_kept(struct recipients *r, struct load *l)
+{
+	if (r->table != NULL)
+		return;
+	r->table = l->table;
+	l->table = NULL;
+	log_info("smtpd", "recipients=%s entries=%zu last_good=kept",
+	    log_q(r->path), rcpt_table_len(r->table));
 }
 
 static void
@@ -103,6 +119,7 @@ judge(struct recipients *r, struct load *l)
 	order_free(r->set, &r->table);
 	r->table = l->table;
 	l->table = NULL;
+	r->told_empty = false;
 	r->written_ms =
 	    (int64_t)l->id.mtime.tv_sec * 1000 + l->id.mtime.tv_nsec / 1000000;
 	return true;
@@ -119,6 +136,20 @@ file_free(struct recipients *r)
 }
 
 static void
+settle(struct recipients_set *set)
+{
+	struct order *o;
+
+	if (set->keeps && !set->swept) {
+		o = mem_alloc(sizeof(*o));
+		o->mail.kind = ORDER_SWEEP;
+		recipients_watch_give(set->watch, o);
+	}
+	set->swept = true;
+	set->settled(set->arg);
+}
+
+static void
 on_sight(struct mail *m, void *arg)
 {
 	struct recipients_set *set = arg;
@@ -129,8 +160,13 @@ on_sight(struct mail *m, void *arg)
 	if (r->refs > 0 && s->missing != 0)
 		log_error("smtpd", "recipients=%s error=%s", log_q(r->path),
 		    log_q(strerror(s->missing)));
-	if (r->refs > 0 && s->judge)
+	if (r->refs > 0 && s->kept)
+		take_kept(r, &s->load);
+	if (r->refs > 0 && s->judge) {
 		r->refused = !judge(r, &s->load);
+		if (!r->refused && set->keeps)
+			order(r, ORDER_KEEP, false);
+	}
 	order_free(set, &s->load.table);
 	MX_ASSERT(s->answers <= r->asks);
 	r->asks -= s->answers;
@@ -141,7 +177,7 @@ on_sight(struct mail *m, void *arg)
 	}
 	mem_free(&s);
 	if (last)
-		set->settled(set->arg);
+		settle(set);
 }
 
 static void
@@ -166,6 +202,13 @@ recipients_set_create(struct loop *loop, void (*settled)(void *arg), void *arg)
 	set->mailbox_io = loop_mailbox(loop, set->mailbox, on_sight, set);
 	set->watch = recipients_watch_start(set->mailbox);
 	return set;
+}
+
+void
+recipients_set_keep(struct recipients_set *set, const char *folder)
+{
+	recipients_watch_keep(set->watch, folder);
+	set->keeps = true;
 }
 
 void
@@ -233,19 +276,17 @@ recipients_recheck(struct recipients *r, unsigned shrink)
 	order(r, ORDER_LOOK, r->refused);
 }
 
-int
-recipients_check(const char *path, unsigned *line, struct mx_errbuf *eb)
+struct rcpt_table *
+recipients_read(const char *path, unsigned *line, struct mx_errbuf *eb)
 {
 	struct load l = { 0 };
-	int rc = 0;
 
 	load_run(&l, path);
 	*line = l.note.line;
 	if (l.table == NULL)
-		rc = mx_fail(eb, MX_ESYNTAX, "%s",
+		(void)mx_fail(eb, MX_ESYNTAX, "%s",
 		    l.changed ? "it is being written" : l.why.text);
-	rcpt_table_destroy(&l.table);
-	return rc;
+	return l.table;
 }
 
 bool
@@ -260,6 +301,13 @@ recipients_names(const struct recipients *r, const char *mailbox)
 	return r->table != NULL && rcpt_table_names(r->table, mailbox);
 }
 
+bool
+recipients_lists(const struct recipients *r, const struct rcpt_rules *rules,
+    const char *mailbox)
+{
+	return r->table != NULL && rcpt_table_lists(r->table, rules, mailbox);
+}
+
 int64_t
 recipients_written_ms(const struct recipients *r)
 {
@@ -267,11 +315,21 @@ recipients_written_ms(const struct recipients *r)
 }
 
 enum rcpt_found
-recipients_find(const struct recipients *r, const char *mailbox,
-    const char **text)
+recipients_find(struct recipients *r, const struct rcpt_rules *rules,
+    const char *mailbox, const char **text)
 {
+	enum rcpt_found found;
+
 	*text = "";
 	if (r->table == NULL)
 		return RCPT_FOUND_UNKNOWABLE;
-	return rcpt_table_find(r->table, mailbox, text);
+	found = rcpt_table_find(r->table, rules, mailbox, text);
+	if (found == RCPT_FOUND_NO_DOMAIN && !r->told_empty)
+		log_warn("smtpd",
+		    "recipients=%s domain=%s error=\"it has no entry of that "
+		    "domain\" consequence=\"its recipients are answered with "
+		    "451\"",
+		    log_q(r->path), log_q(strrchr(mailbox, '@') + 1));
+	r->told_empty |= found == RCPT_FOUND_NO_DOMAIN;
+	return found;
 }

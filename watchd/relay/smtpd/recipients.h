@@ -20,6 +20,9 @@ struct recipients_set;
  * each time the last file that was asked for has been read, or could not be. */
 struct recipients_set *
 recipients_set_create(struct loop *, void (*settled)(void *arg), void *arg);
+/* Before the first file is opened: where the last good copy of each is kept, so
+ * that it is known after a restart (recipients_keep.h). Without: nowhere. */
+void recipients_set_keep(struct recipients_set *, const char *folder);
 /* Waits for a file that is being read. The files have no references left. */
 void recipients_set_destroy(struct recipients_set **);
 /* How many files were asked for and not read yet. */
@@ -36,17 +39,22 @@ void recipients_unref(struct recipients **);
  * judged again. */
 void recipients_recheck(struct recipients *, unsigned shrink);
 
-/* For who checks a configuration: 0 when the file is a good one; or why not,
- * and the line (0: all of it). Reads it here and now; any thread. */
-int recipients_check(const char *path, unsigned *line,
-    struct mx_errbuf *) MX_NODISCARD;
+/* For who checks a configuration: the table of a file, the caller's to destroy;
+ * or NULL, why, and the line (0: all of it). Reads it here and now; any
+ * thread. */
+struct rcpt_table *
+recipients_read(const char *path, unsigned *line, struct mx_errbuf *);
 
 /* Was there ever a good one? */
 bool recipients_known(const struct recipients *);
-/* Does it name that mailbox itself? When was what is in use written (wall ms)? */
+/* As rcpt_table_names() and rcpt_table_lists(). */
 bool recipients_names(const struct recipients *, const char *mailbox);
+bool recipients_lists(const struct recipients *, const struct rcpt_rules *,
+    const char *mailbox);
+/* When was what is in use written (wall ms)? */
 int64_t recipients_written_ms(const struct recipients *);
-enum rcpt_found recipients_find(const struct recipients *, const char *mailbox,
-    const char **text);
+/* RCPT_FOUND_NO_DOMAIN is said once in the log for each version of a list. */
+enum rcpt_found recipients_find(struct recipients *, const struct rcpt_rules *,
+    const char *mailbox, const char **text);
 
 #endif

@@ -32,6 +32,8 @@ struct look {
 	int trouble; /* errno of the last look; 0 none */
 	unsigned owed; /* orders that want an answer */
 	bool again; /* read it even if it is the one that was read last */
+	bool keeping; /* in the line of those to be copied, once all is read */
+	TAILQ_ENTRY(look) keep_link;
 	int64_t due;
 	enum { LOOK_ASKED, LOOK_RESTING, LOOK_SETTLING } place;
 };
@@ -52,6 +54,8 @@ enum order_kind {
 	ORDER_WATCH, /* from now on; it is asked for, too */
 	ORDER_LOOK, /* now; wants an answer */
 	ORDER_FORGET,
+	ORDER_KEEP, /* what was read last is good: copy it when there is time */
+	ORDER_SWEEP, /* no other file than those that are looked at is known */
 	ORDER_FREE, /* a table that is no longer used: large ones take time */
 	ORDER_STOP,
 };
@@ -70,11 +74,14 @@ struct sight {
 	struct look *gone; /* FORGET is obeyed: the loop frees it */
 	int missing; /* errno of stat(), to be told of; 0: none */
 	bool judge; /* `load` is to be judged */
+	bool kept; /* `load` is the copy of what was good before the restart */
 	struct load load;
 };
 
 struct recipients_watch;
 struct recipients_watch *recipients_watch_start(struct mailbox *out);
+/* Before the first order: where copies are kept (NULL: nowhere). */
+void recipients_watch_keep(struct recipients_watch *, const char *folder);
 void recipients_watch_give(struct recipients_watch *, struct order *);
 /* Waits for the thread. What it had is left to the caller. */
 void recipients_watch_stop(struct recipients_watch **);

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "relay/smtpd/recipients_int.h"
+#include "relay/smtpd/recipients_keep.h"
 
 #define CHECK_MS  2000
 #define SETTLE_MS 1000 /* unchanged for so long: written to its end */
@@ -34,6 +35,8 @@ struct recipients_watch {
 	/* Those that rest equally long are due in the order in which they came
 	 * to rest: a list is all the order that is needed. */
 	struct look_list list[3]; /* by look.place */
+	struct look_list keep; /* by keep_link */
+	char *folder; /* of the copies; NULL: none are kept */
 	bool stop;
 };
 
@@ -62,8 +65,9 @@ file_id_equal(const struct file_id *a, const struct file_id *b)
 	    time_equal(&a->ctime, &b->ctime);
 }
 
-void
-load_run(struct load *l, const char *path)
+/* The content of a file, to free(), or NULL and why. */
+static char *
+load_data(struct load *l, const char *path, size_t *size)
 {
 	struct file_id now;
 	struct stat st;
@@ -94,13 +98,26 @@ load_run(struct load *l, const char *path)
 		file_id_set(&now, &st);
 		l->changed = !file_id_equal(&now, &l->id);
 	}
-	if (!l->changed)
-		l->table =
-		    rcpt_table_parse(data, (size_t)len, &l->note, &l->why);
+	*size = (size_t)len;
 out:
-	free(data);
 	if (fd >= 0)
 		close(fd);
+	if (len < 0) {
+		free(data);
+		data = NULL;
+	}
+	return data;
+}
+
+void
+load_run(struct load *l, const char *path)
+{
+	size_t len;
+	char *data = load_data(l, path, &len);
+
+	if (data != NULL && !l->changed)
+		l->table = rcpt_table_parse(data, len, &l->note, &l->why);
+	free(data);
 }
 
 /* Whether a file that changed is the one of the last look. */
@@ -186,6 +203,94 @@ sight_create(const struct look *l)
 	return s;
 }
 
+/* ---- copies of what was good */
+
+/* What was in use before the restart, to judge the file by. */
+static void
+kept_read(struct recipients_watch *w, const struct look *l)
+{
+	struct buf text = BUF_INIT(KEEP_MAX);
+	struct mx_errbuf eb = { "" };
+	struct sight *s;
+	int rc;
+
+	if (w->folder == NULL)
+		return;
+	rc = keep_load(w->folder, l->path, &text, &eb);
+	s = mem_alloc(sizeof(*s));
+	s->file = l->file;
+	s->kept = true;
+	if (rc == 0)
+		s->load.table = rcpt_table_parse(buf_str(&text), text.len,
+		    &s->load.note, &eb);
+	buf_fini(&text);
+	if (s->load.table != NULL) {
+		mailbox_post(w->out, &s->mail);
+		return;
+	}
+	if (rc != -MX_ENOENT)
+		log_warn("smtpd", "recipients=%s last_good=unreadable error=%s",
+		    log_q(l->path), log_q(eb.text));
+	mem_free(&s);
+}
+
+static void
+keep_leave(struct recipients_watch *w, struct look *l)
+{
+	if (l->keeping)
+		TAILQ_REMOVE(&w->keep, l, keep_link);
+	l->keeping = false;
+}
+
+/* Copies the file that was found good, if it still is that one. Equal texts are
+ * not written again: at a start all of them are. */
+static void
+keep_one(struct recipients_watch *w, struct look *l)
+{
+	struct buf old = BUF_INIT(KEEP_MAX);
+	struct mx_errbuf eb = { "" };
+	struct load load = { 0 };
+	size_t len = 0;
+	char *data = load_data(&load, l->path, &len);
+
+	keep_leave(w, l);
+	if (data == NULL || load.changed || !file_id_equal(&load.id, &l->seen))
+		goto out;
+	if (keep_load(w->folder, l->path, &old, NULL) == 0 && old.len == len &&
+	    memcmp(old.data, data, len) == 0)
+		goto out;
+	if (keep_store(w->folder, l->path, data, len, &eb) < 0)
+		log_warn("smtpd",
+		    "recipients=%s error=%s consequence=\"after a restart it "
+		    "is "
+		    "believed as it is then\"",
+		    log_q(l->path), log_q(eb.text));
+out:
+	buf_fini(&old);
+	free(data);
+}
+
+static void
+sweep(struct recipients_watch *w)
+{
+	const char **path = NULL;
+	size_t n = 0, size = 0;
+	struct look *l;
+
+	if (w->folder == NULL)
+		return;
+	for (unsigned i = 0; i < MX_COUNT(w->list); i++)
+		TAILQ_FOREACH (l, &w->list[i], link) {
+			if (n == size) {
+				size += size / 2 + 16;
+				path = mem_grow(path, size, sizeof(*path));
+			}
+			path[n++] = l->path;
+		}
+	keep_sweep(w->folder, path, n);
+	mem_free(&path);
+}
+
 static void
 look_work(struct recipients_watch *w, struct look *l)
 {
@@ -213,12 +318,23 @@ obey(struct recipients_watch *w, struct order *o)
 		look_take(w, l);
 		/* FALLTHROUGH */
 	case ORDER_WATCH:
+		if (o->mail.kind == ORDER_WATCH)
+			kept_read(w, l);
 		l->owed++;
 		l->again = l->again || o->again;
 		look_put(w, l, 0);
 		break;
+	case ORDER_KEEP:
+		if (!l->keeping)
+			TAILQ_INSERT_TAIL(&w->keep, l, keep_link);
+		l->keeping = true;
+		break;
+	case ORDER_SWEEP:
+		sweep(w);
+		break;
 	case ORDER_FORGET:
 		look_take(w, l);
+		keep_leave(w, l);
 		s = sight_create(l);
 		s->gone = l;
 		mailbox_post(w->out, &s->mail);
@@ -267,8 +383,13 @@ watch_main(void *arg)
 
 	while (!w->stop) {
 		ms = 0;
-		if ((l = look_next(w, &ms)) != NULL)
+		/* Somebody waits for what is asked for, nobody for a copy. */
+		if ((l = look_next(w, &ms)) != NULL) {
 			look_work(w, l);
+		} else if ((l = TAILQ_FIRST(&w->keep)) != NULL) {
+			keep_one(w, l);
+			ms = 0;
+		}
 		if (!mailbox_wait(w->in, &orders, ms))
 			continue;
 		while ((m = STAILQ_FIRST(&orders)) != NULL) {
@@ -288,7 +409,16 @@ recipients_watch_start(struct mailbox *out)
 	w->in = mailbox_create();
 	for (unsigned i = 0; i < MX_COUNT(w->list); i++)
 		TAILQ_INIT(&w->list[i]);
+	TAILQ_INIT(&w->keep);
 	return w;
+}
+
+void
+recipients_watch_keep(struct recipients_watch *w, const char *folder)
+{
+	MX_ASSERT(!w->runs);
+	mem_free(&w->folder);
+	w->folder = folder != NULL ? mem_strdup(folder) : NULL;
 }
 
 void
@@ -313,5 +443,6 @@ recipients_watch_stop(struct recipients_watch **wp)
 		pthread_join((*wp)->thread, NULL);
 	}
 	mailbox_destroy(&(*wp)->in, NULL); /* STOP was its last order */
+	mem_free(&(*wp)->folder);
 	mem_free(wp);
 }

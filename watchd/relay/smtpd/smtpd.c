@@ -516,6 +516,12 @@ smtpd_stress(const struct smtpd *m)
 }
 
 void
+smtpd_keep_lists(struct smtpd *m, const char *folder)
+{
+	recipients_set_keep(m->recipients, folder);
+}
+
+void
 smtpd_bound(struct smtpd *m, unsigned n)
 {
 	m->bound = n;
@@ -532,7 +538,7 @@ smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size)
 		strlcpy(dst, "553 5.1.3 that is no mail address", size);
 		return;
 	}
-	policy_rcpt(m->policy, &m->ops, &path, &v);
+	policy_rcpt(m->policy, &m->ops, false, &path, &v);
 	strlcpy(dst, v.code == 250 ? "250 2.1.5 Ok" : v.reply, size);
 	dst[strcspn(dst, "\r\n")] = '\0';
 }
@@ -546,15 +552,12 @@ smtpd_rcpt_check(struct smtpd *m, const char *mailbox)
 	if (m->policy == NULL ||
 	    smtp_mailbox_parse(mailbox, strlen(mailbox), &path) < 0)
 		return SMTPD_RCPT_NO_DOMAIN;
-	policy_rcpt(m->policy, NULL, &path, &v);
+	policy_rcpt(m->policy, NULL, false, &path, &v);
 	return v.rcpt;
 }
 
 bool
 smtpd_rcpt_listed(struct smtpd *m, const char *domain, const char *mailbox)
 {
-	const struct recipients *r =
-	    m->policy != NULL ? policy_recipients(m->policy, domain) : NULL;
-
-	return r != NULL && recipients_names(r, mailbox);
+	return m->policy != NULL && policy_lists(m->policy, domain, mailbox);
 }

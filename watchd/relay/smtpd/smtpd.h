@@ -87,6 +87,9 @@ unsigned smtpd_overdue(const struct smtpd *);
 /* The lists of smtpd { dnsbl }: how many, and into so many places. */
 unsigned smtpd_dnsbls(const struct smtpd *);
 void smtpd_dnsbls_show(const struct smtpd *, struct snap_dnsbl *);
+/* Before the first configuration: the folder for the last good copies of the
+ * recipients files. Without, none are kept. */
+void smtpd_keep_lists(struct smtpd *, const char *folder);
 /* At most `n` of them, whatever max_sessions says: the limit of the process. */
 void smtpd_bound(struct smtpd *, unsigned n);
 unsigned smtpd_sessions_max(const struct smtpd *);

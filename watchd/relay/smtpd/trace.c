@@ -61,7 +61,7 @@ plain_mailbox(const char *s, bool utf8)
 size_t
 trace_received(const struct trace_received *t, char *dst, size_t size)
 {
-	char helo[256], date[64], clause[340] = "";
+	char helo[256], date[64], clause[PATH_MAILBOX_MAX + 16] = "";
 	int n;
 
 	mask_helo(t->helo, helo, sizeof(helo));

@@ -6,10 +6,10 @@
 #define MX_SMTPD_TRACE_H
 
 #include "base/defs.h"
-#include "base/text.h"
+#include "smtp/path.h"
 
-/* Helo 255, literal, host 253, recipient 320 and what stands between. */
-#define TRACE_RECEIVED_MAX 1200
+/* Helo 255, literal, host 253, a recipient and what stands between. */
+#define TRACE_RECEIVED_MAX (880 + PATH_MAILBOX_MAX)
 
 struct trace_received {
 	const char *helo;
