@@ -140,9 +140,14 @@ defaults {
         return self
 
     def wait_ready(self, deadline=20):
+        """Asked by control until then, for HTTP answers from a snapshot, which else
+        is made once a second."""
         def ready():
             assert self.proc.poll() is None, "mxwatchd ended: " + self.log()[-3000:]
-            return self.http("/-/ready")[0] == 200
+            if self.http("/-/ready")[0] == 200:
+                return True
+            self.ctl_run("status", "--json")
+            return False
         if self.proc.poll() is not None:
             raise RuntimeError("mxwatchd ended: " + self.log()[-3000:])
         wait_for(ready, deadline, "ready")
@@ -259,9 +264,11 @@ defaults {
         return json.loads(self.http("/api/v1/status")[2])
 
     def wait_state(self, domain, state, deadline=15):
+        """As of now, for asking for the domain makes a snapshot."""
         want = {state} if isinstance(state, str) else set(state)
 
         def there():
+            self.ctl_run("status", domain, "--json")
             now = self.metrics(False).state(domain)
             assert now in want, now
             return now
