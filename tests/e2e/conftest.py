@@ -10,8 +10,10 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+from lib.beside import Beside, is_beside, last  # noqa: E402
 from lib.cases import cases, note       # noqa: E402
 from lib.dns import Dns                 # noqa: E402
+from lib.fakehook import FakeHook       # noqa: E402
 from lib.fakemx import FakeMx           # noqa: E402
 from lib.mxwatchd import BUILD, Mxwatchd  # noqa: E402
 from lib.net import LocalAddress, Workdir, free_port  # noqa: E402
@@ -40,6 +42,9 @@ class Stack:
         kw["port"] = kw["port"] or free_port((kw.get("host", "127.0.0.1"),))
         m = self.add(FakeMx(**kw), lambda m: m.stop())
         return m.start() if start else m
+
+    def fakehook(self, **kw):
+        return self.add(FakeHook(**kw), lambda h: h.stop()).start()
 
     def address(self, address):
         a = self.add(LocalAddress(address), lambda a: a.close())
@@ -90,6 +95,46 @@ def tmpfs():
     w.remove()
 
 
+def told(stack):
+    """What its servers logged, for the report of a test that failed."""
+    sections = []
+    for thing, _ in stack.open:
+        if isinstance(thing, Mxwatchd) and os.path.exists(thing.log_path):
+            sections.append(("log of mxwatchd", thing.log()[-6000:]))
+        elif isinstance(thing, FakeMx):
+            sections.append(("fakemx", "\n".join(str(e) for e in thing.events[-40:])))
+        elif isinstance(thing, Primary):
+            sections.append(("Postfix", thing.log()[-3000:]))
+    return sections
+
+
+@pytest.fixture(scope="module")
+def beside(request):
+    """The tests of the module that run side by side, under way."""
+    b = Beside(request, Stack, told)
+    yield b
+    b.close()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "beside: runs side by side with others (lib/beside.py)")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if is_beside(item) and "beside" not in item.fixturenames:
+            item.fixturenames.append("beside")
+    last(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if not is_beside(pyfuncitem):
+        return None
+    pyfuncitem.funcargs["beside"].outcome(pyfuncitem)
+    return True
+
+
 def pytest_report_header(config):
     return "mxwatchd: " + BUILD
 
@@ -113,13 +158,8 @@ def pytest_runtest_makereport(item, call):
         report.sections += item.funcargs["crowd"].sections(item.callspec.params["name"])
     if "crowd" in item.funcargs:
         return
+    if "beside" in item.funcargs:
+        report.sections += item.funcargs["beside"].sections(item)
     for name in ("stack", "module_stack"):
-        s = item.funcargs.get(name)
-        for thing, _ in (s.open if s is not None else []):
-            if isinstance(thing, Mxwatchd) and os.path.exists(thing.log_path):
-                report.sections.append(("log of mxwatchd", thing.log()[-6000:]))
-            elif isinstance(thing, FakeMx):
-                report.sections.append(("fakemx", "\n".join(
-                    str(e) for e in thing.events[-40:])))
-            elif isinstance(thing, Primary):
-                report.sections.append(("Postfix", thing.log()[-3000:]))
+        if name in item.funcargs:
+            report.sections += told(item.funcargs[name])

@@ -16,7 +16,6 @@ import urllib.request
 
 import pytest
 
-from lib.fakehook import FakeHook
 from lib.mxwatchd import PLAIN
 from lib.net import Workdir, certificate, end_process, free_port, wait_port
 from lib.smtp import send_bytes
@@ -25,11 +24,6 @@ from lib.wait import STALL, stays, wait_for
 MAIL = b"From: s@sender.test\r\nSubject: x\r\n\r\nhello\r\n"
 FAST = 'group_wait = "0s" group_interval = "1s" timeout = "2s"'
 DOWN = 'alert "primary_down" { warn = "0s" for = "0s" clear = "0s" }'
-
-
-@pytest.fixture
-def hook(stack):
-    return stack.add(FakeHook().start(), lambda h: h.stop())
 
 
 def watched(stack, mx, sections, domains=("a.test",), **kw):
@@ -55,7 +49,9 @@ def only(hook, alert, path=None):
     return [s for s, a in names(hook, path) if a == alert]
 
 
-def test_outage_is_paged_once_and_resolved_once(stack, hook):
+@pytest.mark.beside
+def test_outage_is_paged_once_and_resolved_once(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     d = watched(stack, mx, webhook(hook) + DOWN)
     d.wait_state("a.test", "up")
@@ -91,7 +87,9 @@ def test_outage_is_paged_once_and_resolved_once(stack, hook):
     assert d.metrics().get("alerts_active", alert="primary_down", domain="a.test") == 0
 
 
-def test_domains_of_one_primary_are_one_page(stack, hook):
+@pytest.mark.beside
+def test_domains_of_one_primary_are_one_page(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     domains = ["d%02d.test" % i for i in range(12)]
     more = webhook(hook).replace('group_wait = "0s"', 'group_wait = "3s"')
@@ -106,8 +104,10 @@ def test_domains_of_one_primary_are_one_page(stack, hook):
     stays(lambda: len(only(hook, "MxwatchPrimaryDown")) == 1, 2)
 
 
-def test_kill_while_it_fires(stack, hook):
+@pytest.mark.beside
+def test_kill_while_it_fires(stack):
     """No second page after it, and the resolve is not forgotten."""
+    hook = stack.fakehook()
     mx = stack.fakemx()
     d = watched(stack, mx, webhook(hook) + DOWN)
     d.wait_state("a.test", "up")
@@ -127,8 +127,10 @@ def test_kill_while_it_fires(stack, hook):
     wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing", "resolved"], 10)
 
 
-def test_restart_while_the_pager_is_away(stack, hook):
+@pytest.mark.beside
+def test_restart_while_the_pager_is_away(stack):
     """What could not be told before is told after: the trigger first."""
+    hook = stack.fakehook()
     mx = stack.fakemx()
     hook.answer("500")
     d = watched(stack, mx, webhook(hook) + DOWN)
@@ -143,7 +145,9 @@ def test_restart_while_the_pager_is_away(stack, hook):
     wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing", "resolved"], 15)
 
 
-def test_broken_state_is_put_aside(stack, hook):
+@pytest.mark.beside
+def test_broken_state_is_put_aside(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     d = watched(stack, mx, webhook(hook) + DOWN)
     d.wait_state("a.test", "up")
@@ -158,7 +162,9 @@ def test_broken_state_is_put_aside(stack, hook):
     wait_for(lambda: only(hook, "MxwatchPrimaryDown") == ["firing"], 15)
 
 
-def test_silence(stack, hook):
+@pytest.mark.beside
+def test_silence(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     d = watched(stack, mx, webhook(hook) + DOWN)
     d.wait_state("a.test", "up")
@@ -185,7 +191,9 @@ def test_silence(stack, hook):
     assert d.ctl("silence", "a.test", "--for", "never")[0] == 2
 
 
-def test_alert_test_says_what_came_of_it(stack, hook):
+@pytest.mark.beside
+def test_alert_test_says_what_came_of_it(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     d = watched(stack, mx, webhook(hook))
     rc, out = d.ctl("alert", "test", "hook")
@@ -201,11 +209,12 @@ def test_alert_test_says_what_came_of_it(stack, hook):
     assert d.ctl("alert", "fire", "hook")[0] == 2
 
 
-def test_hostile_servers(stack, hook):
+def test_hostile_servers(stack):
     """Whatever a server does, it ends at the time limit, delays nobody else,
     and what it has said counts."""
+    hook = stack.fakehook()
     d0 = stack.add(Workdir("tls"), lambda w: w.remove())
-    wrong = stack.add(FakeHook(tls=certificate(d0.path, "other.test")).start(), lambda h: h.stop())
+    wrong = stack.fakehook(tls=certificate(d0.path, "other.test"))
     big = "9" * 30
     cases = {  # answer: (delivered, what is said)
         "hang": (False, "imeout"), "drip": (False, "imeout"), "headers": (False, ""),
@@ -221,7 +230,7 @@ def test_hostile_servers(stack, hook):
     urls["dns"] = ("http://nowhere.invalid/x", "", (False, "resolve"))
     hook.by_path = {"/" + n: u[1] for n, u in urls.items()}
     # TLS to the right name and from the right hands is delivered
-    good = stack.add(FakeHook(tls=certificate(d0.path, "127.0.0.1")).start(), lambda h: h.stop())
+    good = stack.fakehook(tls=certificate(d0.path, "127.0.0.1"))
     d = watched(stack, stack.fakemx(), lambda d: "".join(
         'receiver "%s" { type = "webhook" url = {"%s"} timeout = "1500ms" }\n' % (n, u[0])
         for n, u in urls.items()) +
@@ -252,10 +261,12 @@ def test_hostile_servers(stack, hook):
     assert d.rss() < rss + (200 << 20)
 
 
-def test_kill_at_any_moment(stack, hook):
+@pytest.mark.beside
+def test_kill_at_any_moment(stack):
     """kill -9 at seeded moments of outages and their ends, with a pager that
     answers well and badly: each outage is told under one key, and none is
     left open."""
+    hook = stack.fakehook()
     seed = int(os.environ.get("MXWATCH_SEED", random.randrange(1 << 30)))
     rnd = random.Random(seed)
     mx = stack.fakemx()
@@ -286,7 +297,9 @@ def test_kill_at_any_moment(stack, hook):
     assert not row() or row()[-1][0] == "resolved", (seed, row())
 
 
-def test_retry_after_is_honoured(stack, hook):
+@pytest.mark.beside
+def test_retry_after_is_honoured(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     hook.answer("429:9", "202")
     d = watched(stack, mx, webhook(hook) + DOWN)
@@ -298,8 +311,10 @@ def test_retry_after_is_honoured(stack, hook):
     assert d.metrics().get("notifications_failed_total", receiver="hook") == 1
 
 
-def test_rejected_is_not_tried_again(stack, hook):
+@pytest.mark.beside
+def test_rejected_is_not_tried_again(stack):
     """And the others hear of it, who it is about does not."""
+    hook = stack.fakehook()
     mx = stack.fakemx()
     hook.by_path["/bad"] = "400"
     d = watched(stack, mx, webhook(hook, "bad") + webhook(hook, "other") + DOWN +
@@ -323,7 +338,8 @@ def test_rejected_is_not_tried_again(stack, hook):
           only(hook, "MxwatchNotifierFailing", "/other") == ["firing"], 3)
 
 
-def test_hanging_pager_leaves_mail_alone(stack, hook):
+def test_hanging_pager_leaves_mail_alone(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     hook.answer("accept")
     d = watched(stack, mx, webhook(hook).replace('"2s"', '"30s"') + DOWN)
@@ -340,7 +356,9 @@ def test_hanging_pager_leaves_mail_alone(stack, hook):
     assert d.metrics().get("event_loop_lag_seconds") < STALL
 
 
-def test_pagerduty_shape_and_secrets(stack, hook):
+@pytest.mark.beside
+def test_pagerduty_shape_and_secrets(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     key = "0123456789abcdef0123456789abcdef"
 
@@ -370,7 +388,9 @@ def test_pagerduty_shape_and_secrets(stack, hook):
     assert rc == 2 and "0600" in out
 
 
-def test_signature_ntfy_slack_and_exec(stack, hook):
+@pytest.mark.beside
+def test_signature_ntfy_slack_and_exec(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
 
     def sections(d):
@@ -417,6 +437,7 @@ def test_exec_that_hangs_is_killed(stack):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.beside
 def test_email_through_the_smarthost(stack):
     """A real one, with the certificate that Debian makes: nobody knows who
     signed it, and still mail goes out. One bad recipient of two is named."""
@@ -454,7 +475,9 @@ def test_email_through_the_smarthost(stack):
     assert re.search(r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text), text
 
 
-def test_heartbeat_stops_with_what_it_stands_for(stack, hook):
+@pytest.mark.beside
+def test_heartbeat_stops_with_what_it_stands_for(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     d = watched(stack, mx, 'heartbeat "hc" { url = "%s/uuid" interval = "500ms" }\n' % hook.url)
     d.wait_state("a.test", "up")
@@ -467,11 +490,13 @@ def test_heartbeat_stops_with_what_it_stands_for(stack, hook):
     stays(lambda: len(hook.requests) == n, 1.5)
 
 
-def test_queue_age_and_forecast(stack, hook):
+@pytest.mark.beside
+def test_queue_age_and_forecast(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\nlifetime = "40s"' % mx.port},
                        start=False)
-    d.write(options=webhook(hook) + 'alert "queue_age" { warn = "10%" crit = "50%" for = "1s" }\n'
+    d.write(options=webhook(hook) + 'alert "queue_age" { warn = "10%" crit = "25%" for = "1s" }\n'
             'alert "primary_down" { enabled = no }\n')
     d.start()
     d.wait_state("a.test", "up")
@@ -486,7 +511,9 @@ def test_queue_age_and_forecast(stack, hook):
                                     if b["groupLabels"]["alertname"] == "MxwatchQueueAge"], 30)
 
 
-def test_reload_failure_is_told_and_over(stack, hook):
+@pytest.mark.beside
+def test_reload_failure_is_told_and_over(stack):
+    hook = stack.fakehook()
     mx = stack.fakemx()
     d = watched(stack, mx, webhook(hook))
     good = d.parts["options"]
@@ -496,9 +523,11 @@ def test_reload_failure_is_told_and_over(stack, hook):
     wait_for(lambda: only(hook, "MxwatchConfigReloadFailed") == ["firing", "resolved"], 10)
 
 
+@pytest.mark.beside
 @pytest.mark.skipif(shutil.which("prometheus-alertmanager") is None,
                     reason="prometheus-alertmanager is not installed")
-def test_alertmanager_takes_and_resolves(stack, hook):
+def test_alertmanager_takes_and_resolves(stack):
+    hook = stack.fakehook()
     work = stack.add(Workdir("am"), lambda w: w.remove())
     port, gossip = free_port(), free_port()
     conf = os.path.join(work.path, "am.yml")
