@@ -25,51 +25,66 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def pair(module_stack):
-    """A primary that misbehaves and one that does not, on one daemon. The
-    probe only connects, so that delivery meets what is wrong by itself."""
-    bad, good = module_stack.fakemx(), module_stack.fakemx()
-    probe = 'probe { depth = "connect" fall = 100 }'
-    d = module_stack.mxwatchd(
-        {"a.test": 'primary = {"127.0.0.1:%d"}\n%s' % (bad.port, probe),
-         "b.test": 'primary = {"127.0.0.1:%d"}' % good.port}, defaults=SHORT)
-    d.wait_state("a.test", "up")
-    d.wait_state("b.test", "up")
+def primaries(module_stack):
+    """On one daemon a primary that does not misbehave, and one for each case: the
+    daemon, {case: (domain, primary)}, the good one. The probe only connects, so that
+    delivery meets what is wrong by itself."""
+    good = module_stack.fakemx()
+    bad = {name: ("c%d.test" % i, module_stack.fakemx())
+           for i, name in enumerate(["memory"] + sorted(CASES))}
+    domains = {domain: 'primary = {"127.0.0.1:%d"}\nprobe { depth = "connect" fall = 100 }'
+               % mx.port for domain, mx in bad.values()}
+    domains["b.test"] = 'primary = {"127.0.0.1:%d"}' % good.port
+    d = module_stack.mxwatchd(domains, defaults=SHORT)
+    for domain in domains:
+        d.wait_state(domain, "up")
     return d, bad, good
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_case_E8_E9(pair, name):
-    d, bad, good = pair
-    d.wait_empty("a.test")
-    wait_for(lambda: d.metrics().get("delivery_connections") == 0, 10, "no connection is kept")
+def test_case_E8_E9(primaries, name):
+    d, (domain, bad), good = primaries[0], primaries[1][name], primaries[2]
     before = d.metrics()
     bad.misbehave[:] = [name]
     subject = "m " + name
-    send(d.port, subject)
+    send(d.port, subject, rcpts=["u@" + domain])
 
     def tried():
         m = d.metrics()
-        return (m.get("delivery_attempts_total", domain="a.test") >
-                before.get("delivery_attempts_total", domain="a.test"))
+        return (m.get("delivery_attempts_total", domain=domain) >
+                before.get("delivery_attempts_total", domain=domain))
     wait_for(tried, 15, "an attempt")
     if CASES[name]:
         def counted():
             m = d.metrics()
             return [p for p in CASES[name].split("|")
-                    if m.get("delivery_attempts_failed_total", domain="a.test", phase=p) >
-                    before.get("delivery_attempts_failed_total", domain="a.test", phase=p)]
+                    if m.get("delivery_attempts_failed_total", domain=domain, phase=p) >
+                    before.get("delivery_attempts_failed_total", domain=domain, phase=p)]
         wait_for(counted, 15, "the failure is counted in its phase")
     m = d.metrics()
-    assert m.queued("a.test") == 1
-    assert m.sum("delivery_recipients_bounced_total", domain="a.test") == 0
+    assert m.queued(domain) == 1
+    assert m.sum("delivery_recipients_bounced_total", domain=domain) == 0
     send(d.port, "b " + name, rcpts=["u@b.test"])
     wait_for(lambda: "b " + name in subjects(x.data for x in good.messages), 5, "the others go on")
     bad.misbehave[:] = []
     wait_for(lambda: subject in subjects(x.data for x in bad.messages), 20, "delivered at last")
-    d.wait_empty("a.test")
+    d.wait_empty(domain)
 
 
+def test_case_E8_memory_is_bounded(primaries):
+    d, (domain, bad) = primaries[0], primaries[1]["memory"]
+    rss = d.rss()
+    bad.misbehave[:] = ["reply-endless=banner"]
+    send(d.port, "endless", rcpts=["u@" + domain])
+    n = bad.connections
+    wait_for(lambda: bad.connections > n + 3, 20, "some attempts")
+    assert d.rss() - rss < 32 * 1024 * 1024
+    bad.misbehave[:] = []
+    d.wait_empty(domain)
+
+
+@pytest.mark.beside
 def test_recipients_taken_without_a_sender_are_not_given_the_next_message(stack):
     """MAIL is refused and RCPT, pipelined behind it, is taken: RSET comes before the
     next message, on the same connection."""
@@ -90,18 +105,6 @@ def test_recipients_taken_without_a_sender_are_not_given_the_next_message(stack)
     assert mx.messages[1].client_port == port, "it is another connection"
 
 
-def test_case_E8_memory_is_bounded(pair):
-    d, bad, _ = pair
-    rss = d.rss()
-    bad.misbehave[:] = ["reply-endless=banner"]
-    send(d.port, "endless")
-    n = bad.connections
-    wait_for(lambda: bad.connections > n + 3, 20, "some attempts")
-    assert d.rss() - rss < 32 * 1024 * 1024
-    bad.misbehave[:] = []
-    d.wait_empty("a.test")
-
-
 def silent(stack, phases, option, **daemon):
     """One daemon, and for each phase a domain whose primary is silent from there on:
     (daemon, {domain: fakemx})."""
@@ -112,6 +115,7 @@ def silent(stack, phases, option, **daemon):
     return d, primaries
 
 
+@pytest.mark.beside
 def test_case_E10_silence_is_seen_by_the_probe(stack):
     """A server that takes connections and says nothing is down, in the time of
     the probe and not of RFC 5321; nothing else waits for it."""
@@ -128,6 +132,7 @@ def test_case_E10_silence_is_seen_by_the_probe(stack):
         wait_for(lambda: subjects(m.data for m in mx.messages) == ["kept"])
 
 
+@pytest.mark.beside
 def test_case_E10_silence_in_a_delivery_holds_no_stop(stack):
     """The sessions wait as RFC 5321 says; the daemon stops all the same, and
     the messages are there after the restart."""
@@ -151,6 +156,7 @@ def test_case_E10_silence_in_a_delivery_holds_no_stop(stack):
         d.wait_empty(name)
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("code", ["500", "502", "550"])
 def test_case_E11_ehlo_refused_helo_taken(stack, code):
     mx = stack.fakemx(misbehave=["ehlo-" + code], name="dsn.starttls.size.test")
@@ -161,6 +167,7 @@ def test_case_E11_ehlo_refused_helo_taken(stack, code):
     assert mx.messages[0].mail_args == [], "nothing was offered, nothing is used"
 
 
+@pytest.mark.beside
 def test_case_E11_no_extensions_and_a_name_full_of_keywords(stack):
     mx = stack.fakemx(misbehave=["no-ext"], name="dsn.size.smtputf8.test")
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port})
@@ -170,6 +177,7 @@ def test_case_E11_no_extensions_and_a_name_full_of_keywords(stack):
     assert mx.messages[0].mail_args == [] and mx.messages[0].rcpts == [("u@a.test", [])]
 
 
+@pytest.mark.beside
 def test_case_E11_ehlo_421_is_not_followed_by_helo(stack):
     mx = stack.fakemx(misbehave=["ehlo-421"])
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port})
@@ -177,6 +185,7 @@ def test_case_E11_ehlo_421_is_not_followed_by_helo(stack):
     assert not [e for e in mx.events if e.get("line", "").startswith("HELO")]
 
 
+@pytest.mark.beside
 def test_case_E16_a_poison_message_does_not_stall_the_rest(stack):
     mx = stack.fakemx(misbehave=["421-on=POISON"])
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port})
@@ -191,6 +200,7 @@ def test_case_E16_a_poison_message_does_not_stall_the_rest(stack):
     d.wait_empty("a.test")
 
 
+@pytest.mark.beside
 def test_a_poison_message_in_the_backlog(stack):
     """The same when it is the oldest of what waits for a recovery."""
     mx = stack.fakemx(start=False)
@@ -206,6 +216,7 @@ def test_a_poison_message_in_the_backlog(stack):
     wait_for(lambda: len(mx.messages) == 21, 60)
 
 
+@pytest.mark.beside
 def test_case_E18_greylisting_is_neither_down_nor_lost(stack):
     mx = stack.fakemx(misbehave=["greylist"])
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\nprobe { depth = "rcpt" }' % mx.port})
@@ -218,6 +229,7 @@ def test_case_E18_greylisting_is_neither_down_nor_lost(stack):
     assert m.get("delivery_recipients_deferred_total", domain="a.test", status="4.7") == 5
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("name", ["421-after-3"])
 def test_case_E9_421_in_the_middle_of_a_session(stack, name):
     mx = stack.fakemx(misbehave=[name], start=False)
@@ -231,6 +243,7 @@ def test_case_E9_421_in_the_middle_of_a_session(stack, name):
     assert len(mx.messages) == 40, "none twice"
 
 
+@pytest.mark.beside
 def test_case_E19_connections_are_used_again_and_not_for_ever(stack):
     mx = stack.fakemx(start=False)
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\n'
@@ -247,6 +260,7 @@ def test_case_E19_connections_are_used_again_and_not_for_ever(stack):
     assert subjects(m.data for m in mx.messages)[0] == "m0"
 
 
+@pytest.mark.beside
 def test_case_E19_what_the_server_says_of_its_limits(stack):
     """RFC 9422: so many transactions a session, so many recipients of each."""
     mx = stack.fakemx(start=False, misbehave=["limits=MAILMAX=2 RCPTMAX=2"])
@@ -261,6 +275,7 @@ def test_case_E19_what_the_server_says_of_its_limits(stack):
     assert max(len(m.to) for m in mx.messages) == 2
 
 
+@pytest.mark.beside
 def test_breaker_a_primary_that_refuses_everything_is_not_believed(stack):
     """It comes back broken and answers 550 to all: held, told, not bounced."""
     mx = stack.fakemx(start=False)
@@ -280,6 +295,7 @@ def test_breaker_a_primary_that_refuses_everything_is_not_believed(stack):
     wait_for(lambda: len(mx.messages) == left, 30, "delivered when it is repaired")
 
 
+@pytest.mark.beside
 def test_one_refused_recipient_is_no_breakage(stack):
     """A canary for somebody who left: it bounces and the flush goes on."""
     mx = stack.fakemx(start=False)
@@ -296,6 +312,7 @@ def test_one_refused_recipient_is_no_breakage(stack):
     assert d.metrics().get("delivery_recipients_bounced_total", domain="a.test", status="5.1") == 1
 
 
+@pytest.mark.beside
 def test_case_E14_flapping_loses_nothing(stack):
     mx = stack.fakemx()
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\n'
