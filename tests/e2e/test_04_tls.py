@@ -79,6 +79,7 @@ def test_a_handshake_that_is_none(tls):
     send(d.port, "still served")
 
 
+@pytest.mark.beside
 def test_without_a_certificate_it_is_not_offered(stack):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'})
     with Raw(d.port) as c:
@@ -87,49 +88,84 @@ def test_without_a_certificate_it_is_not_offered(stack):
         c.ok("NOOP")
 
 
-def test_certificate_is_read_again_when_it_changes(tls):
-    """A new key waits for its certificate, nonsense is said and not taken, the next
-    STARTTLS has what is new, and who has begun goes on with what he has."""
-    d, _ = tls
-    other = [open(x, "rb").read() for x in certificate(d.dir, "other.test")]
-    cert, key = (os.path.basename(x) for x in certificate(d.dir, "mx2.backup.test"))
-    before = [open(os.path.join(d.dir, x), "rb").read() for x in (cert, key)]
+class Renewed:
+    """A daemon with a certificate of its own, and another one to change it for. The
+    files are looked at each five seconds."""
 
-    def shown(c):
+    def __init__(self, stack):
+        self.d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
+        paths = certificate(self.d.dir, "mx2.backup.test")
+        self.cert, self.key = (os.path.basename(x) for x in paths)
+        self.first = [open(x, "rb").read() for x in paths]
+        self.other = [open(x, "rb").read() for x in certificate(self.d.dir, "other.test")]
+        self.d.write(smtpd='tls_cert = "%s" tls_key = "%s"' % paths).start()
+
+    def shown(self, c):
         """The certificate, as the client of that connection sees it."""
         c.ok("EHLO client.test")
         c.starttls()
         c.ok("EHLO client.test")
         return ssl.DER_cert_to_PEM_cert(c.sock.getpeercert(True)).encode()
 
-    def fresh():
-        with Raw(d.port) as c:
-            return shown(c)
+    def fresh(self):
+        with Raw(self.d.port) as c:
+            return self.shown(c)
+
+    def wait_fresh(self, pair, what):
+        wait_for(lambda: self.fresh() == pair[0], 15, what)
+
+    def wait_refused(self, is_):
+        wait_for(lambda: self.d.metrics().get("smtpd_certificate_refused") == is_)
+
+
+@pytest.mark.beside
+def test_certificate_is_read_again_when_it_changes(stack):
+    """A new key waits for its certificate, the next STARTTLS has what is new, and who
+    has begun goes on with what he has."""
+    r = Renewed(stack)
+    d = r.d
     with Raw(d.port) as under_way:
-        assert shown(under_way) == before[0]
+        assert r.shown(under_way) == r.first[0]
         under_way.ok("MAIL FROM:<s@sender.test>")
         assert d.metrics().get("smtpd_certificate_refused") == 0
-        d.secret(key, other[1])
+        d.secret(r.key, r.other[1])
         d.wait_log(r"error smtpd problem=.*mx2.backup.test.key.*the old certificate stays", 15)
-        wait_for(lambda: d.metrics().get("smtpd_certificate_refused") == 1)
+        r.wait_refused(1)
         assert d.status()["smtpd"]["certificate_refused"] is True
         assert "CERTIFICATE" in d.ctl("status")[1]
-        assert fresh() == before[0], "a key waits for its certificate"
-        d.file(cert, other[0])
-        wait_for(lambda: fresh() == other[0], 15, "the next STARTTLS has the new one")
-        wait_for(lambda: d.metrics().get("smtpd_certificate_refused") == 0)
+        assert r.fresh() == r.first[0], "a key waits for its certificate"
+        d.file(r.cert, r.other[0])
+        r.wait_fresh(r.other, "the next STARTTLS has the new one")
+        r.wait_refused(0)
         d.wait_log(r"notice smtpd tls=renewed cert=")
         under_way.ok("RCPT TO:<u@a.test>")
         under_way.ok("RSET")
-    d.file(cert, "nonsense\n")
-    d.wait_log(r"error smtpd problem=.*mx2.backup.test.crt.*the old certificate stays", 15)
-    assert fresh() == other[0]
-    os.unlink(os.path.join(d.dir, cert))  # somebody is just replacing it
-    d.file(cert, before[0])
-    os.chmod(d.secret(key, before[1]), 0o644)
-    d.wait_log(r"error smtpd problem=.*mx2.backup.test.key.*others", 15)
-    d.secret(key, before[1])
-    wait_for(lambda: fresh() == before[0], 15, "and back")
+
+
+@pytest.mark.beside
+def test_nonsense_in_place_of_a_certificate_is_said_and_not_taken(stack):
+    """Neither after a good one that was taken."""
+    r = Renewed(stack)
+    r.d.secret(r.key, r.other[1])
+    r.d.file(r.cert, r.other[0])
+    r.wait_fresh(r.other, "the other one")
+    r.d.file(r.cert, "nonsense\n")
+    r.d.wait_log(r"error smtpd problem=.*mx2.backup.test.crt.*the old certificate stays", 15)
+    assert r.fresh() == r.other[0]
+    r.wait_refused(1)
+
+
+@pytest.mark.beside
+def test_a_key_that_others_may_read_is_not_taken_until_it_is_mended(stack):
+    r = Renewed(stack)
+    os.unlink(os.path.join(r.d.dir, r.cert))  # somebody is just replacing it
+    r.d.file(r.cert, r.other[0])
+    os.chmod(r.d.secret(r.key, r.other[1]), 0o644)
+    r.d.wait_log(r"error smtpd problem=.*mx2.backup.test.key.*others", 15)
+    assert r.fresh() == r.first[0]
+    r.d.secret(r.key, r.other[1])
+    r.wait_fresh(r.other, "mended")
+    r.wait_refused(0)
 
 
 def test_unreadable_certificate_is_named(stack):
@@ -140,6 +176,7 @@ def test_unreadable_certificate_is_named(stack):
     assert r.returncode in (1, 2) and bad in r.stderr, r.stderr
 
 
+@pytest.mark.beside
 def test_delivery_to_a_postfix_with_tls(stack):
     pf = stack.primary(["a.test"], tls=True)
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\ndeliver { tls = "require" }\n'
@@ -159,6 +196,7 @@ def test_delivery_to_a_postfix_with_tls(stack):
     assert primary["cert_not_after"] == pytest.approx(expiry)
 
 
+@pytest.mark.beside
 def test_probe_to_the_depth_of_rcpt_uses_tls_as_delivery_does(stack):
     pf = stack.primary(["a.test"], tls=True)
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}\nprobe { depth = "rcpt" }' % pf.port})
@@ -170,6 +208,7 @@ def test_probe_to_the_depth_of_rcpt_uses_tls_as_delivery_does(stack):
     assert not pf.messages()
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("how", ["missing", "454", "broken"])
 def test_case_G1_required_tls_holds(stack, how):
     """Nothing is sent in clear; it goes when TLS is there."""
@@ -199,6 +238,7 @@ def test_case_G1_required_tls_holds(stack, how):
             os.unlink(path)
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("how", ["starttls-454", "starttls-close"])
 def test_case_G1_opportunistic_tls_falls_back(stack, how):
     mx = stack.fakemx(misbehave=[how])
@@ -209,6 +249,7 @@ def test_case_G1_opportunistic_tls_falls_back(stack, how):
     assert not mx.messages[0].tls
 
 
+@pytest.mark.beside
 def test_case_G1_a_fallback_ends_when_tls_is_required(stack):
     """That TLS failed a moment ago and was done without does not count once
     the configuration says otherwise."""
