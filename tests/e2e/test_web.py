@@ -85,6 +85,7 @@ int epoll_wait(int fd, struct epoll_event *e, int n, int ms)
 """
 
 
+@pytest.mark.beside
 def test_health_is_that_of_the_loop_and_not_of_the_wall_clock(stack):
     """The clock is set, and the loop hangs: only the latter is an illness, and
     it shows even when the clock has been set back."""
@@ -131,6 +132,7 @@ def ask(d, line, *headers):
     return int(text.split()[1]) if text else None
 
 
+@pytest.mark.beside
 def test_only_hosts_that_are_ours_are_answered(stack):
     """A page whose name was resolved to us (DNS rebinding) gets nothing."""
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, web='hosts = {"Status.Example.Net"}')
@@ -191,6 +193,7 @@ def test_connections_are_kept(d):
 
 # ---- a socket in the file system
 
+@pytest.mark.beside
 def test_a_socket_in_the_file_system(stack):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, start=False)
     path = os.path.join(d.dir, "web.sock")
@@ -294,6 +297,7 @@ def test_openmetrics_as_another_parser_reads_it(d):
     assert len(list(parser.text_string_to_metric_families(body))) > 60
 
 
+@pytest.mark.beside
 def test_one_series_for_all_domains(stack):
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}', "b.test": 'primary = {"127.0.0.1:9"}'},
                        options="metrics { per_domain = no }")
@@ -385,6 +389,7 @@ def dashboard_queries():
             yield p["title"], q
 
 
+@pytest.mark.beside
 def test_prometheus_scrapes_and_a_rule_fires(stack):
     mx = stack.fakemx()
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port,
@@ -551,6 +556,7 @@ def test_guessing_is_slowed_down_and_locks_nobody_out(stack, pki):
     assert fetch(u, *right)[0] == 200
 
 
+@pytest.mark.beside
 def test_files_are_read_again(stack, pki):
     d = https_daemon(stack, pki, htpasswd(("scraper", "first")))
     u, ca = url(d, scheme="https"), ("--cacert", pki("ca.crt"))
@@ -590,6 +596,7 @@ def test_client_certificates(stack, pki):
         "a server's certificate is no client's"
 
 
+@pytest.mark.beside
 def test_prometheus_over_tls_with_a_password(stack, pki):
     d = https_daemon(stack, pki, htpasswd(("scraper", "right")))
     p = Prometheus(["127.0.0.1:%d" % d.web_port], "https",
