@@ -251,8 +251,20 @@ def test_10_stopped_master_costs_mail_nothing(shown):
     wait_served(snmpd)
 
 
-def test_11_killed_master_is_rejoined(shown):
-    d, snmpd, _, _ = shown
+def served(stack):
+    """A daemon and a master of a test's own: what is done to them disturbs no other."""
+    snmpd = stack.add(Snmpd(), lambda p: p.close()).start()
+    d = stack.mxwatchd({"down.test": 'primary = {"127.0.0.1:9"}',
+                        "up.test": 'primary = {"127.0.0.1:%d"}' % stack.fakemx().port},
+                       options=section(snmpd, "mta_mib = yes  appl_index = 3"))
+    wait_connected(d)
+    wait_served(snmpd)
+    return d, snmpd
+
+
+@pytest.mark.beside
+def test_11_killed_master_is_rejoined(stack):
+    d, snmpd = served(stack)
     lines = d.log().count("agentx connected=")
     snmpd.kill()
     wait_connected(d, False)
@@ -265,8 +277,9 @@ def test_11_killed_master_is_rejoined(shown):
     assert len(snmpd.walk()) > 50
 
 
-def test_12_killed_subagent_is_restarted(shown):
-    d, snmpd, _, _ = shown
+@pytest.mark.beside
+def test_12_killed_subagent_is_restarted(stack):
+    d, snmpd = served(stack)
     asked = d.metrics().get("agentx_requests_total")
     os.kill(child(d), signal.SIGKILL)
     wait_connected(d, False, 5)
@@ -276,8 +289,9 @@ def test_12_killed_subagent_is_restarted(shown):
     wait_for(lambda: d.metrics().get("agentx_requests_total") > asked, 10, "requests are counted")
 
 
-def test_13_hung_subagent_is_killed(shown):
-    d, snmpd, _, _ = shown
+@pytest.mark.beside
+def test_13_hung_subagent_is_killed(stack):
+    d, snmpd = served(stack)
     pid = child(d)
     os.kill(pid, signal.SIGSTOP)
     d.wait_log('problem="the subagent is stuck"', 45)
@@ -314,6 +328,7 @@ def test_15_reload_ends_and_starts_it(shown):
     wait_served(snmpd)
 
 
+@pytest.mark.beside
 def test_16_burst_to_a_stopped_master_is_counted(stack):
     """100 domains lose their primary in the same moment."""
     snmpd = stack.add(Snmpd(), lambda p: p.close()).start()
@@ -338,6 +353,7 @@ def test_16_burst_to_a_stopped_master_is_counted(stack):
     wait_served(snmpd, 40)
 
 
+@pytest.mark.beside
 def test_16_age_expiry_and_spool_are_told(stack):
     """The rest of the notifications: mail grows old, expires, and is gone; the
     spool has no room, and has again."""
@@ -368,6 +384,7 @@ def test_16_age_expiry_and_spool_are_told(stack):
     assert d.metrics().get("agentx_notifications_dropped_total") == 0
 
 
+@pytest.mark.beside
 def test_17_program_that_is_not_there(stack):
     snmpd = stack.add(Snmpd(), lambda p: p.close())
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, options=(

@@ -15,6 +15,10 @@ def is_beside(item):
     return item.get_closest_marker("beside") is not None
 
 
+def _is_skipped(item):
+    return any(m.args and m.args[0] for m in item.iter_markers("skipif"))
+
+
 def last(items):
     """Those that run side by side behind the others of their module."""
     modules = {}
@@ -30,7 +34,8 @@ class Beside:
         self.new_stack, self.tell = new_stack, tell
         self.told = {}
         self.pool = concurrent.futures.ThreadPoolExecutor(THREADS)
-        mine = [i for i in request.session.items if i.module is request.module and is_beside(i)]
+        mine = [i for i in request.session.items if i.module is request.module and
+                is_beside(i) and not _is_skipped(i)]
         # Fixtures are made here, for pytest knows of no threads.
         given = [(i, self._given(request, i)) for i in mine]
         self.runs = {i.nodeid: self.pool.submit(self._run, i, g) for i, g in given}
