@@ -36,6 +36,7 @@ class World:
         self.dns.set(a_test=records + "\n" + HOSTS)
 
 
+@pytest.mark.beside
 def test_case_E1_never_to_what_is_not_better_than_us(stack):
     w = World(stack, "@ IN MX 10 p\n@ IN MX 20 mx2.backup.test.\n@ IN MX 30 o")
     d = w.d.start()
@@ -56,6 +57,7 @@ def test_case_E1_never_to_what_is_not_better_than_us(stack):
                            primary="p.a.test:%d" % w.port) == 1
 
 
+@pytest.mark.beside
 def test_equal_to_us_is_not_tried_and_better_ones_all_are(stack):
     w = World(stack, "@ IN MX 10 p\n@ IN MX 15 t\n@ IN MX 20 mx2.backup.test.\n@ IN MX 20 o")
     third = stack.fakemx(host=THIRD, port=w.port)
@@ -66,6 +68,7 @@ def test_equal_to_us_is_not_tried_and_better_ones_all_are(stack):
     assert w.other.connections == 0
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("records", [
     "@ IN MX 10 mx2.backup.test.\n@ IN MX 30 o",  # by name
     "@ IN MX 10 mx2.backup.test.",
@@ -97,6 +100,7 @@ def test_case_E4_we_are_the_best_mx(stack, records):
     assert w.other.connections == 0
 
 
+@pytest.mark.beside
 def test_our_other_name_is_us_too(stack):
     w = World(stack, "@ IN MX 10 p\n@ IN MX 20 nat.backup.test.\n@ IN MX 30 o")
     w.dns.set(backup_test="mx2 IN A 127.0.0.1\nnat IN A " + THIRD)
@@ -108,6 +112,7 @@ def test_our_other_name_is_us_too(stack):
     stays(lambda: w.other.connections == 0, 1)
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("how", ["SERVFAIL", "no resolver", "REFUSED"])
 def test_case_H1_the_resolver_fails(stack, how):
     """Neither down nor bounced: unknown, and kept; then DNS is back."""
@@ -136,6 +141,7 @@ def test_case_H1_the_resolver_fails(stack, how):
     wait_for(lambda: w.primary.messages, 15, "delivered when DNS is back")
 
 
+@pytest.mark.beside
 def test_last_good_answer_lives_through_a_restart(stack):
     w = World(stack, "@ IN MX 10 p\n@ IN MX 20 mx2.backup.test.")
     w.primary.start()
@@ -155,6 +161,7 @@ def test_last_good_answer_lives_through_a_restart(stack):
     wait_for(lambda: len(w.primary.messages) == 3, 20)
 
 
+@pytest.mark.beside
 def test_case_E21_the_primary_moves_during_the_outage(stack):
     w = World(stack, "@ IN MX 10 p")
     moved = stack.fakemx(host=THIRD, port=w.port)
@@ -166,6 +173,7 @@ def test_case_E21_the_primary_moves_during_the_outage(stack):
     assert w.other.connections == 0
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("name,records", [
     ("null MX", "@ IN MX 0 ."), ("no such host", "@ IN MX 10 nowhere"),
     ("loopback name", "@ IN MX 10 localhost."), ("nothing", "x IN A 127.0.0.99")])
@@ -219,6 +227,7 @@ def hostile(query):
             query[:2] + b"\x81\x80" + b"\xff" * 60000]
 
 
+@pytest.mark.beside
 def test_case_H3_answers_that_are_none(stack):
     """Other ids, sources and questions, pointers in circles, junk."""
     port = free_port((PRIMARY,))
@@ -242,6 +251,7 @@ def test_case_H3_answers_that_are_none(stack):
     assert d.metrics().state("b.test") == "unknown", "what cannot be looked up is not down"
 
 
+@pytest.mark.beside
 def test_case_H4_more_records_than_anybody_needs(stack):
     """500 MX with 100 addresses each: what is kept has a bound."""
     port = free_port((PRIMARY,))

@@ -70,6 +70,7 @@ class World:
         return " ".join(self.d.ctl_json("why", "a.test")[0]["explain"])
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("usage", ["3 1 1", "3 0 2", "3 1 0"])
 def test_a_certificate_that_fits(stack, usage):
     u, s, m = (int(x) for x in usage.split())
@@ -84,6 +85,7 @@ def test_a_certificate_that_fits(stack, usage):
     assert "dane-verified" in w.why()
 
 
+@pytest.mark.beside
 def test_case_G2_a_certificate_that_does_not_fit(stack):
     """Found by the probe, whatever its depth: nothing could be delivered."""
     w = World(stack, WRONG)
@@ -96,6 +98,7 @@ def test_case_G2_a_certificate_that_does_not_fit(stack):
     w.pf.wait_messages(1)
 
 
+@pytest.mark.beside
 def test_the_probe_finds_it_before_mail_does(stack):
     w = World(stack, WRONG, probe="rcpt")
     w.d.wait_state("a.test", "down")
@@ -110,6 +113,7 @@ def test_the_probe_finds_it_before_mail_does(stack):
     w.pf.wait_messages(1)
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("what", [
     ("_{port}._tcp.mx.a.test", "TLSA"), ("mx.a.test", "A")], ids=["TLSA", "address"])
 def test_case_G2_signatures_that_do_not_hold(stack, what):
@@ -128,6 +132,7 @@ def test_case_G2_signatures_that_do_not_hold(stack, what):
     w.pf.wait_messages(1)
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("tls", [True, False], ids=["TLS", "clear"])
 def test_no_records_for_sure(stack, tls):
     w = World(stack, None, tls=tls)
@@ -140,6 +145,7 @@ def test_no_records_for_sure(stack, tls):
     assert "no TLSA records" in w.why()
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("record", ["fits", "of no use"])
 def test_case_G2_starttls_is_stripped(stack, record):
     """There are records: nothing goes in clear, whatever they say."""
@@ -150,6 +156,7 @@ def test_case_G2_starttls_is_stripped(stack, record):
     stays(w.nothing_sent, 2)
 
 
+@pytest.mark.beside
 def test_records_of_no_use(stack):
     """Usages of public CAs: TLS, but nobody to verify."""
     w = World(stack, "1 1 1 " + "ab" * 32)
@@ -159,6 +166,7 @@ def test_records_of_no_use(stack):
     w.d.wait_log(r"tls_by=dane-encrypt .*delivered=1")
 
 
+@pytest.mark.beside
 def test_a_zone_that_is_not_signed(stack):
     w = World(stack, WRONG, signed=())
     w.d.wait_state("a.test", "up")
@@ -168,6 +176,7 @@ def test_a_zone_that_is_not_signed(stack):
     assert "not signed" in w.why()
 
 
+@pytest.mark.beside
 def test_case_G2_the_resolver_is_gone(stack):
     """An answer is not used after its time: neither the records nor that there
     were none. The last good address would still lead to the primary."""
@@ -188,6 +197,7 @@ def test_case_G2_the_resolver_is_gone(stack):
     assert sorted(subjects(w.pf.messages())) == ["first", "waits"]
 
 
+@pytest.mark.beside
 def test_an_alias_leads_to_the_records(stack):
     w = World(stack, domain='primary = {{"alias.a.test:{port}"}}',
               zones={"a.test": "alias IN CNAME mx\n"})
