@@ -5,7 +5,9 @@ import re
 import socket
 import time
 
-from lib.net import certificate
+import pytest
+
+from lib.net import Workdir, certificate
 from lib.smtp import Raw, send, stuff, subjects, text
 from lib.wait import wait_for
 
@@ -16,6 +18,7 @@ def sessions(mx):
     return sum(e["event"] == "connect" for e in mx.events)
 
 
+@pytest.mark.beside
 def test_thirty_domains_are_one_primary(stack):
     mx = stack.fakemx()
     conf = 'primary = {"127.0.0.1:%d"}\nprobe { interval = "1s" depth = "rcpt" }' % mx.port
@@ -57,6 +60,7 @@ def test_thirty_domains_are_one_primary(stack):
     assert d.metrics().get("watchdog_transitions_total", domain="d03.test", to="recovering") == 1
 
 
+@pytest.mark.beside
 def test_a_refused_postmaster_is_a_finding(stack):
     """No outage: mail goes, and who has to change what is told."""
     mx = stack.fakemx(misbehave=["rcpt-550=postmaster@a.test"])
@@ -73,6 +77,7 @@ def test_a_refused_postmaster_is_a_finding(stack):
              15)
 
 
+@pytest.mark.beside
 def test_trouble_with_dns_is_named(stack):
     """Which look-up, what came of it, since when."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -88,6 +93,7 @@ def test_trouble_with_dns_is_named(stack):
         assert d.metrics().state("a.test") == "unknown"
 
 
+@pytest.mark.beside
 def test_a_reload_moves_domains_in_mid_flush(stack):
     """Each message arrives once, at the primary that its domain had when it was
     begun, and what waited for the old one goes to the new one."""
@@ -135,6 +141,7 @@ def refused(mx):
     return sum(e["event"] == "refuse" for e in mx.events)
 
 
+@pytest.mark.beside
 def test_limits_are_kept_over_a_restart(stack):
     """Learned once, and nobody is asked in vain again; a day is a day."""
     mx = stack.fakemx(start=False, misbehave=["rcpts-max=2", "421-after-3"])
@@ -186,11 +193,12 @@ def test_limits_are_kept_over_a_restart(stack):
     assert refused(mx) == before + 1
 
 
-def test_tls_that_was_lost_is_known_after_a_restart(stack, tmp_path):
+@pytest.mark.beside
+def test_tls_that_was_lost_is_known_after_a_restart(stack):
     """The alert does not end because we began anew, and who did TLS yesterday is
     not talked to in clear at once."""
-    mx = stack.fakemx()
-    mx.cert, mx.key = certificate(str(tmp_path), "mx.a.test")
+    mx, work = stack.fakemx(), stack.add(Workdir("tls"), lambda w: w.remove())
+    mx.cert, mx.key = certificate(work.path, "mx.a.test")
     label = "127.0.0.1:%d" % mx.port
     d = stack.mxwatchd({"a.test": 'primary = {"%s"}\nretry { first = "2s" }\n'
                                   'probe { interval = "1s" depth = "rcpt" }\n'

@@ -30,6 +30,7 @@ def cause(d, domain):
 
 # ---- enabled = no
 
+@pytest.mark.beside
 def test_not_probed_by_anybody_when_disabled(stack):
     """Neither at the start, nor when asked to, nor for ETRN; a neighbour on
     the same primary is."""
@@ -53,6 +54,7 @@ def test_not_probed_by_anybody_when_disabled(stack):
     assert d.metrics().state("a.test") == "disabled"
 
 
+@pytest.mark.beside
 def test_mail_goes_without_a_probe_when_disabled(stack):
     """Each session at the primary carries mail, also that which ETRN brings."""
     mx = stack.fakemx(start=False)
@@ -73,6 +75,7 @@ def test_mail_goes_without_a_probe_when_disabled(stack):
 
 # ---- fall
 
+@pytest.mark.beside
 def test_one_failure_is_enough_with_fall_1(stack):
     mx = stack.fakemx()
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}, defaults=SELDOM % 1)
@@ -83,6 +86,7 @@ def test_one_failure_is_enough_with_fall_1(stack):
     assert d.status()["domains"][0]["primaries"][0]["failures"] == 1
 
 
+@pytest.mark.beside
 def test_the_last_of_three_failures_is_the_one(stack):
     mx = stack.fakemx()
     d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}, defaults=SELDOM % 3)
@@ -110,6 +114,7 @@ def told(d, domain, name, *words):
         wait_for(says, 10, what + " tells of it")
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("how,word", [
     ("SERVFAIL", "SERVFAIL"), ("REFUSED", "REFUSED"),
     ("silent", "time|no answer|did not answer"),
@@ -136,6 +141,7 @@ def test_a_resolver_that_fails_is_named(stack, how, word):
     assert m.queued("a.test") == 1
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("records,words", [
     ("@ IN MX 10 gone", ("gone.a.test", "no such|does not exist|no address|NXDOMAIN")),
     ("@ IN MX 0 .", ("a.test", "null MX|no mail"))], ids=["no such host", "null MX"])
@@ -146,6 +152,7 @@ def test_records_that_lead_nowhere_are_told_as_such(stack, records, words):
     told(d, "a.test", *words)
 
 
+@pytest.mark.beside
 def test_dns_trouble_ends_when_it_ends(stack):
     dns = stack.dns({"a.test": None})
     mx = stack.fakemx(host="127.0.0.51")
