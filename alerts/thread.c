@@ -288,6 +288,8 @@ turn(struct alerts *a)
 	}
 	snapshot_unref(&s);
 	wait = (a->next_step - clock_now()) / CLOCK_MS + 1;
+	if (a->stopping && transport_running(a->transport) == 0)
+		wait = 0; /* nobody is waited for */
 	transport_poll(a->transport, mailbox_fd(a->box),
 	    wait < 0	    ? 0 :
 		wait > 1000 ? 1000 :

@@ -8,7 +8,7 @@ import concurrent.futures
 import inspect
 import os
 
-THREADS = int(os.environ.get("MXWATCH_THREADS", "6"))
+THREADS = int(os.environ.get("MXWATCH_THREADS", "4"))
 
 
 def is_beside(item):
