@@ -40,7 +40,7 @@ E = ("EHLO client.test", "250")
 M = ("MAIL FROM:<s@sender.test>", "250 2.1.0")
 R = ("RCPT TO:<u@a.test>", "250 2.1.5")
 R503 = ("RCPT TO:<u@a.test>", "503 5.5.1")
-LONG = "l" * 64
+LONG = "l" * 600
 
 # name: [(line, start of the reply or regular expression), ...]
 TABLE = {

@@ -163,7 +163,16 @@ def test_tags_and_forwarders(stack):
              "SRS1=GG=relay.test==HHHH=TT=far.test=x@a.test", "SRS0=HHHH=x@a.test"]
     assert codes(d.port, asked) == ["451", "250", "550", "451", "550"]
     assert codes(d.port, asked, sender="") == ["250", "250", "550", "250", "550"]
-    assert d.ctl_json("why", "ada+x@a.test")[0]["rcpt"].startswith("250")
+    for address, says in {
+            "ada@a.test": "The list %s has it." % path,
+            "ada+x@a.test": "The list %s has it as ada@a.test." % path,
+            "bob@a.test": "The list %s does not have it" % path,
+            "postmaster@a.test": "Postmaster is always taken.",
+            "ada%b.test@a.test": "could take its local part for a route",
+            srs % ("far.test", "x"): "which only the primary can check",
+            "ada@far.test": "has no section for that domain"}.items():
+        why = d.ctl_json("why", address)[0]
+        assert says in " ".join(why["explain"]), why["explain"]
     d.write(domains={"a.test": section + 'recipient_delimiter = "a"\n', "b.test": section})
     r = d.run("-n", "-c", d.conf)
     assert r.returncode != 0 and 'recipient_delimiter "a": up to eight' in r.stderr

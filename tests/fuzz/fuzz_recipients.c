@@ -22,7 +22,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct rcpt_note note;
 	struct mx_errbuf eb = { "" };
 	struct rcpt_table *t;
-	const char *text, *p;
+	struct rcpt_match m;
+	const char *p;
 	size_t i;
 
 	t = rcpt_table_parse((const char *)data, len, &note, &eb);
@@ -33,8 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	MX_ASSERT(rcpt_table_len(t) > 0);
 	for (i = 0; i < MX_COUNT(ask); i++) {
 		(void)rcpt_srs(ask[i], core);
-		(void)rcpt_table_find(t, &rules, ask[i], &text);
-		for (p = text; *p != '\0'; p++)
+		(void)rcpt_table_find(t, &rules, ask[i], &m);
+		for (p = m.text; *p != '\0'; p++)
 			MX_ASSERT(*p >= ' ' && *p <= '~');
 	}
 	rcpt_table_destroy(&t);

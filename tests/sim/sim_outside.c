@@ -512,8 +512,10 @@ smtpd_rcpt_listed(struct smtpd *s, const char *domain, const char *mailbox)
 }
 
 void
-smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size)
+smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
+    struct buf *rule)
 {
+	(void)rule;
 	(void)m;
 	(void)mailbox;
 	(void)strlcpy(dst, "250 2.1.5 Ok", size);

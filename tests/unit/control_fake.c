@@ -376,8 +376,10 @@ fake_reload_result(void *arg, uint64_t number, const struct conf_errors **errs)
 }
 
 static void
-fake_rcpt(void *arg MX_UNUSED, const char *mailbox, char *dst, size_t size)
+fake_rcpt(void *arg MX_UNUSED, const char *mailbox, char *dst, size_t size,
+    struct buf *rule)
 {
+	MX_ASSERT(buf_adds(rule, "The list decides.") == 0);
 	(void)strlcpy(dst,
 	    strcmp(mailbox, "user@example.org") == 0 ?
 		"250 2.1.5" :

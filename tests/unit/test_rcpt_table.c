@@ -84,17 +84,17 @@ finds_them(void **state MX_UNUSED)
 	struct mx_errbuf eb = { "" };
 	struct rcpt_table *t =
 	    rcpt_table_parse(file, sizeof(file) - 1, &note, &eb);
-	const char *text;
+	struct rcpt_match m;
 	size_t i;
 
 	assert_string_equal(eb.text, "");
 	assert_non_null(t);
 	assert_int_equal(note.ignored, 1);
 	for (i = 0; i < MX_COUNT(finds); i++) {
-		if (rcpt_table_find(t, &plain, finds[i].mailbox, &text) !=
+		if (rcpt_table_find(t, &plain, finds[i].mailbox, &m) !=
 		    finds[i].want)
 			fail_msg("%s", finds[i].mailbox);
-		assert_string_equal(text, finds[i].text);
+		assert_string_equal(m.text, finds[i].text);
 	}
 	rcpt_table_destroy(&t);
 }
@@ -177,7 +177,7 @@ byte_order_mark(void **state MX_UNUSED)
 	struct mx_errbuf eb;
 	struct rcpt_table *t =
 	    rcpt_table_parse(text, sizeof(text) - 1, &note, &eb);
-	const char *why;
+	struct rcpt_match why;
 
 	assert_non_null(t);
 	assert_int_equal(rcpt_table_find(t, &plain, "u@b.test", &why),
@@ -238,7 +238,7 @@ follows_rules(void **state MX_UNUSED)
 	struct mx_errbuf eb;
 	struct rcpt_table *t =
 	    rcpt_table_parse(text, sizeof(text) - 1, &note, &eb);
-	const char *why;
+	struct rcpt_match why;
 
 	for (size_t i = 0; i < MX_COUNT(forms); i++) {
 		struct rcpt_rules r = { forms[i].delimiter, forms[i].batv };
@@ -307,7 +307,7 @@ many(void **state MX_UNUSED)
 	struct rcpt_note note;
 	struct mx_errbuf eb;
 	struct rcpt_table *t;
-	const char *why;
+	struct rcpt_match why;
 	int i;
 
 	for (i = 0; i < N; i++)

@@ -348,6 +348,45 @@ recipients_never_read(void **state MX_UNUSED)
 	end();
 }
 
+/* What decides, in words. */
+static const struct {
+	const char *mailbox, *reply, *says;
+} rules[] = {
+	{ "user@backed.test", "250", "rcpt has it." },
+	{ "USER@backed.test", "250", "rcpt has it." },
+	{ "user+x@backed.test", "550 5.1.1", "rcpt does not have it" },
+	{ "gone@backed.test", "550 5.1.6", "rcpt refuses gone@backed.test." },
+	{ "any%x@backed.test", "554 5.7.1", "could take its local part" },
+	{ "ok%other.test@backed.test", "250", "rcpt has it." },
+	{ "-user@backed.test", "501 5.1.3", "begins with \"-\"" },
+	{ "postmaster@backed.test", "250", "Postmaster is always taken." },
+	{ "who@any.test", "250", "has no list" },
+	{ "who@else.test", "554 5.7.1", "no section" },
+	{ "patient@patient.test", "250", "has no list" },
+	{ "no address", "553 5.1.3", "" },
+};
+
+static void
+rcpt_rules(void **state MX_UNUSED)
+{
+	char reply[160];
+
+	begin("", "");
+	for (size_t i = 0; i < MX_COUNT(rules); i++) {
+		struct buf rule = BUF_INIT(4096);
+
+		smtpd_rcpt_reply(w.smtpd, rules[i].mailbox, reply,
+		    sizeof(reply), &rule);
+		if (strncmp(reply, rules[i].reply, strlen(rules[i].reply)) !=
+			0 ||
+		    strstr(buf_str(&rule), rules[i].says) == NULL)
+			fail_msg("%s: %s: %s", rules[i].mailbox, reply,
+			    buf_str(&rule));
+		buf_fini(&rule);
+	}
+	end();
+}
+
 /* ---- copies of what was good */
 
 static char kept[96], list[96];
@@ -667,6 +706,7 @@ main(void)
 		cmocka_unit_test(recipients_change),
 		cmocka_unit_test(recipients_no_descriptor),
 		cmocka_unit_test(recipients_never_read),
+		cmocka_unit_test(rcpt_rules),
 		cmocka_unit_test(recipients_over_restarts),
 		cmocka_unit_test(recipients_many),
 		cmocka_unit_test(recipients_large),

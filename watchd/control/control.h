@@ -9,6 +9,7 @@
 #ifndef MX_CONTROL_CONTROL_H
 #define MX_CONTROL_CONTROL_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "config/config.h"
 #include "net/loop.h"
@@ -53,9 +54,10 @@ struct control_ops {
 	 * stays. What was found is lent until the loop goes on. */
 	int (*reload_result)(void *arg, uint64_t number,
 	    const struct conf_errors **);
-	/* The reply that RCPT would get for that mailbox now: "250", "550 5.1.1
-	 * ..." */
-	void (*rcpt)(void *arg, const char *mailbox, char *dst, size_t size);
+	/* The reply that RCPT would get for that mailbox now, "250", "550 5.1.1
+	 * ...", and a sentence that says what decides that. */
+	void (*rcpt)(void *arg, const char *mailbox, char *dst, size_t size,
+	    struct buf *rule);
 	/* A removed domain is forgotten; -MX_ENOENT: it is none; -MX_EEXIST:
 	 * it is in the configuration; -MX_EBUSY: a reload is under way. */
 	int (*forget)(void *arg, const char *domain);

@@ -454,28 +454,19 @@ why_address(struct call *c)
 	cJSON *explain, *o = answer_create("address", c->address, &explain);
 	size_t local = (size_t)(strrchr(c->address, '@') - c->address);
 	char reply[160] = "", *mailbox, *clean;
+	struct buf rule = BUF_INIT(4096);
 
 	clean = mem_strndup(c->address, local);
 	mailbox = mem_printf("%s@%s", clean, c->domain);
 	mem_free(&clean);
-	call_ops(c)->rcpt(call_ops(c)->arg, mailbox, reply, sizeof(reply));
+	call_ops(c)->rcpt(call_ops(c)->arg, mailbox, reply, sizeof(reply),
+	    &rule);
 	replace(o, "rcpt", cJSON_CreateString(reply));
 	json_say(explain, "RCPT TO:<%s> is answered \"%s\" now.", mailbox,
 	    reply);
-	if (strncmp(reply, "550", 3) == 0)
-		json_say(explain,
-		    "The file that `recipients` of the domain names decides "
-		    "that; it is read again when it changes.");
-	else if (strncmp(reply, "450", 3) == 0)
-		json_say(explain,
-		    "The list has it, and the primary refused it for longer "
-		    "than `refusal_grace`: it is not taken until the list is "
-		    "another one.");
-	else if (strncmp(reply, "554", 3) == 0)
-		json_say(explain,
-		    "There is no section `domain \"%s\"` in the "
-		    "configuration.",
-		    c->domain);
+	if (rule.len > 0)
+		json_say(explain, "%s", buf_str(&rule));
+	buf_fini(&rule);
 	mem_free(&mailbox);
 	add_domain(c, o, explain, c->domain);
 	call_send(c, o);

@@ -197,11 +197,12 @@ op_forget(void *arg, const char *domain)
 }
 
 static void
-op_rcpt(void *arg, const char *mailbox, char *dst, size_t size)
+op_rcpt(void *arg, const char *mailbox, char *dst, size_t size,
+    struct buf *rule)
 {
 	struct daemon *d = arg;
 
-	smtpd_rcpt_reply(d->smtpd, mailbox, dst, size);
+	smtpd_rcpt_reply(d->smtpd, mailbox, dst, size, rule);
 }
 
 const struct control_ops daemon_control_ops = {

@@ -212,17 +212,33 @@ rules_of(const struct conf_domain *d)
 	};
 }
 
+/* What the list of a domain says; v knows which one that was. */
 static enum rcpt_found
 find(const struct policy *p, const struct conf_domain *d, const char *mailbox,
-    const char **text)
+    struct policy_verdict *v, struct rcpt_match *m)
 {
+	static const enum policy_rule rules[] = {
+		[RCPT_FOUND_OK] = RULE_LISTED,
+		[RCPT_FOUND_REJECT] = RULE_REJECTED,
+		[RCPT_FOUND_NOT] = RULE_NOT_LISTED,
+		[RCPT_FOUND_NO_DOMAIN] = RULE_NO_DOMAIN,
+		[RCPT_FOUND_UNKNOWABLE] = RULE_NO_TABLE,
+	};
 	uint32_t file = p->file_of[d - p->conf->domain];
-	struct rcpt_rules rules = rules_of(d);
+	struct rcpt_rules of = rules_of(d);
+	enum rcpt_found found;
+	struct recipients *r;
 
-	*text = "";
-	return file == 0 ? RCPT_FOUND_OK :
-			   recipients_find(p->file[file - 1].recipients, &rules,
-			       mailbox, text);
+	m->key = m->text = "";
+	v->rule = RULE_NO_LIST;
+	if (file == 0)
+		return RCPT_FOUND_OK;
+	r = p->file[file - 1].recipients;
+	found = recipients_find(r, &of, mailbox, m);
+	v->rule = rules[found];
+	v->list = recipients_path(r);
+	v->key = m->key;
+	return found;
 }
 
 /* An SRS address is none of the list: the primary made it, and only he can check
@@ -231,17 +247,17 @@ find(const struct policy *p, const struct conf_domain *d, const char *mailbox,
  * for the primary. */
 static enum rcpt_found
 find_srs(const struct policy *p, const char *mailbox, bool report,
-    const char **text)
+    struct policy_verdict *v, struct rcpt_match *m)
 {
 	char core[PATH_MAILBOX_MAX];
 	const struct conf_domain *d;
 
-	*text = "";
 	if (!rcpt_srs(mailbox, core))
 		return RCPT_FOUND_NOT;
 	d = config_domain(p->conf, strrchr(core, '@') + 1);
 	if (d != NULL)
-		return find(p, d, core, text);
+		return find(p, d, core, v, m);
+	v->rule = report ? RULE_SRS : RULE_SRS_WAITS;
 	return report ? RCPT_FOUND_OK : RCPT_FOUND_UNKNOWABLE;
 }
 
@@ -251,26 +267,30 @@ check_listed(const struct policy *p, const struct smtp_path *path, bool report,
     struct policy_verdict *v)
 {
 	enum rcpt_found found;
-	const char *text;
+	struct rcpt_match m;
 
+	v->rule = RULE_POSTMASTER;
 	if (smtp_is_postmaster(path))
 		return true;
-	found = find(p, v->domain, path->mailbox, &text);
+	found = find(p, v->domain, path->mailbox, v, &m);
 	if (found == RCPT_FOUND_NOT && v->domain->recipient_srs)
-		found = find_srs(p, path->mailbox, report, &text);
+		found = find_srs(p, path->mailbox, report, v, &m);
 	switch (found) {
 	case RCPT_FOUND_OK:
 		return true;
 	case RCPT_FOUND_REJECT:
-		refuse_listed(v, text);
+		refuse_listed(v, m.text);
 		return false;
 	case RCPT_FOUND_NO_DOMAIN:
 	case RCPT_FOUND_UNKNOWABLE:
 		refuse(v, SMTPD_RCPT_UNAVAILABLE, 451, SMTPD_REASON_OTHER,
 		    "4.3.0",
-		    found == RCPT_FOUND_NO_DOMAIN ?
+		    v->rule == RULE_NO_DOMAIN ?
 			"recipient list has nobody of this domain, try again "
 			"later" :
+			v->rule == RULE_SRS_WAITS ?
+			"only the primary server can check this address, try "
+			"again later" :
 			"recipient list unavailable, try again later");
 		return false;
 	case RCPT_FOUND_NOT:
@@ -309,6 +329,7 @@ check_refused(const struct policy *p, const struct smtpd_ops *ops,
 	    !ops->refused(ops->arg, v->domain->name, path->mailbox,
 		recipients_written_ms(r)))
 		return true;
+	v->rule = RULE_REFUSED;
 	refuse(v, SMTPD_RCPT_UNAVAILABLE, 450, SMTPD_REASON_OTHER, "4.1.1",
 	    "the primary server refuses this recipient, try again later");
 	return false;
@@ -322,6 +343,7 @@ check_route(const struct policy *p, const struct smtp_path *path,
 {
 	const struct recipients *r = policy_recipients(p, v->domain->name);
 
+	v->rule = RULE_DASHED;
 	if (smtp_is_dashed(path)) {
 		refuse(v, SMTPD_RCPT_REJECTED, 501, SMTPD_REASON_SYNTAX,
 		    "5.1.3", "bad recipient address");
@@ -332,6 +354,7 @@ check_route(const struct policy *p, const struct smtp_path *path,
 		return true;
 	if (r != NULL && !recipients_known(r))
 		return true; /* check_listed() says so */
+	v->rule = RULE_ROUTE;
 	refuse(v, SMTPD_RCPT_NO_DOMAIN, 554, SMTPD_REASON_RELAY_DENIED, "5.7.1",
 	    "no mail is routed by a local part");
 	return false;
@@ -357,6 +380,8 @@ policy_rcpt(const struct policy *p, const struct smtpd_ops *ops, bool report,
 	const struct config *conf = p->conf;
 
 	memset(v, 0, offsetof(struct policy_verdict, reply));
+	v->rule = RULE_NOT_OURS;
+	v->key = "";
 	if (path->domain[0] == '\0' && conf->ndomains > 0) {
 		snprintf(path->mailbox, sizeof(path->mailbox), "postmaster@%s",
 		    conf->domain[0].name);
@@ -375,8 +400,10 @@ policy_rcpt(const struct policy *p, const struct smtpd_ops *ops, bool report,
 		return;
 	v->rcpt = SMTPD_RCPT_OK;
 	v->code = 250;
-	if (v->domain->admission == ADMISSION_OUTAGE && ops != NULL &&
-	    ops->primary_up(ops->arg, v->domain->name))
-		refuse(v, SMTPD_RCPT_OK, 451, SMTPD_REASON_PRIMARY_UP, "4.3.0",
-		    "the primary server is up, use it");
+	if (v->domain->admission != ADMISSION_OUTAGE || ops == NULL ||
+	    !ops->primary_up(ops->arg, v->domain->name))
+		return;
+	v->rule = RULE_PRIMARY_UP;
+	refuse(v, SMTPD_RCPT_OK, 451, SMTPD_REASON_PRIMARY_UP, "4.3.0",
+	    "the primary server is up, use it");
 }

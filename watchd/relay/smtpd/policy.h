@@ -48,9 +48,30 @@ policy_open(struct policy *, struct recipients_set *, const struct policy *old);
 struct policy *policy_ref(struct policy *);
 void policy_unref(struct policy **);
 
-/* The answer to a RCPT. */
+/* What decided, in the order in which it is asked. */
+enum policy_rule {
+	RULE_NOT_OURS,
+	RULE_DASHED, /* the local part begins with "-" */
+	RULE_ROUTE, /* the primary could take it for one */
+	RULE_POSTMASTER,
+	RULE_NO_LIST, /* any recipient */
+	RULE_NO_TABLE, /* the list could never be read */
+	RULE_NO_DOMAIN, /* it has nobody of the domain */
+	RULE_LISTED,
+	RULE_REJECTED, /* the list says so */
+	RULE_SRS, /* a report for another's address, rewritten by the primary */
+	RULE_SRS_WAITS, /* no report */
+	RULE_NOT_LISTED,
+	RULE_REFUSED, /* by the primary, for so long that it is believed */
+	RULE_PRIMARY_UP, /* admission = "outage" */
+};
+
+/* The answer to a RCPT. Its texts live as long as the list. */
 struct policy_verdict {
 	const struct conf_domain *domain; /* NULL: not ours */
+	enum policy_rule rule;
+	const char *list; /* that was asked, or NULL */
+	const char *key; /* the entry of it that decided, or "" */
 	enum smtpd_rcpt rcpt;
 	uint16_t code; /* 250, or why not: */
 	enum smtpd_reason reason;
@@ -62,6 +83,10 @@ struct policy_verdict {
  * sender is the null path. */
 void policy_rcpt(const struct policy *, const struct smtpd_ops *, bool report,
     struct smtp_path *path, struct policy_verdict *);
+
+/* Appends what decided, in a sentence for the operator. */
+void
+policy_say(const struct policy_verdict *, const char *mailbox, struct buf *);
 
 /* Makes it the refusal of a client that is in that list. */
 void policy_refuse_listed(struct policy_verdict *, const char *literal,

@@ -475,12 +475,12 @@ rcpt_table_has_domain(const struct rcpt_table *t, const char *domain)
 
 enum rcpt_found
 rcpt_table_find(const struct rcpt_table *t, const struct rcpt_rules *rules,
-    const char *mailbox, const char **text)
+    const char *mailbox, struct rcpt_match *m)
 {
 	const char *at = strrchr(mailbox, '@');
 	const struct rcpt_entry *e;
 
-	*text = "";
+	m->key = m->text = "";
 	if (at == NULL || strlen(mailbox) >= PATH_MAILBOX_MAX)
 		return RCPT_FOUND_NOT;
 	e = find_form(t, rules, mailbox);
@@ -489,8 +489,9 @@ rcpt_table_find(const struct rcpt_table *t, const struct rcpt_rules *rules,
 	if (e == NULL)
 		return rcpt_table_has_domain(t, at + 1) ? RCPT_FOUND_NOT :
 							  RCPT_FOUND_NO_DOMAIN;
+	m->key = t->arena + e->key;
 	if (e->text == 0)
 		return RCPT_FOUND_OK;
-	*text = t->arena + e->text;
+	m->text = t->arena + e->text;
 	return RCPT_FOUND_REJECT;
 }

@@ -44,8 +44,13 @@ bool rcpt_table_names(const struct rcpt_table *, const char *mailbox);
 /* The same of it or what the rules say it is. */
 bool rcpt_table_lists(const struct rcpt_table *, const struct rcpt_rules *,
     const char *mailbox);
-/* *text (REJECT only) may be "" and lives as long as the table. */
+
+/* The entry that decides, as long as the table lives: "" where there is none. */
+struct rcpt_match {
+	const char *key; /* a mailbox, or @domain */
+	const char *text; /* of a REJECT */
+};
 enum rcpt_found rcpt_table_find(const struct rcpt_table *,
-    const struct rcpt_rules *, const char *mailbox, const char **text);
+    const struct rcpt_rules *, const char *mailbox, struct rcpt_match *);
 
 #endif

@@ -289,6 +289,12 @@ recipients_read(const char *path, unsigned *line, struct mx_errbuf *eb)
 	return l.table;
 }
 
+const char *
+recipients_path(const struct recipients *r)
+{
+	return r->path;
+}
+
 bool
 recipients_known(const struct recipients *r)
 {
@@ -316,14 +322,14 @@ recipients_written_ms(const struct recipients *r)
 
 enum rcpt_found
 recipients_find(struct recipients *r, const struct rcpt_rules *rules,
-    const char *mailbox, const char **text)
+    const char *mailbox, struct rcpt_match *m)
 {
 	enum rcpt_found found;
 
-	*text = "";
+	m->key = m->text = "";
 	if (r->table == NULL)
 		return RCPT_FOUND_UNKNOWABLE;
-	found = rcpt_table_find(r->table, rules, mailbox, text);
+	found = rcpt_table_find(r->table, rules, mailbox, m);
 	if (found == RCPT_FOUND_NO_DOMAIN && !r->told_empty)
 		log_warn("smtpd",
 		    "recipients=%s domain=%s error=\"it has no entry of that "

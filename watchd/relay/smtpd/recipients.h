@@ -45,6 +45,7 @@ void recipients_recheck(struct recipients *, unsigned shrink);
 struct rcpt_table *
 recipients_read(const char *path, unsigned *line, struct mx_errbuf *);
 
+const char *recipients_path(const struct recipients *);
 /* Was there ever a good one? */
 bool recipients_known(const struct recipients *);
 /* As rcpt_table_names() and rcpt_table_lists(). */
@@ -55,6 +56,6 @@ bool recipients_lists(const struct recipients *, const struct rcpt_rules *,
 int64_t recipients_written_ms(const struct recipients *);
 /* RCPT_FOUND_NO_DOMAIN is said once in the log for each version of a list. */
 enum rcpt_found recipients_find(struct recipients *, const struct rcpt_rules *,
-    const char *mailbox, const char **text);
+    const char *mailbox, struct rcpt_match *);
 
 #endif

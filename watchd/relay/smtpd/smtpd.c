@@ -528,7 +528,8 @@ smtpd_bound(struct smtpd *m, unsigned n)
 }
 
 void
-smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size)
+smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
+    struct buf *rule)
 {
 	struct policy_verdict v;
 	struct smtp_path path;
@@ -539,6 +540,7 @@ smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size)
 		return;
 	}
 	policy_rcpt(m->policy, &m->ops, false, &path, &v);
+	policy_say(&v, path.mailbox, rule);
 	strlcpy(dst, v.code == 250 ? "250 2.1.5 Ok" : v.reply, size);
 	dst[strcspn(dst, "\r\n")] = '\0';
 }

@@ -95,9 +95,10 @@ void smtpd_bound(struct smtpd *, unsigned n);
 unsigned smtpd_sessions_max(const struct smtpd *);
 bool smtpd_stress(const struct smtpd *);
 
-/* The reply that RCPT for it would get now, without its line end, for `why`. */
-void
-smtpd_rcpt_reply(struct smtpd *, const char *mailbox, char *dst, size_t size);
+/* The reply that RCPT for it would get now, without its line end, and what decides
+ * that, for `why`. */
+void smtpd_rcpt_reply(struct smtpd *, const char *mailbox, char *dst,
+    size_t size, struct buf *rule);
 /* Recipient validity by the domain's file, for tests. */
 enum smtpd_rcpt {
 	SMTPD_RCPT_OK,
