@@ -112,8 +112,8 @@ warn_at(const char *path, unsigned line)
 	fputs(" warning: ", stderr);
 }
 
-/* The list of n domains, which name the same file. A running daemon would keep the
- * last good one; one that starts has none. */
+/* The list of n domains, which name the same file. A daemon keeps the last good
+ * one, over a restart too: it is a warning. */
 static void
 check_recipients_file(const struct conf_domain *const *d, size_t n)
 {
@@ -125,9 +125,8 @@ check_recipients_file(const struct conf_domain *const *d, size_t n)
 	if (t == NULL) {
 		warn_at(path, line);
 		fprintf(stderr,
-		    "%s; until this is mended, mail for its domains is "
-		    "answered "
-		    "with 451 after a start\n",
+		    "%s; until this is mended, a start goes by the last good "
+		    "copy of it, and answers 451 where there is none\n",
 		    eb.text);
 		return;
 	}

@@ -261,9 +261,8 @@ keep_one(struct recipients_watch *w, struct look *l)
 		goto out;
 	if (keep_store(w->folder, l->path, data, len, &eb) < 0)
 		log_warn("smtpd",
-		    "recipients=%s error=%s consequence=\"after a restart it "
-		    "is "
-		    "believed as it is then\"",
+		    "recipients=%s not_kept=%s consequence=\"a restart has "
+		    "nothing to compare it with\"",
 		    log_q(l->path), log_q(eb.text));
 out:
 	buf_fini(&old);
