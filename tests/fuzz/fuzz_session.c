@@ -233,15 +233,22 @@ connect_to(struct smtpd *m)
 /* A server has had its first client: the run that is the first to allocate a
  * table looks to libFuzzer as if it leaked, and is run and searched again. */
 static void
-make_server(struct smtpd **m, struct config *conf)
+make_servers(void)
 {
 	static const struct smtpd_ops ops = { .primary_up = primary_up };
 	struct mx_errbuf eb;
+	struct smtpd **m;
 
-	*m = smtpd_create(world.loop, NULL, world.stats, &ops);
-	MX_ASSERT(smtpd_configure(*m, conf, &eb) == 0);
-	close(connect_to(*m));
-	settle(*m);
+	for (unsigned i = 0; i < 4; i++) {
+		m = &world.smtpd[i / 2][i % 2];
+		if (*m != NULL)
+			continue;
+		*m = smtpd_create(world.loop, NULL, world.stats, &ops);
+		MX_ASSERT(
+		    smtpd_configure(*m, world.conf[i / 2][i % 2], &eb) == 0);
+		close(connect_to(*m));
+		settle(*m);
+	}
 }
 
 /* Everything goes but what costs most to make, the other servers. */
@@ -254,10 +261,7 @@ abandon(void)
 	MX_ASSERT(fake.begun - fake.aborted >= fake.nmessages);
 	fake_relay_fini();
 	fake_relay_init(world.loop);
-	for (unsigned i = 0; i < 4; i++)
-		if (world.smtpd[i / 2][i % 2] == NULL)
-			make_server(&world.smtpd[i / 2][i % 2],
-			    world.conf[i / 2][i % 2]);
+	make_servers();
 }
 
 /* Of a server's thread the sanitizer marks the whole stack, twice. */
@@ -300,9 +304,7 @@ world_init(void)
 	world.loop = loop_create();
 	world.stats = stats_create();
 	fake_relay_init(world.loop);
-	for (i = 0; i < 4; i++)
-		make_server(&world.smtpd[i / 2][i % 2],
-		    world.conf[i / 2][i % 2]);
+	make_servers();
 }
 
 /* ---- the client */

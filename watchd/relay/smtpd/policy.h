@@ -84,8 +84,8 @@ struct policy_verdict {
 void policy_rcpt(const struct policy *, const struct smtpd_ops *, bool report,
     struct smtp_path *path, struct policy_verdict *);
 
-/* Appends what decided, in a sentence for the operator. */
-void
+/* Appends what decided, in a sentence for the operator; -MX_ETOOBIG. */
+int
 policy_say(const struct policy_verdict *, const char *mailbox, struct buf *);
 
 /* Makes it the refusal of a client that is in that list. */

@@ -540,7 +540,7 @@ smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
 		return;
 	}
 	policy_rcpt(m->policy, &m->ops, false, &path, &v);
-	policy_say(&v, path.mailbox, rule);
+	(void)policy_say(&v, path.mailbox, rule); /* or none */
 	strlcpy(dst, v.code == 250 ? "250 2.1.5 Ok" : v.reply, size);
 	dst[strcspn(dst, "\r\n")] = '\0';
 }
