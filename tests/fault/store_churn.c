@@ -25,13 +25,6 @@ struct churn {
 	unsigned waiting, failed;
 };
 
-static uint64_t
-chance(struct churn *c, uint64_t below)
-{
-	c->seed = c->seed * 6364136223846793005u + 1442695040888963407u;
-	return (c->seed >> 33) % below;
-}
-
 static void
 one_done(struct churn *c, int rc)
 {
@@ -64,7 +57,8 @@ static struct envelope *
 make(struct churn *c)
 {
 	struct envelope *e = kit_envelope("example.org");
-	uint64_t n = chance(c, 8) == 0 ? chance(c, 500) : chance(c, 4);
+	uint64_t n = kit_chance(&c->seed, 8) == 0 ? kit_chance(&c->seed, 500) :
+						    kit_chance(&c->seed, 4);
 	char name[64];
 
 	for (; n > 0; n--) {
@@ -111,10 +105,12 @@ static void
 set_state(struct churn *c)
 {
 	char key[64], value[3000];
-	size_t len = chance(c, 3) == 0 ? 0 : (size_t)chance(c, sizeof(value));
+	size_t len = kit_chance(&c->seed, 3) == 0 ?
+	    0 :
+	    (size_t)kit_chance(&c->seed, sizeof(value));
 
 	snprintf(key, sizeof(key), "known:d%u.example",
-	    (unsigned)chance(c, 300));
+	    (unsigned)kit_chance(&c->seed, 300));
 	memset(value, 'v', sizeof(value));
 	c->waiting++;
 	store_state_put(c->kit.store, key, value, len, on_done, c, 0);
@@ -124,11 +120,11 @@ set_state(struct churn *c)
 static void
 burst(struct churn *c)
 {
-	unsigned from = (unsigned)chance(c, MESSAGES), what, i;
-	unsigned n = 1 + (unsigned)chance(c, BURST);
-	unsigned step = 1 + (unsigned)chance(c, 3);
+	unsigned from = (unsigned)kit_chance(&c->seed, MESSAGES), what, i;
+	unsigned n = 1 + (unsigned)kit_chance(&c->seed, BURST);
+	unsigned step = 1 + (unsigned)kit_chance(&c->seed, 3);
 
-	what = (unsigned)chance(c, 4);
+	what = (unsigned)kit_chance(&c->seed, 4);
 	for (; n > 0; n--, from += step) {
 		i = from % MESSAGES;
 		if (c->ids[i] == 0) {
@@ -136,7 +132,7 @@ burst(struct churn *c)
 				add(c, i);
 		} else if (what == 1) {
 			change(c, i);
-			if (chance(c, 3) == 0)
+			if (kit_chance(&c->seed, 3) == 0)
 				change(c, i); /* in the same transaction */
 		} else if (what >= 2)
 			drop(c, i);
@@ -193,7 +189,7 @@ main(int argc, char **argv)
 	MX_ASSERT(kit_open(&c->kit));
 	for (unsigned i = 0; i < rounds; i++) {
 		burst(c);
-		if (chance(c, 60) == 0)
+		if (kit_chance(&c->seed, 60) == 0)
 			empty(c);
 		if (i % 40 == 39)
 			wrong += check(c);

@@ -64,18 +64,9 @@ by_scan(struct corrupt *c)
 }
 
 static void
-on_state(void *arg, const char *key, const void *value, size_t len)
-{
-	(void)arg;
-	(void)key;
-	(void)value;
-	(void)len;
-}
-
-static void
 by_state(struct corrupt *c)
 {
-	store_state_each(c->kit.store, "", on_state, NULL);
+	kit_states(&c->kit);
 }
 
 static void

@@ -55,13 +55,6 @@ struct damage {
 	unsigned waiting, wrong, refused, died;
 };
 
-static uint64_t
-chance(struct damage *d, uint64_t below)
-{
-	d->seed = d->seed * 6364136223846793005u + 1442695040888963407u;
-	return (d->seed >> 33) % below;
-}
-
 /* ---- a spool with a past */
 
 static void
@@ -159,7 +152,7 @@ make_spool(struct damage *d)
 		struct message *m = &d->msgs[i];
 
 		m->seed = i;
-		m->len = i == 50 ? 300000 : (size_t)chance(d, 4000);
+		m->len = i == 50 ? 300000 : (size_t)kit_chance(&d->seed, 4000);
 		commit(d, m, i % 40 == 20 ? RCPTS : 0);
 	}
 	d->kit.done = false;
@@ -261,14 +254,14 @@ hurt(struct damage *d, char **old)
 {
 	static const char long_value[] = { 0, 0, 0, 3 }; /* 48 MB */
 	struct file *f = &d->files[0];
-	unsigned how = (unsigned)chance(d, 7);
+	unsigned how = (unsigned)kit_chance(&d->seed, 7);
 	size_t at, n, i;
 	char *key;
 
-	if (how > 2 && chance(d, 4) == 0)
-		f = &d->files[2 + chance(d, d->nfiles - 2)];
+	if (how > 2 && kit_chance(&d->seed, 4) == 0)
+		f = &d->files[2 + kit_chance(&d->seed, d->nfiles - 2)];
 	*old = mem_dup(f->data, f->len);
-	at = (size_t)chance(d, f->len);
+	at = (size_t)kit_chance(&d->seed, f->len);
 	switch (how) {
 	case 0: /* a sector */
 		at -= at % 512;
@@ -277,9 +270,9 @@ hurt(struct damage *d, char **old)
 		break;
 	case 1: /* what stands at the beginning of a page matters most */
 		at -= at % PAGE;
-		at += (size_t)chance(d, 64);
+		at += (size_t)kit_chance(&d->seed, 64);
 		at = at < f->len ? at : f->len - 1;
-		f->data[at] ^= (char)(1 + chance(d, 255));
+		f->data[at] ^= (char)(1 + kit_chance(&d->seed, 255));
 		break;
 	case 2: /* LMDB believes it, and the map is not as long as that */
 		key = f->data;
@@ -290,12 +283,12 @@ hurt(struct damage *d, char **old)
 		}
 		break;
 	case 3:
-		n = 1 + (size_t)chance(d, 16);
+		n = 1 + (size_t)kit_chance(&d->seed, 16);
 		for (i = 0; i < n && at + i < f->len; i++)
-			f->data[at + i] = (char)chance(d, 256);
+			f->data[at + i] = (char)kit_chance(&d->seed, 256);
 		break;
 	default:
-		f->data[at] ^= (char)(1 << chance(d, 8));
+		f->data[at] ^= (char)(1 << kit_chance(&d->seed, 8));
 		break;
 	}
 	printf("%s at %zu: ", f->name, at);

@@ -49,13 +49,6 @@ struct trial {
 	unsigned refused, died, failed, unseen, wrong;
 };
 
-static uint64_t
-chance(struct trial *t, uint64_t below)
-{
-	t->seed = t->seed * 6364136223846793005u + 1442695040888963407u;
-	return (t->seed >> 33) % below;
-}
-
 /* ---- many requests at once, as a daemon has them */
 
 static void
@@ -146,15 +139,6 @@ remove_some(struct trial *t, unsigned from, unsigned step)
 	settle(t);
 }
 
-static void
-on_state(void *arg, const char *key, const void *value, size_t len)
-{
-	(void)arg;
-	(void)key;
-	(void)value;
-	(void)len;
-}
-
 /* A spool with a past: free pages, overflow pages, pages that were split. */
 static void
 make_spool(struct trial *t)
@@ -166,7 +150,7 @@ make_spool(struct trial *t)
 	t->kit.conf.map_size = 4u << 20;
 	MX_ASSERT(kit_open(&t->kit));
 	for (unsigned i = 0; i < MESSAGES; i++)
-		t->ids[i] = commit(t, (size_t)chance(t, 2000),
+		t->ids[i] = commit(t, (size_t)kit_chance(&t->seed, 2000),
 		    i % 40 == 20 ? RCPTS : 0);
 	settle(t);
 	store_state_put(t->kit.store, "known:example.org", "1 2 3", 5, NULL,
@@ -203,19 +187,19 @@ get16(const char *at)
 static size_t
 choose_place(struct trial *t)
 {
-	size_t page = (size_t)chance(t, t->len / PAGE) * PAGE;
+	size_t page = (size_t)kit_chance(&t->seed, t->len / PAGE) * PAGE;
 	const char *head = t->data + page;
 	unsigned keys = get16(head + 12) > 16 ? (get16(head + 12) - 16) / 2 : 0;
-	uint64_t what = chance(t, 10);
+	uint64_t what = kit_chance(&t->seed, 10);
 
 	if (what < 4)
-		return page + 8 + (size_t)chance(t, 8);
+		return page + 8 + (size_t)kit_chance(&t->seed, 8);
 	if (keys == 0 || keys > PAGE / 4 || what > 8)
-		return page + (size_t)chance(t, PAGE);
+		return page + (size_t)kit_chance(&t->seed, PAGE);
 	if (what < 6)
-		return page + 16 + (size_t)chance(t, 2 * keys);
-	return page + get16(head + 16 + 2 * chance(t, keys)) +
-	    (size_t)chance(t, 8);
+		return page + 16 + (size_t)kit_chance(&t->seed, 2 * keys);
+	return page + get16(head + 16 + 2 * kit_chance(&t->seed, keys)) +
+	    (size_t)kit_chance(&t->seed, 8);
 }
 
 static struct flip
@@ -224,15 +208,15 @@ choose(struct trial *t)
 	struct flip f = { .n = 1 };
 
 	f.at = choose_place(t);
-	f.live = chance(t, 2) == 0;
-	if (chance(t, 4) == 0)
-		f.n = 1 + (size_t)chance(t, sizeof(f.mask));
+	f.live = kit_chance(&t->seed, 2) == 0;
+	if (kit_chance(&t->seed, 4) == 0)
+		f.n = 1 + (size_t)kit_chance(&t->seed, sizeof(f.mask));
 	if (f.at + f.n > t->len)
 		f.at = t->len - f.n;
 	for (size_t i = 0; i < f.n; i++)
-		f.mask[i] = f.n == 1 && chance(t, 3) > 0 ?
-		    (uint8_t)(1u << chance(t, 8)) :
-		    (uint8_t)(1 + chance(t, 255));
+		f.mask[i] = f.n == 1 && kit_chance(&t->seed, 3) > 0 ?
+		    (uint8_t)(1u << kit_chance(&t->seed, 8)) :
+		    (uint8_t)(1 + kit_chance(&t->seed, 255));
 	return f;
 }
 
@@ -256,7 +240,7 @@ static void
 work(struct trial *t)
 {
 	(void)kit_scan(&t->kit);
-	store_state_each(t->kit.store, "", on_state, NULL);
+	kit_states(&t->kit);
 	update_some(t, 3);
 	for (unsigned i = 0; i < 10; i++)
 		(void)commit(t, 1000, i == 5 ? RCPTS : 0);

@@ -58,13 +58,6 @@ struct power {
 	uint64_t seed;
 };
 
-static uint64_t
-chance(struct power *p, uint64_t below)
-{
-	p->seed = p->seed * 6364136223846793005u + 1442695040888963407u;
-	return (p->seed >> 33) % below;
-}
-
 static unsigned
 count_ask(struct count *c)
 {
@@ -131,14 +124,15 @@ commit_one(struct power *p)
 	p->msgs = mem_grow(p->msgs, p->nmsgs + 1, sizeof(*p->msgs));
 	m = &p->msgs[p->nmsgs];
 	*m = (struct message){ .id = store_tx_id(tx),
-		.seed = chance(p, 1u << 30),
-		.nparts = 1 + (unsigned)chance(p, PARTS_MAX),
+		.seed = kit_chance(&p->seed, 1u << 30),
+		.nparts = 1 + (unsigned)kit_chance(&p->seed, PARTS_MAX),
 		.committed = NEVER,
 		.remove_asked = NEVER,
 		.removed = NEVER };
 	/* small ones share a segment, above 256 KB each has its own */
-	m->len =
-	    chance(p, 12) == 0 ? 262145 + chance(p, 70000) : chance(p, 20000);
+	m->len = kit_chance(&p->seed, 12) == 0 ?
+	    262145 + kit_chance(&p->seed, 70000) :
+	    kit_chance(&p->seed, 20000);
 	data = mem_alloc(m->len + 1);
 	kit_fill(data, m->len, m->seed);
 	MX_ASSERT(store_tx_append(tx, data, m->len) == 0);
@@ -214,12 +208,12 @@ batch(struct power *p)
 
 		if (m->remove_asked != NEVER)
 			continue;
-		if (chance(p, 6) == 0)
+		if (kit_chance(&p->seed, 6) == 0)
 			remove_one(p, i);
-		else if (chance(p, 8) == 0)
+		else if (kit_chance(&p->seed, 8) == 0)
 			change_one(p, i);
 	}
-	for (n = 1 + chance(p, BATCH); n > 0; n--)
+	for (n = 1 + kit_chance(&p->seed, BATCH); n > 0; n--)
 		commit_one(p);
 	value = count_ask(&p->state);
 	p->waiting++;
@@ -405,12 +399,12 @@ cut(struct power *p, size_t now)
 	static const char *const luck[] = { "loses", "keeps", "tears",
 		"forgets names", "forgets data" };
 	unsigned wrong_before = p->wrong;
-	enum disk_luck l = chance(p, 2) == 0 ?
+	enum disk_luck l = kit_chance(&p->seed, 2) == 0 ?
 	    DISK_TEARS :
-	    (enum disk_luck)chance(p, DISK_LUCK_MAX);
+	    (enum disk_luck)kit_chance(&p->seed, DISK_LUCK_MAX);
 
 	remove_tree(p->cut);
-	disk_rebuild(p->cut, now, l, chance(p, 1u << 30));
+	disk_rebuild(p->cut, now, l, kit_chance(&p->seed, 1u << 30));
 	check_spool(p, now);
 	p->cuts++;
 	if (p->wrong > wrong_before)
@@ -438,7 +432,7 @@ run_round(struct power *p, unsigned round)
 	    to - from, p->nmsgs, p->wrong);
 	if (p->wrong > 0)
 		return;
-	cut(p, from + chance(p, to - from));
+	cut(p, from + kit_chance(&p->seed, to - from));
 	disk_forget();
 	go_on_from_here(p);
 }

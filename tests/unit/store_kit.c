@@ -315,6 +315,28 @@ kit_on_scanned(void *arg, int rc, uint64_t damaged)
 	kit_done(k);
 }
 
+static void
+on_state(void *arg, const char *key, const void *value, size_t len)
+{
+	(void)arg;
+	(void)key;
+	(void)value;
+	(void)len;
+}
+
+void
+kit_states(struct kit *k)
+{
+	store_state_each(k->store, "", on_state, NULL);
+}
+
+uint64_t
+kit_chance(uint64_t *seed, uint64_t below)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (*seed >> 33) % below;
+}
+
 uint64_t
 kit_scan(struct kit *k)
 {

@@ -46,6 +46,9 @@ int kit_load(struct kit *, uint64_t id, size_t body_max);
 /* 0 when the message is there with this body, whole. */
 int kit_verify(struct kit *, uint64_t id, size_t len, uint64_t seed);
 uint64_t kit_scan(struct kit *);
+void kit_states(struct kit *); /* reads all of them */
+/* The next number of a series that begins with *seed, below `below`. */
+uint64_t kit_chance(uint64_t *seed, uint64_t below);
 unsigned kit_segments(struct kit *, uint64_t *blocks); /* files in seg/ */
 
 #endif
