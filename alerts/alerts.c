@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "alerts/alerts_int.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,8 +13,13 @@
 void
 alerts_mail_free(struct mail *m)
 {
+	struct fetch_answer *fa = (struct fetch_answer *)(void *)m;
 	struct alerts_mail *am = (struct alerts_mail *)(void *)m;
 
+	if (m->kind == MAIL_ANSWER) {
+		fetch_answer_drop(&fa);
+		return;
+	}
 	config_unref(&am->conf);
 	mem_free(&am);
 }
@@ -34,22 +37,13 @@ post(struct alerts *a, int kind, struct config *conf, const char *name,
 	mailbox_post(a->box, &am->mail);
 }
 
-static void
-drop_errand(void *arg)
-{
-	struct errand *e = arg;
-
-	mem_free(&e);
-}
-
 struct alerts *
 alerts_create(struct config *conf, struct snapshot_box *snapshots,
-    struct spawner *spawner)
+    struct fetcher *fetch)
 {
 	struct alerts *a = mem_alloc(sizeof(*a));
 	struct mx_errbuf eb = { "" };
 
-	MX_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
 	a->conf = config_ref(conf);
 	a->loop_conf = config_ref(conf);
 	a->snapshots = snapshots;
@@ -65,8 +59,7 @@ alerts_create(struct config *conf, struct snapshot_box *snapshots,
 	ledger_init(&a->ledger);
 	if (ledger_load(&a->ledger, a->path, &eb) != 0)
 		log_error("alerts", "problem=%s", log_q(eb.text));
-	a->transport = transport_create(spawner, notify_done, a);
-	transport_on_drop(a->transport, drop_errand);
+	a->fetch = fetch_client_create(fetch, a->box, MAIL_ANSWER);
 	MX_ASSERT(thread_start(&a->thread, alerts_run, a) == 0);
 	return a;
 }
@@ -88,6 +81,7 @@ alerts_destroy(struct alerts **ap)
 		return;
 	post(a, MAIL_STOP, NULL, "", 0);
 	pthread_join(a->thread, NULL);
+	fetch_client_destroy(&a->fetch);
 	mailbox_destroy(&a->box, alerts_mail_free);
 	rules_destroy(&a->rules);
 	ledger_fini(&a->ledger);
@@ -101,7 +95,6 @@ alerts_destroy(struct alerts **ap)
 	pthread_mutex_destroy(&a->state);
 	pthread_mutex_destroy(&a->shown);
 	mem_free(ap);
-	curl_global_cleanup();
 }
 
 /* The event is in the next snapshot, or in the one after: the thread looks each

@@ -14,13 +14,13 @@
 #include "status/snapshot.h"
 
 struct alerts;
-struct spawner;
+struct fetcher;
 
 /* Starts the thread; programs are the spawner's, which is borrowed. Never
  * NULL: alerts that cannot be remembered (the file is broken, the thread's
  * directory full) are logged and told all the same. */
 struct alerts *
-alerts_create(struct config *, struct snapshot_box *, struct spawner *);
+alerts_create(struct config *, struct snapshot_box *, struct fetcher *);
 /* A new configuration; files of secrets are read again. */
 void alerts_configure(struct alerts *, struct config *);
 /* Lets what is being sent come to its end, for two seconds at most; what is

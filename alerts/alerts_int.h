@@ -9,10 +9,11 @@
 #include <pthread.h>
 
 #include "alerts/alerts.h"
+#include "alerts/format.h"
 #include "alerts/ledger.h"
-#include "alerts/transport.h"
 #include "base/buf.h"
 #include "base/mailbox.h"
+#include "fetch/fetch.h"
 
 #define ALERTS_TESTS 16
 /* An alert that does not fit is shown when its block is remade for another
@@ -83,7 +84,8 @@ struct alerts {
 
 	/* the alert thread's */
 	struct config *conf;
-	struct transport *transport;
+	struct fetch_client *fetch;
+	unsigned under_way; /* errands without an answer */
 	struct rules *rules;
 	struct receiver *receiver;
 	size_t nreceivers;
@@ -125,10 +127,13 @@ void receiver_context(const struct alerts *, const struct receiver *,
 void notify_entries(struct alerts *); /* marks them attempted */
 /* Starts what notify_entries() found, after the ledger was saved. */
 void notify_send(struct alerts *);
-void notify_done(void *errand, const struct send_result *, void *alerts);
+void notify_done(struct alerts *, struct errand *, const struct send_result *);
 /* for those below */
 struct errand *errand_create(enum errand_what, const char *name);
 void notify_message(struct alerts *, const struct receiver *, struct message *,
+    struct errand *);
+/* Takes what both hold. */
+void notify_carry(struct alerts *, struct message *, struct carry *,
     struct errand *);
 /* How a receiver is, from what came of one message. failing_ms: its own or
  * that of one of its addresses. */
@@ -156,7 +161,7 @@ bool heartbeat_alive(const struct config *, const struct snapshot *,
     int64_t now, int64_t wall_ms);
 
 /* thread.c */
-enum { MAIL_CONF, MAIL_LOOK, MAIL_TEST, MAIL_STOP };
+enum { MAIL_CONF, MAIL_LOOK, MAIL_TEST, MAIL_STOP, MAIL_ANSWER };
 
 struct alerts_mail {
 	struct mail mail; /* first */

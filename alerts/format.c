@@ -3,7 +3,6 @@
 #include "alerts/format.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,54 +10,14 @@
 #include "base/mem.h"
 #include "net/hmac.h"
 
-#define KEY_MAX	   255 /* what PagerDuty takes */
-#define HEADER_MAX (SECRET_MAX + 64)
-
-void
-message_init(struct message *m, enum message_carrier carrier)
-{
-	memset(m, 0, sizeof(*m));
-	m->carrier = carrier;
-	buf_init(&m->body, MESSAGE_MAX);
-}
-
-void
-message_fini(struct message *m)
-{
-	for (size_t i = 0; i < m->header.n; i++)
-		mem_free(&m->header.s[i]);
-	mem_free(&m->header.s);
-	mem_free(&m->url);
-	buf_fini(&m->body);
-	m->header.n = 0;
-}
-
-void
-message_header(struct message *m, const char *fmt, ...)
-{
-	char line[HEADER_MAX];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	MX_ASSERT(n >= 0 && (size_t)n < sizeof(line)); /* see SECRET_MAX */
-	line[strcspn(line, "\r\n")] = '\0';
-	m->header.s =
-	    mem_grow(m->header.s, m->header.n + 1, sizeof(*m->header.s));
-	m->header.s[m->header.n++] = mem_strdup(line);
-	explicit_bzero(line, sizeof(line));
-}
+#define KEY_MAX 255 /* what PagerDuty takes */
 
 char *
 format_ascii(const char *text)
 {
 	char *s = mem_strdup(text);
 
-	for (char *p = s; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
+	text_ascii(s);
 	return s;
 }
 

@@ -7,11 +7,8 @@
 #define MX_ALERTS_FORMAT_H
 
 #include "alerts/note.h"
-#include "base/buf.h"
+#include "fetch/carry.h"
 #include "status/json.h"
-
-#define MESSAGE_MAX (512u << 10)
-#define SECRET_MAX  8192 /* of a token, which may be a signed one */
 
 /* Settings from the configuration, the secrets and the host name; borrowed. */
 struct format_ctx {
@@ -25,19 +22,6 @@ struct format_ctx {
 	int64_t now_ms;
 	int64_t phase_ms; /* the same for each attempt to say the same */
 };
-
-enum message_carrier { CARRY_HTTP, CARRY_SMTP, CARRY_EXEC };
-
-struct message {
-	enum message_carrier carrier;
-	char *url;
-	struct strlist header; /* "Name: value" */
-	struct buf body;
-};
-
-void message_init(struct message *, enum message_carrier);
-void message_fini(struct message *);
-void message_header(struct message *, const char *fmt, ...) MX_PRINTF(2, 3);
 
 /* One of those below, by the receiver's type. Not for alertmanager. */
 void format_note(const struct format_ctx *, const struct note *, bool resolve,

@@ -64,8 +64,8 @@ notify_heartbeats(struct alerts *a, const struct snapshot *s)
 		message_init(&m, CARRY_HTTP);
 		m.url = mem_strdup(h->conf->url);
 		c.ca_file = h->conf->ca_file;
-		c.arg = errand_create(ERRAND_HEARTBEAT, h->shown.name);
-		transport_send(a->transport, &m, &c);
+		notify_carry(a, &m, &c,
+		    errand_create(ERRAND_HEARTBEAT, h->shown.name));
 	}
 }
 
@@ -81,7 +81,7 @@ notify_heartbeat_done(struct alerts *a, const struct errand *er,
 		if (strcmp(h->shown.name, er->name) != 0)
 			continue;
 		h->busy = false;
-		if (res->result == OUTBOX_SENT)
+		if (res->result == CARRY_SENT)
 			h->shown.last_success = clock_wall();
 		else if (log_limit_ok(&limit, 60))
 			log_warn("alerts", "heartbeat=%s problem=%s", er->name,

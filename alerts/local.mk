@@ -1,9 +1,9 @@
-# Alerts: rules, instances, outbox, formats, transports, and their thread.
+# Alerts: rules, instances, outbox, formats, and their thread.
 dist_man_MANS += doc/mxwatch-alerts.7
 
 if HAVE_CURL
 noinst_LIBRARIES += libmx_alerts.a
-libmx_alerts_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(CJSON_CFLAGS)
+libmx_alerts_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_alerts_a_SOURCES = \
 	alerts/alerts.c alerts/alerts.h alerts/alerts_int.h \
 	alerts/fmt_alertmanager.c \
@@ -24,13 +24,9 @@ libmx_alerts_a_SOURCES = \
 	alerts/receiver.c \
 	alerts/rules.c alerts/rules.h \
 	alerts/trend.c alerts/trend.h \
-	alerts/thread.c \
-	alerts/transport.c alerts/transport.h alerts/transport_int.h \
-	alerts/via_exec.c \
-	alerts/via_http.c \
-	alerts/via_smtp.c
+	alerts/thread.c
 
-ALERTS_TEST_L = $(ALERTS_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L)
+ALERTS_TEST_L = $(ALERTS_L) $(FETCH_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \

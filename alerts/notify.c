@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * notify: from the outbox to the transport and back. To one receiver one
+ * notify: from the outbox to the fetch thread and back. To one receiver one
  * message is on its way at a time, so that nothing overtakes; a receiver that
  * fails is left alone for a growing while. */
 #include <stdio.h>
@@ -20,6 +20,24 @@ errand_create(enum errand_what what, const char *name)
 	return e;
 }
 
+static void
+drop_errand(void *arg)
+{
+	struct errand *e = arg;
+
+	mem_free(&e);
+}
+
+void
+notify_carry(struct alerts *a, struct message *m, struct carry *c,
+    struct errand *e)
+{
+	c->arg = e;
+	c->drop = drop_errand;
+	a->under_way++;
+	fetch_send(a->fetch, m, c);
+}
+
 void
 notify_message(struct alerts *a, const struct receiver *r, struct message *m,
     struct errand *e)
@@ -29,11 +47,10 @@ notify_message(struct alerts *a, const struct receiver *r, struct message *m,
 		.from = r->from,
 		.user = r->conf->user,
 		.password = r->password,
-		.to = &r->conf->to,
-		.argv = &r->conf->command,
-		.arg = e };
+		.to = r->conf->to,
+		.argv = r->conf->command };
 
-	transport_send(a->transport, m, &c);
+	notify_carry(a, m, &c, e);
 }
 
 /* Picks what is sent next, one for each receiver that is free, and marks it,
@@ -98,7 +115,7 @@ void
 notify_result(struct receiver *r, int64_t *failing_ms,
     const struct send_result *res, unsigned failures)
 {
-	if (res->result == OUTBOX_SENT) {
+	if (res->result == CARRY_SENT) {
 		r->shown.sent++;
 		r->shown.last_success = clock_wall();
 		r->rejected = false;
@@ -112,7 +129,7 @@ notify_result(struct receiver *r, int64_t *failing_ms,
 	}
 	r->shown.failed++;
 	(void)strlcpy(r->shown.error, res->text, sizeof(r->shown.error));
-	r->rejected = res->result == OUTBOX_REJECTED;
+	r->rejected = res->result == CARRY_REJECTED;
 	if (*failing_ms == 0)
 		*failing_ms = clock_wall_ms();
 	if (failures <= 1 || failures % 10 == 0)
@@ -129,11 +146,11 @@ entry_done(struct alerts *a, const struct errand *er,
 
 	if (r != NULL) {
 		r->busy = false;
-		r->failures = res->result == OUTBOX_RETRY ? r->failures + 1 : 0;
-		r->not_before = res->result == OUTBOX_RETRY ? clock_now() +
+		r->failures = res->result == CARRY_RETRY ? r->failures + 1 : 0;
+		r->not_before = res->result == CARRY_RETRY ? clock_now() +
 			outbox_backoff_ms(r->failures, res->retry_after_ms) *
 			    CLOCK_MS :
-							      0;
+							     0;
 		notify_result(r, &r->failing_ms, res, r->failures);
 	}
 	if (e == NULL)
@@ -142,19 +159,17 @@ entry_done(struct alerts *a, const struct errand *er,
 	    "receiver=%s alert=%s group=%s action=%s result=%s text=%s",
 	    er->name, note_name(&e->note), log_q(e->note.group),
 	    er->resolve ? "resolve" : "trigger",
-	    res->result == OUTBOX_SENT	    ? "sent" :
-		res->result == OUTBOX_RETRY ? "later" :
-					      "rejected",
+	    res->result == CARRY_SENT	   ? "sent" :
+		res->result == CARRY_RETRY ? "later" :
+					     "rejected",
 	    log_q(res->text));
 	outbox_done(&a->ledger.outbox, e, res->result, clock_wall_ms());
 }
 
 void
-notify_done(void *errand, const struct send_result *res, void *alerts)
+notify_done(struct alerts *a, struct errand *er, const struct send_result *res)
 {
-	struct alerts *a = alerts;
-	struct errand *er = errand;
-
+	a->under_way--;
 	switch (er->what) {
 	case ERRAND_ENTRY:
 		entry_done(a, er, res);

@@ -120,7 +120,7 @@ notify_am_done(struct alerts *a, const struct errand *er,
     const struct send_result *res)
 {
 	struct receiver *r = receiver_find(a, er->name);
-	bool ok = res->result == OUTBOX_SENT;
+	bool ok = res->result == CARRY_SENT;
 	int64_t ms;
 
 	if (r == NULL)

@@ -92,7 +92,7 @@ notify_test_done(struct alerts *a, const struct errand *er,
     const struct send_result *res)
 {
 	struct receiver *r = receiver_find(a, er->name);
-	bool ok = res->result == OUTBOX_SENT;
+	bool ok = res->result == CARRY_SENT;
 
 	log_notice("alerts", "test=%s action=%s result=%s", er->name,
 	    er->what == ERRAND_TEST ? "trigger" : "resolve", log_q(res->text));

@@ -320,9 +320,9 @@ trigger_sent(struct outbox *ob, struct outbox_entry *e, int64_t now)
  * rejected may have been heard: its end is told. */
 static void
 trigger_given_up(struct outbox *ob, struct outbox_entry *e,
-    enum outbox_result result, int64_t now)
+    enum carry_result result, int64_t now)
 {
-	if (result == OUTBOX_REJECTED)
+	if (result == CARRY_REJECTED)
 		e->attempted = false;
 	if (e->ended && !e->reached && !e->attempted) {
 		outbox_remove(ob, e);
@@ -334,8 +334,8 @@ trigger_given_up(struct outbox *ob, struct outbox_entry *e,
 }
 
 void
-outbox_done(struct outbox *ob, struct outbox_entry *e,
-    enum outbox_result result, int64_t now)
+outbox_done(struct outbox *ob, struct outbox_entry *e, enum carry_result result,
+    int64_t now)
 {
 	bool expired = e->phase == OUTBOX_TRIGGER &&
 	    now - e->phase_ms >= OUTBOX_GIVE_UP_MS;
@@ -343,12 +343,12 @@ outbox_done(struct outbox *ob, struct outbox_entry *e,
 	e->in_flight = false;
 	ob->changed = true;
 	e->attempts++;
-	if (result == OUTBOX_RETRY && !expired) {
+	if (result == CARRY_RETRY && !expired) {
 		e->due_ms = now;
 		if (e->again)
 			begin_again(ob, e, now);
 	} else if (e->phase == OUTBOX_TRIGGER) {
-		if (result == OUTBOX_SENT)
+		if (result == CARRY_SENT)
 			trigger_sent(ob, e, now);
 		else
 			trigger_given_up(ob, e, result, now);

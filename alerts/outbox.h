@@ -10,6 +10,7 @@
 #define MX_ALERTS_OUTBOX_H
 
 #include "alerts/note.h"
+#include "fetch/carry.h"
 
 #define OUTBOX_MAX	   1024 /* entries of one receiver */
 #define OUTBOX_GIVE_UP_MS  INT64_C(86400000)
@@ -87,14 +88,9 @@ unsigned outbox_pending(const struct outbox *, const char *receiver);
  * from what the other side got; that is news. */
 void outbox_sending(struct outbox *, struct outbox_entry *);
 
-enum outbox_result {
-	OUTBOX_SENT,
-	OUTBOX_RETRY, /* later */
-	OUTBOX_REJECTED, /* never */
-};
 /* The end of an errand. A trigger is given up after a day; a resolve is not,
  * since somebody would look after the trigger for ever. */
-void outbox_done(struct outbox *, struct outbox_entry *, enum outbox_result,
+void outbox_done(struct outbox *, struct outbox_entry *, enum carry_result,
     int64_t now);
 /* How long a receiver is left alone after that many failures in a row. */
 int64_t outbox_backoff_ms(unsigned failures, int64_t retry_after_ms);

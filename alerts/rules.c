@@ -556,6 +556,21 @@ rule_breaker_closed(const struct view *x, struct rule_value *v)
 	    say_waiting(x, wait, sizeof(wait)));
 }
 
+/* Whoever joined or left the primary since then is judged wrongly. */
+static void
+rule_recipients_stale(const struct view *x, struct rule_value *v)
+{
+	char t[32];
+
+	v->since_ms = x->d->list_confirmed_ms;
+	v->value = (double)since_ms(v->since_ms, x->now);
+	say(v,
+	    "%.120s has not confirmed its %" PRIu64 " entries for %s%s%.120s",
+	    x->d->list, x->d->list_entries,
+	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
+	    x->d->list_trouble[0] != '\0' ? ": " : "", x->d->list_trouble);
+}
+
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,
     struct rule_value *) = {
 #define ALERT(name, ...) [ALERT_##name] = rule_##name,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * thread: the alert thread. A turn: take the mail; once a second evaluate the
  * newest snapshot; pick what is to be sent; save; send; show; then wait for
- * the network, for mail, or for the next second, in one poll. */
+ * mail, what came of an errand among it, or for the next second. */
 #include <string.h>
 
 #include "alerts/alerts_int.h"
@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define STEP_NS	 CLOCK_SEC
+#define STEP_MS	 1000
+#define STEP_NS	 (STEP_MS * CLOCK_MS)
 #define SOON_NS	 (CLOCK_SEC / 5) /* after a notice: a storm is one look */
 #define DRAIN_NS (2 * CLOCK_SEC)
 /* An alert, of what is as long as their list: 50,000 are 5 s. */
@@ -37,17 +38,38 @@ look_soon(struct alerts *a)
 }
 
 static void
+take_answer(struct alerts *a, struct mail *m)
+{
+	struct fetch_answer *fa = (struct fetch_answer *)(void *)m;
+
+	notify_done(a, fa->arg, &fa->result);
+	fetch_answer_free(&fa);
+}
+
+static int
+until_next_step(const struct alerts *a)
+{
+	int64_t ms = (a->next_step - clock_now()) / CLOCK_MS + 1;
+
+	return ms < 0 ? 0 : ms > STEP_MS ? STEP_MS : (int)ms;
+}
+
+static void
 take_mail(struct alerts *a)
 {
 	struct alerts_mail *am;
 	struct mail_list list;
 	struct mail *m;
 
-	if (!mailbox_take(a->box, &list))
+	if (!mailbox_wait(a->box, &list, until_next_step(a)))
 		return;
 	while ((m = STAILQ_FIRST(&list)) != NULL) {
 		STAILQ_REMOVE_HEAD(&list, link);
 		am = (struct alerts_mail *)(void *)m;
+		if (m->kind == MAIL_ANSWER) {
+			take_answer(a, m);
+			continue;
+		}
 		if (m->kind == MAIL_CONF)
 			take_config(a, &am->conf);
 		else if (m->kind == MAIL_LOOK)
@@ -264,7 +286,6 @@ turn(struct alerts *a)
 {
 	struct snapshot *s = NULL;
 	bool stepped = false, changed = false;
-	int64_t wait;
 
 	take_mail(a);
 	if (clock_now() >= a->next_step) {
@@ -287,13 +308,6 @@ turn(struct alerts *a)
 		a->told = false;
 	}
 	snapshot_unref(&s);
-	wait = (a->next_step - clock_now()) / CLOCK_MS + 1;
-	if (a->stopping && transport_running(a->transport) == 0)
-		wait = 0; /* nobody is waited for */
-	transport_poll(a->transport, mailbox_fd(a->box),
-	    wait < 0	    ? 0 :
-		wait > 1000 ? 1000 :
-			      (int)wait);
 }
 
 void *
@@ -308,10 +322,9 @@ alerts_run(void *arg)
 	while (!a->stopping)
 		turn(a);
 	end = clock_now() + DRAIN_NS;
-	while (transport_running(a->transport) > 0 && clock_now() < end)
+	while (a->under_way > 0 && clock_now() < end)
 		turn(a);
 	save(a);
-	transport_destroy(&a->transport);
 	receivers_free(a);
 	return NULL;
 }

@@ -46,6 +46,9 @@ smtpd_accepted_bytes_total|counter|domain
 smtpd_recipients_rejected_total|counter|code,reason
 smtpd_messages_rejected_total|counter|code,reason
 smtpd_message_size_bytes|histogram|
+recipients_list_entries|gauge|domain
+recipients_list_age_seconds|gauge|domain
+fetches_total|counter|result
 delivery_attempts_total|counter|domain
 delivery_attempts_failed_total|counter|domain,phase
 delivery_recipients_delivered_total|counter|domain

@@ -27,7 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		RB_FOREACH (e, outbox_tree, &again.outbox.tree)
 			e->in_flight = true;
 		while ((e = RB_MIN(outbox_tree, &again.outbox.tree)) != NULL) {
-			outbox_done(&again.outbox, e, OUTBOX_SENT, now);
+			outbox_done(&again.outbox, e, CARRY_SENT, now);
 			e = RB_MIN(outbox_tree, &again.outbox.tree);
 			if (e != NULL && e->phase == OUTBOX_TOLD)
 				outbox_remove(&again.outbox, e);

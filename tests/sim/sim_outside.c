@@ -361,11 +361,64 @@ smtpd_create(struct loop *l, struct queue *q, struct stats *s,
 	return NULL;
 }
 
+struct fetcher *
+fetcher_create(struct spawner *sp)
+{
+	(void)sp;
+	return NULL;
+}
+
 void
-smtpd_keep_lists(struct smtpd *m, const char *folder)
+fetcher_destroy(struct fetcher **fp)
+{
+	(void)fp;
+}
+
+struct source_set *
+source_set_create(struct loop *l, struct fetcher *f)
+{
+	(void)l;
+	(void)f;
+	return NULL;
+}
+
+void
+source_set_destroy(struct source_set **setp)
+{
+	(void)setp;
+}
+
+void
+source_set_conf(struct source_set *set, const struct source_conf *conf)
+{
+	(void)set;
+	(void)conf;
+}
+
+struct source_counts
+source_set_counts(const struct source_set *set)
+{
+	(void)set;
+	return (struct source_counts){ 0 };
+}
+
+bool
+smtpd_list(const struct smtpd *m, const char *domain,
+    struct recipients_state *st)
+{
+	(void)m;
+	(void)domain;
+	(void)st;
+	return false;
+}
+
+void
+smtpd_keep_lists(struct smtpd *m, const char *folder,
+    struct source_set *sources)
 {
 	(void)m;
 	(void)folder;
+	(void)sources;
 }
 
 struct smtpd_setup *

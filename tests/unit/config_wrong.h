@@ -352,6 +352,21 @@ static const struct bad_case wrong[] = {
 	    "2: error: domain \"example.org\": recipients "
 	    "\"/nonexistent/r\" cannot be read: No such file "
 	    "or directory" },
+	{ "recipients from nowhere",
+	    "defaults { recipients = \"http://u:p@a.test/l\" }\n",
+	    "2: error: defaults: recipients: the source is neither a path nor "
+	    "https:// nor exec:/path" },
+	{ "recipients with a password",
+	    "defaults { recipients = \"https://u:p@a.test/l\" }\n",
+	    "2: error: defaults: recipients: the source has a user name: a "
+	    "token comes from a file" },
+	{ "recipients of no program",
+	    "defaults { recipients = \"exec:/nowhere/l a\" }\n",
+	    "2: error: defaults: recipients: \"/nowhere/l\" cannot be run: No "
+	    "such file or directory" },
+	{ "fetched too often", "fetch { interval = \"0s\" }\n",
+	    "2: error: fetch: interval \"0s\" is out of range; it may be 1s "
+	    "to 1d" },
 	{ "recipients that are a directory",
 	    "defaults { recipients = \"/\" }\n",
 	    "2: error: defaults: recipients \"/\" "

@@ -50,7 +50,7 @@ next(struct outbox *ob, int64_t now)
 }
 
 static void
-done(struct outbox *ob, int64_t now, enum outbox_result result)
+done(struct outbox *ob, int64_t now, enum carry_result result)
 {
 	struct outbox_entry *e = outbox_next(ob, "r", now);
 
@@ -77,24 +77,24 @@ the_way_of_an_entry(void **st)
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += SEC, W, 1, false);
 	assert_string_equal(next(&ob, t), "trigger");
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	fire(&ob, t += 600 * SEC, W, 1, false);
 	assert_string_equal(next(&ob, t), "");
 	/* worse: at once */
 	fire(&ob, t += SEC, C, 1, false);
 	assert_string_equal(next(&ob, t), "trigger");
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	/* better: nothing; repeat: after four hours */
 	fire(&ob, t += 14399 * SEC, W, 1, false);
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += SEC, W, 1, false);
 	assert_string_equal(next(&ob, t), "trigger");
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	fire(&ob, t += SEC, W, 0, false);
 	assert_string_equal(next(&ob, t), "resolve");
-	done(&ob, t, OUTBOX_RETRY);
+	done(&ob, t, CARRY_RETRY);
 	assert_string_equal(next(&ob, t), "resolve");
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	assert_null(RB_MIN(outbox_tree, &ob.tree));
 	outbox_fini(&ob);
 }
@@ -109,7 +109,7 @@ those_who_join(void **st)
 	outbox_init(&ob);
 	fire(&ob, t, W, 1, false);
 	fire(&ob, t += 30 * SEC, W, 1, false);
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	fire(&ob, t += 60 * SEC, W, 2, false);
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += 240 * SEC, W, 2, false);
@@ -142,21 +142,21 @@ resolve_follows_its_trigger(void **st)
 	outbox_init(&ob);
 	fire(&ob, t, W, 1, false);
 	fire(&ob, t += 30 * SEC, W, 1, false);
-	done(&ob, t, OUTBOX_RETRY);
+	done(&ob, t, CARRY_RETRY);
 	fire(&ob, t += SEC, W, 0, false);
 	assert_string_equal(next(&ob, t), "trigger");
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	assert_string_equal(next(&ob, t), "resolve");
 	/* it begins again before that */
 	fire(&ob, t += SEC, W, 1, false);
 	assert_string_equal(next(&ob, t), "trigger");
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	fire(&ob, t += SEC, W, 0, false);
 	/* and once more while the resolve is on its way */
 	outbox_next(&ob, "r", t)->in_flight = true;
 	fire(&ob, t += SEC, W, 1, false);
 	assert_string_equal(next(&ob, t), "");
-	outbox_done(&ob, RB_MIN(outbox_tree, &ob.tree), OUTBOX_SENT, t);
+	outbox_done(&ob, RB_MIN(outbox_tree, &ob.tree), CARRY_SENT, t);
 	assert_string_equal(next(&ob, t), "trigger");
 	outbox_fini(&ob);
 }
@@ -171,26 +171,26 @@ given_up_and_rejected(void **st)
 	outbox_init(&ob);
 	fire(&ob, t, W, 1, false);
 	fire(&ob, t += 30 * SEC, W, 1, false);
-	done(&ob, t, OUTBOX_RETRY);
+	done(&ob, t, CARRY_RETRY);
 	fire(&ob, t += OUTBOX_GIVE_UP_MS, W, 1, false);
-	done(&ob, t, OUTBOX_RETRY);
+	done(&ob, t, CARRY_RETRY);
 	assert_string_equal(next(&ob, t), ""); /* until its repeat */
 	/* an answer may have been lost: its end is told, however late */
 	fire(&ob, t += SEC, W, 0, false);
 	assert_string_equal(next(&ob, t), "resolve");
-	done(&ob, t, OUTBOX_RETRY);
+	done(&ob, t, CARRY_RETRY);
 	fire(&ob, t += 7 * OUTBOX_GIVE_UP_MS, W, 0, false);
-	done(&ob, t, OUTBOX_RETRY);
+	done(&ob, t, CARRY_RETRY);
 	assert_string_equal(next(&ob, t), "resolve");
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	assert_null(RB_MIN(outbox_tree, &ob.tree));
 	fire(&ob, t += SEC, W, 1, false);
 	fire(&ob, t += 30 * SEC, W, 1, false);
-	done(&ob, t, OUTBOX_REJECTED);
+	done(&ob, t, CARRY_REJECTED);
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += 14400 * SEC, W, 1, false);
 	assert_string_equal(next(&ob, t), "trigger");
-	done(&ob, t, OUTBOX_REJECTED);
+	done(&ob, t, CARRY_REJECTED);
 	/* nobody heard: nothing to take back */
 	fire(&ob, t += SEC, W, 0, false);
 	assert_null(RB_MIN(outbox_tree, &ob.tree));
@@ -212,12 +212,12 @@ changes_in_flight(void **st)
 	e = outbox_next(&ob, "r", t);
 	outbox_sending(&ob, e);
 	fire(&ob, t += 10 * SEC, C, 2, false);
-	outbox_done(&ob, e, OUTBOX_SENT, t += 10 * SEC);
+	outbox_done(&ob, e, CARRY_SENT, t += 10 * SEC);
 	fire(&ob, t += SEC, C, 2, false);
 	assert_string_equal(next(&ob, t), "trigger"); /* it is worse */
 	outbox_sending(&ob, e);
 	fire(&ob, t += 10 * SEC, C, 3, false);
-	outbox_done(&ob, e, OUTBOX_SENT, t += 10 * SEC);
+	outbox_done(&ob, e, CARRY_SENT, t += 10 * SEC);
 	fire(&ob, t += 299 * SEC, C, 3, false);
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += SEC, C, 3, false);
@@ -238,7 +238,7 @@ those_who_leave(void **st)
 	outbox_init(&ob);
 	fire(&ob, t, W, 3, false);
 	fire(&ob, t += 30 * SEC, W, 3, false);
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	fire(&ob, t += 60 * SEC, W, 1, false);
 	e = RB_MIN(outbox_tree, &ob.tree);
 	assert_int_equal(e->note.total, 1);
@@ -273,7 +273,7 @@ more_than_are_listed(void **st)
 	fire(&ob, t += 30 * SEC, W, 60, false);
 	e = RB_MIN(outbox_tree, &ob.tree);
 	assert_int_equal(note_unlisted(&e->note), 10);
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	fire(&ob, t += 300 * SEC, W, 60, false);
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += SEC, W, 61, false);
@@ -295,7 +295,7 @@ silenced(void **st)
 	}
 	fire(&ob, t += SEC, W, 1, false);
 	assert_string_equal(next(&ob, t), "trigger");
-	done(&ob, t, OUTBOX_SENT);
+	done(&ob, t, CARRY_SENT);
 	fire(&ob, t += 20000 * SEC, C, 1, true); /* no repeat, not worse */
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += SEC, W, 0, true); /* but its end */
@@ -307,7 +307,7 @@ silenced(void **st)
 	outbox_init(&ob);
 	fire(&ob, t, W, 1, false);
 	fire(&ob, t += 30 * SEC, W, 1, false);
-	done(&ob, t, OUTBOX_RETRY);
+	done(&ob, t, CARRY_RETRY);
 	fire(&ob, t += SEC, W, 1, true);
 	assert_string_equal(next(&ob, t), "");
 	fire(&ob, t += SEC, W, 0, true);
@@ -440,7 +440,7 @@ life_take(struct life *w, const struct outbox_entry *e)
 
 /* One turn; true: it was killed on the way. `die` is the point. */
 static bool
-life_turn(struct life *w, unsigned die, enum outbox_result result, bool took)
+life_turn(struct life *w, unsigned die, enum carry_result result, bool took)
 {
 	struct outbox_entry *e;
 
@@ -455,9 +455,9 @@ life_turn(struct life *w, unsigned die, enum outbox_result result, bool took)
 	if (die == 2 || e == NULL)
 		return die == 2;
 	outbox_sending(&w->l.outbox, e);
-	if (result == OUTBOX_SENT || took)
+	if (result == CARRY_SENT || took)
 		life_take(w, e);
-	w->unsure |= result != OUTBOX_SENT;
+	w->unsure |= result != CARRY_SENT;
 	if (die == 3)
 		return true; /* before the answer */
 	outbox_done(&w->l.outbox, e, result, w->t);
@@ -484,9 +484,9 @@ promises(void **st)
 			bool calm = i > 190;
 			unsigned die =
 			    calm || rnd_below(4) ? 0 : (unsigned)rnd_below(6);
-			enum outbox_result result = calm || rnd_below(2) == 0 ?
-			    OUTBOX_SENT :
-			    OUTBOX_RETRY;
+			enum carry_result result = calm || rnd_below(2) == 0 ?
+			    CARRY_SENT :
+			    CARRY_RETRY;
 
 			w.t += (int64_t)rnd_below(40) * SEC;
 			w.lasts ^= rnd_below(10) == 0;

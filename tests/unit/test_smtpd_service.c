@@ -404,7 +404,7 @@ restart(const char *text)
 	if (text == NULL)
 		unlink(list);
 	w.smtpd = smtpd_create(w.loop, NULL, w.stats, &world_ops);
-	smtpd_keep_lists(w.smtpd, kept);
+	smtpd_keep_lists(w.smtpd, kept, NULL);
 	assert_int_equal(smtpd_configure(w.smtpd, conf, &eb), 0);
 	config_unref(&conf);
 	wait_read();

@@ -17,6 +17,7 @@ libmx_base_a_SOURCES = \
 	watchd/base/records.c watchd/base/records.h \
 	watchd/base/rnd.c watchd/base/rnd.h \
 	watchd/base/sandbox.c watchd/base/sandbox.h \
+	watchd/base/source_spec.c watchd/base/source_spec.h \
 	watchd/base/spawn.c watchd/base/spawn.h \
 	watchd/base/spawn_int.h watchd/base/spawner.c \
 	watchd/base/text.c watchd/base/text.h \

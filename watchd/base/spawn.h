@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * spawn: programs (receivers of alerts, the subagent) are started, watched and
- * killed by a process of their own, the spawner. It is forked while there is
- * one thread and no system-call filter (base/sandbox.h), so that the daemon
- * needs neither fork nor exec nor kill, and a large queue is never copied. It
- * starts what its owner's `allowed` knows and nothing else, whoever asks; it
- * kills what runs and ends when the daemon does.
+ * spawn: programs (receivers of alerts, sources of lists, the subagent) are
+ * started, watched and killed by a process of their own, the spawner. It is
+ * forked while there is one thread and no system-call filter (base/sandbox.h),
+ * so that the daemon needs neither fork nor exec nor kill, and a large queue is
+ * never copied. It starts what its owner's `allowed` knows and nothing else,
+ * whoever asks; it kills what runs and ends when the daemon does.
  *
  * A program is begun in a process group of its own, with no signal blocked or
  * ignored and with one descriptor of ours. Asking never waits. spawn_start()
@@ -41,9 +41,9 @@ void spawner_destroy(struct spawner **);
 struct spawn_request {
 	const char *const *argv; /* argv[0] is the path */
 	int fd; /* the caller's, who closes it */
-	int fd_as; /* its number there: 0 standard input, or 3 */
+	int fd_as; /* its number there: 0, 1 (standard input, output) or 3 */
 	/* Somebody else's program: PATH and LANG are all its environment, and
-	 * what it prints goes to /dev/null. */
+	 * the other standard descriptors are /dev/null. */
 	bool bare;
 };
 

@@ -47,9 +47,10 @@ set_files(posix_spawn_file_actions_t *fa, int fd, const struct spawn_head *head)
 {
 	int rc = posix_spawn_file_actions_adddup2(fa, fd, head->fd_as);
 
-	for (int i = 1; rc == 0 && head->bare != 0 && i < 3; i++)
-		rc = posix_spawn_file_actions_addopen(fa, i, "/dev/null",
-		    O_WRONLY, 0);
+	for (int i = 0; rc == 0 && head->bare != 0 && i < 3; i++)
+		if (i != head->fd_as)
+			rc = posix_spawn_file_actions_addopen(fa, i,
+			    "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
 #ifdef HAVE_POSIX_SPAWN_FILE_ACTIONS_ADDCLOSEFROM_NP
 	if (rc == 0)
 		rc = posix_spawn_file_actions_addclosefrom_np(fa,
@@ -114,7 +115,7 @@ parse(char *packet, size_t len, struct spawn_head *head, char **argv)
 		return false;
 	memcpy(head, packet, sizeof(*head));
 	if (head->argc == 0 || head->argc > ARGS_MAX ||
-	    (head->fd_as != 0 && head->fd_as != 3))
+	    (head->fd_as != 0 && head->fd_as != 1 && head->fd_as != 3))
 		return false;
 	for (uint32_t i = 0; i < head->argc; i++) {
 		end = at < len ? memchr(packet + at, '\0', len - at) : NULL;

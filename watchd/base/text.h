@@ -26,6 +26,15 @@ char *text_size_fmt(uint64_t bytes, char *dst, size_t size);
 char *text_date_5322(int64_t wall, char *dst, size_t size);
 char *text_date_3339(int64_t wall, char *dst, size_t size);
 
+/* Texts, of a configuration for example. */
+struct strlist {
+	size_t n;
+	char **s;
+};
+
+/* Makes control and 8-bit characters '?', in place. */
+void text_ascii(char *);
+
 /* Both are NULL, or they are the same text. */
 bool text_equal(const char *a, const char *b);
 /* Of an array of texts (const char *), for qsort() and bsearch(). */

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/source_spec.h"
 #include "config_int.h"
 #include "net/resolvconf.h"
 
@@ -232,14 +233,58 @@ check_delimiter(const struct check_subject *s)
 }
 
 static void
+check_source(const struct check_subject *s, struct conf_pos at)
+{
+	const char *spec = s->d->recipients;
+	struct mx_errbuf why = { "" };
+	char q[CONF_QUOTE_MAX];
+	struct strlist argv;
+
+	if (spec_check(spec, &why) < 0) {
+		/* Not shown: it may hold a secret. */
+		conf_err(s->l, at, "%srecipients: the source %s", s->label,
+		    why.text);
+		return;
+	}
+	if (spec_is_exec(spec)) {
+		argv = spec_argv(spec);
+		if (s->l->as != &conf_reads_nothing &&
+		    access(argv.s[0], X_OK) != 0)
+			conf_err(s->l, at, "%srecipients: %s cannot be run: %s",
+			    s->label, conf_quote(argv.s[0], q),
+			    strerror(errno));
+		spec_argv_fini(&argv);
+	}
+#ifndef HAVE_CURL
+	else
+		conf_err(s->l, at,
+		    "%srecipients: this build has no libcurl for https://",
+		    s->label);
+#endif
+}
+
+static void
+check_recipients(const struct check_subject *s)
+{
+	const struct conf_pos *at = where(s, OPT_DOMAIN_recipients);
+
+	check_file(s->l, *where(s, OPT_DOMAIN_recipients_token_file), s->label,
+	    OPT_DOMAIN_recipients_token_file, s->d->recipients_token_file);
+	if (s->d->recipients == NULL || !spec_is_source(s->d->recipients))
+		check_file(s->l, *at, s->label, OPT_DOMAIN_recipients,
+		    s->d->recipients);
+	else if (at->line != 0 && !at->wrong)
+		check_source(s, *at);
+}
+
+static void
 check_domain(const struct check_subject *s)
 {
 	check_delimiter(s);
 	check_primary(s);
 	check_dane(s);
 	check_times(s);
-	check_file(s->l, *where(s, OPT_DOMAIN_recipients), s->label,
-	    OPT_DOMAIN_recipients, s->d->recipients);
+	check_recipients(s);
 }
 
 static void
@@ -446,5 +491,7 @@ check_config(struct conf_loader *l)
 	check_web(l);
 	check_domains(l);
 	check_resolver(l);
+	check_file(l, l->set[OPT_FETCH_ca_file], "fetch: ", OPT_FETCH_ca_file,
+	    c->fetch.ca_file);
 	check_alerts(l);
 }

@@ -19,11 +19,6 @@
  * domain (relay/envelope.h). */
 #define CONF_RECIPIENTS_MAX 10000
 
-struct strlist {
-	size_t n;
-	char **s;
-};
-
 enum conf_admission { ADMISSION_ALWAYS, ADMISSION_OUTAGE };
 enum conf_newline { NEWLINE_NORMALIZE, NEWLINE_REJECT };
 enum conf_early { EARLY_REFUSE, EARLY_ACCEPT };
@@ -137,7 +132,8 @@ struct conf_retry {
 struct conf_domain {
 	const char *name; /* canonical; "" in defaults */
 	struct strlist primary; /* empty: from MX records */
-	char *recipients; /* NULL: any */
+	char *recipients; /* a path or base/source_spec.h; NULL: any */
+	char *recipients_token_file; /* NULL: none */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */
 	char *recipient_delimiter; /* NULL or "": none */
 	bool recipient_batv, recipient_srs;
@@ -152,6 +148,13 @@ struct conf_domain {
 	struct conf_probe probe;
 	struct conf_deliver deliver;
 	struct conf_retry retry;
+};
+
+struct conf_fetch { /* of what is kept elsewhere */
+	int64_t interval_ms, timeout_ms;
+	uint64_t size_max;
+	uint32_t connections;
+	char *ca_file; /* NULL: the system's */
 };
 
 struct conf_web {
@@ -254,6 +257,7 @@ struct config {
 	struct conf_queue queue;
 	struct conf_dsn dsn;
 	uint64_t vault_size;
+	struct conf_fetch fetch;
 	struct conf_web web;
 	struct conf_metrics metrics;
 	struct conf_snmp snmp;

@@ -35,6 +35,7 @@ enum conf_section {
 	SEC_RETRY,
 	SEC_DOMAIN_VAULT,
 	SEC_VAULT,
+	SEC_FETCH,
 	SEC_SNMP,
 	SEC_RECEIVER,
 	SEC_ALERT,
@@ -62,6 +63,7 @@ enum option_type {
 	TYPE_TEXT,
 	TYPE_PATH,
 	TYPE_FILE, /* a path that check.c wants to be readable */
+	TYPE_SOURCE, /* such a path, or base/source_spec.h */
 	TYPE_HOST, /* made canonical */
 	TYPE_HOSTPORT,
 	TYPE_MAILBOX,

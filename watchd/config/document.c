@@ -157,6 +157,7 @@ mdoc_argument(FILE *f, const struct option *o)
 		[TYPE_TEXT] = "text",
 		[TYPE_PATH] = "path",
 		[TYPE_FILE] = "path",
+		[TYPE_SOURCE] = "path | https://... | exec:/path ...",
 		[TYPE_HOST] = "name",
 		[TYPE_HOSTPORT] = "host Ns Op : Ns Ar port",
 		[TYPE_MAILBOX] = "address",

@@ -71,6 +71,9 @@ const struct section_info sections[SEC_COUNT] = {
 	    "for "
 	    "a while: mxwatchctl vault shows it, mxwatchctl replay queues it "
 	    "again." },
+	[SEC_FETCH] = { "fetch", SEC_TOP, false, true,
+	    "How lists are fetched that are kept elsewhere: those that begin "
+	    "with https:// or exec:." },
 	[SEC_SNMP] = { "snmp", SEC_TOP, false, true,
 	    "The SNMP subagent. Left out: there is none." },
 	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, true,

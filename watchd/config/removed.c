@@ -102,6 +102,7 @@ is_worth_saying(const struct option *o, const struct conf_domain *d,
 {
 	switch ((enum option_id)(o - options)) {
 	case OPT_DOMAIN_recipients:
+	case OPT_DOMAIN_recipients_token_file:
 	case OPT_DOMAIN_recipients_shrink:
 	case OPT_DOMAIN_recipient_delimiter:
 	case OPT_DOMAIN_recipient_batv:

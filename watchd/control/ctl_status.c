@@ -246,6 +246,22 @@ in_line(struct format *f, const cJSON *o, const char *key, const char *label,
 }
 
 static void
+list_lines(struct format *f, const cJSON *list)
+{
+	char t[64];
+
+	if (!cJSON_IsObject(list))
+		return;
+	format_text(f, "list", json_get_text(list, "source"));
+	fprintf(f->out, "  entries %.0f\n", json_get_num(list, "entries"));
+	if (json_get_text(list, "trouble")[0] == '\0')
+		return;
+	format_text(f, "  but", json_get_text(list, "trouble"));
+	fprintf(f->out, "  for     %s\n",
+	    format_age(f, list, "confirmed", t, sizeof(t)));
+}
+
+static void
 domain_block(struct format *f, const cJSON *d)
 {
 	const cJSON *queue = json_get(d, "queue"), *p;
@@ -262,6 +278,7 @@ domain_block(struct format *f, const cJSON *d)
 		fprintf(f->out, "  for     %s\n",
 		    format_age(f, d, "trouble_since", t, sizeof(t)));
 	}
+	list_lines(f, json_get(d, "recipients_list"));
 	if (json_get_bool(d, "removed"))
 		format_text(f, "note",
 		    "removed from the configuration; what is queued goes by "

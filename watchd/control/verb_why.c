@@ -114,6 +114,12 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	if (d->trouble[0] != '\0')
 		json_say(list, "DNS: %s, for %s now.", d->trouble,
 		    ago(d->trouble_since * 1000, now_ms, since, sizeof(since)));
+	if (d->list_trouble[0] != '\0')
+		json_say(list,
+		    "Its list of recipients, %s: %s; %ju entries are used "
+		    "that were confirmed %s ago.",
+		    d->list, d->list_trouble, (uintmax_t)d->list_entries,
+		    ago(d->list_confirmed_ms, now_ms, since, sizeof(since)));
 	if (d->removed)
 		json_say(list,
 		    "%s was removed from the configuration: nothing new is "

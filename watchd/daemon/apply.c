@@ -37,6 +37,18 @@ daemon_store_conf(const struct config *conf)
 		.waiting_max = conf->queue.waiting_max };
 }
 
+static void
+apply_fetch(struct daemon *d, const struct conf_fetch *f)
+{
+	struct source_conf sc = { .interval_ms = f->interval_ms,
+		.timeout_ms = f->timeout_ms,
+		.size_max = f->size_max,
+		.connections = f->connections,
+		.ca_file = f->ca_file };
+
+	source_set_conf(d->sources, &sc);
+}
+
 void
 apply_begin(struct daemon *d, struct config *conf)
 {
@@ -52,6 +64,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	agentx_configure(d->agentx, &conf->snmp);
 	policy_of(&conf->defaults, &p);
 	queue_policy_default(d->queue, &p);
+	apply_fetch(d, &conf->fetch);
 	queue_vault(d->queue, conf->vault_size);
 	queue_reports(d->queue, conf->dsn.lifetime_ms);
 }

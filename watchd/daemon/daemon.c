@@ -211,7 +211,7 @@ keep_lists(struct daemon *d)
 {
 	char *folder = mem_printf("%s/recipients", d->conf->spool);
 
-	smtpd_keep_lists(d->smtpd, folder);
+	smtpd_keep_lists(d->smtpd, folder, d->sources);
 	mem_free(&folder);
 }
 
@@ -240,6 +240,8 @@ create_relay(struct daemon *d)
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
 	    d->bounce, d->stats, &d->reach, &dops);
 	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
+	d->fetch = fetcher_create(d->spawner);
+	d->sources = source_set_create(d->loop, d->fetch);
 	keep_lists(d);
 	d->schedule = schedule_create(&d->reach, d->dns, d->watch, &po);
 	d->agentx = agentx_create(d->loop, d->helper, d->spawner,
@@ -400,6 +402,8 @@ daemon_destroy(struct daemon **dp)
 	agentx_destroy(&d->agentx);
 	schedule_destroy(&d->schedule);
 	smtpd_destroy(&d->smtpd);
+	source_set_destroy(&d->sources);
+	fetcher_destroy(&d->fetch);
 	deliver_destroy(&d->deliver);
 	bounce_destroy(&d->bounce);
 	queue_destroy(&d->queue);

@@ -11,6 +11,8 @@
 #include "daemon/self.h"
 #include "exporters/http.h"
 #include "exporters/snmp/agentx_parent.h"
+#include "fetch/fetch.h"
+#include "fetch/source.h"
 #include "net/helper.h"
 #include "primary/watch.h"
 #include "probes/schedule.h"
@@ -25,6 +27,8 @@ struct daemon {
 	struct loop *loop;
 	struct spawner *spawner; /* borrowed */
 	struct helper *helper; /* for what would hold the loop up */
+	struct fetcher *fetch;
+	struct source_set *sources; /* of lists that are kept elsewhere */
 	struct reload *reload;
 	struct stats *stats;
 	struct store *store;

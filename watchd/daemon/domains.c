@@ -78,6 +78,19 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 	fill_flush(&s->flush, &r.flush);
 }
 
+static void
+fill_list(struct daemon *d, struct snap_domain *s)
+{
+	struct recipients_state st;
+
+	if (!smtpd_list(d->smtpd, s->name, &st))
+		return;
+	s->list = st.name;
+	s->list_entries = st.entries;
+	s->list_confirmed_ms = st.confirmed_ms;
+	s->list_trouble = st.trouble;
+}
+
 static struct snap_domain *
 block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 {
@@ -95,6 +108,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 	    (cd != NULL ? cd : &d->conf->defaults)->lifetime_ms / 1000;
 	watch_snapshot(d->watch, name, s, s->primary);
 	fill_queue(d, s);
+	fill_list(d, s);
 	s->alerts = daemon_alerts_of(d, name);
 	/* Its strings are the watch's. */
 	made = snap_domain_copy(s);

@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/source_spec.h"
 #include "base/text.h"
 #include "daemon/privileges.h"
 #include "exporters/http_auth.h"
 #include "exporters/http_tls.h"
 #include "net/tls.h"
 #include "relay/smtpd/recipients.h"
+#include "relay/smtpd/recipients_keep.h"
 
 static bool
 fault(const struct config *c, const char *section, const char *why)
@@ -112,18 +114,32 @@ warn_at(const char *path, unsigned line)
 	fputs(" warning: ", stderr);
 }
 
-/* The list of n domains, which name the same file. A daemon keeps the last good
- * one, over a restart too: it is a warning. */
-static void
-check_recipients_file(const struct conf_domain *const *d, size_t n)
+/* The file in which the list is, or is fetched to. NULL: nothing is there yet. */
+static char *
+file_of(const struct config *conf, const char *source)
 {
-	const char *path = d[0]->recipients;
+	char *folder, *path;
+
+	if (!spec_is_source(source))
+		return mem_strdup(source);
+	folder = mem_printf("%s/recipients", conf->spool);
+	path = keep_fetched(folder, source);
+	mem_free(&folder);
+	if (access(path, F_OK) != 0)
+		mem_free(&path);
+	return path;
+}
+
+static void
+check_recipients_file(const char *path, const char *name,
+    const struct conf_domain *const *d, size_t n)
+{
 	struct mx_errbuf eb = { "" };
 	unsigned line;
 	struct rcpt_table *t = recipients_read(path, &line, &eb);
 
 	if (t == NULL) {
-		warn_at(path, line);
+		warn_at(name, line);
 		fprintf(stderr,
 		    "%s; until this is mended, a start goes by the last good "
 		    "copy of it, and answers 451 where there is none\n",
@@ -133,13 +149,34 @@ check_recipients_file(const struct conf_domain *const *d, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (rcpt_table_has_domain(t, d[i]->name))
 			continue;
-		warn_at(path, 0);
+		warn_at(name, 0);
 		fprintf(stderr,
 		    "it has no entry of %s: its recipients are answered with "
 		    "451\n",
 		    d[i]->name);
 	}
 	rcpt_table_destroy(&t);
+}
+
+/* The list of n domains, which name the same one. A daemon keeps the last good
+ * one, over a restart too: it is a warning. */
+static void
+check_list(const struct config *conf, const struct conf_domain *const *d,
+    size_t n)
+{
+	char *name = spec_name(d[0]->recipients);
+	char *path = file_of(conf, d[0]->recipients);
+
+	if (path != NULL) {
+		check_recipients_file(path, name, d, n);
+	} else {
+		warn_at(name, 0);
+		fprintf(stderr,
+		    "nothing was fetched from there yet: its domains are "
+		    "answered with 451 until then\n");
+	}
+	mem_free(&path);
+	mem_free(&name);
 }
 
 static int
@@ -150,7 +187,7 @@ compare_recipients(const void *va, const void *vb)
 	return strcmp((*a)->recipients, (*b)->recipients);
 }
 
-/* Domains that name the same file share it. */
+/* Domains that name the same list share it. */
 static void
 check_recipients(const struct config *conf)
 {
@@ -165,7 +202,7 @@ check_recipients(const struct config *conf)
 	for (i = 1; i <= n; i++) {
 		if (i < n && compare_recipients(&d[i], &d[from]) == 0)
 			continue;
-		check_recipients_file(d + from, i - from);
+		check_list(conf, d + from, i - from);
 		from = i;
 	}
 	mem_free(&d);

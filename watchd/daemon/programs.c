@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/source_spec.h"
 #include "daemon/daemon.h"
 #include "daemon/privileges.h"
 
@@ -29,10 +30,25 @@ is_same(const struct strlist *list, const char *const *argv)
 }
 
 static bool
+is_spec(const char *spec, const char *const *argv)
+{
+	struct strlist list = spec_argv(spec);
+	bool same = is_same(&list, argv);
+
+	spec_argv_fini(&list);
+	return same;
+}
+
+static bool
 names(const struct config *c, const char *const *argv)
 {
 	if (c->snmp.present && strcmp(argv[0], c->snmp.program) == 0)
 		return true;
+	for (size_t i = 0; i < c->ndomains; i++)
+		if (c->domain[i].recipients != NULL &&
+		    spec_is_exec(c->domain[i].recipients) &&
+		    is_spec(c->domain[i].recipients, argv))
+			return true;
 	for (size_t i = 0; i < c->nreceivers; i++)
 		if (c->receiver[i].type == RECEIVER_EXEC &&
 		    is_same(&c->receiver[i].command, argv))

@@ -49,6 +49,16 @@ not_ready(const struct daemon *d, const struct store_info *si)
 }
 
 static void
+fill_fetches(struct daemon *d, struct snapshot *s)
+{
+	struct source_counts n = source_set_counts(d->sources);
+
+	s->count.fetches[FETCH_CHANGED] = n.changed;
+	s->count.fetches[FETCH_UNCHANGED] = n.unchanged;
+	s->count.fetches[FETCH_FAILED] = n.failed;
+}
+
+static void
 snapshot_global(struct daemon *d, struct snapshot *s)
 {
 	struct agentx_stats ax;
@@ -69,6 +79,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	strlcpy(s->not_ready, s->ready ? "" : why, sizeof(s->not_ready));
 	snapshot_dns(&d->stats->g, dns_stats(d->dns));
 	s->count = d->stats->g;
+	fill_fetches(d, s);
 	s->gone = d->stats->gone;
 	s->smtpd_sessions = smtpd_sessions(d->smtpd);
 	s->smtpd_overdue = smtpd_overdue(d->smtpd);

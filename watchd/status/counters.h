@@ -133,11 +133,14 @@ struct stats_global {
 	uint64_t dsn_suppressed[3]; /* enum dsn_suppress */
 	uint64_t dsn_put_off;
 	uint64_t vault_ended[5]; /* enum vault_end */
+	uint64_t fetches[3]; /* enum fetch_end */
 	/* dns */
 	uint64_t dns_queries;
 	uint64_t dns_failed[5]; /* timeout servfail nxdomain bogus other */
 	struct hist dns_duration;
 };
+/* How a request to a source of lists ended. */
+enum fetch_end { FETCH_CHANGED, FETCH_UNCHANGED, FETCH_FAILED, FETCH_END_MAX };
 /* What of a stored message did not hold. */
 enum damage { DAMAGE_RECORD, DAMAGE_BODY, DAMAGE_MAX };
 /* How a message left the vault. */

@@ -56,6 +56,8 @@ LABELS(labels_DSN_REASON, DSN_SUPPRESS_MAX, "reason",
     { "policy", DSN_SUPPRESS_POLICY });
 LABELS(labels_DAMAGE, DAMAGE_MAX, "kind", { "record", DAMAGE_RECORD },
     { "body", DAMAGE_BODY });
+LABELS(labels_FETCH_END, FETCH_END_MAX, "result", { "changed", FETCH_CHANGED },
+    { "unchanged", FETCH_UNCHANGED }, { "failed", FETCH_FAILED });
 LABELS(labels_VAULT_END, VAULT_END_MAX, "how", { "age", VAULT_END_AGE },
     { "size", VAULT_END_SIZE }, { "space", VAULT_END_SPACE },
     { "purge", VAULT_END_PURGE }, { "replay", VAULT_END_REPLAY });

@@ -45,6 +45,7 @@ snap_domain_create(const char *name, unsigned nprimaries)
 	memcpy((char *)d + fixed, name, len);
 	d->name = (char *)d + fixed;
 	d->cause = d->trouble = d->breaker_reply = d->breaker_primary = "";
+	d->list = d->list_trouble = "";
 	d->nprimaries = nprimaries;
 	for (unsigned i = 0; i < nprimaries; i++)
 		d->primary[i].label = d->primary[i].text =
@@ -76,6 +77,8 @@ put_strings(char *room, struct snap_domain *d)
 	at = put_string(room, at, &d->trouble);
 	at = put_string(room, at, &d->breaker_reply);
 	at = put_string(room, at, &d->breaker_primary);
+	at = put_string(room, at, &d->list);
+	at = put_string(room, at, &d->list_trouble);
 	for (unsigned i = 0; i < d->nprimaries; i++) {
 		at = put_string(room, at, &d->primary[i].label);
 		at = put_string(room, at, &d->primary[i].text);

@@ -141,6 +141,13 @@ struct snap_domain {
 	unsigned breaker_domains; /* how many they are; 0: by itself */
 	bool breaker_follows; /* another domain is told of for all of them */
 	unsigned put_off; /* recipients refused lately, and not believed */
+	/* Its list of recipients; "": it has none, or nobody knows it yet. When
+	 * what is in use was last known to be what its source has: wall ms; 0: it
+	 * is. */
+	const char *list;
+	uint64_t list_entries;
+	int64_t list_confirmed_ms;
+	const char *list_trouble; /* "": none */
 	bool on_hold;
 	uint64_t active, deferred, held, owed, recipients, bytes;
 	int64_t oldest_ms, oldest_live_ms, next_expiry_ms, next_try_ms;

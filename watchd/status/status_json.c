@@ -300,6 +300,23 @@ status_json_primary(const struct snap_primary *p)
 	return o;
 }
 
+/* null: any recipient is taken. */
+static void
+add_list(cJSON *o, const struct snap_domain *d)
+{
+	cJSON *list;
+
+	if (d->list[0] == '\0') {
+		json_null(o, "recipients_list");
+		return;
+	}
+	list = json_member(o, "recipients_list");
+	json_text(list, "source", d->list);
+	json_num(list, "entries", (double)d->list_entries);
+	json_time_ms(list, "confirmed", d->list_confirmed_ms);
+	json_text(list, "trouble", d->list_trouble);
+}
+
 cJSON *
 status_json_domain(const struct snap_domain *d, int64_t now_ms)
 {
@@ -320,6 +337,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	add_counters(o, &d->count);
 	add_recent(o, d->recent);
 	add_domain_alerts(o, d);
+	add_list(o, d);
 	list = json_array(o, "primaries");
 	for (unsigned i = 0; i < d->nprimaries; i++)
 		json_push(list, status_json_primary(&d->primary[i]));

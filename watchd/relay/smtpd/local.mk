@@ -55,7 +55,7 @@ tests_unit_test_client_limit_SOURCES = tests/unit/test_client_limit.c
 tests_unit_test_client_limit_LDADD = $(SMTPD_L) $(NET_L) $(CMOCKA_LIBS)
 smtpd_world = tests/unit/smtpd_world.c tests/unit/smtpd_world.h \
 	tests/unit/fake_relay.c tests/unit/fake_relay.h
-smtpd_world_l = $(SMTPD_L) libmx_store.a $(STATUS_L) $(CONFIG_L) $(SMTP_L) \
+smtpd_world_l = $(SMTPD_L) $(FETCH_L) libmx_store.a $(STATUS_L) $(CONFIG_L) $(SMTP_L) \
 	$(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_smtpd_SOURCES = tests/unit/test_smtpd.c $(smtpd_world)
 tests_unit_test_smtpd_LDADD = $(smtpd_world_l)
@@ -91,5 +91,5 @@ tests_fuzz_fuzz_session_SOURCES = tests/fuzz/fuzz_session.c \
 # session, and says nothing of the session.
 tests_fuzz_fuzz_session_CFLAGS = $(PLAIN_CFLAGS)
 tests_fuzz_fuzz_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_session_LDADD = $(SMTPD_L) libmx_store.a $(STATUS_L) \
+tests_fuzz_fuzz_session_LDADD = $(SMTPD_L) $(FETCH_L) libmx_store.a $(STATUS_L) \
 	$(CONFIG_L) $(SMTP_L) $(NET_L)

@@ -11,10 +11,9 @@
 
 #include "base/mem.h"
 
-/* A domain's reference to a recipients file, while the list of files is
- * built. */
+/* A domain's reference to a list, while the lists are gathered. */
 struct named {
-	const char *path;
+	const char *source;
 	uint32_t domain;
 };
 
@@ -24,10 +23,19 @@ compare_named(const void *va, const void *vb)
 	const struct named *a = va, *b = vb;
 
 	/* Equal texts of a configuration have one address (config.h). */
-	return a->path == b->path ? 0 : strcmp(a->path, b->path);
+	return a->source == b->source ? 0 : strcmp(a->source, b->source);
 }
 
-/* Domains that name the same file share it; the strictest limit holds. */
+static void
+share(struct recipients_conf *conf, const struct conf_domain *d)
+{
+	if (d->recipients_shrink < conf->shrink)
+		conf->shrink = d->recipients_shrink;
+	if (conf->token_file == NULL)
+		conf->token_file = d->recipients_token_file;
+}
+
+/* Domains that name the same list share it. */
 static void
 files_create(struct policy *p)
 {
@@ -46,37 +54,39 @@ files_create(struct policy *p)
 	p->file_of = mem_array(conf->ndomains + 1, sizeof(*p->file_of));
 	for (i = 0; i < n; i++) {
 		d = &conf->domain[named[i].domain];
-		if (f == NULL || strcmp(f->path, named[i].path) != 0) {
+		if (f == NULL || strcmp(f->conf.source, named[i].source) != 0) {
 			f = &p->file[p->nfiles++];
-			f->path = named[i].path;
-			f->shrink = d->recipients_shrink;
+			f->conf.source = named[i].source;
+			f->conf.shrink = d->recipients_shrink;
 		}
-		if (d->recipients_shrink < f->shrink)
-			f->shrink = d->recipients_shrink;
+		share(&f->conf, d);
 		p->file_of[named[i].domain] = (uint32_t)p->nfiles;
 	}
 	mem_free(&named);
 }
 
-/* Both lists ascend by path. */
+/* Both lists ascend by source. */
 void
 policy_open(struct policy *p, struct recipients_set *set,
     const struct policy *old)
 {
 	size_t nold = old != NULL ? old->nfiles : 0, i, k = 0;
 	struct policy_file *f;
+	int order;
 
 	for (i = 0; i < p->nfiles; i++) {
 		f = &p->file[i];
-		while (k < nold && strcmp(old->file[k].path, f->path) < 0)
+		order = -1;
+		while (k < nold &&
+		    (order = strcmp(old->file[k].conf.source, f->conf.source)) <
+			0)
 			k++;
-		if (k == nold || strcmp(old->file[k].path, f->path) != 0) {
-			f->recipients =
-			    recipients_open(set, f->path, f->shrink);
+		if (k == nold || order != 0) {
+			f->recipients = recipients_open(set, &f->conf);
 			continue;
 		}
 		f->recipients = recipients_ref(old->file[k].recipients);
-		recipients_recheck(f->recipients, f->shrink);
+		recipients_recheck(f->recipients, &f->conf);
 	}
 }
 
@@ -236,7 +246,7 @@ find(const struct policy *p, const struct conf_domain *d, const char *mailbox,
 	r = p->file[file - 1].recipients;
 	found = recipients_find(r, &of, mailbox, m);
 	v->rule = rules[found];
-	v->list = recipients_path(r);
+	v->list = recipients_name(r);
 	v->key = m->key;
 	return found;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * policy: admission, the decision who may send what to whom. A policy is one
- * configuration with the recipients files of its domains and the replies that
+ * configuration with the recipients lists of its domains and the replies that
  * are the same for every session; a session keeps the one that it began with. A
  * domain costs four bytes. Loop thread, but for policy_create(). */
 #ifndef MX_SMTPD_POLICY_H
@@ -11,10 +11,11 @@
 #include "relay/smtpd/smtpd.h"
 #include "smtp/command.h"
 
-/* A recipients file: once, however many domains name it. */
+/* A list of recipients: once, however many domains name it. */
 struct policy_file {
-	const char *path; /* the configuration's */
-	unsigned shrink; /* the strictest of its domains */
+	/* The configuration's texts; of several domains the strictest limit, and
+	 * a token of one of them. */
+	struct recipients_conf conf;
 	struct recipients *recipients; /* NULL until policy_open() */
 };
 
@@ -27,7 +28,7 @@ enum policy_ehlo {
 struct policy {
 	unsigned refs;
 	struct config *conf;
-	struct policy_file *file; /* ascending path */
+	struct policy_file *file; /* ascending source */
 	size_t nfiles;
 	uint32_t *file_of; /* conf->domain[i]: 1 + its file, 0: any recipient */
 	struct prefix_list *trusted;

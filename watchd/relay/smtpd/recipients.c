@@ -7,11 +7,16 @@
  * configurations share one object across reloads, hence the reference count. */
 #include "relay/smtpd/recipients.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/source_spec.h"
 #include "relay/smtpd/recipients_int.h"
+#include "relay/smtpd/recipients_keep.h"
 
 struct recipients {
 	LIST_ENTRY(recipients) link;
@@ -19,22 +24,32 @@ struct recipients {
 	unsigned refs; /* 0: it waits for the thread to forget it */
 	unsigned shrink;
 	unsigned asks; /* without an answer yet */
-	char *path;
+	char *source, *name; /* as configured; as it is shown */
+	char *path; /* of the file */
+	struct source *fetched; /* NULL: it is a file of somebody else's */
 	struct rcpt_table *table;
 	int64_t written_ms; /* that table; wall */
 	bool refused; /* what was read last is not what is in use */
+	/* The file is not what is in use, or cannot be read: since, wall ms, and
+	 * why; 0 and "" when all is well. */
+	int64_t trouble_ms;
+	char trouble[160];
 	bool told_empty; /* that a domain has no entry in that table */
+	int64_t opened_ms; /* wall */
 	struct look *look;
 };
 
 struct recipients_set {
 	struct loop *loop;
 	void (*settled)(void *arg);
+	void (*changed)(void *arg, struct recipients *); /* NULL: nobody asks */
 	void *arg;
 	LIST_HEAD(, recipients) files;
 	size_t unread; /* files with asks */
 	bool keeps; /* copies of what is good */
 	bool swept; /* copies of files that are not known any more */
+	char *folder; /* of those, and of what is fetched; NULL */
+	struct source_set *sources; /* NULL: nothing can be */
 	struct recipients_watch *watch;
 	struct mailbox *mailbox;
 	struct loop_io *mailbox_io;
@@ -71,7 +86,7 @@ take_kept(struct recipients *r, struct load *l)
 	r->table = l->table;
 	l->table = NULL;
 	log_info("smtpd", "recipients=%s entries=%zu last_good=kept",
-	    log_q(r->path), rcpt_table_len(r->table));
+	    log_q(r->name), rcpt_table_len(r->table));
 }
 
 static void
@@ -88,6 +103,19 @@ order_free(struct recipients_set *set, struct rcpt_table **table)
 	recipients_watch_give(set->watch, o);
 }
 
+/* What is in use is not what the source has, from now on; "" it is again. */
+static void
+set_trouble(struct recipients *r, const char *why)
+{
+	if (why[0] == '\0')
+		r->trouble_ms = 0;
+	else if (r->trouble_ms == 0)
+		r->trouble_ms = clock_wall_ms();
+	(void)strlcpy(r->trouble, why, sizeof(r->trouble));
+	if (r->set->changed != NULL)
+		r->set->changed(r->set->arg, r);
+}
+
 /* Judges what was read; takes the table when it is good. */
 static bool
 judge(struct recipients *r, struct load *l)
@@ -95,26 +123,36 @@ judge(struct recipients *r, struct load *l)
 	const char *kept = r->table != NULL ? "the last good one is used" :
 					      "its domain is answered with 451";
 
+	char text[sizeof(r->trouble)];
+
 	if (l->table == NULL) {
+		snprintf(text, sizeof(text), "line %u: %.120s", l->note.line,
+		    l->why.text);
+		set_trouble(r, l->note.line > 0 ? text : l->why.text);
 		log_error("smtpd",
 		    "recipients=%s line=%u error=%s consequence=\"%s\"",
-		    log_q(r->path), l->note.line, log_q(l->why.text), kept);
+		    log_q(r->name), l->note.line, log_q(l->why.text), kept);
 		return false;
 	}
 	if (shrank(r, rcpt_table_len(l->table))) {
+		snprintf(text, sizeof(text),
+		    "it has lost more than %u%% at once, from %zu to %zu",
+		    r->shrink, rcpt_table_len(r->table),
+		    rcpt_table_len(l->table));
+		set_trouble(r, text);
 		log_error("smtpd",
 		    "recipients=%s entries=%zu before=%zu error=\"lost more "
 		    "than %u%% at once\" consequence=\"%s\" "
 		    "hint=\"raise recipients_shrink and reload\"",
-		    log_q(r->path), rcpt_table_len(l->table),
+		    log_q(r->name), rcpt_table_len(l->table),
 		    rcpt_table_len(r->table), r->shrink, kept);
 		return false;
 	}
 	if (l->note.ignored > 0)
 		log_warn("smtpd",
 		    "recipients=%s ignored=%u reason=\"keys without @\"",
-		    log_q(r->path), l->note.ignored);
-	log_notice("smtpd", "recipients=%s entries=%zu", log_q(r->path),
+		    log_q(r->name), l->note.ignored);
+	log_notice("smtpd", "recipients=%s entries=%zu", log_q(r->name),
 	    rcpt_table_len(l->table));
 	order_free(r->set, &r->table);
 	r->table = l->table;
@@ -122,6 +160,7 @@ judge(struct recipients *r, struct load *l)
 	r->told_empty = false;
 	r->written_ms =
 	    (int64_t)l->id.mtime.tv_sec * 1000 + l->id.mtime.tv_nsec / 1000000;
+	set_trouble(r, "");
 	return true;
 }
 
@@ -131,6 +170,9 @@ file_free(struct recipients *r)
 	LIST_REMOVE(r, link);
 	mem_free(&r->look);
 	rcpt_table_destroy(&r->table);
+	source_end(&r->fetched);
+	mem_free(&r->source);
+	mem_free(&r->name);
 	mem_free(&r->path);
 	mem_free(&r);
 }
@@ -149,6 +191,17 @@ settle(struct recipients_set *set)
 	set->settled(set->arg);
 }
 
+/* Before the first fetch there is none: the source says what is wrong. */
+static void
+missing(struct recipients *r, int error)
+{
+	if (r->fetched != NULL && error == ENOENT)
+		return;
+	set_trouble(r, strerror(error));
+	log_error("smtpd", "recipients=%s error=%s", log_q(r->name),
+	    log_q(strerror(error)));
+}
+
 static void
 on_sight(struct mail *m, void *arg)
 {
@@ -158,8 +211,7 @@ on_sight(struct mail *m, void *arg)
 	bool last;
 
 	if (r->refs > 0 && s->missing != 0)
-		log_error("smtpd", "recipients=%s error=%s", log_q(r->path),
-		    log_q(strerror(s->missing)));
+		missing(r, s->missing);
 	if (r->refs > 0 && s->kept)
 		take_kept(r, &s->load);
 	if (r->refs > 0 && s->judge) {
@@ -208,7 +260,22 @@ void
 recipients_set_keep(struct recipients_set *set, const char *folder)
 {
 	recipients_watch_keep(set->watch, folder);
+	mem_free(&set->folder);
+	set->folder = mem_strdup(folder);
 	set->keeps = true;
+}
+
+void
+recipients_set_sources(struct recipients_set *set, struct source_set *sources)
+{
+	set->sources = sources;
+}
+
+void
+recipients_set_on_change(struct recipients_set *set,
+    void (*changed)(void *arg, struct recipients *))
+{
+	set->changed = changed;
 }
 
 void
@@ -226,6 +293,7 @@ recipients_set_destroy(struct recipients_set **setp)
 		MX_ASSERT(r->refs == 0);
 		file_free(r);
 	}
+	mem_free(&set->folder);
 	mem_free(setp);
 }
 
@@ -235,18 +303,40 @@ recipients_set_unread(const struct recipients_set *set)
 	return set->unread;
 }
 
+static void
+on_fetched(void *arg)
+{
+	struct recipients *r = arg;
+
+	if (r->set->changed != NULL)
+		r->set->changed(r->set->arg, r);
+}
+
 struct recipients *
-recipients_open(struct recipients_set *set, const char *path, unsigned shrink)
+recipients_open(struct recipients_set *set, const struct recipients_conf *conf)
 {
 	struct recipients *r = mem_alloc(sizeof(*r));
 
 	r->set = set;
 	r->refs = 1;
-	r->path = mem_strdup(path);
-	r->shrink = shrink;
+	r->source = mem_strdup(conf->source);
+	r->name = spec_name(conf->source);
+	r->shrink = conf->shrink;
+	r->opened_ms = clock_wall_ms();
+	if (spec_is_source(conf->source)) {
+		MX_ASSERT(set->sources != NULL && set->folder != NULL);
+		r->path = keep_fetched(set->folder, conf->source);
+		r->fetched = source_begin(set->sources, conf->source, r->path,
+		    conf->token_file, on_fetched, r);
+	} else {
+		r->path = mem_strdup(conf->source);
+	}
 	r->look = mem_alloc(sizeof(*r->look));
 	r->look->file = r;
 	r->look->path = r->path;
+	r->look->source = r->source;
+	r->look->name = r->name;
+	r->look->fetched = r->fetched != NULL;
 	LIST_INSERT_HEAD(&set->files, r, link);
 	order(r, ORDER_WATCH, false);
 	return r;
@@ -265,14 +355,18 @@ recipients_unref(struct recipients **rp)
 	struct recipients *r = *rp;
 
 	*rp = NULL;
-	if (r != NULL && --r->refs == 0)
-		order(r, ORDER_FORGET, false);
+	if (r == NULL || --r->refs > 0)
+		return;
+	source_end(&r->fetched);
+	order(r, ORDER_FORGET, false);
 }
 
 void
-recipients_recheck(struct recipients *r, unsigned shrink)
+recipients_recheck(struct recipients *r, const struct recipients_conf *conf)
 {
-	r->shrink = shrink;
+	r->shrink = conf->shrink;
+	if (r->fetched != NULL)
+		source_ask(r->fetched, conf->token_file);
 	order(r, ORDER_LOOK, r->refused);
 }
 
@@ -290,9 +384,27 @@ recipients_read(const char *path, unsigned *line, struct mx_errbuf *eb)
 }
 
 const char *
-recipients_path(const struct recipients *r)
+recipients_name(const struct recipients *r)
 {
-	return r->path;
+	return r->name;
+}
+
+void
+recipients_state(const struct recipients *r, struct recipients_state *st)
+{
+	const struct source_state *f =
+	    r->fetched != NULL ? source_state(r->fetched) : NULL;
+
+	*st = (struct recipients_state){ r->name, .trouble = r->trouble };
+	if (r->trouble[0] == '\0' && f != NULL)
+		st->trouble = f->error;
+	if (r->table != NULL)
+		st->entries = rcpt_table_len(r->table);
+	if (r->trouble_ms != 0)
+		st->confirmed_ms = r->trouble_ms;
+	else if (f != NULL && f->tried)
+		st->confirmed_ms =
+		    f->confirmed_ms != 0 ? f->confirmed_ms : r->opened_ms;
 }
 
 bool
@@ -335,7 +447,7 @@ recipients_find(struct recipients *r, const struct rcpt_rules *rules,
 		    "recipients=%s domain=%s error=\"it has no entry of that "
 		    "domain\" consequence=\"its recipients are answered with "
 		    "451\"",
-		    log_q(r->path), log_q(strrchr(mailbox, '@') + 1));
+		    log_q(r->name), log_q(strrchr(mailbox, '@') + 1));
 	r->told_empty |= found == RCPT_FOUND_NO_DOMAIN;
 	return found;
 }

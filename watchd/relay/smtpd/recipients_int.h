@@ -26,6 +26,10 @@ struct look {
 	TAILQ_ENTRY(look) link;
 	struct recipients *file; /* only handed back */
 	const char *path; /* the file's */
+	const char
+	    *source; /* as configured: the same, or where it comes from */
+	const char *name; /* of that, as it is shown */
+	bool fetched; /* by us: it is never seen half written */
 	struct file_id seen; /* what was read last */
 	struct file_id found; /* at the last look, if another one */
 	unsigned restless; /* looks in a row that found another file */

@@ -19,12 +19,19 @@
 
 #define COMMENT "# the last good copy of "
 #define SUFFIX	".list"
+#define FETCHED ".fetched"
 
 static char *
-path_of(const char *folder, const char *source)
+path_of(const char *folder, const char *source, const char *suffix)
 {
-	return mem_printf("%s/%016" PRIx64 SUFFIX, folder,
-	    hash_text(HASH_INIT, source));
+	return mem_printf("%s/%016" PRIx64 "%s", folder,
+	    hash_text(HASH_INIT, source), suffix);
+}
+
+char *
+keep_fetched(const char *folder, const char *source)
+{
+	return path_of(folder, source, FETCHED);
 }
 
 /* The first line of a copy. No newline of a source can end it. */
@@ -43,7 +50,8 @@ int
 keep_load(const char *folder, const char *source, struct buf *out,
     struct mx_errbuf *eb)
 {
-	char *path = path_of(folder, source), *comment = comment_of(source);
+	char *path = path_of(folder, source, SUFFIX),
+	     *comment = comment_of(source);
 	size_t len = strlen(comment);
 	int rc = file_load(path, out, eb);
 
@@ -76,7 +84,8 @@ int
 keep_store(const char *folder, const char *source, const void *data, size_t len,
     struct mx_errbuf *eb)
 {
-	char *path = path_of(folder, source), *comment = comment_of(source);
+	char *path = path_of(folder, source, SUFFIX),
+	     *comment = comment_of(source);
 	struct copy c = { comment, data, len };
 	int rc;
 
@@ -97,14 +106,16 @@ compare_hashes(const void *va, const void *vb)
 	return *a < *b ? -1 : *a > *b;
 }
 
-/* Is it the file of one of these? What is no copy at all is left alone. */
+/* Is it a file of one of these? What is none of ours is left alone. */
 static bool
 is_wanted(const char *name, const uint64_t *hash, size_t n)
 {
 	char *end;
 	uint64_t h = strtoull(name, &end, 16);
 
-	if (end != name + 16 || strcmp(end, SUFFIX) != 0)
+	if (end != name + 16 ||
+	    (strcmp(end, SUFFIX) != 0 &&
+		strncmp(end, FETCHED, strlen(FETCHED)) != 0))
 		return true;
 	return bsearch(&h, hash, n, sizeof(*hash), compare_hashes) != NULL;
 }

@@ -4,7 +4,8 @@
  * they are due. The identity of a file is its inode, size, mtime and ctime. A
  * file that changed is not read before a second look finds it as the first one
  * did, and what was read counts only if it is still the same afterwards: half
- * of a list that is being written in place would turn away people who exist. */
+ * of a list that is being written in place would turn away people who exist.
+ * What was fetched is replaced whole, so the first look at it will do. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -131,7 +132,7 @@ has_settled(struct look *l, const struct file_id *id)
 		log_warn("smtpd",
 		    "recipients=%s event=\"it does not stop changing and is "
 		    "not read\" hint=\"write another file and rename it\"",
-		    log_q(l->path));
+		    log_q(l->name));
 	if (same)
 		l->restless = 0;
 	return same;
@@ -171,7 +172,7 @@ look_at(struct look *l, struct sight *s)
 	file_id_set(&id, &st);
 	if (l->trouble == 0 && !l->again && file_id_equal(&id, &l->seen))
 		return CHECK_MS;
-	if (l->owed == 0 && !has_settled(l, &id))
+	if (l->owed == 0 && !l->fetched && !has_settled(l, &id))
 		return SETTLE_MS;
 	look_read(l, s);
 	return CHECK_MS;
@@ -216,7 +217,7 @@ kept_read(struct recipients_watch *w, const struct look *l)
 
 	if (w->folder == NULL)
 		return;
-	rc = keep_load(w->folder, l->path, &text, &eb);
+	rc = keep_load(w->folder, l->source, &text, &eb);
 	s = mem_alloc(sizeof(*s));
 	s->file = l->file;
 	s->kept = true;
@@ -230,7 +231,7 @@ kept_read(struct recipients_watch *w, const struct look *l)
 	}
 	if (rc != -MX_ENOENT)
 		log_warn("smtpd", "recipients=%s last_good=unreadable error=%s",
-		    log_q(l->path), log_q(eb.text));
+		    log_q(l->name), log_q(eb.text));
 	mem_free(&s);
 }
 
@@ -256,14 +257,14 @@ keep_one(struct recipients_watch *w, struct look *l)
 	keep_leave(w, l);
 	if (data == NULL || load.changed || !file_id_equal(&load.id, &l->seen))
 		goto out;
-	if (keep_load(w->folder, l->path, &old, NULL) == 0 && old.len == len &&
-	    memcmp(old.data, data, len) == 0)
+	if (keep_load(w->folder, l->source, &old, NULL) == 0 &&
+	    old.len == len && memcmp(old.data, data, len) == 0)
 		goto out;
-	if (keep_store(w->folder, l->path, data, len, &eb) < 0)
+	if (keep_store(w->folder, l->source, data, len, &eb) < 0)
 		log_warn("smtpd",
 		    "recipients=%s not_kept=%s consequence=\"a restart has "
 		    "nothing to compare it with\"",
-		    log_q(l->path), log_q(eb.text));
+		    log_q(l->name), log_q(eb.text));
 out:
 	buf_fini(&old);
 	free(data);
@@ -272,7 +273,7 @@ out:
 static void
 sweep(struct recipients_watch *w)
 {
-	const char **path = NULL;
+	const char **source = NULL;
 	size_t n = 0, size = 0;
 	struct look *l;
 
@@ -282,12 +283,13 @@ sweep(struct recipients_watch *w)
 		TAILQ_FOREACH (l, &w->list[i], link) {
 			if (n == size) {
 				size += size / 2 + 16;
-				path = mem_grow(path, size, sizeof(*path));
+				source =
+				    mem_grow(source, size, sizeof(*source));
 			}
-			path[n++] = l->path;
+			source[n++] = l->source;
 		}
-	keep_sweep(w->folder, path, n);
-	mem_free(&path);
+	keep_sweep(w->folder, source, n);
+	mem_free(&source);
 }
 
 static void

@@ -20,6 +20,7 @@
 
 #define STRESS_ENTER 90 /* percent */
 #define STRESS_LEAVE 80
+#define TOUCH_MAX    1000 /* domains of one list at once */
 
 static void
 run_idle(void *arg)
@@ -47,6 +48,22 @@ files_settled(void *arg)
 	loop_task_schedule(m->read_task);
 }
 
+/* The blocks of its domains are remade, of so many at once; what is left follows
+ * within minutes, as every block is. */
+static void
+list_changed(void *arg, struct recipients *r)
+{
+	struct smtpd *m = arg;
+	const struct policy *p = m->policy;
+	unsigned n = 0;
+
+	for (size_t i = 0; p != NULL && i < p->conf->ndomains; i++)
+		if (p->file_of[i] != 0 &&
+		    p->file[p->file_of[i] - 1].recipients == r &&
+		    n++ < TOUCH_MAX)
+			stats_touch(m->stats, p->conf->domain[i].name);
+}
+
 struct smtpd *
 smtpd_create(struct loop *loop, struct queue *queue, struct stats *stats,
     const struct smtpd_ops *ops)
@@ -65,6 +82,7 @@ smtpd_create(struct loop *loop, struct queue *queue, struct stats *stats,
 	m->idle_task = loop_task_create(loop, run_idle, m);
 	m->read_task = loop_task_create(loop, run_read, m);
 	m->recipients = recipients_set_create(loop, files_settled, m);
+	recipients_set_on_change(m->recipients, list_changed);
 	LIST_INIT(&m->listeners);
 	LIST_INIT(&m->sessions);
 	LIST_INIT(&m->seats);
@@ -516,9 +534,23 @@ smtpd_stress(const struct smtpd *m)
 }
 
 void
-smtpd_keep_lists(struct smtpd *m, const char *folder)
+smtpd_keep_lists(struct smtpd *m, const char *folder,
+    struct source_set *sources)
 {
 	recipients_set_keep(m->recipients, folder);
+	recipients_set_sources(m->recipients, sources);
+}
+
+bool
+smtpd_list(const struct smtpd *m, const char *domain,
+    struct recipients_state *st)
+{
+	const struct recipients *r =
+	    m->policy != NULL ? policy_recipients(m->policy, domain) : NULL;
+
+	if (r != NULL)
+		recipients_state(r, st);
+	return r != NULL;
 }
 
 void

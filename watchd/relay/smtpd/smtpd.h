@@ -10,6 +10,7 @@
 #include "net/conn.h"
 #include "net/renewal.h"
 #include "relay/queue/queue.h"
+#include "relay/smtpd/recipients.h"
 #include "status/snapshot.h"
 
 struct smtpd;
@@ -89,7 +90,12 @@ unsigned smtpd_dnsbls(const struct smtpd *);
 void smtpd_dnsbls_show(const struct smtpd *, struct snap_dnsbl *);
 /* Before the first configuration: the folder for the last good copies of the
  * recipients files. Without, none are kept. */
-void smtpd_keep_lists(struct smtpd *, const char *folder);
+/* `sources` fetch those that are no files; borrowed, it outlives. */
+void smtpd_keep_lists(struct smtpd *, const char *folder,
+    struct source_set *sources);
+/* How the list of a domain is; false: it has none. */
+bool
+smtpd_list(const struct smtpd *, const char *domain, struct recipients_state *);
 /* At most `n` of them, whatever max_sessions says: the limit of the process. */
 void smtpd_bound(struct smtpd *, unsigned n);
 unsigned smtpd_sessions_max(const struct smtpd *);

@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: ISC
- * transport: the multi handle, the programs that run, and the watchdog over
+ * transport: what runs, on the network and as programs, and the watchdog over
  * both. */
 #include <stdio.h>
 #include <string.h>
 
-#include "alerts/transport_int.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "fetch/transport_int.h"
 
-#define GRACE_MS     2000 /* beyond libcurl's own limit */
-#define EXEC_POLL_MS 50
-#define CONNECTIONS  8L /* kept open */
+#define GRACE_MS 2000 /* beyond libcurl's own limit */
+#define WAIT_MS	 1000
+#define BLIND_MS 50 /* when there are more programs than FDS_MAX has room for */
 
 TAILQ_HEAD(transfers, transfer);
 
 struct transport {
-	CURLM *multi;
+	struct curl_side *net;
 	struct transfers running;
-	unsigned n, nexec;
+	unsigned nexec;
 	void (*done)(void *, const struct send_result *, void *);
-	void (*drop)(void *);
 	void *owner;
 	struct spawner *spawner;
 	/* those that could not even be started: done in the next poll */
@@ -32,9 +31,7 @@ transport_create(struct spawner *spawner,
 {
 	struct transport *tp = mem_alloc(sizeof(*tp));
 
-	tp->multi = curl_multi_init();
-	MX_ASSERT(tp->multi != NULL);
-	(void)curl_multi_setopt(tp->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS);
+	tp->net = curl_side_create();
 	TAILQ_INIT(&tp->running);
 	TAILQ_INIT(&tp->stillborn);
 	tp->spawner = spawner;
@@ -43,22 +40,14 @@ transport_create(struct spawner *spawner,
 	return tp;
 }
 
-void
-transport_on_drop(struct transport *tp, void (*drop)(void *))
-{
-	tp->drop = drop;
-}
-
 static void
 transfer_free(struct transport *tp, struct transfer *t)
 {
-	if (t->easy != NULL) {
-		(void)curl_multi_remove_handle(tp->multi, t->easy);
-		curl_easy_cleanup(t->easy);
-	}
-	curl_slist_free_all(t->list);
+	curl_side_end(tp->net, t);
 	via_exec_kill(t);
+	download_drop(&t->down);
 	message_fini(&t->m);
+	carry_fini(&t->c);
 	mem_free(&t);
 }
 
@@ -69,8 +58,8 @@ list_free(struct transport *tp, struct transfers *list)
 
 	while ((t = TAILQ_FIRST(list)) != NULL) {
 		TAILQ_REMOVE(list, t, link);
-		if (tp->drop != NULL)
-			tp->drop(t->arg);
+		if (t->c.drop != NULL)
+			t->c.drop(t->c.arg);
 		transfer_free(tp, t);
 	}
 }
@@ -84,52 +73,50 @@ transport_destroy(struct transport **tpp)
 		return;
 	list_free(tp, &tp->running);
 	list_free(tp, &tp->stillborn);
-	(void)curl_multi_cleanup(tp->multi);
+	curl_side_destroy(&tp->net);
 	mem_free(tpp);
 }
 
 static bool
-start(struct transport *tp, struct transfer *t, const struct carry *c)
+start(struct transport *tp, struct transfer *t)
 {
-	if (t->m.carrier == CARRY_EXEC)
-		return via_exec_start(t, c, tp->spawner);
-	t->easy = curl_easy_init();
-	if (t->easy == NULL ||
-	    !(t->m.carrier == CARRY_SMTP ? via_smtp_start(t, c) :
-					   via_http_start(t, c)))
-		return false;
-	return curl_multi_add_handle(tp->multi, t->easy) == CURLM_OK;
+	if (t->c.into != NULL) {
+		t->down = download_begin(t->c.into, t->c.into_max);
+		t->had_ms = download_had_ms(t->down);
+	}
+	return t->m.carrier == CARRY_EXEC ? via_exec_start(t, tp->spawner) :
+					    curl_side_start(tp->net, t);
 }
 
 void
-transport_send(struct transport *tp, struct message *m, const struct carry *c)
+transport_send(struct transport *tp, struct message *m, struct carry *c)
 {
 	struct transfer *t = mem_alloc(sizeof(*t));
 
 	t->m = *m;
+	t->c = *c;
 	memset(m, 0, sizeof(*m));
-	t->arg = c->arg;
+	memset(c, 0, sizeof(*c));
 	t->fd = -1;
 	t->program = PROGRAM_NONE;
-	t->deadline = clock_now() + (c->timeout_ms + GRACE_MS) * CLOCK_MS;
-	if (t->m.carrier == CARRY_EXEC)
-		t->deadline = clock_now() + c->timeout_ms * CLOCK_MS;
-	if (!start(tp, t, c)) {
+	t->deadline = clock_now() + t->c.timeout_ms * CLOCK_MS;
+	if (t->m.carrier != CARRY_EXEC)
+		t->deadline += GRACE_MS * CLOCK_MS;
+	if (!start(tp, t)) {
 		TAILQ_INSERT_TAIL(&tp->stillborn, t, link);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&tp->running, t, link);
-	tp->n++;
 	tp->nexec += t->m.carrier == CARRY_EXEC;
 }
 
 static void
-finish(struct transport *tp, struct transfer *t, const struct send_result *r)
+finish(struct transport *tp, struct transfer *t, struct send_result *r)
 {
-	void *arg = t->arg;
+	void *arg = t->c.arg;
 
+	r->had_ms = t->had_ms;
 	TAILQ_REMOVE(&tp->running, t, link);
-	tp->n--;
 	tp->nexec -= t->m.carrier == CARRY_EXEC;
 	transfer_free(tp, t);
 	tp->done(arg, r, tp->owner);
@@ -138,16 +125,17 @@ finish(struct transport *tp, struct transfer *t, const struct send_result *r)
 static bool
 collect_stillborn(struct transport *tp)
 {
-	struct send_result r = { .result = OUTBOX_RETRY };
+	struct send_result r = { .result = CARRY_RETRY };
 	struct transfer *t;
 	void *arg;
 	bool any = false;
 
 	while ((t = TAILQ_FIRST(&tp->stillborn)) != NULL) {
 		TAILQ_REMOVE(&tp->stillborn, t, link);
-		snprintf(r.text, sizeof(r.text), "cannot be started%s%s",
+		snprintf(r.text, sizeof(r.text), "cannot be started%s%.100s",
 		    t->said[0] != '\0' ? ": " : "", t->said);
-		arg = t->arg;
+		arg = t->c.arg;
+		r.had_ms = t->had_ms;
 		transfer_free(tp, t);
 		tp->done(arg, &r, tp->owner);
 		any = true;
@@ -156,28 +144,16 @@ collect_stillborn(struct transport *tp)
 }
 
 static bool
-collect_curl(struct transport *tp)
+collect_net(struct transport *tp)
 {
-	struct send_result r;
+	struct send_result r = { .result = CARRY_RETRY };
 	struct transfer *t;
 	bool any = false;
-	char *private;
-	CURLMsg *msg;
-	int left;
 
-	while ((msg = curl_multi_info_read(tp->multi, &left)) != NULL) {
-		if (msg->msg != CURLMSG_DONE)
-			continue;
-		memset(&r, 0, sizeof(r));
-		private = NULL;
-		(void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
-		    &private);
-		t = (struct transfer *)(void *)private;
-		if (t->m.carrier == CARRY_SMTP)
-			via_smtp_result(t, msg->data.result, &r);
-		else
-			via_http_result(t, msg->data.result, &r);
+	while ((t = curl_side_ended(tp->net, &r)) != NULL) {
+		text_ascii(r.text);
 		finish(tp, t, &r);
+		memset(&r, 0, sizeof(r));
 		any = true;
 	}
 	return any;
@@ -197,7 +173,7 @@ collect_rest(struct transport *tp)
 			finish(tp, t, &r);
 			any = true;
 		} else if (clock_now() >= t->deadline) {
-			r.result = OUTBOX_RETRY;
+			r.result = CARRY_RETRY;
 			(void)strlcpy(r.text, "timed out", sizeof(r.text));
 			finish(tp, t, &r);
 			any = true;
@@ -210,39 +186,50 @@ static bool
 collect(struct transport *tp)
 {
 	bool any = collect_stillborn(tp);
-	int running;
 
-	(void)curl_multi_perform(tp->multi, &running);
-	any |= collect_curl(tp);
+	any |= collect_net(tp);
 	any |= collect_rest(tp);
 	return any;
+}
+
+/* The descriptors of the programs, as far as there is room. */
+static unsigned
+exec_fds(struct transport *tp, struct pollfd *pfd, unsigned n)
+{
+	struct transfer *t;
+
+	TAILQ_FOREACH (t, &tp->running, link) {
+		if (t->m.carrier != CARRY_EXEC || n + 2 > FDS_MAX)
+			continue;
+		pfd[n++] = (struct pollfd){ t->program.fd, POLLIN, 0 };
+		if (t->fd >= 0)
+			pfd[n++] = (struct pollfd){ t->fd,
+				t->down != NULL ? POLLIN : POLLOUT, 0 };
+	}
+	return n;
 }
 
 void
 transport_poll(struct transport *tp, int fd, int timeout_ms)
 {
-	struct curl_waitfd extra = { .fd = fd, .events = CURL_WAIT_POLLIN };
-	int64_t end = clock_now() + timeout_ms * CLOCK_MS;
-	int64_t left;
+	int64_t end = clock_now() + timeout_ms * CLOCK_MS, left;
+	struct pollfd pfd[FDS_MAX];
+	unsigned n;
 	int wait;
 
 	while (!collect(tp)) {
 		left = (end - clock_now()) / CLOCK_MS;
 		if (left <= 0)
 			break;
-		wait = left > 1000 ? 1000 : (int)left;
-		if (tp->nexec > 0 && wait > EXEC_POLL_MS)
-			wait = EXEC_POLL_MS;
-		extra.revents = 0;
-		(void)curl_multi_poll(tp->multi, fd >= 0 ? &extra : NULL,
-		    fd >= 0, wait, NULL);
-		if (extra.revents != 0)
+		n = 0;
+		if (fd >= 0)
+			pfd[n++] = (struct pollfd){ fd, POLLIN, 0 };
+		n = exec_fds(tp, pfd, n);
+		wait = left > WAIT_MS ? WAIT_MS : (int)left;
+		if (n + 2 > FDS_MAX && wait > BLIND_MS)
+			wait = BLIND_MS;
+		curl_side_wait(tp->net, pfd, n, wait);
+		if (fd >= 0 && pfd[0].revents != 0)
 			break;
 	}
-}
-
-unsigned
-transport_running(const struct transport *tp)
-{
-	return tp->n;
 }

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "alerts/transport_int.h"
-#include "base/mem.h"
+#include "fetch/via_curl.h"
 
 #define REPLIES_MAX (64u << 10)
 
@@ -33,7 +32,6 @@ on_reply(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
 	size_t len = size * n;
-	char *clean;
 
 	t->answered += len;
 	if (len > 3 && (data[0] == '4' || data[0] == '5')) {
@@ -42,23 +40,22 @@ on_reply(char *data, size_t size, size_t n, void *arg)
 		memcpy(t->said, data, len);
 		t->said[len] = '\0';
 		t->said[strcspn(t->said, "\r\n")] = '\0';
-		clean = format_ascii(t->said);
-		(void)strlcpy(t->said, clean, sizeof(t->said));
-		mem_free(&clean);
+		text_ascii(t->said);
 	}
 	return t->answered <= REPLIES_MAX ? size * n : 0;
 }
 
 bool
-via_smtp_start(struct transfer *t, const struct carry *c)
+via_smtp_start(struct transfer *t)
 {
+	const struct carry *c = &t->c;
 	CURL *e = t->easy;
 	bool strict = c->user != NULL || c->ca_file != NULL ||
 	    strncmp(t->m.url, "smtps:", 6) == 0;
 	struct curl_slist *list;
 	char address[400];
 
-	if (!via_curl_common(t, c, "smtp,smtps") ||
+	if (!via_curl_common(t, "smtp,smtps") ||
 	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_reply) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_HEADERDATA, t) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L) != CURLE_OK)
@@ -67,8 +64,8 @@ via_smtp_start(struct transfer *t, const struct carry *c)
 	    (curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) != CURLE_OK ||
 		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L) != CURLE_OK))
 		return false;
-	for (size_t i = 0; i < c->to->n; i++) {
-		snprintf(address, sizeof(address), "<%s>", c->to->s[i]);
+	for (size_t i = 0; i < c->to.n; i++) {
+		snprintf(address, sizeof(address), "<%s>", c->to.s[i]);
 		list = curl_slist_append(t->list, address);
 		if (list == NULL)
 			return false;
@@ -90,15 +87,16 @@ via_smtp_start(struct transfer *t, const struct carry *c)
 }
 
 void
-via_smtp_result(struct transfer *t, CURLcode rc, struct send_result *r)
+via_smtp_result(struct transfer *t, int curl_code, struct send_result *r)
 {
+	CURLcode rc = (CURLcode)curl_code;
 	long code = 0;
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
-	r->result = rc == CURLE_OK ? OUTBOX_SENT : OUTBOX_RETRY;
+	r->result = rc == CURLE_OK ? CARRY_SENT : CARRY_RETRY;
 	r->partly = rc == CURLE_OK && t->said[0] != '\0';
 	if (rc == CURLE_OK)
-		snprintf(r->text, sizeof(r->text), "accepted%s%s",
+		snprintf(r->text, sizeof(r->text), "accepted%s%.90s",
 		    r->partly ? ", but it said " : "", t->said);
 	else if (t->said[0] != '\0')
 		(void)strlcpy(r->text, t->said, sizeof(r->text));
@@ -108,5 +106,5 @@ via_smtp_result(struct transfer *t, CURLcode rc, struct send_result *r)
 	 * does not come into being by trying again. */
 	if (rc != CURLE_OK && rc != CURLE_LOGIN_DENIED && code >= 550 &&
 	    code < 560)
-		r->result = OUTBOX_REJECTED;
+		r->result = CARRY_REJECTED;
 }

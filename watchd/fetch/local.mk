@@ -1,0 +1,26 @@
+# The thread that talks to web servers, smarthosts and programs.
+noinst_LIBRARIES += libmx_fetch.a
+libmx_fetch_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS)
+libmx_fetch_a_SOURCES = \
+	watchd/fetch/carry.c watchd/fetch/carry.h \
+	watchd/fetch/download.c watchd/fetch/download.h \
+	watchd/fetch/fetch.c watchd/fetch/fetch.h \
+	watchd/fetch/source.c watchd/fetch/source.h \
+	watchd/fetch/transport.c watchd/fetch/transport.h \
+	watchd/fetch/transport_int.h \
+	watchd/fetch/via_exec.c
+if HAVE_CURL
+libmx_fetch_a_SOURCES += \
+	watchd/fetch/via_curl.c watchd/fetch/via_curl.h \
+	watchd/fetch/via_http.c \
+	watchd/fetch/via_smtp.c
+else
+libmx_fetch_a_SOURCES += watchd/fetch/no_curl.c
+endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_fetch
+TESTS += tests/unit/test_fetch
+tests_unit_test_fetch_SOURCES = tests/unit/test_fetch.c
+tests_unit_test_fetch_LDADD = $(FETCH_L) $(NET_L) $(CMOCKA_LIBS)
+endif

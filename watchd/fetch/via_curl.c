@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC
+ * via_curl: the multi handle, and what HTTP and SMTP have in common. */
+#include "fetch/via_curl.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define CONNECTIONS 8L /* kept open */
+#define ANSWER_MAX  (64u << 10)
+
+struct curl_side {
+	CURLM *multi;
+};
+
+struct curl_side *
+curl_side_create(void)
+{
+	struct curl_side *cs = mem_alloc(sizeof(*cs));
+
+	MX_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+	cs->multi = curl_multi_init();
+	MX_ASSERT(cs->multi != NULL);
+	(void)curl_multi_setopt(cs->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS);
+	return cs;
+}
+
+void
+curl_side_destroy(struct curl_side **csp)
+{
+	if (*csp == NULL)
+		return;
+	(void)curl_multi_cleanup((*csp)->multi);
+	curl_global_cleanup();
+	mem_free(csp);
+}
+
+size_t
+via_curl_answer(char *data MX_UNUSED, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	t->answered += size * n;
+	if (t->answered <= ANSWER_MAX)
+		return size * n;
+	(void)strlcpy(t->said, "its answer, or the header, does not end",
+	    sizeof(t->said));
+	return 0;
+}
+
+bool
+via_curl_common(struct transfer *t, const char *protocols)
+{
+	const struct carry *c = &t->c;
+	CURL *e = t->easy;
+	long connect =
+	    c->timeout_ms < CONNECT_MS ? (long)c->timeout_ms : CONNECT_MS;
+
+	return curl_easy_setopt(e, CURLOPT_URL, t->m.url) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_PRIVATE, t) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+	    (c->ca_file == NULL ||
+		curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file) == CURLE_OK) &&
+	    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect) ==
+	    CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms) ==
+	    CURLE_OK &&
+	    /* The end need not wait for a resolver that hangs. */
+	    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, via_curl_answer) ==
+	    CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK;
+}
+
+bool
+curl_side_start(struct curl_side *cs, struct transfer *t)
+{
+	t->easy = curl_easy_init();
+	if (t->easy == NULL ||
+	    !(t->m.carrier == CARRY_SMTP ? via_smtp_start(t) :
+					   via_http_start(t)))
+		return false;
+	return curl_multi_add_handle(cs->multi, t->easy) == CURLM_OK;
+}
+
+void
+curl_side_end(struct curl_side *cs, struct transfer *t)
+{
+	if (t->easy != NULL) {
+		(void)curl_multi_remove_handle(cs->multi, t->easy);
+		curl_easy_cleanup(t->easy);
+		t->easy = NULL;
+	}
+	curl_slist_free_all(t->list);
+	t->list = NULL;
+	mem_free(&t->error);
+}
+
+struct transfer *
+curl_side_ended(struct curl_side *cs, struct send_result *r)
+{
+	char *private = NULL;
+	struct transfer *t;
+	int left, running;
+	CURLMsg *msg;
+
+	(void)curl_multi_perform(cs->multi, &running);
+	while ((msg = curl_multi_info_read(cs->multi, &left)) != NULL) {
+		if (msg->msg != CURLMSG_DONE)
+			continue;
+		(void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
+		    &private);
+		t = (struct transfer *)(void *)private;
+		if (t->m.carrier == CARRY_SMTP)
+			via_smtp_result(t, (int)msg->data.result, r);
+		else
+			via_http_result(t, (int)msg->data.result, r);
+		return t;
+	}
+	return NULL;
+}
+
+void
+curl_side_wait(struct curl_side *cs, struct pollfd *pfd, unsigned n, int ms)
+{
+	struct curl_waitfd extra[FDS_MAX];
+
+	MX_ASSERT(n <= FDS_MAX);
+	for (unsigned i = 0; i < n; i++)
+		extra[i] = (struct curl_waitfd){ .fd = pfd[i].fd,
+			.events = (pfd[i].events & POLLOUT) != 0 ?
+			    CURL_WAIT_POLLOUT :
+			    CURL_WAIT_POLLIN };
+	(void)curl_multi_poll(cs->multi, extra, n, ms, NULL);
+	for (unsigned i = 0; i < n; i++)
+		pfd[i].revents = extra[i].revents;
+}

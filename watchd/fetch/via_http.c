@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: ISC
+ * via_http: POST of a body, or GET of an address. Of an answer whose content is
+ * not wanted only the status counts. Where it is, 200 and all of the content
+ * make a file, 304 says that the file is right, and nothing else will do. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "fetch/via_curl.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#define HTTP_OK	  200
+#define HTTP_SAME 304 /* RFC 9110 15.4.5 */
+
+static long
+status_of(const struct transfer *t)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+static size_t
+on_content(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+
+	if (status_of(t) != HTTP_OK)
+		return via_curl_answer(data, size, n, arg);
+	return download_add(t->down, data, size * n, t->said, sizeof(t->said)) ?
+	    size * n :
+	    0;
+}
+
+/* "ETag: ..." for the next time. The status line of a later response (of 100,
+ * say) makes what an earlier one said void. */
+static size_t
+on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	size_t len = size * n;
+
+	if (len > 5 && strncasecmp(data, "HTTP/", 5) == 0)
+		download_tag_clear(t->down);
+	else if (len > 5 && strncasecmp(data, "etag:", 5) == 0)
+		download_tag(t->down, TAG_ETAG, data + 5, len - 5);
+	else if (len > 14 && strncasecmp(data, "last-modified:", 14) == 0)
+		download_tag(t->down, TAG_MODIFIED, data + 14, len - 14);
+	return via_curl_answer(data, size, n, arg);
+}
+
+static bool
+add_header(struct transfer *t, const char *line)
+{
+	struct curl_slist *list = curl_slist_append(t->list, line);
+
+	if (list != NULL)
+		t->list = list;
+	return list != NULL;
+}
+
+/* What we have is enough if it is still that. */
+static bool
+add_condition(struct transfer *t, enum download_tag tag, const char *name)
+{
+	const char *value = download_had(t->down, tag);
+	char *line;
+	bool ok;
+
+	if (value == NULL)
+		return true;
+	line = mem_printf("%s: %s", name, value);
+	ok = add_header(t, line);
+	mem_free(&line);
+	return ok;
+}
+
+static bool
+want_content(struct transfer *t)
+{
+	CURL *e = t->easy;
+
+	t->error = mem_alloc(CURL_ERROR_SIZE);
+	return add_condition(t, TAG_ETAG, "If-None-Match") &&
+	    add_condition(t, TAG_MODIFIED, "If-Modified-Since") &&
+	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_content) ==
+	    CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ==
+	    CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
+		(curl_off_t)t->c.into_max) == CURLE_OK;
+}
+
+/* Read each time: whoever changes it need not tell us. */
+static bool
+add_token(struct transfer *t)
+{
+	struct buf token = BUF_INIT(SECRET_MAX);
+	struct mx_errbuf eb = { "" };
+	int rc = file_load_secret(t->c.token_file, &token, &eb);
+
+	while (token.len > 0 && strchr("\r\n \t", token.data[token.len - 1]))
+		token.data[--token.len] = '\0';
+	if (rc == 0 &&
+	    (token.len == 0 || strlen(token.data) != token.len ||
+		strpbrk(token.data, "\r\n") != NULL))
+		rc = mx_fail(&eb, MX_ESYNTAX, "it is not one line");
+	if (rc == 0)
+		message_header(&t->m, "Authorization: Bearer %s", token.data);
+	else
+		snprintf(t->said, sizeof(t->said), "%s: %s", t->c.token_file,
+		    eb.text);
+	if (token.data != NULL)
+		explicit_bzero(token.data, token.size);
+	buf_fini(&token);
+	return rc == 0;
+}
+
+static bool
+post_body(struct transfer *t)
+{
+	CURL *e = t->easy;
+
+	return add_header(t, "Expect:") &&
+	    curl_easy_setopt(e, CURLOPT_POST, 1L) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_POSTFIELDS, buf_str(&t->m.body)) ==
+	    CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)t->m.body.len) ==
+	    CURLE_OK;
+}
+
+bool
+via_http_start(struct transfer *t)
+{
+	CURL *e = t->easy;
+
+	if (!via_curl_common(t, t->down != NULL ? "https" : "http,https") ||
+	    curl_easy_setopt(e, CURLOPT_USERAGENT,
+		"mxwatch/" PACKAGE_VERSION) != CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+		(long)CURL_HTTP_VERSION_1_1) != CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, via_curl_answer) !=
+		CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_HEADERDATA, t) != CURLE_OK)
+		return false;
+	if (t->c.token_file != NULL && !add_token(t))
+		return false;
+	for (size_t i = 0; i < t->m.header.n; i++)
+		if (!add_header(t, t->m.header.s[i]))
+			return false;
+	return (t->down == NULL || want_content(t)) &&
+	    (t->c.get || post_body(t)) &&
+	    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->list) == CURLE_OK;
+}
+
+static void
+say_status(struct send_result *r, long status)
+{
+	snprintf(r->text, sizeof(r->text), "HTTP %ld%s", status,
+	    status >= 300 && status < 400 ? ", a redirect, is not followed" :
+					    "");
+}
+
+/* The words of what went wrong on the way: ours, else libcurl's own. */
+static void
+say_broken(const struct transfer *t, CURLcode rc, struct send_result *r)
+{
+	if (rc == CURLE_FILESIZE_EXCEEDED)
+		download_say_too_large(t->down, r->text, sizeof(r->text));
+	else if (t->said[0] != '\0')
+		(void)strlcpy(r->text, t->said, sizeof(r->text));
+	else if (t->error != NULL && t->error[0] != '\0')
+		(void)strlcpy(r->text, t->error, sizeof(r->text));
+	else
+		(void)strlcpy(r->text, curl_easy_strerror(rc), sizeof(r->text));
+}
+
+static void
+content_result(struct transfer *t, CURLcode rc, long status,
+    struct send_result *r)
+{
+	if (status > HTTP_OK && status < 300)
+		snprintf(r->text, sizeof(r->text), "HTTP %ld, not 200", status);
+	else if (status >= 300 && status != HTTP_SAME)
+		say_status(r, status);
+	else if (rc != CURLE_OK)
+		say_broken(t, rc, r);
+	else if (status == HTTP_SAME && !download_is_conditional(t->down))
+		(void)strlcpy(r->text, "HTTP 304 to an unconditional request",
+		    sizeof(r->text));
+	else if (status == HTTP_SAME) {
+		download_confirmed(t->down);
+		r->result = CARRY_SENT;
+		r->unchanged = true;
+	} else
+		download_result(&t->down, r);
+}
+
+void
+via_http_result(struct transfer *t, int curl_code, struct send_result *r)
+{
+	CURLcode rc = (CURLcode)curl_code;
+	long status = status_of(t);
+	curl_off_t after = 0;
+
+	r->result = CARRY_RETRY;
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
+	if (after > 0)
+		r->retry_after_ms =
+		    after > 86400 ? INT64_C(86400000) : (int64_t)after * 1000;
+	if (t->down != NULL) {
+		content_result(t, rc, status, r);
+		return;
+	}
+	/* Once it has said 2xx or no, it has: what comes after, too slowly or
+	 * too much of it, changes nothing. */
+	if (rc != CURLE_OK && status < 200) {
+		say_broken(t, rc, r);
+		return;
+	}
+	say_status(r, status);
+	if (status >= 200 && status < 300)
+		r->result = CARRY_SENT;
+	else if (status >= 400 && status < 500 && status != 408 &&
+	    status != 429)
+		r->result = CARRY_REJECTED;
+}
