@@ -19,8 +19,11 @@ libmx_fetch_a_SOURCES += watchd/fetch/no_curl.c
 endif
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_fetch
-TESTS += tests/unit/test_fetch
+check_PROGRAMS += tests/unit/test_fetch tests/unit/test_source
+TESTS += tests/unit/test_fetch tests/unit/test_source
 tests_unit_test_fetch_SOURCES = tests/unit/test_fetch.c
 tests_unit_test_fetch_LDADD = $(FETCH_L) $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_source_SOURCES = tests/unit/test_source.c \
+	tests/unit/fake_loop.c tests/unit/fake_loop.h
+tests_unit_test_source_LDADD = $(FETCH_L) $(BASE_L) $(CMOCKA_LIBS)
 endif

@@ -91,15 +91,16 @@ serve(struct source_set *set)
 	}
 }
 
+/* Its turn: at once, or when those before it have had theirs. */
 static void
 on_due(void *arg)
 {
 	struct source *s = arg;
 
-	if (s->waiting || s->busy) {
-		s->again = s->busy;
+	loop_timer_cancel(s->timer);
+	s->again = s->busy;
+	if (s->waiting || s->busy)
 		return;
-	}
 	s->waiting = true;
 	TAILQ_INSERT_TAIL(&s->set->line, s, link);
 	serve(s->set);
@@ -249,7 +250,7 @@ source_begin(struct source_set *set, const char *spec, const char *path,
 	s->id = ++set->last_id;
 	idmap_put(&set->by_id, s->id, s);
 	s->timer = loop_timer_create(set->loop, on_due, s);
-	loop_timer_set(s->timer, 0);
+	on_due(s);
 	return s;
 }
 
@@ -279,7 +280,7 @@ source_ask(struct source *s, const char *token_file)
 
 	mem_free(&s->token_file);
 	s->token_file = token;
-	loop_timer_set(s->timer, 0);
+	on_due(s);
 }
 
 const struct source_state *
