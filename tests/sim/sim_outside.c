@@ -375,11 +375,17 @@ fetcher_destroy(struct fetcher **fp)
 }
 
 struct source_set *
-source_set_create(struct loop *l, struct fetcher *f)
+source_set_create(struct loop *l)
 {
 	(void)l;
-	(void)f;
 	return NULL;
+}
+
+void
+source_set_start(struct source_set *set, struct fetcher *f)
+{
+	(void)set;
+	(void)f;
 }
 
 void

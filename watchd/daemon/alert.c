@@ -14,7 +14,7 @@
 void
 daemon_alerts_create(struct daemon *d)
 {
-	d->alerts = alerts_create(d->conf, d->box, d->fetch);
+	d->alerts = alerts_create(d->conf, d->box, d->fetcher);
 }
 
 void

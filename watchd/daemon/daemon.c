@@ -240,8 +240,7 @@ create_relay(struct daemon *d)
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
 	    d->bounce, d->stats, &d->reach, &dops);
 	d->smtpd = smtpd_create(d->loop, d->queue, d->stats, &so);
-	d->fetch = fetcher_create(d->spawner);
-	d->sources = source_set_create(d->loop, d->fetch);
+	d->sources = source_set_create(d->loop);
 	keep_lists(d);
 	d->schedule = schedule_create(&d->reach, d->dns, d->watch, &po);
 	d->agentx = agentx_create(d->loop, d->helper, d->spawner,
@@ -356,7 +355,10 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	create_relay(d);
 	if ((rc = create_outside(d, eb)) != 0)
 		goto fail;
-	daemon_alerts_create(d); /* as the user that we have become */
+	/* as the user that we have become */
+	d->fetcher = fetcher_create(d->spawner);
+	source_set_start(d->sources, d->fetcher);
+	daemon_alerts_create(d);
 	create_events(d);
 	queue_load(d->queue);
 	domains_tick(d->domains);
@@ -403,7 +405,7 @@ daemon_destroy(struct daemon **dp)
 	schedule_destroy(&d->schedule);
 	smtpd_destroy(&d->smtpd);
 	source_set_destroy(&d->sources);
-	fetcher_destroy(&d->fetch);
+	fetcher_destroy(&d->fetcher);
 	deliver_destroy(&d->deliver);
 	bounce_destroy(&d->bounce);
 	queue_destroy(&d->queue);

@@ -27,7 +27,7 @@ struct daemon {
 	struct loop *loop;
 	struct spawner *spawner; /* borrowed */
 	struct helper *helper; /* for what would hold the loop up */
-	struct fetcher *fetch;
+	struct fetcher *fetcher;
 	struct source_set *sources; /* of lists that are kept elsewhere */
 	struct reload *reload;
 	struct stats *stats;

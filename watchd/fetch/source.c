@@ -40,7 +40,7 @@ struct source_set {
 	struct loop *loop;
 	struct mailbox *box;
 	struct loop_io *box_io;
-	struct fetch_client *client;
+	struct fetch_client *client; /* NULL: it was not started */
 	struct idmap by_id;
 	uint64_t last_id;
 	struct source_line line;
@@ -83,7 +83,7 @@ serve(struct source_set *set)
 {
 	struct source *s;
 
-	while (set->busy < set->conf.connections &&
+	while (set->client != NULL && set->busy < set->conf.connections &&
 	    (s = TAILQ_FIRST(&set->line)) != NULL) {
 		TAILQ_REMOVE(&set->line, s, link);
 		s->waiting = false;
@@ -188,7 +188,7 @@ drop_answer(struct mail *m)
 }
 
 struct source_set *
-source_set_create(struct loop *loop, struct fetcher *fetch)
+source_set_create(struct loop *loop)
 {
 	struct source_set *set = mem_alloc(sizeof(*set));
 
@@ -197,8 +197,15 @@ source_set_create(struct loop *loop, struct fetcher *fetch)
 	idmap_init(&set->by_id);
 	set->box = mailbox_create();
 	set->box_io = loop_mailbox(loop, set->box, on_answer, set);
-	set->client = fetch_client_create(fetch, set->box, 0);
 	return set;
+}
+
+void
+source_set_start(struct source_set *set, struct fetcher *fetcher)
+{
+	MX_ASSERT(set->client == NULL);
+	set->client = fetch_client_create(fetcher, set->box, 0);
+	serve(set);
 }
 
 void

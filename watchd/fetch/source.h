@@ -29,7 +29,10 @@ struct source_state {
 	char error[128]; /* the last one; "" when there are none */
 };
 
-struct source_set *source_set_create(struct loop *, struct fetcher *);
+struct source_set *source_set_create(struct loop *);
+/* Once: from here on they are asked. We are who we will be by then, for files are
+ * made. */
+void source_set_start(struct source_set *, struct fetcher *);
 /* Sources have no references left. */
 void source_set_destroy(struct source_set **);
 void source_set_conf(struct source_set *, const struct source_conf *);

@@ -77,9 +77,26 @@ transport_destroy(struct transport **tpp)
 	mem_free(tpp);
 }
 
+/* A source that was dropped and is back, before the answer of then. */
+static bool
+is_under_way(const struct transport *tp, const char *into)
+{
+	const struct transfer *t;
+
+	TAILQ_FOREACH (t, &tp->running, link)
+		if (t->c.into != NULL && strcmp(t->c.into, into) == 0)
+			return true;
+	return false;
+}
+
 static bool
 start(struct transport *tp, struct transfer *t)
 {
+	if (t->c.into != NULL && is_under_way(tp, t->c.into)) {
+		(void)strlcpy(t->said, "the request before is under way still",
+		    sizeof(t->said));
+		return false;
+	}
 	if (t->c.into != NULL) {
 		t->down = download_begin(t->c.into, t->c.into_max);
 		t->had_ms = download_had_ms(t->down);
