@@ -208,6 +208,23 @@ do_load(struct op *op)
 	op->load(op->arg, &l);
 }
 
+/* They ascend, as in a database. */
+static void
+state_insert(struct state *s)
+{
+	struct state *at, *before = NULL;
+
+	LIST_FOREACH (at, &states, link) {
+		if (strcmp(at->key, s->key) > 0)
+			break;
+		before = at;
+	}
+	if (before == NULL)
+		LIST_INSERT_HEAD(&states, s, link);
+	else
+		LIST_INSERT_AFTER(before, s, link);
+}
+
 static void
 do_state(struct op *op)
 {
@@ -224,7 +241,7 @@ do_state(struct op *op)
 	s->key = mem_strdup(op->key);
 	s->data = mem_dup(op->data, op->len);
 	s->len = op->len;
-	LIST_INSERT_HEAD(&states, s, link);
+	state_insert(s);
 }
 
 static void
@@ -557,6 +574,25 @@ store_state_put(struct store *st, const char *key, const void *data, size_t len,
 	op->data = len > 0 ? mem_dup(data, len) : NULL;
 	op->len = len;
 	op->done = done;
+}
+
+bool
+store_state_some(struct store *st, const char *prefix, const char *after,
+    unsigned max, void (*one)(void *, const char *, const void *, size_t),
+    void *arg)
+{
+	struct state *s;
+
+	(void)st;
+	LIST_FOREACH (s, &states, link) {
+		if (strncmp(s->key, prefix, strlen(prefix)) != 0 ||
+		    strcmp(s->key, after) <= 0)
+			continue;
+		if (max-- == 0)
+			return true;
+		one(arg, s->key, s->data, s->len);
+	}
+	return false;
 }
 
 void

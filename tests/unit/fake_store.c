@@ -260,6 +260,23 @@ pump_load(struct store *st, struct fake_op *op)
 	op->load(op->arg, &l);
 }
 
+/* They ascend, as in a database. */
+static void
+state_insert(struct store *st, struct fake_state *s)
+{
+	struct fake_state *at, *before = NULL;
+
+	LIST_FOREACH (at, &st->states, link) {
+		if (strcmp(at->key, s->key) > 0)
+			break;
+		before = at;
+	}
+	if (before == NULL)
+		LIST_INSERT_HEAD(&st->states, s, link);
+	else
+		LIST_INSERT_AFTER(before, s, link);
+}
+
 static void
 pump_state(struct store *st, struct fake_op *op)
 {
@@ -280,7 +297,7 @@ pump_state(struct store *st, struct fake_op *op)
 	s->key = mem_strdup(op->key);
 	s->data = mem_dup(op->data, op->len);
 	s->len = op->len;
-	LIST_INSERT_HEAD(&st->states, s, link);
+	state_insert(st, s);
 }
 
 static void
@@ -518,6 +535,24 @@ store_state_put(struct store *st, const char *key, const void *data, size_t len,
 	op->data = len > 0 ? mem_dup(data, len) : NULL;
 	op->len = len;
 	op->done = done;
+}
+
+bool
+store_state_some(struct store *st, const char *prefix, const char *after,
+    unsigned max, void (*one)(void *, const char *, const void *, size_t),
+    void *arg)
+{
+	struct fake_state *s;
+
+	LIST_FOREACH (s, &st->states, link) {
+		if (strncmp(s->key, prefix, strlen(prefix)) != 0 ||
+		    strcmp(s->key, after) <= 0)
+			continue;
+		if (max-- == 0)
+			return true;
+		one(arg, s->key, s->data, s->len);
+	}
+	return false;
 }
 
 void

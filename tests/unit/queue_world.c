@@ -89,6 +89,20 @@ on_shown(void *arg, const char *domain)
 	    w->shown_ms;
 }
 
+/* As a domain with recipient_delimiter = "+" has it. */
+static void
+on_known_as(void *arg, const char *domain, const char *mailbox, char *as)
+{
+	const char *at = strrchr(mailbox, '@');
+	size_t n = strcspn(mailbox, "+");
+
+	(void)arg;
+	(void)domain;
+	(void)strlcpy(as, mailbox, PATH_MAILBOX_MAX);
+	if (at != NULL && n > 0 && mailbox + n < at)
+		(void)strlcpy(as + n, at, PATH_MAILBOX_MAX - n);
+}
+
 const struct queue_policy world_policy = {
 	.lifetime_ms = 30 * DAY,
 	.delay_warning_ms = { 4 * HOUR, DAY },
@@ -127,7 +141,7 @@ void
 world_queue_up(struct world *w, const struct queue_conf *conf)
 {
 	struct queue_ops ops = { on_want, on_expire, on_warn, on_flush,
-		on_breaker, on_listed, on_shown, w };
+		on_breaker, on_listed, on_shown, on_known_as, w };
 	char name[32];
 
 	w->q = queue_create(w->loop, w->store, w->stats, conf, &ops);
@@ -147,7 +161,8 @@ world_queue_up(struct world *w, const struct queue_conf *conf)
 void
 world_restart(struct world *w)
 {
-	struct queue_conf conf = { .known_names = 4096 };
+	struct queue_conf conf = { .known_names = 4096,
+		.learned_names = WORLD_LEARNED };
 
 	queue_destroy(&w->q);
 	fake_store_pump(w->store);
@@ -158,7 +173,8 @@ int
 world_setup(void **state)
 {
 	struct world *w = mem_alloc(sizeof(*w));
-	struct queue_conf conf = { .known_names = 4096 };
+	struct queue_conf conf = { .known_names = 4096,
+		.learned_names = WORLD_LEARNED };
 
 	fake_time_reset();
 	assert_int_equal(log_open(LOG_DEST_FILE, "/dev/null", LOG_LEVEL_INFO),

@@ -21,11 +21,13 @@
 #include "tests/unit/fake_loop.h"
 #include "tests/unit/fake_store.h"
 
-#define A      "a.example"
-#define B      "b.example"
-#define MINUTE INT64_C(60000)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
+#define A	      "a.example"
+#define B	      "b.example"
+#define MINUTE	      INT64_C(60000)
+#define HOUR	      (60 * MINUTE)
+#define DAY	      (24 * HOUR)
+
+#define WORLD_LEARNED 1000 /* names of all domains */
 
 struct world {
 	struct loop *loop;

@@ -114,6 +114,47 @@ whom(void **state)
 	}
 }
 
+/* ---- there is no such mailbox */
+
+static const struct {
+	enum smtp_phase phase;
+	const char *reply;
+	bool no_mailbox;
+} mailboxes[] = {
+	{ RCPT, "550 5.1.1 User unknown", true },
+	{ RCPT, "550 5.1.10 RESOLVER.ADR.RecipientNotFound", true },
+	{ RCPT, "550 5.4.1 Recipient address rejected: Access denied.", true },
+	{ RCPT, "550 Unknown user", true },
+	{ RCPT, "551 5.1.6 moved", true },
+	{ RCPT, "250 2.1.5 ok", false },
+	{ RCPT, "450 4.1.1 unverified", false },
+	{ RCPT, "550 5.2.1 this mailbox is disabled", false },
+	{ RCPT, "552 5.2.2 mailbox full", false },
+	{ RCPT, "552 too much", false },
+	{ RCPT, "554 5.7.1 Recipient address rejected: Access denied", false },
+	{ RCPT, "550 Your IP is in our blacklist", false },
+	{ RCPT, "550 5.1.8 Sender address rejected", false },
+	{ RCPT, "550 5.1.2 relaying denied", false },
+	{ RCPT, "550 relaying denied", false },
+	{ MAIL, "550 5.1.1 User unknown", false },
+	{ EOD, "550 5.1.1 User unknown", false },
+};
+
+static void
+no_mailbox(void **state)
+{
+	char buf[200];
+	struct smtp_reply r;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(mailboxes); i++) {
+		r = reply_of(mailboxes[i].reply, buf, sizeof(buf));
+		if (judge_is_no_mailbox(mailboxes[i].phase, &r) !=
+		    mailboxes[i].no_mailbox)
+			fail_msg("%s", mailboxes[i].reply);
+	}
+}
+
 /* ---- what becomes of it */
 
 /* The letters of what is known: exists, sendeR, fitted, shown, doubted, taken,
@@ -353,6 +394,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whom),
+		cmocka_unit_test(no_mailbox),
 		cmocka_unit_test(what),
 		cmocka_unit_test(never_lost),
 		cmocka_unit_test(unfit),

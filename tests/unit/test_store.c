@@ -227,6 +227,13 @@ test_state(void **state)
 	store_state_each(k->store, "hold/", state_one, &b);
 	assert_string_equal(buf_str(&b), "hold/ab=3;hold/b=2;");
 	buf_clear(&b);
+	assert_true(store_state_some(k->store, "hold/", "", 1, state_one, &b));
+	assert_string_equal(buf_str(&b), "hold/ab=3;");
+	buf_clear(&b);
+	assert_false(
+	    store_state_some(k->store, "hold/", "hold/ab", 9, state_one, &b));
+	assert_string_equal(buf_str(&b), "hold/b=2;");
+	buf_clear(&b);
 	store_state_each(k->store, "", state_one, &b);
 	assert_string_equal(buf_str(&b), "hold/ab=3;hold/b=2;other=x;");
 	buf_fini(&b);

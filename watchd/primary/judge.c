@@ -194,6 +194,18 @@ judge_is_policy(const struct smtp_reply *r)
 	return r->code >= 400 && r->status.subject == 7 && !is_route(r);
 }
 
+/* RFC 3463 3.2; 5.4.1 is what Exchange Online says of who is in no directory. */
+bool
+judge_is_no_mailbox(enum smtp_phase phase, const struct smtp_reply *r)
+{
+	if (phase != SMTP_PHASE_RCPT || !reply_perm(r) ||
+	    judge_scope(phase, r) != JUDGE_RECIPIENT)
+		return false;
+	if (!r->has_status)
+		return r->code == 550 || r->code == 551;
+	return r->status.subject == 1 || is_status(r, 4, 1);
+}
+
 /* ---- verdicts */
 
 /* Put off until it is sure; `strange`: it is evidence then. */

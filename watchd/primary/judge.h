@@ -77,6 +77,9 @@ bool judge_about_us(const struct smtp_reply *);
 /* A reply that is about who talks, not about whom for: nothing is concluded from
  * it about the domain that was asked for. */
 bool judge_is_policy(const struct smtp_reply *);
+/* A refusal for good at RCPT that says that there is no such mailbox: not that it is
+ * full or disabled, nor a matter of policy. */
+bool judge_is_no_mailbox(enum smtp_phase, const struct smtp_reply *);
 
 /* ---- the breaker: do the refusals that were not believed prevail? */
 

@@ -190,6 +190,18 @@ breaker_fini(struct dest *d, bool gone)
 
 /* ---- closed and open */
 
+/* When what closes it began, here or at its primary. */
+static int64_t
+evidence_since(const struct dest *d, int64_t now)
+{
+	int64_t here = knowledge_since(&d->known, now);
+	int64_t there = breaker_primary_since(d);
+
+	if (here == 0 || (there != 0 && there < here))
+		here = there;
+	return here != 0 ? here : now;
+}
+
 void
 breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 {
@@ -206,6 +218,7 @@ breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 	d->breaker_reply = mem_strndup(reply != NULL ? reply : "", REPLY_MAX);
 	d->notes |= NOTE_BREAKER | NOTE_BREAKER_NEW;
 	d->notes &= ~NOTE_MENDED;
+	learn_cut(d, evidence_since(d, now), now);
 	breaker_put(d);
 	flush_end(d, false);
 	d->forced = false;

@@ -25,6 +25,7 @@ struct breaker_primary {
 	TAILQ_HEAD(, dest) hit; /* the first speaks when they are closed */
 	unsigned n, nus; /* nus: hit about us */
 	bool closed, mended;
+	int64_t since_ms; /* wall: the first refusal since one was taken */
 	struct dest *trial; /* whose it is; NULL: none runs */
 	int64_t trial_ms; /* wall: the next one */
 	unsigned trials;
@@ -145,6 +146,12 @@ breaker_primary_refused(const struct dest *d, const char *label)
 	return others;
 }
 
+int64_t
+breaker_primary_since(const struct dest *d)
+{
+	return d->primary != NULL ? d->primary->since_ms : 0;
+}
+
 static void
 note_refused(struct breaker_primary *p, const char *name)
 {
@@ -183,6 +190,8 @@ breaker_primary_hit(struct dest *d, const char *label, enum breaker_hit hit,
 	if (label == NULL || *label == '\0')
 		return;
 	p = primary_get(d->queue, label);
+	if (p->since_ms == 0)
+		p->since_ms = now;
 	note_refused(p, d->name);
 	if (hit == BREAKER_HIT_NO)
 		return;

@@ -72,6 +72,7 @@ dest_free(struct dest *d)
 	heap_fini(&d->deadlines);
 	breaker_primary_leave(d);
 	breaker_fini(d, false);
+	learn_fini(d);
 	free(d->breaker_reply);
 	free(d);
 }
@@ -359,7 +360,7 @@ static bool
 dest_unused(const struct dest *d)
 {
 	return d->n == 0 && !d->configured && !d->on_hold && d->extend.n == 0 &&
-	    !d->touched && d->wanted == 0;
+	    !d->touched && d->wanted == 0 && d->learn == NULL;
 }
 
 /* Its share of what goes to destinations that nobody configured. */

@@ -314,6 +314,21 @@ knowledge_weigh(struct knowledge *k, int64_t now, struct judge_evidence *ev)
 	}
 }
 
+int64_t
+knowledge_since(const struct knowledge *k, int64_t now)
+{
+	uint32_t oldest = seconds(now - KNOWLEDGE_WINDOW), since = 0;
+	const struct known *e;
+
+	for (uint32_t i = 0; i < k->nslots; i++) {
+		e = &k->slot[i];
+		if (e->scope != JUDGE_NOBODY && e->last >= oldest &&
+		    (since == 0 || e->refused < since))
+			since = e->refused;
+	}
+	return (int64_t)since * 1000;
+}
+
 /* ---- the stored form, little endian */
 
 static uint8_t *

@@ -71,6 +71,9 @@ void knowledge_passed(struct knowledge *, const char *rcpt);
 void knowledge_believe(struct knowledge *, struct known *);
 /* The evidence is gone: what is known to have been taken stays. */
 void knowledge_forgive(struct knowledge *);
+/* When what there is of evidence was refused first (wall ms), 0: there is none;
+ * O(max). */
+int64_t knowledge_since(const struct knowledge *, int64_t now);
 /* Counts what there is of evidence; O(max). `shown` and `untried` are left. */
 void knowledge_weigh(struct knowledge *, int64_t now, struct judge_evidence *);
 

@@ -10,6 +10,8 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/flush.c \
 	watchd/relay/queue/take.c \
 	watchd/relay/queue/knowledge.c watchd/relay/queue/knowledge.h \
+	watchd/relay/queue/learn.c \
+	watchd/relay/queue/learned.c watchd/relay/queue/learned.h \
 	watchd/relay/queue/clock_step.c watchd/relay/queue/clock_step.h \
 	watchd/relay/queue/intake.c \
 	watchd/relay/queue/list.c \
@@ -30,12 +32,12 @@ check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
 	tests/unit/test_breaker_many tests/unit/test_breaker_model \
-	tests/unit/test_vault
+	tests/unit/test_learn tests/unit/test_learned tests/unit/test_vault
 TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
 	tests/unit/test_breaker_many tests/unit/test_breaker_model \
-	tests/unit/test_vault
+	tests/unit/test_learn tests/unit/test_learned tests/unit/test_vault
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
@@ -65,6 +67,10 @@ tests_unit_test_breaker_many_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_breaker_model_SOURCES = tests/unit/test_breaker_model.c \
 	$(QUEUE_WORLD)
 tests_unit_test_breaker_model_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_learn_SOURCES = tests/unit/test_learn.c $(QUEUE_WORLD)
+tests_unit_test_learn_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_learned_SOURCES = tests/unit/test_learned.c
+tests_unit_test_learned_LDADD = libmx_queue.a $(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_vault_SOURCES = tests/unit/test_vault.c $(QUEUE_WORLD)
 tests_unit_test_vault_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 endif

@@ -99,6 +99,7 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->broken_primary = d->broken ? breaker_primary_label(d) : NULL;
 	out->broken_domains = breaker_primary_domains(d, &out->broken_speaks);
 	out->put_off = refusal_put_off(d, now);
+	learn_summary(d, out);
 	flush_view(d, now, &out->flush);
 }
 

@@ -103,6 +103,7 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	TAILQ_INIT(&q->unsaved);
 	RB_INIT(&q->primaries);
 	TAILQ_INIT(&q->mended);
+	learn_init(q);
 	LIST_INIT(&q->jobs);
 	LIST_INIT(&q->requests);
 	STAILQ_INIT(&q->refused);
@@ -139,6 +140,7 @@ queue_destroy(struct queue **qp)
 	while ((d = RB_ROOT(&q->dests)) != NULL)
 		dest_free(d);
 	breaker_primary_fini(q);
+	learn_end(q);
 	heap_fini(&q->times);
 	heap_fini(&q->retries);
 	heap_fini(&q->others);
@@ -194,6 +196,7 @@ queue_load(struct queue *q)
 	q->loading = true;
 	operator_load(q);
 	breaker_load(q);
+	learn_load(q);
 	clock_doubt_load(q);
 	q->completions++;
 	store_scan(q->store, load_one, load_done, q);
@@ -229,6 +232,7 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 			(void)q->relay.hold_domain(q, domain, false);
 		queue_gate(q, domain, GATE_OPEN);
 		dest_policy(d, &q->policy);
+		learn_policy(d);
 		dest_touch(d);
 		return;
 	}
@@ -239,6 +243,7 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 		dest_touch(d);
 	}
 	dest_policy(d, p);
+	learn_policy(d);
 }
 
 void

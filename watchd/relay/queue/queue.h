@@ -13,6 +13,7 @@
 #include "net/loop.h"
 #include "primary/judge.h"
 #include "relay/envelope.h"
+#include "relay/queue/learned.h"
 #include "relay/relay.h"
 #include "status/counters.h"
 
@@ -35,6 +36,7 @@ struct queue_policy {
 	int64_t retry_first_ms, retry_max_ms;
 	int64_t refusal_grace_ms; /* see primary/judge.h: believed */
 	int64_t vault_keep_ms; /* 0: nothing is kept */
+	uint32_t learn_max; /* names of recipients; 0: nothing is learned */
 };
 
 /* One part on its way. For the deliverer to read, but for `put_off_ms`. */
@@ -86,12 +88,18 @@ struct queue_ops {
 	 * recipient last (wall ms, 0: never, or it refused it since)? */
 	bool (*listed)(void *arg, const char *domain, const char *mailbox);
 	int64_t (*shown)(void *arg, const char *domain);
+	/* What is learned of `mailbox` is learned of `as` (PATH_MAILBOX_MAX):
+	 * without what the domain's rules let its owner write into it. NULL: of
+	 * itself. */
+	void (*known_as)(void *arg, const char *domain, const char *mailbox,
+	    char *as);
 	void *arg;
 };
 
 struct queue_conf {
 	uint32_t max_messages; /* queue_commit() refuses beyond: -MX_EFULL */
 	uint32_t known_names; /* of a domain, see knowledge.h */
+	uint32_t learned_names; /* of all domains, see learned.h */
 	int64_t
 	    clock_step_ms; /* 0: the wall clock is believed; see clock_step.h */
 	int64_t clock_settle_ms;
@@ -195,6 +203,29 @@ void queue_trial(struct queue *, const char *domain);
  * after the list was made (wall ms). */
 bool queue_refused_for_good(struct queue *, const char *domain,
     const char *mailbox, int64_t list_ms);
+
+/* ---- recipients that were learned (learned.h), of domains with `learn_max`.
+ * Deliveries teach by themselves. Names are found whatever their case, and by the
+ * rules of the domain (queue_ops.known_as). Times are wall ms. */
+
+/* Not of names that are too long to be stored (some 230 characters at least); no
+ * refusal while queue_learn_doubts(). The mailbox of a test for catch-all is "". */
+void queue_learn(struct queue *, const char *domain, const char *mailbox,
+    enum learned_what, int64_t now);
+/* False: nothing is learned of that domain; *view says unknown. */
+bool queue_learned(struct queue *, const char *domain, const char *mailbox,
+    int64_t now, struct learned_view *);
+/* The primary is not itself, for the domain or for others (`label`: the host that
+ * is asked, or NULL): there is evidence against it, or its breaker is closed; or
+ * the wall clock is doubted. What is refused now teaches nothing. */
+bool queue_learn_doubts(struct queue *, const char *domain, const char *label);
+/* Up to `max` names behind `after` ("": from the first), ascending, each a local
+ * part; true: there are more. `fn` changes nothing. */
+typedef void
+queue_learned_cb(void *arg, const char *local, const struct learned_view *);
+bool queue_learned_each(struct queue *, const char *domain, const char *after,
+    unsigned max, int64_t now, queue_learned_cb *, void *arg);
+
 /* A connection to the domain could not be made or greeted us with 421. The
  * queue then wants none for a growing pause. */
 void queue_connect_failed(struct queue *, const char *domain);

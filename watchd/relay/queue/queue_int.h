@@ -14,6 +14,8 @@
  *	breaker.c       when they mean that it is broken, and until when
  *	breaker_primary.c  the same of several domains at one primary
  *	refused.c       names that the list has and the primary refuses for good
+ *	learned.c       which mailboxes a domain has, by name (pure)
+ *	learn.c         the same in the queue's hands
  *	clock_doubt.c   what a wall clock that leaps may not do
  *	clock_back.c    what one that was set back may not keep
  *	operator.c      what an operator does (relay/relay.h)
@@ -36,6 +38,7 @@
 #include "relay/queue/clock_step.h"
 #include "relay/queue/extend.h"
 #include "relay/queue/knowledge.h"
+#include "relay/queue/learned.h"
 #include "relay/queue/queue.h"
 #include "relay/store/store.h"
 
@@ -183,6 +186,7 @@ struct dest {
 	struct knowledge known; /* breaker.c */
 	TAILQ_HEAD(, refused_name) refused; /* refused.c */
 	unsigned nrefused;
+	struct learn *learn; /* learn.c; NULL: nothing is learned */
 	TAILQ_ENTRY(dest) unsaved_link; /* in queue.unsaved */
 	int64_t save_ms;
 	bool unsaved;
@@ -272,6 +276,13 @@ struct queue {
 	TAILQ_HEAD(, dest) unsaved; /* knowledge, by save_ms */
 	struct breaker_tree primaries;
 	TAILQ_HEAD(, breaker_primary) mended;
+	struct { /* learn.c */
+		struct heap all; /* names of all domains */
+		TAILQ_HEAD(, learn) work;
+		struct loop_timer *timer;
+		bool reading;
+		char *read; /* up to this key; NULL: nothing so far */
+	} learn;
 	struct clock_step clock_step;
 	int64_t clock_save_ms; /* monotonic: when the time is noted next */
 	bool all_due; /* once the loading is done */
@@ -355,6 +366,7 @@ void record_held(struct part *);
  * removes it. */
 #define STATE_PREFIX_MAX 16
 void record_state(struct dest *, const char *prefix, const void *, size_t len);
+void record_state_at(struct queue *, const char *key, const void *, size_t len);
 void record_again(struct queue *, int64_t mono_ms);
 bool record_works(const struct queue *); /* outcomes can be noted */
 void record_free(struct record_write **);
@@ -397,6 +409,8 @@ void breaker_primary_hit(struct dest *, const char *label, enum breaker_hit,
     const char *reply, int64_t now);
 void breaker_primary_taken(struct queue *, const char *label);
 bool breaker_primary_closed(const struct queue *, const char *label);
+/* When the primary's refusals began that the domain is hit by; 0: it is not. */
+int64_t breaker_primary_since(const struct dest *);
 /* So many other domains had something refused there since it took any. */
 unsigned breaker_primary_refused(const struct dest *, const char *label);
 void breaker_primary_leave(struct dest *);
@@ -419,6 +433,17 @@ void refused_fini(struct dest *, bool gone); /* from the configuration */
 void refused_load(struct queue *); /* after the knowledge */
 void refused_list(void *queue, const char *domain,
     void (*)(void *arg, const char *mailbox, int64_t since_ms), void *arg);
+
+/* learn.c */
+void learn_init(struct queue *);
+void learn_end(struct queue *); /* no destination is left */
+void learn_load(struct queue *); /* the policies are known */
+void learn_policy(struct dest *); /* is another one */
+void learn_fini(struct dest *); /* from memory */
+void learn_weigh(struct dest *); /* the evidence is another one */
+/* What was refused since then is forgotten. */
+void learn_cut(struct dest *, int64_t since_ms, int64_t now);
+void learn_summary(const struct dest *, struct relay_domain *);
 
 /* clock_back.c */
 int64_t queue_mono_ms(void); /* for what only waits */

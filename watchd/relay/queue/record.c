@@ -253,13 +253,18 @@ state_saved(void *arg, uint64_t token, int rc)
 }
 
 void
+record_state_at(struct queue *q, const char *key, const void *data, size_t len)
+{
+	q->completions++;
+	store_state_put(q->store, key, data, len, state_saved, q, 0);
+}
+
+void
 record_state(struct dest *d, const char *prefix, const void *data, size_t len)
 {
 	char key[STATE_PREFIX_MAX + TEXT_DOMAIN_MAX];
-	struct queue *q = d->queue;
 
 	strlcpy(key, prefix, sizeof(key));
 	strlcat(key, d->name, sizeof(key));
-	q->completions++;
-	store_state_put(q->store, key, data, len, state_saved, q, 0);
+	record_state_at(d->queue, key, data, len);
 }

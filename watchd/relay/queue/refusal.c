@@ -255,6 +255,16 @@ contradiction(const struct refusal *r, const struct judge_verdict *v)
 	}
 }
 
+/* Does a refusal that is believed count as one of a check? */
+static bool
+teaches(struct dest *d, const struct refusal *r)
+{
+	return r->c->reply != NULL &&
+	    judge_is_no_mailbox(r->c->phase, r->c->reply) &&
+	    d->gate == GATE_OPEN && !d->forced && !r->recovering &&
+	    !queue_learn_doubts(d->queue, d->name, r->env->host);
+}
+
 struct judge_verdict
 queue_judge(struct queue *q, const char *domain, struct judge_case *c,
     const struct envelope *env, const char *mailbox, int64_t *again_ms)
@@ -279,13 +289,24 @@ queue_judge(struct queue *q, const char *domain, struct judge_case *c,
 	*again_ms = wait_of(c, &v);
 	if (v.outcome == JUDGE_PUT_OFF)
 		stats_domain(q->stats, domain)->put_off[v.scope]++;
+	if (v.outcome == JUDGE_FAILED && teaches(d, &r))
+		queue_learn(q, domain, mailbox, LEARN_REFUSED, r.now);
 	if (learn_refusal(d, &r, &v)) {
+		learn_weigh(d);
 		weigh(d, &r);
 		breaker_primary_hit(d, env->host, contradiction(&r, &v),
 		    c->reply != NULL ? c->reply->text : "", r.now);
 	}
 	breaker_learned(d);
 	return v;
+}
+
+static void
+taken_for(struct dest *d, const struct envelope *env, const char *mailbox,
+    int64_t now)
+{
+	knowledge_taken(&d->known, env->sender, mailbox, env->body.len, now);
+	queue_learn(d->queue, d->name, mailbox, LEARN_TAKEN, now);
 }
 
 /* A message of the domain was taken for those recipients. */
@@ -297,8 +318,7 @@ refusal_taken(struct dest *d, const struct envelope *env, int64_t now)
 	breaker_primary_taken(d->queue, env->host);
 	for (uint32_t i = 0; i < env->nrcpts; i++)
 		if (env->rcpts[i].state == RCPT_DELIVERED)
-			knowledge_taken(&d->known, env->sender,
-			    env->rcpts[i].mailbox, env->body.len, now);
+			taken_for(d, env, env->rcpts[i].mailbox, now);
 	knowledge_dot(&d->known, false);
 	breaker_learned(d);
 }

@@ -2,9 +2,11 @@
  * store: the loop's side of the store. Requests are packed into messages for
  * the writer and the reader thread; their answers come back through one
  * mailbox and are handed to whoever waits. Nothing here touches the disk
- * except store_open(), store_close() and store_state_each(). */
+ * except store_open(), store_close() and the readers of small state. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -15,7 +17,6 @@
 
 #define EPOCH_2020_MS INT64_C(1577836800000)
 #define NUMBER_BITS   12 /* messages in a millisecond before we run ahead */
-#define STATE_KEY_MAX 500 /* LMDB's keys end at 511 */
 
 uint32_t
 store_crc(uint32_t crc, const void *data, size_t len)
@@ -297,7 +298,7 @@ store_state_put(struct store *s, const char *key, const void *data, size_t len,
 {
 	struct store_req *r = req_create(STORE_STATE, 0, cb, arg, token);
 
-	if (*key == '\0' || strlen(key) > STATE_KEY_MAX)
+	if (*key == '\0' || strlen(key) > STORE_KEY_MAX)
 		r->rc = -MX_ETOOBIG;
 	r->key = mem_strdup(key);
 	r->data = len > 0 ? mem_dup(data, len) : NULL;
@@ -305,31 +306,47 @@ store_state_put(struct store *s, const char *key, const void *data, size_t len,
 	store_submit(s, r);
 }
 
-void
-store_state_each(struct store *s, const char *prefix,
+bool
+store_state_some(struct store *s, const char *prefix, const char *after,
+    unsigned max,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg)
 {
-	char from[STATE_KEY_MAX + 2], *key;
+	char from[STORE_KEY_MAX + 2], *key;
 	struct db_txn *t = NULL;
 	const char *k;
 	const void *data;
 	size_t klen, len, plen = strlen(prefix);
+	bool more = true;
 
-	if (strlcpy(from, prefix, sizeof(from)) >= sizeof(from) ||
+	/* "\1" behind it: the least key after it. */
+	if ((size_t)snprintf(from, sizeof(from), "%s%s",
+		*after != '\0' ? after : prefix,
+		*after != '\0' ? "\1" : "") >= sizeof(from) ||
 	    db_begin(s->spool.db, false, &t) < 0)
-		return;
-	while (db_state_next(t, from, &k, &klen, &data, &len) == 0) {
-		if (klen > STATE_KEY_MAX || klen < plen ||
-		    memcmp(k, prefix, plen) != 0)
+		return false;
+	for (; more && max > 0; max--) {
+		more = db_state_next(t, from, &k, &klen, &data, &len) == 0 &&
+		    klen <= STORE_KEY_MAX && klen >= plen &&
+		    memcmp(k, prefix, plen) == 0;
+		if (!more)
 			break;
 		key = mem_strndup(k, klen);
 		one(arg, key, data, len);
 		mem_free(&key);
 		memcpy(from, k, klen);
-		memcpy(from + klen, "\1", 2); /* the least key after it */
+		memcpy(from + klen, "\1", 2);
 	}
 	db_abort(&t);
+	return more;
+}
+
+void
+store_state_each(struct store *s, const char *prefix,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg)
+{
+	(void)store_state_some(s, prefix, "", UINT_MAX, one, arg);
 }
 
 static void

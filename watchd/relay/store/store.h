@@ -138,11 +138,19 @@ const uint64_t *store_damaged(const struct store *, unsigned *n);
 int64_t store_id_ms(uint64_t id);
 
 /* ---- small durable state (holds, extensions): key -> bytes. */
+#define STORE_KEY_MAX 500 /* LMDB's keys end at 511 */
 void store_state_put(struct store *, const char *key, const void *, size_t len,
     store_done_cb *, void *arg, uint64_t token); /* len 0 removes */
 void store_state_each(struct store *, const char *prefix,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg); /* reads at once: for start-up */
+/* The same of at most `max`, those behind the key `after` ("": from the first),
+ * ascending, for who reads in slices; true: there may be more. What is on its way to
+ * the disk is not seen. */
+bool store_state_some(struct store *, const char *prefix, const char *after,
+    unsigned max,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg);
 
 struct store_info {
 	enum store_state state;
