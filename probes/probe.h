@@ -43,6 +43,7 @@ struct probe_answer {
 	enum smtp_phase phase; /* of the reply: mail or rcpt */
 	uint16_t reply_code;
 	struct smtp_status status;
+	bool no_mailbox; /* judge_is_no_mailbox() */
 	char text[160]; /* peer text */
 };
 

@@ -188,6 +188,7 @@ answer(struct probe_run *p, enum smtp_phase phase, const struct smtp_reply *r)
 	    reply_perm(r)     ? ANSWER_REFUSED :
 				ANSWER_DEFERRED;
 	a->finding = probe_finding_of(r, phase);
+	a->no_mailbox = judge_is_no_mailbox(phase, r);
 	a->phase = phase;
 	a->reply_code = r->code;
 	a->status = r->status;

@@ -41,6 +41,10 @@ void schedule_configure(struct schedule *, struct config *,
 /* The domain's primaries now, it first. -MX_ENOENT: no such domain, or its
  * probe is off. */
 int schedule_now(struct schedule *, const char *domain);
+/* How a session with that watch, which has a host, is made; the asks are left out.
+ * Borrowed until either changes. */
+void schedule_target(const struct schedule *, const struct watch *,
+    struct probe_target *);
 
 struct schedule_load {
 	unsigned looking, probing, waiting;

@@ -289,6 +289,24 @@ choose_asks(struct turn *t, struct probing *p, struct probe_ask *ask,
 }
 
 void
+schedule_target(const struct schedule *s, const struct watch *w,
+    struct probe_target *t)
+{
+	const struct watch_policy *policy = &w->policy;
+
+	*t = (struct probe_target){ .host = w->host,
+		.helo = s->conf->hostname,
+		.sender = policy->sender,
+		.depth = policy->depth,
+		.tls = policy->tls,
+		.source = watch_source(w),
+		.connect_ms = policy->connect_ms,
+		.clear_after_ms = policy->clear_after_ms,
+		.timeout_ms = policy->timeout_ms,
+		.interval_ms = policy->interval_ms };
+}
+
+void
 probing_start(struct turn *t)
 {
 	static const struct probe_ops ops = { .done = on_done,
@@ -296,22 +314,13 @@ probing_start(struct turn *t)
 		.wanted = on_wanted };
 	char mailbox[WATCH_ASKS_MAX][PATH_MAILBOX_MAX];
 	struct schedule *s = t->s;
-	const struct watch_policy *policy = &t->watch->policy;
 	struct probing *p = mem_alloc(sizeof(*p));
 	struct probe_ask ask[WATCH_ASKS_MAX];
-	struct probe_target target = { .host = t->watch->host,
-		.helo = s->conf->hostname,
-		.sender = policy->sender,
-		.depth = policy->depth,
-		.tls = policy->tls,
-		.source = watch_source(t->watch),
-		.connect_ms = policy->connect_ms,
-		.clear_after_ms = policy->clear_after_ms,
-		.timeout_ms = policy->timeout_ms,
-		.interval_ms = policy->interval_ms,
-		.resolve_ns = t->resolve_ns,
-		.ask = ask };
+	struct probe_target target;
 
+	schedule_target(s, t->watch, &target);
+	target.resolve_ns = t->resolve_ns;
+	target.ask = ask;
 	p->turn = t;
 	p->begun_ns = loop_now(s->loop);
 	t->probing = p;
