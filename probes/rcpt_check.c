@@ -54,7 +54,8 @@ struct rcpt_check {
 	struct rcpt_lines lines;
 	unsigned waiting, sessions;
 	unsigned sessions_max, per_client;
-	struct hourly clients, questions; /* who asked, what was asked */
+	struct hourly clients; /* what they asked for */
+	struct hourly silent; /* questions without an answer that teaches */
 	uint64_t seed;
 };
 
@@ -128,6 +129,7 @@ line_get(struct rcpt_check *rc, const char *domain)
 	TAILQ_INIT(&l->waits);
 	TAILQ_INIT(&l->asked);
 	RB_INSERT(rcpt_lines, &rc->lines, l);
+	gather(l); /* or it goes again */
 	return l;
 }
 
@@ -172,34 +174,50 @@ line_destroy(struct rcpt_line *l)
 
 /* ---- questions */
 
+static uint64_t
+key_of(const struct rcpt_line *l, const char *mailbox)
+{
+	return hash_text(hash_text(l->rc->seed, l->domain), mailbox);
+}
+
+static bool
+holds(const struct question_list *list, const char *mailbox)
+{
+	const struct question *q;
+
+	TAILQ_FOREACH (q, list, link)
+		if (strcmp(q->mailbox, mailbox) == 0)
+			return true;
+	return false;
+}
+
 /* It is worth a question, and the client has one left. */
 static bool
-may_ask(struct rcpt_check *rc, uint64_t question, uint64_t client)
+may_ask(const struct rcpt_line *l, const char *mailbox, uint64_t client)
 {
+	struct rcpt_check *rc = l->rc;
 	int64_t now = loop_now(rc->loop);
 
-	return !hourly_counted(&rc->questions, question, now) &&
+	return rc->waiting < RCPT_CHECK_MAX && l->n < RCPT_CHECK_LINE_MAX &&
+	    strlen(mailbox) < PATH_MAILBOX_MAX && !holds(&l->waits, mailbox) &&
+	    !holds(&l->asked, mailbox) &&
+	    !hourly_counted(&rc->silent, key_of(l, mailbox), now) &&
 	    (client == 0 ||
-		hourly_count(&rc->clients, client, rc->per_client, now)) &&
-	    hourly_count(&rc->questions, question, 1, now);
+		hourly_count(&rc->clients, client, rc->per_client, now));
 }
 
 void
 rcpt_check_ask(struct rcpt_check *rc, const char *domain, const char *mailbox,
     uint64_t client)
 {
-	uint64_t key = hash_text(hash_text(rc->seed, domain), mailbox);
-	struct rcpt_line *l = line_find(rc, domain);
+	struct rcpt_line *l = line_get(rc, domain);
 	size_t len = strlen(mailbox) + 1;
 	struct question *q;
 
-	if (rc->waiting >= RCPT_CHECK_MAX || len > PATH_MAILBOX_MAX ||
-	    (l != NULL && l->n >= RCPT_CHECK_LINE_MAX) ||
-	    !may_ask(rc, key, client))
+	if (!may_ask(l, mailbox, client))
 		return;
 	q = mem_alloc(sizeof(*q) + len);
 	memcpy(q->mailbox, mailbox, len);
-	l = line_get(rc, domain);
 	TAILQ_INSERT_TAIL(&l->waits, q, link);
 	rc->waiting++;
 	if (l->n++ == 0 && l->run == NULL && !l->entering)
@@ -258,6 +276,9 @@ tell(struct rcpt_line *l, const struct probe_result *r, unsigned first,
 			l->passes++;
 		else if (a == RCPT_CHECK_REFUSED)
 			l->passes = 0;
+		else if (a == RCPT_CHECK_NOTHING)
+			(void)hourly_count(&l->rc->silent,
+			    key_of(l, q->mailbox), 1, loop_now(l->rc->loop));
 		ops->answered(ops->arg, l->domain, q->mailbox, a);
 		mem_free(&q);
 	}
@@ -449,7 +470,7 @@ rcpt_check_create(const struct reach_env *env, const struct place_ops *places,
 	heap_init(&rc->due);
 	RB_INIT(&rc->lines);
 	hourly_init(&rc->clients);
-	hourly_init(&rc->questions);
+	hourly_init(&rc->silent);
 	rc->seed = rnd_u64();
 	return rc;
 }
@@ -468,7 +489,7 @@ rcpt_check_destroy(struct rcpt_check **rcp)
 	loop_timer_destroy(&rc->timer);
 	heap_fini(&rc->due);
 	hourly_fini(&rc->clients);
-	hourly_fini(&rc->questions);
+	hourly_fini(&rc->silent);
 	mem_free(&rc);
 }
 

@@ -14,9 +14,9 @@
  * any (a catch-all). Without an answer to it nothing is learned of the others.
  *
  * What 4xx says, a policy, or anything that is not about the mailbox, teaches
- * nothing. A question is not asked again within an hour, whatever was said, and
- * each client has so many an hour (smtpd { rcpt_checks }): to whom nothing else is
- * said, we are no faster oracle than the primary. All of it is bounded: the lines
+ * nothing, and such a question is not asked again within an hour. Each client has so
+ * many questions an hour (smtpd { rcpt_checks }), so that we are no faster oracle
+ * than the primary. All of it is bounded: the lines
  * (together, and each), the sessions (probe_concurrency), clients and questions that
  * are remembered. Loop thread. */
 #ifndef MX_PROBES_RCPT_CHECK_H
@@ -66,8 +66,8 @@ void rcpt_check_destroy(struct rcpt_check **);
 void rcpt_check_configure(struct rcpt_check *, unsigned sessions,
     unsigned per_client);
 /* A client (0: one of our own, who has no limit) asked for that mailbox. Nothing
- * comes of it when it was asked lately, the client has asked enough, or the line is
- * full. */
+ * comes of it when it waits already, or had no answer lately, the client has asked
+ * enough, or the line is full. */
 void rcpt_check_ask(struct rcpt_check *, const char *domain,
     const char *mailbox, uint64_t client);
 /* Questions that wait, or are being asked. */

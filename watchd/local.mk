@@ -10,6 +10,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \
 	watchd/daemon/programs.c watchd/daemon/programs.h \
 	watchd/daemon/reload.c \
+	watchd/daemon/learned.c \
 	watchd/daemon/removed.c watchd/daemon/removed.h \
 	watchd/daemon/report.c \
 	watchd/daemon/self.c watchd/daemon/self.h \

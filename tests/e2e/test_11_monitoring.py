@@ -49,6 +49,9 @@ smtpd_message_size_bytes|histogram|
 recipients_list_entries|gauge|domain
 recipients_list_age_seconds|gauge|domain
 fetches_total|counter|result
+recipients_learned|gauge|domain,known
+recipients_catch_all|gauge|domain
+recipients_checks_total|counter|domain,answer
 delivery_attempts_total|counter|domain
 delivery_attempts_failed_total|counter|domain,phase
 delivery_recipients_delivered_total|counter|domain

@@ -19,6 +19,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/daemon.c \
 	watchd/daemon/domains.c \
 	watchd/daemon/events.c \
+	watchd/daemon/learned.c \
 	watchd/daemon/reload.c \
 	watchd/daemon/descriptors.c \
 	watchd/daemon/removed.c \

@@ -571,6 +571,15 @@ smtpd_rcpt_listed(struct smtpd *s, const char *domain, const char *mailbox)
 }
 
 void
+smtpd_rcpt_known_as(struct smtpd *s, const char *domain, const char *mailbox,
+    char *as)
+{
+	(void)s;
+	(void)domain;
+	(void)strlcpy(as, mailbox, PATH_MAILBOX_MAX);
+}
+
+void
 smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
     struct buf *rule)
 {

@@ -102,6 +102,22 @@ static const struct bad_case wrong[] = {
 	{ "one of some words", "defaults { admission = \"sometimes\" }\n",
 	    "2: error: defaults: admission \"sometimes\" is "
 	    "not one of: always, outage" },
+	{ "unknown recipients",
+	    "defaults { recipients_unknown = \"refuse\" }\n",
+	    "2: error: defaults: recipients_unknown \"refuse\" is "
+	    "not one of: accept, defer" },
+	{ "nobody to be learned", "defaults { recipients_learn_max = 0 }\n",
+	    "2: error: defaults: recipients_learn_max \"0\" is out of "
+	    "range; it may be 1 to 100000" },
+	{ "refused at once", "defaults { recipients_refused_after = 0s }\n",
+	    "2: error: defaults: recipients_refused_after \"0s\" is out of "
+	    "range; it may be 1s to 1d" },
+	{ "checks of a client", "smtpd { rcpt_checks = 100001 }\n",
+	    "2: error: smtpd: rcpt_checks \"100001\" is out of "
+	    "range; it may be 0 to 100000" },
+	{ "learned names of all", "queue { learned_names = 10000001 }\n",
+	    "2: error: queue: learned_names \"10000001\" is out of "
+	    "range; it may be 0 to 10000000" },
 	{ "probe depth", "defaults { probe { depth = \"data\" } }\n",
 	    "2: error: defaults: probe: depth \"data\" is "
 	    "not one of: connect, banner, ehlo, starttls, "
@@ -539,6 +555,17 @@ static const struct bad_case doubtful[] = {
 	    "2: warning: domain \"example.org\": "
 	    "delay_warning 2d is not shorter than lifetime "
 	    "1d and will never be sent" },
+	{ "unknown, and nothing is learned",
+	    "domain \"example.org\" { recipients_unknown = defer }\n",
+	    "2: warning: domain \"example.org\": recipients_unknown has no "
+	    "effect without recipients_learn" },
+	{ "learning beside a list",
+	    "domain \"example.org\" { recipients = \"/etc/passwd\" "
+	    "recipients_learn = yes }\n",
+	    "2: warning: domain \"example.org\": recipients_learn has no "
+	    "effect beside recipients" },
+	{ "unknown where some learn",
+	    "defaults { recipients_unknown = defer }\n", "" },
 	{ "a short life", "domain \"example.org\" { lifetime = 60s }\n", "" },
 	{ "no listener", "smtpd { listen = {} }\n",
 	    "2: warning: smtpd: listen is empty; no mail "

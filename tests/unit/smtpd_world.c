@@ -37,7 +37,35 @@ etrn(void *arg MX_UNUSED, const char *domain, const char *client MX_UNUSED,
 	return w.etrn;
 }
 
-const struct smtpd_ops world_ops = { .primary_up = primary_up, .etrn = etrn };
+static bool
+learned(void *arg MX_UNUSED, const char *domain, const char *mailbox,
+    struct learned_view *v)
+{
+	int64_t now = clock_wall_ms();
+
+	*v = (struct learned_view){ .word = w.word, .due = w.due };
+	v->taken_ms = v->passed_ms = now - INT64_C(3) * 86400000;
+	v->tested_ms = now - 3600000;
+	v->refused_ms = now - 7200000;
+	v->refused_first_ms = now - 86400000;
+	smtpd_rcpt_known_as(w.smtpd, domain, mailbox, v->mailbox);
+	return true;
+}
+
+static void
+check(void *arg MX_UNUSED, const char *domain, const char *mailbox,
+    uint64_t client)
+{
+	assert_non_null(strstr(mailbox, domain));
+	w.checks++;
+	w.check_client = client;
+	snprintf(w.check, sizeof(w.check), "%s", mailbox);
+}
+
+const struct smtpd_ops world_ops = { .primary_up = primary_up,
+	.etrn = etrn,
+	.learned = learned,
+	.check = check };
 
 void
 put_file(const char *name, const char *text)
@@ -99,6 +127,10 @@ make_config(const char *smtpd, const char *queue)
 	    "domain \"backed.test\" { recipients = \"%s/rcpt\" }\n"
 	    "domain \"any.test\" { primary = {\"mx1.test\"} }\n"
 	    "domain \"outage.test\" { admission = \"outage\" }\n"
+	    "domain \"learns.test\" { recipients_learn = yes\n"
+	    "  recipient_delimiter = \"+\" }\n"
+	    "domain \"waits.test\" { recipients_learn = yes\n"
+	    "  recipients_unknown = \"defer\" }\n"
 	    "domain \"patient.test\" { admission = \"outage\"\n"
 	    "  admission_patience = \"30ms\" }\n",
 	    strstr(smtpd, "trusted") == NULL ? "trusted = {}" : "",

@@ -13,6 +13,12 @@ struct world {
 	struct smtpd *smtpd;
 	bool primary_up;
 	enum smtpd_etrn etrn;
+	enum learned_word
+	    word; /* of any recipient of learns.test, waits.test */
+	bool due;
+	unsigned checks; /* asked for */
+	char check[64];
+	uint64_t check_client;
 	char dir[64];
 };
 extern struct world w;

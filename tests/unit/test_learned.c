@@ -89,7 +89,7 @@ run_row(const struct row *row)
 	struct learned_name *e;
 	struct learned l;
 
-	learned_init(&l);
+	learned_init(&l, HOUR);
 	e = learned_add(&l, "ada");
 	for (size_t i = 0; i < MX_COUNT(row->step) && s[i].what != '\0'; i++) {
 		if (s[i].what != '-')
@@ -121,7 +121,7 @@ test_what_is_news(void **state)
 	struct learned l;
 
 	(void)state;
-	learned_init(&l);
+	learned_init(&l, HOUR);
 	e = learned_add(&l, "ada");
 	assert_true(learned_note(e, LEARN_TAKEN, T0));
 	assert_false(learned_note(e, LEARN_TAKEN, T0 + DAY - 1));
@@ -154,7 +154,7 @@ test_who_goes_first(void **state)
 	struct learned l;
 
 	(void)state;
-	learned_init(&l);
+	learned_init(&l, HOUR);
 	note(&l, "good-old", LEARN_TAKEN, T0);
 	note(&l, "good-new", LEARN_PASSED, T0 + 10);
 	note(&l, "bad-new", LEARN_REFUSED, T0 + 30);
@@ -176,7 +176,7 @@ test_cut(void **state)
 	struct learned l;
 
 	(void)state;
-	learned_init(&l);
+	learned_init(&l, HOUR);
 	note(&l, "before", LEARN_REFUSED, T0);
 	note(&l, "before", LEARN_REFUSED, T0 + HOUR);
 	note(&l, "over", LEARN_REFUSED, T0);
@@ -207,7 +207,7 @@ test_catch_all(void **state)
 	struct learned l;
 
 	(void)state;
-	learned_init(&l);
+	learned_init(&l, HOUR);
 	note(&l, "bad", LEARN_REFUSED, T0);
 	note(&l, "bad", LEARN_REFUSED, T0 + HOUR);
 	note(&l, "ada", LEARN_TAKEN, T0);
@@ -239,8 +239,8 @@ test_stored(void **state)
 	struct learned_name *e;
 
 	(void)state;
-	learned_init(&l);
-	learned_init(&other);
+	learned_init(&l, HOUR);
+	learned_init(&other, HOUR);
 	note(&l, "ada", LEARN_TAKEN, T0);
 	note(&l, "ada", LEARN_REFUSED, T0 + DAY);
 	learned_save(learned_find(&l, "ada"), record);

@@ -320,13 +320,23 @@ test_budget(void **state)
 	ask_many(1000, 1010, 8); /* another one */
 	advance(60 * SECOND);
 	assert_int_equal(w.refused, 30);
-	/* The same names cost nobody anything. */
-	ask_many(0, 20, 8);
+	/* What waits already costs nobody anything. */
+	w.full = true;
+	ask_many(2000, 2010, 8);
+	ask_many(2000, 2010, 8);
+	ask_many(2000, 2010, 9);
+	assert_int_equal(rcpt_check_waiting(w.rc), 10);
 	advance(HOUR - 60 * SECOND);
-	assert_int_equal(w.refused, 30);
-	ask_many(2000, 3000, 7);
+	w.full = false;
+	w.waits->go(w.waits->arg);
 	advance(60 * SECOND);
-	assert_int_equal(w.refused, 50);
+	assert_int_equal(w.refused, 40);
+	ask_many(3000, 4000, 7);
+	advance(60 * SECOND);
+	assert_int_equal(w.refused, 60);
+	ask_many(4000, 4020, 9);
+	advance(60 * SECOND);
+	assert_int_equal(w.refused, 80);
 }
 
 static void

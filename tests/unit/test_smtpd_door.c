@@ -60,6 +60,76 @@ routes(void **state MX_UNUSED)
 	end();
 }
 
+static void
+expect_said(const char *mailbox, const char *want)
+{
+	struct buf rule = BUF_INIT(1000);
+	char reply[320];
+
+	smtpd_rcpt_reply(w.smtpd, mailbox, reply, sizeof(reply), &rule);
+	if (strstr(buf_str(&rule), want) == NULL)
+		fail_msg("%s", buf_str(&rule));
+	buf_fini(&rule);
+}
+
+/* Of domains without a list, by what was learned; and never by whether the primary
+ * is up. */
+static void
+learned(void **state MX_UNUSED)
+{
+	static const struct {
+		enum learned_word word;
+		const char *learns, *waits, *said;
+	} cases[] = {
+		{ LEARNED_TAKEN, "250", "250", "last 3d ago (delivery)" },
+		{ LEARNED_PASSED, "250", "250", "last 3d ago (check)" },
+		{ LEARNED_CATCH_ALL, "250", "250", "passed 1h ago" },
+		{ LEARNED_REFUSED, "550:5.1.1", "550:5.1.1",
+		    "first 1d ago and last 2h ago" },
+		{ LEARNED_UNKNOWN, "250", "450:4.1.1", "Nothing was learned" },
+		{ LEARNED_DOUBTED, "250", "450:4.1.1", "does not count" },
+	};
+
+	begin("", "");
+	for (size_t i = 0; i < 2 * MX_COUNT(cases); i++) {
+		w.primary_up = i % 2;
+		w.word = cases[i / 2].word;
+		expect_rcpt("<ada@learns.test>", cases[i / 2].learns);
+		expect_rcpt("<ada@waits.test>", cases[i / 2].waits);
+		expect_rcpt("<postmaster@waits.test>", "250");
+		expect_said("ada@learns.test", cases[i / 2].said);
+	}
+	expect_said("ada+shop@learns.test", "what is known of ada@learns.test");
+	expect_said("ada@waits.test", "recipients_unknown = \"defer\"");
+	assert_int_equal(w.checks, 0);
+	end();
+}
+
+static void
+checks(void **state MX_UNUSED)
+{
+	begin("", "");
+	w.word = LEARNED_UNKNOWN;
+	w.due = true;
+	expect_rcpt("<ada+shop@learns.test>", "250");
+	assert_string_equal(w.check, "ada@learns.test");
+	assert_int_not_equal(w.check_client, 0);
+	expect_rcpt("<\"a b\"@waits.test>", "450:4.1.1");
+	assert_string_equal(w.check, "\"a b\"@waits.test");
+	assert_int_equal(w.checks, 2);
+	/* Not of everybody: for who asks, or for what is no name in RCPT. */
+	expect_rcpt("<postmaster@learns.test>", "250");
+	expect_rcpt("<\"a b+x\"@learns.test>", "250");
+	expect_rcpt("<user@any.test>", "250");
+	expect_said("ada@learns.test", "Nothing");
+	assert_int_equal(w.checks, 2);
+	configure("trusted = {\"127.0.0.0/8\", \"192.0.2.0/24\"}", "");
+	expect_rcpt("<ada@learns.test>", "250");
+	assert_int_equal(w.checks, 3);
+	assert_int_equal(w.check_client, 0); /* without a limit */
+	end();
+}
+
 /* What lies in the socket before we accept. */
 static void
 expect_first(const char *in, const char *want)
@@ -238,6 +308,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(routes),
+		cmocka_unit_test(learned),
+		cmocka_unit_test(checks),
 		cmocka_unit_test(early_talk),
 		cmocka_unit_test(tempfails),
 		cmocka_unit_test(lines),

@@ -232,6 +232,37 @@ check_delimiter(const struct check_subject *s)
 	    s->label, conf_quote(c, q));
 }
 
+/* Written in this section, and understood. */
+static bool
+is_written(const struct check_subject *s, enum option_id id)
+{
+	const struct conf_pos *at = where(s, id);
+
+	return at->line != 0 && !at->wrong;
+}
+
+/* A list says who exists: beside it nothing is learned, and nobody is unknown. What
+ * defaults say may be meant for domains that learn. */
+static void
+check_learning(const struct check_subject *s)
+{
+	static const enum option_id ids[] = { OPT_DOMAIN_recipients_learn,
+		OPT_DOMAIN_recipients_unknown };
+	bool learns = s->d->recipients_learn;
+
+	for (size_t i = 0; s->d->recipients != NULL && i < MX_COUNT(ids); i++)
+		if (is_written(s, ids[i]) && (learns || i > 0))
+			conf_warn(s->l, *where(s, ids[i]),
+			    "%s%s has no effect beside recipients", s->label,
+			    options[ids[i]].name);
+	if (s->d->recipients == NULL && !learns && s->d != &s->l->c->defaults &&
+	    is_written(s, OPT_DOMAIN_recipients_unknown))
+		conf_warn(s->l, *where(s, OPT_DOMAIN_recipients_unknown),
+		    "%srecipients_unknown has no effect without "
+		    "recipients_learn",
+		    s->label);
+}
+
 static void
 check_source(const struct check_subject *s, struct conf_pos at)
 {
@@ -280,6 +311,7 @@ check_recipients(const struct check_subject *s)
 static void
 check_domain(const struct check_subject *s)
 {
+	check_learning(s);
 	check_delimiter(s);
 	check_primary(s);
 	check_dane(s);

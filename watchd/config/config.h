@@ -20,6 +20,7 @@
 #define CONF_RECIPIENTS_MAX 10000
 
 enum conf_admission { ADMISSION_ALWAYS, ADMISSION_OUTAGE };
+enum conf_unknown { UNKNOWN_ACCEPT, UNKNOWN_DEFER };
 enum conf_newline { NEWLINE_NORMALIZE, NEWLINE_REJECT };
 enum conf_early { EARLY_REFUSE, EARLY_ACCEPT };
 enum conf_depth {
@@ -66,6 +67,7 @@ struct conf_smtpd {
 	struct strlist xclient, xforward; /* the same for these */
 	enum conf_early early_talk;
 	bool untrusted_routing; /* "%", "!", "@" in a recipient's local part */
+	uint32_t rcpt_checks; /* that a client causes in an hour */
 	int64_t store_timeout_ms; /* of a commit, then 451 */
 	uint32_t client_log_lines; /* a minute */
 	struct strlist dnsbl; /* dnsbl_site.h; of clients that are nobody's */
@@ -86,6 +88,7 @@ struct conf_queue {
 	uint32_t loop_limit; /* our own Received lines in a message */
 	uint32_t max_messages; /* in the queue; more: 452 4.3.1 */
 	uint32_t known_names; /* of a domain: recipients and senders */
+	uint32_t learned_names; /* of all: recipients */
 	int64_t clock_step_ms, clock_settle_ms;
 	uint32_t group_max; /* messages of one commit */
 	uint64_t waiting_max; /* bytes on their way to the disk */
@@ -135,6 +138,10 @@ struct conf_domain {
 	char *recipients; /* a path or base/source_spec.h; NULL: any */
 	char *recipients_token_file; /* NULL: none */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */
+	bool recipients_learn; /* of a domain without a list */
+	enum conf_unknown recipients_unknown;
+	uint32_t recipients_learn_max; /* names */
+	int64_t recipients_refused_after_ms; /* two refusals apart */
 	char *recipient_delimiter; /* NULL or "": none */
 	bool recipient_batv, recipient_srs;
 	int64_t lifetime_ms;

@@ -104,6 +104,10 @@ is_worth_saying(const struct option *o, const struct conf_domain *d,
 	case OPT_DOMAIN_recipients:
 	case OPT_DOMAIN_recipients_token_file:
 	case OPT_DOMAIN_recipients_shrink:
+	case OPT_DOMAIN_recipients_learn:
+	case OPT_DOMAIN_recipients_unknown:
+	case OPT_DOMAIN_recipients_learn_max:
+	case OPT_DOMAIN_recipients_refused_after:
 	case OPT_DOMAIN_recipient_delimiter:
 	case OPT_DOMAIN_recipient_batv:
 	case OPT_DOMAIN_recipient_srs:

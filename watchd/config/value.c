@@ -21,6 +21,7 @@
 _Static_assert(sizeof(enum conf_tls) == sizeof(unsigned) &&
 	sizeof(enum conf_depth) == sizeof(unsigned) &&
 	sizeof(enum conf_admission) == sizeof(unsigned) &&
+	sizeof(enum conf_unknown) == sizeof(unsigned) &&
 	sizeof(enum conf_newline) == sizeof(unsigned) &&
 	sizeof(enum conf_early) == sizeof(unsigned) &&
 	sizeof(enum conf_receiver_type) == sizeof(unsigned) &&

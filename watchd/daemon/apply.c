@@ -23,6 +23,9 @@ policy_of(const struct conf_domain *cd, struct queue_policy *p)
 	p->retry_max_ms = cd->retry.max_ms;
 	p->refusal_grace_ms = cd->refusal_grace_ms;
 	p->vault_keep_ms = cd->vault_keep_ms;
+	if (cd->recipients_learn && cd->recipients == NULL)
+		p->learn_max = cd->recipients_learn_max;
+	p->learn_apart_ms = cd->recipients_refused_after_ms;
 }
 
 struct store_conf
@@ -61,6 +64,8 @@ apply_begin(struct daemon *d, struct config *conf)
 	bounce_configure(d->bounce, conf);
 	deliver_configure(d->deliver, conf, self);
 	schedule_configure(d->schedule, conf, self);
+	rcpt_check_configure(d->rcpt_check, conf->probe_concurrency,
+	    conf->smtpd.rcpt_checks);
 	agentx_configure(d->agentx, &conf->snmp);
 	policy_of(&conf->defaults, &p);
 	queue_policy_default(d->queue, &p);

@@ -220,6 +220,7 @@ create_relay(struct daemon *d)
 {
 	struct queue_conf qc = { .max_messages = d->conf->queue.max_messages,
 		.known_names = d->conf->queue.known_names,
+		.learned_names = d->conf->queue.learned_names,
 		.clock_step_ms = d->conf->queue.clock_step_ms,
 		.clock_settle_ms = d->conf->queue.clock_settle_ms };
 	struct queue_ops qo = daemon_queue_ops;
@@ -227,9 +228,10 @@ create_relay(struct daemon *d)
 	struct smtpd_ops so = daemon_smtpd_ops;
 	struct watch_ops wo = daemon_watch_ops;
 	struct place_ops po = daemon_place_ops;
+	struct rcpt_check_ops ro = daemon_rcpt_check_ops;
 
 	create_reach(d);
-	qo.arg = dops.arg = so.arg = wo.arg = po.arg = d;
+	qo.arg = dops.arg = so.arg = wo.arg = po.arg = ro.arg = d;
 	d->fan_out = loop_timer_create(d->loop, daemon_fan_out, d);
 	d->watch = watch_create(&wo);
 	watch_remember(d->watch, d->reach.memory);
@@ -243,6 +245,7 @@ create_relay(struct daemon *d)
 	d->sources = source_set_create(d->loop);
 	keep_lists(d);
 	d->schedule = schedule_create(&d->reach, d->dns, d->watch, &po);
+	d->rcpt_check = rcpt_check_create(&d->reach, &po, &ro);
 	d->agentx = agentx_create(d->loop, d->helper, d->spawner,
 	    d->conf->seccomp, d->conf->spool);
 	reload_create(d);
@@ -402,6 +405,7 @@ daemon_destroy(struct daemon **dp)
 	http_destroy(&d->http);
 	control_destroy(&d->control);
 	agentx_destroy(&d->agentx);
+	rcpt_check_destroy(&d->rcpt_check);
 	schedule_destroy(&d->schedule);
 	smtpd_destroy(&d->smtpd);
 	source_set_destroy(&d->sources);

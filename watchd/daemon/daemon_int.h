@@ -15,6 +15,7 @@
 #include "fetch/source.h"
 #include "net/helper.h"
 #include "primary/watch.h"
+#include "probes/rcpt_check.h"
 #include "probes/schedule.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
@@ -40,6 +41,7 @@ struct daemon {
 	struct dns *dns;
 	struct reach_env reach; /* ours; probes and deliveries go by it */
 	struct schedule *schedule;
+	struct rcpt_check *rcpt_check;
 	struct watch_set *watch;
 	struct domains *domains;
 	struct removed *removed;
@@ -86,6 +88,14 @@ extern const struct deliver_ops daemon_deliver_ops;
 extern const struct smtpd_ops daemon_smtpd_ops;
 extern const struct watch_ops daemon_watch_ops;
 extern const struct place_ops daemon_place_ops;
+/* learned.c: which recipients there are, between queue, probes and smtpd */
+extern const struct rcpt_check_ops daemon_rcpt_check_ops;
+bool daemon_learned(void *daemon, const char *domain, const char *mailbox,
+    struct learned_view *);
+void daemon_check(void *daemon, const char *domain, const char *mailbox,
+    uint64_t client);
+void daemon_known_as(void *daemon, const char *domain, const char *mailbox,
+    char *as);
 extern const struct store_events daemon_store_events;
 void daemon_dns_query(double seconds, void *arg);
 void daemon_fan_out(void *arg); /* of the timer fan_out */

@@ -62,6 +62,11 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 	s->breaker_domains = r.broken ? r.broken_domains : 0;
 	s->breaker_follows = r.broken && !r.broken_speaks;
 	s->put_off = r.put_off;
+	s->learns = r.learns;
+	s->learned[0] = r.learned_good;
+	s->learned[1] = r.learned_bad;
+	s->catch_all = r.catch_all;
+	s->tested_ms = r.tested_ms;
 	s->active = r.active;
 	s->deferred = r.deferred;
 	s->held = r.held;

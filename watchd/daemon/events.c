@@ -411,6 +411,7 @@ const struct queue_ops daemon_queue_ops = {
 	.breaker = on_breaker,
 	.listed = on_listed,
 	.shown = on_shown,
+	.known_as = daemon_known_as,
 };
 
 /* ---- smtpd */
@@ -483,6 +484,8 @@ on_is_primary(void *arg, const struct net_addr *client)
 const struct smtpd_ops daemon_smtpd_ops = {
 	.is_primary = on_is_primary,
 	.refused = on_refused,
+	.learned = daemon_learned,
+	.check = daemon_check,
 	.primary_up = on_primary_up,
 	.etrn = on_etrn,
 };

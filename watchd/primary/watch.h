@@ -279,6 +279,9 @@ bool watch_offered(const struct watch_set *, const char *label, unsigned *ext,
 struct watch_domain *watch_domain(const struct watch_set *, const char *domain);
 /* HEALTH_UNKNOWN for a domain that is not watched. */
 enum health_state watch_state(const struct watch_set *, const char *domain);
+/* The watch that the domain goes by, when both are up and its host has addresses;
+ * or NULL. */
+const struct watch *watch_serving(const struct watch_set *, const char *domain);
 /* Is that primary of the domain down, by the verdict of its watch? */
 bool
 watch_down(const struct watch_set *, const char *domain, const char *label);

@@ -13,6 +13,20 @@ watch_state(const struct watch_set *ws, const char *domain)
 	return d != NULL ? d->health.state : HEALTH_UNKNOWN;
 }
 
+const struct watch *
+watch_serving(const struct watch_set *ws, const char *domain)
+{
+	const struct watch_domain *d = watch_domain(ws, domain);
+	const struct watch_link *l = d != NULL && d->health.state == HEALTH_UP ?
+	    domain_decides(d) :
+	    NULL;
+
+	return l != NULL && l->watch->health.state == HEALTH_UP &&
+		l->watch->host != NULL && l->watch->host->naddrs > 0 ?
+	    l->watch :
+	    NULL;
+}
+
 bool
 watch_down(const struct watch_set *ws, const char *domain, const char *label)
 {

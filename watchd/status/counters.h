@@ -86,6 +86,7 @@ enum tls_version_label { TLS_1_2, TLS_1_3, TLS_OTHER, TLS_VERSION_MAX };
 unsigned status_label(unsigned subject); /* 0..8 */
 #define FLUSH_LABEL_MAX 4 /* enum flush_trigger (relay/relay.h) */
 #define SPOOL_OP_MAX	6 /* enum store_op (relay/store/store.h) */
+#define CHECK_LABEL_MAX 3 /* enum rcpt_check_answer (probes/rcpt_check.h) */
 
 struct domain_stats {
 	uint64_t accepted_messages, accepted_recipients, accepted_bytes;
@@ -101,6 +102,7 @@ struct domain_stats {
 	uint64_t transitions[HEALTH_STATE_MAX];
 	uint64_t put_off[JUDGE_SCOPE_MAX]; /* refusals that were not believed */
 	uint64_t breaker; /* times it was closed */
+	uint64_t rcpt_checks[CHECK_LABEL_MAX]; /* of recipients, by answer */
 };
 
 /* Outcomes of recipients lately. */

@@ -58,6 +58,9 @@ LABELS(labels_DAMAGE, DAMAGE_MAX, "kind", { "record", DAMAGE_RECORD },
     { "body", DAMAGE_BODY });
 LABELS(labels_FETCH_END, FETCH_END_MAX, "result", { "changed", FETCH_CHANGED },
     { "unchanged", FETCH_UNCHANGED }, { "failed", FETCH_FAILED });
+LABELS(labels_LEARNED, 2, "known", { "good", 0 }, { "bad", 1 });
+LABELS(labels_CHECK_ANSWER, CHECK_LABEL_MAX, "answer", { "passed", 0 },
+    { "refused", 1 }, { "none", 2 });
 LABELS(labels_VAULT_END, VAULT_END_MAX, "how", { "age", VAULT_END_AGE },
     { "size", VAULT_END_SIZE }, { "space", VAULT_END_SPACE },
     { "purge", VAULT_END_PURGE }, { "replay", VAULT_END_REPLAY });

@@ -148,6 +148,10 @@ struct snap_domain {
 	uint64_t list_entries;
 	int64_t list_confirmed_ms;
 	const char *list_trouble; /* "": none */
+	bool learns; /* which recipients there are, for it has no list */
+	uint64_t learned[2]; /* known to be there; refused, and nothing else */
+	bool catch_all; /* any recipient is there */
+	int64_t tested_ms; /* for that; 0: not yet */
 	bool on_hold;
 	uint64_t active, deferred, held, owed, recipients, bytes;
 	int64_t oldest_ms, oldest_live_ms, next_expiry_ms, next_try_ms;

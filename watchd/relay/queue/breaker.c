@@ -190,16 +190,20 @@ breaker_fini(struct dest *d, bool gone)
 
 /* ---- closed and open */
 
-/* When what closes it began, here or at its primary. */
+/* Since when the primary may not have been itself: since what closes the breaker
+ * began, here or at the host, and since it took mail last. */
 static int64_t
-evidence_since(const struct dest *d, int64_t now)
+doubtful_since(const struct dest *d, int64_t now)
 {
 	int64_t here = knowledge_since(&d->known, now);
 	int64_t there = breaker_primary_since(d);
+	int64_t since = d->known.taken_ms;
 
-	if (here == 0 || (there != 0 && there < here))
-		here = there;
-	return here != 0 ? here : now;
+	if (here != 0 && here < since)
+		since = here;
+	if (there != 0 && there < since)
+		since = there;
+	return since;
 }
 
 void
@@ -218,7 +222,7 @@ breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 	d->breaker_reply = mem_strndup(reply != NULL ? reply : "", REPLY_MAX);
 	d->notes |= NOTE_BREAKER | NOTE_BREAKER_NEW;
 	d->notes &= ~NOTE_MENDED;
-	learn_cut(d, evidence_since(d, now), now);
+	learn_cut(d, doubtful_since(d, now), now);
 	breaker_put(d);
 	flush_end(d, false);
 	d->forced = false;

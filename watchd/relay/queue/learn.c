@@ -391,11 +391,13 @@ learn_policy(struct dest *d)
 	if (d->configured && d->policy.learn_max > 0 && d->learn == NULL) {
 		d->learn = mem_alloc(sizeof(*d->learn));
 		d->learn->dest = d;
-		learned_init(&d->learn->table);
+		learned_init(&d->learn->table, 0);
 	} else if (d->learn != NULL &&
 	    (!is_learning(d) || d->learn->table.n > d->policy.learn_max)) {
 		work(d);
 	}
+	if (is_learning(d))
+		d->learn->table.apart = seconds(d->policy.learn_apart_ms);
 }
 
 /* From memory. */
@@ -450,7 +452,7 @@ learn_weigh(struct dest *d)
 		d->learn->weighed_ms = 0;
 }
 
-/* The breaker closes: what was refused since that time teaches nothing. */
+/* The breaker closes: what was refused since then (0: ever) teaches nothing. */
 void
 learn_cut(struct dest *d, int64_t since_ms, int64_t now)
 {
@@ -552,6 +554,7 @@ queue_learned(struct queue *q, const char *domain, const char *mailbox,
 	if (name_of(d, mailbox, v->mailbox, local))
 		view_of(d, learned_find(&d->learn->table, local),
 		    has_evidence(d, now), now, v);
+	v->due = learned_is_due(&d->learn->table, v, now);
 	return true;
 }
 

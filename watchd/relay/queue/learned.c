@@ -37,9 +37,9 @@ learned_word_name(enum learned_word w)
 }
 
 void
-learned_init(struct learned *l)
+learned_init(struct learned *l, uint32_t apart)
 {
-	*l = (struct learned){ .n = 0 };
+	*l = (struct learned){ .apart = apart };
 	RB_INIT(&l->names);
 	heap_init(&l->turns);
 }
@@ -185,7 +185,7 @@ note_good(struct learned_name *e, uint32_t *at, uint32_t now)
 static bool
 note_refused(struct learned_name *e, uint32_t now)
 {
-	if (e->of->catch_all || !is_news(e->refused, now, LEARNED_APART))
+	if (e->of->catch_all || !is_news(e->refused, now, e->of->apart))
 		return false;
 	if (is_news(e->refused, now, LEARNED_YOUNG))
 		e->first = now;
@@ -245,8 +245,10 @@ learned_trim(struct learned_name *e)
 static bool
 is_believed(const struct learned_name *e, uint32_t now)
 {
-	uint32_t apart = learned_is_bad(e) ? LEARNED_APART : LEARNED_BEATEN;
+	uint32_t apart = e->of->apart;
 
+	if (!learned_is_bad(e) && apart < LEARNED_BEATEN)
+		apart = LEARNED_BEATEN;
 	return !is_cut(e) && e->refused >= e->first &&
 	    e->refused - e->first >= apart &&
 	    !is_news(e->refused, now, LEARNED_YOUNG);
@@ -266,6 +268,27 @@ learned_judge(const struct learned *l, const struct learned_name *e,
 	if (!learned_is_bad(e))
 		return e->taken != 0 ? LEARNED_TAKEN : LEARNED_PASSED;
 	return e->refused == 0 || is_cut(e) ? LEARNED_UNKNOWN : LEARNED_DOUBTED;
+}
+
+/* Longer ago than that, or never; in the future, for the clock was set back. */
+static bool
+is_old(int64_t ms, int64_t now_ms, uint32_t seconds)
+{
+	return ms == 0 || ms > now_ms || now_ms - ms >= (int64_t)seconds * 1000;
+}
+
+bool
+learned_is_due(const struct learned *l, const struct learned_view *v,
+    int64_t now_ms)
+{
+	if (is_old(v->tested_ms, now_ms, LEARNED_AGAIN))
+		return true;
+	if (v->word == LEARNED_CATCH_ALL)
+		return false;
+	if (v->refused_ms != 0)
+		return is_old(v->refused_ms, now_ms, l->apart);
+	return is_old(v->taken_ms, now_ms, LEARNED_AGAIN) &&
+	    is_old(v->passed_ms, now_ms, LEARNED_AGAIN);
 }
 
 /* ---- the stored forms: a version, then times, little endian */

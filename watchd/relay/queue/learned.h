@@ -6,8 +6,8 @@
  *
  *	taken, passed   the name is good. A refusal behind that counts for nothing
  *			until refusals have gone on for a day.
- *	refused         the name is bad when two refusals lie an hour apart or
- *			more, and the last is younger than three days.
+ *	refused         the name is bad when two refusals lie an hour apart (`apart`)
+ *			or more, and the last is younger than three days.
  *	catch-all       the primary lets any name pass: nothing is bad.
  *
  * What was refused in a time that is cut (learned_cut) was never refused: the
@@ -22,7 +22,6 @@
 #include "base/heap.h"
 #include "smtp/path.h"
 
-#define LEARNED_APART  (60u * 60) /* two checks; a refusal is news again */
 #define LEARNED_YOUNG  (3u * 86400) /* a refusal that may be believed */
 #define LEARNED_AGAIN  86400u /* a good name is news again; a test is due */
 #define LEARNED_BEATEN 86400u /* refused for so long: no longer good */
@@ -51,6 +50,7 @@ struct learned_view {
 	enum learned_word word;
 	int64_t taken_ms, passed_ms, refused_ms, refused_first_ms;
 	int64_t tested_ms; /* of the domain: for catch-all, the last time */
+	bool due; /* asking its primary about it would tell news */
 	char mailbox[PATH_MAILBOX_MAX]; /* as which it is known */
 };
 
@@ -72,11 +72,13 @@ struct learned {
 	struct heap turns;
 	uint32_t n, nbad; /* names; of them neither taken nor passed */
 	uint32_t tested; /* for catch-all */
+	uint32_t
+	    apart; /* seconds between two refusals; then one is news again */
 	uint32_t cut_from, cut_to; /* what was refused then was not */
 	bool catch_all;
 };
 
-void learned_init(struct learned *);
+void learned_init(struct learned *, uint32_t apart);
 void learned_fini(struct learned *); /* all names are gone by then */
 
 /* "Ada"@d -> ada, into `local` (PATH_LOCAL_MAX + 1); false: it has none. */
@@ -110,6 +112,10 @@ int learned_trim(struct learned_name *);
  * believed, for the primary is not itself. */
 enum learned_word learned_judge(const struct learned *,
     const struct learned_name *, bool doubted, uint32_t now);
+
+/* Would asking its primary tell news? */
+bool learned_is_due(const struct learned *, const struct learned_view *,
+    int64_t now_ms);
 
 /* The stored forms. -MX_ECORRUPT leaves all as it was. */
 #define LEARNED_RECORD 17

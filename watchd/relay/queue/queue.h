@@ -37,6 +37,7 @@ struct queue_policy {
 	int64_t refusal_grace_ms; /* see primary/judge.h: believed */
 	int64_t vault_keep_ms; /* 0: nothing is kept */
 	uint32_t learn_max; /* names of recipients; 0: nothing is learned */
+	int64_t learn_apart_ms; /* two refusals, until a name is bad */
 };
 
 /* One part on its way. For the deliverer to read, but for `put_off_ms`. */

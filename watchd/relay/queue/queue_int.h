@@ -441,7 +441,7 @@ void learn_load(struct queue *); /* the policies are known */
 void learn_policy(struct dest *); /* is another one */
 void learn_fini(struct dest *); /* from memory */
 void learn_weigh(struct dest *); /* the evidence is another one */
-/* What was refused since then is forgotten. */
+/* What was refused since then (0: ever) is forgotten. */
 void learn_cut(struct dest *, int64_t since_ms, int64_t now);
 void learn_summary(const struct dest *, struct relay_domain *);
 

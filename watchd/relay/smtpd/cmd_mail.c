@@ -98,6 +98,10 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 	if (v.code < 500 && !smtp_is_postmaster(&cmd->path) &&
 	    session_dnsbl_refuses(s))
 		policy_refuse_listed(&v, s->literal, s->dnsbl.zone);
+	else if (v.check)
+		s->smtpd->ops.check(s->smtpd->ops.arg, v.domain->name,
+		    v.learned.mailbox,
+		    s->seat->counted ? s->seat->client_key : 0);
 	if (v.reason == SMTPD_REASON_PRIMARY_UP &&
 	    insists(s, cmd->path.mailbox, v.domain))
 		v.code = 250;

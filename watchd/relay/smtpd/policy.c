@@ -173,8 +173,8 @@ policy_unref(struct policy **pp)
 	mem_free(&p);
 }
 
-static void
-refuse(struct policy_verdict *v, enum smtpd_rcpt rcpt, uint16_t code,
+void
+policy_refuse(struct policy_verdict *v, enum smtpd_rcpt rcpt, uint16_t code,
     enum smtpd_reason reason, const char *status, const char *text)
 {
 	v->rcpt = rcpt;
@@ -185,6 +185,13 @@ refuse(struct policy_verdict *v, enum smtpd_rcpt rcpt, uint16_t code,
 }
 
 void
+policy_refuse_unknown(struct policy_verdict *v)
+{
+	policy_refuse(v, SMTPD_RCPT_UNKNOWN, 550,
+	    SMTPD_REASON_UNKNOWN_RECIPIENT, "5.1.1", "no such recipient here");
+}
+
+void
 policy_refuse_listed(struct policy_verdict *v, const char *literal,
     const char *zone)
 {
@@ -192,7 +199,7 @@ policy_refuse_listed(struct policy_verdict *v, const char *literal,
 
 	snprintf(text, sizeof(text), "client %s is blocked by %.190s", literal,
 	    zone);
-	refuse(v, v->rcpt, 554, SMTPD_REASON_DNSBL, "5.7.1", text);
+	policy_refuse(v, v->rcpt, 554, SMTPD_REASON_DNSBL, "5.7.1", text);
 }
 
 /* The text of the file may begin with a status of its own. */
@@ -207,12 +214,13 @@ refuse_listed(struct policy_verdict *v, const char *text)
 		smtp_status_fmt(&st, status);
 		text += n + (text[n] == ' ');
 	}
-	refuse(v, SMTPD_RCPT_REJECTED, 550, SMTPD_REASON_UNKNOWN_RECIPIENT,
-	    status, text[0] != '\0' ? text : "recipient refused");
+	policy_refuse(v, SMTPD_RCPT_REJECTED, 550,
+	    SMTPD_REASON_UNKNOWN_RECIPIENT, status,
+	    text[0] != '\0' ? text : "recipient refused");
 }
 
-static struct rcpt_rules
-rules_of(const struct conf_domain *d)
+struct rcpt_rules
+policy_rcpt_rules(const struct conf_domain *d)
 {
 	return (struct rcpt_rules){
 		.delimiter = d->recipient_delimiter != NULL ?
@@ -235,7 +243,7 @@ find(const struct policy *p, const struct conf_domain *d, const char *mailbox,
 		[RCPT_FOUND_UNKNOWABLE] = RULE_NO_TABLE,
 	};
 	uint32_t file = p->file_of[d - p->conf->domain];
-	struct rcpt_rules of = rules_of(d);
+	struct rcpt_rules of = policy_rcpt_rules(d);
 	enum rcpt_found found;
 	struct recipients *r;
 
@@ -273,8 +281,8 @@ find_srs(const struct policy *p, const char *mailbox, bool report,
 
 /* False when *v already says no. */
 static bool
-check_listed(const struct policy *p, const struct smtp_path *path, bool report,
-    struct policy_verdict *v)
+check_listed(const struct policy *p, const struct smtpd_ops *ops,
+    const struct smtp_path *path, bool report, struct policy_verdict *v)
 {
 	enum rcpt_found found;
 	struct rcpt_match m;
@@ -282,6 +290,8 @@ check_listed(const struct policy *p, const struct smtp_path *path, bool report,
 	v->rule = RULE_POSTMASTER;
 	if (smtp_is_postmaster(path))
 		return true;
+	if (v->domain->recipients == NULL && v->domain->recipients_learn)
+		return policy_learned(ops, path, v);
 	found = find(p, v->domain, path->mailbox, v, &m);
 	if (found == RCPT_FOUND_NOT && v->domain->recipient_srs)
 		found = find_srs(p, path->mailbox, report, v, &m);
@@ -293,8 +303,8 @@ check_listed(const struct policy *p, const struct smtp_path *path, bool report,
 		return false;
 	case RCPT_FOUND_NO_DOMAIN:
 	case RCPT_FOUND_UNKNOWABLE:
-		refuse(v, SMTPD_RCPT_UNAVAILABLE, 451, SMTPD_REASON_OTHER,
-		    "4.3.0",
+		policy_refuse(v, SMTPD_RCPT_UNAVAILABLE, 451,
+		    SMTPD_REASON_OTHER, "4.3.0",
 		    v->rule == RULE_NO_DOMAIN ?
 			"recipient list has nobody of this domain, try again "
 			"later" :
@@ -306,8 +316,7 @@ check_listed(const struct policy *p, const struct smtp_path *path, bool report,
 	case RCPT_FOUND_NOT:
 		break;
 	}
-	refuse(v, SMTPD_RCPT_UNKNOWN, 550, SMTPD_REASON_UNKNOWN_RECIPIENT,
-	    "5.1.1", "no such recipient here");
+	policy_refuse_unknown(v);
 	return false;
 }
 
@@ -340,7 +349,8 @@ check_refused(const struct policy *p, const struct smtpd_ops *ops,
 		recipients_written_ms(r)))
 		return true;
 	v->rule = RULE_REFUSED;
-	refuse(v, SMTPD_RCPT_UNAVAILABLE, 450, SMTPD_REASON_OTHER, "4.1.1",
+	policy_refuse(v, SMTPD_RCPT_UNAVAILABLE, 450, SMTPD_REASON_OTHER,
+	    "4.1.1",
 	    "the primary server refuses this recipient, try again later");
 	return false;
 }
@@ -355,7 +365,7 @@ check_route(const struct policy *p, const struct smtp_path *path,
 
 	v->rule = RULE_DASHED;
 	if (smtp_is_dashed(path)) {
-		refuse(v, SMTPD_RCPT_REJECTED, 501, SMTPD_REASON_SYNTAX,
+		policy_refuse(v, SMTPD_RCPT_REJECTED, 501, SMTPD_REASON_SYNTAX,
 		    "5.1.3", "bad recipient address");
 		return false;
 	}
@@ -365,8 +375,8 @@ check_route(const struct policy *p, const struct smtp_path *path,
 	if (r != NULL && !recipients_known(r))
 		return true; /* check_listed() says so */
 	v->rule = RULE_ROUTE;
-	refuse(v, SMTPD_RCPT_NO_DOMAIN, 554, SMTPD_REASON_RELAY_DENIED, "5.7.1",
-	    "no mail is routed by a local part");
+	policy_refuse(v, SMTPD_RCPT_NO_DOMAIN, 554, SMTPD_REASON_RELAY_DENIED,
+	    "5.7.1", "no mail is routed by a local part");
 	return false;
 }
 
@@ -379,7 +389,7 @@ policy_lists(const struct policy *p, const char *domain, const char *mailbox)
 
 	if (r == NULL)
 		return false;
-	rules = rules_of(d);
+	rules = policy_rcpt_rules(d);
 	return recipients_lists(r, &rules, mailbox);
 }
 
@@ -401,11 +411,12 @@ policy_rcpt(const struct policy *p, const struct smtpd_ops *ops, bool report,
 	if (!path->literal)
 		v->domain = config_domain(conf, path->domain);
 	if (v->domain == NULL) {
-		refuse(v, SMTPD_RCPT_NO_DOMAIN, 554, SMTPD_REASON_RELAY_DENIED,
-		    "5.7.1", "relay access denied");
+		policy_refuse(v, SMTPD_RCPT_NO_DOMAIN, 554,
+		    SMTPD_REASON_RELAY_DENIED, "5.7.1", "relay access denied");
 		return;
 	}
-	if (!check_route(p, path, v) || !check_listed(p, path, report, v) ||
+	if (!check_route(p, path, v) ||
+	    !check_listed(p, ops, path, report, v) ||
 	    !check_refused(p, ops, path, v))
 		return;
 	v->rcpt = SMTPD_RCPT_OK;
@@ -414,6 +425,6 @@ policy_rcpt(const struct policy *p, const struct smtpd_ops *ops, bool report,
 	    !ops->primary_up(ops->arg, v->domain->name))
 		return;
 	v->rule = RULE_PRIMARY_UP;
-	refuse(v, SMTPD_RCPT_OK, 451, SMTPD_REASON_PRIMARY_UP, "4.3.0",
+	policy_refuse(v, SMTPD_RCPT_OK, 451, SMTPD_REASON_PRIMARY_UP, "4.3.0",
 	    "the primary server is up, use it");
 }

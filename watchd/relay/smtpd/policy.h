@@ -7,6 +7,7 @@
 #define MX_SMTPD_POLICY_H
 
 #include "relay/smtpd/client_limit.h"
+#include "relay/smtpd/rcpt_forms.h"
 #include "relay/smtpd/recipients.h"
 #include "relay/smtpd/smtpd.h"
 #include "smtp/command.h"
@@ -64,6 +65,13 @@ enum policy_rule {
 	RULE_SRS_WAITS, /* no report */
 	RULE_NOT_LISTED,
 	RULE_REFUSED, /* by the primary, for so long that it is believed */
+	/* Of domains without a list that learn; the last two: nothing is known,
+	 * or nothing that counts, and that is taken or not. */
+	RULE_LEARNED_GOOD,
+	RULE_CATCH_ALL,
+	RULE_LEARNED_BAD,
+	RULE_UNKNOWN,
+	RULE_UNKNOWN_WAITS,
 	RULE_PRIMARY_UP, /* admission = "outage" */
 };
 
@@ -73,6 +81,8 @@ struct policy_verdict {
 	enum policy_rule rule;
 	const char *list; /* that was asked, or NULL */
 	const char *key; /* the entry of it that decided, or "" */
+	struct learned_view learned; /* of the learned rules */
+	bool check; /* the primary is to be asked about learned.mailbox */
 	enum smtpd_rcpt rcpt;
 	uint16_t code; /* 250, or why not: */
 	enum smtpd_reason reason;
@@ -89,6 +99,13 @@ void policy_rcpt(const struct policy *, const struct smtpd_ops *, bool report,
 int
 policy_say(const struct policy_verdict *, const char *mailbox, struct buf *);
 
+/* Makes it that refusal: the status and the text of the reply. */
+void policy_refuse(struct policy_verdict *, enum smtpd_rcpt, uint16_t code,
+    enum smtpd_reason, const char *status, const char *text);
+
+void
+policy_refuse_unknown(struct policy_verdict *); /* 550: nobody of that name */
+
 /* Makes it the refusal of a client that is in that list. */
 void policy_refuse_listed(struct policy_verdict *, const char *literal,
     const char *zone);
@@ -100,6 +117,16 @@ bool policy_exempts(const struct policy *, const struct net_addr *);
 /* Does the list of that domain have the mailbox, by the domain's rules? */
 bool
 policy_lists(const struct policy *, const char *domain, const char *mailbox);
+
+/* policy_learned.c: by what was learned of the recipients of that domain, which has
+ * no list. False when *v already says no. */
+bool policy_learned(const struct smtpd_ops *, const struct smtp_path *,
+    struct policy_verdict *);
+/* As which its recipients are learned: see smtpd_rcpt_known_as(). */
+void policy_known_as(const struct policy *, const char *domain,
+    const char *mailbox, char *as);
+/* What of a mailbox its domain lets its owner write himself. */
+struct rcpt_rules policy_rcpt_rules(const struct conf_domain *);
 
 /* The recipients file of a domain, or NULL: any recipient. */
 const struct recipients *

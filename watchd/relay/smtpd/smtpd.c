@@ -590,6 +590,16 @@ smtpd_rcpt_check(struct smtpd *m, const char *mailbox)
 	return v.rcpt;
 }
 
+void
+smtpd_rcpt_known_as(struct smtpd *m, const char *domain, const char *mailbox,
+    char *as)
+{
+	if (m->policy != NULL)
+		policy_known_as(m->policy, domain, mailbox, as);
+	else
+		(void)strlcpy(as, mailbox, PATH_MAILBOX_MAX);
+}
+
 bool
 smtpd_rcpt_listed(struct smtpd *m, const char *domain, const char *mailbox)
 {

@@ -33,6 +33,14 @@ struct smtpd_ops {
 	 * that was written then (wall ms)? NULL: nobody knows. */
 	bool (*refused)(void *arg, const char *domain, const char *mailbox,
 	    int64_t list_ms);
+	/* What was learned of the recipients of a domain; false: nothing is of
+	 * that one. NULL: of none. */
+	bool (*learned)(void *arg, const char *domain, const char *mailbox,
+	    struct learned_view *);
+	/* The client (0: one of our own) asked for that recipient, of whom the
+	 * primary may be asked. NULL: it is not. */
+	void (*check)(void *arg, const char *domain, const char *mailbox,
+	    uint64_t client);
 	/* Is that the address of a primary? NULL: nobody knows. */
 	bool (*is_primary)(void *arg, const struct net_addr *);
 	void *arg;
@@ -116,5 +124,9 @@ enum smtpd_rcpt {
 enum smtpd_rcpt smtpd_rcpt_check(struct smtpd *, const char *mailbox);
 /* Does the domain's file name that mailbox itself (no catch-all)? */
 bool smtpd_rcpt_listed(struct smtpd *, const char *domain, const char *mailbox);
+/* As which its recipients are learned: by the domain's rules, without extension and
+ * tag. `as` holds PATH_MAILBOX_MAX. */
+void smtpd_rcpt_known_as(struct smtpd *, const char *domain,
+    const char *mailbox, char *as);
 
 #endif
