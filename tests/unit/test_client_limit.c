@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "net/prefix.h"
 #include "relay/smtpd/client_limit.h"
 
 static void
@@ -98,8 +99,7 @@ prefixes(void **state MX_UNUSED)
 	char a[] = "192.0.2.7", b[] = "198.51.100.0/23", c[] = "2001:db8::/33",
 	     d[] = "nonsense/77", e[] = "10.0.0.0/33";
 	char *s[] = { a, b, c, d, e };
-	struct strlist list = { MX_COUNT(s), s };
-	struct prefix_list *l = prefix_list_create(&list);
+	struct prefix_list *l = prefix_list_create(s, MX_COUNT(s));
 	struct net_addr addr;
 	size_t i;
 

@@ -129,12 +129,15 @@ policy_create(struct config *conf)
 
 	p->refs = 1;
 	p->conf = config_ref(conf);
-	p->trusted = prefix_list_create(&conf->smtpd.trusted);
-	p->etrn = prefix_list_create(&conf->smtpd.etrn);
+	p->trusted =
+	    prefix_list_create(conf->smtpd.trusted.s, conf->smtpd.trusted.n);
+	p->etrn = prefix_list_create(conf->smtpd.etrn.s, conf->smtpd.etrn.n);
 	p->banner = make_banner(conf);
 	p->helo = mem_printf("250 %s\r\n", conf->hostname);
-	p->xclient = prefix_list_create(&conf->smtpd.xclient);
-	p->xforward = prefix_list_create(&conf->smtpd.xforward);
+	p->xclient =
+	    prefix_list_create(conf->smtpd.xclient.s, conf->smtpd.xclient.n);
+	p->xforward =
+	    prefix_list_create(conf->smtpd.xforward.s, conf->smtpd.xforward.n);
 	for (i = 0; i < MX_COUNT(p->ehlo); i++)
 		p->ehlo[i] = make_ehlo(conf, i);
 	files_create(p);

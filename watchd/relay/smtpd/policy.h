@@ -6,7 +6,7 @@
 #ifndef MX_SMTPD_POLICY_H
 #define MX_SMTPD_POLICY_H
 
-#include "relay/smtpd/client_limit.h"
+#include "net/prefix.h"
 #include "relay/smtpd/rcpt_forms.h"
 #include "relay/smtpd/recipients.h"
 #include "relay/smtpd/smtpd.h"

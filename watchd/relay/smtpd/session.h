@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/idmap.h"
 #include "net/conn.h"
+#include "relay/smtpd/client_limit.h"
 #include "relay/smtpd/dnsbl.h"
 #include "relay/smtpd/header.h"
 #include "relay/smtpd/insist.h"
