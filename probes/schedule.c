@@ -322,6 +322,7 @@ look_up_watch(struct turn *t)
 	mem_free(&text);
 	if (t->watch->policy.tls == CONF_TLS_DANE)
 		route_with_dane(t->req);
+	route_pin(t->req, t->watch->policy.pin);
 }
 
 static void
@@ -337,6 +338,7 @@ look_up_domain(struct turn *t)
 	    cd->probe.port, on_route, t);
 	if (cd->deliver.tls == CONF_TLS_DANE)
 		route_with_dane(t->req);
+	route_pin(t->req, cd->pin);
 }
 
 static void

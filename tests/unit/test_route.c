@@ -83,6 +83,8 @@ static const struct zone zone[] = {
 	{ "_25._tcp.bad.test", NULL, "bogus" },
 	{ "_25._tcp.signedself.test", NULL, "secure nodata" },
 	{ "localhost", NULL, "127.0.0.1" },
+	{ "mapped.test", NULL, "::ffff:127.0.0.1" },
+	{ "mapped7.test", NULL, "::ffff:192.0.2.7" },
 	{ "fail.test", "fail", "fail" },
 	{ "bogus.test", "bogus", "bogus" },
 	{ "nodata.test", "nodata", "nodata" },
@@ -255,6 +257,7 @@ static struct route got;
 static unsigned calls;
 static struct route_req *req;
 static bool with_dane;
+static struct pin *pin;
 
 static void
 on_route(const struct route *r, void *arg)
@@ -277,6 +280,7 @@ look_up(const char *domain, const char *const *primaries, size_t n,
 	assert_non_null(req);
 	if (with_dane)
 		route_with_dane(req);
+	route_pin(req, pin);
 	assert_int_equal(calls, 0);
 	answer_all();
 	assert_int_equal(calls, 1);
@@ -376,6 +380,94 @@ test_mx(void **state)
 				    mx_cases[i].port);
 		}
 	}
+}
+
+static char *all_networks[] = { (char[]){ "0.0.0.0/0" }, (char[]){ "::/0" } };
+static char *one_network[] = { (char[]){ "192.0.2.0/30" } };
+
+static const struct {
+	const char *primary;
+	bool everywhere, never_us;
+	enum route_status status;
+	unsigned naddrs;
+} pin_cases[] = {
+	{ "p.test", false, false, ROUTE_OK,
+	    1 }, /* its IPv6 address is barred */
+	{ "p.test", true, true, ROUTE_OK, 2 },
+	{ "s.test", false, false, ROUTE_NO_HOST, 0 },
+	{ "192.0.2.3", false, true, ROUTE_OK, 1 },
+	{ "192.0.2.4", false, true, ROUTE_NO_HOST, 0 },
+	/* what a network says does not open the loopback */
+	{ "lo.test:2525", true, false, ROUTE_NO_HOST, 0 },
+	{ "lo6.test:2525", true, false, ROUTE_NO_HOST, 0 },
+	{ "any.test:2525", true, false, ROUTE_NO_HOST, 0 },
+	{ "localhost:2525", true, false, ROUTE_NO_HOST, 0 },
+	{ "mapped.test:2525", true, false, ROUTE_NO_HOST, 0 },
+	{ "mapped7.test", false, true, ROUTE_NO_HOST, 0 },
+	{ "half.test:2525", true, false, ROUTE_OK, 1 },
+	/* ourselves, where we do not listen */
+	{ "alias.test:2525", true, false, ROUTE_OK, 2 },
+	{ "alias.test:2525", true, true, ROUTE_OK, 1 },
+	{ "us.test:2525", true, true, ROUTE_NO_HOST, 0 },
+};
+
+/* Whoever names the host, and whatever the DNS says of it. */
+static void
+test_pin(void **state)
+{
+	const char *text = "the address look-up of s.test: outside x";
+	char told[400];
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(pin_cases); i++) {
+		pin = pin_create(pin_cases[i].everywhere ? all_networks :
+							   one_network,
+		    pin_cases[i].everywhere ? 2 : 1, pin_cases[i].never_us,
+		    "outside x");
+		look_up("any-name.test", &pin_cases[i].primary, 1, 25);
+		pin_unref(&pin);
+		if (got.status != pin_cases[i].status ||
+		    got.host[0].naddrs != pin_cases[i].naddrs)
+			fail_msg("%s (case %zu): %s, %u addresses",
+			    pin_cases[i].primary, i,
+			    route_status_name(got.status), got.host[0].naddrs);
+		assert_true((got.host[0].barred != NULL) ==
+		    (got.status == ROUTE_NO_HOST));
+		if (strcmp(pin_cases[i].primary, "s.test") == 0)
+			assert_string_equal(route_trouble_text(&got.trouble,
+						told, sizeof(told)),
+			    text);
+	}
+	/* found by MX as well */
+	pin = pin_create(one_network, 1, false, "outside x");
+	look_up("unsigned.test", NULL, 0, 25);
+	check("by MX", ROUTE_NO_HOST, "s.test");
+	assert_string_equal(got.host[0].barred, "outside x");
+	look_up("two.test", NULL, 0, 25);
+	check("by MX, inside", ROUTE_OK, "p.test");
+	assert_int_equal(got.host[0].naddrs, 1);
+	pin_unref(&pin);
+}
+
+static void
+test_pin_order(void **state)
+{
+	struct pin *a = pin_create(all_networks, 2, false, "outside x");
+	struct pin *b = pin_create(all_networks, 2, false, "outside x");
+	struct pin *c = pin_create(one_network, 1, false, "outside x");
+	struct pin *d = pin_create(one_network, 1, true, "outside x");
+
+	(void)state;
+	assert_int_equal(pin_cmp(a, b), 0);
+	assert_int_equal(pin_cmp(NULL, NULL), 0);
+	assert_true(pin_cmp(NULL, a) < 0 && pin_cmp(a, NULL) > 0);
+	assert_true((pin_cmp(a, c) < 0) == (pin_cmp(c, a) > 0));
+	assert_true(pin_cmp(a, c) != 0);
+	assert_true(pin_cmp(c, d) != 0);
+	pin_unref(&a);
+	pin_unref(&b);
+	pin_unref(&c);
+	pin_unref(&d);
 }
 
 static const struct {
@@ -647,6 +739,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_mx),
+		CASE(test_pin),
+		CASE(test_pin_order),
 		CASE(test_not_on_25),
 		CASE(test_primaries),
 		CASE(test_primary_loopback_25),

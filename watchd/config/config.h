@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "net/addr.h"
+#include "net/pin.h"
 #include "status/alert.h"
 
 /* Recipients that a message may have: as many as the queue can keep of it for one
@@ -155,6 +156,9 @@ struct conf_domain {
 	struct conf_probe probe;
 	struct conf_deliver deliver;
 	struct conf_retry retry;
+	/* No option: where the addresses of its primaries may lie; NULL:
+	 * anywhere. Its configuration's. */
+	struct pin *pin;
 };
 
 struct conf_fetch { /* of what is kept elsewhere */

@@ -13,7 +13,7 @@ same_options(const struct conf_domain *a, const struct conf_domain *b)
 	for (size_t i = OPT_DOMAIN_FIRST; i <= OPT_DOMAIN_LAST; i++)
 		if (!option_same(&options[i], a, b))
 			return false;
-	return true;
+	return pin_cmp(a->pin, b->pin) == 0;
 }
 
 static void

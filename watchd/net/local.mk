@@ -15,6 +15,7 @@ libmx_net_a_SOURCES = \
 	watchd/net/hmac.c watchd/net/hmac.h \
 	watchd/net/local_socket.c watchd/net/local_socket.h \
 	watchd/net/loop.c watchd/net/loop.h watchd/net/loop_int.h \
+	watchd/net/pin.c watchd/net/pin.h \
 	watchd/net/prefix.c watchd/net/prefix.h \
 	watchd/net/renewal.c watchd/net/renewal.h \
 	watchd/net/resolvconf.c watchd/net/resolvconf.h \

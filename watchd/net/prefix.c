@@ -117,3 +117,29 @@ prefix_list_covers(const struct prefix_list *outer,
 	}
 	return true;
 }
+
+static int
+prefix_cmp(const struct prefix *a, const struct prefix *b)
+{
+	int fa = a->addr.u.sa.sa_family, fb = b->addr.u.sa.sa_family;
+
+	if (fa != fb)
+		return fa < fb ? -1 : 1;
+	if (a->bits != b->bits)
+		return a->bits < b->bits ? -1 : 1;
+	return memcmp(addr_bytes(&a->addr), addr_bytes(&b->addr),
+	    fa == AF_INET6 ? sizeof(struct in6_addr) : sizeof(struct in_addr));
+}
+
+int
+prefix_list_cmp(const struct prefix_list *a, const struct prefix_list *b)
+{
+	int rc = 0;
+	size_t i;
+
+	if (a->n != b->n)
+		return a->n < b->n ? -1 : 1;
+	for (i = 0; i < a->n && rc == 0; i++)
+		rc = prefix_cmp(&a->p[i], &b->p[i]);
+	return rc;
+}

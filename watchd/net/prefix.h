@@ -18,4 +18,7 @@ bool prefix_list_match(const struct prefix_list *, const struct net_addr *);
 bool prefix_list_covers(const struct prefix_list *outer,
     const struct prefix_list *inner);
 
+/* A total order; 0: they are the same prefixes, in the same order. */
+int prefix_list_cmp(const struct prefix_list *, const struct prefix_list *);
+
 #endif

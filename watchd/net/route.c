@@ -38,6 +38,7 @@ struct route_req {
 	route_cb *cb;
 	void *arg;
 	uint16_t port;
+	struct pin *pin; /* NULL: any address */
 	char domain[TEXT_DOMAIN_MAX];
 	uint64_t mx_id;
 	bool mx_secure, mx_stale;
@@ -131,6 +132,7 @@ req_free(struct route_req *r)
 
 	for (i = 0; i < r->n; i++)
 		dane_unref(&r->cand[i].host.dane);
+	pin_unref(&r->pin);
 	mem_free(&r);
 }
 
@@ -288,11 +290,31 @@ take_addrs(struct cand *c, const struct dns_answer *a)
 		if (c->req->route.from_mx && h->port == SMTP_PORT &&
 		    addr_is_here(&a->addr[i]))
 			continue;
+		if (!pin_allows(c->req->pin, &a->addr[i],
+			addr_is_ours(self, &a->addr[i]))) {
+			h->barred = pin_barred(c->req->pin);
+			continue;
+		}
 		h->addr[h->naddrs] = a->addr[i];
 		addr_port_set(&h->addr[h->naddrs++], h->port);
 	}
+	if (h->naddrs > 0)
+		h->barred = NULL;
 	if (a->status == DNS_OK && h->naddrs == 0)
 		h->dns = DNS_NODATA;
+}
+
+/* What the DNS says of it is well, and leads where it may not. */
+static void
+note_barred(struct route_req *r, const struct route_host *h)
+{
+	struct route_trouble *t = &r->route.trouble;
+
+	if (h->barred == NULL || t->type != NULL)
+		return;
+	t->type = "address";
+	t->answer = h->barred;
+	(void)strlcpy(t->name, h->name, sizeof(t->name));
 }
 
 /* All is known of one host. */
@@ -371,6 +393,7 @@ on_addr(const struct dns_answer *a, void *arg)
 	note_trouble(r, "address", c->host.name, a);
 	if (a->status == DNS_OK)
 		take_addrs(c, a);
+	note_barred(r, &c->host);
 	if (r->route.with_dane && !c->is_self && c->host.naddrs > 0 &&
 	    ask_tlsa(c, a))
 		return;
@@ -544,6 +567,12 @@ void
 route_with_dane(struct route_req *r)
 {
 	r->route.with_dane = true;
+}
+
+void
+route_pin(struct route_req *r, struct pin *pin)
+{
+	r->pin = pin_ref(pin);
 }
 
 void

@@ -8,6 +8,7 @@
 #define MX_NET_ROUTE_H
 
 #include "net/dane.h"
+#include "net/pin.h"
 
 #define ROUTE_HOST_MAX 8
 
@@ -27,6 +28,8 @@ struct route_host {
 	uint16_t pref; /* configured ones: their place in the list */
 	unsigned naddrs; /* 0: the address look-up of this host failed */
 	enum dns_status dns; /* of the address look-up */
+	const char *barred; /* static: what its addresses are, all of which the
+			     * pin bars (pin.h); NULL */
 	struct net_addr addr[DNS_ADDR_MAX];
 	/* With route_with_dane(), and when it has an address. A host that it
 	 * puts off (DANE_DEFER) has none, as if that look-up had failed. */
@@ -91,6 +94,9 @@ struct route_req *route_lookup(struct dns *, const struct route_self *,
     route_cb *, void *arg);
 /* Right after route_lookup(): the TLSA records of each host are wanted, too. */
 void route_with_dane(struct route_req *);
+/* Likewise: addresses that it bars are none of a host's. One that has others goes
+ * by these. NULL: any address. */
+void route_pin(struct route_req *, struct pin *);
 void route_cancel(struct route_req **);
 
 #endif

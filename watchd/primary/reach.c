@@ -276,6 +276,9 @@ no_address(struct reach *r)
 	r->now.code = REACH_DNS_FAIL;
 	if (dane != NULL && dane->need == DANE_DEFER) {
 		text = dane->why;
+	} else if (r->host.barred != NULL) {
+		r->now.code = REACH_NO_HOST;
+		text = r->host.barred;
 	} else if (r->host.dns == DNS_NXDOMAIN || r->host.dns == DNS_NODATA) {
 		r->now.code = REACH_NO_HOST;
 		text = "has no address";

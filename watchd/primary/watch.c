@@ -30,6 +30,7 @@ policy_of(const struct conf_domain *cd)
 		.depth = cd->probe.depth,
 		.tls = cd->deliver.tls,
 		.source = cd->deliver.source_addr,
+		.pin = cd->pin,
 		.sender = cd->probe.sender != NULL ? cd->probe.sender :
 						     (char *)(uintptr_t) "",
 		.dane = (char *)(uintptr_t)(dane_by_mx ? cd->name : ""),
@@ -61,6 +62,8 @@ watch_policy_cmp(const struct watch_policy *a, const struct watch_policy *b)
 		rc = memcmp(&a->source.u, &b->source.u, a->source.len);
 	if (rc == 0)
 		rc = strcmp(a->sender, b->sender);
+	if (rc == 0)
+		rc = pin_cmp(a->pin, b->pin);
 	return rc != 0 ? rc : strcmp(a->dane, b->dane);
 }
 
@@ -114,7 +117,8 @@ watch_inherit(struct watch_set *ws, struct watch *w, const struct watch *from)
 	if (from == NULL || !from->policy.enabled || !w->policy.enabled)
 		return;
 	take_over(w, from);
-	if (from->host != NULL && from->policy.tls == w->policy.tls)
+	if (from->host != NULL && from->policy.tls == w->policy.tls &&
+	    pin_cmp(from->policy.pin, w->policy.pin) == 0)
 		watch_host_set(ws, w, from->host);
 }
 
@@ -150,6 +154,7 @@ watch_new(struct watch_set *ws, struct primary *p,
 	w->policy = *policy;
 	w->policy.sender = mem_strdup(policy->sender);
 	w->policy.dane = mem_strdup(policy->dane);
+	w->policy.pin = pin_ref(policy->pin);
 	TAILQ_INIT(&w->members);
 	health_init(&w->health, &policy->health, t.now);
 	if (!policy->enabled)
@@ -211,6 +216,7 @@ watch_release(struct watch_set *ws, struct watch **wp)
 	mem_free(&w->host);
 	mem_free(&w->policy.sender);
 	mem_free(&w->policy.dane);
+	pin_unref(&w->policy.pin);
 	mem_free(&w->trouble);
 	mem_free(&w);
 }

@@ -48,6 +48,7 @@ struct watch_policy {
 	enum conf_depth depth;
 	enum conf_tls tls;
 	struct net_addr source; /* len 0: any */
+	struct pin *pin; /* where its addresses may lie; NULL: anywhere */
 	char *sender; /* "" for <> */
 	char *dane; /* DANE by MX depends on the domain's records, too: its
 		     * name; "" else */

@@ -316,6 +316,8 @@ route_begin(struct deliver_dest *d)
 	    on_route, d);
 	if (deliver_dest_conf(d)->tls == CONF_TLS_DANE)
 		route_with_dane(d->req);
+	if (dom != NULL)
+		route_pin(d->req, dom->pin);
 }
 
 bool
