@@ -324,7 +324,10 @@ fake_snapshot(void *arg, const char *domain MX_UNUSED)
 	d->next_try_ms = NOW_MS + 60000;
 	d->cause = "connection refused";
 	d = snap(s, "hold.example", "up", 0);
-	d->on_hold = true;
+	d->on_hold = d->learns = true;
+	d->learned[0] = 300;
+	d->learned[1] = 150;
+	d->tested_ms = NOW_MS - 3600000;
 	p->label = "mx1.example.org";
 	p->probed = f->probes > 0;
 	p->healthy = f->primary_ok;
@@ -413,6 +416,33 @@ fake_refused(void *self, const char *domain,
 	}
 }
 
+/* Of hold.example 450 names u000, u001, ...: every third is refused. */
+static bool
+fake_learned(void *self, const char *domain, const char *after, unsigned max,
+    void (*fn)(void *arg, const char *local, const struct relay_learned *),
+    void *arg)
+{
+	struct relay_learned l = { .taken_ms = 0 };
+	char local[16];
+
+	(void)self;
+	for (unsigned i = 0; i < 450 && strcmp(domain, "hold.example") == 0;
+	     i++) {
+		snprintf(local, sizeof(local), "u%03u", i);
+		if (strcmp(local, after) <= 0)
+			continue;
+		if (max-- == 0)
+			return true;
+		l.exists = i % 3 != 0;
+		l.known = l.exists ? "passed" : "doubted";
+		l.passed_ms = l.exists ? INT64_C(1795000000000) : 0;
+		l.refused_ms = l.exists ? 0 : INT64_C(1795000000000);
+		l.refused_first_ms = l.refused_ms;
+		fn(arg, local, &l);
+	}
+	return false;
+}
+
 static int64_t
 fake_came(void *self, uint64_t id)
 {
@@ -431,6 +461,7 @@ fake_init(struct fake *f, struct loop *loop)
 		.unreadable = fake_unreadable,
 		.came = fake_came,
 		.refused = fake_refused,
+		.learned = fake_learned,
 		.flush = fake_flush,
 		.hold_domain = fake_hold_domain,
 		.hold = fake_hold,

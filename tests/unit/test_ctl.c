@@ -96,6 +96,26 @@ static const struct {
 	    "between\n"
 	    "mx2.example.org                unknown  -            1 -        "
 	    "-      \n" },
+	{ "recipients, learned", VERB_recipients, false,
+	    "{\"address\":\"ada@example.org\",\"known\":\"taken\",\"taken\":"
+	    "1795367910,\"passed\":null,\"refused\":null}\n"
+	    "{\"address\":\"bob\\u001b@example.org\",\"known\":\"refused\","
+	    "\"passed\":null,\"refused\":1795367910,\"refused_first\":"
+	    "1795364310}\n" DONE
+	    ",\"domain\":\"example.org\",\"recipients_learned\":{\"good\":1,"
+	    "\"bad\":1,\"catch_all\":false,\"tested\":1795364310}}",
+	    "RECIPIENT                                  KNOWN     BY       "
+	    "LAST    REFUSED\n"
+	    "ada@example.org                            taken     delivery "
+	    "1m30s   -\n"
+	    "bob?@example.org                           refused   refusal  "
+	    "1m30s   1h1m\n"
+	    "example.org: learned, 1 known, 1 refused; no catch-all, tested "
+	    "1h1m ago\n" },
+	{ "recipients, a list", VERB_recipients, false,
+	    DONE ",\"domain\":\"example.org\",\"recipients_list\":{"
+		 "\"source\":\"/etc/rcpt\",\"entries\":12}}",
+	    "example.org: by its list, /etc/rcpt, 12 entries\n" },
 	{ "mailq, empty", VERB_mailq, false,
 	    DONE ",\"messages\":0,\"bytes\":0}", "Mail queue is empty\n" },
 	{ "mailq", VERB_mailq, false,

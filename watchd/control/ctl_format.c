@@ -350,6 +350,9 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_mailq:
 		format_mailq_end(f, l);
 		break;
+	case VERB_recipients:
+		format_recipients_end(f, l);
+		break;
 	case VERB_flush:
 		if (f->lines == 0)
 			fprintf(f->out, "nothing is queued\n");
@@ -401,6 +404,7 @@ format_line(struct format *f, const cJSON *l)
 		[VERB_reload] = reload_line,
 		[VERB_alerts] = alerts_line,
 		[VERB_silence] = silence_line,
+		[VERB_recipients] = format_recipients,
 	};
 
 	if (json_get_bool(l, "done")) {

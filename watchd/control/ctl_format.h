@@ -24,12 +24,14 @@ struct format {
  * to print). */
 void format_line(struct format *, const cJSON *line);
 
-/* ctl_status.c, ctl_queue.c */
+/* ctl_status.c, ctl_queue.c, ctl_recipients.c */
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);
 void format_show(struct format *, const cJSON *message);
 void format_mailq(struct format *, const cJSON *message);
+void format_recipients(struct format *, const cJSON *recipient);
+void format_recipients_end(struct format *, const cJSON *done);
 void format_mailq_end(struct format *, const cJSON *done);
 
 /* The text as it may go to a terminal: json_clean(), and what is not to be shown

@@ -31,11 +31,13 @@ enum {
 	OPT_AGAIN,
 	OPT_PURGE,
 	OPT_DAMAGED,
+	OPT_UNKNOWN,
 };
 
 struct options {
 	const char *file, *socket, *reason, *duration, *remove, *since, *reply;
 	bool json, all, dry_run, no_wait, primaries, again, purge, damaged;
+	bool unknown;
 	char **word; /* the verb and what follows */
 	int nwords;
 };
@@ -81,6 +83,7 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "again", no_argument, NULL, OPT_AGAIN },
 		{ "purge", no_argument, NULL, OPT_PURGE },
 		{ "damaged", no_argument, NULL, OPT_DAMAGED },
+		{ "unknown", no_argument, NULL, OPT_UNKNOWN },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -133,6 +136,9 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_DAMAGED:
 			o->damaged = true;
+			break;
+		case OPT_UNKNOWN:
+			o->unknown = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -203,7 +209,8 @@ vault_options_fit(const struct options *o, unsigned fields)
 	    (o->reply == NULL || (fields & FIELD_REPLY) != 0) &&
 	    (!o->again || (fields & FIELD_AGAIN) != 0) &&
 	    (!o->purge || (fields & FIELD_PURGE) != 0) &&
-	    (!o->damaged || (fields & FIELD_DAMAGED) != 0);
+	    (!o->damaged || (fields & FIELD_DAMAGED) != 0) &&
+	    (!o->unknown || (fields & FIELD_UNKNOWN) != 0);
 }
 
 static void
@@ -219,6 +226,8 @@ add_vault_options(cJSON *r, const struct options *o)
 		json_bool(r, "purge", true);
 	if (o->damaged)
 		json_bool(r, "damaged", true);
+	if (o->unknown)
+		json_bool(r, "unknown", true);
 }
 
 /* NULL: the command line makes no request; the usage of the verb was said. */

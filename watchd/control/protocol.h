@@ -16,6 +16,7 @@
  *	remove	the id of a silence, digits
  *	receiver	the name of a receiver
  *	primaries	true: each primary once instead of the domains
+ *	unknown	true: not those that are known to exist
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -45,6 +46,12 @@
  *		element of `domains`, or null), messages (array of MESSAGE),
  *		rcpt (what RCPT would be answered, or null), explain (array of
  *		sentences)
+ *	recipients	address, known ("taken", "passed", "refused", "doubted",
+ *		"unknown", "catch-all"; "listed, refused" of a list), taken,
+ *		passed, refused, refused_first: a recipient a line; with
+ *		unknown those alone of whom it is not known that they exist;
+ *		done: domain, shown, recipients_list, recipients_learned (as
+ *		in mxwatch-status(7))
  *	stats	name, labels (object), value (null: infinite); a histogram has
  *		count, sum (null: none) and buckets (array of le, count;
  *		cumulative, le null: +Inf) instead of value
@@ -90,6 +97,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_AGAIN	0x8000u
 #define FIELD_PURGE	0x10000u
 #define FIELD_DAMAGED	0x20000u
+#define FIELD_UNKNOWN	0x40000u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
@@ -122,6 +130,8 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(probe, FIELD_DOMAIN, "DOMAIN", "probe its primaries now")         \
 	VERB(why, FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS,                     \
 	    "DOMAIN | ID | ADDRESS", "explain its state")                      \
+	VERB(recipients, FIELD_DOMAIN | FIELD_UNKNOWN, "DOMAIN [--unknown]",   \
+	    "whom it has, as far as that is known")                            \
 	VERB(forget, FIELD_DOMAIN, "DOMAIN",                                   \
 	    "a removed domain: no more by its old settings")                   \
 	VERB(stats, 0, "", "every metric")                                     \

@@ -66,6 +66,29 @@ say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 }
 
 static void
+say_learned(cJSON *list, const struct snap_domain *d, int64_t now_ms)
+{
+	char tested[32];
+
+	if (d->tested_ms == 0)
+		json_say(list,
+		    "Which recipients it has is being learned "
+		    "(`recipients_learn`); its primary was not asked yet.");
+	else if (d->catch_all)
+		json_say(list,
+		    "Its primary takes any recipient, by a test %s ago; it is "
+		    "asked again every day.",
+		    ago(d->tested_ms, now_ms, tested, sizeof(tested)));
+	else
+		json_say(list,
+		    "Of its recipients %ju are known and %ju were refused by "
+		    "its primary, which is no catch-all by a test %s ago; "
+		    "`mxwatchctl recipients %s` lists them.",
+		    (uintmax_t)d->learned[0], (uintmax_t)d->learned[1],
+		    ago(d->tested_ms, now_ms, tested, sizeof(tested)), d->name);
+}
+
+static void
 say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 {
 	static const struct {
@@ -120,6 +143,8 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "that were confirmed %s ago.",
 		    d->list, d->list_trouble, (uintmax_t)d->list_entries,
 		    ago(d->list_confirmed_ms, now_ms, since, sizeof(since)));
+	if (d->learns)
+		say_learned(list, d, now_ms);
 	if (d->removed)
 		json_say(list,
 		    "%s was removed from the configuration: nothing new is "

@@ -49,6 +49,7 @@ static const struct request_field {
 	{ "again", FIELD_AGAIN, true },
 	{ "purge", FIELD_PURGE, true },
 	{ "damaged", FIELD_DAMAGED, true },
+	{ "unknown", FIELD_UNKNOWN, true },
 };
 
 static int

@@ -80,6 +80,15 @@ struct relay_unreadable { /* stored, and known by nothing but an id */
 	uint64_t all; /* not all of their ids may be kept */
 };
 
+/* A recipient of whom something was learned. Wall ms, 0: never. */
+struct relay_learned {
+	const char
+	    *known; /* static: "taken", "passed", "refused", "doubted" (it
+			    * was refused, and that does not count), ... */
+	bool exists; /* for all that is known */
+	int64_t taken_ms, passed_ms, refused_ms, refused_first_ms;
+};
+
 typedef void relay_list_cb(void *arg, int rc, const struct msg_view *,
     unsigned n, uint64_t next);
 typedef void
@@ -127,6 +136,13 @@ struct relay {
 	 * another one. A bounded number. */
 	void (*refused)(void *self, const char *domain,
 	    void (*fn)(void *arg, const char *mailbox, int64_t since_ms),
+	    void *arg);
+	/* Of a domain whose recipients are learned, up to `max` local parts behind
+	 * `after` ("": from the first), ascending; true: there are more. */
+	bool (*learned)(void *self, const char *domain, const char *after,
+	    unsigned max,
+	    void (*fn)(void *arg, const char *local,
+		const struct relay_learned *),
 	    void *arg);
 	/* What was given back, expired or was removed, for a while. The views of
 	 * its list are MSG_VAULT and have their recipients; a page may have

@@ -317,6 +317,30 @@ add_list(cJSON *o, const struct snap_domain *d)
 	json_text(list, "trouble", d->list_trouble);
 }
 
+/* null: they are not learned. */
+static void
+add_learned(cJSON *o, const struct snap_domain *d)
+{
+	cJSON *learned;
+
+	if (!d->learns) {
+		json_null(o, "recipients_learned");
+		return;
+	}
+	learned = json_member(o, "recipients_learned");
+	json_num(learned, "good", (double)d->learned[0]);
+	json_num(learned, "bad", (double)d->learned[1]);
+	json_bool(learned, "catch_all", d->catch_all);
+	json_time_ms(learned, "tested", d->tested_ms);
+}
+
+void
+status_json_recipients(cJSON *o, const struct snap_domain *d)
+{
+	add_list(o, d);
+	add_learned(o, d);
+}
+
 cJSON *
 status_json_domain(const struct snap_domain *d, int64_t now_ms)
 {
@@ -337,7 +361,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	add_counters(o, &d->count);
 	add_recent(o, d->recent);
 	add_domain_alerts(o, d);
-	add_list(o, d);
+	status_json_recipients(o, d);
 	list = json_array(o, "primaries");
 	for (unsigned i = 0; i < d->nprimaries; i++)
 		json_push(list, status_json_primary(&d->primary[i]));

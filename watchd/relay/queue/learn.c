@@ -580,6 +580,37 @@ queue_learned_each(struct queue *q, const char *domain, const char *after,
 	return e != NULL;
 }
 
+struct listing_to {
+	void (*fn)(void *arg, const char *local, const struct relay_learned *);
+	void *arg;
+};
+
+static void
+list_one(void *arg, const char *local, const struct learned_view *v)
+{
+	const struct listing_to *to = arg;
+	const struct relay_learned l = { .known = learned_word_name(v->word),
+		.exists = v->word == LEARNED_TAKEN ||
+		    v->word == LEARNED_PASSED || v->word == LEARNED_CATCH_ALL,
+		.taken_ms = v->taken_ms,
+		.passed_ms = v->passed_ms,
+		.refused_ms = v->refused_ms,
+		.refused_first_ms = v->refused_first_ms };
+
+	to->fn(to->arg, local, &l);
+}
+
+bool
+learn_list(void *self, const char *domain, const char *after, unsigned max,
+    void (*fn)(void *arg, const char *local, const struct relay_learned *),
+    void *arg)
+{
+	struct listing_to to = { fn, arg };
+
+	return queue_learned_each(self, domain, after, max, clock_wall_ms(),
+	    list_one, &to);
+}
+
 void
 learn_summary(const struct dest *d, struct relay_domain *out)
 {

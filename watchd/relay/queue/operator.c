@@ -315,6 +315,7 @@ operator_init(struct queue *q)
 		.bounce = relay_op_bounce,
 		.remove = relay_op_remove,
 		.refused = refused_list,
+		.learned = learn_list,
 		.vault = vault_view,
 		.vault_list = vault_list,
 		.replay = vault_replay,

@@ -444,6 +444,10 @@ void learn_weigh(struct dest *); /* the evidence is another one */
 /* What was refused since then (0: ever) is forgotten. */
 void learn_cut(struct dest *, int64_t since_ms, int64_t now);
 void learn_summary(const struct dest *, struct relay_domain *);
+bool
+learn_list(void *queue, const char *domain, const char *after, unsigned max,
+    void (*)(void *arg, const char *local, const struct relay_learned *),
+    void *arg);
 
 /* clock_back.c */
 int64_t queue_mono_ms(void); /* for what only waits */
