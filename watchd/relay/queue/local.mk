@@ -10,7 +10,8 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/flush.c \
 	watchd/relay/queue/take.c \
 	watchd/relay/queue/knowledge.c watchd/relay/queue/knowledge.h \
-	watchd/relay/queue/learn.c \
+	watchd/relay/queue/learn.c watchd/relay/queue/learn_int.h \
+	watchd/relay/queue/learn_store.c \
 	watchd/relay/queue/learned.c watchd/relay/queue/learned.h \
 	watchd/relay/queue/clock_step.c watchd/relay/queue/clock_step.h \
 	watchd/relay/queue/intake.c \

@@ -15,7 +15,7 @@
  *	breaker_primary.c  the same of several domains at one primary
  *	refused.c       names that the list has and the primary refuses for good
  *	learned.c       which mailboxes a domain has, by name (pure)
- *	learn.c         the same in the queue's hands
+ *	learn.c         the same in the queue's hands; learn_store.c: what is kept
  *	clock_doubt.c   what a wall clock that leaps may not do
  *	clock_back.c    what one that was set back may not keep
  *	operator.c      what an operator does (relay/relay.h)
@@ -434,7 +434,7 @@ void refused_load(struct queue *); /* after the knowledge */
 void refused_list(void *queue, const char *domain,
     void (*)(void *arg, const char *mailbox, int64_t since_ms), void *arg);
 
-/* learn.c */
+/* learn.c, learn_store.c */
 void learn_init(struct queue *);
 void learn_end(struct queue *); /* no destination is left */
 void learn_load(struct queue *); /* the policies are known */

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: ISC
+ * learn_store: what is kept of learned recipients, in memory and on the disk. Each
+ * name is a record of its own, "learned/DOMAIN/LOCAL", written when there is news of
+ * it; the domain's is "learned/DOMAIN/". They are read back in slices behind the
+ * start.
+ *
+ * What is long is done by a timer, LEARN_STEP names a turn: the reading, and behind
+ * it names that a cut undoes and those of a domain that does not learn any more. A
+ * cut lies on disk before the first of its names goes: after a kill the reading goes
+ * on with it. Loop thread. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/queue/learn_int.h"
+
+#define LEARNED_PREFIX "learned/"
+#define LEARN_STEP     200 /* names a turn */
+
+/* ---- the disk */
+
+/* False: the key would be too long, and such names are not learned. */
+static bool
+key_of(const struct dest *d, const char *local, char key[STORE_KEY_MAX + 1])
+{
+	return strlcpy(key, LEARNED_PREFIX, STORE_KEY_MAX + 1) <=
+	    STORE_KEY_MAX &&
+	    strlcat(key, d->name, STORE_KEY_MAX + 1) <= STORE_KEY_MAX &&
+	    strlcat(key, "/", STORE_KEY_MAX + 1) <= STORE_KEY_MAX &&
+	    strlcat(key, local, STORE_KEY_MAX + 1) <= STORE_KEY_MAX;
+}
+
+static void
+put(struct dest *d, const char *local, const void *data, size_t len)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	if (key_of(d, local, key))
+		record_state_at(d->queue, key, data, len);
+}
+
+static void
+put_name(struct dest *d, const struct learned_name *e)
+{
+	uint8_t record[LEARNED_RECORD];
+
+	learned_save(e, record);
+	put(d, e->local, record, sizeof(record));
+}
+
+void
+learn_put_head(struct dest *d)
+{
+	uint8_t record[LEARNED_HEAD];
+
+	learned_head_save(&d->learn->table, record);
+	put(d, "", record, sizeof(record));
+}
+
+/* ---- its names */
+
+void
+learn_changed(struct dest *d, struct learned_name *e)
+{
+	put_name(d, e);
+	heap_change(&d->queue->learn.all, &e->all, e->turn.key);
+	stats_touch(d->queue->stats, d->name);
+}
+
+/* In memory only. */
+static void
+forget(struct dest *d, struct learned_name **e)
+{
+	heap_remove(&d->queue->learn.all, &(*e)->all);
+	learned_drop(&d->learn->table, e);
+}
+
+static void
+erase(struct dest *d, struct learned_name *e)
+{
+	put(d, e->local, NULL, 0);
+	forget(d, &e);
+	stats_touch(d->queue->stats, d->name);
+}
+
+static struct dest *
+dest_of(const struct learned_name *e)
+{
+	/* The table is the first of its struct. */
+	return ((struct learn *)(void *)e->of)->dest;
+}
+
+/* The one that is missed least goes; false: it is missed more than a bad one. */
+static bool
+give_way(struct learned_name *least, bool bad)
+{
+	if (least == NULL || (bad && !learned_is_bad(least)))
+		return false;
+	erase(dest_of(least), least);
+	return true;
+}
+
+static bool
+make_room(struct dest *d, bool bad)
+{
+	struct heap *all = &d->queue->learn.all;
+	struct learned *l = &d->learn->table;
+
+	if (l->n >= d->policy.learn_max && !give_way(learned_least(l), bad))
+		return false;
+	return all->len < d->queue->conf.learned_names ||
+	    (heap_min(all) != NULL &&
+		give_way(HEAP_ENTRY(heap_min(all), struct learned_name, all),
+		    bad));
+}
+
+static struct learned_name *
+add(struct dest *d, const char *local)
+{
+	struct learned_name *e = learned_add(&d->learn->table, local);
+
+	heap_insert(&d->queue->learn.all, &e->all, e->turn.key);
+	return e;
+}
+
+struct learned_name *
+learn_add(struct dest *d, const char *local, bool bad)
+{
+	char key[STORE_KEY_MAX + 1];
+
+	return key_of(d, local, key) && make_room(d, bad) ? add(d, local) :
+							    NULL;
+}
+
+/* ---- what is long, in turns */
+
+void
+learn_work(struct dest *d)
+{
+	struct queue *q = d->queue;
+
+	if (d->learn->working)
+		return;
+	d->learn->working = true;
+	TAILQ_INSERT_TAIL(&q->learn.work, d->learn, link);
+	loop_timer_set(q->learn.timer, 0);
+}
+
+static void
+work_ends(struct learn *l)
+{
+	if (!l->working)
+		return;
+	l->working = false;
+	TAILQ_REMOVE(&l->dest->queue->learn.work, l, link);
+}
+
+void
+learn_sweep(struct dest *d)
+{
+	learn_put_head(d);
+	mem_free(&d->learn->swept);
+	d->learn->swept = mem_strdup("");
+	learn_work(d);
+}
+
+static void
+trim(struct dest *d, struct learned_name *e)
+{
+	int rc = learned_trim(e);
+
+	if (rc < 0) {
+		erase(d, e);
+	} else if (rc > 0) {
+		learn_changed(d, e);
+	}
+}
+
+/* Some names more, without what was cut of them; true: that was the last. */
+static bool
+sweep(struct dest *d, unsigned *budget)
+{
+	struct learn *l = d->learn;
+	struct learned_name *e = learned_next(&l->table, l->swept), *next;
+
+	for (; e != NULL && *budget > 0; e = next, --*budget) {
+		next = RB_NEXT(learned_tree, &l->table.names, e);
+		if (next == NULL || *budget == 1) {
+			mem_free(&l->swept);
+			l->swept = mem_strdup(e->local);
+		}
+		trim(d, e);
+	}
+	if (e != NULL)
+		return false;
+	mem_free(&l->swept);
+	l->table.cut_from = l->table.cut_to = 0;
+	learn_put_head(d);
+	return true;
+}
+
+/* All names of a domain that does not learn any more; true: that was all. */
+static bool
+leave(struct dest *d, unsigned *budget)
+{
+	struct learned *l = &d->learn->table;
+
+	for (; *budget > 0 && l->n > 0; --*budget)
+		erase(d, learned_least(l));
+	if (l->n > 0)
+		return false;
+	put(d, "", NULL, 0);
+	learn_fini(d);
+	dest_touch(d);
+	return true;
+}
+
+static void
+work_some(struct dest *d, unsigned *budget)
+{
+	struct learned *l = &d->learn->table;
+
+	if (!learn_is_on(d)) {
+		(void)leave(d, budget);
+		return;
+	}
+	for (; *budget > 0 && l->n > d->policy.learn_max; --*budget)
+		erase(d, learned_least(l));
+	if (l->n <= d->policy.learn_max &&
+	    (d->learn->swept == NULL || sweep(d, budget)))
+		work_ends(d->learn);
+}
+
+struct reading {
+	struct queue *q;
+	char *last;
+};
+
+static void
+read_name(struct dest *d, const char *local, const void *data, size_t len)
+{
+	struct learned_name *e = learned_find(&d->learn->table, local);
+	bool known = e != NULL;
+
+	if (known) /* since the start: newer */
+		return;
+	e = add(d, local);
+	if (learned_load(e, data, len) != 0 || learned_trim(e) < 0) {
+		erase(d, e);
+		return;
+	}
+	heap_change(&d->queue->learn.all, &e->all, e->turn.key);
+	if (d->learn->table.n > d->policy.learn_max)
+		erase(d, learned_least(&d->learn->table));
+	else if (d->queue->learn.all.len > d->queue->conf.learned_names)
+		(void)give_way(HEAP_ENTRY(heap_min(&d->queue->learn.all),
+				   struct learned_name, all),
+		    false);
+}
+
+/* "learned/DOMAIN/LOCAL"; a domain has no slash. */
+static void
+read_one(void *arg, const char *key, const void *data, size_t len)
+{
+	const char *name = key + strlen(LEARNED_PREFIX);
+	const char *slash = strchr(name, '/');
+	char domain[TEXT_DOMAIN_MAX];
+	struct reading *r = arg;
+	struct dest *d = NULL;
+
+	mem_free(&r->last);
+	r->last = mem_strdup(key);
+	if (slash != NULL && (size_t)(slash - name) < sizeof(domain)) {
+		memcpy(domain, name, (size_t)(slash - name));
+		domain[slash - name] = '\0';
+		d = dest_find(r->q, domain);
+	}
+	if (d == NULL || !learn_is_on(d))
+		record_state_at(r->q, key, NULL, 0);
+	else if (slash[1] != '\0')
+		read_name(d, slash + 1, data, len);
+	else if (d->learn->table.tested == 0 && d->learn->table.cut_to == 0 &&
+	    learned_head_load(&d->learn->table, data, len) == 0 &&
+	    d->learn->table.cut_to != 0)
+		learn_sweep(d); /* once more, to its end */
+}
+
+static void
+reading_ends(struct queue *q)
+{
+	q->learn.reading = false;
+	mem_free(&q->learn.read);
+	log_info("queue", "event=learned_loaded names=%u", q->learn.all.len);
+}
+
+static void
+read_some(struct queue *q)
+{
+	struct reading r = { .q = q };
+	const char *after = q->learn.read != NULL ? q->learn.read : "";
+
+	if (store_state_some(q->store, LEARNED_PREFIX, after, LEARN_STEP,
+		read_one, &r)) {
+		mem_free(&q->learn.read);
+		q->learn.read = r.last;
+		return;
+	}
+	mem_free(&r.last);
+	reading_ends(q);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct queue *q = arg;
+	unsigned budget = LEARN_STEP;
+	struct learn *l;
+
+	if (q->learn.reading) {
+		read_some(q);
+	} else {
+		while (
+		    budget > 0 && (l = TAILQ_FIRST(&q->learn.work)) != NULL) {
+			budget--;
+			work_some(l->dest, &budget);
+		}
+	}
+	if (q->learn.reading || !TAILQ_EMPTY(&q->learn.work))
+		loop_timer_set(q->learn.timer, 0);
+}
+
+/* ---- life */
+
+void
+learn_init(struct queue *q)
+{
+	heap_init(&q->learn.all);
+	TAILQ_INIT(&q->learn.work);
+	q->learn.timer = loop_timer_create(q->loop, on_timer, q);
+}
+
+void
+learn_end(struct queue *q)
+{
+	loop_timer_destroy(&q->learn.timer);
+	heap_fini(&q->learn.all);
+	mem_free(&q->learn.read);
+}
+
+void
+learn_load(struct queue *q)
+{
+	q->learn.reading = true;
+	loop_timer_set(q->learn.timer, 0);
+}
+
+/* From memory. */
+void
+learn_fini(struct dest *d)
+{
+	struct learned_name *e;
+
+	if (d->learn == NULL)
+		return;
+	while ((e = learned_least(&d->learn->table)) != NULL)
+		forget(d, &e);
+	work_ends(d->learn);
+	learned_fini(&d->learn->table);
+	mem_free(&d->learn->swept);
+	mem_free(&d->learn);
+}
