@@ -243,17 +243,31 @@ take_hosts(struct route_req *r, unsigned best_self)
 	}
 }
 
+/* Finds ourselves; the preference from which on all are struck off. */
+static unsigned
+find_us(struct route_req *r)
+{
+	struct route_us *us = &r->route.us;
+	unsigned best = PREF_NONE;
+	const struct cand *c;
+
+	for (unsigned i = 0; i < r->n && r->route.from_mx; i++) {
+		c = &r->cand[i];
+		if (!c->is_self || c->host.pref >= best)
+			continue;
+		best = us->pref = c->host.pref;
+		us->found = true;
+		(void)strlcpy(us->name, c->host.name, sizeof(us->name));
+	}
+	return best;
+}
+
 static void
 decide(struct route_req *r)
 {
-	unsigned i, best_self = PREF_NONE, left = 0, usable = 0, failed = 0;
+	unsigned i, best_self = find_us(r), left = 0, usable = 0, failed = 0;
 	const struct cand *c;
 
-	for (i = 0; i < r->n && r->route.from_mx; i++) {
-		c = &r->cand[i];
-		if (c->is_self && c->host.pref < best_self)
-			best_self = c->host.pref;
-	}
 	for (i = 0; i < r->n; i++) {
 		c = &r->cand[i];
 		if (c->is_self || c->host.pref >= best_self)
@@ -495,6 +509,7 @@ on_mx(const struct dns_answer *a, void *arg)
 		finish(r, ROUTE_NO_HOST);
 		return;
 	case DNS_NODATA: /* the implicit MX, RFC 5321 5.1 */
+		r->route.implicit = true;
 		add_mx(r, r->domain, 0);
 		break;
 	case DNS_OK:

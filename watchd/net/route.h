@@ -47,10 +47,19 @@ struct route_trouble {
 	char name[TEXT_DOMAIN_MAX]; /* that was looked up */
 };
 
+/* Ourselves among the MX records, by name or by address: the best of them. */
+struct route_us {
+	bool found;
+	uint16_t pref;
+	char name[TEXT_DOMAIN_MAX]; /* as the MX record has it */
+};
+
 struct route {
 	enum route_status status;
 	bool stale;
 	bool from_mx; /* by MX records or, without any, the domain itself */
+	bool implicit; /* that: it has no MX records */
+	struct route_us us; /* with from_mx; it is in no host[] */
 	bool with_dane; /* what was found about TLS is good for a second */
 	struct route_trouble trouble;
 	unsigned n;
