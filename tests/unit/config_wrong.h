@@ -538,6 +538,23 @@ static const struct bad_case wrong[] = {
 	    "2: error: dsn: smarthost \"a:b\" is not a host; "
 	    "write it like \"mx1.example.org\" or "
 	    "\"[192.0.2.7]:25\"" },
+	{ "mx_backup for everybody",
+	    "mx_backup {\n"
+	    " networks = {\"192.0.2.0/24\", \"0.0.0.0/0\", \"::/0\"} }\n",
+	    "3: error: mx_backup: networks \"0.0.0.0/0\" is every address: "
+	    "whoever names this server in the DNS would be backed up; name the "
+	    "networks of the primaries\n"
+	    "3: error: mx_backup: networks \"::/0\" is every address: "
+	    "whoever names this server in the DNS would be backed up; name the "
+	    "networks of the primaries" },
+	{ "mx_backup with what is no network",
+	    "mx_backup { networks = \"mx1.test\"  domains_max = 0 }\n",
+	    "2: error: mx_backup: networks \"mx1.test\" is not an address or "
+	    "prefix; write it like \"192.0.2.0/24\" or \"2001:db8::/32\"\n"
+	    "2: error: mx_backup: domains_max \"0\" is out of range; it may be "
+	    "1 "
+	    "to "
+	    "100000" },
 };
 
 static const struct bad_case doubtful[] = {
@@ -570,6 +587,11 @@ static const struct bad_case doubtful[] = {
 	{ "no listener", "smtpd { listen = {} }\n",
 	    "2: warning: smtpd: listen is empty; no mail "
 	    "will be accepted" },
+	{ "mx_backup for ourselves",
+	    "mx_backup {\n"
+	    " networks = {\"192.0.2.0/24\", \"127.0.0.0/8\"} }\n",
+	    "3: warning: mx_backup: networks \"127.0.0.0/8\" is this host "
+	    "itself; name the networks of the primaries" },
 	{ "dane by a resolver elsewhere",
 	    "resolver = {\"127.0.0.1\", \"192.0.2.53\"}\n"
 	    "domain \"b.test\" { primary = \"mx.b.test\"\n"

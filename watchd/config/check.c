@@ -337,7 +337,7 @@ check_domains(struct conf_loader *l)
 		    "domain %s: ", conf_quote(s.d->name, q));
 		check_domain(&s);
 	}
-	if (l->nentries == 0)
+	if (l->nentries == 0 && l->c->mx_backup.networks.n == 0)
 		conf_err(l, (struct conf_pos){ 0 },
 		    "there is no section domain; no mail would be accepted");
 }
@@ -522,6 +522,7 @@ check_config(struct conf_loader *l)
 	check_smtpd(l);
 	check_web(l);
 	check_domains(l);
+	check_mx_backup(l);
 	check_resolver(l);
 	check_file(l, l->set[OPT_FETCH_ca_file], "fetch: ", OPT_FETCH_ca_file,
 	    c->fetch.ca_file);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/backup_names.h"
 #include "config/removed.h"
 #include "config_int.h"
 #include "pool.h"
@@ -25,6 +26,7 @@ config_destroy(struct config *c)
 			option_free(&options[i], c);
 	alerts_free(c);
 	config_unref(&c->removed);
+	backup_names_unref(&c->backups);
 	mem_free(&c->ended);
 	mem_free(&c->domain);
 	pool_destroy(&c->pool);
@@ -162,6 +164,22 @@ inherit(struct conf_loader *l)
 	}
 }
 
+/* What differs from `defaults` is what strangers would choose otherwise: their
+ * names are in no list, and a probe that asked for the postmaster of each would be
+ * their question to the primary. */
+static void
+make_mx_backup(struct config *c)
+{
+	struct conf_domain *d = &c->mx_backup.domain;
+
+	*d = c->defaults;
+	d->primary = (struct strlist){ 0 };
+	d->recipients = NULL;
+	d->lifetime_ms = c->mx_backup.lifetime_ms;
+	if (d->probe.depth > DEPTH_STARTTLS)
+		d->probe.depth = DEPTH_STARTTLS;
+}
+
 /* Hands the domains to the configuration and frees all else. */
 static void
 loader_fini(struct conf_loader *l)
@@ -178,6 +196,7 @@ loader_fini(struct conf_loader *l)
 	mem_free(&l->block);
 	mem_free(&l->entry);
 	pool_seal(c->pool);
+	make_mx_backup(c);
 	titles_take(l);
 	for (i = 0; i < l->nfiles; i++)
 		mem_free(&l->file[i]);

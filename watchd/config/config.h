@@ -168,6 +168,23 @@ struct conf_fetch { /* of what is kept elsewhere */
 	char *ca_file; /* NULL: the system's */
 };
 
+/* The domains that are in no section and have us as a worse MX in the DNS
+ * (relay/mxbackup). */
+struct conf_mx_backup {
+	struct strlist networks; /* their primaries lie there; empty: off */
+	int64_t lifetime_ms;
+	uint32_t recipients_max; /* of one: queued, and remembered */
+	uint32_t domains_max;
+	int64_t forget_ms; /* not asked for in so long */
+	int64_t recheck_ms; /* how long an answer of the DNS is gone by */
+	uint32_t lookups; /* at once */
+	uint32_t lookup_rate; /* begun a minute */
+	uint32_t client_lookups; /* begun an hour for one client */
+	uint32_t negative_cache; /* domains that were found to be none */
+	int64_t negative_ttl_ms;
+	struct conf_domain domain; /* the settings of each of them; name "" */
+};
+
 struct conf_web {
 	struct listenlist listen; /* empty: no HTTP */
 	char *tls_cert, *tls_key; /* NULL: no TLS */
@@ -269,6 +286,7 @@ struct config {
 	struct conf_dsn dsn;
 	uint64_t vault_size;
 	struct conf_fetch fetch;
+	struct conf_mx_backup mx_backup;
 	struct conf_web web;
 	struct conf_metrics metrics;
 	struct conf_snmp snmp;
@@ -277,6 +295,7 @@ struct config {
 	size_t ndomains;
 	struct config *removed; /* private: removed.h */
 	unsigned char *ended;
+	struct backup_names *backups; /* private: backup_names.h; or NULL */
 	struct conf_receiver *receiver; /* sorted by name */
 	size_t nreceivers;
 	struct conf_alert alert[ALERT_KIND_MAX];
@@ -322,7 +341,8 @@ const struct conf_domain *
 config_domain(const struct config *, const char *name);
 
 /* The same, and behind them those that left while mail was queued for them
- * (removed.h): by which settings what is there already is watched and delivered. */
+ * (removed.h): by which settings what is there already is watched and delivered;
+ * and those taken in by mx_backup (backup_names.h), whose settings have no name. */
 const struct conf_domain *
 config_settings(const struct config *, const char *name);
 

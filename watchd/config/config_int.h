@@ -36,6 +36,7 @@ enum conf_section {
 	SEC_DOMAIN_VAULT,
 	SEC_VAULT,
 	SEC_FETCH,
+	SEC_MX_BACKUP,
 	SEC_SNMP,
 	SEC_RECEIVER,
 	SEC_ALERT,
@@ -282,6 +283,9 @@ void check_title_file(const struct titled *, enum option_id, const char *path);
 void check_url(const struct titled *, enum option_id, const char *url);
 /* Where the option stands, or its section. */
 struct conf_pos check_place(const struct titled *, enum option_id);
+
+/* check_mx_backup.c */
+void check_mx_backup(struct conf_loader *);
 
 /* check_alert.c */
 void check_alerts(struct conf_loader *);

@@ -2,8 +2,10 @@
 noinst_LIBRARIES += libmx_config.a
 libmx_config_a_SOURCES = \
 	watchd/config/alert.c \
+	watchd/config/backup_names.c watchd/config/backup_names.h \
 	watchd/config/check.c \
 	watchd/config/check_alert.c \
+	watchd/config/check_mx_backup.c \
 	watchd/config/check_receiver.c \
 	watchd/config/config.c watchd/config/config.h \
 	watchd/config/config_int.h \

@@ -74,6 +74,13 @@ const struct section_info sections[SEC_COUNT] = {
 	[SEC_FETCH] = { "fetch", SEC_TOP, false, true,
 	    "How lists are fetched that are kept elsewhere: those that begin "
 	    "with https:// or exec:." },
+	[SEC_MX_BACKUP] = { "mx_backup", SEC_TOP, false, true,
+	    "Domains that have no section, for which the DNS names this server "
+	    "as a worse MX. Mail is taken for a recipient that a better MX, "
+	    "which lies in networks, has taken; for others it is put off "
+	    "(450), and that server is asked. All other options of such a "
+	    "domain come from defaults, but a probe goes no deeper than "
+	    "STARTTLS." },
 	[SEC_SNMP] = { "snmp", SEC_TOP, false, true,
 	    "The SNMP subagent. Left out: there is none." },
 	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, true,

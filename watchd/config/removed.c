@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "config/backup_names.h"
 #include "config_int.h"
 
 /* ---- to text */
@@ -237,25 +238,35 @@ find(const struct config *c, const char *name, const struct conf_domain **d)
 	return *d != NULL ? &c->ended[*d - c->removed->domain] : NULL;
 }
 
-const struct conf_domain *
-config_settings(const struct config *c, const char *name)
+/* The removed domain, unless it has ended. */
+static const struct conf_domain *
+find_kept(const struct config *c, const char *name)
 {
-	const struct conf_domain *d = config_domain(c, name);
-	const unsigned char *ended;
+	const struct conf_domain *d;
+	const unsigned char *ended = find(c, name, &d);
 
-	if (d != NULL)
-		return d;
-	ended = find(c, name, &d);
 	return ended != NULL && __atomic_load_n(ended, __ATOMIC_RELAXED) == 0 ?
 	    d :
 	    NULL;
 }
 
+const struct conf_domain *
+config_settings(const struct config *c, const char *name)
+{
+	const struct conf_domain *d = config_domain(c, name);
+
+	if (d == NULL)
+		d = find_kept(c, name);
+	if (d == NULL && c->backups != NULL &&
+	    backup_names_has(c->backups, name))
+		d = &c->mx_backup.domain;
+	return d;
+}
+
 bool
 removed_is_kept(const struct config *c, const char *name)
 {
-	return config_domain(c, name) == NULL &&
-	    config_settings(c, name) != NULL;
+	return config_domain(c, name) == NULL && find_kept(c, name) != NULL;
 }
 
 void

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ * check_mx_backup: networks that would make anybody's server a primary, or this
+ * host one. */
+#include <string.h>
+
+#include "config_int.h"
+#include "net/addr.h"
+
+/* The address of "192.0.2.0/24" and its bits; -1: it is an address alone. What is
+ * no prefix was refused where it was read. */
+static bool
+split(const char *prefix, struct net_addr *a, int64_t *bits)
+{
+	size_t n = strcspn(prefix, "/");
+	char host[ADDR_TEXT_MAX];
+
+	*bits = -1;
+	if (n >= sizeof(host))
+		return false;
+	memcpy(host, prefix, n);
+	host[n] = '\0';
+	return addr_parse(a, host, 0, ':') == 0 &&
+	    (prefix[n] == '\0' || text_int(prefix + n + 1, 0, 128, bits) == 0);
+}
+
+void
+check_mx_backup(struct conf_loader *l)
+{
+	const struct conf_pos *at = &l->set[OPT_MX_BACKUP_networks];
+	const struct strlist *list = &l->c->mx_backup.networks;
+	char q[CONF_QUOTE_MAX];
+	struct net_addr a;
+	int64_t bits;
+
+	for (size_t i = 0; i < list->n && !at->wrong; i++) {
+		if (!split(list->s[i], &a, &bits))
+			continue;
+		if (bits == 0)
+			conf_err(l, *at,
+			    "mx_backup: networks %s is every address: whoever "
+			    "names this server in the DNS would be backed up; "
+			    "name the networks of the primaries",
+			    conf_quote(list->s[i], q));
+		else if (addr_is_loopback(&a))
+			conf_warn(l, *at,
+			    "mx_backup: networks %s is this host itself; name "
+			    "the networks of the primaries",
+			    conf_quote(list->s[i], q));
+	}
+}
