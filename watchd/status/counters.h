@@ -88,6 +88,28 @@ unsigned status_label(unsigned subject); /* 0..8 */
 #define SPOOL_OP_MAX	6 /* enum store_op (relay/store/store.h) */
 #define CHECK_LABEL_MAX 3 /* enum rcpt_check_answer (probes/rcpt_check.h) */
 
+/* What became of a recipient in a domain that nobody configured, while
+ * mx_backup is on. */
+#define MX_BACKUP_RESULTS(X)                                                   \
+	X(ACCEPTED, accepted)                                                  \
+	X(UNKNOWN_RECIPIENT, unknown_recipient)                                \
+	X(ASKED, asked) /* the DNS */                                          \
+	X(BUSY, busy) /* no look-up could be begun */                          \
+	X(DNS, dns) /* the resolver fails */                                   \
+	X(FULL, full) /* of domains, or of its recipients */                   \
+	X(NO_MX, no_mx)                                                        \
+	X(NOT_NAMED, not_named)                                                \
+	X(NOT_BETTER, not_better)                                              \
+	X(OUTSIDE, outside)                                                    \
+	X(REMOVED, removed) /* it left with mail queued */                     \
+	X(OTHER, other) /* refused as in any domain */
+enum mx_backup_result {
+#define RESULT(NAME, name) MX_BACKUP_##NAME,
+	MX_BACKUP_RESULTS(RESULT)
+#undef RESULT
+	    MX_BACKUP_RESULT_MAX
+};
+
 struct domain_stats {
 	uint64_t accepted_messages, accepted_recipients, accepted_bytes;
 	uint64_t attempts;
@@ -123,6 +145,7 @@ struct stats_global {
 	uint64_t rcpt_rejected[SMTPD_CODE_MAX][SMTPD_REASON_MAX];
 	uint64_t message_rejected[SMTPD_CODE_MAX][SMTPD_REASON_MAX];
 	struct hist message_size;
+	uint64_t mx_backup[MX_BACKUP_RESULT_MAX];
 	/* spool */
 	uint64_t spool_errors[SPOOL_OP_MAX];
 	uint64_t damaged[2]; /* enum damage */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC
+ * verdict: see verdict.h. route.c has struck off ourselves and what is as bad as we
+ * or worse, so that what is left of the hosts is better. */
+#include "relay/mxbackup/verdict.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void find(struct backup_finding *f, enum backup_verdict verdict,
+    const char *fmt, ...) MX_PRINTF(3, 4);
+
+/* Names in the DNS may be long: the sentence is cut where it has to be. */
+static void
+find(struct backup_finding *f, enum backup_verdict verdict, const char *fmt,
+    ...)
+{
+	va_list ap;
+
+	f->verdict = verdict;
+	va_start(ap, fmt);
+	(void)vsnprintf(f->evidence, sizeof(f->evidence), fmt, ap);
+	va_end(ap);
+}
+
+static void
+find_trouble(struct backup_finding *f, const struct route *r,
+    const char *domain)
+{
+	char text[200];
+
+	route_trouble_text(&r->trouble, text, sizeof(text));
+	if (text[0] != '\0')
+		find(f, BACKUP_DNS, "the DNS does not tell: %s", text);
+	else
+		find(f, BACKUP_DNS, "the DNS does not tell about %.100s",
+		    domain);
+}
+
+/* The first better host with an address in the networks. */
+static const struct route_host *
+find_inside(const struct route *r, const struct prefix_list *networks,
+    const struct net_addr **addr)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		for (unsigned j = 0; j < r->host[i].naddrs; j++)
+			if (prefix_list_match(networks, &r->host[i].addr[j])) {
+				*addr = &r->host[i].addr[j];
+				return &r->host[i];
+			}
+	return NULL;
+}
+
+static bool
+look_up_failed(const struct route *r)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->host[i].dns == DNS_FAIL || r->host[i].dns == DNS_BOGUS)
+			return true;
+	return false;
+}
+
+static void
+judge_hosts(const struct route *r, const char *domain,
+    const struct prefix_list *networks, struct backup_finding *f)
+{
+	const struct net_addr *addr = NULL;
+	const struct route_host *h = find_inside(r, networks, &addr);
+	char text[ADDR_TEXT_MAX];
+
+	if (h == NULL && look_up_failed(r))
+		find_trouble(f, r, domain);
+	else if (h == NULL && r->n == 0)
+		find(f, BACKUP_OUTSIDE,
+		    "the DNS names %.80s (ourselves), and no better MX has an "
+		    "address",
+		    r->us.name);
+	else if (h == NULL)
+		find(f, BACKUP_OUTSIDE,
+		    "the DNS names %.80s (ourselves) behind %.80s, and no "
+		    "better MX has an address in mx_backup { networks }",
+		    r->us.name, r->host[0].name);
+	else if (r->stale)
+		find_trouble(f, r, domain);
+	else
+		find(f, BACKUP_FITS,
+		    "the DNS names %.60s (ourselves) behind %.60s; its address "
+		    "%s lies in mx_backup { networks }",
+		    r->us.name, h->name, addr_text(addr, text));
+}
+
+void
+backup_judge(const struct route *r, const char *domain,
+    const struct prefix_list *networks, struct backup_finding *f)
+{
+	if (r->status == ROUTE_DNS_FAIL)
+		find_trouble(f, r, domain);
+	else if (r->status == ROUTE_NULL_MX)
+		find(f, BACKUP_NO_MX, "%.100s takes no mail (a null MX)",
+		    domain);
+	else if (r->implicit ||
+	    (r->status == ROUTE_NO_HOST && r->n == 0 && !r->us.found))
+		find(f, BACKUP_NO_MX, "the DNS has no MX record of %.100s",
+		    domain);
+	else if (!r->us.found)
+		find(f, BACKUP_NOT_NAMED,
+		    "the MX records of %.100s do not name this server", domain);
+	else if (r->status == ROUTE_SELF)
+		find(f, BACKUP_NOT_BETTER,
+		    "the DNS names %.80s (ourselves), and no better MX of "
+		    "%.100s",
+		    r->us.name, domain);
+	else
+		judge_hosts(r, domain, networks, f);
+}
