@@ -12,6 +12,14 @@
 
 enum how { SUM, MAX, MIN, MIN_NONZERO };
 
+struct prom_sum {
+	const struct metric *m;
+	enum how how;
+	int64_t wall_ms;
+	double *total;
+	bool *any; /* by place */
+};
+
 static enum how
 how_of(const struct metric *m)
 {
@@ -25,6 +33,12 @@ how_of(const struct metric *m)
 		{ "probe_last_success_timestamp_seconds", MIN },
 		{ "probe_tls_earliest_cert_expiry_timestamp_seconds",
 		    MIN_NONZERO },
+		{ "primary_probe_success", MIN },
+		{ "primary_probe_last_run_timestamp_seconds", MIN },
+		{ "primary_tls_earliest_cert_expiry_timestamp_seconds",
+		    MIN_NONZERO },
+		{ "primary_domains", SUM },
+		{ "primary_connections", SUM },
 	};
 
 	for (size_t i = 0; i < MX_COUNT(named); i++)
@@ -44,62 +58,84 @@ prom_total_makes_sense(const struct metric *m)
 
 /* One more object: a domain or a primary. */
 static void
-add(const struct metric *m, enum how how, const void *base, int64_t wall_ms,
-    double *total, bool *any)
+add(struct prom_sum *p, const void *base)
 {
+	const struct metric *m = p->m;
 	unsigned places = m->labels->n * m->labels2->n;
 	double v;
 
 	for (unsigned k = 0; k < places; k++) {
 		v = metric_value(m, base, k / m->labels2->n, k % m->labels2->n,
-		    wall_ms);
-		if (how == MIN_NONZERO && v == 0)
+		    p->wall_ms);
+		if (p->how == MIN_NONZERO && v == 0)
 			continue;
-		if (how == SUM)
-			total[k] += v;
-		else if (!any[k] || (how == MAX ? v > total[k] : v < total[k]))
-			total[k] = v;
-		any[k] = true;
+		if (p->how == SUM)
+			p->total[k] += v;
+		else if (!p->any[k] ||
+		    (p->how == MAX ? v > p->total[k] : v < p->total[k]))
+			p->total[k] = v;
+		p->any[k] = true;
 	}
 }
 
 /* A counter must not fall because a domain is gone. */
 static void
-add_gone(const struct metric *m, const struct snapshot *s, int64_t wall_ms,
-    double *total, bool *any)
+add_gone(struct prom_sum *p, const struct domain_stats *gone)
 {
 	struct snap_domain *d;
 
-	if (m->scope != METRIC_DOMAIN || m->type != METRIC_COUNTER)
+	if (p->m->scope != METRIC_DOMAIN || p->m->type != METRIC_COUNTER)
 		return;
 	d = snap_domain_create("", 0);
-	d->count = s->gone;
-	add(m, SUM, d, wall_ms, total, any);
+	d->count = *gone;
+	add(p, d);
 	snap_domain_unref(&d);
 }
 
-void
-prom_total(const struct metric *m, const struct snapshot *s, int64_t wall_ms,
-    double *total)
+static void
+add_domains(struct prom_sum *p, const struct snapshot *s, enum prom_whose whose)
 {
-	unsigned places = m->labels->n * m->labels2->n;
-	bool *any = mem_array(places, sizeof(*any));
 	const struct snap_domain *d;
-	enum how how = how_of(m);
 
-	memset(total, 0, places * sizeof(*total));
 	for (unsigned i = 0; i < s->domains.n; i++) {
 		d = snap_list_at(&s->domains, i);
-		if (m->scope == METRIC_DOMAIN)
-			add(m, how, d, wall_ms, total, any);
+		if (whose == PROM_MX_BACKUP && !d->mx_backup)
+			continue;
+		if (p->m->scope == METRIC_DOMAIN)
+			add(p, d);
 		else
 			for (unsigned j = 0; j < d->nprimaries; j++)
-				add(m, how, &d->primary[j], wall_ms, total,
-				    any);
+				add(p, &d->primary[j]);
 	}
-	add_gone(m, s, wall_ms, total, any);
+	add_gone(p, whose == PROM_MX_BACKUP ? &s->gone_mx_backup : &s->gone);
+}
+
+static void
+add_servers(struct prom_sum *p, const struct snapshot *s, enum prom_whose whose)
+{
+	for (unsigned i = 0; i < s->nservers; i++)
+		if (whose == PROM_ALL || s->server[i]->mx_backup)
+			add(p, s->server[i]);
+}
+
+void
+prom_total(const struct metric *m, const struct snapshot *s,
+    enum prom_whose whose, int64_t wall_ms, double *total)
+{
+	unsigned places = m->labels->n * m->labels2->n;
+	struct prom_sum p = { .m = m,
+		.how = how_of(m),
+		.wall_ms = wall_ms,
+		.total = total,
+		.any = mem_array(places, sizeof(bool)) };
+
+	memset(total, 0, places * sizeof(*total));
+	if (m->scope == METRIC_SERVER)
+		add_servers(&p, s, whose);
+	else
+		add_domains(&p, s, whose);
 	for (unsigned k = 0; k < places; k++)
-		if (!any[k] && m->value == METRIC_EXPIRY_MS)
+		if (!p.any[k] && m->value == METRIC_EXPIRY_MS)
 			total[k] = INFINITY;
-	mem_free(&any);
+	mem_free(&p.any);
 }

@@ -30,7 +30,7 @@ struct key {
 };
 
 /* Things that have a series each: the domains, primaries, receivers or
- * heartbeats. */
+ * heartbeats. One that is NULL stands for all that mx_backup took in. */
 struct objects {
 	size_t n;
 	const void **at;
@@ -82,6 +82,16 @@ add_object(struct exposition *e, enum metric_scope scope, const void *object,
 	return rc;
 }
 
+/* Strangers choose these names: they share a label. Their counters stay when the
+ * last one is gone. */
+#define MX_BACKUP_NAME "mx_backup"
+
+static bool
+has_mx_backup(const struct snapshot *s)
+{
+	return s->mx_backup || s->mx_backup_domains > 0;
+}
+
 static int
 make_domains(struct exposition *e)
 {
@@ -92,15 +102,42 @@ make_domains(struct exposition *e)
 
 	for (unsigned i = 0; i < l->n; i++)
 		np += snap_list_at(l, i)->nprimaries;
-	set_objects(e, METRIC_DOMAIN, l->n);
-	set_objects(e, METRIC_PRIMARY, np);
+	set_objects(e, METRIC_DOMAIN, l->n + 1);
+	set_objects(e, METRIC_PRIMARY, np + 1);
 	for (unsigned i = 0; rc == 0 && i < l->n; i++) {
 		d = snap_list_at(l, i);
+		if (d->mx_backup)
+			continue;
 		rc = add_object(e, METRIC_DOMAIN, d, "domain", d->name, NULL);
 		for (unsigned j = 0; rc == 0 && j < d->nprimaries; j++)
 			rc = add_object(e, METRIC_PRIMARY, &d->primary[j],
 			    "domain", d->name, d->primary[j].label);
 	}
+	if (rc == 0 && has_mx_backup(e->s))
+		rc = add_object(e, METRIC_DOMAIN, NULL, "domain",
+		    MX_BACKUP_NAME, NULL);
+	if (rc == 0 && has_mx_backup(e->s))
+		rc = add_object(e, METRIC_PRIMARY, NULL, "domain",
+		    MX_BACKUP_NAME, MX_BACKUP_NAME);
+	return rc;
+}
+
+static int
+make_servers(struct exposition *e)
+{
+	const struct snap_server *v;
+	int rc = 0;
+
+	set_objects(e, METRIC_SERVER, e->s->nservers + 1);
+	for (unsigned i = 0; rc == 0 && i < e->s->nservers; i++) {
+		v = e->s->server[i];
+		if (!v->mx_backup)
+			rc = add_object(e, METRIC_SERVER, v, "primary",
+			    v->label, NULL);
+	}
+	if (rc == 0 && has_mx_backup(e->s))
+		rc = add_object(e, METRIC_SERVER, NULL, "primary",
+		    MX_BACKUP_NAME, NULL);
 	return rc;
 }
 
@@ -113,13 +150,11 @@ make_objects(struct exposition *e)
 	buf_init(&e->keys, KEYS_MAX);
 	if (e->per_domain)
 		rc = make_domains(e);
-	set_objects(e, METRIC_SERVER, e->s->nservers);
+	if (rc == 0)
+		rc = make_servers(e);
 	set_objects(e, METRIC_RECEIVER, t->nreceivers);
 	set_objects(e, METRIC_HEARTBEAT, t->nheartbeats);
 	set_objects(e, METRIC_DNSBL, e->s->ndnsbls);
-	for (unsigned i = 0; rc == 0 && i < e->s->nservers; i++)
-		rc = add_object(e, METRIC_SERVER, e->s->server[i], "primary",
-		    e->s->server[i]->label, NULL);
 	for (unsigned i = 0; rc == 0 && i < t->nreceivers; i++)
 		rc = add_object(e, METRIC_RECEIVER, &t->receiver[i], "receiver",
 		    t->receiver[i].name, NULL);
@@ -186,6 +221,21 @@ put_priority(char *p, const struct snap_primary *primary)
 	    snprintf(p, SUFFIX_MAX, ",priority=\"%u\"} ", primary->priority);
 }
 
+static void
+values_of(const struct exposition *e, const struct metric *m, const void *base,
+    double *v)
+{
+	unsigned places = m->labels->n * m->labels2->n;
+
+	if (base == NULL) {
+		prom_total(m, e->s, PROM_MX_BACKUP, e->wall_ms, v);
+		return;
+	}
+	for (unsigned k = 0; k < places; k++)
+		v[k] = metric_value(m, base, k / m->labels2->n,
+		    k % m->labels2->n, e->wall_ms);
+}
+
 /* All samples of one domain or primary: `name` and `key` are the beginning of
  * each line. */
 static void
@@ -194,9 +244,12 @@ put_object(struct exposition *e, const struct metric *m, const char *name,
     const struct suffixes *x)
 {
 	const char *labels = e->keys.data + key->at;
-	unsigned j = 0, i = 0;
+	double v[PLACES_MAX];
 	char *p;
 
+	if (base == NULL && !prom_total_makes_sense(m))
+		return;
+	values_of(e, m, base, v);
 	for (unsigned k = 0; k < x->n; k++) {
 		p = prom_room(&e->w,
 		    name_len + key->len + SUFFIX_MAX + PROM_VALUE_MAX + 1);
@@ -206,13 +259,9 @@ put_object(struct exposition *e, const struct metric *m, const char *name,
 			p = put_priority(p, base);
 		else
 			p = mempcpy(p, x->text[k], x->len[k]);
-		p = prom_value(p, metric_value(m, base, i, j, e->wall_ms));
+		p = prom_value(p, v[k]);
 		*p++ = '\n';
 		prom_used(&e->w, p);
-		if (++j == m->labels2->n) {
-			j = 0;
-			i++;
-		}
 	}
 }
 
@@ -244,7 +293,7 @@ put_one(struct exposition *e, const struct metric *m)
 
 	make_suffixes(&x, m, true);
 	if (m->scope != METRIC_GLOBAL)
-		prom_total(m, e->s, e->wall_ms, v);
+		prom_total(m, e->s, PROM_ALL, e->wall_ms, v);
 	for (unsigned k = 0; k < x.n; k++) {
 		if (m->scope == METRIC_GLOBAL)
 			v[k] = metric_value(m, e->s, k / m->labels2->n,

@@ -2,6 +2,7 @@ sbin_PROGRAMS += mxwatchd
 mxwatchd_SOURCES = \
 	watchd/daemon/alert.c \
 	watchd/daemon/apply.c \
+	watchd/daemon/backups.c watchd/daemon/backups.h \
 	watchd/daemon/daemon.c watchd/daemon/daemon.h watchd/daemon/daemon_int.h \
 	watchd/daemon/domains.c watchd/daemon/domains.h \
 	watchd/daemon/events.c \

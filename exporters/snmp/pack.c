@@ -134,7 +134,8 @@ pack_end(struct pack *p)
 }
 
 /* Numbers the domains that have none yet; the system comes before what it
- * counts. */
+ * counts. Those that mx_backup took in have no rows: a number is kept for good,
+ * and strangers choose them. */
 static void
 pack_count(struct pack *p, struct wire_out *o, struct index *x, unsigned budget)
 {
@@ -144,7 +145,7 @@ pack_count(struct pack *p, struct wire_out *o, struct index *x, unsigned budget)
 
 	for (; p->next < l->n && budget > 0; p->next++, budget--) {
 		d = snap_list_at(l, p->next);
-		if (p->ndomains == WIRE_ROWS_MAX ||
+		if (d->mx_backup || p->ndomains == WIRE_ROWS_MAX ||
 		    p->nprimaries + d->nprimaries > WIRE_ROWS_MAX)
 			continue;
 		(void)index_of(x, d->name);
@@ -172,7 +173,7 @@ pack_rows(struct pack *p, struct wire_out *o, const struct index *x,
 	for (; p->next < x->n && budget > 0; p->next++, budget--) {
 		e = x->entry[p->next];
 		d = snapshot_find(p->s, e->name);
-		if (d == NULL || p->done == p->ndomains)
+		if (d == NULL || d->mx_backup || p->done == p->ndomains)
 			continue;
 		p->done++;
 		if (p->phase == PACK_DOMAINS) {
@@ -301,6 +302,8 @@ pack_ages(const struct snapshot *s, struct index *x, const struct age_limits *l,
 		*next = 0;
 	for (; *next < n && turn > 0; (*next)++, turn--) {
 		d = snap_list_at(&s->domains, *next);
+		if (d->mx_backup)
+			continue;
 		e = index_of(x, d->name);
 		is = age_level(s, d, l, e->age_level);
 		if (is == e->age_level)

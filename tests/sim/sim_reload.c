@@ -114,12 +114,13 @@ __wrap_apply_domain(struct daemon *d, const struct conf_domain *cd)
 }
 
 /* One that was dropped with mail queued goes on as it was until that is gone. */
-void __real_removed_over(struct removed *, const char *, const char *);
-void __wrap_removed_over(struct removed *, const char *, const char *);
+void __real_removed_over(struct removed *, const char *, bool, const char *);
+void __wrap_removed_over(struct removed *, const char *, bool, const char *);
 void
-__wrap_removed_over(struct removed *r, const char *name, const char *why)
+__wrap_removed_over(struct removed *r, const char *name, bool mx_backup,
+    const char *why)
 {
-	__real_removed_over(r, name, why);
+	__real_removed_over(r, name, mx_backup, why);
 	arrived(name, true);
 }
 

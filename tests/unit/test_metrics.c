@@ -140,8 +140,8 @@ a_dropped_domain_is_gone(void **state)
 	a->breaker = 5;
 	stats_mark(st, 1);
 	stats_round(st);
-	stats_domain_drop(st, "a.test");
-	stats_domain_drop(st, "c.test");
+	stats_domain_drop(st, "a.test", false);
+	stats_domain_drop(st, "c.test", false);
 	assert_int_equal(st->gone.accepted_messages, 3);
 	assert_int_equal(st->gone.breaker, 5);
 	assert_null(stats_peek(st, "a.test"));
@@ -156,7 +156,7 @@ a_dropped_domain_is_gone(void **state)
 	assert_int_equal(stats_recent(st, a, STATS_DAY).delivered, 0);
 	stats_round(st);
 	assert_ptr_equal(stats_take(st, &name), a);
-	stats_domain_drop(st, "a.test");
+	stats_domain_drop(st, "a.test", false);
 	assert_int_equal(st->gone.accepted_messages, 3);
 	stats_destroy(&st);
 }

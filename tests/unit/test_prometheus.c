@@ -301,6 +301,63 @@ primaries_have_series_of_their_own(void **state)
 	snapshot_unref(&s);
 }
 
+/* Strangers choose the names of what mx_backup takes in: they have one label, and
+ * primaries that nobody else names another. */
+static void
+mx_backup_has_one_label(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	struct snap_domain *c = snapshot_add(s, "c.test", 1), *d;
+	char *t;
+
+	(void)state;
+	s->mx_backup = true;
+	t = expose(s, PROMETHEUS_TEXT, true); /* there is none yet */
+	assert_lines(t,
+	    "mxwatch_queue_messages{domain=\"mx_backup\","
+	    "state=\"deferred\"} 0\n");
+	free(t);
+	d = snapshot_add(s, "d.test", 1);
+	c->mx_backup = d->mx_backup = true;
+	s->mx_backup_domains = 2;
+	c->primary[0].label = "mx1.test";
+	d->primary[0].label = "mx2.test";
+	s->server[1]->mx_backup = true;
+	c->deferred = 3;
+	d->deferred = 4;
+	c->state = d->state = 3;
+	c->count.accepted_messages = 5;
+	s->gone_mx_backup.accepted_messages = 6;
+	c->next_expiry_ms = NOW_MS + 2000;
+	d->next_expiry_ms = NOW_MS + 1000;
+	t = expose(s, PROMETHEUS_TEXT, true);
+	assert_null(strstr(t, "c.test"));
+	assert_null(strstr(t, "d.test"));
+	assert_null(strstr(t, "mxwatch_domain_info{domain=\"mx_backup\""));
+	assert_lines(t,
+	    "mxwatch_queue_messages{domain=\"mx_backup\","
+	    "state=\"deferred\"} 7\n");
+	assert_lines(t,
+	    "mxwatch_smtpd_messages_accepted_total{domain=\"mx_backup\"} "
+	    "11\n");
+	assert_lines(t,
+	    "mxwatch_queue_next_expiry_timestamp_seconds{domain="
+	    "\"mx_backup\"} 1800000001\n");
+	assert_lines(t,
+	    "mxwatch_probe_success{domain=\"mx_backup\",primary="
+	    "\"mx_backup\"} 0\n");
+	assert_lines(t, "mxwatch_primary_domains{primary=\"mx_backup\"} 1\n");
+	assert_null(strstr(t, "mxwatch_primary_domains{primary=\"mx2.test\""));
+	assert_lines(t, "mxwatch_mx_backup_domains 2\n");
+	assert_lines(t,
+	    "mxwatch_mx_backup_decisions_total{result=\"accepted\"} 0\n");
+	free(t);
+	t = expose(s, PROMETHEUS_TEXT, false);
+	assert_null(strstr(t, "domain=\"mx_backup\""));
+	free(t);
+	snapshot_unref(&s);
+}
+
 static size_t
 samples(const char *t)
 {
@@ -472,6 +529,7 @@ main(void)
 		cmocka_unit_test(all_domains_together),
 		cmocka_unit_test(alerts_and_receivers),
 		cmocka_unit_test(primaries_have_series_of_their_own),
+		cmocka_unit_test(mx_backup_has_one_label),
 		cmocka_unit_test(the_estimate_is_right),
 		cmocka_unit_test(too_small_a_cap_is_an_error),
 		cmocka_unit_test(values),

@@ -173,6 +173,7 @@ make_mx_backup(struct config *c)
 	struct conf_domain *d = &c->mx_backup.domain;
 
 	*d = c->defaults;
+	d->mx_backup = true;
 	d->primary = (struct strlist){ 0 };
 	d->recipients = NULL;
 	d->lifetime_ms = c->mx_backup.lifetime_ms;

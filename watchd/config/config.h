@@ -159,6 +159,7 @@ struct conf_domain {
 	/* No option: where the addresses of its primaries may lie; NULL:
 	 * anywhere. Its configuration's. */
 	struct pin *pin;
+	bool mx_backup; /* no option: these are conf_mx_backup.domain */
 };
 
 struct conf_fetch { /* of what is kept elsewhere */

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "config/removed.h"
+#include "daemon/backups.h"
 #include "daemon/daemon_int.h"
 #include "daemon/removed.h"
 
@@ -60,12 +61,14 @@ apply_begin(struct daemon *d, struct config *conf)
 	struct queue_policy p;
 
 	store_reconfigure(d->store, &sc);
-	dns_domains(d->dns, conf->ndomains + removed_count(conf));
+	dns_domains(d->dns,
+	    conf->ndomains + removed_count(conf) + backups_room(conf));
 	bounce_configure(d->bounce, conf);
 	deliver_configure(d->deliver, conf, self);
 	schedule_configure(d->schedule, conf, self);
 	rcpt_check_configure(d->rcpt_check, conf->probe_concurrency,
 	    conf->smtpd.rcpt_checks);
+	mx_backup_configure(d->mx_backup, conf, self);
 	agentx_configure(d->agentx, &conf->snmp);
 	policy_of(&conf->defaults, &p);
 	queue_policy_default(d->queue, &p);

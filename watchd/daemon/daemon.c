@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/sandbox.h"
 #include "config/removed.h"
+#include "daemon/backups.h"
 #include "daemon/daemon_int.h"
 #include "daemon/descriptors.h"
 #include "daemon/domains.h"
@@ -52,6 +53,7 @@ on_tick(void *arg)
 
 	stats_mark(d->stats, loop_now(d->loop));
 	daemon_alerts_tick(d);
+	backups_tick(d);
 	domains_tick(d->domains);
 	s = daemon_snapshot(d);
 	history_feed(d->history, s);
@@ -250,11 +252,13 @@ create_relay(struct daemon *d)
 	    d->conf->seccomp, d->conf->spool);
 	reload_create(d);
 	d->self = self_create(d->conf);
+	backups_create(d);
 	apply_begin(d, d->conf);
 	for (size_t i = 0; i < d->conf->ndomains; i++)
 		apply_domain(d, &d->conf->domain[i]);
 	for (size_t i = 0; i < removed_count(d->conf); i++)
 		apply_domain(d, removed_at(d->conf, i));
+	backups_load(d);
 }
 
 /* A kernel that has no filters must not keep mail from being taken. */
@@ -353,6 +357,8 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	d->history = history_create();
 	if ((rc = create_store(d, eb)) != 0 || (rc = create_dns(d, eb)) != 0)
 		goto fail;
+	d->backup_names = backup_names_create();
+	backup_names_attach(d->conf, d->backup_names);
 	d->removed = removed_create(d);
 	removed_load(d->removed, d->conf);
 	create_relay(d);
@@ -407,6 +413,7 @@ daemon_destroy(struct daemon **dp)
 	agentx_destroy(&d->agentx);
 	rcpt_check_destroy(&d->rcpt_check);
 	schedule_destroy(&d->schedule);
+	backups_destroy(d);
 	smtpd_destroy(&d->smtpd);
 	source_set_destroy(&d->sources);
 	fetcher_destroy(&d->fetcher);
@@ -431,5 +438,6 @@ daemon_destroy(struct daemon **dp)
 	loop_destroy(&d->loop);
 	self_destroy(&d->self);
 	config_unref(&d->conf);
+	backup_names_unref(&d->backup_names);
 	mem_free(dp);
 }

@@ -19,6 +19,7 @@
 #include "probes/schedule.h"
 #include "relay/deliver/bounce.h"
 #include "relay/deliver/deliver.h"
+#include "relay/mxbackup/mx_backup.h"
 #include "relay/smtpd/smtpd.h"
 #include "relay/store/store.h"
 #include "status/notice.h"
@@ -45,6 +46,8 @@ struct daemon {
 	struct watch_set *watch;
 	struct domains *domains;
 	struct removed *removed;
+	struct backup_names *backup_names; /* of all configurations */
+	struct mx_backup *mx_backup; /* daemon/backups.h */
 	struct snapshot_box *box;
 	struct history *history;
 	struct http *http;

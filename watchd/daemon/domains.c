@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "config/removed.h"
+#include "daemon/backups.h"
 #include "daemon/removed.h"
 
 #define SLICE_NS      (2 * CLOCK_MS) /* what a slice may take */
@@ -26,6 +27,8 @@ struct domains {
 	struct snap_domain *fresh[DOMAINS_SLICE];
 	const char *over[DOMAINS_SLICE]; /* removed domains that are empty */
 	unsigned nfresh, nover;
+	char **left; /* names whose blocks go at the next tick */
+	size_t nleft;
 };
 
 static void
@@ -107,6 +110,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 	for (unsigned i = 0; i < STATS_WINDOW_MAX; i++)
 		s->recent[i] = stats_recent(d->stats, ds, (enum stats_window)i);
 	s->removed = removed_is_kept(d->conf, name);
+	s->mx_backup = config_is_mx_backup(d->conf, name);
 	s->state = HEALTH_UNKNOWN;
 	s->state_name = health_state_name(HEALTH_UNKNOWN);
 	s->lifetime =
@@ -139,8 +143,15 @@ static void
 keep_settings(struct daemon *d, const struct snap_domain *s)
 {
 	const struct conf_domain *cd = config_domain(d->conf, s->name);
+	struct conf_domain backup;
 
-	if (cd != NULL && snap_domain_messages(s) > 0)
+	if (snap_domain_messages(s) == 0)
+		return;
+	if (cd == NULL && s->mx_backup) {
+		backup = backups_settings(d->conf, s->name);
+		cd = &backup;
+	}
+	if (cd != NULL)
 		removed_note(d->removed, cd);
 }
 
@@ -195,7 +206,8 @@ merge(struct domains *ds)
 	}
 	if (ds->nover > 0) {
 		for (unsigned i = 0; i < ds->nover; i++)
-			removed_over(ds->daemon->removed, ds->over[i], "empty");
+			removed_over(ds->daemon->removed, ds->over[i], false,
+			    "empty");
 		qsort(ds->over, ds->nover, sizeof(char *), text_order);
 		snap_list_drop(&ds->list, ds->over, ds->nover);
 		ds->nover = 0;
@@ -254,8 +266,37 @@ touch_stale(struct domains *ds)
 }
 
 void
+domains_leave(struct domains *ds, const char *name, const char *why)
+{
+	ds->left = mem_grow(ds->left, ds->nleft + 1, sizeof(*ds->left));
+	ds->left[ds->nleft++] = mem_strdup(name);
+	removed_over(ds->daemon->removed, name, true, why);
+}
+
+/* One that has come back meanwhile keeps its block: that is remade. */
+static void
+drop_left(struct domains *ds)
+{
+	const char **name = mem_array(ds->nleft + 1, sizeof(*name));
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ds->nleft; i++)
+		if (stats_peek(ds->daemon->stats, ds->left[i]) == NULL)
+			name[n++] = ds->left[i];
+	qsort(name, n, sizeof(*name), text_order);
+	snap_list_drop(&ds->list, name, n);
+	mem_free(&name);
+	for (size_t i = 0; i < ds->nleft; i++)
+		mem_free(&ds->left[i]);
+	mem_free(&ds->left);
+	ds->nleft = 0;
+}
+
+void
 domains_tick(struct domains *ds)
 {
+	if (ds->nleft > 0)
+		drop_left(ds);
 	touch_stale(ds);
 	stats_round(ds->daemon->stats);
 	slice(ds);
@@ -283,7 +324,7 @@ domains_forget(struct domains *ds, const char *name)
 		return -MX_EBUSY;
 	if (!removed_is_kept(d->conf, name))
 		return -MX_ENOENT;
-	removed_over(d->removed, name, "forgotten");
+	removed_over(d->removed, name, false, "forgotten");
 	snap_list_drop(&ds->list, &name, 1);
 	return 0;
 }
@@ -312,6 +353,9 @@ domains_destroy(struct domains **dsp)
 	if (ds == NULL)
 		return;
 	loop_timer_destroy(&ds->timer);
+	for (size_t i = 0; i < ds->nleft; i++)
+		mem_free(&ds->left[i]);
+	mem_free(&ds->left);
 	snap_list_fini(&ds->list);
 	mem_free(dsp);
 }

@@ -26,6 +26,9 @@ void domains_now(struct domains *, const char *name);
  * for it. -MX_ENOENT: it is no removed one; -MX_EEXIST: it is in the
  * configuration; -MX_EBUSY: a reload is under way. */
 int domains_forget(struct domains *, const char *name);
+/* It is nobody's domain any more: every module forgets it now, and its block goes at
+ * the next tick. */
+void domains_leave(struct domains *, const char *name, const char *why);
 const struct snap_list *domains_list(const struct domains *);
 
 #endif

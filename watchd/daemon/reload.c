@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "config/diff.h"
 #include "config/removed.h"
+#include "daemon/backups.h"
 #include "daemon/daemon_int.h"
 #include "daemon/descriptors.h"
 #include "daemon/privileges.h"
@@ -61,6 +62,7 @@ struct reload {
 	enum reload_state state;
 	struct loading *l; /* NULL while IDLE; the thread's while LOAD */
 	size_t at; /* the next change of l->diff */
+	char backup[TEXT_DOMAIN_MAX]; /* behind it: the next of mx_backup */
 	bool again; /* somebody asked meanwhile */
 	uint64_t number; /* of the one under way, or the last one */
 	struct loop_timer *timer; /* the next slice; FILES: no longer */
@@ -120,6 +122,7 @@ static void
 check_series(const struct config *conf, struct conf_errors *errs)
 {
 	size_t primaries = 0, named = 0, n;
+	size_t backup = conf->mx_backup.networks.n > 0;
 	char text[256];
 
 	for (size_t i = 0; i < conf->ndomains; i++) {
@@ -128,8 +131,9 @@ check_series(const struct config *conf, struct conf_errors *errs)
 		    conf->domain[i].primary.n :
 		    2;
 	}
-	n = prometheus_series(conf->ndomains, primaries,
-	    count_servers(conf, named), conf->metrics.per_domain);
+	/* All that mx_backup takes in are one more. */
+	n = prometheus_series(conf->ndomains + backup, primaries + backup,
+	    count_servers(conf, named) + backup, conf->metrics.per_domain);
 	if (conf->web.listen.n == 0 || n <= conf->metrics.max_series)
 		return;
 	snprintf(text, sizeof(text),
@@ -181,8 +185,8 @@ run_drop(struct helper_job *job)
 	config_unref(&l->old);
 }
 
-/* Settings of the domains that leave, and of those that left before. Who has no mail
- * is let go by domains.c. */
+/* Settings of the domains that leave, those of mx_backup too, and of those that left
+ * before. Who has no mail is let go by domains.c. */
 static void
 keep_removed(struct loading *l)
 {
@@ -201,6 +205,9 @@ keep_removed(struct loading *l)
 		if (removed_is_kept(l->old, cd->name))
 			rc = removed_text(cd, builtin, &text);
 	}
+	if (rc == 0)
+		rc = backups_text(l->old, l->conf, l->d->backup_names, builtin,
+		    &text);
 	if (rc == 0 && text.len > 0)
 		rc = removed_attach(l->conf, text.data, text.len, &eb);
 	if (rc != 0)
@@ -222,6 +229,7 @@ run_load(struct helper_job *job)
 	l->conf = daemon_config(l->old->file, &l->errs);
 	if (l->conf == NULL)
 		return;
+	backup_names_attach(l->conf, l->d->backup_names);
 	config_static_changes(l->old, l->conf, changed, sizeof(changed));
 	if (changed[0] != '\0') {
 		snprintf(text, sizeof(text),
@@ -313,6 +321,7 @@ reload_next(struct reload *r, enum reload_state state)
 {
 	r->state = state;
 	r->at = 0;
+	r->backup[0] = '\0';
 	loop_timer_set(r->timer, 0);
 }
 
@@ -415,7 +424,8 @@ reload_slice(struct reload *r, bool removed)
 		if (r->at % SLICE_LOOK == 0 && clock_now() > end)
 			return true;
 	}
-	return false;
+	return removed ? backups_leave(r->d, r->l->old, r->backup, end) :
+			 backups_change(r->d, r->l->conf, r->backup, end);
 }
 
 /* From here on it is the configuration. */

@@ -174,7 +174,8 @@ removed_is_over(const struct removed *r, const struct snap_domain *s)
 }
 
 void
-removed_over(struct removed *r, const char *name, const char *why)
+removed_over(struct removed *r, const char *name, bool mx_backup,
+    const char *why)
 {
 	struct daemon *d = r->daemon;
 	void *note = idmap_take(&r->notes, key_of(name));
@@ -189,7 +190,7 @@ removed_over(struct removed *r, const char *name, const char *why)
 	queue_policy(d->queue, name, NULL);
 	watch_domain_drop(d->watch, name);
 	deliver_route_again(d->deliver, name);
-	stats_domain_drop(d->stats, name);
+	stats_domain_drop(d->stats, name, mx_backup);
 }
 
 struct removed *

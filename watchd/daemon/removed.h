@@ -19,8 +19,9 @@ void removed_configured(struct removed *);
 void removed_note(struct removed *, const struct conf_domain *);
 /* The domain, which is removed, is over when nothing is queued for it. */
 bool removed_is_over(const struct removed *, const struct snap_domain *);
-/* Every module forgets it; what is queued for it goes on as mail for any domain
+/* Every module forgets it, which was taken in by mx_backup or has been removed; what is queued for it goes on as mail for any domain
  * that nobody configured. Its block in the snapshot is the caller's business. */
-void removed_over(struct removed *, const char *name, const char *why);
+void removed_over(struct removed *, const char *name, bool mx_backup,
+    const char *why);
 
 #endif

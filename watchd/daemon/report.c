@@ -81,6 +81,9 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->count = d->stats->g;
 	fill_fetches(d, s);
 	s->gone = d->stats->gone;
+	s->gone_mx_backup = d->stats->gone_mx_backup;
+	s->mx_backup = mx_backup_is_on(d->mx_backup);
+	s->mx_backup_domains = mx_backup_count(d->mx_backup);
 	s->smtpd_sessions = smtpd_sessions(d->smtpd);
 	s->smtpd_overdue = smtpd_overdue(d->smtpd);
 	s->smtpd_sessions_max = smtpd_sessions_max(d->smtpd);

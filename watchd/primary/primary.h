@@ -94,6 +94,7 @@ struct primary {
 	uint64_t fallbacks;
 	LIST_HEAD(, watch) watches; /* one a policy */
 	unsigned domains; /* that name it */
+	unsigned backups; /* of them: taken in by mx_backup */
 	struct bounds connections; /* at most, by each of `watches` */
 	unsigned bound; /* the least of them that was told; 0: none */
 };

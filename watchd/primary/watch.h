@@ -119,6 +119,7 @@ struct watch_domain {
 	/* public, read only: */
 	char *name;
 	bool enabled, configured; /* is probed; names its primaries */
+	bool mx_backup; /* was taken in by it: who names it is a stranger */
 	int64_t interval_ms;
 	unsigned connections; /* deliver { connections } */
 	struct health health;

@@ -35,6 +35,7 @@ link_insert(struct watch_link *l, bool configured)
 
 	TAILQ_INSERT_TAIL(&w->members, l, member);
 	w->primary->domains++;
+	w->primary->backups += l->domain->mx_backup;
 	bounds_add(&w->connections, l->domain->connections);
 	w->configured += configured;
 	w->findings += l->finding != NULL;
@@ -56,6 +57,7 @@ link_remove(struct watch_link *l, bool configured)
 	if (w->ask == l)
 		w->ask = next != NULL ? next : TAILQ_FIRST(&w->members);
 	w->primary->domains--;
+	w->primary->backups -= l->domain->mx_backup;
 	bounds_drop(&w->connections, l->domain->connections);
 	w->configured -= configured;
 	w->findings -= l->finding != NULL;
@@ -73,6 +75,17 @@ connections_set(struct watch_set *ws, struct watch_domain *d, unsigned n)
 		bounds_add(&d->link[i].watch->connections, n);
 		bound_settle(ws, d->link[i].watch);
 	}
+}
+
+static void
+mx_backup_set(struct watch_set *ws, struct watch_domain *d, bool yes)
+{
+	for (unsigned i = 0; i < d->nlinks && yes != d->mx_backup; i++) {
+		d->link[i].watch->primary->backups += yes;
+		d->link[i].watch->primary->backups -= d->mx_backup;
+		watch_stamp(ws, d->link[i].watch);
+	}
+	d->mx_backup = yes;
 }
 
 static bool
@@ -491,6 +504,7 @@ domain_configure(struct watch_set *ws, struct watch_domain *d,
 	d->configured = cd->primary.n > 0;
 	d->interval_ms = cd->probe.interval_ms;
 	connections_set(ws, d, cd->deliver.connections);
+	mx_backup_set(ws, d, cd->mx_backup);
 	health_conf_set(&d->health, &hc);
 	if (d->configured) {
 		mem_free(&d->trouble);

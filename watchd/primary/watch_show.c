@@ -181,6 +181,7 @@ show_primary(const struct primary *p)
 	v->state_since = p->reach_since;
 	(void)strlcpy(v->cause, p->cause, sizeof(v->cause));
 	v->domains = p->domains;
+	v->mx_backup = p->backups > 0 && p->backups == p->domains;
 	v->probed = r->probed;
 	v->healthy = r->probed && r->ok;
 	v->failed_phase = r->phase;

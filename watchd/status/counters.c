@@ -283,13 +283,15 @@ _Static_assert(sizeof(struct domain_stats) % sizeof(uint64_t) == 0,
     "domain_stats has counters only");
 
 void
-stats_domain_drop(struct stats *st, const char *name)
+stats_domain_drop(struct stats *st, const char *name, bool mx_backup)
 {
 	struct stats_entry *e = table_find(st->index, name);
 
 	if (e == NULL)
 		return;
 	fold(&st->gone, &e->d);
+	if (mx_backup)
+		fold(&st->gone_mx_backup, &e->d);
 	memset(&e->d, 0, sizeof(e->d));
 	mem_free(&e->mark);
 	e->nmarks = e->marks_size = 0;

@@ -197,6 +197,7 @@ struct stats {
 	struct domain_stats other; /* of domains nobody configured: counted
 				    * together, not exported */
 	struct domain_stats gone; /* of domains that were dropped */
+	struct domain_stats gone_mx_backup; /* of these: mx_backup's */
 };
 
 struct stats *stats_create(void);
@@ -208,10 +209,11 @@ struct domain_stats *stats_domain_add(struct stats *, const char *name);
  * pointer calls stats_touch() when he counts later. Never NULL: &stats->other
  * for a name that was not added. O(1). */
 struct domain_stats *stats_domain(struct stats *, const char *name);
-/* It is none of its own any more: what was counted goes to `gone`. Pointers to its
+/* It is none of its own any more: what was counted goes to `gone`, and to
+ * `gone_mx_backup` as well when it was taken in by that. Pointers to its
  * counters stay valid; what is counted there later is lost. Should it be added
  * again it begins at zero. O(1). */
-void stats_domain_drop(struct stats *, const char *name);
+void stats_domain_drop(struct stats *, const char *name, bool mx_backup);
 size_t stats_domain_count(const struct stats *); /* that were ever added */
 
 /* Something of the domain changed. Nothing for one that was not added. O(1):

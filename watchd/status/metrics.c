@@ -67,6 +67,10 @@ LABELS(labels_VAULT_END, VAULT_END_MAX, "how", { "age", VAULT_END_AGE },
 #define SCOPE(NAME, name) { #name, JUDGE_##NAME },
 LABELS(labels_SCOPE, JUDGE_SCOPE_MAX, "scope", JUDGE_SCOPES(SCOPE));
 #undef SCOPE
+#define RESULT(NAME, name) { #name, MX_BACKUP_##NAME },
+LABELS(labels_MX_BACKUP_RESULT, MX_BACKUP_RESULT_MAX, "result",
+    MX_BACKUP_RESULTS(RESULT));
+#undef RESULT
 LABELS(labels_DNSBL_STATE, 3, "state", { "untested", SNAP_DNSBL_UNTESTED },
     { "ok", SNAP_DNSBL_OK }, { "broken", SNAP_DNSBL_BROKEN });
 #define STATE(NAME, name) { #name, HEALTH_##NAME },

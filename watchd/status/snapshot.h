@@ -80,6 +80,7 @@ struct snap_server {
 	int64_t state_since;
 	char cause[160]; /* the command and reply that failed; peer text */
 	unsigned domains, policies;
+	bool mx_backup; /* only domains that mx_backup took in name it */
 	bool probed, healthy; /* the last session, under any policy */
 	enum smtp_phase failed_phase;
 	uint16_t code;
@@ -124,6 +125,7 @@ struct snap_domain {
 	struct domain_stats count;
 	struct domain_fate recent[STATS_WINDOW_MAX];
 	bool removed; /* from the configuration, with mail queued */
+	bool mx_backup; /* it has no section: mx_backup took it in */
 	enum health_state state;
 	const char *state_name; /* static */
 	int64_t state_since;
@@ -288,8 +290,12 @@ struct snapshot {
 	bool smtpd_cert_refused, web_refused; /* older ones are in force */
 	bool reload_ok;
 	int64_t reload_time;
-	struct snap_list domains; /* configured, or removed with mail queued */
+	/* Configured, removed with mail queued, or taken in by mx_backup. */
+	struct snap_list domains;
 	struct domain_stats gone; /* counted of those that were dropped */
+	struct domain_stats gone_mx_backup; /* of these: taken in by it */
+	bool mx_backup; /* it is on */
+	unsigned mx_backup_domains;
 	unsigned nservers;
 	struct snap_server **server; /* ascending label */
 	unsigned ndnsbls;

@@ -225,11 +225,24 @@ mx_backup_drop(struct mx_backup *m, const char *domain)
 		entry_destroy(m, e, NULL);
 }
 
+void
+mx_backup_doubt(struct mx_backup *m, const char *domain)
+{
+	struct backup_entry *e = entry_find(m, domain);
+
+	if (e == NULL)
+		return;
+	e->verdict = BACKUP_DNS;
+	e->looked_ms = 0;
+}
+
 /* ---- forgetting */
 
 static const char *
 why_over(const struct mx_backup *m, const struct backup_entry *e, int64_t now)
 {
+	if (m->conf->mx_backup.networks.n == 0)
+		return "mx_backup is off";
 	if (now - e->asked_ms >= m->conf->mx_backup.forget_ms)
 		return "nobody asks for it";
 	if (e->verdict != BACKUP_FITS)

@@ -315,6 +315,12 @@ mx_backup_narrows(const struct conf_mx_backup *was,
 	return !covers;
 }
 
+const struct config *
+mx_backup_conf(const struct mx_backup *m)
+{
+	return m->conf;
+}
+
 bool
 mx_backup_is_on(const struct mx_backup *m)
 {

@@ -70,6 +70,7 @@ void mx_backup_configure(struct mx_backup *, struct config *,
 bool mx_backup_narrows(const struct conf_mx_backup *was,
     const struct conf_mx_backup *is);
 bool mx_backup_is_on(const struct mx_backup *);
+const struct config *mx_backup_conf(const struct mx_backup *);
 
 /* Mail for it is at the door; may begin a look-up, in the client's name. Never
  * waits. O(log n). */
@@ -91,6 +92,9 @@ void mx_backup_loaded(struct mx_backup *); /* after the last one */
 /* It is no entry any more, whatever is queued: a section has its name, or it goes
  * on as a removed domain. leave() is not called. */
 void mx_backup_drop(struct mx_backup *, const char *domain);
+/* What was found of it may not hold any more: nothing is taken until the DNS says
+ * so again. */
+void mx_backup_doubt(struct mx_backup *, const char *domain);
 
 /* Every minute or so: forgets entries that nobody asked for, some of them a
  * call. Not while the wall clock is doubted. */
