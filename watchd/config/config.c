@@ -29,6 +29,9 @@ config_destroy(struct config *c)
 	backup_names_unref(&c->backups);
 	mem_free(&c->ended);
 	mem_free(&c->domain);
+	for (i = 0; i < c->npins; i++)
+		pin_unref(&c->pins[i]);
+	mem_free(&c->pins);
 	pool_destroy(&c->pool);
 	mem_free(&c->file);
 	mem_free(&c);
@@ -164,19 +167,59 @@ inherit(struct conf_loader *l)
 	}
 }
 
+/* What is ourselves is for the route to say, which knows our ports. */
+static struct pin *
+add_pin(struct config *c, const struct strlist *networks, const char *barred)
+{
+	struct pin *pin = pin_create(networks->s, networks->n, false, barred);
+
+	if ((c->npins & (c->npins - 1)) == 0) /* a power of two is full */
+		c->pins = mem_grow(c->pins, c->npins > 0 ? c->npins * 2 : 1,
+		    sizeof(struct pin *));
+	c->pins[c->npins++] = pin;
+	return pin;
+}
+
+/* What comes from defaults, or says the same as the domain before, is the same
+ * pin: equal lists are one text of the pool. */
+static void
+make_pins(struct config *c)
+{
+	const struct strlist *last = NULL, *is;
+	struct pin *pin = NULL;
+
+	for (size_t i = 0; i < c->ndomains; i++) {
+		is = &c->domain[i].primary_networks;
+		if (is->n == 0)
+			continue;
+		if (last == NULL || is->s != last->s)
+			pin = add_pin(c, is, "outside primary_networks");
+		c->domain[i].pin = pin;
+		last = is;
+	}
+}
+
 /* What differs from `defaults` is what strangers would choose otherwise: their
  * names are in no list, and a probe that asked for the postmaster of each would be
  * their question to the primary. */
 static void
 make_mx_backup(struct config *c)
 {
+	const struct conf_mx_backup *b = &c->mx_backup;
 	struct conf_domain *d = &c->mx_backup.domain;
 
 	*d = c->defaults;
 	d->mx_backup = true;
 	d->primary = (struct strlist){ 0 };
+	d->primary_networks = b->networks;
+	d->pin = b->networks.n > 0 ?
+	    add_pin(c, &b->networks, "outside mx_backup { networks }") :
+	    NULL;
 	d->recipients = NULL;
-	d->lifetime_ms = c->mx_backup.lifetime_ms;
+	d->recipients_learn = true;
+	d->recipients_unknown = UNKNOWN_DEFER;
+	d->recipients_learn_max = b->recipients_max;
+	d->lifetime_ms = b->lifetime_ms;
 	if (d->probe.depth > DEPTH_STARTTLS)
 		d->probe.depth = DEPTH_STARTTLS;
 }
@@ -197,6 +240,7 @@ loader_fini(struct conf_loader *l)
 	mem_free(&l->block);
 	mem_free(&l->entry);
 	pool_seal(c->pool);
+	make_pins(c);
 	make_mx_backup(c);
 	titles_take(l);
 	for (i = 0; i < l->nfiles; i++)

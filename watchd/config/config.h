@@ -136,6 +136,7 @@ struct conf_retry {
 struct conf_domain {
 	const char *name; /* canonical; "" in defaults */
 	struct strlist primary; /* empty: from MX records */
+	struct strlist primary_networks; /* empty: they lie anywhere */
 	char *recipients; /* a path or base/source_spec.h; NULL: any */
 	char *recipients_token_file; /* NULL: none */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */
@@ -265,6 +266,8 @@ struct conf_pool;
 struct config {
 	unsigned refs; /* private */
 	struct conf_pool *pool; /* private: the texts of the domains */
+	struct pin **pins; /* private: those made of primary_networks */
+	size_t npins;
 	char *file;
 	char *hostname; /* canonical */
 	struct strlist self; /* other names and addresses of ours */

@@ -264,6 +264,13 @@ option_of_domain(const struct option *o)
 	    o <= &options[OPT_DOMAIN_LAST];
 }
 
+/* A list of a domain: the pool's. */
+static bool
+is_shared_list(const struct option *o)
+{
+	return o->type == TYPE_PRIMARIES || o->type == TYPE_PREFIXES;
+}
+
 /* Only options of a domain section are ever copied, from defaults. */
 void
 option_copy(const struct option *o, void *dst, const void *src)
@@ -281,6 +288,7 @@ option_copy(const struct option *o, void *dst, const void *src)
 	MX_ASSERT(option_of_domain(o));
 	switch (o->type) {
 	case TYPE_PRIMARIES:
+	case TYPE_PREFIXES:
 		*(struct strlist *)to = *(const struct strlist *)from;
 		break;
 	case TYPE_DELAYS:
@@ -324,7 +332,7 @@ option_share(const struct option *o, void *base, struct conf_pool *pool)
 	MX_ASSERT(option_of_domain(o));
 	if (plain_size(o) > 0 || o->type == TYPE_DELAYS)
 		return;
-	if (o->type == TYPE_PRIMARIES) {
+	if (is_shared_list(o)) {
 		share_strlist(field, pool);
 		return;
 	}
@@ -345,7 +353,7 @@ option_free(const struct option *o, void *base)
 	if (plain_size(o) > 0 || o->type == TYPE_DELAYS)
 		return;
 	if (option_of_domain(o)) { /* the pool's */
-		if (o->type == TYPE_PRIMARIES)
+		if (is_shared_list(o))
 			*(struct strlist *)field = (struct strlist){ 0, NULL };
 		else
 			*(char **)field = NULL;
@@ -398,7 +406,7 @@ option_same(const struct option *o, const struct conf_domain *a,
 		return a->ndelay_warning == b->ndelay_warning &&
 		    memcmp(a->delay_warning_ms, b->delay_warning_ms,
 			sizeof(a->delay_warning_ms)) == 0;
-	if (o->type != TYPE_PRIMARIES)
+	if (!is_shared_list(o))
 		return text_equal(*(char *const *)fa, *(char *const *)fb);
 	for (i = 0; i < la->n && i < lb->n; i++)
 		if (strcmp(la->s[i], lb->s[i]) != 0)

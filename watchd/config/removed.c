@@ -87,6 +87,7 @@ add_value(struct buf *b, const struct option *o, const struct conf_domain *d)
 	case TYPE_WORD:
 		return add_word(b, o, *(const unsigned *)field);
 	case TYPE_PRIMARIES:
+	case TYPE_PREFIXES:
 		return add_list(b, list->s, list->n);
 	case TYPE_DELAYS:
 		return add_delays(b, o, d);
