@@ -275,14 +275,18 @@ static void
 domain_looked(struct turn *t, const struct route *route)
 {
 	const struct conf_domain *cd = domain_conf(t);
+	struct conf_domain of;
 	struct schedule *s = t->s;
 	struct watch_domain *d = t->domain;
 	bool now = t->now;
 
 	t->now = false;
-	if (cd != NULL)
-		watch_route(s->watches, d, cd, route, loop_now(s->loop),
+	if (cd != NULL) {
+		of = *cd;
+		of.name = d->name; /* those of mx_backup have none */
+		watch_route(s->watches, d, &of, route, loop_now(s->loop),
 		    clock_wall());
+	}
 	turn_rest(t);
 	if (now)
 		probe_its_primaries(s, d);
@@ -334,7 +338,7 @@ look_up_domain(struct turn *t)
 		turn_rest(t);
 		return;
 	}
-	t->req = route_lookup(t->s->dns, t->s->self, cd->name, NULL, 0,
+	t->req = route_lookup(t->s->dns, t->s->self, t->domain->name, NULL, 0,
 	    cd->probe.port, on_route, t);
 	if (cd->deliver.tls == CONF_TLS_DANE)
 		route_with_dane(t->req);

@@ -284,6 +284,9 @@ domain_block(struct format *f, const cJSON *d)
 		    "removed from the configuration; what is queued goes by "
 		    "the "
 		    "settings that it had");
+	if (json_get_bool(d, "mx_backup"))
+		format_text(f, "note",
+		    "it has no section: mx_backup took it in");
 	if (json_get_bool(queue, "on_hold"))
 		format_text(f, "note", "on hold, by the operator");
 	if (cJSON_IsObject(json_get(d, "breaker")))
@@ -432,6 +435,28 @@ server_table(struct format *f, const cJSON *primaries)
 		server_row(f, p);
 }
 
+/* What mx_backup took in is counted: strangers choose how many there are. */
+static void
+mx_backup_line(struct format *f, const cJSON *o)
+{
+	double n = json_get_num(json_get(o, "mx_backup"), "domains");
+	double messages = 0, is, with_mail = 0;
+	const cJSON *d;
+
+	cJSON_ArrayForEach (d, json_get(o, "domains")) {
+		if (!json_get_bool(d, "mx_backup"))
+			continue;
+		is = json_get_num(json_get(d, "queue"), "messages");
+		messages += is;
+		with_mail += is > 0;
+	}
+	if (n > 0)
+		fprintf(f->out,
+		    "mx_backup: %.0f domains, %.0f of them with mail (%.0f "
+		    "messages)\n",
+		    n, with_mail, messages);
+}
+
 void
 format_status(struct format *f, const cJSON *o)
 {
@@ -453,8 +478,10 @@ format_status(struct format *f, const cJSON *o)
 	cJSON_ArrayForEach (d, domains) {
 		if (f->one)
 			domain_block(f, d);
-		else
+		else if (!json_get_bool(d, "mx_backup"))
 			domain_row(f, d);
 	}
+	if (!f->one)
+		mx_backup_line(f, o);
 	foot(f, o);
 }

@@ -152,6 +152,13 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "it had, until it is delivered or has expired. `mxwatchctl "
 		    "forget %s` ends that.",
 		    d->name, d->name);
+	if (d->mx_backup)
+		json_say(list,
+		    "%s has no section: mx_backup took it in, because the DNS "
+		    "names this server behind one in its networks. Mail is "
+		    "sent there only; `mxwatchctl why ADDRESS` tells what is "
+		    "known of a recipient.",
+		    d->name);
 	if (d->on_hold)
 		json_say(list,
 		    "It is on hold: nothing is delivered and nothing expires "

@@ -128,17 +128,36 @@ backups_tick(struct daemon *d)
 		mx_backup_tick(d->mx_backup);
 }
 
+/* An operator gets an answer when he asks again. */
+static void
+look(struct daemon *d, const char *domain, struct mx_backup_view *v)
+{
+	mx_backup_look(d->mx_backup, domain, v);
+	if (v->evidence[0] == '\0')
+		mx_backup_look_up(d->mx_backup, domain);
+}
+
 bool
-backups_ask(struct daemon *d, const char *domain, const uint64_t *client,
+backups_ask(void *arg, const char *domain, const uint64_t *client,
     struct mx_backup_view *v)
 {
+	struct daemon *d = arg;
+
 	if (!mx_backup_is_on(d->mx_backup))
 		return false;
 	if (client != NULL)
 		mx_backup_ask(d->mx_backup, domain, *client, v);
 	else
-		mx_backup_look(d->mx_backup, domain, v);
+		look(d, domain, v);
 	return true;
+}
+
+void
+backups_accepted(void *arg, const char *domain)
+{
+	struct daemon *d = arg;
+
+	mx_backup_accepted(d->mx_backup, domain);
 }
 
 /* ---- over a restart */

@@ -42,7 +42,8 @@ bool backups_leave(struct daemon *, const struct config *old, char *name,
     int64_t until);
 
 /* For smtpd: see smtpd_ops.backup. */
-bool backups_ask(struct daemon *, const char *domain, const uint64_t *client,
+bool backups_ask(void *daemon, const char *domain, const uint64_t *client,
     struct mx_backup_view *);
+void backups_accepted(void *daemon, const char *domain);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/backups.h"
 #include "daemon/daemon_int.h"
 
 void
@@ -486,6 +487,8 @@ const struct smtpd_ops daemon_smtpd_ops = {
 	.refused = on_refused,
 	.learned = daemon_learned,
 	.check = daemon_check,
+	.backup = backups_ask,
+	.backup_accepted = backups_accepted,
 	.primary_up = on_primary_up,
 	.etrn = on_etrn,
 };

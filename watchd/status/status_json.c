@@ -349,6 +349,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	json_text(o, "domain", d->name);
 	json_bool(o, "configured", !d->removed);
 	json_bool(o, "removed", d->removed);
+	json_bool(o, "mx_backup", d->mx_backup);
 	json_text(o, "state", d->state_name);
 	json_time(o, "state_since", d->state_since);
 	json_text(o, "cause", d->cause);
@@ -399,6 +400,9 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_num(j, "messages", (double)s->vault_messages);
 	json_num(j, "bytes", (double)s->vault_bytes);
 	json_time(j, "oldest", s->vault_oldest_ms / 1000);
+	j = json_member(o, "mx_backup");
+	json_bool(j, "on", s->mx_backup);
+	json_num(j, "domains", s->mx_backup_domains);
 	j = json_member(o, "smtpd");
 	json_num(j, "sessions", s->smtpd_sessions);
 	json_num(j, "sessions_max", s->smtpd_sessions_max);

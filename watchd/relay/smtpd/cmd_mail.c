@@ -79,9 +79,24 @@ insists(struct session *s, const char *rcpt, const struct conf_domain *d)
 	return true;
 }
 
+/* A recipient in a domain without a section, while mx_backup is on. */
+static void
+count_backup(struct session *s, const struct policy_verdict *v)
+{
+	const struct smtpd_ops *ops = &s->smtpd->ops;
+	enum mx_backup_result result = policy_backup_result(v);
+
+	s->smtpd->stats->g.mx_backup[result]++;
+	if (result == MX_BACKUP_ACCEPTED && ops->backup_accepted != NULL)
+		ops->backup_accepted(ops->arg, v->domain->name);
+}
+
 void
 cmd_rcpt(struct session *s, struct smtp_command *cmd)
 {
+	const uint64_t client = s->seat->counted ? s->seat->client_key : 0;
+	const struct policy_asker asker = { .report = s->tx.sender[0] == '\0',
+		.client = &client };
 	struct policy_verdict v;
 	int rc;
 
@@ -93,18 +108,18 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		session_reply(s, "503 5.5.1 the message has begun\r\n");
 		return;
 	}
-	policy_rcpt(s->policy, &s->smtpd->ops, s->tx.sender[0] == '\0',
-	    &cmd->path, &v);
+	policy_rcpt(s->policy, &s->smtpd->ops, &asker, &cmd->path, &v);
 	if (v.code < 500 && !smtp_is_postmaster(&cmd->path) &&
 	    session_dnsbl_refuses(s))
 		policy_refuse_listed(&v, s->literal, s->dnsbl.zone);
 	else if (v.check)
 		s->smtpd->ops.check(s->smtpd->ops.arg, v.domain->name,
-		    v.learned.mailbox,
-		    s->seat->counted ? s->seat->client_key : 0);
+		    v.learned.mailbox, client);
 	if (v.reason == SMTPD_REASON_PRIMARY_UP &&
 	    insists(s, cmd->path.mailbox, v.domain))
 		v.code = 250;
+	if (v.asked_backup)
+		count_backup(s, &v);
 	if (v.code != 250) {
 		stats_rcpt_rejected(s->smtpd->stats, v.code, v.reason);
 		if (session_log_refusal(s, v.reason))

@@ -15,6 +15,7 @@ libmx_smtpd_a_SOURCES = \
 	watchd/relay/smtpd/listener.c watchd/relay/smtpd/listener.h \
 	watchd/relay/smtpd/insist.c watchd/relay/smtpd/insist.h \
 	watchd/relay/smtpd/policy.c watchd/relay/smtpd/policy.h \
+	watchd/relay/smtpd/policy_backup.c \
 	watchd/relay/smtpd/policy_learned.c \
 	watchd/relay/smtpd/policy_say.c \
 	watchd/relay/smtpd/rcpt_forms.c watchd/relay/smtpd/rcpt_forms.h \

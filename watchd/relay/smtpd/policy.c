@@ -291,7 +291,7 @@ check_listed(const struct policy *p, const struct smtpd_ops *ops,
 	struct rcpt_match m;
 
 	v->rule = RULE_POSTMASTER;
-	if (smtp_is_postmaster(path))
+	if (smtp_is_postmaster(path) && !v->domain->mx_backup)
 		return true;
 	if (v->domain->recipients == NULL && v->domain->recipients_learn)
 		return policy_learned(ops, path, v);
@@ -397,8 +397,9 @@ policy_lists(const struct policy *p, const char *domain, const char *mailbox)
 }
 
 void
-policy_rcpt(const struct policy *p, const struct smtpd_ops *ops, bool report,
-    struct smtp_path *path, struct policy_verdict *v)
+policy_rcpt(const struct policy *p, const struct smtpd_ops *ops,
+    const struct policy_asker *asker, struct smtp_path *path,
+    struct policy_verdict *v)
 {
 	const struct config *conf = p->conf;
 
@@ -413,13 +414,10 @@ policy_rcpt(const struct policy *p, const struct smtpd_ops *ops, bool report,
 	}
 	if (!path->literal)
 		v->domain = config_domain(conf, path->domain);
-	if (v->domain == NULL) {
-		policy_refuse(v, SMTPD_RCPT_NO_DOMAIN, 554,
-		    SMTPD_REASON_RELAY_DENIED, "5.7.1", "relay access denied");
+	if (v->domain == NULL && !policy_backup(p, ops, asker, path, v))
 		return;
-	}
 	if (!check_route(p, path, v) ||
-	    !check_listed(p, ops, path, report, v) ||
+	    !check_listed(p, ops, path, asker->report, v) ||
 	    !check_refused(p, ops, path, v))
 		return;
 	v->rcpt = SMTPD_RCPT_OK;

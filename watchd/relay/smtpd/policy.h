@@ -53,6 +53,7 @@ void policy_unref(struct policy **);
 /* What decided, in the order in which it is asked. */
 enum policy_rule {
 	RULE_NOT_OURS,
+	RULE_NOT_BACKUP, /* nor is it one of mx_backup, or nobody knows yet */
 	RULE_DASHED, /* the local part begins with "-" */
 	RULE_ROUTE, /* the primary could take it for one */
 	RULE_POSTMASTER,
@@ -86,14 +87,23 @@ struct policy_verdict {
 	enum smtpd_rcpt rcpt;
 	uint16_t code; /* 250, or why not: */
 	enum smtpd_reason reason;
+	bool asked_backup; /* mx_backup is on, and the domain has no section */
+	struct mx_backup_view backup; /* its answer */
 	char reply[320]; /* the whole line; only with code != 250 */
+	struct conf_domain taken_in; /* `domain`, when mx_backup has it */
+};
+
+/* Who wants to know. */
+struct policy_asker {
+	bool report; /* the sender is the null path */
+	const uint64_t *client; /* its key; NULL: nobody who brings mail */
 };
 
 /* A bare <postmaster> is made that of the first configured domain (in the
- * order of names: the configuration keeps no other), in *path. `report`: the
- * sender is the null path. */
-void policy_rcpt(const struct policy *, const struct smtpd_ops *, bool report,
-    struct smtp_path *path, struct policy_verdict *);
+ * order of names: the configuration keeps no other), in *path. */
+void policy_rcpt(const struct policy *, const struct smtpd_ops *,
+    const struct policy_asker *, struct smtp_path *path,
+    struct policy_verdict *);
 
 /* Appends what decided, in a sentence for the operator; -MX_ETOOBIG. */
 int
@@ -122,6 +132,15 @@ policy_lists(const struct policy *, const char *domain, const char *mailbox);
  * no list. False when *v already says no. */
 bool policy_learned(const struct smtpd_ops *, const struct smtp_path *,
     struct policy_verdict *);
+/* policy_backup.c: by what mx_backup says of that domain, which has no section;
+ * v->domain is set, or *v says no: false. */
+bool policy_backup(const struct policy *, const struct smtpd_ops *,
+    const struct policy_asker *, const struct smtp_path *,
+    struct policy_verdict *);
+/* What became of it, for the counters. */
+enum mx_backup_result policy_backup_result(const struct policy_verdict *);
+/* The verdict about the domain, in a sentence. */
+int policy_backup_say(const struct policy_verdict *, struct buf *);
 /* As which its recipients are learned: see smtpd_rcpt_known_as(). */
 void policy_known_as(const struct policy *, const char *domain,
     const char *mailbox, char *as);

@@ -17,16 +17,21 @@ may_be_asked(const struct smtp_path *path, const struct learned_view *l)
 }
 
 static bool
+waits(struct policy_verdict *v, const char *text)
+{
+	policy_refuse(v, SMTPD_RCPT_UNAVAILABLE, 450,
+	    SMTPD_REASON_UNKNOWN_RECIPIENT, "4.1.1", text);
+	return false;
+}
+
+static bool
 unknown(struct policy_verdict *v)
 {
 	v->rule = RULE_UNKNOWN;
 	if (v->domain->recipients_unknown == UNKNOWN_ACCEPT)
 		return true;
 	v->rule = RULE_UNKNOWN_WAITS;
-	policy_refuse(v, SMTPD_RCPT_UNAVAILABLE, 450,
-	    SMTPD_REASON_UNKNOWN_RECIPIENT, "4.1.1",
-	    "recipient not known yet, try again later");
-	return false;
+	return waits(v, "recipient not known yet, try again later");
 }
 
 bool
@@ -40,7 +45,7 @@ policy_learned(const struct smtpd_ops *ops, const struct smtp_path *path,
 	if (ops == NULL || ops->learned == NULL ||
 	    (v->domain->recipient_srs && rcpt_srs(path->mailbox, core)) ||
 	    !ops->learned(ops->arg, v->domain->name, path->mailbox, l))
-		return true;
+		return v->domain->mx_backup ? unknown(v) : true;
 	v->check = ops->check != NULL && l->due && may_be_asked(path, l);
 	switch (l->word) {
 	case LEARNED_TAKEN:
@@ -52,6 +57,10 @@ policy_learned(const struct smtpd_ops *ops, const struct smtp_path *path,
 		return true;
 	case LEARNED_REFUSED:
 		v->rule = RULE_LEARNED_BAD;
+		if (v->domain->mx_backup)
+			return waits(v,
+			    "the primary server refuses this "
+			    "recipient, try again later");
 		policy_refuse_unknown(v);
 		return false;
 	case LEARNED_UNKNOWN:
@@ -65,7 +74,7 @@ void
 policy_known_as(const struct policy *p, const char *domain, const char *mailbox,
     char *as)
 {
-	const struct conf_domain *d = config_domain(p->conf, domain);
+	const struct conf_domain *d = config_settings(p->conf, domain);
 	char form[RCPT_FORMS_MAX][PATH_MAILBOX_MAX];
 	struct rcpt_rules rules;
 	unsigned n = 0;

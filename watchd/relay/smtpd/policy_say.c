@@ -105,13 +105,15 @@ say_learned(const struct policy_verdict *v, const char *mailbox,
 					     say_unknown(v, out);
 }
 
-int
-policy_say(const struct policy_verdict *v, const char *mailbox, struct buf *out)
+static int
+say_rule(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 {
 	switch (v->rule) {
 	case RULE_NOT_OURS:
 		return buf_addf(out,
 		    "The configuration has no section for that domain.");
+	case RULE_NOT_BACKUP:
+		return 0;
 	case RULE_DASHED:
 		return buf_addf(out,
 		    "A local part that begins with \"-\" is never taken.");
@@ -169,4 +171,12 @@ policy_say(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 		    "\"outage\").");
 	}
 	return 0;
+}
+
+int
+policy_say(const struct policy_verdict *v, const char *mailbox, struct buf *out)
+{
+	int rc = v->asked_backup ? policy_backup_say(v, out) : 0;
+
+	return rc != 0 ? rc : say_rule(v, mailbox, out);
 }

@@ -559,6 +559,8 @@ smtpd_bound(struct smtpd *m, unsigned n)
 	m->bound = n;
 }
 
+static const struct policy_asker nobody;
+
 void
 smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
     struct buf *rule)
@@ -571,7 +573,7 @@ smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
 		strlcpy(dst, "553 5.1.3 that is no mail address", size);
 		return;
 	}
-	policy_rcpt(m->policy, &m->ops, false, &path, &v);
+	policy_rcpt(m->policy, &m->ops, &nobody, &path, &v);
 	(void)policy_say(&v, path.mailbox, rule); /* or none */
 	strlcpy(dst, v.code == 250 ? "250 2.1.5 Ok" : v.reply, size);
 	dst[strcspn(dst, "\r\n")] = '\0';
@@ -586,7 +588,7 @@ smtpd_rcpt_check(struct smtpd *m, const char *mailbox)
 	if (m->policy == NULL ||
 	    smtp_mailbox_parse(mailbox, strlen(mailbox), &path) < 0)
 		return SMTPD_RCPT_NO_DOMAIN;
-	policy_rcpt(m->policy, NULL, false, &path, &v);
+	policy_rcpt(m->policy, NULL, &nobody, &path, &v);
 	return v.rcpt;
 }
 

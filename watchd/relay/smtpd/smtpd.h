@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "net/conn.h"
 #include "net/renewal.h"
+#include "relay/mxbackup/mx_backup.h"
 #include "relay/queue/queue.h"
 #include "relay/smtpd/recipients.h"
 #include "status/snapshot.h"
@@ -41,6 +42,12 @@ struct smtpd_ops {
 	 * primary may be asked. NULL: it is not. */
 	void (*check)(void *arg, const char *domain, const char *mailbox,
 	    uint64_t client);
+	/* mx_backup, asked about a domain without a section: by a client, or (NULL)
+	 * by somebody who only wants to know. False: it is off. NULL: so it is. */
+	bool (*backup)(void *arg, const char *domain, const uint64_t *client,
+	    struct mx_backup_view *);
+	/* A recipient of such a domain was accepted. */
+	void (*backup_accepted)(void *arg, const char *domain);
 	/* Is that the address of a primary? NULL: nobody knows. */
 	bool (*is_primary)(void *arg, const struct net_addr *);
 	void *arg;

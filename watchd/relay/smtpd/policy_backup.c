@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC
+ * policy_backup: admission of a domain without a section, by what mx_backup knows of
+ * it (relay/mxbackup). Nobody waits for the DNS: who comes before it has answered
+ * is told to come again. Which recipients there are is learned (policy_learned.c),
+ * and never is one taken or refused for good of whom nothing is known. Called by
+ * policy.c and cmd_mail.c. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "relay/smtpd/policy.h"
+
+static void
+deny(struct policy_verdict *v)
+{
+	policy_refuse(v, SMTPD_RCPT_NO_DOMAIN, 554, SMTPD_REASON_RELAY_DENIED,
+	    "5.7.1", "relay access denied");
+}
+
+static void
+put_off(struct policy_verdict *v)
+{
+	const char *text;
+
+	switch (v->backup.result) {
+	case MX_BACKUP_DNS:
+		text = "the DNS does not answer for this domain, try again "
+		       "later";
+		break;
+	case MX_BACKUP_FULL:
+		text = "no room for mail of this domain, try again later";
+		break;
+	default:
+		text = "this domain is being looked up, try again later";
+	}
+	policy_refuse(v, SMTPD_RCPT_UNAVAILABLE, 450, SMTPD_REASON_OTHER,
+	    "4.7.1", text);
+}
+
+bool
+policy_backup(const struct policy *p, const struct smtpd_ops *ops,
+    const struct policy_asker *asker, const struct smtp_path *path,
+    struct policy_verdict *v)
+{
+	const struct config *conf = p->conf;
+
+	/* Of a reload the session sees nothing: it goes by its own settings. */
+	if (path->literal || path->domain[0] == '\0' || ops == NULL ||
+	    ops->backup == NULL || conf->mx_backup.networks.n == 0 ||
+	    !ops->backup(ops->arg, path->domain, asker->client, &v->backup)) {
+		deny(v);
+		return false;
+	}
+	v->asked_backup = true;
+	v->rule = RULE_NOT_BACKUP;
+	switch (v->backup.answer) {
+	case MX_BACKUP_NO:
+		deny(v);
+		return false;
+	case MX_BACKUP_LATER:
+		put_off(v);
+		return false;
+	case MX_BACKUP_YES:
+		break;
+	}
+	v->taken_in = conf->mx_backup.domain;
+	v->taken_in.name = path->domain;
+	v->domain = &v->taken_in;
+	return true;
+}
+
+enum mx_backup_result
+policy_backup_result(const struct policy_verdict *v)
+{
+	if (v->backup.answer != MX_BACKUP_YES)
+		return v->backup.result;
+	if (v->code == 250)
+		return MX_BACKUP_ACCEPTED;
+	return v->reason == SMTPD_REASON_UNKNOWN_RECIPIENT ?
+	    MX_BACKUP_UNKNOWN_RECIPIENT :
+	    MX_BACKUP_OTHER;
+}
+
+int
+policy_backup_say(const struct policy_verdict *v, struct buf *out)
+{
+	const struct mx_backup_view *b = &v->backup;
+	int64_t age = clock_wall_ms() - b->looked_ms;
+	char at[32];
+	int rc;
+
+	text_duration_fmt(age > 0 ? age / 1000 * 1000 : 0, at, sizeof(at));
+	if (b->result == MX_BACKUP_ASKED || b->result == MX_BACKUP_BUSY)
+		return buf_addf(out,
+		    "The configuration has no section for that domain, and "
+		    "mx_backup knows nothing of it yet: the DNS is being "
+		    "asked; ask again.");
+	rc = buf_addf(out,
+	    "The configuration has no section for that domain; mx_backup %s",
+	    b->answer == MX_BACKUP_YES	     ? "has taken it in" :
+		b->is_entry		     ? "took it in, and takes no mail" :
+		b->answer == MX_BACKUP_LATER ? "cannot tell yet" :
+					       "does not take it");
+	if (rc == 0 && b->evidence[0] != '\0')
+		rc = buf_addf(out, ": %s (looked up %s ago)", b->evidence, at);
+	else if (rc == 0 && b->looked_ms > 0)
+		rc = buf_addf(out, ", as the DNS said %s ago", at);
+	if (rc == 0 && b->result == MX_BACKUP_FULL && b->is_entry)
+		rc = buf_addf(out,
+		    "; mx_backup { recipients_max } recipients are queued for "
+		    "it");
+	return rc != 0 ? rc : buf_addf(out, ". ");
+}
