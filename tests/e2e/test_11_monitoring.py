@@ -45,6 +45,8 @@ smtpd_recipients_accepted_total|counter|domain
 smtpd_accepted_bytes_total|counter|domain
 smtpd_recipients_rejected_total|counter|code,reason
 smtpd_messages_rejected_total|counter|code,reason
+mx_backup_decisions_total|counter|result
+mx_backup_domains|gauge|
 smtpd_message_size_bytes|histogram|
 recipients_list_entries|gauge|domain
 recipients_list_age_seconds|gauge|domain
