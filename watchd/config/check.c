@@ -138,6 +138,22 @@ is_self(const struct config *c, const char *host, uint16_t port)
 	return self_listed(c, host, numeric ? &addr : NULL);
 }
 
+/* What the DNS would be asked about is looked at when it was (net/pin.h). */
+static void
+check_pin(const struct check_subject *s, const char *host, uint16_t port)
+{
+	const struct conf_pos *at = where(s, OPT_DOMAIN_primary);
+	char q[CONF_QUOTE_MAX];
+	struct net_addr a;
+
+	if (addr_parse(&a, host, port, ':') == 0 &&
+	    !pin_allows(s->d->pin, &a, self_listed(s->l->c, host, &a)))
+		conf_err(s->l, *at, "%sprimary %s is %s", s->label,
+		    conf_quote(host, q),
+		    addr_is_loopback(&a) ? "the loopback" :
+					   pin_barred(s->d->pin));
+}
+
 static void
 check_primary(const struct check_subject *s)
 {
@@ -148,13 +164,17 @@ check_primary(const struct check_subject *s)
 
 	if (at->line == 0 || at->wrong)
 		return;
-	for (i = 0; i < s->d->primary.n; i++)
-		if (addr_split_host(s->d->primary.s[i], host, &port, 25) == 0 &&
-		    is_self(s->l->c, host, port))
+	for (i = 0; i < s->d->primary.n; i++) {
+		if (addr_split_host(s->d->primary.s[i], host, &port, 25) != 0)
+			continue;
+		if (is_self(s->l->c, host, port))
 			conf_err(s->l, *at,
 			    "%sprimary %s is this server;"
 			    " name the server that the mail is for",
 			    s->label, conf_quote(s->d->primary.s[i], q));
+		else
+			check_pin(s, host, port);
+	}
 }
 
 static void
@@ -264,33 +284,30 @@ check_learning(const struct check_subject *s)
 }
 
 static void
-check_source(const struct check_subject *s, struct conf_pos at)
+check_source(struct conf_loader *l, struct conf_pos at, const char *label,
+    const char *spec)
 {
-	const char *spec = s->d->recipients;
 	struct mx_errbuf why = { "" };
 	char q[CONF_QUOTE_MAX];
 	struct strlist argv;
 
 	if (spec_check(spec, &why) < 0) {
 		/* Not shown: it may hold a secret. */
-		conf_err(s->l, at, "%srecipients: the source %s", s->label,
-		    why.text);
+		conf_err(l, at, "%s: the source %s", label, why.text);
 		return;
 	}
 	if (spec_is_exec(spec)) {
 		argv = spec_argv(spec);
-		if (s->l->as != &conf_reads_nothing &&
+		if (l->as != &conf_reads_nothing &&
 		    access(argv.s[0], X_OK) != 0)
-			conf_err(s->l, at, "%srecipients: %s cannot be run: %s",
-			    s->label, conf_quote(argv.s[0], q),
-			    strerror(errno));
+			conf_err(l, at, "%s: %s cannot be run: %s", label,
+			    conf_quote(argv.s[0], q), strerror(errno));
 		spec_argv_fini(&argv);
 	}
 #ifndef HAVE_CURL
 	else
-		conf_err(s->l, at,
-		    "%srecipients: this build has no libcurl for https://",
-		    s->label);
+		conf_err(l, at, "%s: this build has no libcurl for https://",
+		    label);
 #endif
 }
 
@@ -298,14 +315,17 @@ static void
 check_recipients(const struct check_subject *s)
 {
 	const struct conf_pos *at = where(s, OPT_DOMAIN_recipients);
+	char label[sizeof(s->label) + 16];
 
 	check_file(s->l, *where(s, OPT_DOMAIN_recipients_token_file), s->label,
 	    OPT_DOMAIN_recipients_token_file, s->d->recipients_token_file);
 	if (s->d->recipients == NULL || !spec_is_source(s->d->recipients))
 		check_file(s->l, *at, s->label, OPT_DOMAIN_recipients,
 		    s->d->recipients);
-	else if (at->line != 0 && !at->wrong)
-		check_source(s, *at);
+	else if (at->line != 0 && !at->wrong) {
+		snprintf(label, sizeof(label), "%srecipients", s->label);
+		check_source(s->l, *at, label, s->d->recipients);
+	}
 }
 
 static void
@@ -319,17 +339,13 @@ check_domain(const struct check_subject *s)
 	check_recipients(s);
 }
 
-static void
-check_domains(struct conf_loader *l)
+void
+check_entries(struct conf_loader *l)
 {
-	struct check_subject s = { .l = l,
-		.d = &l->c->defaults,
-		.set = &l->set[OPT_DOMAIN_FIRST],
-		.label = "defaults: " };
+	struct check_subject s = { .l = l };
 	char q[CONF_QUOTE_MAX];
 	size_t i;
 
-	check_domain(&s);
 	for (i = 0; i < l->nentries; i++) {
 		s.d = &l->entry[i]->d;
 		s.set = l->entry[i]->set;
@@ -337,9 +353,43 @@ check_domains(struct conf_loader *l)
 		    "domain %s: ", conf_quote(s.d->name, q));
 		check_domain(&s);
 	}
-	if (l->nentries == 0 && l->c->mx_backup.networks.n == 0)
+}
+
+static void
+check_domains(struct conf_loader *l)
+{
+	struct check_subject s = { .l = l,
+		.d = &l->c->defaults,
+		.set = &l->set[OPT_DOMAIN_FIRST],
+		.label = "defaults: " };
+
+	check_domain(&s);
+	check_entries(l);
+	if (l->nentries == 0 && l->c->domains_from == NULL &&
+	    l->c->mx_backup.networks.n == 0)
 		conf_err(l, (struct conf_pos){ 0 },
 		    "there is no section domain; no mail would be accepted");
+}
+
+/* A folder is looked at when it is there; it may come later. */
+static void
+check_domains_from(struct conf_loader *l)
+{
+	const struct conf_pos *at = &l->set[OPT_TOP_domains_from];
+	const struct conf_pos *nets = &l->set[OPT_TOP_domains_from_networks];
+	const struct conf_pos *token = &l->set[OPT_TOP_domains_token_file];
+	const char *from = l->c->domains_from;
+
+	check_file(l, *token, "", OPT_TOP_domains_token_file,
+	    l->c->domains_token_file);
+	if (from == NULL || at->wrong)
+		return;
+	if (!nets->wrong && l->c->domains_from_networks.n == 0)
+		conf_err(l, *at,
+		    "domains_from is set without domains_from_networks;"
+		    " name the networks of the primaries");
+	if (spec_is_source(from))
+		check_source(l, *at, "domains_from", from);
 }
 
 /* Where dane is asked for first; false: nowhere. */
@@ -523,6 +573,7 @@ check_config(struct conf_loader *l)
 	check_web(l);
 	check_domains(l);
 	check_mx_backup(l);
+	check_domains_from(l);
 	check_resolver(l);
 	check_file(l, l->set[OPT_FETCH_ca_file], "fetch: ", OPT_FETCH_ca_file,
 	    c->fetch.ca_file);

@@ -11,29 +11,38 @@
 
 #include "base/mem.h"
 #include "config/backup_names.h"
+#include "config/elsewhere.h"
 #include "config/removed.h"
 #include "config_int.h"
 #include "pool.h"
 
 static void
-config_destroy(struct config *c)
+own_free(struct config *c)
 {
-	size_t i;
-
-	for (i = 0; i < OPT_COUNT; i++)
+	for (size_t i = 0; i < OPT_COUNT; i++)
 		if (!option_is_titled(&options[i]) &&
 		    !option_of_domain(&options[i]))
 			option_free(&options[i], c);
 	alerts_free(c);
+	for (i = 0; i < c->npins; i++)
+		pin_unref(&c->pins[i]);
+	mem_free(&c->pins);
+	pin_unref(&c->pin);
+	mem_free(&c->file);
+}
+
+static void
+config_destroy(struct config *c)
+{
 	config_unref(&c->removed);
 	backup_names_unref(&c->backups);
 	mem_free(&c->ended);
 	mem_free(&c->domain);
-	for (i = 0; i < c->npins; i++)
-		pin_unref(&c->pins[i]);
-	mem_free(&c->pins);
 	pool_destroy(&c->pool);
-	mem_free(&c->file);
+	if (c->local != NULL) /* all else is its */
+		config_unref(&c->local);
+	else
+		own_free(c);
 	mem_free(&c);
 }
 
@@ -115,8 +124,8 @@ compare_titles(const void *va, const void *vb)
 
 /* After sorting, what is there twice stands side by side, the first one of
  * the file in front. */
-static void
-find_twins(struct conf_loader *l)
+void
+loader_find_twins(struct conf_loader *l)
 {
 	const struct conf_entry *first = NULL, *e;
 	const struct conf_title *t, *u = NULL;
@@ -152,8 +161,8 @@ find_twins(struct conf_loader *l)
 	}
 }
 
-static void
-inherit(struct conf_loader *l)
+void
+loader_inherit(struct conf_loader *l)
 {
 	struct conf_entry *e;
 	size_t i, k;
@@ -225,7 +234,7 @@ make_mx_backup(struct config *c)
 }
 
 /* Hands the domains to the configuration and frees all else. */
-static void
+void
 loader_fini(struct conf_loader *l)
 {
 	struct config *c = l->c;
@@ -235,14 +244,11 @@ loader_fini(struct conf_loader *l)
 	c->ndomains = l->nentries;
 	for (i = 0; i < l->nentries; i++)
 		c->domain[i] = l->entry[i]->d;
-	for (i = 0; i < l->nentries; i += ENTRY_BLOCK)
-		mem_free(&l->block[i / ENTRY_BLOCK]);
+	for (i = 0; i < l->nblocks; i++)
+		mem_free(&l->block[i]);
 	mem_free(&l->block);
 	mem_free(&l->entry);
 	pool_seal(c->pool);
-	make_pins(c);
-	make_mx_backup(c);
-	titles_take(l);
 	for (i = 0; i < l->nfiles; i++)
 		mem_free(&l->file[i]);
 	mem_free(&l->file);
@@ -274,7 +280,9 @@ load(const char *name, const char *text, size_t len, bool whole,
     const struct conf_reader *as, struct conf_errors *errs)
 {
 	bool fits = !whole || len <= CONF_FILE_MAX;
-	struct conf_loader l = { .errs = errs, .as = as };
+	struct conf_loader l = { .errs = errs,
+		.as = as,
+		.rules = whole ? RULES_FILE : RULES_KEPT };
 	struct config *c;
 
 	memset(errs, 0, sizeof(*errs));
@@ -288,13 +296,18 @@ load(const char *name, const char *text, size_t len, bool whole,
 		    CONF_FILE_MAX >> 20);
 	/* A file that cannot be read lacks nothing else. */
 	if (l.nfiles > 1 || errs->n == 0 || errs->e[0].line != 0) {
-		find_twins(&l);
-		inherit(&l);
+		loader_find_twins(&l);
+		loader_inherit(&l);
 		if (whole)
 			check_as(&l);
 	}
 	conf_errors_sort(&l);
+	titles_take(&l);
 	loader_fini(&l);
+	make_pins(c);
+	make_mx_backup(c);
+	if (whole)
+		elsewhere_pin(c);
 	if (errs->nfatal > 0)
 		config_unref(&c);
 	return c;
@@ -365,7 +378,7 @@ config_static_changes(const struct config *old, const struct config *new,
 	dst[0] = '\0';
 	for (i = 0; i < OPT_COUNT; i++) {
 		o = &options[i];
-		if (!o->restart || option_equal(o, old, new))
+		if (o->cls != CLASS_RESTART || option_equal(o, old, new))
 			continue;
 		section = sections[o->section].name;
 		rc = snprintf(dst + n, size - n, "%s%s%s%s", n > 0 ? ", " : "",

@@ -157,6 +157,7 @@ struct conf_domain {
 	struct conf_probe probe;
 	struct conf_deliver deliver;
 	struct conf_retry retry;
+	bool elsewhere; /* it came from domains_from */
 	/* No option: where the addresses of its primaries may lie; NULL:
 	 * anywhere. Its configuration's. */
 	struct pin *pin;
@@ -285,6 +286,10 @@ struct config {
 	enum conf_log log;
 	char *log_file;
 	int64_t drain_ms; /* how long TERM waits for sessions */
+	char *domains_from; /* a folder, or base/source_spec.h; NULL */
+	struct strlist domains_from_networks;
+	char *domains_token_file; /* NULL: none */
+	uint32_t domains_shrink; /* percent lost at once that is refused */
 	struct conf_smtpd smtpd;
 	struct conf_queue queue;
 	struct conf_dsn dsn;
@@ -298,6 +303,8 @@ struct config {
 	struct conf_domain *domain; /* sorted by name */
 	size_t ndomains;
 	struct config *removed; /* private: removed.h */
+	struct config *local; /* private: elsewhere.h */
+	struct pin *pin; /* private: of the domains from elsewhere */
 	unsigned char *ended;
 	struct backup_names *backups; /* private: backup_names.h; or NULL */
 	struct conf_receiver *receiver; /* sorted by name */

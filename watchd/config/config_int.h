@@ -99,6 +99,13 @@ enum option_id {
 #define OPT_DOMAIN_LAST	 OPT_DOMAIN_VAULT_keep
 #define OPT_DOMAIN_COUNT (OPT_DOMAIN_LAST - OPT_DOMAIN_FIRST + 1)
 
+enum option_class {
+	CLASS_RELOAD,
+	CLASS_RESTART, /* a running daemon cannot change it */
+	CLASS_REMOTE, /* a reload; a domain from elsewhere may have it, too */
+	CLASS_KEPT, /* stands in texts of our own only (removed.h) */
+};
+
 struct option {
 	enum conf_section section;
 	const char *name;
@@ -106,7 +113,7 @@ struct option {
 	size_t offset; /* in struct config or conf_domain */
 	const char *value; /* the default; NULL: none */
 	const char *example; /* for the sample file; NULL: the default */
-	bool restart;
+	enum option_class cls;
 	int64_t min, max;
 	const char *words;
 	const char *help;
@@ -143,9 +150,16 @@ struct conf_title {
 	struct conf_alert *alert; /* which belongs to the configuration */
 };
 
+enum conf_rules { /* of the text */
+	RULES_FILE, /* a configuration */
+	RULES_KEPT, /* domains, as we have written them */
+	RULES_ELSEWHERE, /* domains, with options of CLASS_REMOTE */
+};
+
 struct conf_loader {
 	struct config *c;
 	const struct conf_reader *as; /* who reads the files; NULL: we do */
+	enum conf_rules rules;
 	struct conf_errors *errs;
 	struct conf_pos *errat; /* of each error, to sort them by */
 	size_t nwarnings;
@@ -157,6 +171,7 @@ struct conf_loader {
 	struct conf_entry **entry; /* sorted by find_twins() */
 	size_t nentries, entry_size;
 	struct conf_entry **block; /* they lie in, ENTRY_BLOCK in each */
+	size_t nblocks;
 	struct conf_title *title;
 	size_t ntitles, title_size;
 };
@@ -201,10 +216,45 @@ void lex_next(struct lexer *, struct token *);
 struct config *
 config_parse_domains(const char *text, size_t len, struct conf_errors *);
 
+/* Whether the text that is read may set it. */
+static inline bool
+option_is_allowed(const struct conf_loader *l, const struct option *o)
+{
+	return l->rules == RULES_KEPT ||
+	    (l->rules == RULES_FILE ? o->cls != CLASS_KEPT :
+				      o->cls == CLASS_REMOTE);
+}
+
+/* config.c: the steps of reading, for elsewhere.c. */
+void loader_find_twins(struct conf_loader *);
+void loader_inherit(struct conf_loader *);
+/* Frees all but the domains, which are the configuration's from here on. */
+void loader_fini(struct conf_loader *);
+
+/* parse.c: one more domain; NULL when there are too many. `title` is its name as
+ * it stands there, or NULL: it is not known yet (entry_name()). */
+struct conf_entry *
+entry_add(struct conf_loader *, struct conf_pos, const char *title);
+void entry_name(struct conf_loader *, struct conf_entry *, const char *title);
+
+/* parse_setting.c. A value for an option of a section that is read; `set` is where
+ * that option stood, if it did. */
+void setting_take(struct conf_loader *, const struct option *, void *base,
+    struct conf_pos *set, struct conf_pos at, const char *label,
+    const struct conf_value *); /* NULL: there is none, as was said */
+void value_add(struct conf_value *, const char *, size_t len);
+void value_fini(struct conf_value *);
+
+/* parse_json.c: the same as JSON (elsewhere.h). */
+void parse_json(struct conf_loader *, const char *name, const char *text,
+    size_t len);
+
 /* parse.c: a file or a text under a file's name, and what it includes. */
 void parse_file(struct conf_loader *, const char *path);
 void parse_text(struct conf_loader *, const char *name, const char *text,
     size_t len);
+
+unsigned loader_file(struct conf_loader *, const char *name);
 
 /* include.c. The chain of files that are open, innermost first. */
 struct conf_source {
@@ -256,6 +306,9 @@ void option_set_default(const struct option *, void *base);
 char *
 option_limit_text(const struct option *, int64_t v, char *dst, size_t size);
 
+/* elsewhere.c: makes the pin of the domains that will come from there. */
+void elsewhere_pin(struct config *);
+
 /* alert.c: the titled sections other than domain. */
 bool option_is_titled(const struct option *);
 void alerts_init(struct config *); /* the defaults of the table */
@@ -266,6 +319,7 @@ void alerts_free(struct config *);
 
 /* check.c: what takes more than one option to see. */
 void check_config(struct conf_loader *);
+void check_entries(struct conf_loader *); /* of each domain */
 /* That a file can be read, by us as we are, and a secret is one (base/file.h). */
 void check_file(struct conf_loader *, struct conf_pos, const char *label,
     enum option_id, const char *path);

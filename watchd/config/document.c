@@ -9,7 +9,8 @@
 
 #include "config_int.h"
 
-#define WIDTH 78
+#define WIDTH	    78
+#define REMOTE_TEXT "A domain from elsewhere may have it."
 
 /* `text` in lines that begin with `prefix`; sentences: each on a new line,
  * as mdoc wants it. */
@@ -41,6 +42,12 @@ write_text(FILE *f, const char *prefix, const char *text, bool sentences)
 		ended = word[n - 1] == '.';
 	}
 	fputc('\n', f);
+}
+
+static bool
+is_shown(const struct option *o)
+{
+	return o->cls != CLASS_KEPT;
 }
 
 static bool
@@ -82,6 +89,8 @@ sample_option(FILE *f, const struct option *o, const char *indent,
 
 	snprintf(prefix, sizeof(prefix), "%s# ", indent);
 	write_text(f, prefix, o->help, false);
+	if (o->cls == CLASS_REMOTE)
+		write_text(f, prefix, REMOTE_TEXT, false);
 	/* Without a name of its own most systems refuse to start. */
 	fprintf(f, "%s%s%s = ", indent,
 	    o == &options[OPT_TOP_hostname] ? "" : mark, o->name);
@@ -112,7 +121,7 @@ sample_section(FILE *f, enum conf_section section, const char *indent)
 		s->titled	     ? "\"name\" " :
 				       "");
 	for (i = 0; i < OPT_COUNT; i++)
-		if (options[i].section == section)
+		if (options[i].section == section && is_shown(&options[i]))
 			sample_option(f, &options[i], inner, "# ");
 	for (i = 1; i < SEC_COUNT; i++)
 		if (sections[i].parent == section)
@@ -222,8 +231,10 @@ mdoc_option(FILE *f, const struct option *o)
 	mdoc_argument(f, o);
 	write_text(f, "", o->help, true);
 	mdoc_range(f, o);
-	if (o->restart)
+	if (o->cls == CLASS_RESTART)
 		fputs("A change needs a restart.\n", f);
+	if (o->cls == CLASS_REMOTE)
+		fputs(REMOTE_TEXT "\n", f);
 	if (o->value == NULL || *o->value == '\0')
 		return;
 	if (o->example != NULL)
@@ -259,7 +270,7 @@ mdoc_section(FILE *f, enum conf_section section)
 		    f);
 	fputs(".Bl -tag -width Ds\n", f);
 	for (i = 0; i < OPT_COUNT; i++)
-		if (options[i].section == section)
+		if (options[i].section == section && is_shown(&options[i]))
 			mdoc_option(f, &options[i]);
 	fputs(".El\n", f);
 }

@@ -12,12 +12,15 @@ libmx_config_a_SOURCES = \
 	watchd/config/diff.c watchd/config/diff.h \
 	watchd/config/dnsbl_site.c watchd/config/dnsbl_site.h \
 	watchd/config/document.c \
+	watchd/config/domain_texts.c watchd/config/domain_texts.h \
+	watchd/config/elsewhere.c watchd/config/elsewhere.h \
 	watchd/config/errors.c \
 	watchd/config/include.c \
 	watchd/config/lex.c \
 	watchd/config/options.c watchd/config/options.def \
 	watchd/config/pool.c watchd/config/pool.h \
 	watchd/config/parse.c watchd/config/parse_int.h \
+	watchd/config/parse_json.c \
 	watchd/config/parse_setting.c \
 	watchd/config/removed.c watchd/config/removed.h \
 	watchd/config/value.c watchd/config/value_int.h \
@@ -39,6 +42,10 @@ check_PROGRAMS += tests/unit/test_config
 TESTS += tests/unit/test_config
 tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_wrong.h
 tests_unit_test_config_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_elsewhere
+TESTS += tests/unit/test_elsewhere
+tests_unit_test_elsewhere_SOURCES = tests/unit/test_elsewhere.c
+tests_unit_test_elsewhere_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/config
@@ -47,3 +54,10 @@ TESTS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/fuzz/replay.c
 tests_fuzz_fuzz_config_LDADD = $(CONFIG_L) $(NET_L)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+EXTRA_DIST += tests/fuzz/corpus/elsewhere
+check_PROGRAMS += tests/fuzz/fuzz_elsewhere
+TESTS += tests/fuzz/fuzz_elsewhere
+tests_fuzz_fuzz_elsewhere_SOURCES = tests/fuzz/fuzz_elsewhere.c tests/fuzz/replay.c
+tests_fuzz_fuzz_elsewhere_LDADD = $(CONFIG_L) $(NET_L)
+tests_fuzz_fuzz_elsewhere_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -18,11 +18,9 @@
 #define MB(n)	(KB(n) << 10)
 #define GB(n)	(MB(n) << 10)
 #define TB(n)	(GB(n) << 10)
-#define RELOAD	false
-#define RESTART true
 
 const struct option options[OPT_COUNT] = {
-#define OPTION(sec, nm, ty, base, field, def, ex, cls, lo, hi, wd, hp)         \
+#define OPTION(sec, nm, ty, base, field, def, ex, kind, lo, hi, wd, hp)        \
 	[OPT_##sec##_##nm] = {                                                 \
 		.section = SEC_##sec,                                          \
 		.name = #nm,                                                   \
@@ -30,7 +28,7 @@ const struct option options[OPT_COUNT] = {
 		.offset = offsetof(struct base, field),                        \
 		.value = def,                                                  \
 		.example = ex,                                                 \
-		.restart = cls,                                                \
+		.cls = CLASS_##kind,                                           \
 		.min = lo,                                                     \
 		.max = hi,                                                     \
 		.words = wd,                                                   \
@@ -115,7 +113,8 @@ option_elsewhere(const char *name)
 	/* From domain on: most options are there, and most mistakes. */
 	for (i = 0; i < OPT_COUNT; i++) {
 		k = (i + OPT_DOMAIN_FIRST) % OPT_COUNT;
-		if (strcmp(options[k].name, name) == 0)
+		if (options[k].cls != CLASS_KEPT &&
+		    strcmp(options[k].name, name) == 0)
 			return &options[k];
 	}
 	return NULL;
@@ -187,7 +186,8 @@ option_nearest(enum conf_section section, const char *name)
 	size_t i;
 
 	for (i = 0; i < OPT_COUNT; i++)
-		if (options[i].section == section)
+		if (options[i].section == section &&
+		    options[i].cls != CLASS_KEPT)
 			consider(options[i].name, name, &best, &nearest);
 	return nearest;
 }
@@ -423,7 +423,7 @@ option_equal(const struct option *o, const void *a, const void *b)
 	const struct listenlist *la = fa, *lb = fb;
 	size_t i, n = plain_size(o);
 
-	MX_ASSERT(o->restart);
+	MX_ASSERT(o->cls == CLASS_RESTART);
 	if (n > 0)
 		return memcmp(fa, fb, n) == 0;
 	if (o->type != TYPE_LISTEN)

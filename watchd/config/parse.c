@@ -92,7 +92,7 @@ parse_nested(struct parser *p, const struct scope *up, const char *name,
 }
 
 static struct conf_entry *
-entry_add(struct conf_loader *l)
+entry_place(struct conf_loader *l)
 {
 	size_t at = l->nentries % ENTRY_BLOCK,
 	       block = l->nentries / ENTRY_BLOCK;
@@ -104,37 +104,60 @@ entry_add(struct conf_loader *l)
 	if (at == 0) {
 		l->block = mem_grow(l->block, block + 1, sizeof(*l->block));
 		l->block[block] = mem_array(ENTRY_BLOCK, sizeof(**l->block));
+		l->nblocks++;
 	}
 	return l->entry[l->nentries++] = &l->block[block][at];
+}
+
+void
+entry_name(struct conf_loader *l, struct conf_entry *e, const char *title)
+{
+	char name[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
+
+	if (text_domain(title, strlen(title), name) != 0) {
+		conf_err(l, e->at, "domain %s: that is not a domain name",
+		    conf_quote(title, q));
+		name[0] = '\0';
+	}
+	e->d.name = pool_keep(l->c->pool, name, strlen(name) + 1);
+}
+
+struct conf_entry *
+entry_add(struct conf_loader *l, struct conf_pos at, const char *title)
+{
+	struct conf_entry *e;
+	char q[CONF_QUOTE_MAX];
+
+	if (l->nentries == CONF_DOMAINS_MAX) {
+		if (!l->domains_cut)
+			conf_err(l, at,
+			    "domain %s: there are more than %u domains",
+			    conf_quote(title != NULL ? title : "", q),
+			    CONF_DOMAINS_MAX);
+		l->domains_cut = true;
+		return NULL;
+	}
+	e = entry_place(l);
+	e->at = at;
+	e->d.name = "";
+	if (title != NULL)
+		entry_name(l, e, title);
+	return e;
 }
 
 static bool
 parse_domain(struct parser *p, const char *title, unsigned line)
 {
-	struct conf_loader *l = p->l;
-	char name[TEXT_DOMAIN_MAX];
-	struct conf_entry *e;
 	struct scope sc = { .section = SEC_DOMAIN, .line = p->t.line };
+	struct conf_entry *e = entry_add(p->l, parser_pos(p, line), title);
 	char q[CONF_QUOTE_MAX];
 
-	conf_quote(title, q);
-	if (l->nentries == CONF_DOMAINS_MAX) {
-		if (!l->domains_cut)
-			conf_err(l, parser_pos(p, line),
-			    "domain %s: there are more than %u domains", q,
-			    CONF_DOMAINS_MAX);
-		l->domains_cut = true;
+	if (e == NULL) {
 		skip_block(p);
 		return true;
 	}
-	e = entry_add(l);
-	e->at = parser_pos(p, line);
-	if (text_domain(title, strlen(title), name) != 0) {
-		conf_err(l, e->at, "domain %s: that is not a domain name", q);
-		name[0] = '\0';
-	}
-	e->d.name = pool_keep(l->c->pool, name, strlen(name) + 1);
-	snprintf(sc.label, sizeof(sc.label), "domain %s: ", q);
+	snprintf(sc.label, sizeof(sc.label),
+	    "domain %s: ", conf_quote(title, q));
 	sc.base = &e->d;
 	sc.set = e->set;
 	sc.set_first = OPT_DOMAIN_FIRST;
@@ -260,6 +283,15 @@ parse_section(struct parser *p, const struct scope *sc, const char *name,
 		skip_block(p);
 		return true;
 	}
+	if (p->l->rules == RULES_ELSEWHERE && sc->section == SEC_TOP &&
+	    (defaults || section != SEC_DOMAIN)) {
+		conf_err(p->l, parser_pos(p, line),
+		    "section %.40s may not come from elsewhere; only sections"
+		    " domain may",
+		    name);
+		skip_block(p);
+		return true;
+	}
 	if (titled && !wants)
 		conf_err(p->l, parser_pos(p, line),
 		    "%s%s takes no title; write it as"
@@ -277,8 +309,8 @@ parse_section(struct parser *p, const struct scope *sc, const char *name,
 static void parse_source(struct conf_loader *, const struct conf_source *,
     const char *text, size_t len);
 
-static unsigned
-file_add(struct conf_loader *l, const char *name)
+unsigned
+loader_file(struct conf_loader *l, const char *name)
 {
 	if (l->nfiles % 16 == 0)
 		l->file = mem_grow(l->file, l->nfiles + 16, sizeof(*l->file));
@@ -296,6 +328,11 @@ parse_include(struct parser *p, unsigned line)
 	char **list, *text;
 	size_t i, n, len;
 
+	if (l->rules != RULES_FILE) {
+		conf_err(l, at, "include may not come from elsewhere");
+		parser_advance(p);
+		return;
+	}
 	list = source_list(l, p->source, p->t.text, at, &n);
 	parser_advance(p);
 	for (i = 0; i < n; i++) {
@@ -304,7 +341,7 @@ parse_include(struct parser *p, unsigned line)
 		if (l->nfiles > CONF_FILES_MAX ||
 		    !source_open(l, &s, list[i], at, &text, &len))
 			continue;
-		s.file = file_add(l, list[i]);
+		s.file = loader_file(l, list[i]);
 		parse_source(l, &s, text, len);
 		mem_free(&text);
 	}
@@ -442,7 +479,7 @@ void
 parse_text(struct conf_loader *l, const char *name, const char *text,
     size_t len)
 {
-	struct conf_source s = { .file = file_add(l, name) };
+	struct conf_source s = { .file = loader_file(l, name) };
 
 	parse_source(l, &s, text, len);
 }
@@ -450,7 +487,7 @@ parse_text(struct conf_loader *l, const char *name, const char *text,
 void
 parse_file(struct conf_loader *l, const char *path)
 {
-	struct conf_source s = { .file = file_add(l, path) };
+	struct conf_source s = { .file = loader_file(l, path) };
 	char *text;
 	size_t len;
 

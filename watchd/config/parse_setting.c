@@ -7,15 +7,15 @@
 #include "base/mem.h"
 #include "parse_int.h"
 
-static void
-value_add(struct conf_value *v, const struct token *t)
+void
+value_add(struct conf_value *v, const char *text, size_t len)
 {
 	if (v->n % 16 == 0)
 		v->item = mem_grow(v->item, v->n + 16, sizeof(*v->item));
-	v->item[v->n++] = mem_strndup(t->text, t->len);
+	v->item[v->n++] = mem_strndup(text, len);
 }
 
-static void
+void
 value_fini(struct conf_value *v)
 {
 	size_t i;
@@ -89,7 +89,7 @@ parse_list(struct parser *p, const struct scope *sc, const char *name,
 			    name, CONF_LIST_MAX);
 			ok = false;
 		} else {
-			value_add(v, &p->t);
+			value_add(v, p->t.text, p->t.len);
 			comma = false;
 		}
 	}
@@ -108,7 +108,7 @@ parse_value(struct parser *p, const struct scope *sc, const char *name,
 			break;
 		/* FALLTHROUGH */
 	case TOKEN_STRING:
-		value_add(v, &p->t);
+		value_add(v, p->t.text, p->t.len);
 		parser_advance(p);
 		return true;
 	case TOKEN_OPEN:
@@ -159,39 +159,53 @@ unknown_option(struct parser *p, const struct scope *sc, const char *name,
 }
 
 void
+setting_take(struct conf_loader *l, const struct option *o, void *base,
+    struct conf_pos *set, struct conf_pos at, const char *label,
+    const struct conf_value *v)
+{
+	char why[CONF_TEXT_MAX / 2];
+
+	if (!option_is_allowed(l, o)) {
+		conf_err(l, at, "%s%s may not come from elsewhere", label,
+		    o->name);
+		return;
+	}
+	if (set->line != 0) {
+		conf_err(l, at, "%s%s is set twice (first at %s:%u)", label,
+		    o->name, l->file[set->file], set->line);
+		return;
+	}
+	*set = at;
+	set->wrong = v == NULL;
+	if (v == NULL)
+		return;
+	if (option_set(o, base, v, why, sizeof(why)) != 0) {
+		conf_err(l, at, "%s%s %s", label, o->name, why);
+		set->wrong = true;
+	} else if (option_of_domain(o)) {
+		option_share(o, base, l->c->pool);
+	}
+}
+
+void
 parse_setting(struct parser *p, const struct scope *sc, const char *name,
     unsigned line)
 {
 	const struct option *o = option_find(sc->section, name);
 	struct conf_value v = { false, 0, NULL };
-	char why[CONF_TEXT_MAX / 2];
-	struct conf_pos *set;
 	bool ok;
 
+	if (o != NULL && o->cls == CLASS_KEPT && !option_is_allowed(p->l, o))
+		o = NULL;
 	if (o == NULL)
 		unknown_option(p, sc, name, line);
 	parser_advance(p);
 	ok = parse_value(p, sc, o != NULL ? name : "this option", line, &v);
 	if (!ok)
 		parser_recover(p);
-	if (o == NULL)
-		goto out;
-	set = &sc->set[(size_t)(o - options) - sc->set_first];
-	if (set->line != 0) {
-		conf_err(p->l, parser_pos(p, line),
-		    "%s%s is set twice (first at %s:%u)", sc->label, name,
-		    p->l->file[set->file], set->line);
-		goto out;
-	}
-	*set = parser_pos(p, line);
-	if (ok && option_set(o, sc->base, &v, why, sizeof(why)) != 0) {
-		conf_err(p->l, parser_pos(p, line), "%s%s %s", sc->label, name,
-		    why);
-		ok = false;
-	}
-	if (ok && option_of_domain(o))
-		option_share(o, sc->base, p->l->c->pool);
-	set->wrong = !ok;
-out:
+	if (o != NULL)
+		setting_take(p->l, o, sc->base,
+		    &sc->set[(size_t)(o - options) - sc->set_first],
+		    parser_pos(p, line), sc->label, ok ? &v : NULL);
 	value_fini(&v);
 }

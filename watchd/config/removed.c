@@ -215,6 +215,9 @@ removed_attach(struct config *c, const char *text, size_t len,
 	drop_known(kept, c);
 	config_unref(&c->removed);
 	mem_free(&c->ended);
+	for (size_t i = 0; i < kept->ndomains; i++)
+		if (kept->domain[i].elsewhere)
+			kept->domain[i].pin = c->pin;
 	c->removed = kept;
 	c->ended = mem_array(kept->ndomains + 1, sizeof(*c->ended));
 	return 0;
