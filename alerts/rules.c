@@ -571,6 +571,23 @@ rule_recipients_stale(const struct view *x, struct rule_value *v)
 	    x->d->list_trouble[0] != '\0' ? ": " : "", x->d->list_trouble);
 }
 
+/* New customers get no mail backed up, and those who left still do. */
+static void
+rule_domains_stale(const struct view *x, struct rule_value *v)
+{
+	const struct snap_source *src = &x->s->source;
+	char t[32];
+
+	v->safe = src->name[0] == '\0';
+	v->since_ms = src->confirmed_ms;
+	v->value = (double)since_ms(v->since_ms, x->now);
+	say(v,
+	    "%.120s has not confirmed its %" PRIu64 " domains for %s%s%.120s",
+	    src->name, src->domains,
+	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
+	    src->trouble[0] != '\0' ? ": " : "", src->trouble);
+}
+
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,
     struct rule_value *) = {
 #define ALERT(name, ...) [ALERT_##name] = rule_##name,

@@ -5,6 +5,8 @@ mxwatchd_SOURCES = \
 	watchd/daemon/backups.c watchd/daemon/backups.h \
 	watchd/daemon/daemon.c watchd/daemon/daemon.h watchd/daemon/daemon_int.h \
 	watchd/daemon/domains.c watchd/daemon/domains.h \
+	watchd/daemon/domains_from.c watchd/daemon/domains_from.h \
+	watchd/daemon/domains_look.c watchd/daemon/domains_look.h \
 	watchd/daemon/events.c \
 	watchd/main.c \
 	watchd/daemon/preflight.c watchd/daemon/preflight.h \

@@ -93,6 +93,9 @@ agentx_connected|gauge|
 agentx_requests_total|counter|
 agentx_notifications_dropped_total|counter|
 agentx_snapshots_dropped_total|counter|
+domains_source_domains|gauge|
+domains_source_age_seconds|gauge|
+domains_source_failing|gauge|
 config_last_reload_successful|gauge|
 smtpd_certificate_refused|gauge|
 web_files_refused|gauge|

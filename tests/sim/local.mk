@@ -18,6 +18,8 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/apply.c watchd/daemon/backups.c \
 	watchd/daemon/daemon.c \
 	watchd/daemon/domains.c \
+	watchd/daemon/domains_from.c \
+	watchd/daemon/domains_look.c \
 	watchd/daemon/events.c \
 	watchd/daemon/learned.c \
 	watchd/daemon/reload.c \

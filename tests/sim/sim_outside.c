@@ -3,6 +3,7 @@
 #include "tests/sim/sim_outside.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -406,6 +407,48 @@ source_set_counts(const struct source_set *set)
 {
 	(void)set;
 	return (struct source_counts){ 0 };
+}
+
+/* No configuration here has a source. */
+struct source *
+source_begin(struct source_set *set, const char *spec, const char *path,
+    const char *token_file, void (*told)(void *arg), void *arg)
+{
+	(void)set;
+	(void)spec;
+	(void)path;
+	(void)token_file;
+	(void)told;
+	(void)arg;
+	abort();
+}
+
+void
+source_end(struct source **sp)
+{
+	(void)sp;
+}
+
+void
+source_ask(struct source *s, const char *token_file)
+{
+	(void)s;
+	(void)token_file;
+	abort();
+}
+
+const struct source_state *
+source_state(const struct source *s)
+{
+	(void)s;
+	abort();
+}
+
+struct smtpd_setup *
+smtpd_setup_domains(struct config *conf)
+{
+	(void)conf;
+	abort();
 }
 
 bool

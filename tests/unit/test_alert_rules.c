@@ -714,6 +714,8 @@ stale_stuck_cert_self(void **st)
 	world_init(&w, "alert \"cert_expiry\" { enabled = yes }\n");
 	w.p->cert_not_after = (w.now + 10 * DAY) / 1000;
 	w.s->reload_ok = false;
+	w.s->source.name[0] = '/';
+	w.s->source.confirmed_ms = w.now - 25 * HR;
 	w.s->clock_doubted = true;
 	w.s->clock_doubt_ms = HR;
 	w.d->deferred = 1;
@@ -723,6 +725,7 @@ stale_stuck_cert_self(void **st)
 	pass(&w, 6 * MIN);
 	is(&w, cert_expiry, "warning");
 	is(&w, config_reload_failed, "warning");
+	is(&w, domains_stale, "warning");
 	is(&w, clock_leapt, "critical");
 	is(&w, delivery_stuck, "warning");
 	is(&w, notifier_failing, "critical");
@@ -732,6 +735,7 @@ stale_stuck_cert_self(void **st)
 	ledger_step(&w.l, w.rules, w.conf, w.s, &w.self, w.now);
 	is(&w, probe_stale, "warning");
 	w.s->reload_ok = true;
+	w.s->source.confirmed_ms = w.now;
 	w.s->clock_doubted = false;
 	w.d->on_hold = true;
 	w.self.failing_since_ms = 0;
@@ -739,6 +743,7 @@ stale_stuck_cert_self(void **st)
 	pass(&w, 2 * MIN);
 	is(&w, cert_expiry, "resolved");
 	is(&w, config_reload_failed, "resolved");
+	is(&w, domains_stale, "resolved");
 	is(&w, clock_leapt, "resolved");
 	is(&w, delivery_stuck, "resolved");
 	is(&w, notifier_failing, "resolved");

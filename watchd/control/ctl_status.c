@@ -138,6 +138,25 @@ lists(struct format *f, const cJSON *list)
 }
 
 static void
+domains_source(struct format *f, const cJSON *source)
+{
+	char t[32];
+
+	if (!cJSON_IsObject(source))
+		return;
+	fprintf(f->out, "domains from ");
+	format_cell(f->out, json_get_text(source, "source"), 0);
+	fprintf(f->out, ": %.0f, confirmed %s ago",
+	    json_get_num(source, "domains"),
+	    format_age(f, source, "confirmed", t, sizeof(t)));
+	if (json_get_text(source, "trouble")[0] != '\0') {
+		fprintf(f->out, "; FAILS: ");
+		format_cell(f->out, json_get_text(source, "trouble"), 0);
+	}
+	fprintf(f->out, "\n");
+}
+
+static void
 foot(struct format *f, const cJSON *o)
 {
 	const cJSON *spool = json_get(o, "spool");
@@ -181,6 +200,7 @@ foot(struct format *f, const cJSON *o)
 			json_get_int(clock, "believed_in_seconds") * 1000, t,
 			sizeof(t)));
 	fprintf(f->out, "\n");
+	domains_source(f, json_get(o, "domains_source"));
 	stress(f, json_get(o, "smtpd"));
 	lists(f, json_get(o, "dnsbls"));
 }

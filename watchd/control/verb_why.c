@@ -349,6 +349,11 @@ say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 	char doubt[32];
 
 	say_state(list, d, s->wall_ms);
+	if (d->elsewhere)
+		json_say(list, "It comes from %s (domains_from)%s%s.",
+		    s->source.name,
+		    s->source.trouble[0] != '\0' ? ", which fails: " : "",
+		    s->source.trouble);
 	for (unsigned i = 0; i < d->nprimaries; i++) {
 		p = &d->primary[i];
 		say_primary(list, p, s->wall_ms);

@@ -350,6 +350,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 		goto fail;
 	d->loop = loop_create();
 	d->helper = helper_create(d->loop);
+	domains_from_start(d);
 	d->stats = stats_create();
 	stats_mark(d->stats, loop_now(d->loop));
 	d->domains = domains_create(d);
@@ -362,6 +363,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	d->removed = removed_create(d);
 	removed_load(d->removed, d->conf);
 	create_relay(d);
+	domains_from_create(d);
 	if ((rc = create_outside(d, eb)) != 0)
 		goto fail;
 	/* as the user that we have become */
@@ -406,6 +408,7 @@ daemon_destroy(struct daemon **dp)
 	loop_timer_destroy(&d->drain_limit);
 	loop_task_destroy(&d->drain_check);
 	helper_destroy(&d->helper);
+	domains_from_destroy(d);
 	reload_destroy(d);
 	daemon_alerts_destroy(d);
 	http_destroy(&d->http);

@@ -8,6 +8,7 @@
 #include "alerts/alerts.h"
 #include "control/control.h"
 #include "daemon/daemon.h"
+#include "daemon/domains_from.h"
 #include "daemon/self.h"
 #include "exporters/http.h"
 #include "exporters/snmp/agentx_parent.h"
@@ -48,6 +49,7 @@ struct daemon {
 	struct removed *removed;
 	struct backup_names *backup_names; /* of all configurations */
 	struct mx_backup *mx_backup; /* daemon/backups.h */
+	struct domains_from *domains_from;
 	struct snapshot_box *box;
 	struct history *history;
 	struct http *http;
@@ -116,6 +118,10 @@ extern const struct control_ops daemon_control_ops;
  * stays as it is. What is under way was perhaps read before: then it is
  * another one that follows. */
 uint64_t daemon_reload(struct daemon *);
+/* Domains of the source, to be put into force without reading the file, or to be
+ * refused: domains_from_judged() says. What was offered before and not begun is
+ * forgotten; NULL: nothing else. */
+void reload_domains(struct daemon *, struct domain_texts *);
 /* 1: it is not through; 0; or negative, and the old configuration stays. The
  * findings, of that one or a later one, are lent until the loop goes on. */
 int daemon_reload_result(const struct daemon *, uint64_t number,

@@ -111,6 +111,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 		s->recent[i] = stats_recent(d->stats, ds, (enum stats_window)i);
 	s->removed = removed_is_kept(d->conf, name);
 	s->mx_backup = config_is_mx_backup(d->conf, name);
+	s->elsewhere = cd != NULL && cd->elsewhere;
 	s->state = HEALTH_UNKNOWN;
 	s->state_name = health_state_name(HEALTH_UNKNOWN);
 	s->lifetime =

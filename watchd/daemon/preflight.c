@@ -18,6 +18,8 @@
 #include "base/mem.h"
 #include "base/source_spec.h"
 #include "base/text.h"
+#include "config/elsewhere.h"
+#include "daemon/domains_from.h"
 #include "daemon/privileges.h"
 #include "exporters/http_auth.h"
 #include "exporters/http_tls.h"
@@ -208,6 +210,42 @@ check_recipients(const struct config *conf)
 	mem_free(&d);
 }
 
+/* What a start would go by. Wrong there is a warning: the daemon goes by what it
+ * has, or without those domains. */
+static void
+check_domains_from(struct config *c)
+{
+	char *path = domains_from_path(c), *name = spec_name(c->domains_from);
+	struct mx_errbuf eb = { "" };
+	struct domain_texts *texts = domain_texts_load(path, &eb);
+	struct conf_errors errs = { 0 };
+	struct config *all = NULL;
+
+	if (texts != NULL)
+		all = elsewhere_join(c, texts, false, &errs);
+	for (size_t i = 0; i < errs.n; i++) {
+		warn_at(errs.e[i].file, errs.e[i].line);
+		fprintf(stderr, "%s\n", errs.e[i].text);
+	}
+	if (all != NULL)
+		printf("%s: %zu domains are in the last good copy\n", name,
+		    elsewhere_count(all));
+	else
+		fprintf(stderr,
+		    "%s: warning: %s; none of its domains gets "
+		    "mail until it has been read\n",
+		    name,
+		    eb.text[0] != '\0' ? eb.text :
+			texts != NULL  ? "the last good copy is refused" :
+					 "nothing is known of it yet");
+	fflush(stdout);
+	conf_errors_fini(&errs);
+	config_unref(&all);
+	domain_texts_unref(&texts);
+	mem_free(&path);
+	mem_free(&name);
+}
+
 static bool
 check_tls(const struct config *c)
 {
@@ -241,18 +279,20 @@ check_tls(const struct config *c)
 }
 
 static bool
-check_files(const struct config *c)
+check_files(struct config *c)
 {
 	struct mx_errbuf why = { "" };
 
 	if (privileges_drop(c, &why) != 0)
 		return fault(c, "user", why.text);
 	check_recipients(c);
+	if (c->domains_from != NULL)
+		check_domains_from(c);
 	return check_tls(c);
 }
 
 static bool
-check_files_as_user(const struct config *c)
+check_files_as_user(struct config *c)
 {
 	int status = 1;
 	pid_t pid;
@@ -268,7 +308,7 @@ check_files_as_user(const struct config *c)
 }
 
 bool
-preflight(const struct config *c)
+preflight(struct config *c)
 {
 	const struct passwd *pw = getpwnam(c->user);
 	bool running = daemon_runs(c), ok;

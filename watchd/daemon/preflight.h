@@ -8,6 +8,6 @@
 #include "config/config.h"
 
 /* False: a start would fail. Main thread, while there is no other. */
-bool preflight(const struct config *);
+bool preflight(struct config *);
 
 #endif

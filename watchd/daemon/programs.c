@@ -44,6 +44,9 @@ names(const struct config *c, const char *const *argv)
 {
 	if (c->snmp.present && strcmp(argv[0], c->snmp.program) == 0)
 		return true;
+	if (c->domains_from != NULL && spec_is_exec(c->domains_from) &&
+	    is_spec(c->domains_from, argv))
+		return true;
 	for (size_t i = 0; i < c->ndomains; i++)
 		if (c->domain[i].recipients != NULL &&
 		    spec_is_exec(c->domain[i].recipients) &&

@@ -12,6 +12,10 @@
  *	REMOVE	the domains that it has no more, some in each turn: what is
  *		queued for them goes by the settings that they had (removed.h)
  *
+ * The domains of a source (domains_from) go the same way, without the file: LOAD
+ * joins them with what is in force of it. Listeners, certificates and files stay as
+ * they are.
+ *
  * Whoever asks meanwhile gets another reload when this one is through; many
  * who ask get one. A daemon that shuts down ends the one under way as it was
  * begun, or leaves it where it is. */
@@ -22,6 +26,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/diff.h"
+#include "config/elsewhere.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
 #include "daemon/daemon_int.h"
@@ -42,6 +47,8 @@ struct loading {
 	struct helper_job job; /* first */
 	struct daemon *d;
 	struct config *old; /* in force when it began; a reference */
+	bool source; /* not the file: it is asked for by its domains */
+	struct domain_texts *texts; /* of the source; NULL: none */
 	struct conf_errors errs;
 	struct config *conf; /* NULL: see errs */
 	struct conf_diff *diff;
@@ -64,6 +71,7 @@ struct reload {
 	size_t at; /* the next change of l->diff */
 	char backup[TEXT_DOMAIN_MAX]; /* behind it: the next of mx_backup */
 	bool again; /* somebody asked meanwhile */
+	struct domain_texts *offered; /* meanwhile; NULL */
 	uint64_t number; /* of the one under way, or the last one */
 	struct loop_timer *timer; /* the next slice; FILES: no longer */
 	/* Domains that left with mail queued, and that mail; one of them. */
@@ -157,6 +165,19 @@ daemon_config(const char *file, struct conf_errors *errs)
 	return conf;
 }
 
+/* Takes what is in `more`. */
+static void
+findings_move(struct conf_errors *errs, struct conf_errors *more)
+{
+	for (size_t i = 0; i < more->n; i++) {
+		errs->e = mem_grow(errs->e, errs->n + 1, sizeof(errs->e[0]));
+		errs->e[errs->n++] = more->e[i];
+	}
+	errs->nfatal += more->nfatal;
+	mem_free(&more->e);
+	*more = (struct conf_errors){ 0 };
+}
+
 /* ---- LOAD */
 
 static void
@@ -170,6 +191,7 @@ loading_free(struct helper_job *job)
 	self_destroy(&l->self);
 	config_unref(&l->conf);
 	config_unref(&l->old);
+	domain_texts_unref(&l->texts);
 	mem_free(&l);
 }
 
@@ -219,32 +241,85 @@ keep_removed(struct loading *l)
 	buf_fini(&text);
 }
 
-static void
-run_load(struct helper_job *job)
+/* The file's domains with those of the source. NULL: there are findings. */
+static struct config *
+join(struct loading *l, struct config *local)
 {
-	struct loading *l = (struct loading *)job;
-	struct mx_errbuf eb = { "" };
-	char changed[256], text[400];
+	struct conf_errors errs;
+	struct config *c;
 
-	l->conf = daemon_config(l->old->file, &l->errs);
-	if (l->conf == NULL)
+	if (local->domains_from == NULL)
+		return config_ref(local);
+	c = elsewhere_join(local, l->texts, false, &errs);
+	findings_move(&l->errs, &errs);
+	return c;
+}
+
+/* A source that has lost many of its domains is broken rather than right: their
+ * mail would be turned away. */
+static void
+check_shrink(struct loading *l)
+{
+	size_t had = elsewhere_count(l->old);
+	size_t lost = elsewhere_lost(l->old, l->conf);
+	char text[200];
+
+	if (lost * 100 <= had * (size_t)l->conf->domains_shrink)
 		return;
-	backup_names_attach(l->conf, l->d->backup_names);
-	config_static_changes(l->old, l->conf, changed, sizeof(changed));
+	snprintf(text, sizeof(text),
+	    "%zu of %zu domains are missing, more than domains_shrink = %u "
+	    "percent",
+	    lost, had, l->conf->domains_shrink);
+	finding_add(&l->errs, false, domain_texts_source(l->texts), text);
+}
+
+/* The part that the file has, and what concerns it alone. */
+static struct config *
+load_local(struct loading *l)
+{
+	char changed[256], text[400];
+	struct config *local;
+
+	if (l->source)
+		return config_ref(elsewhere_local(l->old));
+	local = daemon_config(l->old->file, &l->errs);
+	if (local == NULL)
+		return NULL;
+	config_static_changes(l->old, local, changed, sizeof(changed));
 	if (changed[0] != '\0') {
 		snprintf(text, sizeof(text),
 		    "%s: a change needs a restart; the old value stays",
 		    changed);
-		finding_add(&l->errs, true, l->conf->file, text);
+		finding_add(&l->errs, true, local->file, text);
 	}
-	l->setup = smtpd_setup_create(l->conf, &eb);
+	return local;
+}
+
+static void
+run_load(struct helper_job *job)
+{
+	struct loading *l = (struct loading *)job;
+	struct config *local = load_local(l);
+	struct mx_errbuf eb = { "" };
+
+	if (local != NULL)
+		l->conf = join(l, local);
+	config_unref(&local);
+	if (l->conf == NULL)
+		return;
+	backup_names_attach(l->conf, l->d->backup_names);
+	if (l->source)
+		check_shrink(l);
+	l->setup = l->source ? smtpd_setup_domains(l->conf) :
+			       smtpd_setup_create(l->conf, &eb);
 	if (l->setup == NULL) {
 		finding_add(&l->errs, false, l->conf->file, eb.text);
 		return;
 	}
 	l->diff = conf_diff_create(l->old, l->conf);
 	keep_removed(l);
-	l->self = self_create(l->conf);
+	if (!l->source)
+		l->self = self_create(l->conf);
 }
 
 /* From one set of addresses for the web to another; the first is back on
@@ -283,10 +358,29 @@ reload_outside(struct daemon *d, struct config *conf, struct mx_errbuf *eb)
 
 /* ---- the end of one, and the beginning of the next */
 
-static void reload_begin(struct reload *);
+static void reload_begin(struct reload *, struct domain_texts *);
+
+/* How many domains of each kind of change there are. */
+static void
+log_domains(const struct loading *l)
+{
+	size_t new = 0, changed = 0, gone = 0;
+	const struct conf_change *c;
+
+	for (size_t i = 0; i < l->diff->n; i++) {
+		c = &l->diff->change[i];
+		new += c->was == NULL;
+		gone += c->is == NULL;
+		changed += c->was != NULL && c->is != NULL;
+	}
+	log_notice("config",
+	    "domains_from=%s domains=%zu new=%zu changed=%zu gone=%zu",
+	    log_q(domain_texts_source(l->texts)), elsewhere_count(l->conf), new,
+	    changed, gone);
+}
 
 static void
-reload_end(struct reload *r, int rc)
+end_of_file(struct reload *r, int rc)
 {
 	struct daemon *d = r->d;
 	struct loading *l = r->l;
@@ -305,15 +399,46 @@ reload_end(struct reload *r, int rc)
 	l->errs = (struct conf_errors){ 0 };
 	r->rc = rc;
 	r->ended = r->number;
+	if (rc == 0)
+		domains_from_configure(d);
+}
+
+static void
+end_of_source(struct reload *r, int rc)
+{
+	struct loading *l = r->l;
+
+	if (rc == 0) {
+		daemon_log_findings(&l->errs);
+		log_domains(l);
+	}
+	domains_from_judged(r->d, l->texts, rc == 0, &l->errs);
+}
+
+static void
+reload_end(struct reload *r, int rc)
+{
+	struct loading *l = r->l;
+	struct domain_texts *offered;
+
+	if (l->source)
+		end_of_source(r, rc);
+	else
+		end_of_file(r, rc);
 	smtpd_setup_destroy(&l->setup);
 	self_destroy(&l->self);
 	l->job.run = run_drop;
 	l->job.done = l->job.drop = loading_free;
-	helper_do(d->helper, &l->job);
+	helper_do(r->d->helper, &l->job);
 	r->l = NULL;
 	r->state = RELOAD_IDLE;
-	if (r->again)
-		reload_begin(r);
+	if (r->again) {
+		reload_begin(r, NULL);
+	} else if ((offered = r->offered) != NULL) {
+		r->offered = NULL;
+		reload_begin(r, offered);
+		domain_texts_unref(&offered);
+	}
 }
 
 static void
@@ -335,7 +460,7 @@ on_loaded(struct helper_job *job)
 
 	if (l->diff != NULL && d->draining) /* it would listen again */
 		(void)mx_fail(&eb, MX_EBUSY, "shutting down");
-	else if (l->diff != NULL)
+	else if (l->diff != NULL && !l->source)
 		(void)reload_outside(d, l->conf, &eb);
 	if (eb.text[0] != '\0')
 		finding_add(&l->errs, false, d->conf->file, eb.text);
@@ -343,20 +468,27 @@ on_loaded(struct helper_job *job)
 		reload_end(r, -MX_ESYNTAX);
 		return;
 	}
-	self_replace(&d->self, &l->self, loop_now(d->loop));
+	if (!l->source)
+		self_replace(&d->self, &l->self, loop_now(d->loop));
 	smtpd_setup_open(d->smtpd, l->setup);
 	apply_begin(d, l->conf);
 	reload_next(r, RELOAD_CHANGE);
 }
 
+/* `texts`: of the source, whose turn it is; NULL: it is the file's. */
 static void
-reload_begin(struct reload *r)
+reload_begin(struct reload *r, struct domain_texts *texts)
 {
 	struct loading *l = mem_alloc(sizeof(*l));
 
-	r->again = false;
 	r->left = r->left_messages = 0;
-	r->number++;
+	l->source = texts != NULL;
+	l->texts =
+	    domain_texts_ref(l->source ? texts : domains_from_good(r->d));
+	if (!l->source) {
+		r->again = false;
+		r->number++;
+	}
 	r->state = RELOAD_LOAD;
 	r->l = l;
 	l->d = r->d;
@@ -442,9 +574,11 @@ reload_use(struct reload *r)
 		    "reload=waiting files=%zu effect=\"recipients of new "
 		    "files get 451 until they are read\"",
 		    unread);
-	descriptors_share_log(r->l->conf, &shares);
-	smtpd_bound(d->smtpd, shares.sessions);
-	deliver_limit(d->deliver, shares.deliveries);
+	if (!r->l->source) {
+		descriptors_share_log(r->l->conf, &shares);
+		smtpd_bound(d->smtpd, shares.sessions);
+		deliver_limit(d->deliver, shares.deliveries);
+	}
 	smtpd_setup_use(d->smtpd, &r->l->setup);
 	d->conf = config_ref(r->l->conf);
 	removed_configured(d->removed);
@@ -518,6 +652,7 @@ reload_destroy(struct daemon *d)
 	if (r->state > RELOAD_LOAD) /* else the helper has dropped it */
 		loading_free(&r->l->job);
 	conf_errors_fini(&r->errs);
+	domain_texts_unref(&r->offered);
 	mem_free(&d->reload);
 }
 
@@ -527,11 +662,23 @@ daemon_reload(struct daemon *d)
 	struct reload *r = d->reload;
 
 	if (r->state == RELOAD_IDLE) {
-		reload_begin(r);
+		reload_begin(r, NULL);
 		return r->number;
 	}
 	r->again = true;
 	return r->number + 1;
+}
+
+void
+reload_domains(struct daemon *d, struct domain_texts *texts)
+{
+	struct reload *r = d->reload;
+
+	domain_texts_unref(&r->offered);
+	if (texts != NULL && r->state == RELOAD_IDLE)
+		reload_begin(r, texts);
+	else
+		r->offered = domain_texts_ref(texts);
 }
 
 bool

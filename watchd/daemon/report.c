@@ -80,6 +80,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	snapshot_dns(&d->stats->g, dns_stats(d->dns));
 	s->count = d->stats->g;
 	fill_fetches(d, s);
+	domains_from_show(d, s);
 	s->gone = d->stats->gone;
 	s->gone_mx_backup = d->stats->gone_mx_backup;
 	s->mx_backup = mx_backup_is_on(d->mx_backup);

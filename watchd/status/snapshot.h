@@ -126,6 +126,7 @@ struct snap_domain {
 	struct domain_fate recent[STATS_WINDOW_MAX];
 	bool removed; /* from the configuration, with mail queued */
 	bool mx_backup; /* it has no section: mx_backup took it in */
+	bool elsewhere; /* it came from snapshot.source */
 	enum health_state state;
 	const char *state_name; /* static */
 	int64_t state_since;
@@ -246,6 +247,17 @@ struct snap_alerts {
 	struct snap_heartbeat *heartbeat;
 };
 
+/* Where domains come from that the file has not (domains_from). */
+struct snap_source {
+	char name[256]; /* "": nowhere */
+	uint64_t domains; /* in force */
+	/* When they were last known to be what it has: wall ms; without any,
+	 * since when there are none. 0: there is no source. */
+	int64_t confirmed_ms;
+	char trouble[256]; /* why they are not now; "" */
+	bool failing;
+};
+
 struct snapshot {
 	/* private: */
 	unsigned refs;
@@ -259,6 +271,7 @@ struct snapshot {
 	bool ready; /* listening, queue indexed, spool accepting */
 	char not_ready[160]; /* why not */
 	bool stopping; /* draining */
+	struct snap_source source;
 	struct stats_global count;
 	unsigned smtpd_sessions, delivery_connections;
 	unsigned delivery_connections_max; /* that descriptors allow, too */

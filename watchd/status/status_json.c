@@ -350,6 +350,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	json_bool(o, "configured", !d->removed);
 	json_bool(o, "removed", d->removed);
 	json_bool(o, "mx_backup", d->mx_backup);
+	json_bool(o, "elsewhere", d->elsewhere);
 	json_text(o, "state", d->state_name);
 	json_time(o, "state_since", d->state_since);
 	json_text(o, "cause", d->cause);
@@ -367,6 +368,23 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	for (unsigned i = 0; i < d->nprimaries; i++)
 		json_push(list, status_json_primary(&d->primary[i]));
 	return o;
+}
+
+/* null: all domains are those of the file. */
+static void
+add_source(cJSON *o, const struct snap_source *s)
+{
+	cJSON *j;
+
+	if (s->name[0] == '\0') {
+		json_null(o, "domains_source");
+		return;
+	}
+	j = json_member(o, "domains_source");
+	json_text(j, "source", s->name);
+	json_num(j, "domains", (double)s->domains);
+	json_time_ms(j, "confirmed", s->confirmed_ms);
+	json_text(j, "trouble", s->trouble);
 }
 
 static void
@@ -416,6 +434,7 @@ add_globals(cJSON *o, const struct snapshot *s)
 	j = json_member(o, "config");
 	json_bool(j, "reload_ok", s->reload_ok);
 	json_time(j, "loaded", s->reload_time);
+	add_source(o, &s->source);
 	j = json_member(o, "clock");
 	json_bool(j, "doubted", s->clock_doubted);
 	json_num(j, "believed_in_seconds", (double)s->clock_doubt_ms / 1e3);

@@ -68,7 +68,7 @@ files_create(struct policy *p)
 /* Both lists ascend by source. */
 void
 policy_open(struct policy *p, struct recipients_set *set,
-    const struct policy *old)
+    const struct policy *old, bool recheck)
 {
 	size_t nold = old != NULL ? old->nfiles : 0, i, k = 0;
 	struct policy_file *f;
@@ -86,7 +86,8 @@ policy_open(struct policy *p, struct recipients_set *set,
 			continue;
 		}
 		f->recipients = recipients_ref(old->file[k].recipients);
-		recipients_recheck(f->recipients, &f->conf);
+		if (recheck)
+			recipients_recheck(f->recipients, &f->conf);
 	}
 }
 

@@ -44,9 +44,9 @@ struct policy {
  * domains: any thread. */
 struct policy *policy_create(struct config *);
 /* Begins to read its files; those that `old` (NULL: none) has open are shared,
- * and looked at again. Once, before it is used. */
-void
-policy_open(struct policy *, struct recipients_set *, const struct policy *old);
+ * and looked at again with `recheck`. Once, before it is used. */
+void policy_open(struct policy *, struct recipients_set *,
+    const struct policy *old, bool recheck);
 struct policy *policy_ref(struct policy *);
 void policy_unref(struct policy **);
 

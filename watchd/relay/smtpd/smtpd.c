@@ -200,6 +200,7 @@ smtpd_listen(struct smtpd *m, const struct config *conf, struct mx_errbuf *eb)
 }
 
 struct smtpd_setup {
+	bool domains; /* there is the policy only */
 	struct policy *policy;
 	struct tls_ctx *tls; /* NULL: no STARTTLS */
 	struct renewal *renewal;
@@ -278,6 +279,16 @@ smtpd_setup_create(struct config *conf, struct mx_errbuf *eb)
 	return up;
 }
 
+struct smtpd_setup *
+smtpd_setup_domains(struct config *conf)
+{
+	struct smtpd_setup *up = mem_alloc(sizeof(*up));
+
+	up->domains = true;
+	up->policy = policy_create(conf);
+	return up;
+}
+
 void
 smtpd_setup_destroy(struct smtpd_setup **upp)
 {
@@ -292,7 +303,7 @@ smtpd_setup_destroy(struct smtpd_setup **upp)
 void
 smtpd_setup_open(struct smtpd *m, struct smtpd_setup *up)
 {
-	policy_open(up->policy, m->recipients, m->policy);
+	policy_open(up->policy, m->recipients, m->policy, !up->domains);
 	if (smtpd_files_unread(m) == 0)
 		files_settled(m);
 }
@@ -307,10 +318,12 @@ smtpd_setup_use(struct smtpd *m, struct smtpd_setup **upp)
 		    (*upp)->policy->conf->smtpd.max_sessions);
 	policy_unref(&m->policy);
 	m->policy = (*upp)->policy;
-	tls_ctx_destroy(&m->tls);
-	m->tls = (*upp)->tls;
-	renewal_destroy(&m->renewal);
-	m->renewal = (*upp)->renewal;
+	if (!(*upp)->domains) {
+		tls_ctx_destroy(&m->tls);
+		m->tls = (*upp)->tls;
+		renewal_destroy(&m->renewal);
+		m->renewal = (*upp)->renewal;
+	}
 	mem_free(upp);
 	dnsbl_configure(m->dnsbl, m->policy->conf);
 }

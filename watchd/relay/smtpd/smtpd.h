@@ -70,6 +70,9 @@ int smtpd_listen(struct smtpd *, const struct config *,
 struct smtpd_setup;
 /* Takes a reference; loads certificates. Any thread. NULL: see *eb. */
 struct smtpd_setup *smtpd_setup_create(struct config *, struct mx_errbuf *eb);
+/* The same for other domains under the same settings: certificates and lists that
+ * it has are not looked at again. */
+struct smtpd_setup *smtpd_setup_domains(struct config *);
 void smtpd_setup_destroy(struct smtpd_setup **);
 /* Begins to read its recipients files, in a thread of their own. Until a file
  * was read for the first time its domains' recipients get 451. */
