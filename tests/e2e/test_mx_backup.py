@@ -2,6 +2,7 @@
 """mx_backup: domains without a section that the DNS has us back up, with NSD and
 Postfix as primary: who is taken, who has to come again, and where nothing is sent.
 Beside a Postfix with permit_mx_backup on the same zones."""
+import os
 import subprocess
 
 import pytest
@@ -231,6 +232,37 @@ def test_a_section_takes_over(stack):
     m = d.metrics()
     assert m.get("mx_backup_domains") == 0
     assert m.match("queue_recipients", domain="b.test")
+
+
+@pytest.mark.beside
+def test_beside_domains_from_elsewhere(stack):
+    """A change of the source makes another configuration, which knows who was taken
+    in; a domain that the source has is the source's."""
+    w = World(stack)
+    d = w.d
+    source = os.path.join(d.dir, "from")
+    os.mkdir(source)
+
+    def put(name, domain):
+        with open(os.path.join(source, name + ".new"), "w") as f:
+            f.write('domain "%s" { primary = {"%s:%d"} }\n' % (domain, INSIDE, w.port))
+        os.rename(os.path.join(source, name + ".new"), os.path.join(source, name))
+    put("x.conf", "x.test")
+    d.reload(options=w.render() + '\ndomains_from = "%s"\n'
+             'domains_from_networks = {"192.0.2.0/24"}' % source)
+    w.wait_rcpt(ADA, "450 4.1.1")
+    w.wait_state("b.test", "up")
+    w.wait_rcpt(ADA, "250")
+    put("y.conf", "y.test")
+    w.wait_rcpt("any@y.test", "250")
+    assert w.rcpt(ADA).startswith("250")
+    assert w.rcpt(NOBODY).startswith("450 4.1.1")
+    assert d.metrics().get("mx_backup_domains") == 1
+    put("b.conf", "b.test")
+    w.wait_rcpt(NOBODY, "250")
+    wait_for(lambda: d.metrics().get("mx_backup_domains") == 0, 10, "it is the source's")
+    d.restart()
+    assert w.rcpt(NOBODY).startswith("250")
 
 
 class PostfixBackup(Primary):

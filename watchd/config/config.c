@@ -24,7 +24,7 @@ own_free(struct config *c)
 		    !option_of_domain(&options[i]))
 			option_free(&options[i], c);
 	alerts_free(c);
-	for (i = 0; i < c->npins; i++)
+	for (size_t i = 0; i < c->npins; i++)
 		pin_unref(&c->pins[i]);
 	mem_free(&c->pins);
 	pin_unref(&c->pin);
