@@ -12,6 +12,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/preflight.c watchd/daemon/preflight.h \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \
 	watchd/daemon/programs.c watchd/daemon/programs.h \
+	watchd/daemon/loading.c watchd/daemon/loading.h \
 	watchd/daemon/reload.c \
 	watchd/daemon/learned.c \
 	watchd/daemon/removed.c watchd/daemon/removed.h \

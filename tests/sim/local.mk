@@ -22,6 +22,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/domains_look.c \
 	watchd/daemon/events.c \
 	watchd/daemon/learned.c \
+	watchd/daemon/loading.c \
 	watchd/daemon/reload.c \
 	watchd/daemon/descriptors.c \
 	watchd/daemon/removed.c \

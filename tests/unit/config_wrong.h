@@ -558,6 +558,12 @@ static const struct bad_case wrong[] = {
 };
 
 static const struct bad_case doubtful[] = {
+	{ "networks that do not hold elsewhere",
+	    "domains_from = \"/tmp\"\n"
+	    "domains_from_networks = \"192.0.2.0/24\"\n"
+	    "defaults { primary_networks = \"192.0.2.0/25\" }\n",
+	    "4: warning: defaults: primary_networks does not hold for domains "
+	    "from elsewhere, but domains_from_networks does" },
 	{ "a public status page",
 	    "web { listen = {\"127.0.0.1:1\", \"0.0.0.0\"} }\n",
 	    "2: warning: web: listen \"0.0.0.0\": there is "

@@ -390,6 +390,11 @@ check_domains_from(struct conf_loader *l)
 		    " name the networks of the primaries");
 	if (spec_is_source(from))
 		check_source(l, *at, "domains_from", from);
+	at = &l->set[OPT_DOMAIN_primary_networks];
+	if (at->line != 0 && !at->wrong)
+		conf_warn(l, *at,
+		    "defaults: primary_networks does not hold for domains from "
+		    "elsewhere, but domains_from_networks does");
 }
 
 /* Where dane is asked for first; false: nowhere. */

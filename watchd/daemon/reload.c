@@ -3,8 +3,8 @@
  * being held up, however many domains it has:
  *
  *	LOAD	the helper thread reads it and compares it with the one in
- *		force; then all that can fail is done, each change undone when
- *		a later one fails
+ *		force (loading.h); then all that can fail is done, each change
+ *		undone when a later one fails
  *	CHANGE	what every module needs at once, then the domains that are new
  *		or differ, some in each turn of the loop
  *	FILES	its recipients files are read by their own thread; then smtpd
@@ -25,36 +25,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/diff.h"
 #include "config/elsewhere.h"
-#include "config/removed.h"
 #include "daemon/backups.h"
 #include "daemon/daemon_int.h"
 #include "daemon/descriptors.h"
-#include "daemon/privileges.h"
+#include "daemon/loading.h"
 #include "daemon/removed.h"
-#include "exporters/prometheus.h"
 
-#define CHECK_MAX_FINDINGS 100
-#define SLICE		   (5 * CLOCK_MS) /* of one turn */
-#define SLICE_LOOK	   16 /* domains between two looks at the clock */
-#define FILES_WAIT_MS	   30000
-#define REMOVED_MAX	   (64u << 20) /* bytes of settings of domains that left */
-
-/* The job of the helper thread: a configuration from a file, and what is left
- * of it afterwards for the helper to free. */
-struct loading {
-	struct helper_job job; /* first */
-	struct daemon *d;
-	struct config *old; /* in force when it began; a reference */
-	bool source; /* not the file: it is asked for by its domains */
-	struct domain_texts *texts; /* of the source; NULL: none */
-	struct conf_errors errs;
-	struct config *conf; /* NULL: see errs */
-	struct conf_diff *diff;
-	struct smtpd_setup *setup;
-	struct self *self;
-};
+#define SLICE	      (5 * CLOCK_MS) /* of one turn */
+#define SLICE_LOOK    16 /* domains between two looks at the clock */
+#define FILES_WAIT_MS 30000
 
 enum reload_state {
 	RELOAD_IDLE,
@@ -84,243 +64,7 @@ struct reload {
 	struct conf_errors errs;
 };
 
-/* ---- findings */
-
-static void
-finding_add(struct conf_errors *errs, bool warning, const char *file,
-    const char *text)
-{
-	errs->e = mem_grow(errs->e, errs->n + 1, sizeof(errs->e[0]));
-	errs->e[errs->n++] = (struct conf_error){ .file = mem_strdup(file),
-		.warning = warning,
-		.text = mem_strdup(text) };
-	if (!warning)
-		errs->nfatal++;
-}
-
-void
-daemon_log_findings(const struct conf_errors *errs)
-{
-	for (size_t i = 0; i < errs->n && i < CHECK_MAX_FINDINGS; i++)
-		(errs->e[i].warning ? log_warn : log_error)("config",
-		    "file=%s line=%u text=%s", log_q(errs->e[i].file),
-		    errs->e[i].line, log_q(errs->e[i].text));
-}
-
-/* How many servers the configuration names, each once. */
-static size_t
-count_servers(const struct config *conf, size_t named)
-{
-	const char **name = mem_array(named + 1, sizeof(*name));
-	size_t n = 0, servers = 0, i, j;
-
-	for (i = 0; i < conf->ndomains; i++)
-		for (j = 0; j < conf->domain[i].primary.n; j++)
-			name[n++] = conf->domain[i].primary.s[j];
-	qsort(name, n, sizeof(*name), text_order);
-	for (i = 0; i < n; i++)
-		servers += i == 0 || strcmp(name[i], name[i - 1]) != 0;
-	mem_free(&name);
-	return servers;
-}
-
-/* Primaries that come from MX records are not known yet: two a domain, and
- * shared by nobody knows how many. */
-static void
-check_series(const struct config *conf, struct conf_errors *errs)
-{
-	size_t primaries = 0, named = 0, n;
-	size_t backup = conf->mx_backup.networks.n > 0;
-	char text[256];
-
-	for (size_t i = 0; i < conf->ndomains; i++) {
-		named += conf->domain[i].primary.n;
-		primaries += conf->domain[i].primary.n > 0 ?
-		    conf->domain[i].primary.n :
-		    2;
-	}
-	/* All that mx_backup takes in are one more. */
-	n = prometheus_series(conf->ndomains + backup, primaries + backup,
-	    count_servers(conf, named) + backup, conf->metrics.per_domain);
-	if (conf->web.listen.n == 0 || n <= conf->metrics.max_series)
-		return;
-	snprintf(text, sizeof(text),
-	    "metrics: about %zu series for %zu domains are more than "
-	    "max_series "
-	    "%u%s",
-	    n, conf->ndomains, conf->metrics.max_series,
-	    conf->metrics.per_domain ? "; per_domain = no makes them few" : "");
-	finding_add(errs, true, conf->file, text);
-}
-
-struct config *
-daemon_config(const char *file, struct conf_errors *errs)
-{
-	static const struct conf_reader as = { privileges_read_as,
-		privileges_read_back };
-	struct config *conf = config_load_as(file, &as, errs);
-
-	if (conf != NULL)
-		check_series(conf, errs);
-	return conf;
-}
-
-/* Takes what is in `more`. */
-static void
-findings_move(struct conf_errors *errs, struct conf_errors *more)
-{
-	for (size_t i = 0; i < more->n; i++) {
-		errs->e = mem_grow(errs->e, errs->n + 1, sizeof(errs->e[0]));
-		errs->e[errs->n++] = more->e[i];
-	}
-	errs->nfatal += more->nfatal;
-	mem_free(&more->e);
-	*more = (struct conf_errors){ 0 };
-}
-
 /* ---- LOAD */
-
-static void
-loading_free(struct helper_job *job)
-{
-	struct loading *l = (struct loading *)job;
-
-	conf_errors_fini(&l->errs);
-	conf_diff_destroy(&l->diff);
-	smtpd_setup_destroy(&l->setup);
-	self_destroy(&l->self);
-	config_unref(&l->conf);
-	config_unref(&l->old);
-	domain_texts_unref(&l->texts);
-	mem_free(&l);
-}
-
-/* The configuration of before takes a while to go. Its setup is gone by now:
- * that is the loop's. */
-static void
-run_drop(struct helper_job *job)
-{
-	struct loading *l = (struct loading *)job;
-
-	conf_diff_destroy(&l->diff);
-	config_unref(&l->conf);
-	config_unref(&l->old);
-}
-
-/* Settings of the domains that leave, those of mx_backup too, and of those that left
- * before. Who has no mail is let go by domains.c. */
-static void
-keep_removed(struct loading *l)
-{
-	struct config *builtin = config_builtin();
-	struct buf text = BUF_INIT(REMOVED_MAX);
-	struct mx_errbuf eb = { "" };
-	const struct conf_domain *cd;
-	int rc = 0;
-
-	for (size_t i = 0; i < l->diff->n && rc == 0; i++)
-		if (l->diff->change[i].is == NULL)
-			rc = removed_text(l->diff->change[i].was, builtin,
-			    &text);
-	for (size_t i = 0; i < removed_count(l->old) && rc == 0; i++) {
-		cd = removed_at(l->old, i);
-		if (removed_is_kept(l->old, cd->name))
-			rc = removed_text(cd, builtin, &text);
-	}
-	if (rc == 0)
-		rc = backups_text(l->old, l->conf, l->d->backup_names, builtin,
-		    &text);
-	if (rc == 0 && text.len > 0)
-		rc = removed_attach(l->conf, text.data, text.len, &eb);
-	if (rc != 0)
-		finding_add(&l->errs, false, l->conf->file,
-		    eb.text[0] != '\0' ?
-			eb.text :
-			"too many domains are removed at once");
-	config_unref(&builtin);
-	buf_fini(&text);
-}
-
-/* The file's domains with those of the source. NULL: there are findings. */
-static struct config *
-join(struct loading *l, struct config *local)
-{
-	struct conf_errors errs;
-	struct config *c;
-
-	if (local->domains_from == NULL)
-		return config_ref(local);
-	c = elsewhere_join(local, l->texts, false, &errs);
-	findings_move(&l->errs, &errs);
-	return c;
-}
-
-/* A source that has lost many of its domains is broken rather than right: their
- * mail would be turned away. */
-static void
-check_shrink(struct loading *l)
-{
-	size_t had = elsewhere_count(l->old);
-	size_t lost = elsewhere_lost(l->old, l->conf);
-	char text[200];
-
-	if (lost * 100 <= had * (size_t)l->conf->domains_shrink)
-		return;
-	snprintf(text, sizeof(text),
-	    "%zu of %zu domains are missing, more than domains_shrink = %u "
-	    "percent",
-	    lost, had, l->conf->domains_shrink);
-	finding_add(&l->errs, false, domain_texts_source(l->texts), text);
-}
-
-/* The part that the file has, and what concerns it alone. */
-static struct config *
-load_local(struct loading *l)
-{
-	char changed[256], text[400];
-	struct config *local;
-
-	if (l->source)
-		return config_ref(elsewhere_local(l->old));
-	local = daemon_config(l->old->file, &l->errs);
-	if (local == NULL)
-		return NULL;
-	config_static_changes(l->old, local, changed, sizeof(changed));
-	if (changed[0] != '\0') {
-		snprintf(text, sizeof(text),
-		    "%s: a change needs a restart; the old value stays",
-		    changed);
-		finding_add(&l->errs, true, local->file, text);
-	}
-	return local;
-}
-
-static void
-run_load(struct helper_job *job)
-{
-	struct loading *l = (struct loading *)job;
-	struct config *local = load_local(l);
-	struct mx_errbuf eb = { "" };
-
-	if (local != NULL)
-		l->conf = join(l, local);
-	config_unref(&local);
-	if (l->conf == NULL)
-		return;
-	backup_names_attach(l->conf, l->d->backup_names);
-	if (l->source)
-		check_shrink(l);
-	l->setup = l->source ? smtpd_setup_domains(l->conf) :
-			       smtpd_setup_create(l->conf, &eb);
-	if (l->setup == NULL) {
-		finding_add(&l->errs, false, l->conf->file, eb.text);
-		return;
-	}
-	l->diff = conf_diff_create(l->old, l->conf);
-	keep_removed(l);
-	if (!l->source)
-		l->self = self_create(l->conf);
-}
 
 /* From one set of addresses for the web to another; the first is back on
  * failure. */
@@ -425,11 +169,7 @@ reload_end(struct reload *r, int rc)
 		end_of_source(r, rc);
 	else
 		end_of_file(r, rc);
-	smtpd_setup_destroy(&l->setup);
-	self_destroy(&l->self);
-	l->job.run = run_drop;
-	l->job.done = l->job.drop = loading_free;
-	helper_do(r->d->helper, &l->job);
+	loading_drop(l);
 	r->l = NULL;
 	r->state = RELOAD_IDLE;
 	if (r->again) {
@@ -463,7 +203,7 @@ on_loaded(struct helper_job *job)
 	else if (l->diff != NULL && !l->source)
 		(void)reload_outside(d, l->conf, &eb);
 	if (eb.text[0] != '\0')
-		finding_add(&l->errs, false, d->conf->file, eb.text);
+		loading_finding(&l->errs, false, d->conf->file, eb.text);
 	if (l->errs.nfatal > 0) {
 		reload_end(r, -MX_ESYNTAX);
 		return;
@@ -479,24 +219,13 @@ on_loaded(struct helper_job *job)
 static void
 reload_begin(struct reload *r, struct domain_texts *texts)
 {
-	struct loading *l = mem_alloc(sizeof(*l));
-
 	r->left = r->left_messages = 0;
-	l->source = texts != NULL;
-	l->texts =
-	    domain_texts_ref(l->source ? texts : domains_from_good(r->d));
-	if (!l->source) {
+	if (texts == NULL) {
 		r->again = false;
 		r->number++;
 	}
 	r->state = RELOAD_LOAD;
-	r->l = l;
-	l->d = r->d;
-	l->old = config_ref(r->d->conf);
-	l->job.run = run_load;
-	l->job.done = on_loaded;
-	l->job.drop = loading_free;
-	helper_do(r->d->helper, &l->job);
+	r->l = loading_begin(r->d, texts, on_loaded);
 }
 
 /* ---- CHANGE, FILES, REMOVE */
@@ -534,7 +263,7 @@ tell_left(struct reload *r)
 	    r->left_messages == 1 ? "message" : "messages", r->first_left,
 	    r->left > 1 ? ", ..." : "", r->left == 1 ? "it goes" : "they go",
 	    r->left == 1 ? "its queue is empty" : "their queues are empty");
-	finding_add(&r->l->errs, true, r->l->conf->file, text);
+	loading_finding(&r->l->errs, true, r->l->conf->file, text);
 }
 
 /* Some of the changes; false when there are no more. */

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC
+ * loading: see loading.h. Runs in the helper thread, but for the two that begin
+ * it and let it go. */
+#include "daemon/loading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "config/elsewhere.h"
+#include "config/removed.h"
+#include "daemon/backups.h"
+#include "daemon/privileges.h"
+#include "daemon/removed.h"
+#include "exporters/prometheus.h"
+
+#define CHECK_MAX_FINDINGS 100
+#define REMOVED_MAX	   (64u << 20) /* bytes of settings of domains that left */
+
+void
+loading_finding(struct conf_errors *errs, bool warning, const char *file,
+    const char *text)
+{
+	errs->e = mem_grow(errs->e, errs->n + 1, sizeof(errs->e[0]));
+	errs->e[errs->n++] = (struct conf_error){ .file = mem_strdup(file),
+		.warning = warning,
+		.text = mem_strdup(text) };
+	if (!warning)
+		errs->nfatal++;
+}
+
+void
+daemon_log_findings(const struct conf_errors *errs)
+{
+	for (size_t i = 0; i < errs->n && i < CHECK_MAX_FINDINGS; i++)
+		(errs->e[i].warning ? log_warn : log_error)("config",
+		    "file=%s line=%u text=%s", log_q(errs->e[i].file),
+		    errs->e[i].line, log_q(errs->e[i].text));
+}
+
+/* How many servers the configuration names, each once. */
+static size_t
+count_servers(const struct config *conf, size_t named)
+{
+	const char **name = mem_array(named + 1, sizeof(*name));
+	size_t n = 0, servers = 0, i, j;
+
+	for (i = 0; i < conf->ndomains; i++)
+		for (j = 0; j < conf->domain[i].primary.n; j++)
+			name[n++] = conf->domain[i].primary.s[j];
+	qsort(name, n, sizeof(*name), text_order);
+	for (i = 0; i < n; i++)
+		servers += i == 0 || strcmp(name[i], name[i - 1]) != 0;
+	mem_free(&name);
+	return servers;
+}
+
+/* Primaries that come from MX records are not known yet: two a domain, and
+ * shared by nobody knows how many. */
+static void
+check_series(const struct config *conf, struct conf_errors *errs)
+{
+	size_t primaries = 0, named = 0, n;
+	size_t backup = conf->mx_backup.networks.n > 0;
+	char text[256];
+
+	for (size_t i = 0; i < conf->ndomains; i++) {
+		named += conf->domain[i].primary.n;
+		primaries += conf->domain[i].primary.n > 0 ?
+		    conf->domain[i].primary.n :
+		    2;
+	}
+	/* All that mx_backup takes in are one more. */
+	n = prometheus_series(conf->ndomains + backup, primaries + backup,
+	    count_servers(conf, named) + backup, conf->metrics.per_domain);
+	if (conf->web.listen.n == 0 || n <= conf->metrics.max_series)
+		return;
+	snprintf(text, sizeof(text),
+	    "metrics: about %zu series for %zu domains are more than "
+	    "max_series "
+	    "%u%s",
+	    n, conf->ndomains, conf->metrics.max_series,
+	    conf->metrics.per_domain ? "; per_domain = no makes them few" : "");
+	loading_finding(errs, true, conf->file, text);
+}
+
+struct config *
+daemon_config(const char *file, struct conf_errors *errs)
+{
+	static const struct conf_reader as = { privileges_read_as,
+		privileges_read_back };
+	struct config *conf = config_load_as(file, &as, errs);
+
+	if (conf != NULL)
+		check_series(conf, errs);
+	return conf;
+}
+
+/* Takes what is in `more`. */
+static void
+findings_move(struct conf_errors *errs, struct conf_errors *more)
+{
+	for (size_t i = 0; i < more->n; i++) {
+		errs->e = mem_grow(errs->e, errs->n + 1, sizeof(errs->e[0]));
+		errs->e[errs->n++] = more->e[i];
+	}
+	errs->nfatal += more->nfatal;
+	mem_free(&more->e);
+	*more = (struct conf_errors){ 0 };
+}
+
+void
+loading_free(struct helper_job *job)
+{
+	struct loading *l = (struct loading *)job;
+
+	conf_errors_fini(&l->errs);
+	conf_diff_destroy(&l->diff);
+	smtpd_setup_destroy(&l->setup);
+	self_destroy(&l->self);
+	config_unref(&l->conf);
+	config_unref(&l->old);
+	domain_texts_unref(&l->texts);
+	mem_free(&l);
+}
+
+/* The configuration of before takes a while to go. Its setup is gone by now:
+ * that is the loop's. */
+static void
+run_drop(struct helper_job *job)
+{
+	struct loading *l = (struct loading *)job;
+
+	conf_diff_destroy(&l->diff);
+	config_unref(&l->conf);
+	config_unref(&l->old);
+}
+
+/* Settings of the domains that leave, those of mx_backup too, and of those that left
+ * before. Who has no mail is let go by domains.c. */
+static void
+keep_removed(struct loading *l)
+{
+	struct config *builtin = config_builtin();
+	struct buf text = BUF_INIT(REMOVED_MAX);
+	struct mx_errbuf eb = { "" };
+	const struct conf_domain *cd;
+	int rc = 0;
+
+	for (size_t i = 0; i < l->diff->n && rc == 0; i++)
+		if (l->diff->change[i].is == NULL)
+			rc = removed_text(l->diff->change[i].was, builtin,
+			    &text);
+	for (size_t i = 0; i < removed_count(l->old) && rc == 0; i++) {
+		cd = removed_at(l->old, i);
+		if (removed_is_kept(l->old, cd->name))
+			rc = removed_text(cd, builtin, &text);
+	}
+	if (rc == 0)
+		rc = backups_text(l->old, l->conf, l->d->backup_names, builtin,
+		    &text);
+	if (rc == 0 && text.len > 0)
+		rc = removed_attach(l->conf, text.data, text.len, &eb);
+	if (rc != 0)
+		loading_finding(&l->errs, false, l->conf->file,
+		    eb.text[0] != '\0' ?
+			eb.text :
+			"too many domains are removed at once");
+	config_unref(&builtin);
+	buf_fini(&text);
+}
+
+/* The file's domains with those of the source. NULL: there are findings. */
+static struct config *
+join(struct loading *l, struct config *local)
+{
+	struct conf_errors errs;
+	struct config *c;
+
+	if (local->domains_from == NULL)
+		return config_ref(local);
+	c = elsewhere_join(local, l->texts, false, &errs);
+	findings_move(&l->errs, &errs);
+	return c;
+}
+
+/* A source that has lost many of its domains is broken rather than right: their
+ * mail would be turned away. */
+static void
+check_shrink(struct loading *l)
+{
+	size_t had = elsewhere_count(l->old);
+	size_t lost = elsewhere_lost(l->old, l->conf);
+	char text[200];
+
+	if (lost * 100 <= had * (size_t)l->conf->domains_shrink)
+		return;
+	snprintf(text, sizeof(text),
+	    "%zu of %zu domains are missing, more than domains_shrink = %u "
+	    "percent",
+	    lost, had, l->conf->domains_shrink);
+	loading_finding(&l->errs, false, domain_texts_source(l->texts), text);
+}
+
+/* The part that the file has, and what concerns it alone. */
+static struct config *
+load_local(struct loading *l)
+{
+	char changed[256], text[400];
+	struct config *local;
+
+	if (l->source)
+		return config_ref(elsewhere_local(l->old));
+	local = daemon_config(l->old->file, &l->errs);
+	if (local == NULL)
+		return NULL;
+	config_static_changes(l->old, local, changed, sizeof(changed));
+	if (changed[0] != '\0') {
+		snprintf(text, sizeof(text),
+		    "%s: a change needs a restart; the old value stays",
+		    changed);
+		loading_finding(&l->errs, true, local->file, text);
+	}
+	return local;
+}
+
+static void
+run_load(struct helper_job *job)
+{
+	struct loading *l = (struct loading *)job;
+	struct config *local = load_local(l);
+	struct mx_errbuf eb = { "" };
+
+	if (local != NULL)
+		l->conf = join(l, local);
+	config_unref(&local);
+	if (l->conf == NULL)
+		return;
+	backup_names_attach(l->conf, l->d->backup_names);
+	if (l->source)
+		check_shrink(l);
+	l->setup = l->source ? smtpd_setup_domains(l->conf) :
+			       smtpd_setup_create(l->conf, &eb);
+	if (l->setup == NULL) {
+		loading_finding(&l->errs, false, l->conf->file, eb.text);
+		return;
+	}
+	l->diff = conf_diff_create(l->old, l->conf);
+	keep_removed(l);
+	if (!l->source)
+		l->self = self_create(l->conf);
+}
+
+struct loading *
+loading_begin(struct daemon *d, struct domain_texts *texts,
+    void (*done)(struct helper_job *))
+{
+	struct loading *l = mem_alloc(sizeof(*l));
+
+	l->d = d;
+	l->source = texts != NULL;
+	l->texts = domain_texts_ref(l->source ? texts : domains_from_good(d));
+	l->old = config_ref(d->conf);
+	l->job.run = run_load;
+	l->job.done = done;
+	l->job.drop = loading_free;
+	helper_do(d->helper, &l->job);
+	return l;
+}
+
+void
+loading_drop(struct loading *l)
+{
+	smtpd_setup_destroy(&l->setup);
+	self_destroy(&l->self);
+	l->job.run = run_drop;
+	l->job.done = l->job.drop = loading_free;
+	helper_do(l->d->helper, &l->job);
+}
