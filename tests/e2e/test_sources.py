@@ -102,6 +102,8 @@ alert "recipients_stale" { warn = "2s" crit = off }
     text = d.ctl("alerts")[1]
     assert "recipients_stale" in text and "has not confirmed its 22 entries" in text, text
     assert "Its list of recipients" in d.ctl("why", "a.test")[1]
+    text = d.ctl("recipients", "a.test")[1]
+    assert "22 entries" in text and "\nbut " in text and "connect" in text, text
     d.restart()
     assert codes(d, "new@a.test", "nobody@a.test") == ["250", "550"]
     wait_trouble(d, "connect")

@@ -46,6 +46,8 @@ put_list(struct format *f, const cJSON *list)
 		fprintf(f->out, ", confirmed %s ago",
 		    format_age(f, list, "confirmed", t, sizeof(t)));
 	fprintf(f->out, "\n");
+	if (json_get_text(list, "trouble")[0] != '\0')
+		format_text(f, "but", json_get_text(list, "trouble"));
 }
 
 static void
