@@ -107,13 +107,13 @@ fill(struct dns_answer *a, bool mx, const char *text)
 	int used;
 
 	a->status = DNS_OK;
-	while (mx && sscanf(text, "%u %255s%n", &pref, word, &used) == 2) {
+	while (mx && sscanf(text, "%u %253s%n", &pref, word, &used) == 2) {
 		a->mx[a->n].pref = (uint16_t)pref;
 		strlcpy(a->mx[a->n++].host, strcmp(word, ".") == 0 ? "" : word,
 		    TEXT_DOMAIN_MAX);
 		text += used;
 	}
-	while (!mx && sscanf(text, "%255s%n", word, &used) == 1) {
+	while (!mx && sscanf(text, "%253s%n", word, &used) == 1) {
 		assert_int_equal(addr_parse(&a->addr[a->n++], word, 0, ':'), 0);
 		text += used;
 	}
