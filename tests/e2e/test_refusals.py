@@ -173,16 +173,23 @@ def report_B10a_a_backlog_of_unknown_recipients_at_postfix(c):
 
 @scenario(listed=60)
 def spam_for_ever_delays_nobody_and_is_not_reported(c):
-    c.mx.misbehave[:] = ["say-dot=" + SPAM, c.taken_alone(range(0, 60, 5))]
-    for i in range(51):
-        if i == 50:  # the last good one comes behind the last refusal
-            wait_for(lambda: c.sum("delivery_refusals_put_off_total", scope="message") >= 40,
-                     20, "all were refused once")
+    c.mx.misbehave[:] = ["say-dot=" + SPAM, c.taken_alone(range(0, 100, 5))]
+    for i in range(50):
         c.mail(1, i)
         if i % 5 == 0:
             wait_for(lambda: "m%d" % i in c.got(), 5, "good mail")
-    c.wait_empty(40)
-    assert c.bounced() == 40 and len(c.mx.messages) == 11
+    wait_for(lambda: c.sum("delivery_refusals_put_off_total", scope="message") >= 40, 20,
+             "all were refused once")
+    good = 10
+    while c.queued() > 0:  # each is over when good mail was taken between two tries
+        assert good < 20
+        c.mail(1, 5 * good)
+        wait_for(lambda: "m%d" % (5 * good) in c.got(), 5, "good mail")
+        good += 1
+        last = time.monotonic() + 5
+        while c.queued() > 0 and time.monotonic() < last:
+            time.sleep(0.1)
+    assert c.bounced() == 40 and len(c.mx.messages) == good
     assert c.trips() == 0
     assert c.crowd.metrics().get("dsn_suppressed_total", reason="policy") == 40
     assert not any(c.domain.encode() in m.data for m in list(c.crowd.reports))

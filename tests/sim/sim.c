@@ -23,7 +23,7 @@
 #include "tests/sim/sim_outside.h"
 #include "tests/sim/sim_world.h"
 
-#define HANGS_SECONDS  300
+#define HANGS_SECONDS  600
 #define MUTATION_SEEDS 60
 
 static struct world_options options = { .seed = 1, .shape = -1 };

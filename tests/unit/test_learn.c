@@ -86,6 +86,7 @@ refused_at_rcpt(struct world *w, uint16_t code, struct smtp_status st)
 	struct judge_verdict v;
 	int64_t again;
 
+	mem_free(&env->sender);
 	env->sender = mem_strdup("s@b.test");
 	v = queue_judge(w->q, A, &c, env, "user0@" A, &again);
 	envelope_destroy(&env);
