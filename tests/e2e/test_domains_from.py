@@ -295,7 +295,7 @@ def test_a_web_server(stack):
     nginx.stop()
     wait_trouble(d, "connect")
     wait_for(lambda: [a["alert"] for a in d.status()["alerts"]] == ["domains_stale"], 15)
-    assert "has not confirmed its 21 domains" in d.ctl("alerts")[1]
+    wait_for(lambda: "has not confirmed its 21 domains" in d.ctl("alerts")[1], 15)
     d.restart()
     assert codes(d, "u@d020.test") == ["250"]
     nginx.start()

@@ -99,8 +99,7 @@ alert "recipients_stale" { warn = "2s" crit = off }
     wait_trouble(d, "connect")
     wait_for(lambda: [a["alert"] for a in d.status()["alerts"]] == ["recipients_stale"], 15,
              "the alert")
-    text = d.ctl("alerts")[1]
-    assert "recipients_stale" in text and "has not confirmed its 22 entries" in text, text
+    wait_for(lambda: "has not confirmed its 22 entries" in d.ctl("alerts")[1], 15, "told")
     assert "Its list of recipients" in d.ctl("why", "a.test")[1]
     text = d.ctl("recipients", "a.test")[1]
     assert "22 entries" in text and "\nbut " in text and "connect" in text, text
