@@ -79,7 +79,7 @@ test_arguments(void **state MX_UNUSED)
 	assert_string_equal(l.s[0], "/bin/l");
 	assert_string_equal(l.s[2], "'b");
 	assert_string_equal(l.s[4], "$HOME");
-	spec_argv_fini(&l);
+	strlist_fini(&l);
 	assert_int_equal(l.n, 0);
 }
 

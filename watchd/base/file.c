@@ -117,8 +117,8 @@ file_load_secret(const char *path, struct buf *out, struct mx_errbuf *eb)
 }
 
 /* A rename is on the disk when its folder is. */
-static int
-sync_folder(const char *path)
+int
+file_sync_folder(const char *path)
 {
 	char *dir = mem_strdup(path), *slash = strrchr(dir, '/');
 	int fd, rc = -1;
@@ -168,7 +168,7 @@ file_print(const char *path, mode_t mode, file_print_fn *print, const void *arg,
 	if (rc == 0)
 		rc = rename(fresh, path);
 	if (rc == 0)
-		rc = sync_folder(path);
+		rc = file_sync_folder(path);
 	if (rc != 0) {
 		err = errno;
 		rc = mx_fail(eb, MX_ESYS, "%s", strerror(err));

@@ -43,4 +43,8 @@ typedef int file_print_fn(FILE *, const void *arg);
 int file_print(const char *path, mode_t mode, file_print_fn *print,
     const void *arg, struct mx_errbuf *eb) MX_NODISCARD;
 
+/* What was renamed or made at that path is there after a crash, too. 0, or -1 with
+ * errno. */
+int file_sync_folder(const char *path);
+
 #endif

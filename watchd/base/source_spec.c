@@ -67,18 +67,8 @@ spec_argv(const char *spec)
 		if (*p == '\0')
 			return list;
 		n = strcspn(p, " ");
-		list.s = mem_grow(list.s, list.n + 1, sizeof(*list.s));
-		list.s[list.n++] = mem_strndup(p, n);
+		strlist_add(&list, mem_strndup(p, n));
 	}
-}
-
-void
-spec_argv_fini(struct strlist *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		mem_free(&list->s[i]);
-	mem_free(&list->s);
-	list->n = 0;
 }
 
 char *

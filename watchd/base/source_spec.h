@@ -20,7 +20,6 @@ int spec_check(const char *, struct mx_errbuf *) MX_NODISCARD;
 /* The program and its arguments, which blanks separate: no shell, no quotes. The
  * caller frees it. */
 struct strlist spec_argv(const char *);
-void spec_argv_fini(struct strlist *);
 /* As it, or a path, may be shown: without a query, which may hold a secret. The caller frees
  * it. */
 char *spec_name(const char *);

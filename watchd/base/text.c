@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 #define TEXT_LABEL_MAX 63
@@ -362,6 +363,24 @@ int
 text_order(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void
+strlist_add(struct strlist *list, char *s)
+{
+	if ((list->n & (list->n - 1)) == 0) /* a power of two is full */
+		list->s = mem_grow(list->s, list->n > 0 ? list->n * 2 : 1,
+		    sizeof(*list->s));
+	list->s[list->n++] = s;
+}
+
+void
+strlist_fini(struct strlist *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		mem_free(&list->s[i]);
+	mem_free(&list->s);
+	list->n = 0;
 }
 
 void

@@ -31,6 +31,8 @@ struct strlist {
 	size_t n;
 	char **s;
 };
+void strlist_add(struct strlist *, char *); /* takes it */
+void strlist_fini(struct strlist *);
 
 /* Makes control and 8-bit characters '?', in place. */
 void text_ascii(char *);

@@ -302,7 +302,7 @@ check_source(struct conf_loader *l, struct conf_pos at, const char *label,
 		    access(argv.s[0], X_OK) != 0)
 			conf_err(l, at, "%s: %s cannot be run: %s", label,
 			    conf_quote(argv.s[0], q), strerror(errno));
-		spec_argv_fini(&argv);
+		strlist_fini(&argv);
 	}
 #ifndef HAVE_CURL
 	else

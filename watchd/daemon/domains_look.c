@@ -12,22 +12,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define TEXT_MAX (16u << 20) /* of one file, as of a configuration's */
-
-struct names {
-	char **name;
-	size_t n;
-};
-
-static void
-names_fini(struct names *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		mem_free(&l->name[i]);
-	mem_free(&l->name);
-	l->n = 0;
-}
 
 /* Files that begin with a dot are those that editors write. */
 static bool
@@ -41,13 +28,7 @@ is_wanted(const char *name)
 }
 
 static int
-compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int
-list_names(const char *path, struct names *l, struct mx_errbuf *eb)
+list_names(const char *path, struct strlist *l, struct mx_errbuf *eb)
 {
 	DIR *d = opendir(path);
 	struct dirent *e;
@@ -62,16 +43,13 @@ list_names(const char *path, struct names *l, struct mx_errbuf *eb)
 		if (l->n == DOMAIN_TEXTS_FILES_MAX)
 			rc = mx_fail(eb, MX_ETOOBIG, "more than %u files",
 			    DOMAIN_TEXTS_FILES_MAX);
-		if (l->n % 64 == 0)
-			l->name =
-			    mem_grow(l->name, l->n + 64, sizeof(*l->name));
-		l->name[l->n++] = mem_strdup(e->d_name);
+		strlist_add(l, mem_strdup(e->d_name));
 	}
 	if (rc == 0 && errno != 0)
 		rc = mx_fail(eb, MX_ESYS, "%s", strerror(errno));
 	closedir(d);
 	if (l->n > 0)
-		qsort(l->name, l->n, sizeof(*l->name), compare);
+		qsort(l->s, l->n, sizeof(*l->s), text_order);
 	return rc;
 }
 
@@ -99,18 +77,18 @@ int
 domains_look_id(const char *path, bool folder, uint64_t *id,
     struct mx_errbuf *eb)
 {
-	struct names l = { NULL, 0 };
+	struct strlist l = { 0, NULL };
 	uint64_t h = HASH_INIT;
 	char *file;
 	int rc;
 
 	rc = folder ? list_names(path, &l, eb) : add_id(path, "", &h, eb);
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		file = mem_printf("%s/%s", path, l.name[i]);
-		rc = add_id(file, l.name[i], &h, eb);
+		file = mem_printf("%s/%s", path, l.s[i]);
+		rc = add_id(file, l.s[i], &h, eb);
 		mem_free(&file);
 	}
-	names_fini(&l);
+	strlist_fini(&l);
 	*id = h | 1;
 	return rc;
 }
@@ -143,17 +121,17 @@ domains_look_read(const char *path, bool folder, const char *source,
     struct mx_errbuf *eb)
 {
 	struct domain_texts *t = domain_texts_create(source);
-	struct names l = { NULL, 0 };
+	struct strlist l = { 0, NULL };
 	char *file;
 	int rc;
 
 	rc = folder ? list_names(path, &l, eb) : read_file(t, path, "", eb);
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		file = mem_printf("%s/%s", path, l.name[i]);
-		rc = read_file(t, file, l.name[i], eb);
+		file = mem_printf("%s/%s", path, l.s[i]);
+		rc = read_file(t, file, l.s[i], eb);
 		mem_free(&file);
 	}
-	names_fini(&l);
+	strlist_fini(&l);
 	if (rc != 0)
 		domain_texts_unref(&t);
 	return t;

@@ -35,7 +35,7 @@ is_spec(const char *spec, const char *const *argv)
 	struct strlist list = spec_argv(spec);
 	bool same = is_same(&list, argv);
 
-	spec_argv_fini(&list);
+	strlist_fini(&list);
 	return same;
 }
 

@@ -18,19 +18,10 @@ message_init(struct message *m, enum message_carrier carrier)
 	buf_init(&m->body, MESSAGE_MAX);
 }
 
-static void
-list_fini(struct strlist *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		mem_free(&list->s[i]);
-	mem_free(&list->s);
-	list->n = 0;
-}
-
 void
 message_fini(struct message *m)
 {
-	list_fini(&m->header);
+	strlist_fini(&m->header);
 	mem_free(&m->url);
 	buf_fini(&m->body);
 }
@@ -47,21 +38,17 @@ message_header(struct message *m, const char *fmt, ...)
 	va_end(ap);
 	MX_ASSERT(n >= 0 && (size_t)n < sizeof(line)); /* see SECRET_MAX */
 	line[strcspn(line, "\r\n")] = '\0';
-	m->header.s =
-	    mem_grow(m->header.s, m->header.n + 1, sizeof(*m->header.s));
-	m->header.s[m->header.n++] = mem_strdup(line);
+	strlist_add(&m->header, mem_strdup(line));
 	explicit_bzero(line, sizeof(line));
 }
 
 static struct strlist
 list_copy(const struct strlist *list)
 {
-	struct strlist l = { list->n, NULL };
+	struct strlist l = { 0, NULL };
 
-	if (l.n > 0)
-		l.s = mem_array(l.n, sizeof(*l.s));
-	for (size_t i = 0; i < l.n; i++)
-		l.s[i] = mem_strdup(list->s[i]);
+	for (size_t i = 0; i < list->n; i++)
+		strlist_add(&l, mem_strdup(list->s[i]));
 	return l;
 }
 
@@ -90,6 +77,6 @@ carry_fini(struct carry *c)
 	mem_free(&c->password);
 	mem_free(&c->into);
 	mem_free(&c->token_file);
-	list_fini(&c->to);
-	list_fini(&c->argv);
+	strlist_fini(&c->to);
+	strlist_fini(&c->argv);
 }

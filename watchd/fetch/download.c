@@ -218,8 +218,6 @@ is_same(const struct download *d)
 static bool
 replace(struct download *d, struct send_result *r)
 {
-	char *slash;
-	int dir;
 	bool ok = fsync(d->fd) == 0 && rename(d->new_path, d->path) == 0;
 
 	if (!ok) {
@@ -230,14 +228,7 @@ replace(struct download *d, struct send_result *r)
 	close(d->fd);
 	d->fd = -1;
 	/* A folder that does not sync loses no more than a transfer. */
-	slash = strrchr(d->new_path, '/');
-	*slash = '\0';
-	dir = open(d->new_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*slash = '/';
-	if (dir >= 0) {
-		(void)fsync(dir);
-		close(dir);
-	}
+	(void)file_sync_folder(d->path);
 	return true;
 }
 

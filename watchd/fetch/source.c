@@ -75,7 +75,7 @@ send_request(struct source *s)
 		m.url = mem_strdup(s->spec);
 	}
 	fetch_send(set->client, &m, &c);
-	spec_argv_fini(&c.argv);
+	strlist_fini(&c.argv);
 }
 
 static void

@@ -170,7 +170,6 @@ file_free(struct recipients *r)
 	LIST_REMOVE(r, link);
 	mem_free(&r->look);
 	rcpt_table_destroy(&r->table);
-	source_end(&r->fetched);
 	mem_free(&r->source);
 	mem_free(&r->name);
 	mem_free(&r->path);
