@@ -66,6 +66,16 @@ class World:
             return True
         wait_for(there, 20, "%s is %s" % (domain, state))
 
+    def wait_known(self):
+        """The domain is taken in, its primary was asked, and Ada exists."""
+        self.wait_rcpt(ADA, "450 4.1.1")
+        self.wait_state("b.test", "up")
+        self.wait_rcpt(ADA, "250")
+
+    def goes_down(self):
+        self.primary.stop()
+        self.wait_state("b.test", "down")
+
     def decisions(self, result):
         return self.d.metrics().get("mx_backup_decisions_total", result=result)
 
@@ -106,11 +116,8 @@ def test_an_outage(stack):
     it is back, and others nothing."""
     w = World(stack)
     d = w.d
-    w.wait_rcpt(ADA, "450 4.1.1")
-    w.wait_state("b.test", "up")
-    w.wait_rcpt(ADA, "250")
-    w.primary.stop()
-    w.wait_state("b.test", "down")
+    w.wait_known()
+    w.goes_down()
     send(d.port, "waits", rcpts=[ADA])
     assert w.rcpt(NOBODY).startswith("450 4.1.1")
     d.restart()  # it is kept on disk: entry, who exists, and mail
@@ -154,11 +161,8 @@ def test_dns_that_changes_while_mail_waits(stack):
     """A record that leads out of the networks leads nowhere."""
     w = World(stack)
     d = w.d
-    w.wait_rcpt(ADA, "450 4.1.1")
-    w.wait_state("b.test", "up")
-    w.wait_rcpt(ADA, "250")
-    w.primary.stop()
-    w.wait_state("b.test", "down")
+    w.wait_known()
+    w.goes_down()
     send(d.port, "waits", rcpts=[ADA])
     thief = stack.fakemx(host=OUTSIDE, port=w.port)
     w.dns.set(b_test="@ 1 IN MX 10 out\n@ 1 IN MX 20 %s\n" % US + HOSTS)
@@ -179,9 +183,7 @@ def test_a_flood_of_domains(stack):
     flood = {"f%d.test" % i: GOOD for i in range(30)}
     w = World(stack, flood, options="domains_max = 5 lookup_rate = 1000")
     d = w.d
-    w.wait_rcpt(ADA, "450 4.1.1")
-    w.wait_state("b.test", "up")
-    w.wait_rcpt(ADA, "250")
+    w.wait_known()
     for i in range(30):
         assert w.rcpt("u@f%d.test" % i).startswith("450")
     for i in range(300):
@@ -199,13 +201,10 @@ def test_reloads(stack):
     nothing more is taken."""
     w = World(stack)
     d = w.d
-    w.wait_rcpt(ADA, "450 4.1.1")
-    w.wait_state("b.test", "up")
-    w.wait_rcpt(ADA, "250")
+    w.wait_known()
     d.reload(options=w.render(networks='"192.0.2.0/24", "198.51.100.0/24"'))
     assert w.rcpt(ADA).startswith("250")
-    w.primary.stop()
-    w.wait_state("b.test", "down")
+    w.goes_down()
     send(d.port, "waits", rcpts=[ADA])
     off = w.render().split("mx_backup {")[0]
     d.reload(options=off, domains={"a.test": 'primary = {"127.0.0.9"}'})
@@ -250,9 +249,7 @@ def test_beside_domains_from_elsewhere(stack):
     put("x.conf", "x.test")
     d.reload(options=w.render() + '\ndomains_from = "%s"\n'
              'domains_from_networks = {"192.0.2.0/24"}' % source)
-    w.wait_rcpt(ADA, "450 4.1.1")
-    w.wait_state("b.test", "up")
-    w.wait_rcpt(ADA, "250")
+    w.wait_known()
     put("y.conf", "y.test")
     w.wait_rcpt("any@y.test", "250")
     assert w.rcpt(ADA).startswith("250")

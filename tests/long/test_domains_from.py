@@ -5,10 +5,10 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 
 from lib.net import Workdir
+from lib.noop import Noop
 from lib.smtp import Raw
 from lib.wait import wait_for
 
@@ -18,31 +18,6 @@ NETWORK = "198.51.100.0/24"
 
 def say(*text):
     print("domains:", *text, file=sys.stderr, flush=True)
-
-
-class Noop:
-    """A session that says NOOP each 2 ms, and how long it waited at most."""
-
-    def __init__(self, port):
-        self.port, self.over, self.ms = port, threading.Event(), []
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        with Raw(self.port) as c:
-            c.ok("EHLO client.test")
-            while not self.over.wait(0.002):
-                begin = time.monotonic()
-                c.ok("NOOP")
-                self.ms.append((time.monotonic() - begin) * 1000)
-
-    def result(self):
-        self.over.set()
-        self.thread.join(30)
-        self.ms.sort()
-        return "%d NOOPs, median %.1f, p99.9 %.1f, max %.1f ms" % (
-            len(self.ms), self.ms[len(self.ms) // 2], self.ms[int(len(self.ms) * 0.999)],
-            self.ms[-1])
 
 
 def write(path, domains):

@@ -4,11 +4,11 @@ all are known, what a session beside waits meanwhile, and again in a reload, whe
 all of them are asked again. LISTS chooses how many."""
 import os
 import sys
-import threading
 import time
 
 from lib.lists import Nginx
 from lib.net import Workdir, certificate
+from lib.noop import Noop
 from lib.smtp import Raw
 from lib.wait import wait_for
 
@@ -17,31 +17,6 @@ LISTS = int(os.environ.get("LISTS", "10000"))
 
 def say(*text):
     print("sources:", *text, file=sys.stderr, flush=True)
-
-
-class Noop:
-    """A session that says NOOP each 5 ms, and how long it waited at most."""
-
-    def __init__(self, port):
-        self.port, self.over, self.ms = port, threading.Event(), []
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    def run(self):
-        with Raw(self.port) as c:
-            c.ok("EHLO client.test")
-            while not self.over.wait(0.005):
-                begin = time.monotonic()
-                c.ok("NOOP")
-                self.ms.append((time.monotonic() - begin) * 1000)
-
-    def result(self):
-        self.over.set()
-        self.thread.join(30)
-        self.ms.sort()
-        return "%d NOOPs, median %.1f, p99.9 %.1f, max %.1f ms" % (
-            len(self.ms), self.ms[len(self.ms) // 2], self.ms[int(len(self.ms) * 0.999)],
-            self.ms[-1])
 
 
 def asked(n):
@@ -61,10 +36,10 @@ def test_ten_thousand_lists(stack):
                        options='fetch { interval = "1d" ca_file = "%s" }\n' % tls[0])
     begin = time.monotonic()
     d.write().start()
-    noop = Noop(d.port)
+    noop = Noop(d.port, 0.005)
     wait_for(lambda: asked(n) >= LISTS, 600, "all were asked", step=0.5)
     say("%d lists fetched after %.1f s; %s" % (LISTS, time.monotonic() - begin, noop.result()))
-    begin, noop = time.monotonic(), Noop(d.port)
+    begin, noop = time.monotonic(), Noop(d.port, 0.005)
     assert d.ctl("reload")[0] == 0
     took = time.monotonic() - begin
     wait_for(lambda: asked(n) >= 2 * LISTS, 600, "all are asked again", step=0.5)
