@@ -37,11 +37,10 @@ def test_case_C4_C5_full_disk(stack, tmpfs):
     d.wait_log("spool state=full accepting=0")
 
     # Something else fills what is left: still no crash, still 452.
-    with open(os.path.join(tmpfs, "filler"), "wb") as f:
-        try:
+    with open(os.path.join(tmpfs, "filler"), "wb", buffering=0) as f:
+        try:  # without a buffer, whose rest would not fit at the end either
             while True:
                 f.write(b"x" * 65536)
-                f.flush()
         except OSError:
             pass
     with Raw(d.port) as c:

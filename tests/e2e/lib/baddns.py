@@ -6,6 +6,8 @@ import socket
 import struct
 import threading
 
+from .net import free_port
+
 A, MX, AAAA = 1, 15, 28
 
 
@@ -30,8 +32,8 @@ class BadDns:
     def __init__(self, answer, host="127.0.0.1"):
         self.answer, self.asked = answer, []
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((host, 0))
-        self.port = self.udp.getsockname()[1]
+        self.port = free_port((host,))  # for both; one of the kernel's may be used by TCP
+        self.udp.bind((host, self.port))
         self.tcp = socket.create_server((host, self.port))
         self.stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.stranger.bind((host, 0))
