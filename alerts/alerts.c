@@ -50,14 +50,14 @@ alerts_create(struct config *conf, struct snapshot_box *snapshots,
 	a->path = mem_printf("%s/alerts.json", conf->spool);
 	a->box = mailbox_create();
 	a->rules = rules_create();
-	buf_init(&a->image, LEDGER_FILE_MAX);
+	buf_init(&a->image, MEMORY_FILE_MAX);
 	buf_init(&a->changed, ALERTS_CHANGED_MAX);
 	a->known = snap_alerts_create(0, 0, 0);
 	a->loop_known = snap_alerts_ref(a->known);
 	pthread_mutex_init(&a->state, NULL);
 	pthread_mutex_init(&a->shown, NULL);
-	ledger_init(&a->ledger);
-	if (ledger_load(&a->ledger, a->path, &eb) != 0)
+	memory_init(&a->memory);
+	if (memory_load(&a->memory, a->path, &eb) != 0)
 		log_error("alerts", "problem=%s", log_q(eb.text));
 	a->fetch = fetch_client_create(fetch, a->box, MAIL_ANSWER);
 	MX_ASSERT(thread_start(&a->thread, alerts_run, a) == 0);
@@ -84,7 +84,7 @@ alerts_destroy(struct alerts **ap)
 	fetch_client_destroy(&a->fetch);
 	mailbox_destroy(&a->box, alerts_mail_free);
 	rules_destroy(&a->rules);
-	ledger_fini(&a->ledger);
+	memory_fini(&a->memory);
 	buf_fini(&a->image);
 	buf_fini(&a->changed);
 	snap_alerts_unref(&a->known);
@@ -148,7 +148,7 @@ alerts_silence(struct alerts *a, const char *match, int64_t for_ms,
 	uint64_t id;
 
 	pthread_mutex_lock(&a->state);
-	id = ledger_silence(&a->ledger, match, now, now + for_ms, reason);
+	id = memory_silence(&a->memory, match, now, now + for_ms, reason);
 	pthread_mutex_unlock(&a->state);
 	post(a, MAIL_LOOK, NULL, "", 0);
 	return id;
@@ -160,7 +160,7 @@ alerts_unsilence(struct alerts *a, uint64_t id)
 	bool ok;
 
 	pthread_mutex_lock(&a->state);
-	ok = ledger_unsilence(&a->ledger, id);
+	ok = memory_unsilence(&a->memory, id);
 	pthread_mutex_unlock(&a->state);
 	post(a, MAIL_LOOK, NULL, "", 0);
 	return ok ? 0 : -MX_ENOENT;
@@ -173,8 +173,8 @@ alerts_silences(struct alerts *a,
 	int64_t now = clock_wall_ms();
 
 	pthread_mutex_lock(&a->state);
-	for (unsigned i = 0; i < a->ledger.nsilences; i++) {
-		const struct silence *s = &a->ledger.silence[i];
+	for (unsigned i = 0; i < a->memory.nsilences; i++) {
+		const struct silence *s = &a->memory.silence[i];
 
 		if (s->until_ms > now)
 			fn(&(struct alerts_silenced){ s->id, s->match,

@@ -10,7 +10,7 @@
 
 #include "alerts/alerts.h"
 #include "alerts/format.h"
-#include "alerts/ledger.h"
+#include "alerts/memory.h"
 #include "base/buf.h"
 #include "base/mailbox.h"
 #include "fetch/fetch.h"
@@ -77,7 +77,7 @@ struct alerts {
 	pthread_t thread;
 	struct mailbox *box;
 	struct snapshot_box *snapshots;
-	char *path; /* of the ledger */
+	char *path; /* of the memory */
 	int64_t last_ticket; /* of the loop thread */
 	struct config *loop_conf; /* the loop thread's reference */
 	struct snap_alerts *loop_known; /* what it shows */
@@ -91,7 +91,7 @@ struct alerts {
 	size_t nreceivers;
 	struct heartbeat *heartbeat;
 	size_t nheartbeats;
-	struct buf image; /* of the ledger, while it is saved */
+	struct buf image; /* of the memory, while it is saved */
 	bool stopping;
 	bool save_failed;
 	bool told; /* something came back: look at the outbox again */
@@ -99,8 +99,8 @@ struct alerts {
 	int64_t last_save, last_show;
 	uint64_t dropped; /* as last logged */
 
-	pthread_mutex_t state; /* of the ledger: silences come from outside */
-	struct ledger ledger;
+	pthread_mutex_t state; /* of the memory: silences come from outside */
+	struct memory memory;
 
 	pthread_mutex_t shown; /* of what follows; held for copying only */
 	struct snap_alerts *known;
@@ -118,14 +118,14 @@ struct receiver *receiver_find(struct alerts *, const char *name);
  * did. 0: it takes what it is told. */
 int64_t receiver_failing(const struct receiver *);
 /* The receiver not reached for longest, for the rules; all of them for the
- * ledger, so that a restart is not taken for their recovery. */
+ * memory, so that a restart is not taken for their recovery. */
 void receivers_failing(struct alerts *, struct rules_self *);
 void receiver_context(const struct alerts *, const struct receiver *,
     struct format_ctx *);
 
 /* notify.c */
 void notify_entries(struct alerts *); /* marks them attempted */
-/* Starts what notify_entries() found, after the ledger was saved. */
+/* Starts what notify_entries() found, after the memory was saved. */
 void notify_send(struct alerts *);
 void notify_done(struct alerts *, struct errand *, const struct send_result *);
 /* for those below */

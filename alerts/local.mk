@@ -16,8 +16,8 @@ libmx_alerts_a_SOURCES = \
 	alerts/format.c alerts/format.h \
 	alerts/heartbeat.c \
 	alerts/instance.c alerts/instance.h \
-	alerts/ledger.c alerts/ledger.h \
-	alerts/ledger_file.c \
+	alerts/memory.c alerts/memory.h \
+	alerts/memory_file.c \
 	alerts/note.c alerts/note.h \
 	alerts/notify.c alerts/notify_am.c alerts/notify_test.c \
 	alerts/outbox.c alerts/outbox.h \
@@ -44,10 +44,10 @@ tests_unit_test_alert_format_SOURCES = tests/unit/test_alert_format.c
 tests_unit_test_alert_format_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 endif
 
-EXTRA_DIST += tests/fuzz/corpus/ledger
-check_PROGRAMS += tests/fuzz/fuzz_ledger
-TESTS += tests/fuzz/fuzz_ledger
-tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.c tests/fuzz/replay.c
-tests_fuzz_fuzz_ledger_LDADD = $(ALERTS_TEST_L)
-tests_fuzz_fuzz_ledger_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/memory
+check_PROGRAMS += tests/fuzz/fuzz_memory
+TESTS += tests/fuzz/fuzz_memory
+tests_fuzz_fuzz_memory_SOURCES = tests/fuzz/fuzz_memory.c tests/fuzz/replay.c
+tests_fuzz_fuzz_memory_LDADD = $(ALERTS_TEST_L)
+tests_fuzz_fuzz_memory_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 endif

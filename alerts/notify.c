@@ -67,7 +67,7 @@ notify_entries(struct alerts *a)
 		if (r->conf->type == RECEIVER_ALERTMANAGER || r->busy ||
 		    now < r->not_before)
 			continue;
-		r->pick = outbox_next(&a->ledger.outbox, r->shown.name, wall);
+		r->pick = outbox_next(&a->memory.outbox, r->shown.name, wall);
 		if (r->pick != NULL && r->broken[0] != '\0') {
 			r->pick = NULL;
 			if (r->failing_ms == 0)
@@ -76,7 +76,7 @@ notify_entries(struct alerts *a)
 		if (r->pick == NULL || r->pick->attempted)
 			continue;
 		r->pick->attempted = true;
-		a->ledger.outbox.changed = true;
+		a->memory.outbox.changed = true;
 	}
 }
 
@@ -103,7 +103,7 @@ notify_send(struct alerts *a)
 		er->id = e->id;
 		er->resolve = e->phase == OUTBOX_RESOLVE;
 		format_note(&x, &e->note, er->resolve, &m);
-		outbox_sending(&a->ledger.outbox, e);
+		outbox_sending(&a->memory.outbox, e);
 		r->busy = true;
 		r->shown.retried += e->attempts > 0;
 		notify_message(a, r, &m, er);
@@ -142,7 +142,7 @@ entry_done(struct alerts *a, const struct errand *er,
     const struct send_result *res)
 {
 	struct receiver *r = receiver_find(a, er->name);
-	struct outbox_entry *e = outbox_by_id(&a->ledger.outbox, er->id);
+	struct outbox_entry *e = outbox_by_id(&a->memory.outbox, er->id);
 
 	if (r != NULL) {
 		r->busy = false;
@@ -163,7 +163,7 @@ entry_done(struct alerts *a, const struct errand *er,
 		res->result == CARRY_RETRY ? "later" :
 					     "rejected",
 	    log_q(res->text));
-	outbox_done(&a->ledger.outbox, e, res->result, clock_wall_ms());
+	outbox_done(&a->memory.outbox, e, res->result, clock_wall_ms());
 }
 
 void

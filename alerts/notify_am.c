@@ -36,12 +36,12 @@ am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 	struct instance *i;
 	size_t n = 0;
 
-	RB_FOREACH (i, instance_tree, &a->ledger.instances) {
+	RB_FOREACH (i, instance_tree, &a->memory.instances) {
 		if (n + 2 > AM_ALERTS_MAX)
 			break;
 		if (i->fired_ms == 0 || !am_told(a, r, i) ||
 		    (i->state == INSTANCE_FIRING &&
-			ledger_silenced(&a->ledger, i, now)))
+			memory_silenced(&a->memory, i, now)))
 			continue;
 		if (i->severity >= least)
 			list[n++] = (struct am_alert){ i, i->severity,
@@ -77,7 +77,7 @@ static size_t
 am_room(const struct alerts *a)
 {
 	struct instance_tree *tree =
-	    (struct instance_tree *)(uintptr_t)&a->ledger.instances;
+	    (struct instance_tree *)(uintptr_t)&a->memory.instances;
 	struct instance *i;
 	size_t n = 2;
 

@@ -91,8 +91,8 @@ receiver_build(struct alerts *a, struct receiver *r,
 static void
 receiver_remember(const struct alerts *a, struct receiver *r)
 {
-	const struct ledger_failing *f =
-	    ledger_failing(&a->ledger, r->shown.name);
+	const struct memory_failing *f =
+	    memory_failing(&a->memory, r->shown.name);
 
 	if (f == NULL)
 		return;
@@ -199,7 +199,7 @@ receiver_failing(const struct receiver *r)
 void
 receivers_failing(struct alerts *a, struct rules_self *self)
 {
-	struct ledger_failing *list =
+	struct memory_failing *list =
 	    mem_array(a->nreceivers + 1, sizeof(*list));
 	const struct receiver *r;
 	unsigned n = 0;
@@ -210,7 +210,7 @@ receivers_failing(struct alerts *a, struct rules_self *self)
 		if (receiver_failing(r) == 0)
 			continue;
 		list[n] =
-		    (struct ledger_failing){ .since_ms = receiver_failing(r),
+		    (struct memory_failing){ .since_ms = receiver_failing(r),
 			    .rejected = r->rejected };
 		(void)strlcpy(list[n++].receiver, r->shown.name,
 		    sizeof(list[0].receiver));
@@ -225,7 +225,7 @@ receivers_failing(struct alerts *a, struct rules_self *self)
 		    sizeof(self->error));
 	}
 	self->others = n > 0 ? n - 1 : 0;
-	ledger_set_failing(&a->ledger, list, n);
+	memory_set_failing(&a->memory, list, n);
 	mem_free(&list);
 }
 

@@ -107,21 +107,21 @@ step(struct alerts *a, const struct snapshot *s)
 		/* Nothing is left that it did not take. */
 		if (!r->rejected && r->broken[0] == '\0' &&
 		    r->conf->type != RECEIVER_ALERTMANAGER &&
-		    outbox_pending(&a->ledger.outbox, r->shown.name) == 0)
+		    outbox_pending(&a->memory.outbox, r->shown.name) == 0)
 			r->failing_ms = 0;
 	}
 	pthread_mutex_lock(&a->state);
 	receivers_failing(a, &self);
-	changed = ledger_step(&a->ledger, a->rules, a->conf, s, &self,
+	changed = memory_step(&a->memory, a->rules, a->conf, s, &self,
 	    clock_wall_ms());
 	pthread_mutex_unlock(&a->state);
-	if (a->ledger.outbox.dropped != a->dropped) {
+	if (a->memory.outbox.dropped != a->dropped) {
 		static struct log_limit limit;
 
 		if (log_limit_ok(&limit, 300))
 			log_error("alerts",
 			    "problem=\"an outbox is full, alerts wait\"");
-		a->dropped = a->ledger.outbox.dropped;
+		a->dropped = a->memory.outbox.dropped;
 	}
 	return changed;
 }
@@ -143,18 +143,18 @@ save(struct alerts *a)
 	bool failed;
 
 	pthread_mutex_lock(&a->state);
-	if (!a->ledger.outbox.changed &&
-	    (!a->ledger.changed ||
+	if (!a->memory.outbox.changed &&
+	    (!a->memory.changed ||
 		(!a->stopping && is_lately(a, a->last_save)))) {
 		pthread_mutex_unlock(&a->state);
 		return;
 	}
-	a->ledger.changed = a->ledger.outbox.changed = false;
+	a->memory.changed = a->memory.outbox.changed = false;
 	a->last_save = clock_now();
-	rc = ledger_write(&a->ledger, &a->image);
+	rc = memory_write(&a->memory, &a->image);
 	pthread_mutex_unlock(&a->state);
 	if (rc == 0)
-		rc = ledger_save(&a->image, a->path, &eb);
+		rc = memory_save(&a->image, a->path, &eb);
 	else
 		rc = mx_fail(&eb, rc, "%s would be too large", a->path);
 	failed = rc != 0;
@@ -164,7 +164,7 @@ save(struct alerts *a)
 		 * is better than none. */
 		if (!a->save_failed)
 			log_error("alerts", "problem=%s", log_q(eb.text));
-		a->ledger.outbox.changed = true;
+		a->memory.outbox.changed = true;
 	} else if (a->save_failed)
 		log_notice("alerts", "saving=ok");
 	a->save_failed = failed;
@@ -198,7 +198,7 @@ show_alerts(struct alerts *a)
 	unsigned n = 0;
 	struct snap_alert *s;
 
-	RB_FOREACH (i, instance_tree, &a->ledger.instances) {
+	RB_FOREACH (i, instance_tree, &a->memory.instances) {
 		if (!is_shown(i))
 			continue;
 		n++;
@@ -210,7 +210,7 @@ show_alerts(struct alerts *a)
 	t->text = mem_alloc(text + 1);
 	s = t->alert;
 	text = 0;
-	RB_FOREACH (i, instance_tree, &a->ledger.instances) {
+	RB_FOREACH (i, instance_tree, &a->memory.instances) {
 		if (!is_shown(i))
 			continue;
 		*s++ = (struct snap_alert){ .kind = i->kind,
@@ -219,7 +219,7 @@ show_alerts(struct alerts *a)
 			.summary = put_text(t, &text, i->summary),
 			.severity = i->severity,
 			.firing = i->state == INSTANCE_FIRING,
-			.silenced = ledger_silenced(&a->ledger, i, now),
+			.silenced = memory_silenced(&a->memory, i, now),
 			.since = i->since_ms / 1000 };
 	}
 	return t;
@@ -262,7 +262,7 @@ show(struct alerts *a)
 	for (size_t i = 0; i < a->nreceivers; i++) {
 		sr = &t->receiver[i];
 		*sr = a->receiver[i].shown;
-		sr->pending = outbox_pending(&a->ledger.outbox, sr->name);
+		sr->pending = outbox_pending(&a->memory.outbox, sr->name);
 		if (a->receiver[i].broken[0] != '\0')
 			(void)strlcpy(sr->error, a->receiver[i].broken,
 			    sizeof(sr->error));
@@ -316,7 +316,7 @@ alerts_run(void *arg)
 	struct alerts *a = arg;
 	int64_t end;
 
-	a->ledger.on_change = on_change;
+	a->memory.on_change = on_change;
 	receivers_build(a);
 	show(a);
 	while (!a->stopping)

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "alerts/alerts_int.h"
-#include "alerts/ledger.h"
+#include "alerts/memory.h"
 #include "base/mem.h"
 
 #define T0  INT64_C(1800000000000)
@@ -153,7 +153,7 @@ many_domains_take_turns(void **st)
 }
 
 static const char *
-list_is(struct ledger *l, const char *zone)
+list_is(struct memory *l, const char *zone)
 {
 	const struct instance *i =
 	    instance_find(&l->instances, ALERT_dnsbl_broken, zone);
@@ -162,14 +162,14 @@ list_is(struct ledger *l, const char *zone)
 }
 
 static void
-step(struct ledger *l, struct rules *r, const struct config *conf,
+step(struct memory *l, struct rules *r, const struct config *conf,
     const struct snapshot *s)
 {
 	static const struct rules_self self;
 	static int64_t now = T0;
 
 	now += SEC;
-	(void)ledger_step(l, r, conf, s, &self, now);
+	(void)memory_step(l, r, conf, s, &self, now);
 }
 
 /* An alert for each list, with its name; one that is asked no longer has none,
@@ -187,12 +187,12 @@ lists_have_their_own(void **st)
 	struct conf_errors errs;
 	struct config *conf = config_parse("test", text, strlen(text), &errs);
 	struct instance *i;
-	struct ledger l;
+	struct memory l;
 
 	(void)st;
 	assert_non_null(conf);
 	conf_errors_fini(&errs);
-	ledger_init(&l);
+	memory_init(&l);
 	s->ndnsbls = 3;
 	s->dnsbl = mem_array(3, sizeof(*s->dnsbl));
 	for (unsigned k = 0; k < 3; k++) {
@@ -217,7 +217,7 @@ lists_have_their_own(void **st)
 	step(&l, r, conf, s);
 	assert_string_equal(list_is(&l, "bl.test"), "resolved");
 	assert_string_equal(list_is(&l, "wl.test"), "resolved");
-	ledger_fini(&l);
+	memory_fini(&l);
 	rules_destroy(&r);
 	snapshot_unref(&s);
 	config_unref(&conf);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "alerts/ledger.h"
+#include "alerts/memory.h"
 #include "base/mem.h"
 #include "base/rnd.h"
 
@@ -361,16 +361,16 @@ backoff(void **st)
 }
 
 static void
-round_trip(struct ledger *l)
+round_trip(struct memory *l)
 {
-	struct buf text = BUF_INIT(LEDGER_FILE_MAX);
+	struct buf text = BUF_INIT(MEMORY_FILE_MAX);
 	int rc;
 
-	rc = ledger_write(l, &text);
+	rc = memory_write(l, &text);
 	assert_int_equal(rc, 0);
-	ledger_fini(l);
-	ledger_init(l);
-	rc = ledger_read(l, text.data, text.len);
+	memory_fini(l);
+	memory_init(l);
+	rc = memory_read(l, text.data, text.len);
 	assert_int_equal(rc, 0);
 	buf_fini(&text);
 }
@@ -380,7 +380,7 @@ round_trip(struct ledger *l)
 /* As in one turn of the thread: whatever is not on the disk is lost with a
  * kill -9, and whatever the receiver took it keeps. */
 struct life {
-	struct ledger l;
+	struct memory l;
 	struct buf disk;
 	int64_t t;
 	bool lasts; /* the outage */
@@ -398,7 +398,7 @@ life_save(struct life *w)
 	if (!w->l.changed && !w->l.outbox.changed)
 		return;
 	buf_clear(&w->disk);
-	assert_int_equal(ledger_write(&w->l, &w->disk), 0);
+	assert_int_equal(memory_write(&w->l, &w->disk), 0);
 	w->l.changed = w->l.outbox.changed = false;
 }
 
@@ -407,10 +407,10 @@ life_kill(struct life *w)
 {
 	int rc = 0;
 
-	ledger_fini(&w->l);
-	ledger_init(&w->l);
+	memory_fini(&w->l);
+	memory_init(&w->l);
 	if (w->disk.len > 0)
-		rc = ledger_read(&w->l, w->disk.data, w->disk.len);
+		rc = memory_read(&w->l, w->disk.data, w->disk.len);
 	assert_int_equal(rc, 0);
 	w->unsure = true;
 	w->kills++;
@@ -477,9 +477,9 @@ promises(void **st)
 
 	(void)st;
 	for (int run = 0; run < 300; run++) {
-		struct life w = { .t = T0, .disk = BUF_INIT(LEDGER_FILE_MAX) };
+		struct life w = { .t = T0, .disk = BUF_INIT(MEMORY_FILE_MAX) };
 
-		ledger_init(&w.l);
+		memory_init(&w.l);
 		for (int i = 0; i < 200; i++) {
 			bool calm = i > 190;
 			unsigned die =
@@ -499,7 +499,7 @@ promises(void **st)
 		assert_null(RB_MIN(outbox_tree, &w.l.outbox.tree));
 		kills += w.kills;
 		twice += w.twice;
-		ledger_fini(&w.l);
+		memory_fini(&w.l);
 		buf_fini(&w.disk);
 	}
 	assert_true(kills > 1000);
@@ -524,29 +524,29 @@ whom_a_silence_matches(void **st)
 
 	(void)st;
 	for (size_t i = 0; i < MX_COUNT(cases); i++) {
-		struct ledger l;
+		struct memory l;
 
-		ledger_init(&l);
-		ledger_silence(&l, cases[i].match, T0, T0 + 10, "");
-		assert_int_equal(ledger_silenced(&l, &age_a, T0 + 9),
+		memory_init(&l);
+		memory_silence(&l, cases[i].match, T0, T0 + 10, "");
+		assert_int_equal(memory_silenced(&l, &age_a, T0 + 9),
 		    cases[i].age_a);
-		assert_int_equal(ledger_silenced(&l, &age_b, T0 + 9),
+		assert_int_equal(memory_silenced(&l, &age_b, T0 + 9),
 		    cases[i].age_b);
-		assert_int_equal(ledger_silenced(&l, &down_a, T0 + 9),
+		assert_int_equal(memory_silenced(&l, &down_a, T0 + 9),
 		    cases[i].down_a);
-		assert_false(ledger_silenced(&l, &age_a, T0 + 10));
-		ledger_fini(&l);
+		assert_false(memory_silenced(&l, &age_a, T0 + 10));
+		memory_fini(&l);
 	}
 }
 
 /* ---- the file */
 
 static void
-fill(struct ledger *l)
+fill(struct memory *l)
 {
 	struct instance *i;
 
-	ledger_init(l);
+	memory_init(l);
 	i = instance_get(&l->instances, ALERT_queue_age, "a.test");
 	i->state = INSTANCE_FIRING;
 	i->severity = C;
@@ -554,9 +554,9 @@ fill(struct ledger *l)
 	(void)strlcpy(i->primary, "mx1", sizeof(i->primary));
 	(void)strlcpy(i->summary, "old \"mail\"\xff", sizeof(i->summary));
 	fire(&l->outbox, T0, C, 60, false);
-	assert_int_equal(ledger_silence(l, "a.test", T0, T0 + 99, "why"), 1);
-	ledger_set_failing(l,
-	    &(struct ledger_failing){ "oncall", T0 - 99, true }, 1);
+	assert_int_equal(memory_silence(l, "a.test", T0, T0 + 99, "why"), 1);
+	memory_set_failing(l,
+	    &(struct memory_failing){ "oncall", T0 - 99, true }, 1);
 }
 
 static void
@@ -564,7 +564,7 @@ kept(void **st)
 {
 	struct outbox_entry *e;
 	struct instance *i;
-	struct ledger l;
+	struct memory l;
 
 	(void)st;
 	fill(&l);
@@ -582,12 +582,12 @@ kept(void **st)
 	assert_string_equal(e->host, "mx2.test");
 	assert_int_equal(l.nsilences, 1);
 	assert_string_equal(l.silence[0].reason, "why");
-	assert_int_equal(ledger_silence(&l, "b.test", T0, T0 + 99, ""), 2);
-	assert_null(ledger_failing(&l, "hook"));
-	assert_non_null(ledger_failing(&l, "oncall"));
-	assert_true(ledger_failing(&l, "oncall")->since_ms == T0 - 99);
-	assert_true(ledger_failing(&l, "oncall")->rejected);
-	ledger_fini(&l);
+	assert_int_equal(memory_silence(&l, "b.test", T0, T0 + 99, ""), 2);
+	assert_null(memory_failing(&l, "hook"));
+	assert_non_null(memory_failing(&l, "oncall"));
+	assert_true(memory_failing(&l, "oncall")->since_ms == T0 - 99);
+	assert_true(memory_failing(&l, "oncall")->rejected);
+	memory_fini(&l);
 }
 
 /* More than the file may hold is an error, not the end. */
@@ -595,12 +595,12 @@ static void
 too_large(void **st)
 {
 	struct buf text = BUF_INIT(1000);
-	struct ledger l;
+	struct memory l;
 
 	(void)st;
 	fill(&l);
-	assert_int_equal(ledger_write(&l, &text), -MX_ETOOBIG);
-	ledger_fini(&l);
+	assert_int_equal(memory_write(&l, &text), -MX_ETOOBIG);
+	memory_fini(&l);
 	buf_fini(&text);
 }
 
@@ -621,36 +621,36 @@ of_the_version_before(void **st)
 	    "\"phase\":2,\"flags\":3,\"due_ms\":6000,\"phase_ms\":6000,"
 	    "\"told_ms\":6000,\"told\":1}]}";
 	struct outbox_entry *e;
-	struct ledger l;
+	struct memory l;
 
 	(void)st;
-	ledger_init(&l);
-	assert_int_equal(ledger_read(&l, text, sizeof(text) - 1), 0);
+	memory_init(&l);
+	assert_int_equal(memory_read(&l, text, sizeof(text) - 1), 0);
 	assert_true(RB_MIN(instance_tree, &l.instances)->since_ms == 5000);
 	e = RB_MIN(outbox_tree, &l.outbox.tree);
 	assert_true(e->note.member[0].told);
 	assert_false(note_has_news(&e->note));
 	assert_string_equal(e->host, "");
-	ledger_fini(&l);
+	memory_fini(&l);
 }
 
 static void
 torn(void **st)
 {
-	struct buf text = BUF_INIT(LEDGER_FILE_MAX);
-	struct ledger l;
+	struct buf text = BUF_INIT(MEMORY_FILE_MAX);
+	struct memory l;
 
 	(void)st;
 	fill(&l);
-	assert_int_equal(ledger_write(&l, &text), 0);
-	ledger_fini(&l);
+	assert_int_equal(memory_write(&l, &text), 0);
+	memory_fini(&l);
 	for (size_t len = 0; len < text.len; len += 1 + len / 50) {
-		ledger_init(&l);
-		assert_int_equal(ledger_read(&l, text.data, len), -MX_ECORRUPT);
+		memory_init(&l);
+		assert_int_equal(memory_read(&l, text.data, len), -MX_ECORRUPT);
 		assert_null(RB_MIN(instance_tree, &l.instances));
 		assert_null(RB_MIN(outbox_tree, &l.outbox.tree));
 		assert_int_equal(l.nsilences, 0);
-		ledger_fini(&l);
+		memory_fini(&l);
 	}
 	buf_fini(&text);
 }
@@ -658,31 +658,31 @@ torn(void **st)
 static void
 on_the_disk(void **st)
 {
-	struct buf text = BUF_INIT(LEDGER_FILE_MAX);
-	char dir[] = "/tmp/mx-ledger-XXXXXX", *path, *bad;
+	struct buf text = BUF_INIT(MEMORY_FILE_MAX);
+	char dir[] = "/tmp/mx-memory-XXXXXX", *path, *bad;
 	struct mx_errbuf eb = { "" };
-	struct ledger l;
+	struct memory l;
 
 	(void)st;
 	assert_non_null(mkdtemp(dir));
 	path = mem_printf("%s/alerts.json", dir);
 	bad = mem_printf("%s.bad", path);
-	ledger_init(&l);
-	assert_int_equal(ledger_load(&l, path, &eb), 0); /* none yet */
+	memory_init(&l);
+	assert_int_equal(memory_load(&l, path, &eb), 0); /* none yet */
 	fill(&l);
-	assert_int_equal(ledger_write(&l, &text), 0);
-	ledger_fini(&l);
-	assert_int_equal(ledger_save(&text, path, &eb), 0);
-	ledger_init(&l);
-	assert_int_equal(ledger_load(&l, path, &eb), 0);
+	assert_int_equal(memory_write(&l, &text), 0);
+	memory_fini(&l);
+	assert_int_equal(memory_save(&text, path, &eb), 0);
+	memory_init(&l);
+	assert_int_equal(memory_load(&l, path, &eb), 0);
 	assert_int_equal(l.nsilences, 1);
-	ledger_fini(&l);
+	memory_fini(&l);
 	assert_int_equal(truncate(path, (off_t)text.len / 2), 0);
-	ledger_init(&l);
-	assert_int_equal(ledger_load(&l, path, &eb), -MX_ECORRUPT);
+	memory_init(&l);
+	assert_int_equal(memory_load(&l, path, &eb), -MX_ECORRUPT);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(access(bad, F_OK), 0);
-	ledger_fini(&l);
+	memory_fini(&l);
 	unlink(bad);
 	rmdir(dir);
 	mem_free(&path);

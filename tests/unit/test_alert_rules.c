@@ -13,7 +13,7 @@
 
 #include "alerts/alerts_int.h"
 #include "alerts/forecast.h"
-#include "alerts/ledger.h"
+#include "alerts/memory.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -27,7 +27,7 @@
 
 struct world {
 	struct config *conf;
-	struct ledger l;
+	struct memory l;
 	struct rules *rules;
 	struct snapshot *s;
 	struct snap_domain *d;
@@ -52,7 +52,7 @@ world_init(struct world *w, const char *more)
 			fail_msg("%s", errs.e[i].text);
 	conf_errors_fini(&errs);
 	mem_free(&text);
-	ledger_init(&w->l);
+	memory_init(&w->l);
 	w->rules = rules_create();
 	w->s = snapshot_create();
 	w->d = snapshot_add(w->s, "a.test", 1);
@@ -74,7 +74,7 @@ world_fini(struct world *w)
 {
 	snapshot_unref(&w->s);
 	rules_destroy(&w->rules);
-	ledger_fini(&w->l);
+	memory_fini(&w->l);
 	config_unref(&w->conf);
 }
 
@@ -99,7 +99,7 @@ pass(struct world *w, int64_t ms)
 	for (;;) {
 		w->p->last_run = w->now / 1000;
 		w->s->wall_ms = w->now;
-		ledger_step(&w->l, w->rules, w->conf, w->s, &w->self, w->now);
+		memory_step(&w->l, w->rules, w->conf, w->s, &w->self, w->now);
 		if (w->now >= end)
 			break;
 		w->now += end - w->now < 10 * SEC ? end - w->now : 10 * SEC;
@@ -446,17 +446,17 @@ what_does_not_leave(void **st)
 	world_fini(&w);
 }
 
-/* The daemon is killed and comes back: the rules know nothing, the ledger
+/* The daemon is killed and comes back: the rules know nothing, the memory
  * comes from its file. */
 static void
 restart(struct world *w)
 {
-	struct buf text = BUF_INIT(LEDGER_FILE_MAX);
+	struct buf text = BUF_INIT(MEMORY_FILE_MAX);
 
-	assert_int_equal(ledger_write(&w->l, &text), 0);
-	ledger_fini(&w->l);
-	ledger_init(&w->l);
-	assert_int_equal(ledger_read(&w->l, text.data, text.len), 0);
+	assert_int_equal(memory_write(&w->l, &text), 0);
+	memory_fini(&w->l);
+	memory_init(&w->l);
+	assert_int_equal(memory_read(&w->l, text.data, text.len), 0);
 	buf_fini(&text);
 	rules_destroy(&w->rules);
 	w->rules = rules_create();
@@ -479,7 +479,7 @@ pass_blind(struct world *w, int64_t ms)
 	int64_t end = w->now + ms;
 
 	for (; w->now <= end; w->now += SEC)
-		ledger_step(&w->l, w->rules, w->conf, w->s, &w->self, w->now);
+		memory_step(&w->l, w->rules, w->conf, w->s, &w->self, w->now);
 }
 
 /* Every alert fires, the daemon is restarted, and all is still so: nothing
@@ -732,7 +732,7 @@ stale_stuck_cert_self(void **st)
 	is(&w, probe_stale, "inactive");
 	/* the loop hangs: time goes on, the snapshot does not */
 	w.now += 6 * MIN;
-	ledger_step(&w.l, w.rules, w.conf, w.s, &w.self, w.now);
+	memory_step(&w.l, w.rules, w.conf, w.s, &w.self, w.now);
 	is(&w, probe_stale, "warning");
 	w.s->reload_ok = true;
 	w.s->source.confirmed_ms = w.now;

@@ -128,7 +128,7 @@ has_list(const struct snapshot *s, const char *zone)
 	return false;
 }
 
-/* "ALERT", "DOMAIN" or "ALERT/DOMAIN" as the ledger has it, into dst; false:
+/* "ALERT", "DOMAIN" or "ALERT/DOMAIN" as the memory has it, into dst; false:
  * there is neither such an alert nor such a domain, or list in the DNS. */
 static bool
 matches(struct call *c, const char *name, char dst[static MATCH_MAX])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * ledger: rules -> instances -> groups -> outbox, once a second. An instance
+ * memory: rules -> instances -> groups -> outbox, once a second. An instance
  * that the rules did not come to stays as it is: of many domains only some are
  * evaluated in a step. */
-#include "alerts/ledger.h"
+#include "alerts/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,52 +12,52 @@
 #define FIRING_PER_MS 10 /* 50,000 are told of each five seconds */
 
 void
-ledger_init(struct ledger *l)
+memory_init(struct memory *m)
 {
-	memset(l, 0, sizeof(*l));
-	RB_INIT(&l->instances);
-	outbox_init(&l->outbox);
+	memset(m, 0, sizeof(*m));
+	RB_INIT(&m->instances);
+	outbox_init(&m->outbox);
 }
 
 void
-ledger_fini(struct ledger *l)
+memory_fini(struct memory *m)
 {
-	instance_tree_free(&l->instances);
-	outbox_fini(&l->outbox);
-	mem_free(&l->silence);
-	mem_free(&l->failing);
-	config_unref(&l->conf);
-	l->nsilences = l->nfailing = 0;
+	instance_tree_free(&m->instances);
+	outbox_fini(&m->outbox);
+	mem_free(&m->silence);
+	mem_free(&m->failing);
+	config_unref(&m->conf);
+	m->nsilences = m->nfailing = 0;
 }
 
 /* ---- receivers that fail */
 
 void
-ledger_set_failing(struct ledger *l, const struct ledger_failing *list,
+memory_set_failing(struct memory *m, const struct memory_failing *list,
     unsigned n)
 {
-	bool same = n == l->nfailing;
+	bool same = n == m->nfailing;
 
 	for (unsigned i = 0; same && i < n; i++)
-		same = list[i].since_ms == l->failing[i].since_ms &&
-		    list[i].rejected == l->failing[i].rejected &&
-		    strcmp(list[i].receiver, l->failing[i].receiver) == 0;
+		same = list[i].since_ms == m->failing[i].since_ms &&
+		    list[i].rejected == m->failing[i].rejected &&
+		    strcmp(list[i].receiver, m->failing[i].receiver) == 0;
 	if (same)
 		return;
-	mem_free(&l->failing);
-	l->failing = mem_array(n + 1, sizeof(*l->failing));
+	mem_free(&m->failing);
+	m->failing = mem_array(n + 1, sizeof(*m->failing));
 	if (n > 0)
-		memcpy(l->failing, list, n * sizeof(*list));
-	l->nfailing = n;
-	l->changed = true;
+		memcpy(m->failing, list, n * sizeof(*list));
+	m->nfailing = n;
+	m->changed = true;
 }
 
-const struct ledger_failing *
-ledger_failing(const struct ledger *l, const char *receiver)
+const struct memory_failing *
+memory_failing(const struct memory *m, const char *receiver)
 {
-	for (unsigned i = 0; i < l->nfailing; i++)
-		if (strcmp(l->failing[i].receiver, receiver) == 0)
-			return &l->failing[i];
+	for (unsigned i = 0; i < m->nfailing; i++)
+		if (strcmp(m->failing[i].receiver, receiver) == 0)
+			return &m->failing[i];
 	return NULL;
 }
 
@@ -76,59 +76,59 @@ matches(const char *match, const struct instance *i)
 }
 
 bool
-ledger_silenced(const struct ledger *l, const struct instance *i, int64_t now)
+memory_silenced(const struct memory *m, const struct instance *i, int64_t now)
 {
-	for (unsigned k = 0; k < l->nsilences; k++)
-		if (l->silence[k].until_ms > now &&
-		    matches(l->silence[k].match, i))
+	for (unsigned k = 0; k < m->nsilences; k++)
+		if (m->silence[k].until_ms > now &&
+		    matches(m->silence[k].match, i))
 			return true;
 	return false;
 }
 
 static void
-silences_expire(struct ledger *l, int64_t now)
+silences_expire(struct memory *m, int64_t now)
 {
 	unsigned n = 0;
 
-	for (unsigned k = 0; k < l->nsilences; k++)
-		if (l->silence[k].until_ms > now)
-			l->silence[n++] = l->silence[k];
-	l->changed |= n != l->nsilences;
-	l->nsilences = n;
+	for (unsigned k = 0; k < m->nsilences; k++)
+		if (m->silence[k].until_ms > now)
+			m->silence[n++] = m->silence[k];
+	m->changed |= n != m->nsilences;
+	m->nsilences = n;
 }
 
 uint64_t
-ledger_silence(struct ledger *l, const char *match, int64_t now,
+memory_silence(struct memory *m, const char *match, int64_t now,
     int64_t until_ms, const char *reason)
 {
 	struct silence *s;
 
-	silences_expire(l, now);
-	if (l->nsilences == SILENCE_MAX)
+	silences_expire(m, now);
+	if (m->nsilences == SILENCE_MAX)
 		return 0;
-	l->silence =
-	    mem_grow(l->silence, l->nsilences + 1, sizeof(*l->silence));
-	s = &l->silence[l->nsilences++];
+	m->silence =
+	    mem_grow(m->silence, m->nsilences + 1, sizeof(*m->silence));
+	s = &m->silence[m->nsilences++];
 	memset(s, 0, sizeof(*s));
-	s->id = ++l->last_silence;
+	s->id = ++m->last_silence;
 	(void)strlcpy(s->match, match, sizeof(s->match));
 	(void)strlcpy(s->reason, reason, sizeof(s->reason));
 	s->from_ms = now;
 	s->until_ms = until_ms;
-	l->changed = true;
+	m->changed = true;
 	return s->id;
 }
 
 bool
-ledger_unsilence(struct ledger *l, uint64_t id)
+memory_unsilence(struct memory *m, uint64_t id)
 {
-	for (unsigned k = 0; k < l->nsilences; k++) {
-		if (l->silence[k].id != id)
+	for (unsigned k = 0; k < m->nsilences; k++) {
+		if (m->silence[k].id != id)
 			continue;
-		memmove(&l->silence[k], &l->silence[k + 1],
-		    (l->nsilences - k - 1) * sizeof(*l->silence));
-		l->nsilences--;
-		l->changed = true;
+		memmove(&m->silence[k], &m->silence[k + 1],
+		    (m->nsilences - k - 1) * sizeof(*m->silence));
+		m->nsilences--;
+		m->changed = true;
 		return true;
 	}
 	return false;
@@ -137,7 +137,7 @@ ledger_unsilence(struct ledger *l, uint64_t id)
 /* ---- instances */
 
 struct step {
-	struct ledger *l;
+	struct memory *m;
 	const struct config *conf;
 	int64_t now;
 	bool changed;
@@ -164,7 +164,7 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 {
 	struct step *st = arg;
 	const struct conf_alert *c = &st->conf->alert[kind];
-	struct instance *i = instance_find(&st->l->instances, kind, domain);
+	struct instance *i = instance_find(&st->m->instances, kind, domain);
 	bool told;
 
 	if (v == NULL) {
@@ -178,13 +178,13 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 		instance_level(c, kind, v, ALERT_SEV_NONE) == ALERT_SEV_NONE))
 		return false;
 	if (i == NULL)
-		i = instance_get(&st->l->instances, kind, domain);
+		i = instance_get(&st->m->instances, kind, domain);
 	told = i->state == INSTANCE_FIRING;
 	if (instance_feed(i, c, v, st->now)) {
 		st->changed = true;
 		told |= i->state == INSTANCE_FIRING;
-		if (told && st->l->on_change != NULL)
-			st->l->on_change(i, st->l->change_arg);
+		if (told && st->m->on_change != NULL)
+			st->m->on_change(i, st->m->change_arg);
 	}
 	return is_active(i);
 }
@@ -197,7 +197,7 @@ drop_lists(struct step *st, const struct snapshot *s)
 	struct instance *i;
 	unsigned k;
 
-	RB_FOREACH (i, instance_tree, &st->l->instances) {
+	RB_FOREACH (i, instance_tree, &st->m->instances) {
 		if (alert_scope(i->kind) != ALERT_SCOPE_LIST)
 			continue;
 		for (k = 0; k < s->ndnsbls; k++)
@@ -213,18 +213,18 @@ drop_lists(struct step *st, const struct snapshot *s)
 static void
 drop_unconfigured(struct step *st)
 {
-	struct ledger *l = st->l;
+	struct memory *m = st->m;
 	struct instance *i;
 
-	if (l->conf == st->conf)
+	if (m->conf == st->conf)
 		return;
-	RB_FOREACH (i, instance_tree, &l->instances)
+	RB_FOREACH (i, instance_tree, &m->instances)
 		if (!st->conf->alert[i->kind].enabled ||
 		    (alert_scope(i->kind) == ALERT_SCOPE_DOMAIN &&
 			config_settings(st->conf, i->domain) == NULL))
 			drop(st, i);
-	config_unref(&l->conf);
-	l->conf = config_ref((struct config *)(uintptr_t)st->conf);
+	config_unref(&m->conf);
+	m->conf = config_ref((struct config *)(uintptr_t)st->conf);
 }
 
 static void
@@ -232,11 +232,11 @@ clean(struct step *st)
 {
 	struct instance *i, *next;
 
-	RB_FOREACH_SAFE (i, instance_tree, &st->l->instances, next) {
+	RB_FOREACH_SAFE (i, instance_tree, &st->m->instances, next) {
 		if (!instance_is_over(i, st->now))
 			continue;
 		st->changed |= i->state == INSTANCE_RESOLVED;
-		RB_REMOVE(instance_tree, &st->l->instances, i);
+		RB_REMOVE(instance_tree, &st->m->instances, i);
 		mem_free(&i);
 	}
 }
@@ -294,7 +294,7 @@ tell(struct step *st, const struct note *note, bool quiet,
 		pace = (struct outbox_pace){ r->group_wait_ms,
 			r->group_interval_ms,
 			a->repeat_ms > 0 ? a->repeat_ms : r->repeat_ms };
-		outbox_fire(&st->l->outbox, r->name, st->conf->hostname, note,
+		outbox_fire(&st->m->outbox, r->name, st->conf->hostname, note,
 		    &pace, quiet, st->now);
 	}
 }
@@ -309,11 +309,11 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 	(void)strlcpy(note.group, group_of(list[0]), sizeof(note.group));
 	(void)strlcpy(note.primary, list[0]->primary, sizeof(note.primary));
 	for (size_t i = 0; i < n; i++)
-		quiet &= ledger_silenced(st->l, list[i], st->now);
+		quiet &= memory_silenced(st->m, list[i], st->now);
 	/* A silenced one joins only where the whole group is: told stays
 	 * told, and nothing new is said of it. */
 	for (size_t i = 0; i < n; i++)
-		if (quiet || !ledger_silenced(st->l, list[i], st->now))
+		if (quiet || !memory_silenced(st->m, list[i], st->now))
 			note_add(&note, list[i]->domain, list[i]->severity,
 			    list[i]->since_ms, list[i]->summary);
 	tell(st, &note, quiet, self);
@@ -325,9 +325,9 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 static bool
 is_told_of_lately(const struct step *st)
 {
-	int64_t ago = st->now - st->l->told_ms;
+	int64_t ago = st->now - st->m->told_ms;
 
-	return ago >= 0 && ago < st->l->nfiring / FIRING_PER_MS;
+	return ago >= 0 && ago < st->m->nfiring / FIRING_PER_MS;
 }
 
 static void
@@ -338,11 +338,11 @@ tell_all(struct step *st, const struct rules_self *self)
 
 	if (is_told_of_lately(st))
 		return;
-	RB_FOREACH (i, instance_tree, &st->l->instances)
+	RB_FOREACH (i, instance_tree, &st->m->instances)
 		n += i->state == INSTANCE_FIRING;
 	list = mem_array(n + 1, sizeof(struct instance *));
 	n = 0;
-	RB_FOREACH (i, instance_tree, &st->l->instances)
+	RB_FOREACH (i, instance_tree, &st->m->instances)
 		if (i->state == INSTANCE_FIRING)
 			list[n++] = i;
 	qsort(list, n, sizeof(struct instance *), compare_group);
@@ -353,9 +353,9 @@ tell_all(struct step *st, const struct rules_self *self)
 			;
 		tell_group(st, list + a, b - a, self);
 	}
-	outbox_sweep(&st->l->outbox, st->now);
-	st->l->told_ms = st->now;
-	st->l->nfiring = (unsigned)n;
+	outbox_sweep(&st->m->outbox, st->now);
+	st->m->told_ms = st->now;
+	st->m->nfiring = (unsigned)n;
 	mem_free(&list);
 }
 
@@ -366,7 +366,7 @@ forget_receivers(struct step *st)
 	struct outbox_entry *e, *next;
 	size_t i;
 
-	RB_FOREACH_SAFE (e, outbox_tree, &st->l->outbox.tree, next) {
+	RB_FOREACH_SAFE (e, outbox_tree, &st->m->outbox.tree, next) {
 		for (i = 0; i < st->conf->nreceivers; i++)
 			if (st->conf->receiver[i].type !=
 				RECEIVER_ALERTMANAGER &&
@@ -374,23 +374,23 @@ forget_receivers(struct step *st)
 				0)
 				break;
 		if (i == st->conf->nreceivers)
-			outbox_remove(&st->l->outbox, e);
+			outbox_remove(&st->m->outbox, e);
 	}
 }
 
 bool
-ledger_step(struct ledger *l, struct rules *rules, const struct config *conf,
+memory_step(struct memory *m, struct rules *rules, const struct config *conf,
     const struct snapshot *s, const struct rules_self *self, int64_t now)
 {
-	struct step st = { l, conf, now, false };
+	struct step st = { m, conf, now, false };
 
-	silences_expire(l, now);
+	silences_expire(m, now);
 	rules_eval(rules, conf, s, self, now, on_value, &st);
 	drop_lists(&st, s);
 	drop_unconfigured(&st);
 	clean(&st);
 	forget_receivers(&st);
 	tell_all(&st, self);
-	l->changed |= st.changed;
+	m->changed |= st.changed;
 	return st.changed;
 }

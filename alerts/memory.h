@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * ledger: all that alerting remembers: the instances, the outbox, the
+ * memory: all that alerting remembers: the instances, the outbox, the
  * silences. One step of it: the values of the rules go in, what is to be told
  * whom comes to lie in the outbox. It is written to a file of the spool
  * directory before anything is sent, and read at the start.
@@ -7,15 +7,15 @@
  * File: one JSON object {"version": 1, ...}, written whole under another
  * name, synced and renamed. What cannot be read is put aside and nothing of
  * it is used: then somebody may be told twice, but nothing is invented.
- * Pure but for ledger_load() and ledger_save(). Alert thread. */
-#ifndef MX_ALERTS_LEDGER_H
-#define MX_ALERTS_LEDGER_H
+ * Pure but for memory_load() and memory_save(). Alert thread. */
+#ifndef MX_ALERTS_MEMORY_H
+#define MX_ALERTS_MEMORY_H
 
 #include "alerts/outbox.h"
 #include "base/buf.h"
 #include "base/err.h"
 
-#define LEDGER_FILE_MAX (64u << 20)
+#define MEMORY_FILE_MAX (64u << 20)
 #define SILENCE_MAX	1000
 #define SILENCE_REASON	160
 #define SILENCE_MATCH	(TEXT_DOMAIN_MAX + 32)
@@ -28,19 +28,19 @@ struct silence {
 };
 
 /* A receiver that takes nothing. */
-struct ledger_failing {
+struct memory_failing {
 	char receiver[SNAP_NAME_MAX];
 	int64_t since_ms;
 	bool rejected; /* it said no; else it was not reached */
 };
 
-struct ledger {
+struct memory {
 	struct instance_tree instances;
 	struct outbox outbox;
 	struct silence *silence;
 	unsigned nsilences;
 	uint64_t last_silence;
-	struct ledger_failing *failing;
+	struct memory_failing *failing;
 	unsigned nfailing;
 	bool changed; /* to be saved; the outbox has its own */
 	struct config *conf; /* of the last step, our reference */
@@ -51,37 +51,37 @@ struct ledger {
 	void *change_arg;
 };
 
-void ledger_init(struct ledger *);
-void ledger_fini(struct ledger *);
+void memory_init(struct memory *);
+void memory_fini(struct memory *);
 
 /* One evaluation. True when an instance changed its state. */
-bool ledger_step(struct ledger *, struct rules *, const struct config *,
+bool memory_step(struct memory *, struct rules *, const struct config *,
     const struct snapshot *, const struct rules_self *, int64_t now);
 
 bool
-ledger_silenced(const struct ledger *, const struct instance *, int64_t now);
+memory_silenced(const struct memory *, const struct instance *, int64_t now);
 /* The id, or 0 when there are too many. */
-uint64_t ledger_silence(struct ledger *, const char *match, int64_t now,
+uint64_t memory_silence(struct memory *, const char *match, int64_t now,
     int64_t until_ms, const char *reason);
-bool ledger_unsilence(struct ledger *, uint64_t id);
+bool memory_unsilence(struct memory *, uint64_t id);
 
 /* Those that fail now. */
 void
-ledger_set_failing(struct ledger *, const struct ledger_failing *, unsigned n);
+memory_set_failing(struct memory *, const struct memory_failing *, unsigned n);
 /* NULL: it does not. */
-const struct ledger_failing *
-ledger_failing(const struct ledger *, const char *receiver);
+const struct memory_failing *
+memory_failing(const struct memory *, const char *receiver);
 
-/* ledger_file.c */
+/* memory_file.c */
 /* 0, or -MX_ETOOBIG: more than the buffer takes. */
-int ledger_write(const struct ledger *, struct buf *out) MX_NODISCARD;
-/* 0; -MX_ECORRUPT, and then the ledger is empty. */
-int ledger_read(struct ledger *, const char *text, size_t len) MX_NODISCARD;
-/* The text that ledger_write() made. */
-int ledger_save(const struct buf *, const char *path,
+int memory_write(const struct memory *, struct buf *out) MX_NODISCARD;
+/* 0; -MX_ECORRUPT, and then the memory is empty. */
+int memory_read(struct memory *, const char *text, size_t len) MX_NODISCARD;
+/* The text that memory_write() made. */
+int memory_save(const struct buf *, const char *path,
     struct mx_errbuf *) MX_NODISCARD;
 /* 0, also when there is no file. */
 int
-ledger_load(struct ledger *, const char *path, struct mx_errbuf *) MX_NODISCARD;
+memory_load(struct memory *, const char *path, struct mx_errbuf *) MX_NODISCARD;
 
 #endif

@@ -3,7 +3,7 @@
  * the thread can go on with it. */
 #include <string.h>
 
-#include "alerts/ledger.h"
+#include "alerts/memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -11,17 +11,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const int64_t now = INT64_C(1800000000000);
-	struct buf text = BUF_INIT(LEDGER_FILE_MAX);
+	struct buf text = BUF_INIT(MEMORY_FILE_MAX);
 	struct outbox_entry *e;
-	struct ledger l, again;
+	struct memory l, again;
 	int rc;
 
-	ledger_init(&l);
-	ledger_init(&again);
-	if (ledger_read(&l, (const char *)data, size) == 0) {
-		rc = ledger_write(&l, &text);
+	memory_init(&l);
+	memory_init(&again);
+	if (memory_read(&l, (const char *)data, size) == 0) {
+		rc = memory_write(&l, &text);
 		MX_ASSERT(rc == 0);
-		rc = ledger_read(&again, text.data, text.len);
+		rc = memory_read(&again, text.data, text.len);
 		MX_ASSERT(rc == 0);
 		outbox_sweep(&l.outbox, now);
 		RB_FOREACH (e, outbox_tree, &again.outbox.tree)
@@ -33,8 +33,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				outbox_remove(&again.outbox, e);
 		}
 	}
-	ledger_fini(&l);
-	ledger_fini(&again);
+	memory_fini(&l);
+	memory_fini(&again);
 	buf_fini(&text);
 	return 0;
 }

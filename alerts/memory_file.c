@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * ledger_file: the ledger as JSON, and its file. Reading trusts nothing: the
+ * memory_file: the memory as JSON, and its file. Reading trusts nothing: the
  * disk may have kept half of it, an operator may have edited it. An object
  * that does not make sense makes the whole file unusable; names of alerts of
  * another version are passed over. */
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alerts/ledger.h"
+#include "alerts/memory.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "status/json.h"
@@ -87,7 +87,7 @@ write_silence(cJSON *o, const struct silence *s)
 }
 
 static void
-write_failing(cJSON *o, const struct ledger_failing *f)
+write_failing(cJSON *o, const struct memory_failing *f)
 {
 	json_text(o, "receiver", f->receiver);
 	json_num(o, "since_ms", (double)f->since_ms);
@@ -95,9 +95,9 @@ write_failing(cJSON *o, const struct ledger_failing *f)
 }
 
 int
-ledger_write(const struct ledger *l, struct buf *out)
+memory_write(const struct memory *m, struct buf *out)
 {
-	struct ledger *walk = (struct ledger *)(uintptr_t)l;
+	struct memory *walk = (struct memory *)(uintptr_t)m;
 	cJSON *o = json_object(), *list;
 	struct outbox_entry *e;
 	struct instance *i;
@@ -105,13 +105,13 @@ ledger_write(const struct ledger *l, struct buf *out)
 	int rc;
 
 	json_num(o, "version", VERSION);
-	json_num(o, "last_silence", (double)l->last_silence);
+	json_num(o, "last_silence", (double)m->last_silence);
 	list = json_array(o, "silences");
-	for (unsigned k = 0; k < l->nsilences; k++)
-		write_silence(json_push_object(list), &l->silence[k]);
+	for (unsigned k = 0; k < m->nsilences; k++)
+		write_silence(json_push_object(list), &m->silence[k]);
 	list = json_array(o, "failing");
-	for (unsigned k = 0; k < l->nfailing; k++)
-		write_failing(json_push_object(list), &l->failing[k]);
+	for (unsigned k = 0; k < m->nfailing; k++)
+		write_failing(json_push_object(list), &m->failing[k]);
 	list = json_array(o, "instances");
 	RB_FOREACH (i, instance_tree, &walk->instances)
 		if (i->state != INSTANCE_INACTIVE)
@@ -176,7 +176,7 @@ get_kind(struct reader *r)
 }
 
 static bool
-read_instance(struct ledger *l, const cJSON *o)
+read_instance(struct memory *m, const cJSON *o)
 {
 	struct reader r = { o, true };
 	enum alert_kind kind = get_kind(&r);
@@ -186,7 +186,7 @@ read_instance(struct ledger *l, const cJSON *o)
 	get_text(&r, "domain", domain, sizeof(domain));
 	if (!r.ok || kind == ALERT_KIND_MAX)
 		return r.ok;
-	i = instance_get(&l->instances, kind, domain);
+	i = instance_get(&m->instances, kind, domain);
 	i->state = (enum instance_state)get_int(&r, "state", INSTANCE_RESOLVED);
 	i->severity =
 	    (enum alert_severity)get_int(&r, "severity", ALERT_SEV_CRITICAL);
@@ -238,7 +238,7 @@ read_members(struct note *note, const cJSON *list)
 }
 
 static bool
-read_entry(struct ledger *l, const cJSON *o)
+read_entry(struct memory *m, const cJSON *o)
 {
 	struct reader r = { o, true };
 	enum alert_kind kind = get_kind(&r);
@@ -250,7 +250,7 @@ read_entry(struct ledger *l, const cJSON *o)
 	get_text(&r, "group", group, sizeof(group));
 	if (!r.ok || kind == ALERT_KIND_MAX)
 		return r.ok;
-	e = outbox_get(&l->outbox, receiver, kind, group);
+	e = outbox_get(&m->outbox, receiver, kind, group);
 	if (e == NULL || e->phase_ms != 0) /* too many, or there twice */
 		return false;
 	if (!read_members(&e->note, get(&r, "members")))
@@ -277,9 +277,9 @@ read_entry(struct ledger *l, const cJSON *o)
 }
 
 static bool
-read_silence(struct ledger *l, const cJSON *o)
+read_silence(struct memory *m, const cJSON *o)
 {
-	struct reader r = { o, l->nsilences < SILENCE_MAX };
+	struct reader r = { o, m->nsilences < SILENCE_MAX };
 	struct silence s;
 
 	memset(&s, 0, sizeof(s));
@@ -290,31 +290,31 @@ read_silence(struct ledger *l, const cJSON *o)
 	s.until_ms = get_int(&r, "until_ms", TIME_MAX);
 	if (!r.ok)
 		return false;
-	l->silence =
-	    mem_grow(l->silence, l->nsilences + 1, sizeof(*l->silence));
-	l->silence[l->nsilences++] = s;
+	m->silence =
+	    mem_grow(m->silence, m->nsilences + 1, sizeof(*m->silence));
+	m->silence[m->nsilences++] = s;
 	return true;
 }
 
 static bool
-read_failing(struct ledger *l, const cJSON *o)
+read_failing(struct memory *m, const cJSON *o)
 {
 	struct reader r = { o, true };
-	struct ledger_failing f = { .rejected =
+	struct memory_failing f = { .rejected =
 					cJSON_IsTrue(get(&r, "rejected")) };
 
 	get_text(&r, "receiver", f.receiver, sizeof(f.receiver));
 	f.since_ms = get_int(&r, "since_ms", TIME_MAX);
 	if (!r.ok)
 		return false;
-	l->failing = mem_grow(l->failing, l->nfailing + 1, sizeof(*l->failing));
-	l->failing[l->nfailing++] = f;
+	m->failing = mem_grow(m->failing, m->nfailing + 1, sizeof(*m->failing));
+	m->failing[m->nfailing++] = f;
 	return true;
 }
 
 static bool
-read_list(struct ledger *l, const struct reader *r, const char *key,
-    bool (*one)(struct ledger *, const cJSON *))
+read_list(struct memory *m, const struct reader *r, const char *key,
+    bool (*one)(struct memory *, const cJSON *))
 {
 	const cJSON *list = get(r, key), *o;
 	unsigned n = 0;
@@ -322,39 +322,39 @@ read_list(struct ledger *l, const struct reader *r, const char *key,
 	if (!cJSON_IsArray(list))
 		return false;
 	cJSON_ArrayForEach (o, list)
-		if (!cJSON_IsObject(o) || ++n > OBJECT_MAX || !one(l, o))
+		if (!cJSON_IsObject(o) || ++n > OBJECT_MAX || !one(m, o))
 			return false;
 	return true;
 }
 
 int
-ledger_read(struct ledger *l, const char *text, size_t len)
+memory_read(struct memory *m, const char *text, size_t len)
 {
 	struct reader r = { cJSON_ParseWithLength(text, len), true };
 	bool ok;
 
 	ok = cJSON_IsObject(r.o) && get_int(&r, "version", 1e6) == VERSION &&
-	    read_list(l, &r, "silences", read_silence) &&
+	    read_list(m, &r, "silences", read_silence) &&
 	    (get(&r, "failing") == NULL || /* of a version without */
-		read_list(l, &r, "failing", read_failing)) &&
-	    read_list(l, &r, "instances", read_instance) &&
-	    read_list(l, &r, "outbox", read_entry);
-	l->last_silence = (uint64_t)get_int(&r, "last_silence", TIME_MAX);
+		read_list(m, &r, "failing", read_failing)) &&
+	    read_list(m, &r, "instances", read_instance) &&
+	    read_list(m, &r, "outbox", read_entry);
+	m->last_silence = (uint64_t)get_int(&r, "last_silence", TIME_MAX);
 	ok = ok && r.ok;
 	cJSON_Delete((cJSON *)(uintptr_t)r.o);
 	if (!ok) {
-		ledger_fini(l);
-		ledger_init(l);
+		memory_fini(m);
+		memory_init(m);
 		return -MX_ECORRUPT;
 	}
-	l->changed = l->outbox.changed = false;
+	m->changed = m->outbox.changed = false;
 	return 0;
 }
 
 /* ---- the file */
 
 int
-ledger_save(const struct buf *text, const char *path, struct mx_errbuf *eb)
+memory_save(const struct buf *text, const char *path, struct mx_errbuf *eb)
 {
 	struct mx_errbuf why;
 
@@ -364,15 +364,15 @@ ledger_save(const struct buf *text, const char *path, struct mx_errbuf *eb)
 }
 
 int
-ledger_load(struct ledger *l, const char *path, struct mx_errbuf *eb)
+memory_load(struct memory *m, const char *path, struct mx_errbuf *eb)
 {
-	struct buf text = BUF_INIT(LEDGER_FILE_MAX);
+	struct buf text = BUF_INIT(MEMORY_FILE_MAX);
 	struct mx_errbuf why;
 	char *aside;
 	int rc = file_load(path, &text, &why);
 
 	if (rc == 0)
-		rc = ledger_read(l, buf_str(&text), text.len);
+		rc = memory_read(m, buf_str(&text), text.len);
 	buf_fini(&text);
 	if (rc == 0 || rc == -MX_ENOENT)
 		return 0;
