@@ -3,6 +3,7 @@
  * is back only a tenth below it, and below `warn` it must stay for `clear`. */
 #include "alerts/instance.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -119,24 +120,71 @@ set_severity(struct instance *i, enum alert_severity severity, int64_t now)
 	i->severity = severity;
 }
 
+static int64_t
+began(const struct rule_value *v, int64_t now)
+{
+	return v->since_ms > 0 && v->since_ms < now ? v->since_ms : now;
+}
+
 static void
 begin(struct instance *i, const struct rule_value *v, int64_t now)
 {
-	/* An alert that comes back while the last end is still being told is
-	 * new. */
+	/* An alert that comes back after its end was told is new. */
+	if (i->state == INSTANCE_RESOLVED)
+		i->flaps++;
 	i->state = INSTANCE_PENDING;
 	i->start_ms = now;
-	i->since_ms = v->since_ms > 0 && v->since_ms < now ? v->since_ms : now;
-	i->fired_ms = i->end_ms = i->clear_ms = 0;
+	i->since_ms = i->spell_ms = began(v, now);
+	i->fired_ms = i->end_ms = i->over_ms = i->clear_ms = 0;
+	i->times = 1;
 	i->was = ALERT_SEV_NONE;
+}
+
+/* It is as bad as before, or may be, and was well. */
+static void
+come_back(struct instance *i, const struct rule_value *v, int64_t now)
+{
+	if (i->clear_ms == 0)
+		return;
+	i->clear_ms = 0;
+	i->spell_ms = began(v, now);
+	i->times++;
+	i->flaps++;
 }
 
 static void
 end(struct instance *i, int64_t now)
 {
 	i->state = INSTANCE_RESOLVED;
-	i->end_ms = now;
+	i->end_ms = i->clear_ms != 0 ? i->clear_ms : now;
+	i->over_ms = now;
 	i->clear_ms = 0;
+}
+
+int64_t
+instance_hold_ms(const struct instance *i, const struct conf_alert *c)
+{
+	int64_t ms = c->clear_ms;
+
+	if (ms == 0 || ms >= INSTANCE_HOLD_MAX_MS)
+		return ms;
+	for (unsigned n = 0; n < i->flaps && ms < INSTANCE_HOLD_MAX_MS; n++)
+		ms *= 2;
+	return ms < INSTANCE_HOLD_MAX_MS ? ms : INSTANCE_HOLD_MAX_MS;
+}
+
+static void
+say(struct instance *i, const struct rule_value *v)
+{
+	char since[40];
+	int n;
+
+	n = snprintf(i->summary, sizeof(i->summary), "%s", v->summary);
+	if (i->times < 2 || n < 0 || (size_t)n >= sizeof(i->summary))
+		return;
+	snprintf(i->summary + n, sizeof(i->summary) - (size_t)n,
+	    "; %u times since %s", i->times,
+	    text_date_3339(i->since_ms / 1000, since, sizeof(since)));
 }
 
 static bool
@@ -149,24 +197,39 @@ feed_over(struct instance *i, const struct conf_alert *c,
 	}
 	if (i->state != INSTANCE_FIRING || !v->may_clear)
 		return false;
-	if (i->clear_ms == 0 || i->clear_ms > now)
+	if (i->clear_ms == 0) {
 		i->clear_ms = now;
-	if (now - i->clear_ms < c->clear_ms)
+		/* It did not flap for so long. */
+		if (now - i->spell_ms >= INSTANCE_KEEP_MS)
+			i->flaps = 0;
+	} else if (i->clear_ms > now) /* the clock went back */
+		i->clear_ms = now;
+	if (now - i->clear_ms < instance_hold_ms(i, c))
 		return false;
 	end(i, now);
 	return true;
 }
 
-/* An alert lasts since it began, also when the rule saw it begin anew: the
- * watchdog was restarted. */
+/* A statement that begins nothing and makes nothing worse. */
+static void
+feed_keeps(struct instance *i, const struct rule_value *v, int64_t now)
+{
+	if (i->state != INSTANCE_FIRING)
+		return;
+	come_back(i, v, now);
+	say(i, v);
+}
+
+/* An alert lasts since it was last well, also when the rule saw it begin anew:
+ * the watchdog was restarted. */
 static struct rule_value
 lasting(const struct instance *i, const struct rule_value *v, int64_t now)
 {
 	struct rule_value w = *v;
 
-	if (v->sticky && v->value > 0 && now > i->since_ms &&
-	    (double)(now - i->since_ms) > v->value)
-		w.value = (double)(now - i->since_ms);
+	if (v->sticky && i->clear_ms == 0 && v->value > 0 &&
+	    now > i->spell_ms && (double)(now - i->spell_ms) > v->value)
+		w.value = (double)(now - i->spell_ms);
 	return w;
 }
 
@@ -181,17 +244,21 @@ instance_feed(struct instance *i, const struct conf_alert *c,
 
 	if (!v.known)
 		return false;
+	if (v.keeps) {
+		feed_keeps(i, &v, now);
+		return false;
+	}
 	before = active ? i->severity : ALERT_SEV_NONE;
 	level = instance_level(c, i->kind, &v, before);
 	if (level == ALERT_SEV_NONE)
 		return feed_over(i, c, &v, now);
 	if (!active)
 		begin(i, &v, now);
-	i->clear_ms = 0;
+	come_back(i, &v, now);
 	if (level < before && (v.sticky || !v.may_clear))
 		level = before;
 	set_severity(i, level, now);
-	(void)strlcpy(i->summary, v.summary, sizeof(i->summary));
+	say(i, &v);
 	/* Its group is that of its beginning. */
 	if (i->state == INSTANCE_PENDING)
 		(void)strlcpy(i->primary, v.primary, sizeof(i->primary));
@@ -218,5 +285,5 @@ instance_is_over(const struct instance *i, int64_t now)
 {
 	return i->state == INSTANCE_INACTIVE ||
 	    (i->state == INSTANCE_RESOLVED &&
-		(now - i->end_ms >= INSTANCE_RESOLVED_MS || now < i->end_ms));
+		(now - i->over_ms >= INSTANCE_KEEP_MS || now < i->over_ms));
 }

@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: ISC
- * instance: one alert about one domain or list: inactive, pending, firing,
- * resolved. The value of a rule comes in, the state goes on; thresholds,
- * hysteresis and the times `for` and `clear` are here. Pure. Alert thread. */
+ * instance: one alert about one domain or list: an incident, with an identity
+ * over time. The value of a rule comes in, the state goes on; thresholds,
+ * hysteresis and the times `for` and `clear` are here. Pure. Alert thread.
+ *
+ *	inactive --over the threshold--> pending --for--> firing
+ *	firing --well for `clear`--> resolved --comes back--> pending
+ *
+ * One that fires and is well is held open: it is still the same incident when
+ * it comes back within `clear`, and each time that it does, `clear` is twice
+ * as long, INSTANCE_HOLD_MAX_MS at most. So what flaps is one incident. One
+ * that comes back after it was resolved is a new one, but remembers for
+ * INSTANCE_KEEP_MS how often it flapped. Example, clear 5 minutes: down at 2:00,
+ * up at 2:10, down at 2:13 (held until 2:15), up at 2:20, resolved at 2:30; told
+ * of are a trigger at 2:00 and a resolve that says 2:00 to 2:20, twice. */
 #ifndef MX_ALERTS_INSTANCE_H
 #define MX_ALERTS_INSTANCE_H
 
@@ -9,9 +20,10 @@
 
 #include "alerts/rules.h"
 
-/* How long a resolved one is kept: as long as Prometheus goes on telling an
- * Alertmanager of it. */
+/* How long an Alertmanager is told of a resolved one: as Prometheus does. */
 #define INSTANCE_RESOLVED_MS INT64_C(900000)
+#define INSTANCE_KEEP_MS     INT64_C(3600000)
+#define INSTANCE_HOLD_MAX_MS INT64_C(3600000) /* or `clear`, if longer */
 
 enum instance_state {
 	INSTANCE_INACTIVE,
@@ -30,11 +42,16 @@ struct instance {
 	 * told as before, and until when that lasted. */
 	enum alert_severity was;
 	int64_t was_ms;
-	int64_t since_ms; /* what it is about began */
+	int64_t since_ms; /* what it is about began: the incident */
+	int64_t spell_ms; /* the same, since it was last well */
 	int64_t start_ms; /* it is over its threshold since */
 	int64_t fired_ms; /* it fires since; of resolved: did */
-	int64_t clear_ms; /* it no longer holds since; 0: it does */
-	int64_t end_ms; /* of resolved */
+	int64_t
+	    clear_ms; /* it is well since; 0: it is not. Firing: held open */
+	int64_t end_ms; /* of resolved: it was well since */
+	int64_t over_ms; /* of resolved: the state since */
+	unsigned times; /* it came, within this incident; 1: no flaps */
+	unsigned flaps; /* lately, for the length of `clear` */
 	char primary[TEXT_DOMAIN_MAX + 8];
 	char summary[RULES_SUMMARY];
 };
@@ -54,6 +71,14 @@ const char *severity_name(enum alert_severity);
 /* The severity that a value has, given the one it had. */
 enum alert_severity instance_level(const struct conf_alert *, enum alert_kind,
     const struct rule_value *, enum alert_severity before);
+/* It fires, but what it is about is well just now. */
+static inline bool
+instance_is_held(const struct instance *i)
+{
+	return i->state == INSTANCE_FIRING && i->clear_ms != 0;
+}
+/* How long it has to be well until it is resolved. */
+int64_t instance_hold_ms(const struct instance *, const struct conf_alert *);
 /* True when the state or the severity changed. */
 bool instance_feed(struct instance *, const struct conf_alert *,
     const struct rule_value *, int64_t now);

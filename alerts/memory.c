@@ -158,6 +158,19 @@ drop(struct step *st, struct instance *i)
 	instance_drop(i, st->now);
 }
 
+/* The incident of a primary that goes up and down is one: it says how often.
+ * What is told already goes on. */
+static bool
+is_told_by_another(struct memory *m, enum alert_kind kind, const char *domain)
+{
+	struct instance *down;
+
+	if (kind != ALERT_primary_flapping)
+		return false;
+	down = instance_find(&m->instances, ALERT_primary_down, domain);
+	return down != NULL && down->state == INSTANCE_FIRING;
+}
+
 static bool
 on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
     void *arg)
@@ -172,6 +185,8 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 			drop(st, i);
 		return false;
 	}
+	if (i == NULL && is_told_by_another(st->m, kind, domain))
+		return false;
 	/* All is well with most domains most of the time. */
 	if (i == NULL &&
 	    (!v->known ||
@@ -309,13 +324,13 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 	(void)strlcpy(note.group, group_of(list[0]), sizeof(note.group));
 	(void)strlcpy(note.primary, list[0]->primary, sizeof(note.primary));
 	for (size_t i = 0; i < n; i++)
-		quiet &= memory_silenced(st->m, list[i], st->now);
+		quiet &= instance_is_held(list[i]) ||
+		    memory_silenced(st->m, list[i], st->now);
 	/* A silenced one joins only where the whole group is: told stays
 	 * told, and nothing new is said of it. */
 	for (size_t i = 0; i < n; i++)
 		if (quiet || !memory_silenced(st->m, list[i], st->now))
-			note_add(&note, list[i]->domain, list[i]->severity,
-			    list[i]->since_ms, list[i]->summary);
+			note_add_instance(&note, list[i]);
 	tell(st, &note, quiet, self);
 	note_fini(&note);
 }

@@ -19,6 +19,7 @@
 #define VERSION	   1
 #define TIME_MAX   1e15 /* ms */
 #define OBJECT_MAX 200000
+#define COUNT_MAX  1e9
 
 /* ---- writing */
 
@@ -32,10 +33,14 @@ write_instance(cJSON *o, const struct instance *i)
 	json_num(o, "was", i->was);
 	json_num(o, "was_ms", (double)i->was_ms);
 	json_num(o, "since_ms", (double)i->since_ms);
+	json_num(o, "spell_ms", (double)i->spell_ms);
 	json_num(o, "start_ms", (double)i->start_ms);
 	json_num(o, "fired_ms", (double)i->fired_ms);
 	json_num(o, "clear_ms", (double)i->clear_ms);
 	json_num(o, "end_ms", (double)i->end_ms);
+	json_num(o, "over_ms", (double)i->over_ms);
+	json_num(o, "times", i->times);
+	json_num(o, "flaps", i->flaps);
 	json_text(o, "primary", i->primary);
 	json_text(o, "summary", i->summary);
 }
@@ -56,6 +61,8 @@ write_note(cJSON *o, const struct note *n)
 		json_num(m, "severity", n->member[i].severity);
 		json_num(m, "start_ms", (double)n->member[i].start_ms);
 		json_num(m, "end_ms", (double)n->member[i].end_ms);
+		json_num(m, "well_ms", (double)n->member[i].well_ms);
+		json_num(m, "times", n->member[i].times);
 		json_bool(m, "told", n->member[i].told);
 		json_text(m, "summary", n->member[i].summary);
 	}
@@ -165,6 +172,13 @@ get_text(struct reader *r, const char *key, char *dst, size_t size)
 	r->ok &= json_is_clean(dst);
 }
 
+/* One that an older version did not write. */
+static int64_t
+get_new(struct reader *r, const char *key, double max, int64_t absent)
+{
+	return get(r, key) != NULL ? get_int(r, key, max) : absent;
+}
+
 /* ALERT_KIND_MAX for a name of another version. */
 static enum alert_kind
 get_kind(struct reader *r)
@@ -193,12 +207,14 @@ read_instance(struct memory *m, const cJSON *o)
 	i->was = (enum alert_severity)get_int(&r, "was", ALERT_SEV_CRITICAL);
 	i->was_ms = get_int(&r, "was_ms", TIME_MAX);
 	i->start_ms = get_int(&r, "start_ms", TIME_MAX);
-	i->since_ms = i->start_ms;
-	if (get(&r, "since_ms") != NULL) /* of this version */
-		i->since_ms = get_int(&r, "since_ms", TIME_MAX);
+	i->since_ms = get_new(&r, "since_ms", TIME_MAX, i->start_ms);
+	i->spell_ms = get_new(&r, "spell_ms", TIME_MAX, i->since_ms);
 	i->fired_ms = get_int(&r, "fired_ms", TIME_MAX);
 	i->clear_ms = get_int(&r, "clear_ms", TIME_MAX);
 	i->end_ms = get_int(&r, "end_ms", TIME_MAX);
+	i->over_ms = get_new(&r, "over_ms", TIME_MAX, i->end_ms);
+	i->times = (unsigned)get_new(&r, "times", COUNT_MAX, 1);
+	i->flaps = (unsigned)get_new(&r, "flaps", COUNT_MAX, 0);
 	get_text(&r, "primary", i->primary, sizeof(i->primary));
 	get_text(&r, "summary", i->summary, sizeof(i->summary));
 	return r.ok;
@@ -228,6 +244,8 @@ read_members(struct note *note, const cJSON *list)
 		    ALERT_SEV_CRITICAL);
 		m->start_ms = get_int(&r, "start_ms", TIME_MAX);
 		m->end_ms = get_int(&r, "end_ms", TIME_MAX);
+		m->well_ms = get_new(&r, "well_ms", TIME_MAX, 0);
+		m->times = (unsigned)get_new(&r, "times", COUNT_MAX, 1);
 		/* Not there: of a version that did not know. */
 		m->told = !cJSON_IsFalse(get(&r, "told"));
 		if (!r.ok ||

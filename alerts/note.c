@@ -15,8 +15,8 @@ grow(struct note *n)
 	return &n->member[n->n++];
 }
 
-void
-note_add(struct note *n, const char *domain, enum alert_severity severity,
+static struct note_member *
+add(struct note *n, const char *domain, enum alert_severity severity,
     int64_t start_ms, const char *summary)
 {
 	struct note_member *m;
@@ -25,12 +25,34 @@ note_add(struct note *n, const char *domain, enum alert_severity severity,
 	if (severity > n->severity)
 		n->severity = severity;
 	if (n->n >= NOTE_MEMBERS_MAX)
-		return;
+		return NULL;
 	m = grow(n);
 	(void)strlcpy(m->domain, domain, sizeof(m->domain));
 	(void)strlcpy(m->summary, summary, sizeof(m->summary));
 	m->severity = severity;
 	m->start_ms = start_ms;
+	m->times = 1;
+	return m;
+}
+
+void
+note_add(struct note *n, const char *domain, enum alert_severity severity,
+    int64_t start_ms, const char *summary)
+{
+	(void)add(n, domain, severity, start_ms, summary);
+}
+
+void
+note_add_instance(struct note *n, const struct instance *i)
+{
+	struct note_member *m =
+	    add(n, i->domain, i->severity, i->since_ms, i->summary);
+
+	n->held += instance_is_held(i);
+	if (m == NULL)
+		return;
+	m->times = i->times;
+	m->well_ms = i->clear_ms;
 }
 
 static struct note_member *
@@ -40,6 +62,15 @@ find(const struct note *n, const char *domain)
 		if (strcmp(n->member[i].domain, domain) == 0)
 			return &n->member[i];
 	return NULL;
+}
+
+/* What was held open was over before. */
+static void
+end(struct note_member *m, int64_t now_ms)
+{
+	if (m->end_ms == 0)
+		m->end_ms = m->well_ms != 0 ? m->well_ms : now_ms;
+	m->well_ms = 0;
 }
 
 void
@@ -64,8 +95,7 @@ note_update(struct note *n, const struct note *now, int64_t now_ms)
 			continue;
 		m = grow(n);
 		*m = old.member[i];
-		if (m->end_ms == 0)
-			m->end_ms = now_ms;
+		end(m, now_ms);
 	}
 	mem_free(&old.member);
 }
@@ -117,6 +147,8 @@ note_same(const struct note *a, const struct note *b)
 	for (unsigned i = 0; i < b->n; i++)
 		if (strcmp(a->member[i].domain, b->member[i].domain) != 0 ||
 		    a->member[i].severity != b->member[i].severity ||
+		    a->member[i].times != b->member[i].times ||
+		    a->member[i].well_ms != b->member[i].well_ms ||
 		    a->member[i].start_ms != b->member[i].start_ms)
 			return false;
 	return true;
@@ -126,7 +158,7 @@ bool
 note_has_news(const struct note *n)
 {
 	for (unsigned i = 0; i < note_lasting(n); i++)
-		if (!n->member[i].told)
+		if (!n->member[i].told && n->member[i].well_ms == 0)
 			return true;
 	return false;
 }
@@ -163,6 +195,5 @@ void
 note_end(struct note *n, int64_t now)
 {
 	for (unsigned i = 0; i < n->n; i++)
-		if (n->member[i].end_ms == 0)
-			n->member[i].end_ms = now;
+		end(&n->member[i], now);
 }

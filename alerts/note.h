@@ -16,6 +16,8 @@ struct note_member {
 	char domain[TEXT_DOMAIN_MAX];
 	enum alert_severity severity;
 	int64_t start_ms, end_ms; /* end 0: it goes on */
+	unsigned times; /* it came; 1: it did not flap */
+	int64_t well_ms; /* it is well since then, and not over: no news; 0 */
 	bool told; /* somebody has been told of it, or may have */
 	char summary[RULES_SUMMARY];
 };
@@ -26,12 +28,14 @@ struct note {
 	char primary[NOTE_GROUP_MAX]; /* "" none */
 	enum alert_severity severity; /* the worst */
 	unsigned total; /* that last, also those not listed */
+	unsigned held; /* of these: well just now */
 	unsigned n; /* listed: those that last, then those that ended */
 	struct note_member *member;
 };
 
 void note_add(struct note *, const char *domain, enum alert_severity,
     int64_t start_ms, const char *summary);
+void note_add_instance(struct note *, const struct instance *); /* it fires */
 void note_fini(struct note *);
 /* The state of now replaces that of before. Members that were told and are no
  * longer there stay, with their end, until the whole group is over: whoever
@@ -43,7 +47,7 @@ void note_told(struct note *);
 void note_renew(struct note *);
 /* The same domains last, with the same severities; summaries may differ. */
 bool note_same(const struct note *, const struct note *now);
-/* One of those that last has not been told. */
+/* One of those that last, and is not well just now, has not been told. */
 bool note_has_news(const struct note *);
 /* How many of those that are listed last. */
 unsigned note_lasting(const struct note *);

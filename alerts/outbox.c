@@ -152,7 +152,8 @@ news(const struct outbox_entry *e, const struct outbox_pace *pace, int64_t now)
 		return true;
 	if (passed < pace->group_interval_ms)
 		return false;
-	return note_has_news(&e->note) || e->note.total > e->told_total;
+	return note_has_news(&e->note) ||
+	    e->note.total - e->note.held > e->told_total;
 }
 
 void
@@ -204,26 +205,22 @@ outbox_fire(struct outbox *ob, const char *receiver, const char *host,
 static void
 entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
 {
-	bool quiet = e->quiet;
-
 	e->quiet = false;
 	switch (e->phase) {
 	case OUTBOX_WAIT:
 		outbox_remove(ob, e); /* nobody heard of it */
 		return;
 	case OUTBOX_TRIGGER:
-		if (e->reached && !e->in_flight)
-			break;
-		/* Silenced after an attempt that may have got through: nobody
-		 * is to be woken by it any more. */
-		if (quiet && e->attempted && !e->in_flight)
-			break;
-		if (e->attempted || e->in_flight) {
+		if (e->in_flight) {
 			ob->changed |= !e->ended;
 			e->ended = true;
 			note_end(&e->note, now);
 			return;
 		}
+		/* An attempt may have got through, and nobody is to be woken
+		 * by what is over: its end alone is told. */
+		if (e->reached || e->attempted)
+			break;
 		outbox_remove(ob, e);
 		return;
 	case OUTBOX_TOLD:
@@ -343,7 +340,10 @@ outbox_done(struct outbox *ob, struct outbox_entry *e, enum carry_result result,
 	e->in_flight = false;
 	ob->changed = true;
 	e->attempts++;
-	if (result == CARRY_RETRY && !expired) {
+	if (result == CARRY_RETRY && e->ended) {
+		e->ended = false;
+		set_phase(ob, e, OUTBOX_RESOLVE, now, now);
+	} else if (result == CARRY_RETRY && !expired) {
 		e->due_ms = now;
 		if (e->again)
 			begin_again(ob, e, now);

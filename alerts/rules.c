@@ -173,12 +173,13 @@ say_waiting(const struct view *x, char *dst, size_t size)
 static void
 rule_primary_down(const struct view *x, struct rule_value *v)
 {
-	const struct snap_primary *p = first_primary(x);
 	const char *why = x->d->cause;
 	char wait[96];
 
 	v->sticky = true;
-	v->since_ms = x->d->state_since * 1000;
+	v->since_ms =
+	    (x->d->unwell_since != 0 ? x->d->unwell_since : x->d->state_since) *
+	    1000;
 	say_waiting(x, wait, sizeof(wait));
 	if (x->d->self_mx_since != 0) {
 		v->since_ms = x->d->self_mx_since * 1000;
@@ -189,8 +190,6 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 		    wait);
 		return;
 	}
-	if (p != NULL && !p->healthy && p->probed && p->text[0] != '\0')
-		why = p->text;
 	switch (x->d->state) {
 	case HEALTH_UP:
 	case HEALTH_DISABLED:
@@ -205,6 +204,7 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 		say(v, "%.140s; %s", why[0] != '\0' ? why : "no answer", wait);
 		break;
 	case HEALTH_RECOVERING: /* not over before it is up */
+		v->keeps = true;
 		say(v, "it answers again, and mail is being delivered; %s",
 		    wait);
 		break;

@@ -16,7 +16,7 @@
 #include "config/config.h"
 #include "status/snapshot.h"
 
-#define RULES_SUMMARY 256
+#define RULES_SUMMARY 320
 #define RULES_TURN    1000
 #define RULES_ROUND   60 /* calls in which each domain has its turn */
 #define RULES_MOST    4000
@@ -32,6 +32,8 @@ struct rule_value {
 	bool may_clear; /* false: too early to say that it is over */
 	bool sticky; /* the severity does not fall while it lasts, and the
 		      * value is the time since it began, restarts included */
+	bool keeps; /* it begins nothing and makes nothing worse, but what fires
+		     * goes on */
 	bool safe; /* it is no alert, whatever the value */
 	enum alert_severity least; /* it is this, whatever the value */
 	double value; /* ms, or a number */

@@ -19,7 +19,7 @@ def pair(stack):
     domains = {"gone.test": KEPT % gone.port,
                "empty.test": 'primary = {"127.0.0.1:%d"}' % gone.port,
                "a.test": 'primary = {"127.0.0.1:%d"}' % stays_up.port}
-    d = stack.mxwatchd(domains, defaults=FAST, options='alert "primary_down" { warn = "0s" for = "0s" }')
+    d = stack.mxwatchd(domains, defaults=FAST, options='alert "primary_down" { warn = "0s" for = "0s" clear = "0s" }')
     d.wait_state("a.test", "up")
     d.wait_state("gone.test", "down")
     for i in range(3):

@@ -142,10 +142,8 @@ resolve_follows_its_trigger(void **st)
 	outbox_init(&ob);
 	fire(&ob, t, W, 1, false);
 	fire(&ob, t += 30 * SEC, W, 1, false);
-	done(&ob, t, CARRY_RETRY);
-	fire(&ob, t += SEC, W, 0, false);
-	assert_string_equal(next(&ob, t), "trigger");
 	done(&ob, t, CARRY_SENT);
+	fire(&ob, t += SEC, W, 0, false);
 	assert_string_equal(next(&ob, t), "resolve");
 	/* it begins again before that */
 	fire(&ob, t += SEC, W, 1, false);
@@ -158,6 +156,43 @@ resolve_follows_its_trigger(void **st)
 	assert_string_equal(next(&ob, t), "");
 	outbox_done(&ob, RB_MIN(outbox_tree, &ob.tree), CARRY_SENT, t);
 	assert_string_equal(next(&ob, t), "trigger");
+	outbox_fini(&ob);
+}
+
+/* Nobody is woken by what is over, but its trigger may have got through. */
+static void
+receiver_was_away(void **st)
+{
+	struct outbox_entry *e;
+	struct outbox ob;
+	int64_t t = T0;
+
+	(void)st;
+	outbox_init(&ob);
+	fire(&ob, t, W, 1, false);
+	fire(&ob, t += 30 * SEC, W, 1, false);
+	done(&ob, t, CARRY_RETRY);
+	fire(&ob, t += 600 * SEC, W, 0, false);
+	assert_string_equal(next(&ob, t), "resolve");
+	done(&ob, t, CARRY_RETRY);
+	/* it begins again before that got out: what is true now */
+	fire(&ob, t += SEC, C, 1, false);
+	assert_string_equal(next(&ob, t), "trigger");
+	e = outbox_next(&ob, "r", t);
+	outbox_sending(&ob, e);
+	/* it ends while the trigger is on its way, which gets no answer */
+	fire(&ob, t += SEC, C, 0, false);
+	assert_string_equal(next(&ob, t), "");
+	outbox_done(&ob, e, CARRY_RETRY, t += SEC);
+	assert_string_equal(next(&ob, t), "resolve");
+	done(&ob, t, CARRY_SENT);
+	assert_null(RB_MIN(outbox_tree, &ob.tree));
+	/* nor is it told to whom it was never tried to be told */
+	fire(&ob, t, W, 1, false);
+	fire(&ob, t += 30 * SEC, W, 1, false);
+	assert_string_equal(next(&ob, t), "trigger");
+	fire(&ob, t += SEC, W, 0, false);
+	assert_null(RB_MIN(outbox_tree, &ob.tree));
 	outbox_fini(&ob);
 }
 
@@ -698,6 +733,7 @@ main(void)
 		cmocka_unit_test(those_who_join),
 		cmocka_unit_test(short_alarms_wake_nobody),
 		cmocka_unit_test(resolve_follows_its_trigger),
+		cmocka_unit_test(receiver_was_away),
 		cmocka_unit_test(given_up_and_rejected),
 		cmocka_unit_test(changes_in_flight),
 		cmocka_unit_test(those_who_leave),

@@ -239,7 +239,7 @@ no_primary(void **st)
 	pass(&w, MIN);
 	is(&w, primary_down, "warning"); /* not before it is up */
 	set_state(&w, HEALTH_UP);
-	pass(&w, 10 * SEC);
+	pass(&w, 5 * MIN);
 	is(&w, primary_down, "resolved");
 	world_fini(&w);
 }
@@ -252,17 +252,21 @@ primary_down(void **st)
 	(void)st;
 	world_init(&w, "");
 	pass(&w, MIN);
-	w.p->text = "connection refused";
+	w.p->text = "mx1.test PIPELINING 8BITMIME"; /* the EHLO worked */
+	w.d->cause = "rcpt: 450 4.7.1 later";
 	set_state(&w, HEALTH_SUSPECT);
+	w.d->unwell_since = w.now / 1000;
 	pass(&w, 10 * MIN);
 	is(&w, primary_down, "inactive");
 	set_state(&w, HEALTH_DOWN);
-	pass(&w, 50 * SEC);
-	is(&w, primary_down, "inactive");
-	pass(&w, 20 * SEC);
+	/* since it was last well, not since the verdict */
+	pass(&w, 0);
 	is(&w, primary_down, "warning");
-	assert_non_null(strstr(summary(&w, ALERT_primary_down), "refused"));
-	pass(&w, HR);
+	assert_string_equal(summary(&w, ALERT_primary_down),
+	    "rcpt: 450 4.7.1 later; no mail waits");
+	pass(&w, 45 * MIN);
+	is(&w, primary_down, "warning");
+	pass(&w, 5 * MIN);
 	is(&w, primary_down, "critical");
 	/* a restart: nobody knows, then it is down since a moment ago */
 	set_state(&w, HEALTH_UNKNOWN);
@@ -275,9 +279,11 @@ primary_down(void **st)
 	pass(&w, MIN);
 	is(&w, primary_down, "critical");
 	set_state(&w, HEALTH_UP);
-	pass(&w, 10 * SEC);
+	pass(&w, 4 * MIN);
+	is(&w, primary_down, "critical"); /* held open */
+	pass(&w, MIN);
 	is(&w, primary_down, "resolved");
-	pass(&w, 20 * MIN);
+	pass(&w, 61 * MIN);
 	is(&w, primary_down, "inactive");
 	world_fini(&w);
 }
@@ -292,15 +298,105 @@ flapping(void **st)
 	pass(&w, MIN);
 	for (int i = 0; i < 3; i++) {
 		set_state(&w, HEALTH_DOWN);
-		pass(&w, 2 * MIN);
+		pass(&w, 30 * SEC); /* too short for primary_down */
 		set_state(&w, HEALTH_UP);
 		pass(&w, 2 * MIN);
 	}
+	is(&w, primary_down, "inactive");
 	is(&w, primary_flapping, "warning");
 	pass(&w, 30 * MIN);
 	is(&w, primary_flapping, "warning");
 	pass(&w, 80 * MIN);
+	is(&w, primary_flapping, "resolved");
+	pass(&w, 60 * MIN);
 	is(&w, primary_flapping, "inactive");
+	world_fini(&w);
+}
+
+static struct instance *
+first(struct world *w, enum alert_kind kind)
+{
+	struct instance *i;
+
+	RB_FOREACH (i, instance_tree, &w->l.instances)
+		if (i->kind == kind)
+			return i;
+	return NULL;
+}
+
+/* Six flaps are one incident, which says so, and nothing beside it. */
+static void
+flaps_hold_it_open(void **st)
+{
+	struct instance *i;
+	struct world w;
+
+	(void)st;
+	world_init(&w, "");
+	pass(&w, MIN);
+	w.d->cause = "no answer";
+	for (int k = 0; k < 6; k++) {
+		set_state(&w, HEALTH_DOWN);
+		pass(&w, 2 * MIN);
+		set_state(&w, HEALTH_RECOVERING);
+		pass(&w, 10 * SEC);
+		set_state(&w, HEALTH_UP);
+		pass(&w, 4 * MIN);
+		is(&w, primary_down, "warning");
+		is(&w, primary_flapping, "inactive");
+	}
+	i = first(&w, ALERT_primary_down);
+	assert_int_equal(i->times, 6);
+	assert_true(i->fired_ms == T0 + 2 * MIN);
+	assert_true(instance_is_held(i));
+	assert_non_null(strstr(i->summary, "; 6 times since 2027-01-15T08:0"));
+	/* 5 minutes, twice as long each time, an hour at most */
+	pass(&w, 55 * MIN);
+	is(&w, primary_down, "warning");
+	pass(&w, 2 * MIN);
+	is(&w, primary_down, "resolved");
+	assert_true(i->end_ms < w.now - 60 * MIN); /* when it was well */
+	/* it remembers that it flapped: twice as long from the beginning */
+	set_state(&w, HEALTH_DOWN);
+	pass(&w, 2 * MIN);
+	is(&w, primary_down, "warning");
+	assert_null(strstr(summary(&w, ALERT_primary_down), "times since"));
+	set_state(&w, HEALTH_UP);
+	pass(&w, 58 * MIN);
+	is(&w, primary_down, "warning");
+	/* down for long, it flaps no more */
+	set_state(&w, HEALTH_DOWN);
+	pass(&w, 2 * HR);
+	is(&w, primary_down, "critical");
+	set_state(&w, HEALTH_UP);
+	pass(&w, 5 * MIN);
+	is(&w, primary_down, "resolved");
+	world_fini(&w);
+}
+
+/* Mail flows: that is neither the beginning of an alert nor a worse one. */
+static void
+recovering_keeps(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w, "");
+	pass(&w, MIN);
+	set_state(&w, HEALTH_DOWN);
+	pass(&w, 30 * SEC);
+	set_state(&w, HEALTH_RECOVERING);
+	pass(&w, 3 * HR);
+	is(&w, primary_down, "inactive");
+	set_state(&w, HEALTH_DOWN);
+	pass(&w, 2 * MIN);
+	is(&w, primary_down, "warning");
+	set_state(&w, HEALTH_RECOVERING);
+	pass(&w, 3 * HR);
+	is(&w, primary_down, "warning");
+	set_state(&w, HEALTH_UP);
+	pass(&w, 6 * MIN);
+	is(&w, primary_down, "resolved");
 	world_fini(&w);
 }
 
@@ -584,7 +680,7 @@ words(void **st)
 	(void)st;
 	world_init(&w, "");
 	pass(&w, MIN);
-	w.p->text = "connection refused";
+	w.d->cause = "connection refused";
 	w.p->healthy = false;
 	set_state(&w, HEALTH_DOWN);
 	pass(&w, 2 * MIN);
@@ -978,6 +1074,8 @@ main(void)
 		cmocka_unit_test(no_primary),
 		cmocka_unit_test(held_mail),
 		cmocka_unit_test(flapping),
+		cmocka_unit_test(flaps_hold_it_open),
+		cmocka_unit_test(recovering_keeps),
 		cmocka_unit_test(queue_age),
 		cmocka_unit_test(queue_expiry),
 		cmocka_unit_test(what_does_not_leave),

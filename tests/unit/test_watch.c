@@ -332,20 +332,30 @@ any_up_is_up_all_down_is_down(void **state)
 {
 	struct world *w = world(BOTH);
 	struct watch *one = watch_at(w, A, 0), *two = watch_at(w, A, 1);
+	int64_t unwell;
 
 	(void)state;
 	sessions(w, one, &refused, 2);
 	assert_state(w, A, HEALTH_UNKNOWN); /* the other one may be up */
 	sessions(w, two, &good, 1);
 	assert_state(w, A, HEALTH_UP);
+	assert_int_equal(watch_domain(w->ws, A)->unwell_since, 0);
+	w->wall += 100;
 	sessions(w, two, &refused, 1);
 	assert_state(w, A, HEALTH_SUSPECT);
+	unwell = watch_domain(w->ws, A)->unwell_since;
+	assert_int_not_equal(unwell, 0);
+	w->wall += 100;
 	sessions(w, two, &refused, 1);
 	assert_state(w, A, HEALTH_DOWN);
 	w->queued = true;
+	w->wall += 100;
 	sessions(w, two, &good, 1);
 	assert_state(w, A, HEALTH_RECOVERING);
+	/* since the first that failed, until it is up */
+	assert_int_equal(watch_domain(w->ws, A)->unwell_since, unwell);
 	watch_flushed(w->ws, A, w->now, w->wall);
+	assert_int_equal(watch_domain(w->ws, A)->unwell_since, 0);
 	w->changes = 0;
 	sessions(w, one, &good, 1); /* a better one returns: no recovery */
 	assert_state(w, A, HEALTH_UP);

@@ -221,6 +221,11 @@ domain_told(struct watch_set *ws, struct watch_domain *d,
 		.cause = cause };
 
 	d->since = t.wall;
+	if (c->to == HEALTH_UP || c->to == HEALTH_UNKNOWN ||
+	    c->to == HEALTH_DISABLED)
+		d->unwell_since = 0;
+	else if (d->unwell_since == 0)
+		d->unwell_since = t.wall;
 	domain_touch(ws, d);
 	ws->ops.change(ws->ops.arg, &change);
 }

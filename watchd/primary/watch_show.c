@@ -133,6 +133,7 @@ watch_snapshot(const struct watch_set *ws, const char *domain,
 	s->state = d->health.state;
 	s->state_name = health_state_name(d->health.state);
 	s->state_since = d->since;
+	s->unwell_since = d->unwell_since;
 	s->self_mx_since = d->self_since;
 	s->cause = watch_cause(d, NULL);
 	trouble = watch_trouble(d, &s->trouble_since);

@@ -130,6 +130,8 @@ struct snap_domain {
 	enum health_state state;
 	const char *state_name; /* static */
 	int64_t state_since;
+	int64_t unwell_since; /* the last time that it was up; 0: it is, or that
+			       * is not known */
 	const char *cause; /* why it is so; peer text */
 	int64_t self_mx_since; /* we seem to be its best MX; 0: no */
 	bool broken; /* down by itself, though a primary of it is up */

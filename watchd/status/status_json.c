@@ -353,6 +353,8 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	json_bool(o, "elsewhere", d->elsewhere);
 	json_text(o, "state", d->state_name);
 	json_time(o, "state_since", d->state_since);
+	if (d->unwell_since != 0)
+		json_time(o, "unwell_since", d->unwell_since);
 	json_text(o, "cause", d->cause);
 	json_bool(o, "broken", d->broken);
 	json_text(o, "trouble", d->trouble);
