@@ -124,8 +124,7 @@ struct watch_domain {
 	unsigned connections; /* deliver { connections } */
 	struct health health;
 	int64_t since; /* wall seconds */
-	int64_t
-	    unwell_since; /* it was up last; 0: it is, or that is not known */
+	int64_t unwell_since; /* it was up last; 0: it is, or unknown */
 	int64_t self_since; /* we seem its best MX; 0: no */
 	char *trouble; /* DNS: its MX look-up; NULL: none */
 	int64_t trouble_since;
