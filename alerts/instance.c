@@ -244,6 +244,7 @@ instance_feed(struct instance *i, const struct conf_alert *c,
 
 	if (!v.known)
 		return false;
+	i->confirmed = true;
 	if (v.keeps) {
 		feed_keeps(i, &v, now);
 		return false;

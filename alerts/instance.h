@@ -50,6 +50,7 @@ struct instance {
 	    clear_ms; /* it is well since; 0: it is not. Firing: held open */
 	int64_t end_ms; /* of resolved: it was well since */
 	int64_t over_ms; /* of resolved: the state since */
+	bool confirmed; /* the rule has said something since the start */
 	unsigned times; /* it came, within this incident; 1: no flaps */
 	unsigned flaps; /* lately, for the length of `clear` */
 	char primary[TEXT_DOMAIN_MAX + 8];

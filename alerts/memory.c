@@ -314,6 +314,15 @@ tell(struct step *st, const struct note *note, bool quiet,
 	}
 }
 
+/* Nothing is begun by one that is silenced, well just now, or remembered from
+ * before a restart and not known to be so still. */
+static bool
+is_quiet(const struct step *st, const struct instance *i)
+{
+	return instance_is_held(i) || !i->confirmed ||
+	    memory_silenced(st->m, i, st->now);
+}
+
 static void
 tell_group(struct step *st, struct instance *const *list, size_t n,
     const struct rules_self *self)
@@ -324,8 +333,7 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 	(void)strlcpy(note.group, group_of(list[0]), sizeof(note.group));
 	(void)strlcpy(note.primary, list[0]->primary, sizeof(note.primary));
 	for (size_t i = 0; i < n; i++)
-		quiet &= instance_is_held(list[i]) ||
-		    memory_silenced(st->m, list[i], st->now);
+		quiet &= is_quiet(st, list[i]);
 	/* A silenced one joins only where the whole group is: told stays
 	 * told, and nothing new is said of it. */
 	for (size_t i = 0; i < n; i++)

@@ -278,6 +278,8 @@ read_entry(struct memory *m, const cJSON *o)
 	    (enum alert_severity)get_int(&r, "severity", ALERT_SEV_CRITICAL);
 	e->note.total = (unsigned)get_int(&r, "total", OBJECT_MAX);
 	e->phase = (enum outbox_phase)get_int(&r, "phase", OUTBOX_RESOLVE);
+	/* Until a step says that it still is so. */
+	e->quiet = e->phase == OUTBOX_TRIGGER;
 	flags = get_int(&r, "flags", 15);
 	e->attempted = flags & 1;
 	e->reached = (flags & 2) != 0;

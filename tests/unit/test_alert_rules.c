@@ -642,6 +642,37 @@ restart_while_all_fire(void **st)
 	world_fini(&w);
 }
 
+/* What is remembered is told when it is known to be so still. */
+static void
+restart_before_it_was_told(void **st)
+{
+	struct outbox_entry *e;
+	struct world w;
+
+	(void)st;
+	world_init(&w,
+	    "receiver \"r\" { type = \"slack\" "
+	    "url = \"https://hook.test/\" }\n");
+	pass(&w, MIN);
+	set_state(&w, HEALTH_DOWN);
+	pass(&w, 2 * MIN);
+	e = RB_MIN(outbox_tree, &w.l.outbox.tree);
+	assert_int_equal(e->phase, OUTBOX_TRIGGER);
+	assert_ptr_equal(outbox_next(&w.l.outbox, "r", w.now), e);
+	restart(&w);
+	assert_null(outbox_next(&w.l.outbox, "r", w.now));
+	pass(&w, MIN);
+	assert_null(outbox_next(&w.l.outbox, "r", w.now));
+	set_state(&w, HEALTH_DOWN);
+	pass(&w, 10 * SEC);
+	assert_non_null(outbox_next(&w.l.outbox, "r", w.now));
+	restart(&w);
+	set_state(&w, HEALTH_UP);
+	pass(&w, 6 * MIN);
+	assert_null(RB_MIN(outbox_tree, &w.l.outbox.tree));
+	world_fini(&w);
+}
+
 static void
 restart_while_stuck(void **st)
 {
@@ -1081,6 +1112,7 @@ main(void)
 		cmocka_unit_test(what_does_not_leave),
 		cmocka_unit_test(restart_while_all_fire),
 		cmocka_unit_test(what_a_primary_says_of_the_probe),
+		cmocka_unit_test(restart_before_it_was_told),
 		cmocka_unit_test(restart_while_stuck),
 		cmocka_unit_test(words),
 		cmocka_unit_test(short_lifetime_is_no_alarm),
