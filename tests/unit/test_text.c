@@ -404,6 +404,52 @@ test_equal(void **state)
 	assert_false(text_equal("ab", "aB"));
 }
 
+static const struct {
+	const char *in;
+	size_t size;
+	const char *out;
+} cut_cases[] = {
+	{ "", 6, "" },
+	{ "abcde", 6, "abcde" },
+	{ "abcdef", 6, "a..." },
+	{ "one two three", 14, "one two three" },
+	{ "one two three", 13, "one two ..." },
+	{ "one two  three four", 16, "one two ..." },
+	{ "one two three four", 18, "one two three ..." },
+	{ "one two three four", 17, "one two ..." },
+	{ "one\ntwo\nthree four", 13, "one\ntwo ..." },
+	/* a word that is most of it is cut inside */
+	{ "a bcdefghijklmnopqrstuvwxyz", 15, "a bcdefghi..." },
+	{ " bcdefghijklmnopqrstuvwxyz", 12, " bcdefg..." },
+	/* but no character is: two bytes each, then four */
+	{ "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 10,
+	    "\xc3\xa4\xc3\xa4..." },
+	{ "x\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 11,
+	    "x\xc3\xa4\xc3\xa4..." },
+	{ "x\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 10,
+	    "x\xc3\xa4\xc3\xa4..." },
+	{ "\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 8, "..." },
+	{ "\x80\x80\x80\x80\x80\x80\x80\x80\x80", 6, "..." },
+};
+
+static void
+test_cut(void **state)
+{
+	char dst[32], in_place[64];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(cut_cases); i++) {
+		assert_string_equal(
+		    text_cut(dst, cut_cases[i].size, cut_cases[i].in),
+		    cut_cases[i].out);
+		(void)strlcpy(in_place, cut_cases[i].in, sizeof(in_place));
+		assert_string_equal(
+		    text_cut(in_place, cut_cases[i].size, in_place),
+		    cut_cases[i].out);
+	}
+}
+
 int
 main(void)
 {
@@ -418,6 +464,7 @@ main(void)
 		cmocka_unit_test(test_jitter),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_unsafe),
+		cmocka_unit_test(test_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

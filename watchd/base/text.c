@@ -391,6 +391,46 @@ text_ascii(char *s)
 			*s = '?';
 }
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\n';
+}
+
+/* Where to cut a text of which `room` bytes may stay. */
+static size_t
+cut_at(const char *s, size_t room)
+{
+	size_t end = room, word;
+
+	/* 10xxxxxx goes on with a character (RFC 3629 3). */
+	while (end > 0 && ((unsigned char)s[end] & 0xc0) == 0x80)
+		end--;
+	for (word = end; word > 0 && !is_blank(s[word]);)
+		word--;
+	while (word > 0 && is_blank(s[word - 1]))
+		word--;
+	return word > room / 2 ? word : end;
+}
+
+char *
+text_cut(char *dst, size_t size, const char *src)
+{
+	static const char mark[] = " ...";
+	size_t len = strlen(src), end, skip;
+
+	MX_ASSERT(size > sizeof(mark));
+	if (len < size) {
+		memmove(dst, src, len + 1);
+		return dst;
+	}
+	end = cut_at(src, size - sizeof(mark));
+	skip = is_blank(src[end]) ? 0 : 1; /* within a word */
+	memmove(dst, src, end);
+	memcpy(dst + end, mark + skip, sizeof(mark) - skip);
+	return dst;
+}
+
 bool
 text_equal(const char *a, const char *b)
 {

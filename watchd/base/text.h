@@ -37,6 +37,12 @@ void strlist_fini(struct strlist *);
 /* Makes control and 8-bit characters '?', in place. */
 void text_ascii(char *);
 
+/* Copies src into dst, which may be the same. What does not fit into `size` bytes
+ * (NUL included) is cut behind a word, and " ..." says so; only a word longer than
+ * half of the room is cut inside, with "..." behind it, never within a character of
+ * UTF-8. Returns dst. */
+char *text_cut(char *dst, size_t size, const char *src);
+
 /* Both are NULL, or they are the same text. */
 bool text_equal(const char *a, const char *b);
 /* Of an array of texts (const char *), for qsort() and bsearch(). */
