@@ -176,15 +176,13 @@ instance_hold_ms(const struct instance *i, const struct conf_alert *c)
 static void
 say(struct instance *i, const struct rule_value *v)
 {
-	char since[40];
-	int n;
+	char since[40], times[80] = "";
 
-	n = snprintf(i->summary, sizeof(i->summary), "%s", v->summary);
-	if (i->times < 2 || n < 0 || (size_t)n >= sizeof(i->summary))
-		return;
-	snprintf(i->summary + n, sizeof(i->summary) - (size_t)n,
-	    "; %u times since %s", i->times,
-	    text_date_3339(i->since_ms / 1000, since, sizeof(since)));
+	if (i->times > 1)
+		snprintf(times, sizeof(times), "; %u times since %s", i->times,
+		    text_date_3339(i->since_ms / 1000, since, sizeof(since)));
+	text_cut(i->summary, sizeof(i->summary) - strlen(times), v->summary);
+	(void)strlcat(i->summary, times, sizeof(i->summary));
 }
 
 static bool

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 
 #define RESULTS_MIN 10 /* of a rate that means something */
+#define PEER_TEXT   140 /* of a text of others, within a summary */
 
 /* One domain, in the order of the snapshot. */
 struct watched {
@@ -79,11 +80,13 @@ static void say(struct rule_value *, const char *fmt, ...) MX_PRINTF(2, 3);
 static void
 say(struct rule_value *v, const char *fmt, ...)
 {
+	char text[4 * RULES_SUMMARY];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(v->summary, sizeof(v->summary), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	text_cut(v->summary, sizeof(v->summary), text);
 }
 
 /* Those that are still to be delivered: neither held, nor is it only their
@@ -174,7 +177,7 @@ static void
 rule_primary_down(const struct view *x, struct rule_value *v)
 {
 	const char *why = x->d->cause;
-	char wait[96];
+	char wait[96], cause[PEER_TEXT];
 
 	v->sticky = true;
 	v->since_ms =
@@ -201,7 +204,10 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 			v->known = false;
 			return;
 		}
-		say(v, "%.140s; %s", why[0] != '\0' ? why : "no answer", wait);
+		say(v, "%s; %s",
+		    why[0] != '\0' ? text_cut(cause, sizeof(cause), why) :
+				     "no answer",
+		    wait);
 		break;
 	case HEALTH_RECOVERING: /* not over before it is up */
 		v->keeps = true;
@@ -288,10 +294,10 @@ rule_mail_expired(const struct view *x, struct rule_value *v)
 	v->value = (double)n;
 	v->may_clear = trend_full(&x->t->expired, x->now);
 	say(v,
-	    "mail to %s expired within the last hour and went back to its"
-	    " senders; %s",
+	    "mail to %s expired within the last hour and went back to its "
+	    "sender%s; %s",
 	    forecast_count_fmt(n, "recipient", count, sizeof(count)),
-	    say_waiting(x, wait, sizeof(wait)));
+	    n == 1 ? "" : "s", say_waiting(x, wait, sizeof(wait)));
 }
 
 static void
@@ -318,8 +324,9 @@ rule_bounce_rate(const struct view *x, struct rule_value *v)
 	    bad + good >= RESULTS_MIN || trend_full(&x->t->bounced, x->now);
 	say(v,
 	    "%" PRIu64 " of %" PRIu64
-	    " recipients were refused for good within the last hour; %s",
-	    bad, bad + good, say_waiting(x, wait, sizeof(wait)));
+	    " recipients %s refused for good within the last hour; %s",
+	    bad, bad + good, bad == 1 ? "was" : "were",
+	    say_waiting(x, wait, sizeof(wait)));
 }
 
 static void
@@ -496,6 +503,7 @@ static void
 rule_probe_finding(const struct view *x, struct rule_value *v)
 {
 	const struct snap_primary *p = x->d->primary;
+	char text[PEER_TEXT];
 
 	v->known = false; /* after a start, before it was asked */
 	for (unsigned i = 0; i < x->d->nprimaries && v->value == 0; i++) {
@@ -505,7 +513,8 @@ rule_probe_finding(const struct view *x, struct rule_value *v)
 		v->value = 1;
 		v->since_ms = p[i].finding_since * 1000;
 		(void)strlcpy(v->primary, p[i].label, sizeof(v->primary));
-		say(v, "it answers, and %.120s", p[i].finding);
+		say(v, "it answers, and %s",
+		    text_cut(text, sizeof(text), p[i].finding));
 	}
 }
 
@@ -532,9 +541,12 @@ rule_tls_fallback(const struct view *x, struct rule_value *v)
 static void
 rule_breaker_closed(const struct view *x, struct rule_value *v)
 {
-	char wait[96];
+	char wait[96], reply[PEER_TEXT];
 
 	v->known = x->s->indexed;
+	text_cut(reply, sizeof(reply),
+	    x->d->breaker_reply[0] != '\0' ? x->d->breaker_reply :
+					     "that it takes none of it");
 	/* One of those that are closed together is told of. */
 	if (x->d->breaker_since == 0 || x->d->breaker_follows)
 		return;
@@ -544,31 +556,37 @@ rule_breaker_closed(const struct view *x, struct rule_value *v)
 		(void)strlcpy(v->primary, x->d->breaker_primary,
 		    sizeof(v->primary));
 		say(v,
-		    "for %u domains it says %.140s; for this one %s; nothing "
+		    "for %u domains it says %s; for this one %s; nothing "
 		    "is given back",
-		    x->d->breaker_domains, x->d->breaker_reply,
+		    x->d->breaker_domains, reply,
 		    say_waiting(x, wait, sizeof(wait)));
 		return;
 	}
-	say(v, "it says %.140s; %s; nothing is given back",
-	    x->d->breaker_reply[0] != '\0' ? x->d->breaker_reply :
-					     "that it takes none of it",
+	say(v, "it says %s; %s; nothing is given back", reply,
 	    say_waiting(x, wait, sizeof(wait)));
+}
+
+static void
+say_unconfirmed(struct rule_value *v, const char *name, uint64_t n,
+    const char *one, const char *many, const char *trouble)
+{
+	char t[32], source[PEER_TEXT], why[PEER_TEXT];
+
+	say(v, "%s has not confirmed its %" PRIu64 " %s for %s%s%s",
+	    text_cut(source, sizeof(source), name), n, n == 1 ? one : many,
+	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
+	    trouble[0] != '\0' ? ": " : "",
+	    text_cut(why, sizeof(why), trouble));
 }
 
 /* Whoever joined or left the primary since then is judged wrongly. */
 static void
 rule_recipients_stale(const struct view *x, struct rule_value *v)
 {
-	char t[32];
-
 	v->since_ms = x->d->list_confirmed_ms;
 	v->value = (double)since_ms(v->since_ms, x->now);
-	say(v,
-	    "%.120s has not confirmed its %" PRIu64 " entries for %s%s%.120s",
-	    x->d->list, x->d->list_entries,
-	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
-	    x->d->list_trouble[0] != '\0' ? ": " : "", x->d->list_trouble);
+	say_unconfirmed(v, x->d->list, x->d->list_entries, "entry", "entries",
+	    x->d->list_trouble);
 }
 
 /* New customers get no mail backed up, and those who left still do. */
@@ -576,16 +594,12 @@ static void
 rule_domains_stale(const struct view *x, struct rule_value *v)
 {
 	const struct snap_source *src = &x->s->source;
-	char t[32];
 
 	v->safe = src->name[0] == '\0';
 	v->since_ms = src->confirmed_ms;
 	v->value = (double)since_ms(v->since_ms, x->now);
-	say(v,
-	    "%.120s has not confirmed its %" PRIu64 " domains for %s%s%.120s",
-	    src->name, src->domains,
-	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
-	    src->trouble[0] != '\0' ? ": " : "", src->trouble);
+	say_unconfirmed(v, src->name, src->domains, "domain", "domains",
+	    src->trouble);
 }
 
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,

@@ -139,6 +139,7 @@ def test_restart_while_the_pager_is_away(stack):
     wait_for(lambda: len(hook.requests) >= 1, 15)
     stack.fakemx(port=mx.port)
     d.wait_state("a.test", "up")
+    wait_for(lambda: d.status()["alerts"] == [])
     hook.requests.clear()
     hook.answer("202")
     d.restart()

@@ -736,7 +736,7 @@ words(void **st)
 	pass(&w, 10 * SEC);
 	assert_non_null(strstr(summary(&w, ALERT_mail_expired),
 	    "mail to 1 recipient expired within the last hour and went back "
-	    "to its senders; 12 messages wait, "));
+	    "to its sender; 12 messages wait, "));
 	w.s->spool_state = 2;
 	w.s->spool_free_bytes = UINT64_C(1) << 30;
 	pass(&w, MIN);

@@ -122,17 +122,17 @@ primary_cause(const struct primary_session *s, char *dst, size_t size)
 {
 	const char *text =
 	    s->text != NULL && s->text[0] != '\0' ? s->text : "no reason given";
-	char code[8];
+	char code[8], whole[1024];
 
 	(void)snprintf(code, sizeof(code), "%u", s->code);
 	/* An error of our own that quotes the reply has its code already. */
 	if (s->code != 0 && strncmp(text, code, strlen(code)) != 0)
-		(void)snprintf(dst, size, "%s: %u %s",
+		(void)snprintf(whole, sizeof(whole), "%s: %u %s",
 		    smtp_phase_name(s->phase), s->code, text);
 	else
-		(void)snprintf(dst, size, "%s: %s", smtp_phase_name(s->phase),
-		    text);
-	return dst;
+		(void)snprintf(whole, sizeof(whole), "%s: %s",
+		    smtp_phase_name(s->phase), text);
+	return text_cut(dst, size, whole);
 }
 
 void
