@@ -86,7 +86,7 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 	const struct note_member *only = only_member(n, resolve);
 	const char *about = n->primary[0] != '\0' ? n->primary : n->group;
 	const char *what, *severity = "";
-	char resolved[64] = "", *text, *title;
+	char resolved[64] = "", queue[128] = "", *text, *title;
 
 	if (n->kind == NOTE_TEST)
 		return mem_printf("%s: test of receiver %s%s", x->hostname,
@@ -97,9 +97,12 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 	else
 		severity = n->severity == ALERT_SEV_CRITICAL ? " (critical)" :
 							       " (warning)";
+	if (!resolve)
+		note_queue_fmt(n, queue, sizeof(queue));
 	if (only == NULL)
-		text = mem_printf(": %s, %u domains", about,
-		    resolve ? n->n + note_unlisted(n) : n->total);
+		text = mem_printf(": %s, %u domains%s%s", about,
+		    resolve ? n->n + note_unlisted(n) : n->total,
+		    queue[0] != '\0' ? ", " : "", queue);
 	else if (resolve) /* how it was is no longer so */
 		text = mem_printf("%s%s", only->domain[0] != '\0' ? ": " : "",
 		    only->domain);

@@ -139,6 +139,7 @@ memory_unsilence(struct memory *m, uint64_t id)
 struct step {
 	struct memory *m;
 	const struct config *conf;
+	const struct snapshot *s;
 	int64_t now;
 	bool changed;
 };
@@ -328,6 +329,7 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
     const struct rules_self *self)
 {
 	struct note note = { .kind = list[0]->kind };
+	const struct snap_domain *d;
 	bool quiet = true;
 
 	(void)strlcpy(note.group, group_of(list[0]), sizeof(note.group));
@@ -337,8 +339,12 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 	/* A silenced one joins only where the whole group is: told stays
 	 * told, and nothing new is said of it. */
 	for (size_t i = 0; i < n; i++)
-		if (quiet || !memory_silenced(st->m, list[i], st->now))
+		if (quiet || !memory_silenced(st->m, list[i], st->now)) {
 			note_add_instance(&note, list[i]);
+			d = snapshot_find(st->s, list[i]->domain);
+			if (d != NULL && st->s->indexed)
+				note_add_queue(&note, d);
+		}
 	tell(st, &note, quiet, self);
 	note_fini(&note);
 }
@@ -405,7 +411,7 @@ bool
 memory_step(struct memory *m, struct rules *rules, const struct config *conf,
     const struct snapshot *s, const struct rules_self *self, int64_t now)
 {
-	struct step st = { m, conf, now, false };
+	struct step st = { m, conf, s, now, false };
 
 	silences_expire(m, now);
 	rules_eval(rules, conf, s, self, now, on_value, &st);

@@ -55,6 +55,8 @@ write_note(cJSON *o, const struct note *n)
 	json_text(o, "primary", n->primary);
 	json_num(o, "severity", n->severity);
 	json_num(o, "total", n->total);
+	json_num(o, "messages", (double)n->messages);
+	json_num(o, "expiry_ms", (double)n->expiry_ms);
 	for (unsigned i = 0; i < n->n; i++) {
 		m = json_push_object(list);
 		json_text(m, "domain", n->member[i].domain);
@@ -277,6 +279,8 @@ read_entry(struct memory *m, const cJSON *o)
 	e->note.severity =
 	    (enum alert_severity)get_int(&r, "severity", ALERT_SEV_CRITICAL);
 	e->note.total = (unsigned)get_int(&r, "total", OBJECT_MAX);
+	e->note.messages = (uint64_t)get_new(&r, "messages", TIME_MAX, 0);
+	e->note.expiry_ms = get_new(&r, "expiry_ms", TIME_MAX, 0);
 	e->phase = (enum outbox_phase)get_int(&r, "phase", OUTBOX_RESOLVE);
 	/* Until a step says that it still is so. */
 	e->quiet = e->phase == OUTBOX_TRIGGER;

@@ -2,8 +2,10 @@
  * note: building, bringing up to date and comparing. */
 #include "alerts/note.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "alerts/forecast.h"
 #include "base/mem.h"
 
 static struct note_member *
@@ -53,6 +55,35 @@ note_add_instance(struct note *n, const struct instance *i)
 		return;
 	m->times = i->times;
 	m->well_ms = i->clear_ms;
+}
+
+void
+note_add_queue(struct note *n, const struct snap_domain *d)
+{
+	n->messages += snap_domain_messages(d);
+	if (d->next_expiry_ms != 0 &&
+	    (n->expiry_ms == 0 || d->next_expiry_ms < n->expiry_ms))
+		n->expiry_ms = d->next_expiry_ms;
+}
+
+char *
+note_queue_fmt(const struct note *n, char *dst, size_t size)
+{
+	char count[40], at[40];
+
+	forecast_count_fmt(n->messages, "message", count, sizeof(count));
+	text_date_3339(n->expiry_ms / 1000, at, sizeof(at));
+	if (n->messages == 0)
+		dst[0] = '\0';
+	else if (n->expiry_ms == 0)
+		snprintf(dst, size, "%s wait%s, nothing expires", count,
+		    n->messages == 1 ? "s" : "");
+	else if (n->messages == 1)
+		snprintf(dst, size, "%s waits and expires at %s", count, at);
+	else
+		snprintf(dst, size, "%s wait, the first expires at %s", count,
+		    at);
+	return dst;
 }
 
 static struct note_member *

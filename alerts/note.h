@@ -29,6 +29,10 @@ struct note {
 	enum alert_severity severity; /* the worst */
 	unsigned total; /* that last, also those not listed */
 	unsigned held; /* of these: well just now */
+	/* Of all their domains together, as the snapshot had it that they were
+	 * raised from; 0: nothing waits, nothing expires. */
+	uint64_t messages;
+	int64_t expiry_ms;
 	unsigned n; /* listed: those that last, then those that ended */
 	struct note_member *member;
 };
@@ -36,6 +40,11 @@ struct note {
 void note_add(struct note *, const char *domain, enum alert_severity,
     int64_t start_ms, const char *summary);
 void note_add_instance(struct note *, const struct instance *); /* it fires */
+/* The queue of a domain that one of them is about. */
+void note_add_queue(struct note *, const struct snap_domain *);
+/* "340 messages wait, the first expires at ..."; of a note without any mail
+ * "". */
+char *note_queue_fmt(const struct note *, char *dst, size_t size);
 void note_fini(struct note *);
 /* The state of now replaces that of before. Members that were told and are no
  * longer there stay, with their end, until the whole group is over: whoever
