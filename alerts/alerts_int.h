@@ -23,7 +23,7 @@
 /* One receiver as it is now. */
 struct receiver {
 	const struct conf_receiver *conf; /* of alerts.conf */
-	enum conf_receiver_type type;
+	const struct receiver_type *type;
 	char *url, *routing_key, *token, *hmac_key, *password; /* secrets */
 	char *from;
 	char broken[208]; /* why it cannot be used; "" it can */

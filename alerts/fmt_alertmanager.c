@@ -45,7 +45,7 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	mem_free(&next);
 }
 
-void
+static void
 fmt_alertmanager(const struct format_ctx *x, const struct am_alert *a, size_t n,
     struct message *m)
 {
@@ -63,3 +63,13 @@ fmt_alertmanager(const struct format_ctx *x, const struct am_alert *a, size_t n,
 	if (x->token != NULL)
 		message_header(m, "Authorization: Bearer %s", x->token);
 }
+
+static const struct receiver_answer answers[] = {
+	{ 404, CARRY_REJECTED, "no Alertmanager there, or one without API v2" },
+	{ 0, CARRY_SENT, NULL },
+};
+
+const struct receiver_type receiver_alertmanager = {
+	.state = fmt_alertmanager,
+	.answers = answers,
+};

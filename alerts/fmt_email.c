@@ -13,7 +13,7 @@
 
 #define SUBJECT_MAX 200
 
-void
+static void
 fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
     struct message *m)
 {
@@ -66,3 +66,6 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 	mem_free(&title);
 	mem_free(&key);
 }
+
+/* What the smarthost says is in words already. */
+const struct receiver_type receiver_email = { .note = fmt_email };

@@ -10,7 +10,7 @@
 #define BODY_MAX  4000
 #define TITLE_MAX 200
 
-void
+static void
 fmt_ntfy(const struct format_ctx *x, const struct note *n, bool resolve,
     struct message *m)
 {
@@ -40,3 +40,14 @@ fmt_ntfy(const struct format_ctx *x, const struct note *n, bool resolve,
 	mem_free(&text);
 	mem_free(&title);
 }
+
+static const struct receiver_answer answers[] = {
+	{ 401, CARRY_REJECTED, "the topic takes no such token" },
+	{ 403, CARRY_REJECTED, "the token may not publish there" },
+	{ 0, CARRY_SENT, NULL },
+};
+
+const struct receiver_type receiver_ntfy = {
+	.note = fmt_ntfy,
+	.answers = answers,
+};

@@ -47,7 +47,7 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 	mem_free(&next);
 }
 
-void
+static void
 fmt_pagerduty(const struct format_ctx *x, const struct note *n, bool resolve,
     struct message *m)
 {
@@ -67,3 +67,15 @@ fmt_pagerduty(const struct format_ctx *x, const struct note *n, bool resolve,
 	format_json(m, o);
 	mem_free(&key);
 }
+
+static const struct receiver_answer answers[] = {
+	{ 400, CARRY_REJECTED,
+	    "it takes no such event, or no such routing key" },
+	{ 403, CARRY_REJECTED, "it takes no such routing key" },
+	{ 0, CARRY_SENT, NULL },
+};
+
+const struct receiver_type receiver_pagerduty = {
+	.note = fmt_pagerduty,
+	.answers = answers,
+};

@@ -23,7 +23,7 @@ add_escaped(struct buf *out, const char *text)
 	MX_ASSERT(rc == 0);
 }
 
-void
+static void
 fmt_slack(const struct format_ctx *x, const struct note *n, bool resolve,
     struct message *m)
 {
@@ -46,3 +46,16 @@ fmt_slack(const struct format_ctx *x, const struct note *n, bool resolve,
 	mem_free(&body);
 	mem_free(&title);
 }
+
+/* docs.slack.dev, "Sending messages using incoming webhooks": errors. */
+static const struct receiver_answer answers[] = {
+	{ 403, CARRY_REJECTED, "it may not post there" },
+	{ 404, CARRY_REJECTED, "there is no such webhook, or no such channel" },
+	{ 410, CARRY_REJECTED, "the channel is archived" },
+	{ 0, CARRY_SENT, NULL },
+};
+
+const struct receiver_type receiver_slack = {
+	.note = fmt_slack,
+	.answers = answers,
+};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * fmt_webhook: the shape of Alertmanager's webhook, version 4, so that what
- * was written for that reads ours; and what a program of an exec receiver
- * finds on its standard input. */
+ * was written for that reads ours. */
 #include "alerts/format.h"
 
 #include <string.h>
@@ -56,17 +55,14 @@ add_member(const struct format_ctx *x, const struct note *n,
 	mem_free(&key);
 }
 
-void
-fmt_webhook(const struct format_ctx *x, const struct note *n, bool resolve,
-    struct message *m)
+cJSON *
+format_webhook(const struct format_ctx *x, const struct note *n, bool resolve)
 {
-	bool http = x->conf->type == RECEIVER_WEBHOOK;
 	cJSON *o = json_object(), *list, *sub;
 	char *key = format_key(x, n), *title = format_title(x, n, resolve);
-	char *name = format_alertname(note_name(n)), hex[HMAC_HEX_MAX];
+	char *name = format_alertname(note_name(n));
 	char *next = format_note_next(n);
 
-	message_init(m, http ? CARRY_HTTP : CARRY_EXEC);
 	json_text(o, "version", "4");
 	json_text(o, "groupKey", key);
 	json_num(o, "truncatedAlerts", note_unlisted(n));
@@ -86,18 +82,28 @@ fmt_webhook(const struct format_ctx *x, const struct note *n, bool resolve,
 	list = json_array(o, "alerts");
 	for (unsigned i = 0; i < n->n; i++)
 		add_member(x, n, &n->member[i], list);
-	format_json(m, o);
-	if (http) {
-		m->url = mem_strdup(x->url);
-		if (x->token != NULL)
-			message_header(m, "Authorization: Bearer %s", x->token);
-		if (x->hmac_key != NULL)
-			message_header(m, "X-Mxwatch-Signature: sha256=%s",
-			    hmac_sha256_hex(x->hmac_key, strlen(x->hmac_key),
-				m->body.data, m->body.len, hex));
-	}
 	mem_free(&key);
 	mem_free(&title);
 	mem_free(&name);
 	mem_free(&next);
+	return o;
 }
+
+static void
+fmt_webhook(const struct format_ctx *x, const struct note *n, bool resolve,
+    struct message *m)
+{
+	char hex[HMAC_HEX_MAX];
+
+	message_init(m, CARRY_HTTP);
+	m->url = mem_strdup(x->url);
+	format_json(m, format_webhook(x, n, resolve));
+	if (x->token != NULL)
+		message_header(m, "Authorization: Bearer %s", x->token);
+	if (x->hmac_key != NULL)
+		message_header(m, "X-Mxwatch-Signature: sha256=%s",
+		    hmac_sha256_hex(x->hmac_key, strlen(x->hmac_key),
+			m->body.data, m->body.len, hex));
+}
+
+const struct receiver_type receiver_webhook = { .note = fmt_webhook };

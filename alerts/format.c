@@ -223,29 +223,30 @@ format_alertname(const char *name)
 	return out;
 }
 
-void
-format_note(const struct format_ctx *x, const struct note *n, bool resolve,
-    struct message *m)
+const struct receiver_type *
+receiver_type(enum conf_receiver_type type)
 {
-	switch (x->conf->type) {
-	case RECEIVER_PAGERDUTY:
-		fmt_pagerduty(x, n, resolve, m);
-		break;
-	case RECEIVER_WEBHOOK:
-	case RECEIVER_EXEC:
-		fmt_webhook(x, n, resolve, m);
-		break;
-	case RECEIVER_EMAIL:
-		fmt_email(x, n, resolve, m);
-		break;
-	case RECEIVER_NTFY:
-		fmt_ntfy(x, n, resolve, m);
-		break;
-	case RECEIVER_SLACK:
-		fmt_slack(x, n, resolve, m);
-		break;
-	case RECEIVER_ALERTMANAGER:
-		MX_ASSERT(n->kind == NOTE_TEST);
-		break;
-	}
+	static const struct receiver_type *const types[] = {
+#define RECEIVER(type, name, ...) [RECEIVER_##type] = &receiver_##name,
+#include "config/receiver.def"
+#undef RECEIVER
+	};
+
+	return types[type];
+}
+
+void
+format_answer(const struct receiver_type *t, struct send_result *r)
+{
+	const struct receiver_answer *a = t->answers;
+	char *text;
+
+	while (a != NULL && a->status != 0 && a->status != r->status)
+		a++;
+	if (a == NULL || a->status == 0)
+		return;
+	r->result = a->result;
+	text = mem_printf("%s: %s", r->text, a->text);
+	text_cut(r->text, sizeof(r->text), text);
+	mem_free(&text);
 }

@@ -7,6 +7,7 @@
 #define MX_ALERTS_FORMAT_H
 
 #include "alerts/note.h"
+#include "config/config.h"
 #include "fetch/carry.h"
 #include "status/json.h"
 
@@ -23,21 +24,6 @@ struct format_ctx {
 	int64_t phase_ms; /* the same for each attempt to say the same */
 };
 
-/* One of those below, by the receiver's type. Not for alertmanager. */
-void format_note(const struct format_ctx *, const struct note *, bool resolve,
-    struct message *);
-
-void fmt_pagerduty(const struct format_ctx *, const struct note *, bool resolve,
-    struct message *);
-void fmt_webhook(const struct format_ctx *, const struct note *, bool resolve,
-    struct message *); /* also what exec reads */
-void fmt_email(const struct format_ctx *, const struct note *, bool resolve,
-    struct message *);
-void fmt_ntfy(const struct format_ctx *, const struct note *, bool resolve,
-    struct message *);
-void fmt_slack(const struct format_ctx *, const struct note *, bool resolve,
-    struct message *);
-
 /* Alertmanager gets every instance that is told to it, with its labels, in
  * one request of at most that many. */
 #define AM_ALERTS_MAX 20000
@@ -46,8 +32,34 @@ struct am_alert {
 	enum alert_severity severity;
 	int64_t start_ms, end_ms; /* end 0: it fires */
 };
-void fmt_alertmanager(const struct format_ctx *, const struct am_alert *,
-    size_t n, struct message *);
+
+/* The meaning of a status of the other side, where the number does not say it:
+ * what is done about it, and words for the operator. */
+struct receiver_answer {
+	int status; /* send_result's; 0 ends the list */
+	enum carry_result result;
+	const char *text;
+};
+
+/* A type of receiver: the row of config/receiver.def names it, alerts/fmt_NAME.c
+ * defines it, and nobody else asks which one it is. */
+struct receiver_type {
+	/* It is told notes, one after the other, from the outbox; */
+	void (*note)(const struct format_ctx *, const struct note *,
+	    bool resolve, struct message *);
+	/* or, where that is NULL, the whole state, again and again. */
+	void (*state)(const struct format_ctx *, const struct am_alert *,
+	    size_t n, struct message *);
+	const struct receiver_answer *answers; /* NULL: none needs words */
+};
+#define RECEIVER(type, name, ...)                                              \
+	extern const struct receiver_type receiver_##name;
+#include "config/receiver.def"
+#undef RECEIVER
+
+const struct receiver_type *receiver_type(enum conf_receiver_type);
+/* What came back, in the words of the type. */
+void format_answer(const struct receiver_type *, struct send_result *);
 
 /* ---- format.c: what they share */
 
@@ -70,6 +82,9 @@ char *format_ascii(const char *);
 void format_time(cJSON *, const char *key, int64_t ms);
 /* CamelCase as Prometheus has it: "MxwatchQueueAge"; the caller frees it. */
 char *format_alertname(const char *name);
+/* Alertmanager's webhook, version 4: what a webhook and a program are given. */
+cJSON *format_webhook(const struct format_ctx *, const struct note *,
+    bool resolve); /* the caller's */
 /* The object as the body; deletes it. */
 void format_json(struct message *, cJSON *);
 

@@ -8,6 +8,7 @@ libmx_alerts_a_SOURCES = \
 	alerts/alerts.c alerts/alerts.h alerts/alerts_int.h \
 	alerts/fmt_alertmanager.c \
 	alerts/fmt_email.c \
+	alerts/fmt_exec.c \
 	alerts/fmt_ntfy.c \
 	alerts/fmt_pagerduty.c \
 	alerts/fmt_slack.c \
@@ -30,9 +31,11 @@ ALERTS_TEST_L = $(ALERTS_L) $(FETCH_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
-	tests/unit/test_alert_format
+	tests/unit/test_alert_format tests/unit/test_config_receiver
 TESTS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
-	tests/unit/test_alert_format
+	tests/unit/test_alert_format tests/unit/test_config_receiver
+tests_unit_test_config_receiver_SOURCES = tests/unit/test_config_receiver.c
+tests_unit_test_config_receiver_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_many_SOURCES = tests/unit/test_alert_many.c
 tests_unit_test_alert_many_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_rules_SOURCES = tests/unit/test_alert_rules.c

@@ -64,8 +64,7 @@ notify_entries(struct alerts *a)
 	for (size_t i = 0; i < a->nreceivers; i++) {
 		r = &a->receiver[i];
 		r->pick = NULL;
-		if (r->conf->type == RECEIVER_ALERTMANAGER || r->busy ||
-		    now < r->not_before)
+		if (r->type->note == NULL || r->busy || now < r->not_before)
 			continue;
 		r->pick = outbox_next(&a->memory.outbox, r->shown.name, wall);
 		if (r->pick != NULL && r->broken[0] != '\0') {
@@ -102,7 +101,7 @@ notify_send(struct alerts *a)
 		er = errand_create(ERRAND_ENTRY, r->shown.name);
 		er->id = e->id;
 		er->resolve = e->phase == OUTBOX_RESOLVE;
-		format_note(&x, &e->note, er->resolve, &m);
+		r->type->note(&x, &e->note, er->resolve, &m);
 		outbox_sending(&a->memory.outbox, e);
 		r->busy = true;
 		r->shown.retried += e->attempts > 0;
@@ -167,9 +166,14 @@ entry_done(struct alerts *a, const struct errand *er,
 }
 
 void
-notify_done(struct alerts *a, struct errand *er, const struct send_result *res)
+notify_done(struct alerts *a, struct errand *er, const struct send_result *came)
 {
+	struct receiver *r = receiver_find(a, er->name);
+	struct send_result said = *came, *res = &said;
+
 	a->under_way--;
+	if (r != NULL && er->what != ERRAND_HEARTBEAT)
+		format_answer(r->type, res);
 	switch (er->what) {
 	case ERRAND_ENTRY:
 		entry_done(a, er, res);

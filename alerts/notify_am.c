@@ -65,7 +65,7 @@ am_send(struct alerts *a, struct receiver *r, unsigned url,
 	receiver_context(a, r, &x);
 	x.url = r->conf->url.s[url];
 	e->url = url;
-	fmt_alertmanager(&x, list, n, &m);
+	r->type->state(&x, list, n, &m);
 	r->am[url].busy = true;
 	r->am[url].next = clock_now() + AM_RESEND;
 	r->shown.retried += r->am[url].failures > 0;
@@ -96,8 +96,7 @@ notify_alertmanagers(struct alerts *a, bool changed)
 
 	for (size_t i = 0; i < a->nreceivers; i++) {
 		r = &a->receiver[i];
-		if (r->conf->type != RECEIVER_ALERTMANAGER ||
-		    r->broken[0] != '\0')
+		if (r->type->state == NULL || r->broken[0] != '\0')
 			continue;
 		if (list == NULL)
 			list = mem_array(am_room(a), sizeof(*list));

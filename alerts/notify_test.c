@@ -55,11 +55,11 @@ test_send(struct alerts *a, struct receiver *r, uint64_t ticket, unsigned url,
 		am.end_ms = am.start_ms;
 	}
 	(void)strlcpy(note.group, r->shown.name, sizeof(note.group));
-	if (r->conf->type == RECEIVER_ALERTMANAGER) {
+	if (r->type->state != NULL) {
 		x.url = r->conf->url.s[url];
-		fmt_alertmanager(&x, &am, 1, &m);
+		r->type->state(&x, &am, 1, &m);
 	} else
-		format_note(&x, &note, resolve, &m);
+		r->type->note(&x, &note, resolve, &m);
 	note_fini(&note);
 	notify_message(a, r, &m, e);
 }
@@ -75,7 +75,7 @@ notify_test(struct alerts *a, const char *receiver, int64_t ticket)
 		    r != NULL ? r->broken : "was removed");
 		return;
 	}
-	if (r->conf->type == RECEIVER_ALERTMANAGER)
+	if (r->type->state != NULL)
 		urls = r->conf->url.n < CONF_URLS_MAX ?
 		    (unsigned)r->conf->url.n :
 		    CONF_URLS_MAX;

@@ -69,7 +69,7 @@ receiver_build(struct alerts *a, struct receiver *r,
     const struct conf_receiver *c)
 {
 	r->conf = c;
-	r->type = c->type;
+	r->type = receiver_type(c->type);
 	(void)strlcpy(r->shown.name, c->name, sizeof(r->shown.name));
 	if (c->url.n > 0)
 		r->url = mem_strdup(c->url.s[0]);
@@ -97,10 +97,11 @@ receiver_remember(const struct alerts *a, struct receiver *r)
 	if (f == NULL)
 		return;
 	r->rejected = f->rejected;
-	if (r->conf->type != RECEIVER_ALERTMANAGER)
+	if (r->type->note != NULL)
 		r->failing_ms = f->since_ms;
-	for (unsigned i = 0; i < CONF_URLS_MAX && i < r->conf->url.n; i++)
-		if (r->conf->type == RECEIVER_ALERTMANAGER)
+	else
+		for (unsigned i = 0; i < CONF_URLS_MAX && i < r->conf->url.n;
+		     i++)
 			r->am[i].failing_ms = f->since_ms;
 }
 

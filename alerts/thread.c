@@ -106,7 +106,7 @@ step(struct alerts *a, const struct snapshot *s)
 
 		/* Nothing is left that it did not take. */
 		if (!r->rejected && r->broken[0] == '\0' &&
-		    r->conf->type != RECEIVER_ALERTMANAGER &&
+		    r->type->note != NULL &&
 		    outbox_pending(&a->memory.outbox, r->shown.name) == 0)
 			r->failing_ms = 0;
 	}

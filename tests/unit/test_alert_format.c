@@ -47,7 +47,7 @@ make(enum conf_receiver_type type, struct note n, bool resolve)
 	conf.name = mem_strdup("r");
 	if (resolve)
 		note_end(&n, T0 + 30000);
-	format_note(&x, &n, resolve, &m);
+	receiver_type(type)->note(&x, &n, resolve, &m);
 	note_fini(&n);
 	mem_free(&conf.name);
 	return m;
@@ -132,7 +132,7 @@ alertmanager(void **st)
 
 	(void)st;
 	x.url = "http://am.test:9093//";
-	fmt_alertmanager(&x, list, 2, &m);
+	receiver_alertmanager.state(&x, list, 2, &m);
 	x.url = "http://h.test/p";
 	assert_string_equal(m.url, "http://am.test:9093/api/v2/alerts");
 	expect(m,
@@ -168,7 +168,7 @@ alertmanager_of_thousands(void **st)
 	memset(i.summary, '"', sizeof(i.summary) - 1);
 	for (size_t k = 0; k < AM_ALERTS_MAX; k++)
 		list[k] = (struct am_alert){ &i, ALERT_SEV_CRITICAL, T0, 0 };
-	fmt_alertmanager(&x, list, AM_ALERTS_MAX, &m);
+	receiver_alertmanager.state(&x, list, AM_ALERTS_MAX, &m);
 	assert_true(m.body.len > AM_ALERTS_MAX * 1000);
 	assert_int_equal(m.body.data[m.body.len - 1], ']');
 	message_fini(&m);
@@ -189,7 +189,7 @@ partly_over(void **st)
 	note_update(&n, &now, T0 + 20000);
 	conf.type = RECEIVER_WEBHOOK;
 	conf.name = name;
-	format_note(&x, &n, false, &m);
+	receiver_webhook.note(&x, &n, false, &m);
 	o = cJSON_Parse(buf_str(&m.body));
 	assert_string_equal(json_get_text(o, "status"), "firing");
 	assert_int_equal(json_get_int(o, "truncatedAlerts"), 0);
@@ -207,7 +207,7 @@ partly_over(void **st)
 	message_fini(&m);
 	note_fini(&now);
 	note_end(&n, T0 + 30000);
-	format_note(&x, &n, true, &m);
+	receiver_webhook.note(&x, &n, true, &m);
 	assert_non_null(strstr(buf_str(&m.body), "3 domains"));
 	message_fini(&m);
 	note_fini(&n);
@@ -311,6 +311,33 @@ ntfy_and_slack(void **st)
 	    "a.test\\na.test: it was: &lt;!channel&gt; &amp; co\\n"
 	    "  since 2027-01-15T08:00:00Z until 2027-01-15T08:00:30Z, "
 	    "for 30s\\n\"}");
+}
+
+/* Each type of the table has a file that tells notes or the state, and what an
+ * answer means reaches the operator, whole words of it. */
+static void
+every_type(void **st)
+{
+	struct send_result r;
+	const struct receiver_type *t;
+
+	(void)st;
+	for (unsigned i = 0; i < RECEIVER_TYPE_MAX; i++) {
+		t = receiver_type((enum conf_receiver_type)i);
+		assert_non_null(t);
+		assert_true((t->note != NULL) != (t->state != NULL));
+		r = (struct send_result){ .result = CARRY_SENT,
+			.status = 202,
+			.text = "HTTP 202" };
+		format_answer(t, &r);
+		assert_int_equal(r.result, CARRY_SENT);
+		assert_string_equal(r.text, "HTTP 202");
+	}
+	r = (struct send_result){ .status = 403, .text = "HTTP 403" };
+	format_answer(&receiver_ntfy, &r);
+	assert_int_equal(r.result, CARRY_REJECTED);
+	assert_string_equal(r.text,
+	    "HTTP 403: the token may not publish there");
 }
 
 static void
@@ -437,6 +464,7 @@ main(void)
 		cmocka_unit_test(about_the_daemon),
 		cmocka_unit_test(email),
 		cmocka_unit_test(ntfy_and_slack),
+		cmocka_unit_test(every_type),
 		cmocka_unit_test(long_things),
 		cmocka_unit_test(cut),
 		cmocka_unit_test(long_token),

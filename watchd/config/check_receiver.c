@@ -25,52 +25,72 @@ check_title_file(const struct titled *s, enum option_id id, const char *path)
 	check_file(s->l, s->t->set[id], s->label, id, path);
 }
 
-/* Options that a type needs, and options that it would ignore. */
-static const struct {
-	enum option_id id;
-	unsigned needs, takes; /* of types */
-} wants[] = {
-#define T(type) (1u << RECEIVER_##type)
-	{ OPT_RECEIVER_url, T(ALERTMANAGER) | T(NTFY),
-	    T(PAGERDUTY) | T(ALERTMANAGER) | T(WEBHOOK) | T(NTFY) | T(SLACK) },
-	{ OPT_RECEIVER_url_file, 0, T(WEBHOOK) | T(SLACK) },
-	{ OPT_RECEIVER_routing_key_file, T(PAGERDUTY), T(PAGERDUTY) },
-	{ OPT_RECEIVER_token_file, 0, T(ALERTMANAGER) | T(WEBHOOK) | T(NTFY) },
-	{ OPT_RECEIVER_hmac_key_file, 0, T(WEBHOOK) },
-	{ OPT_RECEIVER_smarthost, T(EMAIL), T(EMAIL) },
-	{ OPT_RECEIVER_user, 0, T(EMAIL) },
-	{ OPT_RECEIVER_password_file, 0, T(EMAIL) },
-	{ OPT_RECEIVER_from, 0, T(EMAIL) },
-	{ OPT_RECEIVER_to, T(EMAIL), T(EMAIL) },
-	{ OPT_RECEIVER_command, T(EXEC), T(EXEC) },
-	{ OPT_RECEIVER_ca_file, 0, ~T(EXEC) },
-#undef T
+enum type_url { URL_NONE, URL_OWN, URL_FILE, URL_LIST };
+
+/* A type, as receiver.def has it. */
+static const struct receiver_row {
+	const char *name;
+	enum type_url url;
+	uint32_t needs, takes; /* options, by R() */
+} rows[] = {
+#define R(option) (UINT32_C(1) << (OPT_RECEIVER_##option - OPT_RECEIVER_type))
+#define RECEIVER(type, nm, ur, ne, ta, help)                                   \
+	[RECEIVER_##type] = { #nm, URL_##ur, ne, (ne) | (ta) | COMMON },
+#define COMMON                                                                 \
+	(R(type) | R(timeout) | R(severity) | R(group_wait) |                  \
+	    R(group_interval) | R(repeat))
+#include "config/receiver.def"
+#undef RECEIVER
+#undef COMMON
 };
 
-static void
-check_wants(const struct titled *s)
+/* The address, or addresses, by what the type says of them. */
+static uint32_t
+url_options(enum type_url url)
 {
-	const struct conf_receiver *r = s->t->receiver;
-	unsigned type = 1u << r->type;
-	const struct option *o = &options[OPT_RECEIVER_type];
-	const char *word = o->words;
-	size_t i, n;
+	return (url != URL_NONE ? R(url) : 0) |
+	    (url == URL_FILE ? R(url_file) : 0);
+}
 
-	for (i = 0; i < r->type; i++)
-		word += strcspn(word, ",") + 1;
-	n = strcspn(word, ",");
-	for (i = 0; i < MX_COUNT(wants); i++) {
-		o = &options[wants[i].id];
-		if (s->t->set[wants[i].id].line == 0) {
-			if ((wants[i].needs & type) != 0)
-				conf_err(s->l, s->t->at, "%stype %.*s needs %s",
-				    s->label, (int)n, word, o->name);
-		} else if ((wants[i].takes & type) == 0) {
-			conf_err(s->l, s->t->set[wants[i].id],
-			    "%stype %.*s takes no %s", s->label, (int)n, word,
-			    o->name);
+/* Options that the type needs, and options that it would ignore. */
+static void
+check_wants(const struct titled *s, const struct receiver_row *row)
+{
+	uint32_t takes = row->takes | url_options(row->url), bit;
+	int id;
+
+	for (id = OPT_RECEIVER_type; id < OPT_COUNT; id++) {
+		if (options[id].section != SEC_RECEIVER)
+			break;
+		bit = UINT32_C(1) << (id - OPT_RECEIVER_type);
+		if (s->t->set[id].line == 0) {
+			if ((row->needs & bit) != 0)
+				conf_err(s->l, s->t->at, "%stype %s needs %s",
+				    s->label, row->name, options[id].name);
+		} else if ((takes & bit) == 0) {
+			conf_err(s->l, s->t->set[id], "%stype %s takes no %s",
+			    s->label, row->name, options[id].name);
 		}
 	}
+}
+
+static void
+check_urls(const struct titled *s, enum type_url url)
+{
+	const struct conf_receiver *r = s->t->receiver;
+	bool both = r->url.n > 0 && r->url_file != NULL;
+
+	if ((url == URL_FILE || url == URL_LIST) && r->url.n == 0 &&
+	    r->url_file == NULL)
+		conf_err(s->l, s->t->at, "%surl is missing", s->label);
+	if (both || (r->url.n > 1 && url != URL_LIST))
+		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
+		    "%sonly one url is taken here", s->label);
+	if (r->url.n > CONF_URLS_MAX)
+		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
+		    "%surl: there may be %d", s->label, CONF_URLS_MAX);
+	for (size_t i = 0; i < r->url.n; i++)
+		check_url(s, OPT_RECEIVER_url, r->url.s[i]);
 }
 
 void
@@ -216,8 +236,6 @@ void
 check_receiver(const struct titled *s)
 {
 	const struct conf_receiver *r = s->t->receiver;
-	bool both = r->url.n > 0 && r->url_file != NULL;
-	size_t i;
 
 	if (s->t->set[OPT_RECEIVER_type].line == 0) {
 		conf_err(s->l, s->t->at, "%stype is missing", s->label);
@@ -225,26 +243,16 @@ check_receiver(const struct titled *s)
 	}
 	if (s->t->set[OPT_RECEIVER_type].wrong)
 		return;
-	check_wants(s);
-	if ((r->type == RECEIVER_WEBHOOK || r->type == RECEIVER_SLACK) &&
-	    r->url.n == 0 && r->url_file == NULL)
-		conf_err(s->l, s->t->at, "%surl is missing", s->label);
-	if (both || (r->url.n > 1 && r->type != RECEIVER_ALERTMANAGER))
-		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
-		    "%sonly one url is taken here", s->label);
-	if (r->url.n > CONF_URLS_MAX)
-		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
-		    "%surl: there may be %d", s->label, CONF_URLS_MAX);
-	for (i = 0; i < r->url.n; i++)
-		check_url(s, OPT_RECEIVER_url, r->url.s[i]);
+	check_wants(s, &rows[r->type]);
+	check_urls(s, rows[r->type].url);
 	check_title_file(s, OPT_RECEIVER_url_file, r->url_file);
 	check_title_file(s, OPT_RECEIVER_routing_key_file, r->routing_key_file);
 	check_title_file(s, OPT_RECEIVER_token_file, r->token_file);
 	check_title_file(s, OPT_RECEIVER_hmac_key_file, r->hmac_key_file);
 	check_title_file(s, OPT_RECEIVER_password_file, r->password_file);
 	check_title_file(s, OPT_RECEIVER_ca_file, r->ca_file);
-	if (r->type == RECEIVER_EMAIL)
+	if (r->smarthost != NULL || r->to.n > 0)
 		check_email(s);
-	if (r->type == RECEIVER_EXEC && r->command.n > 0)
+	if (r->command.n > 0)
 		check_command(s, r->command.s[0]);
 }

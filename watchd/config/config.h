@@ -214,13 +214,10 @@ struct conf_snmp {
 };
 
 enum conf_receiver_type {
-	RECEIVER_PAGERDUTY,
-	RECEIVER_ALERTMANAGER,
-	RECEIVER_WEBHOOK,
-	RECEIVER_EMAIL,
-	RECEIVER_EXEC,
-	RECEIVER_NTFY,
-	RECEIVER_SLACK,
+#define RECEIVER(type, ...) RECEIVER_##type,
+#include "config/receiver.def"
+#undef RECEIVER
+	RECEIVER_TYPE_MAX,
 };
 enum conf_severity { CONF_WARNING, CONF_CRITICAL };
 

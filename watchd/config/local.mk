@@ -22,6 +22,7 @@ libmx_config_a_SOURCES = \
 	watchd/config/parse.c watchd/config/parse_int.h \
 	watchd/config/parse_json.c \
 	watchd/config/parse_setting.c \
+	watchd/config/receiver.def \
 	watchd/config/removed.c watchd/config/removed.h \
 	watchd/config/value.c watchd/config/value_int.h \
 	watchd/config/value_number.c \

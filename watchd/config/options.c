@@ -19,6 +19,18 @@
 #define GB(n)	(MB(n) << 10)
 #define TB(n)	(GB(n) << 10)
 
+/* ",pagerduty,alertmanager,..." and what each is. */
+#define RECEIVER(type, name, url, needs, takes, help) "," #name
+static const char receiver_types[] =
+#include "config/receiver.def"
+    ;
+#undef RECEIVER
+#define RECEIVER(type, name, url, needs, takes, help) " " help
+static const char receiver_help[] = "What sort of receiver it is:"
+#include "config/receiver.def"
+    ;
+#undef RECEIVER
+
 const struct option options[OPT_COUNT] = {
 #define OPTION(sec, nm, ty, base, field, def, ex, kind, lo, hi, wd, hp)        \
 	[OPT_##sec##_##nm] = {                                                 \

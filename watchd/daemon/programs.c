@@ -53,8 +53,7 @@ names(const struct config *c, const char *const *argv)
 		    is_spec(c->domain[i].recipients, argv))
 			return true;
 	for (size_t i = 0; i < c->nreceivers; i++)
-		if (c->receiver[i].type == RECEIVER_EXEC &&
-		    is_same(&c->receiver[i].command, argv))
+		if (is_same(&c->receiver[i].command, argv))
 			return true;
 	return false;
 }

@@ -55,6 +55,7 @@ enum carry_result {
 };
 struct send_result {
 	enum carry_result result;
+	int status; /* HTTP's, SMTP's, an exit code; 0: none came */
 	int64_t retry_after_ms; /* 0: not said */
 	bool partly; /* sent, but somebody did not get it: see text */
 	bool unchanged; /* the file is what it was */

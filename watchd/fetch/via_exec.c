@@ -137,6 +137,8 @@ via_exec_poll(struct transfer *t, struct send_result *r)
 	}
 	if (state == SPAWN_RUNS)
 		return false;
+	if (state == SPAWN_ENDED && WIFEXITED(status))
+		r->status = WEXITSTATUS(status);
 	if (!succeeded(state, status, r))
 		return true;
 	if (t->down != NULL)

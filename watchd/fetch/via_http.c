@@ -226,6 +226,7 @@ via_http_result(struct transfer *t, int curl_code, struct send_result *r)
 		return;
 	}
 	say_status(r, status);
+	r->status = (int)status;
 	if (status >= 200 && status < 300)
 		r->result = CARRY_SENT;
 	else if (status >= 400 && status < 500 && status != 408 &&

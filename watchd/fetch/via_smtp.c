@@ -94,6 +94,7 @@ via_smtp_result(struct transfer *t, int curl_code, struct send_result *r)
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
 	r->result = rc == CURLE_OK ? CARRY_SENT : CARRY_RETRY;
+	r->status = (int)code;
 	r->partly = rc == CURLE_OK && t->said[0] != '\0';
 	if (rc == CURLE_OK)
 		snprintf(r->text, sizeof(r->text), "accepted%s%.90s",

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC
+ * fmt_exec: a program finds what a webhook would be sent on its standard
+ * input. Exit code 0 is delivered, any other is tried again. */
+#include "alerts/format.h"
+
+static void
+fmt_exec(const struct format_ctx *x, const struct note *n, bool resolve,
+    struct message *m)
+{
+	message_init(m, CARRY_EXEC);
+	format_json(m, format_webhook(x, n, resolve));
+}
+
+const struct receiver_type receiver_exec = { .note = fmt_exec };
