@@ -184,6 +184,18 @@ alerts_silences(struct alerts *a,
 	pthread_mutex_unlock(&a->state);
 }
 
+unsigned
+alerts_ack(struct alerts *a, const char *match, const char *by)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&a->state);
+	n = memory_ack(&a->memory, match, by);
+	pthread_mutex_unlock(&a->state);
+	post(a, MAIL_LOOK, NULL, "", 0);
+	return n;
+}
+
 int64_t
 alerts_test(struct alerts *a, const char *receiver)
 {

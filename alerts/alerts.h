@@ -41,8 +41,8 @@ uint32_t alerts_of(const struct alerts *, const char *domain);
  * made: it shares them. O(1). */
 void alerts_snapshot(struct alerts *, struct snapshot *);
 
-/* `match` is the name of an alert or of a domain, or both: "queue_age/a.test".
- * The id, or 0: too many. */
+/* `match` is the name of an alert, of a domain, list or primary, or both:
+ * "queue_age/a.test". The id, or 0: too many. */
 uint64_t alerts_silence(struct alerts *, const char *match, int64_t for_ms,
     const char *reason);
 int alerts_unsilence(struct alerts *, uint64_t id); /* or -MX_ENOENT */
@@ -53,6 +53,10 @@ struct alerts_silenced {
 };
 void alerts_silences(struct alerts *,
     void (*fn)(const struct alerts_silenced *, void *arg), void *arg);
+
+/* Somebody has in hand what fires now and matches: no more is said of it until
+ * it gets worse or comes again. `by`: who, and why. How many those are. */
+unsigned alerts_ack(struct alerts *, const char *match, const char *by);
 
 /* Sends a trigger and then a resolve to that receiver. A ticket (> 0), or
  * -MX_ENOENT, or -MX_EBUSY: too many tests at a time. */

@@ -22,6 +22,7 @@
 
 /* How long an Alertmanager is told of a resolved one: as Prometheus does. */
 #define INSTANCE_RESOLVED_MS INT64_C(900000)
+#define INSTANCE_ACKED_MAX   128
 #define INSTANCE_KEEP_MS     INT64_C(3600000)
 #define INSTANCE_HOLD_MAX_MS INT64_C(3600000) /* or `clear`, if longer */
 
@@ -53,6 +54,10 @@ struct instance {
 	bool confirmed; /* the rule has said something since the start */
 	unsigned times; /* it came, within this incident; 1: no flaps */
 	unsigned flaps; /* lately, for the length of `clear` */
+	/* Somebody has it in hand: no more is said unless it gets worse than
+	 * this, or comes again. NONE: nobody. */
+	enum alert_severity acked;
+	char acked_by[INSTANCE_ACKED_MAX]; /* "root: the disk is swapped" */
 	char primary[TEXT_DOMAIN_MAX + 8];
 	char summary[RULES_SUMMARY];
 };
@@ -77,6 +82,11 @@ static inline bool
 instance_is_held(const struct instance *i)
 {
 	return i->state == INSTANCE_FIRING && i->clear_ms != 0;
+}
+static inline bool
+instance_is_acked(const struct instance *i)
+{
+	return i->acked != ALERT_SEV_NONE && i->acked >= i->severity;
 }
 /* How long it has to be well until it is resolved. */
 int64_t instance_hold_ms(const struct instance *, const struct conf_alert *);

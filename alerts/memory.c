@@ -69,10 +69,11 @@ matches(const char *match, const struct instance *i)
 	const char *alert = conf_alert_info[i->kind].name;
 	size_t n = strlen(alert);
 
-	if (strcmp(match, i->domain) == 0 || strcmp(match, alert) == 0)
+	if (strcmp(match, alert) == 0)
 		return true;
-	return strncmp(match, alert, n) == 0 && match[n] == '/' &&
-	    strcmp(match + n + 1, i->domain) == 0;
+	if (strncmp(match, alert, n) == 0 && match[n] == '/')
+		match += n + 1;
+	return strcmp(match, i->domain) == 0 || strcmp(match, i->primary) == 0;
 }
 
 bool
@@ -132,6 +133,26 @@ memory_unsilence(struct memory *m, uint64_t id)
 		return true;
 	}
 	return false;
+}
+
+/* ---- acknowledgements */
+
+unsigned
+memory_ack(struct memory *m, const char *match, const char *by)
+{
+	struct instance *i;
+	unsigned n = 0;
+
+	RB_FOREACH (i, instance_tree, &m->instances) {
+		if (i->state != INSTANCE_FIRING || !matches(match, i))
+			continue;
+		i->acked = i->severity;
+		text_cut(i->acked_by, sizeof(i->acked_by), by);
+		text_ascii(i->acked_by);
+		n++;
+	}
+	m->changed |= n > 0;
+	return n;
 }
 
 /* ---- instances */
@@ -320,7 +341,7 @@ tell(struct step *st, const struct note *note, bool quiet,
 static bool
 is_quiet(const struct step *st, const struct instance *i)
 {
-	return instance_is_held(i) || !i->confirmed ||
+	return instance_is_held(i) || instance_is_acked(i) || !i->confirmed ||
 	    memory_silenced(st->m, i, st->now);
 }
 

@@ -22,7 +22,8 @@
 
 struct silence {
 	uint64_t id;
-	char match[SILENCE_MATCH]; /* an alert, a domain, or alert/domain */
+	/* An alert; a domain or a primary; or alert/domain, alert/primary. */
+	char match[SILENCE_MATCH];
 	int64_t from_ms, until_ms;
 	char reason[SILENCE_REASON];
 };
@@ -64,6 +65,9 @@ memory_silenced(const struct memory *, const struct instance *, int64_t now);
 uint64_t memory_silence(struct memory *, const char *match, int64_t now,
     int64_t until_ms, const char *reason);
 bool memory_unsilence(struct memory *, uint64_t id);
+
+/* Those that fire and match are in somebody's hand; how many they are. */
+unsigned memory_ack(struct memory *, const char *match, const char *by);
 
 /* Those that fail now. */
 void

@@ -41,6 +41,8 @@ write_instance(cJSON *o, const struct instance *i)
 	json_num(o, "over_ms", (double)i->over_ms);
 	json_num(o, "times", i->times);
 	json_num(o, "flaps", i->flaps);
+	json_num(o, "acked", i->acked);
+	json_text(o, "acked_by", i->acked_by);
 	json_text(o, "primary", i->primary);
 	json_text(o, "summary", i->summary);
 }
@@ -217,6 +219,10 @@ read_instance(struct memory *m, const cJSON *o)
 	i->over_ms = get_new(&r, "over_ms", TIME_MAX, i->end_ms);
 	i->times = (unsigned)get_new(&r, "times", COUNT_MAX, 1);
 	i->flaps = (unsigned)get_new(&r, "flaps", COUNT_MAX, 0);
+	i->acked = (enum alert_severity)get_new(&r, "acked", ALERT_SEV_CRITICAL,
+	    ALERT_SEV_NONE);
+	if (get(&r, "acked_by") != NULL)
+		get_text(&r, "acked_by", i->acked_by, sizeof(i->acked_by));
 	get_text(&r, "primary", i->primary, sizeof(i->primary));
 	get_text(&r, "summary", i->summary, sizeof(i->summary));
 	return r.ok;

@@ -203,7 +203,7 @@ show_alerts(struct alerts *a)
 			continue;
 		n++;
 		text += strlen(i->domain) + strlen(i->primary) +
-		    strlen(i->summary) + 3;
+		    strlen(i->summary) + strlen(i->acked_by) + 4;
 	}
 	t = snap_alerts_create(n, (unsigned)a->nreceivers,
 	    (unsigned)a->nheartbeats);
@@ -217,6 +217,8 @@ show_alerts(struct alerts *a)
 			.domain = put_text(t, &text, i->domain),
 			.primary = put_text(t, &text, i->primary),
 			.summary = put_text(t, &text, i->summary),
+			.acked_by = put_text(t, &text, i->acked_by),
+			.held = instance_is_held(i),
 			.severity = i->severity,
 			.firing = i->state == INSTANCE_FIRING,
 			.silenced = memory_silenced(&a->memory, i, now),

@@ -193,6 +193,30 @@ def test_silence(stack):
 
 
 @pytest.mark.beside
+def test_acknowledged(stack):
+    """No repeats of what somebody has in hand, restarts included; its end is told."""
+    hook = stack.fakehook()
+    mx = stack.fakemx()
+    d = watched(stack, mx, webhook(hook, more='repeat = "1s"') + DOWN, ("a.test", "b.test"))
+    d.wait_state("b.test", "up")
+    primary = "127.0.0.1:%d" % mx.port
+    assert d.ctl("ack", "a.test")[0] == 1  # nothing fires
+    assert d.ctl("ack", "nothing.test")[0] == 1 and d.ctl("ack")[0] == 2
+    mx.stop()
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown").count("firing") >= 3)
+    rc, out = d.ctl("ack", "primary_down/" + primary, "--reason", "disk swap")
+    assert rc == 0 and "2 alerts acknowledged" in out, out
+    wait_for(lambda: d.ctl("alerts")[1].count("acknowledged by uid 0: disk swap") == 2)
+    assert {a["acked_by"] for a in d.status()["alerts"]} == {"uid 0: disk swap"}
+    told = len(hook.requests)
+    d.restart()
+    d.wait_state("a.test", "down")
+    stays(lambda: len(hook.requests) == told, 3)
+    stack.fakemx(port=mx.port)
+    wait_for(lambda: only(hook, "MxwatchPrimaryDown")[told:] == ["resolved"])
+
+
+@pytest.mark.beside
 def test_alert_test_says_what_came_of_it(stack):
     hook = stack.fakehook()
     mx = stack.fakemx()

@@ -26,12 +26,15 @@ struct control_silence {
 
 /* Operations on alerts; all NULL in a build without them. */
 struct control_alert_ops {
-	/* The name of an alert or of a domain; the id, or 0: too many. */
+	/* The name of an alert, a domain, a list or a primary; the id, or 0:
+	 * too many. */
 	uint64_t (*silence)(void *arg, const char *match, int64_t for_ms,
 	    const char *reason);
 	int (*unsilence)(void *arg, uint64_t id); /* -MX_ENOENT */
 	void (*silences)(void *arg,
 	    void (*fn)(const struct control_silence *, void *), void *fn_arg);
+	/* Who has in hand what fires and matches; how many those are. */
+	unsigned (*ack)(void *arg, const char *match, const char *by);
 	/* A ticket, or -MX_ENOENT, -MX_EBUSY. */
 	int64_t (*test)(void *arg, const char *receiver);
 	/* 1 delivered, 0 not known yet, negative not delivered. */

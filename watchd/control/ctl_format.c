@@ -279,9 +279,15 @@ alerts_line(struct format *f, const cJSON *l)
 	format_cell(f->out, json_get_text(l, "alert"), -21);
 	format_cell(f->out, json_get_text(l, "domain"), 0);
 	format_cell(f->out, json_get_text(l, "list"), 0);
-	fprintf(f->out, " %s %s%s\n    ", firing ? "for" : "pending",
+	fprintf(f->out, " %s %s%s%s", firing ? "for" : "pending",
 	    format_age(f, l, "since", t, sizeof(t)),
+	    json_get_bool(l, "held") ? ", well now" : "",
 	    json_get_bool(l, "silenced") ? ", silenced" : "");
+	if (json_get_text(l, "acked_by")[0] != '\0') {
+		fprintf(f->out, ", acknowledged by ");
+		format_cell(f->out, json_get_text(l, "acked_by"), 0);
+	}
+	fprintf(f->out, "\n    ");
 	format_cell(f->out, json_get_text(l, "summary"), 0);
 	fprintf(f->out, "\n");
 }
@@ -311,6 +317,14 @@ silence_end(struct format *f, const cJSON *l)
 		fprintf(f->out, "removed\n");
 	else if (f->lines == 0)
 		fprintf(f->out, "nothing is silenced\n");
+}
+
+static void
+ack_end(struct format *f, const cJSON *l)
+{
+	double n = json_get_num(l, "alerts");
+
+	fprintf(f->out, "%.0f alert%s acknowledged\n", n, n == 1 ? "" : "s");
 }
 
 static void
@@ -360,6 +374,9 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_alerts:
 		if (f->lines == 0)
 			fprintf(f->out, "no alert fires\n");
+		break;
+	case VERB_ack:
+		ack_end(f, l);
 		break;
 	case VERB_silence:
 		silence_end(f, l);

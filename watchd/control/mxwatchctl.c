@@ -183,8 +183,13 @@ alert_words_fit(const struct options *o, unsigned fields, int *least, int *want)
 			return false;
 	}
 	if ((fields & FIELD_MATCH) != 0) {
-		*least = *want = o->duration != NULL;
-		return o->duration == NULL || o->remove == NULL;
+		if ((fields & FIELD_FOR) == 0)
+			*least = *want = 1;
+		else
+			*least = *want = o->duration != NULL;
+		return (fields & FIELD_FOR) == 0 ?
+		    o->duration == NULL && o->remove == NULL :
+		    o->duration == NULL || o->remove == NULL;
 	}
 	return o->duration == NULL && o->remove == NULL;
 }
@@ -194,10 +199,10 @@ add_alert_words(cJSON *r, const struct options *o, unsigned fields)
 {
 	if ((fields & FIELD_RECEIVER) != 0)
 		json_text(r, "receiver", o->word[2]);
-	if (o->duration != NULL) {
+	if ((fields & FIELD_MATCH) != 0 && o->nwords > 1)
 		json_text(r, "match", o->word[1]);
+	if (o->duration != NULL)
 		json_text(r, "for", o->duration);
-	}
 	if (o->remove != NULL)
 		json_text(r, "remove", o->remove);
 }

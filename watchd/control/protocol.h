@@ -11,7 +11,8 @@
  *	dry_run	true: only count
  *	wait	true: answer until the flush has ended
  *	add	a duration, "7d" or "+7d"
- *	match	the name of an alert or of a domain, or ALERT/DOMAIN
+ *	match	the name of an alert, a domain, a list in the DNS or a primary,
+ *		or ALERT/NAME
  *	for	a duration
  *	remove	the id of a silence, digits
  *	receiver	the name of a receiver
@@ -59,6 +60,8 @@
  *		one domain or all; done: firing, pending
  *	silence	with match and for: done: id, until; with remove: done only;
  *		else a silence a line: id, match, from, until, reason
+ *	ack	of what fires and matches no more is said, until it gets worse
+ *		or comes again; done: alerts (how many they are)
  *	alert	a trigger and a resolve are sent to the receiver; done: text
  *	reload	file, line (0: all of it), severity, text: a finding a line
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
@@ -139,8 +142,10 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(alerts, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                \
 	    "what is wrong")                                                   \
 	VERB(silence, FIELD_MATCH | FIELD_FOR | FIELD_REMOVE,                  \
-	    "[ALERT | DOMAIN | ALERT/DOMAIN --for TIME | --remove ID]",        \
+	    "[ALERT | NAME | ALERT/NAME --for TIME | --remove ID]",            \
 	    "tell nobody")                                                     \
+	VERB(ack, FIELD_MATCH, "ALERT | NAME | ALERT/NAME [--reason TEXT]",    \
+	    "you have it in hand: no repeats")                                 \
 	VERB(alert, FIELD_RECEIVER, "test RECEIVER", "send it a test")         \
 	VERB(reload, 0, "", "read the configuration again")
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * verb_alert: alerts, silence and alert test. The alert thread does the work;
+ * verb_alert: alerts, silence, ack and alert test. The alert thread does the work;
  * what is asked of it here never waits: the outcome of a test is looked for
  * now and then. Loop thread. */
 #include <inttypes.h>
@@ -119,17 +119,20 @@ is_alert(const char *name, size_t len)
 	return false;
 }
 
+/* A list in the DNS, or a primary. */
 static bool
-has_list(const struct snapshot *s, const char *zone)
+has_other(const struct snapshot *s, const char *name)
 {
+	if (snapshot_server(s, name) != NULL)
+		return true;
 	for (unsigned i = 0; i < s->ndnsbls; i++)
-		if (strcmp(s->dnsbl[i].zone, zone) == 0)
+		if (strcmp(s->dnsbl[i].zone, name) == 0)
 			return true;
 	return false;
 }
 
-/* "ALERT", "DOMAIN" or "ALERT/DOMAIN" as the memory has it, into dst; false:
- * there is neither such an alert nor such a domain, or list in the DNS. */
+/* "ALERT", "NAME" or "ALERT/NAME" as the memory has it, into dst; false: there
+ * is neither such an alert nor such a domain, list in the DNS or primary. */
 static bool
 matches(struct call *c, const char *name, char dst[static MATCH_MAX])
 {
@@ -145,13 +148,23 @@ matches(struct call *c, const char *name, char dst[static MATCH_MAX])
 		len++;
 	} else
 		len = 0;
-	if (text_domain(name + len, strlen(name + len), domain) != 0)
-		return false;
-	(void)strlcpy(dst + len, domain, MATCH_MAX - len);
-	s = call_ops(c)->snapshot(call_ops(c)->arg, domain);
-	known = snapshot_find(s, domain) != NULL || has_list(s, domain);
+	/* A primary may have a port, or be an address. */
+	(void)strlcpy(dst + len, name + len, MATCH_MAX - len);
+	if (text_domain(name + len, strlen(name + len), domain) == 0)
+		(void)strlcpy(dst + len, domain, MATCH_MAX - len);
+	s = call_ops(c)->snapshot(call_ops(c)->arg, dst + len);
+	known = snapshot_find(s, dst + len) != NULL || has_other(s, dst + len);
 	snapshot_unref(&s);
 	return known;
+}
+
+static void
+refuse_match(struct call *c, const char *name)
+{
+	call_fail(c, CONTROL_FAILED,
+	    "\"%.100s\" is neither an alert nor a domain, list or primary, nor "
+	    "ALERT/NAME",
+	    name);
 }
 
 static void
@@ -174,10 +187,7 @@ silence_add(struct call *c)
 		return;
 	}
 	if (!matches(c, name, match)) {
-		call_fail(c, CONTROL_FAILED,
-		    "\"%.100s\" is neither an alert nor a domain or list, nor "
-		    "ALERT/DOMAIN",
-		    name);
+		refuse_match(c, name);
 		return;
 	}
 	id = ops->silence(ops->arg, match, ms,
@@ -237,6 +247,43 @@ verb_silence(struct call *c)
 	} else
 		call_fail(c, CONTROL_REFUSED, "usage: silence %s",
 		    control_verbs[VERB_silence].arguments);
+}
+
+/* ---- ack */
+
+void
+verb_ack(struct call *c)
+{
+	const struct control_alert_ops *ops = &call_ops(c)->alert;
+	const char *name = json_get_text(c->request, "match");
+	const char *reason = json_get_text(c->request, "reason");
+	char match[MATCH_MAX], *by;
+	cJSON *more;
+	unsigned n;
+
+	if (!is_built(c))
+		return;
+	if ((c->fields & FIELD_MATCH) == 0) {
+		call_fail(c, CONTROL_REFUSED, "usage: ack %s",
+		    control_verbs[VERB_ack].arguments);
+		return;
+	}
+	if (!matches(c, name, match)) {
+		refuse_match(c, name);
+		return;
+	}
+	by = mem_printf("uid %lld%s%s", (long long)(int)c->uid,
+	    reason[0] != '\0' ? ": " : "", reason);
+	n = ops->ack(ops->arg, match, by);
+	mem_free(&by);
+	verbs_log(c, match, n == 0 ? 1 : 0);
+	if (n == 0) {
+		call_fail(c, CONTROL_FAILED, "%s: nothing fires", match);
+		return;
+	}
+	more = json_object();
+	json_num(more, "alerts", n);
+	call_done(c, CONTROL_OK, more);
 }
 
 /* ---- alert test */

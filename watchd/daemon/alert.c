@@ -105,6 +105,14 @@ op_silences(void *arg, void (*fn)(const struct control_silence *, void *),
 	alerts_silences(d->alerts, on_silence, &w);
 }
 
+static unsigned
+op_ack(void *arg, const char *match, const char *by)
+{
+	struct daemon *d = arg;
+
+	return alerts_ack(d->alerts, match, by);
+}
+
 static int64_t
 op_test(void *arg, const char *receiver)
 {
@@ -125,6 +133,7 @@ const struct control_alert_ops daemon_alert_ops = {
 	.silence = op_silence,
 	.unsilence = op_unsilence,
 	.silences = op_silences,
+	.ack = op_ack,
 	.test = op_test,
 	.test_result = op_test_result,
 };

@@ -195,6 +195,8 @@ struct snap_alert {
 	enum alert_severity severity;
 	bool firing; /* false: pending */
 	bool silenced;
+	bool held; /* it is well just now, and may come back */
+	const char *acked_by; /* who has it in hand; "" nobody */
 	int64_t since; /* it holds */
 	const char *summary;
 };

@@ -169,6 +169,9 @@ status_json_alert(const struct snap_alert *a)
 	json_text(o, "severity", severity[a->severity]);
 	json_text(o, "state", a->firing ? "firing" : "pending");
 	json_bool(o, "silenced", a->silenced);
+	json_bool(o, "held", a->held);
+	if (a->acked_by != NULL && a->acked_by[0] != '\0')
+		json_text(o, "acked_by", a->acked_by);
 	json_time(o, "since", a->since);
 	json_text(o, "summary", a->summary);
 	return o;
