@@ -572,6 +572,8 @@ static const struct bad_case doubtful[] = {
 	{ "a slow probe", "defaults { probe { interval = 5s } }\n",
 	    "2: warning: defaults: probe: timeout 10s is "
 	    "longer than interval 5s" },
+	{ "a probe as slow as may be",
+	    "defaults { probe { interval = 5s timeout = 5s } }\n", "" },
 	{ "a delay beyond the end",
 	    "domain \"example.org\" { delay_warning = {1h, "
 	    "2d}  lifetime = 1d }\n",

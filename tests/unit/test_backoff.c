@@ -106,6 +106,28 @@ extensions_merge_upwards(void **state)
 	}
 }
 
+/* Sixteen are told apart; the seventeenth joins the two oldest into one. */
+static void
+extensions_are_bounded(void **state)
+{
+	struct extend x = { 0 };
+
+	(void)state;
+	for (int i = 1; i <= EXTEND_MAX; i++)
+		extend_add(&x, 100 * i, 1);
+	assert_int_equal(x.n, EXTEND_MAX);
+	for (int i = 1; i <= EXTEND_MAX; i++) {
+		assert_int_equal(extend_of(&x, 100 * i), EXTEND_MAX - i + 1);
+		assert_int_equal(extend_of(&x, 100 * i + 1), EXTEND_MAX - i);
+	}
+	extend_add(&x, 100 * (EXTEND_MAX + 1), 1);
+	assert_int_equal(x.n, EXTEND_MAX);
+	assert_int_equal(extend_of(&x, 100), EXTEND_MAX + 1);
+	assert_int_equal(extend_of(&x, 200), EXTEND_MAX + 1);
+	assert_int_equal(extend_of(&x, 201), EXTEND_MAX - 1);
+	assert_int_equal(extend_of(&x, 301), EXTEND_MAX - 2);
+}
+
 static void
 extensions_survive_as_text(void **state)
 {
@@ -170,6 +192,7 @@ main(void)
 		cmocka_unit_test(due_is_jittered_and_bounded),
 		cmocka_unit_test(extensions_cover_what_was_there),
 		cmocka_unit_test(extensions_merge_upwards),
+		cmocka_unit_test(extensions_are_bounded),
 		cmocka_unit_test(extensions_survive_as_text),
 		cmocka_unit_test(ages_fill_buckets),
 	};

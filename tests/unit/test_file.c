@@ -20,6 +20,15 @@
 static char dir[] = "/tmp/mxwatch-file-XXXXXX";
 static char path[64], fresh[64];
 
+/* Whose daemon this is: the one that file.c finds. */
+static gid_t our_group;
+
+gid_t
+getegid(void)
+{
+	return our_group;
+}
+
 static int
 setup(void **state)
 {
@@ -61,6 +70,50 @@ replaces_and_loads(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(access(fresh, F_OK), -1);
+	buf_fini(&b);
+}
+
+/* A secret is its owner's, and that of the daemon's group. */
+static void
+secrets(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool our_group;
+		const char *why; /* NULL: it is one */
+	} rows[] = {
+		{ 0600, false, NULL },
+		{ 0400, false, NULL },
+		{ 0640, true, NULL },
+		{ 0660, true, NULL },
+		{ 0640, false, "open to its group" },
+		{ 0620, false, "open to its group" },
+		{ 0610, false, "open to its group" },
+		{ 0604, true, "open to others" },
+		{ 0602, true, "open to others" },
+		{ 0601, true, "open to others" },
+		{ 0644, false, "open to others" },
+	};
+	struct buf b = BUF_INIT(100);
+	struct mx_errbuf eb;
+	struct stat st;
+	int rc;
+
+	(void)state;
+	assert_int_equal(file_replace(path, 0600, "x", 1, &eb), 0);
+	assert_int_equal(stat(path, &st), 0);
+	for (size_t i = 0; i < MX_COUNT(rows); i++) {
+		assert_int_equal(chmod(path, rows[i].mode), 0);
+		our_group = rows[i].our_group ? st.st_gid : st.st_gid + 1;
+		rc = file_load_secret(path, &b, &eb);
+		if ((rc == 0) != (rows[i].why == NULL) ||
+		    (rc != 0 && strstr(eb.text, rows[i].why) == NULL))
+			fail_msg("%04o, ours %d: %d %s", (unsigned)rows[i].mode,
+			    rows[i].our_group, rc, rc != 0 ? eb.text : "");
+		if (rows[i].mode != 0400)
+			assert_int_equal(file_load(path, &b, &eb), 0);
+	}
+	assert_int_equal(chmod(path, 0600), 0);
 	buf_fini(&b);
 }
 
@@ -183,6 +236,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replaces_and_loads),
+		cmocka_unit_test(secrets),
 		cmocka_unit_test(bounds),
 		cmocka_unit_test(in_the_way),
 		cmocka_unit_test(prints_all_or_nothing),

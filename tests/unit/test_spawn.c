@@ -179,22 +179,52 @@ wait_begun(struct program *p)
 	}
 }
 
+/* A shell with a child; both run when this returns. *fd reads the end of
+ * both. */
+static struct program
+begin_family(int *fd)
+{
+	const char *argv[] = { "/bin/sh", "-c", "sleep 600 & echo >&0; wait",
+		NULL };
+	struct program p;
+	int theirs;
+	char c;
+
+	*fd = life_line(&theirs);
+	p = begin(argv, theirs, 0, false);
+	close(theirs);
+	wait_begun(&p);
+	assert_int_equal(read(*fd, &c, 1), 1);
+	return p;
+}
+
 /* And what it started. */
 static void
 test_kill(void **state)
 {
-	const char *argv[] = { "/bin/sh", "-c", "sleep 600 & sleep 600", NULL };
 	struct program p;
-	int fd, theirs;
+	int fd;
 
 	(void)state;
-	fd = life_line(&theirs);
-	p = begin(argv, theirs, 0, false);
-	close(theirs);
-	wait_begun(&p);
+	p = begin_family(&fd);
 	spawn_kill(&p);
 	assert_int_equal(p.fd, -1);
 	wait_gone(fd);
+}
+
+/* The daemon's end is that of what its programs have started, too. */
+static void
+test_end_of_all(void **state)
+{
+	struct program p;
+	int fd;
+
+	(void)state;
+	p = begin_family(&fd);
+	spawner_destroy(&sp);
+	wait_gone(fd);
+	spawn_kill(&p);
+	assert_int_equal(setup(NULL), 0);
 }
 
 static void
@@ -282,6 +312,7 @@ main(void)
 		cmocka_unit_test(test_does_not_start),
 		cmocka_unit_test(test_kill),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_end_of_all),
 		cmocka_unit_test(test_spawner_gone),
 		cmocka_unit_test(test_spawner_that_cannot),
 	};

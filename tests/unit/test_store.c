@@ -480,12 +480,16 @@ test_refusals(void **state)
 static void
 test_open_to_others(void **state)
 {
+	static const mode_t open[] = { 0755, 0740, 0720, 0710, 0704, 0702,
+		0701 };
 	struct kit *k = *state;
 
 	kit_close(k);
-	assert_int_equal(chmod(k->dir, 0755), 0);
-	assert_false(kit_open(k));
-	assert_non_null(strstr(k->eb.text, "chmod 700"));
+	for (size_t i = 0; i < MX_COUNT(open); i++) {
+		assert_int_equal(chmod(k->dir, open[i]), 0);
+		assert_false(kit_open(k));
+		assert_non_null(strstr(k->eb.text, "chmod 700"));
+	}
 	assert_int_equal(chmod(k->dir, 0700), 0);
 	assert_true(kit_open(k));
 }
