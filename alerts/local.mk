@@ -30,6 +30,10 @@ libmx_alerts_a_SOURCES = \
 ALERTS_TEST_L = $(ALERTS_L) $(FETCH_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L)
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_alert_bounds
+TESTS += tests/unit/test_alert_bounds
+tests_unit_test_alert_bounds_SOURCES = tests/unit/test_alert_bounds.c
+tests_unit_test_alert_bounds_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
 	tests/unit/test_alert_format tests/unit/test_config_receiver
 TESTS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
