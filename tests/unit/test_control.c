@@ -19,176 +19,10 @@
 
 #include <cmocka.h>
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "control/ctl_client.h"
 #include "control/protocol.h"
-#include "control_fake.h"
-
-#define CLIENTS	 4
-#define LIMIT_MS 20000
-
-struct peer {
-	int fd;
-	struct loop_io *io;
-	struct buf got;
-	bool eof;
-};
-
-static char dir[64], path[96];
-static struct loop *loop;
-static struct loop_timer *limit, *nap;
-static struct control *control;
-static struct fake fake;
-static bool late, napped;
-
-static void
-on_limit(void *arg)
-{
-	(void)arg;
-	late = true;
-	loop_stop(loop);
-}
-
-static void
-on_nap(void *arg)
-{
-	(void)arg;
-	napped = true;
-	loop_stop(loop);
-}
-
-/* Lets the server work for a moment in which nothing is to happen. */
-static void
-idle(int64_t ms)
-{
-	loop_timer_set(nap, ms);
-	for (napped = false; !napped;)
-		loop_run(loop);
-}
-
-static void
-on_peer(unsigned ready, void *arg)
-{
-	struct peer *p = arg;
-	char chunk[8192];
-	ssize_t n;
-
-	(void)ready;
-	n = recv(p->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
-	if (n > 0)
-		assert_int_equal(buf_add(&p->got, chunk, (size_t)n), 0);
-	else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		p->eof = true;
-		loop_io_want(p->io, 0);
-		loop_stop(loop);
-	}
-}
-
-static void
-peer_open(struct peer *p)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-
-	memset(p, 0, sizeof(*p));
-	buf_init(&p->got, 64u << 20);
-	(void)strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
-	p->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	assert_int_equal(connect(p->fd, (void *)&sun, sizeof(sun)), 0);
-	p->io = loop_io_create(loop, p->fd, on_peer, p);
-	loop_io_want(p->io, LOOP_READ);
-}
-
-static void
-peer_say(struct peer *p, const void *data, size_t len)
-{
-	assert_int_equal(send(p->fd, data, len, MSG_NOSIGNAL), len);
-}
-
-static void
-peer_close(struct peer *p)
-{
-	loop_io_destroy(&p->io);
-	if (p->fd >= 0)
-		close(p->fd);
-	p->fd = -1;
-	buf_fini(&p->got);
-}
-
-static const char *
-peer_wait(struct peer *p)
-{
-	late = false;
-	loop_timer_set(limit, LIMIT_MS);
-	while (!p->eof && !late)
-		loop_run(loop);
-	loop_timer_cancel(limit);
-	if (late)
-		fail_msg("no end of the answer; so far: %s", buf_str(&p->got));
-	return buf_str(&p->got);
-}
-
-/* The whole answer to one request. */
-static const char *
-ask(struct peer *p, const char *request)
-{
-	peer_open(p);
-	peer_say(p, request, strlen(request));
-	peer_say(p, "\n", 1);
-	return peer_wait(p);
-}
-
-static void
-assert_has(const char *text, const char *part)
-{
-	if (strstr(text, part) == NULL)
-		fail_msg("no %s in: %s", part, text);
-}
-
-/* Not strstr: under a sanitizer it measures the whole text each time. */
-static unsigned
-count(const char *text, const char *part)
-{
-	size_t len = strlen(text), n = strlen(part), i;
-	unsigned found = 0;
-
-	for (i = 0; i + n <= len; i++)
-		found += text[i] == part[0] && memcmp(text + i, part, n) == 0;
-	return found;
-}
-
-static int
-setup(void **state)
-{
-	struct mx_errbuf eb = { "" };
-
-	(void)state;
-	(void)strlcpy(dir, "control.XXXXXX", sizeof(dir));
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	(void)snprintf(path, sizeof(path), "%s/sock", dir);
-	loop = loop_create();
-	limit = loop_timer_create(loop, on_limit, NULL);
-	nap = loop_timer_create(loop, on_nap, NULL);
-	fake_init(&fake, loop);
-	control =
-	    control_create(loop, path, CLIENTS, &fake.relay, &fake.ops, &eb);
-	return control != NULL ? 0 : -1;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	control_destroy(&control);
-	fake_answer(&fake); /* what comes late finds nobody */
-	fake_fini(&fake);
-	loop_timer_destroy(&limit);
-	loop_timer_destroy(&nap);
-	loop_destroy(&loop);
-	(void)unlink(path);
-	return rmdir(dir);
-}
+#include "control_world.h"
 
 /* ---- what is answered */
 
@@ -710,6 +544,7 @@ socket_file_is_kept_right(void **state)
 /* ---- the client's side */
 
 struct asker {
+	bool done;
 	int rc;
 	unsigned lines;
 	struct mx_errbuf eb;
@@ -732,7 +567,7 @@ asker_run(void *arg)
 	json_text(request, "verb", "queue");
 	a->rc = ctl_ask(path, request, on_line, a, &a->eb);
 	cJSON_Delete(request);
-	__atomic_store_n(&napped, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&a->done, true, __ATOMIC_SEQ_CST);
 	return NULL;
 }
 
@@ -744,13 +579,10 @@ client_reads_it_all(void **state)
 
 	(void)state;
 	fake.big = 3000;
-	napped = false;
 	assert_int_equal(pthread_create(&thread, NULL, asker_run, &a), 0);
 	for (unsigned i = 0;
-	     i < 200 && !__atomic_load_n(&napped, __ATOMIC_SEQ_CST); i++) {
-		loop_timer_set(limit, 50);
-		loop_run(loop);
-	}
+	     i < 200 && !__atomic_load_n(&a.done, __ATOMIC_SEQ_CST); i++)
+		idle(50);
 	pthread_join(thread, NULL);
 	assert_int_equal(a.rc, 0);
 	assert_int_equal(a.lines, 3005);

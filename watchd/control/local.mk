@@ -30,12 +30,20 @@ dist_noinst_SCRIPTS += tests/lint/pages
 TESTS += tests/lint/pages
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_control tests/unit/test_ctl
-TESTS += tests/unit/test_control tests/unit/test_ctl
+check_PROGRAMS += tests/unit/test_control tests/unit/test_control_alert \
+	tests/unit/test_ctl
+TESTS += tests/unit/test_control tests/unit/test_control_alert \
+	tests/unit/test_ctl
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
-tests_unit_test_control_SOURCES = tests/unit/test_control.c \
+CONTROL_WORLD = tests/unit/control_world.c tests/unit/control_world.h \
 	tests/unit/control_fake.c tests/unit/control_fake.h
+tests_unit_test_control_SOURCES = tests/unit/test_control.c $(CONTROL_WORLD)
 tests_unit_test_control_LDADD = $(CONTROL_L) $(STATUS_L) $(SMTP_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_control_alert_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_control_alert_SOURCES = tests/unit/test_control_alert.c \
+	$(CONTROL_WORLD)
+tests_unit_test_control_alert_LDADD = $(CONTROL_L) $(STATUS_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
