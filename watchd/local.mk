@@ -23,6 +23,16 @@ mxwatchd_SOURCES = \
 	watchd/daemon/trusted.c watchd/daemon/trusted.h
 mxwatchd_LDADD = $(ALL_L)
 
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_privileges
+TESTS += tests/unit/test_privileges
+tests_unit_test_privileges_SOURCES = tests/unit/test_privileges.c \
+	watchd/daemon/privileges.c watchd/daemon/privileges.h \
+	watchd/daemon/trusted.c watchd/daemon/trusted.h
+tests_unit_test_privileges_LDADD = $(CONFIG_L) $(SMTP_L) $(NET_L) \
+	$(CMOCKA_LIBS)
+endif
+
 # Root only, else skipped.
 dist_check_SCRIPTS = tests/fault/daemon_planted tests/fault/daemon_root
 TESTS += tests/fault/daemon_planted tests/fault/daemon_root
