@@ -15,7 +15,8 @@ TESTS += tests/unit/test_reach tests/unit/test_address \
 	tests/unit/test_probe tests/unit/test_schedule \
 	tests/unit/test_schedule_session tests/unit/test_rcpt_check
 REACH_ROWS = tests/unit/reach_rows.c tests/unit/reach_rows.h \
-	tests/unit/reach_site.c tests/unit/reach_site.h
+	tests/unit/reach_site.c tests/unit/reach_site.h \
+	tests/unit/pki.c tests/unit/pki.h
 tests_unit_test_reach_SOURCES = tests/unit/test_reach.c $(REACH_ROWS)
 tests_unit_test_reach_LDADD = $(ALL_L) $(CMOCKA_LIBS)
 tests_unit_test_probe_SOURCES = tests/unit/test_probe.c $(REACH_ROWS)

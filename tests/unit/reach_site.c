@@ -14,70 +14,32 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
+
+#include "tests/unit/pki.h"
 
 #define DAY 86400
 
 /* ---- certificates */
 
-struct identity {
-	EVP_PKEY *key;
-	X509 *cert;
-};
 static struct identity ca, stranger, good, other, expired, unknown;
 static char ca_file[] = "/tmp/reach_rows.XXXXXX";
-
-static void
-make(struct identity *id, const char *name, const struct identity *issuer,
-    long from, long to)
-{
-	char alt[64];
-	X509_EXTENSION *ext;
-	X509_NAME *n;
-	static long serial;
-
-	id->key = EVP_EC_gen("P-256");
-	id->cert = X509_new();
-	assert_true(id->key != NULL && id->cert != NULL);
-	X509_set_version(id->cert, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(id->cert), ++serial);
-	X509_gmtime_adj(X509_getm_notBefore(id->cert), from);
-	X509_gmtime_adj(X509_getm_notAfter(id->cert), to);
-	X509_set_pubkey(id->cert, id->key);
-	n = X509_get_subject_name(id->cert);
-	X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC,
-	    (const unsigned char *)name, -1, -1, 0);
-	X509_set_issuer_name(id->cert,
-	    issuer != NULL ? X509_get_subject_name(issuer->cert) : n);
-	snprintf(alt, sizeof(alt), issuer != NULL ? "DNS:%s" : "CA:TRUE", name);
-	ext = X509V3_EXT_conf_nid(NULL, NULL,
-	    issuer != NULL ? NID_subject_alt_name : NID_basic_constraints, alt);
-	assert_true(ext != NULL && X509_add_ext(id->cert, ext, -1) == 1);
-	X509_EXTENSION_free(ext);
-	assert_true(X509_sign(id->cert, issuer != NULL ? issuer->key : id->key,
-			EVP_sha256()) > 0);
-}
 
 void
 rows_begin(void)
 {
-	FILE *f;
 	int fd = mkstemp(ca_file);
 
-	make(&ca, "test authority", NULL, -10 * DAY, DAY);
-	make(&stranger, "another authority", NULL, -10 * DAY, DAY);
-	make(&good, "mx.test", &ca, -DAY, DAY);
-	make(&other, "other.test", &ca, -DAY, DAY);
-	make(&expired, "mx.test", &ca, -3 * DAY, -DAY);
-	make(&unknown, "mx.test", &stranger, -DAY, DAY);
+	identity_make(&ca, "test authority", NULL, NULL, -10 * DAY, DAY);
+	identity_make(&stranger, "another authority", NULL, NULL, -10 * DAY,
+	    DAY);
+	identity_make(&good, "mx.test", &ca, NULL, -DAY, DAY);
+	identity_make(&other, "other.test", &ca, NULL, -DAY, DAY);
+	identity_make(&expired, "mx.test", &ca, NULL, -3 * DAY, -DAY);
+	identity_make(&unknown, "mx.test", &stranger, NULL, -DAY, DAY);
 	assert_true(fd >= 0);
-	f = fdopen(fd, "w");
-	assert_non_null(f);
-	assert_int_equal(PEM_write_X509(f, ca.cert), 1);
-	fclose(f);
+	close(fd);
+	identity_write(&ca, ca_file, NULL);
 	assert_int_equal(setenv("SSL_CERT_FILE", ca_file, 1), 0);
 }
 
@@ -87,10 +49,8 @@ rows_end(void)
 	struct identity *all[] = { &ca, &stranger, &good, &other, &expired,
 		&unknown };
 
-	for (size_t i = 0; i < MX_COUNT(all); i++) {
-		EVP_PKEY_free(all[i]->key);
-		X509_free(all[i]->cert);
-	}
+	for (size_t i = 0; i < MX_COUNT(all); i++)
+		identity_fini(all[i]);
 	unlink(ca_file);
 }
 

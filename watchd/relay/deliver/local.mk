@@ -43,7 +43,8 @@ tests_unit_test_deliver_limits_LDADD = $(deliver_world_l)
 tests_unit_test_reach_delivery_SOURCES = tests/unit/test_reach_delivery.c \
 	tests/unit/fake_delivery.c tests/unit/fake_delivery.h \
 	tests/unit/reach_rows.c tests/unit/reach_rows.h \
-	tests/unit/reach_site.c tests/unit/reach_site.h
+	tests/unit/reach_site.c tests/unit/reach_site.h \
+	tests/unit/pki.c tests/unit/pki.h
 tests_unit_test_reach_delivery_CPPFLAGS = $(AM_CPPFLAGS) \
 	-I$(top_srcdir)/tests/unit
 tests_unit_test_reach_delivery_LDADD = $(deliver_world_l)
