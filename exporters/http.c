@@ -78,11 +78,9 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	    (unsigned)conf->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
 	    (unsigned)((conf->timeout_ms + 999) / 1000),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)HTTP_MEMORY_PER_CONNECTION,
-	    MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
-	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_ARRAY,
-	    more, MHD_OPTION_END);
+	    (size_t)HTTP_MEMORY_PER_CONNECTION, MHD_OPTION_NOTIFY_CONNECTION,
+	    on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped,
+	    NULL, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
 	thread_signals_back(&before);
 	return mhd;
 }

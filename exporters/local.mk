@@ -39,6 +39,19 @@ tests_bench_scrape_bench_SOURCES = tests/bench/scrape_bench.c
 tests_bench_scrape_bench_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L)
 
 if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_http tests/unit/test_http_files
+TESTS += tests/unit/test_http tests/unit/test_http_files
+HTTP_WORLD = tests/unit/http_world.c tests/unit/http_world.h \
+	tests/unit/pki.c tests/unit/pki.h
+HTTP_WORLD_L = $(EXPORTERS_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L) \
+	$(ZLIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_http_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(OPENSSL_CFLAGS)
+tests_unit_test_http_SOURCES = tests/unit/test_http.c $(HTTP_WORLD)
+tests_unit_test_http_LDADD = $(HTTP_WORLD_L)
+tests_unit_test_http_files_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) \
+	$(OPENSSL_CFLAGS)
+tests_unit_test_http_files_SOURCES = tests/unit/test_http_files.c $(HTTP_WORLD)
+tests_unit_test_http_files_LDADD = $(HTTP_WORLD_L)
 check_PROGRAMS += tests/unit/test_http_accept tests/unit/test_http_auth \
 	tests/unit/test_http_host tests/unit/test_prometheus
 TESTS += tests/unit/test_http_accept tests/unit/test_http_auth \
