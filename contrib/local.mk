@@ -4,7 +4,9 @@ EXTRA_DIST += contrib/apt contrib/demo contrib/srcdir \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
 	contrib/grafana/mxwatch.json \
 	contrib/prometheus/mxwatch-alerts.yml \
-	contrib/prometheus/mxwatch-alerts-test.yml
+	contrib/prometheus/mxwatch-alerts-test.yml \
+	contrib/prometheus/mxwatch-recording.yml \
+	contrib/prometheus/mxwatch-recording-test.yml
 
 # With the paths that were configured. Installed only when asked for:
 # --with-systemd-unit-dir.
@@ -22,7 +24,7 @@ else
 noinst_DATA = contrib/systemd/mxwatchd.service
 endif
 
-# The alert rules do what they say; skipped without promtool.
+# The rules do what they say; skipped without promtool.
 dist_noinst_SCRIPTS += tests/lint/rules
 TESTS += tests/lint/rules
 
