@@ -2,7 +2,8 @@ EXTRA_DIST += contrib/apt contrib/demo contrib/srcdir \
 	contrib/mxwatch.conf.sample \
 	contrib/packages contrib/postfix/mxwatch-import \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
-	contrib/grafana/mxwatch.json \
+	contrib/grafana/generate contrib/grafana/mxwatch.json \
+	contrib/grafana/panels.py \
 	contrib/prometheus/mxwatch-alerts.yml \
 	contrib/prometheus/mxwatch-alerts-test.yml \
 	contrib/prometheus/mxwatch-recording.yml \
@@ -24,7 +25,8 @@ else
 noinst_DATA = contrib/systemd/mxwatchd.service
 endif
 
-# The rules do what they say; skipped without promtool.
+# The rules do what they say, and the dashboard is what its table says; skipped
+# without promtool.
 dist_noinst_SCRIPTS += tests/lint/rules
 TESTS += tests/lint/rules
 
