@@ -5,6 +5,7 @@ annotation shows is compared with what the test made of them. A panel without an
 expectation fails. And the file itself: well formed, complete, made by `generate`."""
 import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -665,3 +666,11 @@ def test_states_are_never_added_up():
     """A coded state of two daemons is the worst of both (REPORTS G)."""
     for where, q in Board().expressions():
         assert not re.search(r"\b(sum|avg)\b[^(]*\((?:[^()]*\()?[a-z_]+:[a-z_]+:code", q), where
+
+
+def test_it_is_what_grafana_takes():
+    r = subprocess.run([os.path.join(TOP, "tests/tools/grafana")], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if r.returncode == 77:
+        pytest.skip(r.stderr.strip())
+    assert r.returncode == 0, r.stdout
