@@ -276,6 +276,32 @@ def test_a_thousand_domains(chrome):
         assert chrome.errors() == []
 
 
+def test_a_link_opens_a_domain(chrome):
+    """As alerts have it: first in the list and open, whatever else is more urgent; a
+    primary's shows what it has."""
+    with Api(document(1000), history(1000)) as api:
+        chrome.emulate(1400, 900)
+        chrome.go(api.url + "#domain0123.example.org")
+        chrome.wait_text(".detail", "Accepted since the start")
+        assert chrome.text("tr.row .name") == "domain0123.example.org"
+        assert chrome.focus() == "domain0123.example.org"
+        assert chrome.run("return document.querySelector('tr.row .name')"
+                          ".getAttribute('aria-expanded')") == "true"
+        chrome.run("location.hash = '#domain0124.example.org'")
+        wait_for(lambda: chrome.text("tr.row .name") == "domain0124.example.org")
+        assert "1 of 1\u202f000" in chrome.text("#domains-title")
+        # what is no domain is looked for
+        chrome.run("location.hash = '#domain000'")
+        wait_for(lambda: "10 of 1\u202f000" in chrome.text("#domains-title"))
+        # hostile, or of the page itself: nothing
+        for what in ("#%E0%A4%A", "#<img src=x onerror=window.pwned=1>", "#domains", "#"):
+            chrome.run("location.hash = arguments[0]", what)
+        chrome.run("location.hash = '#domain0125.example.org'")
+        wait_for(lambda: chrome.text("tr.row .name") == "domain0125.example.org")
+        assert chrome.run("return window.pwned") is None
+        assert chrome.errors() == []
+
+
 def test_dark_and_phone(chrome):
     with Api(document(60), history(60)) as api:
         for name, width, height, dark, phone in (
