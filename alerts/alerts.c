@@ -50,6 +50,7 @@ alerts_create(struct config *conf, struct snapshot_box *snapshots,
 	a->path = mem_printf("%s/alerts.json", conf->spool);
 	a->box = mailbox_create();
 	a->rules = rules_create();
+	identity_init(&a->identity);
 	buf_init(&a->image, MEMORY_FILE_MAX);
 	buf_init(&a->changed, ALERTS_CHANGED_MAX);
 	a->known = snap_alerts_create(0, 0, 0);

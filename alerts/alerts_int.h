@@ -10,6 +10,7 @@
 
 #include "alerts/alerts.h"
 #include "alerts/format.h"
+#include "alerts/identity.h"
 #include "alerts/memory.h"
 #include "base/buf.h"
 #include "base/mailbox.h"
@@ -87,6 +88,7 @@ struct alerts {
 	struct fetch_client *fetch;
 	unsigned under_way; /* errands without an answer */
 	struct rules *rules;
+	struct alerts_identity identity;
 	struct receiver *receiver;
 	size_t nreceivers;
 	struct heartbeat *heartbeat;

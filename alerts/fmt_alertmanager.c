@@ -22,12 +22,17 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	    format_alertname(test ? "test" : conf_alert_info[a->i->kind].name);
 	char *text = format_ascii(a->i->summary);
 	char *next = format_next(a->i->kind, a->i->domain);
+	char *page = format_link(x,
+	    !test && alert_scope(a->i->kind) == ALERT_SCOPE_DOMAIN ?
+		a->i->domain :
+		"");
+	char *book = format_runbook(x, a->i->kind);
 
 	sub = json_member(o, "labels");
 	json_text(sub, "alertname", name);
 	json_text(sub, "severity", severity_name(a->severity));
 	json_text(sub, "job", "mxwatch");
-	json_text(sub, "instance", x->hostname);
+	json_text(sub, "instance", x->instance);
 	if (a->i->domain[0] != '\0')
 		json_text(sub, alert_label(a->i->kind), a->i->domain);
 	if (a->i->primary[0] != '\0')
@@ -37,12 +42,18 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	json_text(sub, "description", text);
 	if (next[0] != '\0')
 		json_text(sub, "next", next);
+	if (book[0] != '\0')
+		json_text(sub, "runbook_url", book);
 	format_time(o, "startsAt", a->start_ms);
 	format_time(o, "endsAt",
 	    a->end_ms != 0 ? a->end_ms : x->now_ms + END_MS);
+	if (page[0] != '\0')
+		json_text(o, "generatorURL", page);
 	mem_free(&name);
 	mem_free(&text);
 	mem_free(&next);
+	mem_free(&page);
+	mem_free(&book);
 }
 
 static void

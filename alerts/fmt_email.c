@@ -24,7 +24,7 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 	int rc;
 
 	message_init(m, CARRY_SMTP);
-	format_cut(title, SUBJECT_MAX);
+	text_cut(title, SUBJECT_MAX + 1, title);
 	sha256_hex(key, strlen(key), thread);
 	thread[32] = '\0';
 	text_date_5322(x->now_ms / 1000, date, sizeof(date));
@@ -43,7 +43,7 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 		    "Content-Type: text/plain; charset=us-ascii\r\n\r\n",
 		    title, x->phase_ms, thread, resolve ? 'r' : 't',
 		    x->hostname, thread, x->hostname, thread, x->hostname, key);
-	format_lines(n, &lines);
+	format_lines(x, n, MESSAGE_MAX / 2, &lines);
 	/* SMTP ends its lines with CRLF. */
 	for (const char *p = buf_str(&lines); *p != '\0' && rc == 0;) {
 		len = strcspn(p, "\n");
@@ -54,7 +54,7 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 	}
 	if (rc == 0)
 		rc = buf_addf(&m->body, "\r\n-- \r\nmxwatch on %s\r\n",
-		    x->hostname);
+		    x->instance);
 	MX_ASSERT(rc == 0);
 	/* curl takes what it says in EHLO from the path. */
 	len = strlen(x->conf->smarthost);

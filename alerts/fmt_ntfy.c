@@ -15,12 +15,13 @@ fmt_ntfy(const struct format_ctx *x, const struct note *n, bool resolve,
     struct message *m)
 {
 	struct buf lines = BUF_INIT(MESSAGE_MAX / 2);
-	char *title = format_title(x, n, resolve), *text;
+	char *title = format_title(x, n, resolve);
+	char *page = format_note_link(x, n, resolve);
 	int rc;
 
 	message_init(m, CARRY_HTTP);
 	m->url = mem_strdup(x->url);
-	format_cut(title, TITLE_MAX);
+	text_cut(title, TITLE_MAX + 1, title);
 	message_header(m, "Content-Type: text/plain");
 	message_header(m, "Title: %s", title);
 	message_header(m, "Priority: %d",
@@ -29,15 +30,15 @@ fmt_ntfy(const struct format_ctx *x, const struct note *n, bool resolve,
 						    4);
 	message_header(m, "Tags: %s",
 	    resolve ? "white_check_mark" : "rotating_light");
+	if (page[0] != '\0')
+		message_header(m, "Click: %s", page);
 	if (x->token != NULL)
 		message_header(m, "Authorization: Bearer %s", x->token);
-	format_lines(n, &lines);
-	text = mem_strdup(buf_str(&lines));
-	format_cut(text, BODY_MAX);
-	rc = buf_adds(&m->body, text[0] != '\0' ? text : title);
+	format_lines(x, n, BODY_MAX, &lines);
+	rc = buf_adds(&m->body, lines.len > 0 ? buf_str(&lines) : title);
 	MX_ASSERT(rc == 0);
 	buf_fini(&lines);
-	mem_free(&text);
+	mem_free(&page);
 	mem_free(&title);
 }
 

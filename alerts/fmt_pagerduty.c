@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 #define PUBLIC_URL  "https://events.pagerduty.com/v2/enqueue"
-#define SUMMARY_MAX 1024 /* characters */
+#define SUMMARY_MAX 1024 /* characters; ours are ASCII */
 
 static void
 add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
@@ -15,9 +15,9 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 	char *title = format_title(x, n, false), *text;
 	char *next = format_note_next(n);
 
-	format_cut(title, SUMMARY_MAX);
+	text_cut(title, SUMMARY_MAX + 1, title);
 	json_text(p, "summary", title);
-	json_text(p, "source", x->hostname);
+	json_text(p, "source", x->instance);
 	json_text(p, "severity",
 	    n->severity == ALERT_SEV_CRITICAL ? "critical" : "warning");
 	format_time(p, "timestamp", note_start(n));
@@ -48,6 +48,37 @@ add_payload(const struct format_ctx *x, const struct note *n, cJSON *o)
 }
 
 static void
+add_link(cJSON *links, const char *href, const char *text)
+{
+	cJSON *o;
+
+	if (href[0] == '\0')
+		return;
+	o = json_push_object(links);
+	json_text(o, "href", href);
+	json_text(o, "text", text);
+}
+
+static void
+add_links(const struct format_ctx *x, const struct note *n, cJSON *o)
+{
+	char *page = format_note_link(x, n, false);
+	char *book = format_runbook(x, n->kind);
+	cJSON *links;
+
+	json_text(o, "client", "mxwatch");
+	if (page[0] != '\0')
+		json_text(o, "client_url", page);
+	if (page[0] != '\0' || book[0] != '\0') {
+		links = json_array(o, "links");
+		add_link(links, page, "status page");
+		add_link(links, book, "runbook");
+	}
+	mem_free(&page);
+	mem_free(&book);
+}
+
+static void
 fmt_pagerduty(const struct format_ctx *x, const struct note *n, bool resolve,
     struct message *m)
 {
@@ -62,7 +93,7 @@ fmt_pagerduty(const struct format_ctx *x, const struct note *n, bool resolve,
 	json_text(o, "dedup_key", key);
 	if (!resolve) {
 		add_payload(x, n, o);
-		json_text(o, "client", "mxwatch");
+		add_links(x, n, o);
 	}
 	format_json(m, o);
 	mem_free(&key);

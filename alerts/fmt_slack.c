@@ -8,7 +8,8 @@
 
 #include "base/mem.h"
 
-#define TEXT_MAX 3000
+#define TITLE_MAX 300
+#define LINES_MAX 2700
 
 static void
 add_escaped(struct buf *out, const char *text)
@@ -34,9 +35,9 @@ fmt_slack(const struct format_ctx *x, const struct note *n, bool resolve,
 
 	message_init(m, CARRY_HTTP);
 	m->url = mem_strdup(x->url);
-	format_lines(n, &lines);
+	text_cut(title, TITLE_MAX + 1, title);
+	format_lines(x, n, LINES_MAX, &lines);
 	body = mem_printf("%s\n%s", title, buf_str(&lines));
-	format_cut(body, TEXT_MAX);
 	add_escaped(&text, body);
 	/* ASCII already, and its line feeds are meant. */
 	json_sub(o, "text", cJSON_CreateString(buf_str(&text)));

@@ -17,7 +17,7 @@ add_labels(const struct format_ctx *x, const struct note *n, cJSON *o,
 	json_text(o, "alertname", name);
 	if (member != NULL && member->domain[0] != '\0')
 		json_text(o, alert_label(n->kind), member->domain);
-	json_text(o, "instance", x->hostname);
+	json_text(o, "instance", x->instance);
 	json_text(o, "job", "mxwatch");
 	if (n->primary[0] != '\0')
 		json_text(o, "primary", n->primary);
@@ -32,6 +32,12 @@ add_member(const struct format_ctx *x, const struct note *n,
 {
 	cJSON *o = json_push_object(list), *sub;
 	char *key, *text, hex[HMAC_HEX_MAX];
+	char *page = format_link(x,
+	    n->kind < ALERT_KIND_MAX &&
+		    alert_scope(n->kind) == ALERT_SCOPE_DOMAIN ?
+		member->domain :
+		"");
+	char *book = format_runbook(x, n->kind);
 
 	json_text(o, "status", member->end_ms != 0 ? "resolved" : "firing");
 	add_labels(x, n, json_member(o, "labels"), member);
@@ -41,18 +47,22 @@ add_member(const struct format_ctx *x, const struct note *n,
 	    n->kind < ALERT_KIND_MAX ? conf_alert_info[n->kind].summary :
 				       "a test");
 	json_text(sub, "description", text);
-	mem_free(&text);
+	if (book[0] != '\0')
+		json_text(sub, "runbook_url", book);
 	format_time(o, "startsAt", member->start_ms);
 	if (member->end_ms != 0)
 		format_time(o, "endsAt", member->end_ms);
 	else
 		json_text(o, "endsAt", "0001-01-01T00:00:00Z");
-	json_text(o, "generatorURL", "");
-	key = mem_printf("%s/%s/%s", x->hostname, note_name(n), member->domain);
+	json_text(o, "generatorURL", page);
+	key = mem_printf("%s/%s/%s", x->instance, note_name(n), member->domain);
 	sha256_hex(key, strlen(key), hex);
 	hex[16] = '\0';
 	json_text(o, "fingerprint", hex);
 	mem_free(&key);
+	mem_free(&text);
+	mem_free(&page);
+	mem_free(&book);
 }
 
 cJSON *
@@ -61,7 +71,8 @@ format_webhook(const struct format_ctx *x, const struct note *n, bool resolve)
 	cJSON *o = json_object(), *list, *sub;
 	char *key = format_key(x, n), *title = format_title(x, n, resolve);
 	char *name = format_alertname(note_name(n));
-	char *next = format_note_next(n);
+	char *next = format_note_next(n), *page = format_link(x, "");
+	char *book = format_runbook(x, n->kind);
 
 	json_text(o, "version", "4");
 	json_text(o, "groupKey", key);
@@ -78,7 +89,9 @@ format_webhook(const struct format_ctx *x, const struct note *n, bool resolve)
 	json_text(sub, "title", title);
 	if (next[0] != '\0')
 		json_text(sub, "next", next);
-	json_text(o, "externalURL", "");
+	if (book[0] != '\0')
+		json_text(sub, "runbook_url", book);
+	json_text(o, "externalURL", page);
 	list = json_array(o, "alerts");
 	for (unsigned i = 0; i < n->n; i++)
 		add_member(x, n, &n->member[i], list);
@@ -86,6 +99,8 @@ format_webhook(const struct format_ctx *x, const struct note *n, bool resolve)
 	mem_free(&title);
 	mem_free(&name);
 	mem_free(&next);
+	mem_free(&page);
+	mem_free(&book);
 	return o;
 }
 

@@ -22,21 +22,6 @@ format_ascii(const char *text)
 }
 
 void
-format_cut(char *text, size_t runes)
-{
-	size_t i;
-
-	for (i = 0; text[i] != '\0'; i++) {
-		/* 10xxxxxx goes on with a character. */
-		if (((unsigned char)text[i] & 0xc0) == 0x80)
-			continue;
-		if (runes-- == 0)
-			break;
-	}
-	text[i] = '\0';
-}
-
-void
 format_time(cJSON *o, const char *key, int64_t ms)
 {
 	char t[40];
@@ -68,7 +53,8 @@ only_member(const struct note *n, bool resolve)
 
 /* "resolved after 2h13m: " */
 static void
-resolved_fmt(const struct note *n, char *dst, size_t size)
+resolved_fmt(const struct format_ctx *x, const struct note *n, char *dst,
+    size_t size)
 {
 	int64_t end = 0;
 	char lasted[32];
@@ -76,8 +62,10 @@ resolved_fmt(const struct note *n, char *dst, size_t size)
 	for (unsigned i = 0; i < n->n; i++)
 		if (n->member[i].end_ms > end)
 			end = n->member[i].end_ms;
-	snprintf(dst, size, "resolved after %s: ",
-	    forecast_time_fmt(end - note_start(n), lasted, sizeof(lasted)));
+	/* Whoever never heard of it is not to look for what he missed. */
+	snprintf(dst, size, "resolved after %s%s: ",
+	    forecast_time_fmt(end - note_start(n), lasted, sizeof(lasted)),
+	    x->untold ? ", could not be told before" : "");
 }
 
 char *
@@ -86,14 +74,14 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 	const struct note_member *only = only_member(n, resolve);
 	const char *about = n->primary[0] != '\0' ? n->primary : n->group;
 	const char *what, *severity = "";
-	char resolved[64] = "", queue[128] = "", *text, *title;
+	char resolved[80] = "", queue[128] = "", *text, *title;
 
 	if (n->kind == NOTE_TEST)
-		return mem_printf("%s: test of receiver %s%s", x->hostname,
+		return mem_printf("%s: test of receiver %s%s", x->instance,
 		    x->conf->name, resolve ? " (resolved)" : "");
 	what = conf_alert_info[n->kind].summary;
 	if (resolve)
-		resolved_fmt(n, resolved, sizeof(resolved));
+		resolved_fmt(x, n, resolved, sizeof(resolved));
 	else
 		severity = n->severity == ALERT_SEV_CRITICAL ? " (critical)" :
 							       " (warning)";
@@ -109,7 +97,7 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 	else
 		text = mem_printf(": %s%s%s", only->domain,
 		    only->domain[0] != '\0' ? ": " : "", only->summary);
-	title = mem_printf("%s: %s%s%s%s", x->hostname, resolved, what,
+	title = mem_printf("%s: %s%s%s%s", x->instance, resolved, what,
 	    severity, text);
 	mem_free(&text);
 	text = format_ascii(title);
@@ -117,42 +105,120 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 	return text;
 }
 
-static int
-add_member(const struct note_member *m, struct buf *out)
+/* "a.test: refused\n  since ...\n"; the caller frees it. */
+static char *
+member_lines(const struct note_member *m)
 {
-	char *summary = format_ascii(m->summary);
+	char *summary = format_ascii(m->summary), *over, *lines;
 	char start[40], end[40], lasted[32];
-	int rc;
 
 	text_date_3339(m->start_ms / 1000, start, sizeof(start));
 	text_date_3339(m->end_ms / 1000, end, sizeof(end));
-	rc = buf_addf(out, "%s%s%s%s\n  since %s", m->domain,
+	over = m->end_ms == 0 ? mem_strdup("") :
+				mem_printf(" until %s, for %s", end,
+				    forecast_time_fmt(m->end_ms - m->start_ms,
+					lasted, sizeof(lasted)));
+	lines = mem_printf("%s%s%s%s\n  since %s%s\n", m->domain,
 	    m->domain[0] != '\0' ? ": " : "", m->end_ms != 0 ? "it was: " : "",
-	    summary, start);
-	if (rc == 0 && m->end_ms != 0)
-		rc = buf_addf(out, " until %s, for %s", end,
-		    forecast_time_fmt(m->end_ms - m->start_ms, lasted,
-			sizeof(lasted)));
-	if (rc == 0)
-		rc = buf_adds(out, "\n");
+	    summary, start, over);
 	mem_free(&summary);
-	return rc;
+	mem_free(&over);
+	return lines;
 }
 
-void
-format_lines(const struct note *n, struct buf *out)
+/* "next: ...\npage: ...\nrunbook: ...\n"; the caller frees it. */
+static char *
+tail_lines(const struct format_ctx *x, const struct note *n)
 {
-	char *next = format_note_next(n);
+	bool over = note_lasting(n) == 0;
+	char *next = format_note_next(n), *page = format_note_link(x, n, over);
+	char *book = over ? mem_strdup("") : format_runbook(x, n->kind);
+	char *tail = mem_printf("%s%s%s%s%s%s%s%s%s",
+	    next[0] != '\0' ? "next: " : "", next, next[0] != '\0' ? "\n" : "",
+	    page[0] != '\0' ? "page: " : "", page, page[0] != '\0' ? "\n" : "",
+	    book[0] != '\0' ? "runbook: " : "", book,
+	    book[0] != '\0' ? "\n" : "");
+
+	mem_free(&next);
+	mem_free(&page);
+	mem_free(&book);
+	return tail;
+}
+
+#define MORE_ROOM 32 /* "and 4294967295 more\n" */
+
+void
+format_lines(const struct format_ctx *x, const struct note *n, size_t max,
+    struct buf *out)
+{
+	char *tail = tail_lines(x, n), *lines;
+	size_t left = max - MORE_ROOM, len;
+	unsigned more = note_unlisted(n), i;
 	int rc = 0;
 
-	for (unsigned i = 0; i < n->n && rc == 0; i++)
-		rc = add_member(&n->member[i], out);
-	if (rc == 0 && note_unlisted(n) > 0)
-		rc = buf_addf(out, "and %u more\n", note_unlisted(n));
-	if (rc == 0 && next[0] != '\0')
-		rc = buf_addf(out, "next: %s\n", next);
-	MX_ASSERT(rc == 0); /* 100 members of a few hundred bytes */
-	mem_free(&next);
+	left -= strlen(tail) < left ? strlen(tail) : left;
+	for (i = 0; i < n->n && rc == 0; i++) {
+		lines = member_lines(&n->member[i]);
+		len = strlen(lines);
+		if (len > left)
+			more += n->n - i;
+		else
+			rc = buf_add(out, lines, len);
+		mem_free(&lines);
+		if (len > left)
+			break;
+		left -= len;
+	}
+	if (rc == 0 && more > 0)
+		rc = buf_addf(out, "and %u more\n", more);
+	if (rc == 0)
+		rc = buf_adds(out, tail);
+	MX_ASSERT(rc == 0); /* `max` is within the buffer's */
+	mem_free(&tail);
+}
+
+char *
+format_link(const struct format_ctx *x, const char *about)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~:";
+	size_t len = x->page_url != NULL ? strlen(x->page_url) : 0;
+	struct buf out = BUF_INIT(8192);
+	int rc;
+
+	if (len == 0)
+		return mem_strdup("");
+	while (len > 0 && x->page_url[len - 1] == '/')
+		len--;
+	rc = buf_addf(&out, "%.*s/%s", (int)len, x->page_url,
+	    about[0] != '\0' ? "#" : "");
+	for (; *about != '\0' && rc == 0; about++)
+		rc = strchr(plain, *about) != NULL ?
+		    buf_add(&out, about, 1) :
+		    buf_addf(&out, "%%%02X", (unsigned char)*about);
+	MX_ASSERT(rc == 0); /* a line of the file, a name */
+	return buf_take(&out);
+}
+
+char *
+format_note_link(const struct format_ctx *x, const struct note *n, bool resolve)
+{
+	const struct note_member *only = only_member(n, resolve);
+
+	if (n->kind >= ALERT_KIND_MAX ||
+	    alert_scope(n->kind) != ALERT_SCOPE_DOMAIN)
+		return format_link(x, "");
+	return format_link(x, only != NULL ? only->domain : n->group);
+}
+
+char *
+format_runbook(const struct format_ctx *x, enum alert_kind kind)
+{
+	if (kind >= ALERT_KIND_MAX || x->runbook_url == NULL ||
+	    x->runbook_url[0] == '\0')
+		return mem_strdup("");
+	return mem_printf("%s#%s", x->runbook_url, conf_alert_info[kind].name);
 }
 
 char *
@@ -192,7 +258,7 @@ char *
 format_key(const struct format_ctx *x, const struct note *n)
 {
 	char *key =
-	    mem_printf("mxwatch/%s/%s/%s", x->hostname, note_name(n), n->group);
+	    mem_printf("mxwatch/%s/%s/%s", x->instance, note_name(n), n->group);
 	char hex[HMAC_HEX_MAX];
 
 	if (strlen(key) > KEY_MAX) {

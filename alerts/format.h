@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * format: a note as each type of receiver wants it. One file a format; each
  * is a function from values to a message, which a transport then carries.
- * Text of peers is made ASCII on the way, and cut to what the other side
- * takes, on the boundary of a character. Pure. Alert thread. */
+ * Text of peers is made ASCII on the way. What the other side takes is less than
+ * what there may be to say: texts are cut at a word, with " ...", lists end with
+ * how many more there are. Pure. Alert thread. */
 #ifndef MX_ALERTS_FORMAT_H
 #define MX_ALERTS_FORMAT_H
 
@@ -14,7 +15,10 @@
 /* Settings from the configuration, the secrets and the host name; borrowed. */
 struct format_ctx {
 	const struct conf_receiver *conf;
-	const char *hostname;
+	const char *hostname; /* in EHLO and addresses */
+	const char *instance; /* in keys, labels and texts */
+	const char *page_url; /* web { url }; NULL: none */
+	const char *runbook_url; /* "" none */
 	const char *url; /* base address, of alertmanager the one it is for */
 	const char *routing_key; /* NULL: none */
 	const char *token;
@@ -22,6 +26,8 @@ struct format_ctx {
 	const char *from; /* email */
 	int64_t now_ms;
 	int64_t phase_ms; /* the same for each attempt to say the same */
+	/* A resolve of what nobody has been told of, as far as we know. */
+	bool untold;
 };
 
 /* Alertmanager gets every instance that is told to it, with its labels, in
@@ -66,17 +72,24 @@ void format_answer(const struct receiver_type *, struct send_result *);
 /* "mx2: the primary is down (critical): mx1.example.org, 3 domains" */
 char *format_title(const struct format_ctx *, const struct note *,
     bool resolve); /* the caller frees it */
-/* A line or two for each member, and what to do. */
-void format_lines(const struct note *, struct buf *);
+/* A line or two for each member, what to do and where to look, in `max` bytes or
+ * less: members that find no room are counted. */
+void format_lines(const struct format_ctx *, const struct note *, size_t max,
+    struct buf *);
 /* The next step: "mxwatchctl why example.org". domain "": several. Of a note
  * that is over, and of a test, it is "". The caller frees it. */
 char *format_next(enum alert_kind, const char *domain);
 char *format_note_next(const struct note *);
-/* The key by which one incident is known: "mxwatch/HOST/ALERT/GROUP", or its
+/* The status page, open at what it is about: a domain, those of a primary, or
+ * all of it (""). "" when it has no address. The caller frees these. */
+char *format_link(const struct format_ctx *, const char *about);
+char *
+format_note_link(const struct format_ctx *, const struct note *, bool resolve);
+/* What to do about that alert; "" when nobody says, or it is a test. */
+char *format_runbook(const struct format_ctx *, enum alert_kind);
+/* The key by which one incident is known: "mxwatch/INSTANCE/ALERT/GROUP", or its
  * digest where that is too long. */
 char *format_key(const struct format_ctx *, const struct note *);
-/* Cuts to that many characters (not bytes) of UTF-8; in place. */
-void format_cut(char *text, size_t runes);
 /* The text with control and 8-bit characters as '?'; the caller frees it. */
 char *format_ascii(const char *);
 void format_time(cJSON *, const char *key, int64_t ms);

@@ -16,6 +16,7 @@ libmx_alerts_a_SOURCES = \
 	alerts/forecast.c alerts/forecast.h \
 	alerts/format.c alerts/format.h \
 	alerts/heartbeat.c \
+	alerts/identity.c alerts/identity.h \
 	alerts/instance.c alerts/instance.h \
 	alerts/memory.c alerts/memory.h \
 	alerts/memory_file.c \

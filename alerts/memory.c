@@ -331,8 +331,10 @@ tell(struct step *st, const struct note *note, bool quiet,
 		pace = (struct outbox_pace){ r->group_wait_ms,
 			r->group_interval_ms,
 			a->repeat_ms > 0 ? a->repeat_ms : r->repeat_ms };
-		outbox_fire(&st->m->outbox, r->name, st->conf->hostname, note,
-		    &pace, quiet, st->now);
+		outbox_fire(&st->m->outbox, r->name,
+		    st->m->instance[0] != '\0' ? st->m->instance :
+						 st->conf->hostname,
+		    note, &pace, quiet, st->now);
 	}
 }
 

@@ -47,6 +47,8 @@ struct memory {
 	struct config *conf; /* of the last step, our reference */
 	int64_t told_ms; /* when all that fires was told of last */
 	unsigned nfiring; /* then */
+	/* As what incidents begin (identity.h); "": the host name. */
+	char instance[TEXT_DOMAIN_MAX];
 	/* An alert began, changed its severity or ended. May be NULL. */
 	void (*on_change)(const struct instance *, void *arg);
 	void *change_arg;

@@ -97,7 +97,8 @@ notify_send(struct alerts *a)
 		receiver_context(a, r, &x);
 		x.phase_ms = e->phase_ms;
 		if (e->host[0] != '\0')
-			x.hostname = e->host;
+			x.instance = e->host;
+		x.untold = !e->reached;
 		er = errand_create(ERRAND_ENTRY, r->shown.name);
 		er->id = e->id;
 		er->resolve = e->phase == OUTBOX_RESOLVE;

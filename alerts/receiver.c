@@ -150,6 +150,9 @@ receivers_build(struct alerts *a)
 			    mem_array(a->conf->nreceivers + 1, sizeof(*list)),
 			*old;
 
+	identity_take(&a->identity, a->conf);
+	(void)strlcpy(a->memory.instance, a->identity.name,
+	    sizeof(a->memory.instance));
 	for (size_t i = 0; i < a->conf->nreceivers; i++) {
 		old = receiver_find(a, a->conf->receiver[i].name);
 		receiver_build(a, &list[i], &a->conf->receiver[i]);
@@ -236,6 +239,9 @@ receiver_context(const struct alerts *a, const struct receiver *r,
 {
 	*x = (struct format_ctx){ .conf = r->conf,
 		.hostname = a->conf->hostname,
+		.instance = a->identity.name,
+		.page_url = a->conf->web.url,
+		.runbook_url = a->conf->alerts.runbook_url,
 		.url = r->url,
 		.routing_key = r->routing_key,
 		.token = r->token,

@@ -320,6 +320,7 @@ alerts_run(void *arg)
 
 	a->memory.on_change = on_change;
 	receivers_build(a);
+	identity_check_spool(&a->identity, a->conf->spool);
 	show(a);
 	while (!a->stopping)
 		turn(a);
@@ -328,5 +329,6 @@ alerts_run(void *arg)
 		turn(a);
 	save(a);
 	receivers_free(a);
+	identity_fini(&a->identity);
 	return NULL;
 }

@@ -420,6 +420,16 @@ static const struct bad_case wrong[] = {
 	    "2: error: defaults: deliver: tls \"maybe\" is "
 	    "not one of: may, require, dane, none" },
 #ifdef HAVE_CURL
+	{ "alerts: an instance that is none",
+	    "alerts { instance = \"mx 2\" }\n",
+	    "2: error: alerts: instance is made of up to 128 letters, digits, "
+	    "- _ . and /" },
+	{ "alerts: no page", "alerts { runbook_url = \"https://x.test/#a\" }\n",
+	    "2: error: alerts: runbook_url \"https://x.test/#a\" is not an "
+	    "address; write it like \"https://mx2.example.net/\"" },
+	{ "web: no page", "web { url = \"mx2.test\" }\n",
+	    "2: error: web: url \"mx2.test\" is not an address; write it like "
+	    "\"https://mx2.example.net/\"" },
 	{ "receiver: unknown option",
 	    "receiver \"a\" { type = slack url = {\"http://x/\"} kind = "
 	    "\"x\" }\n",

@@ -5,11 +5,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "alerts/format.h"
+#include "alerts/identity.h"
 #include "base/mem.h"
 #include "net/hmac.h"
 
@@ -18,6 +21,7 @@
 static struct conf_receiver conf;
 static struct format_ctx x = { .conf = &conf,
 	.hostname = "mx2.test",
+	.instance = "mx2.test",
 	.url = "http://h.test/p",
 	.routing_key = "KEY",
 	.now_ms = T0 + 60000,
@@ -369,53 +373,191 @@ long_things(void **st)
 	n = note_of(1, "");
 	memset(name, 'h', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	x.hostname = name;
+	x.instance = name;
 	key = format_key(&x, &n);
-	x.hostname = "mx2.test";
+	x.instance = "mx2.test";
 	assert_int_equal(strlen(key), 64);
 	mem_free(&key);
 	note_fini(&n);
 }
 
-static const struct {
-	const char *in;
-	size_t runes;
-	const char *out;
-} cuts[] = {
-	{ "abc", 5, "abc" },
-	{ "abc", 3, "abc" },
-	{ "abc", 2, "ab" },
-	{ "a\xc3\xa4"
-	  "b",
-	    2, "a\xc3\xa4" },
-	{ "a\xc3\xa4"
-	  "b",
-	    1, "a" },
-	{ "\xe3\x81\x93\xe3\x82\x93", 1, "\xe3\x81\x93" },
-	{ "\xf0\x9f\x98\x80x", 1, "\xf0\x9f\x98\x80" },
-	{ "", 0, "" },
-	{ "x", 0, "" },
-};
-
+/* Links lead to the domain, to what a primary has, or to all of it; and only
+ * where there is a page. */
 static void
-cut(void **st)
+links(void **st)
 {
-	char *s, *p;
+	static const struct {
+		const char *page, *about, *link;
+	} t[] = {
+		{ NULL, "a.test", "" },
+		{ "", "a.test", "" },
+		{ "https://m.test", "a.test", "https://m.test/#a.test" },
+		{ "https://m.test/", "", "https://m.test/" },
+		{ "https://m.test/mx//", "a.test",
+		    "https://m.test/mx/#a.test" },
+		{ "https://m.test", "[2001:db8::1]:25",
+		    "https://m.test/#%5B2001:db8::1%5D:25" },
+	};
+	char *link;
 
 	(void)st;
-	for (size_t i = 0; i < MX_COUNT(cuts); i++) {
-		s = mem_strdup(cuts[i].in);
-		format_cut(s, cuts[i].runes);
-		assert_string_equal(s, cuts[i].out);
-		mem_free(&s);
+	for (size_t i = 0; i < MX_COUNT(t); i++) {
+		x.page_url = t[i].page;
+		link = format_link(&x, t[i].about);
+		assert_string_equal(link, t[i].link);
+		mem_free(&link);
 	}
-	/* 1024 of two bytes each, and one more */
-	s = mem_alloc(2051);
-	for (p = s; p < s + 2050; p += 2)
-		memcpy(p, "\xc3\xa4", 2);
-	format_cut(s, 1024);
-	assert_int_equal(strlen(s), 2048);
-	mem_free(&s);
+	x.page_url = NULL;
+}
+
+/* Every type has them, each in the place that its other side knows. */
+static void
+linked(void **st)
+{
+	static const char page[] = "https://m.test/#a.test",
+			  book[] = "https://book.test/#primary_down";
+	static const struct {
+		enum conf_receiver_type type;
+		const char *part;
+	} t[] = {
+		{ RECEIVER_PAGERDUTY,
+		    "\"client\":\"mxwatch\","
+		    "\"client_url\":\"https://m.test/#a.test\",\"links\":["
+		    "{\"href\":\"https://m.test/#a.test\",\"text\":\"status "
+		    "page\"},{\"href\":\"https://book.test/#primary_down\","
+		    "\"text\":\"runbook\"}]" },
+		{ RECEIVER_WEBHOOK, "\"externalURL\":\"https://m.test/\"" },
+		{ RECEIVER_WEBHOOK,
+		    "\"generatorURL\":\"https://m.test/#a.test\"" },
+		{ RECEIVER_WEBHOOK,
+		    "\"runbook_url\":\"https://book.test/#primary_down\"" },
+		{ RECEIVER_EXEC,
+		    "\"generatorURL\":\"https://m.test/#a.test\"" },
+		{ RECEIVER_NTFY, "page: https://m.test/#a.test\n" },
+		{ RECEIVER_SLACK, "page: https://m.test/#a.test\\n" },
+	};
+	struct message m;
+
+	(void)st;
+	x.page_url = "https://m.test/";
+	x.runbook_url = "https://book.test/";
+	for (size_t i = 0; i < MX_COUNT(t); i++) {
+		m = make(t[i].type, note_of(1, "refused"), false);
+		if (strstr(buf_str(&m.body), t[i].part) == NULL)
+			fail_msg("%zu: %s", i, buf_str(&m.body));
+		assert_non_null(strstr(buf_str(&m.body), page));
+		assert_non_null(strstr(buf_str(&m.body), book));
+		message_fini(&m);
+		/* A test is about nothing that a runbook has. */
+		m = make(t[i].type, (struct note){ .kind = NOTE_TEST }, false);
+		assert_null(strstr(buf_str(&m.body), "book.test"));
+		message_fini(&m);
+	}
+	m = make(RECEIVER_NTFY, note_of(1, "refused"), true);
+	assert_string_equal(m.header.s[4], "Click: https://m.test/#a.test");
+	message_fini(&m);
+	x.page_url = x.runbook_url = NULL;
+}
+
+/* What finds no room is counted, and never cut. */
+static void
+room(void **st)
+{
+	struct note n = note_of(40, "refused by a long sentence of it");
+	struct buf out = BUF_INIT(8192);
+	unsigned members = 0, more = 0;
+	const char *p;
+
+	(void)st;
+	x.page_url = "https://m.test/";
+	for (size_t max = 120; max < 5000; max += 61) {
+		buf_clear(&out);
+		format_lines(&x, &n, max, &out);
+		assert_true(out.len <= max);
+		members = 0;
+		for (p = buf_str(&out);
+		     (p = strstr(p, "since 2027-01-15T")) != NULL; p++)
+			members++;
+		p = strstr(buf_str(&out), "and ");
+		more = p != NULL ? (unsigned)strtoul(p + 4, NULL, 10) : 0;
+		assert_int_equal(members + more, 40);
+		assert_non_null(strstr(buf_str(&out),
+		    "next: mxwatchctl why DOMAIN\npage: "));
+	}
+	assert_int_equal(more, 0);
+	x.page_url = NULL;
+	buf_fini(&out);
+	note_fini(&n);
+}
+
+/* A resolve whose trigger never arrived says so; it is all that they get. */
+static void
+untold(void **st)
+{
+	struct message m;
+
+	(void)st;
+	x.untold = true;
+	m = make(RECEIVER_NTFY, note_of(1, "refused"), true);
+	x.untold = false;
+	assert_string_equal(m.header.s[1],
+	    "Title: mx2.test: resolved after 30s, could not be told before: "
+	    "the primary is down: a.test");
+	assert_non_null(strstr(buf_str(&m.body), "it was: refused"));
+	message_fini(&m);
+}
+
+/* Of two servers that share a greeting each has keys of its own. */
+static void
+identity(void **st)
+{
+	static const struct {
+		const char *instance, *node, *name;
+	} t[] = {
+		{ NULL, "mx2", "mx2.test" },
+		{ NULL, "MX2", "mx2.test" },
+		{ NULL, "mx2.test", "mx2.test" },
+		{ NULL, "", "mx2.test" },
+		{ NULL, "localhost.localdomain", "mx2.test" },
+		{ NULL, "node-a", "mx2.test/node-a" },
+		{ NULL, "mx2.dc1.test", "mx2.test/mx2.dc1.test" },
+		{ NULL, "mx", "mx2.test/mx" },
+		{ "fra", "node-a", "fra" },
+	};
+	char host[] = "mx2.test", name[IDENTITY_MAX], *instance;
+	struct config c = { .hostname = host };
+
+	(void)st;
+	for (size_t i = 0; i < MX_COUNT(t); i++) {
+		instance =
+		    t[i].instance != NULL ? mem_strdup(t[i].instance) : NULL;
+		c.alerts.instance = instance;
+		identity_name(&c, t[i].node, name);
+		assert_string_equal(name, t[i].name);
+		mem_free(&instance);
+	}
+}
+
+/* A spool that another machine has used is told of once, whoever has it then. */
+static void
+moved(void **st)
+{
+	char path[] = "instance.XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)st;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_false(identity_moved(path, "mx2", "aaaa"));
+	assert_false(identity_moved(path, "mx2", "aaaa"));
+	assert_true(identity_moved(path, "mx2", "bbbb"));
+	assert_false(identity_moved(path, "mx2", "bbbb"));
+	/* under another name it closes nobody's */
+	assert_false(identity_moved(path, "mx3", "cccc"));
+	assert_true(identity_moved(path, "mx3", "aaaa"));
+	unlink(path);
+	assert_false(identity_moved(path, "mx3", "bbbb"));
+	unlink(path);
 }
 
 /* A signed token is longer than a line was once thought to be. */
@@ -466,7 +608,12 @@ main(void)
 		cmocka_unit_test(ntfy_and_slack),
 		cmocka_unit_test(every_type),
 		cmocka_unit_test(long_things),
-		cmocka_unit_test(cut),
+		cmocka_unit_test(links),
+		cmocka_unit_test(linked),
+		cmocka_unit_test(room),
+		cmocka_unit_test(untold),
+		cmocka_unit_test(identity),
+		cmocka_unit_test(moved),
 		cmocka_unit_test(long_token),
 		cmocka_unit_test(digests),
 	};

@@ -79,6 +79,24 @@ check_heartbeat(const struct titled *s)
 	check_title_file(s, OPT_HEARTBEAT_ca_file, h->ca_file);
 }
 
+/* What stands in every key, label and subject. */
+static void
+check_instance(struct conf_loader *l)
+{
+	const char *name = l->c->alerts.instance;
+	size_t n;
+
+	if (name == NULL)
+		return;
+	n = strspn(name,
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789-_./");
+	if (n == 0 || n > 128 || name[n] != '\0')
+		conf_err(l, l->set[OPT_ALERTS_instance],
+		    "alerts: instance is made of up to 128 letters, digits,"
+		    " - _ . and /");
+}
+
 void
 check_alerts(struct conf_loader *l)
 {
@@ -86,6 +104,10 @@ check_alerts(struct conf_loader *l)
 	char q[CONF_QUOTE_MAX];
 	size_t i;
 
+	check_instance(l);
+	check_link(l, OPT_ALERTS_runbook_url,
+	    "alerts: ", l->c->alerts.runbook_url);
+	check_link(l, OPT_WEB_url, "web: ", l->c->web.url);
 	for (i = 0; i < l->ntitles; i++) {
 		s.t = &l->title[i];
 		snprintf(s.label, sizeof(s.label),

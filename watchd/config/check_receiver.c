@@ -93,8 +93,9 @@ check_urls(const struct titled *s, enum type_url url)
 		check_url(s, OPT_RECEIVER_url, r->url.s[i]);
 }
 
-void
-check_url(const struct titled *s, enum option_id id, const char *url)
+/* "https://host..." of printable characters, without a user or a password. */
+static bool
+is_url(const char *url)
 {
 	const char *host = begins(url, "https://") ? url + 8 :
 	    begins(url, "http://")		   ? url + 7 :
@@ -103,14 +104,34 @@ check_url(const struct titled *s, enum option_id id, const char *url)
 
 	while (*p > ' ' && *p <= '~')
 		p++;
+	return *host != '\0' && *host != '/' && *p == '\0' &&
+	    strchr(url, '@') == NULL;
+}
+
+void
+check_url(const struct titled *s, enum option_id id, const char *url)
+{
 	/* Text before an @ would be a password in a place that is logged. The
 	 * address is not shown: it may be a secret itself. */
-	if (*host == '\0' || *host == '/' || *p != '\0' ||
-	    strchr(url, '@') != NULL)
+	if (!is_url(url))
 		conf_err(s->l, check_place(s, id),
 		    "%s%s is not an address; write it like"
 		    " \"https://ops.example.net/hook\"",
 		    s->label, options[id].name);
+}
+
+void
+check_link(struct conf_loader *l, enum option_id id, const char *label,
+    const char *url)
+{
+	char q[CONF_QUOTE_MAX];
+
+	if (url != NULL && *url != '\0' &&
+	    (!is_url(url) || strpbrk(url, "\"'<>#,;") != NULL))
+		conf_err(l, l->set[id],
+		    "%s%s %s is not an address; write it like"
+		    " \"https://mx2.example.net/\"",
+		    label, options[id].name, conf_quote(url, q));
 }
 
 /* The host and port of "smtp://host:port"; false when it is none. */

@@ -197,6 +197,13 @@ struct conf_web {
 	    hosts; /* canonical; besides those that are always ours */
 	uint32_t max_connections;
 	int64_t timeout_ms;
+	char *url; /* of the page, for whoever reads an alert; NULL: none */
+};
+
+/* A section `alerts`: what all of them are told as. */
+struct conf_alerts {
+	char *instance; /* NULL: by the host names */
+	char *runbook_url; /* "" none */
 };
 
 struct conf_metrics {
@@ -296,6 +303,7 @@ struct config {
 	struct conf_web web;
 	struct conf_metrics metrics;
 	struct conf_snmp snmp;
+	struct conf_alerts alerts;
 	struct conf_domain defaults;
 	struct conf_domain *domain; /* sorted by name */
 	size_t ndomains;

@@ -38,6 +38,7 @@ enum conf_section {
 	SEC_FETCH,
 	SEC_MX_BACKUP,
 	SEC_SNMP,
+	SEC_ALERTS,
 	SEC_RECEIVER,
 	SEC_ALERT,
 	SEC_HEARTBEAT,
@@ -335,6 +336,9 @@ void check_receiver(const struct titled *);
 void check_name(const struct titled *);
 void check_title_file(const struct titled *, enum option_id, const char *path);
 void check_url(const struct titled *, enum option_id, const char *url);
+/* That of a page for people; NULL and "" are none. */
+void check_link(struct conf_loader *, enum option_id, const char *label,
+    const char *url);
 /* Where the option stands, or its section. */
 struct conf_pos check_place(const struct titled *, enum option_id);
 

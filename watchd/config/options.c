@@ -93,6 +93,8 @@ const struct section_info sections[SEC_COUNT] = {
 	    "STARTTLS." },
 	[SEC_SNMP] = { "snmp", SEC_TOP, false, true,
 	    "The SNMP subagent. Left out: there is none." },
+	[SEC_ALERTS] = { "alerts", SEC_TOP, false, true,
+	    "How alerts are told, whoever is told." },
 	[SEC_RECEIVER] = { "receiver", SEC_TOP, true, true,
 	    "Somebody whom alerts are told to; its title is a name. Without "
 	    "any, alerts are only shown." },

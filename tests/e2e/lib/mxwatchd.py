@@ -62,6 +62,9 @@ class Mxwatchd:
         options = p["options"]
         if "hostname" not in options:
             options += '\nhostname = "mx2.backup.test"'
+        # the machine that the tests run on has a name of its own
+        if "instance" not in options:
+            options += '\nalerts { instance = "mx2.backup.test" }'
         if "resolver " not in options:
             options += '\nresolver = {"127.0.0.1@9"}\nresolver_timeout = "500ms"'
         if "drain" not in options:
