@@ -12,6 +12,7 @@ libmx_fetch_a_SOURCES = \
 if HAVE_CURL
 libmx_fetch_a_SOURCES += \
 	watchd/fetch/via_curl.c watchd/fetch/via_curl.h \
+	watchd/fetch/smtp_talk.c watchd/fetch/smtp_talk.h \
 	watchd/fetch/via_http.c \
 	watchd/fetch/via_smtp.c
 else
@@ -23,6 +24,12 @@ check_PROGRAMS += tests/unit/test_fetch tests/unit/test_source
 TESTS += tests/unit/test_fetch tests/unit/test_source
 tests_unit_test_fetch_SOURCES = tests/unit/test_fetch.c
 tests_unit_test_fetch_LDADD = $(FETCH_L) $(NET_L) $(CMOCKA_LIBS)
+if HAVE_CURL
+check_PROGRAMS += tests/unit/test_smtp_talk
+TESTS += tests/unit/test_smtp_talk
+tests_unit_test_smtp_talk_SOURCES = tests/unit/test_smtp_talk.c
+tests_unit_test_smtp_talk_LDADD = $(FETCH_L) $(NET_L) $(CMOCKA_LIBS)
+endif
 tests_unit_test_source_SOURCES = tests/unit/test_source.c \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h
 tests_unit_test_source_LDADD = $(FETCH_L) $(BASE_L) $(CMOCKA_LIBS)

@@ -34,6 +34,18 @@ curl_side_ended(struct curl_side *cs MX_UNUSED, struct send_result *r MX_UNUSED)
 	return NULL;
 }
 
+bool
+via_smtp_poll(struct transfer *t MX_UNUSED, struct send_result *r MX_UNUSED)
+{
+	return true;
+}
+
+short
+via_smtp_events(const struct transfer *t MX_UNUSED)
+{
+	return 0;
+}
+
 void
 curl_side_wait(struct curl_side *cs MX_UNUSED, struct pollfd *pfd, unsigned n,
     int ms)

@@ -10,14 +10,13 @@
 
 #define GRACE_MS 2000 /* beyond libcurl's own limit */
 #define WAIT_MS	 1000
-#define BLIND_MS 50 /* when there are more programs than FDS_MAX has room for */
+#define BLIND_MS 50 /* when there is more than FDS_MAX has room for */
 
 TAILQ_HEAD(transfers, transfer);
 
 struct transport {
 	struct curl_side *net;
 	struct transfers running;
-	unsigned nexec;
 	void (*done)(void *, const struct send_result *, void *);
 	void *owner;
 	struct spawner *spawner;
@@ -124,7 +123,6 @@ transport_send(struct transport *tp, struct message *m, struct carry *c)
 		return;
 	}
 	TAILQ_INSERT_TAIL(&tp->running, t, link);
-	tp->nexec += t->m.carrier == CARRY_EXEC;
 }
 
 static void
@@ -134,7 +132,6 @@ finish(struct transport *tp, struct transfer *t, struct send_result *r)
 
 	r->had_ms = t->had_ms;
 	TAILQ_REMOVE(&tp->running, t, link);
-	tp->nexec -= t->m.carrier == CARRY_EXEC;
 	transfer_free(tp, t);
 	tp->done(arg, r, tp->owner);
 }
@@ -176,7 +173,16 @@ collect_net(struct transport *tp)
 	return any;
 }
 
-/* Programs that ended, and whatever outlived its time. */
+/* Whether a program ended, or what is said to a smarthost. */
+static bool
+has_ended(struct transfer *t, struct send_result *r)
+{
+	if (t->m.carrier == CARRY_EXEC)
+		return via_exec_poll(t, r);
+	return t->talk != NULL && via_smtp_poll(t, r);
+}
+
+/* Those that ended, and whatever outlived its time. */
 static bool
 collect_rest(struct transport *tp)
 {
@@ -186,7 +192,8 @@ collect_rest(struct transport *tp)
 
 	TAILQ_FOREACH_SAFE (t, &tp->running, link, next) {
 		memset(&r, 0, sizeof(r));
-		if (t->m.carrier == CARRY_EXEC && via_exec_poll(t, &r)) {
+		if (has_ended(t, &r)) {
+			text_ascii(r.text);
 			finish(tp, t, &r);
 			any = true;
 		} else if (clock_now() >= t->deadline) {
@@ -209,14 +216,19 @@ collect(struct transport *tp)
 	return any;
 }
 
-/* The descriptors of the programs, as far as there is room. */
+/* The descriptors that libcurl does not wait for, as far as there is room. */
 static unsigned
-exec_fds(struct transport *tp, struct pollfd *pfd, unsigned n)
+other_fds(struct transport *tp, struct pollfd *pfd, unsigned n)
 {
 	struct transfer *t;
 
 	TAILQ_FOREACH (t, &tp->running, link) {
-		if (t->m.carrier != CARRY_EXEC || n + 2 > FDS_MAX)
+		if (n + 2 > FDS_MAX)
+			break;
+		if (t->talk != NULL)
+			pfd[n++] =
+			    (struct pollfd){ t->socket, via_smtp_events(t), 0 };
+		if (t->m.carrier != CARRY_EXEC)
 			continue;
 		pfd[n++] = (struct pollfd){ t->program.fd, POLLIN, 0 };
 		if (t->fd >= 0)
@@ -241,7 +253,7 @@ transport_poll(struct transport *tp, int fd, int timeout_ms)
 		n = 0;
 		if (fd >= 0)
 			pfd[n++] = (struct pollfd){ fd, POLLIN, 0 };
-		n = exec_fds(tp, pfd, n);
+		n = other_fds(tp, pfd, n);
 		wait = left > WAIT_MS ? WAIT_MS : (int)left;
 		if (n + 2 > FDS_MAX && wait > BLIND_MS)
 			wait = BLIND_MS;

@@ -13,10 +13,11 @@
 #include "fetch/transport.h"
 
 #define CONNECT_MS 10000
-#define FDS_MAX	   64 /* of programs that are waited for by descriptor */
+#define FDS_MAX	   64 /* that we wait for by descriptor, not libcurl */
 
 struct curl_slist;
 struct curl_side;
+struct smtp_talk;
 
 struct transfer {
 	TAILQ_ENTRY(transfer) link;
@@ -30,8 +31,11 @@ struct transfer {
 	char said[128]; /* why it failed, in the words of the other side */
 	/* via_http, via_smtp */
 	void *easy; /* a CURL */
-	struct curl_slist *list; /* headers, or recipients */
+	struct curl_slist *list; /* headers */
 	char *error; /* libcurl's words, CURL_ERROR_SIZE; NULL: not wanted */
+	/* via_smtp, once the connection is there */
+	struct smtp_talk *talk; /* NULL: it is not */
+	int socket; /* libcurl's */
 	/* via_exec */
 	struct program program;
 	int fd; /* its standard input, or output; -1: closed */
@@ -44,7 +48,8 @@ void curl_side_destroy(struct curl_side **);
 bool curl_side_start(struct curl_side *, struct transfer *);
 /* Also of what ended. */
 void curl_side_end(struct curl_side *, struct transfer *);
-/* One that ended, and what came of it; NULL: none has. */
+/* One that ended, and what came of it; NULL: none has. What is connected to a
+ * smarthost goes on in via_smtp_poll(). */
 struct transfer *curl_side_ended(struct curl_side *, struct send_result *);
 /* As poll(), of the network and of these, whose revents it sets. */
 void curl_side_wait(struct curl_side *, struct pollfd *, unsigned n, int ms);
@@ -55,7 +60,12 @@ bool via_smtp_start(struct transfer *);
 bool via_exec_start(struct transfer *, struct spawner *);
 
 void via_http_result(struct transfer *, int curl_code, struct send_result *);
-void via_smtp_result(struct transfer *, int curl_code, struct send_result *);
+/* True: it goes on; else the result is there. */
+bool via_smtp_connected(struct transfer *, int curl_code, struct send_result *);
+/* False while it runs. Of a transfer with a talk, as is the next one. */
+bool via_smtp_poll(struct transfer *, struct send_result *);
+short via_smtp_events(const struct transfer *); /* as poll() takes them */
+void via_smtp_end(struct transfer *);
 /* False while it runs. */
 bool via_exec_poll(struct transfer *, struct send_result *);
 void via_exec_kill(struct transfer *);

@@ -91,6 +91,7 @@ curl_side_start(struct curl_side *cs, struct transfer *t)
 void
 curl_side_end(struct curl_side *cs, struct transfer *t)
 {
+	via_smtp_end(t);
 	if (t->easy != NULL) {
 		(void)curl_multi_remove_handle(cs->multi, t->easy);
 		curl_easy_cleanup(t->easy);
@@ -116,10 +117,10 @@ curl_side_ended(struct curl_side *cs, struct send_result *r)
 		(void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
 		    &private);
 		t = (struct transfer *)(void *)private;
-		if (t->m.carrier == CARRY_SMTP)
-			via_smtp_result(t, (int)msg->data.result, r);
-		else
+		if (t->m.carrier != CARRY_SMTP)
 			via_http_result(t, (int)msg->data.result, r);
+		else if (via_smtp_connected(t, (int)msg->data.result, r))
+			continue;
 		return t;
 	}
 	return NULL;
@@ -133,9 +134,11 @@ curl_side_wait(struct curl_side *cs, struct pollfd *pfd, unsigned n, int ms)
 	MX_ASSERT(n <= FDS_MAX);
 	for (unsigned i = 0; i < n; i++)
 		extra[i] = (struct curl_waitfd){ .fd = pfd[i].fd,
-			.events = (pfd[i].events & POLLOUT) != 0 ?
-			    CURL_WAIT_POLLOUT :
-			    CURL_WAIT_POLLIN };
+			.events = (short)(((pfd[i].events & POLLOUT) != 0 ?
+						  CURL_WAIT_POLLOUT :
+						  0) |
+			    ((pfd[i].events & POLLIN) != 0 ? CURL_WAIT_POLLIN :
+							     0)) };
 	(void)curl_multi_poll(cs->multi, extra, n, ms, NULL);
 	for (unsigned i = 0; i < n; i++)
 		pfd[i].revents = extra[i].revents;

@@ -1,32 +1,20 @@
 /* SPDX-License-Identifier: ISC
- * via_smtp: one message to a smarthost. The sender is the null path: what
- * cannot be delivered shall not come back to a watched domain. Where there is
- * a password, or a ca_file, there is TLS with a certificate that is verified;
- * else there is what the smarthost offers, and any certificate will do, since
- * plain text would (RFC 7435). One recipient that is refused does not keep
- * the others from being told. */
+ * via_smtp: one message to a smarthost. libcurl connects, says EHLO, begins TLS and
+ * gives the password; smtp_talk.c does the rest, over what libcurl has made.
+ * Where there is a password, or a ca_file, there is TLS with a certificate that is
+ * verified; else there is what the smarthost offers, and any certificate will do,
+ * since plain text would (RFC 7435). */
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "fetch/smtp_talk.h"
 #include "fetch/via_curl.h"
 
 #define REPLIES_MAX (64u << 10)
+#define BLOCK	    4096
 
-static size_t
-on_read(char *dst, size_t size, size_t n, void *arg)
-{
-	struct transfer *t = arg;
-	size_t left = t->m.body.len - t->sent, len = size * n;
-
-	if (len > left)
-		len = left;
-	if (len > 0)
-		memcpy(dst, t->m.body.data + t->sent, len);
-	t->sent += len;
-	return len;
-}
-
-/* Keeps the last refusal. curl gives every reply line to us. */
+/* Keeps the last refusal. curl gives every reply line of the beginning to us. */
 static size_t
 on_reply(char *data, size_t size, size_t n, void *arg)
 {
@@ -52,25 +40,16 @@ via_smtp_start(struct transfer *t)
 	CURL *e = t->easy;
 	bool strict = c->user != NULL || c->ca_file != NULL ||
 	    strncmp(t->m.url, "smtps:", 6) == 0;
-	struct curl_slist *list;
-	char address[400];
 
 	if (!via_curl_common(t, "smtp,smtps") ||
 	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_reply) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_HEADERDATA, t) != CURLE_OK ||
-	    curl_easy_setopt(e, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L) != CURLE_OK)
+	    curl_easy_setopt(e, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK)
 		return false;
 	if (!strict &&
 	    (curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L) != CURLE_OK ||
 		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L) != CURLE_OK))
 		return false;
-	for (size_t i = 0; i < c->to.n; i++) {
-		snprintf(address, sizeof(address), "<%s>", c->to.s[i]);
-		list = curl_slist_append(t->list, address);
-		if (list == NULL)
-			return false;
-		t->list = list;
-	}
 	if (c->user != NULL &&
 	    (curl_easy_setopt(e, CURLOPT_USERNAME, c->user) != CURLE_OK ||
 		curl_easy_setopt(e, CURLOPT_PASSWORD,
@@ -78,34 +57,95 @@ via_smtp_start(struct transfer *t)
 		return false;
 	return curl_easy_setopt(e, CURLOPT_USE_SSL,
 		   (long)(strict ? CURLUSESSL_ALL : CURLUSESSL_TRY)) ==
-	    CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_MAIL_FROM, "<>") == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_MAIL_RCPT, t->list) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_READFUNCTION, on_read) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_READDATA, t) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_UPLOAD, 1L) == CURLE_OK;
+	    CURLE_OK;
+}
+
+bool
+via_smtp_connected(struct transfer *t, int curl_code, struct send_result *r)
+{
+	CURLcode rc = (CURLcode)curl_code;
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	long code = 0;
+
+	if (rc == CURLE_OK)
+		rc = curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
+	if (rc == CURLE_OK && fd != CURL_SOCKET_BAD) {
+		t->socket = fd;
+		t->talk = mem_alloc(sizeof(*t->talk));
+		smtp_talk_init(t->talk, &t->c, &t->m.body);
+		return true;
+	}
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
+	r->result = CARRY_RETRY;
+	r->status = (int)code;
+	(void)strlcpy(r->text,
+	    t->said[0] != '\0' ? t->said : curl_easy_strerror(rc),
+	    sizeof(r->text));
+	/* A wrong password is put right one day. */
+	if (rc != CURLE_LOGIN_DENIED && code >= 550 && code < 560)
+		r->result = CARRY_REJECTED;
+	return false;
+}
+
+/* As much as goes without waiting; false: the connection is broken. */
+static bool
+push(struct transfer *t)
+{
+	struct buf *out = &t->talk->out;
+	CURLcode rc = CURLE_OK;
+	size_t n;
+
+	while (rc == CURLE_OK && t->sent < out->len) {
+		rc = curl_easy_send(t->easy, out->data + t->sent,
+		    out->len - t->sent, &n);
+		if (rc == CURLE_OK)
+			t->sent += n;
+	}
+	if (t->sent == out->len) {
+		buf_clear(out);
+		t->sent = 0;
+	}
+	return rc == CURLE_OK || rc == CURLE_AGAIN;
+}
+
+bool
+via_smtp_poll(struct transfer *t, struct send_result *r)
+{
+	char block[BLOCK];
+	size_t n = 0;
+	CURLcode rc;
+
+	r->result = CARRY_RETRY;
+	for (;;) {
+		if (!push(t))
+			break;
+		rc = curl_easy_recv(t->easy, block, sizeof(block), &n);
+		if (rc == CURLE_AGAIN)
+			return false;
+		if (rc != CURLE_OK || n == 0)
+			break;
+		if (smtp_talk_take(t->talk, block, n, r)) {
+			(void)push(t); /* QUIT */
+			return true;
+		}
+	}
+	(void)strlcpy(r->text,
+	    t->talk->refusal[0] != '\0' ? t->talk->refusal :
+					  "the connection was closed",
+	    sizeof(r->text));
+	return true;
+}
+
+short
+via_smtp_events(const struct transfer *t)
+{
+	return (short)(POLLIN | (t->talk->out.len > 0 ? POLLOUT : 0));
 }
 
 void
-via_smtp_result(struct transfer *t, int curl_code, struct send_result *r)
+via_smtp_end(struct transfer *t)
 {
-	CURLcode rc = (CURLcode)curl_code;
-	long code = 0;
-
-	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
-	r->result = rc == CURLE_OK ? CARRY_SENT : CARRY_RETRY;
-	r->status = (int)code;
-	r->partly = rc == CURLE_OK && t->said[0] != '\0';
-	if (rc == CURLE_OK)
-		snprintf(r->text, sizeof(r->text), "accepted%s%.90s",
-		    r->partly ? ", but it said " : "", t->said);
-	else if (t->said[0] != '\0')
-		(void)strlcpy(r->text, t->said, sizeof(r->text));
-	else
-		(void)strlcpy(r->text, curl_easy_strerror(rc), sizeof(r->text));
-	/* A wrong password is put right one day; a mailbox that is not there
-	 * does not come into being by trying again. */
-	if (rc != CURLE_OK && rc != CURLE_LOGIN_DENIED && code >= 550 &&
-	    code < 560)
-		r->result = CARRY_REJECTED;
+	if (t->talk != NULL)
+		smtp_talk_fini(t->talk);
+	mem_free(&t->talk);
 }
