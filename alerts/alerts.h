@@ -23,8 +23,8 @@ struct alerts *
 alerts_create(struct config *, struct snapshot_box *, struct fetcher *);
 /* A new configuration; files of secrets are read again. */
 void alerts_configure(struct alerts *, struct config *);
-/* Lets what is being sent come to its end, for two seconds at most; what is
- * not through then is told by the next start. */
+/* Waits for no receiver: what is being sent is told by the next start, with the
+ * same key. */
 void alerts_destroy(struct alerts **);
 
 /* Something happened: look now. */

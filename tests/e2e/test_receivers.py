@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: ISC
+"""Receivers of alerts that do not do what they should: they delay nobody, neither
+a stop nor a reload, and what they were not told is told later."""
+import base64
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+from lib.net import Workdir, certificate
+from lib.wait import STALL, wait_for
+
+PATIENT = 'group_wait = "0s" group_interval = "1s" timeout = "60s"'
+DOWN = 'alert "primary_down" { warn = "0s" for = "0s" clear = "0s" }\n'
+
+
+class Mute:
+    """Takes connections and never says a word; the TLS of those who want some is
+    never answered. With a backlog of its own size it does not even take them."""
+
+    def __init__(self):
+        self.sock = socket.socket()
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.listen(16)
+        self.port = self.sock.getsockname()[1]
+        self.held = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                self.held.append(self.sock.accept()[0])
+            except OSError:
+                return
+
+    def stop(self):
+        self.sock.close()
+        for c in self.held:
+            c.close()
+
+
+def hanging(hook, mute, smarthosts):
+    """Receivers of every kind, each of which hangs in its own way."""
+    text = ""
+    for name, answer in (("hang", "hang"), ("drip", "drip"), ("headers", "headers"),
+                         ("retry", "429:3600")):
+        hook.by_path["/" + name] = answer
+        text += 'receiver "%s" { type = "webhook" url = {"%s/%s"} %s }\n' % (
+            name, hook.url, name, PATIENT)
+    text += 'receiver "mute" { type = "slack" url = {"http://127.0.0.1:%d/"} %s }\n' % (
+        mute.port, PATIENT)
+    text += 'receiver "tls" { type = "ntfy" url = {"https://127.0.0.1:%d/"} %s }\n' % (
+        mute.port, PATIENT)
+    text += ('receiver "am" { type = "alertmanager" url = {"http://127.0.0.1:%d", "%s/hang"} '
+             '%s }\n' % (mute.port, hook.url, PATIENT))
+    for i, port in enumerate(smarthosts):
+        text += ('receiver "mail%d" { type = "email" smarthost = "smtp://localhost:%d" '
+                 'to = {"ops@ops.test"} %s }\n' % (i, port, PATIENT))
+    text += ('receiver "exec" { type = "exec" command = {"/bin/sh", "-c", '
+             '"trap \'\' TERM HUP; sleep 600"} %s }\n' % PATIENT)
+    return text + 'heartbeat "hc" { url = "http://127.0.0.1:%d/" interval = "1s" }\n' % mute.port
+
+
+def test_nobody_delays_a_stop_or_a_reload(stack):
+    """All of them at once, in the middle of what they were sent."""
+    hook = stack.fakehook()
+    mute = stack.add(Mute(), lambda m: m.stop())
+    # a smarthost that is silent from the start, behind the final dot, at QUIT
+    after = stack.fakemx(misbehave=["silent-at-dot"])
+    quit_ = stack.fakemx(misbehave=["silent-at-quit"])
+    mx = stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}, start=False)
+    text = hanging(hook, mute, (mute.port, after.port, quit_.port)) + DOWN
+    text += 'receiver "good" { type = "webhook" url = {"%s/good"} }\n' % hook.url
+    d.write(options=text)
+    d.start()
+    d.wait_state("a.test", "up")
+    mx.stop()
+    d.wait_state("a.test", "down")
+    wait_for(lambda: {r["path"] for r in hook.requests} >= {
+        "/hang", "/drip", "/headers", "/retry", "/hang/api/v2/alerts"}, 20)
+    wait_for(lambda: len(mute.held) >= 5, 20)
+    wait_for(lambda: quit_.messages, 20)
+    # nor those who do what they should
+    began = time.monotonic()
+    rc, out = d.ctl("alert", "test", "good")
+    took = time.monotonic() - began
+    assert rc == 0 and took < STALL, (took, out)
+    began = time.monotonic()
+    assert d.reload(options=text + 'alert "spool_low" { enabled = no }\n')[0] == 0
+    took = time.monotonic() - began
+    assert took < STALL, "the reload took %g s" % took
+    began = time.monotonic()
+    d.stop()
+    took = time.monotonic() - began
+    assert took < 1, "the stop took %g s" % took
+
+
+class Smarthost:
+    """SMTP within TLS, for one user with a password; what it was given is in `got`."""
+
+    def __init__(self, cert, password):
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(*cert)
+        self.password = password
+        self.sock = socket.socket()
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.listen(16)
+        self.port = self.sock.getsockname()[1]
+        self.got, self.lines = [], []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self):
+        self.sock.close()
+
+    def _accept(self):
+        while True:
+            try:
+                c = self.tls.wrap_socket(self.sock.accept()[0], server_side=True)
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(c,), daemon=True).start()
+
+    def _serve(self, c):
+        f = c.makefile("rwb")
+
+        def say(text):
+            f.write(text.encode() + b"\r\n")
+            f.flush()
+
+        say("220 out.test")
+        for line in f:
+            line = line.decode().rstrip("\r\n")
+            self.lines.append(line)
+            word = line.split(" ")[0].upper()
+            if word == "EHLO":
+                say("250-out.test\r\n250 AUTH PLAIN")
+            elif word == "AUTH":
+                say("334 ")
+                user = base64.b64decode(f.readline()).decode().split("\0")[1:]
+                say("235 ok" if user == ["pager", self.password] else "535 5.7.8 no")
+            elif word == "DATA":
+                say("354 go on")
+                text = b""
+                for more in f:
+                    if more == b".\r\n":
+                        break
+                    text += more
+                self.got.append(text)
+                say("250 stored")
+            elif word == "QUIT":
+                say("221 bye")
+                c.close()
+                return
+            else:
+                say("250 ok")
+
+
+@pytest.mark.beside
+def test_a_smarthost_with_a_password(stack):
+    work = stack.add(Workdir("smarthost"), lambda w: w.remove())
+    cert = certificate(work.path, "localhost")
+    host = stack.add(Smarthost(cert, "s3cret"), lambda h: h.stop())
+
+    def sections(d):
+        return "".join(
+            'receiver "%s" { type = "email" smarthost = "smtps://localhost:%d" '
+            'to = {"a@ops.test", "b@ops.test"} user = "pager" password_file = "%s" '
+            'ca_file = "%s" }\n' % (name, host.port, d.secret(name, word), cert[0])
+            for name, word in (("right", "s3cret"), ("wrong", "guess")))
+    mx = stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}, start=False)
+    d.write(options=sections(d))
+    d.start()
+    rc, out = d.ctl("alert", "test", "right")
+    assert rc == 0 and "accepted" in out, out
+    assert len(host.got) == 2
+    assert b"\r\nSubject: mx2.backup.test: test of receiver right" in host.got[0]
+    assert host.got[0].endswith(b"\r\n-- \r\nmxwatch on mx2.backup.test\r\n")
+    assert host.lines.count("RCPT TO:<b@ops.test>") == 2 and "MAIL FROM:<>" in host.lines
+    wait_for(lambda: host.lines.count("QUIT") == 2)
+    rc, out = d.ctl("alert", "test", "wrong")
+    assert rc == 1 and "535" in out, out
+    assert len(host.got) == 2
+    for word in ("s3cret", "guess"):
+        assert word not in d.log()
