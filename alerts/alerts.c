@@ -38,7 +38,7 @@ post(struct alerts *a, int kind, struct config *conf, const char *name,
 }
 
 struct alerts *
-alerts_create(struct config *conf, struct snapshot_box *snapshots,
+alerts_new(struct config *conf, struct snapshot_box *snapshots,
     struct fetcher *fetch)
 {
 	struct alerts *a = mem_alloc(sizeof(*a));
@@ -61,6 +61,15 @@ alerts_create(struct config *conf, struct snapshot_box *snapshots,
 	if (memory_load(&a->memory, a->path, &eb) != 0)
 		log_error("alerts", "problem=%s", log_q(eb.text));
 	a->fetch = fetch_client_create(fetch, a->box, MAIL_ANSWER);
+	return a;
+}
+
+struct alerts *
+alerts_create(struct config *conf, struct snapshot_box *snapshots,
+    struct fetcher *fetch)
+{
+	struct alerts *a = alerts_new(conf, snapshots, fetch);
+
 	MX_ASSERT(thread_start(&a->thread, alerts_run, a) == 0);
 	return a;
 }
@@ -74,14 +83,10 @@ alerts_configure(struct alerts *a, struct config *conf)
 }
 
 void
-alerts_destroy(struct alerts **ap)
+alerts_delete(struct alerts **ap)
 {
 	struct alerts *a = *ap;
 
-	if (a == NULL)
-		return;
-	post(a, MAIL_STOP, NULL, "", 0);
-	pthread_join(a->thread, NULL);
 	fetch_client_destroy(&a->fetch);
 	mailbox_destroy(&a->box, alerts_mail_free);
 	rules_destroy(&a->rules);
@@ -96,6 +101,22 @@ alerts_destroy(struct alerts **ap)
 	pthread_mutex_destroy(&a->state);
 	pthread_mutex_destroy(&a->shown);
 	mem_free(ap);
+}
+
+void
+alerts_stop(struct alerts *a)
+{
+	post(a, MAIL_STOP, NULL, "", 0);
+}
+
+void
+alerts_destroy(struct alerts **ap)
+{
+	if (*ap == NULL)
+		return;
+	alerts_stop(*ap);
+	pthread_join((*ap)->thread, NULL);
+	alerts_delete(ap);
 }
 
 /* The event is in the next snapshot, or in the one after: the thread looks each

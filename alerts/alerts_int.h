@@ -171,7 +171,16 @@ struct alerts_mail {
 	char name[SNAP_NAME_MAX];
 	int64_t ticket;
 };
-void alerts_mail_free(struct mail *); /* alerts.c */
-void *alerts_run(void *alerts); /* the thread's main */
+void *alerts_run(void *alerts); /* the thread's main: these three */
+void alerts_begin(struct alerts *);
+void alerts_turn(struct alerts *);
+void alerts_end(struct alerts *);
+
+/* alerts.c: all but the thread, which alerts_stop() asks to come to its end */
+struct alerts *
+alerts_new(struct config *, struct snapshot_box *, struct fetcher *);
+void alerts_stop(struct alerts *);
+void alerts_delete(struct alerts **);
+void alerts_mail_free(struct mail *);
 
 #endif

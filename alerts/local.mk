@@ -36,9 +36,14 @@ TESTS += tests/unit/test_alert_bounds
 tests_unit_test_alert_bounds_SOURCES = tests/unit/test_alert_bounds.c
 tests_unit_test_alert_bounds_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
-	tests/unit/test_alert_format tests/unit/test_config_receiver
+	tests/unit/test_alert_format tests/unit/test_config_receiver tests/unit/test_notify
 TESTS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
-	tests/unit/test_alert_format tests/unit/test_config_receiver
+	tests/unit/test_alert_format tests/unit/test_config_receiver tests/unit/test_notify
+tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_notify_SOURCES = tests/unit/test_notify.c \
+	tests/unit/notify_world.c tests/unit/notify_world.h \
+	tests/unit/fake_loop.c tests/unit/fake_loop.h
+tests_unit_test_notify_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_config_receiver_SOURCES = tests/unit/test_config_receiver.c
 tests_unit_test_config_receiver_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_many_SOURCES = tests/unit/test_alert_many.c

@@ -115,8 +115,7 @@ receiver_keep(struct receiver *r, const struct receiver *old)
 	r->failing_ms = old->failing_ms;
 	r->rejected = old->rejected;
 	memcpy(r->am, old->am, sizeof(r->am));
-	/* The fault may have been put right just now. */
-	r->not_before = 0;
+	/* The fault may have been put right just now: nobody is left alone. */
 	for (unsigned i = 0; i < CONF_URLS_MAX; i++)
 		r->am[i].next = 0;
 }

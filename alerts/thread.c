@@ -282,8 +282,8 @@ show(struct alerts *a)
 	a->last_show = clock_now();
 }
 
-static void
-turn(struct alerts *a)
+void
+alerts_turn(struct alerts *a)
 {
 	struct snapshot *s = NULL;
 	bool stepped = false, changed = false;
@@ -311,23 +311,35 @@ turn(struct alerts *a)
 	snapshot_unref(&s);
 }
 
-void *
-alerts_run(void *arg)
+void
+alerts_begin(struct alerts *a)
 {
-	struct alerts *a = arg;
-
 	a->memory.on_change = on_change;
 	receivers_build(a);
 	identity_check_spool(&a->identity, a->conf->spool);
 	show(a);
-	while (!a->stopping)
-		turn(a);
-	/* The answers that are here count. What is under way is not waited
-	 * for: it is marked on the disk and told by the next start. */
+}
+
+/* The answers that are here count. What is under way is not waited for: it is
+ * marked on the disk and told by the next start. */
+void
+alerts_end(struct alerts *a)
+{
 	a->next_step = 0;
 	take_mail(a);
 	save(a);
 	receivers_free(a);
 	identity_fini(&a->identity);
+}
+
+void *
+alerts_run(void *arg)
+{
+	struct alerts *a = arg;
+
+	alerts_begin(a);
+	while (!a->stopping)
+		alerts_turn(a);
+	alerts_end(a);
 	return NULL;
 }
