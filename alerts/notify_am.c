@@ -40,6 +40,8 @@ am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 		if (n + 2 > AM_ALERTS_MAX)
 			break;
 		if (i->fired_ms == 0 || !am_told(a, r, i) ||
+		    (i->state == INSTANCE_RESOLVED &&
+			now - i->over_ms >= INSTANCE_RESOLVED_MS) ||
 		    (i->state == INSTANCE_FIRING &&
 			memory_silenced(&a->memory, i, now)))
 			continue;
