@@ -95,6 +95,8 @@ alerts_delete(struct alerts **ap)
 	buf_fini(&a->changed);
 	snap_alerts_unref(&a->known);
 	snap_alerts_unref(&a->loop_known);
+	for (unsigned i = 0; i < ALERTS_TESTS; i++)
+		mem_free(&a->test[i].line);
 	mem_free(&a->path);
 	config_unref(&a->conf);
 	config_unref(&a->loop_conf);
@@ -218,27 +220,52 @@ alerts_ack(struct alerts *a, const char *match, const char *by)
 	return n;
 }
 
+/* Beyond the time limits of both messages: the fetch thread's own, and ours. */
+#define TEST_SLACK_MS 10000
+
 int64_t
-alerts_test(struct alerts *a, const char *receiver)
+alerts_test(struct alerts *a, const char *receiver, int64_t *limit_ms)
 {
 	int64_t ticket = a->last_ticket + 1;
 	struct test_result *t = &a->test[ticket % ALERTS_TESTS];
-	bool known = false, busy;
+	const struct conf_receiver *c = NULL;
+	bool busy;
 
 	for (size_t i = 0; i < a->loop_conf->nreceivers; i++)
-		known |= strcmp(a->loop_conf->receiver[i].name, receiver) == 0;
-	if (!known)
+		if (strcmp(a->loop_conf->receiver[i].name, receiver) == 0)
+			c = &a->loop_conf->receiver[i];
+	if (c == NULL)
 		return -MX_ENOENT;
+	*limit_ms = 2 * c->timeout_ms + TEST_SLACK_MS;
 	pthread_mutex_lock(&a->shown);
 	busy = t->ticket != 0 && t->rc == 0;
-	if (!busy)
-		*t = (struct test_result){ .ticket = ticket, .left = 1 };
+	if (!busy) {
+		mem_free(&t->line);
+		*t = (struct test_result){ .ticket = ticket,
+			.left = 1,
+			.began = clock_now() };
+	}
 	pthread_mutex_unlock(&a->shown);
 	if (busy)
 		return -MX_EBUSY;
 	a->last_ticket = ticket;
 	post(a, MAIL_TEST, NULL, receiver, ticket);
 	return ticket;
+}
+
+bool
+alerts_test_line(struct alerts *a, int64_t ticket, unsigned i,
+    struct alerts_test_line *line)
+{
+	const struct test_result *t = &a->test[ticket % ALERTS_TESTS];
+	bool there;
+
+	pthread_mutex_lock(&a->shown);
+	there = t->ticket == ticket && i < t->nlines;
+	if (there)
+		*line = t->line[i];
+	pthread_mutex_unlock(&a->shown);
+	return there;
 }
 
 int

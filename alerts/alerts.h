@@ -59,8 +59,21 @@ void alerts_silences(struct alerts *,
 unsigned alerts_ack(struct alerts *, const char *match, const char *by);
 
 /* Sends a trigger and then a resolve to that receiver. A ticket (> 0), or
- * -MX_ENOENT, or -MX_EBUSY: too many tests at a time. */
-int64_t alerts_test(struct alerts *, const char *receiver);
+ * -MX_ENOENT, or -MX_EBUSY: too many tests at a time. *limit_ms: as long as the
+ * receiver may take for both. */
+int64_t alerts_test(struct alerts *, const char *receiver, int64_t *limit_ms);
+/* What has happened in a test, line by line. */
+struct alerts_test_line {
+	bool resolve; /* else of the trigger */
+	unsigned url; /* of an alertmanager: which, from 0 */
+	char host[TEXT_DOMAIN_MAX]; /* of that, "http://am.test:9093"; "" */
+	int64_t ms; /* since the test began */
+	char stage[16]; /* "connected"; at the end "answered" or "failed" */
+	char text[128]; /* the answer; "" */
+};
+/* False: there is no such line yet. */
+bool alerts_test_line(struct alerts *, int64_t ticket, unsigned i,
+    struct alerts_test_line *);
 /* 1 delivered, 0 not known yet, -MX_ENET not delivered; `text` says how. A
  * ticket is good until one of the next 16 tests. */
 int

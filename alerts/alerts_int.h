@@ -67,11 +67,17 @@ struct errand {
 	bool resolve;
 };
 
+#define TEST_LINES_MAX 256 /* of 16 addresses, twice, each stage */
+
 struct test_result {
 	int64_t ticket; /* 0: none */
 	int rc; /* as alerts_test_result() */
 	char text[128];
-	unsigned left; /* errands on their way */
+	unsigned left; /* addresses that are not through */
+	bool failed; /* one of them was not told */
+	int64_t began; /* monotonic ns */
+	struct alerts_test_line *line;
+	unsigned nlines;
 };
 
 struct alerts {
@@ -149,6 +155,7 @@ void notify_am_done(struct alerts *, const struct errand *,
 
 /* notify_test.c */
 void notify_test(struct alerts *, const char *receiver, int64_t ticket);
+void notify_test_told(struct alerts *, const struct errand *, enum carry_stage);
 void notify_test_done(struct alerts *, const struct errand *,
     const struct send_result *);
 

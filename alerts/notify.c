@@ -48,7 +48,9 @@ notify_message(struct alerts *a, const struct receiver *r, struct message *m,
 		.user = r->conf->user,
 		.password = r->password,
 		.to = r->conf->to,
-		.argv = r->conf->command };
+		.argv = r->conf->command,
+		.follow =
+		    e->what == ERRAND_TEST || e->what == ERRAND_TEST_END };
 
 	notify_carry(a, m, &c, e);
 }

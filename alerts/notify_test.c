@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * notify_test: a trigger and then a resolve on an operator's word, past the
  * outbox: it is known at once what came of them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "alerts/alerts_int.h"
@@ -16,19 +17,70 @@ test_find(struct alerts *a, uint64_t ticket)
 	return t->ticket == (int64_t)ticket ? t : NULL;
 }
 
+/* "http://am.test:9093" of an address; what follows may be a secret. */
 static void
-test_result(struct alerts *a, uint64_t ticket, int rc, const char *text)
+host_of(const struct receiver *r, unsigned url, char *dst, size_t size)
+{
+	const char *at, *end;
+
+	dst[0] = '\0';
+	if (r == NULL || r->type->state == NULL || url >= r->conf->url.n)
+		return;
+	at = r->conf->url.s[url];
+	end = strstr(at, "://");
+	end = end != NULL ? end + 3 : at;
+	end += strcspn(end, "/?#");
+	(void)snprintf(dst, size, "%.*s", (int)(end - at), at);
+}
+
+/* One more line of what happened; under a->shown. */
+static void
+add_line(struct test_result *t, const struct receiver *r,
+    const struct errand *er, const char *stage, const char *text)
+{
+	struct alerts_test_line *l;
+
+	if (t->nlines == TEST_LINES_MAX)
+		return;
+	if (t->nlines % 16 == 0)
+		t->line = mem_grow(t->line, t->nlines + 16, sizeof(*t->line));
+	l = &t->line[t->nlines++];
+	*l = (struct alerts_test_line){ .resolve = er->what == ERRAND_TEST_END,
+		.url = er->url,
+		.ms = (clock_now() - t->began) / CLOCK_MS };
+	host_of(r, er->url, l->host, sizeof(l->host));
+	(void)strlcpy(l->stage, stage, sizeof(l->stage));
+	text_cut(l->text, sizeof(l->text), text);
+}
+
+static void
+test_line(struct alerts *a, const struct errand *er, const char *stage,
+    const char *text)
+{
+	struct test_result *t;
+
+	pthread_mutex_lock(&a->shown);
+	t = test_find(a, er->id);
+	if (t != NULL)
+		add_line(t, receiver_find(a, er->name), er, stage, text);
+	pthread_mutex_unlock(&a->shown);
+}
+
+/* One of the addresses is through; with the last of them the test is. */
+static void
+test_end(struct alerts *a, uint64_t ticket, bool ok, const char *text)
 {
 	struct test_result *t;
 
 	pthread_mutex_lock(&a->shown);
 	t = test_find(a, ticket);
 	if (t != NULL && t->rc == 0) {
-		(void)strlcpy(t->text, text, sizeof(t->text));
-		if (t->left > 0)
-			t->left--;
-		if (rc < 0 || t->left == 0)
-			t->rc = rc;
+		if (!t->failed)
+			text_cut(t->text, sizeof(t->text), text);
+		t->failed |= !ok;
+		t->left -= t->left > 0;
+		if (t->left == 0)
+			t->rc = t->failed ? -MX_ENET : 1;
 	}
 	pthread_mutex_unlock(&a->shown);
 }
@@ -71,7 +123,7 @@ notify_test(struct alerts *a, const char *receiver, int64_t ticket)
 	unsigned urls = 1;
 
 	if (r == NULL || r->broken[0] != '\0') {
-		test_result(a, (uint64_t)ticket, -MX_ENET,
+		test_end(a, (uint64_t)ticket, false,
 		    r != NULL ? r->broken : "was removed");
 		return;
 	}
@@ -88,6 +140,13 @@ notify_test(struct alerts *a, const char *receiver, int64_t ticket)
 }
 
 void
+notify_test_told(struct alerts *a, const struct errand *er,
+    enum carry_stage stage)
+{
+	test_line(a, er, carry_stage_name(stage), "");
+}
+
+void
 notify_test_done(struct alerts *a, const struct errand *er,
     const struct send_result *res)
 {
@@ -96,12 +155,11 @@ notify_test_done(struct alerts *a, const struct errand *er,
 
 	log_notice("alerts", "test=%s action=%s result=%s", er->name,
 	    er->what == ERRAND_TEST ? "trigger" : "resolve", log_q(res->text));
-	if (!ok)
-		test_result(a, er->id, -MX_ENET, res->text);
-	else if (er->what == ERRAND_TEST_END)
-		test_result(a, er->id, 1, res->text);
-	else if (r == NULL)
-		test_result(a, er->id, -MX_ENET, "was removed");
-	else
+	test_line(a, er, ok ? "answered" : "failed", res->text);
+	if (ok && er->what == ERRAND_TEST && r != NULL && !r->broken[0])
 		test_send(a, r, er->id, er->url, true);
+	else if (ok && er->what == ERRAND_TEST)
+		test_end(a, er->id, false, "was removed");
+	else
+		test_end(a, er->id, ok, res->text);
 }

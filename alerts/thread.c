@@ -41,7 +41,10 @@ take_answer(struct alerts *a, struct mail *m)
 {
 	struct fetch_answer *fa = (struct fetch_answer *)(void *)m;
 
-	notify_done(a, fa->arg, &fa->result);
+	if (fa->stage == CARRY_ENDED)
+		notify_done(a, fa->arg, &fa->result);
+	else
+		notify_test_told(a, fa->arg, fa->stage);
 	fetch_answer_free(&fa);
 }
 

@@ -2,14 +2,17 @@
 """Receivers of alerts that do not do what they should: they delay nobody, neither
 a stop nor a reload, and what they were not told is told later."""
 import base64
+import os
+import re
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
 import pytest
 
-from lib.net import Workdir, certificate
+from lib.net import Workdir, certificate, end_process
 from lib.wait import STALL, wait_for
 
 PATIENT = 'group_wait = "0s" group_interval = "1s" timeout = "60s"'
@@ -96,6 +99,58 @@ def test_nobody_delays_a_stop_or_a_reload(stack):
     d.stop()
     took = time.monotonic() - began
     assert took < 1, "the stop took %g s" % took
+
+
+@pytest.mark.beside
+def test_a_test_says_how_far_it_is(stack):
+    """Step by step, as it goes on; each address of an Alertmanager for itself; as long
+    as the receiver may take, and the exit code is the outcome."""
+    work = stack.add(Workdir("steps"), lambda w: w.remove())
+    cert = certificate(work.path, "localhost")
+    hook, tls = stack.fakehook(), stack.fakehook(tls=cert)
+    out = stack.fakemx()
+    hook.by_path["/slow"] = "hang"
+    mx = stack.fakemx()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}, start=False)
+    d.write(options=(
+        'receiver "good" { type = "webhook" url = {"https://localhost:%d/SECRET"} '
+        'ca_file = "%s" }\n'
+        'receiver "slow" { type = "webhook" url = {"%s/slow"} timeout = "11s" }\n'
+        'receiver "am" { type = "alertmanager" url = {"%s/x/SECRET", "http://127.0.0.1:9"} }\n'
+        'receiver "mail" { type = "email" smarthost = "smtp://localhost:%d" '
+        'to = {"ops@ops.test"} }\n'
+        'receiver "sms" { type = "exec" command = {"/bin/false"} }\n') %
+        (tls.port, cert[0], hook.url, hook.url, out.port))
+    d.start()
+
+    def stages(name, want):
+        rc, text = d.ctl("alert", "test", name)
+        assert rc == want, text
+        assert "SECRET" not in text
+        return re.findall(r"^ +[\d.]+ s +(.*)$", text, re.M), text
+
+    got, text = stages("good", 0)
+    assert [g for g in got if "answered" in g] == ["trigger: answered, HTTP 202",
+                                                   "resolve: answered, HTTP 202"], text
+    assert "delivered: HTTP 202" in text
+    got, text = stages("am", 1)
+    assert "trigger: %s: answered, HTTP 202" % hook.url in got, text
+    assert "resolve: %s: answered, HTTP 202" % hook.url in got, text
+    assert [g for g in got if g.startswith("trigger: http://127.0.0.1:9: failed")], text
+    got, text = stages("mail", 0)
+    assert "trigger: answered, accepted" in got and len(out.messages) == 2, text
+    got, text = stages("sms", 1)
+    assert got[-1] == "trigger: failed, exit code 1", text
+    # what hangs is shown where it does, before it ends
+    p = subprocess.Popen([os.path.join(d.build, "mxwatchctl"), "-s", d.socket, "alert", "test",
+                          "slow"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True)
+    stack.add(p, end_process)
+    seen = p.stdout.readline()
+    assert p.poll() is None and "trigger: " in seen, seen
+    rest = p.stdout.read()
+    assert p.wait(5) == 1
+    assert "waiting" in rest and "failed, Timeout was reached" in rest, seen + rest
 
 
 class Smarthost:

@@ -69,7 +69,8 @@ fetch_answer_free(struct fetch_answer **ap)
 void
 fetch_answer_drop(struct fetch_answer **ap)
 {
-	(*ap)->drop((*ap)->arg);
+	if ((*ap)->drop != NULL)
+		(*ap)->drop((*ap)->arg);
 	mem_free(ap);
 }
 
@@ -92,6 +93,18 @@ world_answer(unsigned i, enum carry_result result, int status, int64_t after)
 	else
 		(void)strlcpy(fa->result.text, "timed out",
 		    sizeof(fa->result.text));
+	mailbox_post(w.a->fetch->box, &fa->mail);
+}
+
+void
+world_told(unsigned i, enum carry_stage stage)
+{
+	struct fetch_answer *fa = mem_alloc(sizeof(*fa));
+
+	assert_true(i < w.n && !w.sent[i].answered);
+	fa->mail.kind = w.a->fetch->kind;
+	fa->stage = stage;
+	fa->arg = w.sent[i].arg;
 	mailbox_post(w.a->fetch->box, &fa->mail);
 }
 

@@ -50,6 +50,8 @@ void world_primary(bool up); /* from the next second on */
 
 /* The answer to a message, in words; with CARRY_RETRY after that many seconds. */
 void world_answer(unsigned i, enum carry_result, int status, int64_t after);
+/* How far a message is. */
+void world_told(unsigned i, enum carry_stage);
 /* The i-th message: its body as JSON, which the caller deletes. */
 cJSON *world_body(unsigned i);
 /* "trigger" or "resolve" of pagerduty, "firing" or "resolved" of others. */

@@ -48,9 +48,12 @@ on_silences(void *arg MX_UNUSED,
 	fn(&s, fn_arg);
 }
 
+static int64_t limit; /* of a test, ms */
+
 static int64_t
-on_test(void *arg MX_UNUSED, const char *receiver)
+on_test(void *arg MX_UNUSED, const char *receiver, int64_t *limit_ms)
 {
+	*limit_ms = limit;
 	return strcmp(receiver, "pager") == 0 ? 5 :
 	    strcmp(receiver, "busy") == 0     ? -MX_EBUSY :
 						-MX_ENOENT;
@@ -66,6 +69,23 @@ on_test_result(void *arg MX_UNUSED, int64_t ticket, char *text, size_t size)
 		return 0;
 	}
 	return outcome;
+}
+
+/* Two lines: one at once, the other with the outcome. */
+static bool
+on_test_line(void *arg MX_UNUSED, int64_t ticket, unsigned i,
+    struct control_test_line *l)
+{
+	static const struct control_test_line lines[] = {
+		{ "trigger", "http://am.test", 12, "connected", "" },
+		{ "resolve", "", 1500, "failed", "no \033[31m" },
+	};
+
+	assert_int_equal(ticket, 5);
+	if (i >= (polls > 0 ? 1 : MX_COUNT(lines)))
+		return false;
+	*l = lines[i];
+	return true;
 }
 
 static struct snapshot *(*plain_snapshot)(void *, const char *);
@@ -112,6 +132,7 @@ setup_alerts(void **state)
 		.unsilence = on_unsilence,
 		.silences = on_silences,
 		.test = on_test,
+		.test_line = on_test_line,
 		.test_result = on_test_result };
 	plain_snapshot = fake.ops.snapshot;
 	fake.ops.snapshot = snapshot_with_alerts;
@@ -120,6 +141,7 @@ setup_alerts(void **state)
 	next_id = 9;
 	outcome = 1;
 	polls = 0;
+	limit = 60000;
 	return 0;
 }
 
@@ -276,8 +298,20 @@ receivers_are_tested(void **state)
 
 	(void)state;
 	polls = 2;
-	assert_has(ask(&p, request), "\"rc\":0,\"text\":\"HTTP 202\"");
+	assert_has(ask(&p, request),
+	    "{\"step\":\"trigger\",\"url\":\"http://am.test\",\"stage\":"
+	    "\"connected\",\"seconds\":0.012,\"text\":\"\"}\n"
+	    "{\"step\":\"resolve\",\"stage\":\"failed\",\"seconds\":1.5,"
+	    "\"text\":\"no ?[31m\"}\n"
+	    "{\"done\":true,\"rc\":0,\"text\":\"HTTP 202\"}");
 	assert_int_equal(polls, 0);
+	peer_close(&p);
+	/* no longer than the receiver may take */
+	polls = 1000;
+	limit = 300;
+	assert_has(ask(&p, request),
+	    "\"rc\":1,\"error\":\"not delivered: no outcome\"");
+	polls = 0;
 	peer_close(&p);
 	outcome = -1;
 	assert_has(ask(&p, request),

@@ -524,6 +524,113 @@ heartbeat(void **st)
 	world_end();
 }
 
+/* ---- alert test */
+
+static void
+expect_line(int64_t ticket, unsigned i, const char *want)
+{
+	struct alerts_test_line l;
+	char *got;
+
+	assert_true(alerts_test_line(w.a, ticket, i, &l));
+	got = mem_printf("%d %s %s %s %s", (int)(l.ms / 1000),
+	    l.resolve ? "resolve" : "trigger", l.host, l.stage, l.text);
+	assert_string_equal(got, want);
+	mem_free(&got);
+}
+
+static int
+outcome(int64_t ticket, const char *want)
+{
+	char text[128];
+	int rc = alerts_test_result(w.a, ticket, text, sizeof(text));
+
+	assert_string_equal(text, want);
+	return rc;
+}
+
+/* A trigger, step by step, and then a resolve; nothing of it in the outbox. */
+static void
+tested(void **st)
+{
+	struct alerts_test_line l;
+	int64_t t, limit = 0;
+
+	(void)st;
+	begin(HOOK);
+	assert_int_equal(alerts_test(w.a, "nobody", &limit), -MX_ENOENT);
+	t = alerts_test(w.a, "r", &limit);
+	assert_true(t > 0 && limit > 2 * 10000);
+	assert_int_equal(outcome(t, ""), 0);
+	assert_false(alerts_test_line(w.a, t, 0, &l));
+	world_pass(1);
+	assert_int_equal(w.n, 1);
+	world_told(0, CARRY_CONNECTED);
+	world_pass(2);
+	world_answer(0, CARRY_SENT, 202, 0);
+	world_pass(1);
+	assert_int_equal(w.n, 2);
+	assert_string_equal(world_says(1), "resolved");
+	assert_int_equal(outcome(t, ""), 0);
+	world_answer(1, CARRY_REJECTED, 400, 0);
+	world_pass(1);
+	assert_int_equal(outcome(t, "HTTP 400"), -MX_ENET);
+	expect_line(t, 0, "2 trigger  connected ");
+	expect_line(t, 1, "4 trigger  answered HTTP 202");
+	expect_line(t, 2, "5 resolve  failed HTTP 400");
+	assert_false(alerts_test_line(w.a, t, 3, &l));
+	assert_int_equal(world_receiver("r").sent, 0);
+	world_end();
+}
+
+/* Of several addresses each is told of, also when one of them fails first. */
+static void
+tested_all(void **st)
+{
+	int64_t t, limit;
+
+	(void)st;
+	begin(AM);
+	t = alerts_test(w.a, "am", &limit);
+	world_pass(1);
+	assert_int_equal(w.n, 2);
+	world_answer(0, CARRY_REJECTED, 404, 0);
+	world_pass(1);
+	assert_int_equal(
+	    outcome(t,
+		"HTTP 404: no Alertmanager there, or one without API v2"),
+	    0);
+	world_answer(1, CARRY_SENT, 200, 0);
+	world_pass(1);
+	world_answer(2, CARRY_SENT, 200, 0);
+	world_pass(1);
+	assert_int_equal(
+	    outcome(t,
+		"HTTP 404: no Alertmanager there, or one without API v2"),
+	    -MX_ENET);
+	expect_line(t, 0,
+	    "2 trigger http://a.test failed HTTP 404: no "
+	    "Alertmanager there, or one without API v2");
+	expect_line(t, 1, "3 trigger http://b.test answered HTTP 200");
+	expect_line(t, 2, "4 resolve http://b.test answered HTTP 200");
+	/* a reload in the middle: it was removed */
+	t = alerts_test(w.a, "am", &limit);
+	world_pass(1);
+	world_reload(DOWN);
+	world_pass(1);
+	world_answer(3, CARRY_SENT, 200, 0);
+	world_answer(4, CARRY_SENT, 200, 0);
+	world_pass(1);
+	assert_int_equal(outcome(t, "was removed"), -MX_ENET);
+	/* as many at once as there are tickets */
+	world_reload(HOOK);
+	world_pass(1);
+	for (unsigned i = 0; i < ALERTS_TESTS; i++)
+		assert_true(alerts_test(w.a, "r", &limit) > 0);
+	assert_int_equal(alerts_test(w.a, "r", &limit), -MX_EBUSY);
+	world_end();
+}
+
 int
 main(void)
 {
@@ -542,6 +649,8 @@ main(void)
 		cmocka_unit_test(alertmanagers),
 		cmocka_unit_test(alertmanager_reload),
 		cmocka_unit_test(heartbeat),
+		cmocka_unit_test(tested),
+		cmocka_unit_test(tested_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

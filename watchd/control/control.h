@@ -24,6 +24,14 @@ struct control_silence {
 	int64_t from_ms, until_ms; /* wall */
 };
 
+/* A line of what happened in a test (alerts/alerts.h). */
+struct control_test_line {
+	const char *step; /* "trigger" or "resolve" */
+	char host[TEXT_DOMAIN_MAX]; /* "": there is only one */
+	int64_t ms;
+	char stage[16], text[128];
+};
+
 /* Operations on alerts; all NULL in a build without them. */
 struct control_alert_ops {
 	/* The name of an alert, a domain, a list or a primary; the id, or 0:
@@ -35,8 +43,11 @@ struct control_alert_ops {
 	    void (*fn)(const struct control_silence *, void *), void *fn_arg);
 	/* Who has in hand what fires and matches; how many those are. */
 	unsigned (*ack)(void *arg, const char *match, const char *by);
-	/* A ticket, or -MX_ENOENT, -MX_EBUSY. */
-	int64_t (*test)(void *arg, const char *receiver);
+	/* A ticket, or -MX_ENOENT, -MX_EBUSY; and how long it may take. */
+	int64_t (*test)(void *arg, const char *receiver, int64_t *limit_ms);
+	/* The i-th line of what happened; false: not yet. */
+	bool (*test_line)(void *arg, int64_t ticket, unsigned i,
+	    struct control_test_line *);
 	/* 1 delivered, 0 not known yet, negative not delivered. */
 	int (*test_result)(void *arg, int64_t ticket, char *text, size_t size);
 	void *arg;

@@ -304,6 +304,27 @@ silence_line(struct format *f, const cJSON *l)
 	fprintf(f->out, "\n");
 }
 
+/* "   0.012 s  trigger: connected" */
+static void
+alert_line(struct format *f, const cJSON *l)
+{
+	const char *url = json_get_text(l, "url");
+	const char *text = json_get_text(l, "text");
+
+	fprintf(f->out, "%8.3f s  ", json_get_num(l, "seconds"));
+	format_cell(f->out, json_get_text(l, "step"), 0);
+	fprintf(f->out, "%s", json_get_text(l, "step")[0] != '\0' ? ": " : "");
+	if (url[0] != '\0') {
+		format_cell(f->out, url, 0);
+		fprintf(f->out, ": ");
+	}
+	format_cell(f->out, json_get_text(l, "stage"), 0);
+	fprintf(f->out, "%s", text[0] != '\0' ? ", " : "");
+	format_cell(f->out, text, 0);
+	fprintf(f->out, "\n");
+	fflush(f->out); /* it is there to be watched */
+}
+
 static void
 silence_end(struct format *f, const cJSON *l)
 {
@@ -421,6 +442,7 @@ format_line(struct format *f, const cJSON *l)
 		[VERB_reload] = reload_line,
 		[VERB_alerts] = alerts_line,
 		[VERB_silence] = silence_line,
+		[VERB_alert] = alert_line,
 		[VERB_recipients] = format_recipients,
 	};
 

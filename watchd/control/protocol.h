@@ -62,7 +62,10 @@
  *		else a silence a line: id, match, from, until, reason
  *	ack	of what fires and matches no more is said, until it gets worse
  *		or comes again; done: alerts (how many they are)
- *	alert	a trigger and a resolve are sent to the receiver; done: text
+ *	alert	a trigger and a resolve are sent to the receiver; a line for each
+ *		step of it: step (trigger, resolve; "": none), stage (started,
+ *		resolved, connected, secured, sent, answered, failed, waiting),
+ *		seconds since it began, url of one of several, text; done: text
  *	reload	file, line (0: all of it), severity, text: a finding a line
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
  * "held"), size, arrival, next_try, expiry, notice (nothing is tried any more:

@@ -13,7 +13,7 @@
 #include "status/status_json.h"
 
 #define TEST_POLL_MS   100
-#define TEST_LIMIT     (660 * CLOCK_SEC) /* both messages, at their slowest */
+#define TEST_ALIVE     (10 * CLOCK_SEC) /* the client hears that we wait */
 #define MATCH_MAX      (TEXT_DOMAIN_MAX + 32)
 #define SILENCE_MAX_MS (INT64_C(366) * 24 * 3600 * 1000)
 
@@ -290,7 +290,8 @@ verb_ack(struct call *c)
 
 struct test_wait {
 	int64_t ticket;
-	int64_t limit; /* monotonic ns */
+	unsigned lines; /* that were sent */
+	int64_t began, limit, said; /* monotonic ns */
 };
 
 static void
@@ -301,15 +302,48 @@ test_free(void *work)
 	mem_free(&w);
 }
 
+/* What has happened since the last look; without anything, now and then, that it
+ * is waited for. */
+static void
+test_progress(struct call *c, struct test_wait *w)
+{
+	const struct control_alert_ops *ops = &call_ops(c)->alert;
+	struct control_test_line l;
+	int64_t now = call_now(c);
+	cJSON *o;
+
+	while (ops->test_line(ops->arg, w->ticket, w->lines, &l)) {
+		w->lines++;
+		w->said = now;
+		o = json_object();
+		json_text(o, "step", l.step);
+		if (l.host[0] != '\0')
+			json_text(o, "url", l.host);
+		json_text(o, "stage", l.stage);
+		json_num(o, "seconds", (double)l.ms / 1000);
+		json_text(o, "text", l.text);
+		call_send(c, o);
+	}
+	if (now - w->said < TEST_ALIVE)
+		return;
+	w->said = now;
+	o = json_object();
+	json_text(o, "step", "");
+	json_text(o, "stage", "waiting");
+	json_num(o, "seconds", (double)(now - w->began) / CLOCK_SEC);
+	call_send(c, o);
+}
+
 static void
 test_step(struct call *c)
 {
 	const struct control_alert_ops *ops = &call_ops(c)->alert;
-	const struct test_wait *w = c->work;
+	struct test_wait *w = c->work;
 	char text[128];
 	cJSON *more;
 	int rc = ops->test_result(ops->arg, w->ticket, text, sizeof(text));
 
+	test_progress(c, w);
 	if (rc == 0 && call_now(c) < w->limit) {
 		call_wait(c, TEST_POLL_MS);
 	} else if (rc <= 0) {
@@ -328,7 +362,7 @@ verb_alert(struct call *c)
 	const struct control_alert_ops *ops = &call_ops(c)->alert;
 	const char *receiver = json_get_text(c->request, "receiver");
 	struct test_wait *w;
-	int64_t ticket;
+	int64_t ticket, limit_ms = 0;
 
 	if (!is_built(c))
 		return;
@@ -337,7 +371,7 @@ verb_alert(struct call *c)
 		    control_verbs[VERB_alert].arguments);
 		return;
 	}
-	ticket = ops->test(ops->arg, receiver);
+	ticket = ops->test(ops->arg, receiver, &limit_ms);
 	verbs_log(c, receiver, ticket > 0 ? 0 : 1);
 	if (ticket < 0) {
 		call_fail(c, CONTROL_FAILED,
@@ -348,7 +382,8 @@ verb_alert(struct call *c)
 	}
 	w = mem_alloc(sizeof(*w));
 	w->ticket = ticket;
-	w->limit = call_now(c) + TEST_LIMIT;
+	w->began = w->said = call_now(c);
+	w->limit = w->began + limit_ms * CLOCK_MS;
 	c->work = w;
 	c->work_free = test_free;
 	c->step = test_step;

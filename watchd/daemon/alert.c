@@ -114,11 +114,28 @@ op_ack(void *arg, const char *match, const char *by)
 }
 
 static int64_t
-op_test(void *arg, const char *receiver)
+op_test(void *arg, const char *receiver, int64_t *limit_ms)
 {
 	struct daemon *d = arg;
 
-	return alerts_test(d->alerts, receiver);
+	return alerts_test(d->alerts, receiver, limit_ms);
+}
+
+static bool
+op_test_line(void *arg, int64_t ticket, unsigned i,
+    struct control_test_line *line)
+{
+	struct daemon *d = arg;
+	struct alerts_test_line l;
+
+	if (!alerts_test_line(d->alerts, ticket, i, &l))
+		return false;
+	line->step = l.resolve ? "resolve" : "trigger";
+	line->ms = l.ms;
+	(void)strlcpy(line->host, l.host, sizeof(line->host));
+	(void)strlcpy(line->stage, l.stage, sizeof(line->stage));
+	(void)strlcpy(line->text, l.text, sizeof(line->text));
+	return true;
 }
 
 static int
@@ -135,6 +152,7 @@ const struct control_alert_ops daemon_alert_ops = {
 	.silences = op_silences,
 	.ack = op_ack,
 	.test = op_test,
+	.test_line = op_test_line,
 	.test_result = op_test_result,
 };
 

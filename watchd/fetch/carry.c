@@ -42,6 +42,21 @@ message_header(struct message *m, const char *fmt, ...)
 	explicit_bzero(line, sizeof(line));
 }
 
+const char *
+carry_stage_name(enum carry_stage stage)
+{
+	static const char *const name[] = {
+		[CARRY_ENDED] = "ended",
+		[CARRY_STARTED] = "started",
+		[CARRY_RESOLVED] = "resolved",
+		[CARRY_CONNECTED] = "connected",
+		[CARRY_SECURED] = "secured",
+		[CARRY_SPOKEN] = "sent",
+	};
+
+	return name[stage];
+}
+
 static struct strlist
 list_copy(const struct strlist *list)
 {

@@ -39,6 +39,7 @@ struct carry {
 	char *into;
 	uint64_t into_max;
 	char *token_file; /* of a bearer token, for HTTP; NULL: none */
+	bool follow; /* somebody wants to hear how far it is */
 	/* Given back with the result, both: */
 	uint64_t token;
 	void *arg;
@@ -47,6 +48,17 @@ struct carry {
 /* A copy of its own; of what a configuration holds, for example. */
 void carry_copy(struct carry *dst, const struct carry *src);
 void carry_fini(struct carry *);
+
+/* How far it is, for whoever follows it. */
+enum carry_stage {
+	CARRY_ENDED, /* the result is there */
+	CARRY_STARTED, /* a program */
+	CARRY_RESOLVED, /* the name has an address */
+	CARRY_CONNECTED,
+	CARRY_SECURED, /* TLS */
+	CARRY_SPOKEN, /* all has been sent: its answer is waited for */
+};
+const char *carry_stage_name(enum carry_stage); /* "connected" */
 
 enum carry_result {
 	CARRY_SENT,

@@ -113,6 +113,26 @@ on_done(void *order, const struct send_result *r, void *arg MX_UNUSED)
 }
 
 static void
+on_told(void *arg, enum carry_stage stage, void *owner MX_UNUSED)
+{
+	struct fetch_order *o = arg;
+	struct fetch_client *cl = o->client;
+	struct fetch_answer *a = mem_alloc(sizeof(*a));
+
+	a->mail.kind = cl->kind;
+	a->stage = stage;
+	a->token = o->token;
+	a->arg = o->arg;
+	pthread_mutex_lock(&cl->lock);
+	if (cl->box != NULL) {
+		mailbox_post(cl->box, &a->mail);
+		a = NULL;
+	}
+	pthread_mutex_unlock(&cl->lock);
+	mem_free(&a);
+}
+
+static void
 on_drop(void *order)
 {
 	order_end(order, NULL);
@@ -171,6 +191,7 @@ fetcher_create(struct spawner *spawner)
 
 	f->orders = mailbox_create();
 	f->transport = transport_create(spawner, on_done, f);
+	transport_follow(f->transport, on_told);
 	MX_ASSERT(thread_start(&f->thread, fetch_main, f) == 0);
 	return f;
 }

@@ -20,6 +20,9 @@ void fetcher_destroy(struct fetcher **);
 
 struct fetch_answer {
 	struct mail mail; /* first; of the client's kind */
+	/* CARRY_ENDED: the one answer. Else how far it is, of what is followed:
+	 * the arg is lent, and the answer comes later. */
+	enum carry_stage stage;
 	struct send_result result;
 	uint64_t token; /* of the carry, */
 	void *arg; /* likewise */

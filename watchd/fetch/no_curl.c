@@ -34,6 +34,12 @@ curl_side_ended(struct curl_side *cs MX_UNUSED, struct send_result *r MX_UNUSED)
 	return NULL;
 }
 
+enum carry_stage
+curl_side_stage(const struct transfer *t MX_UNUSED)
+{
+	return CARRY_ENDED;
+}
+
 bool
 via_smtp_poll(struct transfer *t MX_UNUSED, struct send_result *r MX_UNUSED)
 {

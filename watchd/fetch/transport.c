@@ -18,6 +18,7 @@ struct transport {
 	struct curl_side *net;
 	struct transfers running;
 	void (*done)(void *, const struct send_result *, void *);
+	void (*told)(void *, enum carry_stage, void *);
 	void *owner;
 	struct spawner *spawner;
 	/* those that could not even be started: done in the next poll */
@@ -37,6 +38,13 @@ transport_create(struct spawner *spawner,
 	tp->done = done;
 	tp->owner = owner;
 	return tp;
+}
+
+void
+transport_follow(struct transport *tp,
+    void (*told)(void *, enum carry_stage, void *))
+{
+	tp->told = told;
 }
 
 static void
@@ -206,6 +214,22 @@ collect_rest(struct transport *tp)
 	return any;
 }
 
+static void
+tell_stages(struct transport *tp)
+{
+	struct transfer *t;
+	enum carry_stage now;
+
+	TAILQ_FOREACH (t, &tp->running, link) {
+		if (!t->c.follow || tp->told == NULL)
+			continue;
+		now = t->m.carrier == CARRY_EXEC ? CARRY_STARTED :
+						   curl_side_stage(t);
+		if (now > t->stage)
+			tp->told(t->c.arg, t->stage = now, tp->owner);
+	}
+}
+
 static bool
 collect(struct transport *tp)
 {
@@ -213,6 +237,7 @@ collect(struct transport *tp)
 
 	any |= collect_net(tp);
 	any |= collect_rest(tp);
+	tell_stages(tp);
 	return any;
 }
 

@@ -16,6 +16,10 @@ struct transport;
 struct transport *transport_create(struct spawner *,
     void (*done)(void *arg, const struct send_result *, void *owner),
     void *owner);
+/* `told` from then on, of what is followed: the last stage that it
+ * came to since it was looked at, in their order. */
+void transport_follow(struct transport *,
+    void (*told)(void *arg, enum carry_stage, void *owner));
 /* What runs is dropped: carry.drop. */
 void transport_destroy(struct transport **);
 

@@ -26,6 +26,7 @@ struct transfer {
 	int64_t deadline; /* monotonic ns: our own limit */
 	struct download *down; /* NULL: nothing is wanted */
 	int64_t had_ms; /* send_result's */
+	enum carry_stage stage; /* as told */
 	size_t sent; /* of the body */
 	size_t answered; /* bytes that came back */
 	char said[128]; /* why it failed, in the words of the other side */
@@ -51,6 +52,8 @@ void curl_side_end(struct curl_side *, struct transfer *);
 /* One that ended, and what came of it; NULL: none has. What is connected to a
  * smarthost goes on in via_smtp_poll(). */
 struct transfer *curl_side_ended(struct curl_side *, struct send_result *);
+/* How far it is; CARRY_ENDED: not at all. */
+enum carry_stage curl_side_stage(const struct transfer *);
 /* As poll(), of the network and of these, whose revents it sets. */
 void curl_side_wait(struct curl_side *, struct pollfd *, unsigned n, int ms);
 
@@ -64,6 +67,8 @@ void via_http_result(struct transfer *, int curl_code, struct send_result *);
 bool via_smtp_connected(struct transfer *, int curl_code, struct send_result *);
 /* False while it runs. Of a transfer with a talk, as is the next one. */
 bool via_smtp_poll(struct transfer *, struct send_result *);
+bool
+via_smtp_is_spoken(const struct transfer *); /* and its reply is waited for */
 short via_smtp_events(const struct transfer *); /* as poll() takes them */
 void via_smtp_end(struct transfer *);
 /* False while it runs. */

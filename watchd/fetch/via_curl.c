@@ -126,6 +126,30 @@ curl_side_ended(struct curl_side *cs, struct send_result *r)
 	return NULL;
 }
 
+static bool
+has_time(CURL *e, CURLINFO info)
+{
+	curl_off_t us = 0;
+
+	return curl_easy_getinfo(e, info, &us) == CURLE_OK && us > 0;
+}
+
+enum carry_stage
+curl_side_stage(const struct transfer *t)
+{
+	bool smtp = t->m.carrier == CARRY_SMTP;
+
+	if (smtp ? via_smtp_is_spoken(t) :
+		   has_time(t->easy, CURLINFO_PRETRANSFER_TIME_T))
+		return CARRY_SPOKEN;
+	if (has_time(t->easy, CURLINFO_APPCONNECT_TIME_T))
+		return CARRY_SECURED;
+	if (has_time(t->easy, CURLINFO_CONNECT_TIME_T))
+		return CARRY_CONNECTED;
+	return has_time(t->easy, CURLINFO_NAMELOOKUP_TIME_T) ? CARRY_RESOLVED :
+							       CARRY_ENDED;
+}
+
 void
 curl_side_wait(struct curl_side *cs, struct pollfd *pfd, unsigned n, int ms)
 {

@@ -136,6 +136,13 @@ via_smtp_poll(struct transfer *t, struct send_result *r)
 	return true;
 }
 
+bool
+via_smtp_is_spoken(const struct transfer *t)
+{
+	return t->talk != NULL && t->talk->step == TALK_DOT &&
+	    t->talk->out.len == 0;
+}
+
 short
 via_smtp_events(const struct transfer *t)
 {
