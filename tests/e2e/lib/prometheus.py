@@ -19,6 +19,7 @@ def _rules(name):
     with open(os.path.join(RULES, name)) as f:
         text = f.read()
     text = re.sub(r"\bfor: \d+[mh]", "for: 1s", text)
+    text = text.replace("process_start_time_seconds > 300", "process_start_time_seconds > 3")
     return text.replace('state="down"}[5m]', 'state="down"}[2s]')
 
 
