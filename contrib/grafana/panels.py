@@ -25,8 +25,8 @@ def named(query):
 def top(by, how, series, least=""):
     """The 20 of which it was largest in the range shown: chosen once, so that
     none comes and goes. `least`: those that never were larger are left out."""
-    query = "%s by (%s) (%s) and on (%s) topk(20, %s by (%s) (max_over_time(%s[$__range] @ end()))%s)" % (
-        how, by, series, by, how, by, series, least)
+    most = "%s by (%s) (max_over_time(%s[$__range] @ end()))%s" % (how, by, series, least)
+    query = "%s by (%s) (%s and on (%s) topk(20, %s))" % (how, by, series, by, most)
     return named(query) if by == "domain" else query
 
 
@@ -78,16 +78,18 @@ def panels(p):
 def now(p):
     bad = [(None, "green"), (1, "red")]
     p.row("Now")
-    p.stat("Daemons that do not answer",
+    p.stat("Daemons down",
            "Targets of the chosen jobs that Prometheus cannot scrape: nobody watches "
            "their primaries, and mail that needs them may be refused.",
            "count(up<I> == 0) or vector(0)", "none", bad)
     p.stat("Primaries down",
            "Servers that any daemon finds down, each counted once.",
-           'sum(max by (primary) (mxwatch_primary_state<P,state="down">)) or vector(0)', "none", bad)
+           'sum(max by (primary) (mxwatch_primary_state<P,state="down">)) or vector(0)',
+           "none", bad)
     p.stat("Domains down",
            "Domains whose mail is held because no primary works, each counted once.",
-           'sum(max by (domain) (mxwatch_watchdog_state<D,state="down">)) or vector(0)', "none", bad)
+           'sum(max by (domain) (mxwatch_watchdog_state<D,state="down">)) or vector(0)',
+           "none", bad)
     p.stat("Breakers closed",
            "Domains whose primary refuses for good what it should take; their mail is "
            "held until it is mended: mxwatchctl why DOMAIN, then mxwatchctl release.",
@@ -96,7 +98,7 @@ def now(p):
            "sum(mxwatch_queue_messages<D>)", "short")
     p.stat("Oldest message", "Age of the oldest queued message, held or not.",
            "max(mxwatch_queue_oldest_message_age_seconds<D>)", "s")
-    p.stat("Until the first expires",
+    p.stat("First expires in",
            "When the first queued message goes back to its sender. More time: "
            "mxwatchctl extend.",
            "min(mxwatch_queue_next_expiry_timestamp_seconds<D> < +Inf) - time()", "s",
@@ -121,27 +123,30 @@ def now(p):
     p.stat("Alerts", "Alerts of the daemons that fire; one of several daemons about one "
            "domain counts once. 0 also where no receiver is configured.",
            "sum(max by (alert, domain, list) (mxwatch_alerts_active<D>)) or vector(0)", "none", bad)
-    p.stat("Notifications waiting", "Notifications that no receiver has accepted yet.",
+    p.stat("Alerts not sent", "Notifications that no receiver has accepted yet.",
            "sum(mxwatch_notifications_pending<I>) or vector(0)", "none",
            [(None, "green"), (1, "orange"), (10, "red")])
     p.stat("Recording rules", "Panels in this dashboard need the rules of "
            "contrib/prometheus/mxwatch-recording.yml in the Prometheus that is asked.",
            "(count(instance_domain:mxwatch_watchdog_state:code) > bool 0) or vector(0)", "none",
            [(None, "red"), (1, "green")], words={0: "missing", 1: "loaded"})
-    p.timeline("State of the primaries", "The worst that any daemon finds of the server itself, of the "
-               "20 that were worst in the range shown.",
-               "{{primary}}", top("primary", "max", "instance_primary:mxwatch_primary_state:code<P>"),
+    p.timeline("State of the primaries", "The worst that any daemon finds of the server itself, "
+               "of the 20 that were worst in the range shown.",
+               "{{primary}}",
+               top("primary", "max", "instance_primary:mxwatch_primary_state:code<P>"),
                STATES)
-    p.timeline("State of the domains", "The worst state in any daemon, of the 20 domains that were worst "
-               "in the range shown. Mail is handed over while it is up, suspect or recovering.",
+    p.timeline("State of the domains", "The worst state in any daemon, of the 20 domains that were "
+               "worst in the range shown. Mail goes while it is up, suspect or recovering.",
                "{{domain}}", top("domain", "max", "instance_domain:mxwatch_watchdog_state:code<D>"),
                STATES)
-    p.table("Domains with mail", "What waits, the nearest to its end first; at most 50.", "domain", [
+    p.table("Domains with mail", "What waits, the nearest to its end first; at most 50.",
+            "domain", [
         ("State", "max by (domain) (instance_domain:mxwatch_watchdog_state:code<D>)", STATES),
         ("Messages", "sum by (domain) (mxwatch_queue_messages<D>)", "short"),
         ("Oldest", "max by (domain) (mxwatch_queue_oldest_message_age_seconds<D>)", "s"),
         ("Lifetime used", "max by (domain) (mxwatch_queue_lifetime_used_ratio<D>)", "percentunit"),
-        ("Expires in", "min by (domain) (mxwatch_queue_next_expiry_timestamp_seconds<D> < +Inf) - time()", "s"),
+        ("Expires in",
+         "min by (domain) (mxwatch_queue_next_expiry_timestamp_seconds<D> < +Inf) - time()", "s"),
         ("Breaker", "max by (domain) (mxwatch_breaker_closed<D>)",
          [(0, "open", "green"), (1, "closed", "red")]),
     ], only=LATE, sort="Lifetime used", name=named)
@@ -150,11 +155,14 @@ def now(p):
 def queue(p):
     p.row("Queue")
     p.graph("Messages by state", "All chosen daemons together. Held: by an operator.", "short",
-            ("{{state}}", "sum by (state) (instance_state:mxwatch_queue_messages:sum<I>)"), stack=True)
+            ("{{state}}",
+             "sum by (state) (instance_state:mxwatch_queue_messages:sum<I>)"), stack=True)
     p.graph("Messages by domain", "The 20 domains that had most in the range shown.", "short",
-            ("{{domain}}", top("domain", "sum", "instance_domain:mxwatch_queue_messages:sum<D>", " > 0")))
+            ("{{domain}}",
+             top("domain", "sum", "instance_domain:mxwatch_queue_messages:sum<D>", " > 0")))
     p.graph("Age of the oldest message", "The 20 domains with the oldest in the range shown.", "s",
-            ("{{domain}}", top("domain", "max", "mxwatch_queue_oldest_message_age_seconds<D>", " > 0")))
+            ("{{domain}}",
+             top("domain", "max", "mxwatch_queue_oldest_message_age_seconds<D>", " > 0")))
     p.graph("Lifetime used by domain", "Of the message that has used most of its own, extensions "
             "included; it goes back at 100%.", "percentunit",
             ("{{domain}}", top("domain", "max", "mxwatch_queue_lifetime_used_ratio<D>", " > 0")))
@@ -174,8 +182,10 @@ def delivery(p):
             ("deferred", "sum(instance:mxwatch_delivery_recipients_deferred:rate5m<I>)"),
             ("bounced", "sum(instance:mxwatch_delivery_recipients_bounced:rate5m<I>)"),
             ("expired", "sum(instance:mxwatch_delivery_recipients_expired:rate5m<I>)"))
-    p.graph("Failed attempts by phase", "Where deliveries end before the reply to the message.", "cps",
-            ("{{phase}}", "sum by (phase) (instance_phase:mxwatch_delivery_attempts_failed:rate5m<I>) > 0"))
+    p.graph("Failed attempts by phase", "Where deliveries end before the reply to the message.",
+            "cps",
+            ("{{phase}}",
+             "sum by (phase) (instance_phase:mxwatch_delivery_attempts_failed:rate5m<I>) > 0"))
     p.graph("Bounces by status", "Recipients refused for good, by class of the enhanced status "
             "code: 5.1 address, 5.2 mailbox, 5.7 policy.", "cps",
             ("{{status}}", rate("status", "mxwatch_delivery_recipients_bounced_total<D>") + " > 0"))
@@ -190,8 +200,10 @@ def delivery(p):
             "when the primary works.", "s",
             ("median", quantile(0.5, "mxwatch_delivery_delay_seconds")),
             ("95%", quantile(0.95, "mxwatch_delivery_delay_seconds")))
-    p.graph("Flushes that run: messages left", "What a primary that is back still has to take.", "short",
-            ("{{domain}}", named("topk(20, sum by (domain) (mxwatch_flush_remaining_messages<D>) and on (domain) "
+    p.graph("Flushes that run: messages left", "What a primary that is back still has to take.",
+            "short",
+            ("{{domain}}",
+             named("topk(20, sum by (domain) (mxwatch_flush_remaining_messages<D>) and on (domain) "
                                  "max by (domain) (mxwatch_flush_in_progress<D>) > 0)")))
     p.graph("Flushes begun", "Flushes in an hour by what began them, and those that a primary cut "
             "off because it failed again.", "short",
@@ -206,8 +218,10 @@ def primaries(p):
     p.row("Primaries")
     p.table("Primaries", "Servers that take mail, the worst first. Window: connections that they "
             "are asked for at most now; ceiling: the most that they took. Limits are learned, "
-            "0 is none known. Findings: domains whose probe recipient or sender is refused.", "primary", [
-                ("State", "max by (primary) (instance_primary:mxwatch_primary_state:code<P>)", STATES),
+            "0 is none known. Findings: domains whose probe recipient or sender is refused.",
+            "primary", [
+                ("State",
+                 "max by (primary) (instance_primary:mxwatch_primary_state:code<P>)", STATES),
                 ("Domains", "max by (primary) (mxwatch_primary_domains<P>)", "none"),
                 ("Window", "max by (primary) (mxwatch_primary_window<P>)", "none"),
                 ("Ceiling", "max by (primary) (mxwatch_primary_window_ceiling<P>)", "none"),
@@ -232,25 +246,32 @@ def primaries(p):
              busiest("mxwatch_primary_window_ceiling<P> > 0")))
     p.graph("Connections refused", "Delivery connections that did not become ready, of the 10 "
             "primaries that refused most.", "cps",
-            ("{{primary}}", "topk(10, %s > 0)" % rate("primary", "mxwatch_primary_connections_refused_total<P>")))
+            ("{{primary}}",
+             "topk(10, %s > 0)" % rate("primary", "mxwatch_primary_connections_refused_total<P>")))
     p.graph("Time for a message", "How long a primary takes for a message, and how long for its "
             "greeting, smoothed; the 10 slowest.", "s",
-            ("{{primary}}: message", "topk(10, max by (primary) (mxwatch_primary_latency_seconds<P>) > 0)"),
-            ("{{primary}}: greeting", "topk(10, max by (primary) (mxwatch_primary_greeting_seconds<P>) > 0)"))
-    p.graph("Probe time by phase", "Of the last probe session, on average over primaries and daemons.",
-            "s", ("{{phase}}", "avg by (phase) (mxwatch_primary_probe_duration_seconds<P>)"), stack=True)
+            ("{{primary}}: message",
+             "topk(10, max by (primary) (mxwatch_primary_latency_seconds<P>) > 0)"),
+            ("{{primary}}: greeting",
+             "topk(10, max by (primary) (mxwatch_primary_greeting_seconds<P>) > 0)"))
+    p.graph("Probe time by phase", "Of the last session, on average over primaries and daemons.",
+            "s", ("{{phase}}", "avg by (phase) (mxwatch_primary_probe_duration_seconds<P>)"),
+            stack=True)
     p.graph("Failed probes by phase", "Probe sessions that failed, by where they did.", "cps",
             ("{{phase}}", rate("phase", "mxwatch_primary_probe_sessions_failed_total<P>") + " > 0"))
     p.graph("Slowest probes", "The 10 primaries whose last probe session took longest.", "s",
             ("{{primary}}", "topk(10, max by (primary) (sum without (phase) "
              "(mxwatch_primary_probe_duration_seconds<P>)))"))
-    p.graph("Certificates: time left", "The 10 whose chain ends first; of primaries that did TLS.", "s",
+    p.graph("Certificates: time left", "The 10 whose chain ends first; of primaries that did TLS.",
+            "s",
             ("{{primary}}", "bottomk(10, min by (primary) "
              "(mxwatch_primary_tls_earliest_cert_expiry_timestamp_seconds<P> > 0) - time())"))
     p.graph("TLS given up", "Probe sessions that went on in clear because TLS failed.", "cps",
-            ("{{primary}}", "topk(10, %s > 0)" % rate("primary", "mxwatch_primary_tls_fallbacks_total<P>")))
+            ("{{primary}}",
+             "topk(10, %s > 0)" % rate("primary", "mxwatch_primary_tls_fallbacks_total<P>")))
     p.graph("Replies late", "How long a probe was waited for beyond its time-out; the 10 longest.",
-            "s", ("{{primary}}", "topk(10, max by (primary) (mxwatch_primary_probe_slow_seconds<P>) > 0)"))
+            "s", ("{{primary}}",
+                  "topk(10, max by (primary) (mxwatch_primary_probe_slow_seconds<P>) > 0)"))
 
 
 def recipients(p):
@@ -258,9 +279,11 @@ def recipients(p):
     p.graph("Learned", "Recipients that were learned: of whom mail was taken or who passed a check "
             "(good), and whom the primary refused (bad).", "short",
             ("{{known}}", "sum by (known) (mxwatch_recipients_learned<D>)"))
-    p.graph("Checks at the primaries", "Recipients of whom a primary was asked, by its answer.", "cps",
+    p.graph("Checks at the primaries", "Recipients of whom a primary was asked, by its answer.",
+            "cps",
             ("{{answer}}", rate("answer", "mxwatch_recipients_checks_total<D>")))
-    p.graph("Catch-all", "Domains whose primary takes any recipient, so that nothing is learned.", "none",
+    p.graph("Catch-all", "Domains whose primary takes any recipient, so that nothing is learned.",
+            "none",
             ("domains", "sum(max by (domain) (mxwatch_recipients_catch_all<D>))"))
     p.graph("Entries of lists", "The 20 domains with most.", "short",
             ("{{domain}}", top("domain", "max", "mxwatch_recipients_list_entries<D>", " > 0")))
@@ -269,25 +292,32 @@ def recipients(p):
             ("{{domain}}", top("domain", "max", "mxwatch_recipients_list_age_seconds<D>", " > 0")))
     p.graph("Fetches", "Requests to sources of lists and domains, by what came of them.", "cps",
             ("{{result}}", rate("result", "mxwatch_fetches_total<I>")))
-    p.graph("Domains from elsewhere", "Domains in force that come from domains_from, by daemon.", "short",
+    p.graph("Domains from elsewhere", "Domains in force that come from domains_from, by daemon.",
+            "short",
             ("{{instance}}", "mxwatch_domains_source_domains<I>"),
             ("{{instance}}: source fails", "mxwatch_domains_source_failing<I> > 0"))
     p.graph("Domains of mx_backup", "Domains that the DNS brought, by daemon.", "short",
             ("{{instance}}", "mxwatch_mx_backup_domains<I>"))
-    p.graph("Decisions of mx_backup", "Recipients in domains without a section, by what became of them.",
+    p.graph("Decisions of mx_backup",
+            "Recipients in domains without a section, by what became of them.",
             "cps", ("{{result}}", rate("result", "mxwatch_mx_backup_decisions_total<I>") + " > 0"))
 
 
 def intake(p):
     p.row("Intake", folded=True)
     p.graph("Messages accepted a second", "All domains of each daemon.", "cps",
-            ("{{instance}}", "sum by (instance) (instance:mxwatch_smtpd_messages_accepted:rate5m<I>)"))
+            ("{{instance}}",
+             "sum by (instance) (instance:mxwatch_smtpd_messages_accepted:rate5m<I>)"))
     p.graph("Messages accepted by domain", "The 20 domains with most now.", "cps",
-            ("{{domain}}", named("topk(20, %s > 0)" % rate("domain", "mxwatch_smtpd_messages_accepted_total<D>"))))
+            ("{{domain}}", named("topk(20, %s > 0)" % rate(
+                "domain", "mxwatch_smtpd_messages_accepted_total<D>"))))
     p.graph("Refusals by reason", "What this host refuses.", "cps",
-            ("recipient: {{reason}}", rate("reason", "mxwatch_smtpd_recipients_rejected_total<I>") + " > 0"),
-            ("message: {{reason}}", rate("reason", "mxwatch_smtpd_messages_rejected_total<I>") + " > 0"),
-            ("connection: {{reason}}", rate("reason", "mxwatch_smtpd_connections_rejected_total<I>") + " > 0"))
+            ("recipient: {{reason}}",
+             rate("reason", "mxwatch_smtpd_recipients_rejected_total<I>") + " > 0"),
+            ("message: {{reason}}",
+             rate("reason", "mxwatch_smtpd_messages_rejected_total<I>") + " > 0"),
+            ("connection: {{reason}}",
+             rate("reason", "mxwatch_smtpd_connections_rejected_total<I>") + " > 0"))
     p.graph("Sessions", "Inbound sessions, and the most that are allowed.", "short",
             ("{{instance}}", "mxwatch_smtpd_sessions<I>"),
             ("{{instance}}: most", "mxwatch_smtpd_sessions_max<I>"))
@@ -312,18 +342,22 @@ def reports(p):
             ("{{instance}}", "mxwatch_vault_messages<I>"))
     p.graph("Bytes of the vault", "Where vault { size } is reached the oldest go.", "bytes",
             ("{{instance}}", "mxwatch_vault_bytes<I>"))
-    p.graph("Left the vault", "By how: kept long enough, for others, for space, purged, replayed.", "cps",
+    p.graph("Left the vault", "By how: kept long enough, for others, for space, purged, replayed.",
+            "cps",
             ("{{how}}", rate("how", "mxwatch_vault_ended_total<I>") + " > 0"))
 
 
 def alerts(p):
     p.row("Alerts", folded=True)
     p.graph("Alerts that fire", "By rule; several daemons about one domain count once.", "none",
-            ("{{alert}}", "sum by (alert) (max by (alert, domain, list) (mxwatch_alerts_active<D>)) > 0"))
+            ("{{alert}}",
+             "sum by (alert) (max by (alert, domain, list) (mxwatch_alerts_active<D>)) > 0"))
     p.graph("Notifications", "By receiver: accepted, and attempts that failed.", "cps",
             ("{{receiver}}", rate("receiver", "mxwatch_notifications_total<I>")),
-            ("{{receiver}}: failed", rate("receiver", "mxwatch_notifications_failed_total<I>") + " > 0"))
-    p.graph("Notifications waiting by receiver", "Not yet accepted, by receiver and daemon.", "none",
+            ("{{receiver}}: failed",
+             rate("receiver", "mxwatch_notifications_failed_total<I>") + " > 0"))
+    p.graph("Notifications waiting by receiver", "Not yet accepted, by receiver and daemon.",
+            "none",
             ("{{receiver}} of {{instance}}", "mxwatch_notifications_pending<I>"))
     p.graph("Last heartbeat", "Since the last one that was accepted.", "s",
             ("{{receiver}} of {{instance}}",
@@ -344,13 +378,14 @@ def daemon(p):
             ("{{instance}}", "mxwatch_event_loop_lag_seconds<I>"))
     p.graph("CPU", "Seconds of CPU that the daemon takes a second.", "none",
             ("{{instance}}", "rate(process_cpu_seconds_total<I>[$__rate_interval])"))
-    p.graph("Memory", "What the daemon has resident.", "bytes", ("{{instance}}", "process_resident_memory_bytes<I>"))
+    p.graph("Memory", "What the daemon has resident.", "bytes",
+            ("{{instance}}", "process_resident_memory_bytes<I>"))
     p.graph("Descriptors", "Open, and the most that are allowed.", "short",
             ("{{instance}}", "process_open_fds<I>"), ("{{instance}}: most", "process_max_fds<I>"))
     p.graph("Look-ups that fail", "Queries to the resolver that failed, by how.", "cps",
             ("{{reason}}", rate("reason", "mxwatch_dns_queries_failed_total<I>") + " > 0"))
-    p.graph("Trouble", "Operations of the spool that failed, stored messages that did not hold, and "
-            "lines of the log that were lost.", "cps",
+    p.graph("Trouble", "Operations of the spool that failed, stored messages that did not hold, "
+            "and lines of the log that were lost.", "cps",
             ("spool: {{op}}", rate("op", "mxwatch_spool_errors_total<I>") + " > 0"),
             ("damaged {{kind}}", rate("kind", "mxwatch_spool_damaged_total<I>") + " > 0"),
             ("lines of log", "sum(rate(mxwatch_log_lines_dropped_total<I>[$__rate_interval]))"))
