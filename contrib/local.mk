@@ -2,8 +2,8 @@ EXTRA_DIST += contrib/apt contrib/demo contrib/srcdir \
 	contrib/mxwatch.conf.sample \
 	contrib/packages contrib/postfix/mxwatch-import \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
-	contrib/grafana/generate contrib/grafana/mxwatch.json \
-	contrib/grafana/panels.py \
+	contrib/grafana/README.md contrib/grafana/generate \
+	contrib/grafana/mxwatch.json contrib/grafana/panels.py \
 	contrib/prometheus/mxwatch-alerts.yml \
 	contrib/prometheus/mxwatch-alerts-test.yml \
 	contrib/prometheus/mxwatch-recording.yml \
