@@ -108,7 +108,7 @@ class World:
                      "back.test": at(self.back, "recipients_learn = yes"),
                      "learn.test": at(self.learn, "recipients_learn = yes")},
             defaults=FAST.replace('depth = "ehlo"', 'depth = "rcpt"'),
-            options='alert "primary_down" { warn = "0s" for = "0s" }\n'
+            options='alert "primary_down" { warn = "0s" for = "0s" clear = "0s" }\n'
             'alert "probe_finding" { for = "1h" }\n'
             "metrics { per_domain = %s }\n" % ("no" if name == "c" else "yes") +
             'receiver "hook" { type = "webhook" url = {"%s/hook"} group_wait = "0s" }\n'
