@@ -64,6 +64,8 @@ add(struct prom_sum *p, const void *base)
 	unsigned places = m->labels->n * m->labels2->n;
 	double v;
 
+	if (!metric_applies(m, base))
+		return;
 	for (unsigned k = 0; k < places; k++) {
 		v = metric_value(m, base, k / m->labels2->n, k % m->labels2->n,
 		    p->wall_ms);

@@ -247,7 +247,8 @@ put_object(struct exposition *e, const struct metric *m, const char *name,
 	double v[PLACES_MAX];
 	char *p;
 
-	if (base == NULL && !prom_total_makes_sense(m))
+	if (base == NULL ? !prom_total_makes_sense(m) :
+			   !metric_applies(m, base))
 		return;
 	values_of(e, m, base, v);
 	for (unsigned k = 0; k < x->n; k++) {

@@ -23,6 +23,7 @@ queue_oldest_message_age_seconds|gauge|domain
 queue_next_expiry_timestamp_seconds|gauge|domain
 queue_lifetime_seconds|gauge|domain
 queue_lifetime_used_ratio|gauge|domain
+queue_stuck_seconds|gauge|domain
 domain_removed|gauge|domain
 breaker_follows|gauge|domain
 queue_message_age_seconds|histogram|

@@ -301,6 +301,82 @@ primaries_have_series_of_their_own(void **state)
 	snapshot_unref(&s);
 }
 
+/* What its probes saw is no more when nobody probes it. */
+static void
+a_probe_that_is_off_has_no_series(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	struct snap_domain *a = domain_of(s, 0), *b = domain_of(s, 1);
+	char *t;
+
+	(void)state;
+	a->primary[0].unprobed = a->primary[1].unprobed = true;
+	b->primary[0].last_run = 1700000000;
+	s->server[1]->unprobed = true;
+	t = expose(s, PROMETHEUS_TEXT, true);
+	assert_null(strstr(t, "mxwatch_probe_success{domain=\"a.test\""));
+	assert_null(strstr(t,
+	    "mxwatch_probe_last_run_timestamp_seconds"
+	    "{domain=\"a.test\""));
+	assert_non_null(strstr(t,
+	    "mxwatch_probe_last_run_timestamp_seconds"
+	    "{domain=\"b"));
+	assert_lines(t,
+	    "mxwatch_domain_info{domain=\"a.test\",primary=\"mx1.test\","
+	    "priority=\"10\"} 1\n");
+	assert_null(strstr(t,
+	    "mxwatch_primary_probe_last_run_timestamp_seconds"
+	    "{primary=\"mx2.test\"}"));
+	assert_null(strstr(t,
+	    "mxwatch_primary_tls_earliest_cert_expiry_timestamp_seconds"
+	    "{primary=\"mx2.test\"}"));
+	assert_lines(t,
+	    "mxwatch_primary_domains{primary=\"mx1.test\"} 2\n"
+	    "mxwatch_primary_domains{primary=\"mx2.test\"} 1\n");
+	free(t);
+	/* Nor is the first of all an age of nothing. */
+	t = expose(s, PROMETHEUS_TEXT, false);
+	assert_lines(t,
+	    "mxwatch_probe_last_run_timestamp_seconds 1700000000\n");
+	free(t);
+	snapshot_unref(&s);
+}
+
+/* The sum of all domains says what an alert rule has to see. */
+static void
+mail_that_could_leave(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	struct snap_domain *a = domain_of(s, 0), *b = domain_of(s, 1);
+	char *t;
+
+	(void)state;
+	a->state = HEALTH_DOWN; /* it waits for its primary */
+	a->oldest_live_ms = NOW_MS - 7200000;
+	b->state = HEALTH_UP; /* for a minute; its mail is older */
+	b->state_since = NOW_MS / 1000 - 60;
+	b->oldest_live_ms = NOW_MS - 7200000;
+	t = expose(s, PROMETHEUS_TEXT, true);
+	assert_lines(t,
+	    "mxwatch_queue_stuck_seconds{domain=\"a.test\"} 0\n"
+	    "mxwatch_queue_stuck_seconds{domain=\"b\\\"\\\\\\n.test\"} 60\n");
+	free(t);
+	t = expose(s, PROMETHEUS_TEXT, false);
+	assert_lines(t, "mxwatch_queue_stuck_seconds 60\n");
+	free(t);
+	b->state_since = 0;
+	assert_int_equal(snap_stuck_ms(b, NOW_MS), 7200000);
+	b->on_hold = true;
+	assert_int_equal(snap_stuck_ms(b, NOW_MS), 0);
+	b->on_hold = false;
+	b->owed = 2; /* only their senders are to be told */
+	assert_int_equal(snap_stuck_ms(b, NOW_MS), 0);
+	b->owed = 0;
+	b->oldest_live_ms = 0; /* all of it is held */
+	assert_int_equal(snap_stuck_ms(b, NOW_MS), 0);
+	snapshot_unref(&s);
+}
+
 /* Strangers choose the names of what mx_backup takes in: they have one label, and
  * primaries that nobody else names another. */
 static void
@@ -529,6 +605,8 @@ main(void)
 		cmocka_unit_test(all_domains_together),
 		cmocka_unit_test(alerts_and_receivers),
 		cmocka_unit_test(primaries_have_series_of_their_own),
+		cmocka_unit_test(a_probe_that_is_off_has_no_series),
+		cmocka_unit_test(mail_that_could_leave),
 		cmocka_unit_test(mx_backup_has_one_label),
 		cmocka_unit_test(the_estimate_is_right),
 		cmocka_unit_test(too_small_a_cap_is_an_error),

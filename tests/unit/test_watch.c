@@ -892,6 +892,22 @@ domains_are_asked_for_in_turn(void **state)
 	world_end(&w);
 }
 
+/* The first primary, as it is shown. */
+static void
+assert_probed(struct world *w, bool probed, double interval)
+{
+	struct snapshot *s = snapshot_create();
+	struct snap_domain *d = snap_domain_create(A, 1);
+
+	watch_servers(w->ws, s, NULL, NULL);
+	assert_int_equal(s->server[0]->unprobed, !probed);
+	assert_float_equal(s->server[0]->probe_interval, interval, 0.001);
+	watch_snapshot(w->ws, A, d, d->primary);
+	assert_int_equal(d->primary[0].unprobed, !probed);
+	snap_domain_unref(&d);
+	snapshot_unref(&s);
+}
+
 static void
 a_disabled_probe_is_no_watch(void **state)
 {
@@ -907,8 +923,10 @@ a_disabled_probe_is_no_watch(void **state)
 	delivery(w, A, "mx.test", false);
 	watch_broken(w->ws, A, "no", w->now, w->wall);
 	assert_state(w, A, HEALTH_DISABLED);
+	assert_probed(w, false, 0);
 	configure(w, TWO);
 	assert_state(w, A, HEALTH_UNKNOWN);
+	assert_probed(w, true, 30);
 	assert_int_equal(w->watches, 1);
 	sessions(w, watch_at(w, A, 0), &good, 2);
 	assert_state(w, A, HEALTH_UP);

@@ -98,6 +98,7 @@ show_link(const struct watch_link *l, struct snap_primary *p)
 	p->priority = l->pref;
 	p->healthy = r->probed && r->ok;
 	p->probed = r->probed;
+	p->unprobed = !w->policy.enabled;
 	p->failed_phase = r->phase;
 	p->code = r->code;
 	p->text = r->text;
@@ -152,9 +153,10 @@ static void
 show_watches(const struct primary *p, struct snap_server *v)
 {
 	const struct watch *w;
-	double slow;
+	double slow, interval;
 
 	v->asks = WATCH_ASKS_MAX;
+	v->unprobed = true;
 	LIST_FOREACH (w, &p->watches, sibling) {
 		v->policies++;
 		v->findings += w->findings;
@@ -163,6 +165,11 @@ show_watches(const struct primary *p, struct snap_server *v)
 		slow = (double)w->slow_ms / 1e3;
 		if (slow > v->slow_seconds)
 			v->slow_seconds = slow;
+		interval = (double)w->policy.interval_ms / 1e3;
+		if (w->policy.enabled)
+			v->unprobed = false;
+		if (w->policy.enabled && interval > v->probe_interval)
+			v->probe_interval = interval;
 		if (w->trouble == NULL || v->trouble[0] != '\0')
 			continue;
 		(void)strlcpy(v->trouble, w->trouble, sizeof(v->trouble));

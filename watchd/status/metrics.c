@@ -187,6 +187,8 @@ metric_value(const struct metric *m, const void *base, unsigned i, unsigned j,
 		return flush_duration(field);
 	case METRIC_LIFETIME_USED:
 		return snap_lifetime_used(base, wall_ms);
+	case METRIC_STUCK:
+		return (double)snap_stuck_ms(base, wall_ms) / 1e3;
 	case METRIC_INFO_PRIORITY:
 		return 1;
 	case METRIC_FIRING:
@@ -197,6 +199,31 @@ metric_value(const struct metric *m, const void *base, unsigned i, unsigned j,
 	}
 	MX_ASSERT(m->type != METRIC_HISTOGRAM);
 	return 0;
+}
+
+static bool
+is_seen_by_probes(const struct metric *m)
+{
+	static const char *const prefix[] = { "probe_", "primary_probe_",
+		"primary_tls_", "primary_greeting_" };
+
+	for (size_t i = 0; i < MX_COUNT(prefix); i++)
+		if (strncmp(m->name, prefix[i], strlen(prefix[i])) == 0)
+			return true;
+	return false;
+}
+
+bool
+metric_applies(const struct metric *m, const void *base)
+{
+	const struct snap_primary *p = base;
+	const struct snap_server *v = base;
+
+	if (m->scope == METRIC_PRIMARY && p->unprobed)
+		return !is_seen_by_probes(m);
+	if (m->scope == METRIC_SERVER && v->unprobed)
+		return !is_seen_by_probes(m);
+	return true;
 }
 
 bool

@@ -33,6 +33,7 @@ enum metric_value {
 	METRIC_ONE_HOT, /* unsigned field == index of the label */
 	METRIC_FLUSH_DURATION, /* of a struct snap_flush */
 	METRIC_LIFETIME_USED, /* of a struct snap_domain */
+	METRIC_STUCK, /* of a struct snap_domain, in seconds */
 	METRIC_INFO_PRIORITY, /* 1; its label `priority` is the field */
 	METRIC_HIST, /* struct hist */
 	METRIC_SNAPSHOT_HIST, /* uint64_t[]: counts per bucket, no sum */
@@ -70,6 +71,10 @@ extern const size_t nmetrics;
  * is the struct of the metric's scope. Not for histograms. */
 double metric_value(const struct metric *, const void *base, unsigned i,
     unsigned j, int64_t wall_ms);
+
+/* Whether the object has the family now: what probes of a primary saw is no more
+ * when nobody probes it, and an alert about that would never end. */
+bool metric_applies(const struct metric *, const void *base);
 
 /* Whether the row goes on with the family of the row before it. */
 bool metric_continues(const struct metric *);

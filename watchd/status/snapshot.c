@@ -168,6 +168,19 @@ snap_lifetime_used(const struct snap_domain *d, int64_t wall_ms)
 	return (double)(wall_ms - d->ripest_ms) / (double)d->ripest_life_ms;
 }
 
+int64_t
+snap_stuck_ms(const struct snap_domain *d, int64_t wall_ms)
+{
+	int64_t from = d->oldest_live_ms;
+
+	if (d->state != HEALTH_UP || d->on_hold || from == 0 ||
+	    d->active + d->deferred <= d->owed)
+		return 0;
+	if (from < d->state_since * 1000)
+		from = d->state_since * 1000;
+	return from < wall_ms ? wall_ms - from : 0;
+}
+
 const struct snap_domain *
 snap_list_at(const struct snap_list *l, unsigned i)
 {

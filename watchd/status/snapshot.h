@@ -38,6 +38,7 @@ struct snap_primary {
 	uint16_t priority;
 	bool healthy; /* the last probe succeeded */
 	bool probed; /* there was one */
+	bool unprobed; /* the domain's probe is off */
 	enum smtp_phase failed_phase;
 	uint16_t code; /* last reply code, 0 none */
 	const char *text; /* last reply or error; peer text */
@@ -101,6 +102,8 @@ struct snap_server {
 	int64_t offer_since; /* 0: not seen */
 	unsigned findings; /* domains that it refuses to be asked for */
 	unsigned asks; /* domains a session, learned */
+	bool unprobed; /* nobody's probe is on */
+	double probe_interval; /* seconds, the longest; 0: it is unprobed */
 	uint64_t tls_fallbacks;
 	int64_t tls_fallback_since; /* it did TLS and no longer does; 0: no */
 	char trouble[400]; /* DNS: its address look-up; "": none */
@@ -335,6 +338,9 @@ void snap_domain_unref(struct snap_domain **);
  * used most of it; 1 and more: it is over; 0: nothing is queued. Alerts, metrics,
  * traps, pages and checks all tell this. */
 double snap_lifetime_used(const struct snap_domain *, int64_t wall_ms);
+/* How long mail has been waiting that could leave, for the domain is up and not on
+ * hold: since it came, or since then, ms; 0: there is none. */
+int64_t snap_stuck_ms(const struct snap_domain *, int64_t wall_ms);
 
 const struct snap_domain *snap_list_at(const struct snap_list *, unsigned i);
 /* The place of the name, or the one where it would have to go. O(log n). */
