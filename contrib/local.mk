@@ -6,6 +6,7 @@ EXTRA_DIST += contrib/apt contrib/demo contrib/srcdir \
 	contrib/grafana/mxwatch.json contrib/grafana/panels.py \
 	contrib/prometheus/mxwatch-alerts.yml \
 	contrib/prometheus/mxwatch-alerts-test.yml \
+	contrib/prometheus/mxwatch-dimensions-test.yml \
 	contrib/prometheus/mxwatch-recording.yml \
 	contrib/prometheus/mxwatch-recording-test.yml
 
