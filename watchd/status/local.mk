@@ -13,6 +13,12 @@ libmx_status_a_SOURCES = \
 	watchd/status/status_primaries.c watchd/status/status_primaries.h \
 	watchd/status/view.c watchd/status/view.h
 
+# Prints the manual's list of metrics, its table of alerts, and their next steps.
+noinst_PROGRAMS += watchd/status/statusdoc
+watchd_status_statusdoc_SOURCES = watchd/status/statusdoc.c
+watchd_status_statusdoc_LDADD = $(STATUS_L) $(SMTP_L) $(BASE_L)
+dist_man_MANS += doc/mxwatch-metrics.7
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_history tests/unit/test_json \
 	tests/unit/test_metrics tests/unit/test_snapshot
