@@ -19,6 +19,10 @@ watchd_status_statusdoc_SOURCES = watchd/status/statusdoc.c
 watchd_status_statusdoc_LDADD = $(STATUS_L) $(SMTP_L) $(BASE_L)
 dist_man_MANS += doc/mxwatch-metrics.7
 
+# The runbook has what to do about each alert.
+dist_noinst_SCRIPTS += tests/lint/runbook
+TESTS += tests/lint/runbook
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_history tests/unit/test_json \
 	tests/unit/test_metrics tests/unit/test_snapshot
