@@ -147,10 +147,32 @@ end_status(void *arg)
 }
 
 static void
+answer_one_domain(const struct request *r, const char *name, struct answer *a)
+{
+	char domain[TEXT_DOMAIN_MAX];
+	const struct snap_domain *d = NULL;
+
+	if (text_domain(name, strlen(name), domain) == 0)
+		d = snapshot_find(r->s, domain);
+	if (d == NULL) {
+		answer_text(a, MHD_HTTP_NOT_FOUND, "no such domain\n");
+		return;
+	}
+	answer_json(a, json_print(status_json_one(r->s, d, r->now_ms)));
+}
+
+/* ?domain=NAME: with this one alone. */
+static void
 page_status(const struct request *r, struct answer *a)
 {
+	const char *domain =
+	    MHD_lookup_connection_value(r->c, MHD_GET_ARGUMENT_KIND, "domain");
 	struct status_stream *st;
 
+	if (domain != NULL) {
+		answer_one_domain(r, domain, a);
+		return;
+	}
 	if (!is_long(r)) {
 		answer_json(a, status_json(r->s, r->now_ms));
 		return;
