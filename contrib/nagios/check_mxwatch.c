@@ -333,7 +333,8 @@ main(int argc, char **argv)
 	}
 	(void)sigaction(SIGALRM, &act, NULL);
 	(void)alarm((unsigned)((o.timeout_ms + 999) / 1000));
-	status = fetch_status(&o.fetch, &refused, &eb);
+	status =
+	    fetch_status(&o.fetch, o.check.only, o.check.nonly, &refused, &eb);
 	(void)alarm(0);
 	if (status == NULL)
 		rc = end(refused ? LEVEL_UNKNOWN : LEVEL_CRITICAL, eb.text);

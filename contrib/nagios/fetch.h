@@ -9,8 +9,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define FETCH_PATH "/api/v1/status"
-#define FETCH_MAX  (64u * 1024 * 1024)
+#define FETCH_PATH   "/api/v1/status"
+#define FETCH_DOMAIN "?domain=" /* names are as text_domain() writes them */
+#define FETCH_MAX    (64u * 1024 * 1024)
 
 struct fetch {
 	const char *socket; /* used when there is no host */
@@ -18,11 +19,15 @@ struct fetch {
 	const char *auth; /* user:password, or NULL */
 	const char *ca_file; /* or NULL: those of the system */
 	bool tls;
+	const char *domain; /* private: of the request; NULL: all */
 };
 
-/* NULL with *eb. *refused: the server is well, but does not like our
- * credentials, which is the fault of the check and not of the daemon. */
-cJSON *fetch_status(const struct fetch *, bool *refused, struct mx_errbuf *eb);
+/* The document, with all domains or, of some, with these alone: each is asked for
+ * by itself, for fifty thousand are 100 MB. NULL with *eb. *refused: the server is
+ * well, but does not like our credentials or knows no such domain, which is the
+ * fault of the check and not of the daemon. */
+cJSON *fetch_status(struct fetch *, const char *const *domain, unsigned n,
+    bool *refused, struct mx_errbuf *eb);
 
 /* The body of an HTTP answer; 0 or a negative code with *eb. */
 int fetch_tls(const struct fetch *, struct buf *body, long *status,

@@ -121,10 +121,12 @@ make_request(const struct fetch *f)
 
 	if (f->auth != NULL)
 		fetch_base64(f->auth, len, coded);
-	request = mem_printf("GET " FETCH_PATH " HTTP/1.0\r\n"
+	request = mem_printf("GET " FETCH_PATH "%s%s HTTP/1.0\r\n"
 			     "Host: %s%s%s:%s\r\nUser-Agent: check_mxwatch\r\n"
 			     "Accept: application/json\r\n%s%s%s\r\n",
-	    v6 ? "[" : "", f->host, v6 ? "]" : "", f->port,
+	    f->domain != NULL ? FETCH_DOMAIN : "",
+	    f->domain != NULL ? f->domain : "", v6 ? "[" : "", f->host,
+	    v6 ? "]" : "", f->port,
 	    f->auth != NULL ? "Authorization: Basic " : "", coded,
 	    f->auth != NULL ? "\r\n" : "");
 	mem_free(&coded);

@@ -39,8 +39,10 @@ fetch_tls(const struct fetch *f, struct buf *body, long *status,
     struct mx_errbuf *eb)
 {
 	bool v6 = strchr(f->host, ':') != NULL;
-	char *url = mem_printf("https://%s%s%s:%s" FETCH_PATH, v6 ? "[" : "",
-	    f->host, v6 ? "]" : "", f->port);
+	char *url = mem_printf("https://%s%s%s:%s" FETCH_PATH "%s%s",
+	    v6 ? "[" : "", f->host, v6 ? "]" : "", f->port,
+	    f->domain != NULL ? FETCH_DOMAIN : "",
+	    f->domain != NULL ? f->domain : "");
 	CURL *e = curl_easy_init();
 	CURLcode code = CURLE_FAILED_INIT;
 	int rc = 0;

@@ -71,28 +71,31 @@ newline(struct buf *b)
 		return;
 }
 
+/* Without a number there is no datum: "U" is what the guidelines allow, and what
+ * writers of Icinga 2 and others refuse with a line of log each. */
 static void
 say_perf(struct verdict *v, const char *domain, const char *label,
     const char *unit, const struct measure *m, const struct check *c)
 {
 	static const struct check_range none;
-	char value[64] = "U", max[64] = "", label_text[320];
+	char value[64], max[64] = "", label_text[320];
 	char warn[RANGE_TEXT_MAX], crit[RANGE_TEXT_MAX];
 	size_t n;
 
+	if (!m->known)
+		return;
 	(void)snprintf(label_text, sizeof(label_text), "%s%s%s", domain,
 	    domain[0] != '\0' ? "_" : "", label);
 	while ((n = strcspn(label_text, "'=|")) < strlen(label_text))
 		label_text[n] = '?';
-	if (m->known)
-		range_number(m->value, value, sizeof(value));
+	range_number(m->value, value, sizeof(value));
 	if (m->max > 0)
 		range_number(m->max, max, sizeof(max));
 	range_fmt(c != NULL ? &c->warning : &none, m->whole, warn);
 	range_fmt(c != NULL ? &c->critical : &none, m->whole, crit);
 	say(&v->perf, true, "%s'%s'=%s%s;%s;%s;0;%s",
-	    v->perf.len > 0 ? " " : "", label_text, value, m->known ? unit : "",
-	    warn, crit, max);
+	    v->perf.len > 0 ? " " : "", label_text, value, unit, warn, crit,
+	    max);
 }
 
 /* What only counts up is marked so; in a window it does not. */

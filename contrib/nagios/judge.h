@@ -20,7 +20,8 @@ enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_CRITICAL, LEVEL_UNKNOWN };
 	MODE(EXPIRY, "expiry", "expiry", "s", RANGE_TIME | RANGE_PERCENT,      \
 	    false)                                                             \
 	MODE(BYTES, "bytes", "bytes", "B", RANGE_SIZE, true)                   \
-	MODE(PRIMARY, "primary", "down", "s", RANGE_TIME, false)               \
+	MODE(PRIMARY, "primary", "down", "s", RANGE_TIME | RANGE_PERCENT,      \
+	    false)                                                             \
 	MODE(PROBE_TIME, "probe-time", "probe", "s", RANGE_TIME, false)        \
 	MODE(BOUNCES, "bounces", "bounced", "c", RANGE_PERCENT, true)          \
 	MODE(EXPIRED, "expired", "expired", "c", RANGE_PERCENT, true)          \

@@ -110,6 +110,21 @@ measure_expiry(const cJSON *status, const cJSON *queue, struct measure *m)
 	    span(m->value, t, sizeof(t)));
 }
 
+/* How long the primary has not been up: what comes and goes meanwhile does not
+ * begin anew. While it recovers mail flows, and the outage lasts and gets no
+ * longer. */
+static double
+outage(const cJSON *status, const cJSON *domain, bool recovering)
+{
+	double since = json_get_num(domain, "state_since");
+	double from = json_get_num(domain, "unwell_since");
+	double to = recovering ? since : json_get_num(status, "time");
+
+	if (!(from > 0)) /* an older daemon does not say */
+		from = since;
+	return from > 0 && to > from ? to - from : 0;
+}
+
 /* A backup that does its work is worth a warning and no more, unless the
  * caller says so; with thresholds, these decide by the time it takes. */
 static void
@@ -120,20 +135,24 @@ measure_primary(const struct check *check, const cJSON *status,
 	double since = json_get_num(domain, "state_since"), in;
 	const char *cause = json_get_text(domain, "cause");
 	bool down = strcmp(state, "down") == 0;
+	bool recovering = strcmp(state, "recovering") == 0;
 	char t[32];
 
+	m->whole = json_get_num(json_get(domain, "queue"), "lifetime_seconds");
 	in = since > 0 ? json_get_num(status, "time") - since : 0;
 	if (in < 0)
 		in = 0;
-	if (down) {
-		m->value = in;
-		m->rank = 1 + in;
+	if (down || recovering) {
+		m->value = outage(status, domain, recovering);
+		m->rank = 1 + m->value;
 		if (check->primary_critical)
 			m->own = LEVEL_CRITICAL;
 		else if (check->mode == CHECK_ALL ||
 		    (!check->warning.set && !check->critical.set))
 			m->own = LEVEL_WARNING;
 	}
+	if (down)
+		in = m->value;
 	(void)snprintf(m->text, sizeof(m->text), "primary %s%s%s%s%.200s",
 	    state[0] != '\0' ? state : "unknown", since > 0 ? " " : "",
 	    since > 0 ? span(in, t, sizeof(t)) : "",

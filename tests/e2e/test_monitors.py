@@ -93,7 +93,7 @@ object PerfdataWriter "perfdata" {{
     service_temp_path = "{dir}/perfdata.tmp"
     host_perfdata_path = "{dir}/hosts"
     host_temp_path = "{dir}/hosts.tmp"
-    service_format_template = "$service.name$ $service.state$ $service.output$"
+    service_format_template = "$service.name$ $service.state$ $service.output$ | $service.perfdata$"
     rotation_interval = 1s
 }}
 template Service "generic-service" {{
@@ -109,15 +109,18 @@ object Host "backup-mx" {{
     vars.mxwatch["all"] = {{}}
     vars.mxwatch["queue"] = {{ mxwatch_domains = [ "a.test", "b.test" ] }}
     vars.mxwatch["age"] = {{ mxwatch_warning = "50%", mxwatch_critical = "80%" }}
+    vars.mxwatch["expiry"] = {{ mxwatch_warning = "40%:", mxwatch_critical = "20%:" }}
+    vars.mxwatch["primary"] = {{ mxwatch_warning = "5m", mxwatch_critical = "20%" }}
 }}
 """
 
 
 @pytest.fixture
 def outage(stack):
-    """A domain without its primary and with mail, and one more."""
+    """A domain without its primary and with mail that is fresh, of a lifetime that
+    is no longer than what is near the end of another, and one more."""
     mx = stack.fakemx()
-    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % free_port(),
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"} lifetime = "1d"' % free_port(),
                         "b.test": 'primary = {"127.0.0.1:%d"}' % mx.port})
     d.wait_state("a.test", "down")
     d.wait_state("b.test", "up")
@@ -236,7 +239,7 @@ def test_icinga(stack, outage):
                     ("InitRunDir", "run"), ("SpoolDir", "spool"))]
     r = subprocess.run([*args, "-C"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                        timeout=60, cwd=p.dir)
-    assert r.returncode == 0 and "Instantiated 3 Services" in r.stdout, r.stdout
+    assert r.returncode == 0 and "Instantiated 5 Services" in r.stdout, r.stdout
     assert not re.search(r"\b(warning|critical)/", r.stdout), r.stdout
     p.spawn(*args)
 
@@ -245,9 +248,14 @@ def test_icinga(stack, outage):
         text = p.read("perfdata.tmp") + "".join(
             p.read(f) for f in sorted(os.listdir(p.dir)) if re.match(r"perfdata\.\d", f))
         return dict(re.findall(r"^(mxwatch-\w+) (.*)$", text, re.M))
-    wait_for(lambda: len(results()) == 3, 60, "all services are checked")
+    wait_for(lambda: len(results()) == 5, 60, "all services are checked")
     got = results()
     assert got["mxwatch-all"].startswith(
         "WARNING MXWATCH WARNING - 2 domains, a.test: 3 messages, oldest"), got
     assert got["mxwatch-queue"].startswith("OK MXWATCH OK - 2 domains, worst a.test: 3"), got
     assert got["mxwatch-age"].startswith("OK MXWATCH OK"), got
+    assert got["mxwatch-expiry"].startswith("OK MXWATCH OK"), got
+    # Icinga's writers log each number that is none: b.test has no mail.
+    assert "a.test_expiry" in got["mxwatch-expiry"], got
+    assert "b.test_expiry" not in got["mxwatch-expiry"], got
+    assert got["mxwatch-primary"].startswith("OK MXWATCH OK"), got

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """check_mxwatch as a monitor runs it, in an outage and after it, and the
 stock plugins that operators have already."""
+import json
 import os
 import re
 import shutil
@@ -86,6 +87,8 @@ WAYS = pytest.mark.parametrize("over", ["socket", "http"])
     (["age", "-w", "1h", "-c", "0"], CRITICAL, "(0% of lifetime)"),
     (["expiry", "-w", "2d:", "-c", "1d:"], OK, "down.test: first message expires in 4d23h"),
     (["expiry", "-w", "6d:", "-c", "1d:"], WARNING, "down.test: first"),
+    (["expiry", "-w", "40%:", "-c", "20%:"], OK, "down.test: first"),
+    (["primary", "-w", "5m", "-c", "20%"], OK, "down.test: primary down"),
     (["bytes", "-w", "1K:1M"], WARNING, "queued"),
     (["primary"], WARNING, "down.test: primary down"),
     (["primary", "--primary-critical"], CRITICAL, "down.test: primary down"),
@@ -120,6 +123,40 @@ def test_numbers_are_those_of_metrics(outage, over):
     assert float(r.perf["total_msgs"]) == 3
     age = m.get("queue_oldest_message_age_seconds", domain="down.test")
     assert abs(float(r.perf["down.test_age"]) - age) < 5
+
+
+def test_one_domain_by_http(outage):
+    code, headers, text = outage.http("/api/v1/status?domain=DOWN.test.")
+    doc = json.loads(text)
+    assert code == 200 and headers["Content-Type"] == "application/json"
+    assert [d["domain"] for d in doc["domains"]] == ["down.test"]
+    assert doc["domains"][0]["unwell_since"] and "spool" in doc
+    for name in ("other.test", "", "a%20b", "%00", "x" * 300):
+        assert outage.http("/api/v1/status?domain=" + name)[0] == 404, name
+    assert len(json.loads(outage.http("/api/v1/status")[2])["domains"]) == 2
+
+
+def test_a_domain_is_asked_for_alone(outage):
+    """Of fifty thousand the document is 100 MB."""
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+
+        def serve():
+            for _ in range(2):
+                c, _ = listener.accept()
+                with c:
+                    path = c.recv(4096).split()[1].decode()
+                    asked.append(path)
+                    code, _, text = outage.http(path)
+                    c.sendall(("HTTP/1.0 %d x\r\n\r\n%s" % (code, text)).encode())
+        t = threading.Thread(target=serve)
+        t.start()
+        r = Result(["-H", "127.0.0.1", "-p", str(listener.getsockname()[1]), "queue", "-d",
+                    "down.test", "-d", "up.test"], outage.environment())
+        t.join()
+    assert asked == ["/api/v1/status?domain=down.test", "/api/v1/status?domain=up.test"]
+    assert r.code == OK and "2 domains, worst down.test: 3 messages" in r.line, r.text
 
 
 def test_verbose(outage):
