@@ -330,43 +330,21 @@ put_sum(struct prom_writer *w, const struct metric *m, const char *suffix,
 	prom_put(w, "\n", 1);
 }
 
-/* The ages of what is queued now have no sum worth keeping; the format wants
- * one, so it is estimated from the buckets' middles. */
-static double
-estimated_sum(const struct hist_bounds *b, const uint64_t *count)
-{
-	double sum = 0, low = 0;
-
-	for (unsigned i = 0; i < b->n; i++) {
-		sum += (double)count[i] * (low + b->le[i]) / 2;
-		low = b->le[i];
-	}
-	return sum + (double)count[b->n] * low;
-}
-
 static void
 put_histogram(struct exposition *e, const struct metric *m)
 {
-	const void *field = (const char *)e->s + m->offset;
-	const uint64_t *count = field;
-	bool snapshot = m->value == METRIC_SNAPSHOT_HIST;
-	bool gauge = snapshot && e->w.format == PROMETHEUS_OPENMETRICS;
+	const struct hist *h = (const void *)((const char *)e->s + m->offset);
+	bool gauge = m->value == METRIC_SNAPSHOT_HIST &&
+	    e->w.format == PROMETHEUS_OPENMETRICS;
 	uint64_t total = 0;
-	double sum;
 
-	if (snapshot) {
-		sum = estimated_sum(m->bounds, count);
-	} else {
-		count = ((const struct hist *)field)->count;
-		sum = ((const struct hist *)field)->sum;
-	}
 	for (unsigned i = 0; i < m->bounds->n; i++) {
-		total += count[i];
+		total += h->count[i];
 		put_bucket(&e->w, m, &m->bounds->le[i], total);
 	}
-	total += count[m->bounds->n];
+	total += h->count[m->bounds->n];
 	put_bucket(&e->w, m, NULL, total);
-	put_sum(&e->w, m, gauge ? "_gsum" : "_sum", sum);
+	put_sum(&e->w, m, gauge ? "_gsum" : "_sum", h->sum);
 	put_sum(&e->w, m, gauge ? "_gcount" : "_count", (double)total);
 }
 

@@ -95,13 +95,13 @@ gauge(struct queue *q)
 	const struct relay *r = queue_relay(q);
 	struct relay_domain d;
 	uint64_t count[HIST_MAX + 1];
-	double t = seconds();
+	double t = seconds(), sum;
 
 	for (int i = 0; i < 1000; i++)
 		r->domain(r->self, "a.example", &d);
 	printf("gauges of a domain: %.2f us\n", (seconds() - t) * 1e3);
 	t = seconds();
-	r->ages(r->self, clock_wall_ms(), hist_age.le, hist_age.n, count);
+	r->ages(r->self, clock_wall_ms(), hist_age.le, hist_age.n, count, &sum);
 	printf("ages: %.0f us\n", (seconds() - t) * 1e6);
 	t = seconds();
 	r->list(r->self, NULL, 77777 << 8, 500, no_list, NULL);

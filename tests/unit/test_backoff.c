@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "relay/queue/ages.h"
 #include "relay/queue/backoff.h"
 #include "relay/queue/extend.h"
@@ -154,18 +155,17 @@ ages_fill_buckets(void **state)
 {
 	static const double le[] = { 60, 300, 3600, 2592000 };
 	const int64_t now = 1700000000000, day = 86400000;
+	const int64_t at[] = { now - 5000, now - 120000, now - 600000,
+		now - 10 * day, now - 400 * day,
+		now + 400 * day /* a wild clock */ };
 	uint64_t count[5];
 	int64_t steps[6];
 	struct ages a;
 
 	(void)state;
 	ages_init(&a);
-	steps[0] = ages_add(&a, now - 5000, now);
-	steps[1] = ages_add(&a, now - 120000, now);
-	steps[2] = ages_add(&a, now - 600000, now);
-	steps[3] = ages_add(&a, now - 10 * day, now);
-	steps[4] = ages_add(&a, now - 400 * day, now);
-	steps[5] = ages_add(&a, now + 400 * day, now); /* a wild clock */
+	for (int i = 0; i < 6; i++)
+		steps[i] = ages_add(&a, at[i], now);
 	ages_count(&a, now, le, 4, count);
 	assert_int_equal(count[0], 2);
 	assert_int_equal(count[1], 1);
@@ -173,14 +173,57 @@ ages_fill_buckets(void **state)
 	assert_int_equal(count[3], 1);
 	assert_int_equal(count[4], 1);
 	/* 40 days on, all but one are older than the last bound */
-	ages_remove(&a, ages_add(&a, now + 40 * day, now + 40 * day));
+	ages_remove(&a, now + 40 * day,
+	    ages_add(&a, now + 40 * day, now + 40 * day));
 	ages_count(&a, now + 40 * day, le, 4, count);
 	assert_int_equal(count[4], 6);
 	for (int i = 0; i < 6; i++)
-		ages_remove(&a, steps[i]);
+		ages_remove(&a, at[i], steps[i]);
 	ages_count(&a, now + 40 * day, le, 4, count);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(count[i], 0);
+	ages_fini(&a);
+}
+
+/* Against a list of what is queued: as many as there may be, of any age, some
+ * of the future, that come and go while time passes. */
+static void
+the_sum_of_ages_is_exact(void **state)
+{
+	enum { N = 2000 };
+	const int64_t day = 86400000;
+	static int64_t at[N], counted[N], step[N];
+	int64_t now = 1700000000123, want;
+	unsigned i, n = 0;
+	struct ages a;
+
+	(void)state;
+	ages_init(&a);
+	for (unsigned round = 0; round < 20000; round++) {
+		now += rnd_below(60000);
+		if (n < N && (n == 0 || rnd_below(5) < 3)) {
+			at[n] = now - rnd_below(2000000000) * 4 +
+			    (rnd_below(50) == 0 ? 100 * day : 0);
+			step[n] = ages_add(&a, at[n], now);
+			counted[n] = at[n] / AGES_STEP_MS > now / AGES_STEP_MS ?
+			    now / AGES_STEP_MS * AGES_STEP_MS :
+			    at[n];
+			n++;
+		} else {
+			i = rnd_below(n);
+			ages_remove(&a, at[i], step[i]);
+			at[i] = at[--n];
+			counted[i] = counted[n];
+			step[i] = step[n];
+		}
+		want = 0;
+		for (i = 0; i < n; i++)
+			want += now - counted[i];
+		assert_true(ages_sum(&a, now) >= (double)want / 1000.0 &&
+		    ages_sum(&a, now) <= (double)want / 1000.0);
+	}
+	ages_clear(&a);
+	assert_true(ages_sum(&a, now) <= 0);
 	ages_fini(&a);
 }
 
@@ -195,6 +238,7 @@ main(void)
 		cmocka_unit_test(extensions_are_bounded),
 		cmocka_unit_test(extensions_survive_as_text),
 		cmocka_unit_test(ages_fill_buckets),
+		cmocka_unit_test(the_sum_of_ages_is_exact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

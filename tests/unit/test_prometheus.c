@@ -51,8 +51,9 @@ make_snapshot(void)
 	a->lifetime = 2592000;
 	a->count.accepted_messages = 9;
 	b->count.accepted_messages = UINT64_C(1) << 40;
-	s->queue_ages[0] = 3;
-	s->queue_ages[1] = 4;
+	s->queue_ages.count[0] = 3;
+	s->queue_ages.count[1] = 4;
+	s->queue_ages.sum = 543.25;
 	s->count.dns_duration.count[0] = 5;
 	s->count.dns_duration.sum = 0.25;
 	s->start = 1799999000;
@@ -163,7 +164,7 @@ openmetrics_format(void **state)
 	    "# UNIT mxwatch_queue_message_age_seconds seconds\n");
 	assert_lines(t,
 	    "mxwatch_queue_message_age_seconds_bucket{le=\"+Inf\"} 7\n"
-	    "mxwatch_queue_message_age_seconds_gsum 810\n"
+	    "mxwatch_queue_message_age_seconds_gsum 543.25\n"
 	    "mxwatch_queue_message_age_seconds_gcount 7\n");
 	assert_lines(t,
 	    "# TYPE mxwatch_dns_query_duration_seconds histogram\n"

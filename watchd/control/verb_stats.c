@@ -40,16 +40,13 @@ sample(const struct metric *m, cJSON **labels)
 static void
 send_histogram(struct call *c, const struct metric *m, const struct snapshot *s)
 {
-	const void *field = (const char *)s + m->offset;
-	const uint64_t *count = field;
+	const struct hist *h = (const void *)((const char *)s + m->offset);
 	double total = 0;
 	cJSON *labels, *o = sample(m, &labels), *list, *b;
 
-	if (m->value == METRIC_HIST)
-		count = ((const struct hist *)field)->count;
 	list = json_array(o, "buckets");
 	for (unsigned i = 0; i <= m->bounds->n; i++) {
-		total += (double)count[i];
+		total += (double)h->count[i];
 		b = json_object();
 		if (i < m->bounds->n)
 			json_num(b, "le", m->bounds->le[i]);
@@ -59,10 +56,7 @@ send_histogram(struct call *c, const struct metric *m, const struct snapshot *s)
 		json_push(list, b);
 	}
 	json_num(o, "count", total);
-	if (m->value == METRIC_HIST)
-		json_num(o, "sum", ((const struct hist *)field)->sum);
-	else
-		json_null(o, "sum");
+	json_num(o, "sum", h->sum);
 	call_send(c, o);
 }
 

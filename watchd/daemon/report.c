@@ -101,7 +101,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->spool_free_inodes = si.free_inodes;
 	s->spool_reserve_bytes = si.reserve_bytes;
 	d->relay->ages(d->relay->self, s->wall_ms, hist_age.le, hist_age.n,
-	    s->queue_ages);
+	    s->queue_ages.count, &s->queue_ages.sum);
 	d->relay->others(d->relay->self, &others);
 	s->reports_messages = others.deferred;
 	s->reports_bytes = others.bytes;

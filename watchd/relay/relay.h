@@ -102,9 +102,10 @@ struct relay {
 	 * reports, and what is left of domains that were removed. Messages are
 	 * `deferred`. O(1). */
 	void (*others)(void *self, struct relay_domain *);
-	/* Age of what is queued now, per bucket of the given bounds. */
+	/* Age of what is queued now, per bucket of the given bounds, and the sum
+	 * in seconds. */
 	void (*ages)(void *self, int64_t now_ms, const double *le, unsigned n,
-	    uint64_t *count);
+	    uint64_t *count, double *sum);
 	/* Up to `max` (<= 500) messages by ascending id, beginning after
 	 * `after` (0: the first), of one domain or of all (NULL). Later calls
 	 * cb once with views that live during the call; `next` is the `after`

@@ -36,7 +36,7 @@ enum metric_value {
 	METRIC_STUCK, /* of a struct snap_domain, in seconds */
 	METRIC_INFO_PRIORITY, /* 1; its label `priority` is the field */
 	METRIC_HIST, /* struct hist */
-	METRIC_SNAPSHOT_HIST, /* uint64_t[]: counts per bucket, no sum */
+	METRIC_SNAPSHOT_HIST, /* the same, of what is there now: it may fall */
 	METRIC_FIRING, /* bit of a uint32_t: 1 << the index of the label */
 };
 

@@ -290,7 +290,7 @@ struct snapshot {
 	bool spool_unwritable; /* nor is anything delivered */
 	uint64_t spool_size_bytes; /* as df(1) sees it */
 	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;
-	uint64_t queue_ages[HIST_MAX + 1]; /* by hist_age */
+	struct hist queue_ages; /* by hist_age, of what is queued now */
 	/* To destinations that nobody configured: our reports, and what is left
 	 * of domains that were removed. */
 	uint64_t reports_messages, reports_bytes;

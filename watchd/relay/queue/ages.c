@@ -51,6 +51,14 @@ ages_advance(struct ages *a, int64_t head)
 	a->head = head;
 }
 
+/* As it is counted under that step: one of the future came when this began. */
+static int64_t
+counted_ms(int64_t arrival_ms, int64_t step)
+{
+	return arrival_ms / AGES_STEP_MS > step ? step * AGES_STEP_MS :
+						  arrival_ms;
+}
+
 int64_t
 ages_add(struct ages *a, int64_t arrival_ms, int64_t now_ms)
 {
@@ -66,11 +74,12 @@ ages_add(struct ages *a, int64_t arrival_ms, int64_t now_ms)
 	else
 		++*ages_slot(a, step);
 	a->total++;
+	a->arrivals += (uint64_t)counted_ms(arrival_ms, step);
 	return step;
 }
 
 void
-ages_remove(struct ages *a, int64_t step)
+ages_remove(struct ages *a, int64_t arrival_ms, int64_t step)
 {
 	uint32_t *slot = ages_slot(a, step);
 
@@ -82,6 +91,7 @@ ages_remove(struct ages *a, int64_t step)
 		--*slot;
 	}
 	a->total--;
+	a->arrivals -= (uint64_t)counted_ms(arrival_ms, step);
 }
 
 void
@@ -112,4 +122,12 @@ ages_count(const struct ages *a, int64_t now_ms, const double *le, unsigned n,
 	while (bucket < n && age > le[bucket])
 		bucket++;
 	count[bucket] += a->older;
+}
+
+double
+ages_sum(const struct ages *a, int64_t now_ms)
+{
+	int64_t sum = (int64_t)(a->total * (uint64_t)now_ms - a->arrivals);
+
+	return sum > 0 ? (double)sum / 1000.0 : 0;
 }

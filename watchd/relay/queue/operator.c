@@ -117,11 +117,12 @@ relay_op_others(void *self, struct relay_domain *out)
 
 static void
 relay_op_ages(void *self, int64_t now_ms, const double *le, unsigned n,
-    uint64_t *count)
+    uint64_t *count, double *sum)
 {
 	struct queue *q = self;
 
 	ages_count(&q->ages, now_ms, le, n, count);
+	*sum = ages_sum(&q->ages, now_ms);
 }
 
 static int

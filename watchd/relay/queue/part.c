@@ -257,7 +257,7 @@ part_forget(struct part *e)
 	d->bytes -= e->size;
 	d->recipients -= e->pending;
 	q->messages--;
-	ages_remove(&q->ages, e->age_step);
+	ages_remove(&q->ages, e->arrival_ms, e->age_step);
 	mem_free(&e->tally);
 	e->dest = NULL;
 }
