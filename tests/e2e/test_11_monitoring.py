@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lib.metrics import Metrics
+from lib.net import free_port
 from lib.smtp import Raw, send
 from lib.wait import STALL, wait_for
 
@@ -331,3 +332,60 @@ def test_a_locale_does_not_change_numbers(stack):
                        env={"LC_ALL": "de_DE.UTF-8", "LC_NUMERIC": "de_DE.UTF-8"})
     d.start()
     assert not re.search(r" \d+,\d+$", d.metrics().text, re.M)
+
+
+OBJECTS = ("domain", "primary", "receiver", "list")
+
+
+def objects(d):
+    """Which values each label has that names an object, over all families."""
+    out = {key: set() for key in OBJECTS}
+    for family in d.metrics().series.values():
+        for labels in family:
+            for key, value in labels:
+                if key in out:
+                    out[key].add(value)
+    return out
+
+
+@pytest.mark.beside
+def test_series_of_what_is_gone_are_gone(stack):
+    """A domain, a primary that left the DNS, one whose probe is switched off, a
+    receiver, a heartbeat, a list: an alert rule about them would never end."""
+    port = free_port(("127.0.0.2", "127.0.0.3"))
+    hosts = "p IN A 127.0.0.2\no IN A 127.0.0.3\n"
+    dns = stack.dns({"a.test": "@ IN MX 10 p\n@ IN MX 20 o\n" + hosts,
+                     "bl.test": "2.0.0.127 IN A 127.0.0.2\n"})
+    for host in ("127.0.0.2", "127.0.0.3"):
+        stack.fakemx(host=host, port=port)
+    dead = free_port()
+    domains = {"a.test": "probe { port = %d }" % port,
+               "b.test": 'primary = {"127.0.0.4:9"}',
+               "c.test": 'primary = {"127.0.0.5:9"}'}
+    told = ('receiver "old" { type = "webhook" url = "http://127.0.0.1:%d/" }\n'
+            'heartbeat "beat" { url = "http://127.0.0.1:%d/" }\n' % (dead, dead))
+    options = 'resolver = {"127.0.0.1@%d"}\nresolver_timeout = "1s"\n' % dns.port
+    d = stack.mxwatchd(domains, options=options + told, smtpd='dnsbl = {"bl.test"}')
+    p, o = "p.a.test:%d" % port, "o.a.test:%d" % port
+    wait_for(lambda: objects(d) == {
+        "domain": {"a.test", "b.test", "c.test"}, "list": {"bl.test"}, "receiver": {"old", "beat"},
+        "primary": {p, o, "127.0.0.4:9", "127.0.0.5:9"}}, 15, "all of them are there")
+    wait_for(lambda: d.metrics().get("primary_probe_last_run_timestamp_seconds",
+                                     primary="127.0.0.5:9") > 0, 15, "c.test was probed")
+    domains["c.test"] += " probe { enabled = no }"
+    del domains["b.test"]
+    d.write(domains=domains, options=options, smtpd="")
+    dns.set(a_test="@ IN MX 10 p\n" + hosts)
+    assert d.ctl("reload")[0] == 0
+    wait_for(lambda: objects(d) == {
+        "domain": {"a.test", "c.test"}, "list": set(), "receiver": set(),
+        "primary": {p, "127.0.0.5:9"}}, 30, "those that are gone")
+    m = d.metrics()
+    seen = [name for name in m.series
+            if m.match(name.replace("mxwatch_", ""), domain="c.test", primary="127.0.0.5:9")]
+    assert seen == ["mxwatch_domain_info"]
+    off = [name for name in m.series if name.startswith(("mxwatch_primary_probe", "mxwatch_primary_tls"))
+           and m.match(name.replace("mxwatch_", ""), primary="127.0.0.5:9")]
+    assert off == []
+    assert m.state("c.test") == "disabled"
+    assert m.get("primary_domains", primary="127.0.0.5:9") == 1
