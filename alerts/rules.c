@@ -392,8 +392,8 @@ rule_delivery_stuck(const struct view *x, struct rule_value *v)
 
 	v->known = x->s->indexed && x->d->state != HEALTH_UNKNOWN &&
 	    x->d->state != HEALTH_SUSPECT;
-	v->safe = x->d->state != HEALTH_UP || n == 0;
-	v->value = (double)(age < up ? age : up);
+	v->value = (double)snap_stuck_ms(x->d, x->now);
+	v->safe = v->value <= 0;
 	v->may_clear = v->safe || age <= up;
 	v->since_ms = x->now - (int64_t)v->value;
 	say(v,
