@@ -51,21 +51,27 @@ only_member(const struct note *n, bool resolve)
 	return listed == 1 && note_unlisted(n) == 0 ? &n->member[0] : NULL;
 }
 
-/* "resolved after 2h13m: " */
+/* "resolved after 2h13m, 4 times: " */
 static void
 resolved_fmt(const struct format_ctx *x, const struct note *n, char *dst,
     size_t size)
 {
+	char lasted[32], came[32] = "";
+	unsigned times = 1;
 	int64_t end = 0;
-	char lasted[32];
 
-	for (unsigned i = 0; i < n->n; i++)
+	for (unsigned i = 0; i < n->n; i++) {
 		if (n->member[i].end_ms > end)
 			end = n->member[i].end_ms;
+		if (n->member[i].times > times)
+			times = n->member[i].times;
+	}
+	if (times > 1)
+		snprintf(came, sizeof(came), ", %u times", times);
 	/* Whoever never heard of it is not to look for what he missed. */
-	snprintf(dst, size, "resolved after %s%s: ",
+	snprintf(dst, size, "resolved after %s%s%s: ",
 	    forecast_time_fmt(end - note_start(n), lasted, sizeof(lasted)),
-	    x->untold ? ", could not be told before" : "");
+	    came, x->untold ? ", could not be told before" : "");
 }
 
 char *
@@ -74,7 +80,7 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 	const struct note_member *only = only_member(n, resolve);
 	const char *about = n->primary[0] != '\0' ? n->primary : n->group;
 	const char *what, *severity = "";
-	char resolved[80] = "", queue[128] = "", *text, *title;
+	char resolved[112] = "", queue[128] = "", *text, *title;
 
 	if (n->kind == NOTE_TEST)
 		return mem_printf("%s: test of receiver %s%s", x->instance,

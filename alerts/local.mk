@@ -36,9 +36,11 @@ TESTS += tests/unit/test_alert_bounds
 tests_unit_test_alert_bounds_SOURCES = tests/unit/test_alert_bounds.c
 tests_unit_test_alert_bounds_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
-	tests/unit/test_alert_format tests/unit/test_config_receiver tests/unit/test_notify
+	tests/unit/test_alert_format tests/unit/test_alert_night tests/unit/test_config_receiver \
+	tests/unit/test_notify
 TESTS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
-	tests/unit/test_alert_format tests/unit/test_config_receiver tests/unit/test_notify
+	tests/unit/test_alert_format tests/unit/test_alert_night tests/unit/test_config_receiver \
+	tests/unit/test_notify
 tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c \
 	tests/unit/notify_world.c tests/unit/notify_world.h \
@@ -52,6 +54,9 @@ tests_unit_test_alert_rules_SOURCES = tests/unit/test_alert_rules.c
 tests_unit_test_alert_rules_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_outbox_SOURCES = tests/unit/test_alert_outbox.c
 tests_unit_test_alert_outbox_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
+tests_unit_test_alert_night_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_alert_night_SOURCES = tests/unit/test_alert_night.c
+tests_unit_test_alert_night_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_format_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_alert_format_SOURCES = tests/unit/test_alert_format.c
 tests_unit_test_alert_format_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
