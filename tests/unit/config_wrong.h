@@ -565,6 +565,41 @@ static const struct bad_case wrong[] = {
 	    "1 "
 	    "to "
 	    "100000" },
+	{ "a maintenance window of nothing", "maintenance \"x\" { }\n",
+	    "2: error: maintenance \"x\": it names neither domains nor "
+	    "primaries\n"
+	    "2: error: maintenance \"x\": for is missing\n"
+	    "2: error: maintenance \"x\": every is missing" },
+	{ "a maintenance window at no time",
+	    "maintenance \"x\" {\n"
+	    " primaries = {\"p.test\"}  for = 2h\n"
+	    " every = \"tuesday 2am\" }\n",
+	    "4: error: maintenance \"x\": every \"tuesday 2am\" is not a time "
+	    "that comes again; write it like \"tue 02:00\", \"2nd tue 02:00\" "
+	    "or \"day 15 02:00\"" },
+	{ "a maintenance window longer than its period",
+	    "maintenance \"x\" {\n"
+	    " domains = {\"d.test\"}  every = \"daily 02:00\"\n"
+	    " for = 24h }\n"
+	    "maintenance \"y\" { domains = {\"d.test\"}\n"
+	    "every = \"2nd tue 02:00\"  for = 28d }\n",
+	    "4: error: maintenance \"x\": for 1d is longer than it may take "
+	    "until it begins again, 23h\n"
+	    "6: error: maintenance \"y\": for \"28d\" is out of range; it may "
+	    "be 1m to 27d" },
+	{ "maintenance windows of one name",
+	    "maintenance \"x\" { domains = {\"d.test\"} every = \"tue 02:00\" "
+	    "for = 1h }\n"
+	    "maintenance \"x\" { domains = {\"a..b\"} every = \"tue 02:00\" "
+	    "for = 1h }\n",
+	    "3: error: maintenance \"x\": domains \"a..b\" is not a host "
+	    "name\n"
+	    "3: error: maintenance \"x\" is listed twice (first at " NAME
+	    ":2)" },
+	{ "a maintenance window without a name",
+	    "maintenance { domains = {\"d.test\"} }\n",
+	    "2: error: maintenance has no title; write it as maintenance "
+	    "\"name\" { ... }" },
 };
 
 static const struct bad_case doubtful[] = {
@@ -631,6 +666,15 @@ static const struct bad_case doubtful[] = {
 	    "4: warning: domain \"b.test\": deliver: tls \"dane\" is no "
 	    "more than \"may\" for the primary \"[192.0.2.7]:2525\"; give "
 	    "its name" },
+	{ "maintenance of a domain that is not there",
+	    "maintenance \"x\" { every = \"tue 02:00\"  for = 1h\n"
+	    "domains = {\"d.test\", \"D2.test\"} }\n",
+	    "3: warning: maintenance \"x\": there is no domain \"d2.test\"" },
+	{ "maintenance of domains that may come from elsewhere",
+	    "mx_backup { networks = {\"192.0.2.0/24\"} }\n"
+	    "maintenance \"x\" { every = \"tue 02:00\"  for = 1h\n"
+	    "domains = {\"d2.test\"} }\n",
+	    "" },
 };
 
 static const struct bad_case whole[] = {

@@ -268,6 +268,40 @@ test_design(void **state MX_UNUSED)
 #endif
 
 static void
+test_maintenance(void **state MX_UNUSED)
+{
+	struct conf_errors errs;
+	struct config *c =
+	    parse("hostname = mx2.test\n"
+		  "domain \"d.test\" { primary = \"p.test\" }\n"
+		  "maintenance \"z\" { domains = {\"D.test\"}\n"
+		  "every = \"mon-fri 22:00\"  for = 23h }\n"
+		  "maintenance \"patch tuesday\" {\n"
+		  "primaries = {\"P.test\", \"p.test:2525\"}\n"
+		  "every = \"2nd tue 02:00\"  for = 2h  hold = yes\n"
+		  "reason = \"updates\" }\n",
+		&errs);
+
+	assert_non_null(c);
+	assert_int_equal(errs.n, 0);
+	assert_int_equal(c->maintenance_max, 1000);
+	assert_int_equal(c->nmaintenances, 2);
+	assert_string_equal(c->maintenance[0].name, "patch tuesday");
+	assert_int_equal(c->maintenance[0].primaries.n, 2);
+	assert_string_equal(c->maintenance[0].primaries.s[0], "p.test");
+	assert_string_equal(c->maintenance[0].primaries.s[1], "p.test:2525");
+	assert_string_equal(c->maintenance[0].every, "2nd tue 02:00");
+	assert_int_equal(c->maintenance[0].for_ms, 7200000);
+	assert_true(c->maintenance[0].hold);
+	assert_string_equal(c->maintenance[0].reason, "updates");
+	assert_string_equal(c->maintenance[1].domains.s[0], "d.test");
+	assert_false(c->maintenance[1].hold);
+	assert_null(c->maintenance[1].reason);
+	config_unref(&c);
+	conf_errors_fini(&errs);
+}
+
+static void
 test_defaults(void **state MX_UNUSED)
 {
 	struct config *c = parse_good(PREAMBLE);
@@ -929,6 +963,7 @@ main(void)
 #ifdef HAVE_CURL
 		cmocka_unit_test(test_design),
 #endif
+		cmocka_unit_test(test_maintenance),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_inherit),

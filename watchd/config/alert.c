@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * alert: the sections receiver, alert and heartbeat while they are read, and
- * the built-in alerts with the defaults of status/alert.def. A configuration
+ * alert: the sections receiver, alert, heartbeat and maintenance while they are
+ * read, and the built-in alerts with the defaults of status/alert.def. A configuration
  * always holds every alert, so that the rules need not ask which ones were
  * written. */
 #include <string.h>
@@ -29,7 +29,7 @@ bool
 option_is_titled(const struct option *o)
 {
 	return o->section == SEC_RECEIVER || o->section == SEC_ALERT ||
-	    o->section == SEC_HEARTBEAT;
+	    o->section == SEC_HEARTBEAT || o->section == SEC_MAINTENANCE;
 }
 
 /* A default that its own option refuses is a mistake in alert.def. */
@@ -90,6 +90,11 @@ title_base(struct conf_title *t, struct config *c)
 		section_defaults(SEC_HEARTBEAT, t->heartbeat);
 		return t->heartbeat;
 	}
+	if (t->section == SEC_MAINTENANCE) {
+		t->maintenance = mem_alloc(sizeof(*t->maintenance));
+		section_defaults(SEC_MAINTENANCE, t->maintenance);
+		return t->maintenance;
+	}
 	kind = config_alert_kind(t->title);
 	if (kind == ALERT_KIND_MAX)
 		return NULL;
@@ -107,6 +112,7 @@ titles_take(struct conf_loader *l)
 
 	c->receiver = mem_array(l->ntitles + 1, sizeof(*c->receiver));
 	c->heartbeat = mem_array(l->ntitles + 1, sizeof(*c->heartbeat));
+	c->maintenance = mem_array(l->ntitles + 1, sizeof(*c->maintenance));
 	for (i = 0; i < l->ntitles; i++) {
 		t = &l->title[i];
 		if (t->receiver != NULL) {
@@ -115,11 +121,15 @@ titles_take(struct conf_loader *l)
 		} else if (t->heartbeat != NULL) {
 			t->heartbeat->name = mem_strdup(t->title);
 			c->heartbeat[c->nheartbeats++] = *t->heartbeat;
+		} else if (t->maintenance != NULL) {
+			t->maintenance->name = mem_strdup(t->title);
+			c->maintenance[c->nmaintenances++] = *t->maintenance;
 		} else if (t->set[OPT_ALERT_receivers].line != 0) {
 			t->alert->everybody = false;
 		}
 		mem_free(&t->receiver);
 		mem_free(&t->heartbeat);
+		mem_free(&t->maintenance);
 		mem_free(&t->set);
 		mem_free(&t->title);
 	}
@@ -149,8 +159,13 @@ alerts_free(struct config *c)
 		section_free(SEC_HEARTBEAT, &c->heartbeat[i]);
 		mem_free(&c->heartbeat[i].name);
 	}
+	for (i = 0; i < c->nmaintenances; i++) {
+		section_free(SEC_MAINTENANCE, &c->maintenance[i]);
+		mem_free(&c->maintenance[i].name);
+	}
 	for (i = 0; i < ALERT_KIND_MAX; i++)
 		section_free(SEC_ALERT, &c->alert[i]);
 	mem_free(&c->receiver);
 	mem_free(&c->heartbeat);
+	mem_free(&c->maintenance);
 }

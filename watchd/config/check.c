@@ -583,4 +583,5 @@ check_config(struct conf_loader *l)
 	check_file(l, l->set[OPT_FETCH_ca_file], "fetch: ", OPT_FETCH_ca_file,
 	    c->fetch.ca_file);
 	check_alerts(l);
+	check_maintenance(l);
 }

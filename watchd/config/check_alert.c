@@ -110,6 +110,8 @@ check_alerts(struct conf_loader *l)
 	check_link(l, OPT_WEB_url, "web: ", l->c->web.url);
 	for (i = 0; i < l->ntitles; i++) {
 		s.t = &l->title[i];
+		if (s.t->section == SEC_MAINTENANCE)
+			continue;
 		snprintf(s.label, sizeof(s.label),
 		    "%s %s: ", sections[s.t->section].name,
 		    conf_quote(s.t->title, q));

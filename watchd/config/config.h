@@ -266,6 +266,17 @@ struct conf_heartbeat {
 	int64_t interval_ms;
 };
 
+/* A section `maintenance "..."`: a window that comes again (base/calendar.h). */
+struct conf_maintenance {
+	char *name;
+	struct strlist domains; /* canonical */
+	struct strlist primaries; /* as those of a domain */
+	char *every; /* a recurrence */
+	int64_t for_ms;
+	bool hold; /* no mail is delivered meanwhile */
+	char *reason; /* NULL: none */
+};
+
 struct conf_pool;
 
 struct config {
@@ -317,6 +328,9 @@ struct config {
 	struct conf_alert alert[ALERT_KIND_MAX];
 	struct conf_heartbeat *heartbeat;
 	size_t nheartbeats;
+	uint32_t maintenance_max; /* windows that come once, kept at a time */
+	struct conf_maintenance *maintenance; /* sorted by name */
+	size_t nmaintenances;
 };
 
 /* One finding; `line` 0: the whole file. Printed "FILE:LINE: error: text". */

@@ -42,6 +42,7 @@ enum conf_section {
 	SEC_RECEIVER,
 	SEC_ALERT,
 	SEC_HEARTBEAT,
+	SEC_MAINTENANCE,
 	SEC_COUNT,
 };
 
@@ -76,6 +77,7 @@ enum option_type {
 	TYPE_STRINGS,
 	TYPE_MAILBOXES,
 	TYPE_SELF, /* names and addresses */
+	TYPE_DOMAINS, /* made canonical */
 	TYPE_PRIMARIES,
 	TYPE_PREFIXES,
 	TYPE_DNSBLS,
@@ -148,6 +150,7 @@ struct conf_title {
 	struct conf_pos *set; /* by option_id */
 	struct conf_receiver *receiver; /* what it fills: one of these, */
 	struct conf_heartbeat *heartbeat;
+	struct conf_maintenance *maintenance;
 	struct conf_alert *alert; /* which belongs to the configuration */
 };
 
@@ -347,5 +350,8 @@ void check_mx_backup(struct conf_loader *);
 
 /* check_alert.c */
 void check_alerts(struct conf_loader *);
+
+/* check_maintenance.c */
+void check_maintenance(struct conf_loader *);
 
 #endif

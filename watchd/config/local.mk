@@ -5,6 +5,7 @@ libmx_config_a_SOURCES = \
 	watchd/config/backup_names.c watchd/config/backup_names.h \
 	watchd/config/check.c \
 	watchd/config/check_alert.c \
+	watchd/config/check_maintenance.c \
 	watchd/config/check_mx_backup.c \
 	watchd/config/check_receiver.c \
 	watchd/config/config.c watchd/config/config.h \

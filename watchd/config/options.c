@@ -105,6 +105,11 @@ const struct section_info sections[SEC_COUNT] = {
 	    "A sign of life to somebody outside who alarms when it stops; its "
 	    "title is a name. It is sent only while the daemon works, probes "
 	    "and accepts mail." },
+	[SEC_MAINTENANCE] = { "maintenance", SEC_TOP, true, true,
+	    "A maintenance window that comes again and again; its title is a "
+	    "name. Meanwhile nobody is told of what is wrong with the domains "
+	    "that it covers, but that mail expires. For one that comes once "
+	    "see maintenance in mxwatchctl(8)." },
 };
 
 const struct option *
@@ -228,6 +233,7 @@ option_is_list(const struct option *o)
 	case TYPE_STRINGS:
 	case TYPE_MAILBOXES:
 	case TYPE_SELF:
+	case TYPE_DOMAINS:
 	case TYPE_PRIMARIES:
 	case TYPE_PREFIXES:
 	case TYPE_DNSBLS:
@@ -377,6 +383,7 @@ option_free(const struct option *o, void *base)
 	case TYPE_STRINGS:
 	case TYPE_MAILBOXES:
 	case TYPE_SELF:
+	case TYPE_DOMAINS:
 	case TYPE_PRIMARIES:
 	case TYPE_PREFIXES:
 	case TYPE_DNSBLS:

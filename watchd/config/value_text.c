@@ -131,6 +131,7 @@ value_text(const struct option *o, const char *s, char **out,
 
 	switch (o->type) {
 	case TYPE_HOST:
+	case TYPE_DOMAINS:
 		if (text_domain(s, strlen(s), name) != 0)
 			return value_fail(r, s, "is not a host name");
 		*out = mem_strdup(name);
