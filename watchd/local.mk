@@ -15,6 +15,9 @@ mxwatchd_SOURCES = \
 	watchd/daemon/loading.c watchd/daemon/loading.h \
 	watchd/daemon/reload.c \
 	watchd/daemon/learned.c \
+	watchd/daemon/maintenance.c watchd/daemon/maintenance.h \
+	watchd/daemon/maintenance_cover.c watchd/daemon/maintenance_int.h \
+	watchd/daemon/maintenance_record.c \
 	watchd/daemon/removed.c watchd/daemon/removed.h \
 	watchd/daemon/report.c \
 	watchd/daemon/self.c watchd/daemon/self.h \
@@ -36,3 +39,12 @@ endif
 # Root only, else skipped.
 dist_check_SCRIPTS = tests/fault/daemon_planted tests/fault/daemon_root
 TESTS += tests/fault/daemon_planted tests/fault/daemon_root
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_maintenance
+TESTS += tests/unit/test_maintenance
+tests_unit_test_maintenance_SOURCES = tests/unit/test_maintenance.c \
+	watchd/daemon/maintenance.c watchd/daemon/maintenance_cover.c \
+	watchd/daemon/maintenance_record.c
+tests_unit_test_maintenance_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
+endif
