@@ -15,6 +15,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/loading.c watchd/daemon/loading.h \
 	watchd/daemon/reload.c \
 	watchd/daemon/learned.c \
+	watchd/daemon/maintained.c watchd/daemon/maintained.h \
 	watchd/daemon/maintenance.c watchd/daemon/maintenance.h \
 	watchd/daemon/maintenance_cover.c watchd/daemon/maintenance_int.h \
 	watchd/daemon/maintenance_record.c \

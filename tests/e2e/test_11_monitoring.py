@@ -26,6 +26,10 @@ queue_lifetime_seconds|gauge|domain
 queue_lifetime_used_ratio|gauge|domain
 queue_stuck_seconds|gauge|domain
 domain_removed|gauge|domain
+maintenance|gauge|domain
+maintenance_hold|gauge|domain
+maintenance_until_timestamp_seconds|gauge|domain
+primary_maintenance_until_timestamp_seconds|gauge|primary
 breaker_follows|gauge|domain
 queue_message_age_seconds|histogram|
 spool_free_bytes|gauge|

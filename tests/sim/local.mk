@@ -23,6 +23,10 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/events.c \
 	watchd/daemon/learned.c \
 	watchd/daemon/loading.c \
+	watchd/daemon/maintained.c \
+	watchd/daemon/maintenance.c \
+	watchd/daemon/maintenance_cover.c \
+	watchd/daemon/maintenance_record.c \
 	watchd/daemon/reload.c \
 	watchd/daemon/descriptors.c \
 	watchd/daemon/removed.c \

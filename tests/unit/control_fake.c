@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -450,6 +451,72 @@ fake_came(void *self, uint64_t id)
 	return INT64_C(1795364000000) + (int64_t)(id >> 8);
 }
 
+/* ---- maintenance */
+
+static int
+fake_maintenance_add(void *arg, const struct control_maintenance *m,
+    uint64_t *id)
+{
+	struct fake *f = arg;
+
+	(void)snprintf(f->last, sizeof(f->last),
+	    "maintenance %s %s %jd hold=%d by=%s reason=%s",
+	    m->is_primary ? "primary" : "domain", m->subject,
+	    (intmax_t)(m->until - m->from), m->hold,
+	    m->uid == (int64_t)getuid() ? "us" : "?", m->reason);
+	*id = 7;
+	return f->maintenance_rc;
+}
+
+static int
+fake_maintenance_end(void *arg, const char *which)
+{
+	struct fake *f = arg;
+
+	(void)snprintf(f->last, sizeof(f->last), "end %s", which);
+	return f->maintenance_rc;
+}
+
+static void
+fake_maintenance_each(void *arg,
+    void (*fn)(const struct control_maintenance *, void *), void *fn_arg)
+{
+	static char a[] = "a.example", b[] = "b.example", mx[] = "mx.example";
+	static char *domains[] = { a, b }, *primaries[] = { mx };
+	static const struct strlist d = { 2, domains }, p = { 1, primaries };
+	struct control_maintenance once = { .id = 7,
+		.name = "",
+		.every = "",
+		.subject = "example.org",
+		.hold = true,
+		.active = true,
+		.uid = 0,
+		.from = 1700000000,
+		.until = 1700007200,
+		.reason = "a new\x1b[2J disk" };
+	struct control_maintenance again = { .name = "patch day",
+		.every = "2nd tue 02:00",
+		.subject = "",
+		.domains = &d,
+		.primaries = &p,
+		.uid = -1,
+		.from = 1700100000,
+		.until = 1700107200,
+		.reason = "" };
+
+	(void)arg;
+	fn(&once, fn_arg);
+	fn(&again, fn_arg);
+}
+
+static bool
+fake_maintenance_holds(void *arg, const char *domain)
+{
+	struct fake *f = arg;
+
+	return f->maintenance_holds && strcmp(domain, "example.org") == 0;
+}
+
 void
 fake_init(struct fake *f, struct loop *loop)
 {
@@ -473,6 +540,11 @@ fake_init(struct fake *f, struct loop *loop)
 		.reload = fake_reload,
 		.reload_result = fake_reload_result,
 		.rcpt = fake_rcpt,
+		.maintenance = { .add = fake_maintenance_add,
+		    .end = fake_maintenance_end,
+		    .each = fake_maintenance_each,
+		    .holds = fake_maintenance_holds,
+		    .arg = f },
 		.arg = f };
 	f->task = loop_task_create(loop, on_task, f);
 }

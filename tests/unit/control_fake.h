@@ -36,6 +36,8 @@ struct fake {
 	unsigned probe_after; /* snapshots until the outcome is there */
 	bool primary_ok;
 	int reload_rc, reload_polls;
+	int maintenance_rc;
+	bool maintenance_holds; /* example.org */
 	char last[512]; /* the last thing that was asked of the relay */
 };
 

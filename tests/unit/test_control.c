@@ -176,6 +176,62 @@ static const struct {
 	    { "\"rc\":1", "its probe is off" } },
 	{ "reload", "{\"verb\":\"reload\"}", { "{\"done\":true,\"rc\":0}" } },
 
+	{ "maintenance windows", "{\"verb\":\"maintenance\"}",
+	    { "{\"id\":7,\"name\":null,\"every\":null,\"domains\":["
+	      "\"example.org\"],\"primaries\":[],\"active\":true,"
+	      "\"from\":1700000000,\"until\":1700007200,\"hold\":true,"
+	      "\"uid\":0,",
+		"{\"id\":null,\"name\":\"patch day\",\"every\":\"2nd tue "
+		"02:00\",\"domains\":[\"a.example\",\"b.example\"],"
+		"\"primaries\":[\"mx.example\"],\"active\":false,",
+		"\"uid\":null,\"reason\":\"\"}" } },
+	{ "a maintenance window of a domain",
+	    "{\"verb\":\"maintenance\",\"subject\":\"Example.ORG\","
+	    "\"for\":\"2h\",\"hold\":true,\"reason\":\"a disk\"}",
+	    { "\"rc\":0,\"id\":7,\"from\":",
+		"=maintenance domain example.org 7200 hold=1 by=us reason=a "
+		"disk" } },
+	{ "a maintenance window of a primary",
+	    "{\"verb\":\"maintenance\",\"subject\":\"MX1.example.org\","
+	    "\"from\":\"+1h\",\"until\":\"+90m\"}",
+	    { "\"rc\":0,\"id\":7",
+		"=maintenance primary mx1.example.org 1800 hold=0 by=us "
+		"reason=" } },
+	{ "the same with its port",
+	    "{\"verb\":\"maintenance\",\"subject\":\"mx1.example.org:25\","
+	    "\"until\":\"+1h\"}",
+	    { "\"rc\":0",
+		"=maintenance primary mx1.example.org 3600 hold=0 by=us "
+		"reason=" } },
+	{ "a domain is no primary",
+	    "{\"verb\":\"maintenance\",\"subject\":\"example.org:25\","
+	    "\"for\":\"1h\"}",
+	    { "\"rc\":1", "is neither a domain nor a primary" } },
+	{ "maintenance of a stranger",
+	    "{\"verb\":\"maintenance\",\"subject\":\"no.example\","
+	    "\"for\":\"1h\"}",
+	    { "\"rc\":1", "is neither a domain nor a primary" } },
+	{ "maintenance without an end",
+	    "{\"verb\":\"maintenance\",\"subject\":\"example.org\"}",
+	    { "\"rc\":2", "usage: maintenance" } },
+	{ "maintenance with two ends",
+	    "{\"verb\":\"maintenance\",\"subject\":\"example.org\","
+	    "\"for\":\"1h\",\"until\":\"+1h\"}",
+	    { "\"rc\":2", "usage: maintenance" } },
+	{ "maintenance at no time",
+	    "{\"verb\":\"maintenance\",\"subject\":\"example.org\","
+	    "\"until\":\"22:00\"}",
+	    { "\"rc\":2", "--until \\\"22:00\\\" is not a time; write" } },
+	{ "maintenance that ends before it begins",
+	    "{\"verb\":\"maintenance\",\"subject\":\"example.org\","
+	    "\"from\":\"+2h\",\"until\":\"+1h\"}",
+	    { "\"rc\":2", "would end before it begins" } },
+	{ "an end of maintenance", "{\"verb\":\"maintenance\",\"end\":\"7\"}",
+	    { "\"rc\":0,\"ended\":true", "=end 7" } },
+	{ "an end and a beginning",
+	    "{\"verb\":\"maintenance\",\"end\":\"7\",\"for\":\"1h\"}",
+	    { "\"rc\":2", "usage: maintenance" } },
+
 	/* hostile and mistaken */
 	{ "nothing", "", { "\"rc\":2", "no JSON object" } },
 	{ "no JSON", "status", { "\"rc\":2", "no JSON object" } },
@@ -631,12 +687,48 @@ client_finds_the_socket(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* What the daemon may say of a maintenance window, and of what it holds. */
+static void
+expect(const char *request, const char *part)
+{
+	struct peer p;
+
+	assert_has(ask(&p, request), part);
+	peer_close(&p);
+}
+
+static void
+maintenance_fails(void **state)
+{
+	static const char add[] = "{\"verb\":\"maintenance\",\"subject\":"
+				  "\"example.org\",\"for\":\"1h\"}";
+	static const char end[] = "{\"verb\":\"maintenance\",\"end\":\"7\"}";
+	static const char flush[] =
+	    "{\"verb\":\"flush\",\"domain\":\"example.org\"}";
+
+	(void)state;
+	fake.maintenance_rc = -MX_EFULL;
+	expect(add, "set maintenance_max");
+	fake.maintenance_rc = -MX_ENOENT;
+	expect(end, "there is no maintenance window");
+	fake.maintenance_rc = -MX_EBUSY;
+	expect(end, "does not go on now");
+	fake.maintenance_rc = 0;
+	fake.maintenance_holds = true;
+	expect(flush, "held by a maintenance window");
+	expect("{\"verb\":\"flush\",\"all\":true}",
+	    "\"event\":\"maintenance\",\"domain\":\"example.org\"");
+	fake.maintenance_holds = false;
+	expect(flush, "\"event\":\"begin\"");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(requests_are_answered),
 		TEST(refused_reload_says_why),
+		TEST(maintenance_fails),
 		TEST(probe_waits_for_its_outcome),
 		TEST(flush_is_followed),
 		TEST(long_listings_wait_for_the_reader),

@@ -96,6 +96,31 @@ static const struct {
 	    "between\n"
 	    "mx2.example.org                unknown  -            1 -        "
 	    "-      \n" },
+	{ "maintenance windows", VERB_maintenance, false,
+	    "{\"id\":7,\"name\":null,\"every\":null,\"domains\":["
+	    "\"example.org\"],\"primaries\":[],\"active\":true,\"from\":"
+	    "1795368000,\"until\":1795375200,\"hold\":true,\"uid\":4294900,"
+	    "\"reason\":\"a \\u001b disk\"}\n"
+	    "{\"id\":null,\"name\":\"patch day\",\"every\":\"2nd tue 02:00\","
+	    "\"domains\":[\"a.example\",\"b.example\"],\"primaries\":["
+	    "\"mx.example\"],\"active\":false,\"from\":1795375200,\"until\":"
+	    "1795375260,\"hold\":false,\"uid\":null,\"reason\":\"\"}\n" DONE
+	    "}",
+	    "ID    STATE   FROM             UNTIL            MAIL  WHAT\n"
+	    "7     active  2026-11-22 17:20 2026-11-22 19:20 held  "
+	    "example.org\n"
+	    "      by uid 4294900: a ? disk\n"
+	    "-     to come 2026-11-22 19:20 2026-11-22 19:21 flows 2 domains, "
+	    "1 "
+	    "primary\n"
+	    "      \"patch day\", 2nd tue 02:00\n" },
+	{ "no maintenance window", VERB_maintenance, false, DONE "}",
+	    "there is no maintenance window\n" },
+	{ "a maintenance window is ordered", VERB_maintenance, false,
+	    DONE ",\"id\":8,\"from\":1795368000,\"until\":1795375200}",
+	    "maintenance 8, from 2026-11-22 17:20 until 2026-11-22 19:20\n" },
+	{ "a maintenance window is ended", VERB_maintenance, false,
+	    DONE ",\"ended\":true}", "ended\n" },
 	{ "recipients, learned", VERB_recipients, false,
 	    "{\"address\":\"ada@example.org\",\"known\":\"taken\",\"taken\":"
 	    "1795367910,\"passed\":null,\"refused\":null}\n"

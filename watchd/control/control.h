@@ -53,6 +53,38 @@ struct control_alert_ops {
 	void *arg;
 };
 
+/* A maintenance window. Strings and lists are borrowed. */
+struct control_maintenance {
+	uint64_t id; /* of one that comes once; 0: it comes again */
+	const char *name, *every; /* of one that comes again: of its section */
+	/* What it covers: one domain or primary, or the lists of a section. */
+	const char *subject; /* "": the lists */
+	bool is_primary;
+	const struct strlist *domains, *primaries;
+	bool hold, active;
+	int64_t uid; /* of who ordered it; -1: not known */
+	int64_t from, until; /* wall seconds */
+	const char *reason; /* "" */
+};
+
+#define CONTROL_REASON_MAX 160 /* of a maintenance window */
+
+/* Operations on maintenance windows. */
+struct control_maintenance_ops {
+	/* One that comes once; *id is set. -MX_EFULL: there are too many;
+	 * -MX_ESYNTAX: it would be over already. */
+	int (*add)(void *arg, const struct control_maintenance *, uint64_t *id);
+	/* By id or name. -MX_ENOENT; -MX_EBUSY: it comes again, and not now. */
+	int (*end)(void *arg, const char *which);
+	/* All of them, by the time when they begin. */
+	void (*each)(void *arg,
+	    void (*fn)(const struct control_maintenance *, void *),
+	    void *fn_arg);
+	/* Is the mail of that domain held by one now? */
+	bool (*holds)(void *arg, const char *domain);
+	void *arg;
+};
+
 /* Operations that daemon.c gives. Domains are canonical. */
 struct control_ops {
 	/* A snapshot made now; a reference for the caller. What it shows of
@@ -76,6 +108,7 @@ struct control_ops {
 	 * it is in the configuration; -MX_EBUSY: a reload is under way. */
 	int (*forget)(void *arg, const char *domain);
 	struct control_alert_ops alert;
+	struct control_maintenance_ops maintenance;
 	void *arg;
 };
 

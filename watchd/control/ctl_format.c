@@ -114,6 +114,8 @@ flush_line(struct format *f, const cJSON *l)
 		fprintf(f->out, "nothing is queued");
 	else if (strcmp(event, "on_hold") == 0)
 		fprintf(f->out, "left alone, it is on hold");
+	else if (strcmp(event, "maintenance") == 0)
+		fprintf(f->out, "left alone, a maintenance window holds it");
 	else if (strcmp(event, "dry_run") == 0) {
 		put_messages(f, total);
 		fprintf(f->out, ", %s would be flushed",
@@ -402,6 +404,9 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_silence:
 		silence_end(f, l);
 		break;
+	case VERB_maintenance:
+		format_maintenance_end(f, l);
+		break;
 	case VERB_alert:
 		fprintf(f->out, "delivered: ");
 		format_cell(f->out, json_get_text(l, "text"), 0);
@@ -444,6 +449,7 @@ format_line(struct format *f, const cJSON *l)
 		[VERB_silence] = silence_line,
 		[VERB_alert] = alert_line,
 		[VERB_recipients] = format_recipients,
+		[VERB_maintenance] = format_maintenance,
 	};
 
 	if (json_get_bool(l, "done")) {

@@ -24,7 +24,7 @@ struct format {
  * to print). */
 void format_line(struct format *, const cJSON *line);
 
-/* ctl_status.c, ctl_queue.c, ctl_recipients.c */
+/* ctl_status.c, ctl_queue.c, ctl_recipients.c, ctl_maintenance.c */
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);
@@ -33,6 +33,8 @@ void format_mailq(struct format *, const cJSON *message);
 void format_recipients(struct format *, const cJSON *recipient);
 void format_recipients_end(struct format *, const cJSON *done);
 void format_mailq_end(struct format *, const cJSON *done);
+void format_maintenance(struct format *, const cJSON *window);
+void format_maintenance_end(struct format *, const cJSON *done);
 
 /* The text as it may go to a terminal: json_clean(), and what is not to be shown
  * (text_unsafe()) as the log writes it, "\xe2\x80\xae". The caller frees it. */

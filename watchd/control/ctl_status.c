@@ -4,6 +4,7 @@
  * line of its own, whole: names are there to be copied. */
 #include <string.h>
 
+#include "base/calendar.h"
 #include "base/text.h"
 #include "control/ctl_format.h"
 
@@ -40,6 +41,22 @@ flush_progress(struct format *f, const cJSON *flush)
 		fprintf(f->out, ", %s left",
 		    text_duration_fmt(json_get_int(flush, "eta_seconds") * 1000,
 			eta, sizeof(eta)));
+	fprintf(f->out, "\n");
+}
+
+/* "until 2026-12-01 04:00, mail is held: updates" */
+static void
+put_maintenance(struct format *f, const cJSON *m)
+{
+	char t[32];
+
+	fprintf(f->out, "until %s%s",
+	    calendar_time_fmt(json_get_int(m, "until"), t, sizeof(t)),
+	    json_get_bool(m, "hold") ? ", mail is held" : "");
+	if (json_get_text(m, "reason")[0] != '\0') {
+		fprintf(f->out, ": ");
+		format_cell(f->out, json_get_text(m, "reason"), 0);
+	}
 	fprintf(f->out, "\n");
 }
 
@@ -100,6 +117,10 @@ domain_row(struct format *f, const cJSON *d)
 	}
 	if (first)
 		fprintf(f->out, "-\n");
+	if (cJSON_IsObject(json_get(d, "maintenance"))) {
+		fprintf(f->out, "  maintenance ");
+		put_maintenance(f, json_get(d, "maintenance"));
+	}
 	flush_progress(f, json_get(d, "flush"));
 }
 
@@ -309,6 +330,10 @@ domain_block(struct format *f, const cJSON *d)
 		    "it has no section: mx_backup took it in");
 	if (json_get_bool(queue, "on_hold"))
 		format_text(f, "note", "on hold, by the operator");
+	if (cJSON_IsObject(json_get(d, "maintenance"))) {
+		fprintf(f->out, "window    maintenance ");
+		put_maintenance(f, json_get(d, "maintenance"));
+	}
 	if (cJSON_IsObject(json_get(d, "breaker")))
 		format_text(f, "breaker",
 		    "closed: the primary refuses what it should take; all mail "
@@ -377,6 +402,8 @@ server_notes(struct format *f, const cJSON *p)
 		fprintf(f->out, " canary");
 	if (json_get_text(p, "trouble")[0] != '\0')
 		fprintf(f->out, " DNS");
+	if (cJSON_IsNumber(json_get(p, "maintenance_until")))
+		fprintf(f->out, " maintenance");
 }
 
 /* Learned limits have a line of its own, when there is any. */

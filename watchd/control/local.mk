@@ -7,12 +7,14 @@ libmx_control_a_SOURCES = \
 	watchd/control/control_int.h \
 	watchd/control/ctl_client.c watchd/control/ctl_client.h \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
+	watchd/control/ctl_maintenance.c \
 	watchd/control/ctl_queue.c \
 	watchd/control/ctl_recipients.c \
 	watchd/control/ctl_status.c \
 	watchd/control/protocol.c watchd/control/protocol.h \
 	watchd/control/verb_alert.c \
 	watchd/control/verb_flush.c \
+	watchd/control/verb_maintenance.c \
 	watchd/control/verb_queue.c \
 	watchd/control/verb_recipients.c \
 	watchd/control/verb_stats.c \

@@ -32,12 +32,17 @@ enum {
 	OPT_PURGE,
 	OPT_DAMAGED,
 	OPT_UNKNOWN,
+	OPT_FROM,
+	OPT_UNTIL,
+	OPT_HOLD,
+	OPT_END,
 };
 
 struct options {
 	const char *file, *socket, *reason, *duration, *remove, *since, *reply;
 	bool json, all, dry_run, no_wait, primaries, again, purge, damaged;
-	bool unknown;
+	const char *from, *until, *end;
+	bool unknown, hold;
 	char **word; /* the verb and what follows */
 	int nwords;
 };
@@ -84,6 +89,10 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "purge", no_argument, NULL, OPT_PURGE },
 		{ "damaged", no_argument, NULL, OPT_DAMAGED },
 		{ "unknown", no_argument, NULL, OPT_UNKNOWN },
+		{ "from", required_argument, NULL, OPT_FROM },
+		{ "until", required_argument, NULL, OPT_UNTIL },
+		{ "hold", no_argument, NULL, OPT_HOLD },
+		{ "end", required_argument, NULL, OPT_END },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -140,6 +149,18 @@ parse_options(int argc, char **argv, struct options *o)
 		case OPT_UNKNOWN:
 			o->unknown = true;
 			break;
+		case OPT_FROM:
+			o->from = optarg;
+			break;
+		case OPT_UNTIL:
+			o->until = optarg;
+			break;
+		case OPT_HOLD:
+			o->hold = true;
+			break;
+		case OPT_END:
+			o->end = optarg;
+			break;
 		case 'h':
 			usage(stdout);
 			exit(0);
@@ -191,7 +212,41 @@ alert_words_fit(const struct options *o, unsigned fields, int *least, int *want)
 		    o->duration == NULL && o->remove == NULL :
 		    o->duration == NULL || o->remove == NULL;
 	}
-	return o->duration == NULL && o->remove == NULL;
+	return (o->duration == NULL || (fields & FIELD_FOR) != 0) &&
+	    o->remove == NULL;
+}
+
+/* Arguments of maintenance; false: it is not how they go. */
+static bool
+maintenance_words_fit(const struct options *o, unsigned fields, int *least,
+    int *want)
+{
+	bool sets = o->from != NULL || o->until != NULL || o->hold;
+
+	if ((fields & FIELD_SUBJECT) == 0)
+		return !sets && o->end == NULL;
+	if (o->duration != NULL && o->until != NULL)
+		return false;
+	*least = sets || o->duration != NULL;
+	*want = o->duration != NULL || o->until != NULL;
+	return o->end == NULL || *least == 0;
+}
+
+static void
+add_maintenance_words(cJSON *r, const struct options *o, unsigned fields)
+{
+	if ((fields & FIELD_SUBJECT) == 0)
+		return;
+	if (o->nwords > 1)
+		json_text(r, "subject", o->word[1]);
+	if (o->from != NULL)
+		json_text(r, "from", o->from);
+	if (o->until != NULL)
+		json_text(r, "until", o->until);
+	if (o->hold)
+		json_bool(r, "hold", true);
+	if (o->end != NULL)
+		json_text(r, "end", o->end);
 }
 
 static void
@@ -247,8 +302,10 @@ build_request(const struct options *o, enum control_verb verb)
 
 	if ((v->fields & FIELD_OPTIONAL) != 0)
 		least--;
-	if (!alert_words_fit(o, v->fields, &least, &want) || got < least ||
-	    got > want || (o->all && (v->fields & FIELD_ALL) == 0) ||
+	if (!alert_words_fit(o, v->fields, &least, &want) ||
+	    !maintenance_words_fit(o, v->fields, &least, &want) ||
+	    got < least || got > want ||
+	    (o->all && (v->fields & FIELD_ALL) == 0) ||
 	    (o->primaries && (v->fields & FIELD_PRIMARIES) == 0) ||
 	    !vault_options_fit(o, v->fields) ||
 	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
@@ -264,6 +321,7 @@ build_request(const struct options *o, enum control_verb verb)
 	if ((v->fields & FIELD_ADD) != 0)
 		json_text(r, "add", o->word[2]);
 	add_alert_words(r, o, v->fields);
+	add_maintenance_words(r, o, v->fields);
 	if (o->all)
 		json_bool(r, "all", true);
 	if (o->primaries)

@@ -18,6 +18,12 @@
  *	receiver	the name of a receiver
  *	primaries	true: each primary once instead of the domains
  *	unknown	true: not those that are known to exist
+ *	subject	a domain name or a primary, as status names it; where both
+ *		have that name it is the domain, and the primary with its port
+ *	from, until	a time: "now", "+2h" (from now), "2026-12-01 02:00" in the
+ *		time zone of the daemon, or RFC 3339
+ *	hold	true: no mail is delivered meanwhile
+ *	end	the id or the name of a maintenance window
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -30,7 +36,7 @@
  *	mailq	the same, every MESSAGE with its "rcpts"
  *	show	a MESSAGE a line, one for each part: "rcpts", "helo", "client"
  *	flush	event ("begin", "running", "progress", "end", "dry_run",
- *		"nothing", "on_hold"), domain, total, remaining, delivered,
+ *		"nothing", "on_hold", "maintenance"), domain, total, remaining, delivered,
  *		deferred, failed, bytes, rate, eta_seconds, complete;
  *		done: domains (that were or would be flushed), messages
  *	hold, release, bounce, remove	done only
@@ -66,6 +72,11 @@
  *		step of it: step (trigger, resolve; "": none), stage (started,
  *		resolved, connected, secured, sent, answered, failed, waiting),
  *		seconds since it began, url of one of several, text; done: text
+ *	maintenance	with subject: done: id, from, until; with end: done: ended;
+ *		else a window a line: id (null: it comes again), name and every
+ *		(null: it comes once), domains and primaries (arrays of names),
+ *		active, from, until (of what goes on, or comes next), hold, uid
+ *		(of who ordered it, or null), reason
  *	reload	file, line (0: all of it), severity, text: a finding a line
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
  * "held"), size, arrival, next_try, expiry, notice (nothing is tried any more:
@@ -104,6 +115,11 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_PURGE	0x10000u
 #define FIELD_DAMAGED	0x20000u
 #define FIELD_UNKNOWN	0x40000u
+#define FIELD_SUBJECT	0x80000u
+#define FIELD_FROM	0x100000u
+#define FIELD_UNTIL	0x200000u
+#define FIELD_HOLD	0x400000u
+#define FIELD_END	0x800000u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
@@ -150,6 +166,12 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(ack, FIELD_MATCH, "ALERT | NAME | ALERT/NAME [--reason TEXT]",    \
 	    "you have it in hand: no repeats")                                 \
 	VERB(alert, FIELD_RECEIVER, "test RECEIVER", "send it a test")         \
+	VERB(maintenance,                                                      \
+	    FIELD_SUBJECT | FIELD_FROM | FIELD_UNTIL | FIELD_FOR |             \
+		FIELD_HOLD | FIELD_END,                                        \
+	    "[DOMAIN | PRIMARY [--from TIME] --until TIME | --for TIME "       \
+	    "[--hold] | --end ID]",                                            \
+	    "a window in which it is worked on")                               \
 	VERB(reload, 0, "", "read the configuration again")
 
 enum control_verb {

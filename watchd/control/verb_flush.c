@@ -111,6 +111,14 @@ follow_one(struct call *c, struct follow_domain *d)
 		f->cut++;
 }
 
+static bool
+is_maintained(const struct call *c, const char *domain)
+{
+	const struct control_maintenance_ops *ops = &call_ops(c)->maintenance;
+
+	return ops->holds(ops->arg, domain);
+}
+
 /* Begins one domain's. */
 static void
 flush_one(struct call *c, const char *name)
@@ -124,8 +132,9 @@ flush_one(struct call *c, const char *name)
 	int rc;
 
 	r->domain(r->self, name, &rd);
-	if (rd.on_hold && !dry) {
-		send_flush(c, "on_hold", name, &rf);
+	if ((rd.on_hold || is_maintained(c, name)) && !dry) {
+		send_flush(c, rd.on_hold ? "on_hold" : "maintenance", name,
+		    &rf);
 		return;
 	}
 	rc = r->flush(r->self, name, FLUSH_MANUAL, dry, &rf);
@@ -235,6 +244,14 @@ verb_flush(struct call *c)
 	if (rd.on_hold && (c->fields & FIELD_DRY_RUN) == 0) {
 		verbs_log(c, c->domain, 1);
 		call_fail(c, CONTROL_FAILED, "%s is on hold: release it first",
+		    c->domain);
+		return;
+	}
+	if (is_maintained(c, c->domain) && (c->fields & FIELD_DRY_RUN) == 0) {
+		verbs_log(c, c->domain, 1);
+		call_fail(c, CONTROL_FAILED,
+		    "%s is held by a maintenance window: `mxwatchctl "
+		    "maintenance` shows it, and --end ID ends it",
 		    c->domain);
 		return;
 	}

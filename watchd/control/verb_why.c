@@ -33,6 +33,29 @@ say_put_off(cJSON *list, const struct snap_domain *d)
 	    d->put_off, d->put_off == 1 ? "recipient" : "recipients", d->name);
 }
 
+static void
+say_maintenance(cJSON *list, const struct snap_domain *d, int64_t now_ms)
+{
+	const struct snap_maintenance *m = &d->maintenance;
+	char left[32], end[100];
+
+	if (m->id != 0)
+		snprintf(end, sizeof(end), "%ju", (uintmax_t)m->id);
+	else
+		snprintf(end, sizeof(end), "\"%s\"", m->name);
+	json_say(list,
+	    "It is in a maintenance window for %s more%s%s: nobody is told of "
+	    "what is wrong with it, but that mail expires; `mxwatchctl "
+	    "maintenance --end %s` ends that.",
+	    ago(now_ms, m->until * 1000, left, sizeof(left)),
+	    m->reason[0] != '\0' ? ", for this reason: " : "", m->reason, end);
+	if (m->hold)
+		json_say(list,
+		    "Meanwhile its mail is held: it is accepted and gets "
+		    "older, and all of it is delivered at the end of the "
+		    "window.");
+}
+
 /* The primary refuses what it should take, and what follows. */
 static void
 say_breaker(cJSON *list, const struct snap_domain *d, int64_t now_ms)
@@ -164,6 +187,8 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "It is on hold: nothing is delivered and nothing expires "
 		    "until `mxwatchctl release %s`.",
 		    d->name);
+	if (d->maintenance.active)
+		say_maintenance(list, d, now_ms);
 }
 
 /* Lessons of deliveries about it. */
@@ -333,7 +358,7 @@ say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "gives a week more.",
 		    ago(now_ms, d->next_expiry_ms, left, sizeof(left)),
 		    d->name);
-	if (d->next_try_ms != 0 && !d->on_hold)
+	if (d->next_try_ms != 0 && !d->on_hold && !d->maintenance.hold)
 		json_say(list,
 		    "The next attempt is due in %s (`retry { first, max }`), "
 		    "when the primary is not down; `mxwatchctl flush %s` "

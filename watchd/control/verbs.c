@@ -50,6 +50,11 @@ static const struct request_field {
 	{ "purge", FIELD_PURGE, true },
 	{ "damaged", FIELD_DAMAGED, true },
 	{ "unknown", FIELD_UNKNOWN, true },
+	{ "subject", FIELD_SUBJECT, false },
+	{ "from", FIELD_FROM, false },
+	{ "until", FIELD_UNTIL, false },
+	{ "hold", FIELD_HOLD, true },
+	{ "end", FIELD_END, false },
 };
 
 static int

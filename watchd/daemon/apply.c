@@ -9,6 +9,7 @@
 #include "config/removed.h"
 #include "daemon/backups.h"
 #include "daemon/daemon_int.h"
+#include "daemon/maintained.h"
 #include "daemon/removed.h"
 
 static void
@@ -75,6 +76,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	apply_fetch(d, &conf->fetch);
 	queue_vault(d->queue, conf->vault_size);
 	queue_reports(d->queue, conf->dsn.lifetime_ms);
+	maintained_configure(d, conf);
 }
 
 void
@@ -88,8 +90,7 @@ apply_domain(struct daemon *d, const struct conf_domain *cd)
 	queue_policy(d->queue, cd->name, &p);
 	watch_domain_set(d->watch, cd, loop_now(d->loop), clock_wall());
 	queue_gate(d->queue, cd->name,
-	    health_open(watch_state(d->watch, cd->name)) ? GATE_OPEN :
-							   GATE_CLOSED);
+	    maintained_gate(d, cd->name, watch_state(d->watch, cd->name)));
 	deliver_choose_again(d->deliver, cd->name);
 }
 

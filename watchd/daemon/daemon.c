@@ -17,6 +17,7 @@
 #include "daemon/daemon_int.h"
 #include "daemon/descriptors.h"
 #include "daemon/domains.h"
+#include "daemon/maintained.h"
 #include "daemon/privileges.h"
 #include "daemon/removed.h"
 #include "daemon/soft_state.h"
@@ -54,6 +55,7 @@ on_tick(void *arg)
 	stats_mark(d->stats, loop_now(d->loop));
 	daemon_alerts_tick(d);
 	backups_tick(d);
+	maintained_tick(d);
 	domains_tick(d->domains);
 	s = daemon_snapshot(d);
 	history_feed(d->history, s);
@@ -287,6 +289,8 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	co.arg = d;
 	co.alert = daemon_alert_ops;
 	co.alert.arg = d;
+	co.maintenance = daemon_maintenance_ops;
+	co.maintenance.arg = d;
 	if (smtpd_configure(d->smtpd, d->conf, eb) != 0)
 		return -MX_ETLS;
 	descriptors_share_log(d->conf, &shares);
@@ -362,6 +366,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	backup_names_attach(d->conf, d->backup_names);
 	d->removed = removed_create(d);
 	removed_load(d->removed, d->conf);
+	maintained_create(d);
 	create_relay(d);
 	domains_from_create(d);
 	if ((rc = create_outside(d, eb)) != 0)
@@ -425,6 +430,7 @@ daemon_destroy(struct daemon **dp)
 	queue_destroy(&d->queue);
 	store_close(&d->store);
 	removed_destroy(&d->removed);
+	maintained_destroy(d);
 	soft_state_destroy(&d->soft_state);
 	dns_destroy(&d->dns);
 	tls_ctx_destroy(&d->reach.tls);

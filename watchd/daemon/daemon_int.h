@@ -50,6 +50,7 @@ struct daemon {
 	struct backup_names *backup_names; /* of all configurations */
 	struct mx_backup *mx_backup; /* daemon/backups.h */
 	struct domains_from *domains_from;
+	struct maintained *maintained;
 	struct snapshot_box *box;
 	struct history *history;
 	struct http *http;
@@ -101,6 +102,8 @@ void daemon_check(void *daemon, const char *domain, const char *mailbox,
     uint64_t client);
 void daemon_known_as(void *daemon, const char *domain, const char *mailbox,
     char *as);
+/* A maintenance window has begun to hold the domain's mail, or no longer does. */
+void daemon_held(struct daemon *, const char *domain);
 extern const struct store_events daemon_store_events;
 void daemon_dns_query(double seconds, void *arg);
 void daemon_fan_out(void *arg); /* of the timer fan_out */

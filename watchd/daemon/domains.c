@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
+#include "daemon/maintained.h"
 #include "daemon/removed.h"
 
 #define SLICE_NS      (2 * CLOCK_MS) /* what a slice may take */
@@ -100,7 +101,8 @@ fill_list(struct daemon *d, struct snap_domain *s)
 }
 
 static struct snap_domain *
-block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
+block_create(struct daemon *d, const char *name, const struct domain_stats *ds,
+    const struct snap_domain *was)
 {
 	const struct conf_domain *cd = config_settings(d->conf, name);
 	struct snap_domain *s, *made;
@@ -120,6 +122,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds)
 	fill_queue(d, s);
 	fill_list(d, s);
 	s->alerts = daemon_alerts_of(d, name);
+	maintained_show(d, s, was);
 	/* Its strings are the watch's. */
 	made = snap_domain_copy(s);
 	snap_domain_unref(&s);
@@ -160,21 +163,24 @@ static void
 remake(struct domains *ds, const char *name, const struct domain_stats *count)
 {
 	struct daemon *d = ds->daemon;
-	struct snap_domain *s = block_create(d, name, count);
-	bool found, over = removed_is_over(d->removed, s);
+	bool found, over;
 	unsigned i = snap_list_place(&ds->list, name, &found);
+	const struct snap_domain *was =
+	    found ? snap_list_at(&ds->list, i) : NULL;
+	struct snap_domain *s = block_create(d, name, count, was);
 
+	over = removed_is_over(d->removed, s);
 	if (s->flush.running) /* its rate and its end change with time */
 		stats_touch(d->stats, name);
 	if (found)
-		tell_expired(d, name, snap_list_at(&ds->list, i)->count.expired,
-		    count->expired);
+		tell_expired(d, name, was->count.expired, count->expired);
+	if (found && was->maintenance.hold != s->maintenance.hold)
+		daemon_held(d, name);
 	keep_settings(d, s);
 	/* Everybody who looks at snapshots is to see it empty first; and while a
 	 * reload is applied it may just come back. */
 	if (over &&
-	    (!found ||
-		!removed_is_over(d->removed, snap_list_at(&ds->list, i)) ||
+	    (!found || !removed_is_over(d->removed, was) ||
 		reload_is_applied(d))) {
 		stats_touch(d->stats, name);
 		over = false;

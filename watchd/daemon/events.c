@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/backups.h"
 #include "daemon/daemon_int.h"
+#include "daemon/maintained.h"
 
 void
 daemon_notice(struct daemon *d, const struct notice *event)
@@ -70,10 +71,22 @@ on_change(void *arg, const struct watch_change *c)
 	publish(d, NOTICE_STATE, c->domain, c->host, c->health.from, to,
 	    c->cause);
 	stats_domain(d->stats, c->domain)->transitions[to]++;
-	queue_gate(d->queue, c->domain,
-	    health_open(to) ? GATE_OPEN : GATE_CLOSED);
-	if (to == HEALTH_RECOVERING)
+	queue_gate(d->queue, c->domain, maintained_gate(d, c->domain, to));
+	if (to == HEALTH_RECOVERING && !maintained_holds(d, c->domain))
 		recovery_flush(d, c->domain);
+}
+
+/* What is up goes as after an outage: a canary first. One that came back in the
+ * window is recovering since then. */
+void
+daemon_held(struct daemon *d, const char *domain)
+{
+	enum health_state state = watch_state(d->watch, domain);
+	enum queue_gate gate = maintained_gate(d, domain, state);
+
+	queue_gate(d->queue, domain, gate);
+	if (gate == GATE_OPEN)
+		recovery_flush(d, domain);
 }
 
 /* One line and one notice a primary, in the name of one of its domains: what
@@ -267,7 +280,8 @@ on_down(void *arg, const char *domain, const char *label)
 {
 	struct daemon *d = arg;
 
-	return watch_down(d->watch, domain, label);
+	return watch_down(d->watch, domain, label) ||
+	    maintained_avoids(d, label);
 }
 
 static unsigned
@@ -354,7 +368,9 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 	publish(d, NOTICE_FLUSH_END, f->domain, "",
 	    (int64_t)(f->delivered + f->deferred + f->failed), ok,
 	    flush_trigger_name(f->trigger));
-	if (watch_state(d->watch, f->domain) != HEALTH_RECOVERING)
+	/* What a maintenance window cuts off says nothing of the primary. */
+	if (watch_state(d->watch, f->domain) != HEALTH_RECOVERING ||
+	    maintained_holds(d, f->domain))
 		return;
 	/* Canaries that were put off (greylisting) but not refused: the primary
 	 * is alive, and its mail goes by the retry schedule from here. One that
@@ -445,7 +461,7 @@ on_etrn(void *arg, const char *domain, const char *client, uint64_t *n)
 	(void)schedule_now(d->schedule,
 	    domain); /* -MX_ENOENT: its probe is off */
 	d->relay->domain(d->relay->self, domain, &rd);
-	if (rd.on_hold) {
+	if (rd.on_hold || maintained_holds(d, domain)) {
 		did = SMTPD_ETRN_HELD;
 	} else {
 		switch (d->relay->flush(d->relay->self, domain, FLUSH_ETRN,

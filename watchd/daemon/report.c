@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "daemon/daemon_int.h"
 #include "daemon/domains.h"
+#include "daemon/maintained.h"
 
 static void
 snapshot_dns(struct stats_global *g, const struct dns_stats *ds)
@@ -135,6 +136,7 @@ show_host(void *arg, const struct primary *p, struct snap_host *h)
 	const struct watch *w = LIST_FIRST(&p->watches);
 	struct deliver_host_view v;
 
+	maintained_show_primary(d, p->label, h);
 	if (!deliver_host_view(d->deliver, p->label, w != NULL ? w->host : NULL,
 		w != NULL ? watch_source(w) : NULL, &v))
 		return;

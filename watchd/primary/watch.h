@@ -303,6 +303,10 @@ watch_has_address(struct watch_set *, const struct net_addr *, int64_t now);
 /* Fills in what a snapshot shows of the domain; `primary` has room for as many
  * as watch_count() says. */
 unsigned watch_count(const struct watch_set *, const char *domain);
+/* The labels of the domain's primaries, at most `max`; they live as long as these
+ * are its primaries. */
+unsigned watch_labels(const struct watch_set *, const char *domain,
+    const char **label, unsigned max);
 void watch_snapshot(const struct watch_set *, const char *domain,
     struct snap_domain *, struct snap_primary *);
 /* Knowledge of deliveries about a host; zeroed before. */

@@ -87,6 +87,18 @@ watch_count(const struct watch_set *ws, const char *domain)
 	return d != NULL ? d->nlinks : 0;
 }
 
+unsigned
+watch_labels(const struct watch_set *ws, const char *domain, const char **label,
+    unsigned max)
+{
+	const struct watch_domain *d = watch_domain(ws, domain);
+	unsigned n;
+
+	for (n = 0; d != NULL && n < d->nlinks && n < max; n++)
+		label[n] = d->link[n].watch->primary->label;
+	return n;
+}
+
 static void
 show_link(const struct watch_link *l, struct snap_primary *p)
 {
@@ -226,6 +238,8 @@ host_equal(const struct snap_host *a, const struct snap_host *b)
 	    a->paused == b->paused && a->refused == b->refused &&
 	    a->max_messages == b->max_messages &&
 	    a->max_rcpts == b->max_rcpts &&
+	    a->maintenance_until == b->maintenance_until &&
+	    a->maintenance_hold == b->maintenance_hold &&
 	    !(a->gap_seconds < b->gap_seconds) &&
 	    !(a->gap_seconds > b->gap_seconds) &&
 	    !(a->latency_seconds < b->latency_seconds) &&

@@ -46,6 +46,7 @@ snap_domain_create(const char *name, unsigned nprimaries)
 	d->name = (char *)d + fixed;
 	d->cause = d->trouble = d->breaker_reply = d->breaker_primary = "";
 	d->list = d->list_trouble = "";
+	d->maintenance.name = d->maintenance.reason = "";
 	d->nprimaries = nprimaries;
 	for (unsigned i = 0; i < nprimaries; i++)
 		d->primary[i].label = d->primary[i].text =
@@ -79,6 +80,8 @@ put_strings(char *room, struct snap_domain *d)
 	at = put_string(room, at, &d->breaker_primary);
 	at = put_string(room, at, &d->list);
 	at = put_string(room, at, &d->list_trouble);
+	at = put_string(room, at, &d->maintenance.name);
+	at = put_string(room, at, &d->maintenance.reason);
 	for (unsigned i = 0; i < d->nprimaries; i++) {
 		at = put_string(room, at, &d->primary[i].label);
 		at = put_string(room, at, &d->primary[i].text);

@@ -70,6 +70,9 @@ struct snap_host {
 	 * between messages, the latency of a transaction. */
 	unsigned max_messages, max_rcpts;
 	double gap_seconds, latency_seconds; /* whole ms */
+	/* A maintenance window: wall seconds, 0: it is in none. */
+	int64_t maintenance_until;
+	bool maintenance_hold;
 };
 
 /* One primary, whatever number of domains name it. */
@@ -121,6 +124,17 @@ struct snap_flush {
 	bool last_ok;
 };
 
+/* The maintenance window that a domain is in: its own, or that of its primaries. */
+struct snap_maintenance {
+	bool active;
+	bool hold; /* no mail is delivered meanwhile */
+	int64_t from, until; /* wall seconds */
+	uint64_t id; /* of one that comes once; 0: it comes again */
+	const char *name; /* of the section, when it comes again; "" */
+	const char *reason; /* "" */
+	int64_t uid; /* of who ordered it; -1: not known */
+};
+
 /* One domain and its primaries; of its strings see snap_domain_copy(). */
 struct snap_domain {
 	unsigned refs; /* private */
@@ -170,6 +184,7 @@ struct snap_domain {
 	unsigned window;
 	struct snap_flush flush;
 	uint32_t alerts; /* that fire: 1 << enum alert_kind */
+	struct snap_maintenance maintenance;
 	unsigned nprimaries;
 	struct snap_primary primary[];
 };

@@ -75,6 +75,32 @@ add_breaker(cJSON *o, const struct snap_domain *d)
 	json_time(j, "next_trial", d->breaker_trial);
 }
 
+/* null: it is in none. */
+static void
+add_maintenance(cJSON *o, const struct snap_maintenance *m)
+{
+	cJSON *j;
+
+	if (!m->active) {
+		json_null(o, "maintenance");
+		return;
+	}
+	j = json_member(o, "maintenance");
+	json_time(j, "from", m->from);
+	json_time(j, "until", m->until);
+	json_bool(j, "hold", m->hold);
+	if (m->id != 0)
+		json_num(j, "id", (double)m->id);
+	else
+		json_null(j, "id");
+	json_text(j, "name", m->name);
+	if (m->uid >= 0)
+		json_num(j, "uid", (double)m->uid);
+	else
+		json_null(j, "uid");
+	json_text(j, "reason", m->reason);
+}
+
 static void
 add_flush(cJSON *o, const struct snap_flush *f)
 {
@@ -363,6 +389,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	json_text(o, "trouble", d->trouble);
 	json_time(o, "trouble_since", d->trouble_since);
 	add_breaker(o, d);
+	add_maintenance(o, &d->maintenance);
 	add_queue(o, d, now_ms);
 	add_flush(o, &d->flush);
 	add_counters(o, &d->count);

@@ -104,6 +104,7 @@ status_server(const struct snap_server *v)
 	json_text(o, "trouble", v->trouble);
 	json_time(o, "trouble_since", v->trouble_since);
 	add_host(o, &v->host);
+	json_time(o, "maintenance_until", v->host.maintenance_until);
 	return o;
 }
 
