@@ -27,6 +27,7 @@ memory_fini(struct memory *m)
 	mem_free(&m->silence);
 	mem_free(&m->failing);
 	config_unref(&m->conf);
+	snapshot_unref(&m->seen);
 	m->nsilences = m->nfailing = 0;
 }
 
@@ -76,6 +77,38 @@ matches(const char *match, const struct instance *i)
 	return strcmp(match, i->domain) == 0 || strcmp(match, i->primary) == 0;
 }
 
+/* Mail that is about to be lost is nobody's maintenance. */
+static bool
+is_of_expiry(const struct instance *i)
+{
+	return i->kind == ALERT_queue_expiry || i->kind == ALERT_mail_expired ||
+	    (i->kind == ALERT_queue_age && i->severity == ALERT_SEV_CRITICAL);
+}
+
+/* Facts of one primary, whatever others the domain has. */
+static bool
+is_of_primary(const struct instance *i)
+{
+	return i->kind == ALERT_cert_expiry || i->kind == ALERT_probe_finding ||
+	    i->kind == ALERT_tls_fallback;
+}
+
+static bool
+is_maintained(const struct snapshot *s, const struct instance *i)
+{
+	const struct snap_domain *d;
+	const struct snap_server *v;
+
+	if (s == NULL || alert_scope(i->kind) != ALERT_SCOPE_DOMAIN ||
+	    is_of_expiry(i))
+		return false;
+	d = snapshot_find(s, i->domain);
+	if (d != NULL && d->maintenance.active)
+		return true;
+	v = is_of_primary(i) ? snapshot_server(s, i->primary) : NULL;
+	return v != NULL && v->host.maintenance_until != 0;
+}
+
 bool
 memory_silenced(const struct memory *m, const struct instance *i, int64_t now)
 {
@@ -83,7 +116,7 @@ memory_silenced(const struct memory *m, const struct instance *i, int64_t now)
 		if (m->silence[k].until_ms > now &&
 		    matches(m->silence[k].match, i))
 			return true;
-	return false;
+	return is_maintained(m->seen, i);
 }
 
 static void
@@ -436,6 +469,8 @@ memory_step(struct memory *m, struct rules *rules, const struct config *conf,
 {
 	struct step st = { m, conf, s, now, false };
 
+	snapshot_unref(&m->seen);
+	m->seen = snapshot_ref((struct snapshot *)(uintptr_t)s);
 	silences_expire(m, now);
 	rules_eval(rules, conf, s, self, now, on_value, &st);
 	drop_lists(&st, s);

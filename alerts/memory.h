@@ -45,6 +45,7 @@ struct memory {
 	unsigned nfailing;
 	bool changed; /* to be saved; the outbox has its own */
 	struct config *conf; /* of the last step, our reference */
+	struct snapshot *seen; /* likewise: who is in a maintenance window */
 	int64_t told_ms; /* when all that fires was told of last */
 	unsigned nfiring; /* then */
 	/* As what incidents begin (identity.h); "": the host name. */
@@ -61,6 +62,8 @@ void memory_fini(struct memory *);
 bool memory_step(struct memory *, struct rules *, const struct config *,
     const struct snapshot *, const struct rules_self *, int64_t now);
 
+/* By a silence, or because what it is about is in a maintenance window; of that
+ * mail gets too old everybody is told all the same. */
 bool
 memory_silenced(const struct memory *, const struct instance *, int64_t now);
 /* The id, or 0 when there are too many. */

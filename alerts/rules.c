@@ -694,6 +694,8 @@ eval_domain(struct view *x, struct watched *w, rules_cb *fn, void *arg)
 	x->cd = config_settings(x->conf, x->d->name);
 	configured = x->cd != NULL;
 	if (configured) {
+		if (x->d->maintenance.active)
+			trend_forget_downs(&w->trend);
 		trend_feed(&w->trend, x->d, x->now);
 		x->t = &w->trend;
 	}

@@ -112,6 +112,13 @@ trend_feed(struct trend *t, const struct snap_domain *d, int64_t now)
 }
 
 void
+trend_forget_downs(struct trend *t)
+{
+	mem_free(&t->down.point);
+	memset(&t->down, 0, sizeof(t->down));
+}
+
+void
 trend_fini(struct trend *t)
 {
 	mem_free(&t->down.point);

@@ -28,6 +28,8 @@ struct trend {
 /* Brings it up to date; one that is zeroed begins here. */
 void trend_feed(struct trend *, const struct snap_domain *, int64_t now);
 void trend_fini(struct trend *);
+/* It went down because somebody works on it: none of that counts. */
+void trend_forget_downs(struct trend *);
 
 /* The count within the window; `count` is the counter now. */
 uint64_t trend_delta(const struct trend_window *, uint64_t count);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC
+ * test_alert_maintenance: who is told what while a domain or a primary is in a
+ * maintenance window, and when it is over. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "alerts/memory.h"
+
+#define T0  INT64_C(1800000000000)
+#define SEC INT64_C(1000)
+#define MIN (60 * SEC)
+#define HR  (60 * MIN)
+#define DAY (24 * HR)
+
+struct world { /* of one domain */
+	struct config *conf;
+	struct memory l;
+	struct rules *rules;
+	struct snapshot *s;
+	struct snap_domain *d;
+	struct snap_primary *p;
+	int64_t now;
+};
+
+static void
+world_init(struct world *w)
+{
+	static const char text[] =
+	    "hostname = \"mx2.test\"\nresolver = {\"127.0.0.1\"}\n"
+	    "domain \"a.test\" { primary = {\"192.0.2.1\"} }\n"
+	    "receiver \"r\" { type = \"webhook\" "
+	    "url = {\"http://127.0.0.1/\"} group_wait = 0s }\n";
+	struct conf_errors errs;
+
+	memset(w, 0, sizeof(*w));
+	w->conf = config_parse("test", text, strlen(text), &errs);
+	assert_non_null(w->conf);
+	conf_errors_fini(&errs);
+	memory_init(&w->l);
+	w->rules = rules_create();
+	w->s = snapshot_create();
+	w->d = snapshot_add(w->s, "a.test", 1);
+	w->p = &w->d->primary[0];
+	w->now = T0;
+	w->p->label = "192.0.2.1";
+	w->p->healthy = w->p->probed = true;
+	w->d->lifetime = 30 * 86400;
+	w->d->state = HEALTH_UP;
+	w->d->state_since = (T0 - DAY) / 1000;
+	w->s->ready = w->s->indexed = w->s->reload_ok = true;
+	w->s->start = (T0 - DAY) / 1000;
+	w->s->spool_free_bytes = UINT64_C(1) << 40;
+	w->s->spool_reserve_bytes = UINT64_C(1) << 30;
+}
+
+static void
+world_fini(struct world *w)
+{
+	snapshot_unref(&w->s);
+	rules_destroy(&w->rules);
+	memory_fini(&w->l);
+	config_unref(&w->conf);
+}
+
+/* The time passes in steps of ten seconds, probes go on. */
+static void
+pass(struct world *w, int64_t ms)
+{
+	static const struct rules_self self;
+
+	for (int64_t end = w->now + ms; w->now <= end; w->now += 10 * SEC) {
+		w->p->last_run = w->now / 1000;
+		w->s->wall_ms = w->now;
+		memory_step(&w->l, w->rules, w->conf, w->s, &self, w->now);
+	}
+}
+
+static void
+set_state(struct world *w, unsigned to)
+{
+	w->d->state = to;
+	w->d->state_since = w->now / 1000;
+	w->p->healthy = to == HEALTH_UP;
+	if (to == HEALTH_DOWN)
+		w->d->count.transitions[HEALTH_DOWN]++;
+}
+
+static void
+flap(struct world *w)
+{
+	for (int i = 0; i < 3; i++) {
+		set_state(w, HEALTH_DOWN);
+		pass(w, 2 * MIN);
+		set_state(w, HEALTH_UP);
+		pass(w, 2 * MIN);
+	}
+}
+
+static void
+set_oldest(struct world *w, int64_t age)
+{
+	w->d->oldest_live_ms = w->d->oldest_ms = w->now - age;
+	w->d->next_expiry_ms = w->d->oldest_ms + 30 * DAY;
+	w->d->ripest_ms = w->d->oldest_ms;
+	w->d->ripest_life_ms = 30 * DAY;
+}
+
+static enum alert_severity
+severity(struct world *w, enum alert_kind kind)
+{
+	struct instance *i = instance_find(&w->l.instances, kind, "a.test");
+
+	return i != NULL && i->state == INSTANCE_FIRING ? i->severity :
+							  ALERT_SEV_NONE;
+}
+
+#define is(w, kind, want)                                                      \
+	assert_int_equal(severity(w, ALERT_##kind), ALERT_SEV_##want)
+
+static bool
+is_silent(struct world *w, enum alert_kind kind)
+{
+	struct instance *i = instance_find(&w->l.instances, kind, "a.test");
+
+	assert_non_null(i);
+	return memory_silenced(&w->l, i, w->now);
+}
+
+/* Within: everything is seen as ever and nobody is told, but that mail gets too
+ * old. After: what is still wrong, since it began. */
+static void
+only_expiry_is_told(void **st)
+{
+	struct world w;
+	int64_t began;
+
+	(void)st;
+	world_init(&w);
+	w.d->maintenance.active = true;
+	w.d->deferred = 20000;
+	pass(&w, MIN);
+	set_state(&w, HEALTH_DOWN);
+	began = w.now;
+	set_oldest(&w, 16 * DAY);
+	pass(&w, 10 * MIN);
+	is(&w, primary_down, WARNING);
+	is(&w, queue_depth, WARNING);
+	is(&w, queue_age, WARNING);
+	assert_true(is_silent(&w, ALERT_primary_down));
+	assert_true(is_silent(&w, ALERT_queue_depth));
+	assert_true(is_silent(&w, ALERT_queue_age));
+	assert_null(outbox_next(&w.l.outbox, "r", w.now));
+	set_oldest(&w, 29 * DAY + HR);
+	w.d->count.expired = 1;
+	pass(&w, 10 * MIN);
+	is(&w, queue_age, CRITICAL);
+	assert_false(is_silent(&w, ALERT_queue_age));
+	assert_false(is_silent(&w, ALERT_queue_expiry));
+	assert_false(is_silent(&w, ALERT_mail_expired));
+	assert_true(is_silent(&w, ALERT_primary_down));
+	assert_non_null(outbox_next(&w.l.outbox, "r", w.now));
+	w.d->maintenance.active = false;
+	pass(&w, 10 * SEC);
+	assert_false(is_silent(&w, ALERT_primary_down));
+	assert_int_equal(
+	    instance_find(&w.l.instances, ALERT_primary_down, "a.test")
+		->since_ms,
+	    began);
+	world_fini(&w);
+}
+
+/* Who goes down because he is worked on does not flap. */
+static void
+it_is_no_flapping(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w);
+	pass(&w, MIN);
+	w.d->maintenance.active = true;
+	flap(&w);
+	is(&w, primary_flapping, NONE);
+	w.d->maintenance.active = false;
+	pass(&w, 10 * MIN);
+	is(&w, primary_flapping, NONE);
+	flap(&w);
+	is(&w, primary_flapping, WARNING);
+	world_fini(&w);
+}
+
+/* What is a fact of one primary is silent with that primary. */
+static void
+facts_of_a_primary(void **st)
+{
+	struct snap_server *v = snap_server_create();
+	struct world w;
+
+	(void)st;
+	world_init(&w);
+	(void)strlcpy(v->label, "192.0.2.1", sizeof(v->label));
+	v->host.maintenance_until = (T0 + DAY) / 1000;
+	snapshot_servers(w.s, 1);
+	w.s->server[0] = v;
+	w.p->tls_fallback_since = (T0 - HR) / 1000;
+	set_state(&w,
+	    HEALTH_DOWN); /* there is another one, it is not of that */
+	pass(&w, 10 * MIN);
+	is(&w, tls_fallback, WARNING);
+	assert_true(is_silent(&w, ALERT_tls_fallback));
+	assert_false(is_silent(&w, ALERT_primary_down));
+	v->host.maintenance_until = 0;
+	assert_false(is_silent(&w, ALERT_tls_fallback));
+	world_fini(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_expiry_is_told),
+		cmocka_unit_test(it_is_no_flapping),
+		cmocka_unit_test(facts_of_a_primary),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
