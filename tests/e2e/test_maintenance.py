@@ -154,6 +154,14 @@ def test_a_second_primary_takes_the_mail(stack):
     mail(d, 3)
     wait_for(lambda: len(two.messages) == 3, 10, "the second one has it")
     assert one.messages == [] and domain_of(d)["maintenance"] is None
+    # it is down, and the first one is to get nothing although it is up
+    two.stop()
+    wait_for(lambda: (domain_of(d)["maintenance"] or {}).get("hold"), 10, "held")
+    assert domain_of(d)["state"] == "up" and not domain_of(d)["maintenance"]["silent"]
+    mail(d, 2)
+    stays(lambda: one.messages == [], 1, "nothing goes there")
+    two.start()
+    wait_for(lambda: len(two.messages) == 5, 10, "the second one is back")
     one.stop()
     two.stop()
     d.wait_state("a.test", "down")

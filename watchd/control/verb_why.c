@@ -44,11 +44,16 @@ say_maintenance(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	else
 		snprintf(end, sizeof(end), "\"%s\"", m->name);
 	json_say(list,
-	    "It is in a maintenance window for %s more%s%s: nobody is told of "
-	    "what is wrong with it, but that mail expires; `mxwatchctl "
+	    "%s in a maintenance window for %s more%s%s: %s; `mxwatchctl "
 	    "maintenance --end %s` ends that.",
+	    m->active ? "It is" : "A primary of it is",
 	    ago(now_ms, m->until * 1000, left, sizeof(left)),
-	    m->reason[0] != '\0' ? ", for this reason: " : "", m->reason, end);
+	    m->reason[0] != '\0' ? ", for this reason: " : "", m->reason,
+	    m->active ? "nobody is told of what is wrong with it, but that "
+			"mail expires" :
+			"nothing is delivered there, and no other one can be "
+			"reached",
+	    end);
 	if (m->hold)
 		json_say(list,
 		    "Meanwhile its mail is held: it is accepted and gets "
@@ -187,7 +192,7 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    "It is on hold: nothing is delivered and nothing expires "
 		    "until `mxwatchctl release %s`.",
 		    d->name);
-	if (d->maintenance.active)
+	if (d->maintenance.active || d->maintenance.hold)
 		say_maintenance(list, d, now_ms);
 }
 

@@ -197,8 +197,11 @@ on_avoid(void *arg, const char *domain)
 {
 	struct daemon *d = arg;
 
-	if (d->deliver != NULL)
-		deliver_choose_again(d->deliver, domain);
+	if (d->deliver == NULL)
+		return;
+	if (maintained_holds(d, domain)) /* the last one that might take it */
+		queue_gate(d->queue, domain, GATE_CLOSED);
+	deliver_choose_again(d->deliver, domain);
 }
 
 static bool

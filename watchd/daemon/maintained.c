@@ -216,16 +216,42 @@ maintained_configure(struct daemon *d, struct config *conf)
 
 /* ---- the question */
 
+/* Who has another primary is delivered there, as long as that is possible; when it
+ * is not, a primary that is to get nothing gets nothing. */
+static void
+hold_by_primaries(const struct daemon *d, const char *domain,
+    const char *const *labels, unsigned n, struct maintenance_view *v)
+{
+	struct maintenance_view one, held = { 0 };
+
+	for (unsigned i = 0; i < n; i++) {
+		if (maintained_primary(d, labels[i], &one) && one.hold)
+			held = one;
+		else if (watch_usable(d->watch, domain, labels[i]))
+			return;
+	}
+	if (!held.hold)
+		return;
+	held.active = v->active;
+	if (!v->active)
+		*v = held;
+	v->hold = true;
+}
+
 bool
 maintained_domain(const struct daemon *d, const char *domain,
     struct maintenance_view *v)
 {
+	const struct maintenance_set *set = d->maintained->set;
 	const char *labels[ROUTE_HOST_MAX];
 	unsigned n = 0;
 
-	if (maintenance_any(d->maintained->set))
+	if (maintenance_any(set))
 		n = watch_labels(d->watch, domain, labels, MX_COUNT(labels));
-	return maintenance_of_domain(d->maintained->set, domain, labels, n, v);
+	(void)maintenance_of_domain(set, domain, labels, n, v);
+	if (!v->hold)
+		hold_by_primaries(d, domain, labels, n, v);
+	return v->active || v->hold;
 }
 
 bool
@@ -271,7 +297,7 @@ maintained_show(const struct daemon *d, struct snap_domain *s,
 		s->maintenance.hold = false;
 		return;
 	}
-	s->maintenance = (struct snap_maintenance){ .active = true,
+	s->maintenance = (struct snap_maintenance){ .active = v.active,
 		.hold = v.hold,
 		.from = v.from,
 		.until = v.until,

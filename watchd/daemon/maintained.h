@@ -20,8 +20,9 @@ void maintained_destroy(struct daemon *); /* after it: it writes until then */
 void maintained_configure(struct daemon *, struct config *);
 void maintained_tick(struct daemon *);
 
-/* False: it is in no window (*v is zeroed). v->by is borrowed for now. For the
- * record of outages, too. */
+/* False: it is in no window (*v is zeroed). v->by is borrowed for now. A domain may be
+ * held without being in one (`active`): when only primaries are left to which nothing
+ * may go. For the record of outages, too. */
 bool maintained_domain(const struct daemon *, const char *domain,
     struct maintenance_view *v);
 bool maintained_primary(const struct daemon *, const char *label,

@@ -288,6 +288,10 @@ const struct watch *watch_serving(const struct watch_set *, const char *domain);
 /* Is that primary of the domain down, by the verdict of its watch? */
 bool
 watch_down(const struct watch_set *, const char *domain, const char *label);
+/* May mail of the domain go to that primary, as far as is known: it is not down and
+ * has addresses? */
+bool
+watch_usable(const struct watch_set *, const char *domain, const char *label);
 /* How many connections that primary may have at most: the smallest number of the
  * domains that have it in their list; 0: none has. *counts: `domain` is one of
  * them. */

@@ -27,15 +27,34 @@ watch_serving(const struct watch_set *ws, const char *domain)
 	    NULL;
 }
 
-bool
-watch_down(const struct watch_set *ws, const char *domain, const char *label)
+static const struct watch *
+watch_labelled(const struct watch_set *ws, const char *domain,
+    const char *label)
 {
 	const struct watch_domain *d = watch_domain(ws, domain);
 
 	for (unsigned i = 0; d != NULL && i < d->nlinks; i++)
 		if (strcmp(d->link[i].watch->primary->label, label) == 0)
-			return d->link[i].watch->health.state == HEALTH_DOWN;
-	return false;
+			return d->link[i].watch;
+	return NULL;
+}
+
+bool
+watch_down(const struct watch_set *ws, const char *domain, const char *label)
+{
+	const struct watch *w = watch_labelled(ws, domain, label);
+
+	return w != NULL && w->health.state == HEALTH_DOWN;
+}
+
+/* Whom nobody probes nobody has looked up. */
+bool
+watch_usable(const struct watch_set *ws, const char *domain, const char *label)
+{
+	const struct watch *w = watch_labelled(ws, domain, label);
+
+	return w != NULL && w->health.state != HEALTH_DOWN &&
+	    (!w->policy.enabled || (w->host != NULL && w->host->naddrs > 0));
 }
 
 const char *

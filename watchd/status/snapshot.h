@@ -126,8 +126,9 @@ struct snap_flush {
 
 /* The maintenance window that a domain is in: its own, or that of its primaries. */
 struct snap_maintenance {
-	bool active;
-	bool hold; /* no mail is delivered meanwhile */
+	bool active; /* nobody is told of what is wrong with it */
+	bool hold; /* no mail is delivered meanwhile; may be without `active`:
+		    * only primaries are left that are in such a window */
 	int64_t from, until; /* wall seconds */
 	uint64_t id; /* of one that comes once; 0: it comes again */
 	const char *name; /* of the section, when it comes again; "" */

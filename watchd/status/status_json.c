@@ -81,13 +81,14 @@ add_maintenance(cJSON *o, const struct snap_maintenance *m)
 {
 	cJSON *j;
 
-	if (!m->active) {
+	if (!m->active && !m->hold) {
 		json_null(o, "maintenance");
 		return;
 	}
 	j = json_member(o, "maintenance");
 	json_time(j, "from", m->from);
 	json_time(j, "until", m->until);
+	json_bool(j, "silent", m->active);
 	json_bool(j, "hold", m->hold);
 	if (m->id != 0)
 		json_num(j, "id", (double)m->id);
