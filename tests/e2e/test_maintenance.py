@@ -242,3 +242,31 @@ def test_wrong_orders(stack):
     rc, out = d.ctl("maintenance", "a.test", "--for", "1h")
     assert rc == 1 and "maintenance_max" in out
     assert [w["active"] for w in windows(d)] == [True, False]
+
+
+@pytest.mark.beside
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_window_begins_amid_a_backlog(stack, others):
+    """What is on its way arrives; nothing more goes to that primary."""
+    one = stack.fakemx(start=False, misbehave=["slow=0.1"])
+    rest = [stack.fakemx(start=False) for _ in range(others)]
+    d = stack.mxwatchd({"a.test": 'primary = {%s}' % ", ".join(
+        '"%s"' % primary_of(x) for x in [one] + rest)})
+    d.wait_state("a.test", "down")
+    mail(d, 60)
+    one.start()
+    wait_for(lambda: len(one.messages) > 3, 20, "the flush is under way")
+    assert d.ctl("maintenance", primary_of(one), "--for", "1h", "--hold")[0] == 0
+    wait_for(lambda: (domain_of(d)["maintenance"] or {}).get("hold"), 10, "held")
+    wait_for(lambda: domain_of(d)["queue"]["active"] == 0, 10, "nothing is out")
+    n = len(one.messages)
+    stays(lambda: len(one.messages) <= n + 2, 2, "held")
+    assert d.metrics().queued("a.test") >= 20
+    for x in rest:
+        x.start()
+        d.wait_empty("a.test")
+        assert len(one.messages) + len(x.messages) == 60 and len(x.messages) >= 20
+        return
+    d.ctl("maintenance", "--end", "1")
+    d.wait_empty("a.test", 60)
+    assert len(one.messages) == 60
