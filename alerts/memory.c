@@ -102,8 +102,9 @@ is_maintained(const struct snapshot *s, const struct instance *i)
 	if (s == NULL || alert_scope(i->kind) != ALERT_SCOPE_DOMAIN ||
 	    is_of_expiry(i))
 		return false;
+	/* One that is not shown yet, after a start, may be in one. */
 	d = snapshot_find(s, i->domain);
-	if (d != NULL && d->maintenance.active)
+	if (d == NULL || d->maintenance.active)
 		return true;
 	v = is_of_primary(i) ? snapshot_server(s, i->primary) : NULL;
 	return v != NULL && v->host.maintenance_until != 0;

@@ -219,6 +219,34 @@ facts_of_a_primary(void **st)
 	world_fini(&w);
 }
 
+/* After a start the blocks of many domains come one after the other: what was silent
+ * before is not told because its domain is not there yet. */
+static void
+nobody_knows_yet(void **st)
+{
+	const char *name = "a.test";
+	struct snap_domain *block;
+	struct world w;
+
+	(void)st;
+	world_init(&w);
+	w.d->maintenance.active = true;
+	set_state(&w, HEALTH_DOWN);
+	pass(&w, 10 * MIN);
+	is(&w, primary_down, WARNING);
+	block = snap_domain_ref(w.d);
+	snap_list_drop(&w.s->domains, &name, 1);
+	pass(&w, MIN);
+	assert_true(is_silent(&w, ALERT_primary_down));
+	assert_null(outbox_next(&w.l.outbox, "r", w.now));
+	block->maintenance.active = false;
+	snap_list_merge(&w.s->domains, &block, 1);
+	pass(&w, MIN);
+	is(&w, primary_down, WARNING);
+	assert_non_null(outbox_next(&w.l.outbox, "r", w.now));
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -226,6 +254,7 @@ main(void)
 		cmocka_unit_test(only_expiry_is_told),
 		cmocka_unit_test(it_is_no_flapping),
 		cmocka_unit_test(facts_of_a_primary),
+		cmocka_unit_test(nobody_knows_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
