@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * agent: the only file that includes net-snmp. What it switches off and on
- * was measured: with the library's own time-outs a stopped master freezes its
- * subagent for 12 to 22 seconds at a time. */
-#include "exporters/snmp/agent.h"
-
-#include <net-snmp/net-snmp-config.h>
-/* Their headers stand in this order. */
-#include <net-snmp/net-snmp-includes.h>
+ * agent: the library, its session and its requests. What it switches off and
+ * on was measured: with the library's own time-outs a stopped master freezes
+ * its subagent for 12 to 22 seconds at a time. */
+#include "exporters/snmp/agent_int.h"
 
 #include <net-snmp/agent/agent_callbacks.h>
 #include <net-snmp/agent/net-snmp-agent-includes.h>
@@ -20,6 +16,9 @@
 
 #define NAME	     "mxwatch-agentx"
 #define SESSION_USEC 500000 /* for one answer of the master; no retries */
+/* The same for requests of our own, for which nobody waits: longer than it takes
+ * to see that the master hangs, so that no answer is late. */
+#define ANSWER_USEC 20000000
 /* Between looks whether the master still answers, and between tries to reach
  * one: a master that returns is joined within this time. */
 #define PING_SEC      10
@@ -29,33 +28,22 @@ static struct {
 	struct mib *mib;
 	const struct agent_ops *ops;
 	uint64_t requests;
-	bool connected;
+	netsnmp_session *session; /* to the master; NULL: none */
 	int64_t next_log;
 } agent;
 
 /* ---- names and values */
 
-static size_t
-to_oid(oid *dst, const uint32_t *src, size_t n)
+size_t
+agent_oid(oid *dst, const uint32_t *src, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		dst[i] = src[i];
 	return n;
 }
 
-/* The type and the bytes of a value as the library takes them. */
-struct raw {
-	u_char type;
-	const void *data;
-	size_t len;
-	long i;
-	u_long u;
-	struct counter64 c64;
-	oid oid[MIB_OID_MAX];
-};
-
-static void
-raw_of(struct raw *r, const struct mib_value *v)
+void
+agent_value(struct agent_value *r, const struct mib_value *v)
 {
 	r->type = ASN_INTEGER;
 	r->data = &r->i;
@@ -93,7 +81,7 @@ raw_of(struct raw *r, const struct mib_value *v)
 		return;
 	case MIB_OID:
 		r->type = ASN_OBJECT_ID;
-		r->len = to_oid(r->oid, v->oid, v->len) * sizeof(oid);
+		r->len = agent_oid(r->oid, v->oid, v->len) * sizeof(oid);
 		r->data = r->oid;
 		return;
 	}
@@ -126,7 +114,7 @@ serve(netsnmp_request_info *req, netsnmp_agent_request_info *info)
 	uint32_t name[MAX_OID_LEN];
 	oid found[MIB_OID_MAX];
 	struct mib_answer a;
-	struct raw raw;
+	struct agent_value raw;
 	size_t n;
 	bool ok;
 
@@ -143,8 +131,8 @@ serve(netsnmp_request_info *req, netsnmp_agent_request_info *info)
 		return; /* GETNEXT: the library goes on behind our subtree */
 	}
 	if (info->mode != MODE_GET)
-		snmp_set_var_objid(vb, found, to_oid(found, a.oid, a.len));
-	raw_of(&raw, &a.value);
+		snmp_set_var_objid(vb, found, agent_oid(found, a.oid, a.len));
+	agent_value(&raw, &a.value);
 	snmp_set_var_typed_value(vb, raw.type, raw.data, raw.len);
 }
 
@@ -164,99 +152,53 @@ on_request(netsnmp_mib_handler *handler MX_UNUSED,
 
 /* ---- notifications */
 
-/* The rows that a notification is about: copies, in which what the notice
- * itself knows stands in place of what a later snapshot says. */
-struct subject {
-	struct wire_domain d;
-	struct wire_primary p;
-};
-
-static bool
-subject_of(struct subject *s, const struct wire_notice *n)
+void
+agent_notify(const struct wire_notice *n, uint64_t number)
 {
-	const struct wire_domain *d = mib_domain(agent.mib, n->domain);
-	const struct wire_primary *p = NULL;
-	char host[sizeof(s->p.host)];
-	uint32_t port;
-
-	if (d == NULL)
-		return false;
-	s->d = *d;
-	if (n->state >= 1 && n->state <= 6)
-		s->d.state = n->state;
-	if (n->host[0] == '\0')
-		return true;
-	port = wire_label(n->host, host, sizeof(host));
-	p = mib_primary(agent.mib, d, host, port);
-	if (p == NULL) /* no MX any more: its row is gone */
-		return n->event != WIRE_PRIMARY_DOWN &&
-		    n->event != WIRE_PRIMARY_UP;
-	s->p = *p;
-	if (n->event == WIRE_PRIMARY_DOWN) {
-		s->p.failed_phase = n->failed_phase;
-		strlcpy(s->p.text, n->text, sizeof(s->p.text));
-	}
-	return true;
-}
-
-static void
-varbind_add(netsnmp_variable_list **list, const struct mib_object *o,
-    const struct subject *s)
-{
-	struct mib_row row = { { 0 }, &s->d, &s->p, 0, 0 };
-	uint32_t name[MIB_OID_MAX];
-	oid full[MIB_OID_MAX];
-	struct mib_value v = { .type = o->type };
-	struct raw raw;
-	size_t n = mib_column_oid(o, name);
-
-	if (!o->get(agent.mib, &row, &v))
-		return;
-	name[n++] = o->scope == MIB_SYSTEM ? 0 : s->d.index;
-	if (o->scope == MIB_PRIMARY)
-		name[n++] = s->p.index;
-	raw_of(&raw, &v);
-	snmp_varlist_add_variable(list, full, to_oid(full, name, n), raw.type,
-	    raw.data, raw.len);
-}
-
-bool
-agent_notify(const struct wire_notice *n)
-{
-	static const oid trap_oid[] = { 1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0 };
-	netsnmp_variable_list *list = NULL;
-	struct subject s = { 0 };
-	uint32_t name[MIB_OID_MAX];
-	oid event[MIB_OID_MAX];
-	size_t len;
-
-	if (!agent.connected || n->event == 0 || n->event >= WIRE_EVENT_MAX)
-		return false;
-	if (n->domain[0] != '\0' && !subject_of(&s, n))
-		return false;
-	refresh_clocks();
-	len = to_oid(event, name, mib_event_oid(n->event, name));
-	snmp_varlist_add_variable(&list, trap_oid, OID_LENGTH(trap_oid),
-	    ASN_OBJECT_ID, event, len * sizeof(oid));
-	for (unsigned i = 0; mib_varbinds[n->event][i] != NULL; i++)
-		varbind_add(&list, mib_object(mib_varbinds[n->event][i]), &s);
-	send_v2trap(list);
-	snmp_free_varbind(list);
-	return agent.connected;
+	if (agent.session == NULL ||
+	    !agent_notify_send(agent.session, n, number, agent.ops))
+		agent.ops->notified(agent.ops->arg, number, false);
 }
 
 /* ---- the session */
 
+static void
+tell_state(void)
+{
+	uint32_t standing, taken;
+
+	(void)agent_register_state(&standing, &taken);
+	agent.ops->state(agent.ops->arg, agent.session != NULL, standing,
+	    taken);
+}
+
+bool
+agent_send(netsnmp_session *ss, netsnmp_pdu *pdu, netsnmp_callback cb,
+    uintptr_t magic)
+{
+	bool sent;
+
+	if (pdu == NULL)
+		return false;
+	ss->timeout = ANSWER_USEC;
+	sent = snmp_async_send(ss, pdu, cb, (void *)magic) != 0;
+	ss->timeout = SESSION_USEC;
+	if (!sent)
+		snmp_free_pdu(pdu);
+	return sent;
+}
+
 static int
-on_session(int major MX_UNUSED, int minor, void *session MX_UNUSED,
-    void *arg MX_UNUSED)
+on_session(int major MX_UNUSED, int minor, void *session, void *arg MX_UNUSED)
 {
 	bool is = minor == SNMPD_CALLBACK_INDEX_START;
 
-	if (is != agent.connected) {
-		agent.connected = is;
-		agent.ops->connected(agent.ops->arg, is);
-	}
+	agent.session = is ? session : NULL;
+	agent_register_reset();
+	if (is)
+		agent_register_claim();
+	agent_notify_reset();
+	tell_state();
 	return 0;
 }
 
@@ -271,8 +213,8 @@ on_session_init(int major MX_UNUSED, int minor MX_UNUSED, void *session,
 	return 0;
 }
 
-/* The library's own words, but not those on connecting, which on_session()
- * says once, and not a flood. */
+/* The library's own words, but not those on connecting and registering, which
+ * are ours, and not a flood. */
 static int
 on_log(int major MX_UNUSED, int minor MX_UNUSED, void *message,
     void *arg MX_UNUSED)
@@ -281,7 +223,8 @@ on_log(int major MX_UNUSED, int minor MX_UNUSED, void *message,
 	int64_t now = clock_now();
 
 	if (m->priority > LOG_WARNING || now < agent.next_log ||
-	    strstr(m->msg, "failed to respond to ping") != NULL)
+	    strstr(m->msg, "failed to respond to ping") != NULL ||
+	    strstr(m->msg, "registering pdu failed") != NULL)
 		return 0;
 	agent.next_log = now + LOG_EVERY_SEC * CLOCK_SEC;
 	agent.ops->log(agent.ops->arg, m->priority <= LOG_ERR, m->msg);
@@ -323,21 +266,23 @@ set_up_library(const char *socket)
 	    NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL, PING_SEC);
 }
 
+/* A handler for each subtree: the library takes its answers for those of its
+ * subtree only. */
 void
 agent_init(const char *socket, struct mib *mib, const struct agent_ops *ops)
 {
-	netsnmp_handler_registration *reg;
-	oid root[MIB_OID_MAX];
-	const uint32_t *name;
-	size_t len;
+	netsnmp_handler_registration *r;
+	struct mib_region region;
+	oid name[MIB_OID_MAX];
 
 	agent.mib = mib;
 	agent.ops = ops;
+	agent_register_init(mib);
 	set_up_library(socket);
-	for (unsigned i = 0; (name = mib_root(mib, i, &len)) != NULL; i++) {
-		reg = netsnmp_create_handler_registration(NAME, on_request,
-		    root, to_oid(root, name, len), HANDLER_CAN_RONLY);
-		if (reg == NULL || netsnmp_register_handler(reg) != 0)
+	for (unsigned i = 0; mib_region(mib, i, &region); i++) {
+		r = netsnmp_create_handler_registration(NAME, on_request, name,
+		    agent_oid(name, region.oid, region.len), HANDLER_CAN_RONLY);
+		if (r == NULL || netsnmp_register_handler(r) != 0)
 			ops->log(ops->arg, true,
 			    "a table cannot be registered");
 	}
@@ -349,6 +294,7 @@ agent_fini(void)
 {
 	snmp_shutdown(NAME);
 	shutdown_agent();
+	agent_register_fini();
 }
 
 /* Alarms (pings, tries to connect) run before the poll, never between it and
@@ -360,9 +306,14 @@ agent_poll(int fd, unsigned ms)
 	netsnmp_large_fd_set set; /* descriptors above 1023, too */
 	bool readable = false;
 	int nfds = fd + 1, block = 0, n;
+	uint32_t standing, taken;
 
 	run_alarms();
 	snmp_timeout();
+	if (agent.session != NULL)
+		agent_register_step(agent.session, clock_now());
+	if (agent_register_state(&standing, &taken))
+		tell_state();
 	netsnmp_large_fd_set_init(&set, FD_SETSIZE);
 	NETSNMP_LARGE_FD_ZERO(&set);
 	snmp_select_info2(&nfds, &set, &tv, &block);

@@ -10,8 +10,12 @@
 #include "exporters/snmp/mib.h"
 
 struct agent_ops {
-	/* The session to the master began or ended. */
-	void (*connected)(void *arg, bool is);
+	/* The session to the master began or ended, or other registrations
+	 * stand there: see struct wire_status. */
+	void (*state)(void *arg, bool connected, uint32_t standing,
+	    uint32_t taken);
+	/* The notification of that number was taken by the master, or not. */
+	void (*notified)(void *arg, uint64_t number, bool taken);
 	void (*log)(void *arg, bool error, const char *text);
 	void *arg;
 };
@@ -24,8 +28,9 @@ void agent_fini(void);
 /* Waits, `ms` at most, for the master or for `fd` (-1: none), and serves the
  * master. True when fd is readable. */
 bool agent_poll(int fd, unsigned ms);
-/* False: no master would take it, or it is about a domain that is gone. */
-bool agent_notify(const struct wire_notice *);
+/* One at a time; agent_ops.notified follows, at once when there is no master.
+ * A number is never 0. */
+void agent_notify(const struct wire_notice *, uint64_t number);
 uint64_t agent_requests(void); /* variables asked for */
 
 #endif

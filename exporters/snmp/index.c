@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * index: a text file, one "NUMBER DOMAIN" a line, replaced by rename. Lines
- * of domains that left the configuration stay: their number is taken. */
+ * index: a text file, one "NUMBER NAME" a line, replaced by rename. Lines of
+ * domains that left the configuration stay: their number is taken. */
 #include "exporters/snmp/index.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@ index_cmp(const struct index_entry *a, const struct index_entry *b)
 RB_GENERATE(index_tree, index_entry, link, index_cmp)
 
 /* By hand: RB_FIND would need an entry with the name in it. */
-static struct index_entry *
-find(const struct index *x, const char *name)
+struct index_entry *
+index_find(const struct index *x, const char *name)
 {
 	struct index_entry *e = RB_ROOT(&x->tree);
 	int c;
@@ -51,11 +51,26 @@ insert(struct index *x, const char *name, uint32_t number)
 	return e;
 }
 
-/* One line; false when it is none of ours or repeats a domain. */
+/* A primary's is its label: a host, and its port when that is not 25. */
+static bool
+is_name(enum index_kind kind, const char *name)
+{
+	char domain[TEXT_DOMAIN_MAX];
+
+	if (kind == INDEX_DOMAINS)
+		return text_domain(name, strlen(name), domain) == 0 &&
+		    strcmp(name, domain) == 0;
+	for (const char *p = name; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	return name[0] != '\0';
+}
+
+/* One line; false when it is none of ours or repeats a name. */
 static bool
 take_line(struct index *x, char *line)
 {
-	char name[TEXT_DOMAIN_MAX], *blank = strchr(line, ' ');
+	char *blank = strchr(line, ' ');
 	int64_t number;
 
 	line[strcspn(line, "\n")] = '\0';
@@ -63,11 +78,9 @@ take_line(struct index *x, char *line)
 		return false;
 	*blank++ = '\0';
 	if (text_int(line, INDEX_FIRST, INT32_MAX - 1, &number) != 0 ||
-	    text_domain(blank, strlen(blank), name) != 0)
+	    !is_name(x->kind, blank) || index_find(x, blank) != NULL)
 		return false;
-	if (find(x, name) != NULL)
-		return false;
-	(void)insert(x, name, (uint32_t)number);
+	(void)insert(x, blank, (uint32_t)number);
 	return true;
 }
 
@@ -102,14 +115,15 @@ numbers_are_unique(struct index *x)
 }
 
 int
-index_init(struct index *x, const char *path)
+index_init(struct index *x, enum index_kind kind, const char *path)
 {
-	char line[TEXT_DOMAIN_MAX + 16];
+	char line[TEXT_DOMAIN_MAX + 32];
 	int rc = 0;
 	FILE *f;
 
 	memset(x, 0, sizeof(*x));
 	RB_INIT(&x->tree);
+	x->kind = kind;
 	x->path = mem_strdup(path);
 	x->next = INDEX_FIRST;
 	f = fopen(path, "re");
@@ -140,12 +154,14 @@ index_fini(struct index *x)
 struct index_entry *
 index_of(struct index *x, const char *name)
 {
-	struct index_entry *e = find(x, name);
+	struct index_entry *e = index_find(x, name);
 
-	if (e != NULL)
-		return e;
-	x->changed = true;
-	return insert(x, name, x->next);
+	if (e == NULL) {
+		x->changed = true;
+		e = insert(x, name, x->next);
+	}
+	e->seen = true;
+	return e;
 }
 
 /* Entries stay as long as the index: their places are enough. */
@@ -154,6 +170,14 @@ struct index_copy {
 	size_t n;
 	const struct index_entry *entry[];
 };
+
+/* The highest number always: the next one follows it after a restart. */
+static bool
+is_kept(const struct index *x, size_t i)
+{
+	return x->n <= INDEX_KEPT || x->kind == INDEX_DOMAINS ||
+	    x->entry[i]->seen || i == x->n - 1;
+}
 
 struct index_copy *
 index_copy(struct index *x)
@@ -165,9 +189,9 @@ index_copy(struct index *x)
 	x->changed = false; /* one try: the next new domain is another */
 	c = mem_alloc(sizeof(*c) + x->n * sizeof(c->entry[0]));
 	c->path = mem_strdup(x->path);
-	c->n = x->n;
 	for (size_t i = 0; i < x->n; i++)
-		c->entry[i] = x->entry[i];
+		if (is_kept(x, i))
+			c->entry[c->n++] = x->entry[i];
 	return c;
 }
 

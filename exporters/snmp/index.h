@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * index: the number by which SNMP knows a domain, mxwDomainIndex and
- * mtaGroupIndex. A manager keeps it, so it is kept in a file of the spool
- * ("snmp-index") over restarts and never given to another domain. Loop thread;
- * writes the file only when a domain is new. */
+ * index: the numbers by which SNMP knows domains (mxwDomainIndex and
+ * mtaGroupIndex) and primaries (mxwPrimaryIndex). A manager keeps them, so they
+ * are kept in files of the spool over restarts and never given to another.
+ * Loop thread; a file is written only when a name is new. */
 #ifndef MX_SNMP_INDEX_H
 #define MX_SNMP_INDEX_H
 
@@ -12,13 +12,22 @@
 #include "base/text.h"
 
 #define INDEX_FIRST 2 /* 1 is the group of what belongs to no domain */
+/* Names of which none is forgotten. Of more, those that are not in use any more
+ * leave the file: owners of domains choose their MX records, and again. */
+#define INDEX_KEPT 100000
+
+enum index_kind { INDEX_DOMAINS, INDEX_PRIMARIES };
 
 struct index_entry {
 	RB_ENTRY(index_entry) link;
 	uint32_t index;
-	/* notify.c: what was told of the domain */
+	bool seen; /* asked for since the start */
+	/* notify.c: what was told of the domain, */
 	unsigned age_level;
 	int64_t expired_next; /* monotonic ns */
+	bool down; /* of the primary */
+	/* notify_queue.c: its change of state that waits; NULL: none */
+	struct notify_item *change;
 	char name[];
 };
 RB_HEAD(index_tree, index_entry);
@@ -26,6 +35,7 @@ RB_PROTOTYPE(index_tree, index_entry, link, index_cmp)
 
 struct index {
 	char *path;
+	enum index_kind kind;
 	struct index_tree tree; /* by name */
 	struct index_entry **entry; /* ascending by number */
 	size_t n, size;
@@ -35,10 +45,12 @@ struct index {
 
 /* A missing file is an empty one. -MX_ESYNTAX: lines were skipped; -MX_ESYS:
  * it could not be read. The index works all the same. */
-int index_init(struct index *, const char *path) MX_NODISCARD;
+int index_init(struct index *, enum index_kind, const char *path) MX_NODISCARD;
 void index_fini(struct index *);
-/* The entry of a domain, a new one when needed; it stays. O(log n). */
+/* The entry of a name, a new one when needed; it stays. O(log n). */
 struct index_entry *index_of(struct index *, const char *name);
+/* The same; NULL: it has no number. */
+struct index_entry *index_find(const struct index *, const char *name);
 /* All that there is, for a thread that may wait for the disk; NULL: the file has
  * it already. The index must outlive it. */
 struct index_copy;

@@ -43,10 +43,21 @@ send_record(enum wire_type type, const void *record)
 }
 
 static void
-on_connected(void *arg, bool is)
+on_state(void *arg, bool connected, uint32_t standing, uint32_t taken)
 {
 	(void)arg;
-	status.connected = is;
+	status.connected = connected;
+	status.standing = standing;
+	status.taken = taken;
+	status_due = true;
+}
+
+static void
+on_notified(void *arg, uint64_t number, bool taken)
+{
+	(void)arg;
+	status.notice = number;
+	status.notice_taken = taken;
 	status_due = true;
 }
 
@@ -79,12 +90,7 @@ take_packet(const union wire_packet *p, size_t len)
 		return;
 	}
 	if (p->head.type == WIRE_NOTICE) {
-		if (agent_notify(wire_record(p, 0)))
-			status.notices_sent++;
-		else
-			status.notices_dropped++;
-		status.notice = p->head.generation;
-		status_due = true;
+		agent_notify(wire_record(p, 0), p->head.generation);
 		return;
 	}
 	if (wire_set_add(&incoming, p, len) != 1)
@@ -116,7 +122,8 @@ take_packets(void)
 static int
 run(const char *socket, bool filter)
 {
-	static const struct agent_ops ops = { on_connected, on_log, NULL };
+	static const struct agent_ops ops = { on_state, on_notified, on_log,
+		NULL };
 	struct mx_errbuf eb = { "" };
 
 	agent_init(socket, &mib, &ops);
@@ -137,20 +144,20 @@ run(const char *socket, bool filter)
 static int
 test(const char *socket)
 {
-	static const struct agent_ops ops = { on_connected, on_test_log, NULL };
-	struct wire_notice n = { .event = WIRE_TEST };
+	static const struct agent_ops ops = { on_state, on_notified,
+		on_test_log, NULL };
+	struct wire_notice n = { .event = WIRE_TEST,
+		.wall_ms = clock_wall_ms() };
 	int64_t end = clock_now() + TEST_WAIT_MS * CLOCK_MS;
-	bool sent;
 
 	agent_init(socket, &mib, &ops);
 	while (status.connected == 0 && clock_now() < end)
 		(void)agent_poll(-1, 100);
-	sent = agent_notify(&n);
-	/* The master's answer to the notification is its receipt. */
-	for (unsigned i = 0; sent && i < 5; i++)
+	agent_notify(&n, 1);
+	while (status.notice == 0 && clock_now() < end)
 		(void)agent_poll(-1, 100);
 	agent_fini();
-	if (!sent) {
+	if (status.notice_taken == 0) {
 		fprintf(stderr, "mxwatch-agentx: no master agent at %s\n",
 		    socket);
 		return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * mib: objects.def as data, rows from a snapshot, and the search for an
- * instance. Called by agent.c for each variable of a request and by notify.c
- * of the child for varbinds; a mistake here is a walk that does not end, so
+ * instance. Called by agent.c for each variable of a request, and for the
+ * varbinds of a notification; a mistake here is a walk that does not end, so
  * tests/unit/test_snmp_mib.c walks sets of every shape. */
 #include "exporters/snmp/mib.h"
 
@@ -134,6 +134,8 @@ put_stamp(struct mib_value *v, const struct mib *m, int64_t then_ms)
 	{                                                                      \
 		const struct wire_domain *d MX_UNUSED = r->d;                  \
 		const struct wire_primary *p MX_UNUSED = r->p;                 \
+		const struct wire_link *l MX_UNUSED = r->l;                    \
+		const struct wire_dnsbl *b MX_UNUSED = r->b;                   \
                                                                                \
 		if (!(condition))                                              \
 			return false;                                          \
@@ -167,28 +169,32 @@ mib_object(const char *name)
 }
 
 /* The OBJECTS of each NOTIFICATION-TYPE. */
-const char *const mib_varbinds[WIRE_EVENT_MAX][6] = {
-	[WIRE_PRIMARY_DOWN] = { "mxwDomainName", "mxwDomainState",
-	    "mxwPrimaryHost", "mxwPrimaryFailedPhase", "mxwPrimaryReplyText" },
-	[WIRE_PRIMARY_UP] = { "mxwDomainName", "mxwDomainState",
-	    "mxwPrimaryHost" },
-	[WIRE_STATE_CHANGE] = { "mxwDomainName", "mxwDomainState",
+const char *const mib_varbinds[WIRE_EVENT_MAX][MIB_VARBINDS_MAX] = {
+	[WIRE_PRIMARY_DOWN] = { "mxwEventTime", "mxwPrimaryHost",
+	    "mxwPrimaryPort", "mxwPrimaryDomains", "mxwPrimaryFailedPhase",
+	    "mxwPrimaryReplyText" },
+	[WIRE_PRIMARY_UP] = { "mxwEventTime", "mxwPrimaryHost",
+	    "mxwPrimaryPort", "mxwPrimaryDomains" },
+	[WIRE_STATE_CHANGE] = { "mxwEventTime", "mxwDomainName",
+	    "mxwDomainState", "mxwDomainMessages", "mxwDomainCause" },
+	[WIRE_AGE_WARNING] = { "mxwEventTime", "mxwDomainName",
+	    "mxwDomainOldestAge", "mxwDomainNextExpiry", "mxwDomainMessages" },
+	[WIRE_AGE_CRITICAL] = { "mxwEventTime", "mxwDomainName",
+	    "mxwDomainOldestAge", "mxwDomainNextExpiry", "mxwDomainMessages" },
+	[WIRE_AGE_CLEARED] = { "mxwEventTime", "mxwDomainName",
 	    "mxwDomainMessages" },
-	[WIRE_AGE_WARNING] = { "mxwDomainName", "mxwDomainOldestAge",
-	    "mxwDomainNextExpiry", "mxwDomainMessages" },
-	[WIRE_AGE_CRITICAL] = { "mxwDomainName", "mxwDomainOldestAge",
-	    "mxwDomainNextExpiry", "mxwDomainMessages" },
-	[WIRE_AGE_CLEARED] = { "mxwDomainName", "mxwDomainMessages" },
-	[WIRE_MAIL_EXPIRED] = { "mxwDomainName", "mxwDomainExpired" },
-	[WIRE_FLUSH_STARTED] = { "mxwDomainName", "mxwDomainMessages" },
-	[WIRE_FLUSH_FINISHED] = { "mxwDomainName", "mxwDomainMessages",
-	    "mxwDomainDelivered" },
-	[WIRE_SPOOL_REFUSING] = { "mxwSpoolFreeKOctets" },
-	[WIRE_SPOOL_ACCEPTING] = { "mxwSpoolFreeKOctets" },
-	[WIRE_TEST] = { "mxwVersion" },
-	[WIRE_BREAKER_CLOSED] = { "mxwDomainName", "mxwDomainState",
+	[WIRE_MAIL_EXPIRED] = { "mxwEventTime", "mxwDomainName",
+	    "mxwDomainExpired" },
+	[WIRE_FLUSH_STARTED] = { "mxwEventTime", "mxwDomainName",
 	    "mxwDomainMessages" },
-	[WIRE_BREAKER_OPENED] = { "mxwDomainName", "mxwDomainState",
+	[WIRE_FLUSH_FINISHED] = { "mxwEventTime", "mxwDomainName",
+	    "mxwDomainMessages", "mxwDomainDelivered" },
+	[WIRE_SPOOL_REFUSING] = { "mxwEventTime", "mxwSpoolFreeKOctets" },
+	[WIRE_SPOOL_ACCEPTING] = { "mxwEventTime", "mxwSpoolFreeKOctets" },
+	[WIRE_TEST] = { "mxwEventTime", "mxwVersion" },
+	[WIRE_BREAKER_CLOSED] = { "mxwEventTime", "mxwDomainName",
+	    "mxwDomainMessages", "mxwDomainCause" },
+	[WIRE_BREAKER_OPENED] = { "mxwEventTime", "mxwDomainName",
 	    "mxwDomainMessages" },
 };
 
@@ -215,8 +221,12 @@ static const struct {
 	[MIB_GROUP_ERROR] = { ROOT(error_table), { 1 }, 1, 3 },
 	[MIB_SYSTEM] = { ROOT(enterprise), { 1, 1 }, 2, 1 },
 	[MIB_DOMAIN] = { ROOT(enterprise), { 1, 2, 1 }, 3, 1 },
-	[MIB_PRIMARY] = { ROOT(enterprise), { 1, 3, 1 }, 3, 2 },
+	/* 1.3 was a table of primaries by domain. */
 	[MIB_BOUNCE] = { ROOT(enterprise), { 1, 4, 1 }, 3, 2 },
+	[MIB_PRIMARY] = { ROOT(enterprise), { 1, 5, 1 }, 3, 1 },
+	[MIB_LINK] = { ROOT(enterprise), { 1, 6, 1 }, 3, 2 },
+	[MIB_DNSBL] = { ROOT(enterprise), { 1, 7, 1 }, 3, 1 },
+	[MIB_NOTIFY] = { ROOT(enterprise), { 1, 8 }, 2, 1 },
 #undef ROOT
 };
 
@@ -243,16 +253,31 @@ mib_event_oid(uint32_t event, uint32_t *oid)
 	return n;
 }
 
-const uint32_t *
-mib_root(const struct mib *m, unsigned i, size_t *len)
+static enum wire_module
+module_of(const struct mib_object *o)
 {
-	static const enum mib_scope one_of[] = { MIB_SYSTEM, MIB_APPL, MIB_MTA,
-		MIB_GROUP, MIB_GROUP_ERROR };
+	return o->scope >= MIB_SYSTEM ? WIRE_MXWATCH :
+	    o->scope == MIB_APPL      ? WIRE_NETWORK_SERVICES :
+					WIRE_MTA;
+}
 
-	if (i >= (m->mta ? MX_COUNT(one_of) : 1))
-		return NULL;
-	*len = scopes[one_of[i]].rootlen;
-	return scopes[one_of[i]].root;
+bool
+mib_region(const struct mib *m, unsigned i, struct mib_region *r)
+{
+	const struct mib_object *o = mib_objects;
+
+	if (i == 0) {
+		r->module = WIRE_MXWATCH;
+		r->len = MX_COUNT(enterprise);
+		memcpy(r->oid, enterprise, sizeof(enterprise));
+		return true;
+	}
+	/* The objects of the others come first in the table. */
+	if (!m->mta || i > mib_nobjects || o[i - 1].scope >= MIB_SYSTEM)
+		return false;
+	r->module = module_of(&o[i - 1]);
+	r->len = mib_column_oid(&o[i - 1], r->oid);
+	return true;
 }
 
 /* ---- rows */
@@ -329,6 +354,7 @@ rows_of_domain(struct mib *m, const struct wire_domain *d)
 	rows_of_status(m, d, 5, d->bounced);
 	total_add(&m->total, d);
 	m->domains_down += d->state == 4;
+	m->breakers += d->breaker_since != 0;
 }
 
 /* applOperStatus, RFC 2788: up, congested, restarting, quiescing. */
@@ -344,10 +370,35 @@ oper_status(struct mib *m, int64_t now_ms)
 	m->oper_status = is;
 }
 
+static void
+rows_of_primary(struct mib *m, const struct wire_primary *p)
+{
+	*row_add(m, MIB_PRIMARY) = (struct mib_row){ { p->index }, .p = p };
+	m->primaries_down += p->state == 4;
+}
+
+static void
+rows_of_set(struct mib *m)
+{
+	const struct wire_rows *rows = m->set.rows;
+	const struct wire_dnsbl *b = rows[WIRE_DNSBL].row;
+	const struct wire_link *l = rows[WIRE_LINK].row;
+
+	for (uint32_t i = 0; i < rows[WIRE_DOMAIN].n; i++)
+		rows_of_domain(m, &wire_domains(&m->set)[i]);
+	for (uint32_t i = 0; i < rows[WIRE_PRIMARY].n; i++)
+		rows_of_primary(m, &wire_primaries(&m->set)[i]);
+	for (uint32_t i = 0; i < rows[WIRE_LINK].n; i++)
+		*row_add(m, MIB_LINK) =
+		    (struct mib_row){ { l[i].domain, l[i].place }, .l = &l[i] };
+	for (uint32_t i = 0; i < rows[WIRE_DNSBL].n; i++)
+		*row_add(m, MIB_DNSBL) =
+		    (struct mib_row){ { b[i].index }, .b = &b[i] };
+}
+
 void
 mib_take(struct mib *m, struct wire_set *set, int64_t now_ms)
 {
-	const struct wire_primary *p;
 	struct mib_row *r;
 
 	wire_set_fini(&m->set);
@@ -355,7 +406,7 @@ mib_take(struct mib *m, struct wire_set *set, int64_t now_ms)
 	wire_set_init(set);
 	memset(m->nrows, 0, sizeof(m->nrows));
 	memset(&m->total, 0, sizeof(m->total));
-	m->domains_down = 0;
+	m->domains_down = m->primaries_down = m->breakers = 0;
 	m->now_ms = now_ms;
 	oper_status(m, now_ms);
 
@@ -365,13 +416,7 @@ mib_take(struct mib *m, struct wire_set *set, int64_t now_ms)
 	r = row_add(m, MIB_GROUP);
 	r->key[0] = m->appl_index;
 	r->key[1] = 1; /* what belongs to no domain */
-	for (uint32_t i = 0; i < m->set.ndomains; i++)
-		rows_of_domain(m, &m->set.domain[i]);
-	for (uint32_t i = 0; i < m->set.nprimaries; i++) {
-		p = &m->set.primary[i];
-		*row_add(m, MIB_PRIMARY) =
-		    (struct mib_row){ { p->domain, p->index }, .p = p };
-	}
+	rows_of_set(m);
 	m->ready = true;
 }
 
@@ -389,28 +434,6 @@ mib_fini(struct mib *m)
 	for (unsigned i = 0; i < MIB_SCOPE_MAX; i++)
 		mem_free(&m->row[i]);
 	wire_set_fini(&m->set);
-}
-
-const struct wire_domain *
-mib_domain(const struct mib *m, const char *name)
-{
-	for (uint32_t i = 0; i < m->set.ndomains; i++)
-		if (strcmp(m->set.domain[i].name, name) == 0)
-			return &m->set.domain[i];
-	return NULL;
-}
-
-const struct wire_primary *
-mib_primary(const struct mib *m, const struct wire_domain *d, const char *host,
-    uint32_t port)
-{
-	const struct wire_primary *p = m->set.primary;
-
-	for (uint32_t i = 0; i < m->set.nprimaries; i++, p++)
-		if (p->domain == d->index && p->port == port &&
-		    strcmp(p->host, host) == 0)
-			return p;
-	return NULL;
 }
 
 /* ---- searching */
@@ -461,7 +484,8 @@ answer(const struct mib *m, const struct mib_object *o, const struct mib_row *r,
 static bool
 served(const struct mib *m, const struct mib_object *o)
 {
-	return m->ready && (m->mta || o->scope >= MIB_SYSTEM);
+	return m->ready && (m->mta || o->scope >= MIB_SYSTEM) &&
+	    o->scope != MIB_NOTIFY;
 }
 
 bool
@@ -496,4 +520,58 @@ mib_next(const struct mib *m, const uint32_t *oid, size_t len, bool inclusive,
 				return true;
 	}
 	return false;
+}
+
+/* ---- notifications */
+
+/* Rows that have what the notice says; all else in them is empty. */
+static void
+subject_of(const struct wire_notice *n, struct mib *m, struct wire_domain *d,
+    struct wire_primary *p)
+{
+	*m = (struct mib){ .now_ms = n->wall_ms };
+	m->set.system.free_bytes = n->free_bytes;
+	*d = (struct wire_domain){ .index = n->domain_index,
+		.state = n->state,
+		.messages = n->messages,
+		.delivered = n->delivered,
+		.expired = n->expired,
+		.oldest_ms = n->oldest_ms,
+		.next_expiry_ms = n->next_expiry_ms };
+	strlcpy(d->name, n->domain, sizeof(d->name));
+	strlcpy(d->cause, n->text, sizeof(d->cause));
+	*p = (struct wire_primary){ .index = n->primary_index,
+		.port = n->port,
+		.domains = n->domains,
+		.failed_phase = n->failed_phase };
+	strlcpy(p->host, n->host, sizeof(p->host));
+	strlcpy(p->text, n->text, sizeof(p->text));
+}
+
+unsigned
+mib_notification(const struct wire_notice *n,
+    struct mib_answer dst[MIB_VARBINDS_MAX])
+{
+	const char *const *name;
+	const struct mib_object *o;
+	struct wire_primary p;
+	struct wire_domain d;
+	struct mib_row row;
+	struct mib m;
+	unsigned i;
+
+	if (n->event == 0 || n->event >= WIRE_EVENT_MAX)
+		return 0;
+	subject_of(n, &m, &d, &p);
+	name = mib_varbinds[n->event];
+	for (i = 0; i < MIB_VARBINDS_MAX && name[i] != NULL; i++) {
+		o = mib_object(name[i]);
+		row = (struct mib_row){ .d = &d, .p = &p };
+		row.key[0] = o->scope == MIB_DOMAIN ? d.index :
+		    o->scope == MIB_PRIMARY	    ? p.index :
+						      0;
+		memset(&dst[i].value, 0, sizeof(dst[i].value));
+		MX_ASSERT(answer(&m, o, &row, &dst[i]));
+	}
+	return i;
 }

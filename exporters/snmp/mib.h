@@ -17,8 +17,11 @@ enum mib_scope {
 	MIB_GROUP_ERROR,
 	MIB_SYSTEM,
 	MIB_DOMAIN,
-	MIB_PRIMARY,
 	MIB_BOUNCE,
+	MIB_PRIMARY,
+	MIB_LINK, /* of a domain to a primary */
+	MIB_DNSBL,
+	MIB_NOTIFY, /* in notifications only */
 	MIB_SCOPE_MAX,
 };
 
@@ -51,6 +54,8 @@ struct mib_row {
 	uint32_t key[3];
 	const struct wire_domain *d;
 	const struct wire_primary *p;
+	const struct wire_link *l;
+	const struct wire_dnsbl *b;
 	uint32_t status, subject; /* BOUNCE, GROUP_ERROR */
 };
 
@@ -64,7 +69,7 @@ struct mib {
 	bool ready;
 	struct wire_set set;
 	struct wire_domain total;
-	uint32_t domains_down;
+	uint32_t domains_down, primaries_down, breakers;
 	int oper_status;
 	int64_t oper_since_ms;
 	struct mib_row *row[MIB_SCOPE_MAX];
@@ -85,7 +90,8 @@ extern const size_t mib_nobjects;
 const struct mib_object *mib_object(const char *name); /* NULL: none */
 
 /* Objects that each notification carries, by enum wire_event; NULL ends it. */
-extern const char *const mib_varbinds[WIRE_EVENT_MAX][6];
+#define MIB_VARBINDS_MAX 8
+extern const char *const mib_varbinds[WIRE_EVENT_MAX][MIB_VARBINDS_MAX];
 
 struct mib_answer {
 	const struct mib_object *object;
@@ -106,16 +112,24 @@ bool mib_get(const struct mib *, const uint32_t *oid, size_t len,
 bool mib_next(const struct mib *, const uint32_t *oid, size_t len,
     bool inclusive, struct mib_answer *);
 
-/* The roots to register: MXWATCH-MIB's first, then, with `mta`, the tables
- * of the others. NULL behind the last. */
-const uint32_t *mib_root(const struct mib *, unsigned i, size_t *len);
+/* A subtree to register with the master. MXWATCH-MIB is one; of the others,
+ * with `mta`, each column is one of its own, as of the master's own modules:
+ * a longer name takes a request away from a shorter one without a word, and a
+ * name of the same length is refused. */
+struct mib_region {
+	enum wire_module module;
+	uint32_t oid[MIB_OID_MAX];
+	size_t len;
+};
+/* False: there are not so many. */
+bool mib_region(const struct mib *, unsigned i, struct mib_region *);
 /* The name of an object's column, or of the MIB's notification. */
 size_t mib_column_oid(const struct mib_object *, uint32_t *oid);
 size_t mib_event_oid(uint32_t event, uint32_t *oid);
 
-/* Rows by name, for notifications; NULL: there is none. */
-const struct wire_domain *mib_domain(const struct mib *, const char *name);
-const struct wire_primary *mib_primary(const struct mib *,
-    const struct wire_domain *, const char *host, uint32_t port);
+/* The varbinds of a notification, of the values in it: how many. 0: there is no
+ * such notification. */
+unsigned mib_notification(const struct wire_notice *,
+    struct mib_answer dst[MIB_VARBINDS_MAX]);
 
 #endif

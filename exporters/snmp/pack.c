@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * pack: snapshot and notices in the terms of the MIB: its states and phases
- * by number, seconds, a primary as host and port. */
+ * pack: a snapshot in the terms of the MIB: its states and phases by number,
+ * seconds, a primary as host and port. */
 #include "exporters/snmp/pack.h"
 
 #include <limits.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/mem.h"
 
-#define AGE_HYSTERESIS 10 /* points below the threshold */
-#define EXPIRED_EVERY  (300 * CLOCK_SEC) /* and domain */
-
-#define AGES_TURN      512 /* domains a call, and */
-#define AGES_ROUND     60 /* all of them in so many calls */
-
-enum age_level { AGE_FINE, AGE_WARNING, AGE_CRITICAL };
-
-/* enum smtp_phase in the numbers of mxwPrimaryFailedPhase. */
-static uint32_t
-phase_number(enum smtp_phase phase)
+uint32_t
+pack_phase(enum smtp_phase phase)
 {
 	return phase <= SMTP_PHASE_RCPT ? (uint32_t)phase : 8;
 }
@@ -52,6 +43,18 @@ pack_system(struct wire_system *w, const struct snapshot *s)
 		w->alerts_active += s->told->alert[i].firing;
 	for (unsigned i = 0; i < s->told->nreceivers; i++)
 		w->notifications_failed += (int64_t)s->told->receiver[i].failed;
+	w->traps_dropped = s->agentx.notifications_dropped;
+	w->vault_messages = s->vault_messages;
+	w->vault_bytes = s->vault_bytes;
+	w->vault_oldest_ms = s->vault_oldest_ms;
+	w->source_domains = s->source.domains;
+	w->source_confirmed_ms = s->source.confirmed_ms;
+	w->source_failing = s->source.failing;
+	w->mx_backup = s->mx_backup;
+	w->mx_backup_domains = s->mx_backup_domains;
+	w->ready = s->ready;
+	strlcpy(w->source, s->source.name, sizeof(w->source));
+	strlcpy(w->not_ready, s->not_ready, sizeof(w->not_ready));
 	strlcpy(w->hostname, s->hostname, sizeof(w->hostname));
 }
 
@@ -87,24 +90,43 @@ pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
 	}
 	w->flush_remaining = d->flush.running ? d->flush.remaining : 0;
 	w->flush_end = d->flush.end_ms / 1000;
+	w->on_hold = d->on_hold;
+	w->removed = d->removed;
+	w->breaker_since = d->breaker_is_closed ? d->breaker_since : 0;
+	w->put_off = d->put_off;
+	w->learns = d->learns;
+	w->learned = d->learned[0];
+	w->list_entries = d->list_entries;
+	w->list_confirmed_ms = d->list_confirmed_ms;
 	strlcpy(w->name, d->name, sizeof(w->name));
 	strlcpy(w->cause, d->cause, sizeof(w->cause));
+	strlcpy(w->list, d->list, sizeof(w->list));
+	strlcpy(w->list_trouble, d->list_trouble, sizeof(w->list_trouble));
 }
 
 _Static_assert(WIRE_CLASSES == STATUS_LABEL_MAX, "the wire has other classes");
 
 static void
-pack_primary(struct wire_primary *w, const struct snap_primary *p,
-    uint32_t domain, uint32_t index)
+pack_primary(struct wire_primary *w, const struct snap_server *p,
+    const struct pack_sum *sum, uint32_t index)
 {
 	double seconds = 0;
 
-	w->domain = domain;
 	w->index = index;
+	w->state = p->state + 1; /* the MIB begins with 1 */
+	w->state_since = p->state_since;
 	w->port = wire_label(p->label, w->host, sizeof(w->host));
 	w->healthy = p->healthy;
-	w->failed_phase = phase_number(p->failed_phase);
+	w->failed_phase = pack_phase(p->failed_phase);
 	w->code = p->code;
+	w->domains = p->domains;
+	w->breakers = sum->breakers;
+	w->messages = sum->messages;
+	w->window = p->host.window;
+	w->ceiling = p->host.ceiling;
+	w->connections = p->host.connections;
+	w->paused = p->host.paused;
+	w->refused = p->host.refused;
 	for (unsigned i = 0; i < SMTP_PHASE_MAX; i++)
 		seconds += p->phase_seconds[i];
 	w->probe_ms = (uint64_t)(seconds * 1000 + 0.5);
@@ -113,31 +135,130 @@ pack_primary(struct wire_primary *w, const struct snap_primary *p,
 	w->last_run = p->last_run;
 	w->last_success = p->last_success;
 	w->cert_not_after = p->cert_not_after;
+	w->tls_fallback_since = p->tls_fallback_since;
 	strlcpy(w->text, p->text, sizeof(w->text));
+	strlcpy(w->cause, p->cause, sizeof(w->cause));
+}
+
+static void
+pack_link(struct wire_link *w, const struct snap_primary *p, uint32_t domain,
+    uint32_t place, uint32_t primary)
+{
+	w->domain = domain;
+	w->place = place;
+	w->primary = primary;
+	w->priority = p->priority;
+	w->finding_since = p->finding[0] != '\0' ? p->finding_since : 0;
+	strlcpy(w->finding, p->finding, sizeof(w->finding));
+}
+
+static void
+pack_dnsbl(struct wire_dnsbl *w, const struct snap_dnsbl *b, uint32_t index)
+{
+	w->index = index;
+	w->state = (uint32_t)b->state + 1; /* the MIB begins with 1 */
+	w->queries = b->queries;
+	w->hits = b->hits;
+	w->failures = b->failures;
+	w->refusals = b->refusals;
+	strlcpy(w->zone, b->zone, sizeof(w->zone));
+	strlcpy(w->why, b->why, sizeof(w->why));
 }
 
 /* ---- a whole snapshot, in steps */
 
-enum phase { PACK_COUNT, PACK_DOMAINS, PACK_PRIMARIES, PACK_DONE };
+enum phase {
+	PACK_COUNT_PRIMARIES,
+	PACK_COUNT_DOMAINS,
+	PACK_DOMAINS,
+	PACK_PRIMARIES,
+	PACK_LINKS,
+	PACK_DONE
+};
 
 void
 pack_begin(struct pack *p, struct snapshot *s)
 {
-	snapshot_unref(&p->s);
-	*p = (struct pack){ .s = snapshot_ref(s) };
+	pack_end(p);
+	p->s = snapshot_ref(s);
+	p->sum = mem_array(s->nservers + 1, sizeof(p->sum[0]));
+	p->rows[WIRE_DNSBL] = s->ndnsbls;
 }
 
 void
 pack_end(struct pack *p)
 {
 	snapshot_unref(&p->s);
+	mem_free(&p->sum);
+	*p = (struct pack){ 0 };
+}
+
+static void
+next_phase(struct pack *p)
+{
+	p->phase++;
+	p->next = p->done = 0;
+}
+
+/* The primary as snapshot.server has it; NULL: it has no row. */
+static struct snap_server *const *
+server_of(const struct snapshot *s, const char *label)
+{
+	struct snap_server *const *at = NULL;
+	unsigned low = 0, high = s->nservers, mid;
+	int rc;
+
+	while (at == NULL && low < high) {
+		mid = low + (high - low) / 2;
+		rc = strcmp(label, s->server[mid]->label);
+		if (rc == 0)
+			at = &s->server[mid];
+		else if (rc < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return at == NULL || (*at)->mx_backup ? NULL : at;
+}
+
+/* Numbers the primaries that have none yet. */
+static void
+count_primaries(struct pack *p, struct index *x, unsigned budget)
+{
+	const struct snapshot *s = p->s;
+
+	for (; p->next < s->nservers && budget > 0; p->next++, budget--) {
+		if (s->server[p->next]->mx_backup ||
+		    p->rows[WIRE_PRIMARY] == WIRE_ROWS_MAX)
+			continue;
+		(void)index_of(x, s->server[p->next]->label);
+		p->rows[WIRE_PRIMARY]++;
+	}
+	if (p->next == s->nservers)
+		next_phase(p);
+}
+
+static void
+count_links(struct pack *p, const struct index *x, const struct snap_domain *d)
+{
+	struct snap_server *const *at;
+
+	for (uint32_t i = 0; i < d->nprimaries && i < UINT8_MAX; i++) {
+		at = server_of(p->s, d->primary[i].label);
+		if (at == NULL || index_find(x, (*at)->label) == NULL ||
+		    p->rows[WIRE_LINK] == WIRE_ROWS_MAX)
+			continue;
+		p->rows[WIRE_LINK]++;
+		p->sum[at - p->s->server].messages += snap_domain_messages(d);
+		p->sum[at - p->s->server].breakers += d->breaker_is_closed;
+	}
 }
 
 /* Numbers the domains that have none yet; the system comes before what it
- * counts. Those that mx_backup took in have no rows: a number is kept for good,
- * and strangers choose them. */
+ * counts. */
 static void
-pack_count(struct pack *p, struct wire_out *o, struct index *x, unsigned budget)
+count_domains(struct pack *p, struct wire_out *o, struct indices *x,
+    unsigned budget)
 {
 	const struct snap_list *l = &p->s->domains;
 	const struct snap_domain *d;
@@ -145,63 +266,136 @@ pack_count(struct pack *p, struct wire_out *o, struct index *x, unsigned budget)
 
 	for (; p->next < l->n && budget > 0; p->next++, budget--) {
 		d = snap_list_at(l, p->next);
-		if (d->mx_backup || p->ndomains == WIRE_ROWS_MAX ||
-		    p->nprimaries + d->nprimaries > WIRE_ROWS_MAX)
+		if (d->mx_backup || p->rows[WIRE_DOMAIN] == WIRE_ROWS_MAX)
 			continue;
-		(void)index_of(x, d->name);
-		p->ndomains++;
-		p->nprimaries += d->nprimaries;
+		(void)index_of(&x->domains, d->name);
+		p->rows[WIRE_DOMAIN]++;
+		count_links(p, &x->primaries, d);
 	}
 	if (p->next < l->n)
 		return;
 	sys = wire_out_add(o, WIRE_SYSTEM);
 	pack_system(sys, p->s);
-	sys->ndomains = p->ndomains;
-	sys->nprimaries = p->nprimaries;
-	p->phase = PACK_DOMAINS;
-	p->next = 0;
+	memcpy(sys->rows, p->rows, sizeof(sys->rows));
+	next_phase(p);
 }
 
-/* By number; those that left the configuration have kept theirs. */
+/* By number; those that left the configuration have kept theirs. NULL: the
+ * next one has no row. */
+static const struct snap_domain *
+next_domain(struct pack *p, const struct index *x, uint32_t *index)
+{
+	const struct index_entry *e = x->entry[p->next++];
+	const struct snap_domain *d = snapshot_find(p->s, e->name);
+
+	*index = e->index;
+	if (d == NULL || d->mx_backup || p->done == p->rows[WIRE_DOMAIN])
+		return NULL;
+	p->done++;
+	return d;
+}
+
 static void
-pack_rows(struct pack *p, struct wire_out *o, const struct index *x,
+put_domains(struct pack *p, struct wire_out *o, const struct index *x,
     unsigned budget)
 {
-	const struct index_entry *e;
 	const struct snap_domain *d;
+	uint32_t index;
+
+	for (; p->next < x->n && budget > 0; budget--) {
+		d = next_domain(p, x, &index);
+		if (d != NULL)
+			pack_domain(wire_out_add(o, WIRE_DOMAIN), d, index);
+	}
+	if (p->next == x->n)
+		next_phase(p);
+}
+
+static void
+put_primaries(struct pack *p, struct wire_out *o, const struct index *x,
+    unsigned budget)
+{
+	struct snap_server *const *at;
 
 	for (; p->next < x->n && budget > 0; p->next++, budget--) {
-		e = x->entry[p->next];
-		d = snapshot_find(p->s, e->name);
-		if (d == NULL || d->mx_backup || p->done == p->ndomains)
+		at = server_of(p->s, x->entry[p->next]->name);
+		if (at == NULL || p->done == p->rows[WIRE_PRIMARY])
 			continue;
 		p->done++;
-		if (p->phase == PACK_DOMAINS) {
-			pack_domain(wire_out_add(o, WIRE_DOMAIN), d, e->index);
-			continue;
-		}
-		for (uint32_t j = 0; j < d->nprimaries; j++)
-			pack_primary(wire_out_add(o, WIRE_PRIMARY),
-			    &d->primary[j], e->index, j + 1);
+		pack_primary(wire_out_add(o, WIRE_PRIMARY), *at,
+		    &p->sum[at - p->s->server], x->entry[p->next]->index);
 	}
-	if (p->next < x->n)
+	if (p->next == x->n)
+		next_phase(p);
+}
+
+static void
+put_links_of(struct pack *p, struct wire_out *o, const struct indices *x,
+    const struct snap_domain *d, uint32_t index)
+{
+	const struct index_entry *e;
+	const char *label;
+
+	for (uint32_t i = 0;
+	     i < d->nprimaries && i < UINT8_MAX && p->rows[WIRE_LINK] > 0;
+	     i++) {
+		label = d->primary[i].label;
+		if (server_of(p->s, label) == NULL ||
+		    (e = index_find(&x->primaries, label)) == NULL)
+			continue;
+		p->rows[WIRE_LINK]--;
+		pack_link(wire_out_add(o, WIRE_LINK), &d->primary[i], index,
+		    i + 1, e->index);
+	}
+}
+
+static void
+put_links(struct pack *p, struct wire_out *o, const struct indices *x,
+    unsigned budget)
+{
+	const struct snap_domain *d;
+	uint32_t index;
+
+	for (; p->next < x->domains.n && budget > 0; budget--) {
+		d = next_domain(p, &x->domains, &index);
+		if (d != NULL)
+			put_links_of(p, o, x, d, index);
+	}
+	if (p->next < x->domains.n)
 		return;
-	p->phase = p->phase == PACK_DOMAINS ? PACK_PRIMARIES : PACK_DONE;
-	p->next = p->done = 0;
+	for (unsigned i = 0; i < p->rows[WIRE_DNSBL]; i++)
+		pack_dnsbl(wire_out_add(o, WIRE_DNSBL), &p->s->dnsbl[i], i + 1);
+	next_phase(p);
 }
 
 bool
-pack_step(struct pack *p, struct wire_out *o, struct index *x, unsigned budget)
+pack_step(struct pack *p, struct wire_out *o, struct indices *x,
+    unsigned budget)
 {
-	if (p->phase == PACK_COUNT)
-		pack_count(p, o, x, budget);
-	else if (p->phase != PACK_DONE)
-		pack_rows(p, o, x, budget);
+	switch ((enum phase)p->phase) {
+	case PACK_COUNT_PRIMARIES:
+		count_primaries(p, &x->primaries, budget);
+		break;
+	case PACK_COUNT_DOMAINS:
+		count_domains(p, o, x, budget);
+		break;
+	case PACK_DOMAINS:
+		put_domains(p, o, &x->domains, budget);
+		break;
+	case PACK_PRIMARIES:
+		put_primaries(p, o, &x->primaries, budget);
+		break;
+	case PACK_LINKS:
+		put_links(p, o, x, budget);
+		break;
+	case PACK_DONE:
+		break;
+	}
 	return p->phase != PACK_DONE;
 }
 
 void
-pack_snapshot(struct wire_out *o, struct snapshot *s, struct index *x)
+pack_snapshot(struct wire_out *o, struct snapshot *s, struct indices *x)
 {
 	struct pack p = { 0 };
 
@@ -209,109 +403,4 @@ pack_snapshot(struct wire_out *o, struct snapshot *s, struct index *x)
 	while (pack_step(&p, o, x, UINT_MAX))
 		;
 	pack_end(&p);
-}
-
-/* ---- notifications */
-
-static uint32_t
-event_of(const struct notice *n)
-{
-	switch (n->kind) {
-	case NOTICE_STATE:
-		return WIRE_STATE_CHANGE;
-	case NOTICE_PRIMARY:
-		return n->a != 0 ? WIRE_PRIMARY_UP : WIRE_PRIMARY_DOWN;
-	case NOTICE_FLUSH_BEGIN:
-		return WIRE_FLUSH_STARTED;
-	case NOTICE_FLUSH_END:
-		return WIRE_FLUSH_FINISHED;
-	case NOTICE_EXPIRED:
-		return WIRE_MAIL_EXPIRED;
-	case NOTICE_BREAKER:
-		return n->a != 0 ? WIRE_BREAKER_CLOSED : WIRE_BREAKER_OPENED;
-	case NOTICE_SPOOL:
-		return n->a == STORE_OK ? WIRE_SPOOL_ACCEPTING :
-					  WIRE_SPOOL_REFUSING;
-	default:
-		return 0; /* the log and the alerts have those */
-	}
-}
-
-bool
-pack_notice(struct wire_notice *w, const struct notice *n, struct index *x,
-    int64_t now)
-{
-	uint32_t event = event_of(n);
-	struct index_entry *e;
-
-	if (event == 0)
-		return false;
-	if (event == WIRE_MAIL_EXPIRED) {
-		e = index_of(x, n->domain);
-		if (now < e->expired_next)
-			return false;
-		e->expired_next = now + EXPIRED_EVERY;
-	}
-	memset(w, 0, sizeof(*w));
-	w->event = event;
-	if (event == WIRE_STATE_CHANGE)
-		w->state = (uint32_t)n->b + 1;
-	if (event == WIRE_PRIMARY_DOWN)
-		w->failed_phase = phase_number((enum smtp_phase)n->b);
-	strlcpy(w->domain, n->domain, sizeof(w->domain));
-	strlcpy(w->host, n->host, sizeof(w->host));
-	strlcpy(w->text, n->text, sizeof(w->text));
-	return true;
-}
-
-static bool
-reached(uint64_t percent, unsigned limit, bool was)
-{
-	unsigned leave = limit > AGE_HYSTERESIS ? limit - AGE_HYSTERESIS : 1;
-
-	return limit != 0 && percent >= (was ? leave : limit);
-}
-
-static enum age_level
-age_level(const struct snapshot *s, const struct snap_domain *d,
-    const struct age_limits *l, enum age_level was)
-{
-	double used = snap_lifetime_used(d, s->wall_ms);
-	uint64_t percent = used < 1e6 ? (uint64_t)(100 * used) : UINT32_MAX;
-
-	if (reached(percent, l->critical, was == AGE_CRITICAL))
-		return AGE_CRITICAL;
-	return reached(percent, l->warning, was >= AGE_WARNING) ? AGE_WARNING :
-								  AGE_FINE;
-}
-
-void
-pack_ages(const struct snapshot *s, struct index *x, const struct age_limits *l,
-    unsigned *next, bool (*tell)(void *arg, const struct wire_notice *),
-    void *arg)
-{
-	static const uint32_t event[] = { WIRE_AGE_CLEARED, WIRE_AGE_WARNING,
-		WIRE_AGE_CRITICAL };
-	unsigned n = s->domains.n, turn = n / AGES_ROUND + AGES_TURN;
-	const struct snap_domain *d;
-	struct index_entry *e;
-	struct wire_notice w;
-	enum age_level is;
-
-	if (*next >= n)
-		*next = 0;
-	for (; *next < n && turn > 0; (*next)++, turn--) {
-		d = snap_list_at(&s->domains, *next);
-		if (d->mx_backup)
-			continue;
-		e = index_of(x, d->name);
-		is = age_level(s, d, l, e->age_level);
-		if (is == e->age_level)
-			continue;
-		memset(&w, 0, sizeof(w));
-		w.event = event[is];
-		strlcpy(w.domain, e->name, sizeof(w.domain));
-		if (tell(arg, &w))
-			e->age_level = is;
-	}
 }

@@ -24,11 +24,19 @@ static const struct field strings[] = {
 		type, offsetof(struct st, name),                               \
 		    sizeof(((struct st *)0)->name)                             \
 	}
+	FIELD(WIRE_SYSTEM, wire_system, source),
+	FIELD(WIRE_SYSTEM, wire_system, not_ready),
 	FIELD(WIRE_SYSTEM, wire_system, hostname),
 	FIELD(WIRE_DOMAIN, wire_domain, name),
 	FIELD(WIRE_DOMAIN, wire_domain, cause),
+	FIELD(WIRE_DOMAIN, wire_domain, list),
+	FIELD(WIRE_DOMAIN, wire_domain, list_trouble),
 	FIELD(WIRE_PRIMARY, wire_primary, host),
 	FIELD(WIRE_PRIMARY, wire_primary, text),
+	FIELD(WIRE_PRIMARY, wire_primary, cause),
+	FIELD(WIRE_LINK, wire_link, finding),
+	FIELD(WIRE_DNSBL, wire_dnsbl, zone),
+	FIELD(WIRE_DNSBL, wire_dnsbl, why),
 	FIELD(WIRE_NOTICE, wire_notice, domain),
 	FIELD(WIRE_NOTICE, wire_notice, host),
 	FIELD(WIRE_NOTICE, wire_notice, text),
@@ -43,6 +51,8 @@ wire_record_size(enum wire_type type)
 		[WIRE_SYSTEM] = sizeof(struct wire_system),
 		[WIRE_DOMAIN] = sizeof(struct wire_domain),
 		[WIRE_PRIMARY] = sizeof(struct wire_primary),
+		[WIRE_LINK] = sizeof(struct wire_link),
+		[WIRE_DNSBL] = sizeof(struct wire_dnsbl),
 		[WIRE_NOTICE] = sizeof(struct wire_notice),
 		[WIRE_STATUS] = sizeof(struct wire_status),
 		[WIRE_LOG] = sizeof(struct wire_log),
@@ -62,6 +72,12 @@ strings_end(const char *record, enum wire_type type)
 	return true;
 }
 
+static bool
+is_row(unsigned type)
+{
+	return type >= WIRE_ROW_FIRST && type <= WIRE_ROW_LAST;
+}
+
 int
 wire_check(const void *data, size_t len)
 {
@@ -79,7 +95,7 @@ wire_check(const void *data, size_t len)
 	    h->count > (WIRE_PACKET_MAX - sizeof(*h)) / size ||
 	    len != sizeof(*h) + h->count * size)
 		return -MX_ESYNTAX;
-	if (h->count != 1 && h->type != WIRE_DOMAIN && h->type != WIRE_PRIMARY)
+	if (h->count != 1 && !is_row(h->type))
 		return -MX_ESYNTAX;
 	for (uint32_t i = 0; i < h->count; i++)
 		if (!strings_end(p + i * size, h->type))
@@ -160,7 +176,7 @@ wire_out_add(struct wire_out *o, enum wire_type type)
 	out_reserve(o, sizeof(*h) + size + 8);
 	h = o->open == SIZE_MAX ? NULL : head_at(o, o->open);
 	if (h == NULL || h->type != type || h->len + size > WIRE_PACKET_MAX ||
-	    (type != WIRE_DOMAIN && type != WIRE_PRIMARY)) {
+	    !is_row(type)) {
 		memset(o->data + o->len, 0, ALIGN_UP(o->len) - o->len);
 		o->open = o->len = ALIGN_UP(o->len);
 		h = head_at(o, o->open);
@@ -200,8 +216,8 @@ wire_set_init(struct wire_set *s)
 void
 wire_set_fini(struct wire_set *s)
 {
-	mem_free(&s->domain);
-	mem_free(&s->primary);
+	for (unsigned t = 0; t < WIRE_TYPE_MAX; t++)
+		mem_free(&s->rows[t].row);
 	wire_set_init(s);
 }
 
@@ -209,7 +225,8 @@ static void
 set_empty(struct wire_set *s)
 {
 	s->begun = false;
-	s->ndomains = s->nprimaries = 0;
+	for (unsigned t = 0; t < WIRE_TYPE_MAX; t++)
+		s->rows[t].n = 0;
 }
 
 /* Wall times with which one can reckon. */
@@ -219,60 +236,106 @@ is_time(int64_t t)
 	return t >= 0 && t < INT64_C(1) << 50;
 }
 
+static bool
+is_index(uint32_t index)
+{
+	return index >= 1 && index <= INT32_MAX;
+}
+
 static int
 set_begin(struct wire_set *s, const struct wire_system *sys,
     uint64_t generation)
 {
 	set_empty(s);
-	if (sys->ndomains > WIRE_ROWS_MAX || sys->nprimaries > WIRE_ROWS_MAX ||
-	    !is_time(sys->start) || !is_time(sys->wall_ms))
+	if (!is_time(sys->start) || !is_time(sys->wall_ms) ||
+	    !is_time(sys->vault_oldest_ms) ||
+	    !is_time(sys->source_confirmed_ms))
 		return -MX_ESYNTAX;
+	for (unsigned t = 0; t < WIRE_TYPE_MAX; t++)
+		if (sys->rows[t] > (is_row(t) ? WIRE_ROWS_MAX : 0))
+			return -MX_ESYNTAX;
 	s->begun = true;
 	s->generation = generation;
 	s->system = *sys;
 	return 0;
 }
 
+static bool
+domain_is_sound(const struct wire_domain *last, const struct wire_domain *d)
+{
+	return is_index(d->index) && d->state >= 1 && d->state <= 6 &&
+	    is_time(d->oldest_ms) && is_time(d->next_expiry_ms) &&
+	    is_time(d->next_try_ms) && is_time(d->list_confirmed_ms) &&
+	    (last == NULL || last->index < d->index);
+}
+
+static bool
+primary_is_sound(const struct wire_primary *last, const struct wire_primary *p)
+{
+	return is_index(p->index) && p->state >= 1 && p->state <= 6 &&
+	    p->port <= UINT16_MAX && p->code <= UINT16_MAX &&
+	    (last == NULL || last->index < p->index);
+}
+
+static bool
+link_is_sound(const struct wire_link *last, const struct wire_link *l)
+{
+	return is_index(l->domain) && is_index(l->primary) && l->place >= 1 &&
+	    l->place <= UINT8_MAX && l->priority <= UINT16_MAX &&
+	    (last == NULL || last->domain < l->domain ||
+		(last->domain == l->domain && last->place < l->place));
+}
+
+static bool
+dnsbl_is_sound(const struct wire_dnsbl *last, const struct wire_dnsbl *b)
+{
+	return is_index(b->index) && b->state >= 1 && b->state <= 3 &&
+	    (last == NULL || last->index < b->index);
+}
+
+static bool
+row_is_sound(enum wire_type type, const void *last, const void *row)
+{
+	switch (type) {
+	case WIRE_DOMAIN:
+		return domain_is_sound(last, row);
+	case WIRE_PRIMARY:
+		return primary_is_sound(last, row);
+	case WIRE_LINK:
+		return link_is_sound(last, row);
+	case WIRE_DNSBL:
+		return dnsbl_is_sound(last, row);
+	default:
+		return false;
+	}
+}
+
+/* Kinds of rows come one after the other. */
+static bool
+is_turn_of(const struct wire_set *s, enum wire_type type)
+{
+	for (unsigned t = WIRE_ROW_FIRST; t < type; t++)
+		if (s->rows[t].n != s->system.rows[t])
+			return false;
+	return s->rows[type].n < s->system.rows[type];
+}
+
 /* Room grows with what arrives, not with what is promised. */
-static void *
-room(void *array, uint32_t *size, uint32_t n, size_t record)
-{
-	if (n < *size)
-		return array;
-	*size = *size * 2 + 16;
-	return mem_grow(array, *size, record);
-}
-
 static int
-add_domain(struct wire_set *s, const struct wire_domain *d)
+add_row(struct wire_set *s, enum wire_type type, const void *row)
 {
-	if (s->ndomains == s->system.ndomains || d->index == 0 ||
-	    d->index > INT32_MAX || d->state < 1 || d->state > 6 ||
-	    !is_time(d->oldest_ms) || !is_time(d->next_expiry_ms) ||
-	    !is_time(d->next_try_ms) ||
-	    (s->ndomains > 0 && s->domain[s->ndomains - 1].index >= d->index))
-		return -MX_ESYNTAX;
-	s->domain = room(s->domain, &s->domain_size, s->ndomains, sizeof(*d));
-	s->domain[s->ndomains++] = *d;
-	return 0;
-}
+	size_t size = wire_record_size(type);
+	struct wire_rows *r = &s->rows[type];
+	char *at;
 
-static int
-add_primary(struct wire_set *s, const struct wire_primary *p)
-{
-	const struct wire_primary *last =
-	    s->nprimaries > 0 ? &s->primary[s->nprimaries - 1] : NULL;
-
-	if (s->ndomains != s->system.ndomains ||
-	    s->nprimaries == s->system.nprimaries || p->index == 0 ||
-	    p->index > 255 || p->port > UINT16_MAX || p->code > UINT16_MAX ||
-	    (last != NULL &&
-		(p->domain < last->domain ||
-		    (p->domain == last->domain && p->index <= last->index))))
+	at = r->n == 0 ? NULL : (char *)r->row + (r->n - 1) * size;
+	if (!is_turn_of(s, type) || !row_is_sound(type, at, row))
 		return -MX_ESYNTAX;
-	s->primary =
-	    room(s->primary, &s->primary_size, s->nprimaries, sizeof(*p));
-	s->primary[s->nprimaries++] = *p;
+	if (r->n == r->size) {
+		r->size = r->size * 2 + 16;
+		r->row = mem_grow(r->row, r->size, size);
+	}
+	memcpy((char *)r->row + r->n++ * size, row, size);
 	return 0;
 }
 
@@ -288,10 +351,17 @@ add_records(struct wire_set *s, const union wire_packet *p)
 		return 0;
 	}
 	for (uint32_t i = 0; rc == 0 && i < p->head.count; i++)
-		rc = p->head.type == WIRE_DOMAIN ?
-		    add_domain(s, wire_record(p, i)) :
-		    add_primary(s, wire_record(p, i));
+		rc = add_row(s, p->head.type, wire_record(p, i));
 	return rc;
+}
+
+static bool
+is_whole(const struct wire_set *s)
+{
+	for (unsigned t = WIRE_ROW_FIRST; t <= WIRE_ROW_LAST; t++)
+		if (s->rows[t].n != s->system.rows[t])
+			return false;
+	return s->begun;
 }
 
 int
@@ -299,7 +369,7 @@ wire_set_add(struct wire_set *s, const union wire_packet *p, size_t len)
 {
 	int rc = wire_check(p, len);
 
-	if (rc == 0 && p->head.type > WIRE_PRIMARY)
+	if (rc == 0 && p->head.type > WIRE_ROW_LAST)
 		rc = -MX_ESYNTAX;
 	if (rc == 0)
 		rc = add_records(s, p);
@@ -307,6 +377,5 @@ wire_set_add(struct wire_set *s, const union wire_packet *p, size_t len)
 		set_empty(s);
 		return rc;
 	}
-	return s->begun && s->ndomains == s->system.ndomains &&
-	    s->nprimaries == s->system.nprimaries;
+	return is_whole(s);
 }

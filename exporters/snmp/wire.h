@@ -4,15 +4,15 @@
  * both are of one build; a head with version, type and length comes first,
  * and nothing is believed that does not fit it exactly. A snapshot is as many
  * packets as it takes, all with its generation: the system first, then the
- * domains, then the primaries. A packet of a newer generation ends what came
- * before it. Pure; any thread. */
+ * rows of each kind in the order of enum wire_type. A packet of a newer
+ * generation ends what came before it. Pure; any thread. */
 #ifndef MX_SNMP_WIRE_H
 #define MX_SNMP_WIRE_H
 
 #include "base/err.h"
 
 #define WIRE_MAGIC	0x4d585741u /* "MXWA" */
-#define WIRE_VERSION	1
+#define WIRE_VERSION	2
 #define WIRE_PACKET_MAX 32768 /* well below any socket's send buffer */
 #define WIRE_NAME	256
 #define WIRE_TEXT	160
@@ -22,13 +22,17 @@
 
 enum wire_type {
 	WIRE_SYSTEM = 1, /* one */
-	WIRE_DOMAIN, /* many in a packet */
-	WIRE_PRIMARY, /* many in a packet */
+	WIRE_DOMAIN, /* rows: many in a packet */
+	WIRE_PRIMARY,
+	WIRE_LINK, /* of a domain to a primary */
+	WIRE_DNSBL,
 	WIRE_NOTICE, /* one; head.generation is its number */
 	WIRE_STATUS, /* child to daemon: one */
 	WIRE_LOG, /* child to daemon: one */
 	WIRE_TYPE_MAX,
 };
+#define WIRE_ROW_FIRST WIRE_DOMAIN
+#define WIRE_ROW_LAST  WIRE_DNSBL
 
 struct wire_head {
 	uint32_t magic;
@@ -40,22 +44,31 @@ struct wire_head {
 };
 
 struct wire_system {
-	uint32_t ndomains, nprimaries; /* that follow */
-	int64_t wall_ms, start; /* of the snapshot; of the daemon */
+	uint32_t rows[WIRE_TYPE_MAX]; /* that follow, of each kind of row */
 	uint32_t accepting, reload_ok, stopping, indexing;
+	int64_t wall_ms, start; /* of the snapshot; of the daemon */
 	uint32_t sessions, connections_out;
 	uint64_t free_bytes;
 	uint64_t connections, connections_rejected;
 	uint64_t rcpt_rejected, messages_rejected, loops;
 	int64_t alerts_active; /* -1: nobody counts them */
 	int64_t notifications_failed; /* -1: nobody counts them */
+	uint64_t traps_dropped;
+	uint64_t vault_messages, vault_bytes;
+	int64_t vault_oldest_ms; /* wall; 0: it is empty */
+	uint64_t source_domains;
+	int64_t source_confirmed_ms; /* wall; 0: there is no source */
+	uint32_t source_failing, mx_backup, mx_backup_domains, ready;
+	char source[WIRE_NAME]; /* "": there is none */
+	char not_ready[WIRE_TEXT];
 	char hostname[WIRE_NAME];
 };
 
 struct wire_domain {
 	uint32_t index;
 	uint32_t state; /* 1..6, the numbers of the MIB */
-	uint32_t flushing, reserved;
+	uint32_t flushing, on_hold;
+	uint32_t removed, learns;
 	int64_t state_since, lifetime;
 	uint64_t messages, recipients, bytes;
 	int64_t oldest_ms, next_expiry_ms, next_try_ms; /* wall; 0 none */
@@ -65,21 +78,49 @@ struct wire_domain {
 	uint64_t deferred[WIRE_CLASSES], bounced[WIRE_CLASSES];
 	uint64_t flush_remaining;
 	int64_t flush_end;
+	int64_t breaker_since; /* 0: it is open */
+	uint64_t put_off, learned;
+	uint64_t list_entries;
+	int64_t list_confirmed_ms; /* wall; 0: it is what its source has */
 	char name[WIRE_NAME];
 	char cause[WIRE_TEXT];
+	char list[WIRE_NAME]; /* "": there is none */
+	char list_trouble[WIRE_TEXT];
 };
 
 struct wire_primary {
-	uint32_t domain; /* its index */
-	uint32_t index; /* 1.. within the domain */
+	uint32_t index;
+	uint32_t state; /* 1..6, the numbers of the MIB */
 	uint32_t port, healthy;
 	uint32_t failed_phase; /* the numbers of the MIB */
 	uint32_t code;
+	uint32_t domains, breakers; /* that name it; closed among these */
+	uint32_t window, ceiling, connections, paused;
+	int64_t state_since;
+	uint64_t messages; /* queued for these */
 	uint64_t probe_ms;
-	uint64_t probes, failures;
-	int64_t last_run, last_success, cert_not_after;
+	uint64_t probes, failures, refused;
+	int64_t last_run, last_success, cert_not_after, tls_fallback_since;
 	char host[WIRE_NAME + 8];
 	char text[WIRE_TEXT];
+	char cause[WIRE_TEXT];
+};
+
+struct wire_link {
+	uint32_t domain; /* its index */
+	uint32_t place; /* 1.. in its order of preference */
+	uint32_t primary; /* its index */
+	uint32_t priority; /* of the MX record, or by the configuration */
+	int64_t finding_since; /* 0: there is none */
+	char finding[WIRE_TEXT];
+};
+
+struct wire_dnsbl {
+	uint32_t index; /* 1.. in the order of the configuration */
+	uint32_t state; /* the numbers of the MIB */
+	uint64_t queries, hits, failures, refusals;
+	char zone[WIRE_NAME];
+	char why[WIRE_TEXT];
 };
 
 /* The notifications; the numbers are their arcs in the MIB. */
@@ -101,25 +142,40 @@ enum wire_event {
 	WIRE_EVENT_MAX,
 };
 
-/* Rows that the snapshot sent before it may not show any more. */
+/* All that a notification says, as it was when it happened: nothing of it is
+ * looked up when it is sent, which may be much later. */
 struct wire_notice {
 	uint32_t event; /* enum wire_event */
-	uint32_t state; /* STATE_CHANGE: the new one; else 0 */
+	uint32_t domain_index, primary_index; /* 0: of none */
+	uint32_t state; /* of the domain: the new one */
 	uint32_t failed_phase; /* PRIMARY_DOWN */
+	uint32_t port, domains; /* of the primary */
 	uint32_t reserved;
+	int64_t wall_ms; /* when */
+	uint64_t messages, delivered, expired; /* of the domain */
+	int64_t oldest_ms, next_expiry_ms; /* wall; AGE_... */
+	uint64_t free_bytes; /* SPOOL_... */
 	char domain[WIRE_NAME]; /* "" none */
-	char host[WIRE_NAME + 8]; /* label of the primary; "" none */
-	char text[WIRE_TEXT];
+	char host[WIRE_NAME + 8]; /* of the primary; "" none */
+	char text[WIRE_TEXT]; /* a reply, a cause */
+};
+
+/* Modules of the MIB that are registered with the master. */
+enum wire_module {
+	WIRE_MXWATCH,
+	WIRE_NETWORK_SERVICES,
+	WIRE_MTA,
+	WIRE_MODULES
 };
 
 /* Cumulative, so that one that is lost does no harm. */
 struct wire_status {
 	uint64_t generation; /* the newest snapshot that is served */
-	uint64_t notice; /* the newest notice that was dealt with */
-	uint64_t notices_sent, notices_dropped;
-	uint64_t requests; /* variables asked for */
+	uint64_t notice; /* the newest notice that was dealt with, */
+	uint32_t notice_taken; /* by the master; else it was not told */
 	uint32_t connected; /* to the master agent */
-	uint32_t reserved;
+	uint32_t standing, taken; /* 1 << enum wire_module: by us, by others */
+	uint64_t requests; /* variables asked for */
 };
 
 struct wire_log {
@@ -165,18 +221,30 @@ struct wire_set {
 	uint64_t generation;
 	bool begun;
 	struct wire_system system;
-	struct wire_domain *domain;
-	struct wire_primary *primary;
-	uint32_t ndomains, nprimaries; /* that are here */
-	uint32_t domain_size, primary_size;
+	struct wire_rows {
+		void *row; /* of the struct of that type */
+		uint32_t n, size; /* that are here; there is room for */
+	} rows[WIRE_TYPE_MAX];
 };
 void wire_set_init(struct wire_set *);
 void wire_set_fini(struct wire_set *);
-/* Takes a packet of the first three types: 1 the set is whole now, 0 more is
+/* Takes a packet of the system or of rows: 1 the set is whole now, 0 more is
  * to come or the packet belongs to no set that began, or an error as of
- * wire_check() and the set is empty. Whole sets are ordered: domains by index,
- * primaries by domain and index, each of them once. */
+ * wire_check() and the set is empty. Whole sets are ordered: rows ascend by
+ * their index (links by domain and place), each of them once. */
 int wire_set_add(struct wire_set *, const union wire_packet *,
     size_t len) MX_NODISCARD;
+
+static inline const struct wire_domain *
+wire_domains(const struct wire_set *s)
+{
+	return s->rows[WIRE_DOMAIN].row;
+}
+
+static inline const struct wire_primary *
+wire_primaries(const struct wire_set *s)
+{
+	return s->rows[WIRE_PRIMARY].row;
+}
 
 #endif

@@ -96,7 +96,9 @@ dns_queries_total|counter|
 dns_queries_failed_total|counter|reason
 dns_query_duration_seconds|histogram|
 agentx_connected|gauge|
+agentx_modules_taken|gauge|
 agentx_requests_total|counter|
+agentx_notifications_waiting|gauge|
 agentx_notifications_dropped_total|counter|
 agentx_snapshots_dropped_total|counter|
 domains_source_domains|gauge|

@@ -341,10 +341,10 @@ agentx_notice(struct agentx *a, const struct notice *n)
 }
 
 void
-agentx_stats(const struct agentx *a, struct agentx_stats *s)
+agentx_show(const struct agentx *a, struct snap_agentx *v)
 {
 	(void)a;
-	memset(s, 0, sizeof(*s));
+	memset(v, 0, sizeof(*v));
 }
 
 /* ---- smtpd, control, web, privileges: not there */

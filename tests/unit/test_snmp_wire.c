@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * What the daemon and its SNMP subagent tell each other: written, checked,
- * put together again; and what the daemon makes of a snapshot and of notices
- * before that. */
+ * put together again; and what the daemon makes of a snapshot before that. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "exporters/snmp/pack.h"
 
@@ -107,6 +105,21 @@ test_label(void **state MX_UNUSED)
 
 static char *tmp_path;
 
+static void
+indices_init(struct indices *x)
+{
+	assert_int_equal(index_init(&x->domains, INDEX_DOMAINS, tmp_path), 0);
+	assert_int_equal(index_init(&x->primaries, INDEX_PRIMARIES, tmp_path),
+	    0);
+}
+
+static void
+indices_fini(struct indices *x)
+{
+	index_fini(&x->domains);
+	index_fini(&x->primaries);
+}
+
 static struct snapshot *
 snapshot_of(unsigned ndomains, unsigned per_domain)
 {
@@ -119,6 +132,13 @@ snapshot_of(unsigned ndomains, unsigned per_domain)
 
 	s->wall_ms = INT64_C(1800000000000);
 	s->ready = s->indexed = true;
+	snapshot_servers(s, ndomains > 0 ? per_domain : 0);
+	for (unsigned j = 0; j < s->nservers; j++) {
+		s->server[j] = snap_server_create();
+		strlcpy(s->server[j]->label, labels[j],
+		    sizeof(s->server[j]->label));
+		s->server[j]->domains = ndomains;
+	}
 	for (unsigned i = 0; i < ndomains; i++) {
 		snprintf(name, sizeof(name), "d%04u.test", i);
 		d = snapshot_add(s, name, per_domain);
@@ -154,43 +174,106 @@ feed(struct wire_set *set, struct wire_out *o, unsigned from, unsigned to)
 	return rc;
 }
 
+static uint32_t
+rows(const struct wire_set *set, enum wire_type type)
+{
+	return set->rows[type].n;
+}
+
 static void
 test_round_trip(void **state MX_UNUSED)
 {
 	static const unsigned sizes[][2] = { { 0, 0 }, { 1, 1 }, { 1, 8 },
 		{ 31, 2 }, { 1000, 3 } };
+	const struct wire_primary *p;
+	const struct wire_domain *d;
+	const struct wire_link *l;
 	struct wire_set set;
 	struct wire_out o;
 	struct snapshot *s;
-	struct index x;
+	struct indices x;
+	unsigned n, m;
 
 	wire_set_init(&set);
-	assert_int_equal(index_init(&x, tmp_path), 0);
+	indices_init(&x);
 	for (unsigned i = 0; i < MX_COUNT(sizes); i++) {
-		s = snapshot_of(sizes[i][0], sizes[i][1]);
+		n = sizes[i][0];
+		m = sizes[i][1];
+		s = snapshot_of(n, m);
 		wire_out_init(&o, 40 + i);
 		pack_snapshot(&o, s, &x);
 		assert_int_equal(feed(&set, &o, 0, UINT32_MAX), 1);
 		assert_int_equal(set.generation, 40 + i);
-		assert_int_equal(set.ndomains, sizes[i][0]);
-		assert_int_equal(set.nprimaries, sizes[i][0] * sizes[i][1]);
-		for (unsigned j = 0; j < set.ndomains; j++) {
-			assert_string_equal(set.domain[j].name,
+		assert_int_equal(rows(&set, WIRE_DOMAIN), n);
+		assert_int_equal(rows(&set, WIRE_PRIMARY), m);
+		assert_int_equal(rows(&set, WIRE_LINK), n * m);
+		d = wire_domains(&set);
+		for (unsigned j = 0; j < n; j++) {
+			assert_string_equal(d[j].name,
 			    snap_list_at(&s->domains, j)->name);
-			assert_int_equal(set.domain[j].index, j + INDEX_FIRST);
-			assert_int_equal(set.domain[j].messages, j);
-			assert_int_equal(set.domain[j].state, 1);
+			assert_int_equal(d[j].index, j + INDEX_FIRST);
+			assert_int_equal(d[j].messages, j);
+			assert_int_equal(d[j].state, 1);
 		}
-		for (unsigned j = 0; j < set.nprimaries; j++) {
-			assert_int_equal(set.primary[j].port, 2525);
-			assert_int_equal(set.primary[j].index,
-			    j % sizes[i][1] + 1);
+		p = wire_primaries(&set);
+		for (unsigned j = 0; j < m; j++) {
+			assert_int_equal(p[j].port, 2525);
+			assert_int_equal(p[j].index, j + INDEX_FIRST);
+			assert_int_equal(p[j].domains, n);
+			/* What waits for its domains: 0 + 1 + 2 ... */
+			assert_int_equal(p[j].messages, n * (n - 1) / 2);
+		}
+		l = set.rows[WIRE_LINK].row;
+		for (unsigned j = 0; j < n * m; j++) {
+			assert_int_equal(l[j].domain, j / m + INDEX_FIRST);
+			assert_int_equal(l[j].place, j % m + 1);
+			assert_int_equal(l[j].primary, j % m + INDEX_FIRST);
 		}
 		wire_out_fini(&o);
 		snapshot_unref(&s);
 	}
-	index_fini(&x);
+	indices_fini(&x);
 	wire_set_fini(&set);
+}
+
+/* Domains that mx_backup took in, and primaries that only these name, have
+ * neither rows nor numbers; the lists have rows. */
+static void
+test_left_out(void **state MX_UNUSED)
+{
+	struct snapshot *s = snapshot_of(3, 2);
+	struct snap_domain *d =
+	    (struct snap_domain *)(uintptr_t)snap_list_at(&s->domains, 1);
+	const struct wire_dnsbl *b;
+	struct wire_set set;
+	struct wire_out o;
+	struct indices x;
+
+	wire_set_init(&set);
+	indices_init(&x);
+	d->mx_backup = true;
+	d->nprimaries = 1;
+	s->server[1]->mx_backup = true;
+	s->ndnsbls = 1;
+	s->dnsbl = mem_array(1, sizeof(s->dnsbl[0]));
+	s->dnsbl[0].state = SNAP_DNSBL_BROKEN;
+	strlcpy(s->dnsbl[0].zone, "bl.test", sizeof(s->dnsbl[0].zone));
+	wire_out_init(&o, 1);
+	pack_snapshot(&o, s, &x);
+	assert_int_equal(feed(&set, &o, 0, UINT32_MAX), 1);
+	assert_int_equal(rows(&set, WIRE_DOMAIN), 2);
+	assert_int_equal(rows(&set, WIRE_PRIMARY), 1);
+	assert_int_equal(rows(&set, WIRE_LINK), 2);
+	assert_int_equal(rows(&set, WIRE_DNSBL), 1);
+	b = set.rows[WIRE_DNSBL].row;
+	assert_string_equal(b->zone, "bl.test");
+	assert_int_equal(b->state, 3);
+	assert_null(index_find(&x.domains, "d0001.test"));
+	assert_null(index_find(&x.primaries, "mx1.test:2525"));
+	wire_out_fini(&o);
+	indices_fini(&x);
+	wire_set_fini(&set);
+	snapshot_unref(&s);
 }
 
 /* What is not ready is not for that reason being indexed: a spool that is full
@@ -200,10 +283,10 @@ test_not_ready(void **state MX_UNUSED)
 {
 	struct snapshot *s = snapshot_of(0, 0);
 	struct wire_set set;
-	struct index x;
+	struct indices x;
 
 	wire_set_init(&set);
-	assert_int_equal(index_init(&x, tmp_path), 0);
+	indices_init(&x);
 	for (unsigned i = 0; i < 4; i++) {
 		struct wire_out o;
 
@@ -219,7 +302,7 @@ test_not_ready(void **state MX_UNUSED)
 		assert_int_equal(set.system.stopping, i == 3);
 		wire_out_fini(&o);
 	}
-	index_fini(&x);
+	indices_fini(&x);
 	wire_set_fini(&set);
 	snapshot_unref(&s);
 }
@@ -231,10 +314,10 @@ test_lost_packets(void **state MX_UNUSED)
 	struct snapshot *s = snapshot_of(100, 2);
 	struct wire_set set;
 	struct wire_out a, b;
-	struct index x;
+	struct indices x;
 
 	wire_set_init(&set);
-	assert_int_equal(index_init(&x, tmp_path), 0);
+	indices_init(&x);
 	wire_out_init(&a, 1);
 	pack_snapshot(&a, s, &x);
 	wire_out_init(&b, 2);
@@ -250,33 +333,71 @@ test_lost_packets(void **state MX_UNUSED)
 	assert_true(feed(&set, &b, 1, 2) < 0); /* more than promised */
 	wire_out_fini(&a);
 	wire_out_fini(&b);
-	index_fini(&x);
+	indices_fini(&x);
 	wire_set_fini(&set);
 	snapshot_unref(&s);
 }
 
+/* The system and rows of one type, which is all that there is. */
+static void
+begin(struct wire_out *o, enum wire_type type, uint32_t n)
+{
+	struct wire_system sys = { .start = 0 };
+
+	wire_out_init(o, 7);
+	sys.rows[type] = n;
+	*(struct wire_system *)wire_out_add(o, WIRE_SYSTEM) = sys;
+}
+
 static int
-order(const uint32_t *index, uint32_t n, const uint32_t (*prim)[2], uint32_t np)
+end(struct wire_out *o)
 {
 	struct wire_set set;
-	struct wire_out o;
 	int rc;
 
 	wire_set_init(&set);
-	wire_out_init(&o, 7);
-	*(struct wire_system *)wire_out_add(&o, WIRE_SYSTEM) =
-	    (struct wire_system){ .ndomains = n, .nprimaries = np };
+	rc = feed(&set, o, 0, UINT32_MAX);
+	wire_set_fini(&set);
+	wire_out_fini(o);
+	return rc;
+}
+
+static int
+domains_with(const uint32_t *index, uint32_t n)
+{
+	struct wire_out o;
+
+	begin(&o, WIRE_DOMAIN, n);
 	for (uint32_t i = 0; i < n; i++)
 		*(struct wire_domain *)wire_out_add(&o, WIRE_DOMAIN) =
 		    (struct wire_domain){ .index = index[i], .state = 1 };
-	for (uint32_t i = 0; i < np; i++)
+	return end(&o);
+}
+
+static int
+primaries_with(const uint32_t *index, uint32_t n)
+{
+	struct wire_out o;
+
+	begin(&o, WIRE_PRIMARY, n);
+	for (uint32_t i = 0; i < n; i++)
 		*(struct wire_primary *)wire_out_add(&o, WIRE_PRIMARY) =
-		    (struct wire_primary){ .domain = prim[i][0],
-			    .index = prim[i][1] };
-	rc = feed(&set, &o, 0, UINT32_MAX);
-	wire_out_fini(&o);
-	wire_set_fini(&set);
-	return rc;
+		    (struct wire_primary){ .index = index[i], .state = 1 };
+	return end(&o);
+}
+
+static int
+links_with(const uint32_t (*link)[2], uint32_t n)
+{
+	struct wire_out o;
+
+	begin(&o, WIRE_LINK, n);
+	for (uint32_t i = 0; i < n; i++)
+		*(struct wire_link *)wire_out_add(&o, WIRE_LINK) =
+		    (struct wire_link){ .domain = link[i][0],
+			    .place = link[i][1],
+			    .primary = 2 };
+	return end(&o);
 }
 
 static void
@@ -285,19 +406,24 @@ test_order(void **state MX_UNUSED)
 	static const uint32_t up[] = { 2, 5, 9 }, same[] = { 2, 2 },
 			      down[] = { 5, 2 }, zero[] = { 0 },
 			      big[] = { UINT32_MAX };
-	static const uint32_t p_up[][2] = { { 2, 1 }, { 2, 2 }, { 5, 1 } },
-			      p_down[][2] = { { 2, 2 }, { 2, 1 } },
-			      p_zero[][2] = { { 2, 0 } },
-			      p_big[][2] = { { 2, 256 } };
+	static const uint32_t l_up[][2] = { { 2, 1 }, { 2, 2 }, { 5, 1 } },
+			      l_down[][2] = { { 2, 2 }, { 2, 1 } },
+			      l_zero[][2] = { { 2, 0 } },
+			      l_big[][2] = { { 2, 256 } };
+	int (*const with[])(const uint32_t *, uint32_t) = { domains_with,
+		primaries_with };
 
-	assert_int_equal(order(up, 3, p_up, 3), 1);
-	assert_int_equal(order(same, 2, NULL, 0), -MX_ESYNTAX);
-	assert_int_equal(order(down, 2, NULL, 0), -MX_ESYNTAX);
-	assert_int_equal(order(zero, 1, NULL, 0), -MX_ESYNTAX);
-	assert_int_equal(order(big, 1, NULL, 0), -MX_ESYNTAX);
-	assert_int_equal(order(up, 3, p_down, 2), -MX_ESYNTAX);
-	assert_int_equal(order(up, 3, p_zero, 1), -MX_ESYNTAX);
-	assert_int_equal(order(up, 3, p_big, 1), -MX_ESYNTAX);
+	for (size_t i = 0; i < MX_COUNT(with); i++) {
+		assert_int_equal(with[i](up, 3), 1);
+		assert_int_equal(with[i](same, 2), -MX_ESYNTAX);
+		assert_int_equal(with[i](down, 2), -MX_ESYNTAX);
+		assert_int_equal(with[i](zero, 1), -MX_ESYNTAX);
+		assert_int_equal(with[i](big, 1), -MX_ESYNTAX);
+	}
+	assert_int_equal(links_with(l_up, 3), 1);
+	assert_int_equal(links_with(l_down, 2), -MX_ESYNTAX);
+	assert_int_equal(links_with(l_zero, 1), -MX_ESYNTAX);
+	assert_int_equal(links_with(l_big, 1), -MX_ESYNTAX);
 }
 
 /* Times that would overflow in milliseconds are not believed. */
@@ -317,7 +443,8 @@ test_times(void **state MX_UNUSED)
 	for (size_t i = 0; i < MX_COUNT(t); i++) {
 		wire_out_init(&o, i);
 		*(struct wire_system *)wire_out_add(&o, WIRE_SYSTEM) =
-		    (struct wire_system){ .ndomains = 1, .start = t[i].start };
+		    (struct wire_system){ .rows[WIRE_DOMAIN] = 1,
+			    .start = t[i].start };
 		*(struct wire_domain *)wire_out_add(&o, WIRE_DOMAIN) =
 		    (struct wire_domain){ .index = 2,
 			    .state = 1,
@@ -350,7 +477,7 @@ test_index(void **state MX_UNUSED)
 	struct index x;
 
 	(void)unlink(tmp_path);
-	assert_int_equal(index_init(&x, tmp_path), 0);
+	assert_int_equal(index_init(&x, INDEX_DOMAINS, tmp_path), 0);
 	assert_int_equal(index_of(&x, "b.test")->index, 2);
 	assert_int_equal(index_of(&x, "a.test")->index, 3);
 	assert_int_equal(index_of(&x, "b.test")->index, 2);
@@ -360,7 +487,7 @@ test_index(void **state MX_UNUSED)
 	assert_int_equal(index_write(copy, NULL), 0);
 	index_copy_destroy(&copy);
 	index_fini(&x);
-	assert_int_equal(index_init(&x, tmp_path), 0);
+	assert_int_equal(index_init(&x, INDEX_DOMAINS, tmp_path), 0);
 	assert_int_equal(index_of(&x, "a.test")->index, 3);
 	assert_false(x.changed);
 	assert_int_equal(index_of(&x, "0.test")->index, 4);
@@ -368,109 +495,52 @@ test_index(void **state MX_UNUSED)
 
 	/* What is wrong is left out; the numbers of the rest stay. */
 	put_file("7 a.test\nx b.test\n1 c.test\n\n9\n8 a.test\n12 d.test\n");
-	assert_int_equal(index_init(&x, tmp_path), -MX_ESYNTAX);
+	assert_int_equal(index_init(&x, INDEX_DOMAINS, tmp_path), -MX_ESYNTAX);
 	assert_int_equal(x.n, 2);
 	assert_int_equal(index_of(&x, "a.test")->index, 7);
 	assert_int_equal(index_of(&x, "b.test")->index, 13);
 	index_fini(&x);
 	/* One number for two: nobody keeps it, and nobody gets it. */
 	put_file("7 a.test\n7 b.test\n");
-	assert_int_equal(index_init(&x, tmp_path), -MX_ESYNTAX);
+	assert_int_equal(index_init(&x, INDEX_DOMAINS, tmp_path), -MX_ESYNTAX);
 	assert_int_equal(index_of(&x, "a.test")->index, 8);
 	index_fini(&x);
 	(void)unlink(tmp_path);
 }
 
-/* ---- notifications */
-
-static uint32_t told;
-static bool no_room;
-
-static bool
-tell(void *arg MX_UNUSED, const struct wire_notice *n)
-{
-	assert_string_equal(n->domain, "d0000.test");
-	told = n->event;
-	return !no_room;
-}
-
+/* Labels of primaries: hosts, addresses, ports. A blank would be another line's
+ * end to whoever reads the file again. */
 static void
-test_ages(void **state MX_UNUSED)
+test_index_of_primaries(void **state MX_UNUSED)
 {
-	/* Age in percent of the lifetime, and what is told then. */
-	static const struct {
-		int percent;
-		uint32_t event;
-	} t[] = { { 0, 0 }, { 49, 0 }, { 50, WIRE_AGE_WARNING }, { 41, 0 },
-		{ 39, WIRE_AGE_CLEARED }, { 45, 0 }, { 85, WIRE_AGE_CRITICAL },
-		{ 71, 0 }, { 69, WIRE_AGE_WARNING }, { 81, WIRE_AGE_CRITICAL },
-		{ 120, 0 }, { 0, WIRE_AGE_CLEARED } };
-	static const struct age_limits limits = { 50, 80 };
-	struct snapshot *s = snapshot_create();
-	struct snap_domain *d = snapshot_add(s, "d0000.test", 0);
-	unsigned next = 0;
+	struct index_copy *copy;
 	struct index x;
 
-	assert_int_equal(index_init(&x, tmp_path), 0);
-	s->wall_ms = INT64_C(1800000000000);
-	d->ripest_life_ms = INT64_C(100000000);
-	for (size_t i = 0; i < MX_COUNT(t); i++) {
-		d->ripest_ms = t[i].percent == 0 ?
-		    0 :
-		    s->wall_ms - t[i].percent * 1000 * 1000 - 500 * 1000;
-		for (int again = 0; again < 3; again++) {
-			told = 0;
-			no_room = again == 0; /* then it comes again */
-			pack_ages(s, &x, &limits, &next, tell, NULL);
-			assert_int_equal(told, again < 2 ? t[i].event : 0);
-		}
-	}
-	index_fini(&x);
-	snapshot_unref(&s);
-}
+	put_file("3 mx1.test:2525\n4 [2001:db8::1]:25\n5 a b\n6 \n");
+	assert_int_equal(index_init(&x, INDEX_PRIMARIES, tmp_path),
+	    -MX_ESYNTAX);
+	assert_int_equal(x.n, 2);
+	assert_int_equal(index_of(&x, "[2001:db8::1]:25")->index, 4);
+	assert_int_equal(index_of(&x, "192.0.2.1")->index, 5);
+	assert_null(index_find(&x, "mx9.test"));
+	/* Of very many only those in use, and the highest number, are kept. */
+	for (unsigned i = 0; i < INDEX_KEPT; i++) {
+		char name[32];
 
-static void
-test_notices(void **state MX_UNUSED)
-{
-	static const struct {
-		enum notice_kind kind;
-		int64_t a, b;
-		uint32_t event, state;
-	} t[] = {
-		{ NOTICE_STATE, 1, 3, WIRE_STATE_CHANGE, 4 },
-		{ NOTICE_PRIMARY, 0, SMTP_PHASE_CONNECT, WIRE_PRIMARY_DOWN, 0 },
-		{ NOTICE_PRIMARY, 1, 0, WIRE_PRIMARY_UP, 0 },
-		{ NOTICE_FLUSH_BEGIN, 3, 0, WIRE_FLUSH_STARTED, 0 },
-		{ NOTICE_FLUSH_END, 3, 1, WIRE_FLUSH_FINISHED, 0 },
-		{ NOTICE_SPOOL, 0, 0, WIRE_SPOOL_ACCEPTING, 0 },
-		{ NOTICE_SPOOL, 1, 0, WIRE_SPOOL_REFUSING, 0 },
-		{ NOTICE_BREAKER, 1, 0, WIRE_BREAKER_CLOSED, 0 },
-		{ NOTICE_BREAKER, 0, 0, WIRE_BREAKER_OPENED, 0 },
-		{ NOTICE_RELOAD, 1, 0, 0, 0 },
-	};
-	struct notice n = { .domain = "a.test" };
-	struct wire_notice w;
-	struct index x;
-
-	assert_int_equal(index_init(&x, tmp_path), 0);
-	for (size_t i = 0; i < MX_COUNT(t); i++) {
-		n.kind = t[i].kind;
-		n.a = t[i].a;
-		n.b = t[i].b;
-		assert_int_equal(pack_notice(&w, &n, &x, 0), t[i].event != 0);
-		if (t[i].event == 0)
-			continue;
-		assert_int_equal(w.event, t[i].event);
-		assert_int_equal(w.state, t[i].state);
-		assert_string_equal(w.domain, "a.test");
+		snprintf(name, sizeof(name), "mx%u.other.test", i);
+		index_of(&x, name)->seen = i == 7;
 	}
-	n.kind = NOTICE_EXPIRED;
-	assert_true(pack_notice(&w, &n, &x, 5 * CLOCK_SEC));
-	assert_false(pack_notice(&w, &n, &x, 304 * CLOCK_SEC));
-	assert_true(pack_notice(&w, &n, &x, 305 * CLOCK_SEC));
-	strlcpy(n.domain, "b.test", sizeof(n.domain));
-	assert_true(pack_notice(&w, &n, &x, 306 * CLOCK_SEC));
+	copy = index_copy(&x);
+	assert_int_equal(index_write(copy, NULL), 0);
+	index_copy_destroy(&copy);
 	index_fini(&x);
+	assert_int_equal(index_init(&x, INDEX_PRIMARIES, tmp_path), 0);
+	assert_int_equal(x.n, 4);
+	assert_null(index_find(&x, "mx1.test:2525")); /* nobody asked for it */
+	assert_int_equal(index_find(&x, "mx7.other.test")->index, 13);
+	assert_int_equal(index_of(&x, "new.test")->index, INDEX_KEPT + 6);
+	index_fini(&x);
+	(void)unlink(tmp_path);
 }
 
 int
@@ -480,13 +550,13 @@ main(void)
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_label),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_not_ready),
 		cmocka_unit_test(test_lost_packets),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_index),
-		cmocka_unit_test(test_ages),
-		cmocka_unit_test(test_notices),
+		cmocka_unit_test(test_index_of_primaries),
 	};
 	int rc;
 

@@ -217,6 +217,8 @@ struct conf_snmp {
 	bool mta_mib;
 	uint32_t appl_index;
 	uint32_t age_warning, age_critical; /* percent of the lifetime */
+	uint32_t trap_rate, trap_queue; /* a second; that wait */
+	int64_t trap_lifetime_ms;
 	char *program;
 };
 

@@ -10,6 +10,21 @@
 #include "daemon/daemon_int.h"
 #include "daemon/maintained.h"
 
+/* The figures of the domain, which may be others when it is told. */
+static void
+fill_figures(struct daemon *d, struct notice *n)
+{
+	const struct domain_stats *ds;
+	struct relay_domain rd;
+
+	d->relay->domain(d->relay->self, n->domain, &rd);
+	ds = stats_peek(d->stats, n->domain);
+	n->messages = relay_domain_messages(&rd);
+	n->delivered = ds != NULL ? ds->delivered : 0;
+	n->expired = ds != NULL ? ds->expired : 0;
+	n->mx_backup = config_is_mx_backup(d->conf, n->domain);
+}
+
 void
 daemon_notice(struct daemon *d, const struct notice *event)
 {
@@ -17,6 +32,8 @@ daemon_notice(struct daemon *d, const struct notice *event)
 
 	if (n.wall == 0)
 		n.wall = clock_wall();
+	if (n.domain[0] != '\0' && n.kind != NOTICE_PRIMARY)
+		fill_figures(d, &n);
 	log_trace("notice", "kind=%u domain=%s host=%s a=%lld b=%lld text=%s",
 	    n.kind, n.domain, log_q(n.host), (long long)n.a, (long long)n.b,
 	    log_q(n.text));
@@ -97,13 +114,19 @@ on_primary(void *arg, const struct watch *w, const char *domain)
 	struct daemon *d = arg;
 	const struct primary_record *r = &w->last;
 	const char *label = w->primary->label;
+	struct notice n = { .kind = NOTICE_PRIMARY, .a = r->ok, .b = r->phase };
 
 	log_notice("probe",
 	    "domain=%s primary=%s domains=%u healthy=%d phase=%s code=%u "
 	    "text=%s",
 	    domain, log_q(label), w->primary->domains, r->ok,
 	    smtp_phase_name(r->phase), r->code, log_q(r->text));
-	publish(d, NOTICE_PRIMARY, domain, label, r->ok, r->phase, r->text);
+	n.domains = w->primary->domains;
+	n.mx_backup = w->primary->backups == w->primary->domains;
+	strlcpy(n.domain, domain, sizeof(n.domain));
+	strlcpy(n.host, label, sizeof(n.host));
+	strlcpy(n.text, r->text, sizeof(n.text));
+	daemon_notice(d, &n);
 	if (!r->ok && w->host != NULL)
 		deliver_doubted(d->deliver, w->host, watch_source(w));
 }
@@ -518,13 +541,16 @@ static void
 on_store_state(void *arg, enum store_state state, const char *why)
 {
 	struct daemon *d = arg;
+	struct store_info si = { 0 };
 
 	if (state == STORE_OK)
 		log_notice("spool", "state=ok accepting=1");
 	else
 		log_error("spool", "state=%s accepting=0 why=%s",
 		    state == STORE_FULL ? "full" : "failed", log_q(why));
-	publish(d, NOTICE_SPOOL, "", "", state, 0, why);
+	if (d->store != NULL)
+		store_info(d->store, &si);
+	publish(d, NOTICE_SPOOL, "", "", state, (int64_t)si.free_bytes, why);
 }
 
 static void

@@ -62,7 +62,6 @@ fill_fetches(struct daemon *d, struct snapshot *s)
 static void
 snapshot_global(struct daemon *d, struct snapshot *s)
 {
-	struct agentx_stats ax;
 	struct relay_domain others;
 	struct relay_vault vault;
 	struct store_info si;
@@ -114,11 +113,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->queue_full = queue_full(d->queue);
 	s->queue_max = d->conf->queue.max_messages;
 	s->stopping = d->draining;
-	agentx_stats(d->agentx, &ax);
-	s->agentx_connected = ax.connected;
-	s->agentx_requests = ax.requests;
-	s->agentx_notifications_dropped = ax.notifications_dropped;
-	s->agentx_snapshots_dropped = ax.snapshots_dropped;
+	agentx_show(d->agentx, &s->agentx);
 	s->loop_lag = loop_lag_take(d->loop);
 	s->log_dropped = log_dropped();
 	s->clock_doubt_ms = queue_clock_doubt(d->queue);

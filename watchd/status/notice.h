@@ -18,7 +18,7 @@ enum notice_kind {
 	NOTICE_BREAKER, /* a = 1: the primary refuses what it should take; 0:
 			 * it takes it again */
 	NOTICE_SELF_MX, /* we are, or seem, the domain's best MX */
-	NOTICE_SPOOL, /* a = enum store_state */
+	NOTICE_SPOOL, /* a = enum store_state, b = bytes that are free */
 	NOTICE_RELOAD, /* a = 1 it worked */
 };
 
@@ -29,6 +29,12 @@ struct notice {
 	int64_t a, b;
 	int64_t wall;
 	char text[256]; /* peer text: escape it */
+	/* As it was then. Of the domain: what is queued, recipients that were
+	 * delivered and expired since the start; of the primary: the domains
+	 * that name it. */
+	uint64_t messages, delivered, expired;
+	unsigned domains;
+	bool mx_backup; /* mx_backup took it in, or all that name it */
 };
 
 #endif

@@ -281,6 +281,20 @@ struct snap_source {
 	bool failing;
 };
 
+/* The SNMP subagent and its master agent. */
+#define SNAP_AGENTX_MODULES 3
+struct snap_agentx {
+	bool wanted; /* the configuration has it */
+	bool session; /* there is a master, and */
+	bool connected; /* it has given us what MXWATCH-MIB is made of */
+	unsigned ntaken; /* modules of which another serves some */
+	const char *taken[SNAP_AGENTX_MODULES]; /* static */
+	unsigned notifications_waiting;
+	uint64_t notifications_dropped;
+	int64_t dropped_wall; /* when some were dropped last; 0: never */
+	uint64_t requests, snapshots_dropped;
+};
+
 struct snapshot {
 	/* private: */
 	unsigned refs;
@@ -320,9 +334,7 @@ struct snapshot {
 	/* For so long nothing expires: the wall clock leapt. 0: all is well. */
 	int64_t clock_doubt_ms;
 	bool clock_doubted;
-	bool agentx_connected; /* the SNMP subagent to its master */
-	uint64_t agentx_requests, agentx_notifications_dropped;
-	uint64_t agentx_snapshots_dropped;
+	struct snap_agentx agentx;
 	bool smtpd_cert_refused, web_refused; /* older ones are in force */
 	bool reload_ok;
 	int64_t reload_time;

@@ -14,7 +14,7 @@ APPL = ".1.3.6.1.2.1.27.1.1"
 MTA = ".1.3.6.1.2.1.28.1.1"
 GROUP = ".1.3.6.1.2.1.28.2.1"
 SYSTEM, DOMAIN = ROOT + ".1.1", ROOT + ".1.2.1"
-PRIMARY, BOUNCE = ROOT + ".1.3.1", ROOT + ".1.4.1"
+BOUNCE, PRIMARY, LINK = ROOT + ".1.4.1", ROOT + ".1.5.1", ROOT + ".1.6.1"
 EVENT = ROOT + ".0"
 
 
@@ -26,8 +26,9 @@ class Snmpd:
     """snmpd for localhost; `socket` is where its subagents come. What it keeps
     it writes to snmpd.conf in its folder, so that ours has another name."""
 
-    def __init__(self, traps=None):
+    def __init__(self, traps=None, without="-smux,mta_sendmail"):
         self.work = Workdir("snmpd")
+        self.without = without        # its own modules; that for Sendmail has MTA-MIB, too
         self.port = free_port()
         self.socket = "unix:" + os.path.join(self.work.path, "master")
         self.conf = os.path.join(self.work.path, "conf")
@@ -42,9 +43,8 @@ class Snmpd:
                 f.write("trap2sink 127.0.0.1:%d public\n" % traps)
 
     def start(self):
-        # Its own module for Sendmail has MTA-MIB, too.
         self.proc = subprocess.Popen(
-            ["snmpd", "-f", "-C", "-c", self.conf, "-I", "-smux,mta_sendmail",
+            ["snmpd", "-f", "-C", "-c", self.conf, "-I", self.without,
              "-Lf", os.path.join(self.work.path, "log")], env=self.env,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: self.get(".1.3.6.1.2.1.1.3.0"), 15, "snmpd answers")

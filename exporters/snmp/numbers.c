@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC
+ * numbers: a copy of what is new goes to the helper; one job at a time. */
+#include "exporters/snmp/numbers.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* The numbers on their way to the disk: the thread's until it is done. */
+struct keeping {
+	struct helper_job job; /* first */
+	struct numbers *n;
+	const char *path; /* of the index, which outlives the job */
+	struct index_copy *copy;
+	int rc;
+	struct mx_errbuf why;
+};
+
+static void
+keeping_run(struct helper_job *job)
+{
+	struct keeping *k = (struct keeping *)job;
+
+	k->rc = index_write(k->copy, &k->why);
+}
+
+static void
+keeping_end(struct keeping *k)
+{
+	k->n->keeping = false;
+	if (k->rc != 0)
+		log_error("agentx",
+		    "problem=\"cannot keep the numbers of SNMP\" file=%s "
+		    "error=%s",
+		    log_q(k->path), log_q(k->why.text));
+	index_copy_destroy(&k->copy);
+	mem_free(&k);
+}
+
+static void
+keeping_done(struct helper_job *job)
+{
+	struct numbers *n = ((struct keeping *)job)->n;
+
+	keeping_end((struct keeping *)job);
+	numbers_keep(n);
+}
+
+/* The end of the daemon: it may not have been written. */
+static void
+keeping_drop(struct helper_job *job)
+{
+	keeping_run(job);
+	keeping_end((struct keeping *)job);
+}
+
+void
+numbers_keep(struct numbers *n)
+{
+	struct index *x = &n->x.domains;
+	struct index_copy *copy;
+	struct keeping *k;
+
+	if (n->keeping)
+		return;
+	copy = index_copy(x);
+	if (copy == NULL) {
+		x = &n->x.primaries;
+		copy = index_copy(x);
+	}
+	if (copy == NULL)
+		return;
+	k = mem_alloc(sizeof(*k));
+	k->job.run = keeping_run;
+	k->job.done = keeping_done;
+	k->job.drop = keeping_drop;
+	k->n = n;
+	k->path = x->path;
+	k->copy = copy;
+	n->keeping = true;
+	helper_do(n->helper, &k->job);
+}
+
+static void
+read_index(struct index *x, enum index_kind kind, const char *spool,
+    const char *name)
+{
+	char *path = mem_printf("%s/%s", spool, name);
+	int rc = index_init(x, kind, path);
+
+	if (rc != 0)
+		log_warn("agentx",
+		    "problem=\"some of the numbers of SNMP are lost\" file=%s "
+		    "error=%s effect=\"what had them gets new ones\"",
+		    log_q(path), mx_strerror(rc));
+	mem_free(&path);
+}
+
+void
+numbers_init(struct numbers *n, struct helper *helper, const char *spool)
+{
+	n->helper = helper;
+	n->keeping = false;
+	read_index(&n->x.domains, INDEX_DOMAINS, spool, "snmp-index");
+	read_index(&n->x.primaries, INDEX_PRIMARIES, spool, "snmp-primaries");
+}
+
+void
+numbers_fini(struct numbers *n)
+{
+	index_fini(&n->x.domains);
+	index_fini(&n->x.primaries);
+}
