@@ -488,6 +488,26 @@ rule_spool_damaged(const struct view *x, struct rule_value *v)
 	    forecast_count_fmt(n, "message", count, sizeof(count)));
 }
 
+/* For as long as somebody who was told too little would still look at it. */
+#define TRAPS_LOST_MS (15 * 60 * 1000)
+
+static void
+rule_traps_lost(const struct view *x, struct rule_value *v)
+{
+	const struct snap_agentx *a = &x->s->agentx;
+	char count[40];
+
+	v->value = a->dropped_wall != 0 &&
+		since_ms(a->dropped_wall * 1000, x->now) < TRAPS_LOST_MS ?
+	    1 :
+	    0;
+	say(v, "%s dropped since the start: %s",
+	    forecast_count_fmt(a->notifications_dropped, "notification", count,
+		sizeof(count)),
+	    a->session ? "more came than snmp { trap_rate, trap_queue } allow" :
+			 "no master agent takes them");
+}
+
 static void
 rule_dnsbl_broken(const struct view *x, struct rule_value *v)
 {

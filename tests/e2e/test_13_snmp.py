@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The SNMP subagent with a real snmpd: what it shows, and that whatever the
 master agent does costs mail nothing."""
+import calendar
 import os
 import re
 import shutil
@@ -13,8 +14,8 @@ import pytest
 from lib.mxwatchd import BUILD
 from lib.net import free_port
 from lib.smtp import Raw, send
-from lib.snmp import (APPL, BOUNCE, DOMAIN, EVENT, GROUP, MTA, PRIMARY, ROOT, SYSTEM, Snmpd,
-                      Traps, key)
+from lib.snmp import (APPL, BOUNCE, DOMAIN, EVENT, GROUP, LINK, MTA, PRIMARY, ROOT, SYSTEM,
+                      Snmpd, Traps, key)
 from lib.wait import STALL, stays, wait_for
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -124,18 +125,33 @@ def test_03_values_are_those_of_metrics(shown):
     assert snmpd.number("%s.8.%d" % (DOMAIN, u)) == 0
 
 
+def of_primary(snmpd, host, port):
+    """The index of a primary."""
+    for oid, value in snmpd.walk(PRIMARY + ".2"):
+        i = key(oid)[-1]
+        if value == host and snmpd.number("%s.3.%d" % (PRIMARY, i)) == port:
+            return i
+    raise AssertionError("%s:%d has no row" % (host, port))
+
+
 def test_04_primaries(shown):
-    d, snmpd, _, _ = shown
+    d, snmpd, _, mx = shown
     i = by_name(snmpd, "down.test")
-    assert snmpd.get("%s.2.%d.2" % (PRIMARY, i)) == "127.0.0.2"
-    assert snmpd.number("%s.3.%d.2" % (PRIMARY, i)) == 9
-    assert snmpd.number("%s.4.%d.1" % (PRIMARY, i)) == 2
-    assert snmpd.number("%s.5.%d.1" % (PRIMARY, i)) == 2  # connect
-    u = by_name(snmpd, "up.test")
-    assert snmpd.number("%s.4.%d.1" % (PRIMARY, u)) == 1
-    assert snmpd.number("%s.6.%d.1" % (PRIMARY, u)) // 100 == 2
-    before = snmpd.number("%s.9.%d.1" % (PRIMARY, u))
-    wait_for(lambda: snmpd.number("%s.9.%d.1" % (PRIMARY, u)) > before, 10, "probes are counted")
+    first, second = (of_primary(snmpd, host, 9) for host in ("127.0.0.1", "127.0.0.2"))
+    assert snmpd.number("%s.2.%d.1" % (LINK, i)) == first
+    assert snmpd.number("%s.2.%d.2" % (LINK, i)) == second
+    wait_for(lambda: snmpd.number("%s.4.%d" % (PRIMARY, first)) == 4, 15, "it is down")
+    assert snmpd.get("%s.6.%d" % (PRIMARY, first)) == "connect: connection refused"
+    assert snmpd.number("%s.7.%d" % (PRIMARY, first)) == 1   # domains
+    wait_for(lambda: snmpd.number("%s.8.%d" % (PRIMARY, second)) == 3, 15, "their messages")
+    assert snmpd.number("%s.15.%d" % (PRIMARY, first)) == 2
+    assert snmpd.number("%s.16.%d" % (PRIMARY, first)) == 2  # connect
+    u = of_primary(snmpd, "127.0.0.1", mx.port)
+    assert snmpd.number("%s.15.%d" % (PRIMARY, u)) == 1
+    assert snmpd.number("%s.17.%d" % (PRIMARY, u)) // 100 == 2
+    assert snmpd.number("%s.18.0" % SYSTEM) == 2             # primaries that are down
+    before = snmpd.number("%s.20.%d" % (PRIMARY, u))
+    wait_for(lambda: snmpd.number("%s.20.%d" % (PRIMARY, u)) > before, 10, "probes are counted")
 
 
 def test_05_standard_mibs(shown):
@@ -194,21 +210,21 @@ def test_07_check_snmp(shown):
 
 def test_08_traps(shown):
     d, snmpd, traps, mx = shown
-    i = by_name(snmpd, "up.test")
+    i, p = by_name(snmpd, "up.test"), of_primary(snmpd, "127.0.0.1", mx.port)
     mx.stop()
-    got = traps.wait(1, '"up.test"')[0]
-    assert "%s.2.%d = STRING: \"up.test\"" % (DOMAIN, i) in got
-    assert "%s.2.%d.1 = STRING: \"127.0.0.1\"" % (PRIMARY, i) in got
-    assert "%s.5.%d.1 = INTEGER: 2" % (PRIMARY, i) in got
+    got = traps.wait(1, ".3.%d = Gauge32: %d\t" % (p, mx.port))[0]
+    assert "%s.2.%d = STRING: \"127.0.0.1\"" % (PRIMARY, p) in got
+    assert "%s.7.%d = Gauge32: 1\t" % (PRIMARY, p) in got   # domains
+    assert "%s.16.%d = INTEGER: 2" % (PRIMARY, p) in got
     assert ".1.3.6.1.2.1.1.3.0 = Timeticks:" in got
     traps.wait(3, "%s.3.%d = INTEGER: 4" % (DOMAIN, i))
     send(d.port, "late", rcpts=("u@up.test",))
     mx.start()
-    traps.wait(2, '"up.test"')
+    traps.wait(2, ".3.%d = Gauge32: %d\t" % (p, mx.port))
     traps.wait(8, '"up.test"')
     traps.wait(9, '"up.test"')
     traps.wait(3, "%s.3.%d = INTEGER: 2" % (DOMAIN, i))
-    assert d.metrics().get("agentx_notifications_dropped_total") <= 8  # from before snmpd
+    assert d.metrics().get("agentx_notifications_dropped_total") == 0
 
 
 def test_09_test_notification(shown):
@@ -328,29 +344,150 @@ def test_15_reload_ends_and_starts_it(shown):
     wait_served(snmpd)
 
 
+def many(n, port):
+    return {"d%03d.test" % i: 'primary = {"127.0.0.1:%d"}' % port for i in range(n)}
+
+
+def states_told(traps, state):
+    """The domains of which a trap said that they are in that state, each as often as it did."""
+    return sorted(re.findall(r'STRING: "(d\d+\.test)"\t.*\.3\.\d+ = INTEGER: %d\t' % state,
+                             "\n".join(traps.of(3))))
+
+
 @pytest.mark.beside
-def test_16_burst_to_a_stopped_master_is_counted(stack):
-    """100 domains lose their primary in the same moment."""
-    snmpd = stack.add(Snmpd(), lambda p: p.close()).start()
+def test_16_storm_is_told_without_loss(stack):
+    """300 domains lose their one primary while the master agent does not move: the
+    primary is told of once, each domain once, and nothing is lost on the way."""
+    traps = stack.add(Traps(), lambda t: t.close())
+    snmpd = stack.add(Snmpd(traps.port), lambda p: p.close()).start()
     port = free_port()
     mx = stack.fakemx(port=port)
-    d = stack.mxwatchd({"d%d.test" % i: 'primary = {"127.0.0.1:%d"}' % port
-                        for i in range(100)}, options=section(snmpd))
+    names = many(300, port)
+    d = stack.mxwatchd(names, options=section(snmpd))
     wait_connected(d)
-    d.wait_state("d99.test", "up")
-    wait_for(lambda: len(snmpd.walk(DOMAIN + ".2")) == 100, 15, "all have their rows")
-    before = d.metrics().get("agentx_notifications_dropped_total")
+    d.wait_state("d299.test", "up")
+    wait_for(lambda: len(snmpd.walk(DOMAIN + ".2")) == 300, 15, "all have their rows")
+    wait_for(lambda: d.metrics(False).get("agentx_notifications_waiting") == 0, 30)
+    assert not traps.of(1)
     snmpd.freeze()
     try:
         mx.stop()
-        d.wait_state("d99.test", "down")
-        wait_for(lambda: d.metrics().get("agentx_notifications_dropped_total") > before, 30,
-                 "some are dropped")
-        assert smtp_seconds(d, "u@d1.test") < STALL
+        d.wait_state("d299.test", "down")
+        assert smtp_seconds(d, "u@d001.test") < STALL
         assert d.metrics(False).get("event_loop_lag_seconds") < STALL
+        assert d.metrics(False).get("agentx_notifications_waiting") >= 300
     finally:
         snmpd.thaw()
+    wait_for(lambda: set(states_told(traps, 4)) == set(names), 60, "each domain is told of")
+    wait_for(lambda: d.metrics(False).get("agentx_notifications_waiting") == 0, 30)
+    # One that the master took while it was thought to hang may come twice.
+    assert len(states_told(traps, 4)) <= 302
+    down = traps.wait(1)
+    assert len(down) <= 2
+    assert all("%s.7.2 = Gauge32: 300\t" % PRIMARY in t for t in down)
+    assert d.metrics().get("agentx_notifications_dropped_total") == 0
     wait_served(snmpd, 40)
+    # A row each, too.
+    wait_for(lambda: [v for _, v in snmpd.walk(DOMAIN + ".3")] == ["4"] * 300, 20)
+
+
+@pytest.mark.beside
+def test_16_values_are_those_of_the_moment(stack):
+    """What waited for the master says what was true when it happened."""
+    traps = stack.add(Traps(), lambda t: t.close())
+    snmpd = stack.add(Snmpd(traps.port), lambda p: p.close())
+    mx = stack.fakemx(port=free_port())
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port},
+                       options=section(snmpd))
+    d.wait_state("a.test", "up")
+    mx.stop()
+    d.wait_state("a.test", "down")
+    d.wait_log("state=suspect->down")
+    down = time.time()
+    for i in range(2):
+        send(d.port, "m%d" % i, rcpts=("u@a.test",))
+    mx.start()
+    d.wait_empty("a.test")
+    d.wait_state("a.test", "up")
+    snmpd.start()                     # now only
+    begun = traps.wait(8, '"a.test"', 30)[0]
+    assert ".5.2 = Gauge32: 2\t" in begun + "\t", begun
+    assert ".5.2 = Gauge32: 0\t" in traps.wait(9, '"a.test"')[0]
+    assert ".12.2 = Counter64: 2" in traps.of(9)[0]          # delivered
+    hexes = re.search(r"\.1\.8\.1\.0 = Hex-STRING: ([0-9A-F ]+)", traps.wait(1)[0]).group(1)
+    year, month, day, h, m, s = [int(x, 16) for x in hexes.split()[1:7]]
+    told = calendar.timegm((0x700 + year, month, day, h, m, s))
+    assert abs(told - down) < 30
+    assert d.metrics().get("agentx_notifications_dropped_total") == 0
+
+
+@pytest.mark.beside
+def test_16_what_has_no_room_is_counted_and_alerted(stack):
+    traps = stack.add(Traps(), lambda t: t.close())
+    snmpd = stack.add(Snmpd(traps.port), lambda p: p.close()).start()
+    port = free_port()
+    mx = stack.fakemx(port=port)
+    d = stack.mxwatchd(many(60, port), options=section(snmpd, "trap_queue = 16  trap_rate = 5"))
+    wait_connected(d)
+    d.wait_state("d059.test", "up")
+    wait_for(lambda: d.metrics(False).get("agentx_notifications_waiting") == 0, 30)
+    dropped = d.metrics().get("agentx_notifications_dropped_total")
+    assert dropped == 0               # that all is well at the start is a courtesy
+    mx.stop()
+    d.wait_state("d059.test", "down")
+    wait_for(lambda: d.metrics(False).get("agentx_notifications_waiting") == 0, 30)
+    dropped = d.metrics().get("agentx_notifications_dropped_total")
+    assert dropped > 0
+    assert len(traps.of(1)) == 1      # the primary goes first
+    told = len(set(states_told(traps, 4)) | set(states_told(traps, 3)))
+    assert told < 60 <= told + dropped
+    d.wait_log('agentx problem="notifications were dropped"')
+    wait_for(lambda: d.metrics().get("alerts_active", alert="traps_lost") == 1, 15)
+    wait_for(lambda: snmpd.number(SYSTEM + ".20.0") == dropped, 15)
+
+
+@pytest.mark.beside
+def test_16_second_subagent_waits_for_its_turn(stack):
+    """Two daemons at one master: the second one does not say that it is connected,
+    and takes over when the first one is gone."""
+    snmpd = stack.add(Snmpd(), lambda p: p.close()).start()
+    domains = {"a.test": 'primary = {"127.0.0.1:9"}'}
+    d = stack.mxwatchd(domains, options=section(snmpd))
+    wait_connected(d)
+    other = stack.mxwatchd(domains, options=section(snmpd))
+    other.wait_log("module=MXWATCH-MIB", 30)
+    other.wait_log("agentx connected=0")
+    assert other.metrics().get("agentx_connected") == 0
+    assert other.metrics().get("agentx_modules_taken") == 1
+    assert d.metrics().get("agentx_connected") == 1
+    assert "MXWATCH-MIB" in other.ctl("status")[1]
+    d.stop()
+    wait_connected(other, True, 60)
+    wait_served(snmpd)
+    assert other.metrics().get("agentx_modules_taken") == 0
+    assert other.logged("module=MXWATCH-MIB taken=0")
+
+
+@pytest.mark.beside
+def test_16_own_module_of_the_master_is_named(stack):
+    """A stock snmpd, whose module for Sendmail has MTA-MIB already."""
+    snmpd = stack.add(Snmpd(without="-smux"), lambda p: p.close()).start()
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'},
+                       options=section(snmpd, "mta_mib = yes"))
+    wait_connected(d)
+    d.wait_log("module=MTA-MIB")
+    assert d.logged("start snmpd with -I -mta_sendmail")
+    assert "MTA-MIB" in d.ctl("status")[1]
+    m = d.metrics()
+    assert (m.get("agentx_connected"), m.get("agentx_modules_taken")) == (1, 1)
+    wait_served(snmpd)
+    assert snmpd.get(APPL + ".2.1") == "mxwatch"   # the rest is served
+    snmpd.kill()
+    wait_connected(d, False)
+    snmpd.without = "-smux,mta_sendmail"           # what the log says
+    snmpd.start()
+    wait_for(lambda: snmpd.get(MTA + ".2.1") == "0", 40, "MTA-MIB is ours")
+    wait_for(lambda: d.metrics().get("agentx_modules_taken") == 0, 15)
 
 
 @pytest.mark.beside

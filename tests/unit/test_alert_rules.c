@@ -845,6 +845,7 @@ stale_stuck_cert_self(void **st)
 	w.s->source.confirmed_ms = w.now - 25 * HR;
 	w.s->clock_doubted = true;
 	w.s->clock_doubt_ms = HR;
+	w.s->agentx.dropped_wall = w.now / 1000;
 	w.d->deferred = 1;
 	w.d->oldest_live_ms = w.d->oldest_ms = w.now - 2 * HR;
 	w.d->next_expiry_ms = w.now + 29 * DAY;
@@ -854,6 +855,7 @@ stale_stuck_cert_self(void **st)
 	is(&w, config_reload_failed, "warning");
 	is(&w, domains_stale, "warning");
 	is(&w, clock_leapt, "critical");
+	is(&w, traps_lost, "warning");
 	is(&w, delivery_stuck, "warning");
 	is(&w, notifier_failing, "critical");
 	is(&w, probe_stale, "inactive");
@@ -872,6 +874,9 @@ stale_stuck_cert_self(void **st)
 	is(&w, config_reload_failed, "resolved");
 	is(&w, domains_stale, "resolved");
 	is(&w, clock_leapt, "resolved");
+	is(&w, traps_lost, "warning"); /* it was 14 minutes ago */
+	pass(&w, 2 * MIN);
+	is(&w, traps_lost, "resolved");
 	is(&w, delivery_stuck, "resolved");
 	is(&w, notifier_failing, "resolved");
 	is(&w, probe_stale, "resolved");

@@ -177,6 +177,28 @@ domains_source(struct format *f, const cJSON *source)
 	fprintf(f->out, "\n");
 }
 
+/* Only what is not as it should be. */
+static void
+snmp(struct format *f, const cJSON *snmp)
+{
+	const cJSON *taken = json_get(snmp, "taken"), *t;
+
+	if (!cJSON_IsObject(snmp))
+		return;
+	if (!json_get_bool(snmp, "session"))
+		fprintf(f->out,
+		    "SNMP: NO MASTER AGENT; %.0f notifications "
+		    "wait\n",
+		    json_get_num(snmp, "notifications_waiting"));
+	cJSON_ArrayForEach (t, taken) {
+		fprintf(f->out, "SNMP: ");
+		format_cell(f->out, json_get_text(t, "module"), 0);
+		fprintf(f->out,
+		    " is SERVED BY ANOTHER at the master agent; "
+		    "see mxwatch-agentx(8)\n");
+	}
+}
+
 static void
 foot(struct format *f, const cJSON *o)
 {
@@ -224,6 +246,7 @@ foot(struct format *f, const cJSON *o)
 	domains_source(f, json_get(o, "domains_source"));
 	stress(f, json_get(o, "smtpd"));
 	lists(f, json_get(o, "dnsbls"));
+	snmp(f, json_get(o, "snmp"));
 }
 
 /* ---- one domain, everything */

@@ -421,6 +421,26 @@ add_source(cJSON *o, const struct snap_source *s)
 }
 
 static void
+add_snmp(cJSON *o, const struct snap_agentx *a)
+{
+	cJSON *j, *taken;
+
+	if (!a->wanted) {
+		json_null(o, "snmp");
+		return;
+	}
+	j = json_member(o, "snmp");
+	json_bool(j, "session", a->session);
+	json_bool(j, "connected", a->connected);
+	taken = json_array(j, "taken");
+	for (unsigned i = 0; i < a->ntaken; i++)
+		json_text(json_push_object(taken), "module", a->taken[i]);
+	json_num(j, "notifications_waiting", a->notifications_waiting);
+	json_num(j, "notifications_dropped", (double)a->notifications_dropped);
+	json_time(j, "dropped", a->dropped_wall);
+}
+
+static void
 add_globals(cJSON *o, const struct snapshot *s)
 {
 	cJSON *j;
@@ -468,6 +488,7 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_bool(j, "reload_ok", s->reload_ok);
 	json_time(j, "loaded", s->reload_time);
 	add_source(o, &s->source);
+	add_snmp(o, &s->agentx);
 	j = json_member(o, "clock");
 	json_bool(j, "doubted", s->clock_doubted);
 	json_num(j, "believed_in_seconds", (double)s->clock_doubt_ms / 1e3);
