@@ -85,11 +85,22 @@ def test_01_master_that_comes_later_is_joined_and_told_once(shown):
     assert d.log().count("agentx connected=1") == 1
 
 
+# No list, no source, nobody evaluates alerts, nothing was refused.
+NOT_HERE = {"mxwDomainListEntries", "mxwDomainListAge", "mxwDomainListTrouble",
+            "mxwDomainsSourceDomains", "mxwDomainsSourceAge", "mxwDomainsSourceFailing",
+            "mxwBounceDeferred", "mxwBounceBounced", "mxwDomainLearned"} | {
+                "mxwDnsbl" + c for c in ("Zone", "State", "Trouble", "Queries", "Hits",
+                                         "Failures", "Refusals")}
+
+
 def test_02_walk_ascends_and_bulk_agrees(shown):
     _, snmpd, _, _ = shown
     got = snmpd.walk()
     names = [oid for oid, _ in got]
-    assert len(names) > 13 + 2 * 17 + 3 * 12 - 1
+    columns = {oid[len(ROOT):] for oid in names}
+    for name, end in of_objects().items():
+        there = [c for c in columns if c.startswith(end + ".")]
+        assert there or name in NOT_HERE, name + " is not in the walk"
     assert names == [oid for oid, _ in snmpd.walk(tool="snmpbulkwalk")]
     for oid, _ in got[::7]:
         assert snmpd.get(oid) is not None
@@ -562,8 +573,7 @@ def test_18_smilint_has_nothing_to_say(base_modules, tmp_path):
 
 
 def test_18_managers_see_names(shown, base_modules):
-    """With the module in its place everything we answer has a name of it, and
-    the command of contrib/nagios works."""
+    """With the module in its place everything we answer has a name of it."""
     _, snmpd, _, _ = shown
     env = dict(snmpd.env, MIBS="MXWATCH-MIB", MIBDIRS=base_modules + ":" + os.path.dirname(MIB))
     r = subprocess.run(["snmpwalk", "-v2c", "-c", "public", "127.0.0.1:%d" % snmpd.port,
@@ -575,13 +585,94 @@ def test_18_managers_see_names(shown, base_modules):
     assert not re.search(r"^(iso|SNMPv2|\.1)", r.stdout, re.M)
     assert re.search(r"mxwDomainState\.\d+ = INTEGER: up\(2\)", r.stdout)
     assert re.search(r"mxwDomainLifetime\.\d+ = \w+: 432000 seconds", r.stdout), r.stdout
-    if not os.path.exists(CHECK_SNMP):
-        pytest.skip("check_snmp is not installed")
-    r = subprocess.run([CHECK_SNMP, "-H", "127.0.0.1", "-p", str(snmpd.port), "-P", "2c", "-C",
-                        "public", "-m", "MXWATCH-MIB", "-o", "MXWATCH-MIB::mxwQueueOldestAge.0",
-                        "-w", "14400", "-c", "259200", "-l", "QUEUE_AGE", "-u", "s"], env=env,
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
-    assert r.returncode == 0 and "SNMP OK - QUEUE_AGE" in r.stdout, r.stdout
+
+
+@pytest.mark.skipif(not os.path.exists(CHECK_SNMP), reason="check_snmp is not installed")
+def test_18_command_of_nagios_works(shown):
+    """That of contrib, on a manager without modules."""
+    _, snmpd, _, _ = shown
+    with open(os.path.join(TOP, "contrib/nagios/commands.cfg"), encoding="utf-8") as f:
+        line = re.search(r"command_line\s+\$USER1\$/(check_snmp .*)", f.read()).group(1)
+    line = line.replace("$HOSTADDRESS$", "mx2").replace("$ARG1$", "public")
+    rc, out = run_as_typed(snmpd, line, "/nonexistent")
+    assert rc == 0 and "SNMP OK - QUEUE_AGE" in out, out
+
+
+def of_manual():
+    """The commands of mxwatch-agentx(8), and its table of numbers and names."""
+    with open(os.path.join(TOP, "doc/mxwatch-agentx.8"), encoding="utf-8") as f:
+        page = f.read()
+    blocks = "\n".join(re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", page, re.M | re.S))
+    blocks = blocks.replace("\\e\n", " ")
+    commands = [c for c in blocks.splitlines() if re.match(r"(check_)?snmp\w* -", c)]
+    return commands, re.findall(r"^\.It Li (\.[\d.]+)\.([0A-Z]+) Ta Sy (\w+)", page, re.M)
+
+
+def of_objects():
+    """{name: end of its number} by objects.def."""
+    arcs = {"SYSTEM": ".1.1", "DOMAIN": ".1.2.1", "BOUNCE": ".1.4.1", "PRIMARY": ".1.5.1",
+            "LINK": ".1.6.1", "DNSBL": ".1.7.1"}
+    with open(os.path.join(TOP, "exporters/snmp/objects.def"), encoding="utf-8") as f:
+        rows = re.findall(r"^OBJECT(?:_IF)?\((\w+), (\d+), (mxw\w+),", f.read(), re.M)
+    return {name: "%s.%s" % (arcs[scope], arc) for scope, arc, name in rows if scope in arcs}
+
+
+def run_as_typed(snmpd, command, mibdirs):
+    """A command of a manual page, with our port instead of that of "mx2"."""
+    command = command.replace("-H mx2", "-H 127.0.0.1 -p %d" % snmpd.port).replace(
+        " mx2 ", " 127.0.0.1:%d " % snmpd.port)
+    env = dict(snmpd.env, MIBDIRS=mibdirs,
+               PATH=os.environ["PATH"] + ":" + os.path.dirname(CHECK_SNMP))
+    del env["MIBS"]
+    r = subprocess.run(command, shell=True, env=env, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, timeout=60)
+    return r.returncode, r.stdout
+
+
+def test_19_manual_works_without_the_modules_of_others(shown):
+    """As on a stock Debian, which has MXWATCH-MIB at most; and its numbers are right."""
+    _, snmpd, _, _ = shown
+    commands, numbers = of_manual()
+    assert len(numbers) > 10
+    objects = of_objects()
+    for arc, _, name in numbers:
+        assert objects[name] == arc, name
+    commands = [c for c in commands if "MXWATCH-MIB" not in c]
+    assert len(commands) == 2 and {c.split()[0] for c in commands} == {"snmpwalk", "check_snmp"}
+    for c in commands:
+        if c.startswith("check_snmp") and not os.path.exists(CHECK_SNMP):
+            continue
+        rc, out = run_as_typed(snmpd, c, os.path.dirname(MIB))
+        assert rc == 0, c + "\n" + out
+        assert "No Such" not in out and "Cannot find" not in out, out
+        if c.startswith("snmpwalk"):
+            there = [line for line in out.splitlines() if line.startswith(ROOT)]
+            assert len(there) == len(snmpd.walk()), out[-1000:]
+        else:
+            assert out.startswith("SNMP OK - "), out
+
+
+def test_19_manual_works_with_them(shown, base_modules):
+    _, snmpd, _, _ = shown
+    commands = [c for c in of_manual()[0] if "MXWATCH-MIB" in c]
+    assert {c.split()[0] for c in commands} == {"snmpwalk", "check_snmp", "snmptranslate"}
+    for c in commands:
+        if c.startswith("check_snmp") and not os.path.exists(CHECK_SNMP):
+            continue
+        rc, out = run_as_typed(snmpd, c, base_modules + ":" + os.path.dirname(MIB))
+        assert rc == 0, c + "\n" + out
+        assert "Cannot find" not in out, out
+
+
+def test_19_every_object_has_its_name(base_modules):
+    """snmptranslate of each, there and back."""
+    env = dict(os.environ, MIBS="MXWATCH-MIB", MIBDIRS=base_modules + ":" + os.path.dirname(MIB))
+    for name, end in of_objects().items():
+        for option, what, gives in [("-On", "MXWATCH-MIB::" + name, ROOT + end),
+                                    ("-OS", ROOT + end, "MXWATCH-MIB::" + name)]:
+            r = subprocess.run(["snmptranslate", option, what], env=env,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            assert (r.returncode, r.stdout.strip()) == (0, gives), r.stderr
 
 
 def test_19_events_have_numbers_of_the_module(shown):
