@@ -21,6 +21,7 @@
 #define PACK_SLICE     256 /* domains */
 #define PACK_EVERY_MS  5
 #define SILENT_MAX     (30 * CLOCK_SEC) /* then it is killed */
+#define LOG_EVERY_SEC  5 /* the child's own words; it says less, too */
 
 enum said { SAID_NOTHING, SAID_CONNECTED, SAID_NOT };
 
@@ -131,6 +132,7 @@ take_status(struct agentx *ax, const struct wire_status *st)
 static bool
 on_packet(void *arg, const union wire_packet *p, size_t len)
 {
+	static struct log_limit limit;
 	struct agentx *ax = arg;
 	const struct wire_log *l;
 
@@ -143,6 +145,8 @@ on_packet(void *arg, const union wire_packet *p, size_t len)
 	if (p->head.type != WIRE_LOG)
 		return false;
 	l = wire_record(p, 0);
+	if (!log_limit_ok(&limit, LOG_EVERY_SEC))
+		return true;
 	(l->error != 0 ? log_error : log_warn)("agentx", "library=%s",
 	    log_q(l->text));
 	return true;

@@ -32,9 +32,12 @@ EXTRA_DIST += exporters/snmp/MXWATCH-MIB.txt.in
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_snmp_wire tests/unit/test_snmp_mib \
-	tests/unit/test_snmp_notify
+	tests/unit/test_snmp_notify tests/unit/test_agentx
 TESTS += tests/unit/test_snmp_wire tests/unit/test_snmp_mib \
-	tests/unit/test_snmp_notify
+	tests/unit/test_snmp_notify tests/unit/test_agentx
+tests_unit_test_agentx_SOURCES = tests/unit/test_agentx.c
+tests_unit_test_agentx_LDADD = $(EXPORTERS_L) $(QUEUE_L) $(STATUS_L) \
+	$(SMTP_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_snmp_notify_SOURCES = tests/unit/test_snmp_notify.c
 tests_unit_test_snmp_notify_LDADD = $(EXPORTERS_L) $(QUEUE_L) $(STATUS_L) \
 	$(SMTP_L) $(NET_L) $(CMOCKA_LIBS)

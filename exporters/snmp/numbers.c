@@ -24,14 +24,19 @@ keeping_run(struct helper_job *job)
 }
 
 static void
+say_failed(const char *path, const struct mx_errbuf *why)
+{
+	log_error("agentx",
+	    "problem=\"cannot keep the numbers of SNMP\" file=%s error=%s",
+	    log_q(path), log_q(why->text));
+}
+
+static void
 keeping_end(struct keeping *k)
 {
 	k->n->keeping = false;
 	if (k->rc != 0)
-		log_error("agentx",
-		    "problem=\"cannot keep the numbers of SNMP\" file=%s "
-		    "error=%s",
-		    log_q(k->path), log_q(k->why.text));
+		say_failed(k->path, &k->why);
 	index_copy_destroy(&k->copy);
 	mem_free(&k);
 }
@@ -104,9 +109,23 @@ numbers_init(struct numbers *n, struct helper *helper, const char *spool)
 	read_index(&n->x.primaries, INDEX_PRIMARIES, spool, "snmp-primaries");
 }
 
+/* At the end there is no helper any more, and time. */
+static void
+write_last(struct index *x)
+{
+	struct index_copy *copy = index_copy(x);
+	struct mx_errbuf why;
+
+	if (copy != NULL && index_write(copy, &why) != 0)
+		say_failed(x->path, &why);
+	index_copy_destroy(&copy);
+}
+
 void
 numbers_fini(struct numbers *n)
 {
+	write_last(&n->x.domains);
+	write_last(&n->x.primaries);
 	index_fini(&n->x.domains);
 	index_fini(&n->x.primaries);
 }

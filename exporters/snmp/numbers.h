@@ -15,6 +15,7 @@ struct numbers {
 
 /* Reads the files; what is wrong with them is logged. */
 void numbers_init(struct numbers *, struct helper *, const char *spool);
+/* Writes what is new by itself. */
 void numbers_fini(struct numbers *);
 /* Writes what is new, if anything is. */
 void numbers_keep(struct numbers *);
