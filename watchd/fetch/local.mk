@@ -33,4 +33,12 @@ endif
 tests_unit_test_source_SOURCES = tests/unit/test_source.c \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h
 tests_unit_test_source_LDADD = $(FETCH_L) $(BASE_L) $(CMOCKA_LIBS)
+if HAVE_CURL
+check_PROGRAMS += tests/unit/test_fetch_http
+TESTS += tests/unit/test_fetch_http
+FETCH_SITE = tests/unit/fetch_site.c tests/unit/fetch_site.h \
+	tests/unit/pki.c tests/unit/pki.h
+tests_unit_test_fetch_http_SOURCES = tests/unit/test_fetch_http.c $(FETCH_SITE)
+tests_unit_test_fetch_http_LDADD = $(FETCH_L) $(NET_L) $(CMOCKA_LIBS)
+endif
 endif
