@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * fetch_site: a web server or a smarthost of one script, a thread on a port of
- * 127.0.0.1, which serves one connection after the other; and what a transport
- * made of it. */
+ * 127.0.0.1, which serves one connection after the other. */
 #ifndef MX_TESTS_FETCH_SITE_H
 #define MX_TESTS_FETCH_SITE_H
 
 #include <pthread.h>
 
 #include "base/buf.h"
-#include "fetch/transport.h"
+#include "tests/unit/fetch_outcome.h"
 #include "tests/unit/pki.h"
 
 enum site_end {
@@ -42,18 +41,5 @@ struct site {
 
 void site_open(struct site *);
 void site_close(struct site *); /* site.got is the caller's to free */
-
-/* ---- a transport */
-
-struct outcome {
-	unsigned n, dropped;
-	struct send_result r; /* the last one */
-};
-
-/* `done` of transport_create(), whose arg is a struct outcome, and carry.drop. */
-void outcome_note(void *arg, const struct send_result *, void *owner);
-void outcome_drop(void *arg);
-/* Polls until there are n of them, for twenty seconds at most. */
-void outcome_wait(struct transport *, struct outcome *, unsigned n);
 
 #endif

@@ -33,12 +33,20 @@ endif
 tests_unit_test_source_SOURCES = tests/unit/test_source.c \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h
 tests_unit_test_source_LDADD = $(FETCH_L) $(BASE_L) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_fetch_exec
+TESTS += tests/unit/test_fetch_exec
+FETCH_OUTCOME = tests/unit/fetch_outcome.c tests/unit/fetch_outcome.h
+tests_unit_test_fetch_exec_SOURCES = tests/unit/test_fetch_exec.c \
+	$(FETCH_OUTCOME)
+tests_unit_test_fetch_exec_LDADD = $(FETCH_L) $(NET_L) $(CMOCKA_LIBS)
 if HAVE_CURL
-check_PROGRAMS += tests/unit/test_fetch_http
-TESTS += tests/unit/test_fetch_http
+check_PROGRAMS += tests/unit/test_fetch_http tests/unit/test_fetch_smtp
+TESTS += tests/unit/test_fetch_http tests/unit/test_fetch_smtp
 FETCH_SITE = tests/unit/fetch_site.c tests/unit/fetch_site.h \
-	tests/unit/pki.c tests/unit/pki.h
+	tests/unit/pki.c tests/unit/pki.h $(FETCH_OUTCOME)
 tests_unit_test_fetch_http_SOURCES = tests/unit/test_fetch_http.c $(FETCH_SITE)
 tests_unit_test_fetch_http_LDADD = $(FETCH_L) $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_fetch_smtp_SOURCES = tests/unit/test_fetch_smtp.c $(FETCH_SITE)
+tests_unit_test_fetch_smtp_LDADD = $(FETCH_L) $(NET_L) $(CMOCKA_LIBS)
 endif
 endif
