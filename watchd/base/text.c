@@ -21,6 +21,7 @@ static const struct {
 	const char *name;
 	int64_t ms;
 } text_units[] = {
+	{ "y", INT64_C(365) * 86400000 },
 	{ "w", 604800000 },
 	{ "d", 86400000 },
 	{ "h", 3600000 },
@@ -28,6 +29,8 @@ static const struct {
 	{ "s", 1000 },
 	{ "ms", 1 },
 };
+
+#define TEXT_UNIT_DAY 2 /* of these */
 
 /* Reads at least one digit, moves *s past them. */
 static int
@@ -137,7 +140,7 @@ text_duration_fmt(int64_t ms, char *dst, size_t size)
 {
 	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms, unit, next;
 	const char *sign = ms < 0 ? "-" : "";
-	size_t i = 1;
+	size_t i = TEXT_UNIT_DAY;
 
 	if (left == 0) {
 		(void)snprintf(dst, size, "0s");

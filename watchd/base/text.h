@@ -9,7 +9,7 @@
 #define TEXT_DOMAIN_MAX 254 /* 253 octets (RFC 1035 3.1) and NUL */
 #define TEXT_ID_MAX	24
 
-/* "30d", "90s", "1h30m", "5m", "350ms" (units w d h m s ms, the larger first);
+/* "30d", "90s", "1h30m", "5m", "350ms" (units y (365 days) w d h m s ms, the larger first);
  * a bare number is seconds. Milliseconds out. -MX_ESYNTAX for anything else,
  * signs, blanks inside, overflow included. */
 int text_duration(const char *s, int64_t *ms) MX_NODISCARD;
