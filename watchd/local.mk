@@ -8,6 +8,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/domains_from.c watchd/daemon/domains_from.h \
 	watchd/daemon/domains_look.c watchd/daemon/domains_look.h \
 	watchd/daemon/events.c \
+	watchd/daemon/ledger.c \
 	watchd/main.c \
 	watchd/daemon/preflight.c watchd/daemon/preflight.h \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \

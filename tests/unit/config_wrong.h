@@ -380,6 +380,16 @@ static const struct bad_case wrong[] = {
 	    "defaults { recipients = \"exec:/nowhere/l a\" }\n",
 	    "2: error: defaults: recipients: \"/nowhere/l\" cannot be run: No "
 	    "such file or directory" },
+	{ "a ledger of an hour",
+	    "ledger { keep = \"1h\" max = 10 open = 5 merge = \"2d\" }\n",
+	    "2: error: ledger: keep \"1h\" is out of range; it may be 1d "
+	    "to 3650d\n"
+	    "2: error: ledger: max \"10\" is out of range; it may be 100 to "
+	    "1000000\n"
+	    "2: error: ledger: open \"5\" is out of range; it may be 10 to "
+	    "50000\n"
+	    "2: error: ledger: merge \"2d\" is out of range; it may be 0s to "
+	    "1d" },
 	{ "fetched too often", "fetch { interval = \"0s\" }\n",
 	    "2: error: fetch: interval \"0s\" is out of range; it may be 1s "
 	    "to 1d" },

@@ -206,6 +206,12 @@ struct conf_alerts {
 	char *runbook_url; /* "" none */
 };
 
+/* The record of outages (ledger/ledger.h). */
+struct conf_ledger {
+	int64_t keep_ms, merge_ms;
+	uint32_t max, open;
+};
+
 struct conf_metrics {
 	bool per_domain;
 	uint32_t max_series; /* more than that: a warning */
@@ -311,6 +317,7 @@ struct config {
 	struct conf_queue queue;
 	struct conf_dsn dsn;
 	uint64_t vault_size;
+	struct conf_ledger ledger;
 	struct conf_fetch fetch;
 	struct conf_mx_backup mx_backup;
 	struct conf_web web;

@@ -81,6 +81,9 @@ const struct section_info sections[SEC_COUNT] = {
 	    "for "
 	    "a while: mxwatchctl vault shows it, mxwatchctl replay queues it "
 	    "again." },
+	[SEC_LEDGER] = { "ledger", SEC_TOP, false, true,
+	    "The record of outages, of primaries and of domains: mxwatchctl "
+	    "outages shows it." },
 	[SEC_FETCH] = { "fetch", SEC_TOP, false, true,
 	    "How lists are fetched that are kept elsewhere: those that begin "
 	    "with https:// or exec:." },

@@ -57,6 +57,7 @@ on_tick(void *arg)
 	backups_tick(d);
 	maintained_tick(d);
 	domains_tick(d->domains);
+	daemon_ledger_tick(d);
 	s = daemon_snapshot(d);
 	history_feed(d->history, s);
 	agentx_tick(d->agentx, s);
@@ -360,6 +361,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	d->domains = domains_create(d);
 	d->box = snapshot_box_create();
 	d->history = history_create();
+	daemon_ledger_create(d);
 	if ((rc = create_store(d, eb)) != 0 || (rc = create_dns(d, eb)) != 0)
 		goto fail;
 	d->backup_names = backup_names_create();
@@ -431,6 +433,7 @@ daemon_destroy(struct daemon **dp)
 	store_close(&d->store);
 	removed_destroy(&d->removed);
 	maintained_destroy(d);
+	daemon_ledger_destroy(d);
 	soft_state_destroy(&d->soft_state);
 	dns_destroy(&d->dns);
 	tls_ctx_destroy(&d->reach.tls);

@@ -14,6 +14,7 @@
 #include "exporters/snmp/agentx_parent.h"
 #include "fetch/fetch.h"
 #include "fetch/source.h"
+#include "ledger/ledger.h"
 #include "net/helper.h"
 #include "primary/watch.h"
 #include "probes/rcpt_check.h"
@@ -53,6 +54,7 @@ struct daemon {
 	struct maintained *maintained;
 	struct snapshot_box *box;
 	struct history *history;
+	struct ledger *ledger;
 	struct http *http;
 	struct control *control;
 	struct alerts *alerts; /* NULL in a build without libcurl */
@@ -87,6 +89,18 @@ void daemon_alerts_tick(struct daemon *);
 void daemon_alerts_snapshot(struct daemon *, struct snapshot *);
 uint32_t daemon_alerts_of(const struct daemon *, const char *domain);
 extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
+
+/* ledger.c: what the record of outages is fed with. */
+void daemon_ledger_create(struct daemon *);
+void daemon_ledger_destroy(struct daemon *);
+void daemon_ledger_tick(struct daemon *);
+void daemon_ledger_verdict(void *daemon, const struct watch_verdict *);
+/* A domain's block is replaced. `was`: NULL: there was none. */
+void daemon_ledger_domain(struct daemon *, const struct snap_domain *was,
+    const struct snap_domain *is);
+void daemon_ledger_snapshot(struct daemon *, struct snapshot *);
+void daemon_ledger_host(const struct daemon *, const struct primary *,
+    struct snap_host *);
 
 /* events.c: the callbacks that daemon_create ties. */
 extern const struct queue_ops daemon_queue_ops; /* .arg unset */

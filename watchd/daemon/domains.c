@@ -176,6 +176,7 @@ remake(struct domains *ds, const char *name, const struct domain_stats *count)
 		tell_expired(d, name, was->count.expired, count->expired);
 	if (found && was->maintenance.hold != s->maintenance.hold)
 		daemon_held(d, name);
+	daemon_ledger_domain(d, found ? snap_list_at(&ds->list, i) : NULL, s);
 	keep_settings(d, s);
 	/* Everybody who looks at snapshots is to see it empty first; and while a
 	 * reload is applied it may just come back. */

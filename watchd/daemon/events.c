@@ -247,6 +247,7 @@ on_trial(void *arg, const char *domain)
 const struct watch_ops daemon_watch_ops = {
 	.trial = on_trial,
 	.change = on_change,
+	.verdict = daemon_ledger_verdict,
 	.primary = on_primary,
 	.recovered = on_recovered,
 	.avoid = on_avoid,

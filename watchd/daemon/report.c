@@ -132,6 +132,7 @@ show_host(void *arg, const struct primary *p, struct snap_host *h)
 	struct deliver_host_view v;
 
 	maintained_show_primary(d, p->label, h);
+	daemon_ledger_host(d, p, h);
 	if (!deliver_host_view(d->deliver, p->label, w != NULL ? w->host : NULL,
 		w != NULL ? watch_source(w) : NULL, &v))
 		return;
@@ -158,6 +159,7 @@ daemon_snapshot(struct daemon *d)
 	s->ndnsbls = smtpd_dnsbls(d->smtpd);
 	s->dnsbl = mem_array(s->ndnsbls + 1, sizeof(s->dnsbl[0]));
 	smtpd_dnsbls_show(d->smtpd, s->dnsbl);
+	daemon_ledger_snapshot(d, s);
 	daemon_alerts_snapshot(d, s);
 	return s;
 }

@@ -139,8 +139,20 @@ struct watch_change {
 	const char *cause;
 };
 
+/* The verdict on a primary under one policy is another one. */
+struct watch_verdict {
+	const struct watch *watch;
+	struct health_change health;
+	/* What failed or worked, and whether a delivery saw it. */
+	enum smtp_phase phase;
+	const char *cause;
+	bool by_delivery;
+};
+
 struct watch_ops {
 	void (*change)(void *arg, const struct watch_change *);
+	/* NULL: nobody asks. */
+	void (*verdict)(void *arg, const struct watch_verdict *);
 	/* Sessions of a watch begin to fail or to succeed. `domain` is one of
 	 * those under it. */
 	void (*primary)(void *arg, const struct watch *, const char *domain);

@@ -9,12 +9,32 @@
 #include "primary/host.h"
 #include "primary/watch_int.h"
 
+/* What a watch is fed with. */
+struct watch_news {
+	enum health_input in;
+	enum smtp_phase phase; /* that failed */
+	const char *cause;
+	bool by_delivery;
+};
+
+static void
+tell_verdict(struct watch_set *ws, const struct watch *w,
+    const struct watch_news *news, const struct health_change *c)
+{
+	if (ws->ops.verdict != NULL)
+		ws->ops.verdict(ws->ops.arg,
+		    &(struct watch_verdict){ w, *c, news->phase, news->cause,
+			news->by_delivery });
+}
+
 /* A cause is what failed; that something worked replaces it only when that
  * makes the watch up. */
 static void
-watch_feed(struct watch_set *ws, struct watch *w, enum health_input in,
-    const char *cause, struct watch_time t)
+watch_feed(struct watch_set *ws, struct watch *w, const struct watch_news *news,
+    struct watch_time t)
 {
+	const enum health_input in = news->in;
+	const char *cause = news->cause;
 	struct health_change c;
 	bool changed;
 
@@ -35,6 +55,7 @@ watch_feed(struct watch_set *ws, struct watch *w, enum health_input in,
 	if (!changed)
 		return;
 	w->since = t.wall;
+	tell_verdict(ws, w, news, &c);
 	if (ws->turns.watch_pace != NULL)
 		ws->turns.watch_pace(ws->turns.arg, w);
 }
@@ -59,16 +80,25 @@ take_session(struct watch_set *ws, struct watch *w,
 	primary_record(&w->last, s, t.wall);
 	primary_session(w->primary, s, &w->policy.health, t.now, t.wall);
 	if (s->neutral) {
-		watch_feed(ws, w, HEALTH_IN_NEUTRAL, "", t);
+		watch_feed(ws, w,
+		    &(struct watch_news){ .in = HEALTH_IN_NEUTRAL,
+			.cause = "" },
+		    t);
 		return;
 	}
 	if (s->ok) {
 		w->good_ns = s->begun_ns;
 		w->good++;
-		watch_feed(ws, w, HEALTH_IN_OK, "it answers the probe", t);
+		watch_feed(ws, w,
+		    &(struct watch_news){ .in = HEALTH_IN_OK,
+			.cause = "it answers the probe" },
+		    t);
 	} else {
 		primary_cause(s, cause, sizeof(cause));
-		watch_feed(ws, w, HEALTH_IN_FAIL, cause, t);
+		watch_feed(ws, w,
+		    &(struct watch_news){ HEALTH_IN_FAIL, s->phase, cause,
+			false },
+		    t);
 	}
 	if (!probed || was != s->ok)
 		ws->ops.primary(ws->ops.arg, w, a_member(w));
@@ -286,7 +316,10 @@ watch_delivery(struct watch_set *ws, const char *domain, const char *label,
 		(void)strlcpy(cause, "a message was taken", sizeof(cause));
 	else
 		primary_cause(s, cause, sizeof(cause));
-	watch_feed(ws, w, s->ok ? HEALTH_IN_OK : HEALTH_IN_FAIL, cause, t);
+	watch_feed(ws, w,
+	    &(struct watch_news){ s->ok ? HEALTH_IN_OK : HEALTH_IN_FAIL,
+		s->phase, cause, true },
+	    t);
 }
 
 void

@@ -249,6 +249,13 @@ show_primary(const struct primary *p)
 	return v;
 }
 
+/* NAN is NAN. */
+static bool
+same(double a, double b)
+{
+	return memcmp(&a, &b, sizeof(a)) == 0;
+}
+
 static bool
 host_equal(const struct snap_host *a, const struct snap_host *b)
 {
@@ -259,10 +266,10 @@ host_equal(const struct snap_host *a, const struct snap_host *b)
 	    a->max_rcpts == b->max_rcpts &&
 	    a->maintenance_until == b->maintenance_until &&
 	    a->maintenance_hold == b->maintenance_hold &&
-	    !(a->gap_seconds < b->gap_seconds) &&
-	    !(a->gap_seconds > b->gap_seconds) &&
-	    !(a->latency_seconds < b->latency_seconds) &&
-	    !(a->latency_seconds > b->latency_seconds);
+	    same(a->gap_seconds, b->gap_seconds) &&
+	    same(a->latency_seconds, b->latency_seconds) &&
+	    same(a->availability[0], b->availability[0]) &&
+	    same(a->availability[1], b->availability[1]);
 }
 
 static void

@@ -112,6 +112,7 @@ enum mx_backup_result {
 
 struct domain_stats {
 	uint64_t accepted_messages, accepted_recipients, accepted_bytes;
+	uint64_t refused; /* recipients, by our reply to RCPT */
 	uint64_t attempts;
 	uint64_t attempts_failed[SMTP_PHASE_MAX];
 	uint64_t delivered, delivered_bytes; /* recipients */

@@ -58,8 +58,10 @@ struct snap_primary {
 	int64_t tls_fallback_since;
 };
 
-/* Knowledge of deliveries about a host; 0: not known. */
+/* Knowledge of deliveries about a host, 0: not known; and of the ledger. */
 struct snap_host {
+	/* Share of the last 30 and 365 days that it was up; NAN: not known. */
+	double availability[2];
 	unsigned window; /* connections that it is asked for at most, now */
 	unsigned ceiling; /* the most that it took, learned */
 	unsigned connections; /* open now */
@@ -327,6 +329,8 @@ struct snapshot {
 	int64_t reports_oldest_ms; /* wall; 0: none */
 	uint64_t vault_messages, vault_bytes;
 	int64_t vault_oldest_ms; /* wall, since when; 0: empty */
+	unsigned outages_open; /* in the ledger */
+	bool ledger_unwritable; /* it is in memory only */
 	bool queue_full; /* max_messages is reached: no mail is taken */
 	uint64_t queue_max; /* max_messages */
 	double loop_lag;

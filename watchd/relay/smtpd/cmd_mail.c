@@ -122,6 +122,9 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		count_backup(s, &v);
 	if (v.code != 250) {
 		stats_rcpt_rejected(s->smtpd->stats, v.code, v.reason);
+		if (v.domain != NULL)
+			stats_domain(s->smtpd->stats, v.domain->name)
+			    ->refused++;
 		if (session_log_refusal(s, v.reason))
 			log_info("smtpd",
 			    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: ISC
+ * ledger: ties ledger/ to the daemon: the verdicts on primaries, the blocks of
+ * domains and the time go in. */
+
+#include "base/clock.h"
+#include "daemon/daemon_int.h"
+#include "primary/watch.h"
+
+static struct book_time
+time_now(const struct daemon *d)
+{
+	return (struct book_time){ loop_now(d->loop), clock_wall_ms() };
+}
+
+/* A primary that nobody probes any more has no outages either. */
+static bool
+is_watched(const struct primary *p)
+{
+	const struct watch *w;
+
+	LIST_FOREACH (w, &p->watches, sibling)
+		if (w->health.state != HEALTH_DISABLED)
+			return true;
+	return false;
+}
+
+static bool
+on_exists(void *arg, enum outage_kind kind, const char *name)
+{
+	struct daemon *d = arg;
+	const struct primary *p;
+
+	if (kind == OUTAGE_DOMAIN)
+		return stats_peek(d->stats, name) != NULL;
+	p = primary_find(watch_primaries(d->watch), name);
+	return p != NULL && is_watched(p);
+}
+
+/* The worst verdict under any policy is that on the primary. */
+static enum health_state
+worst(const struct primary *p)
+{
+	static const enum health_state rank[] = { HEALTH_DOWN, HEALTH_SUSPECT,
+		HEALTH_UP, HEALTH_UNKNOWN };
+	const struct watch *w;
+
+	for (size_t i = 0; i < MX_COUNT(rank); i++)
+		LIST_FOREACH (w, &p->watches, sibling)
+			if (w->health.state == rank[i])
+				return rank[i];
+	return HEALTH_DISABLED;
+}
+
+void
+daemon_ledger_verdict(void *daemon, const struct watch_verdict *v)
+{
+	struct daemon *d = daemon;
+	const struct primary *p = v->watch->primary;
+	struct book_time t = time_now(d);
+
+	ledger_primary(d->ledger,
+	    &(struct book_verdict){ .label = p->label,
+		.state = worst(p),
+		.phase = v->phase,
+		.reply = v->cause,
+		.by_delivery = v->by_delivery,
+		.domains = p->domains },
+	    &t);
+}
+
+/* While the queue is read a domain seems to have less mail than it has. */
+void
+daemon_ledger_domain(struct daemon *d, const struct snap_domain *was,
+    const struct snap_domain *is)
+{
+	struct book_time t = time_now(d);
+
+	if (!queue_loading(d->queue))
+		ledger_domain(d->ledger, was, is, &t);
+}
+
+void
+daemon_ledger_tick(struct daemon *d)
+{
+	struct book_time t = time_now(d);
+
+	ledger_tick(d->ledger, &t);
+}
+
+void
+daemon_ledger_snapshot(struct daemon *d, struct snapshot *s)
+{
+	s->outages_open = ledger_open(d->ledger);
+	s->ledger_unwritable = ledger_failing(d->ledger);
+}
+
+void
+daemon_ledger_host(const struct daemon *d, const struct primary *p,
+    struct snap_host *h)
+{
+	_Static_assert(MX_COUNT(h->availability) == AVAILABILITY_WINDOW_MAX,
+	    "the windows are those of the ledger");
+
+	availability_get(ledger_availability(d->ledger), p->label,
+	    h->availability);
+}
+
+void
+daemon_ledger_create(struct daemon *d)
+{
+	struct ledger_ops ops = { on_exists, d };
+	struct book_time t = time_now(d);
+
+	d->ledger = ledger_create(&d->conf->ledger, d->conf->spool, d->helper,
+	    &ops, &t);
+}
+
+void
+daemon_ledger_destroy(struct daemon *d)
+{
+	struct book_time t;
+
+	if (d->ledger == NULL)
+		return;
+	t = time_now(d);
+	ledger_destroy(&d->ledger, &t);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: ISC
+ * availability: see availability.h. */
+#include "ledger/availability.h"
+
+#include <sys/tree.h>
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "status/json.h"
+
+#define DAY   INT64_C(86400)
+#define ROUND 1e6 /* so that what is shown does not change each second */
+#define PASS  60 /* seconds in which every primary has its turn */
+
+static const int64_t window_sec[AVAILABILITY_WINDOW_MAX] = {
+	[AVAILABILITY_30D] = 30 * DAY,
+	[AVAILABILITY_365D] = 365 * DAY,
+};
+
+struct availability_of {
+	RB_ENTRY(availability_of) node;
+	char *label;
+	int64_t since, seen; /* wall seconds */
+	double ratio[AVAILABILITY_WINDOW_MAX];
+};
+RB_HEAD(availability_tree, availability_of);
+
+static int
+label_cmp(const struct availability_of *a, const struct availability_of *b)
+{
+	return strcmp(a->label, b->label);
+}
+RB_GENERATE_INTERNAL(availability_tree, availability_of, node, label_cmp,
+    static MX_UNUSED)
+
+struct availability {
+	const struct kept *kept;
+	struct availability_tree tree;
+	struct availability_of *turn; /* next to be worked out */
+	unsigned n;
+};
+
+struct availability *
+availability_create(const struct kept *k)
+{
+	struct availability *a = mem_alloc(sizeof(*a));
+
+	a->kept = k;
+	RB_INIT(&a->tree);
+	return a;
+}
+
+static struct availability_of *
+find(const struct availability *a, const char *label)
+{
+	struct availability_of key = { .label = (char *)(uintptr_t)label };
+
+	return RB_FIND(availability_tree,
+	    (struct availability_tree *)(uintptr_t)&a->tree, &key);
+}
+
+static struct availability_of *
+add(struct availability *a, const char *label, int64_t since, int64_t seen)
+{
+	struct availability_of *p;
+
+	if (a->n >= AVAILABILITY_MAX)
+		return NULL;
+	p = mem_alloc(sizeof(*p));
+	p->label = mem_strdup(label);
+	p->since = since;
+	p->seen = seen;
+	for (unsigned i = 0; i < AVAILABILITY_WINDOW_MAX; i++)
+		p->ratio[i] = NAN;
+	RB_INSERT(availability_tree, &a->tree, p);
+	a->n++;
+	return p;
+}
+
+static void
+drop(struct availability *a, struct availability_of *p)
+{
+	if (a->turn == p)
+		a->turn = RB_NEXT(availability_tree, &a->tree, p);
+	RB_REMOVE(availability_tree, &a->tree, p);
+	a->n--;
+	mem_free(&p->label);
+	mem_free(&p);
+}
+
+static double
+ratio_of(const struct availability *a, const struct availability_of *p,
+    int64_t window, int64_t wall)
+{
+	int64_t from = wall - window > p->since ? wall - window : p->since;
+	double seen = (double)(wall - from) * 1e3 -
+	    (double)kept_down_ms(a->kept, NULL, from, wall, wall);
+	double down = (double)kept_down_ms(a->kept, p->label, from, wall, wall);
+
+	if (seen <= 0)
+		return NAN;
+	if (down > seen)
+		down = seen;
+	return round((1 - down / seen) * ROUND) / ROUND;
+}
+
+static void
+work_out(struct availability *a, struct availability_of *p, int64_t wall)
+{
+	for (unsigned i = 0; i < AVAILABILITY_WINDOW_MAX; i++)
+		p->ratio[i] = ratio_of(a, p, window_sec[i], wall);
+}
+
+bool
+availability_seen(struct availability *a, const char *label, int64_t wall)
+{
+	struct availability_of *p = find(a, label);
+	bool fresh = p == NULL;
+
+	if (fresh && (p = add(a, label, wall, wall)) == NULL)
+		return false;
+	p->seen = wall;
+	work_out(a, p, wall);
+	return fresh;
+}
+
+void
+availability_get(const struct availability *a, const char *label,
+    double ratio[AVAILABILITY_WINDOW_MAX])
+{
+	const struct availability_of *p = find(a, label);
+
+	for (unsigned i = 0; i < AVAILABILITY_WINDOW_MAX; i++)
+		ratio[i] = p != NULL ? p->ratio[i] : NAN;
+}
+
+int64_t
+availability_since(const struct availability *a, const char *label)
+{
+	const struct availability_of *p = find(a, label);
+
+	return p != NULL ? p->since : 0;
+}
+
+void
+availability_tick(struct availability *a,
+    bool (*is_there)(void *arg, const char *label), void *arg, int64_t wall,
+    int64_t keep)
+{
+	struct availability_of *p;
+
+	for (unsigned n = a->n / PASS + 1; n > 0; n--) {
+		if (a->turn == NULL)
+			a->turn = RB_MIN(availability_tree, &a->tree);
+		if ((p = a->turn) == NULL)
+			return;
+		a->turn = RB_NEXT(availability_tree, &a->tree, p);
+		if (is_there(arg, p->label))
+			p->seen = wall;
+		if (p->seen < wall - keep)
+			drop(a, p);
+		else
+			work_out(a, p, wall);
+	}
+}
+
+unsigned
+availability_count(const struct availability *a)
+{
+	return a->n;
+}
+
+char *
+availability_print(const struct availability *a, const char *label)
+{
+	const struct availability_of *p = find(a, label);
+	cJSON *j;
+
+	if (p == NULL)
+		return NULL;
+	j = json_object();
+	json_text(j, "known", p->label);
+	json_time(j, "since", p->since);
+	json_time(j, "seen", p->seen);
+	return json_print(j);
+}
+
+const char *
+availability_next(const struct availability *a, const char *last)
+{
+	struct availability_of key = { .label = (char *)(uintptr_t)last };
+	struct availability_tree *tree =
+	    (struct availability_tree *)(uintptr_t)&a->tree;
+	struct availability_of *p = RB_NFIND(availability_tree, tree, &key);
+
+	if (p != NULL && strcmp(p->label, last) == 0)
+		p = RB_NEXT(availability_tree, tree, p);
+	return p != NULL ? p->label : NULL;
+}
+
+bool
+availability_load(struct availability *a, const char *line, size_t len,
+    int64_t oldest)
+{
+	cJSON *j = cJSON_ParseWithLength(line, len);
+	const char *label = json_get_text(j, "known");
+	int64_t since = json_get_int(j, "since"),
+		seen = json_get_int(j, "seen");
+	bool is =
+	    label[0] != '\0' && strlen(label) < OUTAGE_NAME_MAX && since > 0;
+	struct availability_of *p;
+
+	if (is && (p = find(a, label)) != NULL) {
+		if (seen > p->seen)
+			p->seen = seen;
+	} else if (is && seen >= oldest) {
+		(void)add(a, label, since, seen);
+	}
+	cJSON_Delete(j);
+	return is;
+}
+
+void
+availability_destroy(struct availability **ap)
+{
+	struct availability *a = *ap;
+
+	if (a == NULL)
+		return;
+	while (!RB_EMPTY(&a->tree))
+		drop(a, RB_ROOT(&a->tree));
+	mem_free(ap);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC
+ * book_int: what book.c (the table, writing, marks) and book_feed.c (what comes in)
+ * share. */
+#ifndef MX_LEDGER_BOOK_INT_H
+#define MX_LEDGER_BOOK_INT_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include "ledger/book.h"
+
+struct outage_counts {
+	uint64_t accepted, refused, delivered, returned, expired;
+};
+
+struct open_outage {
+	RB_ENTRY(open_outage) node;
+	TAILQ_ENTRY(open_outage) link;
+	struct outage o;
+	struct open_outage *parent; /* of a domain: the primary's, or NULL */
+	unsigned children; /* of a primary: domains that are not over */
+	unsigned held; /* pointers to it, by `parent` */
+	int64_t failed_ns; /* the first failure, or that of the last flap */
+	int64_t counted_ns; /* down_ms and drain_ms are right up to here */
+	int64_t recovered_ns;
+	int64_t again_ns, again; /* it fails again: since when; wall */
+	bool maintained;
+	/* The queue and the counters as last seen; of a primary: the queues of
+	 * its domains in all. */
+	struct outage_counts last;
+	uint64_t messages;
+	int64_t oldest_ms;
+	uint64_t rate_count; /* delivered since */
+	int64_t rate_ns;
+	bool event, figures; /* to be written: at once; some time */
+	int64_t shown_ns, saved_ns;
+	int64_t missing_ns; /* it is not watched any more since; 0 */
+};
+RB_HEAD(open_tree, open_outage);
+TAILQ_HEAD(open_list, open_outage);
+
+struct maintained {
+	RB_ENTRY(maintained) node;
+	enum outage_kind kind;
+	char *name;
+};
+RB_HEAD(maintained_tree, maintained);
+
+struct book {
+	struct book_conf conf;
+	struct book_ops ops;
+	uint64_t last_id;
+	struct open_tree tree;
+	struct open_list
+	    list; /* those that waited longest to be written first */
+	unsigned n[OUTAGE_KIND_MAX];
+	struct maintained_tree maintained;
+	unsigned nmaintained;
+	unsigned ticks;
+};
+
+/* book.c */
+struct open_outage *
+book_find(const struct book *, enum outage_kind, const char *name);
+/* NULL: there are too many. */
+struct open_outage *book_begin(struct book *, enum outage_kind,
+    const char *name, const struct book_time *);
+/* Out of the table; a record of it has been written, if there is to be one. */
+void book_end(struct book *, struct open_outage *);
+bool
+book_is_maintained(const struct book *, enum outage_kind, const char *name);
+/* Brings down_ms, drain_ms and maintenance_ms up to now. */
+void book_count(struct open_outage *, int64_t now);
+/* The way of its states, for both kinds. */
+void book_down(struct book *, struct open_outage *, const struct book_time *);
+void book_recovered(struct open_outage *, const struct book_time *);
+void book_over(struct open_outage *, const struct book_time *);
+/* It is up again for too long to go on as one outage. */
+bool book_is_past(const struct book *, const struct open_outage *, int64_t now);
+/* Writes it as it is and takes it out. */
+void book_close(struct book *, struct open_outage *, const struct book_time *);
+void book_parent_set(struct open_outage *, struct open_outage *parent);
+
+#endif

@@ -1,0 +1,26 @@
+# The record of outages.
+noinst_LIBRARIES += libmx_ledger.a
+libmx_ledger_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+libmx_ledger_a_SOURCES = \
+	watchd/ledger/availability.c watchd/ledger/availability.h \
+	watchd/ledger/book.c watchd/ledger/book.h watchd/ledger/book_feed.c \
+	watchd/ledger/book_int.h \
+	watchd/ledger/kept.c watchd/ledger/kept.h \
+	watchd/ledger/ledger.c watchd/ledger/ledger.h \
+	watchd/ledger/ledger_file.c watchd/ledger/ledger_file.h \
+	watchd/ledger/outage.c watchd/ledger/outage.h
+
+if HAVE_CMOCKA
+LEDGER_TEST = tests/unit/ledger_world.c tests/unit/ledger_world.h \
+	tests/unit/fake_loop.c tests/unit/fake_loop.h
+check_PROGRAMS += tests/unit/test_ledger tests/unit/test_ledger_file
+TESTS += tests/unit/test_ledger tests/unit/test_ledger_file
+tests_unit_test_ledger_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_TEST)
+tests_unit_test_ledger_LDADD = $(LEDGER_L) $(SMTP_L) $(CONFIG_L) $(BASE_L) \
+	$(CMOCKA_LIBS)
+tests_unit_test_ledger_file_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_ledger_file_SOURCES = tests/unit/test_ledger_file.c \
+	$(LEDGER_TEST)
+tests_unit_test_ledger_file_LDADD = $(tests_unit_test_ledger_LDADD)
+endif
