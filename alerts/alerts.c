@@ -57,6 +57,7 @@ alerts_new(struct config *conf, struct snapshot_box *snapshots,
 	a->loop_known = snap_alerts_ref(a->known);
 	pthread_mutex_init(&a->state, NULL);
 	pthread_mutex_init(&a->shown, NULL);
+	marks_init(&a->marks);
 	memory_init(&a->memory);
 	if (memory_load(&a->memory, a->path, &eb) != 0)
 		log_error("alerts", "problem=%s", log_q(eb.text));
@@ -102,6 +103,7 @@ alerts_delete(struct alerts **ap)
 	config_unref(&a->loop_conf);
 	pthread_mutex_destroy(&a->state);
 	pthread_mutex_destroy(&a->shown);
+	marks_fini(&a->marks);
 	mem_free(ap);
 }
 
@@ -148,6 +150,13 @@ alerts_changed(struct alerts *a, void (*fn)(const char *domain, void *arg),
 	for (size_t i = 0; i < names.len; i += strlen(names.data + i) + 1)
 		fn(names.data + i, arg);
 	buf_fini(&names);
+}
+
+void
+alerts_told(struct alerts *a, void (*fn)(const struct alert_mark *, void *),
+    void *arg)
+{
+	marks_take(&a->marks, fn, arg);
 }
 
 uint32_t

@@ -8,6 +8,7 @@
 #ifndef MX_ALERTS_ALERTS_H
 #define MX_ALERTS_ALERTS_H
 
+#include "alerts/marks.h"
 #include "base/err.h"
 #include "config/config.h"
 #include "status/notice.h"
@@ -34,6 +35,9 @@ void alerts_notice(struct alerts *, const struct notice *);
  * for each domain about which other alerts fire than before; a name may come
  * twice. */
 void alerts_changed(struct alerts *, void (*fn)(const char *domain, void *arg),
+    void *arg);
+/* Who was told since the last call. */
+void alerts_told(struct alerts *, void (*fn)(const struct alert_mark *, void *),
     void *arg);
 /* The alerts that fire about the domain: 1 << enum alert_kind. O(log n). */
 uint32_t alerts_of(const struct alerts *, const char *domain);

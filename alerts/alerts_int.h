@@ -11,6 +11,7 @@
 #include "alerts/alerts.h"
 #include "alerts/format.h"
 #include "alerts/identity.h"
+#include "alerts/marks.h"
 #include "alerts/memory.h"
 #include "base/buf.h"
 #include "base/mailbox.h"
@@ -109,6 +110,8 @@ struct alerts {
 
 	pthread_mutex_t state; /* of the memory: silences come from outside */
 	struct memory memory;
+
+	struct marks marks; /* has a lock of its own */
 
 	pthread_mutex_t shown; /* of what follows; held for copying only */
 	struct snap_alerts *known;

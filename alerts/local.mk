@@ -18,6 +18,7 @@ libmx_alerts_a_SOURCES = \
 	alerts/heartbeat.c \
 	alerts/identity.c alerts/identity.h \
 	alerts/instance.c alerts/instance.h \
+	alerts/marks.c alerts/marks.h \
 	alerts/memory.c alerts/memory.h \
 	alerts/memory_file.c \
 	alerts/note.c alerts/note.h \

@@ -165,6 +165,9 @@ entry_done(struct alerts *a, const struct errand *er,
 		res->result == CARRY_RETRY ? "later" :
 					     "rejected",
 	    log_q(res->text));
+	if (res->result == CARRY_SENT)
+		marks_add(&a->marks, er->name, &e->note, er->resolve,
+		    clock_wall());
 	outbox_done(&a->memory.outbox, e, res->result, clock_wall_ms());
 }
 

@@ -111,7 +111,7 @@ serve(struct http *h, struct server *s, const struct conf_listen *l,
 
 struct http *
 http_create(struct config *conf, struct snapshot_box *box,
-    struct history *history, struct mx_errbuf *eb)
+    struct history *history, struct ledger *ledger, struct mx_errbuf *eb)
 {
 	const struct listenlist *list = &conf->web.listen;
 	struct http *h = mem_alloc(sizeof(*h));
@@ -119,6 +119,7 @@ http_create(struct config *conf, struct snapshot_box *box,
 	h->conf = config_ref(conf);
 	h->box = box;
 	h->history = history;
+	h->ledger = ledger;
 	http_page_init(&h->page);
 	h->hosts = http_hosts_create(conf);
 	h->server = mem_array(list->n + 1, sizeof(h->server[0]));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * http: serves /metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/history
+ * http: serves /metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/history,
+ * /api/v1/outages
  * and the page / from the newest snapshot, with libmicrohttpd in threads of
  * its own, so that a slow scraper never meets the loop. GET and HEAD only;
  * nothing here changes anything. Bounded in connections, memory a connection
@@ -10,6 +11,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "ledger/ledger.h"
 #include "net/helper.h"
 #include "status/history.h"
 #include "status/snapshot.h"
@@ -17,9 +19,10 @@
 struct http;
 
 /* Binds all addresses or none (NULL and *eb). Keeps a reference to the
- * configuration; the box and the history are borrowed. */
+ * configuration; the box, the history and the ledger (NULL: there is none) are
+ * borrowed. */
 struct http *http_create(struct config *, struct snapshot_box *,
-    struct history *, struct mx_errbuf *);
+    struct history *, struct ledger *, struct mx_errbuf *);
 void http_destroy(struct http **);
 
 /* Every second or so: has the helper look whether a certificate or the file of

@@ -26,6 +26,7 @@ struct http {
 	struct config *conf;
 	struct snapshot_box *box;
 	struct history *history;
+	struct ledger *ledger; /* or NULL */
 	struct http_page page;
 	struct http_hosts *hosts;
 	struct http_tls tls; /* loop thread only */
@@ -44,6 +45,10 @@ int http_files_load(struct http *, struct mx_errbuf *) MX_NODISCARD;
 /* Has the helper look, and takes what is new. */
 void http_files_look(struct http *, struct helper *, int64_t now);
 void http_files_fini(struct http *);
+
+/* http_outages.c: the answer to /api/v1/outages with that query: 200 and the text,
+ * which the caller frees; or 400, and the text says why. */
+unsigned http_outages(struct http *, struct MHD_Connection *, char **text);
 
 /* The access handler of MHD; arg is the struct http. */
 enum MHD_Result http_on_request(void *arg, struct MHD_Connection *,

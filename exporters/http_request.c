@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * http_request: from a request to its answer: who may see it, which page,
- * in which form. No request
- * body is read, no query is looked at, no name from the request is used. Runs on the thread of the address; everything it reads is
+ * in which form. No request body is read, no query is looked at but that of
+ * /api/v1/outages (http_outages.c), no name from the request is opened. Runs on the thread of the address; everything it reads is
  * immutable, has a lock of its own, or is atomic. */
 #include "exporters/http_int.h"
 
@@ -192,6 +192,18 @@ page_history(const struct request *r, struct answer *a)
 }
 
 static void
+page_outages(const struct request *r, struct answer *a)
+{
+	char *text;
+
+	a->status = http_outages(r->h, r->c, &text);
+	a->type = a->status == MHD_HTTP_OK ? "application/json" :
+					     "text/plain; charset=utf-8";
+	a->body = text;
+	a->len = strlen(text);
+}
+
+static void
 page_healthy(const struct request *r, struct answer *a)
 {
 	if (clock_now() - r->s->made > HTTP_STALE)
@@ -245,6 +257,7 @@ static const struct {
 	{ "/metrics", page_metrics },
 	{ "/api/v1/status", page_status },
 	{ "/api/v1/history", page_history },
+	{ "/api/v1/outages", page_outages },
 	{ "/-/healthy", page_healthy },
 	{ "/-/ready", page_ready },
 	{ "/healthz", page_healthy },

@@ -9,6 +9,7 @@ libmx_exporters_a_SOURCES = \
 	exporters/http_files.c \
 	exporters/http_host.c exporters/http_host.h \
 	exporters/http_page.c exporters/http_page.h \
+	exporters/http_outages.c \
 	exporters/http_request.c \
 	exporters/http_stream.c exporters/http_stream.h \
 	exporters/http_tls.c exporters/http_tls.h \
@@ -36,7 +37,7 @@ exporters/libmx_exporters_a-http_page.$(OBJEXT): exporters/page/index.inc
 # `make tests/bench/scrape_bench`: never part of the tests.
 EXTRA_PROGRAMS += tests/bench/scrape_bench
 tests_bench_scrape_bench_SOURCES = tests/bench/scrape_bench.c
-tests_bench_scrape_bench_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L)
+tests_bench_scrape_bench_LDADD = $(EXPORTERS_L) $(LEDGER_L) $(NET_L)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_http tests/unit/test_http_files
@@ -57,16 +58,16 @@ check_PROGRAMS += tests/unit/test_http_accept tests/unit/test_http_auth \
 TESTS += tests/unit/test_http_accept tests/unit/test_http_auth \
 	tests/unit/test_http_host tests/unit/test_prometheus
 tests_unit_test_http_accept_SOURCES = tests/unit/test_http_accept.c
-tests_unit_test_http_accept_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
+tests_unit_test_http_accept_LDADD = $(EXPORTERS_L) $(LEDGER_L) $(NET_L) \
 	$(CMOCKA_LIBS)
 tests_unit_test_http_auth_SOURCES = tests/unit/test_http_auth.c
-tests_unit_test_http_auth_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
+tests_unit_test_http_auth_LDADD = $(EXPORTERS_L) $(LEDGER_L) $(NET_L) \
 	$(CMOCKA_LIBS)
 tests_unit_test_http_host_SOURCES = tests/unit/test_http_host.c
-tests_unit_test_http_host_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
+tests_unit_test_http_host_LDADD = $(EXPORTERS_L) $(LEDGER_L) $(NET_L) \
 	$(CMOCKA_LIBS)
 tests_unit_test_prometheus_SOURCES = tests/unit/test_prometheus.c
-tests_unit_test_prometheus_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L) \
+tests_unit_test_prometheus_LDADD = $(EXPORTERS_L) $(LEDGER_L) $(NET_L) \
 	$(CMOCKA_LIBS)
 endif
 
@@ -75,5 +76,5 @@ check_PROGRAMS += tests/fuzz/fuzz_http_auth
 TESTS += tests/fuzz/fuzz_http_auth
 tests_fuzz_fuzz_http_auth_SOURCES = tests/fuzz/fuzz_http_auth.c \
 	tests/fuzz/replay.c
-tests_fuzz_fuzz_http_auth_LDADD = $(EXPORTERS_L) $(STATUS_L) $(NET_L)
+tests_fuzz_fuzz_http_auth_LDADD = $(EXPORTERS_L) $(LEDGER_L) $(NET_L)
 tests_fuzz_fuzz_http_auth_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -110,6 +110,9 @@ web_files_refused|gauge|
 config_last_reload_success_timestamp_seconds|gauge|
 event_loop_lag_seconds|gauge|
 domain_info|gauge|domain,primary,priority
+primary_availability_ratio|gauge|primary,window
+outages_open|gauge|
+ledger_unwritable|gauge|
 """
 PROCESS = ["process_cpu_seconds_total", "process_open_fds", "process_max_fds",
            "process_virtual_memory_bytes", "process_resident_memory_bytes",

@@ -654,8 +654,9 @@ control_destroy(struct control **c)
 
 struct http *
 http_create(struct config *c, struct snapshot_box *b, struct history *h,
-    struct mx_errbuf *eb)
+    struct ledger *l, struct mx_errbuf *eb)
 {
+	(void)l;
 	(void)c;
 	(void)b;
 	(void)h;

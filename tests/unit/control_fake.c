@@ -517,6 +517,44 @@ fake_maintenance_holds(void *arg, const char *domain)
 	return f->maintenance_holds && strcmp(domain, "example.org") == 0;
 }
 
+/* ---- the record of outages */
+
+static void
+put_outage(struct fake *f, uint64_t id, enum outage_kind kind, const char *name)
+{
+	struct outage o;
+
+	outage_init(&o, kind, name);
+	o.id = id;
+	o.state = id == 9 ? OUTAGE_OVER : OUTAGE_DOWN;
+	o.failed = o.detected = NOW_MS / 1000 - 3600;
+	o.recovered = id == 9 ? o.failed + 60 : 0;
+	o.phase = SMTP_PHASE_CONNECT;
+	outage_text_set(&o.reply, "connect: \033[31mrefused");
+	(void)kept_put(f->outages, &o);
+	outage_fini(&o);
+}
+
+static bool
+fake_outages(void *arg, const struct kept_query *q, const char *end,
+    struct buf *out, uint64_t *before)
+{
+	struct fake *f = arg;
+
+	return kept_page(f->outages, q, end, out, before);
+}
+
+static void
+fake_did(void *arg, const char *verb, const char *target, const char *reason,
+    int64_t uid, int rc)
+{
+	struct fake *f = arg;
+
+	(void)uid;
+	(void)snprintf(f->did, sizeof(f->did), "%s %s %s %d", verb, target,
+	    reason, rc);
+}
+
 void
 fake_init(struct fake *f, struct loop *loop)
 {
@@ -545,7 +583,13 @@ fake_init(struct fake *f, struct loop *loop)
 		    .each = fake_maintenance_each,
 		    .holds = fake_maintenance_holds,
 		    .arg = f },
+		.outages = fake_outages,
+		.did = fake_did,
 		.arg = f };
+	f->outages = kept_create();
+	put_outage(f, 7, OUTAGE_PRIMARY, "mx1.example.org");
+	put_outage(f, 8, OUTAGE_DOMAIN, "example.org");
+	put_outage(f, 9, OUTAGE_PRIMARY, "mx9.other.example");
 	f->task = loop_task_create(loop, on_task, f);
 }
 
@@ -553,4 +597,5 @@ void
 fake_fini(struct fake *f)
 {
 	loop_task_destroy(&f->task);
+	kept_destroy(&f->outages);
 }

@@ -38,6 +38,8 @@ struct fake {
 	int reload_rc, reload_polls;
 	int maintenance_rc;
 	bool maintenance_holds; /* example.org */
+	struct kept *outages;
+	char did[512]; /* the last verb that changed something */
 	char last[512]; /* the last thing that was asked of the relay */
 };
 

@@ -75,6 +75,23 @@ print(enum control_verb verb, bool one, const char *lines)
 	"{\"address\":\"" address "\",\"state\":\"" state                      \
 	"\",\"reply\":\"" reply "\"}"
 
+#define OUTAGE                                                                 \
+	"{\"id\":17,\"kind\":\"primary\",\"name\":\"mx1.example.org\","        \
+	"\"state\":\"over\",\"primary\":\"\",\"part_of\":null,\"gone\":false," \
+	"\"phase\":\"connect\",\"reply\":\"=1+1,\\\"\\u001b\",\"seen\":"       \
+	"\"probe\","                                                           \
+	"\"failed\":1795360800,\"detected\":1795360860,\"recovered\":"         \
+	"1795364460,\"first_delivery\":1795364461,\"drained\":1795364470,"     \
+	"\"detected_after_seconds\":60,\"down_seconds\":3660,\"drain_"         \
+	"seconds\":"                                                           \
+	"10,\"unwatched_seconds\":0,\"maintenance_seconds\":0,\"flaps\":1,"    \
+	"\"domains\":2,\"recorded\":1,\"unrecorded\":0,\"accepted\":7,"        \
+	"\"refused\":3,\"delivered\":7,\"returned\":1,\"expired\":2,"          \
+	"\"depth\":7,"                                                         \
+	"\"age_seconds\":3600,\"marks_lost\":0,\"peak_rate\":2.5,\"marks\":["  \
+	"{\"at\":1795360863,\"what\":\"told\",\"who\":\"pager\",\"text\":"     \
+	"\"primary_down, trigger\"}]}\n"
+
 static const struct {
 	const char *name;
 	enum control_verb verb;
@@ -141,6 +158,39 @@ static const struct {
 	    DONE ",\"domain\":\"example.org\",\"recipients_list\":{"
 		 "\"source\":\"/etc/rcpt\",\"entries\":12}}",
 	    "example.org: by its list, /etc/rcpt, 12 entries\n" },
+	{ "outages", VERB_outages, false,
+	    OUTAGE DONE ",\"shown\":1,\"availability\":[{\"primary\":"
+			"\"mx1.example.org\",\"known_since\":1795000000,"
+			"\"availability_30d\":0.9975,\"availability_365d\":"
+			"null}]}",
+	    "ID   KIND    NAME                   FAILED (UTC)     DOWN   DRAIN "
+	    " "
+	    " MAIL STATE\n"
+	    "17   primary mx1.example.org        2026-11-22 15:20 1h1m   10s   "
+	    "     7 over\n"
+	    "\n"
+	    "PRIMARY                              KNOWN SINCE         30 DAYS  "
+	    " "
+	    "365 DAYS\n"
+	    "mx1.example.org                      2026-11-18 11:06   99.7500%  "
+	    " "
+	    "       -\n" },
+	{ "outages, none", VERB_outages, false, DONE ",\"shown\":0}",
+	    "no outage is on record\n" },
+	{ "outages, one", VERB_outages, true, OUTAGE DONE ",\"shown\":1}",
+	    "outage 17 of primary mx1.example.org: over\n"
+	    "  failed     2026-11-22 15:20:00 =1+1,\"?\n"
+	    "                                  seen by a probe\n"
+	    "  down       2026-11-22 15:21:00 1m after the first failure\n"
+	    "  recovered  2026-11-22 16:21:00 down for 1h1m, with 1 flap\n"
+	    "  delivery   2026-11-22 16:21:01 the first one after it\n"
+	    "  drained    2026-11-22 16:21:10 in 10s, 2.5 messages a second at "
+	    "most\n"
+	    "  messages   7 accepted, 7 delivered; at most 7 queued, 1h old\n"
+	    "  recipients 3 refused, 1 returned, 2 expired\n"
+	    "  domains    2 name it, 1 have a record, 0 more had no room\n"
+	    "  2026-11-22 15:21:03 told        pager: primary_down, "
+	    "trigger\n" },
 	{ "mailq, empty", VERB_mailq, false,
 	    DONE ",\"messages\":0,\"bytes\":0}", "Mail queue is empty\n" },
 	{ "mailq", VERB_mailq, false,

@@ -78,7 +78,7 @@ static const struct {
 	{ "1h30", BAD },
 	{ "30m1h", BAD },
 	{ "1h1h", BAD },
-	{ "1y", BAD },
+	{ "1c", BAD },
 	{ "1D", BAD },
 	{ "1.5h", BAD },
 	{ "0x10", BAD },

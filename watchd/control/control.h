@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/config.h"
+#include "ledger/kept.h"
 #include "net/loop.h"
 #include "relay/relay.h"
 #include "status/snapshot.h"
@@ -107,6 +108,13 @@ struct control_ops {
 	/* A removed domain is forgotten; -MX_ENOENT: it is none; -MX_EEXIST:
 	 * it is in the configuration; -MX_EBUSY: a reload is under way. */
 	int (*forget)(void *arg, const char *domain);
+	/* A page of the record of outages (ledger/kept.h). */
+	bool (*outages)(void *arg, const struct kept_query *, const char *end,
+	    struct buf *, uint64_t *before);
+	/* A verb that changes something was done, or not (rc): to be
+	 * remembered. `target` is what it was about, "" for all. */
+	void (*did)(void *arg, const char *verb, const char *target,
+	    const char *reason, int64_t uid, int rc);
 	struct control_alert_ops alert;
 	struct control_maintenance_ops maintenance;
 	void *arg;

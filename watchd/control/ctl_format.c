@@ -390,6 +390,9 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_recipients:
 		format_recipients_end(f, l);
 		break;
+	case VERB_outages:
+		format_outages_end(f, l);
+		break;
 	case VERB_flush:
 		if (f->lines == 0)
 			fprintf(f->out, "nothing is queued\n");
@@ -450,6 +453,7 @@ format_line(struct format *f, const cJSON *l)
 		[VERB_alert] = alert_line,
 		[VERB_recipients] = format_recipients,
 		[VERB_maintenance] = format_maintenance,
+		[VERB_outages] = format_outage,
 	};
 
 	if (json_get_bool(l, "done")) {

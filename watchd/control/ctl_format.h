@@ -14,7 +14,8 @@ struct format {
 	FILE *out;
 	enum control_verb verb;
 	int64_t now; /* wall seconds */
-	bool one; /* a domain was named: say everything */
+	bool one; /* a domain or an outage was named: say everything */
+	bool csv; /* rows for a spreadsheet */
 	bool terminal; /* lines may be written over */
 	bool in_place; /* the last one is to be; the caller zeroes it */
 	unsigned lines; /* so far; the caller zeroes it */
@@ -24,7 +25,7 @@ struct format {
  * to print). */
 void format_line(struct format *, const cJSON *line);
 
-/* ctl_status.c, ctl_queue.c, ctl_recipients.c, ctl_maintenance.c */
+/* ctl_status.c, ctl_queue.c, ctl_recipients.c, ctl_outages.c, ctl_maintenance.c */
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);
@@ -32,6 +33,8 @@ void format_show(struct format *, const cJSON *message);
 void format_mailq(struct format *, const cJSON *message);
 void format_recipients(struct format *, const cJSON *recipient);
 void format_recipients_end(struct format *, const cJSON *done);
+void format_outage(struct format *, const cJSON *outage);
+void format_outages_end(struct format *, const cJSON *done);
 void format_mailq_end(struct format *, const cJSON *done);
 void format_maintenance(struct format *, const cJSON *window);
 void format_maintenance_end(struct format *, const cJSON *done);

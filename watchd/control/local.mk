@@ -8,6 +8,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_client.c watchd/control/ctl_client.h \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
 	watchd/control/ctl_maintenance.c \
+	watchd/control/ctl_outages.c \
 	watchd/control/ctl_queue.c \
 	watchd/control/ctl_recipients.c \
 	watchd/control/ctl_status.c \
@@ -15,6 +16,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/verb_alert.c \
 	watchd/control/verb_flush.c \
 	watchd/control/verb_maintenance.c \
+	watchd/control/verb_outages.c \
 	watchd/control/verb_queue.c \
 	watchd/control/verb_recipients.c \
 	watchd/control/verb_stats.c \
@@ -25,7 +27,7 @@ libmx_control_a_SOURCES = \
 bin_PROGRAMS += mxwatchctl
 mxwatchctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 mxwatchctl_SOURCES = watchd/control/mxwatchctl.c
-mxwatchctl_LDADD = $(CONTROL_L) $(STATUS_L) $(CONFIG_L) $(NET_L) $(CJSON_LIBS)
+mxwatchctl_LDADD = $(CONTROL_L) $(LEDGER_L) $(CONFIG_L) $(NET_L) $(CJSON_LIBS)
 
 dist_man_MANS += doc/mxwatchctl.8 doc/mxwatchd.8 doc/mxwatch-status.7
 dist_noinst_SCRIPTS += tests/lint/pages
@@ -40,16 +42,16 @@ tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 CONTROL_WORLD = tests/unit/control_world.c tests/unit/control_world.h \
 	tests/unit/control_fake.c tests/unit/control_fake.h
 tests_unit_test_control_SOURCES = tests/unit/test_control.c $(CONTROL_WORLD)
-tests_unit_test_control_LDADD = $(CONTROL_L) $(STATUS_L) $(SMTP_L) \
+tests_unit_test_control_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_control_alert_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_control_alert_SOURCES = tests/unit/test_control_alert.c \
 	$(CONTROL_WORLD)
-tests_unit_test_control_alert_LDADD = $(CONTROL_L) $(STATUS_L) $(SMTP_L) \
+tests_unit_test_control_alert_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
-tests_unit_test_ctl_LDADD = $(CONTROL_L) $(STATUS_L) $(CONFIG_L) $(NET_L) \
+tests_unit_test_ctl_LDADD = $(CONTROL_L) $(LEDGER_L) $(CONFIG_L) $(NET_L) \
 	$(CJSON_LIBS) $(CMOCKA_LIBS)
 endif
 
@@ -59,6 +61,6 @@ TESTS += tests/fuzz/fuzz_control
 tests_fuzz_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c \
 	tests/fuzz/replay.c tests/unit/control_fake.c tests/unit/control_fake.h
-tests_fuzz_fuzz_control_LDADD = $(CONTROL_L) $(STATUS_L) $(SMTP_L) \
+tests_fuzz_fuzz_control_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS)
 tests_fuzz_fuzz_control_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

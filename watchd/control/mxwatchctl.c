@@ -36,13 +36,14 @@ enum {
 	OPT_UNTIL,
 	OPT_HOLD,
 	OPT_END,
+	OPT_CSV,
 };
 
 struct options {
 	const char *file, *socket, *reason, *duration, *remove, *since, *reply;
 	bool json, all, dry_run, no_wait, primaries, again, purge, damaged;
 	const char *from, *until, *end;
-	bool unknown, hold;
+	bool unknown, hold, csv;
 	char **word; /* the verb and what follows */
 	int nwords;
 };
@@ -93,6 +94,7 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "until", required_argument, NULL, OPT_UNTIL },
 		{ "hold", no_argument, NULL, OPT_HOLD },
 		{ "end", required_argument, NULL, OPT_END },
+		{ "csv", no_argument, NULL, OPT_CSV },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -161,6 +163,9 @@ parse_options(int argc, char **argv, struct options *o)
 		case OPT_END:
 			o->end = optarg;
 			break;
+		case OPT_CSV:
+			o->csv = true;
+			break;
 		case 'h':
 			usage(stdout);
 			exit(0);
@@ -223,7 +228,7 @@ maintenance_words_fit(const struct options *o, unsigned fields, int *least,
 {
 	bool sets = o->from != NULL || o->until != NULL || o->hold;
 
-	if ((fields & FIELD_SUBJECT) == 0)
+	if ((fields & FIELD_HOLD) == 0)
 		return !sets && o->end == NULL;
 	if (o->duration != NULL && o->until != NULL)
 		return false;
@@ -235,7 +240,7 @@ maintenance_words_fit(const struct options *o, unsigned fields, int *least,
 static void
 add_maintenance_words(cJSON *r, const struct options *o, unsigned fields)
 {
-	if ((fields & FIELD_SUBJECT) == 0)
+	if ((fields & FIELD_HOLD) == 0)
 		return;
 	if (o->nwords > 1)
 		json_text(r, "subject", o->word[1]);
@@ -270,7 +275,8 @@ vault_options_fit(const struct options *o, unsigned fields)
 	    (!o->again || (fields & FIELD_AGAIN) != 0) &&
 	    (!o->purge || (fields & FIELD_PURGE) != 0) &&
 	    (!o->damaged || (fields & FIELD_DAMAGED) != 0) &&
-	    (!o->unknown || (fields & FIELD_UNKNOWN) != 0);
+	    (!o->unknown || (fields & FIELD_UNKNOWN) != 0) &&
+	    (!o->csv || ((fields & FIELD_OUTAGE) != 0 && !o->json));
 }
 
 static void
@@ -290,6 +296,12 @@ add_vault_options(cJSON *r, const struct options *o)
 		json_bool(r, "unknown", true);
 }
 
+static bool
+is_number(const char *word)
+{
+	return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
+}
+
 /* NULL: the command line makes no request; the usage of the verb was said. */
 static cJSON *
 build_request(const struct options *o, enum control_verb verb)
@@ -302,6 +314,7 @@ build_request(const struct options *o, enum control_verb verb)
 
 	if ((v->fields & FIELD_OPTIONAL) != 0)
 		least--;
+	want += (v->fields & FIELD_OUTAGE) != 0;
 	if (!alert_words_fit(o, v->fields, &least, &want) ||
 	    !maintenance_words_fit(o, v->fields, &least, &want) ||
 	    got < least || got > want ||
@@ -318,6 +331,9 @@ build_request(const struct options *o, enum control_verb verb)
 	json_text(r, "verb", v->name);
 	if (got > 0 && target)
 		add_target(r, v->fields, o->word[1]);
+	else if (got > 0 && (v->fields & FIELD_OUTAGE) != 0)
+		json_text(r, is_number(o->word[1]) ? "outage" : "subject",
+		    o->word[1]);
 	if ((v->fields & FIELD_ADD) != 0)
 		json_text(r, "add", o->word[2]);
 	add_alert_words(r, o, v->fields);
@@ -376,8 +392,10 @@ ask(const struct options *o, enum control_verb verb, const cJSON *request)
 	a.format = (struct format){ .out = stdout,
 		.verb = verb,
 		.now = clock_wall(),
-		.one = (verb == VERB_status || verb == VERB_flush) &&
-		    o->nwords > 1,
+		.one = o->nwords > 1 &&
+		    (verb == VERB_status || verb == VERB_flush ||
+			(verb == VERB_outages && is_number(o->word[1]))),
+		.csv = o->csv,
 		.terminal = isatty(STDOUT_FILENO) };
 	rc = ctl_ask(path, request, on_line, &a, &eb);
 	if (a.format.in_place)

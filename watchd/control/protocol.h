@@ -24,6 +24,7 @@
  *		time zone of the daemon, or RFC 3339
  *	hold	true: no mail is delivered meanwhile
  *	end	the id or the name of a maintenance window
+ *	outage	the id of an outage, digits
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -77,6 +78,11 @@
  *		(null: it comes once), domains and primaries (arrays of names),
  *		active, from, until (of what goes on, or comes next), hold, uid
  *		(of who ordered it, or null), reason
+ *	outages	an element of `outages` of mxwatch-status(7) a line, the newest
+ *		first: of all, of the one primary or of the domain and its
+ *		primaries, or the one; done: shown, availability (array of
+ *		primary, known_since, availability_30d, availability_365d: of
+ *		those primaries, or of all when they are 100 at most)
  *	reload	file, line (0: all of it), severity, text: a finding a line
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
  * "held"), size, arrival, next_try, expiry, notice (nothing is tried any more:
@@ -120,6 +126,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_UNTIL	0x200000u
 #define FIELD_HOLD	0x400000u
 #define FIELD_END	0x800000u
+#define FIELD_OUTAGE	0x1000000u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
@@ -172,6 +179,9 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	    "[DOMAIN | PRIMARY [--from TIME] --until TIME | --for TIME "       \
 	    "[--hold] | --end ID]",                                            \
 	    "a window in which it is worked on")                               \
+	VERB(outages, FIELD_SUBJECT | FIELD_OUTAGE | FIELD_SINCE,              \
+	    "[DOMAIN | PRIMARY | ID] [--since TIME] [--csv]",                  \
+	    "the record of outages")                                           \
 	VERB(reload, 0, "", "read the configuration again")
 
 enum control_verb {

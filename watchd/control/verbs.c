@@ -55,6 +55,7 @@ static const struct request_field {
 	{ "until", FIELD_UNTIL, false },
 	{ "hold", FIELD_HOLD, true },
 	{ "end", FIELD_END, false },
+	{ "outage", FIELD_OUTAGE, false },
 };
 
 static int
@@ -217,6 +218,8 @@ verbs_log(const struct call *c, const char *target, int rc)
 	    control_verbs[c->verb].name, log_q(target),
 	    log_q(json_get_text(c->request, "reason")), (long long)(int)c->uid,
 	    (long long)c->pid, rc);
+	call_ops(c)->did(call_ops(c)->arg, control_verbs[c->verb].name, target,
+	    json_get_text(c->request, "reason"), (int64_t)(int)c->uid, rc);
 }
 
 const char *

@@ -44,11 +44,24 @@ on_firing(const char *domain, void *arg)
 	stats_touch(d->stats, domain);
 }
 
+static void
+on_told(const struct alert_mark *m, void *arg)
+{
+	struct daemon *d = arg;
+
+	daemon_ledger_told(d, m->primary, m->receiver, m->what, m->wall);
+	for (unsigned i = 0; i < m->ndomains; i++)
+		daemon_ledger_told(d, m->domain[i], m->receiver, m->what,
+		    m->wall);
+}
+
 void
 daemon_alerts_tick(struct daemon *d)
 {
-	if (d->alerts != NULL)
-		alerts_changed(d->alerts, on_firing, d);
+	if (d->alerts == NULL)
+		return;
+	alerts_changed(d->alerts, on_firing, d);
+	alerts_told(d->alerts, on_told, d);
 }
 
 void

@@ -71,6 +71,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	    conf->smtpd.rcpt_checks);
 	mx_backup_configure(d->mx_backup, conf, self);
 	agentx_configure(d->agentx, &conf->snmp);
+	ledger_configure(d->ledger, &conf->ledger);
 	policy_of(&conf->defaults, &p);
 	queue_policy_default(d->queue, &p);
 	apply_fetch(d, &conf->fetch);

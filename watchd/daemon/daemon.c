@@ -311,7 +311,8 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 		return rc;
 	filter_calls(d);
 	if (d->conf->web.listen.n > 0) {
-		d->http = http_create(d->conf, d->box, d->history, eb);
+		d->http =
+		    http_create(d->conf, d->box, d->history, d->ledger, eb);
 		if (d->http == NULL)
 			return -MX_ENET;
 	}

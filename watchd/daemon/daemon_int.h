@@ -98,6 +98,14 @@ void daemon_ledger_verdict(void *daemon, const struct watch_verdict *);
 /* A domain's block is replaced. `was`: NULL: there was none. */
 void daemon_ledger_domain(struct daemon *, const struct snap_domain *was,
     const struct snap_domain *is);
+/* A verb was done by somebody. */
+void daemon_ledger_did(void *daemon, const char *verb, const char *target,
+    const char *reason, int64_t uid, int rc);
+bool daemon_ledger_page(void *daemon, const struct kept_query *,
+    const char *end, struct buf *, uint64_t *before);
+/* Somebody was told of an alert about that domain or primary. */
+void daemon_ledger_told(struct daemon *, const char *name, const char *receiver,
+    const char *what, int64_t wall);
 void daemon_ledger_snapshot(struct daemon *, struct snapshot *);
 void daemon_ledger_host(const struct daemon *, const struct primary *,
     struct snap_host *);

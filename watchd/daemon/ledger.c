@@ -2,8 +2,13 @@
  * ledger: ties ledger/ to the daemon: the verdicts on primaries, the blocks of
  * domains and the time go in. */
 
+#include <inttypes.h>
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/mem.h"
 #include "daemon/daemon_int.h"
+#include "daemon/domains.h"
 #include "primary/watch.h"
 
 static struct book_time
@@ -79,6 +84,80 @@ daemon_ledger_domain(struct daemon *d, const struct snap_domain *was,
 		ledger_domain(d->ledger, was, is, &t);
 }
 
+/* ---- marks */
+
+/* Of that domain, of those of its primaries that are down, or of the primary with
+ * that label. False: there is none of that name. */
+static bool
+mark_name(struct daemon *d, const char *name, enum outage_mark_kind kind,
+    const char *who, const char *what, int64_t wall)
+{
+	const struct snap_list *list = domains_list(d->domains);
+	const struct snap_domain *s;
+	bool found;
+	unsigned i = snap_list_place(list, name, &found);
+
+	if (!found)
+		return ledger_mark(d->ledger, OUTAGE_PRIMARY, name, kind, who,
+		    what, wall);
+	(void)ledger_mark(d->ledger, OUTAGE_DOMAIN, name, kind, who, what,
+	    wall);
+	s = snap_list_at(list, i);
+	for (unsigned j = 0; j < s->nprimaries; j++)
+		(void)ledger_mark(d->ledger, OUTAGE_PRIMARY,
+		    s->primary[j].label, kind, who, what, wall);
+	return true;
+}
+
+/* What a silence is about: "queue_age/a.test" is about a.test. */
+static const char *
+subject_of(const char *target)
+{
+	const char *slash = strchr(target, '/');
+
+	return slash != NULL ? slash + 1 : target;
+}
+
+void
+daemon_ledger_did(void *daemon, const char *verb, const char *target,
+    const char *reason, int64_t uid, int rc)
+{
+	struct daemon *d = daemon;
+	char *who, *what;
+
+	if (rc != 0)
+		return;
+	who = mem_printf("uid %" PRId64, uid);
+	what = mem_printf("%s %s%s%s", verb, target,
+	    reason[0] != '\0' ? ": " : "", reason);
+	if (!mark_name(d, subject_of(target), OUTAGE_MARK_OPERATOR, who, what,
+		clock_wall()) &&
+	    strchr(target, '.') == NULL)
+		ledger_mark_all(d->ledger, OUTAGE_MARK_OPERATOR, who, what,
+		    clock_wall());
+	mem_free(&who);
+	mem_free(&what);
+}
+
+void
+daemon_ledger_told(struct daemon *d, const char *name, const char *receiver,
+    const char *what, int64_t wall)
+{
+	if (!ledger_mark(d->ledger, OUTAGE_PRIMARY, name, OUTAGE_MARK_TOLD,
+		receiver, what, wall))
+		(void)ledger_mark(d->ledger, OUTAGE_DOMAIN, name,
+		    OUTAGE_MARK_TOLD, receiver, what, wall);
+}
+
+bool
+daemon_ledger_page(void *daemon, const struct kept_query *q, const char *end,
+    struct buf *out, uint64_t *before)
+{
+	struct daemon *d = daemon;
+
+	return ledger_page(d->ledger, q, end, out, before);
+}
+
 void
 daemon_ledger_tick(struct daemon *d)
 {
@@ -103,6 +182,8 @@ daemon_ledger_host(const struct daemon *d, const struct primary *p,
 
 	availability_get(ledger_availability(d->ledger), p->label,
 	    h->availability);
+	h->known_since =
+	    availability_since(ledger_availability(d->ledger), p->label);
 }
 
 void

@@ -77,11 +77,12 @@ reload_web(struct daemon *d, struct config *from, struct config *to,
 	http_destroy(&d->http);
 	if (to->web.listen.n == 0)
 		return 0;
-	d->http = http_create(to, d->box, d->history, eb);
+	d->http = http_create(to, d->box, d->history, d->ledger, eb);
 	if (d->http != NULL)
 		return 0;
 	if (from->web.listen.n > 0)
-		d->http = http_create(from, d->box, d->history, NULL);
+		d->http =
+		    http_create(from, d->box, d->history, d->ledger, NULL);
 	return -MX_ENET;
 }
 

@@ -226,4 +226,6 @@ const struct control_ops daemon_control_ops = {
 	.reload_result = op_reload_result,
 	.rcpt = op_rcpt,
 	.forget = op_forget,
+	.outages = daemon_ledger_page,
+	.did = daemon_ledger_did,
 };

@@ -330,7 +330,8 @@ kept_down_ms(const struct kept *k, const char *primary, int64_t from,
 static bool
 is_wanted(const struct kept_record *r, const struct kept_query *q)
 {
-	if ((q->id != 0 && r->id != q->id) || (r->over && r->end < q->since) ||
+	if ((q->kinds != 0 && ((q->kinds >> r->kind) & 1) == 0) ||
+	    (q->id != 0 && r->id != q->id) || (r->over && r->end < q->since) ||
 	    (q->before != 0 && r->id >= q->before))
 		return false;
 	for (unsigned i = 0; i < q->nnames; i++)

@@ -45,6 +45,7 @@ struct kept_query {
 	/* Of these names alone: of a domain, and of its primaries. Borrowed. */
 	const char *const *name;
 	unsigned nnames; /* 0: of all */
+	unsigned kinds; /* 1 << enum outage_kind; 0: all */
 	uint64_t id; /* that one alone; 0: any */
 	int64_t since; /* those that were not over by then, wall seconds */
 	uint64_t

@@ -24,3 +24,10 @@ tests_unit_test_ledger_file_SOURCES = tests/unit/test_ledger_file.c \
 	$(LEDGER_TEST)
 tests_unit_test_ledger_file_LDADD = $(tests_unit_test_ledger_LDADD)
 endif
+
+EXTRA_DIST += tests/fuzz/corpus/ledger
+check_PROGRAMS += tests/fuzz/fuzz_ledger
+TESTS += tests/fuzz/fuzz_ledger
+tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.c tests/fuzz/replay.c
+tests_fuzz_fuzz_ledger_LDADD = $(LEDGER_L) $(SMTP_L) $(NET_L)
+tests_fuzz_fuzz_ledger_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

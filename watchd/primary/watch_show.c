@@ -268,6 +268,7 @@ host_equal(const struct snap_host *a, const struct snap_host *b)
 	    a->maintenance_hold == b->maintenance_hold &&
 	    same(a->gap_seconds, b->gap_seconds) &&
 	    same(a->latency_seconds, b->latency_seconds) &&
+	    a->known_since == b->known_since &&
 	    same(a->availability[0], b->availability[0]) &&
 	    same(a->availability[1], b->availability[1]);
 }

@@ -79,6 +79,7 @@ LABELS(labels_WATCHDOG_TO, HEALTH_STATE_MAX, "to", HEALTH_STATES(STATE));
 #undef STATE
 LABELS(labels_FLUSH_TRIGGER, FLUSH_LABEL_MAX, "trigger", { "recovery", 0 },
     { "manual", 1 }, { "timer", 2 }, { "etrn", 3 });
+LABELS(labels_AVAILABILITY, 2, "window", { "30d", 0 }, { "365d", 1 });
 LABELS(labels_DNS_REASON, 5, "reason", { "timeout", 0 }, { "servfail", 1 },
     { "nxdomain", 2 }, { "bogus", 3 }, { "other", 4 });
 

@@ -62,6 +62,7 @@ struct snap_primary {
 struct snap_host {
 	/* Share of the last 30 and 365 days that it was up; NAN: not known. */
 	double availability[2];
+	int64_t known_since; /* that it is counted from; 0 */
 	unsigned window; /* connections that it is asked for at most, now */
 	unsigned ceiling; /* the most that it took, learned */
 	unsigned connections; /* open now */

@@ -73,6 +73,14 @@ add_host(cJSON *o, const struct snap_host *h)
 	json_num(j, "latency_seconds", h->latency_seconds);
 }
 
+void
+status_availability(cJSON *o, const struct snap_host *h)
+{
+	json_time(o, "known_since", h->known_since);
+	json_num(o, "availability_30d", h->availability[0]);
+	json_num(o, "availability_365d", h->availability[1]);
+}
+
 cJSON *
 status_server(const struct snap_server *v)
 {
@@ -103,6 +111,7 @@ status_server(const struct snap_server *v)
 	json_num(o, "asks", v->asks);
 	json_text(o, "trouble", v->trouble);
 	json_time(o, "trouble_since", v->trouble_since);
+	status_availability(o, &v->host);
 	add_host(o, &v->host);
 	json_time(o, "maintenance_until", v->host.maintenance_until);
 	return o;

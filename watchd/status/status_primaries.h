@@ -15,5 +15,7 @@ void status_primaries(cJSON *o, const struct snapshot *,
 /* A document with the time and that list alone. */
 cJSON *status_primaries_only(const struct snapshot *,
     const struct snap_primary *of, unsigned n);
+/* Adds known_since and the shares of time that it was up. */
+void status_availability(cJSON *, const struct snap_host *);
 
 #endif
