@@ -84,6 +84,13 @@ def test_an_outage_and_its_end(stack, chrome):
     d.wait_state("a.test", "up")
     chrome.wait_text("#summary", "All is well")
     wait_row(chrome, "a.test", "up for", "empty", "last flush")
+    wait_for(lambda: "draining" not in chrome.text("#events") and "5 messages taken" in
+             chrome.text("#events").replace("\u00a0", " "), 30, "the outage is on the page")
+    assert chrome.text("#outages-title") == "2\u00a0outages"
+    lanes = chrome.run("return [...document.querySelectorAll('svg.time')].map(s =>"
+                       " s.getAttribute('aria-label')).join('|')")
+    assert "127.0.0.1:%d: 1\u00a0outage, down for" % mx.port in lanes
+    assert "127.0.0.1:%d: no outage" % up.port in lanes
     chrome.go("http://127.0.0.1:%d/" % d.web_port)  # the history is asked for twice a minute
     wait_for(lambda: chrome.run("return document.querySelectorAll('svg.spark').length") == 2)
     assert "Last day: up to 5\u00a0messages" in chrome.run(
@@ -211,9 +218,10 @@ def history(n):
 class Api:
     """Serves the page of the tree with documents of a test."""
 
-    def __init__(self, status, past=None):
+    def __init__(self, status, past=None, outages=None):
         api = self
-        self.documents = {"/api/v1/status": status, "/api/v1/history": past or history(0)}
+        self.documents = {"/api/v1/status": status, "/api/v1/history": past or history(0),
+                          "/api/v1/outages": outages or {"outages": [], "next": None}}
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -221,7 +229,7 @@ class Api:
                     with open(PAGE, "rb") as f:
                         body, kind = f.read(), "text/html; charset=utf-8"
                 else:
-                    body = json.dumps(api.documents[self.path]).encode()
+                    body = json.dumps(api.documents[self.path.split("?")[0]]).encode()
                     kind = "application/json"
                 self.send_response(200)
                 self.send_header("Content-Type", kind)
@@ -300,6 +308,80 @@ def test_a_link_opens_a_domain(chrome):
         wait_for(lambda: chrome.text("tr.row .name") == "domain0125.example.org")
         assert chrome.run("return window.pwned") is None
         assert chrome.errors() == []
+
+
+def record(i, kind, name, failed, **over):
+    o = {"id": i, "kind": kind, "name": name, "state": "over", "primary": "", "part_of": None,
+         "gone": False, "phase": "connect", "reply": "connect: Connection refused",
+         "seen": "probe", "failed": failed, "detected": failed + 60, "recovered": failed + 7200,
+         "first_delivery": failed + 7201, "drained": failed + 9000, "down_seconds": 7200,
+         "detected_after_seconds": 60, "drain_seconds": 1800, "unwatched_seconds": 0,
+         "maintenance_seconds": 0, "flaps": 2, "domains": 12, "recorded": 3, "unrecorded": 0,
+         "accepted": 1234, "refused": 0, "delivered": 1230, "returned": 3, "expired": 1,
+         "depth": 1200, "age_seconds": 7100, "peak_rate": 12.5, "marks_lost": 0, "marks": [
+             {"at": failed + 61, "what": "told", "who": "pager", "text": "primary_down, trigger"},
+             {"at": failed + 90, "what": "operator", "who": "uid 0", "text": HOSTILE}]}
+    o.update(over)
+    return o
+
+
+def record_of_outages(now):
+    day = 86400
+    known = dict(known_since=now - 20 * day, availability_30d=.9958, availability_365d=.99)
+    primaries = [dict(known, primary="mx%d.hoster.example:25" % i) for i in range(3)]
+    primaries.append(dict(primary="new.example:25", known_since=None, availability_30d=None,
+                          availability_365d=None))
+    return primaries, {"next": None, "outages": [
+        record(9, "primary", "mx1.hoster.example:25", now - 3600, state="down", recovered=None,
+               first_delivery=None, drained=None, down_seconds=5, flaps=0),
+        record(8, "daemon", "mxwatchd", now - 5 * day, recovered=now - 4 * day,
+               unwatched_seconds=day, marks=[]),
+        record(7, "domain", "a.example", now - 10 * day, primary="mx0.hoster.example:25"),
+        record(6, "primary", "mx0.hoster.example:25", now - 10 * day, recovered=now - 9 * day,
+               drained=now - 8 * day),
+        record(5, "primary", "mx0.hoster.example:25", now - 15 * day, recovered=now - 14 * day,
+               down_seconds=day, maintenance_seconds=day),
+        record(4, "primary", "mx0.hoster.example:25", now - 300 * day)]}
+
+
+def test_the_record_of_outages(chrome):
+    now = int(time.time())
+    primaries, outages = record_of_outages(now)
+    with Api(document(3, primaries=primaries), history(3), outages) as api:
+        chrome.emulate(1400, 1000, True)
+        chrome.go(api.url)
+        chrome.wait_text("#events", "mx1.hoster.example:25 is down")
+        lanes = chrome.run("return [...document.querySelectorAll('.lane')].map(l =>"
+                           " l.querySelector('.who').textContent + ' ' +"
+                           " l.querySelector('svg').getAttribute('aria-label') + ' ' +"
+                           " l.querySelector('.ratio').textContent + ' ' +"
+                           " [...l.querySelectorAll('rect')].map(r =>"
+                           " r.getAttribute('class')).join(','));")
+        lanes = [l.replace("\u00a0", " ") for l in lanes]
+        assert lanes[0].startswith("mx1.hoster.example:25 mx1.hoster.example:25: 1 outage, "
+                                   "down for 1 h")
+        assert "99.58 % known,down,away" in lanes[0]
+        assert ": 2 outages, " in lanes[1]
+        assert "known,draining,down,maintenance,away" in lanes[1]
+        assert "no outage" in lanes[2] and lanes[3].endswith("no outage \u2013 away")
+        events = chrome.text("#events").replace("\u00a0", " ").replace("\u202f", "")
+        assert "mxwatchd did not run" in events and "1234 messages taken, 1230 delivered" in events
+        assert "told: pager (primary_down, trigger)" in events and HOSTILE in events
+        assert "with 2 flaps" in events and "4 given back" in events
+        assert chrome.text("#outages-title") == "5\u00a0outages"
+        assert chrome.run("return window.pwned === undefined && document.images.length === 0;")
+        chrome.run("document.getElementById('outages').scrollIntoView()")
+        shot(chrome, "outages")
+        chrome.run("const s = document.getElementById('span'); s.value = '365';"
+                   "s.dispatchEvent(new Event('change'));")
+        chrome.wait_text("#outages-title", "6\u00a0outages")
+        assert "99.00" in chrome.text("#lanes")
+        for width, phone in ((390, True), (320, True), (820, False)):
+            chrome.emulate(width, 844, True, phone)
+            assert no_overflow(chrome), width
+        shot(chrome, "outages-narrow")
+        assert chrome.errors() == []
+    chrome.emulate(1400, 900)
 
 
 def test_dark_and_phone(chrome):
