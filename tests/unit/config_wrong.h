@@ -385,9 +385,9 @@ static const struct bad_case wrong[] = {
 	    "2: error: ledger: keep \"1h\" is out of range; it may be 1d "
 	    "to 3650d\n"
 	    "2: error: ledger: max \"10\" is out of range; it may be 100 to "
-	    "1000000\n"
+	    "100000\n"
 	    "2: error: ledger: open \"5\" is out of range; it may be 10 to "
-	    "50000\n"
+	    "10000\n"
 	    "2: error: ledger: merge \"2d\" is out of range; it may be 0s to "
 	    "1d" },
 	{ "fetched too often", "fetch { interval = \"0s\" }\n",

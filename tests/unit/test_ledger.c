@@ -296,9 +296,12 @@ a_clock_that_is_set_changes_no_duration(void **state MX_UNUSED)
 }
 
 static void
-ratios(const char *label, double r[AVAILABILITY_WINDOW_MAX])
+ratios(const char *label, double ratio[AVAILABILITY_WINDOW_MAX])
 {
-	availability_get(ledger_availability(ledger), label, r);
+	struct availability_ratios r;
+
+	availability_get(ledger_availability(ledger), label, &r);
+	memcpy(ratio, r.ratio, sizeof(r.ratio));
 }
 
 static void

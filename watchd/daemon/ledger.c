@@ -177,13 +177,14 @@ void
 daemon_ledger_host(const struct daemon *d, const struct primary *p,
     struct snap_host *h)
 {
+	struct availability_ratios r;
+
 	_Static_assert(MX_COUNT(h->availability) == AVAILABILITY_WINDOW_MAX,
 	    "the windows are those of the ledger");
 
-	availability_get(ledger_availability(d->ledger), p->label,
-	    h->availability);
-	h->known_since =
-	    availability_since(ledger_availability(d->ledger), p->label);
+	availability_get(ledger_availability(d->ledger), p->label, &r);
+	memcpy(h->availability, r.ratio, sizeof(h->availability));
+	h->known_since = r.since;
 }
 
 void

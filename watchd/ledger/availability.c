@@ -12,6 +12,7 @@
 
 #define DAY   INT64_C(86400)
 #define ROUND 1e6 /* so that what is shown does not change each second */
+#define STALE DAY /* of `seen` in a line */
 #define PASS  60 /* seconds in which every primary has its turn */
 
 static const int64_t window_sec[AVAILABILITY_WINDOW_MAX] = {
@@ -24,6 +25,8 @@ struct availability_of {
 	char *label;
 	int64_t since, seen; /* wall seconds */
 	double ratio[AVAILABILITY_WINDOW_MAX];
+	struct kept_line *line; /* as of `told` */
+	int64_t told;
 };
 RB_HEAD(availability_tree, availability_of);
 
@@ -61,6 +64,22 @@ find(const struct availability *a, const char *label)
 	    (struct availability_tree *)(uintptr_t)&a->tree, &key);
 }
 
+static void
+print(struct availability_of *p)
+{
+	cJSON *j = json_object();
+	char *text;
+
+	json_text(j, "known", p->label);
+	json_time(j, "since", p->since);
+	json_time(j, "seen", p->seen);
+	text = json_print(j);
+	kept_line_unref(&p->line);
+	p->line = kept_line_create(text);
+	p->told = p->seen;
+	mem_free(&text);
+}
+
 static struct availability_of *
 add(struct availability *a, const char *label, int64_t since, int64_t seen)
 {
@@ -74,6 +93,7 @@ add(struct availability *a, const char *label, int64_t since, int64_t seen)
 	p->seen = seen;
 	for (unsigned i = 0; i < AVAILABILITY_WINDOW_MAX; i++)
 		p->ratio[i] = NAN;
+	print(p);
 	RB_INSERT(availability_tree, &a->tree, p);
 	a->n++;
 	return p;
@@ -86,6 +106,7 @@ drop(struct availability *a, struct availability_of *p)
 		a->turn = RB_NEXT(availability_tree, &a->tree, p);
 	RB_REMOVE(availability_tree, &a->tree, p);
 	a->n--;
+	kept_line_unref(&p->line);
 	mem_free(&p->label);
 	mem_free(&p);
 }
@@ -128,20 +149,13 @@ availability_seen(struct availability *a, const char *label, int64_t wall)
 
 void
 availability_get(const struct availability *a, const char *label,
-    double ratio[AVAILABILITY_WINDOW_MAX])
+    struct availability_ratios *r)
 {
 	const struct availability_of *p = find(a, label);
 
 	for (unsigned i = 0; i < AVAILABILITY_WINDOW_MAX; i++)
-		ratio[i] = p != NULL ? p->ratio[i] : NAN;
-}
-
-int64_t
-availability_since(const struct availability *a, const char *label)
-{
-	const struct availability_of *p = find(a, label);
-
-	return p != NULL ? p->since : 0;
+		r->ratio[i] = p != NULL ? p->ratio[i] : NAN;
+	r->since = p != NULL ? p->since : 0;
 }
 
 void
@@ -159,10 +173,13 @@ availability_tick(struct availability *a,
 		a->turn = RB_NEXT(availability_tree, &a->tree, p);
 		if (is_there(arg, p->label))
 			p->seen = wall;
-		if (p->seen < wall - keep)
+		if (p->seen < wall - keep) {
 			drop(a, p);
-		else
-			work_out(a, p, wall);
+			continue;
+		}
+		if (p->seen - p->told > STALE)
+			print(p);
+		work_out(a, p, wall);
 	}
 }
 
@@ -172,32 +189,24 @@ availability_count(const struct availability *a)
 	return a->n;
 }
 
-char *
-availability_print(const struct availability *a, const char *label)
+struct kept_line *
+availability_line(const struct availability *a, const char *label)
 {
 	const struct availability_of *p = find(a, label);
-	cJSON *j;
 
-	if (p == NULL)
-		return NULL;
-	j = json_object();
-	json_text(j, "known", p->label);
-	json_time(j, "since", p->since);
-	json_time(j, "seen", p->seen);
-	return json_print(j);
+	return p != NULL ? p->line : NULL;
 }
 
-const char *
-availability_next(const struct availability *a, const char *last)
+void
+availability_lines(const struct availability *a, struct kept_line **line)
 {
-	struct availability_of key = { .label = (char *)(uintptr_t)last };
 	struct availability_tree *tree =
 	    (struct availability_tree *)(uintptr_t)&a->tree;
-	struct availability_of *p = RB_NFIND(availability_tree, tree, &key);
+	struct availability_of *p;
+	unsigned n = 0;
 
-	if (p != NULL && strcmp(p->label, last) == 0)
-		p = RB_NEXT(availability_tree, tree, p);
-	return p != NULL ? p->label : NULL;
+	RB_FOREACH (p, availability_tree, tree)
+		line[n++] = kept_line_ref(p->line);
 }
 
 bool
@@ -213,8 +222,10 @@ availability_load(struct availability *a, const char *line, size_t len,
 	struct availability_of *p;
 
 	if (is && (p = find(a, label)) != NULL) {
-		if (seen > p->seen)
+		if (seen > p->seen) {
 			p->seen = seen;
+			print(p);
+		}
 	} else if (is && seen >= oldest) {
 		(void)add(a, label, since, seen);
 	}

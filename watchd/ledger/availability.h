@@ -22,14 +22,17 @@ struct availability;
 struct availability *availability_create(const struct kept *);
 void availability_destroy(struct availability **);
 
-/* That primary has a verdict, or another one. True: it is new, and is to be written
- * (availability_print()). */
+/* That primary has a verdict, or another one. True: it is new, and its line is to
+ * be written. */
 bool availability_seen(struct availability *, const char *label, int64_t wall);
-/* The ratios of the windows, NAN where nothing is known. */
+/* The ratios of the windows, NAN where nothing is known, and since when it is
+ * known. */
+struct availability_ratios {
+	double ratio[AVAILABILITY_WINDOW_MAX];
+	int64_t since; /* wall seconds; 0: it is not */
+};
 void availability_get(const struct availability *, const char *label,
-    double ratio[AVAILABILITY_WINDOW_MAX]);
-/* Since when it is known; 0: it is not. */
-int64_t availability_since(const struct availability *, const char *label);
+    struct availability_ratios *);
 /* Every second. `is_there` says whether a primary still exists: one that does not
  * is forgotten `keep` seconds later. */
 void availability_tick(struct availability *,
@@ -37,10 +40,11 @@ void availability_tick(struct availability *,
     int64_t keep);
 
 unsigned availability_count(const struct availability *);
-/* The line of the file of that one, of each after the label *last ("": from the
- * start), which is set; NULL: that was the last one. The caller frees it. */
-char *availability_print(const struct availability *, const char *label);
-const char *availability_next(const struct availability *, const char *last);
+/* Its line of the file, borrowed; NULL: it is not known. */
+struct kept_line *
+availability_line(const struct availability *, const char *label);
+/* A reference to each of availability_count() lines. */
+void availability_lines(const struct availability *, struct kept_line **);
 /* Reads such a line; false: it is none. Those not seen since `oldest` (wall) are
  * passed over. */
 bool availability_load(struct availability *, const char *line, size_t len,

@@ -201,31 +201,19 @@ ledger_configure(struct ledger *l, const struct conf_ledger *conf)
 
 /* ---- the file, all of it */
 
-static struct kept_line *
-line_of(char *text)
-{
-	struct kept_line *line = kept_line_create(text);
-
-	mem_free(&text);
-	return line;
-}
-
-/* Pointers of the lines that are there, and those of the primaries: some ms for as
- * many as there may be. */
+/* References only: some ms for as many as there may be. */
 static struct kept_line **
 all_lines(struct ledger *l, unsigned *np)
 {
-	unsigned n = kept_count(l->kept), i = 0;
-	const char *label = "";
+	unsigned n = kept_count(l->kept);
+	unsigned all = n + availability_count(l->availability);
 	struct kept_line **line;
 
-	line = mem_array(n + availability_count(l->availability) + 1,
-	    sizeof(struct kept_line *));
-	for (; i < n; i++)
+	line = mem_array(all + 1, sizeof(struct kept_line *));
+	for (unsigned i = 0; i < n; i++)
 		line[i] = kept_line_ref(kept_line_at(l->kept, i));
-	while ((label = availability_next(l->availability, label)) != NULL)
-		line[i++] = line_of(availability_print(l->availability, label));
-	*np = i;
+	availability_lines(l->availability, line + n);
+	*np = all;
 	return line;
 }
 
@@ -271,15 +259,14 @@ void
 ledger_primary(struct ledger *l, const struct book_verdict *v,
     const struct book_time *t)
 {
-	char *text;
+	const struct kept_line *line;
 
 	book_primary(l->book, v, t);
 	if (v->state == HEALTH_UNKNOWN || v->state == HEALTH_DISABLED ||
 	    !availability_seen(l->availability, v->label, t->wall_ms / 1000))
 		return;
-	text = availability_print(l->availability, v->label);
-	ledger_file_add(l->file, text, strlen(text));
-	mem_free(&text);
+	line = availability_line(l->availability, v->label);
+	ledger_file_add(l->file, line->text, line->len);
 }
 
 void
