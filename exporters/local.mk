@@ -44,7 +44,7 @@ check_PROGRAMS += tests/unit/test_http tests/unit/test_http_files
 TESTS += tests/unit/test_http tests/unit/test_http_files
 HTTP_WORLD = tests/unit/http_world.c tests/unit/http_world.h \
 	tests/unit/pki.c tests/unit/pki.h
-HTTP_WORLD_L = $(EXPORTERS_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L) \
+HTTP_WORLD_L = $(EXPORTERS_L) $(LEDGER_L) $(CONFIG_L) $(SMTP_L) $(NET_L) \
 	$(ZLIB_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_http_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(OPENSSL_CFLAGS)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(HTTP_WORLD)

@@ -14,7 +14,7 @@ NAGIOS_CURL = $(CURL_LIBS)
 else
 NAGIOS_CURL =
 endif
-NAGIOS_L = libmx_nagios.a $(CONTROL_L) $(STATUS_L) $(CONFIG_L) $(NET_L) $(CJSON_LIBS) \
+NAGIOS_L = libmx_nagios.a $(CONTROL_L) $(LEDGER_L) $(CONFIG_L) $(NET_L) $(CJSON_LIBS) \
 	$(NAGIOS_CURL) -lm
 
 plugin_PROGRAMS = contrib/nagios/check_mxwatch

@@ -40,6 +40,13 @@ static const struct {
 	    OPENMETRICS_CONTENT_TYPE, "\n# EOF\n" },
 	{ "GET /api/v1/status", "", 200, JSON, "\"domain\":\"d000002.test\"" },
 	{ "GET /api/v1/history", "", 200, JSON, "{" },
+	{ "GET /api/v1/outages", "", 200, JSON,
+	    "{\"outages\":[],\"next\":null}" },
+	{ "GET /api/v1/outages?kind=primary&since=1y&name=a.test&limit=1000",
+	    "", 200, JSON, "{\"outages\":[],\"next\":null}" },
+	{ "GET /api/v1/outages?limit=1001", "", 400, TEXT, "a parameter" },
+	{ "GET /api/v1/outages?limit", "", 400, TEXT, "a parameter" },
+	{ "GET /api/v1/outages?zebra=1", "", 400, TEXT, "a parameter" },
 	{ "GET /-/healthy", "", 200, TEXT, "healthy\n" },
 	{ "GET /-/ready", "", 200, TEXT, "ready\n" },
 	{ "GET /healthz", "", 200, TEXT, "healthy\n" },
@@ -512,7 +519,7 @@ an_address_that_is_taken(void **state)
 	web_open("", "");
 	conf = config_ref(web.conf);
 	addr_port_set(&conf->web.listen.a[0].addr, web.port);
-	other = http_create(conf, web.box, web.history, &eb);
+	other = http_create(conf, web.box, web.history, NULL, &eb);
 	assert_null(other);
 	assert_string_equal(eb.text,
 	    "cannot serve HTTP on 127.0.0.1:10125: "
@@ -521,7 +528,7 @@ an_address_that_is_taken(void **state)
 	snapshot_box_put(web.box, web_snapshot(1));
 	assert_int_equal(web_ask("GET /-/ready", "", NULL), 200);
 	web_close();
-	other = http_create(conf, web.box, web.history, &eb);
+	other = http_create(conf, web.box, web.history, NULL, &eb);
 	if (other == NULL)
 		fail_msg("%s", eb.text);
 	assert_int_equal(web_ask("GET /-/ready", "", NULL), 200);
