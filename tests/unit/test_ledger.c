@@ -383,6 +383,28 @@ maintenance_is_marked(void **state MX_UNUSED)
 	cJSON_Delete(r);
 }
 
+/* What is only suspected counts when it is confirmed, from the first failure on. */
+static void
+maintenance_of_what_is_suspected(void **state MX_UNUSED)
+{
+	struct book_time t;
+	cJSON *r;
+
+	primary_is(HEALTH_SUSPECT);
+	world_pass(5);
+	t = world_now();
+	ledger_maintenance(ledger, OUTAGE_PRIMARY, PRIMARY, true, "disk", &t);
+	world_pass(5);
+	primary_is(HEALTH_DOWN);
+	world_pass(10);
+	primary_is(HEALTH_UP);
+	world_pass(1);
+	r = record(PRIMARY);
+	check_num(r, "down_seconds", 20);
+	assert_true(json_get_num(r, "maintenance_seconds") >= 10);
+	cJSON_Delete(r);
+}
+
 static void
 marks_are_bounded(void **state MX_UNUSED)
 {
@@ -497,6 +519,7 @@ main(void)
 		TEST(a_clock_that_is_set_changes_no_duration),
 		TEST(availability_counts_what_was_watched),
 		TEST(maintenance_is_marked),
+		TEST(maintenance_of_what_is_suspected),
 		TEST(marks_are_bounded),
 		TEST(one_that_left_is_over),
 		TEST(peer_text_is_bounded_and_clean),

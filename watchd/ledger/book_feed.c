@@ -244,7 +244,7 @@ take_counts(struct open_outage *e, const struct snap_domain *is)
 	    d.accepted + d.refused + d.delivered + d.returned + d.expired == 0)
 		return false;
 	add_counts(e, &d);
-	if (e->parent != NULL && e->o.state != OUTAGE_SUSPECTED)
+	if (e->parent != NULL)
 		add_counts(e->parent, &d);
 	return d.delivered > 0;
 }
@@ -261,7 +261,7 @@ take_queue(struct open_outage *e, const struct snap_domain *is, int64_t wall_ms)
 	see_age(e, is->oldest_ms, wall_ms);
 	e->oldest_ms = is->oldest_ms;
 	see_depth(e, n);
-	if (p == NULL || e->o.state == OUTAGE_SUSPECTED)
+	if (p == NULL)
 		return;
 	see_depth(p, p->messages - was + n);
 	if (e->o.age_ms > p->o.age_ms)

@@ -17,7 +17,8 @@ struct open_outage {
 	RB_ENTRY(open_outage) node;
 	TAILQ_ENTRY(open_outage) link;
 	struct outage o;
-	struct open_outage *parent; /* of a domain: the primary's, or NULL */
+	/* Of a domain that is down or draining: the primary's, or NULL. */
+	struct open_outage *parent;
 	unsigned children; /* of a primary: domains that are not over */
 	unsigned held; /* pointers to it, by `parent` */
 	int64_t failed_ns; /* the first failure, or that of the last flap */
