@@ -35,7 +35,12 @@ def rate(by, counter):
 
 
 def total(counter):
-    return "sum(increase(%s[$__range])) or vector(0)" % counter
+    return "sum(increase(%s[$__range]))" % counter
+
+
+def else_none(query):
+    """0 where there may be no series of it; but nothing from a daemon that is away."""
+    return query + " or sum(mxwatch_build_info<I>) * 0"
 
 
 def quantile(q, histogram):
@@ -81,19 +86,17 @@ def now(p):
     p.stat("Daemons down",
            "Targets of the chosen jobs that Prometheus cannot scrape: nobody watches "
            "their primaries, and mail that needs them may be refused.",
-           "count(up<I> == 0) or vector(0)", "none", bad)
+           "count(up<I> == 0) or sum(up<I>) * 0", "none", bad)
     p.stat("Primaries down",
            "Servers that any daemon finds down, each counted once.",
-           'sum(max by (primary) (mxwatch_primary_state<P,state="down">)) or vector(0)',
-           "none", bad)
+           'sum(max by (primary) (mxwatch_primary_state<P,state="down">))', "none", bad)
     p.stat("Domains down",
            "Domains whose mail is held because no primary works, each counted once.",
-           'sum(max by (domain) (mxwatch_watchdog_state<D,state="down">)) or vector(0)',
-           "none", bad)
+           'sum(max by (domain) (mxwatch_watchdog_state<D,state="down">))', "none", bad)
     p.stat("Breakers closed",
            "Domains whose primary refuses for good what it should take; their mail is "
            "held until it is mended: mxwatchctl why DOMAIN, then mxwatchctl release.",
-           "sum(max by (domain) (mxwatch_breaker_closed<D>)) or vector(0)", "none", bad)
+           "sum(max by (domain) (mxwatch_breaker_closed<D>))", "none", bad)
     p.stat("Messages queued", "Of the chosen domains, in all chosen daemons together.",
            "sum(mxwatch_queue_messages<D>)", "short")
     p.stat("Oldest message", "Age of the oldest queued message, held or not.",
@@ -101,8 +104,8 @@ def now(p):
     p.stat("First expires in",
            "When the first queued message goes back to its sender. More time: "
            "mxwatchctl extend.",
-           "min(mxwatch_queue_next_expiry_timestamp_seconds<D> < +Inf) - time()", "s",
-           none="never")
+           "min(mxwatch_queue_next_expiry_timestamp_seconds<D> < +Inf) - time() "
+           "or -min(mxwatch_build_info<I>)", "s", words={-1: "never"})
     p.stat("New mail", "Whether all chosen daemons take new mail: refused when the spool "
            "is full, failing, or has its most messages.",
            "min(mxwatch_spool_accepting<I> * (1 - mxwatch_queue_full<I>))", "none",
@@ -122,9 +125,9 @@ def now(p):
            total("mxwatch_smtpd_messages_accepted_total<D>"), "short", decimals=0)
     p.stat("Alerts", "Alerts of the daemons that fire; one of several daemons about one "
            "domain counts once. 0 also where no receiver is configured.",
-           "sum(max by (alert, domain, list) (mxwatch_alerts_active<D>)) or vector(0)", "none", bad)
+           else_none("sum(max by (alert, domain, list) (mxwatch_alerts_active<D>))"), "none", bad)
     p.stat("Alerts not sent", "Notifications that no receiver has accepted yet.",
-           "sum(mxwatch_notifications_pending<I>) or vector(0)", "none",
+           else_none("sum(mxwatch_notifications_pending<I>)"), "none",
            [(None, "green"), (1, "orange"), (10, "red")])
     p.stat("Recording rules", "Panels in this dashboard need the rules of "
            "contrib/prometheus/mxwatch-recording.yml in the Prometheus that is asked.",
