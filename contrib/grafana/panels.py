@@ -142,7 +142,8 @@ def now(p):
                "worst in the range shown. Mail goes while it is up, suspect or recovering.",
                "{{domain}}", top("domain", "max", "instance_domain:mxwatch_watchdog_state:code<D>"),
                STATES)
-    p.table("Domains with mail", "What waits, the nearest to its end first; at most 50.",
+    p.table("Domains with mail", "What waits, the nearest to its end first; at most 50. Stuck: "
+            "it stays queued although the primary is up.",
             "domain", [
         ("State", "max by (domain) (instance_domain:mxwatch_watchdog_state:code<D>)", STATES),
         ("Messages", "sum by (domain) (mxwatch_queue_messages<D>)", "short"),
@@ -150,6 +151,9 @@ def now(p):
         ("Lifetime used", "max by (domain) (mxwatch_queue_lifetime_used_ratio<D>)", "percentunit"),
         ("Expires in",
          "min by (domain) (mxwatch_queue_next_expiry_timestamp_seconds<D> < +Inf) - time()", "s"),
+        ("Stuck for", "max by (domain) (mxwatch_queue_stuck_seconds<D>)", "s"),
+        ("Maintenance", "max by (domain) (mxwatch_maintenance<D>)",
+         [(0, "no", "text"), (1, "yes", "blue")]),
         ("Breaker", "max by (domain) (mxwatch_breaker_closed<D>)",
          [(0, "open", "green"), (1, "closed", "red")]),
     ], only=LATE, sort="Lifetime used", name=named)
@@ -225,6 +229,9 @@ def primaries(p):
             "primary", [
                 ("State",
                  "max by (primary) (instance_primary:mxwatch_primary_state:code<P>)", STATES),
+                ("Up in 30 days",
+                 'min by (primary) (mxwatch_primary_availability_ratio<P,window="30d">)',
+                 "percentunit"),
                 ("Domains", "max by (primary) (mxwatch_primary_domains<P>)", "none"),
                 ("Window", "max by (primary) (mxwatch_primary_window<P>)", "none"),
                 ("Ceiling", "max by (primary) (mxwatch_primary_window_ceiling<P>)", "none"),
@@ -365,6 +372,9 @@ def alerts(p):
     p.graph("Last heartbeat", "Since the last one that was accepted.", "s",
             ("{{receiver}} of {{instance}}",
              "time() - (mxwatch_heartbeat_last_success_timestamp_seconds<I> > 0)"))
+    p.graph("Outages", "On record and not over, of primaries and domains: mxwatchctl outages.",
+            "none", ("{{instance}}", "mxwatch_outages_open<I>"),
+            ("{{instance}}: the record cannot be written", "mxwatch_ledger_unwritable<I> > 0"))
     p.graph("SNMP", "Whether the subagent has a master agent.", "none",
             ("{{instance}}", "mxwatch_agentx_connected<I>"))
 

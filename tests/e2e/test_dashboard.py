@@ -182,6 +182,12 @@ class World:
     def most(self, name, **labels):
         return max(m.get(name, **labels) for m in self.seen)
 
+    def up_of(self, name):
+        """The least that both know, which moves while it is down."""
+        least = min(m.get("primary_availability_ratio", primary=name, window="30d")
+                    for m in self.seen)
+        return Between(least - 0.2, least + 0.2)
+
     def waited(self, share_of=1):
         """How long the first message for down.test waits, as of the last scrape."""
         age = time.time() - self.first
@@ -299,7 +305,8 @@ def at_a_glance(w):
             "State": (DOWN, DOWN), "Messages": (23, 5), "Oldest": (SOON, w.waited()),
             "Lifetime used": (Between(1e-9, 1e-4), w.waited(20 * DAY)),
             "Expires in": (Between(30 * DAY - 90, 30 * DAY), expires),
-            "Breaker": (1, 0)}, "bad.test", "down.test"),
+            "Stuck for": (0, 0), "Maintenance": (0, 0), "Breaker": (1, 0)},
+            "bad.test", "down.test"),
     }
 
 
@@ -347,6 +354,7 @@ def primaries(w):
     return {
         "Primaries": columns({
             "State": [UP] * 4 + [DOWN] * 2, "Domains": [1] * len(names),
+            "Up in 30 days": [w.up_of(n) for n in names],
             "Window": [w.most("primary_window", primary=n) for n in names],
             "Ceiling": zeros, "Connections": [Between(0, 4)] * len(names),
             "Paused": [w.most("primary_paused", primary=n) for n in names],
@@ -433,6 +441,7 @@ def alerts(w):
         "Notifications": {"hook": a_second(w.grew("notifications_total"))},
         "Notifications waiting by receiver": {"hook of " + a: 0, "hook of " + b: 0},
         "Last heartbeat": {"hc of " + a: Between(0, 10), "hc of " + b: Between(0, 10)},
+        "Outages": {x: m.get("outages_open") for x, m in ((a, w.seen[0]), (b, w.seen[1]))},
         "SNMP": {a: 0, b: 0},
     }
 
