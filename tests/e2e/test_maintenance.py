@@ -2,6 +2,7 @@
 """Maintenance windows: who patches a primary at night is not paged for it, mail waits
 or flows as he asked, what expires is told all the same, and what is still wrong at the
 end is told then, with its real begin."""
+import json
 import re
 import time
 
@@ -97,6 +98,14 @@ def test_a_night_of_patches(stack):
     assert "flush domain=a.test begin trigger=recovery messages=3" in d.log()
     assert len(re.findall("event=begin id=1", d.log())) == 1  # of this process
     assert len(re.findall("event=end id=1", d.log())) == 1
+    # the record has it, marked, and it does not count
+    lines = d.ctl_json("outages", primary_of(pf))
+    [o] = [x for x in lines if x.get("kind") == "primary"]
+    assert 0 < o["down_seconds"] == o["maintenance_seconds"], json.dumps(o)
+    assert ("end", "new kernel") in [(m["who"], m["text"]) for m in o["marks"]
+                                     if m["what"] == "maintenance"], o["marks"]
+    [share] = lines[-1]["availability"]
+    assert share["availability_30d"] == 1, share
 
 
 @pytest.mark.beside

@@ -384,6 +384,39 @@ maintenance_is_marked(void **state MX_UNUSED)
 }
 
 /* What is only suspected counts when it is confirmed, from the first failure on. */
+/* What the line on the disk does not have yet was in the window, too; and one that
+ * ended while nobody was there has ended. */
+static void
+a_restart_in_a_window(void **state MX_UNUSED)
+{
+	struct book_time t = world_now();
+	cJSON *r;
+
+	ledger_maintenance(ledger, OUTAGE_PRIMARY, PRIMARY, true, "disk", &t);
+	primary_is(HEALTH_DOWN);
+	world_pass(100);
+	world_stop();
+	world_alive_now();
+	world_start();
+	t = world_now();
+	ledger_maintenance(ledger, OUTAGE_PRIMARY, PRIMARY, true, "disk", &t);
+	primary_is(HEALTH_DOWN);
+	world_pass(100);
+	r = record(PRIMARY);
+	assert_true(json_get_num(r, "maintenance_seconds") >= 160);
+	check_num(r, "down_seconds", json_get_num(r, "maintenance_seconds"));
+	cJSON_Delete(r);
+	world_stop();
+	world_alive_now();
+	world_start();
+	primary_is(HEALTH_DOWN);
+	world_pass(100);
+	r = record(PRIMARY);
+	assert_true(json_get_num(r, "down_seconds") >=
+	    json_get_num(r, "maintenance_seconds") + 60);
+	cJSON_Delete(r);
+}
+
 static void
 maintenance_of_what_is_suspected(void **state MX_UNUSED)
 {
@@ -519,6 +552,7 @@ main(void)
 		TEST(a_clock_that_is_set_changes_no_duration),
 		TEST(availability_counts_what_was_watched),
 		TEST(maintenance_is_marked),
+		TEST(a_restart_in_a_window),
 		TEST(maintenance_of_what_is_suspected),
 		TEST(marks_are_bounded),
 		TEST(one_that_left_is_over),

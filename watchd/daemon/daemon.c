@@ -380,6 +380,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	daemon_alerts_create(d);
 	create_events(d);
 	queue_load(d->queue);
+	maintained_tick(d);
 	domains_tick(d->domains);
 	snapshot_box_put(d->box, daemon_snapshot(d));
 	*out = d;

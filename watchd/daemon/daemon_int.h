@@ -106,6 +106,9 @@ bool daemon_ledger_page(void *daemon, const struct kept_query *,
 /* Somebody was told of an alert about that domain or primary. */
 void daemon_ledger_told(struct daemon *, const char *name, const char *receiver,
     const char *what, int64_t wall);
+/* A window of maintenance begins or ends. */
+void daemon_ledger_maintenance(struct daemon *, bool is_primary,
+    const char *name, bool begins, const char *reason);
 void daemon_ledger_snapshot(struct daemon *, struct snapshot *);
 void daemon_ledger_host(const struct daemon *, const struct primary *,
     struct snap_host *);

@@ -84,6 +84,17 @@ daemon_ledger_domain(struct daemon *d, const struct snap_domain *was,
 		ledger_domain(d->ledger, was, is, &t);
 }
 
+void
+daemon_ledger_maintenance(struct daemon *d, bool is_primary, const char *name,
+    bool begins, const char *reason)
+{
+	struct book_time t = time_now(d);
+
+	ledger_maintenance(d->ledger,
+	    is_primary ? OUTAGE_PRIMARY : OUTAGE_DOMAIN, name, begins, reason,
+	    &t);
+}
+
 /* ---- marks */
 
 /* Of that domain, of those of its primaries that are down, or of the primary with

@@ -116,6 +116,27 @@ target_of(const struct maintenance *w, char *dst, size_t size)
 	return dst;
 }
 
+/* The record marks it; a subject that another window covers still goes on. */
+static void
+tell_ledger(struct maintained *m, const struct maintenance *w, bool begin)
+{
+	char label[MAINTENANCE_SUBJECT_MAX];
+	struct maintenance_view v;
+	const char *subject;
+	bool is_primary, on;
+
+	for (size_t n = 0;
+	     (subject = maintenance_subject(w, n, &is_primary, label)) != NULL;
+	     n++) {
+		on = is_primary ?
+		    maintenance_of_primary(m->set, subject, &v) :
+		    maintenance_of_domain(m->set, subject, NULL, 0, &v);
+		if (begin || !on)
+			daemon_ledger_maintenance(m->daemon, is_primary,
+			    subject, begin, w->reason);
+	}
+}
+
 static void
 on_edge(void *arg, const struct maintenance *w, bool begin)
 {
@@ -123,6 +144,7 @@ on_edge(void *arg, const struct maintenance *w, bool begin)
 	char target[MAINTENANCE_SUBJECT_MAX], until[40];
 
 	m->changed = true;
+	tell_ledger(m, w, begin);
 	log_notice("maintenance",
 	    "event=%s id=%" PRIu64 " name=%s target=%s hold=%s until=%s "
 	    "uid=%" PRId64 " reason=%s",

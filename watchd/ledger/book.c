@@ -23,13 +23,13 @@ outage_cmp(const struct open_outage *a, const struct open_outage *b)
 RB_GENERATE_INTERNAL(open_tree, open_outage, node, outage_cmp, static MX_UNUSED)
 
 static int
-maintained_cmp(const struct maintained *a, const struct maintained *b)
+maintained_cmp(const struct in_window *a, const struct in_window *b)
 {
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
 	return strcmp(a->name, b->name);
 }
-RB_GENERATE_INTERNAL(maintained_tree, maintained, node, maintained_cmp,
+RB_GENERATE_INTERNAL(maintained_tree, in_window, node, maintained_cmp,
     static MX_UNUSED)
 
 /* ---- the table */
@@ -287,6 +287,26 @@ primary_tick(struct open_outage *e, const struct book_time *t)
 		book_over(e, t);
 }
 
+/* Windows that go on have been told by the first tick: another one that an outage
+ * was in before the restart is over. */
+static void
+windows_settle(struct book *b, const struct book_time *t)
+{
+	struct open_outage *e;
+
+	TAILQ_FOREACH (e, &b->list, link) {
+		if (!e->maintained ||
+		    book_is_maintained(b, e->o.kind, e->o.name) ||
+		    (e->parent != NULL && e->parent->maintained))
+			continue;
+		book_count(e, t->now);
+		e->maintained = false;
+		outage_mark_add(&e->o, OUTAGE_MARK_MAINTENANCE,
+		    t->wall_ms / 1000, "end", "while mxwatchd did not run");
+		e->event = true;
+	}
+}
+
 void
 book_tick(struct book *b, const struct book_time *t)
 {
@@ -294,7 +314,8 @@ book_tick(struct book *b, const struct book_time *t)
 	struct open_list later = TAILQ_HEAD_INITIALIZER(later);
 	struct open_outage *e, *next;
 
-	b->ticks++;
+	if (b->ticks++ == 0)
+		windows_settle(b, t);
 	for (e = TAILQ_FIRST(&b->list); e != NULL; e = next) {
 		next = TAILQ_NEXT(e, link);
 		rate_tick(e, t->now);
@@ -360,10 +381,10 @@ book_mark_all(struct book *b, enum outage_mark_kind mark, int64_t at,
 	}
 }
 
-static struct maintained *
+static struct in_window *
 maintained_find(const struct book *b, enum outage_kind kind, const char *name)
 {
-	struct maintained key = { .kind = kind,
+	struct in_window key = { .kind = kind,
 		.name = (char *)(uintptr_t)name };
 
 	return RB_FIND(maintained_tree,
@@ -380,7 +401,7 @@ book_is_maintained(const struct book *b, enum outage_kind kind,
 static void
 maintained_add(struct book *b, enum outage_kind kind, const char *name)
 {
-	struct maintained *m;
+	struct in_window *m;
 
 	if (b->nmaintained >= MAINTAINED_MAX)
 		return;
@@ -392,7 +413,7 @@ maintained_add(struct book *b, enum outage_kind kind, const char *name)
 }
 
 static void
-maintained_drop(struct book *b, struct maintained *m)
+maintained_drop(struct book *b, struct in_window *m)
 {
 	RB_REMOVE(maintained_tree, &b->maintained, m);
 	b->nmaintained--;
@@ -404,11 +425,15 @@ void
 book_maintenance(struct book *b, enum outage_kind kind, const char *name,
     bool begins, const char *reason, const struct book_time *t)
 {
-	struct maintained *m = maintained_find(b, kind, name);
+	struct in_window *m = maintained_find(b, kind, name);
 	struct open_outage *e = book_find(b, kind, name);
 
 	if (begins == (m != NULL))
 		return;
+	if (begins && e != NULL && e->maintained) { /* since before a restart */
+		maintained_add(b, kind, name);
+		return;
+	}
 	if (begins)
 		maintained_add(b, kind, name);
 	else

@@ -40,12 +40,12 @@ struct open_outage {
 RB_HEAD(open_tree, open_outage);
 TAILQ_HEAD(open_list, open_outage);
 
-struct maintained {
-	RB_ENTRY(maintained) node;
+struct in_window {
+	RB_ENTRY(in_window) node;
 	enum outage_kind kind;
 	char *name;
 };
-RB_HEAD(maintained_tree, maintained);
+RB_HEAD(maintained_tree, in_window);
 
 struct book {
 	struct book_conf conf;
