@@ -13,7 +13,8 @@ import time
 import pytest
 
 from lib.net import Workdir, certificate, end_process
-from lib.wait import STALL, wait_for
+from lib.pagerduty import PagerDuty
+from lib.wait import STALL, stays, wait_for
 
 PATIENT = 'group_wait = "0s" group_interval = "1s" timeout = "60s"'
 DOWN = 'alert "primary_down" { warn = "0s" for = "0s" clear = "0s" }\n'
@@ -151,6 +152,82 @@ def test_a_test_says_how_far_it_is(stack):
     rest = p.stdout.read()
     assert p.wait(5) == 1
     assert "waiting" in rest and "failed, Timeout was reached" in rest, seen + rest
+
+
+KEY = "0123456789abcdef0123456789abcdef"
+QUICK = 'group_wait = "0s" group_interval = "1s" timeout = "5s"'
+
+
+def paged(stack, pd, mx, more="", key=KEY, name="oncall"):
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}, start=False)
+    d.write(options='receiver "%s" { type = "pagerduty" url = {"%s"} routing_key_file = "%s" %s }'
+            '\n%s%s' % (name, pd.url, d.secret("pd.key", key), QUICK, DOWN, more))
+    return d.start()
+
+
+@pytest.mark.beside
+def test_an_incident_at_pagerduty(stack):
+    """One incident an outage, whatever PagerDuty answers in between, with links to the
+    page and to the runbook."""
+    pd = stack.add(PagerDuty(KEY), lambda p: p.stop())
+    mx = stack.fakemx()
+    d = paged(stack, pd, mx, 'web { url = "https://mx2.backup.test:10125/" }\n'
+              'alerts { instance = "mx2" '
+              'runbook_url = "https://wiki.test/book" }\n')
+    d.wait_state("a.test", "up")
+    pd.answers = [(429, 1), (500, None)]
+    mx.stop()
+    wait_for(lambda: len(pd.of("primary_down")) == 1, 40)
+    event = pd.of("primary_down")[0].triggers[0]
+    assert event["dedup_key"].startswith("mxwatch/mx2/primary_down/127.0.0.1:")
+    assert event["payload"]["source"] == "mx2"
+    assert event["client_url"] == "https://mx2.backup.test:10125/#a.test"
+    assert {link["href"] for link in event["links"]} == {
+        "https://mx2.backup.test:10125/#a.test", "https://wiki.test/book#primary_down"}
+    stack.fakemx(port=mx.port)
+    wait_for(lambda: not pd.of("primary_down")[0].open, 30)
+    assert len(pd.of("primary_down")) == 1 and pd.dropped == []
+    assert len(pd.of("primary_down")[0].triggers) == 1
+
+
+@pytest.mark.beside
+def test_a_routing_key_that_is_wrong(stack):
+    pd = stack.add(PagerDuty(KEY), lambda p: p.stop())
+    d = paged(stack, pd, stack.fakemx(), key="f" * 32)
+    rc, out = d.ctl("alert", "test", "oncall")
+    assert rc == 1 and "HTTP 400: it takes no such event, or no such routing key" in out, out
+    d.secret("pd.key", KEY)
+    assert d.ctl("reload")[0] == 0
+    rc, out = d.ctl("alert", "test", "oncall")
+    assert rc == 0 and "HTTP 202" in out, out
+    assert [e["event_action"] for e in pd.events] == ["trigger", "resolve"]
+    assert pd.dropped == [] and not pd.of("test")[0].open
+
+
+@pytest.mark.beside
+def test_two_servers_with_one_pager(stack):
+    """Neither closes what the other has opened; two that go by one name are told so."""
+    pd = stack.add(PagerDuty(KEY), lambda p: p.stop())
+    first, second = stack.fakemx(), stack.fakemx()
+    # the same primary for both, as far as its name goes
+    conf = 'alerts { instance = "%s" }\n'
+    a = paged(stack, pd, first, conf % "mx.test/a")
+    b = paged(stack, pd, first, conf % "mx.test/b")
+    for d in (a, b):
+        d.wait_state("a.test", "up")
+    first.stop()
+    wait_for(lambda: len(pd.of("primary_down")) == 2, 20)
+    b.stop()  # it sees no end any more
+    stack.fakemx(port=first.port)
+    wait_for(lambda: len([i for i in pd.of("primary_down") if not i.open]) == 1, 20)
+    stays(lambda: len([i for i in pd.of("primary_down") if i.open]) == 1, 1)
+    still = [i for i in pd.of("primary_down") if i.open][0]
+    assert still.key.startswith("mxwatch/mx.test/b/primary_down/")
+    b.start()
+    wait_for(lambda: not still.open, 20)
+    assert "another mxwatchd" not in a.log() + b.log()
+    c = paged(stack, pd, second, conf % "mx.test/a")
+    c.wait_log("another mxwatchd on this host tells its alerts as mx.test/a, too")
 
 
 class Smarthost:
