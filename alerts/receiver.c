@@ -3,7 +3,6 @@
  * are read here, and nowhere are they logged. A secret that cannot be had
  * leaves the receiver broken and visible, not the daemon. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +16,7 @@
 static char *
 read_secret(struct receiver *r, const char *path)
 {
-	char text[SECRET_MAX + 1], *secret = NULL;
+	char text[SECRET_MAX + 1], *secret = NULL, *why;
 	struct mx_errbuf eb = { "it is empty" };
 	int fd = file_open(path, FILE_SECRET, &eb);
 	ssize_t n = 0;
@@ -37,8 +36,9 @@ read_secret(struct receiver *r, const char *path)
 	if (fd >= 0)
 		close(fd);
 	if (secret == NULL) {
-		snprintf(r->broken, sizeof(r->broken), "%.80s: %.120s", path,
-		    eb.text);
+		why = mem_printf("%s: %s", path, eb.text);
+		text_cut(r->broken, sizeof(r->broken), why);
+		mem_free(&why);
 		log_error("alerts", "receiver=%s file=%s problem=%s",
 		    r->conf->name, log_q(path), log_q(eb.text));
 	}
@@ -223,9 +223,8 @@ receivers_failing(struct alerts *a, struct rules_self *self)
 		self->failing_since_ms = receiver_failing(r);
 		(void)strlcpy(self->failing, r->shown.name,
 		    sizeof(self->failing));
-		(void)strlcpy(self->error,
-		    r->broken[0] != '\0' ? r->broken : r->shown.error,
-		    sizeof(self->error));
+		text_cut(self->error, sizeof(self->error),
+		    r->broken[0] != '\0' ? r->broken : r->shown.error);
 	}
 	self->others = n > 0 ? n - 1 : 0;
 	memory_set_failing(&a->memory, list, n);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * transport: what runs, on the network and as programs, and the watchdog over
  * both. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -149,13 +148,16 @@ collect_stillborn(struct transport *tp)
 {
 	struct send_result r = { .result = CARRY_RETRY };
 	struct transfer *t;
+	char *text;
 	void *arg;
 	bool any = false;
 
 	while ((t = TAILQ_FIRST(&tp->stillborn)) != NULL) {
 		TAILQ_REMOVE(&tp->stillborn, t, link);
-		snprintf(r.text, sizeof(r.text), "cannot be started%s%.100s",
+		text = mem_printf("cannot be started%s%s",
 		    t->said[0] != '\0' ? ": " : "", t->said);
+		text_cut(r.text, sizeof(r.text), text);
+		mem_free(&text);
 		arg = t->c.arg;
 		r.had_ms = t->had_ms;
 		transfer_free(tp, t);

@@ -104,6 +104,7 @@ add_token(struct transfer *t)
 {
 	struct buf token = BUF_INIT(SECRET_MAX);
 	struct mx_errbuf eb = { "" };
+	char *why;
 	int rc = file_load_secret(t->c.token_file, &token, &eb);
 
 	while (token.len > 0 && strchr("\r\n \t", token.data[token.len - 1]))
@@ -114,9 +115,11 @@ add_token(struct transfer *t)
 		rc = mx_fail(&eb, MX_ESYNTAX, "it is not one line");
 	if (rc == 0)
 		message_header(&t->m, "Authorization: Bearer %s", token.data);
-	else
-		snprintf(t->said, sizeof(t->said), "%s: %s", t->c.token_file,
-		    eb.text);
+	else {
+		why = mem_printf("%s: %s", t->c.token_file, eb.text);
+		text_cut(t->said, sizeof(t->said), why);
+		mem_free(&why);
+	}
 	if (token.data != NULL)
 		explicit_bzero(token.data, token.size);
 	buf_fini(&token);
