@@ -370,6 +370,9 @@ mail_that_could_leave(void **state)
 	b->on_hold = true;
 	assert_int_equal(snap_stuck_ms(b, NOW_MS), 0);
 	b->on_hold = false;
+	b->maintenance.hold = true;
+	assert_int_equal(snap_stuck_ms(b, NOW_MS), 0);
+	b->maintenance.hold = false;
 	b->owed = 2; /* only their senders are to be told */
 	assert_int_equal(snap_stuck_ms(b, NOW_MS), 0);
 	b->owed = 0;

@@ -176,8 +176,8 @@ snap_stuck_ms(const struct snap_domain *d, int64_t wall_ms)
 {
 	int64_t from = d->oldest_live_ms;
 
-	if (d->state != HEALTH_UP || d->on_hold || from == 0 ||
-	    d->active + d->deferred <= d->owed)
+	if (d->state != HEALTH_UP || d->on_hold || d->maintenance.hold ||
+	    from == 0 || d->active + d->deferred <= d->owed)
 		return 0;
 	if (from < d->state_since * 1000)
 		from = d->state_since * 1000;
