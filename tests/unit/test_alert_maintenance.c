@@ -95,7 +95,7 @@ flap(struct world *w)
 {
 	for (int i = 0; i < 3; i++) {
 		set_state(w, HEALTH_DOWN);
-		pass(w, 2 * MIN);
+		pass(w, 30 * SEC); /* too short for primary_down */
 		set_state(w, HEALTH_UP);
 		pass(w, 2 * MIN);
 	}
