@@ -551,6 +551,13 @@ static const struct bad_case wrong[] = {
 	{ "snmp: unknown option", "snmp { agent = \"x\" }\n",
 	    "2: error: snmp: unknown option \"agent\"; did "
 	    "you mean \"agentx\"?" },
+	{ "snmp: no room", "snmp { trap_queue = 8 }\n",
+	    "2: error: snmp: trap_queue \"8\" is out of range; it may be 16 to "
+	    "65536" },
+	{ "snmp: too fast", "snmp { trap_rate = 5000 }\n",
+	    "2: error: snmp: trap_rate \"5000\" is out of range; it may be 1 "
+	    "to "
+	    "1000" },
 	{ "include that is not there", "include \"/nonexistent/a.conf\"\n",
 	    "2: error: include: there is no file "
 	    "\"/nonexistent/a.conf\"" },
