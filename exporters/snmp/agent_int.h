@@ -10,10 +10,10 @@
 
 #include "exporters/snmp/agent.h"
 
-/* Types of PDUs, RFC 2741 section 6.1, and the errors of a response, 6.2.16.
- * The library has them, but not in its headers. */
+/* Types of PDUs, RFC 2741 section 6.1, and that a response has no error,
+ * 6.2.16. The library has them, but not in its headers. */
 enum { AGENTX_REGISTER = 3, AGENTX_NOTIFY = 12 };
-enum { AGENTX_NO_ERROR = 0, AGENTX_DUPLICATE_REGISTRATION = 263 };
+#define AGENTX_NO_ERROR 0
 
 /* The type and the bytes of a value as the library takes them. */
 struct agent_value {

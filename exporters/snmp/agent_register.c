@@ -19,7 +19,7 @@ enum region_state {
 	REGION_UNKNOWN, /* to be asked for */
 	REGION_ASKED,
 	REGION_STANDS,
-	REGION_TAKEN, /* by another */
+	REGION_TAKEN, /* refused, for another has it */
 };
 
 struct region {
@@ -109,12 +109,9 @@ on_answer(int op, netsnmp_session *ss MX_UNUSED, int reqid MX_UNUSED,
 	r = &reg.region[at % reg.n];
 	if (op != NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE)
 		r->state = REGION_UNKNOWN;
-	else if (pdu->errstat == AGENTX_NO_ERROR)
-		r->state = REGION_STANDS;
-	else if (pdu->errstat == AGENTX_DUPLICATE_REGISTRATION)
-		r->state = REGION_TAKEN;
 	else
-		r->state = REGION_UNKNOWN;
+		r->state = pdu->errstat == AGENTX_NO_ERROR ? REGION_STANDS :
+							     REGION_TAKEN;
 	return 1;
 }
 
