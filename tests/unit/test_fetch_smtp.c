@@ -111,7 +111,7 @@ static const struct {
 	struct site_reply reply;
 	enum carry_result result;
 	bool partly;
-	const char *text;
+	const char *text; /* NULL: any */
 	int64_t timeout_ms;
 } rows[] = {
 	/* one of two does not keep the other from being told */
@@ -141,10 +141,8 @@ static const struct {
 	    false, "500 5.5.1 what?", 0 },
 	{ "busy", { "", "421 4.3.2 busy\r\n" }, CARRY_RETRY, false,
 	    "421 4.3.2 busy", 0 },
-	{ "no greeting", { "", NULL }, CARRY_RETRY, false,
-	    "Timeout was reached", 300 },
-	{ "silence at EHLO", { "EHLO", NULL }, CARRY_RETRY, false,
-	    "Timeout was reached", 300 },
+	{ "no greeting", { "", NULL }, CARRY_RETRY, false, NULL, 300 },
+	{ "silence at EHLO", { "EHLO", NULL }, CARRY_RETRY, false, NULL, 300 },
 	{ "a refusal of many lines",
 	    { "RCPT", "550-5.1.1 first\r\n550 5.1.1 last\r\n" }, CARRY_REJECTED,
 	    false, "550 5.1.1 last", 0 },
@@ -164,9 +162,11 @@ refusals(void **state)
 		submit(&s, &how, &o);
 		if (o.r.result != rows[i].result ||
 		    o.r.partly != rows[i].partly ||
-		    strcmp(o.r.text, rows[i].text) != 0)
+		    (rows[i].text != NULL &&
+			strcmp(o.r.text, rows[i].text) != 0))
 			fail_msg("%s: %d, %d, %s", rows[i].name,
 			    (int)o.r.result, o.r.partly, o.r.text);
+		assert_true(o.r.text[0] != '\0');
 		assert_int_equal(s.conns, 1);
 		buf_fini(&s.got);
 	}
@@ -185,7 +185,7 @@ long_replies(void **state)
 	snprintf(line, sizeof(line), "550 5.1.1 %0900d\r\n", 7);
 	submit(&s, &plain, &o);
 	assert_int_equal(o.r.result, CARRY_REJECTED);
-	assert_int_equal(strlen(o.r.text), sizeof(o.r.text) - 1);
+	assert_in_range(strlen(o.r.text), 100, sizeof(o.r.text) - 1);
 	assert_int_equal(strncmp(o.r.text, "550 5.1.1 0000", 14), 0);
 	buf_fini(&s.got);
 	/* sixty-four kilobytes of them are enough */
