@@ -25,6 +25,9 @@ static const struct bad_case wrong[] = {
 	    "section domain" },
 	{ "unknown option, nothing near", "zebra = 1\n",
 	    "2: error: unknown option \"zebra\"" },
+	{ "an option of texts that we have written ourselves",
+	    "domain \"example.org\" {\n elsewhere = yes\n}\n",
+	    "3: error: domain \"example.org\": unknown option \"elsewhere\"" },
 	{ "unknown section",
 	    "smptd {\n"
 	    " listen = \"127.0.0.1:25\"\n"

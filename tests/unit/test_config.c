@@ -682,7 +682,8 @@ static void
 test_removed_and_ended(void **state MX_UNUSED)
 {
 	static const char good[] = "domain \"b.test\" { lifetime = \"9h\" }\n"
-				   "domain \"a.test\" { lifetime = \"8h\" }\n";
+				   "domain \"a.test\" { lifetime = \"8h\" "
+				   "elsewhere = yes }\n";
 	static const char bad[] = "domain \"c.test\" { lifetyme = \"8h\" }\n";
 	struct config *c = parse_domains("", "domain \"b.test\" { }\n");
 	struct mx_errbuf eb = { "" };
@@ -695,6 +696,7 @@ test_removed_and_ended(void **state MX_UNUSED)
 	assert_int_equal(removed_attach(c, good, strlen(good), &eb), 0);
 	assert_int_equal(removed_count(c), 1); /* b.test is its own */
 	assert_string_equal(removed_at(c, 0)->name, "a.test");
+	assert_true(removed_at(c, 0)->elsewhere);
 	assert_true(removed_is_kept(c, "a.test"));
 	assert_false(removed_is_kept(c, "b.test"));
 	assert_ptr_equal(config_settings(c, "b.test"), &c->domain[0]);
@@ -832,6 +834,10 @@ test_include_search(void **state MX_UNUSED)
 		  "searched in 5s or 100000 entries of folders; name a folder "
 		  "with the files alone",
 	    0);
+	for (unsigned i = 0; i < 32; i++) {
+		snprintf(link, sizeof(link), "%s/loops.d/%u", dir, i);
+		assert_int_equal(unlink(link), 0);
+	}
 }
 
 static void
@@ -943,7 +949,7 @@ teardown(void **state MX_UNUSED)
 	static const char *const names[] = { NAME, "d1.inc", "d2.inc", "d3.inc",
 		"d4.inc", "d5.inc", "tls/cert.pem", "tls/key.pem", "tls",
 		"example.org.recipients", "pd.key", "conf.d/a.conf",
-		"conf.d/b.conf", "conf.d" };
+		"conf.d/b.conf", "conf.d", "loops.d/a.conf", "loops.d" };
 	char path[512];
 	size_t i;
 

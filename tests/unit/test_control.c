@@ -447,6 +447,10 @@ unreadable_records_are_listed(void **state)
 	assert_has(answer, "\"id\":\"70F9\"");
 	assert_has(answer, "\"arrival\":1795364");
 	assert_has(answer, "\"unlisted\":13");
+	peer_close(&p);
+	fake.unreadable = 3; /* and less than one */
+	answer = ask(&p, "{\"verb\":\"queue\",\"damaged\":true}");
+	assert_int_equal(count(answer, "\"unreadable\":true"), 3);
 	answer = ask(&q, "{\"verb\":\"queue\"}");
 	assert_int_equal(count(answer, "unreadable"), 0);
 	assert_int_equal(count(answer, "unlisted"), 0);
