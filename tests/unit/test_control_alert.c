@@ -167,9 +167,7 @@ static const struct {
 	    SILENCE "\"match\":\"queue\",\"for\":\"4h\"}", "",
 	    { "\"rc\":1", "neither an alert nor a domain" } },
 	{ "no such alert", SILENCE "\"match\":\"fire\",\"for\":\"4h\"}", "",
-	    { "\"rc\":1",
-		"\\\"fire\\\" is neither an alert nor a domain or "
-		"list, nor ALERT/DOMAIN" } },
+	    { "\"rc\":1", "\\\"fire\\\" is neither an alert nor a domain" } },
 	{ "no such domain",
 	    SILENCE "\"match\":\"queue_age/no.example\",\"for\":\"4h\"}", "",
 	    { "\"rc\":1", "neither" } },
