@@ -161,8 +161,8 @@ static const struct {
 	    "/from/x:1: section fetch may not come from elsewhere; only "
 	    "sections domain may" },
 	{ "include \"/x\"", "/from/x:1: include may not come from elsewhere" },
-	{ "domain \"a.test\" { lifetime = 1y }",
-	    "/from/x:1: domain \"a.test\": lifetime \"1y\" is not a time; "
+	{ "domain \"a.test\" { lifetime = 1c }",
+	    "/from/x:1: domain \"a.test\": lifetime \"1c\" is not a time; "
 	    "write "
 	    "a number with a unit, such as \"30d\" or \"12h\"" },
 	{ "domain \"own.test\" { }",
@@ -183,8 +183,8 @@ static const struct {
 	{ "{\"domains\": [{\"name\": \"a.test\", \"recipients\": \"/x\"}]}",
 	    "/from/x:1: domain \"a.test\": recipients may not come from "
 	    "elsewhere" },
-	{ "{\"domains\": [{\"name\": \"a.test\",\n\"lifetime\": \"1y\"}]}",
-	    "/from/x:2: domain \"a.test\": lifetime \"1y\" is not a time; "
+	{ "{\"domains\": [{\"name\": \"a.test\",\n\"lifetime\": \"1c\"}]}",
+	    "/from/x:2: domain \"a.test\": lifetime \"1c\" is not a time; "
 	    "write "
 	    "a number with a unit, such as \"30d\" or \"12h\"" },
 	{ "{\"domains\": [{\"name\": \"a.test\", \"probe\": {\"fall\": 2, "
