@@ -143,3 +143,23 @@ def test_an_outage_goes_on_behind_a_kill(stack):
     assert [m["what"] for m in o["marks"]] == ["restart"]
     assert o["delivered"] == 1 and o["flaps"] == 0
     assert len([x for x in outages(d) if x["name"] == label]) == 1
+
+
+@pytest.mark.beside
+def test_maintenance_does_not_count(stack):
+    pf = stack.primary(["a.test"])
+    label = "127.0.0.1:%d" % pf.port
+    d = stack.mxwatchd({"a.test": 'primary = {"%s"}' % label})
+    d.wait_state("a.test", "up")
+    rc, text = d.ctl("maintenance", label, "--for", "1h", "--reason", "new disk")
+    assert rc == 0, text
+    d.wait_log("event=begin")
+    pf.stop()
+    d.wait_state("a.test", "down")
+    wait_for(lambda: newest(d, label), 30, "a record")
+    pf.start()
+    o = wait_over(d, label)
+    assert o["maintenance_seconds"] == o["down_seconds"] > 0
+    assert [m["what"] for m in o["marks"]][0] == "maintenance"
+    m = d.metrics()
+    assert m.get("primary_availability_ratio", primary=label, window="30d") == 1

@@ -383,6 +383,36 @@ maintenance_is_marked(void **state MX_UNUSED)
 	cJSON_Delete(r);
 }
 
+/* It begins amid an outage: what waits for the primary is in it as well. */
+static void
+maintenance_of_a_primary_is_that_of_its_domains(void **state MX_UNUSED)
+{
+	struct world_domain d;
+	struct book_time t;
+	cJSON *r;
+
+	domain_create(&d, DOMAIN);
+	mail_comes(&d, 1);
+	primary_is(HEALTH_DOWN);
+	domain_state(&d, HEALTH_DOWN);
+	domain_tell(&d);
+	world_pass(10);
+	t = world_now();
+	ledger_maintenance(ledger, OUTAGE_PRIMARY, PRIMARY, true, "disk", &t);
+	world_pass(30);
+	t = world_now();
+	ledger_maintenance(ledger, OUTAGE_PRIMARY, PRIMARY, false, "", &t);
+	world_pass(5);
+	domain_state(&d, HEALTH_UP);
+	domain_tell(&d);
+	world_pass(1);
+	r = record(DOMAIN);
+	check_num(r, "down_seconds", 45);
+	check_num(r, "maintenance_seconds", 30);
+	cJSON_Delete(r);
+	domain_free(&d);
+}
+
 /* What is only suspected counts when it is confirmed, from the first failure on. */
 /* What the line on the disk does not have yet was in the window, too; and one that
  * ended while nobody was there has ended. */
@@ -553,6 +583,7 @@ main(void)
 		TEST(availability_counts_what_was_watched),
 		TEST(maintenance_is_marked),
 		TEST(a_restart_in_a_window),
+		TEST(maintenance_of_a_primary_is_that_of_its_domains),
 		TEST(maintenance_of_what_is_suspected),
 		TEST(marks_are_bounded),
 		TEST(one_that_left_is_over),

@@ -421,6 +421,24 @@ maintained_drop(struct book *b, struct in_window *m)
 	mem_free(&m);
 }
 
+/* Domains that wait for the primary do so because of the window. */
+static void
+children_maintained(struct book *b, const struct open_outage *e, int64_t now)
+{
+	struct open_outage *c;
+
+	if (e->held == 0)
+		return;
+	TAILQ_FOREACH (c, &b->list, link) {
+		if (c->parent != e)
+			continue;
+		book_count(c, now);
+		c->maintained = e->maintained ||
+		    book_is_maintained(b, OUTAGE_DOMAIN, c->o.name);
+		c->figures = true;
+	}
+}
+
 void
 book_maintenance(struct book *b, enum outage_kind kind, const char *name,
     bool begins, const char *reason, const struct book_time *t)
@@ -442,6 +460,7 @@ book_maintenance(struct book *b, enum outage_kind kind, const char *name,
 		return;
 	book_count(e, t->now);
 	e->maintained = begins;
+	children_maintained(b, e, t->now);
 	if (e->o.state == OUTAGE_SUSPECTED)
 		return;
 	outage_mark_add(&e->o, OUTAGE_MARK_MAINTENANCE, t->wall_ms / 1000,
