@@ -74,7 +74,8 @@ matches(const char *match, const struct instance *i)
 		return true;
 	if (strncmp(match, alert, n) == 0 && match[n] == '/')
 		match += n + 1;
-	return strcmp(match, i->domain) == 0 || strcmp(match, i->primary) == 0;
+	return match[0] != '\0' &&
+	    (strcmp(match, i->domain) == 0 || strcmp(match, i->primary) == 0);
 }
 
 /* Mail that is about to be lost is nobody's maintenance. */

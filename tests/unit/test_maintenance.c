@@ -396,6 +396,50 @@ windows_overlap(void **state)
 }
 
 static void
+on_primary(void *arg, const char *label, bool begins,
+    const struct maintenance *m)
+{
+	(void)arg;
+	(void)m;
+	(void)strlcat(told, begins ? ">" : "<", sizeof(told));
+	(void)strlcat(told, label, sizeof(told));
+	(void)strlcat(told, " ", sizeof(told));
+}
+
+/* Of two windows of one primary the first begins it and the last ends it. */
+static void
+a_primary_is_told_of_once(void **state)
+{
+	struct maintenance_ops ops = { .primary = on_primary };
+	struct maintenance_set *s = maintenance_create(&ops);
+
+	(void)state;
+	told[0] = '\0';
+	assert_int_equal(add(s, "mx1.test", true, T0, T0 + 2 * HOUR, false), 0);
+	assert_int_equal(
+	    add(s, "mx1.test", true, T0 + HOUR, T0 + 3 * HOUR, true), 0);
+	assert_int_equal(add(s, "a.test", false, T0, T0 + HOUR, false), 0);
+	step(s, T0);
+	expect(">mx1.test ");
+	step(s, T0 + HOUR);
+	step(s, T0 + 2 * HOUR);
+	expect("");
+	step(s, T0 + 3 * HOUR);
+	expect("<mx1.test ");
+	configure(s,
+	    "maintenance \"x\" { primaries = {\"a.test\", \"b.test\"} "
+	    "every = \"tue 02:00\" for = 2h }\n",
+	    T0);
+	expect(">a.test >b.test ");
+	configure(s,
+	    "maintenance \"x\" { primaries = {\"b.test\", \"c.test\"} "
+	    "every = \"tue 02:00\" for = 2h }\n",
+	    T0 + 1);
+	expect(">c.test <a.test ");
+	maintenance_destroy(&s);
+}
+
+static void
 labels_are_those_of_routes(void **state)
 {
 	struct maintenance_set *s = create();
@@ -619,6 +663,7 @@ main(void)
 		cmocka_unit_test(is_left_alone),
 		cmocka_unit_test(covers_by_primaries),
 		cmocka_unit_test(windows_overlap),
+		cmocka_unit_test(a_primary_is_told_of_once),
 		cmocka_unit_test(labels_are_those_of_routes),
 		cmocka_unit_test(a_clock_set_back_undoes_nothing),
 		cmocka_unit_test(a_clock_that_was_wrong_counts_for_nothing),

@@ -51,7 +51,7 @@ struct daemon {
 	struct backup_names *backup_names; /* of all configurations */
 	struct mx_backup *mx_backup; /* daemon/backups.h */
 	struct domains_from *domains_from;
-	struct maintained *maintained;
+	struct maintenance_keeper *maintained;
 	struct snapshot_box *box;
 	struct history *history;
 	struct ledger *ledger;
@@ -101,14 +101,14 @@ void daemon_ledger_domain(struct daemon *, const struct snap_domain *was,
 /* A verb was done by somebody. */
 void daemon_ledger_did(void *daemon, const char *verb, const char *target,
     const char *reason, int64_t uid, int rc);
+/* A maintenance window of that one begins, or is over; once more is nothing. */
+void daemon_ledger_maintained(struct daemon *, enum outage_kind,
+    const char *name, bool begins, const char *reason);
 bool daemon_ledger_page(void *daemon, const struct kept_query *,
     const char *end, struct buf *, uint64_t *before);
 /* Somebody was told of an alert about that domain or primary. */
 void daemon_ledger_told(struct daemon *, const char *name, const char *receiver,
     const char *what, int64_t wall);
-/* A window of maintenance begins or ends. */
-void daemon_ledger_maintenance(struct daemon *, bool is_primary,
-    const char *name, bool begins, const char *reason);
 void daemon_ledger_snapshot(struct daemon *, struct snapshot *);
 void daemon_ledger_host(const struct daemon *, const struct primary *,
     struct snap_host *);

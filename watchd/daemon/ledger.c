@@ -73,26 +73,29 @@ daemon_ledger_verdict(void *daemon, const struct watch_verdict *v)
 	    &t);
 }
 
+void
+daemon_ledger_maintained(struct daemon *d, enum outage_kind kind,
+    const char *name, bool begins, const char *reason)
+{
+	struct book_time t = time_now(d);
+
+	if (d->ledger != NULL)
+		ledger_maintenance(d->ledger, kind, name, begins, reason, &t);
+}
+
 /* While the queue is read a domain seems to have less mail than it has. */
 void
 daemon_ledger_domain(struct daemon *d, const struct snap_domain *was,
     const struct snap_domain *is)
 {
+	bool within = was != NULL && was->maintenance.active;
 	struct book_time t = time_now(d);
 
+	if (is->maintenance.active != within)
+		daemon_ledger_maintained(d, OUTAGE_DOMAIN, is->name, !within,
+		    (within ? was : is)->maintenance.reason);
 	if (!queue_loading(d->queue))
 		ledger_domain(d->ledger, was, is, &t);
-}
-
-void
-daemon_ledger_maintenance(struct daemon *d, bool is_primary, const char *name,
-    bool begins, const char *reason)
-{
-	struct book_time t = time_now(d);
-
-	ledger_maintenance(d->ledger,
-	    is_primary ? OUTAGE_PRIMARY : OUTAGE_DOMAIN, name, begins, reason,
-	    &t);
 }
 
 /* ---- marks */

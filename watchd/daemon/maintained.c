@@ -19,7 +19,7 @@
 #define SWEEP_NS     (2 * CLOCK_MS) /* what a slice may take */
 #define SWEEP_LOOK   64 /* domains between two looks at the clock */
 
-struct maintained {
+struct maintenance_keeper {
 	struct daemon *daemon;
 	struct maintenance_set *set;
 	struct loop_timer *timer; /* the next slice of a sweep */
@@ -41,7 +41,7 @@ on_put(void *arg, uint64_t id, int rc)
 }
 
 static void
-put(struct maintained *m, uint64_t id, const struct maintenance *w)
+put(struct maintenance_keeper *m, uint64_t id, const struct maintenance *w)
 {
 	struct buf text = BUF_INIT(MAINTENANCE_RECORD_MAX);
 	char key[sizeof(PREFIX) + 24];
@@ -56,7 +56,7 @@ put(struct maintained *m, uint64_t id, const struct maintenance *w)
 
 /* `until` 0: it may begin again. */
 static void
-put_ended(struct maintained *m, const char *name, int64_t until)
+put_ended(struct maintenance_keeper *m, const char *name, int64_t until)
 {
 	char key[STORE_KEY_MAX], text[24] = "";
 
@@ -70,7 +70,7 @@ put_ended(struct maintained *m, const char *name, int64_t until)
 static void
 load_one(void *arg, const char *key, const void *data, size_t len)
 {
-	struct maintained *m = arg;
+	struct maintenance_keeper *m = arg;
 	struct maintenance w;
 	int64_t id;
 
@@ -87,7 +87,7 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 static void
 load_ended(void *arg, const char *key, const void *data, size_t len)
 {
-	struct maintained *m = arg;
+	struct maintenance_keeper *m = arg;
 	char text[24];
 	int64_t until;
 
@@ -116,35 +116,13 @@ target_of(const struct maintenance *w, char *dst, size_t size)
 	return dst;
 }
 
-/* The record marks it; a subject that another window covers still goes on. */
-static void
-tell_ledger(struct maintained *m, const struct maintenance *w, bool begin)
-{
-	char label[MAINTENANCE_SUBJECT_MAX];
-	struct maintenance_view v;
-	const char *subject;
-	bool is_primary, on;
-
-	for (size_t n = 0;
-	     (subject = maintenance_subject(w, n, &is_primary, label)) != NULL;
-	     n++) {
-		on = is_primary ?
-		    maintenance_of_primary(m->set, subject, &v) :
-		    maintenance_of_domain(m->set, subject, NULL, 0, &v);
-		if (begin || !on)
-			daemon_ledger_maintenance(m->daemon, is_primary,
-			    subject, begin, w->reason);
-	}
-}
-
 static void
 on_edge(void *arg, const struct maintenance *w, bool begin)
 {
-	struct maintained *m = arg;
+	struct maintenance_keeper *m = arg;
 	char target[MAINTENANCE_SUBJECT_MAX], until[40];
 
 	m->changed = true;
-	tell_ledger(m, w, begin);
 	log_notice("maintenance",
 	    "event=%s id=%" PRIu64 " name=%s target=%s hold=%s until=%s "
 	    "uid=%" PRId64 " reason=%s",
@@ -160,10 +138,20 @@ on_gone(void *arg, uint64_t id)
 	put(arg, id, NULL);
 }
 
+static void
+on_primary(void *arg, const char *label, bool begins,
+    const struct maintenance *w)
+{
+	struct maintenance_keeper *m = arg;
+
+	daemon_ledger_maintained(m->daemon, OUTAGE_PRIMARY, label, begins,
+	    w->reason);
+}
+
 /* Those who wait in the line of a primary that is avoided now, or no longer is, go
  * where they should. */
 static void
-look_at(struct maintained *m, const struct snap_domain *s)
+look_at(struct maintenance_keeper *m, const struct snap_domain *s)
 {
 	struct daemon *d = m->daemon;
 	const struct snap_maintenance *is = &s->maintenance;
@@ -180,7 +168,7 @@ look_at(struct maintained *m, const struct snap_domain *s)
 static void
 on_sweep(void *arg)
 {
-	struct maintained *m = arg;
+	struct maintenance_keeper *m = arg;
 	const struct snap_list *list = domains_list(m->daemon->domains);
 	int64_t end = clock_now() + SWEEP_NS;
 	const struct snap_domain *s = NULL;
@@ -204,7 +192,7 @@ on_sweep(void *arg)
 }
 
 static void
-settle(struct maintained *m)
+settle(struct maintenance_keeper *m)
 {
 	if (!m->changed)
 		return;
@@ -215,7 +203,7 @@ settle(struct maintained *m)
 
 /* What is more than a step takes is done at the next ticks. */
 static void
-step(struct maintained *m)
+step(struct maintenance_keeper *m)
 {
 	(void)maintenance_step(m->set, clock_wall());
 	settle(m);
@@ -347,7 +335,7 @@ static int
 op_add(void *arg, const struct control_maintenance *what, uint64_t *id)
 {
 	struct daemon *d = arg;
-	struct maintained *m = d->maintained;
+	struct maintenance_keeper *m = d->maintained;
 	struct maintenance w = { .is_primary = what->is_primary,
 		.hold = what->hold,
 		.uid = what->uid,
@@ -384,7 +372,7 @@ static int
 op_end(void *arg, const char *which)
 {
 	struct daemon *d = arg;
-	struct maintained *m = d->maintained;
+	struct maintenance_keeper *m = d->maintained;
 	struct find_until f = { .name = which };
 	int rc;
 
@@ -454,8 +442,9 @@ const struct control_maintenance_ops daemon_maintenance_ops = {
 void
 maintained_create(struct daemon *d)
 {
-	struct maintained *m = mem_alloc(sizeof(*m));
+	struct maintenance_keeper *m = mem_alloc(sizeof(*m));
 	struct maintenance_ops ops = { .edge = on_edge,
+		.primary = on_primary,
 		.gone = on_gone,
 		.arg = m };
 
@@ -470,7 +459,7 @@ maintained_create(struct daemon *d)
 void
 maintained_destroy(struct daemon *d)
 {
-	struct maintained *m = d->maintained;
+	struct maintenance_keeper *m = d->maintained;
 
 	if (m == NULL)
 		return;

@@ -24,7 +24,7 @@ length_of(const struct maintenance *m)
 static size_t
 set_active(struct maintenance_set *s, struct maintenance_window *w, bool yes)
 {
-	size_t work = cover_all(&s->covered, &w->m, yes);
+	size_t work = cover_all(s, &w->m, yes);
 
 	w->m.state = yes ? MAINTENANCE_ACTIVE : MAINTENANCE_TO_COME;
 	if (yes)
@@ -224,8 +224,8 @@ inherit(struct maintenance_set *s, struct maintenance_window *w,
 	w->m.from = old->m.from;
 	w->m.until = old->m.until;
 	w->m.state = MAINTENANCE_ACTIVE;
-	cover_all(&s->covered, &w->m, true);
-	cover_all(&s->covered, &old->m, false);
+	cover_all(s, &w->m, true);
+	cover_all(s, &old->m, false);
 	old->m.state = MAINTENANCE_TO_COME; /* it has nothing to end */
 }
 

@@ -57,6 +57,10 @@ struct maintenance_ops {
 	/* It begins (state MAINTENANCE_ACTIVE), or is over. Nothing of the set
 	 * may be changed from there. */
 	void (*edge)(void *arg, const struct maintenance *, bool begin);
+	/* A primary is in a window now, or no longer: of two windows that overlap
+	 * the first begins it and the last ends it. NULL: nobody asks. */
+	void (*primary)(void *arg, const char *label, bool begins,
+	    const struct maintenance *);
 	/* What is kept of it may go: one that comes once, which is over. */
 	void (*gone)(void *arg, uint64_t id);
 	void *arg;

@@ -75,26 +75,35 @@ covered_find(const struct covered_tree *t, const char *name, bool is_primary)
 }
 
 static void
-cover(struct covered_tree *t, const struct maintenance *m, const char *name,
+tell(struct maintenance_set *s, const struct covered_subject *c, bool begins,
+    const struct maintenance *m)
+{
+	if (c->is_primary && s->ops.primary != NULL)
+		s->ops.primary(s->ops.arg, c->name, begins, m);
+}
+
+static void
+cover(struct maintenance_set *s, const struct maintenance *m, const char *name,
     bool is_primary)
 {
-	struct covered_subject *c = covered_find(t, name, is_primary);
+	struct covered_subject *c = covered_find(&s->covered, name, is_primary);
 
 	if (c == NULL) {
 		c = mem_alloc(sizeof(*c));
 		(void)strlcpy(c->name, name, sizeof(c->name));
 		c->is_primary = is_primary;
-		RB_INSERT(covered_tree, t, c);
+		RB_INSERT(covered_tree, &s->covered, c);
+		tell(s, c, true, m);
 	}
 	c->by = mem_grow(c->by, c->n + 1, sizeof(const struct maintenance *));
 	c->by[c->n++] = m;
 }
 
 static void
-uncover(struct covered_tree *t, const struct maintenance *m, const char *name,
-    bool is_primary)
+uncover(struct maintenance_set *s, const struct maintenance *m,
+    const char *name, bool is_primary)
 {
-	struct covered_subject *c = covered_find(t, name, is_primary);
+	struct covered_subject *c = covered_find(&s->covered, name, is_primary);
 	size_t i;
 
 	for (i = 0; c->by[i] != m; i++)
@@ -102,13 +111,14 @@ uncover(struct covered_tree *t, const struct maintenance *m, const char *name,
 	c->by[i] = c->by[--c->n];
 	if (c->n > 0)
 		return;
-	RB_REMOVE(covered_tree, t, c);
+	tell(s, c, false, m);
+	RB_REMOVE(covered_tree, &s->covered, c);
 	mem_free(&c->by);
 	mem_free(&c);
 }
 
 size_t
-cover_all(struct covered_tree *t, const struct maintenance *m, bool yes)
+cover_all(struct maintenance_set *s, const struct maintenance *m, bool yes)
 {
 	char dst[MAINTENANCE_SUBJECT_MAX];
 	const char *name;
@@ -117,7 +127,7 @@ cover_all(struct covered_tree *t, const struct maintenance *m, bool yes)
 
 	for (n = 0;
 	     (name = maintenance_subject(m, n, &is_primary, dst)) != NULL; n++)
-		(yes ? cover : uncover)(t, m, name, is_primary);
+		(yes ? cover : uncover)(s, m, name, is_primary);
 	return n;
 }
 

@@ -39,7 +39,8 @@ struct maintenance_set {
 };
 
 /* Puts all that it names there, or takes it out; how much that was. */
-size_t cover_all(struct covered_tree *, const struct maintenance *, bool yes);
+size_t
+cover_all(struct maintenance_set *, const struct maintenance *, bool yes);
 void covered_free(struct covered_tree *);
 
 #endif

@@ -191,6 +191,7 @@ removed_over(struct removed *r, const char *name, bool mx_backup,
 	watch_domain_drop(d->watch, name);
 	deliver_route_again(d->deliver, name);
 	stats_domain_drop(d->stats, name, mx_backup);
+	daemon_ledger_maintained(d, OUTAGE_DOMAIN, name, false, "");
 }
 
 struct removed *
