@@ -25,7 +25,7 @@ libmx_alerts_a_SOURCES = \
 	alerts/notify.c alerts/notify_am.c alerts/notify_test.c \
 	alerts/outbox.c alerts/outbox.h \
 	alerts/receiver.c \
-	alerts/rules.c alerts/rules.h \
+	alerts/rules.c alerts/rules.h alerts/rules_int.h alerts/rules_turn.c \
 	alerts/trend.c alerts/trend.h \
 	alerts/thread.c
 
@@ -37,10 +37,10 @@ TESTS += tests/unit/test_alert_bounds
 tests_unit_test_alert_bounds_SOURCES = tests/unit/test_alert_bounds.c
 tests_unit_test_alert_bounds_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
-	tests/unit/test_alert_format tests/unit/test_alert_night tests/unit/test_config_receiver \
+	tests/unit/test_alert_format tests/unit/test_alert_incidents tests/unit/test_alert_night tests/unit/test_config_receiver \
 	tests/unit/test_notify
 TESTS += tests/unit/test_alert_rules tests/unit/test_alert_many tests/unit/test_alert_outbox \
-	tests/unit/test_alert_format tests/unit/test_alert_night tests/unit/test_config_receiver \
+	tests/unit/test_alert_format tests/unit/test_alert_incidents tests/unit/test_alert_night tests/unit/test_config_receiver \
 	tests/unit/test_notify
 tests_unit_test_notify_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c \
@@ -55,7 +55,10 @@ tests_unit_test_alert_maintenance_SOURCES = tests/unit/test_alert_maintenance.c
 tests_unit_test_alert_maintenance_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_many_SOURCES = tests/unit/test_alert_many.c
 tests_unit_test_alert_many_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
-tests_unit_test_alert_rules_SOURCES = tests/unit/test_alert_rules.c
+ALERT_WORLD = tests/unit/alert_world.c tests/unit/alert_world.h
+tests_unit_test_alert_rules_SOURCES = tests/unit/test_alert_rules.c $(ALERT_WORLD)
+tests_unit_test_alert_incidents_SOURCES = tests/unit/test_alert_incidents.c $(ALERT_WORLD)
+tests_unit_test_alert_incidents_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_rules_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_alert_outbox_SOURCES = tests/unit/test_alert_outbox.c
 tests_unit_test_alert_outbox_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * A night in virtual time: an outage that flaps, a restart of the daemon in the
- * middle of it, a pager that is away, a silence, two nodes with one pager. What
+ * middle of it, a pager that is away, a silence, a maintenance window, two nodes with one pager. What
  * each receiver got is compared with a script of what a person should get.
  *
  * The rules, the memory, the outbox and the formats are the real ones. A pager
@@ -395,6 +395,36 @@ night(void **st)
 	until(14, 0);
 	script("13:20 chat: mx2.test: resolved after 20m: the primary is down: "
 	       "d.example\n");
+	/* A window of maintenance: nobody is told that the primary is down, but
+	 * of mail that is about to expire; and what is still wrong at its end. */
+	for (unsigned k = A; k <= C; k++)
+		n->d[k]->maintenance.active = true;
+	queue(n, A, 1);
+	n->d[A]->next_expiry_ms = now + 11 * HR;
+	mx1(n, HEALTH_DOWN);
+	until(15, 0);
+	script(
+	    "14:01 chat: mx2.test: mail is about to expire (critical): "
+	    "a.example: the next message expires in 10h58m; nothing leaves "
+	    "now: "
+	    "1 message expires at 2027-01-16T01:00:00Z\n"
+	    "14:01 pager: OPENS mx2.test: mail is about to expire (critical): "
+	    "a.example: the next message expires in 10h58m; nothing leaves "
+	    "now: "
+	    "1 message expires at 2027-01-16T01:00:00Z\n");
+	for (unsigned k = A; k <= C; k++)
+		n->d[k]->maintenance.active = false;
+	queue(n, A, 0);
+	until(15, 10);
+	script(
+	    "15:00 chat: mx2.test: the primary is down (critical): "
+	    "mx1.example, "
+	    "3 domains\n"
+	    "15:00 pager: CLOSES mxwatch/mx2.test/queue_expiry/mx1.example\n"
+	    "15:00 chat: mx2.test: resolved after 1h: mail is about to expire: "
+	    "a.example\n"
+	    "15:00 pager: OPENS mx2.test: the primary is down (critical): "
+	    "mx1.example, 3 domains\n");
 	node_fini(n);
 	node_fini(other);
 	(void)unlink(key_path);
