@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * A night in virtual time: an outage that flaps, a restart of the daemon in the
- * middle of it, a pager that is away, a silence, a maintenance window, two nodes with one pager. What
- * each receiver got is compared with a script of what a person should get.
+ * middle of it, a pager that is away, a silence, a maintenance window, two nodes
+ * with one pager. What each receiver got is compared with a script of what a
+ * person should get.
  *
  * The rules, the memory, the outbox and the formats are the real ones. A pager
  * is as PagerDuty is: an incident for a dedup_key, opened by a trigger, and a
