@@ -65,6 +65,7 @@ struct errand {
 	char name[SNAP_NAME_MAX];
 	uint64_t id; /* entry, ticket */
 	unsigned url; /* of an alertmanager */
+	int64_t at_ms; /* wall: what it was told was so then */
 	bool resolve;
 };
 
@@ -101,6 +102,7 @@ struct alerts {
 	struct heartbeat *heartbeat;
 	size_t nheartbeats;
 	struct buf image; /* of the memory, while it is saved */
+	int64_t started_ms; /* wall */
 	bool stopping;
 	bool save_failed;
 	bool told; /* something came back: look at the outbox again */

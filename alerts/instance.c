@@ -137,6 +137,8 @@ begin(struct instance *i, const struct rule_value *v, int64_t now)
 	i->since_ms = i->spell_ms = began(v, now);
 	i->fired_ms = i->end_ms = i->over_ms = i->clear_ms = 0;
 	i->times = 1;
+	i->audible = false;
+	i->am_told = i->am_over = 0;
 	i->acked = ALERT_SEV_NONE;
 	i->acked_by[0] = '\0';
 	i->was = ALERT_SEV_NONE;

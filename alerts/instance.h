@@ -51,6 +51,10 @@ struct instance {
 	    clear_ms; /* it is well since; 0: it is not. Firing: held open */
 	int64_t end_ms; /* of resolved: it was well since */
 	int64_t over_ms; /* of resolved: the state since */
+	bool audible; /* it fired while nothing silenced it: told stays told */
+	/* Alertmanagers that took it, and its end: 1 << place of the receiver; of
+	 * this run of the program. */
+	uint32_t am_told, am_over;
 	bool confirmed; /* the rule has said something since the start */
 	unsigned times; /* it came, within this incident; 1: no flaps */
 	unsigned flaps; /* lately, for the length of `clear` */

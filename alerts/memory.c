@@ -388,7 +388,7 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 {
 	struct note note = { .kind = list[0]->kind };
 	const struct snap_domain *d;
-	bool quiet = true;
+	bool quiet = true, silenced;
 
 	(void)strlcpy(note.group, group_of(list[0]), sizeof(note.group));
 	(void)strlcpy(note.primary, list[0]->primary, sizeof(note.primary));
@@ -396,13 +396,16 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 		quiet &= is_quiet(st, list[i]);
 	/* A silenced one joins only where the whole group is: told stays
 	 * told, and nothing new is said of it. */
-	for (size_t i = 0; i < n; i++)
-		if (quiet || !memory_silenced(st->m, list[i], st->now)) {
-			note_add_instance(&note, list[i]);
-			d = snapshot_find(st->s, list[i]->domain);
-			if (d != NULL && st->s->indexed)
-				note_add_queue(&note, d);
-		}
+	for (size_t i = 0; i < n; i++) {
+		silenced = memory_silenced(st->m, list[i], st->now);
+		list[i]->audible |= !silenced;
+		if (silenced && !quiet)
+			continue;
+		note_add_instance(&note, list[i]);
+		d = snapshot_find(st->s, list[i]->domain);
+		if (d != NULL && st->s->indexed)
+			note_add_queue(&note, d);
+	}
 	tell(st, &note, quiet, self);
 	note_fini(&note);
 }

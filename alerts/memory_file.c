@@ -41,6 +41,7 @@ write_instance(cJSON *o, const struct instance *i)
 	json_num(o, "over_ms", (double)i->over_ms);
 	json_num(o, "times", i->times);
 	json_num(o, "flaps", i->flaps);
+	json_num(o, "audible", i->audible);
 	json_num(o, "acked", i->acked);
 	json_text(o, "acked_by", i->acked_by);
 	json_text(o, "primary", i->primary);
@@ -219,6 +220,7 @@ read_instance(struct memory *m, const cJSON *o)
 	i->over_ms = get_new(&r, "over_ms", TIME_MAX, i->end_ms);
 	i->times = (unsigned)get_new(&r, "times", COUNT_MAX, 1);
 	i->flaps = (unsigned)get_new(&r, "flaps", COUNT_MAX, 0);
+	i->audible = get_new(&r, "audible", 1, 1) != 0;
 	i->acked = (enum alert_severity)get_new(&r, "acked", ALERT_SEV_CRITICAL,
 	    ALERT_SEV_NONE);
 	if (get(&r, "acked_by") != NULL)

@@ -24,14 +24,19 @@ am_told(const struct alerts *a, const struct receiver *r,
 	return false;
 }
 
-/* Alerts that it is to know: what fires, and for a quarter of an hour what did.
+static enum alert_severity
+am_least(const struct receiver *r)
+{
+	return r->conf->severity == CONF_CRITICAL ? ALERT_SEV_CRITICAL :
+						    ALERT_SEV_WARNING;
+}
+
+/* Alerts that it is to know: what fires, and was not silenced all the time, and for a quarter of an hour what did.
  * Of more than fits the first are told, which are the outages. */
 static size_t
 am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 {
-	enum alert_severity least = r->conf->severity == CONF_CRITICAL ?
-	    ALERT_SEV_CRITICAL :
-	    ALERT_SEV_WARNING;
+	enum alert_severity least = am_least(r);
 	int64_t now = clock_wall_ms();
 	struct instance *i;
 	size_t n = 0;
@@ -42,7 +47,7 @@ am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 		if (i->fired_ms == 0 || !am_told(a, r, i) ||
 		    (i->state == INSTANCE_RESOLVED &&
 			now - i->over_ms >= INSTANCE_RESOLVED_MS) ||
-		    (i->state == INSTANCE_FIRING &&
+		    (i->state == INSTANCE_FIRING && !i->audible &&
 			memory_silenced(&a->memory, i, now)))
 			continue;
 		if (i->severity >= least)
@@ -67,6 +72,7 @@ am_send(struct alerts *a, struct receiver *r, unsigned url,
 	receiver_context(a, r, &x);
 	x.url = r->conf->url.s[url];
 	e->url = url;
+	e->at_ms = x.now_ms;
 	r->type->state(&x, list, n, &m);
 	r->am[url].busy = true;
 	r->am[url].next = clock_now() + AM_RESEND;
@@ -116,6 +122,52 @@ notify_alertmanagers(struct alerts *a, bool changed)
 	mem_free(&list);
 }
 
+/* The alerts of one kind and primary that it took. */
+static void
+mark(struct alerts *a, const struct receiver *r, struct note *n, bool resolve)
+{
+	if (n->n > 0)
+		marks_add(&a->marks, r->shown.name, n, resolve,
+		    clock_wall_ms());
+	note_fini(n);
+	n->severity = ALERT_SEV_NONE;
+}
+
+/* The record of outages has who was told: what it took for the first time. What
+ * fired before this run of the program is on record already. Of more primaries
+ * than one between two of a kind each has its mark. */
+static void
+mark_taken(struct alerts *a, const struct receiver *r, int64_t at_ms,
+    bool resolve)
+{
+	uint32_t bit = UINT32_C(1) << ((size_t)(r - a->receiver) % 32);
+	struct note n = { .kind = ALERT_KIND_MAX };
+	struct instance *i;
+	bool is;
+
+	RB_FOREACH (i, instance_tree, &a->memory.instances) {
+		if (resolve)
+			is = i->state == INSTANCE_RESOLVED &&
+			    i->over_ms <= at_ms && (i->am_told & bit) != 0 &&
+			    (i->am_over & bit) == 0;
+		else
+			is = i->state == INSTANCE_FIRING && i->audible &&
+			    i->fired_ms <= at_ms &&
+			    i->fired_ms >= a->started_ms &&
+			    i->severity >= am_least(r) &&
+			    (i->am_told & bit) == 0;
+		if (!is || !am_told(a, r, i))
+			continue;
+		if (n.kind != i->kind || strcmp(n.primary, i->primary) != 0)
+			mark(a, r, &n, resolve);
+		n.kind = i->kind;
+		(void)strlcpy(n.primary, i->primary, sizeof(n.primary));
+		note_add_instance(&n, i);
+		*(resolve ? &i->am_over : &i->am_told) |= bit;
+	}
+	mark(a, r, &n, resolve);
+}
+
 void
 notify_am_done(struct alerts *a, const struct errand *er,
     const struct send_result *res)
@@ -130,8 +182,11 @@ notify_am_done(struct alerts *a, const struct errand *er,
 	r->am[er->url].failures = ok ? 0 : r->am[er->url].failures + 1;
 	notify_result(r, &r->am[er->url].failing_ms, res,
 	    r->am[er->url].failures);
-	if (ok)
+	if (ok) {
+		mark_taken(a, r, er->at_ms, false);
+		mark_taken(a, r, er->at_ms, true);
 		return;
+	}
 	ms = outbox_backoff_ms(r->am[er->url].failures, res->retry_after_ms);
 	r->am[er->url].next = clock_now() + ms * CLOCK_MS;
 }

@@ -318,6 +318,7 @@ void
 alerts_begin(struct alerts *a)
 {
 	a->memory.on_change = on_change;
+	a->started_ms = clock_wall_ms();
 	receivers_build(a);
 	identity_check_spool(&a->identity, a->conf->spool);
 	show(a);

@@ -475,6 +475,73 @@ alertmanager_reload(void **st)
 	world_end();
 }
 
+static char taken[4096];
+
+static void
+on_mark(const struct alert_mark *m, void *arg)
+{
+	size_t n = strlen(taken);
+
+	(void)arg;
+	snprintf(taken + n, sizeof(taken) - n, "%s: %s of %s (%s); ",
+	    m->receiver, m->what, m->primary, m->domain[0]);
+}
+
+static const char *
+marks(void)
+{
+	taken[0] = '\0';
+	alerts_told(w.a, on_mark, NULL);
+	return taken;
+}
+
+/* What it took is marked once, each way; a silence that begins later does not make
+ * it take the alert for over. */
+static void
+alertmanager_marks_and_silence(void **st)
+{
+	unsigned n;
+
+	(void)st;
+	begin("receiver \"am\" { type = alertmanager url = "
+	      "{\"http://a.test\"}" FAST "}\n");
+	outage();
+	world_answer(0, CARRY_RETRY, 503, 0);
+	assert_string_equal(marks(), "");
+	world_pass(60);
+	assert_true(w.n > 1);
+	n = w.n;
+	world_answer(n - 1, CARRY_SENT, 200, 0);
+	world_pass(1);
+	assert_non_null(strstr(marks(), "am: primary_down, trigger of "));
+	assert_null(strstr(strchr(taken, ';'), "trigger"));
+	assert_int_not_equal(alerts_silence(w.a, "primary_down", 7200000, ""),
+	    0);
+	for (int i = 0; i < 10; i++) {
+		world_pass(60);
+		assert_true(w.n > n);
+		n = w.n;
+		assert_non_null(strstr(buf_str(&w.sent[n - 1].m.body),
+		    "MxwatchPrimaryDown"));
+		world_answer(n - 1, CARRY_SENT, 200, 0);
+	}
+	world_pass(1);
+	assert_string_equal(marks(), "");
+	world_primary(true);
+	world_pass(60);
+	assert_true(w.n > n);
+	world_answer(w.n - 1, CARRY_SENT, 200, 0);
+	world_pass(1);
+	assert_non_null(strstr(marks(), "am: primary_down, resolve of "));
+	/* one that begins within the silence is not told */
+	world_pass(1200);
+	n = w.n;
+	world_primary(false);
+	world_pass(300);
+	assert_int_equal(w.n, n);
+	world_end();
+}
+
 /* ---- heartbeat */
 
 static void
@@ -648,6 +715,7 @@ main(void)
 		cmocka_unit_test(failing),
 		cmocka_unit_test(alertmanagers),
 		cmocka_unit_test(alertmanager_reload),
+		cmocka_unit_test(alertmanager_marks_and_silence),
 		cmocka_unit_test(heartbeat),
 		cmocka_unit_test(tested),
 		cmocka_unit_test(tested_all),
