@@ -163,7 +163,7 @@ static const struct {
 	    "exit code 0" },
 	{ "no body at all", { .script = "test $(wc -c) = 0" }, CARRY_SENT,
 	    "exit code 0" },
-	{ "with others left behind", { .script = "sleep 600 & exit 0" },
+	{ "with others left behind", { .script = "sleep 20 & exit 0" },
 	    CARRY_SENT, "exit code 0" },
 	{ "not in time", { .script = "sleep 600", .timeout_ms = 100 },
 	    CARRY_RETRY, "timed out" },
@@ -215,7 +215,7 @@ static const struct {
 	    NULL, "list\n" },
 	{ "no input to read", "cat; echo new", CARRY_SENT, NULL, "new\n" },
 	/* who was left behind holds the pipe, and does not count */
-	{ "with others left behind", "sleep 600 & echo newer", CARRY_SENT, NULL,
+	{ "with others left behind", "sleep 20 & echo newer", CARRY_SENT, NULL,
 	    "newer\n" },
 	{ "its output closed first", "echo newest; exec >&-; exit 0",
 	    CARRY_SENT, NULL, "newest\n" },
