@@ -824,7 +824,7 @@ ledger_file_all(struct ledger_file *f, struct kept_line **line, unsigned n)
 	(void)f;
 	(void)line;
 	(void)n;
-	MX_ASSERT(!"nothing is written");
+	MX_ASSERT(false); /* nothing is written */
 }
 
 void
