@@ -24,7 +24,7 @@
 #define ALIVE_NS    (20 * CLOCK_SEC)
 #define RETRY_NS    (60 * CLOCK_SEC)
 #define OLD_LINES   1000 /* beyond twice those that hold */
-#define FILE_MODE   0640
+#define FILE_MODE   0600
 
 struct ledger_file {
 	struct helper *helper;

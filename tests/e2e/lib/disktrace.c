@@ -160,10 +160,10 @@ write(int fd, const void *data, size_t len)
 	if (!is_file(fd))
 		return syscall(SYS_write, fd, data, len);
 	pthread_mutex_lock(&lock);
-	at = lseek(fd, 0, SEEK_CUR);
 	n = syscall(SYS_write, fd, data, len);
+	at = lseek(fd, 0, SEEK_CUR); /* O_APPEND: only now */
 	if (n > 0)
-		note_fd('W', fd, at, (size_t)n, data);
+		note_fd('W', fd, at - n, (size_t)n, data);
 	pthread_mutex_unlock(&lock);
 	return n;
 }
