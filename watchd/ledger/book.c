@@ -177,9 +177,25 @@ book_recovered(struct open_outage *e, const struct book_time *t)
 	e->event = true;
 }
 
+/* What was delivered since the last look, over a second at least. */
+static void
+rate_take(struct open_outage *e, int64_t now)
+{
+	double seconds = (double)(now - e->rate_ns) / (double)CLOCK_SEC;
+	double rate = (double)e->rate_count / (seconds < 1 ? 1 : seconds);
+
+	if (rate > e->o.peak_rate) {
+		e->o.peak_rate = (double)(int64_t)(rate * 100 + .5) / 100;
+		e->figures = true;
+	}
+	e->rate_count = 0;
+	e->rate_ns = now;
+}
+
 void
 book_over(struct open_outage *e, const struct book_time *t)
 {
+	rate_take(e, t->now); /* before it is written as what it was */
 	book_count(e, t->now);
 	if (e->o.state == OUTAGE_DOWN) /* it left */
 		e->o.recovered = t->wall_ms / 1000;
@@ -240,18 +256,8 @@ is_due(const struct open_outage *e, int64_t now)
 static void
 rate_tick(struct open_outage *e, int64_t now)
 {
-	double seconds = (double)(now - e->rate_ns) / (double)CLOCK_SEC;
-	double rate;
-
-	if (seconds < 1)
-		return;
-	rate = (double)e->rate_count / seconds;
-	if (rate > e->o.peak_rate) {
-		e->o.peak_rate = (double)(int64_t)(rate * 100 + .5) / 100;
-		e->figures = true;
-	}
-	e->rate_count = 0;
-	e->rate_ns = now;
+	if (now - e->rate_ns >= CLOCK_SEC)
+		rate_take(e, now);
 }
 
 /* It has left the configuration, or the DNS. */
