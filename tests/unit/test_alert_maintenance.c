@@ -9,86 +9,12 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "alerts/memory.h"
+#include "tests/unit/alert_world.h"
 
-#define T0  INT64_C(1800000000000)
-#define SEC INT64_C(1000)
-#define MIN (60 * SEC)
-#define HR  (60 * MIN)
-#define DAY (24 * HR)
-
-struct world { /* of one domain */
-	struct config *conf;
-	struct memory l;
-	struct rules *rules;
-	struct snapshot *s;
-	struct snap_domain *d;
-	struct snap_primary *p;
-	int64_t now;
-};
-
-static void
-world_init(struct world *w)
-{
-	static const char text[] =
-	    "hostname = \"mx2.test\"\nresolver = {\"127.0.0.1\"}\n"
-	    "domain \"a.test\" { primary = {\"192.0.2.1\"} }\n"
-	    "receiver \"r\" { type = \"webhook\" "
-	    "url = {\"http://127.0.0.1/\"} group_wait = 0s }\n";
-	struct conf_errors errs;
-
-	memset(w, 0, sizeof(*w));
-	w->conf = config_parse("test", text, strlen(text), &errs);
-	assert_non_null(w->conf);
-	conf_errors_fini(&errs);
-	memory_init(&w->l);
-	w->rules = rules_create();
-	w->s = snapshot_create();
-	w->d = snapshot_add(w->s, "a.test", 1);
-	w->p = &w->d->primary[0];
-	w->now = T0;
-	w->p->label = "192.0.2.1";
-	w->p->healthy = w->p->probed = true;
-	w->d->lifetime = 30 * 86400;
-	w->d->state = HEALTH_UP;
-	w->d->state_since = (T0 - DAY) / 1000;
-	w->s->ready = w->s->indexed = w->s->reload_ok = true;
-	w->s->start = (T0 - DAY) / 1000;
-	w->s->spool_free_bytes = UINT64_C(1) << 40;
-	w->s->spool_reserve_bytes = UINT64_C(1) << 30;
-}
-
-static void
-world_fini(struct world *w)
-{
-	snapshot_unref(&w->s);
-	rules_destroy(&w->rules);
-	memory_fini(&w->l);
-	config_unref(&w->conf);
-}
-
-/* The time passes in steps of ten seconds, probes go on. */
-static void
-pass(struct world *w, int64_t ms)
-{
-	static const struct rules_self self;
-
-	for (int64_t end = w->now + ms; w->now <= end; w->now += 10 * SEC) {
-		w->p->last_run = w->now / 1000;
-		w->s->wall_ms = w->now;
-		memory_step(&w->l, w->rules, w->conf, w->s, &self, w->now);
-	}
-}
-
-static void
-set_state(struct world *w, unsigned to)
-{
-	w->d->state = to;
-	w->d->state_since = w->now / 1000;
-	w->p->healthy = to == HEALTH_UP;
-	if (to == HEALTH_DOWN)
-		w->d->count.transitions[HEALTH_DOWN]++;
-}
+/* Told at once, so that the outbox has what is told. */
+#define RECEIVER                                                               \
+	"receiver \"r\" { type = \"webhook\" "                                 \
+	"url = {\"http://127.0.0.1/\"} group_wait = 0s }\n"
 
 static void
 flap(struct world *w)
@@ -101,15 +27,6 @@ flap(struct world *w)
 	}
 }
 
-static void
-set_oldest(struct world *w, int64_t age)
-{
-	w->d->oldest_live_ms = w->d->oldest_ms = w->now - age;
-	w->d->next_expiry_ms = w->d->oldest_ms + 30 * DAY;
-	w->d->ripest_ms = w->d->oldest_ms;
-	w->d->ripest_life_ms = 30 * DAY;
-}
-
 static enum alert_severity
 severity(struct world *w, enum alert_kind kind)
 {
@@ -119,7 +36,7 @@ severity(struct world *w, enum alert_kind kind)
 							  ALERT_SEV_NONE;
 }
 
-#define is(w, kind, want)                                                      \
+#define fires(w, kind, want)                                                   \
 	assert_int_equal(severity(w, ALERT_##kind), ALERT_SEV_##want)
 
 static bool
@@ -140,7 +57,7 @@ only_expiry_is_told(void **st)
 	int64_t began;
 
 	(void)st;
-	world_init(&w);
+	world_init(&w, RECEIVER);
 	w.d->maintenance.active = true;
 	w.d->deferred = 20000;
 	pass(&w, MIN);
@@ -148,9 +65,9 @@ only_expiry_is_told(void **st)
 	began = w.now;
 	set_oldest(&w, 16 * DAY);
 	pass(&w, 10 * MIN);
-	is(&w, primary_down, WARNING);
-	is(&w, queue_depth, WARNING);
-	is(&w, queue_age, WARNING);
+	fires(&w, primary_down, WARNING);
+	fires(&w, queue_depth, WARNING);
+	fires(&w, queue_age, WARNING);
 	assert_true(is_silent(&w, ALERT_primary_down));
 	assert_true(is_silent(&w, ALERT_queue_depth));
 	assert_true(is_silent(&w, ALERT_queue_age));
@@ -158,7 +75,7 @@ only_expiry_is_told(void **st)
 	set_oldest(&w, 29 * DAY + HR);
 	w.d->count.expired = 1;
 	pass(&w, 10 * MIN);
-	is(&w, queue_age, CRITICAL);
+	fires(&w, queue_age, CRITICAL);
 	assert_false(is_silent(&w, ALERT_queue_age));
 	assert_false(is_silent(&w, ALERT_queue_expiry));
 	assert_false(is_silent(&w, ALERT_mail_expired));
@@ -181,16 +98,16 @@ it_is_no_flapping(void **st)
 	struct world w;
 
 	(void)st;
-	world_init(&w);
+	world_init(&w, RECEIVER);
 	pass(&w, MIN);
 	w.d->maintenance.active = true;
 	flap(&w);
-	is(&w, primary_flapping, NONE);
+	fires(&w, primary_flapping, NONE);
 	w.d->maintenance.active = false;
 	pass(&w, 10 * MIN);
-	is(&w, primary_flapping, NONE);
+	fires(&w, primary_flapping, NONE);
 	flap(&w);
-	is(&w, primary_flapping, WARNING);
+	fires(&w, primary_flapping, WARNING);
 	world_fini(&w);
 }
 
@@ -202,7 +119,7 @@ facts_of_a_primary(void **st)
 	struct world w;
 
 	(void)st;
-	world_init(&w);
+	world_init(&w, RECEIVER);
 	(void)strlcpy(v->label, "192.0.2.1", sizeof(v->label));
 	v->host.maintenance_until = (T0 + DAY) / 1000;
 	snapshot_servers(w.s, 1);
@@ -211,7 +128,7 @@ facts_of_a_primary(void **st)
 	set_state(&w,
 	    HEALTH_DOWN); /* there is another one, it is not of that */
 	pass(&w, 10 * MIN);
-	is(&w, tls_fallback, WARNING);
+	fires(&w, tls_fallback, WARNING);
 	assert_true(is_silent(&w, ALERT_tls_fallback));
 	assert_false(is_silent(&w, ALERT_primary_down));
 	v->host.maintenance_until = 0;
@@ -229,11 +146,11 @@ nobody_knows_yet(void **st)
 	struct world w;
 
 	(void)st;
-	world_init(&w);
+	world_init(&w, RECEIVER);
 	w.d->maintenance.active = true;
 	set_state(&w, HEALTH_DOWN);
 	pass(&w, 10 * MIN);
-	is(&w, primary_down, WARNING);
+	fires(&w, primary_down, WARNING);
 	block = snap_domain_ref(w.d);
 	snap_list_drop(&w.s->domains, &name, 1);
 	pass(&w, MIN);
@@ -242,7 +159,7 @@ nobody_knows_yet(void **st)
 	block->maintenance.active = false;
 	snap_list_merge(&w.s->domains, &block, 1);
 	pass(&w, MIN);
-	is(&w, primary_down, WARNING);
+	fires(&w, primary_down, WARNING);
 	assert_non_null(outbox_next(&w.l.outbox, "r", w.now));
 	world_fini(&w);
 }
