@@ -334,9 +334,12 @@ compare_group(const void *va, const void *vb)
 	return rc != 0 ? rc : strcmp(a->domain, b->domain);
 }
 
-static bool
-is_told(const struct conf_alert *a, const struct conf_receiver *r)
+bool
+memory_tells(const struct conf_alert *a, const struct conf_receiver *r,
+    enum alert_severity severity)
 {
+	if (r->severity == CONF_CRITICAL && severity < ALERT_SEV_CRITICAL)
+		return false;
 	if (a->everybody)
 		return true;
 	for (size_t i = 0; i < a->receivers.n; i++)
@@ -355,9 +358,8 @@ tell(struct step *st, const struct note *note, bool quiet,
 
 	for (size_t i = 0; i < st->conf->nreceivers; i++) {
 		r = &st->conf->receiver[i];
-		if (r->type == RECEIVER_ALERTMANAGER || !is_told(a, r) ||
-		    (r->severity == CONF_CRITICAL &&
-			note->severity < ALERT_SEV_CRITICAL))
+		if (r->type == RECEIVER_ALERTMANAGER ||
+		    !memory_tells(a, r, note->severity))
 			continue;
 		/* Whom it is about cannot be told of it. */
 		if (note->kind == ALERT_notifier_failing &&
@@ -373,13 +375,13 @@ tell(struct step *st, const struct note *note, bool quiet,
 	}
 }
 
-/* Nothing is begun by one that is silenced, well just now, or remembered from
- * before a restart and not known to be so still. */
+/* Nothing is begun by one that is silenced, in somebody's hand, well just now, or
+ * remembered from before a restart and not known to be so still. */
 static bool
-is_quiet(const struct step *st, const struct instance *i)
+is_quiet(const struct instance *i, bool silenced)
 {
-	return instance_is_held(i) || instance_is_acked(i) || !i->confirmed ||
-	    memory_silenced(st->m, i, st->now);
+	return silenced || instance_is_held(i) || instance_is_acked(i) ||
+	    !i->confirmed;
 }
 
 static void
@@ -387,19 +389,20 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
     const struct rules_self *self)
 {
 	struct note note = { .kind = list[0]->kind };
+	bool quiet = true, *silenced = mem_array(n, sizeof(*silenced));
 	const struct snap_domain *d;
-	bool quiet = true, silenced;
 
 	(void)strlcpy(note.group, group_of(list[0]), sizeof(note.group));
 	(void)strlcpy(note.primary, list[0]->primary, sizeof(note.primary));
-	for (size_t i = 0; i < n; i++)
-		quiet &= is_quiet(st, list[i]);
+	for (size_t i = 0; i < n; i++) {
+		silenced[i] = memory_silenced(st->m, list[i], st->now);
+		list[i]->audible |= !silenced[i];
+		quiet &= is_quiet(list[i], silenced[i]);
+	}
 	/* A silenced one joins only where the whole group is: told stays
 	 * told, and nothing new is said of it. */
 	for (size_t i = 0; i < n; i++) {
-		silenced = memory_silenced(st->m, list[i], st->now);
-		list[i]->audible |= !silenced;
-		if (silenced && !quiet)
+		if (silenced[i] && !quiet)
 			continue;
 		note_add_instance(&note, list[i]);
 		d = snapshot_find(st->s, list[i]->domain);
@@ -408,6 +411,7 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 	}
 	tell(st, &note, quiet, self);
 	note_fini(&note);
+	mem_free(&silenced);
 }
 
 /* Sorting and telling of tens of thousands takes a tenth of a second: then not

@@ -66,6 +66,9 @@ bool memory_step(struct memory *, struct rules *, const struct config *,
  * mail gets too old everybody is told all the same. */
 bool
 memory_silenced(const struct memory *, const struct instance *, int64_t now);
+/* Whether that receiver is one of those who are told that alert, as it is. */
+bool memory_tells(const struct conf_alert *, const struct conf_receiver *,
+    enum alert_severity);
 /* The id, or 0 when there are too many. */
 uint64_t memory_silence(struct memory *, const char *match, int64_t now,
     int64_t until_ms, const char *reason);

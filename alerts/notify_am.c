@@ -11,24 +11,10 @@
 #define AM_RESEND (60 * CLOCK_SEC)
 
 static bool
-am_told(const struct alerts *a, const struct receiver *r,
-    const struct instance *i)
+am_tells(const struct alerts *a, const struct receiver *r,
+    const struct instance *i, enum alert_severity severity)
 {
-	const struct conf_alert *c = &a->conf->alert[i->kind];
-
-	if (c->everybody)
-		return true;
-	for (size_t k = 0; k < c->receivers.n; k++)
-		if (strcmp(c->receivers.s[k], r->shown.name) == 0)
-			return true;
-	return false;
-}
-
-static enum alert_severity
-am_least(const struct receiver *r)
-{
-	return r->conf->severity == CONF_CRITICAL ? ALERT_SEV_CRITICAL :
-						    ALERT_SEV_WARNING;
+	return memory_tells(&a->conf->alert[i->kind], r->conf, severity);
 }
 
 /* Alerts that it is to know: what fires, and was not silenced all the time, and for a quarter of an hour what did.
@@ -36,7 +22,6 @@ am_least(const struct receiver *r)
 static size_t
 am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 {
-	enum alert_severity least = am_least(r);
 	int64_t now = clock_wall_ms();
 	struct instance *i;
 	size_t n = 0;
@@ -44,17 +29,18 @@ am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 	RB_FOREACH (i, instance_tree, &a->memory.instances) {
 		if (n + 2 > AM_ALERTS_MAX)
 			break;
-		if (i->fired_ms == 0 || !am_told(a, r, i) ||
+		if (i->fired_ms == 0 ||
 		    (i->state == INSTANCE_RESOLVED &&
 			now - i->over_ms >= INSTANCE_RESOLVED_MS) ||
 		    (i->state == INSTANCE_FIRING && !i->audible &&
 			memory_silenced(&a->memory, i, now)))
 			continue;
-		if (i->severity >= least)
+		if (am_tells(a, r, i, i->severity))
 			list[n++] = (struct am_alert){ i, i->severity,
 				i->fired_ms,
 				i->state == INSTANCE_RESOLVED ? i->end_ms : 0 };
-		if (i->was >= least && now - i->was_ms < INSTANCE_RESOLVED_MS)
+		if (i->was != ALERT_SEV_NONE && am_tells(a, r, i, i->was) &&
+		    now - i->was_ms < INSTANCE_RESOLVED_MS)
 			list[n++] = (struct am_alert){ i, i->was, i->fired_ms,
 				i->was_ms };
 	}
@@ -134,8 +120,8 @@ mark(struct alerts *a, const struct receiver *r, struct note *n, bool resolve)
 }
 
 /* The record of outages has who was told: what it took for the first time. What
- * fired before this run of the program is on record already. Of more primaries
- * than one between two of a kind each has its mark. */
+ * fired before this run of the program is on record already. One mark for those
+ * in a row of one kind and primary. */
 static void
 mark_taken(struct alerts *a, const struct receiver *r, int64_t at_ms,
     bool resolve)
@@ -154,9 +140,9 @@ mark_taken(struct alerts *a, const struct receiver *r, int64_t at_ms,
 			is = i->state == INSTANCE_FIRING && i->audible &&
 			    i->fired_ms <= at_ms &&
 			    i->fired_ms >= a->started_ms &&
-			    i->severity >= am_least(r) &&
+			    am_tells(a, r, i, i->severity) &&
 			    (i->am_told & bit) == 0;
-		if (!is || !am_told(a, r, i))
+		if (!is)
 			continue;
 		if (n.kind != i->kind || strcmp(n.primary, i->primary) != 0)
 			mark(a, r, &n, resolve);
