@@ -182,6 +182,61 @@ flaps_hold_it_open(void **st)
 	world_fini(&w);
 }
 
+/* Held open over a restart, and over a time in which nobody knows; its end is
+ * when it was well. */
+static void
+held_over_a_restart(void **st)
+{
+	struct instance *i;
+	struct world w;
+	int64_t well;
+
+	(void)st;
+	world_init(&w, "");
+	pass(&w, MIN);
+	set_state(&w, HEALTH_DOWN);
+	pass(&w, 2 * MIN);
+	set_state(&w, HEALTH_UP);
+	pass(&w, MIN);
+	well = w.now - MIN;
+	restart(&w);
+	pass(&w, MIN);
+	is(&w, primary_down, "warning");
+	set_state(&w, HEALTH_UP);
+	w.s->indexed = w.s->ready = true;
+	pass(&w, 5 * MIN);
+	is(&w, primary_down, "resolved");
+	i = first(&w, ALERT_primary_down);
+	assert_true(i->end_ms >= well && i->end_ms <= well + 10 * SEC);
+	assert_int_equal(i->times, 1);
+	world_fini(&w);
+}
+
+/* It is no matter of primaries alone: a queue that is long now and then. */
+static void
+any_alert_may_flap(void **st)
+{
+	struct world w;
+
+	(void)st;
+	world_init(&w,
+	    "alert \"queue_depth\" { warn = 100 for = 0s clear = 1m }\n");
+	pass(&w, MIN);
+	for (int k = 0; k < 4; k++) {
+		w.d->deferred = 500;
+		pass(&w, 30 * SEC);
+		w.d->deferred = 0;
+		pass(&w, 50 * SEC);
+		is(&w, queue_depth, "warning");
+	}
+	assert_int_equal(first(&w, ALERT_queue_depth)->times, 4);
+	pass(&w, 6 * MIN); /* a minute, twice as long three times */
+	is(&w, queue_depth, "warning");
+	pass(&w, 2 * MIN);
+	is(&w, queue_depth, "resolved");
+	world_fini(&w);
+}
+
 /* Mail flows: that is neither the beginning of an alert nor a worse one. */
 static void
 recovering_keeps(void **st)
@@ -361,6 +416,8 @@ main(void)
 		cmocka_unit_test(no_primary),
 		cmocka_unit_test(flapping),
 		cmocka_unit_test(flaps_hold_it_open),
+		cmocka_unit_test(held_over_a_restart),
+		cmocka_unit_test(any_alert_may_flap),
 		cmocka_unit_test(recovering_keeps),
 		cmocka_unit_test(restart_while_all_fire),
 		cmocka_unit_test(restart_before_it_was_told),
