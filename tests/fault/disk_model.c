@@ -244,12 +244,17 @@ ftruncate(int fd, off_t size)
 int
 fallocate(int fd, int mode, off_t off, off_t len)
 {
+	struct stat st;
 	struct op *op;
 	int rc;
 
 	pthread_mutex_lock(&disk.lock);
 	rc = (int)call(SYS_fallocate, fd, mode, off, len, 0);
-	if (rc == 0 && node_of_fd(fd) != 0) {
+	if (rc == 0 && (mode & FALLOC_FL_PUNCH_HOLE) == 0) {
+		if (node_of_fd(fd) != 0 && fstat(fd, &st) == 0)
+			op_add(OP_SIZE, node_of_fd(fd) - 1)->len =
+			    (uint64_t)st.st_size;
+	} else if (rc == 0 && node_of_fd(fd) != 0) {
 		op = op_add(OP_PUNCH, node_of_fd(fd) - 1);
 		op->off = (uint64_t)off;
 		op->len = (uint64_t)len;

@@ -218,6 +218,7 @@ try_way(const struct way *w)
 		MX_ASSERT(kit_open(&c.kit));
 		spoil(&c, w->damage);
 		w->go(&c);
+		kit_settle(&c.kit); /* what is written is met behind the log */
 		_exit(0);
 	}
 	MX_ASSERT(pid > 0 && waitpid(pid, &status, 0) == pid);

@@ -3,7 +3,7 @@
  * Only in a build with --enable-fault, else skipped. Each case runs in a
  * program of its own, for a fault point reads the environment only once:
  * three messages, the third of which meets the fault, and then a fourth; and
- * a database that takes nothing any more, or nothing for a while. */
+ * a log or a database that takes nothing any more, or nothing for a while. */
 #include <sys/wait.h>
 
 #include <stdio.h>
@@ -23,21 +23,18 @@ static const struct fault_case {
 	int third, fourth; /* what becomes of these commits */
 	enum store_state state; /* at the end */
 	int remove; /* what becomes of a removal */
-	bool unwritable; /* the store says so, before the answer */
 } cases[] = {
-	{ "store.append:enospc:3", 4000, -MX_EFULL, 0, STORE_OK, 0, false },
-	{ "store.txn:enospc:3", 4000, -MX_EFULL, 0, STORE_OK, 0, false },
-	{ "store.commit:enospc:4", 4000, -MX_EFULL, 0, STORE_OK, 0, false },
-	{ "store.sync:enospc:3", 4000, -MX_EFULL, 0, STORE_OK, 0, false },
-	{ "store.append:eio:3", 4000, -MX_EIO, -MX_EIO, STORE_FAILED, 0,
-	    false },
-	{ "store.sync:eio:3", 4000, -MX_EIO, -MX_EIO, STORE_FAILED, 0, false },
-	{ "store.sync:eio:3", 300000, -MX_EIO, -MX_EIO, STORE_FAILED, 0,
-	    false },
-	/* what was committed stands, so the next one may be tried */
-	{ "store.commit:eio:4", 4000, -MX_EIO, -MX_EIO, STORE_FAILED, 0, true },
-	{ "store.txn:eio:3", 4000, -MX_EIO, -MX_EIO, STORE_FAILED, 0, true },
-	{ "store.unlink:eio:1+", 300000, 0, 0, STORE_OK, 0, false },
+	{ "store.append:enospc:3", 4000, -MX_EFULL, 0, STORE_OK, 0 },
+	{ "store.sync:enospc:3", 4000, -MX_EFULL, 0, STORE_OK, 0 },
+	{ "store.reserve:enospc:3", 4000, -MX_EFULL, 0, STORE_OK, 0 },
+	/* what cannot be taken back may have been promised */
+	{ "store.append:enospc:3,store.sync:eio:3", 4000, -MX_EIO, -MX_EIO,
+	    STORE_FAILED, 0 },
+	{ "store.append:eio:3", 4000, -MX_EIO, -MX_EIO, STORE_FAILED, 0 },
+	{ "store.sync:eio:3", 4000, -MX_EIO, -MX_EIO, STORE_FAILED, 0 },
+	{ "store.sync:eio:5", 300000, -MX_EIO, -MX_EIO, STORE_FAILED, 0 },
+	{ "store.reserve:eio:3", 4000, -MX_EIO, -MX_EIO, STORE_FAILED, 0 },
+	{ "store.unlink:eio:1+", 300000, 0, 0, STORE_OK, 0 },
 };
 
 #define EXPECT(cond)                                                           \
@@ -63,7 +60,6 @@ child_run(const struct fault_case *fc)
 		ids[i] = kit_commit(&k, fc->len, i, 1);
 		want = i < 2 ? 0 : i == 2 ? fc->third : fc->fourth;
 		EXPECT(k.rc == want);
-		EXPECT(i != 2 || k.unwritable == fc->unwritable);
 	}
 	kit_wait_writable(&k); /* by itself, without a request */
 	kit_wait_state(&k, fc->state);
@@ -82,8 +78,8 @@ child_run(const struct fault_case *fc)
 	_exit(0);
 }
 
-/* The commit of a removal fails: an outcome that cannot be noted. Said before
- * the answer, and no longer when one can be. */
+/* A removal cannot be written, nor in another file: an outcome that cannot be
+ * noted. Said before the answer, and no longer when one can be. */
 static void
 child_removal(void)
 {
@@ -100,6 +96,81 @@ child_removal(void)
 	EXPECT(kit_remove(&k, ids[0]) == 0 && !k.unwritable);
 	EXPECT(kit_load(&k, ids[0], 0) == -MX_ENOENT);
 	EXPECT(kit_verify(&k, ids[1], 100, 1) == 0);
+	kit_fini(&k);
+	_exit(0);
+}
+
+/* The database does not take what the log has: no more new mail, but what was
+ * promised is there, can be read, changed and removed, and is after a restart. */
+static void
+behind(enum store_state state, int refused)
+{
+	struct kit k;
+	uint64_t ids[4];
+	char id[32];
+	unsigned i;
+
+	kit_init(&k, NULL);
+	EXPECT(kit_open(&k));
+	for (i = 0; i < 4; i++)
+		EXPECT((ids[i] = kit_commit(&k, 4000, i, 1)) != 0 || i > 1);
+	kit_wait_state(&k, state);
+	EXPECT(kit_commit(&k, 100, 9, 1) == 0 && k.rc == refused);
+	EXPECT(kit_verify(&k, ids[0], 4000, 0) == 0);
+	EXPECT(kit_verify(&k, ids[1], 4000, 1) == 0);
+	EXPECT(kit_remove(&k, ids[0]) == 0 && !k.unwritable);
+	EXPECT(kit_load(&k, ids[0], 0) == -MX_ENOENT);
+	kit_close(&k);
+	(void)unsetenv("MXWATCH_FAULT");
+	snprintf(id, sizeof(id), "%016llx", (unsigned long long)ids[1]);
+	(void)execl("/proc/self/exe", "store_error", "after", k.dir, id,
+	    (char *)NULL);
+	_exit(1);
+}
+
+/* The restart: the first message is gone, the second is there. */
+static int
+after(const char *dir, const char *id)
+{
+	struct kit k;
+
+	kit_attach(&k, dir);
+	EXPECT(kit_open(&k));
+	EXPECT(kit_verify(&k, strtoull(id, NULL, 16), 4000, 1) == 0);
+	EXPECT(kit_scan(&k) <= 3); /* not the first */
+	kit_fini(&k);
+	return 0;
+}
+
+static void
+child_behind(void)
+{
+	behind(STORE_FAILED, -MX_EIO);
+}
+
+static void
+child_behind_full(void)
+{
+	behind(STORE_FULL, -MX_EFULL);
+}
+
+/* A sync that failed: its message may be on the disk and was refused. What comes
+ * behind it in the next file of the log voids it. */
+static void
+child_void(void)
+{
+	struct kit k;
+	uint64_t id;
+
+	kit_init(&k, NULL);
+	k.conf.behind_ms = 60000;
+	EXPECT(kit_open(&k));
+	id = kit_commit(&k, 4000, 0, 1);
+	EXPECT(id != 0 && kit_commit(&k, 4000, 1, 1) == 0 && k.rc == -MX_EIO);
+	EXPECT(kit_remove(&k, id) == 0);
+	kit_close(&k);
+	EXPECT(kit_open(&k));
+	EXPECT(kit_scan(&k) == 0);
 	kit_fini(&k);
 	_exit(0);
 }
@@ -199,7 +270,10 @@ static const struct special {
 	const char *name, *fault;
 	void (*run)(void);
 } specials[] = {
-	{ "removal", "store.commit:eio:4", child_removal },
+	{ "removal", "store.append:eio:3,store.append:eio:3", child_removal },
+	{ "database fails", "store.txn:eio:1+", child_behind },
+	{ "database is full", "store.txn:enospc:1+", child_behind_full },
+	{ "sync lost", "store.sync:eio:2", child_void },
 	{ "odd", "none:eio:1", child_odd },
 	{ "close", "store.scan:eio:1", child_close },
 	{ "scan", "store.scan:eio:1", child_scan },
@@ -234,6 +308,8 @@ main(int argc, char **argv)
 {
 	unsigned i, failed = 0;
 
+	if (argc == 4)
+		return after(argv[2], argv[3]);
 	for (i = 0; argc == 2 && i < MX_COUNT(specials); i++)
 		if (strcmp(argv[1], specials[i].name) == 0)
 			specials[i].run();

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,8 @@ kit_attach(struct kit *k, const char *dir)
 	k->conf = (struct store_conf){ .dir = k->dir,
 		.map_size = 64u << 20,
 		.segment_size = 1u << 20,
+		.behind_max = 1u << 20,
+		.behind_ms = 10,
 		.group_max = 200 };
 }
 
@@ -345,6 +348,32 @@ kit_scan(struct kit *k)
 	store_scan(k->store, kit_on_scan, kit_on_scanned, k);
 	kit_wait(k, &k->done);
 	return k->scanned;
+}
+
+static void
+wait_applied(struct kit *k)
+{
+	struct store_info info;
+	unsigned ms;
+
+	for (ms = 0; ms < KIT_DEADLINE_MS; ms++) {
+		store_info(k->store, &info);
+		if (info.behind_records == 0)
+			return;
+		(void)poll(NULL, 0, 1);
+	}
+	kit_late(k);
+}
+
+void
+kit_settle(struct kit *k)
+{
+	wait_applied(k);
+	/* a second change is applied after the space of the first is back */
+	k->done = false;
+	store_state_put(k->store, "kit", NULL, 0, kit_on_done, k, 0);
+	kit_wait(k, &k->done);
+	wait_applied(k);
 }
 
 unsigned

@@ -49,6 +49,8 @@ uint64_t kit_scan(struct kit *);
 void kit_states(struct kit *); /* reads all of them */
 /* The next number of a series that begins with *seed, below `below`. */
 uint64_t kit_chance(uint64_t *seed, uint64_t below);
+/* Until the database has come to the end of the log, and what is dead is gone. */
+void kit_settle(struct kit *);
 unsigned kit_segments(struct kit *, uint64_t *blocks); /* files in seg/ */
 
 #endif

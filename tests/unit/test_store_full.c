@@ -31,15 +31,20 @@
 
 static uint64_t ids[MESSAGES];
 
-/* Commits until there is no space; how many there are then. */
+/* Commits until there is no space, also when the database has taken in what the
+ * log had; how many there are then. */
 static unsigned
 fill(struct kit *k, size_t len)
 {
 	unsigned n;
 
-	for (n = 0; n < MESSAGES; n++)
+	for (n = 0; n < MESSAGES; n++) {
+		if ((ids[n] = kit_commit(k, len, n, 1)) != 0)
+			continue;
+		kit_settle(k);
 		if ((ids[n] = kit_commit(k, len, n, 1)) == 0)
 			break;
+	}
 	return n;
 }
 

@@ -93,6 +93,8 @@ struct conf_queue {
 	int64_t clock_step_ms, clock_settle_ms;
 	uint32_t group_max; /* messages of one commit */
 	uint64_t waiting_max; /* bytes on their way to the disk */
+	uint64_t behind_max; /* bytes of the log, for the database */
+	int64_t behind_ms;
 };
 
 struct conf_dsn {

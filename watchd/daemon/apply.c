@@ -39,7 +39,9 @@ daemon_store_conf(const struct config *conf)
 		.reserve = conf->queue.reserve,
 		.reserve_inodes = conf->queue.reserve_inodes,
 		.group_max = conf->queue.group_max,
-		.waiting_max = conf->queue.waiting_max };
+		.waiting_max = conf->queue.waiting_max,
+		.behind_max = conf->queue.behind_max,
+		.behind_ms = (unsigned)conf->queue.behind_ms };
 }
 
 static void

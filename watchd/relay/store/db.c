@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@
 #define DB_HEADROOM	(16u << 20)
 #define DB_SPACE_MIN	(1u << 20)
 #define DB_VALUE_MAX	(64u << 20) /* twice what a record can have */
+#define DB_COPIES	(4u << 20) /* pages that two transactions may copy */
+#define NUMBERS_MAX	3
 #define SEGMENT_VERSION 1
 #define SEGMENT_BYTES	(1 + 6 * 8 + 4)
 
@@ -556,8 +559,104 @@ db_state_next(struct db_txn *t, const char *from, const char **key,
 	return 0;
 }
 
+static int
+db_number_get(struct db_txn *t, const char *name, uint64_t *v, unsigned n)
+{
+	MDB_val key = db_val(name, strlen(name)), val = { 0, NULL };
+	int rc = GUARDED(db_get(t, DB_STATE, &key, &val));
+	const uint8_t *p = val.mv_data;
+	unsigned i;
+
+	if (rc != 0)
+		return db_error(t->db, "get", rc);
+	if (val.mv_size != 8 * n + 4 ||
+	    crc32_z(0, p, 8 * n) != le_get(p + 8 * n, 4))
+		return -MX_ECORRUPT;
+	for (i = 0; i < n; i++)
+		v[i] = le_get(p + 8 * i, 8);
+	return 0;
+}
+
+static int
+db_number_put(struct db_txn *t, const char *name, const uint64_t *v, unsigned n)
+{
+	uint8_t p[8 * NUMBERS_MAX + 4];
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		le_put(p + 8 * i, v[i], 8);
+	le_put(p + 8 * n, crc32_z(0, p, 8 * n), 4);
+	return db_state_put(t, name, p, 8 * n + 4);
+}
+
+int
+db_applied_get(struct db_txn *t, struct journal_pos *pos)
+{
+	uint64_t v[3];
+	int rc = db_number_get(t, DB_KEY_APPLIED, v, 3);
+
+	if (rc == 0)
+		*pos = (struct journal_pos){ v[0], v[1], v[2] };
+	return rc;
+}
+
+int
+db_applied_put(struct db_txn *t, const struct journal_pos *pos)
+{
+	const uint64_t v[3] = { pos->seq, pos->segment, pos->offset };
+
+	return db_number_put(t, DB_KEY_APPLIED, v, 3);
+}
+
+int
+db_salt_get(struct db_txn *t, uint64_t *salt)
+{
+	return db_number_get(t, DB_KEY_SALT, salt, 1);
+}
+
+int
+db_salt_put(struct db_txn *t, uint64_t salt)
+{
+	return db_number_put(t, DB_KEY_SALT, &salt, 1);
+}
+
+int
+db_reserve(struct db *db, uint64_t coming)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	uint64_t want, copies;
+	int fd, rc = FAULT("store.reserve");
+
+	if (GUARDED(mdb_env_info(db->env, &info)) != 0 ||
+	    GUARDED(mdb_env_stat(db->env, &st)) != 0 ||
+	    mdb_env_get_fd(db->env, &fd) != 0)
+		return -MX_EIO;
+	/* pages that were split are half full; each transaction copies what it
+	 * changes, and the one before it still holds what it copied */
+	copies = STORE_MIN(DB_COPIES, db->map_size / 8);
+	want = ((uint64_t)info.me_last_pgno + 1) * st.ms_psize + 2 * coming +
+	    copies;
+	if (want > db->map_size + DB_HEADROOM)
+		want = db->map_size + DB_HEADROOM;
+	if (rc == 0 && want <= db->reserved)
+		return 0;
+	want += copies - want % copies; /* not each time a little */
+	if (rc == 0)
+		rc = fallocate(fd, 0, (off_t)db->reserved,
+			 (off_t)(want - db->reserved)) != 0 ?
+		    errno :
+		    0;
+	if (rc == EOPNOTSUPP || rc == ENOSYS)
+		rc = 0; /* not every file system can */
+	if (rc != 0)
+		return rc == ENOSPC || rc == EDQUOT ? -MX_EFULL : -MX_EIO;
+	db->reserved = want;
+	return 0;
+}
+
 bool
-db_nearly_full(struct db *db)
+db_nearly_full(struct db *db, uint64_t coming)
 {
 	MDB_envinfo info;
 	MDB_stat st;
@@ -566,7 +665,7 @@ db_nearly_full(struct db *db)
 	if (GUARDED(mdb_env_info(db->env, &info)) != 0 ||
 	    GUARDED(mdb_env_stat(db->env, &st)) != 0)
 		return true;
-	pages = (uint64_t)info.me_last_pgno + 1;
+	pages = (uint64_t)info.me_last_pgno + 1 + 2 * coming / st.ms_psize;
 	if (pages * st.ms_psize < db->map_size)
 		return false; /* never reached so far: the usual case */
 	if (db_error(db, "free pages", GUARDED(db_free_pages(db, 0, &unused))) <

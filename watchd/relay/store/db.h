@@ -13,6 +13,7 @@
 #define MX_STORE_DB_H
 
 #include "base/err.h"
+#include "relay/store/journal.h"
 
 #define STORE_MIN(a, b) ((a) < (b) ? (a) : (b))
 
@@ -68,7 +69,23 @@ int db_state_put(struct db_txn *, const char *key, const void *,
 int db_state_next(struct db_txn *, const char *from, const char **key,
     size_t *keylen, const void **, size_t *) MX_NODISCARD;
 
-/* True when new messages would use up what removals need to work. */
-bool db_nearly_full(struct db *);
+/* States with such a key are the store's own; of eight characters, as all keys
+ * that mxwatch-salvage reads; u64s and the CRC-32 of them. */
+#define DB_KEY_OWN     "spool/"
+#define DB_KEY_APPLIED DB_KEY_OWN "at"
+#define DB_KEY_SALT    DB_KEY_OWN "id"
+/* How far in the log (journal.h) the database is, and the log's salt. -MX_ENOENT:
+ * it has none; -MX_ECORRUPT. */
+int db_applied_get(struct db_txn *, struct journal_pos *) MX_NODISCARD;
+int db_applied_put(struct db_txn *, const struct journal_pos *) MX_NODISCARD;
+int db_salt_get(struct db_txn *, uint64_t *salt) MX_NODISCARD;
+int db_salt_put(struct db_txn *, uint64_t salt) MX_NODISCARD;
+
+/* True when new messages, and the `coming` bytes that are on their way here,
+ * would use up what removals need to work. */
+bool db_nearly_full(struct db *, uint64_t coming);
+/* Makes sure that the file system has room for the pages that `coming` bytes of
+ * records may need. 0, -MX_EFULL, -MX_EIO. Any thread, one at a time. */
+int db_reserve(struct db *, uint64_t coming) MX_NODISCARD;
 
 #endif

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: ISC
- * group: one group of requests on its way to the disk. Bodies first: all
- * small ones are appended to the current segment and synced at once, large
- * ones are synced where they lie. Then one LMDB transaction with all the
- * records, and only when it is committed the answers. The order is what makes
- * a kill at any point harmless: a record never refers to bytes that are not
- * on the disk, and bytes without a record are swept at the next start.
+ * group: one group of requests on its way to the disk. Large bodies first, which
+ * are synced where they lie; then each request is a record of the log, small
+ * bodies and all, and one fdatasync() makes them all durable. Then they enter
+ * the tail, from where the database takes them in its own time, and only then
+ * are they answered. A kill at any point is harmless: a record that is whole
+ * has its body with it, and one that is not was never answered.
  *
  * Without space the commits of a group fail (-MX_EFULL), but its removals
- * and updates must get through, for they are what makes space: they are tried
- * again alone, and once more after the reserve file was given up.
+ * and updates must get through, for they are what makes space: what was
+ * appended is taken back and they are tried again alone, and once more after
+ * the reserve file was given up.
  *
- * A transaction that fails leaves what was committed before as it was: the
- * next one may be tried, on a disk that came back, too. New mail is another
- * matter (writer.c), for its body is not in the database. */
+ * After a sync that failed nobody knows what is on the disk. The log goes on in
+ * another file, which begins with the sequence that failed and so voids it
+ * (journal.h); changes of what is stored go there. New mail is another matter
+ * (writer.c): no promise is given on a disk that broke one. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,73 +23,18 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "relay/le.h"
 #include "relay/store/writer_int.h"
 
 #define GROUP_TRY_EVERY CLOCK_SEC
 
-/* ---- bodies */
-
 static bool
-is_small(const struct store_req *r)
+is_commit(const struct store_req *r)
 {
-	return r->mail.kind == STORE_COMMIT && r->rc == 0 && !r->large &&
-	    r->len > 0;
+	return r->mail.kind == STORE_COMMIT;
 }
 
-static void
-set_body(struct store_req *r, const struct body_ref *body)
-{
-	unsigned i;
-
-	for (i = 0; i < r->nparts; i++)
-		r->parts[i]->body = *body;
-}
-
-static int
-write_current(struct store_writer *w)
-{
-	int rc;
-
-	if (w->cur.number != 0 && w->cur.size < w->segment_size)
-		return 0;
-	if (w->cur.number != 0)
-		w->retired = w->cur.number;
-	segment_close(&w->cur);
-	if ((rc = segment_create(&w->sp->seg, &w->cur)) == 0)
-		w->segments++;
-	return rc;
-}
-
-/* Appends the small bodies of the group with as few calls as possible. */
-static int
-write_small(struct store_writer *w, struct group *g)
-{
-	struct iovec *iov;
-	struct body_ref body;
-	uint64_t at;
-	size_t n = 0;
-	unsigned i;
-	int rc;
-
-	if ((rc = write_current(w)) < 0)
-		return rc;
-	iov = mem_array(g->n, sizeof(*iov));
-	at = w->cur.size;
-	for (i = 0; i < g->n; i++) {
-		struct store_req *r = g->reqs[i];
-
-		if (!is_small(r))
-			continue;
-		body = (struct body_ref){ w->cur.number, at, r->len,
-			store_crc(0, r->data, r->len) };
-		set_body(r, &body);
-		iov[n++] = (struct iovec){ r->data, r->len };
-		at += r->len;
-	}
-	rc = segment_append(&w->cur, iov, n);
-	mem_free(&iov);
-	return rc;
-}
+/* ---- large bodies */
 
 static void
 write_failed(struct store_writer *w, enum store_op op, int rc)
@@ -101,27 +48,13 @@ write_failed(struct store_writer *w, enum store_op op, int rc)
 					   "write to a segment");
 }
 
-static int
-write_smalls(struct store_writer *w, struct group *g)
+static void
+set_body(struct store_req *r, const struct body_ref *body)
 {
-	uint64_t number = w->cur.number, start = w->cur.size;
-	enum store_op op = STORE_OP_WRITE;
-	int rc;
+	unsigned i;
 
-	if ((rc = write_small(w, g)) == 0) {
-		w->segment_bytes +=
-		    w->cur.size - (w->cur.number == number ? start : 0);
-		op = STORE_OP_FSYNC;
-		rc = segment_sync(&w->sp->seg, &w->cur);
-	}
-	if (rc < 0)
-		write_failed(w, op, rc);
-	/* what the kernel made of the pages of a failed sync is unknown */
-	if (rc < 0 && op == STORE_OP_FSYNC) {
-		w->retired = w->cur.number;
-		segment_close(&w->cur);
-	}
-	return rc;
+	for (i = 0; i < r->nparts; i++)
+		r->parts[i]->body = *body;
 }
 
 static void
@@ -142,188 +75,266 @@ write_large(struct store_writer *w, struct store_req *r)
 		set_body(r, &body);
 }
 
-static void
-write_bodies(struct store_writer *w, struct group *g)
-{
-	bool any = false;
-	unsigned i;
-	int rc = 0;
-
-	if (w->failed)
-		rc = -MX_EIO;
-	else if (g->commits > 0 && db_nearly_full(w->sp->db)) {
-		space_ran_out(&w->space);
-		rc = -MX_EFULL;
-	}
-	for (i = 0; i < g->n; i++) {
-		struct store_req *r = g->reqs[i];
-
-		if (r->mail.kind == STORE_COMMIT && r->rc == 0) {
-			r->rc = rc;
-			any = any || is_small(r);
-			if (rc == 0 && r->large)
-				write_large(w, r);
-		}
-	}
-	if (!any || (rc = write_smalls(w, g)) == 0)
-		return;
-	for (i = 0; i < g->n; i++)
-		if (is_small(g->reqs[i]))
-			g->reqs[i]->rc = rc;
-}
-
 /* ---- records */
 
 static int
-apply_commit(struct store_writer *w, struct db_txn *t, struct store_req *r)
+group_encode(const struct store_req *r, struct buf *b)
 {
-	const struct body_ref *body = &r->parts[0]->body;
-	struct db_segment *s;
+	uint8_t raw[4] = { 0 };
+	size_t at;
 	unsigned i;
-	int rc;
+	int rc = 0;
 
-	for (i = 0; i < r->nparts; i++) {
-		buf_clear(&w->record);
-		rc = envelope_encode(r->parts[i], &w->record);
-		if (rc < 0)
-			return rc;
-		rc = db_record_put(t, r->parts[i]->id, w->record.data,
-		    w->record.len);
-		if (rc < 0)
-			return rc;
-	}
-	if (body->segment == 0)
-		return 0;
-	if ((rc = reclaim_touch(w, t, body->segment, &s)) < 0)
-		return rc;
-	s->live++;
-	s->live_bytes += body->len;
-	if (body->offset + body->len > s->size)
-		s->size = body->offset + body->len;
-	if (s->first_id == 0 || r->id < s->first_id)
-		s->first_id = r->id;
-	if (r->id > s->last_id)
-		s->last_id = r->id;
-	return 0;
-}
-
-static int
-apply_update(struct db_txn *t, struct store_req *r)
-{
-	const void *old;
-	size_t len;
-	int rc = db_record_get(t, r->id, &old, &len);
-
-	/* what was removed meanwhile does not rise again */
-	return rc < 0 ? rc : db_record_put(t, r->id, r->data, r->len);
-}
-
-static int
-apply_remove(struct store_writer *w, struct db_txn *t, uint64_t id)
-{
-	struct envelope *e = NULL;
-	struct db_segment *seg;
-	struct body_ref body = { 0 };
-	const void *data;
-	uint64_t next = id & ~UINT64_C(0xff);
-	size_t len;
-	int rc;
-
-	if ((rc = db_record_get(t, id, &data, &len)) < 0)
-		return rc;
-	if (envelope_decode(data, len, &e) == 0)
-		body = e->body;
-	envelope_destroy(&e);
-	if ((rc = db_record_del(t, id)) < 0)
-		return rc;
-	rc = db_record_next(t, &next, &data, &len);
-	if (rc < 0 && rc != -MX_ENOENT)
-		return rc;
-	if (body.segment == 0 || (rc == 0 && next >> 8 == id >> 8))
-		return 0; /* another part needs the body */
-	if ((rc = reclaim_touch(w, t, body.segment, &seg)) < 0)
-		return rc;
-	seg->live -= seg->live > 0;
-	seg->live_bytes -= STORE_MIN(body.len, seg->live_bytes);
-	return 0;
-}
-
-/* A result of one request, or of the whole transaction? */
-static int
-apply_one(struct store_writer *w, struct db_txn *t, struct store_req *r)
-{
-	int rc;
-
-	switch (r->mail.kind) {
-	case STORE_COMMIT:
-		return apply_commit(w, t, r);
-	case STORE_UPDATE:
-		rc = apply_update(t, r);
-		break;
-	case STORE_REMOVE:
-		rc = apply_remove(w, t, r->id);
-		break;
-	default:
-		rc = db_state_put(t, r->key, r->data, r->len);
-		if (rc == -MX_ENOENT)
-			rc = 0; /* to remove what is not there is fine */
-		break;
-	}
-	if (rc == -MX_ENOENT) {
-		r->rc = rc;
-		rc = 0;
+	for (i = 0; i < r->nparts && rc == 0; i++) {
+		at = b->len;
+		rc = buf_add(b, raw, sizeof(raw));
+		if (rc == 0)
+			rc = envelope_encode(r->parts[i], b);
+		if (rc == 0)
+			le_put((uint8_t *)b->data + at, b->len - at - 4, 4);
 	}
 	return rc;
 }
 
-/* One transaction over the requests that still have rc 0. Leaves what it
- * touched in w->touched, for the disk space to be reclaimed. */
 static int
-group_txn(struct store_writer *w, struct store_req **reqs, unsigned n)
+group_encode_state(const struct store_req *r, struct buf *b)
 {
-	struct db_segment *s;
-	struct db_txn *t = NULL;
-	unsigned i;
+	size_t klen = strlen(r->key);
+	uint8_t raw[2];
 	int rc;
 
-	if ((rc = FAULT("store.txn")) != 0)
-		return rc == ENOSPC ? -MX_EFULL : -MX_EIO;
-	if ((rc = db_begin(w->sp->db, true, &t)) < 0)
+	le_put(raw, klen, 2);
+	if ((rc = buf_add(b, raw, 2)) < 0 ||
+	    (rc = buf_add(b, r->key, klen)) < 0)
 		return rc;
-	for (i = 0; i < n && rc == 0; i++)
-		if (reqs[i]->rc == 0)
-			rc = apply_one(w, t, reqs[i]);
-	if (rc == 0 && w->retired != 0)
-		rc = reclaim_touch(w, t, w->retired, &s);
-	if (rc == 0)
-		rc = reclaim_settle(w, t);
-	if (rc == 0) {
-		rc = db_commit(&t);
-		if (rc < 0 && !db_usable(w->sp->db))
-			rc = -MX_EIO;
+	return r->len > 0 ? buf_add(b, r->data, r->len) : 0;
+}
+
+/* The request as a record of the log that lies at `offset` of the current file;
+ * NULL and r->rc when it cannot be one. */
+static struct tail_entry *
+make_record(struct store_writer *w, struct store_req *r, uint64_t offset)
+{
+	struct journal_record j = { .id = r->id };
+	struct buf *b = &w->record;
+	struct tail_entry *e;
+	int rc = 0;
+
+	buf_clear(b);
+	switch (r->mail.kind) {
+	case STORE_COMMIT:
+		j.kind = JOURNAL_COMMIT;
+		j.nparts = r->nparts;
+		if (!r->large && r->len > 0) {
+			j.body = (struct body_ref){ w->cur.number,
+				offset + JOURNAL_RECORD, r->len,
+				store_crc(0, r->data, r->len) };
+			set_body(r, &j.body);
+		}
+		j.body = r->parts[0]->body;
+		rc = group_encode(r, b);
+		break;
+	case STORE_UPDATE:
+		j.kind = JOURNAL_UPDATE;
+		rc = buf_add(b, r->data, r->len);
+		break;
+	case STORE_REMOVE:
+		j.kind = JOURNAL_REMOVE;
+		break;
+	case STORE_STATE:
+		j.kind = JOURNAL_STATE;
+		rc = group_encode_state(r, b);
+		break;
+	default:
+		j.kind = JOURNAL_NOTHING;
+		break;
 	}
-	db_abort(&t);
+	if (rc == 0 && b->len > JOURNAL_REST_MAX)
+		rc = -MX_EFULL; /* one that never fits: ours, so temporary */
+	j.len = b->len;
+	if (rc == 0 &&
+	    (e = tail_entry(&j, mem_dup(buf_str(b), b->len + 1))) != NULL)
+		return e;
+	r->rc = rc < 0 ? rc : -MX_EIO;
+	return NULL;
+}
+
+static void
+drop_records(struct group *g)
+{
+	unsigned i;
+
+	for (i = 0; i < g->n; i++)
+		tail_entry_free(&g->entries[i]);
+}
+
+/* A file to write into. The one that is full goes on where no other can be
+ * made. */
+static int
+group_file(struct store_writer *w)
+{
+	struct segment next = { .fd = -1 };
+	int rc;
+
+	if (w->cur.number != 0 && w->cur.size < w->segment_size)
+		return 0;
+	rc = segment_create(&w->sp->seg, true, &next);
+	if (rc == -MX_EFULL && w->cur.number != 0)
+		return 0;
+	if (rc < 0)
+		return rc;
+	w->segments++;
+	segment_close(&w->cur);
+	w->cur = next;
+	return 0;
+}
+
+struct append {
+	struct iovec *iov;
+	size_t n;
+	uint8_t *heads; /* JOURNAL_RECORD of each */
+	uint8_t file[JOURNAL_HEAD];
+	uint64_t rest; /* bytes of records, for the database */
+	unsigned records;
+	bool commits;
+};
+
+static void
+append_add(struct append *a, const void *data, size_t len)
+{
+	struct iovec *v = &a->iov[a->n];
+
+	if (len == 0)
+		return;
+	v->iov_len = len;
+	memcpy(&v->iov_base, &data, sizeof(data)); /* not const there */
+	a->n++;
+}
+
+/* Makes records of the requests that have rc 0; without
+ * `commits` only the changes of what is stored. */
+static void
+append_make(struct store_writer *w, struct append *a, bool commits)
+{
+	struct group *g = &w->group;
+	uint64_t at = w->cur.size;
+	unsigned i;
+
+	if (at == 0) {
+		journal_put_head(a->file, w->cur.number, w->seq + 1);
+		append_add(a, a->file, JOURNAL_HEAD);
+		at = JOURNAL_HEAD;
+	}
+	for (i = 0; i < g->n; i++) {
+		struct store_req *r = g->reqs[i];
+		struct tail_entry *e;
+		uint8_t *head = a->heads + a->records * JOURNAL_RECORD;
+
+		if (r->rc < 0 || (is_commit(r) && !commits) ||
+		    (e = make_record(w, r, at)) == NULL)
+			continue;
+		g->entries[i] = e;
+		e->r.seq = w->seq + ++a->records;
+		e->r.durable = w->seq;
+		journal_put(head, &e->r, w->sp->salt);
+		append_add(a, head, JOURNAL_RECORD);
+		if (e->r.body.segment == w->cur.number)
+			append_add(a, r->data, r->len);
+		append_add(a, e->rest, e->r.len);
+		e->size = journal_size(&e->r, w->cur.number);
+		at += e->size;
+		e->segment = w->cur.number;
+		e->end = at;
+		a->rest += e->r.len;
+		a->commits = a->commits || is_commit(r);
+	}
+}
+
+/* Will the database have room for it? Afterwards is too late. */
+static int
+append_reserve(struct store_writer *w, const struct append *a)
+{
+	uint64_t coming = tail_rest(w->sp->tail) + a->rest;
+
+	if (!a->commits)
+		return 0;
+	errno = ENOSPC; /* what the owner hears */
+	if (db_nearly_full(w->sp->db, coming))
+		return -MX_EFULL;
+	return db_reserve(w->sp->db, coming);
+}
+
+/* What was appended and not synced must not come back with the next start: its
+ * senders will be told that it was not taken. */
+static int
+group_take_back(struct store_writer *w, uint64_t size)
+{
+	if (w->cur.number == 0)
+		return -MX_EIO;
+	segment_truncate(&w->cur, size);
+	if (w->cur.number == 0 || segment_sync(&w->sp->seg, &w->cur) < 0)
+		return -MX_EIO;
+	return 0;
+}
+
+static int
+append_write(struct store_writer *w, struct append *a, enum store_op *op)
+{
+	uint64_t start = w->cur.size;
+	int rc;
+
+	*op = STORE_OP_WRITE;
+	rc = segment_append(&w->cur, a->iov, a->n);
+	if (rc == 0) {
+		*op = STORE_OP_FSYNC;
+		rc = segment_sync(&w->sp->seg, &w->cur);
+	}
 	if (rc == 0)
-		w->retired = 0;
+		w->segment_bytes += w->cur.size - start;
+	else if (rc == -MX_EFULL && group_take_back(w, start) < 0)
+		rc = -MX_EIO;
+	if (rc == -MX_EIO)
+		segment_close(&w->cur); /* the next file voids what is there */
+	return rc;
+}
+
+/* The requests of the group that have rc 0, into the log. 0: they are durable.
+ * Failures are told to the owner. */
+static int
+group_log(struct store_writer *w, bool commits)
+{
+	struct group *g = &w->group;
+	struct append a = { .rest = 0 };
+	enum store_op op = STORE_OP_WRITE;
+	int rc = group_file(w);
+
+	if (rc == 0) {
+		a.iov = mem_array(3 * (size_t)g->n + 1, sizeof(*a.iov));
+		a.heads = mem_array(g->n, JOURNAL_RECORD);
+		append_make(w, &a, commits);
+		rc = a.records == 0 ? 0 : append_reserve(w, &a);
+	}
+	if (rc == 0 && a.records > 0)
+		rc = append_write(w, &a, &op);
+	if (rc < 0) {
+		write_failed(w, op, rc);
+		drop_records(g);
+	} else
+		w->seq += a.records;
+	free(a.iov);
+	free(a.heads);
 	return rc;
 }
 
 static void
-fail_those_left(struct store_req **reqs, unsigned n, bool commits_only, int rc)
+fail_those_left(struct group *g, bool commits_only, int rc)
 {
 	unsigned i;
 
-	for (i = 0; i < n; i++)
-		if (reqs[i]->rc == 0 &&
-		    (!commits_only || reqs[i]->mail.kind == STORE_COMMIT))
-			reqs[i]->rc = rc;
-}
-
-static int
-group_retry_txn(struct store_writer *w, struct store_req **reqs, unsigned n)
-{
-	reclaim_clear(w);
-	return group_txn(w, reqs, n);
+	for (i = 0; i < g->n; i++)
+		if (g->reqs[i]->rc == 0 &&
+		    (!commits_only || is_commit(g->reqs[i])))
+			g->reqs[i]->rc = rc;
 }
 
 /* Not the fault of one request: nobody else's would be written either. */
@@ -339,70 +350,101 @@ group_unwritable(struct store_writer *w)
 	w->try_next = clock_now() + GROUP_TRY_EVERY;
 }
 
-/* Something must be changed, for a transaction without changes is not written:
- * a key comes and goes. */
+/* Room in the tail. While the database does not follow there is none for new
+ * mail, and some for what becomes of the old. */
 static int
-group_try_txn(struct store_writer *w)
+group_room(struct store_writer *w)
 {
-	struct db_txn *t = NULL;
-	int rc = db_begin(w->sp->db, true, &t);
+	struct group *g = &w->group;
+	struct tail *t = w->sp->tail;
 
-	if (rc == 0)
-		rc = db_state_put(t, "writable", "?", 1);
-	if (rc == 0)
-		rc = db_state_put(t, "writable", NULL, 0);
-	if (rc == 0)
-		rc = db_commit(&t);
-	db_abort(&t);
-	return rc;
+	if (tail_wait(t, g->n, g->bytes, false))
+		return 0;
+	fail_those_left(g, true,
+	    tail_is_stuck(t) == -MX_EFULL ? -MX_EFULL : -MX_EIO);
+	return tail_wait(t, g->n, g->bytes, true) ? 0 : -MX_EFULL;
+}
+
+static void
+group_write(struct store_writer *w)
+{
+	struct group *g = &w->group;
+	int rc = group_room(w);
+
+	if (rc == 0 && (rc = group_log(w, true)) < 0) {
+		fail_those_left(g, true, rc);
+		rc = group_log(w, false);
+		if (rc == -MX_EFULL && space_give_up(&w->space))
+			rc = group_log(w, false);
+	}
+	if (rc < 0) {
+		fail_those_left(g, false, rc);
+		group_unwritable(w);
+	}
 }
 
 void
 group_try(struct store_writer *w)
 {
-	if (group_try_txn(w) < 0) {
-		group_unwritable(w);
-		return;
-	}
-	w->unwritable = false;
-	log_notice("store", "event=writable");
-}
+	struct store_req *r = mem_alloc(sizeof(*r));
+	struct group *g = &w->group;
 
-static void
-group_records(struct store_writer *w, struct store_req **reqs, unsigned n)
-{
-	int rc = group_retry_txn(w, reqs, n);
-	bool odd = rc == -MX_ETOOBIG;
-
-	if (rc == -MX_ETOOBIG && n > 1) {
-		group_records(w, reqs, n / 2);
-		group_records(w, reqs + n / 2, n - n / 2);
-		return;
+	r->mail.kind = STORE_TRY;
+	writer_into_group(w, r);
+	group_write(w);
+	if (r->rc == 0) {
+		w->unwritable = false;
+		log_notice("store", "event=writable");
+		tail_add(w->sp->tail, g->entries[0]);
 	}
-	if (rc == -MX_ETOOBIG)
-		rc = -MX_EFULL; /* one that never fits: ours, so temporary */
-	if (rc == -MX_EFULL) {
-		writer_error(w, STORE_OP_WRITE, ENOSPC);
-		space_ran_out(&w->space);
-		fail_those_left(reqs, n, true, rc);
-		rc = group_retry_txn(w, reqs, n);
-		if (rc == -MX_EFULL && space_give_up(&w->space))
-			rc = group_retry_txn(w, reqs, n);
-	}
-	if (rc < 0) {
-		reclaim_clear(w);
-		fail_those_left(reqs, n, false, rc);
-		if (!odd)
-			group_unwritable(w);
-	}
-	if (rc == -MX_EIO) {
-		errno = EIO;
-		writer_fail(w, STORE_OP_WRITE, "commit to the database");
-	}
-	reclaim_run(w);
+	g->entries[0] = NULL;
+	g->n = 0;
+	store_req_free(r);
 }
 
 /* ---- answers */
+
+static bool
+is_stored(struct store_writer *w, uint64_t id)
+{
+	enum tail_found found = tail_get(w->sp->tail, id, NULL);
+	struct db_txn *t = NULL;
+	const void *data;
+	size_t len;
+	int rc;
+
+	if (found != TAIL_NONE)
+		return found == TAIL_HERE;
+	if (db_begin(w->sp->db, false, &t) < 0)
+		return true;
+	rc = db_record_get(t, id, &data, &len);
+	db_abort(&t);
+	return rc != -MX_ENOENT;
+}
+
+/* One after the other, for each may depend on those before it. */
+static void
+group_enter(struct store_writer *w)
+{
+	struct group *g = &w->group;
+	unsigned i;
+
+	for (i = 0; i < g->n; i++) {
+		struct store_req *r = g->reqs[i];
+		struct tail_entry *e = g->entries[i];
+
+		g->entries[i] = NULL;
+		if (e == NULL)
+			continue;
+		if ((r->mail.kind == STORE_UPDATE ||
+			r->mail.kind == STORE_REMOVE) &&
+		    !is_stored(w, r->id)) {
+			r->rc = -MX_ENOENT;
+			e->nparts = 0; /* what was removed does not rise */
+		}
+		tail_add(w->sp->tail, e);
+	}
+}
 
 static void
 group_answer(struct store_writer *w, struct group *g, int64_t start)
@@ -424,7 +466,7 @@ group_answer(struct store_writer *w, struct group *g, int64_t start)
 
 		mem_free(&r->data);
 		STAILQ_INSERT_TAIL(&w->answers, &r->mail, link);
-		if (r->mail.kind != STORE_COMMIT || !r->large)
+		if (!is_commit(r) || !r->large)
 			continue;
 		l = idmap_take(&w->larges, r->id);
 		/* after an EIO the record may be there all the same */
@@ -433,30 +475,38 @@ group_answer(struct store_writer *w, struct group *g, int64_t start)
 	mailbox_post_list(w->out, &w->answers);
 }
 
+/* New mail on a disk that failed, or for a database that does not follow, is
+ * refused; large bodies are synced where they lie. */
+static void
+group_prepare(struct store_writer *w)
+{
+	struct group *g = &w->group;
+	int stuck = w->failed ? -MX_EIO : tail_is_stuck(w->sp->tail);
+	unsigned i;
+
+	for (i = 0; i < g->n; i++) {
+		struct store_req *r = g->reqs[i];
+
+		if (!is_commit(r) || r->rc < 0)
+			continue;
+		r->rc = stuck;
+		if (r->rc == 0 && r->large)
+			write_large(w, r);
+	}
+}
+
 void
 group_run(struct store_writer *w)
 {
 	struct group *g = &w->group;
-	uint64_t number = w->cur.number, size = w->cur.size;
 	int64_t start = clock_now();
-	bool kept = false;
-	unsigned i;
 
-	write_bodies(w, g);
-	group_records(w, g->reqs, g->n);
-	/* no record came to refer to what was appended: take it back. After an
-	 * EIO nobody knows whether one did. */
-	for (i = 0; i < g->n; i++)
-		kept = kept ||
-		    (g->reqs[i]->mail.kind == STORE_COMMIT &&
-			(g->reqs[i]->rc == 0 || g->reqs[i]->rc == -MX_EIO));
-	if (g->commits > 0 && !kept && !w->failed) {
-		size = w->cur.number == number ? size : 0;
-		w->segment_bytes -=
-		    STORE_MIN(w->cur.size - size, w->segment_bytes);
-		segment_truncate(&w->cur, size);
-	}
+	group_prepare(w);
+	group_write(w);
+	group_enter(w);
 	group_answer(w, g, start);
+	if (w->space.full)
+		tail_hurry(w->sp->tail); /* what is dead makes room */
 	g->n = 0;
 	g->commits = 0;
 	g->bytes = 0;

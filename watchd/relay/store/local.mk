@@ -3,19 +3,25 @@ libmx_store_a_SOURCES = \
 	watchd/relay/envelope.c watchd/relay/envelope.h \
 	watchd/relay/envelope_codec.c \
 	watchd/relay/le.h \
+	watchd/relay/store/applier.c watchd/relay/store/applier.h \
+	watchd/relay/store/redo.c watchd/relay/store/redo.h \
 	watchd/relay/store/db.c watchd/relay/store/db.h \
 	watchd/relay/store/db_check.c watchd/relay/store/db_int.h \
 	watchd/relay/store/db_format.h \
 	watchd/relay/store/db_pages.c watchd/relay/store/db_pages.h \
 	watchd/relay/store/group.c \
 	watchd/relay/store/guard.c watchd/relay/store/guard.h \
+	watchd/relay/store/journal.c watchd/relay/store/journal.h \
 	watchd/relay/store/reader.c watchd/relay/store/reader.h \
 	watchd/relay/store/reclaim.c \
+	watchd/relay/store/replay.c watchd/relay/store/replay.h \
 	watchd/relay/store/segment.c watchd/relay/store/segment.h \
 	watchd/relay/store/space.c watchd/relay/store/space.h \
 	watchd/relay/store/spool.c watchd/relay/store/spool.h \
+	watchd/relay/store/states.c \
 	watchd/relay/store/store.c watchd/relay/store/store.h \
 	watchd/relay/store/store_int.h \
+	watchd/relay/store/tail.c watchd/relay/store/tail.h \
 	watchd/relay/store/tx.c \
 	watchd/relay/store/writer.c watchd/relay/store/writer.h \
 	watchd/relay/store/writer_int.h
@@ -26,6 +32,7 @@ mxwatch_salvage_SOURCES = \
 	watchd/relay/store/salvage.c \
 	watchd/relay/store/salvage_export.c \
 	watchd/relay/store/salvage_export.h \
+	watchd/relay/store/salvage_log.c watchd/relay/store/salvage_log.h \
 	watchd/relay/store/salvage_pages.c watchd/relay/store/salvage_pages.h
 mxwatch_salvage_LDADD = libmx_store.a $(BASE_L)
 dist_man_MANS += doc/mxwatch-salvage.8
@@ -39,9 +46,12 @@ tests_fuzz_fuzz_envelope_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_envelope tests/unit/test_store \
-	tests/unit/test_store_network
+	tests/unit/test_store_log tests/unit/test_store_network
 TESTS += tests/unit/test_envelope tests/unit/test_store \
-	tests/unit/test_store_network
+	tests/unit/test_store_log tests/unit/test_store_network
+tests_unit_test_store_log_SOURCES = tests/unit/test_store_log.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_log_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c
 tests_unit_test_envelope_LDADD = $(STORE_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c \

@@ -2,7 +2,9 @@
  * reader: fetches envelopes and bodies, so that a slow disk stops nobody but
  * those who wait for it. A read transaction lives for one request (for a
  * batch of a scan: a thousand records), never across what somebody else
- * waits for, so the writer can use freed pages again. What the writer removes
+ * waits for, so the writer can use freed pages again. What the database has not
+ * come to yet is in the tail, which is asked first: what has left it before
+ * we looked is in the transaction that is begun then. What is removed
  * while it is being read is found out by looking a second time. */
 #include <errno.h>
 #include <pthread.h>
@@ -31,6 +33,7 @@ struct store_reader {
 	struct mailbox *in, *out;
 	struct reader_file files[READER_FILES];
 	uint64_t clock;
+	struct buf copy; /* of a record in the tail */
 	bool quit;
 };
 
@@ -93,6 +96,18 @@ body_read(struct store_reader *rd, const struct body_ref *b, uint64_t offset,
 }
 
 static int
+record_decode(uint64_t id, const void *data, size_t len, struct envelope **env)
+{
+	int rc = envelope_decode(data, len, env);
+
+	if (rc == 0 && (*env)->id != id) {
+		envelope_destroy(env);
+		rc = -MX_ECORRUPT;
+	}
+	return rc;
+}
+
+static int
 record_read(struct store_reader *rd, uint64_t id, struct envelope **env)
 {
 	struct db_txn *t = NULL;
@@ -101,15 +116,19 @@ record_read(struct store_reader *rd, uint64_t id, struct envelope **env)
 	int rc;
 
 	*env = NULL;
+	buf_clear(&rd->copy);
+	switch (tail_get(rd->sp->tail, id, &rd->copy)) {
+	case TAIL_HERE:
+		return record_decode(id, rd->copy.data, rd->copy.len, env);
+	case TAIL_REMOVED:
+		return -MX_ENOENT;
+	default:
+		break;
+	}
 	if ((rc = db_begin(rd->sp->db, false, &t)) < 0)
 		return rc;
-	if ((rc = db_record_get(t, id, &data, &len)) == 0) {
-		rc = envelope_decode(data, len, env);
-		if (rc == 0 && (*env)->id != id) {
-			envelope_destroy(env);
-			rc = -MX_ECORRUPT;
-		}
-	}
+	if ((rc = db_record_get(t, id, &data, &len)) == 0)
+		rc = record_decode(id, data, len, env);
 	db_abort(&t);
 	return rc;
 }
@@ -169,12 +188,41 @@ do_fetch(struct store_reader *rd, struct store_get *g)
 		(void)record_read(rd, g->ids[i], &g->envs[i]);
 }
 
-/* A batch with a transaction of its own; goes on after the last id seen. */
+/* What the scan found in the database, or what the tail has instead of it. */
+static void
+scan_one(struct store_reader *rd, struct store_get *g, uint64_t id,
+    const void *data, size_t len)
+{
+	struct envelope *e = NULL;
+
+	buf_clear(&rd->copy);
+	switch (tail_get(rd->sp->tail, id, &rd->copy)) {
+	case TAIL_HERE:
+		data = rd->copy.data;
+		len = rd->copy.len;
+		break;
+	case TAIL_REMOVED:
+		return;
+	default:
+		break;
+	}
+	if (record_decode(id, data, len, &e) == 0) {
+		g->envs[g->n++] = e;
+		return;
+	}
+	if (g->bad == NULL)
+		g->bad = mem_array(STORE_FETCH_MAX, sizeof(*g->bad));
+	g->bad[g->damaged++] = id;
+	log_error("store", "event=record_damaged id=%016llx",
+	    (unsigned long long)id);
+}
+
+/* A batch with a transaction of its own; goes on after the last id seen. All that
+ * is asked for was in the database at the opening. */
 static void
 do_scan(struct store_reader *rd, struct store_get *g)
 {
 	struct db_txn *t = NULL;
-	struct envelope *e;
 	const void *data;
 	uint64_t id = g->id;
 	size_t len;
@@ -188,17 +236,7 @@ do_scan(struct store_reader *rd, struct store_get *g)
 		g->rc = db_record_next(t, &id, &data, &len);
 		if (g->rc < 0 || id > g->last)
 			break;
-		if (envelope_decode(data, len, &e) == 0 && e->id == id)
-			g->envs[g->n++] = e;
-		else {
-			envelope_destroy(&e);
-			if (g->bad == NULL)
-				g->bad =
-				    mem_array(STORE_FETCH_MAX, sizeof(*g->bad));
-			g->bad[g->damaged++] = id;
-			log_error("store", "event=record_damaged id=%016llx",
-			    (unsigned long long)id);
-		}
+		scan_one(rd, g, id, data, len);
 		g->id = ++id;
 	}
 	db_abort(&t);
@@ -290,6 +328,7 @@ reader_stop(struct store_reader **rp)
 	for (i = 0; i < READER_FILES; i++)
 		file_close(&rd->files[i]);
 	mailbox_destroy(&rd->in, drop_get);
+	buf_fini(&rd->copy);
 	mem_free(rp);
 }
 
@@ -301,6 +340,7 @@ reader_start(struct spool *sp, struct mailbox *out)
 	rd->sp = sp;
 	rd->out = out;
 	rd->in = mailbox_create();
+	buf_init(&rd->copy, SIZE_MAX / 4); /* the codec has its own cap */
 	if (thread_start(&rd->thread, reader_main, rd) != 0) {
 		mailbox_destroy(&rd->in, NULL);
 		mem_free(&rd);

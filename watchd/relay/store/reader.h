@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * reader: the thread that fetches. Made and ended by store_open() and
+ * reader: what is read from the spool. One thread fetches. Made and ended by store_open() and
  * store_close(); requests are struct store_get, and come back answered. */
 #ifndef MX_STORE_READER_H
 #define MX_STORE_READER_H
@@ -13,5 +13,11 @@ struct store_reader *
 reader_start(struct spool *, struct mailbox *out); /* or NULL */
 struct mailbox *reader_mailbox(struct store_reader *);
 void reader_stop(struct store_reader **); /* answers what was posted first */
+
+/* What store_state_some() promises; on the thread of the caller. */
+bool reader_states(struct spool *, const char *prefix, const char *after,
+    unsigned max,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg);
 
 #endif

@@ -3,13 +3,15 @@
  * about them, and the disk space that is given back once it is committed: a
  * segment in which nothing is alive is removed, one that a few stragglers
  * keep alive gets holes. Never before the commit, for until then the records
- * that refer to it count. */
+ * that refer to it count; and no file of the log that a start would read, for
+ * a start reads on from where the database has got to. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "relay/store/writer_int.h"
+#include "relay/store/redo.h"
 
 #define PUNCH_MIN     (64u << 10) /* not worth a system call below */
 #define PUNCH_RECORDS 200000
@@ -21,17 +23,16 @@ struct touched { /* a segment that the transaction changes */
 };
 
 int
-reclaim_touch(struct store_writer *w, struct db_txn *t, uint64_t number,
-    struct db_segment **out)
+reclaim_touch(struct redo *a, uint64_t number, struct db_segment **out)
 {
-	struct touched *e = idmap_get(&w->touched, number);
+	struct touched *e = idmap_get(&a->touched, number);
 	int rc = 0;
 
 	if (e == NULL) {
 		e = mem_alloc(sizeof(*e));
 		e->s.number = number;
-		idmap_put(&w->touched, number, e);
-		rc = db_segment_get(t, number, &e->s);
+		idmap_put(&a->touched, number, e);
+		rc = db_segment_get(a->txn, number, &e->s);
 		if (rc == -MX_ENOENT)
 			rc = 0;
 	}
@@ -40,10 +41,16 @@ reclaim_touch(struct store_writer *w, struct db_txn *t, uint64_t number,
 }
 
 struct settle {
-	struct store_writer *w;
-	struct db_txn *t;
+	struct redo *a;
 	int rc;
 };
+
+/* Is it read by a start that comes now? */
+static bool
+is_log(const struct redo *a, uint64_t number)
+{
+	return journal_is(number) && number >= a->pos.segment;
+}
 
 static void
 settle_one(uint64_t number, void *value, void *arg)
@@ -54,32 +61,32 @@ settle_one(uint64_t number, void *value, void *arg)
 
 	if (st->rc < 0)
 		return;
-	e->drop = e->s.live == 0 && number != st->w->cur.number;
+	e->drop = e->s.live == 0 && !is_log(st->a, number);
 	if (e->drop) {
-		st->rc = db_segment_del(st->t, number);
+		st->rc = db_segment_del(st->a->txn, number);
 		if (st->rc == -MX_ENOENT)
 			st->rc = 0;
 		return;
 	}
 	/* each time the live half has halved: bounded work in all */
-	e->punch = number != st->w->cur.number && e->s.live_bytes < base / 2 &&
+	e->punch = !is_log(st->a, number) && e->s.live_bytes < base / 2 &&
 	    base >= PUNCH_MIN;
 	if (e->punch)
 		e->s.punched = e->s.live_bytes;
-	st->rc = db_segment_put(st->t, &e->s);
+	st->rc = db_segment_put(st->a->txn, &e->s);
 }
 
 int
-reclaim_settle(struct store_writer *w, struct db_txn *t)
+reclaim_settle(struct redo *a)
 {
-	struct settle st = { .w = w, .t = t };
+	struct settle st = { .a = a };
 
-	idmap_each(&w->touched, settle_one, &st);
+	idmap_each(&a->touched, settle_one, &st);
 	return st.rc;
 }
 
 static void
-punch_one(struct store_writer *w, const struct db_segment *s)
+punch_one(struct redo *a, const struct db_segment *s)
 {
 	struct extent *live = NULL, e;
 	struct envelope *env;
@@ -89,7 +96,7 @@ punch_one(struct store_writer *w, const struct db_segment *s)
 	size_t len, n = 0, size = 0, seen = 0;
 	int rc;
 
-	if (db_begin(w->sp->db, false, &t) < 0)
+	if (db_begin(a->sp->db, false, &t) < 0)
 		return;
 	while ((rc = db_record_next(t, &id, &data, &len)) == 0 &&
 	    id >> 8 <= s->last_id >> 8) {
@@ -116,7 +123,7 @@ punch_one(struct store_writer *w, const struct db_segment *s)
 	if ((rc < 0 && rc != -MX_ENOENT) || seen > PUNCH_RECORDS)
 		;
 	else if (bytes == s->live_bytes)
-		segment_punch(&w->sp->seg, s->number, s->size, live, n);
+		segment_punch(&a->sp->seg, s->number, s->size, live, n);
 	else /* a damaged page hides records: their bodies are worth keeping */
 		log_error("store",
 		    "event=records_missing segment=%016" PRIx64
@@ -127,15 +134,28 @@ punch_one(struct store_writer *w, const struct db_segment *s)
 }
 
 static void
+unlink_one(struct redo *a, const struct db_segment *s)
+{
+	uint64_t size = segment_size(&a->sp->seg, s->number);
+	int error = 0;
+
+	if (segment_unlink(&a->sp->seg, s->number) < 0)
+		error = errno; /* swept at a start */
+	if (a->unlinked != NULL)
+		a->unlinked(a->arg, s->number, size, error);
+}
+
+static void
 reclaim_one(uint64_t number, void *value, void *arg)
 {
-	struct store_writer *w = arg;
+	struct redo *a = arg;
 	struct touched *e = value;
 
+	(void)number;
 	if (e->drop)
-		writer_unlink(w, number, e->s.size);
+		unlink_one(a, &e->s);
 	else if (e->punch)
-		punch_one(w, &e->s);
+		punch_one(a, &e->s);
 }
 
 static void
@@ -147,16 +167,16 @@ touched_free(uint64_t number, void *value, void *arg)
 }
 
 void
-reclaim_clear(struct store_writer *w)
+reclaim_clear(struct redo *a)
 {
-	idmap_each(&w->touched, touched_free, NULL);
-	idmap_fini(&w->touched);
-	idmap_init(&w->touched);
+	idmap_each(&a->touched, touched_free, NULL);
+	idmap_fini(&a->touched);
+	idmap_init(&a->touched);
 }
 
 void
-reclaim_run(struct store_writer *w)
+reclaim_run(struct redo *a)
 {
-	idmap_each(&w->touched, reclaim_one, w);
-	reclaim_clear(w);
+	idmap_each(&a->touched, reclaim_one, a);
+	reclaim_clear(a);
 }

@@ -5,7 +5,9 @@
  * the database says for sure goes into OUTDIR; what may be an older state of
  * a message into OUTDIR/unsure, with the newest that was found; envelopes
  * whose body is not whole into OUTDIR/damaged. What had been given back and was
- * only kept goes into OUTDIR/vault: nobody waits for it. */
+ * only kept goes into OUTDIR/vault: nobody waits for it.
+ * The log knows what the database had not come to, and of a database that is
+ * lost what has not been reclaimed (salvage_log.h). */
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -18,10 +20,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/idmap.h"
 #include "base/mem.h"
+#include "relay/le.h"
+#include "relay/store/db.h"
 #include "relay/store/salvage_export.h"
+#include "relay/store/salvage_log.h"
 #include "relay/store/salvage_pages.h"
 #include "relay/store/store.h"
 
@@ -33,7 +39,11 @@ enum { EXIT_USAGE = 2 };
 
 struct salvage {
 	struct exporter x;
-	struct pages *pages;
+	struct pages *pages; /* NULL: no database is there */
+	struct salvage_log log;
+	uint64_t salt,
+	    applied; /* the log's salt; its last record in the database */
+	bool applied_known;
 	struct idmap done; /* ids that are sure -> any pointer */
 	struct idmap unsure; /* id -> struct envelope */
 	uint64_t whole, vault, unsures, damaged_bodies, damaged_records;
@@ -102,6 +112,61 @@ is_later(const struct envelope *a, const struct envelope *b)
 	return a->last_try_ms > b->last_try_ms;
 }
 
+/* ---- the log */
+
+static uint64_t
+key_of(const char *text)
+{
+	uint64_t key = 0;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		key = key << 8 | (uint8_t)text[i];
+	return key;
+}
+
+/* What the database says of the log. */
+static bool
+on_state(void *arg, uint64_t key, const void *data, size_t len, bool sure)
+{
+	struct salvage *s = arg;
+	const uint8_t *p = data;
+
+	if (len < 12 || crc32_z(0, p, len - 4) != le_get(p + len - 4, 4))
+		return false;
+	if (key == key_of(DB_KEY_SALT) && len == 12)
+		s->salt = le_get(p, 8);
+	else if (key == key_of(DB_KEY_APPLIED) && len == 28 && sure) {
+		s->applied = le_get(p, 8);
+		s->applied_known = true;
+	}
+	return false;
+}
+
+static void
+read_log(struct salvage *s, const char *spool)
+{
+	char *path = mem_printf("%s/db/data.mdb", spool);
+	struct pages *states;
+	struct mx_errbuf eb;
+
+	if (pages_open(&states, path, &eb) == 0) {
+		pages_each(states, "state", on_state, s);
+		pages_close(&states);
+	}
+	mem_free(&path);
+	salvage_log_read(&s->log, s->x.segments, s->salt);
+}
+
+/* Does the log know better than the database? */
+static bool
+in_tail(const struct salvage *s, uint64_t id)
+{
+	const struct logged *m = idmap_get(&s->log.messages, id);
+
+	return m != NULL && (!s->applied_known || m->seq > s->applied);
+}
+
 /* Of several states of a message the latest is kept. */
 static void
 note_unsure(struct salvage *s, struct envelope **e)
@@ -125,7 +190,8 @@ on_record(void *arg, uint64_t key, const void *data, size_t len, bool sure)
 		s->damaged_records += sure;
 		return false;
 	}
-	if (s->error == 0 && idmap_get(&s->done, key) == NULL) {
+	if (s->error == 0 && idmap_get(&s->done, key) == NULL &&
+	    !in_tail(s, key)) {
 		if (sure) {
 			idmap_put(&s->done, key, s);
 			export_sure(s, e);
@@ -134,6 +200,24 @@ on_record(void *arg, uint64_t key, const void *data, size_t len, bool sure)
 	}
 	envelope_destroy(&e);
 	return true;
+}
+
+/* A message of which the database had not heard, or had not heard this; or, of a
+ * database that is damaged, one that it may have known. */
+static void
+logged_one(uint64_t id, void *value, void *arg)
+{
+	struct salvage *s = arg;
+	struct logged *m = value;
+
+	if (s->error != 0 || m->env == NULL || idmap_get(&s->done, id) != NULL)
+		return;
+	if (s->applied_known && m->seq > s->applied) {
+		idmap_put(&s->done, id, s);
+		export_sure(s, m->env);
+	} else if (s->pages == NULL || pages_damaged(s->pages) > 0 ||
+	    !s->applied_known)
+		note_unsure(s, &m->env);
 }
 
 static void
@@ -205,8 +289,11 @@ open_spool(struct salvage *s, const char *spool)
 	    open(seg, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->x.segments < 0)
 		fail("%s: %s: no body will be whole", seg, strerror(errno));
-	if (pages_open(&s->pages, path, &eb) < 0)
+	if (pages_open(&s->pages, path, &eb) < 0 &&
+	    (s->x.segments < 0 || errno != ENOENT))
 		rc = fail("%s", eb.text);
+	if (rc == 0)
+		read_log(s, spool);
 	mem_free(&path);
 	mem_free(&seg);
 	return rc;
@@ -215,7 +302,7 @@ open_spool(struct salvage *s, const char *spool)
 static int
 report(struct salvage *s)
 {
-	uint64_t pages = pages_damaged(s->pages);
+	uint64_t pages = s->pages == NULL ? 1 : pages_damaged(s->pages);
 
 	if (s->error == 0 && syncfs(s->x.out) != 0)
 		s->error = errno;
@@ -241,7 +328,9 @@ run(struct salvage *s, const char *spool, const char *out)
 	    (rc = open_spool(s, spool)) != 0 ||
 	    (rc = make_out(s, spool, out)) != 0)
 		return rc;
-	pages_each(s->pages, "env", on_record, s);
+	if (s->pages != NULL)
+		pages_each(s->pages, "env", on_record, s);
+	idmap_each(&s->log.messages, logged_one, s);
 	idmap_each(&s->unsure, unsure_one, s);
 	return report(s);
 }
@@ -270,9 +359,11 @@ main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	idmap_init(&s.done);
+	idmap_init(&s.log.messages);
 	idmap_init(&s.unsure);
 	rc = run(&s, argv[optind], argv[optind + 1]);
 	pages_close(&s.pages);
+	salvage_log_free(&s.log);
 	idmap_fini(&s.done);
 	idmap_fini(&s.unsure);
 	return rc;

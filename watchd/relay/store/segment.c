@@ -49,15 +49,16 @@ segment_name(uint64_t number, char dst[SEGMENT_NAME])
 }
 
 int
-segment_create(struct segment_dir *dir, struct segment *s)
+segment_create(struct segment_dir *dir, bool log, struct segment *s)
 {
+	uint64_t *next = log ? &dir->next_log : &dir->next;
 	char name[SEGMENT_NAME];
 
-	s->fd = openat(dir->fd, segment_name(dir->next, name),
+	s->fd = openat(dir->fd, segment_name(*next, name),
 	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->fd < 0)
 		return segment_error(errno);
-	s->number = dir->next++;
+	s->number = (*next)++;
 	s->size = 0;
 	dir->dirty = true;
 	return 0;
@@ -143,6 +144,27 @@ segment_unlink(struct segment_dir *dir, uint64_t number)
 	return error == 0 ? 0 : segment_error(error);
 }
 
+int
+segment_open_write(const struct segment_dir *dir, uint64_t number)
+{
+	char name[SEGMENT_NAME];
+
+	return openat(dir->fd, segment_name(number, name),
+	    O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+uint64_t
+segment_size(const struct segment_dir *dir, uint64_t number)
+{
+	char name[SEGMENT_NAME];
+	struct stat st;
+
+	if (fstatat(dir->fd, segment_name(number, name), &st,
+		AT_SYMLINK_NOFOLLOW) != 0)
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
 static int
 extent_cmp(const void *a, const void *b)
 {
@@ -155,14 +177,11 @@ void
 segment_punch(struct segment_dir *dir, uint64_t number, uint64_t size,
     struct extent *live, size_t n)
 {
-	char name[SEGMENT_NAME];
 	uint64_t at = 0, from, to;
 	size_t i;
 	int fd;
 
-	fd = openat(dir->fd, segment_name(number, name),
-	    O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
+	if ((fd = segment_open_write(dir, number)) < 0)
 		return;
 	if (n > 0)
 		qsort(live, n, sizeof(*live), extent_cmp);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * segment: append-only files with bodies, DIR/seg/<16 hex digits>. Small
- * bodies share the current one; a large body has one of its own. A file name
- * is durable only after segment_sync(), which also syncs the folder when a
- * file was created in it. Used by the writer thread; segment_open_read() by
- * the reader thread too. Results: 0, -MX_EFULL, -MX_EIO. */
+ * segment: append-only files, DIR/seg/<16 hex digits>: those of the log
+ * (journal.h), in which small bodies lie, and those of large bodies, one each.
+ * A file name is durable only after segment_sync(), which also syncs the folder
+ * when a file was created in it. Used by the writer thread; what opens, removes
+ * or punches by number by any. Results: 0, -MX_EFULL, -MX_EIO. */
 #ifndef MX_STORE_SEGMENT_H
 #define MX_STORE_SEGMENT_H
 
@@ -13,7 +13,8 @@
 
 struct segment_dir {
 	int fd; /* DIR/seg */
-	uint64_t next; /* number of the next file */
+	uint64_t next; /* number of the next body's file */
+	uint64_t next_log; /* number of the next file of the log */
 	bool dirty; /* a name in it is not yet durable */
 };
 
@@ -27,7 +28,8 @@ struct extent {
 	uint64_t offset, len;
 };
 
-int segment_create(struct segment_dir *, struct segment *) MX_NODISCARD;
+int
+segment_create(struct segment_dir *, bool log, struct segment *) MX_NODISCARD;
 void segment_close(struct segment *);
 /* All of it or nothing: what was written of a failed append is cut off, and
  * when even that fails the segment is closed and never used again. */
@@ -35,10 +37,13 @@ int segment_append(struct segment *, struct iovec *, size_t n) MX_NODISCARD;
 void segment_truncate(struct segment *, uint64_t size);
 int segment_sync(struct segment_dir *, struct segment *) MX_NODISCARD;
 int segment_unlink(struct segment_dir *, uint64_t number) MX_NODISCARD;
+uint64_t
+segment_size(const struct segment_dir *, uint64_t number); /* 0: none */
 /* Gives back what lies between the live extents (sorted here). */
 void segment_punch(struct segment_dir *, uint64_t number, uint64_t size,
     struct extent *live, size_t n);
 int segment_open_read(const struct segment_dir *, uint64_t number); /* or -1 */
+int segment_open_write(const struct segment_dir *, uint64_t number); /* or -1 */
 /* Every file that is there; size in bytes. */
 int segment_each(struct segment_dir *,
     void (*one)(void *arg, uint64_t number, uint64_t size),

@@ -20,9 +20,12 @@
 #include "base/idmap.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rnd.h"
+#include "relay/store/replay.h"
 #include "relay/store/spool.h"
 
-#define SPOOL_FORMAT "mxwatch spool 1\n"
+#define SPOOL_FORMAT   "mxwatch spool 2\n"
+#define SPOOL_FORMAT_1 "mxwatch spool 1\n" /* without a log */
 
 #ifdef __linux__
 /* statfs(2); the headers that name them differ between systems */
@@ -113,9 +116,9 @@ spool_lock(struct spool *sp, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* 0 this program's format, -MX_ENOENT no such file. */
+/* 0 this program's format, or *old; -MX_ENOENT no such file. */
 static int
-spool_read_format(const struct spool *sp, struct mx_errbuf *eb)
+spool_read_format(const struct spool *sp, bool *old, struct mx_errbuf *eb)
 {
 	char text[64];
 	ssize_t n;
@@ -130,7 +133,8 @@ spool_read_format(const struct spool *sp, struct mx_errbuf *eb)
 		return mx_fail(eb, MX_ESYS, "%s/format: %s", sp->path,
 		    strerror(errno));
 	text[n] = '\0';
-	if (strcmp(text, SPOOL_FORMAT) == 0)
+	*old = strcmp(text, SPOOL_FORMAT_1) == 0;
+	if (*old || strcmp(text, SPOOL_FORMAT) == 0)
 		return 0;
 	text[strcspn(text, "\n")] = '\0';
 	return mx_fail(eb, MX_ECORRUPT,
@@ -165,6 +169,7 @@ spool_write_format(const struct spool *sp, struct mx_errbuf *eb)
 
 	ok = fd >= 0 && write(fd, SPOOL_FORMAT, len) == (ssize_t)len &&
 	    fsync(fd) == 0 &&
+	    fsync(sp->fd) == 0 && /* it speaks for db/ and seg/ */
 	    renameat(sp->fd, "format.new", sp->fd, "format") == 0 &&
 	    fsync(sp->fd) == 0 && spool_sync_parent(sp) == 0;
 	if (!ok)
@@ -265,7 +270,7 @@ sweep_file(void *arg, uint64_t number, uint64_t size)
 	struct spool *sp = sw->sp;
 	struct db_segment *known = idmap_take(&sw->known, number);
 
-	if (number >= sp->seg.next)
+	if (!journal_is(number) && number >= sp->seg.next)
 		sp->seg.next = number + 1;
 	if (known == NULL || known->live == 0) {
 		sw->orphans++;
@@ -310,7 +315,7 @@ spool_sweep(struct spool *sp)
 	while ((rc = db_segment_next(t, from, &s)) == 0) {
 		idmap_put(&sw.known, s.number, mem_dup(&s, sizeof(s)));
 		from = s.number + 1;
-		if (s.number >= sp->seg.next)
+		if (!journal_is(s.number) && s.number >= sp->seg.next)
 			sp->seg.next = s.number + 1;
 		if (s.live == 0 && (rc = db_segment_del(t, s.number)) < 0)
 			break;
@@ -337,24 +342,83 @@ out:
 	return rc;
 }
 
+static void
+last_log(void *arg, uint64_t number, uint64_t size)
+{
+	uint64_t *last = arg;
+
+	(void)size;
+	if (journal_is(number) && number >= *last)
+		*last = number + 1;
+}
+
+/* A log begins behind every file that is there: what an older version made is
+ * none of it, whatever its name. */
+static int
+spool_begin_log(struct spool *sp)
+{
+	struct db_txn *t = NULL;
+	int rc;
+
+	sp->applied.offset = 0;
+	if (!journal_is(sp->applied.segment))
+		sp->applied.segment = JOURNAL_FIRST;
+	if (sp->salt == 0)
+		sp->salt = rnd_u64() | 1;
+	rc = segment_each(&sp->seg, last_log, &sp->applied.segment);
+	if (rc == 0)
+		rc = db_begin(sp->db, true, &t);
+	if (rc == 0)
+		rc = db_salt_put(t, sp->salt);
+	if (rc == 0)
+		rc = db_applied_put(t, &sp->applied);
+	if (rc == 0)
+		rc = db_commit(&t);
+	db_abort(&t);
+	return rc;
+}
+
+/* What the database knows of the log. `begin`: it may know nothing. */
+static int
+spool_open_log(struct spool *sp, bool begin, struct mx_errbuf *eb)
+{
+	struct db_txn *t = NULL;
+	int rc = db_begin(sp->db, false, &t);
+
+	if (rc == 0)
+		rc = db_applied_get(t, &sp->applied);
+	if (rc == 0)
+		rc = db_salt_get(t, &sp->salt);
+	db_abort(&t);
+	if (begin && (rc == 0 || rc == -MX_ENOENT))
+		rc = spool_begin_log(sp);
+	if (rc == 0)
+		return 0;
+	return mx_fail(eb, MX_ECORRUPT,
+	    "%s: the database does not say how far in the log it is: run "
+	    "mxwatch-salvage(8)",
+	    sp->path);
+}
+
 int
 spool_open(struct spool *sp, const char *dir, uint64_t map_size,
     struct mx_errbuf *eb)
 {
 	int rc;
-	bool fresh;
+	bool fresh, old = false;
 
 	*sp = (struct spool){ .path = mem_strdup(dir),
 		.fd = -1,
 		.lock = -1,
-		.seg = { .fd = -1, .next = 1 } };
+		.seg = { .fd = -1, .next = 1, .next_log = JOURNAL_FIRST } };
+	sp->tail = tail_create();
 	sp->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sp->fd < 0)
 		return mx_fail(eb, MX_ESYS, "%s: %s", dir, strerror(errno));
 	if ((rc = spool_check_owner(sp, eb)) < 0 ||
 	    (rc = spool_check_fs(sp, eb)) < 0 || (rc = spool_lock(sp, eb)) < 0)
 		return rc;
-	rc = spool_read_format(sp, eb);
+	rc = spool_read_format(sp, &old, eb);
 	if (rc < 0 && rc != -MX_ENOENT)
 		return rc;
 	fresh = rc == -MX_ENOENT;
@@ -362,8 +426,13 @@ spool_open(struct spool *sp, const char *dir, uint64_t map_size,
 		return sp->seg.fd;
 	if ((rc = spool_open_db(sp, fresh, map_size, eb)) < 0)
 		return rc;
-	if (fresh && (rc = spool_write_format(sp, eb)) < 0)
+	if ((rc = spool_open_log(sp, fresh || old, eb)) < 0)
 		return rc;
+	if ((fresh || old) && (rc = spool_write_format(sp, eb)) < 0)
+		return rc;
+	if ((rc = replay(sp, eb)) < 0)
+		return rc;
+	sp->seg.next_log = sp->applied.segment;
 	if ((rc = spool_sweep(sp)) < 0)
 		return mx_fail(eb, MX_ECORRUPT,
 		    "%s: the database cannot be read: run mxwatch-salvage(8)",
@@ -375,6 +444,7 @@ spool_open(struct spool *sp, const char *dir, uint64_t map_size,
 void
 spool_close(struct spool *sp)
 {
+	tail_destroy(&sp->tail);
 	db_close(&sp->db);
 	if (sp->seg.fd >= 0)
 		close(sp->seg.fd);

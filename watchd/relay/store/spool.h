@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC
  * spool: the directory of the store: whose it is, whether it may be used,
  * and what a crash left in it. DIR/lock, DIR/format, DIR/reserve, DIR/db/,
- * DIR/seg/. Used by store_open() and store_close(). */
+ * DIR/seg/. A spool of format 1 had its records in the database alone; it is
+ * taken over by beginning a log. The way back, after a daemon that was stopped
+ * and not killed: write "mxwatch spool 1" into DIR/format.
+ * Used by store_open() and store_close(). */
 #ifndef MX_STORE_SPOOL_H
 #define MX_STORE_SPOOL_H
 
 #include "base/err.h"
 #include "relay/store/db.h"
 #include "relay/store/segment.h"
+#include "relay/store/tail.h"
 
 struct spool {
 	char *path;
@@ -15,6 +19,9 @@ struct spool {
 	int lock;
 	struct segment_dir seg;
 	struct db *db;
+	struct tail *tail; /* what the log has and the database has not */
+	uint64_t salt; /* of the log (journal.h) */
+	struct journal_pos applied; /* the end of the log, at the opening */
 	uint64_t last_id; /* greatest that is stored */
 	uint64_t segments, segment_bytes; /* after the sweep */
 };

@@ -312,33 +312,7 @@ store_state_some(struct store *s, const char *prefix, const char *after,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg)
 {
-	char from[STORE_KEY_MAX + 2], *key;
-	struct db_txn *t = NULL;
-	const char *k;
-	const void *data;
-	size_t klen, len, plen = strlen(prefix);
-	bool more = true;
-
-	/* "\1" behind it: the least key after it. */
-	if ((size_t)snprintf(from, sizeof(from), "%s%s",
-		*after != '\0' ? after : prefix,
-		*after != '\0' ? "\1" : "") >= sizeof(from) ||
-	    db_begin(s->spool.db, false, &t) < 0)
-		return false;
-	for (; more && max > 0; max--) {
-		more = db_state_next(t, from, &k, &klen, &data, &len) == 0 &&
-		    klen <= STORE_KEY_MAX && klen >= plen &&
-		    memcmp(k, prefix, plen) == 0;
-		if (!more)
-			break;
-		key = mem_strndup(k, klen);
-		one(arg, key, data, len);
-		mem_free(&key);
-		memcpy(from, k, klen);
-		memcpy(from + klen, "\1", 2);
-	}
-	db_abort(&t);
-	return more;
+	return reader_states(&s->spool, prefix, after, max, one, arg);
 }
 
 void
@@ -474,6 +448,7 @@ void
 store_info(const struct store *s, struct store_info *info)
 {
 	*info = s->info;
+	tail_behind(s->spool.tail, &info->behind_records, &info->behind_bytes);
 	info->waiting_bytes = s->waiting;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * store: durable messages. Envelopes live in LMDB, bodies in append-only
- * segment files. Nothing here blocks: one writer thread makes groups of
- * everything that waits (append bodies, fdatasync, one LMDB transaction,
- * commit) and completions come back on the loop; a reader thread fetches.
+ * segment files, which are the log as well. Nothing here blocks: one writer
+ * thread makes groups of everything that waits (append to the log, fdatasync)
+ * and completions come back on the loop; LMDB follows behind on a thread of its
+ * own; a reader thread fetches, and sees what LMDB does not have yet.
  * There is no timer: what arrives during a commit is the next group.
  * This header is all that the queue knows of storage: completions are
  * asynchronous and work by id, so that another implementation fits behind it.
@@ -10,9 +11,9 @@
  * Durability: a completion with rc 0 means that body and envelope survive a
  * power cut. After EIO nothing more is accepted until a restart has looked
  * at the spool (STORE_FAILED); without space STORE_FULL until it is back.
- * Changes of what is stored are tried in either state, for the database keeps
- * what was committed whatever becomes of the next commit; while even they
- * fail, one is tried every second (store_info.unwritable).
+ * Changes of what is stored are tried in either state, in another file of the
+ * log where one failed; while even they fail, one is tried every second
+ * (store_info.unwritable).
  * Loop thread only. */
 #ifndef MX_STORE_STORE_H
 #define MX_STORE_STORE_H
@@ -43,6 +44,10 @@ struct store_conf {
 	uint64_t reserve_inodes; /* ...with some hysteresis back to OK */
 	unsigned group_max; /* messages of one commit */
 	uint64_t waiting_max; /* bytes on their way to the disk; 0: any */
+	/* How far the database may be behind the log, in bytes of it (and a
+	 * record for each 2048), and for how long. */
+	uint64_t behind_max;
+	unsigned behind_ms;
 };
 
 /* Callbacks, set once by the composition root, called on the loop thread: a
@@ -68,7 +73,8 @@ struct store_events {
  * -MX_ECORRUPT: it is damaged, and another try would not help. */
 int store_open(struct store **out, struct loop *, const struct store_conf *,
     const struct store_events *, struct mx_errbuf *eb) MX_NODISCARD;
-/* Completes what was handed in (completions are called), joins, unlocks. No
+/* Completes what was handed in (completions are called), lets the database come
+ * to the end of the log, joins, unlocks. No
  * transaction may be open any more; not to be called from a completion. */
 void store_close(struct store **);
 
@@ -146,7 +152,7 @@ void store_state_each(struct store *, const char *prefix,
     void *arg); /* reads at once: for start-up */
 /* The same of at most `max`, those behind the key `after` ("": from the first),
  * ascending, for who reads in slices; true: there may be more. What is on its way to
- * the disk is not seen. */
+ * the disk is not seen; what was answered for is. */
 bool store_state_some(struct store *, const char *prefix, const char *after,
     unsigned max,
     void (*one)(void *arg, const char *key, const void *, size_t len),
@@ -159,6 +165,8 @@ struct store_info {
 	uint64_t segments, segment_bytes;
 	bool unwritable; /* not even a removal can be written */
 	uint64_t waiting_bytes; /* of bodies on their way to the disk */
+	/* What the database has not come to yet, of the log. */
+	uint64_t behind_records, behind_bytes;
 };
 void store_info(const struct store *, struct store_info *);
 /* How much of waiting_max there is, in percent. */

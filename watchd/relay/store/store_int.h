@@ -27,6 +27,7 @@ enum store_kind {
 	STORE_STATE,
 	STORE_LIMITS, /* no answer */
 	STORE_UNREADABLE, /* the scan failed; no answer */
+	STORE_TRY, /* its own: can the log be written? */
 	/* to the reader, and back */
 	STORE_LOAD,
 	STORE_READ,

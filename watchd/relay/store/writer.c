@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * writer: the queue of the writer thread. It takes everything that waits and
- * makes it one group; what arrives meanwhile is the next one, so groups grow
+ * makes it one group of the log; what arrives meanwhile is the next one, so groups grow
  * with the load and a lone message waits for nobody. Chunks of large bodies
  * are written as they come. When the disk fails nothing is accepted any more
  * until a restart: after a failed fsync nobody knows what is on the disk. */
@@ -17,6 +17,7 @@
 #include "relay/store/writer_int.h"
 
 #define WRITER_TICK_MS 1000
+#define BEHIND_RECORD  2048 /* bytes of the log for each record behind */
 
 void
 writer_error(struct store_writer *w, enum store_op op, int error)
@@ -86,18 +87,20 @@ writer_tell(struct store_writer *w, bool looked)
 	mailbox_post(w->out, &t->mail);
 }
 
-void
-writer_unlink(struct store_writer *w, uint64_t number, uint64_t size)
+/* On the applier's thread as well. */
+static void
+writer_unlinked(void *arg, uint64_t number, uint64_t size, int error)
 {
+	struct store_writer *w = arg;
 	struct store_get *forget = mem_alloc(sizeof(*forget));
 
-	if (segment_unlink(&w->sp->seg, number) < 0)
-		writer_error(w, STORE_OP_UNLINK, errno); /* swept at a start */
+	if (error != 0)
+		writer_error(w, STORE_OP_UNLINK, error);
 	forget->mail.kind = STORE_FORGET;
 	forget->body.segment = number;
 	mailbox_post(w->reader, &forget->mail);
-	w->segments -= w->segments > 0;
-	w->segment_bytes -= STORE_MIN(size, w->segment_bytes);
+	w->segments--;
+	w->segment_bytes -= size;
 }
 
 void
@@ -105,9 +108,14 @@ writer_drop_large(struct store_writer *w, struct large *l, bool unlink_it)
 {
 	uint64_t number = l->seg.number, size = l->seg.size;
 
+	int error = 0;
+
 	segment_close(&l->seg);
-	if (unlink_it && number != 0)
-		writer_unlink(w, number, size);
+	if (unlink_it && number != 0) {
+		if (segment_unlink(&w->sp->seg, number) < 0)
+			error = errno; /* swept at a start */
+		writer_unlinked(w, number, size, error);
+	}
 	free(l);
 }
 
@@ -120,7 +128,7 @@ writer_large(struct store_writer *w, uint64_t id)
 		return l;
 	l = mem_alloc(sizeof(*l));
 	idmap_put(&w->larges, id, l);
-	l->rc = segment_create(&w->sp->seg, &l->seg);
+	l->rc = segment_create(&w->sp->seg, false, &l->seg);
 	if (l->rc == 0)
 		w->segments++;
 	return l;
@@ -168,10 +176,14 @@ writer_limits(struct store_writer *w, const struct store_conf *c)
 	w->space.reserve = c->reserve;
 	w->space.reserve_inodes = c->reserve_inodes;
 	w->space.next = 0;
+	tail_limit(w->sp->tail,
+	    &(struct tail_limits){ .bytes_max = c->behind_max,
+		.records_max = (unsigned)STORE_MIN(UINT32_MAX / 4,
+		    c->behind_max / BEHIND_RECORD),
+		.delay_ms = c->behind_ms });
 }
 
-/* False when the request has to wait for the next group. */
-static bool
+bool
 writer_into_group(struct store_writer *w, struct store_req *r)
 {
 	struct group *g = &w->group;
@@ -183,7 +195,10 @@ writer_into_group(struct store_writer *w, struct store_req *r)
 		g->size = g->size > 0 ? 2 * g->size : 64;
 		g->reqs =
 		    mem_grow(g->reqs, g->size, sizeof(struct store_req *));
+		g->entries =
+		    mem_grow(g->entries, g->size, sizeof(struct tail_entry *));
 	}
+	g->entries[g->n] = NULL;
 	g->reqs[g->n++] = r;
 	g->commits += r->mail.kind == STORE_COMMIT;
 	g->bytes += r->len;
@@ -227,6 +242,22 @@ writer_make_group(struct store_writer *w)
 	mailbox_post_list(w->out, &w->answers); /* of the chunks */
 }
 
+/* What keeps the database behind the log keeps new mail out. */
+static void
+writer_follow(struct store_writer *w)
+{
+	int rc = tail_is_stuck(w->sp->tail);
+
+	if (rc == -MX_EIO && !w->failed) {
+		errno = EIO;
+		writer_fail(w, STORE_OP_WRITE, "commit to the database");
+	} else if (rc == -MX_EFULL) {
+		if (!w->space.full)
+			writer_error(w, STORE_OP_WRITE, ENOSPC);
+		space_ran_out(&w->space);
+	}
+}
+
 static void *
 writer_main(void *arg)
 {
@@ -244,6 +275,7 @@ writer_main(void *arg)
 			group_run(w);
 		if (w->unwritable && clock_now() >= w->try_next)
 			group_try(w);
+		writer_follow(w);
 		writer_tell(w, space_look(&w->space, clock_now()));
 	}
 	return NULL;
@@ -280,13 +312,14 @@ writer_stop(struct store_writer **wp)
 	quit->mail.kind = STORE_QUIT;
 	mailbox_post(w->in, &quit->mail);
 	(void)pthread_join(w->thread, NULL);
+	applier_stop(&w->applier);
 	idmap_each(&w->larges, drop_one, w);
 	idmap_fini(&w->larges);
-	idmap_fini(&w->touched);
 	segment_close(&w->cur);
 	mailbox_destroy(&w->in, drop_req);
 	buf_fini(&w->record);
 	free(w->group.reqs);
+	free(w->group.entries);
 	mem_free(wp);
 }
 
@@ -303,7 +336,6 @@ writer_start(struct spool *sp, const struct store_conf *conf,
 	STAILQ_INIT(&w->queue);
 	STAILQ_INIT(&w->answers);
 	idmap_init(&w->larges);
-	idmap_init(&w->touched);
 	buf_init(&w->record, SIZE_MAX / 4); /* the codec has its own cap */
 	w->segments = sp->segments;
 	w->segment_bytes = sp->segment_bytes;
@@ -311,7 +343,12 @@ writer_start(struct spool *sp, const struct store_conf *conf,
 	writer_limits(w, conf);
 	writer_state(w, info);
 	w->told = *info;
-	if (thread_start(&w->thread, writer_main, w) != 0) {
+	w->seq = sp->applied.seq;
+	w->applier = applier_start(sp, sp->tail,
+	    &(struct applier_events){ writer_unlinked, w });
+	if (w->applier == NULL ||
+	    thread_start(&w->thread, writer_main, w) != 0) {
+		applier_stop(&w->applier);
 		mailbox_destroy(&w->in, NULL);
 		mem_free(&w);
 	}

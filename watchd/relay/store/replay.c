@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC
+ * replay: see replay.h. A file ends for us where the next one begins: with its
+ * first sequence. Otherwise it ends at its end, or at a record that does not
+ * hold. That one was being written when everything stopped, unless a record
+ * behind it says that it had been synced. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/store/redo.h"
+#include "relay/store/replay.h"
+
+#define REPLAY_BATCH 2048 /* records of one transaction */
+
+struct replay_run {
+	struct spool *sp;
+	struct redo redo;
+	uint64_t *files; /* numbers, ascending, from where we begin */
+	size_t nfiles;
+	struct buf buf;
+	unsigned batch; /* records in the open transaction */
+	uint64_t records, cut; /* applied; bytes that were cut off */
+	bool db_failed; /* not the log */
+};
+
+static int
+damaged(const struct replay_run *rp, struct mx_errbuf *eb, uint64_t number,
+    uint64_t offset)
+{
+	return mx_fail(eb, MX_ECORRUPT,
+	    "%s/seg/%016" PRIx64 " is damaged at byte %" PRIu64
+	    " (record %" PRIu64 " of the log): run mxwatch-salvage(8)",
+	    rp->sp->path, number, offset, rp->redo.pos.seq + 1);
+}
+
+static int
+failed(const struct replay_run *rp, struct mx_errbuf *eb, int rc)
+{
+	if (rc == -MX_EFULL)
+		return mx_fail(eb, MX_EFULL,
+		    "%s: no space to go on where the last run ended: make some "
+		    "room on its file system, or raise queue { map_size }",
+		    rp->sp->path);
+	if (rp->db_failed)
+		return mx_fail(eb, MX_ECORRUPT,
+		    "%s: the database cannot be read: run mxwatch-salvage(8)",
+		    rp->sp->path);
+	return mx_fail(eb, MX_ESYS, "%s/seg: the log cannot be read: %s",
+	    rp->sp->path, strerror(errno));
+}
+
+/* ---- the files */
+
+static int
+number_cmp(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void
+list_one(void *arg, uint64_t number, uint64_t size)
+{
+	struct replay_run *rp = arg;
+
+	(void)size;
+	if (!journal_is(number) || number < rp->sp->applied.segment)
+		return;
+	rp->files = mem_grow(rp->files, rp->nfiles + 1, sizeof(*rp->files));
+	rp->files[rp->nfiles++] = number;
+}
+
+static int
+open_file(const struct replay_run *rp, size_t i, struct journal_file *f)
+{
+	struct stat st;
+
+	*f = (struct journal_file){ .number = rp->files[i],
+		.salt = rp->sp->salt };
+	f->fd = segment_open_read(&rp->sp->seg, f->number);
+	if (f->fd < 0)
+		return -MX_EIO;
+	if (fstat(f->fd, &st) != 0) {
+		close(f->fd);
+		return -MX_EIO;
+	}
+	f->size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* The sequence that the file after this one begins with; UINT64_MAX: there is
+ * none, or its beginning did not come to the disk. */
+static int
+next_first(const struct replay_run *rp, size_t i, uint64_t *first)
+{
+	struct journal_file f;
+	int rc = -MX_ECORRUPT;
+
+	*first = UINT64_MAX;
+	for (i++; i < rp->nfiles && rc == -MX_ECORRUPT; i++) {
+		if ((rc = open_file(rp, i, &f)) < 0)
+			return rc;
+		rc = journal_head(&f, first);
+		close(f.fd);
+	}
+	return rc == -MX_ECORRUPT ? 0 : rc;
+}
+
+/* Does a record at `offset` or behind it say that `seq` had been synced? */
+static int
+vouched(const struct journal_file *f, uint64_t offset, uint64_t seq)
+{
+	struct journal_record r;
+	uint64_t at;
+	int rc;
+
+	while ((rc = journal_find(f, offset, &r, &at)) == 0) {
+		if (r.durable >= seq && r.seq > seq)
+			return -MX_ECORRUPT;
+		offset = at + 1;
+	}
+	return rc == -MX_ENOENT ? 0 : rc;
+}
+
+/* In this file from `offset` on, and in those behind it. */
+static int
+vouched_behind(const struct replay_run *rp, size_t i, uint64_t offset,
+    uint64_t seq)
+{
+	struct journal_file f;
+	int rc = 0;
+
+	for (; i < rp->nfiles && rc == 0; i++, offset = 0) {
+		if ((rc = open_file(rp, i, &f)) < 0)
+			return rc;
+		rc = vouched(&f, offset, seq);
+		close(f.fd);
+	}
+	return rc;
+}
+
+/* ---- the records */
+
+static int
+end_batch(struct replay_run *rp)
+{
+	int rc = 0;
+
+	if (rp->redo.txn != NULL) {
+		rc = redo_commit(&rp->redo);
+		reclaim_clear(&rp->redo); /* the sweep comes after us */
+	}
+	rp->batch = 0;
+	rp->db_failed = rp->db_failed || rc < 0;
+	return rc;
+}
+
+static int
+apply_one(struct replay_run *rp, const struct journal_file *f,
+    const struct journal_record *r, uint64_t end)
+{
+	int rc = 0;
+
+	if (rp->redo.txn == NULL)
+		rc = redo_begin(&rp->redo);
+	if (rc == 0)
+		rc = redo_record(&rp->redo, r, f->number, end);
+	if (rc < 0) {
+		rp->db_failed = true;
+		return rc;
+	}
+	rp->records++;
+	return ++rp->batch >= REPLAY_BATCH ? end_batch(rp) : 0;
+}
+
+/* Up to what does not hold, or what the next file has anew: *offset. 0: it ended
+ * as a file should. -MX_ECORRUPT: it did not. */
+static int
+replay_records(struct replay_run *rp, const struct journal_file *f,
+    uint64_t first, uint64_t *offset)
+{
+	struct journal_record r;
+	int rc;
+
+	while ((rc = journal_read(f, *offset, &r, &rp->buf)) == 0) {
+		if (r.seq == first)
+			return 0;
+		if (r.seq != rp->redo.pos.seq + 1)
+			return -MX_ECORRUPT;
+		*offset += journal_size(&r, f->number);
+		if ((rc = apply_one(rp, f, &r, *offset)) < 0)
+			return rc;
+	}
+	return rc == -MX_ENOENT ? 0 : rc;
+}
+
+/* Nobody may read what is behind: the next start would take it for damage. */
+static int
+cut_off(struct replay_run *rp, const struct journal_file *f, uint64_t offset)
+{
+	struct segment s = { .number = f->number, .size = f->size };
+
+	if (offset >= f->size)
+		return 0;
+	s.fd = segment_open_write(&rp->sp->seg, f->number);
+	if (s.fd < 0)
+		return -MX_EIO;
+	rp->cut += f->size - offset;
+	segment_truncate(&s, offset);
+	if (s.number == 0)
+		return -MX_EIO;
+	if (segment_sync(&rp->sp->seg, &s) < 0) {
+		segment_close(&s);
+		return -MX_EIO;
+	}
+	segment_close(&s);
+	return 0;
+}
+
+static int
+replay_file(struct replay_run *rp, size_t i, struct mx_errbuf *eb)
+{
+	struct journal_file f;
+	uint64_t head, first, offset = JOURNAL_HEAD;
+	int rc, whole;
+
+	if ((rc = open_file(rp, i, &f)) < 0 ||
+	    (rc = next_first(rp, i, &first)) < 0)
+		return failed(rp, eb, rc);
+	if (f.number == rp->sp->applied.segment && rp->sp->applied.offset > 0)
+		offset = rp->sp->applied.offset; /* bodies lie before it */
+	else if ((rc = journal_head(&f, &head)) == 0 &&
+	    head != rp->redo.pos.seq + 1)
+		rc = -MX_ECORRUPT;
+	if (rc == 0)
+		rc = replay_records(rp, &f, first, &offset);
+	else if (rc == -MX_ECORRUPT)
+		offset = 0;
+	whole = rc;
+	if (rc == -MX_ECORRUPT && first != rp->redo.pos.seq + 1)
+		rc = vouched_behind(rp, i, offset, rp->redo.pos.seq + 1);
+	else if (rc == -MX_ECORRUPT)
+		rc = 0;
+	/* a file that was begun is proof that those before it were synced */
+	if (rc == 0 && first != UINT64_MAX && first > rp->redo.pos.seq + 1)
+		rc = -MX_ECORRUPT;
+	if (rc == 0 && (whole < 0 || first == rp->redo.pos.seq + 1))
+		rc = cut_off(rp, &f, offset);
+	close(f.fd);
+	if (rc == -MX_ECORRUPT)
+		return damaged(rp, eb, f.number, offset);
+	return rc < 0 ? failed(rp, eb, rc) : 0;
+}
+
+static int
+replay_files(struct replay_run *rp, struct mx_errbuf *eb)
+{
+	const struct journal_pos *from = &rp->sp->applied;
+	size_t i;
+	int rc = 0;
+
+	if (segment_each(&rp->sp->seg, list_one, rp) < 0)
+		return failed(rp, eb, -MX_EIO);
+	if (rp->nfiles > 0)
+		qsort(rp->files, rp->nfiles, sizeof(*rp->files), number_cmp);
+	if (from->offset > 0 &&
+	    (rp->nfiles == 0 || rp->files[0] != from->segment))
+		return damaged(rp, eb, from->segment, from->offset);
+	for (i = 0; i < rp->nfiles && rc == 0; i++)
+		rc = replay_file(rp, i, eb);
+	return rc;
+}
+
+/* The log goes on in a file of its own. */
+static int
+replay_end(struct replay_run *rp, struct mx_errbuf *eb)
+{
+	struct journal_pos *pos = &rp->redo.pos;
+	uint64_t last = pos->segment;
+	int rc = 0;
+
+	if (rp->nfiles > 0 && rp->files[rp->nfiles - 1] >= last)
+		last = rp->files[rp->nfiles - 1] + 1;
+	if (last == pos->segment && pos->offset == 0)
+		return 0; /* nothing was written since the last start */
+	if (rp->redo.txn == NULL)
+		rc = redo_begin(&rp->redo);
+	rp->db_failed = rc < 0;
+	if (rc == 0) {
+		pos->segment = last;
+		pos->offset = 0;
+		rc = end_batch(rp);
+	}
+	return rc < 0 ? failed(rp, eb, rc) : 0;
+}
+
+int
+replay(struct spool *sp, struct mx_errbuf *eb)
+{
+	struct replay_run rp = { .sp = sp };
+	int rc;
+
+	redo_init(&rp.redo, sp, &sp->applied);
+	buf_init(&rp.buf, JOURNAL_REST_MAX);
+	rc = replay_files(&rp, eb);
+	if (rc == 0)
+		rc = replay_end(&rp, eb);
+	sp->applied = rp.redo.pos;
+	if (rc == 0 && rp.records + rp.cut > 0)
+		log_notice("store",
+		    "event=replayed records=%" PRIu64 " cut=%" PRIu64,
+		    rp.records, rp.cut);
+	redo_fini(&rp.redo);
+	buf_fini(&rp.buf);
+	free(rp.files);
+	return rc;
+}
