@@ -777,6 +777,60 @@ test_tls(void **state)
 	assert_non_null(strchr(server.events, 'E'));
 }
 
+static bool
+server_got_four(void)
+{
+	return strcmp(server.text, "abcd") == 0;
+}
+
+#define RECORD 12000 /* more than the window, less than a record holds */
+
+static bool
+server_got_record(void)
+{
+	return server.got == RECORD;
+}
+
+/* What OpenSSL has taken off the socket is offered when there is room again,
+ * though no descriptor becomes readable for it. */
+static void
+test_tls_window(void **state)
+{
+	char text[RECORD];
+
+	(void)state;
+	start_tls(client_ctx, NULL);
+	assert_true(run_until(both_tls));
+	server.keep = true;
+	memset(text, 'x', sizeof(text));
+	conn_write(client.c, text, sizeof(text));
+	assert_true(run_until(server_full));
+	later = clock_now() + 20 * CLOCK_MS;
+	assert_true(run_until(a_while));
+	server.keep = false;
+	server.got = 8192;
+	conn_consume(server.c, 8192);
+	assert_true(run_until(server_got_record));
+}
+
+/* Two records that came in one read are two answers. */
+static void
+test_tls_two_records(void **state)
+{
+	(void)state;
+	start_tls(client_ctx, NULL);
+	assert_true(run_until(both_tls));
+	memset(server.text, 0, sizeof(server.text));
+	conn_pause(server.c);
+	conn_write(client.c, "ab", 2);
+	assert_true(run_until(client_sent));
+	conn_write(client.c, "cd", 2);
+	assert_true(run_until(client_sent));
+	conn_resume(server.c);
+	assert_true(run_until(server_got_four));
+	assert_string_equal(server.text, "abcd");
+}
+
 static void
 test_tls_strict(void **state)
 {
@@ -931,6 +985,8 @@ main(void)
 		CONN_TEST(test_finish_flushes),
 		CONN_TEST(test_finish_linger),
 		CONN_TEST(test_tls),
+		CONN_TEST(test_tls_window),
+		CONN_TEST(test_tls_two_records),
 		CONN_TEST(test_tls_strict),
 		CONN_TEST(test_tls_strict_needs_name),
 		CONN_TEST(test_tls_garbage),

@@ -136,8 +136,7 @@ conn_leave(struct conn *c)
 		conn_fail(c);
 	if (c->muted && conn_may_read(c))
 		c->muted = false;
-	/* what OpenSSL holds back makes no descriptor readable */
-	if (c->ssl != NULL && conn_may_read(c) && SSL_pending(c->ssl) > 0)
+	if (c->held && conn_may_read(c))
 		loop_task_schedule(c->task);
 	conn_io_shrink(c);
 	conn_update(c);
@@ -333,8 +332,7 @@ conn_on_task(void *arg)
 			if (c->in_len > 0 && !conn_tell(c, CONN_READ))
 				break;
 		}
-		if (c->ssl != NULL && conn_may_read(c) &&
-		    SSL_pending(c->ssl) > 0)
+		if (c->held && conn_may_read(c))
 			conn_fill(c);
 		break;
 	case CONN_ST_FINISH:
@@ -610,7 +608,7 @@ conn_consume(struct conn *c, size_t n)
 	c->in_len -= n;
 	if (c->in_len == 0)
 		c->in_off = 0;
-	if (c->muted && c->depth == 0)
+	if ((c->muted || c->held) && c->depth == 0)
 		loop_task_schedule(c->task);
 }
 

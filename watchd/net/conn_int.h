@@ -48,6 +48,9 @@ struct conn {
 
 	SSL *ssl;
 	bool read_wants_write, write_wants_read;
+	/* OpenSSL has read more of the socket than it gave out, and may have a
+	 * record in it: no descriptor will tell. */
+	bool held;
 	bool tls_up;
 	struct tls_info tls_info;
 

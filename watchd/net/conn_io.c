@@ -104,6 +104,8 @@ conn_read_some(struct conn *c, void *dst, size_t size)
 		errno = 0;
 		c->read_wants_write = false;
 		rc = SSL_read(c->ssl, dst, (int)size);
+		/* half of a record, which is no reason to ask again */
+		c->held = rc > 0 && SSL_has_pending(c->ssl) == 1;
 		return rc > 0 ? rc :
 				conn_tls_result(c, rc, &c->read_wants_write,
 				    SSL_ERROR_WANT_WRITE);
@@ -218,8 +220,10 @@ conn_io_handshake(struct conn *c)
 	ERR_clear_error();
 	errno = 0;
 	rc = SSL_do_handshake(c->ssl);
-	if (rc == 1)
+	if (rc == 1) {
+		c->held = SSL_has_pending(c->ssl) == 1;
 		return 1;
+	}
 	/* `blocked` stands for "wants to write" until the handshake is done */
 	rc = conn_tls_result(c, (int)rc, &c->blocked, SSL_ERROR_WANT_WRITE);
 	if (rc == CONN_IO_EOF) {

@@ -90,6 +90,8 @@ tls_ctx_create(const SSL_METHOD *method, bool server, struct mx_errbuf *eb)
 	(void)SSL_CTX_set_mode(t->ssl_ctx,
 	    SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+	/* a record is two reads otherwise: its head, its rest */
+	SSL_CTX_set_read_ahead(t->ssl_ctx, 1);
 	/* resumption is by tickets: no state here for each peer */
 	(void)SSL_CTX_set_session_cache_mode(t->ssl_ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_default_passwd_cb(t->ssl_ctx, tls_no_passphrase);
