@@ -47,6 +47,24 @@ def test_intake_with_starttls(tls):
     assert m.sum("smtpd_tls_sessions_total") == 1
 
 
+def test_a_session_is_resumed_over_a_reload(tls):
+    d, _ = tls
+    with Raw(d.port) as first:
+        first.ok("EHLO client.test")
+        first.starttls()
+        first.ok("EHLO client.test")  # its ticket comes with the reply
+        assert not first.sock.session_reused
+        with Raw(d.port) as c:
+            c.ok("EHLO client.test")
+            c.starttls(first)
+            assert c.ok("EHLO client.test") and c.sock.session_reused
+            assert d.reload()[0] == 0
+            with Raw(d.port) as later:
+                later.ok("EHLO client.test")
+                later.starttls(c)
+                assert later.ok("EHLO client.test") and later.sock.session_reused
+
+
 def test_case_B6_text_behind_starttls_is_never_answered_inside(tls):
     d, mx = tls
     n = len(mx.messages)

@@ -20,19 +20,23 @@ libmx_net_a_SOURCES = \
 	watchd/net/renewal.c watchd/net/renewal.h \
 	watchd/net/resolvconf.c watchd/net/resolvconf.h \
 	watchd/net/route.c watchd/net/route.h \
+	watchd/net/tickets.c watchd/net/tickets.h \
 	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_addr tests/unit/test_conn \
-	tests/unit/test_helper tests/unit/test_tls_dane
-TESTS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_helper \
+	tests/unit/test_helper tests/unit/test_tickets \
 	tests/unit/test_tls_dane
+TESTS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_helper \
+	tests/unit/test_tickets tests/unit/test_tls_dane
 tests_unit_test_helper_SOURCES = tests/unit/test_helper.c
 tests_unit_test_helper_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
 tests_unit_test_addr_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_conn_SOURCES = tests/unit/test_conn.c
 tests_unit_test_conn_LDADD = $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_tickets_SOURCES = tests/unit/test_tickets.c
+tests_unit_test_tickets_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_tls_dane_SOURCES = tests/unit/test_tls_dane.c
 tests_unit_test_tls_dane_LDADD = $(NET_L) $(CMOCKA_LIBS)
 endif

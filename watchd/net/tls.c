@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "net/tickets.h"
 #include "net/tls_int.h"
 
 #define KEY_FILE_MAX (1u << 20)
@@ -141,7 +142,8 @@ server_fill(struct tls_ctx *t, const char *cert_file, const char *key_file,
 	if (SSL_CTX_check_private_key(t->ssl_ctx) != 1)
 		return tls_fail(eb, key_file);
 	if (SSL_CTX_set_session_id_context(t->ssl_ctx, sid, sizeof(sid) - 1) !=
-	    1)
+		1 ||
+	    !tickets_use(t->ssl_ctx))
 		return tls_fail(eb, "cannot set up TLS");
 	return 0;
 }

@@ -60,12 +60,16 @@ class Raw:
             self.ok("RCPT TO:<%s>" % r)
         return self
 
-    def starttls(self):
+    def starttls(self, before=None):
+        """With the session of `before`, a connection that had one."""
         self.ok("STARTTLS")
-        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        ctx.check_hostname = False
-        ctx.verify_mode = ssl.CERT_NONE
-        self.sock = ctx.wrap_socket(self.sock)
+        if before is None:
+            ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            ctx.check_hostname = False
+            ctx.verify_mode = ssl.CERT_NONE
+            self.sock = ctx.wrap_socket(self.sock)
+        else:
+            self.sock = before.sock.context.wrap_socket(self.sock, session=before.sock.session)
 
     def at_end(self, timeout=10):
         """True when the server has closed and sent nothing more."""
