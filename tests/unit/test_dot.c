@@ -166,32 +166,82 @@ test_smuggled_envelope(void **state)
 	}
 }
 
+/* A byte above 127 is seen wherever it stands, and only in the content. */
 static void
-test_flags(void **state)
+test_eightbit(void **state)
 {
 	struct dot_reader d;
-	char out[4200], in[2048];
-	size_t used;
+	char in[200], out[2 * sizeof(in) + 4];
+	size_t used, i;
 
 	(void)state;
+	for (i = 0; i < sizeof(in); i++) {
+		memset(in, 'x', sizeof(in));
+		in[i] = '\x80';
+		dot_reader_init(&d);
+		(void)dot_read(&d, in, sizeof(in), &used, out);
+		assert_true(d.eightbit && !d.stray);
+		dot_reader_init(&d);
+		(void)dot_read(&d, in, i, &used, out);
+		assert_false(d.eightbit);
+	}
 	dot_reader_init(&d);
-	(void)dot_read(&d, S("plain text, more than a word\r\n"), &used, out);
-	assert_false(d.nul || d.eightbit || d.stray);
-	assert_int_equal(d.line_max, 28);
-	(void)dot_read(&d, S("a\xc3\xbc"), &used, out);
-	assert_true(d.eightbit && !d.nul);
-	assert_int_equal(d.line_len, 3);
-	(void)dot_read(&d, S("12345678\0"), &used, out);
-	assert_true(d.nul);
-	memset(in, 'x', sizeof(in));
-	(void)dot_read(&d, in, sizeof(in), &used, out);
-	assert_int_equal(d.line_max, 12 + sizeof(in)); /* before its end */
+	(void)dot_read(&d, S("a\r\n.\r\n\xff"), &used, out);
+	assert_false(d.eightbit);
+}
+
+#define LONG 2000
+
+/* Stray ends of one kind, and none of the other. */
+static void
+test_one_kind(void **state)
+{
+	char *in = malloc(LONG), *out = malloc(2 * LONG + 4);
+	struct dot_reader d;
+	size_t used, i, n;
+
+	(void)state;
+	for (i = 0; i < LONG; i++)
+		in[i] = i % 2 == 0 ? 'a' : '\r';
 	dot_reader_init(&d);
-	(void)dot_read(&d,
-	    S("abcdefgh\xff"
-	      "bcdefgh"),
-	    &used, out);
-	assert_true(d.eightbit && !d.nul);
+	n = dot_read(&d, in, LONG, &used, out);
+	assert_int_equal(n, LONG - 1); /* the last CR is held */
+	for (i = 0; i < n; i++)
+		assert_int_equal(out[i], i % 2 == 0 ? 'a' : ' ');
+	for (i = 0; i < LONG; i++)
+		in[i] = i % 2 == 0 ? 'a' : '\n';
+	dot_reader_init(&d);
+	n = dot_read(&d, in, LONG, &used, out);
+	assert_int_equal(n, LONG / 2 * 3);
+	for (i = 0; i < n; i++)
+		assert_int_equal(out[i], "a\r\n"[i % 3]);
+	free(in);
+	free(out);
+}
+
+/* The end of told data gives a last line the end that it lacks, once. */
+static void
+test_counted_end(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} ends[] = { { "", "" }, { "a", "a\r\n" }, { "a\r", "a\r\n" },
+		{ "a\r\n", "a\r\n" }, { "a\r\nb", "a\r\nb\r\n" },
+		{ ".\r\n.", ".\r\n.\r\n" }, { "\n", "\r\n" }, { "\r", "\r\n" },
+		{ "a\r\n\r\n", "a\r\n\r\n" } };
+	struct dot_reader d;
+	char out[32];
+	size_t i, n, used;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(ends); i++) {
+		dot_reader_init_counted(&d);
+		n = dot_read(&d, ends[i].in, strlen(ends[i].in), &used, out);
+		n += dot_read_end(&d, out + n);
+		out[n] = '\0';
+		assert_string_equal(out, ends[i].out);
+		assert_int_equal(d.size, n);
+	}
 }
 
 static const struct {
@@ -263,7 +313,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_smuggled_envelope),
-		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_eightbit),
+		cmocka_unit_test(test_one_kind),
+		cmocka_unit_test(test_counted_end),
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_random_cuts),
 	};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * dot: the transparency procedure as two small state machines. Every byte of
- * every message passes here twice (once in, once out), so what lies between
- * two line ends is found eight bytes at a time and copied in one piece; only
- * line ends and what follows them go through the states.
+ * every message passes here twice (once in, once out), so lines that end as
+ * they should are found by memchr() and copied many at a time; only what is
+ * stray, dots at the start of a line and the cuts of the input go through the
+ * states.
  *
  * The reader never looks ahead: CRs, and a dot at the start of a line, are
  * held back in the state until the next byte says what they were. So the
@@ -20,53 +21,61 @@ enum {
 	HELD_DOT_CR, /* and one CR or more */
 };
 
-#define ONES  0x0101010101010101u
-#define HIGHS 0x8080808080808080u
+/* Where the next CR and LF are, or the end. Each is looked for once, so that a
+ * text of one kind alone is not walked through for each of them. */
+struct line_ends {
+	const char *cr, *lf;
+};
 
-/* Not 0 when one of the eight bytes of w is zero. */
-static inline uint64_t
-zero_byte(uint64_t w)
+static const char *
+next_byte(const char *known, char c, const char *p, const char *end)
 {
-	return (w - ONES) & ~w & HIGHS;
+	if (known != NULL && known >= p)
+		return known;
+	p = memchr(p, c, (size_t)(end - p));
+	return p != NULL ? p : end;
 }
 
-/* How many bytes from p on are neither CR nor LF. Notes NULs and bytes above
- * 127 on the way, which saves two more walks over the message. */
+/* How many bytes pass as they are, from p within a line on: up to a CR or LF
+ * that is stray, or may be, and behind a line when a dot comes next that
+ * counts. *line is where the last, unfinished line of them begins. */
 static size_t
-find_line_end(struct dot_reader *d, const char *p, size_t len)
+plain_text(struct line_ends *e, bool dots, const char *p, const char *end,
+    const char **line)
 {
-	uint64_t all = 0, nul = 0, w;
-	size_t n = 0;
+	const char *from = p;
 
-	for (; len - n >= sizeof(w); n += sizeof(w)) {
-		memcpy(&w, p + n, sizeof(w));
-		if ((zero_byte(w ^ (ONES * '\r')) |
-			zero_byte(w ^ (ONES * '\n'))) != 0)
-			break;
-		all |= w;
-		nul |= zero_byte(w);
-	}
-	for (; n < len && p[n] != '\r' && p[n] != '\n'; n++) {
-		all |= (unsigned char)p[n];
-		nul |= p[n] == '\0';
-	}
-	d->eightbit |= (all & HIGHS) != 0;
-	d->nul |= nul != 0;
-	return n;
+	do {
+		*line = p;
+		e->cr = next_byte(e->cr, '\r', p, end);
+		e->lf = next_byte(e->lf, '\n', p, end);
+		if (e->lf < e->cr)
+			return (size_t)(e->lf - from);
+		if (e->lf == end || e->lf != e->cr + 1)
+			return (size_t)(e->cr - from);
+		p = e->lf + 1;
+	} while (p < end && (!dots || *p != '.'));
+	*line = p;
+	return (size_t)(p - from);
 }
 
-static void
-note_length(struct dot_reader *d, size_t n)
+static bool
+has_eightbit(const char *p, size_t len)
 {
-	d->line_len += n;
-	if (d->line_len > d->line_max)
-		d->line_max = d->line_len;
+	uint64_t all = 0, w;
+
+	for (; len >= sizeof(w); p += sizeof(w), len -= sizeof(w)) {
+		memcpy(&w, p, sizeof(w));
+		all |= w;
+	}
+	for (; len > 0; p++, len--)
+		all |= (unsigned char)*p;
+	return (all & 0x8080808080808080u) != 0;
 }
 
 static char *
 put_char(struct dot_reader *d, char *dst, char c)
 {
-	note_length(d, 1);
 	d->state = IN_LINE;
 	*dst = c;
 	return dst + 1;
@@ -77,7 +86,6 @@ end_line(struct dot_reader *d, char *dst, bool bare)
 {
 	d->bare = bare;
 	d->stray |= bare;
-	d->line_len = 0;
 	d->state = AT_START;
 	dst[0] = '\r';
 	dst[1] = '\n';
@@ -129,13 +137,39 @@ dot_reader_init_counted(struct dot_reader *d)
 	*d = (struct dot_reader){ .state = AT_START, .counted = true };
 }
 
+/* From within a line on: what passes as it is, and the byte behind it. Returns
+ * where the input goes on. */
+static const char *
+read_text(struct dot_reader *d, struct line_ends *e, const char *p,
+    const char *end, char **out)
+{
+	const char *line;
+	size_t n = plain_text(e, !d->counted, p, end, &line);
+
+	memcpy(*out, p, n);
+	*out += n;
+	if (line > p)
+		d->bare = false;
+	p += n;
+	if (n > 0 && line == p) { /* whole lines */
+		d->state = AT_START;
+	} else if (p < end) {
+		if (*p == '\r')
+			d->state = HELD_CR;
+		else
+			*out = end_line(d, *out, true);
+		p++;
+	}
+	return p;
+}
+
 size_t
 dot_read(struct dot_reader *d, const char *src, size_t len, size_t *used,
     char *dst)
 {
 	const char *p = src, *end = src + len;
+	struct line_ends ends = { NULL, NULL };
 	char *out = dst;
-	size_t n;
 
 	while (p < end && !d->done) {
 		switch (d->state) {
@@ -145,17 +179,7 @@ dot_read(struct dot_reader *d, const char *src, size_t len, size_t *used,
 			p += d->state == HELD_DOT;
 			break;
 		case IN_LINE:
-			n = find_line_end(d, p, (size_t)(end - p));
-			memcpy(out, p, n);
-			out += n;
-			p += n;
-			note_length(d, n);
-			if (p == end)
-				break;
-			if (*p++ == '\r')
-				d->state = HELD_CR;
-			else
-				out = end_line(d, out, true);
+			p = read_text(d, &ends, p, end, &out);
 			break;
 		case HELD_CR:
 			p += after_cr(d, *p, &out);
@@ -176,6 +200,7 @@ dot_read(struct dot_reader *d, const char *src, size_t len, size_t *used,
 		}
 	}
 	*used = (size_t)(p - src);
+	d->eightbit = d->eightbit || has_eightbit(src, *used);
 	d->size += (uint64_t)(out - dst);
 	return (size_t)(out - dst);
 }
@@ -186,7 +211,7 @@ dot_read_end(struct dot_reader *d, char *dst)
 	size_t n = 0;
 
 	MX_ASSERT(d->counted);
-	if (d->state == HELD_CR || d->line_len > 0) {
+	if (d->state == HELD_CR || d->state == IN_LINE) {
 		end_line(d, dst, d->state == HELD_CR);
 		n = 2;
 	}

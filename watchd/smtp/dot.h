@@ -20,11 +20,8 @@ struct dot_reader {
 	bool counted; /* the length is told: a dot is a dot */
 	bool bare; /* the line before, or this one, has no plain CRLF */
 	bool stray; /* a stray CR or LF was seen (and mended) */
-	bool nul; /* a NUL was seen (kept) */
 	bool done; /* the final dot was read */
 	bool eightbit; /* a byte above 127 was seen */
-	size_t line_len; /* of the line being read, content octets */
-	size_t line_max; /* the longest line so far */
 	uint64_t size; /* content octets given out so far */
 };
 
