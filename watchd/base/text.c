@@ -330,10 +330,19 @@ text_unsafe(const char *s, unsigned *cp)
 char *
 text_id(uint64_t id, char *dst)
 {
-	if ((id & 0xff) == 0)
-		(void)snprintf(dst, TEXT_ID_MAX, "%" PRIX64, id >> 8);
-	else
-		(void)snprintf(dst, TEXT_ID_MAX, "%" PRIX64 ".%u", id >> 8,
+	static const char digits[] = "0123456789ABCDEF";
+	uint64_t number = id >> 8;
+	char *p = dst;
+	int shift = 52;
+
+	/* three times a message: printf() would be its dearest part */
+	while (shift > 0 && number >> shift == 0)
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*p++ = digits[number >> shift & 15];
+	*p = '\0';
+	if ((id & 0xff) != 0)
+		(void)snprintf(p, TEXT_ID_MAX - (size_t)(p - dst), ".%u",
 		    (unsigned)(id & 0xff));
 	return dst;
 }

@@ -52,6 +52,7 @@ struct loop_timer {
 	void (*cb)(void *arg);
 	void *arg;
 	int64_t due;
+	bool pending;
 };
 
 struct loop_io {
@@ -237,6 +238,7 @@ loop_timer_fire(evutil_socket_t fd MX_UNUSED, short what MX_UNUSED, void *arg)
 	struct loop_timer *t = arg;
 	int64_t late;
 
+	t->pending = false;
 	loop_wake(t->loop);
 	late = clock_now() -
 	    (t->due > t->loop->started ? t->due : t->loop->started);
@@ -272,18 +274,20 @@ loop_timer_set(struct loop_timer *t, int64_t delay_ms)
 	tv.tv_usec = (suseconds_t)(delay_ms % 1000 * 1000);
 	t->due = clock_now() + delay_ms * CLOCK_MS;
 	MX_ASSERT(evtimer_add(t->event, &tv) == 0);
+	t->pending = true;
 }
 
 void
 loop_timer_cancel(struct loop_timer *t)
 {
 	(void)evtimer_del(t->event);
+	t->pending = false;
 }
 
 bool
 loop_timer_pending(const struct loop_timer *t)
 {
-	return evtimer_pending(t->event, NULL) != 0;
+	return t->pending;
 }
 
 void

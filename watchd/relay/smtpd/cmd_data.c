@@ -35,6 +35,18 @@ give_up(struct session *s, int rc)
 	queue_abort(&s->intake);
 }
 
+/* One date a second is made, not one a message. */
+static const char *
+date_now(struct smtpd *m)
+{
+	int64_t wall = clock_wall();
+
+	if (m->date_wall != wall || m->date[0] == '\0')
+		(void)text_date_5322(wall, m->date, sizeof(m->date));
+	m->date_wall = wall;
+	return m->date;
+}
+
 static void
 prepend_received(struct session *s)
 {
@@ -45,7 +57,7 @@ prepend_received(struct session *s)
 		.host = session_conf(s)->hostname,
 		.id = text_id(queue_intake_id(s->intake), id),
 		.rcpt = transaction_only(&s->tx),
-		.wall = clock_wall(),
+		.date = date_now(s->smtpd),
 		.esmtp = s->esmtp,
 		.tls = s->tls,
 		.utf8 = s->tx.utf8,

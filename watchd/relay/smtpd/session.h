@@ -132,6 +132,8 @@ struct smtpd {
 	void (*idle)(void *arg);
 	void *idle_arg;
 	struct loop_task *idle_task;
+	int64_t date_wall; /* the second that `date` is of */
+	char date[64]; /* for Received; "": none yet */
 	struct smtp_command cmd; /* scratch: the command in hand */
 	char content[2 * SESSION_CHUNK + 4]; /* scratch: of dot_read() */
 };

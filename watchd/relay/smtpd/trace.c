@@ -30,17 +30,22 @@ trace_protocol(bool esmtp, bool tls, bool utf8)
 	return tls ? "ESMTPS" : "ESMTP";
 }
 
+static bool
+is_helo(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+	    c == ':' || c == '[' || c == ']';
+}
+
 /* A name that a peer gave: what is no host name or literal is masked. */
 static void
 mask_helo(const char *src, char *dst, size_t size)
 {
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
-				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789.-_:[]";
 	size_t i;
 
 	for (i = 0; src[i] != '\0' && i + 1 < size; i++)
-		dst[i] = strchr(ok, src[i]) != NULL ? src[i] : '?';
+		dst[i] = is_helo(src[i]) ? src[i] : '?';
 	dst[i] = '\0';
 }
 
@@ -61,20 +66,23 @@ plain_mailbox(const char *s, bool utf8)
 size_t
 trace_received(const struct trace_received *t, char *dst, size_t size)
 {
-	char helo[256], date[64], clause[PATH_MAILBOX_MAX + 16] = "";
-	int n;
+	char helo[256];
+	bool to = t->rcpt != NULL && plain_mailbox(t->rcpt, t->utf8);
+	const char *const part[] = { "Received: from ", helo, " (", t->client,
+		")\r\n\tby ", t->host, " with ",
+		trace_protocol(t->esmtp, t->tls, t->utf8), " id ", t->id,
+		to ? "\r\n\tfor <" : "", to ? t->rcpt : "", to ? ">" : "",
+		";\r\n\t", t->date, "\r\n" };
+	size_t n = 0, len, i;
 
 	mask_helo(t->helo, helo, sizeof(helo));
-	if (t->rcpt != NULL && plain_mailbox(t->rcpt, t->utf8))
-		snprintf(clause, sizeof(clause), "\r\n\tfor <%s>", t->rcpt);
-	n = snprintf(dst, size,
-	    "Received: from %s (%s)\r\n"
-	    "\tby %s with %s id %s%s;\r\n"
-	    "\t%s\r\n",
-	    helo, t->client, t->host, trace_protocol(t->esmtp, t->tls, t->utf8),
-	    t->id, clause, text_date_5322(t->wall, date, sizeof(date)));
-	MX_ASSERT(n > 0 && (size_t)n < size);
-	return (size_t)n;
+	for (i = 0; i < MX_COUNT(part); i++) {
+		len = strlen(part[i]);
+		MX_ASSERT(len < size - n);
+		memcpy(dst + n, part[i], len + 1);
+		n += len;
+	}
+	return n;
 }
 
 void

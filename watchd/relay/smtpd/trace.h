@@ -8,7 +8,7 @@
 #include "base/defs.h"
 #include "smtp/path.h"
 
-/* Helo 255, literal, host 253, a recipient and what stands between. */
+/* Helo 255, literal, host 253, date, a recipient and what stands between. */
 #define TRACE_RECEIVED_MAX (880 + PATH_MAILBOX_MAX)
 
 struct trace_received {
@@ -17,7 +17,7 @@ struct trace_received {
 	const char *host; /* ours */
 	const char *id; /* as text_id() prints it */
 	const char *rcpt; /* the only one, or NULL */
-	int64_t wall; /* seconds */
+	const char *date; /* as text_date_5322() prints it */
 	bool esmtp, tls, utf8;
 };
 
