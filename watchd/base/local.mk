@@ -3,6 +3,7 @@ libmx_base_a_SOURCES = \
 	watchd/base/buf.c watchd/base/buf.h \
 	watchd/base/calendar.c watchd/base/calendar.h \
 	watchd/base/clock.c watchd/base/clock.h \
+	watchd/base/crc.c watchd/base/crc.h \
 	watchd/base/defs.h \
 	watchd/base/err.c watchd/base/err.h \
 	watchd/base/fault.c watchd/base/fault.h \
@@ -26,8 +27,8 @@ libmx_base_a_SOURCES = \
 	watchd/base/ways.c watchd/base/ways.h
 
 if HAVE_CMOCKA
-base_tests = tests/unit/test_buf tests/unit/test_calendar tests/unit/test_file tests/unit/test_heap \
-	tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
+base_tests = tests/unit/test_buf tests/unit/test_calendar tests/unit/test_crc \
+	tests/unit/test_file tests/unit/test_heap tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
 	tests/unit/test_records tests/unit/test_sandbox tests/unit/test_spawn \
 	tests/unit/test_text tests/unit/test_ways
 check_PROGRAMS += $(base_tests)
@@ -36,6 +37,8 @@ tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_calendar_SOURCES = tests/unit/test_calendar.c
 tests_unit_test_calendar_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_crc_SOURCES = tests/unit/test_crc.c
+tests_unit_test_crc_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_file_SOURCES = tests/unit/test_file.c
 tests_unit_test_file_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_heap_SOURCES = tests/unit/test_heap.c

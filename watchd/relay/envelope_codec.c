@@ -11,8 +11,8 @@
  * touch. A change of the layout is a new version and keeps the old reader. */
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
+#include "base/crc.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "relay/envelope.h"
@@ -112,9 +112,7 @@ envelope_encode(const struct envelope *e, struct buf *out)
 		return -MX_ETOOBIG;
 	write_envelope(&w, e);
 	if (w.rc == 0)
-		write_uint(&w,
-		    crc32_z(0, (const Bytef *)out->data + start,
-			out->len - start),
+		write_uint(&w, crc_32(0, out->data + start, out->len - start),
 		    4);
 	if (w.rc == 0 && out->len - start > RECORD_MAX)
 		w.rc = -MX_ETOOBIG;
@@ -247,7 +245,7 @@ envelope_decode(const void *data, size_t len, struct envelope **out)
 	if (len < RECORD_FIXED + RECORD_CRC_BYTES || len > RECORD_MAX)
 		return -MX_ECORRUPT;
 	r.left -= RECORD_CRC_BYTES;
-	if (crc32_z(0, r.p, r.left) != le_get(r.p + r.left, RECORD_CRC_BYTES))
+	if (crc_32(0, r.p, r.left) != le_get(r.p + r.left, RECORD_CRC_BYTES))
 		return -MX_ECORRUPT;
 	if (read_uint(&r, 1) != RECORD_VERSION)
 		return -MX_ECORRUPT;

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "base/crc.h"
 #include "relay/store/salvage_export.h"
 #include "relay/store/segment.h"
 
@@ -41,7 +41,7 @@ copy_body(const struct exporter *x, const struct body_ref *b, int to)
 			continue;
 		if (n <= 0)
 			break;
-		crc = (uint32_t)crc32_z(crc, (unsigned char *)data, (size_t)n);
+		crc = crc_32(crc, data, (size_t)n);
 		done += (uint64_t)n;
 		if (to >= 0 && write(to, data, (size_t)n) != n) {
 			close(fd);

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/clock.h"
+#include "base/crc.h"
 #include "base/mem.h"
 #include "relay/store/store_int.h"
 
@@ -21,7 +21,7 @@
 uint32_t
 store_crc(uint32_t crc, const void *data, size_t len)
 {
-	return (uint32_t)crc32_z(crc, data, len);
+	return crc_32(crc, data, len);
 }
 
 uint64_t
