@@ -257,6 +257,7 @@ main(int argc, char **argv)
 	char *path = NULL;
 	int rc;
 
+	mem_setup();
 	daemon_signals_hold();
 	if ((rc = parse_options(argc, argv, &o)) != 0)
 		return rc;

@@ -7,7 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "base/mem.h"
+
+/* Pieces of bodies come and go by the megabyte: glibc's own bounds, 128 KB at
+ * first, have the kernel take back and zero those pages again and again, which
+ * was a third of the time of a delivery of 10 MB. What is larger than a piece
+ * goes back at once, always: left alone glibc raises that bound to 32 MB. */
+#define MEM_KEEP  (4 * 1024 * 1024)
+#define MEM_STEP  (1024 * 1024)
+#define MEM_LARGE (1024 * 1024)
+
+void
+mem_setup(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_TRIM_THRESHOLD, MEM_KEEP);
+	(void)mallopt(M_TOP_PAD, MEM_STEP);
+	(void)mallopt(M_MMAP_THRESHOLD, MEM_LARGE);
+#endif
+}
 
 static void *
 mem_check(void *p)

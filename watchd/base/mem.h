@@ -6,6 +6,10 @@
 
 #include "base/defs.h"
 
+/* First thing in a daemon, before it has a second thread: how much of what was
+ * freed stays at hand. No more than a wish. */
+void mem_setup(void);
+
 /* All of these abort the process when memory is out. */
 void *mem_alloc(size_t size); /* zeroed */
 void *mem_array(size_t n, size_t size); /* zeroed, overflow checked */
