@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libmx_base.a
 libmx_base_a_SOURCES = \
+	watchd/base/btree.c watchd/base/btree.h \
 	watchd/base/buf.c watchd/base/buf.h \
 	watchd/base/calendar.c watchd/base/calendar.h \
 	watchd/base/clock.c watchd/base/clock.h \
@@ -19,6 +20,7 @@ libmx_base_a_SOURCES = \
 	watchd/base/records.c watchd/base/records.h \
 	watchd/base/rnd.c watchd/base/rnd.h \
 	watchd/base/sandbox.c watchd/base/sandbox.h \
+	watchd/base/slab.c watchd/base/slab.h \
 	watchd/base/source_spec.c watchd/base/source_spec.h \
 	watchd/base/spawn.c watchd/base/spawn.h \
 	watchd/base/spawn_int.h watchd/base/spawner.c \
@@ -27,12 +29,15 @@ libmx_base_a_SOURCES = \
 	watchd/base/ways.c watchd/base/ways.h
 
 if HAVE_CMOCKA
-base_tests = tests/unit/test_buf tests/unit/test_calendar tests/unit/test_crc \
-	tests/unit/test_file tests/unit/test_heap tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
+base_tests = tests/unit/test_btree tests/unit/test_buf tests/unit/test_calendar \
+	tests/unit/test_crc tests/unit/test_file tests/unit/test_heap \
+	tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
 	tests/unit/test_records tests/unit/test_sandbox tests/unit/test_spawn \
 	tests/unit/test_text tests/unit/test_ways
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
+tests_unit_test_btree_SOURCES = tests/unit/test_btree.c
+tests_unit_test_btree_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_calendar_SOURCES = tests/unit/test_calendar.c
