@@ -253,15 +253,13 @@ breaker_open(struct dest *d, const char *why)
 static bool
 trial_ready(struct dest *d, int64_t now)
 {
-	struct heap_node *n = heap_min(&d->wait);
-	struct part *e;
+	struct part *e = order_min(d, &d->wait);
 
 	if (d->nready > 0)
 		return true;
-	if (n == NULL)
+	if (e == NULL)
 		return false;
-	e = HEAP_ENTRY(n, struct part, u.wait);
-	e->due_ms = now;
+	part_due(e, now);
 	part_set(e, PART_READY);
 	return true;
 }
@@ -316,16 +314,21 @@ breaker_next(struct dest *d, int64_t now)
 static struct part *
 choose_between(struct dest *d, struct part *first, struct part *last)
 {
-	struct part key = { .suspect = first->suspect };
+	int64_t at;
 	int64_t span = (last->arrival_ms - first->arrival_ms) / 1000 + 1;
 	struct part *e;
 
-	key.arrival_ms = first->arrival_ms +
+	at = first->arrival_ms +
 	    (int64_t)rnd_below(
 		span < UINT32_MAX ? (uint32_t)span : UINT32_MAX) *
 		1000;
-	e = RB_NFIND(ready_tree, &d->ready, &key);
-	return e == NULL || part_ready_cmp(e, last) > 0 ? last : e;
+	e = order_from(d, &d->ready, ORDER_READY,
+	    part_key_ready(first->suspect, at, 0));
+	return e == NULL ||
+		btree_key_less(part_key(last, ORDER_READY),
+		    part_key(e, ORDER_READY)) ?
+	    last :
+	    e;
 }
 
 /* Of any age among those that were refused: some, perhaps the oldest hundred, are
@@ -334,17 +337,17 @@ choose_between(struct dest *d, struct part *first, struct part *last)
 struct part *
 breaker_choose(struct dest *d)
 {
-	struct part *first = RB_MIN(ready_tree, &d->ready);
-	struct part *last = RB_MAX(ready_tree, &d->ready), *refused;
-	struct part key = { .suspect = 1, .arrival_ms = INT64_MIN };
+	struct part *first = order_min(d, &d->ready);
+	struct part *last = order_max(d, &d->ready);
+	struct btree_key key = part_key_ready(true, INT64_MIN, 0);
 
 	if (first->suspect == last->suspect)
 		return choose_between(d, first, last);
-	refused = RB_NFIND(ready_tree, &d->ready, &key);
-	return d->trial_left == 1 &&
-		d->trials % TRIAL_OTHER == TRIAL_OTHER - 1 ?
-	    choose_between(d, first, RB_PREV(ready_tree, &d->ready, refused)) :
-	    choose_between(d, refused, last);
+	if (d->trial_left == 1 && d->trials % TRIAL_OTHER == TRIAL_OTHER - 1)
+		return choose_between(d, first,
+		    order_before(d, &d->ready, ORDER_READY, key));
+	return choose_between(d, order_from(d, &d->ready, ORDER_READY, key),
+	    last);
 }
 
 void

@@ -21,34 +21,33 @@ clock_back_start(struct queue *q)
 	q->clock_lead_ms = clock_wall_ms() - queue_mono_ms();
 }
 
-static void
-back_owed(struct dest *d, int64_t back_ms, int64_t now)
-{
-	struct part *e;
+struct back {
+	struct queue *queue;
+	int64_t by_ms, now;
+};
 
-	if (d->nowed == 0)
+static void
+back_owed(uint32_t handle, void *arg)
+{
+	const struct back *b = arg;
+	struct part *e = parts_at(b->queue, handle);
+	int64_t due = e->due_ms - b->by_ms;
+
+	if (e->state != PART_OWED)
 		return;
-	RB_FOREACH (e, age_tree, &d->kept) {
-		if (e->state != PART_OWED)
-			continue;
-		if (e->due_ms > now)
-			e->due_ms = e->due_ms - back_ms > now ?
-			    e->due_ms - back_ms :
-			    now;
-		part_deadline_set(e);
-	}
+	if (e->due_ms > b->now)
+		part_due(e, due > b->now ? due : b->now);
+	part_deadline_set(e);
 }
 
 static void
-back_age(uint64_t id, void *value, void *arg)
+back_age(uint32_t handle, void *arg)
 {
-	struct part *e = value;
-	const int64_t *now = arg;
+	const struct back *b = arg;
+	struct part *e = parts_at(b->queue, handle);
 
-	(void)id;
 	if (e->dest != NULL) /* not gone */
-		e->age_step = (int32_t)ages_add(&e->dest->queue->ages,
-		    e->arrival_ms, *now);
+		part_count_age(e, b->now);
 }
 
 void
@@ -56,15 +55,17 @@ clock_back_tick(struct queue *q, int64_t now)
 {
 	int64_t lead = now - queue_mono_ms();
 	int64_t back_ms = q->clock_lead_ms - lead;
+	struct back back = { q, back_ms, now };
 	struct dest *d;
 
 	q->clock_lead_ms = lead;
 	if (back_ms < BACK_MIN_MS)
 		return;
 	RB_FOREACH (d, dest_tree, &q->dests) {
-		back_owed(d, back_ms, now);
+		if (d->nowed > 0)
+			btree_each(&d->kept, back_owed, &back);
 		dest_walk(d, WALK_DEADLINE); /* DEADLINE_AGAIN */
 	}
 	ages_clear(&q->ages);
-	idmap_each(&q->entries, back_age, &now);
+	btree_each(&q->parts.by_id, back_age, &back);
 }

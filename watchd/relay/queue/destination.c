@@ -43,12 +43,6 @@ dest_get(struct queue *q, const char *name)
 	d = mem_alloc(sizeof(*d) + len);
 	memcpy(d->name, name, len);
 	d->queue = q;
-	RB_INIT(&d->by_age);
-	RB_INIT(&d->kept);
-	RB_INIT(&d->by_id);
-	RB_INIT(&d->ready);
-	heap_init(&d->wait);
-	heap_init(&d->deadlines);
 	d->policy = q->policy;
 	d->gate = GATE_OPEN;
 	d->canary = true;
@@ -68,8 +62,12 @@ dest_free(struct dest *d)
 	heap_remove(&q->times, &d->time);
 	heap_remove(&q->others, &d->other);
 	RB_REMOVE(dest_tree, &q->dests, d);
-	heap_fini(&d->wait);
-	heap_fini(&d->deadlines);
+	btree_fini(&d->by_age);
+	btree_fini(&d->kept);
+	btree_fini(&d->by_id);
+	btree_fini(&d->ready);
+	btree_fini(&d->wait);
+	btree_fini(&d->deadlines);
 	breaker_primary_leave(d);
 	breaker_fini(d, false);
 	learn_fini(d);
@@ -179,11 +177,23 @@ dest_walk(struct dest *d, unsigned what)
 struct part *
 dest_oldest(const struct dest *d)
 {
-	struct dest *dd = (struct dest *)(uintptr_t)d;
-	struct part *a = RB_MIN(age_tree, &dd->by_age);
-	struct part *k = RB_MIN(age_tree, &dd->kept);
+	struct part *a = order_min(d, &d->by_age);
+	struct part *k = order_min(d, &d->kept);
 
-	return k == NULL || (a != NULL && part_age_cmp(a, k) < 0) ? a : k;
+	if (a == NULL || k == NULL)
+		return a != NULL ? a : k;
+	return btree_key_less(part_key(a, ORDER_AGE), part_key(k, ORDER_AGE)) ?
+	    a :
+	    k;
+}
+
+/* The first that the extension does not cover. */
+static struct part *
+behind_extension(const struct dest *d, const struct btree *t, unsigned i)
+{
+	struct btree_key key = { .at = d->extend.rec[i].until_ms + 1 };
+
+	return order_from(d, t, ORDER_AGE, key);
 }
 
 /* Within what one extension covers, the oldest expires first: so one look-up
@@ -192,8 +202,7 @@ dest_oldest(const struct dest *d)
 int64_t
 dest_next_expiry(const struct dest *d)
 {
-	struct age_tree *tree = (struct age_tree *)(uintptr_t)&d->by_age;
-	struct part *e = RB_MIN(age_tree, tree), key;
+	struct part *e = order_min(d, &d->by_age);
 	int64_t best = INT64_MAX;
 
 	if (d->on_hold)
@@ -203,9 +212,7 @@ dest_next_expiry(const struct dest *d)
 			best = part_expiry(e);
 		if (i == d->extend.n)
 			break;
-		key.arrival_ms = d->extend.rec[i].until_ms + 1;
-		key.id = 0;
-		e = RB_NFIND(age_tree, tree, &key);
+		e = behind_extension(d, &d->by_age, i);
 	}
 	return best == INT64_MAX ? 0 : best;
 }
@@ -216,9 +223,9 @@ struct ripest {
 
 /* Within what one extension covers it is the oldest, as for the expiry. */
 static void
-ripest_of(const struct dest *d, struct age_tree *tree, struct ripest *r)
+ripest_of(const struct dest *d, const struct btree *tree, struct ripest *r)
 {
-	struct part *e = RB_MIN(age_tree, tree), key;
+	struct part *e = order_min(d, tree);
 	int64_t life;
 
 	for (unsigned i = 0; e != NULL; i++) {
@@ -232,20 +239,17 @@ ripest_of(const struct dest *d, struct age_tree *tree, struct ripest *r)
 		}
 		if (i == d->extend.n)
 			break;
-		key.arrival_ms = d->extend.rec[i].until_ms + 1;
-		key.id = 0;
-		e = RB_NFIND(age_tree, tree, &key);
+		e = behind_extension(d, tree, i);
 	}
 }
 
 bool
 dest_ripest(const struct dest *d, int64_t now, int64_t *arrival, int64_t *life)
 {
-	struct dest *dd = (struct dest *)(uintptr_t)d;
 	struct ripest r = { .now = now };
 
-	ripest_of(d, &dd->by_age, &r);
-	ripest_of(d, &dd->kept, &r);
+	ripest_of(d, &d->by_age, &r);
+	ripest_of(d, &d->kept, &r);
 	*arrival = r.arrival;
 	*life = r.life;
 	return r.life > 0;
@@ -326,18 +330,17 @@ static void
 dest_retime(struct dest *d, int64_t now)
 {
 	struct queue *q = d->queue;
-	struct heap_node *n;
+	struct part *e;
 	int64_t at = INT64_MAX, trial;
 
-	if ((n = heap_min(&d->wait)) != NULL)
-		at = n->key;
-	n = heap_min(&d->deadlines);
-	if (n != NULL && q->clock_step.doubted &&
-	    !HEAP_ENTRY(n, struct part, deadline)->finish)
-		n = NULL;
-	if (n != NULL && n->key < at) {
+	if ((e = order_min(d, &d->wait)) != NULL)
+		at = e->due_ms;
+	e = order_min(d, &d->deadlines);
+	if (e != NULL && q->clock_step.doubted && !e->finish)
+		e = NULL;
+	if (e != NULL && e->deadline_ms < at) {
 		if (q->deadline_out < DEADLINE_JOBS)
-			at = n->key;
+			at = e->deadline_ms;
 		else
 			dest_block(d);
 	}

@@ -110,7 +110,7 @@ view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
 		.domain = env->domain,
 		.sender = text_or_empty(env->sender),
 		.state = view_state(e),
-		.size = e->size,
+		.size = part_size(e),
 		.arrival_ms = e->arrival_ms,
 		.due_ms = e->held || e->finish ? 0 : e->due_ms,
 		.expiry_ms = view_expiry(e),
@@ -135,7 +135,7 @@ view_damaged(struct msg_view *v, const struct part *e)
 		.domain = e->dest->name,
 		.sender = "",
 		.state = view_state(e),
-		.size = e->size,
+		.size = part_size(e),
 		.arrival_ms = e->arrival_ms,
 		.attempts = e->attempts,
 		.damaged = true,
@@ -154,7 +154,7 @@ request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		e = idmap_get(&r->queue->entries, r->ids[i]);
+		e = parts_find(r->queue, r->ids[i]);
 		if (e == NULL || e->state == PART_GONE)
 			continue;
 		if (envs[i] == NULL && e->damaged)
@@ -175,58 +175,14 @@ request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 	free(views);
 }
 
-/* The first part of the domain behind `after`. */
-static struct part *
-dest_after(struct dest *d, uint64_t after)
+/* The next part behind that id, of the domain (NULL: of all). */
+static const struct part *
+list_next(const struct queue *q, const struct dest *d, uint64_t after)
 {
-	struct part key;
+	struct btree_key key = { .id = after };
 
-	if (after == UINT64_MAX)
-		return NULL;
-	key.id = after + 1;
-	return RB_NFIND(id_tree, &d->by_id, &key);
-}
-
-struct cursor {
-	struct dest *dest;
-	struct part *e;
-};
-
-static void
-cursor_sink(struct cursor *c, size_t n, size_t i)
-{
-	struct cursor t;
-	size_t kid;
-
-	while ((kid = 2 * i + 1) < n) {
-		if (kid + 1 < n && c[kid + 1].e->id < c[kid].e->id)
-			kid++;
-		if (c[i].e->id <= c[kid].e->id)
-			return;
-		t = c[i];
-		c[i] = c[kid];
-		c[kid] = t;
-		i = kid;
-	}
-}
-
-/* Merges the destinations' trees: a heap with the next id of each. Fills ids
- * with up to max + 1, so that the caller sees whether there are more. */
-static unsigned
-collect(struct cursor *c, size_t n, uint64_t *ids, unsigned max)
-{
-	unsigned got = 0;
-
-	for (size_t i = n / 2; i-- > 0;)
-		cursor_sink(c, n, i);
-	while (n > 0 && got <= max) {
-		ids[got++] = c[0].e->id;
-		c[0].e = RB_NEXT(id_tree, &c[0].dest->by_id, c[0].e);
-		if (c[0].e == NULL)
-			c[0] = c[--n];
-		cursor_sink(c, n, 0);
-	}
-	return got;
+	return d != NULL ? order_after(d, &d->by_id, ORDER_ID, key) :
+			   parts_after(q, after);
 }
 
 void
@@ -234,38 +190,28 @@ list_messages(void *self, const char *domain, uint64_t after, unsigned max,
     relay_list_cb *cb, void *arg)
 {
 	struct queue *q = self;
-	uint64_t ids[LIST_MAX + 1];
-	struct cursor *c = NULL, one;
+	struct dest *d = domain != NULL ? dest_find(q, domain) : NULL;
+	const struct part *e = NULL;
 	struct queue_request *r;
-	struct dest *d;
-	size_t n = 0;
-	unsigned got;
+	uint64_t ids[LIST_MAX] = { 0 };
+	unsigned n = 0, seen = 0;
 
 	if (max == 0 || max > LIST_MAX)
 		max = LIST_MAX;
-	if (domain != NULL) {
-		d = dest_find(q, domain);
-		one.dest = d;
-		one.e = d != NULL ? dest_after(d, after) : NULL;
-		got = collect(&one, one.e != NULL, ids, max);
-	} else {
-		RB_FOREACH (d, dest_tree, &q->dests)
-			n++;
-		c = mem_array(n > 0 ? n : 1, sizeof(*c));
-		n = 0;
-		RB_FOREACH (d, dest_tree, &q->dests) {
-			c[n].dest = d;
-			if ((c[n].e = dest_after(d, after)) != NULL)
-				n++;
-		}
-		got = collect(c, n, ids, max);
-		mem_free(&c);
+	if (domain == NULL || d != NULL)
+		e = list_next(q, d, after);
+	/* What is gone already is still found by its id. */
+	for (; e != NULL && n < max && seen < LIST_LOOK; seen++) {
+		after = e->id;
+		if (e->state != PART_GONE)
+			ids[n++] = e->id;
+		e = list_next(q, d, after);
 	}
-	r = request_create(q, ids, got > max ? max : got);
+	r = request_create(q, ids, n);
 	r->answer = request_answer;
 	r->list = cb;
 	r->arg = arg;
-	r->next = got > max ? ids[max - 1] : 0;
+	r->next = e != NULL ? after : 0;
 	request_send(r);
 }
 
@@ -279,7 +225,7 @@ list_show(void *self, uint64_t id, relay_show_cb *cb, void *arg)
 	unsigned n = 0;
 
 	for (uint64_t i = 0; i < ENVELOPE_PART_MAX; i++) {
-		e = idmap_get(&q->entries, first + i);
+		e = parts_find(q, first + i);
 		if (e != NULL && e->state != PART_GONE)
 			ids[n++] = first + i;
 	}

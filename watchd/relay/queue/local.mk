@@ -5,7 +5,7 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/breaker.c \
 	watchd/relay/queue/breaker_primary.c \
 	watchd/relay/queue/destination.c \
-	watchd/relay/queue/part.c \
+	watchd/relay/queue/part.c watchd/relay/queue/parts.c \
 	watchd/relay/queue/extend.c watchd/relay/queue/extend.h \
 	watchd/relay/queue/flush.c \
 	watchd/relay/queue/take.c \
@@ -81,5 +81,5 @@ EXTRA_PROGRAMS += tests/bench/bench_queue
 tests_bench_bench_queue_SOURCES = tests/bench/bench_queue.c \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
-tests_bench_bench_queue_LDADD = libmx_queue.a $(STATUS_L) libmx_store.a \
+tests_bench_bench_queue_LDADD = libmx_queue.a $(PRIMARY_L) $(STATUS_L) libmx_store.a $(SMTP_L) \
 	$(BASE_L)

@@ -60,7 +60,6 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 {
 	struct dest *d = dest_find(self, domain);
 	int64_t now = clock_wall_ms();
-	const struct heap_node *n;
 	struct part *e;
 
 	*out = (struct relay_domain){ .flush = { .eta_ms = -1 } };
@@ -75,15 +74,15 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->bytes = d->bytes;
 	if ((e = dest_oldest(d)) != NULL)
 		out->oldest_ms = e->arrival_ms;
-	if ((e = RB_MIN(age_tree, &d->by_age)) != NULL)
+	if ((e = order_min(d, &d->by_age)) != NULL)
 		out->oldest_live_ms = e->arrival_ms;
 	out->next_expiry_ms = dest_next_expiry(d);
 	(void)dest_ripest(d, now, &out->ripest_ms, &out->ripest_life_ms);
 	if (dest_open(d)) {
 		if (d->nready > 0)
 			out->next_try_ms = now;
-		else if ((n = heap_min(&d->wait)) != NULL)
-			out->next_try_ms = n->key;
+		else if ((e = order_min(d, &d->wait)) != NULL)
+			out->next_try_ms = e->due_ms;
 		if (out->next_try_ms != 0 && dest_paused(d, now) &&
 		    d->pause_ms > out->next_try_ms)
 			out->next_try_ms = d->pause_ms;
@@ -196,7 +195,7 @@ each_part(struct queue *q, uint64_t id, bool all_parts,
 	bool any = false;
 
 	for (uint64_t i = first; i - first <= last - first; i++) {
-		e = idmap_get(&q->entries, i);
+		e = parts_find(q, i);
 		if (e == NULL || e->state == PART_GONE)
 			continue;
 		any = true;
@@ -255,7 +254,7 @@ part_bounce(struct part *e, int64_t now)
 {
 	e->finish = true;
 	e->given_up = true;
-	e->due_ms = now;
+	part_due(e, now);
 	if (!e->held)
 		flush_tried(e, FLUSH_FAILED, now);
 	else if (e->state == PART_HELD && e->dest->flush.running)

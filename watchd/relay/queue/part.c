@@ -1,41 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * part: one stored part in memory, about 190 bytes. Its state says who may
+ * part: one stored part in memory. Its state says who may
  * touch its record: a part whose record is being written is in no tree from
  * which it could be taken, so that a deliverer never loads what is about to
  * change under it. part_set() is the only place that moves a part between
  * the trees and heaps; it keeps the sums right as well. Loop thread; nothing
  * here fails. */
-#include <stdlib.h>
-
-#include "base/mem.h"
 #include "relay/queue/queue_int.h"
-
-int
-part_id_cmp(const struct part *a, const struct part *b)
-{
-	return (a->id > b->id) - (a->id < b->id);
-}
-
-int
-part_age_cmp(const struct part *a, const struct part *b)
-{
-	if (a->arrival_ms != b->arrival_ms)
-		return a->arrival_ms < b->arrival_ms ? -1 : 1;
-	return part_id_cmp(a, b);
-}
-
-/* A part that made the breaker trip must not be the canary for ever. */
-int
-part_ready_cmp(const struct part *a, const struct part *b)
-{
-	if (a->suspect != b->suspect)
-		return a->suspect ? 1 : -1;
-	return part_age_cmp(a, b);
-}
-
-RB_GENERATE(age_tree, part, by_age, part_age_cmp)
-RB_GENERATE(id_tree, part, by_id, part_id_cmp)
-RB_GENERATE(ready_tree, part, u.ready, part_ready_cmp)
 
 /* ENVELOPE_RCPT_MAX fits 16 bits. */
 void
@@ -73,18 +43,66 @@ part_suspected(const struct envelope *env)
 	return false;
 }
 
+uint64_t
+part_size(const struct part *e)
+{
+	return (uint64_t)e->size_high << 32 | e->size_low;
+}
+
 /* Into the tree for those that expire, or the other. */
 static void
 part_shelve(struct part *e)
 {
 	e->kept = e->held || e->finish;
-	RB_INSERT(age_tree, e->kept ? &e->dest->kept : &e->dest->by_age, e);
+	order_insert(e->kept ? &e->dest->kept : &e->dest->by_age, ORDER_AGE, e);
 }
 
 static void
 part_unshelve(struct part *e)
 {
-	RB_REMOVE(age_tree, e->kept ? &e->dest->kept : &e->dest->by_age, e);
+	order_remove(e->kept ? &e->dest->kept : &e->dest->by_age, ORDER_AGE, e);
+}
+
+static int64_t
+age_step(const struct part *e)
+{
+	const struct part_rare *r = parts_rare(e->dest->queue, e);
+
+	return r != NULL && r->age_step != 0 ? r->age_step :
+					       e->arrival_ms / AGES_STEP_MS;
+}
+
+/* One that came from the future, or when the clock was wrong, is counted under
+ * another step than its own. */
+void
+part_count_age(struct part *e, int64_t now)
+{
+	struct queue *q = e->dest->queue;
+	int64_t step = ages_add(&q->ages, e->arrival_ms, now);
+
+	if (step != e->arrival_ms / AGES_STEP_MS)
+		parts_rare_make(q, e)->age_step = step;
+	else if (e->rare)
+		parts_rare(q, e)->age_step = 0;
+}
+
+static void
+part_fill(struct part *e, const struct envelope *env)
+{
+	uint64_t size =
+	    env->body.len < PART_SIZE_MAX ? env->body.len : PART_SIZE_MAX;
+
+	e->arrival_ms = env->arrival_ms;
+	e->due_ms = env->due_ms;
+	e->size_low = (uint32_t)size;
+	e->size_high = (uint8_t)(size >> 32);
+	e->attempts =
+	    env->attempts < UINT16_MAX ? (uint16_t)env->attempts : UINT16_MAX;
+	e->warned = env->warned;
+	e->held = e->held_stored = (env->flags & ENV_HELD) != 0;
+	e->dsn = (env->flags & ENV_DSN) != 0;
+	e->suspect = part_suspected(env);
+	e->pending = (uint16_t)envelope_count(env, RCPT_PENDING);
 }
 
 struct part *
@@ -93,32 +111,20 @@ part_add(struct queue *q, const struct envelope *env, int64_t now)
 	struct dest *d;
 	struct part *e;
 
-	if (idmap_get(&q->entries, env->id) != NULL)
+	if (parts_find(q, env->id) != NULL)
 		return NULL;
 	d = dest_get(q, env->domain);
-	e = mem_alloc(sizeof(*e));
+	e = parts_take(q, env->id);
 	e->dest = d;
-	e->id = env->id;
-	e->arrival_ms = env->arrival_ms;
-	e->due_ms = env->due_ms;
-	e->size = env->body.len;
-	e->attempts = env->attempts;
-	e->warned = env->warned;
-	e->held = e->held_stored = (env->flags & ENV_HELD) != 0;
-	e->dsn = (env->flags & ENV_DSN) != 0;
-	e->suspect = part_suspected(env);
+	part_fill(e, env);
 	e->flush = d->flush_gen;
-	e->pending = (uint16_t)envelope_count(env, RCPT_PENDING);
-	if (e->pending < env->nrcpts) {
-		e->tally = mem_alloc(sizeof(*e->tally));
-		tally_count(env, e->tally);
-	}
-	e->age_step = (int32_t)ages_add(&q->ages, e->arrival_ms, now);
-	idmap_put(&q->entries, e->id, e);
+	if (e->pending < env->nrcpts)
+		tally_count(env, &parts_rare_make(q, e)->tally);
+	part_count_age(e, now);
 	part_shelve(e);
-	RB_INSERT(id_tree, &d->by_id, e);
+	order_insert(&d->by_id, ORDER_ID, e);
 	d->n++;
-	d->bytes += e->size;
+	d->bytes += part_size(e);
 	d->recipients += e->pending;
 	q->messages++;
 	e->state = PART_OUT; /* in no tree yet */
@@ -137,19 +143,19 @@ part_leave(struct part *e)
 
 	switch ((enum part_state)e->state) {
 	case PART_WAIT:
-		heap_remove(&d->wait, &e->u.wait);
+		order_remove(&d->wait, ORDER_WAIT, e);
 		break;
 	case PART_READY:
-		RB_REMOVE(ready_tree, &d->ready, e);
+		order_remove(&d->ready, ORDER_READY, e);
 		d->nready--;
 		break;
 	case PART_HELD:
 		d->nheld--;
-		d->idle_bytes -= e->size;
+		d->idle_bytes -= part_size(e);
 		break;
 	case PART_OWED:
 		d->nowed--;
-		d->idle_bytes -= e->size;
+		d->idle_bytes -= part_size(e);
 		/* The flush under way did not count it (flush_start). */
 		if (d->flush.running)
 			e->flush = d->flush_gen;
@@ -175,20 +181,19 @@ part_set(struct part *e, enum part_state to)
 	}
 	switch (to) {
 	case PART_WAIT:
-		e->u.wait.slot = 0;
-		heap_insert(&d->wait, &e->u.wait, e->due_ms);
+		order_insert(&d->wait, ORDER_WAIT, e);
 		break;
 	case PART_READY:
-		RB_INSERT(ready_tree, &d->ready, e);
+		order_insert(&d->ready, ORDER_READY, e);
 		d->nready++;
 		break;
 	case PART_HELD:
 		d->nheld++;
-		d->idle_bytes += e->size;
+		d->idle_bytes += part_size(e);
 		break;
 	case PART_OWED:
 		d->nowed++;
-		d->idle_bytes += e->size;
+		d->idle_bytes += part_size(e);
 		break;
 	case PART_OUT:
 	case PART_SAVING:
@@ -197,6 +202,19 @@ part_set(struct part *e, enum part_state to)
 	}
 	part_deadline_set(e);
 	dest_touch(d);
+}
+
+/* The time that it waits for, or is told of at. */
+void
+part_due(struct part *e, int64_t ms)
+{
+	bool waits = e->state == PART_WAIT;
+
+	if (waits)
+		order_remove(&e->dest->wait, ORDER_WAIT, e);
+	e->due_ms = ms;
+	if (waits)
+		order_insert(&e->dest->wait, ORDER_WAIT, e);
 }
 
 /* Was it there when the flush under way began, and has not had its turn? */
@@ -227,7 +245,7 @@ part_back(struct part *e, int64_t now)
 	else if (e->held && !e->drop)
 		part_unflush(e, FLUSH_DEFERRED);
 	else if (part_flushing(e) && e->due_ms > now)
-		e->due_ms = now;
+		part_due(e, now);
 	if (e->drop)
 		vault_dropped(e);
 	else if (e->held != e->held_stored)
@@ -252,25 +270,13 @@ part_forget(struct part *e)
 	part_unflush(e, FLUSH_FAILED);
 	part_set(e, PART_GONE);
 	part_unshelve(e);
-	RB_REMOVE(id_tree, &d->by_id, e);
+	order_remove(&d->by_id, ORDER_ID, e);
 	d->n--;
-	d->bytes -= e->size;
+	d->bytes -= part_size(e);
 	d->recipients -= e->pending;
 	q->messages--;
-	ages_remove(&q->ages, e->arrival_ms, e->age_step);
-	mem_free(&e->tally);
+	ages_remove(&q->ages, e->arrival_ms, age_step(e));
 	e->dest = NULL;
-}
-
-void
-part_free(struct part *e)
-{
-	if (e->state == PART_OUT)
-		free(e->work.job);
-	else if (e->state == PART_SAVING || e->state == PART_GONE)
-		record_free(&e->work.save);
-	free(e->tally);
-	free(e);
 }
 
 int64_t
@@ -296,25 +302,31 @@ part_deadline(const struct part *e)
 	if (e->state == PART_OWED)
 		return e->due_ms;
 	if (e->state != PART_WAIT && e->state != PART_READY)
-		return INT64_MAX;
+		return PART_NEVER;
 	if (!e->dsn && e->warned < p->ndelay_warning) {
 		warn = e->arrival_ms + p->delay_warning_ms[e->warned];
 		if (warn < at)
 			return warn;
 	}
-	return e->dest->on_hold ? INT64_MAX : at;
+	return e->dest->on_hold ? PART_NEVER : at;
+}
+
+void
+part_deadline_at(struct part *e, int64_t ms)
+{
+	struct btree *t = &e->dest->deadlines;
+
+	if (ms == e->deadline_ms)
+		return;
+	if (e->deadline_ms != PART_NEVER)
+		order_remove(t, ORDER_DEADLINE, e);
+	e->deadline_ms = ms;
+	if (ms != PART_NEVER)
+		order_insert(t, ORDER_DEADLINE, e);
 }
 
 void
 part_deadline_set(struct part *e)
 {
-	struct heap *h = &e->dest->deadlines;
-	int64_t at = part_deadline(e);
-
-	if (at == INT64_MAX)
-		heap_remove(h, &e->deadline);
-	else if (heap_holds(&e->deadline))
-		heap_change(h, &e->deadline, at);
-	else
-		heap_insert(h, &e->deadline, at);
+	part_deadline_at(e, part_deadline(e));
 }

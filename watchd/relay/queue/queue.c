@@ -92,7 +92,7 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	q->report_lifetime_ms = policy_builtin.lifetime_ms;
 	q->tick_ms = queue_mono_ms() + TICK_MAX_MS;
 	clock_back_start(q);
-	idmap_init(&q->entries);
+	parts_init(q);
 	RB_INIT(&q->dests);
 	heap_init(&q->times);
 	heap_init(&q->retries);
@@ -114,19 +114,12 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	return q;
 }
 
-static void
-part_drop(uint64_t id, void *value, void *arg)
-{
-	(void)id;
-	(void)arg;
-	part_free(value);
-}
-
 void
 queue_destroy(struct queue **qp)
 {
 	struct queue *q = *qp;
 	struct queue_request *r;
+	struct job *job;
 	struct dest *d;
 
 	if (q == NULL)
@@ -137,6 +130,10 @@ queue_destroy(struct queue **qp)
 	while ((r = LIST_FIRST(&q->requests)) != NULL)
 		request_destroy(r);
 	intake_refuse(q);
+	while ((job = LIST_FIRST(&q->jobs)) != NULL) {
+		LIST_REMOVE(job, link);
+		free(job);
+	}
 	while ((d = RB_ROOT(&q->dests)) != NULL)
 		dest_free(d);
 	breaker_primary_fini(q);
@@ -146,8 +143,7 @@ queue_destroy(struct queue **qp)
 	heap_fini(&q->others);
 	vault_fini(q);
 	/* After the heaps that they are in. */
-	idmap_each(&q->entries, part_drop, NULL);
-	idmap_fini(&q->entries);
+	parts_fini(q);
 	loop_task_destroy(&q->task);
 	loop_timer_destroy(&q->timer);
 	ages_fini(&q->ages);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * queue: decides what is delivered when. It keeps a small index of every
- * stored part in memory (192 bytes each and some 60 of tables; bodies and
+ * stored part in memory (some 90 bytes each, parts.c; bodies and
  * envelopes stay in the store), one destination per domain, and for each
  * destination: what is ready, what waits for its retry time, what expires next, how many
  * parts may be out at once, and the flush under way.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * queue_int: what the files of this folder share.
  *
- *	part.c          one stored part: its state, its places in the trees
+ *	parts.c         the table of parts, and the orders they lie in
+ *	part.c          one stored part: its state, its places in the orders
  *	destination.c   one domain: policy, gate, what deliverers are told
  *	queue.c         life, loading, policies
  *	intake.c        new mail, until it is durable
@@ -30,9 +31,11 @@
 #include <sys/queue.h>
 #include <sys/tree.h>
 
+#include "base/btree.h"
 #include "base/clock.h"
 #include "base/heap.h"
 #include "base/idmap.h"
+#include "base/slab.h"
 #include "relay/queue/ages.h"
 #include "relay/queue/backoff.h"
 #include "relay/queue/clock_step.h"
@@ -58,7 +61,7 @@ enum part_state {
 	PART_SAVING, /* its record is being written: nobody may load it */
 	PART_HELD,
 	PART_OWED, /* nothing is tried any more; its sender is to be told */
-	PART_GONE, /* being removed from the store; in by_id only */
+	PART_GONE, /* being removed from the store; found by its id only */
 };
 
 /* Decisions for its recipients so far; most parts have none. */
@@ -83,48 +86,61 @@ struct record_write {
 	bool held; /* what is being written */
 };
 
+/* 64 bytes, in parts.slab: what every part has. What only some have is in
+ * parts.saves and parts.rare, by its id. Where it lies is decided by its state and
+ * by what part_key() says: part_due() changes its time, part_set() its state. */
 struct part {
-	RB_ENTRY(part)
-	by_age, by_id; /* of its destination; by_age: in its
-					* tree of that name, or in `kept` */
-	union {
-		RB_ENTRY(part) ready;
-		struct heap_node wait;
-	} u;
-	struct heap_node deadline;
-	struct dest *dest; /* NULL: gone */
 	uint64_t id;
+	struct dest *dest; /* NULL: gone */
 	int64_t arrival_ms, due_ms;
-	uint64_t size;
-	struct tally *tally; /* NULL: all pending */
-	union {
-		struct job *job; /* OUT */
-		struct record_write *save; /* SAVING, GONE; may be NULL */
-	} work;
-	int32_t age_step;
-	uint32_t attempts;
+	int64_t deadline_ms; /* as it lies in dest.deadlines; PART_NEVER: not */
+	uint32_t handle; /* its own */
 	uint32_t flush; /* generation it was counted in */
+	uint32_t size_low; /* part_size() */
+	uint16_t attempts; /* so many at least */
 	uint16_t pending; /* recipients */
+	uint8_t size_high;
 	uint8_t state; /* enum part_state */
 	uint8_t warned, losses;
-	unsigned held : 1, held_stored : 1;
-	unsigned kept : 1; /* in dest.kept */
-	unsigned dsn : 1;
-	unsigned finish : 1; /* nothing pending, or given up: to be OWED, and
+	uint16_t held : 1, held_stored : 1;
+	uint16_t kept : 1; /* in dest.kept */
+	uint16_t dsn : 1;
+	uint16_t finish : 1; /* nothing pending, or given up: to be OWED, and
 			      * told of at due_ms */
-	unsigned given_up : 1;
-	unsigned waited : 1; /* the notification was put off */
-	unsigned drop : 1; /* remove when it is back */
-	unsigned purge : 1; /* and not into the vault */
-	unsigned damaged : 1; /* its record or body does not hold */
-	unsigned suspect : 1; /* refused, and that not believed: goes last */
+	uint16_t given_up : 1;
+	uint16_t waited : 1; /* the notification was put off */
+	uint16_t drop : 1; /* remove when it is back */
+	uint16_t purge : 1; /* and not into the vault */
+	uint16_t damaged : 1; /* its record or body does not hold */
+	uint16_t suspect : 1; /* refused, and that not believed: goes last */
+	uint16_t rare : 1; /* parts.rare has something */
 };
-RB_HEAD(age_tree, part);
-RB_HEAD(id_tree, part);
-RB_HEAD(ready_tree, part);
-RB_PROTOTYPE(age_tree, part, by_age, part_age_cmp)
-RB_PROTOTYPE(id_tree, part, by_id, part_id_cmp)
-RB_PROTOTYPE(ready_tree, part, u.ready, part_ready_cmp)
+#define PART_NEVER    INT64_MAX
+#define PART_SIZE_MAX ((UINT64_C(1) << 40) - 1)
+
+/* What few parts have. */
+struct part_rare {
+	struct tally tally; /* zeroes: all pending */
+	int64_t age_step; /* another one than that of its arrival; 0: no */
+};
+
+/* The orders of parts. Ties go by id. */
+enum part_order {
+	ORDER_ID,
+	ORDER_AGE, /* by arrival */
+	ORDER_READY, /* suspects last, then by arrival */
+	ORDER_WAIT, /* by due_ms */
+	ORDER_DEADLINE, /* by deadline_ms */
+	ORDER_MAX,
+};
+
+struct parts {
+	struct slab slab;
+	struct btree by_id; /* all, GONE ones, too */
+	struct btree_order order[ORDER_MAX];
+	struct idmap saves; /* struct record_write: SAVING, some GONE */
+	struct idmap rare; /* struct part_rare */
+};
 
 struct flush {
 	bool running;
@@ -153,11 +169,10 @@ struct dest {
 	struct heap_node time; /* in queue.times */
 	struct queue *queue;
 
-	struct age_tree by_age; /* what expires when its time has come */
-	struct age_tree kept; /* what does not: held, or owed */
-	struct id_tree by_id;
-	struct ready_tree ready;
-	struct heap wait, deadlines;
+	struct btree by_age; /* what expires when its time has come */
+	struct btree kept; /* what does not: held, or owed; ORDER_AGE, too */
+	struct btree by_id;
+	struct btree ready, wait, deadlines;
 	uint64_t n, nheld, nowed, nready, recipients, bytes;
 	uint64_t idle_bytes; /* of what is HELD or OWED */
 
@@ -260,7 +275,7 @@ struct queue {
 	struct queue_policy policy; /* of who has none */
 	int64_t report_lifetime_ms;
 
-	struct idmap entries;
+	struct parts parts;
 	struct dest_tree dests;
 	struct heap times;
 	int64_t tick_ms; /* monotonic: schedule_tick() at the latest */
@@ -311,19 +326,46 @@ struct queue {
 /* intake.c */
 void intake_refuse(struct queue *); /* tells those that found it full */
 
+/* parts.c */
+void parts_init(struct queue *);
+void parts_fini(struct queue *); /* and all that is in it */
+struct part *parts_take(struct queue *, uint64_t id); /* zeroed, and found */
+void parts_give(struct queue *, struct part *);
+struct part *parts_find(const struct queue *, uint64_t id); /* or NULL */
+struct part *parts_after(const struct queue *, uint64_t id); /* of all */
+struct part *parts_at(const struct queue *, uint32_t handle); /* 0: NULL */
+struct record_write *parts_save(const struct queue *, const struct part *);
+void parts_save_set(struct queue *, const struct part *, struct record_write *);
+/* NULL: it has nothing rare; `make`: it will. */
+struct part_rare *parts_rare(const struct queue *, const struct part *);
+struct part_rare *parts_rare_make(struct queue *, struct part *);
+struct btree_key part_key(const struct part *, enum part_order);
+struct btree_key part_key_ready(bool suspect, int64_t arrival_ms, uint64_t id);
+/* One order of one destination. NULL: there is none. */
+void order_insert(struct btree *, enum part_order, struct part *);
+void order_remove(struct btree *, enum part_order, struct part *);
+struct part *order_min(const struct dest *, const struct btree *);
+struct part *order_max(const struct dest *, const struct btree *);
+struct part *order_from(const struct dest *, const struct btree *,
+    enum part_order, struct btree_key);
+struct part *order_after(const struct dest *, const struct btree *,
+    enum part_order, struct btree_key);
+struct part *order_before(const struct dest *, const struct btree *,
+    enum part_order, struct btree_key);
+
 /* part.c */
-int part_age_cmp(const struct part *, const struct part *);
-int part_id_cmp(const struct part *, const struct part *);
-int part_ready_cmp(const struct part *, const struct part *);
 bool part_suspected(const struct envelope *); /* of this outcome */
 /* Indexes a stored part; NULL when it is there already. */
 struct part *part_add(struct queue *, const struct envelope *, int64_t now);
 void part_set(struct part *, enum part_state);
 void part_back(struct part *, int64_t now); /* from OUT or SAVING */
-void part_forget(struct part *); /* leaves all but queue.entries: GONE */
-void part_free(struct part *);
+void part_forget(struct part *); /* leaves all but parts.by_id: GONE */
+uint64_t part_size(const struct part *);
+void part_due(struct part *, int64_t ms);
+void part_deadline_at(struct part *, int64_t ms); /* PART_NEVER: at none */
 int64_t part_expiry(const struct part *);
-int64_t part_deadline(const struct part *); /* INT64_MAX: none */
+int64_t part_deadline(const struct part *); /* PART_NEVER: none */
+void part_count_age(struct part *, int64_t now); /* in queue.ages */
 void part_deadline_set(struct part *);
 void tally_count(const struct envelope *, struct tally *);
 
@@ -474,7 +516,8 @@ int vault_replay(void *, uint64_t id, bool again);
 int vault_purge(void *, uint64_t id);
 
 /* operator.c, list.c */
-#define LIST_MAX 500 /* messages of a page */
+#define LIST_MAX  500 /* messages of a page */
+#define LIST_LOOK 2000 /* parts that are looked at for it */
 struct rcpt_view *view_rcpts(const struct envelope *); /* free() */
 void operator_init(struct queue *);
 void operator_load(struct queue *);

@@ -83,13 +83,13 @@ static void
 record_failed(struct queue *q, struct part *e, int rc)
 {
 	static struct log_limit limit;
-	struct record_write *s = e->work.save;
+	struct record_write *s = parts_save(q, e);
 	char id[TEXT_ID_MAX];
 
 	if (s == NULL) {
 		s = mem_alloc(sizeof(*s));
 		s->id = e->id;
-		e->work.save = s;
+		parts_save_set(q, e, s);
 	}
 	if (log_limit_ok(&limit, 10))
 		log_error("queue", "id=%s event=not_saved what=%s error=%s",
@@ -107,6 +107,7 @@ static void
 record_done(void *arg, uint64_t id, int rc)
 {
 	struct queue *q = arg;
+	struct record_write *s;
 	struct part *e;
 
 	q->completions--;
@@ -114,34 +115,34 @@ record_done(void *arg, uint64_t id, int rc)
 		queue_release(q);
 		return;
 	}
-	e = idmap_get(&q->entries, id);
+	e = parts_find(q, id);
 	MX_ASSERT(e != NULL);
+	s = parts_save(q, e);
 	if (rc != 0 && rc != -MX_ENOENT) {
 		record_failed(q, e, rc);
 		return;
 	}
-	if (e->work.save != NULL && e->work.save->tries > 0)
+	if (s != NULL && s->tries > 0)
 		trouble_add(q, -1);
 	if (e->state == PART_GONE) {
-		if (rc == 0 && e->work.save != NULL &&
-		    e->work.save->env != NULL)
-			vault_add(q, e->work.save->env);
-		idmap_take(&q->entries, id);
-		part_free(e);
-	} else {
-		MX_ASSERT(e->state == PART_SAVING);
-		e->held_stored = e->work.save->held;
-		record_free(&e->work.save);
-		if (rc == -MX_ENOENT) /* somebody else removed it */
-			e->drop = true;
-		part_back(e, clock_wall_ms());
+		if (rc == 0 && s != NULL && s->env != NULL)
+			vault_add(q, s->env);
+		parts_give(q, e);
+		return;
 	}
+	MX_ASSERT(e->state == PART_SAVING);
+	e->held_stored = s->held;
+	parts_save_set(q, e, NULL);
+	record_free(&s);
+	if (rc == -MX_ENOENT) /* somebody else removed it */
+		e->drop = true;
+	part_back(e, clock_wall_ms());
 }
 
 static void
 record_write(struct queue *q, struct part *e)
 {
-	struct record_write *s = e->work.save;
+	struct record_write *s = parts_save(q, e);
 
 	q->completions++;
 	if (e->state == PART_GONE && (s == NULL || s->env == NULL))
@@ -153,19 +154,21 @@ record_write(struct queue *q, struct part *e)
 void
 record_update(struct part *e, struct envelope *env)
 {
+	struct queue *q = e->dest->queue;
 	struct record_write *s = mem_alloc(sizeof(*s));
 
 	s->id = e->id;
 	s->env = env;
 	s->held = e->held;
 	env->due_ms = e->due_ms;
-	env->attempts = e->attempts;
+	if (e->attempts < UINT16_MAX) /* else there were more */
+		env->attempts = e->attempts;
 	env->warned = e->warned;
 	env->flags =
 	    (uint16_t)((env->flags & ~ENV_HELD) | (e->held ? ENV_HELD : 0));
 	part_set(e, PART_SAVING);
-	e->work.save = s;
-	record_write(e->dest->queue, e);
+	parts_save_set(q, e, s);
+	record_write(q, e);
 }
 
 void
@@ -174,7 +177,6 @@ record_remove(struct part *e)
 	struct queue *q = e->dest->queue;
 
 	part_forget(e);
-	e->work.save = NULL;
 	record_write(q, e);
 }
 
@@ -188,14 +190,14 @@ record_vault(struct part *e, struct envelope *env)
 	s->id = e->id;
 	s->env = env;
 	part_forget(e);
-	e->work.save = s;
+	parts_save_set(q, e, s);
 	record_write(q, e);
 }
 
 static void
 held_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 {
-	struct part *e = idmap_get(&r->queue->entries, r->ids[0]);
+	struct part *e = parts_find(r->queue, r->ids[0]);
 
 	MX_ASSERT(e != NULL && e->state == PART_SAVING && n == 1);
 	if (envs[0] != NULL) {
@@ -216,7 +218,6 @@ record_held(struct part *e)
 	struct queue_request *r = request_create(e->dest->queue, &e->id, 1);
 
 	part_set(e, PART_SAVING);
-	e->work.save = NULL;
 	r->answer = held_loaded;
 	request_send(r);
 }
@@ -231,7 +232,7 @@ record_again(struct queue *q, int64_t mono_ms)
 	while ((n = heap_min(&q->retries)) != NULL && n->key <= mono_ms) {
 		s = HEAP_ENTRY(n, struct record_write, again);
 		heap_remove(&q->retries, n);
-		record_write(q, idmap_get(&q->entries, s->id));
+		record_write(q, parts_find(q, s->id));
 	}
 }
 

@@ -192,7 +192,7 @@ learn_refusal(struct dest *d, const struct refusal *r,
 static bool
 has_untried(struct dest *d, int64_t now)
 {
-	struct part *e = RB_MIN(ready_tree, &d->ready);
+	struct part *e = order_min(d, &d->ready);
 
 	return e != NULL && !e->suspect && dest_open(d) && !dest_paused(d, now);
 }

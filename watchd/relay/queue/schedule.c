@@ -9,12 +9,10 @@
 static void
 schedule_due(struct dest *d, unsigned *budget, int64_t now)
 {
-	struct heap_node *n;
 	struct part *e;
 
-	while (
-	    *budget > 0 && (n = heap_min(&d->wait)) != NULL && n->key <= now) {
-		e = HEAP_ENTRY(n, struct part, u.wait);
+	while (*budget > 0 && (e = order_min(d, &d->wait)) != NULL &&
+	    e->due_ms <= now) {
 		part_set(e, PART_READY);
 		--*budget;
 	}
@@ -55,12 +53,11 @@ static void
 schedule_deadlines(struct dest *d, unsigned *budget, int64_t now)
 {
 	struct queue *q = d->queue;
-	struct heap_node *n;
 	struct part *e;
 
 	while (*budget > 0 && q->deadline_out < DEADLINE_JOBS &&
-	    (n = heap_min(&d->deadlines)) != NULL && n->key <= now) {
-		e = HEAP_ENTRY(n, struct part, deadline);
+	    (e = order_min(d, &d->deadlines)) != NULL &&
+	    e->deadline_ms <= now) {
 		if (!e->finish && q->clock_step.doubted)
 			break;
 		if (part_deadline(e) > now)
@@ -75,21 +72,21 @@ schedule_deadlines(struct dest *d, unsigned *budget, int64_t now)
 void
 dest_walk_step(struct dest *d, unsigned *budget, int64_t now)
 {
-	struct part key = { 0 }, *e;
+	struct btree_key key = { .at = d->walk_arrival, .id = d->walk_id };
+	struct part *e;
 
 	if (d->walk == 0)
 		return;
-	key.arrival_ms = d->walk_arrival;
-	key.id = d->walk_id;
-	e = RB_NFIND(age_tree, &d->by_age, &key);
+	e = order_from(d, &d->by_age, ORDER_AGE, key);
 	for (; e != NULL && *budget > 0; --*budget) {
+		key = part_key(e, ORDER_AGE);
 		if ((d->walk & WALK_DUE) && e->state == PART_WAIT) {
-			e->due_ms = now;
+			part_due(e, now);
 			part_set(e, PART_READY);
 		} else if (d->walk & WALK_DEADLINE) {
 			part_deadline_set(e);
 		}
-		e = RB_NEXT(age_tree, &d->by_age, e);
+		e = order_after(d, &d->by_age, ORDER_AGE, key);
 	}
 	if (e == NULL) {
 		d->walk = 0;

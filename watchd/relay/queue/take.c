@@ -30,7 +30,6 @@ job_create(struct part *e, enum job_kind kind)
 	job->pub.expiry_ms = e->dest->on_hold ? 0 : part_expiry(e);
 	LIST_INSERT_HEAD(&e->dest->queue->jobs, job, link);
 	part_set(e, PART_OUT);
-	e->work.job = job;
 	return job;
 }
 
@@ -47,9 +46,9 @@ queue_take(struct queue *q, const char *domain)
 		d->starved = true;
 		return NULL;
 	}
-	e = d->trial ? breaker_choose(d) : RB_MAX(ready_tree, &d->ready);
+	e = d->trial ? breaker_choose(d) : order_max(d, &d->ready);
 	if (!d->trial && (!d->newest || e->suspect))
-		e = RB_MIN(ready_tree, &d->ready);
+		e = order_min(d, &d->ready);
 	d->newest = !d->newest;
 	d->out++;
 	job = job_create(e, JOB_DELIVER);
@@ -90,7 +89,7 @@ job_end(struct job *job)
 	struct dest *d = e->dest;
 	struct queue *q = d->queue;
 
-	MX_ASSERT(e->state == PART_OUT && e->work.job == job);
+	MX_ASSERT(e->state == PART_OUT);
 	if (job->kind == JOB_DELIVER && job->epoch == d->epoch)
 		d->out--;
 	else if (job->kind == JOB_DELIVER)
@@ -101,7 +100,6 @@ job_end(struct job *job)
 	dest_touch(e->dest);
 	LIST_REMOVE(job, link);
 	free(job);
-	e->work.job = NULL;
 	return e;
 }
 
@@ -127,6 +125,14 @@ count_pending(struct domain_stats *st, const struct envelope *env, bool lost)
 	}
 }
 
+static struct tally
+part_tally(const struct part *e)
+{
+	const struct part_rare *r = parts_rare(e->dest->queue, e);
+
+	return r != NULL ? r->tally : (struct tally){ 0 };
+}
+
 /* Counts what is new since the last attempt and remembers it. Returns the
  * number of recipients that were delivered now. */
 static unsigned
@@ -134,8 +140,7 @@ count_outcome(struct part *e, const struct envelope *env, int64_t now)
 {
 	struct queue *q = e->dest->queue;
 	struct domain_stats *st = stats_domain(q->stats, e->dest->name);
-	static const struct tally none;
-	struct tally t, old = e->tally != NULL ? *e->tally : none;
+	struct tally t, old = part_tally(e);
 	unsigned got, pending;
 
 	tally_count(env, &t);
@@ -146,7 +151,7 @@ count_outcome(struct part *e, const struct envelope *env, int64_t now)
 		st->bounced[i] += grown(t.failed[i], old.failed[i]);
 	if (got > 0) {
 		st->delivered_messages += old.delivered == 0;
-		st->delivered_bytes += e->size;
+		st->delivered_bytes += part_size(e);
 		hist_add(&q->stats->g.delivery_delay, &hist_delay,
 		    (double)(now - e->arrival_ms) / 1000.0);
 	}
@@ -154,11 +159,8 @@ count_outcome(struct part *e, const struct envelope *env, int64_t now)
 	e->dest->recipients += pending;
 	e->dest->recipients -= e->pending;
 	e->pending = (uint16_t)pending;
-	if (pending < env->nrcpts) {
-		if (e->tally == NULL)
-			e->tally = mem_alloc(sizeof(*e->tally));
-		*e->tally = t;
-	}
+	if (pending < env->nrcpts)
+		parts_rare_make(q, e)->tally = t;
 	return got;
 }
 
@@ -213,20 +215,23 @@ defer(struct part *e, const struct envelope *env, unsigned step,
     int64_t wait_ms, int64_t now)
 {
 	const struct queue_policy *p = &e->dest->policy;
-	int64_t expiry = part_expiry(e);
+	int64_t expiry = part_expiry(e), due;
 	struct envelope *copy;
 
 	if (expiry <= now) /* and yet it is here: clock_doubt.c */
 		expiry = INT64_MAX;
-	e->attempts += step;
-	e->due_ms = backoff_due(now,
+	e->attempts =
+	    (uint16_t)(e->attempts < UINT16_MAX - step ? e->attempts + step :
+							 UINT16_MAX);
+	due = backoff_due(now,
 	    backoff_delay(p->retry_first_ms, p->retry_max_ms, e->attempts),
 	    rnd_below(1001), expiry);
 	/* What contradicts knowledge is not asked about all the time. */
-	if (e->due_ms < now + wait_ms)
-		e->due_ms = now + wait_ms;
+	if (due < now + wait_ms)
+		due = now + wait_ms;
 	if (e->finish) /* given up meanwhile: its sender is told now */
-		e->due_ms = now;
+		due = now;
+	part_due(e, due);
 	if (env == NULL) {
 		part_back(e, now);
 		return;
@@ -248,7 +253,7 @@ part_over(struct part *e, const struct envelope *env, int64_t put_off_ms,
 	}
 	e->finish = true;
 	e->waited = true;
-	e->due_ms = now + put_off_ms;
+	part_due(e, now + put_off_ms);
 	record_update(e, envelope_copy(env));
 }
 
@@ -263,7 +268,7 @@ done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
 	e->suspect = part_suspected(env);
 	if (e->pending > 0)
 		flush_tried(e, FLUSH_DEFERRED, now);
-	else if (e->tally != NULL && e->tally->delivered > 0)
+	else if (part_tally(e).delivered > 0)
 		flush_tried(e, FLUSH_DELIVERED, now);
 	else
 		flush_tried(e, FLUSH_FAILED, now);
@@ -307,9 +312,8 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		e->losses++;
 	if (env != NULL && e->pending == 0) {
 		flush_tried(e,
-		    e->tally != NULL && e->tally->delivered > 0 ?
-			FLUSH_DELIVERED :
-			FLUSH_FAILED,
+		    part_tally(e).delivered > 0 ? FLUSH_DELIVERED :
+						  FLUSH_FAILED,
 		    now);
 		part_over(e, env, put_off_ms, now);
 	} else if (canary || e->losses >= LOSSES_ALONE) {
@@ -317,10 +321,10 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		flush_tried(e, FLUSH_DEFERRED, now);
 		defer(e, env, e->losses >= LOSSES_ALONE ? 2 : 1, 0, now);
 	} else if (progress) {
-		e->due_ms = now;
+		part_due(e, now);
 		record_update(e, envelope_copy(env));
 	} else {
-		e->due_ms = now;
+		part_due(e, now);
 		part_back(e, now);
 	}
 	/* After it was counted: this may end the flush. */
@@ -353,9 +357,9 @@ done_returned(struct part *e, enum job_kind kind, int64_t now)
 {
 	flush_settle(e->dest, true); /* an order took it out of the flush */
 	part_back(e, now);
-	if (kind != JOB_DELIVER && e->dest != NULL && heap_holds(&e->deadline))
-		heap_change(&e->dest->deadlines, &e->deadline,
-		    now + DEADLINE_AGAIN);
+	if (kind != JOB_DELIVER && e->dest != NULL &&
+	    e->deadline_ms != PART_NEVER)
+		part_deadline_at(e, now + DEADLINE_AGAIN);
 }
 
 void
@@ -393,22 +397,27 @@ queue_warned(struct queue *q, struct queue_job *pub, const struct envelope *env)
 	record_update(e, envelope_copy(env));
 }
 
+static void
+owed_again(uint32_t handle, void *arg)
+{
+	struct part *e = parts_at(arg, handle);
+
+	if (e->state != PART_OWED)
+		return;
+	part_due(e, clock_wall_ms());
+	part_deadline_set(e);
+}
+
 /* As many as an old budget could bear within dsn.lifetime, which bounds it. */
 void
 queue_owed_again(struct queue *q)
 {
-	int64_t now = clock_wall_ms();
 	struct dest *d;
-	struct part *e;
 
 	RB_FOREACH (d, dest_tree, &q->dests) {
 		if (d->nowed == 0)
 			continue;
-		RB_FOREACH (e, age_tree, &d->kept)
-			if (e->state == PART_OWED) {
-				e->due_ms = now;
-				part_deadline_set(e);
-			}
+		btree_each(&d->kept, owed_again, q);
 		dest_touch(d);
 	}
 }

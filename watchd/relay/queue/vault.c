@@ -142,7 +142,7 @@ vault_or_remove(struct part *e, const struct envelope *env)
 static void
 dropped_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 {
-	struct part *e = idmap_get(&r->queue->entries, r->ids[0]);
+	struct part *e = parts_find(r->queue, r->ids[0]);
 
 	MX_ASSERT(e != NULL && e->state == PART_SAVING && n == 1);
 	if (envs[0] != NULL && is_kept(e, envs[0]))
@@ -166,7 +166,6 @@ vault_dropped(struct part *e)
 	}
 	r = request_create(e->dest->queue, &e->id, 1);
 	part_set(e, PART_SAVING);
-	e->work.save = NULL;
 	r->answer = dropped_loaded;
 	request_send(r);
 }

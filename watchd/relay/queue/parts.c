@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: ISC
+ * parts: the table of all parts and the orders that they lie in. A part is 64
+ * bytes of a slab, and each order that it is in (base/btree) takes some five more:
+ * by id, of all and of its destination; by arrival; ready or waiting; and by
+ * deadline. So a million take 90 MB, and nothing that grows is ever copied, for
+ * the loop would stand still meanwhile. What few parts have lies beside it. Loop
+ * thread; nothing here fails. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "relay/queue/queue_int.h"
+
+struct part *
+parts_at(const struct queue *q, uint32_t handle)
+{
+	struct part *e;
+
+	if (handle == 0)
+		return NULL;
+	e = slab_at(&q->parts.slab, handle);
+	MX_ASSERT(e->handle == handle); /* not one that was given back */
+	return e;
+}
+
+/* ---- orders */
+
+static struct btree_key
+key_id(const void *q, uint32_t handle)
+{
+	return (struct btree_key){ 0, parts_at(q, handle)->id };
+}
+
+static struct btree_key
+key_age(const void *q, uint32_t handle)
+{
+	const struct part *e = parts_at(q, handle);
+
+	return (struct btree_key){ e->arrival_ms, e->id };
+}
+
+#define SUSPECT_MS (INT64_MAX / 2 + 1) /* later than any arrival */
+#define READY_MAX  (SUSPECT_MS / 2)
+
+/* A part that made the breaker trip must not be the canary for ever. */
+struct btree_key
+part_key_ready(bool suspect, int64_t arrival_ms, uint64_t id)
+{
+	if (arrival_ms < -READY_MAX)
+		arrival_ms = -READY_MAX;
+	if (arrival_ms >= READY_MAX)
+		arrival_ms = READY_MAX - 1;
+	return (struct btree_key){
+		suspect ? arrival_ms + SUSPECT_MS : arrival_ms,
+		id,
+	};
+}
+
+static struct btree_key
+key_ready(const void *q, uint32_t handle)
+{
+	const struct part *e = parts_at(q, handle);
+
+	return part_key_ready(e->suspect, e->arrival_ms, e->id);
+}
+
+static struct btree_key
+key_wait(const void *q, uint32_t handle)
+{
+	const struct part *e = parts_at(q, handle);
+
+	return (struct btree_key){ e->due_ms, e->id };
+}
+
+static struct btree_key
+key_deadline(const void *q, uint32_t handle)
+{
+	const struct part *e = parts_at(q, handle);
+
+	return (struct btree_key){ e->deadline_ms, e->id };
+}
+
+static const struct btree_order *
+order_of(const struct dest *d, enum part_order order)
+{
+	return &d->queue->parts.order[order];
+}
+
+struct btree_key
+part_key(const struct part *e, enum part_order order)
+{
+	return order_of(e->dest, order)->key(e->dest->queue, e->handle);
+}
+
+void
+order_insert(struct btree *t, enum part_order order, struct part *e)
+{
+	btree_insert(t, order_of(e->dest, order), e->handle);
+}
+
+void
+order_remove(struct btree *t, enum part_order order, struct part *e)
+{
+	uint32_t out =
+	    btree_remove(t, order_of(e->dest, order), part_key(e, order));
+
+	MX_ASSERT(out == e->handle);
+}
+
+struct part *
+order_min(const struct dest *d, const struct btree *t)
+{
+	return parts_at(d->queue, btree_min(t));
+}
+
+struct part *
+order_max(const struct dest *d, const struct btree *t)
+{
+	return parts_at(d->queue, btree_max(t));
+}
+
+struct part *
+order_from(const struct dest *d, const struct btree *t, enum part_order order,
+    struct btree_key key)
+{
+	return parts_at(d->queue, btree_from(t, order_of(d, order), key));
+}
+
+struct part *
+order_after(const struct dest *d, const struct btree *t, enum part_order order,
+    struct btree_key key)
+{
+	return parts_at(d->queue, btree_after(t, order_of(d, order), key));
+}
+
+struct part *
+order_before(const struct dest *d, const struct btree *t, enum part_order order,
+    struct btree_key key)
+{
+	return parts_at(d->queue, btree_before(t, order_of(d, order), key));
+}
+
+/* ---- the table */
+
+void
+parts_init(struct queue *q)
+{
+	struct parts *p = &q->parts;
+
+	slab_init(&p->slab, sizeof(struct part));
+	btree_init(&p->by_id);
+	idmap_init(&p->saves);
+	idmap_init(&p->rare);
+	p->order[ORDER_ID] = (struct btree_order){ key_id, q };
+	p->order[ORDER_AGE] = (struct btree_order){ key_age, q };
+	p->order[ORDER_READY] = (struct btree_order){ key_ready, q };
+	p->order[ORDER_WAIT] = (struct btree_order){ key_wait, q };
+	p->order[ORDER_DEADLINE] = (struct btree_order){ key_deadline, q };
+}
+
+static void
+save_free(uint64_t id, void *value, void *arg)
+{
+	struct record_write *s = value;
+
+	(void)id;
+	(void)arg;
+	record_free(&s);
+}
+
+static void
+rare_free(uint64_t id, void *value, void *arg)
+{
+	(void)id;
+	(void)arg;
+	free(value);
+}
+
+void
+parts_fini(struct queue *q)
+{
+	struct parts *p = &q->parts;
+
+	idmap_each(&p->saves, save_free, NULL);
+	idmap_fini(&p->saves);
+	idmap_each(&p->rare, rare_free, NULL);
+	idmap_fini(&p->rare);
+	btree_fini(&p->by_id);
+	slab_fini(&p->slab);
+}
+
+struct part *
+parts_take(struct queue *q, uint64_t id)
+{
+	struct parts *p = &q->parts;
+	uint32_t handle = slab_take(&p->slab);
+	struct part *e = slab_at(&p->slab, handle);
+
+	e->id = id;
+	e->handle = handle;
+	e->deadline_ms = PART_NEVER;
+	btree_insert(&p->by_id, &p->order[ORDER_ID], handle);
+	return e;
+}
+
+void
+parts_give(struct queue *q, struct part *e)
+{
+	struct parts *p = &q->parts;
+	struct record_write *s = idmap_take(&p->saves, e->id);
+
+	record_free(&s);
+	if (e->rare)
+		free(idmap_take(&p->rare, e->id));
+	(void)btree_remove(&p->by_id, &p->order[ORDER_ID],
+	    (struct btree_key){ 0, e->id });
+	slab_give(&p->slab, e->handle);
+}
+
+struct part *
+parts_find(const struct queue *q, uint64_t id)
+{
+	const struct parts *p = &q->parts;
+	struct btree_key k = { 0, id };
+
+	return parts_at(q, btree_get(&p->by_id, &p->order[ORDER_ID], k));
+}
+
+struct part *
+parts_after(const struct queue *q, uint64_t id)
+{
+	const struct parts *p = &q->parts;
+	struct btree_key k = { 0, id };
+
+	return parts_at(q, btree_after(&p->by_id, &p->order[ORDER_ID], k));
+}
+
+struct record_write *
+parts_save(const struct queue *q, const struct part *e)
+{
+	return idmap_get(&q->parts.saves, e->id);
+}
+
+void
+parts_save_set(struct queue *q, const struct part *e, struct record_write *s)
+{
+	if (s != NULL)
+		idmap_put(&q->parts.saves, e->id, s);
+	else
+		(void)idmap_take(&q->parts.saves, e->id);
+}
+
+struct part_rare *
+parts_rare(const struct queue *q, const struct part *e)
+{
+	return e->rare ? idmap_get(&q->parts.rare, e->id) : NULL;
+}
+
+struct part_rare *
+parts_rare_make(struct queue *q, struct part *e)
+{
+	struct part_rare *r = parts_rare(q, e);
+
+	if (r != NULL)
+		return r;
+	r = mem_alloc(sizeof(*r));
+	idmap_put(&q->parts.rare, e->id, r);
+	e->rare = true;
+	return r;
+}
