@@ -92,6 +92,8 @@ main(int argc, char **argv)
 	struct store_events ev = { .commit = bench_group, .arg = &b };
 	struct store_conf conf = { .map_size = UINT64_C(16) << 30,
 		.segment_size = 64u << 20,
+		.behind_max = 64u << 20,
+		.behind_ms = 1000,
 		.group_max = 1000 };
 	struct mx_errbuf eb;
 	unsigned i, messages, outstanding;

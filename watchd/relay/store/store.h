@@ -45,7 +45,7 @@ struct store_conf {
 	unsigned group_max; /* messages of one commit */
 	uint64_t waiting_max; /* bytes on their way to the disk; 0: any */
 	/* How far the database may be behind the log, in bytes of it (and a
-	 * record for each 2048), and for how long. */
+	 * record for each 2048; 0: any), and for how long. */
 	uint64_t behind_max;
 	unsigned behind_ms;
 };

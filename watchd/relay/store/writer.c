@@ -170,6 +170,8 @@ writer_discard(struct store_writer *w, struct store_req *r)
 static void
 writer_limits(struct store_writer *w, const struct store_conf *c)
 {
+	uint64_t behind = c->behind_max > 0 ? c->behind_max : UINT64_MAX / 4;
+
 	w->group_max = c->group_max > 0 ? c->group_max : 1;
 	w->group_max = STORE_MIN(w->group_max, GROUP_OPS);
 	w->segment_size = c->segment_size;
@@ -177,10 +179,12 @@ writer_limits(struct store_writer *w, const struct store_conf *c)
 	w->space.reserve_inodes = c->reserve_inodes;
 	w->space.next = 0;
 	tail_limit(w->sp->tail,
-	    &(struct tail_limits){ .bytes_max = c->behind_max,
-		.records_max = (unsigned)STORE_MIN(UINT32_MAX / 4,
-		    c->behind_max / BEHIND_RECORD),
-		.delay_ms = c->behind_ms });
+	    &(struct tail_limits){
+		.bytes_max = behind,
+		.records_max =
+		    (unsigned)STORE_MIN(UINT32_MAX / 4, behind / BEHIND_RECORD),
+		.delay_ms = c->behind_ms,
+	    });
 }
 
 bool
