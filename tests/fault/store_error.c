@@ -222,7 +222,7 @@ on_scanned(void *arg, int rc, uint64_t damaged)
 }
 
 static void
-on_record(void *arg, const struct envelope *e)
+on_record(void *arg, const struct envelope_brief *e)
 {
 	(void)arg;
 	(void)e;

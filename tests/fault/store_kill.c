@@ -191,7 +191,7 @@ check_notes(struct check *c, int in, pid_t child, unsigned acks)
 }
 
 static void
-check_record(void *arg, const struct envelope *e)
+check_record(void *arg, const struct envelope_brief *e)
 {
 	struct check *c = arg;
 

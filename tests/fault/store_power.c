@@ -244,7 +244,7 @@ find(struct power *p, uint64_t id)
 }
 
 static void
-on_found(void *arg, const struct envelope *e)
+on_found(void *arg, const struct envelope_brief *e)
 {
 	struct power *p = arg;
 	struct message *m = find(p, e->id);

@@ -46,7 +46,7 @@ struct op {
 	store_fetch_cb *fetch;
 	store_load_cb *load;
 	store_read_cb *read;
-	void (*scan_one)(void *, const struct envelope *);
+	void (*scan_one)(void *, const struct envelope_brief *);
 	void (*scan_done)(void *, int, uint64_t);
 };
 
@@ -266,11 +266,14 @@ do_scan(struct op *op)
 {
 	size_t n = idmap_len(&records);
 	uint64_t *ids = mem_array(n + 1, sizeof(*ids)), *end = ids;
+	struct envelope_brief brief;
 
 	idmap_each(&records, collect, &end);
 	qsort(ids, n, sizeof(*ids), id_cmp);
-	for (size_t i = 0; i < n; i++)
-		op->scan_one(op->arg, idmap_get(&records, ids[i]));
+	for (size_t i = 0; i < n; i++) {
+		envelope_brief(idmap_get(&records, ids[i]), &brief);
+		op->scan_one(op->arg, &brief);
+	}
 	free(ids);
 	op->scan_done(op->arg, 0, 0);
 }
@@ -541,7 +544,7 @@ store_crc(uint32_t crc, const void *data, size_t len)
 }
 
 void
-store_scan(struct store *st, void (*one)(void *, const struct envelope *),
+store_scan(struct store *st, void (*one)(void *, const struct envelope_brief *),
     void (*done)(void *, int, uint64_t), void *arg)
 {
 	struct op *op = op_add(st, OP_SCAN, arg, 0);

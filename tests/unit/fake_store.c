@@ -39,7 +39,7 @@ struct fake_op {
 	store_done_cb *done;
 	store_fetch_cb *fetch;
 	store_load_cb *load;
-	void (*scan_one)(void *, const struct envelope *);
+	void (*scan_one)(void *, const struct envelope_brief *);
 	void (*scan_done)(void *, int, uint64_t);
 };
 
@@ -303,11 +303,15 @@ pump_state(struct store *st, struct fake_op *op)
 static void
 pump_scan(struct store *st, struct fake_op *op)
 {
-	const struct envelope *env;
+	struct envelope_brief brief;
+	struct envelope *env;
 
-	for (size_t i = 0; i < st->norder; i++)
-		if ((env = idmap_get(&st->records, st->order[i])) != NULL)
-			op->scan_one(op->arg, env);
+	for (size_t i = 0; i < st->norder; i++) {
+		if ((env = idmap_get(&st->records, st->order[i])) == NULL)
+			continue;
+		envelope_brief(env, &brief);
+		op->scan_one(op->arg, &brief);
+	}
 	op->scan_done(op->arg, 0, st->all_damaged);
 }
 
@@ -503,7 +507,7 @@ store_cancel(struct store *st, uint64_t request)
 }
 
 void
-store_scan(struct store *st, void (*one)(void *, const struct envelope *),
+store_scan(struct store *st, void (*one)(void *, const struct envelope_brief *),
     void (*done)(void *, int, uint64_t), void *arg)
 {
 	struct fake_op *op = op_add(st, FAKE_SCAN, arg, 0);

@@ -300,7 +300,7 @@ kit_verify(struct kit *k, uint64_t id, size_t len, uint64_t seed)
 }
 
 static void
-kit_on_scan(void *arg, const struct envelope *e)
+kit_on_scan(void *arg, const struct envelope_brief *e)
 {
 	struct kit *k = arg;
 

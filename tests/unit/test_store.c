@@ -628,7 +628,7 @@ struct closing {
 };
 
 static void
-closing_one(void *arg, const struct envelope *e)
+closing_one(void *arg, const struct envelope_brief *e)
 {
 	struct closing *c = arg;
 

@@ -68,6 +68,21 @@ struct envelope {
 	struct rcpt *rcpts;
 };
 
+/* What a queue has to know of a part to index it. A million of them are read at a
+ * start, so a record is only looked through for it; the whole is made of those few
+ * that something became of already. */
+struct envelope_brief {
+	uint64_t id;
+	int64_t arrival_ms, due_ms; /* as in struct envelope, up to nrcpts */
+	uint64_t size; /* body.len */
+	uint32_t attempts;
+	uint16_t flags;
+	uint8_t warned;
+	uint32_t nrcpts;
+	struct envelope *env; /* NULL: all are pending, and none was refused */
+	char domain[TEXT_DOMAIN_MAX];
+};
+
 struct envelope *envelope_create(void);
 void envelope_destroy(struct envelope **);
 struct envelope *envelope_copy(const struct envelope *);
@@ -90,5 +105,11 @@ int envelope_encode(const struct envelope *, struct buf *out) MX_NODISCARD;
 /* -MX_ECORRUPT: version, checksum or structure does not hold. */
 int envelope_decode(const void *data, size_t len,
     struct envelope **out) MX_NODISCARD;
+/* Refuses what envelope_decode() refuses; out->env is the caller's, and NULL
+ * then. */
+int envelope_decode_brief(const void *data, size_t len,
+    struct envelope_brief *out) MX_NODISCARD;
+/* The same of an envelope; out->env is that one. */
+void envelope_brief(struct envelope *, struct envelope_brief *out);
 
 #endif

@@ -145,35 +145,52 @@ read_uint(struct record_reader *r, size_t bytes)
 	return v;
 }
 
-static char *
-read_str(struct record_reader *r, size_t max, bool may_be_null)
+/* A string where it lies, not terminated; NULL: it is NULL, or bad. */
+static const char *
+read_span(struct record_reader *r, size_t max, bool may_be_null, size_t *len)
 {
-	size_t len = (size_t)read_uint(r, 2);
-	char *s;
+	const char *s;
 
+	*len = (size_t)read_uint(r, 2);
 	if (r->bad)
 		return NULL;
-	if (len == RECORD_STR_NULL) {
+	if (*len == RECORD_STR_NULL) {
 		r->bad = !may_be_null;
 		return NULL;
 	}
-	if (len > max || len > r->left || memchr(r->p, 0, len) != NULL) {
+	if (*len > max || *len > r->left || memchr(r->p, 0, *len) != NULL) {
 		r->bad = true;
 		return NULL;
 	}
-	s = mem_strndup((const char *)r->p, len);
-	r->p += len;
-	r->left -= len;
+	s = (const char *)r->p;
+	r->p += *len;
+	r->left -= *len;
 	return s;
 }
 
+static char *
+read_str(struct record_reader *r, size_t max, bool may_be_null)
+{
+	size_t len;
+	const char *s = read_span(r, max, may_be_null, &len);
+
+	return s != NULL ? mem_strndup(s, len) : NULL;
+}
+
 static void
-read_rcpt(struct record_reader *r, struct rcpt *to)
+skip_str(struct record_reader *r, size_t max, bool may_be_null)
+{
+	size_t len;
+
+	(void)read_span(r, max, may_be_null, &len);
+}
+
+/* What lies between the strings of a recipient. */
+static void
+read_rcpt_fixed(struct record_reader *r, struct rcpt *to)
 {
 	uint64_t reported;
 
-	to->mailbox = read_str(r, RECORD_STR_MAX, false);
-	to->orcpt = read_str(r, RECORD_STR_MAX, true);
 	to->notify = (uint8_t)read_uint(r, 1);
 	to->state = (uint8_t)read_uint(r, 1);
 	reported = read_uint(r, 1);
@@ -182,9 +199,17 @@ read_rcpt(struct record_reader *r, struct rcpt *to)
 	to->status.cls = (uint8_t)read_uint(r, 1);
 	to->status.subject = (uint16_t)read_uint(r, 2);
 	to->status.detail = (uint16_t)read_uint(r, 2);
-	to->reply = read_str(r, ENVELOPE_REPLY_MAX, true);
 	if (to->state > RCPT_EXPIRED || reported > 1)
 		r->bad = true;
+}
+
+static void
+read_rcpt(struct record_reader *r, struct rcpt *to)
+{
+	to->mailbox = read_str(r, RECORD_STR_MAX, false);
+	to->orcpt = read_str(r, RECORD_STR_MAX, true);
+	read_rcpt_fixed(r, to);
+	to->reply = read_str(r, ENVELOPE_REPLY_MAX, true);
 }
 
 static void
@@ -208,26 +233,43 @@ read_fixed(struct record_reader *r, struct envelope *e)
 }
 
 static void
+read_domain(struct record_reader *r, char *dst)
+{
+	size_t len;
+	const char *s = read_span(r, TEXT_DOMAIN_MAX - 1, false, &len);
+
+	if (s == NULL)
+		return;
+	memcpy(dst, s, len);
+	dst[len] = '\0';
+}
+
+/* 0: it is bad, or there is none. */
+static uint32_t
+read_nrcpts(struct record_reader *r)
+{
+	uint32_t n = (uint32_t)read_uint(r, 4);
+
+	if (n > ENVELOPE_RCPT_MAX || n > r->left / RECORD_RCPT_MIN)
+		r->bad = true;
+	return r->bad ? 0 : n;
+}
+
+static void
 read_envelope(struct record_reader *r, struct envelope *e)
 {
 	uint32_t i, n;
-	char *domain;
 
 	read_fixed(r, e);
-	domain = read_str(r, TEXT_DOMAIN_MAX - 1, false);
-	if (domain != NULL)
-		(void)strlcpy(e->domain, domain, sizeof(e->domain));
-	free(domain);
+	read_domain(r, e->domain);
 	free(e->sender);
 	e->sender = read_str(r, RECORD_STR_MAX, false);
 	e->envid = read_str(r, RECORD_STR_MAX, true);
 	e->helo = read_str(r, RECORD_STR_MAX, true);
 	e->client = read_str(r, RECORD_STR_MAX, true);
 	e->host = read_str(r, RECORD_STR_MAX, true);
-	n = (uint32_t)read_uint(r, 4);
-	if (n > ENVELOPE_RCPT_MAX || n > r->left / RECORD_RCPT_MIN)
-		r->bad = true;
-	if (r->bad || n == 0)
+	n = read_nrcpts(r);
+	if (n == 0)
 		return;
 	e->rcpts = mem_array(n, sizeof(*e->rcpts));
 	e->nrcpts = n;
@@ -235,19 +277,28 @@ read_envelope(struct record_reader *r, struct envelope *e)
 		read_rcpt(r, &e->rcpts[i]);
 }
 
+/* Up to the first field; what the checksum and the version say. */
+static int
+record_open(struct record_reader *r, const void *data, size_t len)
+{
+	*r = (struct record_reader){ data, len, false };
+	if (len < RECORD_FIXED + RECORD_CRC_BYTES || len > RECORD_MAX)
+		return -MX_ECORRUPT;
+	r->left -= RECORD_CRC_BYTES;
+	if (crc32_z(0, r->p, r->left) !=
+	    le_get(r->p + r->left, RECORD_CRC_BYTES))
+		return -MX_ECORRUPT;
+	return read_uint(r, 1) == RECORD_VERSION ? 0 : -MX_ECORRUPT;
+}
+
 int
 envelope_decode(const void *data, size_t len, struct envelope **out)
 {
-	struct record_reader r = { data, len, false };
+	struct record_reader r;
 	struct envelope *e;
 
 	*out = NULL;
-	if (len < RECORD_FIXED + RECORD_CRC_BYTES || len > RECORD_MAX)
-		return -MX_ECORRUPT;
-	r.left -= RECORD_CRC_BYTES;
-	if (crc_32(0, r.p, r.left) != le_get(r.p + r.left, RECORD_CRC_BYTES))
-		return -MX_ECORRUPT;
-	if (read_uint(&r, 1) != RECORD_VERSION)
+	if (record_open(&r, data, len) != 0)
 		return -MX_ECORRUPT;
 	e = envelope_create();
 	read_envelope(&r, e);
@@ -257,4 +308,66 @@ envelope_decode(const void *data, size_t len, struct envelope **out)
 	}
 	*out = e;
 	return 0;
+}
+
+/* ---- in brief */
+
+static void
+brief_fixed(const struct envelope *e, struct envelope_brief *out)
+{
+	out->id = e->id;
+	out->arrival_ms = e->arrival_ms;
+	out->due_ms = e->due_ms;
+	out->size = e->body.len;
+	out->attempts = e->attempts;
+	out->flags = e->flags;
+	out->warned = e->warned;
+}
+
+/* Nothing became of it, or it was put off: its index entry is as that of others.
+ * A refusal that was not believed is a 5xx (552 is too many recipients). */
+static bool
+brief_rcpt(struct record_reader *r)
+{
+	struct rcpt rcpt;
+
+	skip_str(r, RECORD_STR_MAX, false);
+	skip_str(r, RECORD_STR_MAX, true);
+	read_rcpt_fixed(r, &rcpt);
+	skip_str(r, ENVELOPE_REPLY_MAX, true);
+	return rcpt.state == RCPT_PENDING && rcpt.code / 100 != 5;
+}
+
+int
+envelope_decode_brief(const void *data, size_t len, struct envelope_brief *out)
+{
+	struct envelope fixed;
+	struct record_reader r;
+	bool plain = true;
+
+	out->env = NULL;
+	if (record_open(&r, data, len) != 0)
+		return -MX_ECORRUPT;
+	read_fixed(&r, &fixed);
+	brief_fixed(&fixed, out);
+	read_domain(&r, out->domain);
+	skip_str(&r, RECORD_STR_MAX, false); /* as read_envelope() has them */
+	for (unsigned i = 0; i < 4; i++)
+		skip_str(&r, RECORD_STR_MAX, true);
+	out->nrcpts = read_nrcpts(&r);
+	for (uint32_t i = 0; i < out->nrcpts && !r.bad; i++)
+		plain &= brief_rcpt(&r);
+	if (r.bad || r.left != 0)
+		return -MX_ECORRUPT;
+	return plain && out->nrcpts > 0 ? 0 :
+					  envelope_decode(data, len, &out->env);
+}
+
+void
+envelope_brief(struct envelope *e, struct envelope_brief *out)
+{
+	brief_fixed(e, out);
+	out->nrcpts = e->nrcpts;
+	out->env = e;
+	(void)strlcpy(out->domain, e->domain, sizeof(out->domain));
 }

@@ -53,12 +53,15 @@ intake_stored(void *arg, uint64_t token, int rc, struct envelope **parts,
 {
 	struct queue_intake *in = arg;
 	struct queue *q = in->queue;
+	struct envelope_brief brief;
 	uint64_t id = n > 0 ? parts[0]->id : 0;
 	int64_t now = clock_wall_ms();
 
 	for (unsigned i = 0; i < n; i++) {
-		if (rc == 0 && !q->dead)
-			part_add(q, parts[i], now);
+		if (rc == 0 && !q->dead) {
+			envelope_brief(parts[i], &brief);
+			part_add(q, &brief, now);
+		}
 		envelope_destroy(&parts[i]);
 	}
 	/* also after queue_destroy(): askers count what they have out */

@@ -87,51 +87,59 @@ part_count_age(struct part *e, int64_t now)
 }
 
 static void
-part_fill(struct part *e, const struct envelope *env)
+part_fill(struct part *e, const struct envelope_brief *b)
 {
-	uint64_t size =
-	    env->body.len < PART_SIZE_MAX ? env->body.len : PART_SIZE_MAX;
+	uint64_t size = b->size < PART_SIZE_MAX ? b->size : PART_SIZE_MAX;
 
-	e->arrival_ms = env->arrival_ms;
-	e->due_ms = env->due_ms;
+	e->arrival_ms = b->arrival_ms;
+	e->due_ms = b->due_ms;
 	e->size_low = (uint32_t)size;
 	e->size_high = (uint8_t)(size >> 32);
 	e->attempts =
-	    env->attempts < UINT16_MAX ? (uint16_t)env->attempts : UINT16_MAX;
-	e->warned = env->warned;
-	e->held = e->held_stored = (env->flags & ENV_HELD) != 0;
-	e->dsn = (env->flags & ENV_DSN) != 0;
+	    b->attempts < UINT16_MAX ? (uint16_t)b->attempts : UINT16_MAX;
+	e->warned = b->warned;
+	e->held = e->held_stored = (b->flags & ENV_HELD) != 0;
+	e->dsn = (b->flags & ENV_DSN) != 0;
+	e->pending = (uint16_t)b->nrcpts;
+}
+
+/* Something became of it already. */
+static void
+part_fill_rcpts(struct part *e, const struct envelope *env)
+{
 	e->suspect = part_suspected(env);
 	e->pending = (uint16_t)envelope_count(env, RCPT_PENDING);
+	if (e->pending < env->nrcpts)
+		tally_count(env, &parts_rare_make(e->dest->queue, e)->tally);
+	if (e->pending == 0) {
+		e->finish = envelope_owes(env);
+		e->drop = !e->finish;
+	}
 }
 
 struct part *
-part_add(struct queue *q, const struct envelope *env, int64_t now)
+part_add(struct queue *q, const struct envelope_brief *b, int64_t now)
 {
 	struct dest *d;
 	struct part *e;
 
-	if (parts_find(q, env->id) != NULL)
+	if (parts_find(q, b->id) != NULL)
 		return NULL;
-	d = dest_get(q, env->domain);
-	e = parts_take(q, env->id);
+	d = dest_get(q, b->domain);
+	e = parts_take(q, b->id);
 	e->dest = d;
-	part_fill(e, env);
+	part_fill(e, b);
+	if (b->env != NULL)
+		part_fill_rcpts(e, b->env);
 	e->flush = d->flush_gen;
-	if (e->pending < env->nrcpts)
-		tally_count(env, &parts_rare_make(q, e)->tally);
 	part_count_age(e, now);
+	e->state = PART_OUT; /* in no order yet */
 	part_shelve(e);
 	order_insert(&d->by_id, ORDER_ID, e);
 	d->n++;
 	d->bytes += part_size(e);
 	d->recipients += e->pending;
 	q->messages++;
-	e->state = PART_OUT; /* in no tree yet */
-	if (e->pending == 0) {
-		e->finish = envelope_owes(env);
-		e->drop = !e->finish;
-	}
 	part_back(e, now);
 	return e;
 }

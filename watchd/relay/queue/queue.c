@@ -152,14 +152,14 @@ queue_destroy(struct queue **qp)
 }
 
 static void
-load_one(void *arg, const struct envelope *env)
+load_one(void *arg, const struct envelope_brief *b)
 {
 	if (((struct queue *)arg)->dead)
 		return;
-	if ((env->flags & ENV_VAULT) != 0)
-		vault_add(arg, env);
+	if ((b->flags & ENV_VAULT) != 0)
+		vault_add(arg, b);
 	else
-		part_add(arg, env, clock_wall_ms());
+		part_add(arg, b, clock_wall_ms());
 }
 
 static void

@@ -356,7 +356,8 @@ struct part *order_before(const struct dest *, const struct btree *,
 /* part.c */
 bool part_suspected(const struct envelope *); /* of this outcome */
 /* Indexes a stored part; NULL when it is there already. */
-struct part *part_add(struct queue *, const struct envelope *, int64_t now);
+struct part *
+part_add(struct queue *, const struct envelope_brief *, int64_t now);
 void part_set(struct part *, enum part_state);
 void part_back(struct part *, int64_t now); /* from OUT or SAVING */
 void part_forget(struct part *); /* leaves all but parts.by_id: GONE */
@@ -504,7 +505,8 @@ void clock_doubt_save(struct queue *, int64_t now, bool force);
 /* vault.c */
 void vault_init(struct queue *);
 void vault_fini(struct queue *);
-void vault_add(struct queue *, const struct envelope *); /* is stored there */
+void
+vault_add(struct queue *, const struct envelope_brief *); /* is stored there */
 /* A part with nothing pending, whose sender knows all, is over. */
 void vault_or_remove(struct part *, const struct envelope *);
 void vault_dropped(struct part *); /* the same, its envelope is not at hand */

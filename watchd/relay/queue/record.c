@@ -107,6 +107,7 @@ static void
 record_done(void *arg, uint64_t id, int rc)
 {
 	struct queue *q = arg;
+	struct envelope_brief brief;
 	struct record_write *s;
 	struct part *e;
 
@@ -125,8 +126,10 @@ record_done(void *arg, uint64_t id, int rc)
 	if (s != NULL && s->tries > 0)
 		trouble_add(q, -1);
 	if (e->state == PART_GONE) {
-		if (rc == 0 && s != NULL && s->env != NULL)
-			vault_add(q, s->env);
+		if (rc == 0 && s != NULL && s->env != NULL) {
+			envelope_brief(s->env, &brief);
+			vault_add(q, &brief);
+		}
 		parts_give(q, e);
 		return;
 	}

@@ -77,7 +77,7 @@ keep_of(const struct queue *q, const char *domain)
 }
 
 void
-vault_add(struct queue *q, const struct envelope *env)
+vault_add(struct queue *q, const struct envelope_brief *env)
 {
 	struct vaulted *v;
 
@@ -85,7 +85,7 @@ vault_add(struct queue *q, const struct envelope *env)
 		return;
 	v = mem_alloc(sizeof(*v));
 	v->id = env->id;
-	v->size = env->body.len;
+	v->size = env->size;
 	v->domain = hash_text(HASH_INIT, env->domain);
 	v->replayed = (env->flags & ENV_REPLAYED) != 0;
 	RB_INSERT(vault_tree, &q->vault.tree, v);
@@ -358,6 +358,7 @@ replay_stored(void *arg, uint64_t id, int rc)
 	struct replay *p = arg;
 	struct queue *q = p->queue;
 	struct vaulted *v = q->dead ? NULL : vault_find(q, id);
+	struct envelope_brief brief;
 	char text[TEXT_ID_MAX];
 
 	q->completions--;
@@ -370,7 +371,8 @@ replay_stored(void *arg, uint64_t id, int rc)
 		if (v != NULL)
 			vaulted_forget(q, v);
 		q->stats->g.vault_ended[VAULT_END_REPLAY]++;
-		(void)part_add(q, p->env, clock_wall_ms());
+		envelope_brief(p->env, &brief);
+		(void)part_add(q, &brief, clock_wall_ms());
 	}
 	envelope_destroy(&p->env);
 	free(p);

@@ -188,12 +188,23 @@ do_fetch(struct store_reader *rd, struct store_get *g)
 		(void)record_read(rd, g->ids[i], &g->envs[i]);
 }
 
+/* A record that does not hold. */
+static void
+scan_bad(struct store_get *g, uint64_t id)
+{
+	if (g->bad == NULL)
+		g->bad = mem_array(STORE_FETCH_MAX, sizeof(*g->bad));
+	g->bad[g->damaged++] = id;
+	log_error("store", "event=record_damaged id=%016llx",
+	    (unsigned long long)id);
+}
+
 /* What the scan found in the database, or what the tail has instead of it. */
 static void
 scan_one(struct store_reader *rd, struct store_get *g, uint64_t id,
     const void *data, size_t len)
 {
-	struct envelope *e = NULL;
+	struct envelope_brief *b = &g->briefs[g->n];
 
 	buf_clear(&rd->copy);
 	switch (tail_get(rd->sp->tail, id, &rd->copy)) {
@@ -206,15 +217,12 @@ scan_one(struct store_reader *rd, struct store_get *g, uint64_t id,
 	default:
 		break;
 	}
-	if (record_decode(id, data, len, &e) == 0) {
-		g->envs[g->n++] = e;
-		return;
+	if (envelope_decode_brief(data, len, b) == 0 && b->id == id) {
+		g->n++;
+	} else {
+		envelope_destroy(&b->env);
+		scan_bad(g, id);
 	}
-	if (g->bad == NULL)
-		g->bad = mem_array(STORE_FETCH_MAX, sizeof(*g->bad));
-	g->bad[g->damaged++] = id;
-	log_error("store", "event=record_damaged id=%016llx",
-	    (unsigned long long)id);
 }
 
 /* A batch with a transaction of its own; goes on after the last id seen. All that
@@ -228,7 +236,7 @@ do_scan(struct store_reader *rd, struct store_get *g)
 	size_t len;
 	unsigned seen;
 
-	g->envs = mem_array(STORE_FETCH_MAX, sizeof(struct envelope *));
+	g->briefs = mem_grow(NULL, STORE_FETCH_MAX, sizeof(*g->briefs));
 	g->rc = FAULT("store.scan") != 0 ? -MX_EIO : 0;
 	if (g->rc == 0)
 		g->rc = db_begin(rd->sp->db, false, &t);

@@ -58,6 +58,9 @@ store_get_free(struct store_get *g)
 	for (i = 0; i < g->n && g->envs != NULL; i++)
 		envelope_destroy(&g->envs[i]);
 	free(g->envs);
+	for (i = 0; i < g->n && g->briefs != NULL; i++)
+		envelope_destroy(&g->briefs[i].env);
+	free(g->briefs);
 	free(g->ids);
 	free(g->bad);
 	free(g->data);
@@ -183,31 +186,42 @@ scan_damaged(struct store_scan_run *run, const struct store_get *g)
 	run->nbad += n;
 }
 
+/* The next batch is read while this one is indexed: there is one on its way, so
+ * the reader cannot fill the memory. */
+static void
+scan_go_on(struct store *s, const struct store_get *g)
+{
+	struct store_get *next = mem_alloc(sizeof(*next));
+
+	next->mail.kind = STORE_SCAN;
+	next->id = g->id;
+	next->last = g->last;
+	mailbox_post(reader_mailbox(s->reader), &next->mail);
+}
+
+static void
+scan_end(struct store *s, int rc)
+{
+	/* what is written there may be lost; a store that is being closed has
+	 * no writer for it any more, and the next opening scans again */
+	if (s->scanning && rc == -MX_EIO)
+		store_post(s, req_create(STORE_UNREADABLE, 0, NULL, NULL, 0));
+	if (!s->scanning)
+		return;
+	s->scanning = false;
+	s->scan.done(s->scan.arg, rc, s->scan.damaged);
+}
+
 static void
 answer_scan(struct store *s, struct store_get *g)
 {
-	unsigned i;
-
 	scan_damaged(&s->scan, g);
-	for (i = 0; i < g->n && s->scanning; i++)
-		s->scan.one(s->scan.arg, g->envs[i]);
-	for (i = 0; i < g->n; i++)
-		envelope_destroy(&g->envs[i]);
-	mem_free(&g->envs);
-	g->n = 0;
-	g->damaged = 0;
-	if (s->scanning && !g->end) {
-		mailbox_post(reader_mailbox(s->reader), &g->mail);
-		return;
-	}
-	/* what is written there may be lost; a store that is being closed has
-	 * no writer for it any more, and the next opening scans again */
-	if (s->scanning && g->rc == -MX_EIO)
-		store_post(s, req_create(STORE_UNREADABLE, 0, NULL, NULL, 0));
-	if (s->scanning) {
-		s->scanning = false;
-		s->scan.done(s->scan.arg, g->rc, s->scan.damaged);
-	}
+	if (s->scanning && !g->end)
+		scan_go_on(s, g);
+	for (unsigned i = 0; i < g->n && s->scanning; i++)
+		s->scan.one(s->scan.arg, &g->briefs[i]);
+	if (g->end)
+		scan_end(s, g->rc);
 	store_get_free(g);
 }
 
@@ -414,7 +428,8 @@ store_cancel(struct store *s, uint64_t request)
 }
 
 void
-store_scan(struct store *s, void (*one)(void *arg, const struct envelope *),
+store_scan(struct store *s,
+    void (*one)(void *arg, const struct envelope_brief *),
     void (*done)(void *arg, int rc, uint64_t damaged), void *arg)
 {
 	struct store_get *g = mem_alloc(sizeof(*g));

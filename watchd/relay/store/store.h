@@ -130,10 +130,11 @@ void store_cancel(struct store *, uint64_t request);
 uint32_t store_crc(uint32_t crc, const void *, size_t); /* start with 0 */
 
 /* All records that were there at store_open(), by ascending id, in batches
- * between other work. A record that does not hold is skipped, logged and
+ * between other work, in brief. A record that does not hold is skipped, logged and
  * counted in *damaged. When the database cannot be read to its end rc is
  * -MX_EIO and the store STORE_FAILED. */
-void store_scan(struct store *, void (*one)(void *arg, const struct envelope *),
+void store_scan(struct store *,
+    void (*one)(void *arg, const struct envelope_brief *),
     void (*done)(void *arg, int rc, uint64_t damaged), void *arg);
 
 /* The ids of the first STORE_DAMAGED_MAX that were skipped, ascending; borrowed

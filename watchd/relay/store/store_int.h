@@ -72,7 +72,8 @@ struct store_get { /* for the reader */
 	uint64_t offset;
 	char *data;
 	uint64_t *ids; /* FETCH */
-	struct envelope **envs; /* LOAD: one; FETCH, SCAN: n */
+	struct envelope **envs; /* LOAD: one; FETCH: n */
+	struct envelope_brief *briefs; /* SCAN: n */
 	unsigned n;
 	uint64_t *bad; /* SCAN: ids of those that do not hold... */
 	unsigned damaged; /* ...in this batch */
@@ -100,7 +101,7 @@ struct store_want {
 };
 
 struct store_scan_run {
-	void (*one)(void *arg, const struct envelope *);
+	void (*one)(void *arg, const struct envelope_brief *);
 	void (*done)(void *arg, int rc, uint64_t damaged);
 	void *arg;
 	uint64_t damaged;
