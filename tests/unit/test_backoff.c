@@ -81,6 +81,7 @@ extensions_cover_what_was_there(void **state)
 	assert_int_equal(x.n, 2);
 	assert_true(extend_trim(&x, INT64_MAX));
 	assert_int_equal(x.n, 0);
+	extend_fini(&x);
 }
 
 /* However many there are: nobody loses what he was given. */
@@ -105,6 +106,7 @@ extensions_merge_upwards(void **state)
 		}
 		assert_true(x.n <= EXTEND_MAX);
 	}
+	extend_fini(&x);
 }
 
 /* Sixteen are told apart; the seventeenth joins the two oldest into one. */
@@ -127,6 +129,7 @@ extensions_are_bounded(void **state)
 	assert_int_equal(extend_of(&x, 200), EXTEND_MAX + 1);
 	assert_int_equal(extend_of(&x, 201), EXTEND_MAX - 1);
 	assert_int_equal(extend_of(&x, 301), EXTEND_MAX - 2);
+	extend_fini(&x);
 }
 
 static void
@@ -148,6 +151,8 @@ extensions_survive_as_text(void **state)
 	for (size_t i = 0; i < MX_COUNT(bad); i++)
 		assert_true(extend_parse(&y, bad[i], strlen(bad[i])) != 0);
 	assert_int_equal(y.n, x.n);
+	extend_fini(&x);
+	extend_fini(&y);
 }
 
 static void

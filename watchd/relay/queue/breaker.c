@@ -217,7 +217,7 @@ breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 	d->broken_ms = now;
 	d->trials = 0;
 	d->trial = false;
-	d->trial_ms = now + d->policy.retry_first_ms;
+	d->trial_ms = now + d->policy->retry_first_ms;
 	mem_free(&d->breaker_reply);
 	d->breaker_reply = mem_strndup(reply != NULL ? reply : "", REPLY_MAX);
 	d->notes |= NOTE_BREAKER | NOTE_BREAKER_NEW;
@@ -269,7 +269,7 @@ trial_due(const struct dest *d, int64_t now)
 {
 	/* A clock that was set back does not make it wait for longer. */
 	return now >= d->trial_ms ||
-	    d->trial_ms - now > 2 * d->policy.retry_max_ms;
+	    d->trial_ms - now > 2 * d->policy->retry_max_ms;
 }
 
 static void
@@ -367,7 +367,7 @@ breaker_tried(struct dest *d, bool taken, bool lost, int64_t now)
 	d->trials++;
 	breaker_primary_tried(d, now);
 	d->trial_ms = backoff_due(now,
-	    backoff_delay(d->policy.retry_first_ms, d->policy.retry_max_ms,
+	    backoff_delay(d->policy->retry_first_ms, d->policy->retry_max_ms,
 		d->trials),
 	    rnd_below(1001), INT64_MAX);
 	dest_touch(d);

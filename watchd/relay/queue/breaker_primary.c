@@ -254,7 +254,7 @@ waits_until(const struct breaker_primary *p, const struct dest *d, int64_t now)
 {
 	/* A clock that was set back does not make it wait for longer. */
 	if (p->trial_ms > now &&
-	    p->trial_ms - now <= 2 * d->policy.retry_max_ms)
+	    p->trial_ms - now <= 2 * d->policy->retry_max_ms)
 		return p->trial_ms;
 	return p->trial != NULL && p->trial != d ? now + TICK_MAX_MS : 0;
 }
@@ -284,7 +284,7 @@ breaker_primary_tried(struct dest *d, int64_t now)
 	p->trial = NULL;
 	p->trials++;
 	p->trial_ms = backoff_due(now,
-	    backoff_delay(d->policy.retry_first_ms, d->policy.retry_max_ms,
+	    backoff_delay(d->policy->retry_first_ms, d->policy->retry_max_ms,
 		p->trials),
 	    rnd_below(1001), INT64_MAX);
 }

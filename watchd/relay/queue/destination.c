@@ -43,7 +43,7 @@ dest_get(struct queue *q, const char *name)
 	d = mem_alloc(sizeof(*d) + len);
 	memcpy(d->name, name, len);
 	d->queue = q;
-	d->policy = q->policy;
+	d->policy = policy_share(q, &q->policy);
 	d->gate = GATE_OPEN;
 	d->canary = true;
 	breaker_init(d);
@@ -62,6 +62,7 @@ dest_free(struct dest *d)
 	heap_remove(&q->times, &d->time);
 	heap_remove(&q->others, &d->other);
 	RB_REMOVE(dest_tree, &q->dests, d);
+	policy_leave(q, d->policy);
 	btree_fini(&d->by_age);
 	btree_fini(&d->kept);
 	btree_fini(&d->by_id);
@@ -71,6 +72,8 @@ dest_free(struct dest *d)
 	breaker_primary_leave(d);
 	breaker_fini(d, false);
 	learn_fini(d);
+	extend_fini(&d->extend);
+	free(d->flush);
 	free(d->breaker_reply);
 	free(d);
 }
@@ -99,7 +102,7 @@ dest_open(const struct dest *d)
 bool
 dest_paused(const struct dest *d, int64_t now)
 {
-	int64_t longest = d->policy.retry_max_ms * 2 + TICK_MAX_MS * 2;
+	int64_t longest = d->policy->retry_max_ms * 2 + TICK_MAX_MS * 2;
 
 	return d->pause_ms > now && d->pause_ms - now <= longest;
 }
@@ -117,8 +120,9 @@ dest_working(const struct dest *d, int64_t now)
 static unsigned
 dest_most(const struct dest *d)
 {
-	return d->canary || d->policy.connections == 0 ? 1 :
-							 d->policy.connections;
+	return d->canary || d->policy->connections == 0 ?
+	    1 :
+	    d->policy->connections;
 }
 
 bool

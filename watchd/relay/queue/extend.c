@@ -5,10 +5,18 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "relay/queue/extend.h"
 
 #define EXTEND_SUM_MAX INT64_C(315360000000000) /* 10,000 years */
+
+void
+extend_fini(struct extend *x)
+{
+	mem_free(&x->rec);
+	x->n = 0;
+}
 
 static int64_t
 sum_capped(int64_t a, int64_t b)
@@ -44,6 +52,7 @@ extend_add(struct extend *x, int64_t until_ms, int64_t add_ms)
 		if (at > 0)
 			at--;
 	}
+	x->rec = mem_grow(x->rec, x->n + 1, sizeof(x->rec[0]));
 	memmove(&x->rec[at + 1], &x->rec[at], (x->n - at) * sizeof(x->rec[0]));
 	x->rec[at] = (struct extend_rec){ until_ms, add_ms };
 	x->n++;
@@ -104,16 +113,19 @@ number_parse(const char *data, size_t len, size_t *at, char stop, int64_t *v)
 int
 extend_parse(struct extend *x, const void *data, size_t len)
 {
-	struct extend read = { 0 };
+	struct extend read = { 0, NULL };
 	int64_t until, add;
 	size_t at = 0;
 
 	while (at < len) {
 		if (number_parse(data, len, &at, ' ', &until) != 0 ||
-		    number_parse(data, len, &at, '\n', &add) != 0)
+		    number_parse(data, len, &at, '\n', &add) != 0) {
+			extend_fini(&read);
 			return -MX_ECORRUPT;
+		}
 		extend_add(&read, until, add);
 	}
+	extend_fini(x);
 	*x = read;
 	return 0;
 }

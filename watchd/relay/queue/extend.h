@@ -16,8 +16,10 @@ struct extend {
 	struct extend_rec {
 		int64_t until_ms; /* arrivals up to here, wall */
 		int64_t add_ms;
-	} rec[EXTEND_MAX]; /* ascending until_ms */
+	} * rec; /* ascending until_ms; NULL: none was ever added */
 };
+
+void extend_fini(struct extend *); /* none, again */
 
 /* Adds for arrivals up to until_ms. When the table is full the two oldest
  * become one that takes nothing away from anybody. */

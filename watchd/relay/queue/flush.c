@@ -15,7 +15,8 @@
 void
 flush_view(const struct dest *d, int64_t now, struct relay_flush *v)
 {
-	const struct flush *f = &d->flush;
+	static const struct flush none;
+	const struct flush *f = d->flush != NULL ? d->flush : &none;
 	double rate = f->rate, since = (double)(now - f->rate_ms) / 1000.0;
 
 	/* Before the first step of the average: what there is. */
@@ -52,8 +53,8 @@ flush_leave_out(struct dest *d)
 		if (job->part->dest != d || job->kind != JOB_DELIVER)
 			continue;
 		job->part->flush = d->flush_gen;
-		d->flush.total--;
-		d->flush.remaining--;
+		d->flush->total--;
+		d->flush->remaining--;
 	}
 }
 
@@ -63,7 +64,9 @@ flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
 {
 	/* The end of the last one is told before this one begins. */
 	dest_notify(d, now);
-	d->flush = (struct flush){
+	if (d->flush == NULL)
+		d->flush = mem_alloc(sizeof(*d->flush));
+	*d->flush = (struct flush){
 		.running = true,
 		.trigger = trigger,
 		.start_ms = now,
@@ -93,14 +96,14 @@ flush_start(struct dest *d, enum flush_trigger trigger, bool dry_run,
 	uint64_t total = d->on_hold ? 0 : d->n - d->nheld - d->nowed;
 	int rc = 0;
 
-	if (d->flush.running)
+	if (dest_flushing(d))
 		rc = -MX_EBUSY;
 	else if (total == 0)
 		rc = -MX_ENOENT;
 	if (rc == 0 && !dry_run)
 		flush_begin(d, trigger, total, now);
 	flush_view(d, now, out);
-	if (!d->flush.running) {
+	if (!dest_flushing(d)) {
 		out->trigger = trigger;
 		out->start_ms = out->end_ms = 0;
 		out->total = out->remaining = total;
@@ -113,10 +116,10 @@ flush_start(struct dest *d, enum flush_trigger trigger, bool dry_run,
 void
 flush_end(struct dest *d, bool ok)
 {
-	struct flush *f = &d->flush;
+	struct flush *f = d->flush;
 	struct domain_stats *st;
 
-	if (!f->running)
+	if (!dest_flushing(d))
 		return;
 	f->running = false;
 	f->end_ms = clock_wall_ms();
@@ -134,10 +137,11 @@ void
 flush_tried(struct part *e, enum flush_result result, int64_t now)
 {
 	struct dest *d = e->dest;
-	struct flush *f = &d->flush;
+	struct flush *f = d->flush;
 	double dt;
 
-	if (!f->running || e->flush == d->flush_gen || e->state == PART_OWED)
+	if (!dest_flushing(d) || e->flush == d->flush_gen ||
+	    e->state == PART_OWED)
 		return;
 	e->flush = d->flush_gen;
 	f->remaining--;
@@ -164,7 +168,7 @@ flush_tried(struct part *e, enum flush_result result, int64_t now)
 void
 flush_settle(struct dest *d, bool ok)
 {
-	if (d->flush.running && d->flush.remaining == 0)
+	if (dest_flushing(d) && d->flush->remaining == 0)
 		flush_end(d, ok);
 }
 
@@ -183,6 +187,6 @@ flush_canary_failed(struct dest *d, bool lost, int64_t now)
 		return;
 	d->canary_tries = 0;
 	d->fails++;
-	dest_pause(d, PAUSE_FIRST_MS, d->policy.retry_first_ms, now);
+	dest_pause(d, PAUSE_FIRST_MS, d->policy->retry_first_ms, now);
 	flush_end(d, false);
 }

@@ -28,16 +28,17 @@ name_of(const struct dest *d, const char *mailbox, char *as, char *local)
 void
 learn_policy(struct dest *d)
 {
-	if (d->configured && d->policy.learn_max > 0 && d->learn == NULL) {
+	if (d->configured && d->policy->learn_max > 0 && d->learn == NULL) {
 		d->learn = mem_alloc(sizeof(*d->learn));
 		d->learn->dest = d;
 		learned_init(&d->learn->table, 0);
 	} else if (d->learn != NULL &&
-	    (!learn_is_on(d) || d->learn->table.n > d->policy.learn_max)) {
+	    (!learn_is_on(d) || d->learn->table.n > d->policy->learn_max)) {
 		learn_work(d);
 	}
 	if (learn_is_on(d))
-		d->learn->table.apart = learn_seconds(d->policy.learn_apart_ms);
+		d->learn->table.apart =
+		    learn_seconds(d->policy->learn_apart_ms);
 }
 
 /* ---- learning */

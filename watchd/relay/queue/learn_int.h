@@ -20,7 +20,7 @@ struct learn {
 static inline bool
 learn_is_on(const struct dest *d)
 {
-	return d->learn != NULL && d->configured && d->policy.learn_max > 0;
+	return d->learn != NULL && d->configured && d->policy->learn_max > 0;
 }
 
 /* Wall ms as the table has them. */

@@ -107,7 +107,7 @@ make_room(struct dest *d, bool bad)
 	struct heap *all = &d->queue->learn.all;
 	struct learned *l = &d->learn->table;
 
-	if (l->n >= d->policy.learn_max && !give_way(learned_least(l), bad))
+	if (l->n >= d->policy->learn_max && !give_way(learned_least(l), bad))
 		return false;
 	return all->len < d->queue->conf.learned_names ||
 	    (heap_min(all) != NULL &&
@@ -225,9 +225,9 @@ work_some(struct dest *d, unsigned *budget)
 		(void)leave(d, budget);
 		return;
 	}
-	for (; *budget > 0 && l->n > d->policy.learn_max; --*budget)
+	for (; *budget > 0 && l->n > d->policy->learn_max; --*budget)
 		erase(d, learned_least(l));
-	if (l->n <= d->policy.learn_max &&
+	if (l->n <= d->policy->learn_max &&
 	    (d->learn->swept == NULL || sweep(d, budget)))
 		work_ends(d->learn);
 }
@@ -251,7 +251,7 @@ read_name(struct dest *d, const char *local, const void *data, size_t len)
 		return;
 	}
 	heap_change(&d->queue->learn.all, &e->all, e->turn.key);
-	if (d->learn->table.n > d->policy.learn_max)
+	if (d->learn->table.n > d->policy->learn_max)
 		erase(d, learned_least(&d->learn->table));
 	else if (d->queue->learn.all.len > d->queue->conf.learned_names)
 		(void)give_way(HEAP_ENTRY(heap_min(&d->queue->learn.all),

@@ -244,7 +244,7 @@ part_release(struct part *e, int64_t now)
 	if (!e->held)
 		return;
 	e->held = false;
-	if (e->dest->flush.running)
+	if (dest_flushing(e->dest))
 		e->flush = e->dest->flush_gen;
 	part_order(e, now);
 }
@@ -257,7 +257,7 @@ part_bounce(struct part *e, int64_t now)
 	part_due(e, now);
 	if (!e->held)
 		flush_tried(e, FLUSH_FAILED, now);
-	else if (e->state == PART_HELD && e->dest->flush.running)
+	else if (e->state == PART_HELD && dest_flushing(e->dest))
 		e->flush = e->dest->flush_gen; /* not of its number */
 	part_order(e, now);
 }

@@ -165,7 +165,7 @@ part_leave(struct part *e)
 		d->nowed--;
 		d->idle_bytes -= part_size(e);
 		/* The flush under way did not count it (flush_start). */
-		if (d->flush.running)
+		if (dest_flushing(d))
 			e->flush = d->flush_gen;
 		break;
 	case PART_OUT:
@@ -229,7 +229,7 @@ part_due(struct part *e, int64_t ms)
 static bool
 part_flushing(const struct part *e)
 {
-	return e->dest->flush.running && e->flush != e->dest->flush_gen &&
+	return dest_flushing(e->dest) && e->flush != e->dest->flush_gen &&
 	    e->state != PART_HELD && e->state != PART_OWED;
 }
 
@@ -293,7 +293,7 @@ part_expiry(const struct part *e)
 	const struct dest *d = e->dest;
 
 	return e->arrival_ms +
-	    (e->dsn ? d->queue->report_lifetime_ms : d->policy.lifetime_ms) +
+	    (e->dsn ? d->queue->report_lifetime_ms : d->policy->lifetime_ms) +
 	    extend_of(&d->extend, e->arrival_ms);
 }
 
@@ -304,7 +304,7 @@ part_expiry(const struct part *e)
 int64_t
 part_deadline(const struct part *e)
 {
-	const struct queue_policy *p = &e->dest->policy;
+	const struct queue_policy *p = e->dest->policy;
 	int64_t at = part_expiry(e), warn;
 
 	if (e->state == PART_OWED)

@@ -94,6 +94,7 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	clock_back_start(q);
 	parts_init(q);
 	RB_INIT(&q->dests);
+	RB_INIT(&q->policies);
 	heap_init(&q->times);
 	heap_init(&q->retries);
 	heap_init(&q->others);
@@ -207,11 +208,12 @@ queue_loading(const struct queue *q)
 static void
 dest_policy(struct dest *d, const struct queue_policy *p)
 {
-	bool same = memcmp(&d->policy, p, sizeof(*p)) == 0;
+	const struct queue_policy *old = d->policy;
 
-	d->policy = *p;
-	if (!same)
+	d->policy = policy_share(d->queue, p);
+	if (d->policy != old)
 		dest_walk(d, WALK_DEADLINE);
+	policy_leave(d->queue, old);
 }
 
 void

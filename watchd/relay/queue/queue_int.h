@@ -4,6 +4,7 @@
  *	parts.c         the table of parts, and the orders they lie in
  *	part.c          one stored part: its state, its places in the orders
  *	destination.c   one domain: policy, gate, what deliverers are told
+ *	policy.c        what domains with equal policies share
  *	queue.c         life, loading, policies
  *	intake.c        new mail, until it is durable
  *	schedule.c      the one timer: retry times, deadlines, walks in steps
@@ -176,7 +177,7 @@ struct dest {
 	uint64_t n, nheld, nowed, nready, recipients, bytes;
 	uint64_t idle_bytes; /* of what is HELD or OWED */
 
-	struct queue_policy policy;
+	const struct queue_policy *policy; /* shared, policy.c */
 	struct extend extend;
 	enum queue_gate gate;
 	bool touched, blocked;
@@ -217,13 +218,14 @@ struct dest {
 	TAILQ_ENTRY(dest) hit_link;
 	bool hit_us; /* that one was about us */
 
-	struct flush flush;
+	struct flush *flush; /* NULL: there was none yet */
 	uint32_t flush_gen;
 	unsigned notes; /* NOTE_* */
 	struct heap_node other; /* in queue.others, by its oldest */
 	uint64_t other_n, other_bytes; /* counted there */
 	char name[];
 };
+RB_HEAD(policy_tree, shared_policy);
 RB_HEAD(dest_tree, dest);
 RB_PROTOTYPE(dest_tree, dest, link, dest_cmp)
 
@@ -277,6 +279,7 @@ struct queue {
 
 	struct parts parts;
 	struct dest_tree dests;
+	struct policy_tree policies;
 	struct heap times;
 	int64_t tick_ms; /* monotonic: schedule_tick() at the latest */
 	int64_t clock_lead_ms; /* wall - monotonic, at the last tick */
@@ -370,7 +373,17 @@ void part_count_age(struct part *, int64_t now); /* in queue.ages */
 void part_deadline_set(struct part *);
 void tally_count(const struct envelope *, struct tally *);
 
+/* policy.c */
+const struct queue_policy *
+policy_share(struct queue *, const struct queue_policy *);
+void policy_leave(struct queue *, const struct queue_policy *);
+
 /* destination.c */
+static inline bool
+dest_flushing(const struct dest *d)
+{
+	return d->flush != NULL && d->flush->running;
+}
 int dest_cmp(const struct dest *, const struct dest *);
 struct dest *dest_find(const struct queue *, const char *name);
 struct dest *dest_get(struct queue *, const char *name); /* or makes it */

@@ -59,9 +59,9 @@ refusal_make(struct refusal *r, struct dest *d, struct judge_case *c,
 		.scope = c->reply != NULL ? judge_scope(c->phase, c->reply) :
 					    JUDGE_MESSAGE,
 		.again = part_suspected(env),
-		.recovering = d->flush.running ||
-		    (d->flush.start_ms != 0 &&
-			now - d->flush.start_ms < RECOVERY_MS),
+		.recovering = dest_flushing(d) ||
+		    (d->flush != NULL &&
+			now - d->flush->start_ms < RECOVERY_MS),
 		.probed = probed_ms(d, now),
 		.taken = if_lately(d->known.taken_ms, d->opened_ms, now),
 		.now = now };
@@ -111,7 +111,7 @@ is_believed(struct dest *d, const struct refusal *r)
 	if (r->now - first >= BELIEVED_MS)
 		return true;
 	/* That the probe's recipient is taken is a word about recipients. */
-	return r->now - first >= d->policy.refusal_grace_ms &&
+	return r->now - first >= d->policy->refusal_grace_ms &&
 	    (d->known.taken_ms > first ||
 		(r->kind == KNOWN_RCPT && r->probed > first));
 }

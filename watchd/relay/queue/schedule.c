@@ -23,7 +23,7 @@ schedule_due(struct dest *d, unsigned *budget, int64_t now)
 static unsigned
 warn_stage(const struct part *e, int64_t now)
 {
-	const struct queue_policy *p = &e->dest->policy;
+	const struct queue_policy *p = e->dest->policy;
 	unsigned stage = e->warned;
 
 	while (stage + 1 < p->ndelay_warning &&

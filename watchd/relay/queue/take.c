@@ -214,7 +214,7 @@ static void
 defer(struct part *e, const struct envelope *env, unsigned step,
     int64_t wait_ms, int64_t now)
 {
-	const struct queue_policy *p = &e->dest->policy;
+	const struct queue_policy *p = e->dest->policy;
 	int64_t expiry = part_expiry(e), due;
 	struct envelope *copy;
 
@@ -317,7 +317,8 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		    now);
 		part_over(e, env, put_off_ms, now);
 	} else if (canary || e->losses >= LOSSES_ALONE) {
-		d->flush.lost += d->flush.running && e->flush != d->flush_gen;
+		if (dest_flushing(d) && e->flush != d->flush_gen)
+			d->flush->lost++;
 		flush_tried(e, FLUSH_DEFERRED, now);
 		defer(e, env, e->losses >= LOSSES_ALONE ? 2 : 1, 0, now);
 	} else if (progress) {
@@ -445,6 +446,6 @@ queue_connect_failed(struct queue *q, const char *domain)
 	if (d->configured)
 		dest_pause(d, 1000, TICK_MAX_MS, now);
 	else
-		dest_pause(d, d->policy.retry_first_ms / 10,
-		    d->policy.retry_max_ms, now);
+		dest_pause(d, d->policy->retry_first_ms / 10,
+		    d->policy->retry_max_ms, now);
 }

@@ -73,7 +73,7 @@ keep_of(const struct queue *q, const char *domain)
 {
 	const struct dest *d = dest_find(q, domain);
 
-	return d != NULL ? d->policy.vault_keep_ms : q->policy.vault_keep_ms;
+	return d != NULL ? d->policy->vault_keep_ms : q->policy.vault_keep_ms;
 }
 
 void
@@ -160,7 +160,7 @@ vault_dropped(struct part *e)
 {
 	struct queue_request *r;
 
-	if (e->purge || e->dsn || e->dest->policy.vault_keep_ms == 0) {
+	if (e->purge || e->dsn || e->dest->policy->vault_keep_ms == 0) {
 		record_remove(e);
 		return;
 	}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: ISC
+ * test_queue_bytes: how much memory a queued message takes, counted by malloc: in
+ * one domain, spread over many, all of them put off, held, decided in part, in the
+ * vault. No time is measured. And what is held together by it: a million that come
+ * and go leave nothing behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <malloc.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "relay/queue/queue_int.h"
+#include "tests/unit/fake_loop.h"
+#include "tests/unit/fake_store.h"
+
+#define N	  60000u
+#define BYTES_MAX 150 /* a message, whatever becomes of it */
+
+struct setting {
+	struct loop *loop;
+	struct store *store;
+	struct stats *stats;
+	struct queue *q;
+	size_t before;
+};
+
+static size_t
+in_use(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+static void
+no_want(void *arg, const char *domain, unsigned n)
+{
+	(void)arg;
+	(void)domain;
+	(void)n;
+}
+
+static void
+no_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
+{
+	(void)arg;
+	(void)f;
+	(void)begin;
+	(void)ok;
+}
+
+static int
+setup(void **state)
+{
+	static const struct queue_ops ops = { .want = no_want,
+		.flush = no_flush };
+	static const struct queue_conf conf = { 0 };
+	static struct setting s;
+
+	log_level_set(LOG_LEVEL_ERROR);
+	s.loop = loop_create();
+	s.store = fake_store_create();
+	s.stats = stats_create();
+	s.q = queue_create(s.loop, s.store, s.stats, &conf, &ops);
+	fake_loop_settle(s.loop);
+	s.before = in_use();
+	*state = &s;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct setting *s = *state;
+
+	queue_destroy(&s->q);
+	(void)fake_store_pump(s->store);
+	fake_store_destroy(s->store);
+	stats_destroy(&s->stats);
+	loop_destroy(&s->loop);
+	return 0;
+}
+
+/* Number i, as one of so many domains; due at a time of its own, or now. */
+static struct envelope_brief
+make(unsigned i, unsigned domains, bool due)
+{
+	struct envelope_brief b = {
+		.id = (uint64_t)(i + 1) << 8,
+		.arrival_ms = FAKE_WALL_MS - (int64_t)(N - i) * 2500,
+		.size = 4000,
+		.nrcpts = 1,
+	};
+
+	b.due_ms = due ? b.arrival_ms :
+			 FAKE_WALL_MS + 1 + (int64_t)(i * 7919u % 7200000u);
+	snprintf(b.domain, sizeof(b.domain), "d%05u.example.org", i % domains);
+	return b;
+}
+
+static void
+fill(struct setting *s, unsigned domains, bool due, uint16_t flags)
+{
+	struct envelope_brief b;
+
+	for (unsigned i = 0; i < N; i++) {
+		b = make(i, domains, due);
+		b.flags = flags;
+		if (flags & ENV_VAULT)
+			vault_add(s->q, &b);
+		else
+			assert_non_null(part_add(s->q, &b, FAKE_WALL_MS));
+	}
+}
+
+static void
+assert_bytes(struct setting *s, const char *what, size_t most)
+{
+	size_t each = (in_use() - s->before) / N;
+
+	if (s->before == 0)
+		skip(); /* the sanitizers' malloc does not tell */
+	print_message("%s: %zu bytes each\n", what, each);
+	assert_in_range(each, sizeof(struct part), most);
+}
+
+static void
+test_ready(void **state)
+{
+	fill(*state, 1, true, 0);
+	assert_bytes(*state, "ready, one domain", 95);
+}
+
+static void
+test_put_off(void **state)
+{
+	fill(*state, 1, false, 0);
+	assert_bytes(*state, "put off, one domain", 100);
+}
+
+static void
+test_held(void **state)
+{
+	fill(*state, 1, true, ENV_HELD);
+	assert_bytes(*state, "held, one domain", 95);
+}
+
+/* 50,000 domains of a million messages. */
+static void
+test_domains(void **state)
+{
+	fill(*state, N / 20, false, 0);
+	assert_bytes(*state, "20 each in many domains", BYTES_MAX);
+}
+
+static void
+test_vault(void **state)
+{
+	fill(*state, 1, true, ENV_VAULT);
+	if (((struct setting *)*state)->before == 0)
+		skip();
+	assert_in_range((in_use() - ((struct setting *)*state)->before) / N, 1,
+	    BYTES_MAX);
+}
+
+/* Part of the recipients has it, the others wait. */
+static void
+test_decided(void **state)
+{
+	struct setting *s = *state;
+	struct envelope_brief b;
+	struct envelope *env = envelope_create();
+
+	(void)envelope_add_rcpt(env, "ada@d00000.example.org");
+	(void)envelope_add_rcpt(env, "bob@d00000.example.org");
+	env->rcpts[0].state = RCPT_DELIVERED;
+	s->before = in_use();
+	for (unsigned i = 0; i < N; i++) {
+		b = make(i, 1, false);
+		b.nrcpts = env->nrcpts;
+		b.env = env;
+		assert_non_null(part_add(s->q, &b, FAKE_WALL_MS));
+	}
+	assert_bytes(s, "decided in part", 190);
+	envelope_destroy(&env);
+}
+
+/* All of it comes back; ids are looked up, and found once. */
+static void
+test_none_left(void **state)
+{
+	struct setting *s = *state;
+	struct part *e;
+
+	fill(s, 100, false, 0);
+	for (unsigned i = 0; i < N; i++) {
+		e = parts_find(s->q, (uint64_t)(i * 7u % N + 1) << 8);
+		assert_non_null(e);
+		part_forget(e);
+		parts_give(s->q, e);
+		assert_null(parts_find(s->q, (uint64_t)(i * 7u % N + 1) << 8));
+	}
+	assert_int_equal(s->q->messages, 0);
+	assert_int_equal(s->q->parts.slab.len, 0);
+	fake_loop_settle(s->loop);
+	if (s->before == 0)
+		skip();
+	/* a chunk of the slab, and what malloc keeps in its own lists */
+	assert_true(
+	    in_use() - s->before < SLAB_CHUNK * sizeof(struct part) + 100000);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_put_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_domains, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_vault, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_decided, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_none_left, setup,
+		    teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
