@@ -60,6 +60,24 @@ def test_queue(held):
         m["arrival"] for m in d.ctl_json("queue")[:-1])
 
 
+def test_queue_of_whom(held):
+    d, _, ids = held
+
+    def found(*words):
+        answer = d.ctl_json("queue", *words)
+        assert answer[-1]["rc"] == 0
+        return [m["id"] for m in answer[:-1]]
+    assert found("--sender", "S1@sender.test") == [ids[1]]
+    assert found("--sender", "") == [ids[2]]
+    assert found("--recipient", "V@a.test") == ids[:2]
+    assert found("--recipient", "u@b.test", "--sender", "s1@sender.test") == []
+    assert found("b.test", "--recipient", "v@a.test") == []
+    assert found("--older", "1h") == []
+    assert sorted(found("--older", "1ms")) == sorted(ids)
+    assert d.ctl_run("queue", "--older", "soon").returncode == 2
+    assert d.ctl_run("mailq", "--sender", "").returncode == 2
+
+
 def test_show(held):
     d, _, ids = held
     rc, out = d.ctl("show", ids[0])

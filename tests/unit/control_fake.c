@@ -108,8 +108,8 @@ add_pending(struct fake *f, const struct fake_pending *p)
 }
 
 static void
-fake_list(void *self, const char *domain, uint64_t after, unsigned max,
-    relay_list_cb *cb, void *arg)
+fake_list(void *self, const char *domain, const struct relay_filter *filter,
+    uint64_t after, unsigned max, relay_list_cb *cb, void *arg)
 {
 	struct fake_pending p = { .list = true,
 		.after = after,
@@ -119,6 +119,7 @@ fake_list(void *self, const char *domain, uint64_t after, unsigned max,
 
 	MX_ASSERT(max > 0 && max <= 500);
 	((struct fake *)self)->lists++;
+	((struct fake *)self)->filter = *filter;
 	(void)strlcpy(p.domain, domain != NULL ? domain : "", sizeof(p.domain));
 	add_pending(self, &p);
 }

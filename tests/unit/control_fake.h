@@ -24,7 +24,8 @@ struct fake {
 	unsigned npending;
 	bool mute; /* leaves it pending */
 	int list_rc;
-	unsigned lists; /* pages asked for */
+	unsigned lists; /* pages asked for... */
+	struct relay_filter filter; /* ...and of what, the last one */
 
 	unsigned big; /* so many more messages for big.example */
 	bool list_rcpts; /* the listing brings recipients */

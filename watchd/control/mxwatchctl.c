@@ -37,12 +37,16 @@ enum {
 	OPT_HOLD,
 	OPT_END,
 	OPT_CSV,
+	OPT_SENDER,
+	OPT_RECIPIENT,
+	OPT_OLDER,
 };
 
 struct options {
 	const char *file, *socket, *reason, *duration, *remove, *since, *reply;
 	bool json, all, dry_run, no_wait, primaries, again, purge, damaged;
 	const char *from, *until, *end;
+	const char *sender, *recipient, *older;
 	bool unknown, hold, csv;
 	char **word; /* the verb and what follows */
 	int nwords;
@@ -95,6 +99,9 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "hold", no_argument, NULL, OPT_HOLD },
 		{ "end", required_argument, NULL, OPT_END },
 		{ "csv", no_argument, NULL, OPT_CSV },
+		{ "sender", required_argument, NULL, OPT_SENDER },
+		{ "recipient", required_argument, NULL, OPT_RECIPIENT },
+		{ "older", required_argument, NULL, OPT_OLDER },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -165,6 +172,15 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_CSV:
 			o->csv = true;
+			break;
+		case OPT_SENDER:
+			o->sender = optarg;
+			break;
+		case OPT_RECIPIENT:
+			o->recipient = optarg;
+			break;
+		case OPT_OLDER:
+			o->older = optarg;
 			break;
 		case 'h':
 			usage(stdout);
@@ -276,6 +292,9 @@ vault_options_fit(const struct options *o, unsigned fields)
 	    (!o->purge || (fields & FIELD_PURGE) != 0) &&
 	    (!o->damaged || (fields & FIELD_DAMAGED) != 0) &&
 	    (!o->unknown || (fields & FIELD_UNKNOWN) != 0) &&
+	    (o->sender == NULL || (fields & FIELD_SENDER) != 0) &&
+	    (o->recipient == NULL || (fields & FIELD_RECIPIENT) != 0) &&
+	    (o->older == NULL || (fields & FIELD_OLDER) != 0) &&
 	    (!o->csv || ((fields & FIELD_OUTAGE) != 0 && !o->json));
 }
 
@@ -294,6 +313,12 @@ add_vault_options(cJSON *r, const struct options *o)
 		json_bool(r, "damaged", true);
 	if (o->unknown)
 		json_bool(r, "unknown", true);
+	if (o->sender != NULL)
+		json_text(r, "sender", o->sender);
+	if (o->recipient != NULL)
+		json_text(r, "recipient", o->recipient);
+	if (o->older != NULL)
+		json_text(r, "older", o->older);
 }
 
 static bool

@@ -25,6 +25,8 @@
  *	hold	true: no mail is delivered meanwhile
  *	end	the id or the name of a maintenance window
  *	outage	the id of an outage, digits
+ *	sender, recipient	an address; "" as a sender: reports
+ *	older	a duration: what came longer ago
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -127,14 +129,21 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_HOLD	0x400000u
 #define FIELD_END	0x800000u
 #define FIELD_OUTAGE	0x1000000u
+#define FIELD_SENDER	0x2000000u
+#define FIELD_RECIPIENT 0x4000000u
+#define FIELD_OLDER	0x8000000u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
 	VERB(status, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_PRIMARIES,          \
 	    "[DOMAIN] [--primaries]",                                          \
 	    "how the domains and their primaries are")                         \
-	VERB(queue, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_DAMAGED,             \
-	    "[DOMAIN] [--damaged]", "what is queued")                          \
+	VERB(queue,                                                            \
+	    FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_DAMAGED | FIELD_SENDER |     \
+		FIELD_RECIPIENT | FIELD_OLDER,                                 \
+	    "[DOMAIN] [--sender ADDRESS] [--recipient ADDRESS] "               \
+	    "[--older TIME] [--damaged]",                                      \
+	    "what is queued")                                                  \
 	VERB(show, FIELD_ID, "ID", "one message and its recipients")           \
 	VERB(flush, FIELD_DOMAIN | FIELD_ALL | FIELD_DRY_RUN | FIELD_WAIT,     \
 	    "DOMAIN | --all [--dry-run] [--no-wait]", "deliver now")           \

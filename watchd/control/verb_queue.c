@@ -6,18 +6,23 @@
  * bring them. Loop thread. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "control/verbs.h"
 
-#define LIST_PAGE 200
+#define LIST_PAGE   100 /* messages: some 3 ms of text */
+#define LIST_SPARSE 300 /* while few of them are wanted */
+#define LIST_FILTER (FIELD_SENDER | FIELD_RECIPIENT | FIELD_OLDER)
 
 struct listing {
 	char domain[TEXT_DOMAIN_MAX]; /* "": all */
 	bool rcpts;
+	struct relay_filter filter; /* its text is the request's */
 	uint64_t after; /* where the next page begins */
 	bool last; /* there is none */
 	double messages, bytes;
-	uint64_t ids[LIST_PAGE]; /* whose recipients are to be fetched */
+	unsigned page; /* how many are asked for */
+	uint64_t ids[LIST_SPARSE]; /* whose recipients are to be fetched */
 	unsigned n, next;
 	unsigned unreadable; /* how many of those were sent */
 };
@@ -92,13 +97,14 @@ on_list(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 	l->n = l->next = 0;
 	for (unsigned i = 0; i < n; i++) {
 		if (l->rcpts && v[i].rcpts == NULL && v[i].nrcpts > 0 &&
-		    l->n < LIST_PAGE)
+		    l->n < LIST_SPARSE)
 			l->ids[l->n++] = v[i].id;
 		else
 			list_emit(c, &v[i]);
 	}
 	l->after = next;
 	l->last = next == 0;
+	l->page = n < LIST_PAGE / 10 ? LIST_SPARSE : LIST_PAGE;
 	call_continue(c);
 }
 
@@ -127,7 +133,8 @@ list_has_unreadable(struct call *c, struct relay_unreadable *u)
 	const struct listing *l = c->work;
 
 	*u = (struct relay_unreadable){ .n = 0 };
-	if ((c->fields & FIELD_DAMAGED) != 0 && l->domain[0] == '\0')
+	if ((c->fields & FIELD_DAMAGED) != 0 && l->domain[0] == '\0' &&
+	    (c->fields & LIST_FILTER) == 0)
 		r->unreadable(r->self, u);
 	return l->unreadable < u->n;
 }
@@ -189,13 +196,37 @@ list_step(struct call *c)
 		list_end(c);
 	else
 		r->list(r->self, l->domain[0] != '\0' ? l->domain : NULL,
-		    l->after, LIST_PAGE, on_list, call_ticket(c));
+		    &l->filter, l->after, l->page, on_list, call_ticket(c));
 }
 
 static void
 list_free(void *work)
 {
 	mem_free(&work);
+}
+
+/* False: it was answered. */
+static bool
+list_filter(struct call *c, struct relay_filter *f)
+{
+	const char *older = json_get_text(c->request, "older");
+	int64_t ms;
+
+	if ((c->fields & FIELD_SENDER) != 0)
+		f->sender = json_get_text(c->request, "sender");
+	if ((c->fields & FIELD_RECIPIENT) != 0)
+		f->rcpt = json_get_text(c->request, "recipient");
+	if ((c->fields & FIELD_OLDER) == 0)
+		return true;
+	if (text_duration(older, &ms) != 0 || ms <= 0) {
+		call_fail(c, CONTROL_REFUSED,
+		    "\"%.60s\" is no age; write a number with a unit, such as "
+		    "2d",
+		    older);
+		return false;
+	}
+	f->before_ms = clock_wall_ms() - ms;
+	return true;
 }
 
 static void
@@ -205,6 +236,11 @@ list_start(struct call *c, bool rcpts)
 
 	(void)strlcpy(l->domain, c->domain, sizeof(l->domain));
 	l->rcpts = rcpts;
+	l->page = LIST_PAGE;
+	if (!list_filter(c, &l->filter)) {
+		list_free(l);
+		return;
+	}
 	c->work = l;
 	c->work_free = list_free;
 	c->step = list_step;

@@ -56,6 +56,9 @@ static const struct request_field {
 	{ "hold", FIELD_HOLD, true },
 	{ "end", FIELD_END, false },
 	{ "outage", FIELD_OUTAGE, false },
+	{ "sender", FIELD_SENDER, false },
+	{ "recipient", FIELD_RECIPIENT, false },
+	{ "older", FIELD_OLDER, false },
 };
 
 static int

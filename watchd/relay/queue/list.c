@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * list: shows what is queued. Ids come from the index, the rest from the
  * store's reader, a page at a time; a page costs what it holds, however long
- * the queue is. Also the requests to that reader in general: they are
+ * the queue is, and so does one that passes over what is not wanted. Also the requests to that reader in general: they are
  * cancelled with the queue, and then nobody is called. Loop thread. */
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
@@ -27,6 +28,8 @@ request_destroy(struct queue_request *r)
 	if (r->store_id != 0)
 		store_cancel(r->queue->store, r->store_id);
 	LIST_REMOVE(r, link);
+	free(r->sender);
+	free(r->rcpt);
 	free(r);
 }
 
@@ -144,6 +147,24 @@ view_damaged(struct msg_view *v, const struct part *e)
 		.host = "" };
 }
 
+static bool
+has_rcpt(const struct envelope *env, const char *mailbox)
+{
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (strcasecmp(env->rcpts[i].mailbox, mailbox) == 0)
+			return true;
+	return false;
+}
+
+static bool
+request_wants(const struct queue_request *r, const struct envelope *env)
+{
+	if (r->sender != NULL &&
+	    strcasecmp(text_or_empty(env->sender), r->sender) != 0)
+		return false;
+	return r->rcpt == NULL || has_rcpt(env, r->rcpt);
+}
+
 /* A part removed since the page was put together is left out. */
 static void
 request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
@@ -157,9 +178,10 @@ request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 		e = parts_find(r->queue, r->ids[i]);
 		if (e == NULL || e->state == PART_GONE)
 			continue;
-		if (envs[i] == NULL && e->damaged)
+		if (envs[i] == NULL && e->damaged && r->sender == NULL &&
+		    r->rcpt == NULL)
 			view_damaged(&views[used++], e);
-		if (envs[i] == NULL)
+		if (envs[i] == NULL || !request_wants(r, envs[i]))
 			continue;
 		if (r->show != NULL && envs[i]->nrcpts > 0)
 			rcpts[i] = view_rcpts(envs[i]);
@@ -185,33 +207,57 @@ list_next(const struct queue *q, const struct dest *d, uint64_t after)
 			   parts_after(q, after);
 }
 
-void
-list_messages(void *self, const char *domain, uint64_t after, unsigned max,
-    relay_list_cb *cb, void *arg)
+/* Fills in up to `max` ids behind *after; *after is what was looked at last, or 0
+ * when nothing is left. What is gone already is still found by its id. */
+static unsigned
+list_ids(const struct queue *q, const struct dest *d, int64_t before_ms,
+    uint64_t *after, uint64_t *ids, unsigned max)
 {
+	const struct part *e = list_next(q, d, *after);
+	unsigned n = 0, rcpts = 0;
+
+	for (unsigned seen = 0;
+	     e != NULL && n < max && seen < LIST_LOOK && rcpts < LIST_RCPTS;
+	     seen++) {
+		*after = e->id;
+		if (e->state != PART_GONE &&
+		    (before_ms == 0 || e->arrival_ms < before_ms)) {
+			ids[n++] = e->id;
+			rcpts += e->pending;
+		}
+		e = list_next(q, d, *after);
+	}
+	if (e == NULL)
+		*after = 0;
+	return n;
+}
+
+void
+list_messages(void *self, const char *domain, const struct relay_filter *filter,
+    uint64_t after, unsigned max, relay_list_cb *cb, void *arg)
+{
+	static const struct relay_filter any;
 	struct queue *q = self;
 	struct dest *d = domain != NULL ? dest_find(q, domain) : NULL;
-	const struct part *e = NULL;
 	struct queue_request *r;
 	uint64_t ids[LIST_MAX] = { 0 };
-	unsigned n = 0, seen = 0;
+	unsigned n = 0;
 
 	if (max == 0 || max > LIST_MAX)
 		max = LIST_MAX;
+	if (filter == NULL)
+		filter = &any;
 	if (domain == NULL || d != NULL)
-		e = list_next(q, d, after);
-	/* What is gone already is still found by its id. */
-	for (; e != NULL && n < max && seen < LIST_LOOK; seen++) {
-		after = e->id;
-		if (e->state != PART_GONE)
-			ids[n++] = e->id;
-		e = list_next(q, d, after);
-	}
+		n = list_ids(q, d, filter->before_ms, &after, ids, max);
+	else
+		after = 0;
 	r = request_create(q, ids, n);
 	r->answer = request_answer;
 	r->list = cb;
 	r->arg = arg;
-	r->next = e != NULL ? after : 0;
+	r->sender = mem_strdup(filter->sender);
+	r->rcpt = mem_strdup(filter->rcpt);
+	r->next = after;
 	request_send(r);
 }
 

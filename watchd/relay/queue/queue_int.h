@@ -238,6 +238,7 @@ struct queue_request {
 	relay_list_cb *list;
 	relay_show_cb *show;
 	void *arg;
+	char *sender, *rcpt; /* of a filter; NULL: any */
 	uint64_t next;
 	unsigned n;
 	uint64_t ids[];
@@ -531,14 +532,15 @@ int vault_replay(void *, uint64_t id, bool again);
 int vault_purge(void *, uint64_t id);
 
 /* operator.c, list.c */
-#define LIST_MAX  500 /* messages of a page */
-#define LIST_LOOK 2000 /* parts that are looked at for it */
+#define LIST_MAX   500 /* messages of a page */
+#define LIST_LOOK  2000 /* parts that are looked at for it... */
+#define LIST_RCPTS 10000 /* ...and recipients */
 struct rcpt_view *view_rcpts(const struct envelope *); /* free() */
 void operator_init(struct queue *);
 void operator_load(struct queue *);
 void operator_extend_save(struct dest *);
-void list_messages(void *, const char *, uint64_t, unsigned, relay_list_cb *,
-    void *);
+void list_messages(void *, const char *, const struct relay_filter *, uint64_t,
+    unsigned, relay_list_cb *, void *);
 void list_show(void *, uint64_t, relay_show_cb *, void *);
 void list_unreadable(void *, struct relay_unreadable *);
 int64_t list_came(void *, uint64_t id);
