@@ -81,8 +81,8 @@ dest_walk_step(struct dest *d, unsigned *budget, int64_t now)
 	for (; e != NULL && *budget > 0; --*budget) {
 		key = part_key(e, ORDER_AGE);
 		if ((d->walk & WALK_DUE) && e->state == PART_WAIT) {
+			part_set(e, PART_READY); /* out of `wait` first */
 			part_due(e, now);
-			part_set(e, PART_READY);
 		} else if (d->walk & WALK_DEADLINE) {
 			part_deadline_set(e);
 		}
