@@ -348,6 +348,28 @@ list_pages(void **state)
 	assert_int_equal(w->next, 0);
 }
 
+/* What waits lies in the order of its times: one whose time is set to now leaves
+ * from its new place, and the others are found at theirs. */
+static void
+bounce_what_waits(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	uint64_t ids[5];
+
+	world_open_with_canary(w, A);
+	for (unsigned i = 0; i < MX_COUNT(ids); i++) {
+		ids[i] = world_mail(w, A, 1);
+		world_deliver(w, A, ids[i], "4");
+		world_advance(w, MINUTE / 2);
+	}
+	for (unsigned i = MX_COUNT(ids); i-- > 0;)
+		assert_int_equal(r->bounce(r->self, ids[i], true), 0);
+	world_settle(w);
+	assert_int_equal(world_gauges(w, A).owed, 0);
+	assert_int_equal(w->nexpired, MX_COUNT(ids)); /* all are told of */
+}
+
 /* All pages of a list; ids into w->listed. */
 static unsigned
 list_all(struct world *w, const char *domain, const struct relay_filter *f,
@@ -492,6 +514,7 @@ main(void)
 		CASE(held_does_not_expire),
 		CASE(list_pages),
 		CASE(list_filtered),
+		CASE(bounce_what_waits),
 		CASE(show_has_recipients),
 		CASE(ages_follow_the_queue),
 		CASE(ages_after_a_step_back),
