@@ -23,6 +23,7 @@ enum op {
 	CLI, /* all that the client has put out since is this */
 	EV, /* all the events since are these */
 	MAIL, /* start transaction txs[arg[0] - '0'] */
+	FULL, /* transaction txs[arg[0] - '0'] may not follow */
 	BODY, /* the whole body and its end */
 	TLS, /* the handshake is done */
 	LOST, /* the connection is */
@@ -63,6 +64,26 @@ static const struct smtp_client_tx txs[] = {
 	    .nrcpts = 1,
 	    .envid = "a b",
 	    .ret = RET_FULL },
+	{ .sender = "",
+	    .rcpts = rcpts,
+	    .nrcpts = 1,
+	    .size = 3,
+	    .way = CLIENT_BURST },
+	{ .sender = "",
+	    .rcpts = rcpts,
+	    .nrcpts = 2,
+	    .size = 3,
+	    .way = CLIENT_BURST },
+	{ .sender = "",
+	    .rcpts = rcpts,
+	    .nrcpts = 1,
+	    .size = 3,
+	    .way = CLIENT_BDAT },
+	{ .sender = "",
+	    .rcpts = dirty_rcpts,
+	    .nrcpts = 1,
+	    .size = 3,
+	    .way = CLIENT_BURST },
 };
 
 /* The first steps of most scripts. */
@@ -70,6 +91,8 @@ static const struct smtp_client_tx txs[] = {
 #define HELLO { SRV, "220 b.example\r\n" }, { CLI, "EHLO me.example\r\n" }
 #define PLAIN HELLO, { SRV, "250 b.example\r\n" }, { EV, "READY\n" }
 #define PIPE  HELLO, { SRV, "250-b.example\r\n250 PIPELINING\r\n" },	\
+	{ EV, "READY\n" }
+#define CHUNK HELLO, { SRV, "250-b\r\n250-PIPELINING\r\n250 CHUNKING\r\n" },\
 	{ EV, "READY\n" }
 /* clang-format on */
 #define M1 "MAIL FROM:<>\r\n"
@@ -341,6 +364,7 @@ static const struct script {
 	{ "quit unanswered", CLIENT_TLS_MAY, false,
 	    { PLAIN, { QUIT, "" }, { LOST, "gone" },
 		{ EV, "FAILED quit - gone\n" } } },
+#include "client_bursts.h"
 };
 
 struct run {
@@ -397,7 +421,7 @@ step(struct run *r, const struct step *s, bool single)
 	size_t i, n, len = strlen(s->arg);
 
 	/* CLI sees what the step before it made the client say */
-	if (s->op != CLI && s->op != EV)
+	if (s->op != CLI && s->op != EV && s->op != FULL)
 		buf_clear(out);
 	switch (s->op) {
 	case END:
@@ -425,6 +449,9 @@ step(struct run *r, const struct step *s, bool single)
 		break;
 	case MAIL:
 		smtp_client_mail(r->c, &txs[s->arg[0] - '0'], ++r->now);
+		break;
+	case FULL:
+		assert_false(smtp_client_follows(r->c, &txs[s->arg[0] - '0']));
 		break;
 	case BODY:
 		for (i = 0; i < len; i += n) {

@@ -34,6 +34,7 @@ static const struct {
 	[CL_TLS] = { SMTP_PHASE_STARTTLS, 300 },
 	[CL_SETTLED] = { SMTP_PHASE_NONE, 300 },
 	[CL_READY] = { SMTP_PHASE_NONE, 300 },
+	[CL_BEHIND] = { SMTP_PHASE_MAIL, 300 },
 	[CL_MAIL] = { SMTP_PHASE_MAIL, 300 },
 	[CL_RCPT] = { SMTP_PHASE_RCPT, 300 },
 	[CL_RCPTS_DONE] = { SMTP_PHASE_RCPT, 300 },
@@ -43,6 +44,7 @@ static const struct {
 	[CL_DROP_RCPT] = { SMTP_PHASE_RCPT, 300 },
 	[CL_DROP_DATA] = { SMTP_PHASE_DATA, 120 },
 	[CL_DROP_DOT] = { SMTP_PHASE_EOD, 600 },
+	[CL_DROP_BDAT] = { SMTP_PHASE_EOD, 600 },
 	[CL_RSET] = { SMTP_PHASE_QUIT, 300 },
 	[CL_QUIT] = { SMTP_PHASE_QUIT, 10 },
 	[CL_CLOSED] = { SMTP_PHASE_NONE, 10 },
@@ -73,12 +75,38 @@ client_await(struct smtp_client *c, enum client_state to)
 	client_set_state(c, to);
 }
 
+/* What is kept of one transaction while its replies come. */
+static void
+take_up(struct smtp_client *c, const struct smtp_client_tx *tx)
+{
+	c->tx = *tx;
+	c->mail_ok = false;
+	c->rcpt = 0;
+	c->accepted = 0;
+	c->pipelined =
+	    (c->ext & CLIENT_EXT_PIPELINING) && tx->nrcpts <= PIPELINE_RCPT;
+}
+
+void
+client_set_over(struct smtp_client *c)
+{
+	if (c->nbehind == 0) {
+		client_set_state(c, CL_SETTLED);
+		return;
+	}
+	take_up(c, &c->behind[0]);
+	c->nbehind--;
+	memmove(c->behind, c->behind + 1, c->nbehind * sizeof(c->behind[0]));
+	client_set_state(c, CL_BEHIND);
+}
+
 enum smtp_client_event
 client_fail(struct smtp_client *c, struct smtp_client_info *info,
     bool with_reply, const char *text)
 {
 	c->failed_phase = states[c->state].phase;
 	client_set_state(c, CL_FAILED);
+	c->writing = false;
 	info->phase = c->failed_phase;
 	info->reply = with_reply ? &c->last : NULL;
 	info->text = text;
@@ -223,20 +251,69 @@ smtp_client_tls_up(struct smtp_client *c, int64_t now)
 	client_await(c, CL_EHLO);
 }
 
+/* Is a burst under way that was sent to its end? A reply to it may be there
+ * already; the RSET of our own behind one that failed is waited for. */
+static bool
+is_burst_out(const struct smtp_client *c)
+{
+	switch (c->state) {
+	case CL_BEHIND:
+	case CL_MAIL:
+	case CL_RCPT:
+	case CL_RCPTS_DONE:
+	case CL_EOD:
+	case CL_DROP_RCPT:
+	case CL_DROP_BDAT:
+		return c->tx.way == CLIENT_BURST && !c->writing;
+	default:
+		return false;
+	}
+}
+
+bool
+smtp_client_follows(const struct smtp_client *c,
+    const struct smtp_client_tx *tx)
+{
+	return is_burst_out(c) && tx->way == CLIENT_BURST &&
+	    tx->nrcpts <= PIPELINE_RCPT && c->nbehind < MX_COUNT(c->behind) &&
+	    !c->quit && !c->lost && !c->unasked && c->broken == NULL &&
+	    client_tx_clean(tx);
+}
+
+/* All that goes without waiting for a reply. */
+static void
+put_tx(struct smtp_client *c, const struct smtp_client_tx *tx, bool pipelined)
+{
+	size_t i;
+
+	client_put_mail(c, tx);
+	for (i = 0; pipelined && i < tx->nrcpts; i++)
+		client_put_rcpt(c, tx, i);
+	if (tx->probe || !pipelined)
+		return;
+	if (tx->way == CLIENT_BURST)
+		client_put_bdat(c, tx);
+	else if (tx->way == CLIENT_DATA)
+		client_put(c, "DATA\r\n", 6);
+}
+
 void
 smtp_client_mail(struct smtp_client *c, const struct smtp_client_tx *tx,
     int64_t now)
 {
-	size_t i;
-
-	MX_ASSERT(c->state == CL_READY && tx->nrcpts > 0);
+	MX_ASSERT(tx->nrcpts > 0);
+	MX_ASSERT(tx->way == CLIENT_DATA ||
+	    ((c->ext & CLIENT_EXT_CHUNKING) && tx->size > 0 && !tx->probe));
 	c->now = now;
-	c->tx = *tx;
-	c->mail_ok = false;
-	c->rcpt = 0;
-	c->accepted = 0;
-	c->pipelined =
-	    (c->ext & CLIENT_EXT_PIPELINING) && tx->nrcpts <= PIPELINE_RCPT;
+	if (c->state != CL_READY) {
+		MX_ASSERT(smtp_client_follows(c, tx));
+		c->behind[c->nbehind++] = *tx;
+		client_put(c, "RSET\r\n", 6);
+		put_tx(c, tx, true);
+		return;
+	}
+	take_up(c, tx);
+	MX_ASSERT(c->pipelined || tx->way != CLIENT_BURST);
 	if (!client_tx_clean(tx)) {
 		client_set_state(c, CL_MAIL);
 		c->broken = "an address holds a control character";
@@ -247,12 +324,19 @@ smtp_client_mail(struct smtp_client *c, const struct smtp_client_tx *tx,
 		client_set_state(c, CL_MAIL);
 		return;
 	}
-	client_put_mail(c);
-	for (i = 0; c->pipelined && i < tx->nrcpts; i++)
-		client_put_rcpt(c, i);
-	if (c->pipelined && !tx->probe)
-		client_put(c, "DATA\r\n", 6);
+	put_tx(c, tx, c->pipelined);
 	client_await(c, CL_MAIL);
+}
+
+static void
+put_chunk(struct smtp_client *c, const char *data, size_t len)
+{
+	if (len > c->chunk_left) {
+		c->broken = "the body is longer than was said";
+		return;
+	}
+	c->chunk_left -= len;
+	client_put(c, data, len);
 }
 
 void
@@ -262,8 +346,12 @@ smtp_client_body(struct smtp_client *c, const char *data, size_t len)
 	size_t n;
 
 	/* The owner may not have seen yet that the session failed. */
-	if (c->state != CL_BODY || c->broken != NULL)
+	if (!c->writing || c->broken != NULL)
 		return;
+	if (c->chunk) {
+		put_chunk(c, data, len);
+		return;
+	}
 	for (; len > 0 && c->broken == NULL; data += n, len -= n) {
 		n = len < SLICE ? len : SLICE;
 		client_put(c, stuffed, dot_write(&c->dot, data, n, stuffed));
@@ -275,10 +363,18 @@ smtp_client_body_end(struct smtp_client *c, int64_t now)
 {
 	char end[5];
 
-	if (c->state != CL_BODY || c->broken != NULL)
+	if (!c->writing || c->broken != NULL)
 		return;
 	c->now = now;
-	client_put(c, end, dot_write_end(&c->dot, end));
+	c->writing = false;
+	if (c->chunk && c->chunk_left > 0) {
+		c->broken = "the body is shorter than was said";
+		return;
+	}
+	if (!c->chunk)
+		client_put(c, end, dot_write_end(&c->dot, end));
+	if (c->state != CL_BODY) /* a burst: its replies may be coming */
+		return;
 	c->unasked |= c->reply_len > 0;
 	client_await(c, CL_EOD);
 }

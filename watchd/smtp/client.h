@@ -17,6 +17,13 @@
  *	after each call -> send smtp_client_out(), clear it; arm the timer
  *	                   with smtp_client_timeout_ms().
  *
+ * A message whose body is at hand may go in one piece, its commands and BDAT
+ * (CLIENT_BURST), and others behind it before it is answered, as long as
+ * smtp_client_follows(). Their events come in the order in which they went:
+ * all up to SENT are those of the first, then come those of the next. Before
+ * each that follows goes a RSET: what becomes of the one before it, refused
+ * at whatever step, cannot harm it (RFC 3030 2).
+ *
  * Server text is hostile: replies are bounded (reply.h), nothing that it says
  * after STARTTLS in clear survives, keywords match whole words only. Pure. */
 #ifndef MX_SMTP_CLIENT_H
@@ -62,6 +69,15 @@ enum smtp_client_event {
 	CLIENT_FAILED,
 };
 
+/* How the content goes. Without DATA: where CHUNKING is offered, and for a size
+ * that is exact. */
+enum smtp_client_way {
+	CLIENT_DATA, /* DATA, its reply, the final dot */
+	CLIENT_BDAT, /* in one chunk, once a recipient was taken */
+	CLIENT_BURST, /* the same at once, unasked: with PIPELINING */
+};
+#define CLIENT_FLIGHT_MAX 8 /* transactions under way at once */
+
 /* One recipient of a transaction; strings borrowed until CLIENT_SENT. */
 struct smtp_client_rcpt {
 	const char *mailbox;
@@ -79,6 +95,7 @@ struct smtp_client_tx {
 	const char *envid; /* "" or NULL: none */
 	enum smtp_ret ret;
 	bool probe; /* no DATA: RSET after the RCPT replies */
+	enum smtp_client_way way;
 };
 
 /* Limits announced by the server (RFC 9422 LIMITS); 0: not announced. */
@@ -113,15 +130,21 @@ void smtp_client_lost(struct smtp_client *, const char *text, int64_t now);
 void smtp_client_tls_up(struct smtp_client *, int64_t now);
 /* The handshake failed: under MAY the owner reconnects with TLS_NONE. */
 
-/* Only after READY; *tx is copied, what it points to is borrowed. An address
- * that holds a control character is never sent: next() gives FAILED. Sends
- * MAIL and the RCPTs (and DATA, when every reply may
+/* Only after READY, or when it follows; *tx is copied, what it points to is
+ * borrowed. An address that holds a control character is never sent: next()
+ * gives FAILED. Sends MAIL and the RCPTs (and DATA, when every reply may
  * be awaited at once) in one go where PIPELINING is offered. */
 void smtp_client_mail(struct smtp_client *, const struct smtp_client_tx *,
     int64_t now);
-/* Only after BODY. Content is canonical CRLF text; it is stuffed here. Give
+/* May this transaction go behind those that are under way? They, and it, are
+ * bursts, and nothing of the last one is still to be sent. */
+bool
+smtp_client_follows(const struct smtp_client *, const struct smtp_client_tx *);
+/* Only after BODY, and for a burst right after smtp_client_mail(). Content is
+ * canonical CRLF text; it is stuffed here, or goes as it is in a chunk. Give
  * at most 64 KiB at a time and send what is out before the next: the output
- * has a cap, and a body that runs into it fails the session. */
+ * has a cap, and a body that runs into it, or is not as long as was said,
+ * fails the session. */
 void smtp_client_body(struct smtp_client *, const char *data, size_t len);
 void smtp_client_body_end(struct smtp_client *, int64_t now);
 /* After READY; before it, QUIT takes READY's place once what is under way has

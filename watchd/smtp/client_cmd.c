@@ -85,9 +85,8 @@ client_tx_clean(const struct smtp_client_tx *tx)
 }
 
 void
-client_put_mail(struct smtp_client *c)
+client_put_mail(struct smtp_client *c, const struct smtp_client_tx *tx)
 {
-	const struct smtp_client_tx *tx = &c->tx;
 	char num[24];
 
 	put_str(c, "MAIL FROM:<");
@@ -139,9 +138,10 @@ put_notify(struct smtp_client *c, unsigned notify)
 }
 
 void
-client_put_rcpt(struct smtp_client *c, size_t i)
+client_put_rcpt(struct smtp_client *c, const struct smtp_client_tx *tx,
+    size_t i)
 {
-	const struct smtp_client_rcpt *r = &c->tx.rcpts[i];
+	const struct smtp_client_rcpt *r = &tx->rcpts[i];
 
 	put_str(c, "RCPT TO:<");
 	put_str(c, r->mailbox);
@@ -154,6 +154,19 @@ client_put_rcpt(struct smtp_client *c, size_t i)
 		}
 	}
 	put_str(c, "\r\n");
+}
+
+void
+client_put_bdat(struct smtp_client *c, const struct smtp_client_tx *tx)
+{
+	char line[40];
+
+	(void)snprintf(line, sizeof(line), "BDAT %" PRIu64 " LAST\r\n",
+	    tx->size);
+	put_str(c, line);
+	c->writing = true;
+	c->chunk = true;
+	c->chunk_left = tx->size;
 }
 
 /* The number behind SIZE; 0 when there is none or it is out of range. */

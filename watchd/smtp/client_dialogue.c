@@ -13,13 +13,19 @@ sent(struct smtp_client *c, struct smtp_client_info *info,
 	info->phase = phase;
 	info->reply = &c->last;
 	c->tx = (struct smtp_client_tx){ .nrcpts = c->tx.nrcpts,
-		.probe = c->tx.probe };
+		.probe = c->tx.probe,
+		.way = c->tx.way };
 	return CLIENT_SENT;
 }
 
+/* One that follows has brought its own. */
 static void
 send_reset(struct smtp_client *c)
 {
+	if (c->nbehind > 0) {
+		client_set_over(c);
+		return;
+	}
 	client_put(c, "RSET\r\n", 6);
 	client_await(c, CL_RSET);
 }
@@ -105,7 +111,7 @@ end_dropped(struct smtp_client *c)
 	if (c->mail_ok || c->accepted > 0)
 		send_reset(c);
 	else
-		client_set_state(c, CL_SETTLED);
+		client_set_over(c);
 }
 
 /* Where the replies to what is still under way go to waste. */
@@ -114,10 +120,11 @@ drop_rest(struct smtp_client *c)
 {
 	if (c->rcpt < c->tx.nrcpts)
 		client_set_state(c, CL_DROP_RCPT);
-	else if (!c->tx.probe)
-		client_set_state(c, CL_DROP_DATA);
-	else
+	else if (c->tx.probe || c->tx.way == CLIENT_BDAT)
 		end_dropped(c);
+	else
+		client_set_state(c,
+		    c->tx.way == CLIENT_BURST ? CL_DROP_BDAT : CL_DROP_DATA);
 }
 
 static enum smtp_client_event
@@ -130,7 +137,7 @@ on_mail(struct smtp_client *c, struct smtp_client_info *info)
 		if (c->pipelined) {
 			client_set_state(c, CL_RCPT);
 		} else {
-			client_put_rcpt(c, 0);
+			client_put_rcpt(c, &c->tx, 0);
 			client_await(c, CL_RCPT);
 		}
 		return CLIENT_NONE;
@@ -156,10 +163,35 @@ on_rcpt(struct smtp_client *c, struct smtp_client_info *info)
 	} else if (c->pipelined) {
 		client_set_state(c, CL_RCPT); /* each reply has its own time */
 	} else {
-		client_put_rcpt(c, c->rcpt);
+		client_put_rcpt(c, &c->tx, c->rcpt);
 		client_await(c, CL_RCPT);
 	}
 	return CLIENT_RCPT;
+}
+
+/* Somebody will have it. */
+static enum smtp_client_event
+begin_content(struct smtp_client *c, struct smtp_client_info *info)
+{
+	switch (c->tx.way) {
+	case CLIENT_BURST:
+		client_set_state(c, CL_EOD);
+		break;
+	case CLIENT_BDAT:
+		client_put_bdat(c, &c->tx);
+		client_await(c, CL_BODY);
+		info->phase = SMTP_PHASE_DATA;
+		return CLIENT_BODY;
+	case CLIENT_DATA:
+		if (c->pipelined) {
+			client_set_state(c, CL_DATA);
+		} else {
+			client_put(c, "DATA\r\n", 6);
+			client_await(c, CL_DATA);
+		}
+		break;
+	}
+	return CLIENT_NONE;
 }
 
 enum smtp_client_event
@@ -167,17 +199,12 @@ client_end_rcpts(struct smtp_client *c, struct smtp_client_info *info)
 {
 	enum smtp_client_event ev;
 
-	if (c->accepted > 0 && !c->tx.probe) {
-		if (c->pipelined) {
-			client_set_state(c, CL_DATA);
-		} else {
-			client_put(c, "DATA\r\n", 6);
-			client_await(c, CL_DATA);
-		}
-		return CLIENT_NONE;
-	}
+	if (c->accepted > 0 && !c->tx.probe)
+		return begin_content(c, info);
 	ev = sent(c, info, SMTP_PHASE_RCPT);
-	if (c->pipelined && !c->tx.probe)
+	if (c->tx.way == CLIENT_BURST)
+		client_set_state(c, CL_DROP_BDAT);
+	else if (c->pipelined && !c->tx.probe && c->tx.way == CLIENT_DATA)
 		client_set_state(c, CL_DROP_DATA);
 	else
 		send_reset(c);
@@ -191,6 +218,8 @@ on_data(struct smtp_client *c, struct smtp_client_info *info)
 
 	if (c->last.code / 100 == 3) {
 		dot_writer_init(&c->dot);
+		c->writing = true;
+		c->chunk = false;
 		client_await(c, CL_BODY);
 		info->phase = SMTP_PHASE_DATA;
 		info->reply = &c->last;
@@ -224,6 +253,31 @@ on_drop_data(struct smtp_client *c, struct smtp_client_info *info)
 		end_dropped(c);
 	}
 	return CLIENT_NONE;
+}
+
+/* Nobody waits for the chunk any more, and nobody should have taken it. */
+static enum smtp_client_event
+on_drop_bdat(struct smtp_client *c, struct smtp_client_info *info)
+{
+	if (reply_ok(&c->last) && c->accepted > 0)
+		return client_fail(c, info, false,
+		    "BDAT was answered out of turn");
+	end_dropped(c);
+	return CLIENT_NONE;
+}
+
+/* A chunk that was refused may leave the transaction open (RFC 3030 2). */
+static enum smtp_client_event
+on_eod(struct smtp_client *c, struct smtp_client_info *info)
+{
+	bool open = c->tx.way != CLIENT_DATA && !reply_ok(&c->last);
+	enum smtp_client_event ev = sent(c, info, SMTP_PHASE_EOD);
+
+	if (open)
+		send_reset(c);
+	else
+		client_set_over(c);
+	return ev;
 }
 
 enum smtp_client_event
@@ -268,6 +322,11 @@ client_on_reply(struct smtp_client *c, struct smtp_client_info *info)
 	if (!is_expected(c))
 		return client_fail(c, info, false, "a 3xx reply out of place");
 	switch (c->state) {
+	case CL_BEHIND:
+		if (!reply_ok(&c->last))
+			return client_fail(c, info, true, "RSET was refused");
+		client_set_state(c, CL_MAIL);
+		return CLIENT_NONE;
 	case CL_GREETING:
 		return on_greeting(c, info);
 	case CL_EHLO:
@@ -286,8 +345,7 @@ client_on_reply(struct smtp_client *c, struct smtp_client_info *info)
 		return client_fail(c, info, !reply_ok(&c->last),
 		    "a reply in the middle of the message");
 	case CL_EOD:
-		client_set_state(c, CL_SETTLED);
-		return sent(c, info, SMTP_PHASE_EOD);
+		return on_eod(c, info);
 	case CL_DROP_RCPT:
 		c->accepted += reply_ok(&c->last);
 		c->rcpt++;
@@ -295,6 +353,8 @@ client_on_reply(struct smtp_client *c, struct smtp_client_info *info)
 		return CLIENT_NONE;
 	case CL_DROP_DATA:
 		return on_drop_data(c, info);
+	case CL_DROP_BDAT:
+		return on_drop_bdat(c, info);
 	case CL_DROP_DOT:
 		client_set_state(c, CL_SETTLED);
 		return CLIENT_NONE;

@@ -17,6 +17,7 @@ enum client_state {
 	CL_TLS, /* the owner's handshake */
 	CL_SETTLED, /* nothing: READY is to be announced */
 	CL_READY, /* the owner's next message */
+	CL_BEHIND, /* the RSET before one that followed */
 	CL_MAIL,
 	CL_RCPT,
 	CL_RCPTS_DONE, /* nothing: all recipients are answered */
@@ -27,6 +28,7 @@ enum client_state {
 	CL_DROP_RCPT,
 	CL_DROP_DATA,
 	CL_DROP_DOT,
+	CL_DROP_BDAT,
 	CL_RSET,
 	CL_QUIT,
 	CL_CLOSED,
@@ -52,11 +54,17 @@ struct smtp_client {
 	struct buf last_text;
 	bool unasked; /* the server spoke before we asked */
 
-	struct smtp_client_tx tx; /* strings are the owner's, until SENT */
+	/* The transaction whose replies are awaited, and those sent behind it.
+	 * Strings are the owner's, until SENT. */
+	struct smtp_client_tx tx, behind[CLIENT_FLIGHT_MAX - 1];
+	unsigned nbehind;
 	bool pipelined;
 	bool mail_ok;
 	size_t rcpt; /* whose reply is next */
 	size_t accepted;
+	bool writing; /* the owner's body, of the last one */
+	bool chunk; /* it is one, of which so many octets are to come: */
+	uint64_t chunk_left;
 	struct dot_writer dot;
 	bool quit; /* asked for: instead of the next READY */
 
@@ -75,6 +83,8 @@ void client_set_state(struct smtp_client *, enum client_state);
 /* A command has been put into the output: its reply is awaited. What the
  * server said before it can have seen the command is no reply to it. */
 void client_await(struct smtp_client *, enum client_state);
+/* The transaction at hand is over: the one behind it is next, if there is. */
+void client_set_over(struct smtp_client *);
 enum smtp_client_event client_fail(struct smtp_client *,
     struct smtp_client_info *, bool with_reply, const char *text);
 
@@ -91,8 +101,11 @@ enum smtp_client_event client_settle(struct smtp_client *);
 /* All of them append to c->out; a lack of room sets c->broken. */
 void client_put(struct smtp_client *, const char *data, size_t len);
 void client_put_hello(struct smtp_client *, const char *verb);
-void client_put_mail(struct smtp_client *);
-void client_put_rcpt(struct smtp_client *, size_t i);
+void client_put_mail(struct smtp_client *, const struct smtp_client_tx *);
+void
+client_put_rcpt(struct smtp_client *, const struct smtp_client_tx *, size_t i);
+/* The one chunk of the transaction, whose content the owner gives next. */
+void client_put_bdat(struct smtp_client *, const struct smtp_client_tx *);
 
 /* Nothing in the transaction could break out of its command line. */
 bool client_tx_clean(const struct smtp_client_tx *);
