@@ -25,6 +25,10 @@ static const struct bad_case wrong[] = {
 	    "section domain" },
 	{ "unknown option, nothing near", "zebra = 1\n",
 	    "2: error: unknown option \"zebra\"" },
+	{ "more messages under way than there may be",
+	    "defaults { deliver { pipeline_depth = 9 } }\n",
+	    "2: error: defaults: deliver: pipeline_depth \"9\" is "
+	    "out of range; it may be 1 to 8" },
 	{ "an option of texts that we have written ourselves",
 	    "domain \"example.org\" {\n elsewhere = yes\n}\n",
 	    "3: error: domain \"example.org\": unknown option \"elsewhere\"" },

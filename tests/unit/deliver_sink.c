@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@ struct stream {
 	size_t pos, len;
 	int taken; /* RCPT of this transaction */
 	int messages; /* taken */
+	int number; /* of the last recipient m0@, m1@ ... taken; -1: none */
 };
 
 static bool
@@ -74,6 +77,50 @@ get_body(struct sink *k, struct stream *s, bool leave)
 	return false;
 }
 
+/* Is something sent behind what was read? */
+static bool
+has_more(const struct sink *k, const struct stream *s)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+
+	if (s->pos < s->len)
+		return true;
+	return k->hold_ms > 0 && poll(&p, 1, k->hold_ms) > 0;
+}
+
+static bool
+get_chunk(struct sink *k, struct stream *s, size_t len)
+{
+	ssize_t got;
+	size_t n;
+
+	for (k->len = 0; len > 0; len -= n) {
+		if (s->pos == s->len) {
+			got = read(s->fd, s->buf, sizeof(s->buf));
+			if (got <= 0)
+				return false;
+			s->pos = 0;
+			s->len = (size_t)got;
+		}
+		n = s->len - s->pos < len ? s->len - s->pos : len;
+		if (k->len + n <= sizeof(k->body))
+			memcpy(k->body + k->len, s->buf + s->pos, n);
+		k->len += n;
+		s->pos += n;
+	}
+	return true;
+}
+
+static void
+take(struct sink *k, struct stream *s)
+{
+	k->messages++;
+	s->messages++;
+	if (s->number >= 0 && s->number < 64)
+		k->copies[s->number]++;
+	s->number = -1;
+}
+
 /* It has brought as many messages as it may; the end of the connection. */
 static bool
 is_enough(const struct sink *k, const struct stream *s, bool at_once)
@@ -88,10 +135,35 @@ is_enough(const struct sink *k, const struct stream *s, bool at_once)
 	return true;
 }
 
+static bool
+answer_bdat(struct sink *k, struct stream *s, const char *line, enum step leave)
+{
+	size_t len = 0;
+
+	if (leave == AT_BDAT || sscanf(line, "%*s %zu LAST", &len) != 1 ||
+	    !get_chunk(k, s, len))
+		return false;
+	k->chunks++;
+	k->behind += has_more(k, s);
+	if (s->number < 0) {
+		say(s->fd, NULL, "503 5.5.1 no recipients\r\n");
+		return true;
+	}
+	if (k->bdat == NULL || k->bdat[0] == '2')
+		take(k, s);
+	if (leave == AT_CHUNK)
+		return false;
+	usleep((useconds_t)k->dot_delay_ms * 1000);
+	say(s->fd, k->bdat, "250 2.0.0 taken\r\n");
+	return !is_enough(k, s, true);
+}
+
 /* One command; false ends the connection. */
 static bool
 answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 {
+	if (s->messages < k->close_after)
+		leave = AT_NONE;
 	if (strncasecmp(line, "EHLO", 4) == 0) {
 		if (leave == AT_EHLO)
 			return false;
@@ -108,6 +180,7 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 		if (leave == AT_MAIL || is_enough(k, s, false))
 			return false;
 		s->taken = 0;
+		s->number = -1;
 		say(s->fd, k->mail, "250 2.1.0 ok\r\n");
 	} else if (strncasecmp(line, "RCPT", 4) == 0) {
 		if (leave == AT_RCPT)
@@ -118,6 +191,10 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 			say(s->fd, NULL, "452 4.5.3 too many\r\n");
 			return true;
 		}
+		if (strstr(line, "<bad") == NULL &&
+		    strstr(line, "<later") == NULL &&
+		    sscanf(line, "RCPT TO:<m%d@", &s->number) != 1)
+			s->number = 64; /* somebody */
 		say(s->fd,
 		    strstr(line, "<bad") != NULL ?
 			"550 5.1.1 no such user\r\n" :
@@ -134,16 +211,18 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 		if (!get_body(k, s, leave == AT_BODY) || leave == AT_DOT)
 			return false;
 		usleep((useconds_t)k->dot_delay_ms * 1000);
-		k->messages++;
-		s->messages++;
+		take(k, s);
 		say(s->fd, k->dot, "250 2.0.0 taken\r\n");
 		return !is_enough(k, s, true);
+	} else if (strncasecmp(line, "BDAT", 4) == 0) {
+		return answer_bdat(k, s, line, leave);
 	} else if (strncasecmp(line, "QUIT", 4) == 0) {
 		if (leave != AT_QUIT)
 			say(s->fd, NULL, "221 bye\r\n");
 		return false;
 	} else if (strncasecmp(line, "RSET", 4) == 0) {
-		say(s->fd, NULL, "250 ok\r\n");
+		s->number = -1;
+		say(s->fd, k->rset, "250 ok\r\n");
 	} else {
 		say(s->fd, NULL, "500 what\r\n");
 	}
@@ -158,11 +237,13 @@ sink_serve(void *arg)
 	static struct stream s;
 	static char line[4096];
 	enum step leave;
-	int fd;
+	int fd, one = 1;
 
 	while ((fd = accept(k->lfd, NULL, NULL)) >= 0) {
 		leave = k->conns++ < k->close_conns ? k->close_at : AT_NONE;
-		s = (struct stream){ .fd = fd };
+		/* Each reply leaves at once. */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		s = (struct stream){ .fd = fd, .number = -1 };
 		if (leave != AT_GREETING) {
 			say(fd, k->greeting, "220 sink\r\n");
 			while (get_line(&s, line, sizeof(line)))

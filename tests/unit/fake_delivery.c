@@ -90,6 +90,7 @@ fake_begin(struct loop *loop)
 	fake.domain.deliver = (struct conf_deliver){ .connections = 20,
 		.tls = CONF_TLS_MAY,
 		.max_messages = 100,
+		.pipeline_depth = 2,
 		.max_age_ms = 300000,
 		.idle_ms = 2000,
 		.connect_ms = 5000 };

@@ -364,7 +364,7 @@ static const struct script {
 	{ "quit unanswered", CLIENT_TLS_MAY, false,
 	    { PLAIN, { QUIT, "" }, { LOST, "gone" },
 		{ EV, "FAILED quit - gone\n" } } },
-#include "client_bursts.h"
+#include "client_bursts.def"
 };
 
 struct run {

@@ -616,6 +616,7 @@ test_diff(void **state MX_UNUSED)
 	"rcpt = \"p@a.test\" sender = \"x@y.test\" "                           \
 	"port = 26 }\n"                                                        \
 	"deliver { connections = 3 tls = \"none\" max_messages = 9 "           \
+	"pipeline_depth = 3 "                                                  \
 	"max_age = \"2m\" idle = \"4s\" connect = \"6s\" "                     \
 	"source = \"192.0.2.9\" }\n"                                           \
 	"retry { first = \"11s\" max = \"12m\" }\n"                            \

@@ -372,6 +372,43 @@ rates(void **state)
 	}
 }
 
+/* Messages behind messages: where the host is known to bear them, and never what
+ * it stumbled over, until a day later. */
+static void
+chunks(void **state)
+{
+	int64_t now = 1000 * SEC;
+	struct host h;
+
+	(void)state;
+	host_init(&h, 2);
+	assert_true(host_takes_chunks(&h, now));
+	assert_false(host_takes_behind(&h, now)); /* a canary */
+	h.open = 1;
+	host_taken(&h, 0, now);
+	assert_true(host_takes_behind(&h, now));
+	host_trouble(&h); /* half of the window */
+	assert_false(host_takes_behind(&h, now));
+	for (int i = 0; i < 3; i++)
+		host_taken(&h, 0, now);
+	assert_true(host_takes_behind(&h, now));
+	host_alone(&h, now);
+	assert_false(host_takes_behind(&h, now + HOST_ALONE_NS - 1));
+	assert_true(host_takes_behind(&h, now + HOST_ALONE_NS));
+	now += HOST_ALONE_NS;
+	host_recovered(&h, 0, now);
+	assert_false(host_takes_behind(&h, now));
+	host_taken(&h, 0, now);
+	host_chunk_taken(&h, true);
+	assert_true(h.chunk_taken && h.behind_taken);
+	host_stumbled(&h, now);
+	assert_false(h.chunk_taken || h.behind_taken);
+	host_stumbled(&h, now + HOST_LIMIT_AGE - 1); /* of before: no news */
+	assert_false(host_takes_chunks(&h, now + HOST_LIMIT_AGE - 1));
+	assert_false(host_takes_behind(&h, now + HOST_LIMIT_AGE - 1));
+	assert_true(host_takes_chunks(&h, now + HOST_LIMIT_AGE));
+}
+
 int
 main(void)
 {
@@ -388,6 +425,7 @@ main(void)
 		cmocka_unit_test(recovers),
 		cmocka_unit_test(messages_a_connection),
 		cmocka_unit_test(rates),
+		cmocka_unit_test(chunks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,7 @@ taught(int64_t now)
 	    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now),
 	    HOST_CROWDED);
 	h.taken_ns = now;
+	host_stumbled(&h, now);
 	return h;
 }
 
@@ -125,6 +126,7 @@ limits(void **state)
 	assert_int_equal(h.gap_ns, HOST_GAP_MIN);
 	assert_int_equal(h.window.ceiling, 5);
 	assert_int_equal(h.window.baseline_ns, 800 * MS);
+	assert_false(host_takes_chunks(&h, 7 * SEC));
 	/* It is alone at first, and the sixth is asked for 30 s after the last
 	 * time, not after the start. */
 	assert_true(h.window.canary);
@@ -166,6 +168,7 @@ ages(void **state)
 	assert_int_equal(messages_later(SEC, 12 * SEC), 0);
 	assert_int_equal(recalled(KEY, 12 * SEC).window.ceiling, 0);
 	assert_int_equal(recalled(KEY, 12 * SEC).gap_ns, 0);
+	assert_int_equal(recalled(KEY, 12 * SEC).stumbled_ns, 0);
 	restart(12 * SEC, WALL + DAY + 1, SEC, WALL + DAY + 1);
 	assert_int_equal(host_memory_len(mem), 0);
 }
@@ -242,13 +245,13 @@ bounded(void **state)
 		h.rcpts.value++; /* the first one is learned again */
 		host_memory_host(mem, " 192.0.2.0:25", &h, SEC);
 	}
-	assert_int_equal(host_memory_len(mem), 4);
+	assert_int_equal(host_memory_len(mem), 2 * 4); /* of each kind */
 	assert_int_equal(recalled(" 192.0.2.0:25", SEC).window.ceiling, 5);
 	assert_int_equal(recalled(" 192.0.2.2:25", SEC).window.ceiling, 0);
 	assert_int_equal(recalled(" 192.0.2.5:25", SEC).window.ceiling, 5);
 	/* Those used last are those kept when the file is read with less room. */
 	restart(SEC, WALL, SEC, WALL);
-	assert_int_equal(host_memory_len(mem), 4);
+	assert_int_equal(host_memory_len(mem), 2 * 4); /* of each kind */
 	assert_int_equal(recalled(" 192.0.2.0:25", SEC).window.ceiling, 5);
 }
 

@@ -121,6 +121,7 @@ struct conf_deliver {
 	uint32_t connections; /* the largest window */
 	enum conf_tls tls;
 	uint32_t max_messages; /* a connection */
+	uint32_t pipeline_depth; /* of them under way at once on one */
 	int64_t max_age_ms; /* of a connection */
 	int64_t idle_ms; /* kept open without work */
 	int64_t connect_ms; /* connect time-out */

@@ -357,6 +357,42 @@ host_closed_behind(struct host *h, unsigned refusals, int64_t now)
 }
 
 bool
+host_takes_chunks(const struct host *h, int64_t now)
+{
+	return h->stumbled_ns == 0 || now - h->stumbled_ns >= HOST_LIMIT_AGE;
+}
+
+bool
+host_takes_behind(const struct host *h, int64_t now)
+{
+	return host_takes_chunks(h, now) && window_is_grown(&h->window) &&
+	    now >= h->alone_until_ns && h->gap_ns == 0;
+}
+
+void
+host_chunk_taken(struct host *h, bool behind)
+{
+	h->chunk_taken = true;
+	h->behind_taken |= behind;
+}
+
+void
+host_stumbled(struct host *h, int64_t now)
+{
+	if (!host_takes_chunks(h, now))
+		return;
+	h->stumbled_ns = now;
+	h->chunk_taken = h->behind_taken = false;
+	h->lessons++;
+}
+
+void
+host_alone(struct host *h, int64_t now)
+{
+	h->alone_until_ns = now + HOST_ALONE_NS;
+}
+
+bool
 host_rate_reply(struct host *h, const struct smtp_reply *r, int64_t now)
 {
 	static const char *const words[] = { "rate", "too fast", "throttl",

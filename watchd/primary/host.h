@@ -34,6 +34,9 @@
 #define HOST_TURN_MAX  INT64_C(300000000000)
 #define HOST_KEY_MAX   1024
 #define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
+/* One message at a time on a connection, so long behind one that was lost with
+ * others under way, or a refusal that contradicts what is known. */
+#define HOST_ALONE_NS INT64_C(60000000000)
 
 /* A limit that the host has shown, not announced. */
 struct host_limit {
@@ -72,6 +75,11 @@ struct host {
 	struct host_limit messages; /* of a connection */
 	struct host_limit rcpts; /* of a transaction */
 	struct host_limit refusals; /* of a connection, then it is closed */
+	/* Chunks (RFC 3030), and messages behind messages that are not yet
+	 * answered. What it has taken so once it knows how to take. */
+	bool chunk_taken, behind_taken;
+	int64_t stumbled_ns; /* over either; 0: never, or it did well since */
+	int64_t alone_until_ns;
 	uint64_t refused; /* connections, crowded ones too */
 	unsigned lessons; /* raised when limit, ceiling or gap were learned */
 	int64_t ready_ns; /* a connection became ready last; 0: never */
@@ -148,6 +156,18 @@ void host_closed_after(struct host *, unsigned messages, int64_t now);
 void host_closed_behind(struct host *, unsigned refusals, int64_t now);
 /* 452 4.5.3 (or 552 5.5.3) to the RCPT behind `rcpts` that were taken. */
 void host_rcpts_after(struct host *, unsigned rcpts, int64_t now);
+/* It announces CHUNKING: is it to get any, or has it stumbled within a day? */
+bool host_takes_chunks(const struct host *, int64_t now);
+/* May messages go behind others on its connections? Not while it is found out
+ * what it bears. */
+bool host_takes_behind(const struct host *, int64_t now);
+/* It took one in a chunk; `behind`: others were under way then. */
+void host_chunk_taken(struct host *, bool behind);
+/* A chunk, or what came behind one, was answered as if it were none, or the
+ * connection broke under the first that it ever got. */
+void host_stumbled(struct host *, int64_t now);
+void host_alone(struct host *, int64_t now); /* see HOST_ALONE_NS */
+
 /* 4xx with a rate word: fewer messages a second. True when it was one. */
 bool host_rate_reply(struct host *, const struct smtp_reply *, int64_t now);
 /* 0: none known. */

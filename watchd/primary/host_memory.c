@@ -23,7 +23,7 @@
 #define PRIMARY_KEEP (30 * INT64_C(86400) * CLOCK_SEC)
 #define AGAIN_NS     (3600 * CLOCK_SEC) /* so much newer is worth a write */
 
-enum kind { KIND_HOST, KIND_ADDRESS, KIND_PRIMARY, KINDS };
+enum kind { KIND_HOST, KIND_STUMBLE, KIND_ADDRESS, KIND_PRIMARY, KINDS };
 
 enum {
 	MESSAGES,
@@ -39,6 +39,7 @@ enum {
 	LATENCY_AT,
 	HOST_FIELDS,
 };
+enum { STUMBLED_AT, STUMBLE_FIELDS };
 enum { TLS_AT, ADDRESS_FIELDS };
 enum { TLS_LAST, FALLBACK_SINCE, SEEN_AT, PRIMARY_FIELDS };
 #define FIELDS_MAX HOST_FIELDS
@@ -66,6 +67,9 @@ static const struct column host_field[] = {
 	[LATENCY_US] = { IS_ROUGH, INT64_C(3600000000) },
 	[LATENCY_AT] = { IS_TIME, 0 },
 };
+static const struct column stumble_field[] = {
+	[STUMBLED_AT] = { IS_TIME, 0 },
+};
 static const struct column address_field[] = {
 	[TLS_AT] = { IS_TIME, 0 },
 };
@@ -82,6 +86,9 @@ static const struct {
 	int64_t keep_ns; /* after the newest of its times */
 } kinds[KINDS] = {
 	[KIND_HOST] = { "host", host_field, HOST_FIELDS, HOST_LIMIT_AGE },
+	/* A kind of its own: files from before have none of it. */
+	[KIND_STUMBLE] = { "stumble", stumble_field, STUMBLE_FIELDS,
+	    HOST_LIMIT_AGE },
 	[KIND_ADDRESS] = { "address", address_field, ADDRESS_FIELDS,
 	    ADDRESS_TLS_NS },
 	[KIND_PRIMARY] = { "primary", primary_field, PRIMARY_FIELDS,
@@ -288,6 +295,8 @@ host_memory_host(struct host_memory *m, const char *key, const struct host *h,
 	    (r = record_find(m, KIND_HOST, key)) != NULL)
 		v[LATENCY_AT] = r->v[LATENCY_AT];
 	record_put(m, KIND_HOST, key, v);
+	record_put(m, KIND_STUMBLE, key,
+	    (int64_t[FIELDS_MAX]){ [STUMBLED_AT] = h->stumbled_ns });
 }
 
 static void
@@ -305,9 +314,13 @@ host_memory_recall(const struct host_memory *m, const char *key, struct host *h,
 {
 	const struct record *r =
 	    m != NULL ? record_find(m, KIND_HOST, key) : NULL;
+	const struct record *stumble =
+	    m != NULL ? record_find(m, KIND_STUMBLE, key) : NULL;
 	const int64_t *v;
 	int64_t old = now - HOST_LIMIT_AGE;
 
+	if (stumble != NULL && stumble->v[STUMBLED_AT] > old)
+		h->stumbled_ns = stumble->v[STUMBLED_AT];
 	if (r == NULL)
 		return;
 	v = r->v;
@@ -427,7 +440,7 @@ is_key(enum kind kind, const char *key)
 	if (len == 0 || len >= HOST_KEY_MAX)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (key[i] < (kind == KIND_HOST ? ' ' : '!') || key[i] > '~')
+		if (key[i] < (kind <= KIND_STUMBLE ? ' ' : '!') || key[i] > '~')
 			return false;
 	return kind != KIND_ADDRESS ||
 	    (addr_parse(&addr, key, 0, ':') == 0 &&

@@ -71,6 +71,13 @@ window_room(const struct window *w, unsigned open, int64_t now)
 	return open < w->size && open < window_limit(w, now);
 }
 
+bool
+window_is_grown(const struct window *w)
+{
+	return !w->canary &&
+	    (w->size >= w->max || (w->ceiling != 0 && w->size >= w->ceiling));
+}
+
 int64_t
 window_wake(const struct window *w, unsigned open, int64_t now)
 {

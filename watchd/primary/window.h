@@ -48,6 +48,9 @@ void window_recall(struct window *, unsigned ceiling, int64_t trial_ns,
     int64_t at_ns);
 /* May a connection be opened beside the `open` ones? */
 bool window_room(const struct window *, unsigned open, int64_t now);
+/* Has it found out what the host bears? Not behind a recovery or trouble, while
+ * it grows. */
+bool window_is_grown(const struct window *);
 /* When window_room() may say something else by time alone; 0: never. */
 int64_t window_wake(const struct window *, unsigned open, int64_t now);
 /* A message got through while `open` connections stood; latency 0: unknown. */

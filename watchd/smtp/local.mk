@@ -23,7 +23,7 @@ tests_unit_test_command_SOURCES = tests/unit/test_command.c
 tests_unit_test_command_LDADD = $(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_dot_SOURCES = tests/unit/test_dot.c
 tests_unit_test_dot_LDADD = $(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
-tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/client_bursts.h
+tests_unit_test_client_SOURCES = tests/unit/test_client.c tests/unit/client_bursts.def
 tests_unit_test_client_LDADD = $(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
 endif
 

@@ -6,7 +6,8 @@
  *	site.c		one host and its lanes: who gets the next connection
  *	place.c		a place among them for a connection that is no delivery's
  *	session.c	one connection, from reach to its end
- *	transaction.c	a message on it
+ *	flight.c	what is sent on it: a message, those behind it, bodies
+ *	transaction.c	what is answered: results, lessons
  *	delivery.c	one part in our hands
  *
  *	deliver -- dest (a domain)  --+ line, in turn
@@ -58,6 +59,27 @@ enum deliver_session_state {
 	SESSION_STATE_MAX,
 };
 
+/* A transaction under way: a message, or the next hundred of its recipients. */
+struct deliver_tx {
+	TAILQ_ENTRY(deliver_tx) link; /* in deliver_session.behind */
+	struct delivery
+	    *w; /* while it is behind; then it is the session's cur */
+	enum smtp_client_way way;
+	struct smtp_client_rcpt rcpts[DELIVER_RCPTS];
+	uint32_t map[DELIVER_RCPTS]; /* -> index in the envelope */
+	bool taken[DELIVER_RCPTS]; /* 2xx to RCPT */
+	unsigned nrcpts, ntaken;
+	uint32_t next_rcpt; /* of the envelope, behind those in it */
+	bool followed; /* it was sent before the one before it was answered */
+	bool too_many; /* 452 4.5.3: the others at once in the next one */
+	bool answered; /* by any reply */
+	bool decided; /* by the last one; the next has not begun */
+	bool sent; /* its content to the end */
+	int64_t sent_ns; /* when it began */
+	int64_t phase_ns; /* phases' sum when its first reply was next */
+};
+TAILQ_HEAD(deliver_tx_list, deliver_tx);
+
 struct deliver_session {
 	TAILQ_ENTRY(deliver_session) link; /* in lane.sessions */
 	TAILQ_ENTRY(deliver_session) list; /* in deliver: idle, or gone */
@@ -80,19 +102,15 @@ struct deliver_session {
 	unsigned accepted; /* messages it took */
 	unsigned refused; /* recipients it refused for good */
 	bool offers_less; /* than before, and something did not fit */
+	bool last; /* what is under way is all that it is for */
 	struct delivery *cur, *next; /* next: loaded ahead */
-	/* The transaction under way. */
-	struct smtp_client_rcpt rcpts[DELIVER_RCPTS];
-	uint32_t map[DELIVER_RCPTS]; /* -> index in the envelope */
-	bool taken[DELIVER_RCPTS]; /* 2xx to RCPT */
-	unsigned nrcpts, ntaken;
-	bool too_many; /* 452 4.5.3: the others at once in the next one */
-	bool answered; /* by any reply */
-	bool decided; /* by the last one; the next has not begun */
-	int64_t phase_ns; /* phases' sum when it began */
-	/* Its body. */
+	/* The transaction of cur, whose replies are awaited; NULL before the
+	 * first. And those that were sent behind it, in that order. */
+	struct deliver_tx *tx;
+	struct deliver_tx_list behind;
+	unsigned nbehind;
+	/* The body of cur, when it is sent as peer and disk let it. */
 	bool body; /* being sent */
-	bool sent; /* the final dot too */
 	uint64_t body_at; /* handed to the client */
 	uint32_t crc;
 	char *piece; /* read and not yet handed over */
@@ -252,18 +270,33 @@ bool deliver_session_spent(
     const struct deliver_session *); /* one more would be too many */
 bool deliver_session_full(
     const struct deliver_session *); /* by LIMITS, or as learned */
+void deliver_session_write(
+    struct deliver_session *); /* what the engine wants sent */
 
-/* ---- transaction.c */
+/* ---- flight.c */
 /* cur is loaded: begins its transaction, or ends it when there is none to be
  * had. True when it has begun. */
-bool deliver_tx_begin(struct deliver_session *);
-void
-deliver_tx_batch(struct deliver_session *); /* the next recipients of cur */
-void deliver_tx_loaded(void *arg, struct store_loaded *); /* store_load_cb */
-void deliver_tx_rcpt(struct deliver_session *, const struct smtp_client_info *);
+bool flight_begin(struct deliver_session *);
+void flight_batch(struct deliver_session *); /* the next recipients of cur */
+void flight_loaded(void *arg, struct store_loaded *); /* store_load_cb */
+/* Are recipients left for another transaction of this attempt? */
+bool flight_batch_left(const struct delivery *);
 /* Goes on with the body as far as the peer and the disk let it. */
-void deliver_tx_body(struct deliver_session *);
-void deliver_tx_drop_body(struct deliver_session *);
+void flight_body(struct deliver_session *);
+void flight_drop_body(struct deliver_session *);
+/* Sends what may go behind what is under way; the disk works on the next. */
+void flight_fill(struct deliver_session *);
+/* cur is through: the one behind it, if there is, is at hand. */
+void flight_next(struct deliver_session *);
+/* What is behind cur goes back as it was. */
+void flight_drop_behind(struct deliver_session *);
+
+/* ---- transaction.c */
+/* A message that the host cannot take: nothing is sent, the results are in its
+ * envelope. */
+bool deliver_tx_is_unfit(struct deliver_session *, struct delivery *);
+int64_t deliver_tx_reply_ns(const struct deliver_session *); /* all so far */
+void deliver_tx_rcpt(struct deliver_session *, const struct smtp_client_info *);
 void deliver_tx_sent(struct deliver_session *, const struct smtp_client_info *);
 /* The connection went down under cur. */
 void deliver_tx_lost(struct deliver_session *, enum smtp_phase,
@@ -302,6 +335,9 @@ bool deliver_dest_hungry(struct deliver_dest *);
 bool deliver_dest_route_holds(const struct deliver_dest *);
 /* The connection that was opened for it is ready. */
 void deliver_dest_arrived(struct deliver_dest *);
+/* A message of it is begun on a session of that lane. */
+void deliver_dest_busy(struct deliver_dest *, struct lane *);
+void deliver_dest_idle(struct deliver_dest *); /* it is over */
 /* The session does nothing for its destination any more. */
 void deliver_dest_release(struct deliver_session *);
 /* Its connection failed; another host is tried, or it pauses. */

@@ -428,16 +428,29 @@ deliver_dest_hungry(struct deliver_dest *d)
 }
 
 void
+deliver_dest_busy(struct deliver_dest *d, struct lane *l)
+{
+	d->busy++;
+	if (!d->in_line && d->lane == l && deliver_dest_hungry(d))
+		lane_line_put(d, false);
+}
+
+void
+deliver_dest_idle(struct deliver_dest *d)
+{
+	MX_ASSERT(d->busy > 0);
+	d->busy--;
+	deliver_dest_touch(d);
+}
+
+void
 deliver_dest_release(struct deliver_session *s)
 {
 	struct deliver_dest *d = s->dest;
 
 	s->dest = NULL;
-	if (d == NULL)
-		return;
-	MX_ASSERT(d->busy > 0);
-	d->busy--;
-	deliver_dest_touch(d);
+	if (d != NULL)
+		deliver_dest_idle(d);
 }
 
 void

@@ -10,6 +10,7 @@ libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/dsn_text.c watchd/relay/deliver/dsn_text.h \
 	watchd/relay/deliver/delivery.c \
 	watchd/relay/deliver/destination.c \
+	watchd/relay/deliver/flight.c \
 	watchd/relay/deliver/place.c \
 	watchd/relay/deliver/session.c \
 	watchd/relay/deliver/site.c \
@@ -18,6 +19,7 @@ libmx_deliver_a_SOURCES = \
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_dsn \
 	tests/unit/test_deliver tests/unit/test_deliver_limits \
+	tests/unit/test_flight \
 	tests/unit/test_bounce tests/unit/test_budget \
 	tests/unit/test_reach_delivery
 check_PROGRAMS += $(deliver_tests)
@@ -40,6 +42,9 @@ tests_unit_test_deliver_limits_SOURCES = tests/unit/test_deliver_limits.c \
 tests_unit_test_deliver_limits_CPPFLAGS = $(AM_CPPFLAGS) \
 	-I$(top_srcdir)/tests/unit
 tests_unit_test_deliver_limits_LDADD = $(deliver_world_l)
+tests_unit_test_flight_SOURCES = tests/unit/test_flight.c $(deliver_world)
+tests_unit_test_flight_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+tests_unit_test_flight_LDADD = $(deliver_world_l)
 tests_unit_test_reach_delivery_SOURCES = tests/unit/test_reach_delivery.c \
 	tests/unit/fake_delivery.c tests/unit/fake_delivery.h \
 	tests/unit/reach_rows.c tests/unit/reach_rows.h \

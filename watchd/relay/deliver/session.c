@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * session: one connection to a host, from the one way to reach it
  * (primary/reach.h) until it is spent, idle for too long, or gone. Once ready
- * it takes the first of its lane's line for each message and has transaction.c
+ * it takes the first of its lane's line for each message and has flight.c
  * offer it. What breaks here ends or returns the deliveries at hand:
  * JOB_RETURNED when nothing was said of one, JOB_LOST when its transaction had
  * begun.
@@ -109,8 +109,9 @@ deliver_session_gone(struct deliver_session *s)
 	struct lane *l = s->lane;
 
 	MX_ASSERT(s->cur == NULL);
+	flight_drop_behind(s);
 	deliver_tx_return(s, &s->next);
-	deliver_tx_drop_body(s);
+	flight_drop_body(s);
 	deliver_dest_release(s);
 	if (deliver_session_is_of_today(s)) {
 		host_closed(host_of(s), s->state != SESSION_REACH, now_of(s));
@@ -136,6 +137,7 @@ void
 deliver_session_free(struct deliver_session *s)
 {
 	config_unref(&s->conf);
+	free(s->tx);
 	free(s);
 }
 
@@ -162,7 +164,7 @@ deliver_session_spent(const struct deliver_session *s)
 {
 	int64_t age = now_of(s) - s->since_ns;
 
-	return s->conf != deliver_of(s)->conf ||
+	return s->last || s->conf != deliver_of(s)->conf ||
 	    !deliver_session_is_of_today(s) || deliver_session_full(s) ||
 	    s->messages >= s->set->max_messages ||
 	    (s->offers_less && age >= OFFER_AGAIN) ||
@@ -202,10 +204,7 @@ session_take(struct deliver_session *s)
 	if (s->cur == NULL)
 		return false;
 	s->dest = s->cur->dest;
-	s->dest->busy++;
-	if (!s->dest->in_line && s->dest->lane == s->lane &&
-	    deliver_dest_hungry(s->dest))
-		lane_line_put(s->dest, false);
+	deliver_dest_busy(s->dest, s->lane);
 	return true;
 }
 
@@ -219,10 +218,10 @@ deliver_session_next(struct deliver_session *s)
 		if (s->cur != NULL && s->cur->loaded) {
 			/* One that was loaded ahead, or more recipients. */
 			if (s->cur->start_ns != 0) {
-				deliver_tx_batch(s);
+				flight_batch(s);
 				return;
 			}
-			if (deliver_tx_begin(s))
+			if (flight_begin(s))
 				return;
 		}
 		/* The others of its line first; it may have work, too. */
@@ -261,24 +260,20 @@ deliver_session_kick(struct deliver_session *s)
 
 /* A server that closes after so many messages, time and again, has a limit. */
 static void
-learn_closed(struct deliver_session *s, enum smtp_phase phase)
+learn_closed(struct deliver_session *s)
 {
-	bool between = s->state == SESSION_IDLE || phase == SMTP_PHASE_MAIL;
-
-	if (between && s->accepted > 0 && s->accepted == s->messages)
+	if (s->accepted > 0 && s->accepted == s->messages)
 		host_closed_after(host_of(s), s->accepted, now_of(s));
 }
 
 static void
 on_failed(struct deliver_session *s, const struct smtp_client_info *info)
 {
-	if (s->state == SESSION_LOAD || s->state == SESSION_SEND) {
-		if (s->cur != NULL)
-			deliver_tx_lost(s, info->phase, info->reply,
-			    info->text != NULL ? info->text : "");
-	} else if (s->state == SESSION_IDLE) {
-		learn_closed(s, info->phase);
-	}
+	if (s->cur != NULL)
+		deliver_tx_lost(s, info->phase, info->reply,
+		    info->text != NULL ? info->text : "");
+	else if (s->state == SESSION_IDLE || s->state == SESSION_SEND)
+		learn_closed(s); /* behind the reply, or later */
 	deliver_session_gone(s);
 }
 
@@ -295,11 +290,11 @@ on_event(struct deliver_session *s, enum smtp_client_event ev,
 		deliver_tx_rcpt(s, info);
 		break;
 	case CLIENT_BODY:
-		s->answered = true;
+		s->tx->answered = true;
 		s->body = true;
 		s->body_at = 0;
 		s->crc = 0;
-		deliver_tx_body(s);
+		flight_body(s);
 		break;
 	case CLIENT_SENT:
 		deliver_tx_sent(s, info);
@@ -316,6 +311,15 @@ on_event(struct deliver_session *s, enum smtp_client_event ev,
 	}
 }
 
+void
+deliver_session_write(struct deliver_session *s)
+{
+	struct buf *out = smtp_client_out(s->client);
+
+	conn_write(s->conn, out->data, out->len);
+	buf_clear(out);
+}
+
 /* Acts on all that the engine has to say, sends what it wants sent, and arms
  * the timer when something new is awaited (not at every byte that drips). */
 void
@@ -323,7 +327,6 @@ deliver_session_pump(struct deliver_session *s)
 {
 	struct smtp_client_info info;
 	enum smtp_client_event ev;
-	struct buf *out;
 	bool news = false;
 
 	while (s->client != NULL) {
@@ -335,10 +338,8 @@ deliver_session_pump(struct deliver_session *s)
 	}
 	if (s->client == NULL)
 		return;
-	out = smtp_client_out(s->client);
-	if (out->len > 0) {
-		conn_write(s->conn, out->data, out->len);
-		buf_clear(out);
+	if (smtp_client_out(s->client)->len > 0) {
+		deliver_session_write(s);
 		news = true;
 	}
 	if (s->state == SESSION_QUIT)
@@ -353,7 +354,8 @@ static void
 on_lost(struct deliver_session *s, const char *text)
 {
 	if (s->state == SESSION_IDLE || s->state == SESSION_QUIT) {
-		learn_closed(s, SMTP_PHASE_NONE);
+		if (s->state == SESSION_IDLE)
+			learn_closed(s);
 		deliver_session_gone(s);
 	} else {
 		smtp_client_lost(s->client, text, now_of(s));
@@ -380,10 +382,12 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 		deliver_session_pump(s);
 		break;
 	case CONN_DRAINED:
-		if (!s->body)
-			break;
-		conn_timeout(conn, smtp_client_timeout_ms(s->client));
-		deliver_tx_body(s);
+		if (s->body) {
+			conn_timeout(conn, smtp_client_timeout_ms(s->client));
+			flight_body(s);
+		} else {
+			flight_fill(s);
+		}
 		deliver_session_pump(s);
 		break;
 	case CONN_EOF:
@@ -524,6 +528,7 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 
 	s->lane = l;
 	s->dest = d;
+	TAILQ_INIT(&s->behind);
 	s->epoch = l->site->host.epoch;
 	s->since_ns = loop_now(dl->loop);
 	strlcpy(s->label, d->label, sizeof(s->label));
@@ -565,7 +570,7 @@ deliver_session_abort(struct deliver_session *s)
 			    !w->env->rcpts[i].reported)
 				w->env->rcpts[i].state = RCPT_PENDING;
 		delivery_report(w, smtp_client_phase(s->client), "shutdown");
-		if (s->sent)
+		if (s->tx->sent)
 			delivery_finish(dl, &s->cur, JOB_LOST);
 	}
 	deliver_tx_return(s, &s->cur);

@@ -663,7 +663,7 @@ lane_next(struct lane *l, struct deliver_session *s)
 		lane_line_drop(d);
 		if (!deliver_dest_hungry(d))
 			continue;
-		w = delivery_take(d, s, DELIVER_PIECE, deliver_tx_loaded);
+		w = delivery_take(d, s, DELIVER_PIECE, flight_loaded);
 		if (w == NULL) {
 			d->dry = true;
 			deliver_dest_touch(d);

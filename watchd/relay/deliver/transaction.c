@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * transaction: a message on a session: offered in transactions of at most a
- * hundred recipients, or as many as the server takes, its body streamed as fast
- * as peer and disk allow, each reply turned into the recipients' results and
- * into what is learned of the host. While the reply to the final dot is
- * awaited the next message of the lane is loaded. Called by session.c with
- * what the SMTP engine says. Each delivery taken ends once, here or in
- * deliver_tx_return(), whatever happens.
- *
- * 8-bit content goes to a server without 8BITMIME as it is: rewriting a body
- * that is not ours would break signatures, and bouncing it helps nobody. */
+ * transaction: what a server says to a message, each reply turned into the
+ * recipients' results and into what is learned of the host. Called by
+ * session.c with what the SMTP engine says: it is about the first of those
+ * under way (flight.c), session.tx and session.cur. A message counts as taken
+ * by its own 250 alone. Each delivery taken ends once, here or in
+ * deliver_tx_return(), whatever happens. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,17 +49,6 @@ deliver_tx_return(struct deliver_session *s, struct delivery **w)
 	delivery_finish(deliver_of(s), w, JOB_LOST);
 }
 
-void
-deliver_tx_drop_body(struct deliver_session *s)
-{
-	if (s->read != 0)
-		store_cancel(deliver_of(s)->store, s->read);
-	s->read = 0;
-	mem_free(&s->piece);
-	s->piece_len = 0;
-	s->body = false;
-}
-
 static void
 note_reply(struct delivery *w, const struct smtp_reply *r)
 {
@@ -80,8 +65,8 @@ batch_lost(struct deliver_session *s, uint16_t code,
 {
 	struct rcpt *r;
 
-	for (unsigned i = 0; i < s->nrcpts; i++) {
-		r = &s->cur->env->rcpts[s->map[i]];
+	for (unsigned i = 0; i < s->tx->nrcpts; i++) {
+		r = &s->cur->env->rcpts[s->tx->map[i]];
 		if (r->state == RCPT_PENDING)
 			rcpt_set(r, RCPT_PENDING, code, st, text);
 	}
@@ -91,9 +76,9 @@ batch_lost(struct deliver_session *s, uint16_t code,
 
 /* The judge's, on a recipient or (NULL) on the message. */
 static struct judge_verdict
-judged(struct deliver_session *s, struct judge_case *c, const char *mailbox)
+judged(struct deliver_session *s, struct delivery *w, struct judge_case *c,
+    const char *mailbox)
 {
-	struct delivery *w = s->cur;
 	struct judge_verdict v;
 	int64_t again_ms;
 
@@ -104,6 +89,8 @@ judged(struct deliver_session *s, struct judge_case *c, const char *mailbox)
 	    mailbox != NULL ? mailbox : "", &again_ms);
 	if (again_ms > w->job->wait_ms)
 		w->job->wait_ms = again_ms;
+	if (v.outcome == JUDGE_PUT_OFF)
+		host_alone(host_of(s), now_of(s));
 	return v;
 }
 
@@ -142,9 +129,9 @@ batch_set(struct deliver_session *s, enum smtp_phase phase,
 	bool all = phase == SMTP_PHASE_MAIL;
 	struct rcpt *r;
 
-	for (unsigned i = 0; i < s->nrcpts; i++) {
-		r = &s->cur->env->rcpts[s->map[i]];
-		if (r->state != RCPT_PENDING || (!all && !s->taken[i]))
+	for (unsigned i = 0; i < s->tx->nrcpts; i++) {
+		r = &s->cur->env->rcpts[s->tx->map[i]];
+		if (r->state != RCPT_PENDING || (!all && !s->tx->taken[i]))
 			continue;
 		rcpt_set(r, state_of(v), reply->code, &reply->status,
 		    reply->text);
@@ -160,13 +147,13 @@ batch_taken(struct deliver_session *s)
 	bool dsn = (smtp_client_ext(s->client) & CLIENT_EXT_DSN) != 0;
 	unsigned i;
 
-	for (i = 0; i < s->nrcpts; i++)
-		if (s->taken[i])
-			s->cur->env->rcpts[s->map[i]].reported = dsn;
+	for (i = 0; i < s->tx->nrcpts; i++)
+		if (s->tx->taken[i])
+			s->cur->env->rcpts[s->tx->map[i]].reported = dsn;
 }
 
-static int64_t
-reply_ns(const struct deliver_session *s)
+int64_t
+deliver_tx_reply_ns(const struct deliver_session *s)
 {
 	return smtp_client_phase_ns(s->client, SMTP_PHASE_MAIL) +
 	    smtp_client_phase_ns(s->client, SMTP_PHASE_RCPT) +
@@ -174,31 +161,92 @@ reply_ns(const struct deliver_session *s)
 }
 
 /* A kept connection died before we spoke, or the server says 421 to the first
- * word of a transaction behind others: that one was not begun. */
+ * word of a transaction behind others: that one was not begun. One that was
+ * sent to its end may have been taken. */
 static bool
 lost_between(const struct deliver_session *s, const struct smtp_reply *reply)
 {
-	return s->state != SESSION_SEND || s->decided ||
-	    (s->messages > 1 && !s->answered &&
-		(reply == NULL || reply->code == 421));
+	if (s->state != SESSION_SEND || s->tx->decided)
+		return true;
+	if (s->messages - s->nbehind <= 1 || s->tx->answered)
+		return false;
+	return reply == NULL ? !s->tx->sent : reply->code == 421;
 }
 
-/* It took all that were offered before the one at hand. */
+/* It took all that were offered before the one at hand, of which it has said
+ * nothing. */
 static bool
 has_taken_all(const struct deliver_session *s)
 {
-	return s->state == SESSION_SEND && s->accepted > 0 &&
-	    s->accepted + !s->decided == s->messages;
+	return s->accepted > 0 && (s->tx->decided || !s->tx->answered) &&
+	    s->accepted + !s->tx->decided + s->nbehind == s->messages;
 }
 
 /* A server ends a session behind so many refused recipients (Postfix behind the
  * twentieth): it defends itself, and says nothing of those that it was not asked
  * for. */
 static bool
-is_defence(const struct deliver_session *s, const struct smtp_reply *reply)
+is_defence(const struct deliver_session *s, enum smtp_phase phase,
+    const struct smtp_reply *reply)
 {
-	return s->refused > 0 && !s->sent && s->cur->env != NULL &&
-	    (reply == NULL || reply->code == 421);
+	if (s->refused == 0 || s->cur->env == NULL)
+		return false;
+	if (reply == NULL)
+		return !s->tx->sent;
+	return reply->code == 421 &&
+	    (s->tx->way == CLIENT_DATA ? !s->tx->sent :
+					 phase != SMTP_PHASE_EOD);
+}
+
+/* ---- a server that stumbles over chunks, or over what comes behind them */
+
+/* "What is this?", where it can only be about the commands, for it took those
+ * before. */
+static bool
+is_bewildered(const struct deliver_session *s, enum smtp_phase phase,
+    const struct smtp_reply *reply)
+{
+	if (s->tx->way == CLIENT_DATA || reply == NULL || reply->code < 500 ||
+	    reply->code > 504)
+		return false;
+	return phase == SMTP_PHASE_EOD ||
+	    (phase == SMTP_PHASE_MAIL && s->tx->followed && reply->code != 501);
+}
+
+/* The connection ended under something of the kind that it never took, and a
+ * server that closes says so with 421; or what it said was out of place. */
+static bool
+is_stumble(const struct deliver_session *s, enum smtp_phase phase,
+    const struct smtp_reply *reply)
+{
+	const struct host *h = host_of(s);
+	bool behind = s->nbehind > 0 || s->tx->followed;
+
+	if (s->tx->way == CLIENT_DATA)
+		return false;
+	if (reply != NULL)
+		return is_bewildered(s, phase, reply);
+	return s->tx->sent && !(behind ? h->behind_taken : h->chunk_taken);
+}
+
+/* It is not the message's fault: it is offered again at once, with DATA. */
+static void
+stumbled(struct deliver_session *s, enum smtp_phase phase, const char *text)
+{
+	struct delivery *w = s->cur;
+
+	log_notice("deliver",
+	    "domain=%s host=%s event=chunking_given_up phase=%s behind=%u "
+	    "reply=%s",
+	    w->dest->domain, log_q(w->label), smtp_phase_name(phase),
+	    s->nbehind, log_q(text));
+	host_stumbled(host_of(s), now_of(s));
+	site_touch(s->lane->site);
+	/* What was refused in it stays refused. */
+	if (s->tx->ntaken < s->tx->nrcpts && phase != SMTP_PHASE_MAIL &&
+	    envelope_count(w->env, RCPT_FAILED) > w->failed)
+		w->decided++;
+	deliver_tx_return(s, &s->cur);
 }
 
 /* The connection went down under a delivery. After the final dot the server
@@ -212,7 +260,9 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 	struct delivery *w = s->cur;
 	const struct smtp_status *st = reply != NULL ? &reply->status : &lost;
 
-	if (is_defence(s, reply)) {
+	if (s->nbehind > 0)
+		host_alone(host_of(s), now_of(s));
+	if (is_defence(s, phase, reply)) {
 		host_closed_behind(host_of(s), s->refused, now_of(s));
 		delivery_report(w, phase, "refusals_limited");
 		delivery_finish(deliver_of(s), &s->cur, JOB_LOST);
@@ -224,7 +274,13 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 		deliver_tx_return(s, &s->cur);
 		return;
 	}
-	if (deliver_session_is_of_today(s) &&
+	if (reply == NULL && has_taken_all(s)) /* perhaps it closes then */
+		host_closed_after(host_of(s), s->accepted, now_of(s));
+	if (is_stumble(s, phase, reply)) {
+		stumbled(s, phase, reply != NULL ? reply->text : text);
+		return;
+	}
+	if (deliver_session_is_of_today(s) && !has_taken_all(s) &&
 	    (reply == NULL || !host_rate_reply(host_of(s), reply, now_of(s))))
 		host_trouble(host_of(s));
 	if (reply != NULL)
@@ -234,82 +290,8 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 	batch_lost(s, reply != NULL ? reply->code : 0,
 	    st->cls == 4 ? st : &lost, w->reply);
 	delivery_report(w, phase,
-	    s->sent && reply == NULL ? "lost_after_dot" : "lost");
+	    s->tx->sent && reply == NULL ? "lost_after_dot" : "lost");
 	delivery_finish(deliver_of(s), &s->cur, JOB_LOST);
-}
-
-static bool
-batch_left(const struct delivery *w)
-{
-	uint32_t i;
-
-	for (i = w->next_rcpt; i < w->env->nrcpts; i++)
-		if (w->env->rcpts[i].state == RCPT_PENDING)
-			return true;
-	return false;
-}
-
-void
-deliver_tx_batch(struct deliver_session *s)
-{
-	struct delivery *w = s->cur;
-	struct envelope *env = w->env;
-	struct smtp_client_tx tx = { .sender = env->sender,
-		.rcpts = s->rcpts,
-		.size = env->body.len,
-		.body =
-		    (env->flags & ENV_8BIT) != 0 ? BODY_8BITMIME : BODY_7BIT,
-		.smtputf8 = (env->flags & ENV_UTF8) != 0,
-		.envid = env->envid,
-		.ret = (enum smtp_ret)env->ret };
-	unsigned most = smtp_client_limits(s->client).rcpts;
-	unsigned learned = host_limit_value(&host_of(s)->rcpts, now_of(s));
-	struct rcpt *r;
-	uint32_t i;
-
-	if (most == 0 || most > DELIVER_RCPTS)
-		most = DELIVER_RCPTS;
-	if (learned != 0 && learned < most)
-		most = learned;
-	learned = host_limit_value(&host_of(s)->refusals, now_of(s));
-	if (learned != 0 && learned < most + s->refused + 1)
-		most = learned > s->refused + 2 ? learned - s->refused - 1 : 1;
-	s->nrcpts = 0;
-	s->ntaken = 0;
-	s->too_many = false;
-	for (i = w->next_rcpt; i < env->nrcpts && s->nrcpts < most; i++) {
-		r = &env->rcpts[i];
-		if (r->state != RCPT_PENDING)
-			continue;
-		s->rcpts[s->nrcpts] =
-		    (struct smtp_client_rcpt){ .mailbox = r->mailbox,
-			    .orcpt = r->orcpt,
-			    .notify = r->notify };
-		s->taken[s->nrcpts] = false;
-		s->map[s->nrcpts++] = i;
-	}
-	w->next_rcpt = i;
-	tx.nrcpts = s->nrcpts;
-	s->messages++;
-	s->answered = s->decided = false;
-	s->sent = false;
-	s->phase_ns = reply_ns(s);
-	if (host_of(s)->gap_ns != 0)
-		host_of(s)->next_ns = now_of(s) + host_of(s)->gap_ns;
-	s->heard_ns = now_of(s);
-	deliver_session_set(s, SESSION_SEND);
-	smtp_client_mail(s->client, &tx, now_of(s));
-}
-
-/* A record that does not hold is kept and reported; one that could not be read
- * just now (no descriptor left, a disk that errs) has its next time like any
- * other. */
-static enum job_outcome
-unread_outcome(const struct delivery *w, int rc)
-{
-	if (rc != -MX_EIO)
-		return JOB_DAMAGED;
-	return w->env != NULL ? JOB_TRIED : JOB_LOST;
 }
 
 /* What the host offered before, be it by a probe: it lacks it now. */
@@ -344,8 +326,8 @@ unfit_of(const struct deliver_session *s, const struct envelope *env)
 }
 
 /* A message that the host cannot take: nothing is sent. */
-static bool
-is_unfit(struct deliver_session *s, struct delivery *w)
+bool
+deliver_tx_is_unfit(struct deliver_session *s, struct delivery *w)
 {
 	static const struct smtp_status status[] = {
 		[JUDGE_UNFIT_SMTPUTF8] = { 5, 6, 7 },
@@ -364,7 +346,7 @@ is_unfit(struct deliver_session *s, struct delivery *w)
 	if (c.unfit == JUDGE_FITS)
 		return false;
 	c.known.fitted = offered_before(s, w, c.unfit);
-	v = judged(s, &c, NULL);
+	v = judged(s, w, &c, NULL);
 	s->offers_less |= c.known.fitted;
 	w->status = status[c.unfit];
 	snprintf(w->reply, sizeof(w->reply), "%s%s", text[c.unfit],
@@ -377,169 +359,6 @@ is_unfit(struct deliver_session *s, struct delivery *w)
 	return true;
 }
 
-/* The job is loaded: begins its transaction, or ends it when there is none
- * to be had, or the gate was closed meanwhile. True when it has begun. */
-bool
-deliver_tx_begin(struct deliver_session *s)
-{
-	struct delivery *w = s->cur;
-	struct deliver *dl = deliver_of(s);
-	char id[TEXT_ID_MAX];
-
-	if (!queue_job_stands(w->job)) {
-		deliver_tx_return(s, &s->cur);
-		return false;
-	}
-	if (w->rc != 0 || w->env == NULL) {
-		log_error("deliver", "id=%s event=unreadable error=%s",
-		    text_id(w->job->id, id), log_q(mx_strerror(w->rc)));
-		delivery_finish(dl, &s->cur, unread_outcome(w, w->rc));
-		return false;
-	}
-	w->start_ns = loop_now(dl->loop);
-	mem_free(&w->env->host);
-	w->env->host = mem_strdup(w->label);
-	if (is_unfit(s, w) || !batch_left(w)) {
-		delivery_finish(dl, &s->cur, JOB_TRIED);
-		return false;
-	}
-	deliver_tx_batch(s);
-	return true;
-}
-
-void
-deliver_tx_loaded(void *arg, struct store_loaded *l)
-{
-	struct delivery *w = arg;
-	struct deliver_session *s = w->session;
-
-	w->load = 0;
-	w->loaded = true;
-	w->rc = l->rc;
-	w->env = l->env;
-	w->data = l->data;
-	w->len = l->len;
-	if (w->env != NULL) {
-		w->pending = envelope_count(w->env, RCPT_PENDING);
-		w->delivered = envelope_count(w->env, RCPT_DELIVERED);
-		w->failed = envelope_count(w->env, RCPT_FAILED);
-	}
-	if (w != s->cur || s->state != SESSION_LOAD)
-		return;
-	if (!deliver_tx_begin(s))
-		deliver_session_next(s);
-	deliver_session_pump(s);
-}
-
-/* ---- the body */
-
-/* While the last reply is awaited the disk may work on the next message: of
- * who is next in the line, or of the same domain. */
-static void
-prefetch(struct deliver_session *s)
-{
-	struct deliver_dest *d = s->dest;
-
-	if (s->next != NULL || deliver_session_spent(s) || batch_left(s->cur) ||
-	    lane_yields(s) || deliver_of(s)->draining ||
-	    host_of(s)->gap_ns != 0)
-		return;
-	s->next = lane_next(s->lane, s);
-	if (s->next == NULL && d->busy <= d->wanted && d->lane == s->lane)
-		s->next = delivery_take(d, s, DELIVER_PIECE, deliver_tx_loaded);
-}
-
-/* A body that does not hold, or does not come: the final dot is never sent, so
- * the server forgets what it has. */
-static void
-body_damaged(struct deliver_session *s, int rc)
-{
-	char id[TEXT_ID_MAX];
-
-	log_error("deliver", "id=%s event=body_%s error=%s",
-	    text_id(s->cur->job->id, id), rc == -MX_EIO ? "unread" : "damaged",
-	    log_q(mx_strerror(rc)));
-	delivery_report(s->cur, SMTP_PHASE_DATA, "damaged");
-	delivery_finish(deliver_of(s), &s->cur, unread_outcome(s->cur, rc));
-	deliver_session_gone(s);
-}
-
-static void
-body_read(void *arg, int rc, char *data, size_t len)
-{
-	struct deliver_session *s = arg;
-
-	s->read = 0;
-	if (rc == 0 && len == 0)
-		rc = -MX_ECORRUPT;
-	if (rc != 0) {
-		free(data);
-		body_damaged(s, rc);
-		return;
-	}
-	s->piece = data;
-	s->piece_len = len;
-	deliver_tx_body(s);
-	deliver_session_pump(s);
-}
-
-static void
-body_send(struct deliver_session *s, const char *data, size_t len)
-{
-	struct buf *out = smtp_client_out(s->client);
-	size_t at, n;
-
-	s->crc = store_crc(s->crc, data, len);
-	s->body_at += len;
-	/* In slices, so that the engine's buffer stays small. */
-	for (at = 0; at < len; at += n) {
-		n = len - at > 65536 ? 65536 : len - at;
-		smtp_client_body(s->client, data + at, n);
-		conn_write(s->conn, out->data, out->len);
-		buf_clear(out);
-	}
-	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
-}
-
-/* Goes on with the body as far as the peer and the disk let it. */
-void
-deliver_tx_body(struct deliver_session *s)
-{
-	struct deliver *dl = deliver_of(s);
-	const struct envelope *env = s->cur->env;
-	uint64_t left;
-
-	if (!s->body || conn_backlog(s->conn) >= DELIVER_PIECE)
-		return; /* CONN_DRAINED brings us back */
-	if (s->body_at == 0 && s->cur->len > 0) {
-		body_send(s, s->cur->data, s->cur->len);
-	} else if (s->piece != NULL) {
-		body_send(s, s->piece, s->piece_len);
-		mem_free(&s->piece);
-		s->piece_len = 0;
-	}
-	if (s->body_at > env->body.len) {
-		body_damaged(s, -MX_ECORRUPT);
-		return;
-	}
-	left = env->body.len - s->body_at;
-	if (left > 0) {
-		if (s->read == 0 && s->piece == NULL)
-			s->read = store_read(dl->store, &env->body, s->body_at,
-			    left > DELIVER_PIECE ? DELIVER_PIECE : (size_t)left,
-			    body_read, s);
-		return;
-	}
-	if (s->crc != env->body.crc) {
-		body_damaged(s, -MX_ECORRUPT);
-		return;
-	}
-	s->body = false;
-	s->sent = true;
-	smtp_client_body_end(s->client, loop_now(dl->loop));
-	prefetch(s);
-}
-
 /* ---- the replies */
 
 /* Too many recipients of one transaction (RFC 5321 4.5.3.1.10): nothing is
@@ -549,17 +368,17 @@ rcpt_too_many(struct deliver_session *s, size_t i, const struct smtp_reply *r)
 {
 	struct delivery *w = s->cur;
 
-	if ((r->code != 452 && r->code != 552) || s->ntaken == 0 ||
+	if ((r->code != 452 && r->code != 552) || s->tx->ntaken == 0 ||
 	    (r->has_status &&
 		(r->status.subject != 5 || r->status.detail != 3)))
 		return false;
 	if (!r->has_status && r->code == 452)
 		return false; /* it may be short of room */
-	if (!s->too_many) {
-		host_rcpts_after(host_of(s), s->ntaken, now_of(s));
-		w->next_rcpt = s->map[i];
+	if (!s->tx->too_many) {
+		host_rcpts_after(host_of(s), s->tx->ntaken, now_of(s));
+		w->next_rcpt = s->tx->map[i];
 	}
-	s->too_many = true;
+	s->tx->too_many = true;
 	return true;
 }
 
@@ -572,21 +391,30 @@ deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
 		.reply = info->reply };
 	struct judge_verdict v;
 
-	s->answered = true;
-	if (info->rcpt >= s->nrcpts || reply == NULL)
+	s->tx->answered = true;
+	if (info->rcpt >= s->tx->nrcpts || reply == NULL)
 		return;
-	r = &s->cur->env->rcpts[s->map[info->rcpt]];
+	r = &s->cur->env->rcpts[s->tx->map[info->rcpt]];
 	if (reply_ok(reply)) {
-		s->taken[info->rcpt] = true;
-		s->ntaken++;
+		s->tx->taken[info->rcpt] = true;
+		s->tx->ntaken++;
 		return;
 	}
 	if (rcpt_too_many(s, info->rcpt, reply))
 		return;
 	s->refused += reply_perm(reply);
-	v = judged(s, &c, r->mailbox);
+	v = judged(s, s->cur, &c, r->mailbox);
 	rcpt_set(r, state_of(&v), reply->code, &reply->status, reply->text);
 	note_reply(s->cur, reply);
+}
+
+/* What it took to answer. A body that went with its commands is in that. */
+static int64_t
+latency_ns(const struct deliver_session *s)
+{
+	return s->tx->way == CLIENT_BURST ?
+	    now_of(s) - s->tx->sent_ns :
+	    deliver_tx_reply_ns(s) - s->tx->phase_ns;
 }
 
 /* Lessons of the transaction about the host, whoever the message is for. */
@@ -599,15 +427,17 @@ host_learns(struct deliver_session *s, enum smtp_phase phase,
 	unsigned i;
 
 	if (reply != NULL && reply_ok(reply) && phase == SMTP_PHASE_EOD) {
-		host_taken(h, reply_ns(s) - s->phase_ns, now_of(s));
+		host_taken(h, latency_ns(s), now_of(s));
+		if (s->tx->way != CLIENT_DATA)
+			host_chunk_taken(h, s->tx->followed);
 	} else {
 		if (reply != NULL && host_rate_reply(h, reply, now_of(s)))
 			return;
 		host_answered(h);
 	}
 	/* 452: the server is short of room (but 4.2.2 is one mailbox). */
-	for (i = 0; i < s->nrcpts && !s->too_many; i++) {
-		const struct rcpt *r = &env->rcpts[s->map[i]];
+	for (i = 0; i < s->tx->nrcpts && !s->tx->too_many; i++) {
+		const struct rcpt *r = &env->rcpts[s->tx->map[i]];
 
 		if (r->state == RCPT_PENDING && r->code == 452 &&
 		    r->status.subject != 2) {
@@ -660,8 +490,8 @@ ends_session(enum smtp_phase phase, const struct smtp_reply *reply,
 }
 
 /* The last reply of a transaction. */
-void
-deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
+static void
+decide(struct deliver_session *s, const struct smtp_client_info *info)
 {
 	struct deliver *dl = deliver_of(s);
 	struct deliver_dest *d = s->dest;
@@ -671,13 +501,17 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 	struct judge_verdict v = { .scope = JUDGE_NOBODY };
 	bool ends = false;
 
-	s->answered = s->decided = true;
+	s->tx->answered = s->tx->decided = true;
+	flight_drop_body(s);
+	if (is_bewildered(s, info->phase, reply)) {
+		stumbled(s, info->phase, reply->text);
+		return;
+	}
 	w->decided++;
-	deliver_tx_drop_body(s);
 	/* With no recipient left what it says to DATA is about nothing. */
 	if (reply != NULL && info->phase != SMTP_PHASE_RCPT &&
-	    (info->phase != SMTP_PHASE_DATA || s->ntaken > 0)) {
-		v = judged(s, &c, NULL);
+	    (info->phase != SMTP_PHASE_DATA || s->tx->ntaken > 0)) {
+		v = judged(s, w, &c, NULL);
 		batch_set(s, info->phase, &v, reply);
 		note_reply(w, reply);
 		ends = ends_session(info->phase, reply, &v);
@@ -692,8 +526,9 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 			.host = w->label,
 			.text = "" });
 	}
-	if (!ends && batch_left(w)) {
-		if (deliver_session_full(s)) /* the others over another one */
+	if (!ends && flight_batch_left(w)) {
+		/* The others over another one, or behind those under way. */
+		if (deliver_session_full(s) || s->nbehind > 0)
 			deliver_tx_return(s, &s->cur);
 		return; /* READY follows: the next hundred */
 	}
@@ -722,5 +557,18 @@ deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
 			.host = w->label,
 			.text = reply->text });
 	delivery_finish(dl, &s->cur, reply->code == 421 ? JOB_LOST : JOB_TRIED);
-	deliver_session_quit(s, false);
+	if (s->nbehind == 0) {
+		deliver_session_quit(s, false);
+		return;
+	}
+	s->last = true; /* those behind it have their answers to come */
+	deliver_tx_return(s, &s->next);
+}
+
+void
+deliver_tx_sent(struct deliver_session *s, const struct smtp_client_info *info)
+{
+	decide(s, info);
+	if (s->nbehind > 0)
+		flight_next(s);
 }

@@ -47,6 +47,8 @@ struct queue_job {
 	uint32_t attempts; /* before this one */
 	int64_t arrival_ms;
 	bool canary;
+	bool alone; /* not behind another on a connection, nor another behind
+		     * it: a canary, a trial, or there is evidence */
 	bool given_up; /* expire: the operator's will, not the lifetime */
 	bool waited; /* expire: its notification was put off before */
 	int64_t expiry_ms; /* wall; 0: not while its domain is on hold */

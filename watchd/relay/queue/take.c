@@ -53,6 +53,8 @@ queue_take(struct queue *q, const char *domain)
 	d->out++;
 	job = job_create(e, JOB_DELIVER);
 	job->pub.canary = d->canary;
+	job->pub.alone = d->canary || d->trial || d->broken || e->suspect ||
+	    d->primary != NULL;
 	return &job->pub;
 }
 

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: ISC
+ * flight: what a session sends. A message is offered in transactions of at
+ * most a hundred recipients, or as many as the server takes; what is answered
+ * is transaction.c's.
+ *
+ * Where CHUNKING and PIPELINING are offered, a message whose body is in memory
+ * goes in one piece with its commands (CLIENT_BURST), and others go behind it
+ * before it is answered, pipeline_depth of them in all:
+ *
+ *	          session.tx, cur         session.behind          next
+ *	server <- answered now <- sent, in this order <- loaded, or being so
+ *
+ * Nothing is sent behind what may end the connection: not beyond the messages
+ * that it may have (a server that closes on unread input resets, and its last
+ * replies are lost), nor behind a canary. Larger bodies are streamed as fast
+ * as peer and disk allow, in one chunk or behind DATA, alone.
+ *
+ * 8-bit content goes to a server without 8BITMIME as it is: rewriting a body
+ * that is not ours would break signatures, and bouncing it helps nobody. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/deliver/deliver_int.h"
+
+#define SLICE 65536 /* of a body, so that the engine's buffer stays small */
+
+static struct deliver *
+deliver_of(const struct deliver_session *s)
+{
+	return s->lane->site->deliver;
+}
+
+static struct host *
+host_of(const struct deliver_session *s)
+{
+	return &s->lane->site->host;
+}
+
+static int64_t
+now_of(const struct deliver_session *s)
+{
+	return loop_now(deliver_of(s)->loop);
+}
+
+/* ---- a transaction */
+
+bool
+flight_batch_left(const struct delivery *w)
+{
+	uint32_t i;
+
+	for (i = w->next_rcpt; i < w->env->nrcpts; i++)
+		if (w->env->rcpts[i].state == RCPT_PENDING)
+			return true;
+	return false;
+}
+
+/* How many recipients it may have. */
+static unsigned
+batch_most(const struct deliver_session *s)
+{
+	const struct host *h = host_of(s);
+	unsigned most = smtp_client_limits(s->client).rcpts;
+	unsigned learned = host_limit_value(&h->rcpts, now_of(s));
+
+	if (most == 0 || most > DELIVER_RCPTS)
+		most = DELIVER_RCPTS;
+	if (learned != 0 && learned < most)
+		most = learned;
+	learned = host_limit_value(&h->refusals, now_of(s));
+	if (learned != 0 && learned < most + s->refused + 1)
+		most = learned > s->refused + 2 ? learned - s->refused - 1 : 1;
+	return most;
+}
+
+/* One that has never taken a chunk, though it says that it would, gets DATA. */
+static enum smtp_client_way
+way_of(const struct deliver_session *s, const struct delivery *w)
+{
+	unsigned ext = smtp_client_ext(s->client);
+
+	if ((ext & CLIENT_EXT_CHUNKING) == 0 || w->env->body.len == 0 ||
+	    !host_takes_chunks(host_of(s), now_of(s)))
+		return CLIENT_DATA;
+	if ((ext & CLIENT_EXT_PIPELINING) == 0 || w->len != w->env->body.len)
+		return CLIENT_BDAT;
+	return CLIENT_BURST;
+}
+
+static struct deliver_tx *
+tx_create(const struct deliver_session *s, struct delivery *w)
+{
+	struct deliver_tx *tx = mem_alloc(sizeof(*tx));
+	struct envelope *env = w->env;
+	unsigned most = batch_most(s);
+	struct rcpt *r;
+	uint32_t i;
+
+	tx->w = w;
+	tx->way = way_of(s, w);
+	for (i = w->next_rcpt; i < env->nrcpts && tx->nrcpts < most; i++) {
+		r = &env->rcpts[i];
+		if (r->state != RCPT_PENDING)
+			continue;
+		tx->rcpts[tx->nrcpts] =
+		    (struct smtp_client_rcpt){ .mailbox = r->mailbox,
+			    .orcpt = r->orcpt,
+			    .notify = r->notify };
+		tx->map[tx->nrcpts++] = i;
+	}
+	tx->next_rcpt = i;
+	return tx;
+}
+
+/* As the engine takes it; all of it is borrowed. */
+static struct smtp_client_tx
+tx_words(const struct deliver_tx *tx)
+{
+	const struct envelope *env = tx->w->env;
+
+	return (struct smtp_client_tx){ .sender = env->sender,
+		.rcpts = tx->rcpts,
+		.nrcpts = tx->nrcpts,
+		.size = env->body.len,
+		.body =
+		    (env->flags & ENV_8BIT) != 0 ? BODY_8BITMIME : BODY_7BIT,
+		.smtputf8 = (env->flags & ENV_UTF8) != 0,
+		.envid = env->envid,
+		.ret = (enum smtp_ret)env->ret,
+		.way = tx->way };
+}
+
+/* The content right behind its commands. Who needs it once more, for the rest of
+ * its recipients, reads it again. */
+static void
+burst(struct deliver_session *s, struct deliver_tx *tx)
+{
+	struct delivery *w = tx->w;
+	size_t at, n;
+
+	for (at = 0; at < w->len; at += n) {
+		n = w->len - at > SLICE ? SLICE : w->len - at;
+		smtp_client_body(s->client, w->data + at, n);
+		deliver_session_write(s);
+	}
+	smtp_client_body_end(s->client, now_of(s));
+	tx->sent = true;
+	mem_free(&w->data);
+	w->len = 0;
+}
+
+static void
+tx_send(struct deliver_session *s, struct deliver_tx *tx)
+{
+	struct smtp_client_tx words = tx_words(tx);
+	struct host *h = host_of(s);
+
+	tx->w->next_rcpt = tx->next_rcpt;
+	s->messages++;
+	tx->sent_ns = now_of(s);
+	if (h->gap_ns != 0)
+		h->next_ns = now_of(s) + h->gap_ns;
+	smtp_client_mail(s->client, &words, now_of(s));
+	if (tx->way == CLIENT_BURST)
+		burst(s, tx);
+}
+
+void
+flight_batch(struct deliver_session *s)
+{
+	MX_ASSERT(s->nbehind == 0);
+	mem_free(&s->tx);
+	s->tx = tx_create(s, s->cur);
+	s->tx->phase_ns = deliver_tx_reply_ns(s);
+	s->heard_ns = now_of(s);
+	deliver_session_set(s, SESSION_SEND);
+	tx_send(s, s->tx);
+	if (s->tx->way == CLIENT_BURST)
+		flight_fill(s);
+}
+
+/* ---- a message */
+
+/* A record that does not hold is kept and reported; one that could not be read
+ * just now (no descriptor left, a disk that errs) has its next time like any
+ * other. */
+static enum job_outcome
+unread_outcome(const struct delivery *w, int rc)
+{
+	if (rc != -MX_EIO)
+		return JOB_DAMAGED;
+	return w->env != NULL ? JOB_TRIED : JOB_LOST;
+}
+
+/* A body that does not hold, or does not come. */
+static void
+body_damaged(struct deliver_session *s, struct delivery **w, int rc)
+{
+	char id[TEXT_ID_MAX];
+
+	log_error("deliver", "id=%s event=body_%s error=%s",
+	    text_id((*w)->job->id, id), rc == -MX_EIO ? "unread" : "damaged",
+	    log_q(mx_strerror(rc)));
+	delivery_report(*w, SMTP_PHASE_DATA, "damaged");
+	delivery_finish(deliver_of(s), w, unread_outcome(*w, rc));
+}
+
+/* It is loaded: may it begin? If not it has been ended, the gate was closed
+ * meanwhile for one. What goes at once is looked at before. */
+static bool
+is_ready(struct deliver_session *s, struct delivery **wp)
+{
+	struct delivery *w = *wp;
+	struct deliver *dl = deliver_of(s);
+	char id[TEXT_ID_MAX];
+
+	if (!queue_job_stands(w->job)) {
+		deliver_tx_return(s, wp);
+		return false;
+	}
+	if (w->rc != 0 || w->env == NULL) {
+		log_error("deliver", "id=%s event=unreadable error=%s",
+		    text_id(w->job->id, id), log_q(mx_strerror(w->rc)));
+		delivery_finish(dl, wp, unread_outcome(w, w->rc));
+		return false;
+	}
+	w->start_ns = loop_now(dl->loop);
+	mem_free(&w->env->host);
+	w->env->host = mem_strdup(w->label);
+	if (deliver_tx_is_unfit(s, w) || !flight_batch_left(w)) {
+		delivery_finish(dl, wp, JOB_TRIED);
+		return false;
+	}
+	if (way_of(s, w) == CLIENT_BURST &&
+	    store_crc(0, w->data, w->len) != w->env->body.crc) {
+		body_damaged(s, wp, -MX_ECORRUPT);
+		return false;
+	}
+	return true;
+}
+
+bool
+flight_begin(struct deliver_session *s)
+{
+	if (!is_ready(s, &s->cur))
+		return false;
+	flight_batch(s);
+	return true;
+}
+
+void
+flight_loaded(void *arg, struct store_loaded *l)
+{
+	struct delivery *w = arg;
+	struct deliver_session *s = w->session;
+
+	w->load = 0;
+	w->loaded = true;
+	w->rc = l->rc;
+	w->env = l->env;
+	w->data = l->data;
+	w->len = l->len;
+	if (w->env != NULL) {
+		w->pending = envelope_count(w->env, RCPT_PENDING);
+		w->delivered = envelope_count(w->env, RCPT_DELIVERED);
+		w->failed = envelope_count(w->env, RCPT_FAILED);
+	}
+	if (w == s->cur && s->state == SESSION_LOAD) {
+		if (!flight_begin(s))
+			deliver_session_next(s);
+	} else if (w == s->next) {
+		flight_fill(s);
+	} else {
+		return;
+	}
+	deliver_session_pump(s);
+}
+
+/* ---- those behind it */
+
+/* How many messages may be under way, this one among them. */
+static unsigned
+depth_of(const struct deliver_session *s, const struct delivery *w)
+{
+	if (w->job->canary || w->job->alone ||
+	    !host_takes_behind(host_of(s), now_of(s)))
+		return 1;
+	return s->set->pipeline_depth;
+}
+
+/* May `next` go now? The way of the first is that of all under way. */
+static bool
+may_follow(const struct deliver_session *s)
+{
+	const struct delivery *w = s->next;
+
+	return w->loaded && w->rc == 0 && w->env != NULL &&
+	    s->tx->way == CLIENT_BURST && way_of(s, w) == CLIENT_BURST &&
+	    s->nbehind + 1 < depth_of(s, w) &&
+	    s->nbehind + 1 < depth_of(s, s->cur) &&
+	    !flight_batch_left(s->cur) && !deliver_session_spent(s) &&
+	    !deliver_of(s)->draining && !lane_yields(s) &&
+	    conn_backlog(s->conn) < DELIVER_PIECE;
+}
+
+/* While replies are awaited the disk may work on the next message: of who is
+ * next in the line, or of the same domain. */
+static void
+prefetch(struct deliver_session *s)
+{
+	struct deliver_dest *d = s->dest;
+
+	if (s->next != NULL || deliver_session_spent(s) ||
+	    flight_batch_left(s->cur) || lane_yields(s) ||
+	    deliver_of(s)->draining || host_of(s)->gap_ns != 0)
+		return;
+	s->next = lane_next(s->lane, s);
+	if (s->next == NULL && d->busy <= d->wanted && d->lane == s->lane)
+		s->next = delivery_take(d, s, DELIVER_PIECE, flight_loaded);
+}
+
+/* All its recipients go with it, for there is no second turn behind others.
+ * False: not here; it stays the next one. */
+static bool
+follow(struct deliver_session *s)
+{
+	struct deliver_tx *tx = tx_create(s, s->next);
+	struct smtp_client_tx words = tx_words(tx);
+	struct delivery *w = s->next;
+	struct delivery all = { .env = w->env, .next_rcpt = tx->next_rcpt };
+
+	if (flight_batch_left(&all) ||
+	    !smtp_client_follows(s->client, &words)) {
+		mem_free(&tx);
+		return false;
+	}
+	s->next = NULL;
+	if (!is_ready(s, &w)) {
+		mem_free(&tx);
+		return true;
+	}
+	deliver_dest_busy(w->dest, s->lane);
+	tx->followed = true;
+	TAILQ_INSERT_TAIL(&s->behind, tx, link);
+	s->nbehind++;
+	tx_send(s, tx);
+	return true;
+}
+
+void
+flight_fill(struct deliver_session *s)
+{
+	if (s->state != SESSION_SEND || s->cur == NULL || s->tx->decided ||
+	    s->body || !s->tx->sent)
+		return;
+	do {
+		prefetch(s);
+	} while (s->next != NULL && may_follow(s) && follow(s));
+}
+
+void
+flight_next(struct deliver_session *s)
+{
+	struct deliver_tx *tx = TAILQ_FIRST(&s->behind);
+
+	MX_ASSERT(s->cur == NULL && tx != NULL);
+	TAILQ_REMOVE(&s->behind, tx, link);
+	s->nbehind--;
+	deliver_dest_release(s);
+	mem_free(&s->tx);
+	s->tx = tx;
+	s->cur = tx->w;
+	s->dest = s->cur->dest;
+	tx->phase_ns = deliver_tx_reply_ns(s);
+	flight_fill(s);
+}
+
+void
+flight_drop_behind(struct deliver_session *s)
+{
+	struct deliver_tx *tx;
+
+	while ((tx = TAILQ_FIRST(&s->behind)) != NULL) {
+		TAILQ_REMOVE(&s->behind, tx, link);
+		s->nbehind--;
+		deliver_dest_idle(tx->w->dest);
+		deliver_tx_return(s, &tx->w);
+		mem_free(&tx);
+	}
+}
+
+/* ---- a body as it comes from the disk */
+
+void
+flight_drop_body(struct deliver_session *s)
+{
+	if (s->read != 0)
+		store_cancel(deliver_of(s)->store, s->read);
+	s->read = 0;
+	mem_free(&s->piece);
+	s->piece_len = 0;
+	s->body = false;
+}
+
+/* Its end is never sent, so the server forgets what it has. */
+static void
+body_broken(struct deliver_session *s, int rc)
+{
+	body_damaged(s, &s->cur, rc);
+	deliver_session_gone(s);
+}
+
+static void
+body_read(void *arg, int rc, char *data, size_t len)
+{
+	struct deliver_session *s = arg;
+
+	s->read = 0;
+	if (rc == 0 && len == 0)
+		rc = -MX_ECORRUPT;
+	if (rc != 0) {
+		free(data);
+		body_broken(s, rc);
+		return;
+	}
+	s->piece = data;
+	s->piece_len = len;
+	flight_body(s);
+	deliver_session_pump(s);
+}
+
+static void
+body_send(struct deliver_session *s, const char *data, size_t len)
+{
+	size_t at, n;
+
+	s->crc = store_crc(s->crc, data, len);
+	s->body_at += len;
+	for (at = 0; at < len; at += n) {
+		n = len - at > SLICE ? SLICE : len - at;
+		smtp_client_body(s->client, data + at, n);
+		deliver_session_write(s);
+	}
+	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
+}
+
+void
+flight_body(struct deliver_session *s)
+{
+	struct deliver *dl = deliver_of(s);
+	const struct envelope *env = s->cur->env;
+	uint64_t left;
+
+	if (!s->body || conn_backlog(s->conn) >= DELIVER_PIECE)
+		return; /* CONN_DRAINED brings us back */
+	if (s->body_at == 0 && s->cur->len > 0) {
+		body_send(s, s->cur->data, s->cur->len);
+	} else if (s->piece != NULL) {
+		body_send(s, s->piece, s->piece_len);
+		mem_free(&s->piece);
+		s->piece_len = 0;
+	}
+	if (s->body_at > env->body.len) {
+		body_broken(s, -MX_ECORRUPT);
+		return;
+	}
+	left = env->body.len - s->body_at;
+	if (left > 0) {
+		if (s->read == 0 && s->piece == NULL)
+			s->read = store_read(dl->store, &env->body, s->body_at,
+			    left > DELIVER_PIECE ? DELIVER_PIECE : (size_t)left,
+			    body_read, s);
+		return;
+	}
+	if (s->crc != env->body.crc) {
+		body_broken(s, -MX_ECORRUPT);
+		return;
+	}
+	s->body = false;
+	s->tx->sent = true;
+	smtp_client_body_end(s->client, loop_now(dl->loop));
+	flight_fill(s);
+}
