@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: ISC
+"""A wire between a client and a server that is long, and is cut once: the
+connection on which the bytes of one side reach a place ends there, with a
+reset for both; those behind the place are never seen."""
+import re
+import socket
+import struct
+import threading
+import time
+
+from .net import free_port
+
+NOW = struct.pack("ii", 1, 0)  # SO_LINGER: a close is a reset
+
+
+class Cutter:
+    """`cut`: (side, pattern, nth, shift): of the bytes that the "client" or the
+    "server" sends, those before the nth occurrence of the pattern, counted over
+    all connections, and `shift` more, are let pass (None: and all of the
+    occurrence). `delay`: seconds each way."""
+
+    def __init__(self, to, cut=None, delay=0.0):
+        self.to, self.delay = to, delay
+        self.cut, self.done = cut, threading.Event()
+        self.connections = self.deepest = self.passed = 0
+        self.port = free_port()
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=Wire(self, sock).run, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+
+
+class Wire:
+    def __init__(self, cutter, sock):
+        self.cutter, self.sock = cutter, sock
+        self.seen = {"client": b"", "server": b""}
+        self.lock = threading.Lock()
+        self.gone = False
+        self.found = 0
+
+    def run(self):
+        try:
+            self.server = socket.create_connection(("127.0.0.1", self.cutter.to), 10)
+        except OSError:
+            self.sock.close()
+            return
+        for s in (self.sock, self.server):
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        back = threading.Thread(target=self.pump, daemon=True,
+                                args=("server", self.server, self.sock))
+        back.start()
+        self.pump("client", self.sock, self.server)
+        back.join(30)
+        for s in (self.sock, self.server):
+            s.close()
+
+    def pump(self, side, src, dst):
+        try:
+            while True:
+                data = src.recv(65536)
+                if not data:
+                    break
+                time.sleep(self.cutter.delay)
+                if not self.forward(side, dst, data):
+                    return
+            dst.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def forward(self, side, dst, data):
+        with self.lock:
+            if self.gone:
+                return False
+            before = len(self.seen[side])
+            self.seen[side] += data
+            self.measure()
+            at = self.place(side)
+            if at is None:
+                dst.sendall(data)
+                return True
+            if at > before:
+                dst.sendall(data[:at - before])
+            self.end()
+            return False
+
+    def measure(self):
+        under_way = (len(re.findall(rb"\r\nBDAT ", self.seen["client"])) -
+                     len(re.findall(rb"(?m)^250 [^\r]*(?:queued as|OK id=)", self.seen["server"])))
+        self.cutter.deepest = max(self.cutter.deepest, under_way)
+
+    def place(self, side):
+        c = self.cutter
+        if c.cut is None or c.done.is_set() or c.cut[0] != side:
+            return None
+        _, pattern, nth, shift = c.cut
+        found = list(re.finditer(pattern, self.seen[side]))
+        c.passed += len(found) - self.found
+        self.found = len(found)
+        if c.passed < nth:
+            return None
+        m = found[nth - 1 - c.passed]
+        at = m.end() if shift is None else m.start() + shift
+        # a place that is reached by what comes later is waited for
+        return at if len(self.seen[side]) > at or shift is None else None
+
+    def end(self):
+        self.gone = True
+        self.cutter.done.set()
+        for s in (self.sock, self.server):
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOW)
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
