@@ -648,6 +648,18 @@ conn_tls_start(struct conn *c, struct tls_ctx *ctx, const char *name)
 }
 
 int
+conn_tls_resume(struct conn *c, struct tls_ctx *ctx, const char *name)
+{
+	return conn_tls_start(c, ctx, name);
+}
+
+void
+conn_tls_forget(struct conn *c)
+{
+	(void)c; /* nothing is resumed */
+}
+
+int
 conn_tls_start_dane(struct conn *c, struct tls_ctx *ctx,
     const struct dane *dane)
 {

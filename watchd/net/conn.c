@@ -717,6 +717,25 @@ conn_tls_start(struct conn *c, struct tls_ctx *ctx, const char *name)
 }
 
 int
+conn_tls_resume(struct conn *c, struct tls_ctx *ctx, const char *name)
+{
+	char peer[ADDR_TEXT_MAX];
+	int rc = conn_tls_begin(c, ctx, name, NULL);
+
+	if (rc == 0 && tls_ctx_resume(ctx) != NULL)
+		tls_resume_offer(tls_ctx_resume(ctx), c->ssl,
+		    addr_text_port(&c->peer, peer), name);
+	return rc;
+}
+
+void
+conn_tls_forget(struct conn *c)
+{
+	if (c->ssl != NULL)
+		tls_resume_forget(c->ssl);
+}
+
+int
 conn_tls_start_dane(struct conn *c, struct tls_ctx *ctx,
     const struct dane *dane)
 {

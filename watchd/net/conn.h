@@ -92,6 +92,12 @@ void conn_timeout_by(struct conn *, int64_t ms);
  * and to send as SNI (client side, may be NULL). */
 int
 conn_tls_start(struct conn *, struct tls_ctx *, const char *name) MX_NODISCARD;
+/* The same, and may go on with a TLS session from before with that peer, under
+ * the same context and name: tls_info.resumed. */
+int
+conn_tls_resume(struct conn *, struct tls_ctx *, const char *name) MX_NODISCARD;
+/* TLS has failed the owner, in whatever way: the next one there begins anew. */
+void conn_tls_forget(struct conn *);
 /* The same for a host whose TLSA records ask for DANE_VERIFY: CONN_TLS_UP
  * comes only if one of them fits. `dane` is not kept. */
 int conn_tls_start_dane(struct conn *, struct tls_ctx *,

@@ -21,7 +21,8 @@ libmx_net_a_SOURCES = \
 	watchd/net/resolvconf.c watchd/net/resolvconf.h \
 	watchd/net/route.c watchd/net/route.h \
 	watchd/net/tickets.c watchd/net/tickets.h \
-	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h
+	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h \
+	watchd/net/tls_resume.c
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_addr tests/unit/test_conn \

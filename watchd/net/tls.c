@@ -24,6 +24,7 @@ struct tls_ctx {
 	SSL_CTX *ssl_ctx; /* counted: sessions hold it too */
 	bool server;
 	bool strict;
+	struct tls_resume *resume; /* of a client */
 };
 
 char *
@@ -167,6 +168,11 @@ tls_client_common(bool strict, struct mx_errbuf *eb)
 	if (t == NULL)
 		return NULL;
 	t->strict = strict;
+	if ((t->resume = tls_resume_create(t->ssl_ctx)) == NULL) {
+		(void)tls_fail(eb, "cannot set up TLS");
+		tls_ctx_destroy(&t);
+		return NULL;
+	}
 	if (SSL_CTX_set_default_verify_paths(t->ssl_ctx) != 1) {
 		(void)tls_fail(eb, "cannot read the system's CAs");
 		tls_ctx_destroy(&t);
@@ -203,8 +209,15 @@ tls_ctx_destroy(struct tls_ctx **tp)
 {
 	if (*tp == NULL)
 		return;
+	tls_resume_destroy(&(*tp)->resume);
 	SSL_CTX_free((*tp)->ssl_ctx);
 	mem_free(tp);
+}
+
+struct tls_resume *
+tls_ctx_resume(struct tls_ctx *t)
+{
+	return t->resume;
 }
 
 /* The name that the server has to have: a host name, which is also sent as SNI,
@@ -359,6 +372,7 @@ tls_info_fill(struct tls_info *info, SSL *ssl)
 		error = X509_verify_cert_error_string(verify);
 	else if (!named)
 		error = "no name to verify the peer for";
+	info->resumed = SSL_session_reused(ssl) == 1;
 	info->verified = *error == '\0';
 	info->dane =
 	    info->verified && SSL_get0_dane_authority(ssl, NULL, NULL) >= 0;

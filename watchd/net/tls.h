@@ -15,6 +15,8 @@ struct tls_info {
 	bool
 	    verified; /* chain and name, or a TLSA record, hold (client side) */
 	bool dane; /* it was a TLSA record */
+	bool
+	    resumed; /* goes on with a session from before: no full handshake */
 	char verify_error[128]; /* "" when verified */
 	int64_t not_after; /* earliest in the peer's chain; 0: none */
 };

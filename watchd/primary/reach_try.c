@@ -183,6 +183,8 @@ tls_failed(struct reach *r, bool silent)
 {
 	struct address *a = known(r);
 
+	if (r->conn != NULL)
+		conn_tls_forget(r->conn);
 	if (needs_tls(r)) {
 		hang_up(r, false);
 		reach_next(r, silent);
@@ -257,8 +259,10 @@ start_tls(struct reach *r)
 
 	if (ctx != NULL && dane != NULL && dane->need == DANE_VERIFY)
 		rc = conn_tls_start_dane(r->conn, ctx, dane);
-	else if (ctx != NULL)
+	else if (ctx != NULL && r->policy.probe) /* it looks at certificates */
 		rc = conn_tls_start(r->conn, ctx, name);
+	else if (ctx != NULL)
+		rc = conn_tls_resume(r->conn, ctx, name);
 	if (rc == 0)
 		arm(r);
 	else
