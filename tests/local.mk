@@ -1,8 +1,28 @@
-# `make tests/bench/primaries`: what tests/bench/run --only domains is run against.
-EXTRA_PROGRAMS += tests/bench/primaries
+# What tests/bench/run measures with and against: `make bench-tools`, never part
+# of the tests. slow_sync.so is for LD_PRELOAD.
+bench_tools = tests/bench/primaries tests/bench/raw_disk tests/bench/sink \
+	tests/bench/load tests/bench/delay_proxy
+EXTRA_PROGRAMS += $(bench_tools)
 tests_bench_primaries_SOURCES = tests/bench/primaries.c
+tests_bench_raw_disk_SOURCES = tests/bench/raw_disk.c
+tests_bench_sink_SOURCES = tests/bench/sink.c tests/bench/bench_io.c \
+	tests/bench/bench_io.h
+tests_bench_sink_LDADD = $(OPENSSL_LIBS) $(BSD_LIBS)
+tests_bench_load_SOURCES = tests/bench/load.c tests/bench/bench_io.c \
+	tests/bench/bench_io.h
+tests_bench_load_LDADD = $(OPENSSL_LIBS) $(BSD_LIBS)
+tests_bench_delay_proxy_SOURCES = tests/bench/delay_proxy.c \
+	tests/bench/bench_io.c tests/bench/bench_io.h
+tests_bench_delay_proxy_LDADD = $(OPENSSL_LIBS) $(BSD_LIBS)
 
-EXTRA_DIST += tests/bench/README.md tests/bench/run tests/e2e tests/fuzz/corpus \
+tests/bench/slow_sync.so: tests/bench/slow_sync.c tests/bench/raw_disk$(EXEEXT)
+	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -fPIC -shared -o $@ \
+	    $(srcdir)/tests/bench/slow_sync.c -ldl
+bench-tools: $(bench_tools) tests/bench/slow_sync.so tests/bench/store_bench
+.PHONY: bench-tools
+CLEANFILES += $(bench_tools) tests/bench/slow_sync.so
+
+EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/slow_sync.c tests/e2e tests/fuzz/corpus \
 	tests/long tests/run tests/tools \
 	tests/lint/layers tests/lint/tags tests/lint/words
 
