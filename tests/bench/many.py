@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import tools
 from servers import Mxwatchd, Postfix, free_port, greets, say, wait_for
 
 PRIMARIES = 500
@@ -35,7 +36,7 @@ metrics {{ per_domain = no }}
 
 class Primaries:
     def __init__(self, build, limit=0, delay=0, port=None):
-        self.command = [build + "/tests/bench/primaries"]
+        self.command = [tools.tool("primaries")]
         self.port, self.limit, self.delay = port or free_port(), limit, delay
 
     def start(self):

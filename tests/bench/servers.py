@@ -11,6 +11,8 @@ import sys
 import time
 import urllib.request
 
+import cpu
+
 DOMAIN = "example.org"
 
 MXWATCH = """\
@@ -19,13 +21,18 @@ spool = "{dir}/spool"
 control = "{dir}/control.sock"
 user = "root"
 log = "{dir}/log"
-smtpd {{ listen = {{"127.0.0.1:{port}"}} }}
+smtpd {{
+    listen = {{"127.0.0.1:{port}"}}
+    tls_cert = "{work}/cert.pem"
+    tls_key = "{work}/key.pem"
+}}
 web {{ listen = {{"127.0.0.1:{web}"}} }}
 domain "example.org" {{
     primary = {{"[127.0.0.1]:{primary}"}}
     recipients = "{dir}/recipients"
     lifetime = "30d"
-    probe {{ interval = "1s" timeout = "1s" fall = 2 rise = 2 hold = "0s" }}
+    deliver {{ {deliver} }}
+    probe {{ interval = "500ms" timeout = "1s" fall = 2 rise = 2 hold = "0s" }}
 }}
 {more}
 {config}
@@ -57,7 +64,19 @@ relay_recipient_maps = texthash:{dir}/recipients
 transport_maps = inline:{{ {transport} }}
 smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination
 maximal_queue_lifetime = 30d
+message_size_limit = 50000000
+smtpd_tls_security_level = may
+smtpd_tls_chain_files = {work}/key.pem, {work}/cert.pem
 """
+
+
+def certificate(work):
+    """cert.pem and key.pem: P-256, as cheap as most are today."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                    "/CN=mx2.example.net", "-keyout", work + "/key.pem", "-out",
+                    work + "/cert.pem"], check=True, stderr=subprocess.DEVNULL)
+    os.chmod(work + "/key.pem", 0o600)
 
 
 def say(*text):
@@ -109,6 +128,9 @@ class Sink:
     def reset(self):
         pass
 
+    def used(self):
+        return cpu.of_process(self.proc.pid)
+
     def stop(self):
         if self.proc is not None:
             self.proc.kill()
@@ -124,11 +146,12 @@ def unprivileged():
 class Mxwatchd:
     name = "mxwatchd"
 
-    def __init__(self, work, build, config=""):
+    def __init__(self, work, build, config="", folder="mxwatch"):
         self.work, self.build, self.config = work, build, config
         self.port, self.web, self.primary = free_port(), free_port(), free_port()
-        self.dir = os.path.join(work, "mxwatch")
-        self.more = ""
+        self.dir = os.path.join(work, folder)
+        self.more = self.deliver = ""
+        self.env = {}
         self.text = None  # another configuration
         self.proc = None
 
@@ -143,11 +166,24 @@ class Mxwatchd:
 
     def start(self):
         conf = self.write()
-        self.proc = subprocess.Popen([os.path.join(self.build, "mxwatchd"), "-f", "-c", conf])
+        self.proc = subprocess.Popen([os.path.join(self.build, "mxwatchd"), "-f", "-c", conf],
+                                     env={**os.environ, **self.env})
         wait_for("mxwatchd", 600, lambda: self.proc.poll() is not None or greets(self.port), 0.005)
         if self.proc.poll() is not None:
             raise SystemExit("bench: mxwatchd ended:\n" + self.log()[-2000:])
         return self
+
+    def takes(self, deliver):
+        """Whether this daemon, which may be an old one, has these options."""
+        was, self.deliver = self.deliver, deliver
+        conf = self.write()
+        self.deliver = was
+        return subprocess.run([os.path.join(self.build, "mxwatchd"), "-n", "-c", conf],
+                              stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode == 0
+
+    def used(self):
+        return cpu.of_process(self.proc.pid)
 
     def log(self):
         with open(os.path.join(self.dir, "log"), errors="replace") as f:
@@ -191,7 +227,7 @@ class Mxwatchd:
             return int(re.search(what + r":\s+(\d+)", f.read()).group(1)) / 1024
 
     def flush(self):
-        self.ctl("flush", DOMAIN)
+        self.ctl("flush", "--no-wait", DOMAIN)
 
     def delivered(self):
         return int(self.metric('delivery_recipients_delivered_total{domain="%s"}' % DOMAIN))
@@ -201,7 +237,7 @@ class Postfix:
     name = "Postfix"
 
     def __init__(self, work, primary=None, domains=(DOMAIN,)):
-        self.dir = os.path.join(work, "postfix")
+        self.work, self.dir = work, os.path.join(work, "postfix")
         self.port, self.primary = free_port(), primary or free_port()
         self.relay = " ".join(domains)
         self.transport = ", ".join("{ %s = relay:[127.0.0.1]:%d }" % (d, self.primary)
@@ -225,6 +261,10 @@ class Postfix:
             f.write(master)
         self.at = 0
         self.sent = 0
+
+    def used(self):
+        with open(self.dir + "/queue/pid/master.pid") as f:
+            return cpu.of_family(int(f.read()))
 
     def run(self, *args):
         r = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: ISC
+"""One session, which waits for the disk with every message, beside a program
+that does nothing but append and sync; and messages of 10 MB, beside one that
+does nothing but write or read."""
+import os
+import time
+
+import cpu
+import tools
+from servers import say, wait_for
+
+MX, RAW = "mxwatchd", "raw disk"
+SIZE = 4096
+ONE = 1500  # messages of one session
+SLOW_US = 5000
+SLOW = 250
+BIG = 10 << 20
+BIGS = 24  # of them, in a round
+BIG_SESSIONS = 4
+
+
+def raw_append(a, row, n, slow_us=0):
+    path = a.work + "/raw"
+    got = tools.raw_disk("append", path, SIZE, n, slow_us=slow_us)
+    os.unlink(path)
+    a.results.timed(row, RAW, n, got["seconds"], (got["user"], got["system"]))
+
+
+def alone(a):
+    """The disk with nobody else: `--only disk`."""
+    path = a.work + "/raw"
+    for _ in range(a.rounds):
+        for row, n, args in (("append 4 KB + fdatasync", 2000, ("append", path, SIZE, 2000)),
+                             ("write 10 MB, one after the other", 24, ("write", path, BIG, 24)),
+                             ("read 10 MB", 24, ("read", path, BIG))):
+            got = tools.raw_disk(*args)
+            a.results.timed(row, RAW, n, got["seconds"], (got["user"], got["system"]))
+        os.unlink(path)
+        say("disk", a.latest("append 4 KB + fdatasync"))
+
+
+def one_session(a, row, s, n):
+    used = s.used()
+    seconds, _ = tools.smtp_source(s.port, n, SIZE, 1)
+    a.results.timed(row, s.name, n, seconds, cpu.minus(cpu.at_rest(s.used), used))
+
+
+def session(a):
+    row = "one session, 4 KB"
+    a.results.goal(row + ", over raw append+fdatasync", "rate", (row, MX), (row, RAW), least=0.67)
+    a.results.goal(row + ", over Postfix", "rate", (row, MX), (row, "Postfix"))
+    for r in range(a.rounds):
+        raw_append(a, row, a.scaled(ONE))
+        for s in a.round(r):
+            s.reset()
+            one_session(a, row, s, a.scaled(ONE // 5 if s.name == "Postfix" else ONE))
+        say(row, a.latest(row))
+
+
+def slow(a):
+    """Without Postfix: its master gives its programs an environment of their
+    own, which the delay would have to be let through."""
+    row = "one session, a sync takes 5 ms more"
+    a.results.goal(row + ", over raw append+fdatasync", "rate", (row, MX), (row, RAW), least=0.9)
+    mx, n = a.mxwatchd, a.scaled(SLOW)
+    mx.env = tools.slow_sync(SLOW_US)
+    for _ in range(a.rounds):
+        raw_append(a, row, n, SLOW_US)
+        mx.reset()
+        one_session(a, row, mx, n)
+        say(row, a.latest(row))
+    mx.env = {}
+
+
+def large_in(a, row, n, servers):
+    path = a.work + "/raw"
+    got = tools.raw_disk("write", path, BIG, n)
+    a.results.timed(row, RAW, n, got["seconds"], (got["user"], got["system"]))
+    for s in servers:
+        s.reset()
+        used = s.used()
+        got = tools.load(s.port, n, BIG, BIG_SESSIONS, "-d")
+        a.results.timed(row, s.name, n, got["seconds"], cpu.minus(cpu.at_rest(s.used), used))
+    return path
+
+
+def large_out(a, row, n, path):
+    """What the daemon has just taken, from the disk to a primary."""
+    mx = a.mxwatchd
+    got = tools.raw_disk("read", path, 1 << 20)
+    a.results.timed(row, RAW, n, got["seconds"], (got["user"], got["system"]))
+    os.unlink(path)
+    tools.uncached(mx.dir + "/spool")
+    sink = tools.chunk_sink(mx.primary)
+    used, start = mx.used(), time.monotonic()
+    mx.flush()
+    wait_for("the flush", 300, lambda: sink.count()["messages"] >= n, 0.01)
+    a.results.timed(row, MX, n, time.monotonic() - start, cpu.minus(mx.used(), used))
+    sink.stop()
+
+
+def large(a):
+    row_in, row_out = "10 MB messages in", "10 MB messages out"
+    a.results.goal(row_in + ", over sequential writing", "rate", (row_in, MX), (row_in, RAW),
+                   least=0.7)
+    a.results.goal(row_in + ", over Postfix", "rate", (row_in, MX), (row_in, "Postfix"))
+    a.results.goal(row_out + ", over sequential reading", "rate", (row_out, MX), (row_out, RAW),
+                   least=0.7)
+    n = a.scaled(BIGS)
+    for r in range(a.rounds):
+        path = large_in(a, row_in, n, a.round(r))
+        large_out(a, row_out, n, path)
+        say(row_in, a.latest(row_in), row_out, a.latest(row_out))

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: ISC
+"""What a message costs: system calls by name (strace -f -c), bytes that went to
+the disk and those that went through calls (/proc/PID/io), round trips over a
+long way. strace makes everything slower, so nothing is timed under it, and the
+bytes are counted without it; groups of messages are larger under it."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import outgoing
+import tools
+from servers import Sink, say, wait_for
+
+SIZE = 4096
+LEAST = 0.01  # calls a message that are shown
+
+
+def calls_during(pid, what):
+    """{name: calls} of a process and its threads while what() runs."""
+    path = "/tmp/mxwatch-bench-strace.%d" % os.getpid()
+    p = subprocess.Popen(["strace", "-f", "-c", "-o", path, "-p", str(pid)],
+                         stderr=subprocess.PIPE, text=True)
+    p.stderr.readline()  # "attached": it counts from here
+    what()
+    p.send_signal(signal.SIGINT)
+    p.communicate()
+    with open(path) as f:
+        rows = [line.split() for line in f]
+    os.unlink(path)
+    return {r[-1]: int(r[3]) for r in rows
+            if len(r) >= 5 and r[3].isdigit() and r[-1] != "total"}
+
+
+def disk_bytes(pid):
+    with open("/proc/%d/io" % pid) as f:
+        return int(re.search(r"^write_bytes: (\d+)", f.read(), re.M).group(1))
+
+
+def metric_wait(mx, n):
+    wait_for("the flush", 300, lambda: mx.delivered() >= n, 0.5)
+
+
+def intake_case(a, n, sessions):
+    mx = a.mxwatchd
+    mx.reset()
+    before = disk_bytes(mx.proc.pid)
+    tools.load(mx.port, n, SIZE, sessions, "-d")
+    time.sleep(1)  # what follows behind the reply
+    written = disk_bytes(mx.proc.pid) - before
+
+    def traced():
+        tools.load(mx.port, n, SIZE, sessions, "-d")
+        time.sleep(1)
+    return calls_during(mx.proc.pid, traced), written
+
+
+def flushed(mx, n, primary):
+    mx.flush()
+    metric_wait(mx, n)
+    time.sleep(1)
+    primary.stop()
+
+
+def flush_case(a, n):
+    """Filled once, flushed untraced; filled again, flushed under strace."""
+    mx, out = a.mxwatchd, []
+    for traced in (False, True):
+        mx.reset()
+        tools.load(mx.port, n, SIZE, 50, "-d")
+        before = disk_bytes(mx.proc.pid)
+        primary = Sink(mx.primary).start()
+
+        def go():
+            flushed(mx, n, primary)
+        if traced:
+            out.insert(0, calls_during(mx.proc.pid, go))
+        else:
+            go()
+            out.append(disk_bytes(mx.proc.pid) - before)
+    return tuple(out)
+
+
+def trips(a):
+    """Round trips a message: 20 connections share them."""
+    n, out = a.scaled(2000), []
+    for text, options in outgoing.depths(a):
+        a.mxwatchd.deliver = options
+        outgoing.far_round(a, "trips", "mxwatchd" + text, a.mxwatchd, n)
+        rate = a.results.values(("trips", "mxwatchd" + text), "steady")[-1]
+        out.append(("round trips a message" + text, "", "", "%.2f" % (
+            outgoing.CONNECTIONS / rate / (outgoing.RTT_MS / 1000))))
+    a.mxwatchd.deliver = ""
+    a.results.rows.pop("trips")
+    return out
+
+
+def model(a):
+    few, many = a.scaled(600), a.scaled(6000)
+    cases = []
+    for what, n, (calls, written) in (
+            ("intake, 1 session", few, intake_case(a, few, 1)),
+            ("intake, 50 sessions", many, intake_case(a, many, 50)),
+            ("flush, 20 connections", many, flush_case(a, many))):
+        say(what, "%.1f calls a message" % (sum(calls.values()) / n))
+        cases.append((what, n, calls, written))
+    names = sorted({c for _, n, calls, _ in cases for c in calls if calls[c] / n >= LEAST},
+                   key=lambda c: -max(calls.get(c, 0) / n for _, n, calls, _ in cases))
+    rows = [("a message costs", *(what for what, *_ in cases)),
+            ("KB to the disk", *("%.1f" % (w / n / 1024) for _, n, _, w in cases)),
+            ("system calls", *("%.1f" % (sum(c.values()) / n) for _, n, c, _ in cases))]
+    for name in names:
+        rows.append((name, *("%.2f" % (c.get(name, 0) / n) for _, n, c, _ in cases)))
+    a.tables.append(rows + trips(a))
