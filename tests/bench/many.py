@@ -319,7 +319,7 @@ def window_mxwatchd(work, build, n, connections, limit):
 
 
 def window_postfix(work, build, n, limit):
-    pf = Postfix(work, free_port(), NAMES)
+    pf = Postfix(work, free_port(), NAMES, "postfix-window")
     pf.start()
     try:
         fill(pf.port, n)

@@ -17,9 +17,9 @@ SIZE = 4096
 LEAST = 0.05  # calls a message that are shown
 
 
-def calls_during(pid, what):
-    """{name: calls} of a process and its threads while what() runs."""
-    path = "/tmp/mxwatch-bench-strace.%d" % os.getpid()
+def calls_during(a, what):
+    """{name: calls} of the daemon and its threads while what() runs."""
+    path, pid = a.work + "/strace", a.mxwatchd.proc.pid
     p = subprocess.Popen(["strace", "-f", "-c", "-o", path, "-p", str(pid)],
                          stderr=subprocess.PIPE, text=True)
     p.stderr.readline()  # "attached": it counts from here
@@ -53,7 +53,7 @@ def intake_case(a, n, sessions, flags="-d"):
     def traced():
         tools.load(mx.port, n, SIZE, sessions, flags)
         time.sleep(1)
-    return calls_during(mx.proc.pid, traced), written
+    return calls_during(a, traced), written
 
 
 def flushed(mx, n, primary):
@@ -75,7 +75,7 @@ def flush_case(a, n):
         def go():
             flushed(mx, n, primary)
         if traced:
-            out.insert(0, calls_during(mx.proc.pid, go))
+            out.insert(0, calls_during(a, go))
         else:
             go()
             out.append(disk_bytes(mx.proc.pid) - before)

@@ -11,7 +11,7 @@ MX = "mxwatchd"
 SIZE = 4096
 CONNECTIONS = 20
 RTT_MS = 50
-FAR = 2000  # messages over the long way; of Postfix a fifth
+FAR = 4000  # messages over the long way; of Postfix a fifth
 DEPTHS = (2, 8)
 
 

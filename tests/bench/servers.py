@@ -236,8 +236,8 @@ class Mxwatchd:
 class Postfix:
     name = "Postfix"
 
-    def __init__(self, work, primary=None, domains=(DOMAIN,)):
-        self.work, self.dir = work, os.path.join(work, "postfix")
+    def __init__(self, work, primary=None, domains=(DOMAIN,), folder="postfix"):
+        self.work, self.dir = work, os.path.join(work, folder)
         self.port, self.primary = free_port(), primary or free_port()
         self.relay = " ".join(domains)
         self.transport = ", ".join("{ %s = relay:[127.0.0.1]:%d }" % (d, self.primary)
