@@ -147,9 +147,10 @@ def queue(a):
     """What a full queue costs: restart, memory, the answers to monitors."""
     mx = a.mxwatchd
     mx.reset()
-    empty = (latency_ms(mx.metrics), latency_ms(lambda: mx.ctl("status")), mx.rss())
+    empty = (latency_ms(mx.metrics), latency_ms(lambda: mx.ctl("status")), mx.rss(),
+             mx.rss("RssAnon"))
     tools.load(mx.port, a.messages, SIZE, 50, "-d")
-    grown = mx.rss()
+    grown, own = mx.rss(), mx.rss("RssAnon")
     full = (latency_ms(mx.metrics), latency_ms(lambda: mx.ctl("status")))
     mx.stop()
     start = time.monotonic()
@@ -163,7 +164,9 @@ def queue(a):
         ("/metrics, ms", "%.1f" % empty[0], "%.1f" % full[0]),
         ("mxwatchctl status, ms", "%.1f" % empty[1], "%.1f" % full[1]),
         ("resident, MB", "%.1f" % empty[2], "%.1f" % grown),
-        ("after a restart, MB", "", "%.1f" % mx.rss()),
+        ("own memory, MB", "%.1f" % empty[3], "%.1f" % own),
+        ("resident after a restart, MB", "", "%.1f" % mx.rss()),
+        ("own memory after a restart, MB", "", "%.1f" % mx.rss("RssAnon")),
         ("restart to 220, s", "", "%.2f" % restart),
         ("restart to whole queue, s", "", "%.2f" % known),
     ])
