@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lib.mxwatchd import FAST
-from lib.smtp import send, subjects
+from lib.smtp import Raw, send, subjects
 from lib.wait import stays, wait_for
 
 KEPT = 'primary = {"127.0.0.1:%d"}\nlifetime = "9h"\nretry { first = "1s" max = "3s" }'
@@ -163,3 +163,37 @@ def test_an_include_that_matches_nothing_warns(stack):
     assert 'warning: include: no file matches "conf.d/*.conf"' in r.stdout + r.stderr
     rc, text = d.ctl("reload")
     assert rc == 0 and "no file matches" in text
+
+
+def test_clients_that_are_there_while_it_leaves(stack):
+    """A session of before the reload is told no; a message under way when its domain
+    leaves goes by the settings of before, over a kill, too."""
+    gone = stack.fakemx(start=False)
+    kept = stack.fakemx()
+    domains = {"a.test": 'primary = {"127.0.0.1:%d"}' % kept.port,
+               "gone.test": KEPT % gone.port}
+    d = stack.mxwatchd(domains)
+    d.wait_state("gone.test", "down")
+    under_way, before, two = Raw(d.port).begin(rcpt="u@gone.test"), Raw(d.port), Raw(d.port)
+    under_way.ok("DATA", "354")
+    under_way.send("Subject: late\r\n\r\n")
+    two.begin(rcpt=["u@gone.test", "u@a.test"])
+    before.ok("EHLO client.test")
+    assert d.reload(domains={"a.test": domains["a.test"]})[0] == 0
+    stays(lambda: "gone.test" in names(d), 3, "a message for it is under way")
+    before.ok("MAIL FROM:<s@sender.test>")
+    before.ok("RCPT TO:<u@gone.test>", "554")
+    before.ok("RCPT TO:<u@a.test>")
+    under_way.ok(".")
+    two.ok("DATA", "354")
+    two.ok("Subject: two\r\n\r\n.")
+    for c in (under_way, before, two):
+        c.close()
+    wait_for(lambda: names(d)["gone.test"]["queue"]["messages"] == 2, 10)
+    assert names(d)["gone.test"]["removed"]
+    d.kill9()
+    d.start()
+    wait_for(lambda: names(d)["gone.test"]["queue"]["messages"] == 2, 10)
+    gone.start()
+    wait_for(lambda: len(gone.messages) == 2, 15)
+    wait_for(lambda: "gone.test" not in names(d), 10)

@@ -453,6 +453,14 @@ smtpd_setup_domains(struct config *conf)
 }
 
 bool
+smtpd_receives(const struct smtpd *m, const struct domain_stats *st)
+{
+	(void)m;
+	(void)st;
+	return false;
+}
+
+bool
 smtpd_list(const struct smtpd *m, const char *domain,
     struct recipients_state *st)
 {

@@ -151,7 +151,9 @@ keep_settings(struct daemon *d, const struct snap_domain *s)
 
 	if (snap_domain_messages(s) == 0)
 		return;
-	if (cd == NULL && s->mx_backup) {
+	if (cd == NULL && s->removed) /* it came after that */
+		cd = config_settings(d->conf, s->name);
+	else if (cd == NULL && s->mx_backup) {
 		backup = backups_settings(d->conf, s->name);
 		cd = &backup;
 	}
@@ -178,11 +180,12 @@ remake(struct domains *ds, const char *name, const struct domain_stats *count)
 		daemon_held(d, name);
 	daemon_ledger_domain(d, found ? snap_list_at(&ds->list, i) : NULL, s);
 	keep_settings(d, s);
-	/* Everybody who looks at snapshots is to see it empty first; and while a
-	 * reload is applied it may just come back. */
+	/* Everybody who looks at snapshots is to see it empty first; while a
+	 * reload is applied it may just come back; and what a client is about
+	 * to send would be nobody's. */
 	if (over &&
 	    (!found || !removed_is_over(d->removed, was) ||
-		reload_is_applied(d))) {
+		reload_is_applied(d) || smtpd_receives(d->smtpd, count))) {
 		stats_touch(d->stats, name);
 		over = false;
 	}

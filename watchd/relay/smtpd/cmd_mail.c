@@ -108,7 +108,9 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		session_reply(s, "503 5.5.1 the message has begun\r\n");
 		return;
 	}
-	policy_rcpt(s->policy, &s->smtpd->ops, &asker, &cmd->path, &v);
+	/* By the configuration of now, not of when the client came: it may have
+	 * been here for an hour, and the domain may have left. */
+	policy_rcpt(s->smtpd->policy, &s->smtpd->ops, &asker, &cmd->path, &v);
 	if (v.code < 500 && !smtp_is_postmaster(&cmd->path) &&
 	    session_dnsbl_refuses(s))
 		policy_refuse_listed(&v, s->literal, s->dnsbl.zone);

@@ -522,6 +522,17 @@ smtpd_sessions(const struct smtpd *m)
 	return m->open;
 }
 
+bool
+smtpd_receives(const struct smtpd *m, const struct domain_stats *st)
+{
+	const struct session *s;
+
+	LIST_FOREACH (s, &m->sessions, link)
+		if (transaction_has(&s->tx, st))
+			return true;
+	return false;
+}
+
 unsigned
 smtpd_overdue(const struct smtpd *m)
 {

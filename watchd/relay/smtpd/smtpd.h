@@ -99,6 +99,9 @@ bool smtpd_certificate_refused(const struct smtpd *);
 void smtpd_drain(struct smtpd *, void (*idle)(void *arg), void *arg);
 /* Descriptors of clients that are open. */
 unsigned smtpd_sessions(const struct smtpd *);
+/* Whether a client has named a recipient of the domain with these counters, and
+ * its message is not yet in the queue, nor given up. Looks at all sessions. */
+bool smtpd_receives(const struct smtpd *, const struct domain_stats *);
 /* Commits that the disk did not answer in time (store_timeout). While there
  * are any, no mail is taken. */
 unsigned smtpd_overdue(const struct smtpd *);

@@ -40,7 +40,7 @@ transaction_reset(struct transaction *tx)
 	for (i = 0; i < tx->nparts; i++)
 		envelope_destroy(&tx->part[i]);
 	tx->open = false;
-	tx->nparts = tx->nrcpts = 0;
+	tx->nparts = tx->part_count = tx->nrcpts = 0;
 	tx->bytes = 0;
 }
 
@@ -138,6 +138,16 @@ transaction_add(struct transaction *tx, const struct smtp_command *cmd,
 	tx->part_rcpts[at]++;
 	tx->bytes += bytes;
 	return 0;
+}
+
+bool
+transaction_has(const struct transaction *tx, const struct domain_stats *st)
+{
+	uint32_t n = tx->nparts > 0 ? tx->nparts : tx->part_count;
+
+	while (n > 0 && tx->stats[n - 1] != st)
+		n--;
+	return n > 0;
 }
 
 const char *

@@ -37,6 +37,10 @@ void transaction_fini(struct transaction *);
 int transaction_add(struct transaction *, const struct smtp_command *,
     const char *domain, struct stats *, uint32_t max) MX_NODISCARD;
 
+/* Whether one of its parts is counted there, from RCPT to the reply to the
+ * message. */
+bool transaction_has(const struct transaction *, const struct domain_stats *);
+
 /* The only recipient, or NULL when there are several. */
 const char *transaction_only(const struct transaction *);
 
