@@ -44,6 +44,18 @@ tests_fuzz_fuzz_envelope_SOURCES = tests/fuzz/fuzz_envelope.c \
 tests_fuzz_fuzz_envelope_LDADD = $(STORE_L) $(BASE_L)
 tests_fuzz_fuzz_envelope_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+# Both who read the pages of the database without LMDB; pages_corpus makes the
+# databases to begin with.
+check_PROGRAMS += tests/fuzz/fuzz_pages tests/fuzz/pages_corpus
+TESTS += tests/fuzz/fuzz_pages
+tests_fuzz_fuzz_pages_SOURCES = tests/fuzz/fuzz_pages.c tests/fuzz/replay.c \
+	watchd/relay/store/salvage_pages.c watchd/relay/store/salvage_pages.h
+tests_fuzz_fuzz_pages_LDADD = $(STORE_L) $(BASE_L)
+tests_fuzz_fuzz_pages_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_pages_corpus_SOURCES = tests/fuzz/pages_corpus.c
+tests_fuzz_pages_corpus_LDADD = $(STORE_L) $(BASE_L)
+EXTRA_DIST += tests/fuzz/corpus/pages
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_envelope tests/unit/test_store \
 	tests/unit/test_store_log tests/unit/test_store_network
