@@ -8,6 +8,7 @@ from lib import cases
 from lib.dns import query
 from lib.net import is_listening
 from lib.smtp import Raw, send, text
+from lib.soak_book import Book
 
 
 def test_postfix_stores_what_it_gets(stack):
@@ -46,6 +47,14 @@ def test_fakemx_stores_and_misbehaves(stack):
         c.ok("EHLO x.test")
         c.ok("MAIL FROM:<>")
         assert c.cmd("RCPT TO:<no@a.test>").startswith("550")
+    m.misbehave[:] = ["chunking"]
+    with Raw(m.port) as c:
+        c.send("EHLO x.test\r\n")
+        assert "CHUNKING" in c.reply()
+        c.send("MAIL FROM:<>\r\nRCPT TO:<u@a.test>\r\nBDAT 5\r\n.one\nBDAT 4 LAST\r\ntwo\n"
+               "MAIL FROM:<>\r\nBDAT 3 LAST\r\nno\nNOOP\r\n")
+        assert [c.reply()[:3] for _ in range(7)] == ["250"] * 5 + ["503", "250"]
+    assert m.messages[1].data == b".one\ntwo\n" and len(m.messages) == 2
     m.misbehave[:] = ["banner-421"]
     with Raw(m.port) as c:
         assert c.greeting.startswith("421") and c.at_end()
@@ -56,6 +65,35 @@ def test_fakemx_stores_and_misbehaves(stack):
             raise AssertionError("it spoke")
         except socket.timeout:
             pass
+
+
+def test_the_books_of_a_soak():
+    """What must not be shows, and what a kill or a cut explains does not."""
+    def book(reply=None, takings=(), killed=()):
+        b = Book()
+        b.killed.update(killed)
+        b.open("m-1", ["u@a.test"])
+        b.sent("m-1")
+        if reply:
+            b.answered("m-1", reply)
+        for life, sure in takings:
+            b.takes("m-1", ["u@a.test"], life, True).sure = sure
+        return b
+    ok = "250 2.0.0 Ok"
+    assert "lost" in book(ok).faults()[0]
+    assert book().faults() == [] and book("451 4.3.0 no").faults() == []
+    assert book(takings=[(1, True)]).faults() == [], "cut before the reply"
+    assert "though refused" in book("451 4.3.0 no", [(1, True)]).faults()[0]
+    assert book(ok, [(1, True)]).faults() == []
+    assert "twice" in book(ok, [(1, True), (1, True)]).faults()[0]
+    assert book(ok, [(1, True), (2, True)], {1}).faults() == []
+    assert "twice" in book(ok, [(1, True), (2, True), (2, True)], {1}).faults()[0]
+    assert book(ok, [(1, False), (1, True)]).faults() == []
+    b = book(ok, [(1, True)])
+    b.takes("m-1", ["x@a.test"], 1, True)
+    b.takes("m-1", ["u@a.test"], 1, False)
+    b.takes("m-2", ["u@a.test"], 1, True)
+    assert len(b.faults()) == 3
 
 
 def test_the_table_of_cases(tmp_path, monkeypatch):

@@ -37,12 +37,13 @@ file_write(const uint8_t *data, size_t len)
 	static int fd = -1;
 
 	if (fd < 0) {
-		snprintf(path, sizeof(path), "/tmp/fuzz_pages.XXXXXX");
+		snprintf(path, sizeof(path), "%s/fuzz_pages.XXXXXX",
+		    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 		fd = mkstemp(path);
 		MX_ASSERT(fd >= 0);
 		(void)atexit(file_remove);
 	}
-	MX_ASSERT(ftruncate(fd, 0) == 0);
+	MX_ASSERT(ftruncate(fd, (off_t)len) == 0);
 	MX_ASSERT(pwrite(fd, data, len, 0) == (ssize_t)len);
 	MX_ASSERT(ftruncate(fd, (off_t)((len + PAGE - 1) / PAGE * PAGE)) == 0);
 	return fd;

@@ -16,7 +16,7 @@ import sys
 import time
 
 from .mxwatchd import BUILD
-from .net import free_port
+from .net import Workdir, certificate, free_port
 from .soak_book import Book
 from .soak_peers import RealSink, Sender, Sink
 from .wait import wait_for
@@ -82,13 +82,15 @@ class Soak:
         self.movers = ["m%d.test" % i for i in range(MOVERS)]
         self.gone = set()  # movers that are not configured now
         self.connections, self.lifetime, self.on_hold = 4, 30, set()
+        self.certificate = certificate(stack.add(Workdir("soak"), Workdir.remove).path)
         self.sinks = self.primaries(postfix)
-        self.calms, self.lives, self.events = [], [], {}
+        self.calms, self.counted, self.events = [], None, {}
         self.log_seen = 0
         self.last = None  # the metrics before, of this process
         env = {"ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_leaks=1:quarantine_size_mb=4"}
         self.d = stack.mxwatchd(self.domains(), defaults=self.defaults(), start=False, env=env,
                                 queue='segment_size = "1M"',
+                                smtpd='tls_cert = "%s" tls_key = "%s"' % self.certificate,
                                 options="metrics { per_domain = no }")
         self.begin = time.monotonic()
         self.start()
@@ -104,10 +106,13 @@ class Soak:
     # ---- the world
 
     def primaries(self, postfix):
-        sinks = [self.stack.add(Sink(self.book, port=free_port()), lambda m: m.stop())
-                 for _ in range(PRIMARIES)]
-        for s in sinks:
-            s.start()
+        """Half of them offer CHUNKING, some STARTTLS."""
+        cert, key = self.certificate
+        sinks = []
+        for i in range(PRIMARIES):
+            tls = dict(cert=cert, key=key) if i in (1, 4, 6) else {}
+            s = Sink(self.book, ["chunking"] if i % 2 else [], port=free_port(), **tls)
+            sinks.append(self.stack.add(s, lambda m: m.stop()).start())
         if postfix:
             all_names = self.names + self.movers
             sinks[-1] = RealSink(self.book, self.stack.primary(
@@ -265,7 +270,7 @@ class Soak:
         wait_for(self.is_balanced, 20 if self.real() else 0, "SEED=%s" % self.seed, step=0.5)
         self.check_counters()
         self.calms.append(Measure(self.d))
-        self.say("calm: %s; %s" % (self.calms[-1], self.book.count()))
+        self.say("calm: %s; %s" % (self.calms[-1], dict(self.book.count())))
 
     def real(self):
         return [s for s in self.sinks if isinstance(s, RealSink)]
@@ -279,13 +284,19 @@ class Soak:
         return True
 
     def check_counters(self):
-        """Between two calms of one process what came in went out."""
+        """Between two calms of one process what came in went out, and the clients and
+        the primaries have the same figures."""
         m = self.d.metrics()
-        now = (self.d.proc.pid, m.sum(IN), sum(m.sum(n) for n in OUT))
-        if self.lives and self.lives[-1][0] == now[0]:
-            came, went = now[1] - self.lives[-1][1], now[2] - self.lives[-1][2]
-            assert came == went, "%d recipients accepted, %d ended" % (came, went)
-        self.lives.append(now)
+        now = self.book.count()
+        now.update(pid=self.d.proc.pid, came=int(m.sum(IN)), went=int(sum(map(m.sum, OUT))),
+                   delivered=int(m.sum(OUT[0])))
+        before, self.counted = self.counted, now
+        if before is None or before["pid"] != now["pid"]:
+            return
+        n = {k: now[k] - before[k] for k in now if k != "pid"}
+        assert n["came"] == n["went"], n
+        assert n["promised"] <= n["came"] <= n["promised"] + n["maybe"], n
+        assert n["delivered"] <= n["taken"], n
 
     def check_flat(self):
         """Each process by itself, from its second calm on; the spool over all."""

@@ -131,10 +131,13 @@ class Book:
         return killed, cut
 
     def count(self):
+        """Messages by state, recipients that were promised, that may have been, and
+        deliveries."""
+        n = collections.Counter()
         with self.lock:
-            states = collections.Counter(e.state for e in self.entries.values())
-            taken = sum(len(t) for e in self.entries.values() for t in e.taken.values())
-            refused = sum(r.startswith("nobody@") for e in self.entries.values()
-                          if e.state == ACKED for r in e.rcpts)
-            rcpts = sum(len(e.rcpts) for e in self.entries.values() if e.state == ACKED)
-        return dict(states, recipients=rcpts, nobody=refused, takings=taken)
+            for e in self.entries.values():
+                n[e.state] += 1
+                n["promised"] += len(e.rcpts) if e.state == ACKED else 0
+                n["maybe"] += len(e.rcpts) if e.state == UNKNOWN else 0
+                n["taken"] += sum(map(len, e.taken.values()))
+        return n

@@ -21,7 +21,9 @@ MOODS = [["slow=0.3"], ["slow=1"], ["banner-421"], ["banner-554"], ["close-at-eh
          ["close-at-dot"], ["lost-at-dot"], ["421-after-3"], ["421-after-1"], ["greylist"],
          ["rcpt-451=*"], ["rcpt-450=*"], ["mail-451"], ["data-451"], ["dot-451"],
          ["rcpts-max=1"], ["silent-at-dot"], ["silent-at-banner"], ["silent-at-mail"],
-         ["reply-garbage"], ["reply-999=rcpt"], ["no-ext"], ["ehlo-502"]]
+         ["reply-garbage"], ["reply-999=rcpt"], ["no-ext"], ["ehlo-502"],
+         ["silent-at-body"], ["close-at-bdat"], ["slow=0.05"]]
+TLS_MOODS = MOODS + [["starttls-454"], ["starttls-close"], ["silent-at-starttls"]]
 HEADER = re.compile(rb"(?m)^X-Soak: (\S+) ([0-9a-f]{40})\r$")
 DELIVERED_TO = re.compile(rb"(?m)^Delivered-To: (\S+)\r$")
 
@@ -43,11 +45,12 @@ class Seen:
 
 
 class Sink(FakeMx):
-    """A primary that enters into the book what it takes, and keeps nothing."""
+    """A primary that enters into the book what it takes, and keeps nothing. `offers`:
+    what it is like when it is well, in the words of fakemx."""
 
-    def __init__(self, book, **kw):
-        super().__init__(**kw)
-        self.book = book
+    def __init__(self, book, offers=(), **kw):
+        super().__init__(misbehave=offers, **kw)
+        self.book, self.offers = book, list(offers)
         self.by_peer = {}
 
     def event(self, what, peer=None, line="", **more):
@@ -70,16 +73,16 @@ class Sink(FakeMx):
         return "550" if addr.startswith("nobody@") else None
 
     def is_well(self):
-        return self.listener is not None and not self.misbehave
+        return self.listener is not None and self.misbehave == self.offers
 
     def mood(self, rnd):
-        self.misbehave[:] = rnd.choice(MOODS)
+        self.misbehave[:] = self.offers + rnd.choice(TLS_MOODS if self.cert else MOODS)
 
     def calm(self):
         """As a server that was restarted: who hangs in a session is let go."""
-        if self.misbehave:
+        if self.misbehave != self.offers:
             self.stop()
-            self.misbehave[:] = []
+            self.misbehave[:] = self.offers
         if self.listener is None:
             self.start()
 
@@ -172,6 +175,9 @@ class Sender(threading.Thread):
 
     def session(self, c):
         c.ok("EHLO client.test")
+        if self.rnd.random() < 0.2:
+            c.starttls()
+            c.ok("EHLO client.test")
         for _ in range(self.rnd.choice([1, 1, 1, 5])):
             if not self.go.is_set():
                 break
