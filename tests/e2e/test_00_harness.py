@@ -2,6 +2,7 @@
 """The harness by itself: what it stands on works before anything is blamed on
 the daemon."""
 import socket
+import time
 import types
 
 from lib import cases
@@ -71,7 +72,7 @@ def test_the_books_of_a_soak():
     """What must not be shows, and what a kill or a cut explains does not."""
     def book(reply=None, takings=(), killed=()):
         b = Book()
-        b.killed.update(killed)
+        b.killed.update(dict.fromkeys(killed, time.time()))
         b.open("m-1", ["u@a.test"])
         b.sent("m-1")
         if reply:
@@ -89,6 +90,9 @@ def test_the_books_of_a_soak():
     assert book(ok, [(1, True), (2, True)], {1}).faults() == []
     assert "twice" in book(ok, [(1, True), (2, True), (2, True)], {1}).faults()[0]
     assert book(ok, [(1, False), (1, True)]).faults() == []
+    b = book(ok, [(1, True), (2, True)])
+    b.killed[1] = time.time() + 60
+    assert "twice" in b.faults()[0], "it was noted long before"
     b = book(ok, [(1, True)])
     b.takes("m-1", ["x@a.test"], 1, True)
     b.takes("m-1", ["u@a.test"], 1, False)

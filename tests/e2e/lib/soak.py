@@ -200,7 +200,7 @@ class Soak:
 
     def trouble(self, kills):
         what = ["outage", "mood", "mood", "mood", "mend", "mend", "mend", "operator",
-                "reload"] + (["kill"] if kills else [])
+                "reload"] + (["kill"] * 3 if kills else [])
         what = self.rnd.choice(what)
         if what == "kill" and self.rnd.random() < 0.25:
             what = "term"

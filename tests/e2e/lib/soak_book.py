@@ -14,6 +14,9 @@ import time
 # those pipelined behind it (deliver { pipeline }).
 UNDER_WAY = 3
 
+# Seconds in which an outcome is on the disk for sure, however busy the machine is.
+NOTED = 15
+
 UNSENT, UNKNOWN, ACKED, REFUSED = "unsent", "unknown", "acked", "refused"
 
 
@@ -28,10 +31,10 @@ class Entry:
 
 class Taking:
     """One delivery as the primary saw it; `sure`: we must have heard of its 250."""
-    __slots__ = ("life", "sure")
+    __slots__ = ("life", "sure", "at")
 
     def __init__(self, life):
-        self.life, self.sure = life, True
+        self.life, self.sure, self.at = life, True, time.time()
 
 
 class Book:
@@ -39,7 +42,7 @@ class Book:
         self.lock = threading.Lock()
         self.entries = {}
         self.life = 0
-        self.killed, self.killed_at = set(), []  # lives that ended so, and when
+        self.killed = {}  # lives that ended so: when
         self.strange = []  # faults that show at once
         self.replies = collections.Counter()
 
@@ -51,8 +54,7 @@ class Book:
 
     def kills(self):
         with self.lock:
-            self.killed.add(self.life)
-            self.killed_at.append(time.time())
+            self.killed[self.life] = time.time()
 
     # ---- the clients
 
@@ -103,7 +105,7 @@ class Book:
         if e.state in (REFUSED, UNSENT) and takings:
             out.append("%s for %s was delivered, though %s %s" % (name, r, e.state, e.why))
         for t in takings[:-1]:
-            if t.sure and t.life not in self.killed:
+            if t.sure and self.killed.get(t.life, t.at + 2 * NOTED) > t.at + NOTED:
                 out.append("%s for %s was delivered twice, and nothing explains it: lives %s"
                            % (name, r, [(x.life, x.sure) for x in takings]))
 

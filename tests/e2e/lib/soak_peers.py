@@ -119,11 +119,12 @@ class RealSink:
                 data = f.read().replace(b"\n", b"\r\n")
             at = os.path.getmtime(path)
             os.unlink(path)
+            broken = self.broken + list(self.book.killed.values())
             got, to = read(data), DELIVERED_TO.search(data)
             if got is None:
                 continue
             t = self.book.takes(got[0], [to.group(1).decode()], self.book.life, got[1])
-            t.sure = not any(abs(x - at) < self.NEAR for x in self.broken + self.book.killed_at)
+            t.sure = not any(abs(x - at) < self.NEAR for x in broken)
 
 
 def message(name, rnd):
