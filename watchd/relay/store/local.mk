@@ -56,6 +56,15 @@ tests_fuzz_pages_corpus_SOURCES = tests/fuzz/pages_corpus.c
 tests_fuzz_pages_corpus_LDADD = $(STORE_L) $(BASE_L)
 EXTRA_DIST += tests/fuzz/corpus/pages
 
+# A file of the log, as the start and mxwatch-salvage read it.
+check_PROGRAMS += tests/fuzz/fuzz_journal
+TESTS += tests/fuzz/fuzz_journal
+tests_fuzz_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c tests/fuzz/replay.c \
+	watchd/relay/store/salvage_log.c watchd/relay/store/salvage_log.h
+tests_fuzz_fuzz_journal_LDADD = $(STORE_L) $(BASE_L)
+tests_fuzz_fuzz_journal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/corpus/journal
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_envelope tests/unit/test_store \
 	tests/unit/test_store_log tests/unit/test_store_network
