@@ -25,17 +25,21 @@ libmx_net_a_SOURCES = \
 	watchd/net/tls_resume.c
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_addr tests/unit/test_conn \
+check_PROGRAMS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_conn_tls \
 	tests/unit/test_helper tests/unit/test_tickets \
 	tests/unit/test_tls_dane
-TESTS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_helper \
+TESTS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_conn_tls tests/unit/test_helper \
 	tests/unit/test_tickets tests/unit/test_tls_dane
 tests_unit_test_helper_SOURCES = tests/unit/test_helper.c
 tests_unit_test_helper_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
 tests_unit_test_addr_LDADD = $(NET_L) $(CMOCKA_LIBS)
-tests_unit_test_conn_SOURCES = tests/unit/test_conn.c
+tests_unit_test_conn_SOURCES = tests/unit/test_conn.c \
+	tests/unit/conn_pair.c tests/unit/conn_pair.h
 tests_unit_test_conn_LDADD = $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_conn_tls_SOURCES = tests/unit/test_conn_tls.c \
+	tests/unit/conn_pair.c tests/unit/conn_pair.h
+tests_unit_test_conn_tls_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_tickets_SOURCES = tests/unit/test_tickets.c
 tests_unit_test_tickets_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_tls_dane_SOURCES = tests/unit/test_tls_dane.c

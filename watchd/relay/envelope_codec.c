@@ -285,7 +285,7 @@ record_open(struct record_reader *r, const void *data, size_t len)
 	if (len < RECORD_FIXED + RECORD_CRC_BYTES || len > RECORD_MAX)
 		return -MX_ECORRUPT;
 	r->left -= RECORD_CRC_BYTES;
-	if (crc32_z(0, r->p, r->left) !=
+	if (crc_32(0, r->p, r->left) !=
 	    le_get(r->p + r->left, RECORD_CRC_BYTES))
 		return -MX_ECORRUPT;
 	return read_uint(r, 1) == RECORD_VERSION ? 0 : -MX_ECORRUPT;

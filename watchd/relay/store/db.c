@@ -13,8 +13,8 @@
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
+#include "base/crc.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -465,7 +465,7 @@ segment_decode(const struct db *db, const MDB_val *key, const MDB_val *val,
 	const uint8_t *p = val->mv_data;
 
 	if (val->mv_size != SEGMENT_BYTES || p[0] != SEGMENT_VERSION ||
-	    crc32_z(0, p, SEGMENT_BYTES - 4) !=
+	    crc_32(0, p, SEGMENT_BYTES - 4) !=
 		le_get(p + SEGMENT_BYTES - 4, 4))
 		return db_error(db, "segment record", MDB_CORRUPTED);
 	*s = (struct db_segment){
@@ -514,7 +514,7 @@ db_segment_put(struct db_txn *t, const struct db_segment *s)
 	le_put(p + 25, s->first_id, 8);
 	le_put(p + 33, s->last_id, 8);
 	le_put(p + 41, s->punched, 8);
-	le_put(p + SEGMENT_BYTES - 4, crc32_z(0, p, SEGMENT_BYTES - 4), 4);
+	le_put(p + SEGMENT_BYTES - 4, crc_32(0, p, SEGMENT_BYTES - 4), 4);
 	return db_error(t->db, "put",
 	    GUARDED(db_put(t, DB_SEGMENTS, &key, &val, 0)));
 }
@@ -570,7 +570,7 @@ db_number_get(struct db_txn *t, const char *name, uint64_t *v, unsigned n)
 	if (rc != 0)
 		return db_error(t->db, "get", rc);
 	if (val.mv_size != 8 * n + 4 ||
-	    crc32_z(0, p, 8 * n) != le_get(p + 8 * n, 4))
+	    crc_32(0, p, 8 * n) != le_get(p + 8 * n, 4))
 		return -MX_ECORRUPT;
 	for (i = 0; i < n; i++)
 		v[i] = le_get(p + 8 * i, 8);
@@ -585,7 +585,7 @@ db_number_put(struct db_txn *t, const char *name, const uint64_t *v, unsigned n)
 
 	for (i = 0; i < n; i++)
 		le_put(p + 8 * i, v[i], 8);
-	le_put(p + 8 * n, crc32_z(0, p, 8 * n), 4);
+	le_put(p + 8 * n, crc_32(0, p, 8 * n), 4);
 	return db_state_put(t, name, p, 8 * n + 4);
 }
 

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "base/crc.h"
 #include "base/mem.h"
 #include "relay/le.h"
 #include "relay/store/journal.h"
@@ -17,7 +17,7 @@ static const char journal_magic[] = "mxwlog 1";
 static uint32_t
 crc_of(uint32_t crc, const void *data, size_t len)
 {
-	return (uint32_t)crc32_z(crc, data, len);
+	return (uint32_t)crc_32(crc, data, len);
 }
 
 static uint64_t

@@ -20,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/idmap.h"
+#include "base/crc.h"
 #include "base/mem.h"
 #include "relay/le.h"
 #include "relay/store/db.h"
@@ -132,7 +132,7 @@ on_state(void *arg, uint64_t key, const void *data, size_t len, bool sure)
 	struct salvage *s = arg;
 	const uint8_t *p = data;
 
-	if (len < 12 || crc32_z(0, p, len - 4) != le_get(p + len - 4, 4))
+	if (len < 12 || crc_32(0, p, len - 4) != le_get(p + len - 4, 4))
 		return false;
 	if (key == key_of(DB_KEY_SALT) && len == 12)
 		s->salt = le_get(p, 8);
