@@ -465,8 +465,7 @@ segment_decode(const struct db *db, const MDB_val *key, const MDB_val *val,
 	const uint8_t *p = val->mv_data;
 
 	if (val->mv_size != SEGMENT_BYTES || p[0] != SEGMENT_VERSION ||
-	    crc_32(0, p, SEGMENT_BYTES - 4) !=
-		le_get(p + SEGMENT_BYTES - 4, 4))
+	    crc_32(0, p, SEGMENT_BYTES - 4) != le_get(p + SEGMENT_BYTES - 4, 4))
 		return db_error(db, "segment record", MDB_CORRUPTED);
 	*s = (struct db_segment){
 		.number = db_key_get(key),

@@ -21,8 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/idmap.h"
 #include "base/crc.h"
+#include "base/idmap.h"
 #include "base/mem.h"
 #include "relay/le.h"
 #include "relay/store/db.h"
