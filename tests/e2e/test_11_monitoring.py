@@ -37,6 +37,8 @@ spool_free_inodes|gauge|
 spool_reserve_bytes|gauge|
 spool_accepting|gauge|
 spool_waiting_bytes|gauge|
+spool_behind_bytes|gauge|
+spool_behind_records|gauge|
 spool_errors_total|counter|op
 spool_commit_duration_seconds|histogram|
 smtpd_connections_total|counter|

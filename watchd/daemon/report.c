@@ -96,6 +96,8 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 		s->spool_state = STORE_STALLED;
 	s->spool_unwritable = si.unwritable;
 	s->spool_waiting_bytes = si.waiting_bytes;
+	s->spool_behind_bytes = si.behind_bytes;
+	s->spool_behind_records = si.behind_records;
 	s->spool_size_bytes = si.size_bytes;
 	s->spool_free_bytes = si.free_bytes;
 	s->spool_free_inodes = si.free_inodes;

@@ -320,6 +320,8 @@ struct snapshot {
 	unsigned smtpd_stress; /* 1: it is stricter, near that */
 	enum store_state spool_state;
 	uint64_t spool_waiting_bytes; /* on their way to the disk */
+	/* of the log, that the database has not come to yet */
+	uint64_t spool_behind_bytes, spool_behind_records;
 	bool spool_unwritable; /* nor is anything delivered */
 	uint64_t spool_size_bytes; /* as df(1) sees it */
 	uint64_t spool_free_bytes, spool_free_inodes, spool_reserve_bytes;

@@ -16,7 +16,7 @@ struct db {
 	uint64_t map_size; /* as configured; LMDB's is larger */
 	uint64_t reserved; /* bytes of the file that have their blocks */
 	bool serving; /* it was opened: from here on damage is the end */
-	bool write_failed; /* a commit, for a reason of the disk's */
+	_Atomic bool write_failed; /* a commit, for a reason of the disk's */
 };
 
 struct db_txn {

@@ -277,6 +277,21 @@ group_take_back(struct store_writer *w, uint64_t size)
 	return 0;
 }
 
+/* The next file voids what is in this one behind `size`. One that has nothing
+ * else goes: there may be a try every second. */
+static void
+group_leave_file(struct store_writer *w, uint64_t size)
+{
+	uint64_t number = w->cur.number;
+	int error = errno;
+
+	segment_close(&w->cur);
+	if (number != 0 && size == 0 &&
+	    segment_unlink(&w->sp->seg, number) == 0)
+		w->segments--;
+	errno = error; /* the owner is told */
+}
+
 static int
 append_write(struct store_writer *w, struct append *a, enum store_op *op)
 {
@@ -294,7 +309,7 @@ append_write(struct store_writer *w, struct append *a, enum store_op *op)
 	else if (rc == -MX_EFULL && group_take_back(w, start) < 0)
 		rc = -MX_EIO;
 	if (rc == -MX_EIO)
-		segment_close(&w->cur); /* the next file voids what is there */
+		group_leave_file(w, start);
 	return rc;
 }
 
