@@ -208,7 +208,7 @@ def test_after_an_error_of_the_disk_nothing_is_promised(stack, point):
 
 
 def test_nothing_is_delivered_that_cannot_be_noted(stack):
-    """The database takes nothing any more: at most what was under way goes out,
+    """The log takes nothing any more: at most what was under way goes out,
     not the rest of the queue, and it is told. After a restart all arrive."""
     if not has_fault():
         pytest.skip("the build in MXWATCH_BUILD has no fault points (--enable-fault)")
@@ -219,7 +219,7 @@ def test_nothing_is_delivered_that_cannot_be_noted(stack):
     for name in want:
         send(d.port, name)
     d.stop()
-    d.env["MXWATCH_FAULT"] = "store.commit:eio:3+"
+    d.env["MXWATCH_FAULT"] = "store.append:eio:3+"
     d.start("port")
     mx.start()
     wait_for(lambda: d.metrics().get("spool_unwritable") == 1, 20, "it is told")
@@ -244,14 +244,19 @@ def test_a_disk_that_hangs_holds_no_client(stack):
     mx = stack.fakemx(start=False)
     d = stack.mxwatchd({"a.test": DOWN % mx.port}, start=False,
                        smtpd='store_timeout = "300ms"')
-    d.env["MXWATCH_FAULT"] = "store.sync:delay=5000:2"
+    # the states that a start writes are synced, too: one of the first few messages
+    d.env["MXWATCH_FAULT"] = "store.sync:delay=5000:8"
     d.start()
-    send(d.port, "before")
-    with Raw(d.port) as c:
-        c.begin()
-        c.ok("DATA", "354")
-        c.send(stuff(text("hangs")))
-        assert c.reply().startswith("451 4.3.0") and c.at_end()
+    want, reply = set(), "250"
+    while reply.startswith("250") and len(want) < 8:
+        want.add("m%d" % len(want))
+        with Raw(d.port) as c:
+            c.begin()
+            c.ok("DATA", "354")
+            c.send(stuff(text("m%d" % (len(want) - 1))))
+            reply = c.reply()
+            assert reply.startswith("250") or c.at_end()
+    assert reply.startswith("451 4.3.0"), reply
     with Raw(d.port) as c:
         c.ok("EHLO x.test")
         c.ok("MAIL FROM:<s@x.test>", "451 4.3.0")
@@ -261,7 +266,7 @@ def test_a_disk_that_hangs_holds_no_client(stack):
     assert m.get("spool_accepting") == 0 and m.get("smtpd_commits_overdue") == 1
     wait_for(lambda: d.metrics().get("spool_accepting") == 1, 20, "it answers")
     send(d.port, "after")
-    bring_back(d, mx, {"before", "hangs", "after"})
+    bring_back(d, mx, want | {"after"})
 
 
 def test_what_waits_for_a_slow_disk_is_bounded(stack):
@@ -505,7 +510,8 @@ def test_case_C9_a_damaged_database_ends_in_a_sentence_and_files(stack):
     assert len(line) == 1 and "mxwatch-salvage" in line[0] and d.spool in line[0], d.log()
     code, said, found = salvage(d, "damaged")
     assert code == 3 and "damaged_pages=0" not in said, said
-    assert set(found) == set(ids) - {ids[4]}
+    # the log has it still; whether it was removed since nobody can tell
+    assert "unsure=1 " in said and set(found) == set(ids), said
 
 
 def test_case_K4_spool_that_cannot_be_used_is_named(stack):

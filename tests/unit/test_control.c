@@ -398,11 +398,11 @@ listings_are_filtered(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_open(&p);
 	assert_has(ask(&p,
 		       "{\"verb\":\"queue\",\"sender\":\"\","
 		       "\"older\":\"1h\"}"),
 	    "\"rc\":0");
+	peer_close(&p);
 	assert_non_null(fake.filter.sender);
 	assert_null(fake.filter.rcpt);
 	assert_in_range(clock_wall_ms() - fake.filter.before_ms, 3599000,
@@ -411,11 +411,13 @@ listings_are_filtered(void **state)
 		       "{\"verb\":\"queue\",\"recipient\":"
 		       "\"ada@example.org\"}"),
 	    "\"rc\":0");
+	peer_close(&p);
 	assert_non_null(fake.filter.rcpt);
 	assert_null(fake.filter.sender);
 	assert_int_equal(fake.filter.before_ms, 0);
 	assert_has(ask(&p, "{\"verb\":\"queue\",\"older\":\"soon\"}"),
 	    "is no age");
+	peer_close(&p);
 	assert_has(ask(&p, "{\"verb\":\"mailq\",\"older\":\"1h\"}"),
 	    "takes no");
 	peer_close(&p);
