@@ -181,16 +181,19 @@ ftruncate(int fd, off_t size)
 	return rc;
 }
 
-/* The only mode that is known is a hole. */
+/* A hole, or room ahead, which makes the file longer. */
 int
 fallocate(int fd, int mode, off_t off, off_t len)
 {
+	struct stat st;
 	int rc;
 
 	pthread_mutex_lock(&lock);
 	rc = (int)syscall(SYS_fallocate, fd, mode, off, len);
-	if (rc == 0)
+	if (rc == 0 && (mode & FALLOC_FL_PUNCH_HOLE) != 0)
 		note_fd('P', fd, off, (size_t)len, NULL);
+	else if (rc == 0 && fstat(fd, &st) == 0)
+		note_fd('T', fd, st.st_size, 0, NULL);
 	pthread_mutex_unlock(&lock);
 	return rc;
 }

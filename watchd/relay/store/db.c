@@ -654,6 +654,12 @@ db_reserve(struct db *db, uint64_t coming)
 	return 0;
 }
 
+uint64_t
+db_margin(const struct db *db)
+{
+	return db->map_size / 32;
+}
+
 bool
 db_nearly_full(struct db *db, uint64_t coming)
 {

@@ -84,6 +84,8 @@ int db_salt_put(struct db_txn *, uint64_t salt) MX_NODISCARD;
 /* True when new messages, and the `coming` bytes that are on their way here,
  * would use up what removals need to work. */
 bool db_nearly_full(struct db *, uint64_t coming);
+/* What must be free besides before it is taken for not full again. */
+uint64_t db_margin(const struct db *);
 /* Makes sure that the file system has room for the pages that `coming` bytes of
  * records may need. 0, -MX_EFULL, -MX_EIO. Any thread, one at a time. */
 int db_reserve(struct db *, uint64_t coming) MX_NODISCARD;

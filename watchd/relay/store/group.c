@@ -254,14 +254,21 @@ append_make(struct store_writer *w, struct append *a, bool commits)
 static int
 append_reserve(struct store_writer *w, const struct append *a)
 {
-	uint64_t coming = tail_rest(w->sp->tail) + a->rest;
+	struct db *db = w->sp->db;
+	uint64_t behind = tail_rest(w->sp->tail), margin = 0;
 
 	if (!a->commits)
 		return 0;
+	if (w->space.full)
+		margin = db_margin(db); /* small ones do not fit, either */
+	/* what stands in the tail is an estimate until it is in the database */
+	if (db_nearly_full(db, behind + a->rest + margin) &&
+	    tail_drain(w->sp->tail))
+		behind = 0;
 	errno = ENOSPC; /* what the owner hears */
-	if (db_nearly_full(w->sp->db, coming))
+	if (db_nearly_full(db, behind + a->rest + margin))
 		return -MX_EFULL;
-	return db_reserve(w->sp->db, coming);
+	return db_reserve(db, behind + a->rest);
 }
 
 /* What was appended and not synced must not come back with the next start: its

@@ -57,7 +57,7 @@ space_judge(const struct space *s)
 	if (s->free_inodes != UINT64_MAX &&
 	    !above(s->free_inodes, s->reserve_inodes, s->full))
 		return "inodes";
-	if (db_nearly_full(s->sp->db, 0))
+	if (db_nearly_full(s->sp->db, s->full ? db_margin(s->sp->db) : 0))
 		return "database size";
 	return NULL;
 }

@@ -217,6 +217,21 @@ tail_wait(struct tail *t, unsigned records, uint64_t bytes, bool beyond)
 	return room;
 }
 
+bool
+tail_drain(struct tail *t)
+{
+	bool empty;
+
+	(void)pthread_mutex_lock(&t->lock);
+	while (!(empty = t->nentries == 0) && t->stuck == 0) {
+		t->hurry = true;
+		(void)pthread_cond_signal(&t->added);
+		(void)pthread_cond_wait(&t->room, &t->lock);
+	}
+	(void)pthread_mutex_unlock(&t->lock);
+	return empty;
+}
+
 void
 tail_add(struct tail *t, struct tail_entry *e)
 {

@@ -71,6 +71,8 @@ void tail_entry_free(struct tail_entry **);
  * what must get through. */
 bool tail_wait(struct tail *, unsigned records, uint64_t bytes, bool beyond);
 void tail_add(struct tail *, struct tail_entry *);
+/* Writer: waits until it is empty; false when the database does not follow. */
+bool tail_drain(struct tail *);
 
 /* Applier: waits until there is something to be done, up to timeout_ms; false
  * when it is to end and nothing is left. The next entries are those behind
