@@ -58,7 +58,7 @@ follow(struct applier *ap)
 		}
 		tail_stuck(ap->tail, 0);
 		tail_applied(ap->tail, n);
-		redo_reclaim(&ap->redo); /* those who wait have their room */
+		reclaim_run(&ap->redo); /* those who wait have their room */
 		max = BATCH;
 	}
 	return true;

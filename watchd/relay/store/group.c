@@ -262,12 +262,15 @@ append_reserve(struct store_writer *w, const struct append *a)
 	if (w->space.full)
 		margin = db_margin(db); /* small ones do not fit, either */
 	/* what stands in the tail is an estimate until it is in the database */
-	if (db_nearly_full(db, behind + a->rest + margin) &&
-	    tail_drain(w->sp->tail))
+	if (db_nearly_full(db, behind + a->rest + margin)) {
+		if (!tail_drain(w->sp->tail) ||
+		    db_nearly_full(db, a->rest + margin)) {
+			errno = ENOSPC; /* what the owner hears */
+			return -MX_EFULL;
+		}
 		behind = 0;
-	errno = ENOSPC; /* what the owner hears */
-	if (db_nearly_full(db, behind + a->rest + margin))
-		return -MX_EFULL;
+	}
+	errno = ENOSPC;
 	return db_reserve(db, behind + a->rest);
 }
 

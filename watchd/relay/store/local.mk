@@ -12,6 +12,7 @@ libmx_store_a_SOURCES = \
 	watchd/relay/store/group.c \
 	watchd/relay/store/guard.c watchd/relay/store/guard.h \
 	watchd/relay/store/journal.c watchd/relay/store/journal.h \
+	watchd/relay/store/journal_files.c watchd/relay/store/journal_files.h \
 	watchd/relay/store/reader.c watchd/relay/store/reader.h \
 	watchd/relay/store/reclaim.c \
 	watchd/relay/store/replay.c watchd/relay/store/replay.h \

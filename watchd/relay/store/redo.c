@@ -180,9 +180,3 @@ redo_commit(struct redo *a)
 		a->committed = a->pos;
 	return rc;
 }
-
-void
-redo_reclaim(struct redo *a)
-{
-	reclaim_run(a);
-}

@@ -31,10 +31,9 @@ int redo_begin(struct redo *) MX_NODISCARD;
 /* The next record, which ends at `end` in the file `segment`. */
 int redo_record(struct redo *, const struct journal_record *, uint64_t segment,
     uint64_t end) MX_NODISCARD;
-/* Ends the transaction; what is dead can be reclaimed then. */
+/* Ends the transaction; what is dead can be reclaimed then (reclaim_run()). */
 int redo_commit(struct redo *) MX_NODISCARD;
 void redo_abort(struct redo *); /* back to what was committed */
-void redo_reclaim(struct redo *);
 
 /* reclaim.c: the record of a segment, to be changed; all that were touched are
  * written by reclaim_settle(), within the same transaction. */

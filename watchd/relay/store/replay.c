@@ -3,8 +3,6 @@
  * first sequence. Otherwise it ends at its end, or at a record that does not
  * hold. That one was being written when everything stopped, unless a record
  * behind it says that it had been synced. */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "relay/store/journal_files.h"
 #include "relay/store/redo.h"
 #include "relay/store/replay.h"
 
@@ -21,8 +20,7 @@
 struct replay_run {
 	struct spool *sp;
 	struct redo redo;
-	uint64_t *files; /* numbers, ascending, from where we begin */
-	size_t nfiles;
+	struct journal_files files; /* from where we begin */
 	struct buf buf;
 	unsigned batch; /* records in the open transaction */
 	uint64_t records, cut; /* applied; bytes that were cut off */
@@ -57,62 +55,6 @@ failed(const struct replay_run *rp, struct mx_errbuf *eb, int rc)
 
 /* ---- the files */
 
-static int
-number_cmp(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static void
-list_one(void *arg, uint64_t number, uint64_t size)
-{
-	struct replay_run *rp = arg;
-
-	(void)size;
-	if (!journal_is(number) || number < rp->sp->applied.segment)
-		return;
-	rp->files = mem_grow(rp->files, rp->nfiles + 1, sizeof(*rp->files));
-	rp->files[rp->nfiles++] = number;
-}
-
-static int
-open_file(const struct replay_run *rp, size_t i, struct journal_file *f)
-{
-	struct stat st;
-
-	*f = (struct journal_file){ .number = rp->files[i],
-		.salt = rp->sp->salt };
-	f->fd = segment_open_read(&rp->sp->seg, f->number);
-	if (f->fd < 0)
-		return -MX_EIO;
-	if (fstat(f->fd, &st) != 0) {
-		close(f->fd);
-		return -MX_EIO;
-	}
-	f->size = (uint64_t)st.st_size;
-	return 0;
-}
-
-/* The sequence that the file after this one begins with; UINT64_MAX: there is
- * none, or its beginning did not come to the disk. */
-static int
-next_first(const struct replay_run *rp, size_t i, uint64_t *first)
-{
-	struct journal_file f;
-	int rc = -MX_ECORRUPT;
-
-	*first = UINT64_MAX;
-	for (i++; i < rp->nfiles && rc == -MX_ECORRUPT; i++) {
-		if ((rc = open_file(rp, i, &f)) < 0)
-			return rc;
-		rc = journal_head(&f, first);
-		close(f.fd);
-	}
-	return rc == -MX_ECORRUPT ? 0 : rc;
-}
-
 /* Does a record at `offset` or behind it say that `seq` had been synced? */
 static int
 vouched(const struct journal_file *f, uint64_t offset, uint64_t seq)
@@ -137,8 +79,9 @@ vouched_behind(const struct replay_run *rp, size_t i, uint64_t offset,
 	struct journal_file f;
 	int rc = 0;
 
-	for (; i < rp->nfiles && rc == 0; i++, offset = 0) {
-		if ((rc = open_file(rp, i, &f)) < 0)
+	for (; i < rp->files.n && rc == 0; i++, offset = 0) {
+		if ((rc = journal_files_open(&rp->files, i, rp->sp->salt, &f)) <
+		    0)
 			return rc;
 		rc = vouched(&f, offset, seq);
 		close(f.fd);
@@ -231,8 +174,8 @@ replay_file(struct replay_run *rp, size_t i, struct mx_errbuf *eb)
 	uint64_t head, first, offset = JOURNAL_HEAD;
 	int rc, whole;
 
-	if ((rc = open_file(rp, i, &f)) < 0 ||
-	    (rc = next_first(rp, i, &first)) < 0)
+	if ((rc = journal_files_open(&rp->files, i, rp->sp->salt, &f)) < 0 ||
+	    (rc = journal_files_void(&rp->files, i, &first)) < 0)
 		return failed(rp, eb, rc);
 	if (f.number == rp->sp->applied.segment && rp->sp->applied.offset > 0)
 		offset = rp->sp->applied.offset; /* bodies lie before it */
@@ -266,14 +209,12 @@ replay_files(struct replay_run *rp, struct mx_errbuf *eb)
 	size_t i;
 	int rc = 0;
 
-	if (segment_each(&rp->sp->seg, list_one, rp) < 0)
+	if (journal_files_list(&rp->files, &rp->sp->seg, from->segment) < 0)
 		return failed(rp, eb, -MX_EIO);
-	if (rp->nfiles > 0)
-		qsort(rp->files, rp->nfiles, sizeof(*rp->files), number_cmp);
 	if (from->offset > 0 &&
-	    (rp->nfiles == 0 || rp->files[0] != from->segment))
+	    (rp->files.n == 0 || rp->files.numbers[0] != from->segment))
 		return damaged(rp, eb, from->segment, from->offset);
-	for (i = 0; i < rp->nfiles && rc == 0; i++)
+	for (i = 0; i < rp->files.n && rc == 0; i++)
 		rc = replay_file(rp, i, eb);
 	return rc;
 }
@@ -286,8 +227,8 @@ replay_end(struct replay_run *rp, struct mx_errbuf *eb)
 	uint64_t last = pos->segment;
 	int rc = 0;
 
-	if (rp->nfiles > 0 && rp->files[rp->nfiles - 1] >= last)
-		last = rp->files[rp->nfiles - 1] + 1;
+	if (rp->files.n > 0 && rp->files.numbers[rp->files.n - 1] >= last)
+		last = rp->files.numbers[rp->files.n - 1] + 1;
 	if (last == pos->segment && pos->offset == 0)
 		return 0; /* nothing was written since the last start */
 	if (rp->redo.txn == NULL)
@@ -319,6 +260,6 @@ replay(struct spool *sp, struct mx_errbuf *eb)
 		    rp.records, rp.cut);
 	redo_fini(&rp.redo);
 	buf_fini(&rp.buf);
-	free(rp.files);
+	journal_files_free(&rp.files);
 	return rc;
 }

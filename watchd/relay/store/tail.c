@@ -202,17 +202,23 @@ has_room(const struct tail *t, unsigned records, uint64_t bytes, bool beyond)
 		t->bytes <= times * t->limits.bytes_max - bytes);
 }
 
+/* For the next that leave; the lock is held. */
+static void
+wait_room(struct tail *t)
+{
+	t->hurry = true;
+	(void)pthread_cond_signal(&t->added);
+	(void)pthread_cond_wait(&t->room, &t->lock);
+}
+
 bool
 tail_wait(struct tail *t, unsigned records, uint64_t bytes, bool beyond)
 {
 	bool room;
 
 	(void)pthread_mutex_lock(&t->lock);
-	while (!(room = has_room(t, records, bytes, beyond)) && t->stuck == 0) {
-		t->hurry = true;
-		(void)pthread_cond_signal(&t->added);
-		(void)pthread_cond_wait(&t->room, &t->lock);
-	}
+	while (!(room = has_room(t, records, bytes, beyond)) && t->stuck == 0)
+		wait_room(t);
 	(void)pthread_mutex_unlock(&t->lock);
 	return room;
 }
@@ -223,11 +229,8 @@ tail_drain(struct tail *t)
 	bool empty;
 
 	(void)pthread_mutex_lock(&t->lock);
-	while (!(empty = t->nentries == 0) && t->stuck == 0) {
-		t->hurry = true;
-		(void)pthread_cond_signal(&t->added);
-		(void)pthread_cond_wait(&t->room, &t->lock);
-	}
+	while (!(empty = t->nentries == 0) && t->stuck == 0)
+		wait_room(t);
 	(void)pthread_mutex_unlock(&t->lock);
 	return empty;
 }
