@@ -32,12 +32,18 @@ wait_for(struct bench_io *io, bool writing)
 }
 
 void
-bench_io_open(struct bench_io *io, int fd, int epoll, void *data)
+bench_io_watch(int epoll, int fd, void *data)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = data };
 
-	*io = (struct bench_io){ .fd = fd, .epoll = epoll, .data = data };
 	(void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev);
+}
+
+void
+bench_io_open(struct bench_io *io, int fd, int epoll, void *data)
+{
+	*io = (struct bench_io){ .fd = fd, .epoll = epoll, .data = data };
+	bench_io_watch(epoll, fd, data);
 }
 
 void

@@ -47,6 +47,8 @@ size_t bench_io_unsent(const struct bench_io *);
 int bench_io_listen(const char *address, uint16_t port);
 int bench_io_connect(const char *address, uint16_t port);
 int bench_io_accept(int listener); /* -1: nobody */
+/* `data` is told when fd can be read. */
+void bench_io_watch(int epoll, int fd, void *data);
 /* As many files as the hard limit allows; no SIGPIPE, which TLS would get. */
 void bench_io_begin(void);
 double bench_io_now(void); /* seconds */

@@ -119,11 +119,9 @@ look(struct way *way)
 static void
 way_open(struct way *way, int fd)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = way };
-
 	way->fd = fd;
 	way->events = EPOLLIN;
-	(void)epoll_ctl(w.epoll, EPOLL_CTL_ADD, fd, &ev);
+	bench_io_watch(w.epoll, fd, way);
 }
 
 static void
@@ -314,14 +312,6 @@ way_ready(struct way *way, uint32_t events)
 }
 
 static void
-watch(int fd, void *data)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = data };
-
-	(void)epoll_ctl(w.epoll, EPOLL_CTL_ADD, fd, &ev);
-}
-
-static void
 serve(void)
 {
 	struct epoll_event got[EVENTS];
@@ -360,7 +350,7 @@ main(int argc, char **argv)
 	w.listener =
 	    bench_io_listen("127.0.0.1", (uint16_t)strtoul(argv[1], NULL, 10));
 	w.epoll = epoll_create1(0);
-	watch(w.listener, &w);
-	watch(STDIN_FILENO, NULL);
+	bench_io_watch(w.epoll, w.listener, &w);
+	bench_io_watch(w.epoll, STDIN_FILENO, NULL);
 	serve();
 }

@@ -281,14 +281,6 @@ offer_tls(const char *cert, const char *key)
 }
 
 static void
-watch(int fd, void *data)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = data };
-
-	(void)epoll_ctl(w.epoll, EPOLL_CTL_ADD, fd, &ev);
-}
-
-static void
 serve(void)
 {
 	struct epoll_event got[EVENTS];
@@ -335,7 +327,7 @@ main(int argc, char **argv)
 	w.listener = bench_io_listen("127.0.0.1",
 	    (uint16_t)strtoul(argv[optind], NULL, 10));
 	w.epoll = epoll_create1(0);
-	watch(w.listener, &w);
-	watch(STDIN_FILENO, NULL);
+	bench_io_watch(w.epoll, w.listener, &w);
+	bench_io_watch(w.epoll, STDIN_FILENO, NULL);
 	serve();
 }

@@ -22,20 +22,28 @@ struct stream {
 	int number; /* of the last recipient m0@, m1@ ... taken; -1: none */
 };
 
+/* Is there something to be taken? False: closed. */
+static bool
+fill(struct stream *s)
+{
+	ssize_t got;
+
+	if (s->pos < s->len)
+		return true;
+	got = read(s->fd, s->buf, sizeof(s->buf));
+	s->pos = 0;
+	s->len = got > 0 ? (size_t)got : 0;
+	return got > 0;
+}
+
 static bool
 get_line(struct stream *s, char *line, size_t size)
 {
 	size_t n = 0;
-	ssize_t got;
 
 	for (;;) {
-		if (s->pos == s->len) {
-			got = read(s->fd, s->buf, sizeof(s->buf));
-			if (got <= 0)
-				return false;
-			s->pos = 0;
-			s->len = (size_t)got;
-		}
+		if (!fill(s))
+			return false;
 		line[n] = s->buf[s->pos++];
 		if (line[n++] == '\n' || n == size - 1) {
 			line[n] = '\0';
@@ -91,17 +99,11 @@ has_more(const struct sink *k, const struct stream *s)
 static bool
 get_chunk(struct sink *k, struct stream *s, size_t len)
 {
-	ssize_t got;
 	size_t n;
 
 	for (k->len = 0; len > 0; len -= n) {
-		if (s->pos == s->len) {
-			got = read(s->fd, s->buf, sizeof(s->buf));
-			if (got <= 0)
-				return false;
-			s->pos = 0;
-			s->len = (size_t)got;
-		}
+		if (!fill(s))
+			return false;
 		n = s->len - s->pos < len ? s->len - s->pos : len;
 		if (k->len + n <= sizeof(k->body))
 			memcpy(k->body + k->len, s->buf + s->pos, n);
