@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * mailbox: messages from any thread to one. A list under a mutex and an
- * eventfd that is readable exactly while the list is not empty: it is written
- * and read only when the list stops or starts being empty, under the mutex,
- * so a busy mailbox costs no system call a message. */
+ * eventfd, written when the list stops being empty and read before the list is
+ * taken, so a busy mailbox costs no system call a message. It is written behind
+ * the mutex: who wakes up by it must not find the mutex taken. So it may be
+ * readable once with nothing in the list, and is never silent with something. */
 #include <sys/eventfd.h>
 
 #include <errno.h>
@@ -62,7 +63,7 @@ mailbox_destroy(struct mailbox **mbp, void (*drop)(struct mail *))
 	mem_free(mbp);
 }
 
-/* The counter of the eventfd is 0 or 1, so neither call can block. */
+/* The counter is far from where a write would block. */
 static void
 mailbox_signal(struct mailbox *mb)
 {
@@ -76,7 +77,8 @@ mailbox_quiet(struct mailbox *mb)
 {
 	uint64_t count;
 
-	MX_ASSERT(read(mb->fd, &count, sizeof(count)) == sizeof(count));
+	MX_ASSERT(read(mb->fd, &count, sizeof(count)) == sizeof(count) ||
+	    errno == EAGAIN);
 }
 
 void
@@ -89,9 +91,9 @@ mailbox_post_list(struct mailbox *mb, struct mail_list *list)
 	pthread_mutex_lock(&mb->lock);
 	was_empty = STAILQ_EMPTY(&mb->list);
 	STAILQ_CONCAT(&mb->list, list);
+	pthread_mutex_unlock(&mb->lock);
 	if (was_empty)
 		mailbox_signal(mb);
-	pthread_mutex_unlock(&mb->lock);
 }
 
 void
@@ -107,11 +109,9 @@ bool
 mailbox_take(struct mailbox *mb, struct mail_list *out)
 {
 	STAILQ_INIT(out);
+	mailbox_quiet(mb); /* first: what comes behind the list says so anew */
 	pthread_mutex_lock(&mb->lock);
-	if (!STAILQ_EMPTY(&mb->list)) {
-		STAILQ_CONCAT(out, &mb->list);
-		mailbox_quiet(mb);
-	}
+	STAILQ_CONCAT(out, &mb->list);
 	pthread_mutex_unlock(&mb->lock);
 	return !STAILQ_EMPTY(out);
 }
@@ -121,19 +121,22 @@ mailbox_wait(struct mailbox *mb, struct mail_list *out, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = mb->fd, .events = POLLIN };
 	int64_t end = clock_now() + timeout_ms * CLOCK_MS, left;
+	int wait = timeout_ms, n;
 
-	while (!mailbox_take(mb, out)) {
-		left = -1;
-		if (timeout_ms >= 0) {
-			/* rounded up: never spin through the last millisecond */
-			left = (end - clock_now() + CLOCK_MS - 1) / CLOCK_MS;
-			if (left <= 0)
-				return false;
-		}
-		if (poll(&pfd, 1, (int)left) < 0)
-			MX_ASSERT(errno == EINTR);
+	STAILQ_INIT(out);
+	for (;;) {
+		n = poll(&pfd, 1, wait);
+		MX_ASSERT(n >= 0 || errno == EINTR);
+		if (n > 0 && mailbox_take(mb, out))
+			return true;
+		if (timeout_ms < 0)
+			continue;
+		/* rounded up: never spin through the last millisecond */
+		left = (end - clock_now() + CLOCK_MS - 1) / CLOCK_MS;
+		if (left <= 0)
+			return false;
+		wait = (int)left;
 	}
-	return true;
 }
 
 int

@@ -21,7 +21,8 @@ STAILQ_HEAD(mail_list, mail);
 
 struct mailbox *mailbox_create(void); /* for the start: aborts */
 struct mailbox *mailbox_try_create(void); /* NULL: no descriptor is left */
-/* Mail that is still in it is handed to `drop` (NULL is allowed when there is
+/* When no thread posts any more: they were joined, or are kept out by a lock.
+ * Mail that is still in it is handed to `drop` (NULL is allowed when there is
  * none). */
 void mailbox_destroy(struct mailbox **, void (*drop)(struct mail *));
 
@@ -35,6 +36,6 @@ bool mailbox_take(struct mailbox *, struct mail_list *out);
 /* Receiver: the same, but sleeps until there is something; timeout_ms < 0
  * waits for ever; false on timeout. */
 bool mailbox_wait(struct mailbox *, struct mail_list *out, int timeout_ms);
-int mailbox_fd(struct mailbox *); /* readable while there is something */
+int mailbox_fd(struct mailbox *); /* readable when there is something to take */
 
 #endif
