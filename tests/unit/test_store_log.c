@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "relay/le.h"
 #include "relay/store/journal.h"
 #include "relay/store/tail.h"
 #include "tests/unit/store_kit.h"
@@ -28,7 +29,7 @@
 struct world {
 	struct kit kit;
 	uint64_t ids[MESSAGES];
-	uint64_t ends[MESSAGES]; /* length of the log behind each */
+	uint64_t ends[MESSAGES]; /* where the log ends behind each */
 };
 
 static uint64_t
@@ -39,6 +40,31 @@ size_of(const struct kit *k, const char *name)
 
 	snprintf(path, sizeof(path), "%s/%s", k->dir, name);
 	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* Behind the last record: zeros may follow it. */
+static uint64_t
+end_of_log(const struct kit *k)
+{
+	struct journal_file f = { .number = JOURNAL_FIRST };
+	struct journal_record r;
+	struct buf buf = BUF_INIT(JOURNAL_REST_MAX);
+	char path[400];
+	uint8_t salt[8];
+	uint64_t at = JOURNAL_HEAD;
+
+	snprintf(path, sizeof(path), "%s/" LOG, k->dir);
+	f.size = size_of(k, LOG);
+	if ((f.fd = open(path, O_RDONLY)) < 0)
+		return 0;
+	if (pread(f.fd, salt, 8, JOURNAL_HEAD) == 8) {
+		f.salt = le_get(salt, 8);
+		while (journal_read(&f, at, &r, &buf) == 0)
+			at += journal_size(&r, f.number);
+	}
+	close(f.fd);
+	buf_fini(&buf);
+	return at;
 }
 
 /* Removes every fourth as well, so that there is something that must not rise. */
@@ -57,7 +83,7 @@ child(struct world *w, int out)
 			_exit(1);
 		if (i % 4 == 3 && kit_remove(&w->kit, w->ids[i]) != 0)
 			_exit(1);
-		w->ends[i] = size_of(&w->kit, LOG);
+		w->ends[i] = end_of_log(&w->kit);
 	}
 	if (write(out, w->ids, sizeof(w->ids)) != sizeof(w->ids) ||
 	    write(out, w->ends, sizeof(w->ends)) != sizeof(w->ends))
@@ -131,18 +157,29 @@ test_replay(void **state)
 }
 
 static void
-edit(const struct kit *k, const char *name, uint64_t at, const char *text)
+overwrite(const struct kit *k, const char *name, uint64_t at, const char *data,
+    size_t len)
 {
 	char path[400];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", k->dir, name);
 	assert_true((fd = open(path, O_WRONLY)) >= 0);
-	if (text == NULL)
-		assert_int_equal(ftruncate(fd, (off_t)at), 0);
-	else
-		assert_true(pwrite(fd, text, strlen(text), (off_t)at) > 0);
+	assert_int_equal(pwrite(fd, data, len, (off_t)at), len);
 	close(fd);
+}
+
+static void
+edit(const struct kit *k, const char *name, uint64_t at, const char *text)
+{
+	char path[400];
+
+	if (text != NULL) {
+		overwrite(k, name, at, text, strlen(text));
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/%s", k->dir, name);
+	assert_int_equal(truncate(path, (off_t)at), 0);
 }
 
 /* Wherever the file ends, all that is whole is there. */
@@ -175,14 +212,14 @@ test_cut_to_nothing(void **state)
 static void
 refused(struct world *w, const char *says)
 {
-	uint64_t blocks;
+	uint64_t blocks, size = size_of(&w->kit, LOG);
 
 	assert_false(kit_open(&w->kit));
 	assert_int_equal(w->kit.rc, -MX_ECORRUPT);
 	assert_non_null(strstr(w->kit.eb.text, says));
 	assert_non_null(strstr(w->kit.eb.text, "mxwatch-salvage"));
 	assert_int_equal(kit_segments(&w->kit, &blocks), 1);
-	assert_int_equal(size_of(&w->kit, LOG), w->ends[MESSAGES - 1]);
+	assert_int_equal(size_of(&w->kit, LOG), size); /* untouched */
 }
 
 static void
@@ -241,6 +278,55 @@ test_torn_group(void **state)
 	/* its removal, a group of its own */
 	assert_int_equal(
 	    kit_verify(&w->kit, w->ids[MESSAGES - 1], LENGTH, MESSAGES - 1), 0);
+}
+
+/* Zeros where the last group should be are a group that did not come to the disk;
+ * before a record that says that it did they are damage. */
+static void
+test_zeros(void **state)
+{
+	static const char zeros[512];
+	struct world *w = *state;
+	uint64_t size = size_of(&w->kit, LOG);
+
+	assert_true(size > w->ends[MESSAGES - 1]); /* written ahead */
+	overwrite(&w->kit, LOG, w->ends[20], zeros, sizeof(zeros));
+	refused(w, "is damaged at byte");
+}
+
+static void
+test_last_is_zeros(void **state)
+{
+	static const char zeros[JOURNAL_RECORD];
+	struct world *w = *state;
+	uint64_t at = w->ends[MESSAGES - 1] - JOURNAL_RECORD;
+
+	overwrite(&w->kit, LOG, at, zeros, sizeof(zeros)); /* a removal */
+	assert_true(kit_open(&w->kit));
+	assert_first(w, MESSAGES - 1);
+	assert_int_equal(
+	    kit_verify(&w->kit, w->ids[MESSAGES - 1], LENGTH, MESSAGES - 1), 0);
+	assert_true(kit_commit(&w->kit, LENGTH, 99, 1) != 0);
+	kit_close(&w->kit);
+	assert_true(kit_open(&w->kit));
+	assert_first(w, MESSAGES - 1);
+}
+
+/* A clean end leaves nothing that was written ahead. */
+static void
+test_trimmed(void **state)
+{
+	struct world *w = *state;
+	const char *name = "seg/8000000000000001";
+	uint64_t with;
+
+	assert_true(kit_open(&w->kit));
+	assert_true(kit_commit(&w->kit, LENGTH, 99, 1) != 0);
+	kit_settle(&w->kit);
+	with = size_of(&w->kit, name);
+	kit_close(&w->kit);
+	assert_true(with > 1u << 20);
+	assert_true(size_of(&w->kit, name) < 2 * LENGTH);
 }
 
 /* The way back to a daemon without a log, and forward again. */
@@ -376,6 +462,10 @@ main(void)
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_torn_group, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(test_zeros, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_is_zeros, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_trimmed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_formats, setup, teardown),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_tail_states),

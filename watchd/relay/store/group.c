@@ -27,6 +27,9 @@
 #include "relay/store/writer_int.h"
 
 #define GROUP_TRY_EVERY CLOCK_SEC
+#define GROUP_SMALL                                                            \
+	65536u /* bytes of the log: zeros cost less than they save */
+#define GROUP_AHEAD (1u << 20)
 
 static bool
 is_commit(const struct store_req *r)
@@ -184,6 +187,7 @@ group_file(struct store_writer *w)
 	if (rc < 0)
 		return rc;
 	w->segments++;
+	segment_trim(&w->cur);
 	segment_close(&w->cur);
 	w->cur = next;
 	return 0;
@@ -427,6 +431,21 @@ group_try(struct store_writer *w)
 	store_req_free(r);
 }
 
+/* Zeros under what comes next, behind the answers. Small groups are as many
+ * syncs, large ones as many bytes, which would be written twice. */
+static void
+group_ahead(struct store_writer *w)
+{
+	const struct group *g = &w->group;
+	struct segment *s = &w->cur;
+	uint64_t left = s->ahead > s->size ? s->ahead - s->size : 0;
+	uint64_t bytes = g->bytes + (uint64_t)g->n * JOURNAL_RECORD;
+
+	if (bytes < GROUP_SMALL && left < GROUP_SMALL && !w->space.full &&
+	    s->size < w->segment_size)
+		segment_write_ahead(s, GROUP_AHEAD);
+}
+
 /* ---- answers */
 
 static bool
@@ -530,6 +549,7 @@ group_run(struct store_writer *w)
 	group_write(w);
 	group_enter(w);
 	group_answer(w, g, start);
+	group_ahead(w);
 	if (w->space.full)
 		tail_hurry(w->sp->tail); /* what is dead makes room */
 	g->n = 0;

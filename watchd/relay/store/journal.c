@@ -170,6 +170,26 @@ read_rest(const struct journal_file *f, uint64_t at, struct journal_record *r,
 	return crc_of(0, r->rest, r->len) == crc ? 0 : -MX_ECORRUPT;
 }
 
+/* Nothing but what was written ahead (segment_write_ahead()). */
+static int
+zeros_from(const struct journal_file *f, uint64_t offset)
+{
+	static const char zeros[CHUNK];
+	char data[CHUNK];
+	size_t n;
+	int rc;
+
+	for (; offset < f->size; offset += n) {
+		n = f->size - offset < CHUNK ? (size_t)(f->size - offset) :
+					       CHUNK;
+		if ((rc = read_all(f, offset, data, n)) < 0)
+			return rc;
+		if (memcmp(data, zeros, n) != 0)
+			return -MX_ECORRUPT;
+	}
+	return -MX_ENOENT;
+}
+
 int
 journal_read(const struct journal_file *f, uint64_t offset,
     struct journal_record *r, struct buf *buf)
@@ -181,10 +201,13 @@ journal_read(const struct journal_file *f, uint64_t offset,
 
 	if (offset == f->size)
 		return -MX_ENOENT;
-	if ((rc = read_all(f, offset, raw, sizeof(raw))) < 0)
+	rc = read_all(f, offset, raw, sizeof(raw));
+	if (rc == 0 && !parse(f, raw, offset, r, &crc))
+		rc = -MX_ECORRUPT;
+	if (rc == -MX_ECORRUPT && offset < f->size)
+		rc = zeros_from(f, offset);
+	if (rc < 0)
 		return rc;
-	if (!parse(f, raw, offset, r, &crc))
-		return -MX_ECORRUPT;
 	body = body_here(r, f->number);
 	rc = read_rest(f, offset + JOURNAL_RECORD + body, r, crc, buf);
 	if (rc == 0 && body > 0)

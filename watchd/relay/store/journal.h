@@ -5,7 +5,8 @@
  * each. Little-endian:
  *
  *	file	JOURNAL_HEAD bytes: "mxwlog 1", u64 number, u64 first sequence,
- *		zeros, u32 CRC; then records without gaps
+ *		zeros, u32 CRC; then records without gaps; then, in one that is
+ *		written or was when everything stopped, zeros
  *	record	JOURNAL_RECORD bytes: u64 salt, u64 sequence, u64 durable, u64
  *		id, u64 segment of the body, u64 length of the body, u32 CRC of
  *		the body, u32 length of the rest, u32 CRC of the rest, u16
@@ -83,7 +84,7 @@ struct journal_file {
 /* The sequence that it begins with. -MX_ECORRUPT: no head; -MX_EIO. */
 int journal_head(const struct journal_file *, uint64_t *first) MX_NODISCARD;
 /* The record at `offset`, whole; its rest lies in *buf. -MX_ENOENT: the end of
- * the file; -MX_ECORRUPT: torn or damaged; -MX_EIO. */
+ * the file, or nothing but zeros; -MX_ECORRUPT: torn or damaged; -MX_EIO. */
 int journal_read(const struct journal_file *, uint64_t offset,
     struct journal_record *, struct buf *) MX_NODISCARD;
 /* The head of the first record at `offset` or behind it whose head holds, its

@@ -21,6 +21,7 @@
 #define SEGMENT_NAME  17
 #define SEGMENT_IOV   512 /* below every IOV_MAX that we know */
 #define SEGMENT_BLOCK 4096u
+#define SEGMENT_ZEROS 16384u /* of one iovec */
 
 /* Errors that pass by themselves (no descriptor left, which clients can bring
  * about; no space) must not be taken for a broken disk: after an -MX_EIO nothing
@@ -60,6 +61,7 @@ segment_create(struct segment_dir *dir, bool log, struct segment *s)
 		return segment_error(errno);
 	s->number = (*next)++;
 	s->size = 0;
+	s->ahead = 0;
 	dir->dirty = true;
 	return 0;
 }
@@ -78,9 +80,42 @@ segment_truncate(struct segment *s, uint64_t size)
 	if (s->number == 0)
 		return;
 	if (ftruncate(s->fd, (off_t)size) == 0)
-		s->size = size;
+		s->size = s->ahead = size;
 	else
 		segment_close(s); /* its tail is garbage nobody refers to */
+}
+
+void
+segment_write_ahead(struct segment *s, uint64_t bytes)
+{
+	static char zeros[SEGMENT_ZEROS];
+	struct iovec iov[SEGMENT_IOV];
+	uint64_t end = s->size + bytes;
+	int n;
+
+	s->ahead = s->ahead > s->size ? s->ahead : s->size;
+	while (s->number != 0 && s->ahead < end) {
+		uint64_t left = end - s->ahead;
+		ssize_t done;
+
+		for (n = 0; n < SEGMENT_IOV && left > 0; n++) {
+			iov[n].iov_base = zeros;
+			iov[n].iov_len =
+			    left < sizeof(zeros) ? (size_t)left : sizeof(zeros);
+			left -= iov[n].iov_len;
+		}
+		done = pwritev(s->fd, iov, n, (off_t)s->ahead);
+		if (done <= 0)
+			return;
+		s->ahead += (uint64_t)done;
+	}
+}
+
+void
+segment_trim(struct segment *s)
+{
+	if (s->ahead > s->size)
+		segment_truncate(s, s->size);
 }
 
 int

@@ -22,6 +22,7 @@ struct segment {
 	uint64_t number; /* 0: none is open */
 	int fd;
 	uint64_t size;
+	uint64_t ahead; /* zeros up to here, unless below size */
 };
 
 struct extent {
@@ -35,6 +36,12 @@ void segment_close(struct segment *);
  * when even that fails the segment is closed and never used again. */
 int segment_append(struct segment *, struct iovec *, size_t n) MX_NODISCARD;
 void segment_truncate(struct segment *, uint64_t size);
+/* Zeros for the next `bytes`: what is appended over them is synced without a
+ * change of the file's size, which would cost a sync of the file system's own
+ * log. As far as there is space; nothing depends on it. */
+void segment_write_ahead(struct segment *, uint64_t bytes);
+/* Cuts off what was written ahead. */
+void segment_trim(struct segment *);
 int segment_sync(struct segment_dir *, struct segment *) MX_NODISCARD;
 int segment_unlink(struct segment_dir *, uint64_t number) MX_NODISCARD;
 uint64_t

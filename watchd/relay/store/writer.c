@@ -319,6 +319,7 @@ writer_stop(struct store_writer **wp)
 	applier_stop(&w->applier);
 	idmap_each(&w->larges, drop_one, w);
 	idmap_fini(&w->larges);
+	segment_trim(&w->cur);
 	segment_close(&w->cur);
 	mailbox_destroy(&w->in, drop_req);
 	buf_fini(&w->record);
