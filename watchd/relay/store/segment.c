@@ -21,6 +21,7 @@
 #define SEGMENT_NAME  17
 #define SEGMENT_IOV   512 /* below every IOV_MAX that we know */
 #define SEGMENT_BLOCK 4096u
+#define SEGMENT_STEP  (1u << 20) /* fewer calls cost nothing that shows */
 #define SEGMENT_ZEROS 16384u /* of one iovec */
 
 /* Errors that pass by themselves (no descriptor left, which clients can bring
@@ -60,8 +61,7 @@ segment_create(struct segment_dir *dir, bool log, struct segment *s)
 	if (s->fd < 0)
 		return segment_error(errno);
 	s->number = (*next)++;
-	s->size = 0;
-	s->ahead = 0;
+	s->size = s->ahead = s->begun = 0;
 	dir->dirty = true;
 	return 0;
 }
@@ -149,6 +149,16 @@ segment_append(struct segment *s, struct iovec *iov, size_t n)
 failed:
 	segment_truncate(s, start);
 	return segment_error(error);
+}
+
+void
+segment_begin_sync(struct segment *s)
+{
+	if (s->size < s->begun + SEGMENT_STEP)
+		return;
+	(void)sync_file_range(s->fd, (off_t)s->begun,
+	    (off_t)(s->size - s->begun), SYNC_FILE_RANGE_WRITE);
+	s->begun = s->size;
 }
 
 int

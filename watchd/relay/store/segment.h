@@ -23,6 +23,7 @@ struct segment {
 	int fd;
 	uint64_t size;
 	uint64_t ahead; /* zeros up to here, unless below size */
+	uint64_t begun; /* on its way to the disk up to here */
 };
 
 struct extent {
@@ -42,6 +43,9 @@ void segment_truncate(struct segment *, uint64_t size);
 void segment_write_ahead(struct segment *, uint64_t bytes);
 /* Cuts off what was written ahead. */
 void segment_trim(struct segment *);
+/* What was appended begins its way to the disk, so that the sync, which all mail
+ * waits for, has less left to do. Promises nothing. */
+void segment_begin_sync(struct segment *);
 int segment_sync(struct segment_dir *, struct segment *) MX_NODISCARD;
 int segment_unlink(struct segment_dir *, uint64_t number) MX_NODISCARD;
 uint64_t

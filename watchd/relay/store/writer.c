@@ -145,9 +145,10 @@ writer_chunk(struct store_writer *w, struct store_req *r)
 	if (l->rc == 0) {
 		l->crc = store_crc(l->crc, r->data, r->len);
 		l->rc = segment_append(&l->seg, &iov, 1);
-		if (l->rc == 0)
+		if (l->rc == 0) {
 			w->segment_bytes += r->len;
-		else if (l->rc == -MX_EFULL)
+			segment_begin_sync(&l->seg);
+		} else if (l->rc == -MX_EFULL)
 			space_ran_out(&w->space);
 		else
 			writer_fail(w, STORE_OP_WRITE, "write to a segment");
