@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: ISC
-"""An Exim as a primary, where there is one: MXWATCH_EXIM names the program (its
-package and Postfix's exclude each other), or it is in the PATH. It takes mail
-and keeps it in its queue; the log has the subject of each."""
+"""An Exim as a primary: the one that tests/tools/exim unpacks, or MXWATCH_EXIM
+names. It takes mail and keeps it in its queue; the log has the subject of each."""
+import functools
 import os
 import pwd
 import re
 import shutil
 import subprocess
 
+import pytest
+
 from .net import Workdir, end_process, free_port, wait_port
+from .prometheus import TOP
 
 CONF = """\
 primary_hostname = exim.test
@@ -33,8 +36,15 @@ begin retry
 """
 
 
+@functools.lru_cache(None)
 def program():
-    return os.environ.get("MXWATCH_EXIM") or shutil.which("exim4") or shutil.which("exim")
+    if "MXWATCH_EXIM" in os.environ:
+        return os.environ["MXWATCH_EXIM"]
+    r = subprocess.run([os.path.join(TOP, "tests/tools/exim")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, text=True)
+    if r.returncode != 0:
+        pytest.skip("no Exim: " + r.stderr.strip())
+    return r.stdout.strip()
 
 
 class Exim:
