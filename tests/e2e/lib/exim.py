@@ -40,8 +40,8 @@ begin retry
 def program():
     if "MXWATCH_EXIM" in os.environ:
         return os.environ["MXWATCH_EXIM"]
-    r = subprocess.run([os.path.join(TOP, "tests/tools/exim")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, text=True)
+    r = subprocess.run([os.path.join(TOP, "tests/tools/exim")], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if r.returncode != 0:
         pytest.skip("no Exim: " + r.stderr.strip())
     return r.stdout.strip()
