@@ -42,4 +42,3 @@ tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=queue_take,--wrap=queue_warned,--wrap=window_max_set
 tests_sim_sim_LDADD = $(ALL_L) -lm
 dist_check_SCRIPTS += tests/sim/check
-TESTS += tests/sim/check
