@@ -31,6 +31,7 @@ static struct total {
 	unsigned worlds, failed;
 	double days, longest;
 	uint64_t messages, taken, probes, connects, downs, expired, turns;
+	uint64_t chunks, behind, twice;
 	uint64_t off[P_MAX];
 } total;
 static double began;
@@ -66,6 +67,9 @@ add_up(const struct world_result *r)
 		total.longest = r->days;
 	total.messages += judge_result.messages;
 	total.taken += judge_result.taken;
+	total.chunks += judge_result.chunks;
+	total.behind += judge_result.behind;
+	total.twice += judge_result.twice_ok;
 	total.probes += judge_result.probes;
 	total.connects += judge_result.connects;
 	total.downs += judge_result.downs;
@@ -121,6 +125,9 @@ summary(void)
 	    (unsigned long long)total.expired, (unsigned long long)total.probes,
 	    (unsigned long long)total.connects, (unsigned long long)total.downs,
 	    (double)total.turns / 1e6);
+	printf("%llu in chunks, %llu behind others, %llu taken twice\n",
+	    (unsigned long long)total.chunks, (unsigned long long)total.behind,
+	    (unsigned long long)total.twice);
 	for (unsigned i = 0; i < P_MAX; i++)
 		if (total.off[i] > 0)
 			printf("off: %s does not hold in %llu worlds: %s\n",

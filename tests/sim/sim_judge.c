@@ -25,6 +25,7 @@ static const char *const names[P_MAX] = {
 	[P_WINDOW_MIXED] = "window_mixed",
 	[P_CANARY] = "canary",
 	[P_CANARY_SHARED] = "canary_shared",
+	[P_BEHIND] = "behind",
 	[P_STARVED] = "starved",
 	[P_STARVED_NEXT] = "starved_next",
 	[P_TURNS] = "turns",
@@ -523,6 +524,37 @@ offered(const struct visit *v)
 	}
 }
 
+/* How many were sent before it whose replies had not come. */
+static unsigned
+under_way(const struct visit *v)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VISIT_FLIGHT && i < v->answers; i++)
+		n += v->answered_at[i] > v->sent_at;
+	return n;
+}
+
+static void
+check_behind(const struct visit *v)
+{
+	const struct judge_host *h = host_of(v->server);
+	unsigned n = under_way(v);
+
+	if (n == 0)
+		return;
+	judge_result.behind++;
+	if (n >= arbiter.domain[0].depth)
+		judge_fail(P_BEHIND, "host %u: %u messages under way, depth %u",
+		    v->server->index, n + 1, arbiter.domain[0].depth);
+	if (h->canary && h->simple && !h->ungated && !changed_lately(h) &&
+	    v->sent_at >= h->canary_since)
+		judge_fail(P_BEHIND,
+		    "host %u: message %llu goes behind the canary of %s",
+		    v->server->index, (unsigned long long)v->seq,
+		    sim_time_text(h->canary_since));
+}
+
 void
 judge_mail(struct visit *v)
 {
@@ -531,6 +563,7 @@ judge_mail(struct visit *v)
 	if (v->conn == NULL)
 		return;
 	v->mail_at = v->sent_at;
+	check_behind(v);
 	offered(v);
 	h->last_mail = clock_now();
 	delivery_begins(v);

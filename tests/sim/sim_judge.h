@@ -23,6 +23,7 @@ enum property {
 	P_WINDOW_MIXED, /* ... that say different things: the smallest */
 	P_CANARY, /* a recovery begins with one, on a host of one domain */
 	P_CANARY_SHARED, /* ... and on a host of many */
+	P_BEHIND, /* nothing goes behind a canary, nor more than was said */
 	P_STARVED, /* a message waits though its primary takes mail */
 	P_STARVED_NEXT, /* ... though another of its primaries does */
 	P_TURNS, /* a domain waits while others of its host have many turns */
@@ -59,7 +60,7 @@ struct sdomain { /* one domain of the world */
 	bool moving; /* `to` is written, and not yet applied */
 	bool own_names; /* its hosts are called mx<i>.d<n>.test */
 	bool probed;
-	unsigned connections;
+	unsigned connections, depth;
 	int64_t interval_ms, timeout_ms, hold_ms, lifetime_ms;
 	int64_t retry_max_ms;
 	unsigned fall, rise;
@@ -110,6 +111,7 @@ struct judge_result {
 	bool failed;
 	enum property property;
 	uint64_t messages, taken, twice_ok, connects, probes, downs, expired;
+	uint64_t chunks, behind; /* messages in chunks; sent behind others */
 	uint64_t off[P_MAX]; /* what would have failed */
 };
 extern struct judge_result judge_result;

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "tests/sim/sim_dns.h"
+#include "tests/sim/sim_outside.h"
 #include "tests/sim/sim_world_int.h"
 
 #define SESSIONS_MAX 60000 /* probes of a run, as far as its length goes */
@@ -130,6 +131,21 @@ make_traits(struct world *w, struct server *s)
 		    (enum server_tls)dice_range(d, STLS_BROKEN, STLS_MAX - 1);
 }
 
+/* By a dice of its own: the worlds of before remain what they were without it. */
+static void
+make_chunks(struct server *s, bool chunks, bool cut)
+{
+	struct dice d = { s->dice.state ^ 0xC4C4C4C4C4C4C4C4u };
+
+	if (chunks && dice_percent(&d, 60))
+		s->chunks = CHUNKS_GOOD;
+	if (chunks && dice_percent(&d, 15))
+		s->chunks = (enum server_chunks)dice_range(&d, CHUNKS_UNKNOWN,
+		    CHUNKS_MAX - 1);
+	if (cut && dice_percent(&d, 15))
+		s->cut_permille = (unsigned)PICK(&d, 1, 5, 20);
+}
+
 static void
 make_server(struct world *w, unsigned i)
 {
@@ -154,7 +170,9 @@ make_server(struct world *w, unsigned i)
 		s->no_ehlo = false;
 		s->tls = STLS_NONE;
 		s->naddrs = 1;
-	}
+	} else
+		make_chunks(s, hazard_off(HAZARD_CHUNKS) == NULL,
+		    hazard_off(HAZARD_CUT) == NULL);
 	s->mood = MOOD_WELL;
 	s->well_since = 1;
 }
@@ -206,6 +224,7 @@ make_settings(struct world *w)
 {
 	struct dice *d = &w->dice;
 	struct sdomain same = { 0 };
+	struct dice own = { d->state ^ 0x1111111111111111u };
 
 	w->interval_ms = PICK(d, 20000, 30000, 60000, 300000, 600000);
 	same.interval_ms = w->interval_ms;
@@ -216,6 +235,7 @@ make_settings(struct world *w)
 	same.lifetime_ms = PICK(d, 5, 30, 30) * DAY_MS;
 	same.retry_max_ms = PICK(d, 1800000, 7200000);
 	same.connections = (unsigned)PICK(d, 1, 2, 5, 20, 20);
+	same.depth = (unsigned)PICK(&own, 1, 2, 2, 4, 8);
 	for (unsigned i = 0; i < w->ndomains; i++) {
 		struct sdomain *sd = &w->domain[i];
 
@@ -227,6 +247,7 @@ make_settings(struct world *w)
 		sd->lifetime_ms = same.lifetime_ms;
 		sd->retry_max_ms = same.retry_max_ms;
 		sd->connections = same.connections;
+		sd->depth = same.depth;
 		if (dice_percent(d, 5) && sd->connections > 1)
 			sd->connections /= 2;
 	}
@@ -345,8 +366,10 @@ make_text(struct world *w)
 	    (long long)(first->interval_ms / 1000),
 	    (long long)(first->timeout_ms / 1000), first->fall, first->rise,
 	    (long long)(first->hold_ms / 1000));
-	fprintf(f, "\tdeliver {\n\t\tconnections = %u\n\t}\n",
-	    first->connections);
+	fprintf(f,
+	    "\tdeliver {\n\t\tconnections = %u\n"
+	    "\t\tpipeline_depth = %u\n\t}\n",
+	    first->connections, sim_depth(first->depth));
 	fprintf(f, "\tretry {\n\t\tmax = \"%llds\"\n\t}\n}\n",
 	    (long long)(first->retry_max_ms / 1000));
 	for (unsigned i = 0; i < w->ndomains; i++)

@@ -270,6 +270,7 @@ visit_free(struct visit *v)
 	nvisits--;
 	loop_timer_destroy(&v->wire);
 	free(v->up);
+	free(v->sent);
 	free(v);
 }
 
@@ -576,10 +577,9 @@ conn_write(struct conn *c, const void *data, size_t len)
 		v->size = (v->nup + len) * 2 + 128;
 		v->up = mem_grow(v->up, v->size, 1);
 	}
-	if (v->nup == 0)
-		v->sent_at = clock_now();
 	memcpy(v->up + v->nup, data, len);
 	v->nup += len;
+	server_sent(v);
 	if (!v->mute && !loop_timer_pending(v->wire))
 		loop_timer_set(v->wire, v->server->latency_ms);
 }

@@ -30,6 +30,7 @@ enum mutation {
 	MUTATE_STARVE,
 	MUTATE_LATE,
 	MUTATE_DEAF,
+	MUTATE_BEHIND,
 	MUTATE_MAX,
 };
 static const struct {
@@ -46,6 +47,8 @@ static const struct {
 	[MUTATE_LATE] = { "late", "first",
 	    "there is room for a connection half of the time" },
 	[MUTATE_DEAF] = { "deaf", "down", "success in down is not heard" },
+	[MUTATE_BEHIND] = { "behind", "behind",
+	    "more messages are under way than pipeline_depth" },
 };
 static enum mutation mutation;
 static struct idmap jobs; /* by address: the id of its part */
@@ -71,6 +74,12 @@ sim_mutations(void)
 	for (unsigned i = 1; i < MUTATE_MAX; i++)
 		printf("mutation %s (%s) %s\n", mutations[i].name,
 		    mutations[i].property, mutations[i].what);
+}
+
+unsigned
+sim_depth(unsigned depth)
+{
+	return mutation == MUTATE_BEHIND && depth < 8 ? depth + 1 : depth;
 }
 
 const char *

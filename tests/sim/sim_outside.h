@@ -12,6 +12,7 @@
 bool sim_mutate(const char *name);
 void sim_mutations(void); /* prints them: name, property, what it is */
 const char *sim_mutation_property(void); /* that has to see it */
+unsigned sim_depth(unsigned depth); /* what the daemon takes for it */
 
 void sim_jobs_begin(void);
 /* All are ended when the daemon is destroyed. */

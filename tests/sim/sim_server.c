@@ -15,7 +15,8 @@
 #include "base/mem.h"
 #include "tests/sim/sim_judge.h"
 
-#define OUT_MAX 4096
+#define OUT_MAX	    4096
+#define UNKNOWN_MAX 3 /* commands that it does not know; then 421 */
 
 static struct server *all;
 static unsigned nall;
@@ -23,6 +24,7 @@ static unsigned nall;
 struct reply { /* to one packet */
 	size_t n;
 	bool close;
+	bool answers; /* it is the last of a message */
 	int64_t delay_ms;
 	struct receipt receipt;
 	char text[OUT_MAX];
@@ -187,9 +189,12 @@ send_reply(struct visit *v, struct reply *r)
 	delay += r->delay_ms;
 	if (r->n > 0)
 		visit_say(v, delay, &r->receipt, r->text, r->n);
+	if (r->answers)
+		v->answered_at[v->answers++ % VISIT_FLIGHT] = v->last_at;
+	/* With something unread it is a reset, as kernels do it. */
 	if (r->close) {
 		v->state = V_OVER;
-		visit_close(v, delay, false);
+		visit_close(v, delay, v->nup > 0);
 	}
 }
 
@@ -258,6 +263,8 @@ do_ehlo(struct visit *v, struct reply *r)
 	say(r, "250-p%u.test\r\n", s->index);
 	if (s->pipelining)
 		say(r, "250-PIPELINING\r\n");
+	if (s->chunks != CHUNKS_NONE)
+		say(r, "250-CHUNKING\r\n");
 	if (s->tls != STLS_NONE && !v->tls)
 		say(r, "250-STARTTLS\r\n");
 	say(r,
@@ -346,11 +353,13 @@ do_dot(struct visit *v, struct reply *r)
 {
 	v->state = V_COMMAND;
 	v->mail = false;
+	r->answers = true;
 	if (v->server->mood == MOOD_DISK_FULL) {
 		say(r, "452 4.3.1 no room\r\n");
 		return;
 	}
 	v->server->taken++;
+	v->unknown = 0;
 	if (v->seq != 0) {
 		r->receipt = (struct receipt){ .seq = v->seq,
 			.domain = v->domain,
@@ -360,6 +369,56 @@ do_dot(struct visit *v, struct reply *r)
 	say(r, "250 2.0.0 taken\r\n");
 }
 
+static void
+do_unknown(struct visit *v, struct reply *r)
+{
+	if (++v->unknown > UNKNOWN_MAX)
+		say_and_close(r, "421 4.7.0 too many errors");
+	else
+		say(r, "500 5.5.1 what?\r\n");
+}
+
+static void
+chunk_over(struct visit *v, struct reply *r)
+{
+	if (v->rcpts != 0) {
+		do_dot(v, r);
+		return;
+	}
+	v->state = V_COMMAND;
+	r->answers = true;
+	say(r, "503 5.5.1 no recipients\r\n");
+}
+
+/* RFC 3030: a chunk that is refused is read all the same. */
+static void
+do_bdat(struct visit *v, struct reply *r, const char *line, bool behind)
+{
+	unsigned long long n = 0;
+
+	switch (v->server->chunks) {
+	case CHUNKS_CLOSES:
+		r->close = true;
+		return;
+	case CHUNKS_CLOSES_BEHIND:
+		if (!behind)
+			break;
+		r->close = true;
+		return;
+	case CHUNKS_GOOD:
+		break;
+	default:
+		do_unknown(v, r);
+		return;
+	}
+	MX_ASSERT(sscanf(line, "BDAT %llu LAST", &n) == 1);
+	judge_result.chunks++;
+	v->chunk = n;
+	v->state = V_CHUNK;
+	if (n == 0)
+		chunk_over(v, r);
+}
+
 static bool
 is(const char *line, const char *verb)
 {
@@ -367,7 +426,7 @@ is(const char *line, const char *verb)
 }
 
 static void
-do_line(struct visit *v, struct reply *r, const char *line)
+do_line(struct visit *v, struct reply *r, const char *line, bool behind)
 {
 	struct server *s = v->server;
 
@@ -403,39 +462,108 @@ do_line(struct visit *v, struct reply *r, const char *line)
 			v->state = V_BODY;
 			say(r, "354 go on\r\n");
 		}
+	} else if (is(line, "BDAT")) {
+		do_bdat(v, r, line, behind);
 	} else if (is(line, "RSET") || is(line, "NOOP")) {
 		v->mail = false;
 		v->rcpts = 0;
 		say(r, "250 2.0.0 ok\r\n");
 	} else {
-		say(r, "502 5.5.1 what?\r\n");
+		do_unknown(v, r);
 	}
+}
+
+void
+server_sent(struct visit *v)
+{
+	int64_t now = clock_now();
+
+	if (v->nsent == 0 || v->sent[v->nsent - 1].at != now) {
+		if (v->nsent == v->sent_size) {
+			v->sent_size = v->sent_size * 2 + 4;
+			v->sent =
+			    mem_grow(v->sent, v->sent_size, sizeof(*v->sent));
+		}
+		v->sent[v->nsent++].at = now;
+	}
+	v->sent[v->nsent - 1].end = v->nup;
+}
+
+static int64_t
+sent_at(const struct visit *v, size_t at)
+{
+	unsigned i = 0;
+
+	while (i + 1 < v->nsent && v->sent[i].end <= at)
+		i++;
+	return v->sent[i].at;
+}
+
+/* The first n octets were read. */
+static void
+consume(struct visit *v, size_t n)
+{
+	unsigned i, left = 0;
+
+	for (i = 0; i < v->nsent; i++)
+		if (v->sent[i].end > n) {
+			v->sent[left] = v->sent[i];
+			v->sent[left++].end -= n;
+		}
+	v->nsent = left;
+	memmove(v->up, v->up + n, v->nup - n);
+	v->nup -= n;
+}
+
+/* A line, or what is there of a chunk: how long it is. 0: it is not whole. */
+static size_t
+do_next(struct visit *v, struct reply *r, size_t at, size_t limit)
+{
+	size_t n = limit - at;
+	char *end;
+
+	if (v->state == V_CHUNK) {
+		if (n > v->chunk)
+			n = (size_t)v->chunk;
+		v->chunk -= n;
+		if (v->chunk == 0)
+			chunk_over(v, r);
+		return n;
+	}
+	if ((end = memchr(v->up + at, '\n', n)) == NULL)
+		return 0;
+	n = (size_t)(end - v->up) - at;
+	v->sent_at = sent_at(v, at);
+	v->up[at + n - (n > 0 && v->up[at + n - 1] == '\r')] = '\0';
+	do_line(v, r, v->up + at, at + n + 1 < v->nup);
+	return n + 1;
 }
 
 void
 server_input(struct visit *v)
 {
+	struct server *s = v->server;
 	struct reply r;
-	size_t at = 0, n;
-	char *end;
+	size_t at = 0, n, limit = v->nup;
+	bool cut = s->cut_permille != 0 &&
+	    dice_below(&s->dice, 1000) < s->cut_permille;
 
 	if (v->mute)
 		return;
+	if (cut)
+		limit = dice_below(&s->dice, (unsigned)v->nup);
 	memset(&r, 0, offsetof(struct reply, text));
-	while (at < v->nup && v->state != V_OVER && !r.close &&
-	    (end = memchr(v->up + at, '\n', v->nup - at)) != NULL) {
-		n = (size_t)(end - v->up) - at;
-		if (n > 0 && v->up[at + n - 1] == '\r')
-			v->up[at + n - 1] = '\0';
-		else
-			v->up[at + n] = '\0';
-		do_line(v, &r, v->up + at);
-		at += n + 1;
+	while (at < limit && v->state != V_OVER && !r.close &&
+	    (n = do_next(v, &r, at, limit)) > 0) {
+		at += n;
+		if (!r.answers)
+			continue;
+		send_reply(v, &r); /* that of one message, in time */
+		memset(&r, 0, offsetof(struct reply, text));
 	}
-	if (at > 0) {
-		memmove(v->up, v->up + at, v->nup - at);
-		v->nup -= at;
-	}
+	if (at > 0)
+		consume(v, at);
+	r.close |= cut;
 	if (r.n > 0 || r.close)
 		send_reply(v, &r);
 }

@@ -13,6 +13,7 @@
 #include "tests/sim/sim_loop.h"
 
 #define SERVER_ADDRS 4
+#define VISIT_FLIGHT 8 /* messages that may be under way in one connection */
 
 enum mood {
 	MOOD_WELL,
@@ -39,6 +40,16 @@ enum server_tls {
 	STLS_MAX,
 };
 
+/* What it makes of BDAT, which it announces, and of what comes behind it. */
+enum server_chunks {
+	CHUNKS_NONE, /* it announces none */
+	CHUNKS_GOOD,
+	CHUNKS_UNKNOWN, /* 500 to BDAT; the content is commands to it */
+	CHUNKS_CLOSES, /* at BDAT */
+	CHUNKS_CLOSES_BEHIND, /* when something stands behind it */
+	CHUNKS_MAX,
+};
+
 struct visit;
 struct server {
 	unsigned index;
@@ -61,6 +72,8 @@ struct server {
 	unsigned postmaster; /* reply code for it; 0: it is taken */
 	bool no_ehlo;
 	bool pipelining;
+	enum server_chunks chunks;
+	unsigned cut_permille; /* of packets it closes, at any byte of them */
 	enum server_tls tls;
 
 	struct dice dice;
@@ -71,7 +84,7 @@ struct server {
 };
 
 enum visit_role { VISIT_UNKNOWN, VISIT_PROBE, VISIT_DELIVERY };
-enum visit_state { V_GREETING, V_COMMAND, V_BODY, V_OVER };
+enum visit_state { V_GREETING, V_COMMAND, V_BODY, V_CHUNK, V_OVER };
 
 /* One connection, from the server's side. */
 struct visit {
@@ -94,8 +107,18 @@ struct visit {
 	uint32_t rcpts; /* taken: bits */
 	int64_t since;
 	uint64_t put_off; /* the last message that was */
-	int64_t sent_at; /* the first of what is in `up` left the client */
+	struct sent {
+		size_t end; /* in `up` */
+		int64_t at; /* the client wrote up to there */
+	} * sent;
+	unsigned nsent, sent_size;
+	int64_t sent_at; /* the command that is being read was */
 	int64_t mail_at; /* MAIL did */
+	/* When its replies to content, or what came instead, are at the client. */
+	int64_t answered_at[VISIT_FLIGHT];
+	unsigned answers;
+	uint64_t chunk; /* octets that are still to come */
+	unsigned unknown; /* commands that it did not know */
 	bool counted; /* by the judge */
 	unsigned mails;
 };
@@ -112,7 +135,8 @@ bool server_takes(const struct server *);
 enum syn { SYN_ACCEPTED, SYN_REFUSED, SYN_LOST };
 enum syn server_syn(struct server *, unsigned addr);
 void server_greet(struct visit *);
-void server_input(struct visit *); /* v->up has grown */
+void server_sent(struct visit *); /* v->up has grown now ... */
+void server_input(struct visit *); /* ... and that has arrived */
 void server_tls_up(struct visit *);
 
 /* ---- sim_net: what a server does with a connection. */

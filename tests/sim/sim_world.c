@@ -28,6 +28,8 @@ static struct {
 	[HAZARD_SILENT] = { "silent", NULL },
 	[HAZARD_RESTART] = { "restart", NULL },
 	[HAZARD_RELOAD] = { "reload", NULL },
+	[HAZARD_CHUNKS] = { "chunks", NULL },
+	[HAZARD_CUT] = { "cut", NULL },
 };
 
 const char *

@@ -19,6 +19,8 @@ enum hazard {
 	HAZARD_SILENT, /* outages in which nobody greets */
 	HAZARD_RESTART, /* the daemon stops, or crashes */
 	HAZARD_RELOAD, /* domains are moved, dropped, added again */
+	HAZARD_CHUNKS, /* CHUNKING, well and badly */
+	HAZARD_CUT, /* connections are cut at any byte */
 	HAZARD_MAX,
 };
 const char *hazard_name(enum hazard);
