@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from lib.cutter import Cutter
+from lib.cutter import CLOSE, HALF, RESET, Cutter
 from lib.exim import Exim
 from lib.smtp import Raw, send_bytes, stuff, subjects, text
 from lib.wait import wait_for
@@ -61,11 +61,11 @@ class World:
     """A domain for each cut, with its own wire to the one server; each has EACH
     messages, which are let go together."""
 
-    def __init__(self, stack, kind, cuts, depth=2, delay=0.01):
+    def __init__(self, stack, kind, cuts, depth=2, delay=0.01, how=None):
         self.domains = ["c%02d.test" % i for i in range(len(cuts))]
         self.server = make(stack, kind, self.domains)
-        self.wires = [stack.add(Cutter(self.server.port, cut, delay), lambda c: c.close())
-                      for cut in cuts]
+        self.wires = [stack.add(Cutter(self.server.port, cut, delay, h), lambda c: c.close())
+                      for cut, h in zip(cuts, how or [RESET] * len(cuts))]
         self.d = stack.mxwatchd(
             {n: 'primary = {"127.0.0.1:%d"}' % w.port for n, w in zip(self.domains, self.wires)},
             defaults=DEFAULTS % depth, options='deliver_connections = 100')
@@ -110,13 +110,15 @@ def fill(port, domain, each=EACH):
 def test_cut_anywhere(stack, kind):
     places = dict(ALWAYS) if kind == "postfix-data" else {**ALWAYS, **CHUNKS}
     # the first of a connection, and one in the middle of others
-    names = [(p, nth) for p in places for nth in (1, 3)]
-    w = World(stack, kind, [(places[p][0], places[p][1], nth, places[p][2]) for p, nth in names])
+    ends = [(1, RESET), (3, RESET)] + ([(3, CLOSE), (3, HALF)] if kind == "postfix" else [])
+    names = [(p, nth, how) for p in places for nth, how in ends]
+    w = World(stack, kind, [(places[p][0], places[p][1], nth, places[p][2])
+                            for p, nth, _ in names], how=[how for _, _, how in names])
     w.go()
     copies = w.wait_delivered()
     m = w.d.metrics()
-    for (place, nth), domain, wire in zip(names, w.domains, w.wires):
-        what = "%s of number %d: %s" % (place, nth, copies[domain])
+    for (place, nth, how), domain, wire in zip(names, w.domains, w.wires):
+        what = "%s of number %d, %s: %s" % (place, nth, how, copies[domain])
         assert wire.done.is_set(), "never cut, %d connections: %s" % (wire.connections, what)
         assert max(copies[domain].values()) <= 2, what
         # Those that were under way, and the one whose reply was on the wire.

@@ -1,40 +1,38 @@
 # SPDX-License-Identifier: ISC
 """A wire between a client and a server that is long, and is cut once: the
-connection on which the bytes of one side reach a place ends there, with a
-reset for both; those behind the place are never seen."""
+connection on which the bytes of one side reach a place ends there; those
+behind the place are never seen."""
 import re
 import socket
 import struct
 import threading
 import time
 
-from .net import free_port
+from .net import accept_each, free_port
 
 NOW = struct.pack("ii", 1, 0)  # SO_LINGER: a close is a reset
+RESET = "a reset for both"
+CLOSE = "an end for both"
+HALF = "an end for the client, whose bytes go on to the server"
 
 
 class Cutter:
     """`cut`: (side, pattern, nth, shift): of the bytes that the "client" or the
     "server" sends, those before the nth occurrence of the pattern, counted over
     all connections, and `shift` more, are let pass (None: and all of the
-    occurrence). `delay`: seconds each way."""
+    occurrence). `how` it ends. `delay`: seconds each way."""
 
-    def __init__(self, to, cut=None, delay=0.0):
+    def __init__(self, to, cut=None, delay=0.0, how=RESET):
         self.to, self.delay = to, delay
-        self.cut, self.done = cut, threading.Event()
+        self.cut, self.how, self.done = cut, how, threading.Event()
         self.connections = self.deepest = self.passed = 0
         self.port = free_port()
         self.listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, daemon=True).start()
+        accept_each(self.listener, self._serve)
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=Wire(self, sock).run, daemon=True).start()
+    def _serve(self, sock):
+        self.connections += 1
+        Wire(self, sock).run()
 
     def close(self):
         self.listener.close()
@@ -80,7 +78,9 @@ class Wire:
     def forward(self, side, dst, data):
         with self.lock:
             if self.gone:
-                return False
+                if self.cutter.how == HALF and side == "client":
+                    dst.sendall(data)
+                return self.cutter.how != RESET  # reads on: no reset by itself
             before = len(self.seen[side])
             self.seen[side] += data
             self.measure()
@@ -90,8 +90,8 @@ class Wire:
                 return True
             if at > before:
                 dst.sendall(data[:at - before])
-            self.end()
-            return False
+            self.end(dst, data[max(at - before, 0):])
+            return self.cutter.how != RESET
 
     def measure(self):
         under_way = (len(re.findall(rb"\r\nBDAT ", self.seen["client"])) -
@@ -113,9 +113,16 @@ class Wire:
         # a place that is reached by what comes later is waited for
         return at if len(self.seen[side]) > at or shift is None else None
 
-    def end(self):
+    def end(self, dst, rest):
         self.gone = True
         self.cutter.done.set()
+        if self.cutter.how == HALF and dst is self.server:
+            dst.sendall(rest)
+        if self.cutter.how != RESET:
+            self.sock.shutdown(socket.SHUT_WR)
+            if self.cutter.how == CLOSE:
+                self.server.shutdown(socket.SHUT_WR)
+            return
         for s in (self.sock, self.server):
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NOW)
             try:

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from .net import end_process, free_port, wait_port
+from .net import accept_each, end_process, free_port, wait_port
 
 
 class BlackHole:
@@ -115,16 +115,7 @@ class StartTls:
         self.hijacked = []
         self.port = port or free_port((host,))
         self.listener = socket.create_server((host, self.port), backlog=256)
-        self.thread = threading.Thread(target=self._accept, daemon=True)
-        self.thread.start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+        self.thread = accept_each(self.listener, self._serve)
 
     def _serve(self, sock):
         with sock:

@@ -17,6 +17,21 @@ _next = random.Random(os.getpid()).randrange(11000, 28000)
 _lock = threading.Lock()
 
 
+def accept_each(listener, serve):
+    """serve(socket) in a thread for each that comes, until the listener is shut
+    down or closed. The thread that accepts."""
+    def loop():
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(sock,), daemon=True).start()
+    t = threading.Thread(target=loop, daemon=True)
+    t.start()
+    return t
+
+
 def free_port(hosts=("127.0.0.1",)):
     """A port that is free on all of these addresses, never given out twice."""
     global _next
