@@ -21,6 +21,7 @@ struct kit {
 	enum store_state state; /* last heard of */
 	bool unwritable; /* the same */
 	unsigned errors, commits;
+	unsigned answers; /* counted by the test itself */
 	unsigned largest; /* group */
 };
 

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/loop.h"
 #include "relay/store/db.h"
 #include "tests/unit/store_kit.h"
 
@@ -672,6 +673,36 @@ test_close_in_scan(void **state)
 	assert_int_equal(c.ends, 2);
 }
 
+static void
+slow_done(void *arg, uint64_t token, int rc)
+{
+	struct kit *k = arg;
+	int64_t end = clock_now() + 6 * CLOCK_MS; /* a turn gives out 5 ms */
+
+	(void)rc;
+	assert_int_equal(token, k->answers++);
+	while (clock_now() < end)
+		continue;
+	loop_stop(k->loop);
+}
+
+/* The loop ends between two answers that it took together: whoever closes
+ * still gets them, and does not wait for them in the mailbox. */
+static void
+test_close_between_answers(void **state)
+{
+	struct kit *k = *state;
+	uint64_t i;
+
+	k->answers = 0;
+	for (i = 0; i < 3; i++)
+		store_remove(k->store, 1 << 8, slow_done, k, i);
+	loop_run(k->loop);
+	assert_true(k->answers < 3);
+	reopen(k);
+	assert_int_equal(k->answers, 3);
+}
+
 int
 main(void)
 {
@@ -689,6 +720,7 @@ main(void)
 		STORE_TEST(test_burst_and_scan),
 		STORE_TEST(test_fetch_and_cancel),
 		STORE_TEST(test_damaged_body),
+		STORE_TEST(test_close_between_answers),
 		cmocka_unit_test(test_refusals),
 		STORE_TEST(test_open_to_others),
 		STORE_TEST(test_accepting),

@@ -556,6 +556,8 @@ store_close(struct store **sp)
 		s->scanning = false;
 		s->scan.done(s->scan.arg, -MX_ECANCELED, s->scan.damaged);
 	}
+	/* what the loop has taken of the inbox and not given out goes back */
+	loop_io_destroy(&s->io);
 	while (s->out > 0 || idmap_len(&s->wants) > 0) {
 		store_post_all(s);
 		store_drain(s, true);
@@ -565,7 +567,6 @@ store_close(struct store **sp)
 	loop_task_destroy(&s->post);
 	writer_stop(&s->writer); /* before the reader: it posts to it */
 	reader_stop(&s->reader);
-	loop_io_destroy(&s->io);
 	if (s->inbox != NULL) {
 		store_drain(s, false);
 		mailbox_destroy(&s->inbox, NULL);
