@@ -120,6 +120,40 @@ test_cases(void **state)
 	}
 }
 
+/* What is read many octets at a time is what is read one by one, wherever it
+ * stands in a text. */
+static void
+test_long_text(void **state)
+{
+	static const char *const put[] = { "\r", "\n", ".", "\r\n", "\n\r",
+		"\r\n.", "\r\n..", "\r\n.\r\n", "\n.\r\n", "\r\n\r\n",
+		"\r\n.\r", "\r\r\n", "\x80" };
+	char in[420], whole[900], pieces[900];
+	struct dot_reader d, e;
+	size_t i, at, step, n, m, used, eaten;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(put) * 2; i++)
+		for (at = 0; at + 8 < sizeof(in); at++) {
+			memset(in, 'x', sizeof(in));
+			for (step = 60; i % 2 == 1 && step < 400; step += 61)
+				memcpy(in + step, "\r\n", 2);
+			memcpy(in + at, put[i / 2], strlen(put[i / 2]));
+			dot_reader_init(&d);
+			n = dot_read(&d, in, sizeof(in), &used, whole);
+			dot_reader_init(&e);
+			for (m = eaten = 0; eaten < sizeof(in) && !e.done;)
+				m += dot_read(&e, in + eaten++, 1, &step,
+				    pieces + m);
+			assert_int_equal(n, m);
+			assert_memory_equal(whole, pieces, n);
+			assert_int_equal(used, eaten);
+			assert_true(d.done == e.done && d.stray == e.stray &&
+			    d.bare == e.bare && d.state == e.state &&
+			    d.eightbit == e.eightbit);
+		}
+}
+
 /* B3: a whole second envelope behind a false end stays text, on the wire to
  * the next server too. */
 static void
@@ -312,6 +346,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_smuggled_envelope),
 		cmocka_unit_test(test_eightbit),
 		cmocka_unit_test(test_one_kind),

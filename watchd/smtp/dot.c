@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * dot: the transparency procedure as two small state machines. Every byte of
  * every message passes here twice (once in, once out), so lines that end as
- * they should are found by memchr() and copied many at a time; only what is
- * stray, dots at the start of a line and the cuts of the input go through the
- * states.
+ * they should are found many at a time (dot_blocks(), or else by memchr()) and
+ * copied together; only what is stray, dots at the start of a line and the cuts
+ * of the input go through the states.
  *
  * The reader never looks ahead: CRs, and a dot at the start of a line, are
  * held back in the state until the next byte says what they were. So the
@@ -12,6 +12,8 @@
 #include "smtp/dot.h"
 
 #include <string.h>
+
+#include "smtp/dot_blocks.h"
 
 enum {
 	AT_START, /* of the data or of a line */
@@ -45,28 +47,28 @@ plain_text(struct line_ends *e, bool dots, const char *p, const char *end,
 {
 	const char *from = p;
 
-	do {
-		*line = p;
+	*line = p;
+	p += dot_blocks(p, (size_t)(end - p), dots, line);
+	while (p == from || p > *line || (p < end && (!dots || *p != '.'))) {
 		e->cr = next_byte(e->cr, '\r', p, end);
 		e->lf = next_byte(e->lf, '\n', p, end);
 		if (e->lf < e->cr)
 			return (size_t)(e->lf - from);
 		if (e->lf == end || e->lf != e->cr + 1)
 			return (size_t)(e->cr - from);
-		p = e->lf + 1;
-	} while (p < end && (!dots || *p != '.'));
-	*line = p;
+		*line = p = e->lf + 1;
+	}
 	return (size_t)(p - from);
 }
 
 static bool
 has_eightbit(const char *p, size_t len)
 {
-	uint64_t all = 0, w;
+	uint64_t all = 0, w[4];
 
 	for (; len >= sizeof(w); p += sizeof(w), len -= sizeof(w)) {
-		memcpy(&w, p, sizeof(w));
-		all |= w;
+		memcpy(w, p, sizeof(w));
+		all |= w[0] | w[1] | w[2] | w[3];
 	}
 	for (; len > 0; p++, len--)
 		all |= (unsigned char)*p;

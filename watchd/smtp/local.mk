@@ -6,6 +6,7 @@ libmx_smtp_a_SOURCES = \
 	watchd/smtp/command.c watchd/smtp/command.h \
 	watchd/smtp/command_int.h watchd/smtp/command_param.c \
 	watchd/smtp/dot.c watchd/smtp/dot.h \
+	watchd/smtp/dot_blocks.c watchd/smtp/dot_blocks.h \
 	watchd/smtp/path.c watchd/smtp/path.h \
 	watchd/smtp/phase.c watchd/smtp/phase.h \
 	watchd/smtp/reply.c watchd/smtp/reply.h
