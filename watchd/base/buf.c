@@ -46,8 +46,8 @@ buf_drain(struct buf *b, size_t n)
 	memmove(b->data, b->data + n, b->len + 1);
 }
 
-/* Makes room for n more bytes and the NUL, or says that the cap forbids it. */
-static int
+/* And for the NUL. */
+int
 buf_reserve(struct buf *b, size_t n)
 {
 	size_t need, size;

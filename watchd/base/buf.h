@@ -23,7 +23,9 @@ void buf_fini(struct buf *);
 void buf_clear(struct buf *); /* keeps the memory */
 void buf_drain(struct buf *, size_t n); /* drops n bytes from the front */
 
-/* 0 or -MX_ETOOBIG, and then the buffer is as it was before. */
+/* 0 or -MX_ETOOBIG, and then the buffer is as it was before. Who knows how much
+ * will come says so first: memory for n bytes more is made at once. */
+int buf_reserve(struct buf *, size_t n) MX_NODISCARD;
 int buf_add(struct buf *, const void *data, size_t len) MX_NODISCARD;
 int buf_adds(struct buf *, const char *s) MX_NODISCARD;
 int buf_addf(struct buf *, const char *fmt, ...) MX_PRINTF(2, 3) MX_NODISCARD;

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "relay/store/store_int.h"
 
+#define TX_FIRST 8000 /* of a body: with what malloc adds, two pages */
+
 struct store_tx {
 	TAILQ_ENTRY(store_tx) link; /* in s->crowd, if `crowded` */
 	struct store *s;
@@ -30,7 +32,6 @@ store_tx_begin(struct store *s)
 	tx->s = s;
 	tx->id = store_next_id(s);
 	buf_init(&tx->body, STORE_SMALL_MAX);
-	idmap_put(&s->txs, tx->id, tx);
 	return tx;
 }
 
@@ -53,8 +54,22 @@ tx_send_chunk(struct store_tx *tx)
 	r->len = tx->body.len;
 	r->data = buf_take(&tx->body);
 	tx->waiting += r->len;
+	if (!tx->large) /* from now on the writer has answers for it */
+		idmap_put(&tx->s->txs, tx->id, tx);
 	tx->large = true;
 	store_post(tx->s, r);
+}
+
+/* Memory for most bodies, or for a chunk, at once: a buffer that doubles copies
+ * what is in it each time. */
+static int
+tx_add(struct store_tx *tx, const void *data, size_t len)
+{
+	int rc = 0;
+
+	if (tx->body.size == 0)
+		rc = buf_reserve(&tx->body, tx->large ? STORE_CHUNK : TX_FIRST);
+	return rc < 0 ? rc : buf_add(&tx->body, data, len);
 }
 
 int
@@ -69,7 +84,7 @@ store_tx_append(struct store_tx *tx, const void *data, size_t len)
 		cap = tx->large ? STORE_CHUNK : STORE_SMALL_MAX;
 		n = cap - tx->body.len;
 		n = len < n ? len : n;
-		tx->rc = buf_add(&tx->body, p, n);
+		tx->rc = tx_add(tx, p, n);
 		p += n;
 		len -= n;
 		/* a small body may just fit: wait for one byte more */
@@ -153,7 +168,8 @@ static void
 tx_destroy(struct store_tx **txp)
 {
 	tx_leave_crowd(*txp);
-	(void)idmap_take(&(*txp)->s->txs, (*txp)->id);
+	if ((*txp)->large)
+		(void)idmap_take(&(*txp)->s->txs, (*txp)->id);
 	buf_fini(&(*txp)->body);
 	mem_free(txp);
 }
