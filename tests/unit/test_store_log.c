@@ -396,12 +396,16 @@ state_entry(const char *key, const char *value)
 {
 	struct journal_record r = { .kind = JOURNAL_STATE };
 	char *rest = mem_alloc(2 + strlen(key) + strlen(value) + 1);
+	struct tail_entry *e;
 
 	rest[0] = (char)strlen(key);
 	memcpy(rest + 2, key, strlen(key));
 	memcpy(rest + 2 + strlen(key), value, strlen(value));
 	r.len = 2 + strlen(key) + strlen(value);
-	return tail_entry(&r, rest);
+	r.rest = rest;
+	e = tail_entry(&r);
+	free(rest);
+	return e;
 }
 
 /* The newest of each key, in order; what the database has does not count. */

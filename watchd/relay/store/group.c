@@ -154,9 +154,9 @@ make_record(struct store_writer *w, struct store_req *r, uint64_t offset)
 	}
 	if (rc == 0 && b->len > JOURNAL_REST_MAX)
 		rc = -MX_EFULL; /* one that never fits: ours, so temporary */
+	j.rest = buf_str(b);
 	j.len = b->len;
-	if (rc == 0 &&
-	    (e = tail_entry(&j, mem_dup(buf_str(b), b->len + 1))) != NULL)
+	if (rc == 0 && (e = tail_entry(&j)) != NULL)
 		return e;
 	r->rc = rc < 0 ? rc : -MX_EIO;
 	return NULL;
@@ -244,7 +244,7 @@ append_make(struct store_writer *w, struct append *a, bool commits)
 		append_add(a, head, JOURNAL_RECORD);
 		if (e->r.body.segment == w->cur.number)
 			append_add(a, r->data, r->len);
-		append_add(a, e->rest, e->r.len);
+		append_add(a, e->r.rest, e->r.len);
 		e->size = journal_size(&e->r, w->cur.number);
 		at += e->size;
 		e->segment = w->cur.number;

@@ -96,16 +96,18 @@ entry_parts(struct tail_entry *e)
 }
 
 struct tail_entry *
-tail_entry(const struct journal_record *r, char *rest)
+tail_entry(const struct journal_record *r)
 {
-	struct tail_entry *e = mem_alloc(sizeof(*e));
+	unsigned n = r->kind == JOURNAL_COMMIT ? r->nparts : 1;
+	size_t head = sizeof(struct tail_entry) + n * sizeof(struct tail_part);
+	struct tail_entry *e = mem_alloc(head + r->len);
+	char *rest = (char *)e + head;
 
+	if (r->len > 0)
+		memcpy(rest, r->rest, r->len);
 	e->r = *r;
-	e->r.rest = e->rest = rest;
-	e->nparts = r->kind == JOURNAL_COMMIT ? r->nparts :
-	    r->kind == JOURNAL_NOTHING	      ? 0 :
-						1;
-	e->parts = mem_array(e->nparts > 0 ? e->nparts : 1, sizeof(*e->parts));
+	e->r.rest = rest;
+	e->nparts = r->kind == JOURNAL_NOTHING ? 0 : n;
 	if (!entry_parts(e))
 		tail_entry_free(&e);
 	return e;
@@ -114,12 +116,6 @@ tail_entry(const struct journal_record *r, char *rest)
 void
 tail_entry_free(struct tail_entry **ep)
 {
-	struct tail_entry *e = *ep;
-
-	if (e == NULL)
-		return;
-	free(e->parts);
-	free(e->rest);
 	mem_free(ep);
 }
 

@@ -24,15 +24,15 @@ struct tail_part { /* one change, of the record or the state it names */
 	size_t len;
 };
 
-/* One record of the log. Owns its bytes; the writer's until tail_add(). */
+/* One record of the log, its bytes and its parts in one piece of memory; the
+ * writer's until tail_add(). */
 struct tail_entry {
 	STAILQ_ENTRY(tail_entry) link;
-	struct journal_record r; /* r.rest is `rest` */
+	struct journal_record r; /* r.rest lies behind the parts */
 	uint64_t segment, end; /* it ends here */
 	uint64_t size; /* in the log */
-	char *rest;
-	struct tail_part *parts;
 	unsigned nparts; /* those that change something */
+	struct tail_part parts[];
 };
 STAILQ_HEAD(tail_list, tail_entry);
 
@@ -61,9 +61,8 @@ struct tail *tail_create(void);
 void tail_destroy(struct tail **);
 void tail_limit(struct tail *, const struct tail_limits *);
 
-/* A record that takes over `rest` (malloc'ed; r->rest is ignored): with its parts
- * read out. NULL, and `rest` freed: it does not hold. */
-struct tail_entry *tail_entry(const struct journal_record *r, char *rest);
+/* A copy of a record, with its parts read out. NULL: it does not hold. */
+struct tail_entry *tail_entry(const struct journal_record *);
 void tail_entry_free(struct tail_entry **);
 
 /* Writer: true when there is room for `records` more; waits for it as long as
