@@ -32,13 +32,27 @@ struct record_writer {
 };
 
 static void
+write_raw(struct record_writer *w, const void *data, size_t len)
+{
+	if (w->rc == 0)
+		w->rc = buf_add(w->out, data, len);
+}
+
+static void
 write_uint(struct record_writer *w, uint64_t v, size_t bytes)
 {
 	uint8_t raw[8];
 
 	le_put(raw, v, bytes);
-	if (w->rc == 0)
-		w->rc = buf_add(w->out, raw, bytes);
+	write_raw(w, raw, bytes);
+}
+
+/* The same into a piece that is written whole; returns where the next goes. */
+static uint8_t *
+put_uint(uint8_t *p, uint64_t v, size_t bytes)
+{
+	le_put(p, v, bytes);
+	return p + bytes;
 }
 
 static void
@@ -54,43 +68,48 @@ write_str(struct record_writer *w, const char *s, size_t max)
 	if (len > max && w->rc == 0)
 		w->rc = -MX_ETOOBIG;
 	write_uint(w, len, 2);
-	if (w->rc == 0)
-		w->rc = buf_add(w->out, s, len);
+	write_raw(w, s, len);
 }
 
 static void
 write_rcpt(struct record_writer *w, const struct rcpt *r)
 {
+	uint8_t raw[RECORD_RCPT_MIN], *p = raw;
+
 	write_str(w, r->mailbox, RECORD_STR_MAX);
 	write_str(w, r->orcpt, RECORD_STR_MAX);
-	write_uint(w, r->notify, 1);
-	write_uint(w, r->state, 1);
-	write_uint(w, r->reported, 1);
-	write_uint(w, r->code, 2);
-	write_uint(w, r->status.cls, 1);
-	write_uint(w, r->status.subject, 2);
-	write_uint(w, r->status.detail, 2);
+	p = put_uint(p, r->notify, 1);
+	p = put_uint(p, r->state, 1);
+	p = put_uint(p, r->reported, 1);
+	p = put_uint(p, r->code, 2);
+	p = put_uint(p, r->status.cls, 1);
+	p = put_uint(p, r->status.subject, 2);
+	p = put_uint(p, r->status.detail, 2);
+	write_raw(w, raw, (size_t)(p - raw));
 	write_str(w, r->reply, ENVELOPE_REPLY_MAX);
 }
 
 static void
 write_envelope(struct record_writer *w, const struct envelope *e)
 {
+	uint8_t raw[RECORD_FIXED], *p = raw;
 	uint32_t i;
 
-	write_uint(w, RECORD_VERSION, 1);
-	write_uint(w, e->id, 8);
-	write_uint(w, (uint64_t)e->arrival_ms, 8);
-	write_uint(w, (uint64_t)e->due_ms, 8);
-	write_uint(w, (uint64_t)e->last_try_ms, 8);
-	write_uint(w, e->attempts, 4);
-	write_uint(w, e->flags, 2);
-	write_uint(w, e->warned, 1);
-	write_uint(w, e->ret, 1);
-	write_uint(w, e->body.segment, 8);
-	write_uint(w, e->body.offset, 8);
-	write_uint(w, e->body.len, 8);
-	write_uint(w, e->body.crc, 4);
+	p = put_uint(p, RECORD_VERSION, 1);
+	p = put_uint(p, e->id, 8);
+	p = put_uint(p, (uint64_t)e->arrival_ms, 8);
+	p = put_uint(p, (uint64_t)e->due_ms, 8);
+	p = put_uint(p, (uint64_t)e->last_try_ms, 8);
+	p = put_uint(p, e->attempts, 4);
+	p = put_uint(p, e->flags, 2);
+	p = put_uint(p, e->warned, 1);
+	p = put_uint(p, e->ret, 1);
+	p = put_uint(p, e->body.segment, 8);
+	p = put_uint(p, e->body.offset, 8);
+	p = put_uint(p, e->body.len, 8);
+	p = put_uint(p, e->body.crc, 4);
+	MX_ASSERT(p == raw + sizeof(raw));
+	write_raw(w, raw, sizeof(raw));
 	write_str(w, e->domain, TEXT_DOMAIN_MAX - 1);
 	write_str(w, e->sender, RECORD_STR_MAX);
 	write_str(w, e->envid, RECORD_STR_MAX);
