@@ -352,6 +352,12 @@ loop_late_ns(const struct loop *l)
 	return 0;
 }
 
+int64_t
+loop_late_before_ns(const struct loop *l)
+{
+	return loop_late_ns(l);
+}
+
 struct loop_timer *
 loop_timer_create(struct loop *l, void (*cb)(void *), void *arg)
 {

@@ -130,6 +130,12 @@ loop_late_ns(const struct loop *l)
 	return late_ns;
 }
 
+int64_t
+loop_late_before_ns(const struct loop *l)
+{
+	return loop_late_ns(l);
+}
+
 void
 fake_loop_late(int64_t ms)
 {

@@ -398,6 +398,7 @@ conn_on_timer(void *arg)
 {
 	struct conn *c = arg;
 
+	c->armed = 0;
 	if (c->deadline == 0)
 		return;
 	if (c->deadline > loop_now(c->loop) || conn_forgive(c)) {
@@ -425,12 +426,12 @@ conn_timeout(struct conn *c, int64_t ms)
 	c->deadline = ms > 0 ? loop_now(c->loop) + ms * CLOCK_MS : 0;
 	if (ms <= 0)
 		return;
-	c->late = loop_late_ns(c->loop);
+	c->late = loop_late_before_ns(c->loop);
 	c->grace = ms * CLOCK_MS;
 	if (c->timer == NULL)
 		c->timer = loop_timer_create(c->loop, conn_on_timer, c);
 	/* a timer that fires too early looks at the deadline and goes on */
-	if (!loop_timer_pending(c->timer) || c->armed > c->deadline)
+	if (c->armed == 0 || c->armed > c->deadline)
 		conn_arm(c);
 }
 

@@ -55,8 +55,8 @@ struct conn {
 	struct tls_info tls_info;
 
 	int64_t deadline; /* 0: none */
-	int64_t armed; /* when the timer fires, if it is pending */
-	int64_t late; /* loop_late_ns() when the deadline was set */
+	int64_t armed; /* when the timer fires; 0: it is not pending */
+	int64_t late; /* loop_late_before_ns() when the deadline was set */
 	int64_t grace; /* how much of our own lateness it may leave out yet */
 	bool expired; /* ran out; nobody has set another one since */
 

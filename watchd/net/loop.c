@@ -167,6 +167,12 @@ loop_late_ns(const struct loop *l)
 	return l->late + (l->fresh ? loop_late_part(clock_now() - l->now) : 0);
 }
 
+int64_t
+loop_late_before_ns(const struct loop *l)
+{
+	return l->late;
+}
+
 /* The turn is over: what it took is known. */
 static void
 loop_turn_end(struct loop *l)

@@ -28,6 +28,9 @@ double loop_lag_take(struct loop *);
  * out (conn.c does). Nanoseconds; counts the turn that is under way. */
 #define LOOP_LATE_MIN_MS 20
 int64_t loop_late_ns(const struct loop *);
+/* The same before the turn that is under way, for what counts from loop_now() on
+ * as its deadlines do. It does not ask the clock: four times a message. */
+int64_t loop_late_before_ns(const struct loop *);
 
 /* One-shot timers; set again from the callback for a period. */
 struct loop_timer *
