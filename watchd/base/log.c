@@ -11,6 +11,7 @@
 
 #define LOG_VALUE_MAX 200
 #define LOG_RING      8
+#define LOG_WORD_MAX  32
 
 static const char *const log_levels[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -21,26 +22,61 @@ static const char *const log_levels[] = {
 };
 static int log_level_now = LOG_LEVEL_INFO; /* atomic */
 
+/* A level or a module, which are short, and a blank; returns their length. */
+static size_t
+log_word(char *dst, const char *word)
+{
+	size_t len = strnlen(word, LOG_WORD_MAX);
+
+	memcpy(dst, word, len);
+	dst[len] = ' ';
+	return len + 1;
+}
+
+/* Is one of eight characters below a blank, or DEL? A byte below n borrows from
+ * its high bit when n is taken away, and no other does before it. */
+static bool
+log_has_control(const char *p)
+{
+	const uint64_t ones = UINT64_MAX / 255;
+	uint64_t x, del;
+
+	memcpy(&x, p, sizeof(x));
+	del = x ^ ones * 0x7f;
+	return ((((x - ones * ' ') & ~x) | ((del - ones) & ~del)) &
+		   ones << 7) != 0;
+}
+
+/* Whoever forgot log_q() shall at least not forge lines. */
+static void
+log_mask(char *line, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (len - i >= 8 && !log_has_control(line + i))
+			i += 7;
+		else if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	}
+}
+
 static void MX_PRINTF(3, 0) log_line(enum log_level level, const char *module,
     const char *fmt, va_list ap)
 {
 	int saved = errno, n;
 	char line[LOG_LINE_MAX];
-	size_t len, i, room = sizeof(line) - 4; /* for the end of a cut line */
+	size_t len, room = sizeof(line) - 4; /* for the end of a cut line */
 
-	n = snprintf(line, room, "%s %s ", log_levels[level], module);
-	len = n < 0 ? 0 : (size_t)n >= room ? room - 1 : (size_t)n;
+	len = log_word(line, log_levels[level]);
+	len += log_word(line + len, module);
 	n = vsnprintf(line + len, room - len, fmt, ap);
 	if (n > 0 && (size_t)n >= room - len) {
 		memcpy(line + room - 1, "...", 3);
 		len = room + 2;
 	} else if (n > 0)
 		len += (size_t)n;
-	/* whoever forgot log_q() shall at least not forge lines */
-	for (i = 0; i < len; i++) {
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
-	}
+	log_mask(line, len);
 	line[len++] = '\n';
 	log_sink_put(level, line, len);
 	errno = saved;

@@ -239,11 +239,11 @@ smtp_command_parse(const char *line, size_t len,
 	while (word < len && !command_blank(line[word]))
 		word++;
 	split_line(line, len, word, out);
-	if (is_forbidden(line, word)) {
+	v = find_verb(line, word);
+	if (v == NULL && is_forbidden(line, word)) {
 		out->verb = VERB_FORBIDDEN;
 		return 0;
 	}
-	v = find_verb(line, word);
 	if (v != NULL)
 		out->verb = v->verb;
 	if (v != NULL && v->rule == ARG_PATH)
