@@ -97,7 +97,7 @@ conn_update(struct conn *c)
 		want = c->connected ? 0 : LOOP_WRITE;
 		break;
 	case CONN_ST_HANDSHAKE:
-		if (!c->yielded)
+		if (!c->muted)
 			want = c->blocked ? LOOP_WRITE : LOOP_READ;
 		break;
 	case CONN_ST_OPEN:
@@ -208,12 +208,17 @@ conn_handshake(struct conn *c)
 }
 
 /* The handshake of a server is work that strangers bring at will, a millisecond
- * of it each: they wait in line. Who has gone is seen at once. */
+ * of it each: they wait in line. Who has gone is seen at once. Most have their
+ * turn before the loop looks at them again. */
 static void
 conn_handshake_ready(struct conn *c)
 {
 	char first;
 
+	if (c->yielded) {
+		c->muted = true;
+		return;
+	}
 	if (c->out_clear > 0 || !SSL_is_server(c->ssl) ||
 	    recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
 		conn_handshake(c);
@@ -321,6 +326,7 @@ conn_on_task(void *arg)
 			conn_connected(c);
 		break;
 	case CONN_ST_HANDSHAKE:
+		c->muted = false;
 		conn_handshake(c);
 		break;
 	case CONN_ST_OPEN:
