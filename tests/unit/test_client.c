@@ -104,7 +104,7 @@ static const struct script {
 	const char *name;
 	enum smtp_client_tls tls;
 	bool whole_only;
-	struct step steps[24];
+	struct step steps[28];
 } scripts[] = {
 	{ "one message, step by step", CLIENT_TLS_MAY, false,
 	    { PLAIN, { MAIL, "1" }, { CLI, M1 }, { SRV, "250 ok\r\n" },

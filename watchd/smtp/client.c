@@ -97,7 +97,7 @@ client_set_over(struct smtp_client *c)
 	take_up(c, &c->behind[0]);
 	c->nbehind--;
 	memmove(c->behind, c->behind + 1, c->nbehind * sizeof(c->behind[0]));
-	client_set_state(c, CL_BEHIND);
+	client_set_state(c, c->tx.way == CLIENT_DATA ? CL_MAIL : CL_BEHIND);
 }
 
 enum smtp_client_event
@@ -270,12 +270,33 @@ is_burst_out(const struct smtp_client *c)
 	}
 }
 
+/* Content may be the first of a group of commands, and DATA is the last of one
+ * (RFC 2920 3.1): so one goes behind the final dot. */
+static bool
+is_dot_out(const struct smtp_client *c)
+{
+	return c->state == CL_EOD && c->tx.way == CLIENT_DATA &&
+	    c->nbehind == 0 && (c->ext & CLIENT_EXT_PIPELINING) != 0;
+}
+
+static bool
+has_way_behind(const struct smtp_client *c, const struct smtp_client_tx *tx)
+{
+	switch (tx->way) {
+	case CLIENT_DATA:
+		return is_dot_out(c) && !tx->probe;
+	case CLIENT_BURST:
+		return is_burst_out(c) && c->nbehind < MX_COUNT(c->behind);
+	default:
+		return false;
+	}
+}
+
 bool
 smtp_client_follows(const struct smtp_client *c,
     const struct smtp_client_tx *tx)
 {
-	return is_burst_out(c) && tx->way == CLIENT_BURST &&
-	    tx->nrcpts <= PIPELINE_RCPT && c->nbehind < MX_COUNT(c->behind) &&
+	return has_way_behind(c, tx) && tx->nrcpts <= PIPELINE_RCPT &&
 	    !c->quit && !c->lost && !c->unasked && c->broken == NULL &&
 	    client_tx_clean(tx);
 }
@@ -308,7 +329,8 @@ smtp_client_mail(struct smtp_client *c, const struct smtp_client_tx *tx,
 	if (c->state != CL_READY) {
 		MX_ASSERT(smtp_client_follows(c, tx));
 		c->behind[c->nbehind++] = *tx;
-		client_put(c, "RSET\r\n", 6);
+		if (tx->way == CLIENT_BURST)
+			client_put(c, "RSET\r\n", 6);
 		put_tx(c, tx, true);
 		return;
 	}

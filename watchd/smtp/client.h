@@ -22,7 +22,9 @@
  * smtp_client_follows(). Their events come in the order in which they went:
  * all up to SENT are those of the first, then come those of the next. Before
  * each that follows goes a RSET: what becomes of the one before it, refused
- * at whatever step, cannot harm it (RFC 3030 2).
+ * at whatever step, cannot harm it (RFC 3030 2). With DATA the commands of one
+ * may go behind the final dot, which ends the transaction before them whatever
+ * is said to it; its content waits for its own BODY.
  *
  * Server text is hostile: replies are bounded (reply.h), nothing that it says
  * after STARTTLS in clear survives, keywords match whole words only. Pure. */
@@ -137,7 +139,8 @@ void smtp_client_tls_up(struct smtp_client *, int64_t now);
 void smtp_client_mail(struct smtp_client *, const struct smtp_client_tx *,
     int64_t now);
 /* May this transaction go behind those that are under way? They, and it, are
- * bursts, and nothing of the last one is still to be sent. */
+ * bursts, and nothing of the last one is still to be sent; or both go by DATA,
+ * and it is the only one behind the final dot. */
 bool
 smtp_client_follows(const struct smtp_client *, const struct smtp_client_tx *);
 /* Only after BODY, and for a burst right after smtp_client_mail(). Content is

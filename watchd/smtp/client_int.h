@@ -17,7 +17,7 @@ enum client_state {
 	CL_TLS, /* the owner's handshake */
 	CL_SETTLED, /* nothing: READY is to be announced */
 	CL_READY, /* the owner's next message */
-	CL_BEHIND, /* the RSET before one that followed */
+	CL_BEHIND, /* the RSET before a burst that followed */
 	CL_MAIL,
 	CL_RCPT,
 	CL_RCPTS_DONE, /* nothing: all recipients are answered */
