@@ -152,7 +152,7 @@ main(int argc, char **argv)
 	struct queue_conf conf = { 0 };
 	struct queue_policy policy = {
 		.lifetime_ms = INT64_C(60) * 86400 * 1000,
-		.connections = 20,
+		.out_max = 20,
 		.retry_first_ms = 300000,
 		.retry_max_ms = 7200000,
 	};

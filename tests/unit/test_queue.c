@@ -546,7 +546,7 @@ intake_begins_and_ends(void **state)
 
 	queue_destroy(&w->q);
 	world_queue_up(w, &conf);
-	queue_policy(w->q, A, &(struct queue_policy){ .connections = 1 });
+	queue_policy(w->q, A, &(struct queue_policy){ .out_max = 1 });
 	in = queue_begin(w->q);
 	assert_int_equal(queue_append(in, "x", 1), 0);
 	assert_false(queue_congested(in, NULL, NULL));

@@ -20,7 +20,8 @@ policy_of(const struct conf_domain *cd, struct queue_policy *p)
 	memcpy(p->delay_warning_ms, cd->delay_warning_ms,
 	    sizeof(p->delay_warning_ms));
 	p->ndelay_warning = cd->ndelay_warning;
-	p->connections = cd->deliver.connections * cd->deliver.pipeline_depth;
+	/* of each connection those under way, and the one loaded ahead */
+	p->out_max = cd->deliver.connections * (cd->deliver.pipeline_depth + 1);
 	p->retry_first_ms = cd->retry.first_ms;
 	p->retry_max_ms = cd->retry.max_ms;
 	p->refusal_grace_ms = cd->refusal_grace_ms;

@@ -115,14 +115,12 @@ dest_working(const struct dest *d, int64_t now)
 	return dest_open(d) && !dest_paused(d, now) && record_works(d->queue);
 }
 
-/* Parts out at once: a canary alone, and then as many as the policy has
- * connections. What the host can bear is the deliverer's business. */
+/* Parts out at once: a canary alone, and then as many as the policy has it.
+ * What the host can bear is the deliverer's business. */
 static unsigned
 dest_most(const struct dest *d)
 {
-	return d->canary || d->policy->connections == 0 ?
-	    1 :
-	    d->policy->connections;
+	return d->canary || d->policy->out_max == 0 ? 1 : d->policy->out_max;
 }
 
 bool

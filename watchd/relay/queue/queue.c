@@ -13,7 +13,7 @@
 /* For domains nobody configured, until daemon.c says better. */
 static const struct queue_policy policy_builtin = {
 	.lifetime_ms = INT64_C(5) * 86400 * 1000,
-	.connections = 2,
+	.out_max = 2,
 	.retry_first_ms = 300 * 1000,
 	.retry_max_ms = 7200 * 1000,
 	.refusal_grace_ms = INT64_C(86400) * 1000,

@@ -32,7 +32,7 @@ struct queue_policy {
 	int64_t lifetime_ms;
 	int64_t delay_warning_ms[8]; /* ascending */
 	size_t ndelay_warning;
-	unsigned connections; /* the most parts out at once */
+	unsigned out_max; /* parts out at once; 0 is one */
 	int64_t retry_first_ms, retry_max_ms;
 	int64_t refusal_grace_ms; /* see primary/judge.h: believed */
 	int64_t vault_keep_ms; /* 0: nothing is kept */
