@@ -144,7 +144,7 @@ do_load(struct store_reader *rd, struct store_get *g)
 	if ((g->rc = record_read(rd, g->id, &env)) < 0)
 		return;
 	len = env->body.len < g->len ? (size_t)env->body.len : g->len;
-	g->data = mem_alloc(len + 1);
+	g->data = mem_grow(NULL, len + 1, 1); /* no use in zeros */
 	g->rc = body_read(rd, &env->body, 0, g->data, len);
 	if (g->rc == 0 && len == env->body.len &&
 	    store_crc(0, g->data, len) != env->body.crc)
@@ -170,7 +170,7 @@ do_read(struct store_reader *rd, struct store_get *g)
 		left = g->body.len - g->offset;
 	if (g->len > left)
 		g->len = (size_t)left;
-	g->data = mem_alloc(g->len + 1);
+	g->data = mem_grow(NULL, g->len + 1, 1);
 	g->rc = body_read(rd, &g->body, g->offset, g->data, g->len);
 	if (g->rc < 0) {
 		mem_free(&g->data);
