@@ -42,6 +42,13 @@ CHUNKS = {
     "in BDAT": ("client", rb"BDAT ", 3),
     "behind BDAT": ("client", rb" LAST\r\n", None),
 }
+DOTS = {
+    "before the dot": ("client", rb"\r\n\.\r\n", 2),
+    "behind the dot": ("client", rb"\r\n\.\r\n", None),
+    "behind DATA": ("client", rb"\r\nDATA\r\n", None),
+    "before 354": ("server", rb"354 ", 0),
+    "behind 354": ("server", rb"354 [^\r]*\r\n", None),
+}
 
 
 class Postfix:
@@ -108,9 +115,9 @@ def fill(port, domain, each=EACH):
 
 @pytest.mark.parametrize("kind", ["postfix", "postfix-data", "exim"])
 def test_cut_anywhere(stack, kind):
-    places = dict(ALWAYS) if kind == "postfix-data" else {**ALWAYS, **CHUNKS}
+    places = {**ALWAYS, **(DOTS if kind == "postfix-data" else CHUNKS)}
     # the first of a connection, and one in the middle of others
-    ends = [(1, RESET), (3, RESET)] + ([(3, CLOSE), (3, HALF)] if kind == "postfix" else [])
+    ends = [(1, RESET), (3, RESET)] + ([(3, CLOSE), (3, HALF)] if kind != "exim" else [])
     names = [(p, nth, how) for p in places for nth, how in ends]
     w = World(stack, kind, [(places[p][0], places[p][1], nth, places[p][2])
                             for p, nth, _ in names], how=[how for _, _, how in names])
@@ -130,6 +137,7 @@ def test_cut_anywhere(stack, kind):
     assert m.sum("delivery_recipients_bounced_total") == 0
     deepest = [wire.deepest for wire in w.wires]
     assert max(deepest) == (0 if kind == "postfix-data" else 2), deepest
+    assert max(wire.behind for wire in w.wires) == 2
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
@@ -140,9 +148,20 @@ def test_depth(stack, depth):
     assert w.wires[0].deepest == depth
 
 
-def test_results_of_a_burst(stack):
+def test_depth_without_chunking(stack):
+    for depth in (1, 4):
+        w = World(stack, "postfix-data", [None], depth, delay=0.05)
+        w.go()
+        copies = w.wait_delivered()["c00.test"]
+        assert sum(copies.values()) == EACH and max(copies.values()) == 1
+        assert w.wires[0].behind == min(depth, 2)
+        w.d.stop()
+
+
+@pytest.mark.parametrize("kind", ["postfix", "postfix-data"])
+def test_results_of_a_burst(stack, kind):
     """A recipient's refusal in front of, behind and between others."""
-    w = World(stack, "postfix", [None], 4, delay=0.02)
+    w = World(stack, kind, [None], 4, delay=0.02)
     w.server.pf.set_access({"no@c00.test": "550 5.1.1 no such user",
                             "busy@c00.test": "451 4.2.0 busy"})
     for i in range(3):

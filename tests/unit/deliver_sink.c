@@ -20,6 +20,8 @@ struct stream {
 	int taken; /* RCPT of this transaction */
 	int messages; /* taken */
 	int number; /* of the last recipient m0@, m1@ ... taken; -1: none */
+	bool behind; /* something was there behind the last content */
+	bool no_mail; /* it was refused */
 };
 
 /* Is there something to be taken? False: closed. */
@@ -96,6 +98,13 @@ has_more(const struct sink *k, const struct stream *s)
 	return k->hold_ms > 0 && poll(&p, 1, k->hold_ms) > 0;
 }
 
+static void
+saw_end(struct sink *k, struct stream *s)
+{
+	s->behind = has_more(k, s);
+	k->behind += s->behind;
+}
+
 static bool
 get_chunk(struct sink *k, struct stream *s, size_t len)
 {
@@ -146,7 +155,7 @@ answer_bdat(struct sink *k, struct stream *s, const char *line, enum step leave)
 	    !get_chunk(k, s, len))
 		return false;
 	k->chunks++;
-	k->behind += has_more(k, s);
+	saw_end(k, s);
 	if (s->number < 0) {
 		say(s->fd, NULL, "503 5.5.1 no recipients\r\n");
 		return true;
@@ -183,7 +192,15 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 			return false;
 		s->taken = 0;
 		s->number = -1;
+		s->no_mail = s->behind && k->behind_mail != NULL;
+		if (s->no_mail) {
+			say(s->fd, k->behind_mail, "");
+			s->behind = false;
+			return true;
+		}
 		say(s->fd, k->mail, "250 2.1.0 ok\r\n");
+	} else if (s->no_mail && strchr("RrDd", line[0]) != NULL) {
+		say(s->fd, NULL, "503 5.5.1 need MAIL\r\n");
 	} else if (strncasecmp(line, "RCPT", 4) == 0) {
 		if (leave == AT_RCPT)
 			return false;
@@ -212,10 +229,12 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 			return true;
 		if (!get_body(k, s, leave == AT_BODY) || leave == AT_DOT)
 			return false;
+		saw_end(k, s);
 		usleep((useconds_t)k->dot_delay_ms * 1000);
-		take(k, s);
+		if (s->number >= 0 && (k->dot == NULL || k->dot[0] == '2'))
+			take(k, s); /* else it is empty */
 		say(s->fd, k->dot, "250 2.0.0 taken\r\n");
-		return !is_enough(k, s, true);
+		return !is_enough(k, s, true) && !(k->deaf && s->behind);
 	} else if (strncasecmp(line, "BDAT", 4) == 0) {
 		return answer_bdat(k, s, line, leave);
 	} else if (strncasecmp(line, "QUIT", 4) == 0) {

@@ -41,18 +41,20 @@ struct sink {
 	const char *greeting, *ehlo, *helo, *mail, *data, *dot, *starttls;
 	const char *bdat; /* to a chunk; its content is read */
 	const char *rset;
+	const char *behind_mail; /* to a MAIL that came behind a final dot */
+	bool deaf; /* to that, and it closes */
 	enum step close_at;
 	int close_after; /* messages of the connection, then close_at counts */
 	int close_conns; /* on this many connections, from the first */
 	bool rst;
 	int dot_delay_ms;
-	int hold_ms; /* before a reply to BDAT, for what is sent behind it */
+	int hold_ms; /* before a reply to content, for what is sent behind it */
 	int rcpt_max; /* of a transaction, 452 4.5.3 behind it; 0: any */
 	int messages_max; /* of a connection; 0: any */
 	enum enough enough;
 	/* What was seen. */
 	atomic_int conns, messages, rcpts, dots;
-	atomic_int chunks, behind; /* BDAT, and those with more behind them */
+	atomic_int chunks, behind; /* BDAT; content with more behind it */
 	atomic_int copies[64]; /* of the messages to m0@, m1@ ... */
 	char last_rcpt[256];
 	char body[6u << 20];

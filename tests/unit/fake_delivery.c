@@ -344,6 +344,12 @@ run_load(struct later *l)
 	out.len = j->len < l->max ? j->len : l->max;
 	out.env = envelope_copy(j->env);
 	out.data = mem_dup(j->body, out.len + (out.len == 0));
+	if (out.len == j->len &&
+	    store_crc(0, out.data, out.len) != j->env->body.crc) {
+		out.rc = -MX_ECORRUPT;
+		mem_free(&out.data);
+		out.len = 0;
+	}
 	l->load(l->arg, &out);
 }
 

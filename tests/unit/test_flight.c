@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * Messages behind messages on one connection: what goes together, what each of
  * them is told, and that all arrive once however it ends. Over real connections
- * to a server that does CHUNKING. */
+ * to a server that does CHUNKING, and to one that does PIPELINING alone. */
 #include <sys/socket.h>
 
 #include <setjmp.h>
@@ -22,13 +22,15 @@
 	"250-sink\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 SIZE 10000000\r\n"
 #define MANY 12
 
-/* A server with CHUNKING, one connection at a time, and n messages for it. */
+static bool by_data; /* no CHUNKING is offered */
+
+/* A server, one connection at a time, and n messages for it. */
 static void
 world(unsigned n)
 {
 	char rcpt[64];
 
-	sink.ehlo = CHUNKS;
+	sink.ehlo = by_data ? NULL : CHUNKS;
 	sink.hold_ms = 20; /* where more is expected it is waited for longer */
 	fake.domain.deliver.connections = 1;
 	fake.conf.defaults.deliver.connections = 1;
@@ -45,6 +47,12 @@ anew(void **state)
 {
 	teardown(state);
 	assert_int_equal(setup(state), 0);
+}
+
+static int
+contents(void)
+{
+	return by_data ? sink.dots : sink.chunks;
 }
 
 static unsigned
@@ -78,7 +86,7 @@ behind_each_other(void **state)
 	start();
 	WAIT_FOR(all_quiet);
 	assert_all("", 1);
-	assert_int_equal(sink.chunks, MANY);
+	assert_int_equal(contents(), MANY);
 	assert_int_equal(sink.conns, 1);
 	assert_int_equal(sum_lost(), 0);
 	/* The first is a canary, and nothing comes behind the last. */
@@ -107,7 +115,7 @@ one_at_a_time(void **state)
 		start();
 		WAIT_FOR(all_quiet);
 		assert_all("alone", 1);
-		assert_int_equal(sink.chunks, MANY);
+		assert_int_equal(contents(), MANY);
 		assert_int_equal(sink.behind, 0);
 	}
 }
@@ -127,17 +135,18 @@ some_alone(void **state)
 	assert_int_equal(sink.behind, 0);
 }
 
+/* What goes by DATA although there is CHUNKING, beside what does not. */
 static void
-without_chunking(void **state)
+without_pipelining(void **state)
 {
 	(void)state;
 	world(MANY);
-	sink.ehlo = NULL;
+	sink.ehlo = "250 sink\r\n";
 	start();
 	WAIT_FOR(all_quiet);
-	assert_all("DATA", 1);
-	assert_int_equal(sink.chunks, 0);
+	assert_all("step by step", 1);
 	assert_int_equal(sink.dots, MANY);
+	assert_int_equal(sink.behind, 0);
 }
 
 /* Larger than what is held in memory: one chunk, nothing with it. */
@@ -158,7 +167,7 @@ large(void **state)
 	start();
 	WAIT_FOR(all_quiet);
 	assert_all("large", 1);
-	assert_int_equal(sink.chunks, 5);
+	assert_int_equal(contents(), 5);
 	assert_int_equal(sink.len, len);
 	assert_memory_equal(sink.body, body, len);
 	free(body);
@@ -183,7 +192,7 @@ results(void **state)
 		add(rcpts[i]);
 	start();
 	WAIT_FOR(all_quiet);
-	assert_true(sink.behind > 3);
+	assert_true(sink.behind > (by_data ? 2 : 3));
 	for (unsigned i = 0; i < fake.njobs; i++) {
 		j = &fake.job[i];
 		assert_int_equal(j->tried, 1);
@@ -211,7 +220,7 @@ content_refused(void **state)
 	(void)state;
 	world(MANY);
 	fake.again = false;
-	sink.bdat = "451 4.3.0 no\r\n";
+	sink.bdat = sink.dot = "451 4.3.0 no\r\n";
 	start();
 	WAIT_FOR(all_quiet);
 	for (unsigned i = 0; i < MANY; i++) {
@@ -226,11 +235,12 @@ content_refused(void **state)
 static void
 cut(void **state)
 {
-	static const struct {
+	const struct {
 		enum step at;
 		int most; /* copies of one message */
-	} cases[] = { { AT_MAIL, 1 }, { AT_RCPT, 1 }, { AT_BDAT, 1 },
-		{ AT_CHUNK, 2 } };
+	} cases[] = { { AT_MAIL, 1 }, { AT_RCPT, 1 },
+		{ by_data ? AT_DATA : AT_BDAT, 1 },
+		{ by_data ? AT_DOT : AT_CHUNK, 2 } };
 	char what[64];
 	int copies, reset;
 
@@ -250,7 +260,7 @@ cut(void **state)
 		reset = sink.close_after > 0;
 		assert_all(what, reset ? 2 : cases[i / 6].most);
 		copies = sink.messages - MANY;
-		if (copies > (cases[i / 6].at == AT_CHUNK) + reset)
+		if (copies > (cases[i / 6].most == 2) + reset)
 			fail_msg("%u: %d too many", i, copies);
 		/* Those behind it were not tried. */
 		if (sum_lost() > 1)
@@ -369,6 +379,37 @@ stumbles_behind(void **state)
 	assert_int_equal(sink.conns, 2);
 }
 
+/* One that does not know what to do with a command behind a final dot gets one
+ * message at a time, at once and from then on, and no message pays for it. */
+static void
+stumbles_behind_a_dot(void **state)
+{
+	static const char *const says[] = { "503 5.5.1 nested\r\n",
+		"554 5.5.0 synchronization error\r\n", NULL };
+
+	for (unsigned i = 0; i < MX_COUNT(says); i++) {
+		if (i > 0)
+			anew(state);
+		world(MANY);
+		sink.behind_mail = says[i];
+		sink.deaf = says[i] == NULL;
+		start();
+		WAIT_FOR(all_quiet);
+		assert_all("stumbles behind a dot", 1);
+		assert_int_equal(sum_lost(), 0);
+		assert_int_equal(sink.behind, 1);
+		assert_int_equal(sink.conns, says[i] != NULL ? 1 : 2);
+		assert_int_equal(t.bad, 0);
+		restart();
+		add("m12@example.org");
+		add("m13@example.org");
+		add("m14@example.org");
+		fake_want();
+		WAIT_FOR(all_quiet);
+		assert_int_equal(sink.behind, 1);
+	}
+}
+
 /* A message whose content does not hold leaves those around it alone. */
 static void
 damaged(void **state)
@@ -387,7 +428,7 @@ damaged(void **state)
 static bool
 is_deep(void)
 {
-	return sink.chunks >= 3 && fake.out >= 2;
+	return contents() >= 3 && fake.out >= 2;
 }
 
 /* A shutdown with messages under way: each has one end. */
@@ -436,6 +477,23 @@ drains_in_flight(void **state)
 		assert_int_equal(sink.copies[i], fake.job[i].tried);
 }
 
+static int
+setup_data(void **state)
+{
+	by_data = true;
+	return setup(state);
+}
+
+static int
+teardown_data(void **state)
+{
+	by_data = false;
+	return teardown(state);
+}
+
+#define DATA(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, setup_data, teardown_data)
+
 int
 main(void)
 {
@@ -443,7 +501,7 @@ main(void)
 		T(behind_each_other),
 		T(one_at_a_time),
 		T(some_alone),
-		T(without_chunking),
+		T(without_pipelining),
 		T(large),
 		T(results),
 		T(content_refused),
@@ -455,6 +513,19 @@ main(void)
 		T(damaged),
 		T(ends_in_flight),
 		T(drains_in_flight),
+		DATA(behind_each_other),
+		DATA(one_at_a_time),
+		DATA(some_alone),
+		DATA(large),
+		DATA(results),
+		DATA(content_refused),
+		DATA(cut),
+		DATA(closes),
+		DATA(within_the_limit),
+		DATA(stumbles_behind_a_dot),
+		DATA(damaged),
+		DATA(ends_in_flight),
+		DATA(drains_in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

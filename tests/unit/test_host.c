@@ -399,7 +399,7 @@ chunks(void **state)
 	host_recovered(&h, 0, now);
 	assert_false(host_takes_behind(&h, now));
 	host_taken(&h, 0, now);
-	host_chunk_taken(&h, true);
+	host_way_taken(&h, true, true);
 	assert_true(h.chunk_taken && h.behind_taken);
 	host_stumbled(&h, now);
 	assert_false(h.chunk_taken || h.behind_taken);

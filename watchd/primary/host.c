@@ -369,10 +369,22 @@ host_takes_behind(const struct host *h, int64_t now)
 	    now >= h->alone_until_ns && h->gap_ns == 0;
 }
 
-void
-host_chunk_taken(struct host *h, bool behind)
+bool
+host_tries_behind(struct host *h, int64_t now)
 {
-	h->chunk_taken = true;
+	if (h->behind_taken)
+		return true;
+	if (h->behind_tried_ns != 0 &&
+	    now - h->behind_tried_ns < HOST_TRY_BEHIND)
+		return false;
+	h->behind_tried_ns = now;
+	return true;
+}
+
+void
+host_way_taken(struct host *h, bool chunk, bool behind)
+{
+	h->chunk_taken |= chunk;
 	h->behind_taken |= behind;
 }
 

@@ -37,6 +37,10 @@
 /* One message at a time on a connection, so long behind one that was lost with
  * others under way, or a refusal that contradicts what is known. */
 #define HOST_ALONE_NS INT64_C(60000000000)
+/* Until it has taken one behind another, one connection tries that so often: a
+ * server that throws away what comes behind a final dot answers nothing, and
+ * that connection waits for its time-out. */
+#define HOST_TRY_BEHIND INT64_C(600000000000)
 
 /* A limit that the host has shown, not announced. */
 struct host_limit {
@@ -78,6 +82,7 @@ struct host {
 	/* Chunks (RFC 3030), and messages behind messages that are not yet
 	 * answered. What it has taken so once it knows how to take. */
 	bool chunk_taken, behind_taken;
+	int64_t behind_tried_ns; /* first, or again; see HOST_TRY_BEHIND */
 	int64_t stumbled_ns; /* over either; 0: never, or it did well since */
 	int64_t alone_until_ns;
 	uint64_t refused; /* connections, crowded ones too */
@@ -161,10 +166,13 @@ bool host_takes_chunks(const struct host *, int64_t now);
 /* May messages go behind others on its connections? Not while it is found out
  * what it bears. */
 bool host_takes_behind(const struct host *, int64_t now);
-/* It took one in a chunk; `behind`: others were under way then. */
-void host_chunk_taken(struct host *, bool behind);
-/* A chunk, or what came behind one, was answered as if it were none, or the
- * connection broke under the first that it ever got. */
+/* The same for what goes behind a final dot: is it known to take that, or is it
+ * time for one to find out? That one is on its way then. */
+bool host_tries_behind(struct host *, int64_t now);
+/* It took one, in a chunk or sent behind another that was under way then. */
+void host_way_taken(struct host *, bool chunk, bool behind);
+/* A chunk, or what came behind a message, was answered as if it were none, or
+ * the connection broke under the first that it ever got. */
 void host_stumbled(struct host *, int64_t now);
 void host_alone(struct host *, int64_t now); /* see HOST_ALONE_NS */
 

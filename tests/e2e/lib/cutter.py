@@ -25,7 +25,9 @@ class Cutter:
     def __init__(self, to, cut=None, delay=0.0, how=RESET):
         self.to, self.delay = to, delay
         self.cut, self.how, self.done = cut, how, threading.Event()
-        self.connections = self.deepest = self.passed = 0
+        self.connections = self.passed = 0
+        # messages at once: in chunks; whose commands were there before their turn
+        self.deepest = self.behind = 0
         self.port = free_port()
         self.listener = socket.create_server(("127.0.0.1", self.port))
         accept_each(self.listener, self._serve)
@@ -94,9 +96,10 @@ class Wire:
             return self.cutter.how != RESET
 
     def measure(self):
-        under_way = (len(re.findall(rb"\r\nBDAT ", self.seen["client"])) -
-                     len(re.findall(rb"(?m)^250 [^\r]*(?:queued as|OK id=)", self.seen["server"])))
-        self.cutter.deepest = max(self.cutter.deepest, under_way)
+        c, sent = self.cutter, self.seen["client"]
+        taken = len(re.findall(rb"(?m)^250 [^\r]*(?:queued as|OK id=)", self.seen["server"]))
+        c.deepest = max(c.deepest, len(re.findall(rb"\r\nBDAT ", sent)) - taken)
+        c.behind = max(c.behind, len(re.findall(rb"\r\nMAIL FROM:<s@", sent)) - taken)
 
     def place(self, side):
         c = self.cutter

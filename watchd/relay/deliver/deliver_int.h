@@ -65,9 +65,9 @@ struct deliver_tx {
 	struct delivery
 	    *w; /* while it is behind; then it is the session's cur */
 	enum smtp_client_way way;
-	struct smtp_client_rcpt rcpts[DELIVER_RCPTS];
-	uint32_t map[DELIVER_RCPTS]; /* -> index in the envelope */
-	bool taken[DELIVER_RCPTS]; /* 2xx to RCPT */
+	/* Of nrcpts each; map and taken lie behind rcpts. */
+	uint32_t *map; /* -> index in the envelope */
+	bool *taken; /* 2xx to RCPT */
 	unsigned nrcpts, ntaken;
 	uint32_t next_rcpt; /* of the envelope, behind those in it */
 	bool followed; /* it was sent before the one before it was answered */
@@ -77,6 +77,7 @@ struct deliver_tx {
 	bool sent; /* its content to the end */
 	int64_t sent_ns; /* when it began */
 	int64_t phase_ns; /* phases' sum when its first reply was next */
+	struct smtp_client_rcpt rcpts[];
 };
 TAILQ_HEAD(deliver_tx_list, deliver_tx);
 
@@ -93,6 +94,7 @@ struct deliver_session {
 	struct conn *conn;
 	struct smtp_client *client;
 	struct net_addr addr; /* the one that answered */
+	char peer[ADDR_TEXT_MAX]; /* the same, for the log */
 	char label[TEXT_DOMAIN_MAX + 8]; /* as who opened it names the host */
 	const char *tls_by; /* static, see reach_result */
 	bool making_room; /* counted in site.quitting */

@@ -93,7 +93,7 @@ delivery_report(const struct delivery *w, enum smtp_phase phase,
 	struct deliver *dl = d->deliver;
 	struct domain_stats *st = stats_domain(dl->stats, d->domain);
 	const struct envelope *env = w->env;
-	char id[TEXT_ID_MAX], addr[ADDR_TEXT_MAX] = "", status[16], delay[32];
+	char id[TEXT_ID_MAX], status[16], delay[32];
 	int64_t spent_ns = loop_now(dl->loop) - w->start_ns;
 
 	st->attempts++;
@@ -106,7 +106,7 @@ delivery_report(const struct delivery *w, enum smtp_phase phase,
 	    "delivered=%u deferred=%u failed=%u phase=%s code=%u status=%s "
 	    "delay=%s reply=%s%s%s",
 	    text_id(env->id, id), d->domain, log_q(s != NULL ? w->label : ""),
-	    s != NULL ? addr_text_port(&s->addr, addr) : "",
+	    s != NULL ? s->peer : "",
 	    s != NULL && s->conn != NULL && conn_tls_info(s->conn) != NULL ?
 		log_q(conn_tls_info(s->conn)->version) :
 		"none",

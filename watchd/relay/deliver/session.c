@@ -480,6 +480,7 @@ on_reached(const struct reach_result *r, void *arg)
 	s->conn = r->conn;
 	s->client = r->client;
 	s->addr = r->addr;
+	addr_text_port(&s->addr, s->peer);
 	s->tls_by = r->tls_by;
 	if (deliver_session_is_of_today(s))
 		host_connected(host_of(s), now_of(s) - s->since_ns, now_of(s));

@@ -201,16 +201,19 @@ is_defence(const struct deliver_session *s, enum smtp_phase phase,
 /* ---- a server that stumbles over chunks, or over what comes behind them */
 
 /* "What is this?", where it can only be about the commands, for it took those
- * before. */
+ * before. What the first MAIL behind a final dot meets is asked for again. */
 static bool
 is_bewildered(const struct deliver_session *s, enum smtp_phase phase,
     const struct smtp_reply *reply)
 {
-	if (s->tx->way == CLIENT_DATA || reply == NULL || reply->code < 500 ||
-	    reply->code > 504)
+	bool first = s->tx->way == CLIENT_DATA && !host_of(s)->behind_taken;
+
+	if (reply == NULL || reply->code < 500)
 		return false;
-	return phase == SMTP_PHASE_EOD ||
-	    (phase == SMTP_PHASE_MAIL && s->tx->followed && reply->code != 501);
+	if (s->tx->followed && phase == SMTP_PHASE_MAIL)
+		return first || (reply->code <= 504 && reply->code != 501);
+	return s->tx->way != CLIENT_DATA && phase == SMTP_PHASE_EOD &&
+	    reply->code <= 504;
 }
 
 /* The connection ended under something of the kind that it never took, and a
@@ -222,31 +225,48 @@ is_stumble(const struct deliver_session *s, enum smtp_phase phase,
 	const struct host *h = host_of(s);
 	bool behind = s->nbehind > 0 || s->tx->followed;
 
-	if (s->tx->way == CLIENT_DATA)
+	if (s->tx->way == CLIENT_DATA && !behind)
 		return false;
 	if (reply != NULL)
 		return is_bewildered(s, phase, reply);
 	return s->tx->sent && !(behind ? h->behind_taken : h->chunk_taken);
 }
 
-/* It is not the message's fault: it is offered again at once, with DATA. */
+static void
+give_up(struct deliver_session *s, enum smtp_phase phase, const char *text)
+{
+	log_notice("deliver",
+	    "domain=%s host=%s event=%s phase=%s behind=%u reply=%s",
+	    s->cur->dest->domain, log_q(s->cur->label),
+	    s->tx->way == CLIENT_DATA ? "pipelining_given_up" :
+					"chunking_given_up",
+	    smtp_phase_name(phase), s->nbehind, log_q(text));
+	host_stumbled(host_of(s), now_of(s));
+	site_touch(s->lane->site);
+}
+
+/* It is not the message's fault: it is offered again at once, with DATA and
+ * alone. */
 static void
 stumbled(struct deliver_session *s, enum smtp_phase phase, const char *text)
 {
 	struct delivery *w = s->cur;
 
-	log_notice("deliver",
-	    "domain=%s host=%s event=chunking_given_up phase=%s behind=%u "
-	    "reply=%s",
-	    w->dest->domain, log_q(w->label), smtp_phase_name(phase),
-	    s->nbehind, log_q(text));
-	host_stumbled(host_of(s), now_of(s));
-	site_touch(s->lane->site);
+	give_up(s, phase, text);
 	/* What was refused in it stays refused. */
 	if (s->tx->ntaken < s->tx->nrcpts && phase != SMTP_PHASE_MAIL &&
 	    envelope_count(w->env, RCPT_FAILED) > w->failed)
 		w->decided++;
 	deliver_tx_return(s, &s->cur);
+}
+
+/* The first that ever came behind a final dot has no answer at all. */
+static bool
+is_ignored(const struct deliver_session *s, const struct smtp_reply *reply)
+{
+	return s->state == SESSION_SEND && !s->tx->decided &&
+	    s->tx->way == CLIENT_DATA && s->tx->followed && reply == NULL &&
+	    !host_of(s)->behind_taken;
 }
 
 /* The connection went down under a delivery. After the final dot the server
@@ -271,6 +291,8 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 	if (lost_between(s, reply)) {
 		if (has_taken_all(s))
 			host_closed_after(host_of(s), s->accepted, now_of(s));
+		if (is_ignored(s, reply))
+			give_up(s, phase, text);
 		deliver_tx_return(s, &s->cur);
 		return;
 	}
@@ -394,6 +416,8 @@ deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
 	s->tx->answered = true;
 	if (info->rcpt >= s->tx->nrcpts || reply == NULL)
 		return;
+	if (s->tx->followed && s->tx->way == CLIENT_DATA)
+		host_way_taken(host_of(s), false, true); /* it took MAIL */
 	r = &s->cur->env->rcpts[s->tx->map[info->rcpt]];
 	if (reply_ok(reply)) {
 		s->tx->taken[info->rcpt] = true;
@@ -428,8 +452,7 @@ host_learns(struct deliver_session *s, enum smtp_phase phase,
 
 	if (reply != NULL && reply_ok(reply) && phase == SMTP_PHASE_EOD) {
 		host_taken(h, latency_ns(s), now_of(s));
-		if (s->tx->way != CLIENT_DATA)
-			host_chunk_taken(h, s->tx->followed);
+		host_way_taken(h, s->tx->way != CLIENT_DATA, s->tx->followed);
 	} else {
 		if (reply != NULL && host_rate_reply(h, reply, now_of(s)))
 			return;
