@@ -81,6 +81,20 @@ buf_add(struct buf *b, const void *data, size_t len)
 	return 0;
 }
 
+char *
+buf_room(struct buf *b, size_t n)
+{
+	return buf_reserve(b, n) == 0 ? b->data + b->len : NULL;
+}
+
+void
+buf_added(struct buf *b, size_t n)
+{
+	MX_ASSERT(n < b->size - b->len);
+	b->len += n;
+	b->data[b->len] = '\0';
+}
+
 int
 buf_adds(struct buf *b, const char *s)
 {

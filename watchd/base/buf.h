@@ -27,6 +27,10 @@ void buf_drain(struct buf *, size_t n); /* drops n bytes from the front */
  * will come says so first: memory for n bytes more is made at once. */
 int buf_reserve(struct buf *, size_t n) MX_NODISCARD;
 int buf_add(struct buf *, const void *data, size_t len) MX_NODISCARD;
+/* Where to write up to n bytes, of which buf_added() says how many there are
+ * now; NULL: the cap forbids n. */
+char *buf_room(struct buf *, size_t n);
+void buf_added(struct buf *, size_t n);
 int buf_adds(struct buf *, const char *s) MX_NODISCARD;
 int buf_addf(struct buf *, const char *fmt, ...) MX_PRINTF(2, 3) MX_NODISCARD;
 

@@ -364,7 +364,7 @@ put_chunk(struct smtp_client *c, const char *data, size_t len)
 void
 smtp_client_body(struct smtp_client *c, const char *data, size_t len)
 {
-	char stuffed[2 * SLICE];
+	char *stuffed;
 	size_t n;
 
 	/* The owner may not have seen yet that the session failed. */
@@ -376,7 +376,11 @@ smtp_client_body(struct smtp_client *c, const char *data, size_t len)
 	}
 	for (; len > 0 && c->broken == NULL; data += n, len -= n) {
 		n = len < SLICE ? len : SLICE;
-		client_put(c, stuffed, dot_write(&c->dot, data, n, stuffed));
+		if ((stuffed = buf_room(&c->out, 2 * n)) == NULL)
+			c->broken = "no room for what is to be sent";
+		else
+			buf_added(&c->out,
+			    dot_write(&c->dot, data, n, stuffed));
 	}
 }
 

@@ -9,7 +9,6 @@
  * One parser belongs to one connection, on its thread. */
 #include "smtp/reply.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -154,14 +153,32 @@ reply_parse(struct reply_parser *p, const char *data, size_t len, size_t *used,
 	return 0;
 }
 
+/* Up to three digits. */
+static char *
+put_number(char *p, unsigned v)
+{
+	if (v >= 100)
+		*p++ = (char)('0' + v / 100 % 10);
+	if (v >= 10)
+		*p++ = (char)('0' + v / 10 % 10);
+	*p++ = (char)('0' + v % 10);
+	return p;
+}
+
+/* Once a message: printf() would be dearer than what it is for. */
 char *
 smtp_status_fmt(const struct smtp_status *st, char *dst)
 {
-	if (st->cls == 0)
-		dst[0] = '\0';
-	else
-		(void)snprintf(dst, 16, "%u.%u.%u", st->cls % 10u,
-		    st->subject % 1000u, st->detail % 1000u);
+	char *p = dst;
+
+	if (st->cls != 0) {
+		p = put_number(p, st->cls % 10u);
+		*p++ = '.';
+		p = put_number(p, st->subject % 1000u);
+		*p++ = '.';
+		p = put_number(p, st->detail % 1000u);
+	}
+	*p = '\0';
 	return dst;
 }
 
