@@ -550,8 +550,11 @@ server_input(struct visit *v)
 
 	if (v->mute)
 		return;
-	if (cut)
+	if (cut) {
 		limit = dice_below(&s->dice, (unsigned)v->nup);
+		if (s->well_since != 0)
+			s->well_since = clock_now(); /* it was not, until now */
+	}
 	memset(&r, 0, offsetof(struct reply, text));
 	while (at < limit && v->state != V_OVER && !r.close &&
 	    (n = do_next(v, &r, at, limit)) > 0) {

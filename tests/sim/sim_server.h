@@ -59,7 +59,7 @@ struct server {
 	bool sink; /* takes our notifications; never judged */
 
 	enum mood mood;
-	int64_t well_since; /* loop time; 0: it is not */
+	int64_t well_since; /* loop time; 0: it is not. A cut begins anew */
 
 	int64_t latency_ms; /* one way */
 	int64_t think_ms; /* of a reply */
