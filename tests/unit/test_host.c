@@ -57,11 +57,11 @@ pauses(void **state)
 
 		assert_true(host_room(&h, now));
 		h.open = 1;
-		assert_int_equal(
-		    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now),
+		assert_int_equal(host_connect_failed(&h, SMTP_PHASE_CONNECT, 0,
+				     false, now, now),
 		    HOST_FAILED);
-		assert_int_equal(
-		    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now),
+		assert_int_equal(host_connect_failed(&h, SMTP_PHASE_CONNECT, 0,
+				     false, now, now),
 		    HOST_AGAIN);
 		h.open = 0;
 		assert_false(host_room(&h, now + pause - 1));
@@ -70,7 +70,7 @@ pauses(void **state)
 	}
 	/* Somebody has reason to try: within a second of the failure. */
 	h.open = 1;
-	host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now);
+	host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now, now);
 	h.open = 0;
 	host_retry(&h, now);
 	assert_int_equal(host_wake(&h, now), now + SEC);
@@ -103,16 +103,16 @@ crowded(void **state)
 	for (size_t i = 0; i < MX_COUNT(refusals); i++) {
 		host_init(&h, 20);
 		h.open = 4;
-		h.ready = 3;
+		h.greeted = h.ready = 3;
 		assert_int_equal(host_connect_failed(&h, refusals[i].phase,
-				     refusals[i].code, false, SEC),
+				     refusals[i].code, false, SEC, SEC),
 		    refusals[i].with_others);
 		assert_int_equal(h.window.ceiling,
 		    refusals[i].with_others == HOST_CROWDED ? 3 : 0);
 		host_init(&h, 20);
 		h.open = 1;
 		assert_int_equal(host_connect_failed(&h, refusals[i].phase,
-				     refusals[i].code, false, SEC),
+				     refusals[i].code, false, SEC, SEC),
 		    HOST_FAILED);
 	}
 }
@@ -129,26 +129,28 @@ slow_ones_will_say(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		host_opened(&h, 0, SEC);
 	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421,
-			     false, SEC + HOST_WAY_NS - 1),
+			     false, SEC + HOST_WAY_NS - 1,
+			     SEC + HOST_WAY_NS - 1),
 	    HOST_CROWDED);
 	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421,
-			     false, SEC + HOST_WAY_NS),
+			     false, SEC + HOST_WAY_NS, SEC + HOST_WAY_NS),
 	    HOST_FAILED);
 	/* That one of them says nothing is no word of the others. */
 	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 0, true,
-			     SEC + HOST_WAY_NS - 1),
+			     SEC, SEC + HOST_WAY_NS - 1),
 	    HOST_AGAIN);
 	host_init(&h, 20);
 	host_opened(&h, 0, SEC);
+	host_greeted(&h, SEC);
 	host_connected(&h, 150 * SEC, 151 * SEC);
 	host_closed(&h, true, 160 * SEC);
 	for (unsigned i = 0; i < 3; i++)
 		host_opened(&h, 100 * SEC, 200 * SEC);
-	assert_int_equal(
-	    host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false, 499 * SEC),
+	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421,
+			     false, 499 * SEC, 499 * SEC),
 	    HOST_CROWDED);
-	assert_int_equal(
-	    host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false, 500 * SEC),
+	assert_int_equal(host_connect_failed(&h, SMTP_PHASE_GREETING, 421,
+			     false, 500 * SEC, 500 * SEC),
 	    HOST_FAILED);
 }
 
@@ -166,9 +168,9 @@ turns(void **state)
 	assert_int_equal(host_turn_ns(&h), HOST_TURN_MAX);
 }
 
-/* Beyond what is proven one at a time finds out, a probe included. */
+/* Beyond what is proven a few at a time find out, a probe included. */
 static void
-one_finds_out(void **state)
+a_few_find_out(void **state)
 {
 	struct host h;
 
@@ -176,23 +178,126 @@ one_finds_out(void **state)
 	host_init(&h, 20);
 	h.window.canary = false;
 	h.window.size = 20;
-	h.open = h.ready = h.proven = 3;
+	h.open = h.greeted = h.ready = h.proven = 3;
 	assert_true(host_room(&h, SEC));
 	host_opened(&h, 0, SEC);
 	assert_false(host_room(&h, SEC));
 	assert_false(host_place_room(&h, SEC));
 	assert_int_equal(host_wake(&h, SEC), SEC + HOST_FINDER_NS);
 	assert_true(host_room(&h, SEC + HOST_FINDER_NS)); /* it may hang */
-	host_connected(&h, SEC / 10, SEC);
+	host_greeted(&h, SEC); /* the rest of its way is in nobody's way */
 	assert_true(host_place_room(&h, SEC));
-	host_place_taken(&h, SEC);
+	host_place_taken(&h, SEC); /* one of the two of the next round */
+	assert_true(host_room(&h, SEC));
+	host_opened(&h, 0, SEC);
 	assert_false(host_room(&h, SEC));
+	host_greeted(&h, SEC);
+	host_connected(&h, SEC / 10, SEC);
 	h.places = 0;
 	assert_true(host_room(&h, SEC));
+	host_connected(&h, SEC / 10, SEC);
 	/* Where it has been before it need not find out. */
 	h.proven = 10;
 	host_opened(&h, 0, SEC);
 	assert_true(host_room(&h, SEC));
+}
+
+/* As many as there is room for. */
+static void
+open_all(struct host *h, int64_t now)
+{
+	while (host_room(h, now))
+		host_opened(h, 0, now);
+}
+
+static struct host
+wide_open(unsigned max)
+{
+	struct host h;
+
+	host_init(&h, max);
+	h.window.canary = false;
+	h.window.size = max;
+	return h;
+}
+
+/* Each round half as many more, whatever the way takes behind the greeting; and
+ * who comes again, after a limit of messages, say, keeps no round from beginning. */
+static void
+finds_by_rounds(void **state)
+{
+	static const unsigned rounds[] = { 1, 2, 3, 4, 6, 9, 13, 19, 20 };
+	struct host h = wide_open(20);
+	int64_t now = SEC;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(rounds); i++, now += SEC / 10) {
+		if (i > 2) { /* one that was ready ends */
+			host_connected(&h, SEC / 10, now);
+			host_closed(&h, true, now);
+		}
+		open_all(&h, now);
+		assert_int_equal(h.open, rounds[i]);
+		while (h.greeted < h.open) {
+			assert_false(host_room(&h, now));
+			host_greeted(&h, now);
+		}
+	}
+}
+
+/* Rounds that meet a server which takes `limit`; those that it lets in are
+ * greeted first or last. Returns how many it refused. */
+static unsigned
+meet(struct host *h, unsigned limit, bool first)
+{
+	unsigned in, out = 0, stood = 0;
+	int64_t now = SEC;
+
+	for (; h->window.ceiling == 0; now += SEC / 10) {
+		open_all(h, now);
+		in = h->open < limit ? h->open : limit;
+		for (; first && stood < in; stood++)
+			host_greeted(h, now);
+		for (; h->open > in; out++) {
+			assert_int_equal(host_connect_failed(h,
+					     SMTP_PHASE_GREETING, 421, false,
+					     now, now + 1),
+			    HOST_CROWDED);
+			host_closed(h, false, now + 1);
+		}
+		for (; stood < in; stood++)
+			host_greeted(h, now);
+		while (h->ready < h->greeted)
+			host_connected(h, SEC / 10, now + 2);
+		/* Those that stand work all the while. */
+		host_taken(h, 0, now + 3);
+	}
+	return out;
+}
+
+/* Several of one round are refused, in whatever order that is told: the number is
+ * exact, one lesson, and the next trial is as far as behind one refusal. */
+static void
+a_round_is_one_lesson(void **state)
+{
+	static const struct {
+		unsigned limit, refused;
+	} cases[] = { { 1, 1 }, { 2, 1 }, { 3, 1 }, { 5, 1 }, { 8, 1 },
+		{ 10, 3 }, { 15, 4 } };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * MX_COUNT(cases); i++) {
+		struct host h = wide_open(40);
+		unsigned limit = cases[i / 2].limit;
+
+		assert_int_equal(meet(&h, limit, i % 2 == 0),
+		    cases[i / 2].refused);
+		assert_int_equal(h.window.ceiling, limit);
+		assert_int_equal(h.window.trial_ns, WINDOW_TRIAL_MIN);
+		assert_false(host_room(&h, 20 * SEC));
+		h.open = h.greeted = h.ready = limit;
+		assert_true(host_room(&h, 60 * SEC));
+	}
 }
 
 /* At its ceiling it is given time to see the end of one. */
@@ -206,7 +311,7 @@ settles(void **state)
 	h.window.canary = false;
 	h.window.size = h.window.ceiling = h.proven = 5;
 	h.window.grow_ns = 1000 * SEC;
-	h.open = h.ready = 5;
+	h.open = h.greeted = h.ready = 5;
 	host_closed(&h, true, SEC);
 	assert_int_equal(h.ready, 4);
 	assert_false(host_room(&h, SEC));
@@ -218,12 +323,12 @@ settles(void **state)
 	assert_true(host_room(&h, SEC));
 	h.places = 1;
 	host_place_left(&h, SEC);
-	h.open = h.ready = 4;
+	h.open = h.greeted = h.ready = 4;
 	assert_false(host_room(&h, SEC));
 	/* That was not long enough. */
 	host_opened(&h, 0, SEC + HOST_SETTLE_MIN);
 	host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false,
-	    SEC + HOST_SETTLE_MIN);
+	    SEC + HOST_SETTLE_MIN, SEC + HOST_SETTLE_MIN);
 	assert_int_equal(h.settle_ns, 2 * HOST_SETTLE_MIN);
 	assert_int_equal(h.window.ceiling, 5);
 }
@@ -237,19 +342,20 @@ places(void **state)
 	(void)state;
 	host_init(&h, 5);
 	assert_true(host_place_room(&h, SEC)); /* nobody is there */
-	h.open = h.ready = h.proven = 4;
+	h.open = h.greeted = h.ready = h.proven = 4;
 	assert_true(host_place_room(&h, SEC)); /* though the window is 1 */
 	host_place_taken(&h, SEC);
-	h.open = h.ready = 0;
+	h.open = h.greeted = h.ready = 0;
 	assert_true(host_room(&h, 9 * SEC)); /* nor is a canary in its way */
-	h.open = h.ready = 4;
+	h.open = h.greeted = h.ready = 4;
 	assert_true(host_is_full(&h));
 	assert_false(host_room(&h, 9 * SEC));
 	assert_false(host_place_room(&h, 9 * SEC));
 	h.places = 0;
 	h.window.ceiling = 4;
 	assert_false(host_place_room(&h, 9 * SEC));
-	h.ready = 0; /* none of them works: the probe has to find out */
+	h.greeted = h.ready =
+	    0; /* none of them works: the probe has to find out */
 	assert_false(host_place_room(&h, 9 * SEC)); /* they may say it, ... */
 	assert_true(host_place_room(&h, HOST_WAY_NS + SEC)); /* not for ever */
 }
@@ -266,6 +372,7 @@ works_for_deliveries(void **state)
 	host_opened(&h, 0, SEC);
 	assert_true(host_works(&h, 0, 2 * SEC)); /* it may say, ... */
 	assert_false(host_works(&h, 0, HOST_WAY_NS + 2 * SEC));
+	host_greeted(&h, SEC);
 	host_connected(&h, SEC, 2 * SEC);
 	assert_true(host_works(&h, SEC, 90 * SEC)); /* since then: yes */
 	assert_true(host_works(&h, 0, 2 * SEC + HOST_LATELY - 1));
@@ -286,12 +393,12 @@ recovers(void **state)
 
 	(void)state;
 	host_init(&h, 20);
-	h.open = h.ready = 5;
+	h.open = h.greeted = h.ready = 5;
 	host_recovered(&h, 4, SEC); /* and one that is at work counts */
 	assert_int_equal(h.open, 1);
 	assert_int_equal(h.before, 4);
 	assert_false(host_room(&h, SEC));
-	h.open = h.ready = 0; /* it is through */
+	h.open = h.greeted = h.ready = 0; /* it is through */
 	assert_true(host_room(&h, SEC));
 	h.open = 1;
 	assert_false(host_room(&h, SEC));
@@ -303,7 +410,7 @@ recovers(void **state)
 	h.open = 1;
 	/* Nor is a refusal now "one too many". */
 	assert_int_equal(
-	    host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false, SEC),
+	    host_connect_failed(&h, SMTP_PHASE_GREETING, 421, false, SEC, SEC),
 	    HOST_FAILED);
 }
 
@@ -418,7 +525,9 @@ main(void)
 		cmocka_unit_test(crowded),
 		cmocka_unit_test(slow_ones_will_say),
 		cmocka_unit_test(turns),
-		cmocka_unit_test(one_finds_out),
+		cmocka_unit_test(a_few_find_out),
+		cmocka_unit_test(finds_by_rounds),
+		cmocka_unit_test(a_round_is_one_lesson),
 		cmocka_unit_test(settles),
 		cmocka_unit_test(places),
 		cmocka_unit_test(works_for_deliveries),

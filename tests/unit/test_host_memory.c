@@ -58,9 +58,9 @@ taught(int64_t now)
 	host_rcpts_after(&h, 50, now);
 	assert_true(host_rate_reply(&h, &slow, now));
 	window_success(&h.window, 1, 800 * MS, now);
-	h.open = h.ready = 5;
+	h.open = h.greeted = h.ready = 5;
 	assert_int_equal(
-	    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now),
+	    host_connect_failed(&h, SMTP_PHASE_CONNECT, 0, false, now, now),
 	    HOST_CROWDED);
 	h.taken_ns = now;
 	host_stumbled(&h, now);

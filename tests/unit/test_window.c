@@ -23,18 +23,28 @@ static const struct {
 	{ "trouble leaves the canary", "t", 20, 1, true },
 	{ "two after the canary", "s", 20, 2, false },
 	{ "a small cap counts at once", "s", 1, 1, false },
-	{ "a whole window of successes", "sss", 20, 3, false },
-	{ "not yet", "ss", 20, 2, false },
-	{ "additive", "sssssssss", 20, 4, false },
-	{ "2 + 3 + 4 more make 5", "ssssssssss", 20, 5, false },
+	{ "each success adds one", "sss", 20, 4, false },
+	{ "so it doubles with each window full",
+	    "ss"
+	    "ss"
+	    "ssss"
+	    "ssssssss",
+	    40, 17, false },
 	{ "never above the cap", "sssssssssssssssssssssssssssss", 4, 4, false },
-	{ "halved", "sssssssssst", 20, 2, false },
-	{ "once for what was under way", "sssssssssstttt", 20, 2, false },
-	{ "again after it", "ssssssssssttttttt", 20, 1, false },
+	{ "halved", "ssssst", 20, 3, false },
+	{ "once for what was under way", "sssttttt", 20, 2, false },
+	{ "again after it", "sssssssstttttt", 20, 2, false },
+	{ "additive after it", "ssssstss", 20, 3, false },
+	{ "a whole window full", "ssssstsss", 20, 4, false },
+	{ "4 + 5 more make 6", "ssssstssssssssssss", 20, 6, false },
+	{ "trouble of the canary is none of the window's", "tsss", 20, 4,
+	    false },
 	{ "never below one", "stttttttttttttttt", 20, 1, false },
 	{ "reset means canary", "ssssssssssr", 20, 1, true },
-	{ "a slow cohort", "sssssssssssssssllllll", 20, 3, false },
-	{ "one fast answer saves it", "sssssssssssssssllslll", 20, 7, false },
+	{ "and slow start", "ssssstrsss", 20, 4, false },
+	{ "a slow answer ends slow start", "ssslss", 20, 4, false },
+	{ "a slow cohort", "sssslllll", 20, 2, false },
+	{ "one fast answer saves it", "ssssllsl", 20, 5, false },
 };
 
 static void
@@ -123,7 +133,7 @@ serve(struct window *w, unsigned most, int64_t from, int64_t to, unsigned *open)
 				continue;
 			}
 			refused++;
-			window_crowded(w, *open, now);
+			window_crowded(w, *open, now, now);
 		}
 		for (unsigned i = 0; i < *open; i++)
 			window_success(w, *open, 50 * MS, now);
@@ -186,13 +196,13 @@ ceiling_survives_a_race(void **state)
 	(void)state;
 	window_init(&w, 20);
 	serve(&w, 5, 1 * SEC, 10 * SEC, &open);
-	window_crowded(&w, 4, 10 * SEC);
+	window_crowded(&w, 4, 10 * SEC, 10 * SEC);
 	assert_int_equal(w.ceiling, 5);
 	assert_false(window_room(&w, 4, 10 * SEC));
 	assert_int_equal(window_wake(&w, 4, 10 * SEC), 11 * SEC);
 	assert_true(window_room(&w, 4, 11 * SEC));
 	window_success(&w, 5, 50 * MS, 11 * SEC);
-	window_crowded(&w, 4, 12 * SEC);
+	window_crowded(&w, 4, 12 * SEC, 12 * SEC);
 	assert_int_equal(w.ceiling, 5);
 }
 

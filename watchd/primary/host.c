@@ -50,7 +50,7 @@ host_recovered(struct host *h, unsigned hung, int64_t now)
 	h->epoch++;
 	h->before += hung;
 	h->open -= hung;
-	h->ready = h->open;
+	h->ready = h->greeted = h->open;
 	h->fails = 0;
 	h->closed_until_ns = 0;
 	h->recovered_ns = now;
@@ -78,14 +78,21 @@ host_retry(struct host *h, int64_t now)
 		h->closed_until_ns = h->failed_ns + HOST_PAUSE_MIN;
 }
 
-/* When the next one may go: where nobody has been yet one after the other does;
- * and up to the ceiling when the host has seen the end of the one before. */
+/* How many may stand there, or be on their way, in this round. */
+static unsigned
+round_most(const struct host *h)
+{
+	return h->proven + (h->proven > 2 ? h->proven / 2 : 1);
+}
+
+/* When the next one may go: where nobody has been yet by rounds; and up to the
+ * ceiling when the host has seen the end of the one before. */
 static int64_t
 next_until(const struct host *h)
 {
 	unsigned all = h->open + h->places;
 
-	if (all > h->ready && all >= h->proven)
+	if (all > h->greeted && all >= round_most(h))
 		return h->opened_ns + HOST_FINDER_NS;
 	if (h->window.ceiling != 0 && all + 1 >= h->window.ceiling &&
 	    h->closed_ns != 0)
@@ -221,6 +228,7 @@ host_closed(struct host *h, bool ready, int64_t now)
 {
 	h->open--;
 	h->ready -= ready;
+	h->greeted -= ready;
 	h->closed_ns = now;
 	if (ready)
 		h->left_ns = now;
@@ -240,16 +248,17 @@ settle_longer(struct host *h, int64_t now)
 
 enum host_failure
 host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
-    bool silent, int64_t now)
+    bool silent, int64_t begun_ns, int64_t now)
 {
 	int64_t pause;
 
 	h->refused++;
 	if (h->ready > 0 && host_says_crowded(phase, code)) {
 		settle_longer(h, now);
-		h->proven = h->ready;
+		h->proven = h->greeted;
 		h->lessons++;
-		window_crowded(&h->window, h->ready + h->places, now);
+		window_crowded(&h->window, h->greeted + h->places, begun_ns,
+		    now);
 		return HOST_CROWDED;
 	}
 	/* Of those that do not work yet silence says nothing. */
@@ -272,13 +281,28 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 }
 
 void
+host_greeted(struct host *h, int64_t begun_ns)
+{
+	h->greeted++;
+	if (begun_ns > h->newest_ns)
+		h->newest_ns = begun_ns;
+	if (h->greeted > h->proven && h->greeted >= round_most(h))
+		h->proven = h->greeted;
+	window_greeted(&h->window, h->greeted + h->places, begun_ns);
+}
+
+void
+host_ungreeted(struct host *h)
+{
+	h->greeted--;
+}
+
+void
 host_connected(struct host *h, int64_t took_ns, int64_t now)
 {
 	h->way_usual_ns = took_ns;
 	h->ready++;
 	h->ready_ns = now;
-	if (h->ready > h->proven)
-		h->proven = h->ready;
 	h->fails = 0;
 	h->closed_until_ns = 0;
 }
@@ -289,7 +313,7 @@ host_taken(struct host *h, int64_t latency_ns, int64_t now)
 	unsigned ceiling = h->window.ceiling;
 
 	h->taken_ns = now;
-	window_success(&h->window, h->open, latency_ns, now);
+	window_success(&h->window, h->greeted, latency_ns, now);
 	h->lessons += h->window.ceiling != ceiling;
 	if (h->gap_ns == 0 || ++h->gap_wins < 20)
 		return;

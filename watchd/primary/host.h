@@ -18,8 +18,10 @@
 #define HOST_FRESH     INT64_C(600000000000) /* after a recovery */
 #define HOST_GAP_MIN   INT64_C(100000000) /* between messages, doubling */
 #define HOST_GAP_MAX   INT64_C(60000000000)
-/* Beyond what is proven one connect at a time finds out how it goes, so that a
- * limit is met by one connection; another when that is silent for so long. */
+/* Beyond what is proven a few connects find out how it goes: half as many, one
+ * at least, so that few meet a limit. When all of them are greeted that many are
+ * proven, and the next round begins: 1, 2, 3, 4, 6, 9, 13, 19. One more comes when
+ * the last one is silent for so long. */
 #define HOST_FINDER_NS INT64_C(2000000000)
 /* A host that is at its ceiling has not yet seen the end of a connection when we
  * have: one that comes at once would be one too many. Doubles when it was. */
@@ -53,8 +55,10 @@ struct host_limit {
 struct host {
 	struct window window;
 	unsigned open; /* connections of ours, from SYN to close */
-	unsigned ready; /* of them greeted and not closed */
-	unsigned proven; /* the most that were ready at once */
+	unsigned greeted; /* of them: what is one too many is told before */
+	unsigned ready; /* of these: EHLO answered, TLS as it is wanted */
+	unsigned proven; /* the most that stood there, by rounds */
+	int64_t newest_ns; /* when the latest begun of the greeted ones was */
 	unsigned places; /* connections that are no delivery's (place.h) */
 	int64_t place_ns; /* since when there are some */
 	int64_t opened_ns; /* the last connect began; 0: none yet */
@@ -143,11 +147,14 @@ enum host_failure {
 void host_opened(struct host *, int64_t usual_ns, int64_t now);
 /* It is over; `ready`: it had been greeted. */
 void host_closed(struct host *, bool ready, int64_t now);
-/* A connection did not become ready. It is still counted in `open`. `silent`:
- * by a limit of ours. */
+/* A connection did not become ready. It is still counted in `open`, and not in
+ * `greeted`. `silent`: by a limit of ours. */
 enum host_failure host_connect_failed(struct host *, enum smtp_phase,
-    uint16_t code, bool silent, int64_t now);
-/* It is ready, so long after it began. */
+    uint16_t code, bool silent, int64_t begun_ns, int64_t now);
+/* One that was begun then is greeted; it comes to nothing before it is ready. */
+void host_greeted(struct host *, int64_t begun_ns);
+void host_ungreeted(struct host *);
+/* It is ready, so long after it began; it was greeted before. */
 void host_connected(struct host *, int64_t took_ns, int64_t now);
 void host_taken(struct host *, int64_t latency_ns, int64_t now);
 void host_answered(struct host *); /* and nothing was taken */

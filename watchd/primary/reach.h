@@ -91,6 +91,9 @@ struct reach_policy {
 	int64_t clear_after_ms; /* retry.first, see above */
 	bool probe; /* tries what failed before, and TLS, each time */
 	enum reach_depth depth;
+	/* A connection is greeted: with the callback's argument, once for each
+	 * that is begun; nothing of this module may be called. NULL: who cares. */
+	void (*greeted)(void *arg);
 };
 
 /* All borrowed for the life of a reach. `tls` is the opportunistic context,

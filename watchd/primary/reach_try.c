@@ -297,6 +297,8 @@ follow(struct reach *r)
 	if (!r->now.greeted && smtp_client_last_reply(r->client)->code != 0) {
 		r->now.greeted =
 		    smtp_client_phase(r->client) != SMTP_PHASE_GREETING;
+		if (r->now.greeted && r->policy.greeted != NULL)
+			r->policy.greeted(r->arg);
 		if (!r->heard)
 			address_greeted(known(r), reach_waited_ns(r),
 			    now_ns(r));

@@ -29,6 +29,7 @@ window_reset(struct window *w)
 	w->answers = 0;
 	w->doubts = 0;
 	w->canary = true;
+	w->slow_start = true;
 }
 
 void
@@ -143,11 +144,14 @@ window_success(struct window *w, unsigned open, int64_t latency_ns, int64_t now)
 	if (w->shield > 0)
 		w->shield--;
 	if (slow) {
+		w->slow_start = false;
 		if (w->shield == 0)
 			window_set(w, w->size / 2, w->size);
 		return;
 	}
-	if (++w->wins < w->size)
+	if (w->slow > 0)
+		w->slow_start = false;
+	if (!w->slow_start && ++w->wins < w->size)
 		return;
 	w->wins = 0;
 	if (w->size >= w->max || (w->ceiling != 0 && w->size > w->ceiling))
@@ -175,28 +179,53 @@ window_trouble(struct window *w, unsigned out)
 		w->shield--;
 		return;
 	}
+	/* A canary that fails has shown nothing yet. */
+	w->slow_start = w->canary;
 	window_set(w, w->size / 2, out);
+}
+
+/* The size stays one above: the trial needs no new increase. */
+static void
+window_ceiling(struct window *w, unsigned open)
+{
+	w->ceiling = open;
+	if (w->size > open + 1)
+		window_set(w, open + 1, 0);
 }
 
 /* One refusal below the ceiling may be of a connection that the host has not
  * yet seen the end of: the second in a row is believed. */
 void
-window_crowded(struct window *w, unsigned open, int64_t now)
+window_crowded(struct window *w, unsigned open, int64_t begun_ns, int64_t now)
 {
 	if (open == 0)
 		open = 1;
+	if (w->ceiling != 0 && begun_ns < w->crowded_ns) {
+		if (open < w->ceiling)
+			window_ceiling(w, open);
+		return;
+	}
+	w->slow_start = false;
 	w->doubt_open = open;
 	if (w->ceiling != 0 && open < w->ceiling && w->doubts++ == 0) {
 		w->grow_ns = now + WINDOW_DOUBT_NS;
 		return;
 	}
 	w->doubts = 0;
-	w->ceiling = open;
+	w->crowded_ns = now;
+	window_ceiling(w, open);
 	w->trial_ns = w->trial_ns == 0 ? WINDOW_TRIAL_MIN : w->trial_ns * 2;
 	if (w->trial_ns > WINDOW_TRIAL_MAX)
 		w->trial_ns = WINDOW_TRIAL_MAX;
 	w->grow_ns = now + w->trial_ns;
-	/* The size stays one above: the trial needs no new increase. */
-	if (w->size > w->ceiling + 1)
-		window_set(w, w->ceiling + 1, 0);
+}
+
+void
+window_greeted(struct window *w, unsigned open, int64_t begun_ns)
+{
+	if (w->ceiling == 0 || open <= w->ceiling || begun_ns >= w->crowded_ns)
+		return;
+	w->ceiling = open < w->max ? open : 0;
+	if (w->size <= open && w->size < w->max)
+		w->size = open < w->max ? open + 1 : w->max;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * window: how many connections one host can bear at once. Additive increase,
- * multiplicative decrease: one more for each window full of successes, half
- * on trouble, at most once for what was under way when the trouble began.
- * After a recovery it starts with a canary: one message alone, until one got
- * through or the host has answered a few properly.
+ * window: how many connections one host can bear at once. After a recovery it
+ * starts with a canary: one message alone, until one got through or the host
+ * has answered a few properly. Then slow start, as TCP has it (RFC 5681 3.1): one
+ * more for each success, so that the window doubles with each window full of
+ * them, until there is trouble, a slow answer, or a ceiling. From there on
+ * additive increase, one more for each window full; and multiplicative decrease,
+ * half on trouble, at most once for what was under way when the trouble began.
  *
  * The ceiling is learned: a host that refuses a connection while n others
  * of ours work says that n is the most. The work goes on with n, without a
@@ -25,7 +27,8 @@
 struct window {
 	unsigned size; /* connections now: 1 .. max, and the ceiling */
 	unsigned max; /* policy */
-	unsigned wins; /* successes since the last change */
+	bool slow_start;
+	unsigned wins; /* successes since the last change, without slow start */
 	unsigned shield; /* results of the cohort that was halved already */
 	unsigned seen, slow; /* results of this cohort with a latency */
 	unsigned answers; /* of a canary: without success */
@@ -33,6 +36,7 @@ struct window {
 	unsigned doubts; /* refusals below the ceiling, in a row ... */
 	unsigned doubt_open; /* ... beside so many */
 	int64_t trial_ns; /* wait before the next trial of ceiling + 1 */
+	int64_t crowded_ns; /* the ceiling was learned, or confirmed */
 	int64_t grow_ns; /* no connection more than there are before that */
 	int64_t baseline_ns; /* smoothed latency; 0 none yet */
 	bool canary;
@@ -53,7 +57,8 @@ bool window_room(const struct window *, unsigned open, int64_t now);
 bool window_is_grown(const struct window *);
 /* When window_room() may say something else by time alone; 0: never. */
 int64_t window_wake(const struct window *, unsigned open, int64_t now);
-/* A message got through while `open` connections stood; latency 0: unknown. */
+/* A message got through while `open` connections stood, those that are not
+ * greeted yet left out; latency 0: unknown. */
 void
 window_success(struct window *, unsigned open, int64_t latency_ns, int64_t now);
 /* A transaction was answered to its end, and nothing was taken. */
@@ -61,7 +66,12 @@ void window_answered(struct window *);
 /* 421 in a session, a lost connection, a failed connect; `out` were under way
  * then. */
 void window_trouble(struct window *, unsigned out);
-/* A connection was refused while `open` others stood and worked. */
-void window_crowded(struct window *, unsigned open, int64_t now);
+/* A connection that was begun at `begun_ns` was refused while `open` others stood
+ * and worked. Of several that were begun together the first is the lesson. */
+void
+window_crowded(struct window *, unsigned open, int64_t begun_ns, int64_t now);
+/* One that was begun then is greeted, and `open` stand with it: one that was on
+ * its way when another one was refused had its place before that. */
+void window_greeted(struct window *, unsigned open, int64_t begun_ns);
 
 #endif

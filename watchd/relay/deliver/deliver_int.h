@@ -88,6 +88,7 @@ struct deliver_session {
 	struct deliver_dest *dest; /* it works for, or is opened for; or NULL */
 	enum deliver_session_state state;
 	unsigned epoch; /* of the host when it began */
+	bool greeted; /* and counted so by the host */
 	struct config *conf; /* as it was when the session began */
 	const struct conf_deliver *set;
 	struct reach *reach; /* REACH; NULL afterwards */

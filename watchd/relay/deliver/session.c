@@ -101,6 +101,28 @@ count_ours(struct deliver_session *s, bool more)
 	    more);
 }
 
+/* By reach.h, perhaps more than once: at one address after the other. */
+static void
+on_greeted(void *arg)
+{
+	struct deliver_session *s = arg;
+
+	if (s->greeted || !deliver_session_is_of_today(s))
+		return;
+	s->greeted = true;
+	host_greeted(host_of(s), s->since_ns);
+	site_touch(s->lane->site); /* the next ones may go */
+}
+
+/* It did not become ready. */
+static void
+ungreet(struct deliver_session *s)
+{
+	if (s->greeted && deliver_session_is_of_today(s))
+		host_ungreeted(host_of(s));
+	s->greeted = false;
+}
+
 /* The end of a session; its memory stays until the task has freed it. */
 void
 deliver_session_gone(struct deliver_session *s)
@@ -113,6 +135,8 @@ deliver_session_gone(struct deliver_session *s)
 	deliver_tx_return(s, &s->next);
 	flight_drop_body(s);
 	deliver_dest_release(s);
+	if (s->state == SESSION_REACH)
+		ungreet(s);
 	if (deliver_session_is_of_today(s)) {
 		host_closed(host_of(s), s->state != SESSION_REACH, now_of(s));
 	} else {
@@ -416,17 +440,18 @@ is_silence(const struct reach_result *r)
 	return r->code == REACH_CONN_TIMEOUT || r->code == REACH_TIMEOUT;
 }
 
-/* It waited in vain, or was one too many, at one address after the other, and
- * since it began another one got through; or it was one too many beside one that
- * has ended since it began. */
+/* At one address after the other it waited in vain, and since it began another
+ * one got through; or was one too many, and one that began later got in; or it was
+ * one too many beside one that has ended since it began. */
 static bool
 is_old_news(const struct deliver_session *s, const struct reach_result *r)
 {
 	const struct host *h = host_of(s);
 	bool crowded = host_says_crowded(r->phase, r->reply_code);
 
-	return ((is_silence(r) || crowded) && h->ready_ns > s->since_ns) ||
-	    (crowded && h->left_ns > s->since_ns);
+	return (is_silence(r) && h->ready_ns > s->since_ns) ||
+	    (crowded &&
+		(h->newest_ns > s->since_ns || h->left_ns > s->since_ns));
 }
 
 static void
@@ -440,6 +465,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 	enum host_failure f = HOST_FAILED;
 	char addr[ADDR_TEXT_MAX];
 
+	ungreet(s);
 	/* A failure that only this policy meets says nothing of the host. */
 	if (!deliver_session_is_of_today(s))
 		f = HOST_AGAIN;
@@ -447,7 +473,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 		f = HOST_CROWDED;
 	else if (r->phase != SMTP_PHASE_STARTTLS)
 		f = host_connect_failed(host_of(s), r->phase, r->reply_code,
-		    is_silence(r), now_of(s));
+		    is_silence(r), s->since_ns, now_of(s));
 	log_info("deliver",
 	    "domain=%s host=%s addr=%s event=%s phase=%s code=%u reply=%s",
 	    d->domain, log_q(s->label),
@@ -482,6 +508,7 @@ on_reached(const struct reach_result *r, void *arg)
 	s->addr = r->addr;
 	addr_text_port(&s->addr, s->peer);
 	s->tls_by = r->tls_by;
+	on_greeted(s);
 	if (deliver_session_is_of_today(s))
 		host_connected(host_of(s), now_of(s) - s->since_ns, now_of(s));
 	s->since_ns = s->heard_ns = now_of(s);
@@ -550,7 +577,8 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 		.source = s->set->source != NULL ? &s->set->source_addr : NULL,
 		.connect_ms = s->set->connect_ms,
 		.clear_after_ms = dom->retry.first_ms,
-		.depth = REACH_READY };
+		.depth = REACH_READY,
+		.greeted = on_greeted };
 	s->reach =
 	    reach_start(dl->reach, &d->route->host[d->at], &p, on_reached, s);
 }
