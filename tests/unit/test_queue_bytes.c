@@ -160,6 +160,23 @@ test_domains(void **state)
 	assert_bytes(*state, "20 each in many domains", BYTES_MAX);
 }
 
+/* 300,000 domains of a million messages: each waits for a primary of its own that
+ * is down, and for nothing else. */
+static void
+test_domains_small(void **state)
+{
+	fill(*state, N / 10 * 3, false, 0);
+	assert_bytes(*state, "3.3 each in very many domains", BYTES_MAX);
+}
+
+/* The most that a domain of few parts may cost: one each. */
+static void
+test_domains_alone(void **state)
+{
+	fill(*state, N, false, 0);
+	assert_bytes(*state, "a domain each", 360);
+}
+
 static void
 test_vault(void **state)
 {
@@ -226,6 +243,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_put_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_domains, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_domains_small, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_domains_alone, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_vault, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_decided, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_none_left, setup,

@@ -38,10 +38,10 @@
 static void
 known_save(struct dest *d)
 {
-	uint8_t *blob = mem_alloc(knowledge_size(&d->known));
-	size_t len = knowledge_save(&d->known, blob);
+	uint8_t *blob = mem_alloc(knowledge_size(&dest_rare(d)->known));
+	size_t len = knowledge_save(&dest_rare(d)->known, blob);
 
-	d->known.dirty = false;
+	d->rare->known.dirty = false;
 	record_state(d, KNOWN_PREFIX, blob, len);
 	mem_free(&blob);
 }
@@ -50,18 +50,20 @@ known_save(struct dest *d)
 void
 breaker_learned(struct dest *d)
 {
-	if (!d->known.dirty || d->unsaved)
+	struct dest_rare *r = d->rare;
+
+	if (r == NULL || !r->known.dirty || r->unsaved)
 		return;
-	d->unsaved = true;
-	d->save_ms = clock_wall_ms() + RECENT_SAVE_MS;
-	TAILQ_INSERT_TAIL(&d->queue->unsaved, d, unsaved_link);
+	r->unsaved = true;
+	r->save_ms = clock_wall_ms() + RECENT_SAVE_MS;
+	TAILQ_INSERT_TAIL(&d->queue->unsaved, d, rare->unsaved_link);
 }
 
 static void
 known_saved(struct dest *d)
 {
-	d->unsaved = false;
-	TAILQ_REMOVE(&d->queue->unsaved, d, unsaved_link);
+	d->rare->unsaved = false;
+	TAILQ_REMOVE(&d->queue->unsaved, d, rare->unsaved_link);
 	known_save(d);
 }
 
@@ -73,8 +75,8 @@ breaker_save(struct queue *q, int64_t now, bool force)
 
 	while ((d = TAILQ_FIRST(&q->unsaved)) != NULL && (force || n-- > 0)) {
 		/* Not so late that the clock was set back. */
-		if (!force && now < d->save_ms &&
-		    d->save_ms - now <= RECENT_SAVE_MS)
+		if (!force && now < d->rare->save_ms &&
+		    d->rare->save_ms - now <= RECENT_SAVE_MS)
 			return;
 		known_saved(d);
 	}
@@ -89,11 +91,12 @@ breaker_put(struct dest *d)
 
 	if (d->broken)
 		n = snprintf(text, sizeof(text), "%lld %s%.*s%s%.*s",
-		    (long long)d->broken_ms, label != NULL ? "@" : "",
-		    LABEL_MAX, label != NULL ? label : "",
-		    label != NULL ? " " : "", REPLY_MAX - 1, d->breaker_reply);
+		    (long long)dest_rare(d)->broken_ms,
+		    label != NULL ? "@" : "", LABEL_MAX,
+		    label != NULL ? label : "", label != NULL ? " " : "",
+		    REPLY_MAX - 1, dest_rare(d)->breaker_reply);
 	record_state(d, BREAKER_PREFIX, text, (size_t)n);
-	if (d->unsaved)
+	if (dest_rare(d)->unsaved)
 		known_saved(d);
 }
 
@@ -110,7 +113,7 @@ load_known(void *arg, const char *key, const void *data, size_t len)
 	d = dest_find(q, key + strlen(KNOWN_PREFIX));
 	if (d == NULL || !d->configured)
 		return; /* it left the configuration */
-	if (knowledge_load(&d->known, data, len) != 0)
+	if (knowledge_load(dest_known(d), data, len) != 0)
 		log_warn("queue", "domain=%s event=known_not_loaded", d->name);
 }
 
@@ -142,11 +145,11 @@ load_breaker(void *arg, const char *key, const void *data, size_t len)
 	memcpy(text, data, len);
 	text[len] = '\0';
 	d->broken = true;
-	d->broken_ms = strtoll(text, &reply, 10);
+	dest_rare_make(d)->broken_ms = strtoll(text, &reply, 10);
 	reply += *reply == ' ';
 	reply = load_label(d, reply);
-	mem_free(&d->breaker_reply);
-	d->breaker_reply = mem_strdup(reply);
+	mem_free(&d->rare->breaker_reply);
+	d->rare->breaker_reply = mem_strdup(reply);
 	d->notes |= NOTE_BREAKER;
 	dest_touch(d);
 }
@@ -162,17 +165,21 @@ breaker_load(struct queue *q)
 void
 breaker_init(struct dest *d)
 {
-	knowledge_init(&d->known, rnd_u64(), d->queue->conf.known_names);
-	TAILQ_INIT(&d->refused);
+	knowledge_init(&d->rare->known, rnd_u64(), d->queue->conf.known_names);
+	TAILQ_INIT(&d->rare->refused);
 }
 
 /* The domain left the configuration (`gone`), or the process ends. */
 void
 breaker_fini(struct dest *d, bool gone)
 {
-	if (d->unsaved) {
-		d->unsaved = false;
-		TAILQ_REMOVE(&d->queue->unsaved, d, unsaved_link);
+	struct dest_rare *r = d->rare;
+
+	if (r == NULL)
+		return;
+	if (r->unsaved) {
+		r->unsaved = false;
+		TAILQ_REMOVE(&d->queue->unsaved, d, rare->unsaved_link);
 	}
 	if (gone)
 		breaker_primary_leave(d);
@@ -180,9 +187,9 @@ breaker_fini(struct dest *d, bool gone)
 		d->broken = false;
 		breaker_put(d);
 	}
-	if (gone && (d->known.nused > 0 || d->known.dots > 0))
+	if (gone && (r->known.nused > 0 || r->known.dots > 0))
 		record_state(d, KNOWN_PREFIX, "", 0);
-	knowledge_fini(&d->known);
+	knowledge_fini(&r->known);
 	refused_fini(d, gone);
 	if (gone)
 		breaker_init(d);
@@ -195,9 +202,9 @@ breaker_fini(struct dest *d, bool gone)
 static int64_t
 doubtful_since(const struct dest *d, int64_t now)
 {
-	int64_t here = knowledge_since(&d->known, now);
+	int64_t here = knowledge_since(&dest_rare(d)->known, now);
 	int64_t there = breaker_primary_since(d);
-	int64_t since = d->known.taken_ms;
+	int64_t since = dest_rare(d)->known.taken_ms;
 
 	if (here != 0 && here < since)
 		since = here;
@@ -209,17 +216,19 @@ doubtful_since(const struct dest *d, int64_t now)
 void
 breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 {
+	struct dest_rare *r = dest_rare_make(d);
+
 	log_notice("queue",
 	    "domain=%s event=breaker state=closed reason=%s reply=%s", d->name,
 	    log_q(why), log_q(reply));
 	stats_domain(d->queue->stats, d->name)->breaker++;
 	d->broken = true;
-	d->broken_ms = now;
-	d->trials = 0;
 	d->trial = false;
-	d->trial_ms = now + d->policy->retry_first_ms;
-	mem_free(&d->breaker_reply);
-	d->breaker_reply = mem_strndup(reply != NULL ? reply : "", REPLY_MAX);
+	r->broken_ms = now;
+	r->trials = 0;
+	r->trial_ms = now + d->policy->retry_first_ms;
+	mem_free(&r->breaker_reply);
+	r->breaker_reply = mem_strndup(reply != NULL ? reply : "", REPLY_MAX);
 	d->notes |= NOTE_BREAKER | NOTE_BREAKER_NEW;
 	d->notes &= ~NOTE_MENDED;
 	learn_cut(d, doubtful_since(d, now), now);
@@ -237,10 +246,10 @@ breaker_open(struct dest *d, const char *why)
 	log_notice("queue", "domain=%s event=breaker state=open reason=%s",
 	    d->name, log_q(why));
 	d->broken = d->trial = false;
-	d->broken_ms = 0;
+	d->rare->broken_ms = 0;
 	d->notes &= ~(NOTE_BREAKER | NOTE_BREAKER_NEW);
 	d->notes |= NOTE_MENDED;
-	knowledge_forgive(&d->known);
+	knowledge_forgive(dest_known(d));
 	breaker_learned(d);
 	breaker_primary_leave(d);
 	breaker_put(d);
@@ -253,7 +262,7 @@ breaker_open(struct dest *d, const char *why)
 static bool
 trial_ready(struct dest *d, int64_t now)
 {
-	struct part *e = order_min(d, &d->wait);
+	struct part *e = order_min(d, ORDER_WAIT);
 
 	if (d->nready > 0)
 		return true;
@@ -268,8 +277,8 @@ static bool
 trial_due(const struct dest *d, int64_t now)
 {
 	/* A clock that was set back does not make it wait for longer. */
-	return now >= d->trial_ms ||
-	    d->trial_ms - now > 2 * d->policy->retry_max_ms;
+	return now >= dest_rare(d)->trial_ms ||
+	    dest_rare(d)->trial_ms - now > 2 * d->policy->retry_max_ms;
 }
 
 static void
@@ -280,10 +289,10 @@ trial_begin(struct dest *d, int64_t now)
 		return;
 	breaker_primary_tries(d);
 	log_info("queue", "domain=%s event=breaker state=trial try=%u", d->name,
-	    d->trials + 1);
+	    dest_rare(d)->trials + 1);
 	d->trial = true;
-	d->trial_left = TRIAL_MESSAGES;
-	d->pause_ms = 0;
+	d->rare->trial_left = TRIAL_MESSAGES;
+	d->rare->pause_ms = 0;
 	dest_canary(d);
 	dest_touch(d);
 }
@@ -307,7 +316,7 @@ breaker_next(struct dest *d, int64_t now)
 		trial_begin(d, now);
 	if (!d->trial && trial_due(d, now))
 		return breaker_primary_trial(d, now);
-	return d->trial_ms;
+	return dest_rare(d)->trial_ms;
 }
 
 /* From `first` to `last`, in the order of the tree: of any age. */
@@ -322,8 +331,7 @@ choose_between(struct dest *d, struct part *first, struct part *last)
 	    (int64_t)rnd_below(
 		span < UINT32_MAX ? (uint32_t)span : UINT32_MAX) *
 		1000;
-	e = order_from(d, &d->ready, ORDER_READY,
-	    part_key_ready(first->suspect, at, 0));
+	e = order_from(d, ORDER_READY, part_key_ready(first->suspect, at, 0));
 	return e == NULL ||
 		btree_key_less(part_key(last, ORDER_READY),
 		    part_key(e, ORDER_READY)) ?
@@ -337,17 +345,17 @@ choose_between(struct dest *d, struct part *first, struct part *last)
 struct part *
 breaker_choose(struct dest *d)
 {
-	struct part *first = order_min(d, &d->ready);
-	struct part *last = order_max(d, &d->ready);
+	struct part *first = order_min(d, ORDER_READY);
+	struct part *last = order_max(d, ORDER_READY);
 	struct btree_key key = part_key_ready(true, INT64_MIN, 0);
 
 	if (first->suspect == last->suspect)
 		return choose_between(d, first, last);
-	if (d->trial_left == 1 && d->trials % TRIAL_OTHER == TRIAL_OTHER - 1)
+	if (d->rare->trial_left == 1 &&
+	    d->rare->trials % TRIAL_OTHER == TRIAL_OTHER - 1)
 		return choose_between(d, first,
-		    order_before(d, &d->ready, ORDER_READY, key));
-	return choose_between(d, order_from(d, &d->ready, ORDER_READY, key),
-	    last);
+		    order_before(d, ORDER_READY, key));
+	return choose_between(d, order_from(d, ORDER_READY, key), last);
 }
 
 void
@@ -361,14 +369,14 @@ breaker_tried(struct dest *d, bool taken, bool lost, int64_t now)
 	}
 	if (!d->trial)
 		return;
-	if (!lost && --d->trial_left > 0 && trial_ready(d, now))
+	if (!lost && --d->rare->trial_left > 0 && trial_ready(d, now))
 		return;
 	d->trial = false;
-	d->trials++;
+	d->rare->trials++;
 	breaker_primary_tried(d, now);
-	d->trial_ms = backoff_due(now,
+	d->rare->trial_ms = backoff_due(now,
 	    backoff_delay(d->policy->retry_first_ms, d->policy->retry_max_ms,
-		d->trials),
+		d->rare->trials),
 	    rnd_below(1001), INT64_MAX);
 	dest_touch(d);
 }

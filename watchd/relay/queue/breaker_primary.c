@@ -91,29 +91,29 @@ touch_speaker(struct queue *q, const struct breaker_primary *p)
 static void
 join(struct dest *d, struct breaker_primary *p, bool us)
 {
-	if (d->primary != p) {
+	if (dest_rare(d)->primary != p) {
 		breaker_primary_leave(d);
-		d->primary = p;
-		TAILQ_INSERT_TAIL(&p->hit, d, hit_link);
+		dest_rare_make(d)->primary = p;
+		TAILQ_INSERT_TAIL(&p->hit, d, rare->hit_link);
 		p->n++;
 		touch_speaker(d->queue, p);
 	}
-	p->nus += us && !d->hit_us;
-	d->hit_us |= us;
+	p->nus += us && !dest_rare(d)->hit_us;
+	d->rare->hit_us |= us;
 }
 
 void
 breaker_primary_leave(struct dest *d)
 {
-	struct breaker_primary *p = d->primary;
+	struct breaker_primary *p = dest_rare(d)->primary;
 
 	if (p == NULL)
 		return;
-	d->primary = NULL;
-	TAILQ_REMOVE(&p->hit, d, hit_link);
+	d->rare->primary = NULL;
+	TAILQ_REMOVE(&p->hit, d, rare->hit_link);
 	p->n--;
-	p->nus -= d->hit_us;
-	d->hit_us = false;
+	p->nus -= d->rare->hit_us;
+	d->rare->hit_us = false;
 	if (p->trial == d)
 		p->trial = NULL;
 	if (p->n == 0)
@@ -149,7 +149,8 @@ breaker_primary_refused(const struct dest *d, const char *label)
 int64_t
 breaker_primary_since(const struct dest *d)
 {
-	return d->primary != NULL ? d->primary->since_ms : 0;
+	return dest_rare(d)->primary != NULL ? dest_rare(d)->primary->since_ms :
+					       0;
 }
 
 static void
@@ -172,7 +173,7 @@ close_together(struct breaker_primary *p, const char *why, const char *reply,
 	struct dest *d;
 
 	p->closed = true;
-	TAILQ_FOREACH (d, &p->hit, hit_link) {
+	TAILQ_FOREACH (d, &p->hit, rare->hit_link) {
 		if (d->broken)
 			breaker_put(d); /* its own doing so far */
 		else
@@ -262,22 +263,22 @@ waits_until(const struct breaker_primary *p, const struct dest *d, int64_t now)
 int64_t
 breaker_primary_trial(const struct dest *d, int64_t now)
 {
-	return d->primary != NULL && d->primary->closed ?
-	    waits_until(d->primary, d, now) :
+	return dest_rare(d)->primary != NULL && dest_rare(d)->primary->closed ?
+	    waits_until(dest_rare(d)->primary, d, now) :
 	    0;
 }
 
 void
 breaker_primary_tries(struct dest *d)
 {
-	if (d->primary != NULL && d->primary->closed)
-		d->primary->trial = d;
+	if (dest_rare(d)->primary != NULL && dest_rare(d)->primary->closed)
+		dest_rare(d)->primary->trial = d;
 }
 
 void
 breaker_primary_tried(struct dest *d, int64_t now)
 {
-	struct breaker_primary *p = d->primary;
+	struct breaker_primary *p = dest_rare(d)->primary;
 
 	if (p == NULL || p->trial != d)
 		return;
@@ -294,14 +295,15 @@ breaker_primary_tried(struct dest *d, int64_t now)
 const char *
 breaker_primary_label(const struct dest *d)
 {
-	return d->primary != NULL && d->primary->closed ? d->primary->label :
-							  NULL;
+	return dest_rare(d)->primary != NULL && dest_rare(d)->primary->closed ?
+	    dest_rare(d)->primary->label :
+	    NULL;
 }
 
 unsigned
 breaker_primary_domains(const struct dest *d, bool *speaks)
 {
-	const struct breaker_primary *p = d->primary;
+	const struct breaker_primary *p = dest_rare(d)->primary;
 
 	*speaks = p == NULL || !p->closed || TAILQ_FIRST(&p->hit) == d;
 	return p != NULL && p->closed ? p->n : 0;

@@ -27,10 +27,9 @@ struct back {
 };
 
 static void
-back_owed(uint32_t handle, void *arg)
+back_owed(struct part *e, void *arg)
 {
 	const struct back *b = arg;
-	struct part *e = parts_at(b->queue, handle);
 	int64_t due = e->due_ms - b->by_ms;
 
 	if (e->state != PART_OWED)
@@ -62,8 +61,8 @@ clock_back_tick(struct queue *q, int64_t now)
 	if (back_ms < BACK_MIN_MS)
 		return;
 	RB_FOREACH (d, dest_tree, &q->dests) {
-		if (d->nowed > 0)
-			btree_each(&d->kept, back_owed, &back);
+		if (dest_rare(d)->nowed > 0)
+			order_each(d, ORDER_KEPT, back_owed, &back);
 		dest_walk(d, WALK_DEADLINE); /* DEADLINE_AGAIN */
 	}
 	ages_clear(&q->ages);

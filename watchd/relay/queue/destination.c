@@ -46,35 +46,55 @@ dest_get(struct queue *q, const char *name)
 	d->policy = policy_share(q, &q->policy);
 	d->gate = GATE_OPEN;
 	d->canary = true;
-	breaker_init(d);
 	RB_INSERT(dest_tree, &q->dests, d);
 	return d;
 }
 
+static const struct dest_rare nothing_rare;
+
+const struct dest_rare *
+dest_rare(const struct dest *d)
+{
+	return d->rare != NULL ? d->rare : &nothing_rare;
+}
+
+struct dest_rare *
+dest_rare_make(struct dest *d)
+{
+	if (d->rare == NULL) {
+		d->rare = mem_alloc(sizeof(*d->rare));
+		breaker_init(d);
+	}
+	return d->rare;
+}
+
+static void
+dest_rare_free(struct dest *d)
+{
+	if (d->rare == NULL)
+		return;
+	dest_unblock(d);
+	breaker_primary_leave(d);
+	breaker_fini(d, false);
+	extend_fini(&d->rare->extend);
+	free(d->rare->flush);
+	free(d->rare->breaker_reply);
+	mem_free(&d->rare);
+}
+
+/* Not one that is touched: the caller has emptied that list. */
 void
 dest_free(struct dest *d)
 {
 	struct queue *q = d->queue;
 
-	if (d->touched)
-		TAILQ_REMOVE(&q->touched, d, touched_link);
-	dest_unblock(d);
+	dest_rare_free(d);
 	heap_remove(&q->times, &d->time);
 	heap_remove(&q->others, &d->other);
 	RB_REMOVE(dest_tree, &q->dests, d);
 	policy_leave(q, d->policy);
-	btree_fini(&d->by_age);
-	btree_fini(&d->kept);
-	btree_fini(&d->by_id);
-	btree_fini(&d->ready);
-	btree_fini(&d->wait);
-	btree_fini(&d->deadlines);
-	breaker_primary_leave(d);
-	breaker_fini(d, false);
+	orders_fini(d);
 	learn_fini(d);
-	extend_fini(&d->extend);
-	free(d->flush);
-	free(d->breaker_reply);
 	free(d);
 }
 
@@ -86,7 +106,7 @@ dest_touch(struct dest *d)
 	if (d->touched)
 		return;
 	d->touched = true;
-	TAILQ_INSERT_TAIL(&q->touched, d, touched_link);
+	STAILQ_INSERT_TAIL(&q->touched, d, touched_link);
 	loop_task_schedule(q->task);
 }
 
@@ -104,7 +124,8 @@ dest_paused(const struct dest *d, int64_t now)
 {
 	int64_t longest = d->policy->retry_max_ms * 2 + TICK_MAX_MS * 2;
 
-	return d->pause_ms > now && d->pause_ms - now <= longest;
+	return dest_rare(d)->pause_ms > now &&
+	    dest_rare(d)->pause_ms - now <= longest;
 }
 
 /* May mail be sent at all? Not while the store refuses to note outcomes: what
@@ -132,12 +153,12 @@ dest_takeable(const struct dest *d, int64_t now)
 void
 dest_pause(struct dest *d, int64_t first_ms, int64_t max_ms, int64_t now)
 {
-	int64_t until =
-	    backoff_due(now, backoff_delay(first_ms, max_ms, d->fails),
-		rnd_below(1001), INT64_MAX);
+	int64_t until = backoff_due(now,
+	    backoff_delay(first_ms, max_ms, dest_rare(d)->fails),
+	    rnd_below(1001), INT64_MAX);
 
-	if (!dest_paused(d, now) || until > d->pause_ms)
-		d->pause_ms = until;
+	if (!dest_paused(d, now) || until > dest_rare(d)->pause_ms)
+		dest_rare_make(d)->pause_ms = until;
 	dest_touch(d);
 }
 
@@ -157,30 +178,36 @@ dest_close(struct dest *d)
 void
 dest_canary(struct dest *d)
 {
+	struct dest_rare *r;
+
 	d->canary = true;
-	d->stuck += d->out;
+	if (d->rare == NULL && d->out == 0)
+		return; /* none was out since it is there */
+	r = dest_rare_make(d);
+	r->stuck += d->out;
 	d->out = 0;
-	d->epoch++;
+	r->epoch++;
 }
 
 /* Starts a walk over all parts. Small queues are through at once. */
 void
 dest_walk(struct dest *d, unsigned what)
 {
+	struct dest_walk w = { dest_rare(d)->walk.what | what,
+		{ INT64_MIN, 0 } };
 	unsigned budget = WALK_STEP;
 
-	d->walk |= what;
-	d->walk_arrival = INT64_MIN;
-	d->walk_id = 0;
-	dest_walk_step(d, &budget, clock_wall_ms());
+	dest_walk_some(d, &w, &budget, clock_wall_ms());
+	if (w.what != 0 || d->rare != NULL)
+		dest_rare_make(d)->walk = w;
 	dest_touch(d);
 }
 
 struct part *
 dest_oldest(const struct dest *d)
 {
-	struct part *a = order_min(d, &d->by_age);
-	struct part *k = order_min(d, &d->kept);
+	struct part *a = order_min(d, ORDER_AGE);
+	struct part *k = order_min(d, ORDER_KEPT);
 
 	if (a == NULL || k == NULL)
 		return a != NULL ? a : k;
@@ -191,11 +218,12 @@ dest_oldest(const struct dest *d)
 
 /* The first that the extension does not cover. */
 static struct part *
-behind_extension(const struct dest *d, const struct btree *t, unsigned i)
+behind_extension(const struct dest *d, enum part_order order, unsigned i)
 {
-	struct btree_key key = { .at = d->extend.rec[i].until_ms + 1 };
+	const struct extend_rec *x = &dest_rare(d)->extend.rec[i];
 
-	return order_from(d, t, ORDER_AGE, key);
+	return order_from(d, order,
+	    (struct btree_key){ .at = x->until_ms + 1 });
 }
 
 /* Within what one extension covers, the oldest expires first: so one look-up
@@ -204,7 +232,7 @@ behind_extension(const struct dest *d, const struct btree *t, unsigned i)
 int64_t
 dest_next_expiry(const struct dest *d)
 {
-	struct part *e = order_min(d, &d->by_age);
+	struct part *e = order_min(d, ORDER_AGE);
 	int64_t best = INT64_MAX;
 
 	if (d->on_hold)
@@ -212,9 +240,9 @@ dest_next_expiry(const struct dest *d)
 	for (unsigned i = 0; e != NULL; i++) {
 		if (part_expiry(e) < best)
 			best = part_expiry(e);
-		if (i == d->extend.n)
+		if (i == dest_rare(d)->extend.n)
 			break;
-		e = behind_extension(d, &d->by_age, i);
+		e = behind_extension(d, ORDER_AGE, i);
 	}
 	return best == INT64_MAX ? 0 : best;
 }
@@ -225,9 +253,9 @@ struct ripest {
 
 /* Within what one extension covers it is the oldest, as for the expiry. */
 static void
-ripest_of(const struct dest *d, const struct btree *tree, struct ripest *r)
+ripest_of(const struct dest *d, enum part_order order, struct ripest *r)
 {
-	struct part *e = order_min(d, tree);
+	struct part *e = order_min(d, order);
 	int64_t life;
 
 	for (unsigned i = 0; e != NULL; i++) {
@@ -239,9 +267,9 @@ ripest_of(const struct dest *d, const struct btree *tree, struct ripest *r)
 			r->arrival = e->arrival_ms;
 			r->life = life;
 		}
-		if (i == d->extend.n)
+		if (i == dest_rare(d)->extend.n)
 			break;
-		e = behind_extension(d, tree, i);
+		e = behind_extension(d, order, i);
 	}
 }
 
@@ -250,8 +278,8 @@ dest_ripest(const struct dest *d, int64_t now, int64_t *arrival, int64_t *life)
 {
 	struct ripest r = { .now = now };
 
-	ripest_of(d, &d->by_age, &r);
-	ripest_of(d, &d->kept, &r);
+	ripest_of(d, ORDER_AGE, &r);
+	ripest_of(d, ORDER_KEPT, &r);
 	*arrival = r.arrival;
 	*life = r.life;
 	return r.life > 0;
@@ -263,14 +291,16 @@ static void
 notify_breaker(struct dest *d, unsigned notes)
 {
 	const struct queue_ops *ops = &d->queue->ops;
-	bool closed = (notes & NOTE_BREAKER) != 0, speaks, tell = d->told;
+	bool closed = (notes & NOTE_BREAKER) != 0, speaks;
+	bool tell = dest_rare(d)->told;
 
 	if (closed) {
 		(void)breaker_primary_domains(d, &speaks);
 		tell = speaks && (notes & NOTE_BREAKER_NEW) != 0;
-		d->told = speaks;
+		dest_rare_make(d)->told = speaks;
 	}
-	ops->breaker(ops->arg, d->name, closed, tell, d->breaker_reply);
+	ops->breaker(ops->arg, d->name, closed, tell,
+	    dest_rare(d)->breaker_reply);
 }
 
 void
@@ -301,7 +331,7 @@ dest_want(struct dest *d, int64_t now)
 
 	if (dest_working(d, now))
 		n = (work < dest_most(d) ? (unsigned)work : dest_most(d)) +
-		    d->stuck;
+		    dest_rare(d)->stuck;
 	if (n == d->wanted && !(d->starved && dest_takeable(d, now)))
 		return;
 	d->wanted = n;
@@ -313,19 +343,21 @@ dest_want(struct dest *d, int64_t now)
 static void
 dest_block(struct dest *d)
 {
-	if (d->blocked)
+	struct dest_rare *r = dest_rare_make(d);
+
+	if (r->blocked)
 		return;
-	d->blocked = true;
-	TAILQ_INSERT_TAIL(&d->queue->blocked, d, blocked_link);
+	r->blocked = true;
+	TAILQ_INSERT_TAIL(&d->queue->blocked, d, rare->blocked_link);
 }
 
 void
 dest_unblock(struct dest *d)
 {
-	if (!d->blocked)
+	if (!dest_rare(d)->blocked)
 		return;
-	d->blocked = false;
-	TAILQ_REMOVE(&d->queue->blocked, d, blocked_link);
+	d->rare->blocked = false;
+	TAILQ_REMOVE(&d->queue->blocked, d, rare->blocked_link);
 }
 
 static void
@@ -335,9 +367,9 @@ dest_retime(struct dest *d, int64_t now)
 	struct part *e;
 	int64_t at = INT64_MAX, trial;
 
-	if ((e = order_min(d, &d->wait)) != NULL)
+	if ((e = order_min(d, ORDER_WAIT)) != NULL)
 		at = e->due_ms;
-	e = order_min(d, &d->deadlines);
+	e = order_min(d, ORDER_DEADLINE);
 	if (e != NULL && q->clock_step.doubted && !e->finish)
 		e = NULL;
 	if (e != NULL && e->deadline_ms < at) {
@@ -346,11 +378,11 @@ dest_retime(struct dest *d, int64_t now)
 		else
 			dest_block(d);
 	}
-	if (dest_paused(d, now) && d->pause_ms < at)
-		at = d->pause_ms;
+	if (dest_paused(d, now) && dest_rare(d)->pause_ms < at)
+		at = dest_rare(d)->pause_ms;
 	if ((trial = breaker_next(d, now)) != 0 && trial < at)
 		at = trial;
-	if (d->walk != 0)
+	if (dest_rare(d)->walk.what != 0)
 		at = now;
 	if (at == INT64_MAX)
 		heap_remove(&q->times, &d->time);
@@ -364,23 +396,45 @@ dest_retime(struct dest *d, int64_t now)
 static bool
 dest_unused(const struct dest *d)
 {
-	return d->n == 0 && !d->configured && !d->on_hold && d->extend.n == 0 &&
-	    !d->touched && d->wanted == 0 && d->learn == NULL;
+	return d->n == 0 && !d->configured && !d->on_hold &&
+	    dest_rare(d)->extend.n == 0 && !d->touched && d->wanted == 0 &&
+	    d->learn == NULL;
 }
 
-/* Its share of what goes to destinations that nobody configured. */
-static void
-dest_count_other(struct dest *d)
+void
+dest_configure(struct dest *d, bool configured)
 {
 	struct queue *q = d->queue;
-	uint64_t n = d->configured ? 0 : d->n;
-	uint64_t bytes = d->configured ? 0 : d->bytes;
 
-	q->others_n += n - d->other_n;
-	q->others_bytes += bytes - d->other_bytes;
-	d->other_n = n;
-	d->other_bytes = bytes;
-	if (n == 0)
+	if (d->configured == configured)
+		return;
+	d->configured = configured;
+	q->others_n += configured ? -(uint64_t)d->n : d->n;
+	q->others_bytes += configured ? -d->bytes : d->bytes;
+	dest_touch(d);
+}
+
+/* A part came or went. */
+void
+dest_count(struct dest *d, bool came, uint64_t size)
+{
+	struct queue *q = d->queue;
+
+	d->n += came ? 1u : -1u;
+	d->bytes += came ? size : -size;
+	if (d->configured)
+		return;
+	q->others_n += came ? 1u : -UINT64_C(1);
+	q->others_bytes += came ? size : -size;
+}
+
+/* The oldest of what goes to destinations that nobody configured. */
+static void
+dest_time_other(struct dest *d)
+{
+	struct queue *q = d->queue;
+
+	if (d->configured || d->n == 0)
 		heap_remove(&q->others, &d->other);
 	else if (heap_holds(&d->other))
 		heap_change(&q->others, &d->other, dest_oldest(d)->arrival_ms);
@@ -392,13 +446,13 @@ void
 dest_settle(struct dest *d, int64_t now)
 {
 	/* Extensions are of what was queued then. */
-	if (d->n == 0 && !d->queue->loading &&
-	    extend_trim(&d->extend, INT64_MAX))
+	if (d->n == 0 && !d->queue->loading && d->rare != NULL &&
+	    extend_trim(&d->rare->extend, INT64_MAX))
 		operator_extend_save(d);
 	dest_notify(d, now);
 	dest_want(d, now);
 	dest_retime(d, now);
-	dest_count_other(d);
+	dest_time_other(d);
 	stats_touch(d->queue->stats, d->name);
 	if (dest_unused(d))
 		dest_free(d);

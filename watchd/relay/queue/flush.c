@@ -16,7 +16,8 @@ void
 flush_view(const struct dest *d, int64_t now, struct relay_flush *v)
 {
 	static const struct flush none;
-	const struct flush *f = d->flush != NULL ? d->flush : &none;
+	const struct flush *had = dest_rare(d)->flush;
+	const struct flush *f = had != NULL ? had : &none;
 	double rate = f->rate, since = (double)(now - f->rate_ms) / 1000.0;
 
 	/* Before the first step of the average: what there is. */
@@ -53,8 +54,8 @@ flush_leave_out(struct dest *d)
 		if (job->part->dest != d || job->kind != JOB_DELIVER)
 			continue;
 		job->part->flush = d->flush_gen;
-		d->flush->total--;
-		d->flush->remaining--;
+		d->rare->flush->total--;
+		d->rare->flush->remaining--;
 	}
 }
 
@@ -62,23 +63,25 @@ static void
 flush_begin(struct dest *d, enum flush_trigger trigger, uint64_t total,
     int64_t now)
 {
+	struct dest_rare *r = dest_rare_make(d);
+
 	/* The end of the last one is told before this one begins. */
 	dest_notify(d, now);
-	if (d->flush == NULL)
-		d->flush = mem_alloc(sizeof(*d->flush));
-	*d->flush = (struct flush){
+	if (r->flush == NULL)
+		r->flush = mem_alloc(sizeof(*r->flush));
+	*r->flush = (struct flush){
 		.running = true,
 		.trigger = trigger,
 		.start_ms = now,
 		.rate_ms = now,
 		.total = total,
 		.remaining = total,
-		.bytes = d->bytes - d->idle_bytes,
+		.bytes = d->bytes - r->idle_bytes,
 	};
 	d->flush_gen++;
 	flush_leave_out(d);
-	d->canary_tries = 0;
-	d->pause_ms = 0;
+	r->canary_tries = 0;
+	r->pause_ms = 0;
 	d->newest = false;
 	d->forced = d->gate == GATE_CLOSED;
 	dest_canary(d);
@@ -93,7 +96,8 @@ flush_start(struct dest *d, enum flush_trigger trigger, bool dry_run,
     struct relay_flush *out)
 {
 	int64_t now = clock_wall_ms();
-	uint64_t total = d->on_hold ? 0 : d->n - d->nheld - d->nowed;
+	uint64_t total =
+	    d->on_hold ? 0 : d->n - dest_rare(d)->nheld - dest_rare(d)->nowed;
 	int rc = 0;
 
 	if (dest_flushing(d))
@@ -108,7 +112,8 @@ flush_start(struct dest *d, enum flush_trigger trigger, bool dry_run,
 		out->start_ms = out->end_ms = 0;
 		out->total = out->remaining = total;
 		out->delivered = out->deferred = out->failed = 0;
-		out->bytes = d->on_hold ? 0 : d->bytes - d->idle_bytes;
+		out->bytes =
+		    d->on_hold ? 0 : d->bytes - dest_rare(d)->idle_bytes;
 	}
 	return rc;
 }
@@ -116,7 +121,7 @@ flush_start(struct dest *d, enum flush_trigger trigger, bool dry_run,
 void
 flush_end(struct dest *d, bool ok)
 {
-	struct flush *f = d->flush;
+	struct flush *f = dest_rare(d)->flush;
 	struct domain_stats *st;
 
 	if (!dest_flushing(d))
@@ -137,7 +142,7 @@ void
 flush_tried(struct part *e, enum flush_result result, int64_t now)
 {
 	struct dest *d = e->dest;
-	struct flush *f = d->flush;
+	struct flush *f = dest_rare(d)->flush;
 	double dt;
 
 	if (!dest_flushing(d) || e->flush == d->flush_gen ||
@@ -168,7 +173,7 @@ flush_tried(struct part *e, enum flush_result result, int64_t now)
 void
 flush_settle(struct dest *d, bool ok)
 {
-	if (dest_flushing(d) && d->flush->remaining == 0)
+	if (dest_flushing(d) && dest_rare(d)->flush->remaining == 0)
 		flush_end(d, ok);
 }
 
@@ -178,15 +183,16 @@ flush_settle(struct dest *d, bool ok)
 void
 flush_canary_failed(struct dest *d, bool lost, int64_t now)
 {
+	struct dest_rare *r = dest_rare_make(d);
 	unsigned tries = d->forced ? 1 : CANARY_TRIES;
 
-	d->canary_tries++;
+	r->canary_tries++;
 	log_info("queue", "domain=%s event=canary_failed try=%u lost=%s",
-	    d->name, d->canary_tries, lost ? "yes" : "no");
-	if (d->canary_tries < tries)
+	    d->name, r->canary_tries, lost ? "yes" : "no");
+	if (r->canary_tries < tries)
 		return;
-	d->canary_tries = 0;
-	d->fails++;
+	r->canary_tries = 0;
+	r->fails++;
 	dest_pause(d, PAUSE_FIRST_MS, d->policy->retry_first_ms, now);
 	flush_end(d, false);
 }

@@ -50,7 +50,8 @@ has_evidence(struct dest *d, int64_t now)
 	struct learn *l = d->learn;
 	int64_t age = now - l->weighed_ms;
 
-	if (d->broken || d->primary != NULL || queue_clock_doubt(d->queue) > 0)
+	if (d->broken || dest_rare(d)->primary != NULL ||
+	    queue_clock_doubt(d->queue) > 0)
 		return true;
 	if (age >= 0 && age < EVIDENCE_MS)
 		return l->doubted;

@@ -203,7 +203,7 @@ list_next(const struct queue *q, const struct dest *d, uint64_t after)
 {
 	struct btree_key key = { .id = after };
 
-	return d != NULL ? order_after(d, &d->by_id, ORDER_ID, key) :
+	return d != NULL ? order_after(d, ORDER_ID, key) :
 			   parts_after(q, after);
 }
 

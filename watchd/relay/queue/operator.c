@@ -18,7 +18,7 @@ operator_extend_save(struct dest *d)
 {
 	struct buf text = BUF_INIT(EXTEND_TEXT_MAX);
 
-	int rc = extend_format(&d->extend, &text);
+	int rc = extend_format(&dest_rare(d)->extend, &text);
 
 	MX_ASSERT(rc == 0); /* EXTEND_TEXT_MAX holds every record */
 	record_state(d, EXTEND_PREFIX, buf_str(&text), text.len);
@@ -42,7 +42,7 @@ load_extend(void *arg, const char *key, const void *data, size_t len)
 	if (strncmp(key, EXTEND_PREFIX, strlen(EXTEND_PREFIX)) != 0)
 		return;
 	d = dest_get(arg, key + strlen(EXTEND_PREFIX));
-	if (extend_parse(&d->extend, data, len) != 0)
+	if (extend_parse(&dest_rare_make(d)->extend, data, len) != 0)
 		log_error("queue", "domain=%s event=extension_damaged",
 		    d->name);
 	dest_touch(d);
@@ -58,6 +58,7 @@ operator_load(struct queue *q)
 static void
 relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 {
+	const struct dest_rare *r;
 	struct dest *d = dest_find(self, domain);
 	int64_t now = clock_wall_ms();
 	struct part *e;
@@ -66,35 +67,36 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->flush.domain = domain;
 	if (d == NULL)
 		return;
-	out->active = d->out + d->stuck + (dest_open(d) ? d->nready : 0);
-	out->held = d->on_hold ? d->n - d->out - d->stuck : d->nheld;
+	r = dest_rare(d);
+	out->active = d->out + r->stuck + (dest_open(d) ? d->nready : 0);
+	out->held = d->on_hold ? d->n - d->out - r->stuck : r->nheld;
 	out->deferred = d->n - out->active - out->held;
-	out->owed = d->nowed;
+	out->owed = r->nowed;
 	out->recipients = d->recipients;
 	out->bytes = d->bytes;
 	if ((e = dest_oldest(d)) != NULL)
 		out->oldest_ms = e->arrival_ms;
-	if ((e = order_min(d, &d->by_age)) != NULL)
+	if ((e = order_min(d, ORDER_AGE)) != NULL)
 		out->oldest_live_ms = e->arrival_ms;
 	out->next_expiry_ms = dest_next_expiry(d);
 	(void)dest_ripest(d, now, &out->ripest_ms, &out->ripest_life_ms);
 	if (dest_open(d)) {
 		if (d->nready > 0)
 			out->next_try_ms = now;
-		else if ((e = order_min(d, &d->wait)) != NULL)
+		else if ((e = order_min(d, ORDER_WAIT)) != NULL)
 			out->next_try_ms = e->due_ms;
 		if (out->next_try_ms != 0 && dest_paused(d, now) &&
-		    d->pause_ms > out->next_try_ms)
-			out->next_try_ms = d->pause_ms;
+		    r->pause_ms > out->next_try_ms)
+			out->next_try_ms = r->pause_ms;
 	}
 	out->canary = d->canary;
 	out->connections_wanted = d->wanted;
 	out->on_hold = d->on_hold;
 	out->broken = d->broken;
-	out->broken_ms = d->broken_ms;
-	out->trial_ms = d->broken ? d->trial_ms : 0;
-	out->trials = d->trials;
-	out->broken_reply = d->broken ? d->breaker_reply : NULL;
+	out->broken_ms = r->broken_ms;
+	out->trial_ms = d->broken ? r->trial_ms : 0;
+	out->trials = r->trials;
+	out->broken_reply = d->broken ? r->breaker_reply : NULL;
 	out->broken_primary = d->broken ? breaker_primary_label(d) : NULL;
 	out->broken_domains = breaker_primary_domains(d, &out->broken_speaks);
 	out->put_off = refusal_put_off(d, now);
@@ -166,14 +168,16 @@ relay_op_hold_domain(void *self, const char *domain, bool hold)
 static int
 relay_op_extend(void *self, const char *domain, int64_t add_ms)
 {
+	struct extend *x;
 	struct dest *d = dest_find(self, domain);
 
 	if (add_ms <= 0)
 		return -MX_ESYNTAX;
 	if (d == NULL || d->n == 0)
 		return -MX_ENOENT;
-	extend_trim(&d->extend, dest_oldest(d)->arrival_ms);
-	extend_add(&d->extend, clock_wall_ms(), add_ms);
+	x = &dest_rare_make(d)->extend;
+	extend_trim(x, dest_oldest(d)->arrival_ms);
+	extend_add(x, clock_wall_ms(), add_ms);
 	operator_extend_save(d);
 	log_notice("queue", "domain=%s event=extend seconds=%jd messages=%ju",
 	    d->name, (intmax_t)(add_ms / 1000), (uintmax_t)d->n);

@@ -54,13 +54,13 @@ static void
 part_shelve(struct part *e)
 {
 	e->kept = e->held || e->finish;
-	order_insert(e->kept ? &e->dest->kept : &e->dest->by_age, ORDER_AGE, e);
+	order_insert(e, e->kept ? ORDER_KEPT : ORDER_AGE);
 }
 
 static void
 part_unshelve(struct part *e)
 {
-	order_remove(e->kept ? &e->dest->kept : &e->dest->by_age, ORDER_AGE, e);
+	order_remove(e, e->kept ? ORDER_KEPT : ORDER_AGE);
 }
 
 static int64_t
@@ -135,9 +135,8 @@ part_add(struct queue *q, const struct envelope_brief *b, int64_t now)
 	part_count_age(e, now);
 	e->state = PART_OUT; /* in no order yet */
 	part_shelve(e);
-	order_insert(&d->by_id, ORDER_ID, e);
-	d->n++;
-	d->bytes += part_size(e);
+	order_insert(e, ORDER_ID);
+	dest_count(d, true, part_size(e));
 	d->recipients += e->pending;
 	q->messages++;
 	part_back(e, now);
@@ -151,19 +150,19 @@ part_leave(struct part *e)
 
 	switch ((enum part_state)e->state) {
 	case PART_WAIT:
-		order_remove(&d->wait, ORDER_WAIT, e);
+		order_remove(e, ORDER_WAIT);
 		break;
 	case PART_READY:
-		order_remove(&d->ready, ORDER_READY, e);
+		order_remove(e, ORDER_READY);
 		d->nready--;
 		break;
 	case PART_HELD:
-		d->nheld--;
-		d->idle_bytes -= part_size(e);
+		d->rare->nheld--;
+		d->rare->idle_bytes -= part_size(e);
 		break;
 	case PART_OWED:
-		d->nowed--;
-		d->idle_bytes -= part_size(e);
+		d->rare->nowed--;
+		d->rare->idle_bytes -= part_size(e);
 		/* The flush under way did not count it (flush_start). */
 		if (dest_flushing(d))
 			e->flush = d->flush_gen;
@@ -189,19 +188,19 @@ part_set(struct part *e, enum part_state to)
 	}
 	switch (to) {
 	case PART_WAIT:
-		order_insert(&d->wait, ORDER_WAIT, e);
+		order_insert(e, ORDER_WAIT);
 		break;
 	case PART_READY:
-		order_insert(&d->ready, ORDER_READY, e);
+		order_insert(e, ORDER_READY);
 		d->nready++;
 		break;
 	case PART_HELD:
-		d->nheld++;
-		d->idle_bytes += part_size(e);
+		dest_rare_make(d)->nheld++;
+		d->rare->idle_bytes += part_size(e);
 		break;
 	case PART_OWED:
-		d->nowed++;
-		d->idle_bytes += part_size(e);
+		dest_rare_make(d)->nowed++;
+		d->rare->idle_bytes += part_size(e);
 		break;
 	case PART_OUT:
 	case PART_SAVING:
@@ -219,10 +218,10 @@ part_due(struct part *e, int64_t ms)
 	bool waits = e->state == PART_WAIT;
 
 	if (waits)
-		order_remove(&e->dest->wait, ORDER_WAIT, e);
+		order_remove(e, ORDER_WAIT);
 	e->due_ms = ms;
 	if (waits)
-		order_insert(&e->dest->wait, ORDER_WAIT, e);
+		order_insert(e, ORDER_WAIT);
 }
 
 /* Was it there when the flush under way began, and has not had its turn? */
@@ -278,9 +277,8 @@ part_forget(struct part *e)
 	part_unflush(e, FLUSH_FAILED);
 	part_set(e, PART_GONE);
 	part_unshelve(e);
-	order_remove(&d->by_id, ORDER_ID, e);
-	d->n--;
-	d->bytes -= part_size(e);
+	order_remove(e, ORDER_ID);
+	dest_count(d, false, part_size(e));
 	d->recipients -= e->pending;
 	q->messages--;
 	ages_remove(&q->ages, e->arrival_ms, age_step(e));
@@ -294,7 +292,7 @@ part_expiry(const struct part *e)
 
 	return e->arrival_ms +
 	    (e->dsn ? d->queue->report_lifetime_ms : d->policy->lifetime_ms) +
-	    extend_of(&d->extend, e->arrival_ms);
+	    extend_of(&dest_rare(d)->extend, e->arrival_ms);
 }
 
 /* When somebody has to be told something. What is held neither expires nor
@@ -322,15 +320,13 @@ part_deadline(const struct part *e)
 void
 part_deadline_at(struct part *e, int64_t ms)
 {
-	struct btree *t = &e->dest->deadlines;
-
 	if (ms == e->deadline_ms)
 		return;
 	if (e->deadline_ms != PART_NEVER)
-		order_remove(t, ORDER_DEADLINE, e);
+		order_remove(e, ORDER_DEADLINE);
 	e->deadline_ms = ms;
 	if (ms != PART_NEVER)
-		order_insert(t, ORDER_DEADLINE, e);
+		order_insert(e, ORDER_DEADLINE);
 }
 
 void

@@ -3,8 +3,11 @@
  * bytes of a slab, and each order that it is in (base/btree) takes some five more:
  * by id, of all and of its destination; by arrival; ready or waiting; and by
  * deadline. So a million take 90 MB, and nothing that grows is ever copied, for
- * the loop would stand still meanwhile. What few parts have lies beside it. Loop
- * thread; nothing here fails. */
+ * the loop would stand still meanwhile. What few parts have lies beside it.
+ *
+ * A destination of few parts has the order by id only: what comes first in another
+ * one is found by a look at each of them. Five trees of three parts would take more
+ * than the parts do. Loop thread; nothing here fails. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -79,6 +82,10 @@ key_deadline(const void *q, uint32_t handle)
 	return (struct btree_key){ e->deadline_ms, e->id };
 }
 
+struct dest_orders {
+	struct btree tree[ORDER_MAX]; /* but ORDER_ID: dest.by_id */
+};
+
 static const struct btree_order *
 order_of(const struct dest *d, enum part_order order)
 {
@@ -91,52 +98,217 @@ part_key(const struct part *e, enum part_order order)
 	return order_of(e->dest, order)->key(e->dest->queue, e->handle);
 }
 
-void
-order_insert(struct btree *t, enum part_order order, struct part *e)
+/* NULL: it is not kept, for the destination has few parts. */
+static struct btree *
+order_tree(const struct dest *d, enum part_order order)
 {
-	btree_insert(t, order_of(e->dest, order), e->handle);
+	if (order == ORDER_ID)
+		return (struct btree *)(uintptr_t)&d->by_id;
+	return d->orders != NULL ? &d->orders->tree[order] : NULL;
+}
+
+static bool
+part_lies_in(const struct part *e, enum part_order order)
+{
+	switch (order) {
+	case ORDER_AGE:
+		return !e->kept;
+	case ORDER_KEPT:
+		return e->kept;
+	case ORDER_READY:
+		return e->state == PART_READY;
+	case ORDER_WAIT:
+		return e->state == PART_WAIT;
+	case ORDER_DEADLINE:
+		return e->deadline_ms != PART_NEVER;
+	default:
+		return true;
+	}
+}
+
+static void
+orders_put(uint32_t handle, void *arg)
+{
+	struct dest *d = arg;
+	const struct part *e = parts_at(d->queue, handle);
+
+	for (enum part_order o = ORDER_AGE; o < ORDER_MAX; o++)
+		if (part_lies_in(e, o))
+			btree_insert(&d->orders->tree[o], order_of(d, o),
+			    handle);
+}
+
+/* They are no longer few. */
+static void
+orders_make(struct dest *d)
+{
+	d->orders = mem_alloc(sizeof(*d->orders));
+	for (enum part_order o = ORDER_AGE; o < ORDER_MAX; o++)
+		btree_init(&d->orders->tree[o]);
+	btree_each(&d->by_id, orders_put, d);
+}
+
+static void
+orders_drop(struct dest *d)
+{
+	for (enum part_order o = ORDER_AGE; o < ORDER_MAX; o++)
+		btree_fini(&d->orders->tree[o]);
+	mem_free(&d->orders);
 }
 
 void
-order_remove(struct btree *t, enum part_order order, struct part *e)
+orders_fini(struct dest *d)
 {
-	uint32_t out =
-	    btree_remove(t, order_of(e->dest, order), part_key(e, order));
+	if (d->orders != NULL)
+		orders_drop(d);
+	btree_fini(&d->by_id);
+}
 
-	MX_ASSERT(out == e->handle);
+void
+order_insert(struct part *e, enum part_order order)
+{
+	struct dest *d = e->dest;
+	struct btree *t = order_tree(d, order);
+
+	if (t != NULL)
+		btree_insert(t, order_of(d, order), e->handle);
+	if (order == ORDER_ID && d->orders == NULL && d->n >= PARTS_FEW)
+		orders_make(d);
+}
+
+void
+order_remove(struct part *e, enum part_order order)
+{
+	struct dest *d = e->dest;
+	struct btree *t = order_tree(d, order);
+	uint32_t out;
+
+	if (t != NULL) {
+		out = btree_remove(t, order_of(d, order), part_key(e, order));
+		MX_ASSERT(out == e->handle);
+	}
+	if (order == ORDER_ID && d->orders != NULL && d->n <= PARTS_FEW / 2)
+		orders_drop(d);
+}
+
+/* ---- one of few */
+
+struct few_look {
+	const struct dest *dest;
+	enum part_order order;
+	const struct btree_key *from, *below; /* NULL: no bound */
+	bool greatest;
+	struct part *found;
+	struct btree_key key; /* of it */
+};
+
+static void
+few_one(uint32_t handle, void *arg)
+{
+	struct few_look *f = arg;
+	struct part *e = parts_at(f->dest->queue, handle);
+	struct btree_key key;
+
+	if (!part_lies_in(e, f->order))
+		return;
+	key = part_key(e, f->order);
+	if ((f->from != NULL && btree_key_less(key, *f->from)) ||
+	    (f->below != NULL && !btree_key_less(key, *f->below)))
+		return;
+	if (f->found != NULL && btree_key_less(key, f->key) == f->greatest)
+		return;
+	f->found = e;
+	f->key = key;
+}
+
+/* The least that is not before `from`, or the greatest below `below`. */
+static struct part *
+few_find(const struct dest *d, enum part_order order,
+    const struct btree_key *from, const struct btree_key *below, bool greatest)
+{
+	struct few_look f = { d, order, from, below, greatest, NULL, { 0 } };
+
+	btree_each(&d->by_id, few_one, &f);
+	return f.found;
+}
+
+/* ---- what comes first, or next */
+
+struct part *
+order_min(const struct dest *d, enum part_order order)
+{
+	const struct btree *t = order_tree(d, order);
+
+	return t != NULL ? parts_at(d->queue, btree_min(t)) :
+			   few_find(d, order, NULL, NULL, false);
 }
 
 struct part *
-order_min(const struct dest *d, const struct btree *t)
+order_max(const struct dest *d, enum part_order order)
 {
-	return parts_at(d->queue, btree_min(t));
+	const struct btree *t = order_tree(d, order);
+
+	return t != NULL ? parts_at(d->queue, btree_max(t)) :
+			   few_find(d, order, NULL, NULL, true);
 }
 
 struct part *
-order_max(const struct dest *d, const struct btree *t)
+order_from(const struct dest *d, enum part_order order, struct btree_key key)
 {
-	return parts_at(d->queue, btree_max(t));
+	const struct btree *t = order_tree(d, order);
+
+	return t != NULL ?
+	    parts_at(d->queue, btree_from(t, order_of(d, order), key)) :
+	    few_find(d, order, &key, NULL, false);
 }
 
 struct part *
-order_from(const struct dest *d, const struct btree *t, enum part_order order,
-    struct btree_key key)
+order_after(const struct dest *d, enum part_order order, struct btree_key key)
 {
-	return parts_at(d->queue, btree_from(t, order_of(d, order), key));
+	const struct btree *t = order_tree(d, order);
+
+	if (t != NULL)
+		return parts_at(d->queue,
+		    btree_after(t, order_of(d, order), key));
+	key.id++; /* no id is the last */
+	return few_find(d, order, &key, NULL, false);
 }
 
 struct part *
-order_after(const struct dest *d, const struct btree *t, enum part_order order,
-    struct btree_key key)
+order_before(const struct dest *d, enum part_order order, struct btree_key key)
 {
-	return parts_at(d->queue, btree_after(t, order_of(d, order), key));
+	const struct btree *t = order_tree(d, order);
+
+	return t != NULL ?
+	    parts_at(d->queue, btree_before(t, order_of(d, order), key)) :
+	    few_find(d, order, NULL, &key, true);
 }
 
-struct part *
-order_before(const struct dest *d, const struct btree *t, enum part_order order,
-    struct btree_key key)
+struct order_visit {
+	const struct dest *dest;
+	enum part_order order;
+	void (*fn)(struct part *, void *arg);
+	void *arg;
+};
+
+static void
+visit_one(uint32_t handle, void *arg)
 {
-	return parts_at(d->queue, btree_before(t, order_of(d, order), key));
+	const struct order_visit *v = arg;
+	struct part *e = parts_at(v->dest->queue, handle);
+
+	if (part_lies_in(e, v->order))
+		v->fn(e, v->arg);
+}
+
+void
+order_each(const struct dest *d, enum part_order order,
+    void (*fn)(struct part *, void *arg), void *arg)
+{
+	const struct btree *t = order_tree(d, order);
+	struct order_visit v = { d, order, fn, arg };
+
+	btree_each(t != NULL ? t : &d->by_id, visit_one, &v);
 }
 
 /* ---- the table */
@@ -152,6 +324,7 @@ parts_init(struct queue *q)
 	idmap_init(&p->rare);
 	p->order[ORDER_ID] = (struct btree_order){ key_id, q };
 	p->order[ORDER_AGE] = (struct btree_order){ key_age, q };
+	p->order[ORDER_KEPT] = (struct btree_order){ key_age, q };
 	p->order[ORDER_READY] = (struct btree_order){ key_ready, q };
 	p->order[ORDER_WAIT] = (struct btree_order){ key_wait, q };
 	p->order[ORDER_DEADLINE] = (struct btree_order){ key_deadline, q };

@@ -61,15 +61,15 @@ queue_settle(void *arg)
 		}
 	}
 	more = breaker_primary_settle(q, SETTLE_STEP / 2);
-	for (n = SETTLE_STEP; n > 0 && (d = TAILQ_FIRST(&q->touched)) != NULL;
+	for (n = SETTLE_STEP; n > 0 && (d = STAILQ_FIRST(&q->touched)) != NULL;
 	     n--) {
-		TAILQ_REMOVE(&q->touched, d, touched_link);
+		STAILQ_REMOVE_HEAD(&q->touched, touched_link);
 		d->touched = false;
 		dest_settle(d, now);
 	}
 	/* The rest after what else the loop has to do: a task that schedules
 	 * itself would run in the same turn. */
-	if (more || !TAILQ_EMPTY(&q->touched))
+	if (more || !STAILQ_EMPTY(&q->touched))
 		loop_timer_set(q->timer, 0);
 	else
 		schedule_arm(q);
@@ -99,7 +99,7 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	heap_init(&q->retries);
 	heap_init(&q->others);
 	vault_init(q);
-	TAILQ_INIT(&q->touched);
+	STAILQ_INIT(&q->touched);
 	TAILQ_INIT(&q->blocked);
 	TAILQ_INIT(&q->unsaved);
 	RB_INIT(&q->primaries);
@@ -135,6 +135,7 @@ queue_destroy(struct queue **qp)
 		LIST_REMOVE(job, link);
 		free(job);
 	}
+	STAILQ_INIT(&q->touched);
 	while ((d = RB_ROOT(&q->dests)) != NULL)
 		dest_free(d);
 	breaker_primary_fini(q);
@@ -224,7 +225,7 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 	if (p == NULL) {
 		if ((d = dest_find(q, domain)) == NULL)
 			return;
-		d->configured = false;
+		dest_configure(d, false);
 		breaker_fini(d, true);
 		if (d->n == 0) /* a hold of nothing would outlive it */
 			(void)q->relay.hold_domain(q, domain, false);
@@ -236,9 +237,8 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 	}
 	d = dest_get(q, domain);
 	if (!d->configured) {
-		d->configured = true;
+		dest_configure(d, true);
 		d->gate = GATE_CLOSED;
-		dest_touch(d);
 	}
 	dest_policy(d, p);
 	learn_policy(d);
@@ -286,9 +286,10 @@ queue_gate(struct queue *q, const char *domain, enum queue_gate gate)
 		dest_canary(d);
 	d->gate = GATE_OPEN;
 	d->forced = false;
-	d->fails = 0;
-	d->canary_tries = 0;
-	d->pause_ms = 0;
+	if (d->rare != NULL)
+		d->rare->fails = d->rare->canary_tries = 0;
+	if (d->rare != NULL)
+		d->rare->pause_ms = 0;
 	d->opened_ms = clock_wall_ms();
 	dest_touch(d);
 }

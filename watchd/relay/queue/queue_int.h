@@ -46,6 +46,7 @@
 #include "relay/queue/queue.h"
 #include "relay/store/store.h"
 
+#define PARTS_FEW      8 /* of a destination: no orders but by id */
 #define WALK_STEP      2000 /* parts of one timer turn */
 #define SETTLE_STEP    500 /* destinations of one turn of the task */
 #define DEADLINE_JOBS  64 /* expiries and warnings out at once */
@@ -125,10 +126,11 @@ struct part_rare {
 	int64_t age_step; /* another one than that of its arrival; 0: no */
 };
 
-/* The orders of parts. Ties go by id. */
+/* The orders of the parts of a destination. Ties go by id. */
 enum part_order {
 	ORDER_ID,
-	ORDER_AGE, /* by arrival */
+	ORDER_AGE, /* what expires when its time has come, by arrival */
+	ORDER_KEPT, /* what does not: held, or owed; by arrival, too */
 	ORDER_READY, /* suspects last, then by arrival */
 	ORDER_WAIT, /* by due_ms */
 	ORDER_DEADLINE, /* by deadline_ms */
@@ -163,52 +165,33 @@ struct flush {
 #define WALK_DUE	 1u /* all that waits is due now */
 #define WALK_DEADLINE	 2u /* deadlines may have come nearer */
 
-struct dest {
-	RB_ENTRY(dest) link;
-	TAILQ_ENTRY(dest) touched_link;
+/* What few destinations have: those that were tried, or are in trouble, or that an
+ * operator did something to. A million messages may be in 300,000 domains, which
+ * wait for a primary that is down and have none of it. */
+struct dest_rare {
 	TAILQ_ENTRY(dest) blocked_link; /* in queue.blocked */
-	struct heap_node time; /* in queue.times */
-	struct queue *queue;
-
-	struct btree by_age; /* what expires when its time has come */
-	struct btree kept; /* what does not: held, or owed; ORDER_AGE, too */
-	struct btree by_id;
-	struct btree ready, wait, deadlines;
-	uint64_t n, nheld, nowed, nready, recipients, bytes;
+	bool blocked;
+	uint64_t nheld, nowed;
 	uint64_t idle_bytes; /* of what is HELD or OWED */
-
-	const struct queue_policy *policy; /* shared, policy.c */
 	struct extend extend;
-	enum queue_gate gate;
-	bool touched, blocked;
-	bool configured;
-	bool forced; /* open for a manual flush though the gate is closed */
-	bool on_hold;
-	bool newest; /* whose turn it is */
-	bool starved; /* somebody asked and got nothing */
-	unsigned walk; /* WALK_* under way */
-	int64_t walk_arrival; /* where it goes on */
-	uint64_t walk_id;
+	struct dest_walk {
+		unsigned what; /* WALK_* under way */
+		struct btree_key at; /* where it goes on, by ORDER_AGE */
+	} walk;
 
-	bool canary; /* one part alone, until one got through */
-	unsigned out; /* delivery jobs */
-	unsigned stuck; /* those from before the last canary */
+	unsigned stuck; /* jobs from before the last canary */
 	unsigned epoch; /* canaries begun */
-	unsigned wanted; /* last told */
 	unsigned canary_tries, fails, losses;
 	int64_t pause_ms; /* no attempts until then */
-	int64_t opened_ms;
+	struct flush *flush; /* NULL: there was none yet */
 
 	struct knowledge known; /* breaker.c */
 	TAILQ_HEAD(, refused_name) refused; /* refused.c */
 	unsigned nrefused;
-	struct learn *learn; /* learn.c; NULL: nothing is learned */
 	TAILQ_ENTRY(dest) unsaved_link; /* in queue.unsaved */
 	int64_t save_ms;
 	bool unsaved;
-	bool broken; /* the breaker is closed: nothing goes but a trial */
-	bool trial; /* one message may go, to find out */
-	bool told; /* somebody was told that it is closed */
+	bool told; /* somebody was told that the breaker is closed */
 	unsigned trials; /* refused, since it was closed */
 	unsigned trial_left; /* messages of this one */
 	int64_t broken_ms, trial_ms; /* since when; the next one */
@@ -217,12 +200,38 @@ struct dest {
 	struct breaker_primary *primary;
 	TAILQ_ENTRY(dest) hit_link;
 	bool hit_us; /* that one was about us */
+};
 
-	struct flush *flush; /* NULL: there was none yet */
+struct dest {
+	RB_ENTRY(dest) link;
+	STAILQ_ENTRY(dest) touched_link;
+	struct heap_node time; /* in queue.times */
+	struct heap_node other; /* in queue.others, by its oldest */
+	struct queue *queue;
+	const struct queue_policy *policy; /* shared, policy.c */
+	struct dest_rare *rare; /* NULL: nothing; see dest_rare() */
+	struct learn *learn; /* learn.c; NULL: nothing is learned */
+
+	struct btree by_id; /* ORDER_ID */
+	struct dest_orders *orders; /* the others; NULL: few parts, parts.c */
+	uint32_t n, nready;
+	uint64_t recipients, bytes;
+
+	enum queue_gate gate;
+	bool touched : 1;
+	bool configured : 1;
+	bool forced : 1; /* open for a manual flush though the gate is closed */
+	bool on_hold : 1;
+	bool newest : 1; /* whose turn it is */
+	bool starved : 1; /* somebody asked and got nothing */
+	bool canary : 1; /* one part alone, until one got through */
+	bool broken : 1; /* the breaker is closed: nothing goes but a trial */
+	bool trial : 1; /* one message may go, to find out */
+	unsigned out; /* delivery jobs */
+	unsigned wanted; /* last told */
+	int64_t opened_ms;
 	uint32_t flush_gen;
 	unsigned notes; /* NOTE_* */
-	struct heap_node other; /* in queue.others, by its oldest */
-	uint64_t other_n, other_bytes; /* counted there */
 	char name[];
 };
 RB_HEAD(policy_tree, shared_policy);
@@ -284,7 +293,7 @@ struct queue {
 	struct heap times;
 	int64_t tick_ms; /* monotonic: schedule_tick() at the latest */
 	int64_t clock_lead_ms; /* wall - monotonic, at the last tick */
-	TAILQ_HEAD(, dest) touched;
+	STAILQ_HEAD(, dest) touched;
 	LIST_HEAD(, job) jobs;
 	LIST_HEAD(, queue_request) requests;
 	STAILQ_HEAD(, queue_intake) refused;
@@ -345,17 +354,21 @@ struct part_rare *parts_rare(const struct queue *, const struct part *);
 struct part_rare *parts_rare_make(struct queue *, struct part *);
 struct btree_key part_key(const struct part *, enum part_order);
 struct btree_key part_key_ready(bool suspect, int64_t arrival_ms, uint64_t id);
-/* One order of one destination. NULL: there is none. */
-void order_insert(struct btree *, enum part_order, struct part *);
-void order_remove(struct btree *, enum part_order, struct part *);
-struct part *order_min(const struct dest *, const struct btree *);
-struct part *order_max(const struct dest *, const struct btree *);
-struct part *order_from(const struct dest *, const struct btree *,
-    enum part_order, struct btree_key);
-struct part *order_after(const struct dest *, const struct btree *,
-    enum part_order, struct btree_key);
-struct part *order_before(const struct dest *, const struct btree *,
-    enum part_order, struct btree_key);
+/* One order of one destination: its part is in it already, or not any more, by
+ * what part.c says of it when these are called. NULL: there is none. */
+void order_insert(struct part *, enum part_order);
+void order_remove(struct part *, enum part_order);
+void orders_fini(struct dest *); /* the orders, not the parts */
+struct part *order_min(const struct dest *, enum part_order);
+struct part *order_max(const struct dest *, enum part_order);
+struct part *order_from(const struct dest *, enum part_order, struct btree_key);
+struct part *
+order_after(const struct dest *, enum part_order, struct btree_key);
+struct part *
+order_before(const struct dest *, enum part_order, struct btree_key);
+/* Each of them; `fn` does not change that order. */
+void order_each(const struct dest *, enum part_order,
+    void (*fn)(struct part *, void *arg), void *arg);
 
 /* part.c */
 bool part_suspected(const struct envelope *); /* of this outcome */
@@ -380,10 +393,20 @@ policy_share(struct queue *, const struct queue_policy *);
 void policy_leave(struct queue *, const struct queue_policy *);
 
 /* destination.c */
+/* Never NULL: all zeroes where there is nothing. */
+const struct dest_rare *dest_rare(const struct dest *);
+struct dest_rare *dest_rare_make(struct dest *);
+static inline struct knowledge * /* to be added to */
+dest_known(struct dest *d)
+{
+	return &dest_rare_make(d)->known;
+}
 static inline bool
 dest_flushing(const struct dest *d)
 {
-	return d->flush != NULL && d->flush->running;
+	const struct flush *f = dest_rare(d)->flush;
+
+	return f != NULL && f->running;
 }
 int dest_cmp(const struct dest *, const struct dest *);
 struct dest *dest_find(const struct queue *, const char *name);
@@ -404,12 +427,15 @@ struct part *dest_oldest(const struct dest *); /* NULL: empty */
 bool
 dest_ripest(const struct dest *, int64_t now, int64_t *arrival, int64_t *life);
 void dest_settle(struct dest *, int64_t now); /* of the task */
+void dest_configure(struct dest *, bool configured); /* or not any more */
+void dest_count(struct dest *, bool came, uint64_t size); /* a part */
 void dest_notify(struct dest *, int64_t now);
 
 /* schedule.c */
 void schedule_tick(void *queue);
 void schedule_arm(struct queue *);
-void dest_walk_step(struct dest *, unsigned *budget, int64_t now);
+void dest_walk_some(struct dest *, struct dest_walk *, unsigned *budget,
+    int64_t now);
 
 /* take.c */
 struct job *job_create(struct part *, enum job_kind);
@@ -440,7 +466,7 @@ void flush_view(const struct dest *, int64_t now, struct relay_flush *);
 void flush_canary_failed(struct dest *, bool lost, int64_t now);
 
 /* breaker.c */
-void breaker_init(struct dest *);
+void breaker_init(struct dest *); /* of what is rare */
 void breaker_fini(struct dest *, bool gone); /* from the configuration */
 /* A message came back: taken, or refused; or the connection was lost. */
 void breaker_tried(struct dest *, bool taken, bool lost, int64_t now);

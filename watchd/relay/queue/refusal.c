@@ -60,10 +60,11 @@ refusal_make(struct refusal *r, struct dest *d, struct judge_case *c,
 					    JUDGE_MESSAGE,
 		.again = part_suspected(env),
 		.recovering = dest_flushing(d) ||
-		    (d->flush != NULL &&
-			now - d->flush->start_ms < RECOVERY_MS),
+		    (dest_rare(d)->flush != NULL &&
+			now - dest_rare(d)->flush->start_ms < RECOVERY_MS),
 		.probed = probed_ms(d, now),
-		.taken = if_lately(d->known.taken_ms, d->opened_ms, now),
+		.taken =
+		    if_lately(dest_rare(d)->known.taken_ms, d->opened_ms, now),
 		.now = now };
 	r->kind = KNOWN_RCPT;
 	r->name = mailbox;
@@ -74,7 +75,7 @@ refusal_make(struct refusal *r, struct dest *d, struct judge_case *c,
 		r->kind = KNOWN_MESSAGE;
 		r->name = text_id(env->id, r->id);
 	}
-	knowledge_weigh(&d->known, now, &r->ev);
+	knowledge_weigh(dest_known(d), now, &r->ev);
 	r->ev.shown = r->probed != 0;
 }
 
@@ -89,7 +90,7 @@ is_listed(struct dest *d, const char *mailbox)
 static bool
 was_taken(struct dest *d, enum known_kind kind, const char *name)
 {
-	const struct known *e = knowledge_find(&d->known, kind, name);
+	const struct known *e = knowledge_find(dest_known(d), kind, name);
 
 	return e != NULL && e->taken != 0;
 }
@@ -99,7 +100,7 @@ was_taken(struct dest *d, enum known_kind kind, const char *name)
 static bool
 is_believed(struct dest *d, const struct refusal *r)
 {
-	const struct known *e = knowledge_find(&d->known, r->kind, r->name);
+	const struct known *e = knowledge_find(dest_known(d), r->kind, r->name);
 	int64_t first = e != NULL ? (int64_t)e->refused * 1000 : 0;
 
 	if (first == 0)
@@ -112,7 +113,7 @@ is_believed(struct dest *d, const struct refusal *r)
 		return true;
 	/* That the probe's recipient is taken is a word about recipients. */
 	return r->now - first >= d->policy->refusal_grace_ms &&
-	    (d->known.taken_ms > first ||
+	    (dest_rare(d)->known.taken_ms > first ||
 		(r->kind == KNOWN_RCPT && r->probed > first));
 }
 
@@ -120,13 +121,14 @@ static void
 fill_known(struct dest *d, const struct refusal *r)
 {
 	struct judge_known *k = &r->c->known;
-	const struct known *e = knowledge_find(&d->known, r->kind, r->name);
+	const struct known *e = knowledge_find(dest_known(d), r->kind, r->name);
 
 	k->exists =
 	    was_taken(d, KNOWN_RCPT, r->mailbox) || is_listed(d, r->mailbox);
 	k->sender = r->env->sender[0] != '\0' &&
 	    was_taken(d, KNOWN_SENDER, r->env->sender);
-	k->fitted = k->fitted || d->known.size_taken >= r->env->body.len;
+	k->fitted =
+	    k->fitted || dest_rare(d)->known.size_taken >= r->env->body.len;
 	/* That it takes the probe's sender, most often the null path, says nothing
 	 * of others. */
 	k->shown =
@@ -135,7 +137,8 @@ fill_known(struct dest *d, const struct refusal *r)
 	    (judge_doubts(&r->ev, r->scope,
 		 e != NULL && e->scope == (uint8_t)r->scope) ||
 		judge_doubts_many(breaker_primary_refused(d, r->env->host)));
-	k->taken = r->again && d->known.taken_ms > r->env->last_try_ms;
+	k->taken =
+	    r->again && dest_rare(d)->known.taken_ms > r->env->last_try_ms;
 	k->believed = is_believed(d, r);
 }
 
@@ -146,7 +149,7 @@ rcpts_passed(struct dest *d, const struct envelope *env)
 	for (uint32_t i = 0; i < env->nrcpts; i++)
 		if (env->rcpts[i].state == RCPT_PENDING &&
 		    (env->rcpts[i].code / 100 != 5 || env->nrcpts == 1))
-			knowledge_passed(&d->known, env->rcpts[i].mailbox);
+			knowledge_passed(dest_known(d), env->rcpts[i].mailbox);
 }
 
 /* Learns from a verdict; true: the evidence has grown. A refusal by a primary that
@@ -156,34 +159,34 @@ learn_refusal(struct dest *d, const struct refusal *r,
     const struct judge_verdict *v)
 {
 	const struct judge_known *k = &r->c->known;
-	struct known *e = knowledge_find(&d->known, r->kind, r->name);
+	struct known *e = knowledge_find(dest_known(d), r->kind, r->name);
 	bool failed = v->outcome == JUDGE_FAILED;
 
 	if (v->scope == JUDGE_MESSAGE) {
 		if (r->c->phase == SMTP_PHASE_EOD)
 			rcpts_passed(d, r->env);
 		if (r->c->phase == SMTP_PHASE_EOD && !r->again)
-			knowledge_dot(&d->known, true);
+			knowledge_dot(dest_known(d), true);
 		else if (r->c->reply != NULL && !r->again)
-			d->known.contents++;
-		knowledge_stamp(&d->known, r->kind, r->name, r->now);
+			dest_known(d)->contents++;
+		knowledge_stamp(dest_known(d), r->kind, r->name, r->now);
 		return v->strange;
 	}
 	if (failed && (k->exists || k->sender) && k->believed && e != NULL) {
 		if (r->kind == KNOWN_RCPT && !e->believed &&
 		    is_listed(d, r->mailbox))
 			refused_add(d, r->mailbox, (int64_t)e->refused * 1000);
-		knowledge_believe(&d->known, e);
+		knowledge_believe(dest_known(d), e);
 		return false;
 	}
 	if (v->strange ||
 	    (!k->shown && r->recovering && v->scope != JUDGE_NOBODY)) {
-		knowledge_refused(&d->known, v->scope, r->env->sender,
+		knowledge_refused(dest_known(d), v->scope, r->env->sender,
 		    r->mailbox, r->now);
 		return true;
 	}
 	if (!failed)
-		knowledge_stamp(&d->known, r->kind, r->name, r->now);
+		knowledge_stamp(dest_known(d), r->kind, r->name, r->now);
 	return false;
 }
 
@@ -192,7 +195,7 @@ learn_refusal(struct dest *d, const struct refusal *r,
 static bool
 has_untried(struct dest *d, int64_t now)
 {
-	struct part *e = order_min(d, &d->ready);
+	struct part *e = order_min(d, ORDER_READY);
 
 	return e != NULL && !e->suspect && dest_open(d) && !dest_paused(d, now);
 }
@@ -225,7 +228,7 @@ weigh(struct dest *d, struct refusal *r)
 
 	if (d->broken)
 		return;
-	knowledge_weigh(&d->known, r->now, &r->ev);
+	knowledge_weigh(dest_known(d), r->now, &r->ev);
 	r->ev.shown = r->probed != 0;
 	r->ev.untried = has_untried(d, r->now);
 	if ((why = judge_closes(&r->ev)) != NULL)
@@ -305,7 +308,8 @@ static void
 taken_for(struct dest *d, const struct envelope *env, const char *mailbox,
     int64_t now)
 {
-	knowledge_taken(&d->known, env->sender, mailbox, env->body.len, now);
+	knowledge_taken(dest_known(d), env->sender, mailbox, env->body.len,
+	    now);
 	queue_learn(d->queue, d->name, mailbox, LEARN_TAKEN, now);
 }
 
@@ -319,7 +323,7 @@ refusal_taken(struct dest *d, const struct envelope *env, int64_t now)
 	for (uint32_t i = 0; i < env->nrcpts; i++)
 		if (env->rcpts[i].state == RCPT_DELIVERED)
 			taken_for(d, env, env->rcpts[i].mailbox, now);
-	knowledge_dot(&d->known, false);
+	knowledge_dot(dest_known(d), false);
 	breaker_learned(d);
 }
 
@@ -328,9 +332,9 @@ refusal_put_off(struct dest *d, int64_t now)
 {
 	struct judge_evidence ev;
 
-	if (d->known.strange == 0)
+	if (dest_rare(d)->known.strange == 0)
 		return 0;
-	knowledge_weigh(&d->known, now, &ev);
+	knowledge_weigh(dest_known(d), now, &ev);
 	return ev.rcpts + ev.us;
 }
 
@@ -341,8 +345,8 @@ queue_refused_for_good(struct queue *q, const char *domain, const char *mailbox,
 	struct dest *d = dest_find(q, domain);
 	const struct known *e;
 
-	if (d == NULL || !d->configured)
+	if (d == NULL || !d->configured || d->rare == NULL)
 		return false;
-	e = knowledge_find(&d->known, KNOWN_RCPT, mailbox);
+	e = knowledge_find(dest_known(d), KNOWN_RCPT, mailbox);
 	return e != NULL && e->believed && (int64_t)e->last * 1000 >= list_ms;
 }

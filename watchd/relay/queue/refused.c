@@ -25,7 +25,7 @@ static bool
 stands(struct dest *d, const struct refused_name *r)
 {
 	const struct known *e =
-	    knowledge_find(&d->known, KNOWN_RCPT, r->mailbox);
+	    knowledge_find(dest_known(d), KNOWN_RCPT, r->mailbox);
 
 	return e != NULL && e->believed;
 }
@@ -33,8 +33,8 @@ stands(struct dest *d, const struct refused_name *r)
 static void
 drop(struct dest *d, struct refused_name *r)
 {
-	TAILQ_REMOVE(&d->refused, r, link);
-	d->nrefused--;
+	TAILQ_REMOVE(&d->rare->refused, r, link);
+	d->rare->nrefused--;
 	free(r);
 }
 
@@ -46,9 +46,9 @@ insert(struct dest *d, const char *mailbox, int64_t since)
 
 	memcpy(r->mailbox, mailbox, len);
 	r->since = since;
-	TAILQ_INSERT_TAIL(&d->refused, r, link);
-	if (++d->nrefused > REFUSED_MAX)
-		drop(d, TAILQ_FIRST(&d->refused));
+	TAILQ_INSERT_TAIL(&dest_rare_make(d)->refused, r, link);
+	if (++d->rare->nrefused > REFUSED_MAX)
+		drop(d, TAILQ_FIRST(&d->rare->refused));
 }
 
 static void
@@ -58,7 +58,7 @@ save(struct dest *d)
 	struct refused_name *r;
 	int rc = 0;
 
-	TAILQ_FOREACH (r, &d->refused, link)
+	TAILQ_FOREACH (r, &dest_rare(d)->refused, link)
 		rc |= buf_addf(&text, "%" PRId64 " %s\n", r->since, r->mailbox);
 	MX_ASSERT(rc == 0); /* TEXT_MAX holds them all */
 	record_state(d, REFUSED_PREFIX, buf_str(&text), text.len);
@@ -70,7 +70,7 @@ refused_add(struct dest *d, const char *mailbox, int64_t since_ms)
 {
 	struct refused_name *r, *next;
 
-	TAILQ_FOREACH_SAFE (r, &d->refused, link, next)
+	TAILQ_FOREACH_SAFE (r, &dest_rare(d)->refused, link, next)
 		if (strcmp(r->mailbox, mailbox) == 0 || !stands(d, r))
 			drop(d, r);
 	insert(d, mailbox, since_ms / 1000);
@@ -81,9 +81,9 @@ void
 refused_fini(struct dest *d, bool gone)
 {
 	struct refused_name *r;
-	bool any = !TAILQ_EMPTY(&d->refused);
+	bool any = !TAILQ_EMPTY(&dest_rare(d)->refused);
 
-	while ((r = TAILQ_FIRST(&d->refused)) != NULL)
+	while ((r = TAILQ_FIRST(&dest_rare(d)->refused)) != NULL)
 		drop(d, r);
 	if (gone && any)
 		save(d);
@@ -140,7 +140,7 @@ refused_list(void *self, const char *domain,
 
 	if (d == NULL)
 		return;
-	TAILQ_FOREACH (r, &d->refused, link)
+	TAILQ_FOREACH (r, &dest_rare(d)->refused, link)
 		if (stands(d, r) && ops->listed != NULL &&
 		    ops->listed(ops->arg, d->name, r->mailbox))
 			fn(arg, r->mailbox, r->since * 1000);

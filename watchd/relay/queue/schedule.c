@@ -11,7 +11,7 @@ schedule_due(struct dest *d, unsigned *budget, int64_t now)
 {
 	struct part *e;
 
-	while (*budget > 0 && (e = order_min(d, &d->wait)) != NULL &&
+	while (*budget > 0 && (e = order_min(d, ORDER_WAIT)) != NULL &&
 	    e->due_ms <= now) {
 		part_set(e, PART_READY);
 		--*budget;
@@ -56,7 +56,7 @@ schedule_deadlines(struct dest *d, unsigned *budget, int64_t now)
 	struct part *e;
 
 	while (*budget > 0 && q->deadline_out < DEADLINE_JOBS &&
-	    (e = order_min(d, &d->deadlines)) != NULL &&
+	    (e = order_min(d, ORDER_DEADLINE)) != NULL &&
 	    e->deadline_ms <= now) {
 		if (!e->finish && q->clock_step.doubted)
 			break;
@@ -68,32 +68,31 @@ schedule_deadlines(struct dest *d, unsigned *budget, int64_t now)
 	}
 }
 
-/* One step of the walk over all parts, oldest first. */
+/* Some of the walk over all parts, oldest first. */
 void
-dest_walk_step(struct dest *d, unsigned *budget, int64_t now)
+dest_walk_some(struct dest *d, struct dest_walk *w, unsigned *budget,
+    int64_t now)
 {
-	struct btree_key key = { .at = d->walk_arrival, .id = d->walk_id };
+	struct btree_key key = w->at;
 	struct part *e;
 
-	if (d->walk == 0)
+	if (w->what == 0)
 		return;
-	e = order_from(d, &d->by_age, ORDER_AGE, key);
+	e = order_from(d, ORDER_AGE, key);
 	for (; e != NULL && *budget > 0; --*budget) {
 		key = part_key(e, ORDER_AGE);
-		if ((d->walk & WALK_DUE) && e->state == PART_WAIT) {
+		if ((w->what & WALK_DUE) && e->state == PART_WAIT) {
 			part_set(e, PART_READY); /* out of `wait` first */
 			part_due(e, now);
-		} else if (d->walk & WALK_DEADLINE) {
+		} else if (w->what & WALK_DEADLINE) {
 			part_deadline_set(e);
 		}
-		e = order_after(d, &d->by_age, ORDER_AGE, key);
+		e = order_after(d, ORDER_AGE, key);
 	}
-	if (e == NULL) {
-		d->walk = 0;
-		return;
-	}
-	d->walk_arrival = e->arrival_ms;
-	d->walk_id = e->id;
+	if (e == NULL)
+		w->what = 0;
+	else
+		w->at = part_key(e, ORDER_AGE);
 }
 
 void
@@ -140,7 +139,8 @@ schedule_tick(void *arg)
 		budget--;
 		schedule_due(d, &budget, now);
 		schedule_deadlines(d, &budget, now);
-		dest_walk_step(d, &budget, now);
+		if (d->rare != NULL)
+			dest_walk_some(d, &d->rare->walk, &budget, now);
 		/* Out of the way; the task gives it its next time. */
 		heap_remove(&q->times, &d->time);
 		dest_touch(d);

@@ -20,7 +20,7 @@ job_create(struct part *e, enum job_kind kind)
 
 	job->kind = kind;
 	job->part = e;
-	job->epoch = e->dest->epoch;
+	job->epoch = dest_rare(e->dest)->epoch;
 	job->pub.id = e->id;
 	job->pub.domain = e->dest->name;
 	job->pub.attempts = e->attempts;
@@ -46,15 +46,15 @@ queue_take(struct queue *q, const char *domain)
 		d->starved = true;
 		return NULL;
 	}
-	e = d->trial ? breaker_choose(d) : order_max(d, &d->ready);
+	e = d->trial ? breaker_choose(d) : order_max(d, ORDER_READY);
 	if (!d->trial && (!d->newest || e->suspect))
-		e = order_min(d, &d->ready);
+		e = order_min(d, ORDER_READY);
 	d->newest = !d->newest;
 	d->out++;
 	job = job_create(e, JOB_DELIVER);
 	job->pub.canary = d->canary;
 	job->pub.alone = d->canary || d->trial || d->broken || e->suspect ||
-	    d->primary != NULL;
+	    dest_rare(d)->primary != NULL;
 	return &job->pub;
 }
 
@@ -92,10 +92,10 @@ job_end(struct job *job)
 	struct queue *q = d->queue;
 
 	MX_ASSERT(e->state == PART_OUT);
-	if (job->kind == JOB_DELIVER && job->epoch == d->epoch)
+	if (job->kind == JOB_DELIVER && job->epoch == dest_rare(d)->epoch)
 		d->out--;
 	else if (job->kind == JOB_DELIVER)
-		d->stuck--;
+		d->rare->stuck--;
 	else
 		q->deadline_out--;
 	deadlines_unblock(q);
@@ -187,11 +187,12 @@ learn_tried(struct dest *d, const struct envelope *env, unsigned got,
 		refusal_taken(d, env, now);
 	if (stuck)
 		return;
-	d->losses = 0;
+	if (d->rare != NULL)
+		d->rare->losses = 0;
 	breaker_tried(d, got > 0, false, now);
 	if (got > 0) {
-		d->fails = 0;
-		d->canary_tries = 0;
+		if (d->rare != NULL)
+			d->rare->fails = d->rare->canary_tries = 0;
 		d->canary = false;
 	} else if (d->canary && is_put_off(env)) {
 		flush_canary_failed(d, false, now);
@@ -204,9 +205,9 @@ learn_lost(struct dest *d, int64_t now)
 	breaker_tried(d, false, true, now);
 	if (d->canary) {
 		flush_canary_failed(d, true, now);
-	} else if (++d->losses >= LOSSES_PACE) {
-		d->fails++;
-		d->losses = 0;
+	} else if (++dest_rare_make(d)->losses >= LOSSES_PACE) {
+		d->rare->fails++;
+		d->rare->losses = 0;
 		dest_pause(d, 1000, TICK_MAX_MS, now);
 	}
 }
@@ -320,7 +321,7 @@ done_lost(struct part *e, const struct envelope *env, bool stuck,
 		part_over(e, env, put_off_ms, now);
 	} else if (canary || e->losses >= LOSSES_ALONE) {
 		if (dest_flushing(d) && e->flush != d->flush_gen)
-			d->flush->lost++;
+			dest_rare(d)->flush->lost++;
 		flush_tried(e, FLUSH_DEFERRED, now);
 		defer(e, env, e->losses >= LOSSES_ALONE ? 2 : 1, 0, now);
 	} else if (progress) {
@@ -372,7 +373,7 @@ queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
 	struct job *job = (struct job *)(void *)pub;
 	enum job_kind kind = job->kind;
 	struct part *e = job->part;
-	bool stuck = job->epoch != e->dest->epoch;
+	bool stuck = job->epoch != dest_rare(e->dest)->epoch;
 	int64_t put_off_ms = pub->put_off_ms, wait_ms = pub->wait_ms;
 	int64_t now = clock_wall_ms();
 
@@ -401,10 +402,9 @@ queue_warned(struct queue *q, struct queue_job *pub, const struct envelope *env)
 }
 
 static void
-owed_again(uint32_t handle, void *arg)
+owed_again(struct part *e, void *arg)
 {
-	struct part *e = parts_at(arg, handle);
-
+	(void)arg;
 	if (e->state != PART_OWED)
 		return;
 	part_due(e, clock_wall_ms());
@@ -418,9 +418,9 @@ queue_owed_again(struct queue *q)
 	struct dest *d;
 
 	RB_FOREACH (d, dest_tree, &q->dests) {
-		if (d->nowed == 0)
+		if (dest_rare(d)->nowed == 0)
 			continue;
-		btree_each(&d->kept, owed_again, q);
+		order_each(d, ORDER_KEPT, owed_again, NULL);
 		dest_touch(d);
 	}
 }
@@ -444,7 +444,7 @@ queue_connect_failed(struct queue *q, const char *domain)
 		if (d->forced)
 			flush_end(d, false);
 	}
-	d->fails++;
+	dest_rare_make(d)->fails++;
 	if (d->configured)
 		dest_pause(d, 1000, TICK_MAX_MS, now);
 	else
