@@ -9,14 +9,12 @@
 #include <string.h>
 #include <time.h>
 
-#include <malloc.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "relay/queue/queue_int.h"
 #include "tests/unit/fake_loop.h"
 #include "tests/unit/fake_store.h"
+#include "tests/unit/queue_quiet.h"
 
 static double
 seconds(void)
@@ -25,23 +23,6 @@ seconds(void)
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void
-no_want(void *arg, const char *domain, unsigned n)
-{
-	(void)arg;
-	(void)domain;
-	(void)n;
-}
-
-static void
-no_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
-{
-	(void)arg;
-	(void)f;
-	(void)begin;
-	(void)ok;
 }
 
 static void
@@ -74,7 +55,7 @@ fill(struct store *st, unsigned long n)
 static void
 load(struct store *st, struct queue *q, struct loop *loop, unsigned long n)
 {
-	size_t heap0 = mallinfo2().uordblks + mallinfo2().hblkhd;
+	size_t before = quiet_bytes(q);
 	double t = seconds();
 
 	queue_load(q);
@@ -82,9 +63,7 @@ load(struct store *st, struct queue *q, struct loop *loop, unsigned long n)
 	t = seconds() - t;
 	printf("load: %lu messages in %.2f s, %.0f bytes each in all, "
 	       "struct part %zu\n",
-	    n, t,
-	    (double)(mallinfo2().uordblks + mallinfo2().hblkhd - heap0) /
-		(double)n,
+	    n, t, (double)(quiet_bytes(q) - before) / (double)n,
 	    sizeof(struct part));
 	fake_loop_settle(loop);
 }
@@ -104,7 +83,7 @@ gauge(struct queue *q)
 	r->ages(r->self, clock_wall_ms(), hist_age.le, hist_age.n, count, &sum);
 	printf("ages: %.0f us\n", (seconds() - t) * 1e6);
 	t = seconds();
-	r->list(r->self, NULL, 77777 << 8, 500, no_list, NULL);
+	r->list(r->self, NULL, NULL, 77777 << 8, 500, no_list, NULL);
 	printf("ids of one page of 500: %.0f us\n", (seconds() - t) * 1e6);
 }
 
@@ -148,7 +127,6 @@ int
 main(int argc, char **argv)
 {
 	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000;
-	struct queue_ops ops = { .want = no_want, .flush = no_flush };
 	struct queue_conf conf = { 0 };
 	struct queue_policy policy = {
 		.lifetime_ms = INT64_C(60) * 86400 * 1000,
@@ -159,7 +137,7 @@ main(int argc, char **argv)
 	struct loop *loop = loop_create();
 	struct store *st = fake_store_create();
 	struct stats *stats = stats_create();
-	struct queue *q = queue_create(loop, st, stats, &conf, &ops);
+	struct queue *q = queue_create(loop, st, stats, &conf, &quiet_ops);
 
 	log_level_set(LOG_LEVEL_ERROR);
 	if (n == 0)

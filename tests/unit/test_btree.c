@@ -43,7 +43,8 @@ key_of(const void *arg, uint32_t item)
 	return key_at(key[item - 1]);
 }
 
-static const struct btree_order order = { key_of, NULL };
+static struct slab leaves;
+static const struct btree_order order = { key_of, NULL, &leaves };
 
 /* key[] is a permutation: item i + 1 has key[i]; held by key. */
 static bool held[N];
@@ -187,8 +188,9 @@ static size_t
 in_use(void)
 {
 	struct mallinfo2 m = mallinfo2();
+	size_t heap = m.uordblks + m.hblkhd;
 
-	return m.uordblks + m.hblkhd;
+	return heap > 0 ? heap + leaves.len * leaves.size : 0;
 }
 
 /* What it takes, malloc's words included: of what ascends, of what comes as it
@@ -214,12 +216,12 @@ test_bytes(void **state)
 		if (i % 10 != 0)
 			(void)btree_remove(&t, &order, key_at(i));
 	assert_in_range(in_use() - before, 1, N / 10 * 12);
-	btree_fini(&t);
+	btree_fini(&t, &order);
 	shuffle();
 	for (i = 0; i < N; i++)
 		btree_insert(&t, &order, i + 1);
 	assert_in_range(in_use() - before, 1, N * 8);
-	btree_fini(&t);
+	btree_fini(&t, &order);
 	before = in_use(); /* malloc keeps some of what it got back */
 	for (i = 0; i < 100; i++) {
 		btree_init(&small[i]);
@@ -227,7 +229,8 @@ test_bytes(void **state)
 	}
 	assert_in_range(in_use() - before, 1, 100 * 32);
 	for (i = 0; i < 100; i++)
-		btree_fini(&small[i]);
+		btree_fini(&small[i], &order);
+	assert_int_equal(leaves.len, 0);
 }
 
 /* ---- slab */
@@ -314,5 +317,6 @@ main(void)
 		cmocka_unit_test(test_slab_stays),
 	};
 
+	btree_leaves_init(&leaves);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

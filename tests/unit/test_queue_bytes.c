@@ -10,17 +10,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <malloc.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "relay/queue/queue_int.h"
+#include "base/mem.h"
 #include "tests/unit/fake_loop.h"
 #include "tests/unit/fake_store.h"
+#include "tests/unit/queue_quiet.h"
 
 #define N	  60000u
+#define MANY	  300000u
 #define BYTES_MAX 150 /* a message, whatever becomes of it */
 
 struct setting {
@@ -31,36 +33,9 @@ struct setting {
 	size_t before;
 };
 
-static size_t
-in_use(void)
-{
-	struct mallinfo2 m = mallinfo2();
-
-	return m.uordblks + m.hblkhd;
-}
-
-static void
-no_want(void *arg, const char *domain, unsigned n)
-{
-	(void)arg;
-	(void)domain;
-	(void)n;
-}
-
-static void
-no_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
-{
-	(void)arg;
-	(void)f;
-	(void)begin;
-	(void)ok;
-}
-
 static int
 setup(void **state)
 {
-	static const struct queue_ops ops = { .want = no_want,
-		.flush = no_flush };
 	static const struct queue_conf conf = { 0 };
 	static struct setting s;
 
@@ -68,9 +43,9 @@ setup(void **state)
 	s.loop = loop_create();
 	s.store = fake_store_create();
 	s.stats = stats_create();
-	s.q = queue_create(s.loop, s.store, s.stats, &conf, &ops);
+	s.q = queue_create(s.loop, s.store, s.stats, &conf, &quiet_ops);
 	fake_loop_settle(s.loop);
-	s.before = in_use();
+	s.before = quiet_bytes(s.q);
 	*state = &s;
 	return 0;
 }
@@ -123,7 +98,7 @@ fill(struct setting *s, unsigned domains, bool due, uint16_t flags)
 static void
 assert_bytes(struct setting *s, const char *what, size_t most)
 {
-	size_t each = (in_use() - s->before) / N;
+	size_t each = (quiet_bytes(s->q) - s->before) / N;
 
 	if (s->before == 0)
 		skip(); /* the sanitizers' malloc does not tell */
@@ -183,8 +158,10 @@ test_vault(void **state)
 	fill(*state, 1, true, ENV_VAULT);
 	if (((struct setting *)*state)->before == 0)
 		skip();
-	assert_in_range((in_use() - ((struct setting *)*state)->before) / N, 1,
-	    BYTES_MAX);
+	assert_in_range((quiet_bytes(((struct setting *)*state)->q) -
+			    ((struct setting *)*state)->before) /
+		N,
+	    1, BYTES_MAX);
 }
 
 /* Part of the recipients has it, the others wait. */
@@ -198,7 +175,7 @@ test_decided(void **state)
 	(void)envelope_add_rcpt(env, "ada@d00000.example.org");
 	(void)envelope_add_rcpt(env, "bob@d00000.example.org");
 	env->rcpts[0].state = RCPT_DELIVERED;
-	s->before = in_use();
+	s->before = quiet_bytes(s->q);
 	for (unsigned i = 0; i < N; i++) {
 		b = make(i, 1, false);
 		b.nrcpts = env->nrcpts;
@@ -230,15 +207,67 @@ test_none_left(void **state)
 	fake_loop_settle(s->loop);
 	if (s->before == 0)
 		skip();
-	/* a chunk of the slab, and what malloc keeps in its own lists */
-	assert_true(
-	    in_use() - s->before < SLAB_CHUNK * sizeof(struct part) + 100000);
+	/* a chunk of each slab, and what malloc keeps in its own lists */
+	assert_true(quiet_bytes(s->q) - s->before <
+	    SLAB_CHUNK * (sizeof(struct part) + s->q->parts.leaves.size) +
+		100000);
+}
+
+/* Bytes of the process that are no pages of files, as the system sees it. */
+static size_t
+resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long size, all, files;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu %lu %lu", &size, &all, &files), 3);
+	fclose(f);
+	return (all - files) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A long outage and its end: what is delivered is the oldest and the newest in
+ * turn, and the memory goes back to the system with it. */
+static void
+test_goes_back(void **state)
+{
+	struct setting *s = *state;
+	size_t empty, full, half = 0;
+	struct part *e;
+	struct dest *d;
+
+	if (s->before == 0)
+		skip();
+	empty = resident();
+	for (unsigned i = 0; i < MANY; i++) {
+		struct envelope_brief b = make(i, 1, true);
+
+		assert_non_null(part_add(s->q, &b, FAKE_WALL_MS));
+	}
+	full = resident();
+	d = dest_find(s->q, "d00000.example.org");
+	for (unsigned i = 0; i < MANY; i++) {
+		e = i % 2 == 0 ? order_min(d, ORDER_READY) :
+				 order_max(d, ORDER_READY);
+		part_forget(e);
+		parts_give(s->q, e);
+		if (i == MANY / 2)
+			half = resident();
+	}
+	print_message("%u parts: %zu KB, of half %zu, of none %zu\n", MANY,
+	    (full - empty) / 1024, (half - empty) / 1024,
+	    (resident() - empty) / 1024);
+	assert_true(half - empty < (full - empty) * 3 / 4);
+	assert_true(resident() - empty < (full - empty) / 5);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* first: what another had of the heap is there already */
+		cmocka_unit_test_setup_teardown(test_goes_back, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_put_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held, setup, teardown),
@@ -253,5 +282,6 @@ main(void)
 		    teardown),
 	};
 
+	mem_setup(); /* as the daemon does */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,11 @@
  * ascending order fills leaves to the last place. A node below a quarter is joined
  * with a neighbour when they fit well into one; else it stays, and the neighbour is
  * more than half full: so there is no borrowing, and no more than some five eighths
- * are ever free. */
+ * are ever free.
+ *
+ * A leaf of full size is a thing of a slab, whose chunks the system has back when a
+ * set of a million is gone; it has its handle behind its items. The others are
+ * malloc's, which keeps them: they are what small sets have. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,9 +32,15 @@ struct btree_inner {
 	struct btree_node *kid[INNER_MAX];
 };
 
-/* Header and items are 24, 56, 120 and 248 bytes: with malloc's word a multiple
- * of its 16. */
+/* Header and items are 24, 56 and 120 bytes: with malloc's word a multiple of its
+ * 16; and with the handle of a full one 252. */
 static const uint8_t leaf_caps[] = { 5, 13, 29, LEAF_MAX };
+
+static size_t
+leaf_bytes(unsigned items)
+{
+	return sizeof(struct btree_node) + items * sizeof(uint32_t);
+}
 
 void
 btree_init(struct btree *t)
@@ -50,52 +60,91 @@ node_max(const struct btree_node *n)
 	return n->height == 0 ? LEAF_MAX : INNER_MAX;
 }
 
+void
+btree_leaves_init(struct slab *leaves)
+{
+	slab_init(leaves, leaf_bytes(LEAF_MAX + 1));
+}
+
+/* This one, not its kids. */
 static void
-node_free(struct btree_node *n)
+node_free(const struct btree_order *o, struct btree_node *n)
+{
+	if (n->height == 0 && n->cap == LEAF_MAX)
+		slab_give(o->leaves, n->item[LEAF_MAX]);
+	else
+		free(n);
+}
+
+static void
+node_free_all(const struct btree_order *o, struct btree_node *n)
 {
 	for (unsigned i = 0; n->height > 0 && i < n->len; i++)
-		node_free(inner_of(n)->kid[i]);
-	free(n);
+		node_free_all(o, inner_of(n)->kid[i]);
+	node_free(o, n);
 }
 
 void
-btree_fini(struct btree *t)
+btree_fini(struct btree *t, const struct btree_order *o)
 {
 	if (t->root != NULL)
-		node_free(t->root);
+		node_free_all(o, t->root);
 	t->root = NULL;
 }
 
-/* Gives the leaf room for `want`, and no more than is of use. */
-static void
-leaf_fit(struct btree_node **np, unsigned want)
+static struct btree_node *
+leaf_create(const struct btree_order *o, unsigned cap)
 {
+	struct btree_node *n;
+	uint32_t handle;
+
+	if (cap < LEAF_MAX) {
+		n = mem_grow(NULL, 1, leaf_bytes(cap));
+	} else {
+		handle = slab_take(o->leaves);
+		n = slab_at(o->leaves, handle);
+		n->item[LEAF_MAX] = handle;
+	}
+	n->len = n->height = 0;
+	n->cap = (uint8_t)cap;
+	return n;
+}
+
+/* Gives the leaf (NULL: there is none yet) room for `want`, and no more than is of
+ * use. */
+static void
+leaf_fit(const struct btree_order *o, struct btree_node **np, unsigned want)
+{
+	struct btree_node *old = *np;
 	unsigned i = 0;
 
 	while (leaf_caps[i] < want)
 		i++;
-	*np = mem_grow(*np, 1,
-	    sizeof(struct btree_node) + leaf_caps[i] * sizeof(uint32_t));
-	(*np)->cap = leaf_caps[i];
+	*np = leaf_create(o, leaf_caps[i]);
+	if (old == NULL)
+		return;
+	(*np)->len = old->len;
+	memcpy((*np)->item, old->item, old->len * sizeof(old->item[0]));
+	node_free(o, old);
 }
 
 /* After a removal: not at once, for it may grow again. */
 static void
-leaf_shrink(struct btree_node **np)
+leaf_shrink(const struct btree_order *o, struct btree_node **np)
 {
 	unsigned want = (*np)->len + (*np)->len / 4u;
 
 	if (want > 0 && want < (*np)->cap / 2u)
-		leaf_fit(np, want);
+		leaf_fit(o, np, want);
 }
 
 static struct btree_node *
-node_create(unsigned height, unsigned want)
+node_create(const struct btree_order *o, unsigned height, unsigned want)
 {
 	struct btree_node *n = NULL;
 
 	if (height == 0) {
-		leaf_fit(&n, want);
+		leaf_fit(o, &n, want);
 	} else {
 		n = mem_alloc(sizeof(struct btree_inner));
 		n->cap = INNER_MAX;
@@ -197,10 +246,11 @@ node_move(struct btree_node *to, struct btree_node *n, unsigned from)
 /* Makes room at that place: a new node on the right, which has what is behind the
  * half. At the end nothing moves: what comes ascends, and all of this stays full. */
 static struct btree_node *
-node_split(struct btree_node *n, unsigned at)
+node_split(const struct btree_order *o, struct btree_node *n, unsigned at)
 {
 	unsigned half = at == n->len ? n->len : n->len / 2u;
-	struct btree_node *right = node_create(n->height, n->len - half + 1u);
+	struct btree_node *right =
+	    node_create(o, n->height, n->len - half + 1u);
 
 	node_move(right, n, half);
 	return right;
@@ -222,12 +272,12 @@ leaf_insert(struct btree_node **np, const struct btree_order *o,
 	split->right = NULL;
 	if ((*np)->len < LEAF_MAX) {
 		if ((*np)->len == (*np)->cap)
-			leaf_fit(np, (*np)->len + 1u);
+			leaf_fit(o, np, (*np)->len + 1u);
 		leaf_put(*np, at, item);
 		return;
 	}
 	n = *np;
-	split->right = node_split(n, at);
+	split->right = node_split(o, n, at);
 	if (at < n->len || (at == n->len && n->len < LEAF_MAX))
 		leaf_put(n, at, item);
 	else
@@ -237,7 +287,8 @@ leaf_insert(struct btree_node **np, const struct btree_order *o,
 
 /* Puts the node that came of a split behind the kid that it was split off. */
 static void
-inner_add(struct btree_inner *n, unsigned at, struct split *split)
+inner_add(const struct btree_order *o, struct btree_inner *n, unsigned at,
+    struct split *split)
 {
 	struct split kid = *split;
 	struct btree_node *left = (struct btree_node *)(void *)n;
@@ -247,7 +298,7 @@ inner_add(struct btree_inner *n, unsigned at, struct split *split)
 		inner_put(n, at, kid.key, kid.right);
 		return;
 	}
-	split->right = node_split(left, at);
+	split->right = node_split(o, left, at);
 	if (at < n->len || (at == n->len && n->len < INNER_MAX))
 		inner_put(n, at, kid.key, kid.right);
 	else
@@ -273,7 +324,7 @@ node_insert(struct btree_node **np, const struct btree_order *o,
 		n->key[i] = key;
 	node_insert(&n->kid[i], o, key, item, split);
 	if (split->right != NULL)
-		inner_add(n, i + 1, split);
+		inner_add(o, n, i + 1, split);
 }
 
 void
@@ -285,13 +336,13 @@ btree_insert(struct btree *t, const struct btree_order *o, uint32_t item)
 
 	MX_ASSERT(item != 0);
 	if (t->root == NULL)
-		t->root = node_create(0, 1);
+		t->root = node_create(o, 0, 1);
 	node_insert(&t->root, o, key, item, &split);
 	if (split.right == NULL)
 		return;
 	least = t->root->height == 0 ? o->key(o->arg, t->root->item[0]) :
 				       inner_of(t->root)->key[0];
-	root = node_create(t->root->height + 1u, 2);
+	root = node_create(o, t->root->height + 1u, 2);
 	inner_put(inner_of(root), 0, least, t->root);
 	inner_put(inner_of(root), 1, split.key, split.right);
 	t->root = root;
@@ -299,7 +350,7 @@ btree_insert(struct btree *t, const struct btree_order *o, uint32_t item)
 
 /* Joins the kids i and i + 1 when they leave a quarter free. */
 static bool
-kids_join(struct btree_inner *n, unsigned i)
+kids_join(const struct btree_order *o, struct btree_inner *n, unsigned i)
 {
 	struct btree_node *right;
 	unsigned max, len;
@@ -312,25 +363,25 @@ kids_join(struct btree_inner *n, unsigned i)
 	if (len > max - max / 4)
 		return false;
 	if (len > n->kid[i]->cap)
-		leaf_fit(&n->kid[i], len);
+		leaf_fit(o, &n->kid[i], len);
 	node_move(n->kid[i], right, 0);
-	free(right);
+	node_free(o, right);
 	inner_drop(n, i + 1);
 	return true;
 }
 
 /* After a removal from that kid. */
 static void
-kid_settle(struct btree_inner *n, unsigned i)
+kid_settle(const struct btree_order *o, struct btree_inner *n, unsigned i)
 {
 	struct btree_node *kid = n->kid[i];
 
 	if (kid->len == 0) {
-		free(kid);
+		node_free(o, kid);
 		inner_drop(n, i);
 	} else if (kid->len < node_max(kid) / 4) {
-		if (i == 0 || !kids_join(n, i - 1))
-			(void)kids_join(n, i);
+		if (i == 0 || !kids_join(o, n, i - 1))
+			(void)kids_join(o, n, i);
 	}
 }
 
@@ -350,7 +401,7 @@ leaf_remove(struct btree_node **np, const struct btree_order *o,
 	memmove(&n->item[i], &n->item[i + 1],
 	    (n->len - i - 1u) * sizeof(n->item[0]));
 	n->len--;
-	leaf_shrink(np);
+	leaf_shrink(o, np);
 	return item;
 }
 
@@ -367,7 +418,7 @@ node_remove(struct btree_node **np, const struct btree_order *o,
 	n = inner_of(*np);
 	i = kid_of(n, key);
 	if ((item = node_remove(&n->kid[i], o, key)) != 0)
-		kid_settle(n, i);
+		kid_settle(o, n, i);
 	return item;
 }
 
@@ -382,10 +433,10 @@ btree_remove(struct btree *t, const struct btree_order *o, struct btree_key key)
 	item = node_remove(&t->root, o, key);
 	while ((n = t->root)->height > 0 && n->len == 1) {
 		t->root = inner_of(n)->kid[0];
-		free(n);
+		node_free(o, n);
 	}
 	if (t->root->len == 0)
-		btree_fini(t);
+		btree_fini(t, o);
 	return item;
 }
 

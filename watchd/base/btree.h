@@ -8,6 +8,7 @@
 #define MX_BASE_BTREE_H
 
 #include "base/defs.h"
+#include "base/slab.h"
 
 struct btree {
 	struct btree_node *root; /* NULL: empty */
@@ -18,10 +19,12 @@ struct btree_key {
 	uint64_t id; /* ...and what no two have in common */
 };
 
-/* An order: where an item belongs. */
+/* An order: where an item belongs. And what the sets in it share: the slab of their
+ * full leaves, which other orders may share as well. */
 struct btree_order {
 	struct btree_key (*key)(const void *arg, uint32_t item);
 	const void *arg;
+	struct slab *leaves; /* of btree_leaves_init(); outlives the sets */
 };
 
 static inline bool
@@ -31,7 +34,8 @@ btree_key_less(struct btree_key a, struct btree_key b)
 }
 
 void btree_init(struct btree *);
-void btree_fini(struct btree *); /* the nodes; O(n) */
+void btree_fini(struct btree *, const struct btree_order *); /* nodes; O(n) */
+void btree_leaves_init(struct slab *); /* slab_fini() ends it */
 /* It is not there yet. Items are never 0. */
 void btree_insert(struct btree *, const struct btree_order *, uint32_t item);
 /* Takes out what has that key; 0: there was none. */

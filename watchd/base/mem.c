@@ -2,6 +2,8 @@
  * mem: allocation that cannot fail, because no caller could do anything sensible
  * if it did: the queue is on the disk and the service manager starts us
  * again. Sizes that a peer decides are checked by the caller. Any thread. */
+#include <sys/mman.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,4 +107,20 @@ mem_free(void *pp)
 	free(p);
 	p = NULL;
 	memcpy(pp, &p, sizeof(p));
+}
+
+void *
+mem_pages(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mem_check(p != MAP_FAILED ? p : NULL);
+}
+
+void
+mem_pages_free(void *pages, size_t size)
+{
+	if (pages != NULL)
+		(void)munmap(pages, size);
 }

@@ -22,4 +22,10 @@ char *mem_printf(const char *fmt, ...) MX_PRINTF(1, 2);
 /* Frees *p and sets it NULL. */
 void mem_free(void *pp);
 
+/* Zeroed pages of the system's, which has them back at mem_pages_free(), and sees
+ * at once that they are gone: what malloc() has in the middle of its heap stays
+ * there. For some ten KB and more at a time. */
+void *mem_pages(size_t size);
+void mem_pages_free(void *pages, size_t size); /* NULL: nothing */
+
 #endif

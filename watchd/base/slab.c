@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * slab: see slab.h. The free places of a chunk are a list through their first four
  * bytes, chunks with room are a list by number, and so are the numbers of chunks
- * that went back to malloc: they are used again before there are new ones. */
+ * that went back to the system: they are used again before there are new ones. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ void
 slab_fini(struct slab *s)
 {
 	for (uint32_t i = 0; i < s->nchunks; i++)
-		free(s->chunks[i].data);
+		mem_pages_free(s->chunks[i].data, SLAB_CHUNK * s->size);
 	free(s->chunks);
 	slab_init(s, s->size);
 }
@@ -73,7 +73,7 @@ chunk_create(struct slab *s)
 	}
 	c = &s->chunks[number];
 	*c = (struct slab_chunk){ .free = 1 };
-	c->data = mem_grow(NULL, SLAB_CHUNK, s->size);
+	c->data = mem_pages(SLAB_CHUNK * s->size);
 	for (uint32_t i = 0; i < SLAB_CHUNK; i++)
 		place_set_next(s, c, i, i + 1 < SLAB_CHUNK ? i + 2 : 0);
 	room_add(s, number);
@@ -88,7 +88,8 @@ chunk_drop(struct slab *s, uint32_t number)
 	if (c->prev == 0 && c->next == 0)
 		return;
 	room_remove(s, number);
-	mem_free(&c->data);
+	mem_pages_free(c->data, SLAB_CHUNK * s->size);
+	c->data = NULL;
 	c->next = s->absent;
 	s->absent = number + 1;
 }

@@ -2,7 +2,7 @@
  * slab: many small things of one size, known by 32-bit handles instead of
  * pointers. They lie in chunks of a thousand: no word of malloc for each, nothing
  * is ever moved or copied as they become more, and a chunk of which all are free
- * goes back to malloc. A handle is valid from slab_take() until slab_give(); then
+ * goes back to the system. A handle is valid from slab_take() until slab_give(); then
  * it is given out again. Handles are never 0. O(1). Not for sharing between
  * threads. */
 #ifndef MX_BASE_SLAB_H
@@ -33,7 +33,7 @@ void slab_init(struct slab *, size_t size);
 void slab_fini(struct slab *); /* all of them */
 uint32_t slab_take(struct slab *); /* zeroed */
 void slab_give(struct slab *, uint32_t handle);
-size_t slab_bytes(const struct slab *); /* that it has from malloc */
+size_t slab_bytes(const struct slab *); /* that it has from the system */
 
 static inline void *
 slab_at(const struct slab *s, uint32_t handle)

@@ -75,7 +75,8 @@ tests_unit_test_learn_SOURCES = tests/unit/test_learn.c $(QUEUE_WORLD)
 tests_unit_test_learn_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_learned_SOURCES = tests/unit/test_learned.c
 tests_unit_test_learned_LDADD = libmx_queue.a $(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
-tests_unit_test_queue_bytes_SOURCES = tests/unit/test_queue_bytes.c $(FAKES)
+tests_unit_test_queue_bytes_SOURCES = tests/unit/test_queue_bytes.c \
+	tests/unit/queue_quiet.h $(FAKES)
 tests_unit_test_queue_bytes_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_vault_SOURCES = tests/unit/test_vault.c $(QUEUE_WORLD)
 tests_unit_test_vault_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
@@ -84,6 +85,7 @@ endif
 # `make tests/bench/bench_queue`: never part of the tests.
 EXTRA_PROGRAMS += tests/bench/bench_queue
 tests_bench_bench_queue_SOURCES = tests/bench/bench_queue.c \
+	tests/unit/queue_quiet.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
 tests_bench_bench_queue_LDADD = libmx_queue.a $(PRIMARY_L) $(STATUS_L) libmx_store.a $(SMTP_L) \

@@ -152,7 +152,7 @@ static void
 orders_drop(struct dest *d)
 {
 	for (enum part_order o = ORDER_AGE; o < ORDER_MAX; o++)
-		btree_fini(&d->orders->tree[o]);
+		btree_fini(&d->orders->tree[o], order_of(d, o));
 	mem_free(&d->orders);
 }
 
@@ -161,7 +161,7 @@ orders_fini(struct dest *d)
 {
 	if (d->orders != NULL)
 		orders_drop(d);
-	btree_fini(&d->by_id);
+	btree_fini(&d->by_id, order_of(d, ORDER_ID));
 }
 
 void
@@ -313,6 +313,15 @@ order_each(const struct dest *d, enum part_order order,
 
 /* ---- the table */
 
+static struct btree_key (*const keys[ORDER_MAX])(const void *, uint32_t) = {
+	[ORDER_ID] = key_id,
+	[ORDER_AGE] = key_age,
+	[ORDER_KEPT] = key_age,
+	[ORDER_READY] = key_ready,
+	[ORDER_WAIT] = key_wait,
+	[ORDER_DEADLINE] = key_deadline,
+};
+
 void
 parts_init(struct queue *q)
 {
@@ -322,12 +331,9 @@ parts_init(struct queue *q)
 	btree_init(&p->by_id);
 	idmap_init(&p->saves);
 	idmap_init(&p->rare);
-	p->order[ORDER_ID] = (struct btree_order){ key_id, q };
-	p->order[ORDER_AGE] = (struct btree_order){ key_age, q };
-	p->order[ORDER_KEPT] = (struct btree_order){ key_age, q };
-	p->order[ORDER_READY] = (struct btree_order){ key_ready, q };
-	p->order[ORDER_WAIT] = (struct btree_order){ key_wait, q };
-	p->order[ORDER_DEADLINE] = (struct btree_order){ key_deadline, q };
+	btree_leaves_init(&p->leaves);
+	for (enum part_order o = 0; o < ORDER_MAX; o++)
+		p->order[o] = (struct btree_order){ keys[o], q, &p->leaves };
 }
 
 static void
@@ -357,7 +363,8 @@ parts_fini(struct queue *q)
 	idmap_fini(&p->saves);
 	idmap_each(&p->rare, rare_free, NULL);
 	idmap_fini(&p->rare);
-	btree_fini(&p->by_id);
+	btree_fini(&p->by_id, &p->order[ORDER_ID]);
+	slab_fini(&p->leaves);
 	slab_fini(&p->slab);
 }
 

@@ -139,6 +139,7 @@ enum part_order {
 
 struct parts {
 	struct slab slab;
+	struct slab leaves; /* of all orders */
 	struct btree by_id; /* all, GONE ones, too */
 	struct btree_order order[ORDER_MAX];
 	struct idmap saves; /* struct record_write: SAVING, some GONE */
