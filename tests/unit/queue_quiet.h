@@ -37,9 +37,9 @@ quiet_bytes(const struct queue *q)
 	struct mallinfo2 m = mallinfo2();
 	size_t heap = m.uordblks + m.hblkhd;
 
-	return heap > 0 ?
-	    heap + slab_bytes(&q->parts.slab) + slab_bytes(&q->parts.leaves) :
-	    0;
+	return heap > 0 ? heap + slab_bytes(&q->parts.slab) +
+		slab_bytes(&q->parts.rares) + slab_bytes(&q->parts.leaves) :
+			  0;
 }
 
 #endif

@@ -86,6 +86,18 @@ struct dest_orders {
 	struct btree tree[ORDER_MAX]; /* but ORDER_ID: dest.by_id */
 };
 
+static struct part_rare *
+rare_at(const struct queue *q, uint32_t handle)
+{
+	return slab_at(&q->parts.rares, handle);
+}
+
+static struct btree_key
+key_rare(const void *q, uint32_t handle)
+{
+	return (struct btree_key){ 0, rare_at(q, handle)->id };
+}
+
 static const struct btree_order *
 order_of(const struct dest *d, enum part_order order)
 {
@@ -330,7 +342,9 @@ parts_init(struct queue *q)
 	slab_init(&p->slab, sizeof(struct part));
 	btree_init(&p->by_id);
 	idmap_init(&p->saves);
-	idmap_init(&p->rare);
+	slab_init(&p->rares, sizeof(struct part_rare));
+	btree_init(&p->rare);
+	p->rare_order = (struct btree_order){ key_rare, q, &p->leaves };
 	btree_leaves_init(&p->leaves);
 	for (enum part_order o = 0; o < ORDER_MAX; o++)
 		p->order[o] = (struct btree_order){ keys[o], q, &p->leaves };
@@ -346,14 +360,6 @@ save_free(uint64_t id, void *value, void *arg)
 	record_free(&s);
 }
 
-static void
-rare_free(uint64_t id, void *value, void *arg)
-{
-	(void)id;
-	(void)arg;
-	free(value);
-}
-
 void
 parts_fini(struct queue *q)
 {
@@ -361,8 +367,8 @@ parts_fini(struct queue *q)
 
 	idmap_each(&p->saves, save_free, NULL);
 	idmap_fini(&p->saves);
-	idmap_each(&p->rare, rare_free, NULL);
-	idmap_fini(&p->rare);
+	btree_fini(&p->rare, &p->rare_order);
+	slab_fini(&p->rares);
 	btree_fini(&p->by_id, &p->order[ORDER_ID]);
 	slab_fini(&p->leaves);
 	slab_fini(&p->slab);
@@ -390,7 +396,9 @@ parts_give(struct queue *q, struct part *e)
 
 	record_free(&s);
 	if (e->rare)
-		free(idmap_take(&p->rare, e->id));
+		slab_give(&p->rares,
+		    btree_remove(&p->rare, &p->rare_order,
+			(struct btree_key){ 0, e->id }));
 	(void)btree_remove(&p->by_id, &p->order[ORDER_ID],
 	    (struct btree_key){ 0, e->id });
 	slab_give(&p->slab, e->handle);
@@ -432,18 +440,28 @@ parts_save_set(struct queue *q, const struct part *e, struct record_write *s)
 struct part_rare *
 parts_rare(const struct queue *q, const struct part *e)
 {
-	return e->rare ? idmap_get(&q->parts.rare, e->id) : NULL;
+	const struct parts *p = &q->parts;
+
+	if (!e->rare)
+		return NULL;
+	return rare_at(q,
+	    btree_get(&p->rare, &p->rare_order,
+		(struct btree_key){ 0, e->id }));
 }
 
 struct part_rare *
 parts_rare_make(struct queue *q, struct part *e)
 {
+	struct parts *p = &q->parts;
 	struct part_rare *r = parts_rare(q, e);
+	uint32_t handle;
 
 	if (r != NULL)
 		return r;
-	r = mem_alloc(sizeof(*r));
-	idmap_put(&q->parts.rare, e->id, r);
+	handle = slab_take(&p->rares);
+	r = rare_at(q, handle);
+	r->id = e->id;
+	btree_insert(&p->rare, &p->rare_order, handle);
 	e->rare = true;
 	return r;
 }

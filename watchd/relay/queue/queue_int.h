@@ -120,8 +120,10 @@ struct part {
 #define PART_NEVER    INT64_MAX
 #define PART_SIZE_MAX ((UINT64_C(1) << 40) - 1)
 
-/* What few parts have. */
+/* What few parts have; or all of them, after an outage that began in the middle of
+ * a message. In parts.rares. */
 struct part_rare {
+	uint64_t id; /* of the part */
 	struct tally tally; /* zeroes: all pending */
 	int64_t age_step; /* another one than that of its arrival; 0: no */
 };
@@ -143,7 +145,9 @@ struct parts {
 	struct btree by_id; /* all, GONE ones, too */
 	struct btree_order order[ORDER_MAX];
 	struct idmap saves; /* struct record_write: SAVING, some GONE */
-	struct idmap rare; /* struct part_rare */
+	struct slab rares; /* struct part_rare */
+	struct btree rare; /* those, by id */
+	struct btree_order rare_order;
 };
 
 struct flush {
