@@ -63,8 +63,8 @@ clock_back_tick(struct queue *q, int64_t now)
 	RB_FOREACH (d, dest_tree, &q->dests) {
 		if (dest_rare(d)->nowed > 0)
 			order_each(d, ORDER_KEPT, back_owed, &back);
-		dest_walk(d, WALK_DEADLINE); /* DEADLINE_AGAIN */
 	}
+	round_begin(q, ROUND_DEADLINE); /* DEADLINE_AGAIN */
 	ages_clear(&q->ages);
 	btree_each(&q->parts.by_id, back_age, &back);
 }

@@ -22,6 +22,7 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/queue.c watchd/relay/queue/queue.h \
 	watchd/relay/queue/queue_int.h \
 	watchd/relay/queue/policy.c \
+	watchd/relay/queue/round.c \
 	watchd/relay/queue/record.c \
 	watchd/relay/queue/refusal.c \
 	watchd/relay/queue/refused.c \
@@ -35,13 +36,13 @@ check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
 	tests/unit/test_breaker_many tests/unit/test_breaker_model \
 	tests/unit/test_learn tests/unit/test_learned tests/unit/test_vault \
-	tests/unit/test_queue_bytes
+	tests/unit/test_queue_bytes tests/unit/test_queue_many
 TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
 	tests/unit/test_breaker_many tests/unit/test_breaker_model \
 	tests/unit/test_learn tests/unit/test_learned tests/unit/test_vault \
-	tests/unit/test_queue_bytes
+	tests/unit/test_queue_bytes tests/unit/test_queue_many
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
@@ -77,6 +78,9 @@ tests_unit_test_learned_SOURCES = tests/unit/test_learned.c
 tests_unit_test_learned_LDADD = libmx_queue.a $(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_bytes_SOURCES = tests/unit/test_queue_bytes.c \
 	tests/unit/queue_quiet.h $(FAKES)
+tests_unit_test_queue_many_SOURCES = tests/unit/test_queue_many.c \
+	tests/unit/queue_quiet.h $(FAKES)
+tests_unit_test_queue_many_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_bytes_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_vault_SOURCES = tests/unit/test_vault.c $(QUEUE_WORLD)
 tests_unit_test_vault_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)

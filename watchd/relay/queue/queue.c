@@ -61,6 +61,7 @@ queue_settle(void *arg)
 		}
 	}
 	more = breaker_primary_settle(q, SETTLE_STEP / 2);
+	more = round_step(q) || more;
 	for (n = SETTLE_STEP; n > 0 && (d = STAILQ_FIRST(&q->touched)) != NULL;
 	     n--) {
 		STAILQ_REMOVE_HEAD(&q->touched, touched_link);
@@ -168,7 +169,6 @@ static void
 load_done(void *arg, int rc, uint64_t damaged)
 {
 	struct queue *q = arg;
-	struct dest *d;
 
 	q->completions--;
 	if (q->dead) { /* the store is closed behind us */
@@ -184,8 +184,7 @@ load_done(void *arg, int rc, uint64_t damaged)
 	else
 		log_notice("queue", "event=loaded messages=%ju damaged=%ju",
 		    (uintmax_t)q->messages, (uintmax_t)damaged);
-	RB_FOREACH (d, dest_tree, &q->dests)
-		dest_touch(d);
+	round_begin(q, ROUND_TOUCH);
 }
 
 void
@@ -206,7 +205,7 @@ queue_loading(const struct queue *q)
 	return q->loading;
 }
 
-static void
+void
 dest_policy(struct dest *d, const struct queue_policy *p)
 {
 	const struct queue_policy *old = d->policy;
@@ -247,26 +246,19 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 void
 queue_policy_default(struct queue *q, const struct queue_policy *p)
 {
-	struct dest *d;
-
 	if (memcmp(&q->policy, p, sizeof(*p)) == 0)
 		return;
 	q->policy = *p;
-	RB_FOREACH (d, dest_tree, &q->dests)
-		if (!d->configured)
-			dest_policy(d, p);
+	round_begin(q, ROUND_POLICY);
 }
 
 void
 queue_reports(struct queue *q, int64_t lifetime_ms)
 {
-	struct dest *d;
-
 	if (q->report_lifetime_ms == lifetime_ms)
 		return;
 	q->report_lifetime_ms = lifetime_ms;
-	RB_FOREACH (d, dest_tree, &q->dests)
-		dest_walk(d, WALK_DEADLINE);
+	round_begin(q, ROUND_DEADLINE);
 }
 
 void

@@ -7,6 +7,7 @@
  *	policy.c        what domains with equal policies share
  *	queue.c         life, loading, policies
  *	intake.c        new mail, until it is durable
+ *	round.c         what is to be done with each destination, in slices
  *	schedule.c      the one timer: retry times, deadlines, walks in steps
  *	take.c          handing a part out and taking its outcome back
  *	record.c        writing records down, again and again when it must be
@@ -297,6 +298,10 @@ struct queue {
 	struct policy_tree policies;
 	struct heap times;
 	int64_t tick_ms; /* monotonic: schedule_tick() at the latest */
+	struct { /* round.c */
+		unsigned what; /* ROUND_*; 0: none is under way */
+		char after[TEXT_DOMAIN_MAX]; /* done up to this name */
+	} round;
 	int64_t clock_lead_ms; /* wall - monotonic, at the last tick */
 	STAILQ_HEAD(, dest) touched;
 	LIST_HEAD(, job) jobs;
@@ -418,6 +423,7 @@ struct dest *dest_find(const struct queue *, const char *name);
 struct dest *dest_get(struct queue *, const char *name); /* or makes it */
 void dest_free(struct dest *);
 void dest_touch(struct dest *); /* something changed: the task looks */
+void dest_policy(struct dest *, const struct queue_policy *);
 bool dest_open(const struct dest *);
 bool dest_paused(const struct dest *, int64_t now);
 void dest_unblock(struct dest *);
@@ -435,6 +441,14 @@ void dest_settle(struct dest *, int64_t now); /* of the task */
 void dest_configure(struct dest *, bool configured); /* or not any more */
 void dest_count(struct dest *, bool came, uint64_t size); /* a part */
 void dest_notify(struct dest *, int64_t now);
+
+/* round.c */
+#define ROUND_TOUCH    1u /* nothing else, which all do */
+#define ROUND_POLICY   2u /* of who has none may be another one */
+#define ROUND_DEADLINE 4u /* deadlines may have moved */
+#define ROUND_OWED     8u /* what is owed is due now */
+void round_begin(struct queue *, unsigned what);
+bool round_step(struct queue *); /* of the task; true: there is more */
 
 /* schedule.c */
 void schedule_tick(void *queue);

@@ -401,28 +401,11 @@ queue_warned(struct queue *q, struct queue_job *pub, const struct envelope *env)
 	record_update(e, envelope_copy(env));
 }
 
-static void
-owed_again(struct part *e, void *arg)
-{
-	(void)arg;
-	if (e->state != PART_OWED)
-		return;
-	part_due(e, clock_wall_ms());
-	part_deadline_set(e);
-}
-
 /* As many as an old budget could bear within dsn.lifetime, which bounds it. */
 void
 queue_owed_again(struct queue *q)
 {
-	struct dest *d;
-
-	RB_FOREACH (d, dest_tree, &q->dests) {
-		if (dest_rare(d)->nowed == 0)
-			continue;
-		order_each(d, ORDER_KEPT, owed_again, NULL);
-		dest_touch(d);
-	}
+	round_begin(q, ROUND_OWED);
 }
 
 /* The queue itself paces the attempts: the wish for connections drops to none

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC
+ * test_queue_many: what is asked of a queue, or done with all of it, costs no walk
+ * over its messages or domains: looks at keys are counted, not time. And that a
+ * destination of few parts has the same orders as one of many. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "tests/unit/fake_loop.h"
+#include "tests/unit/fake_store.h"
+#include "tests/unit/queue_quiet.h"
+
+#define A    "a.example"
+#define MANY 50000u
+
+struct many {
+	struct loop *loop;
+	struct store *store;
+	struct stats *stats;
+	struct queue *q;
+	const struct relay *relay;
+};
+
+static unsigned looks;
+static struct btree_key (*look_at[ORDER_MAX])(const void *, uint32_t);
+
+#define LOOK(order)                                                            \
+	static struct btree_key look_##order(const void *q, uint32_t item)     \
+	{                                                                      \
+		looks++;                                                       \
+		return look_at[order](q, item);                                \
+	}
+LOOK(ORDER_ID)
+LOOK(ORDER_AGE)
+LOOK(ORDER_KEPT)
+LOOK(ORDER_READY)
+LOOK(ORDER_WAIT)
+LOOK(ORDER_DEADLINE)
+
+static void
+count_looks(struct queue *q)
+{
+	struct btree_key (*counting[ORDER_MAX])(const void *, uint32_t) = {
+		look_ORDER_ID,
+		look_ORDER_AGE,
+		look_ORDER_KEPT,
+		look_ORDER_READY,
+		look_ORDER_WAIT,
+		look_ORDER_DEADLINE,
+	};
+
+	for (enum part_order o = 0; o < ORDER_MAX; o++) {
+		look_at[o] = q->parts.order[o].key;
+		q->parts.order[o].key = counting[o];
+	}
+}
+
+static int
+setup(void **state)
+{
+	static const struct queue_conf conf = { 0 };
+	static struct many m;
+
+	log_level_set(LOG_LEVEL_ERROR);
+	m.loop = loop_create();
+	m.store = fake_store_create();
+	m.stats = stats_create();
+	m.q = queue_create(m.loop, m.store, m.stats, &conf, &quiet_ops);
+	m.relay = queue_relay(m.q);
+	count_looks(m.q);
+	fake_loop_settle(m.loop);
+	*state = &m;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct many *m = *state;
+
+	queue_destroy(&m->q);
+	(void)fake_store_pump(m->store);
+	fake_store_destroy(m->store);
+	stats_destroy(&m->stats);
+	loop_destroy(&m->loop);
+	return 0;
+}
+
+static struct part *
+add(struct many *m, const char *domain, uint64_t i, uint16_t flags)
+{
+	struct envelope_brief b = {
+		.id = (i + 1) << 8,
+		.arrival_ms = FAKE_WALL_MS - 1000 * (int64_t)(MANY - i % MANY),
+		.due_ms = FAKE_WALL_MS + (int64_t)(i * 7919 % 7200000) - 360000,
+		.size = 4000,
+		.nrcpts = 1,
+		.flags = flags,
+	};
+
+	(void)strlcpy(b.domain, domain, sizeof(b.domain));
+	return part_add(m->q, &b, FAKE_WALL_MS);
+}
+
+/* ---- what is asked */
+
+static void
+on_list(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
+{
+	(void)rc;
+	(void)v;
+	(void)n;
+	*(uint64_t *)arg = next;
+}
+
+static void
+test_asked(void **state)
+{
+	struct many *m = *state;
+	const struct relay *r = m->relay;
+	struct relay_filter none = { .before_ms = 1 };
+	struct relay_domain d;
+	uint64_t next = 0;
+
+	for (unsigned i = 0; i < MANY; i++)
+		assert_non_null(add(m, A, i, i % 10 == 0 ? ENV_HELD : 0));
+	fake_loop_settle(m->loop);
+	looks = 0;
+	r->domain(r->self, A, &d);
+	assert_int_equal(d.held, MANY / 10);
+	r->others(r->self, &d);
+	assert_int_equal(d.deferred, MANY);
+	assert_in_range(looks, 0, 100);
+	/* Nothing is as old: a page passes over so many and comes back. */
+	looks = 0;
+	r->list(r->self, A, &none, 0, 100, on_list, &next);
+	fake_loop_settle(m->loop);
+	assert_int_equal(next, (uint64_t)LIST_LOOK << 8);
+	assert_in_range(looks, LIST_LOOK, LIST_LOOK * 20);
+	looks = 0;
+	r->list(r->self, NULL, NULL, next, 100, on_list, &next);
+	assert_in_range(looks, 100, 100 * 20);
+}
+
+/* ---- what is done with all */
+
+static void
+test_rounds(void **state)
+{
+	struct many *m = *state;
+	char name[TEXT_DOMAIN_MAX];
+	unsigned turns = 0;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "d%05u.example.org", i / 5);
+		assert_non_null(add(m, name, i, ENV_DSN));
+	}
+	fake_loop_settle(m->loop);
+	looks = 0;
+	queue_reports(m->q, 1000);
+	assert_int_equal(looks, 0);
+	while (round_step(m->q)) {
+		assert_in_range(looks, 1, WALK_STEP * 40);
+		looks = 0;
+		turns++;
+		if (turns == 3) /* it may go, and be where the round is */
+			queue_policy(m->q, m->q->round.after, NULL);
+	}
+	assert_in_range(turns, MANY / WALK_STEP, MANY);
+	for (unsigned i = 0; i < MANY; i += 777)
+		assert_true(
+		    parts_find(m->q, (uint64_t)(i + 1) << 8)->deadline_ms <=
+		    FAKE_WALL_MS);
+}
+
+/* ---- few and many */
+
+/* The least not before `from`, or the greatest below it, by a look at each. */
+static struct part *
+plain(struct many *m, enum part_order o, struct btree_key from, bool below)
+{
+	static const enum part_state of[ORDER_MAX] = {
+		[ORDER_READY] = PART_READY,
+		[ORDER_WAIT] = PART_WAIT,
+	};
+	struct part *best = NULL, *e;
+	bool in, less;
+
+	for (uint64_t id = 0; (e = parts_after(m->q, id)) != NULL; id = e->id) {
+		if (o == ORDER_AGE || o == ORDER_KEPT)
+			in = (e->state == PART_HELD) == (o == ORDER_KEPT);
+		else if (o == ORDER_DEADLINE)
+			in = e->deadline_ms != PART_NEVER;
+		else
+			in = o == ORDER_ID || e->state == of[o];
+		less = btree_key_less(part_key(e, o), from);
+		if (!in || less != below)
+			continue;
+		if (best == NULL ||
+		    btree_key_less(part_key(best, o), part_key(e, o)) == below)
+			best = e;
+	}
+	return best;
+}
+
+static void
+assert_orders(struct many *m, struct dest *d)
+{
+	struct btree_key least = { INT64_MIN, 0 }, most = { INT64_MAX, 0 }, key;
+	struct part *e;
+
+	for (enum part_order o = 0; o < ORDER_MAX; o++) {
+		assert_ptr_equal(order_min(d, o), plain(m, o, least, false));
+		assert_ptr_equal(order_max(d, o), plain(m, o, most, true));
+		if ((e = order_min(d, ORDER_ID)) == NULL)
+			continue;
+		key = part_key(e, o);
+		assert_ptr_equal(order_from(d, o, key),
+		    plain(m, o, key, false));
+		assert_ptr_equal(order_before(d, o, key),
+		    plain(m, o, key, true));
+		key.id++;
+		assert_ptr_equal(order_from(d, o, key),
+		    plain(m, o, key, false));
+		key.id--;
+		e = plain(m, o, (struct btree_key){ key.at, key.id + 1 },
+		    false);
+		assert_ptr_equal(order_after(d, o, key), e);
+	}
+}
+
+/* Around the number at which the orders are made and dropped. */
+static void
+test_few_and_many(void **state)
+{
+	struct many *m = *state;
+	struct dest *d = dest_get(m->q, A);
+	bool few = false, many = false;
+	struct part *e;
+	uint32_t at;
+
+	d->on_hold = true; /* it stays when it is empty */
+	for (unsigned i = 0; i < 4000; i++) {
+		at = (uint32_t)(i * 2654435761u) >> 16;
+		if (at % (2 * PARTS_FEW) >= d->n) {
+			e = add(m, A, i, at % 5 == 0 ? ENV_HELD : 0);
+			assert_non_null(e);
+		} else {
+			e = parts_after(m->q, (uint64_t)at % (i + 1) << 8);
+			if (e == NULL)
+				e = order_min(d, ORDER_ID);
+			if (at % 3 == 0 && e->state != PART_HELD) {
+				part_due(e, FAKE_WALL_MS + (at % 100) - 50);
+				part_back(e, FAKE_WALL_MS);
+			} else {
+				part_forget(e);
+				parts_give(m->q, e);
+			}
+		}
+		few = few || (d->n > 2 && d->orders == NULL);
+		many = many || d->orders != NULL;
+		assert_orders(m, d);
+	}
+	assert_true(few && many);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_asked),
+		CASE(test_rounds),
+		CASE(test_few_and_many),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

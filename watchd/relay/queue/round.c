@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC
+ * round: what is to be done with each destination, some of them a turn, for there
+ * may be as many as messages. It goes by name, so that destinations come and go
+ * meanwhile; what is begun during a round begins all of it anew: nothing here is
+ * the worse for being done twice. Loop thread. */
+#include <string.h>
+
+#include "relay/queue/queue_int.h"
+
+/* The first behind that name. */
+static struct dest *
+round_next(const struct queue *q, const char *after)
+{
+	struct dest *d = RB_ROOT(&q->dests), *next = NULL;
+
+	while (d != NULL) {
+		if (strcmp(after, d->name) < 0) {
+			next = d;
+			d = RB_LEFT(d, link);
+		} else {
+			d = RB_RIGHT(d, link);
+		}
+	}
+	return next;
+}
+
+static void
+owed_again(struct part *e, void *arg)
+{
+	(void)arg;
+	if (e->state != PART_OWED)
+		return;
+	part_due(e, clock_wall_ms());
+	part_deadline_set(e);
+}
+
+/* Returns how many parts that may have been a look at. */
+static unsigned
+round_one(struct dest *d, unsigned what)
+{
+	struct queue *q = d->queue;
+	unsigned looks = 0;
+
+	if ((what & ROUND_POLICY) && !d->configured) {
+		dest_policy(d, &q->policy);
+		looks = WALK_STEP;
+	}
+	if (what & ROUND_DEADLINE) {
+		dest_walk(d, WALK_DEADLINE);
+		looks = WALK_STEP;
+	}
+	if ((what & ROUND_OWED) && dest_rare(d)->nowed > 0) {
+		order_each(d, ORDER_KEPT, owed_again, NULL);
+		looks = WALK_STEP;
+	}
+	dest_touch(d);
+	return d->n < looks ? d->n : looks;
+}
+
+void
+round_begin(struct queue *q, unsigned what)
+{
+	q->round.what |= what;
+	q->round.after[0] = '\0';
+	loop_task_schedule(q->task);
+}
+
+bool
+round_step(struct queue *q)
+{
+	unsigned left = WALK_STEP / 2, looks;
+	struct dest *d;
+
+	while (q->round.what != 0 && left > 0) {
+		d = round_next(q, q->round.after);
+		if (d == NULL) {
+			q->round.what = 0;
+			break;
+		}
+		MX_ASSERT(strlcpy(q->round.after, d->name,
+			      sizeof(q->round.after)) < sizeof(q->round.after));
+		looks = round_one(d, q->round.what) + 4; /* for itself */
+		left -= looks < left ? looks : left;
+	}
+	return q->round.what != 0;
+}
