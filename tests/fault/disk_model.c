@@ -37,6 +37,8 @@ struct op {
 	enum op_kind kind;
 	unsigned node; /* file or directory that it changes */
 	bool dsync; /* durable when it returned */
+	bool skipped; /* as if it had made nothing durable */
+	bool zeros; /* all that is written */
 	uint64_t off, len;
 	char *data;
 	char name[NAME_LEN], to[NAME_LEN];
@@ -45,7 +47,7 @@ struct op {
 
 struct node { /* while a directory is being rebuilt */
 	bool dir;
-	char *data; /* file */
+	char *data; /* file; zeros behind `room` */
 	uint64_t size, room;
 	struct entry {
 		char name[NAME_LEN];
@@ -151,6 +153,8 @@ write_add(int fd, const void *data, size_t len, off_t off)
 	op->data = mem_dup(data, len);
 	op->len = len;
 	op->off = (uint64_t)off;
+	op->zeros = *(const char *)data == 0 &&
+	    memcmp(data, (const char *)data + 1, len - 1) == 0;
 	op->dsync = disk.dsync[fd];
 }
 
@@ -437,6 +441,52 @@ disk_seen(const char *name)
 	return n;
 }
 
+/* ---- syncs, one by one */
+
+static bool
+is_sync(const struct op *op)
+{
+	return op->kind == OP_SYNC || op->dsync;
+}
+
+const char *
+disk_synced(size_t at)
+{
+	size_t i = at;
+
+	if (at >= disk.nops || !is_sync(&disk.ops[at]))
+		return NULL;
+	while (i-- > 0)
+		if (disk.ops[i].kind == OP_LINK &&
+		    disk.ops[i].child == disk.ops[at].node)
+			return disk.ops[i].name;
+	return "";
+}
+
+size_t
+disk_synced_again(size_t at)
+{
+	size_t i;
+
+	for (i = at + 1; i < disk.nops; i++)
+		if (disk.ops[i].kind == OP_SYNC &&
+		    disk.ops[i].node == disk.ops[at].node)
+			break;
+	return i;
+}
+
+bool
+disk_is_write(size_t at)
+{
+	return disk.ops[at].kind == OP_WRITE;
+}
+
+void
+disk_skip(size_t at, bool skip)
+{
+	disk.ops[at].skipped = skip;
+}
+
 /* ---- after the power cut */
 
 struct rebuild {
@@ -454,15 +504,32 @@ chance(struct rebuild *r)
 }
 
 static void
-node_room(struct node *n, uint64_t size)
+node_size(struct node *n, uint64_t size)
 {
-	if (size > n->room) {
-		n->data = mem_grow(n->data, size, 1);
-		memset(n->data + n->room, 0, size - n->room);
-		n->room = size;
-	}
 	if (size > n->size)
 		n->size = size;
+}
+
+static void
+node_write(struct node *n, uint64_t at, const char *data, uint64_t len)
+{
+	uint64_t end = at + len, room = end > 2 * n->room ? end : 2 * n->room;
+
+	if (end > n->room) {
+		n->data = mem_grow(n->data, room, 1);
+		memset(n->data + n->room, 0, room - n->room);
+		n->room = room;
+	}
+	memcpy(n->data + at, data, len);
+	node_size(n, end);
+}
+
+static void
+node_zero(struct node *n, uint64_t at, uint64_t len)
+{
+	if (at < n->room)
+		memset(n->data + at, 0,
+		    len < n->room - at ? len : n->room - at);
 }
 
 static bool
@@ -493,14 +560,17 @@ apply_write(struct rebuild *r, struct node *n, const struct op *op, bool whole)
 	    (r->luck == DISK_TEARS && chance(r) % 2 == 0);
 
 	if (size)
-		node_room(n, end);
+		node_size(n, end);
 	for (at = op->off; at < end; at = to) {
 		to = (at / SECTOR + 1) * SECTOR;
 		to = to < end ? to : end;
 		if (!whole && !keeps(r, OP_WRITE))
 			continue;
-		node_room(n, to);
-		memcpy(n->data + at, op->data + (at - op->off), to - at);
+		if (op->zeros) {
+			node_zero(n, at, to - at);
+			node_size(n, to);
+		} else
+			node_write(n, at, op->data + (at - op->off), to - at);
 	}
 }
 
@@ -547,17 +617,11 @@ apply(struct rebuild *r, const struct op *op, bool whole)
 		return;
 	switch (op->kind) {
 	case OP_SIZE:
-		if (op->len < n->size)
-			memset(n->data + op->len, 0, n->size - op->len);
-		else
-			node_room(n, op->len);
+		node_zero(n, op->len, UINT64_MAX);
 		n->size = op->len;
 		break;
 	case OP_PUNCH:
-		if (op->off < n->size)
-			memset(n->data + op->off, 0,
-			    op->off + op->len < n->size ? op->len :
-							  n->size - op->off);
+		node_zero(n, op->off, op->len);
 		break;
 	case OP_LINK:
 		entry_put(n, op->name, op->child);
@@ -581,7 +645,7 @@ write_out(const struct rebuild *r, const char *path, unsigned number)
 {
 	const struct node *n = &r->nodes[number];
 	char *sub;
-	size_t i;
+	size_t i, len;
 	int fd;
 
 	if (disk.dirs[number]) {
@@ -595,13 +659,9 @@ write_out(const struct rebuild *r, const char *path, unsigned number)
 	}
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	MX_ASSERT(fd >= 0);
-	/* the reserve is nothing but size */
-	for (i = 0; i < n->size && n->data[i] == 0; i++)
-		;
-	if (i == n->size)
-		MX_ASSERT(ftruncate(fd, (off_t)n->size) == 0);
-	else
-		MX_ASSERT(write(fd, n->data, n->size) == (ssize_t)n->size);
+	len = n->size < n->room ? n->size : n->room;
+	MX_ASSERT(ftruncate(fd, (off_t)n->size) == 0);
+	MX_ASSERT(len == 0 || write(fd, n->data, len) == (ssize_t)len);
 	close(fd);
 }
 
@@ -616,11 +676,13 @@ disk_rebuild(const char *to, size_t now, enum disk_luck luck, uint64_t seed)
 	MX_ASSERT(!disk.on);
 	r.nodes = mem_array(disk.nnodes, sizeof(*r.nodes));
 	for (i = 0; i < now && i < disk.nops; i++)
-		if (disk.ops[i].kind == OP_SYNC)
+		if (disk.ops[i].kind == OP_SYNC && !disk.ops[i].skipped)
 			synced[disk.ops[i].node] = i;
 	for (i = 0; i <= now && i < disk.nops; i++) {
 		op = &disk.ops[i];
-		apply(&r, op, i < synced[op->node] || (op->dsync && i < now));
+		apply(&r, op,
+		    i < synced[op->node] ||
+			(op->dsync && !op->skipped && i < now));
 	}
 	write_out(&r, to, 0);
 	for (i = 0; i < disk.nnodes; i++) {

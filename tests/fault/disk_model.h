@@ -33,6 +33,14 @@ void disk_forget(void);
 size_t disk_now(void);
 /* How often an operation on a file of this name was recorded. */
 size_t disk_seen(const char *name);
+/* The file or directory that operation `at` made durable, by its first name ("":
+ * the one that is recorded). NULL: it was no sync, nor a write that was one. */
+const char *disk_synced(size_t at);
+bool disk_is_write(size_t at);
+/* The next sync of the same, or the end of the record. */
+size_t disk_synced_again(size_t at);
+/* As if that sync had done nothing. */
+void disk_skip(size_t at, bool skip);
 /* Makes the directory `to` with what a power cut leaves, when the first `now`
  * operations had returned and the next one was under way. */
 void disk_rebuild(const char *to, size_t now, enum disk_luck, uint64_t seed);

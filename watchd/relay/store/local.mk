@@ -90,12 +90,14 @@ check_PROGRAMS += tests/unit/test_store_full tests/fault/store_kill \
 	tests/fault/store_error tests/fault/store_power \
 	tests/fault/store_churn tests/fault/store_corrupt \
 	tests/fault/store_damage \
-	tests/fault/store_flips tests/fault/store_salvage
+	tests/fault/store_flips tests/fault/store_salvage \
+	tests/fault/store_unsynced
 TESTS += tests/unit/test_store_full tests/fault/store_kill \
 	tests/fault/store_error tests/fault/store_power \
 	tests/fault/store_churn tests/fault/store_corrupt \
 	tests/fault/store_damage \
-	tests/fault/store_flips tests/fault/store_salvage
+	tests/fault/store_flips tests/fault/store_salvage \
+	tests/fault/store_unsynced
 tests_unit_test_store_full_SOURCES = tests/unit/test_store_full.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_full_LDADD = $(STORE_L) $(NET_L)
@@ -105,11 +107,15 @@ tests_fault_store_kill_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_error_SOURCES = tests/fault/store_error.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_error_LDADD = $(STORE_L) $(NET_L)
-tests_fault_store_power_SOURCES = tests/fault/store_power.c \
-	tests/fault/disk_calls.c tests/fault/disk_calls.h \
+power_sources = tests/fault/disk_calls.c tests/fault/disk_calls.h \
 	tests/fault/disk_model.c tests/fault/disk_model.h \
+	tests/fault/power_store.c tests/fault/power_store.h \
 	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_power_SOURCES = tests/fault/store_power.c $(power_sources)
 tests_fault_store_power_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_unsynced_SOURCES = tests/fault/store_unsynced.c \
+	$(power_sources)
+tests_fault_store_unsynced_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_damage_SOURCES = tests/fault/store_damage.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_damage_LDADD = $(STORE_L) $(NET_L)
