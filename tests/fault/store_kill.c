@@ -6,10 +6,12 @@
  * not matter: a busy machine only makes the rounds longer. Then: every message whose commit was
  * acknowledged (and whose removal was not asked for) is there, whole; what is
  * there beyond that is whole too; what was removed is gone. The directory
- * lives through all the rounds. */
+ * lives through all the rounds. `store_kill [SEED [ROUNDS]]`: the seed chooses
+ * points and counts, the moment is the machine's. */
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +22,6 @@
 #include "base/fault.h"
 #include "base/idmap.h"
 #include "base/mem.h"
-#include "base/rnd.h"
 #include "tests/unit/store_kit.h"
 
 #define ROUNDS	      20
@@ -57,6 +58,7 @@ struct child {
 	struct kit kit;
 	int out;
 	uint64_t kept; /* one message that is to be removed some time */
+	uint64_t seed;
 };
 
 static void
@@ -100,7 +102,7 @@ child_committed(void *arg, uint64_t id, int rc, struct envelope **parts,
 	if (rc != 0)
 		_exit(1);
 	note(c, id, NOTE_COMMITTED);
-	if (c->kept != 0 && rnd_below(4) != 0) {
+	if (c->kept != 0 && kit_chance(&c->seed, 4) != 0) {
 		child_remove(c, c->kept);
 		c->kept = 0;
 	}
@@ -130,9 +132,10 @@ child_commit(struct child *c)
 
 /* A program of its own: a fault point reads the environment only once. */
 static void
-child_run(const char *dir, const char *out)
+child_run(const char *dir, const char *out, const char *seed)
 {
-	struct child c = { .out = (int)strtol(out, NULL, 10) };
+	struct child c = { .out = (int)strtol(out, NULL, 10),
+		.seed = strtoull(seed, NULL, 10) };
 	unsigned i;
 
 	alarm(CHILD_SECONDS);
@@ -155,6 +158,7 @@ struct check {
 	uint64_t *found;
 	unsigned nfound, wrong;
 	unsigned acknowledged;
+	uint64_t seed;
 };
 
 static void
@@ -176,7 +180,8 @@ check_notes(struct check *c, int in, pid_t child, unsigned acks)
 		if (n.kind == NOTE_COMMITTED) {
 			c->acknowledged++;
 			if (acks > 0 && --acks == 0) {
-				(void)poll(NULL, 0, (int)rnd_below(20));
+				(void)poll(NULL, 0,
+				    (int)kit_chance(&c->seed, 20));
 				(void)kill(child, SIGKILL);
 			}
 			idmap_put(&c->sure, n.id, c);
@@ -254,7 +259,7 @@ check_spool(struct check *c)
 }
 
 static const char *
-kill_point(unsigned round, char *dst, size_t size)
+kill_point(uint64_t *seed, unsigned round, char *dst, size_t size)
 {
 #ifdef MX_FAULT
 	static const char *const points[] = { "store.append", "store.sync",
@@ -262,11 +267,12 @@ kill_point(unsigned round, char *dst, size_t size)
 
 	if (round % 6 < MX_COUNT(points)) {
 		snprintf(dst, size, "%s:kill:%u", points[round % 6],
-		    1 + rnd_below(20));
+		    1 + (unsigned)kit_chance(seed, 20));
 		return dst;
 	}
 #endif
 	(void)round;
+	(void)seed;
 	snprintf(dst, size, "at random");
 	return NULL;
 }
@@ -274,8 +280,8 @@ kill_point(unsigned round, char *dst, size_t size)
 static bool
 run_round(struct check *c, unsigned round)
 {
-	char point[64], out[16];
-	const char *fault = kill_point(round, point, sizeof(point));
+	char point[64], out[16], seed[24];
+	const char *fault = kill_point(&c->seed, round, point, sizeof(point));
 	int fds[2], status;
 	pid_t pid;
 
@@ -287,13 +293,15 @@ run_round(struct check *c, unsigned round)
 		if (fault != NULL)
 			(void)setenv("MXWATCH_FAULT", fault, 1);
 		snprintf(out, sizeof(out), "%d", fds[1]);
+		snprintf(seed, sizeof(seed), "%" PRIu64, c->seed);
 		(void)execl("/proc/self/exe", "store_kill", c->kit.dir, out,
-		    (char *)NULL);
+		    seed, (char *)NULL);
 		_exit(1);
 	}
 	close(fds[1]);
 	check_notes(c, fds[0], pid,
-	    fault != NULL ? ACKS_FAULT : 1 + rnd_below(ACKS_RANDOM));
+	    fault != NULL ? ACKS_FAULT :
+			    1 + (unsigned)kit_chance(&c->seed, ACKS_RANDOM));
 	close(fds[0]);
 	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status) ||
 	    WTERMSIG(status) != SIGKILL) {
@@ -315,20 +323,24 @@ run_round(struct check *c, unsigned round)
 int
 main(int argc, char **argv)
 {
-	struct check c = { .wrong = 0 };
-	unsigned i;
+	struct check c = { .seed = 1 };
+	unsigned i, rounds = ROUNDS;
 	bool ok = true;
 
-	if (argc == 3)
-		child_run(argv[1], argv[2]);
+	if (argc == 4)
+		child_run(argv[1], argv[2], argv[3]);
+	if (argc > 1)
+		c.seed = strtoull(argv[1], NULL, 10);
+	if (argc > 2)
+		rounds = (unsigned)strtoul(argv[2], NULL, 10);
 
 	kit_init(&c.kit, NULL);
 	idmap_init(&c.sure);
 	idmap_init(&c.maybe);
 	idmap_init(&c.gone);
-	for (i = 0; i < ROUNDS && ok && c.wrong == 0; i++)
+	for (i = 0; i < rounds && ok && c.wrong == 0; i++)
 		ok = run_round(&c, i);
-	ok = ok && c.wrong == 0 && c.acknowledged >= ROUNDS;
+	ok = ok && c.wrong == 0 && c.acknowledged >= rounds;
 	idmap_fini(&c.sure);
 	idmap_fini(&c.maybe);
 	idmap_fini(&c.gone);
