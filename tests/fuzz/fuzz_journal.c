@@ -117,7 +117,7 @@ try_file(const uint8_t *data, size_t len)
 	find_all(&f);
 	folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	MX_ASSERT(folder >= 0);
-	salvage_log_read(&log, folder, SALT);
+	salvage_log_read(&log, folder, SALT, 0);
 	salvage_log_free(&log);
 	close(folder);
 }

@@ -91,13 +91,13 @@ check_PROGRAMS += tests/unit/test_store_full tests/fault/store_kill \
 	tests/fault/store_churn tests/fault/store_corrupt \
 	tests/fault/store_damage \
 	tests/fault/store_flips tests/fault/store_salvage \
-	tests/fault/store_unsynced
+	tests/fault/store_unsynced tests/fault/store_log_flips
 TESTS += tests/unit/test_store_full tests/fault/store_kill \
 	tests/fault/store_error tests/fault/store_power \
 	tests/fault/store_churn tests/fault/store_corrupt \
 	tests/fault/store_damage \
 	tests/fault/store_flips tests/fault/store_salvage \
-	tests/fault/store_unsynced
+	tests/fault/store_unsynced tests/fault/store_log_flips
 tests_unit_test_store_full_SOURCES = tests/unit/test_store_full.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_full_LDADD = $(STORE_L) $(NET_L)
@@ -113,6 +113,9 @@ power_sources = tests/fault/disk_calls.c tests/fault/disk_calls.h \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_power_SOURCES = tests/fault/store_power.c $(power_sources)
 tests_fault_store_power_LDADD = $(STORE_L) $(NET_L)
+tests_fault_store_log_flips_SOURCES = tests/fault/store_log_flips.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_log_flips_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_unsynced_SOURCES = tests/fault/store_unsynced.c \
 	$(power_sources)
 tests_fault_store_unsynced_LDADD = $(STORE_L) $(NET_L)

@@ -155,7 +155,10 @@ read_log(struct salvage *s, const char *spool)
 		pages_close(&states);
 	}
 	mem_free(&path);
-	salvage_log_read(&s->log, s->x.segments, s->salt);
+	/* without a database nobody knows where its log should begin */
+	salvage_log_read(&s->log, s->x.segments, s->salt,
+	    s->applied_known ? s->applied : UINT64_MAX);
+	s->damaged_records = s->log.missing;
 }
 
 /* Does the log know better than the database? */

@@ -80,6 +80,16 @@ read_one(struct salvage_log *sl, const struct journal_record *r)
 	}
 }
 
+/* Sequences have no gap: what is not there was damaged. */
+static void
+count_missing(struct salvage_log *sl, uint64_t seq)
+{
+	if (seq <= sl->last)
+		return;
+	sl->missing += seq - sl->last - 1;
+	sl->last = seq;
+}
+
 static void
 read_file(struct salvage_log *sl, const struct journal_file *f,
     uint64_t void_from)
@@ -94,6 +104,7 @@ read_file(struct salvage_log *sl, const struct journal_file *f,
 		if (rc == 0 && r.seq >= void_from)
 			break;
 		if (rc == 0) {
+			count_missing(sl, r.seq);
 			read_one(sl, &r);
 			at += journal_size(&r, f->number);
 		} else if (journal_find(f, at + 1, &r, &at) < 0) {
@@ -104,7 +115,8 @@ read_file(struct salvage_log *sl, const struct journal_file *f,
 }
 
 void
-salvage_log_read(struct salvage_log *sl, int segments, uint64_t salt)
+salvage_log_read(struct salvage_log *sl, int segments, uint64_t salt,
+    uint64_t applied)
 {
 	struct segment_dir dir = { .fd = segments };
 	struct journal_files l;
@@ -112,7 +124,7 @@ salvage_log_read(struct salvage_log *sl, int segments, uint64_t salt)
 	uint64_t from;
 	size_t i;
 
-	*sl = (struct salvage_log){ .salt = salt };
+	*sl = (struct salvage_log){ .salt = salt, .last = applied };
 	idmap_init(&sl->messages);
 	if (segments < 0)
 		return;

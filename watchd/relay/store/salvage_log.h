@@ -18,10 +18,14 @@ struct logged {
 struct salvage_log {
 	struct idmap messages; /* id -> struct logged */
 	uint64_t salt; /* 0: the first file's */
+	uint64_t last; /* sequence that was seen last, or `applied` */
+	uint64_t missing; /* records between others, behind `applied` */
 };
 
-/* `segments`: the folder. Damage is no reason to fail. */
-void salvage_log_read(struct salvage_log *, int segments, uint64_t salt);
+/* `segments`: the folder; `applied`: the last record that the database has. Damage
+ * is no reason to fail. */
+void salvage_log_read(struct salvage_log *, int segments, uint64_t salt,
+    uint64_t applied);
 void salvage_log_free(struct salvage_log *);
 
 #endif
