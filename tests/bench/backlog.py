@@ -13,6 +13,10 @@ from servers import DOMAIN, MANY, MORE, Mxwatchd, Sink, say, wait_for
 
 SIZE = 4096
 INTAKE = 5000  # messages to the full and to the empty one, in a round
+GROWN = 100000  # messages of 1 KB that an empty one takes, for its memory
+# What else a million may be: domains, recipients of each, octets of the sender.
+SHAPES = {"1000 domains": (1000, 1, 20), "300000 domains": (300000, 1, 20),
+          "5 recipients each, long senders": (1000, 5, 150)}
 
 
 def latency_ms(call, n=15):
@@ -56,13 +60,14 @@ def known_after(mx, n):
     return greeted, time.monotonic() - start, worst
 
 
-def written_spool(a, mx, n):
+def written_spool(a, mx, n, *shape):
     mx.reset()
     mx.stop()
     spool = mx.dir + "/spool"
     shutil.rmtree(spool)
     # of the daemon's own build: its spool is of its own format
-    say(subprocess.run([a.build + "/tests/bench/store_bench", spool, str(n), "1024", "2000"],
+    say(subprocess.run([a.build + "/tests/bench/store_bench", spool, str(n), "1024", "2000",
+                        *map(str, shape)],
                        check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
 
 
@@ -78,6 +83,27 @@ def starts(a, mx, n, value):
         value("resident, MB", mx.rss())
         say("a start: 220 after %.2f s, known after %.2f s, %.0f MB" %
             (greeted, known, mx.rss("RssAnon")))
+
+
+def shapes(a, mx, n, value):
+    """Its domains are nobody's, and nothing is due: only what is kept of it."""
+    for name, shape in SHAPES.items():
+        written_spool(a, mx, n, *shape)
+        start = time.monotonic()
+        mx.start()
+        wait_for("the queue to be read", 300, lambda: "event=loaded messages=%d " % n in mx.log())
+        value("start to all known, %s, s" % name, time.monotonic() - start, 3)
+        value("own memory, %s, MB" % name, mx.rss("RssAnon"), 150)
+        say("%s: %.0f MB" % (name, mx.rss("RssAnon")))
+
+
+def grown(a, mx, value):
+    """Not after a start, but as it came: the growth of some, told of a million."""
+    mx.reset()
+    before, n = mx.rss("RssAnon"), a.scaled(GROWN)
+    tools.load(mx.port, n, 1024, 50, "-d")
+    value("own memory, a million taken in at run time, MB",
+          before + (mx.rss("RssAnon") - before) * 1e6 / n, 150)
 
 
 def answers(a, mx, value):
@@ -140,6 +166,8 @@ def million(a):
     intake_beside(a, mx, row)
     value("own memory, MB", mx.rss("RssAnon"), 150)
     outage_ends(a, mx, value)
+    shapes(a, mx, n, value)
+    grown(a, mx, value)
     mx.reset()
 
 

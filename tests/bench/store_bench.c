@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * store_bench: how many messages a second become durable.
- * store_bench DIR MESSAGES BYTES OUTSTANDING: keeps that many commits under
- * way, as that many sessions would. DIR must not exist; it becomes a spool
- * that a daemon can be started on: mail for ada@example.org that came at 100
- * a second, the last of it now. */
+ * store_bench DIR MESSAGES BYTES OUTSTANDING [DOMAINS RECIPIENTS SENDER]: keeps
+ * that many commits under way, as that many sessions would. DIR must not exist; it
+ * becomes a spool that a daemon can be started on: mail for ada@example.org that
+ * came at 100 a second, the last of it now. With the last three it is mail for so
+ * many other domains, to so many each, from an address so long, due in a week. */
 #include <sys/stat.h>
 
 #include <stdio.h>
@@ -20,6 +21,8 @@ struct bench {
 	char *body;
 	size_t len;
 	unsigned left, out, groups, largest;
+	unsigned domains, rcpts; /* 0: example.org */
+	char sender[201];
 	double seconds;
 };
 
@@ -45,22 +48,40 @@ bench_done(void *arg, uint64_t token, int rc, struct envelope **parts,
 		loop_stop(b->loop);
 }
 
+/* Whom it is for, and when it is due. */
+static void
+bench_address(const struct bench *b, struct envelope *e)
+{
+	char rcpt[TEXT_DOMAIN_MAX + 32];
+
+	e->arrival_ms = e->due_ms = clock_wall_ms() - (int64_t)b->left * 10;
+	if (b->domains == 0) {
+		(void)strlcpy(e->domain, "example.org", sizeof(e->domain));
+		(void)envelope_add_rcpt(e, "ada@example.org");
+		return;
+	}
+	snprintf(e->domain, sizeof(e->domain), "d%06u.example.org",
+	    b->left % b->domains);
+	for (unsigned i = 0; i < b->rcpts; i++) {
+		snprintf(rcpt, sizeof(rcpt), "user%u@%s", i, e->domain);
+		(void)envelope_add_rcpt(e, rcpt);
+	}
+	e->due_ms = clock_wall_ms() + INT64_C(7) * 86400 * 1000;
+}
+
 static void
 bench_one(struct bench *b)
 {
 	struct store_tx *tx = store_tx_begin(b->store);
 	struct envelope *e = envelope_create();
 
-	(void)strlcpy(e->domain, "example.org", sizeof(e->domain));
-	(void)envelope_add_rcpt(e, "ada@example.org");
+	bench_address(b, e);
 	mem_free(&e->sender);
 	mem_free(&e->helo);
 	mem_free(&e->client);
-	e->sender = mem_strdup("carol@example.net");
+	e->sender = mem_strdup(b->sender);
 	e->helo = mem_strdup("client.example.net");
 	e->client = mem_strdup("192.0.2.25");
-	e->arrival_ms = clock_wall_ms() - (int64_t)b->left * 10;
-	e->due_ms = e->arrival_ms;
 	if (store_tx_append(tx, b->body, b->len) != 0)
 		exit(1);
 	b->left--;
@@ -88,7 +109,8 @@ number(const char *s)
 int
 main(int argc, char **argv)
 {
-	struct bench b = { .loop = loop_create() };
+	struct bench b = { .loop = loop_create(),
+		.sender = "carol@example.net" };
 	struct store_events ev = { .commit = bench_group, .arg = &b };
 	struct store_conf conf = { .map_size = UINT64_C(16) << 30,
 		.segment_size = 64u << 20,
@@ -100,15 +122,22 @@ main(int argc, char **argv)
 	int64_t start;
 	double t;
 
-	if (argc != 5 || mkdir(argv[1], 0700) != 0) {
+	if ((argc != 5 && argc != 8) || mkdir(argv[1], 0700) != 0) {
 		fprintf(stderr,
-		    "usage: store_bench NEWDIR MESSAGES BYTES OUTSTANDING\n");
+		    "usage: store_bench NEWDIR MESSAGES BYTES OUTSTANDING "
+		    "[DOMAINS RECIPIENTS SENDER]\n");
 		return 2;
 	}
 	conf.dir = argv[1];
 	messages = b.left = number(argv[2]);
 	b.len = number(argv[3]);
 	outstanding = number(argv[4]);
+	if (argc == 8) {
+		b.domains = number(argv[5]);
+		b.rcpts = number(argv[6]);
+		snprintf(b.sender, sizeof(b.sender), "%0*d@example.net",
+		    (int)number(argv[7]) % 180, 0);
+	}
 	b.body = mem_alloc(b.len + 1);
 	for (i = 0; i < b.len; i++) /* lines that SMTP allows */
 		b.body[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
