@@ -48,6 +48,7 @@ smtpd_sessions_lost_total|counter|phase
 smtpd_sessions_max|gauge|
 smtpd_stress|gauge|
 smtpd_tls_sessions_total|counter|version
+smtpd_tls_handshakes_total|counter|handshake
 smtpd_messages_accepted_total|counter|domain
 smtpd_recipients_accepted_total|counter|domain
 smtpd_accepted_bytes_total|counter|domain
@@ -71,6 +72,8 @@ delivery_recipients_expired_total|counter|domain
 delivery_delivered_bytes_total|counter|domain
 delivery_connections|gauge|
 delivery_connections_max|gauge|
+delivery_transactions_total|counter|way
+delivery_tls_handshakes_total|counter|handshake
 delivery_attempt_duration_seconds|histogram|
 delivery_delay_seconds|histogram|
 dsn_generated_total|counter|action

@@ -297,6 +297,7 @@ add_server(struct snapshot *s)
 		.max_messages = 100,
 		.max_rcpts = 50,
 		.gap_seconds = 0.4,
+		.chunking_off_until = NOW_MS / 1000 + 7200,
 		.latency_seconds = 0.85 };
 	snapshot_servers(s, 1);
 	s->server[0] = v;

@@ -500,6 +500,7 @@ chunks(void **state)
 		host_taken(&h, 0, now);
 	assert_true(host_takes_behind(&h, now));
 	host_alone(&h, now);
+	assert_int_equal(host_chunks_off_ns(&h, now), 0);
 	assert_false(host_takes_behind(&h, now + HOST_ALONE_NS - 1));
 	assert_true(host_takes_behind(&h, now + HOST_ALONE_NS));
 	now += HOST_ALONE_NS;
@@ -513,7 +514,11 @@ chunks(void **state)
 	host_stumbled(&h, now + HOST_LIMIT_AGE - 1); /* of before: no news */
 	assert_false(host_takes_chunks(&h, now + HOST_LIMIT_AGE - 1));
 	assert_false(host_takes_behind(&h, now + HOST_LIMIT_AGE - 1));
+	assert_int_equal(host_chunks_off_ns(&h, now), HOST_LIMIT_AGE);
 	assert_true(host_takes_chunks(&h, now + HOST_LIMIT_AGE));
+	assert_int_equal(host_chunks_off_ns(&h, now + HOST_LIMIT_AGE), 0);
+	host_stumble_forget(&h);
+	assert_true(host_takes_chunks(&h, now));
 }
 
 int

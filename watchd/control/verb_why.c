@@ -196,9 +196,33 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		say_maintenance(list, d, now_ms);
 }
 
+/* Why a long way is not filled. */
+static void
+say_way(cJSON *list, const char *label, const struct snap_host *h,
+    int64_t now_ms)
+{
+	char t[32];
+
+	if (h->chunking_off_until != 0)
+		json_say(list,
+		    "%s: it stumbled over BDAT, or over messages behind "
+		    "messages, and gets DATA, one message at a time, for %s "
+		    "more; `mxwatchctl flush DOMAIN` has it tried again at "
+		    "once.",
+		    label,
+		    ago(now_ms, h->chunking_off_until * 1000, t, sizeof(t)));
+	else if (h->alone)
+		json_say(list,
+		    "%s: nothing goes behind a message that is not answered, "
+		    "for a minute: a connection was lost, or it refused what "
+		    "it took before.",
+		    label);
+}
+
 /* Lessons of deliveries about it. */
 static void
-say_host(cJSON *list, const char *label, const struct snap_host *h)
+say_host(cJSON *list, const char *label, const struct snap_host *h,
+    int64_t now_ms)
 {
 	char t[32];
 
@@ -232,6 +256,7 @@ say_host(cJSON *list, const char *label, const struct snap_host *h)
 		    "%s: it wants %.1f s between messages (learned; less is "
 		    "tried now and then).",
 		    label, h->gap_seconds);
+	say_way(list, label, h, now_ms);
 	if (h->latency_seconds > 0)
 		json_say(list, "%s: a message takes %s there.", label,
 		    text_duration_fmt((int64_t)(h->latency_seconds * 1e3), t,
@@ -261,7 +286,7 @@ say_server(cJSON *list, const struct snap_server *v, int64_t now_ms)
 		    "%s: a probe session asks for %u of its domains at most "
 		    "(`probe { depth = \"rcpt\" }`).",
 		    v->label, v->asks);
-	say_host(list, v->label, &v->host);
+	say_host(list, v->label, &v->host, now_ms);
 }
 
 static void

@@ -369,6 +369,17 @@ on_warn(void *arg, struct queue_job *job, unsigned stage)
 	bounce_warn(d->bounce, job, stage);
 }
 
+/* Who orders a flush has looked into it: what was given up is tried again. */
+static void
+chunks_again(struct daemon *d, const char *domain)
+{
+	const char *label[ROUTE_HOST_MAX];
+	unsigned n = watch_labels(d->watch, domain, label, MX_COUNT(label));
+
+	for (unsigned i = 0; i < n; i++)
+		deliver_chunks_again(d->deliver, label[i]);
+}
+
 static void
 on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 {
@@ -376,6 +387,8 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 	char took[32];
 
 	if (begin) {
+		if (f->trigger == FLUSH_MANUAL)
+			chunks_again(d, f->domain);
 		log_notice("flush",
 		    "domain=%s begin trigger=%s messages=%llu "
 		    "bytes=%llu",

@@ -126,6 +126,15 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->reload_time = d->reload_wall;
 }
 
+/* A day is not known to the second, and a time that changes with each look would
+ * make the block of the host anew. */
+static int64_t
+wall_minute(int64_t in_ns)
+{
+	return in_ns > 0 ? (clock_wall() + in_ns / CLOCK_SEC + 30) / 60 * 60 :
+			   0;
+}
+
 static void
 show_host(void *arg, const struct primary *p, struct snap_host *h)
 {
@@ -146,6 +155,8 @@ show_host(void *arg, const struct primary *p, struct snap_host *h)
 	h->refused = v.refused;
 	h->max_messages = v.max_messages;
 	h->max_rcpts = v.max_rcpts;
+	h->chunking_off_until = wall_minute(v.chunks_off_ns);
+	h->alone = v.alone;
 	h->gap_seconds = (double)(v.gap_ns / CLOCK_MS) / 1e3;
 	h->latency_seconds = (double)(v.latency_ns / CLOCK_MS) / 1e3;
 }

@@ -386,6 +386,14 @@ host_takes_chunks(const struct host *h, int64_t now)
 	return h->stumbled_ns == 0 || now - h->stumbled_ns >= HOST_LIMIT_AGE;
 }
 
+int64_t
+host_chunks_off_ns(const struct host *h, int64_t now)
+{
+	return host_takes_chunks(h, now) ?
+	    0 :
+	    h->stumbled_ns + HOST_LIMIT_AGE - now;
+}
+
 bool
 host_takes_behind(const struct host *h, int64_t now)
 {
@@ -420,6 +428,13 @@ host_stumbled(struct host *h, int64_t now)
 	h->stumbled_ns = now;
 	h->chunk_taken = h->behind_taken = false;
 	h->lessons++;
+}
+
+void
+host_stumble_forget(struct host *h)
+{
+	h->lessons += h->stumbled_ns != 0;
+	h->stumbled_ns = 0;
 }
 
 void

@@ -170,6 +170,8 @@ void host_closed_behind(struct host *, unsigned refusals, int64_t now);
 void host_rcpts_after(struct host *, unsigned rcpts, int64_t now);
 /* It announces CHUNKING: is it to get any, or has it stumbled within a day? */
 bool host_takes_chunks(const struct host *, int64_t now);
+/* For so long it gets none, and no message behind another; 0: it does. */
+int64_t host_chunks_off_ns(const struct host *, int64_t now);
 /* May messages go behind others on its connections? Not while it is found out
  * what it bears. */
 bool host_takes_behind(const struct host *, int64_t now);
@@ -181,6 +183,8 @@ void host_way_taken(struct host *, bool chunk, bool behind);
 /* A chunk, or what came behind a message, was answered as if it were none, or
  * the connection broke under the first that it ever got. */
 void host_stumbled(struct host *, int64_t now);
+/* Somebody thinks that it does not any more. */
+void host_stumble_forget(struct host *);
 void host_alone(struct host *, int64_t now); /* see HOST_ALONE_NS */
 
 /* 4xx with a rate word: fewer messages a second. True when it was one. */

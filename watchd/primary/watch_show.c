@@ -264,6 +264,8 @@ host_equal(const struct snap_host *a, const struct snap_host *b)
 	    a->paused == b->paused && a->refused == b->refused &&
 	    a->max_messages == b->max_messages &&
 	    a->max_rcpts == b->max_rcpts &&
+	    a->chunking_off_until == b->chunking_off_until &&
+	    a->alone == b->alone &&
 	    a->maintenance_until == b->maintenance_until &&
 	    a->maintenance_hold == b->maintenance_hold &&
 	    same(a->gap_seconds, b->gap_seconds) &&

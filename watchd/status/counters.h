@@ -81,6 +81,13 @@ enum smtpd_lost { /* phase in which a client went away */
 	SMTPD_LOST_MAX,
 };
 enum tls_version_label { TLS_1_2, TLS_1_3, TLS_OTHER, TLS_VERSION_MAX };
+enum tls_handshake { TLS_FULL, TLS_RESUMED, TLS_HANDSHAKE_MAX };
+enum deliver_way { /* how a message's content was sent */
+	DELIVER_BY_DATA,
+	DELIVER_BY_BDAT,
+	DELIVER_BY_BDAT_BEHIND, /* another that was not yet answered */
+	DELIVER_BY_MAX,
+};
 /* Enhanced status class.subject: x.0 .. x.7, and x.x for the rest. */
 #define STATUS_LABEL_MAX 9
 unsigned status_label(unsigned subject); /* 0..8 */
@@ -143,6 +150,9 @@ struct stats_global {
 	uint64_t early_talk[SMTPD_EARLY_MAX];
 	uint64_t lines_unlogged;
 	uint64_t tls_sessions[TLS_VERSION_MAX];
+	uint64_t tls_handshakes[TLS_HANDSHAKE_MAX]; /* of the intake */
+	uint64_t deliver_handshakes[TLS_HANDSHAKE_MAX];
+	uint64_t deliver_sent[DELIVER_BY_MAX];
 	uint64_t rcpt_rejected[SMTPD_CODE_MAX][SMTPD_REASON_MAX];
 	uint64_t message_rejected[SMTPD_CODE_MAX][SMTPD_REASON_MAX];
 	struct hist message_size;

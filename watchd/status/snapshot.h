@@ -73,6 +73,10 @@ struct snap_host {
 	 * between messages, the latency of a transaction. */
 	unsigned max_messages, max_rcpts;
 	double gap_seconds, latency_seconds; /* whole ms */
+	/* It stumbled over BDAT, or what came behind one, and gets DATA: wall
+	 * seconds, whole minutes; 0: it does not. */
+	int64_t chunking_off_until;
+	bool alone; /* one message at a time on a connection, for a minute */
 	/* A maintenance window: wall seconds, 0: it is in none. */
 	int64_t maintenance_until;
 	bool maintenance_hold;

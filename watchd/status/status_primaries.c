@@ -71,6 +71,8 @@ add_host(cJSON *o, const struct snap_host *h)
 	json_num(j, "max_recipients", h->max_rcpts);
 	json_num(j, "gap_seconds", h->gap_seconds);
 	json_num(j, "latency_seconds", h->latency_seconds);
+	json_time(j, "chunking_off_until", h->chunking_off_until);
+	json_bool(j, "alone", h->alone);
 }
 
 void

@@ -291,6 +291,17 @@ deliver_recovered(struct deliver *dl, const struct route_host *host,
 }
 
 void
+deliver_chunks_again(struct deliver *dl, const char *label)
+{
+	struct site *st = site_find(dl, label);
+
+	if (st == NULL)
+		return;
+	host_stumble_forget(&st->host);
+	site_touch(st); /* the memory is told */
+}
+
+void
 deliver_bound(struct deliver *dl, const char *label, unsigned most)
 {
 	site_name_bound(dl, label, most);
@@ -349,6 +360,8 @@ deliver_host_view(const struct deliver *dl, const char *label,
 	v->max_messages = host_limit_value(&h->messages, now);
 	v->max_rcpts = host_limit_value(&h->rcpts, now);
 	v->gap_ns = h->gap_ns;
+	v->chunks_off_ns = host_chunks_off_ns(h, now);
+	v->alone = now < h->alone_until_ns;
 	return true;
 }
 

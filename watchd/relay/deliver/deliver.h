@@ -73,6 +73,8 @@ struct deliver_host_view {
 	int64_t latency_ns; /* baseline of a transaction; 0: unknown */
 	unsigned max_messages, max_rcpts; /* learned; 0: none */
 	int64_t gap_ns; /* between messages, learned; 0: none */
+	int64_t chunks_off_ns; /* it gets DATA for so long; 0: it does not */
+	bool alone; /* one message at a time on a connection, for a minute */
 };
 
 /* The environment is borrowed: probes share its memory of addresses. */
@@ -104,6 +106,9 @@ void deliver_limit(struct deliver *, unsigned most);
 unsigned deliver_connections_max(const struct deliver *);
 /* Of the host that the domain's mail goes to; 1 when none is chosen. */
 unsigned deliver_window(const struct deliver *, const char *domain);
+/* An operator orders a flush: the host under that label gets BDAT again, though it
+ * has stumbled over it. */
+void deliver_chunks_again(struct deliver *, const char *label);
 /* The host with these addresses, under whichever name, is back, for connections
  * from `source` (NULL: any): no pause any more, a canary first. */
 void deliver_recovered(struct deliver *, const struct route_host *,

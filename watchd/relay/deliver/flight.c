@@ -169,6 +169,14 @@ burst(struct deliver_session *s, struct deliver_tx *tx)
 	w->len = 0;
 }
 
+static enum deliver_way
+counted_as(const struct deliver_tx *tx)
+{
+	if (tx->way == CLIENT_DATA)
+		return DELIVER_BY_DATA;
+	return tx->followed ? DELIVER_BY_BDAT_BEHIND : DELIVER_BY_BDAT;
+}
+
 static void
 tx_send(struct deliver_session *s, struct deliver_tx *tx)
 {
@@ -178,6 +186,7 @@ tx_send(struct deliver_session *s, struct deliver_tx *tx)
 	tx->w->next_rcpt = tx->next_rcpt;
 	s->messages++;
 	tx->sent_ns = now_of(s);
+	deliver_of(s)->stats->g.deliver_sent[counted_as(tx)]++;
 	if (h->gap_ns != 0)
 		h->next_ns = now_of(s) + h->gap_ns;
 	smtp_client_mail(s->client, &words, now_of(s));

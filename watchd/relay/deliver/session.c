@@ -493,6 +493,18 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 }
 
 static void
+count_handshake(const struct deliver_session *s)
+{
+	const struct tls_info *ti = conn_tls_info(s->conn);
+	enum tls_handshake how;
+
+	if (ti == NULL)
+		return;
+	how = ti->resumed ? TLS_RESUMED : TLS_FULL;
+	deliver_of(s)->stats->g.deliver_handshakes[how]++;
+}
+
+static void
 on_reached(const struct reach_result *r, void *arg)
 {
 	struct deliver_session *s = arg;
@@ -513,6 +525,7 @@ on_reached(const struct reach_result *r, void *arg)
 		host_connected(host_of(s), now_of(s) - s->since_ns, now_of(s));
 	s->since_ns = s->heard_ns = now_of(s);
 	conn_owner(s->conn, on_conn, s);
+	count_handshake(s);
 	count_ours(s, true);
 	site_touch(s->lane->site);
 	s->lane->failed_until_ns = 0;

@@ -92,6 +92,8 @@ cmd_tls_up(struct session *s)
 	else if (strcmp(info->version, "TLSv1.2") == 0)
 		v = TLS_1_2;
 	s->smtpd->stats->g.tls_sessions[v]++;
+	s->smtpd->stats->g
+	    .tls_handshakes[info->resumed ? TLS_RESUMED : TLS_FULL]++;
 	s->tls = true;
 	s->helo[0] = '\0';
 	s->esmtp = false;
