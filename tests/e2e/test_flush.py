@@ -4,7 +4,9 @@ behind each other before they are answered, to a Postfix, to one that does no
 CHUNKING, and to an Exim. Wherever the connection is cut, all of them arrive,
 and none but those whose reply was lost arrives twice."""
 import collections
+import json
 import re
+import time
 
 import pytest
 
@@ -195,6 +197,22 @@ def test_a_server_that_stumbles_gets_data(stack):
     fill(w.d.port, "c00.test", 3)
     w.d.wait_empty("c00.test", 30)
     assert w.wires[0].deepest == 0
+    assert w.d.metrics().get("delivery_transactions_total", way="data") == 3
+    assert "stumbled over BDAT" in w.d.ctl("why", "c00.test")[1]
+    off = json.loads(w.d.ctl("--json", "why", "c00.test")[1].splitlines()[0])
+    off = off["primaries"][0]["delivery"]["chunking_off_until"]
+    assert 23 * 3600 < off - time.time() < 25 * 3600
+    # An operator who flushes has it tried again.
+    w.server.pf.set_access({"u@c00.test": "451 4.2.0 busy"})
+    fill(w.d.port, "c00.test", 1)
+    assert w.d.ctl("flush", "c00.test", "--no-wait")[0] == 0
+    w.server.pf.set_access({})
+    w.d.wait_empty("c00.test", 30)
+    assert "stumbled over BDAT" not in w.d.ctl("why", "c00.test")[1]
+    fill(w.d.port, "c00.test", 3)
+    w.d.wait_empty("c00.test", 30)
+    assert w.wires[0].deepest >= 1
+    assert w.d.metrics().get("delivery_transactions_total", way="bdat") >= 3
 
 
 def test_reload_and_shutdown_in_flight(stack):
