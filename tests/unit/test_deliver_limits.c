@@ -251,10 +251,11 @@ domains_share(void **state)
 	deliver_want(t.deliver, "s2.example", 1);
 	WAIT_FOR(all_delivered);
 	assert_int_equal(sink.conns, 1);
-	for (size_t i = 0; i < MX_COUNT(domains); i++) {
+	for (size_t i = 0; i < MX_COUNT(domains); i++)
 		assert_int_equal(turns(domains[i], 0, 3), 1);
-		assert_int_equal(turns(domains[i], 3, 6), 1);
-	}
+	/* Of whom the next message is not loaded in time lets one pass. */
+	assert_int_equal(turns("s1.example", 3, 7), 1);
+	assert_int_equal(turns("s2.example", 3, 7), 1);
 }
 
 /* A name that is verified for TLS shares with nobody of another name. */
