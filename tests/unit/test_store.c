@@ -19,7 +19,6 @@
 #include "base/mem.h"
 #include "net/loop.h"
 #include "relay/store/db.h"
-#include "relay/store/store_int.h"
 #include "tests/unit/store_kit.h"
 
 #define LARGE (5u << 20)
@@ -168,37 +167,6 @@ static void
 done(void *arg, uint64_t token, int rc)
 {
 	*(int *)arg = rc == 0 ? (int)token : rc;
-}
-
-/* Removals wait for each other, unless there are enough of them or something
- * else leaves; and then they leave before it. */
-static void
-test_removals_wait(void **state)
-{
-	struct kit *k = *state;
-	uint64_t id = kit_commit(k, 10, 1, 100);
-	int rc[100];
-	unsigned i;
-
-	for (i = 0; i < 63; i++) {
-		rc[i] = -1;
-		store_remove(k->store, id | i, done, &rc[i], 1000 + i);
-		assert_false(k->store->due);
-	}
-	rc[63] = -1;
-	store_remove(k->store, id | 63, done, &rc[63], 1063);
-	assert_true(k->store->due);
-	assert_int_equal(kit_remove(k, id | 64), 0);
-	for (i = 0; i < 64; i++)
-		assert_int_equal(rc[i], 1000 + (int)i);
-	assert_false(k->store->due);
-	store_remove(k->store, id | 65, done, &rc[65], 1065);
-	assert_false(k->store->due);
-	store_state_put(k->store, "a", "b", 1, done, &rc[66], 1066);
-	assert_true(k->store->due);
-	assert_int_equal(kit_remove(k, id | 66), 0);
-	assert_int_equal(rc[65], 1065);
-	assert_int_equal(rc[66], 1066);
 }
 
 static void
@@ -744,7 +712,6 @@ main(void)
 		STORE_TEST(test_parts_share_a_body),
 		STORE_TEST(test_abort_leaves_nothing),
 		STORE_TEST(test_bound_over_all),
-		STORE_TEST(test_removals_wait),
 		STORE_TEST(test_update),
 		STORE_TEST(test_state),
 		STORE_TEST(test_second_open),

@@ -17,11 +17,6 @@
 
 #define EPOCH_2020_MS INT64_C(1577836800000)
 #define NUMBER_BITS   12 /* messages in a millisecond before we run ahead */
-/* Nobody waits for a removal, and each sync costs what a message does: those of
- * so long, or so many, are one group. They are also those that may be delivered
- * again after a crash. */
-#define REMOVALS_MS  10
-#define REMOVALS_MAX 64
 
 uint32_t
 store_crc(uint32_t crc, const void *data, size_t len)
@@ -77,21 +72,8 @@ store_post_all(void *arg)
 {
 	struct store *s = arg;
 
-	if (s->due) {
-		s->due = false;
-		s->removals = 0;
-		writer_post(s->writer, &s->to_writer);
-	}
+	writer_post(s->writer, &s->to_writer);
 	mailbox_post_list(reader_mailbox(s->reader), &s->to_reader);
-}
-
-static void
-store_post_removals(void *arg)
-{
-	struct store *s = arg;
-
-	s->due = true;
-	store_post_all(s);
 }
 
 /* Of a body, what is answered for when it is on the disk. */
@@ -109,7 +91,6 @@ store_post(struct store *s, struct store_req *r)
 {
 	s->waiting += body_len(r);
 	STAILQ_INSERT_TAIL(&s->to_writer, &r->mail, link);
-	s->due = true;
 	loop_task_schedule(s->post);
 }
 
@@ -322,15 +303,7 @@ void
 store_remove(struct store *s, uint64_t id, store_done_cb *cb, void *arg,
     uint64_t token)
 {
-	struct store_req *r = req_create(STORE_REMOVE, id, cb, arg, token);
-
-	s->out++;
-	STAILQ_INSERT_TAIL(&s->to_writer, &r->mail, link);
-	s->due |= ++s->removals >= REMOVALS_MAX;
-	if (s->due)
-		loop_task_schedule(s->post);
-	else if (!loop_timer_pending(s->later))
-		loop_timer_set(s->later, REMOVALS_MS);
+	store_submit(s, req_create(STORE_REMOVE, id, cb, arg, token));
 }
 
 void
@@ -547,7 +520,6 @@ store_open(struct store **out, struct loop *loop, const struct store_conf *conf,
 		s->writer = writer_start(&s->spool, conf, s->inbox,
 		    reader_mailbox(s->reader), &s->info);
 	s->post = loop_task_create(loop, store_post_all, s);
-	s->later = loop_timer_create(loop, store_post_removals, s);
 	if (s->writer == NULL) {
 		store_close(&s);
 		return mx_fail(eb, MX_ESYS, "no thread for the spool");
@@ -587,14 +559,12 @@ store_close(struct store **sp)
 	/* what the loop has taken of the inbox and not given out goes back */
 	loop_io_destroy(&s->io);
 	while (s->out > 0 || idmap_len(&s->wants) > 0) {
-		s->due = true;
 		store_post_all(s);
 		store_drain(s, true);
 	}
 	if (s->writer != NULL)
 		store_post_all(s); /* what is not answered */
 	loop_task_destroy(&s->post);
-	loop_timer_destroy(&s->later);
 	writer_stop(&s->writer); /* before the reader: it posts to it */
 	reader_stop(&s->reader);
 	if (s->inbox != NULL) {

@@ -4,8 +4,7 @@
  * thread makes groups of everything that waits (append to the log, fdatasync)
  * and completions come back on the loop; LMDB follows behind on a thread of its
  * own; a reader thread fetches, and sees what LMDB does not have yet.
- * There is no timer: what arrives during a commit is the next group. Removals
- * alone wait some milliseconds for each other.
+ * There is no timer: what arrives during a commit is the next group.
  * This header is all that the queue knows of storage: completions are
  * asynchronous and work by id, so that another implementation fits behind it.
  *

@@ -120,9 +120,6 @@ struct store {
 	struct store_reader *reader;
 	struct mail_list to_writer, to_reader; /* leave together */
 	struct loop_task *post;
-	bool due; /* to_writer has more than removals, or enough of them */
-	unsigned removals; /* in to_writer */
-	struct loop_timer *later; /* since the first of them */
 	struct idmap txs; /* open transactions by id */
 	struct idmap wants; /* requests by number */
 	struct store_scan_run scan;
