@@ -78,14 +78,14 @@ host_retry(struct host *h, int64_t now)
 		h->closed_until_ns = h->failed_ns + HOST_PAUSE_MIN;
 }
 
-/* How many may stand there, or be on their way, in this round. */
+/* How many may stand there, or be on their way. */
 static unsigned
 round_most(const struct host *h)
 {
-	return h->proven + (h->proven > 2 ? h->proven / 2 : 1);
+	return h->proven + 1;
 }
 
-/* When the next one may go: where nobody has been yet by rounds; and up to the
+/* When the next one may go: where nobody has been yet one by one; and up to the
  * ceiling when the host has seen the end of the one before. */
 static int64_t
 next_until(const struct host *h)

@@ -18,10 +18,9 @@
 #define HOST_FRESH     INT64_C(600000000000) /* after a recovery */
 #define HOST_GAP_MIN   INT64_C(100000000) /* between messages, doubling */
 #define HOST_GAP_MAX   INT64_C(60000000000)
-/* Beyond what is proven a few connects find out how it goes: half as many, one
- * at least, so that few meet a limit. When all of them are greeted that many are
- * proven, and the next round begins: 1, 2, 3, 4, 6, 9, 13, 19. One more comes when
- * the last one is silent for so long. */
+/* Beyond what is proven one connect finds out how it goes, so that one meets a
+ * limit. When it is greeted that many are proven, and the next may go, whatever
+ * TLS takes behind that. One more comes when the last one is silent for so long. */
 #define HOST_FINDER_NS INT64_C(2000000000)
 /* A host that is at its ceiling has not yet seen the end of a connection when we
  * have: one that comes at once would be one too many. Doubles when it was. */
