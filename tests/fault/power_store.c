@@ -2,7 +2,6 @@
  * power_store: see power_store.h. */
 #include <sys/stat.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,21 +284,6 @@ check_spool(struct power *p, size_t now)
 	kit_close(&p->kit);
 }
 
-static int
-remove_path(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static void
-remove_tree(const char *path)
-{
-	(void)nftw(path, remove_path, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 /* ---- rounds */
 
 static void
@@ -336,7 +320,7 @@ power_cut(struct power *p, size_t now, enum disk_luck luck, uint64_t seed)
 		"forgets names", "forgets data" };
 	unsigned wrong_before = p->wrong;
 
-	remove_tree(p->cut);
+	kit_remove_tree(p->cut);
 	disk_rebuild(p->cut, now, luck, seed);
 	check_spool(p, now);
 	if (p->wrong > wrong_before)
@@ -370,7 +354,7 @@ power_go_on(struct power *p)
 	}
 	count_go_on(&p->state);
 	disk_forget();
-	remove_tree(p->disk);
+	kit_remove_tree(p->disk);
 	MX_ASSERT(rename(p->cut, p->disk) == 0);
 }
 

@@ -9,7 +9,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,15 +214,6 @@ read_spool(struct damage *d)
 
 /* ---- damage */
 
-static int
-remove_path(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void
 write_spool(struct damage *d)
 {
@@ -231,7 +221,7 @@ write_spool(struct damage *d)
 	size_t i;
 	int fd;
 
-	(void)nftw(d->hurt, remove_path, 16, FTW_DEPTH | FTW_PHYS);
+	kit_remove_tree(d->hurt);
 	MX_ASSERT(mkdir(d->hurt, 0700) == 0);
 	snprintf(path, sizeof(path), "%s/db", d->hurt);
 	MX_ASSERT(mkdir(path, 0700) == 0);
@@ -362,7 +352,7 @@ run_salvage(struct damage *d)
 	int status, fd;
 	pid_t pid;
 
-	(void)nftw(d->out, remove_path, 16, FTW_DEPTH | FTW_PHYS);
+	kit_remove_tree(d->out);
 	if ((pid = fork()) == 0) {
 		fd = open("/dev/null", O_WRONLY);
 		(void)dup2(fd, 1);

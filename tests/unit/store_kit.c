@@ -161,12 +161,18 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 }
 
 void
+kit_remove_tree(const char *path)
+{
+	(void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void
 kit_fini(struct kit *k)
 {
 	kit_close(k);
 	loop_timer_destroy(&k->deadline);
 	loop_destroy(&k->loop);
-	(void)nftw(k->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	kit_remove_tree(k->dir);
 }
 
 struct envelope *

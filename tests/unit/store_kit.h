@@ -29,6 +29,7 @@ struct kit {
 void kit_init(struct kit *, const char *parent);
 void kit_attach(struct kit *, const char *dir); /* one that exists */
 void kit_fini(struct kit *); /* closes and removes everything */
+void kit_remove_tree(const char *path);
 bool kit_open(struct kit *); /* false: see eb */
 void kit_close(struct kit *);
 /* Runs the loop until *flag; ends the program after 20 seconds. */

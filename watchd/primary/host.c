@@ -78,13 +78,6 @@ host_retry(struct host *h, int64_t now)
 		h->closed_until_ns = h->failed_ns + HOST_PAUSE_MIN;
 }
 
-/* How many may stand there, or be on their way. */
-static unsigned
-round_most(const struct host *h)
-{
-	return h->proven + 1;
-}
-
 /* When the next one may go: where nobody has been yet one by one; and up to the
  * ceiling when the host has seen the end of the one before. */
 static int64_t
@@ -92,7 +85,7 @@ next_until(const struct host *h)
 {
 	unsigned all = h->open + h->places;
 
-	if (all > h->greeted && all >= round_most(h))
+	if (all > h->greeted && all > h->proven)
 		return h->opened_ns + HOST_FINDER_NS;
 	if (h->window.ceiling != 0 && all + 1 >= h->window.ceiling &&
 	    h->closed_ns != 0)
@@ -286,7 +279,7 @@ host_greeted(struct host *h, int64_t begun_ns)
 	h->greeted++;
 	if (begun_ns > h->newest_ns)
 		h->newest_ns = begun_ns;
-	if (h->greeted > h->proven && h->greeted >= round_most(h))
+	if (h->greeted > h->proven)
 		h->proven = h->greeted;
 	window_greeted(&h->window, h->greeted + h->places, begun_ns);
 }

@@ -56,7 +56,7 @@ struct host {
 	unsigned open; /* connections of ours, from SYN to close */
 	unsigned greeted; /* of them: what is one too many is told before */
 	unsigned ready; /* of these: EHLO answered, TLS as it is wanted */
-	unsigned proven; /* the most that stood there, by rounds */
+	unsigned proven; /* the most that stood there at once */
 	int64_t newest_ns; /* when the latest begun of the greeted ones was */
 	unsigned places; /* connections that are no delivery's (place.h) */
 	int64_t place_ns; /* since when there are some */
