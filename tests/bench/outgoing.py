@@ -32,9 +32,7 @@ def near_server(a, row, s, n):
     a.instructions.start(s.proc.pid) if s.name == MX else None
     start = time.monotonic()
     s.flush()
-    # a scrape costs the daemon something: seldom until the end is near
-    wait_for("most of the flush", 1200, lambda: s.delivered() >= before + 0.9 * n, 0.2)
-    wait_for("the flush", 1200, lambda: s.delivered() >= before + n, 0.02)
+    wait_for("the flush", 1200, lambda: s.delivered() >= before + n, 0.01)
     seconds = time.monotonic() - start
     used = cpu.minus(cpu.at_rest(s.used), used)
     counted = a.instructions.stop()
