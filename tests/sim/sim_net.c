@@ -585,6 +585,13 @@ conn_write(struct conn *c, const void *data, size_t len)
 }
 
 void
+conn_write_owned(struct conn *c, char *data, size_t len)
+{
+	conn_write(c, data, len);
+	free(data);
+}
+
+void
 conn_printf(struct conn *c, const char *fmt, ...)
 {
 	char line[2048];

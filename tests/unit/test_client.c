@@ -633,6 +633,39 @@ test_body_not_drained(void **state)
 	smtp_client_destroy(&r.c);
 }
 
+/* Octets that the owner writes himself count as said; those that are too many,
+ * or not of a chunk, do not go that way. */
+static void
+test_body_by_owner(void **state)
+{
+	struct smtp_client_info info;
+	struct run r = ready("250-x\r\n250 CHUNKING\r\n");
+
+	(void)state;
+	assert_false(smtp_client_body_as_is(r.c, 1));
+	step(&r, &(struct step){ MAIL, "8" }, false);
+	step(&r, &(struct step){ SRV, "250 a\r\n" }, false);
+	step(&r, &(struct step){ SRV, "250 b\r\n" }, false);
+	buf_clear(smtp_client_out(r.c));
+	assert_false(smtp_client_body_as_is(r.c, 4));
+	assert_true(smtp_client_body_as_is(r.c, 2));
+	assert_false(smtp_client_body_as_is(r.c, 2));
+	smtp_client_body(r.c, "x", 1);
+	assert_string_equal(buf_str(smtp_client_out(r.c)), "x");
+	smtp_client_body_end(r.c, 9);
+	assert_false(smtp_client_body_as_is(r.c, 0));
+	assert_int_equal(smtp_client_next(r.c, 9, &info), CLIENT_NONE);
+	step(&r, &(struct step){ SRV, "250 c\r\n" }, false);
+	assert_non_null(strstr(r.events, "SENT eod 250"));
+	smtp_client_destroy(&r.c);
+
+	r = ready("250-x\r\n250 PIPELINING\r\n");
+	step(&r, &(struct step){ MAIL, "1" }, false);
+	step(&r, &(struct step){ SRV, "250 a\r\n250 b\r\n354 c\r\n" }, false);
+	assert_false(smtp_client_body_as_is(r.c, 1));
+	smtp_client_destroy(&r.c);
+}
+
 int
 main(void)
 {
@@ -642,6 +675,7 @@ main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_body_not_drained),
+		cmocka_unit_test(test_body_by_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

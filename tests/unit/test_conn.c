@@ -398,6 +398,29 @@ test_pause(void **state)
 	assert_string_equal(server.text, "abc");
 }
 
+/* Memory that is given away leaves in its place between copies, with nothing
+ * before it, with something, and out of a connection that is no more. */
+static void
+test_write_owned(void **state)
+{
+	(void)state;
+	dial();
+	conn_write_owned(client.c, mem_strdup("ab"), 2);
+	conn_write(client.c, "cd", 2);
+	conn_write_owned(client.c, mem_strdup("ef"), 2);
+	conn_write_owned(client.c, mem_strdup(""), 0);
+	later = clock_now() + 20 * CLOCK_MS;
+	assert_true(run_until(server_read) && run_until(a_while));
+	assert_string_equal(server.text, "abcdef");
+	conn_write_owned(client.c, mem_strdup("gh"), 2);
+	later = clock_now() + 20 * CLOCK_MS;
+	assert_true(run_until(a_while));
+	assert_string_equal(server.text, "abcdefgh");
+	conn_destroy(&server.c);
+	assert_true(run_until(client_eof));
+	conn_write_owned(client.c, mem_strdup("ij"), 2);
+}
+
 /* What is left in the window is offered again after a resume. */
 static void
 test_resume_offers(void **state)
@@ -527,6 +550,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CONN_TEST(test_late),
+		CONN_TEST(test_write_owned),
 		CONN_TEST(test_long_tasks),
 		CONN_TEST(test_crowd),
 		CONN_TEST(test_long_mails),

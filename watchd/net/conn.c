@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -663,6 +664,21 @@ conn_write(struct conn *c, const void *data, size_t len)
 	if (len == 0 || !conn_may_write(c))
 		return;
 	memcpy(conn_io_reserve(c, len), data, len);
+	conn_written(c, len);
+}
+
+void
+conn_write_owned(struct conn *c, char *data, size_t len)
+{
+	if (c->out_len > 0 || len == 0 || !conn_may_write(c)) {
+		conn_write(c, data, len);
+		free(data);
+		return;
+	}
+	free(c->out);
+	c->out = data;
+	c->out_off = 0;
+	c->out_size = len;
 	conn_written(c, len);
 }
 

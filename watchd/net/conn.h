@@ -73,6 +73,9 @@ void conn_yield(struct conn *);
 /* Takes a copy; what the socket does not take now is buffered. Writes made in
  * one callback leave together after it. */
 void conn_write(struct conn *, const void *data, size_t len);
+/* The same with memory of the heap, which is the connection's from here on: it
+ * leaves without a copy where nothing waits before it. */
+void conn_write_owned(struct conn *, char *data, size_t len);
 void conn_printf(struct conn *, const char *fmt, ...) MX_PRINTF(2, 3);
 size_t conn_backlog(const struct conn *); /* bytes not yet sent */
 

@@ -361,6 +361,16 @@ put_chunk(struct smtp_client *c, const char *data, size_t len)
 	client_put(c, data, len);
 }
 
+bool
+smtp_client_body_as_is(struct smtp_client *c, size_t len)
+{
+	if (!c->writing || c->broken != NULL || !c->chunk ||
+	    len > c->chunk_left)
+		return false;
+	c->chunk_left -= len;
+	return true;
+}
+
 void
 smtp_client_body(struct smtp_client *c, const char *data, size_t len)
 {

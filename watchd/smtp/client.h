@@ -149,6 +149,10 @@ smtp_client_follows(const struct smtp_client *, const struct smtp_client_tx *);
  * has a cap, and a body that runs into it, or is not as long as was said,
  * fails the session. */
 void smtp_client_body(struct smtp_client *, const char *data, size_t len);
+/* True: the next `len` octets go as they are, and are counted as said; the
+ * owner writes them himself, right behind what is out. False: they go through
+ * smtp_client_body(). */
+bool smtp_client_body_as_is(struct smtp_client *, size_t len);
 void smtp_client_body_end(struct smtp_client *, int64_t now);
 /* After READY; before it, QUIT takes READY's place once what is under way has
  * been answered. In the middle of a body: just close the connection. */

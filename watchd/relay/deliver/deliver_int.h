@@ -284,15 +284,19 @@ void flight_batch(struct deliver_session *); /* the next recipients of cur */
 void flight_loaded(void *arg, struct store_loaded *); /* store_load_cb */
 /* Are recipients left for another transaction of this attempt? */
 bool flight_batch_left(const struct delivery *);
-/* Goes on with the body as far as the peer and the disk let it. */
-void flight_body(struct deliver_session *);
-void flight_drop_body(struct deliver_session *);
 /* Sends what may go behind what is under way; the disk works on the next. */
 void flight_fill(struct deliver_session *);
 /* cur is through: the one behind it, if there is, is at hand. */
 void flight_next(struct deliver_session *);
 /* What is behind cur goes back as it was. */
 void flight_drop_behind(struct deliver_session *);
+
+/* ---- body.c */
+/* Goes on with the body of cur as far as the peer and the disk let it. */
+void body_go_on(struct deliver_session *);
+void body_drop(struct deliver_session *);
+/* Content that is in memory, behind what the engine wants sent. */
+void body_put(struct deliver_session *, const char *data, size_t len);
 
 /* ---- transaction.c */
 /* A message that the host cannot take: nothing is sent, the results are in its
@@ -313,6 +317,12 @@ struct delivery *delivery_take(struct deliver_dest *, struct deliver_session *,
     size_t body_max, store_load_cb *);
 /* The server is through with it: the way to its one end. *w is gone. */
 void delivery_finish(struct deliver *, struct delivery **w, enum job_outcome);
+/* What becomes of one that cannot be read, `rc`: a record that does not hold
+ * is kept and reported; one that could not be read just now (no descriptor
+ * left, a disk that errs) has its next time like any other. */
+enum job_outcome delivery_unread(const struct delivery *, int rc);
+/* Is the whole content in memory? Then the store has looked at its checksum. */
+bool delivery_is_whole(const struct delivery *);
 /* Counts and logs the attempt. `phase`: in which it ended. */
 void delivery_report(const struct delivery *, enum smtp_phase phase,
     const char *note);

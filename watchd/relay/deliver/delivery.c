@@ -62,6 +62,20 @@ delivery_take(struct deliver_dest *d, struct deliver_session *s,
 	return w;
 }
 
+bool
+delivery_is_whole(const struct delivery *w)
+{
+	return w->len == w->env->body.len;
+}
+
+enum job_outcome
+delivery_unread(const struct delivery *w, int rc)
+{
+	if (rc != -MX_EIO)
+		return JOB_DAMAGED;
+	return w->env != NULL ? JOB_TRIED : JOB_LOST;
+}
+
 /* The server has had its say; what the sender is owed comes first. */
 void
 delivery_finish(struct deliver *dl, struct delivery **wp,

@@ -15,8 +15,7 @@
  *
  * Nothing is sent behind what may end the connection: not beyond the messages
  * that it may have (a server that closes on unread input resets, and its last
- * replies are lost), nor behind a canary. Larger bodies are streamed as fast
- * as peer and disk allow, in one chunk or behind DATA, alone.
+ * replies are lost), nor behind a canary. Larger bodies go alone (body.c).
  *
  * 8-bit content goes to a server without 8BITMIME as it is: rewriting a body
  * that is not ours would break signatures, and bouncing it helps nobody. */
@@ -26,8 +25,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
-
-#define SLICE 65536 /* of a body, so that the engine's buffer stays small */
 
 static struct deliver *
 deliver_of(const struct deliver_session *s)
@@ -156,13 +153,8 @@ static void
 burst(struct deliver_session *s, struct deliver_tx *tx)
 {
 	struct delivery *w = tx->w;
-	size_t at, n;
 
-	for (at = 0; at < w->len; at += n) {
-		n = w->len - at > SLICE ? SLICE : w->len - at;
-		smtp_client_body(s->client, w->data + at, n);
-		deliver_session_write(s);
-	}
+	body_put(s, w->data, w->len);
 	smtp_client_body_end(s->client, now_of(s));
 	tx->sent = true;
 	mem_free(&w->data);
@@ -209,31 +201,6 @@ flight_batch(struct deliver_session *s)
 
 /* ---- a message */
 
-/* A record that does not hold is kept and reported; one that could not be read
- * just now (no descriptor left, a disk that errs) has its next time like any
- * other. */
-static enum job_outcome
-unread_outcome(const struct delivery *w, int rc)
-{
-	if (rc != -MX_EIO)
-		return JOB_DAMAGED;
-	return w->env != NULL ? JOB_TRIED : JOB_LOST;
-}
-
-/* A body that does not hold, or does not come. */
-static void
-body_damaged(struct deliver_session *s, int rc)
-{
-	struct delivery *w = s->cur;
-	char id[TEXT_ID_MAX];
-
-	log_error("deliver", "id=%s event=body_%s error=%s",
-	    text_id(w->job->id, id), rc == -MX_EIO ? "unread" : "damaged",
-	    log_q(mx_strerror(rc)));
-	delivery_report(w, SMTP_PHASE_DATA, "damaged");
-	delivery_finish(deliver_of(s), &s->cur, unread_outcome(w, rc));
-}
-
 /* It is loaded: may it begin? If not it has been ended, the gate was closed
  * meanwhile for one. What goes at once is looked at before. */
 static bool
@@ -250,7 +217,7 @@ is_ready(struct deliver_session *s, struct delivery **wp)
 	if (w->rc != 0 || w->env == NULL) {
 		log_error("deliver", "id=%s event=unreadable error=%s",
 		    text_id(w->job->id, id), log_q(mx_strerror(w->rc)));
-		delivery_finish(dl, wp, unread_outcome(w, w->rc));
+		delivery_finish(dl, wp, delivery_unread(w, w->rc));
 		return false;
 	}
 	w->start_ns = loop_now(dl->loop);
@@ -312,18 +279,12 @@ depth_of(const struct deliver_session *s, const struct delivery *w)
 	return s->set->pipeline_depth;
 }
 
-static bool
-is_in_memory(const struct delivery *w)
-{
-	return w->len == w->env->body.len;
-}
-
 /* The way of the first is that of all under way. */
 static bool
 is_of_the_way(const struct deliver_session *s, const struct delivery *w)
 {
 	return s->tx->way == way_of(s, w) && s->tx->way != CLIENT_BDAT &&
-	    (s->tx->way == CLIENT_BURST || is_in_memory(s->cur));
+	    (s->tx->way == CLIENT_BURST || delivery_is_whole(s->cur));
 }
 
 /* May `next` go now? */
@@ -393,7 +354,7 @@ flight_fill(struct deliver_session *s)
 		return;
 	if (s->body || !s->tx->sent) {
 		/* one that takes long would keep the next one waiting */
-		if (is_in_memory(s->cur))
+		if (delivery_is_whole(s->cur))
 			prefetch(s);
 		return;
 	}
@@ -431,98 +392,4 @@ flight_drop_behind(struct deliver_session *s)
 		deliver_tx_return(s, &tx->w);
 		mem_free(&tx);
 	}
-}
-
-/* ---- a body as it comes from the disk */
-
-void
-flight_drop_body(struct deliver_session *s)
-{
-	if (s->read != 0)
-		store_cancel(deliver_of(s)->store, s->read);
-	s->read = 0;
-	mem_free(&s->piece);
-	s->piece_len = 0;
-	s->body = false;
-}
-
-/* Its end is never sent, so the server forgets what it has. */
-static void
-body_broken(struct deliver_session *s, int rc)
-{
-	body_damaged(s, rc);
-	deliver_session_gone(s);
-}
-
-static void
-body_read(void *arg, int rc, char *data, size_t len)
-{
-	struct deliver_session *s = arg;
-
-	s->read = 0;
-	if (rc == 0 && len == 0)
-		rc = -MX_ECORRUPT;
-	if (rc != 0) {
-		free(data);
-		body_broken(s, rc);
-		return;
-	}
-	s->piece = data;
-	s->piece_len = len;
-	flight_body(s);
-	deliver_session_pump(s);
-}
-
-static void
-body_send(struct deliver_session *s, const char *data, size_t len)
-{
-	size_t at, n;
-
-	if (!is_in_memory(s->cur)) /* else the store has looked */
-		s->crc = store_crc(s->crc, data, len);
-	s->body_at += len;
-	for (at = 0; at < len; at += n) {
-		n = len - at > SLICE ? SLICE : len - at;
-		smtp_client_body(s->client, data + at, n);
-		deliver_session_write(s);
-	}
-	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
-}
-
-void
-flight_body(struct deliver_session *s)
-{
-	struct deliver *dl = deliver_of(s);
-	const struct envelope *env = s->cur->env;
-	uint64_t left;
-
-	if (!s->body || conn_backlog(s->conn) >= DELIVER_PIECE)
-		return; /* CONN_DRAINED brings us back */
-	if (s->body_at == 0 && s->cur->len > 0) {
-		body_send(s, s->cur->data, s->cur->len);
-	} else if (s->piece != NULL) {
-		body_send(s, s->piece, s->piece_len);
-		mem_free(&s->piece);
-		s->piece_len = 0;
-	}
-	if (s->body_at > env->body.len) {
-		body_broken(s, -MX_ECORRUPT);
-		return;
-	}
-	left = env->body.len - s->body_at;
-	if (left > 0) {
-		if (s->read == 0 && s->piece == NULL)
-			s->read = store_read(dl->store, &env->body, s->body_at,
-			    left > DELIVER_PIECE ? DELIVER_PIECE : (size_t)left,
-			    body_read, s);
-		return;
-	}
-	if (!is_in_memory(s->cur) && s->crc != env->body.crc) {
-		body_broken(s, -MX_ECORRUPT);
-		return;
-	}
-	s->body = false;
-	s->tx->sent = true;
-	smtp_client_body_end(s->client, loop_now(dl->loop));
-	flight_fill(s);
 }

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libmx_deliver.a
 libmx_deliver_a_SOURCES = \
 	watchd/relay/deliver/budget.c watchd/relay/deliver/budget.h \
+	watchd/relay/deliver/body.c \
 	watchd/relay/deliver/bounce.c watchd/relay/deliver/bounce.h \
 	watchd/relay/deliver/delivery.h \
 	watchd/relay/deliver/deliver.c watchd/relay/deliver/deliver.h \

@@ -133,7 +133,7 @@ deliver_session_gone(struct deliver_session *s)
 	MX_ASSERT(s->cur == NULL);
 	flight_drop_behind(s);
 	deliver_tx_return(s, &s->next);
-	flight_drop_body(s);
+	body_drop(s);
 	deliver_dest_release(s);
 	if (s->state == SESSION_REACH)
 		ungreet(s);
@@ -318,7 +318,7 @@ on_event(struct deliver_session *s, enum smtp_client_event ev,
 		s->body = true;
 		s->body_at = 0;
 		s->crc = 0;
-		flight_body(s);
+		body_go_on(s);
 		break;
 	case CLIENT_SENT:
 		deliver_tx_sent(s, info);
@@ -408,7 +408,7 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 	case CONN_DRAINED:
 		if (s->body) {
 			conn_timeout(conn, smtp_client_timeout_ms(s->client));
-			flight_body(s);
+			body_go_on(s);
 		} else {
 			flight_fill(s);
 		}

@@ -525,7 +525,7 @@ decide(struct deliver_session *s, const struct smtp_client_info *info)
 	bool ends = false;
 
 	s->tx->answered = s->tx->decided = true;
-	flight_drop_body(s);
+	body_drop(s);
 	if (is_bewildered(s, info->phase, reply)) {
 		stumbled(s, info->phase, reply->text);
 		return;

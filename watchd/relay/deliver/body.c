@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC
+ * body: the content of a message on its way from the store to the peer. What is
+ * in memory goes at once; what is larger is read in pieces, the next one while
+ * the peer takes this one, in one chunk or behind DATA. A piece of a chunk goes
+ * as it was read, without a copy: it is the connection's from then on. */
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/deliver/deliver_int.h"
+
+#define SLICE 65536 /* through the engine, so that its buffer stays small */
+
+static struct deliver *
+deliver_of(const struct deliver_session *s)
+{
+	return s->lane->site->deliver;
+}
+
+void
+body_drop(struct deliver_session *s)
+{
+	if (s->read != 0)
+		store_cancel(deliver_of(s)->store, s->read);
+	s->read = 0;
+	mem_free(&s->piece);
+	s->piece_len = 0;
+	s->body = false;
+}
+
+/* It does not hold, or does not come. Its end is never sent, so the server
+ * forgets what it has. */
+static void
+body_broken(struct deliver_session *s, int rc)
+{
+	struct delivery *w = s->cur;
+	char id[TEXT_ID_MAX];
+
+	log_error("deliver", "id=%s event=body_%s error=%s",
+	    text_id(w->job->id, id), rc == -MX_EIO ? "unread" : "damaged",
+	    log_q(mx_strerror(rc)));
+	delivery_report(w, SMTP_PHASE_DATA, "damaged");
+	delivery_finish(deliver_of(s), &s->cur, delivery_unread(w, rc));
+	deliver_session_gone(s);
+}
+
+static void
+body_read(void *arg, int rc, char *data, size_t len)
+{
+	struct deliver_session *s = arg;
+
+	s->read = 0;
+	if (rc == 0 && len == 0)
+		rc = -MX_ECORRUPT;
+	if (rc != 0) {
+		free(data);
+		body_broken(s, rc);
+		return;
+	}
+	s->piece = data;
+	s->piece_len = len;
+	body_go_on(s);
+	deliver_session_pump(s);
+}
+
+void
+body_put(struct deliver_session *s, const char *data, size_t len)
+{
+	size_t at, n;
+
+	if (smtp_client_body_as_is(s->client, len)) {
+		deliver_session_write(s);
+		conn_write(s->conn, data, len);
+		return;
+	}
+	for (at = 0; at < len; at += n) {
+		n = len - at > SLICE ? SLICE : len - at;
+		smtp_client_body(s->client, data + at, n);
+		deliver_session_write(s);
+	}
+}
+
+/* The piece that was read. The store has looked only at what it gives whole. */
+static void
+piece_send(struct deliver_session *s)
+{
+	char *data = s->piece;
+	size_t len = s->piece_len;
+
+	s->piece = NULL;
+	s->piece_len = 0;
+	s->body_at += len;
+	if (!delivery_is_whole(s->cur))
+		s->crc = store_crc(s->crc, data, len);
+	if (smtp_client_body_as_is(s->client, len)) {
+		deliver_session_write(s);
+		conn_write_owned(s->conn, data, len);
+	} else {
+		body_put(s, data, len);
+		free(data);
+	}
+	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
+}
+
+/* What was loaded with the envelope: all of it, or its beginning. It stays, for
+ * the rest of the recipients. */
+static void
+loaded_send(struct deliver_session *s)
+{
+	const struct delivery *w = s->cur;
+
+	if (!delivery_is_whole(w))
+		s->crc = store_crc(s->crc, w->data, w->len);
+	s->body_at += w->len;
+	body_put(s, w->data, w->len);
+	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
+}
+
+void
+body_go_on(struct deliver_session *s)
+{
+	struct deliver *dl = deliver_of(s);
+	const struct envelope *env = s->cur->env;
+	uint64_t left;
+
+	if (!s->body || conn_backlog(s->conn) > 0)
+		return; /* CONN_DRAINED brings us back */
+	if (s->body_at == 0 && s->cur->len > 0)
+		loaded_send(s);
+	else if (s->piece != NULL)
+		piece_send(s);
+	if (s->body_at > env->body.len) {
+		body_broken(s, -MX_ECORRUPT);
+		return;
+	}
+	left = env->body.len - s->body_at;
+	if (left > 0) {
+		if (s->read == 0 && s->piece == NULL)
+			s->read = store_read(dl->store, &env->body, s->body_at,
+			    left > DELIVER_PIECE ? DELIVER_PIECE : (size_t)left,
+			    body_read, s);
+		return;
+	}
+	if (!delivery_is_whole(s->cur) && s->crc != env->body.crc) {
+		body_broken(s, -MX_ECORRUPT);
+		return;
+	}
+	s->body = false;
+	s->tx->sent = true;
+	smtp_client_body_end(s->client, loop_now(dl->loop));
+	flight_fill(s);
+}
