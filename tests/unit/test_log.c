@@ -214,6 +214,42 @@ test_rotation(void **state)
 
 #define STUCK_LINES 20000
 
+/* Is the line in the file, soon, and without another one or anybody's help? */
+static bool
+comes(const char *line)
+{
+	int64_t until = clock_now() + 10 * CLOCK_SEC;
+
+	while (strstr(slurp(path), line) == NULL)
+		if (clock_now() > until)
+			return false;
+		else
+			(void)poll(NULL, 0, 1);
+	return true;
+}
+
+/* What came right behind a write has its turn, and what is urgent takes along
+ * what waits. */
+static void
+test_pace(void **state)
+{
+	(void)state;
+	assert_int_equal(log_open(LOG_DEST_FILE, path, LOG_LEVEL_INFO), 0);
+	log_info("x", "first=1");
+	log_flush();
+	assert_true(comes("first=1"));
+	log_info("x", "second=1");
+	log_flush();
+	log_info("x", "third=1"); /* its turn goes on: nobody flushes it yet */
+	assert_true(comes("second=1"));
+	log_flush();
+	assert_true(comes("third=1"));
+	log_info("x", "fourth=1");
+	log_warn("x", "fifth=1");
+	assert_true(comes("fourth=1") && comes("fifth=1"));
+	log_close();
+}
+
 /* What comes out of the pipe: how many lines, in order, and how many the
  * log says are missing. */
 static void
@@ -342,6 +378,7 @@ main(void)
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_last_words),
 		cmocka_unit_test(test_rotation),
+		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_stuck_at_the_end),
 		cmocka_unit_test(test_no_room),

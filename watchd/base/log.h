@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * log: one logfmt line an event: `level module key=value ...`, ids first.
  * Any thread may log, and nobody ever waits for it: a thread writes the lines,
- * those of one loop turn together (log_flush), what an operator must see at
- * once. When stderr, the file or syslog takes them more slowly than they come,
- * lines are dropped; how many is counted and said in the log. */
+ * those of 20 ms together (log_flush), what an operator must see at once. When
+ * stderr, the file or syslog takes them more slowly than they come, lines are
+ * dropped; how many is counted and said in the log. */
 #ifndef MX_BASE_LOG_H
 #define MX_BASE_LOG_H
 

@@ -4,7 +4,9 @@
  * and nobody else: lines wait in a bounded buffer, and what does not fit is
  * counted and said where it is missing. Two buffers change places: one is
  * filled under the mutex, the other one is the thread's to write. What an
- * operator must see wakes the thread at once, the rest waits for log_flush().
+ * operator must see wakes the thread at once, the rest waits for log_flush(),
+ * and for SINK_PACE since the last write: a busy loop has many turns in that
+ * time, and to wake a thread for each costs more than to write its line.
  * Before log_open() there is no thread and each line is written as it comes. */
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -31,6 +33,7 @@
 #define SINK_RESERVE   (32 * 1024) /* of it for what an operator must see */
 #define SINK_STAMP_LEN 40 /* "2026-11-22T16:42:00Z " */
 #define SINK_NOTE_MAX  160
+#define SINK_PACE      (20 * CLOCK_MS)
 #define SINK_CLOSE_MS  2000
 
 static const int sink_priority[] = {
@@ -60,7 +63,8 @@ static struct {
 	char path[PATH_MAX];
 	struct sink_buffer *in, *out;
 	bool threaded; /* the thread runs */
-	bool wake, busy, stop;
+	bool wake, urgent, busy, stop;
+	int64_t next_ns; /* not before that, what is not urgent */
 	bool dead; /* the thread was left behind in a write that never ends */
 	pthread_t thread;
 	pthread_cond_t work, idle;
@@ -181,6 +185,20 @@ sink_empty(void)
 	return sink.in->len == 0 && !sink.in->reopened;
 }
 
+/* With the lock held: until there is something to be done, and it is time. */
+static void
+sink_await(void)
+{
+	struct timespec until;
+
+	while (!sink.wake && !sink.stop)
+		pthread_cond_wait(&sink.work, &sink_lock);
+	until.tv_sec = (time_t)(sink.next_ns / CLOCK_SEC);
+	until.tv_nsec = (long)(sink.next_ns % CLOCK_SEC);
+	while (!sink.urgent && !sink.stop && clock_now() < sink.next_ns)
+		(void)pthread_cond_timedwait(&sink.work, &sink_lock, &until);
+}
+
 static void *
 sink_main(void *arg)
 {
@@ -190,9 +208,8 @@ sink_main(void *arg)
 	(void)arg;
 	pthread_mutex_lock(&sink_lock);
 	for (;;) {
-		while (!sink.wake && !sink.stop)
-			pthread_cond_wait(&sink.work, &sink_lock);
-		sink.wake = false;
+		sink_await();
+		sink.wake = sink.urgent = false;
 		if (sink_empty() || sink.dead) {
 			if (sink.stop)
 				break;
@@ -207,6 +224,7 @@ sink_main(void *arg)
 		dropped = sink_write_buffer(b);
 		pthread_mutex_lock(&sink_lock);
 		sink.busy = false;
+		sink.next_ns = clock_now() + SINK_PACE;
 		sink.in->dropped += dropped;
 		pthread_cond_broadcast(&sink.idle);
 	}
@@ -219,7 +237,7 @@ sink_main(void *arg)
 static void
 sink_wake(void)
 {
-	sink.wake = true;
+	sink.wake = sink.urgent = true;
 	pthread_cond_signal(&sink.work);
 }
 
@@ -276,8 +294,10 @@ void
 log_flush(void)
 {
 	pthread_mutex_lock(&sink_lock);
-	if (sink.threaded && sink.in->len > 0)
-		sink_wake();
+	if (sink.threaded && sink.in->len > 0 && !sink.wake) {
+		sink.wake = true;
+		pthread_cond_signal(&sink.work);
+	}
 	pthread_mutex_unlock(&sink_lock);
 }
 
@@ -323,7 +343,7 @@ sink_start(void)
 
 	pthread_condattr_init(&ca);
 	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
-	pthread_cond_init(&sink.work, NULL);
+	pthread_cond_init(&sink.work, &ca);
 	pthread_cond_init(&sink.idle, &ca);
 	pthread_condattr_destroy(&ca);
 	rc = thread_start(&sink.thread, sink_main, NULL);
