@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * load: sends mail as fast as it is taken, with what smtp-source lacks: TLS,
  * sessions that are resumed, pipelining.
- * load [-dprt] [-s SESSIONS] [-m MESSAGES] [-l BYTES] [-f FROM] [-T TO] PORT
+ * load [-bdprt] [-s SESSIONS] [-m MESSAGES] [-l BYTES] [-f FROM] [-T TO] PORT
+ *   -b  MAIL, RCPT and BDAT LAST with the body in one go (RFC 3030)
  *   -d  keeps connections; else one message each
  *   -p  MAIL, RCPT and DATA in one go (RFC 2920)
  *   -t  STARTTLS; -r resumes the session of the connection before
- * To 127.0.0.1. Each message must be taken: another reply ends the program.
+ * To 127.0.0.1. Each message must be taken: another reply ends the program, and
+ * so does a server that does not offer what -b or -p need.
  * Prints what was done, the seconds, and the processor's of this program. */
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "bench_io.h"
@@ -28,6 +31,7 @@ struct giver {
 	struct bench_io io;
 	enum phase phase; /* whose reply is next */
 	SSL_SESSION *session; /* owned; of the connection before */
+	bool pipelining, chunking; /* what EHLO offered */
 	size_t body; /* octets of it that are still to be put */
 	size_t have;
 	char line[2048];
@@ -38,10 +42,10 @@ static struct {
 	uint16_t port;
 	unsigned long sessions, messages, begun, done, open;
 	unsigned long connections, handshakes, resumed;
-	bool keep, pipeline, tls, resume;
+	bool keep, pipeline, bdat, tls, resume;
 	const char *from, *to;
 	SSL_CTX *ctx;
-	char *body; /* with the dot */
+	char *body; /* with the dot, without it for BDAT */
 	size_t len;
 } w = { .sessions = 1,
 	.messages = 1,
@@ -69,6 +73,7 @@ giver_open(struct giver *g)
 	    g);
 	g->phase = GREETING;
 	g->have = 0;
+	g->pipelining = g->chunking = false;
 	w.connections++;
 }
 
@@ -101,6 +106,29 @@ put_rcpt(struct giver *g)
 	put(g, line);
 }
 
+/* The next piece of the body. */
+static void
+put_body(struct giver *g)
+{
+	size_t n = g->body < PIECE ? g->body : PIECE;
+
+	bench_io_put(&g->io, w.body + w.len - g->body, n);
+	g->body -= n;
+}
+
+/* The body's beginning goes with the commands: all of a small message is one
+ * write, as a client that wants to be quick has it. */
+static void
+put_bdat(struct giver *g)
+{
+	char line[64];
+
+	(void)snprintf(line, sizeof(line), "BDAT %zu LAST\r\n", w.len);
+	put(g, line);
+	g->body = w.len;
+	put_body(g);
+}
+
 static void
 begin(struct giver *g)
 {
@@ -112,17 +140,21 @@ begin(struct giver *g)
 	w.begun++;
 	g->phase = MAIL;
 	put_mail(g);
-	if (w.pipeline) {
+	if (w.pipeline || w.bdat)
 		put_rcpt(g);
+	if (w.bdat)
+		put_bdat(g);
+	else if (w.pipeline)
 		put(g, "DATA\r\n");
-	}
 }
 
 static void
 after_envelope(struct giver *g)
 {
 	g->phase++;
-	if (w.pipeline)
+	if (w.bdat && g->phase == DATA)
+		g->phase = DOT; /* the body is under way: no 354 */
+	if (w.pipeline || w.bdat)
 		return;
 	if (g->phase == RCPT)
 		put_rcpt(g);
@@ -166,6 +198,21 @@ start_tls(struct giver *g)
 	giver_shaken(g, rc);
 }
 
+static void
+after_ehlo(struct giver *g)
+{
+	if (w.tls && g->io.ssl == NULL) {
+		put(g, "STARTTLS\r\n");
+		g->phase = STARTTLS;
+		return;
+	}
+	if ((w.pipeline || w.bdat) && !g->pipelining)
+		die(g, "no PIPELINING");
+	if (w.bdat && !g->chunking)
+		die(g, "no CHUNKING");
+	begin(g);
+}
+
 /* What comes next after a reply that was good. False: the connection is
  * closed. */
 static bool
@@ -177,12 +224,7 @@ proceed(struct giver *g)
 		g->phase = EHLO;
 		break;
 	case EHLO:
-		if (w.tls && g->io.ssl == NULL) {
-			put(g, "STARTTLS\r\n");
-			g->phase = STARTTLS;
-		} else {
-			begin(g);
-		}
+		after_ehlo(g);
 		break;
 	case STARTTLS:
 		start_tls(g);
@@ -206,10 +248,22 @@ proceed(struct giver *g)
 }
 
 static bool
+offers(const char *line, size_t len, const char *what)
+{
+	size_t n = strlen(what);
+
+	return len >= 4 + n && strncasecmp(line + 4, what, n) == 0;
+}
+
+static bool
 giver_line(struct giver *g, const char *line, size_t len)
 {
 	char want = g->phase == DATA ? '3' : '2';
 
+	if (g->phase == EHLO) {
+		g->pipelining |= offers(line, len, "PIPELINING");
+		g->chunking |= offers(line, len, "CHUNKING");
+	}
 	if (len >= 4 && line[3] == '-')
 		return true;
 	if (line[0] != want) {
@@ -241,16 +295,12 @@ giver_lines(struct giver *g)
 static void
 giver_send(struct giver *g)
 {
-	size_t n;
-
 	for (;;) {
 		if (bench_io_flush(&g->io) < 0)
 			die(g, "closed");
 		if (g->body == 0 || bench_io_unsent(&g->io) > 0)
 			return;
-		n = g->body < PIECE ? g->body : PIECE;
-		bench_io_put(&g->io, w.body + w.len - g->body, n);
-		g->body -= n;
+		put_body(g);
 	}
 }
 
@@ -305,6 +355,8 @@ make_body(void)
 	for (i = h; i < w.len - 5; i++)
 		w.body[i] = "x\r\n"[(i - h) % 80 < 78 ? 0 : (i - h) % 80 - 77];
 	memcpy(w.body + w.len - 5, "\r\n.\r\n", 5);
+	if (w.bdat)
+		w.len -= 3;
 }
 
 static void
@@ -312,8 +364,11 @@ options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "dprts:m:l:f:T:")) != -1) {
+	while ((c = getopt(argc, argv, "bdprts:m:l:f:T:")) != -1) {
 		switch (c) {
+		case 'b':
+			w.bdat = true;
+			break;
 		case 'd':
 			w.keep = true;
 			break;
@@ -347,7 +402,7 @@ options(int argc, char **argv)
 	}
 	if (optind + 1 != argc) {
 		fprintf(stderr,
-		    "usage: load [-dprt] [-s SESSIONS] "
+		    "usage: load [-bdprt] [-s SESSIONS] "
 		    "[-m MESSAGES] [-l BYTES] [-f FROM] [-T TO] "
 		    "PORT\n");
 		exit(2);
