@@ -1,5 +1,5 @@
 # What tests/bench/run measures with and against: `make bench-tools`, never part
-# of the tests. slow_sync.so is for LD_PRELOAD.
+# of the tests, but for what needs no measurement. slow_sync.so is for LD_PRELOAD.
 bench_tools = tests/bench/primaries tests/bench/raw_disk tests/bench/sink \
 	tests/bench/load tests/bench/delay_proxy
 EXTRA_PROGRAMS += $(bench_tools)
@@ -27,7 +27,10 @@ EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/slow_sync.c \
 	tests/bench/disk.py tests/bench/intake.py tests/bench/many.py \
 	tests/bench/model.py tests/bench/names.py tests/bench/outgoing.py \
 	tests/bench/results.py tests/bench/servers.py tests/bench/stall.py \
-	tests/bench/tools.py
+	tests/bench/test_figures.py tests/bench/tools.py
+# It measures nothing, and so it is a part of the tests.
+dist_noinst_SCRIPTS += tests/bench/figures
+TESTS += tests/bench/figures
 EXTRA_DIST += tests/e2e tests/fuzz/corpus \
 	tests/long tests/run tests/tools \
 	tests/lint/layers tests/lint/tags tests/lint/words

@@ -72,7 +72,7 @@ def written_spool(a, mx, n, *shape):
 
 
 def starts(a, mx, n, value):
-    for r in range(a.rounds):
+    for r in a.results.rounds(a.rounds):
         if r > 0:
             mx.stop()
         greeted, known, worst = known_after(mx, n)
@@ -107,7 +107,7 @@ def grown(a, mx, value):
 
 
 def answers(a, mx, value):
-    for _ in range(a.rounds):
+    for _ in a.results.rounds(a.rounds):
         value("mxwatchctl status, ms", latency_ms(lambda: mx.ctl("status")), 10)
         value("a scrape, ms", latency_ms(mx.metrics), 10)
         page = statistics.median(first_lines(
@@ -121,7 +121,7 @@ def intake_beside(a, full, row):
     empty = Mxwatchd(a.work, a.build, a.config, "empty")
     empty.reset()
     try:
-        for _ in range(a.rounds):
+        for _ in a.results.rounds(a.rounds):
             for who, mx in (("empty", empty), ("full", full)):
                 n = a.scaled(INTAKE)
                 before = mx.used()

@@ -15,7 +15,7 @@ MX = "mxwatchd"
 
 def costs(a):
     """{row: {"cpu_us": of a message, "instructions": of a message}}"""
-    for _ in range(a.rounds):
+    for _ in a.results.rounds(a.rounds):
         for case in intake.CLEAR:
             intake.clear_round(a, a.servers, *case)
         for case in (intake.TLS[1], intake.TLS[3]):

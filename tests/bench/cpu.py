@@ -9,6 +9,7 @@ import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 NONE = (0.0, 0.0)
+QUIET = 0.1  # of all processors may be in use by others
 
 
 def plus(*used):
@@ -76,6 +77,29 @@ def run(cmd):
     if p.returncode != 0:
         raise SystemExit("bench: %s: exit %d" % (" ".join(cmd), p.returncode))
     return time.monotonic() - start, (usage.ru_utime, usage.ru_stime)
+
+
+def in_use(seconds=0.25):
+    """The share of all processors that somebody uses meanwhile, waits for a disk
+    with or is not given by the host."""
+    def read():
+        with open("/proc/stat") as f:
+            ticks = [int(v) for v in f.readline().split()[1:9]]
+        return sum(ticks), ticks[3]
+    (all_before, idle_before), _ = read(), time.sleep(seconds)
+    all_after, idle_after = read()
+    return 1 - (idle_after - idle_before) / max(1, all_after - all_before)
+
+
+def others(tries=4):
+    """The same when nothing is measured, and so that of others; the least of
+    some, for what is measured may have something to do behind its last round."""
+    least = 1.0
+    for _ in range(tries):
+        least = min(least, in_use())
+        if least <= QUIET:
+            break
+    return least
 
 
 class Instructions:

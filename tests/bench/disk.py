@@ -29,7 +29,7 @@ def raw_append(a, row, n, slow_us=0):
 def alone(a):
     """The disk with nobody else: `--only disk`."""
     path = a.work + "/raw"
-    for _ in range(a.rounds):
+    for _ in a.results.rounds(a.rounds):
         for row, n, args in (("append 4 KB + fdatasync", 2000, ("append", path, SIZE, 2000)),
                              ("write 10 MB, one after the other", 24, ("write", path, BIG, 24)),
                              ("read 10 MB", 24, ("read", path, BIG))):
@@ -49,7 +49,7 @@ def session(a):
     row = "one session, 4 KB"
     a.results.goal(row + ", over raw append+fdatasync", "rate", (row, MX), (row, RAW), least=0.67)
     a.results.goal(row + ", over Postfix", "rate", (row, MX), (row, "Postfix"))
-    for r in range(a.rounds):
+    for r in a.results.rounds(a.rounds):
         raw_append(a, row, a.scaled(ONE))
         for s in a.round(r):
             s.reset()
@@ -64,7 +64,7 @@ def slow(a):
     a.results.goal(row + ", over raw append+fdatasync", "rate", (row, MX), (row, RAW), least=0.9)
     mx, n = a.mxwatchd, a.scaled(SLOW)
     mx.env = tools.slow_sync(SLOW_US)
-    for _ in range(a.rounds):
+    for _ in a.results.rounds(a.rounds):
         raw_append(a, row, n, SLOW_US)
         mx.reset()
         one_session(a, row, mx, n)
@@ -107,7 +107,7 @@ def large(a):
     a.results.goal(row_out + ", over sequential reading", "rate", (row_out, MX), (row_out, RAW),
                    least=0.7)
     n = a.scaled(BIGS)
-    for r in range(a.rounds):
+    for r in a.results.rounds(a.rounds):
         path = large_in(a, row_in, n, a.round(r))
         large_out(a, row_out, n, path)
         say(row_in, a.latest(row_in), row_out, a.latest(row_out))

@@ -44,7 +44,7 @@ def intake(a):
                        most=0.8 if keep else None)
         a.results.goal(row + ", over smtp-sink", "rate", (row, MX), (row, "smtp-sink"))
         a.results.goal(row + ", over Postfix", "rate", (row, MX), (row, "Postfix"))
-    for r in range(a.rounds):
+    for r in a.results.rounds(a.rounds):
         for case in CLEAR:
             clear_round(a, a.round(r), *case)
 
@@ -77,6 +77,6 @@ def tls(a):
         a.results.goal(inside + ", clear's CPU over its", "cpu", (clear, MX), (inside, MX))
         a.results.goal(inside + ", over Postfix", "rate", (inside, MX), (inside, "Postfix"))
     a.results.goal("handshakes that were resumed", "resumed", (TLS[3][0], MX))
-    for r in range(a.rounds):
+    for r in a.results.rounds(a.rounds):
         for case in TLS:
             tls_round(a, a.round(r), *case)

@@ -47,7 +47,7 @@ def flush(a):
     a.results.goal(row + ", CPU over smtp-source's", "cpu", (row, MX), (row, "smtp-source"),
                    most=0.6)
     a.results.goal(row + ", over Postfix", "rate", (row, MX), (row, "Postfix"))
-    for r in range(a.rounds):
+    for r in a.results.rounds(a.rounds):
         near_source(a, row, a.messages)
         for s in a.round(r):
             if s.name != "smtp-sink":
@@ -104,7 +104,7 @@ def far(a):
     a.results.goal(clear + cases[0][0] + ", over Postfix", "rate", (clear, MX + cases[0][0]),
                    (clear, "Postfix"))
     n, mx = a.scaled(FAR), a.mxwatchd
-    for r in range(a.rounds):
+    for r in a.results.rounds(a.rounds):
         rate = CONNECTIONS * 1000 / RTT_MS
         a.results.add(clear, wire, rate=rate, steady=rate)
         for text, options in cases:

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: ISC
 """What was measured, by row and by who: rates, processor time a message and
 single figures, a sample for each round; the ratios that are the goals; and how
-all of it is printed."""
+all of it is printed. A sample with `loud` is of a round at whose beginning
+others used that share of the processors."""
 import json
 import os
 import platform
 import statistics
 from collections import namedtuple
+
+import cpu
+from servers import say
 
 # A ratio of two samples of one round, or one figure (over: None). `figure` is
 # "rate" (messages/s), "cpu" (us a message) or "value"; `of` and `over` are
@@ -40,10 +44,24 @@ class Results:
     def __init__(self):
         self.rows = {}  # row -> who -> [sample]
         self.goals = []
+        self.loud = None  # of the round that runs
+
+    def rounds(self, n):
+        """The numbers of n rounds. Each begins with a look at what else the
+        machine does: two figures of a loud round may be apart for that alone."""
+        for r in range(n):
+            used = cpu.others()
+            self.loud = round(used, 2) if used > cpu.QUIET else None
+            if self.loud is not None:
+                say("bench: round %d: others use %.0f %% of the processors" % (r + 1, 100 * used))
+            yield r
+        self.loud = None
 
     def add(self, row, who, **sample):
         """One round of who in a row: rate=, user= and system= (s a message),
         value=, instructions= (a message)."""
+        if self.loud is not None:
+            sample["loud"] = self.loud
         self.rows.setdefault(row, {}).setdefault(who, []).append(sample)
 
     def timed(self, row, who, n, seconds, used=None, **more):
@@ -74,8 +92,13 @@ class Results:
         return [a / b for a, b in zip(values, self.values(goal.over, goal.figure))
                 if a is not None and b]
 
+    def rounds_text(self, at, n):
+        """How many, and how many of them were not quiet."""
+        loud = sum("loud" in s for s in self.rows.get(at[0], {}).get(at[1], []))
+        return "%d, %d loud" % (n, loud) if loud else "%d" % n
+
     def goal_rows(self, before):
-        """(what, before, now, goal, whether it is met)"""
+        """(what, before, its rounds, now, its rounds, goal, whether it is met)"""
         for goal in self.goals:
             now = self.of_goal(goal)
             was = before.of_goal(goal) if before is not None else []
@@ -90,33 +113,37 @@ class Results:
                 met = now and statistics.median(now) <= goal.most
             digits = None if goal.over is None else 2
             yield (goal.text, spread(was, digits) if was else "-",
-                   spread(now, digits) if now else "-", bound,
+                   before.rounds_text(goal.of, len(was)) if was else "-",
+                   spread(now, digits) if now else "-",
+                   self.rounds_text(goal.of, len(now)) if now else "-", bound,
                    met if met == "" or not now else "met" if met else "missed")
 
     def sample_rows(self):
-        """(row, who, messages/s, us a message, of that user + system)"""
+        """(row, who, rounds, messages/s, us a message, of that user + system)"""
         for row, by in self.rows.items():
             for who, samples in by.items():
                 rates = [s["rate"] for s in samples if "rate" in s]
                 if not rates:
                     continue
-                cpu = [v for v in self.values((row, who), "cpu") if v is not None]
-                parts = "" if not cpu else "%.0f + %.0f" % tuple(
+                used = [v for v in self.values((row, who), "cpu") if v is not None]
+                parts = "" if not used else "%.0f + %.0f" % tuple(
                     1e6 * statistics.median(s[k] for s in samples if k in s)
                     for k in ("user", "system"))
-                yield row, who, spread(rates), spread(cpu) if cpu else "", parts
+                yield (row, who, self.rounds_text((row, who), len(rates)), spread(rates),
+                       spread(used) if used else "", parts)
 
     def tables(self, before=None):
         samples, goals = list(self.sample_rows()), list(self.goal_rows(before))
         out = []
         if goals:
-            head = ("ratio or figure, median (min..max)", "before", "now", "goal", "")
+            head = ("ratio or figure, median (min..max)", "before", "rounds", "now", "rounds",
+                    "goal", "")
             if before is None:
-                goals = [g[:1] + g[2:] for g in goals]
-                head = head[:1] + head[2:]
+                goals = [g[:1] + g[3:] for g in goals]
+                head = head[:1] + head[3:]
             out.append([head, *goals])
         if samples:
-            out.append([("measured", "who", "messages/s", "us a message", "user + system"),
+            out.append([("measured", "who", "rounds", "messages/s", "us a message", "user + system"),
                         *samples])
         return out
 
