@@ -21,7 +21,7 @@ BESIDE = ("-dt", "-rt")
 
 
 def count(a, s, share):
-    return a.scaled(int((a.few if s.name == "Postfix" else a.messages) * share))
+    return max(1, int((a.few if s.name == "Postfix" else a.messages) * share))
 
 
 def clear_round(a, servers, row, size, keep, share):
