@@ -45,6 +45,8 @@ def costs(a):
 
 def record(a, path):
     base = {"machine": machine(), "messages": a.messages, "costs": costs(a)}
+    base["loud"] = max(s.get("loud", 0) for by in a.results.rows.values()
+                       for samples in by.values() for s in samples)
     with open(path, "w") as f:
         json.dump(base, f, indent=1)
         f.write("\n")
@@ -73,6 +75,8 @@ def load_base(path):
     if there != here:
         unusable("%s is the base of another machine: %s; this one: %s" % (
             path, *(", ".join("%s %s" % kv for kv in m.items()) for m in (there, here))))
+    if base.get("loud"):
+        say("bench: %s was recorded while others used the processors, too" % path)
     return messages, then
 
 

@@ -208,6 +208,16 @@ class Measured(Files):
         good, out = self.both((100, 100, 100), (90, 120, 120))
         self.assertFalse(good, out)
 
+    def test_a_base_of_a_loud_machine_is_told(self):
+        for used, told in ((0.05, ""), (0.6, "was recorded while others used")):
+            cpu.others = lambda share=used: share
+            with contextlib.redirect_stderr(io.StringIO()):
+                self.both((1, 1, 1), (1, 1, 1))
+            with contextlib.redirect_stderr(io.StringIO()) as err:
+                check.load_base(self.path("base"))
+            self.assertIn(told, err.getvalue())
+            self.assertEqual(bool(told), bool(err.getvalue()))
+
     def test_as_many_messages_as_then(self):
         self.both((1, 1, 1), (1, 1, 1))
         self.assertEqual(self.sizes, 6 * [6000])
