@@ -113,4 +113,4 @@ def model(a):
             ("system calls", *("%.1f" % (sum(c.values()) / n) for _, n, c, _ in cases))]
     for name in names:
         rows.append((name, *("%.2f" % (c.get(name, 0) / n) for _, n, c, _ in cases)))
-    a.tables.append(rows + trips(a))
+    return rows + trips(a)
