@@ -34,10 +34,10 @@ CLEANFILES += exporters/page/index.inc
 EXTRA_DIST += exporters/page/index.html
 exporters/libmx_exporters_a-http_page.$(OBJEXT): exporters/page/index.inc
 
-# `make tests/bench/scrape_bench`: never part of the tests.
-EXTRA_PROGRAMS += tests/bench/scrape_bench
+# Built by `make check`, so that it can be built; never run by it.
+check_PROGRAMS += tests/bench/scrape_bench
 tests_bench_scrape_bench_SOURCES = tests/bench/scrape_bench.c
-tests_bench_scrape_bench_LDADD = $(EXPORTERS_L) $(LEDGER_L) $(NET_L)
+tests_bench_scrape_bench_LDADD = $(EXPORTERS_L) $(LEDGER_L) $(SMTP_L) $(NET_L)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_http tests/unit/test_http_files

@@ -1,8 +1,8 @@
-# What tests/bench/run measures with and against: `make bench-tools`, never part
-# of the tests, but for what needs no measurement. slow_sync.so is for LD_PRELOAD.
+# What tests/bench/run measures with and against: `make bench-tools`. `make check`
+# builds them, so that they can be built, and runs none. slow_sync.so is for LD_PRELOAD.
 bench_tools = tests/bench/primaries tests/bench/raw_disk tests/bench/sink \
 	tests/bench/load tests/bench/delay_proxy
-EXTRA_PROGRAMS += $(bench_tools)
+check_PROGRAMS += $(bench_tools)
 tests_bench_primaries_SOURCES = tests/bench/primaries.c
 tests_bench_raw_disk_SOURCES = tests/bench/raw_disk.c
 tests_bench_sink_SOURCES = tests/bench/sink.c tests/bench/bench_io.c \
@@ -20,7 +20,7 @@ tests/bench/slow_sync.so: tests/bench/slow_sync.c tests/bench/raw_disk$(EXEEXT)
 	    $(srcdir)/tests/bench/slow_sync.c -ldl
 bench-tools: $(bench_tools) tests/bench/slow_sync.so tests/bench/store_bench
 .PHONY: bench-tools
-CLEANFILES += $(bench_tools) tests/bench/slow_sync.so
+CLEANFILES += tests/bench/slow_sync.so
 
 EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/slow_sync.c \
 	tests/bench/backlog.py tests/bench/check.py tests/bench/cpu.py \

@@ -86,8 +86,8 @@ tests_unit_test_vault_SOURCES = tests/unit/test_vault.c $(QUEUE_WORLD)
 tests_unit_test_vault_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 endif
 
-# `make tests/bench/bench_queue`: never part of the tests.
-EXTRA_PROGRAMS += tests/bench/bench_queue
+# Built by `make check`, so that it can be built; never run by it.
+check_PROGRAMS += tests/bench/bench_queue
 tests_bench_bench_queue_SOURCES = tests/bench/bench_queue.c \
 	tests/unit/queue_quiet.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
