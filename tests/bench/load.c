@@ -453,5 +453,10 @@ main(int argc, char **argv)
 			giver_ready(got[i].data.ptr);
 	}
 	report(start);
+	for (unsigned long i = 0; i < w.sessions; i++)
+		SSL_SESSION_free(all[i].session);
+	SSL_CTX_free(w.ctx);
+	free(all);
+	free(w.body);
 	return 0;
 }

@@ -42,6 +42,7 @@ class Files(unittest.TestCase):
 
     def run_bench(self, *args):
         p = subprocess.run([sys.executable, os.path.join(HERE, "run"), *args],
+                           env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True)
         return p.returncode, p.stdout, p.stderr
