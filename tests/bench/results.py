@@ -29,6 +29,11 @@ def spread(values, digits=None):
     return text
 
 
+def rounds_text(loud):
+    """How many, and how many of them were not quiet: a flag for each."""
+    return "%d, %d loud" % (len(loud), sum(loud)) if any(loud) else "%d" % len(loud)
+
+
 def machine():
     """What figures can be compared on."""
     model = "unknown"
@@ -86,16 +91,20 @@ class Results:
 
     def of_goal(self, goal):
         """Its samples: a ratio for each round in which both are."""
+        return [ratio for ratio, _ in self.goal_samples(goal)]
+
+    def goal_samples(self, goal):
+        """The same as (ratio, whether its round was loud)"""
         values = self.values(goal.of, goal.figure)
+        loud = ["loud" in s for s in self.rows.get(goal.of[0], {}).get(goal.of[1], [])]
         if goal.over is None:
-            return [v for v in values if v is not None]
-        return [a / b for a, b in zip(values, self.values(goal.over, goal.figure))
+            return [(v, noise) for v, noise in zip(values, loud) if v is not None]
+        return [(a / b, noise)
+                for a, b, noise in zip(values, self.values(goal.over, goal.figure), loud)
                 if a is not None and b]
 
-    def rounds_text(self, at, n):
-        """How many, and how many of them were not quiet."""
-        loud = sum("loud" in s for s in self.rows.get(at[0], {}).get(at[1], []))
-        return "%d, %d loud" % (n, loud) if loud else "%d" % n
+    def goal_rounds(self, goal):
+        return rounds_text([noise for _, noise in self.goal_samples(goal)])
 
     def goal_rows(self, before):
         """(what, before, its rounds, now, its rounds, goal, whether it is met)"""
@@ -113,9 +122,9 @@ class Results:
                 met = now and statistics.median(now) <= goal.most
             digits = None if goal.over is None else 2
             yield (goal.text, spread(was, digits) if was else "-",
-                   before.rounds_text(goal.of, len(was)) if was else "-",
+                   before.goal_rounds(goal) if was else "-",
                    spread(now, digits) if now else "-",
-                   self.rounds_text(goal.of, len(now)) if now else "-", bound,
+                   self.goal_rounds(goal) if now else "-", bound,
                    met if met == "" or not now else "met" if met else "missed")
 
     def sample_rows(self):
@@ -129,7 +138,8 @@ class Results:
                 parts = "" if not used else "%.0f + %.0f" % tuple(
                     1e6 * statistics.median(s[k] for s in samples if k in s)
                     for k in ("user", "system"))
-                yield (row, who, self.rounds_text((row, who), len(rates)), spread(rates),
+                yield (row, who, rounds_text(["loud" in s for s in samples if "rate" in s]),
+                       spread(rates),
                        spread(used) if used else "", parts)
 
     def tables(self, before=None):

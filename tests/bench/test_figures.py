@@ -256,6 +256,14 @@ class Rounds(Files):
         goals, samples = saved.tables()
         self.assertEqual((goals[1][2], samples[1][2]), ("3, 1 loud", "3, 1 loud"))
 
+    def test_rounds_of_a_ratio_are_those_that_both_have(self):
+        results = self.measured(0.0, 0.6, 0.7, 0.0)
+        for sample in results.rows["row"]["b"][2:]:
+            del sample["rate"]
+        goals, samples = results.tables()
+        self.assertEqual(goals[1][2], "2, 1 loud")
+        self.assertEqual([r[2] for r in samples[1:]], ["4, 2 loud", "2, 1 loud"])
+
     def test_rounds_of_both_where_two_are_compared(self):
         goals, _ = self.measured(0.0).tables(self.measured(0.0, 0.9))
         self.assertEqual([goals[1][2], goals[1][4]], ["2, 1 loud", "1"])
