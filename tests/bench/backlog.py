@@ -13,7 +13,7 @@ from servers import DOMAIN, MANY, MORE, Mxwatchd, Sink, say, wait_for
 
 SIZE = 4096
 INTAKE = 5000  # messages to the full and to the empty one, in a round
-GROWN = 100000  # messages of 1 KB that an empty one takes, for its memory
+GROWN = 60000  # messages of 1 KB that an empty one takes, for its memory
 ROUNDS = 3  # of a start and of growth: they take long, and differ little
 # What else a million may be: domains, recipients of each, octets of the sender.
 SHAPES = (("%d domains", 1000, 1, 20), ("%d domains", 300000, 1, 20),

@@ -18,7 +18,7 @@ ONE = 1500  # messages of one session
 CLIENTS = (("by smtp-source", None), ("pipelined, by load -p", "-dp"),
            ("BDAT, by load -b", "-db"))
 SLOW_US = 5000
-SLOW = 250
+SLOW = 100
 BIG = 10 << 20
 BIGS = 24  # of them, in a round
 BIG_SESSIONS = 4

@@ -9,14 +9,14 @@ MX = "mxwatchd"
 SESSIONS = 50
 # (row, bytes, whether connections are kept, the share of --messages)
 CLEAR = (("intake 4 KB, connections kept", 4096, True, 1),
-         ("intake 4 KB, one message a connection", 4096, False, 1),
-         ("intake 75 KB, connections kept", 75 << 10, True, 0.2))
+         ("intake 4 KB, one message a connection", 4096, False, 0.25),
+         ("intake 75 KB, connections kept", 75 << 10, True, 0.1))
 # (row, options of load, the share)
 TLS = (("load in clear, connections kept", "-d", 0.5),
        ("load in TLS 1.3, connections kept", "-dt", 0.5),
-       ("load in clear, one message a connection", None, 0.25),
-       ("load in TLS 1.3, resumed, one message a connection", "-rt", 0.25),
-       ("load in TLS 1.3, full handshake, one message a connection", "-t", 0.1))
+       ("load in clear, one message a connection", None, 0.15),
+       ("load in TLS 1.3, resumed, one message a connection", "-rt", 0.15),
+       ("load in TLS 1.3, full handshake, one message a connection", "-t", 0.05))
 BESIDE = ("-dt", "-rt")
 
 

@@ -11,7 +11,7 @@ MX = "mxwatchd"
 SIZE = 4096
 CONNECTIONS = 20
 RTT_MS = 50
-FAR = 4000  # messages over the long way; of Postfix a fifth
+FAR = 4000  # messages over the long way; of Postfix a tenth
 DEPTHS = (2, 8)
 
 
@@ -114,5 +114,5 @@ def far(a):
         mx.deliver = ""
         for s in a.round(r):
             if s.name == "Postfix":
-                far_round(a, clear, s.name, s, max(1, n // 5))
+                far_round(a, clear, s.name, s, max(1, n // 10))
         say(clear, a.latest(clear), inside, a.latest(inside))

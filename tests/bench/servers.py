@@ -32,7 +32,7 @@ domain "example.org" {{
     recipients = "{dir}/recipients"
     lifetime = "30d"
     deliver {{ {deliver} }}
-    probe {{ interval = "5s" timeout = "1s" fall = 2 rise = 2 hold = "0s" }}
+    probe {{ interval = "1s" timeout = "1s" fall = 2 rise = 2 hold = "0s" }}
 }}
 {more}
 {config}
