@@ -23,7 +23,6 @@
 #include "tests/unit/conn_pair.h"
 
 static char cert_file[64], key_file[64];
-static bool resumes; /* start_tls() may go on with a session */
 
 static bool
 client_got_220(void)
@@ -39,9 +38,7 @@ start_tls(struct tls_ctx *ctx, const char *name)
 	conn_printf(client.c, "STARTTLS\r\nRSET injected\r\n");
 	assert_true(run_until(client_got_220));
 	client.text[0] = '\0';
-	assert_int_equal(
-	    (resumes ? conn_tls_resume : conn_tls_start)(client.c, ctx, name),
-	    0);
+	assert_int_equal(conn_tls_start(client.c, ctx, name), 0);
 }
 
 static bool
@@ -131,58 +128,6 @@ test_tls_two_records(void **state)
 	conn_resume(server.c);
 	assert_true(run_until(server_got_four));
 	assert_string_equal(server.text, "abcd");
-}
-
-static bool
-client_got_echo(void)
-{
-	return strstr(client.text, "echo") != NULL;
-}
-
-static bool forgets; /* is_resumed() has TLS fail at its end */
-
-/* A connection with something said inside TLS, so that tickets have come. Was
- * it resumed? */
-static bool
-is_resumed(const char *name, bool full)
-{
-	bool resumed;
-
-	resumes = !full;
-	start_tls(client_ctx, name);
-	resumes = false;
-	assert_true(run_until(both_tls));
-	server.echo = true;
-	conn_printf(client.c, "echo\r\n");
-	assert_true(run_until(client_got_echo));
-	resumed = conn_tls_info(client.c)->resumed;
-	assert_false(conn_tls_info(client.c)->verified);
-	assert_non_null(strstr(conn_tls_info(client.c)->verify_error, "self"));
-	if (forgets)
-		conn_tls_forget(client.c);
-	conn_destroy(&client.c);
-	conn_destroy(&server.c);
-	memset(&client, 0, sizeof(client));
-	memset(&server, 0, sizeof(server));
-	return resumed;
-}
-
-/* A session is gone on with under the same name alone; what was found of the
- * certificate stays known; what failed is not tried again. */
-static void
-test_tls_resumes(void **state)
-{
-	(void)state;
-	assert_false(is_resumed("mx.example", false));
-	assert_true(is_resumed("mx.example", false));
-	assert_true(is_resumed("mx.example", false));
-	assert_false(is_resumed("mx.example", true));
-	assert_false(is_resumed("other.example", false));
-	assert_false(is_resumed(NULL, false));
-	assert_true(is_resumed("mx.example", false));
-	forgets = true;
-	assert_true(is_resumed("mx.example", false));
-	assert_false(is_resumed("mx.example", false));
 }
 
 static void
@@ -323,7 +268,6 @@ main(void)
 		CONN_TEST(test_tls),
 		CONN_TEST(test_tls_window),
 		CONN_TEST(test_tls_two_records),
-		CONN_TEST(test_tls_resumes),
 		CONN_TEST(test_tls_strict),
 		CONN_TEST(test_tls_strict_needs_name),
 		CONN_TEST(test_tls_garbage),

@@ -22,14 +22,15 @@ libmx_net_a_SOURCES = \
 	watchd/net/route.c watchd/net/route.h \
 	watchd/net/tickets.c watchd/net/tickets.h \
 	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h \
-	watchd/net/tls_resume.c
+	watchd/net/tls_resume.c watchd/net/tls_resume.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_conn_tls \
 	tests/unit/test_helper tests/unit/test_tickets \
-	tests/unit/test_tls_dane
+	tests/unit/test_tls_dane tests/unit/test_tls_resume
 TESTS += tests/unit/test_addr tests/unit/test_conn tests/unit/test_conn_tls tests/unit/test_helper \
-	tests/unit/test_tickets tests/unit/test_tls_dane
+	tests/unit/test_tickets tests/unit/test_tls_dane \
+	tests/unit/test_tls_resume
 tests_unit_test_helper_SOURCES = tests/unit/test_helper.c
 tests_unit_test_helper_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
@@ -44,6 +45,10 @@ tests_unit_test_tickets_SOURCES = tests/unit/test_tickets.c
 tests_unit_test_tickets_LDADD = $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_tls_dane_SOURCES = tests/unit/test_tls_dane.c
 tests_unit_test_tls_dane_LDADD = $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_tls_resume_SOURCES = tests/unit/test_tls_resume.c \
+	tests/unit/conn_pair.c tests/unit/conn_pair.h \
+	tests/unit/pki.c tests/unit/pki.h
+tests_unit_test_tls_resume_LDADD = $(NET_L) $(CMOCKA_LIBS)
 endif
 
 # The route's test brings its own dns_mx(), dns_addr() and dns_tlsa(), so it

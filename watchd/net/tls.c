@@ -324,7 +324,7 @@ tls_session_dane(struct tls_ctx *t, int fd, const struct dane *d,
 	return ssl;
 }
 
-static int64_t
+int64_t
 tls_not_after(const X509 *cert)
 {
 	struct tm tm = { 0 };

@@ -7,6 +7,7 @@
 
 #include "net/dane.h"
 #include "net/tls.h"
+#include "net/tls_resume.h"
 
 /* A session on fd (which stays the caller's) with its role, SNI and name
  * check set. The session keeps what it needs of the context. NULL and the
@@ -19,20 +20,11 @@ SSL *tls_session_create(struct tls_ctx *, int fd, const char *name,
 SSL *tls_session_dane(struct tls_ctx *, int fd, const struct dane *,
     struct mx_errbuf *eb);
 
-/* ---- tls_resume.c; a context of the client side has one. */
-struct tls_resume;
-struct tls_resume *tls_resume_create(SSL_CTX *); /* NULL: no memory */
-void tls_resume_destroy(struct tls_resume **);
-/* Before the handshake: goes on with a session of that context, peer (address
- * and port) and name, if there is one, and keeps what the server gives. */
-void tls_resume_offer(struct tls_resume *, SSL *, const char *peer,
-    const char *name);
-/* Nothing that is known of its peer is to be used again. */
-void tls_resume_forget(SSL *);
-
 /* For tls_resume_offer(); NULL on the server side. */
 struct tls_resume *tls_ctx_resume(struct tls_ctx *);
 
+/* The end of a certificate, in seconds of the wall clock; 0: unreadable. */
+int64_t tls_not_after(const X509 *);
 /* After the handshake. */
 void tls_info_fill(struct tls_info *, SSL *);
 

@@ -1,26 +1,38 @@
 /* SPDX-License-Identifier: ISC
- * tls_resume: the TLS sessions that servers let us go on with, so that a
- * connection to one that we were at just now costs a round trip and the work
- * of a signature less. Each belongs to a context (what is verified), an
- * address and a name, and is offered under just these: what was verified then
- * is what would be verified now. A ticket of TLS 1.3 is used once (RFC 8446
- * C.4), the newest first. Bounded; nothing is older than an hour, or outlives
- * the certificate. Loop thread. */
+ * tls_resume: see tls_resume.h. A ticket of TLS 1.3 is used once (RFC 8446
+ * C.4), the newest first; a session of TLS 1.2 while it lasts. Bounded. */
 #include <sys/queue.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/tls_int.h"
 
-#define RESUME_MAX   256 /* sessions of a context, some 4 KB each */
-#define RESUME_AGE_S 3600
+#define RESUME_MAX 256 /* sessions of a context, some 4 KB each */
+
+/* The full handshake that a session goes back to. Two clocks, for the one may
+ * be set and the other stands still while the machine sleeps. */
+struct tls_proof {
+	int64_t at; /* clock_now() */
+	int64_t wall;
+	int64_t not_after; /* the earliest of what was verified; wall */
+};
 
 struct resumable {
 	TAILQ_ENTRY(resumable) link; /* the newest first */
 	SSL_SESSION *session; /* ours */
+	struct tls_proof proof;
+	int64_t got; /* clock_now(): what it lives from, as the server says */
+	char key[];
+};
+
+/* What a connection is under, and the proof that its session has if it is
+ * resumed. */
+struct offered {
+	struct tls_proof proof;
 	char key[];
 };
 
@@ -30,13 +42,14 @@ struct tls_resume {
 	unsigned n;
 };
 
-static int ctx_index = -1, key_index = -1;
+static int ctx_index = -1, offered_index = -1;
 
 static void
-key_free(void *parent MX_UNUSED, void *key, CRYPTO_EX_DATA *ad MX_UNUSED,
-    int index MX_UNUSED, long argl MX_UNUSED, void *argp MX_UNUSED)
+offered_free(void *parent MX_UNUSED, void *offered,
+    CRYPTO_EX_DATA *ad MX_UNUSED, int index MX_UNUSED, long argl MX_UNUSED,
+    void *argp MX_UNUSED)
 {
-	free(key);
+	free(offered);
 }
 
 static void
@@ -48,6 +61,22 @@ drop(struct tls_resume *r, struct resumable *s)
 	free(s);
 }
 
+/* The chain as it was verified, which may be another than the server sent. */
+static int64_t
+first_to_end(SSL *ssl)
+{
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+	int64_t first = tls_not_after(SSL_get0_peer_certificate(ssl)), t;
+	int i;
+
+	for (i = 0; i < sk_X509_num(chain); i++) {
+		t = tls_not_after(sk_X509_value(chain, i));
+		if (t < first)
+			first = t;
+	}
+	return first;
+}
+
 /* The server gave one, perhaps long after the handshake. A copy is kept, for
  * OpenSSL would not use that of a connection again which is closed without a
  * goodbye, as most of ours are. 0: the original is not ours. */
@@ -56,19 +85,26 @@ on_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_resume *r =
 	    SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
-	const char *key = SSL_get_ex_data(ssl, key_index);
+	struct offered *o = SSL_get_ex_data(ssl, offered_index);
 	struct resumable *s;
 	size_t len;
 
-	if (r == NULL || key == NULL || !SSL_SESSION_is_resumable(session) ||
+	if (r == NULL || o == NULL || !SSL_SESSION_is_resumable(session) ||
+	    SSL_get0_peer_certificate(ssl) == NULL ||
 	    (session = SSL_SESSION_dup(session)) == NULL)
 		return 0;
 	while (r->n >= RESUME_MAX)
 		drop(r, TAILQ_LAST(&r->sessions, resumables));
-	len = strlen(key) + 1;
+	len = strlen(o->key) + 1;
 	s = mem_alloc(sizeof(*s) + len);
-	memcpy(s->key, key, len);
+	memcpy(s->key, o->key, len);
 	s->session = session;
+	s->got = clock_now();
+	if (SSL_session_reused(ssl) == 1)
+		s->proof = o->proof;
+	else
+		s->proof = (struct tls_proof){ s->got, clock_wall(),
+			first_to_end(ssl) };
 	TAILQ_INSERT_HEAD(&r->sessions, s, link);
 	r->n++;
 	return 0;
@@ -81,8 +117,9 @@ tls_resume_create(SSL_CTX *ssl_ctx)
 
 	if (ctx_index < 0)
 		ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-	if (key_index < 0)
-		key_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, key_free);
+	if (offered_index < 0)
+		offered_index =
+		    SSL_get_ex_new_index(0, NULL, NULL, NULL, offered_free);
 	r->ssl_ctx = ssl_ctx;
 	TAILQ_INIT(&r->sessions);
 	if (SSL_CTX_set_ex_data(ssl_ctx, ctx_index, r) != 1) {
@@ -109,16 +146,31 @@ tls_resume_destroy(struct tls_resume **rp)
 	mem_free(rp);
 }
 
-/* Neither too old, nor of a certificate that is no good any more. */
 static bool
-is_fresh(const SSL_SESSION *session)
+is_young(int64_t age_s)
 {
-	X509 *peer = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)session);
-	time_t age = time(NULL) - (time_t)SSL_SESSION_get_time(session);
+	return age_s >= 0 && age_s < RESUME_AGE_S;
+}
 
-	return age >= 0 && age < RESUME_AGE_S &&
-	    age < (time_t)SSL_SESSION_get_timeout(session) && peer != NULL &&
-	    X509_cmp_current_time(X509_get0_notAfter(peer)) > 0;
+/* How long from when it came, as the server has said: its hint may be less than
+ * what OpenSSL takes by itself. */
+static int64_t
+life_s(const SSL_SESSION *session)
+{
+	int64_t life = SSL_SESSION_get_timeout(session);
+	int64_t hint = (int64_t)SSL_SESSION_get_ticket_lifetime_hint(session);
+
+	return hint > 0 && hint < life ? hint : life;
+}
+
+static bool
+is_fresh(const struct resumable *s)
+{
+	int64_t now = clock_now(), wall = clock_wall();
+
+	return is_young((now - s->proof.at) / CLOCK_SEC) &&
+	    is_young(wall - s->proof.wall) && wall < s->proof.not_after &&
+	    (now - s->got) / CLOCK_SEC < life_s(s->session);
 }
 
 /* The newest that may still be used; those that may not are dropped. */
@@ -131,7 +183,7 @@ find(struct tls_resume *r, const char *key)
 		next = TAILQ_NEXT(s, link);
 		if (strcmp(s->key, key) != 0)
 			continue;
-		if (is_fresh(s->session))
+		if (is_fresh(s))
 			return s;
 		drop(r, s);
 	}
@@ -142,15 +194,18 @@ void
 tls_resume_offer(struct tls_resume *r, SSL *ssl, const char *peer,
     const char *name)
 {
-	char *key = mem_printf("%s %s", peer, name != NULL ? name : "");
+	size_t size = strlen(peer) + 1 + strlen(name != NULL ? name : "") + 1;
+	struct offered *o = mem_alloc(sizeof(*o) + size);
 	struct resumable *s;
 
-	if (SSL_set_ex_data(ssl, key_index, key) != 1) {
-		free(key);
+	(void)snprintf(o->key, size, "%s %s", peer, name != NULL ? name : "");
+	if (SSL_set_ex_data(ssl, offered_index, o) != 1) {
+		free(o);
 		return;
 	}
-	if ((s = find(r, key)) == NULL)
+	if ((s = find(r, o->key)) == NULL)
 		return;
+	o->proof = s->proof;
 	(void)SSL_set_session(ssl, s->session);
 	if (SSL_SESSION_get_protocol_version(s->session) >= TLS1_3_VERSION)
 		drop(r, s);
@@ -161,17 +216,17 @@ tls_resume_forget(SSL *ssl)
 {
 	struct tls_resume *r =
 	    SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
-	const char *key = SSL_get_ex_data(ssl, key_index);
+	struct offered *o = SSL_get_ex_data(ssl, offered_index);
 	struct resumable *s, *next;
 
-	if (r == NULL || key == NULL)
+	if (r == NULL || o == NULL)
 		return;
 	for (s = TAILQ_FIRST(&r->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
-		if (strcmp(s->key, key) == 0)
+		if (strcmp(s->key, o->key) == 0)
 			drop(r, s);
 	}
-	(void)SSL_set_ex_data(ssl, key_index, NULL);
-	/* What it still gives is not for us: the key is gone. */
-	free((char *)(uintptr_t)key);
+	/* What it still gives is not for us. */
+	(void)SSL_set_ex_data(ssl, offered_index, NULL);
+	free(o);
 }
