@@ -165,6 +165,19 @@ visit(struct tls_ctx *ctx)
 	return visit_as(ctx, NAME, NULL, true);
 }
 
+static void
+only_tls12(struct tls_ctx *ctx)
+{
+	struct mx_errbuf eb;
+	SSL *ssl = tls_session_create(ctx, 0, NAME, &eb);
+
+	assert_non_null(ssl);
+	assert_int_equal(
+	    SSL_CTX_set_max_proto_version(SSL_get_SSL_CTX(ssl), TLS1_2_VERSION),
+	    1);
+	SSL_free(ssl);
+}
+
 /* ---- tests */
 
 /* A session is gone on with under the same peer and name alone; what was found
@@ -276,6 +289,15 @@ static void
 test_an_hour_from_the_proof(void **state)
 {
 	(void)state;
+	an_hour_from_the_proof();
+}
+
+/* A session of TLS 1.2 is offered again and again: the same bound. */
+static void
+test_an_hour_from_the_proof_tls12(void **state)
+{
+	(void)state;
+	only_tls12(strict_ctx);
 	an_hour_from_the_proof();
 }
 
@@ -434,6 +456,7 @@ main(void)
 		TEST(test_unverified_is_not_for_the_strict),
 		TEST(test_dane_neither_offers_nor_keeps),
 		TEST(test_an_hour_from_the_proof),
+		TEST(test_an_hour_from_the_proof_tls12),
 		TEST(test_no_longer_than_the_server_says),
 		TEST(test_an_hour_of_opportunism),
 		TEST(test_either_clock),

@@ -197,6 +197,7 @@ tls_resume_offer(struct tls_resume *r, SSL *ssl, const char *peer,
 	size_t size = strlen(peer) + 1 + strlen(name != NULL ? name : "") + 1;
 	struct offered *o = mem_alloc(sizeof(*o) + size);
 	struct resumable *s;
+	SSL_SESSION *again;
 
 	(void)snprintf(o->key, size, "%s %s", peer, name != NULL ? name : "");
 	if (SSL_set_ex_data(ssl, offered_index, o) != 1) {
@@ -206,9 +207,15 @@ tls_resume_offer(struct tls_resume *r, SSL *ssl, const char *peer,
 	if ((s = find(r, o->key)) == NULL)
 		return;
 	o->proof = s->proof;
-	(void)SSL_set_session(ssl, s->session);
-	if (SSL_SESSION_get_protocol_version(s->session) >= TLS1_3_VERSION)
+	if (SSL_SESSION_get_protocol_version(s->session) >= TLS1_3_VERSION) {
+		(void)SSL_set_session(ssl, s->session);
 		drop(r, s);
+	} else {
+		/* a copy for the same reason as in on_session() */
+		again = SSL_SESSION_dup(s->session);
+		(void)SSL_set_session(ssl, again);
+		SSL_SESSION_free(again);
+	}
 }
 
 void
