@@ -73,6 +73,33 @@ labels_are_the_enums(void **state)
 }
 
 static void
+each_has_its_own_place(const struct metric *m, const struct metric_labels *l)
+{
+	for (unsigned i = 0; i < l->n && l->key != NULL; i++) {
+		assert_in_range(l->label[i].index, 0, l->stride - 1);
+		for (unsigned j = 0; j < i; j++) {
+			assert_string_not_equal(l->label[i].name,
+			    l->label[j].name);
+			if (l->label[i].index == l->label[j].index)
+				fail_msg("%s: %s and %s are one counter",
+				    m->name, l->label[i].name,
+				    l->label[j].name);
+		}
+	}
+}
+
+/* No two values of a label are read from one place, in any set. */
+static void
+labels_are_apart(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < nmetrics; i++) {
+		each_has_its_own_place(&metrics[i], metrics[i].labels);
+		each_has_its_own_place(&metrics[i], metrics[i].labels2);
+	}
+}
+
+static void
 values_are_read(void **state)
 {
 	struct snapshot *s = snapshot_create();
@@ -251,6 +278,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_follow_the_docs),
 		cmocka_unit_test(labels_are_the_enums),
+		cmocka_unit_test(labels_are_apart),
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(domains_keep_their_counters),
 		cmocka_unit_test(a_dropped_domain_is_gone),

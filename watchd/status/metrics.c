@@ -25,10 +25,10 @@ LABELS(labels_LOST_PHASE, SMTPD_LOST_MAX, "phase", { "greeting", 0 },
     { "data", 5 });
 LABELS(labels_EARLY_PHASE, SMTPD_EARLY_MAX, "phase", { "greeting", 0 },
     { "ehlo", 1 }, { "data", 2 });
-LABELS(labels_TLS_HANDSHAKE, TLS_HANDSHAKE_MAX, "handshake", { "full", 0 },
-    { "resumed", 0 });
-LABELS(labels_DELIVER_WAY, DELIVER_BY_MAX, "way", { "data", 0 }, { "bdat", 0 },
-    { "bdat_behind", 0 });
+LABELS(labels_TLS_HANDSHAKE, TLS_HANDSHAKE_MAX, "handshake",
+    { "full", TLS_FULL }, { "resumed", TLS_RESUMED });
+LABELS(labels_DELIVER_WAY, DELIVER_BY_MAX, "way", { "data", DELIVER_BY_DATA },
+    { "bdat", DELIVER_BY_BDAT }, { "bdat_behind", DELIVER_BY_BDAT_BEHIND });
 LABELS(labels_TLS_VERSION, TLS_VERSION_MAX, "version", { "TLSv1.2", 0 },
     { "TLSv1.3", 1 }, { "other", 2 });
 LABELS(labels_REPLY_CODE, SMTPD_CODE_MAX, "code", { "421", 0 }, { "450", 1 },
