@@ -165,17 +165,18 @@ visit(struct tls_ctx *ctx)
 	return visit_as(ctx, NAME, NULL, true);
 }
 
-static void
-only_tls12(struct tls_ctx *ctx)
+/* What OpenSSL has of a context. */
+static SSL_CTX *
+inside(struct tls_ctx *ctx)
 {
 	struct mx_errbuf eb;
 	SSL *ssl = tls_session_create(ctx, 0, NAME, &eb);
+	SSL_CTX *ssl_ctx;
 
 	assert_non_null(ssl);
-	assert_int_equal(
-	    SSL_CTX_set_max_proto_version(SSL_get_SSL_CTX(ssl), TLS1_2_VERSION),
-	    1);
+	ssl_ctx = SSL_get_SSL_CTX(ssl); /* lives as long as ours */
 	SSL_free(ssl);
+	return ssl_ctx;
 }
 
 /* ---- tests */
@@ -198,6 +199,71 @@ test_peer_and_name(void **state)
 	fails = true;
 	assert_int_equal(visit(client_ctx), RESUMED);
 	assert_int_equal(visit(client_ctx), FULL);
+}
+
+static unsigned given, brought; /* numbers in the tickets of the server */
+
+static int
+number_it(SSL *ssl, void *arg MX_UNUSED)
+{
+	given++;
+	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &given,
+	    sizeof(given));
+}
+
+static SSL_TICKET_RETURN
+read_number(SSL *ssl MX_UNUSED, SSL_SESSION *session,
+    const unsigned char *name MX_UNUSED, size_t len MX_UNUSED,
+    SSL_TICKET_STATUS status, void *arg MX_UNUSED)
+{
+	void *data;
+	size_t n;
+
+	assert_int_equal(SSL_SESSION_get0_ticket_appdata(session, &data, &n),
+	    1);
+	assert_int_equal(n, sizeof(brought));
+	memcpy(&brought, data, n);
+	return status == SSL_TICKET_SUCCESS_RENEW ?
+	    SSL_TICKET_RETURN_USE_RENEW :
+	    SSL_TICKET_RETURN_USE;
+}
+
+/* The client brings that ticket (0: none), and the server gives so many. */
+static void
+brings(int gives, unsigned number)
+{
+	assert_int_equal(
+	    SSL_CTX_set_num_tickets(inside(server_ctx), (size_t)gives), 1);
+	assert_int_equal(visit(client_ctx), number == 0 ? FULL : RESUMED);
+	if (number != 0)
+		assert_int_equal(brought, number);
+}
+
+/* A ticket that was not used comes first, the newest of them; a server that
+ * gives none with a connection that was resumed has one used again; and a new
+ * one takes their place. */
+static void
+test_which_ticket(void **state)
+{
+	(void)state;
+	given = 0;
+	assert_int_equal(SSL_CTX_set_session_ticket_cb(inside(server_ctx),
+			     number_it, read_number, NULL),
+	    1);
+	brings(3, 0);
+	assert_int_equal(given, 3);
+	brings(0, 3);
+	brings(0, 2);
+	brings(0, 1);
+	brings(0, 3);
+	brings(0, 3);
+	brings(1, 3);
+	brings(1, 4);
+	brings(0, 5);
+	brings(0, 5);
+	pass(61 * MINUTE);
+	brings(0, 0);
+	brings(0, 0);
 }
 
 /* The policy of a host changes: what a handshake without verification has left
@@ -297,7 +363,9 @@ static void
 test_an_hour_from_the_proof_tls12(void **state)
 {
 	(void)state;
-	only_tls12(strict_ctx);
+	assert_int_equal(
+	    SSL_CTX_set_max_proto_version(inside(strict_ctx), TLS1_2_VERSION),
+	    1);
 	an_hour_from_the_proof();
 }
 
@@ -305,13 +373,8 @@ test_an_hour_from_the_proof_tls12(void **state)
 static void
 test_no_longer_than_the_server_says(void **state)
 {
-	struct mx_errbuf eb;
-	SSL *ssl = tls_session_create(server_ctx, 0, NULL, &eb);
-
 	(void)state;
-	assert_non_null(ssl);
-	(void)SSL_CTX_set_timeout(SSL_get_SSL_CTX(ssl), 10 * MINUTE);
-	SSL_free(ssl);
+	(void)SSL_CTX_set_timeout(inside(server_ctx), 10 * MINUTE);
 	assert_int_equal(visit(client_ctx), FULL);
 	pass(9 * MINUTE);
 	assert_int_equal(visit(client_ctx), RESUMED);
@@ -453,6 +516,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_peer_and_name),
+		TEST(test_which_ticket),
 		TEST(test_unverified_is_not_for_the_strict),
 		TEST(test_dane_neither_offers_nor_keeps),
 		TEST(test_an_hour_from_the_proof),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * tls_resume: see tls_resume.h. A ticket of TLS 1.3 is used once (RFC 8446
- * C.4), the newest first; a session of TLS 1.2 while it lasts. Bounded. */
+ * tls_resume: see tls_resume.h. Of a peer's tickets one that was not used yet
+ * comes first, and the newest of those; a new one takes the place of all that
+ * were. Copies of sessions go in and out, for OpenSSL would not use one again
+ * whose connection is closed without a goodbye, as most of ours are. */
 #include <sys/queue.h>
 
 #include <stdio.h>
@@ -26,6 +28,7 @@ struct resumable {
 	SSL_SESSION *session; /* ours */
 	struct tls_proof proof;
 	int64_t got; /* clock_now(): what it lives from, as the server says */
+	bool used;
 	char key[];
 };
 
@@ -77,9 +80,20 @@ first_to_end(SSL *ssl)
 	return first;
 }
 
-/* The server gave one, perhaps long after the handshake. A copy is kept, for
- * OpenSSL would not use that of a connection again which is closed without a
- * goodbye, as most of ours are. 0: the original is not ours. */
+static void
+drop_used(struct tls_resume *r, const char *key)
+{
+	struct resumable *s, *next;
+
+	for (s = TAILQ_FIRST(&r->sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->used && strcmp(s->key, key) == 0)
+			drop(r, s);
+	}
+}
+
+/* The server gave one, perhaps long after the handshake. 0: the original is
+ * not ours. */
 static int
 on_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -93,6 +107,7 @@ on_session(SSL *ssl, SSL_SESSION *session)
 	    SSL_get0_peer_certificate(ssl) == NULL ||
 	    (session = SSL_SESSION_dup(session)) == NULL)
 		return 0;
+	drop_used(r, o->key);
 	while (r->n >= RESUME_MAX)
 		drop(r, TAILQ_LAST(&r->sessions, resumables));
 	len = strlen(o->key) + 1;
@@ -173,21 +188,24 @@ is_fresh(const struct resumable *s)
 	    (now - s->got) / CLOCK_SEC < life_s(s->session);
 }
 
-/* The newest that may still be used; those that may not are dropped. */
+/* Those that may not be used any more are dropped. */
 static struct resumable *
 find(struct tls_resume *r, const char *key)
 {
-	struct resumable *s, *next;
+	struct resumable *s, *next, *used = NULL;
 
 	for (s = TAILQ_FIRST(&r->sessions); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
 		if (strcmp(s->key, key) != 0)
 			continue;
-		if (is_fresh(s))
+		if (!is_fresh(s))
+			drop(r, s);
+		else if (!s->used)
 			return s;
-		drop(r, s);
+		else if (used == NULL)
+			used = s;
 	}
-	return NULL;
+	return used;
 }
 
 void
@@ -197,7 +215,7 @@ tls_resume_offer(struct tls_resume *r, SSL *ssl, const char *peer,
 	size_t size = strlen(peer) + 1 + strlen(name != NULL ? name : "") + 1;
 	struct offered *o = mem_alloc(sizeof(*o) + size);
 	struct resumable *s;
-	SSL_SESSION *again;
+	SSL_SESSION *copy;
 
 	(void)snprintf(o->key, size, "%s %s", peer, name != NULL ? name : "");
 	if (SSL_set_ex_data(ssl, offered_index, o) != 1) {
@@ -207,15 +225,10 @@ tls_resume_offer(struct tls_resume *r, SSL *ssl, const char *peer,
 	if ((s = find(r, o->key)) == NULL)
 		return;
 	o->proof = s->proof;
-	if (SSL_SESSION_get_protocol_version(s->session) >= TLS1_3_VERSION) {
-		(void)SSL_set_session(ssl, s->session);
-		drop(r, s);
-	} else {
-		/* a copy for the same reason as in on_session() */
-		again = SSL_SESSION_dup(s->session);
-		(void)SSL_set_session(ssl, again);
-		SSL_SESSION_free(again);
-	}
+	s->used = true;
+	copy = SSL_SESSION_dup(s->session);
+	(void)SSL_set_session(ssl, copy);
+	SSL_SESSION_free(copy);
 }
 
 void

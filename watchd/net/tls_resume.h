@@ -20,7 +20,12 @@
  * or any certificate of the chain that was verified is valid: a certificate
  * that does not verify any more is noticed within the hour, as a policy of
  * this configuration is at once. Where nothing was verified the same holds for
- * what is reported of the certificate. */
+ * what is reported of the certificate.
+ *
+ * A ticket is used once where the server gives another with each connection.
+ * Many do not for one that was resumed (Postfix is among them), and have it
+ * used again: that of RFC 8446 C.4 is about clients that hide who they are, and
+ * we come from one address and say our name. */
 #ifndef MX_NET_TLS_RESUME_H
 #define MX_NET_TLS_RESUME_H
 
