@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from .net import Workdir, end_process, free_port, wait_port
+from .net import Workdir, certificate, end_process, free_port, wait_port
 from .prometheus import TOP
 
 CONF = """\
@@ -22,9 +22,7 @@ acl_smtp_rcpt = rcpt
 chunking_advertise_hosts = *
 pipelining_advertise_hosts = *
 smtp_accept_max = 100
-tls_advertise_hosts =
 queue_only = true
-log_selector = +subject
 keep_environment =
 {extra}
 begin acl
@@ -48,28 +46,44 @@ def program():
 
 
 class Exim:
-    def __init__(self, domains, extra=""):
+    """`tls`: STARTTLS with a self-signed certificate; `log`: what more is in the
+    log, as log_selector names it."""
+
+    def __init__(self, domains, extra="", tls=False, log=""):
         self.work = Workdir("exim")
         self.dir = self.work.path
         self.port = free_port()
         for d in ("spool", "log"):
             os.mkdir(os.path.join(self.dir, d))
             shutil.chown(os.path.join(self.dir, d), pwd.getpwnam("Debian-exim").pw_uid)
+        options = ["log_selector = +subject " + log]
+        if tls:
+            cert, key = certificate(self.dir, "exim.test")
+            shutil.chown(key, pwd.getpwnam("Debian-exim").pw_uid)
+            options += ["tls_advertise_hosts = *", "tls_certificate = " + cert,
+                        "tls_privatekey = " + key]
+        else:
+            options += ["tls_advertise_hosts ="]
         self.conf = os.path.join(self.dir, "exim.conf")
         with open(self.conf, "w") as f:
-            f.write(CONF.format(dir=self.dir, domains=" : ".join(domains), extra=extra))
+            f.write(CONF.format(dir=self.dir, domains=" : ".join(domains),
+                                extra="\n".join(options + [extra])))
         self.proc = subprocess.Popen(
             [program(), "-bdf", "-C", self.conf, "-oX", "<; 127.0.0.1.%d" % self.port],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         wait_port(self.port)
 
+    def log(self):
+        try:
+            with open(os.path.join(self.dir, "log", "main.log"), errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
     def messages(self):
         """A line of header each, for subjects()."""
-        try:
-            with open(os.path.join(self.dir, "log", "main.log"), "rb") as f:
-                return [b"Subject: " + t for t in re.findall(rb' <= s@.* T="([^"]*)"', f.read())]
-        except FileNotFoundError:
-            return []
+        return [b"Subject: " + t.encode()
+                for t in re.findall(r' <= s@.* T="([^"]*)"', self.log())]
 
     def close(self):
         end_process(self.proc)
