@@ -13,8 +13,8 @@
  * of one that showed a good one in the full handshake that the session goes
  * back to, and nothing of today: not which certificate the server has by now,
  * not whether an authority has revoked that one, or is trusted still. So what
- * counts is the age of the full handshake, not of the ticket: each connection
- * brings a new one, and a primary that is delivered to all day would never be
+ * counts is the age of the full handshake, not of the ticket: a connection may
+ * bring a new one, and a primary that is delivered to all day would never be
  * looked at again (RFC 8446 4.6.1). A session is offered for RESUME_AGE_S from
  * its full handshake, by either clock, and never longer than the server said
  * or any certificate of the chain that was verified is valid: a certificate
