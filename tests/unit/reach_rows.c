@@ -20,11 +20,16 @@
 #define CLEAR_AFTER_MS 2000
 
 /* Far enough apart for a busy machine to tell them from each other. */
+/* Too late for an address that is not the last, however late our own loop was:
+ * a time-out takes that off, up to itself (conn_timeout()). For the last one in
+ * time. */
+#define LATE_MS 1000
+
 const struct reach_limits row_limits = { .short_connect_ms = 300,
 	.short_reply_ms = 400,
 	.tls_silence_ms = 400,
 	.total_ms = 15000,
-	.reply_ms = 1200 };
+	.reply_ms = 2000 };
 
 static void
 tls_worked(struct address *a, struct address *b MX_UNUSED, int64_t now)
@@ -120,15 +125,15 @@ const struct row rows[] = {
 	    .know = second_good, WELL(1), SEEN(ROW_NEVER, 1) },
 
 	/* greeting and EHLO */
-	{ "late greeting", SITES({ SMTP, .greet_ms = 800 }), MAY, WELL(0),
+	{ "late greeting", SITES({ SMTP, .greet_ms = LATE_MS }), MAY, WELL(0),
 	    SEEN(1) },
 	{ "late greeting, another address",
-	    SITES({ SMTP, .greet_ms = 1500 }, { SMTP }), MAY, WELL(1) },
+	    SITES({ SMTP, .greet_ms = LATE_MS }, { SMTP }), MAY, WELL(1) },
 	{ "late greetings",
-	    SITES({ SMTP, .greet_ms = 800 }, { SMTP, .greet_ms = 800 }), MAY,
-	    WELL(1), SEEN(1, 1) },
+	    SITES({ SMTP, .greet_ms = LATE_MS }, { SMTP, .greet_ms = LATE_MS }),
+	    MAY, WELL(1), SEEN(1, 1) },
 	{ "late greeting, the other one dead",
-	    SITES({ SMTP, .greet_ms = 800 }, { .kind = SITE_DEAD }), MAY,
+	    SITES({ SMTP, .greet_ms = LATE_MS }, { .kind = SITE_DEAD }), MAY,
 	    WELL(0), SEEN(2) },
 	{ "no greeting", SITES({ SMTP, .mute = true }), MAY, FAILS(GREETING, 0),
 	    SEEN(1) },
