@@ -26,9 +26,10 @@
 
 #define DEADLINE_SEC 20 /* of real time */
 
-/* ---- the clock: stands still but when the test moves it */
+/* ---- the clock: stands still but when the test moves it; the helper's thread
+ * looks at it, too */
 
-static int64_t now_ns = CLOCK_SEC;
+static _Atomic int64_t now_ns = CLOCK_SEC;
 
 int64_t
 clock_now(void)
