@@ -44,15 +44,6 @@ count_holds(const struct power_count *c, size_t now)
 /* ---- what the store is asked for */
 
 static void
-one_less(struct power *p)
-{
-	if (--p->waiting == 0) {
-		p->kit.done = true;
-		loop_stop(p->kit.loop);
-	}
-}
-
-static void
 on_commit(void *arg, uint64_t token, int rc, struct envelope **parts,
     unsigned n)
 {
@@ -64,7 +55,7 @@ on_commit(void *arg, uint64_t token, int rc, struct envelope **parts,
 	for (i = 1; i < n; i++)
 		envelope_destroy(&parts[i]);
 	p->msgs[token].committed = disk_now();
-	one_less(p);
+	kit_one_done(&p->kit);
 }
 
 static void
@@ -94,7 +85,7 @@ commit_one(struct power *p)
 	mem_free(&data);
 	for (i = 0; i < m->nparts; i++)
 		parts[i] = kit_envelope("example.org");
-	p->waiting++;
+	p->kit.waiting++;
 	store_tx_commit(&tx, parts, m->nparts, on_commit, p, p->nmsgs++);
 }
 
@@ -105,7 +96,7 @@ on_removed(void *arg, uint64_t token, int rc)
 
 	MX_ASSERT(rc == 0);
 	p->msgs[token].removed = disk_now();
-	one_less(p);
+	kit_one_done(&p->kit);
 }
 
 static void
@@ -115,7 +106,7 @@ remove_one(struct power *p, size_t which)
 	unsigned i;
 
 	m->remove_asked = disk_now();
-	for (i = 0; i < m->nparts; i++, p->waiting++)
+	for (i = 0; i < m->nparts; i++, p->kit.waiting++)
 		store_remove(p->kit.store, m->id | i, on_removed, p, which);
 }
 
@@ -126,7 +117,7 @@ on_changed(void *arg, uint64_t token, int rc)
 
 	MX_ASSERT(rc == 0);
 	count_reported(&p->msgs[token].attempts);
-	one_less(p);
+	kit_one_done(&p->kit);
 }
 
 static void
@@ -135,7 +126,7 @@ change_one(struct power *p, size_t which)
 	struct power_message *m = &p->msgs[which];
 
 	m->env->attempts = count_ask(&m->attempts);
-	p->waiting++;
+	p->kit.waiting++;
 	store_update(p->kit.store, m->env, on_changed, p, which);
 }
 
@@ -147,7 +138,7 @@ on_state(void *arg, uint64_t token, int rc)
 	(void)token;
 	MX_ASSERT(rc == 0);
 	count_reported(&p->state);
-	one_less(p);
+	kit_one_done(&p->kit);
 }
 
 /* All of a batch is handed in within one turn of the loop, so that groups
@@ -171,11 +162,10 @@ batch(struct power *p)
 	for (n = 1 + kit_chance(&p->seed, BATCH); n > 0; n--)
 		commit_one(p);
 	value = count_ask(&p->state);
-	p->waiting++;
+	p->kit.waiting++;
 	store_state_put(p->kit.store, "count", &value, sizeof(value), on_state,
 	    p, 0);
-	p->kit.done = false;
-	kit_wait(&p->kit, &p->kit.done);
+	kit_wait_all(&p->kit);
 }
 
 /* ---- what is left of it */
@@ -211,17 +201,6 @@ on_found(void *arg, const struct envelope_brief *e)
 	m->found[e->id & 0xff] = true;
 	if ((e->id & 0xff) == 0)
 		m->attempts.found = e->attempts;
-}
-
-static void
-on_scanned(void *arg, int rc, uint64_t damaged)
-{
-	struct power *p = arg;
-
-	if (rc != 0 || damaged != 0)
-		wrong(p, 0, "the scan found damage");
-	p->kit.done = true;
-	loop_stop(p->kit.loop);
 }
 
 static void
@@ -272,9 +251,8 @@ check_spool(struct power *p, size_t now)
 	}
 	for (i = 0; i < p->nmsgs; i++)
 		memset(p->msgs[i].found, 0, sizeof(p->msgs[i].found));
-	p->kit.done = false;
-	store_scan(p->kit.store, on_found, on_scanned, p);
-	kit_wait(&p->kit, &p->kit.done);
+	if (!kit_scan_each(&p->kit, on_found, p))
+		wrong(p, 0, "the scan found damage");
 	for (i = 0; i < p->nmsgs; i++)
 		check_message(p, &p->msgs[i], now);
 	p->state.found = 0;

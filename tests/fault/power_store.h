@@ -41,7 +41,7 @@ struct power {
 	struct power_message *msgs;
 	size_t nmsgs;
 	struct power_count state; /* a durable state of the store */
-	unsigned waiting, wrong;
+	unsigned wrong;
 	uint64_t seed;
 };
 

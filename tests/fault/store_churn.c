@@ -22,34 +22,26 @@ struct churn {
 	uint64_t ids[MESSAGES]; /* 0: none */
 	uint32_t attempts[MESSAGES];
 	uint64_t seed;
-	unsigned waiting, failed;
+	unsigned failed;
 };
-
-static void
-one_done(struct churn *c, int rc)
-{
-	c->failed += rc != 0;
-	if (--c->waiting == 0) {
-		c->kit.done = true;
-		loop_stop(c->kit.loop);
-	}
-}
 
 static void
 on_done(void *arg, uint64_t token, int rc)
 {
+	struct churn *c = arg;
+
 	(void)token;
-	one_done(arg, rc);
+	c->failed += rc != 0;
+	kit_one_done(&c->kit);
 }
 
 static void
 on_commit(void *arg, uint64_t token, int rc, struct envelope **parts,
     unsigned n)
 {
-	(void)token;
 	for (unsigned i = 0; i < n; i++)
 		envelope_destroy(&parts[i]);
-	one_done(arg, rc);
+	on_done(arg, token, rc);
 }
 
 /* From a few hundred bytes to several pages. */
@@ -77,7 +69,7 @@ add(struct churn *c, unsigned i)
 	c->ids[i] = store_tx_id(tx);
 	c->attempts[i] = 0;
 	MX_ASSERT(store_tx_append(tx, "body", 4) == 0);
-	c->waiting++;
+	c->kit.waiting++;
 	store_tx_commit(&tx, &e, 1, on_commit, c, 0);
 }
 
@@ -88,7 +80,7 @@ change(struct churn *c, unsigned i)
 
 	e->id = c->ids[i];
 	e->attempts = ++c->attempts[i];
-	c->waiting++;
+	c->kit.waiting++;
 	store_update(c->kit.store, e, on_done, c, 0);
 	envelope_destroy(&e);
 }
@@ -96,7 +88,7 @@ change(struct churn *c, unsigned i)
 static void
 drop(struct churn *c, unsigned i)
 {
-	c->waiting++;
+	c->kit.waiting++;
 	store_remove(c->kit.store, c->ids[i], on_done, c, 0);
 	c->ids[i] = 0;
 }
@@ -112,7 +104,7 @@ set_state(struct churn *c)
 	snprintf(key, sizeof(key), "known:d%u.example",
 	    (unsigned)kit_chance(&c->seed, 300));
 	memset(value, 'v', sizeof(value));
-	c->waiting++;
+	c->kit.waiting++;
 	store_state_put(c->kit.store, key, value, len, on_done, c, 0);
 }
 
@@ -139,8 +131,7 @@ burst(struct churn *c)
 	}
 	for (i = 0; i < 5; i++)
 		set_state(c);
-	c->kit.done = false;
-	kit_wait(&c->kit, &c->kit.done);
+	kit_wait_all(&c->kit);
 }
 
 static void
@@ -149,8 +140,7 @@ empty(struct churn *c)
 	for (unsigned i = 0; i < MESSAGES; i++)
 		if (c->ids[i] != 0)
 			drop(c, i);
-	c->kit.done = c->waiting == 0;
-	kit_wait(&c->kit, &c->kit.done);
+	kit_wait_all(&c->kit);
 }
 
 static unsigned

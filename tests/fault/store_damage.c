@@ -51,7 +51,7 @@ struct damage {
 	struct file *files; /* of the spool as it was; the first is data.mdb */
 	size_t nfiles;
 	uint64_t seed;
-	unsigned waiting, wrong, refused, died;
+	unsigned wrong, refused, died;
 };
 
 /* ---- a spool with a past */
@@ -63,10 +63,7 @@ on_done(void *arg, uint64_t token, int rc)
 
 	(void)token;
 	MX_ASSERT(rc == 0);
-	if (--d->waiting == 0) {
-		d->kit.done = true;
-		loop_stop(d->kit.loop);
-	}
+	kit_one_done(&d->kit);
 }
 
 static void
@@ -93,7 +90,7 @@ commit(struct damage *d, struct message *m, unsigned rcpts)
 		snprintf(name, sizeof(name), "user%u@example.org", rcpts);
 		(void)envelope_add_rcpt(e, name);
 	}
-	d->waiting++;
+	d->kit.waiting++;
 	store_tx_commit(&tx, &e, 1, on_commit, d, 0);
 }
 
@@ -114,7 +111,7 @@ change_some(struct damage *d)
 		envs[i]->last_try_ms = 1;
 	}
 	for (i = 0; i < MESSAGES; i++) {
-		d->waiting += envs[i] != NULL || d->msgs[i].removed;
+		d->kit.waiting += envs[i] != NULL || d->msgs[i].removed;
 		if (envs[i] != NULL)
 			store_update(d->kit.store, envs[i], on_done, d, 0);
 		else if (d->msgs[i].removed)
@@ -122,8 +119,7 @@ change_some(struct damage *d)
 			    0);
 		envelope_destroy(&envs[i]);
 	}
-	d->kit.done = false;
-	kit_wait(&d->kit, &d->kit.done);
+	kit_wait_all(&d->kit);
 }
 
 static void
@@ -154,8 +150,7 @@ make_spool(struct damage *d)
 		m->len = i == 50 ? 300000 : (size_t)kit_chance(&d->seed, 4000);
 		commit(d, m, i % 40 == 20 ? RCPTS : 0);
 	}
-	d->kit.done = false;
-	kit_wait(&d->kit, &d->kit.done); /* few commits: few old pages */
+	kit_wait_all(&d->kit); /* few commits: few old pages */
 	change_some(d);
 	for (i = 0; i < MESSAGES; i++)
 		if (!d->msgs[i].removed)

@@ -45,38 +45,29 @@ struct trial {
 	char *data; /* of the database as it was */
 	size_t len;
 	uint64_t seed;
-	unsigned waiting, at, first;
+	unsigned at, first;
 	unsigned refused, died, failed, unseen, wrong;
 };
 
 /* ---- many requests at once, as a daemon has them */
 
 static void
-one_done(struct trial *t)
-{
-	if (--t->waiting == 0) {
-		t->kit.done = true;
-		loop_stop(t->kit.loop);
-	}
-}
-
-static void
 on_done(void *arg, uint64_t token, int rc)
 {
+	struct trial *t = arg;
+
 	(void)token;
 	(void)rc;
-	one_done(arg);
+	kit_one_done(&t->kit);
 }
 
 static void
 on_commit(void *arg, uint64_t token, int rc, struct envelope **parts,
     unsigned n)
 {
-	(void)token;
-	(void)rc;
 	for (unsigned i = 0; i < n; i++)
 		envelope_destroy(&parts[i]);
-	one_done(arg);
+	on_done(arg, token, rc);
 }
 
 static uint64_t
@@ -94,16 +85,9 @@ commit(struct trial *t, size_t len, unsigned rcpts)
 		snprintf(name, sizeof(name), "user%u@example.org", rcpts);
 		(void)envelope_add_rcpt(e, name);
 	}
-	t->waiting++;
+	t->kit.waiting++;
 	store_tx_commit(&tx, &e, 1, on_commit, t, 0);
 	return id;
-}
-
-static void
-settle(struct trial *t)
-{
-	t->kit.done = t->waiting == 0;
-	kit_wait(&t->kit, &t->kit.done);
 }
 
 static void
@@ -121,22 +105,22 @@ update_some(struct trial *t, unsigned step)
 			    "one.more@example.org");
 	}
 	for (unsigned i = 0; i < MESSAGES; i++) {
-		t->waiting += envs[i] != NULL;
+		t->kit.waiting += envs[i] != NULL;
 		if (envs[i] != NULL)
 			store_update(t->kit.store, envs[i], on_done, t, 0);
 		envelope_destroy(&envs[i]);
 	}
-	settle(t);
+	kit_wait_all(&t->kit);
 }
 
 static void
 remove_some(struct trial *t, unsigned from, unsigned step)
 {
 	for (unsigned i = from; i < MESSAGES; i += step) {
-		t->waiting++;
+		t->kit.waiting++;
 		store_remove(t->kit.store, t->ids[i], on_done, t, 0);
 	}
-	settle(t);
+	kit_wait_all(&t->kit);
 }
 
 /* A spool with a past: free pages, overflow pages, pages that were split. */
@@ -152,14 +136,14 @@ make_spool(struct trial *t)
 	for (unsigned i = 0; i < MESSAGES; i++)
 		t->ids[i] = commit(t, (size_t)kit_chance(&t->seed, 2000),
 		    i % 40 == 20 ? RCPTS : 0);
-	settle(t);
+	kit_wait_all(&t->kit);
 	store_state_put(t->kit.store, "known:example.org", "1 2 3", 5, NULL,
 	    NULL, 0);
 	update_some(t, 4);
 	remove_some(t, 3, 5);
 	for (unsigned i = 0; i < 8; i++) {
 		(void)commit(t, 500, 0);
-		settle(t);
+		kit_wait_all(&t->kit);
 	}
 	kit_close(&t->kit);
 	snprintf(t->db, sizeof(t->db), "%s/db/data.mdb", t->kit.dir);
@@ -244,17 +228,17 @@ work(struct trial *t)
 	update_some(t, 3);
 	for (unsigned i = 0; i < 10; i++)
 		(void)commit(t, 1000, i == 5 ? RCPTS : 0);
-	settle(t);
+	kit_wait_all(&t->kit);
 	remove_some(t, 0, 4);
 	for (unsigned i = 0; i < 6; i++) {
 		(void)commit(t, 1000, 0);
-		settle(t);
+		kit_wait_all(&t->kit);
 	}
 	store_state_put(t->kit.store, "known:example.org", "4", 1, NULL, NULL,
 	    0);
 	remove_some(t, 0, 1);
 	(void)commit(t, 1000, 0);
-	settle(t);
+	kit_wait_all(&t->kit);
 }
 
 static void

@@ -207,17 +207,6 @@ check_record(void *arg, const struct envelope_brief *e)
 }
 
 static void
-check_scanned(void *arg, int rc, uint64_t damaged)
-{
-	struct check *c = arg;
-
-	if (rc != 0 || damaged != 0)
-		check_wrong(c, 0, "the scan found damage");
-	c->kit.done = true;
-	loop_stop(c->kit.loop);
-}
-
-static void
 check_sure(uint64_t id, void *value, void *arg)
 {
 	(void)value;
@@ -234,9 +223,8 @@ check_spool(struct check *c)
 	uint64_t id;
 
 	c->nfound = 0;
-	c->kit.done = false;
-	store_scan(c->kit.store, check_record, check_scanned, c);
-	kit_wait(&c->kit, &c->kit.done);
+	if (!kit_scan_each(&c->kit, check_record, c))
+		check_wrong(c, 0, "the scan found damage");
 	idmap_init(&left);
 	for (i = 0; i < c->nfound; i++) {
 		id = c->found[i] & ~UINT64_C(0xff);

@@ -49,6 +49,20 @@ kit_done(struct kit *k)
 	loop_stop(k->loop);
 }
 
+void
+kit_one_done(struct kit *k)
+{
+	if (--k->waiting == 0)
+		kit_done(k);
+}
+
+void
+kit_wait_all(struct kit *k)
+{
+	k->done = k->waiting == 0;
+	kit_wait(k, &k->done);
+}
+
 static void
 kit_state(void *arg, enum store_state state, const char *why)
 {
@@ -305,19 +319,26 @@ kit_verify(struct kit *k, uint64_t id, size_t len, uint64_t seed)
 	return rc;
 }
 
+struct kit_look { /* of a scan */
+	struct kit *kit;
+	void (*one)(void *arg, const struct envelope_brief *);
+	void *arg;
+};
+
 static void
 kit_on_scan(void *arg, const struct envelope_brief *e)
 {
-	struct kit *k = arg;
+	struct kit_look *look = arg;
 
-	(void)e;
-	k->scanned++;
+	look->kit->scanned++;
+	if (look->one != NULL)
+		look->one(look->arg, e);
 }
 
 static void
 kit_on_scanned(void *arg, int rc, uint64_t damaged)
 {
-	struct kit *k = arg;
+	struct kit *k = ((struct kit_look *)arg)->kit;
 
 	k->rc = rc;
 	k->damaged = damaged;
@@ -346,13 +367,23 @@ kit_chance(uint64_t *seed, uint64_t below)
 	return (*seed >> 33) % below;
 }
 
+bool
+kit_scan_each(struct kit *k,
+    void (*one)(void *arg, const struct envelope_brief *), void *arg)
+{
+	struct kit_look look = { k, one, arg };
+
+	k->scanned = 0;
+	k->done = false;
+	store_scan(k->store, kit_on_scan, kit_on_scanned, &look);
+	kit_wait(k, &k->done);
+	return k->rc == 0 && k->damaged == 0;
+}
+
 uint64_t
 kit_scan(struct kit *k)
 {
-	k->scanned = 0;
-	k->done = false;
-	store_scan(k->store, kit_on_scan, kit_on_scanned, k);
-	kit_wait(k, &k->done);
+	(void)kit_scan_each(k, NULL, NULL);
 	return k->scanned;
 }
 

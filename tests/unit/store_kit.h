@@ -15,6 +15,7 @@ struct kit {
 	struct mx_errbuf eb;
 	/* of the last call */
 	bool done;
+	unsigned waiting; /* of many at once: see kit_one_done() */
 	int rc;
 	struct store_loaded loaded;
 	uint64_t scanned, damaged;
@@ -34,6 +35,10 @@ bool kit_open(struct kit *); /* false: see eb */
 void kit_close(struct kit *);
 /* Runs the loop until *flag; ends the program after 20 seconds. */
 void kit_wait(struct kit *, const bool *flag);
+/* Many at once: the caller counts what it asks for in `waiting`, each
+ * completion says that it is one less, and this waits for the last. */
+void kit_one_done(struct kit *);
+void kit_wait_all(struct kit *);
 void kit_wait_state(struct kit *, enum store_state);
 void kit_wait_writable(struct kit *);
 
@@ -48,10 +53,14 @@ int kit_load(struct kit *, uint64_t id, size_t body_max);
 /* 0 when the message is there with this body, whole. */
 int kit_verify(struct kit *, uint64_t id, size_t len, uint64_t seed);
 uint64_t kit_scan(struct kit *);
+/* The same for who looks at each; false: it failed, or found damage. */
+bool kit_scan_each(struct kit *,
+    void (*one)(void *arg, const struct envelope_brief *), void *arg);
 void kit_states(struct kit *); /* reads all of them */
 /* The next number of a series that begins with *seed, below `below`. */
 uint64_t kit_chance(uint64_t *seed, uint64_t below);
-/* Until the database has come to the end of the log, and what is dead is gone. */
+/* Until the database has come to the end of the log, and what is dead is
+ * gone. */
 void kit_settle(struct kit *);
 unsigned kit_segments(struct kit *, uint64_t *blocks); /* files in seg/ */
 
