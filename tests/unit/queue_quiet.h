@@ -6,7 +6,10 @@
 
 #include <malloc.h>
 
+#include "base/log.h"
 #include "relay/queue/queue_int.h"
+#include "tests/unit/fake_loop.h"
+#include "tests/unit/fake_store.h"
 
 static inline void
 quiet_want(void *arg, const char *domain, unsigned n)
@@ -29,6 +32,38 @@ static const struct queue_ops quiet_ops = {
 	.want = quiet_want,
 	.flush = quiet_flush,
 };
+
+/* Such a queue and what it stands on; a test's own struct may begin with it. */
+struct quiet {
+	struct loop *loop;
+	struct store *store;
+	struct stats *stats;
+	struct queue *q;
+};
+
+/* Settled, with what it does at a start behind it. */
+static inline void
+quiet_create(struct quiet *w)
+{
+	static const struct queue_conf conf = { 0 };
+
+	log_level_set(LOG_LEVEL_ERROR);
+	w->loop = loop_create();
+	w->store = fake_store_create();
+	w->stats = stats_create();
+	w->q = queue_create(w->loop, w->store, w->stats, &conf, &quiet_ops);
+	fake_loop_settle(w->loop);
+}
+
+static inline void
+quiet_destroy(struct quiet *w)
+{
+	queue_destroy(&w->q);
+	(void)fake_store_pump(w->store);
+	fake_store_destroy(w->store);
+	stats_destroy(&w->stats);
+	loop_destroy(&w->loop);
+}
 
 /* Of the process, with the queue's parts; 0: this malloc does not tell. */
 static inline size_t

@@ -15,10 +15,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "tests/unit/fake_loop.h"
-#include "tests/unit/fake_store.h"
 #include "tests/unit/queue_quiet.h"
 
 #define N	  60000u
@@ -26,26 +23,17 @@
 #define BYTES_MAX 150 /* a message, whatever becomes of it */
 
 struct setting {
-	struct loop *loop;
-	struct store *store;
-	struct stats *stats;
-	struct queue *q;
+	struct quiet w;
 	size_t before;
 };
 
 static int
 setup(void **state)
 {
-	static const struct queue_conf conf = { 0 };
 	static struct setting s;
 
-	log_level_set(LOG_LEVEL_ERROR);
-	s.loop = loop_create();
-	s.store = fake_store_create();
-	s.stats = stats_create();
-	s.q = queue_create(s.loop, s.store, s.stats, &conf, &quiet_ops);
-	fake_loop_settle(s.loop);
-	s.before = quiet_bytes(s.q);
+	quiet_create(&s.w);
+	s.before = quiet_bytes(s.w.q);
 	*state = &s;
 	return 0;
 }
@@ -55,11 +43,7 @@ teardown(void **state)
 {
 	struct setting *s = *state;
 
-	queue_destroy(&s->q);
-	(void)fake_store_pump(s->store);
-	fake_store_destroy(s->store);
-	stats_destroy(&s->stats);
-	loop_destroy(&s->loop);
+	quiet_destroy(&s->w);
 	return 0;
 }
 
@@ -89,16 +73,16 @@ fill(struct setting *s, unsigned domains, bool due, uint16_t flags)
 		b = make(i, domains, due);
 		b.flags = flags;
 		if (flags & ENV_VAULT)
-			vault_add(s->q, &b);
+			vault_add(s->w.q, &b);
 		else
-			assert_non_null(part_add(s->q, &b, FAKE_WALL_MS));
+			assert_non_null(part_add(s->w.q, &b, FAKE_WALL_MS));
 	}
 }
 
 static void
 assert_bytes(struct setting *s, const char *what, size_t most)
 {
-	size_t each = (quiet_bytes(s->q) - s->before) / N;
+	size_t each = (quiet_bytes(s->w.q) - s->before) / N;
 
 	if (s->before == 0)
 		skip(); /* the sanitizers' malloc does not tell */
@@ -158,7 +142,7 @@ test_vault(void **state)
 	fill(*state, 1, true, ENV_VAULT);
 	if (((struct setting *)*state)->before == 0)
 		skip();
-	assert_in_range((quiet_bytes(((struct setting *)*state)->q) -
+	assert_in_range((quiet_bytes(((struct setting *)*state)->w.q) -
 			    ((struct setting *)*state)->before) /
 		N,
 	    1, BYTES_MAX);
@@ -175,12 +159,12 @@ test_decided(void **state)
 	(void)envelope_add_rcpt(env, "ada@d00000.example.org");
 	(void)envelope_add_rcpt(env, "bob@d00000.example.org");
 	env->rcpts[0].state = RCPT_DELIVERED;
-	s->before = quiet_bytes(s->q);
+	s->before = quiet_bytes(s->w.q);
 	for (unsigned i = 0; i < N; i++) {
 		b = make(i, 1, false);
 		b.nrcpts = env->nrcpts;
 		b.env = env;
-		assert_non_null(part_add(s->q, &b, FAKE_WALL_MS));
+		assert_non_null(part_add(s->w.q, &b, FAKE_WALL_MS));
 	}
 	envelope_destroy(
 	    &env); /* of no weight; a skipped test does not return */
@@ -196,20 +180,21 @@ test_none_left(void **state)
 
 	fill(s, 100, false, 0);
 	for (unsigned i = 0; i < N; i++) {
-		e = parts_find(s->q, (uint64_t)(i * 7u % N + 1) << 8);
+		e = parts_find(s->w.q, (uint64_t)(i * 7u % N + 1) << 8);
 		assert_non_null(e);
 		part_forget(e);
-		parts_give(s->q, e);
-		assert_null(parts_find(s->q, (uint64_t)(i * 7u % N + 1) << 8));
+		parts_give(s->w.q, e);
+		assert_null(
+		    parts_find(s->w.q, (uint64_t)(i * 7u % N + 1) << 8));
 	}
-	assert_int_equal(s->q->messages, 0);
-	assert_int_equal(s->q->parts.slab.len, 0);
-	fake_loop_settle(s->loop);
+	assert_int_equal(s->w.q->messages, 0);
+	assert_int_equal(s->w.q->parts.slab.len, 0);
+	fake_loop_settle(s->w.loop);
 	if (s->before == 0)
 		skip();
 	/* a chunk of each slab, and what malloc keeps in its own lists */
-	assert_true(quiet_bytes(s->q) - s->before <
-	    SLAB_CHUNK * (sizeof(struct part) + s->q->parts.leaves.size) +
+	assert_true(quiet_bytes(s->w.q) - s->before <
+	    SLAB_CHUNK * (sizeof(struct part) + s->w.q->parts.leaves.size) +
 		100000);
 }
 
@@ -242,15 +227,15 @@ test_goes_back(void **state)
 	for (unsigned i = 0; i < MANY; i++) {
 		struct envelope_brief b = make(i, 1, true);
 
-		assert_non_null(part_add(s->q, &b, FAKE_WALL_MS));
+		assert_non_null(part_add(s->w.q, &b, FAKE_WALL_MS));
 	}
 	full = resident();
-	d = dest_find(s->q, "d00000.example.org");
+	d = dest_find(s->w.q, "d00000.example.org");
 	for (unsigned i = 0; i < MANY; i++) {
 		e = i % 2 == 0 ? order_min(d, ORDER_READY) :
 				 order_max(d, ORDER_READY);
 		part_forget(e);
-		parts_give(s->q, e);
+		parts_give(s->w.q, e);
 		if (i == MANY / 2)
 			half = resident();
 	}

@@ -12,19 +12,13 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "tests/unit/fake_loop.h"
-#include "tests/unit/fake_store.h"
 #include "tests/unit/queue_quiet.h"
 
 #define A    "a.example"
 #define MANY 50000u
 
 struct many {
-	struct loop *loop;
-	struct store *store;
-	struct stats *stats;
-	struct queue *q;
+	struct quiet w;
 	const struct relay *relay;
 };
 
@@ -65,17 +59,11 @@ count_looks(struct queue *q)
 static int
 setup(void **state)
 {
-	static const struct queue_conf conf = { 0 };
 	static struct many m;
 
-	log_level_set(LOG_LEVEL_ERROR);
-	m.loop = loop_create();
-	m.store = fake_store_create();
-	m.stats = stats_create();
-	m.q = queue_create(m.loop, m.store, m.stats, &conf, &quiet_ops);
-	m.relay = queue_relay(m.q);
-	count_looks(m.q);
-	fake_loop_settle(m.loop);
+	quiet_create(&m.w);
+	m.relay = queue_relay(m.w.q);
+	count_looks(m.w.q);
 	*state = &m;
 	return 0;
 }
@@ -85,11 +73,7 @@ teardown(void **state)
 {
 	struct many *m = *state;
 
-	queue_destroy(&m->q);
-	(void)fake_store_pump(m->store);
-	fake_store_destroy(m->store);
-	stats_destroy(&m->stats);
-	loop_destroy(&m->loop);
+	quiet_destroy(&m->w);
 	return 0;
 }
 
@@ -106,7 +90,7 @@ add(struct many *m, const char *domain, uint64_t i, uint16_t flags)
 	};
 
 	(void)strlcpy(b.domain, domain, sizeof(b.domain));
-	return part_add(m->q, &b, FAKE_WALL_MS);
+	return part_add(m->w.q, &b, FAKE_WALL_MS);
 }
 
 /* ---- what is asked */
@@ -131,7 +115,7 @@ test_asked(void **state)
 
 	for (unsigned i = 0; i < MANY; i++)
 		assert_non_null(add(m, A, i, i % 10 == 0 ? ENV_HELD : 0));
-	fake_loop_settle(m->loop);
+	fake_loop_settle(m->w.loop);
 	looks = 0;
 	r->domain(r->self, A, &d);
 	assert_int_equal(d.held, MANY / 10);
@@ -141,7 +125,7 @@ test_asked(void **state)
 	/* Nothing is as old: a page passes over so many and comes back. */
 	looks = 0;
 	r->list(r->self, A, &none, 0, 100, on_list, &next);
-	fake_loop_settle(m->loop);
+	fake_loop_settle(m->w.loop);
 	assert_int_equal(next, (uint64_t)LIST_LOOK << 8);
 	assert_in_range(looks, LIST_LOOK, LIST_LOOK * 20);
 	looks = 0;
@@ -162,21 +146,21 @@ test_rounds(void **state)
 		snprintf(name, sizeof(name), "d%05u.example.org", i / 5);
 		assert_non_null(add(m, name, i, ENV_DSN));
 	}
-	fake_loop_settle(m->loop);
+	fake_loop_settle(m->w.loop);
 	looks = 0;
-	queue_reports(m->q, 1000);
+	queue_reports(m->w.q, 1000);
 	assert_int_equal(looks, 0);
-	while (round_step(m->q)) {
+	while (round_step(m->w.q)) {
 		assert_in_range(looks, 1, WALK_STEP * 40);
 		looks = 0;
 		turns++;
 		if (turns == 3) /* it may go, and be where the round is */
-			queue_policy(m->q, m->q->round.after, NULL);
+			queue_policy(m->w.q, m->w.q->round.after, NULL);
 	}
 	assert_in_range(turns, MANY / WALK_STEP, MANY);
 	for (unsigned i = 0; i < MANY; i += 777)
 		assert_true(
-		    parts_find(m->q, (uint64_t)(i + 1) << 8)->deadline_ms <=
+		    parts_find(m->w.q, (uint64_t)(i + 1) << 8)->deadline_ms <=
 		    FAKE_WALL_MS);
 }
 
@@ -193,7 +177,8 @@ plain(struct many *m, enum part_order o, struct btree_key from, bool below)
 	struct part *best = NULL, *e;
 	bool in, less;
 
-	for (uint64_t id = 0; (e = parts_after(m->q, id)) != NULL; id = e->id) {
+	for (uint64_t id = 0; (e = parts_after(m->w.q, id)) != NULL;
+	     id = e->id) {
 		if (o == ORDER_AGE || o == ORDER_KEPT)
 			in = (e->state == PART_HELD) == (o == ORDER_KEPT);
 		else if (o == ORDER_DEADLINE)
@@ -241,7 +226,7 @@ static void
 test_few_and_many(void **state)
 {
 	struct many *m = *state;
-	struct dest *d = dest_get(m->q, A);
+	struct dest *d = dest_get(m->w.q, A);
 	bool few = false, many = false;
 	struct part *e;
 	uint32_t at;
@@ -253,7 +238,7 @@ test_few_and_many(void **state)
 			e = add(m, A, i, at % 5 == 0 ? ENV_HELD : 0);
 			assert_non_null(e);
 		} else {
-			e = parts_after(m->q, (uint64_t)at % (i + 1) << 8);
+			e = parts_after(m->w.q, (uint64_t)at % (i + 1) << 8);
 			if (e == NULL)
 				e = order_min(d, ORDER_ID);
 			if (at % 3 == 0 && e->state != PART_HELD) {
@@ -261,7 +246,7 @@ test_few_and_many(void **state)
 				part_back(e, FAKE_WALL_MS);
 			} else {
 				part_forget(e);
-				parts_give(m->q, e);
+				parts_give(m->w.q, e);
 			}
 		}
 		few = few || (d->n > 2 && d->orders == NULL);
