@@ -182,6 +182,45 @@ edit(const struct kit *k, const char *name, uint64_t at, const char *text)
 	assert_int_equal(truncate(path, (off_t)at), 0);
 }
 
+static void
+plant(const struct kit *k, const char *name)
+{
+	char path[400];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/seg/%s", k->dir, name);
+	assert_true((fd = open(path, O_WRONLY | O_CREAT, 0600)) >= 0);
+	close(fd);
+}
+
+/* Nothing could be written behind the last number of a kind: such a file is not
+ * ours, and the log goes on where it was. */
+static void
+test_last_number(void **state)
+{
+	struct world *w = *state;
+	uint64_t id;
+
+	plant(&w->kit, "ffffffffffffffff");
+	plant(&w->kit, "7fffffffffffffff");
+	assert_true(kit_open(&w->kit));
+	assert_first(w, MESSAGES);
+	id = kit_commit(&w->kit, 300000, 99, 1);
+	assert_true(id != 0);
+	kit_close(&w->kit);
+	assert_true(kit_open(&w->kit));
+	assert_first(w, MESSAGES);
+	assert_int_equal(kit_verify(&w->kit, id, 300000, 99), 0);
+	assert_true(size_of(&w->kit, "seg/0000000000000001") > 0);
+	kit_close(&w->kit);
+	/* and where the number before it was used there is no next */
+	plant(&w->kit, "fffffffffffffffe");
+	assert_true(kit_open(&w->kit));
+	assert_first(w, MESSAGES);
+	assert_int_equal(kit_commit(&w->kit, 100, 1, 1), 0);
+	assert_int_equal(w->kit.rc, -MX_EIO);
+}
+
 /* Wherever the file ends, all that is whole is there. */
 static void
 test_cut(void **state)
@@ -453,6 +492,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_replay, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_number, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cut_to_nothing, setup,
 		    teardown),

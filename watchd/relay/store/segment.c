@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "relay/store/journal.h"
 #include "relay/store/segment.h"
 
 #define SEGMENT_NAME  17
@@ -50,12 +51,23 @@ segment_name(uint64_t number, char dst[SEGMENT_NAME])
 	return dst;
 }
 
+/* The last number of each kind is nobody's: what is written behind it would
+ * have none, or one of the other kind. */
+static bool
+is_number(uint64_t number)
+{
+	return number != 0 && number != JOURNAL_FIRST - 1 &&
+	    number != UINT64_MAX;
+}
+
 int
 segment_create(struct segment_dir *dir, bool log, struct segment *s)
 {
 	uint64_t *next = log ? &dir->next_log : &dir->next;
 	char name[SEGMENT_NAME];
 
+	if (!is_number(*next))
+		return segment_error(EOVERFLOW);
 	s->fd = openat(dir->fd, segment_name(*next, name),
 	    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->fd < 0)
@@ -274,7 +286,7 @@ segment_each(struct segment_dir *dir,
 		if (e->d_name[0] == '.')
 			continue;
 		number = strtoull(e->d_name, NULL, 16);
-		if (number == 0 ||
+		if (!is_number(number) ||
 		    strcmp(segment_name(number, name), e->d_name) != 0) {
 			log_warn("store", "event=foreign_file name=%s",
 			    log_q(e->d_name));

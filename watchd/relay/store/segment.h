@@ -55,7 +55,7 @@ void segment_punch(struct segment_dir *, uint64_t number, uint64_t size,
     struct extent *live, size_t n);
 int segment_open_read(const struct segment_dir *, uint64_t number); /* or -1 */
 int segment_open_write(const struct segment_dir *, uint64_t number); /* or -1 */
-/* Every file that is there; size in bytes. */
+/* Every file that is there and could be ours; size in bytes. */
 int segment_each(struct segment_dir *,
     void (*one)(void *arg, uint64_t number, uint64_t size),
     void *arg) MX_NODISCARD;
