@@ -305,6 +305,32 @@ test_file_gone(void **state)
 	assert_int_equal(w->kit.rc, -MX_ECORRUPT);
 }
 
+/* Nothing is left of the log but the head of its next file: that it was begun
+ * is proof enough of what was synced before. */
+static void
+test_head_alone(void **state)
+{
+	struct world *w = *state;
+	uint8_t head[JOURNAL_HEAD];
+	char path[400];
+
+	snprintf(path, sizeof(path), "%s/" LOG, w->kit.dir);
+	assert_int_equal(unlink(path), 0);
+	plant(&w->kit, "8000000000000001");
+	journal_put_head(head, JOURNAL_FIRST + 1, MESSAGES);
+	overwrite(&w->kit, "seg/8000000000000001", 0, (const char *)head,
+	    sizeof(head));
+	assert_false(kit_open(&w->kit));
+	assert_int_equal(w->kit.rc, -MX_ECORRUPT);
+	assert_non_null(strstr(w->kit.eb.text, "seg/8000000000000001"));
+	/* one that begins with the next is what a crash may leave */
+	journal_put_head(head, JOURNAL_FIRST + 1, 1);
+	overwrite(&w->kit, "seg/8000000000000001", 0, (const char *)head,
+	    sizeof(head));
+	assert_true(kit_open(&w->kit));
+	assert_int_equal(kit_scan(&w->kit), 0);
+}
+
 /* The last group may be torn in any way: nothing of it was promised. */
 static void
 test_torn_group(void **state)
@@ -504,6 +530,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_damaged_head, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_file_gone, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_head_alone, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_torn_group, setup,
 		    teardown),

@@ -167,11 +167,23 @@ cut_off(struct replay_run *rp, const struct journal_file *f, uint64_t offset)
 	return 0;
 }
 
+/* A file that was begun is proof that all before its first record were synced:
+ * this one, which says so of itself, or one behind it. */
+static bool
+lacks_records(const struct replay_run *rp, uint64_t head, uint64_t first)
+{
+	uint64_t next = rp->redo.pos.seq + 1;
+
+	if (first == next)
+		return false; /* from there on it is void */
+	return head > next || (first != UINT64_MAX && first > next);
+}
+
 static int
 replay_file(struct replay_run *rp, size_t i, struct mx_errbuf *eb)
 {
 	struct journal_file f;
-	uint64_t head, first, offset = JOURNAL_HEAD;
+	uint64_t head = 0, first, offset = JOURNAL_HEAD;
 	int rc, whole;
 
 	if ((rc = journal_files_open(&rp->files, i, rp->sp->salt, &f)) < 0 ||
@@ -191,8 +203,7 @@ replay_file(struct replay_run *rp, size_t i, struct mx_errbuf *eb)
 		rc = vouched_behind(rp, i, offset, rp->redo.pos.seq + 1);
 	else if (rc == -MX_ECORRUPT)
 		rc = 0;
-	/* a file that was begun is proof that those before it were synced */
-	if (rc == 0 && first != UINT64_MAX && first > rp->redo.pos.seq + 1)
+	if (rc == 0 && lacks_records(rp, head, first))
 		rc = -MX_ECORRUPT;
 	if (rc == 0 && (whole < 0 || first == rp->redo.pos.seq + 1))
 		rc = cut_off(rp, &f, offset);
