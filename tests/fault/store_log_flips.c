@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * store_log_flips: places of the log go bad: bits, sectors, pages that are as they
- * were before, files that are short, gone or exchanged; in what the database has
- * and in the tail that it has not. A start then has every message that was
- * promised, or says which is damaged, or is refused with the name of the file;
- * mxwatch-salvage brings out all that is whole. Only what is damaged up to the very
- * end of the log may be taken for a group that a crash cut short. The same places
- * on every run: `store_log_flips [SEED [PLACES]]`. */
+ * store_log_flips: places of the log go bad: bits, sectors, pages that are as
+ * they were before, files that are short, gone or exchanged; in what the
+ * database has and in the tail that it has not, in what is void, in the files
+ * of large bodies (log_spool.h). A start then has every message that was
+ * promised as it was last changed, and none that was refused or removed, or
+ * says which is damaged, or is refused with the name of the file;
+ * mxwatch-salvage brings out all that is whole. Only what is damaged up to the
+ * very end of the log may be taken for a group that a crash cut short. The same
+ * places on every run: `store_log_flips [SEED [PLACES]]`. */
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -17,41 +19,16 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "relay/store/journal_files.h"
-#include "tests/unit/store_kit.h"
+#include "tests/fault/log_spool.h"
 
-#define PLACES	 100
-#define MESSAGES 60
-#define APPLIED	 24 /* of them */
-#define PAGE	 4096u
-#define SECTOR	 512u
-
-struct extent_of { /* of a record, or of a body */
-	size_t file; /* index */
-	uint64_t from, to;
-};
-
-struct message {
-	uint64_t id, seq, removed_seq; /* 0: not in the tail */
-	size_t len;
-	bool removed;
-	struct extent_of body, record;
-};
-
-struct record {
-	uint64_t seq;
-	struct extent_of at;
-};
+#define PLACES 140
+#define PAGE   4096u
+#define SECTOR 512u
 
 struct trial {
-	struct kit kit;
-	char spool[300], hurt[300], out[300], err[300];
-	struct message msgs[MESSAGES];
-	struct record *tail; /* ascending */
-	size_t ntail;
-	struct journal_files files;
-	struct segment_dir dir;
-	uint64_t first_tail; /* file that a start reads first */
+	struct log_spool s; /* as it was */
+	char hurt[300], out[300], err[300];
+	struct kit kit; /* in the child that opens it */
 	uint64_t seed, at;
 	struct extent_of bad, worse; /* the second for two files */
 	unsigned wrong, refused, silent, told;
@@ -83,162 +60,38 @@ least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* ---- a spool whose database is behind */
-
-static void
-fill(struct trial *t, unsigned from, unsigned to)
-{
-	unsigned i;
-
-	for (i = from; i < to; i++) {
-		struct message *m = &t->msgs[i];
-
-		m->len = (size_t)kit_chance(&t->seed, 5000);
-		m->id = kit_commit(&t->kit, m->len, i, 1);
-		MX_ASSERT(m->id != 0);
-		if (i % 5 != 4)
-			continue;
-		m = &t->msgs[i - 3]; /* of the other part, too */
-		m->removed = true;
-		MX_ASSERT(kit_remove(&t->kit, m->id) == 0);
-	}
-}
-
-/* In two children: the second ends without a word. */
-static void
-make_part(struct trial *t, unsigned from, unsigned to, bool behind)
-{
-	int fds[2], status;
-	pid_t pid;
-
-	MX_ASSERT(pipe(fds) == 0);
-	if ((pid = fork()) == 0) {
-		kit_attach(&t->kit, t->spool);
-		t->kit.conf.segment_size = 64u << 10;
-		t->kit.conf.map_size = 4u << 20;
-		t->kit.conf.behind_ms = behind ? 3600 * 1000 : 10;
-		MX_ASSERT(kit_open(&t->kit));
-		fill(t, from, to);
-		if (!behind)
-			kit_close(&t->kit);
-		MX_ASSERT(
-		    write(fds[1], t->msgs, sizeof(t->msgs)) == sizeof(t->msgs));
-		_exit(0);
-	}
-	close(fds[1]);
-	MX_ASSERT(read(fds[0], t->msgs, sizeof(t->msgs)) == sizeof(t->msgs));
-	close(fds[0]);
-	MX_ASSERT(waitpid(pid, &status, 0) == pid && status == 0);
-	t->seed += to;
-}
-
-static struct message *
-find(struct trial *t, uint64_t id)
-{
-	unsigned i;
-
-	for (i = 0; i < MESSAGES && t->msgs[i].id != id; i++)
-		;
-	return i < MESSAGES ? &t->msgs[i] : NULL;
-}
-
-static void
-note(struct trial *t, const struct journal_record *r, size_t file, uint64_t at,
-    uint64_t end)
-{
-	struct message *m = find(t, r->id);
-	struct record *tail;
-	bool applied = m != NULL && m < t->msgs + APPLIED;
-
-	if (r->kind == JOURNAL_COMMIT) {
-		m->body = (struct extent_of){ file, r->body.offset,
-			r->body.offset + r->body.len };
-		m->record = (struct extent_of){ file, at, end };
-		m->seq = applied ? 0 : r->seq;
-	}
-	if (t->files.numbers[file] < t->first_tail)
-		return;
-	if (r->kind == JOURNAL_REMOVE)
-		m->removed_seq = r->seq;
-	t->tail = mem_grow(t->tail, t->ntail + 1, sizeof(*t->tail));
-	tail = &t->tail[t->ntail++];
-	*tail = (struct record){ r->seq, { file, at, end } };
-}
-
-static void
-read_log(struct trial *t)
-{
-	struct buf buf = BUF_INIT(JOURNAL_REST_MAX);
-	struct journal_record r;
-	struct journal_file f;
-	uint64_t at, end;
-	size_t i;
-
-	for (i = 0; i < t->files.n; i++) {
-		MX_ASSERT(journal_files_open(&t->files, i, 0, &f) == 0);
-		MX_ASSERT(pread(f.fd, &f.salt, 8, JOURNAL_HEAD) == 8);
-		for (at = JOURNAL_HEAD; journal_read(&f, at, &r, &buf) == 0;
-		     at = end) {
-			end = at + journal_size(&r, f.number);
-			note(t, &r, i, at, end);
-		}
-		close(f.fd);
-	}
-	buf_fini(&buf);
-}
-
-static void
-list(struct trial *t)
-{
-	char *path = mem_printf("%s/seg", t->spool);
-
-	t->dir.fd = open(path, O_RDONLY | O_DIRECTORY);
-	mem_free(&path);
-	MX_ASSERT(t->dir.fd >= 0);
-	MX_ASSERT(journal_files_list(&t->files, &t->dir, JOURNAL_FIRST) == 0);
-}
-
-static void
-make_spool(struct trial *t)
-{
-	MX_ASSERT(mkdir(t->spool, 0700) == 0);
-	make_part(t, 0, APPLIED, false);
-	list(t);
-	t->first_tail = t->files.numbers[t->files.n - 1] + 1;
-	journal_files_free(&t->files);
-	close(t->dir.fd);
-	make_part(t, APPLIED, MESSAGES, true);
-	list(t);
-	read_log(t);
-	MX_ASSERT(t->ntail >= MESSAGES - APPLIED);
-	MX_ASSERT(t->tail[0].at.file + 1 < t->files.n); /* more than one */
-}
-
 /* ---- damage */
 
 static char *
 path_of(struct trial *t, size_t file)
 {
-	return mem_printf("%s/seg/%016" PRIx64, t->hurt,
-	    t->files.numbers[file]);
+	return mem_printf("%s/seg/%016" PRIx64, t->hurt, t->s.numbers[file]);
 }
 
-/* Where a record or the head of the file begins, as a rule. */
-static uint64_t
-choose_at(struct trial *t, size_t file, uint64_t size)
+/* Where a record or the head of a file of the log begins, as a rule. */
+static void
+choose(struct trial *t, size_t *file, uint64_t *at)
 {
-	size_t i = (size_t)kit_chance(&t->seed, t->ntail);
+	const struct extent_of *e;
+	char *path;
+	struct stat st;
 
+	*file = (size_t)kit_chance(&t->seed, t->s.nlogs);
+	*at = kit_chance(&t->seed, JOURNAL_HEAD);
 	switch (kit_chance(&t->seed, 4)) {
 	case 0:
-		return kit_chance(&t->seed, JOURNAL_HEAD);
+		return;
 	case 1:
-		if (t->tail[i].at.file == file)
-			return t->tail[i].at.from +
-			    kit_chance(&t->seed, JOURNAL_RECORD);
-		/* FALLTHROUGH */
+		e = &t->s.tail[kit_chance(&t->seed, t->s.ntail)].at;
+		*file = e->file;
+		*at = e->from + kit_chance(&t->seed, JOURNAL_RECORD);
+		return;
 	default:
-		return kit_chance(&t->seed, size);
+		*file = (size_t)kit_chance(&t->seed, t->s.nfiles);
+		path = path_of(t, *file);
+		MX_ASSERT(stat(path, &st) == 0 && st.st_size > 0);
+		*at = kit_chance(&t->seed, (uint64_t)st.st_size);
+		mem_free(&path);
 	}
 }
 
@@ -262,7 +115,7 @@ overwrite(struct trial *t, const struct extent_of *e, uint8_t mask)
 static void
 exchange(struct trial *t, size_t file)
 {
-	size_t other = (file + 1) % t->files.n;
+	size_t other = (file + 1) % t->s.nfiles;
 	char *a = path_of(t, file), *b = path_of(t, other);
 
 	MX_ASSERT(shell(mem_printf("mv %s %s.x && mv %s %s && mv %s.x %s", a, a,
@@ -275,14 +128,15 @@ exchange(struct trial *t, size_t file)
 static void
 damage(struct trial *t)
 {
-	size_t file = (size_t)kit_chance(&t->seed, t->files.n);
-	char *path = path_of(t, file);
 	struct extent_of *e = &t->bad;
 	struct stat st;
+	size_t file;
 	uint64_t at;
+	char *path;
 
+	choose(t, &file, &at);
+	path = path_of(t, file);
 	MX_ASSERT(stat(path, &st) == 0);
-	at = choose_at(t, file, (uint64_t)st.st_size);
 	*e = (struct extent_of){ file, at, at + 1 };
 	t->worse = (struct extent_of){ SIZE_MAX, 0, 0 };
 	switch (kit_chance(&t->seed, 10)) {
@@ -333,11 +187,11 @@ is_hurt(const struct trial *t, const struct extent_of *e)
 static uint64_t
 lost_from(const struct trial *t)
 {
-	size_t i = t->ntail;
+	size_t i = t->s.ntail;
 
-	while (i > 0 && is_hurt(t, &t->tail[i - 1].at))
+	while (i > 0 && is_hurt(t, &t->s.tail[i - 1].at))
 		i--;
-	return i < t->ntail ? t->tail[i].seq : UINT64_MAX;
+	return i < t->s.ntail ? t->s.tail[i].seq : UINT64_MAX;
 }
 
 /* ---- the start */
@@ -355,20 +209,39 @@ open_it(struct trial *t)
 		fprintf(stderr, "refused: %s\n", t->kit.eb.text);
 		return 10;
 	}
-	for (i = 0; i < MESSAGES; i++) {
-		int rc = kit_verify(&t->kit, t->msgs[i].id, t->msgs[i].len, i);
+	for (i = 0; i < SPOOL_MESSAGES; i++) {
+		const struct message *m = &t->s.msgs[i];
+		int rc = kit_verify(&t->kit, m->id, m->len, i);
 
-		printf("%u %d\n", i, rc);
+		printf("%u %d %u\n", i, rc,
+		    rc == 0 ? t->kit.loaded.env->attempts : 0);
 	}
+	for (i = 0; i < t->s.nrefused; i++)
+		printf("%u %d 0\n", SPOOL_MESSAGES + i,
+		    kit_load(&t->kit, t->s.refused[i], SIZE_MAX));
 	fflush(stdout);
 	kit_close(&t->kit);
 	return 0;
 }
 
+/* Each change that must be there has its number, and none is invented. */
 static void
-check_message(struct trial *t, unsigned i, int rc)
+check_changes(struct trial *t, const struct message *m, unsigned attempts)
 {
-	const struct message *m = &t->msgs[i];
+	unsigned i, least = 0;
+
+	for (i = 0; i < m->attempts; i++)
+		if (m->change[i].seq < lost_from(t))
+			least = i + 1;
+	if (attempts < least || attempts > m->attempts)
+		wrong(t, m->id, "has not the last change");
+	t->silent += attempts < m->attempts;
+}
+
+static void
+check_message(struct trial *t, unsigned i, int rc, unsigned attempts)
+{
+	const struct message *m = &t->s.msgs[i];
 	uint64_t lost = lost_from(t);
 
 	if (m->removed) {
@@ -377,8 +250,8 @@ check_message(struct trial *t, unsigned i, int rc)
 		return;
 	}
 	if (rc == 0)
-		return;
-	if (rc == -MX_ENOENT && m->seq < lost)
+		check_changes(t, m, attempts);
+	else if (rc == -MX_ENOENT && m->commit.seq < lost)
 		wrong(t, m->id, "is lost without a word");
 	else if (rc == -MX_ENOENT)
 		t->silent++;
@@ -386,6 +259,23 @@ check_message(struct trial *t, unsigned i, int rc)
 		wrong(t, m->id, "is said to be damaged and is not");
 	else
 		t->told++;
+}
+
+/* What voids it is the last file: nobody knows of one that is gone whole. */
+static void
+check_refused(struct trial *t, unsigned i, int rc)
+{
+	if (rc != -MX_ENOENT && t->s.void_head.seq < lost_from(t))
+		wrong(t, t->s.refused[i], "was refused and is there");
+}
+
+static void
+check_line(struct trial *t, unsigned i, int rc, unsigned attempts)
+{
+	if (i < SPOOL_MESSAGES)
+		check_message(t, i, rc, attempts);
+	else
+		check_refused(t, i - SPOOL_MESSAGES, rc);
 }
 
 static bool
@@ -407,9 +297,9 @@ concerns_tail(const struct trial *t)
 	struct extent_of head = { 0, 0, JOURNAL_HEAD };
 	size_t i;
 
-	for (i = 0; i < t->ntail; i++) {
-		head.file = t->tail[i].at.file;
-		if (is_hurt(t, &t->tail[i].at) || is_hurt(t, &head))
+	for (i = 0; i < t->s.ntail; i++) {
+		head.file = t->s.tail[i].at.file;
+		if (is_hurt(t, &t->s.tail[i].at) || is_hurt(t, &head))
 			return true;
 	}
 	return false;
@@ -419,7 +309,7 @@ static void
 check_start(struct trial *t)
 {
 	int fds[2], status, rc;
-	unsigned i;
+	unsigned i, attempts, lines = 0;
 	FILE *f;
 	pid_t pid;
 
@@ -431,8 +321,8 @@ check_start(struct trial *t)
 	}
 	close(fds[1]);
 	MX_ASSERT((f = fdopen(fds[0], "r")) != NULL);
-	while (fscanf(f, "%u %d", &i, &rc) == 2)
-		check_message(t, i, rc);
+	for (; fscanf(f, "%u %d %u", &i, &rc, &attempts) == 3; lines++)
+		check_line(t, i, rc, attempts);
 	fclose(f);
 	MX_ASSERT(waitpid(pid, &status, 0) == pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 10) {
@@ -441,23 +331,32 @@ check_start(struct trial *t)
 			wrong(t, 0, "refused for what is not read any more");
 		if (!says_what(t))
 			wrong(t, 0, "refused without a name");
-	} else if (status != 0)
+	} else if (status != 0 || lines != SPOOL_MESSAGES + t->s.nrefused)
 		wrong(t, 0, "the start died");
 }
 
 /* ---- salvage */
 
+static int
+open_out(const struct trial *t, uint64_t message, const char *folder)
+{
+	char id[TEXT_ID_MAX];
+	char *path =
+	    mem_printf("%s/%s%s.eml", t->out, folder, text_id(message, id));
+	int fd = open(path, O_RDONLY);
+
+	mem_free(&path);
+	return fd;
+}
+
 static bool
 came_out(struct trial *t, unsigned i, const char *folder)
 {
-	const struct message *m = &t->msgs[i];
-	char id[TEXT_ID_MAX], *path, *want, *got;
+	const struct message *m = &t->s.msgs[i];
+	char *want, *got;
 	bool same;
-	int fd;
+	int fd = open_out(t, m->id, folder);
 
-	path = mem_printf("%s/%s%s.eml", t->out, folder, text_id(m->id, id));
-	fd = open(path, O_RDONLY);
-	mem_free(&path);
 	if (fd < 0)
 		return false;
 	want = mem_alloc(m->len + 2);
@@ -477,7 +376,36 @@ static bool
 removal_is_hurt(const struct trial *t, const struct message *m)
 {
 	return m->removed_seq != 0 &&
-	    is_hurt(t, &t->tail[m->removed_seq - t->tail[0].seq].at);
+	    is_hurt(t, &t->s.tail[m->removed_seq - t->s.tail[0].seq].at);
+}
+
+/* Its body, and a record that has its envelope. */
+static bool
+is_whole(const struct trial *t, const struct message *m)
+{
+	bool known = m->commit.seq == 0 || !is_hurt(t, &m->commit.at);
+	unsigned i;
+
+	for (i = 0; i < m->attempts; i++)
+		known = known || !is_hurt(t, &m->change[i].at);
+	return known && !is_hurt(t, &m->body);
+}
+
+static void
+check_void(struct trial *t)
+{
+	unsigned i;
+	int fd;
+
+	if (is_hurt(t, &t->s.void_head.at))
+		return; /* nobody knows that it is void */
+	for (i = 0; i < 2 * t->s.nrefused; i++) {
+		fd = open_out(t, t->s.refused[i / 2], i % 2 ? "unsure/" : "");
+		if (fd < 0)
+			continue;
+		wrong(t, t->s.refused[i / 2], "was refused and came out");
+		close(fd);
+	}
 }
 
 static void
@@ -490,8 +418,8 @@ check_salvage(struct trial *t)
 	    t->out, t->hurt, t->out));
 	if (rc != 0 && rc != STORE_EXIT_DAMAGED)
 		wrong(t, 0, "mxwatch-salvage failed");
-	for (i = 0; i < MESSAGES; i++) {
-		const struct message *m = &t->msgs[i];
+	for (i = 0; i < SPOOL_MESSAGES; i++) {
+		const struct message *m = &t->s.msgs[i];
 		bool sure = came_out(t, i, ""),
 		     unsure = came_out(t, i, "unsure/");
 
@@ -499,45 +427,53 @@ check_salvage(struct trial *t)
 			wrong(t, m->id, "was removed and came out as sure");
 		if (m->removed || sure || unsure)
 			continue;
-		missing += m->seq < lost_from(t);
-		if (!is_hurt(t, &m->body) &&
-		    (m->seq == 0 || !is_hurt(t, &m->record)))
+		missing += m->commit.seq < lost_from(t);
+		if (is_whole(t, m))
 			wrong(t, m->id, "is whole and did not come out");
 	}
+	check_void(t);
 	if (missing > 0 && rc == 0)
 		wrong(t, 0, "mxwatch-salvage said that nothing is damaged");
+}
+
+static void
+run(struct trial *t, const char *dir, bool voids, uint64_t places)
+{
+	char spool[300];
+
+	snprintf(spool, sizeof(spool), "%s/spool%u", dir, voids);
+	log_spool_make(&t->s, spool, t->seed, voids);
+	for (; t->at < places && t->wrong < 20; t->at++) {
+		MX_ASSERT(shell(mem_printf("rm -rf %s; cp -a %s %s", t->hurt,
+			      spool, t->hurt)) == 0);
+		damage(t);
+		check_salvage(t);
+		check_start(t);
+	}
+	log_spool_free(&t->s);
 }
 
 int
 main(int argc, char **argv)
 {
 	struct trial t = { .seed = 11 };
-	unsigned places = PLACES;
+	uint64_t places = PLACES;
 	struct kit top;
 
 	if (argc > 1)
 		t.seed = strtoull(argv[1], NULL, 10);
 	if (argc > 2)
-		places = (unsigned)strtoul(argv[2], NULL, 10);
+		places = strtoull(argv[2], NULL, 10);
 	kit_init(&top, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : NULL);
-	snprintf(t.spool, sizeof(t.spool), "%s/spool", top.dir);
 	snprintf(t.hurt, sizeof(t.hurt), "%s/hurt", top.dir);
 	snprintf(t.out, sizeof(t.out), "%s/out", top.dir);
 	snprintf(t.err, sizeof(t.err), "%s/err", top.dir);
-	make_spool(&t);
-	for (t.at = 0; t.at < places && t.wrong < 20; t.at++) {
-		MX_ASSERT(shell(mem_printf("rm -rf %s; cp -a %s %s", t.hurt,
-			      t.spool, t.hurt)) == 0);
-		damage(&t);
-		check_salvage(&t);
-		check_start(&t);
-	}
+	run(&t, top.dir, false, places / 2);
+	run(&t, top.dir, true, places);
 	printf("%" PRIu64 " places: %u refused, %u bodies told as damaged, %u "
-	       "messages at the end of the log taken for torn, %u wrong\n",
+	       "messages or changes at the end of the log taken for torn, "
+	       "%u wrong\n",
 	    t.at, t.refused, t.told, t.silent, t.wrong);
-	free(t.tail);
-	journal_files_free(&t.files);
-	close(t.dir.fd);
 	kit_fini(&top);
 	return t.wrong > 0;
 }

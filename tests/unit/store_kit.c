@@ -281,6 +281,23 @@ kit_remove(struct kit *k, uint64_t id)
 	return k->rc;
 }
 
+int
+kit_update(struct kit *k, uint64_t id)
+{
+	struct envelope *e;
+	int rc = kit_load(k, id, 0);
+
+	if (rc < 0)
+		return rc;
+	e = envelope_copy(k->loaded.env);
+	e->attempts++;
+	k->done = false;
+	store_update(k->store, e, kit_on_done, k, 0);
+	envelope_destroy(&e);
+	kit_wait(k, &k->done);
+	return k->rc;
+}
+
 static void
 kit_on_load(void *arg, struct store_loaded *l)
 {

@@ -48,6 +48,7 @@ void kit_fill(char *data, size_t len, uint64_t seed);
 /* A message of nparts domains; its id, or 0 and kit.rc. */
 uint64_t kit_commit(struct kit *, size_t len, uint64_t seed, unsigned nparts);
 int kit_remove(struct kit *, uint64_t id);
+int kit_update(struct kit *, uint64_t id); /* has one attempt more */
 /* The rc of a load; kit.loaded holds what came until the next call. */
 int kit_load(struct kit *, uint64_t id, size_t body_max);
 /* 0 when the message is there with this body, whole. */

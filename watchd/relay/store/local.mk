@@ -114,6 +114,7 @@ power_sources = tests/fault/disk_calls.c tests/fault/disk_calls.h \
 tests_fault_store_power_SOURCES = tests/fault/store_power.c $(power_sources)
 tests_fault_store_power_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_log_flips_SOURCES = tests/fault/store_log_flips.c \
+	tests/fault/log_spool.c tests/fault/log_spool.h \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_log_flips_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_unsynced_SOURCES = tests/fault/store_unsynced.c \
