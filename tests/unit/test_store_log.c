@@ -305,6 +305,24 @@ test_file_gone(void **state)
 	assert_int_equal(w->kit.rc, -MX_ECORRUPT);
 }
 
+/* The database has read more of it than there is: that is no torn group. */
+static void
+test_file_short(void **state)
+{
+	struct world *w = *state;
+	const char *name = "seg/8000000000000001";
+
+	w->kit.conf.behind_ms = 0;
+	assert_true(kit_open(&w->kit));
+	assert_true(kit_commit(&w->kit, LENGTH, 99, 1) != 0);
+	kit_close(&w->kit);
+	assert_true(size_of(&w->kit, name) > LENGTH);
+	edit(&w->kit, name, size_of(&w->kit, name) - 10, NULL);
+	assert_false(kit_open(&w->kit));
+	assert_int_equal(w->kit.rc, -MX_ECORRUPT);
+	assert_non_null(strstr(w->kit.eb.text, name));
+}
+
 /* Nothing is left of the log but the head of its next file: that it was begun
  * is proof enough of what was synced before. */
 static void
@@ -530,6 +548,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_damaged_head, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_file_gone, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_file_short, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_head_alone, setup,
 		    teardown),

@@ -199,10 +199,11 @@ replay_file(struct replay_run *rp, size_t i, struct mx_errbuf *eb)
 	else if (rc == -MX_ECORRUPT)
 		offset = 0;
 	whole = rc;
-	if (rc == -MX_ECORRUPT && first != rp->redo.pos.seq + 1)
-		rc = vouched_behind(rp, i, offset, rp->redo.pos.seq + 1);
-	else if (rc == -MX_ECORRUPT)
+	/* one that is shorter than the database has read it is not torn */
+	if (rc == -MX_ECORRUPT && first == rp->redo.pos.seq + 1)
 		rc = 0;
+	else if (rc == -MX_ECORRUPT && offset <= f.size)
+		rc = vouched_behind(rp, i, offset, rp->redo.pos.seq + 1);
 	if (rc == 0 && lacks_records(rp, head, first))
 		rc = -MX_ECORRUPT;
 	if (rc == 0 && (whole < 0 || first == rp->redo.pos.seq + 1))
