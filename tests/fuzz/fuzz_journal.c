@@ -12,16 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#include "relay/le.h"
 #include "relay/store/journal.h"
 #include "relay/store/salvage_log.h"
+#include "tests/fuzz/journal_mend.h"
 
 #define INPUT  (256u << 10)
-#define SALT   UINT64_C(0x746c61732d78776d)
 #define NUMBER (JOURNAL_FIRST + 1)
-#define MARK   0xa5 /* in an input: a record begins here */
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -106,51 +103,20 @@ find_all(const struct journal_file *f)
 static void
 try_file(const uint8_t *data, size_t len)
 {
-	struct salvage_log log = { .salt = SALT };
+	struct salvage_log log = { .salt = MEND_SALT };
 	struct journal_file f = { .fd = file_write(data, len),
 		.number = NUMBER,
 		.size = len,
-		.salt = SALT };
+		.salt = MEND_SALT };
 	int folder;
 
 	read_through(&f);
 	find_all(&f);
 	folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	MX_ASSERT(folder >= 0);
-	salvage_log_read(&log, folder, SALT, 0);
+	salvage_log_read(&log, folder, MEND_SALT, 0);
 	salvage_log_free(&log);
 	close(folder);
-}
-
-/* ---- checksums */
-
-static void
-mend_record(uint8_t *p, size_t left)
-{
-	uint64_t body = le_get(p + 32, 8) == NUMBER ? le_get(p + 40, 8) : 0;
-	uint64_t rest = le_get(p + 52, 4);
-
-	le_put(p, SALT, 8);
-	left -= JOURNAL_RECORD;
-	if (body <= left && rest <= left - body) {
-		if (body > 0)
-			le_put(p + 48,
-			    crc32_z(0, p + JOURNAL_RECORD, (size_t)body), 4);
-		le_put(p + 56,
-		    crc32_z(0, p + JOURNAL_RECORD + body, (size_t)rest), 4);
-	}
-	le_put(p + 64, crc32_z(0, p, 64), 4);
-}
-
-/* From the last one to the first, for a body may hold others. */
-static void
-mend(uint8_t *data, size_t len)
-{
-	for (size_t at = len - JOURNAL_RECORD + 1; at-- > JOURNAL_HEAD;)
-		if (data[at] == MARK || le_get(data + at, 8) == SALT)
-			mend_record(data + at, len - at);
-	le_put(data + 8, NUMBER, 8);
-	le_put(data + JOURNAL_HEAD - 4, crc32_z(0, data, JOURNAL_HEAD - 4), 4);
 }
 
 int
@@ -167,7 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (fixed == NULL)
 		return 0;
 	memcpy(fixed, data, len);
-	mend(fixed, len);
+	journal_mend(fixed, len, NUMBER);
 	try_file(fixed, len);
 	free(fixed);
 	return 0;

@@ -61,6 +61,7 @@ EXTRA_DIST += tests/fuzz/corpus/pages
 check_PROGRAMS += tests/fuzz/fuzz_journal
 TESTS += tests/fuzz/fuzz_journal
 tests_fuzz_fuzz_journal_SOURCES = tests/fuzz/fuzz_journal.c tests/fuzz/replay.c \
+	tests/fuzz/journal_mend.c tests/fuzz/journal_mend.h \
 	watchd/relay/store/salvage_log.c watchd/relay/store/salvage_log.h
 tests_fuzz_fuzz_journal_LDADD = $(STORE_L) $(BASE_L)
 tests_fuzz_fuzz_journal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
