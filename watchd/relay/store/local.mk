@@ -67,6 +67,23 @@ tests_fuzz_fuzz_journal_LDADD = $(STORE_L) $(BASE_L)
 tests_fuzz_fuzz_journal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 EXTRA_DIST += tests/fuzz/corpus/journal
 
+# Several files of it, as the start applies them; log_corpus makes what to begin
+# with of what a store wrote.
+check_PROGRAMS += tests/fuzz/fuzz_log tests/fuzz/log_corpus
+TESTS += tests/fuzz/fuzz_log
+tests_fuzz_fuzz_log_SOURCES = tests/fuzz/fuzz_log.c tests/fuzz/replay.c \
+	tests/fuzz/journal_mend.c tests/fuzz/journal_mend.h \
+	tests/fuzz/log_input.h \
+	tests/fuzz/log_model.c tests/fuzz/log_model.h
+tests_fuzz_fuzz_log_LDADD = $(STORE_L) $(BASE_L)
+tests_fuzz_fuzz_log_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS) \
+	-Wl,--wrap=redo_record
+tests_fuzz_log_corpus_SOURCES = tests/fuzz/log_corpus.c tests/fuzz/log_input.h \
+	tests/fuzz/journal_mend.c tests/fuzz/journal_mend.h \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fuzz_log_corpus_LDADD = $(STORE_L) $(NET_L)
+EXTRA_DIST += tests/fuzz/corpus/log
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_envelope tests/unit/test_store \
 	tests/unit/test_store_log tests/unit/test_store_network
