@@ -387,7 +387,9 @@ holds(const struct log_file *f, size_t at)
 {
 	const uint8_t *p = f->data + at;
 
-	return le_get(p, 8) == MEND_SALT &&
+	uint64_t seq = le_get(p + 8, 8);
+
+	return le_get(p, 8) == MEND_SALT && seq != 0 && seq != UINT64_MAX &&
 	    le_get(p + 64, 4) == crc32_z(0, p, 64) && p[62] >= JOURNAL_COMMIT &&
 	    p[62] <= JOURNAL_NOTHING && le_get(p + 52, 4) <= JOURNAL_REST_MAX &&
 	    le_get(p + 60, 2) <= ENVELOPE_PART_MAX &&

@@ -126,7 +126,8 @@ parse(const struct journal_file *f, const uint8_t *raw, uint64_t offset,
 		if (r->body.len > JOURNAL_BODY_MAX)
 			return false;
 	}
-	return r->kind >= JOURNAL_COMMIT && r->kind <= JOURNAL_NOTHING &&
+	return r->seq != 0 && r->seq != UINT64_MAX &&
+	    r->kind >= JOURNAL_COMMIT && r->kind <= JOURNAL_NOTHING &&
 	    r->len <= JOURNAL_REST_MAX && r->nparts <= ENVELOPE_PART_MAX;
 }
 

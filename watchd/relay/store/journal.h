@@ -17,7 +17,8 @@
  *	REMOVE	nothing; the id is all
  *	STATE	u16 length and the key, then the value; none: it is removed
  *
- * Sequences have no gap, over all files. `durable` is the last one that was
+ * Sequences have no gap, over all files, and begin with 1; 0 and UINT64_MAX are
+ * no record's, for they stand for none. `durable` is the last one that was
  * known to be on the disk when the record was written: so a torn record is a
  * group that a crash cut short, unless a later record vouches for it; then it
  * is damage. A file that begins with a sequence voids what files before it have
