@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * replay: see replay.h. A file ends for us where the next one begins: with its
  * first sequence. Otherwise it ends at its end, or at a record that does not
- * hold. That one was being written when everything stopped, unless a record
- * behind it says that it had been synced. */
+ * hold. That one was being written when everything stopped, unless something
+ * says that it had been synced: a record behind it, a file that was begun behind
+ * it, or the database, which has read no more than that. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
