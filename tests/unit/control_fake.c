@@ -353,6 +353,14 @@ fake_probe(void *arg, const char *domain)
 	return 0;
 }
 
+static void
+fake_flushes(void *arg, const char *domain)
+{
+	struct fake *f = arg;
+
+	(void)strlcpy(f->again, domain, sizeof(f->again));
+}
+
 static uint64_t
 fake_reload(void *arg)
 {
@@ -577,6 +585,7 @@ fake_init(struct fake *f, struct loop *loop)
 		.remove = fake_remove };
 	f->ops = (struct control_ops){ .snapshot = fake_snapshot,
 		.probe = fake_probe,
+		.flushes = fake_flushes,
 		.reload = fake_reload,
 		.reload_result = fake_reload_result,
 		.rcpt = fake_rcpt,

@@ -34,6 +34,7 @@ struct fake {
 	uint64_t remaining;
 	unsigned polls_left; /* until the flush ends */
 	unsigned probes; /* of mx1.example.org */
+	char again[64]; /* the domain of which a flush was ordered */
 	unsigned probe_after; /* snapshots until the outcome is there */
 	bool primary_ok;
 	int reload_rc, reload_polls;

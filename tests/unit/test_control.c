@@ -357,6 +357,37 @@ probe_waits_for_its_outcome(void **state)
 	peer_close(&p);
 }
 
+/* Whatever waits, and also while one is under way: what was given up about the
+ * domain's primaries is tried again. A dry run only looks. */
+static void
+flush_tries_again(void **state)
+{
+	static const struct {
+		const char *request, *again;
+	} rows[] = {
+		{ "{\"verb\":\"flush\",\"domain\":\"example.net\"}",
+		    "example.net" },
+		{ "{\"verb\":\"flush\",\"domain\":\"example.org\"}",
+		    "example.org" },
+		{ "{\"verb\":\"flush\",\"domain\":\"example.org\"}",
+		    "example.org" }, /* it runs by now */
+		{ "{\"verb\":\"flush\",\"domain\":\"example.org\","
+		  "\"dry_run\":true}",
+		    "" },
+		{ "{\"verb\":\"flush\",\"domain\":\"hold.example\"}", "" },
+	};
+	struct peer p;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(rows); i++) {
+		fake.again[0] = '\0';
+		(void)ask(&p, rows[i].request);
+		assert_string_equal(fake.again, rows[i].again);
+		peer_close(&p);
+	}
+	fake.flushing = false;
+}
+
 static void
 flush_is_followed(void **state)
 {
@@ -800,6 +831,7 @@ main(void)
 		TEST(refused_reload_says_why),
 		TEST(maintenance_fails),
 		TEST(probe_waits_for_its_outcome),
+		TEST(flush_tries_again),
 		TEST(flush_is_followed),
 		TEST(listings_are_filtered),
 		TEST(long_listings_wait_for_the_reader),

@@ -361,6 +361,56 @@ stumbles(void **state)
 	}
 }
 
+/* One more for a deliverer that has just started; how many chunks it took. */
+static int
+chunks_of(const char *rcpt)
+{
+	int before = sink.chunks;
+
+	add(rcpt);
+	fake_want();
+	WAIT_FOR(all_quiet);
+	return sink.chunks - before;
+}
+
+/* Is it shown, before anything is delivered there? */
+static bool
+shown_as_stumbled(void)
+{
+	const struct route_host *h = &fake.route.host[0];
+	struct deliver_host_view v;
+	bool known = deliver_host_view(t.deliver, h->label, h, NULL, &v);
+
+	assert_int_equal(v.window, 0);
+	assert_int_equal(known, v.chunks_off_ns > 0);
+	return known;
+}
+
+/* An operator's word goes for one that nobody has met since the start, too, and
+ * for the start after that. */
+static void
+stumble_forgotten(void **state)
+{
+	const struct route_host *h = &fake.route.host[0];
+
+	(void)state;
+	world(MANY);
+	sink.bdat = "502 5.5.1 no\r\n";
+	start();
+	WAIT_FOR(all_quiet);
+	sink.bdat = NULL;
+	restart();
+	assert_int_equal(chunks_of("m12@example.org"), 0);
+	restart();
+	assert_true(shown_as_stumbled());
+	deliver_chunks_again(t.deliver, h->label, h, NULL);
+	assert_false(shown_as_stumbled());
+	assert_int_equal(chunks_of("m13@example.org"), 1);
+	restart();
+	assert_int_equal(chunks_of("m14@example.org"), 1);
+	assert_all("stumble forgotten", 1);
+}
+
 /* One that does chunks, and is confused by what comes behind one. */
 static void
 stumbles_behind(void **state)
@@ -509,6 +559,7 @@ main(void)
 		T(closes),
 		T(within_the_limit),
 		T(stumbles),
+		T(stumble_forgotten),
 		T(stumbles_behind),
 		T(damaged),
 		T(ends_in_flight),

@@ -95,6 +95,9 @@ struct control_ops {
 	/* One round of probes now; -MX_ENOENT. The outcome is in later
 	 * snapshots (last_run of its primaries). */
 	int (*probe)(void *arg, const char *domain);
+	/* A flush of the domain is ordered, whatever waits there: who orders one
+	 * has looked into it, and what was given up is tried again. */
+	void (*flushes)(void *arg, const char *domain);
 	/* Begins to read the configuration again: the number of that reload. */
 	uint64_t (*reload)(void *arg);
 	/* 1: it is not through; 0: it is in force; -MX_ESYNTAX: the old one

@@ -137,6 +137,8 @@ flush_one(struct call *c, const char *name)
 		    &rf);
 		return;
 	}
+	if (!dry)
+		call_ops(c)->flushes(call_ops(c)->arg, name);
 	rc = r->flush(r->self, name, FLUSH_MANUAL, dry, &rf);
 	if (!dry)
 		verbs_log(c, name, rc == 0 ? 0 : 1);

@@ -226,6 +226,7 @@ say_host(cJSON *list, const char *label, const struct snap_host *h,
 {
 	char t[32];
 
+	say_way(list, label, h, now_ms);
 	if (h->window == 0)
 		return;
 	json_say(list,
@@ -256,7 +257,6 @@ say_host(cJSON *list, const char *label, const struct snap_host *h,
 		    "%s: it wants %.1f s between messages (learned; less is "
 		    "tried now and then).",
 		    label, h->gap_seconds);
-	say_way(list, label, h, now_ms);
 	if (h->latency_seconds > 0)
 		json_say(list, "%s: a message takes %s there.", label,
 		    text_duration_fmt((int64_t)(h->latency_seconds * 1e3), t,

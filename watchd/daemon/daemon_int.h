@@ -129,6 +129,8 @@ void daemon_known_as(void *daemon, const char *domain, const char *mailbox,
     char *as);
 /* A maintenance window has begun to hold the domain's mail, or no longer does. */
 void daemon_held(struct daemon *, const char *domain);
+/* An operator flushes it: see deliver_chunks_again(). */
+void daemon_chunks_again(struct daemon *, const char *domain);
 extern const struct store_events daemon_store_events;
 void daemon_dns_query(double seconds, void *arg);
 void daemon_fan_out(void *arg); /* of the timer fan_out */

@@ -369,15 +369,15 @@ on_warn(void *arg, struct queue_job *job, unsigned stage)
 	bounce_warn(d->bounce, job, stage);
 }
 
-/* Who orders a flush has looked into it: what was given up is tried again. */
-static void
-chunks_again(struct daemon *d, const char *domain)
+void
+daemon_chunks_again(struct daemon *d, const char *domain)
 {
-	const char *label[ROUTE_HOST_MAX];
-	unsigned n = watch_labels(d->watch, domain, label, MX_COUNT(label));
+	const struct watch *w[ROUTE_HOST_MAX];
+	unsigned n = watch_watches(d->watch, domain, w, MX_COUNT(w));
 
 	for (unsigned i = 0; i < n; i++)
-		deliver_chunks_again(d->deliver, label[i]);
+		deliver_chunks_again(d->deliver, w[i]->primary->label,
+		    w[i]->host, watch_source(w[i]));
 }
 
 static void
@@ -387,8 +387,6 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 	char took[32];
 
 	if (begin) {
-		if (f->trigger == FLUSH_MANUAL)
-			chunks_again(d, f->domain);
 		log_notice("flush",
 		    "domain=%s begin trigger=%s messages=%llu "
 		    "bytes=%llu",

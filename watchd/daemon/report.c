@@ -203,6 +203,12 @@ op_probe(void *arg, const char *domain)
 	return schedule_now(d->schedule, domain);
 }
 
+static void
+op_flushes(void *arg, const char *domain)
+{
+	daemon_chunks_again(arg, domain);
+}
+
 static uint64_t
 op_reload(void *arg)
 {
@@ -235,6 +241,7 @@ op_rcpt(void *arg, const char *mailbox, char *dst, size_t size,
 const struct control_ops daemon_control_ops = {
 	.snapshot = op_snapshot,
 	.probe = op_probe,
+	.flushes = op_flushes,
 	.reload = op_reload,
 	.reload_result = op_reload_result,
 	.rcpt = op_rcpt,

@@ -299,6 +299,17 @@ host_memory_host(struct host_memory *m, const char *key, const struct host *h,
 	    (int64_t[FIELDS_MAX]){ [STUMBLED_AT] = h->stumbled_ns });
 }
 
+void
+host_memory_stumble_forget(struct host_memory *m, const char *key)
+{
+	struct record *r = m != NULL ? record_find(m, KIND_STUMBLE, key) : NULL;
+
+	if (r == NULL)
+		return;
+	record_free(m, r);
+	m->changed = true;
+}
+
 static void
 recall_limit(struct host_limit *l, int64_t value, int64_t at)
 {

@@ -46,6 +46,9 @@ void host_memory_host(struct host_memory *, const char *key,
 /* Into a host of which nothing is known yet. */
 void host_memory_recall(const struct host_memory *, const char *key,
     struct host *, int64_t now);
+/* What it stumbled over is forgotten (host_stumble_forget()), also of a host that
+ * nobody has met yet. */
+void host_memory_stumble_forget(struct host_memory *, const char *key);
 void host_memory_address(struct host_memory *, const struct net_addr *,
     const struct address *, int64_t now);
 /* All of them into a book that knows none of them yet. */

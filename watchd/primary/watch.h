@@ -323,6 +323,9 @@ unsigned watch_count(const struct watch_set *, const char *domain);
  * are its primaries. */
 unsigned watch_labels(const struct watch_set *, const char *domain,
     const char **label, unsigned max);
+/* The same of their watches. */
+unsigned watch_watches(const struct watch_set *, const char *domain,
+    const struct watch **, unsigned max);
 void watch_snapshot(const struct watch_set *, const char *domain,
     struct snap_domain *, struct snap_primary *);
 /* Knowledge of deliveries about a host; zeroed before. */

@@ -107,14 +107,27 @@ watch_count(const struct watch_set *ws, const char *domain)
 }
 
 unsigned
-watch_labels(const struct watch_set *ws, const char *domain, const char **label,
-    unsigned max)
+watch_watches(const struct watch_set *ws, const char *domain,
+    const struct watch **w, unsigned max)
 {
 	const struct watch_domain *d = watch_domain(ws, domain);
 	unsigned n;
 
 	for (n = 0; d != NULL && n < d->nlinks && n < max; n++)
-		label[n] = d->link[n].watch->primary->label;
+		w[n] = d->link[n].watch;
+	return n;
+}
+
+unsigned
+watch_labels(const struct watch_set *ws, const char *domain, const char **label,
+    unsigned max)
+{
+	const struct watch *w[ROUTE_HOST_MAX];
+	unsigned n = watch_watches(ws, domain, w,
+	    max < ROUTE_HOST_MAX ? max : ROUTE_HOST_MAX);
+
+	for (unsigned i = 0; i < n; i++)
+		label[i] = w[i]->primary->label;
 	return n;
 }
 

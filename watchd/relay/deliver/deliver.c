@@ -290,15 +290,28 @@ deliver_recovered(struct deliver *dl, const struct route_host *host,
 	site_touch(st);
 }
 
-void
-deliver_chunks_again(struct deliver *dl, const char *label)
+static void
+chunks_again(struct site *st)
 {
-	struct site *st = site_find(dl, label);
-
 	if (st == NULL)
 		return;
 	host_stumble_forget(&st->host);
-	site_touch(st); /* the memory is told */
+	host_memory_stumble_forget(st->deliver->reach->memory, st->key);
+	site_touch(st); /* who waits there looks again */
+}
+
+void
+deliver_chunks_again(struct deliver *dl, const char *label,
+    const struct route_host *host, const struct net_addr *source)
+{
+	char key[HOST_KEY_MAX];
+
+	chunks_again(site_find(dl, label));
+	if (host == NULL)
+		return;
+	chunks_again(site_at(dl, host, source));
+	host_memory_stumble_forget(dl->reach->memory,
+	    host_key(host, source, key));
 }
 
 void
@@ -333,6 +346,21 @@ deliver_working(const struct deliver *dl, const struct route_host *host,
 	    host_works(&st->host, since_ns, loop_now(dl->loop));
 }
 
+/* What goes for one that nobody has met since the start and is to be seen by who
+ * may end it. */
+static int64_t
+remembered_off_ns(const struct deliver *dl, const struct route_host *host,
+    const struct net_addr *source, int64_t now)
+{
+	char key[HOST_KEY_MAX];
+	struct host h;
+
+	host_init(&h, 1);
+	host_memory_recall(dl->reach->memory, host_key(host, source, key), &h,
+	    now);
+	return host_chunks_off_ns(&h, now);
+}
+
 bool
 deliver_host_view(const struct deliver *dl, const char *label,
     const struct route_host *host, const struct net_addr *source,
@@ -345,8 +373,12 @@ deliver_host_view(const struct deliver *dl, const char *label,
 	*v = (struct deliver_host_view){ .window = 0 };
 	if (st == NULL && host != NULL)
 		st = site_at(dl, host, source);
-	if (st == NULL)
-		return false;
+	if (st == NULL) {
+		if (host != NULL)
+			v->chunks_off_ns =
+			    remembered_off_ns(dl, host, source, now);
+		return v->chunks_off_ns != 0;
+	}
 	h = &st->host;
 	v->window = h->window.size;
 	v->window_max = h->window.max;

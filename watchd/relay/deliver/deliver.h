@@ -106,9 +106,11 @@ void deliver_limit(struct deliver *, unsigned most);
 unsigned deliver_connections_max(const struct deliver *);
 /* Of the host that the domain's mail goes to; 1 when none is chosen. */
 unsigned deliver_window(const struct deliver *, const char *domain);
-/* An operator orders a flush: the host under that label gets BDAT again, though it
- * has stumbled over it. */
-void deliver_chunks_again(struct deliver *, const char *label);
+/* An operator orders a flush: the host under that label, and the one with these
+ * addresses (NULL: not known), gets BDAT again, though it has stumbled over it;
+ * also one that is only remembered. */
+void deliver_chunks_again(struct deliver *, const char *label,
+    const struct route_host *, const struct net_addr *source);
 /* The host with these addresses, under whichever name, is back, for connections
  * from `source` (NULL: any): no pause any more, a canary first. */
 void deliver_recovered(struct deliver *, const struct route_host *,
@@ -128,7 +130,8 @@ bool deliver_place_take(struct deliver *, struct place *,
     const struct route_host *, const struct net_addr *source);
 void deliver_place_give_back(struct deliver *, struct place *);
 /* Of the host that deliveries met under that label, else of the one with these
- * addresses (NULL: not known). False and zeroes: none has gone there. */
+ * addresses (NULL: not known). None has gone there: only chunks_off_ns, by what is
+ * remembered of it; false, and zeroes, when nothing is. */
 bool deliver_host_view(const struct deliver *, const char *label,
     const struct route_host *, const struct net_addr *source,
     struct deliver_host_view *);
