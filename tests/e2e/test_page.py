@@ -284,6 +284,35 @@ def test_a_thousand_domains(chrome):
         assert chrome.errors() == []
 
 
+def test_a_server_that_stumbled(chrome):
+    """Why a long way to a primary is not filled, with it in the open row."""
+    s = document(2)
+    off = s["time"] + 20 * 3600
+    # the first primary of the one, the second of the other
+    s["domains"][0]["primaries"][0]["delivery"] = {"chunking_off_until": off, "alone": True}
+    s["domains"][1]["primaries"][0]["delivery"] = {"chunking_off_until": None, "alone": False}
+    s["domains"][1]["primaries"][1]["delivery"] = {"chunking_off_until": None, "alone": True}
+    with Api(s) as api:
+        chrome.emulate(1400, 900)
+        chrome.go(api.url)
+        chrome.wait_text("#rows", "domain0001")
+        chrome.run("document.querySelectorAll('.name').forEach(e => e.click())")
+        told = chrome.run("return [...document.querySelectorAll('.primary')].map(e => e.innerText)")
+        until = chrome.run("return new Date(arguments[0] * 1000).toLocaleString(undefined,"
+                           " {dateStyle: 'medium', timeStyle: 'short'})", off)
+        assert len(told) == 4
+        assert ["stumbled over BDAT" in t for t in told] == [True, False, False, False], told
+        assert "one message at a time, until %s" % until in told[0]
+        assert ["for a minute" in t for t in told] == [False, False, False, True], told
+        assert no_overflow(chrome)
+        chrome.run("document.querySelector('.primary').scrollIntoView()")
+        shot(chrome, "stumbled")
+        chrome.emulate(390, 800)
+        assert no_overflow(chrome)
+        shot(chrome, "stumbled-phone")
+        assert chrome.errors() == []
+
+
 def test_a_link_opens_a_domain(chrome):
     """As alerts have it: first in the list and open, whatever else is more urgent; a
     primary's shows what it has."""
@@ -446,7 +475,10 @@ def test_hostile_and_broken_documents(chrome):
                     alerts=[{"alert": HOSTILE, "severity": HOSTILE, "summary": HOSTILE}, None, 7])
     evil["domains"][0].update(domain=HOSTILE, state=HOSTILE, cause=HOSTILE, trouble=HOSTILE)
     evil["domains"][1]["primaries"][0].update(primary=HOSTILE, text=HOSTILE, healthy=False,
-                                            finding=HOSTILE, finding_about=HOSTILE)
+                                            finding=HOSTILE, finding_about=HOSTILE,
+                                            delivery=HOSTILE)
+    evil["domains"][1]["primaries"][1]["delivery"] = {"chunking_off_until": HOSTILE,
+                                                      "alone": HOSTILE}
     evil["domains"] += [None, 3, {"domain": "bare.test"},
                         {"domain": "odd.test", "queue": 5, "primaries": "x", "flush": [], "counters": 1}]
     with Api(evil) as api:
