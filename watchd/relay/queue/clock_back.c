@@ -3,8 +3,11 @@
  * set back, by however little. Refused records wait by the monotonic clock
  * (record.c). A notification that was put off has its time in the record, by
  * the wall clock, for it outlives the process: it is moved with the clock. What
- * is told by the age of mail is counted anew. Mail that waits for its next
- * attempt is clock_doubt.c's. */
+ * is told by the age of mail is counted anew. Both take a walk over all parts,
+ * some of them a turn; each part has a note of the clock that its time was
+ * reckoned by and of the ring that its age is counted in, so that none is moved
+ * or counted twice, whatever comes, goes or is tried meanwhile, or when the clock
+ * is set back once more. Mail that waits for its next attempt is clock_doubt.c's. */
 #include "relay/queue/queue_int.h"
 
 #define BACK_MIN_MS 1000 /* less is slewing, or the two reads apart */
@@ -18,53 +21,127 @@ queue_mono_ms(void)
 void
 clock_back_start(struct queue *q)
 {
-	q->clock_lead_ms = clock_wall_ms() - queue_mono_ms();
+	q->back.lead_ms = clock_wall_ms() - queue_mono_ms();
 }
 
-struct back {
-	struct queue *queue;
-	int64_t by_ms, now;
-};
-
-static void
-back_owed(struct part *e, void *arg)
+void
+clock_back_fini(struct queue *q)
 {
-	const struct back *b = arg;
-	int64_t due = e->due_ms - b->by_ms;
+	if (q->back.walking)
+		ages_fini(&q->back.ages);
+}
 
+/* ---- one part */
+
+/* What became due by a clock that was ahead: `finish` has the time of a
+ * notification, also while its record is being written. */
+static void
+due_again(struct part *e, int64_t now)
+{
+	const struct clock_back *b = &e->dest->queue->back;
+	int64_t due = e->due_ms - (b->by_ms - b->from_ms[e->clock]);
+
+	if (e->clock == b->clock)
+		return;
+	if (!e->finish || e->due_ms <= now)
+		due = e->due_ms;
+	else if (due < now)
+		due = now;
+	part_due(e, due);
 	if (e->state != PART_OWED)
 		return;
-	if (e->due_ms > b->now)
-		part_due(e, due > b->now ? due : b->now);
 	part_deadline_set(e);
+	dest_touch(e->dest);
 }
 
 static void
-back_age(uint32_t handle, void *arg)
+part_again(struct part *e, int64_t now)
 {
-	const struct back *b = arg;
-	struct part *e = parts_at(b->queue, handle);
+	if (e->dest == NULL) /* gone, and counted nowhere */
+		return;
+	due_again(e, now);
+	if (e->ring != e->dest->queue->back.ring)
+		part_recount_age(e, now);
+}
 
-	if (e->dest != NULL) /* not gone */
-		part_count_age(e, b->now);
+/* ---- all of them */
+
+/* What comes meanwhile is counted in the new ring, and what goes leaves the one
+ * that it was counted in, so that the old one is empty at the end. */
+static void
+walk_begin(struct queue *q)
+{
+	struct clock_back *b = &q->back;
+
+	b->ages = q->ages;
+	ages_init(&q->ages);
+	b->ring ^= 1;
+	b->after = 0;
+	b->walking = true;
+	b->again = false;
+	loop_task_schedule(q->task);
+}
+
+static void
+walk_end(struct queue *q)
+{
+	struct clock_back *b = &q->back;
+
+	MX_ASSERT(b->ages.total == 0);
+	ages_fini(&b->ages);
+	b->walking = false;
+	if (b->again)
+		walk_begin(q);
+	else
+		b->before = 0;
+}
+
+bool
+clock_back_step(struct queue *q)
+{
+	struct clock_back *b = &q->back;
+	int64_t now = clock_wall_ms();
+	struct part *e;
+
+	for (unsigned n = 0; b->walking && n < WALK_STEP / 2; n++) {
+		e = parts_after(q, b->after);
+		if (e == NULL) {
+			walk_end(q);
+			continue;
+		}
+		b->after = e->id;
+		part_again(e, now);
+	}
+	return b->walking;
+}
+
+/* Another clock goes from here on. When all have parts that go by them, it takes
+ * over the times of the one before: they are late by this step. */
+static void
+set_back(struct clock_back *b, int64_t by_ms)
+{
+	b->by_ms += by_ms;
+	if (b->before + 1 < CLOCKS) {
+		b->before++;
+		b->clock = (b->clock + 1) % CLOCKS;
+	}
+	b->from_ms[b->clock] = b->by_ms;
 }
 
 void
 clock_back_tick(struct queue *q, int64_t now)
 {
+	struct clock_back *b = &q->back;
 	int64_t lead = now - queue_mono_ms();
-	int64_t back_ms = q->clock_lead_ms - lead;
-	struct back back = { q, back_ms, now };
-	struct dest *d;
+	int64_t by_ms = b->lead_ms - lead;
 
-	q->clock_lead_ms = lead;
-	if (back_ms < BACK_MIN_MS)
+	b->lead_ms = lead;
+	if (by_ms < BACK_MIN_MS)
 		return;
-	RB_FOREACH (d, dest_tree, &q->dests) {
-		if (dest_rare(d)->nowed > 0)
-			order_each(d, ORDER_KEPT, back_owed, &back);
-	}
+	set_back(b, by_ms);
 	round_begin(q, ROUND_DEADLINE); /* DEADLINE_AGAIN */
-	ages_clear(&q->ages);
-	btree_each(&q->parts.by_id, back_age, &back);
+	if (b->walking)
+		b->again = true;
+	else
+		walk_begin(q);
 }

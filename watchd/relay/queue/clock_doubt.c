@@ -70,25 +70,6 @@ ahead(const struct queue *q)
 	    text_duration_fmt(q->clock_step.settle_ms, wait, sizeof(wait)));
 }
 
-static void
-all_due(struct queue *q)
-{
-	struct dest *d;
-
-	q->all_due = false;
-	RB_FOREACH (d, dest_tree, &q->dests)
-		dest_walk(d, WALK_DUE);
-}
-
-static void
-touch_all(struct queue *q)
-{
-	struct dest *d;
-
-	RB_FOREACH (d, dest_tree, &q->dests)
-		dest_touch(d);
-}
-
 void
 clock_doubt_tick(struct queue *q, int64_t now)
 {
@@ -101,15 +82,17 @@ clock_doubt_tick(struct queue *q, int64_t now)
 	case LEAP_BACK:
 		log_warn("queue", "event=clock_set_back");
 		q->all_due = true;
-		touch_all(q);
+		round_begin(q, ROUND_TOUCH);
 		break;
 	case LEAP_OVER:
 		log_warn("queue", "event=clock_believed");
-		touch_all(q);
+		round_begin(q, ROUND_TOUCH);
 		break;
 	}
-	if (q->all_due && !q->loading)
-		all_due(q);
+	if (q->all_due && !q->loading) {
+		q->all_due = false;
+		round_begin(q, ROUND_DUE);
+	}
 	clock_doubt_save(q, now, false);
 }
 

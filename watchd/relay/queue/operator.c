@@ -121,9 +121,17 @@ relay_op_ages(void *self, int64_t now_ms, const double *le, unsigned n,
     uint64_t *count, double *sum)
 {
 	struct queue *q = self;
+	uint64_t other[HIST_MAX + 1];
 
 	ages_count(&q->ages, now_ms, le, n, count);
 	*sum = ages_sum(&q->ages, now_ms);
+	if (!q->back.walking)
+		return;
+	MX_ASSERT(n <= HIST_MAX);
+	ages_count(&q->back.ages, now_ms, le, n, other);
+	for (unsigned i = 0; i <= n; i++)
+		count[i] += other[i];
+	*sum += ages_sum(&q->back.ages, now_ms);
 }
 
 static int

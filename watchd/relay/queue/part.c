@@ -80,10 +80,35 @@ part_count_age(struct part *e, int64_t now)
 	struct queue *q = e->dest->queue;
 	int64_t step = ages_add(&q->ages, e->arrival_ms, now);
 
+	e->ring = q->back.ring & 1;
 	if (step != e->arrival_ms / AGES_STEP_MS)
 		parts_rare_make(q, e)->age_step = step;
 	else if (e->rare)
 		parts_rare(q, e)->age_step = 0;
+}
+
+/* By the clock as it is now. */
+static void
+part_due_set(struct part *e, int64_t ms)
+{
+	e->due_ms = ms;
+	e->clock = e->dest->queue->back.clock & (CLOCKS - 1);
+}
+
+static void
+part_uncount_age(const struct part *e)
+{
+	struct queue *q = e->dest->queue;
+	struct ages *a = e->ring == q->back.ring ? &q->ages : &q->back.ages;
+
+	ages_remove(a, e->arrival_ms, age_step(e));
+}
+
+void
+part_recount_age(struct part *e, int64_t now)
+{
+	part_uncount_age(e);
+	part_count_age(e, now);
 }
 
 static void
@@ -92,7 +117,7 @@ part_fill(struct part *e, const struct envelope_brief *b)
 	uint64_t size = b->size < PART_SIZE_MAX ? b->size : PART_SIZE_MAX;
 
 	e->arrival_ms = b->arrival_ms;
-	e->due_ms = b->due_ms;
+	part_due_set(e, b->due_ms);
 	e->size_low = (uint32_t)size;
 	e->size_high = (uint8_t)(size >> 32);
 	e->attempts =
@@ -219,7 +244,7 @@ part_due(struct part *e, int64_t ms)
 
 	if (waits)
 		order_remove(e, ORDER_WAIT);
-	e->due_ms = ms;
+	part_due_set(e, ms);
 	if (waits)
 		order_insert(e, ORDER_WAIT);
 }
@@ -281,7 +306,7 @@ part_forget(struct part *e)
 	dest_count(d, false, part_size(e));
 	d->recipients -= e->pending;
 	q->messages--;
-	ages_remove(&q->ages, e->arrival_ms, age_step(e));
+	part_uncount_age(e);
 	e->dest = NULL;
 }
 

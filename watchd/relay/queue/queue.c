@@ -62,6 +62,7 @@ queue_settle(void *arg)
 	}
 	more = breaker_primary_settle(q, SETTLE_STEP / 2);
 	more = round_step(q) || more;
+	more = clock_back_step(q) || more;
 	for (n = SETTLE_STEP; n > 0 && (d = STAILQ_FIRST(&q->touched)) != NULL;
 	     n--) {
 		STAILQ_REMOVE_HEAD(&q->touched, touched_link);
@@ -150,6 +151,7 @@ queue_destroy(struct queue **qp)
 	loop_task_destroy(&q->task);
 	loop_timer_destroy(&q->timer);
 	ages_fini(&q->ages);
+	clock_back_fini(q);
 	q->dead = true;
 	queue_release(q);
 }

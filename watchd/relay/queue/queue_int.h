@@ -117,6 +117,8 @@ struct part {
 	uint16_t damaged : 1; /* its record or body does not hold */
 	uint16_t suspect : 1; /* refused, and that not believed: goes last */
 	uint16_t rare : 1; /* parts.rare has something */
+	uint16_t ring : 1; /* of queue.back: where its age is counted */
+	uint16_t clock : 3; /* of queue.back: what due_ms was reckoned by */
 };
 #define PART_NEVER    INT64_MAX
 #define PART_SIZE_MAX ((UINT64_C(1) << 40) - 1)
@@ -283,6 +285,21 @@ RB_PROTOTYPE(vault_tree, vaulted, link, vaulted_cmp)
 
 RB_HEAD(breaker_tree, breaker_primary);
 
+#define CLOCKS 8 /* that times of parts may be reckoned by at once */
+
+/* The wall clock and its steps back (clock_back.c). */
+struct clock_back {
+	int64_t lead_ms; /* wall - monotonic, at the last tick */
+	int64_t by_ms; /* it was set back by, in all */
+	unsigned clock; /* the present one, below CLOCKS */
+	int64_t from_ms[CLOCKS]; /* by_ms when that one began */
+	unsigned before; /* so many older ones parts may go by */
+	bool walking, again; /* another step came meanwhile */
+	uint64_t after; /* the walk: up to this id */
+	unsigned ring; /* 0, 1: the present one, queue.ages */
+	struct ages ages; /* the other one, while walking */
+};
+
 struct queue {
 	struct loop *loop;
 	struct store *store;
@@ -301,8 +318,10 @@ struct queue {
 	struct { /* round.c */
 		unsigned what; /* ROUND_*; 0: none is under way */
 		char after[TEXT_DOMAIN_MAX]; /* done up to this name */
+		bool within; /* but for what it owes, from `at` on */
+		struct btree_key at; /* by ORDER_KEPT */
 	} round;
-	int64_t clock_lead_ms; /* wall - monotonic, at the last tick */
+	struct clock_back back;
 	STAILQ_HEAD(, dest) touched;
 	LIST_HEAD(, job) jobs;
 	LIST_HEAD(, queue_request) requests;
@@ -394,6 +413,8 @@ void part_deadline_at(struct part *, int64_t ms); /* PART_NEVER: at none */
 int64_t part_expiry(const struct part *);
 int64_t part_deadline(const struct part *); /* PART_NEVER: none */
 void part_count_age(struct part *, int64_t now); /* in queue.ages */
+/* It was counted, in whichever; and is in queue.ages. */
+void part_recount_age(struct part *, int64_t now);
 void part_deadline_set(struct part *);
 void tally_count(const struct envelope *, struct tally *);
 
@@ -447,6 +468,7 @@ void dest_notify(struct dest *, int64_t now);
 #define ROUND_POLICY   2u /* of who has none may be another one */
 #define ROUND_DEADLINE 4u /* deadlines may have moved */
 #define ROUND_OWED     8u /* what is owed is due now */
+#define ROUND_DUE      16u /* what waits is */
 void round_begin(struct queue *, unsigned what);
 bool round_step(struct queue *); /* of the task; true: there is more */
 
@@ -554,7 +576,9 @@ learn_list(void *queue, const char *domain, const char *after, unsigned max,
 /* clock_back.c */
 int64_t queue_mono_ms(void); /* for what only waits */
 void clock_back_start(struct queue *);
+void clock_back_fini(struct queue *);
 void clock_back_tick(struct queue *, int64_t now);
+bool clock_back_step(struct queue *); /* of the task; true: there is more */
 
 /* clock_doubt.c */
 void clock_doubt_load(struct queue *);

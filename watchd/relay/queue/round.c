@@ -24,14 +24,24 @@ round_next(const struct queue *q, const char *after)
 	return next;
 }
 
-static void
-owed_again(struct part *e, void *arg)
+/* So many of what it has in ORDER_KEPT, from round.at on. True: there is more. */
+static bool
+owed_again(struct dest *d, unsigned most, unsigned *looks)
 {
-	(void)arg;
-	if (e->state != PART_OWED)
-		return;
-	part_due(e, clock_wall_ms());
-	part_deadline_set(e);
+	struct queue *q = d->queue;
+	struct part *e = order_from(d, ORDER_KEPT, q->round.at);
+
+	for (; e != NULL && *looks < most; ++*looks) {
+		q->round.at = part_key(e, ORDER_KEPT);
+		if (e->state == PART_OWED) {
+			part_due(e, clock_wall_ms());
+			part_deadline_set(e);
+		}
+		e = order_after(d, ORDER_KEPT, q->round.at);
+	}
+	if (e != NULL)
+		q->round.at = part_key(e, ORDER_KEPT);
+	return e != NULL;
 }
 
 /* Returns how many parts that may have been a look at. */
@@ -49,12 +59,25 @@ round_one(struct dest *d, unsigned what)
 		dest_walk(d, WALK_DEADLINE);
 		looks = WALK_STEP;
 	}
-	if ((what & ROUND_OWED) && dest_rare(d)->nowed > 0) {
-		order_each(d, ORDER_KEPT, owed_again, NULL);
+	if (what & ROUND_DUE) {
+		dest_walk(d, WALK_DUE);
 		looks = WALK_STEP;
 	}
 	dest_touch(d);
 	return d->n < looks ? d->n : looks;
+}
+
+/* The one that the round is in the middle of, or the next one. */
+static struct dest *
+round_at(struct queue *q)
+{
+	struct dest *d = q->round.within ? dest_find(q, q->round.after) : NULL;
+
+	if (d != NULL)
+		return d;
+	q->round.within = false;
+	q->round.at = (struct btree_key){ INT64_MIN, 0 };
+	return round_next(q, q->round.after);
 }
 
 void
@@ -62,6 +85,7 @@ round_begin(struct queue *q, unsigned what)
 {
 	q->round.what |= what;
 	q->round.after[0] = '\0';
+	q->round.within = false;
 	loop_task_schedule(q->task);
 }
 
@@ -72,14 +96,23 @@ round_step(struct queue *q)
 	struct dest *d;
 
 	while (q->round.what != 0 && left > 0) {
-		d = round_next(q, q->round.after);
+		d = round_at(q);
 		if (d == NULL) {
 			q->round.what = 0;
 			break;
 		}
-		MX_ASSERT(strlcpy(q->round.after, d->name,
-			      sizeof(q->round.after)) < sizeof(q->round.after));
-		looks = round_one(d, q->round.what) + 4; /* for itself */
+		looks = 0;
+		if (!q->round.within) {
+			MX_ASSERT(strlcpy(q->round.after, d->name,
+				      sizeof(q->round.after)) <
+			    sizeof(q->round.after));
+			looks =
+			    round_one(d, q->round.what) + 4; /* for itself */
+		}
+		if ((q->round.what & ROUND_OWED) && dest_rare(d)->nowed > 0)
+			q->round.within = owed_again(d, left, &looks);
+		else
+			q->round.within = false;
 		left -= looks < left ? looks : left;
 	}
 	return q->round.what != 0;
