@@ -3,107 +3,187 @@
  * most 3/4 filled; a removal closes its gap by moving what follows back, so
  * that there are no tombstones and a long-lived map stays fast. The ids are
  * ours and never chosen by a peer, hence the fixed mixing function. Not for
- * sharing between threads. */
+ * sharing between threads.
+ *
+ * A table of another size takes over from the old one step by step: each call that
+ * changes the map looks at IDMAP_STEP slots of the old one, for a million that
+ * move at once would stop the loop. Meanwhile an id is in one of the two; what
+ * leaves the old one leaves a mark, since nothing may move in there. Of n slots all
+ * is moved after n / IDMAP_STEP calls, and the new table is full after no fewer than
+ * n / 4: one that is twice as large, or half as large and an eighth was used. What
+ * is left to one call is to give the old one back to the system. */
 #include <stdlib.h>
 
 #include "base/idmap.h"
 #include "base/mem.h"
+
+#define SIZE_MIN 16u
 
 struct idmap_slot {
 	uint64_t id;
 	void *value; /* NULL: the slot is free */
 };
 
+static char moved; /* its address: the slot of the old table was left */
+#define MOVED ((void *)&moved)
+
 void
 idmap_init(struct idmap *m)
 {
-	*m = (struct idmap){ NULL, 0, 0 };
+	*m = (struct idmap){ 0 };
 }
 
 void
 idmap_fini(struct idmap *m)
 {
 	free(m->slots);
+	free(m->old);
 	idmap_init(m);
 }
 
 /* The finisher of splitmix64: neighbouring ids spread over the table. */
 static size_t
-idmap_home(const struct idmap *m, uint64_t id)
+idmap_home(size_t size, uint64_t id)
 {
 	id = (id ^ (id >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	id = (id ^ (id >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return (size_t)(id ^ (id >> 31)) & (m->size - 1);
+	return (size_t)(id ^ (id >> 31)) & (size - 1);
 }
 
-/* The slot of id, or the free one where it would go. size must not be 0. */
-static size_t
-idmap_find(const struct idmap *m, uint64_t id)
+/* The slot of id, or the free one behind all that could be it. A table is never
+ * full, the old one neither: nothing is put there. */
+static struct idmap_slot *
+idmap_find(struct idmap_slot *slots, size_t size, uint64_t id)
 {
-	size_t i = idmap_home(m, id);
+	size_t i = idmap_home(size, id);
 
-	while (m->slots[i].value != NULL && m->slots[i].id != id)
-		i = (i + 1) & (m->size - 1);
-	return i;
+	while (slots[i].value != NULL &&
+	    (slots[i].id != id || slots[i].value == MOVED))
+		i = (i + 1) & (size - 1);
+	return &slots[i];
+}
+
+/* NULL: it is not in there. */
+static struct idmap_slot *
+idmap_find_old(const struct idmap *m, uint64_t id)
+{
+	struct idmap_slot *s;
+
+	if (m->old == NULL)
+		return NULL;
+	s = idmap_find(m->old, m->old_size, id);
+	return s->value != NULL ? s : NULL;
+}
+
+static void *
+leave_old(struct idmap *m, struct idmap_slot *s)
+{
+	void *value = s->value;
+
+	s->value = MOVED;
+	m->old_len--;
+	return value;
 }
 
 static void
-idmap_grow(struct idmap *m)
+idmap_step(struct idmap *m)
 {
-	struct idmap old = *m;
-	size_t i;
+	struct idmap_slot *s;
 
-	m->size = old.size == 0 ? 16 : old.size * 2;
-	m->slots = mem_array(m->size, sizeof(*m->slots));
-	for (i = 0; i < old.size; i++) {
-		if (old.slots[i].value != NULL)
-			m->slots[idmap_find(m, old.slots[i].id)] = old.slots[i];
+	for (unsigned n = 0; n < IDMAP_STEP && m->old_len > 0; n++) {
+		s = &m->old[m->old_at++];
+		if (s->value == NULL || s->value == MOVED)
+			continue;
+		*idmap_find(m->slots, m->size, s->id) = *s;
+		(void)leave_old(m, s);
 	}
-	free(old.slots);
+	if (m->old_len == 0)
+		mem_free(&m->old);
+}
+
+static void
+idmap_resize(struct idmap *m, size_t size)
+{
+	MX_ASSERT(m->old == NULL);
+	m->old = m->slots;
+	m->old_size = m->size;
+	m->old_len = m->len;
+	m->old_at = 0;
+	m->size = size;
+	m->slots = mem_array(size, sizeof(*m->slots));
 }
 
 void
 idmap_put(struct idmap *m, uint64_t id, void *value)
 {
-	size_t i;
+	struct idmap_slot *s;
 
 	MX_ASSERT(value != NULL);
 	if (m->len >= m->size / 4 * 3)
-		idmap_grow(m);
-	i = idmap_find(m, id);
-	if (m->slots[i].value == NULL)
+		idmap_resize(m, m->size == 0 ? SIZE_MIN : m->size * 2);
+	idmap_step(m);
+	if ((s = idmap_find_old(m, id)) != NULL) {
+		(void)leave_old(m, s);
+		m->len--;
+	}
+	s = idmap_find(m->slots, m->size, id);
+	if (s->value == NULL)
 		m->len++;
-	m->slots[i] = (struct idmap_slot){ id, value };
+	*s = (struct idmap_slot){ id, value };
 }
 
 void *
 idmap_get(const struct idmap *m, uint64_t id)
 {
-	return m->len > 0 ? m->slots[idmap_find(m, id)].value : NULL;
-}
-
-void *
-idmap_take(struct idmap *m, uint64_t id)
-{
-	size_t gap, i, home, mask = m->size - 1;
-	void *value;
+	const struct idmap_slot *s;
 
 	if (m->len == 0)
 		return NULL;
-	gap = idmap_find(m, id);
-	if ((value = m->slots[gap].value) == NULL)
+	s = idmap_find(m->slots, m->size, id);
+	if (s->value == NULL && (s = idmap_find_old(m, id)) == NULL)
 		return NULL;
+	return s->value;
+}
+
+static void *
+take_slot(struct idmap *m, struct idmap_slot *s)
+{
+	size_t gap = (size_t)(s - m->slots), i, home, mask = m->size - 1;
+	void *value = s->value;
+
 	for (i = (gap + 1) & mask; m->slots[i].value != NULL;
 	     i = (i + 1) & mask) {
 		/* may move back only when its home is not past the gap */
-		home = idmap_home(m, m->slots[i].id);
+		home = idmap_home(m->size, m->slots[i].id);
 		if (((i - home) & mask) < ((i - gap) & mask))
 			continue;
 		m->slots[gap] = m->slots[i];
 		gap = i;
 	}
 	m->slots[gap].value = NULL;
+	return value;
+}
+
+void *
+idmap_take(struct idmap *m, uint64_t id)
+{
+	struct idmap_slot *s;
+	void *value;
+
+	if (m->len == 0)
+		return NULL;
+	idmap_step(m);
+	s = idmap_find(m->slots, m->size, id);
+	if (s->value != NULL)
+		value = take_slot(m, s);
+	else if ((s = idmap_find_old(m, id)) != NULL)
+		value = leave_old(m, s);
+	else
+		return NULL;
 	m->len--;
+	/* Of a crowd that was there for a while nothing is left. */
+	if (m->old == NULL && m->size > SIZE_MIN && m->len < m->size / 8)
+		idmap_resize(m, m->size / 2);
 	return value;
 }
 
@@ -113,14 +193,20 @@ idmap_len(const struct idmap *m)
 	return m->len;
 }
 
+static void
+each_of(const struct idmap_slot *slots, size_t size,
+    void (*fn)(uint64_t id, void *value, void *), void *arg)
+{
+	for (size_t i = 0; i < size; i++)
+		if (slots[i].value != NULL && slots[i].value != MOVED)
+			fn(slots[i].id, slots[i].value, arg);
+}
+
 void
 idmap_each(const struct idmap *m, void (*fn)(uint64_t id, void *value, void *),
     void *arg)
 {
-	size_t i;
-
-	for (i = 0; i < m->size; i++) {
-		if (m->slots[i].value != NULL)
-			fn(m->slots[i].id, m->slots[i].value, arg);
-	}
+	each_of(m->slots, m->size, fn, arg);
+	if (m->old != NULL)
+		each_of(m->old, m->old_size, fn, arg);
 }
