@@ -13,6 +13,11 @@
 #include "smtp/phase.h"
 #include "smtp/reply.h"
 
+/* Nothing of this is an option, for none of it is a limit of this server: it is how
+ * what a peer bears is found out, and each is put right by what the peer does. What
+ * an operator may want less or more of has one (deliver { connections,
+ * pipeline_depth, max_messages }), and a stumble of a peer that was mended since is
+ * ended by `mxwatchctl flush`, not by a shorter time for all peers. */
 #define HOST_PAUSE_MIN INT64_C(1000000000) /* after a failure, doubling */
 #define HOST_PAUSE_MAX INT64_C(60000000000)
 #define HOST_FRESH     INT64_C(600000000000) /* after a recovery */
@@ -31,16 +36,19 @@
  * within twice what is usual there. */
 #define HOST_WAY_NS INT64_C(10000000000)
 /* What a connection that stands there showed is of today for so long. */
-#define HOST_LATELY    INT64_C(30000000000)
-#define HOST_TURN_MAX  INT64_C(300000000000)
-#define HOST_KEY_MAX   1024
-#define HOST_LIMIT_AGE INT64_C(86400000000000) /* then it is asked again */
+#define HOST_LATELY   INT64_C(30000000000)
+#define HOST_TURN_MAX INT64_C(300000000000)
+#define HOST_KEY_MAX  1024
+/* Then it is asked again. Once a day costs one connection that breaks; a stumble
+ * that was remembered for longer would outlive most repairs. */
+#define HOST_LIMIT_AGE INT64_C(86400000000000)
 /* One message at a time on a connection, so long behind one that was lost with
  * others under way, or a refusal that contradicts what is known. */
 #define HOST_ALONE_NS INT64_C(60000000000)
 /* Until it has taken one behind another, one connection tries that so often: a
  * server that throws away what comes behind a final dot answers nothing, and
- * that connection waits for its time-out. */
+ * that connection waits for its time-out. Not shorter than that (RFC 5321
+ * 4.5.3.2.6: ten minutes), or one would always wait; pipeline_depth = 1 tries none. */
 #define HOST_TRY_BEHIND INT64_C(600000000000)
 
 /* A limit that the host has shown, not announced. */

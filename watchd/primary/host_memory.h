@@ -31,7 +31,9 @@
 #include "primary/address.h"
 #include "primary/host.h"
 
-#define HOST_MEMORY_MAX	     8192 /* records of each kind */
+/* Records of each kind, of some 200 bytes. No option: of a host that fell out its
+ * limits are learned anew, as on the first day. */
+#define HOST_MEMORY_MAX	     8192
 #define HOST_MEMORY_FILE_MAX ((size_t)16 << 20)
 
 struct host_memory;

@@ -34,6 +34,9 @@
 #include "relay/store/store.h"
 #include "smtp/client.h"
 
+/* No options: how much is delivered at once, and over one connection, has some
+ * (deliver_connections, deliver { ... }); these share out a turn of the loop, and a
+ * lane's luck, among those who wait. */
 /* A lane that failed is the last choice for four times what that took, a minute
  * at least. */
 #define DELIVER_PENALTY	    4
