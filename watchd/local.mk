@@ -39,7 +39,7 @@ tests_unit_test_privileges_LDADD = $(CONFIG_L) $(SMTP_L) $(NET_L) \
 endif
 
 # Root only, else skipped.
-dist_check_SCRIPTS = tests/fault/daemon_planted tests/fault/daemon_root
+dist_check_SCRIPTS += tests/fault/daemon_planted tests/fault/daemon_root
 TESTS += tests/fault/daemon_planted tests/fault/daemon_root
 
 if HAVE_CMOCKA

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC
+ * pg: one connection to PostgreSQL (libpq), of one thread, which may block in
+ * it but never longer than it says. Statements go in batches: one batch is one
+ * transaction, leaves in one go (pipeline mode) and costs one round trip.
+ * Values travel in binary.
+ *
+ *	pg_up(p, until, &eb)
+ *	a = pg_add(p, &stmt); pg_int8(a, 7); pg_bytes(a, data, len);
+ *	... more ...
+ *	rc = pg_run(p, until, &eb)
+ *	pg_rows(p, i), pg_get_int8(p, i, row, column): results, until the next
+ */
+#ifndef MX_ENGINE_PG_H
+#define MX_ENGINE_PG_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct pg;
+
+/* Is prepared when a connection meets it first; static memory. */
+struct pg_stmt {
+	const char *name;
+	const char *sql;
+};
+
+/* `conninfo` as libpq takes it, password files and services too; `who` is our
+ * application_name. Connects nowhere yet. */
+struct pg *pg_create(const char *conninfo, const char *who);
+void pg_destroy(struct pg **);
+
+/* 0 at once when there is a connection; or makes one. `until`: monotonic ns.
+ * -MX_ENET: there is none. */
+int pg_up(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;
+bool pg_is_up(const struct pg *);
+void pg_drop(struct pg *); /* closes it; the next pg_up() makes another */
+
+/* ---- a batch */
+struct pg_args;
+struct pg_args *pg_add(struct pg *, const struct pg_stmt *);
+void pg_int4(struct pg_args *, int32_t);
+void pg_int8(struct pg_args *, int64_t);
+void pg_text(struct pg_args *, const char *);
+void pg_bytes(struct pg_args *, const void *, size_t);
+/* An array of one of these, element by element. */
+enum pg_type { PG_INT4, PG_INT8, PG_TEXT, PG_BYTES };
+void pg_array(struct pg_args *, enum pg_type);
+void pg_array_int4(struct pg_args *, int32_t);
+void pg_array_int8(struct pg_args *, int64_t);
+void pg_array_bytes(struct pg_args *, const void *, size_t); /* and text */
+
+/* Sends the batch and waits for all its answers; the same batch once more when
+ * it is called again. 0, or the first thing that
+ * went wrong, with the server's sentence:
+ * -MX_ENET	the connection is gone, or `until` came: what became of the
+ *		batch is not known. There is no connection any more
+ * -MX_EFULL	the server has no room (class 53 of SQLSTATE)
+ * -MX_EBUSY	a conflict with somebody else (class 40, 23, 55), or
+ *		division_by_zero: how a statement of ours says "not so" (schema.h)
+ * -MX_ENOENT	a table or column that it does not have (class 42, 3D, 3F)
+ * -MX_EIO	anything else that it says */
+int pg_run(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;
+/* A statement of the batch said something below an error: of the end of a
+ * transaction that is "not known" (a standby that was not waited for). */
+bool pg_warned(const struct pg *);
+
+/* ---- the answers, by the place in the batch; until the next pg_add() */
+unsigned pg_rows(const struct pg *, unsigned stmt);
+unsigned pg_affected(const struct pg *, unsigned stmt); /* rows it changed */
+int64_t pg_get_int8(const struct pg *, unsigned stmt, unsigned row,
+    unsigned column); /* int4 as well; NULL: 0 */
+const void *pg_get(const struct pg *, unsigned stmt, unsigned row,
+    unsigned column, size_t *len); /* text ends with NUL */
+
+#endif

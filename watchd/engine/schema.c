@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: ISC
+ * schema: see schema.h. Plain SQL of PostgreSQL 13; each statement may be said
+ * again. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/schema.h"
+
+#define DAY_IDS                                                                \
+	((uint64_t)86400000 << 20) /* of ids (relay/store, store_next_id) */
+
+static const struct pg_stmt tables[] = {
+	{ "init_schema", "CREATE SCHEMA IF NOT EXISTS mxwatch" },
+	{ "init_meta",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.meta ("
+	    "one boolean PRIMARY KEY DEFAULT true CHECK (one), "
+	    "version integer NOT NULL)" },
+	{ "init_node",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.node ("
+	    "id integer PRIMARY KEY, name text NOT NULL UNIQUE, "
+	    "instance text NOT NULL, free boolean NOT NULL, "
+	    "epoch bigint NOT NULL, beat bigint NOT NULL, "
+	    "batch bigint NOT NULL)" },
+	{ "init_part",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.part ("
+	    "id bigint PRIMARY KEY, domain text NOT NULL, "
+	    "env bytea NOT NULL)" },
+	{ "init_part_domain",
+	    "CREATE INDEX IF NOT EXISTS part_domain "
+	    "ON mxwatch.part (domain, id)" },
+	{ "init_body",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.body ("
+	    "id bigint NOT NULL, at bigint NOT NULL, data bytea NOT NULL, "
+	    "PRIMARY KEY (id, at)) PARTITION BY RANGE (id)" },
+	{ "init_body_rest",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.body_rest "
+	    "PARTITION OF mxwatch.body DEFAULT" },
+	/* mail does not compress well enough to pay for it */
+	{ "init_external",
+	    "ALTER TABLE mxwatch.body ALTER data SET STORAGE EXTERNAL" },
+	{ "init_state",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.state ("
+	    "key bytea PRIMARY KEY, value bytea NOT NULL)" },
+};
+
+static const struct pg_stmt version_put = { "version_put",
+	"INSERT INTO mxwatch.meta (version) VALUES ($1) "
+	"ON CONFLICT DO NOTHING" },
+			    version_get = { "version_get",
+				    "SELECT version FROM mxwatch.meta" };
+
+int
+schema_init(struct pg *p, int64_t until, struct mx_errbuf *eb)
+{
+	unsigned i;
+	int rc = 0;
+
+	/* one after the other: each is prepared against what is there */
+	for (i = 0; i < MX_COUNT(tables) && rc == 0; i++) {
+		(void)pg_add(p, &tables[i]);
+		rc = pg_run(p, until, eb);
+	}
+	if (rc < 0)
+		return rc;
+	pg_int4(pg_add(p, &version_put), SCHEMA_VERSION);
+	return pg_run(p, until, eb);
+}
+
+int
+schema_check(struct pg *p, int64_t until, struct mx_errbuf *eb)
+{
+	int64_t version;
+	int rc;
+
+	(void)pg_add(p, &version_get);
+	rc = pg_run(p, until, eb);
+	if (rc == -MX_ENOENT || (rc == 0 && pg_rows(p, 0) == 0))
+		return mx_fail(eb, MX_ENOENT,
+		    "the engine has no tables of mxwatch: "
+		    "mxwatchctl cluster init");
+	if (rc < 0)
+		return rc;
+	version = pg_get_int8(p, 0, 0, 0);
+	if (version < SCHEMA_VERSION)
+		return mx_fail(eb, MX_ENOENT,
+		    "the engine has version %" PRId64 " of the tables, "
+		    "this is for %d: mxwatchctl cluster upgrade",
+		    version, SCHEMA_VERSION);
+	if (version > SCHEMA_VERSION)
+		return mx_fail(eb, MX_ENOENT,
+		    "the engine has version %" PRId64 " of the tables, "
+		    "this daemon knows %d: it is too old",
+		    version, SCHEMA_VERSION);
+	return 0;
+}
+
+int
+schema_days(struct pg *p, uint64_t first_id, unsigned days, int64_t until,
+    struct mx_errbuf *eb)
+{
+	uint64_t day = first_id / DAY_IDS;
+	struct pg_stmt s = { "", NULL };
+	char sql[256];
+	unsigned i;
+	int rc = 0;
+
+	for (i = 0; i < days && rc == 0; i++, day++) {
+		(void)snprintf(sql, sizeof(sql),
+		    "CREATE TABLE IF NOT EXISTS mxwatch.body_%" PRIu64
+		    " PARTITION OF mxwatch.body "
+		    "FOR VALUES FROM (%" PRIu64 ") TO (%" PRIu64 ")",
+		    day, day * DAY_IDS, (day + 1) * DAY_IDS);
+		s.sql = sql;
+		(void)pg_add(p, &s);
+		rc = pg_run(p, until, eb);
+	}
+	return rc;
+}
