@@ -6,7 +6,8 @@
  * not matter: a busy machine only makes the rounds longer. Then: every message whose commit was
  * acknowledged (and whose removal was not asked for) is there, whole; what is
  * there beyond that is whole too; what was removed is gone. The directory
- * lives through all the rounds. `store_kill [SEED [ROUNDS]]`: the seed chooses
+ * lives through all the rounds, or the database does (KIT_ENGINE, see store_kit.c).
+ * `store_kill [SEED [ROUNDS]]`: the seed chooses
  * points and counts, the moment is the machine's. */
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -253,7 +254,8 @@ kill_point(uint64_t *seed, unsigned round, char *dst, size_t size)
 	static const char *const points[] = { "store.append", "store.sync",
 		"store.txn", "store.commit", "store.unlink" };
 
-	if (round % 6 < MX_COUNT(points)) {
+	/* points are the spool's */
+	if (getenv("KIT_ENGINE") == NULL && round % 6 < MX_COUNT(points)) {
 		snprintf(dst, size, "%s:kill:%u", points[round % 6],
 		    1 + (unsigned)kit_chance(seed, 20));
 		return dst;

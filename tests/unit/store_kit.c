@@ -11,7 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#ifdef HAVE_LIBPQ
+#include "engine/schema.h"
+#endif
 #include "tests/unit/store_kit.h"
 
 #define KIT_DEADLINE_MS 20000
@@ -124,8 +128,52 @@ kit_attach(struct kit *k, const char *dir)
 		.segment_size = 1u << 20,
 		.behind_max = 1u << 20,
 		.behind_ms = 10,
-		.group_max = 200 };
+		.group_max = 200,
+		.engine = getenv("KIT_ENGINE"),
+		.node = "kit",
+		.instance = k->dir,
+		.lease_ms = 30000,
+		.wait_ms = 10000 };
 }
+
+#ifdef HAVE_LIBPQ
+/* With KIT_ENGINE, a libpq connection string, the store is in PostgreSQL: an
+ * empty one. */
+static void
+kit_engine(struct kit *k)
+{
+	static const struct pg_stmt drop = { "",
+		"DROP SCHEMA IF EXISTS mxwatch CASCADE" };
+	int64_t until = clock_now() + KIT_DEADLINE_MS * CLOCK_MS;
+	struct pg *pg;
+
+	if (k->conf.engine == NULL)
+		return;
+	pg = pg_create(k->conf.engine, "store_kit");
+	MX_ASSERT(pg_up(pg, until, &k->eb) == 0);
+	(void)pg_add(pg, &drop);
+	MX_ASSERT(pg_run(pg, until, &k->eb) == 0);
+	MX_ASSERT(schema_init(pg, until, &k->eb) == 0);
+	pg_destroy(&pg);
+}
+
+static unsigned
+engine_bodies(struct kit *k)
+{
+	static const struct pg_stmt ask = { "",
+		"SELECT count(DISTINCT id) FROM mxwatch.body WHERE at > 0" };
+	int64_t until = clock_now() + KIT_DEADLINE_MS * CLOCK_MS;
+	struct pg *pg = pg_create(k->conf.engine, "store_kit");
+	unsigned n;
+
+	MX_ASSERT(pg_up(pg, until, &k->eb) == 0);
+	(void)pg_add(pg, &ask);
+	MX_ASSERT(pg_run(pg, until, &k->eb) == 0);
+	n = (unsigned)pg_get_int8(pg, 0, 0, 0);
+	pg_destroy(&pg);
+	return n;
+}
+#endif
 
 void
 kit_init(struct kit *k, const char *parent)
@@ -138,6 +186,9 @@ kit_init(struct kit *k, const char *parent)
 	    parent != NULL ? parent : ".");
 	MX_ASSERT(mkdtemp(dir) != NULL);
 	kit_attach(k, dir);
+#ifdef HAVE_LIBPQ
+	kit_engine(k);
+#endif
 }
 
 bool
@@ -451,4 +502,18 @@ kit_segments(struct kit *k, uint64_t *blocks)
 	}
 	closedir(d);
 	return n;
+}
+
+unsigned
+kit_bodies(struct kit *k)
+{
+	uint64_t blocks;
+	unsigned n;
+
+#ifdef HAVE_LIBPQ
+	if (k->conf.engine != NULL)
+		return engine_bodies(k);
+#endif
+	n = kit_segments(k, &blocks);
+	return n > 0 ? n - 1 : 0;
 }

@@ -63,6 +63,8 @@ uint64_t kit_chance(uint64_t *seed, uint64_t below);
 /* Until the database has come to the end of the log, and what is dead is
  * gone. */
 void kit_settle(struct kit *);
+/* Large bodies that are there: files but for the log's, or rows. */
+unsigned kit_bodies(struct kit *);
 unsigned kit_segments(struct kit *, uint64_t *blocks); /* files in seg/ */
 
 #endif

@@ -83,22 +83,22 @@ static void
 test_parts_share_a_body(void **state)
 {
 	struct kit *k = *state;
-	uint64_t id = kit_commit(k, LARGE, 3, 3), blocks;
+	uint64_t id = kit_commit(k, LARGE, 3, 3);
 	unsigned i;
 
 	assert_true(id != 0);
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(kit_verify(k, id | i, LARGE, 3), 0);
 		kit_settle(k);
-		assert_int_equal(kit_segments(k, &blocks), 2); /* and the log */
+		assert_int_equal(kit_bodies(k), 1);
 		assert_int_equal(kit_remove(k, id | i), 0);
 		assert_int_equal(kit_load(k, id | i, 0), -MX_ENOENT);
 		assert_int_equal(kit_remove(k, id | i), -MX_ENOENT);
 	}
 	kit_settle(k);
-	assert_int_equal(kit_segments(k, &blocks), 1); /* the log's */
+	assert_int_equal(kit_bodies(k), 0);
 	reopen(k);
-	assert_int_equal(kit_segments(k, &blocks), 0);
+	assert_int_equal(kit_bodies(k), 0);
 	assert_int_equal(kit_scan(k), 0);
 }
 
@@ -108,7 +108,7 @@ test_abort_leaves_nothing(void **state)
 	struct kit *k = *state;
 	struct store_tx *tx = store_tx_begin(k->store);
 	char *data = mem_alloc(LARGE);
-	uint64_t id = store_tx_id(tx), blocks;
+	uint64_t id = store_tx_id(tx);
 
 	assert_int_equal(store_tx_append(tx, data, LARGE), 0);
 	mem_free(&data);
@@ -117,7 +117,7 @@ test_abort_leaves_nothing(void **state)
 	assert_null(tx);
 	store_tx_abort(&tx);
 	assert_true(kit_commit(k, 10, 0, 1) != 0); /* behind it in the queue */
-	assert_int_equal(kit_segments(k, &blocks), 1);
+	assert_int_equal(kit_bodies(k), 0);
 	assert_int_equal(kit_load(k, id, 10), -MX_ENOENT);
 }
 
@@ -707,28 +707,34 @@ int
 main(void)
 {
 #define STORE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
-	const struct CMUnitTest tests[] = {
+	/* what store.h promises, whatever keeps it */
+	const struct CMUnitTest any[] = {
 		STORE_TEST(test_commit),
 		STORE_TEST(test_parts_share_a_body),
 		STORE_TEST(test_abort_leaves_nothing),
 		STORE_TEST(test_bound_over_all),
 		STORE_TEST(test_update),
 		STORE_TEST(test_state),
+		STORE_TEST(test_burst_and_scan),
+		STORE_TEST(test_fetch_and_cancel),
+		STORE_TEST(test_close_between_answers),
+		STORE_TEST(test_close_in_scan),
+	};
+	const struct CMUnitTest spool[] = {
 		STORE_TEST(test_second_open),
 		STORE_TEST(test_space_comes_back),
 		STORE_TEST(test_a_lost_record_keeps_its_body),
-		STORE_TEST(test_burst_and_scan),
-		STORE_TEST(test_fetch_and_cancel),
 		STORE_TEST(test_damaged_body),
-		STORE_TEST(test_close_between_answers),
 		cmocka_unit_test(test_refusals),
 		STORE_TEST(test_open_to_others),
 		STORE_TEST(test_accepting),
 		STORE_TEST(test_segment_bytes),
 		STORE_TEST(test_no_descriptor),
-		STORE_TEST(test_close_in_scan),
 		STORE_TEST(test_unreadable_records),
 	};
+	int bad = cmocka_run_group_tests(any, NULL, NULL);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	if (getenv("KIT_ENGINE") == NULL)
+		bad += cmocka_run_group_tests(spool, NULL, NULL);
+	return bad;
 }

@@ -3,6 +3,7 @@ libmx_store_a_SOURCES = \
 	watchd/relay/envelope.c watchd/relay/envelope.h \
 	watchd/relay/envelope_codec.c \
 	watchd/relay/le.h \
+	watchd/relay/store/backend.h watchd/relay/store/backend_spool.c \
 	watchd/relay/store/applier.c watchd/relay/store/applier.h \
 	watchd/relay/store/redo.c watchd/relay/store/redo.h \
 	watchd/relay/store/db.c watchd/relay/store/db.h \
@@ -26,6 +27,14 @@ libmx_store_a_SOURCES = \
 	watchd/relay/store/tx.c \
 	watchd/relay/store/writer.c watchd/relay/store/writer.h \
 	watchd/relay/store/writer_int.h
+
+if POSTGRESQL
+libmx_store_a_SOURCES += \
+	watchd/relay/store/backend_engine.c watchd/relay/store/engine.h \
+	watchd/relay/store/engine_int.h watchd/relay/store/engine_group.c \
+	watchd/relay/store/engine_node.c \
+	watchd/relay/store/engine_reader.c watchd/relay/store/engine_writer.c
+endif
 
 # Offline, and without LMDB.
 sbin_PROGRAMS += mxwatch-salvage
@@ -97,6 +106,14 @@ tests_unit_test_envelope_LDADD = $(STORE_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
+if POSTGRESQL
+check_PROGRAMS += tests/unit/test_store_node
+tests_unit_test_store_node_SOURCES = tests/unit/test_store_node.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_node_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
+dist_check_SCRIPTS += tests/unit/over_postgresql
+TESTS += tests/unit/over_postgresql
+endif
 tests_unit_test_store_network_SOURCES = tests/unit/test_store_network.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_network_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "relay/store/reader.h"
 #include "relay/store/store_int.h"
 
 #define READER_FILES 16

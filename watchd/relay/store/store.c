@@ -25,10 +25,17 @@ store_crc(uint32_t crc, const void *data, size_t len)
 }
 
 uint64_t
-store_next_id(struct store *s)
+store_id_now(void)
 {
 	int64_t ms = clock_wall_ms() - EPOCH_2020_MS;
-	uint64_t number = ms > 0 ? (uint64_t)ms << NUMBER_BITS : 0;
+
+	return ms > 0 ? (uint64_t)ms << NUMBER_BITS << 8 : 0;
+}
+
+uint64_t
+store_next_id(struct store *s)
+{
+	uint64_t number = store_id_now() >> 8;
 
 	/* grows even when the clock does not */
 	if (number <= s->last_id >> 8)
@@ -72,8 +79,8 @@ store_post_all(void *arg)
 {
 	struct store *s = arg;
 
-	writer_post(s->writer, &s->to_writer);
-	mailbox_post_list(reader_mailbox(s->reader), &s->to_reader);
+	s->backend->ops->change(s->backend, &s->to_writer);
+	s->backend->ops->read(s->backend, &s->to_reader);
 }
 
 /* Of a body, what is answered for when it is on the disk. */
@@ -176,7 +183,8 @@ answer_tell(struct store *s, struct store_tell *t)
 static void
 scan_damaged(struct store_scan_run *run, const struct store_get *g)
 {
-	unsigned n = STORE_MIN(g->damaged, STORE_DAMAGED_MAX - run->nbad);
+	unsigned room = STORE_DAMAGED_MAX - run->nbad;
+	unsigned n = g->damaged < room ? g->damaged : room;
 
 	run->damaged += g->damaged;
 	if (n == 0)
@@ -189,14 +197,16 @@ scan_damaged(struct store_scan_run *run, const struct store_get *g)
 /* The next batch is read while this one is indexed: there is one on its way, so
  * the reader cannot fill the memory. */
 static void
-scan_go_on(struct store *s, const struct store_get *g)
+scan_go_on(struct store *s, uint64_t from, uint64_t last)
 {
-	struct store_get *next = mem_alloc(sizeof(*next));
+	struct mail_list one = STAILQ_HEAD_INITIALIZER(one);
+	struct store_get *g = mem_alloc(sizeof(*g));
 
-	next->mail.kind = STORE_SCAN;
-	next->id = g->id;
-	next->last = g->last;
-	mailbox_post(reader_mailbox(s->reader), &next->mail);
+	g->mail.kind = STORE_SCAN;
+	g->id = from;
+	g->last = last;
+	STAILQ_INSERT_TAIL(&one, &g->mail, link);
+	s->backend->ops->read(s->backend, &one);
 }
 
 static void
@@ -217,7 +227,7 @@ answer_scan(struct store *s, struct store_get *g)
 {
 	scan_damaged(&s->scan, g);
 	if (s->scanning && !g->end)
-		scan_go_on(s, g);
+		scan_go_on(s, g->id, g->last);
 	for (unsigned i = 0; i < g->n && s->scanning; i++)
 		s->scan.one(s->scan.arg, &g->briefs[i]);
 	if (g->end)
@@ -326,7 +336,8 @@ store_state_some(struct store *s, const char *prefix, const char *after,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg)
 {
-	return reader_states(&s->spool, prefix, after, max, one, arg);
+	return s->backend->ops->states(s->backend, prefix, after, max, one,
+	    arg);
 }
 
 void
@@ -432,16 +443,12 @@ store_scan(struct store *s,
     void (*one)(void *arg, const struct envelope_brief *),
     void (*done)(void *arg, int rc, uint64_t damaged), void *arg)
 {
-	struct store_get *g = mem_alloc(sizeof(*g));
-
 	MX_ASSERT(!s->scanning);
 	free(s->scan.bad);
 	s->scan =
 	    (struct store_scan_run){ .one = one, .done = done, .arg = arg };
 	s->scanning = true;
-	g->mail.kind = STORE_SCAN;
-	g->last = s->scan_last;
-	mailbox_post(reader_mailbox(s->reader), &g->mail);
+	scan_go_on(s, 0, s->scan_last);
 }
 
 const uint64_t *
@@ -463,8 +470,14 @@ void
 store_info(const struct store *s, struct store_info *info)
 {
 	*info = s->info;
-	tail_behind(s->spool.tail, &info->behind_records, &info->behind_bytes);
+	s->backend->ops->behind(s->backend, info);
 	info->waiting_bytes = s->waiting;
+}
+
+bool
+store_holds(const struct store *s)
+{
+	return s->backend->ops->holds(s->backend);
 }
 
 unsigned
@@ -490,6 +503,17 @@ store_accepting(const struct store *s, uint64_t size)
 
 /* ---- life */
 
+static int
+backend_open(struct backend **b, const struct store_conf *conf,
+    struct mailbox *inbox, struct mx_errbuf *eb)
+{
+#ifdef HAVE_LIBPQ
+	if (conf->engine != NULL)
+		return backend_engine_open(b, conf, inbox, eb);
+#endif
+	return backend_spool_open(b, conf, inbox, eb);
+}
+
 int
 store_open(struct store **out, struct loop *loop, const struct store_conf *conf,
     const struct store_events *events, struct mx_errbuf *eb)
@@ -506,24 +530,16 @@ store_open(struct store **out, struct loop *loop, const struct store_conf *conf,
 	if (events != NULL)
 		s->events = *events;
 	*out = NULL;
-	rc = spool_open(&s->spool, conf->dir, conf->map_size, eb);
+	s->inbox = mailbox_create();
+	rc = backend_open(&s->backend, conf, s->inbox, eb);
 	if (rc < 0) {
 		store_close(&s);
 		return rc;
 	}
-	s->scan_last = s->spool.last_id;
-	s->last_id = s->spool.last_id;
-	s->inbox = mailbox_create();
+	s->scan_last = s->last_id = s->backend->last_id;
+	s->info = s->backend->info;
 	s->io = loop_mailbox(loop, s->inbox, store_inbox, s);
-	s->reader = reader_start(&s->spool, s->inbox);
-	if (s->reader != NULL)
-		s->writer = writer_start(&s->spool, conf, s->inbox,
-		    reader_mailbox(s->reader), &s->info);
 	s->post = loop_task_create(loop, store_post_all, s);
-	if (s->writer == NULL) {
-		store_close(&s);
-		return mx_fail(eb, MX_ESYS, "no thread for the spool");
-	}
 	*out = s;
 	return 0;
 }
@@ -544,6 +560,12 @@ store_drain(struct store *s, bool wait)
 	}
 }
 
+static void
+drop_tell(struct mail *m)
+{
+	free(m); /* of a backend that did not come to its start */
+}
+
 void
 store_close(struct store **sp)
 {
@@ -556,24 +578,25 @@ store_close(struct store **sp)
 		s->scanning = false;
 		s->scan.done(s->scan.arg, -MX_ECANCELED, s->scan.damaged);
 	}
+	if (s->backend != NULL)
+		s->backend->ops->hurry(s->backend);
 	/* what the loop has taken of the inbox and not given out goes back */
 	loop_io_destroy(&s->io);
 	while (s->out > 0 || idmap_len(&s->wants) > 0) {
 		store_post_all(s);
 		store_drain(s, true);
 	}
-	if (s->writer != NULL)
+	if (s->backend != NULL) {
 		store_post_all(s); /* what is not answered */
-	loop_task_destroy(&s->post);
-	writer_stop(&s->writer); /* before the reader: it posts to it */
-	reader_stop(&s->reader);
-	if (s->inbox != NULL) {
+		s->backend->ops->stop(s->backend);
 		store_drain(s, false);
-		mailbox_destroy(&s->inbox, NULL);
 	}
+	loop_task_destroy(&s->post);
+	mailbox_destroy(&s->inbox, drop_tell);
+	if (s->backend != NULL)
+		s->backend->ops->close(s->backend);
 	idmap_fini(&s->wants);
 	idmap_fini(&s->txs);
 	free(s->scan.bad);
-	spool_close(&s->spool);
 	mem_free(sp);
 }

@@ -48,6 +48,13 @@ struct store_conf {
 	 * record for each 2048; 0: any), and for how long. */
 	uint64_t behind_max;
 	unsigned behind_ms;
+	/* PostgreSQL instead of `dir`: how it is connected to (libpq), and our
+	 * name among its nodes; NULL: none. `instance` is this installation:
+	 * nobody else has it. A node that does not stir for `lease_ms` has
+	 * lost its place to who wants it; new mail waits for `wait_ms` while
+	 * the engine is away. */
+	const char *engine, *node, *instance;
+	int64_t lease_ms, wait_ms;
 };
 
 /* Callbacks, set once by the composition root, called on the loop thread: a
@@ -143,6 +150,7 @@ void store_scan(struct store *,
 const uint64_t *store_damaged(const struct store *, unsigned *n);
 /* When a message came, by its id: its record knows it better. Wall ms. */
 int64_t store_id_ms(uint64_t id);
+uint64_t store_id_now(void); /* the least id of a message of this moment */
 
 /* ---- small durable state (holds, extensions): key -> bytes. */
 #define STORE_KEY_MAX 500 /* LMDB's keys end at 511 */
@@ -174,6 +182,8 @@ void store_info(const struct store *, struct store_info *);
 unsigned store_pressure(const struct store *);
 /* Can a message of this size be taken now? 0, -MX_EFULL or -MX_EIO. */
 int store_accepting(const struct store *, uint64_t size);
+/* May a message be handed on, right now? False: another node may be doing it. */
+bool store_holds(const struct store *);
 void store_reconfigure(struct store *, const struct store_conf *); /* limits */
 
 #endif

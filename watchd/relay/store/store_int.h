@@ -7,9 +7,7 @@
 #define MX_STORE_STORE_INT_H
 
 #include "base/idmap.h"
-#include "relay/store/reader.h"
-#include "relay/store/space.h"
-#include "relay/store/writer.h"
+#include "relay/store/backend.h"
 
 #define STORE_SMALL_MAX	   (256u << 10) /* above: a segment of its own */
 #define STORE_CHUNK	   (64u << 10) /* of a large body */
@@ -112,12 +110,10 @@ struct store_scan_run {
 TAILQ_HEAD(store_tx_list, store_tx);
 
 struct store {
-	struct spool spool;
+	struct backend *backend;
 	struct mailbox *inbox;
 	struct loop_io *io;
 	struct store_events events;
-	struct store_writer *writer;
-	struct store_reader *reader;
 	struct mail_list to_writer, to_reader; /* leave together */
 	struct loop_task *post;
 	struct idmap txs; /* open transactions by id */

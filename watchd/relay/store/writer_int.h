@@ -8,7 +8,9 @@
 #include <stdatomic.h>
 
 #include "relay/store/applier.h"
+#include "relay/store/space.h"
 #include "relay/store/store_int.h"
+#include "relay/store/writer.h"
 
 #define GROUP_OPS   8192 /* requests of one group */
 #define GROUP_BYTES (256u << 20) /* bodies of one group */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC
+ * backend_engine: PostgreSQL as a backend: our place among its nodes, and the
+ * writer and the reader over its rows. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/schema.h"
+#include "relay/store/engine.h"
+
+#define DAYS_AHEAD 3 /* partitions of bodies */
+
+static const struct pg_stmt last_get = { "last_get",
+	"SELECT coalesce(max(id), 0) FROM mxwatch.part" };
+
+struct backend_engine {
+	struct backend b;
+	struct pg *pg; /* the loop's: at the opening, and for small state */
+	struct engine_node node;
+	struct engine_writer *writer;
+	struct engine_reader *reader;
+};
+
+static struct backend_engine *
+engine_of(struct backend *b)
+{
+	return (struct backend_engine *)b;
+}
+
+void
+engine_info(struct store_info *info, enum store_state state)
+{
+	*info = (struct store_info){ .state = state,
+		.size_bytes = UINT64_MAX / 4,
+		.free_bytes = UINT64_MAX / 4 };
+}
+
+static void
+change(struct backend *b, struct mail_list *list)
+{
+	engine_writer_post(engine_of(b)->writer, list);
+}
+
+static void
+get(struct backend *b, struct mail_list *list)
+{
+	engine_reader_post(engine_of(b)->reader, list);
+}
+
+static bool
+states(struct backend *b, const char *prefix, const char *after, unsigned max,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg)
+{
+	return engine_states(engine_of(b)->pg, prefix, after, max, one, arg);
+}
+
+static void
+behind(struct backend *b, struct store_info *info)
+{
+	(void)b;
+	info->behind_records = info->behind_bytes = 0;
+}
+
+static bool
+holds(const struct backend *b)
+{
+	const struct backend_engine *e = (const struct backend_engine *)b;
+
+	return engine_writer_holds(e->writer);
+}
+
+static void
+hurry(struct backend *b)
+{
+	engine_writer_hurry(engine_of(b)->writer);
+}
+
+static void
+stop(struct backend *b)
+{
+	engine_writer_stop(&engine_of(b)->writer);
+	engine_reader_stop(&engine_of(b)->reader);
+}
+
+static void
+end(struct backend *b)
+{
+	pg_destroy(&engine_of(b)->pg);
+	free(b);
+}
+
+static const struct backend_ops engine_ops = {
+	.change = change,
+	.read = get,
+	.states = states,
+	.behind = behind,
+	.holds = holds,
+	.hurry = hurry,
+	.stop = stop,
+	.close = end,
+};
+
+static int
+open_rows(struct backend_engine *e, const struct store_conf *conf,
+    struct mx_errbuf *eb)
+{
+	int64_t until = clock_now() + ENGINE_UP_MS * CLOCK_MS;
+	int rc;
+
+	if ((rc = pg_up(e->pg, until, eb)) < 0 ||
+	    (rc = schema_check(e->pg, until, eb)) < 0 ||
+	    (rc = schema_days(e->pg, store_id_now(), DAYS_AHEAD, until, eb)) <
+		0)
+		return rc;
+	rc = engine_node_take(e->pg, conf->node, conf->instance, conf->lease_ms,
+	    &e->node, eb);
+	if (rc < 0)
+		return rc;
+	(void)pg_add(e->pg, &last_get);
+	rc = pg_run(e->pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, eb);
+	if (rc < 0)
+		return rc;
+	e->b.last_id = (uint64_t)pg_get_int8(e->pg, 0, 0, 0);
+	return 0;
+}
+
+int
+backend_engine_open(struct backend **out, const struct store_conf *conf,
+    struct mailbox *out_box, struct mx_errbuf *eb)
+{
+	struct backend_engine *e = mem_alloc(sizeof(*e));
+	int rc;
+
+	*out = NULL;
+	e->b.ops = &engine_ops;
+	engine_info(&e->b.info, STORE_OK);
+	e->pg = pg_create(conf->engine, "mxwatchd");
+	if ((rc = open_rows(e, conf, eb)) == 0) {
+		e->reader = engine_reader_start(conf->engine, out_box);
+		e->writer =
+		    engine_writer_start(conf->engine, &e->node, conf, out_box);
+		if (e->reader == NULL || e->writer == NULL)
+			rc = mx_fail(eb, MX_ESYS, "no thread for the engine");
+	}
+	if (rc < 0) {
+		stop(&e->b);
+		end(&e->b);
+		return rc;
+	}
+	*out = &e->b;
+	return 0;
+}

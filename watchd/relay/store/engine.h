@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC
+ * engine: the store's rows in PostgreSQL. Each of the three who use it has a
+ * connection of its own: the writer's thread, the reader's, and the loop for
+ * small state (at the start, and in slices). Private to backend_engine. */
+#ifndef MX_STORE_ENGINE_H
+#define MX_STORE_ENGINE_H
+
+#include "engine/pg.h"
+#include "relay/store/store_int.h"
+
+#define ENGINE_UP_MS   10000 /* to be connected */
+#define ENGINE_READ_MS 30000 /* for an answer */
+
+/* Our row of mxwatch.node. A group is written under the number `batch` of this
+ * epoch: the row tells whether a group whose answer was lost is there, and
+ * refuses one of a node that another has replaced. */
+struct engine_node {
+	int32_t id;
+	int64_t epoch, batch;
+};
+
+/* Becomes the node `name`: at once when nobody is, or when who was had the same
+ * `instance`, which is dead then (the lock of its folder); otherwise when its
+ * row has stood still for a lease. -MX_EBUSY: it is somebody else's. */
+int engine_node_take(struct pg *, const char *name, const char *instance,
+    int64_t lease_ms, struct engine_node *, struct mx_errbuf *) MX_NODISCARD;
+/* Nobody has to wait for us. */
+int engine_node_free(struct pg *, const struct engine_node *, int64_t until,
+    struct mx_errbuf *) MX_NODISCARD;
+
+struct engine_writer;
+/* `node` and `conf` are copied. NULL: no thread. */
+struct engine_writer *
+engine_writer_start(const char *conninfo, const struct engine_node *node,
+    const struct store_conf *conf, struct mailbox *out);
+void engine_writer_post(struct engine_writer *, struct mail_list *);
+/* Is this node what it thinks it is, right now? Any thread. */
+bool engine_writer_holds(const struct engine_writer *);
+/* What waits for an engine that is away is not waited for any more. */
+void engine_writer_hurry(struct engine_writer *);
+void engine_writer_stop(struct engine_writer **); /* does all first */
+
+struct engine_reader;
+struct engine_reader *
+engine_reader_start(const char *conninfo, struct mailbox *out);
+void engine_reader_post(struct engine_reader *, struct mail_list *);
+void engine_reader_stop(struct engine_reader **);
+
+/* On the caller's thread; see struct backend_ops. */
+bool
+engine_states(struct pg *, const char *prefix, const char *after, unsigned max,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg);
+
+/* What a store says of an engine that is there, as far as a node can tell. */
+void engine_info(struct store_info *, enum store_state);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC
+ * engine_group: one group of requests as one transaction. Its first statement
+ * is our row of mxwatch.node: it counts the group, and fails the transaction
+ * (-MX_EBUSY) when another has our place. Rows travel as arrays, a statement
+ * for each kind of change, whatever their number. Of several changes of one
+ * thing in a group the last is said. */
+#include <string.h>
+
+#include "relay/store/engine_int.h"
+
+static const struct pg_stmt
+    batch_take = { "batch_take",
+	    "WITH u AS (UPDATE mxwatch.node "
+	    "SET beat = beat + 1, batch = $3 "
+	    "WHERE id = $1 AND epoch = $2 AND batch = $3 - 1 RETURNING 1) "
+	    "SELECT 1 / count(*) FROM u" },
+    /* waits for a group that is still on its way, by the lock of the row, and
+     * for the standby to have what there is */
+    batch_ask = { "batch_ask",
+	    "UPDATE mxwatch.node SET beat = beat + 1 "
+	    "WHERE id = $1 AND epoch = $2 RETURNING batch" },
+    part_put = { "part_put",
+	    "INSERT INTO mxwatch.part (id, domain, env) SELECT * FROM "
+	    "unnest($1::bigint[], $2::text[], $3::bytea[])" },
+    body_put = { "body_put",
+	    "INSERT INTO mxwatch.body (id, at, data) SELECT * FROM "
+	    "unnest($1::bigint[], $2::bigint[], $3::bytea[])" },
+    part_set = { "part_set",
+	    "UPDATE mxwatch.part p SET env = u.env FROM "
+	    "unnest($1::bigint[], $2::bytea[]) u(id, env) "
+	    "WHERE p.id = u.id RETURNING p.id" },
+    part_drop = { "part_drop",
+	    "DELETE FROM mxwatch.part WHERE id = ANY($1::bigint[]) "
+	    "RETURNING id" },
+    body_drop = { "body_drop",
+	    "DELETE FROM mxwatch.body b WHERE b.id = ANY($1::bigint[]) "
+	    "AND NOT EXISTS (SELECT FROM mxwatch.part p "
+	    "WHERE p.id BETWEEN b.id AND b.id + 255)" },
+    state_put = { "state_put",
+	    "INSERT INTO mxwatch.state (key, value) SELECT * FROM "
+	    "unnest($1::bytea[], $2::bytea[]) "
+	    "ON CONFLICT (key) DO UPDATE SET value = excluded.value" },
+    state_drop = { "state_drop",
+	    "DELETE FROM mxwatch.state WHERE key = ANY($1::bytea[])" };
+
+static const struct pg_stmt chunk_put = { "chunk_put",
+	"INSERT INTO mxwatch.body (id, at, data) VALUES ($1, $2, $3) "
+	"ON CONFLICT DO NOTHING" },
+			    chunks_drop = { "chunks_drop",
+				    "DELETE FROM mxwatch.body WHERE id = $1" };
+
+static bool
+is_kind(const struct store_req *r, int kind)
+{
+	return r->rc == 0 && r->mail.kind == kind;
+}
+
+static unsigned
+count(const struct engine_writer *w, int kind)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < w->n; i++)
+		n += is_kind(w->group[i], kind);
+	return n;
+}
+
+/* ---- new mail */
+
+static void
+add_record(struct engine_writer *w, struct pg_args *a, const struct envelope *e)
+{
+	buf_clear(&w->record);
+	MX_ASSERT(envelope_encode(e, &w->record) == 0);
+	pg_array_bytes(a, w->record.data, w->record.len);
+}
+
+static void
+add_parts(struct engine_writer *w)
+{
+	struct pg_args *a = pg_add(w->pg, &part_put);
+	enum { ID, DOMAIN, ENV } column;
+	const struct envelope *e;
+	unsigned i, k;
+
+	for (column = ID; column <= ENV; column++) {
+		pg_array(a,
+		    column == ID	 ? PG_INT8 :
+			column == DOMAIN ? PG_TEXT :
+					   PG_BYTES);
+		for (i = 0; i < w->n; i++)
+			for (k = 0; is_kind(w->group[i], STORE_COMMIT) &&
+			     k < w->group[i]->nparts;
+			     k++) {
+				e = w->group[i]->parts[k];
+				if (column == ID)
+					pg_array_int8(a, (int64_t)e->id);
+				else if (column == DOMAIN)
+					pg_array_bytes(a, e->domain,
+					    strlen(e->domain));
+				else
+					add_record(w, a, e);
+			}
+	}
+}
+
+/* Of a large one its pieces are there. */
+static bool
+has_body(const struct store_req *r)
+{
+	return is_kind(r, STORE_COMMIT) && !r->large;
+}
+
+static void
+add_bodies(struct engine_writer *w)
+{
+	struct pg_args *a = pg_add(w->pg, &body_put);
+	unsigned i;
+
+	pg_array(a, PG_INT8);
+	for (i = 0; i < w->n; i++)
+		if (has_body(w->group[i]))
+			pg_array_int8(a, (int64_t)w->group[i]->id);
+	pg_array(a, PG_INT8);
+	for (i = 0; i < w->n; i++)
+		if (has_body(w->group[i]))
+			pg_array_int8(a, 0);
+	pg_array(a, PG_BYTES);
+	for (i = 0; i < w->n; i++)
+		if (has_body(w->group[i]))
+			pg_array_bytes(a, w->group[i]->data, w->group[i]->len);
+}
+
+/* ---- changes */
+
+static void
+add_updates(struct engine_writer *w)
+{
+	struct pg_args *a = pg_add(w->pg, &part_set);
+	struct store_req *r;
+	unsigned i;
+
+	for (i = 0; i < w->n; i++)
+		if (is_kind(r = w->group[i], STORE_UPDATE)) {
+			(void)idmap_take(&w->ids, r->id);
+			idmap_put(&w->ids, r->id, r);
+		}
+	pg_array(a, PG_INT8);
+	for (i = 0; i < w->n; i++)
+		if (is_kind(r = w->group[i], STORE_UPDATE) &&
+		    idmap_get(&w->ids, r->id) == r)
+			pg_array_int8(a, (int64_t)r->id);
+	pg_array(a, PG_BYTES);
+	for (i = 0; i < w->n; i++)
+		if (is_kind(r = w->group[i], STORE_UPDATE) &&
+		    idmap_get(&w->ids, r->id) == r)
+			pg_array_bytes(a, r->data, r->len);
+	for (i = 0; i < w->n; i++)
+		(void)idmap_take(&w->ids, w->group[i]->id);
+}
+
+static void
+add_removals(struct engine_writer *w)
+{
+	struct pg_args *a = pg_add(w->pg, &part_drop);
+	unsigned i;
+
+	pg_array(a, PG_INT8);
+	for (i = 0; i < w->n; i++)
+		if (is_kind(w->group[i], STORE_REMOVE))
+			pg_array_int8(a, (int64_t)w->group[i]->id);
+	a = pg_add(w->pg, &body_drop);
+	pg_array(a, PG_INT8);
+	for (i = 0; i < w->n; i++)
+		if (is_kind(w->group[i], STORE_REMOVE))
+			pg_array_int8(a,
+			    (int64_t)(w->group[i]->id & ~UINT64_C(255)));
+}
+
+/* ---- small state */
+
+static bool
+is_last_of_key(const struct engine_writer *w, unsigned i)
+{
+	unsigned j;
+
+	for (j = i + 1; j < w->n; j++)
+		if (is_kind(w->group[j], STORE_STATE) &&
+		    strcmp(w->group[j]->key, w->group[i]->key) == 0)
+			return false;
+	return true;
+}
+
+static bool
+is_state(const struct engine_writer *w, unsigned i, bool removal)
+{
+	const struct store_req *r = w->group[i];
+
+	return is_kind(r, STORE_STATE) && (r->len == 0) == removal &&
+	    is_last_of_key(w, i);
+}
+
+static void
+add_states(struct engine_writer *w)
+{
+	struct pg_args *a = pg_add(w->pg, &state_put);
+	unsigned i;
+
+	pg_array(a, PG_BYTES);
+	for (i = 0; i < w->n; i++)
+		if (is_state(w, i, false))
+			pg_array_bytes(a, w->group[i]->key,
+			    strlen(w->group[i]->key));
+	pg_array(a, PG_BYTES);
+	for (i = 0; i < w->n; i++)
+		if (is_state(w, i, false))
+			pg_array_bytes(a, w->group[i]->data, w->group[i]->len);
+	a = pg_add(w->pg, &state_drop);
+	pg_array(a, PG_BYTES);
+	for (i = 0; i < w->n; i++)
+		if (is_state(w, i, true))
+			pg_array_bytes(a, w->group[i]->key,
+			    strlen(w->group[i]->key));
+}
+
+/* Changes of what is not there: what was there the statement has returned. */
+static void
+find_missing(struct engine_writer *w, unsigned stmt, int kind)
+{
+	uint64_t there = 0; /* its address stands for "it is" */
+	struct store_req *r;
+	unsigned i;
+
+	for (i = 0; i < pg_rows(w->pg, stmt); i++)
+		idmap_put(&w->ids, (uint64_t)pg_get_int8(w->pg, stmt, i, 0),
+		    &there);
+	for (i = 0; i < w->n; i++)
+		if (is_kind(r = w->group[i], kind) &&
+		    idmap_get(&w->ids, r->id) == NULL)
+			r->rc = -MX_ENOENT;
+	for (i = 0; i < w->n; i++)
+		(void)idmap_take(&w->ids, w->group[i]->id);
+}
+
+int
+engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
+{
+	struct pg_args *a = pg_add(w->pg, &batch_take);
+	unsigned n = 1, updates = 0, removals = 0;
+	int rc;
+
+	pg_int4(a, w->node.id);
+	pg_int8(a, w->node.epoch);
+	pg_int8(a, w->node.batch + 1);
+	if (count(w, STORE_COMMIT) > 0) {
+		add_parts(w);
+		add_bodies(w);
+		n += 2;
+	}
+	if (count(w, STORE_UPDATE) > 0) {
+		add_updates(w);
+		updates = n++;
+	}
+	if (count(w, STORE_REMOVE) > 0) {
+		add_removals(w);
+		removals = n;
+	}
+	if (count(w, STORE_STATE) > 0)
+		add_states(w);
+	rc = pg_run(w->pg, until, eb);
+	if (rc == 0 && pg_warned(w->pg))
+		rc = mx_fail(eb, MX_ENET, "the standby was not waited for");
+	if (rc < 0)
+		return rc;
+	w->node.batch++;
+	if (updates > 0)
+		find_missing(w, updates, STORE_UPDATE);
+	if (removals > 0)
+		find_missing(w, removals, STORE_REMOVE);
+	return 0;
+}
+
+int
+engine_group_ask(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
+{
+	struct pg_args *a = pg_add(w->pg, &batch_ask);
+	int rc;
+
+	pg_int4(a, w->node.id);
+	pg_int8(a, w->node.epoch);
+	if ((rc = pg_run(w->pg, until, eb)) < 0)
+		return rc;
+	if (pg_warned(w->pg))
+		return mx_fail(eb, MX_ENET, "the standby was not waited for");
+	if (pg_rows(w->pg, 0) == 0)
+		return mx_fail(eb, MX_EBUSY, "another node has our place");
+	rc = pg_get_int8(w->pg, 0, 0, 0) == w->node.batch + 1;
+	w->node.batch += rc;
+	return rc;
+}
+
+int
+engine_chunk_put(struct engine_writer *w, uint64_t id, uint64_t at,
+    const void *data, size_t len, int64_t until, struct mx_errbuf *eb)
+{
+	struct pg_args *a = pg_add(w->pg, &chunk_put);
+
+	pg_int8(a, (int64_t)id);
+	pg_int8(a, (int64_t)at);
+	pg_bytes(a, data, len);
+	return pg_run(w->pg, until, eb);
+}
+
+int
+engine_chunks_drop(struct engine_writer *w, uint64_t id, int64_t until,
+    struct mx_errbuf *eb)
+{
+	pg_int8(pg_add(w->pg, &chunks_drop), (int64_t)id);
+	return pg_run(w->pg, until, eb);
+}

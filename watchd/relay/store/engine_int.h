@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC
+ * engine_int: shared by engine_writer.c (the thread and its queue) and
+ * engine_group.c (one group as a transaction). */
+#ifndef MX_STORE_ENGINE_INT_H
+#define MX_STORE_ENGINE_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "relay/store/engine.h"
+
+#define ENGINE_OPS   2048 /* requests of one group */
+#define ENGINE_BYTES (16u << 20) /* of bodies in one group */
+
+struct large_body {
+	uint64_t len;
+	uint32_t crc;
+	int rc; /* of the first chunk that failed */
+};
+
+struct engine_writer {
+	pthread_t thread;
+	struct pg *pg;
+	struct engine_node node;
+	struct mailbox *in, *out;
+	struct mail_list queue; /* taken, not yet in a group */
+	struct idmap larges; /* message id -> struct large_body */
+	struct idmap ids; /* of a group, while it is looked through */
+	struct buf record;
+	struct store_req *group[ENGINE_OPS];
+	unsigned n, commits, commits_max;
+	size_t bytes;
+	enum store_state state;
+	int64_t away_since; /* monotonic; 0: it is there */
+	int64_t lease_ns, wait_ns;
+	int64_t beat_at; /* monotonic: of the next, if nothing is to be said */
+	_Atomic int64_t held_until; /* monotonic: trusted so long */
+	_Atomic bool hurry;
+	bool quit;
+};
+
+/* Says w->group as one transaction, the next batch of our node: what pg_run()
+ * says. -MX_ENET: it is not known whether it is there. */
+int engine_group_put(struct engine_writer *, int64_t until,
+    struct mx_errbuf *) MX_NODISCARD;
+/* 1: the group of that number is there; 0: it is not; -MX_EBUSY: another has
+ * our place; or what pg_run() says. */
+int engine_group_ask(struct engine_writer *, int64_t until,
+    struct mx_errbuf *) MX_NODISCARD;
+/* A piece of a large body, in a transaction of its own; and all of one that
+ * came to nothing. */
+int engine_chunk_put(struct engine_writer *, uint64_t id, uint64_t at,
+    const void *, size_t, int64_t until, struct mx_errbuf *) MX_NODISCARD;
+int engine_chunks_drop(struct engine_writer *, uint64_t id, int64_t until,
+    struct mx_errbuf *) MX_NODISCARD;
+
+#endif

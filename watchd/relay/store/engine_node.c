@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC
+ * engine_node: our row of mxwatch.node, by which one mxwatchd at a time is the
+ * node of that name. No clock of another machine decides: who wants the place
+ * sees the row stand still for a whole lease, by his own clock, and takes it
+ * only as he saw it; who has it trusts himself for a lease less a margin from
+ * when he sent what was committed last. */
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "relay/store/engine.h"
+
+#define LOOKS 8 /* in a lease */
+
+static const struct pg_stmt
+    make_row = { "node_make",
+	    "INSERT INTO mxwatch.node (id, name, instance, free, epoch, beat, "
+	    "batch) SELECT coalesce(max(id), 0) + 1, $1, '', true, 0, 0, 0 "
+	    "FROM mxwatch.node "
+	    "HAVING coalesce(bool_and(name <> $1), true) "
+	    "ON CONFLICT DO NOTHING" },
+    look = { "node_look",
+	    "SELECT id, epoch, beat, free OR instance = $2 "
+	    "FROM mxwatch.node WHERE name = $1" },
+    take = { "node_take",
+	    "UPDATE mxwatch.node SET epoch = epoch + 1, beat = beat + 1, "
+	    "instance = $4, free = false "
+	    "WHERE id = $1 AND epoch = $2 AND beat = $3 "
+	    "RETURNING epoch, batch" },
+    give_back = { "node_free",
+	    "UPDATE mxwatch.node SET free = true, beat = beat + 1 "
+	    "WHERE id = $1 AND epoch = $2" };
+
+struct row {
+	int32_t id;
+	int64_t epoch, beat;
+	bool ours; /* nobody has it, or who had it was we */
+};
+
+static int
+row_get(struct pg *p, const char *name, const char *instance, struct row *row,
+    int64_t until, struct mx_errbuf *eb)
+{
+	struct pg_args *a = pg_add(p, &look);
+	int rc;
+
+	pg_text(a, name);
+	pg_text(a, instance);
+	if ((rc = pg_run(p, until, eb)) < 0)
+		return rc;
+	if (pg_rows(p, 0) == 0)
+		return mx_fail(eb, MX_EBUSY, "node %s is being removed", name);
+	*row = (struct row){ (int32_t)pg_get_int8(p, 0, 0, 0),
+		pg_get_int8(p, 0, 0, 1), pg_get_int8(p, 0, 0, 2),
+		pg_get_int8(p, 0, 0, 3) != 0 };
+	return 0;
+}
+
+/* Sees it stand still for a lease. */
+static int
+row_watch(struct pg *p, const char *name, const char *instance, struct row *row,
+    int64_t lease_ms, struct mx_errbuf *eb)
+{
+	struct row seen = *row;
+	int64_t end = clock_now() + lease_ms * CLOCK_MS;
+	int rc;
+
+	log_notice("store", "event=node_waits name=%s lease=%llds", log_q(name),
+	    (long long)(lease_ms / 1000));
+	while (!row->ours && clock_now() < end) {
+		(void)poll(NULL, 0, (int)(lease_ms / LOOKS) + 1);
+		rc = row_get(p, name, instance, row,
+		    clock_now() + ENGINE_UP_MS * CLOCK_MS, eb);
+		if (rc < 0)
+			return rc;
+		if (!row->ours &&
+		    (row->epoch != seen.epoch || row->beat != seen.beat))
+			return mx_fail(eb, MX_EBUSY,
+			    "another mxwatchd is node %s of the cluster: each "
+			    "needs a name of its own",
+			    name);
+	}
+	return 0;
+}
+
+int
+engine_node_take(struct pg *p, const char *name, const char *instance,
+    int64_t lease_ms, struct engine_node *node, struct mx_errbuf *eb)
+{
+	int64_t until = clock_now() + ENGINE_UP_MS * CLOCK_MS;
+	struct pg_args *a;
+	struct row row;
+	int rc;
+
+	pg_text(pg_add(p, &make_row), name);
+	if ((rc = pg_run(p, until, eb)) < 0 ||
+	    (rc = row_get(p, name, instance, &row, until, eb)) < 0)
+		return rc;
+	if (!row.ours &&
+	    (rc = row_watch(p, name, instance, &row, lease_ms, eb)) < 0)
+		return rc;
+	a = pg_add(p, &take);
+	pg_int4(a, row.id);
+	pg_int8(a, row.epoch);
+	pg_int8(a, row.beat);
+	pg_text(a, instance);
+	if ((rc = pg_run(p, clock_now() + ENGINE_UP_MS * CLOCK_MS, eb)) < 0)
+		return rc;
+	if (pg_rows(p, 0) == 0)
+		return mx_fail(eb, MX_EBUSY,
+		    "another mxwatchd has just become node %s", name);
+	*node = (struct engine_node){ .id = row.id,
+		.epoch = pg_get_int8(p, 0, 0, 0),
+		.batch = pg_get_int8(p, 0, 0, 1) };
+	return 0;
+}
+
+int
+engine_node_free(struct pg *p, const struct engine_node *node, int64_t until,
+    struct mx_errbuf *eb)
+{
+	struct pg_args *a = pg_add(p, &give_back);
+
+	pg_int4(a, node->id);
+	pg_int8(a, node->epoch);
+	return pg_run(p, until, eb);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: ISC
+ * engine_reader: the thread that reads the rows. What waits together is asked
+ * together: a load is two statements, its envelope and the beginning of its
+ * content, and up to ENGINE_LOADS of them are one round trip. Without the
+ * engine a request is answered as one that could not be read just now. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "relay/store/engine.h"
+
+#define ENGINE_LOADS 16
+
+static const struct pg_stmt
+    part_get = { "part_get", "SELECT env FROM mxwatch.part WHERE id = $1" },
+    part_some = { "part_some",
+	    "SELECT id, env FROM mxwatch.part WHERE id = ANY($1::bigint[])" },
+    part_from = { "part_from",
+	    "SELECT id, env FROM mxwatch.part WHERE id >= $1 AND id <= $2 "
+	    "ORDER BY id LIMIT $3" },
+    /* pieces are at most 256 KB: STORE_SMALL_MAX */
+    body_get = { "body_get",
+	    "SELECT at, data FROM mxwatch.body "
+	    "WHERE id = $1 AND at > $2 - 262144 AND at < $3 ORDER BY at" },
+    state_from = { "state_from",
+	    "SELECT key, value FROM mxwatch.state "
+	    "WHERE key > $1 AND key >= $2 ORDER BY key LIMIT $3" };
+
+struct engine_reader {
+	pthread_t thread;
+	struct pg *pg;
+	struct mailbox *in, *out;
+	bool quit;
+};
+
+static void
+ask_body(struct pg *pg, uint64_t id, uint64_t from, uint64_t len)
+{
+	struct pg_args *a = pg_add(pg, &body_get);
+
+	pg_int8(a, (int64_t)(id & ~UINT64_C(255)));
+	pg_int8(a, (int64_t)from);
+	pg_int8(a,
+	    len < (uint64_t)INT64_MAX - from ? (int64_t)(from + len) :
+					       INT64_MAX);
+}
+
+/* `len` octets from `from` on, out of the pieces that were found. */
+static int
+take_body(struct pg *pg, unsigned stmt, uint64_t from, char *data, size_t len)
+{
+	size_t have = 0, n, skip;
+	const char *piece;
+	uint64_t at;
+	unsigned i;
+
+	for (i = 0; i < pg_rows(pg, stmt) && have < len; i++) {
+		at = (uint64_t)pg_get_int8(pg, stmt, i, 0);
+		piece = pg_get(pg, stmt, i, 1, &n);
+		if (at > from + have)
+			break; /* one is missing */
+		skip = (size_t)(from + have - at);
+		if (skip >= n)
+			continue;
+		n = n - skip < len - have ? n - skip : len - have;
+		memcpy(data + have, piece + skip, n);
+		have += n;
+	}
+	return have == len ? 0 : -MX_ECORRUPT;
+}
+
+static int
+decode(struct pg *pg, unsigned stmt, unsigned row, unsigned column, uint64_t id,
+    struct envelope **env)
+{
+	size_t len;
+	const void *data = pg_get(pg, stmt, row, column, &len);
+	int rc = envelope_decode(data, len, env);
+
+	if (rc == 0 && (*env)->id != id) {
+		envelope_destroy(env);
+		rc = -MX_ECORRUPT;
+	}
+	return rc;
+}
+
+static void
+take_load(struct pg *pg, unsigned stmt, struct store_get *g)
+{
+	struct envelope *env = NULL;
+	size_t len;
+
+	if (pg_rows(pg, stmt) == 0) {
+		g->rc = -MX_ENOENT;
+		return;
+	}
+	if ((g->rc = decode(pg, stmt, 0, 0, g->id, &env)) < 0)
+		return;
+	len = env->body.len < g->len ? (size_t)env->body.len : g->len;
+	g->data = mem_grow(NULL, len + 1, 1);
+	g->rc = take_body(pg, stmt + 1, 0, g->data, len);
+	if (g->rc == 0 && len == env->body.len &&
+	    store_crc(0, g->data, len) != env->body.crc)
+		g->rc = -MX_ECORRUPT;
+	g->len = len;
+	g->envs[0] = env;
+	if (g->rc < 0)
+		mem_free(&g->data);
+}
+
+/* What was added; once more where the connection was lost on the way, for to
+ * read twice harms nobody. */
+static int
+ask(struct engine_reader *rd)
+{
+	struct mx_errbuf eb;
+	unsigned tries = 0;
+	int rc;
+
+	do {
+		rc = pg_up(rd->pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, &eb);
+		if (rc == 0)
+			rc = pg_run(rd->pg,
+			    clock_now() + ENGINE_READ_MS * CLOCK_MS, &eb);
+	} while (rc == -MX_ENET && ++tries < 2);
+	if (rc == 0)
+		return 0;
+	log_warn("store", "event=engine_unread error=%s", log_q(eb.text));
+	return -MX_EIO;
+}
+
+/* Is it there still? What was removed under our hands is gone, not damaged. */
+static void
+look_again(struct engine_reader *rd, struct store_get *g)
+{
+	pg_int8(pg_add(rd->pg, &part_get), (int64_t)g->id);
+	if (ask(rd) < 0 || pg_rows(rd->pg, 0) > 0)
+		return;
+	g->rc = -MX_ENOENT;
+	envelope_destroy(&g->envs[0]);
+}
+
+static void
+do_loads(struct engine_reader *rd, struct store_get **gets, unsigned n)
+{
+	unsigned i;
+	int rc;
+
+	for (i = 0; i < n; i++) {
+		gets[i]->envs = mem_array(1, sizeof(struct envelope *));
+		gets[i]->n = 1;
+		pg_int8(pg_add(rd->pg, &part_get), (int64_t)gets[i]->id);
+		ask_body(rd->pg, gets[i]->id, 0, gets[i]->len);
+	}
+	rc = ask(rd);
+	for (i = 0; i < n; i++)
+		if (rc == 0)
+			take_load(rd->pg, 2 * i, gets[i]);
+		else
+			gets[i]->rc = rc;
+	for (i = 0; i < n; i++)
+		if (gets[i]->rc == -MX_ECORRUPT)
+			look_again(rd, gets[i]);
+}
+
+static void
+do_read(struct engine_reader *rd, struct store_get *g)
+{
+	uint64_t left = 0;
+
+	if (g->offset < g->body.len)
+		left = g->body.len - g->offset;
+	if (g->len > left)
+		g->len = (size_t)left;
+	g->data = mem_grow(NULL, g->len + 1, 1);
+	ask_body(rd->pg, g->body.segment, g->offset, g->len);
+	if ((g->rc = ask(rd)) == 0)
+		g->rc = take_body(rd->pg, 0, g->offset, g->data, g->len);
+	if (g->rc < 0) {
+		mem_free(&g->data);
+		g->len = 0;
+	}
+}
+
+static void
+do_fetch(struct engine_reader *rd, struct store_get *g)
+{
+	struct pg_args *a = pg_add(rd->pg, &part_some);
+	uint64_t id;
+	unsigned i, k;
+
+	g->envs = mem_array(g->n, sizeof(struct envelope *));
+	pg_array(a, PG_INT8);
+	for (i = 0; i < g->n; i++)
+		pg_array_int8(a, (int64_t)g->ids[i]);
+	if (ask(rd) < 0)
+		return;
+	for (i = 0; i < pg_rows(rd->pg, 0); i++) {
+		id = (uint64_t)pg_get_int8(rd->pg, 0, i, 0);
+		for (k = 0; k < g->n && g->ids[k] != id; k++)
+			;
+		if (k < g->n && g->envs[k] == NULL)
+			(void)decode(rd->pg, 0, i, 1, id, &g->envs[k]);
+	}
+}
+
+static void
+scan_one(struct engine_reader *rd, struct store_get *g, unsigned row)
+{
+	struct envelope_brief *b = &g->briefs[g->n];
+	uint64_t id = (uint64_t)pg_get_int8(rd->pg, 0, row, 0);
+	size_t len;
+	const void *data = pg_get(rd->pg, 0, row, 1, &len);
+
+	g->id = id + 1;
+	if (envelope_decode_brief(data, len, b) == 0 && b->id == id) {
+		g->n++;
+		return;
+	}
+	envelope_destroy(&b->env);
+	if (g->bad == NULL)
+		g->bad = mem_array(STORE_FETCH_MAX, sizeof(*g->bad));
+	g->bad[g->damaged++] = id;
+	log_error("store", "event=record_damaged id=%016llx",
+	    (unsigned long long)id);
+}
+
+static void
+do_scan(struct engine_reader *rd, struct store_get *g)
+{
+	struct pg_args *a = pg_add(rd->pg, &part_from);
+	unsigned i, rows = 0;
+
+	g->briefs = mem_grow(NULL, STORE_FETCH_MAX, sizeof(*g->briefs));
+	pg_int8(a, (int64_t)g->id);
+	pg_int8(a, (int64_t)g->last);
+	pg_int8(a, STORE_FETCH_MAX);
+	if ((g->rc = ask(rd)) == 0)
+		rows = pg_rows(rd->pg, 0);
+	for (i = 0; i < rows; i++)
+		scan_one(rd, g, i);
+	g->end = rows < STORE_FETCH_MAX;
+}
+
+/* ---- the thread */
+
+static void
+reader_list(struct engine_reader *rd, struct mail_list *list)
+{
+	struct store_get *gets[ENGINE_LOADS], *g;
+	struct mail *m;
+	unsigned n = 0, i;
+
+	while ((m = STAILQ_FIRST(list)) != NULL || n > 0) {
+		g = (struct store_get *)m;
+		if (g != NULL && m->kind == STORE_LOAD && n < ENGINE_LOADS) {
+			STAILQ_REMOVE_HEAD(list, link);
+			gets[n++] = g;
+			continue;
+		}
+		if (n > 0) {
+			do_loads(rd, gets, n);
+			for (i = 0; i < n; i++)
+				mailbox_post(rd->out, &gets[i]->mail);
+			n = 0;
+			continue;
+		}
+		STAILQ_REMOVE_HEAD(list, link);
+		if (m->kind == STORE_QUIT) {
+			rd->quit = true;
+			store_get_free(g);
+			continue;
+		}
+		if (m->kind == STORE_READ)
+			do_read(rd, g);
+		else if (m->kind == STORE_FETCH)
+			do_fetch(rd, g);
+		else
+			do_scan(rd, g);
+		mailbox_post(rd->out, m);
+	}
+}
+
+static void *
+engine_reader_main(void *arg)
+{
+	struct engine_reader *rd = arg;
+	struct mail_list list;
+
+	while (!rd->quit) {
+		(void)mailbox_wait(rd->in, &list, -1);
+		reader_list(rd, &list);
+	}
+	return NULL;
+}
+
+void
+engine_reader_post(struct engine_reader *rd, struct mail_list *list)
+{
+	mailbox_post_list(rd->in, list);
+}
+
+static void
+drop_get(struct mail *m)
+{
+	store_get_free((struct store_get *)m);
+}
+
+void
+engine_reader_stop(struct engine_reader **rp)
+{
+	struct engine_reader *rd = *rp;
+	struct store_get *quit;
+
+	if (rd == NULL)
+		return;
+	quit = mem_alloc(sizeof(*quit));
+	quit->mail.kind = STORE_QUIT;
+	mailbox_post(rd->in, &quit->mail);
+	(void)pthread_join(rd->thread, NULL);
+	mailbox_destroy(&rd->in, drop_get);
+	pg_destroy(&rd->pg);
+	mem_free(rp);
+}
+
+struct engine_reader *
+engine_reader_start(const char *conninfo, struct mailbox *out)
+{
+	struct engine_reader *rd = mem_alloc(sizeof(*rd));
+
+	rd->pg = pg_create(conninfo, "mxwatchd");
+	rd->out = out;
+	rd->in = mailbox_create();
+	if (thread_start(&rd->thread, engine_reader_main, rd) != 0) {
+		mailbox_destroy(&rd->in, NULL);
+		pg_destroy(&rd->pg);
+		mem_free(&rd);
+	}
+	return rd;
+}
+
+/* ---- small state, on the caller's thread */
+
+bool
+engine_states(struct pg *pg, const char *prefix, const char *after,
+    unsigned max,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg)
+{
+	size_t plen = strlen(prefix), klen, len;
+	char key[STORE_KEY_MAX + 1];
+	struct mx_errbuf eb;
+	const void *value;
+	struct pg_args *a;
+	const char *k;
+	unsigned i, rows;
+
+	a = pg_add(pg, &state_from);
+	pg_bytes(a, after, strlen(after));
+	pg_bytes(a, prefix, plen);
+	pg_int8(a, (int64_t)max);
+	if (pg_up(pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, &eb) < 0 ||
+	    pg_run(pg, clock_now() + ENGINE_READ_MS * CLOCK_MS, &eb) < 0) {
+		log_warn("store", "event=state_unread error=%s",
+		    log_q(eb.text));
+		return false;
+	}
+	rows = pg_rows(pg, 0);
+	for (i = 0; i < rows; i++) {
+		k = pg_get(pg, 0, i, 0, &klen);
+		value = pg_get(pg, 0, i, 1, &len);
+		if (klen > STORE_KEY_MAX || klen < plen ||
+		    memcmp(k, prefix, plen) != 0)
+			return false; /* behind all that begin so */
+		memcpy(key, k, klen);
+		key[klen] = '\0';
+		one(arg, key, value, len);
+	}
+	return rows == max;
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: ISC
+ * engine_writer: the thread that changes the rows. Like the spool's writer it
+ * makes one group of all that waits. Where the answer to a group is lost, or
+ * the server warns of it, our row of mxwatch.node tells whether it is there;
+ * until it was asked nothing is answered, and no group that may be there is
+ * said again.
+ *
+ * Without the engine requests wait: new mail for wait_ms, then it is
+ * answered for as if there were no space; changes of what is stored for as
+ * long as it takes, or until this daemon ends. */
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "relay/store/engine_int.h"
+
+#define ENGINE_RETRY_MS 1000
+#define ENGINE_TICK_MS	1000
+
+/* ---- what the owner hears */
+
+static void
+tell_state(struct engine_writer *w, enum store_state state, const char *why)
+{
+	struct store_tell *t;
+
+	if (w->state == state || w->state == STORE_FAILED)
+		return;
+	w->state = state;
+	t = mem_alloc(sizeof(*t));
+	t->mail.kind = STORE_TELL_INFO;
+	engine_info(&t->info, state);
+	(void)strlcpy(t->why, why, sizeof(t->why));
+	mailbox_post(w->out, &t->mail);
+}
+
+static void
+tell_commit(struct engine_writer *w, int64_t ns)
+{
+	struct store_tell *t = mem_alloc(sizeof(*t));
+
+	t->mail.kind = STORE_TELL_COMMIT;
+	t->seconds = (double)ns / (double)CLOCK_SEC;
+	t->messages = w->commits;
+	mailbox_post(w->out, &t->mail);
+}
+
+static void
+away(struct engine_writer *w, const char *why)
+{
+	if (w->away_since == 0) {
+		w->away_since = clock_now();
+		log_warn("store", "event=engine_away error=%s", log_q(why));
+	}
+}
+
+static void
+back(struct engine_writer *w)
+{
+	if (w->away_since != 0)
+		log_notice("store", "event=engine_back away=%llds",
+		    (long long)((clock_now() - w->away_since) / CLOCK_SEC));
+	w->away_since = 0;
+	tell_state(w, STORE_OK, "");
+}
+
+/* Nothing that we say is taken any more: no promise, and no second try. */
+static void
+failed(struct engine_writer *w, const char *why)
+{
+	log_error("store",
+	    "event=failed what=engine error=%s "
+	    "meaning=\"no mail is accepted until a restart\"",
+	    log_q(why));
+	tell_state(w, STORE_FAILED, why);
+}
+
+static void
+answer(struct engine_writer *w, struct store_req *r, int rc)
+{
+	if (r->rc == 0)
+		r->rc = rc;
+	mailbox_post(w->out, &r->mail);
+}
+
+static int64_t
+deadline(void)
+{
+	return clock_now() + ENGINE_READ_MS * CLOCK_MS;
+}
+
+/* ---- a group */
+
+/* Those of a kind, or all but those. */
+static void
+group_answer(struct engine_writer *w, int rc)
+{
+	unsigned i;
+
+	for (i = 0; i < w->n; i++)
+		answer(w, w->group[i], rc);
+	w->n = w->commits = 0;
+	w->bytes = 0;
+}
+
+static bool
+is_up(struct engine_writer *w)
+{
+	struct mx_errbuf eb;
+
+	if (pg_up(w->pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, &eb) == 0)
+		return true;
+	away(w, eb.text);
+	return false;
+}
+
+/* New mail goes back, what is left is another group: it makes room, or has to
+ * wait. True: something is left. */
+static bool
+group_without_mail(struct engine_writer *w, int rc)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < w->n; i++)
+		if (w->group[i]->mail.kind == STORE_COMMIT)
+			answer(w, w->group[i], rc);
+		else
+			w->group[n++] = w->group[i];
+	w->n = n;
+	w->commits = 0;
+	return n > 0;
+}
+
+/* Says the group until it is known what became of it: 0, or what it fails of.
+ * `known`: it is not there. */
+static int
+group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
+{
+	int64_t until = deadline();
+	int rc;
+
+	if (!is_up(w))
+		return mx_fail(eb, MX_ENET, "the engine is away");
+	if (!*known) {
+		rc = engine_group_ask(w, until, eb);
+		if (rc == 1)
+			return 0;
+		if (rc < 0)
+			return rc;
+		*known = true;
+	}
+	rc = engine_group_put(w, until, eb);
+	*known = rc != -MX_ENET;
+	return rc;
+}
+
+/* Our row was written, by what was sent at `sent`. A margin for the checks of
+ * who relies on it. */
+static void
+held(struct engine_writer *w, int64_t sent)
+{
+	w->held_until = sent + w->lease_ns - w->lease_ns / 6;
+	w->beat_at = sent + w->lease_ns / 6;
+}
+
+/* Nothing was to be said for a while: says that we are there. */
+static void
+beat(struct engine_writer *w)
+{
+	int64_t sent = clock_now();
+	struct mx_errbuf eb;
+	int rc;
+
+	if (w->state == STORE_FAILED || sent < w->beat_at || !is_up(w))
+		return;
+	rc = engine_group_ask(w, deadline(), &eb);
+	if (rc >= 0) {
+		held(w, sent);
+		back(w);
+	} else if (rc == -MX_EBUSY) {
+		failed(w, eb.text);
+	} else {
+		away(w, eb.text);
+	}
+}
+
+static void
+group_run(struct engine_writer *w)
+{
+	int64_t start = clock_now(), sent;
+	struct mx_errbuf eb;
+	bool known = true;
+	int rc;
+
+	for (;;) {
+		sent = clock_now();
+		rc = group_try(w, &known, &eb);
+		if (rc != -MX_ENET)
+			break;
+		away(w, eb.text);
+		/* what may be there is not given back as if it were not */
+		if (known && clock_now() - start > w->wait_ns) {
+			tell_state(w, STORE_FULL, "the engine is away");
+			if (!group_without_mail(w, -MX_EFULL))
+				return;
+		}
+		if (w->hurry)
+			break;
+		(void)poll(NULL, 0, ENGINE_RETRY_MS);
+	}
+	if (rc == 0) {
+		held(w, sent);
+		back(w);
+		tell_commit(w, clock_now() - start);
+	} else if (rc == -MX_EFULL) {
+		tell_state(w, STORE_FULL, eb.text);
+		if (group_without_mail(w, rc))
+			rc = group_try(w, &known, &eb);
+	} else if (rc != -MX_ENET) {
+		failed(w, eb.text);
+	}
+	group_answer(w, rc == 0 || rc == -MX_EFULL ? rc : -MX_EIO);
+}
+
+/* ---- large bodies */
+
+static void
+do_chunk(struct engine_writer *w, struct store_req *r)
+{
+	struct large_body *l = idmap_get(&w->larges, r->id);
+	struct mx_errbuf eb = { "" };
+	int64_t since;
+	int rc;
+
+	if (l == NULL) {
+		l = mem_alloc(sizeof(*l));
+		idmap_put(&w->larges, r->id, l);
+	}
+	/* a piece that is said again is the same one */
+	for (since = clock_now(); l->rc == 0;
+	     (void)poll(NULL, 0, ENGINE_RETRY_MS)) {
+		rc = is_up(w) ? engine_chunk_put(w, r->id, l->len, r->data,
+				    r->len, deadline(), &eb) :
+				-MX_ENET;
+		if (rc == -MX_ENET)
+			away(w, eb.text);
+		if (rc != -MX_ENET || clock_now() - since > w->wait_ns ||
+		    w->hurry) {
+			l->rc = rc == -MX_ENET ? -MX_EFULL : rc;
+			break;
+		}
+	}
+	if (l->rc == 0) {
+		l->crc = store_crc(l->crc, r->data, r->len);
+		l->len += r->len;
+	}
+	mem_free(&r->data);
+	answer(w, r, l->rc);
+}
+
+static void
+do_discard(struct engine_writer *w, struct store_req *r)
+{
+	struct large_body *l = idmap_take(&w->larges, r->id);
+	struct mx_errbuf eb;
+
+	/* what stays has no part, and is swept with its day */
+	if (l != NULL && is_up(w))
+		if (engine_chunks_drop(w, r->id, deadline(), &eb) < 0)
+			away(w, eb.text);
+	free(l);
+	store_req_free(r);
+}
+
+/* ---- requests, as they come */
+
+/* What the parts say of their content: its message's id stands for the place. */
+static void
+set_body(struct engine_writer *w, struct store_req *r)
+{
+	struct body_ref body = { .segment = r->id };
+	struct large_body *l;
+	unsigned i;
+
+	if (r->large) {
+		l = idmap_take(&w->larges, r->id);
+		MX_ASSERT(l != NULL);
+		body.len = l->len;
+		body.crc = l->crc;
+		if (r->rc == 0)
+			r->rc = l->rc;
+		free(l);
+	} else {
+		body.len = r->len;
+		body.crc = store_crc(0, r->data, r->len);
+	}
+	for (i = 0; i < r->nparts; i++)
+		r->parts[i]->body = body;
+}
+
+/* False: it has to wait for the next group. */
+static bool
+into_group(struct engine_writer *w, struct store_req *r)
+{
+	bool is_mail = r->mail.kind == STORE_COMMIT;
+
+	if (w->n == ENGINE_OPS || w->bytes >= ENGINE_BYTES ||
+	    (is_mail && w->commits == w->commits_max))
+		return false;
+	if (is_mail)
+		set_body(w, r);
+	w->group[w->n++] = r;
+	w->commits += is_mail;
+	w->bytes += r->len;
+	return true;
+}
+
+static void
+do_limits(struct engine_writer *w, const struct store_conf *c)
+{
+	w->commits_max = c->group_max > 0 ? c->group_max : 1;
+	w->wait_ns = c->wait_ms * CLOCK_MS;
+}
+
+static void
+make_group(struct engine_writer *w)
+{
+	struct mail *m;
+	struct store_req *r;
+
+	while ((m = STAILQ_FIRST(&w->queue)) != NULL) {
+		r = (struct store_req *)m;
+		switch (m->kind) {
+		case STORE_COMMIT:
+		case STORE_UPDATE:
+		case STORE_REMOVE:
+		case STORE_STATE:
+			if (!into_group(w, r))
+				return;
+			STAILQ_REMOVE_HEAD(&w->queue, link);
+			continue;
+		default:
+			break;
+		}
+		STAILQ_REMOVE_HEAD(&w->queue, link);
+		if (m->kind == STORE_CHUNK_WRITE) {
+			do_chunk(w, r);
+		} else if (m->kind == STORE_DISCARD) {
+			do_discard(w, r);
+		} else {
+			if (m->kind == STORE_LIMITS)
+				do_limits(w, &r->conf);
+			else if (m->kind == STORE_QUIT)
+				w->quit = true;
+			else
+				failed(w, "reading all of the queue");
+			store_req_free(r);
+		}
+	}
+}
+
+/* Until the next beat. */
+static int
+pause_ms(const struct engine_writer *w)
+{
+	int64_t ms = (w->beat_at - clock_now()) / CLOCK_MS;
+
+	return ms < 1 ? 1 : ms < ENGINE_TICK_MS ? (int)ms : ENGINE_TICK_MS;
+}
+
+/* Nobody has to wait for us any more. */
+static void
+let_go(struct engine_writer *w)
+{
+	struct mx_errbuf eb;
+
+	w->held_until = 0;
+	if (w->state == STORE_FAILED || !pg_is_up(w->pg))
+		return;
+	if (engine_node_free(w->pg, &w->node, clock_now() + CLOCK_SEC, &eb) < 0)
+		log_warn("store", "event=node_not_freed error=%s",
+		    log_q(eb.text));
+}
+
+static void *
+engine_writer_main(void *arg)
+{
+	struct engine_writer *w = arg;
+	struct mail_list more;
+
+	while (!w->quit || !STAILQ_EMPTY(&w->queue)) {
+		if (STAILQ_EMPTY(&w->queue))
+			(void)mailbox_wait(w->in, &more, pause_ms(w));
+		else
+			(void)mailbox_take(w->in, &more);
+		STAILQ_CONCAT(&w->queue, &more);
+		make_group(w);
+		if (w->n == 0) {
+			beat(w);
+			continue;
+		}
+		if (w->state == STORE_FAILED)
+			group_answer(w, -MX_EIO);
+		else
+			group_run(w);
+	}
+	let_go(w);
+	return NULL;
+}
+
+bool
+engine_writer_holds(const struct engine_writer *w)
+{
+	return clock_now() < w->held_until;
+}
+
+void
+engine_writer_hurry(struct engine_writer *w)
+{
+	w->hurry = true;
+}
+
+void
+engine_writer_post(struct engine_writer *w, struct mail_list *list)
+{
+	mailbox_post_list(w->in, list);
+}
+
+static void
+drop_large(uint64_t id, void *l, void *arg)
+{
+	(void)id;
+	(void)arg;
+	free(l);
+}
+
+static void
+drop_req(struct mail *m)
+{
+	store_req_free((struct store_req *)m);
+}
+
+void
+engine_writer_stop(struct engine_writer **wp)
+{
+	struct engine_writer *w = *wp;
+	struct store_req *quit;
+
+	if (w == NULL)
+		return;
+	quit = mem_alloc(sizeof(*quit));
+	quit->mail.kind = STORE_QUIT;
+	mailbox_post(w->in, &quit->mail);
+	(void)pthread_join(w->thread, NULL);
+	idmap_each(&w->larges, drop_large, NULL);
+	idmap_fini(&w->larges);
+	idmap_fini(&w->ids);
+	mailbox_destroy(&w->in, drop_req);
+	buf_fini(&w->record);
+	pg_destroy(&w->pg);
+	mem_free(wp);
+}
+
+struct engine_writer *
+engine_writer_start(const char *conninfo, const struct engine_node *node,
+    const struct store_conf *conf, struct mailbox *out)
+{
+	struct engine_writer *w = mem_alloc(sizeof(*w));
+
+	w->pg = pg_create(conninfo, "mxwatchd");
+	w->node = *node;
+	w->out = out;
+	w->in = mailbox_create();
+	STAILQ_INIT(&w->queue);
+	idmap_init(&w->larges);
+	idmap_init(&w->ids);
+	buf_init(&w->record, SIZE_MAX / 4); /* the codec has its own cap */
+	do_limits(w, conf);
+	w->lease_ns = conf->lease_ms * CLOCK_MS;
+	held(w, clock_now());
+	if (thread_start(&w->thread, engine_writer_main, w) != 0) {
+		mailbox_destroy(&w->in, NULL);
+		pg_destroy(&w->pg);
+		mem_free(&w);
+	}
+	return w;
+}
