@@ -20,7 +20,7 @@ CLIENTS = (("by smtp-source", None), ("pipelined, by load -p", "-dp"),
 SLOW_US = 5000
 SLOW = 100
 BIG = 10 << 20
-BIGS = 24  # of them, in a round
+BIGS = 96  # of them, in a round: bandwidth, and not the beginning
 BIG_SESSIONS = 4
 
 

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-#define OURS	100u /* listeners, spool, threads, libraries */
+#define OURS	132u /* listeners, spool, threads, libraries */
 #define SESSION 2u
 /* Where the limit is too low for all the others, sessions and deliveries get that
  * part of it each all the same: without mail the rest is of no use. */

@@ -19,7 +19,9 @@
 #include "relay/store/reader.h"
 #include "relay/store/store_int.h"
 
-#define READER_FILES 16
+/* Twice the connections that a primary gets by default, each with a large body
+ * of its own. */
+#define READER_FILES 48
 #define READER_BATCH 16 /* answers of one wake-up */
 
 struct reader_file {
@@ -43,7 +45,7 @@ file_close(struct reader_file *f)
 {
 	if (f->number != 0)
 		close(f->fd);
-	f->number = 0;
+	f->number = f->used = 0;
 }
 
 /* The descriptor stays the cache's. -1 and errno. */
@@ -61,7 +63,12 @@ file_get(struct store_reader *rd, uint64_t number)
 		if (f->number == 0 || f->used < oldest->used)
 			oldest = f;
 	}
-	if ((fd = segment_open_read(&rd->sp->seg, number)) < 0)
+	fd = segment_open_read(&rd->sp->seg, number);
+	if (fd < 0 && errno == EMFILE) { /* what we keep is for want of no one */
+		file_close(oldest);
+		fd = segment_open_read(&rd->sp->seg, number);
+	}
+	if (fd < 0)
 		return -1;
 	file_close(oldest);
 	*oldest = (struct reader_file){ number, fd, ++rd->clock };
