@@ -46,6 +46,7 @@ struct pg {
 	unsigned n;
 	bool done; /* the batch was run: the next one begins anew */
 	bool warned;
+	char state[6]; /* SQLSTATE of the first error; "": none */
 };
 
 static void
@@ -160,7 +161,10 @@ gone(struct pg *p, const char *why, struct mx_errbuf *eb)
 {
 	int rc;
 
-	rc = failed(MX_ENET, why != NULL ? why : PQerrorMessage(p->conn), eb);
+	if (why == NULL)
+		why = PQerrorMessage(p->conn);
+	rc =
+	    failed(MX_ENET, *why != '\0' ? why : "the connection was lost", eb);
 	pg_drop(p);
 	return rc;
 }
@@ -373,6 +377,7 @@ static const struct {
 } classes[] = {
 	{ "53", MX_EFULL }, /* insufficient resources */
 	{ "22012", MX_EBUSY }, /* division by zero: "not so" */
+	{ "22003", MX_EFULL }, /* out of range: "not now" */
 	{ "40", MX_EBUSY }, /* serialization, deadlock */
 	{ "23", MX_EBUSY }, /* a constraint */
 	{ "55", MX_EBUSY }, /* not in the state that is needed */
@@ -384,7 +389,7 @@ static const struct {
 };
 
 static int
-result_rc(const PGresult *r, struct mx_errbuf *eb)
+result_rc(struct pg *p, const PGresult *r, struct mx_errbuf *eb)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
 	enum mx_err err = MX_EIO;
@@ -396,6 +401,7 @@ result_rc(const PGresult *r, struct mx_errbuf *eb)
 			err = classes[i].err;
 			break;
 		}
+	(void)strlcpy(p->state, state != NULL ? state : "", sizeof(p->state));
 	return failed(err, PQresultErrorMessage(r), eb);
 }
 
@@ -411,7 +417,7 @@ one_answer(struct pg *p, unsigned i, bool own, int64_t until, int rc,
 		return -MX_ENET;
 	st = PQresultStatus(r);
 	if (rc == 0 && st == PGRES_FATAL_ERROR)
-		rc = result_rc(r, eb);
+		rc = result_rc(p, r, eb);
 	if (own) {
 		p->results[i] = r;
 	} else {
@@ -436,7 +442,7 @@ sync_answer(struct pg *p, int64_t until, int rc, struct mx_errbuf *eb)
 			return -MX_ENET;
 		st = PQresultStatus(r);
 		if (rc == 0 && st == PGRES_FATAL_ERROR)
-			rc = result_rc(r, eb);
+			rc = result_rc(p, r, eb);
 		PQclear(r);
 	} while (st != PGRES_PIPELINE_SYNC);
 	return rc;
@@ -476,6 +482,7 @@ pg_run(struct pg *p, int64_t until, struct mx_errbuf *eb)
 	int rc;
 
 	p->done = true;
+	p->state[0] = '\0';
 	results_clear(p);
 	if (!pg_is_up(p))
 		return mx_fail(eb, MX_ENET, "not connected");
@@ -495,6 +502,12 @@ pg_run(struct pg *p, int64_t until, struct mx_errbuf *eb)
 		return gone(p,
 		    clock_now() >= until ? "no answer in time" : NULL, eb);
 	return rc;
+}
+
+const char *
+pg_sqlstate(const struct pg *p)
+{
+	return p->state;
 }
 
 bool

@@ -50,16 +50,19 @@ void pg_array_int8(struct pg_args *, int64_t);
 void pg_array_bytes(struct pg_args *, const void *, size_t); /* and text */
 
 /* Sends the batch and waits for all its answers; the same batch once more when
- * it is called again. 0, or the first thing that
- * went wrong, with the server's sentence:
+ * it is called again. 0, or the first thing that went wrong, with the server's
+ * sentence:
  * -MX_ENET	the connection is gone, or `until` came: what became of the
  *		batch is not known. There is no connection any more
- * -MX_EFULL	the server has no room (class 53 of SQLSTATE)
+ * -MX_EFULL	the server has no room (class 53 of SQLSTATE), or
+ *		numeric_value_out_of_range: how a statement of ours says "not now"
  * -MX_EBUSY	a conflict with somebody else (class 40, 23, 55), or
- *		division_by_zero: how a statement of ours says "not so" (schema.h)
+ *		division_by_zero: how one says "not so"
  * -MX_ENOENT	a table or column that it does not have (class 42, 3D, 3F)
  * -MX_EIO	anything else that it says */
 int pg_run(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;
+/* Of the error; "" when the server did not say one. */
+const char *pg_sqlstate(const struct pg *);
 /* A statement of the batch said something below an error: of the end of a
  * transaction that is "not known" (a standby that was not waited for). */
 bool pg_warned(const struct pg *);

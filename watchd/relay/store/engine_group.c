@@ -19,6 +19,11 @@ static const struct pg_stmt
     batch_ask = { "batch_ask",
 	    "UPDATE mxwatch.node SET beat = beat + 1 "
 	    "WHERE id = $1 AND epoch = $2 RETURNING batch" },
+    /* Whoever manages the standbys may empty the list while he has none, and
+     * then nothing waits for one: looked at in every group that promises. */
+    sync_ask = { "sync_ask",
+	    "SELECT (CASE WHEN current_setting('synchronous_standby_names') = "
+	    "'' THEN 32768 ELSE 1 END)::smallint" },
     part_put = { "part_put",
 	    "INSERT INTO mxwatch.part (id, domain, env) SELECT * FROM "
 	    "unnest($1::bigint[], $2::text[], $3::bytea[])" },
@@ -253,6 +258,10 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	pg_int8(a, w->node.epoch);
 	pg_int8(a, w->node.batch + 1);
 	if (count(w, STORE_COMMIT) > 0) {
+		if (w->require_sync) {
+			(void)pg_add(w->pg, &sync_ask);
+			n++;
+		}
 		add_parts(w);
 		add_bodies(w);
 		n += 2;
@@ -270,6 +279,11 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	rc = pg_run(w->pg, until, eb);
 	if (rc == 0 && pg_warned(w->pg))
 		rc = mx_fail(eb, MX_ENET, "the standby was not waited for");
+	if (rc == -MX_EBUSY && strcmp(pg_sqlstate(w->pg), "22012") == 0)
+		return mx_fail(eb, MX_EBUSY, "another node has our place");
+	if (rc == -MX_EFULL && strcmp(pg_sqlstate(w->pg), "22003") == 0)
+		return mx_fail(eb, MX_EFULL,
+		    "the engine has no synchronous standby");
 	if (rc < 0)
 		return rc;
 	w->node.batch++;

@@ -33,6 +33,7 @@ struct engine_writer {
 	enum store_state state;
 	int64_t away_since; /* monotonic; 0: it is there */
 	int64_t lease_ns, wait_ns;
+	bool require_sync;
 	int64_t beat_at; /* monotonic: of the next, if nothing is to be said */
 	_Atomic int64_t held_until; /* monotonic: trusted so long */
 	_Atomic bool hurry;

@@ -324,6 +324,7 @@ do_limits(struct engine_writer *w, const struct store_conf *c)
 {
 	w->commits_max = c->group_max > 0 ? c->group_max : 1;
 	w->wait_ns = c->wait_ms * CLOCK_MS;
+	w->require_sync = c->require_sync;
 }
 
 static void

@@ -111,8 +111,12 @@ check_PROGRAMS += tests/unit/test_store_node
 tests_unit_test_store_node_SOURCES = tests/unit/test_store_node.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_node_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
-dist_check_SCRIPTS += tests/unit/over_postgresql
-TESTS += tests/unit/over_postgresql
+check_PROGRAMS += tests/fault/store_engine
+tests_fault_store_engine_SOURCES = tests/fault/store_engine.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_engine_LDADD = $(STORE_L) $(NET_L)
+dist_check_SCRIPTS += tests/unit/over_postgresql tests/fault/over_postgresql
+TESTS += tests/unit/over_postgresql tests/fault/over_postgresql
 endif
 tests_unit_test_store_network_SOURCES = tests/unit/test_store_network.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h

@@ -64,7 +64,7 @@ file_get(struct store_reader *rd, uint64_t number)
 			oldest = f;
 	}
 	fd = segment_open_read(&rd->sp->seg, number);
-	if (fd < 0 && errno == EMFILE) { /* what we keep is for want of no one */
+	if (fd < 0 && errno == EMFILE) { /* one that is kept only to be quick */
 		file_close(oldest);
 		fd = segment_open_read(&rd->sp->seg, number);
 	}

@@ -52,9 +52,10 @@ struct store_conf {
 	 * name among its nodes; NULL: none. `instance` is this installation:
 	 * nobody else has it. A node that does not stir for `lease_ms` has
 	 * lost its place to who wants it; new mail waits for `wait_ms` while
-	 * the engine is away. */
+	 * the engine is away, or its standby. */
 	const char *engine, *node, *instance;
 	int64_t lease_ms, wait_ms;
+	bool require_sync; /* no new mail without a synchronous standby */
 };
 
 /* Callbacks, set once by the composition root, called on the loop thread: a
