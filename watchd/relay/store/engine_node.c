@@ -12,6 +12,7 @@
 #include "relay/store/engine.h"
 
 #define LOOKS 8 /* in a lease */
+#define TRIES 5
 
 static const struct pg_stmt
     make_row = { "node_make",
@@ -84,36 +85,52 @@ row_watch(struct pg *p, const char *name, const char *instance, struct row *row,
 	return 0;
 }
 
-int
-engine_node_take(struct pg *p, const char *name, const char *instance,
-    int64_t lease_ms, struct engine_node *node, struct mx_errbuf *eb)
+/* As it was seen; -MX_EBUSY: it is not any more. */
+static int
+row_take(struct pg *p, const struct row *row, const char *instance,
+    struct engine_node *node, struct mx_errbuf *eb)
 {
-	int64_t until = clock_now() + ENGINE_UP_MS * CLOCK_MS;
-	struct pg_args *a;
-	struct row row;
+	struct pg_args *a = pg_add(p, &take);
 	int rc;
 
-	pg_text(pg_add(p, &make_row), name);
-	if ((rc = pg_run(p, until, eb)) < 0 ||
-	    (rc = row_get(p, name, instance, &row, until, eb)) < 0)
-		return rc;
-	if (!row.ours &&
-	    (rc = row_watch(p, name, instance, &row, lease_ms, eb)) < 0)
-		return rc;
-	a = pg_add(p, &take);
-	pg_int4(a, row.id);
-	pg_int8(a, row.epoch);
-	pg_int8(a, row.beat);
+	pg_int4(a, row->id);
+	pg_int8(a, row->epoch);
+	pg_int8(a, row->beat);
 	pg_text(a, instance);
 	if ((rc = pg_run(p, clock_now() + ENGINE_UP_MS * CLOCK_MS, eb)) < 0)
 		return rc;
 	if (pg_rows(p, 0) == 0)
 		return mx_fail(eb, MX_EBUSY,
-		    "another mxwatchd has just become node %s", name);
-	*node = (struct engine_node){ .id = row.id,
+		    "another mxwatchd has just become this node of the "
+		    "cluster");
+	*node = (struct engine_node){ .id = row->id,
 		.epoch = pg_get_int8(p, 0, 0, 0),
 		.batch = pg_get_int8(p, 0, 0, 1) };
 	return 0;
+}
+
+int
+engine_node_take(struct pg *p, const char *name, const char *instance,
+    int64_t lease_ms, struct engine_node *node, struct mx_errbuf *eb)
+{
+	int64_t until = clock_now() + ENGINE_UP_MS * CLOCK_MS;
+	struct row row;
+	unsigned tries = 0;
+	int rc;
+
+	pg_text(pg_add(p, &make_row), name);
+	if ((rc = pg_run(p, until, eb)) < 0)
+		return rc;
+	/* the last group of who was killed may still be on its way */
+	do {
+		rc = row_get(p, name, instance, &row, until, eb);
+		if (rc == 0 && !row.ours)
+			rc = row_watch(p, name, instance, &row, lease_ms, eb);
+		if (rc < 0)
+			return rc;
+		rc = row_take(p, &row, instance, node, eb);
+	} while (rc == -MX_EBUSY && ++tries < TRIES);
+	return rc;
 }
 
 int
