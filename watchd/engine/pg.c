@@ -378,9 +378,9 @@ static const struct {
 	{ "53", MX_EFULL }, /* insufficient resources */
 	{ "22012", MX_EBUSY }, /* division by zero: "not so" */
 	{ "22003", MX_EFULL }, /* out of range: "not now" */
-	{ "40", MX_EBUSY }, /* serialization, deadlock */
-	{ "23", MX_EBUSY }, /* a constraint */
-	{ "55", MX_EBUSY }, /* not in the state that is needed */
+	{ "40", MX_ECANCELED }, /* serialization, deadlock */
+	{ "55", MX_ECANCELED }, /* not in the state that is needed */
+	{ "23", MX_EEXIST }, /* a constraint */
 	{ "42", MX_ENOENT }, /* no such table, column */
 	{ "3D", MX_ENOENT }, /* no such database */
 	{ "3F", MX_ENOENT }, /* no such schema */

@@ -56,8 +56,10 @@ void pg_array_bytes(struct pg_args *, const void *, size_t); /* and text */
  *		batch is not known. There is no connection any more
  * -MX_EFULL	the server has no room (class 53 of SQLSTATE), or
  *		numeric_value_out_of_range: how a statement of ours says "not now"
- * -MX_EBUSY	a conflict with somebody else (class 40, 23, 55), or
- *		division_by_zero: how one says "not so"
+ * -MX_EBUSY	division_by_zero: how one says "not so"
+ * -MX_ECANCELED	a conflict with somebody else (class 40, 55): nothing of it was
+ *		done, and it may be said again
+ * -MX_EEXIST	a constraint (class 23)
  * -MX_ENOENT	a table or column that it does not have (class 42, 3D, 3F)
  * -MX_EIO	anything else that it says */
 int pg_run(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;

@@ -95,7 +95,6 @@ deadline(void)
 
 /* ---- a group */
 
-/* Those of a kind, or all but those. */
 static void
 group_answer(struct engine_writer *w, int rc)
 {
@@ -199,9 +198,10 @@ group_run(struct engine_writer *w)
 	for (;;) {
 		sent = clock_now();
 		rc = group_try(w, &known, &eb);
-		if (rc != -MX_ENET)
+		if (rc != -MX_ENET && rc != -MX_ECANCELED)
 			break;
-		away(w, eb.text);
+		if (rc == -MX_ENET)
+			away(w, eb.text);
 		/* what may be there is not given back as if it were not */
 		if (known && clock_now() - start > w->wait_ns) {
 			tell_state(w, STORE_FULL, "the engine is away");
@@ -220,7 +220,7 @@ group_run(struct engine_writer *w)
 		tell_state(w, STORE_FULL, eb.text);
 		if (group_without_mail(w, rc))
 			rc = group_try(w, &known, &eb);
-	} else if (rc != -MX_ENET) {
+	} else if (rc != -MX_ENET && rc != -MX_ECANCELED) {
 		failed(w, eb.text);
 	}
 	group_answer(w, rc == 0 || rc == -MX_EFULL ? rc : -MX_EIO);
