@@ -7,6 +7,7 @@
 
 #include "engine/schema.h"
 
+#define DAYS_MAX 512
 #define DAY_IDS                                                                \
 	((uint64_t)86400000 << 20) /* of ids (relay/store, store_next_id) */
 
@@ -116,4 +117,75 @@ schema_days(struct pg *p, uint64_t first_id, unsigned days, int64_t until,
 		rc = pg_run(p, until, eb);
 	}
 	return rc;
+}
+
+/* ---- days that are over */
+
+static const struct pg_stmt days_get = { "days_get",
+	"SELECT substr(c.relname, 6)::bigint FROM pg_inherits i "
+	"JOIN pg_class c ON c.oid = i.inhrelid "
+	"WHERE i.inhparent = 'mxwatch.body'::regclass "
+	"AND c.relname ~ '^body_[0-9]+$' ORDER BY 1 LIMIT $1" };
+
+/* Two transactions: content without parts; then the day itself, which is
+ * detached first, so that nothing comes in between: if it is not empty that is
+ * taken back. */
+static int
+day_sweep(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
+{
+	static const struct pg_stmt patience = { "patience",
+		"SELECT set_config('lock_timeout', '1000', true)" };
+	static const struct {
+		const char *before, *after;
+	} forms[] = {
+		{ "DELETE FROM mxwatch.body_",
+		    " b WHERE NOT EXISTS (SELECT FROM mxwatch.part p "
+		    "WHERE p.id BETWEEN b.id AND b.id + 255)" },
+		{ "ALTER TABLE mxwatch.body DETACH PARTITION mxwatch.body_",
+		    "" },
+		{ "SELECT 1 / (NOT EXISTS (SELECT FROM mxwatch.body_",
+		    "))::integer" },
+		{ "DROP TABLE mxwatch.body_", "" },
+	};
+	char sql[MX_COUNT(forms)][256];
+	struct pg_stmt s[MX_COUNT(forms)];
+	unsigned i;
+	int rc;
+
+	for (i = 0; i < MX_COUNT(forms); i++) {
+		if (i < 2)
+			(void)pg_add(p, &patience);
+		(void)snprintf(sql[i], sizeof(sql[i]), "%s%" PRIu64 "%s",
+		    forms[i].before, day, forms[i].after);
+		s[i] = (struct pg_stmt){ "", sql[i] };
+		(void)pg_add(p, &s[i]);
+		if (i == 0 && (rc = pg_run(p, until, eb)) < 0)
+			return rc;
+	}
+	return pg_run(p, until, eb);
+}
+
+int
+schema_sweep(struct pg *p, uint64_t first_id, unsigned *dropped, int64_t until,
+    struct mx_errbuf *eb)
+{
+	uint64_t days[DAYS_MAX], today = first_id / DAY_IDS;
+	unsigned i, n = 0;
+	int rc;
+
+	*dropped = 0;
+	pg_int8(pg_add(p, &days_get), DAYS_MAX);
+	if ((rc = pg_run(p, until, eb)) < 0)
+		return rc;
+	for (i = 0; i < pg_rows(p, 0); i++)
+		days[n++] = (uint64_t)pg_get_int8(p, 0, i, 0);
+	for (i = 0; i < n && days[i] < today; i++) {
+		rc = day_sweep(p, days[i], until, eb);
+		*dropped += rc == 0;
+		/* it is not empty; it is in use, or another was faster */
+		if (rc < 0 && rc != -MX_EBUSY && rc != -MX_ECANCELED &&
+		    rc != -MX_ENOENT)
+			return rc;
+	}
+	return 0;
 }

@@ -26,5 +26,10 @@ int schema_check(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;
 /* Partitions of bodies for the days from `first_id` on, `days` of them. */
 int schema_days(struct pg *, uint64_t first_id, unsigned days, int64_t until,
     struct mx_errbuf *) MX_NODISCARD;
+/* Of the days before that of `first_id`: content without a part is deleted (of
+ * messages that came to nothing), and what is empty is dropped, unless somebody is
+ * at it just now. *dropped: so many days. */
+int schema_sweep(struct pg *, uint64_t first_id, unsigned *dropped,
+    int64_t until, struct mx_errbuf *) MX_NODISCARD;
 
 #endif

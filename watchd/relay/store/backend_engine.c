@@ -8,8 +8,6 @@
 #include "engine/schema.h"
 #include "relay/store/engine.h"
 
-#define DAYS_AHEAD 3 /* partitions of bodies */
-
 static const struct pg_stmt last_get = { "last_get",
 	"SELECT coalesce(max(id), 0) FROM mxwatch.part" };
 
@@ -19,6 +17,7 @@ struct backend_engine {
 	struct engine_node node;
 	struct engine_writer *writer;
 	struct engine_reader *reader;
+	struct engine_keeper *keeper;
 };
 
 static struct backend_engine *
@@ -81,6 +80,7 @@ stop(struct backend *b)
 {
 	engine_writer_stop(&engine_of(b)->writer);
 	engine_reader_stop(&engine_of(b)->reader);
+	engine_keeper_stop(&engine_of(b)->keeper);
 }
 
 static void
@@ -109,9 +109,7 @@ open_rows(struct backend_engine *e, const struct store_conf *conf,
 	int rc;
 
 	if ((rc = pg_up(e->pg, until, eb)) < 0 ||
-	    (rc = schema_check(e->pg, until, eb)) < 0 ||
-	    (rc = schema_days(e->pg, store_id_now(), DAYS_AHEAD, until, eb)) <
-		0)
+	    (rc = schema_check(e->pg, until, eb)) < 0)
 		return rc;
 	rc = engine_node_take(e->pg, conf->node, conf->instance, conf->lease_ms,
 	    &e->node, eb);
@@ -140,7 +138,8 @@ backend_engine_open(struct backend **out, const struct store_conf *conf,
 		e->reader = engine_reader_start(conf->engine, out_box);
 		e->writer =
 		    engine_writer_start(conf->engine, &e->node, conf, out_box);
-		if (e->reader == NULL || e->writer == NULL)
+		e->keeper = engine_keeper_start(conf->engine);
+		if (e->reader == NULL || e->writer == NULL || e->keeper == NULL)
 			rc = mx_fail(eb, MX_ESYS, "no thread for the engine");
 	}
 	if (rc < 0) {

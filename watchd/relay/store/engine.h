@@ -46,6 +46,10 @@ engine_reader_start(const char *conninfo, struct mailbox *out);
 void engine_reader_post(struct engine_reader *, struct mail_list *);
 void engine_reader_stop(struct engine_reader **);
 
+struct engine_keeper; /* makes days, and drops them */
+struct engine_keeper *engine_keeper_start(const char *conninfo);
+void engine_keeper_stop(struct engine_keeper **); /* waits for what it is at */
+
 /* On the caller's thread; see struct backend_ops. */
 bool
 engine_states(struct pg *, const char *prefix, const char *after, unsigned max,

@@ -32,7 +32,7 @@ if POSTGRESQL
 libmx_store_a_SOURCES += \
 	watchd/relay/store/backend_engine.c watchd/relay/store/engine.h \
 	watchd/relay/store/engine_int.h watchd/relay/store/engine_group.c \
-	watchd/relay/store/engine_node.c \
+	watchd/relay/store/engine_keeper.c watchd/relay/store/engine_node.c \
 	watchd/relay/store/engine_reader.c watchd/relay/store/engine_writer.c
 endif
 
