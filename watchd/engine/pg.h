@@ -18,7 +18,8 @@
 
 struct pg;
 
-/* Is prepared when a connection meets it first; static memory. */
+/* Is prepared when a connection meets it first; static memory. One without a name
+ * is prepared each time, and has to live as long as the batch that it is in. */
 struct pg_stmt {
 	const char *name;
 	const char *sql;
