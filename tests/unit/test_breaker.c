@@ -365,6 +365,37 @@ who_left(void **state)
 	assert_int_equal(count_refused(w), 0);
 }
 
+/* The same over many connections at once: the refusals come first. What is under
+ * way then has its say before anything is closed. */
+static void
+who_left_under_way(void **state)
+{
+	struct world *w = *state;
+	struct primary p = { .rcpt = "550 5.1.1 who?" };
+	struct queue_job *job, *good = NULL;
+
+	w->list = " u0@" A " u1@" A " u2@" A " u3@" A " u4@" A " u5@" A " u6@" A
+		  " u7@" A " u8@" A " u9@" A " u10@" A " u11@" A " u12@" A " ";
+	p.taken = " u11@" A " u12@" A " ";
+	up(w);
+	mails(w, 12, 13);
+	assert_int_equal(deliver_all(w, &p), 1);
+	mails(w, 0, 12);
+	while ((job = queue_take(w->q, A)) != NULL)
+		if (takes(&p,
+			fake_store_get(w->store, job->id)->rcpts[0].mailbox))
+			good = job;
+		else
+			offer(w, &p, job);
+	assert_non_null(good);
+	assert_int_equal(p.offers, 12);
+	assert_int_equal(w->broken, 0);
+	p.taken = NULL; /* nor is that one, and there is nothing else */
+	offer(w, &p, good);
+	assert_int_equal(w->broken, 1);
+	assert_int_equal(p.returned, 0);
+}
+
 /* B7: the filter is broken, and nothing was taken since. */
 static void
 broken_filter(void **state)
@@ -558,6 +589,7 @@ main(void)
 		CASE(blocks_us),
 		CASE(old_state),
 		CASE(who_left),
+		CASE(who_left_under_way),
 		CASE(broken_filter),
 		CASE(spam_for_ever),
 		CASE(filter_breaks_while_up),

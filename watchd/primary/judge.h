@@ -95,7 +95,7 @@ struct judge_evidence { /* of one domain, lately */
 			 * percent */
 	bool share_known;
 	bool shown; /* see judge_known */
-	bool untried; /* other mail is ready, and may be taken */
+	bool untried; /* other mail is ready or under way, and may be taken */
 };
 /* NULL: no. Else why, in words. */
 const char *judge_closes(const struct judge_evidence *);

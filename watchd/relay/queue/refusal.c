@@ -190,10 +190,25 @@ learn_refusal(struct dest *d, const struct refusal *r,
 	return false;
 }
 
+/* Is other mail under way that was not refused before? It has its say: over many
+ * connections the refusals may come first. */
+static bool
+is_under_way(struct dest *d, uint64_t id)
+{
+	const struct job *j;
+
+	LIST_FOREACH (j, &d->queue->jobs, link)
+		if (j->kind == JOB_DELIVER && j->part != NULL &&
+		    j->part->dest == d && j->part->id != id &&
+		    !j->part->suspect)
+			return true;
+	return false;
+}
+
 /* Is other mail ready that was not refused, and may it be taken? Suspects are
  * the last of the tree. */
 static bool
-has_untried(struct dest *d, int64_t now)
+is_ready(struct dest *d, int64_t now)
 {
 	struct part *e = order_min(d, ORDER_READY);
 
@@ -230,7 +245,7 @@ weigh(struct dest *d, struct refusal *r)
 		return;
 	knowledge_weigh(dest_known(d), r->now, &r->ev);
 	r->ev.shown = r->probed != 0;
-	r->ev.untried = has_untried(d, r->now);
+	r->ev.untried = is_ready(d, r->now) || is_under_way(d, r->env->id);
 	if ((why = judge_closes(&r->ev)) != NULL)
 		breaker_close(d, why,
 		    r->c->reply != NULL ? r->c->reply->text : "", r->now);
