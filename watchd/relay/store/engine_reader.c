@@ -78,37 +78,26 @@ decode(struct pg *pg, unsigned stmt, unsigned row, unsigned column, uint64_t id,
 {
 	size_t len;
 	const void *data = pg_get(pg, stmt, row, column, &len);
-	int rc = envelope_decode(data, len, env);
 
-	if (rc == 0 && (*env)->id != id) {
-		envelope_destroy(env);
-		rc = -MX_ECORRUPT;
-	}
-	return rc;
+	return store_record_decode(id, data, len, env);
 }
 
 static void
 take_load(struct pg *pg, unsigned stmt, struct store_get *g)
 {
-	struct envelope *env = NULL;
-	size_t len;
+	int rc;
 
 	if (pg_rows(pg, stmt) == 0) {
 		g->rc = -MX_ENOENT;
 		return;
 	}
-	if ((g->rc = decode(pg, stmt, 0, 0, g->id, &env)) < 0)
+	if ((g->rc = decode(pg, stmt, 0, 0, g->id, &g->envs[0])) < 0)
 		return;
-	len = env->body.len < g->len ? (size_t)env->body.len : g->len;
-	g->data = mem_grow(NULL, len + 1, 1);
-	g->rc = take_body(pg, stmt + 1, 0, g->data, len);
-	if (g->rc == 0 && len == env->body.len &&
-	    store_crc(0, g->data, len) != env->body.crc)
-		g->rc = -MX_ECORRUPT;
-	g->len = len;
-	g->envs[0] = env;
-	if (g->rc < 0)
-		mem_free(&g->data);
+	g->body = g->envs[0]->body;
+	store_get_room(g);
+	if ((rc = take_body(pg, stmt + 1, 0, g->data, g->len)) == 0)
+		rc = store_get_check(g);
+	store_get_answer(g, rc);
 }
 
 /* What was added; once more where the connection was lost on the way, for to
@@ -169,20 +158,13 @@ do_loads(struct engine_reader *rd, struct store_get **gets, unsigned n)
 static void
 do_read(struct engine_reader *rd, struct store_get *g)
 {
-	uint64_t left = 0;
+	int rc;
 
-	if (g->offset < g->body.len)
-		left = g->body.len - g->offset;
-	if (g->len > left)
-		g->len = (size_t)left;
-	g->data = mem_grow(NULL, g->len + 1, 1);
+	store_get_room(g);
 	ask_body(rd->pg, g->body.segment, g->offset, g->len);
-	if ((g->rc = ask(rd)) == 0)
-		g->rc = take_body(rd->pg, 0, g->offset, g->data, g->len);
-	if (g->rc < 0) {
-		mem_free(&g->data);
-		g->len = 0;
-	}
+	if ((rc = ask(rd)) == 0)
+		rc = take_body(rd->pg, 0, g->offset, g->data, g->len);
+	store_get_answer(g, rc);
 }
 
 static void
@@ -210,22 +192,12 @@ do_fetch(struct engine_reader *rd, struct store_get *g)
 static void
 scan_one(struct engine_reader *rd, struct store_get *g, unsigned row)
 {
-	struct envelope_brief *b = &g->briefs[g->n];
 	uint64_t id = (uint64_t)pg_get_int8(rd->pg, 0, row, 0);
 	size_t len;
 	const void *data = pg_get(rd->pg, 0, row, 1, &len);
 
 	g->id = id + 1;
-	if (envelope_decode_brief(data, len, b) == 0 && b->id == id) {
-		g->n++;
-		return;
-	}
-	envelope_destroy(&b->env);
-	if (g->bad == NULL)
-		g->bad = mem_array(STORE_FETCH_MAX, sizeof(*g->bad));
-	g->bad[g->damaged++] = id;
-	log_error("store", "event=record_damaged id=%016llx",
-	    (unsigned long long)id);
+	store_get_brief(g, id, data, len);
 }
 
 static void

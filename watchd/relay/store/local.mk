@@ -10,6 +10,7 @@ libmx_store_a_SOURCES = \
 	watchd/relay/store/db_check.c watchd/relay/store/db_int.h \
 	watchd/relay/store/db_format.h \
 	watchd/relay/store/db_pages.c watchd/relay/store/db_pages.h \
+	watchd/relay/store/gets.c \
 	watchd/relay/store/group.c \
 	watchd/relay/store/guard.c watchd/relay/store/guard.h \
 	watchd/relay/store/journal.c watchd/relay/store/journal.h \

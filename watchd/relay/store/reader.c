@@ -104,18 +104,6 @@ body_read(struct store_reader *rd, const struct body_ref *b, uint64_t offset,
 }
 
 static int
-record_decode(uint64_t id, const void *data, size_t len, struct envelope **env)
-{
-	int rc = envelope_decode(data, len, env);
-
-	if (rc == 0 && (*env)->id != id) {
-		envelope_destroy(env);
-		rc = -MX_ECORRUPT;
-	}
-	return rc;
-}
-
-static int
 record_read(struct store_reader *rd, uint64_t id, struct envelope **env)
 {
 	struct db_txn *t = NULL;
@@ -127,7 +115,8 @@ record_read(struct store_reader *rd, uint64_t id, struct envelope **env)
 	buf_clear(&rd->copy);
 	switch (tail_get(rd->sp->tail, id, &rd->copy)) {
 	case TAIL_HERE:
-		return record_decode(id, rd->copy.data, rd->copy.len, env);
+		return store_record_decode(id, rd->copy.data, rd->copy.len,
+		    env);
 	case TAIL_REMOVED:
 		return -MX_ENOENT;
 	default:
@@ -136,7 +125,7 @@ record_read(struct store_reader *rd, uint64_t id, struct envelope **env)
 	if ((rc = db_begin(rd->sp->db, false, &t)) < 0)
 		return rc;
 	if ((rc = db_record_get(t, id, &data, &len)) == 0)
-		rc = record_decode(id, data, len, env);
+		rc = store_record_decode(id, data, len, env);
 	db_abort(&t);
 	return rc;
 }
@@ -144,46 +133,32 @@ record_read(struct store_reader *rd, uint64_t id, struct envelope **env)
 static void
 do_load(struct store_reader *rd, struct store_get *g)
 {
-	struct envelope *env = NULL, *again = NULL;
-	size_t len;
+	struct envelope *again = NULL;
+	int rc;
 
 	g->envs = mem_array(1, sizeof(struct envelope *));
 	g->n = 1;
-	if ((g->rc = record_read(rd, g->id, &env)) < 0)
+	if ((g->rc = record_read(rd, g->id, &g->envs[0])) < 0)
 		return;
-	len = env->body.len < g->len ? (size_t)env->body.len : g->len;
-	g->data = mem_grow(NULL, len + 1, 1); /* no use in zeros */
-	g->rc = body_read(rd, &env->body, 0, g->data, len);
-	if (g->rc == 0 && len == env->body.len &&
-	    store_crc(0, g->data, len) != env->body.crc)
-		g->rc = -MX_ECORRUPT;
-	if (g->rc == -MX_ECORRUPT &&
-	    record_read(rd, g->id, &again) == -MX_ENOENT)
-		g->rc = -MX_ENOENT; /* removed under our hands */
-	envelope_destroy(&again);
-	g->len = len;
-	g->envs[0] = env;
-	if (g->rc < 0)
-		mem_free(&g->data);
-	if (g->rc == -MX_ENOENT)
+	g->body = g->envs[0]->body;
+	store_get_room(g);
+	if ((rc = body_read(rd, &g->body, 0, g->data, g->len)) == 0)
+		rc = store_get_check(g);
+	if (rc == -MX_ECORRUPT &&
+	    record_read(rd, g->id, &again) == -MX_ENOENT) {
+		rc = -MX_ENOENT; /* removed under our hands */
 		envelope_destroy(&g->envs[0]);
+	}
+	envelope_destroy(&again);
+	store_get_answer(g, rc);
 }
 
 static void
 do_read(struct store_reader *rd, struct store_get *g)
 {
-	uint64_t left = 0;
-
-	if (g->offset < g->body.len)
-		left = g->body.len - g->offset;
-	if (g->len > left)
-		g->len = (size_t)left;
-	g->data = mem_grow(NULL, g->len + 1, 1);
-	g->rc = body_read(rd, &g->body, g->offset, g->data, g->len);
-	if (g->rc < 0) {
-		mem_free(&g->data);
-		g->len = 0;
-	}
+	store_get_room(g);
+	store_get_answer(g,
+	    body_read(rd, &g->body, g->offset, g->data, g->len));
 }
 
 static void
@@ -196,24 +171,11 @@ do_fetch(struct store_reader *rd, struct store_get *g)
 		(void)record_read(rd, g->ids[i], &g->envs[i]);
 }
 
-/* A record that does not hold. */
-static void
-scan_bad(struct store_get *g, uint64_t id)
-{
-	if (g->bad == NULL)
-		g->bad = mem_array(STORE_FETCH_MAX, sizeof(*g->bad));
-	g->bad[g->damaged++] = id;
-	log_error("store", "event=record_damaged id=%016llx",
-	    (unsigned long long)id);
-}
-
 /* What the scan found in the database, or what the tail has instead of it. */
 static void
 scan_one(struct store_reader *rd, struct store_get *g, uint64_t id,
     const void *data, size_t len)
 {
-	struct envelope_brief *b = &g->briefs[g->n];
-
 	buf_clear(&rd->copy);
 	switch (tail_get(rd->sp->tail, id, &rd->copy)) {
 	case TAIL_HERE:
@@ -225,12 +187,7 @@ scan_one(struct store_reader *rd, struct store_get *g, uint64_t id,
 	default:
 		break;
 	}
-	if (envelope_decode_brief(data, len, b) == 0 && b->id == id) {
-		g->n++;
-	} else {
-		envelope_destroy(&b->env);
-		scan_bad(g, id);
-	}
+	store_get_brief(g, id, data, len);
 }
 
 /* A batch with a transaction of its own; goes on after the last id seen. All that

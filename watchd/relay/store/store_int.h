@@ -141,6 +141,19 @@ uint64_t store_next_id(struct store *);
 void store_tx_wrote(struct store *, struct store_req *); /* chunk is out */
 /* Bytes were answered for: those who wait may go on. */
 void store_tx_crowd(struct store *);
+
+/* ---- gets.c, on a reader's thread */
+/* -MX_ECORRUPT: it does not hold, or is another's. */
+int store_record_decode(uint64_t id, const void *, size_t, struct envelope **);
+/* LOAD, READ: no more than there is of g->body, and memory for it. */
+void store_get_room(struct store_get *);
+/* LOAD, READ: what came of it; without success there is no content. */
+void store_get_answer(struct store_get *, int rc);
+/* Does the content hold, if this is all of it? 0 or -MX_ECORRUPT. */
+int store_get_check(const struct store_get *);
+/* SCAN: the next record, or one that does not hold. */
+void store_get_brief(struct store_get *, uint64_t id, const void *, size_t);
+
 void store_req_free(struct store_req *);
 void store_get_free(struct store_get *);
 
