@@ -4,7 +4,8 @@
  * that many commits under way, as that many sessions would. DIR must not exist; it
  * becomes a spool that a daemon can be started on: mail for ada@example.org that
  * came at 100 a second, the last of it now. With the last three it is mail for so
- * many other domains, to so many each, from an address so long, due in a week. */
+ * many other domains, to so many each, from an address so long, due in a week.
+ * STORE_ENGINE, a libpq connection string, is stored to instead. */
 #include <sys/stat.h>
 
 #include <stdio.h>
@@ -13,6 +14,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#ifdef HAVE_LIBPQ
+#include "engine/schema.h"
+#endif
 #include "relay/store/store.h"
 
 struct bench {
@@ -106,6 +110,28 @@ number(const char *s)
 	return (unsigned)strtoul(s, NULL, 10);
 }
 
+static int
+engine_init(const struct store_conf *conf, struct mx_errbuf *eb)
+{
+	int rc = 0;
+#ifdef HAVE_LIBPQ
+	int64_t until = clock_now() + 20 * CLOCK_SEC;
+	struct pg *p;
+
+	if (conf->engine == NULL)
+		return 0;
+	p = pg_create(conf->engine, "store_bench");
+	rc = pg_up(p, until, eb);
+	if (rc == 0)
+		rc = schema_init(p, until, eb);
+	pg_destroy(&p);
+#else
+	(void)conf;
+	(void)eb;
+#endif
+	return rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -116,7 +142,12 @@ main(int argc, char **argv)
 		.segment_size = 64u << 20,
 		.behind_max = 64u << 20,
 		.behind_ms = 1000,
-		.group_max = 1000 };
+		.group_max = 1000,
+		.engine = getenv("STORE_ENGINE"),
+		.node = "store_bench",
+		.instance = "store_bench",
+		.lease_ms = 30000,
+		.wait_ms = 10000 };
 	struct mx_errbuf eb;
 	unsigned i, messages, outstanding;
 	int64_t start;
@@ -141,7 +172,8 @@ main(int argc, char **argv)
 	b.body = mem_alloc(b.len + 1);
 	for (i = 0; i < b.len; i++) /* lines that SMTP allows */
 		b.body[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : 'x';
-	if (store_open(&b.store, b.loop, &conf, &ev, &eb) < 0) {
+	if (engine_init(&conf, &eb) < 0 ||
+	    store_open(&b.store, b.loop, &conf, &ev, &eb) < 0) {
 		fprintf(stderr, "%s\n", eb.text);
 		return 1;
 	}

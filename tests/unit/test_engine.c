@@ -219,7 +219,16 @@ test_days(void **state)
 	unsigned dropped;
 
 	assert_int_equal(schema_init(p, soon(), &eb), 0);
+	/* what came before its day was made */
+	snprintf(sql, sizeof(sql),
+	    "INSERT INTO mxwatch.body VALUES (%llu, 0, 'early'), "
+	    "(%llu, 0, 'other')",
+	    10 * (unsigned long long)DAY + 512,
+	    20 * (unsigned long long)DAY + 512);
+	assert_int_equal(say(p, sql), 0);
 	assert_int_equal(schema_days(p, 10 * DAY + 5, 5, soon(), &eb), 0);
+	assert_true(number(p, "SELECT count(*) FROM mxwatch.body_10") == 1);
+	assert_true(number(p, "SELECT count(*) FROM mxwatch.body_rest") == 1);
 	assert_int_equal(schema_days(p, 11 * DAY, 5, soon(), &eb), 0);
 	assert_true(number(p, count) == 7); /* six, and the rest */
 	snprintf(sql, sizeof(sql),
@@ -234,7 +243,7 @@ test_days(void **state)
 	assert_int_equal(schema_sweep(p, 13 * DAY, &dropped, soon(), &eb), 0);
 	assert_int_equal(dropped, 2); /* 10 and 12 */
 	assert_true(number(p, count) == 5);
-	assert_true(number(p, "SELECT count(*) FROM mxwatch.body") == 1);
+	assert_true(number(p, "SELECT count(*) FROM mxwatch.body") == 2);
 	assert_int_equal(say(p, "DELETE FROM mxwatch.part"), 0);
 	assert_int_equal(schema_sweep(p, 13 * DAY, &dropped, soon(), &eb), 0);
 	assert_int_equal(dropped, 1);

@@ -96,25 +96,57 @@ schema_check(struct pg *p, int64_t until, struct mx_errbuf *eb)
 	return 0;
 }
 
+/* ---- days to come */
+
+static const struct pg_stmt day_there = { "day_there",
+	"SELECT to_regclass($1) IS NOT NULL" };
+
+/* What came before there was a day for it lies in the rest, and has to leave it
+ * first. In one transaction. */
+static int
+day_make(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
+{
+	uint64_t from = day * DAY_IDS, to = from + DAY_IDS;
+	char sql[3][256];
+	struct pg_stmt s[3];
+	unsigned i;
+
+	(void)snprintf(sql[0], sizeof(sql[0]),
+	    "CREATE TABLE mxwatch.body_%" PRIu64
+	    " (LIKE mxwatch.body INCLUDING ALL)",
+	    day);
+	(void)snprintf(sql[1], sizeof(sql[1]),
+	    "WITH m AS (DELETE FROM mxwatch.body_rest WHERE id >= %" PRIu64
+	    " AND id < %" PRIu64 " RETURNING *) "
+	    "INSERT INTO mxwatch.body_%" PRIu64 " SELECT * FROM m",
+	    from, to, day);
+	(void)snprintf(sql[2], sizeof(sql[2]),
+	    "ALTER TABLE mxwatch.body ATTACH PARTITION mxwatch.body_%" PRIu64
+	    " FOR VALUES FROM (%" PRIu64 ") TO (%" PRIu64 ")",
+	    day, from, to);
+	for (i = 0; i < MX_COUNT(sql); i++) {
+		s[i] = (struct pg_stmt){ "", sql[i] };
+		(void)pg_add(p, &s[i]);
+	}
+	return pg_run(p, until, eb);
+}
+
 int
 schema_days(struct pg *p, uint64_t first_id, unsigned days, int64_t until,
     struct mx_errbuf *eb)
 {
 	uint64_t day = first_id / DAY_IDS;
-	struct pg_stmt s = { "", NULL };
-	char sql[256];
+	char name[64];
 	unsigned i;
 	int rc = 0;
 
 	for (i = 0; i < days && rc == 0; i++, day++) {
-		(void)snprintf(sql, sizeof(sql),
-		    "CREATE TABLE IF NOT EXISTS mxwatch.body_%" PRIu64
-		    " PARTITION OF mxwatch.body "
-		    "FOR VALUES FROM (%" PRIu64 ") TO (%" PRIu64 ")",
-		    day, day * DAY_IDS, (day + 1) * DAY_IDS);
-		s.sql = sql;
-		(void)pg_add(p, &s);
+		(void)snprintf(name, sizeof(name), "mxwatch.body_%" PRIu64,
+		    day);
+		pg_text(pg_add(p, &day_there), name);
 		rc = pg_run(p, until, eb);
+		if (rc == 0 && pg_get_int8(p, 0, 0, 0) == 0)
+			rc = day_make(p, day, until, eb);
 	}
 	return rc;
 }

@@ -109,7 +109,9 @@ open_rows(struct backend_engine *e, const struct store_conf *conf,
 	int rc;
 
 	if ((rc = pg_up(e->pg, until, eb)) < 0 ||
-	    (rc = schema_check(e->pg, until, eb)) < 0)
+	    (rc = schema_check(e->pg, until, eb)) < 0 ||
+	    (rc = schema_days(e->pg, store_id_now(), ENGINE_DAYS, until, eb)) <
+		0)
 		return rc;
 	rc = engine_node_take(e->pg, conf->node, conf->instance, conf->lease_ms,
 	    &e->node, eb);

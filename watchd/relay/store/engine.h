@@ -10,6 +10,7 @@
 
 #define ENGINE_UP_MS   10000 /* to be connected */
 #define ENGINE_READ_MS 30000 /* for an answer */
+#define ENGINE_DAYS    3 /* partitions that are there ahead */
 
 /* Our row of mxwatch.node. A group is written under the number `batch` of this
  * epoch: the row tells whether a group whose answer was lost is there, and

@@ -13,7 +13,6 @@
 
 #define KEEPER_EVERY (3600 * CLOCK_SEC)
 #define KEEPER_MS    60000 /* for all of it: an end waits for it */
-#define DAYS_AHEAD   3
 /* What is on its way may be a day old, and clocks of nodes differ. */
 #define DAYS_BACK (UINT64_C(2) * 86400000 << 20)
 
@@ -35,7 +34,7 @@ keep(struct engine_keeper *k)
 	int rc;
 
 	if ((rc = pg_up(k->pg, until, &eb)) == 0 &&
-	    (rc = schema_days(k->pg, now, DAYS_AHEAD, until, &eb)) == 0 &&
+	    (rc = schema_days(k->pg, now, ENGINE_DAYS, until, &eb)) == 0 &&
 	    now > DAYS_BACK)
 		rc = schema_sweep(k->pg, now - DAYS_BACK, &dropped, until, &eb);
 	if (rc < 0)
