@@ -22,6 +22,7 @@ struct play {
 	struct idmap sure; /* acknowledged */
 	struct idmap gone; /* the same, as removed */
 	unsigned acks, want, out, refused, wrong;
+	size_t scanned;
 	uint64_t seed;
 	bool stop;
 };
@@ -174,6 +175,26 @@ check(struct play *p, const char *what)
 	    p->wrong);
 }
 
+static void
+count_one(void *arg, const struct envelope_brief *e)
+{
+	struct play *p = arg;
+
+	(void)e;
+	p->scanned++;
+}
+
+static void
+counted(void *arg, int rc, uint64_t damaged)
+{
+	struct play *p = arg;
+
+	if (rc != 0 || damaged != 0)
+		wrong(p, 0, "the scan failed");
+	p->kit.done = true;
+	loop_stop(p->kit.loop);
+}
+
 int
 main(void)
 {
@@ -218,6 +239,13 @@ main(void)
 	kit_close(&p.kit);
 	MX_ASSERT(kit_open(&p.kit));
 	check(&p, "opened again");
+	pg("kill b");
+	p.kit.done = false;
+	store_scan(p.kit.store, count_one, counted, &p);
+	pg("start b");
+	kit_wait(&p.kit, &p.kit.done);
+	if (p.scanned != idmap_len(&p.sure))
+		wrong(&p, 0, "the scan did not wait for the engine");
 	kit_fini(&p.kit);
 	idmap_fini(&p.sure);
 	idmap_fini(&p.gone);

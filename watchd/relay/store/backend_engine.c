@@ -73,6 +73,7 @@ static void
 hurry(struct backend *b)
 {
 	engine_writer_hurry(engine_of(b)->writer);
+	engine_reader_hurry(engine_of(b)->reader);
 }
 
 static void

@@ -8,9 +8,10 @@
 #include "engine/pg.h"
 #include "relay/store/store_int.h"
 
-#define ENGINE_UP_MS   10000 /* to be connected */
-#define ENGINE_READ_MS 30000 /* for an answer */
-#define ENGINE_DAYS    3 /* partitions that are there ahead */
+#define ENGINE_UP_MS	10000 /* to be connected */
+#define ENGINE_READ_MS	30000 /* for an answer */
+#define ENGINE_RETRY_MS 1000 /* one that is away */
+#define ENGINE_DAYS	3 /* partitions that are there ahead */
 
 /* Our row of mxwatch.node. A group is written under the number `batch` of this
  * epoch: the row tells whether a group whose answer was lost is there, and
@@ -45,6 +46,7 @@ struct engine_reader;
 struct engine_reader *
 engine_reader_start(const char *conninfo, struct mailbox *out);
 void engine_reader_post(struct engine_reader *, struct mail_list *);
+void engine_reader_hurry(struct engine_reader *); /* as of the writer */
 void engine_reader_stop(struct engine_reader **);
 
 struct engine_keeper; /* makes days, and drops them */

@@ -3,6 +3,8 @@
  * together: a load is two statements, its envelope and the beginning of its
  * content, and up to ENGINE_LOADS of them are one round trip. Without the
  * engine a request is answered as one that could not be read just now. */
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +35,8 @@ struct engine_reader {
 	pthread_t thread;
 	struct pg *pg;
 	struct mailbox *in, *out;
+	bool away; /* the last question did not come to an answer */
+	_Atomic bool hurry;
 	bool quit;
 };
 
@@ -105,6 +109,7 @@ take_load(struct pg *pg, unsigned stmt, struct store_get *g)
 static int
 ask(struct engine_reader *rd)
 {
+	static struct log_limit limit;
 	struct mx_errbuf eb;
 	unsigned tries = 0;
 	int rc;
@@ -115,10 +120,24 @@ ask(struct engine_reader *rd)
 			rc = pg_run(rd->pg,
 			    clock_now() + ENGINE_READ_MS * CLOCK_MS, &eb);
 	} while (rc == -MX_ENET && ++tries < 2);
+	rd->away = rc == -MX_ENET;
 	if (rc == 0)
 		return 0;
-	log_warn("store", "event=engine_unread error=%s", log_q(eb.text));
+	if (log_limit_ok(&limit, 10))
+		log_warn("store", "event=engine_unread error=%s",
+		    log_q(eb.text));
 	return -MX_EIO;
+}
+
+/* The same for what nothing goes on without: waits for an engine that is away. */
+static int
+ask_and_wait(struct engine_reader *rd)
+{
+	int rc;
+
+	while ((rc = ask(rd)) < 0 && rd->away && !rd->hurry)
+		(void)poll(NULL, 0, ENGINE_RETRY_MS);
+	return rc;
 }
 
 /* Is it there still? What was removed under our hands is gone, not damaged. */
@@ -210,7 +229,7 @@ do_scan(struct engine_reader *rd, struct store_get *g)
 	pg_int8(a, (int64_t)g->id);
 	pg_int8(a, (int64_t)g->last);
 	pg_int8(a, STORE_FETCH_MAX);
-	if ((g->rc = ask(rd)) == 0)
+	if ((g->rc = ask_and_wait(rd)) == 0)
 		rows = pg_rows(rd->pg, 0);
 	for (i = 0; i < rows; i++)
 		scan_one(rd, g, i);
@@ -267,6 +286,12 @@ engine_reader_main(void *arg)
 		reader_list(rd, &list);
 	}
 	return NULL;
+}
+
+void
+engine_reader_hurry(struct engine_reader *rd)
+{
+	rd->hurry = true;
 }
 
 void

@@ -18,8 +18,7 @@
 #include "base/thread.h"
 #include "relay/store/engine_int.h"
 
-#define ENGINE_RETRY_MS 1000
-#define ENGINE_TICK_MS	1000
+#define ENGINE_TICK_MS 1000
 
 /* ---- what the owner hears */
 
