@@ -144,7 +144,8 @@ def test_case_E10_silence_in_a_delivery_holds_no_stop(stack):
     for name, mx in primaries.items():
         wait_for(lambda: [e for e in mx.events if e["event"] == "command" and
                           e["line"].startswith("MAIL")], 10, "it is under way")
-        assert d.metrics().get("queue_messages", domain=name, state="active") == 1
+        wait_for(lambda: d.metrics().get("queue_messages", domain=name, state="active") == 1, 10,
+                 "it is told of")
     begin = time.monotonic()
     d.stop()
     assert time.monotonic() - begin < 8

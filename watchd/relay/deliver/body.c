@@ -2,7 +2,8 @@
  * body: the content of a message on its way from the store to the peer. What is
  * in memory goes at once; what is larger is read in pieces, the next one while
  * the peer takes this one, in one chunk or behind DATA. A piece of a chunk goes
- * as it was read, without a copy: it is the connection's from then on. */
+ * as it was read, without a copy where nothing waits before it: it is the
+ * connection's from then on. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -123,8 +124,10 @@ body_go_on(struct deliver_session *s)
 	const struct envelope *env = s->cur->env;
 	uint64_t left;
 
-	if (!s->body || conn_backlog(s->conn) > 0)
-		return; /* CONN_DRAINED brings us back */
+	/* Not only when all has left: CONN_DRAINED, which brings us back, is not
+	 * told of what leaves behind a callback. */
+	if (!s->body || conn_backlog(s->conn) >= DELIVER_PIECE)
+		return;
 	if (s->body_at == 0 && s->cur->len > 0)
 		loaded_send(s);
 	else if (s->piece != NULL)
