@@ -28,8 +28,8 @@ static const struct pg_stmt
 	    "INSERT INTO mxwatch.part (id, domain, env) SELECT * FROM "
 	    "unnest($1::bigint[], $2::text[], $3::bytea[])" },
     body_put = { "body_put",
-	    "INSERT INTO mxwatch.body (id, at, data) SELECT * FROM "
-	    "unnest($1::bigint[], $2::bigint[], $3::bytea[])" },
+	    "INSERT INTO mxwatch.body (id, at, data) SELECT id, 0, data FROM "
+	    "unnest($1::bigint[], $2::bytea[]) u(id, data)" },
     part_set = { "part_set",
 	    "UPDATE mxwatch.part p SET env = u.env FROM "
 	    "unnest($1::bigint[], $2::bytea[]) u(id, env) "
@@ -109,34 +109,52 @@ add_parts(struct engine_writer *w)
 	}
 }
 
-/* Of a large one its pieces are there. */
-static bool
-has_body(const struct store_req *r)
+/* ---- columns of the requests that were picked */
+
+static void
+add_ids(const struct engine_writer *w, struct pg_args *a, uint64_t mask)
 {
-	return is_kind(r, STORE_COMMIT) && !r->large;
+	unsigned i;
+
+	pg_array(a, PG_INT8);
+	for (i = 0; i < w->npicked; i++)
+		pg_array_int8(a, (int64_t)(w->picked[i]->id & mask));
 }
 
+static void
+add_data(const struct engine_writer *w, struct pg_args *a)
+{
+	unsigned i;
+
+	pg_array(a, PG_BYTES);
+	for (i = 0; i < w->npicked; i++)
+		pg_array_bytes(a, w->picked[i]->data, w->picked[i]->len);
+}
+
+static void
+add_keys(const struct engine_writer *w, struct pg_args *a)
+{
+	unsigned i;
+
+	pg_array(a, PG_BYTES);
+	for (i = 0; i < w->npicked; i++)
+		pg_array_bytes(a, w->picked[i]->key, strlen(w->picked[i]->key));
+}
+
+/* Of a large one the pieces are there. */
 static void
 add_bodies(struct engine_writer *w)
 {
 	struct pg_args *a = pg_add(w->pg, &body_put);
 	unsigned i;
 
-	pg_array(a, PG_INT8);
+	w->npicked = 0;
 	for (i = 0; i < w->n; i++)
-		if (has_body(w->group[i]))
-			pg_array_int8(a, (int64_t)w->group[i]->id);
-	pg_array(a, PG_INT8);
-	for (i = 0; i < w->n; i++)
-		if (has_body(w->group[i]))
-			pg_array_int8(a, 0);
-	pg_array(a, PG_BYTES);
-	for (i = 0; i < w->n; i++)
-		if (has_body(w->group[i]))
-			pg_array_bytes(a, w->group[i]->data, w->group[i]->len);
+		if (is_kind(w->group[i], STORE_COMMIT) && !w->group[i]->large)
+			w->picked[w->npicked++] = w->group[i];
+	add_ids(w, a, UINT64_MAX);
+	add_data(w, a);
 }
-
-/* ---- changes */
 
 static void
 add_updates(struct engine_writer *w)
@@ -146,40 +164,30 @@ add_updates(struct engine_writer *w)
 	unsigned i;
 
 	for (i = 0; i < w->n; i++)
-		if (is_kind(r = w->group[i], STORE_UPDATE)) {
-			(void)idmap_take(&w->ids, r->id);
+		if (is_kind(r = w->group[i], STORE_UPDATE))
 			idmap_put(&w->ids, r->id, r);
-		}
-	pg_array(a, PG_INT8);
+	w->npicked = 0;
 	for (i = 0; i < w->n; i++)
 		if (is_kind(r = w->group[i], STORE_UPDATE) &&
 		    idmap_get(&w->ids, r->id) == r)
-			pg_array_int8(a, (int64_t)r->id);
-	pg_array(a, PG_BYTES);
-	for (i = 0; i < w->n; i++)
-		if (is_kind(r = w->group[i], STORE_UPDATE) &&
-		    idmap_get(&w->ids, r->id) == r)
-			pg_array_bytes(a, r->data, r->len);
-	for (i = 0; i < w->n; i++)
-		(void)idmap_take(&w->ids, w->group[i]->id);
+			w->picked[w->npicked++] = r;
+	for (i = 0; i < w->npicked; i++)
+		(void)idmap_take(&w->ids, w->picked[i]->id);
+	add_ids(w, a, UINT64_MAX);
+	add_data(w, a);
 }
 
 static void
 add_removals(struct engine_writer *w)
 {
-	struct pg_args *a = pg_add(w->pg, &part_drop);
 	unsigned i;
 
-	pg_array(a, PG_INT8);
+	w->npicked = 0;
 	for (i = 0; i < w->n; i++)
 		if (is_kind(w->group[i], STORE_REMOVE))
-			pg_array_int8(a, (int64_t)w->group[i]->id);
-	a = pg_add(w->pg, &body_drop);
-	pg_array(a, PG_INT8);
-	for (i = 0; i < w->n; i++)
-		if (is_kind(w->group[i], STORE_REMOVE))
-			pg_array_int8(a,
-			    (int64_t)(w->group[i]->id & ~UINT64_C(255)));
+			w->picked[w->npicked++] = w->group[i];
+	add_ids(w, pg_add(w->pg, &part_drop), UINT64_MAX);
+	add_ids(w, pg_add(w->pg, &body_drop), ~UINT64_C(255));
 }
 
 /* ---- small state */
@@ -196,36 +204,28 @@ is_last_of_key(const struct engine_writer *w, unsigned i)
 	return true;
 }
 
-static bool
-is_state(const struct engine_writer *w, unsigned i, bool removal)
+static void
+pick_states(struct engine_writer *w, bool removals)
 {
-	const struct store_req *r = w->group[i];
+	unsigned i;
 
-	return is_kind(r, STORE_STATE) && (r->len == 0) == removal &&
-	    is_last_of_key(w, i);
+	w->npicked = 0;
+	for (i = 0; i < w->n; i++)
+		if (is_kind(w->group[i], STORE_STATE) &&
+		    (w->group[i]->len == 0) == removals && is_last_of_key(w, i))
+			w->picked[w->npicked++] = w->group[i];
 }
 
 static void
 add_states(struct engine_writer *w)
 {
 	struct pg_args *a = pg_add(w->pg, &state_put);
-	unsigned i;
 
-	pg_array(a, PG_BYTES);
-	for (i = 0; i < w->n; i++)
-		if (is_state(w, i, false))
-			pg_array_bytes(a, w->group[i]->key,
-			    strlen(w->group[i]->key));
-	pg_array(a, PG_BYTES);
-	for (i = 0; i < w->n; i++)
-		if (is_state(w, i, false))
-			pg_array_bytes(a, w->group[i]->data, w->group[i]->len);
-	a = pg_add(w->pg, &state_drop);
-	pg_array(a, PG_BYTES);
-	for (i = 0; i < w->n; i++)
-		if (is_state(w, i, true))
-			pg_array_bytes(a, w->group[i]->key,
-			    strlen(w->group[i]->key));
+	pick_states(w, false);
+	add_keys(w, a);
+	add_data(w, a);
+	pick_states(w, true);
+	add_keys(w, pg_add(w->pg, &state_drop));
 }
 
 /* Changes of what is not there: what was there the statement has returned. */

@@ -28,6 +28,8 @@ struct engine_writer {
 	struct idmap ids; /* of a group, while it is looked through */
 	struct buf record;
 	struct store_req *group[ENGINE_OPS];
+	struct store_req *picked[ENGINE_OPS]; /* of them, for a statement */
+	unsigned npicked;
 	unsigned n, commits, commits_max;
 	size_t bytes;
 	enum store_state state;
