@@ -20,7 +20,9 @@ enum conn_event {
 	CONN_CONNECTED, /* the TCP connection is there (conn_connect only) */
 	CONN_READ, /* conn_input() grew, or conn_resume() was called */
 	/* Everything written has left. Who has seen conn_backlog() outside of
-	 * a callback is told, and so is who left one in a callback. */
+	 * a callback is told, and who left one in a callback, if the socket did
+	 * not take it at the end of that; but for what leaves behind a read that
+	 * comes in between. So none waits for it with little to be sent. */
 	CONN_DRAINED,
 	CONN_TLS_UP, /* the handshake is done: conn_tls_info() */
 	CONN_EOF, /* the peer closed; buffered input was offered first */

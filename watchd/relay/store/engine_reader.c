@@ -300,25 +300,14 @@ engine_reader_post(struct engine_reader *rd, struct mail_list *list)
 	mailbox_post_list(rd->in, list);
 }
 
-static void
-drop_get(struct mail *m)
-{
-	store_get_free((struct store_get *)m);
-}
-
 void
 engine_reader_stop(struct engine_reader **rp)
 {
 	struct engine_reader *rd = *rp;
-	struct store_get *quit;
 
 	if (rd == NULL)
 		return;
-	quit = mem_alloc(sizeof(*quit));
-	quit->mail.kind = STORE_QUIT;
-	mailbox_post(rd->in, &quit->mail);
-	(void)pthread_join(rd->thread, NULL);
-	mailbox_destroy(&rd->in, drop_get);
+	store_reader_end(rd->thread, &rd->in);
 	pg_destroy(&rd->pg);
 	mem_free(rp);
 }

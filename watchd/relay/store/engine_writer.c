@@ -438,28 +438,17 @@ drop_large(uint64_t id, void *l, void *arg)
 	free(l);
 }
 
-static void
-drop_req(struct mail *m)
-{
-	store_req_free((struct store_req *)m);
-}
-
 void
 engine_writer_stop(struct engine_writer **wp)
 {
 	struct engine_writer *w = *wp;
-	struct store_req *quit;
 
 	if (w == NULL)
 		return;
-	quit = mem_alloc(sizeof(*quit));
-	quit->mail.kind = STORE_QUIT;
-	mailbox_post(w->in, &quit->mail);
-	(void)pthread_join(w->thread, NULL);
+	store_writer_end(w->thread, &w->in);
 	idmap_each(&w->larges, drop_large, NULL);
 	idmap_fini(&w->larges);
 	idmap_fini(&w->ids);
-	mailbox_destroy(&w->in, drop_req);
 	buf_fini(&w->record);
 	pg_destroy(&w->pg);
 	mem_free(wp);

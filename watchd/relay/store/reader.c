@@ -279,28 +279,17 @@ reader_mailbox(struct store_reader *rd)
 	return rd->in;
 }
 
-static void
-drop_get(struct mail *m)
-{
-	store_get_free((struct store_get *)m);
-}
-
 void
 reader_stop(struct store_reader **rp)
 {
 	struct store_reader *rd = *rp;
-	struct store_get *quit;
 	unsigned i;
 
 	if (rd == NULL)
 		return;
-	quit = mem_alloc(sizeof(*quit));
-	quit->mail.kind = STORE_QUIT;
-	mailbox_post(rd->in, &quit->mail);
-	(void)pthread_join(rd->thread, NULL);
+	store_reader_end(rd->thread, &rd->in);
 	for (i = 0; i < READER_FILES; i++)
 		file_close(&rd->files[i]);
-	mailbox_destroy(&rd->in, drop_get);
 	buf_fini(&rd->copy);
 	mem_free(rp);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * reader: what is read from the spool. One thread fetches. Made and ended by store_open() and
- * store_close(); requests are struct store_get, and come back answered. */
+ * reader: what is read from the spool. One thread fetches. Made and ended by
+ * backend_spool; requests are struct store_get, and come back answered. */
 #ifndef MX_STORE_READER_H
 #define MX_STORE_READER_H
 

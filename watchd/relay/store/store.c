@@ -75,6 +75,44 @@ store_get_free(struct store_get *g)
 }
 
 static void
+drop_req(struct mail *m)
+{
+	store_req_free((struct store_req *)m);
+}
+
+static void
+drop_get(struct mail *m)
+{
+	store_get_free((struct store_get *)m);
+}
+
+static void
+thread_end(pthread_t thread, struct mailbox **in, struct mail *quit,
+    void (*drop)(struct mail *))
+{
+	quit->kind = STORE_QUIT;
+	mailbox_post(*in, quit);
+	(void)pthread_join(thread, NULL);
+	mailbox_destroy(in, drop);
+}
+
+void
+store_writer_end(pthread_t thread, struct mailbox **in)
+{
+	struct store_req *quit = mem_alloc(sizeof(*quit));
+
+	thread_end(thread, in, &quit->mail, drop_req);
+}
+
+void
+store_reader_end(pthread_t thread, struct mailbox **in)
+{
+	struct store_get *quit = mem_alloc(sizeof(*quit));
+
+	thread_end(thread, in, &quit->mail, drop_get);
+}
+
+static void
 store_post_all(void *arg)
 {
 	struct store *s = arg;

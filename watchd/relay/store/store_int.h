@@ -6,6 +6,8 @@
 #ifndef MX_STORE_STORE_INT_H
 #define MX_STORE_STORE_INT_H
 
+#include <pthread.h>
+
 #include "base/idmap.h"
 #include "relay/store/backend.h"
 
@@ -154,6 +156,10 @@ int store_get_check(const struct store_get *);
 /* SCAN: the next record, or one that does not hold. */
 void store_get_brief(struct store_get *, uint64_t id, const void *, size_t);
 
+/* The end of a thread that takes struct store_req, or struct store_get, of `in`:
+ * STORE_QUIT is the last; what came behind it is dropped. Loop thread. */
+void store_writer_end(pthread_t, struct mailbox **in);
+void store_reader_end(pthread_t, struct mailbox **in);
 void store_req_free(struct store_req *);
 void store_get_free(struct store_get *);
 

@@ -299,30 +299,19 @@ drop_one(uint64_t id, void *l, void *arg)
 	writer_drop_large(arg, l, true);
 }
 
-static void
-drop_req(struct mail *m)
-{
-	store_req_free((struct store_req *)m);
-}
-
 void
 writer_stop(struct store_writer **wp)
 {
 	struct store_writer *w = *wp;
-	struct store_req *quit;
 
 	if (w == NULL)
 		return;
-	quit = mem_alloc(sizeof(*quit));
-	quit->mail.kind = STORE_QUIT;
-	mailbox_post(w->in, &quit->mail);
-	(void)pthread_join(w->thread, NULL);
+	store_writer_end(w->thread, &w->in);
 	applier_stop(&w->applier);
 	idmap_each(&w->larges, drop_one, w);
 	idmap_fini(&w->larges);
 	segment_trim(&w->cur);
 	segment_close(&w->cur);
-	mailbox_destroy(&w->in, drop_req);
 	buf_fini(&w->record);
 	free(w->group.reqs);
 	free(w->group.entries);

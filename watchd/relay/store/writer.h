@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * writer: the one thread that changes the spool. Made and ended by
- * store_open() and store_close(); requests are struct store_req, answers go
- * to the mailbox `out`. */
+ * backend_spool; requests are struct store_req, answers go to the mailbox
+ * `out`. */
 #ifndef MX_STORE_WRITER_H
 #define MX_STORE_WRITER_H
 
