@@ -45,7 +45,7 @@ other_run(int in, int out, const char *instance)
 		if (write(out, &c, 1) != 1 || read(in, &c, 1) != 1)
 			_exit(1);
 		yes = c == 'c' ? kit_commit(&k, 100, 1, 1) != 0 :
-				 store_holds(k.store);
+				 store_holds(k.store, 0);
 	} while (c != 'q');
 	kit_close(&k);
 	_exit(0);
@@ -130,7 +130,7 @@ test_taken(void **state)
 	assert_true(told(&o, 'c'));
 	other_end(&o, 0);
 	assert_true(kit_open(k));
-	assert_true(store_holds(k->store));
+	assert_true(store_holds(k->store, 0));
 	assert_true(kit_commit(k, 10, 1, 1) != 0);
 	assert_int_equal(kit_scan(k), 1); /* of those at the opening */
 }

@@ -56,6 +56,10 @@ struct relay_domain { /* gauges of one domain */
 	unsigned broken_domains; /* how many they are; 0: by itself */
 	bool broken_speaks; /* this one is told of for all of them */
 	unsigned put_off; /* recipients refused and not believed, lately */
+	bool theirs; /* another node has its mail */
+	/* Of what landed here while the engine was away. */
+	uint64_t local;
+	int64_t local_oldest_ms; /* wall; 0: none */
 	bool learns; /* its recipients: how many are known, good and bad */
 	uint32_t learned_good, learned_bad;
 	bool catch_all; /* any name is good */

@@ -106,6 +106,7 @@ struct queue_conf {
 	int64_t
 	    clock_step_ms; /* 0: the wall clock is believed; see clock_step.h */
 	int64_t clock_settle_ms;
+	bool shared; /* domains are not ours until queue_attach() */
 };
 
 struct queue *queue_create(struct loop *, struct store *, struct stats *,
@@ -228,6 +229,33 @@ typedef void
 queue_learned_cb(void *arg, const char *local, const struct learned_view *);
 bool queue_learned_each(struct queue *, const char *domain, const char *after,
     unsigned max, int64_t now, queue_learned_cb *, void *arg);
+
+/* ---- a queue over a store that is shared (store.h): queue_conf.shared. Then a
+ * domain's mail is here only while the domain is ours; queue_load() finds what
+ * landed in the spool of this node. */
+
+/* It is ours now: what is stored of it is indexed, as at a start, and goes
+ * meanwhile. Once more is nothing. */
+void queue_attach(struct queue *, const char *const *domains, unsigned n);
+/* Nothing of it is handed out any more; when all is back and written down it is
+ * forgotten, and `done` is called, once, from the loop. queue_attach() meanwhile
+ * takes that back: `kept`. */
+typedef void queue_left_cb(void *arg, const char *domain, bool kept);
+void queue_detach(struct queue *, const char *domain, queue_left_cb *done,
+    void *arg);
+/* The same of all, at once and without a word: another has our place. What is
+ * out comes back, and nothing of it is written. */
+void queue_detach_all(struct queue *);
+bool queue_is_attached(const struct queue *, const char *domain);
+/* Mail that another node took, of whatever domain. */
+void queue_arrived(struct queue *, const struct envelope_brief *);
+/* Small state was written by another node: the same keys as ours. */
+void queue_told(struct queue *, const char *key, const void *, size_t len);
+/* The store says that what is shared may be handed on, or may not (store.h,
+ * `holds`). What landed here goes on. */
+void queue_holds(struct queue *, bool);
+/* The engine is back: what landed here is moved, in slices. */
+void queue_move_local(struct queue *);
 
 /* A connection to the domain could not be made or greeted us with 421. The
  * queue then wants none for a growing pause. */

@@ -513,8 +513,9 @@ store_info(const struct store *s, struct store_info *info)
 }
 
 bool
-store_holds(const struct store *s)
+store_holds(const struct store *s, uint64_t id)
 {
+	(void)id; /* none lands here */
 	return s->backend->ops->holds(s->backend);
 }
 

@@ -24,6 +24,7 @@
 #include "status/state.h"
 
 struct store;
+struct store_node;
 struct store_tx; /* one message being received */
 
 enum store_op { /* for spool_errors_total */
@@ -34,6 +35,16 @@ enum store_op { /* for spool_errors_total */
 	STORE_OP_READ,
 	STORE_OP_UNLINK,
 	STORE_OP_MAX,
+};
+
+/* One of those who share a store, as it was seen. Who stirs has another beat. */
+#define STORE_NODE_MAX 31 /* the greatest number of one; the first is 1 */
+#define STORE_NAME_MAX 64
+struct store_node {
+	unsigned id;
+	char name[STORE_NAME_MAX];
+	int64_t epoch, beat, batch;
+	bool free; /* gave its place back, or it was taken */
 };
 
 struct store_conf {
@@ -68,6 +79,21 @@ struct store_events {
 	void (*commit)(void *arg, double seconds, unsigned messages);
 	void (*error)(void *arg, enum store_op, int err);
 	void (*writable)(void *arg, bool);
+	/* ---- of a store that is shared (below) */
+	/* Is that domain's mail ours, or is it to be told to its owner? NULL:
+	 * all of it is. */
+	bool (*ours)(void *arg, const char *domain);
+	/* Who there is, at each look, some times a second. */
+	void (*nodes)(void *arg, const struct store_node *, unsigned n);
+	/* What others did, in the order in which each of them did it: a domain
+	 * is that node's now; mail came to another for one of ours, or of
+	 * anybody; small state is another (len 0: gone). What we have seen
+	 * already may come once more. */
+	void (*owner)(void *arg, const char *domain, unsigned node);
+	void (*arrived)(void *arg, const struct envelope_brief *);
+	void (*told)(void *arg, const char *key, const void *, size_t len);
+	/* What is shared may be handed on, or may not any more. */
+	void (*holds)(void *arg, bool);
 	void *arg;
 };
 
@@ -168,6 +194,50 @@ bool store_state_some(struct store *, const char *prefix, const char *after,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg);
 
+/* ---- sharing. Where conf.engine is set several nodes have one store: each sees
+ * the same messages and the same small state, but for keys without a slash, which
+ * are a node's own. The mail of each domain is one node's, its owner's, until
+ * that gives it away, or is seen to stand still for a lease and is fenced. What
+ * a node says after that is not taken: -MX_ENOENT, for the message is another's. */
+unsigned store_node(const struct store *); /* our number; 0: it is not shared */
+/* May that message be handed on, right now? False: another node may be doing it.
+ * Always, where it is not shared. */
+bool store_holds(const struct store *, uint64_t id);
+/* Who owns what; at once: for the start. */
+void store_owners(struct store *,
+    void (*one)(void *arg, const char *domain, unsigned node), void *arg);
+/* With the domains for which it was done; `rc` is that of a change. */
+#define STORE_OWN_MAX 1000
+typedef void
+store_own_cb(void *arg, int rc, const char *const *domains, unsigned n);
+/* Of ours, to another node: we know nothing of them any more. */
+void store_give(struct store *, const char *const *domains, unsigned n,
+    unsigned node, store_own_cb *, void *arg);
+/* To us: those that have no owner, or one whose place is free. */
+void store_take(struct store *, const char *const *domains, unsigned n,
+    store_own_cb *, void *arg);
+/* A node that was seen as it is for a whole lease loses its place: 0, or
+ * -MX_ENOENT: it has stirred. */
+void store_fence(struct store *, const struct store_node *, store_done_cb *,
+    void *arg, uint64_t token);
+/* As store_scan(), of what is there now of those domains (copied); several may be
+ * under way. `one` may tell of what is known already. */
+void store_scan_domains(struct store *, const char *const *domains, unsigned n,
+    void (*one)(void *arg, const struct envelope_brief *),
+    void (*done)(void *arg, int rc, uint64_t damaged), void *arg);
+/* Fenced, we take our place again: 0, or negative as store_open(). Before it all
+ * that was shared is to be forgotten. */
+void store_join(struct store *, store_done_cb *, void *arg, uint64_t token);
+
+/* ---- while the engine is away mail lands in the spool of this node, which is
+ * nobody else's: it may be handed on from there, and is moved when the engine is
+ * back. */
+bool store_is_local(const struct store *, uint64_t id);
+/* One that nobody has in hand: 0: it is shared now, as if it had come just now;
+ * or negative, and it is where it was. */
+void store_move(struct store *, uint64_t id, store_done_cb *, void *arg,
+    uint64_t token);
+
 struct store_info {
 	enum store_state state;
 	uint64_t size_bytes; /* of the file system, without root's share */
@@ -177,14 +247,16 @@ struct store_info {
 	uint64_t waiting_bytes; /* of bodies on their way to the disk */
 	/* What the database has not come to yet, of the log. */
 	uint64_t behind_records, behind_bytes;
+	/* Of one that is shared: the engine is away since (wall ms; 0: it is
+	 * there); it has no synchronous standby; our place is another's. */
+	int64_t away_ms;
+	bool alone, fenced;
 };
 void store_info(const struct store *, struct store_info *);
 /* How much of waiting_max there is, in percent. */
 unsigned store_pressure(const struct store *);
 /* Can a message of this size be taken now? 0, -MX_EFULL or -MX_EIO. */
 int store_accepting(const struct store *, uint64_t size);
-/* May a message be handed on, right now? False: another node may be doing it. */
-bool store_holds(const struct store *);
 void store_reconfigure(struct store *, const struct store_conf *); /* limits */
 
 #endif
