@@ -117,13 +117,14 @@ engine_init(const struct store_conf *conf, struct mx_errbuf *eb)
 #ifdef HAVE_LIBPQ
 	int64_t until = clock_now() + 20 * CLOCK_SEC;
 	struct pg *p;
+	int version;
 
 	if (conf->engine == NULL)
 		return 0;
 	p = pg_create(conf->engine, "store_bench");
 	rc = pg_up(p, until, eb);
 	if (rc == 0)
-		rc = schema_init(p, until, eb);
+		rc = schema_init(p, &version, until, eb);
 	pg_destroy(&p);
 #else
 	(void)conf;

@@ -146,6 +146,7 @@ kit_engine(struct kit *k)
 		"DROP SCHEMA IF EXISTS mxwatch CASCADE" };
 	int64_t until = clock_now() + KIT_DEADLINE_MS * CLOCK_MS;
 	struct pg *pg;
+	int version;
 
 	if (k->conf.engine == NULL)
 		return;
@@ -153,7 +154,7 @@ kit_engine(struct kit *k)
 	MX_ASSERT(pg_up(pg, until, &k->eb) == 0);
 	(void)pg_add(pg, &drop);
 	MX_ASSERT(pg_run(pg, until, &k->eb) == 0);
-	MX_ASSERT(schema_init(pg, until, &k->eb) == 0);
+	MX_ASSERT(schema_init(pg, &version, until, &k->eb) == 0);
 	pg_destroy(&pg);
 }
 

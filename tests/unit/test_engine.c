@@ -179,17 +179,25 @@ test_lost(void **state)
 	assert_int_equal(pg_up(p, soon(), &eb), 0);
 }
 
+static int64_t
+number(struct pg *p, const char *sql)
+{
+	assert_int_equal(say(p, sql), 0);
+	return pg_get_int8(p, 0, 0, 0);
+}
+
 static void
 test_schema(void **state)
 {
 	struct pg *p = *state;
-	int round;
+	int round, version, from;
 
 	assert_int_equal(schema_check(p, soon(), &eb), -MX_ENOENT);
 	assert_non_null(strstr(eb.text, "mxwatchctl cluster init"));
 	for (round = 0; round < 2; round++) {
-		assert_int_equal(schema_init(p, soon(), &eb), 0);
+		assert_int_equal(schema_init(p, &version, soon(), &eb), 0);
 		assert_int_equal(schema_check(p, soon(), &eb), 0);
+		assert_int_equal(version, SCHEMA_VERSION);
 	}
 	assert_int_equal(say(p, "UPDATE mxwatch.meta SET version = 0"), 0);
 	assert_int_equal(schema_check(p, soon(), &eb), -MX_ENOENT);
@@ -197,13 +205,39 @@ test_schema(void **state)
 	assert_int_equal(say(p, "UPDATE mxwatch.meta SET version = 99"), 0);
 	assert_int_equal(schema_check(p, soon(), &eb), -MX_ENOENT);
 	assert_non_null(strstr(eb.text, "too old"));
+	assert_int_equal(schema_upgrade(p, &from, soon(), &eb), -MX_EEXIST);
+	assert_int_equal(from, 99);
 }
 
-static int64_t
-number(struct pg *p, const char *sql)
+/* Of the first version, with what is in it. */
+static void
+test_upgrade(void **state)
 {
-	assert_int_equal(say(p, sql), 0);
-	return pg_get_int8(p, 0, 0, 0);
+	static const char *const first[] = {
+		"DROP TABLE mxwatch.unit, mxwatch.arrival, mxwatch.moved",
+		"ALTER TABLE mxwatch.state DROP COLUMN node, "
+		"DROP COLUMN batch, DROP COLUMN written",
+		"UPDATE mxwatch.meta SET version = 1",
+		"INSERT INTO mxwatch.state VALUES ('hold/a.example', '1')",
+	};
+	struct pg *p = *state;
+	int version, from;
+
+	assert_int_equal(schema_upgrade(p, &from, soon(), &eb), -MX_ENOENT);
+	assert_int_equal(schema_init(p, &version, soon(), &eb), 0);
+	for (unsigned i = 0; i < MX_COUNT(first); i++)
+		assert_int_equal(say(p, first[i]), 0);
+	/* what is there is not made anew behind somebody's back */
+	assert_int_equal(schema_init(p, &version, soon(), &eb), 0);
+	assert_int_equal(version, 1);
+	assert_int_equal(schema_check(p, soon(), &eb), -MX_ENOENT);
+	assert_int_equal(schema_upgrade(p, &from, soon(), &eb), 0);
+	assert_int_equal(from, 1);
+	assert_int_equal(schema_check(p, soon(), &eb), 0);
+	assert_true(number(p, "SELECT batch FROM mxwatch.state") == 0);
+	assert_true(number(p, "SELECT count(*) FROM mxwatch.unit") == 0);
+	assert_int_equal(schema_upgrade(p, &from, soon(), &eb), 0);
+	assert_int_equal(from, SCHEMA_VERSION);
 }
 
 /* A day that is over goes when nothing of it is left; content that no part
@@ -217,8 +251,9 @@ test_days(void **state)
 	struct pg *p = *state;
 	char sql[200];
 	unsigned dropped;
+	int version;
 
-	assert_int_equal(schema_init(p, soon(), &eb), 0);
+	assert_int_equal(schema_init(p, &version, soon(), &eb), 0);
 	/* what came before its day was made */
 	snprintf(sql, sizeof(sql),
 	    "INSERT INTO mxwatch.body VALUES (%llu, 0, 'early'), "
@@ -259,6 +294,7 @@ main(void)
 		ENGINE_TEST(test_errors),
 		ENGINE_TEST(test_lost),
 		ENGINE_TEST(test_schema),
+		ENGINE_TEST(test_upgrade),
 		ENGINE_TEST(test_days),
 	};
 

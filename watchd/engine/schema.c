@@ -45,33 +45,71 @@ static const struct pg_stmt tables[] = {
 	    "key bytea PRIMARY KEY, value bytea NOT NULL)" },
 };
 
-static const struct pg_stmt version_put = { "version_put",
-	"INSERT INTO mxwatch.meta (version) VALUES ($1) "
-	"ON CONFLICT DO NOTHING" },
-			    version_get = { "version_get",
-				    "SELECT version FROM mxwatch.meta" };
+/* What each version added to the one before; what is there already is let be, so
+ * each may be said again. Only additions: daemons of the version before go on. */
+static const struct pg_stmt version_2[] = {
+	{ "v2_unit",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.unit ("
+	    "name text PRIMARY KEY, owner integer NOT NULL, "
+	    "node integer NOT NULL, batch bigint NOT NULL)" },
+	{ "v2_unit_batch",
+	    "CREATE INDEX IF NOT EXISTS unit_batch "
+	    "ON mxwatch.unit (node, batch)" },
+	{ "v2_arrival",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.arrival ("
+	    "node integer NOT NULL, batch bigint NOT NULL, "
+	    "id bigint NOT NULL, domain text NOT NULL, "
+	    "written timestamptz NOT NULL DEFAULT now(), "
+	    "PRIMARY KEY (node, batch, id))" },
+	{ "v2_moved",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.moved ("
+	    "id bigint PRIMARY KEY)" },
+	{ "v2_state",
+	    "ALTER TABLE mxwatch.state "
+	    "ADD COLUMN IF NOT EXISTS node integer NOT NULL DEFAULT 0, "
+	    "ADD COLUMN IF NOT EXISTS batch bigint NOT NULL DEFAULT 0, "
+	    "ADD COLUMN IF NOT EXISTS written timestamptz NOT NULL "
+	    "DEFAULT now()" },
+	{ "v2_state_batch",
+	    "CREATE INDEX IF NOT EXISTS state_batch "
+	    "ON mxwatch.state (node, batch)" },
+};
 
-int
-schema_init(struct pg *p, int64_t until, struct mx_errbuf *eb)
+static const struct {
+	const struct pg_stmt *stmt;
+	unsigned n;
+} versions[SCHEMA_VERSION + 1] = {
+	[1] = { tables, MX_COUNT(tables) },
+	[2] = { version_2, MX_COUNT(version_2) },
+};
+
+static const struct pg_stmt
+    version_put = { "version_put",
+	    "INSERT INTO mxwatch.meta (version) VALUES ($1) "
+	    "ON CONFLICT DO NOTHING" },
+    version_set = { "version_set",
+	    "UPDATE mxwatch.meta SET version = $1 WHERE version < $1" },
+    version_get = { "version_get", "SELECT version FROM mxwatch.meta" };
+
+/* One after the other: each is prepared against what is there. */
+static int
+version_make(struct pg *p, unsigned version, int64_t until,
+    struct mx_errbuf *eb)
 {
 	unsigned i;
 	int rc = 0;
 
-	/* one after the other: each is prepared against what is there */
-	for (i = 0; i < MX_COUNT(tables) && rc == 0; i++) {
-		(void)pg_add(p, &tables[i]);
+	for (i = 0; i < versions[version].n && rc == 0; i++) {
+		(void)pg_add(p, &versions[version].stmt[i]);
 		rc = pg_run(p, until, eb);
 	}
-	if (rc < 0)
-		return rc;
-	pg_int4(pg_add(p, &version_put), SCHEMA_VERSION);
-	return pg_run(p, until, eb);
+	return rc;
 }
 
-int
-schema_check(struct pg *p, int64_t until, struct mx_errbuf *eb)
+/* -MX_ENOENT: there is none. */
+static int
+version_of(struct pg *p, int *version, int64_t until, struct mx_errbuf *eb)
 {
-	int64_t version;
 	int rc;
 
 	(void)pg_add(p, &version_get);
@@ -80,17 +118,65 @@ schema_check(struct pg *p, int64_t until, struct mx_errbuf *eb)
 		return mx_fail(eb, MX_ENOENT,
 		    "the engine has no tables of mxwatch: "
 		    "mxwatchctl cluster init");
+	if (rc == 0)
+		*version = (int)pg_get_int8(p, 0, 0, 0);
+	return rc;
+}
+
+int
+schema_init(struct pg *p, int *version, int64_t until, struct mx_errbuf *eb)
+{
+	unsigned i;
+	int rc;
+
+	rc = version_of(p, version, until, eb);
+	if (rc != -MX_ENOENT)
+		return rc;
+	for (i = 1, rc = 0; i <= SCHEMA_VERSION && rc == 0; i++)
+		rc = version_make(p, i, until, eb);
 	if (rc < 0)
 		return rc;
-	version = pg_get_int8(p, 0, 0, 0);
+	pg_int4(pg_add(p, &version_put), SCHEMA_VERSION);
+	if ((rc = pg_run(p, until, eb)) < 0)
+		return rc;
+	return version_of(p, version, until, eb);
+}
+
+int
+schema_upgrade(struct pg *p, int *from, int64_t until, struct mx_errbuf *eb)
+{
+	int rc, i;
+
+	if ((rc = version_of(p, from, until, eb)) < 0)
+		return rc;
+	if (*from > SCHEMA_VERSION)
+		return mx_fail(eb, MX_EEXIST,
+		    "the engine has version %d of the tables, this program "
+		    "knows %d: it is too old",
+		    *from, SCHEMA_VERSION);
+	for (i = *from + 1; i <= SCHEMA_VERSION && rc == 0; i++)
+		rc = version_make(p, (unsigned)i, until, eb);
+	if (rc < 0)
+		return rc;
+	pg_int4(pg_add(p, &version_set), SCHEMA_VERSION);
+	return pg_run(p, until, eb);
+}
+
+int
+schema_check(struct pg *p, int64_t until, struct mx_errbuf *eb)
+{
+	int version, rc;
+
+	if ((rc = version_of(p, &version, until, eb)) < 0)
+		return rc;
 	if (version < SCHEMA_VERSION)
 		return mx_fail(eb, MX_ENOENT,
-		    "the engine has version %" PRId64 " of the tables, "
+		    "the engine has version %d of the tables, "
 		    "this is for %d: mxwatchctl cluster upgrade",
 		    version, SCHEMA_VERSION);
 	if (version > SCHEMA_VERSION)
 		return mx_fail(eb, MX_ENOENT,
-		    "the engine has version %" PRId64 " of the tables, "
+		    "the engine has version %d of the tables, "
 		    "this daemon knows %d: it is too old",
 		    version, SCHEMA_VERSION);
 	return 0;
@@ -220,4 +306,20 @@ schema_sweep(struct pg *p, uint64_t first_id, unsigned *dropped, int64_t until,
 			return rc;
 	}
 	return 0;
+}
+
+static const struct pg_stmt
+    arrivals_old = { "arrivals_old",
+	    "DELETE FROM mxwatch.arrival "
+	    "WHERE written < now() - interval '1 hour'" },
+    states_old = { "states_old",
+	    "DELETE FROM mxwatch.state WHERE value = '' "
+	    "AND written < now() - interval '1 day'" };
+
+int
+schema_tidy(struct pg *p, int64_t until, struct mx_errbuf *eb)
+{
+	(void)pg_add(p, &arrivals_old);
+	(void)pg_add(p, &states_old);
+	return pg_run(p, until, eb);
 }

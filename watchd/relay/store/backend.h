@@ -22,6 +22,10 @@ struct backend_ops {
 	    unsigned max,
 	    void (*one)(void *arg, const char *key, const void *, size_t len),
 	    void *arg);
+	/* Who owns what, at once; NULL: it is not shared. */
+	void (*owners)(struct backend *,
+	    void (*one)(void *arg, const char *domain, unsigned node),
+	    void *arg);
 	/* What it is behind with, and only that. */
 	void (*behind)(struct backend *, struct store_info *);
 	/* May a message be handed on, right now? False: another may be doing
@@ -38,6 +42,7 @@ struct backend_ops {
 
 struct backend {
 	const struct backend_ops *ops;
+	unsigned node; /* our number; 0: it is not shared */
 	uint64_t last_id; /* greatest that was stored at the opening */
 	struct store_info info; /* how things stood then */
 };

@@ -17,7 +17,9 @@ struct backend_engine {
 	struct engine_node node;
 	struct engine_writer *writer;
 	struct engine_reader *reader;
+	struct engine_follower *follower;
 	struct engine_keeper *keeper;
+	int64_t past[STORE_NODE_MAX + 1]; /* groups of others, at the opening */
 };
 
 static struct backend_engine *
@@ -55,6 +57,13 @@ states(struct backend *b, const char *prefix, const char *after, unsigned max,
 }
 
 static void
+owners(struct backend *b,
+    void (*one)(void *arg, const char *domain, unsigned node), void *arg)
+{
+	engine_owners(engine_of(b)->pg, one, arg);
+}
+
+static void
 behind(struct backend *b, struct store_info *info)
 {
 	(void)b;
@@ -79,7 +88,8 @@ hurry(struct backend *b)
 static void
 stop(struct backend *b)
 {
-	engine_writer_stop(&engine_of(b)->writer);
+	engine_writer_stop(&engine_of(b)->writer); /* it asks the follower */
+	engine_follower_stop(&engine_of(b)->follower);
 	engine_reader_stop(&engine_of(b)->reader);
 	engine_keeper_stop(&engine_of(b)->keeper);
 }
@@ -95,6 +105,7 @@ static const struct backend_ops engine_ops = {
 	.change = change,
 	.read = get,
 	.states = states,
+	.owners = owners,
 	.behind = behind,
 	.holds = holds,
 	.hurry = hurry,
@@ -118,6 +129,13 @@ open_rows(struct backend_engine *e, const struct store_conf *conf,
 	    &e->node, eb);
 	if (rc < 0)
 		return rc;
+	e->b.node = (unsigned)e->node.id;
+	if (e->b.node > STORE_NODE_MAX)
+		return mx_fail(eb, MX_EFULL,
+		    "the cluster has more than %d nodes", STORE_NODE_MAX);
+	rc = engine_follower_begin(e->pg, e->past, eb);
+	if (rc < 0)
+		return rc;
 	(void)pg_add(e->pg, &last_get);
 	rc = pg_run(e->pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, eb);
 	if (rc < 0)
@@ -139,8 +157,11 @@ backend_engine_open(struct backend **out, const struct store_conf *conf,
 	e->pg = pg_create(conf->engine, "mxwatchd");
 	if ((rc = open_rows(e, conf, eb)) == 0) {
 		e->reader = engine_reader_start(conf->engine, out_box);
-		e->writer =
-		    engine_writer_start(conf->engine, &e->node, conf, out_box);
+		e->follower = engine_follower_start(conf->engine, e->node.id,
+		    e->past, out_box);
+		if (e->follower != NULL)
+			e->writer = engine_writer_start(conf->engine, &e->node,
+			    conf, engine_follower_seen(e->follower), out_box);
 		e->keeper = engine_keeper_start(conf->engine);
 		if (e->reader == NULL || e->writer == NULL || e->keeper == NULL)
 			rc = mx_fail(eb, MX_ESYS, "no thread for the engine");

@@ -31,10 +31,11 @@ int engine_node_free(struct pg *, const struct engine_node *, int64_t until,
     struct mx_errbuf *) MX_NODISCARD;
 
 struct engine_writer;
-/* `node` and `conf` are copied. NULL: no thread. */
-struct engine_writer *
-engine_writer_start(const char *conninfo, const struct engine_node *node,
-    const struct store_conf *conf, struct mailbox *out);
+/* `node` and `conf` are copied; `seen` is when what others do was seen last: one
+ * who does not see them does not hold his place. NULL: no thread. */
+struct engine_writer *engine_writer_start(const char *conninfo,
+    const struct engine_node *node, const struct store_conf *conf,
+    const _Atomic int64_t *seen, struct mailbox *out);
 void engine_writer_post(struct engine_writer *, struct mail_list *);
 /* Is this node what it thinks it is, right now? Any thread. */
 bool engine_writer_holds(const struct engine_writer *);
@@ -49,6 +50,16 @@ void engine_reader_post(struct engine_reader *, struct mail_list *);
 void engine_reader_hurry(struct engine_reader *); /* as of the writer */
 void engine_reader_stop(struct engine_reader **);
 
+struct engine_follower;
+/* Which group of each node was the last: `past` has STORE_NODE_MAX + 1 of them, by
+ * number. Before anything is read of what is to be followed. */
+int engine_follower_begin(struct pg *, int64_t *past,
+    struct mx_errbuf *) MX_NODISCARD;
+struct engine_follower *engine_follower_start(const char *conninfo, int32_t us,
+    const int64_t *past, struct mailbox *out);
+const _Atomic int64_t *engine_follower_seen(const struct engine_follower *);
+void engine_follower_stop(struct engine_follower **);
+
 struct engine_keeper; /* makes days, and drops them */
 struct engine_keeper *engine_keeper_start(const char *conninfo);
 void engine_keeper_stop(struct engine_keeper **); /* waits for what it is at */
@@ -58,6 +69,10 @@ bool
 engine_states(struct pg *, const char *prefix, const char *after, unsigned max,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg);
+
+/* Whose domains are, on the caller's thread. */
+void engine_owners(struct pg *,
+    void (*one)(void *arg, const char *domain, unsigned node), void *arg);
 
 /* What a store says of an engine that is there, as far as a node can tell. */
 void engine_info(struct store_info *, enum store_state);

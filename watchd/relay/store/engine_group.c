@@ -41,12 +41,14 @@ static const struct pg_stmt
 	    "DELETE FROM mxwatch.body b WHERE b.id = ANY($1::bigint[]) "
 	    "AND NOT EXISTS (SELECT FROM mxwatch.part p "
 	    "WHERE p.id BETWEEN b.id AND b.id + 255)" },
+    /* what is removed stays for a while, without a value: others are to see
+     * that (schema_tidy) */
     state_put = { "state_put",
-	    "INSERT INTO mxwatch.state (key, value) SELECT * FROM "
-	    "unnest($1::bytea[], $2::bytea[]) "
-	    "ON CONFLICT (key) DO UPDATE SET value = excluded.value" },
-    state_drop = { "state_drop",
-	    "DELETE FROM mxwatch.state WHERE key = ANY($1::bytea[])" };
+	    "INSERT INTO mxwatch.state (node, batch, key, value) "
+	    "SELECT $1, $2, * FROM unnest($3::bytea[], $4::bytea[]) "
+	    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, "
+	    "node = excluded.node, batch = excluded.batch, "
+	    "written = now()" };
 
 static const struct pg_stmt chunk_put = { "chunk_put",
 	"INSERT INTO mxwatch.body (id, at, data) VALUES ($1, $2, $3) "
@@ -205,27 +207,18 @@ is_last_of_key(const struct engine_writer *w, unsigned i)
 }
 
 static void
-pick_states(struct engine_writer *w, bool removals)
+add_states(struct engine_writer *w)
 {
+	struct pg_args *a = pg_add(w->pg, &state_put);
 	unsigned i;
 
 	w->npicked = 0;
 	for (i = 0; i < w->n; i++)
-		if (is_kind(w->group[i], STORE_STATE) &&
-		    (w->group[i]->len == 0) == removals && is_last_of_key(w, i))
+		if (is_kind(w->group[i], STORE_STATE) && is_last_of_key(w, i))
 			w->picked[w->npicked++] = w->group[i];
-}
-
-static void
-add_states(struct engine_writer *w)
-{
-	struct pg_args *a = pg_add(w->pg, &state_put);
-
-	pick_states(w, false);
+	engine_group_number(w, a);
 	add_keys(w, a);
 	add_data(w, a);
-	pick_states(w, true);
-	add_keys(w, pg_add(w->pg, &state_drop));
 }
 
 /* Changes of what is not there: what was there the statement has returned. */
@@ -247,11 +240,18 @@ find_missing(struct engine_writer *w, unsigned stmt, int kind)
 		(void)idmap_take(&w->ids, w->group[i]->id);
 }
 
+void
+engine_group_number(const struct engine_writer *w, struct pg_args *a)
+{
+	pg_int4(a, w->node.id);
+	pg_int8(a, w->node.batch + 1);
+}
+
 int
 engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 {
 	struct pg_args *a = pg_add(w->pg, &batch_take);
-	unsigned n = 1, updates = 0, removals = 0;
+	unsigned n = 1, updates = 0, removals = 0, owners;
 	int rc;
 
 	pg_int4(a, w->node.id);
@@ -264,7 +264,7 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 		}
 		add_parts(w);
 		add_bodies(w);
-		n += 2;
+		n += 2 + engine_add_arrivals(w);
 	}
 	if (count(w, STORE_UPDATE) > 0) {
 		add_updates(w);
@@ -273,9 +273,14 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	if (count(w, STORE_REMOVE) > 0) {
 		add_removals(w);
 		removals = n;
+		n += 2;
 	}
-	if (count(w, STORE_STATE) > 0)
+	if (count(w, STORE_STATE) > 0) {
 		add_states(w);
+		n++;
+	}
+	owners = n;
+	engine_add_owners(w);
 	rc = pg_run(w->pg, until, eb);
 	if (rc == 0 && pg_warned(w->pg))
 		rc = mx_fail(eb, MX_ENET, "the standby was not waited for");
@@ -291,6 +296,7 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 		find_missing(w, updates, STORE_UPDATE);
 	if (removals > 0)
 		find_missing(w, removals, STORE_REMOVE);
+	engine_take_owners(w, owners);
 	return 0;
 }
 

@@ -34,14 +34,20 @@ struct engine_writer {
 	size_t bytes;
 	enum store_state state;
 	int64_t away_since; /* monotonic; 0: it is there */
+	int64_t away_ms; /* the same, wall */
 	int64_t lease_ns, wait_ns;
 	bool require_sync;
+	bool fenced; /* our place is another's */
+	char name[STORE_NAME_MAX], instance[64];
 	int64_t beat_at; /* monotonic: of the next, if nothing is to be said */
 	_Atomic int64_t held_until; /* monotonic: trusted so long */
+	const _Atomic int64_t *seen_ns; /* of the follower; see engine.h */
 	_Atomic bool hurry;
 	bool quit;
 };
 
+/* Two values: our number, and that of the group. */
+void engine_group_number(const struct engine_writer *, struct pg_args *);
 /* Says w->group as one transaction, the next batch of our node: what pg_run()
  * says. -MX_ENET: it is not known whether it is there. */
 int engine_group_put(struct engine_writer *, int64_t until,
@@ -56,5 +62,12 @@ int engine_chunk_put(struct engine_writer *, uint64_t id, uint64_t at,
     const void *, size_t, int64_t until, struct mx_errbuf *) MX_NODISCARD;
 int engine_chunks_drop(struct engine_writer *, uint64_t id, int64_t until,
     struct mx_errbuf *) MX_NODISCARD;
+
+/* ---- engine_share.c: the part of a group that is about other nodes */
+/* Tells of mail for them; how many statements that are. */
+unsigned engine_add_arrivals(struct engine_writer *);
+/* GIVE, TAKE, FENCE; and their answers, from that statement on. */
+void engine_add_owners(struct engine_writer *);
+void engine_take_owners(struct engine_writer *, unsigned stmt);
 
 #endif

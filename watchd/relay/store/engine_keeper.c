@@ -35,7 +35,7 @@ keep(struct engine_keeper *k)
 
 	if ((rc = pg_up(k->pg, until, &eb)) == 0 &&
 	    (rc = schema_days(k->pg, now, ENGINE_DAYS, until, &eb)) == 0 &&
-	    now > DAYS_BACK)
+	    (rc = schema_tidy(k->pg, until, &eb)) == 0 && now > DAYS_BACK)
 		rc = schema_sweep(k->pg, now - DAYS_BACK, &dropped, until, &eb);
 	if (rc < 0)
 		log_warn("store", "event=engine_not_kept error=%s",

@@ -29,7 +29,14 @@ static const struct pg_stmt
 	    "WHERE id = $1 AND at > $2 - 262144 AND at < $3 ORDER BY at" },
     state_from = { "state_from",
 	    "SELECT key, value FROM mxwatch.state "
-	    "WHERE key > $1 AND key >= $2 ORDER BY key LIMIT $3" };
+	    "WHERE key > $1 AND key >= $2 AND value <> '' "
+	    "ORDER BY key LIMIT $3" },
+    part_of = { "part_of",
+	    "SELECT id, env FROM mxwatch.part WHERE domain = $1 AND id > $2 "
+	    "ORDER BY id LIMIT $3" },
+    unit_from = { "unit_from",
+	    "SELECT name, owner FROM mxwatch.unit WHERE name > $1 "
+	    "ORDER BY name LIMIT 10000" };
 
 struct engine_reader {
 	pthread_t thread;
@@ -236,6 +243,44 @@ do_scan(struct engine_reader *rd, struct store_get *g)
 	g->end = rows < STORE_FETCH_MAX;
 }
 
+/* Some of several domains at once, as many as a page has room for. */
+static void
+do_scan_domains(struct engine_reader *rd, struct store_get *g)
+{
+	unsigned picked[ENGINE_LOADS], n = 0, rows, i, k;
+	struct pg_args *a;
+	const void *data;
+	uint64_t id;
+	size_t len;
+
+	for (i = 0; i < g->nnames && n < ENGINE_LOADS; i++)
+		if (g->after[i] != UINT64_MAX)
+			picked[n++] = i;
+	for (k = 0; k < n; k++) {
+		a = pg_add(rd->pg, &part_of);
+		pg_text(a, g->names[picked[k]]);
+		pg_int8(a, (int64_t)g->after[picked[k]]);
+		pg_int8(a, STORE_FETCH_MAX / n);
+	}
+	g->briefs = mem_grow(NULL, STORE_FETCH_MAX, sizeof(*g->briefs));
+	if ((g->rc = ask(rd)) < 0)
+		return;
+	for (k = 0; k < n; k++) {
+		rows = pg_rows(rd->pg, k);
+		for (i = 0; i < rows; i++) {
+			id = (uint64_t)pg_get_int8(rd->pg, k, i, 0);
+			data = pg_get(rd->pg, k, i, 1, &len);
+			store_get_brief(g, id, data, len);
+			g->after[picked[k]] = id;
+		}
+		if (rows < STORE_FETCH_MAX / n)
+			g->after[picked[k]] = UINT64_MAX;
+	}
+	g->end = true;
+	for (i = 0; i < g->nnames; i++)
+		g->end = g->end && g->after[i] == UINT64_MAX;
+}
+
 /* ---- the thread */
 
 static void
@@ -269,6 +314,8 @@ reader_list(struct engine_reader *rd, struct mail_list *list)
 			do_read(rd, g);
 		else if (m->kind == STORE_FETCH)
 			do_fetch(rd, g);
+		else if (m->kind == STORE_SCAN_DOMAINS)
+			do_scan_domains(rd, g);
 		else
 			do_scan(rd, g);
 		mailbox_post(rd->out, m);
@@ -366,4 +413,32 @@ engine_states(struct pg *pg, const char *prefix, const char *after,
 		one(arg, key, value, len);
 	}
 	return rows == max;
+}
+
+void
+engine_owners(struct pg *pg,
+    void (*one)(void *arg, const char *domain, unsigned node), void *arg)
+{
+	char last[512] = "";
+	struct mx_errbuf eb;
+	const char *name;
+	unsigned rows;
+	size_t len;
+
+	do {
+		pg_text(pg_add(pg, &unit_from), last);
+		if (pg_up(pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, &eb) < 0 ||
+		    pg_run(pg, clock_now() + ENGINE_READ_MS * CLOCK_MS, &eb) <
+			0) {
+			log_warn("store", "event=owners_unread error=%s",
+			    log_q(eb.text));
+			return;
+		}
+		rows = pg_rows(pg, 0);
+		for (unsigned i = 0; i < rows; i++) {
+			name = pg_get(pg, 0, i, 0, &len);
+			one(arg, name, (unsigned)pg_get_int8(pg, 0, i, 1));
+			(void)strlcpy(last, name, sizeof(last));
+		}
+	} while (rows > 0);
 }

@@ -23,18 +23,25 @@
 /* ---- what the owner hears */
 
 static void
+tell(struct engine_writer *w, const char *why)
+{
+	struct store_tell *t = mem_alloc(sizeof(*t));
+
+	t->mail.kind = STORE_TELL_INFO;
+	engine_info(&t->info, w->state);
+	t->info.fenced = w->fenced;
+	t->info.away_ms = w->away_ms;
+	(void)strlcpy(t->why, why, sizeof(t->why));
+	mailbox_post(w->out, &t->mail);
+}
+
+static void
 tell_state(struct engine_writer *w, enum store_state state, const char *why)
 {
-	struct store_tell *t;
-
 	if (w->state == state || w->state == STORE_FAILED)
 		return;
 	w->state = state;
-	t = mem_alloc(sizeof(*t));
-	t->mail.kind = STORE_TELL_INFO;
-	engine_info(&t->info, state);
-	(void)strlcpy(t->why, why, sizeof(t->why));
-	mailbox_post(w->out, &t->mail);
+	tell(w, why);
 }
 
 static void
@@ -53,6 +60,8 @@ away(struct engine_writer *w, const char *why)
 {
 	if (w->away_since == 0) {
 		w->away_since = clock_now();
+		w->away_ms = clock_wall_ms();
+		tell(w, why);
 		log_warn("store", "event=engine_away error=%s", log_q(why));
 	}
 }
@@ -63,7 +72,10 @@ back(struct engine_writer *w)
 	if (w->away_since != 0)
 		log_notice("store", "event=engine_back away=%llds",
 		    (long long)((clock_now() - w->away_since) / CLOCK_SEC));
-	w->away_since = 0;
+	if (w->away_since != 0) {
+		w->away_since = w->away_ms = 0;
+		tell(w, "");
+	}
 	tell_state(w, STORE_OK, "");
 }
 
@@ -78,11 +90,29 @@ failed(struct engine_writer *w, const char *why)
 	tell_state(w, STORE_FAILED, why);
 }
 
+/* Our place is another's, and with it all that we would change. */
+static void
+fenced(struct engine_writer *w, const char *why)
+{
+	if (w->fenced)
+		return;
+	w->fenced = true;
+	w->held_until = 0;
+	log_error("store", "event=fenced error=%s", log_q(why));
+	tell_state(w, STORE_FULL, why);
+}
+
+static int
+rc_fenced(const struct store_req *r)
+{
+	return r->mail.kind == STORE_COMMIT ? -MX_EFULL : -MX_ENOENT;
+}
+
 static void
 answer(struct engine_writer *w, struct store_req *r, int rc)
 {
 	if (r->rc == 0)
-		r->rc = rc;
+		r->rc = w->fenced ? rc_fenced(r) : rc;
 	mailbox_post(w->out, &r->mail);
 }
 
@@ -173,14 +203,15 @@ beat(struct engine_writer *w)
 	struct mx_errbuf eb;
 	int rc;
 
-	if (w->state == STORE_FAILED || sent < w->beat_at || !is_up(w))
+	if (w->state == STORE_FAILED || w->fenced || sent < w->beat_at ||
+	    !is_up(w))
 		return;
 	rc = engine_group_ask(w, deadline(), &eb);
 	if (rc >= 0) {
 		held(w, sent);
 		back(w);
 	} else if (rc == -MX_EBUSY) {
-		failed(w, eb.text);
+		fenced(w, eb.text);
 	} else {
 		away(w, eb.text);
 	}
@@ -219,6 +250,8 @@ group_run(struct engine_writer *w)
 		tell_state(w, STORE_FULL, eb.text);
 		if (group_without_mail(w, rc))
 			rc = group_try(w, &known, &eb);
+	} else if (rc == -MX_EBUSY) {
+		fenced(w, eb.text);
 	} else if (rc != -MX_ENET && rc != -MX_ECANCELED) {
 		failed(w, eb.text);
 	}
@@ -326,6 +359,30 @@ do_limits(struct engine_writer *w, const struct store_conf *c)
 	w->require_sync = c->require_sync;
 }
 
+/* Fenced, or by an operator: our place again. */
+static void
+do_join(struct engine_writer *w, struct store_req *r)
+{
+	int64_t sent = clock_now();
+	struct mx_errbuf eb;
+	int rc = -MX_ENET;
+
+	if (is_up(w))
+		rc = engine_node_take(w->pg, w->name, w->instance,
+		    w->lease_ns / CLOCK_MS, &w->node, &eb);
+	if (rc == 0) {
+		w->fenced = false;
+		held(w, sent);
+		back(w);
+		log_notice("store", "event=joined epoch=%lld",
+		    (long long)w->node.epoch);
+	} else if (rc != -MX_ENET) {
+		log_error("store", "event=not_joined error=%s", log_q(eb.text));
+	}
+	r->rc = rc;
+	mailbox_post(w->out, &r->mail);
+}
+
 static void
 make_group(struct engine_writer *w)
 {
@@ -339,6 +396,9 @@ make_group(struct engine_writer *w)
 		case STORE_UPDATE:
 		case STORE_REMOVE:
 		case STORE_STATE:
+		case STORE_GIVE:
+		case STORE_TAKE:
+		case STORE_FENCE:
 			if (!into_group(w, r))
 				return;
 			STAILQ_REMOVE_HEAD(&w->queue, link);
@@ -347,7 +407,9 @@ make_group(struct engine_writer *w)
 			break;
 		}
 		STAILQ_REMOVE_HEAD(&w->queue, link);
-		if (m->kind == STORE_CHUNK_WRITE) {
+		if (m->kind == STORE_JOIN) {
+			do_join(w, r);
+		} else if (m->kind == STORE_CHUNK_WRITE) {
 			do_chunk(w, r);
 		} else if (m->kind == STORE_DISCARD) {
 			do_discard(w, r);
@@ -379,7 +441,7 @@ let_go(struct engine_writer *w)
 	struct mx_errbuf eb;
 
 	w->held_until = 0;
-	if (w->state == STORE_FAILED || !pg_is_up(w->pg))
+	if (w->state == STORE_FAILED || w->fenced || !pg_is_up(w->pg))
 		return;
 	if (engine_node_free(w->pg, &w->node, clock_now() + CLOCK_SEC, &eb) < 0)
 		log_warn("store", "event=node_not_freed error=%s",
@@ -403,7 +465,7 @@ engine_writer_main(void *arg)
 			beat(w);
 			continue;
 		}
-		if (w->state == STORE_FAILED)
+		if (w->state == STORE_FAILED || w->fenced)
 			group_answer(w, -MX_EIO);
 		else
 			group_run(w);
@@ -415,7 +477,10 @@ engine_writer_main(void *arg)
 bool
 engine_writer_holds(const struct engine_writer *w)
 {
-	return clock_now() < w->held_until;
+	int64_t now = clock_now();
+
+	return now < w->held_until &&
+	    now < *w->seen_ns + w->lease_ns - w->lease_ns / 6;
 }
 
 void
@@ -456,10 +521,14 @@ engine_writer_stop(struct engine_writer **wp)
 
 struct engine_writer *
 engine_writer_start(const char *conninfo, const struct engine_node *node,
-    const struct store_conf *conf, struct mailbox *out)
+    const struct store_conf *conf, const _Atomic int64_t *seen,
+    struct mailbox *out)
 {
 	struct engine_writer *w = mem_alloc(sizeof(*w));
 
+	w->seen_ns = seen;
+	(void)strlcpy(w->name, conf->node, sizeof(w->name));
+	(void)strlcpy(w->instance, conf->instance, sizeof(w->instance));
 	w->pg = pg_create(conninfo, "mxwatchd");
 	w->node = *node;
 	w->out = out;

@@ -22,6 +22,7 @@ libmx_store_a_SOURCES = \
 	watchd/relay/store/space.c watchd/relay/store/space.h \
 	watchd/relay/store/spool.c watchd/relay/store/spool.h \
 	watchd/relay/store/states.c \
+	watchd/relay/store/sharing.c \
 	watchd/relay/store/store.c watchd/relay/store/store.h \
 	watchd/relay/store/store_int.h \
 	watchd/relay/store/tail.c watchd/relay/store/tail.h \
@@ -32,7 +33,9 @@ libmx_store_a_SOURCES = \
 if POSTGRESQL
 libmx_store_a_SOURCES += \
 	watchd/relay/store/backend_engine.c watchd/relay/store/engine.h \
+	watchd/relay/store/engine_follower.c \
 	watchd/relay/store/engine_int.h watchd/relay/store/engine_group.c \
+	watchd/relay/store/engine_share.c \
 	watchd/relay/store/engine_keeper.c watchd/relay/store/engine_node.c \
 	watchd/relay/store/engine_reader.c watchd/relay/store/engine_writer.c
 endif

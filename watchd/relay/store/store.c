@@ -37,6 +37,8 @@ store_next_id(struct store *s)
 {
 	uint64_t number = store_id_now() >> 8;
 
+	if (s->sharing != NULL)
+		return sharing_next_id(s, number);
 	/* grows even when the clock does not */
 	if (number <= s->last_id >> 8)
 		number = (s->last_id >> 8) + 1;
@@ -54,6 +56,8 @@ store_req_free(struct store_req *r)
 	free(r->parts);
 	free(r->data);
 	free(r->key);
+	free(r->theirs);
+	store_names_free(&r->names, r->nnames);
 	free(r);
 }
 
@@ -71,6 +75,8 @@ store_get_free(struct store_get *g)
 	free(g->ids);
 	free(g->bad);
 	free(g->data);
+	store_names_free(&g->names, g->nnames);
+	free(g->after);
 	free(g);
 }
 
@@ -148,8 +154,9 @@ store_submit(struct store *s, struct store_req *r)
 
 /* ---- requests */
 
-static struct store_req *
-req_create(int kind, uint64_t id, store_done_cb *cb, void *arg, uint64_t token)
+struct store_req *
+store_req_create(int kind, uint64_t id, store_done_cb *cb, void *arg,
+    uint64_t token)
 {
 	struct store_req *r = mem_alloc(sizeof(*r));
 
@@ -184,6 +191,9 @@ answer_req(struct store *s, struct store_req *r)
 		s->out--;
 		if (r->mail.kind == STORE_COMMIT)
 			answer_commit(r);
+		else if (r->mail.kind == STORE_GIVE ||
+		    r->mail.kind == STORE_TAKE)
+			sharing_owned(r);
 		else if (r->cb.done != NULL)
 			r->cb.done(r->arg, r->token, r->rc);
 	}
@@ -253,7 +263,8 @@ scan_end(struct store *s, int rc)
 	/* what is written there may be lost; a store that is being closed has
 	 * no writer for it any more, and the next opening scans again */
 	if (s->scanning && rc == -MX_EIO)
-		store_post(s, req_create(STORE_UNREADABLE, 0, NULL, NULL, 0));
+		store_post(s,
+		    store_req_create(STORE_UNREADABLE, 0, NULL, NULL, 0));
 	if (!s->scanning)
 		return;
 	s->scanning = false;
@@ -317,8 +328,14 @@ store_inbox(struct mail *m, void *arg)
 	case STORE_TELL_COMMIT:
 		answer_tell(s, (struct store_tell *)m);
 		break;
+	case STORE_TELL_NEWS:
+		sharing_news(s, (struct store_news *)m);
+		break;
 	case STORE_SCAN:
 		answer_scan(s, (struct store_get *)m);
+		break;
+	case STORE_SCAN_DOMAINS:
+		sharing_scanned(s, (struct store_get *)m);
 		break;
 	case STORE_LOAD:
 	case STORE_READ:
@@ -337,7 +354,8 @@ void
 store_update(struct store *s, const struct envelope *e, store_done_cb *cb,
     void *arg, uint64_t token)
 {
-	struct store_req *r = req_create(STORE_UPDATE, e->id, cb, arg, token);
+	struct store_req *r =
+	    store_req_create(STORE_UPDATE, e->id, cb, arg, token);
 	struct buf record;
 
 	buf_init(&record, SIZE_MAX / 4); /* the codec has its own cap */
@@ -351,14 +369,14 @@ void
 store_remove(struct store *s, uint64_t id, store_done_cb *cb, void *arg,
     uint64_t token)
 {
-	store_submit(s, req_create(STORE_REMOVE, id, cb, arg, token));
+	store_submit(s, store_req_create(STORE_REMOVE, id, cb, arg, token));
 }
 
 void
 store_state_put(struct store *s, const char *key, const void *data, size_t len,
     store_done_cb *cb, void *arg, uint64_t token)
 {
-	struct store_req *r = req_create(STORE_STATE, 0, cb, arg, token);
+	struct store_req *r = store_req_create(STORE_STATE, 0, cb, arg, token);
 
 	if (*key == '\0' || strlen(key) > STORE_KEY_MAX)
 		r->rc = -MX_ETOOBIG;
@@ -395,7 +413,7 @@ set_limits(struct store *s, const struct store_conf *conf)
 void
 store_reconfigure(struct store *s, const struct store_conf *conf)
 {
-	struct store_req *r = req_create(STORE_LIMITS, 0, NULL, NULL, 0);
+	struct store_req *r = store_req_create(STORE_LIMITS, 0, NULL, NULL, 0);
 
 	r->conf = *conf;
 	r->conf.dir = NULL;
@@ -509,14 +527,8 @@ store_info(const struct store *s, struct store_info *info)
 {
 	*info = s->info;
 	s->backend->ops->behind(s->backend, info);
+	sharing_info(s, info);
 	info->waiting_bytes = s->waiting;
-}
-
-bool
-store_holds(const struct store *s, uint64_t id)
-{
-	(void)id; /* none lands here */
-	return s->backend->ops->holds(s->backend);
 }
 
 unsigned
@@ -579,6 +591,8 @@ store_open(struct store **out, struct loop *loop, const struct store_conf *conf,
 	s->info = s->backend->info;
 	s->io = loop_mailbox(loop, s->inbox, store_inbox, s);
 	s->post = loop_task_create(loop, store_post_all, s);
+	if (s->backend->node != 0)
+		sharing_create(s, loop);
 	*out = s;
 	return 0;
 }
@@ -602,7 +616,11 @@ store_drain(struct store *s, bool wait)
 static void
 drop_tell(struct mail *m)
 {
-	free(m); /* of a backend that did not come to its start */
+	/* of a backend that did not come to its start */
+	if (m->kind == STORE_TELL_NEWS)
+		store_news_free((struct store_news *)m);
+	else
+		free(m);
 }
 
 void
@@ -617,6 +635,7 @@ store_close(struct store **sp)
 		s->scanning = false;
 		s->scan.done(s->scan.arg, -MX_ECANCELED, s->scan.damaged);
 	}
+	sharing_end(s);
 	if (s->backend != NULL)
 		s->backend->ops->hurry(s->backend);
 	/* what the loop has taken of the inbox and not given out goes back */
@@ -634,6 +653,7 @@ store_close(struct store **sp)
 	mailbox_destroy(&s->inbox, drop_tell);
 	if (s->backend != NULL)
 		s->backend->ops->close(s->backend);
+	sharing_destroy(s);
 	idmap_fini(&s->wants);
 	idmap_fini(&s->txs);
 	free(s->scan.bad);

@@ -28,11 +28,17 @@ enum store_kind {
 	STORE_LIMITS, /* no answer */
 	STORE_UNREADABLE, /* the scan failed; no answer */
 	STORE_TRY, /* its own: can the log be written? */
+	/* the same, of a store that is shared */
+	STORE_GIVE,
+	STORE_TAKE,
+	STORE_FENCE,
+	STORE_JOIN,
 	/* to the reader, and back */
 	STORE_LOAD,
 	STORE_READ,
 	STORE_FETCH,
 	STORE_SCAN,
+	STORE_SCAN_DOMAINS,
 	STORE_FORGET, /* writer to reader: a segment is gone */
 	/* to both; ends the thread */
 	STORE_QUIT,
@@ -40,6 +46,7 @@ enum store_kind {
 	STORE_TELL_INFO,
 	STORE_TELL_ERROR,
 	STORE_TELL_COMMIT,
+	STORE_TELL_NEWS, /* struct store_news */
 };
 
 struct store_req { /* for the writer */
@@ -49,6 +56,7 @@ struct store_req { /* for the writer */
 	union {
 		store_commit_cb *commit;
 		store_done_cb *done;
+		store_own_cb *own;
 	} cb;
 	void *arg;
 	uint64_t id; /* of the part; of part 0 for a message */
@@ -59,6 +67,11 @@ struct store_req { /* for the writer */
 	size_t len;
 	char *key;
 	struct store_conf conf; /* STORE_LIMITS */
+	bool *theirs; /* COMMIT: parts of which another is to hear; or NULL */
+	/* GIVE, TAKE: domains, and then those for which it was done. */
+	char **names;
+	unsigned nnames;
+	struct store_node node; /* GIVE: to it; FENCE: as it was seen */
 };
 
 struct store_get { /* for the reader */
@@ -77,7 +90,30 @@ struct store_get { /* for the reader */
 	unsigned n;
 	uint64_t *bad; /* SCAN: ids of those that do not hold... */
 	unsigned damaged; /* ...in this batch */
-	bool end; /* SCAN: there is no more */
+	bool end; /* SCAN, SCAN_DOMAINS: there is no more */
+	/* SCAN_DOMAINS: behind `after` of each; UINT64_MAX: it is through. */
+	char **names;
+	uint64_t *after;
+	unsigned nnames;
+};
+
+/* What others did since the look before; arrays are freed with it. */
+struct store_news {
+	struct mail mail;
+	struct store_node nodes[STORE_NODE_MAX];
+	unsigned nnodes; /* 0: there is more, and they come with the last */
+	bool alone; /* the engine has no synchronous standby */
+	struct store_owner {
+		char *domain;
+		unsigned node;
+	} * owners;
+	struct store_told {
+		char *key;
+		void *data;
+		size_t len;
+	} * states;
+	struct envelope_brief *briefs;
+	unsigned nowners, nstates, nbriefs;
 };
 
 struct store_tell { /* from the writer */
@@ -132,8 +168,11 @@ struct store {
 	struct store_tx_list crowd;
 	bool scanning;
 	struct store_info info;
+	struct sharing *sharing; /* sharing.c; NULL: it is not shared */
 };
 
+struct store_req *store_req_create(int kind, uint64_t id, store_done_cb *,
+    void *arg, uint64_t token);
 /* To the writer, with what else this turn of the loop has for it: one that
  * woke up for each message would sync each message. */
 void store_post(struct store *, struct store_req *);
@@ -143,6 +182,21 @@ uint64_t store_next_id(struct store *);
 void store_tx_wrote(struct store *, struct store_req *); /* chunk is out */
 /* Bytes were answered for: those who wait may go on. */
 void store_tx_crowd(struct store *);
+
+/* ---- sharing.c */
+void sharing_create(struct store *, struct loop *);
+/* With our number in it; `number` is of this moment. */
+uint64_t sharing_next_id(struct store *, uint64_t number);
+void sharing_info(const struct store *, struct store_info *);
+void sharing_end(struct store *); /* whoever scans hears of it */
+void sharing_destroy(struct store *);
+void sharing_news(struct store *, struct store_news *); /* takes it */
+void sharing_scanned(struct store *, struct store_get *); /* takes it */
+void sharing_owned(struct store_req *); /* GIVE, TAKE is answered */
+/* Which of the parts go to others: an array, or NULL: none does. */
+bool *sharing_theirs(const struct store *, struct envelope *const *, unsigned);
+void store_news_free(struct store_news *);
+void store_names_free(char ***, unsigned n);
 
 /* ---- gets.c, on a reader's thread */
 /* -MX_ECORRUPT: it does not hold, or is another's. */

@@ -212,6 +212,7 @@ store_tx_commit(struct store_tx **txp, struct envelope **parts, unsigned n,
 		r->parts[i]->id = tx->id | i;
 		r->parts[i]->body = (struct body_ref){ 0 };
 	}
+	r->theirs = sharing_theirs(tx->s, parts, n);
 	r->large = tx->large;
 	if (tx->large)
 		tx_send_chunk(tx);
