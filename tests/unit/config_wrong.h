@@ -397,6 +397,8 @@ static const struct bad_case wrong[] = {
 	    "10000\n"
 	    "2: error: ledger: merge \"2d\" is out of range; it may be 0s to "
 	    "1d" },
+	{ "a node of no cluster", "cluster { node = \"mx2\" }\n",
+	    "2: error: cluster: node is set without engine" },
 	{ "fetched too often", "fetch { interval = \"0s\" }\n",
 	    "2: error: fetch: interval \"0s\" is out of range; it may be 1s "
 	    "to 1d" },

@@ -566,6 +566,49 @@ check_web(struct conf_loader *l)
 			    conf_quote(w->listen.a[i].text, q), lacks, risk);
 }
 
+/* Of a name: what a key of the store may have (relay/store/store.h). */
+static bool
+is_node_name(const char *name)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	size_t n = strlen(name);
+
+	return n > 0 && n < 64 && strspn(name, good) == n;
+}
+
+static void
+check_cluster(struct conf_loader *l)
+{
+	const struct conf_cluster *c = &l->c->cluster;
+	char q[CONF_QUOTE_MAX];
+
+	if (c->engine == NULL && c->node == NULL)
+		return;
+	if (c->engine == NULL)
+		conf_err(l, l->set[OPT_CLUSTER_node],
+		    "cluster: node is set without engine");
+	else if (c->node == NULL)
+		conf_err(l, l->set[OPT_CLUSTER_engine],
+		    "cluster: engine is set without node, the name of this "
+		    "one");
+	else if (!is_node_name(c->node))
+		conf_err(l, l->set[OPT_CLUSTER_node],
+		    "cluster: node %s: a name is of letters, digits, -, _ and "
+		    "., at most 63",
+		    conf_quote(c->node, q));
+#ifndef HAVE_LIBPQ
+	if (c->engine != NULL)
+		conf_err(l, l->set[OPT_CLUSTER_engine],
+		    "cluster: this mxwatchd was built without PostgreSQL "
+		    "(./configure --with-postgresql)");
+#endif
+	if (c->engine != NULL && c->wait_ms >= c->lease_ms)
+		conf_warn(l, l->set[OPT_CLUSTER_wait],
+		    "cluster: wait is not shorter than lease: a node may lose "
+		    "its domains while clients still wait for it");
+}
+
 void
 check_config(struct conf_loader *l)
 {
@@ -584,4 +627,5 @@ check_config(struct conf_loader *l)
 	    c->fetch.ca_file);
 	check_alerts(l);
 	check_maintenance(l);
+	check_cluster(l);
 }

@@ -215,6 +215,17 @@ struct conf_ledger {
 	uint32_t max, open;
 };
 
+enum conf_away { AWAY_ACCEPT, AWAY_REFUSE };
+
+/* Several nodes and one queue: mxwatch-cluster(7). */
+struct conf_cluster {
+	char *engine; /* libpq's; NULL: this node is alone */
+	char *node; /* our name in it */
+	int64_t lease_ms, wait_ms, hold_ms;
+	enum conf_away away;
+	bool require_sync;
+};
+
 struct conf_metrics {
 	bool per_domain;
 	uint32_t max_series; /* more than that: a warning */
@@ -321,6 +332,7 @@ struct config {
 	struct conf_dsn dsn;
 	uint64_t vault_size;
 	struct conf_ledger ledger;
+	struct conf_cluster cluster;
 	struct conf_fetch fetch;
 	struct conf_mx_backup mx_backup;
 	struct conf_web web;

@@ -44,6 +44,7 @@ enum conf_section {
 	SEC_ALERT,
 	SEC_HEARTBEAT,
 	SEC_MAINTENANCE,
+	SEC_CLUSTER,
 	SEC_COUNT,
 };
 

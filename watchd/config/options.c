@@ -113,6 +113,10 @@ const struct section_info sections[SEC_COUNT] = {
 	    "name. Meanwhile nobody is told of what is wrong with the domains "
 	    "that it covers, but that mail expires. For one that comes once "
 	    "see maintenance in mxwatchctl(8)." },
+	[SEC_CLUSTER] = { "cluster", SEC_TOP, false, true,
+	    "Several nodes have one queue, which lies in PostgreSQL: "
+	    "mxwatch-cluster(7). Left out: this node is alone, and its queue "
+	    "lies in the spool. It takes a build with PostgreSQL." },
 };
 
 const struct option *
