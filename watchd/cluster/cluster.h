@@ -9,12 +9,12 @@
  *	choose.c	which node a domain should be at (pure)
  *	nodes.c		who is alive, by our own clock
  *	units.c		whose is what; takes and gives
- *	verdicts.c	what each node sees of a domain's primary
+ *	verdicts.c	what each node sees of a primary
  *	ask.c		requests to other nodes, and their answers
  *
  * All that the nodes tell each other is small state of the store:
  *	node/NODE		{"version", "config", "hostname", "control"}
- *	verdict/NODE/DOMAIN	"STATE SINCE CAUSE"
+ *	verdict/NODE/LABEL	"STATE SINCE CAUSE" of a primary
  *	pin/DOMAIN		the NODE where an operator wants it
  *	left/NODE		an operator took it out; until it joins
  *	ask/TO/FROM/NUMBER	a request, a line of the control protocol
@@ -70,16 +70,18 @@ struct cluster_ops {
 	void (*attach)(void *arg, const char *const *domains, unsigned n);
 	void (*detach)(void *arg, const char *domain);
 	void (*detach_all)(void *arg);
-	/* By what it is chosen who owns it: the name of its first primary; NULL:
-	 * not known, then by its own. */
-	const char *(*group)(void *arg, const char *domain);
-	/* How many connections its primary takes from all of us. */
-	unsigned (*ceiling)(void *arg, const char *domain);
+	/* The primaries of that domain, by preference, as many as there is room
+	 * for; how many that are. It is chosen by the first of them who owns it. */
+	unsigned (*labels)(void *arg, const char *domain, const char **labels,
+	    unsigned max);
+	/* How many connections that primary takes from all of us; 0: any. */
+	unsigned (*ceiling)(void *arg, const char *label);
 	/* Something of it is going on that a move would disturb: a flush. */
 	bool (*busy)(void *arg, const char *domain);
-	/* It has another owner than before, or another node says something
-	 * else of its primary. */
-	void (*touched)(void *arg, const char *domain);
+	/* The domain has another owner than before; a node says something else
+	 * of that primary. */
+	void (*owned)(void *arg, const char *domain);
+	void (*judged)(void *arg, const char *label);
 	/* A request of another node: answered by cluster_said(), now or later,
 	 * in pieces. */
 	void (*asked)(void *arg, uint64_t ticket, const char *line);
@@ -99,8 +101,8 @@ void cluster_stop(struct cluster *);
 /* ---- what is going on */
 /* A domain is in the configuration, or not any more. */
 void cluster_domain(struct cluster *, const char *domain, bool configured);
-/* What we see of its primary; told to the others when it changes. */
-void cluster_see(struct cluster *, const char *domain, enum health_state,
+/* What we see of a primary; told to the others when it changes. */
+void cluster_see(struct cluster *, const char *label, enum health_state,
     int64_t since, const char *cause);
 /* As queue_left_cb. */
 void cluster_left(void *cluster, const char *domain, bool kept);
@@ -120,7 +122,7 @@ unsigned cluster_node_find(const struct cluster *, const char *name);
 /* Up to `max` of them, ascending by id. */
 unsigned
 cluster_list(const struct cluster *, struct cluster_node *, unsigned max);
-/* What the nodes say of that domain's primary, ours as well. */
+/* What the nodes say of that domain's primaries, ours as well: the best of each. */
 unsigned cluster_verdicts(const struct cluster *, const char *domain,
     struct cluster_verdict *, unsigned max);
 /* By how many the ceiling of that primary is divided: nodes that own a domain

@@ -35,7 +35,7 @@ static const struct pg_stmt
     state_news = { "state_news",
 	    "SELECT s.key, s.value FROM " SEEN " JOIN mxwatch.state s "
 	    "ON s.node = c.node AND s.batch > c.past AND s.batch <= c.upto "
-	    "WHERE c.node <> $4::integer ORDER BY s.batch" },
+	    "WHERE c.node <> $4::integer ORDER BY s.batch, s.key" },
     arrival_news = { "arrival_news",
 	    "SELECT p.id, p.env FROM " SEEN " JOIN mxwatch.arrival a "
 	    "ON a.node = c.node AND a.batch > c.past AND a.batch <= c.upto "

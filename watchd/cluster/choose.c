@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC
+ * choose: see choose.h. */
+#include "cluster/choose.h"
+
+#include "base/hash.h"
+
+#define SPLIT_LEAST 20 /* domains: fewer are not worth it */
+
+/* FNV leaves the last octets in the low bits: mixed (splitmix64). */
+static uint64_t
+weight(const char *key, unsigned node)
+{
+	uint64_t h = hash_bytes(hash_text(HASH_INIT, key), &node, sizeof(node));
+
+	h = (h ^ h >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	h = (h ^ h >> 27) * UINT64_C(0x94d049bb133111eb);
+	return h ^ h >> 31;
+}
+
+unsigned
+choose_node(const char *key, unsigned owner, const struct choose_node *nodes,
+    unsigned n)
+{
+	bool owner_down = false, any_up = false;
+	uint64_t w, most = 0;
+	unsigned best = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (nodes[i].id == owner)
+			owner_down = nodes[i].sees == CHOOSE_DOWN;
+		else
+			any_up = any_up || nodes[i].sees == CHOOSE_UP;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (owner_down && any_up && nodes[i].sees != CHOOSE_UP)
+			continue;
+		/* not to one who would give it away at once */
+		if (!owner_down && nodes[i].id != owner &&
+		    nodes[i].sees == CHOOSE_DOWN)
+			continue;
+		w = weight(key, nodes[i].id);
+		if (best == 0 || w > most) {
+			most = w;
+			best = nodes[i].id;
+		}
+	}
+	return best;
+}
+
+bool
+choose_splits(unsigned domains, unsigned all, unsigned nodes, unsigned ceiling)
+{
+	return nodes > 1 && domains >= SPLIT_LEAST && domains > all / 2 &&
+	    (ceiling == 0 || ceiling >= nodes);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC
+ * cluster_int: what the files of this folder share. */
+#ifndef MX_CLUSTER_CLUSTER_INT_H
+#define MX_CLUSTER_CLUSTER_INT_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include "base/text.h"
+#include "cluster/choose.h"
+#include "cluster/cluster.h"
+
+#define LABELS_MAX  16 /* primaries of a domain that are looked at */
+#define CAUSE_MAX   160
+#define INFO_MAX    128 /* of what a node says of itself */
+#define NODES	    (STORE_NODE_MAX + 1)
+#define KEY_MAX	    400
+#define LEAVING_MAX 200 /* domains on their way at once */
+
+struct member {
+	struct store_node seen;
+	int64_t stirred_ns; /* monotonic, by our clock */
+	bool known, left, fencing;
+	bool dead; /* we saw it fenced; else its place was given back */
+	unsigned domains; /* it owns */
+	char version[INFO_MAX], config[INFO_MAX], hostname[INFO_MAX];
+};
+
+/* A domain that is in the configuration, or that has an owner. */
+struct unit {
+	RB_ENTRY(unit) link;
+	TAILQ_ENTRY(unit) soon; /* in cluster.soon, if `hurried` */
+	int64_t since_ns; /* it should be elsewhere; 0: it should not */
+	uint8_t owner, to, pin; /* nodes; `to`: while it leaves */
+	uint8_t state;
+	bool configured, hurried;
+	char name[];
+};
+enum unit_state {
+	UNIT_AWAY, /* not ours, whatever `owner` says: only the store's answer
+		    * makes it so */
+	UNIT_TAKING,
+	UNIT_OURS,
+	UNIT_LEAVING, /* the queue is letting go of it */
+	UNIT_GIVING,
+};
+RB_HEAD(unit_tree, unit);
+
+struct seen {
+	enum health_state state;
+	int64_t since; /* wall seconds, by the clock of who sees it */
+	int64_t heard_ns; /* monotonic: we know it since */
+	char cause[CAUSE_MAX];
+};
+
+/* A primary. The walk of the units counts whose first one it is, and by bits of
+ * nodes, who sends to it: as of the last complete walk, and so far in `walk`. */
+struct judged {
+	RB_ENTRY(judged) link;
+	struct seen *seen[NODES]; /* NULL: it has not told */
+	unsigned walk;
+	unsigned domains, domains_now;
+	uint32_t owners, owners_now;
+	char label[];
+};
+RB_HEAD(judged_tree, judged);
+
+struct cluster {
+	struct loop *loop;
+	struct store *store;
+	struct cluster_conf conf;
+	struct cluster_ops ops;
+	struct loop_timer *tick;
+	unsigned us;
+	struct member node[NODES];
+	struct unit_tree units;
+	TAILQ_HEAD(, unit) soon;
+	struct judged_tree primaries;
+	char walked[TEXT_DOMAIN_MAX]; /* the walk came to this unit */
+	unsigned walk, complete; /* the one under way; the last to its end */
+	unsigned configured; /* units */
+	unsigned leaving, unowned, unowned_now;
+	int64_t begun_ns; /* of the walk */
+	bool started, stopped;
+	bool fenced, joining;
+	struct { /* ask.c */
+		LIST_HEAD(, ask) asks;
+		LIST_HEAD(, asked) asked;
+		unsigned nasks, nasked;
+		uint64_t last;
+	} ask;
+};
+
+/* nodes.c */
+bool node_is_live(const struct cluster *, unsigned node);
+bool node_is_free(const struct cluster *, unsigned node); /* its place */
+unsigned nodes_live(const struct cluster *); /* those that take domains */
+void nodes_tell_us(struct cluster *); /* the others, what we are */
+void nodes_told(struct cluster *, const char *key, const void *, size_t len);
+void nodes_load(struct cluster *);
+
+/* units.c */
+int unit_cmp(const struct unit *, const struct unit *);
+RB_PROTOTYPE(unit_tree, unit, link, unit_cmp)
+struct unit *unit_find(const struct cluster *, const char *domain);
+struct unit *unit_get(struct cluster *, const char *domain);
+void units_load(struct cluster *);
+void units_fini(struct cluster *);
+void units_told(struct cluster *, const char *domain, const void *, size_t len);
+/* Some of the walk; true: it should go on at once. */
+bool units_walk(struct cluster *);
+void units_again(struct cluster *); /* from the first one, now */
+void units_lose(struct cluster *); /* all are another's */
+
+/* verdicts.c */
+int judged_cmp(const struct judged *, const struct judged *);
+RB_PROTOTYPE(judged_tree, judged, link, judged_cmp)
+struct judged *judged_find(const struct cluster *, const char *label);
+struct judged *judged_get(struct cluster *, const char *label);
+void judged_fini(struct cluster *);
+void
+judged_count(struct cluster *, struct judged *, bool first, unsigned owner);
+unsigned judged_domains(const struct cluster *, const struct judged *);
+void verdict_told(struct cluster *, const char *rest, const void *, size_t len);
+/* What that node sees, as choose.h has it. */
+enum choose_sees verdict_sees(const struct cluster *, unsigned node,
+    const char *const *labels, unsigned n);
+
+/* ask.c */
+void ask_told(struct cluster *, bool said, const char *rest, const void *,
+    size_t len);
+void ask_load(struct cluster *);
+void ask_fini(struct cluster *);
+
+/* cluster.c */
+void cluster_tick_soon(struct cluster *);
+/* "REST" of "PREFIX/NODE/REST": the node, and *rest; 0: it is none. */
+unsigned key_node(const char *key, const char **rest);
+void put_state(struct cluster *, const char *key, const void *, size_t len);
+
+#endif

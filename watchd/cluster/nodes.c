@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC
+ * nodes: who is alive. A node stirs when its row is another one than at the look
+ * before; when it stood still for a whole lease, by our own clock, it is fenced, and
+ * its domains are free. What a node says of itself is for people. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cluster/cluster_int.h"
+
+static int64_t
+silent_ns(const struct cluster *cl, const struct member *n)
+{
+	(void)cl;
+	return clock_now() - n->stirred_ns;
+}
+
+/* Of looks that come a quarter of a second apart, one may be missed. */
+static bool
+is_silent(const struct cluster *cl, const struct member *n)
+{
+	return silent_ns(cl, n) > cl->conf.lease_ms * CLOCK_MS / 2;
+}
+
+bool
+node_is_free(const struct cluster *cl, unsigned node)
+{
+	return !cl->node[node].known || cl->node[node].seen.free;
+}
+
+bool
+node_is_live(const struct cluster *cl, unsigned node)
+{
+	const struct member *n = &cl->node[node];
+
+	if (node == cl->us)
+		return !cl->fenced;
+	return n->known && !n->seen.free && !is_silent(cl, n);
+}
+
+unsigned
+nodes_live(const struct cluster *cl)
+{
+	unsigned i, n = 0;
+
+	for (i = 1; i < NODES; i++)
+		n += node_is_live(cl, i) && !cl->node[i].left;
+	return n;
+}
+
+/* ---- as the store sees them */
+
+static void
+on_fenced(void *arg, uint64_t id, int rc)
+{
+	struct cluster *cl = arg;
+	struct member *n = &cl->node[id];
+
+	n->fencing = false;
+	if (rc != 0)
+		return; /* it has stirred, or another was faster */
+	n->dead = true;
+	n->seen.free = true;
+	log_warn("cluster",
+	    "event=node_fenced node=%s domains=%u "
+	    "meaning=\"it stood still for a lease: others take its domains\"",
+	    log_q(n->seen.name), n->domains);
+	units_again(cl);
+}
+
+static void
+fence(struct cluster *cl, struct member *n)
+{
+	n->fencing = true;
+	store_fence(cl->store, &n->seen, on_fenced, cl, n->seen.id);
+}
+
+static void
+node_seen(struct cluster *cl, const struct store_node *s)
+{
+	struct member *n = &cl->node[s->id];
+	bool stirred = !n->known || n->seen.beat != s->beat ||
+	    n->seen.epoch != s->epoch || n->seen.batch != s->batch;
+
+	if (!n->known || n->seen.free != s->free || n->seen.epoch != s->epoch) {
+		if (!s->free)
+			n->dead = false;
+		if (n->known && s->id != cl->us)
+			log_notice("cluster", "event=node_%s node=%s",
+			    s->free ? "gone" : "there", log_q(s->name));
+		units_again(cl);
+	}
+	n->known = true;
+	n->seen = *s;
+	if (stirred)
+		n->stirred_ns = clock_now();
+	if (s->id == cl->us || s->free || n->fencing || cl->fenced ||
+	    cl->stopped)
+		return;
+	if (silent_ns(cl, n) > cl->conf.lease_ms * CLOCK_MS)
+		fence(cl, n);
+}
+
+void
+cluster_nodes(struct cluster *cl, const struct store_node *nodes, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		node_seen(cl, &nodes[i]);
+}
+
+/* ---- what they say */
+
+static void
+take_word(const char **p, const char *end, char *dst)
+{
+	const char *stop = memchr(*p, '\n', (size_t)(end - *p));
+	size_t len;
+
+	if (stop == NULL)
+		stop = end;
+	len = (size_t)(stop - *p);
+	if (len >= INFO_MAX)
+		len = INFO_MAX - 1;
+	memcpy(dst, *p, len);
+	dst[len] = '\0';
+	text_ascii(dst);
+	*p = stop < end ? stop + 1 : end;
+}
+
+void
+nodes_told(struct cluster *cl, const char *key, const void *data, size_t len)
+{
+	const char *rest, *p = data, *end = p + len;
+	bool left = strncmp(key, "left/", 5) == 0;
+	unsigned id = key_node(strchr(key, '/') + 1, &rest);
+	struct member *n = &cl->node[id];
+
+	if (id == 0)
+		return;
+	if (left) {
+		if (n->left != (len > 0))
+			units_again(cl);
+		n->left = len > 0;
+		return;
+	}
+	take_word(&p, end, n->version);
+	take_word(&p, end, n->config);
+	take_word(&p, end, n->hostname);
+}
+
+/* Lines; what comes behind them is of a later version. */
+void
+nodes_tell_us(struct cluster *cl)
+{
+	char key[KEY_MAX], text[3 * INFO_MAX + 8];
+	int n;
+
+	(void)snprintf(key, sizeof(key), "node/%u", cl->us);
+	n = snprintf(text, sizeof(text), "%.*s\n%.*s\n%.*s\n", INFO_MAX,
+	    cl->conf.version, INFO_MAX, cl->conf.config, INFO_MAX,
+	    cl->conf.hostname);
+	nodes_told(cl, key, text, (size_t)n);
+	put_state(cl, key, text, (size_t)n);
+}
+
+/* ---- what is known of them */
+
+const char *
+cluster_state_name(enum cluster_state s)
+{
+	static const char *const names[] = { "live", "left", "silent",
+		"stopped", "dead" };
+
+	return names[s];
+}
+
+static enum cluster_state
+state_of(const struct cluster *cl, unsigned id)
+{
+	const struct member *n = &cl->node[id];
+
+	if (n->seen.free && id != cl->us)
+		return n->dead ? CLUSTER_DEAD : CLUSTER_STOPPED;
+	if (!node_is_live(cl, id))
+		return CLUSTER_SILENT;
+	return n->left ? CLUSTER_LEFT : CLUSTER_LIVE;
+}
+
+unsigned
+cluster_list(const struct cluster *cl, struct cluster_node *out, unsigned max)
+{
+	const struct member *n;
+	unsigned k = 0;
+
+	for (unsigned i = 1; i < NODES && k < max; i++) {
+		n = &cl->node[i];
+		if (!n->known)
+			continue;
+		out[k++] = (struct cluster_node){ .id = i,
+			.name = n->seen.name,
+			.state = state_of(cl, i),
+			.silent_ms = silent_ns(cl, n) / CLOCK_MS,
+			.domains = n->domains,
+			.version = n->version,
+			.config = n->config,
+			.hostname = n->hostname,
+			.us = i == cl->us };
+	}
+	return k;
+}
+
+const char *
+cluster_node_name(const struct cluster *cl, unsigned node)
+{
+	return node > 0 && node < NODES ? cl->node[node].seen.name : "";
+}
+
+unsigned
+cluster_node_find(const struct cluster *cl, const char *name)
+{
+	for (unsigned i = 1; i < NODES; i++)
+		if (cl->node[i].known &&
+		    strcmp(cl->node[i].seen.name, name) == 0)
+			return i;
+	return 0;
+}
+
+/* Without the engine each speaks for itself: the others may be dead. */
+bool
+cluster_speaks(const struct cluster *cl, const char *label)
+{
+	struct choose_node nodes[NODES];
+	struct store_info info;
+	unsigned n = 0;
+
+	store_info(cl->store, &info);
+	if (info.away_ms != 0 || cl->fenced)
+		return true;
+	for (unsigned i = 1; i < NODES; i++)
+		if (node_is_live(cl, i))
+			nodes[n++] = (struct choose_node){ .id = i };
+	return choose_node(label, 0, nodes, n) == cl->us;
+}
+
+/* ---- what an operator does */
+
+static void
+put_left(struct cluster *cl, unsigned node, bool left)
+{
+	char key[KEY_MAX];
+
+	(void)snprintf(key, sizeof(key), "left/%u", node);
+	put_state(cl, key, "1", left ? 1 : 0);
+	nodes_told(cl, key, "1", left ? 1 : 0);
+}
+
+int
+cluster_release(struct cluster *cl, unsigned node)
+{
+	if (node == 0 || node >= NODES || !cl->node[node].known)
+		return -MX_ENOENT;
+	put_left(cl, node, true);
+	return 0;
+}
+
+int
+cluster_join(struct cluster *cl, unsigned node)
+{
+	if (node == 0 || node >= NODES || !cl->node[node].known)
+		return -MX_ENOENT;
+	put_left(cl, node, false);
+	cluster_tick_soon(cl);
+	return 0;
+}
+
+int
+cluster_takeover(struct cluster *cl, unsigned node)
+{
+	if (node == 0 || node >= NODES || !cl->node[node].known)
+		return -MX_ENOENT;
+	if (node == cl->us || cl->fenced)
+		return -MX_EBUSY;
+	put_left(cl, node, true);
+	if (!cl->node[node].seen.free && !cl->node[node].fencing)
+		fence(cl, &cl->node[node]);
+	return 0;
+}
