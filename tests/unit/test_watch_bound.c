@@ -247,6 +247,44 @@ the_smallest_number_of_names(void **state)
 	world_end(&w);
 }
 
+/* Of a cluster, each node that sends has its part; by the addresses all that send
+ * to any of the names. */
+static void
+nodes_share_it(void **state)
+{
+	struct world *w = world(CONF(A, "primary = \"mx.a.test\"", "20")
+		CONF(B, "primary = \"mx.b.test\"", "8"));
+	struct primary *a, *b;
+
+	(void)state;
+	has_address(w, A, "mx.a.test", "192.0.2.1");
+	has_address(w, B, "mx.b.test", "192.0.2.1");
+	a = primary_find(watch_primaries(w->ws), "mx.a.test");
+	b = primary_find(watch_primaries(w->ws), "mx.b.test");
+	watch_senders(w->ws, a, 1u << 3);
+	assert_int_equal(most(w, "mx.a.test"), 20);
+	assert_int_equal(w->bound_at, 8);
+	watch_senders(w->ws, a, 1u << 3 | 1u << 5 | 1u << 6);
+	assert_int_equal(most(w, "mx.a.test"), 6);
+	assert_int_equal(w->bound, 6);
+	assert_int_equal(w->bound_at, 2);
+	watch_senders(w->ws, b, 1u << 3 | 1u << 1);
+	assert_int_equal(most(w, "mx.b.test"), 4);
+	assert_int_equal(w->bound_at, 2); /* of 8: nodes 1, 3, 5, 6 */
+	w->bounds_at = 0;
+	watch_senders(w->ws, b, 1u << 3 | 1u << 1);
+	assert_int_equal(w->bounds_at, 0);
+	/* one at least: else its mail would never go */
+	watch_senders(w->ws, a, UINT32_MAX);
+	assert_int_equal(w->bound, 1);
+	assert_int_equal(w->bound_at, 1);
+	watch_senders(w->ws, a, 0);
+	watch_senders(w->ws, b, 0);
+	assert_int_equal(most(w, "mx.a.test"), 20);
+	assert_int_equal(w->bound_at, 8);
+	world_end(&w);
+}
+
 int
 main(void)
 {
@@ -254,6 +292,7 @@ main(void)
 		cmocka_unit_test(the_smallest_number_bounds),
 		cmocka_unit_test(the_smallest_number_by_mx),
 		cmocka_unit_test(the_smallest_number_of_names),
+		cmocka_unit_test(nodes_share_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,8 +125,9 @@ cluster_list(const struct cluster *, struct cluster_node *, unsigned max);
 /* What the nodes say of that domain's primaries, ours as well: the best of each. */
 unsigned cluster_verdicts(const struct cluster *, const char *domain,
     struct cluster_verdict *, unsigned max);
-/* By how many the ceiling of that primary is divided: nodes that own a domain
- * whose mail goes there; at least 1. */
+/* The nodes that own a domain whose mail goes to that primary, a bit for each:
+ * what it takes is divided by their number. */
+uint32_t cluster_senders(const struct cluster *, const char *label);
 unsigned cluster_sharers(const struct cluster *, const char *label);
 /* Whose voice is heard about a primary: one node that is alive. Alone, or without
  * the engine: ours. */

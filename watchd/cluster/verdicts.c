@@ -212,15 +212,20 @@ judged_domains(const struct cluster *cl, const struct judged *p)
 }
 
 /* As the walk before counted, and this one so far. */
+uint32_t
+cluster_senders(const struct cluster *cl, const char *label)
+{
+	const struct judged *p = judged_find(cl, label);
+
+	return p != NULL ? p->owners | p->owners_now : 0;
+}
+
 unsigned
 cluster_sharers(const struct cluster *cl, const char *label)
 {
-	const struct judged *p = judged_find(cl, label);
 	unsigned n = 0;
 
-	if (p == NULL)
-		return 1;
-	for (uint32_t m = p->owners | p->owners_now; m != 0; m &= m - 1)
+	for (uint32_t m = cluster_senders(cl, label); m != 0; m &= m - 1)
 		n++;
 	return n > 0 ? n : 1;
 }

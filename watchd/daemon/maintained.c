@@ -25,6 +25,7 @@ struct maintenance_keeper {
 	struct loop_timer *timer; /* the next slice of a sweep */
 	char at[TEXT_DOMAIN_MAX]; /* behind it is who is looked at next */
 	bool changed; /* a window began or ended: another sweep */
+	bool hearing; /* of another node: it has stored it */
 };
 
 /* ---- the store */
@@ -46,6 +47,8 @@ put(struct maintenance_keeper *m, uint64_t id, const struct maintenance *w)
 	struct buf text = BUF_INIT(MAINTENANCE_RECORD_MAX);
 	char key[sizeof(PREFIX) + 24];
 
+	if (m->hearing)
+		return;
 	if (w != NULL)
 		maintenance_write(w, &text);
 	(void)snprintf(key, sizeof(key), PREFIX "%020" PRIu64, id);
@@ -60,6 +63,8 @@ put_ended(struct maintenance_keeper *m, const char *name, int64_t until)
 {
 	char key[STORE_KEY_MAX], text[24] = "";
 
+	if (m->hearing)
+		return;
 	if (until != 0)
 		(void)snprintf(text, sizeof(text), "%" PRId64, until);
 	(void)snprintf(key, sizeof(key), PREFIX_ENDED "%s", name);
@@ -437,6 +442,77 @@ const struct control_maintenance_ops daemon_maintenance_ops = {
 	.holds = op_holds,
 };
 
+/* ---- in a cluster */
+
+struct find_id {
+	uint64_t id;
+	bool there;
+};
+
+static void
+find_id(const struct maintenance *w, void *arg)
+{
+	struct find_id *f = arg;
+
+	f->there = f->there || (w->conf == NULL && w->id == f->id);
+}
+
+static void
+end_told(struct maintenance_keeper *m, const char *which)
+{
+	int rc = maintenance_end(m->set, which, clock_wall());
+
+	if (rc < 0) /* it was over here, too, or is not known */
+		log_info("maintenance", "told=%s rc=%d", log_q(which), rc);
+}
+
+static void
+told_window(struct maintenance_keeper *m, const char *key, const void *data,
+    size_t len)
+{
+	struct find_id f = { 0 };
+	char which[24];
+	int64_t id;
+
+	if (text_int(key + strlen(PREFIX), 1, INT64_MAX, &id) != 0)
+		return;
+	f.id = (uint64_t)id;
+	maintenance_each(m->set, find_id, &f);
+	(void)snprintf(which, sizeof(which), "%" PRId64, id);
+	if (len == 0 && f.there)
+		end_told(m, which);
+	else if (len > 0 && !f.there)
+		load_one(m, key, data, len);
+}
+
+static void
+told_ended(struct maintenance_keeper *m, const char *key, const void *data,
+    size_t len)
+{
+	if (len == 0)
+		return;
+	load_ended(m, key, data, len);
+	end_told(m, key + strlen(PREFIX_ENDED));
+}
+
+bool
+maintained_told(struct daemon *d, const char *key, const void *data, size_t len)
+{
+	struct maintenance_keeper *m = d->maintained;
+
+	if (strncmp(key, PREFIX, strlen(PREFIX)) != 0 &&
+	    strncmp(key, PREFIX_ENDED, strlen(PREFIX_ENDED)) != 0)
+		return false;
+	m->hearing = true;
+	if (strncmp(key, PREFIX, strlen(PREFIX)) == 0)
+		told_window(m, key, data, len);
+	else
+		told_ended(m, key, data, len);
+	m->hearing = false;
+	settle(m);
+	return true;
+}
+
 /* ---- life */
 
 void
@@ -452,6 +528,7 @@ maintained_create(struct daemon *d)
 	m->daemon = d;
 	m->set = maintenance_create(&ops);
 	m->timer = loop_timer_create(d->loop, on_sweep, m);
+	maintenance_node(m->set, store_node(d->store));
 	store_state_each(d->store, PREFIX, load_one, m);
 	store_state_each(d->store, PREFIX_ENDED, load_ended, m);
 }

@@ -20,6 +20,11 @@ void maintained_destroy(struct daemon *); /* after it: it writes until then */
 void maintained_configure(struct daemon *, struct config *);
 void maintained_tick(struct daemon *);
 
+/* Another node of the cluster ordered a window, or ended one: true: that is what
+ * the key of the store is about. */
+bool
+maintained_told(struct daemon *, const char *key, const void *, size_t len);
+
 /* False: it is in no window (*v is zeroed). v->by is borrowed for now. A domain may be
  * held without being in one (`active`): when only primaries are left to which nothing
  * may go. For the record of outages, too. */

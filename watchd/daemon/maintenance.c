@@ -140,6 +140,26 @@ add(struct maintenance_set *s, struct maintenance_window *w)
 		s->next = edge_of(w);
 }
 
+#define NODES 32
+
+/* Nodes of a cluster give out numbers of their own: the remainder is the node's. */
+static uint64_t
+next_id(struct maintenance_set *s)
+{
+	uint64_t id = s->last_id + 1;
+
+	if (s->node != 0)
+		id += (NODES + s->node - id % NODES) % NODES;
+	s->last_id = id;
+	return id;
+}
+
+void
+maintenance_node(struct maintenance_set *s, unsigned node)
+{
+	s->node = node;
+}
+
 int
 maintenance_add(struct maintenance_set *s, struct maintenance *m, int64_t now)
 {
@@ -150,7 +170,7 @@ maintenance_add(struct maintenance_set *s, struct maintenance *m, int64_t now)
 	if (m->id == 0) {
 		if (s->conf != NULL && s->once >= s->conf->maintenance_max)
 			return -MX_EFULL;
-		m->id = ++s->last_id;
+		m->id = next_id(s);
 	} else if (m->id > s->last_id) {
 		s->last_id = m->id;
 	}

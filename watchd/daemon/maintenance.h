@@ -68,6 +68,8 @@ struct maintenance_ops {
 
 struct maintenance_set *maintenance_create(const struct maintenance_ops *);
 void maintenance_destroy(struct maintenance_set **);
+/* We are that node of a cluster, the windows of which are one set. */
+void maintenance_node(struct maintenance_set *, unsigned node);
 
 /* The recurring ones of that configuration, which is held. One that goes on and is
  * there unchanged goes on; else it ends here, or at the next step begins. */

@@ -31,6 +31,7 @@ struct maintenance_set {
 	struct maintenance_window **window;
 	size_t n, once; /* of them: that come once */
 	uint64_t last_id;
+	unsigned node; /* of a cluster; 0: there is none */
 	int64_t next; /* the next edge */
 	int64_t now; /* of the last step */
 	struct covered_tree covered;

@@ -97,6 +97,7 @@ struct primary {
 	unsigned backups; /* of them: taken in by mx_backup */
 	struct bounds connections; /* at most, by each of `watches` */
 	unsigned bound; /* the least of them that was told; 0: none */
+	uint32_t senders; /* watch_senders() */
 };
 
 struct primary_table;

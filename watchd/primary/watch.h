@@ -84,6 +84,7 @@ struct watch {
 	struct bounds connections; /* that its members allow at most */
 	unsigned least; /* of them, as the primary and `set` have it */
 	struct address_set *set; /* NULL: it was not looked up yet */
+	LIST_ENTRY(watch) in_set;
 	/* public, read only: */
 	struct primary *primary;
 	struct watch_policy policy;
@@ -311,6 +312,9 @@ unsigned watch_connections(const struct watch_set *, const char *label,
     const char *domain, bool *counts);
 /* The same by address set (host_key()), under whichever names. */
 unsigned watch_connections_at(const struct watch_set *, const char *key);
+/* Nodes of a cluster that send mail to that primary, a bit for each: what it takes
+ * is divided by their number, but is one connection at least. 0: we alone do. */
+void watch_senders(struct watch_set *, struct primary *, uint32_t senders);
 struct primary_table *watch_primaries(struct watch_set *);
 /* Does a primary have that address (whatever the port), as far as it was looked
  * up some seconds ago? O(log n), but for the remaking of what is older. */

@@ -6,6 +6,8 @@
  *	domains --> watch.least --> primary.connections   by name
  *	                     `----> address_set.bounds    by addresses and source
  *
+ * In a cluster each of the nodes that send to a host has its part of that.
+ *
  * A primary is bound by its name before anybody has looked it up, and together
  * with all others that have its addresses afterwards. Whoever makes connections
  * is told of each change of either number. */
@@ -19,7 +21,8 @@
 struct address_set {
 	RB_ENTRY(address_set) node;
 	struct bounds bounds; /* the least of each watch */
-	unsigned watches, told;
+	LIST_HEAD(, watch) watches;
+	unsigned told;
 	char *key; /* host_key() */
 };
 
@@ -40,10 +43,37 @@ set_find(const struct watch_set *ws, const char *key)
 	    (struct address_sets *)(uintptr_t)&ws->address_sets, &want);
 }
 
+static unsigned
+part_of(unsigned least, uint32_t senders)
+{
+	unsigned n = 0;
+
+	for (; senders != 0; senders &= senders - 1)
+		n++;
+	return n > 1 && least > 0 ? (least > n ? least / n : 1) : least;
+}
+
+static unsigned
+set_bound(const struct address_set *a)
+{
+	const struct watch *w;
+	uint32_t senders = 0;
+
+	LIST_FOREACH (w, &a->watches, in_set)
+		senders |= w->primary->senders;
+	return part_of(bounds_least(&a->bounds), senders);
+}
+
+static unsigned
+primary_bound(const struct primary *p)
+{
+	return part_of(bounds_least(&p->connections), p->senders);
+}
+
 static void
 set_tell(struct watch_set *ws, struct address_set *a)
 {
-	unsigned least = bounds_least(&a->bounds);
+	unsigned least = set_bound(a);
 
 	if (least == a->told)
 		return;
@@ -55,7 +85,7 @@ set_tell(struct watch_set *ws, struct address_set *a)
 static void
 primary_tell(struct watch_set *ws, struct primary *p)
 {
-	unsigned least = bounds_least(&p->connections);
+	unsigned least = primary_bound(p);
 
 	if (least == p->bound)
 		return;
@@ -109,9 +139,10 @@ bound_leave(struct watch_set *ws, struct watch *w)
 	if (a == NULL)
 		return;
 	w->set = NULL;
+	LIST_REMOVE(w, in_set);
 	bounds_drop(&a->bounds, w->least);
 	set_tell(ws, a);
-	if (--a->watches > 0)
+	if (!LIST_EMPTY(&a->watches))
 		return;
 	RB_REMOVE(address_sets, &ws->address_sets, a);
 	bounds_fini(&a->bounds);
@@ -129,9 +160,23 @@ bound_addresses(struct watch_set *ws, struct watch *w)
 		return;
 	bound_leave(ws, w);
 	w->set = set_get(ws, key);
-	w->set->watches++;
+	LIST_INSERT_HEAD(&w->set->watches, w, in_set);
 	bounds_add(&w->set->bounds, w->least);
 	set_tell(ws, w->set);
+}
+
+void
+watch_senders(struct watch_set *ws, struct primary *p, uint32_t senders)
+{
+	const struct watch *w;
+
+	if (p->senders == senders)
+		return;
+	p->senders = senders;
+	primary_tell(ws, p);
+	LIST_FOREACH (w, &p->watches, sibling)
+		if (w->set != NULL)
+			set_tell(ws, w->set);
 }
 
 unsigned
@@ -144,7 +189,7 @@ watch_connections(const struct watch_set *ws, const char *label,
 	*counts = false;
 	for (unsigned i = 0; d != NULL && i < d->nlinks && !*counts; i++)
 		*counts = d->link[i].watch->primary == p;
-	return p != NULL ? bounds_least(&p->connections) : 0;
+	return p != NULL ? primary_bound(p) : 0;
 }
 
 unsigned
@@ -152,5 +197,5 @@ watch_connections_at(const struct watch_set *ws, const char *key)
 {
 	const struct address_set *a = set_find(ws, key);
 
-	return a != NULL ? bounds_least(&a->bounds) : 0;
+	return a != NULL ? set_bound(a) : 0;
 }
