@@ -90,7 +90,11 @@ test_values(void **state)
 		pg_array(a, PG_INT4);
 		pg_array_int4(a, 40);
 		pg_array_int4(a, 2);
+		a = pg_add(p, &ints); /* once more in one batch */
+		pg_array(a, PG_INT4);
+		pg_array_int4(a, 17);
 		assert_int_equal(pg_run(p, soon(), &eb), 0);
+		assert_true(pg_get_int8(p, 3, 0, 0) == 17);
 		assert_true(pg_get_int8(p, 0, 0, 0) == -7);
 		assert_true(pg_get_int8(p, 0, 0, 1) == INT64_MIN);
 		v = pg_get(p, 0, 0, 2, &len);

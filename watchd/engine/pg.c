@@ -448,13 +448,24 @@ sync_answer(struct pg *p, int64_t until, int rc, struct mx_errbuf *eb)
 	return rc;
 }
 
+/* It stands in this batch already. */
+static bool
+is_prepared(const struct pg *p, unsigned i)
+{
+	for (unsigned k = 0; k < i && *p->batch[i].stmt->name != '\0'; k++)
+		if (p->batch[k].stmt == p->batch[i].stmt)
+			return true;
+	return false;
+}
+
 static int
 batch_send(struct pg *p, bool *prepare, struct mx_errbuf *eb)
 {
 	unsigned i, fresh = 0;
 
 	for (i = 0; i < p->n; i++) {
-		prepare[i] = !is_known(p, p->batch[i].stmt);
+		prepare[i] =
+		    !is_known(p, p->batch[i].stmt) && !is_prepared(p, i);
 		fresh += prepare[i];
 		MX_ASSERT(p->nknown + fresh <= PG_KNOWN_MAX);
 		if (!send_one(p, &p->batch[i], prepare[i]))

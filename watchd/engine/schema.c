@@ -217,23 +217,44 @@ day_make(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 	return pg_run(p, until, eb);
 }
 
+/* 1: it is there. */
+static int
+day_look(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
+{
+	char name[64];
+	int rc;
+
+	(void)snprintf(name, sizeof(name), "mxwatch.body_%" PRIu64, day);
+	pg_text(pg_add(p, &day_there), name);
+	rc = pg_run(p, until, eb);
+	return rc == 0 ? pg_get_int8(p, 0, 0, 0) != 0 : rc;
+}
+
+/* Another node may do the same at this moment: then it fails here, in one of several
+ * ways, and is there. */
+static int
+day_need(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
+{
+	struct mx_errbuf other;
+	int rc = day_look(p, day, until, eb);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = day_make(p, day, until, eb);
+	if (rc < 0 && rc != -MX_ENET && day_look(p, day, until, &other) == 1)
+		rc = 0;
+	return rc;
+}
+
 int
 schema_days(struct pg *p, uint64_t first_id, unsigned days, int64_t until,
     struct mx_errbuf *eb)
 {
 	uint64_t day = first_id / DAY_IDS;
-	char name[64];
-	unsigned i;
 	int rc = 0;
 
-	for (i = 0; i < days && rc == 0; i++, day++) {
-		(void)snprintf(name, sizeof(name), "mxwatch.body_%" PRIu64,
-		    day);
-		pg_text(pg_add(p, &day_there), name);
-		rc = pg_run(p, until, eb);
-		if (rc == 0 && pg_get_int8(p, 0, 0, 0) == 0)
-			rc = day_make(p, day, until, eb);
-	}
+	for (unsigned i = 0; i < days && rc == 0; i++)
+		rc = day_need(p, day + i, until, eb);
 	return rc;
 }
 

@@ -51,7 +51,7 @@ row_get(struct pg *p, const char *name, const char *instance, struct row *row,
 	if ((rc = pg_run(p, until, eb)) < 0)
 		return rc;
 	if (pg_rows(p, 0) == 0)
-		return mx_fail(eb, MX_EBUSY, "node %s is being removed", name);
+		return mx_fail(eb, MX_EBUSY, "node %s has no number yet", name);
 	*row = (struct row){ (int32_t)pg_get_int8(p, 0, 0, 0),
 		pg_get_int8(p, 0, 0, 1), pg_get_int8(p, 0, 0, 2),
 		pg_get_int8(p, 0, 0, 3) != 0 };
@@ -118,12 +118,15 @@ engine_node_take(struct pg *p, const char *name, const char *instance,
 	unsigned tries = 0;
 	int rc;
 
-	pg_text(pg_add(p, &make_row), name);
-	if ((rc = pg_run(p, until, eb)) < 0)
-		return rc;
-	/* the last group of who was killed may still be on its way */
+	/* another may have taken the next number at this moment; and the last group
+	 * of who was killed may still be on its way */
 	do {
+		pg_text(pg_add(p, &make_row), name);
+		if ((rc = pg_run(p, until, eb)) < 0)
+			return rc;
 		rc = row_get(p, name, instance, &row, until, eb);
+		if (rc == -MX_EBUSY)
+			continue;
 		if (rc == 0 && !row.ours)
 			rc = row_watch(p, name, instance, &row, lease_ms, eb);
 		if (rc < 0)
