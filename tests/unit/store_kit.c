@@ -195,8 +195,11 @@ kit_init(struct kit *k, const char *parent)
 bool
 kit_open(struct kit *k)
 {
-	struct store_events ev = { kit_state, kit_committed, kit_error,
-		kit_writable, k };
+	struct store_events ev = { .state = kit_state,
+		.commit = kit_committed,
+		.error = kit_error,
+		.writable = kit_writable,
+		.arg = k };
 
 	k->rc = store_open(&k->store, k->loop, &k->conf, &ev, &k->eb);
 	return k->rc == 0;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -183,6 +184,33 @@ test_lost(void **state)
 	assert_int_equal(pg_up(p, soon(), &eb), 0);
 }
 
+/* What was to be said to a server that was not there is not said in front of
+ * something else when it is. */
+static void
+test_not_there(void **state)
+{
+	static const struct pg_stmt one = { "one", "SELECT 1" },
+				    two = { "two", "SELECT 2" };
+	const char *host = getenv("PGHOST");
+	char link[300], conninfo[400];
+	struct pg *p;
+
+	(void)state;
+	assert_non_null(host);
+	(void)snprintf(link, sizeof(link), "%s/not_there", host);
+	(void)snprintf(conninfo, sizeof(conninfo), "host=%s", link);
+	p = pg_create(conninfo, "test");
+	(void)pg_add(p, &one);
+	assert_int_equal(pg_up(p, soon(), &eb), -MX_ENET);
+	assert_int_equal(symlink(host, link), 0);
+	(void)pg_add(p, &two);
+	assert_int_equal(pg_up(p, soon(), &eb), 0);
+	assert_int_equal(pg_run(p, soon(), &eb), 0);
+	assert_true(pg_get_int8(p, 0, 0, 0) == 2);
+	assert_int_equal(unlink(link), 0);
+	pg_destroy(&p);
+}
+
 static int64_t
 number(struct pg *p, const char *sql)
 {
@@ -297,6 +325,7 @@ main(void)
 		ENGINE_TEST(test_values),
 		ENGINE_TEST(test_errors),
 		ENGINE_TEST(test_lost),
+		ENGINE_TEST(test_not_there),
 		ENGINE_TEST(test_schema),
 		ENGINE_TEST(test_upgrade),
 		ENGINE_TEST(test_days),

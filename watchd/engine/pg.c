@@ -156,11 +156,13 @@ await(struct pg *p, short events, int64_t until)
 
 /* ---- connecting */
 
+/* What was added is not said any more, unless pg_run() is called for it again. */
 static int
 gone(struct pg *p, const char *why, struct mx_errbuf *eb)
 {
 	int rc;
 
+	p->done = true;
 	if (why == NULL)
 		why = PQerrorMessage(p->conn);
 	rc =
@@ -181,8 +183,10 @@ pg_up(struct pg *p, int64_t until, struct mx_errbuf *eb)
 		return 0;
 	pg_drop(p);
 	p->conn = PQconnectStartParams(keys, values, 1);
-	if (p->conn == NULL)
+	if (p->conn == NULL) {
+		p->done = true;
 		return mx_fail(eb, MX_ENET, "no memory for a connection");
+	}
 	while (st != PGRES_POLLING_OK) {
 		if (PQstatus(p->conn) == CONNECTION_BAD ||
 		    st == PGRES_POLLING_FAILED)

@@ -31,7 +31,8 @@ struct pg *pg_create(const char *conninfo, const char *who);
 void pg_destroy(struct pg **);
 
 /* 0 at once when there is a connection; or makes one. `until`: monotonic ns.
- * -MX_ENET: there is none. */
+ * -MX_ENET: there is none; what was added so far is forgotten by the next
+ * pg_add(). */
 int pg_up(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;
 bool pg_is_up(const struct pg *);
 void pg_drop(struct pg *); /* closes it; the next pg_up() makes another */
