@@ -105,8 +105,8 @@ add_names(struct pg_args *a, const struct store_req *r)
 		pg_array_bytes(a, r->names[i], strlen(r->names[i]));
 }
 
-static bool
-is_about_owners(const struct store_req *r)
+bool
+engine_is_about_owners(const struct store_req *r)
 {
 	return r->rc == 0 &&
 	    (r->mail.kind == STORE_GIVE || r->mail.kind == STORE_TAKE ||
@@ -120,7 +120,7 @@ engine_add_owners(struct engine_writer *w)
 	struct store_req *r;
 
 	for (unsigned i = 0; i < w->n; i++) {
-		if (!is_about_owners(r = w->group[i]))
+		if (!engine_is_about_owners(r = w->group[i]))
 			continue;
 		if (r->mail.kind == STORE_FENCE) {
 			a = pg_add(w->pg, &node_fence);
@@ -159,7 +159,7 @@ engine_take_owners(struct engine_writer *w, unsigned stmt)
 	struct store_req *r;
 
 	for (unsigned i = 0; i < w->n; i++) {
-		if (!is_about_owners(r = w->group[i]))
+		if (!engine_is_about_owners(r = w->group[i]))
 			continue;
 		if (r->mail.kind == STORE_FENCE)
 			r->rc = pg_rows(w->pg, stmt) > 0 ? 0 : -MX_ENOENT;

@@ -131,7 +131,7 @@ group_answer(struct engine_writer *w, int rc)
 
 	for (i = 0; i < w->n; i++)
 		answer(w, w->group[i], rc);
-	w->n = w->commits = 0;
+	w->n = w->commits = w->owners = 0;
 	w->bytes = 0;
 }
 
@@ -341,12 +341,14 @@ into_group(struct engine_writer *w, struct store_req *r)
 	bool is_mail = r->mail.kind == STORE_COMMIT;
 
 	if (w->n == ENGINE_OPS || w->bytes >= ENGINE_BYTES ||
-	    (is_mail && w->commits == w->commits_max))
+	    (is_mail && w->commits == w->commits_max) ||
+	    (engine_is_about_owners(r) && w->owners == ENGINE_OWNERS))
 		return false;
 	if (is_mail)
 		set_body(w, r);
 	w->group[w->n++] = r;
 	w->commits += is_mail;
+	w->owners += engine_is_about_owners(r);
 	w->bytes += r->len;
 	return true;
 }
