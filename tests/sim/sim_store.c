@@ -637,6 +637,42 @@ store_state_each(struct store *st, const char *prefix,
 			one(arg, s->key, s->data, s->len);
 }
 
+/* It is nobody else's. */
+unsigned
+store_node(const struct store *st MX_UNUSED)
+{
+	return 0;
+}
+
+bool
+store_holds(const struct store *st MX_UNUSED, uint64_t id MX_UNUSED)
+{
+	return true;
+}
+
+bool
+store_is_local(const struct store *st MX_UNUSED, uint64_t id MX_UNUSED)
+{
+	return false;
+}
+
+void
+store_move(struct store *st MX_UNUSED, uint64_t id MX_UNUSED,
+    store_done_cb *done MX_UNUSED, void *arg MX_UNUSED,
+    uint64_t token MX_UNUSED)
+{
+	MX_ASSERT(!"shared");
+}
+
+void
+store_scan_domains(struct store *st MX_UNUSED,
+    const char *const *domains MX_UNUSED, unsigned n MX_UNUSED,
+    void (*one)(void *, const struct envelope_brief *) MX_UNUSED,
+    void (*done)(void *, int, uint64_t) MX_UNUSED, void *arg MX_UNUSED)
+{
+	MX_ASSERT(!"shared");
+}
+
 void
 store_info(const struct store *st, struct store_info *info)
 {

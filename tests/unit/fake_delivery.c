@@ -201,8 +201,10 @@ fake_want(void)
 
 	for (i = 0; i < fake.njobs; i++)
 		n += fake.job[i].ready || fake.job[i].out;
-	if (n > fake.window || fake.closed)
-		n = fake.closed ? 0 : fake.window;
+	if (fake.closed || fake.lost)
+		n = 0;
+	if (n > fake.window)
+		n = fake.window;
 	if (fake.want != NULL && fake.njobs > 0)
 		fake.want(fake.want_arg, fake.job[0].job.domain, n);
 }
@@ -216,7 +218,7 @@ queue_take(struct queue *q, const char *domain)
 	unsigned i;
 
 	(void)q;
-	for (i = 0; i < fake.njobs && !fake.closed; i++) {
+	for (i = 0; i < fake.njobs && !fake.closed && !fake.lost; i++) {
 		j = &fake.job[i];
 		if (!j->ready || strcmp(j->job.domain, domain) != 0)
 			continue;
@@ -258,8 +260,19 @@ replace(struct fake_job *j, const struct envelope *env)
 bool
 queue_job_stands(const struct queue_job *job)
 {
-	(void)job;
-	return !fake.closed;
+	return queue_job_holds(job) && !fake.closed;
+}
+
+/* As often as the test has it; each job remembers what was said of it last. */
+bool
+queue_job_holds(const struct queue_job *job)
+{
+	struct fake_job *j = (struct fake_job *)(uintptr_t)job;
+
+	if (++fake.looks == fake.lose_at)
+		fake.lost = true;
+	j->held = !fake.lost;
+	return j->held;
 }
 
 void
@@ -276,6 +289,9 @@ queue_done(struct queue *q, struct queue_job *job, enum job_outcome outcome,
 		break;
 	case JOB_DAMAGED:
 		j->damaged++;
+		break;
+	case JOB_GONE:
+		j->gone++;
 		break;
 	case JOB_LOST:
 	case JOB_TRIED:
@@ -341,6 +357,11 @@ run_load(struct later *l)
 	struct fake_job *j = &fake.job[(l->job >> 8) - 1];
 	struct store_loaded out = { 0 };
 
+	if (fake.vanished) {
+		out.rc = -MX_ENOENT;
+		l->load(l->arg, &out);
+		return;
+	}
 	out.len = j->len < l->max ? j->len : l->max;
 	out.env = envelope_copy(j->env);
 	out.data = mem_dup(j->body, out.len + (out.len == 0));
@@ -404,6 +425,13 @@ store_cancel(struct store *st, uint64_t request)
 {
 	(void)st;
 	forget(request);
+}
+
+unsigned
+store_node(const struct store *st)
+{
+	(void)st;
+	return fake.shared;
 }
 
 uint32_t

@@ -6,6 +6,8 @@
 #ifndef MX_TEST_FAKE_DELIVERY_H
 #define MX_TEST_FAKE_DELIVERY_H
 
+#include <stdatomic.h>
+
 #include "config/config.h"
 #include "net/route.h"
 #include "relay/queue/queue.h"
@@ -19,7 +21,8 @@ struct fake_job {
 	char *body;
 	size_t len;
 	bool ready, out;
-	unsigned taken, ended, returned, tried, lost, damaged, warned;
+	unsigned taken, ended, returned, tried, lost, damaged, warned, gone;
+	bool held; /* it was said to be, when that was asked last */
 };
 
 struct fake_note { /* a notification that was handed to the queue */
@@ -36,6 +39,10 @@ struct fake {
 	bool again; /* what is still pending after an attempt is ready again */
 	bool suspect;
 	bool closed; /* since what is out was taken */
+	/* Nothing may be handed on any more, from that look on (0: from none). */
+	atomic_bool lost;
+	unsigned looks, lose_at;
+	bool shared, vanished; /* the store; and its records are not there */
 	void (*want)(void *arg, const char *domain, unsigned n);
 	void *want_arg;
 	unsigned connect_failed;

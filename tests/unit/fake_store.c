@@ -25,11 +25,16 @@ struct fake_op {
 		FAKE_LOAD,
 		FAKE_STATE,
 		FAKE_SCAN,
+		FAKE_SCAN_DOMAINS,
+		FAKE_MOVE,
+		FAKE_CALL,
 	} kind;
 	uint64_t request; /* of reads */
 	uint64_t id, token;
 	struct envelope **envs; /* commit, update */
 	uint64_t *ids; /* fetch */
+	struct envelope **seen; /* scan of domains: when it was asked */
+	unsigned nseen;
 	unsigned n;
 	void *arg;
 	char *key;
@@ -55,6 +60,13 @@ struct store {
 	const uint64_t *damaged;
 	unsigned ndamaged;
 	uint64_t all_damaged;
+	/* sharing */
+	bool shared, away, lost; /* lost: `holds` is false */
+	struct idmap locals; /* what landed here */
+	int fail_move, fail_scan;
+	unsigned scans, moves, puts;
+	bool (*ours)(void *arg, const char *domain, bool now);
+	void *ours_arg;
 };
 
 struct store_tx {
@@ -68,6 +80,7 @@ fake_store_create(void)
 	struct store *st = mem_alloc(sizeof(*st));
 
 	idmap_init(&st->records);
+	idmap_init(&st->locals);
 	LIST_INIT(&st->states);
 	TAILQ_INIT(&st->ops);
 	st->last_number = 1000;
@@ -80,6 +93,9 @@ op_free(struct store *st, struct fake_op *op)
 	TAILQ_REMOVE(&st->ops, op, link);
 	for (unsigned i = 0; op->envs != NULL && i < op->n; i++)
 		envelope_destroy(&op->envs[i]);
+	for (unsigned i = 0; i < op->nseen; i++)
+		envelope_destroy(&op->seen[i]);
+	free(op->seen);
 	free(op->envs);
 	free(op->ids);
 	free(op->key);
@@ -120,6 +136,7 @@ fake_store_destroy(struct store *st)
 	}
 	idmap_each(&st->records, record_free, NULL);
 	idmap_fini(&st->records);
+	idmap_fini(&st->locals);
 	free(st->order);
 	free(st);
 }
@@ -161,6 +178,36 @@ fake_store_get(struct store *st, uint64_t id)
 	return idmap_get(&st->records, id);
 }
 
+struct each {
+	void (*fn)(uint64_t, const struct envelope *, void *);
+	void *arg;
+};
+
+static void
+each_one(uint64_t id, void *value, void *arg)
+{
+	const struct each *e = arg;
+
+	e->fn(id, value, e->arg);
+}
+
+void
+fake_store_each(const struct store *st,
+    void (*fn)(uint64_t, const struct envelope *, void *), void *arg)
+{
+	struct each e = { fn, arg };
+
+	idmap_each(&st->records, each_one, &e);
+}
+
+void
+fake_store_take(struct store *st, uint64_t id)
+{
+	struct envelope *old = idmap_take(&st->records, id);
+
+	envelope_destroy(&old);
+}
+
 size_t
 fake_store_count(const struct store *st)
 {
@@ -191,11 +238,23 @@ pump_commit(struct store *st, struct fake_op *op)
 {
 	struct envelope **envs = op->envs;
 
-	for (unsigned i = 0; st->fail_commit == 0 && i < op->n; i++)
+	for (unsigned i = 0; st->fail_commit == 0 && i < op->n; i++) {
 		fake_store_put(st, envs[i]);
+		if (st->away)
+			fake_store_land(st, envs[i]->id);
+	}
 	op->envs = NULL; /* the callee destroys each */
 	op->commit(op->arg, op->token, st->fail_commit, envs, op->n);
 	free(envs);
+}
+
+static bool
+is_ours(struct store *st, uint64_t id, bool now)
+{
+	const struct envelope *env = idmap_get(&st->records, id);
+
+	return st->ours == NULL || env == NULL || store_is_local(st, id) ||
+	    st->ours(st->ours_arg, env->domain, now);
 }
 
 static int
@@ -205,6 +264,8 @@ pump_update(struct store *st, struct fake_op *op)
 
 	if (st->fail_update != 0)
 		return st->fail_update;
+	if (!is_ours(st, op->envs[0]->id, true))
+		return -MX_ENOENT;
 	old = idmap_take(&st->records, op->envs[0]->id);
 	if (old == NULL)
 		return -MX_ENOENT;
@@ -222,11 +283,36 @@ pump_remove(struct store *st, struct fake_op *op)
 
 	if (st->fail_remove != 0)
 		return st->fail_remove;
+	if (!is_ours(st, op->id, true))
+		return -MX_ENOENT;
 	old = idmap_take(&st->records, op->id);
 	if (old == NULL)
 		return -MX_ENOENT;
 	envelope_destroy(&old);
+	(void)idmap_take(&st->locals, op->id);
 	return 0;
+}
+
+static int
+pump_move(struct store *st, const struct fake_op *op)
+{
+	if (st->fail_move != 0)
+		return st->fail_move;
+	MX_ASSERT(idmap_take(&st->locals, op->id) != NULL);
+	st->moves++;
+	return 0;
+}
+
+static void
+pump_scan_domains(struct store *st, struct fake_op *op)
+{
+	struct envelope_brief brief;
+
+	for (unsigned i = 0; st->fail_scan == 0 && i < op->nseen; i++) {
+		envelope_brief(op->seen[i], &brief);
+		op->scan_one(op->arg, &brief);
+	}
+	op->scan_done(op->arg, st->fail_scan, 0);
 }
 
 static struct envelope *
@@ -309,6 +395,8 @@ pump_scan(struct store *st, struct fake_op *op)
 	for (size_t i = 0; i < st->norder; i++) {
 		if ((env = idmap_get(&st->records, st->order[i])) == NULL)
 			continue;
+		if (st->shared && !store_is_local(st, env->id))
+			continue;
 		envelope_brief(env, &brief);
 		op->scan_one(op->arg, &brief);
 	}
@@ -333,6 +421,12 @@ op_run(struct store *st, struct fake_op *op)
 	case FAKE_SCAN:
 		pump_scan(st, op);
 		return;
+	case FAKE_SCAN_DOMAINS:
+		pump_scan_domains(st, op);
+		return;
+	case FAKE_MOVE:
+		rc = pump_move(st, op);
+		break;
 	case FAKE_UPDATE:
 		rc = pump_update(st, op);
 		break;
@@ -341,6 +435,8 @@ op_run(struct store *st, struct fake_op *op)
 		break;
 	case FAKE_STATE:
 		pump_state(st, op);
+		break;
+	case FAKE_CALL:
 		break;
 	}
 	if (op->done != NULL)
@@ -453,6 +549,7 @@ store_update(struct store *st, const struct envelope *env, store_done_cb *done,
 {
 	struct fake_op *op = op_add(st, FAKE_UPDATE, arg, token);
 
+	MX_ASSERT(is_ours(st, env->id, false));
 	op->envs = mem_array(1, sizeof(*op->envs));
 	op->envs[0] = envelope_copy(env);
 	op->n = 1;
@@ -465,6 +562,7 @@ store_remove(struct store *st, uint64_t id, store_done_cb *done, void *arg,
 {
 	struct fake_op *op = op_add(st, FAKE_REMOVE, arg, token);
 
+	MX_ASSERT(is_ours(st, id, false));
 	op->id = id;
 	op->done = done;
 }
@@ -535,6 +633,7 @@ store_state_put(struct store *st, const char *key, const void *data, size_t len,
 {
 	struct fake_op *op = op_add(st, FAKE_STATE, arg, token);
 
+	st->puts++;
 	op->key = mem_strdup(key);
 	op->data = len > 0 ? mem_dup(data, len) : NULL;
 	op->len = len;
@@ -568,4 +667,125 @@ store_state_each(struct store *st, const char *prefix,
 	LIST_FOREACH (s, &st->states, link)
 		if (strncmp(s->key, prefix, strlen(prefix)) == 0)
 			one(arg, s->key, s->data, s->len);
+}
+
+/* ---- sharing */
+
+void
+fake_store_call(struct store *st, store_done_cb *fn, void *arg, uint64_t token)
+{
+	op_add(st, FAKE_CALL, arg, token)->done = fn;
+}
+
+void
+fake_store_share(struct store *st, bool (*ours)(void *, const char *, bool),
+    void *arg)
+{
+	st->shared = true;
+	st->ours = ours;
+	st->ours_arg = arg;
+}
+
+void
+fake_store_away(struct store *st, bool away)
+{
+	st->away = away;
+}
+
+void
+fake_store_land(struct store *st, uint64_t id)
+{
+	idmap_put(&st->locals, id, st);
+}
+
+void
+fake_store_lose(struct store *st, bool lost)
+{
+	st->lost = lost;
+}
+
+void
+fake_store_fail_sharing(struct store *st, int move, int scan)
+{
+	st->fail_move = move;
+	st->fail_scan = scan;
+}
+
+void
+fake_store_sharing(const struct store *st, struct fake_sharing *out)
+{
+	*out = (struct fake_sharing){ st->scans, st->moves, st->puts,
+		idmap_len(&st->locals) };
+}
+
+const void *
+fake_store_state(const struct store *st, const char *key, size_t *len)
+{
+	const struct fake_state *s;
+
+	LIST_FOREACH (s, &st->states, link)
+		if (strcmp(s->key, key) == 0) {
+			*len = s->len;
+			return s->data;
+		}
+	*len = 0;
+	return NULL;
+}
+
+unsigned
+store_node(const struct store *st)
+{
+	return st->shared;
+}
+
+bool
+store_is_local(const struct store *st, uint64_t id)
+{
+	return idmap_get(&st->locals, id) != NULL;
+}
+
+bool
+store_holds(const struct store *st, uint64_t id)
+{
+	return !st->lost || store_is_local(st, id);
+}
+
+void
+store_move(struct store *st, uint64_t id, store_done_cb *done, void *arg,
+    uint64_t token)
+{
+	struct fake_op *op = op_add(st, FAKE_MOVE, arg, token);
+
+	op->id = id;
+	op->done = done;
+}
+
+static bool
+is_one_of(const char *name, const char *const *names, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* What is told later is as it was when it was asked for: by another thread. */
+void
+store_scan_domains(struct store *st, const char *const *domains, unsigned n,
+    void (*one)(void *, const struct envelope_brief *),
+    void (*done)(void *, int, uint64_t), void *arg)
+{
+	struct fake_op *op = op_add(st, FAKE_SCAN_DOMAINS, arg, 0);
+	const struct envelope *env;
+
+	st->scans++;
+	op->scan_one = one;
+	op->scan_done = done;
+	op->seen = mem_array(st->norder + 1, sizeof(*op->seen));
+	for (size_t i = 0; i < st->norder; i++) {
+		env = idmap_get(&st->records, st->order[i]);
+		if (env != NULL && !store_is_local(st, env->id) &&
+		    is_one_of(env->domain, domains, n))
+			op->seen[op->nseen++] = envelope_copy(env);
+	}
 }

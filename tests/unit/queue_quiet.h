@@ -43,16 +43,22 @@ struct quiet {
 
 /* Settled, with what it does at a start behind it. */
 static inline void
-quiet_create(struct quiet *w)
+quiet_create_as(struct quiet *w, const struct queue_conf *conf)
 {
-	static const struct queue_conf conf = { 0 };
-
 	log_level_set(LOG_LEVEL_ERROR);
 	w->loop = loop_create();
 	w->store = fake_store_create();
 	w->stats = stats_create();
-	w->q = queue_create(w->loop, w->store, w->stats, &conf, &quiet_ops);
+	w->q = queue_create(w->loop, w->store, w->stats, conf, &quiet_ops);
 	fake_loop_settle(w->loop);
+}
+
+static inline void
+quiet_create(struct quiet *w)
+{
+	static const struct queue_conf conf = { 0 };
+
+	quiet_create_as(w, &conf);
 }
 
 static inline void

@@ -101,7 +101,14 @@ breaker_put(struct dest *d)
 }
 
 static void
-load_known(void *arg, const char *key, const void *data, size_t len)
+load_known(struct dest *d, const void *data, size_t len)
+{
+	if (knowledge_load(dest_known(d), data, len) != 0 && len > 0)
+		log_warn("queue", "domain=%s event=known_not_loaded", d->name);
+}
+
+static void
+load_known_one(void *arg, const char *key, const void *data, size_t len)
 {
 	struct queue *q = arg;
 	struct dest *d;
@@ -111,10 +118,23 @@ load_known(void *arg, const char *key, const void *data, size_t len)
 	if (strncmp(key, KNOWN_PREFIX, strlen(KNOWN_PREFIX)) != 0)
 		return;
 	d = dest_find(q, key + strlen(KNOWN_PREFIX));
-	if (d == NULL || !d->configured)
-		return; /* it left the configuration */
-	if (knowledge_load(dest_known(d), data, len) != 0)
-		log_warn("queue", "domain=%s event=known_not_loaded", d->name);
+	if (d != NULL && d->configured) /* else it left the configuration */
+		load_known(d, data, len);
+}
+
+void
+breaker_told_known(struct dest *d, const void *data, size_t len)
+{
+	if (len == 0 && d->rare == NULL)
+		return;
+	/* What was learned of it here is not kept beside that. */
+	if (dest_rare(d)->unsaved) {
+		d->rare->unsaved = false;
+		TAILQ_REMOVE(&d->queue->unsaved, d, rare->unsaved_link);
+	}
+	load_known(d, data, len);
+	d->rare->known.dirty = false;
+	learn_weigh(d);
 }
 
 /* "@host ": closed with other domains of that primary. */
@@ -131,16 +151,11 @@ load_label(struct dest *d, char *text)
 }
 
 static void
-load_breaker(void *arg, const char *key, const void *data, size_t len)
+load_closed(struct dest *d, const void *data, size_t len)
 {
-	struct queue *q = arg;
 	char text[RECORD_MAX], *reply;
-	struct dest *d;
 
-	if (strncmp(key, BREAKER_PREFIX, strlen(BREAKER_PREFIX)) != 0)
-		return;
-	d = dest_find(q, key + strlen(BREAKER_PREFIX));
-	if (d == NULL || !d->configured || len >= sizeof(text))
+	if (len >= sizeof(text))
 		return;
 	memcpy(text, data, len);
 	text[len] = '\0';
@@ -154,10 +169,54 @@ load_breaker(void *arg, const char *key, const void *data, size_t len)
 	dest_touch(d);
 }
 
+static void
+load_breaker(void *arg, const char *key, const void *data, size_t len)
+{
+	struct dest *d;
+
+	if (strncmp(key, BREAKER_PREFIX, strlen(BREAKER_PREFIX)) != 0)
+		return;
+	d = dest_find(arg, key + strlen(BREAKER_PREFIX));
+	if (d != NULL && d->configured)
+		load_closed(d, data, len);
+}
+
+/* Its owner tells somebody that it is open, not we. */
+void
+breaker_told(struct dest *d, const void *data, size_t len)
+{
+	breaker_primary_leave(d);
+	if (len > 0) {
+		load_closed(d, data, len);
+		return;
+	}
+	if (!d->broken)
+		return;
+	d->broken = d->trial = false;
+	d->rare->broken_ms = 0;
+	d->rare->told = false;
+	d->notes &= ~(NOTE_BREAKER | NOTE_BREAKER_NEW);
+	d->notes |= NOTE_MENDED;
+	dest_touch(d);
+}
+
+/* What is known is written down for who has it next, and no trial of it is in the
+ * way of others. */
+void
+breaker_leave(struct dest *d)
+{
+	if (dest_rare(d)->unsaved)
+		known_saved(d);
+	if (d->trial) {
+		d->trial = false;
+		breaker_primary_untries(d);
+	}
+}
+
 void
 breaker_load(struct queue *q)
 {
-	store_state_each(q->store, KNOWN_OLD, load_known, q);
+	store_state_each(q->store, KNOWN_OLD, load_known_one, q);
 	store_state_each(q->store, BREAKER_PREFIX, load_breaker, q);
 	refused_load(q);
 }
@@ -264,9 +323,9 @@ trial_ready(struct dest *d, int64_t now)
 {
 	struct part *e = order_min(d, ORDER_WAIT);
 
-	if (d->nready > 0)
+	if (dest_nready(d) > 0)
 		return true;
-	if (e == NULL)
+	if (e == NULL || dest_is_confined(d))
 		return false;
 	part_due(e, now);
 	part_set(e, PART_READY);
@@ -331,12 +390,23 @@ choose_between(struct dest *d, struct part *first, struct part *last)
 	    (int64_t)rnd_below(
 		span < UINT32_MAX ? (uint32_t)span : UINT32_MAX) *
 		1000;
-	e = order_from(d, ORDER_READY, part_key_ready(first->suspect, at, 0));
+	e = order_from(d, ORDER_READY,
+	    part_key_ready(first->suspect, first->local, at, 0));
 	return e == NULL ||
 		btree_key_less(part_key(last, ORDER_READY),
 		    part_key(e, ORDER_READY)) ?
 	    last :
 	    e;
+}
+
+/* What landed here, or what is shared: whichever may go, or by chance. */
+static bool
+is_for_local(const struct dest *d)
+{
+	if (local_ready(d) == 0)
+		return false;
+	return dest_is_confined(d) || d->nready == local_ready(d) ||
+	    rnd_below(2) == 0;
 }
 
 /* Of any age among those that were refused: some, perhaps the oldest hundred, are
@@ -345,17 +415,15 @@ choose_between(struct dest *d, struct part *first, struct part *last)
 struct part *
 breaker_choose(struct dest *d)
 {
-	struct part *first = order_min(d, ORDER_READY);
-	struct part *last = order_max(d, ORDER_READY);
-	struct btree_key key = part_key_ready(true, INT64_MIN, 0);
+	bool local = is_for_local(d), other;
+	struct part *good = ready_of(d, false, local, false);
+	struct part *bad = ready_of(d, true, local, false);
 
-	if (first->suspect == last->suspect)
-		return choose_between(d, first, last);
-	if (d->rare->trial_left == 1 &&
-	    d->rare->trials % TRIAL_OTHER == TRIAL_OTHER - 1)
-		return choose_between(d, first,
-		    order_before(d, ORDER_READY, key));
-	return choose_between(d, order_from(d, ORDER_READY, key), last);
+	other = d->rare->trial_left == 1 &&
+	    d->rare->trials % TRIAL_OTHER == TRIAL_OTHER - 1;
+	if (bad == NULL || (good != NULL && other))
+		return choose_between(d, good, ready_of(d, false, local, true));
+	return choose_between(d, bad, ready_of(d, true, local, true));
 }
 
 void

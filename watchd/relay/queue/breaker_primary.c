@@ -290,6 +290,15 @@ breaker_primary_tried(struct dest *d, int64_t now)
 	    rnd_below(1001), INT64_MAX);
 }
 
+void
+breaker_primary_untries(struct dest *d)
+{
+	struct breaker_primary *p = dest_rare(d)->primary;
+
+	if (p != NULL && p->trial == d)
+		p->trial = NULL;
+}
+
 /* ---- shown and stored */
 
 const char *

@@ -46,6 +46,8 @@ dest_get(struct queue *q, const char *name)
 	d->policy = policy_share(q, &q->policy);
 	d->gate = GATE_OPEN;
 	d->canary = true;
+	if (q->conf.shared)
+		d->share = mem_alloc(sizeof(*d->share));
 	RB_INSERT(dest_tree, &q->dests, d);
 	return d;
 }
@@ -94,6 +96,8 @@ dest_free(struct dest *d)
 	RB_REMOVE(dest_tree, &q->dests, d);
 	policy_leave(q, d->policy);
 	orders_fini(d);
+	local_fini(d);
+	free(d->share);
 	learn_fini(d);
 	free(d);
 }
@@ -147,7 +151,43 @@ dest_most(const struct dest *d)
 bool
 dest_takeable(const struct dest *d, int64_t now)
 {
-	return d->nready > 0 && d->out < dest_most(d) && dest_working(d, now);
+	return dest_nready(d) > 0 && d->out < dest_most(d) &&
+	    dest_working(d, now);
+}
+
+uint32_t
+dest_nready(const struct dest *d)
+{
+	return dest_is_confined(d) ? local_ready(d) : d->nready;
+}
+
+struct part *
+dest_ready(const struct dest *d, bool suspect, bool last)
+{
+	struct part *here = NULL, *e = NULL;
+	bool less;
+
+	if (local_ready(d) > 0)
+		here = ready_of(d, suspect, true, last);
+	if (!dest_is_confined(d))
+		e = ready_of(d, suspect, false, last);
+	if (here == NULL || e == NULL)
+		return here != NULL ? here : e;
+	less =
+	    btree_key_less(part_key(here, ORDER_AGE), part_key(e, ORDER_AGE));
+	return less != last ? here : e;
+}
+
+/* What is shared is told of by who may hand it on. */
+struct part *
+dest_deadline(const struct dest *d)
+{
+	struct part *here = local_any(d) ? deadline_of(d, true) : NULL;
+	struct part *e = dest_is_confined(d) ? NULL : deadline_of(d, false);
+
+	if (here == NULL || e == NULL)
+		return here != NULL ? here : e;
+	return here->deadline_ms < e->deadline_ms ? here : e;
 }
 
 void
@@ -326,7 +366,7 @@ static void
 dest_want(struct dest *d, int64_t now)
 {
 	const struct queue_ops *ops = &d->queue->ops;
-	uint64_t work = d->nready + d->out;
+	uint64_t work = dest_nready(d) + d->out;
 	unsigned n = 0;
 
 	if (dest_working(d, now))
@@ -369,7 +409,7 @@ dest_retime(struct dest *d, int64_t now)
 
 	if ((e = order_min(d, ORDER_WAIT)) != NULL)
 		at = e->due_ms;
-	e = order_min(d, ORDER_DEADLINE);
+	e = dest_deadline(d);
 	if (e != NULL && q->clock_step.doubted && !e->finish)
 		e = NULL;
 	if (e != NULL && e->deadline_ms < at) {
@@ -398,7 +438,8 @@ dest_unused(const struct dest *d)
 {
 	return d->n == 0 && !d->configured && !d->on_hold &&
 	    dest_rare(d)->extend.n == 0 && !d->touched && d->wanted == 0 &&
-	    d->learn == NULL;
+	    d->learn == NULL && LIST_EMPTY(&dest_rare(d)->vaulted) &&
+	    !attach_keeps(d);
 }
 
 void
@@ -447,8 +488,9 @@ dest_settle(struct dest *d, int64_t now)
 {
 	/* Extensions are of what was queued then. */
 	if (d->n == 0 && !d->queue->loading && d->rare != NULL &&
-	    extend_trim(&d->rare->extend, INT64_MAX))
+	    attach_is_read(d) && extend_trim(&d->rare->extend, INT64_MAX))
 		operator_extend_save(d);
+	attach_settle(d);
 	dest_notify(d, now);
 	dest_want(d, now);
 	dest_retime(d, now);

@@ -60,7 +60,7 @@ intake_stored(void *arg, uint64_t token, int rc, struct envelope **parts,
 	for (unsigned i = 0; i < n; i++) {
 		if (rc == 0 && !q->dead) {
 			envelope_brief(parts[i], &brief);
-			part_add(q, &brief, now);
+			attach_index(q, &brief, now);
 		}
 		envelope_destroy(&parts[i]);
 	}

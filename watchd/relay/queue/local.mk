@@ -1,6 +1,8 @@
 noinst_LIBRARIES += libmx_queue.a
 libmx_queue_a_SOURCES = \
 	watchd/relay/queue/ages.c watchd/relay/queue/ages.h \
+	watchd/relay/queue/attach.c watchd/relay/queue/attach_int.h \
+	watchd/relay/queue/detach.c \
 	watchd/relay/queue/backoff.c watchd/relay/queue/backoff.h \
 	watchd/relay/queue/breaker.c \
 	watchd/relay/queue/breaker_primary.c \
@@ -15,7 +17,7 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/learned.c watchd/relay/queue/learned.h \
 	watchd/relay/queue/clock_step.c watchd/relay/queue/clock_step.h \
 	watchd/relay/queue/intake.c \
-	watchd/relay/queue/list.c \
+	watchd/relay/queue/list.c watchd/relay/queue/local.c \
 	watchd/relay/queue/operator.c \
 	watchd/relay/queue/clock_back.c \
 	watchd/relay/queue/clock_doubt.c \
@@ -36,13 +38,17 @@ check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
 	tests/unit/test_breaker_many tests/unit/test_breaker_model \
 	tests/unit/test_learn tests/unit/test_learned tests/unit/test_vault \
-	tests/unit/test_queue_bytes tests/unit/test_queue_many
+	tests/unit/test_queue_bytes tests/unit/test_queue_many \
+	tests/unit/test_queue_shared tests/unit/test_queue_local \
+	tests/unit/test_queue_owned
 TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
 	tests/unit/test_breaker_many tests/unit/test_breaker_model \
 	tests/unit/test_learn tests/unit/test_learned tests/unit/test_vault \
-	tests/unit/test_queue_bytes tests/unit/test_queue_many
+	tests/unit/test_queue_bytes tests/unit/test_queue_many \
+	tests/unit/test_queue_shared tests/unit/test_queue_local \
+	tests/unit/test_queue_owned
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
@@ -82,6 +88,15 @@ tests_unit_test_queue_many_SOURCES = tests/unit/test_queue_many.c \
 	tests/unit/queue_quiet.h $(FAKES)
 tests_unit_test_queue_many_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_bytes_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_queue_shared_SOURCES = tests/unit/test_queue_shared.c \
+	tests/unit/queue_shared.h $(QUEUE_WORLD)
+tests_unit_test_queue_shared_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_queue_local_SOURCES = tests/unit/test_queue_local.c \
+	tests/unit/queue_shared.h $(QUEUE_WORLD)
+tests_unit_test_queue_local_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_queue_owned_SOURCES = tests/unit/test_queue_owned.c \
+	tests/unit/queue_quiet.h tests/unit/queue_shared.h $(QUEUE_WORLD)
+tests_unit_test_queue_owned_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_vault_SOURCES = tests/unit/test_vault.c $(QUEUE_WORLD)
 tests_unit_test_vault_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 endif

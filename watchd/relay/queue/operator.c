@@ -21,7 +21,7 @@ operator_extend_save(struct dest *d)
 	int rc = extend_format(&dest_rare(d)->extend, &text);
 
 	MX_ASSERT(rc == 0); /* EXTEND_TEXT_MAX holds every record */
-	record_state(d, EXTEND_PREFIX, buf_str(&text), text.len);
+	record_order(d, EXTEND_PREFIX, buf_str(&text), text.len);
 	buf_fini(&text);
 }
 
@@ -49,6 +49,33 @@ load_extend(void *arg, const char *key, const void *data, size_t len)
 }
 
 void
+operator_told_hold(struct queue *q, const char *domain, bool hold)
+{
+	struct dest *d = hold ? dest_get(q, domain) : dest_find(q, domain);
+
+	if (d == NULL || d->on_hold == hold)
+		return;
+	d->on_hold = hold;
+	if (hold)
+		flush_end(d, !d->canary);
+	dest_walk(d, WALK_DEADLINE);
+}
+
+void
+operator_told_extend(struct queue *q, const char *domain, const void *data,
+    size_t len)
+{
+	struct dest *d = len > 0 ? dest_get(q, domain) : dest_find(q, domain);
+
+	if (d == NULL || (len == 0 && d->rare == NULL))
+		return;
+	if (extend_parse(&dest_rare_make(d)->extend, data, len) != 0)
+		log_error("queue", "domain=%s event=extension_damaged",
+		    d->name);
+	dest_walk(d, WALK_DEADLINE);
+}
+
+void
 operator_load(struct queue *q)
 {
 	store_state_each(q->store, HOLD_PREFIX, load_hold, q);
@@ -65,10 +92,11 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 
 	*out = (struct relay_domain){ .flush = { .eta_ms = -1 } };
 	out->flush.domain = domain;
+	out->theirs = !queue_is_attached(self, domain);
 	if (d == NULL)
 		return;
 	r = dest_rare(d);
-	out->active = d->out + r->stuck + (dest_open(d) ? d->nready : 0);
+	out->active = d->out + r->stuck + (dest_open(d) ? dest_nready(d) : 0);
 	out->held = d->on_hold ? d->n - d->out - r->stuck : r->nheld;
 	out->deferred = d->n - out->active - out->held;
 	out->owed = r->nowed;
@@ -81,7 +109,7 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->next_expiry_ms = dest_next_expiry(d);
 	(void)dest_ripest(d, now, &out->ripest_ms, &out->ripest_life_ms);
 	if (dest_open(d)) {
-		if (d->nready > 0)
+		if (dest_nready(d) > 0)
 			out->next_try_ms = now;
 		else if ((e = order_min(d, ORDER_WAIT)) != NULL)
 			out->next_try_ms = e->due_ms;
@@ -101,6 +129,7 @@ relay_op_domain(void *self, const char *domain, struct relay_domain *out)
 	out->broken_domains = breaker_primary_domains(d, &out->broken_speaks);
 	out->put_off = refusal_put_off(d, now);
 	learn_summary(d, out);
+	local_summary(d, out);
 	flush_view(d, now, &out->flush);
 }
 
@@ -162,7 +191,7 @@ relay_op_hold_domain(void *self, const char *domain, bool hold)
 	if (d->on_hold == hold)
 		return 0;
 	d->on_hold = hold;
-	record_state(d, HOLD_PREFIX, "1", hold ? 1 : 0);
+	record_order(d, HOLD_PREFIX, "1", hold ? 1 : 0);
 	/* Cut off, but not by the primary, once that took something. */
 	if (hold)
 		flush_end(d, !d->canary);
@@ -208,18 +237,12 @@ each_part(struct queue *q, uint64_t id, bool all_parts,
 
 	for (uint64_t i = first; i - first <= last - first; i++) {
 		e = parts_find(q, i);
-		if (e == NULL || e->state == PART_GONE)
+		if (e == NULL || e->state == PART_GONE || part_is_lost(e))
 			continue;
 		any = true;
 		fn(e, now);
 	}
 	return any ? 0 : -MX_ENOENT;
-}
-
-static bool
-part_busy(const struct part *e)
-{
-	return e->state == PART_OUT || e->state == PART_SAVING;
 }
 
 /* Puts it where its flags say, unless somebody has it and will do that. */

@@ -142,6 +142,14 @@ part_fill_rcpts(struct part *e, const struct envelope *env)
 	}
 }
 
+/* What is shared, and out or being written: it does not leave so. */
+static void
+part_busies(const struct part *e, int n)
+{
+	if (e->dest->share != NULL && !e->local)
+		e->dest->share->nbusy += (unsigned)n;
+}
+
 struct part *
 part_add(struct queue *q, const struct envelope_brief *b, int64_t now)
 {
@@ -153,14 +161,18 @@ part_add(struct queue *q, const struct envelope_brief *b, int64_t now)
 	d = dest_get(q, b->domain);
 	e = parts_take(q, b->id);
 	e->dest = d;
+	e->local = q->conf.shared && store_is_local(q->store, b->id);
 	part_fill(e, b);
 	if (b->env != NULL)
 		part_fill_rcpts(e, b->env);
 	e->flush = d->flush_gen;
 	part_count_age(e, now);
 	e->state = PART_OUT; /* in no order yet */
+	part_busies(e, 1);
 	part_shelve(e);
 	order_insert(e, ORDER_ID);
+	if (e->local)
+		local_enter(e);
 	dest_count(d, true, part_size(e));
 	d->recipients += e->pending;
 	q->messages++;
@@ -180,6 +192,8 @@ part_leave(struct part *e)
 	case PART_READY:
 		order_remove(e, ORDER_READY);
 		d->nready--;
+		if (e->local)
+			d->share->nlocal_ready--;
 		break;
 	case PART_HELD:
 		d->rare->nheld--;
@@ -194,6 +208,8 @@ part_leave(struct part *e)
 		break;
 	case PART_OUT:
 	case PART_SAVING:
+		part_busies(e, -1);
+		break;
 	case PART_GONE:
 		break;
 	}
@@ -218,6 +234,8 @@ part_set(struct part *e, enum part_state to)
 	case PART_READY:
 		order_insert(e, ORDER_READY);
 		d->nready++;
+		if (e->local)
+			d->share->nlocal_ready++;
 		break;
 	case PART_HELD:
 		dest_rare_make(d)->nheld++;
@@ -229,6 +247,8 @@ part_set(struct part *e, enum part_state to)
 		break;
 	case PART_OUT:
 	case PART_SAVING:
+		part_busies(e, 1);
+		break;
 	case PART_GONE:
 		break;
 	}
@@ -282,6 +302,8 @@ part_back(struct part *e, int64_t now)
 		vault_dropped(e);
 	else if (e->held != e->held_stored)
 		record_held(e);
+	else if (e->move && local_back(e))
+		return;
 	else if (e->finish)
 		part_set(e, PART_OWED);
 	else if (e->held)
@@ -302,12 +324,35 @@ part_forget(struct part *e)
 	part_unflush(e, FLUSH_FAILED);
 	part_set(e, PART_GONE);
 	part_unshelve(e);
+	if (e->local)
+		local_leave(e);
 	order_remove(e, ORDER_ID);
 	dest_count(d, false, part_size(e));
 	d->recipients -= e->pending;
 	q->messages--;
 	part_uncount_age(e);
 	e->dest = NULL;
+}
+
+/* Nobody is busy with it, but perhaps a write that waits for its next try. */
+void
+part_drop(struct part *e)
+{
+	struct queue *q = e->dest->queue;
+
+	record_drop(q, e);
+	part_forget(e);
+	parts_give(q, e);
+}
+
+/* No order that it is in now goes by that. */
+void
+part_share(struct part *e)
+{
+	MX_ASSERT(e->local && e->state == PART_SAVING);
+	local_leave(e);
+	e->local = e->move = false;
+	part_busies(e, 1);
 }
 
 int64_t

@@ -33,6 +33,17 @@ key_id(const void *q, uint32_t handle)
 	return (struct btree_key){ 0, parts_at(q, handle)->id };
 }
 
+/* Times that sums and classes can be made of. */
+#define KEY_TIME (INT64_C(1) << 61)
+
+static int64_t
+key_time(int64_t ms)
+{
+	if (ms < -KEY_TIME)
+		return -KEY_TIME;
+	return ms >= KEY_TIME ? KEY_TIME - 1 : ms;
+}
+
 static struct btree_key
 key_age(const void *q, uint32_t handle)
 {
@@ -41,21 +52,18 @@ key_age(const void *q, uint32_t handle)
 	return (struct btree_key){ e->arrival_ms, e->id };
 }
 
-#define SUSPECT_MS (INT64_MAX / 2 + 1) /* later than any arrival */
-#define READY_MAX  (SUSPECT_MS / 2)
-
-/* A part that made the breaker trip must not be the canary for ever. */
+/* A part that made the breaker trip must not be the canary for ever. What is
+ * local may go when nothing else may, so it lies apart. */
 struct btree_key
-part_key_ready(bool suspect, int64_t arrival_ms, uint64_t id)
+part_key_ready(bool suspect, bool local, int64_t arrival_ms, uint64_t id)
 {
-	if (arrival_ms < -READY_MAX)
-		arrival_ms = -READY_MAX;
-	if (arrival_ms >= READY_MAX)
-		arrival_ms = READY_MAX - 1;
-	return (struct btree_key){
-		suspect ? arrival_ms + SUSPECT_MS : arrival_ms,
-		id,
+	static const int64_t class[2][2] = {
+		{ -KEY_TIME, -KEY_TIME * 3 },
+		{ KEY_TIME * 3, KEY_TIME },
 	};
+
+	return (struct btree_key){ class[suspect][local] + key_time(arrival_ms),
+		id };
 }
 
 static struct btree_key
@@ -63,7 +71,7 @@ key_ready(const void *q, uint32_t handle)
 {
 	const struct part *e = parts_at(q, handle);
 
-	return part_key_ready(e->suspect, e->arrival_ms, e->id);
+	return part_key_ready(e->suspect, e->local, e->arrival_ms, e->id);
 }
 
 static struct btree_key
@@ -75,11 +83,20 @@ key_wait(const void *q, uint32_t handle)
 }
 
 static struct btree_key
+deadline_key(bool local, int64_t ms, uint64_t id)
+{
+	return (struct btree_key){
+		key_time(ms) - (local ? KEY_TIME * 2 : 0),
+		id,
+	};
+}
+
+static struct btree_key
 key_deadline(const void *q, uint32_t handle)
 {
 	const struct part *e = parts_at(q, handle);
 
-	return (struct btree_key){ e->deadline_ms, e->id };
+	return deadline_key(e->local, e->deadline_ms, e->id);
 }
 
 struct dest_orders {
@@ -296,6 +313,28 @@ order_before(const struct dest *d, enum part_order order, struct btree_key key)
 	    few_find(d, order, NULL, &key, true);
 }
 
+struct part *
+ready_of(const struct dest *d, bool suspect, bool local, bool last)
+{
+	int64_t end = last ? INT64_MAX : INT64_MIN;
+	struct btree_key key =
+	    part_key_ready(suspect, local, end, last ? UINT64_MAX : 0);
+	struct part *e = last ? order_before(d, ORDER_READY, key) :
+				order_from(d, ORDER_READY, key);
+
+	return e != NULL && e->suspect == suspect && e->local == local ? e :
+									 NULL;
+}
+
+struct part *
+deadline_of(const struct dest *d, bool local)
+{
+	struct part *e =
+	    order_from(d, ORDER_DEADLINE, deadline_key(local, INT64_MIN, 0));
+
+	return e != NULL && e->local == local ? e : NULL;
+}
+
 struct order_visit {
 	const struct dest *dest;
 	enum part_order order;
@@ -341,6 +380,7 @@ parts_init(struct queue *q)
 
 	slab_init(&p->slab, sizeof(struct part));
 	btree_init(&p->by_id);
+	btree_init(&q->local.all);
 	idmap_init(&p->saves);
 	slab_init(&p->rares, sizeof(struct part_rare));
 	btree_init(&p->rare);
@@ -369,6 +409,7 @@ parts_fini(struct queue *q)
 	idmap_fini(&p->saves);
 	btree_fini(&p->rare, &p->rare_order);
 	slab_fini(&p->rares);
+	btree_fini(&q->local.all, &p->order[ORDER_ID]);
 	btree_fini(&p->by_id, &p->order[ORDER_ID]);
 	slab_fini(&p->leaves);
 	slab_fini(&p->slab);

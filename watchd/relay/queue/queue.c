@@ -63,12 +63,14 @@ queue_settle(void *arg)
 	more = breaker_primary_settle(q, SETTLE_STEP / 2);
 	more = round_step(q) || more;
 	more = clock_back_step(q) || more;
+	more = local_step(q) || more;
 	for (n = SETTLE_STEP; n > 0 && (d = STAILQ_FIRST(&q->touched)) != NULL;
 	     n--) {
 		STAILQ_REMOVE_HEAD(&q->touched, touched_link);
 		d->touched = false;
 		dest_settle(d, now);
 	}
+	more = attach_step(q) || more;
 	/* The rest after what else the loop has to do: a task that schedules
 	 * itself would run in the same turn. */
 	if (more || !STAILQ_EMPTY(&q->touched))
@@ -95,6 +97,7 @@ queue_create(struct loop *loop, struct store *store, struct stats *stats,
 	q->tick_ms = queue_mono_ms() + TICK_MAX_MS;
 	clock_back_start(q);
 	parts_init(q);
+	attach_init(q);
 	RB_INIT(&q->dests);
 	RB_INIT(&q->policies);
 	heap_init(&q->times);
@@ -137,6 +140,8 @@ queue_destroy(struct queue **qp)
 		LIST_REMOVE(job, link);
 		free(job);
 	}
+	attach_fini(q);
+	vault_fini(q);
 	STAILQ_INIT(&q->touched);
 	while ((d = RB_ROOT(&q->dests)) != NULL)
 		dest_free(d);
@@ -145,7 +150,6 @@ queue_destroy(struct queue **qp)
 	heap_fini(&q->times);
 	heap_fini(&q->retries);
 	heap_fini(&q->others);
-	vault_fini(q);
 	/* After the heaps that they are in. */
 	parts_fini(q);
 	loop_task_destroy(&q->task);
@@ -159,12 +163,8 @@ queue_destroy(struct queue **qp)
 static void
 load_one(void *arg, const struct envelope_brief *b)
 {
-	if (((struct queue *)arg)->dead)
-		return;
-	if ((b->flags & ENV_VAULT) != 0)
-		vault_add(arg, b);
-	else
-		part_add(arg, b, clock_wall_ms());
+	if (!((struct queue *)arg)->dead)
+		attach_index(arg, b, clock_wall_ms());
 }
 
 static void
@@ -228,7 +228,8 @@ queue_policy(struct queue *q, const char *domain, const struct queue_policy *p)
 			return;
 		dest_configure(d, false);
 		breaker_fini(d, true);
-		if (d->n == 0) /* a hold of nothing would outlive it */
+		/* A hold of nothing would outlive it. */
+		if (d->n == 0 && dest_is_ours(d))
 			(void)q->relay.hold_domain(q, domain, false);
 		queue_gate(q, domain, GATE_OPEN);
 		dest_policy(d, &q->policy);

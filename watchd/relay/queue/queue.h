@@ -64,6 +64,7 @@ enum job_outcome {
 	JOB_RETURNED, /* not tried at all: back to where it was */
 	JOB_DAMAGED, /* the stored record or body does not hold: kept, held,
 		       * reported; never sent */
+	JOB_GONE, /* it is not there: another has it, or had it */
 };
 
 /* Callbacks that daemon.c wires. `want`: n connections to the domain would have
@@ -179,6 +180,9 @@ struct queue_job *queue_take(struct queue *, const char *domain);
 /* May it still be offered? No longer when, since it was taken, the gate of its
  * domain was closed or a hold or the like was ordered: then it is RETURNED. */
 bool queue_job_stands(const struct queue_job *);
+/* May it be handed on, right now? Not when another may be doing it, or has its
+ * domain; asked before the server has all of it. */
+bool queue_job_holds(const struct queue_job *);
 /* Ends a job; the job is gone. `env` (borrowed; NULL for RETURNED) is the
  * envelope with what became of each recipient; parts with none pending are
  * removed, the others get their next time. What the sender is owed (rcpt_owes) must
@@ -234,12 +238,12 @@ bool queue_learned_each(struct queue *, const char *domain, const char *after,
  * domain's mail is here only while the domain is ours; queue_load() finds what
  * landed in the spool of this node. */
 
-/* It is ours now: what is stored of it is indexed, as at a start, and goes
- * meanwhile. Once more is nothing. */
+/* They are ours now: what is stored of them is indexed, as at a start, and goes
+ * meanwhile. Once more is nothing. Some hundreds a call, for it takes its time. */
 void queue_attach(struct queue *, const char *const *domains, unsigned n);
 /* Nothing of it is handed out any more; when all is back and written down it is
- * forgotten, and `done` is called, once, from the loop. queue_attach() meanwhile
- * takes that back: `kept`. */
+ * forgotten, and `done` is called, once for each call, from the loop; before that
+ * it is not to be given away. queue_attach() meanwhile takes that back: `kept`. */
 typedef void queue_left_cb(void *arg, const char *domain, bool kept);
 void queue_detach(struct queue *, const char *domain, queue_left_cb *done,
     void *arg);

@@ -6,6 +6,9 @@
  *	destination.c   one domain: policy, gate, what deliverers are told
  *	policy.c        what domains with equal policies share
  *	queue.c         life, loading, policies
+ *	attach.c, detach.c  a store that is shared: domains come and go
+ *	local.c         what landed here while the engine was away
+ *	told.c          what other nodes wrote down
  *	intake.c        new mail, until it is durable
  *	round.c         what is to be done with each destination, in slices
  *	schedule.c      the one timer: retry times, deadlines, walks in steps
@@ -119,6 +122,10 @@ struct part {
 	uint16_t rare : 1; /* parts.rare has something */
 	uint16_t ring : 1; /* of queue.back: where its age is counted */
 	uint16_t clock : 3; /* of queue.back: what due_ms was reckoned by */
+	uint16_t local : 1; /* it lies in the spool of this node alone */
+	uint16_t move : 1; /* it is to be moved when it is back */
+	uint16_t fenced : 1; /* another's: forgotten when it is back... */
+	uint16_t again : 1; /* ...and read anew, for it is ours once more */
 };
 #define PART_NEVER    INT64_MAX
 #define PART_SIZE_MAX ((UINT64_C(1) << 40) - 1)
@@ -136,9 +143,9 @@ enum part_order {
 	ORDER_ID,
 	ORDER_AGE, /* what expires when its time has come, by arrival */
 	ORDER_KEPT, /* what does not: held, or owed; by arrival, too */
-	ORDER_READY, /* suspects last, then by arrival */
+	ORDER_READY, /* suspects last; of each kind the local ones first */
 	ORDER_WAIT, /* by due_ms */
-	ORDER_DEADLINE, /* by deadline_ms */
+	ORDER_DEADLINE, /* local ones first, then by deadline_ms */
 	ORDER_MAX,
 };
 
@@ -208,6 +215,19 @@ struct dest_rare {
 	struct breaker_primary *primary;
 	TAILQ_ENTRY(dest) hit_link;
 	bool hit_us; /* that one was about us */
+	LIST_HEAD(, vaulted) vaulted; /* vault.c */
+};
+
+/* Of a destination, where the store is shared: attach.c, and local.c. */
+struct dest_share {
+	uint32_t owned; /* queue.owned when it became ours; 0: theirs */
+	uint32_t nbusy; /* shared parts that are OUT or SAVING */
+	uint32_t nlocal, nlocal_ready; /* what landed here */
+	struct btree local; /* those, by ORDER_ID */
+	struct leaving *leaving; /* NULL: it does not leave */
+	uint16_t scans; /* looks at the store that it waits for */
+	uint64_t since; /* the first of them, since it is ours */
+	bool spoke; /* we wrote down something of it, since it is ours */
 };
 
 struct dest {
@@ -219,6 +239,7 @@ struct dest {
 	const struct queue_policy *policy; /* shared, policy.c */
 	struct dest_rare *rare; /* NULL: nothing; see dest_rare() */
 	struct learn *learn; /* learn.c; NULL: nothing is learned */
+	struct dest_share *share; /* NULL: the store is nobody else's */
 
 	struct btree by_id; /* ORDER_ID */
 	struct dest_orders *orders; /* the others; NULL: few parts, parts.c */
@@ -274,8 +295,9 @@ struct queue_intake {
 struct vaulted {
 	RB_ENTRY(vaulted) link; /* by id */
 	struct heap_node since, until; /* wall ms */
+	LIST_ENTRY(vaulted) dest_link; /* in dest_rare.vaulted */
+	struct dest *dest;
 	uint64_t id, size;
-	uint64_t domain; /* hash */
 	bool replayed; /* once already */
 	bool leaving; /* is being replayed */
 };
@@ -356,6 +378,18 @@ struct queue {
 	struct heap others;
 	uint64_t others_n, others_bytes;
 
+	/* A store that is shared. */
+	uint32_t owned; /* attachments of an older number are void */
+	bool holds; /* what is shared may be handed on */
+	bool purging; /* what another has is being forgotten */
+	struct attach *attach; /* attach.c; NULL: it is not */
+	struct { /* local.c */
+		struct btree all; /* what landed here, by id */
+		uint64_t after; /* the walk that moves them: up to this id */
+		bool walking;
+		unsigned out; /* being moved */
+	} local;
+
 	uint64_t messages; /* not GONE */
 	unsigned deadline_out;
 	TAILQ_HEAD(, dest) blocked; /* have deadlines that wait for room */
@@ -382,7 +416,12 @@ void parts_save_set(struct queue *, const struct part *, struct record_write *);
 struct part_rare *parts_rare(const struct queue *, const struct part *);
 struct part_rare *parts_rare_make(struct queue *, struct part *);
 struct btree_key part_key(const struct part *, enum part_order);
-struct btree_key part_key_ready(bool suspect, int64_t arrival_ms, uint64_t id);
+struct btree_key
+part_key_ready(bool suspect, bool local, int64_t arrival_ms, uint64_t id);
+/* The first or last of those that are ready and suspect or not, local or not. */
+struct part *ready_of(const struct dest *, bool suspect, bool local, bool last);
+/* The one with the first deadline of those that are local, or are not. */
+struct part *deadline_of(const struct dest *, bool local);
 /* One order of one destination: its part is in it already, or not any more, by
  * what part.c says of it when these are called. NULL: there is none. */
 void order_insert(struct part *, enum part_order);
@@ -407,6 +446,13 @@ part_add(struct queue *, const struct envelope_brief *, int64_t now);
 void part_set(struct part *, enum part_state);
 void part_back(struct part *, int64_t now); /* from OUT or SAVING */
 void part_forget(struct part *); /* leaves all but parts.by_id: GONE */
+void part_drop(struct part *); /* leaves all, and the store is not asked */
+void part_share(struct part *); /* it was local, and is SAVING */
+static inline bool
+part_busy(const struct part *e)
+{
+	return e->state == PART_OUT || e->state == PART_SAVING;
+}
 uint64_t part_size(const struct part *);
 void part_due(struct part *, int64_t ms);
 void part_deadline_at(struct part *, int64_t ms); /* PART_NEVER: at none */
@@ -462,6 +508,74 @@ void dest_settle(struct dest *, int64_t now); /* of the task */
 void dest_configure(struct dest *, bool configured); /* or not any more */
 void dest_count(struct dest *, bool came, uint64_t size); /* a part */
 void dest_notify(struct dest *, int64_t now);
+uint32_t dest_nready(const struct dest *); /* that may go */
+/* The oldest of those, or the newest; NULL: none of the kind. */
+struct part *dest_ready(const struct dest *, bool suspect, bool last);
+struct part *dest_deadline(const struct dest *); /* the first that counts */
+
+/* attach.c */
+static inline bool
+dest_is_attached(const struct dest *d)
+{
+	return d->share != NULL && d->share->owned == d->queue->owned;
+}
+static inline bool
+dest_is_ours(const struct dest *d)
+{
+	return d->share == NULL || dest_is_attached(d);
+}
+/* Does only what is local go? */
+static inline bool
+dest_is_confined(const struct dest *d)
+{
+	return d->queue->conf.shared &&
+	    (!d->queue->holds || d->queue->purging || !dest_is_ours(d) ||
+		d->share->leaving != NULL);
+}
+void attach_init(struct queue *);
+void attach_fini(struct queue *); /* before the destinations */
+bool attach_step(struct queue *); /* of the task; true: there is more */
+void attach_settle(struct dest *); /* it was touched: perhaps it leaves */
+bool attach_keeps(const struct dest *); /* though it is empty */
+/* Is there all that is stored of it, and is it ours to say? */
+bool attach_is_read(const struct dest *);
+/* Indexes what is stored, or not, for it is another's; into the vault, too. */
+void attach_index(struct queue *, const struct envelope_brief *, int64_t now);
+bool attach_takes(struct queue *, const struct envelope_brief *);
+/* It is another's, whatever we did with it. */
+bool part_is_lost(const struct part *);
+void part_lose(struct part *); /* such a one, that is back */
+/* A removal that failed is to be tried again, or is not any more. */
+void attach_unremoved(struct queue *, int n);
+/* One that is GONE, and removed: no look that began before finds it any more. */
+void attach_removed(struct queue *, struct part *);
+
+/* local.c */
+void local_enter(struct part *); /* it is local */
+void local_leave(struct part *);
+void local_fini(struct dest *);
+bool local_step(struct queue *); /* of the task; true: there is more */
+bool local_back(struct part *); /* true: it is being moved */
+void local_summary(const struct dest *, struct relay_domain *);
+static inline uint32_t
+local_ready(const struct dest *d)
+{
+	return d->share != NULL ? d->share->nlocal_ready : 0;
+}
+static inline bool
+local_any(const struct dest *d)
+{
+	return d->share != NULL && d->share->nlocal > 0;
+}
+
+/* What another node wrote down of the domain: memory is to be the same. */
+void operator_told_hold(struct queue *, const char *domain, bool hold);
+void operator_told_extend(struct queue *, const char *domain, const void *,
+    size_t len);
+void breaker_told_known(struct dest *, const void *, size_t len);
+void breaker_told(struct dest *, const void *, size_t len);
+void refused_told(struct dest *, const void *, size_t len);
+void learn_told(struct dest *, const char *local, const void *, size_t len);
 
 /* round.c */
 #define ROUND_TOUCH    1u /* nothing else, which all do */
@@ -490,10 +604,13 @@ void record_held(struct part *);
  * removes it. */
 #define STATE_PREFIX_MAX 16
 void record_state(struct dest *, const char *prefix, const void *, size_t len);
+/* The same of what is the operator's will: whoever has the domain's mail. */
+void record_order(struct dest *, const char *prefix, const void *, size_t len);
 void record_state_at(struct queue *, const char *key, const void *, size_t len);
 void record_again(struct queue *, int64_t mono_ms);
 bool record_works(const struct queue *); /* outcomes can be noted */
 void record_free(struct record_write **);
+void record_drop(struct queue *, const struct part *); /* is not tried again */
 void queue_release(struct queue *); /* frees a dead queue at the last */
 
 /* flush.c */
@@ -519,6 +636,7 @@ void breaker_put(struct dest *); /* writes its state down */
 void breaker_learned(struct dest *); /* what is known is saved in a while */
 int64_t breaker_next(struct dest *, int64_t now); /* a trial; 0: none */
 void breaker_save(struct queue *, int64_t now, bool force);
+void breaker_leave(struct dest *); /* its mail becomes another's */
 void breaker_load(struct queue *); /* the policies are known */
 
 /* refusal.c */
@@ -544,6 +662,7 @@ bool breaker_primary_settle(struct queue *, unsigned budget);
 int64_t breaker_primary_trial(const struct dest *, int64_t now);
 void breaker_primary_tries(struct dest *);
 void breaker_primary_tried(struct dest *, int64_t now);
+void breaker_primary_untries(struct dest *);
 /* Of a breaker that is closed with others: the primary (NULL: by itself), how many
  * they are, and whether it speaks for all. */
 const char *breaker_primary_label(const struct dest *);
@@ -599,6 +718,11 @@ void
 vault_list(void *, const char *, uint64_t, unsigned, relay_list_cb *, void *);
 int vault_replay(void *, uint64_t id, bool again);
 int vault_purge(void *, uint64_t id);
+bool vault_has(struct queue *, uint64_t id);
+/* Forgets what the domain has there, or others' from *after on; true: that was
+ * all. */
+bool vault_leave(struct dest *, unsigned *budget);
+bool vault_purge_lost(struct queue *, uint64_t *after, unsigned *budget);
 
 /* operator.c, list.c */
 #define LIST_MAX   500 /* messages of a page */

@@ -78,6 +78,27 @@ queue_writable(struct queue *q, bool yes)
 		record_again(q, INT64_MAX);
 }
 
+/* What was refused is, or is not any more, to be offered again. */
+static void
+record_troubled(struct queue *q, const struct part *e, int n)
+{
+	if (e->state == PART_GONE && !e->local)
+		attach_unremoved(q, n);
+	trouble_add(q, n);
+}
+
+void
+record_drop(struct queue *q, const struct part *e)
+{
+	struct record_write *s = parts_save(q, e);
+
+	if (s == NULL)
+		return;
+	heap_remove(&q->retries, &s->again);
+	if (s->tries > 0)
+		record_troubled(q, e, -1);
+}
+
 /* Not written: later again. */
 static void
 record_failed(struct queue *q, struct part *e, int rc)
@@ -96,11 +117,31 @@ record_failed(struct queue *q, struct part *e, int rc)
 		    text_id(e->id, id), s->env != NULL ? "record" : "removal",
 		    log_q(mx_strerror(rc)));
 	if (s->tries++ == 0)
-		trouble_add(q, 1);
+		record_troubled(q, e, 1);
 	heap_insert(&q->retries, &s->again,
 	    queue_mono_ms() +
 		backoff_delay(SAVE_FIRST_MS, SAVE_MAX_MS, s->tries));
 	loop_task_schedule(q->task);
+}
+
+/* A record is written, or its part is gone or another's. */
+static void
+update_done(struct queue *q, struct part *e, int rc)
+{
+	struct record_write *s = parts_save(q, e);
+
+	MX_ASSERT(e->state == PART_SAVING);
+	e->held_stored = s->held;
+	parts_save_set(q, e, NULL);
+	record_free(&s);
+	if (part_is_lost(e) ||
+	    (rc == -MX_ENOENT && q->conf.shared && !e->local)) {
+		part_lose(e);
+		return;
+	}
+	if (rc == -MX_ENOENT) /* somebody else removed it */
+		e->drop = true;
+	part_back(e, clock_wall_ms());
 }
 
 static void
@@ -119,27 +160,25 @@ record_done(void *arg, uint64_t id, int rc)
 	e = parts_find(q, id);
 	MX_ASSERT(e != NULL);
 	s = parts_save(q, e);
-	if (rc != 0 && rc != -MX_ENOENT) {
+	if (rc != 0 && rc != -MX_ENOENT &&
+	    (e->state == PART_GONE || !part_is_lost(e))) {
 		record_failed(q, e, rc);
 		return;
 	}
 	if (s != NULL && s->tries > 0)
-		trouble_add(q, -1);
-	if (e->state == PART_GONE) {
-		if (rc == 0 && s != NULL && s->env != NULL) {
-			envelope_brief(s->env, &brief);
-			vault_add(q, &brief);
-		}
-		parts_give(q, e);
+		record_troubled(q, e, -1);
+	if (e->state != PART_GONE) {
+		update_done(q, e, rc);
 		return;
 	}
-	MX_ASSERT(e->state == PART_SAVING);
-	e->held_stored = s->held;
-	parts_save_set(q, e, NULL);
-	record_free(&s);
-	if (rc == -MX_ENOENT) /* somebody else removed it */
-		e->drop = true;
-	part_back(e, clock_wall_ms());
+	if (s == NULL || s->env == NULL) {
+		attach_removed(q, e);
+		return;
+	}
+	envelope_brief(s->env, &brief);
+	if (rc == 0 && attach_takes(q, &brief))
+		vault_add(q, &brief);
+	parts_give(q, e);
 }
 
 static void
@@ -203,6 +242,10 @@ held_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 	struct part *e = parts_find(r->queue, r->ids[0]);
 
 	MX_ASSERT(e != NULL && e->state == PART_SAVING && n == 1);
+	if (part_is_lost(e)) {
+		part_lose(e);
+		return;
+	}
 	if (envs[0] != NULL) {
 		record_update(e, envs[0]);
 		envs[0] = NULL;
@@ -231,11 +274,16 @@ record_again(struct queue *q, int64_t mono_ms)
 {
 	struct heap_node *n;
 	struct record_write *s;
+	struct part *e;
 
 	while ((n = heap_min(&q->retries)) != NULL && n->key <= mono_ms) {
 		s = HEAP_ENTRY(n, struct record_write, again);
 		heap_remove(&q->retries, n);
-		record_write(q, parts_find(q, s->id));
+		e = parts_find(q, s->id);
+		if (e->state != PART_GONE && part_is_lost(e))
+			part_lose(e);
+		else
+			record_write(q, e);
 	}
 }
 
@@ -263,8 +311,19 @@ record_state_at(struct queue *q, const char *key, const void *data, size_t len)
 	store_state_put(q->store, key, data, len, state_saved, q, 0);
 }
 
+/* What is found out of a domain is written by whoever has its mail. */
 void
 record_state(struct dest *d, const char *prefix, const void *data, size_t len)
+{
+	if (!dest_is_ours(d))
+		return;
+	if (d->share != NULL)
+		d->share->spoke = true;
+	record_order(d, prefix, data, len);
+}
+
+void
+record_order(struct dest *d, const char *prefix, const void *data, size_t len)
 {
 	char key[STATE_PREFIX_MAX + TEXT_DOMAIN_MAX];
 

@@ -205,14 +205,12 @@ is_under_way(struct dest *d, uint64_t id)
 	return false;
 }
 
-/* Is other mail ready that was not refused, and may it be taken? Suspects are
- * the last of the tree. */
+/* Is other mail ready that was not refused, and may it be taken? */
 static bool
 is_ready(struct dest *d, int64_t now)
 {
-	struct part *e = order_min(d, ORDER_READY);
-
-	return e != NULL && !e->suspect && dest_open(d) && !dest_paused(d, now);
+	return dest_ready(d, false, false) != NULL && dest_open(d) &&
+	    !dest_paused(d, now);
 }
 
 /* Destinations that nobody configured (our reports, ETRN's no) are no primaries

@@ -56,8 +56,7 @@ schedule_deadlines(struct dest *d, unsigned *budget, int64_t now)
 	struct part *e;
 
 	while (*budget > 0 && q->deadline_out < DEADLINE_JOBS &&
-	    (e = order_min(d, ORDER_DEADLINE)) != NULL &&
-	    e->deadline_ms <= now) {
+	    (e = dest_deadline(d)) != NULL && e->deadline_ms <= now) {
 		if (!e->finish && q->clock_step.doubted)
 			break;
 		if (part_deadline(e) > now)

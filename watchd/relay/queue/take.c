@@ -33,6 +33,16 @@ job_create(struct part *e, enum job_kind kind)
 	return job;
 }
 
+/* The newest in turn, but not while suspects wait: they go last. */
+static struct part *
+choose(const struct dest *d)
+{
+	struct part *suspect = dest_ready(d, true, false);
+	struct part *e = dest_ready(d, false, d->newest && suspect == NULL);
+
+	return e != NULL ? e : suspect;
+}
+
 struct queue_job *
 queue_take(struct queue *q, const char *domain)
 {
@@ -46,9 +56,7 @@ queue_take(struct queue *q, const char *domain)
 		d->starved = true;
 		return NULL;
 	}
-	e = d->trial ? breaker_choose(d) : order_max(d, ORDER_READY);
-	if (!d->trial && (!d->newest || e->suspect))
-		e = order_min(d, ORDER_READY);
+	e = d->trial ? breaker_choose(d) : choose(d);
 	d->newest = !d->newest;
 	d->out++;
 	job = job_create(e, JOB_DELIVER);
@@ -64,7 +72,16 @@ queue_job_stands(const struct queue_job *pub)
 	const struct part *e = ((const struct job *)(const void *)pub)->part;
 
 	return dest_open(e->dest) && record_works(e->dest->queue) && !e->held &&
-	    !e->drop && !e->finish;
+	    !e->drop && !e->finish && queue_job_holds(pub) &&
+	    (e->local || !dest_is_confined(e->dest));
+}
+
+bool
+queue_job_holds(const struct queue_job *pub)
+{
+	const struct part *e = ((const struct job *)(const void *)pub)->part;
+
+	return !part_is_lost(e) && store_holds(e->dest->queue->store, e->id);
 }
 
 /* Half of the room for notifications is free: as many of those who wait for
@@ -366,6 +383,19 @@ done_returned(struct part *e, enum job_kind kind, int64_t now)
 		part_deadline_at(e, now + DEADLINE_AGAIN);
 }
 
+/* Another has it, or nobody any more. What was delivered here was so. */
+static void
+done_gone(struct part *e, const struct envelope *env, int64_t now)
+{
+	struct dest *d = e->dest;
+
+	if (env != NULL)
+		(void)count_outcome(e, env, now);
+	flush_tried(e, FLUSH_FAILED, now);
+	part_lose(e);
+	flush_settle(d, true);
+}
+
 void
 queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
     const struct envelope *env)
@@ -379,11 +409,14 @@ queue_done(struct queue *q, struct queue_job *pub, enum job_outcome outcome,
 
 	MX_ASSERT(e->dest->queue == q);
 	e = job_end(job);
-	if (outcome == JOB_TRIED && env != NULL)
+	if (part_is_lost(e) ||
+	    (outcome == JOB_GONE && q->conf.shared && !e->local))
+		done_gone(e, env, now);
+	else if (outcome == JOB_TRIED && env != NULL)
 		done_tried(e, kind, env, stuck, put_off_ms, wait_ms, now);
 	else if (outcome == JOB_LOST && kind == JOB_DELIVER)
 		done_lost(e, env, stuck, put_off_ms, now);
-	else if (outcome == JOB_DAMAGED)
+	else if (outcome == JOB_DAMAGED || outcome == JOB_GONE)
 		done_damaged(e, env, now);
 	else
 		done_returned(e, kind, now);
@@ -397,6 +430,10 @@ queue_warned(struct queue *q, struct queue_job *pub, const struct envelope *env)
 
 	MX_ASSERT(job->part->dest->queue == q);
 	e = job_end(job);
+	if (part_is_lost(e)) {
+		part_lose(e);
+		return;
+	}
 	e->warned = env->warned;
 	record_update(e, envelope_copy(env));
 }

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
@@ -50,6 +49,8 @@ static void
 vaulted_forget(struct queue *q, struct vaulted *v)
 {
 	RB_REMOVE(vault_tree, &q->vault.tree, v);
+	LIST_REMOVE(v, dest_link);
+	dest_touch(v->dest);
 	heap_remove(&q->vault.by_since, &v->since);
 	heap_remove(&q->vault.by_until, &v->until);
 	q->vault.messages--;
@@ -66,6 +67,12 @@ vault_fini(struct queue *q)
 		vaulted_forget(q, v);
 	heap_fini(&q->vault.by_since);
 	heap_fini(&q->vault.by_until);
+}
+
+bool
+vault_has(struct queue *q, uint64_t id)
+{
+	return vault_find(q, id) != NULL;
 }
 
 static int64_t
@@ -86,7 +93,8 @@ vault_add(struct queue *q, const struct envelope_brief *env)
 	v = mem_alloc(sizeof(*v));
 	v->id = env->id;
 	v->size = env->size;
-	v->domain = hash_text(HASH_INIT, env->domain);
+	v->dest = dest_get(q, env->domain);
+	LIST_INSERT_HEAD(&dest_rare_make(v->dest)->vaulted, v, dest_link);
 	v->replayed = (env->flags & ENV_REPLAYED) != 0;
 	RB_INSERT(vault_tree, &q->vault.tree, v);
 	heap_insert(&q->vault.by_since, &v->since, env->due_ms);
@@ -145,6 +153,10 @@ dropped_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 	struct part *e = parts_find(r->queue, r->ids[0]);
 
 	MX_ASSERT(e != NULL && e->state == PART_SAVING && n == 1);
+	if (part_is_lost(e)) {
+		part_lose(e);
+		return;
+	}
 	if (envs[0] != NULL && is_kept(e, envs[0]))
 		record_vault(e,
 		    vault_envelope(envs[0],
@@ -170,6 +182,50 @@ vault_dropped(struct part *e)
 	request_send(r);
 }
 
+/* ---- of a domain that is another's now */
+
+static bool
+is_lost(const struct vaulted *v)
+{
+	const struct queue *q = v->dest->queue;
+
+	return !dest_is_ours(v->dest) && !store_is_local(q->store, v->id);
+}
+
+bool
+vault_leave(struct dest *d, unsigned *budget)
+{
+	struct queue *q = d->queue;
+	struct vaulted *v, *next;
+
+	if (d->rare == NULL)
+		return true;
+	LIST_FOREACH_SAFE(v, &d->rare->vaulted, dest_link, next)
+	{
+		if (*budget == 0)
+			return false;
+		--*budget;
+		if (!store_is_local(q->store, v->id))
+			vaulted_forget(q, v);
+	}
+	return true;
+}
+
+bool
+vault_purge_lost(struct queue *q, uint64_t *after, unsigned *budget)
+{
+	struct vaulted *v, *next, key = { .id = *after + 1 };
+
+	v = RB_NFIND(vault_tree, &q->vault.tree, &key);
+	for (; v != NULL && *budget > 0; v = next, --*budget) {
+		next = RB_NEXT(vault_tree, &q->vault.tree, v);
+		*after = v->id;
+		if (!store_is_local(q->store, v->id))
+			vaulted_forget(q, v);
+	}
+	return v == NULL;
+}
+
 /* ---- out */
 
 static void
@@ -190,9 +246,12 @@ vault_removed(void *arg, uint64_t id, int rc)
 static void
 vault_drop(struct queue *q, struct vaulted *v, enum vault_end why)
 {
+	bool lost = is_lost(v);
 	uint64_t id = v->id;
 
 	vaulted_forget(q, v);
+	if (lost)
+		return;
 	q->stats->g.vault_ended[why]++;
 	q->completions++;
 	store_remove(q->store, id, vault_removed, q, id);
@@ -320,21 +379,20 @@ void
 vault_list(void *self, const char *domain, uint64_t after, unsigned max,
     relay_list_cb *cb, void *arg)
 {
-	uint64_t ids[LIST_MAX] = { 0 }, hash = 0;
+	uint64_t ids[LIST_MAX] = { 0 };
 	struct vaulted *v, key = { .id = after + 1 };
 	unsigned n = 0, seen = 0;
 	struct queue *q = self;
+	struct dest *d = domain != NULL ? dest_find(q, domain) : NULL;
 	struct queue_request *r;
 
 	if (max == 0 || max > LIST_MAX)
 		max = LIST_MAX;
-	if (domain != NULL)
-		hash = hash_text(HASH_INIT, domain);
 	v = RB_NFIND(vault_tree, &q->vault.tree, &key);
 	/* A page is bounded by what was looked at, too. */
 	for (; v != NULL && n < max && seen < VAULT_STEP * 10; seen++) {
 		after = v->id;
-		if (domain == NULL || v->domain == hash)
+		if (domain == NULL || v->dest == d)
 			ids[n++] = v->id;
 		v = RB_NEXT(vault_tree, &q->vault.tree, v);
 	}
@@ -362,7 +420,10 @@ replay_stored(void *arg, uint64_t id, int rc)
 	char text[TEXT_ID_MAX];
 
 	q->completions--;
-	if (rc != 0) {
+	if (rc == -MX_ENOENT && q->conf.shared) {
+		if (v != NULL)
+			vaulted_forget(q, v);
+	} else if (rc != 0) {
 		if (v != NULL)
 			v->leaving = false;
 		log_error("vault", "id=%s event=not_replayed error=%s",
@@ -372,7 +433,7 @@ replay_stored(void *arg, uint64_t id, int rc)
 			vaulted_forget(q, v);
 		q->stats->g.vault_ended[VAULT_END_REPLAY]++;
 		envelope_brief(p->env, &brief);
-		(void)part_add(q, &brief, clock_wall_ms());
+		attach_index(q, &brief, clock_wall_ms());
 	}
 	envelope_destroy(&p->env);
 	free(p);

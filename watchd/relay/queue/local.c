@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC
+ * local: mail that landed in the spool of this node while the engine of a shared
+ * store was away. It is nobody else's, so it goes on whoever has its domain and
+ * whether what is shared may go or not; when the engine is back it is moved there,
+ * some at a time, and is then like any other. What somebody is busy with is moved
+ * when it is back. Loop thread. */
+#include "relay/queue/queue_int.h"
+
+#define MOVES_MAX 64 /* under way */
+
+static const struct btree_order *
+by_id(const struct queue *q)
+{
+	return &q->parts.order[ORDER_ID];
+}
+
+void
+local_enter(struct part *e)
+{
+	struct dest_share *s = e->dest->share;
+	struct queue *q = e->dest->queue;
+
+	btree_insert(&s->local, by_id(q), e->handle);
+	btree_insert(&q->local.all, by_id(q), e->handle);
+	s->nlocal++;
+}
+
+void
+local_leave(struct part *e)
+{
+	struct btree_key key = { 0, e->id };
+	struct dest_share *s = e->dest->share;
+	struct queue *q = e->dest->queue;
+
+	(void)btree_remove(&s->local, by_id(q), key);
+	(void)btree_remove(&q->local.all, by_id(q), key);
+	s->nlocal--;
+}
+
+void
+local_fini(struct dest *d)
+{
+	if (d->share != NULL)
+		btree_fini(&d->share->local, by_id(d->queue));
+}
+
+/* Ids begin with the time. */
+void
+local_summary(const struct dest *d, struct relay_domain *out)
+{
+	if (!local_any(d))
+		return;
+	out->local = d->share->nlocal;
+	out->local_oldest_ms =
+	    parts_at(d->queue, btree_min(&d->share->local))->arrival_ms;
+}
+
+void
+queue_holds(struct queue *q, bool yes)
+{
+	if (q->holds == yes)
+		return;
+	q->holds = yes;
+	round_begin(q, ROUND_TOUCH);
+}
+
+/* ---- to where all have it */
+
+static void
+moved(void *arg, uint64_t id, int rc)
+{
+	struct queue *q = arg;
+	struct part *e;
+
+	q->completions--;
+	q->local.out--;
+	if (q->dead) {
+		queue_release(q);
+		return;
+	}
+	e = parts_find(q, id);
+	MX_ASSERT(e != NULL && e->state == PART_SAVING);
+	if (rc == 0)
+		part_share(e);
+	if (part_is_lost(e))
+		part_lose(e);
+	else
+		part_back(e, clock_wall_ms());
+	if (q->local.walking)
+		loop_task_schedule(q->task);
+}
+
+static void
+move(struct part *e)
+{
+	struct queue *q = e->dest->queue;
+
+	e->move = false;
+	part_set(e, PART_SAVING);
+	q->local.out++;
+	q->completions++;
+	store_move(q->store, e->id, moved, q, e->id);
+}
+
+bool
+local_back(struct part *e)
+{
+	struct queue *q = e->dest->queue;
+
+	if (q->local.out < MOVES_MAX) {
+		move(e);
+		return true;
+	}
+	/* In its turn, and that of all behind it. */
+	if (!q->local.walking || q->local.after >= e->id)
+		q->local.after = e->id - 1;
+	q->local.walking = true;
+	loop_task_schedule(q->task);
+	return false;
+}
+
+void
+queue_move_local(struct queue *q)
+{
+	q->local.after = 0;
+	q->local.walking = true;
+	loop_task_schedule(q->task);
+}
+
+bool
+local_step(struct queue *q)
+{
+	struct btree_key key = { 0, q->local.after };
+	struct part *e;
+
+	for (unsigned n = 0; q->local.walking && n < WALK_STEP / 2; n++) {
+		if (q->local.out >= MOVES_MAX)
+			return false;
+		e = parts_at(q, btree_after(&q->local.all, by_id(q), key));
+		if (e == NULL) {
+			q->local.walking = false;
+			return false;
+		}
+		key.id = q->local.after = e->id;
+		if (part_busy(e))
+			e->move = true;
+		else
+			move(e);
+	}
+	return q->local.walking;
+}
