@@ -205,12 +205,19 @@ static bool
 leave(struct dest *d, unsigned *budget)
 {
 	struct learned *l = &d->learn->table;
+	struct learned_name *e;
 
-	for (; *budget > 0 && l->n > 0; --*budget)
-		erase(d, learned_least(l));
+	for (; *budget > 0 && l->n > 0; --*budget) {
+		e = learned_least(l);
+		if (dest_is_ours(d))
+			erase(d, e);
+		else
+			forget(d, &e);
+	}
 	if (l->n > 0)
 		return false;
-	put(d, "", NULL, 0);
+	if (dest_is_ours(d))
+		put(d, "", NULL, 0);
 	learn_fini(d);
 	dest_touch(d);
 	return true;
@@ -276,6 +283,9 @@ read_one(void *arg, const char *key, const void *data, size_t len)
 		domain[slash - name] = '\0';
 		d = dest_find(r->q, domain);
 	}
+	/* Others may think of it otherwise, where there are any. */
+	if ((d == NULL || !learn_is_on(d)) && r->q->conf.shared)
+		return;
 	if (d == NULL || !learn_is_on(d))
 		record_state_at(r->q, key, NULL, 0);
 	else if (slash[1] != '\0')
@@ -348,11 +358,60 @@ learn_end(struct queue *q)
 	mem_free(&q->learn.read);
 }
 
+/* In slices; but from an engine that is shared, where a slice is a question to
+ * another machine, at once: it is the start. */
 void
 learn_load(struct queue *q)
 {
 	q->learn.reading = true;
+	while (q->learn.reading && q->conf.shared)
+		read_some(q);
 	loop_timer_set(q->learn.timer, 0);
+}
+
+/* Makes room in memory: what is stored is for who wrote it to keep. */
+static void
+told_room(struct dest *d)
+{
+	struct heap *all = &d->queue->learn.all;
+	struct learned_name *e = NULL;
+
+	if (d->learn->table.n > d->policy->learn_max)
+		e = learned_least(&d->learn->table);
+	else if (all->len > d->queue->conf.learned_names)
+		e = HEAP_ENTRY(heap_min(all), struct learned_name, all);
+	if (e != NULL)
+		forget(dest_of(e), &e);
+}
+
+static void
+told_name(struct dest *d, const char *local, const void *data, size_t len)
+{
+	struct learned_name *e = learned_find(&d->learn->table, local);
+
+	if (e == NULL && len > 0)
+		e = add(d, local);
+	if (e == NULL)
+		return;
+	if (len == 0 || learned_load(e, data, len) != 0) {
+		forget(d, &e);
+		return;
+	}
+	heap_change(&d->queue->learn.all, &e->all, e->turn.key);
+	told_room(d);
+}
+
+void
+learn_told(struct dest *d, const char *local, const void *data, size_t len)
+{
+	if (!learn_is_on(d))
+		return;
+	if (*local != '\0')
+		told_name(d, local, data, len);
+	else if (len > 0 && learned_head_load(&d->learn->table, data, len) != 0)
+		log_warn("queue", "domain=%s event=learned_not_loaded",
+		    d->name);
+	stats_touch(d->queue->stats, d->name);
 }
 
 /* From memory. */

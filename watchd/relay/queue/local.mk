@@ -29,6 +29,7 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/refusal.c \
 	watchd/relay/queue/refused.c \
 	watchd/relay/queue/schedule.c \
+	watchd/relay/queue/told.c \
 	watchd/relay/queue/vault.c \
 	watchd/relay/relay.c watchd/relay/relay.h
 
@@ -40,7 +41,7 @@ check_PROGRAMS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_learn tests/unit/test_learned tests/unit/test_vault \
 	tests/unit/test_queue_bytes tests/unit/test_queue_many \
 	tests/unit/test_queue_shared tests/unit/test_queue_local \
-	tests/unit/test_queue_owned
+	tests/unit/test_queue_owned tests/unit/test_queue_told
 TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_breaker tests/unit/test_knowledge tests/unit/test_queue \
 	tests/unit/test_queue_flush tests/unit/test_queue_operate \
@@ -48,7 +49,7 @@ TESTS += tests/unit/test_backoff tests/unit/test_clock_step \
 	tests/unit/test_learn tests/unit/test_learned tests/unit/test_vault \
 	tests/unit/test_queue_bytes tests/unit/test_queue_many \
 	tests/unit/test_queue_shared tests/unit/test_queue_local \
-	tests/unit/test_queue_owned
+	tests/unit/test_queue_owned tests/unit/test_queue_told
 tests_unit_test_backoff_SOURCES = tests/unit/test_backoff.c
 tests_unit_test_backoff_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_clock_step_SOURCES = tests/unit/test_clock_step.c
@@ -97,6 +98,9 @@ tests_unit_test_queue_local_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_owned_SOURCES = tests/unit/test_queue_owned.c \
 	tests/unit/queue_quiet.h tests/unit/queue_shared.h $(QUEUE_WORLD)
 tests_unit_test_queue_owned_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
+tests_unit_test_queue_told_SOURCES = tests/unit/test_queue_told.c \
+	tests/unit/queue_shared.h $(QUEUE_WORLD)
+tests_unit_test_queue_told_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_vault_SOURCES = tests/unit/test_vault.c $(QUEUE_WORLD)
 tests_unit_test_vault_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 endif

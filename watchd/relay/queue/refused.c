@@ -106,22 +106,37 @@ load_line(struct dest *d, const char *line, size_t len)
 }
 
 static void
-load_one(void *arg, const char *key, const void *data, size_t len)
+load_lines(struct dest *d, const void *data, size_t len)
 {
 	const char *p = data, *end = p + len, *stop;
-	struct dest *d;
 
-	if (strncmp(key, REFUSED_PREFIX, strlen(REFUSED_PREFIX)) != 0)
-		return;
-	d = dest_find(arg, key + strlen(REFUSED_PREFIX));
-	if (d == NULL || !d->configured)
-		return;
 	for (; p < end; p = stop + 1) {
 		stop = memchr(p, '\n', (size_t)(end - p));
 		if (stop == NULL)
 			return;
 		load_line(d, p, (size_t)(stop - p));
 	}
+}
+
+static void
+load_one(void *arg, const char *key, const void *data, size_t len)
+{
+	struct dest *d;
+
+	if (strncmp(key, REFUSED_PREFIX, strlen(REFUSED_PREFIX)) != 0)
+		return;
+	d = dest_find(arg, key + strlen(REFUSED_PREFIX));
+	if (d != NULL && d->configured)
+		load_lines(d, data, len);
+}
+
+void
+refused_told(struct dest *d, const void *data, size_t len)
+{
+	if (d->rare != NULL)
+		refused_fini(d, false);
+	if (len > 0)
+		load_lines(d, data, len);
 }
 
 void
