@@ -169,6 +169,13 @@ answer_bdat(struct sink *k, struct stream *s, const char *line, enum step leave)
 	return !is_enough(k, s, true);
 }
 
+static void
+tell(const struct sink *k, enum step at)
+{
+	if (k->tell_at == at)
+		*k->told = true;
+}
+
 /* One command; false ends the connection. */
 static bool
 answer(struct sink *k, struct stream *s, const char *line, enum step leave)
@@ -190,6 +197,7 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 	} else if (strncasecmp(line, "MAIL", 4) == 0) {
 		if (leave == AT_MAIL || is_enough(k, s, false))
 			return false;
+		tell(k, AT_MAIL);
 		s->taken = 0;
 		s->number = -1;
 		s->no_mail = s->behind && k->behind_mail != NULL;
@@ -204,6 +212,7 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 	} else if (strncasecmp(line, "RCPT", 4) == 0) {
 		if (leave == AT_RCPT)
 			return false;
+		tell(k, AT_RCPT);
 		k->rcpts++;
 		(void)strlcpy(k->last_rcpt, line, sizeof(k->last_rcpt));
 		if (k->rcpt_max != 0 && s->taken++ >= k->rcpt_max) {
@@ -224,6 +233,7 @@ answer(struct sink *k, struct stream *s, const char *line, enum step leave)
 	} else if (strncasecmp(line, "DATA", 4) == 0) {
 		if (leave == AT_DATA)
 			return false;
+		tell(k, AT_DATA);
 		say(s->fd, k->data, "354 go on\r\n");
 		if (k->data != NULL)
 			return true;

@@ -51,6 +51,8 @@ struct sink {
 	int hold_ms; /* before a reply to content, for what is sent behind it */
 	int rcpt_max; /* of a transaction, 452 4.5.3 behind it; 0: any */
 	int messages_max; /* of a connection; 0: any */
+	enum step tell_at; /* before it is answered... */
+	atomic_bool *told; /* ...this becomes true */
 	enum enough enough;
 	/* What was seen. */
 	atomic_int conns, messages, rcpts, dots;

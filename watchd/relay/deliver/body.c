@@ -35,14 +35,44 @@ static void
 body_broken(struct deliver_session *s, int rc)
 {
 	struct delivery *w = s->cur;
+	enum job_outcome outcome = delivery_unread(w, rc);
 	char id[TEXT_ID_MAX];
 
-	log_error("deliver", "id=%s event=body_%s error=%s",
-	    text_id(w->job->id, id), rc == -MX_EIO ? "unread" : "damaged",
-	    log_q(mx_strerror(rc)));
-	delivery_report(w, SMTP_PHASE_DATA, "damaged");
-	delivery_finish(deliver_of(s), &s->cur, delivery_unread(w, rc));
+	if (outcome != JOB_GONE)
+		log_error("deliver", "id=%s event=body_%s error=%s",
+		    text_id(w->job->id, id),
+		    rc == -MX_EIO ? "unread" : "damaged",
+		    log_q(mx_strerror(rc)));
+	delivery_report(w, SMTP_PHASE_DATA,
+	    outcome == JOB_GONE ? "gone" : "damaged");
+	delivery_finish(deliver_of(s), &s->cur, outcome);
 	deliver_session_gone(s);
+}
+
+/* Another may be handing it on by now, and this server has not all of it: nor
+ * will it have, from us. Nothing was sent behind it. */
+static void
+body_returned(struct deliver_session *s)
+{
+	char id[TEXT_ID_MAX];
+
+	MX_ASSERT(s->nbehind == 0);
+	log_notice("deliver", "id=%s event=not_ours phase=data",
+	    text_id(s->cur->job->id, id));
+	body_drop(s);
+	deliver_tx_return(s, &s->cur);
+	deliver_session_gone(s);
+}
+
+/* With what is sent now the server has all of it, or with the final dot. */
+static bool
+is_last(const struct deliver_session *s)
+{
+	size_t now = s->body_at == 0 ? s->cur->len : 0;
+
+	if (s->piece != NULL)
+		now += s->piece_len;
+	return s->body_at + now >= s->cur->env->body.len;
 }
 
 static void
@@ -128,6 +158,10 @@ body_go_on(struct deliver_session *s)
 	 * told of what leaves behind a callback. */
 	if (!s->body || conn_backlog(s->conn) >= DELIVER_PIECE)
 		return;
+	if (is_last(s) && !queue_job_holds(s->cur->job)) {
+		body_returned(s);
+		return;
+	}
 	if (s->body_at == 0 && s->cur->len > 0)
 		loaded_send(s);
 	else if (s->piece != NULL)

@@ -262,6 +262,10 @@ case_unreadable(struct delivery *w, int rc)
 {
 	char id[TEXT_ID_MAX];
 
+	if (rc == -MX_ENOENT && store_node(w->bounce->store) != 0) {
+		case_end(w, JOB_GONE); /* another has it */
+		return;
+	}
 	log_error("bounce", "id=%s event=unreadable error=%s",
 	    text_id(w->job->id, id), log_q(mx_strerror(rc)));
 	if (rc == -MX_EIO) {
@@ -336,6 +340,11 @@ case_step(struct delivery *w, const struct store_loaded *l)
 		}
 		if (l == NULL) {
 			case_load(w);
+			return;
+		}
+		/* Another may be telling him. */
+		if (!case_brought(w) && !queue_job_holds(w->job)) {
+			case_end(w, JOB_RETURNED);
 			return;
 		}
 		wait_ms = case_budget(w);
@@ -490,7 +499,7 @@ bounce_finish(struct bounce *b, struct delivery **wp, enum job_outcome outcome)
 
 	*wp = NULL;
 	if (w->env == NULL || outcome == JOB_RETURNED ||
-	    outcome == JOB_DAMAGED) {
+	    outcome == JOB_DAMAGED || outcome == JOB_GONE) {
 		delivery_end(b->queue, &w, outcome);
 		return;
 	}

@@ -322,7 +322,8 @@ struct delivery *delivery_take(struct deliver_dest *, struct deliver_session *,
 void delivery_finish(struct deliver *, struct delivery **w, enum job_outcome);
 /* What becomes of one that cannot be read, `rc`: a record that does not hold
  * is kept and reported; one that could not be read just now (no descriptor
- * left, a disk that errs) has its next time like any other. */
+ * left, a disk that errs) has its next time like any other; and where the store
+ * is shared, one that is not there is another's. */
 enum job_outcome delivery_unread(const struct delivery *, int rc);
 /* Is the whole content in memory? Then the store has looked at its checksum. */
 bool delivery_is_whole(const struct delivery *);

@@ -71,6 +71,8 @@ delivery_is_whole(const struct delivery *w)
 enum job_outcome
 delivery_unread(const struct delivery *w, int rc)
 {
+	if (rc == -MX_ENOENT && store_node(w->dest->deliver->store) != 0)
+		return JOB_GONE;
 	if (rc != -MX_EIO)
 		return JOB_DAMAGED;
 	return w->env != NULL ? JOB_TRIED : JOB_LOST;
@@ -189,9 +191,8 @@ refuse_loaded(void *arg, struct store_loaded *l)
 	else if (l->rc == 0)
 		l->rc = -MX_EIO;
 	delivery_finish(d->deliver, &d->refuse,
-	    w->env != NULL && (l->rc == 0 || l->rc == -MX_EIO) ? JOB_TRIED :
-		l->rc == -MX_EIO			       ? JOB_LOST :
-								 JOB_DAMAGED);
+	    l->rc == 0 && w->env != NULL ? JOB_TRIED :
+					   delivery_unread(w, l->rc));
 	deliver_dest_touch(d);
 }
 

@@ -208,6 +208,7 @@ is_ready(struct deliver_session *s, struct delivery **wp)
 {
 	struct delivery *w = *wp;
 	struct deliver *dl = deliver_of(s);
+	enum job_outcome outcome;
 	char id[TEXT_ID_MAX];
 
 	if (!queue_job_stands(w->job)) {
@@ -215,9 +216,11 @@ is_ready(struct deliver_session *s, struct delivery **wp)
 		return false;
 	}
 	if (w->rc != 0 || w->env == NULL) {
-		log_error("deliver", "id=%s event=unreadable error=%s",
-		    text_id(w->job->id, id), log_q(mx_strerror(w->rc)));
-		delivery_finish(dl, wp, delivery_unread(w, w->rc));
+		outcome = delivery_unread(w, w->rc);
+		if (outcome != JOB_GONE)
+			log_error("deliver", "id=%s event=unreadable error=%s",
+			    text_id(w->job->id, id), log_q(mx_strerror(w->rc)));
+		delivery_finish(dl, wp, outcome);
 		return false;
 	}
 	w->start_ns = loop_now(dl->loop);

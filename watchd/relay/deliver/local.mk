@@ -20,7 +20,7 @@ libmx_deliver_a_SOURCES = \
 if HAVE_CMOCKA
 deliver_tests = tests/unit/test_dsn \
 	tests/unit/test_deliver tests/unit/test_deliver_limits \
-	tests/unit/test_flight \
+	tests/unit/test_flight tests/unit/test_deliver_holds \
 	tests/unit/test_bounce tests/unit/test_budget \
 	tests/unit/test_reach_delivery
 check_PROGRAMS += $(deliver_tests)
@@ -46,6 +46,10 @@ tests_unit_test_deliver_limits_LDADD = $(deliver_world_l)
 tests_unit_test_flight_SOURCES = tests/unit/test_flight.c $(deliver_world)
 tests_unit_test_flight_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
 tests_unit_test_flight_LDADD = $(deliver_world_l)
+tests_unit_test_deliver_holds_SOURCES = tests/unit/test_deliver_holds.c \
+	$(deliver_world)
+tests_unit_test_deliver_holds_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+tests_unit_test_deliver_holds_LDADD = $(deliver_world_l)
 tests_unit_test_reach_delivery_SOURCES = tests/unit/test_reach_delivery.c \
 	tests/unit/fake_delivery.c tests/unit/fake_delivery.h \
 	tests/unit/reach_rows.c tests/unit/reach_rows.h \
