@@ -114,19 +114,27 @@ take_load(struct pg *pg, unsigned stmt, struct store_get *g)
 /* What was added; once more where the connection was lost on the way, for to
  * read twice harms nobody. */
 static int
-ask(struct engine_reader *rd)
+run(struct pg *pg, struct mx_errbuf *eb)
 {
-	static struct log_limit limit;
-	struct mx_errbuf eb;
 	unsigned tries = 0;
 	int rc;
 
 	do {
-		rc = pg_up(rd->pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, &eb);
+		rc = pg_up(pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, eb);
 		if (rc == 0)
-			rc = pg_run(rd->pg,
-			    clock_now() + ENGINE_READ_MS * CLOCK_MS, &eb);
+			rc = pg_run(pg, clock_now() + ENGINE_READ_MS * CLOCK_MS,
+			    eb);
 	} while (rc == -MX_ENET && ++tries < 2);
+	return rc;
+}
+
+static int
+ask(struct engine_reader *rd)
+{
+	static struct log_limit limit;
+	struct mx_errbuf eb;
+	int rc = run(rd->pg, &eb);
+
 	rd->away = rc == -MX_ENET;
 	if (rc == 0)
 		return 0;
@@ -262,9 +270,9 @@ do_scan_domains(struct engine_reader *rd, struct store_get *g)
 		pg_int8(a, (int64_t)g->after[picked[k]]);
 		pg_int8(a, STORE_FETCH_MAX / n);
 	}
-	g->briefs = mem_grow(NULL, STORE_FETCH_MAX, sizeof(*g->briefs));
 	if ((g->rc = ask(rd)) < 0)
-		return;
+		return; /* it comes again */
+	g->briefs = mem_grow(NULL, STORE_FETCH_MAX, sizeof(*g->briefs));
 	for (k = 0; k < n; k++) {
 		rows = pg_rows(rd->pg, k);
 		for (i = 0; i < rows; i++) {
@@ -395,8 +403,7 @@ engine_states(struct pg *pg, const char *prefix, const char *after,
 	pg_bytes(a, after, strlen(after));
 	pg_bytes(a, prefix, plen);
 	pg_int8(a, (int64_t)max);
-	if (pg_up(pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, &eb) < 0 ||
-	    pg_run(pg, clock_now() + ENGINE_READ_MS * CLOCK_MS, &eb) < 0) {
+	if (run(pg, &eb) < 0) {
 		log_warn("store", "event=state_unread error=%s",
 		    log_q(eb.text));
 		return false;
@@ -427,9 +434,7 @@ engine_owners(struct pg *pg,
 
 	do {
 		pg_text(pg_add(pg, &unit_from), last);
-		if (pg_up(pg, clock_now() + ENGINE_UP_MS * CLOCK_MS, &eb) < 0 ||
-		    pg_run(pg, clock_now() + ENGINE_READ_MS * CLOCK_MS, &eb) <
-			0) {
+		if (run(pg, &eb) < 0) {
 			log_warn("store", "event=owners_unread error=%s",
 			    log_q(eb.text));
 			return;
