@@ -308,6 +308,7 @@ engine_group_ask(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 
 	pg_int4(a, w->node.id);
 	pg_int8(a, w->node.epoch);
+	engine_ask_owners(w);
 	if ((rc = pg_run(w->pg, until, eb)) < 0)
 		return rc;
 	if (pg_warned(w->pg))
@@ -316,6 +317,8 @@ engine_group_ask(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 		return mx_fail(eb, MX_EBUSY, "another node has our place");
 	rc = pg_get_int8(w->pg, 0, 0, 0) == w->node.batch + 1;
 	w->node.batch += rc;
+	if (rc == 1)
+		engine_take_owners(w, 1);
 	return rc;
 }
 

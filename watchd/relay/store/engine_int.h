@@ -9,9 +9,9 @@
 
 #include "relay/store/engine.h"
 
-#define ENGINE_OPS    2048 /* requests of one group */
-#define ENGINE_BYTES  (16u << 20) /* of bodies in one group */
-#define ENGINE_OWNERS 16 /* of them, each a statement */
+#define ENGINE_OPS   2048 /* requests of one group */
+#define ENGINE_BYTES (16u << 20) /* of bodies in one group */
+#define ENGINE_OWNS  16 /* requests of one group that are a statement each */
 
 struct large_body {
 	uint64_t len;
@@ -31,7 +31,7 @@ struct engine_writer {
 	struct store_req *group[ENGINE_OPS];
 	struct store_req *picked[ENGINE_OPS]; /* of them, for a statement */
 	unsigned npicked;
-	unsigned n, commits, commits_max, owners;
+	unsigned n, commits, commits_max, owns;
 	size_t bytes;
 	enum store_state state;
 	int64_t away_since; /* monotonic; 0: it is there */
@@ -67,9 +67,11 @@ int engine_chunks_drop(struct engine_writer *, uint64_t id, int64_t until,
 /* ---- engine_share.c: the part of a group that is about other nodes */
 /* Tells of mail for them; how many statements that are. */
 unsigned engine_add_arrivals(struct engine_writer *);
-bool engine_is_about_owners(const struct store_req *);
-/* GIVE, TAKE, FENCE; and their answers, from that statement on. */
+/* Is it GIVE, TAKE or FENCE? They are added in their order, or it is asked what
+ * became of them; the answers to either, from that statement on. */
+bool engine_is_own(const struct store_req *);
 void engine_add_owners(struct engine_writer *);
+void engine_ask_owners(struct engine_writer *);
 void engine_take_owners(struct engine_writer *, unsigned stmt);
 
 #endif

@@ -33,7 +33,16 @@ static const struct pg_stmt
     node_fence = { "node_fence",
 	    "UPDATE mxwatch.node SET epoch = epoch + 1, beat = beat + 1, "
 	    "free = true WHERE id = $1 AND epoch = $2 AND beat = $3 "
-	    "AND NOT free RETURNING id" };
+	    "AND NOT free RETURNING id" },
+    /* what became of it, where the answer was lost */
+    unit_taken = { "unit_taken",
+	    "SELECT name FROM mxwatch.unit "
+	    "WHERE name = ANY($2::text[]) AND owner = $1" },
+    unit_given = { "unit_given",
+	    "SELECT name FROM mxwatch.unit "
+	    "WHERE name = ANY($2::text[]) AND owner <> $1" },
+    node_fenced = { "node_fenced",
+	    "SELECT id FROM mxwatch.node WHERE id = $1 AND epoch > $2" };
 
 /* ---- mail for others */
 
@@ -106,11 +115,10 @@ add_names(struct pg_args *a, const struct store_req *r)
 }
 
 bool
-engine_is_about_owners(const struct store_req *r)
+engine_is_own(const struct store_req *r)
 {
-	return r->rc == 0 &&
-	    (r->mail.kind == STORE_GIVE || r->mail.kind == STORE_TAKE ||
-		r->mail.kind == STORE_FENCE);
+	return r->mail.kind == STORE_GIVE || r->mail.kind == STORE_TAKE ||
+	    r->mail.kind == STORE_FENCE;
 }
 
 void
@@ -120,7 +128,7 @@ engine_add_owners(struct engine_writer *w)
 	struct store_req *r;
 
 	for (unsigned i = 0; i < w->n; i++) {
-		if (!engine_is_about_owners(r = w->group[i]))
+		if (!engine_is_own(r = w->group[i]))
 			continue;
 		if (r->mail.kind == STORE_FENCE) {
 			a = pg_add(w->pg, &node_fence);
@@ -134,6 +142,29 @@ engine_add_owners(struct engine_writer *w)
 		engine_group_number(w, a);
 		if (r->mail.kind == STORE_GIVE)
 			pg_int4(a, (int32_t)r->node.id);
+		add_names(a, r);
+	}
+}
+
+/* Nobody but we gives what is ours, or takes it: what is so now was done. */
+void
+engine_ask_owners(struct engine_writer *w)
+{
+	struct pg_args *a;
+	struct store_req *r;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		if (!engine_is_own(r = w->group[i]))
+			continue;
+		if (r->mail.kind == STORE_FENCE) {
+			a = pg_add(w->pg, &node_fenced);
+			pg_int4(a, (int32_t)r->node.id);
+			pg_int8(a, r->node.epoch);
+			continue;
+		}
+		a = pg_add(w->pg,
+		    r->mail.kind == STORE_GIVE ? &unit_given : &unit_taken);
+		pg_int4(a, w->node.id);
 		add_names(a, r);
 	}
 }
@@ -159,7 +190,7 @@ engine_take_owners(struct engine_writer *w, unsigned stmt)
 	struct store_req *r;
 
 	for (unsigned i = 0; i < w->n; i++) {
-		if (!engine_is_about_owners(r = w->group[i]))
+		if (!engine_is_own(r = w->group[i]))
 			continue;
 		if (r->mail.kind == STORE_FENCE)
 			r->rc = pg_rows(w->pg, stmt) > 0 ? 0 : -MX_ENOENT;

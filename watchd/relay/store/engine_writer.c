@@ -98,8 +98,10 @@ fenced(struct engine_writer *w, const char *why)
 		return;
 	w->fenced = true;
 	w->held_until = 0;
+	w->away_since = w->away_ms = 0; /* it is there, and says so */
 	log_error("store", "event=fenced error=%s", log_q(why));
-	tell_state(w, STORE_FULL, why);
+	w->state = STORE_FULL; /* it may have been */
+	tell(w, why);
 }
 
 static int
@@ -131,7 +133,7 @@ group_answer(struct engine_writer *w, int rc)
 
 	for (i = 0; i < w->n; i++)
 		answer(w, w->group[i], rc);
-	w->n = w->commits = w->owners = 0;
+	w->n = w->commits = w->owns = 0;
 	w->bytes = 0;
 }
 
@@ -221,13 +223,20 @@ static void
 group_run(struct engine_writer *w)
 {
 	int64_t start = clock_now(), sent;
+	bool known = true, full = false;
 	struct mx_errbuf eb;
-	bool known = true;
 	int rc;
 
 	for (;;) {
 		sent = clock_now();
 		rc = group_try(w, &known, &eb);
+		if (rc == -MX_EFULL && w->commits > 0) {
+			full = true;
+			tell_state(w, STORE_FULL, eb.text);
+			if (!group_without_mail(w, rc))
+				return;
+			continue;
+		}
 		if (rc != -MX_ENET && rc != -MX_ECANCELED)
 			break;
 		if (rc == -MX_ENET)
@@ -244,12 +253,11 @@ group_run(struct engine_writer *w)
 	}
 	if (rc == 0) {
 		held(w, sent);
-		back(w);
+		if (!full)
+			back(w);
 		tell_commit(w, clock_now() - start);
 	} else if (rc == -MX_EFULL) {
 		tell_state(w, STORE_FULL, eb.text);
-		if (group_without_mail(w, rc))
-			rc = group_try(w, &known, &eb);
 	} else if (rc == -MX_EBUSY) {
 		fenced(w, eb.text);
 	} else if (rc != -MX_ENET && rc != -MX_ECANCELED) {
@@ -339,16 +347,17 @@ static bool
 into_group(struct engine_writer *w, struct store_req *r)
 {
 	bool is_mail = r->mail.kind == STORE_COMMIT;
+	bool owns = engine_is_own(r);
 
 	if (w->n == ENGINE_OPS || w->bytes >= ENGINE_BYTES ||
 	    (is_mail && w->commits == w->commits_max) ||
-	    (engine_is_about_owners(r) && w->owners == ENGINE_OWNERS))
+	    (owns && w->owns == ENGINE_OWNS))
 		return false;
 	if (is_mail)
 		set_body(w, r);
 	w->group[w->n++] = r;
 	w->commits += is_mail;
-	w->owners += engine_is_about_owners(r);
+	w->owns += owns;
 	w->bytes += r->len;
 	return true;
 }
