@@ -75,7 +75,8 @@ holds(const struct backend *b)
 {
 	const struct backend_engine *e = (const struct backend_engine *)b;
 
-	return engine_writer_holds(e->writer);
+	/* what comes in after its end may still ask */
+	return e->writer != NULL && engine_writer_holds(e->writer);
 }
 
 static void

@@ -25,10 +25,19 @@ struct domain_scan {
 	uint64_t damaged;
 };
 
+/* Domains that we give away, until that is answered for: what comes for them is
+ * not ours, whatever `ours` says. In the order of the requests. */
+struct giving {
+	STAILQ_ENTRY(giving) link;
+	char **names;
+	unsigned n;
+};
+
 struct sharing {
 	struct loop *loop;
 	struct loop_timer *look;
 	LIST_HEAD(, domain_scan) scans;
+	STAILQ_HEAD(, giving) gives;
 	bool held;
 	bool alone; /* the engine has no synchronous standby */
 };
@@ -74,16 +83,29 @@ sharing_next_id(struct store *s, uint64_t number)
 	return s->last_id;
 }
 
+static bool
+is_given(const struct store *s, const char *domain)
+{
+	const struct giving *g;
+
+	STAILQ_FOREACH(g, &s->sharing->gives, link)
+	for (unsigned i = 0; i < g->n; i++)
+		if (strcmp(g->names[i], domain) == 0)
+			return true;
+	return false;
+}
+
 bool *
 sharing_theirs(const struct store *s, struct envelope *const *parts, unsigned n)
 {
 	const struct store_events *ev = &s->events;
 	bool *theirs = NULL;
 
-	if (s->sharing == NULL || ev->ours == NULL)
+	if (s->sharing == NULL)
 		return NULL;
 	for (unsigned i = 0; i < n; i++) {
-		if (ev->ours(ev->arg, parts[i]->domain))
+		if (!is_given(s, parts[i]->domain) &&
+		    (ev->ours == NULL || ev->ours(ev->arg, parts[i]->domain)))
 			continue;
 		if (theirs == NULL)
 			theirs = mem_array(n, sizeof(*theirs));
@@ -138,7 +160,22 @@ void
 store_give(struct store *s, const char *const *domains, unsigned n,
     unsigned node, store_own_cb *cb, void *arg)
 {
+	struct giving *g = mem_alloc(sizeof(*g));
+
+	g->names = names_copy(domains, n);
+	g->n = n;
+	STAILQ_INSERT_TAIL(&s->sharing->gives, g, link);
 	change_owner(s, STORE_GIVE, domains, n, node, cb, arg);
+}
+
+static void
+give_end(struct store *s)
+{
+	struct giving *g = STAILQ_FIRST(&s->sharing->gives);
+
+	STAILQ_REMOVE_HEAD(&s->sharing->gives, link);
+	store_names_free(&g->names, g->n);
+	free(g);
 }
 
 void
@@ -149,11 +186,13 @@ store_take(struct store *s, const char *const *domains, unsigned n,
 }
 
 void
-sharing_owned(struct store_req *r)
+sharing_owned(struct store *s, struct store_req *r)
 {
 	if (r->cb.own != NULL)
 		r->cb.own(r->arg, r->rc, (const char *const *)r->names,
 		    r->rc == 0 ? r->nnames : 0);
+	if (r->mail.kind == STORE_GIVE)
+		give_end(s);
 }
 
 void
@@ -344,8 +383,12 @@ sharing_create(struct store *s, struct loop *loop)
 	struct sharing *sh = mem_alloc(sizeof(*sh));
 
 	sh->loop = loop;
+	/* the greatest that is stored may be another's, of a millisecond of which
+	 * we gave out more */
+	s->last_id |= ((UINT64_C(1) << NODE_ID_BITS) - 1) << 8;
 	sh->held = true;
 	LIST_INIT(&sh->scans);
+	STAILQ_INIT(&sh->gives);
 	sh->look = loop_timer_create(loop, on_look, s);
 	loop_timer_set(sh->look, HOLDS_LOOK_MS);
 	s->sharing = sh;
@@ -366,5 +409,7 @@ sharing_end(struct store *s)
 void
 sharing_destroy(struct store *s)
 {
+	while (s->sharing != NULL && !STAILQ_EMPTY(&s->sharing->gives))
+		give_end(s);
 	mem_free(&s->sharing);
 }

@@ -193,7 +193,7 @@ answer_req(struct store *s, struct store_req *r)
 			answer_commit(r);
 		else if (r->mail.kind == STORE_GIVE ||
 		    r->mail.kind == STORE_TAKE)
-			sharing_owned(r);
+			sharing_owned(s, r);
 		else if (r->cb.done != NULL)
 			r->cb.done(r->arg, r->token, r->rc);
 	}

@@ -192,7 +192,8 @@ void sharing_end(struct store *); /* whoever scans hears of it */
 void sharing_destroy(struct store *);
 void sharing_news(struct store *, struct store_news *); /* takes it */
 void sharing_scanned(struct store *, struct store_get *); /* takes it */
-void sharing_owned(struct store_req *); /* GIVE, TAKE is answered */
+void
+sharing_owned(struct store *, struct store_req *); /* GIVE, TAKE is answered */
 /* Which of the parts go to others: an array, or NULL: none does. */
 bool *sharing_theirs(const struct store *, struct envelope *const *, unsigned);
 void store_news_free(struct store_news *);
