@@ -246,11 +246,14 @@ static void
 test_upgrade(void **state)
 {
 	static const char *const first[] = {
-		"DROP TABLE mxwatch.unit, mxwatch.arrival, mxwatch.moved",
+		"DROP TABLE mxwatch.unit, mxwatch.arrival, mxwatch.moved, "
+		"mxwatch.own",
 		"ALTER TABLE mxwatch.state DROP COLUMN node, "
 		"DROP COLUMN batch, DROP COLUMN written",
 		"UPDATE mxwatch.meta SET version = 1",
 		"INSERT INTO mxwatch.state VALUES ('hold/a.example', '1')",
+		"INSERT INTO mxwatch.state VALUES ('clock', '2')",
+		"INSERT INTO mxwatch.node VALUES (7, 'n', 'i', true, 1, 1, 1)",
 	};
 	struct pg *p = *state;
 	int version, from;
@@ -266,7 +269,11 @@ test_upgrade(void **state)
 	assert_int_equal(schema_upgrade(p, &from, soon(), &eb), 0);
 	assert_int_equal(from, 1);
 	assert_int_equal(schema_check(p, soon(), &eb), 0);
-	assert_true(number(p, "SELECT batch FROM mxwatch.state") == 0);
+	assert_true(number(p, "SELECT max(batch) FROM mxwatch.state") == 0);
+	assert_true(number(p,
+			"SELECT node FROM mxwatch.own "
+			"WHERE key = 'clock'") == 7);
+	assert_true(number(p, "SELECT count(*) FROM mxwatch.own") == 1);
 	assert_true(number(p, "SELECT count(*) FROM mxwatch.unit") == 0);
 	assert_int_equal(schema_upgrade(p, &from, soon(), &eb), 0);
 	assert_int_equal(from, SCHEMA_VERSION);

@@ -73,6 +73,16 @@ static const struct pg_stmt version_2[] = {
 	{ "v2_state_batch",
 	    "CREATE INDEX IF NOT EXISTS state_batch "
 	    "ON mxwatch.state (node, batch)" },
+	{ "v2_own",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.own ("
+	    "node integer NOT NULL, key bytea NOT NULL, "
+	    "value bytea NOT NULL, PRIMARY KEY (node, key))" },
+	/* of version 1, whose keys were those of the one node that there was */
+	{ "v2_own_move",
+	    "INSERT INTO mxwatch.own SELECT n.id, s.key, s.value "
+	    "FROM mxwatch.state s, (SELECT min(id) AS id FROM mxwatch.node "
+	    "HAVING count(*) = 1) n WHERE position('/'::bytea IN s.key) = 0 "
+	    "ON CONFLICT DO NOTHING" },
 };
 
 static const struct {

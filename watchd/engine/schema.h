@@ -12,6 +12,7 @@
  *				part 0; a partition a day (ids begin with time)
  *	state(key, value, node, batch, written)
  *				small durable state; without a value: gone
+ *	own(node, key, value)	the same of a node alone: keys without a slash
  *	arrival(node, batch, id, domain, written)
  *				mail that a node took for an owner elsewhere
  *	moved(id)		what came from a node's spool, until it is gone

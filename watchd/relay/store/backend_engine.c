@@ -53,7 +53,8 @@ states(struct backend *b, const char *prefix, const char *after, unsigned max,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg)
 {
-	return engine_states(engine_of(b)->pg, prefix, after, max, one, arg);
+	return engine_states(engine_of(b)->pg, engine_of(b)->node.id, prefix,
+	    after, max, one, arg);
 }
 
 static void

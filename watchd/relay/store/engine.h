@@ -65,8 +65,8 @@ struct engine_keeper *engine_keeper_start(const char *conninfo);
 void engine_keeper_stop(struct engine_keeper **); /* waits for what it is at */
 
 /* On the caller's thread; see struct backend_ops. */
-bool
-engine_states(struct pg *, const char *prefix, const char *after, unsigned max,
+bool engine_states(struct pg *, int32_t node, const char *prefix,
+    const char *after, unsigned max,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg);
 

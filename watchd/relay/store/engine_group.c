@@ -48,7 +48,12 @@ static const struct pg_stmt
 	    "SELECT $1, $2, * FROM unnest($3::bytea[], $4::bytea[]) "
 	    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, "
 	    "node = excluded.node, batch = excluded.batch, "
-	    "written = now()" };
+	    "written = now()" },
+    /* a node's own, which nobody looks for changes of */
+    own_put = { "own_put",
+	    "INSERT INTO mxwatch.own (node, key, value) "
+	    "SELECT $1, * FROM unnest($2::bytea[], $3::bytea[]) "
+	    "ON CONFLICT (node, key) DO UPDATE SET value = excluded.value" };
 
 static const struct pg_stmt chunk_put = { "chunk_put",
 	"INSERT INTO mxwatch.body (id, at, data) VALUES ($1, $2, $3) "
@@ -206,19 +211,42 @@ is_last_of_key(const struct engine_writer *w, unsigned i)
 	return true;
 }
 
-static void
-add_states(struct engine_writer *w)
+static unsigned
+pick_states(struct engine_writer *w, bool own)
 {
-	struct pg_args *a = pg_add(w->pg, &state_put);
-	unsigned i;
+	struct store_req *r;
 
 	w->npicked = 0;
-	for (i = 0; i < w->n; i++)
-		if (is_kind(w->group[i], STORE_STATE) && is_last_of_key(w, i))
-			w->picked[w->npicked++] = w->group[i];
-	engine_group_number(w, a);
-	add_keys(w, a);
-	add_data(w, a);
+	for (unsigned i = 0; i < w->n; i++)
+		if (is_kind(r = w->group[i], STORE_STATE) &&
+		    (strchr(r->key, '/') == NULL) == own &&
+		    is_last_of_key(w, i))
+			w->picked[w->npicked++] = r;
+	return w->npicked;
+}
+
+/* How many statements that are. */
+static unsigned
+add_states(struct engine_writer *w)
+{
+	struct pg_args *a;
+	unsigned n = 0;
+
+	if (pick_states(w, false) > 0) {
+		a = pg_add(w->pg, &state_put);
+		engine_group_number(w, a);
+		add_keys(w, a);
+		add_data(w, a);
+		n++;
+	}
+	if (pick_states(w, true) > 0) {
+		a = pg_add(w->pg, &own_put);
+		pg_int4(a, w->node.id);
+		add_keys(w, a);
+		add_data(w, a);
+		n++;
+	}
+	return n;
 }
 
 /* Changes of what is not there: what was there the statement has returned. */
@@ -275,11 +303,7 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 		removals = n;
 		n += 2;
 	}
-	if (count(w, STORE_STATE) > 0) {
-		add_states(w);
-		n++;
-	}
-	owners = n;
+	owners = n + add_states(w);
 	engine_add_owners(w);
 	rc = pg_run(w->pg, until, eb);
 	if (rc == 0 && pg_warned(w->pg))

@@ -28,9 +28,13 @@ static const struct pg_stmt
 	    "SELECT at, data FROM mxwatch.body "
 	    "WHERE id = $1 AND at > $2 - 262144 AND at < $3 ORDER BY at" },
     state_from = { "state_from",
-	    "SELECT key, value FROM mxwatch.state "
+	    "SELECT key, value FROM ("
+	    "(SELECT key, value FROM mxwatch.state "
 	    "WHERE key > $1 AND key >= $2 AND value <> '' "
-	    "ORDER BY key LIMIT $3" },
+	    "AND position('/'::bytea IN key) > 0 ORDER BY key LIMIT $3) "
+	    "UNION ALL (SELECT key, value FROM mxwatch.own WHERE node = $4 "
+	    "AND key > $1 AND key >= $2 AND value <> '' "
+	    "ORDER BY key LIMIT $3)) s ORDER BY key LIMIT $3" },
     part_of = { "part_of",
 	    "SELECT id, env FROM mxwatch.part WHERE domain = $1 AND id > $2 "
 	    "ORDER BY id LIMIT $3" },
@@ -386,8 +390,8 @@ engine_reader_start(const char *conninfo, struct mailbox *out)
 /* ---- small state, on the caller's thread */
 
 bool
-engine_states(struct pg *pg, const char *prefix, const char *after,
-    unsigned max,
+engine_states(struct pg *pg, int32_t node, const char *prefix,
+    const char *after, unsigned max,
     void (*one)(void *arg, const char *key, const void *, size_t len),
     void *arg)
 {
@@ -403,6 +407,7 @@ engine_states(struct pg *pg, const char *prefix, const char *after,
 	pg_bytes(a, after, strlen(after));
 	pg_bytes(a, prefix, plen);
 	pg_int8(a, (int64_t)max);
+	pg_int4(a, node);
 	if (run(pg, &eb) < 0) {
 		log_warn("store", "event=state_unread error=%s",
 		    log_q(eb.text));
