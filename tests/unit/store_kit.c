@@ -137,42 +137,38 @@ kit_attach(struct kit *k, const char *dir)
 }
 
 #ifdef HAVE_LIBPQ
-/* With KIT_ENGINE, a libpq connection string, the store is in PostgreSQL: an
- * empty one. */
-static void
-kit_engine(struct kit *k)
+int64_t
+kit_sql(const char *sql)
 {
-	static const struct pg_stmt drop = { "",
-		"DROP SCHEMA IF EXISTS mxwatch CASCADE" };
-	int64_t until = clock_now() + KIT_DEADLINE_MS * CLOCK_MS;
-	struct pg *pg;
-	int version;
+	int64_t until = clock_now() + KIT_DEADLINE_MS * CLOCK_MS, n = 0;
+	struct pg *pg = pg_create(getenv("KIT_ENGINE"), "store_kit");
+	struct pg_stmt s = { "", sql };
+	struct mx_errbuf eb;
 
-	if (k->conf.engine == NULL)
-		return;
-	pg = pg_create(k->conf.engine, "store_kit");
-	MX_ASSERT(pg_up(pg, until, &k->eb) == 0);
-	(void)pg_add(pg, &drop);
-	MX_ASSERT(pg_run(pg, until, &k->eb) == 0);
-	MX_ASSERT(schema_init(pg, &version, until, &k->eb) == 0);
-	pg_destroy(&pg);
-}
-
-static unsigned
-engine_bodies(struct kit *k)
-{
-	static const struct pg_stmt ask = { "",
-		"SELECT count(DISTINCT id) FROM mxwatch.body WHERE at > 0" };
-	int64_t until = clock_now() + KIT_DEADLINE_MS * CLOCK_MS;
-	struct pg *pg = pg_create(k->conf.engine, "store_kit");
-	unsigned n;
-
-	MX_ASSERT(pg_up(pg, until, &k->eb) == 0);
-	(void)pg_add(pg, &ask);
-	MX_ASSERT(pg_run(pg, until, &k->eb) == 0);
-	n = (unsigned)pg_get_int8(pg, 0, 0, 0);
+	MX_ASSERT(pg_up(pg, until, &eb) == 0);
+	(void)pg_add(pg, &s);
+	if (pg_run(pg, until, &eb) != 0) {
+		fprintf(stderr, "store_kit: %s: %s\n", sql, eb.text);
+		abort();
+	}
+	if (pg_rows(pg, 0) > 0)
+		n = pg_get_int8(pg, 0, 0, 0);
 	pg_destroy(&pg);
 	return n;
+}
+
+void
+kit_engine_reset(void)
+{
+	int64_t until = clock_now() + KIT_DEADLINE_MS * CLOCK_MS;
+	struct pg *pg = pg_create(getenv("KIT_ENGINE"), "store_kit");
+	struct mx_errbuf eb;
+	int version;
+
+	(void)kit_sql("DROP SCHEMA IF EXISTS mxwatch CASCADE");
+	MX_ASSERT(pg_up(pg, until, &eb) == 0 &&
+	    schema_init(pg, &version, until, &eb) == 0);
+	pg_destroy(&pg);
 }
 #endif
 
@@ -188,7 +184,8 @@ kit_init(struct kit *k, const char *parent)
 	MX_ASSERT(mkdtemp(dir) != NULL);
 	kit_attach(k, dir);
 #ifdef HAVE_LIBPQ
-	kit_engine(k);
+	if (k->conf.engine != NULL)
+		kit_engine_reset();
 #endif
 }
 
@@ -516,7 +513,8 @@ kit_bodies(struct kit *k)
 
 #ifdef HAVE_LIBPQ
 	if (k->conf.engine != NULL)
-		return engine_bodies(k);
+		return (unsigned)kit_sql("SELECT count(DISTINCT id) "
+					 "FROM mxwatch.body WHERE at > 0");
 #endif
 	n = kit_segments(k, &blocks);
 	return n > 0 ? n - 1 : 0;

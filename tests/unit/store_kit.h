@@ -67,4 +67,9 @@ void kit_settle(struct kit *);
 unsigned kit_bodies(struct kit *);
 unsigned kit_segments(struct kit *, uint64_t *blocks); /* files in seg/ */
 
+/* ---- with KIT_ENGINE, a libpq connection string: the store is in PostgreSQL */
+void kit_engine_reset(void); /* an empty one */
+/* A statement; the first number that it answers. */
+int64_t kit_sql(const char *sql);
+
 #endif

@@ -5,8 +5,8 @@
  * mail that came to one and is another's. Groups of a node are committed in their
  * order, so nothing is missed, nothing is locked, and no dead row is read again.
  *
- * What we did ourselves comes back, too, but for small state: a domain may have
- * become ours by mail that we took for it. */
+ * What we did ourselves comes back, too: a domain may have become ours by mail that
+ * we took for it; and of small state whether what is there is ours (told.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,9 +33,10 @@ static const struct pg_stmt
 	    "ON u.node = c.node AND u.batch > c.past AND u.batch <= c.upto "
 	    "ORDER BY u.batch" },
     state_news = { "state_news",
-	    "SELECT s.key, s.value FROM " SEEN " JOIN mxwatch.state s "
+	    "SELECT s.key, CASE WHEN s.node = $4::integer THEN '' "
+	    "ELSE s.value END, s.node FROM " SEEN " JOIN mxwatch.state s "
 	    "ON s.node = c.node AND s.batch > c.past AND s.batch <= c.upto "
-	    "WHERE c.node <> $4::integer ORDER BY s.batch, s.key" },
+	    "ORDER BY s.batch, s.key" },
     arrival_news = { "arrival_news",
 	    "SELECT p.id, p.env FROM " SEEN " JOIN mxwatch.arrival a "
 	    "ON a.node = c.node AND a.batch > c.past AND a.batch <= c.upto "
@@ -195,6 +196,7 @@ take_states(struct engine_follower *f, struct store_news **news, unsigned stmt)
 		t->key[len] = '\0';
 		key = pg_get(f->pg, stmt, i, 1, &t->len);
 		t->data = mem_dup(key, t->len > 0 ? t->len : 1);
+		t->ours = pg_get_int8(f->pg, stmt, i, 2) == f->us;
 		if (n->nstates == NEWS_MAX)
 			post(f, news);
 	}
@@ -252,6 +254,7 @@ look(struct engine_follower *f, struct store_news **news, struct mx_errbuf *eb)
 	take_arrivals(f, news, 2);
 	for (unsigned i = 0; i < f->nnodes; i++)
 		f->past[f->nodes[i].id] = f->upto[f->nodes[i].id];
+	(*news)->seen = f->past[f->us];
 	return 0;
 }
 

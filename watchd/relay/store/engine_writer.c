@@ -115,6 +115,7 @@ answer(struct engine_writer *w, struct store_req *r, int rc)
 {
 	if (r->rc == 0)
 		r->rc = w->fenced ? rc_fenced(r) : rc;
+	r->batch = w->node.batch;
 	mailbox_post(w->out, &r->mail);
 }
 

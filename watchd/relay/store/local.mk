@@ -23,6 +23,7 @@ libmx_store_a_SOURCES = \
 	watchd/relay/store/spool.c watchd/relay/store/spool.h \
 	watchd/relay/store/states.c \
 	watchd/relay/store/sharing.c \
+	watchd/relay/store/told.c watchd/relay/store/told.h \
 	watchd/relay/store/store.c watchd/relay/store/store.h \
 	watchd/relay/store/store_int.h \
 	watchd/relay/store/tail.c watchd/relay/store/tail.h \
@@ -115,6 +116,13 @@ check_PROGRAMS += tests/unit/test_store_node
 tests_unit_test_store_node_SOURCES = tests/unit/test_store_node.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_node_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
+share_kit = tests/unit/store_kit.c tests/unit/store_kit.h \
+	tests/unit/share_kit.c tests/unit/share_kit.h \
+	tests/unit/engine_proxy.c tests/unit/engine_proxy.h
+check_PROGRAMS += tests/unit/test_store_sharing
+tests_unit_test_store_sharing_SOURCES = tests/unit/test_store_sharing.c \
+	$(share_kit)
+tests_unit_test_store_sharing_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/fault/store_engine
 tests_fault_store_engine_SOURCES = tests/fault/store_engine.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h

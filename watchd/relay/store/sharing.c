@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "relay/store/store_int.h"
+#include "relay/store/told.h"
 
 #define HOLDS_LOOK_MS  200 /* do we still hold our place? */
 #define SCAN_AGAIN_MS  1000 /* a page that could not be read */
@@ -38,6 +39,7 @@ struct sharing {
 	struct loop_timer *look;
 	LIST_HEAD(, domain_scan) scans;
 	STAILQ_HEAD(, giving) gives;
+	struct told *told;
 	bool held;
 	bool alone; /* the engine has no synchronous standby */
 };
@@ -338,6 +340,44 @@ store_news_free(struct store_news *n)
 	free(n);
 }
 
+static void
+tell_state(void *arg, const char *key, const void *data, size_t len)
+{
+	const struct store_events *ev = &((struct store *)arg)->events;
+
+	if (ev->told != NULL)
+		ev->told(ev->arg, key, data, len);
+}
+
+static bool
+is_shared(const struct store *s, const char *key)
+{
+	return s->sharing != NULL && strchr(key, '/') != NULL;
+}
+
+void
+sharing_state(struct store *s, const char *key)
+{
+	if (is_shared(s, key))
+		told_put(s->sharing->told, key);
+}
+
+void
+sharing_state_done(struct store *s, const struct store_req *r)
+{
+	if (is_shared(s, r->key))
+		told_put_done(s->sharing->told, r->key, r->rc, r->batch);
+}
+
+static void
+news_state(struct store *s, const struct store_told *t)
+{
+	if (t->ours)
+		told_ours(s->sharing->told, t->key);
+	else if (!told_theirs(s->sharing->told, t->key, t->data, t->len))
+		tell_state(s, t->key, t->data, t->len);
+}
+
 /* An owner first: what arrived may be of a domain that has just become ours. */
 void
 sharing_news(struct store *s, struct store_news *n)
@@ -347,9 +387,10 @@ sharing_news(struct store *s, struct store_news *n)
 
 	for (i = 0; i < n->nowners && ev->owner != NULL; i++)
 		ev->owner(ev->arg, n->owners[i].domain, n->owners[i].node);
-	for (i = 0; i < n->nstates && ev->told != NULL; i++)
-		ev->told(ev->arg, n->states[i].key, n->states[i].data,
-		    n->states[i].len);
+	for (i = 0; i < n->nstates; i++)
+		news_state(s, &n->states[i]);
+	if (n->seen > 0)
+		told_seen(s->sharing->told, n->seen);
 	for (i = 0; i < n->nbriefs && ev->arrived != NULL; i++)
 		ev->arrived(ev->arg, &n->briefs[i]);
 	if (n->nnodes > 0) {
@@ -389,6 +430,7 @@ sharing_create(struct store *s, struct loop *loop)
 	sh->held = true;
 	LIST_INIT(&sh->scans);
 	STAILQ_INIT(&sh->gives);
+	sh->told = told_create(tell_state, s);
 	sh->look = loop_timer_create(loop, on_look, s);
 	loop_timer_set(sh->look, HOLDS_LOOK_MS);
 	s->sharing = sh;
@@ -411,5 +453,7 @@ sharing_destroy(struct store *s)
 {
 	while (s->sharing != NULL && !STAILQ_EMPTY(&s->sharing->gives))
 		give_end(s);
+	if (s->sharing != NULL)
+		told_destroy(&s->sharing->told);
 	mem_free(&s->sharing);
 }

@@ -196,6 +196,8 @@ answer_req(struct store *s, struct store_req *r)
 			sharing_owned(s, r);
 		else if (r->cb.done != NULL)
 			r->cb.done(r->arg, r->token, r->rc);
+		if (r->mail.kind == STORE_STATE)
+			sharing_state_done(s, r);
 	}
 	store_req_free(r);
 	store_tx_crowd(s);
@@ -380,6 +382,7 @@ store_state_put(struct store *s, const char *key, const void *data, size_t len,
 
 	if (*key == '\0' || strlen(key) > STORE_KEY_MAX)
 		r->rc = -MX_ETOOBIG;
+	sharing_state(s, key);
 	r->key = mem_strdup(key);
 	r->data = len > 0 ? mem_dup(data, len) : NULL;
 	r->len = len;

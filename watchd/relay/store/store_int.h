@@ -72,6 +72,7 @@ struct store_req { /* for the writer */
 	char **names;
 	unsigned nnames;
 	struct store_node node; /* GIVE: to it; FENCE: as it was seen */
+	int64_t batch; /* the group that it was in, of a store that is shared */
 };
 
 struct store_get { /* for the reader */
@@ -111,7 +112,9 @@ struct store_news {
 		char *key;
 		void *data;
 		size_t len;
+		bool ours; /* without what it says */
 	} * states;
+	int64_t seen; /* 0: there is more; all up to that group of ours */
 	struct envelope_brief *briefs;
 	unsigned nowners, nstates, nbriefs;
 };
@@ -192,8 +195,10 @@ void sharing_end(struct store *); /* whoever scans hears of it */
 void sharing_destroy(struct store *);
 void sharing_news(struct store *, struct store_news *); /* takes it */
 void sharing_scanned(struct store *, struct store_get *); /* takes it */
-void
-sharing_owned(struct store *, struct store_req *); /* GIVE, TAKE is answered */
+/* GIVE, TAKE is answered; STATE is. */
+void sharing_owned(struct store *, struct store_req *);
+void sharing_state_done(struct store *, const struct store_req *);
+void sharing_state(struct store *, const char *key); /* we change it */
 /* Which of the parts go to others: an array, or NULL: none does. */
 bool *sharing_theirs(const struct store *, struct envelope *const *, unsigned);
 void store_news_free(struct store_news *);
