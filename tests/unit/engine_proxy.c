@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/defs.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "tests/unit/engine_proxy.h"
 #include "tests/unit/store_kit.h"
@@ -25,6 +25,7 @@ struct engine_proxy {
 	char dir[64], conninfo[128];
 	int listener;
 	_Atomic int mode, applied;
+	_Atomic int64_t open_at; /* monotonic; 0: until it is said */
 	_Atomic bool quit;
 	struct {
 		int fd[2]; /* the client's, the server's */
@@ -122,6 +123,10 @@ proxy_main(void *arg)
 	int mode;
 
 	while (!p->quit) {
+		if (p->open_at != 0 && clock_now() > p->open_at) {
+			p->open_at = 0;
+			p->mode = ENGINE_PROXY_OPEN;
+		}
 		if ((mode = p->mode) == ENGINE_PROXY_SHUT)
 			drop_all(p);
 		p->applied = mode;
@@ -151,9 +156,18 @@ engine_proxy_conninfo(const struct engine_proxy *p)
 void
 engine_proxy_set(struct engine_proxy *p, enum engine_proxy_mode mode)
 {
+	p->open_at = 0;
 	p->mode = mode;
 	while (p->applied != (int)mode && p->mode == (int)mode)
 		(void)poll(NULL, 0, 1);
+}
+
+void
+engine_proxy_for(struct engine_proxy *p, enum engine_proxy_mode mode,
+    unsigned ms)
+{
+	engine_proxy_set(p, mode);
+	p->open_at = clock_now() + ms * CLOCK_MS;
 }
 
 enum engine_proxy_mode

@@ -20,6 +20,9 @@ void engine_proxy_destroy(struct engine_proxy **);
 const char *engine_proxy_conninfo(const struct engine_proxy *);
 /* It is so when this returns. */
 void engine_proxy_set(struct engine_proxy *, enum engine_proxy_mode);
+/* It opens by itself after that. */
+void
+engine_proxy_for(struct engine_proxy *, enum engine_proxy_mode, unsigned ms);
 enum engine_proxy_mode engine_proxy_mode(const struct engine_proxy *);
 
 #endif

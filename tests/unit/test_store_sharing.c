@@ -865,6 +865,25 @@ test_holds_blind(void **state)
 	SHARE_WAIT(s, a->holds);
 }
 
+/* And who sees them, and says nothing himself that is taken. */
+static void
+test_holds_mute(void **state)
+{
+	struct share *s = *state;
+	struct share_node *a = &s->nodes[0];
+	struct locker l;
+	unsigned looks;
+
+	locker_begin(&l,
+	    "SELECT FROM mxwatch.node WHERE name = 'node1' FOR UPDATE");
+	SHARE_WAIT(s, !a->holds);
+	looks = a->looks;
+	SHARE_WAIT(s, a->looks > looks + 1); /* it looks on */
+	assert_false(store_holds(a->store, 0));
+	locker_end(&l);
+	SHARE_WAIT(s, a->holds);
+}
+
 static void
 ask_holds(struct share_node *n, const struct share_item *item)
 {
@@ -925,6 +944,7 @@ main(int argc, char **argv)
 		CASE(scan_closed),
 		CASE(holds_no_engine),
 		CASE(holds_blind),
+		CASE(holds_mute),
 		CASE(told_at_the_end),
 	};
 
