@@ -63,7 +63,7 @@ static void
 take_client(struct engine_proxy *p)
 {
 	struct sockaddr_un un = address(getenv("PGHOST"));
-	int c = accept(p->listener, NULL, NULL);
+	int c = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
 	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (c < 0 || s < 0 || p->n == PAIRS || p->mode != ENGINE_PROXY_OPEN ||
@@ -119,14 +119,15 @@ proxy_main(void *arg)
 {
 	struct engine_proxy *p = arg;
 	struct pollfd fds[2 * PAIRS + 1];
+	int64_t open_at;
 	unsigned n;
 	int mode;
 
 	while (!p->quit) {
-		if (p->open_at != 0 && clock_now() > p->open_at) {
-			p->open_at = 0;
+		open_at = p->open_at;
+		if (open_at != 0 && clock_now() > open_at &&
+		    atomic_compare_exchange_strong(&p->open_at, &open_at, 0))
 			p->mode = ENGINE_PROXY_OPEN;
-		}
 		if ((mode = p->mode) == ENGINE_PROXY_SHUT)
 			drop_all(p);
 		p->applied = mode;

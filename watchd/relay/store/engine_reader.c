@@ -35,9 +35,12 @@ static const struct pg_stmt
 	    "UNION ALL (SELECT key, value FROM mxwatch.own WHERE node = $4 "
 	    "AND key > $1 AND key >= $2 AND value <> '' "
 	    "ORDER BY key LIMIT $3)) s ORDER BY key LIMIT $3" },
+    /* said so that no other index has this order: one by id would be gone
+     * through for a domain of few */
     part_of = { "part_of",
-	    "SELECT id, env FROM mxwatch.part WHERE domain = $1 AND id > $2 "
-	    "ORDER BY id LIMIT $3" },
+	    "SELECT id, env FROM mxwatch.part "
+	    "WHERE (domain, id) > ($1, $2) AND domain <= $1 "
+	    "ORDER BY domain, id LIMIT $3" },
     unit_from = { "unit_from",
 	    "SELECT name, owner FROM mxwatch.unit WHERE name > $1 "
 	    "ORDER BY name LIMIT 10000" };
