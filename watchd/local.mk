@@ -3,6 +3,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/alert.c \
 	watchd/daemon/apply.c \
 	watchd/daemon/backups.c watchd/daemon/backups.h \
+	watchd/daemon/clustered.c watchd/daemon/clustered.h \
 	watchd/daemon/daemon.c watchd/daemon/daemon.h watchd/daemon/daemon_int.h \
 	watchd/daemon/domains.c watchd/daemon/domains.h \
 	watchd/daemon/domains_from.c watchd/daemon/domains_from.h \

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from lib.beside import Beside, is_beside, last  # noqa: E402
 from lib.cases import cases, note       # noqa: E402
 from lib.dns import Dns                 # noqa: E402
+from lib.engine import Engine, Nodes    # noqa: E402
 from lib.fakehook import FakeHook       # noqa: E402
 from lib.fakemx import FakeMx           # noqa: E402
 from lib.mxwatchd import BUILD, Mxwatchd  # noqa: E402
@@ -51,6 +52,13 @@ class Stack:
         if not a.added:
             pytest.skip("cannot add %s to the loopback interface: %s" % (address, a.why))
         return address
+
+    def engine(self, **kw):
+        return self.add(Engine(**kw), lambda e: e.close()).start()
+
+    def nodes(self, domains, count=2, engine=None, start=True, **kw):
+        n = Nodes(self, engine or self.engine(), domains, count, **kw)
+        return n.start() if start else n
 
     def dns(self, zones, **kw):
         return self.add(Dns(zones, **kw), lambda d: d.close()).start()

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lib.fakemx import deliveries_at_once
 from lib.net import Workdir, certificate
 from lib.smtp import Raw, send, stuff, subjects, text
 from lib.wait import wait_for
@@ -220,20 +221,6 @@ def test_tls_that_was_lost_is_known_after_a_restart(stack):
     wait_for(lambda: told(d, label)["tls_fallback_since"] is None, 10)
     d.restart()
     assert told(d, label)["tls_fallback_since"] is None
-
-
-def deliveries_at_once(mx, since=0):
-    """The most connections over which messages came at one time."""
-    sessions, most = {}, 0
-    for e in mx.events[since:]:
-        if e["event"] in ("connect", "disconnect"):
-            sessions.setdefault(e["peer"], {})[e["event"]] = e
-    used = [s for s in sessions.values()
-            if "connect" in s and s.get("disconnect", {}).get("messages", 0) > 0]
-    for s in used:
-        most = max(most, sum(o["connect"]["time"] <= s["connect"]["time"] <
-                             o["disconnect"]["time"] for o in used))
-    return most
 
 
 def test_the_smallest_number_of_connections_bounds_the_host(stack):

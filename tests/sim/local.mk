@@ -16,6 +16,7 @@ tests_sim_sim_SOURCES = \
 	tests/sim/sim_store.c tests/sim/sim_store.h \
 	tests/sim/sim_world.c tests/sim/sim_world.h tests/sim/sim_world_int.h \
 	watchd/daemon/apply.c watchd/daemon/backups.c \
+	watchd/daemon/clustered.c \
 	watchd/daemon/daemon.c \
 	watchd/daemon/domains.c \
 	watchd/daemon/domains_from.c \

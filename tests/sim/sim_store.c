@@ -703,3 +703,41 @@ store_reconfigure(struct store *st, const struct store_conf *conf)
 	(void)st;
 	(void)conf;
 }
+
+/* ---- never shared here: there is one node */
+
+void
+store_owners(struct store *st MX_UNUSED,
+    void (*one)(void *arg, const char *domain, unsigned node) MX_UNUSED,
+    void *arg MX_UNUSED)
+{
+}
+
+void
+store_give(struct store *st MX_UNUSED, const char *const *domains MX_UNUSED,
+    unsigned n MX_UNUSED, unsigned node MX_UNUSED, store_own_cb *cb MX_UNUSED,
+    void *arg MX_UNUSED)
+{
+	abort();
+}
+
+void
+store_take(struct store *st MX_UNUSED, const char *const *domains MX_UNUSED,
+    unsigned n MX_UNUSED, store_own_cb *cb MX_UNUSED, void *arg MX_UNUSED)
+{
+	abort();
+}
+
+void
+store_fence(struct store *st MX_UNUSED, const struct store_node *n MX_UNUSED,
+    store_done_cb *cb MX_UNUSED, void *arg MX_UNUSED, uint64_t token MX_UNUSED)
+{
+	abort();
+}
+
+void
+store_join(struct store *st MX_UNUSED, store_done_cb *cb MX_UNUSED,
+    void *arg MX_UNUSED, uint64_t token MX_UNUSED)
+{
+	abort();
+}

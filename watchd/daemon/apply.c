@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
+#include "daemon/clustered.h"
 #include "daemon/daemon_int.h"
 #include "daemon/maintained.h"
 #include "daemon/removed.h"
@@ -32,7 +33,7 @@ policy_of(const struct conf_domain *cd, struct queue_policy *p)
 }
 
 struct store_conf
-daemon_store_conf(const struct config *conf)
+daemon_store_conf(const struct daemon *d, const struct config *conf)
 {
 	return (struct store_conf){ .dir = conf->spool,
 		.map_size = conf->queue.map_size,
@@ -42,7 +43,13 @@ daemon_store_conf(const struct config *conf)
 		.group_max = conf->queue.group_max,
 		.waiting_max = conf->queue.waiting_max,
 		.behind_max = conf->queue.behind_max,
-		.behind_ms = (unsigned)conf->queue.behind_ms };
+		.behind_ms = (unsigned)conf->queue.behind_ms,
+		.engine = conf->cluster.engine,
+		.node = conf->cluster.node,
+		.instance = d->instance,
+		.lease_ms = conf->cluster.lease_ms,
+		.wait_ms = conf->cluster.wait_ms,
+		.require_sync = conf->cluster.require_sync };
 }
 
 static void
@@ -60,7 +67,7 @@ apply_fetch(struct daemon *d, const struct conf_fetch *f)
 void
 apply_begin(struct daemon *d, struct config *conf)
 {
-	struct store_conf sc = daemon_store_conf(conf);
+	struct store_conf sc = daemon_store_conf(d, conf);
 	const struct route_self *self = self_route(d->self);
 	struct queue_policy p;
 
@@ -81,6 +88,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	queue_vault(d->queue, conf->vault_size);
 	queue_reports(d->queue, conf->dsn.lifetime_ms);
 	maintained_configure(d, conf);
+	clustered_configure(d, conf);
 }
 
 void
@@ -96,6 +104,8 @@ apply_domain(struct daemon *d, const struct conf_domain *cd)
 	queue_gate(d->queue, cd->name,
 	    maintained_gate(d, cd->name, watch_state(d->watch, cd->name)));
 	deliver_choose_again(d->deliver, cd->name);
+	if (d->cluster != NULL)
+		cluster_domain(d->cluster, cd->name, true);
 }
 
 /* It has left, and keeps its settings: when its queue is empty domains.c sees
@@ -104,5 +114,7 @@ void
 apply_left(struct daemon *d, const struct conf_domain *cd)
 {
 	removed_note(d->removed, cd);
+	if (d->cluster != NULL)
+		cluster_domain(d->cluster, cd->name, false);
 	stats_touch(d->stats, cd->name);
 }

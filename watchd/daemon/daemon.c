@@ -14,6 +14,7 @@
 #include "base/sandbox.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
+#include "daemon/clustered.h"
 #include "daemon/daemon_int.h"
 #include "daemon/descriptors.h"
 #include "daemon/domains.h"
@@ -56,6 +57,7 @@ on_tick(void *arg)
 	daemon_alerts_tick(d);
 	backups_tick(d);
 	maintained_tick(d);
+	clustered_tick(d);
 	domains_tick(d->domains);
 	daemon_ledger_tick(d);
 	s = daemon_snapshot(d);
@@ -127,6 +129,8 @@ on_signal(int signo, void *arg)
 			break;
 		}
 		d->draining = true;
+		if (d->cluster != NULL)
+			cluster_stop(d->cluster);
 		log_notice("daemon", "stopping=1 signal=%d", signo);
 		loop_timer_set(d->drain_limit, d->conf->drain_ms);
 		smtpd_drain(d->smtpd, on_smtpd_idle, d);
@@ -172,8 +176,13 @@ static int
 create_store(struct daemon *d, struct mx_errbuf *eb)
 {
 	struct store_events ev = daemon_store_events;
-	struct store_conf sc = daemon_store_conf(d->conf);
+	struct store_conf sc;
+	int rc;
 
+	if ((rc = clustered_instance(d, eb)) != 0)
+		return rc;
+	sc = daemon_store_conf(d, d->conf);
+	daemon_store_shared_events(&ev);
 	ev.arg = d;
 	return store_open(&d->store, d->loop, &sc, &ev, eb);
 }
@@ -227,7 +236,8 @@ create_relay(struct daemon *d)
 		.known_names = d->conf->queue.known_names,
 		.learned_names = d->conf->queue.learned_names,
 		.clock_step_ms = d->conf->queue.clock_step_ms,
-		.clock_settle_ms = d->conf->queue.clock_settle_ms };
+		.clock_settle_ms = d->conf->queue.clock_settle_ms,
+		.shared = store_node(d->store) != 0 };
 	struct queue_ops qo = daemon_queue_ops;
 	struct deliver_ops dops = daemon_deliver_ops;
 	struct smtpd_ops so = daemon_smtpd_ops;
@@ -242,6 +252,7 @@ create_relay(struct daemon *d)
 	watch_remember(d->watch, d->reach.memory);
 	d->queue = queue_create(d->loop, d->store, d->stats, &qc, &qo);
 	d->relay = queue_relay(d->queue);
+	clustered_create(d);
 	d->bounce = bounce_create(d->loop, d->store, d->stats);
 	bounce_queue(d->bounce, d->queue);
 	d->deliver = deliver_create(d->loop, d->dns, d->store, d->queue,
@@ -380,6 +391,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	daemon_alerts_create(d);
 	create_events(d);
 	queue_load(d->queue);
+	clustered_start(d);
 	maintained_tick(d);
 	domains_tick(d->domains);
 	snapshot_box_put(d->box, daemon_snapshot(d));
@@ -433,6 +445,7 @@ daemon_destroy(struct daemon **dp)
 	bounce_destroy(&d->bounce);
 	queue_destroy(&d->queue);
 	store_close(&d->store);
+	clustered_destroy(d);
 	removed_destroy(&d->removed);
 	maintained_destroy(d);
 	daemon_ledger_destroy(d);

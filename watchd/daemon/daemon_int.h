@@ -6,6 +6,7 @@
 #define MX_DAEMON_INT_H
 
 #include "alerts/alerts.h"
+#include "cluster/cluster.h"
 #include "control/control.h"
 #include "daemon/daemon.h"
 #include "daemon/domains_from.h"
@@ -57,6 +58,9 @@ struct daemon {
 	struct ledger *ledger;
 	struct http *http;
 	struct control *control;
+	struct cluster *cluster; /* daemon/clustered.h; NULL: we are alone */
+	char *instance; /* of store_conf; NULL: the same */
+	char cluster_seen[PRIMARY_LABEL_MAX]; /* up to this primary */
 	struct alerts *alerts; /* NULL in a build without libcurl */
 	struct agentx *agentx;
 
@@ -132,6 +136,7 @@ void daemon_held(struct daemon *, const char *domain);
 /* An operator flushes it: see deliver_chunks_again(). */
 void daemon_chunks_again(struct daemon *, const char *domain);
 extern const struct store_events daemon_store_events;
+void daemon_store_shared_events(struct store_events *); /* clustered.c */
 void daemon_dns_query(double seconds, void *arg);
 void daemon_fan_out(void *arg); /* of the timer fan_out */
 /* Tells everybody who wants to hear of events at once; sets wall when it is
@@ -165,6 +170,7 @@ void reload_destroy(struct daemon *); /* after the helper, before smtpd */
 void apply_begin(struct daemon *, struct config *);
 void apply_domain(struct daemon *, const struct conf_domain *);
 void apply_left(struct daemon *, const struct conf_domain *);
-struct store_conf daemon_store_conf(const struct config *);
+struct store_conf
+daemon_store_conf(const struct daemon *, const struct config *);
 
 #endif

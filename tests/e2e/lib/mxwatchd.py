@@ -34,7 +34,7 @@ class Mxwatchd:
     def __init__(self, domains, options="", smtpd="", defaults=FAST, queue="", dsn="",
                  web="", build=None, spool=None, env=None, name="d", user="root",
                  reserve="1M", map_size="1G"):
-        self.work = Workdir(name)
+        self.work, self.name = Workdir(name), name
         self.dir = self.work.path
         self.build = build or BUILD
         self.port, self.web_port = free_port(), free_port()
@@ -232,6 +232,13 @@ defaults {
         except urllib.error.HTTPError as e:
             with e:
                 return e.code, e.headers, e.read().decode()
+
+    def schema(self, what):
+        """mxwatchctl cluster init or upgrade, which need no daemon."""
+        return subprocess.run([os.path.join(self.build, "mxwatchctl"), "-c", self.conf,
+                               "cluster", what], env=self.environment(),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=60, text=True)
 
     def ctl_run(self, *args, timeout=60, text=True):
         return subprocess.run([os.path.join(self.build, "mxwatchctl"), "-s", self.socket, *args],
