@@ -201,7 +201,8 @@ def test_case_A1_no_advertised_keyword_is_refused(it):
         lines = c.ok("EHLO client.test").split("\n")
         assert lines[0].split()[0][4:] == "mx2.backup.test"
         words = [x[4:].split()[0] for x in lines[1:]]
-        assert {"PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING"} <= set(words)
+        assert {"PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING",
+                "XMXWATCH"} <= set(words)
         assert "SIZE %d" % LIMIT in [x[4:] for x in lines]
         for verb in ("EXPN", "HELP", "VRFY", "ETRN", "CHUNKING", "STARTTLS"):
             if verb in words:

@@ -531,6 +531,13 @@ test_ext(void **state)
 	assert_int_equal(smtp_client_size_limit(r.c), 123456);
 	assert_int_equal(smtp_client_last_reply(r.c)->code, 250);
 	smtp_client_destroy(&r.c);
+	r = ready(
+	    "250-xmxwatch\r\n250-XMXWATCHES\r\n250 XFORWARD XMXWATCH\r\n");
+	assert_int_equal(smtp_client_ext(r.c), CLIENT_EXT_XFORWARD);
+	smtp_client_destroy(&r.c);
+	r = ready("250-x\r\n250 xmxwatch later\r\n");
+	assert_int_equal(smtp_client_ext(r.c), CLIENT_EXT_BACKUP);
+	smtp_client_destroy(&r.c);
 	r = ready("250-x\r\n250 SIZE 99999999999999999999999\r\n");
 	assert_int_equal(smtp_client_size_limit(r.c), 0);
 	smtp_client_destroy(&r.c);

@@ -209,6 +209,7 @@ etrn(void **state MX_UNUSED)
 	    "253 2.0.0 7 pending messages for "
 	    "backed.test started\r\n"));
 	assert_non_null(strstr(talk.out, "250-ETRN\r\n"));
+	assert_non_null(strstr(talk.out, "250 XMXWATCH\r\n"));
 	ask(SMTPD_ETRN_EMPTY, "@backed.test", "251:2.0.0");
 	ask(SMTPD_ETRN_RUNNING, "backed.test", "252:2.0.0");
 	ask(SMTPD_ETRN_HELD, "backed.test", "458:4.2.1");

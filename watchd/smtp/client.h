@@ -59,6 +59,7 @@ struct smtp_client_conf {
 #define CLIENT_EXT_ENHANCED   64u
 #define CLIENT_EXT_CHUNKING   128u
 #define CLIENT_EXT_XFORWARD   256u
+#define CLIENT_EXT_BACKUP     512u /* SMTP_BACKUP_WORD: no primary */
 
 enum smtp_client_event {
 	CLIENT_NONE, /* nothing to do: feed more */

@@ -13,6 +13,10 @@
  * SMTPUTF8 10, RET 9, ENVID 107, NOTIFY 28, ORCPT 501). */
 #define COMMAND_LINE_EXT_MAX 2048
 
+/* The word of our own in the reply to EHLO (RFC 5321 2.2.2): a backup MX answers,
+ * whose name stands on the first line, and no primary. It has no arguments. */
+#define SMTP_BACKUP_WORD "XMXWATCH"
+
 enum smtp_verb {
 	VERB_UNKNOWN,
 	VERB_HELO,

@@ -15,6 +15,7 @@ static const char *const ext_name[] = {
 	"ENHANCEDSTATUSCODES",
 	"CHUNKING",
 	"XFORWARD",
+	"XMXWATCH",
 };
 
 static void

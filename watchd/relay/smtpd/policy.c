@@ -97,7 +97,8 @@ make_ehlo(const struct config *conf, unsigned flags)
 	return mem_printf("250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n"
 			  "250-8BITMIME\r\n%s%s%s%s"
 			  "250-ENHANCEDSTATUSCODES\r\n"
-			  "250-CHUNKING\r\n250-DSN\r\n250 SMTPUTF8\r\n",
+			  "250-CHUNKING\r\n250-DSN\r\n250-SMTPUTF8\r\n"
+			  "250 " SMTP_BACKUP_WORD "\r\n",
 	    conf->hostname, (unsigned long long)conf->smtpd.message_size,
 	    flags & EHLO_STARTTLS ? "250-STARTTLS\r\n" : "",
 	    conf->smtpd.etrn.n > 0 ? "250-ETRN\r\n" : "",
