@@ -28,6 +28,8 @@ static const struct zone zone[] = {
 	{ "worse.test", "10 us.test 20 q.test", NULL },
 	{ "only.test", "10 us.test", NULL },
 	{ "byaddr.test", "10 p.test 20 alias.test 30 q.test", NULL },
+	{ "equaladdr.test", "10 p.test 20 q.test 20 alias.test", NULL },
+	{ "equaladdrbest.test", "10 q.test 10 alias.test", NULL },
 	{ "byaddrbest.test", "10 alias.test 20 q.test", NULL },
 	{ "tempfail.test", "10 fail.test 20 us.test", NULL },
 	{ "bogusmx.test", "10 bogus.test 20 us.test", NULL },
@@ -327,6 +329,8 @@ static const struct {
 	{ "two.test", 25, ROUTE_OK, "p.test" },
 	{ "three.test", 25, ROUTE_OK, "p.test" },
 	{ "byaddr.test", 25, ROUTE_OK, "p.test" },
+	{ "equaladdr.test", 25, ROUTE_OK, "p.test" },
+	{ "equaladdrbest.test", 25, ROUTE_SELF, "" },
 	{ "worse.test", 25, ROUTE_SELF, "" },
 	{ "only.test", 25, ROUTE_SELF, "" },
 	{ "byaddrbest.test", 25, ROUTE_SELF, "" },
@@ -501,6 +505,42 @@ test_not_on_25(void **state)
 	look_up("localmixed.test", NULL, 0, 25);
 	assert_int_equal(got.host[0].naddrs, 1);
 	assert_false(addr_is_loopback(&got.host[0].addr[0]));
+	/* An address of an interface may have another server on 25. */
+	look_up("equaladdrbest.test", NULL, 0, 25);
+	check("an interface", ROUTE_OK, "q.test alias.test");
+}
+
+static const struct {
+	const char *domain, *primary;
+	enum route_status status;
+	const char *hosts;
+} named_cases[] = {
+	{ "byaddr.test", NULL, ROUTE_OK, "p.test" },
+	{ "byaddrbest.test", NULL, ROUTE_SELF, "" },
+	{ "equaladdr.test", NULL, ROUTE_OK, "p.test" },
+	{ "equaladdrbest.test", NULL, ROUTE_SELF, "" },
+	{ "implicitus.test", NULL, ROUTE_SELF, "" },
+	{ "x.test", "alias.test", ROUTE_SELF, "" },
+	{ "x.test", "192.0.2.100", ROUTE_SELF, "" },
+	{ "x.test", "alias.test:2525", ROUTE_OK, "alias.test:2525" },
+};
+
+/* Behind address translation: the port is not ours, the address is named. */
+static void
+test_named_not_on_25(void **state)
+{
+	static const uint16_t port[] = { 10025 };
+
+	(void)state;
+	self.ports = port;
+	self.nports = 1;
+	self.nnamed = self.naddrs;
+	for (size_t i = 0; i < MX_COUNT(named_cases); i++) {
+		look_up(named_cases[i].domain, &named_cases[i].primary,
+		    named_cases[i].primary != NULL, 25);
+		check(named_cases[i].domain, named_cases[i].status,
+		    named_cases[i].hosts);
+	}
 }
 
 static const struct {
@@ -742,6 +782,7 @@ main(void)
 		CASE(test_pin),
 		CASE(test_pin_order),
 		CASE(test_not_on_25),
+		CASE(test_named_not_on_25),
 		CASE(test_primaries),
 		CASE(test_primary_loopback_25),
 		CASE(test_many),

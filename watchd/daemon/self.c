@@ -49,6 +49,7 @@ self_create(const struct config *conf)
 		.nnames = nn,
 		.addrs = s->addrs,
 		.naddrs = na,
+		.nnamed = na - nlocal,
 		.ports = s->ports,
 		.nports = conf->smtpd.listen.n };
 	return s;
@@ -83,7 +84,7 @@ self_equal(const struct route_self *a, const struct route_self *b)
 	size_t i;
 
 	if (a->nnames != b->nnames || a->naddrs != b->naddrs ||
-	    a->nports != b->nports)
+	    a->nnamed != b->nnamed || a->nports != b->nports)
 		return false;
 	for (i = 0; i < a->nnames; i++)
 		if (strcmp(a->names[i], b->names[i]) != 0)

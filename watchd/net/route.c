@@ -190,17 +190,30 @@ addr_is_here(const struct net_addr *a)
 }
 
 static bool
-addr_is_ours(const struct route_self *self, const struct net_addr *a)
+addr_is_listed(const struct route_self *self, size_t from,
+    const struct net_addr *a)
 {
-	size_t i;
-
-	if (addr_is_here(a))
-		return true;
-	for (i = 0; i < self->naddrs; i++) {
+	for (size_t i = from; i < self->naddrs; i++)
 		if (addr_equal_host(&self->addrs[i], a))
 			return true;
-	}
 	return false;
+}
+
+static bool
+addr_is_ours(const struct route_self *self, const struct net_addr *a)
+{
+	return addr_is_here(a) || addr_is_listed(self, 0, a);
+}
+
+/* Where another server of this host may listen we are not; behind an address
+ * that is named for us there is none. */
+static bool
+is_us_at(const struct route_self *self, const struct net_addr *a, uint16_t port)
+{
+	if (port_is_ours(self, port))
+		return addr_is_ours(self, a);
+	return port == SMTP_PORT &&
+	    addr_is_listed(self, self->naddrs - self->nnamed, a);
 }
 
 /* RFC 6761 6.3: these names are the loopback, whatever the DNS says. */
@@ -295,11 +308,10 @@ take_addrs(struct cand *c, const struct dns_answer *a)
 {
 	const struct route_self *self = c->req->self;
 	struct route_host *h = &c->host;
-	bool ours = port_is_ours(self, h->port);
 	unsigned i;
 
 	for (i = 0; i < a->n && i < DNS_ADDR_MAX; i++) {
-		if (ours && addr_is_ours(self, &a->addr[i]))
+		if (is_us_at(self, &a->addr[i], h->port))
 			c->is_self = true;
 		if (c->req->route.from_mx && h->port == SMTP_PORT &&
 		    addr_is_here(&a->addr[i]))

@@ -73,7 +73,10 @@ struct route_self {
 	size_t nnames;
 	const struct net_addr *addrs;
 	size_t naddrs;
-	uint16_t const *ports; /* we listen on these: a host is us only there */
+	size_t nnamed; /* the last of them are named by `self` */
+	/* We listen on these: a host is us only there, and on port 25, which may
+	 * be brought to us, where it is named. */
+	uint16_t const *ports;
 	size_t nports;
 };
 
