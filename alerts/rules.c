@@ -115,6 +115,22 @@ say_waiting(const struct view *x, char *dst, size_t size)
 
 /* ---- the rules */
 
+/* No host of it counts, and only the DNS or the configuration will change that. */
+static void
+say_nobody(const struct view *x, const char *wait, struct rule_value *v)
+{
+	char cause[PEER_TEXT];
+
+	if (x->d->self_mx_backup)
+		say(v, "%s; publish a better MX, or set primary; %s",
+		    text_cut(cause, sizeof(cause), x->d->cause), wait);
+	else
+		say(v,
+		    "no primary is known: this server seems to be the best "
+		    "MX, until another one is published or primary is set; %s",
+		    wait);
+}
+
 static void
 rule_primary_down(const struct view *x, struct rule_value *v)
 {
@@ -129,10 +145,7 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 	if (x->d->self_mx_since != 0) {
 		v->since_ms = x->d->self_mx_since * 1000;
 		v->value = (double)since_ms(v->since_ms, x->now) + 1;
-		say(v,
-		    "no primary is known: this server seems to be the best "
-		    "MX, until another one is published or primary is set; %s",
-		    wait);
+		say_nobody(x, wait, v);
 		return;
 	}
 	switch (x->d->state) {

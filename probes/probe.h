@@ -88,6 +88,8 @@ struct probe_target {
 	const char *helo;
 	const char *sender; /* "" for <> */
 	enum conf_depth depth; /* at "rcpt" it goes as a delivery, then asks */
+	bool to_ehlo; /* so deep at least: is it a backup (reach.h) still? */
+	bool may_be_backup;
 	/* As deliveries to it are made. */
 	enum conf_tls tls;
 	const struct net_addr *source; /* NULL: any */

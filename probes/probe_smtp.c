@@ -435,13 +435,15 @@ probe_smtp_start(const struct reach_env *env, const struct probe_target *t,
 	 * the depth. */
 	const enum reach_depth least = reach_needs_tls(t->tls, t->host->dane) ?
 	    REACH_READY :
-	    REACH_CONNECT;
+	    t->to_ehlo ? REACH_EHLO :
+			 REACH_CONNECT;
 	const struct reach_policy policy = { .helo = t->helo,
 		.tls = t->tls,
 		.source = t->source,
 		.connect_ms = t->connect_ms,
 		.clear_after_ms = t->clear_after_ms,
 		.probe = true,
+		.may_be_backup = t->may_be_backup,
 		.depth = depths[t->depth] > least ? depths[t->depth] : least };
 	struct probe_run *p = mem_alloc(sizeof(*p));
 

@@ -25,6 +25,7 @@ on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 {
 	(void)arg;
 	(void)domain;
+	t.backups += o->backup;
 	if (o->ok) {
 		t.ok++;
 	} else if (o->dns || o->self) {

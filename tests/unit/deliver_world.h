@@ -23,6 +23,7 @@ struct world {
 	bool (*cond)(void);
 	int64_t deadline;
 	unsigned ok, bad, dns, self; /* outcomes */
+	unsigned backups; /* outcomes, bad or with more hosts to come */
 	enum smtp_phase phase; /* of the last bad one */
 	uint16_t code;
 	bool drained;

@@ -49,6 +49,7 @@ struct row_peer {
 	int greet_ms; /* it greets so late */
 	bool mute, mute_ehlo; /* silent from the start, at EHLO */
 	bool shut, shut_ehlo; /* closes instead of a reply */
+	bool backup, backup_inside; /* EHLO says so; inside TLS only */
 	/* The reply to the nth line (from 0) of a connection; NULL: as usual,
 	 * "": closes. It runs in the server's thread. */
 	const char *(*hook)(const char *line, unsigned nth);
@@ -58,6 +59,7 @@ struct row {
 	const char *name;
 	struct row_peer site[ROW_SITES];
 	enum conf_tls tls;
+	bool may_be_backup;
 	bool literal; /* the host is given as an address */
 	bool delivery; /* the reach is one of a delivery: not for the probe */
 	/* What is known of the addresses before. */

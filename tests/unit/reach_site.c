@@ -187,6 +187,7 @@ static bool
 ehlo(struct peer *p)
 {
 	const struct row_peer *s = p->site;
+	bool backup = s->backup || (s->backup_inside && p->inside);
 
 	if (s->mute_ehlo)
 		be_mute(p);
@@ -196,6 +197,10 @@ ehlo(struct peer *p)
 		say(p, "502 5.5.1 what?\r\n");
 	else if (s->ehlo != NULL)
 		say(p, s->ehlo);
+	else if (backup && s->tls != TLS_ABSENT && !p->inside)
+		say(p, "250-peer.test\r\n250-STARTTLS\r\n250 XMXWATCH\r\n");
+	else if (backup)
+		say(p, "250-peer.test\r\n250 XMXWATCH\r\n");
 	else if (s->tls != TLS_ABSENT && !p->inside)
 		say(p, "250-site\r\n250-STARTTLS\r\n250 SIZE 1000000\r\n");
 	else

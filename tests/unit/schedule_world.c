@@ -230,7 +230,7 @@ on_primary(void *arg, const struct watch *watch, const char *domain)
 }
 
 static void
-on_self(void *arg, const char *domain)
+on_self(void *arg, const char *domain, const char *why MX_UNUSED)
 {
 	(void)arg;
 	(void)domain;

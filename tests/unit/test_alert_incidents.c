@@ -54,7 +54,18 @@ no_primary(void **st)
 	assert_string_equal(summary(&w, ALERT_primary_down),
 	    "no primary is known: this server seems to be the best MX, until "
 	    "another one is published or primary is set; no mail waits");
+	w.d->self_mx_backup = true;
+	w.d->cause = "no primary is left: mx2.test is a backup MX (mxwatchd on "
+		     "two.test), not a primary";
+	pass(&w, MIN);
+	is(&w, primary_down, "warning"); /* the same incident */
+	assert_string_equal(summary(&w, ALERT_primary_down),
+	    "no primary is left: mx2.test is a backup MX (mxwatchd on "
+	    "two.test), "
+	    "not a primary; publish a better MX, or set primary; no mail "
+	    "waits");
 	w.d->self_mx_since = 0;
+	w.d->self_mx_backup = false;
 	pass(&w, MIN);
 	is(&w, primary_down, "warning"); /* not before it is up */
 	set_state(&w, HEALTH_UP);

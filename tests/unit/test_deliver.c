@@ -2,6 +2,7 @@
  * The deliverer, connection by connection and reply by reply. */
 #include <sys/socket.h>
 
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -498,6 +499,92 @@ second_host(void **state)
 	assert_int_equal(fake.connect_failed, 0);
 }
 
+#define SAYS_BACKUP "250-peer.test\r\n250-PIPELINING\r\n250 XMXWATCH\r\n"
+
+/* A backup gets nothing, also when no other host is left. */
+static void
+backup_gets_nothing(void **state)
+{
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	sink.ehlo = SAYS_BACKUP;
+	start();
+	WAIT_FOR(failed_once);
+	assert_int_equal(t.backups, 1);
+	assert_int_equal(t.phase, SMTP_PHASE_EHLO);
+	assert_int_equal(t.code, 0);
+	assert_int_equal(sink.rcpts + sink.messages, 0);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_PENDING);
+	assert_int_equal(fake.connect_failed, 1);
+}
+
+/* It is passed over for a worse host that is none. */
+static void
+backup_before_a_primary(void **state)
+{
+	static struct sink peer;
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t len = sizeof(in);
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	memset(&peer, 0, offsetof(struct sink, body));
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	peer.lfd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(peer.lfd, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(listen(peer.lfd, 8), 0);
+	assert_int_equal(getsockname(peer.lfd, (struct sockaddr *)&in, &len),
+	    0);
+	peer.ehlo = SAYS_BACKUP;
+	assert_int_equal(pthread_create(&peer.thread, NULL, sink_serve, &peer),
+	    0);
+	fake.route.n = 0;
+	fake_host("peer.example.org", ntohs(in.sin_port), 5);
+	fake_host("mx1.example.org", sink.port, 10);
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+	assert_string_equal(j->env->host, "mx1.example.org");
+	assert_int_equal(t.backups, 1);
+	assert_int_equal(t.bad, 0);
+	assert_int_equal(fake.connect_failed, 0);
+	shutdown(peer.lfd, SHUT_RDWR);
+	pthread_join(peer.thread, NULL);
+	close(peer.lfd);
+	assert_int_equal(peer.conns, 1);
+	assert_int_equal(peer.rcpts + peer.messages, 0);
+}
+
+static void
+backup_that_may_be_one(void **state)
+{
+	struct fake_job *j = add("a@example.org");
+
+	(void)state;
+	fake.domain.primary_may_be_backup = true;
+	sink.ehlo = SAYS_BACKUP;
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(t.backups, 0);
+}
+
+/* A report to somebody else's domain: how that is backed up is its business. */
+static void
+backup_of_others(void **state)
+{
+	struct fake_job *j =
+	    fake_add("", "a@elsewhere.example", TEXT, strlen(TEXT));
+
+	(void)state;
+	sink.ehlo = SAYS_BACKUP;
+	start();
+	WAIT_FOR(all_quiet);
+	assert_int_equal(j->env->rcpts[0].state, RCPT_DELIVERED);
+	assert_int_equal(t.backups, 0);
+}
+
 /* Nothing answers; later the route says something else (E21). */
 static void
 moved(void **state)
@@ -667,6 +754,10 @@ main(void)
 		T(reply_to_all),
 		T(too_big),
 		T(second_host),
+		T(backup_gets_nothing),
+		T(backup_before_a_primary),
+		T(backup_that_may_be_one),
+		T(backup_of_others),
 		T(moved),
 		T(no_route),
 		T(null_mx),

@@ -450,6 +450,7 @@ run_probe(struct row_world *to, struct row_outcome *o)
 		.sender = "",
 		.depth = DEPTH_RCPT,
 		.tls = to->policy.tls,
+		.may_be_backup = to->policy.may_be_backup,
 		.connect_ms = to->policy.connect_ms,
 		.clear_after_ms = to->policy.clear_after_ms,
 		.timeout_ms = 10000,
@@ -470,6 +471,71 @@ test_rows_probe(void **state)
 			row_check(&rows[i], run_probe);
 }
 
+/* Who it is, as far as it says; the address is as good as before. */
+static void
+test_backup(void **state)
+{
+	static const struct row row = { "backup",
+		.site = { { .kind = SITE_SMTP, .backup = true } } };
+	struct reach_result r;
+
+	(void)state;
+	row_open(&w, &row);
+	r = reach(false);
+	assert_int_equal(r.code, REACH_BACKUP);
+	assert_false(reach_code_neutral(r.code) || r.local || r.about_us);
+	assert_string_equal(r.text,
+	    "is a backup MX (mxwatchd on peer.test), not a primary");
+	assert_true(r.ehlo && (r.ext & CLIENT_EXT_BACKUP) != 0);
+	assert_true(known(0) == NULL || known(0)->failed_ns == 0);
+	w.policy.helo = "PEER.test";
+	r = reach(true);
+	assert_string_equal(r.text,
+	    "is this server (mxwatchd on peer.test), not a primary");
+	row_close(&w);
+}
+
+/* It is seen from EHLO on, and so deep goes whoever has to look. */
+static void
+test_backup_depth(void **state)
+{
+	static const struct row row = { "backup",
+		.site = { { .kind = SITE_SMTP, .backup = true } } };
+	static const struct {
+		enum conf_depth depth;
+		bool to_ehlo, ok;
+	} cases[] = { { DEPTH_CONNECT, false, true },
+		{ DEPTH_BANNER, false, true }, { DEPTH_CONNECT, true, false },
+		{ DEPTH_BANNER, true, false }, { DEPTH_EHLO, false, false },
+		{ DEPTH_STARTTLS, false, false }, { DEPTH_RCPT, true, false } };
+	static const struct probe_ops ops = { .done = on_done };
+	static const struct probe_ask ask = { "a.test", "postmaster@a.test" };
+	struct row_outcome o;
+
+	(void)state;
+	row_open(&w, &row);
+	for (size_t i = 0; i < MX_COUNT(cases); i++) {
+		struct probing p = { .o = &o };
+		const struct probe_target t = { .host = &w.host,
+			.helo = w.policy.helo,
+			.sender = "",
+			.depth = cases[i].depth,
+			.to_ehlo = cases[i].to_ehlo,
+			.tls = CONF_TLS_MAY,
+			.connect_ms = w.policy.connect_ms,
+			.clear_after_ms = w.policy.clear_after_ms,
+			.timeout_ms = 10000,
+			.interval_ms = 10000,
+			.ask = &ask,
+			.nasks = 1 };
+
+		assert_non_null(probe_smtp_start(&w.env, &t, &ops, &p));
+		row_wait(&w, &p.done);
+		assert_int_equal(o.ok, cases[i].ok);
+	}
+	row_close(&w);
+}
+
 int
 main(void)
 {
@@ -488,6 +554,8 @@ main(void)
 		cmocka_unit_test(test_no_address),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_about_us),
+		cmocka_unit_test(test_backup),
+		cmocka_unit_test(test_backup_depth),
 	};
 	int rc;
 

@@ -70,6 +70,7 @@ run_delivery(struct row_world *to, struct row_outcome *o)
 	fake.route.n = 1;
 	fake.route.host[0] = to->host;
 	fake.domain.deliver.tls = to->policy.tls;
+	fake.domain.primary_may_be_backup = to->policy.may_be_backup;
 	fake.domain.deliver.connect_ms = to->policy.connect_ms;
 	fake.domain.retry.first_ms = to->policy.clear_after_ms;
 	bounce = bounce_create(to->loop, NULL, stats);

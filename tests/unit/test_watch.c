@@ -53,7 +53,7 @@ on_primary(void *arg, const struct watch *w, const char *domain)
 }
 
 static void
-on_self(void *arg, const char *domain)
+on_self(void *arg, const char *domain, const char *why MX_UNUSED)
 {
 	(void)domain;
 	((struct world *)arg)->selves++;

@@ -140,6 +140,7 @@ struct conf_domain {
 	const char *name; /* canonical; "" in defaults */
 	struct strlist primary; /* empty: from MX records */
 	struct strlist primary_networks; /* empty: they lie anywhere */
+	bool primary_may_be_backup; /* else one that says so is none */
 	char *recipients; /* a path or base/source_spec.h; NULL: any */
 	char *recipients_token_file; /* NULL: none */
 	uint32_t recipients_shrink; /* percent lost at once that is refused */

@@ -146,7 +146,13 @@ say_state(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 	for (size_t i = 0; i < MX_COUNT(meaning); i++)
 		if (strcmp(meaning[i].state, d->state_name) == 0)
 			means = meaning[i].means;
-	if (d->self_mx_since != 0)
+	if (d->self_mx_since != 0 && d->self_mx_backup)
+		means =
+		    "no host of it takes its mail for good: what is handed "
+		    "to a backup waits there; publish a better MX, or set "
+		    "`primary` (or `primary_may_be_backup`, if its mail has "
+		    "to go through that one)";
+	else if (d->self_mx_since != 0)
 		means = "by its MX records it has no primary but us; publish a "
 			"better MX, or set `primary`, and its mail goes there";
 	json_say(list, "%s is %s for %s: %s.", d->name, d->state_name,

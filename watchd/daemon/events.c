@@ -121,6 +121,8 @@ on_primary(void *arg, const struct watch *w, const char *domain)
 	    "text=%s",
 	    domain, log_q(label), w->primary->domains, r->ok,
 	    smtp_phase_name(r->phase), r->code, log_q(r->text));
+	if (w->backup) /* that it is none is no failure of a primary */
+		return;
 	n.domains = w->primary->domains;
 	n.mx_backup = w->primary->backups == w->primary->domains;
 	strlcpy(n.domain, domain, sizeof(n.domain));
@@ -132,16 +134,15 @@ on_primary(void *arg, const struct watch *w, const char *domain)
 }
 
 static void
-on_self_mx(void *arg, const char *domain)
+on_self_mx(void *arg, const char *domain, const char *why)
 {
 	struct daemon *d = arg;
 
 	log_error("route",
-	    "domain=%s problem=\"we seem to be its best MX\" "
-	    "effect=\"mail is held\" do=\"publish a better MX or set primary\"",
-	    domain);
-	publish(d, NOTICE_SELF_MX, domain, "", 0, 0,
-	    "we seem to be its best MX: mail is held");
+	    "domain=%s problem=%s effect=\"mail is held\" "
+	    "do=\"publish a better MX or set primary\"",
+	    domain, log_q(why));
+	publish(d, NOTICE_SELF_MX, domain, "", 0, 0, why);
 }
 
 static bool
@@ -297,6 +298,11 @@ on_outcome(void *arg, const char *domain, const struct deliver_outcome *o)
 
 	if (o->dns)
 		return;
+	if (o->backup) {
+		watch_met_backup(d->watch, domain, o->host, o->text, o->more,
+		    now, wall);
+		return;
+	}
 	watch_self(d->watch, domain, o->self, now, wall);
 	if (!o->self)
 		watch_delivery(d->watch, domain, o->host, &s, now, wall);

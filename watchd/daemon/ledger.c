@@ -17,14 +17,15 @@ time_now(const struct daemon *d)
 	return (struct book_time){ loop_now(d->loop), clock_wall_ms() };
 }
 
-/* A primary that nobody probes any more has no outages either. */
+/* A primary that nobody probes any more has no outages either, nor what is a
+ * backup. */
 static bool
 is_watched(const struct primary *p)
 {
 	const struct watch *w;
 
 	LIST_FOREACH (w, &p->watches, sibling)
-		if (w->health.state != HEALTH_DISABLED)
+		if (w->health.state != HEALTH_DISABLED && !w->backup)
 			return true;
 	return false;
 }

@@ -15,13 +15,15 @@ libmx_primary_a_SOURCES = \
 	watchd/primary/watch_bound.c \
 	watchd/primary/watch_domain.c \
 	watchd/primary/watch_feed.c \
+	watchd/primary/watch_nobody.c \
 	watchd/primary/watch_show.c \
 	watchd/primary/window.c watchd/primary/window.h
 
 if HAVE_CMOCKA
 primary_tests = tests/unit/test_bounds tests/unit/test_health tests/unit/test_host \
 	tests/unit/test_host_memory tests/unit/test_refusals \
-	tests/unit/test_watch tests/unit/test_watch_bound \
+	tests/unit/test_watch tests/unit/test_watch_backup \
+	tests/unit/test_watch_bound \
 	tests/unit/test_window
 check_PROGRAMS += $(primary_tests)
 TESTS += $(primary_tests)
@@ -40,6 +42,9 @@ tests_unit_test_refusals_LDADD = $(PRIMARY_L) $(STATUS_L) $(SMTP_L) $(BASE_L) \
 tests_unit_test_watch_SOURCES = tests/unit/test_watch.c \
 	tests/unit/watch_conf.c tests/unit/watch_conf.h
 tests_unit_test_watch_LDADD = $(ALL_L) $(CMOCKA_LIBS)
+tests_unit_test_watch_backup_SOURCES = tests/unit/test_watch_backup.c \
+	tests/unit/watch_conf.c tests/unit/watch_conf.h
+tests_unit_test_watch_backup_LDADD = $(ALL_L) $(CMOCKA_LIBS)
 tests_unit_test_watch_bound_SOURCES = tests/unit/test_watch_bound.c \
 	tests/unit/watch_conf.c tests/unit/watch_conf.h
 tests_unit_test_watch_bound_LDADD = $(ALL_L) $(CMOCKA_LIBS)

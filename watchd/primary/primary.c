@@ -212,13 +212,18 @@ take_reach(struct primary *p, const struct primary_session *s,
 
 	health_conf_set(&p->reach, conf);
 	changed = health_feed(&p->reach,
-	    reached ? HEALTH_IN_OK : HEALTH_IN_FAIL, now, &c);
+	    s->backup	? HEALTH_IN_NO_PRIMARY :
+		reached ? HEALTH_IN_OK :
+			  HEALTH_IN_FAIL,
+	    now, &c);
 	/* Nothing is flushed here: reached again is reached. */
 	if (changed && c.to == HEALTH_RECOVERING)
 		(void)health_feed(&p->reach, HEALTH_IN_FLUSHED, now, &c);
 	if (changed)
 		p->reach_since = wall;
-	if (!reached)
+	if (s->backup)
+		(void)strlcpy(p->cause, s->text, sizeof(p->cause));
+	else if (!reached)
 		(void)primary_cause(s, p->cause, sizeof(p->cause));
 	else if (p->reach.state == HEALTH_UP)
 		p->cause[0] = '\0';

@@ -43,6 +43,7 @@ enum primary_answer { /* to the MAIL or RCPT that asked for a domain */
 struct primary_session {
 	bool ok; /* to the depth of its policy */
 	bool neutral; /* our trouble, or the resolver's: says nothing of it */
+	bool backup; /* no primary: it says that it is a backup */
 	enum smtp_phase phase; /* that failed; NONE */
 	uint16_t code; /* last reply, 0 none */
 	const char *text; /* last reply or error; peer text */

@@ -178,7 +178,8 @@ is_crowded(const struct reach *r, bool silent)
 	const struct address *a =
 	    address_book_peek(r->env.book, &r->cand[r->at].addr);
 
-	return !silent && !r->now.local && a != NULL && a->ours > 0 &&
+	return !silent && !r->now.local && r->now.code != REACH_BACKUP &&
+	    a != NULL && a->ours > 0 &&
 	    loop_now(r->env.loop) - a->good_ns < ADDRESS_FAILED_NS &&
 	    r->now.phase < SMTP_PHASE_STARTTLS &&
 	    host_says_crowded(r->now.phase, r->now.reply_code);
@@ -212,8 +213,8 @@ reach_next(struct reach *r, bool silent)
 		return;
 	}
 	c->cut = silent && !r->again && reach_has_more(r);
-	if (!crowded && !r->now.local && r->now.reply_code == 0 &&
-	    r->now.phase < SMTP_PHASE_STARTTLS)
+	if (!crowded && !r->now.local && r->now.code != REACH_BACKUP &&
+	    r->now.reply_code == 0 && r->now.phase < SMTP_PHASE_STARTTLS)
 		address_failed(address_book_get(r->env.book, &c->addr), now);
 	if (r->now.about_us)
 		r->refused_us[is_six(&c->addr)] = true;
@@ -409,6 +410,7 @@ static const char *const code_names[REACH_CODE_MAX] = {
 	[REACH_TEMPFAIL] = "tempfail",
 	[REACH_PERMFAIL] = "permfail",
 	[REACH_TLS_FAIL] = "tls_fail",
+	[REACH_BACKUP] = "backup",
 	[REACH_LOCAL] = "local",
 };
 

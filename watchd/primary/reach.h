@@ -28,6 +28,10 @@
  * TLS, chain and name verified (a host given as an address: encrypted, there
  * is no name to verify). `dane`: as the host's records say. Both never clear.
  *
+ * A server whose EHLO says that it is a backup (SMTP_BACKUP_WORD), in clear or
+ * inside TLS, is no primary: QUIT, then the next address, whatever the depth from
+ * EHLO on. A policy may allow it. By the name that it gives it may be ourselves.
+ *
  * EHLO refused with 5xx: HELO. Deadlines leave out the time in which our own
  * loop was late (net/conn.h). Loop thread; nothing here blocks. */
 #ifndef MX_PRIMARY_REACH_H
@@ -68,6 +72,7 @@ enum reach_code {
 	REACH_TEMPFAIL, /* 4xx in `phase` */
 	REACH_PERMFAIL, /* 5xx in `phase` */
 	REACH_TLS_FAIL,
+	REACH_BACKUP, /* no primary: EHLO says that it is a backup */
 	REACH_LOCAL, /* our trouble: descriptors, source address, OpenSSL */
 	REACH_CODE_MAX,
 };
@@ -90,6 +95,7 @@ struct reach_policy {
 	int64_t connect_ms; /* for one address, when it is the last */
 	int64_t clear_after_ms; /* retry.first, see above */
 	bool probe; /* tries what failed before, and TLS, each time */
+	bool may_be_backup;
 	enum reach_depth depth;
 	/* A connection is greeted: with the callback's argument, once for each
 	 * that is begun; nothing of this module may be called. NULL: who cares. */

@@ -5,8 +5,11 @@
  * in clear; what was learned of that goes into the book of addresses. Events
  * come from the connection; each ends in the engine's, in reach_next() or in
  * reach_done(), behind which nothing of the reach is touched. */
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "primary/judge.h"
@@ -289,10 +292,50 @@ ready(struct reach *r)
 	reach_done(r);
 }
 
-/* Where has the engine come to? What it says of TLS is looked at before the
- * event: a refusal inside TLS proves that TLS works. */
+/* ---- a backup */
+
+#define PEER_NAME_MAX 100 /* of it that is told */
+
+/* The first word of the reply to EHLO; peer text. */
 static void
-follow(struct reach *r)
+peer_name(const struct reach *r, char *dst, size_t size)
+{
+	const char *text = smtp_client_last_reply(r->client)->text;
+	size_t n = 0;
+
+	for (; n + 1 < size && isgraph((unsigned char)text[n]); n++)
+		dst[n] = text[n];
+	dst[n] = '\0';
+}
+
+/* Its word has come, and no policy allows it. */
+static bool
+is_backup(const struct reach *r)
+{
+	return !r->policy.may_be_backup &&
+	    (smtp_client_ext(r->client) & CLIENT_EXT_BACKUP) != 0;
+}
+
+/* What the engine would say next, STARTTLS, is left out. */
+static void
+met_backup(struct reach *r)
+{
+	char name[PEER_NAME_MAX + 1], text[sizeof(r->now.text)];
+	bool us;
+
+	peer_name(r, name, sizeof(name));
+	us = strcasecmp(name, r->policy.helo) == 0;
+	(void)snprintf(text, sizeof(text),
+	    "is %s (mxwatchd on %s), not a primary",
+	    us ? "this server" : "a backup MX", name);
+	r->now.ehlo = true;
+	say(r, REACH_BACKUP, SMTP_PHASE_EHLO, NULL, text);
+	hang_up(r, true);
+	reach_next(r, false);
+}
+
+static void
+follow_greeting(struct reach *r)
 {
 	if (!r->now.greeted && smtp_client_last_reply(r->client)->code != 0) {
 		r->now.greeted =
@@ -304,6 +347,13 @@ follow(struct reach *r)
 			    now_ns(r));
 		r->heard = true;
 	}
+}
+
+/* Where has the engine come to? What it says of TLS is looked at before the
+ * event: a refusal inside TLS proves that TLS works. */
+static void
+follow_tls(struct reach *r)
+{
 	if (r->state == REACH_ST_HELLO &&
 	    smtp_client_tls_stage(r->client) == CLIENT_TLS_BEGUN) {
 		r->now.ehlo = true;
@@ -335,7 +385,12 @@ pump(struct reach *r)
 	struct buf *out;
 
 	ev = smtp_client_next(r->client, now_ns(r), &info);
-	follow(r);
+	follow_greeting(r);
+	if (is_backup(r)) {
+		met_backup(r);
+		return;
+	}
+	follow_tls(r);
 	if (ev == CLIENT_FAILED) {
 		client_failed(r, &info);
 		return;

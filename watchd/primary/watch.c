@@ -30,6 +30,7 @@ policy_of(const struct conf_domain *cd)
 		.depth = cd->probe.depth,
 		.tls = cd->deliver.tls,
 		.source = cd->deliver.source_addr,
+		.may_be_backup = cd->primary_may_be_backup,
 		.pin = cd->pin,
 		.sender = cd->probe.sender != NULL ? cd->probe.sender :
 						     (char *)(uintptr_t) "",
@@ -49,11 +50,11 @@ watch_policy_cmp(const struct watch_policy *a, const struct watch_policy *b)
 	const int64_t x[] = { a->enabled, a->interval_ms, a->timeout_ms,
 		a->connect_ms, a->clear_after_ms, a->health.fall,
 		a->health.rise, a->health.hold_ns, a->depth, a->tls,
-		a->source.len };
+		a->may_be_backup, a->source.len };
 	const int64_t y[] = { b->enabled, b->interval_ms, b->timeout_ms,
 		b->connect_ms, b->clear_after_ms, b->health.fall,
 		b->health.rise, b->health.hold_ns, b->depth, b->tls,
-		b->source.len };
+		b->may_be_backup, b->source.len };
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < MX_COUNT(x); i++)
@@ -94,6 +95,7 @@ take_over(struct watch *w, const struct watch *from)
 	w->last = from->last;
 	w->slow_ms = from->slow_ms;
 	w->asks = from->asks;
+	w->backup = from->backup && !w->policy.may_be_backup;
 	(void)strlcpy(w->cause, from->cause, sizeof(w->cause));
 }
 

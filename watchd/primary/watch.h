@@ -16,6 +16,10 @@
  * domain is down although its primaries are up, and recovers after its `rise`
  * good sessions of one of them and its hold.
  *
+ * A primary that is ourselves, or says that it is a backup (reach.h), is none: its
+ * domains go by their others, and are unknown when there is none. What answered so
+ * is a backup until it answers EHLO in another way, by a probe or a delivery.
+ *
  * What the resolver fails to say is no failure of anybody; it is kept as the
  * trouble of the domain (its MX records) or of the watch (its host).
  *
@@ -47,6 +51,7 @@ struct watch_policy {
 	struct health_conf health;
 	enum conf_depth depth;
 	enum conf_tls tls;
+	bool may_be_backup;
 	struct net_addr source; /* len 0: any */
 	struct pin *pin; /* where its addresses may lie; NULL: anywhere */
 	char *sender; /* "" for <> */
@@ -92,6 +97,7 @@ struct watch {
 	int64_t since; /* wall seconds */
 	char cause[PRIMARY_TEXT_MAX]; /* of the verdict */
 	bool self; /* its addresses are ours: nobody to watch */
+	bool backup; /* it says so: it is watched, and counts for nothing */
 	struct primary_record last; /* session under this policy */
 	unsigned findings; /* members with one */
 	unsigned asks; /* domains asked for a session, learned */
@@ -117,6 +123,7 @@ struct watch_domain {
 	bool turning; /* its primaries are found by MX */
 	uint32_t good; /* of which session it was told already */
 	char *cause; /* of its own; NULL: its primary's */
+	bool tells_backup; /* it is that, and what is a backup */
 	/* public, read only: */
 	char *name;
 	bool enabled, configured; /* is probed; names its primaries */
@@ -126,7 +133,8 @@ struct watch_domain {
 	struct health health;
 	int64_t since; /* wall seconds */
 	int64_t unwell_since; /* it was up last; 0: it is, or unknown */
-	int64_t self_since; /* we seem its best MX; 0: no */
+	int64_t self_since; /* nobody is left but us, or backups; 0: somebody */
+	bool by_backup; /* with self_since: there is one */
 	char *trouble; /* DNS: its MX look-up; NULL: none */
 	int64_t trouble_since;
 	void *turn; /* the scheduler's */
@@ -171,8 +179,9 @@ struct watch_ops {
 	/* The breaker of the domain is closed, and its primary seems well. May
 	 * come after each good session. NULL: nobody asks. */
 	void (*trial)(void *arg, const char *domain);
-	/* We seem to be the domain's best MX: said once until it is over. */
-	void (*self_mx)(void *arg, const char *domain);
+	/* We seem to be the domain's best MX, or only backups are left of its
+	 * hosts: said once until it is over. */
+	void (*self_mx)(void *arg, const char *domain, const char *why);
 	/* Does mail wait for it, that a recovery would flush? */
 	bool (*queued)(void *arg, const char *domain);
 	/* Does it take mail from us just now, or did it since? A probe that is
@@ -271,6 +280,10 @@ void watch_delivery(struct watch_set *, const char *domain, const char *label,
 /* The route of a delivery: we are its best MX, or are not. */
 void watch_self(struct watch_set *, const char *domain, bool self, int64_t now,
     int64_t wall);
+/* The host with that label is a backup, as a delivery found (`text`); `more`:
+ * the domain has another host, which may take its mail. */
+void watch_met_backup(struct watch_set *, const char *domain, const char *label,
+    const char *text, bool more, int64_t now, int64_t wall);
 /* The flush on recovery is through, or it was cut off and the domain has to wait
  * (`why` is peer text). */
 void watch_flushed(struct watch_set *, const char *domain, int64_t now,

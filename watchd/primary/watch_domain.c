@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "primary/watch_int.h"
 
-static void
+void
 domain_touch(struct watch_set *ws, const struct watch_domain *d)
 {
 	if (ws->ops.touched != NULL)
@@ -269,25 +269,6 @@ domain_feed(struct watch_set *ws, struct watch_domain *d, enum health_input in,
 	domain_told(ws, d, &c, "", told, t);
 }
 
-void
-domain_self(struct watch_set *ws, struct watch_domain *d, bool self,
-    struct watch_time t)
-{
-	if (!self) {
-		if (d->self_since == 0)
-			return;
-		d->self_since = 0;
-		mem_free(&d->cause);
-		domain_touch(ws, d);
-		return;
-	}
-	if (d->self_since == 0) {
-		d->self_since = t.wall;
-		ws->ops.self_mx(ws->ops.arg, d->name);
-	}
-	domain_feed(ws, d, HEALTH_IN_NO_PRIMARY, WATCH_SELF_TEXT, t);
-}
-
 struct watch_link *
 domain_decides(const struct watch_domain *d)
 {
@@ -302,7 +283,7 @@ domain_decides(const struct watch_domain *d)
 	unsigned top = 0, r;
 
 	for (unsigned i = 0; i < d->nlinks; i++) {
-		r = d->link[i].watch->self ?
+		r = d->link[i].watch->self || d->link[i].watch->backup ?
 		    0 :
 		    rank[d->link[i].watch->health.state];
 		if (r > top) {
@@ -360,12 +341,15 @@ static bool
 domain_take(struct watch_set *ws, struct watch_domain *d, enum health_input in,
     const struct watch *w, struct watch_time t)
 {
+	char cause[PRIMARY_TEXT_MAX];
 	struct health_change c;
 
 	if (!health_feed(&d->health, in, t.now, &c))
 		return false;
 	mem_free(&d->cause);
-	domain_told(ws, d, &c, w->primary->label, w->cause, t);
+	domain_tell_backup(d, w);
+	(void)strlcpy(cause, watch_cause(d, NULL), sizeof(cause));
+	domain_told(ws, d, &c, w->primary->label, cause, t);
 	return true;
 }
 
@@ -411,6 +395,7 @@ void
 domain_follow(struct watch_set *ws, struct watch_domain *d, struct watch_time t)
 {
 	struct watch_link *l = domain_decides(d);
+	char why[WATCH_WHY_MAX];
 	enum health_state primary;
 	bool waits;
 
@@ -419,10 +404,11 @@ domain_follow(struct watch_set *ws, struct watch_domain *d, struct watch_time t)
 		return;
 	if (l == NULL) {
 		if (d->nlinks > 0)
-			domain_self(ws, d, true, t);
+			domain_self(ws, d,
+			    domain_why_nobody(d, why, sizeof(why)), t);
 		return;
 	}
-	domain_self(ws, d, false, t);
+	domain_self(ws, d, NULL, t);
 	/* Probed again, or after a restart. */
 	if (d->closed && !d->broken) {
 		set_broken(d, true);
@@ -445,6 +431,7 @@ domain_follow(struct watch_set *ws, struct watch_domain *d, struct watch_time t)
 		(void)domain_take(ws, d, HEALTH_IN_IS_SUSPECT, l->watch, t);
 	else if (primary == HEALTH_DOWN)
 		(void)domain_take(ws, d, HEALTH_IN_IS_DOWN, l->watch, t);
+	domain_tell_backup(d, l->watch);
 	/* Unknown: what was known before is the best that is known. */
 }
 
@@ -541,7 +528,7 @@ no_host(struct watch_set *ws, struct watch_domain *d, const struct route *r,
 	if (text[0] == '\0')
 		(void)strlcpy(text, "no host has an address", sizeof(text));
 	list_set(ws, d, NULL, 0, false, false);
-	domain_self(ws, d, false, t);
+	domain_self(ws, d, NULL, t);
 	domain_feed(ws, d, HEALTH_IN_FAIL, text, t);
 }
 
@@ -558,7 +545,7 @@ watch_route(struct watch_set *ws, struct watch_domain *d,
 	domain_touch(ws, d);
 	if (r->status == ROUTE_SELF) {
 		list_set(ws, d, NULL, 0, false, false);
-		domain_self(ws, d, true, t);
+		domain_self(ws, d, WATCH_SELF_TEXT, t);
 		return;
 	}
 	if (r->n == 0) {

@@ -70,22 +70,33 @@ a_member(const struct watch *w)
 	return l != NULL ? l->domain->name : "";
 }
 
+/* What answered so before is meant while it does not answer. */
+static bool
+is_still_backup(const struct watch *w, const struct primary_session *s)
+{
+	return w->backup && !s->ok && s->offer == NULL;
+}
+
 static void
-take_session(struct watch_set *ws, struct watch *w,
+met_backup(struct watch_set *ws, struct watch *w, const char *text,
+    bool by_delivery, struct watch_time t)
+{
+	w->backup = true;
+	(void)strlcpy(w->cause, text, sizeof(w->cause));
+	watch_feed(ws, w,
+	    &(struct watch_news){ HEALTH_IN_NO_PRIMARY, SMTP_PHASE_EHLO,
+		w->cause, by_delivery },
+	    t);
+}
+
+/* A session that reached the primary, or ought to have. */
+static void
+take_verdict(struct watch_set *ws, struct watch *w,
     const struct primary_session *s, struct watch_time t)
 {
-	bool was = w->last.ok, probed = w->last.probed;
 	char cause[PRIMARY_TEXT_MAX];
 
-	primary_record(&w->last, s, t.wall);
-	primary_session(w->primary, s, &w->policy.health, t.now, t.wall);
-	if (s->neutral) {
-		watch_feed(ws, w,
-		    &(struct watch_news){ .in = HEALTH_IN_NEUTRAL,
-			.cause = "" },
-		    t);
-		return;
-	}
+	w->backup = false;
 	if (s->ok) {
 		w->good_ns = s->begun_ns;
 		w->good++;
@@ -100,6 +111,27 @@ take_session(struct watch_set *ws, struct watch *w,
 			false },
 		    t);
 	}
+}
+
+static void
+take_session(struct watch_set *ws, struct watch *w,
+    const struct primary_session *s, struct watch_time t)
+{
+	bool was = w->last.ok, probed = w->last.probed;
+
+	primary_record(&w->last, s, t.wall);
+	primary_session(w->primary, s, &w->policy.health, t.now, t.wall);
+	if (s->neutral || is_still_backup(w, s)) {
+		watch_feed(ws, w,
+		    &(struct watch_news){ .in = HEALTH_IN_NEUTRAL,
+			.cause = "" },
+		    t);
+		return;
+	}
+	if (s->backup)
+		met_backup(ws, w, s->text, false, t);
+	else
+		take_verdict(ws, w, s, t);
 	if (!probed || was != s->ok)
 		ws->ops.primary(ws->ops.arg, w, a_member(w));
 }
@@ -110,7 +142,7 @@ static bool
 is_crowded(const struct watch_set *ws, const struct watch *w,
     const struct primary_session *s)
 {
-	if (s->ok || s->neutral || ws->ops.working == NULL)
+	if (s->ok || s->neutral || s->backup || ws->ops.working == NULL)
 		return false;
 	return host_says_crowded(s->phase, s->code) &&
 	    ws->ops.working(ws->ops.arg, w, s->begun_ns);
@@ -235,7 +267,7 @@ watch_answered(struct watch_set *ws, struct watch *w, const char *domain,
 bool
 watch_hurried(const struct watch *w)
 {
-	return w->health.state != HEALTH_UP || w->broken > 0;
+	return (w->health.state != HEALTH_UP && !w->backup) || w->broken > 0;
 }
 
 bool
@@ -296,19 +328,30 @@ is_old_news(const struct watch *w, const struct primary_session *s)
 	    s->begun_ns < w->good_ns;
 }
 
+static struct watch *
+watch_of(const struct watch_domain *d, const char *label)
+{
+	for (unsigned i = 0; d != NULL && i < d->nlinks; i++)
+		if (strcmp(d->link[i].watch->primary->label, label) == 0)
+			return d->link[i].watch;
+	return NULL;
+}
+
 /* A good one ends a suspicion; it says nothing new otherwise. */
 void
 watch_delivery(struct watch_set *ws, const char *domain, const char *label,
     const struct primary_session *s, int64_t now, int64_t wall)
 {
-	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch *w = watch_of(watch_domain(ws, domain), label);
 	struct watch_time t = { now, wall };
 	char cause[PRIMARY_TEXT_MAX];
-	struct watch *w = NULL;
 
-	for (unsigned i = 0; d != NULL && i < d->nlinks; i++)
-		if (strcmp(d->link[i].watch->primary->label, label) == 0)
-			w = d->link[i].watch;
+	if (w != NULL && w->backup) {
+		if (!s->ok)
+			return;
+		w->backup = false;
+		watch_dirty(ws, w);
+	}
 	if (w == NULL || (s->ok && w->health.state != HEALTH_SUSPECT) ||
 	    is_old_news(w, s))
 		return;
@@ -332,9 +375,31 @@ watch_self(struct watch_set *ws, const char *domain, bool self, int64_t now,
 	if (d == NULL)
 		return;
 	if (self)
-		domain_self(ws, d, true, t);
+		domain_self(ws, d, WATCH_SELF_TEXT, t);
+	else if (d->self_since != 0 && d->health.state == HEALTH_DISABLED)
+		domain_self(ws, d, NULL, t);
 	else if (d->self_since != 0)
 		domain_follow(ws, d, t);
+}
+
+/* A domain that is not probed follows no primary, and may not know its hosts. */
+void
+watch_met_backup(struct watch_set *ws, const char *domain, const char *label,
+    const char *text, bool more, int64_t now, int64_t wall)
+{
+	struct watch_domain *d = watch_domain(ws, domain);
+	struct watch *w = watch_of(d, label);
+	struct watch_time t = { now, wall };
+	char why[WATCH_WHY_MAX];
+
+	if (d == NULL)
+		return;
+	if (w != NULL)
+		met_backup(ws, w, text, true, t);
+	if (d->health.state != HEALTH_DISABLED || more)
+		return;
+	(void)snprintf(why, sizeof(why), WATCH_BACKUP_TEXT, label, text);
+	domain_self(ws, d, why, t);
 }
 
 /* ---- what concerns a domain alone */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * watch_int: what watch.c (the tables), watch_domain.c (a domain's list and
- * state), watch_feed.c (what comes in), watch_bound.c (how many connections) and
- * watch_show.c share. */
+ * state), watch_feed.c (what comes in), watch_bound.c (how many connections),
+ * watch_nobody.c (hosts that are none) and watch_show.c share. */
 #ifndef MX_PRIMARY_WATCH_INT_H
 #define MX_PRIMARY_WATCH_INT_H
 
@@ -9,6 +9,10 @@
 
 #define WATCH_SELF_TEXT                                                        \
 	"this server seems to be the domain's best MX: its mail is held"
+
+/* With the label of one, and what it is. */
+#define WATCH_BACKUP_TEXT "no primary is left: %s %s"
+#define WATCH_WHY_MAX	  (PRIMARY_LABEL_MAX + PRIMARY_TEXT_MAX + 32)
 
 RB_HEAD(watch_tree, watch);
 RB_HEAD(watch_domain_tree, watch_domain);
@@ -69,8 +73,6 @@ domain_follow(struct watch_set *, struct watch_domain *, struct watch_time);
 /* Something of its own; cause: NULL leaves it as it is. */
 void domain_feed(struct watch_set *, struct watch_domain *, enum health_input,
     const char *cause, struct watch_time);
-void
-domain_self(struct watch_set *, struct watch_domain *, bool, struct watch_time);
 /* Down by itself, whatever its primaries are: its breaker, its canary. */
 void domain_break(struct watch_set *, struct watch_domain *, const char *why,
     struct watch_time);
@@ -80,6 +82,20 @@ void domain_close(struct watch_set *, struct watch_domain *, const char *why,
 struct watch_link *domain_link(struct watch_domain *, const struct watch *);
 /* The link whose primary decides; NULL: nobody is there to be watched. */
 struct watch_link *domain_decides(const struct watch_domain *);
+
+/* An entry of it that is shown is another one. */
+void domain_touch(struct watch_set *, const struct watch_domain *);
+
+/* watch_nobody.c */
+/* There is nobody to hand mail to, and why; NULL: there is. */
+void domain_self(struct watch_set *, struct watch_domain *, const char *why,
+    struct watch_time);
+/* None of its hosts counts, and this is why; dst holds WATCH_WHY_MAX. */
+const char *
+domain_why_nobody(const struct watch_domain *, char *dst, size_t size);
+/* While it is down its cause is that of `w`, which decides, and that another host
+ * is a backup: that one answers, and would seem to be a way. */
+void domain_tell_backup(struct watch_domain *, const struct watch *w);
 
 /* watch_bound.c */
 /* Its `connections` may have another least one. */

@@ -44,7 +44,7 @@ watch_down(const struct watch_set *ws, const char *domain, const char *label)
 {
 	const struct watch *w = watch_labelled(ws, domain, label);
 
-	return w != NULL && w->health.state == HEALTH_DOWN;
+	return w != NULL && (w->backup || w->health.state == HEALTH_DOWN);
 }
 
 /* Whom nobody probes nobody has looked up. */
@@ -53,7 +53,7 @@ watch_usable(const struct watch_set *ws, const char *domain, const char *label)
 {
 	const struct watch *w = watch_labelled(ws, domain, label);
 
-	return w != NULL && w->health.state != HEALTH_DOWN &&
+	return w != NULL && w->health.state != HEALTH_DOWN && !w->backup &&
 	    (!w->policy.enabled || (w->host != NULL && w->host->naddrs > 0));
 }
 
@@ -180,6 +180,7 @@ watch_snapshot(const struct watch_set *ws, const char *domain,
 	s->state_since = d->since;
 	s->unwell_since = d->unwell_since;
 	s->self_mx_since = d->self_since;
+	s->self_mx_backup = d->by_backup;
 	s->cause = watch_cause(d, NULL);
 	trouble = watch_trouble(d, &s->trouble_since);
 	s->trouble = trouble != NULL ? trouble : "";
@@ -250,6 +251,7 @@ show_primary(const struct primary *p)
 	v->cert_not_after = r->cert_not_after;
 	v->greeting_seconds = (double)p->greeting_ns / 1e9;
 	v->ext = p->offer.ext;
+	v->backup = (p->offer.ext & CLIENT_EXT_BACKUP) != 0;
 	v->size = p->offer.size;
 	v->ext_before = p->before.ext;
 	v->size_before = p->before.size;

@@ -107,6 +107,7 @@ struct snap_server {
 	/* The offer of EHLO: CLIENT_EXT_* (smtp/client.h); `before`: what it
 	 * was before `offer_since`. */
 	unsigned ext, ext_before;
+	bool backup; /* it says of itself that it is a backup */
 	uint64_t size, size_before;
 	unsigned limit_mails, limit_rcpts;
 	int64_t offer_since; /* 0: not seen */
@@ -158,7 +159,10 @@ struct snap_domain {
 	int64_t unwell_since; /* the last time that it was up; 0: it is, or that
 			       * is not known */
 	const char *cause; /* why it is so; peer text */
-	int64_t self_mx_since; /* we seem to be its best MX; 0: no */
+	/* Nobody is left to take its mail: we seem to be its best MX, or its
+	 * hosts are backups (self_mx_backup; `cause` names one); 0: no. */
+	int64_t self_mx_since;
+	bool self_mx_backup;
 	bool broken; /* down by itself, though a primary of it is up */
 	const char *trouble; /* with DNS: look-up, answer; "": none */
 	int64_t trouble_since;

@@ -93,6 +93,7 @@ status_server(const struct snap_server *v)
 	json_text(o, "reach", v->state_name);
 	json_time(o, "reach_since", v->state_since);
 	json_text(o, "cause", v->cause);
+	json_bool(o, "backup", v->backup);
 	json_num(o, "domains", v->domains);
 	json_num(o, "policies", v->policies);
 	json_bool(o, "probed", v->probed);

@@ -33,6 +33,7 @@ struct deliver_outcome {
 	bool ok; /* it took a message */
 	bool dns; /* the resolver failed: says nothing of the primary */
 	bool self; /* we seem to be the best MX: hold and alarm */
+	bool backup; /* that host is one, and no primary: it got nothing */
 	bool more; /* of a failure: another host of the domain is tried next */
 	enum smtp_phase phase; /* of the failure */
 	uint16_t code;

@@ -166,10 +166,10 @@ struct lane {
 	struct deliver_dest_list line; /* those with work, in turn */
 	struct deliver_session_list sessions;
 	unsigned nsessions, ndests; /* that chose it */
-	unsigned fails; /* of TLS policy, in a row */
+	unsigned fails; /* of policy (TLS, no backup), in a row */
 	int64_t closed_until_ns; /* the same: no connection before */
 	int64_t failed_until_ns; /* another host is the better choice */
-	char key[]; /* TLS policy, and what it is bound to */
+	char key[]; /* TLS policy, what it is bound to, and what is refused */
 };
 RB_HEAD(lane_tree, lane);
 int lane_cmp(const struct lane *, const struct lane *);
@@ -343,6 +343,7 @@ void deliver_dest_free(struct deliver_dest *);
 void deliver_dest_touch(struct deliver_dest *); /* the task looks at it */
 bool deliver_dest_is_ours(const struct deliver_dest *); /* it is configured */
 const struct conf_deliver *deliver_dest_conf(const struct deliver_dest *);
+bool deliver_dest_may_be_backup(const struct deliver_dest *); /* its host */
 void deliver_dest_work(struct deliver_dest *); /* of the task */
 /* Has it work for one session more? Not when no route is known; that look-up is
  * begun then. */
@@ -378,7 +379,7 @@ struct delivery *lane_next(struct lane *, struct deliver_session *);
 bool lane_yields(const struct deliver_session *);
 void lane_work(struct lane *); /* kicks idle sessions, opens new ones */
 /* Pauses it; see lane. */
-void lane_failed(struct lane *, enum smtp_phase, int64_t took_ns);
+void lane_failed(struct lane *, bool by_policy, int64_t took_ns);
 int64_t lane_closed_until(const struct lane *); /* 0: it is not */
 void site_touch(struct site *); /* the task looks at it */
 void site_work(struct site *); /* of the task */

@@ -62,6 +62,16 @@ deliver_dest_conf(const struct deliver_dest *d)
 	return dom != NULL ? &dom->deliver : &conf->defaults.deliver;
 }
 
+/* The domains of others may have any backup: a report may go there. */
+bool
+deliver_dest_may_be_backup(const struct deliver_dest *d)
+{
+	const struct conf_domain *dom =
+	    config_settings(d->deliver->conf, d->domain);
+
+	return dom == NULL || dom->primary_may_be_backup;
+}
+
 static void
 on_timer(void *arg)
 {
@@ -463,6 +473,7 @@ deliver_dest_failed(struct deliver_dest *d, const struct deliver_session *s,
 		.code = r->reply_code,
 		.host = s->label,
 		.dns = r->code == REACH_LOCAL,
+		.backup = r->code == REACH_BACKUP,
 		.text = r->text,
 		.begun_ns = s->since_ns };
 

@@ -440,6 +440,13 @@ is_silence(const struct reach_result *r)
 	return r->code == REACH_CONN_TIMEOUT || r->code == REACH_TIMEOUT;
 }
 
+/* Another policy may get through: the host is not to blame. */
+static bool
+fails_by_policy(const struct reach_result *r)
+{
+	return r->phase == SMTP_PHASE_STARTTLS || r->code == REACH_BACKUP;
+}
+
 /* At one address after the other it waited in vain, and since it began another
  * one got through; or was one too many, and one that began later got in; or it was
  * one too many beside one that has ended since it began. */
@@ -449,6 +456,8 @@ is_old_news(const struct deliver_session *s, const struct reach_result *r)
 	const struct host *h = host_of(s);
 	bool crowded = host_says_crowded(r->phase, r->reply_code);
 
+	if (r->code == REACH_BACKUP)
+		return false;
 	return (is_silence(r) && h->ready_ns > s->since_ns) ||
 	    (crowded &&
 		(h->newest_ns > s->since_ns || h->left_ns > s->since_ns));
@@ -471,7 +480,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 		f = HOST_AGAIN;
 	else if (is_old_news(s, r))
 		f = HOST_CROWDED;
-	else if (r->phase != SMTP_PHASE_STARTTLS)
+	else if (!fails_by_policy(r))
 		f = host_connect_failed(host_of(s), r->phase, r->reply_code,
 		    is_silence(r), s->since_ns, now_of(s));
 	log_info("deliver",
@@ -480,7 +489,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 	    r->addr.len != 0 ? addr_text_port(&r->addr, addr) : "", failures[f],
 	    smtp_phase_name(r->phase), (unsigned)r->reply_code, log_q(r->text));
 	if (f == HOST_FAILED)
-		lane_failed(l, r->phase, now_of(s) - s->since_ns);
+		lane_failed(l, fails_by_policy(r), now_of(s) - s->since_ns);
 	s->dest = NULL;
 	d->busy--;
 	if (f == HOST_CROWDED) {
@@ -590,6 +599,7 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 		.source = s->set->source != NULL ? &s->set->source_addr : NULL,
 		.connect_ms = s->set->connect_ms,
 		.clear_after_ms = dom->retry.first_ms,
+		.may_be_backup = deliver_dest_may_be_backup(d),
 		.depth = REACH_READY,
 		.greeted = on_greeted };
 	s->reach =

@@ -20,7 +20,7 @@
 #define SITE_FOREIGN_MS 60000
 #define LANE_LOOKS_MAX	8 /* at once */
 #define UNTRIED_NS	(5 * CLOCK_SEC)
-#define POLICY_PAUSE_MS 1000 /* after TLS policy failed, doubling */
+#define POLICY_PAUSE_MS 1000 /* after a policy failed, doubling */
 #define POLICY_MAX_MS	60000
 
 int
@@ -258,8 +258,9 @@ lane_key(const struct deliver_dest *d, const struct route_host *h, char *dst,
 {
 	enum conf_tls tls = deliver_dest_conf(d)->tls;
 
-	snprintf(dst, size, "%c%s %s %s", deliver_dest_is_ours(d) ? 'o' : 'f',
-	    config_tls_word(tls), config_tls_is_named(tls) ? h->label : "",
+	snprintf(dst, size, "%c%s%s %s %s", deliver_dest_is_ours(d) ? 'o' : 'f',
+	    deliver_dest_may_be_backup(d) ? "b" : "", config_tls_word(tls),
+	    config_tls_is_named(tls) ? h->label : "",
 	    tls == CONF_TLS_DANE ? d->domain : "");
 }
 
@@ -707,7 +708,7 @@ lane_closed_until(const struct lane *l)
  * there. What took long to fail is not tried again soon. What the policy alone
  * refused pauses nobody else. */
 void
-lane_failed(struct lane *l, enum smtp_phase phase, int64_t took_ns)
+lane_failed(struct lane *l, bool by_policy, int64_t took_ns)
 {
 	struct deliver *dl = l->site->deliver;
 	int64_t now = loop_now(dl->loop), ms = POLICY_PAUSE_MS;
@@ -716,7 +717,7 @@ lane_failed(struct lane *l, enum smtp_phase phase, int64_t took_ns)
 	if (took_ns < DELIVER_PENALTY_MIN)
 		took_ns = DELIVER_PENALTY_MIN;
 	l->failed_until_ns = now + DELIVER_PENALTY * took_ns;
-	if (phase == SMTP_PHASE_STARTTLS) {
+	if (by_policy) {
 		ms <<= l->fails < 6 ? l->fails : 6;
 		if (ms > POLICY_MAX_MS)
 			ms = POLICY_MAX_MS;

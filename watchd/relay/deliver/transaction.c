@@ -556,7 +556,7 @@ decide(struct deliver_session *s, const struct smtp_client_info *info)
 		return; /* READY follows: the next hundred */
 	}
 	if (is_passed_over(s, info->phase, reply, ends)) {
-		lane_failed(s->lane, info->phase, 0);
+		lane_failed(s->lane, info->phase == SMTP_PHASE_STARTTLS, 0);
 		if (info->phase == SMTP_PHASE_MAIL && w->decided == 1 &&
 		    deliver_dest_has_other(d)) {
 			delivery_report(w, info->phase, "next_host");
