@@ -247,7 +247,7 @@ test_upgrade(void **state)
 {
 	static const char *const first[] = {
 		"DROP TABLE mxwatch.unit, mxwatch.arrival, mxwatch.moved, "
-		"mxwatch.own",
+		"mxwatch.own, mxwatch.stir",
 		"ALTER TABLE mxwatch.state DROP COLUMN node, "
 		"DROP COLUMN batch, DROP COLUMN written",
 		"UPDATE mxwatch.meta SET version = 1",
@@ -277,6 +277,37 @@ test_upgrade(void **state)
 	assert_true(number(p, "SELECT count(*) FROM mxwatch.unit") == 0);
 	assert_int_equal(schema_upgrade(p, &from, soon(), &eb), 0);
 	assert_int_equal(from, SCHEMA_VERSION);
+}
+
+/* Of what a node said the last stays; of state that was removed nothing, after a
+ * day. */
+static void
+test_tidy(void **state)
+{
+	static const char *const there[] = {
+		"INSERT INTO mxwatch.node VALUES (7, 'n', 'i', true, 1, 1, 1)",
+		"INSERT INTO mxwatch.stir SELECT 7, b, b / 2 "
+		"FROM generate_series(1, 1000) b",
+		"INSERT INTO mxwatch.arrival SELECT 7, b, b, 'd', "
+		"now() - b * interval '1 minute' "
+		"FROM generate_series(1, 100) b",
+		"INSERT INTO mxwatch.state SELECT ('a/' || b)::bytea, '', 7, "
+		"b, now() - b * interval '1 hour' "
+		"FROM generate_series(1, 100) b",
+	};
+	struct pg *p = *state;
+	int version;
+
+	assert_int_equal(schema_init(p, &version, soon(), &eb), 0);
+	for (unsigned i = 0; i < MX_COUNT(there); i++)
+		assert_int_equal(say(p, there[i]), 0);
+	assert_int_equal(schema_tidy(p, soon(), &eb), 0);
+	assert_true(number(p, "SELECT min(beat) FROM mxwatch.stir") == 900);
+	assert_true(number(p, "SELECT max(beat) FROM mxwatch.stir") == 1000);
+	assert_in_range(number(p, "SELECT max(batch) FROM mxwatch.arrival"), 58,
+	    60);
+	assert_in_range(number(p, "SELECT max(batch) FROM mxwatch.state"), 22,
+	    24);
 }
 
 /* A day that is over goes when nothing of it is left; content that no part
@@ -335,6 +366,7 @@ main(void)
 		ENGINE_TEST(test_not_there),
 		ENGINE_TEST(test_schema),
 		ENGINE_TEST(test_upgrade),
+		ENGINE_TEST(test_tidy),
 		ENGINE_TEST(test_days),
 	};
 

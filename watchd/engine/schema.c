@@ -61,6 +61,10 @@ static const struct pg_stmt version_2[] = {
 	    "id bigint NOT NULL, domain text NOT NULL, "
 	    "written timestamptz NOT NULL DEFAULT now(), "
 	    "PRIMARY KEY (node, batch, id))" },
+	{ "v2_stir",
+	    "CREATE TABLE IF NOT EXISTS mxwatch.stir ("
+	    "node integer NOT NULL, beat bigint NOT NULL, "
+	    "batch bigint NOT NULL, PRIMARY KEY (node, beat))" },
 	{ "v2_moved",
 	    "CREATE TABLE IF NOT EXISTS mxwatch.moved ("
 	    "id bigint PRIMARY KEY)" },
@@ -77,6 +81,14 @@ static const struct pg_stmt version_2[] = {
 	    "CREATE TABLE IF NOT EXISTS mxwatch.own ("
 	    "node integer NOT NULL, key bytea NOT NULL, "
 	    "value bytea NOT NULL, PRIMARY KEY (node, key))" },
+	/* attempts are noted in the page where a message is; and what has gone
+	 * is swept of many, too */
+	{ "v2_part_room",
+	    "ALTER TABLE mxwatch.part SET (fillfactor = 85, "
+	    "autovacuum_vacuum_scale_factor = 0.02)" },
+	{ "v2_arrival_room",
+	    "ALTER TABLE mxwatch.arrival SET ("
+	    "autovacuum_vacuum_scale_factor = 0.02)" },
 	/* of version 1, whose keys were those of the one node that there was */
 	{ "v2_own_move",
 	    "INSERT INTO mxwatch.own SELECT n.id, s.key, s.value "
@@ -343,6 +355,11 @@ static const struct pg_stmt
     arrivals_old = { "arrivals_old",
 	    "DELETE FROM mxwatch.arrival "
 	    "WHERE written < now() - interval '1 hour'" },
+    /* all but some of the last of each */
+    stirs_old = { "stirs_old",
+	    "DELETE FROM mxwatch.stir s USING mxwatch.node n "
+	    "WHERE s.node = n.id AND s.beat < (SELECT max(beat) - 100 "
+	    "FROM mxwatch.stir l WHERE l.node = n.id)" },
     states_old = { "states_old",
 	    "DELETE FROM mxwatch.state WHERE value = '' "
 	    "AND written < now() - interval '1 day'" };
@@ -351,6 +368,7 @@ int
 schema_tidy(struct pg *p, int64_t until, struct mx_errbuf *eb)
 {
 	(void)pg_add(p, &arrivals_old);
+	(void)pg_add(p, &stirs_old);
 	(void)pg_add(p, &states_old);
 	return pg_run(p, until, eb);
 }

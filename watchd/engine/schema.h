@@ -5,6 +5,9 @@
  *	meta(version)		one row
  *	node(id, name, instance, free, epoch, beat, batch)
  *				who shares it (relay/store/engine_node.c)
+ *	stir(node, beat, batch)	what each said, the last of a node counts: a row
+ *				that is changed by each group would be long to
+ *				find while somebody's snapshot keeps what it was
  *	unit(name, owner, node, batch)
  *				whose the mail of a domain is
  *	part(id, domain, env)	envelopes, as envelope_encode() has them
@@ -45,8 +48,8 @@ int schema_check(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;
 /* Partitions of bodies for the days from `first_id` on, `days` of them. */
 int schema_days(struct pg *, uint64_t first_id, unsigned days, int64_t until,
     struct mx_errbuf *) MX_NODISCARD;
-/* What nobody needs any more: arrivals of an hour ago, state that was removed a
- * day ago, by the engine's clock. */
+/* What nobody needs any more: arrivals of an hour ago, what nodes said before their
+ * last, state that was removed a day ago, by the engine's clock. */
 int schema_tidy(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;
 /* Of the days before that of `first_id`: content without a part is deleted (of
  * messages that came to nothing), and what is empty is dropped, unless somebody is

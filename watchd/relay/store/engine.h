@@ -14,8 +14,8 @@
 #define ENGINE_DAYS	3 /* partitions that are there ahead */
 
 /* Our row of mxwatch.node. A group is written under the number `batch` of this
- * epoch: the row tells whether a group whose answer was lost is there, and
- * refuses one of a node that another has replaced. */
+ * epoch: mxwatch.stir tells whether a group whose answer was lost is there, the
+ * row refuses one of a node that another has replaced. */
 struct engine_node {
 	int32_t id;
 	int64_t epoch, batch;
@@ -26,6 +26,9 @@ struct engine_node {
  * row has stood still for a lease. -MX_EBUSY: it is somebody else's. */
 int engine_node_take(struct pg *, const char *name, const char *instance,
     int64_t lease_ms, struct engine_node *, struct mx_errbuf *) MX_NODISCARD;
+/* Adds the two statements that take its place from a node, as it was seen; the
+ * second has a row if it did. */
+void engine_node_fence(struct pg *, const struct store_node *);
 /* Nobody has to wait for us. */
 int engine_node_free(struct pg *, const struct engine_node *, int64_t until,
     struct mx_errbuf *) MX_NODISCARD;

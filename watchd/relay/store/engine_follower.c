@@ -22,9 +22,12 @@
 
 static const struct pg_stmt
     node_all = { "node_all",
-	    "SELECT id, name, epoch, beat, batch, free, "
+	    "SELECT n.id, n.name, n.epoch, n.beat + coalesce(s.beat, 0), "
+	    "greatest(n.batch, s.batch), n.free, "
 	    "current_setting('synchronous_standby_names') = '' "
-	    "FROM mxwatch.node ORDER BY id LIMIT 31" },
+	    "FROM mxwatch.node n LEFT JOIN LATERAL (SELECT beat, batch "
+	    "FROM mxwatch.stir WHERE node = n.id ORDER BY beat DESC LIMIT 1) s "
+	    "ON true ORDER BY n.id LIMIT 31" },
 #define SEEN                                                                   \
 	"unnest($1::integer[], $2::bigint[], $3::bigint[]) c(node, past, "     \
 	"upto)"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * engine_group: one group of requests as one transaction. Its first statement
- * is our row of mxwatch.node: it counts the group, and fails the transaction
- * (-MX_EBUSY) when another has our place. Rows travel as arrays, a statement
+ * engine_group: one group of requests as one transaction. Its first statements
+ * lock our row of mxwatch.node, which fails the transaction (-MX_EBUSY) when another
+ * has our place, and count the group in mxwatch.stir. Rows travel as arrays, a statement
  * for each kind of change, whatever their number. Of several changes of one
  * thing in a group the last is said. */
 #include <string.h>
@@ -9,16 +9,22 @@
 #include "relay/store/engine_int.h"
 
 static const struct pg_stmt
+    /* The row of our node is locked, not changed: it is long to find else, while
+     * somebody keeps a snapshot. What is said behind it sees all that we said. */
+    batch_lock = { "batch_lock",
+	    "SELECT 1 / count(*) FROM (SELECT FROM mxwatch.node "
+	    "WHERE id = $1 AND epoch = $2 FOR NO KEY UPDATE) n" },
     batch_take = { "batch_take",
-	    "WITH u AS (UPDATE mxwatch.node "
-	    "SET beat = beat + 1, batch = $3 "
-	    "WHERE id = $1 AND epoch = $2 AND batch = $3 - 1 RETURNING 1) "
-	    "SELECT 1 / count(*) FROM u" },
+	    "WITH i AS (INSERT INTO mxwatch.stir (node, beat, batch) "
+	    "SELECT $1, beat + 1, $2 FROM (SELECT beat, batch "
+	    "FROM mxwatch.stir WHERE node = $1 ORDER BY beat DESC LIMIT 1) s "
+	    "WHERE batch = $2 - 1 RETURNING 1) SELECT 1 / count(*) FROM i" },
     /* waits for a group that is still on its way, by the lock of the row, and
      * for the standby to have what there is */
     batch_ask = { "batch_ask",
-	    "UPDATE mxwatch.node SET beat = beat + 1 "
-	    "WHERE id = $1 AND epoch = $2 RETURNING batch" },
+	    "INSERT INTO mxwatch.stir (node, beat, batch) "
+	    "SELECT $1, beat + 1, batch FROM mxwatch.stir "
+	    "WHERE node = $1 ORDER BY beat DESC LIMIT 1 RETURNING batch" },
     /* Whoever manages the standbys may empty the list while he has none, and
      * then nothing waits for one: looked at in every group that promises. */
     sync_ask = { "sync_ask",
@@ -275,16 +281,30 @@ engine_group_number(const struct engine_writer *w, struct pg_args *a)
 	pg_int8(a, w->node.batch + 1);
 }
 
-int
-engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
+static void
+add_lock(struct engine_writer *w)
 {
-	struct pg_args *a = pg_add(w->pg, &batch_take);
-	unsigned n = 1, updates = 0, removals = 0, owners;
-	int rc;
+	struct pg_args *a = pg_add(w->pg, &batch_lock);
 
 	pg_int4(a, w->node.id);
 	pg_int8(a, w->node.epoch);
-	pg_int8(a, w->node.batch + 1);
+}
+
+/* Another has our place: how batch_lock says so. */
+static bool
+is_another(const struct engine_writer *w, int rc)
+{
+	return rc == -MX_EBUSY && strcmp(pg_sqlstate(w->pg), "22012") == 0;
+}
+
+int
+engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
+{
+	unsigned n = 2, updates = 0, removals = 0, owners;
+	int rc;
+
+	add_lock(w);
+	engine_group_number(w, pg_add(w->pg, &batch_take));
 	if (count(w, STORE_COMMIT) > 0) {
 		if (w->require_sync) {
 			(void)pg_add(w->pg, &sync_ask);
@@ -308,7 +328,7 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	rc = pg_run(w->pg, until, eb);
 	if (rc == 0 && pg_warned(w->pg))
 		rc = mx_fail(eb, MX_ENET, "the standby was not waited for");
-	if (rc == -MX_EBUSY && strcmp(pg_sqlstate(w->pg), "22012") == 0)
+	if (is_another(w, rc))
 		return mx_fail(eb, MX_EBUSY, "another node has our place");
 	if (rc == -MX_EFULL && strcmp(pg_sqlstate(w->pg), "22003") == 0)
 		return mx_fail(eb, MX_EFULL,
@@ -320,29 +340,29 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 		find_missing(w, updates, STORE_UPDATE);
 	if (removals > 0)
 		find_missing(w, removals, STORE_REMOVE);
-	engine_take_owners(w, owners);
+	engine_take_owners(w, owners, false);
 	return 0;
 }
 
 int
 engine_group_ask(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 {
-	struct pg_args *a = pg_add(w->pg, &batch_ask);
 	int rc;
 
-	pg_int4(a, w->node.id);
-	pg_int8(a, w->node.epoch);
+	add_lock(w);
+	pg_int4(pg_add(w->pg, &batch_ask), w->node.id);
 	engine_ask_owners(w);
-	if ((rc = pg_run(w->pg, until, eb)) < 0)
+	rc = pg_run(w->pg, until, eb);
+	if (is_another(w, rc))
+		return mx_fail(eb, MX_EBUSY, "another node has our place");
+	if (rc < 0)
 		return rc;
 	if (pg_warned(w->pg))
 		return mx_fail(eb, MX_ENET, "the standby was not waited for");
-	if (pg_rows(w->pg, 0) == 0)
-		return mx_fail(eb, MX_EBUSY, "another node has our place");
-	rc = pg_get_int8(w->pg, 0, 0, 0) == w->node.batch + 1;
+	rc = pg_get_int8(w->pg, 1, 0, 0) == w->node.batch + 1;
 	w->node.batch += rc;
 	if (rc == 1)
-		engine_take_owners(w, 1);
+		engine_take_owners(w, 2, true);
 	return rc;
 }
 

@@ -11,7 +11,7 @@
 
 #define ENGINE_OPS   2048 /* requests of one group */
 #define ENGINE_BYTES (16u << 20) /* of bodies in one group */
-#define ENGINE_OWNS  16 /* requests of one group that are a statement each */
+#define ENGINE_OWNS  8 /* GIVE, TAKE, FENCE of one group */
 
 struct large_body {
 	uint64_t len;
@@ -72,6 +72,6 @@ unsigned engine_add_arrivals(struct engine_writer *);
 bool engine_is_own(const struct store_req *);
 void engine_add_owners(struct engine_writer *);
 void engine_ask_owners(struct engine_writer *);
-void engine_take_owners(struct engine_writer *, unsigned stmt);
+void engine_take_owners(struct engine_writer *, unsigned stmt, bool asked);
 
 #endif

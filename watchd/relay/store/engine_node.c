@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * engine_node: our row of mxwatch.node, by which one mxwatchd at a time is the
- * node of that name. No clock of another machine decides: who wants the place
+ * node of that name, and the last of what it said in mxwatch.stir. No clock of another machine decides: who wants the place
  * sees the row stand still for a whole lease, by his own clock, and takes it
  * only as he saw it; who has it trusts himself for a lease less a margin from
  * when he sent what was committed last. */
@@ -14,6 +14,10 @@
 #define LOOKS 8 /* in a lease */
 #define TRIES 5
 
+#define LAST                                                                   \
+	"LEFT JOIN LATERAL (SELECT beat, batch FROM mxwatch.stir "             \
+	"WHERE node = n.id ORDER BY beat DESC LIMIT 1) s ON true"
+
 static const struct pg_stmt
     make_row = { "node_make",
 	    "INSERT INTO mxwatch.node (id, name, instance, free, epoch, beat, "
@@ -22,13 +26,30 @@ static const struct pg_stmt
 	    "HAVING coalesce(bool_and(name <> $1), true) "
 	    "ON CONFLICT DO NOTHING" },
     look = { "node_look",
-	    "SELECT id, epoch, beat, free OR instance = $2 "
-	    "FROM mxwatch.node WHERE name = $1" },
+	    "SELECT n.id, n.epoch, n.beat + coalesce(s.beat, 0), "
+	    "n.free OR n.instance = $2 "
+	    "FROM mxwatch.node n " LAST " WHERE n.name = $1" },
+    /* first: what is said of a node behind it is the last of it */
+    lock = { "node_lock",
+	    "SELECT id FROM mxwatch.node WHERE id = $1 FOR UPDATE" },
     take = { "node_take",
-	    "UPDATE mxwatch.node SET epoch = epoch + 1, beat = beat + 1, "
-	    "instance = $4, free = false "
-	    "WHERE id = $1 AND epoch = $2 AND beat = $3 "
-	    "RETURNING epoch, batch" },
+	    "UPDATE mxwatch.node u SET epoch = u.epoch + 1, "
+	    "beat = u.beat + 1, instance = $4, free = false "
+	    "FROM mxwatch.node n " LAST
+	    " WHERE u.id = $1 AND n.id = u.id AND u.epoch = $2 "
+	    "AND u.beat + coalesce(s.beat, 0) = $3 "
+	    "RETURNING u.epoch, greatest(u.batch, s.batch)" },
+    take_stir = { "node_take_stir",
+	    "INSERT INTO mxwatch.stir (node, beat, batch) "
+	    "SELECT n.id, coalesce(s.beat, 0) + 1, greatest(n.batch, s.batch) "
+	    "FROM mxwatch.node n " LAST
+	    " WHERE n.id = $1 AND n.epoch = $2 + 1 AND n.instance = $3" },
+    fence = { "node_fence",
+	    "UPDATE mxwatch.node u SET epoch = u.epoch + 1, "
+	    "beat = u.beat + 1, free = true FROM mxwatch.node n " LAST
+	    " WHERE u.id = $1 AND n.id = u.id AND u.epoch = $2 "
+	    "AND u.beat + coalesce(s.beat, 0) = $3 AND NOT u.free "
+	    "RETURNING u.id" },
     give_back = { "node_free",
 	    "UPDATE mxwatch.node SET free = true, beat = beat + 1 "
 	    "WHERE id = $1 AND epoch = $2" };
@@ -90,22 +111,28 @@ static int
 row_take(struct pg *p, const struct row *row, const char *instance,
     struct engine_node *node, struct mx_errbuf *eb)
 {
-	struct pg_args *a = pg_add(p, &take);
+	struct pg_args *a;
 	int rc;
 
+	pg_int4(pg_add(p, &lock), row->id);
+	a = pg_add(p, &take);
 	pg_int4(a, row->id);
 	pg_int8(a, row->epoch);
 	pg_int8(a, row->beat);
 	pg_text(a, instance);
+	a = pg_add(p, &take_stir);
+	pg_int4(a, row->id);
+	pg_int8(a, row->epoch);
+	pg_text(a, instance);
 	if ((rc = pg_run(p, clock_now() + ENGINE_UP_MS * CLOCK_MS, eb)) < 0)
 		return rc;
-	if (pg_rows(p, 0) == 0)
+	if (pg_rows(p, 1) == 0)
 		return mx_fail(eb, MX_EBUSY,
 		    "another mxwatchd has just become this node of the "
 		    "cluster");
 	*node = (struct engine_node){ .id = row->id,
-		.epoch = pg_get_int8(p, 0, 0, 0),
-		.batch = pg_get_int8(p, 0, 0, 1) };
+		.epoch = pg_get_int8(p, 1, 0, 0),
+		.batch = pg_get_int8(p, 1, 0, 1) };
 	return 0;
 }
 
@@ -134,6 +161,18 @@ engine_node_take(struct pg *p, const char *name, const char *instance,
 		rc = row_take(p, &row, instance, node, eb);
 	} while (rc == -MX_EBUSY && ++tries < TRIES);
 	return rc;
+}
+
+void
+engine_node_fence(struct pg *p, const struct store_node *node)
+{
+	struct pg_args *a;
+
+	pg_int4(pg_add(p, &lock), (int32_t)node->id);
+	a = pg_add(p, &fence);
+	pg_int4(a, (int32_t)node->id);
+	pg_int8(a, node->epoch);
+	pg_int8(a, node->beat);
 }
 
 int

@@ -30,10 +30,6 @@ static const struct pg_stmt
 	    "node = excluded.node, batch = excluded.batch "
 	    "WHERE u.owner = $1::integer OR u.owner IN (SELECT id FROM f) "
 	    "RETURNING name" },
-    node_fence = { "node_fence",
-	    "UPDATE mxwatch.node SET epoch = epoch + 1, beat = beat + 1, "
-	    "free = true WHERE id = $1 AND epoch = $2 AND beat = $3 "
-	    "AND NOT free RETURNING id" },
     /* what became of it, where the answer was lost */
     unit_taken = { "unit_taken",
 	    "SELECT name FROM mxwatch.unit "
@@ -131,10 +127,7 @@ engine_add_owners(struct engine_writer *w)
 		if (!engine_is_own(r = w->group[i]))
 			continue;
 		if (r->mail.kind == STORE_FENCE) {
-			a = pg_add(w->pg, &node_fence);
-			pg_int4(a, (int32_t)r->node.id);
-			pg_int8(a, r->node.epoch);
-			pg_int8(a, r->node.beat);
+			engine_node_fence(w->pg, &r->node);
 			continue;
 		}
 		a = pg_add(w->pg,
@@ -185,13 +178,14 @@ take_names(struct engine_writer *w, struct store_req *r, unsigned stmt)
 }
 
 void
-engine_take_owners(struct engine_writer *w, unsigned stmt)
+engine_take_owners(struct engine_writer *w, unsigned stmt, bool asked)
 {
 	struct store_req *r;
 
 	for (unsigned i = 0; i < w->n; i++) {
 		if (!engine_is_own(r = w->group[i]))
 			continue;
+		stmt += r->mail.kind == STORE_FENCE && !asked; /* a lock */
 		if (r->mail.kind == STORE_FENCE)
 			r->rc = pg_rows(w->pg, stmt) > 0 ? 0 : -MX_ENOENT;
 		else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * engine_writer: the thread that changes the rows. Like the spool's writer it
  * makes one group of all that waits. Where the answer to a group is lost, or
- * the server warns of it, our row of mxwatch.node tells whether it is there;
+ * the server warns of it, mxwatch.stir tells whether it is there;
  * until it was asked nothing is answered, and no group that may be there is
  * said again.
  *
