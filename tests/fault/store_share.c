@@ -501,8 +501,8 @@ act(struct actor *a, int64_t now)
 		take(a);
 	else if (what < 700)
 		give(a);
-	else if (what < 800)
-		put(a);
+	else if (what < 800 && !a->joining)
+		put(a); /* what is read then would not have it */
 }
 
 /* At no time are there two. */

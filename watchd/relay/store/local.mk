@@ -123,7 +123,9 @@ check_PROGRAMS += tests/unit/test_store_sharing
 tests_unit_test_store_sharing_SOURCES = tests/unit/test_store_sharing.c \
 	$(share_kit)
 tests_unit_test_store_sharing_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/fault/store_share
+check_PROGRAMS += tests/fault/store_share tests/fault/store_snapshot
+tests_fault_store_snapshot_SOURCES = tests/fault/store_snapshot.c $(share_kit)
+tests_fault_store_snapshot_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_share_SOURCES = tests/fault/store_share.c $(share_kit)
 tests_fault_store_share_LDADD = $(STORE_L) $(NET_L)
 check_PROGRAMS += tests/fault/store_engine

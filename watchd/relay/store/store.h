@@ -88,7 +88,8 @@ struct store_events {
 	/* What others did, in the order in which each of them did it: a domain
 	 * is that node's now; mail came to another for one of ours, or of
 	 * anybody; small state is another (len 0: gone). What we have seen
-	 * already may come once more. */
+	 * already may come once more, and an owner may be older than what we
+	 * were answered: that a domain is ours store_take() alone says. */
 	void (*owner)(void *arg, const char *domain, unsigned node);
 	void (*arrived)(void *arg, const struct envelope_brief *);
 	void (*told)(void *arg, const char *key, const void *, size_t len);
@@ -226,7 +227,8 @@ void store_scan_domains(struct store *, const char *const *domains, unsigned n,
     void (*one)(void *arg, const struct envelope_brief *),
     void (*done)(void *arg, int rc, uint64_t damaged), void *arg);
 /* Fenced, we take our place again: 0, or negative as store_open(). Before it all
- * that was shared is to be forgotten. */
+ * that was shared is to be forgotten, and read again behind it: nothing is to be
+ * put meanwhile, for what is read would not have it. */
 void store_join(struct store *, store_done_cb *, void *arg, uint64_t token);
 
 /* ---- while the engine is away mail lands in the spool of this node, which is
