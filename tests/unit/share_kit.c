@@ -195,13 +195,16 @@ share_open(struct share_node *n)
 		.told = on_told,
 		.holds = on_holds,
 		.arg = n };
+	int rc = -MX_ENET;
 
 	engine_proxy_set(n->proxy, ENGINE_PROXY_OPEN);
 	n->nitems = n->nnodes = n->looks = 0;
 	n->state = STORE_OK;
 	n->holds = true;
-	return store_open(&n->store, n->share->loop, &n->conf, &ev,
-		   &n->share->eb) == 0;
+	for (unsigned tries = 0; rc == -MX_ENET && tries < 3; tries++)
+		rc = store_open(&n->store, n->share->loop, &n->conf, &ev,
+		    &n->share->eb);
+	return rc == 0;
 }
 
 void
