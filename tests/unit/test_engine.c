@@ -250,6 +250,7 @@ test_upgrade(void **state)
 		"mxwatch.own, mxwatch.stir",
 		"ALTER TABLE mxwatch.state DROP COLUMN node, "
 		"DROP COLUMN batch, DROP COLUMN written",
+		"ALTER TABLE mxwatch.node DROP COLUMN lease",
 		"UPDATE mxwatch.meta SET version = 1",
 		"INSERT INTO mxwatch.state VALUES ('hold/a.example', '1')",
 		"INSERT INTO mxwatch.state VALUES ('clock', '2')",

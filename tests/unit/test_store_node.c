@@ -17,9 +17,11 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tests/unit/store_kit.h"
 
-#define LEASE_MS 600
+#define LEASE_MS  600
+#define THEIRS_MS 900 /* of the other: longer */
 
 struct other {
 	pid_t pid;
@@ -38,7 +40,7 @@ other_run(int in, int out, const char *instance)
 	alarm(60);
 	kit_attach(&k, "/nowhere");
 	k.conf.instance = instance;
-	k.conf.lease_ms = LEASE_MS;
+	k.conf.lease_ms = THEIRS_MS;
 	yes = kit_open(&k);
 	do {
 		c = yes ? 'y' : 'n';
@@ -162,12 +164,15 @@ static void
 test_stopped(void **state)
 {
 	struct kit *k = *state;
+	int64_t begun;
 	struct other o;
 
 	other_start(&o, "other");
 	assert_true(told(&o, 'h'));
 	assert_int_equal(kill(o.pid, SIGSTOP), 0);
-	assert_true(kit_open(k)); /* waits for a lease */
+	begun = clock_now();
+	assert_true(kit_open(k)); /* waits for a lease, the longer one */
+	assert_true(clock_now() - begun >= THEIRS_MS * CLOCK_MS);
 	assert_int_equal(kill(o.pid, SIGCONT), 0);
 	assert_false(told(&o, 'h'));
 	assert_false(told(&o, 'c'));

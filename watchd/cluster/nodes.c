@@ -16,11 +16,21 @@ silent_ns(const struct cluster *cl, const struct member *n)
 	return clock_now() - n->stirred_ns;
 }
 
+/* It may trust itself for longer than we do: where the option was changed, and not
+ * all have started again. */
+static int64_t
+lease_ns(const struct cluster *cl, const struct member *n)
+{
+	return (n->seen.lease_ms > cl->conf.lease_ms ? n->seen.lease_ms :
+						       cl->conf.lease_ms) *
+	    CLOCK_MS;
+}
+
 /* Of looks that come a quarter of a second apart, one may be missed. */
 static bool
 is_silent(const struct cluster *cl, const struct member *n)
 {
-	return silent_ns(cl, n) > cl->conf.lease_ms * CLOCK_MS / 2;
+	return silent_ns(cl, n) > lease_ns(cl, n) / 2;
 }
 
 bool
@@ -98,7 +108,7 @@ node_seen(struct cluster *cl, const struct store_node *s)
 	if (s->id == cl->us || s->free || n->fencing || cl->fenced ||
 	    cl->stopped)
 		return;
-	if (silent_ns(cl, n) > cl->conf.lease_ms * CLOCK_MS)
+	if (silent_ns(cl, n) > lease_ns(cl, n))
 		fence(cl, n);
 }
 

@@ -61,6 +61,9 @@ static const struct pg_stmt version_2[] = {
 	    "id bigint NOT NULL, domain text NOT NULL, "
 	    "written timestamptz NOT NULL DEFAULT now(), "
 	    "PRIMARY KEY (node, batch, id))" },
+	{ "v2_node",
+	    "ALTER TABLE mxwatch.node "
+	    "ADD COLUMN IF NOT EXISTS lease bigint NOT NULL DEFAULT 0" },
 	{ "v2_stir",
 	    "CREATE TABLE IF NOT EXISTS mxwatch.stir ("
 	    "node integer NOT NULL, beat bigint NOT NULL, "

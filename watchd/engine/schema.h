@@ -3,8 +3,9 @@
  * that hold a node to its place. All in the schema "mxwatch":
  *
  *	meta(version)		one row
- *	node(id, name, instance, free, epoch, beat, batch)
- *				who shares it (relay/store/engine_node.c)
+ *	node(id, name, instance, free, epoch, beat, batch, lease)
+ *				who shares it (relay/store/engine_node.c); lease:
+ *				ms for which it trusts itself
  *	stir(node, beat, batch)	what each said, the last of a node counts: a row
  *				that is changed by each group would be long to
  *				find while somebody's snapshot keeps what it was

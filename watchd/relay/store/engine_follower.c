@@ -24,7 +24,7 @@ static const struct pg_stmt
     node_all = { "node_all",
 	    "SELECT n.id, n.name, n.epoch, n.beat + coalesce(s.beat, 0), "
 	    "greatest(n.batch, s.batch), n.free, "
-	    "current_setting('synchronous_standby_names') = '' "
+	    "current_setting('synchronous_standby_names') = '', n.lease "
 	    "FROM mxwatch.node n LEFT JOIN LATERAL (SELECT beat, batch "
 	    "FROM mxwatch.stir WHERE node = n.id ORDER BY beat DESC LIMIT 1) s "
 	    "ON true ORDER BY n.id LIMIT 31" },
@@ -76,7 +76,8 @@ take_nodes(struct engine_follower *f, unsigned stmt)
 			.epoch = pg_get_int8(f->pg, stmt, i, 2),
 			.beat = pg_get_int8(f->pg, stmt, i, 3),
 			.batch = pg_get_int8(f->pg, stmt, i, 4),
-			.free = pg_get_int8(f->pg, stmt, i, 5) != 0 };
+			.free = pg_get_int8(f->pg, stmt, i, 5) != 0,
+			.lease_ms = pg_get_int8(f->pg, stmt, i, 7) };
 		(void)strlcpy(n->name, pg_get(f->pg, stmt, i, 1, &len),
 		    sizeof(n->name));
 		f->alone = pg_get_int8(f->pg, stmt, i, 6) != 0;

@@ -27,14 +27,14 @@ static const struct pg_stmt
 	    "ON CONFLICT DO NOTHING" },
     look = { "node_look",
 	    "SELECT n.id, n.epoch, n.beat + coalesce(s.beat, 0), "
-	    "n.free OR n.instance = $2 "
+	    "n.free OR n.instance = $2, n.lease "
 	    "FROM mxwatch.node n " LAST " WHERE n.name = $1" },
     /* first: what is said of a node behind it is the last of it */
     lock = { "node_lock",
 	    "SELECT id FROM mxwatch.node WHERE id = $1 FOR UPDATE" },
     take = { "node_take",
 	    "UPDATE mxwatch.node u SET epoch = u.epoch + 1, "
-	    "beat = u.beat + 1, instance = $4, free = false "
+	    "beat = u.beat + 1, instance = $4, free = false, lease = $5 "
 	    "FROM mxwatch.node n " LAST
 	    " WHERE u.id = $1 AND n.id = u.id AND u.epoch = $2 "
 	    "AND u.beat + coalesce(s.beat, 0) = $3 "
@@ -58,6 +58,7 @@ struct row {
 	int32_t id;
 	int64_t epoch, beat;
 	bool ours; /* nobody has it, or who had it was we */
+	int64_t lease_ms; /* who has it trusts himself so long */
 };
 
 static int
@@ -75,7 +76,7 @@ row_get(struct pg *p, const char *name, const char *instance, struct row *row,
 		return mx_fail(eb, MX_EBUSY, "node %s has no number yet", name);
 	*row = (struct row){ (int32_t)pg_get_int8(p, 0, 0, 0),
 		pg_get_int8(p, 0, 0, 1), pg_get_int8(p, 0, 0, 2),
-		pg_get_int8(p, 0, 0, 3) != 0 };
+		pg_get_int8(p, 0, 0, 3) != 0, pg_get_int8(p, 0, 0, 4) };
 	return 0;
 }
 
@@ -85,9 +86,11 @@ row_watch(struct pg *p, const char *name, const char *instance, struct row *row,
     int64_t lease_ms, struct mx_errbuf *eb)
 {
 	struct row seen = *row;
-	int64_t end = clock_now() + lease_ms * CLOCK_MS;
+	int64_t end;
 	int rc;
 
+	lease_ms = row->lease_ms > lease_ms ? row->lease_ms : lease_ms;
+	end = clock_now() + lease_ms * CLOCK_MS;
 	log_notice("store", "event=node_waits name=%s lease=%llds", log_q(name),
 	    (long long)(lease_ms / 1000));
 	while (!row->ours && clock_now() < end) {
@@ -109,7 +112,7 @@ row_watch(struct pg *p, const char *name, const char *instance, struct row *row,
 /* As it was seen; -MX_EBUSY: it is not any more. */
 static int
 row_take(struct pg *p, const struct row *row, const char *instance,
-    struct engine_node *node, struct mx_errbuf *eb)
+    int64_t lease_ms, struct engine_node *node, struct mx_errbuf *eb)
 {
 	struct pg_args *a;
 	int rc;
@@ -120,6 +123,7 @@ row_take(struct pg *p, const struct row *row, const char *instance,
 	pg_int8(a, row->epoch);
 	pg_int8(a, row->beat);
 	pg_text(a, instance);
+	pg_int8(a, lease_ms);
 	a = pg_add(p, &take_stir);
 	pg_int4(a, row->id);
 	pg_int8(a, row->epoch);
@@ -158,7 +162,7 @@ engine_node_take(struct pg *p, const char *name, const char *instance,
 			rc = row_watch(p, name, instance, &row, lease_ms, eb);
 		if (rc < 0)
 			return rc;
-		rc = row_take(p, &row, instance, node, eb);
+		rc = row_take(p, &row, instance, lease_ms, node, eb);
 	} while (rc == -MX_EBUSY && ++tries < TRIES);
 	return rc;
 }

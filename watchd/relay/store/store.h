@@ -44,6 +44,7 @@ struct store_node {
 	unsigned id;
 	char name[STORE_NAME_MAX];
 	int64_t epoch, beat, batch;
+	int64_t lease_ms; /* it trusts itself so long: ours may be another */
 	bool free; /* gave its place back, or it was taken */
 };
 
@@ -217,8 +218,8 @@ void store_give(struct store *, const char *const *domains, unsigned n,
 /* To us: those that have no owner, or one whose place is free. */
 void store_take(struct store *, const char *const *domains, unsigned n,
     store_own_cb *, void *arg);
-/* A node that was seen as it is for a whole lease loses its place: 0, or
- * -MX_ENOENT: it has stirred. */
+/* A node that was seen as it is for a whole lease, the longer one of its and ours,
+ * loses its place: 0, or -MX_ENOENT: it has stirred. */
 void store_fence(struct store *, const struct store_node *, store_done_cb *,
     void *arg, uint64_t token);
 /* As store_scan(), of what is there now of those domains (copied); several may be
