@@ -279,6 +279,32 @@ test_fenced(void **state)
 	assert_int_equal(owner_row(a, "d.example"), store_node(b->store));
 }
 
+/* What was said before the place is taken again is of who was fenced. */
+static void
+test_join_behind(void **state)
+{
+	struct share *s = *state;
+	struct share_node *a = &s->nodes[0], *b = &s->nodes[1];
+	struct share_answer come, gone = { 0 }, join = { 0 }, behind;
+	const char *domain = "d.example";
+	uint64_t id;
+
+	assert_int_equal(share_take(a, domain), 1);
+	assert_true((id = share_commit(a, domain)) != 0);
+	fence_now(b, store_node(a->store));
+	assert_int_equal(share_take(b, domain), 1);
+	share_commit_begin(a, &come, &domain, 1);
+	store_remove(a->store, id, share_on_done, &gone, 0);
+	store_join(a->store, share_on_done, &join, 0);
+	share_commit_begin(a, &behind, &domain, 1);
+	SHARE_WAIT(s, come.done && gone.done && join.done && behind.done);
+	assert_int_equal(come.rc, -MX_EFULL);
+	assert_int_equal(gone.rc, -MX_ENOENT);
+	assert_int_equal(join.rc, 0);
+	assert_int_equal(behind.rc, 0);
+	assert_int_equal(count_rows("part"), 2);
+}
+
 /* The same where it had the engine away for so long that it is full. */
 static void
 test_fenced_while_away(void **state)
@@ -859,6 +885,7 @@ test_holds_blind(void **state)
 {
 	struct share *s = *state;
 	struct share_node *a = &s->nodes[0];
+	struct store_info info;
 	struct locker l;
 
 	locker_begin(&l, "LOCK TABLE mxwatch.unit");
@@ -867,6 +894,20 @@ test_holds_blind(void **state)
 	assert_int_equal(share_put(a, "x/y", "q"), 0);
 	assert_false(store_holds(a->store, 0));
 	locker_end(&l);
+	SHARE_WAIT(s, a->holds);
+	store_info(a->store, &info);
+	assert_false(info.fenced);
+
+	/* for long, and it gives its place to who sees, and may not join */
+	locker_begin(&l, "LOCK TABLE mxwatch.unit");
+	assert_int_equal(share_put(&s->nodes[1], "x/y", "z"), 0);
+	SHARE_WAIT(s,
+	    kit_sql("SELECT count(*) FROM mxwatch.node "
+		    "WHERE name = 'node1' AND free") == 1);
+	SHARE_WAIT(s, (store_info(a->store, &info), info.fenced));
+	assert_int_equal(share_join(a), -MX_ENET);
+	locker_end(&l);
+	SHARE_WAIT(s, share_join(a) == 0);
 	SHARE_WAIT(s, a->holds);
 }
 
@@ -932,6 +973,7 @@ main(int argc, char **argv)
 		CASE(many_requests),
 		CASE(fence),
 		CASE(fenced),
+		CASE(join_behind),
 		CASE(fenced_while_away),
 		CASE(comes_back_by_unit),
 		CASE(comes_back_by_node),

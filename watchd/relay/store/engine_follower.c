@@ -17,7 +17,7 @@
 #include "relay/store/engine.h"
 
 #define LOOK_MS	   250
-#define GROUPS_MAX 100 /* of a node, in one look */
+#define GROUPS_MAX 128 /* of all nodes, in one look */
 #define NEWS_MAX   1000 /* of each, in one message for the loop */
 
 static const struct pg_stmt
@@ -122,12 +122,16 @@ set_upto(struct engine_follower *f)
 {
 	const struct store_node *n;
 	bool more = false;
+	int64_t most = GROUPS_MAX / (f->nnodes > 0 ? f->nnodes : 1);
 
 	for (unsigned i = 0; i < f->nnodes; i++) {
 		n = &f->nodes[i];
+		/* a standby without the last of it is the engine now */
+		if (n->batch < f->past[n->id])
+			f->past[n->id] = n->batch;
 		f->upto[n->id] = n->batch;
-		if (n->batch - f->past[n->id] > GROUPS_MAX) {
-			f->upto[n->id] = f->past[n->id] + GROUPS_MAX;
+		if (n->batch - f->past[n->id] > most) {
+			f->upto[n->id] = f->past[n->id] + most;
 			more = true;
 		}
 	}

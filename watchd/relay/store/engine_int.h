@@ -38,6 +38,7 @@ struct engine_writer {
 	int64_t away_ms; /* the same, wall */
 	int64_t lease_ns, wait_ns;
 	bool require_sync;
+	int64_t blind_since; /* monotonic; 0: it is not, or nothing is taken */
 	bool fenced; /* our place is another's */
 	char name[STORE_NAME_MAX], instance[64];
 	int64_t beat_at; /* monotonic: of the next, if nothing is to be said */

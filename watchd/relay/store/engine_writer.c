@@ -189,6 +189,30 @@ group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
 	return rc;
 }
 
+/* Do we see what others do? Not while we may not hand anything on for it. */
+static bool
+is_blind(const struct engine_writer *w, int64_t now)
+{
+	return now >= *w->seen_ns + w->lease_ns - w->lease_ns / 6;
+}
+
+/* The engine takes what we say, and we do not see what others say: for two leases,
+ * and our domains are better with somebody else; who tells them apart from outside
+ * sees a node that is alive. What it has not seen by then may be gone. */
+static void
+look_to_it(struct engine_writer *w, int64_t now)
+{
+	struct mx_errbuf eb;
+
+	if (!is_blind(w, now))
+		w->blind_since = 0;
+	else if (w->blind_since == 0)
+		w->blind_since = now;
+	else if (now - w->blind_since > 2 * w->lease_ns && !w->fenced &&
+	    engine_node_free(w->pg, &w->node, deadline(), &eb) == 0)
+		fenced(w, "it does not see what others do");
+}
+
 /* Our row was written, by what was sent at `sent`. A margin for the checks of
  * who relies on it. */
 static void
@@ -213,6 +237,7 @@ beat(struct engine_writer *w)
 	if (rc >= 0) {
 		held(w, sent);
 		back(w);
+		look_to_it(w, sent);
 	} else if (rc == -MX_EBUSY) {
 		fenced(w, eb.text);
 	} else {
@@ -265,6 +290,8 @@ group_run(struct engine_writer *w)
 		failed(w, eb.text);
 	}
 	group_answer(w, rc == 0 || rc == -MX_EFULL ? rc : -MX_EIO);
+	if (rc == 0)
+		look_to_it(w, sent);
 }
 
 /* ---- large bodies */
@@ -379,11 +406,12 @@ do_join(struct engine_writer *w, struct store_req *r)
 	struct mx_errbuf eb;
 	int rc = -MX_ENET;
 
-	if (is_up(w))
+	if (!is_blind(w, sent) && is_up(w))
 		rc = engine_node_take(w->pg, w->name, w->instance,
 		    w->lease_ns / CLOCK_MS, &w->node, &eb);
 	if (rc == 0) {
 		w->fenced = false;
+		w->blind_since = 0;
 		held(w, sent);
 		back(w);
 		log_notice("store", "event=joined epoch=%lld",
@@ -415,6 +443,11 @@ make_group(struct engine_writer *w)
 				return;
 			STAILQ_REMOVE_HEAD(&w->queue, link);
 			continue;
+		case STORE_JOIN:
+			/* what is before it is said by who was fenced */
+			if (w->n > 0)
+				return;
+			break;
 		default:
 			break;
 		}
@@ -491,8 +524,7 @@ engine_writer_holds(const struct engine_writer *w)
 {
 	int64_t now = clock_now();
 
-	return now < w->held_until &&
-	    now < *w->seen_ns + w->lease_ns - w->lease_ns / 6;
+	return now < w->held_until && !is_blind(w, now);
 }
 
 void
