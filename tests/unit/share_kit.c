@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/pg.h"
 #include "tests/unit/share_kit.h"
 #include "tests/unit/store_kit.h"
 
@@ -409,4 +410,60 @@ share_found(const struct share_scan *scan, uint64_t id)
 	for (unsigned i = 0; i < scan->n; i++)
 		count += scan->ids[i] == id;
 	return count;
+}
+
+/* ---- another connection, which locks rows until it is told */
+
+static int
+locker_say(struct locker *l, const char *sql)
+{
+	int64_t until = clock_now() + 20 * CLOCK_SEC;
+	struct pg_stmt s = { "", sql };
+	struct mx_errbuf eb;
+	int rc = pg_up(l->pg, until, &eb);
+
+	if (rc != 0)
+		return rc;
+	(void)pg_add(l->pg, &s);
+	rc = pg_run(l->pg, until, &eb);
+	if (rc != 0 && rc != -MX_ENET) {
+		fprintf(stderr, "share_kit: %s: %s\n", sql, eb.text);
+		abort();
+	}
+	return rc;
+}
+
+void
+locker_begin(struct locker *l, const char *sql)
+{
+	*l = (struct locker){ .pg = pg_create(getenv("KIT_ENGINE"), "locker") };
+	while (locker_say(l, "BEGIN") != 0 || locker_say(l, sql) != 0)
+		;
+}
+
+void
+locker_end(struct locker *l)
+{
+	pg_destroy(&l->pg); /* takes it back */
+}
+
+unsigned
+waiting_for_locks(void)
+{
+	return (unsigned)kit_sql(
+	    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = "
+	    "'Lock'");
+}
+
+void *
+locker_main(void *arg)
+{
+	struct locker *l = arg;
+	int64_t until = clock_now() + 20 * CLOCK_SEC;
+
+	while (
+	    !l->go && waiting_for_locks() < l->waiters && clock_now() < until)
+		;
+	locker_end(l);
+	return NULL;
 }

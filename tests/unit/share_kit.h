@@ -5,6 +5,9 @@
 #ifndef MX_TESTS_SHARE_KIT_H
 #define MX_TESTS_SHARE_KIT_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "relay/store/store.h"
 #include "tests/unit/engine_proxy.h"
 
@@ -110,5 +113,18 @@ void share_scan_begin(struct share_node *, struct share_scan *,
     const char *const *domains, unsigned n);
 void share_scan(struct share_node *, struct share_scan *, const char *domain);
 unsigned share_found(const struct share_scan *, uint64_t id); /* how often */
+
+/* ---- another connection, which locks rows until it ends */
+struct locker {
+	struct pg *pg;
+	pthread_t thread;
+	_Atomic bool go; /* what was to happen meanwhile has */
+	unsigned waiters; /* or so many wait for it */
+};
+void locker_begin(struct locker *, const char *sql);
+void locker_end(struct locker *);
+/* A thread that ends it, when the time has come; to be joined. */
+void *locker_main(void *locker);
+unsigned waiting_for_locks(void); /* connections, of anybody */
 
 #endif

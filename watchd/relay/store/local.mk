@@ -119,7 +119,10 @@ tests_unit_test_store_node_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 share_kit = tests/unit/store_kit.c tests/unit/store_kit.h \
 	tests/unit/share_kit.c tests/unit/share_kit.h \
 	tests/unit/engine_proxy.c tests/unit/engine_proxy.h
-check_PROGRAMS += tests/unit/test_store_sharing
+check_PROGRAMS += tests/unit/test_store_sharing tests/unit/test_store_attach
+tests_unit_test_store_attach_SOURCES = tests/unit/test_store_attach.c \
+	$(share_kit)
+tests_unit_test_store_attach_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_store_sharing_SOURCES = tests/unit/test_store_sharing.c \
 	$(share_kit)
 tests_unit_test_store_sharing_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
