@@ -193,10 +193,10 @@ test_holds_no_engine(void **state)
 	engine_proxy_set(a->proxy, ENGINE_PROXY_STALL);
 	SHARE_WAIT(s, !a->holds);
 	assert_false(store_holds(a->store, 0));
-	assert_true(store_holds(s->nodes[1].store, 0));
+	SHARE_WAIT(s, store_holds(s->nodes[1].store, 0));
 	engine_proxy_set(a->proxy, ENGINE_PROXY_OPEN);
 	SHARE_WAIT(s, a->holds);
-	assert_true(store_holds(a->store, 0));
+	SHARE_WAIT(s, store_holds(a->store, 0));
 }
 
 /* Who does not see what others do does not hold anything, though his own is
@@ -209,6 +209,12 @@ test_holds_blind(void **state)
 	struct store_info info;
 	struct locker l;
 
+	for (unsigned i = 0; i < SHARE_NODES; i++) {
+		share_close(&s->nodes[i]);
+		/* time for what is between one and two of them */
+		s->nodes[i].conf.lease_ms = 2000;
+		assert_true(share_open(&s->nodes[i]));
+	}
 	locker_begin(&l, "LOCK TABLE mxwatch.unit");
 	assert_int_equal(share_put(&s->nodes[1], "x/y", "z"), 0);
 	SHARE_WAIT(s, !a->holds);

@@ -153,7 +153,7 @@ test_fence(void **state)
 	assert_int_equal(share_put(a, "x/a", "1"), 0); /* stirs */
 	assert_int_equal(share_fence(b, &seen), -MX_ENOENT);
 	assert_int_equal(share_take(b, "d.example"), 0);
-	assert_true(store_holds(a->store, 0));
+	SHARE_WAIT(s, store_holds(a->store, 0));
 
 	share_kill(a);
 	fence_now(b, na);
@@ -210,7 +210,7 @@ test_fenced(void **state)
 	assert_false(info.fenced);
 	assert_int_equal(info.state, STORE_OK);
 	SHARE_WAIT(s, a->holds);
-	assert_true(store_holds(a->store, id));
+	SHARE_WAIT(s, store_holds(a->store, id));
 	assert_true((other = share_commit(a, "e.example")) != 0);
 	assert_true(other != id);
 	assert_int_equal(owner_row(a, "d.example"), store_node(b->store));
