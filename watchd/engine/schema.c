@@ -70,7 +70,7 @@ static const struct pg_stmt version_2[] = {
 	    "batch bigint NOT NULL, PRIMARY KEY (node, beat))" },
 	{ "v2_moved",
 	    "CREATE TABLE IF NOT EXISTS mxwatch.moved ("
-	    "id bigint PRIMARY KEY)" },
+	    "id bigint PRIMARY KEY, node integer NOT NULL)" },
 	{ "v2_state",
 	    "ALTER TABLE mxwatch.state "
 	    "ADD COLUMN IF NOT EXISTS node integer NOT NULL DEFAULT 0, "
@@ -291,20 +291,56 @@ static const struct pg_stmt days_get = { "days_get",
 	"WHERE i.inhparent = 'mxwatch.body'::regclass "
 	"AND c.relname ~ '^body_[0-9]+$' ORDER BY 1 LIMIT $1" };
 
+static const struct pg_stmt patience = { "patience",
+	"SELECT set_config('lock_timeout', '1000', true)" };
+
+/* Content without parts. Who brings a part to content that is there (relay/store,
+ * engine_place.c) writes into the table of that day as well: before we have it
+ * locked, and then we see the part; or after us, and brings the content, too. */
+static int
+orphans_drop(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
+{
+	static const struct {
+		const char *before, *after;
+	} forms[] = {
+		{ "SELECT EXISTS (SELECT FROM mxwatch.body_",
+		    " b WHERE NOT EXISTS (SELECT FROM mxwatch.part p "
+		    "WHERE p.id BETWEEN b.id AND b.id + 255))" },
+		{ "DO $$BEGIN LOCK TABLE mxwatch.body_",
+		    " IN SHARE ROW EXCLUSIVE MODE; END$$" },
+		{ "DELETE FROM mxwatch.body_",
+		    " b WHERE NOT EXISTS (SELECT FROM mxwatch.part p "
+		    "WHERE p.id BETWEEN b.id AND b.id + 255)" },
+	};
+	char sql[MX_COUNT(forms)][256];
+	struct pg_stmt s[MX_COUNT(forms)];
+	unsigned i;
+	int rc;
+
+	for (i = 0; i < MX_COUNT(forms); i++) {
+		(void)snprintf(sql[i], sizeof(sql[i]), "%s%" PRIu64 "%s",
+		    forms[i].before, day, forms[i].after);
+		s[i] = (struct pg_stmt){ "", sql[i] };
+	}
+	(void)pg_add(p, &s[0]);
+	rc = pg_run(p, until, eb);
+	if (rc < 0 || pg_get_int8(p, 0, 0, 0) == 0)
+		return rc;
+	(void)pg_add(p, &patience);
+	(void)pg_add(p, &s[1]);
+	(void)pg_add(p, &s[2]);
+	return pg_run(p, until, eb);
+}
+
 /* Two transactions: content without parts; then the day itself, which is
  * detached first, so that nothing comes in between: if it is not empty that is
  * taken back. */
 static int
 day_sweep(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 {
-	static const struct pg_stmt patience = { "patience",
-		"SELECT set_config('lock_timeout', '1000', true)" };
 	static const struct {
 		const char *before, *after;
 	} forms[] = {
-		{ "DELETE FROM mxwatch.body_",
-		    " b WHERE NOT EXISTS (SELECT FROM mxwatch.part p "
-		    "WHERE p.id BETWEEN b.id AND b.id + 255)" },
 		{ "ALTER TABLE mxwatch.body DETACH PARTITION mxwatch.body_",
 		    "" },
 		{ "SELECT 1 / (NOT EXISTS (SELECT FROM mxwatch.body_",
@@ -314,17 +350,16 @@ day_sweep(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 	char sql[MX_COUNT(forms)][256];
 	struct pg_stmt s[MX_COUNT(forms)];
 	unsigned i;
-	int rc;
+	int rc = orphans_drop(p, day, until, eb);
 
+	if (rc < 0)
+		return rc;
+	(void)pg_add(p, &patience);
 	for (i = 0; i < MX_COUNT(forms); i++) {
-		if (i < 2)
-			(void)pg_add(p, &patience);
 		(void)snprintf(sql[i], sizeof(sql[i]), "%s%" PRIu64 "%s",
 		    forms[i].before, day, forms[i].after);
 		s[i] = (struct pg_stmt){ "", sql[i] };
 		(void)pg_add(p, &s[i]);
-		if (i == 0 && (rc = pg_run(p, until, eb)) < 0)
-			return rc;
 	}
 	return pg_run(p, until, eb);
 }
