@@ -164,8 +164,7 @@ node_init(struct share *s, unsigned i)
 	n->proxy = engine_proxy_create();
 	(void)snprintf(n->name, sizeof(n->name), "node%u", i + 1);
 	(void)snprintf(n->dir, sizeof(n->dir), "/instance/%u", i + 1);
-	n->conf = (struct store_conf){ .dir = n->dir,
-		.group_max = 200,
+	n->conf = (struct store_conf){ .group_max = 200,
 		.engine = engine_proxy_conninfo(n->proxy),
 		.node = n->name,
 		.instance = n->dir,

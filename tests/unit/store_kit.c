@@ -123,7 +123,9 @@ kit_attach(struct kit *k, const char *dir)
 	(void)strlcpy(k->dir, dir, sizeof(k->dir));
 	k->loop = loop_create();
 	k->deadline = loop_timer_create(k->loop, kit_late, k);
-	k->conf = (struct store_conf){ .dir = k->dir,
+	k->conf = (struct store_conf){ .dir = getenv("KIT_ENGINE") == NULL ?
+		    k->dir :
+		    NULL, /* kit_both() */
 		.map_size = 64u << 20,
 		.segment_size = 1u << 20,
 		.behind_max = 1u << 20,
@@ -134,6 +136,12 @@ kit_attach(struct kit *k, const char *dir)
 		.instance = k->dir,
 		.lease_ms = 30000,
 		.wait_ms = 10000 };
+}
+
+void
+kit_both(struct kit *k)
+{
+	k->conf.dir = k->dir;
 }
 
 #ifdef HAVE_LIBPQ
@@ -337,6 +345,15 @@ kit_remove(struct kit *k, uint64_t id)
 {
 	k->done = false;
 	store_remove(k->store, id, kit_on_done, k, 0);
+	kit_wait(k, &k->done);
+	return k->rc;
+}
+
+int
+kit_move(struct kit *k, uint64_t id)
+{
+	k->done = false;
+	store_move(k->store, id, kit_on_done, k, 0);
 	kit_wait(k, &k->done);
 	return k->rc;
 }

@@ -31,6 +31,8 @@ void kit_init(struct kit *, const char *parent);
 void kit_attach(struct kit *, const char *dir); /* one that exists */
 void kit_fini(struct kit *); /* closes and removes everything */
 void kit_remove_tree(const char *path);
+/* With KIT_ENGINE: the spool as well, where mail lands. */
+void kit_both(struct kit *);
 bool kit_open(struct kit *); /* false: see eb */
 void kit_close(struct kit *);
 /* Runs the loop until *flag; ends the program after 20 seconds. */
@@ -48,6 +50,7 @@ void kit_fill(char *data, size_t len, uint64_t seed);
 /* A message of nparts domains; its id, or 0 and kit.rc. */
 uint64_t kit_commit(struct kit *, size_t len, uint64_t seed, unsigned nparts);
 int kit_remove(struct kit *, uint64_t id);
+int kit_move(struct kit *, uint64_t id);
 int kit_update(struct kit *, uint64_t id); /* has one attempt more */
 /* The rc of a load; kit.loaded holds what came until the next call. */
 int kit_load(struct kit *, uint64_t id, size_t body_max);

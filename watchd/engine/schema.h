@@ -19,7 +19,7 @@
  *	own(node, key, value)	the same of a node alone: keys without a slash
  *	arrival(node, batch, id, domain, written)
  *				mail that a node took for an owner elsewhere
- *	moved(id)		what came from a node's spool, until it is gone
+ *	moved(id, node)		what came from a node's spool, until it is gone
  *				from there
  *
  * (node, batch) is the group that wrote a row last: groups of a node are

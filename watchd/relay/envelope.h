@@ -22,6 +22,7 @@
 #define ENV_DSN		   8u /* a notification of ours: never answered by another */
 #define ENV_VAULT	   16u /* given back, and kept; due_ms: since when */
 #define ENV_REPLAYED	   32u /* it was in the vault, and queued again */
+#define ENV_MOVING	   64u /* the store's own: may be in the engine as well */
 
 enum rcpt_state {
 	RCPT_PENDING,

@@ -34,6 +34,13 @@ struct backend_ops {
 	/* The end is near: what waits for something that is away is answered
 	 * for as it stands. */
 	void (*hurry)(struct backend *);
+	/* Of a store with both (backend_shared.c), else NULL. Is that message
+	 * in the spool of this node, and may it be handed on from there? */
+	bool (*is_local)(const struct backend *, uint64_t id);
+	bool (*is_free)(const struct backend *, uint64_t id);
+	/* What came back, before the store looks at it; true: it was a step of
+	 * its own, and is gone. */
+	bool (*answered)(struct backend *, struct store *, struct mail *);
 	/* Does what was asked, then ends its threads; the answers are in the
 	 * mailbox by then. */
 	void (*stop)(struct backend *);
@@ -52,6 +59,12 @@ struct backend {
 int backend_spool_open(struct backend **out, const struct store_conf *,
     struct mailbox *out_box, struct mx_errbuf *) MX_NODISCARD;
 int backend_engine_open(struct backend **out, const struct store_conf *,
+    struct mailbox *out_box, struct mx_errbuf *) MX_NODISCARD;
+struct store_req;
+void backend_engine_land(struct backend *,
+    void (*land)(void *arg, struct store_req *), void *arg);
+/* Both: what the engine does not take lands in the spool. */
+int backend_shared_open(struct backend **out, const struct store_conf *,
     struct mailbox *out_box, struct mx_errbuf *) MX_NODISCARD;
 
 #endif

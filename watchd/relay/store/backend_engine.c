@@ -146,6 +146,13 @@ open_rows(struct backend_engine *e, const struct store_conf *conf,
 	return 0;
 }
 
+void
+backend_engine_land(struct backend *b,
+    void (*land)(void *arg, struct store_req *), void *arg)
+{
+	engine_writer_land(engine_of(b)->writer, land, arg);
+}
+
 int
 backend_engine_open(struct backend **out, const struct store_conf *conf,
     struct mailbox *out_box, struct mx_errbuf *eb)

@@ -39,6 +39,10 @@ struct engine_writer;
 struct engine_writer *engine_writer_start(const char *conninfo,
     const struct engine_node *node, const struct store_conf *conf,
     const _Atomic int64_t *seen, struct mailbox *out);
+/* Before the first of it: `land` takes mail that the engine did not take in time,
+ * on the writer's thread, unless conf.refuse_away. */
+void engine_writer_land(struct engine_writer *,
+    void (*land)(void *arg, struct store_req *), void *arg);
 void engine_writer_post(struct engine_writer *, struct mail_list *);
 /* Is this node what it thinks it is, right now? Any thread. */
 bool engine_writer_holds(const struct engine_writer *);

@@ -300,20 +300,24 @@ is_another(const struct engine_writer *w, int rc)
 int
 engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 {
-	unsigned n = 2, updates = 0, removals = 0, owners;
+	unsigned n = 2, updates = 0, removals = 0, owners, places;
 	int rc;
 
 	add_lock(w);
 	engine_group_number(w, pg_add(w->pg, &batch_take));
+	if (w->require_sync &&
+	    (count(w, STORE_COMMIT) > 0 || engine_place_any(w))) {
+		(void)pg_add(w->pg, &sync_ask);
+		n++;
+	}
+	places = n;
+	n += engine_place_add(w);
 	if (count(w, STORE_COMMIT) > 0) {
-		if (w->require_sync) {
-			(void)pg_add(w->pg, &sync_ask);
-			n++;
-		}
 		add_parts(w);
 		add_bodies(w);
-		n += 2 + engine_add_arrivals(w);
+		n += 2;
 	}
+	n += engine_add_arrivals(w);
 	if (count(w, STORE_UPDATE) > 0) {
 		add_updates(w);
 		updates = n++;
@@ -336,6 +340,7 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	if (rc < 0)
 		return rc;
 	w->node.batch++;
+	engine_place_found(w, places);
 	if (updates > 0)
 		find_missing(w, updates, STORE_UPDATE);
 	if (removals > 0)

@@ -31,6 +31,7 @@ struct engine_writer {
 	struct store_req *group[ENGINE_OPS];
 	struct store_req *picked[ENGINE_OPS]; /* of them, for a statement */
 	unsigned npicked;
+	unsigned place_end; /* statements of engine_place_add() */
 	unsigned n, commits, commits_max, owns;
 	size_t bytes;
 	enum store_state state;
@@ -41,6 +42,10 @@ struct engine_writer {
 	int64_t blind_since; /* monotonic; 0: it is not, or nothing is taken */
 	bool fenced; /* our place is another's */
 	char name[STORE_NAME_MAX], instance[64];
+	/* Where mail goes that the engine did not take in time; NULL: back. */
+	void (*land)(void *arg, struct store_req *);
+	void *land_arg;
+	bool refuse_away;
 	int64_t beat_at; /* monotonic: of the next, if nothing is to be said */
 	_Atomic int64_t held_until; /* monotonic: trusted so long */
 	const _Atomic int64_t *seen_ns; /* of the follower; see engine.h */
@@ -58,6 +63,24 @@ int engine_group_put(struct engine_writer *, int64_t until,
  * our place; or what pg_run() says. */
 int engine_group_ask(struct engine_writer *, int64_t until,
     struct mx_errbuf *) MX_NODISCARD;
+/* ---- engine_away.c */
+/* New mail, or what was to be moved, that the engine does not have: lands here,
+ * or goes back with that. Takes it. */
+void engine_mail_back(struct engine_writer *, struct store_req *, int rc);
+/* The same of all that came while the writer waits. */
+void engine_mail_waiting(struct engine_writer *);
+/* Did it wait for as long as new mail may, if it began at `start`? */
+bool engine_waited(const struct engine_writer *, int64_t start);
+
+/* ---- engine_place.c: statements of a group for what is moved; each returns how
+ * many it added. */
+unsigned engine_place_add(struct engine_writer *);
+/* Those whose place in the batch begins at `stmt`: what came of each. */
+void engine_place_found(struct engine_writer *, unsigned stmt);
+/* Is there a part to be placed, by which something is promised? */
+bool engine_place_any(const struct engine_writer *);
+void engine_piece_do(struct engine_writer *, struct store_req *);
+
 /* A piece of a large body, in a transaction of its own; and all of one that
  * came to nothing. */
 int engine_chunk_put(struct engine_writer *, uint64_t id, uint64_t at,

@@ -42,6 +42,13 @@ static const struct pg_stmt
 
 /* ---- mail for others */
 
+static bool
+is_for_others(const struct store_req *r)
+{
+	return r->rc == 0 && r->theirs != NULL &&
+	    (r->mail.kind == STORE_COMMIT || r->mail.kind == STORE_PLACE);
+}
+
 static unsigned
 count_theirs(const struct engine_writer *w)
 {
@@ -50,8 +57,7 @@ count_theirs(const struct engine_writer *w)
 
 	for (unsigned i = 0; i < w->n; i++) {
 		r = w->group[i];
-		if (r->rc != 0 || r->mail.kind != STORE_COMMIT ||
-		    r->theirs == NULL)
+		if (!is_for_others(r))
 			continue;
 		for (unsigned k = 0; k < r->nparts; k++)
 			n += r->theirs[k];
@@ -68,8 +74,7 @@ add_theirs(struct engine_writer *w, struct pg_args *a, enum pg_type type)
 	pg_array(a, type);
 	for (unsigned i = 0; i < w->n; i++) {
 		r = w->group[i];
-		if (r->rc != 0 || r->mail.kind != STORE_COMMIT ||
-		    r->theirs == NULL)
+		if (!is_for_others(r))
 			continue;
 		for (unsigned k = 0; k < r->nparts; k++) {
 			if (!r->theirs[k])

@@ -18,7 +18,8 @@
 #include "base/thread.h"
 #include "relay/store/engine_int.h"
 
-#define ENGINE_TICK_MS 1000
+#define ENGINE_TICK_MS	1000
+#define ENGINE_LEAST_MS 5000
 
 /* ---- what the owner hears */
 
@@ -28,6 +29,7 @@ tell(struct engine_writer *w, const char *why)
 	struct store_tell *t = mem_alloc(sizeof(*t));
 
 	t->mail.kind = STORE_TELL_INFO;
+	t->engine = true;
 	engine_info(&t->info, w->state);
 	t->info.fenced = w->fenced;
 	t->info.away_ms = w->away_ms;
@@ -64,6 +66,9 @@ away(struct engine_writer *w, const char *why)
 		tell(w, why);
 		log_warn("store", "event=engine_away error=%s", log_q(why));
 	}
+	/* from now on no new mail has to wait first */
+	if (clock_now() - w->away_since > w->wait_ns)
+		tell_state(w, STORE_FULL, "the engine is away");
 }
 
 static void
@@ -119,10 +124,17 @@ answer(struct engine_writer *w, struct store_req *r, int rc)
 	mailbox_post(w->out, &r->mail);
 }
 
+/* For an answer: others wait behind it, who may land elsewhere. */
 static int64_t
-deadline(void)
+deadline(const struct engine_writer *w)
 {
-	return clock_now() + ENGINE_READ_MS * CLOCK_MS;
+	int64_t ns = w->wait_ns;
+
+	if (ns < ENGINE_LEAST_MS * CLOCK_MS)
+		ns = ENGINE_LEAST_MS * CLOCK_MS;
+	if (ns > ENGINE_READ_MS * CLOCK_MS)
+		ns = ENGINE_READ_MS * CLOCK_MS;
+	return clock_now() + ns;
 }
 
 /* ---- a group */
@@ -149,16 +161,17 @@ is_up(struct engine_writer *w)
 	return false;
 }
 
-/* New mail goes back, what is left is another group: it makes room, or has to
- * wait. True: something is left. */
+/* New mail lands here, or goes back; what is left is another group: it makes room,
+ * or has to wait. True: something is left. */
 static bool
 group_without_mail(struct engine_writer *w, int rc)
 {
 	unsigned i, n = 0;
 
 	for (i = 0; i < w->n; i++)
-		if (w->group[i]->mail.kind == STORE_COMMIT)
-			answer(w, w->group[i], rc);
+		if (w->group[i]->mail.kind == STORE_COMMIT ||
+		    w->group[i]->mail.kind == STORE_PLACE)
+			engine_mail_back(w, w->group[i], rc);
 		else
 			w->group[n++] = w->group[i];
 	w->n = n;
@@ -171,7 +184,7 @@ group_without_mail(struct engine_writer *w, int rc)
 static int
 group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
 {
-	int64_t until = deadline();
+	int64_t until = deadline(w);
 	int rc;
 
 	if (!is_up(w))
@@ -230,10 +243,12 @@ beat(struct engine_writer *w)
 	struct mx_errbuf eb;
 	int rc;
 
-	if (w->state == STORE_FAILED || w->fenced || sent < w->beat_at ||
-	    !is_up(w))
+	if (w->state == STORE_FAILED || w->fenced || sent < w->beat_at)
 		return;
-	rc = engine_group_ask(w, deadline(), &eb);
+	w->beat_at = sent + ENGINE_RETRY_MS * CLOCK_MS; /* of one away */
+	if (!is_up(w))
+		return;
+	rc = engine_group_ask(w, deadline(w), &eb);
 	if (rc >= 0) {
 		held(w, sent);
 		back(w);
@@ -267,10 +282,11 @@ group_run(struct engine_writer *w)
 			break;
 		if (rc == -MX_ENET)
 			away(w, eb.text);
-		/* what may be there is not given back as if it were not */
-		if (known && clock_now() - start > w->wait_ns) {
+		if (w->hurry || engine_waited(w, start)) {
 			tell_state(w, STORE_FULL, "the engine is away");
-			if (!group_without_mail(w, -MX_EFULL))
+			engine_mail_waiting(w);
+			/* not what may be there */
+			if (known && !group_without_mail(w, -MX_EFULL))
 				return;
 		}
 		if (w->hurry)
@@ -286,6 +302,8 @@ group_run(struct engine_writer *w)
 		tell_state(w, STORE_FULL, eb.text);
 	} else if (rc == -MX_EBUSY) {
 		fenced(w, eb.text);
+		if (known)
+			(void)group_without_mail(w, -MX_EFULL);
 	} else if (rc != -MX_ENET && rc != -MX_ECANCELED) {
 		failed(w, eb.text);
 	}
@@ -312,12 +330,11 @@ do_chunk(struct engine_writer *w, struct store_req *r)
 	for (since = clock_now(); l->rc == 0;
 	     (void)poll(NULL, 0, ENGINE_RETRY_MS)) {
 		rc = is_up(w) ? engine_chunk_put(w, r->id, l->len, r->data,
-				    r->len, deadline(), &eb) :
+				    r->len, deadline(w), &eb) :
 				-MX_ENET;
 		if (rc == -MX_ENET)
 			away(w, eb.text);
-		if (rc != -MX_ENET || clock_now() - since > w->wait_ns ||
-		    w->hurry) {
+		if (rc != -MX_ENET || engine_waited(w, since) || w->hurry) {
 			l->rc = rc == -MX_ENET ? -MX_EFULL : rc;
 			break;
 		}
@@ -338,7 +355,7 @@ do_discard(struct engine_writer *w, struct store_req *r)
 
 	/* what stays has no part, and is swept with its day */
 	if (l != NULL && is_up(w))
-		if (engine_chunks_drop(w, r->id, deadline(), &eb) < 0)
+		if (engine_chunks_drop(w, r->id, deadline(w), &eb) < 0)
 			away(w, eb.text);
 	free(l);
 	store_req_free(r);
@@ -396,6 +413,7 @@ do_limits(struct engine_writer *w, const struct store_conf *c)
 	w->commits_max = c->group_max > 0 ? c->group_max : 1;
 	w->wait_ns = c->wait_ms * CLOCK_MS;
 	w->require_sync = c->require_sync;
+	w->refuse_away = c->refuse_away;
 }
 
 /* Fenced, or by an operator: our place again. */
@@ -439,6 +457,9 @@ make_group(struct engine_writer *w)
 		case STORE_GIVE:
 		case STORE_TAKE:
 		case STORE_FENCE:
+		case STORE_PLACE:
+		case STORE_ASK_PLACED:
+		case STORE_FORGET_PLACED:
 			if (!into_group(w, r))
 				return;
 			STAILQ_REMOVE_HEAD(&w->queue, link);
@@ -456,6 +477,8 @@ make_group(struct engine_writer *w)
 			do_join(w, r);
 		} else if (m->kind == STORE_CHUNK_WRITE) {
 			do_chunk(w, r);
+		} else if (m->kind == STORE_MOVE_PIECE) {
+			engine_piece_do(w, r);
 		} else if (m->kind == STORE_DISCARD) {
 			do_discard(w, r);
 		} else {
@@ -510,6 +533,8 @@ engine_writer_main(void *arg)
 			beat(w);
 			continue;
 		}
+		if (w->fenced)
+			(void)group_without_mail(w, -MX_EFULL);
 		if (w->state == STORE_FAILED || w->fenced)
 			group_answer(w, -MX_EIO);
 		else
@@ -531,6 +556,14 @@ void
 engine_writer_hurry(struct engine_writer *w)
 {
 	w->hurry = true;
+}
+
+void
+engine_writer_land(struct engine_writer *w,
+    void (*land)(void *arg, struct store_req *), void *arg)
+{
+	w->land = land; /* its thread looks when a request comes */
+	w->land_arg = arg;
 }
 
 void

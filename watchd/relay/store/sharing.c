@@ -51,17 +51,21 @@ store_node(const struct store *s)
 }
 
 bool
-store_holds(const struct store *s, uint64_t id)
-{
-	return store_is_local(s, id) || s->backend->ops->holds(s->backend);
-}
-
-bool
 store_is_local(const struct store *s, uint64_t id)
 {
-	(void)s;
-	(void)id;
-	return false;
+	const struct backend_ops *ops = s->backend->ops;
+
+	return ops->is_local != NULL && ops->is_local(s->backend, id);
+}
+
+/* One that is here is nobody else's, unless it may be on its way. */
+bool
+store_holds(const struct store *s, uint64_t id)
+{
+	const struct backend_ops *ops = s->backend->ops;
+
+	return store_is_local(s, id) ? ops->is_free(s->backend, id) :
+				       ops->holds(s->backend);
 }
 
 /* A millisecond has 128 of each node; beyond them we run ahead. */
@@ -217,9 +221,10 @@ void
 store_move(struct store *s, uint64_t id, store_done_cb *cb, void *arg,
     uint64_t token)
 {
-	(void)s;
-	(void)id;
-	cb(arg, token, -MX_ENOENT);
+	struct store_req *r = store_req_create(STORE_MOVE, id, cb, arg, token);
+
+	MX_ASSERT(store_is_local(s, id));
+	store_submit(s, r);
 }
 
 void

@@ -75,6 +75,8 @@ store_get_free(struct store_get *g)
 	free(g->ids);
 	free(g->bad);
 	free(g->data);
+	if (g->whole != NULL)
+		store_get_free(g->whole);
 	store_names_free(&g->names, g->nnames);
 	free(g->after);
 	free(g);
@@ -324,6 +326,9 @@ store_inbox(struct mail *m, void *arg)
 {
 	struct store *s = arg;
 
+	if (s->backend->ops->answered != NULL &&
+	    s->backend->ops->answered(s->backend, s, m))
+		return;
 	switch (m->kind) {
 	case STORE_TELL_INFO:
 	case STORE_TELL_ERROR:
@@ -549,6 +554,8 @@ store_accepting(const struct store *s, uint64_t size)
 		return -MX_EIO;
 	if (s->waiting >= s->waiting_max)
 		return -MX_EFULL;
+	if (i->state == STORE_OK && i->elsewhere)
+		return 0;
 	if (i->state == STORE_FULL || i->free_bytes < i->reserve_bytes ||
 	    i->free_bytes - i->reserve_bytes < size)
 		return -MX_EFULL;
@@ -562,6 +569,8 @@ backend_open(struct backend **b, const struct store_conf *conf,
     struct mailbox *inbox, struct mx_errbuf *eb)
 {
 #ifdef HAVE_LIBPQ
+	if (conf->engine != NULL && conf->dir != NULL)
+		return backend_shared_open(b, conf, inbox, eb);
 	if (conf->engine != NULL)
 		return backend_engine_open(b, conf, inbox, eb);
 #endif

@@ -68,6 +68,8 @@ struct store_conf {
 	const char *engine, *node, *instance;
 	int64_t lease_ms, wait_ms;
 	bool require_sync; /* no new mail without a synchronous standby */
+	/* With both, what the engine does not take lands in `dir`, unless: */
+	bool refuse_away;
 };
 
 /* Callbacks, set once by the composition root, called on the loop thread: a
@@ -254,6 +256,9 @@ struct store_info {
 	 * there); it has no synchronous standby; our place is another's. */
 	int64_t away_ms;
 	bool alone, fenced;
+	/* New mail goes to the engine: the room here is for what lands while
+	 * that is away. */
+	bool elsewhere;
 };
 void store_info(const struct store *, struct store_info *);
 /* How much of waiting_max there is, in percent. */

@@ -33,6 +33,14 @@ enum store_kind {
 	STORE_TAKE,
 	STORE_FENCE,
 	STORE_JOIN,
+	/* what landed here, into the engine (backend_shared.c) */
+	STORE_MOVE,
+	STORE_MOVE_PIECE, /* of its content: `len` octets from `at` on */
+	/* The part, with the last piece, and a row of mxwatch.moved; then
+	 * ->len: it is placed. -MX_ENET, -MX_EFULL: it is known not to be. */
+	STORE_PLACE,
+	STORE_ASK_PLACED, /* then ->len: there is that row */
+	STORE_FORGET_PLACED, /* that row; id 0: all of ours */
 	/* to the reader, and back */
 	STORE_LOAD,
 	STORE_READ,
@@ -73,6 +81,9 @@ struct store_req { /* for the writer */
 	unsigned nnames;
 	struct store_node node; /* GIVE: to it; FENCE: as it was seen */
 	int64_t batch; /* the group that it was in, of a store that is shared */
+	bool local; /* it is the spool's, of a store that is shared */
+	struct store_move *move; /* a step of it; NULL: not one */
+	uint64_t at; /* MOVE_PIECE, PLACE: where the piece begins */
 };
 
 struct store_get { /* for the reader */
@@ -96,6 +107,9 @@ struct store_get { /* for the reader */
 	char **names;
 	uint64_t *after;
 	unsigned nnames;
+	bool local; /* as of store_req */
+	struct store_move *move;
+	struct store_get *whole; /* FETCH: that of which this is the rest */
 };
 
 /* What others did since the look before; arrays are freed with it. */
@@ -122,6 +136,7 @@ struct store_news {
 struct store_tell { /* from the writer */
 	struct mail mail;
 	struct store_info info;
+	bool engine; /* of the engine, not of the spool */
 	char why[160];
 	enum store_op op;
 	int error;

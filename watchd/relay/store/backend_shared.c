@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: ISC
+ * backend_shared: an engine that nodes share, and the spool of this node, where
+ * mail lands that the engine does not take in time. The loop knows by id what
+ * is in the spool; a message is all in one of the two: new mail is the engine's
+ * while that is there, and where a large body began it ends. A small one that the
+ * engine's writer could not place lands from there, under the same id, and only
+ * if the engine is known not to have it.
+ *
+ * Small state with a slash in its key is everybody's and in the engine; the rest
+ * is this node's. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "relay/store/shared_int.h"
+
+char shared_here, shared_there;
+
+static struct backend_shared *
+shared_of(struct backend *b)
+{
+	return (struct backend_shared *)b;
+}
+
+bool
+shared_is_away(const struct backend_shared *sh)
+{
+	return sh->of_engine.state != STORE_OK;
+}
+
+bool
+shared_is_local(const struct backend_shared *sh, uint64_t id)
+{
+	return idmap_get(&sh->ids, id) != NULL;
+}
+
+void
+shared_post(struct backend_shared *sh, struct store *s, struct store_req *r)
+{
+	(void)sh;
+	store_post(s, r);
+}
+
+void
+shared_get(struct backend_shared *sh, struct store *s, struct store_get *g)
+{
+	(void)sh;
+	STAILQ_INSERT_TAIL(&s->to_reader, &g->mail, link);
+	loop_task_schedule(s->post);
+}
+
+/* ---- changes */
+
+static struct store_move *
+moving(const struct backend_shared *sh, uint64_t id)
+{
+	void *v = idmap_get(&sh->ids, id);
+
+	return v == &shared_here ? NULL : v;
+}
+
+/* Where it began; the first of it decides. */
+static bool
+large_is_local(struct backend_shared *sh, const struct store_req *r)
+{
+	void *where = idmap_get(&sh->larges, r->id);
+
+	if (where == NULL) {
+		where = shared_is_away(sh) && !sh->refuse_away ? &shared_here :
+								 &shared_there;
+		idmap_put(&sh->larges, r->id, where);
+	}
+	if (r->mail.kind != STORE_CHUNK_WRITE) /* its end */
+		(void)idmap_take(&sh->larges, r->id);
+	return where == &shared_here;
+}
+
+static bool
+is_for_spool(struct backend_shared *sh, const struct store_req *r)
+{
+	switch (r->mail.kind) {
+	case STORE_COMMIT:
+		if (r->large)
+			return large_is_local(sh, r);
+		return shared_is_away(sh) && !sh->refuse_away;
+	case STORE_CHUNK_WRITE:
+	case STORE_DISCARD:
+		return large_is_local(sh, r);
+	case STORE_UPDATE:
+	case STORE_REMOVE:
+		return shared_is_local(sh, r->id);
+	case STORE_STATE:
+		return strchr(r->key, '/') == NULL;
+	case STORE_UNREADABLE: /* it is what is scanned */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Both have limits. */
+static void
+change_limits(struct backend_shared *sh, const struct store_req *r,
+    struct mail_list *to_spool)
+{
+	struct store_req *copy = mem_alloc(sizeof(*copy));
+
+	copy->mail.kind = STORE_LIMITS;
+	copy->conf = r->conf;
+	STAILQ_INSERT_TAIL(to_spool, &copy->mail, link);
+	sh->refuse_away = r->conf.refuse_away;
+}
+
+static void
+change(struct backend *b, struct mail_list *list)
+{
+	struct mail_list to_spool = STAILQ_HEAD_INITIALIZER(to_spool);
+	struct mail_list to_engine = STAILQ_HEAD_INITIALIZER(to_engine);
+	struct mail_list gets = STAILQ_HEAD_INITIALIZER(gets);
+	struct backend_shared *sh = shared_of(b);
+	struct store_move *m;
+	struct store_req *r;
+	struct mail *mail;
+
+	while ((mail = STAILQ_FIRST(list)) != NULL) {
+		STAILQ_REMOVE_HEAD(list, link);
+		r = (struct store_req *)mail;
+		if (mail->kind == STORE_MOVE) {
+			move_begin(sh, r, &gets);
+			continue;
+		}
+		if ((mail->kind == STORE_UPDATE ||
+			mail->kind == STORE_REMOVE) &&
+		    r->move == NULL && (m = moving(sh, r->id)) != NULL) {
+			move_hold(m, r);
+			continue;
+		}
+		if (mail->kind == STORE_LIMITS)
+			change_limits(sh, r, &to_spool);
+		r->local = is_for_spool(sh, r);
+		STAILQ_INSERT_TAIL(r->local ? &to_spool : &to_engine, mail,
+		    link);
+	}
+	sh->spool->ops->change(sh->spool, &to_spool);
+	sh->engine->ops->change(sh->engine, &to_engine);
+	sh->spool->ops->read(sh->spool, &gets);
+}
+
+/* On the engine's thread. */
+static void
+land(void *arg, struct store_req *r)
+{
+	struct backend_shared *sh = arg;
+	struct mail_list one = STAILQ_HEAD_INITIALIZER(one);
+
+	r->local = true;
+	STAILQ_INSERT_TAIL(&one, &r->mail, link);
+	sh->spool->ops->change(sh->spool, &one);
+}
+
+/* ---- answers */
+
+static bool
+changed(struct backend_shared *sh, struct store *s, struct store_req *r)
+{
+	unsigned i;
+
+	if (r->mail.kind == STORE_FORGET_PLACED) {
+		store_req_free(r);
+		return true;
+	}
+	if (r->move != NULL && r->mail.kind != STORE_MOVE) {
+		move_req(sh, s, r);
+		return true;
+	}
+	if (!r->local)
+		return false;
+	if (r->mail.kind == STORE_COMMIT && r->rc == 0)
+		for (i = 0; i < r->nparts; i++)
+			idmap_put(&sh->ids, r->parts[i]->id, &shared_here);
+	if (r->mail.kind == STORE_REMOVE && (r->rc == 0 || r->rc == -MX_ENOENT))
+		(void)idmap_take(&sh->ids, r->id);
+	return false;
+}
+
+/* How it stands with both: the engine's word counts while it takes mail. */
+static void
+info_of_both(const struct backend_shared *sh, struct store_info *info)
+{
+	const struct store_info *e = &sh->of_engine;
+
+	*info = sh->of_spool;
+	info->away_ms = e->away_ms;
+	info->alone = e->alone;
+	info->fenced = e->fenced;
+	info->unwritable = info->unwritable || e->unwritable;
+	if (info->state == STORE_FAILED)
+		return;
+	if (e->state == STORE_FAILED) {
+		info->state = STORE_FAILED;
+	} else if (e->state == STORE_OK) {
+		info->state = STORE_OK;
+		info->elsewhere = true;
+	} else if (sh->refuse_away) {
+		info->state = STORE_FULL;
+	}
+}
+
+static void
+told(struct backend_shared *sh, struct store *s, struct store_tell *t)
+{
+	*(t->engine ? &sh->of_engine : &sh->of_spool) = t->info;
+	info_of_both(sh, &t->info);
+	if (t->engine && sh->of_engine.state == STORE_OK)
+		move_ask_again(sh, s);
+}
+
+static bool
+answered(struct backend *b, struct store *s, struct mail *mail)
+{
+	struct backend_shared *sh = shared_of(b);
+
+	switch (mail->kind) {
+	case STORE_TELL_INFO:
+		told(sh, s, (struct store_tell *)mail);
+		return false;
+	case STORE_TELL_ERROR:
+	case STORE_TELL_COMMIT:
+	case STORE_TELL_NEWS:
+		return false;
+	case STORE_LOAD:
+	case STORE_READ:
+	case STORE_FETCH:
+	case STORE_SCAN:
+	case STORE_SCAN_DOMAINS:
+		return shared_got(sh, s, (struct store_get *)mail);
+	default:
+		return changed(sh, s, (struct store_req *)mail);
+	}
+}
+
+/* ---- the rest */
+
+struct own_states {
+	void (*one)(void *arg, const char *key, const void *, size_t len);
+	void *arg;
+};
+
+/* A spool from before it was shared has others, too. */
+static void
+own_state(void *arg, const char *key, const void *value, size_t len)
+{
+	const struct own_states *o = arg;
+
+	if (strchr(key, '/') == NULL)
+		o->one(o->arg, key, value, len);
+}
+
+static bool
+states(struct backend *b, const char *prefix, const char *after, unsigned max,
+    void (*one)(void *arg, const char *key, const void *, size_t len),
+    void *arg)
+{
+	struct backend_shared *sh = shared_of(b);
+	struct own_states o = { one, arg };
+
+	/* nobody waits for one that is away, on the loop */
+	if (strchr(prefix, '/') != NULL)
+		return sh->of_engine.away_ms == 0 &&
+		    sh->engine->ops->states(sh->engine, prefix, after, max, one,
+			arg);
+	return sh->spool->ops->states(sh->spool, prefix, after, max, own_state,
+	    &o);
+}
+
+static void
+owners(struct backend *b,
+    void (*one)(void *arg, const char *domain, unsigned node), void *arg)
+{
+	struct backend_shared *sh = shared_of(b);
+
+	sh->engine->ops->owners(sh->engine, one, arg);
+}
+
+static void
+behind(struct backend *b, struct store_info *info)
+{
+	struct backend_shared *sh = shared_of(b);
+
+	sh->spool->ops->behind(sh->spool, info);
+}
+
+static bool
+holds(const struct backend *b)
+{
+	const struct backend_shared *sh = (const struct backend_shared *)b;
+
+	return sh->engine->ops->holds(sh->engine);
+}
+
+static bool
+is_local(const struct backend *b, uint64_t id)
+{
+	return shared_is_local((const struct backend_shared *)b, id);
+}
+
+static bool
+is_free(const struct backend *b, uint64_t id)
+{
+	return idmap_get(&((const struct backend_shared *)b)->ids, id) ==
+	    &shared_here;
+}
+
+static void
+hurry(struct backend *b)
+{
+	struct backend_shared *sh = shared_of(b);
+
+	sh->closing = true;
+	move_hurry(sh);
+	sh->engine->ops->hurry(sh->engine);
+}
+
+static void
+stop(struct backend *b)
+{
+	struct backend_shared *sh = shared_of(b);
+
+	sh->stopped = true;
+	if (sh->engine != NULL)
+		sh->engine->ops->stop(sh->engine); /* it may land some */
+	sh->spool->ops->stop(sh->spool);
+}
+
+static void
+end(struct backend *b)
+{
+	struct backend_shared *sh = shared_of(b);
+
+	move_free_all(sh);
+	idmap_fini(&sh->ids);
+	idmap_fini(&sh->larges);
+	if (sh->engine != NULL)
+		sh->engine->ops->close(sh->engine);
+	sh->spool->ops->close(sh->spool);
+	free(sh);
+}
+
+static const struct backend_ops shared_ops = {
+	.change = change,
+	.read = shared_read,
+	.states = states,
+	.owners = owners,
+	.behind = behind,
+	.holds = holds,
+	.is_local = is_local,
+	.is_free = is_free,
+	.answered = answered,
+	.hurry = hurry,
+	.stop = stop,
+	.close = end,
+};
+
+int
+backend_shared_open(struct backend **out, const struct store_conf *conf,
+    struct mailbox *out_box, struct mx_errbuf *eb)
+{
+	struct backend_shared *sh;
+	struct backend *spool;
+	int rc;
+
+	*out = NULL;
+	/* its lock first: who has the folder may be the node, too */
+	if ((rc = backend_spool_open(&spool, conf, out_box, eb)) < 0)
+		return rc;
+	sh = mem_alloc(sizeof(*sh));
+	sh->b.ops = &shared_ops;
+	sh->spool = spool;
+	sh->out = out_box;
+	sh->refuse_away = conf->refuse_away;
+	idmap_init(&sh->ids);
+	idmap_init(&sh->larges);
+	TAILQ_INIT(&sh->doubts);
+	rc = backend_engine_open(&sh->engine, conf, out_box, eb);
+	if (rc < 0) {
+		stop(&sh->b);
+		end(&sh->b);
+		return rc;
+	}
+	backend_engine_land(sh->engine, land, sh);
+	sh->of_engine = sh->engine->info;
+	sh->of_spool = spool->info;
+	info_of_both(sh, &sh->b.info);
+	sh->b.node = sh->engine->node;
+	sh->b.last_id = spool->last_id;
+	if (sh->engine->last_id > sh->b.last_id)
+		sh->b.last_id = sh->engine->last_id;
+	*out = &sh->b;
+	return 0;
+}
