@@ -107,6 +107,15 @@ kit_writable(void *arg, bool yes)
 	loop_stop(k->loop);
 }
 
+static void
+kit_arrived(void *arg, const struct envelope_brief *b)
+{
+	struct kit *k = arg;
+
+	if (k->arrived != NULL)
+		k->arrived(k->arrived_arg, b);
+}
+
 void
 kit_wait_writable(struct kit *k)
 {
@@ -212,6 +221,7 @@ kit_open(struct kit *k)
 		.commit = kit_committed,
 		.error = kit_error,
 		.writable = kit_writable,
+		.arrived = kit_arrived,
 		.arg = k };
 
 	k->rc = store_open(&k->store, k->loop, &k->conf, &ev, &k->eb);

@@ -24,6 +24,9 @@ struct kit {
 	unsigned errors, commits;
 	unsigned answers; /* counted by the test itself */
 	unsigned largest; /* group */
+	/* What is told of later than the scan; NULL: nobody asks. */
+	void (*arrived)(void *arg, const struct envelope_brief *);
+	void *arrived_arg;
 };
 
 /* Below `parent`, or $TMPDIR, or here, when it is NULL. */

@@ -138,7 +138,10 @@ check_PROGRAMS += tests/unit/test_store_local
 tests_unit_test_store_local_SOURCES = tests/unit/test_store_local.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_local_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/fault/store_engine
+check_PROGRAMS += tests/fault/store_engine tests/fault/store_move
+tests_fault_store_move_SOURCES = tests/fault/store_move.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_fault_store_move_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_engine_SOURCES = tests/fault/store_engine.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_fault_store_engine_LDADD = $(STORE_L) $(NET_L)
