@@ -116,6 +116,15 @@ kit_arrived(void *arg, const struct envelope_brief *b)
 		k->arrived(k->arrived_arg, b);
 }
 
+static void
+kit_told(void *arg, const char *key, const void *value, size_t len)
+{
+	struct kit *k = arg;
+
+	if (k->told != NULL)
+		k->told(k->told_arg, key, value, len);
+}
+
 void
 kit_wait_writable(struct kit *k)
 {
@@ -222,6 +231,7 @@ kit_open(struct kit *k)
 		.error = kit_error,
 		.writable = kit_writable,
 		.arrived = kit_arrived,
+		.told = kit_told,
 		.arg = k };
 
 	k->rc = store_open(&k->store, k->loop, &k->conf, &ev, &k->eb);

@@ -27,6 +27,9 @@ struct kit {
 	/* What is told of later than the scan; NULL: nobody asks. */
 	void (*arrived)(void *arg, const struct envelope_brief *);
 	void *arrived_arg;
+	/* The same of small state of others. */
+	void (*told)(void *arg, const char *key, const void *, size_t len);
+	void *told_arg;
 };
 
 /* Below `parent`, or $TMPDIR, or here, when it is NULL. */

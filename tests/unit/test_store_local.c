@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -509,6 +510,99 @@ test_intake(void **state)
 	idmap_fini(&in.sure);
 }
 
+static int
+join(struct kit *k)
+{
+	k->done = false;
+	store_join(k->store, put_done, k, 0);
+	kit_wait(k, &k->done);
+	return k->rc;
+}
+
+/* The engine is away when it starts: what had landed is there, and mail lands. It
+ * is the node again when the engine is back, and hears of all that is shared. */
+static void
+test_starts_away(void **state)
+{
+	struct kit *k = *state;
+	uint64_t there, here, more;
+	struct seen told = { "" };
+	struct store_info info;
+	unsigned node = store_node(k->store);
+
+	put(k, "of/all", "2");
+	there = kit_commit(k, 1000, 1, 1);
+	pg("kill a");
+	here = kit_commit(k, 2000, 2, 1);
+	k->told = see;
+	k->told_arg = &told;
+	reopen(k);
+	store_info(k->store, &info);
+	assert_true(info.fenced && info.away_ms != 0);
+	assert_int_equal(store_node(k->store), node);
+	assert_int_equal(kit_scan(k), 1);
+	assert_true(store_holds(k->store, here));
+	assert_false(store_holds(k->store, there));
+	assert_int_equal(kit_verify(k, here, 2000, 2), 0);
+	more = kit_commit(k, LARGE, 3, 1);
+	assert_true(store_is_local(k->store, more));
+	assert_true(join(k) != 0);
+	pg("start a");
+	assert_int_equal(join(k), 0);
+	wait_engine(k, false);
+	store_info(k->store, &info);
+	assert_false(info.fenced);
+	assert_true(store_holds(k->store, there));
+	assert_int_equal(kit_move(k, here), 0);
+	assert_int_equal(kit_move(k, more), 0);
+	assert_int_equal(kit_verify(k, there, 1000, 1), 0);
+	assert_int_equal(kit_verify(k, more, LARGE, 3), 0);
+	while (strstr(told.keys, "of/all=2 ") == NULL)
+		turn(k); /* alarm() of main() */
+}
+
+/* Who has never been in the cluster does not know his number. */
+static void
+test_starts_away_first(void **state)
+{
+	struct kit *k = *state;
+
+	pg("kill a");
+	kit_close(k);
+	k->conf.node = "another";
+	assert_false(kit_open(k));
+	assert_int_equal(k->rc, -MX_ENET);
+	assert_non_null(strstr(k->eb.text, "has not been in the cluster"));
+	pg("start a");
+	assert_true(kit_open(k));
+}
+
+/* What comes behind a change that waits for the engine does not wait with it. */
+static void
+test_behind(void **state)
+{
+	struct kit *k = *state;
+	struct store_info info;
+	uint64_t there, here;
+
+	k->conf.wait_ms = 2000; /* it is not known to be away for a while */
+	store_reconfigure(k->store, &k->conf);
+	there = kit_commit(k, 1000, 1, 1);
+	pg("kill a");
+	k->waiting = 1;
+	store_remove(k->store, there, moved_one, k, 0);
+	do {
+		turn(k);
+		store_info(k->store, &info);
+	} while (info.away_ms == 0);
+	assert_true(info.elsewhere);
+	here = kit_commit(k, 1000, 2, 1);
+	assert_true(here != 0 && store_is_local(k->store, here));
+	pg("start a");
+	kit_wait_all(k);
+	assert_int_equal(kit_load(k, there, 0), -MX_ENOENT);
+}
+
 int
 main(void)
 {
@@ -523,9 +617,15 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_states, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fetch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_intake, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_starts_away, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_starts_away_first, setup,
+		    teardown),
 	};
 
 	if (getenv("KIT_ENGINE") == NULL || getenv("PG") == NULL)
 		return 77;
+	(void)alarm(300); /* a wait that does not end */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,10 @@ int backend_spool_open(struct backend **out, const struct store_conf *,
     struct mailbox *out_box, struct mx_errbuf *) MX_NODISCARD;
 int backend_engine_open(struct backend **out, const struct store_conf *,
     struct mailbox *out_box, struct mx_errbuf *) MX_NODISCARD;
+/* The same of one that is away, for the node of that number: it is not ours before
+ * store_join() (info.fenced), and then all that is shared is told of anew. */
+int backend_engine_open_away(struct backend **out, const struct store_conf *,
+    unsigned node, struct mailbox *out_box, struct mx_errbuf *) MX_NODISCARD;
 struct store_req;
 void backend_engine_land(struct backend *,
     void (*land)(void *arg, struct store_req *), void *arg);

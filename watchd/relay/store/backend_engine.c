@@ -153,28 +153,37 @@ backend_engine_land(struct backend *b,
 	engine_writer_land(engine_of(b)->writer, land, arg);
 }
 
-int
-backend_engine_open(struct backend **out, const struct store_conf *conf,
+/* The threads, which connect by themselves. `away`: we have no place yet. */
+static int
+start(struct backend_engine *e, const struct store_conf *conf, bool away,
     struct mailbox *out_box, struct mx_errbuf *eb)
 {
-	struct backend_engine *e = mem_alloc(sizeof(*e));
-	int rc;
+	e->reader = engine_reader_start(conf->engine, out_box);
+	e->follower = engine_follower_start(conf->engine, e->node.id, e->past,
+	    away, out_box);
+	if (e->follower != NULL)
+		e->writer = engine_writer_start(conf->engine, &e->node, conf,
+		    engine_follower_seen(e->follower), away, out_box);
+	e->keeper = engine_keeper_start(conf->engine);
+	if (e->reader == NULL || e->writer == NULL || e->keeper == NULL)
+		return mx_fail(eb, MX_ESYS, "no thread for the engine");
+	return 0;
+}
 
-	*out = NULL;
+static struct backend_engine *
+engine_create(const struct store_conf *conf, enum store_state state)
+{
+	struct backend_engine *e = mem_alloc(sizeof(*e));
+
 	e->b.ops = &engine_ops;
-	engine_info(&e->b.info, STORE_OK);
+	engine_info(&e->b.info, state);
 	e->pg = pg_create(conf->engine, "mxwatchd");
-	if ((rc = open_rows(e, conf, eb)) == 0) {
-		e->reader = engine_reader_start(conf->engine, out_box);
-		e->follower = engine_follower_start(conf->engine, e->node.id,
-		    e->past, out_box);
-		if (e->follower != NULL)
-			e->writer = engine_writer_start(conf->engine, &e->node,
-			    conf, engine_follower_seen(e->follower), out_box);
-		e->keeper = engine_keeper_start(conf->engine);
-		if (e->reader == NULL || e->writer == NULL || e->keeper == NULL)
-			rc = mx_fail(eb, MX_ESYS, "no thread for the engine");
-	}
+	return e;
+}
+
+static int
+opened(struct backend **out, struct backend_engine *e, int rc)
+{
 	if (rc < 0) {
 		stop(&e->b);
 		end(&e->b);
@@ -182,4 +191,31 @@ backend_engine_open(struct backend **out, const struct store_conf *conf,
 	}
 	*out = &e->b;
 	return 0;
+}
+
+int
+backend_engine_open(struct backend **out, const struct store_conf *conf,
+    struct mailbox *out_box, struct mx_errbuf *eb)
+{
+	struct backend_engine *e = engine_create(conf, STORE_OK);
+	int rc;
+
+	*out = NULL;
+	if ((rc = open_rows(e, conf, eb)) == 0)
+		rc = start(e, conf, false, out_box, eb);
+	return opened(out, e, rc);
+}
+
+int
+backend_engine_open_away(struct backend **out, const struct store_conf *conf,
+    unsigned node, struct mailbox *out_box, struct mx_errbuf *eb)
+{
+	struct backend_engine *e = engine_create(conf, STORE_FULL);
+
+	*out = NULL;
+	e->b.node = node;
+	e->node.id = (int32_t)node;
+	e->b.info.away_ms = clock_wall_ms();
+	e->b.info.fenced = true;
+	return opened(out, e, start(e, conf, true, out_box, eb));
 }

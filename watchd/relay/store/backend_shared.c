@@ -8,9 +8,11 @@
  *
  * Small state with a slash in its key is everybody's and in the engine; the rest
  * is this node's. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "relay/store/shared_int.h"
 
@@ -165,7 +167,7 @@ changed(struct backend_shared *sh, struct store *s, struct store_req *r)
 {
 	unsigned i;
 
-	if (r->mail.kind == STORE_FORGET_PLACED) {
+	if (r->mail.kind == STORE_FORGET_PLACED || r->arg == sh) {
 		store_req_free(r);
 		return true;
 	}
@@ -361,6 +363,73 @@ static const struct backend_ops shared_ops = {
 	.close = end,
 };
 
+/* ---- opening */
+
+#define NODE_KEY "node" /* in the spool: "NUMBER NAME", of the last time */
+
+static void
+note_node(struct backend_shared *sh, const char *name)
+{
+	struct mail_list one = STAILQ_HEAD_INITIALIZER(one);
+	struct store_req *r = mem_alloc(sizeof(*r));
+	char text[STORE_NAME_MAX + 16];
+
+	r->len =
+	    (size_t)snprintf(text, sizeof(text), "%u %s", sh->b.node, name);
+	r->mail.kind = STORE_STATE;
+	r->key = mem_strdup(NODE_KEY);
+	r->data = mem_dup(text, r->len);
+	r->arg = sh; /* its answer is for nobody else */
+	STAILQ_INSERT_TAIL(&one, &r->mail, link);
+	sh->spool->ops->change(sh->spool, &one);
+}
+
+struct noted {
+	const char *name;
+	unsigned node; /* 0: it was not of that name */
+};
+
+static void
+read_node(void *arg, const char *key, const void *value, size_t len)
+{
+	struct noted *n = arg;
+	char text[STORE_NAME_MAX + 16], *end;
+	unsigned long node;
+
+	if (strcmp(key, NODE_KEY) != 0 || len >= sizeof(text))
+		return;
+	memcpy(text, value, len);
+	text[len] = '\0';
+	node = strtoul(text, &end, 10);
+	if (node <= STORE_NODE_MAX && *end == ' ' &&
+	    strcmp(end + 1, n->name) == 0)
+		n->node = (unsigned)node;
+}
+
+/* One that is away is not waited for, if we are one of its nodes. */
+static int
+open_engine(struct backend_shared *sh, const struct store_conf *conf,
+    struct mx_errbuf *eb)
+{
+	struct noted n = { .name = conf->node };
+	struct mx_errbuf why;
+	int rc;
+
+	rc = backend_engine_open(&sh->engine, conf, sh->out, eb);
+	if (rc != -MX_ENET)
+		return rc;
+	(void)sh->spool->ops->states(sh->spool, NODE_KEY, "", 1, read_node, &n);
+	if (n.node == 0) {
+		why = *eb;
+		return mx_fail(eb, MX_ENET,
+		    "the engine is away, and node %s has not been in the "
+		    "cluster with this spool before: %s",
+		    conf->node, why.text);
+	}
+	log_warn("store", "event=engine_away error=%s", log_q(eb->text));
+	return backend_engine_open_away(&sh->engine, conf, n.node, sh->out, eb);
+}
+
 int
 backend_shared_open(struct backend **out, const struct store_conf *conf,
     struct mailbox *out_box, struct mx_errbuf *eb)
@@ -381,7 +450,7 @@ backend_shared_open(struct backend **out, const struct store_conf *conf,
 	idmap_init(&sh->ids);
 	idmap_init(&sh->larges);
 	TAILQ_INIT(&sh->doubts);
-	rc = backend_engine_open(&sh->engine, conf, out_box, eb);
+	rc = open_engine(sh, conf, eb);
 	if (rc < 0) {
 		stop(&sh->b);
 		end(&sh->b);
@@ -392,6 +461,7 @@ backend_shared_open(struct backend **out, const struct store_conf *conf,
 	sh->of_spool = spool->info;
 	info_of_both(sh, &sh->b.info);
 	sh->b.node = sh->engine->node;
+	note_node(sh, conf->node);
 	sh->b.last_id = spool->last_id;
 	if (sh->engine->last_id > sh->b.last_id)
 		sh->b.last_id = sh->engine->last_id;

@@ -35,10 +35,11 @@ int engine_node_free(struct pg *, const struct engine_node *, int64_t until,
 
 struct engine_writer;
 /* `node` and `conf` are copied; `seen` is when what others do was seen last: one
- * who does not see them does not hold his place. NULL: no thread. */
+ * who does not see them does not hold his place. `away`: we have none before
+ * STORE_JOIN, as one who was fenced. NULL: no thread. */
 struct engine_writer *engine_writer_start(const char *conninfo,
     const struct engine_node *node, const struct store_conf *conf,
-    const _Atomic int64_t *seen, struct mailbox *out);
+    const _Atomic int64_t *seen, bool away, struct mailbox *out);
 /* Before the first of it: `land` takes mail that the engine did not take in time,
  * on the writer's thread, unless conf.refuse_away. */
 void engine_writer_land(struct engine_writer *,
@@ -62,8 +63,9 @@ struct engine_follower;
  * number. Before anything is read of what is to be followed. */
 int engine_follower_begin(struct pg *, int64_t *past,
     struct mx_errbuf *) MX_NODISCARD;
+/* `all`: nothing was read before; small state that is ours is told of, too, once. */
 struct engine_follower *engine_follower_start(const char *conninfo, int32_t us,
-    const int64_t *past, struct mailbox *out);
+    const int64_t *past, bool all, struct mailbox *out);
 const _Atomic int64_t *engine_follower_seen(const struct engine_follower *);
 void engine_follower_stop(struct engine_follower **);
 

@@ -50,6 +50,7 @@ struct engine_follower {
 	struct mailbox *in, *out;
 	struct pg *pg;
 	int32_t us;
+	bool all; /* ours, too: what is there was not read by anybody */
 	struct store_node nodes[STORE_NODE_MAX];
 	unsigned nnodes;
 	bool alone;
@@ -204,7 +205,7 @@ take_states(struct engine_follower *f, struct store_news **news, unsigned stmt)
 		t->key[len] = '\0';
 		key = pg_get(f->pg, stmt, i, 1, &t->len);
 		t->data = mem_dup(key, t->len > 0 ? t->len : 1);
-		t->ours = pg_get_int8(f->pg, stmt, i, 2) == f->us;
+		t->ours = !f->all && pg_get_int8(f->pg, stmt, i, 2) == f->us;
 		if (n->nstates == NEWS_MAX)
 			post(f, news);
 	}
@@ -253,7 +254,7 @@ look(struct engine_follower *f, struct store_news **news, struct mx_errbuf *eb)
 		a = pg_add(f->pg, stmts[i]);
 		add_seen(f, a);
 		if (stmts[i] == &state_news)
-			pg_int4(a, f->us);
+			pg_int4(a, f->all ? 0 : f->us);
 	}
 	if ((rc = pg_run(f->pg, until, eb)) < 0)
 		return rc;
@@ -294,6 +295,7 @@ follow(struct engine_follower *f, struct mx_errbuf *eb)
 		news->nnodes = f->nnodes;
 		news->alone = f->alone;
 		f->seen_ns = begun;
+		f->all = false;
 	}
 	mailbox_post(f->out, &news->mail);
 	return rc;
@@ -351,12 +353,13 @@ engine_follower_stop(struct engine_follower **fp)
 
 struct engine_follower *
 engine_follower_start(const char *conninfo, int32_t us, const int64_t *past,
-    struct mailbox *out)
+    bool all, struct mailbox *out)
 {
 	struct engine_follower *f = mem_alloc(sizeof(*f));
 
 	f->pg = pg_create(conninfo, "mxwatchd follower");
 	f->us = us;
+	f->all = all;
 	f->out = out;
 	f->in = mailbox_create();
 	f->seen_ns = clock_now();

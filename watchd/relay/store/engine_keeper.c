@@ -12,6 +12,7 @@
 #include "relay/store/engine.h"
 
 #define KEEPER_EVERY (3600 * CLOCK_SEC)
+#define KEEPER_AGAIN (60 * CLOCK_SEC) /* of an engine that was away */
 #define KEEPER_MS    60000 /* for all of it: an end waits for it */
 /* What is on its way may be a day old, and clocks of nodes differ. */
 #define DAYS_BACK (UINT64_C(2) * 86400000 << 20)
@@ -24,7 +25,8 @@ struct engine_keeper {
 	struct pg *pg; /* the thread's */
 };
 
-static void
+/* When to look again. */
+static int64_t
 keep(struct engine_keeper *k)
 {
 	int64_t until = clock_now() + KEEPER_MS * CLOCK_MS;
@@ -43,6 +45,7 @@ keep(struct engine_keeper *k)
 	else if (dropped > 0)
 		log_info("store", "event=engine_kept days_dropped=%u", dropped);
 	pg_drop(k->pg); /* an hour is long */
+	return clock_now() + (rc < 0 ? KEEPER_AGAIN : KEEPER_EVERY);
 }
 
 static void *
@@ -55,8 +58,7 @@ keeper_main(void *arg)
 	pthread_mutex_lock(&k->lock);
 	while (!k->stop) {
 		pthread_mutex_unlock(&k->lock);
-		keep(k);
-		next = clock_now() + KEEPER_EVERY;
+		next = keep(k);
 		until.tv_sec = (time_t)(next / CLOCK_SEC);
 		until.tv_nsec = (long)(next % CLOCK_SEC);
 		pthread_mutex_lock(&k->lock);

@@ -5,9 +5,10 @@
  * until it was asked nothing is answered, and no group that may be there is
  * said again.
  *
- * Without the engine requests wait: new mail for wait_ms, then it is
- * answered for as if there were no space; changes of what is stored for as
- * long as it takes, or until this daemon ends. */
+ * Without the engine requests wait: new mail for wait_ms, then it lands in the
+ * spool of this node, or is answered for as if there were no space
+ * (engine_away.c); changes of what is stored for as long as it takes, or until
+ * this daemon ends. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "engine/schema.h"
 #include "relay/store/engine_int.h"
 
 #define ENGINE_TICK_MS	1000
@@ -424,7 +426,10 @@ do_join(struct engine_writer *w, struct store_req *r)
 	struct mx_errbuf eb;
 	int rc = -MX_ENET;
 
+	/* it may be another engine than the last time */
 	if (!is_blind(w, sent) && is_up(w))
+		rc = schema_check(w->pg, deadline(w), &eb);
+	if (rc == 0)
 		rc = engine_node_take(w->pg, w->name, w->instance,
 		    w->lease_ns / CLOCK_MS, &w->node, &eb);
 	if (rc == 0) {
@@ -598,7 +603,7 @@ engine_writer_stop(struct engine_writer **wp)
 
 struct engine_writer *
 engine_writer_start(const char *conninfo, const struct engine_node *node,
-    const struct store_conf *conf, const _Atomic int64_t *seen,
+    const struct store_conf *conf, const _Atomic int64_t *seen, bool away,
     struct mailbox *out)
 {
 	struct engine_writer *w = mem_alloc(sizeof(*w));
@@ -616,7 +621,14 @@ engine_writer_start(const char *conninfo, const struct engine_node *node,
 	buf_init(&w->record, SIZE_MAX / 4); /* the codec has its own cap */
 	do_limits(w, conf);
 	w->lease_ns = conf->lease_ms * CLOCK_MS;
-	held(w, clock_now());
+	if (away) {
+		w->fenced = true;
+		w->state = STORE_FULL;
+		w->away_since = clock_now();
+		w->away_ms = clock_wall_ms();
+	} else {
+		held(w, clock_now());
+	}
 	if (thread_start(&w->thread, engine_writer_main, w) != 0) {
 		mailbox_destroy(&w->in, NULL);
 		pg_destroy(&w->pg);

@@ -105,7 +105,10 @@ struct store_events {
  * cannot go on (guard.h); for a spool that is refused for damage, too. */
 #define STORE_EXIT_DAMAGED 3
 
-/* Locks the directory (-MX_EBUSY and *eb: "another mxwatchd, pid N, uses
+/* An engine that is away is not waited for where this spool was its node's before:
+ * then our place is not ours yet (store_info.fenced), until store_join(), and
+ * what is shared is told of after that as if others had just done it.
+ * Locks the directory (-MX_EBUSY and *eb: "another mxwatchd, pid N, uses
  * ..."), checks format, owner and file system, sweeps orphaned segments.
  * Does not read the messages. 0, or negative, *eb, and NULL in *out;
  * -MX_ECORRUPT: it is damaged, and another try would not help. */
