@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/idmap.h"
 #include "base/mem.h"
+#include "engine/pg.h"
 #include "tests/unit/store_kit.h"
 
 #define WAIT_MS	    300
@@ -177,8 +178,7 @@ test_parts(void **state)
 	assert_int_equal(kit_verify(k, ids[1] | 2, LARGE, 2), 0);
 	for (i = 0; i < 2; i++)
 		assert_int_equal(kit_remove(k, ids[i]), 0);
-	assert_int_equal(
-	    kit_sql("SELECT count(*) FROM mxwatch.body"), 0);
+	assert_int_equal(kit_sql("SELECT count(*) FROM mxwatch.body"), 0);
 	for (i = 0; i < 2; i++)
 		assert_int_equal(kit_move(k, ids[i] | 2), 0);
 	assert_int_equal(kit_verify(k, ids[0] | 2, 5000, 1), 0);
@@ -577,6 +577,45 @@ test_starts_away_first(void **state)
 	assert_true(kit_open(k));
 }
 
+static void
+say(struct pg *p, const char *sql)
+{
+	int64_t until = clock_now() + DEADLINE_MS * CLOCK_MS;
+	struct pg_stmt stmt = { "", sql };
+	struct mx_errbuf eb;
+
+	assert_int_equal(pg_up(p, until, &eb), 0);
+	(void)pg_add(p, &stmt);
+	assert_int_equal(pg_run(p, until, &eb), 0);
+}
+
+/* Another node removes the last part of a message, and its content, while one more
+ * part is on its way: it is brought again. */
+static void
+test_content_goes(void **state)
+{
+	struct kit *k = *state;
+	struct pg *other = pg_create(k->conf.engine, "other");
+	uint64_t id;
+
+	pg("kill a");
+	id = kit_commit(k, LARGE, 7, 1);
+	pg("start a");
+	wait_engine(k, false);
+	say(other, "BEGIN");
+	say(other, "LOCK TABLE mxwatch.part IN ACCESS EXCLUSIVE MODE");
+	k->waiting = 1;
+	store_move(k->store, id, moved_one, k, 0);
+	while (kit_sql("SELECT count(*) FROM mxwatch.body") < LARGE / 65536)
+		turn(k); /* alarm() of main() */
+	say(other, "DELETE FROM mxwatch.body");
+	say(other, "COMMIT");
+	kit_wait_all(k);
+	pg_destroy(&other);
+	assert_int_equal(kit_verify(k, id, LARGE, 7), 0);
+	assert_int_equal(kit_sql(PARTS), 1);
+}
+
 /* What comes behind a change that waits for the engine does not wait with it. */
 static void
 test_behind(void **state)
@@ -618,6 +657,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_fetch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_intake, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_content_goes, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_starts_away, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_starts_away_first, setup,

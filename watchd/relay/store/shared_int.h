@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * shared_int: shared by backend_shared.c (whose is it: the engine's or the
- * spool's?), shared_read.c and shared_move.c (from the spool into the engine). Loop thread, but
- * for what lands. */
+ * spool's?), shared_read.c, and shared_move.c (from the spool into the engine).
+ * Loop thread, but for what lands. */
 #ifndef MX_STORE_SHARED_INT_H
 #define MX_STORE_SHARED_INT_H
 
