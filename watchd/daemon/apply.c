@@ -49,7 +49,8 @@ daemon_store_conf(const struct daemon *d, const struct config *conf)
 		.instance = d->instance,
 		.lease_ms = conf->cluster.lease_ms,
 		.wait_ms = conf->cluster.wait_ms,
-		.require_sync = conf->cluster.require_sync };
+		.require_sync = conf->cluster.require_sync,
+		.refuse_away = conf->cluster.away == AWAY_REFUSE };
 }
 
 static void
