@@ -357,4 +357,5 @@ attach_fini(struct queue *q)
 	leavings_free(&a->over);
 	loop_timer_destroy(&a->again);
 	mem_free(&a->removed);
+	mem_free(&q->attach);
 }
