@@ -26,10 +26,13 @@ struct ask {
 	void *arg;
 };
 
+/* Stays when all is said, until who asked removes the request: it may be told of
+ * once more, and is not to be done again. */
 struct asked {
-	LIST_ENTRY(asked) link;
+	TAILQ_ENTRY(asked) link;
 	uint64_t ticket, number;
 	unsigned node, part;
+	bool ended;
 };
 
 static void
@@ -82,7 +85,7 @@ cluster_ask(struct cluster *cl, unsigned node, const char *line,
 	a->arg = arg;
 	a->timer = loop_timer_create(cl->loop, on_late, a);
 	LIST_INSERT_HEAD(&cl->ask.asks, a, link);
-	if (++cl->ask.nasks > ASKS_MAX || len > CLUSTER_LINE_MAX ||
+	if (++cl->ask.nasks > ASKS_MAX || len == 0 || len > CLUSTER_LINE_MAX ||
 	    !node_is_live(cl, node) || node == cl->us) {
 		loop_timer_set(a->timer, 0);
 		return a->number;
@@ -115,24 +118,19 @@ cluster_forget(struct cluster *cl, uint64_t ticket)
 		ask_end(a);
 }
 
-/* "FROM/NUMBER/PART", to us. */
+/* "FROM/NUMBER/PART" */
 static void
 ask_said(struct cluster *cl, const char *rest, const char *data, size_t len)
 {
 	unsigned node = key_node(rest, &rest);
 	uint64_t number = strtoull(rest, NULL, 10);
-	struct ask *a = ask_find(cl, number);
 	const char *slash = strchr(rest, '/');
+	struct ask *a = ask_find(cl, number);
 	cluster_said_cb *cb;
-	char key[KEY_MAX];
 	void *arg;
 
-	if (slash == NULL || len == 0)
-		return;
-	(void)snprintf(key, sizeof(key), "said/%u/%u/%s", cl->us, node, rest);
-	remove_key(cl, key);
 	/* pieces come in their order; an older one is of nobody any more */
-	if (a == NULL || a->node != node ||
+	if (a == NULL || node == 0 || a->node != node || slash == NULL ||
 	    strtoul(slash + 1, NULL, 10) != a->part)
 		return;
 	a->part++;
@@ -146,6 +144,30 @@ ask_said(struct cluster *cl, const char *rest, const char *data, size_t len)
 
 /* ---- theirs */
 
+static void
+asked_end(struct cluster *cl, struct asked *a)
+{
+	TAILQ_REMOVE(&cl->ask.asked, a, link);
+	cl->ask.nasked--;
+	free(a);
+}
+
+/* Room for another one; who does not answer keeps what he has. */
+static bool
+asked_room(struct cluster *cl)
+{
+	struct asked *a;
+
+	if (cl->ask.nasked < ASKS_MAX)
+		return true;
+	TAILQ_FOREACH (a, &cl->ask.asked, link)
+		if (a->ended) {
+			asked_end(cl, a);
+			return true;
+		}
+	return false;
+}
+
 /* "FROM/NUMBER" */
 static void
 ask_came(struct cluster *cl, const char *rest, const char *data, size_t len)
@@ -157,24 +179,22 @@ ask_came(struct cluster *cl, const char *rest, const char *data, size_t len)
 
 	if (node == 0 || node == cl->us)
 		return;
-	LIST_FOREACH (a, &cl->ask.asked, link)
+	TAILQ_FOREACH (a, &cl->ask.asked, link)
 		if (a->node == node && a->number == number)
 			break;
 	if (len == 0) { /* who asked does not wait any more */
-		if (a != NULL) {
-			LIST_REMOVE(a, link);
-			cl->ask.nasked--;
-			free(a);
-		}
+		if (a != NULL)
+			asked_end(cl, a);
 		return;
 	}
-	if (a != NULL || cl->ask.nasked >= ASKS_MAX || len > CLUSTER_LINE_MAX)
+	if (a != NULL || cl->stopped || len > CLUSTER_LINE_MAX ||
+	    !asked_room(cl))
 		return;
 	a = mem_alloc(sizeof(*a));
 	a->ticket = ++cl->ask.last;
 	a->number = number;
 	a->node = node;
-	LIST_INSERT_HEAD(&cl->ask.asked, a, link);
+	TAILQ_INSERT_TAIL(&cl->ask.asked, a, link);
 	cl->ask.nasked++;
 	line = mem_alloc(len + 1);
 	memcpy(line, data, len);
@@ -204,48 +224,66 @@ cluster_said(struct cluster *cl, uint64_t ticket, const char *text, size_t len,
 	struct asked *a;
 	size_t n;
 
-	LIST_FOREACH (a, &cl->ask.asked, link)
+	TAILQ_FOREACH (a, &cl->ask.asked, link)
 		if (a->ticket == ticket)
 			break;
-	if (a == NULL)
+	if (a == NULL || a->ended)
 		return;
 	for (; len > PIECE_MAX; text += n, len -= n) {
 		n = PIECE_MAX;
 		say_piece(cl, a, text, n, false);
 	}
 	say_piece(cl, a, text, len, end);
-	if (!end)
-		return;
-	LIST_REMOVE(a, link);
-	cl->ask.nasked--;
-	free(a);
+	a->ended = end;
 }
 
-/* "TO/..." of either kind. */
+/* Pieces are ours to remove, whatever they are. */
 void
-ask_told(struct cluster *cl, bool said, const char *rest, const void *data,
-    size_t len)
+ask_told(struct cluster *cl, const char *key, const char *rest,
+    const void *data, size_t len)
 {
+	bool said = *key == 's';
+
 	if (key_node(rest, &rest) != cl->us)
 		return;
-	if (said)
-		ask_said(cl, rest, data, len);
-	else
+	if (!said) {
 		ask_came(cl, rest, data, len);
+	} else if (len > 0) {
+		remove_key(cl, key);
+		ask_said(cl, rest, data, len);
+	}
+}
+
+/* It forgot what it was asked, and waits for nothing. */
+void
+ask_lost(struct cluster *cl, unsigned node)
+{
+	struct asked *d, *next;
+	struct ask *a;
+
+	LIST_FOREACH (a, &cl->ask.asks, link)
+		if (a->node == node)
+			loop_timer_set(a->timer, 0);
+	for (d = TAILQ_FIRST(&cl->ask.asked); d != NULL; d = next) {
+		next = TAILQ_NEXT(d, link);
+		if (d->node == node)
+			asked_end(cl, d);
+	}
 }
 
 /* ---- life */
 
-/* What was asked before this start is nobody's any more. */
+/* What was asked before this start is nobody's any more, nor what we asked. */
 static void
 load_one(void *arg, const char *key, const void *data, size_t len)
 {
-	const char *rest = strchr(key, '/');
+	const char *rest = strchr(key, '/') + 1;
 	struct cluster *cl = arg;
+	unsigned to = key_node(rest, &rest);
 
 	(void)data;
 	(void)len;
-	if (rest != NULL && key_node(rest + 1, &rest) == cl->us)
+	if (to == cl->us || (*key == 'a' && key_node(rest, &rest) == cl->us))
 		remove_key(cl, key);
 }
 
@@ -267,8 +305,6 @@ ask_fini(struct cluster *cl)
 		a->sent = false; /* the store is closed */
 		ask_end(a);
 	}
-	while ((d = LIST_FIRST(&cl->ask.asked)) != NULL) {
-		LIST_REMOVE(d, link);
-		free(d);
-	}
+	while ((d = TAILQ_FIRST(&cl->ask.asked)) != NULL)
+		asked_end(cl, d);
 }

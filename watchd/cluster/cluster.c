@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "cluster/cluster_int.h"
 
-#define TICK_MS 200
+#define TICK_MS	      200
+#define JOIN_AGAIN_MS 2000
 
 void
 put_state(struct cluster *cl, const char *key, const void *data, size_t len)
@@ -21,14 +22,16 @@ put_state(struct cluster *cl, const char *key, const void *data, size_t len)
 unsigned
 key_node(const char *key, const char **rest)
 {
-	char *end;
-	unsigned long n = strtoul(key, &end, 10);
+	unsigned n = 0;
 
-	if (end == key || n == 0 || n > STORE_NODE_MAX ||
-	    (*end != '/' && *end != '\0'))
+	if (*key < '1' || *key > '9')
 		return 0;
-	*rest = *end == '/' ? end + 1 : end;
-	return (unsigned)n;
+	for (; *key >= '0' && *key <= '9' && n <= STORE_NODE_MAX; key++)
+		n = n * 10 + (unsigned)(*key - '0');
+	if (n > STORE_NODE_MAX || (*key != '/' && *key != '\0'))
+		return 0;
+	*rest = *key == '/' ? key + 1 : key;
+	return n;
 }
 
 /* ---- the place of ours is another's */
@@ -40,12 +43,32 @@ on_joined(void *arg, uint64_t token, int rc)
 
 	(void)token;
 	cl->joining = false;
+	cl->join_ns = clock_now() + JOIN_AGAIN_MS * CLOCK_MS;
 	if (rc != 0)
 		return; /* the tick tries again */
 	cl->fenced = false;
 	cl->node[cl->us].stirred_ns = clock_now();
+	/* what was said meanwhile was not heard */
 	nodes_tell_us(cl);
+	if (cl->unleft)
+		(void)cluster_join(cl, cl->us);
+	cl->unleft = false;
+	verdicts_again(cl);
 	units_again(cl);
+}
+
+/* Who fenced us may have said before that we are to stay away: that is known as soon
+ * as our row is seen to be free. Another process of our name does not free it. */
+static bool
+may_join(const struct cluster *cl)
+{
+	const struct member *us = &cl->node[cl->us];
+	int64_t now = clock_now();
+
+	return !cl->joining && !cl->stopped && !us->left &&
+	    now >= cl->join_ns &&
+	    (us->seen.free ||
+		now - cl->fenced_ns > cl->conf.lease_ms * CLOCK_MS);
 }
 
 static void
@@ -56,6 +79,7 @@ look_fenced(struct cluster *cl)
 	store_info(cl->store, &info);
 	if (info.fenced && !cl->fenced) {
 		cl->fenced = true;
+		cl->fenced_ns = clock_now();
 		log_error("cluster",
 		    "event=fenced meaning=\"another node has taken our "
 		    "domains\" do=%s",
@@ -64,8 +88,7 @@ look_fenced(struct cluster *cl)
 		units_lose(cl);
 		cl->ops.detach_all(cl->ops.arg);
 	}
-	if (cl->fenced && !cl->joining && !cl->stopped &&
-	    !cl->node[cl->us].left) {
+	if (cl->fenced && may_join(cl)) {
 		cl->joining = true;
 		store_join(cl->store, on_joined, cl, 0);
 	}
@@ -95,7 +118,7 @@ bool
 cluster_told(struct cluster *cl, const char *key, const void *data, size_t len)
 {
 	static const char *const ours[] = { "node/", "left/", "verdict/",
-		"pin/", "ask/", "said/" };
+		"pin/", "lacks/", "ask/", "said/" };
 	const char *rest;
 	unsigned i;
 
@@ -114,10 +137,13 @@ cluster_told(struct cluster *cl, const char *key, const void *data, size_t len)
 		verdict_told(cl, rest, data, len);
 		break;
 	case 3:
-		units_told(cl, rest, data, len);
+		unit_pinned(cl, rest, data, len);
+		break;
+	case 4:
+		unit_lacked(cl, rest, len);
 		break;
 	default:
-		ask_told(cl, i == 5, rest, data, len);
+		ask_told(cl, key, rest, data, len);
 		break;
 	}
 	return true;
@@ -153,7 +179,7 @@ cluster_create(struct loop *loop, struct store *store,
     const struct cluster_conf *conf, const struct cluster_ops *ops)
 {
 	static const char *const load[] = { "node/", "left/", "verdict/",
-		"pin/" };
+		"pin/", "lacks/" };
 	struct cluster *cl = mem_alloc(sizeof(*cl));
 
 	cl->loop = loop;
@@ -166,11 +192,11 @@ cluster_create(struct loop *loop, struct store *store,
 	RB_INIT(&cl->primaries);
 	TAILQ_INIT(&cl->soon);
 	LIST_INIT(&cl->ask.asks);
-	LIST_INIT(&cl->ask.asked);
+	TAILQ_INIT(&cl->ask.asked);
 	cl->tick = loop_timer_create(loop, on_tick, cl);
 	cl->node[cl->us].known = true;
 	cl->node[cl->us].seen.id = cl->us;
-	cl->node[cl->us].stirred_ns = clock_now();
+	cl->node[cl->us].stirred_ns = cl->looked_ns = clock_now();
 	units_load(cl);
 	for (unsigned i = 0; i < MX_COUNT(load); i++)
 		store_state_each(store, load[i], load_one, cl);
@@ -195,8 +221,10 @@ cluster_configure(struct cluster *cl, const struct cluster_conf *conf)
 	conf_copy(&cl->conf, conf);
 	if (cl->started &&
 	    (strcmp(old.config, conf->config) != 0 ||
-		strcmp(old.hostname, conf->hostname) != 0))
+		strcmp(old.hostname, conf->hostname) != 0)) {
 		nodes_tell_us(cl);
+		units_again(cl);
+	}
 	conf_free(&old);
 }
 
@@ -237,7 +265,7 @@ cluster_view(const struct cluster *cl, struct cluster_view *v)
 		.name = us->seen.name,
 		.left = us->left,
 		.domains = cl->configured,
-		.ours = us->domains,
+		.ours = cl->fenced ? 0 : us->domains,
 		.unowned = cl->unowned,
 		.leaving = cl->leaving };
 	for (unsigned i = 1; i < NODES; i++) {
@@ -247,8 +275,8 @@ cluster_view(const struct cluster *cl, struct cluster_view *v)
 		v->nodes++;
 		if (node_is_live(cl, i)) {
 			v->live++;
-			v->differing += *n->config != '\0' &&
-			    strcmp(n->config, cl->conf.config) != 0;
+			v->differing +=
+			    *n->config != '\0' && node_differs(cl, i);
 		} else if (!n->seen.free || n->dead) {
 			v->missing++;
 		}

@@ -8,7 +8,8 @@
  *
  *	choose.c	which node a domain should be at (pure)
  *	nodes.c		who is alive, by our own clock
- *	units.c		whose is what; takes and gives
+ *	units.c		whose is what
+ *	walk.c		whose it should be; takes and gives
  *	verdicts.c	what each node sees of a primary
  *	ask.c		requests to other nodes, and their answers
  *
@@ -16,6 +17,7 @@
  *	node/NODE		{"version", "config", "hostname", "control"}
  *	verdict/NODE/LABEL	"STATE SINCE CAUSE" of a primary
  *	pin/DOMAIN		the NODE where an operator wants it
+ *	lacks/NODE/DOMAIN	it gave that away, as it does not know it
  *	left/NODE		an operator took it out; until it joins
  *	ask/TO/FROM/NUMBER	a request, a line of the control protocol
  *	said/TO/FROM/NUMBER/PART	pieces of its answer
@@ -145,7 +147,9 @@ struct cluster_view {
 void cluster_view(const struct cluster *, struct cluster_view *);
 
 /* ---- what an operator does; 0, -MX_ENOENT: no such node or domain; -MX_EBUSY: the
- * node is not there to take it, or (takeover) it is us */
+ * node is not there to take it, or (takeover) it is us; or nobody would hear of it:
+ * our place is another's, and all that can be done is to join */
+/* It stays there; node 0: it may go where it should. */
 int cluster_move(struct cluster *, const char *domain, unsigned node);
 int cluster_release(struct cluster *, unsigned node); /* takes it out */
 int cluster_takeover(struct cluster *, unsigned node); /* it is dead: now */

@@ -20,8 +20,9 @@
 struct member {
 	struct store_node seen;
 	int64_t stirred_ns; /* monotonic, by our clock */
+	int64_t fence_epoch; /* that is being fenced */
 	bool known, left, fencing;
-	bool dead; /* we saw it fenced; else its place was given back */
+	bool dead; /* it was fenced; else its place was given back */
 	unsigned domains; /* it owns */
 	char version[INFO_MAX], config[INFO_MAX], hostname[INFO_MAX];
 };
@@ -31,7 +32,9 @@ struct unit {
 	RB_ENTRY(unit) link;
 	TAILQ_ENTRY(unit) soon; /* in cluster.soon, if `hurried` */
 	int64_t since_ns; /* it should be elsewhere; 0: it should not */
+	uint32_t lacks; /* nodes that gave it away as they do not know it */
 	uint8_t owner, to, pin; /* nodes; `to`: while it leaves */
+	uint8_t heard; /* the last word about its owner: news, or an answer */
 	uint8_t state;
 	bool configured, hurried;
 	char name[];
@@ -47,17 +50,20 @@ enum unit_state {
 RB_HEAD(unit_tree, unit);
 
 struct seen {
-	enum health_state state;
+	SLIST_ENTRY(seen) link;
 	int64_t since; /* wall seconds, by the clock of who sees it */
 	int64_t heard_ns; /* monotonic: we know it since */
-	char cause[CAUSE_MAX];
+	int64_t down_ns; /* the same: it is not down any more; 0: long since */
+	uint8_t state, node;
+	bool untold; /* ours, and the others do not know it */
+	char *cause; /* NULL: none */
 };
 
 /* A primary. The walk of the units counts whose first one it is, and by bits of
  * nodes, who sends to it: as of the last complete walk, and so far in `walk`. */
 struct judged {
 	RB_ENTRY(judged) link;
-	struct seen *seen[NODES]; /* NULL: it has not told */
+	SLIST_HEAD(, seen) seen; /* of those that have told */
 	unsigned walk;
 	unsigned domains, domains_now;
 	uint32_t owners, owners_now;
@@ -80,12 +86,15 @@ struct cluster {
 	unsigned walk, complete; /* the one under way; the last to its end */
 	unsigned configured; /* units */
 	unsigned leaving, unowned, unowned_now;
-	int64_t begun_ns; /* of the walk */
+	unsigned rounds; /* ends of the walk that are to be reached at once */
+	int64_t looked_ns; /* monotonic: the last look at the nodes */
+	int64_t fenced_ns, join_ns; /* the same; join: not before */
 	bool started, stopped;
 	bool fenced, joining;
+	bool unleft; /* an operator wants us back: told when we have joined */
 	struct { /* ask.c */
 		LIST_HEAD(, ask) asks;
-		LIST_HEAD(, asked) asked;
+		TAILQ_HEAD(, asked) asked; /* the oldest first */
 		unsigned nasks, nasked;
 		uint64_t last;
 	} ask;
@@ -97,7 +106,9 @@ bool node_is_free(const struct cluster *, unsigned node); /* its place */
 unsigned nodes_live(const struct cluster *); /* those that take domains */
 void nodes_tell_us(struct cluster *); /* the others, what we are */
 void nodes_told(struct cluster *, const char *key, const void *, size_t len);
-void nodes_load(struct cluster *);
+/* It has another configuration than ours: it may know other domains. */
+bool node_differs(const struct cluster *, unsigned node);
+bool nodes_differ(const struct cluster *); /* one that is live */
 
 /* units.c */
 int unit_cmp(const struct unit *, const struct unit *);
@@ -106,10 +117,21 @@ struct unit *unit_find(const struct cluster *, const char *domain);
 struct unit *unit_get(struct cluster *, const char *domain);
 void units_load(struct cluster *);
 void units_fini(struct cluster *);
-void units_told(struct cluster *, const char *domain, const void *, size_t len);
+void
+unit_pinned(struct cluster *, const char *domain, const void *, size_t len);
+/* "NODE/DOMAIN" */
+void unit_lacked(struct cluster *, const char *rest, size_t len);
+void unit_lack(struct cluster *, struct unit *, bool lacks); /* we do */
+void unit_hurry(struct cluster *, struct unit *);
+void unit_calm(struct cluster *, struct unit *);
+void unit_drop(struct cluster *, struct unit *);
+void unit_owner(struct cluster *, struct unit *, unsigned node);
+bool unit_is_nothing(const struct unit *);
+
+/* walk.c */
 /* Some of the walk; true: it should go on at once. */
 bool units_walk(struct cluster *);
-void units_again(struct cluster *); /* from the first one, now */
+void units_again(struct cluster *); /* all of them, at once */
 void units_lose(struct cluster *); /* all are another's */
 
 /* verdicts.c */
@@ -120,21 +142,26 @@ struct judged *judged_get(struct cluster *, const char *label);
 void judged_fini(struct cluster *);
 void
 judged_count(struct cluster *, struct judged *, bool first, unsigned owner);
+/* A node owns one more of its domains. */
+void judged_owner(struct cluster *, struct judged *, unsigned owner);
 unsigned judged_domains(const struct cluster *, const struct judged *);
 void verdict_told(struct cluster *, const char *rest, const void *, size_t len);
+void verdicts_again(struct cluster *); /* tells ours once more */
 /* What that node sees, as choose.h has it. */
 enum choose_sees verdict_sees(const struct cluster *, unsigned node,
-    const char *const *labels, unsigned n);
+    unsigned owner, const char *const *labels, unsigned n);
 
 /* ask.c */
-void ask_told(struct cluster *, bool said, const char *rest, const void *,
+/* "ask/TO/..." or "said/TO/...": `rest` is behind the first slash. */
+void ask_told(struct cluster *, const char *key, const char *rest, const void *,
     size_t len);
+void ask_lost(struct cluster *, unsigned node); /* it is another process */
 void ask_load(struct cluster *);
 void ask_fini(struct cluster *);
 
 /* cluster.c */
 void cluster_tick_soon(struct cluster *);
-/* "REST" of "PREFIX/NODE/REST": the node, and *rest; 0: it is none. */
+/* "REST" of "NODE/REST" or "NODE": the node, and *rest; 0: it is none. */
 unsigned key_node(const char *key, const char **rest);
 void put_state(struct cluster *, const char *key, const void *, size_t len);
 

@@ -6,4 +6,17 @@ libmx_cluster_a_SOURCES = \
 	watchd/cluster/cluster_int.h \
 	watchd/cluster/nodes.c \
 	watchd/cluster/units.c \
-	watchd/cluster/verdicts.c
+	watchd/cluster/verdicts.c \
+	watchd/cluster/walk.c
+
+# The store and the loop are fakes.
+if HAVE_CMOCKA
+CLUSTER_WORLD = tests/unit/cluster_engine.c \
+	tests/unit/cluster_world.c tests/unit/cluster_world.h \
+	tests/unit/fake_loop.c tests/unit/fake_loop.h
+CLUSTER_WORLD_L = libmx_cluster.a $(BASE_L) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_cluster
+TESTS += tests/unit/test_cluster
+tests_unit_test_cluster_SOURCES = tests/unit/test_cluster.c $(CLUSTER_WORLD)
+tests_unit_test_cluster_LDADD = $(CLUSTER_WORLD_L)
+endif

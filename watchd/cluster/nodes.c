@@ -9,10 +9,11 @@
 #include "base/log.h"
 #include "cluster/cluster_int.h"
 
+#define LOOK_SHARE 4 /* a look counts for so much of a lease at most */
+
 static int64_t
-silent_ns(const struct cluster *cl, const struct member *n)
+silent_ns(const struct member *n)
 {
-	(void)cl;
 	return clock_now() - n->stirred_ns;
 }
 
@@ -30,7 +31,7 @@ lease_ns(const struct cluster *cl, const struct member *n)
 static bool
 is_silent(const struct cluster *cl, const struct member *n)
 {
-	return silent_ns(cl, n) > lease_ns(cl, n) / 2;
+	return silent_ns(n) > lease_ns(cl, n) / 2;
 }
 
 bool
@@ -49,18 +50,25 @@ node_is_live(const struct cluster *cl, unsigned node)
 	return n->known && !n->seen.free && !is_silent(cl, n);
 }
 
-unsigned
-nodes_live(const struct cluster *cl)
+bool
+node_differs(const struct cluster *cl, unsigned node)
 {
-	unsigned i, n = 0;
+	return node != cl->us &&
+	    strcmp(cl->node[node].config, cl->conf.config) != 0;
+}
 
-	for (i = 1; i < NODES; i++)
-		n += node_is_live(cl, i) && !cl->node[i].left;
-	return n;
+bool
+nodes_differ(const struct cluster *cl)
+{
+	for (unsigned i = 1; i < NODES; i++)
+		if (node_is_live(cl, i) && node_differs(cl, i))
+			return true;
+	return false;
 }
 
 /* ---- as the store sees them */
 
+/* News of it may have been faster than this answer. */
 static void
 on_fenced(void *arg, uint64_t id, int rc)
 {
@@ -68,14 +76,17 @@ on_fenced(void *arg, uint64_t id, int rc)
 	struct member *n = &cl->node[id];
 
 	n->fencing = false;
-	if (rc != 0)
+	if (rc != 0 || n->seen.epoch != n->fence_epoch)
 		return; /* it has stirred, or another was faster */
 	n->dead = true;
 	n->seen.free = true;
+	n->seen.epoch++;
+	n->seen.beat++;
 	log_warn("cluster",
 	    "event=node_fenced node=%s domains=%u "
 	    "meaning=\"it stood still for a lease: others take its domains\"",
 	    log_q(n->seen.name), n->domains);
+	ask_lost(cl, (unsigned)id);
 	units_again(cl);
 }
 
@@ -83,24 +94,47 @@ static void
 fence(struct cluster *cl, struct member *n)
 {
 	n->fencing = true;
+	n->fence_epoch = n->seen.epoch;
 	store_fence(cl->store, &n->seen, on_fenced, cl, n->seen.id);
+}
+
+/* Seen before what we know of it: it was on its way when we fenced that node. */
+static bool
+is_old(const struct member *n, const struct store_node *s)
+{
+	return n->known &&
+	    (s->epoch < n->seen.epoch ||
+		(s->epoch == n->seen.epoch && s->beat < n->seen.beat));
+}
+
+/* It came, went, or is another process than before. */
+static void
+node_changed(struct cluster *cl, struct member *n, const struct store_node *s)
+{
+	/* who gives its place back keeps the epoch, who is fenced does not */
+	n->dead = s->free &&
+	    (n->dead ||
+		(n->known && !n->seen.free && s->epoch != n->seen.epoch));
+	if (n->known && s->id != cl->us)
+		log_notice("cluster", "event=node_%s node=%s",
+		    s->free ? "gone" : "there", log_q(s->name));
+	if (s->id != cl->us)
+		ask_lost(cl, s->id);
+	units_again(cl);
 }
 
 static void
 node_seen(struct cluster *cl, const struct store_node *s)
 {
 	struct member *n = &cl->node[s->id];
-	bool stirred = !n->known || n->seen.beat != s->beat ||
-	    n->seen.epoch != s->epoch || n->seen.batch != s->batch;
+	bool stirred;
 
-	if (!n->known || n->seen.free != s->free || n->seen.epoch != s->epoch) {
-		if (!s->free)
-			n->dead = false;
-		if (n->known && s->id != cl->us)
-			log_notice("cluster", "event=node_%s node=%s",
-			    s->free ? "gone" : "there", log_q(s->name));
-		units_again(cl);
-	}
+	if (is_old(n, s))
+		return;
+	stirred = !n->known || n->seen.beat != s->beat ||
+	    n->seen.epoch != s->epoch || n->seen.batch != s->batch;
+	if (!n->known || n->seen.free != s->free || n->seen.epoch != s->epoch)
+		node_changed(cl, n, s);
 	n->known = true;
 	n->seen = *s;
 	if (stirred)
@@ -108,15 +142,30 @@ node_seen(struct cluster *cl, const struct store_node *s)
 	if (s->id == cl->us || s->free || n->fencing || cl->fenced ||
 	    cl->stopped)
 		return;
-	if (silent_ns(cl, n) > lease_ns(cl, n))
+	if (silent_ns(n) > lease_ns(cl, n))
 		fence(cl, n);
+}
+
+/* Nobody is silent while we do not look: the engine was away for all, or it was we
+ * who stood still. */
+static void
+look_came(struct cluster *cl)
+{
+	int64_t most = cl->conf.lease_ms * CLOCK_MS / LOOK_SHARE;
+	int64_t now = clock_now(), gap = now - cl->looked_ns;
+
+	for (unsigned i = 1; i < NODES && gap > most; i++)
+		cl->node[i].stirred_ns += gap - most;
+	cl->looked_ns = now;
 }
 
 void
 cluster_nodes(struct cluster *cl, const struct store_node *nodes, unsigned n)
 {
+	look_came(cl);
 	for (unsigned i = 0; i < n; i++)
-		node_seen(cl, &nodes[i]);
+		if (nodes[i].id > 0 && nodes[i].id < NODES)
+			node_seen(cl, &nodes[i]);
 }
 
 /* ---- what they say */
@@ -138,15 +187,17 @@ take_word(const char **p, const char *end, char *dst)
 	*p = stop < end ? stop + 1 : end;
 }
 
+/* "node/NODE", "left/NODE" */
 void
 nodes_told(struct cluster *cl, const char *key, const void *data, size_t len)
 {
-	const char *rest, *p = data, *end = p + len;
+	const char *rest, *p = len > 0 ? data : "", *end = p + len;
 	bool left = strncmp(key, "left/", 5) == 0;
 	unsigned id = key_node(strchr(key, '/') + 1, &rest);
 	struct member *n = &cl->node[id];
+	char before[INFO_MAX];
 
-	if (id == 0)
+	if (id == 0 || *rest != '\0')
 		return;
 	if (left) {
 		if (n->left != (len > 0))
@@ -154,9 +205,12 @@ nodes_told(struct cluster *cl, const char *key, const void *data, size_t len)
 		n->left = len > 0;
 		return;
 	}
+	(void)strlcpy(before, n->config, sizeof(before));
 	take_word(&p, end, n->version);
 	take_word(&p, end, n->config);
 	take_word(&p, end, n->hostname);
+	if (strcmp(before, n->config) != 0)
+		units_again(cl);
 }
 
 /* Lines; what comes behind them is of a later version. */
@@ -210,7 +264,7 @@ cluster_list(const struct cluster *cl, struct cluster_node *out, unsigned max)
 		out[k++] = (struct cluster_node){ .id = i,
 			.name = n->seen.name,
 			.state = state_of(cl, i),
-			.silent_ms = silent_ns(cl, n) / CLOCK_MS,
+			.silent_ms = silent_ns(n) / CLOCK_MS,
 			.domains = n->domains,
 			.version = n->version,
 			.config = n->config,
@@ -265,21 +319,29 @@ put_left(struct cluster *cl, unsigned node, bool left)
 	nodes_told(cl, key, "1", left ? 1 : 0);
 }
 
+/* What we would tell the others now is not taken. */
 int
 cluster_release(struct cluster *cl, unsigned node)
 {
 	if (node == 0 || node >= NODES || !cl->node[node].known)
 		return -MX_ENOENT;
+	if (cl->fenced)
+		return -MX_EBUSY;
 	put_left(cl, node, true);
 	return 0;
 }
 
+/* Ours is told once more when we have joined. */
 int
 cluster_join(struct cluster *cl, unsigned node)
 {
 	if (node == 0 || node >= NODES || !cl->node[node].known)
 		return -MX_ENOENT;
+	if (cl->fenced && node != cl->us)
+		return -MX_EBUSY;
 	put_left(cl, node, false);
+	cl->unleft = cl->fenced;
+	cl->join_ns = 0;
 	cluster_tick_soon(cl);
 	return 0;
 }

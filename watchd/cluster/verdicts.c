@@ -45,33 +45,59 @@ void
 judged_fini(struct cluster *cl)
 {
 	struct judged *p;
+	struct seen *s;
 
 	while ((p = RB_ROOT(&cl->primaries)) != NULL) {
 		RB_REMOVE(judged_tree, &cl->primaries, p);
-		for (unsigned i = 0; i < NODES; i++)
-			free(p->seen[i]);
+		while ((s = SLIST_FIRST(&p->seen)) != NULL) {
+			SLIST_REMOVE_HEAD(&p->seen, link);
+			free(s->cause);
+			free(s);
+		}
 		free(p);
 	}
 }
 
 /* ---- what is told */
 
-static void
-seen_set(struct cluster *cl, unsigned node, const char *label,
-    enum health_state state, int64_t since, const char *cause)
+static struct seen *
+seen_find(const struct judged *p, unsigned node)
 {
-	struct judged *p = judged_get(cl, label);
-	struct seen *s = p->seen[node];
+	struct seen *s;
 
-	if (s == NULL)
-		s = p->seen[node] = mem_alloc(sizeof(*s));
-	else if (s->state == state)
-		goto cause;
-	s->state = state;
+	SLIST_FOREACH (s, &p->seen, link)
+		if (s->node == node)
+			return s;
+	return NULL;
+}
+
+static struct seen *
+seen_get(struct judged *p, unsigned node)
+{
+	struct seen *s = seen_find(p, node);
+
+	if (s != NULL)
+		return s;
+	s = mem_alloc(sizeof(*s));
+	s->node = (uint8_t)node;
+	s->state = HEALTH_STATE_MAX; /* none so far */
+	SLIST_INSERT_HEAD(&p->seen, s, link);
+	return s;
+}
+
+/* The same state since another time was another one in between. */
+static void
+seen_set(struct seen *s, enum health_state state, int64_t since,
+    const char *cause)
+{
+	if (s->state != state || s->since != since)
+		s->heard_ns = clock_now();
+	if (s->state == HEALTH_DOWN && state != HEALTH_DOWN)
+		s->down_ns = clock_now();
+	s->state = (uint8_t)state;
 	s->since = since;
-	s->heard_ns = clock_now();
-cause:
-	(void)strlcpy(s->cause, cause, sizeof(s->cause));
+	free(s->cause);
+	s->cause = *cause != '\0' ? mem_strndup(cause, CAUSE_MAX - 1) : NULL;
 }
 
 /* "STATE SINCE CAUSE" */
@@ -95,8 +121,8 @@ verdict_told(struct cluster *cl, const char *rest, const void *data, size_t len)
 	if (state < 0 || state >= HEALTH_STATE_MAX)
 		return;
 	text_ascii(end);
-	seen_set(cl, node, label, (enum health_state)state, since,
-	    *end == ' ' ? end + 1 : "");
+	seen_set(seen_get(judged_get(cl, label), node),
+	    (enum health_state)state, since, *end == ' ' ? end + 1 : "");
 	cl->ops.judged(cl->ops.arg, label);
 }
 
@@ -105,20 +131,34 @@ cluster_see(struct cluster *cl, const char *label, enum health_state state,
     int64_t since, const char *cause)
 {
 	const struct judged *p = judged_find(cl, label);
+	struct seen *s = p != NULL ? seen_find(p, cl->us) : NULL;
 	char key[KEY_MAX], text[CAUSE_MAX + 40];
 	int n;
 
-	if (p != NULL && p->seen[cl->us] != NULL &&
-	    p->seen[cl->us]->state == state)
+	if (s != NULL && s->state == state && !s->untold)
 		return;
 	if (strlen(label) + 20 >= sizeof(key) || cl->fenced || cl->stopped)
 		return;
-	seen_set(cl, cl->us, label, state, since, cause);
+	s = seen_get(judged_get(cl, label), cl->us);
+	seen_set(s, state, since, cause);
+	s->untold = false;
 	(void)snprintf(key, sizeof(key), "verdict/%u/%s", cl->us, label);
 	n = snprintf(text, sizeof(text), "%d %lld %.*s", (int)state,
 	    (long long)since, CAUSE_MAX - 1, cause);
 	put_state(cl, key, text, (size_t)n);
 	cl->ops.judged(cl->ops.arg, label);
+}
+
+/* What we said while another had our place was not taken. */
+void
+verdicts_again(struct cluster *cl)
+{
+	struct judged *p;
+	struct seen *s;
+
+	RB_FOREACH (p, judged_tree, &cl->primaries)
+		if ((s = seen_find(p, cl->us)) != NULL)
+			s->untold = true;
 }
 
 /* ---- what follows */
@@ -143,7 +183,7 @@ best(const struct cluster *cl, unsigned node, const char *const *labels,
 
 	for (unsigned i = 0; i < n; i++) {
 		p = judged_find(cl, labels[i]);
-		s = p != NULL ? p->seen[node] : NULL;
+		s = p != NULL ? seen_find(p, node) : NULL;
 		if (s != NULL &&
 		    (found == NULL || rank(s->state) > rank(found->state)))
 			found = s;
@@ -151,20 +191,24 @@ best(const struct cluster *cl, unsigned node, const char *const *labels,
 	return found;
 }
 
+/* An owner is left as soon as it is down; to go anywhere, or back there, takes a
+ * while of being up. */
 enum choose_sees
-verdict_sees(const struct cluster *cl, unsigned node, const char *const *labels,
-    unsigned n)
+verdict_sees(const struct cluster *cl, unsigned node, unsigned owner,
+    const char *const *labels, unsigned n)
 {
 	const struct seen *s = best(cl, node, labels, n);
+	int64_t now = clock_now(), hold = cl->conf.hold_ms * CLOCK_MS;
 
 	if (s == NULL)
 		return CHOOSE_UNKNOWN;
 	if (s->state == HEALTH_DOWN)
 		return CHOOSE_DOWN;
 	if (s->state == HEALTH_UP &&
-	    (node == cl->us ||
-		clock_now() - s->heard_ns >= cl->conf.hold_ms * CLOCK_MS))
+	    (node == cl->us || now - s->heard_ns >= hold))
 		return CHOOSE_UP;
+	if (node != owner && s->down_ns != 0 && now - s->down_ns < hold)
+		return CHOOSE_DOWN;
 	return CHOOSE_UNKNOWN;
 }
 
@@ -180,8 +224,9 @@ cluster_verdicts(const struct cluster *cl, const char *domain,
 	for (unsigned i = 1; i < NODES && k < max; i++) {
 		s = cl->node[i].known ? best(cl, i, labels, n) : NULL;
 		if (s != NULL)
-			out[k++] = (struct cluster_verdict){ i, s->state,
-				s->since, s->cause };
+			out[k++] = (struct cluster_verdict){ i,
+				(enum health_state)s->state, s->since,
+				s->cause != NULL ? s->cause : "" };
 	}
 	return k;
 }
@@ -195,6 +240,9 @@ judged_count(struct cluster *cl, struct judged *p, bool first, unsigned owner)
 		if (p->walk == cl->complete) {
 			p->domains = p->domains_now;
 			p->owners = p->owners_now;
+		} else {
+			p->domains = 0;
+			p->owners = 0;
 		}
 		p->domains_now = 0;
 		p->owners_now = 0;
@@ -205,9 +253,26 @@ judged_count(struct cluster *cl, struct judged *p, bool first, unsigned owner)
 		p->owners_now |= UINT32_C(1) << owner;
 }
 
+/* A move: whoever counts next counts it; until then it is one more. */
+void
+judged_owner(struct cluster *cl, struct judged *p, unsigned owner)
+{
+	judged_count(cl, p, false, owner);
+	p->owners |= UINT32_C(1) << owner;
+}
+
+/* The walk has come to its end since: nobody has that one any more. */
+static bool
+is_past(const struct cluster *cl, const struct judged *p)
+{
+	return p->walk < cl->complete;
+}
+
 unsigned
 judged_domains(const struct cluster *cl, const struct judged *p)
 {
+	if (is_past(cl, p))
+		return 0;
 	return p->walk == cl->complete ? p->domains_now : p->domains;
 }
 
@@ -217,7 +282,7 @@ cluster_senders(const struct cluster *cl, const char *label)
 {
 	const struct judged *p = judged_find(cl, label);
 
-	return p != NULL ? p->owners | p->owners_now : 0;
+	return p != NULL && !is_past(cl, p) ? p->owners | p->owners_now : 0;
 }
 
 unsigned
