@@ -130,6 +130,13 @@ world_put(struct cworld *w, unsigned node, const char *key, const char *data)
 	set_key(w, key, data, strlen(data), node);
 }
 
+void
+world_make(struct cworld *w, unsigned domain, unsigned node)
+{
+	if (w->owner_seq[domain] == 0)
+		set_owner(w, domain, node, node);
+}
+
 static void
 do_take(struct world_node *n, struct world_req *r)
 {

@@ -15,6 +15,7 @@
 #include "tests/unit/cluster_world.h"
 
 #define LOOK_STEPS 5 /* a quarter of a second */
+#define SEE_STEPS  20 /* a second */
 
 /* ---- the queue, and the rest of the daemon */
 
@@ -167,6 +168,10 @@ world_create(struct cworld *w, unsigned node)
 	n->at = w->nlog;
 	n->seen_at = clock_now();
 	n->loop = loop_create();
+	for (unsigned i = 0; i < WORLD_PRIMARIES; i++) {
+		n->sees[i].state = HEALTH_UNKNOWN;
+		n->sees[i].since = clock_wall();
+	}
 	world_place_take(n);
 	ops.arg = n;
 	n->cl = cluster_create(n->loop, n->store, &conf, &ops);
@@ -244,6 +249,27 @@ world_holds(const struct world_node *n)
 	    clock_now() < n->seen_at + WORLD_TRUST_NS;
 }
 
+/* ---- what it sees */
+
+static void
+tell_seen(struct world_node *n, unsigned primary)
+{
+	char label[32];
+
+	if (!n->runs || n->paused)
+		return;
+	(void)snprintf(label, sizeof(label), "p%u.test:25", primary);
+	cluster_see(n->cl, label, n->sees[primary].state,
+	    n->sees[primary].since, "seen so");
+}
+
+static void
+see_all(struct world_node *n)
+{
+	for (unsigned i = 0; i < n->w->nprimaries; i++)
+		tell_seen(n, i);
+}
+
 /* ---- time */
 
 static void
@@ -260,6 +286,8 @@ node_step(struct world_node *n, bool look)
 		while (world_answer(n) || world_news(n))
 			;
 	}
+	if (n->w->steps % SEE_STEPS == 0)
+		see_all(n);
 	fake_loop_settle(n->loop);
 	if (!n->slow)
 		world_drained(n);
@@ -314,12 +342,12 @@ void
 world_see(struct cworld *w, unsigned node, unsigned primary,
     enum health_state state)
 {
-	char label[32];
+	struct world_node *n = &w->node[node];
 
-	(void)snprintf(label, sizeof(label), "p%u.test:25", primary);
-	if (w->node[node].runs)
-		cluster_see(w->node[node].cl, label, state, clock_wall(),
-		    "seen so");
+	if (n->sees[primary].state != state)
+		n->sees[primary].since = clock_wall();
+	n->sees[primary].state = state;
+	tell_seen(n, primary);
 }
 
 /* ---- what is there */
@@ -350,6 +378,17 @@ world_belief(const struct cworld *w, unsigned node, unsigned domain)
 
 	world_name(domain, name);
 	return cluster_owner_of(w->node[node].cl, name);
+}
+
+bool
+world_left(const struct cworld *w, unsigned node)
+{
+	const struct world_key *k;
+	char key[32];
+
+	(void)snprintf(key, sizeof(key), "left/%u", node);
+	k = world_key(w, key);
+	return k != NULL && *(const char *)k->data == '1';
 }
 
 /* ---- life */

@@ -16,11 +16,12 @@
 #include "cluster/cluster.h"
 #include "tests/unit/fake_loop.h"
 
-#define WORLD_NODES    8 /* 1 to this */
-#define WORLD_LEASE    3000 /* ms */
-#define WORLD_HOLD     2000
-#define WORLD_STEP     50
-#define WORLD_TRUST_NS (WORLD_LEASE * CLOCK_MS * 5 / 6)
+#define WORLD_NODES	8 /* 1 to this */
+#define WORLD_PRIMARIES 48
+#define WORLD_LEASE	3000 /* ms */
+#define WORLD_HOLD	2000
+#define WORLD_STEP	50
+#define WORLD_TRUST_NS	(WORLD_LEASE * CLOCK_MS * 5 / 6)
 
 enum world_mail { AWAY, HERE, DRAINING };
 
@@ -76,6 +77,11 @@ struct world_node {
 	bool slow; /* what is detached stays until world_drained() */
 	uint8_t busy[8]; /* of the first domains */
 	char config[32];
+	/* What it sees of the first primaries: told again and again. */
+	struct {
+		enum health_state state;
+		int64_t since;
+	} sees[WORLD_PRIMARIES];
 	unsigned labels, labels_most; /* asked for in a turn of the loop */
 	unsigned attaches, detaches, losses, judged;
 	char asked[1000]; /* the last request */
@@ -101,6 +107,7 @@ struct cworld {
 	struct loop *clock; /* moves it, and has nothing else */
 	struct world_node node[WORLD_NODES + 1];
 	unsigned ndomains, steps;
+	unsigned nprimaries; /* that are watched; 0: none is */
 	unsigned share; /* so many domains have one primary; 0: all */
 	unsigned ceiling;
 	/* the engine */
@@ -141,6 +148,9 @@ bool world_news(struct world_node *);
 void world_look(struct world_node *); /* the follower, now */
 void world_write(struct world_node *); /* the writer, now */
 
+/* That node took mail for it: it is its own, if it is nobody's. */
+void world_make(struct cworld *, unsigned domain, unsigned node);
+
 /* ---- cluster_engine.c */
 struct store *world_store(struct world_node *);
 void world_req_free(struct world_req *);
@@ -155,6 +165,7 @@ unsigned world_count(const struct cworld *, unsigned node); /* rows */
 bool world_is_ours(const struct cworld *, unsigned node, unsigned domain);
 unsigned world_belief(const struct cworld *, unsigned node, unsigned domain);
 const struct world_key *world_key(const struct cworld *, const char *key);
+bool world_left(const struct cworld *, unsigned node);
 void world_put(struct cworld *, unsigned node, const char *key,
     const char *data); /* as if that node had */
 

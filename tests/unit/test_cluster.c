@@ -120,12 +120,31 @@ test_choose_balances_and_is_stable(void **state)
 	assert_int_equal(choose_node("x", 0, nodes, 0), 0);
 }
 
-/* From whatever all see, whoever has it: where one would send it, it stays. */
+/* From whatever all see, whoever has it (0: nobody who is there): where one would
+ * send it, it stays. */
+static void
+assert_comes_to_rest(const struct choose_node *nodes, unsigned n,
+    const char *key, unsigned owner)
+{
+	unsigned to, steps;
+
+	for (steps = 0;; steps++, owner = to) {
+		assert_in_range(steps, 0, 3);
+		to = choose_node(key, owner, nodes, n);
+		assert_in_range(to, 1, n);
+		if (to == owner)
+			return;
+		/* never from who sees it up to who sees it down */
+		if (owner != 0 && nodes[owner - 1].sees == CHOOSE_UP)
+			assert_int_not_equal(nodes[to - 1].sees, CHOOSE_DOWN);
+	}
+}
+
 static void
 test_choose_comes_to_rest(void **state)
 {
 	struct choose_node nodes[4];
-	unsigned n = 4, owner, to, steps;
+	unsigned n = 4;
 	char key[32];
 
 	(void)state;
@@ -134,21 +153,8 @@ test_choose_comes_to_rest(void **state)
 		for (unsigned i = 0, m = all; i < n; i++, m /= 3)
 			nodes[i] = (struct choose_node){ i + 1,
 				(enum choose_sees)(m % 3) };
-		for (unsigned first = 1; first <= n; first++) {
-			owner = first;
-			for (steps = 0; steps < 3; steps++) {
-				to = choose_node(key, owner, nodes, n);
-				assert_in_range(to, 1, n);
-				if (to == owner)
-					break;
-				/* never from who sees it to who does not */
-				if (nodes[owner - 1].sees == CHOOSE_UP)
-					assert_int_not_equal(nodes[to - 1].sees,
-					    CHOOSE_DOWN);
-				owner = to;
-			}
-			assert_in_range(steps, 0, 2);
-		}
+		for (unsigned owner = 0; owner <= n; owner++)
+			assert_comes_to_rest(nodes, n, key, owner);
 	}
 }
 
@@ -430,7 +436,7 @@ test_pin_outlives_configuration(void **state)
 	(void)state;
 	world_configured(&w, 1, 7, false);
 	world_start(&w, 1);
-	world_put(&w, 2, "pin/d000007.test", "2");
+	world_put(&w, 2, "pin/d000007.test", "2 1");
 	world_run(&w, 1000);
 	world_name(7, name);
 	world_configured(&w, 1, 7, true);
@@ -477,7 +483,10 @@ test_takeover(void **state)
 	start_two();
 	w.node[1].paused = true;
 	world_run(&w, 500);
+	assert_int_equal(cluster_takeover(w.node[2].cl, 1), -MX_EBUSY);
+	world_run(&w, WORLD_LEASE / 2 + 200);
 	assert_int_equal(cluster_takeover(w.node[2].cl, 2), -MX_EBUSY);
+	assert_int_equal(world_count(&w, 1) + world_count(&w, 2), N);
 	assert_int_equal(cluster_takeover(w.node[2].cl, 1), 0);
 	world_run(&w, 1000);
 	assert_int_equal(world_count(&w, 2), N);
@@ -490,7 +499,7 @@ test_takeover(void **state)
 	assert_int_equal(cluster_join(w.node[1].cl, 1), 0);
 	world_run(&w, 3 * WORLD_LEASE);
 	assert_false(w.row[1].free);
-	assert_null(world_key(&w, "left/1"));
+	assert_false(world_left(&w, 1));
 	assert_int_equal(state_of(2, 1), CLUSTER_LIVE);
 	assert_in_range(world_count(&w, 1), N / 4, 3 * N / 4);
 	assert_settled();

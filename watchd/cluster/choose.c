@@ -17,34 +17,58 @@ weight(const char *key, unsigned node)
 	return h ^ h >> 31;
 }
 
-unsigned
-choose_node(const char *key, unsigned owner, const struct choose_node *nodes,
-    unsigned n)
+struct choice {
+	const char *key;
+	unsigned owner;
+	bool owner_down, any_up;
+	bool any; /* none fits: one has to have it */
+};
+
+static bool
+fits(const struct choice *c, const struct choose_node *node)
 {
-	bool owner_down = false, any_up = false;
+	if (c->any)
+		return true;
+	if (c->owner_down)
+		return !c->any_up || node->sees == CHOOSE_UP;
+	/* not to one who would give it away at once */
+	return node->id == c->owner || node->sees != CHOOSE_DOWN;
+}
+
+static unsigned
+best_of(const struct choice *c, const struct choose_node *nodes, unsigned n)
+{
 	uint64_t w, most = 0;
 	unsigned best = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (nodes[i].id == owner)
-			owner_down = nodes[i].sees == CHOOSE_DOWN;
-		else
-			any_up = any_up || nodes[i].sees == CHOOSE_UP;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (owner_down && any_up && nodes[i].sees != CHOOSE_UP)
+		if (!fits(c, &nodes[i]))
 			continue;
-		/* not to one who would give it away at once */
-		if (!owner_down && nodes[i].id != owner &&
-		    nodes[i].sees == CHOOSE_DOWN)
-			continue;
-		w = weight(key, nodes[i].id);
+		w = weight(c->key, nodes[i].id);
 		if (best == 0 || w > most) {
 			most = w;
 			best = nodes[i].id;
 		}
 	}
 	return best;
+}
+
+unsigned
+choose_node(const char *key, unsigned owner, const struct choose_node *nodes,
+    unsigned n)
+{
+	struct choice c = { .key = key, .owner = owner };
+	unsigned best;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (nodes[i].id == owner)
+			c.owner_down = nodes[i].sees == CHOOSE_DOWN;
+		else
+			c.any_up = c.any_up || nodes[i].sees == CHOOSE_UP;
+	}
+	best = best_of(&c, nodes, n);
+	c.any = true;
+	return best != 0 ? best : best_of(&c, nodes, n);
 }
 
 bool

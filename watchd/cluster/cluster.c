@@ -65,7 +65,7 @@ may_join(const struct cluster *cl)
 	const struct member *us = &cl->node[cl->us];
 	int64_t now = clock_now();
 
-	return !cl->joining && !cl->stopped && !us->left &&
+	return !cl->joining && !cl->stopped && (!us->left || cl->unleft) &&
 	    now >= cl->join_ns &&
 	    (us->seen.free ||
 		now - cl->fenced_ns > cl->conf.lease_ms * CLOCK_MS);
@@ -87,6 +87,7 @@ look_fenced(struct cluster *cl)
 					    "\"nothing: we join again\"");
 		units_lose(cl);
 		cl->ops.detach_all(cl->ops.arg);
+		units_again(cl);
 	}
 	if (cl->fenced && may_join(cl)) {
 		cl->joining = true;
@@ -101,7 +102,7 @@ on_tick(void *arg)
 	bool more = false;
 
 	look_fenced(cl);
-	if (cl->started && !cl->stopped && !cl->fenced)
+	if (cl->started && !cl->stopped)
 		more = units_walk(cl);
 	loop_timer_set(cl->tick, more ? 0 : TICK_MS);
 }
@@ -130,14 +131,16 @@ cluster_told(struct cluster *cl, const char *key, const void *data, size_t len)
 	rest = key + strlen(ours[i]);
 	switch (i) {
 	case 0:
+		nodes_told(cl, rest, data, len);
+		break;
 	case 1:
-		nodes_told(cl, key, data, len);
+		left_told(cl, rest, data, len);
 		break;
 	case 2:
 		verdict_told(cl, rest, data, len);
 		break;
 	case 3:
-		unit_pinned(cl, rest, data, len);
+		pin_told(cl, rest, data, len);
 		break;
 	case 4:
 		unit_lacked(cl, rest, len);

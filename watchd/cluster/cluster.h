@@ -10,15 +10,16 @@
  *	nodes.c		who is alive, by our own clock
  *	units.c		whose is what
  *	walk.c		whose it should be; takes and gives
+ *	wishes.c	what operators ordered
  *	verdicts.c	what each node sees of a primary
  *	ask.c		requests to other nodes, and their answers
  *
  * All that the nodes tell each other is small state of the store:
  *	node/NODE		{"version", "config", "hostname", "control"}
  *	verdict/NODE/LABEL	"STATE SINCE CAUSE" of a primary
- *	pin/DOMAIN		the NODE where an operator wants it
+ *	pin/DOMAIN		"NODE STAMP": where an operator wants it; 0: no more
  *	lacks/NODE/DOMAIN	it gave that away, as it does not know it
- *	left/NODE		an operator took it out; until it joins
+ *	left/NODE		"1 STAMP": an operator took it out; 0: it may join
  *	ask/TO/FROM/NUMBER	a request, a line of the control protocol
  *	said/TO/FROM/NUMBER/PART	pieces of its answer
  *
@@ -147,12 +148,13 @@ struct cluster_view {
 void cluster_view(const struct cluster *, struct cluster_view *);
 
 /* ---- what an operator does; 0, -MX_ENOENT: no such node or domain; -MX_EBUSY: the
- * node is not there to take it, or (takeover) it is us; or nobody would hear of it:
+ * node is not there to take it, or (takeover) it stirs; or nobody would hear of it:
  * our place is another's, and all that can be done is to join */
 /* It stays there; node 0: it may go where it should. */
 int cluster_move(struct cluster *, const char *domain, unsigned node);
 int cluster_release(struct cluster *, unsigned node); /* takes it out */
-int cluster_takeover(struct cluster *, unsigned node); /* it is dead: now */
+/* It is dead, the operator says: its domains are free before the lease is over. */
+int cluster_takeover(struct cluster *, unsigned node);
 int cluster_join(struct cluster *, unsigned node);
 
 /* ---- requests to other nodes. `said` is called with pieces of the answer in their

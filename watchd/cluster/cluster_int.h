@@ -21,6 +21,7 @@ struct member {
 	struct store_node seen;
 	int64_t stirred_ns; /* monotonic, by our clock */
 	int64_t fence_epoch; /* that is being fenced */
+	int64_t left_stamp; /* of the order that `left` follows */
 	bool known, left, fencing;
 	bool dead; /* it was fenced; else its place was given back */
 	unsigned domains; /* it owns */
@@ -32,6 +33,7 @@ struct unit {
 	RB_ENTRY(unit) link;
 	TAILQ_ENTRY(unit) soon; /* in cluster.soon, if `hurried` */
 	int64_t since_ns; /* it should be elsewhere; 0: it should not */
+	int64_t pin_stamp;
 	uint32_t lacks; /* nodes that gave it away as they do not know it */
 	uint8_t owner, to, pin; /* nodes; `to`: while it leaves */
 	uint8_t heard; /* the last word about its owner: news, or an answer */
@@ -105,7 +107,8 @@ bool node_is_live(const struct cluster *, unsigned node);
 bool node_is_free(const struct cluster *, unsigned node); /* its place */
 unsigned nodes_live(const struct cluster *); /* those that take domains */
 void nodes_tell_us(struct cluster *); /* the others, what we are */
-void nodes_told(struct cluster *, const char *key, const void *, size_t len);
+void nodes_told(struct cluster *, const char *rest, const void *, size_t len);
+void node_fence(struct cluster *, struct member *);
 /* It has another configuration than ours: it may know other domains. */
 bool node_differs(const struct cluster *, unsigned node);
 bool nodes_differ(const struct cluster *); /* one that is live */
@@ -117,8 +120,6 @@ struct unit *unit_find(const struct cluster *, const char *domain);
 struct unit *unit_get(struct cluster *, const char *domain);
 void units_load(struct cluster *);
 void units_fini(struct cluster *);
-void
-unit_pinned(struct cluster *, const char *domain, const void *, size_t len);
 /* "NODE/DOMAIN" */
 void unit_lacked(struct cluster *, const char *rest, size_t len);
 void unit_lack(struct cluster *, struct unit *, bool lacks); /* we do */
@@ -133,6 +134,10 @@ bool unit_is_nothing(const struct unit *);
 bool units_walk(struct cluster *);
 void units_again(struct cluster *); /* all of them, at once */
 void units_lose(struct cluster *); /* all are another's */
+
+/* wishes.c */
+void left_told(struct cluster *, const char *rest, const void *, size_t len);
+void pin_told(struct cluster *, const char *domain, const void *, size_t len);
 
 /* verdicts.c */
 int judged_cmp(const struct judged *, const struct judged *);

@@ -7,7 +7,8 @@ libmx_cluster_a_SOURCES = \
 	watchd/cluster/nodes.c \
 	watchd/cluster/units.c \
 	watchd/cluster/verdicts.c \
-	watchd/cluster/walk.c
+	watchd/cluster/walk.c \
+	watchd/cluster/wishes.c
 
 # The store and the loop are fakes.
 if HAVE_CMOCKA
@@ -15,8 +16,11 @@ CLUSTER_WORLD = tests/unit/cluster_engine.c \
 	tests/unit/cluster_world.c tests/unit/cluster_world.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h
 CLUSTER_WORLD_L = libmx_cluster.a $(BASE_L) $(CMOCKA_LIBS)
-check_PROGRAMS += tests/unit/test_cluster
-TESTS += tests/unit/test_cluster
+check_PROGRAMS += tests/unit/test_cluster tests/unit/test_cluster_model
+TESTS += tests/unit/test_cluster tests/unit/test_cluster_model
 tests_unit_test_cluster_SOURCES = tests/unit/test_cluster.c $(CLUSTER_WORLD)
 tests_unit_test_cluster_LDADD = $(CLUSTER_WORLD_L)
+tests_unit_test_cluster_model_SOURCES = tests/unit/test_cluster_model.c \
+	$(CLUSTER_WORLD)
+tests_unit_test_cluster_model_LDADD = $(CLUSTER_WORLD_L)
 endif

@@ -90,8 +90,8 @@ on_fenced(void *arg, uint64_t id, int rc)
 	units_again(cl);
 }
 
-static void
-fence(struct cluster *cl, struct member *n)
+void
+node_fence(struct cluster *cl, struct member *n)
 {
 	n->fencing = true;
 	n->fence_epoch = n->seen.epoch;
@@ -143,7 +143,7 @@ node_seen(struct cluster *cl, const struct store_node *s)
 	    cl->stopped)
 		return;
 	if (silent_ns(n) > lease_ns(cl, n))
-		fence(cl, n);
+		node_fence(cl, n);
 }
 
 /* Nobody is silent while we do not look: the engine was away for all, or it was we
@@ -187,24 +187,16 @@ take_word(const char **p, const char *end, char *dst)
 	*p = stop < end ? stop + 1 : end;
 }
 
-/* "node/NODE", "left/NODE" */
 void
-nodes_told(struct cluster *cl, const char *key, const void *data, size_t len)
+nodes_told(struct cluster *cl, const char *rest, const void *data, size_t len)
 {
-	const char *rest, *p = len > 0 ? data : "", *end = p + len;
-	bool left = strncmp(key, "left/", 5) == 0;
-	unsigned id = key_node(strchr(key, '/') + 1, &rest);
+	const char *p = len > 0 ? data : "", *end = p + len;
+	unsigned id = key_node(rest, &rest);
 	struct member *n = &cl->node[id];
 	char before[INFO_MAX];
 
 	if (id == 0 || *rest != '\0')
 		return;
-	if (left) {
-		if (n->left != (len > 0))
-			units_again(cl);
-		n->left = len > 0;
-		return;
-	}
 	(void)strlcpy(before, n->config, sizeof(before));
 	take_word(&p, end, n->version);
 	take_word(&p, end, n->config);
@@ -224,7 +216,7 @@ nodes_tell_us(struct cluster *cl)
 	n = snprintf(text, sizeof(text), "%.*s\n%.*s\n%.*s\n", INFO_MAX,
 	    cl->conf.version, INFO_MAX, cl->conf.config, INFO_MAX,
 	    cl->conf.hostname);
-	nodes_told(cl, key, text, (size_t)n);
+	nodes_told(cl, key + strlen("node/"), text, (size_t)n);
 	put_state(cl, key, text, (size_t)n);
 }
 
@@ -305,56 +297,4 @@ cluster_speaks(const struct cluster *cl, const char *label)
 		if (node_is_live(cl, i))
 			nodes[n++] = (struct choose_node){ .id = i };
 	return choose_node(label, 0, nodes, n) == cl->us;
-}
-
-/* ---- what an operator does */
-
-static void
-put_left(struct cluster *cl, unsigned node, bool left)
-{
-	char key[KEY_MAX];
-
-	(void)snprintf(key, sizeof(key), "left/%u", node);
-	put_state(cl, key, "1", left ? 1 : 0);
-	nodes_told(cl, key, "1", left ? 1 : 0);
-}
-
-/* What we would tell the others now is not taken. */
-int
-cluster_release(struct cluster *cl, unsigned node)
-{
-	if (node == 0 || node >= NODES || !cl->node[node].known)
-		return -MX_ENOENT;
-	if (cl->fenced)
-		return -MX_EBUSY;
-	put_left(cl, node, true);
-	return 0;
-}
-
-/* Ours is told once more when we have joined. */
-int
-cluster_join(struct cluster *cl, unsigned node)
-{
-	if (node == 0 || node >= NODES || !cl->node[node].known)
-		return -MX_ENOENT;
-	if (cl->fenced && node != cl->us)
-		return -MX_EBUSY;
-	put_left(cl, node, false);
-	cl->unleft = cl->fenced;
-	cl->join_ns = 0;
-	cluster_tick_soon(cl);
-	return 0;
-}
-
-int
-cluster_takeover(struct cluster *cl, unsigned node)
-{
-	if (node == 0 || node >= NODES || !cl->node[node].known)
-		return -MX_ENOENT;
-	if (node == cl->us || cl->fenced)
-		return -MX_EBUSY;
-	put_left(cl, node, true);
-	if (!cl->node[node].seen.free && !cl->node[node].fencing)
-		fence(cl, &cl->node[node]);
-	return 0;
 }

@@ -222,56 +222,39 @@ unit_lacked(struct cluster *cl, const char *rest, size_t len)
 		u->lacks &= ~(UINT32_C(1) << node);
 }
 
+struct lacked {
+	struct cluster *cl;
+	char rest[]; /* of the key */
+};
+
+/* The others still believe it: the walk tries again. */
+static void
+on_unlacked(void *arg, uint64_t token, int rc)
+{
+	struct lacked *l = arg;
+
+	(void)token;
+	if (rc != 0)
+		unit_lacked(l->cl, l->rest, 1);
+	free(l);
+}
+
+/* It is told once more before each time that it counts: what was said while another
+ * had our place was not taken. */
 void
 unit_lack(struct cluster *cl, struct unit *u, bool lacks)
 {
 	char key[KEY_MAX], *rest = key + strlen("lacks/");
+	struct lacked *l;
 
-	if (lacks == ((u->lacks >> cl->us & 1) != 0))
-		return;
 	(void)snprintf(key, sizeof(key), "lacks/%u/%s", cl->us, u->name);
-	put_state(cl, key, "1", lacks ? 1 : 0);
 	unit_lacked(cl, rest, lacks ? 1 : 0);
-}
-
-/* ---- an operator's wish */
-
-/* By the name of the domain. */
-void
-unit_pinned(struct cluster *cl, const char *domain, const void *data,
-    size_t len)
-{
-	unsigned node = 0;
-	char text[8] = "";
-	const char *rest;
-	struct unit *u;
-
-	if (len > 0 && len < sizeof(text)) {
-		memcpy(text, data, len);
-		node = key_node(text, &rest);
-	}
-	u = node != 0 ? unit_get(cl, domain) : unit_find(cl, domain);
-	if (u == NULL)
+	if (lacks) {
+		put_state(cl, key, "1", 1);
 		return;
-	u->pin = (uint8_t)node;
-	unit_hurry(cl, u);
-}
-
-int
-cluster_move(struct cluster *cl, const char *domain, unsigned node)
-{
-	char key[KEY_MAX], text[8] = "";
-	struct unit *u = unit_find(cl, domain);
-
-	if (u == NULL || node >= NODES || (node > 0 && !cl->node[node].known))
-		return -MX_ENOENT;
-	if (cl->fenced ||
-	    (node > 0 && (!node_is_live(cl, node) || cl->node[node].left)))
-		return -MX_EBUSY;
-	(void)snprintf(key, sizeof(key), "pin/%s", domain);
-	if (node > 0)
-		(void)snprintf(text, sizeof(text), "%u", node);
-	put_state(cl, key, text, strlen(text));
-	unit_pinned(cl, domain, text, strlen(text));
-	return 0;
+	}
+	l = mem_alloc(sizeof(*l) + strlen(rest) + 1);
+	l->cl = cl;
+	memcpy(l->rest, rest, strlen(rest) + 1);
+	store_state_put(cl->store, key, NULL, 0, on_unlacked, l, 0);
 }

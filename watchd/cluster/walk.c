@@ -224,17 +224,27 @@ sees(const struct choose_node *nodes, unsigned n, unsigned node)
 	return CHOOSE_UNKNOWN;
 }
 
+/* Not to who does not know it while somebody may: to others it said so. */
+static bool
+pin_counts(const struct cluster *cl, const struct unit *u)
+{
+	if (u->pin == 0 || !takes_it(cl, u->pin))
+		return false;
+	if (u->pin == cl->us)
+		return u->configured || !nodes_differ(cl);
+	return (u->lacks >> u->pin & 1) == 0;
+}
+
 /* *at_once: wishes or verdicts are why, which do not wait. */
 static unsigned
 should_be(const struct cluster *cl, const struct unit *u, bool *at_once)
 {
-	const char *labels[LABELS_MAX];
+	const char *labels[LABELS_MAX] = { NULL };
 	struct choose_node nodes[NODES];
 	unsigned nlabels, n, node;
 
 	*at_once = true;
-	if (u->pin != 0 && takes_it(cl, u->pin) &&
-	    (u->lacks >> u->pin & 1) == 0)
+	if (pin_counts(cl, u))
 		return u->pin;
 	nlabels = labels_of(cl, u, labels);
 	n = candidates(cl, u, false, nodes, labels, nlabels);
@@ -298,8 +308,6 @@ look_away(struct cluster *cl, struct unit *u, struct take **t)
 	unsigned leases;
 	bool at_once;
 
-	if (u->owner != u->heard)
-		unit_owner(cl, u, u->heard);
 	if (u->owner != cl->us) {
 		if (!is_unowned(cl, u)) {
 			u->since_ns = 0;
@@ -320,6 +328,10 @@ look(struct cluster *cl, struct unit *u, struct take **t)
 {
 	const char *name = u->name;
 
+	if (u->state == UNIT_AWAY && u->owner != u->heard)
+		unit_owner(cl, u, u->heard);
+	if (cl->fenced)
+		return;
 	if ((u->lacks >> cl->us & 1) != 0 &&
 	    (u->configured || !nodes_differ(cl)))
 		unit_lack(cl, u, false);
@@ -369,6 +381,7 @@ walk_next(struct cluster *cl)
 	return found;
 }
 
+/* While another has our place it only follows what is told. */
 bool
 units_walk(struct cluster *cl)
 {
