@@ -340,6 +340,7 @@ world_answer(struct world_node *n)
 	if (r->done != NULL)
 		r->done(r->arg, r->token, r->rc);
 	world_req_free(r);
+	n->labels = 0;
 	return true;
 }
 
@@ -362,6 +363,7 @@ world_news(struct world_node *n)
 		cluster_nodes(n->cl, it->nodes, it->n);
 	}
 	world_item_free(it);
+	n->labels = 0;
 	return true;
 }
 

@@ -78,6 +78,8 @@ on_labels(void *arg, const char *domain, const char **labels, unsigned max)
 	n->labels++;
 	if (n->labels > n->labels_most)
 		n->labels_most = n->labels;
+	if (n->w->looked != NULL)
+		n->w->looked(n, i);
 	if (!n->has[i])
 		return 0;
 	(void)snprintf(t, 32, "p%u.test:25",

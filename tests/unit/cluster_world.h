@@ -122,6 +122,8 @@ struct cworld {
 	unsigned moves; /* changes of an owner */
 	/* Is called after each step; NULL: nothing. */
 	void (*check)(struct cworld *);
+	/* The primaries of that domain are asked for; NULL: nothing. */
+	void (*looked)(struct world_node *, unsigned domain);
 	/* How what waits is delivered; NULL: all of it in each step. */
 	void (*deliver)(struct world_node *);
 	void *arg;
