@@ -199,12 +199,14 @@ world_place_take(struct world_node *n)
 	n->epoch = ++row->epoch;
 	row->beat++;
 	row->free = false;
+	row->lease_ms = n->lease_ms;
 	n->fenced = false;
 	n->held_until = clock_now() + WORLD_TRUST_NS;
 	n->beat_at = clock_now() + WORLD_TRUST_NS / 5;
 }
 
-/* A join is done while the group is made: before what it was asked after. */
+/* A join is done while the group is made: before what it was asked after. What was
+ * not seen by then may be gone. */
 static void
 do_joins(struct world_node *n)
 {
@@ -216,6 +218,7 @@ do_joins(struct world_node *n)
 			continue;
 		STAILQ_REMOVE(&n->todo, r, world_req, link);
 		world_place_take(n);
+		n->at = n->w->nlog;
 		STAILQ_INSERT_TAIL(&n->answers, r, link);
 	}
 }

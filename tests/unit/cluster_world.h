@@ -66,6 +66,7 @@ struct world_node {
 	bool lag; /* what it was told waits: answers and news */
 	/* the writer and the follower */
 	int64_t epoch, held_until, seen_at, beat_at;
+	int64_t lease_ms; /* as its row says; 0: as all */
 	bool fenced; /* the writer knows */
 	bool told_fenced; /* and the loop: store_info() */
 	struct world_reqs todo, answers;

@@ -275,6 +275,68 @@ test_dead_is_fenced_after_a_lease(void **state)
 	assert_settled();
 }
 
+/* As node 2 has fenced 1, and does not know it yet. */
+static void
+fence_unanswered(void)
+{
+	start_two();
+	world_crash(&w, 1);
+	for (unsigned i = 0; !w.row[1].free; i++) {
+		assert_in_range(i, 0, 2 * WORLD_LEASE / WORLD_STEP);
+		w.node[2].lag = STAILQ_FIRST(&w.node[2].todo) != NULL &&
+		    STAILQ_FIRST(&w.node[2].todo)->kind == REQ_FENCE;
+		world_step(&w);
+	}
+	assert_true(w.node[2].lag);
+}
+
+/* A look of before says that it has its place. */
+static void
+test_fence_and_an_old_look(void **state)
+{
+	struct store_node old;
+
+	(void)state;
+	fence_unanswered();
+	old = w.row[1];
+	old.epoch--;
+	old.free = false;
+	while (world_answer(&w.node[2]))
+		;
+	assert_int_equal(state_of(2, 1), CLUSTER_DEAD);
+	cluster_nodes(w.node[2].cl, &old, 1);
+	assert_int_equal(state_of(2, 1), CLUSTER_DEAD);
+}
+
+/* It is back, and the answer to the fence is late. */
+static void
+test_fence_and_back(void **state)
+{
+	(void)state;
+	fence_unanswered();
+	world_start(&w, 1);
+	world_look(&w.node[2]);
+	while (world_news(&w.node[2]))
+		;
+	while (world_answer(&w.node[2]))
+		;
+	assert_int_equal(state_of(2, 1), CLUSTER_LIVE);
+}
+
+/* It may trust itself for longer than we would. */
+static void
+test_its_lease_is_longer(void **state)
+{
+	(void)state;
+	w.node[1].lease_ms = 2 * WORLD_LEASE;
+	start_two();
+	world_crash(&w, 1);
+	world_run(&w, 2 * WORLD_LEASE - WORLD_STEP);
+	assert_false(w.row[1].free);
+	world_run(&w, 1500);
+	assert_true(w.row[1].free);
+}
+
 /* Both want to; one does. The other one knows, too, that it was no stop. */
 static void
 test_two_survivors(void **state)
@@ -533,6 +595,29 @@ test_leaving_is_taken_back(void **state)
 	assert_settled();
 }
 
+/* The queue lets go of it in the moment when that is known. */
+static void
+test_left_for_nobody(void **state)
+{
+	struct world_node *n = &w.node[1];
+
+	(void)state;
+	world_start(&w, 1);
+	world_run(&w, 1000);
+	n->slow = true;
+	world_start(&w, 2);
+	world_run(&w, 2 * WORLD_LEASE);
+	assert_true(n->detaches > 0);
+	world_stop(&w, 2);
+	world_look(n);
+	while (world_news(n))
+		;
+	world_drained(n);
+	for (unsigned d = 0; d < N; d++)
+		assert_true(world_is_ours(&w, 1, d));
+	assert_settled();
+}
+
 /* Fenced with some under way in each direction. */
 static void
 test_fenced_in_the_middle(void **state)
@@ -614,6 +699,9 @@ main(void)
 		T(test_only_its_share_moves),
 		T(test_stopped_is_taken_at_once),
 		T(test_dead_is_fenced_after_a_lease),
+		T(test_fence_and_an_old_look),
+		T(test_fence_and_back),
+		T(test_its_lease_is_longer),
 		T(test_two_survivors),
 		T(test_fence_comes_too_late),
 		T(test_paused_and_back),
@@ -624,6 +712,7 @@ main(void)
 		T(test_release_and_join),
 		T(test_takeover),
 		T(test_leaving_is_taken_back),
+		T(test_left_for_nobody),
 		T(test_fenced_in_the_middle),
 		T(test_old_news),
 		T(test_stop_attaches_nothing),

@@ -34,6 +34,63 @@ key_node(const char *key, const char **rest)
 	return n;
 }
 
+/* ---- from the store */
+
+bool
+cluster_told(struct cluster *cl, const char *key, const void *data, size_t len)
+{
+	static const char *const ours[] = { "node/", "left/", "verdict/",
+		"pin/", "lacks/", "ask/", "said/" };
+	const char *rest;
+	unsigned i;
+
+	for (i = 0; i < MX_COUNT(ours); i++)
+		if (strncmp(key, ours[i], strlen(ours[i])) == 0)
+			break;
+	if (i == MX_COUNT(ours))
+		return false;
+	rest = key + strlen(ours[i]);
+	switch (i) {
+	case 0:
+		nodes_told(cl, rest, data, len);
+		break;
+	case 1:
+		left_told(cl, rest, data, len);
+		break;
+	case 2:
+		verdict_told(cl, rest, data, len);
+		break;
+	case 3:
+		pin_told(cl, rest, data, len);
+		break;
+	case 4:
+		unit_lacked(cl, rest, len);
+		break;
+	default:
+		ask_told(cl, key, rest, data, len);
+		break;
+	}
+	return true;
+}
+
+static void
+load_one(void *arg, const char *key, const void *data, size_t len)
+{
+	(void)cluster_told(arg, key, data, len);
+}
+
+/* Who owns what, and all that the nodes told each other. */
+static void
+load_all(struct cluster *cl)
+{
+	static const char *const load[] = { "node/", "left/", "verdict/",
+		"pin/", "lacks/" };
+
+	units_load(cl);
+	for (unsigned i = 0; i < MX_COUNT(load); i++)
+		store_state_each(cl->store, load[i], load_one, cl);
+}
+
 /* ---- the place of ours is another's */
 
 static void
@@ -48,6 +105,7 @@ on_joined(void *arg, uint64_t token, int rc)
 		return; /* the tick tries again */
 	cl->fenced = false;
 	cl->node[cl->us].stirred_ns = clock_now();
+	load_all(cl);
 	/* what was said meanwhile was not heard */
 	nodes_tell_us(cl);
 	if (cl->unleft)
@@ -113,51 +171,6 @@ cluster_tick_soon(struct cluster *cl)
 	loop_timer_set(cl->tick, 0);
 }
 
-/* ---- from the store */
-
-bool
-cluster_told(struct cluster *cl, const char *key, const void *data, size_t len)
-{
-	static const char *const ours[] = { "node/", "left/", "verdict/",
-		"pin/", "lacks/", "ask/", "said/" };
-	const char *rest;
-	unsigned i;
-
-	for (i = 0; i < MX_COUNT(ours); i++)
-		if (strncmp(key, ours[i], strlen(ours[i])) == 0)
-			break;
-	if (i == MX_COUNT(ours))
-		return false;
-	rest = key + strlen(ours[i]);
-	switch (i) {
-	case 0:
-		nodes_told(cl, rest, data, len);
-		break;
-	case 1:
-		left_told(cl, rest, data, len);
-		break;
-	case 2:
-		verdict_told(cl, rest, data, len);
-		break;
-	case 3:
-		pin_told(cl, rest, data, len);
-		break;
-	case 4:
-		unit_lacked(cl, rest, len);
-		break;
-	default:
-		ask_told(cl, key, rest, data, len);
-		break;
-	}
-	return true;
-}
-
-static void
-load_one(void *arg, const char *key, const void *data, size_t len)
-{
-	(void)cluster_told(arg, key, data, len);
-}
-
 /* ---- life */
 
 static void
@@ -181,8 +194,6 @@ struct cluster *
 cluster_create(struct loop *loop, struct store *store,
     const struct cluster_conf *conf, const struct cluster_ops *ops)
 {
-	static const char *const load[] = { "node/", "left/", "verdict/",
-		"pin/", "lacks/" };
 	struct cluster *cl = mem_alloc(sizeof(*cl));
 
 	cl->loop = loop;
@@ -200,9 +211,7 @@ cluster_create(struct loop *loop, struct store *store,
 	cl->node[cl->us].known = true;
 	cl->node[cl->us].seen.id = cl->us;
 	cl->node[cl->us].stirred_ns = cl->looked_ns = clock_now();
-	units_load(cl);
-	for (unsigned i = 0; i < MX_COUNT(load); i++)
-		store_state_each(store, load[i], load_one, cl);
+	load_all(cl);
 	ask_load(cl);
 	loop_timer_set(cl->tick, TICK_MS);
 	return cl;

@@ -81,7 +81,6 @@ on_fenced(void *arg, uint64_t id, int rc)
 	n->dead = true;
 	n->seen.free = true;
 	n->seen.epoch++;
-	n->seen.beat++;
 	log_warn("cluster",
 	    "event=node_fenced node=%s domains=%u "
 	    "meaning=\"it stood still for a lease: others take its domains\"",
@@ -102,9 +101,7 @@ node_fence(struct cluster *cl, struct member *n)
 static bool
 is_old(const struct member *n, const struct store_node *s)
 {
-	return n->known &&
-	    (s->epoch < n->seen.epoch ||
-		(s->epoch == n->seen.epoch && s->beat < n->seen.beat));
+	return n->known && s->epoch < n->seen.epoch;
 }
 
 /* It came, went, or is another process than before. */

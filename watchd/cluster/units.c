@@ -119,13 +119,21 @@ load_owner(void *arg, const char *domain, unsigned node)
 
 	if (node >= NODES || (u = unit_get(cl, domain)) == NULL)
 		return;
-	u->owner = u->heard = (uint8_t)node;
+	u->heard = (uint8_t)node;
+	if (cl->started)
+		return; /* the walk follows */
+	u->owner = u->heard;
 	cl->node[node].domains += node != 0;
 }
 
+/* Once more after each join, when nothing is ours. */
 void
 units_load(struct cluster *cl)
 {
+	struct unit *u;
+
+	RB_FOREACH (u, unit_tree, &cl->units)
+		u->lacks = 0;
 	store_owners(cl->store, load_owner, cl);
 }
 
