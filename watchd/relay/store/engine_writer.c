@@ -224,7 +224,7 @@ look_to_it(struct engine_writer *w, int64_t now)
 	else if (w->blind_since == 0)
 		w->blind_since = now;
 	else if (now - w->blind_since > 2 * w->lease_ns && !w->fenced &&
-	    engine_node_free(w->pg, &w->node, deadline(), &eb) == 0)
+	    engine_node_free(w->pg, &w->node, deadline(w), &eb) == 0)
 		fenced(w, "it does not see what others do");
 }
 
