@@ -404,6 +404,38 @@ test_many(void **state)
 	world_fini(&w);
 }
 
+#define PACED 29900
+
+static bool seen[PACED];
+
+static void
+on_seen(struct world_node *n, unsigned domain)
+{
+	(void)n;
+	seen[domain] = true;
+}
+
+/* A verdict is about domains that nothing else makes anybody look at. */
+static void
+test_each_in_a_lease(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	world_init(&w, PACED);
+	world_start(&w, 1);
+	world_run(&w, 2 * WORLD_LEASE);
+	memset(seen, false, sizeof(seen));
+	w.looked = on_seen;
+	world_run(&w, WORLD_LEASE + 200);
+	for (unsigned d = 0; d < PACED; d++)
+		n += seen[d];
+	assert_int_equal(n, PACED);
+	assert_in_range(w.node[1].labels_most, STEP, 3 * STEP);
+	w.looked = NULL;
+	world_fini(&w);
+}
+
 static struct {
 	struct loop_task *task;
 	unsigned last, turns;
@@ -472,6 +504,7 @@ main(void)
 		T(test_who_knows_it_dies),
 		T(test_domain_of_nobody),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_each_in_a_lease),
 		cmocka_unit_test(test_flapping_node),
 	};
 

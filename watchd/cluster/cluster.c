@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "cluster/cluster_int.h"
 
-#define TICK_MS	      200
 #define JOIN_AGAIN_MS 2000
 
 void
@@ -162,7 +161,7 @@ on_tick(void *arg)
 	look_fenced(cl);
 	if (cl->started && !cl->stopped)
 		more = units_walk(cl);
-	loop_timer_set(cl->tick, more ? 0 : TICK_MS);
+	loop_timer_set(cl->tick, more ? 0 : units_pace(cl));
 }
 
 void
@@ -213,7 +212,7 @@ cluster_create(struct loop *loop, struct store *store,
 	cl->node[cl->us].stirred_ns = cl->looked_ns = clock_now();
 	load_all(cl);
 	ask_load(cl);
-	loop_timer_set(cl->tick, TICK_MS);
+	loop_timer_set(cl->tick, 0);
 	return cl;
 }
 

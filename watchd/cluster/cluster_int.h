@@ -86,7 +86,7 @@ struct cluster {
 	struct judged_tree primaries;
 	char walked[TEXT_DOMAIN_MAX]; /* the walk came to this unit */
 	unsigned walk, complete; /* the one under way; the last to its end */
-	unsigned configured; /* units */
+	unsigned nunits, configured;
 	unsigned leaving, unowned, unowned_now;
 	unsigned rounds; /* ends of the walk that are to be reached at once */
 	int64_t looked_ns; /* monotonic: the last look at the nodes */
@@ -132,6 +132,7 @@ bool unit_is_nothing(const struct unit *);
 /* walk.c */
 /* Some of the walk; true: it should go on at once. */
 bool units_walk(struct cluster *);
+int64_t units_pace(const struct cluster *); /* else in so many ms */
 void units_again(struct cluster *); /* all of them, at once */
 void units_lose(struct cluster *); /* all are another's */
 

@@ -46,6 +46,7 @@ unit_get(struct cluster *cl, const char *domain)
 	u = mem_alloc(sizeof(*u) + len);
 	memcpy(u->name, domain, len);
 	RB_INSERT(unit_tree, &cl->units, u);
+	cl->nunits++;
 	return u;
 }
 
@@ -71,6 +72,7 @@ unit_drop(struct cluster *cl, struct unit *u)
 {
 	unit_calm(cl, u);
 	RB_REMOVE(unit_tree, &cl->units, u);
+	cl->nunits--;
 	free(u);
 }
 

@@ -17,8 +17,10 @@
 #include "base/mem.h"
 #include "cluster/cluster_int.h"
 
-#define WALK_STEP 500 /* units of a turn */
-#define SOON_STEP (WALK_STEP / 2) /* of those in a hurry: the walk goes on */
+#define WALK_STEP     500 /* units of a turn */
+#define PACE_MS	      200 /* from one turn to the next, of few */
+#define PACE_LEAST_MS 50
+#define SOON_STEP     (WALK_STEP / 2) /* of those in a hurry: the walk goes on */
 
 void
 units_again(struct cluster *cl)
@@ -409,4 +411,14 @@ units_walk(struct cluster *cl)
 	if (u == NULL)
 		walk_ends(cl);
 	return !TAILQ_EMPTY(&cl->soon) || cl->rounds > 0;
+}
+
+/* All of them in a lease, if they are not too many: what a verdict is about is not
+ * looked at before. */
+int64_t
+units_pace(const struct cluster *cl)
+{
+	int64_t ms = cl->conf.lease_ms * WALK_STEP / (cl->nunits + 1);
+
+	return ms > PACE_MS ? PACE_MS : ms < PACE_LEAST_MS ? PACE_LEAST_MS : ms;
 }
