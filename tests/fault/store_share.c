@@ -15,10 +15,11 @@
 #include "tests/unit/share_kit.h"
 #include "tests/unit/store_kit.h"
 
-#define DOMAINS 10
-#define KEYS	6
-#define MAILS	20000
-#define ASKED	40 /* of a node, at once */
+#define DOMAINS	 10
+#define KEYS	 6
+#define MAILS	 20000
+#define ASKED	 40 /* of a node, at once */
+#define LEASE_MS 600
 
 struct model;
 
@@ -385,7 +386,7 @@ watch(struct actor *a, int64_t now)
 		    n->id == store_node(a->node->store)) {
 			*seen = *n;
 			a->since[n->id] = now;
-		} else if (now - a->since[n->id] > SHARE_LEASE * CLOCK_MS &&
+		} else if (now - a->since[n->id] > LEASE_MS * CLOCK_MS &&
 		    chance(a->model, 3) == 0) {
 			store_fence(a->node->store, n, on_fenced, ask(a, 0), 0);
 			a->since[n->id] = now;
@@ -644,6 +645,7 @@ main(int argc, char **argv)
 		m->actors[i].model = m;
 		m->actors[i].index = i;
 		m->actors[i].node = &m->share.nodes[i];
+		m->share.nodes[i].conf.lease_ms = LEASE_MS;
 		start(&m->actors[i]);
 	}
 	for (unsigned i = 0; i < turns; i++) {

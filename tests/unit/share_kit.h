@@ -12,7 +12,7 @@
 #include "tests/unit/engine_proxy.h"
 
 #define SHARE_NODES 3
-#define SHARE_LEASE 600 /* ms */
+#define SHARE_LEASE 1200 /* ms */
 
 struct share_item { /* what a node was told, in its order */
 	enum { SHARE_OWNER, SHARE_TOLD, SHARE_ARRIVED } kind;

@@ -205,7 +205,7 @@ test_fenced(void **state)
 	assert_int_equal(count_rows("unit"), 1);
 
 	assert_int_equal(share_take(b, "d.example"), 1);
-	assert_int_equal(share_join(a), 0);
+	SHARE_WAIT(s, share_join(a) == 0); /* it sees, too */
 	store_info(a->store, &info);
 	assert_false(info.fenced);
 	assert_int_equal(info.state, STORE_OK);
@@ -270,7 +270,7 @@ test_fenced_while_away(void **state)
 	} while (!info.fenced);
 	assert_int_equal(info.away_ms, 0); /* it is there */
 	assert_int_equal(info.state, STORE_FULL);
-	assert_int_equal(share_join(a), 0);
+	SHARE_WAIT(s, share_join(a) == 0);
 	SHARE_WAIT(s, a->state == STORE_OK);
 }
 
