@@ -4,6 +4,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/apply.c \
 	watchd/daemon/backups.c watchd/daemon/backups.h \
 	watchd/daemon/clustered.c watchd/daemon/clustered.h \
+	watchd/daemon/cluster_show.c watchd/daemon/cluster_show.h \
 	watchd/daemon/daemon.c watchd/daemon/daemon.h watchd/daemon/daemon_int.h \
 	watchd/daemon/domains.c watchd/daemon/domains.h \
 	watchd/daemon/domains_from.c watchd/daemon/domains_from.h \
@@ -50,4 +51,15 @@ tests_unit_test_maintenance_SOURCES = tests/unit/test_maintenance.c \
 	watchd/daemon/maintenance.c watchd/daemon/maintenance_cover.c \
 	watchd/daemon/maintenance_record.c
 tests_unit_test_maintenance_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
+endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_cluster_show
+TESTS += tests/unit/test_cluster_show
+tests_unit_test_cluster_show_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_cluster_show_SOURCES = tests/unit/test_cluster_show.c \
+	tests/unit/fake_cluster.c tests/unit/fake_cluster.h \
+	watchd/daemon/cluster_show.c watchd/daemon/cluster_show.h
+tests_unit_test_cluster_show_LDADD = $(PRIMARY_L) $(STATUS_L) $(SMTP_L) $(NET_L) \
+	$(CMOCKA_LIBS)
 endif

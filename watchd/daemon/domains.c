@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
+#include "daemon/cluster_show.h"
 #include "daemon/maintained.h"
 #include "daemon/removed.h"
 
@@ -83,6 +84,8 @@ fill_queue(struct daemon *d, struct snap_domain *s)
 	s->ripest_ms = r.ripest_ms;
 	s->ripest_life_ms = r.ripest_life_ms;
 	s->next_try_ms = r.next_try_ms;
+	s->local = r.local;
+	s->local_oldest_ms = r.local_oldest_ms;
 	s->window = r.canary ? 1 : deliver_window(d->deliver, s->name);
 	fill_flush(&s->flush, &r.flush);
 }
@@ -106,6 +109,7 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds,
 {
 	const struct conf_domain *cd = config_settings(d->conf, name);
 	struct snap_domain *s, *made;
+	struct snap_verdict said[SNAP_NODES];
 
 	s = snap_domain_create(name, watch_count(d->watch, name));
 	s->count = *ds;
@@ -123,7 +127,8 @@ block_create(struct daemon *d, const char *name, const struct domain_stats *ds,
 	fill_list(d, s);
 	s->alerts = daemon_alerts_of(d, name);
 	maintained_show(d, s, was);
-	/* Its strings are the watch's. */
+	cluster_show_domain(d->cluster, s, said);
+	/* Its strings are the watch's, and the cluster's. */
 	made = snap_domain_copy(s);
 	snap_domain_unref(&s);
 	return made;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/cluster_show.h"
 #include "daemon/daemon_int.h"
 #include "daemon/domains.h"
 #include "daemon/maintained.h"
@@ -108,6 +109,8 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->reports_messages = others.deferred;
 	s->reports_bytes = others.bytes;
 	s->reports_oldest_ms = others.oldest_ms;
+	s->cluster.local_messages = others.local;
+	s->cluster.local_oldest_ms = others.local_oldest_ms;
 	d->relay->vault(d->relay->self, &vault);
 	s->vault_messages = vault.messages;
 	s->vault_bytes = vault.bytes;
@@ -143,6 +146,7 @@ show_host(void *arg, const struct primary *p, struct snap_host *h)
 	struct deliver_host_view v;
 
 	maintained_show_primary(d, p->label, h);
+	cluster_show_primary(d->cluster, p->label, h);
 	daemon_ledger_host(d, p, h);
 	if (!deliver_host_view(d->deliver, p->label, w != NULL ? w->host : NULL,
 		w != NULL ? watch_source(w) : NULL, &v))
@@ -168,6 +172,7 @@ daemon_snapshot(struct daemon *d)
 
 	snapshot_global(d, s);
 	snap_list_share(&s->domains, domains_list(d->domains));
+	cluster_show(d->cluster, d->store, d->conf->cluster.require_sync, s);
 	watch_servers(d->watch, s, show_host, d);
 	s->ndnsbls = smtpd_dnsbls(d->smtpd);
 	s->dnsbl = mem_array(s->ndnsbls + 1, sizeof(s->dnsbl[0]));

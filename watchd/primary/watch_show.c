@@ -283,7 +283,8 @@ host_equal(const struct snap_host *a, const struct snap_host *b)
 	    a->alone == b->alone &&
 	    a->maintenance_until == b->maintenance_until &&
 	    a->maintenance_hold == b->maintenance_hold &&
-	    same(a->gap_seconds, b->gap_seconds) &&
+	    a->told_by_another == b->told_by_another &&
+	    a->owners == b->owners && same(a->gap_seconds, b->gap_seconds) &&
 	    same(a->latency_seconds, b->latency_seconds) &&
 	    a->known_since == b->known_since &&
 	    same(a->availability[0], b->availability[0]) &&

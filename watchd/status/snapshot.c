@@ -36,6 +36,12 @@ block_size(unsigned nprimaries)
 	    nprimaries * sizeof(struct snap_primary);
 }
 
+static size_t
+verdicts_size(const struct snap_domain *d)
+{
+	return d->nverdicts * sizeof(struct snap_verdict);
+}
+
 struct snap_domain *
 snap_domain_create(const char *name, unsigned nprimaries)
 {
@@ -47,6 +53,8 @@ snap_domain_create(const char *name, unsigned nprimaries)
 	d->cause = d->trouble = d->breaker_reply = d->breaker_primary = "";
 	d->list = d->list_trouble = "";
 	d->maintenance.name = d->maintenance.reason = "";
+	d->owner = "";
+	d->ours = true;
 	d->nprimaries = nprimaries;
 	for (unsigned i = 0; i < nprimaries; i++)
 		d->primary[i].label = d->primary[i].text =
@@ -68,8 +76,9 @@ put_string(char *room, size_t at, const char **s)
 	return at + len;
 }
 
+/* verdict: those of `d`, and its own when there is room. */
 static size_t
-put_strings(char *room, struct snap_domain *d)
+put_strings(char *room, struct snap_domain *d, struct snap_verdict *verdict)
 {
 	size_t at = 0;
 
@@ -82,6 +91,11 @@ put_strings(char *room, struct snap_domain *d)
 	at = put_string(room, at, &d->list_trouble);
 	at = put_string(room, at, &d->maintenance.name);
 	at = put_string(room, at, &d->maintenance.reason);
+	at = put_string(room, at, &d->owner);
+	for (unsigned i = 0; i < d->nverdicts; i++) {
+		at = put_string(room, at, &verdict[i].node);
+		at = put_string(room, at, &verdict[i].cause);
+	}
 	for (unsigned i = 0; i < d->nprimaries; i++) {
 		at = put_string(room, at, &d->primary[i].label);
 		at = put_string(room, at, &d->primary[i].text);
@@ -94,12 +108,19 @@ struct snap_domain *
 snap_domain_copy(const struct snap_domain *from)
 {
 	size_t fixed = block_size(from->nprimaries);
+	size_t verdicts = verdicts_size(from);
+	struct snap_verdict *verdict;
 	struct snap_domain *d;
 
-	d = mem_alloc(
-	    fixed + put_strings(NULL, (struct snap_domain *)(uintptr_t)from));
+	d = mem_alloc(fixed + verdicts +
+	    put_strings(NULL, (struct snap_domain *)(uintptr_t)from,
+		(struct snap_verdict *)(uintptr_t)from->verdict));
 	memcpy(d, from, fixed);
-	(void)put_strings((char *)d + fixed, d);
+	verdict = (struct snap_verdict *)(void *)((char *)d + fixed);
+	if (verdicts > 0)
+		memcpy(verdict, from->verdict, verdicts);
+	d->verdict = verdict;
+	(void)put_strings((char *)d + fixed + verdicts, d, verdict);
 	d->refs = 1;
 	return d;
 }
@@ -480,6 +501,16 @@ snap_server_unref(struct snap_server **vp)
 		mem_free(&v);
 }
 
+struct snap_node *
+snapshot_nodes(struct snapshot *s, unsigned nnodes)
+{
+	MX_ASSERT(s->cluster.node_list == NULL);
+	s->cluster.node_list =
+	    mem_array(nnodes + 1, sizeof(s->cluster.node_list[0]));
+	s->cluster.nnodes = nnodes;
+	return s->cluster.node_list;
+}
+
 void
 snapshot_servers(struct snapshot *s, unsigned nservers)
 {
@@ -521,6 +552,7 @@ snapshot_free(struct snapshot *s)
 		snap_server_unref(&s->server[i]);
 	mem_free(&s->server);
 	mem_free(&s->dnsbl);
+	mem_free(&s->cluster.node_list);
 	snap_list_fini(&s->domains);
 	snap_alerts_unref(&s->told);
 	mem_free(&s);

@@ -80,6 +80,10 @@ struct snap_host {
 	/* A maintenance window: wall seconds, 0: it is in none. */
 	int64_t maintenance_until;
 	bool maintenance_hold;
+	/* In a cluster: another node tells of it; and so many own domains whose
+	 * mail goes there, else 0. */
+	bool told_by_another;
+	unsigned owners;
 };
 
 /* One primary, whatever number of domains name it. */
@@ -144,6 +148,14 @@ struct snap_maintenance {
 	int64_t uid; /* of who ordered it; -1: not known */
 };
 
+/* What a node of the cluster sees of a domain's primary. */
+struct snap_verdict {
+	const char *node;
+	const char *state_name; /* static */
+	int64_t since;
+	const char *cause; /* peer text; "" */
+};
+
 /* One domain and its primaries; of its strings see snap_domain_copy(). */
 struct snap_domain {
 	unsigned refs; /* private */
@@ -197,6 +209,13 @@ struct snap_domain {
 	struct snap_flush flush;
 	uint32_t alerts; /* that fire: 1 << enum alert_kind */
 	struct snap_maintenance maintenance;
+	bool shared; /* by the nodes of a cluster: it has an */
+	const char *owner; /* the node that has its mail; "": none */
+	bool ours; /* that is this node; without a cluster, too */
+	uint64_t local; /* messages that landed here, beside the engine */
+	int64_t local_oldest_ms; /* wall; 0: none */
+	unsigned nverdicts;
+	const struct snap_verdict *verdict; /* as the strings; ours as well */
 	unsigned nprimaries;
 	struct snap_primary primary[];
 };
@@ -306,6 +325,39 @@ struct snap_agentx {
 	uint64_t requests, snapshots_dropped;
 };
 
+/* A node of the cluster. */
+#define SNAP_NODES 31
+struct snap_node {
+	char name[SNAP_NAME_MAX];
+	const char *state_name; /* static */
+	bool us, up; /* up: it stirs */
+	bool differs; /* it has another configuration than we */
+	double silent_seconds; /* since it stirred last */
+	unsigned domains; /* it owns */
+	char version[32], hostname[TEXT_DOMAIN_MAX]; /* "": it has not told */
+};
+
+/* The nodes that share one queue, as this one sees them. */
+struct snap_cluster {
+	bool on; /* else all of it is 0 */
+	char node[SNAP_NAME_MAX]; /* us */
+	bool left; /* an operator took us out */
+	bool fenced; /* our place is another's */
+	bool speaks; /* we are the one who tells of the cluster as a whole */
+	unsigned live, missing; /* nodes; missing: silent or dead */
+	unsigned domains, ours, unowned; /* of the configuration */
+	unsigned leaving; /* on their way to another node */
+	unsigned differing; /* live nodes with another configuration */
+	int64_t away_ms; /* the engine is, since, wall; 0: it is there */
+	bool alone; /* it has no synchronous standby */
+	bool requires_sync; /* then no mail is taken */
+	/* Mail that landed in the spool of this node while it was away. */
+	uint64_t local_messages;
+	int64_t local_oldest_ms; /* wall; 0: none */
+	unsigned nnodes;
+	struct snap_node *node_list; /* by number */
+};
+
 struct snapshot {
 	/* private: */
 	unsigned refs;
@@ -363,6 +415,7 @@ struct snapshot {
 	struct snap_server **server; /* ascending label */
 	unsigned ndnsbls;
 	struct snap_dnsbl *dnsbl;
+	struct snap_cluster cluster;
 	uint32_t alerts; /* of the whole daemon that fire */
 	struct snap_alerts *told; /* by the alert thread; never NULL */
 };
@@ -370,7 +423,7 @@ struct snapshot {
 /* ---- domains; the loop makes them */
 
 /* Zeroed, its strings empty, one reference; to be filled in. Strings that are put
- * in are borrowed: they have to outlive it, */
+ * in, and verdicts, are borrowed: they have to outlive it, */
 struct snap_domain *snap_domain_create(const char *name, unsigned nprimaries);
 /* or it is copied: all is in one piece then, and the strings its own. */
 struct snap_domain *snap_domain_copy(const struct snap_domain *);
@@ -428,6 +481,8 @@ const struct snap_domain *snapshot_find(const struct snapshot *, const char *);
 struct snap_server *snap_server_create(void);
 struct snap_server *snap_server_ref(struct snap_server *);
 void snap_server_unref(struct snap_server **);
+/* Room for so many nodes of the cluster, zeroed; once. */
+struct snap_node *snapshot_nodes(struct snapshot *, unsigned nnodes);
 /* Room for so many pointers, each of which is a reference; once. */
 void snapshot_servers(struct snapshot *, unsigned nservers);
 /* NULL: there is none with that label. O(log n). */

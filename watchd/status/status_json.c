@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "status/json.h"
+#include "status/status_cluster.h"
 #include "status/status_primaries.h"
 
 #ifdef HAVE_CONFIG_H
@@ -397,6 +398,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	add_recent(o, d->recent);
 	add_domain_alerts(o, d);
 	status_json_recipients(o, d);
+	status_cluster_domain(o, d);
 	list = json_array(o, "primaries");
 	for (unsigned i = 0; i < d->nprimaries; i++)
 		json_push(list, status_json_primary(&d->primary[i]));
@@ -489,6 +491,7 @@ add_globals(cJSON *o, const struct snapshot *s)
 	json_time(j, "loaded", s->reload_time);
 	add_source(o, &s->source);
 	add_snmp(o, &s->agentx);
+	status_cluster(o, &s->cluster);
 	j = json_member(o, "clock");
 	json_bool(j, "doubted", s->clock_doubted);
 	json_num(j, "believed_in_seconds", (double)s->clock_doubt_ms / 1e3);

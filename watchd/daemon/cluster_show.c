@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC
+ * cluster_show: see cluster_show.h. */
+#include "daemon/cluster_show.h"
+
+#include <string.h>
+
+_Static_assert(SNAP_NODES == STORE_NODE_MAX, "a node would not be shown");
+
+/* By this name one of those who live is chosen to tell of what is nobody's own. */
+#define ALL_OF_IT "cluster"
+
+void
+cluster_show_domain(const struct cluster *c, struct snap_domain *s,
+    struct snap_verdict room[SNAP_NODES])
+{
+	struct cluster_verdict said[SNAP_NODES];
+	unsigned n;
+
+	if (c == NULL)
+		return;
+	s->shared = true;
+	s->owner = cluster_node_name(c, cluster_owner_of(c, s->name));
+	s->ours = cluster_is_ours(c, s->name);
+	n = cluster_verdicts(c, s->name, said, SNAP_NODES);
+	for (unsigned i = 0; i < n; i++)
+		room[i] = (struct snap_verdict){ .node = cluster_node_name(c,
+						     said[i].node),
+			.state_name = health_state_name(said[i].state),
+			.since = said[i].since,
+			.cause = said[i].cause };
+	s->verdict = room;
+	s->nverdicts = n;
+}
+
+void
+cluster_show_primary(const struct cluster *c, const char *label,
+    struct snap_host *h)
+{
+	if (c == NULL)
+		return;
+	h->told_by_another = !cluster_speaks(c, label);
+	h->owners = cluster_sharers(c, label);
+}
+
+static const struct cluster_node *
+find_us(const struct cluster_node *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (list[i].us)
+			return &list[i];
+	return NULL;
+}
+
+static bool
+is_up(const struct cluster_node *n)
+{
+	return n->state == CLUSTER_LIVE || n->state == CLUSTER_LEFT;
+}
+
+static void
+show_nodes(const struct cluster *c, struct snapshot *s)
+{
+	struct cluster_node list[SNAP_NODES];
+	unsigned n = cluster_list(c, list, SNAP_NODES);
+	const struct cluster_node *us = find_us(list, n);
+	struct snap_node *to = snapshot_nodes(s, n);
+
+	for (unsigned i = 0; i < n; i++, to++) {
+		(void)strlcpy(to->name, list[i].name, sizeof(to->name));
+		to->state_name = cluster_state_name(list[i].state);
+		to->us = list[i].us;
+		to->up = is_up(&list[i]);
+		/* One that has not told yet is not another's. */
+		to->differs = us != NULL && to->up &&
+		    list[i].config[0] != '\0' && us->config[0] != '\0' &&
+		    strcmp(list[i].config, us->config) != 0;
+		to->silent_seconds = (double)list[i].silent_ms / 1e3;
+		to->domains = list[i].domains;
+		(void)strlcpy(to->version, list[i].version,
+		    sizeof(to->version));
+		(void)strlcpy(to->hostname, list[i].hostname,
+		    sizeof(to->hostname));
+	}
+}
+
+static void
+add_local(struct snap_cluster *to, const struct snap_domain *d)
+{
+	to->local_messages += d->local;
+	if (d->local_oldest_ms != 0 &&
+	    (to->local_oldest_ms == 0 ||
+		d->local_oldest_ms < to->local_oldest_ms))
+		to->local_oldest_ms = d->local_oldest_ms;
+}
+
+void
+cluster_show(const struct cluster *c, const struct store *store,
+    bool require_sync, struct snapshot *s)
+{
+	struct snap_cluster *to = &s->cluster;
+	struct cluster_view v;
+	struct store_info si;
+
+	if (c == NULL)
+		return;
+	cluster_view(c, &v);
+	store_info(store, &si);
+	to->on = true;
+	(void)strlcpy(to->node, v.name, sizeof(to->node));
+	to->left = v.left;
+	to->fenced = si.fenced;
+	to->speaks = cluster_speaks(c, ALL_OF_IT);
+	to->live = v.live;
+	to->missing = v.missing;
+	to->domains = v.domains;
+	to->ours = v.ours;
+	to->unowned = v.unowned;
+	to->leaving = v.leaving;
+	to->differing = v.differing;
+	to->away_ms = si.away_ms;
+	to->alone = si.alone;
+	to->requires_sync = require_sync;
+	show_nodes(c, s);
+	/* 50,000 pointers are 2 ms or so, and there is no telling without them
+	 * which domain's local mail is the oldest. */
+	for (unsigned i = 0; i < s->domains.n; i++)
+		add_local(to, snap_list_at(&s->domains, i));
+}
