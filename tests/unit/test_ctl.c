@@ -65,6 +65,29 @@ print(enum control_verb verb, bool one, const char *lines)
 	"\"configured\":true,\"state\":\"up\",\"state_since\":null,"           \
 	"\"cause\":\"\",\"queue\":{\"messages\":0,\"on_hold\":true,"           \
 	"\"next_expiry\":null},\"flush\":null,\"primaries\":[]}]}"
+#define CLUSTER_DOMAIN(name, owner)                                            \
+	"{\"domain\":\"" name "\",\"state\":\"up\",\"queue\":{\"messages\":0," \
+	"\"next_expiry\":null},\"flush\":null,\"primaries\":[]," owner "}"
+#define CLUSTER(away)                                                                                  \
+	"{\"started\":1795281600,\"ready\":true,\"spool\":{\"state\":\"ok\","                          \
+	"\"accepting\":true,\"free_bytes\":1073741824},\"config\":{"                                   \
+	"\"reload_ok\":true},\"cluster\":{\"node\":\"mx2\",\"left\":false,"                            \
+	"\"fenced\":false,\"engine\":{\"away_since\":" away                                            \
+	",\"synchronous\":false,\"require_sync\":true},\"local\":{"                                    \
+	"\"messages\":7,\"oldest\":1795367910},\"domains\":{\"all\":3,"                                \
+	"\"ours\":1,\"unowned\":1,\"leaving\":2},\"nodes\":[{\"node\":"                                \
+	"\"mx2\",\"state\":\"live\",\"us\":true,\"up\":true,"                                          \
+	"\"silent_seconds\":0.2,\"domains\":1,\"version\":\"1.0.0\","                                  \
+	"\"config_differs\":false},{\"node\":\"mx3\\u0007\",\"state\":"                                \
+	"\"dead\",\"us\":false,\"up\":false,\"silent_seconds\":31.4,"                                  \
+	"\"domains\":1,\"version\":\"1.0.0\",\"config_differs\":true}]},"                              \
+	"\"domains\":[" CLUSTER_DOMAIN("a.example",                                                    \
+	    "\"owner\":\"mx2\",\"ours\":true,\"local_messages\":7,"                                    \
+	    "\"verdicts\":[{\"node\":\"mx2\",\"state\":\"down\",\"since\":"                            \
+	    "1795367910,\"cause\":\"no\\u001b answer\"},{\"node\":\"mx3\","                            \
+	    "\"state\":\"up\",\"since\":null,\"cause\":\"\"}]") "," CLUSTER_DOMAIN("b.example",        \
+	    "\"owner\":\"mx3\\u0007\",\"ours\":false,\"verdicts\":[]") "," CLUSTER_DOMAIN("c.example", \
+	    "\"owner\":\"\",\"ours\":false,\"verdicts\":[]") "]}"
 #define MESSAGE(id, state, sender, rcpts)                                      \
 	"{\"id\":\"" id "\",\"domain\":\"example.org\",\"sender\":\"" sender   \
 	"\",\"state\":\"" state "\",\"size\":2048,\"arrival\":1795360000,"     \
@@ -255,6 +278,30 @@ static const struct {
 	    "mxwatch_h_bucket{le=\"+Inf\"} 2\n"
 	    "mxwatch_h_count 2\n"
 	    "mxwatch_h_sum 3.5\n" },
+	{ "status, a cluster", VERB_status, false, CLUSTER("null"),
+	    "DOMAIN                   STATE      SINCE   QUEUED OLDEST      "
+	    "EXPIRES PRIMARY             PROBE\n"
+	    "a.example                up         -            0 -           "
+	    "-       -\n"
+	    "b.example                up         -            0 -           "
+	    "-       -\n"
+	    "  its mail is at mx3?\n"
+	    "c.example                up         -            0 -           "
+	    "-       -\n"
+	    "  its mail is at NO NODE\n"
+	    "\n"
+	    "spool ok, 1.0G free; 0 sessions in, 0 out; up 1d\n"
+	    "\n"
+	    "NODE                 STATE    SILENT  DOMAINS VERSION\n"
+	    "mx2                  live     -             1 1.0.0      "
+	    "this node\n"
+	    "mx3?                 dead     31s           1 1.0.0      "
+	    "OTHER CONFIGURATION\n"
+	    "node mx2 has 1 of 3 domains, 2 on their way to another, 1 "
+	    "WITHOUT A NODE\n"
+	    "the engine has NO SYNCHRONOUS STANDBY: new mail stays at its "
+	    "node\n"
+	    "7 messages LIE AT THIS NODE ALONE, the oldest for 1m30s\n" },
 	{ "status", VERB_status, false, STATUS,
 	    "DOMAIN                   STATE      SINCE   QUEUED OLDEST      "
 	    "EXPIRES PRIMARY             PROBE\n"
@@ -346,6 +393,29 @@ one_domain_says_everything(void **state)
 	free(text);
 }
 
+/* Whose its mail is, and who sees what. */
+static void
+one_domain_of_a_cluster(void **state)
+{
+	static const char *const lines[] = {
+		"node      mx2, this one\n"
+		"  mx2 sees it down for 1m30s: no? answer\n"
+		"  mx3 sees it up for -\n"
+		"  7 messages lie at this node alone\n",
+		"node      mx3?\n",
+		"node      NO NODE\n",
+		"\nthe ENGINE IS AWAY for 1m30s: new mail stays at its node\n",
+	};
+	char *text = print(VERB_status, true, CLUSTER("1795367910"));
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(lines); i++)
+		if (strstr(text, lines[i]) == NULL)
+			fail_msg("no \"%s\" in %s", lines[i], text);
+	assert_null(strstr(text, "SYNCHRONOUS"));
+	free(text);
+}
+
 /* On a terminal a sentence is broken at blanks; elsewhere it is one line, for
  * grep. */
 static void
@@ -408,6 +478,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_look_right),
 		cmocka_unit_test(one_domain_says_everything),
+		cmocka_unit_test(one_domain_of_a_cluster),
 		cmocka_unit_test(progress_in_place),
 		cmocka_unit_test(sentences_fit_a_terminal),
 		cmocka_unit_test(strange_answers_are_survived),

@@ -6,6 +6,7 @@
 
 #include "base/calendar.h"
 #include "base/text.h"
+#include "control/ctl_cluster.h"
 #include "control/ctl_format.h"
 
 enum { W_DOMAIN = 24, W_STATE = 10, W_SINCE = 6, W_QUEUED = 7, W_OLDEST = 11 };
@@ -121,6 +122,7 @@ domain_row(struct format *f, const cJSON *d)
 		fprintf(f->out, "  maintenance ");
 		put_maintenance(f, json_get(d, "maintenance"));
 	}
+	format_owner_row(f, d);
 	flush_progress(f, json_get(d, "flush"));
 }
 
@@ -247,6 +249,7 @@ foot(struct format *f, const cJSON *o)
 	stress(f, json_get(o, "smtpd"));
 	lists(f, json_get(o, "dnsbls"));
 	snmp(f, json_get(o, "snmp"));
+	format_cluster(f, o);
 }
 
 /* ---- one domain, everything */
@@ -342,6 +345,7 @@ domain_block(struct format *f, const cJSON *d)
 		fprintf(f->out, "  for     %s\n",
 		    format_age(f, d, "trouble_since", t, sizeof(t)));
 	}
+	format_owner_block(f, d);
 	list_lines(f, json_get(d, "recipients_list"));
 	if (json_get_bool(d, "removed"))
 		format_text(f, "note",
