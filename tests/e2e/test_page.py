@@ -313,6 +313,61 @@ def test_a_server_that_stumbled(chrome):
         assert chrome.errors() == []
 
 
+def test_a_cluster(chrome):
+    """The nodes, whose a domain is, what each of them sees, and what is wrong."""
+    s = document(3)
+    owners = ["mx2", HOSTILE, ""]
+    for d, owner in zip(s["domains"], owners):
+        d.update(owner=owner, ours=owner == "mx2", local_messages=7 if owner == "mx2" else 0,
+                 verdicts=[{"node": "mx2", "state": "down", "since": s["time"] - 60,
+                            "cause": HOSTILE},
+                           {"node": "mx3", "state": "up", "since": s["time"] - 600, "cause": ""}])
+    node = {"state": "live", "us": False, "up": True, "silent_seconds": 0.2, "domains": 1,
+            "version": "1.0", "hostname": "", "config_differs": False}
+    s["cluster"] = {
+        "node": "mx2", "left": False, "fenced": False,
+        "engine": {"away_since": None, "synchronous": False, "require_sync": True},
+        "local": {"messages": 7, "oldest": s["time"] - 60}, "live": 2, "missing": 1,
+        "domains": {"all": 3, "ours": 1, "unowned": 1, "leaving": 0},
+        "nodes": [dict(node, node="mx2", us=True), dict(node, node="mx3", config_differs=True),
+                  dict(node, node=HOSTILE, state="dead", up=False, silent_seconds=31)]}
+    with Api(s) as api:
+        chrome.emulate(1400, 900)
+        chrome.go(api.url)
+        chrome.wait_text("#cluster-title", "2 of 3\u00a0nodes")
+        assert "This is mx2. It has 1 of 3\u00a0domains; 1 without a node" in \
+            chrome.text("#cluster-text")
+        nodes = chrome.run("return [...document.querySelectorAll('#node-list li')]"
+                           ".map(e => e.innerText)")
+        assert nodes[0] == "mx2 (this node) live, 1\u00a0domain, 1.0"
+        assert nodes[1].endswith("ANOTHER CONFIGURATION")
+        assert nodes[2] == HOSTILE + " dead, 1\u00a0domain, silent for 31 s, 1.0"
+        told = chrome.text("#trouble")
+        assert "no synchronous standby" in told and "spool of this node alone" in told
+        rows = chrome.run("return [...document.querySelectorAll('tr.row th')]"
+                          ".map(e => e.innerText)")
+        for name, said in zip(("0000", "0001", "0002"),
+                              ("mail at mx2 (this node)", "mail at " + HOSTILE,
+                               "no node has its mail")):
+            assert [said in r for r in rows if name in r] == [True], rows
+        chrome.run("[...document.querySelectorAll('.name')].find(e => "
+                   "e.innerText.includes('0000')).click()")
+        detail = chrome.text(".detail")
+        assert "mx2 sees" in detail and HOSTILE in detail and "mx3 sees" in detail
+        assert "In the spool of this node\n7\u00a0messages" in detail
+        assert no_overflow(chrome)
+        shot(chrome, "cluster")
+        chrome.emulate(390, 800)
+        assert no_overflow(chrome)
+        s["cluster"]["engine"]["away_since"] = s["time"] - 90
+        s["cluster"]["local"]["messages"] = 0
+        wait_for(lambda: "the engine is away since" in chrome.text("#trouble").lower())
+        assert "standby" not in chrome.text("#trouble")
+        s["cluster"] = None
+        wait_for(lambda: chrome.run("return document.getElementById('cluster').hidden"))
+        assert chrome.errors() == []
+
+
 def test_a_link_opens_a_domain(chrome):
     """As alerts have it: first in the list and open, whatever else is more urgent; a
     primary's shows what it has."""
