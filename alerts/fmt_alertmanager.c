@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "alerts/voice.h"
 #include "base/mem.h"
 
 #define END_MS	 INT64_C(300000)
@@ -32,7 +33,9 @@ add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)
 	json_text(sub, "alertname", name);
 	json_text(sub, "severity", severity_name(a->severity));
 	json_text(sub, "job", "mxwatch");
-	json_text(sub, "instance", x->instance);
+	json_text(sub, "instance",
+	    test || voice_of(a->i->kind) == VOICE_NODE ? x->instance :
+							 x->shared);
 	if (a->i->domain[0] != '\0')
 		json_text(sub, alert_label(a->i->kind), a->i->domain);
 	if (a->i->primary[0] != '\0')

@@ -17,6 +17,7 @@ struct format_ctx {
 	const struct conf_receiver *conf;
 	const char *hostname; /* in EHLO and addresses */
 	const char *instance; /* in keys, labels and texts */
+	const char *shared; /* the same, of what is not one node's */
 	const char *page_url; /* web { url }; NULL: none */
 	const char *runbook_url; /* "" none */
 	const char *url; /* base address, of alertmanager the one it is for */

@@ -27,6 +27,24 @@ is_no_name(const char *node)
 	    strncasecmp(node, "localhost", 9) == 0;
 }
 
+/* Whatever the nodes greet by. */
+static const char *
+cluster_name(const struct config *conf)
+{
+	return conf->alerts.instance != NULL ? conf->alerts.instance :
+					       "cluster";
+}
+
+void
+identity_shared(const struct config *conf, const char *name,
+    char shared[static IDENTITY_MAX])
+{
+	(void)strlcpy(shared,
+	    conf->cluster.engine != NULL ? cluster_name(conf) : name,
+	    IDENTITY_MAX);
+	text_ascii(shared);
+}
+
 void
 identity_name(const struct config *conf, const char *node,
     char name[static IDENTITY_MAX])
@@ -36,7 +54,10 @@ identity_name(const struct config *conf, const char *node,
 	    (strlen(node) == label &&
 		strncasecmp(node, conf->hostname, label) == 0);
 
-	if (conf->alerts.instance != NULL)
+	if (conf->cluster.engine != NULL)
+		(void)snprintf(name, IDENTITY_MAX, "%.180s/%.64s",
+		    cluster_name(conf), conf->cluster.node);
+	else if (conf->alerts.instance != NULL)
 		(void)strlcpy(name, conf->alerts.instance, IDENTITY_MAX);
 	else if (same || is_no_name(node))
 		(void)strlcpy(name, conf->hostname, IDENTITY_MAX);
@@ -93,6 +114,7 @@ identity_take(struct alerts_identity *id, const struct config *conf)
 	if (gethostname(node, sizeof(node) - 1) != 0)
 		node[0] = '\0';
 	identity_name(conf, node, name);
+	identity_shared(conf, name, id->shared);
 	if (strcmp(name, id->name) != 0) {
 		identity_fini(id);
 		(void)strlcpy(id->name, name, sizeof(id->name));

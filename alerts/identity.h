@@ -15,7 +15,9 @@
 #define IDENTITY_MAX TEXT_DOMAIN_MAX
 
 struct alerts_identity {
-	char name[IDENTITY_MAX];
+	char name[IDENTITY_MAX]; /* of this server */
+	char
+	    shared[IDENTITY_MAX]; /* of what is not one node's; else the same */
 	int claim; /* a socket that nobody else can have; -1: not ours */
 };
 
@@ -24,6 +26,10 @@ struct alerts_identity {
  * what several servers may well share. Pure. */
 void identity_name(const struct config *, const char *node,
     char name[static IDENTITY_MAX]);
+/* In a cluster: alerts { instance }, which is the same at all nodes then, or
+ * "cluster"; and the server is that and the name of its node, "cluster/mx2". Pure. */
+void identity_shared(const struct config *, const char *name,
+    char shared[static IDENTITY_MAX]);
 
 void identity_init(struct alerts_identity *);
 void identity_fini(struct alerts_identity *);

@@ -25,8 +25,10 @@ libmx_alerts_a_SOURCES = \
 	alerts/notify.c alerts/notify_am.c alerts/notify_test.c \
 	alerts/outbox.c alerts/outbox.h \
 	alerts/receiver.c \
-	alerts/rules.c alerts/rules.h alerts/rules_int.h alerts/rules_turn.c \
+	alerts/rules.c alerts/rules.h alerts/rules_cluster.c alerts/rules_int.h \
+	alerts/rules_turn.c \
 	alerts/trend.c alerts/trend.h \
+	alerts/voice.c alerts/voice.h \
 	alerts/thread.c
 
 ALERTS_TEST_L = $(ALERTS_L) $(FETCH_L) $(STATUS_L) $(CONFIG_L) $(SMTP_L) $(NET_L)
@@ -49,6 +51,10 @@ tests_unit_test_notify_SOURCES = tests/unit/test_notify.c \
 tests_unit_test_notify_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 tests_unit_test_config_receiver_SOURCES = tests/unit/test_config_receiver.c
 tests_unit_test_config_receiver_LDADD = $(CONFIG_L) $(NET_L) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_alert_cluster
+TESTS += tests/unit/test_alert_cluster
+tests_unit_test_alert_cluster_SOURCES = tests/unit/test_alert_cluster.c $(ALERT_WORLD)
+tests_unit_test_alert_cluster_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_alert_maintenance
 TESTS += tests/unit/test_alert_maintenance
 tests_unit_test_alert_maintenance_SOURCES = tests/unit/test_alert_maintenance.c $(ALERT_WORLD)

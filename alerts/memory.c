@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alerts/voice.h"
 #include "base/mem.h"
 
 #define FIRING_PER_MS 10 /* 50,000 are told of each five seconds */
@@ -215,6 +216,26 @@ drop(struct step *st, struct instance *i)
 	instance_drop(i, st->now);
 }
 
+static const char *
+group_of(const struct instance *i)
+{
+	return i->primary[0] != '\0' ? i->primary : i->domain;
+}
+
+/* Another node has it in its care: we neither go on with it nor end it. */
+static void
+forget(struct step *st, struct instance *i)
+{
+	struct memory *m = st->m;
+
+	for (size_t k = 0; k < st->conf->nreceivers; k++)
+		outbox_leave(&m->outbox, st->conf->receiver[k].name, i->kind,
+		    group_of(i), i->domain);
+	st->changed = true;
+	RB_REMOVE(instance_tree, &m->instances, i);
+	mem_free(&i);
+}
+
 /* The incident of a primary that goes up and down is one: it says how often.
  * What is told already goes on. */
 static bool
@@ -240,6 +261,11 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 	if (v == NULL) {
 		if (i != NULL)
 			drop(st, i);
+		return false;
+	}
+	if (v->told_by_another) {
+		if (i != NULL)
+			forget(st, i);
 		return false;
 	}
 	if (i == NULL && is_told_by_another(st->m, kind, domain))
@@ -315,12 +341,6 @@ clean(struct step *st)
 
 /* ---- groups */
 
-static const char *
-group_of(const struct instance *i)
-{
-	return i->primary[0] != '\0' ? i->primary : i->domain;
-}
-
 static int
 compare_group(const void *va, const void *vb)
 {
@@ -355,6 +375,9 @@ tell(struct step *st, const struct note *note, bool quiet,
 	const struct conf_alert *a = &st->conf->alert[note->kind];
 	const struct conf_receiver *r;
 	struct outbox_pace pace;
+	const char *name = voice_of(note->kind) == VOICE_NODE ?
+	    st->m->instance :
+	    st->m->shared_instance;
 
 	for (size_t i = 0; i < st->conf->nreceivers; i++) {
 		r = &st->conf->receiver[i];
@@ -369,9 +392,8 @@ tell(struct step *st, const struct note *note, bool quiet,
 			r->group_interval_ms,
 			a->repeat_ms > 0 ? a->repeat_ms : r->repeat_ms };
 		outbox_fire(&st->m->outbox, r->name,
-		    st->m->instance[0] != '\0' ? st->m->instance :
-						 st->conf->hostname,
-		    note, &pace, quiet, st->now);
+		    name[0] != '\0' ? name : st->conf->hostname, note, &pace,
+		    quiet, st->now);
 	}
 }
 
@@ -406,7 +428,7 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 			continue;
 		note_add_instance(&note, list[i]);
 		d = snapshot_find(st->s, list[i]->domain);
-		if (d != NULL && st->s->indexed)
+		if (d != NULL && d->ours && st->s->indexed)
 			note_add_queue(&note, d);
 	}
 	tell(st, &note, quiet, self);

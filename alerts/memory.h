@@ -48,8 +48,9 @@ struct memory {
 	struct snapshot *seen; /* likewise: who is in a maintenance window */
 	int64_t told_ms; /* when all that fires was told of last */
 	unsigned nfiring; /* then */
-	/* As what incidents begin (identity.h); "": the host name. */
-	char instance[TEXT_DOMAIN_MAX];
+	/* As what incidents begin, by whose they are (identity.h, voice.h); "": the
+	 * host name. */
+	char instance[TEXT_DOMAIN_MAX], shared_instance[TEXT_DOMAIN_MAX];
 	/* An alert began, changed its severity or ended. May be NULL. */
 	void (*on_change)(const struct instance *, void *arg);
 	void *change_arg;

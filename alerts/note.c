@@ -132,6 +132,19 @@ note_update(struct note *n, const struct note *now, int64_t now_ms)
 }
 
 void
+note_leave(struct note *n, const char *domain)
+{
+	struct note_member *m = find(n, domain);
+
+	if (m == NULL)
+		return;
+	if (m->end_ms == 0 && n->total > 0)
+		n->total--;
+	n->n--;
+	memmove(m, m + 1, (size_t)(n->member + n->n - m) * sizeof(*m));
+}
+
+void
 note_told(struct note *n)
 {
 	for (unsigned i = 0; i < n->n; i++)

@@ -88,14 +88,22 @@ make_room(struct outbox *ob, const char *receiver)
 	return oldest != NULL;
 }
 
+static void
+key_init(struct outbox_entry *key, const char *receiver, enum alert_kind kind,
+    const char *group)
+{
+	*key = (struct outbox_entry){ .note = { .kind = kind } };
+	(void)strlcpy(key->receiver, receiver, sizeof(key->receiver));
+	(void)strlcpy(key->note.group, group, sizeof(key->note.group));
+}
+
 struct outbox_entry *
 outbox_get(struct outbox *ob, const char *receiver, enum alert_kind kind,
     const char *group)
 {
-	struct outbox_entry key = { .note = { .kind = kind } }, *e;
+	struct outbox_entry key, *e;
 
-	(void)strlcpy(key.receiver, receiver, sizeof(key.receiver));
-	(void)strlcpy(key.note.group, group, sizeof(key.note.group));
+	key_init(&key, receiver, kind, group);
 	e = RB_FIND(outbox_tree, &ob->tree, &key);
 	if (e != NULL)
 		return e;
@@ -168,6 +176,7 @@ outbox_fire(struct outbox *ob, const char *receiver, const char *host,
 	if (e == NULL)
 		return;
 	e->seen = true;
+	e->left = false;
 	e->quiet = quiet;
 	fresh = e->phase_ms == 0;
 	same = note_same(&e->note, note);
@@ -202,10 +211,29 @@ outbox_fire(struct outbox *ob, const char *receiver, const char *host,
 	}
 }
 
+void
+outbox_leave(struct outbox *ob, const char *receiver, enum alert_kind kind,
+    const char *group, const char *domain)
+{
+	struct outbox_entry key, *e;
+
+	key_init(&key, receiver, kind, group);
+	e = RB_FIND(outbox_tree, &ob->tree, &key);
+	if (e == NULL || e->phase == OUTBOX_RESOLVE)
+		return;
+	note_leave(&e->note, domain);
+	e->left = true;
+	ob->changed = true;
+}
+
 static void
 entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
 {
 	e->quiet = false;
+	if (e->left) {
+		outbox_remove(ob, e);
+		return;
+	}
 	switch (e->phase) {
 	case OUTBOX_WAIT:
 		outbox_remove(ob, e); /* nobody heard of it */

@@ -46,6 +46,7 @@ struct outbox_entry {
 	char host[TEXT_DOMAIN_MAX];
 	/* not kept */
 	bool in_flight, quiet, seen;
+	bool left; /* the last that was heard of it: outbox_leave() */
 };
 
 RB_HEAD(outbox_tree, outbox_entry);
@@ -75,6 +76,10 @@ struct outbox_pace {
  * begun; what was told stays told. */
 void outbox_fire(struct outbox *, const char *receiver, const char *host,
     const struct note *, const struct outbox_pace *, bool quiet, int64_t now);
+/* That domain of the group is another node's to tell of: nothing more is said of
+ * it here, not even its end, unless that is on its way. */
+void outbox_leave(struct outbox *, const char *receiver, enum alert_kind,
+    const char *group, const char *domain);
 /* Those that no outbox_fire() was called for since the last time: over. */
 void outbox_sweep(struct outbox *, int64_t now);
 

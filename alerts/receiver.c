@@ -152,6 +152,8 @@ receivers_build(struct alerts *a)
 	identity_take(&a->identity, a->conf);
 	(void)strlcpy(a->memory.instance, a->identity.name,
 	    sizeof(a->memory.instance));
+	(void)strlcpy(a->memory.shared_instance, a->identity.shared,
+	    sizeof(a->memory.shared_instance));
 	for (size_t i = 0; i < a->conf->nreceivers; i++) {
 		old = receiver_find(a, a->conf->receiver[i].name);
 		receiver_build(a, &list[i], &a->conf->receiver[i]);
@@ -238,6 +240,7 @@ receiver_context(const struct alerts *a, const struct receiver *r,
 	*x = (struct format_ctx){ .conf = r->conf,
 		.hostname = a->conf->hostname,
 		.instance = a->identity.name,
+		.shared = a->identity.shared,
 		.page_url = a->conf->web.url,
 		.runbook_url = a->conf->alerts.runbook_url,
 		.url = r->url,

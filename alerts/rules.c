@@ -11,16 +11,16 @@
 #include <string.h>
 
 #include "alerts/forecast.h"
+#include "alerts/voice.h"
 
-#define RESULTS_MIN 10 /* of a rate that means something */
-#define PEER_TEXT   140 /* of a text of others, within a summary */
+#define RESULTS_MIN   10 /* of a rate that means something */
+#define PEER_TEXT     140 /* of a text of others, within a summary */
+#define VERDICTS_TEXT 128
 
 /* ---- what the rules share */
 
-static void say(struct rule_value *, const char *fmt, ...) MX_PRINTF(2, 3);
-
-static void
-say(struct rule_value *v, const char *fmt, ...)
+void
+rule_say(struct rule_value *v, const char *fmt, ...)
 {
 	char text[4 * RULES_SUMMARY];
 	va_list ap;
@@ -98,7 +98,10 @@ say_waiting(const struct view *x, char *dst, size_t size)
 
 	forecast_count_fmt(n, "message", count, sizeof(count));
 	text_date_3339(x->d->next_expiry_ms / 1000, at, sizeof(at));
-	if (!x->s->indexed)
+	if (!x->d->ours)
+		snprintf(dst, size, "its mail is at %s",
+		    x->d->owner[0] != '\0' ? x->d->owner : "no node");
+	else if (!x->s->indexed)
 		snprintf(dst, size, "the queue is being read");
 	else if (n == 0)
 		snprintf(dst, size, "no mail waits");
@@ -113,6 +116,28 @@ say_waiting(const struct view *x, char *dst, size_t size)
 	return dst;
 }
 
+/* "; mx3 sees it up, mx4 down": in a cluster, what the others say. */
+static const char *
+say_verdicts(const struct view *x, char *dst, size_t size)
+{
+	const struct snap_verdict *said = x->d->verdict;
+	char one[SNAP_NAME_MAX + 24];
+	unsigned n = 0;
+
+	dst[0] = '\0';
+	for (unsigned i = 0; i < x->d->nverdicts; i++) {
+		if (strcmp(said[i].node, x->s->cluster.node) == 0)
+			continue;
+		snprintf(one, sizeof(one),
+		    n == 0 ? "; %s sees it %s" : ", %s %s", said[i].node,
+		    said[i].state_name);
+		if (strlcat(dst, one, size) >= size)
+			break;
+		n++;
+	}
+	return dst;
+}
+
 /* ---- the rules */
 
 /* No host of it counts, and only the DNS or the configuration will change that. */
@@ -122,10 +147,10 @@ say_nobody(const struct view *x, const char *wait, struct rule_value *v)
 	char cause[PEER_TEXT];
 
 	if (x->d->self_mx_backup)
-		say(v, "%s; publish a better MX, or set primary; %s",
+		rule_say(v, "%s; publish a better MX, or set primary; %s",
 		    text_cut(cause, sizeof(cause), x->d->cause), wait);
 	else
-		say(v,
+		rule_say(v,
 		    "no primary is known: this server seems to be the best "
 		    "MX, until another one is published or primary is set; %s",
 		    wait);
@@ -135,7 +160,7 @@ static void
 rule_primary_down(const struct view *x, struct rule_value *v)
 {
 	const char *why = x->d->cause;
-	char wait[96], cause[PEER_TEXT];
+	char wait[96], cause[PEER_TEXT], said[VERDICTS_TEXT];
 
 	v->sticky = true;
 	v->since_ms =
@@ -159,14 +184,14 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 			v->known = false;
 			return;
 		}
-		say(v, "%s; %s",
+		rule_say(v, "%s; %s%s",
 		    why[0] != '\0' ? text_cut(cause, sizeof(cause), why) :
 				     "no answer",
-		    wait);
+		    wait, say_verdicts(x, said, sizeof(said)));
 		break;
 	case HEALTH_RECOVERING: /* not over before it is up */
 		v->keeps = true;
-		say(v, "it answers again, and mail is being delivered; %s",
+		rule_say(v, "it answers again, and mail is being delivered; %s",
 		    wait);
 		break;
 	default:
@@ -185,7 +210,7 @@ rule_primary_flapping(const struct view *x, struct rule_value *v)
 
 	v->value = (double)n;
 	v->may_clear = trend_full(&x->t->down, x->now);
-	say(v, "it went down %s within the last hour; %s",
+	rule_say(v, "it went down %s within the last hour; %s",
 	    forecast_count_fmt(n, "time", count, sizeof(count)),
 	    say_waiting(x, wait, sizeof(wait)));
 }
@@ -206,7 +231,8 @@ rule_queue_age(const struct view *x, struct rule_value *v)
 	future(x, text, sizeof(text));
 	if (x->d->held > 0)
 		snprintf(held, sizeof(held), "; %" PRIu64 " held", x->d->held);
-	say(v, "the oldest message is %s old, %s%.0f%% of its lifetime; %s%s",
+	rule_say(v,
+	    "the oldest message is %s old, %s%.0f%% of its lifetime; %s%s",
 	    forecast_time_fmt(age, t, sizeof(t)),
 	    x->d->ripest_ms != x->d->oldest_ms ? "another has used " : "",
 	    v->percent, text, held);
@@ -234,10 +260,10 @@ rule_queue_expiry(const struct view *x, struct rule_value *v)
 		v->least = ALERT_SEV_WARNING;
 	}
 	if (left > 0)
-		say(v, "the next message expires in %s; %s",
+		rule_say(v, "the next message expires in %s; %s",
 		    forecast_time_fmt(left, t, sizeof(t)), text);
 	else
-		say(v, "mail expires now; %s", text);
+		rule_say(v, "mail expires now; %s", text);
 }
 
 static void
@@ -248,7 +274,7 @@ rule_mail_expired(const struct view *x, struct rule_value *v)
 
 	v->value = (double)n;
 	v->may_clear = trend_full(&x->t->expired, x->now);
-	say(v,
+	rule_say(v,
 	    "mail to %s expired within the last hour and went back to its "
 	    "sender%s; %s",
 	    forecast_count_fmt(n, "recipient", count, sizeof(count)),
@@ -262,7 +288,7 @@ rule_queue_depth(const struct view *x, struct rule_value *v)
 
 	v->known = x->s->indexed;
 	v->value = (double)snap_domain_messages(x->d);
-	say(v, "%s; %s in all", say_waiting(x, wait, sizeof(wait)),
+	rule_say(v, "%s; %s in all", say_waiting(x, wait, sizeof(wait)),
 	    text_size_fmt(x->d->bytes, size, sizeof(size)));
 }
 
@@ -277,7 +303,7 @@ rule_bounce_rate(const struct view *x, struct rule_value *v)
 		v->percent = 100 * (double)bad / (double)(bad + good);
 	v->may_clear =
 	    bad + good >= RESULTS_MIN || trend_full(&x->t->bounced, x->now);
-	say(v,
+	rule_say(v,
 	    "%" PRIu64 " of %" PRIu64
 	    " recipients %s refused for good within the last hour; %s",
 	    bad, bad + good, bad == 1 ? "was" : "were",
@@ -301,7 +327,7 @@ rule_spool_low(const struct view *x, struct rule_value *v)
 		    (double)s->spool_reserve_bytes;
 	if (s->spool_state != STORE_OK || s->spool_unwritable)
 		v->least = ALERT_SEV_CRITICAL;
-	say(v, "%s are free, of which %s are the reserve%s%s",
+	rule_say(v, "%s are free, of which %s are the reserve%s%s",
 	    text_size_fmt(s->spool_free_bytes, free_text, sizeof(free_text)),
 	    text_size_fmt(s->spool_reserve_bytes, reserve, sizeof(reserve)),
 	    s->spool_state < STORE_STATE_MAX ? state[s->spool_state] : "",
@@ -331,7 +357,7 @@ rule_probe_stale(const struct view *x, struct rule_value *v)
 	v->since_ms = last * 1000;
 	v->value = (double)since_ms(last * 1000, x->now);
 	v->safe = unprobed || v->value < (double)slack;
-	say(v, "no probe was finished for %s",
+	rule_say(v, "no probe was finished for %s",
 	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)));
 }
 
@@ -351,7 +377,7 @@ rule_delivery_stuck(const struct view *x, struct rule_value *v)
 	v->safe = v->value <= 0;
 	v->may_clear = v->safe || age <= up;
 	v->since_ms = x->now - (int64_t)v->value;
-	say(v,
+	rule_say(v,
 	    n == 1 ? "%s still waits and is %s old" :
 		     "%s still wait, the oldest is %s old",
 	    forecast_count_fmt(n, "message", count, sizeof(count)),
@@ -380,10 +406,10 @@ rule_cert_expiry(const struct view *x, struct rule_value *v)
 	v->value = (double)left;
 	text_date_3339(first, t, sizeof(t));
 	if (left > 0)
-		say(v, "it ends at %s, in %s", t,
+		rule_say(v, "it ends at %s, in %s", t,
 		    forecast_time_fmt(left, in, sizeof(in)));
 	else
-		say(v, "it ended at %s", t);
+		rule_say(v, "it ended at %s", t);
 }
 
 static void
@@ -399,7 +425,7 @@ rule_notifier_failing(const struct view *x, struct rule_value *v)
 		snprintf(more, sizeof(more), "; %s, too",
 		    forecast_count_fmt(self->others, "other", count,
 			sizeof(count)));
-	say(v, "receiver %s has taken nothing for %s: %s%s", self->failing,
+	rule_say(v, "receiver %s has taken nothing for %s: %s%s", self->failing,
 	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
 	    self->error[0] != '\0' ? self->error : "it could not be tried",
 	    more);
@@ -409,7 +435,8 @@ static void
 rule_config_reload_failed(const struct view *x, struct rule_value *v)
 {
 	v->value = x->s->reload_ok ? 0 : 1;
-	say(v, "the last reload failed; what was in force before still is");
+	rule_say(v,
+	    "the last reload failed; what was in force before still is");
 }
 
 static void
@@ -418,7 +445,7 @@ rule_clock_leapt(const struct view *x, struct rule_value *v)
 	char t[32];
 
 	v->value = x->s->clock_doubted ? 1 : 0;
-	say(v, "nothing expires for %s",
+	rule_say(v, "nothing expires for %s",
 	    forecast_time_fmt(x->s->clock_doubt_ms, t, sizeof(t)));
 }
 
@@ -427,7 +454,7 @@ rule_queue_full(const struct view *x, struct rule_value *v)
 {
 	v->known = x->s->indexed;
 	v->value = x->s->queue_full ? 1 : 0;
-	say(v, "queue { max_messages = %" PRIu64 " } is reached",
+	rule_say(v, "queue { max_messages = %" PRIu64 " } is reached",
 	    x->s->queue_max);
 }
 
@@ -439,7 +466,7 @@ rule_spool_damaged(const struct view *x, struct rule_value *v)
 	char count[40];
 
 	v->value = n > 0 ? 1 : 0;
-	say(v, "%s did not hold since the start",
+	rule_say(v, "%s did not hold since the start",
 	    forecast_count_fmt(n, "message", count, sizeof(count)));
 }
 
@@ -456,7 +483,7 @@ rule_traps_lost(const struct view *x, struct rule_value *v)
 		since_ms(a->dropped_wall * 1000, x->now) < TRAPS_LOST_MS ?
 	    1 :
 	    0;
-	say(v, "%s dropped since the start: %s",
+	rule_say(v, "%s dropped since the start: %s",
 	    forecast_count_fmt(a->notifications_dropped, "notification", count,
 		sizeof(count)),
 	    a->session ? "more came than snmp { trap_rate, trap_queue } allow" :
@@ -469,7 +496,7 @@ rule_dnsbl_broken(const struct view *x, struct rule_value *v)
 	/* after a start, before it was tested */
 	v->may_clear = x->list->state != SNAP_DNSBL_UNTESTED;
 	v->value = x->list->state == SNAP_DNSBL_BROKEN ? 1 : 0;
-	say(v, "%s", x->list->why);
+	rule_say(v, "%s", x->list->why);
 }
 
 /* An answer about whom we ask for is no outage: it is the probe that has to be
@@ -488,7 +515,7 @@ rule_probe_finding(const struct view *x, struct rule_value *v)
 		v->value = 1;
 		v->since_ms = p[i].finding_since * 1000;
 		(void)strlcpy(v->primary, p[i].label, sizeof(v->primary));
-		say(v, "it answers, and %s",
+		rule_say(v, "it answers, and %s",
 		    text_cut(text, sizeof(text), p[i].finding));
 	}
 }
@@ -507,7 +534,8 @@ rule_tls_fallback(const struct view *x, struct rule_value *v)
 		v->value = 1;
 		v->since_ms = p[i].tls_fallback_since * 1000;
 		(void)strlcpy(v->primary, p[i].label, sizeof(v->primary));
-		say(v, "TLS with it fails now, and its mail goes in clear");
+		rule_say(v,
+		    "TLS with it fails now, and its mail goes in clear");
 	}
 }
 
@@ -530,14 +558,14 @@ rule_breaker_closed(const struct view *x, struct rule_value *v)
 	if (x->d->breaker_domains > 1) {
 		(void)strlcpy(v->primary, x->d->breaker_primary,
 		    sizeof(v->primary));
-		say(v,
+		rule_say(v,
 		    "for %u domains it says %s; for this one %s; nothing "
 		    "is given back",
 		    x->d->breaker_domains, reply,
 		    say_waiting(x, wait, sizeof(wait)));
 		return;
 	}
-	say(v, "it says %s; %s; nothing is given back", reply,
+	rule_say(v, "it says %s; %s; nothing is given back", reply,
 	    say_waiting(x, wait, sizeof(wait)));
 }
 
@@ -547,7 +575,7 @@ say_unconfirmed(struct rule_value *v, const char *name, uint64_t n,
 {
 	char t[32], source[PEER_TEXT], why[PEER_TEXT];
 
-	say(v, "%s has not confirmed its %" PRIu64 " %s for %s%s%s",
+	rule_say(v, "%s has not confirmed its %" PRIu64 " %s for %s%s%s",
 	    text_cut(source, sizeof(source), name), n, n == 1 ? one : many,
 	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)),
 	    trouble[0] != '\0' ? ": " : "",
@@ -592,7 +620,9 @@ rules_one(const struct view *x, enum alert_kind kind, rules_cb *fn, void *arg)
 
 	if (x->d != NULL && (p = first_primary(x)) != NULL)
 		(void)strlcpy(v.primary, p->label, sizeof(v.primary));
-	rule[kind](x, &v);
+	v.told_by_another = !voice_tells(x->s, kind, x->d);
+	if (!v.told_by_another)
+		rule[kind](x, &v);
 	return fn(kind,
 	    x->d != NULL	? x->d->name :
 		x->list != NULL ? x->list->zone :

@@ -28,6 +28,9 @@ void rules_destroy(struct rules **);
 
 /* The state of one alert about a domain now. */
 struct rule_value {
+	/* By the node that has the domain, or speaks: we know nothing of it, and
+	 * the rest of this is empty (voice.h). */
+	bool told_by_another;
 	bool known; /* false: no statement; what was before stays */
 	bool may_clear; /* false: too early to say that it is over */
 	bool sticky; /* the severity does not fall while it lasts, and the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * rules_int: what rules.c (what a snapshot means for each alert) and rules_turn.c
- * (whose turn it is) share. */
+ * rules_int: what rules.c (what a snapshot means for each alert), rules_cluster.c (for
+ * those of the cluster) and rules_turn.c (whose turn it is) share. */
 #ifndef MX_ALERTS_RULES_INT_H
 #define MX_ALERTS_RULES_INT_H
 
@@ -18,6 +18,17 @@ struct view {
 	const struct rules_self *self;
 	int64_t now;
 };
+
+void rule_say(struct rule_value *, const char *fmt, ...) MX_PRINTF(2, 3);
+
+/* rules_cluster.c */
+void rule_cluster_engine_away(const struct view *, struct rule_value *);
+void rule_cluster_not_synchronous(const struct view *, struct rule_value *);
+void rule_cluster_node_missing(const struct view *, struct rule_value *);
+void rule_cluster_unit_without_owner(const struct view *, struct rule_value *);
+void rule_cluster_local_mail(const struct view *, struct rule_value *);
+void
+rule_cluster_configurations_differ(const struct view *, struct rule_value *);
 
 /* The value of that alert now goes to fn; as rules_cb. */
 bool rules_one(const struct view *, enum alert_kind, rules_cb *fn, void *arg);

@@ -22,6 +22,7 @@ static struct conf_receiver conf;
 static struct format_ctx x = { .conf = &conf,
 	.hostname = "mx2.test",
 	.instance = "mx2.test",
+	.shared = "mx2.test",
 	.url = "http://h.test/p",
 	.routing_key = "KEY",
 	.now_ms = T0 + 60000,

@@ -173,6 +173,7 @@ node_send(struct node *n, unsigned which)
 	struct format_ctx x = { .conf = c,
 		.hostname = n->conf->hostname,
 		.instance = n->conf->hostname,
+		.shared = n->conf->hostname,
 		.runbook_url = "",
 		.url = c->url.n > 0 ? c->url.s[0] : NULL,
 		.routing_key = "k",

@@ -115,7 +115,8 @@ nodes_are_shown(void **state)
 	assert_true(n[1].up && n[1].differs);
 	assert_string_equal(n[1].state_name, "left");
 	/* One that is gone, or has told nothing, differs from nobody. */
-	assert_true(!n[2].up && !n[2].differs);
+	assert_true(!n[2].up && n[2].missing && !n[2].differs);
+	assert_false(n[0].missing || n[1].missing);
 	assert_int_equal((int)n[2].silent_seconds, 31);
 	assert_string_equal(s->cluster.node, "mx2");
 	assert_true(s->cluster.speaks);

@@ -70,6 +70,8 @@ show_nodes(const struct cluster *c, struct snapshot *s)
 		to->state_name = cluster_state_name(list[i].state);
 		to->us = list[i].us;
 		to->up = is_up(&list[i]);
+		to->missing = list[i].state == CLUSTER_SILENT ||
+		    list[i].state == CLUSTER_DEAD;
 		/* One that has not told yet is not another's. */
 		to->differs = us != NULL && to->up &&
 		    list[i].config[0] != '\0' && us->config[0] != '\0' &&

@@ -330,7 +330,9 @@ struct snap_agentx {
 struct snap_node {
 	char name[SNAP_NAME_MAX];
 	const char *state_name; /* static */
-	bool us, up; /* up: it stirs */
+	bool us;
+	bool up; /* it stirs */
+	bool missing; /* it does not, and has not given its place back */
 	bool differs; /* it has another configuration than we */
 	double silent_seconds; /* since it stirred last */
 	unsigned domains; /* it owns */
