@@ -49,7 +49,7 @@ rule_cluster_not_synchronous(const struct view *x, struct rule_value *v)
 {
 	const struct snap_cluster *c = &x->s->cluster;
 
-	if (!is_known(x, v) || !c->alone)
+	if (!is_known(x, v) || c->synchronous)
 		return;
 	v->value = 1;
 	if (c->requires_sync)

@@ -155,6 +155,7 @@ make_objects(struct exposition *e)
 	set_objects(e, METRIC_RECEIVER, t->nreceivers);
 	set_objects(e, METRIC_HEARTBEAT, t->nheartbeats);
 	set_objects(e, METRIC_DNSBL, e->s->ndnsbls);
+	set_objects(e, METRIC_NODE, e->s->cluster.nnodes);
 	for (unsigned i = 0; rc == 0 && i < t->nreceivers; i++)
 		rc = add_object(e, METRIC_RECEIVER, &t->receiver[i], "receiver",
 		    t->receiver[i].name, NULL);
@@ -164,6 +165,9 @@ make_objects(struct exposition *e)
 	for (unsigned i = 0; rc == 0 && i < e->s->ndnsbls; i++)
 		rc = add_object(e, METRIC_DNSBL, &e->s->dnsbl[i], "list",
 		    e->s->dnsbl[i].zone, NULL);
+	for (unsigned i = 0; rc == 0 && i < e->s->cluster.nnodes; i++)
+		rc = add_object(e, METRIC_NODE, &e->s->cluster.node_list[i],
+		    "node", e->s->cluster.node_list[i].name, NULL);
 	return rc;
 }
 
@@ -348,13 +352,14 @@ put_histogram(struct exposition *e, const struct metric *m)
 	put_sum(&e->w, m, gauge ? "_gcount" : "_count", (double)total);
 }
 
-/* Lists, receivers and heartbeats are few, and primaries are where there are many
+/* Lists, receivers, heartbeats and nodes are few, and primaries are where there are many
  * domains: they keep their names. */
 static bool
 is_few(const struct metric *m)
 {
 	return m->scope == METRIC_SERVER || m->scope == METRIC_RECEIVER ||
-	    m->scope == METRIC_HEARTBEAT || m->scope == METRIC_DNSBL;
+	    m->scope == METRIC_HEARTBEAT || m->scope == METRIC_DNSBL ||
+	    m->scope == METRIC_NODE;
 }
 
 static bool
@@ -373,6 +378,8 @@ put_family(struct exposition *e, const struct metric *m)
 		return true;
 	/* A family without a sample has no head, either. */
 	if (is_few(m) && e->objects[m->scope].n == 0)
+		return true;
+	if (m->scope == METRIC_GLOBAL && !metric_applies(m, e->s))
 		return true;
 	if (e->object == 0 && !metric_continues(m))
 		prom_put_head(&e->w, METRIC_PREFIX, m->name, m->type,
@@ -456,6 +463,8 @@ prometheus_series(size_t ndomains, size_t nprimaries, size_t nservers,
 	const size_t objects[METRIC_SCOPE_MAX] = { [METRIC_DOMAIN] = ndomains,
 		[METRIC_PRIMARY] = nprimaries,
 		[METRIC_SERVER] = nservers };
+	/* Some more are in a cluster, beside thousands. */
+	static const struct snapshot alone;
 	const struct metric *m;
 	size_t n = PROM_SELF_SERIES, places;
 
@@ -466,7 +475,8 @@ prometheus_series(size_t ndomains, size_t nprimaries, size_t nservers,
 		    (size_t)m->labels->n * m->labels2->n;
 		if (has_each(m, per_domain))
 			n += places * objects[m->scope];
-		else if (prom_total_makes_sense(m))
+		else if (m->scope == METRIC_GLOBAL ? metric_applies(m, &alone) :
+						     prom_total_makes_sense(m))
 			n += places;
 	}
 	return n;

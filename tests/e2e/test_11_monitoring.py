@@ -187,6 +187,8 @@ def test_every_family_is_there_from_the_start(fresh):
         for domain in ("a.test", None):
             got = {dict(k)[label] for k in m.match(name)}
             assert got == want, "%s{%s}" % (name, label)
+    # of a cluster there is nothing without one
+    assert not [n for n in m.types if n.startswith("mxwatch_cluster_")]
     codes = {dict(k)["code"] for k in m.match("smtpd_recipients_rejected_total")}
     assert {"450", "451", "452", "550", "552", "554"} <= codes
 

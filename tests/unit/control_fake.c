@@ -303,6 +303,23 @@ add_server(struct snapshot *s)
 	s->server[0] = v;
 }
 
+/* Two nodes, and the domain is the other's. */
+static void
+add_cluster(struct snapshot *s, struct snap_domain *d)
+{
+	struct snap_node *n = snapshot_nodes(s, 2);
+
+	s->cluster.on = true;
+	(void)strlcpy(s->cluster.node, "mx2", sizeof(s->cluster.node));
+	(void)strlcpy(n[0].name, "mx2", sizeof(n[0].name));
+	(void)strlcpy(n[1].name, "mx3", sizeof(n[1].name));
+	n[0].state_name = n[1].state_name = "live";
+	n[0].us = n[0].up = n[1].up = true;
+	d->shared = true;
+	d->ours = false;
+	d->owner = "mx3";
+}
+
 static struct snapshot *
 fake_snapshot(void *arg, const char *domain MX_UNUSED)
 {
@@ -339,6 +356,8 @@ fake_snapshot(void *arg, const char *domain MX_UNUSED)
 	p->probes = f->probes;
 	p->last_run = NOW_MS / 1000 - 12;
 	add_server(s);
+	if (f->cluster)
+		add_cluster(s, d);
 	return s;
 }
 

@@ -37,6 +37,7 @@ struct fake {
 	char again[64]; /* the domain of which a flush was ordered */
 	unsigned probe_after; /* snapshots until the outcome is there */
 	bool primary_ok;
+	bool cluster; /* of two nodes */
 	int reload_rc, reload_polls;
 	int maintenance_rc;
 	bool maintenance_holds; /* example.org */

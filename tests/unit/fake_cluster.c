@@ -59,10 +59,10 @@ cluster_verdicts(const struct cluster *c, const char *domain MX_UNUSED,
 	return n;
 }
 
-unsigned
-cluster_sharers(const struct cluster *c, const char *label MX_UNUSED)
+uint32_t
+cluster_senders(const struct cluster *c, const char *label MX_UNUSED)
 {
-	return c->sharers;
+	return c->senders;
 }
 
 bool

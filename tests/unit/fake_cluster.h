@@ -10,7 +10,8 @@ struct cluster {
 	unsigned nnodes;
 	struct cluster_view view;
 	struct store_info store; /* what store_info() says */
-	unsigned owner, sharers; /* of any domain, of any primary */
+	unsigned owner; /* of any domain */
+	uint32_t senders; /* to any primary */
 	struct cluster_verdict verdict[STORE_NODE_MAX];
 	unsigned nverdicts;
 	const char *silent; /* for that label another one speaks */

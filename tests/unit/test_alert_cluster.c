@@ -34,7 +34,7 @@ begin(struct world *w, const char *more)
 
 	world_init(w, more);
 	c = &w->s->cluster;
-	c->on = c->speaks = true;
+	c->on = c->speaks = c->synchronous = true;
 	(void)strlcpy(c->node, "mx2", sizeof(c->node));
 	nodes[1].up = true;
 	nodes[1].missing = nodes[1].differs = false;
@@ -92,7 +92,7 @@ engine(void **st)
 	w.s->cluster.local_messages = 3;
 	w.s->cluster.local_oldest_ms = w.now;
 	w.s->cluster.unowned = w.s->cluster.missing = 1; /* who knows */
-	w.s->cluster.alone = true;
+	w.s->cluster.synchronous = false;
 	pass(&w, 50 * SEC);
 	is(&w, cluster_engine_away, "inactive");
 	pass(&w, 20 * SEC);
@@ -113,7 +113,7 @@ engine(void **st)
 	/* It is back, and the mail has not moved yet. */
 	w.s->cluster.away_ms = 0;
 	w.s->cluster.unowned = w.s->cluster.missing = 0;
-	w.s->cluster.alone = false;
+	w.s->cluster.synchronous = true;
 	pass(&w, 2 * MIN);
 	is(&w, cluster_engine_away, "resolved");
 	is(&w, cluster_local_mail, "warning");
@@ -137,7 +137,7 @@ others(void **st)
 	c->node_list[1].missing = true;
 	c->node_list[1].state_name = "dead";
 	c->missing = c->unowned = c->live = 1;
-	c->alone = true;
+	c->synchronous = false;
 	pass(&w, 70 * SEC);
 	is(&w, cluster_node_missing, "critical");
 	assert_string_equal(summary(&w, ALERT_cluster_node_missing),
@@ -155,7 +155,7 @@ others(void **st)
 	c->node_list[1].missing = false;
 	c->node_list[1].state_name = "live";
 	c->missing = c->unowned = 0;
-	c->alone = false;
+	c->synchronous = true;
 	c->live = 2;
 	c->differing = 1;
 	pass(&w, 11 * MIN);

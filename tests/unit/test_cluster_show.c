@@ -36,7 +36,7 @@ three(void)
 		    .differing = 1, .name = "mx2" },
 		.store = { .away_ms = WALL - 90000, .alone = true },
 		.owner = 2,
-		.sharers = 2,
+		.senders = 0x6,
 	};
 
 	return c;
@@ -120,7 +120,7 @@ nodes_are_shown(void **state)
 	assert_int_equal((int)n[2].silent_seconds, 31);
 	assert_string_equal(s->cluster.node, "mx2");
 	assert_true(s->cluster.speaks);
-	assert_true(s->cluster.alone);
+	assert_false(s->cluster.synchronous);
 	assert_int_equal(s->cluster.away_ms, WALL - 90000);
 	/* That of no domain, and the domain's. */
 	assert_int_equal(s->cluster.local_messages, 5);

@@ -544,6 +544,36 @@ listing_that_fails_says_so(void **state)
 	peer_close(&p);
 }
 
+/* Of a cluster: the nodes, and nothing of what is another's. */
+static void
+stats_of_a_cluster(void **state)
+{
+	struct peer p;
+	const char *said;
+
+	(void)state;
+	fake.cluster = true;
+	said = ask(&p, "{\"verb\":\"stats\"}");
+	assert_has(said,
+	    "{\"name\":\"mxwatch_cluster_node_up\",\"labels\":{\"node\":"
+	    "\"mx3\"},\"value\":1}");
+	assert_has(said, "mxwatch_cluster_engine_away_seconds");
+	assert_has(said,
+	    "{\"name\":\"mxwatch_smtpd_messages_accepted_total\",\"labels\":"
+	    "{\"domain\":\"hold.example\"}");
+	assert_null(strstr(said,
+	    "{\"name\":\"mxwatch_queue_bytes\",\"labels\":{\"domain\":"
+	    "\"hold.example\"}"));
+	assert_has(said,
+	    "{\"name\":\"mxwatch_queue_bytes\",\"labels\":{\"domain\":"
+	    "\"example.org\"}");
+	peer_close(&p);
+	fake.cluster = false;
+	assert_null(
+	    strstr(ask(&p, "{\"verb\":\"stats\"}"), "mxwatch_cluster_"));
+	peer_close(&p);
+}
+
 static void
 clients_may_go_any_time(void **state)
 {
@@ -838,6 +868,7 @@ main(void)
 		TEST(recipients_come_either_way),
 		TEST(unreadable_records_are_listed),
 		TEST(listing_that_fails_says_so),
+		TEST(stats_of_a_cluster),
 		TEST(clients_may_go_any_time),
 		TEST(crowds_are_told_to_wait),
 		TEST(requests_come_in_any_shape),

@@ -343,6 +343,65 @@ a_probe_that_is_off_has_no_series(void **state)
 	snapshot_unref(&s);
 }
 
+/* Its mail is counted by the node that has it, or where it lies; counters and probes
+ * by each that has them. */
+static void
+a_cluster_is_summed(void **state)
+{
+	struct snapshot *s = make_snapshot();
+	struct snap_domain *a = domain_of(s, 0), *b = domain_of(s, 1);
+	struct snap_node *n;
+	char *t, *om;
+
+	(void)state;
+	t = expose(s, PROMETHEUS_TEXT, true);
+	assert_null(strstr(t, "mxwatch_cluster_"));
+	free(t);
+	s->cluster.on = s->cluster.synchronous = true;
+	s->cluster.live = 1;
+	s->cluster.missing = 1;
+	s->cluster.away_ms = NOW_MS - 1500;
+	s->cluster.local_messages = 3;
+	n = snapshot_nodes(s, 2);
+	strlcpy(n[0].name, "mx2", sizeof(n[0].name));
+	strlcpy(n[1].name, "mx\"3", sizeof(n[1].name));
+	n[0].up = true;
+	n[0].domains = 2;
+	n[1].silent_seconds = 31.5;
+	a->ours = b->ours = false;
+	b->local = 2;
+	t = expose(s, PROMETHEUS_TEXT, true);
+	assert_lines(t,
+	    "mxwatch_cluster_node_up{node=\"mx2\"} 1\n"
+	    "mxwatch_cluster_node_up{node=\"mx\\\"3\"} 0\n");
+	assert_lines(t,
+	    "mxwatch_cluster_node_silent_seconds{node=\"mx\\\"3\"} 31.5\n");
+	assert_lines(t, "mxwatch_cluster_node_domains{node=\"mx2\"} 2\n");
+	assert_lines(t, "mxwatch_cluster_engine_away_seconds 1.5\n");
+	assert_lines(t, "mxwatch_cluster_synchronous 1\n");
+	assert_lines(t, "mxwatch_cluster_local_messages 3\n");
+	assert_null(strstr(t, "mxwatch_queue_messages{domain=\"a.test\""));
+	assert_null(strstr(t, "mxwatch_breaker_closed{domain=\"a.test\""));
+	assert_null(strstr(t, "mxwatch_flush_in_progress{domain=\"a.test\""));
+	assert_non_null(strstr(t, "mxwatch_queue_messages{domain=\"b"));
+	assert_lines(t,
+	    "mxwatch_smtpd_messages_accepted_total{domain=\"a.test\"} 9\n");
+	assert_non_null(strstr(t, "mxwatch_flush_runs_total{domain=\"a.test"));
+	assert_non_null(strstr(t, "mxwatch_breaker_trips_total{domain=\"a"));
+	assert_non_null(strstr(t, "mxwatch_watchdog_state{domain=\"a.test\""));
+	assert_non_null(strstr(t, "mxwatch_probe_success{domain=\"a.test\""));
+	assert_non_null(strstr(t, "mxwatch_maintenance{domain=\"a.test\""));
+	free(t);
+	/* Nor is it in what stands for all of them. */
+	t = expose(s, PROMETHEUS_TEXT, false);
+	assert_lines(t, "mxwatch_queue_messages{state=\"deferred\"} 2\n");
+	free(t);
+	om = expose(s, PROMETHEUS_OPENMETRICS, true);
+	assert_non_null(strstr(om, "mxwatch_cluster_node_up{node=\"mx2\"}"));
+	free(om);
+	snapshot_unref(&s);
+}
+
 /* The sum of all domains says what an alert rule has to see. */
 static void
 mail_that_could_leave(void **state)
@@ -610,6 +669,7 @@ main(void)
 		cmocka_unit_test(alerts_and_receivers),
 		cmocka_unit_test(primaries_have_series_of_their_own),
 		cmocka_unit_test(a_probe_that_is_off_has_no_series),
+		cmocka_unit_test(a_cluster_is_summed),
 		cmocka_unit_test(mail_that_could_leave),
 		cmocka_unit_test(mx_backup_has_one_label),
 		cmocka_unit_test(the_estimate_is_right),

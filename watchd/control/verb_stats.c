@@ -60,25 +60,23 @@ send_histogram(struct call *c, const struct metric *m, const struct snapshot *s)
 	call_send(c, o);
 }
 
+/* One object's; key: its label, NULL: it has none. */
 static void
 send_samples(struct call *c, const struct metric *m, const void *base,
-    const char *domain, const char *primary, const char *receiver,
-    const char *list, int64_t wall_ms)
+    const char *key, const char *name, const char *primary, int64_t wall_ms)
 {
 	cJSON *o, *labels;
 	double v;
 
+	if (!metric_applies(m, base))
+		return;
 	for (unsigned i = 0; i < m->labels->n; i++) {
 		for (unsigned j = 0; j < m->labels2->n; j++) {
 			o = sample(m, &labels);
-			if (domain != NULL)
-				json_text(labels, "domain", domain);
+			if (key != NULL)
+				json_text(labels, key, name);
 			if (primary != NULL)
 				json_text(labels, "primary", primary);
-			if (receiver != NULL)
-				json_text(labels, "receiver", receiver);
-			if (list != NULL)
-				json_text(labels, "list", list);
 			if (m->labels->key != NULL)
 				json_text(labels, m->labels->key,
 				    m->labels->label[i].name);
@@ -95,13 +93,61 @@ send_samples(struct call *c, const struct metric *m, const void *base,
 	}
 }
 
+static void
+send_domain(struct call *c, const struct metric *m, const struct snap_domain *d,
+    int64_t wall_ms)
+{
+	if (m->scope == METRIC_DOMAIN) {
+		send_samples(c, m, d, "domain", d->name, NULL, wall_ms);
+		return;
+	}
+	for (unsigned j = 0; j < d->nprimaries; j++)
+		send_samples(c, m, &d->primary[j], "domain", d->name,
+		    d->primary[j].label, wall_ms);
+}
+
+/* The i-th object of that scope, what names it, and under which label. */
+static const void *
+few_object(const struct snapshot *s, enum metric_scope scope, unsigned i,
+    const char **key, const char **name)
+{
+	const struct snap_cluster *c = &s->cluster;
+
+	*key = "receiver";
+	if (scope == METRIC_RECEIVER && i < s->told->nreceivers) {
+		*name = s->told->receiver[i].name;
+		return &s->told->receiver[i];
+	}
+	if (scope == METRIC_HEARTBEAT && i < s->told->nheartbeats) {
+		*name = s->told->heartbeat[i].name;
+		return &s->told->heartbeat[i];
+	}
+	*key = "list";
+	if (scope == METRIC_DNSBL && i < s->ndnsbls) {
+		*name = s->dnsbl[i].zone;
+		return &s->dnsbl[i];
+	}
+	*key = "node";
+	if (scope == METRIC_NODE && i < c->nnodes) {
+		*name = c->node_list[i].name;
+		return &c->node_list[i];
+	}
+	*key = "primary";
+	if (scope == METRIC_SERVER && i < s->nservers) {
+		*name = s->server[i]->label;
+		return s->server[i];
+	}
+	return NULL;
+}
+
 /* One object of the current metric; false when it has no more. */
 static bool
 stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
 {
 	const struct snapshot *s = w->s;
-	const struct snap_domain *d;
+	const char *key, *name;
 	unsigned i = w->object++;
+	const void *base;
 
 	if (m->scope == METRIC_GLOBAL) {
 		if (i > 0)
@@ -109,48 +155,18 @@ stats_object(struct call *c, struct stats_walk *w, const struct metric *m)
 		if (m->type == METRIC_HISTOGRAM)
 			send_histogram(c, m, s);
 		else
-			send_samples(c, m, s, NULL, NULL, NULL, NULL,
-			    s->wall_ms);
+			send_samples(c, m, s, NULL, NULL, NULL, s->wall_ms);
 		return true;
 	}
-	if (m->scope == METRIC_RECEIVER) {
-		if (i >= s->told->nreceivers)
-			return false;
-		send_samples(c, m, &s->told->receiver[i], NULL, NULL,
-		    s->told->receiver[i].name, NULL, s->wall_ms);
-		return true;
-	}
-	if (m->scope == METRIC_HEARTBEAT) {
-		if (i >= s->told->nheartbeats)
-			return false;
-		send_samples(c, m, &s->told->heartbeat[i], NULL, NULL,
-		    s->told->heartbeat[i].name, NULL, s->wall_ms);
-		return true;
-	}
-	if (m->scope == METRIC_DNSBL) {
-		if (i >= s->ndnsbls)
-			return false;
-		send_samples(c, m, &s->dnsbl[i], NULL, NULL, NULL,
-		    s->dnsbl[i].zone, s->wall_ms);
-		return true;
-	}
-	if (m->scope == METRIC_SERVER) {
-		if (i >= s->nservers)
-			return false;
-		send_samples(c, m, s->server[i], NULL, s->server[i]->label,
-		    NULL, NULL, s->wall_ms);
-		return true;
+	if (m->scope != METRIC_DOMAIN && m->scope != METRIC_PRIMARY) {
+		base = few_object(s, m->scope, i, &key, &name);
+		if (base != NULL)
+			send_samples(c, m, base, key, name, NULL, s->wall_ms);
+		return base != NULL;
 	}
 	if (i >= s->domains.n)
 		return false;
-	d = snap_list_at(&s->domains, i);
-	if (m->scope == METRIC_DOMAIN) {
-		send_samples(c, m, d, d->name, NULL, NULL, NULL, s->wall_ms);
-		return true;
-	}
-	for (unsigned j = 0; j < d->nprimaries; j++)
-		send_samples(c, m, &d->primary[j], d->name, d->primary[j].label,
-		    NULL, NULL, s->wall_ms);
+	send_domain(c, m, snap_list_at(&s->domains, i), s->wall_ms);
 	return true;
 }
 

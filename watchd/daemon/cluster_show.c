@@ -39,7 +39,8 @@ cluster_show_primary(const struct cluster *c, const char *label,
 	if (c == NULL)
 		return;
 	h->told_by_another = !cluster_speaks(c, label);
-	h->owners = cluster_sharers(c, label);
+	for (uint32_t m = cluster_senders(c, label); m != 0; m &= m - 1)
+		h->owners++;
 }
 
 static const struct cluster_node *
@@ -120,7 +121,7 @@ cluster_show(const struct cluster *c, const struct store *store,
 	to->leaving = v.leaving;
 	to->differing = v.differing;
 	to->away_ms = si.away_ms;
-	to->alone = si.alone;
+	to->synchronous = !si.alone;
 	to->requires_sync = require_sync;
 	show_nodes(c, s);
 	/* 50,000 pointers are 2 ms or so, and there is no telling without them

@@ -130,6 +130,7 @@ typedef struct snap_server scope_SERVER;
 typedef struct snap_receiver scope_RECEIVER;
 typedef struct snap_heartbeat scope_HEARTBEAT;
 typedef struct snap_dnsbl scope_DNSBL;
+typedef struct snap_node scope_NODE;
 
 const struct metric metrics[] = {
 #define METRIC(scope, name, type, value, field, labels, labels2, bounds, help) \
@@ -207,23 +208,54 @@ metric_value(const struct metric *m, const void *base, unsigned i, unsigned j,
 }
 
 static bool
-is_seen_by_probes(const struct metric *m)
+begins(const struct metric *m, const char *const *prefix, size_t n)
 {
-	static const char *const prefix[] = { "probe_", "primary_probe_",
-		"primary_tls_", "primary_greeting_" };
-
-	for (size_t i = 0; i < MX_COUNT(prefix); i++)
+	for (size_t i = 0; i < n; i++)
 		if (strncmp(m->name, prefix[i], strlen(prefix[i])) == 0)
 			return true;
 	return false;
 }
 
+static bool
+is_seen_by_probes(const struct metric *m)
+{
+	static const char *const prefix[] = { "probe_", "primary_probe_",
+		"primary_tls_", "primary_greeting_" };
+
+	return begins(m, prefix, MX_COUNT(prefix));
+}
+
+/* Counters are what each node did: they add up as they are. */
+static bool
+is_of_mail(const struct metric *m)
+{
+	static const char *const prefix[] = { "queue_", "breaker_", "flush_",
+		"recipients_learned", "recipients_catch_all" };
+
+	return m->type == METRIC_GAUGE && begins(m, prefix, MX_COUNT(prefix));
+}
+
+static bool
+is_of_cluster(const struct metric *m)
+{
+	static const char *const prefix[] = { "cluster_" };
+
+	return begins(m, prefix, MX_COUNT(prefix));
+}
+
 bool
 metric_applies(const struct metric *m, const void *base)
 {
+	const struct snapshot *s = base;
+	const struct snap_domain *d = base;
 	const struct snap_primary *p = base;
 	const struct snap_server *v = base;
 
+	if (m->scope == METRIC_GLOBAL)
+		return s->cluster.on || !is_of_cluster(m);
+	/* What landed here and is for another node's domain is only here. */
+	if (m->scope == METRIC_DOMAIN && !d->ours && d->local == 0)
+		return !is_of_mail(m);
 	if (m->scope == METRIC_PRIMARY && p->unprobed)
 		return !is_seen_by_probes(m);
 	if (m->scope == METRIC_SERVER && v->unprobed)

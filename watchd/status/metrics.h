@@ -16,6 +16,7 @@ enum metric_scope {
 	METRIC_RECEIVER,
 	METRIC_HEARTBEAT,
 	METRIC_DNSBL,
+	METRIC_NODE,
 	METRIC_SCOPE_MAX,
 };
 
@@ -73,7 +74,9 @@ double metric_value(const struct metric *, const void *base, unsigned i,
     unsigned j, int64_t wall_ms);
 
 /* Whether the object has the family now: what probes of a primary saw is no more
- * when nobody probes it, and an alert about that would never end. */
+ * when nobody probes it, and an alert about that would never end; what there is of
+ * a domain's mail is shown by the node that has it, so that sums over the nodes are
+ * right; and of a cluster there is nothing without one. */
 bool metric_applies(const struct metric *, const void *base);
 
 /* Whether the row goes on with the family of the row before it. */

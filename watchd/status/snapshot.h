@@ -351,7 +351,7 @@ struct snap_cluster {
 	unsigned leaving; /* on their way to another node */
 	unsigned differing; /* live nodes with another configuration */
 	int64_t away_ms; /* the engine is, since, wall; 0: it is there */
-	bool alone; /* it has no synchronous standby */
+	bool synchronous; /* it has a standby that has all that it took */
 	bool requires_sync; /* then no mail is taken */
 	/* Mail that landed in the spool of this node while it was away. */
 	uint64_t local_messages;

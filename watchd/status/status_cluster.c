@@ -38,7 +38,7 @@ status_cluster(cJSON *o, const struct snap_cluster *c)
 	json_bool(j, "fenced", c->fenced);
 	part = json_member(j, "engine");
 	json_time_ms(part, "away_since", c->away_ms);
-	json_bool(part, "synchronous", !c->alone);
+	json_bool(part, "synchronous", c->synchronous);
 	json_bool(part, "require_sync", c->requires_sync);
 	part = json_member(j, "local");
 	json_num(part, "messages", (double)c->local_messages);

@@ -63,6 +63,8 @@ scope_labels(const struct metric *m)
 		return "receiver";
 	case METRIC_DNSBL:
 		return "list";
+	case METRIC_NODE:
+		return "node";
 	case METRIC_GLOBAL:
 	case METRIC_SCOPE_MAX:
 		break;
