@@ -136,6 +136,7 @@ put_stamp(struct mib_value *v, const struct mib *m, int64_t then_ms)
 		const struct wire_primary *p MX_UNUSED = r->p;                 \
 		const struct wire_link *l MX_UNUSED = r->l;                    \
 		const struct wire_dnsbl *b MX_UNUSED = r->b;                   \
+		const struct wire_node *n MX_UNUSED = r->n;                    \
                                                                                \
 		if (!(condition))                                              \
 			return false;                                          \
@@ -227,6 +228,8 @@ static const struct {
 	[MIB_LINK] = { ROOT(enterprise), { 1, 6, 1 }, 3, 2 },
 	[MIB_DNSBL] = { ROOT(enterprise), { 1, 7, 1 }, 3, 1 },
 	[MIB_NOTIFY] = { ROOT(enterprise), { 1, 8 }, 2, 1 },
+	[MIB_CLUSTER] = { ROOT(enterprise), { 1, 9 }, 2, 1 },
+	[MIB_NODE] = { ROOT(enterprise), { 1, 10, 1 }, 3, 1 },
 #undef ROOT
 };
 
@@ -383,6 +386,7 @@ rows_of_set(struct mib *m)
 	const struct wire_rows *rows = m->set.rows;
 	const struct wire_dnsbl *b = rows[WIRE_DNSBL].row;
 	const struct wire_link *l = rows[WIRE_LINK].row;
+	const struct wire_node *n = rows[WIRE_NODE].row;
 
 	for (uint32_t i = 0; i < rows[WIRE_DOMAIN].n; i++)
 		rows_of_domain(m, &wire_domains(&m->set)[i]);
@@ -394,6 +398,11 @@ rows_of_set(struct mib *m)
 	for (uint32_t i = 0; i < rows[WIRE_DNSBL].n; i++)
 		*row_add(m, MIB_DNSBL) =
 		    (struct mib_row){ { b[i].index }, .b = &b[i] };
+	for (uint32_t i = 0; i < rows[WIRE_NODE].n; i++)
+		*row_add(m, MIB_NODE) =
+		    (struct mib_row){ { n[i].index }, .n = &n[i] };
+	if (m->set.system.cluster != 0)
+		(void)row_add(m, MIB_CLUSTER);
 }
 
 void

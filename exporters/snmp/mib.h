@@ -22,6 +22,8 @@ enum mib_scope {
 	MIB_LINK, /* of a domain to a primary */
 	MIB_DNSBL,
 	MIB_NOTIFY, /* in notifications only */
+	MIB_CLUSTER, /* one, or none without a cluster */
+	MIB_NODE,
 	MIB_SCOPE_MAX,
 };
 
@@ -56,6 +58,7 @@ struct mib_row {
 	const struct wire_primary *p;
 	const struct wire_link *l;
 	const struct wire_dnsbl *b;
+	const struct wire_node *n;
 	uint32_t status, subject; /* BOUNCE, GROUP_ERROR */
 };
 

@@ -15,6 +15,21 @@ pack_phase(enum smtp_phase phase)
 }
 
 static void
+pack_cluster(struct wire_system *w, const struct snap_cluster *c)
+{
+	w->cluster = c->on;
+	w->synchronous = c->synchronous;
+	w->fenced = c->fenced;
+	w->missing = c->missing;
+	w->unowned = c->unowned;
+	w->leaving = c->leaving;
+	w->away_ms = c->away_ms;
+	w->local_messages = c->local_messages;
+	w->local_oldest_ms = c->local_oldest_ms;
+	strlcpy(w->node, c->node, sizeof(w->node));
+}
+
+static void
 pack_system(struct wire_system *w, const struct snapshot *s)
 {
 	const struct stats_global *g = &s->count;
@@ -53,6 +68,7 @@ pack_system(struct wire_system *w, const struct snapshot *s)
 	w->mx_backup = s->mx_backup;
 	w->mx_backup_domains = s->mx_backup_domains;
 	w->ready = s->ready;
+	pack_cluster(w, &s->cluster);
 	strlcpy(w->source, s->source.name, sizeof(w->source));
 	strlcpy(w->not_ready, s->not_ready, sizeof(w->not_ready));
 	strlcpy(w->hostname, s->hostname, sizeof(w->hostname));
@@ -102,6 +118,7 @@ pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
 	strlcpy(w->cause, d->cause, sizeof(w->cause));
 	strlcpy(w->list, d->list, sizeof(w->list));
 	strlcpy(w->list_trouble, d->list_trouble, sizeof(w->list_trouble));
+	strlcpy(w->owner, d->owner, sizeof(w->owner));
 }
 
 _Static_assert(WIRE_CLASSES == STATUS_LABEL_MAX, "the wire has other classes");
@@ -165,6 +182,20 @@ pack_dnsbl(struct wire_dnsbl *w, const struct snap_dnsbl *b, uint32_t index)
 	strlcpy(w->why, b->why, sizeof(w->why));
 }
 
+static void
+pack_node(struct wire_node *w, const struct snap_node *n)
+{
+	w->index = n->id;
+	w->state = n->state + 1; /* the MIB begins with 1 */
+	w->us = n->us;
+	w->differs = n->differs;
+	w->domains = n->domains;
+	w->silent_seconds = (uint64_t)n->silent_seconds;
+	strlcpy(w->name, n->name, sizeof(w->name));
+	strlcpy(w->version, n->version, sizeof(w->version));
+	strlcpy(w->hostname, n->hostname, sizeof(w->hostname));
+}
+
 /* ---- a whole snapshot, in steps */
 
 enum phase {
@@ -183,6 +214,7 @@ pack_begin(struct pack *p, struct snapshot *s)
 	p->s = snapshot_ref(s);
 	p->sum = mem_array(s->nservers + 1, sizeof(p->sum[0]));
 	p->rows[WIRE_DNSBL] = s->ndnsbls;
+	p->rows[WIRE_NODE] = s->cluster.nnodes;
 }
 
 void
@@ -365,6 +397,9 @@ put_links(struct pack *p, struct wire_out *o, const struct indices *x,
 		return;
 	for (unsigned i = 0; i < p->rows[WIRE_DNSBL]; i++)
 		pack_dnsbl(wire_out_add(o, WIRE_DNSBL), &p->s->dnsbl[i], i + 1);
+	for (unsigned i = 0; i < p->rows[WIRE_NODE]; i++)
+		pack_node(wire_out_add(o, WIRE_NODE),
+		    &p->s->cluster.node_list[i]);
 	next_phase(p);
 }
 

@@ -24,6 +24,7 @@ static const struct field strings[] = {
 		type, offsetof(struct st, name),                               \
 		    sizeof(((struct st *)0)->name)                             \
 	}
+	FIELD(WIRE_SYSTEM, wire_system, node),
 	FIELD(WIRE_SYSTEM, wire_system, source),
 	FIELD(WIRE_SYSTEM, wire_system, not_ready),
 	FIELD(WIRE_SYSTEM, wire_system, hostname),
@@ -31,12 +32,16 @@ static const struct field strings[] = {
 	FIELD(WIRE_DOMAIN, wire_domain, cause),
 	FIELD(WIRE_DOMAIN, wire_domain, list),
 	FIELD(WIRE_DOMAIN, wire_domain, list_trouble),
+	FIELD(WIRE_DOMAIN, wire_domain, owner),
 	FIELD(WIRE_PRIMARY, wire_primary, host),
 	FIELD(WIRE_PRIMARY, wire_primary, text),
 	FIELD(WIRE_PRIMARY, wire_primary, cause),
 	FIELD(WIRE_LINK, wire_link, finding),
 	FIELD(WIRE_DNSBL, wire_dnsbl, zone),
 	FIELD(WIRE_DNSBL, wire_dnsbl, why),
+	FIELD(WIRE_NODE, wire_node, name),
+	FIELD(WIRE_NODE, wire_node, version),
+	FIELD(WIRE_NODE, wire_node, hostname),
 	FIELD(WIRE_NOTICE, wire_notice, domain),
 	FIELD(WIRE_NOTICE, wire_notice, host),
 	FIELD(WIRE_NOTICE, wire_notice, text),
@@ -53,6 +58,7 @@ wire_record_size(enum wire_type type)
 		[WIRE_PRIMARY] = sizeof(struct wire_primary),
 		[WIRE_LINK] = sizeof(struct wire_link),
 		[WIRE_DNSBL] = sizeof(struct wire_dnsbl),
+		[WIRE_NODE] = sizeof(struct wire_node),
 		[WIRE_NOTICE] = sizeof(struct wire_notice),
 		[WIRE_STATUS] = sizeof(struct wire_status),
 		[WIRE_LOG] = sizeof(struct wire_log),
@@ -249,7 +255,8 @@ set_begin(struct wire_set *s, const struct wire_system *sys,
 	set_empty(s);
 	if (!is_time(sys->start) || !is_time(sys->wall_ms) ||
 	    !is_time(sys->vault_oldest_ms) ||
-	    !is_time(sys->source_confirmed_ms))
+	    !is_time(sys->source_confirmed_ms) || !is_time(sys->away_ms) ||
+	    !is_time(sys->local_oldest_ms))
 		return -MX_ESYNTAX;
 	for (unsigned t = 0; t < WIRE_TYPE_MAX; t++)
 		if (sys->rows[t] > (is_row(t) ? WIRE_ROWS_MAX : 0))
@@ -294,6 +301,13 @@ dnsbl_is_sound(const struct wire_dnsbl *last, const struct wire_dnsbl *b)
 }
 
 static bool
+node_is_sound(const struct wire_node *last, const struct wire_node *n)
+{
+	return is_index(n->index) && n->state >= 1 && n->state <= 5 &&
+	    (last == NULL || last->index < n->index);
+}
+
+static bool
 row_is_sound(enum wire_type type, const void *last, const void *row)
 {
 	switch (type) {
@@ -305,6 +319,8 @@ row_is_sound(enum wire_type type, const void *last, const void *row)
 		return link_is_sound(last, row);
 	case WIRE_DNSBL:
 		return dnsbl_is_sound(last, row);
+	case WIRE_NODE:
+		return node_is_sound(last, row);
 	default:
 		return false;
 	}

@@ -12,10 +12,11 @@
 #include "base/err.h"
 
 #define WIRE_MAGIC	0x4d585741u /* "MXWA" */
-#define WIRE_VERSION	2
+#define WIRE_VERSION	3
 #define WIRE_PACKET_MAX 32768 /* well below any socket's send buffer */
 #define WIRE_NAME	256
 #define WIRE_TEXT	160
+#define WIRE_NODE_NAME	64
 #define WIRE_CLASSES	9 /* status_label() of status/counters.h */
 #define WIRE_ROWS_MAX	(1u << 20) /* of a kind, in one snapshot */
 #define WIRE_FD		3 /* the child's end */
@@ -26,13 +27,14 @@ enum wire_type {
 	WIRE_PRIMARY,
 	WIRE_LINK, /* of a domain to a primary */
 	WIRE_DNSBL,
+	WIRE_NODE, /* of the cluster */
 	WIRE_NOTICE, /* one; head.generation is its number */
 	WIRE_STATUS, /* child to daemon: one */
 	WIRE_LOG, /* child to daemon: one */
 	WIRE_TYPE_MAX,
 };
 #define WIRE_ROW_FIRST WIRE_DOMAIN
-#define WIRE_ROW_LAST  WIRE_DNSBL
+#define WIRE_ROW_LAST  WIRE_NODE
 
 struct wire_head {
 	uint32_t magic;
@@ -59,6 +61,11 @@ struct wire_system {
 	uint64_t source_domains;
 	int64_t source_confirmed_ms; /* wall; 0: there is no source */
 	uint32_t source_failing, mx_backup, mx_backup_domains, ready;
+	/* Of a cluster; without one all of it is 0. */
+	uint32_t cluster, synchronous, fenced, missing, unowned, leaving;
+	int64_t away_ms, local_oldest_ms; /* wall; 0: not, none */
+	uint64_t local_messages;
+	char node[WIRE_NODE_NAME];
 	char source[WIRE_NAME]; /* "": there is none */
 	char not_ready[WIRE_TEXT];
 	char hostname[WIRE_NAME];
@@ -86,6 +93,7 @@ struct wire_domain {
 	char cause[WIRE_TEXT];
 	char list[WIRE_NAME]; /* "": there is none */
 	char list_trouble[WIRE_TEXT];
+	char owner[WIRE_NODE_NAME]; /* "": none, or no cluster */
 };
 
 struct wire_primary {
@@ -121,6 +129,17 @@ struct wire_dnsbl {
 	uint64_t queries, hits, failures, refusals;
 	char zone[WIRE_NAME];
 	char why[WIRE_TEXT];
+};
+
+struct wire_node {
+	uint32_t index; /* its number in the cluster */
+	uint32_t state; /* the numbers of the MIB */
+	uint32_t us, differs;
+	uint32_t domains, reserved;
+	uint64_t silent_seconds;
+	char name[WIRE_NODE_NAME];
+	char version[WIRE_NODE_NAME];
+	char hostname[WIRE_NAME];
 };
 
 /* The notifications; the numbers are their arcs in the MIB. */

@@ -51,6 +51,7 @@ static void
 fill(struct mib *m, bool mta, unsigned ndomains, unsigned nprimaries)
 {
 	struct wire_dnsbl *b;
+	struct wire_node *n;
 	struct wire_primary *p;
 	struct wire_link *l;
 	struct wire_set set;
@@ -73,6 +74,12 @@ fill(struct mib *m, bool mta, unsigned ndomains, unsigned nprimaries)
 	}
 	b = rows(&set, WIRE_DNSBL, 1);
 	b->index = b->state = 1;
+	set.system.cluster = 1;
+	set.system.away_ms = NOW_MS - 90000;
+	n = rows(&set, WIRE_NODE, 2);
+	n[0].index = n[0].state = 1;
+	n[1].index = 3;
+	n[1].state = 5;
 	mib_init(m, 7, mta);
 	mib_take(m, &set, NOW_MS);
 	m->uptime = 5000; /* the master is 50 s old */
@@ -141,9 +148,10 @@ test_walk(void **state MX_UNUSED)
 		fill(&m, t[i].mta, t[i].domains, t[i].primaries);
 		all = walk(&m, &n);
 		expect = 0;
-		for (unsigned sc = t[i].mta ? 0 : MIB_SYSTEM; sc < MIB_NOTIFY;
-		     sc++)
-			if (sc != MIB_GROUP) /* whose rows differ */
+		for (unsigned sc = t[i].mta ? 0 : MIB_SYSTEM;
+		     sc < MIB_SCOPE_MAX; sc++)
+			/* whose rows differ; which have none */
+			if (sc != MIB_GROUP && sc != MIB_NOTIFY)
 				expect += m.nrows[sc] *
 				    columns(&m, (enum mib_scope)sc);
 		if (t[i].mta)
@@ -159,6 +167,36 @@ test_walk(void **state MX_UNUSED)
 		mem_free(&all);
 		mib_fini(&m);
 	}
+}
+
+/* Of a cluster there are instances where there is one. */
+static void
+test_no_cluster(void **state MX_UNUSED)
+{
+	const struct mib_object *o = mib_object("mxwClusterNode");
+	uint32_t oid[MIB_OID_MAX];
+	struct mib_answer a;
+	struct mib m;
+	size_t len;
+
+	fill(&m, false, 1, 1);
+	len = mib_column_oid(o, oid);
+	oid[len++] = 0;
+	assert_true(mib_get(&m, oid, len, &a));
+	len = mib_column_oid(mib_object("mxwClusterEngineAway"), oid);
+	oid[len++] = 0;
+	assert_true(mib_get(&m, oid, len, &a));
+	assert_int_equal(a.value.u, 90);
+	len = mib_column_oid(mib_object("mxwDomainOwner"), oid);
+	assert_true(mib_next(&m, oid, len, false, &a));
+	assert_string_equal(a.object->name, "mxwDomainOwner");
+	m.set.system.cluster = 0;
+	m.nrows[MIB_CLUSTER] = m.nrows[MIB_NODE] = 0;
+	assert_true(mib_next(&m, oid, len, false, &a));
+	assert_string_not_equal(a.object->name, "mxwDomainOwner");
+	len = mib_column_oid(o, oid);
+	assert_false(mib_next(&m, oid, len, false, &a));
+	mib_fini(&m);
 }
 
 /* GETNEXT of any name is the least instance behind it. */
@@ -305,6 +343,8 @@ static const char *const parent[MIB_SCOPE_MAX] = {
 	[MIB_LINK] = "mxwDomainPrimaryEntry",
 	[MIB_DNSBL] = "mxwDnsblEntry",
 	[MIB_NOTIFY] = "mxwNotificationObjects",
+	[MIB_CLUSTER] = "mxwCluster",
+	[MIB_NODE] = "mxwNodeEntry",
 };
 
 static void
@@ -519,6 +559,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_no_cluster),
 		cmocka_unit_test(test_next_of_anything),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_file_has_our_objects),

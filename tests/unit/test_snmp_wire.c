@@ -276,6 +276,59 @@ test_left_out(void **state MX_UNUSED)
 	snapshot_unref(&s);
 }
 
+/* The nodes of a cluster are rows by their numbers, and domains have an owner. */
+static void
+test_cluster(void **state MX_UNUSED)
+{
+	struct snapshot *s = snapshot_of(1, 0);
+	struct snap_domain *d =
+	    (struct snap_domain *)(uintptr_t)snap_list_at(&s->domains, 0);
+	struct snap_node *list = snapshot_nodes(s, 2);
+	const struct wire_node *n;
+	struct wire_set set;
+	struct wire_out o;
+	struct indices x;
+
+	wire_set_init(&set);
+	indices_init(&x);
+	s->cluster.on = true;
+	s->cluster.away_ms = 1700000000000;
+	s->cluster.local_messages = 7;
+	strlcpy(s->cluster.node, "mx2", sizeof(s->cluster.node));
+	list[0].id = 1;
+	list[0].us = list[0].up = true;
+	list[1].id = 3;
+	list[1].state = 4;
+	list[1].silent_seconds = 31.9;
+	strlcpy(list[1].name, "mx4", sizeof(list[1].name));
+	d->owner = "mx4";
+	wire_out_init(&o, 1);
+	pack_snapshot(&o, s, &x);
+	assert_int_equal(feed(&set, &o, 0, UINT32_MAX), 1);
+	assert_int_equal(set.system.cluster, 1);
+	assert_int_equal(set.system.local_messages, 7);
+	assert_string_equal(set.system.node, "mx2");
+	assert_string_equal(wire_domains(&set)->owner, "mx4");
+	assert_int_equal(rows(&set, WIRE_NODE), 2);
+	n = set.rows[WIRE_NODE].row;
+	assert_int_equal(n[0].state, 1);
+	assert_int_equal(n[0].us, 1);
+	assert_int_equal(n[1].index, 3);
+	assert_int_equal(n[1].state, 5);
+	assert_int_equal(n[1].silent_seconds, 31);
+	assert_string_equal(n[1].name, "mx4");
+	wire_out_fini(&o);
+	/* Twice the same number is not believed. */
+	list[1].id = 1;
+	wire_out_init(&o, 2);
+	pack_snapshot(&o, s, &x);
+	assert_int_equal(feed(&set, &o, 0, UINT32_MAX), -MX_ESYNTAX);
+	wire_out_fini(&o);
+	indices_fini(&x);
+	wire_set_fini(&set);
+	snapshot_unref(&s);
+}
+
 /* What is not ready is not for that reason being indexed: a spool that is full
  * is congested (RFC 2788), and that is another number. */
 static void
@@ -551,6 +604,7 @@ main(void)
 		cmocka_unit_test(test_label),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_cluster),
 		cmocka_unit_test(test_not_ready),
 		cmocka_unit_test(test_lost_packets),
 		cmocka_unit_test(test_order),

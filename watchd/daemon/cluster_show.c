@@ -5,6 +5,10 @@
 #include <string.h>
 
 _Static_assert(SNAP_NODES == STORE_NODE_MAX, "a node would not be shown");
+/* The numbers are those of the MIB, less one. */
+_Static_assert(CLUSTER_LIVE == 0 && CLUSTER_LEFT == 1 && CLUSTER_SILENT == 2 &&
+	CLUSTER_STOPPED == 3 && CLUSTER_DEAD == 4,
+    "states of another order");
 
 /* By this name one of those who live is chosen to tell of what is nobody's own. */
 #define ALL_OF_IT "cluster"
@@ -68,6 +72,8 @@ show_nodes(const struct cluster *c, struct snapshot *s)
 
 	for (unsigned i = 0; i < n; i++, to++) {
 		(void)strlcpy(to->name, list[i].name, sizeof(to->name));
+		to->id = list[i].id;
+		to->state = list[i].state;
 		to->state_name = cluster_state_name(list[i].state);
 		to->us = list[i].us;
 		to->up = is_up(&list[i]);

@@ -328,7 +328,9 @@ struct snap_agentx {
 /* A node of the cluster. */
 #define SNAP_NODES 31
 struct snap_node {
+	unsigned id; /* from 1, for good */
 	char name[SNAP_NAME_MAX];
+	unsigned state; /* live, left, silent, stopped, dead, from 0 */
 	const char *state_name; /* static */
 	bool us;
 	bool up; /* it stirs */
