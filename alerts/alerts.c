@@ -21,6 +21,8 @@ alerts_mail_free(struct mail *m)
 		return;
 	}
 	config_unref(&am->conf);
+	mem_free(&am->key);
+	mem_free(&am->text);
 	mem_free(&am);
 }
 
@@ -53,6 +55,7 @@ alerts_new(struct config *conf, struct snapshot_box *snapshots,
 	identity_init(&a->identity);
 	buf_init(&a->image, MEMORY_FILE_MAX);
 	buf_init(&a->changed, ALERTS_CHANGED_MAX);
+	STAILQ_INIT(&a->share);
 	a->known = snap_alerts_create(0, 0, 0);
 	a->loop_known = snap_alerts_ref(a->known);
 	pthread_mutex_init(&a->state, NULL);
@@ -87,6 +90,7 @@ void
 alerts_delete(struct alerts **ap)
 {
 	struct alerts *a = *ap;
+	struct incident_change *c;
 
 	fetch_client_destroy(&a->fetch);
 	mailbox_destroy(&a->box, alerts_mail_free);
@@ -94,6 +98,10 @@ alerts_delete(struct alerts **ap)
 	memory_fini(&a->memory);
 	buf_fini(&a->image);
 	buf_fini(&a->changed);
+	while ((c = STAILQ_FIRST(&a->share)) != NULL) {
+		STAILQ_REMOVE_HEAD(&a->share, link);
+		incident_change_free(&c);
+	}
 	snap_alerts_unref(&a->known);
 	snap_alerts_unref(&a->loop_known);
 	for (unsigned i = 0; i < ALERTS_TESTS; i++)
@@ -157,6 +165,35 @@ alerts_told(struct alerts *a, void (*fn)(const struct alert_mark *, void *),
     void *arg)
 {
 	marks_take(&a->marks, fn, arg);
+}
+
+void
+alerts_incident(struct alerts *a, const char *key, const void *text, size_t len)
+{
+	struct alerts_mail *am = mem_alloc(sizeof(*am));
+
+	am->mail.kind = MAIL_INCIDENT;
+	am->key = mem_strdup(key);
+	am->text = len > 0 ? mem_dup(text, len) : NULL;
+	am->len = len;
+	mailbox_post(a->box, &am->mail);
+}
+
+void
+alerts_incidents(struct alerts *a,
+    void (*fn)(const char *key, const char *text, void *arg), void *arg)
+{
+	struct incident_changes list = STAILQ_HEAD_INITIALIZER(list);
+	struct incident_change *c;
+
+	pthread_mutex_lock(&a->shown);
+	STAILQ_CONCAT(&list, &a->share);
+	pthread_mutex_unlock(&a->shown);
+	while ((c = STAILQ_FIRST(&list)) != NULL) {
+		STAILQ_REMOVE_HEAD(&list, link);
+		fn(c->key, c->text, arg);
+		incident_change_free(&c);
+	}
 }
 
 uint32_t

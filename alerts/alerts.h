@@ -39,6 +39,14 @@ void alerts_changed(struct alerts *, void (*fn)(const char *domain, void *arg),
 /* Who was told since the last call. */
 void alerts_told(struct alerts *, void (*fn)(const struct alert_mark *, void *),
     void *arg);
+/* In a cluster: a record of another node, or of a former run of ours, by its key in
+ * the state that all share; len 0: it is gone. */
+void
+alerts_incident(struct alerts *, const char *key, const void *text, size_t len);
+/* Records to be written there since the last call, in this order; text NULL: to be
+ * removed. */
+void alerts_incidents(struct alerts *,
+    void (*fn)(const char *key, const char *text, void *arg), void *arg);
 /* The alerts that fire about the domain: 1 << enum alert_kind. O(log n). */
 uint32_t alerts_of(const struct alerts *, const char *domain);
 /* Puts the alerts, receivers and heartbeats into a snapshot that is being

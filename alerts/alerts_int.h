@@ -120,6 +120,8 @@ struct alerts {
 	/* Names, each with its '\0', of the domains about which other alerts
 	 * fire than when the loop thread last looked. */
 	struct buf changed;
+	/* Records that the loop thread is to write for the other nodes. */
+	struct incident_changes share;
 	struct test_result test[ALERTS_TESTS];
 };
 
@@ -175,13 +177,15 @@ bool heartbeat_alive(const struct config *, const struct snapshot *,
     int64_t now, int64_t wall_ms);
 
 /* thread.c */
-enum { MAIL_CONF, MAIL_LOOK, MAIL_TEST, MAIL_STOP, MAIL_ANSWER };
+enum { MAIL_CONF, MAIL_LOOK, MAIL_TEST, MAIL_STOP, MAIL_ANSWER, MAIL_INCIDENT };
 
 struct alerts_mail {
 	struct mail mail; /* first */
 	struct config *conf; /* MAIL_CONF: the thread's reference */
 	char name[SNAP_NAME_MAX];
 	int64_t ticket;
+	char *key, *text; /* MAIL_INCIDENT; NULL: it is gone */
+	size_t len;
 };
 void *alerts_run(void *alerts); /* the thread's main: these three */
 void alerts_begin(struct alerts *);

@@ -17,10 +17,11 @@ libmx_alerts_a_SOURCES = \
 	alerts/format.c alerts/format.h \
 	alerts/heartbeat.c \
 	alerts/identity.c alerts/identity.h \
+	alerts/incidents.c alerts/incidents.h \
 	alerts/instance.c alerts/instance.h \
 	alerts/marks.c alerts/marks.h \
 	alerts/memory.c alerts/memory.h \
-	alerts/memory_file.c \
+	alerts/memory_file.c alerts/memory_int.h alerts/memory_share.c \
 	alerts/note.c alerts/note.h \
 	alerts/notify.c alerts/notify_am.c alerts/notify_test.c \
 	alerts/outbox.c alerts/outbox.h \
@@ -55,6 +56,10 @@ check_PROGRAMS += tests/unit/test_alert_cluster
 TESTS += tests/unit/test_alert_cluster
 tests_unit_test_alert_cluster_SOURCES = tests/unit/test_alert_cluster.c $(ALERT_WORLD)
 tests_unit_test_alert_cluster_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_alert_takeover
+TESTS += tests/unit/test_alert_takeover
+tests_unit_test_alert_takeover_SOURCES = tests/unit/test_alert_takeover.c $(ALERT_WORLD)
+tests_unit_test_alert_takeover_LDADD = $(ALERTS_TEST_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_alert_maintenance
 TESTS += tests/unit/test_alert_maintenance
 tests_unit_test_alert_maintenance_SOURCES = tests/unit/test_alert_maintenance.c $(ALERT_WORLD)

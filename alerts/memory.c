@@ -2,8 +2,9 @@
  * memory: rules -> instances -> groups -> outbox, once a second. An instance
  * that the rules did not come to stays as it is: of many domains only some are
  * evaluated in a step. */
-#include "alerts/memory.h"
+#include "alerts/memory_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ memory_init(struct memory *m)
 	memset(m, 0, sizeof(*m));
 	RB_INIT(&m->instances);
 	outbox_init(&m->outbox);
+	incidents_init(&m->incidents);
 }
 
 void
@@ -25,6 +27,7 @@ memory_fini(struct memory *m)
 {
 	instance_tree_free(&m->instances);
 	outbox_fini(&m->outbox);
+	incidents_fini(&m->incidents);
 	mem_free(&m->silence);
 	mem_free(&m->failing);
 	config_unref(&m->conf);
@@ -193,47 +196,19 @@ memory_ack(struct memory *m, const char *match, const char *by)
 
 /* ---- instances */
 
-struct step {
-	struct memory *m;
-	const struct config *conf;
-	const struct snapshot *s;
-	int64_t now;
-	bool changed;
-};
-
 static bool
 is_active(const struct instance *i)
 {
 	return i->state == INSTANCE_PENDING || i->state == INSTANCE_FIRING;
 }
 
-static void
-drop(struct step *st, struct instance *i)
+void
+memory_drop(struct step *st, struct instance *i)
 {
 	if (!is_active(i))
 		return;
 	st->changed = true;
 	instance_drop(i, st->now);
-}
-
-static const char *
-group_of(const struct instance *i)
-{
-	return i->primary[0] != '\0' ? i->primary : i->domain;
-}
-
-/* Another node has it in its care: we neither go on with it nor end it. */
-static void
-forget(struct step *st, struct instance *i)
-{
-	struct memory *m = st->m;
-
-	for (size_t k = 0; k < st->conf->nreceivers; k++)
-		outbox_leave(&m->outbox, st->conf->receiver[k].name, i->kind,
-		    group_of(i), i->domain);
-	st->changed = true;
-	RB_REMOVE(instance_tree, &m->instances, i);
-	mem_free(&i);
 }
 
 /* The incident of a primary that goes up and down is one: it says how often.
@@ -260,12 +235,12 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 
 	if (v == NULL) {
 		if (i != NULL)
-			drop(st, i);
+			memory_drop(st, i);
 		return false;
 	}
 	if (v->told_by_another) {
 		if (i != NULL)
-			forget(st, i);
+			share_forget(st, i);
 		return false;
 	}
 	if (i == NULL && is_told_by_another(st->m, kind, domain))
@@ -302,7 +277,7 @@ drop_lists(struct step *st, const struct snapshot *s)
 			if (strcmp(s->dnsbl[k].zone, i->domain) == 0)
 				break;
 		if (k == s->ndnsbls)
-			drop(st, i);
+			memory_drop(st, i);
 	}
 }
 
@@ -320,7 +295,7 @@ drop_unconfigured(struct step *st)
 		if (!st->conf->alert[i->kind].enabled ||
 		    (alert_scope(i->kind) == ALERT_SCOPE_DOMAIN &&
 			config_settings(st->conf, i->domain) == NULL))
-			drop(st, i);
+			memory_drop(st, i);
 	config_unref(&m->conf);
 	m->conf = config_ref((struct config *)(uintptr_t)st->conf);
 }
@@ -462,14 +437,18 @@ tell_all(struct step *st, const struct rules_self *self)
 		if (i->state == INSTANCE_FIRING)
 			list[n++] = i;
 	qsort(list, n, sizeof(struct instance *), compare_group);
+	share_begin(st);
 	for (a = 0; a < n; a = b) {
 		for (b = a + 1; b < n && list[b]->kind == list[a]->kind &&
 		     strcmp(group_of(list[a]), group_of(list[b])) == 0;
 		     b++)
 			;
 		tell_group(st, list + a, b - a, self);
+		share_group(st, list + a, b - a);
 	}
+	share_hold(st);
 	outbox_sweep(&st->m->outbox, st->now);
+	share_end(st);
 	st->m->told_ms = st->now;
 	st->m->nfiring = (unsigned)n;
 	mem_free(&list);
@@ -503,6 +482,7 @@ memory_step(struct memory *m, struct rules *rules, const struct config *conf,
 	snapshot_unref(&m->seen);
 	m->seen = snapshot_ref((struct snapshot *)(uintptr_t)s);
 	silences_expire(m, now);
+	share_take(&st);
 	rules_eval(rules, conf, s, self, now, on_value, &st);
 	drop_lists(&st, s);
 	drop_unconfigured(&st);

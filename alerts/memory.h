@@ -11,6 +11,7 @@
 #ifndef MX_ALERTS_MEMORY_H
 #define MX_ALERTS_MEMORY_H
 
+#include "alerts/incidents.h"
 #include "alerts/outbox.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -48,6 +49,7 @@ struct memory {
 	struct snapshot *seen; /* likewise: who is in a maintenance window */
 	int64_t told_ms; /* when all that fires was told of last */
 	unsigned nfiring; /* then */
+	struct incidents incidents; /* of a cluster; not kept */
 	/* As what incidents begin, by whose they are (identity.h, voice.h); "": the
 	 * host name. */
 	char instance[TEXT_DOMAIN_MAX], shared_instance[TEXT_DOMAIN_MAX];

@@ -131,6 +131,20 @@ note_update(struct note *n, const struct note *now, int64_t now_ms)
 	mem_free(&old.member);
 }
 
+bool
+note_take(struct note *n, const struct note *from)
+{
+	const struct note_member *f = &from->member[0];
+	struct note_member *m;
+
+	if (find(n, f->domain) != NULL)
+		return false;
+	m = add(n, f->domain, f->severity, f->start_ms, f->summary);
+	if (m != NULL)
+		m->told = true;
+	return true;
+}
+
 void
 note_leave(struct note *n, const char *domain)
 {

@@ -50,6 +50,8 @@ void note_fini(struct note *);
  * longer there stay, with their end, until the whole group is over: whoever
  * keeps them apart has to hear of it. */
 void note_update(struct note *, const struct note *now, int64_t now_ms);
+/* The one member of `from`, which has been told; false: it is there already. */
+bool note_take(struct note *, const struct note *from);
 /* That member is told of by another node: it has not ended, it is not here. */
 void note_leave(struct note *, const char *domain);
 /* A note that went out: its members have been told. */

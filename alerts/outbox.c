@@ -177,6 +177,7 @@ outbox_fire(struct outbox *ob, const char *receiver, const char *host,
 		return;
 	e->seen = true;
 	e->left = false;
+	e->over_ms = 0;
 	e->quiet = quiet;
 	fresh = e->phase_ms == 0;
 	same = note_same(&e->note, note);
@@ -209,6 +210,32 @@ outbox_fire(struct outbox *ob, const char *receiver, const char *host,
 			begin_again(ob, e, now);
 		break;
 	}
+}
+
+void
+outbox_take(struct outbox *ob, const char *receiver, const char *host,
+    const struct note *note, int64_t now)
+{
+	struct outbox_entry *e =
+	    outbox_get(ob, receiver, note->kind, note->group);
+
+	if (e == NULL)
+		return;
+	e->left = false;
+	ob->changed = true;
+	if (e->phase_ms == 0) {
+		(void)strlcpy(e->host, host, sizeof(e->host));
+		(void)strlcpy(e->note.primary, note->primary,
+		    sizeof(e->note.primary));
+		e->attempted = e->reached = true;
+		e->told_ms = now;
+		set_phase(ob, e, OUTBOX_TOLD, now, now);
+	}
+	if (e->phase != OUTBOX_TOLD || !note_take(&e->note, note))
+		return;
+	if (note->severity > e->told)
+		e->told = note->severity;
+	e->told_total = e->note.total;
 }
 
 void

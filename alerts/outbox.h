@@ -47,6 +47,8 @@ struct outbox_entry {
 	/* not kept */
 	bool in_flight, quiet, seen;
 	bool left; /* the last that was heard of it: outbox_leave() */
+	int64_t over_ms; /* the caller's: its end waits since then; 0 */
+	char other[SNAP_NAME_MAX]; /* for that node */
 };
 
 RB_HEAD(outbox_tree, outbox_entry);
@@ -76,6 +78,10 @@ struct outbox_pace {
  * begun; what was told stays told. */
 void outbox_fire(struct outbox *, const char *receiver, const char *host,
     const struct note *, const struct outbox_pace *, bool quiet, int64_t now);
+/* What another node has told that receiver: a note of one member. It goes on, or is
+ * over when nothing fires of it. */
+void outbox_take(struct outbox *, const char *receiver, const char *host,
+    const struct note *, int64_t now);
 /* That domain of the group is another node's to tell of: nothing more is said of
  * it here, not even its end, unless that is on its way. */
 void outbox_leave(struct outbox *, const char *receiver, enum alert_kind,

@@ -76,6 +76,9 @@ take_mail(struct alerts *a)
 			take_config(a, &am->conf);
 		else if (m->kind == MAIL_LOOK)
 			look_soon(a);
+		else if (m->kind == MAIL_INCIDENT)
+			incidents_told(&a->memory.incidents, am->key, am->text,
+			    am->len);
 		else if (m->kind == MAIL_TEST)
 			notify_test(a, am->name, am->ticket);
 		else
@@ -117,6 +120,9 @@ step(struct alerts *a, const struct snapshot *s)
 	changed = memory_step(&a->memory, a->rules, a->conf, s, &self,
 	    clock_wall_ms());
 	pthread_mutex_unlock(&a->state);
+	pthread_mutex_lock(&a->shown);
+	STAILQ_CONCAT(&a->share, &a->memory.incidents.changes);
+	pthread_mutex_unlock(&a->shown);
 	if (a->memory.outbox.dropped != a->dropped) {
 		static struct log_limit limit;
 

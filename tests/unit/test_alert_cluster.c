@@ -241,6 +241,8 @@ falls_silent(void **st)
 	pass(&w, 10 * SEC);
 	is(&w, primary_down, "inactive");
 	assert_null(entry(&w));
+	incidents_told(&w.l.incidents, "alert/mx2/primary_down/192.0.2.1", NULL,
+	    0); /* that one goes on with it */
 	set_state(&w, HEALTH_UP);
 	pass(&w, HR);
 	assert_int_equal(send_all(&w), 0);
