@@ -167,6 +167,9 @@ alerts_told(struct alerts *a, void (*fn)(const struct alert_mark *, void *),
 	marks_take(&a->marks, fn, arg);
 }
 
+_Static_assert(sizeof(ALERTS_SHARED) == sizeof(INCIDENTS_PREFIX),
+    "they are one");
+
 void
 alerts_incident(struct alerts *a, const char *key, const void *text, size_t len)
 {

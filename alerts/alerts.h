@@ -40,7 +40,8 @@ void alerts_changed(struct alerts *, void (*fn)(const char *domain, void *arg),
 void alerts_told(struct alerts *, void (*fn)(const struct alert_mark *, void *),
     void *arg);
 /* In a cluster: a record of another node, or of a former run of ours, by its key in
- * the state that all share; len 0: it is gone. */
+ * the state that all share, which begins with ALERTS_SHARED; len 0: it is gone. */
+#define ALERTS_SHARED "alert/"
 void
 alerts_incident(struct alerts *, const char *key, const void *text, size_t len);
 /* Records to be written there since the last call, in this order; text NULL: to be

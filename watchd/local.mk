@@ -1,6 +1,7 @@
 sbin_PROGRAMS += mxwatchd
 mxwatchd_SOURCES = \
 	watchd/daemon/alert.c \
+	watchd/daemon/alert_share.c watchd/daemon/alert_share.h \
 	watchd/daemon/apply.c \
 	watchd/daemon/backups.c watchd/daemon/backups.h \
 	watchd/daemon/clustered.c watchd/daemon/clustered.h \
@@ -62,4 +63,12 @@ tests_unit_test_cluster_show_SOURCES = tests/unit/test_cluster_show.c \
 	watchd/daemon/cluster_show.c watchd/daemon/cluster_show.h
 tests_unit_test_cluster_show_LDADD = $(PRIMARY_L) $(STATUS_L) $(SMTP_L) $(NET_L) \
 	$(CMOCKA_LIBS)
+endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_alert_share
+TESTS += tests/unit/test_alert_share
+tests_unit_test_alert_share_SOURCES = tests/unit/test_alert_share.c \
+	watchd/daemon/alert_share.c watchd/daemon/alert_share.h
+tests_unit_test_alert_share_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 endif

@@ -11,10 +11,31 @@
 
 #ifdef HAVE_CURL
 
+static void
+on_record(void *arg, const char *key, const void *text, size_t len)
+{
+	(void)daemon_alerts_told(arg, key, text, len);
+}
+
 void
 daemon_alerts_create(struct daemon *d)
 {
 	d->alerts = alerts_create(d->conf, d->box, d->fetcher);
+	if (store_node(d->store) == 0)
+		return;
+	d->alert_share = alert_share_create(d->store);
+	store_state_each(d->store, ALERTS_SHARED, on_record, d);
+}
+
+bool
+daemon_alerts_told(struct daemon *d, const char *key, const void *text,
+    size_t len)
+{
+	if (strncmp(key, ALERTS_SHARED, strlen(ALERTS_SHARED)) != 0)
+		return false;
+	if (d->alerts != NULL)
+		alerts_incident(d->alerts, key, text, len);
+	return true;
 }
 
 void
@@ -62,6 +83,10 @@ daemon_alerts_tick(struct daemon *d)
 		return;
 	alerts_changed(d->alerts, on_firing, d);
 	alerts_told(d->alerts, on_told, d);
+	if (d->alert_share == NULL)
+		return;
+	alerts_incidents(d->alerts, alert_share_put, d->alert_share);
+	alert_share_tick(d->alert_share);
 }
 
 void
@@ -200,6 +225,13 @@ daemon_alerts_tick(struct daemon *d MX_UNUSED)
 void
 daemon_alerts_snapshot(struct daemon *d MX_UNUSED, struct snapshot *s MX_UNUSED)
 {
+}
+
+bool
+daemon_alerts_told(struct daemon *d MX_UNUSED, const char *key MX_UNUSED,
+    const void *text MX_UNUSED, size_t len MX_UNUSED)
+{
+	return false;
 }
 
 uint32_t

@@ -446,6 +446,7 @@ daemon_destroy(struct daemon **dp)
 	queue_destroy(&d->queue);
 	store_close(&d->store);
 	clustered_destroy(d);
+	alert_share_destroy(&d->alert_share);
 	removed_destroy(&d->removed);
 	maintained_destroy(d);
 	daemon_ledger_destroy(d);

@@ -8,6 +8,7 @@
 #include "alerts/alerts.h"
 #include "cluster/cluster.h"
 #include "control/control.h"
+#include "daemon/alert_share.h"
 #include "daemon/daemon.h"
 #include "daemon/domains_from.h"
 #include "daemon/self.h"
@@ -62,6 +63,7 @@ struct daemon {
 	char *instance; /* of store_conf; NULL: the same */
 	char cluster_seen[PRIMARY_LABEL_MAX]; /* up to this primary */
 	struct alerts *alerts; /* NULL in a build without libcurl */
+	struct alert_share *alert_share; /* NULL: the store is not shared */
 	struct agentx *agentx;
 
 	struct self *self;
@@ -91,6 +93,9 @@ void daemon_alerts_notice(struct daemon *, const struct notice *);
 /* Touches the domains about which other alerts fire than before. */
 void daemon_alerts_tick(struct daemon *);
 void daemon_alerts_snapshot(struct daemon *, struct snapshot *);
+/* Small state that other nodes changed: true: that key is ours. */
+bool
+daemon_alerts_told(struct daemon *, const char *key, const void *, size_t len);
 uint32_t daemon_alerts_of(const struct daemon *, const char *domain);
 extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
 
