@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/idmap.h"
 #include "base/mem.h"
+#include "daemon/cluster_show.h"
 #include "daemon/daemon_int.h"
 #include "daemon/privileges.h"
 #include "daemon/soft_state.h"
@@ -268,6 +269,41 @@ daemon_alerts_notice(struct daemon *d, const struct notice *n)
 		reload_done();
 	else
 		judge_notice(n);
+}
+
+/* No cluster, and nothing of one. */
+void
+cluster_show_domain(const struct cluster *c, struct snap_domain *d,
+    struct snap_verdict room[SNAP_NODES])
+{
+	(void)c;
+	(void)d;
+	(void)room;
+}
+
+void
+cluster_show_primary(const struct cluster *c, const char *label,
+    struct snap_host *h)
+{
+	(void)c;
+	(void)label;
+	(void)h;
+}
+
+void
+cluster_show(const struct cluster *c, const struct store *store,
+    bool require_sync, struct snapshot *s)
+{
+	(void)c;
+	(void)store;
+	(void)require_sync;
+	(void)s;
+}
+
+void
+alert_share_destroy(struct alert_share **a)
+{
+	(void)a;
 }
 
 void
