@@ -300,6 +300,17 @@ cluster_show(const struct cluster *c, const struct store *store,
 	(void)s;
 }
 
+bool
+daemon_alerts_told(struct daemon *d, const char *key, const void *text,
+    size_t len)
+{
+	(void)d;
+	(void)key;
+	(void)text;
+	(void)len;
+	return false;
+}
+
 void
 alert_share_destroy(struct alert_share **a)
 {

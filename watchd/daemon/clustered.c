@@ -192,6 +192,8 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 
 	if (d->cluster == NULL || cluster_told(d->cluster, key, data, len))
 		return;
+	if (daemon_alerts_told(d, key, data, len))
+		return;
 	if (maintained_told(d, key, data, len))
 		return;
 	queue_told(d->queue, key, data, len);
