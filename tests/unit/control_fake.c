@@ -33,11 +33,19 @@ static const struct {
 	    2 },
 };
 
-static void
-make_view(struct msg_view *v, size_t i)
+static bool
+lacks(const struct fake *f, size_t i)
 {
+	return i < MX_COUNT(stock) && (f->lacks >> i & 1) != 0;
+}
+
+static void
+make_view(const struct fake *f, struct msg_view *v, size_t i)
+{
+	uint64_t big = 0x700000 + i * (f->step + 1) + f->shift;
+
 	memset(v, 0, sizeof(*v));
-	v->id = i < MX_COUNT(stock) ? stock[i].id : (0x700000 + i) << 8;
+	v->id = i < MX_COUNT(stock) ? stock[i].id : big << 8;
 	v->domain = i < MX_COUNT(stock) ? stock[i].domain : "big.example";
 	v->sender = i < MX_COUNT(stock) ? stock[i].sender : "s@big.example";
 	v->state = i < MX_COUNT(stock) ? stock[i].state : MSG_DEFERRED;
@@ -142,8 +150,8 @@ answer_list(struct fake *f, const struct fake_pending *p)
 	for (size_t i = 0; i < message_count(f); i++) {
 		struct msg_view one;
 
-		make_view(&one, i);
-		if (one.id <= p->after ||
+		make_view(f, &one, i);
+		if (one.id <= p->after || lacks(f, i) ||
 		    (p->domain[0] != '\0' &&
 			strcmp(one.domain, p->domain) != 0))
 			continue;
@@ -165,8 +173,8 @@ answer_show(struct fake *f, const struct fake_pending *p)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < message_count(f) && n < MX_COUNT(v); i++) {
-		make_view(&v[n], i);
-		n += v[n].id >> 8 == p->id >> 8;
+		make_view(f, &v[n], i);
+		n += v[n].id >> 8 == p->id >> 8 && !lacks(f, i);
 	}
 	p->show_cb(p->arg, n > 0 ? 0 : -MX_ENOENT, v, n);
 }
@@ -231,7 +239,8 @@ change(struct fake *f, const char *op, uint64_t id, bool all)
 {
 	note(f, op, NULL, id, all);
 	for (size_t i = 0; i < MX_COUNT(stock); i++)
-		if (all ? stock[i].id >> 8 == id >> 8 : stock[i].id == id)
+		if (!lacks(f, i) &&
+		    (all ? stock[i].id >> 8 == id >> 8 : stock[i].id == id))
 			return stock[i].state == MSG_ACTIVE &&
 				strcmp(op, "remove") == 0 ?
 			    -MX_EBUSY :
@@ -342,7 +351,7 @@ fake_snapshot(void *arg, const char *domain MX_UNUSED)
 	d->ripest_life_ms = INT64_C(30) * 86400000;
 	d->next_expiry_ms = NOW_MS + INT64_C(27) * 86400000;
 	d->next_try_ms = NOW_MS + 60000;
-	d->cause = "connection refused";
+	d->cause = f->cause;
 	d = snap(s, "hold.example", "up", 0);
 	d->on_hold = d->learns = true;
 	d->learned[0] = 300;
@@ -575,13 +584,13 @@ fake_outages(void *arg, const struct kept_query *q, const char *end,
 
 static void
 fake_did(void *arg, const char *verb, const char *target, const char *reason,
-    int64_t uid, int rc)
+    const char *node, int64_t uid, int rc)
 {
 	struct fake *f = arg;
 
 	(void)uid;
-	(void)snprintf(f->did, sizeof(f->did), "%s %s %s %d", verb, target,
-	    reason, rc);
+	(void)snprintf(f->did, sizeof(f->did), "%s %s %s %d%s%s", verb, target,
+	    reason, rc, *node != '\0' ? " of " : "", node);
 }
 
 void
@@ -616,6 +625,7 @@ fake_init(struct fake *f, struct loop *loop)
 		.outages = fake_outages,
 		.did = fake_did,
 		.arg = f };
+	f->cause = "connection refused";
 	f->outages = kept_create();
 	put_outage(f, 7, OUTAGE_PRIMARY, "mx1.example.org");
 	put_outage(f, 8, OUTAGE_DOMAIN, "example.org");

@@ -27,7 +27,10 @@ struct fake {
 	unsigned lists; /* pages asked for... */
 	struct relay_filter filter; /* ...and of what, the last one */
 
-	unsigned big; /* so many more messages for big.example */
+	unsigned big; /* so many more messages for big.example... */
+	unsigned step, shift; /* ...with so many ids between, from that on */
+	unsigned lacks; /* of the four others, bit by bit: at another node */
+	const char *cause; /* of example.org being down */
 	bool list_rcpts; /* the listing brings recipients */
 	unsigned unreadable; /* ids of records that do not decode; 13 more */
 	bool flushing, cut;

@@ -161,6 +161,52 @@ static const struct {
 	    "maintenance 8, from 2026-11-22 17:20 until 2026-11-22 19:20\n" },
 	{ "a maintenance window is ended", VERB_maintenance, false,
 	    DONE ",\"ended\":true}", "ended\n" },
+	{ "a cluster", VERB_cluster, false,
+	    "{\"node\":\"mx1\",\"state\":\"live\",\"us\":true,"
+	    "\"silent_seconds\":0.3,\"domains\":5000,\"version\":\"1.0\","
+	    "\"same_configuration\":true}\n"
+	    "{\"node\":\"a-node-with-a-name-that-is-too-long\",\"state\":"
+	    "\"silent\",\"us\":false,\"silent_seconds\":12.5,\"domains\":"
+	    "50000,\"version\":\"1.0\\u001b\",\"same_configuration\":"
+	    "false}\n"
+	    "{\"node\":\"mx3\",\"state\":\"stopped\",\"us\":false,"
+	    "\"silent_seconds\":7200,\"domains\":0,\"version\":\"\","
+	    "\"same_configuration\":null}\n"
+	    "{\"done\":true,\"rc\":1,\"node\":\"mx1\",\"left\":false,"
+	    "\"domains\":55001,\"owned\":5000,\"unowned\":1,\"moving\":7,"
+	    "\"differing\":1,\"away_since\":null,\"synchronous\":false,"
+	    "\"local\":3,\"local_oldest\":1795367910,\"error\":\"x\"}",
+	    "  NODE                       STATE    SILENT   DOMAINS CONFIG  "
+	    "VERSION\n"
+	    "* mx1                        live     0s          5000 same    "
+	    "1.0\n"
+	    "  a-node-with-a-name-that-i~ silent   12s        50000 differs "
+	    "1.0?\n"
+	    "  mx3                        stopped  2h             0 -       "
+	    "-\n"
+	    "engine: there, without a synchronous standby\n"
+	    "domains: 55001, 5000 of them here, 1 nobody's, 7 on their way\n"
+	    "mail of this node that is not in the engine: 3, the oldest 1m30s "
+	    "old\n"
+	    "configurations differ: reload the nodes that were left out\n" },
+	{ "a cluster without its engine", VERB_cluster, false,
+	    "{\"done\":true,\"rc\":1,\"left\":true,\"domains\":1,\"owned\":"
+	    "1,\"unowned\":0,\"moving\":0,\"differing\":0,\"away_since\":"
+	    "1795367910,\"synchronous\":true,\"local\":0}",
+	    "engine: away for 1m30s\n"
+	    "domains: 1, 1 of them here, 0 nobody's, 0 on their way\n"
+	    "this node was taken out: mxwatchctl cluster join\n" },
+	{ "a domain moves", VERB_cluster, false,
+	    DONE ",\"node\":\"mx3\",\"domain\":\"example.org\"}",
+	    "example.org goes to mx3, and stays there\n" },
+	{ "a node is released", VERB_cluster, false, DONE ",\"node\":\"mx3\"}",
+	    "said; mxwatchctl cluster shows what comes of it\n" },
+	{ "an alert of another node", VERB_alerts, false,
+	    "{\"node\":\"mx3\",\"severity\":\"critical\",\"alert\":"
+	    "\"spool_low\",\"state\":\"firing\",\"since\":1795367910,"
+	    "\"summary\":\"little room\"}\n" DONE "}",
+	    "critical spool_low             for 1m30s, by node mx3\n"
+	    "    little room\n" },
 	{ "recipients, learned", VERB_recipients, false,
 	    "{\"address\":\"ada@example.org\",\"known\":\"taken\",\"taken\":"
 	    "1795367910,\"passed\":null,\"refused\":null}\n"

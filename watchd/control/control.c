@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control_int.h"
+#include "control/page.h"
 #include "control/verbs.h"
 #include "net/local_socket.h"
 
@@ -29,7 +30,8 @@ struct control {
 	struct loop *loop;
 	const struct relay *relay;
 	struct control_ops ops;
-	unsigned max, n;
+	unsigned max, n; /* clients */
+	unsigned pages, asked; /* calls without a socket; of other nodes */
 	struct local_socket socket;
 	struct loop_io *io;
 	struct loop_timer *rest;
@@ -41,18 +43,106 @@ struct control {
 static struct idmap calls;
 static uintptr_t last_id;
 
-static void
+static void on_pump(void *);
+
+static struct call *
+create(struct control *ctl)
+{
+	struct call *c = mem_alloc(sizeof(*c));
+
+	c->ctl = ctl;
+	c->id = ++last_id;
+	c->pump = loop_task_create(ctl->loop, on_pump, c);
+	idmap_put(&calls, c->id, c);
+	return c;
+}
+
+struct call *
+call_create(struct control *ctl)
+{
+	struct call *c = create(ctl);
+
+	c->state = CALL_ANSWER;
+	ctl->pages++;
+	return c;
+}
+
+void
 call_destroy(struct call *c)
 {
 	(void)idmap_take(&calls, c->id);
-	c->ctl->n--;
+	c->ctl->asked -= c->node[0] != '\0';
+	if (c->page != NULL)
+		c->ctl->pages--;
+	else
+		c->ctl->n--;
 	conn_destroy(&c->conn);
+	page_destroy(&c->page);
 	loop_task_destroy(&c->pump);
 	loop_timer_destroy(&c->timer);
 	cJSON_Delete(c->request);
 	if (c->work_free != NULL)
 		c->work_free(c->work);
 	mem_free(&c);
+}
+
+struct call *
+call_find(uint64_t id)
+{
+	return idmap_get(&calls, id);
+}
+
+struct loop *
+control_loop(const struct control *ctl)
+{
+	return ctl->loop;
+}
+
+const struct control_cluster_ops *
+control_cluster(const struct control *ctl)
+{
+	return &ctl->ops.cluster;
+}
+
+unsigned
+control_asked_calls(const struct control *ctl)
+{
+	return ctl->asked;
+}
+
+void
+call_asked_by(struct call *c, const char *node, uint64_t number)
+{
+	(void)strlcpy(c->node, node, sizeof(c->node));
+	c->number = number;
+	c->ctl->asked++;
+}
+
+struct find_asked {
+	const struct control *ctl;
+	const char *node;
+	uint64_t number;
+	struct call *found;
+};
+
+static void
+find_asked(uint64_t id MX_UNUSED, void *value, void *arg)
+{
+	struct find_asked *f = arg;
+	struct call *c = value;
+
+	if (c->ctl == f->ctl && c->number == f->number &&
+	    strcmp(c->node, f->node) == 0)
+		f->found = c;
+}
+
+struct call *
+call_find_asked(struct control *ctl, const char *node, uint64_t number)
+{
+	struct find_asked f = { ctl, node, number, NULL };
+
+	idmap_each(&calls, find_asked, &f);
+	return f.found;
 }
 
 const struct relay *
@@ -88,7 +178,10 @@ call_of_ticket(void *ticket)
 void
 call_send_part(struct call *c, const char *text, size_t len)
 {
-	conn_write(c->conn, text, len);
+	if (c->page != NULL)
+		page_write(c->page, text, len);
+	else
+		conn_write(c->conn, text, len);
 }
 
 void
@@ -131,18 +224,37 @@ call_done(struct call *c, enum control_rc rc, cJSON *more)
 	loop_task_schedule(c->pump);
 }
 
-void
-call_fail(struct call *c, enum control_rc rc, const char *fmt, ...)
+static void MX_PRINTF(4, 0) fail(struct call *c, enum control_rc rc,
+    bool missing, const char *fmt, va_list ap)
 {
 	cJSON *o = json_object();
 	char text[600];
+
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	json_text(o, "error", text);
+	if (missing && c->part)
+		json_bool(o, "missing", true);
+	call_done(c, rc, o);
+}
+
+void
+call_fail(struct call *c, enum control_rc rc, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	fail(c, rc, false, fmt, ap);
 	va_end(ap);
-	json_text(o, "error", text);
-	call_done(c, rc, o);
+}
+
+void
+call_missing(struct call *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fail(c, CONTROL_FAILED, true, fmt, ap);
+	va_end(ap);
 }
 
 static void
@@ -165,6 +277,10 @@ on_pump(void *arg)
 {
 	struct call *c = arg;
 
+	if (c->page != NULL) {
+		page_pump(c);
+		return;
+	}
 	if (conn_backlog(c->conn) > 0) { /* CONN_DRAINED brings us back */
 		conn_timeout(c->conn, CALL_STALL_MS);
 		return;
@@ -273,16 +389,12 @@ client_create(struct control *ctl, int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
 		log_warn("control", "problem=\"who asks is unknown\" error=%s",
 		    log_q(strerror(errno)));
-	c = mem_alloc(sizeof(*c));
-	c->ctl = ctl;
-	c->id = ++last_id;
+	c = create(ctl);
 	c->uid = peer.uid;
 	c->pid = peer.pid;
-	c->pump = loop_task_create(ctl->loop, on_pump, c);
 	c->conn = conn_accept(ctl->loop, fd, &nowhere, CONTROL_LINE_MAX + 1,
 	    on_conn, c);
 	conn_timeout(c->conn, CONTROL_REQUEST_MS);
-	idmap_put(&calls, c->id, c);
 	ctl->n++;
 }
 
@@ -366,7 +478,7 @@ control_destroy(struct control **ctlp)
 
 	if (ctl == NULL)
 		return;
-	while (ctl->n > 0) {
+	while (ctl->n + ctl->pages > 0) {
 		v.one = NULL;
 		idmap_each(&calls, pick_victim, &v);
 		MX_ASSERT(v.one != NULL);

@@ -86,6 +86,68 @@ struct control_maintenance_ops {
 	void *arg;
 };
 
+/* ---- a cluster. Nodes go by number (0: none). */
+#define CONTROL_NODES	  32 /* at most */
+#define CONTROL_NODE_NAME 65
+
+struct control_node { /* strings are borrowed until the loop goes on */
+	unsigned id;
+	const char *name, *state; /* "live", "left", "silent", ... */
+	const char *version, *hostname, *config; /* "": it has not told */
+	bool us;
+	bool asks; /* it is thought to answer requests */
+	int64_t silent_ms;
+	unsigned domains; /* it owns */
+};
+
+struct control_cluster_view {
+	unsigned domains, ours, unowned; /* of the configuration */
+	unsigned moving; /* on their way to another node */
+	unsigned differing; /* live nodes with another configuration */
+	bool left; /* we were taken out */
+	int64_t
+	    away_ms; /* since when the engine is away, wall; 0: it is there */
+	bool alone; /* it has no synchronous standby... */
+	bool require_sync; /* ...and is to have one */
+	uint64_t local; /* messages that landed here while it was away */
+	int64_t local_oldest_ms; /* wall; 0: none */
+};
+
+struct control_verdict { /* what a node sees of a domain's primary */
+	const char *node, *state, *cause; /* cause: "" */
+	int64_t since; /* wall seconds */
+};
+
+/* Pieces of an answer in their order, the last with `end`; rc negative: none came
+ * in time, or no more. */
+typedef void
+control_said_cb(void *arg, int rc, const char *text, size_t len, bool end);
+
+/* All NULL: there is none. */
+struct control_cluster_ops {
+	/* Up to `max`, ascending by number; ours is among them. */
+	unsigned (*nodes)(void *arg, struct control_node *, unsigned max);
+	void (*view)(void *arg, struct control_cluster_view *);
+	unsigned (*owner)(void *arg, const char *domain);
+	unsigned (*verdicts)(void *arg, const char *domain,
+	    struct control_verdict *, unsigned max);
+	/* A line of at most CONTROL_LINE_MAX bytes to another node; a ticket.
+	 * Nothing is said any more after forget(), or when it has ended. */
+	uint64_t (*ask)(void *arg, unsigned node, const char *line,
+	    control_said_cb *, void *cb_arg);
+	void (*forget)(void *arg, uint64_t ticket);
+	/* A piece of the answer to what came by control_asked(). */
+	void (*said)(void *arg, uint64_t ticket, const char *text, size_t len,
+	    bool end);
+	/* By an operator's will. 0, -MX_ENOENT: no such domain; -MX_EBUSY: the
+	 * node is not there to take it, or (takeover) is us. */
+	int (*move)(void *arg, const char *domain, unsigned node);
+	int (*release)(void *arg, unsigned node);
+	int (*takeover)(void *arg, unsigned node);
+	int (*join)(void *arg, unsigned node);
+	void *arg;
+};
+
 /* Operations that daemon.c gives. Domains are canonical. */
 struct control_ops {
 	/* A snapshot made now; a reference for the caller. What it shows of
@@ -115,11 +177,13 @@ struct control_ops {
 	bool (*outages)(void *arg, const struct kept_query *, const char *end,
 	    struct buf *, uint64_t *before);
 	/* A verb that changes something was done, or not (rc): to be
-	 * remembered. `target` is what it was about, "" for all. */
+	 * remembered. `target` is what it was about, "" for all; `uid` is of
+	 * who asked at that `node` ("": at this one). */
 	void (*did)(void *arg, const char *verb, const char *target,
-	    const char *reason, int64_t uid, int rc);
+	    const char *reason, const char *node, int64_t uid, int rc);
 	struct control_alert_ops alert;
 	struct control_maintenance_ops maintenance;
+	struct control_cluster_ops cluster;
 	void *arg;
 };
 
@@ -129,5 +193,8 @@ struct control *
 control_create(struct loop *, const char *path, unsigned clients,
     const struct relay *, const struct control_ops *, struct mx_errbuf *);
 void control_destroy(struct control **); /* removes the socket */
+/* A request of another node, which answers by cluster.said(), in this call or later.
+ * Who sends it has seen who may: there is no other check. */
+void control_asked(struct control *, uint64_t ticket, const char *line);
 
 #endif

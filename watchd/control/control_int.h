@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * control_int: one request that is being answered, as control.c (sockets,
- * lines, time limits) and the verbs share it. A verb never destroys a call
+ * lines, time limits), page.c (those without a socket) and the verbs share it. A verb never destroys a call
  * and never waits: it sends lines, and then is done, or asks for its step to
  * be called again when the client has taken them (call_continue) or later
  * (call_wait). What answers later finds the call by its id, or finds that it
@@ -24,13 +24,20 @@ enum call_state {
 struct call {
 	struct control *ctl;
 	uint64_t id;
-	struct conn *conn;
+	struct conn *conn; /* either this, */
+	struct page *page; /* or that has the answer */
 	struct loop_task *pump;
 	struct loop_timer *timer; /* of call_wait() */
 	enum call_state state;
 	bool ready; /* step is to be called when the output is through */
+	/* Who asks: his node ("": he is at our socket), and who he is there. */
+	char node[CONTROL_NODE_NAME];
+	uint64_t number; /* by which that node knows the call */
 	uid_t uid;
 	pid_t pid;
+	/* It is a part of an answer that is gathered: what is known here, no
+	 * other node is asked, and what is not here is no failure yet. */
+	bool part;
 
 	/* the request, checked */
 	cJSON *request;
@@ -48,6 +55,11 @@ struct call {
 };
 
 /* control.c */
+struct call *call_create(struct control *); /* without a socket */
+void call_destroy(struct call *);
+struct call *call_find(uint64_t id); /* NULL: it is gone */
+struct loop *control_loop(const struct control *);
+const struct control_cluster_ops *control_cluster(const struct control *);
 const struct relay *call_relay(const struct call *);
 const struct control_ops *call_ops(const struct call *);
 int64_t call_now(const struct call *); /* monotonic ns */
@@ -60,6 +72,9 @@ void call_wait(struct call *, int64_t ms);
 void call_done(struct call *, enum control_rc, cJSON *more);
 void
 call_fail(struct call *, enum control_rc, const char *fmt, ...) MX_PRINTF(3, 4);
+/* The same with CONTROL_FAILED, because it is not here; it may be at another
+ * node. */
+void call_missing(struct call *, const char *fmt, ...) MX_PRINTF(2, 3);
 /* For callbacks of the relay: NULL when the client went away. The id travels
  * in the pointer, so nothing is left behind whoever goes first. */
 void *call_ticket(const struct call *);

@@ -289,6 +289,10 @@ alerts_line(struct format *f, const cJSON *l)
 		fprintf(f->out, ", acknowledged by ");
 		format_cell(f->out, json_get_text(l, "acked_by"), 0);
 	}
+	if (json_get_text(l, "node")[0] != '\0') {
+		fprintf(f->out, ", by node ");
+		format_cell(f->out, json_get_text(l, "node"), 0);
+	}
 	fprintf(f->out, "\n    ");
 	format_cell(f->out, json_get_text(l, "summary"), 0);
 	fprintf(f->out, "\n");
@@ -355,6 +359,8 @@ last_line(struct format *f, const cJSON *l)
 {
 	char size[32];
 
+	if (f->verb == VERB_cluster)
+		format_nodes_end(f, l);
 	if (json_get_num(l, "rc") != 0)
 		return;
 	switch (f->verb) {
@@ -454,6 +460,7 @@ format_line(struct format *f, const cJSON *l)
 		[VERB_recipients] = format_recipients,
 		[VERB_maintenance] = format_maintenance,
 		[VERB_outages] = format_outage,
+		[VERB_cluster] = format_nodes,
 	};
 
 	if (json_get_bool(l, "done")) {

@@ -25,7 +25,8 @@ struct format {
  * to print). */
 void format_line(struct format *, const cJSON *line);
 
-/* ctl_status.c, ctl_queue.c, ctl_recipients.c, ctl_outages.c, ctl_maintenance.c */
+/* ctl_status.c, ctl_queue.c, ctl_recipients.c, ctl_outages.c, ctl_maintenance.c,
+ * ctl_cluster.c */
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);
@@ -38,6 +39,8 @@ void format_outages_end(struct format *, const cJSON *done);
 void format_mailq_end(struct format *, const cJSON *done);
 void format_maintenance(struct format *, const cJSON *window);
 void format_maintenance_end(struct format *, const cJSON *done);
+void format_nodes(struct format *, const cJSON *node);
+void format_nodes_end(struct format *, const cJSON *done);
 
 /* The text as it may go to a terminal: json_clean(), and what is not to be shown
  * (text_unsafe()) as the log writes it, "\xe2\x80\xae". The caller frees it. */

@@ -7,20 +7,28 @@ libmx_control_a_SOURCES = \
 	watchd/control/control_int.h \
 	watchd/control/ctl_client.c watchd/control/ctl_client.h \
 	watchd/control/ctl_cluster.c watchd/control/ctl_cluster.h \
+	watchd/control/ctl_nodes.c \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
 	watchd/control/ctl_maintenance.c \
 	watchd/control/ctl_outages.c \
 	watchd/control/ctl_queue.c \
 	watchd/control/ctl_recipients.c \
+	watchd/control/ctl_request.c watchd/control/ctl_request.h \
+	watchd/control/ctl_schema.c watchd/control/ctl_schema.h \
 	watchd/control/ctl_status.c \
+	watchd/control/gather.c watchd/control/gather.h \
+	watchd/control/gather_end.c watchd/control/gather_end.h \
+	watchd/control/page.c watchd/control/page.h \
 	watchd/control/protocol.c watchd/control/protocol.h \
 	watchd/control/verb_alert.c \
+	watchd/control/verb_cluster.c \
 	watchd/control/verb_flush.c \
 	watchd/control/verb_maintenance.c \
 	watchd/control/verb_outages.c \
 	watchd/control/verb_queue.c \
 	watchd/control/verb_recipients.c \
 	watchd/control/verb_stats.c \
+	watchd/control/verb_status.c \
 	watchd/control/verb_vault.c \
 	watchd/control/verb_why.c \
 	watchd/control/verbs.c watchd/control/verbs.h
@@ -28,7 +36,8 @@ libmx_control_a_SOURCES = \
 bin_PROGRAMS += mxwatchctl
 mxwatchctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 mxwatchctl_SOURCES = watchd/control/mxwatchctl.c
-mxwatchctl_LDADD = $(CONTROL_L) $(LEDGER_L) $(CONFIG_L) $(NET_L) $(CJSON_LIBS)
+mxwatchctl_LDADD = $(CONTROL_L) $(ENGINE_L) $(LEDGER_L) $(CONFIG_L) $(NET_L) \
+	$(CJSON_LIBS)
 
 dist_man_MANS += doc/mxwatchctl.8 doc/mxwatchd.8 doc/mxwatch-status.7
 dist_noinst_SCRIPTS += tests/lint/pages
@@ -36,9 +45,9 @@ TESTS += tests/lint/pages
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_control tests/unit/test_control_alert \
-	tests/unit/test_ctl
+	tests/unit/test_control_cluster tests/unit/test_ctl
 TESTS += tests/unit/test_control tests/unit/test_control_alert \
-	tests/unit/test_ctl
+	tests/unit/test_control_cluster tests/unit/test_ctl
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 CONTROL_WORLD = tests/unit/control_world.c tests/unit/control_world.h \
 	tests/unit/control_fake.c tests/unit/control_fake.h
@@ -50,10 +59,24 @@ tests_unit_test_control_alert_SOURCES = tests/unit/test_control_alert.c \
 	$(CONTROL_WORLD)
 tests_unit_test_control_alert_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_control_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_control_cluster_SOURCES = tests/unit/test_control_cluster.c \
+	tests/unit/control_cluster_fake.c tests/unit/control_cluster_fake.h \
+	$(CONTROL_WORLD)
+tests_unit_test_control_cluster_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_ctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ctl_SOURCES = tests/unit/test_ctl.c
 tests_unit_test_ctl_LDADD = $(CONTROL_L) $(LEDGER_L) $(CONFIG_L) $(NET_L) \
 	$(CJSON_LIBS) $(CMOCKA_LIBS)
+
+if POSTGRESQL
+check_PROGRAMS += tests/unit/test_ctl_schema
+tests_unit_test_ctl_schema_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_ctl_schema_SOURCES = tests/unit/test_ctl_schema.c
+tests_unit_test_ctl_schema_LDADD = $(CONTROL_L) $(ENGINE_L) $(LEDGER_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
+endif
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/control

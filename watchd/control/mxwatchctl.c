@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "control/ctl_client.h"
 #include "control/ctl_format.h"
+#include "control/ctl_request.h"
+#include "control/ctl_schema.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -40,16 +42,7 @@ enum {
 	OPT_SENDER,
 	OPT_RECIPIENT,
 	OPT_OLDER,
-};
-
-struct options {
-	const char *file, *socket, *reason, *duration, *remove, *since, *reply;
-	bool json, all, dry_run, no_wait, primaries, again, purge, damaged;
-	const char *from, *until, *end;
-	const char *sender, *recipient, *older;
-	bool unknown, hold, csv;
-	char **word; /* the verb and what follows */
-	int nwords;
+	OPT_ENGINE,
 };
 
 struct ctl_answer {
@@ -77,7 +70,7 @@ usage(FILE *f)
 }
 
 static int
-parse_options(int argc, char **argv, struct options *o)
+parse_options(int argc, char **argv, struct ctl_options *o)
 {
 	static const struct option longs[] = {
 		{ "json", no_argument, NULL, OPT_JSON },
@@ -102,6 +95,7 @@ parse_options(int argc, char **argv, struct options *o)
 		{ "sender", required_argument, NULL, OPT_SENDER },
 		{ "recipient", required_argument, NULL, OPT_RECIPIENT },
 		{ "older", required_argument, NULL, OPT_OLDER },
+		{ "engine", required_argument, NULL, OPT_ENGINE },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -182,6 +176,9 @@ parse_options(int argc, char **argv, struct options *o)
 		case OPT_OLDER:
 			o->older = optarg;
 			break;
+		case OPT_ENGINE:
+			o->engine = optarg;
+			break;
 		case 'h':
 			usage(stdout);
 			exit(0);
@@ -195,186 +192,6 @@ parse_options(int argc, char **argv, struct options *o)
 	o->word = argv + optind;
 	o->nwords = argc - optind;
 	return 0;
-}
-
-/* The kind of the word after the verb: an address has an @, and what reads as
- * an id is one. */
-static void
-add_target(cJSON *request, unsigned fields, const char *word)
-{
-	const char *key = "domain";
-	uint64_t id;
-	bool part;
-
-	if ((fields & FIELD_ADDRESS) != 0 && strchr(word, '@') != NULL)
-		key = "address";
-	else if ((fields & FIELD_ID) != 0 &&
-	    ((fields & FIELD_DOMAIN) == 0 ||
-		text_id_parse(word, &id, &part) == 0))
-		key = "id";
-	MX_ASSERT(cJSON_AddStringToObject(request, key, word) != NULL);
-}
-
-/* Arguments of silence and of alert; false: it is not how they go. */
-static bool
-alert_words_fit(const struct options *o, unsigned fields, int *least, int *want)
-{
-	if ((fields & FIELD_RECEIVER) != 0) {
-		*least = *want = 2;
-		if (o->nwords > 1 && strcmp(o->word[1], "test") != 0)
-			return false;
-	}
-	if ((fields & FIELD_MATCH) != 0) {
-		if ((fields & FIELD_FOR) == 0)
-			*least = *want = 1;
-		else
-			*least = *want = o->duration != NULL;
-		return (fields & FIELD_FOR) == 0 ?
-		    o->duration == NULL && o->remove == NULL :
-		    o->duration == NULL || o->remove == NULL;
-	}
-	return (o->duration == NULL || (fields & FIELD_FOR) != 0) &&
-	    o->remove == NULL;
-}
-
-/* Arguments of maintenance; false: it is not how they go. */
-static bool
-maintenance_words_fit(const struct options *o, unsigned fields, int *least,
-    int *want)
-{
-	bool sets = o->from != NULL || o->until != NULL || o->hold;
-
-	if ((fields & FIELD_HOLD) == 0)
-		return !sets && o->end == NULL;
-	if (o->duration != NULL && o->until != NULL)
-		return false;
-	*least = sets || o->duration != NULL;
-	*want = o->duration != NULL || o->until != NULL;
-	return o->end == NULL || *least == 0;
-}
-
-static void
-add_maintenance_words(cJSON *r, const struct options *o, unsigned fields)
-{
-	if ((fields & FIELD_HOLD) == 0)
-		return;
-	if (o->nwords > 1)
-		json_text(r, "subject", o->word[1]);
-	if (o->from != NULL)
-		json_text(r, "from", o->from);
-	if (o->until != NULL)
-		json_text(r, "until", o->until);
-	if (o->hold)
-		json_bool(r, "hold", true);
-	if (o->end != NULL)
-		json_text(r, "end", o->end);
-}
-
-static void
-add_alert_words(cJSON *r, const struct options *o, unsigned fields)
-{
-	if ((fields & FIELD_RECEIVER) != 0)
-		json_text(r, "receiver", o->word[2]);
-	if ((fields & FIELD_MATCH) != 0 && o->nwords > 1)
-		json_text(r, "match", o->word[1]);
-	if (o->duration != NULL)
-		json_text(r, "for", o->duration);
-	if (o->remove != NULL)
-		json_text(r, "remove", o->remove);
-}
-
-static bool
-vault_options_fit(const struct options *o, unsigned fields)
-{
-	return (o->since == NULL || (fields & FIELD_SINCE) != 0) &&
-	    (o->reply == NULL || (fields & FIELD_REPLY) != 0) &&
-	    (!o->again || (fields & FIELD_AGAIN) != 0) &&
-	    (!o->purge || (fields & FIELD_PURGE) != 0) &&
-	    (!o->damaged || (fields & FIELD_DAMAGED) != 0) &&
-	    (!o->unknown || (fields & FIELD_UNKNOWN) != 0) &&
-	    (o->sender == NULL || (fields & FIELD_SENDER) != 0) &&
-	    (o->recipient == NULL || (fields & FIELD_RECIPIENT) != 0) &&
-	    (o->older == NULL || (fields & FIELD_OLDER) != 0) &&
-	    (!o->csv || ((fields & FIELD_OUTAGE) != 0 && !o->json));
-}
-
-static void
-add_vault_options(cJSON *r, const struct options *o)
-{
-	if (o->since != NULL)
-		json_text(r, "since", o->since);
-	if (o->reply != NULL)
-		json_text(r, "reply", o->reply);
-	if (o->again)
-		json_bool(r, "again", true);
-	if (o->purge)
-		json_bool(r, "purge", true);
-	if (o->damaged)
-		json_bool(r, "damaged", true);
-	if (o->unknown)
-		json_bool(r, "unknown", true);
-	if (o->sender != NULL)
-		json_text(r, "sender", o->sender);
-	if (o->recipient != NULL)
-		json_text(r, "recipient", o->recipient);
-	if (o->older != NULL)
-		json_text(r, "older", o->older);
-}
-
-static bool
-is_number(const char *word)
-{
-	return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
-}
-
-/* NULL: the command line makes no request; the usage of the verb was said. */
-static cJSON *
-build_request(const struct options *o, enum control_verb verb)
-{
-	const struct control_verb_info *v = &control_verbs[verb];
-	bool target = (v->fields & (FIELD_TARGET & ~FIELD_ALL)) != 0;
-	int want = (target && !o->all) + ((v->fields & FIELD_ADD) != 0);
-	int got = o->nwords - 1, least = want;
-	cJSON *r;
-
-	if ((v->fields & FIELD_OPTIONAL) != 0)
-		least--;
-	want += (v->fields & FIELD_OUTAGE) != 0;
-	if (!alert_words_fit(o, v->fields, &least, &want) ||
-	    !maintenance_words_fit(o, v->fields, &least, &want) ||
-	    got < least || got > want ||
-	    (o->all && (v->fields & FIELD_ALL) == 0) ||
-	    (o->primaries && (v->fields & FIELD_PRIMARIES) == 0) ||
-	    !vault_options_fit(o, v->fields) ||
-	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
-	    (o->no_wait && (v->fields & FIELD_WAIT) == 0)) {
-		fprintf(stderr, "usage: mxwatchctl %s%s%s\n", v->name,
-		    *v->arguments != '\0' ? " " : "", v->arguments);
-		return NULL;
-	}
-	r = json_object();
-	json_text(r, "verb", v->name);
-	if (got > 0 && target)
-		add_target(r, v->fields, o->word[1]);
-	else if (got > 0 && (v->fields & FIELD_OUTAGE) != 0)
-		json_text(r, is_number(o->word[1]) ? "outage" : "subject",
-		    o->word[1]);
-	if ((v->fields & FIELD_ADD) != 0)
-		json_text(r, "add", o->word[2]);
-	add_alert_words(r, o, v->fields);
-	add_maintenance_words(r, o, v->fields);
-	if (o->all)
-		json_bool(r, "all", true);
-	if (o->primaries)
-		json_bool(r, "primaries", true);
-	add_vault_options(r, o);
-	if (o->dry_run)
-		json_bool(r, "dry_run", true);
-	if ((v->fields & FIELD_WAIT) != 0 && !o->dry_run)
-		json_bool(r, "wait", !o->no_wait);
-	if (o->reason != NULL)
-		json_text(r, "reason", o->reason);
-	return r;
 }
 
 /* With --json the last line is left out when it only says "fine", so that
@@ -399,7 +216,7 @@ on_line(const char *text, const cJSON *line, void *arg)
 }
 
 static int
-ask(const struct options *o, enum control_verb verb, const cJSON *request)
+ask(const struct ctl_options *o, enum control_verb verb, const cJSON *request)
 {
 	struct ctl_answer a = { .json = o->json };
 	struct mx_errbuf eb = { "" };
@@ -419,7 +236,7 @@ ask(const struct options *o, enum control_verb verb, const cJSON *request)
 		.now = clock_wall(),
 		.one = o->nwords > 1 &&
 		    (verb == VERB_status || verb == VERB_flush ||
-			(verb == VERB_outages && is_number(o->word[1]))),
+			(verb == VERB_outages && ctl_is_number(o->word[1]))),
 		.csv = o->csv,
 		.terminal = isatty(STDOUT_FILENO) };
 	rc = ctl_ask(path, request, on_line, &a, &eb);
@@ -441,7 +258,7 @@ ask(const struct options *o, enum control_verb verb, const cJSON *request)
 int
 main(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct ctl_options o = { 0 };
 	enum control_verb verb;
 	cJSON *request;
 	int rc;
@@ -468,10 +285,11 @@ main(int argc, char **argv)
 		o.word++;
 		o.nwords--;
 	}
-	request = build_request(&o, verb);
+	request = ctl_request(&o, verb);
 	if (request == NULL)
 		return CONTROL_REFUSED;
-	rc = ask(&o, verb, request);
+	rc = ctl_makes_tables(&o) ? ctl_schema(&o, stdout, stderr) :
+				    ask(&o, verb, request);
 	cJSON_Delete(request);
 	return rc;
 }

@@ -27,6 +27,9 @@
  *	outage	the id of an outage, digits
  *	sender, recipient	an address; "" as a sender: reports
  *	older	a duration: what came longer ago
+ *	action	what is done with the cluster: "status" (or none), "join",
+ *		"release", "takeover", "move"
+ *	node	the name of a node
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -55,7 +58,8 @@
  *	why	subject, kind ("domain", "message", "address"), domain (an
  *		element of `domains`, or null), messages (array of MESSAGE),
  *		rcpt (what RCPT would be answered, or null), explain (array of
- *		sentences)
+ *		sentences), verdicts (of a cluster: array of node, state, since,
+ *		cause: what each sees of the primary)
  *	recipients	address, known ("taken", "passed", "refused", "doubted",
  *		"unknown", "catch-all"; "listed, refused" of a list), taken,
  *		passed, refused, refused_first: a recipient a line; with
@@ -66,7 +70,8 @@
  *		count, sum (null: none) and buckets (array of le, count;
  *		cumulative, le null: +Inf) instead of value
  *	alerts	an element of `alerts` of mxwatch-status(7) a line, with the
- *		one domain or all; done: firing, pending
+ *		one domain or all; node: of a cluster, by which it fires; done:
+ *		firing, pending
  *	silence	with match and for: done: id, until; with remove: done only;
  *		else a silence a line: id, match, from, until, reason
  *	ack	of what fires and matches no more is said, until it gets worse
@@ -86,6 +91,19 @@
  *		primary, known_since, availability_30d, availability_365d: of
  *		those primaries, or of all when they are 100 at most)
  *	reload	file, line (0: all of it), severity, text: a finding a line
+ *	cluster	of its status a node a line: node, state ("live", "left",
+ *		"silent", "stopped", "dead"), us, silent_seconds, domains (that
+ *		it owns), version, hostname, same_configuration (null: it has
+ *		not said); done: node (ours), left (we were taken out), domains,
+ *		owned, unowned, moving, differing (nodes with another
+ *		configuration), away_since (of the engine; null: it is there),
+ *		synchronous, local (messages that landed here while it was
+ *		away), local_oldest. rc 1 with why when something is wrong;
+ *		of the rest done: node, domain
+ *
+ * In a cluster an answer comes from all nodes that have a part in it. Whom it could
+ * not be had from is in "error" of the last line, and in "silent" (an array of
+ * names); rc is 1 then, and the rest is there.
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
  * "held"), size, arrival, next_try, expiry, notice (nothing is tried any more:
  * its sender is told then), last_try, attempts, dsn, host, recipients (number),
@@ -132,6 +150,8 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_SENDER	0x2000000u
 #define FIELD_RECIPIENT 0x4000000u
 #define FIELD_OLDER	0x8000000u
+#define FIELD_ACTION	0x10000000u
+#define FIELD_NODE	0x20000000u
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
@@ -191,7 +211,12 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(outages, FIELD_SUBJECT | FIELD_OUTAGE | FIELD_SINCE,              \
 	    "[DOMAIN | PRIMARY | ID] [--since TIME] [--csv]",                  \
 	    "the record of outages")                                           \
-	VERB(reload, 0, "", "read the configuration again")
+	VERB(reload, 0, "", "read the configuration again")                    \
+	VERB(cluster,                                                          \
+	    FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION | FIELD_NODE,         \
+	    "[status | init | upgrade | join [NODE] | release NODE | "         \
+	    "takeover NODE | move DOMAIN NODE]",                               \
+	    "the nodes that share the queue")
 
 enum control_verb {
 #define VERB(name, fields, arguments, help) VERB_##name,

@@ -272,13 +272,15 @@ verb_ack(struct call *c)
 		refuse_match(c, name);
 		return;
 	}
-	by = mem_printf("uid %lld%s%s", (long long)(int)c->uid,
+	by = mem_printf("uid %lld%s%s%s%s", (long long)(int)c->uid,
+	    c->node[0] != '\0' ? " of " : "", c->node,
 	    reason[0] != '\0' ? ": " : "", reason);
 	n = ops->ack(ops->arg, match, by);
 	mem_free(&by);
-	verbs_log(c, match, n == 0 ? 1 : 0);
+	if (n != 0 || !c->part)
+		verbs_log(c, match, n == 0 ? 1 : 0);
 	if (n == 0) {
-		call_fail(c, CONTROL_FAILED, "%s: nothing fires", match);
+		call_missing(c, "%s: nothing fires", match);
 		return;
 	}
 	more = json_object();

@@ -278,8 +278,7 @@ on_show(void *arg, int rc, const struct msg_view *v, unsigned n)
 		call_fail(c, CONTROL_FAILED, "%s: %s", text_id(c->msg, id),
 		    mx_strerror(rc));
 	else if (shown == 0)
-		call_fail(c, CONTROL_FAILED, "%s: no such message",
-		    text_id(c->msg, id));
+		call_missing(c, "%s: no such message", text_id(c->msg, id));
 	else
 		call_done(c, CONTROL_OK, NULL);
 }

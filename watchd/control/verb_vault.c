@@ -104,20 +104,23 @@ static void
 walk_end(struct call *c)
 {
 	const struct vault_walk *w = c->work;
+	bool none = w->messages < 1 && w->skipped < 1;
 	char target[TEXT_DOMAIN_MAX];
 	cJSON *more;
 
-	if (c->verb != VERB_vault)
+	if (c->verb != VERB_vault && (!none || !c->part))
 		verbs_log(c,
 		    (c->fields & FIELD_ADDRESS) != 0 ? c->address :
 						       verbs_target(c, target),
 		    w->messages > 0 ? 0 : CONTROL_FAILED);
+	if (c->verb != VERB_vault && none) {
+		call_missing(c, "nothing in the vault fits");
+		return;
+	}
 	if (c->verb != VERB_vault && w->messages < 1) {
 		call_fail(c, CONTROL_FAILED,
-		    w->skipped > 0 ?
-			"what is in the vault was replayed before: say "
-			"--again to do it once more" :
-			"nothing in the vault fits");
+		    "what is in the vault was replayed before: say --again to "
+		    "do it once more");
 		return;
 	}
 	more = json_object();

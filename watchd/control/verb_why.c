@@ -402,6 +402,56 @@ say_queue(cJSON *list, const struct snap_domain *d, int64_t now_ms)
 		    ago(now_ms, d->next_try_ms, left, sizeof(left)), d->name);
 }
 
+/* What the nodes see of its primary; that of the owner decides. */
+static void
+add_verdicts(const struct call *c, cJSON *o, cJSON *list, const char *domain,
+    int64_t now_ms)
+{
+	const struct control_cluster_ops *ops = &call_ops(c)->cluster;
+	struct control_verdict v[CONTROL_NODES];
+	cJSON *verdicts, *one;
+	char since[32];
+	unsigned n;
+
+	n = ops->verdicts(ops->arg, domain, v, MX_COUNT(v));
+	verdicts = json_array(o, "verdicts");
+	for (unsigned i = 0; i < n; i++) {
+		one = json_push_object(verdicts);
+		json_text(one, "node", v[i].node);
+		json_text(one, "state", v[i].state);
+		json_time(one, "since", v[i].since);
+		json_text(one, "cause", v[i].cause);
+		json_say(list, "Node %s has seen it %s for %s%s%s.", v[i].node,
+		    v[i].state,
+		    ago(v[i].since * 1000, now_ms, since, sizeof(since)),
+		    v[i].cause[0] != '\0' ? ": " : "", v[i].cause);
+	}
+}
+
+/* Whose it is: by that node's probes its mail goes, or waits. */
+static void
+say_owner(const struct call *c, cJSON *list, const char *domain)
+{
+	const struct control_cluster_ops *ops = &call_ops(c)->cluster;
+	struct control_node node[CONTROL_NODES];
+	unsigned owner, n;
+
+	if (ops->nodes == NULL)
+		return;
+	owner = ops->owner(ops->arg, domain);
+	n = ops->nodes(ops->arg, node, MX_COUNT(node));
+	for (unsigned i = 0; i < n; i++)
+		if (node[i].id == owner)
+			json_say(list,
+			    "Its mail is delivered by node %s, and by what "
+			    "that one sees of its primaries.",
+			    node[i].name);
+	if (owner == 0)
+		json_say(list,
+		    "It is no node's just now: its mail waits until one takes "
+		    "it.");
+}
+
 static void
 say_domain(cJSON *list, const struct snapshot *s, const struct snap_domain *d)
 {
@@ -545,6 +595,9 @@ add_domain(struct call *c, cJSON *o, cJSON *explain, const char *domain)
 		goto out;
 	}
 	say_domain(explain, s, d);
+	say_owner(c, explain, domain);
+	if (call_ops(c)->cluster.nodes != NULL)
+		add_verdicts(c, o, explain, domain, s->wall_ms);
 	say_refused(c, explain, domain);
 	replace(o, "domain", status_json_domain(d, s->wall_ms));
 	replace(o, "primaries", servers_of(s, d));
@@ -641,11 +694,14 @@ on_why(void *arg, int rc, const struct msg_view *v, unsigned n)
 	}
 	if (shown == 0) {
 		cJSON_Delete(o);
-		call_fail(c, CONTROL_FAILED, "%s: %s", id,
-		    rc < 0 && rc != -MX_ENOENT ? mx_strerror(rc) :
-						 "no such message: delivered, "
-						 "returned or never here; the "
-						 "log knows");
+		if (rc < 0 && rc != -MX_ENOENT)
+			call_fail(c, CONTROL_FAILED, "%s: %s", id,
+			    mx_strerror(rc));
+		else
+			call_missing(c,
+			    "%s: no such message: delivered, returned or "
+			    "never here; the log knows",
+			    id);
 		return;
 	}
 	call_send(c, o);

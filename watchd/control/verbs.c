@@ -10,12 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "status/status_json.h"
-#include "status/status_primaries.h"
+#include "control/gather.h"
 
-#define STATUS_PIECE_MAX (64u << 20) /* its head has all alerts */
-#define EXTEND_MAX_MS	 (INT64_C(3650) * 24 * 3600 * 1000)
-#define RELOAD_POLL_MS	 10
+#define EXTEND_MAX_MS  (INT64_C(3650) * 24 * 3600 * 1000)
+#define RELOAD_POLL_MS 10
 
 static void (*const verb_run[VERB_MAX])(struct call *) = {
 #define VERB(name, fields, arguments, help) [VERB_##name] = verb_##name,
@@ -59,6 +57,8 @@ static const struct request_field {
 	{ "sender", FIELD_SENDER, false },
 	{ "recipient", FIELD_RECIPIENT, false },
 	{ "older", FIELD_OLDER, false },
+	{ "action", FIELD_ACTION, false },
+	{ "node", FIELD_NODE, false },
 };
 
 static int
@@ -179,22 +179,10 @@ check_request(struct call *c)
 }
 
 void
-verbs_start(struct call *c, const char *line, size_t len)
+verbs_begin(struct call *c)
 {
-	const char *end = line;
-	const cJSON *verb;
+	const cJSON *verb = json_get(c->request, "verb");
 
-	while (len > 0 && strchr(" \t\r", line[len - 1]) != NULL &&
-	    line[len - 1] != '\0')
-		len--;
-	c->request = cJSON_ParseWithLengthOpts(line, len, &end, false);
-	if (!cJSON_IsObject(c->request) || end != line + len) {
-		call_fail(c, CONTROL_REFUSED,
-		    "the request is no JSON object (at byte %zu)",
-		    (size_t)(end - line));
-		return;
-	}
-	verb = json_get(c->request, "verb");
 	if (!cJSON_IsString(verb)) {
 		call_fail(c, CONTROL_REFUSED, "\"verb\" is missing: one of %s",
 		    control_verb_list());
@@ -207,22 +195,68 @@ verbs_start(struct call *c, const char *line, size_t len)
 		    control_verb_list());
 		return;
 	}
-	if (check_request(c) == 0)
+	if (check_request(c) == 0 && !gather_start(c))
 		verb_run[c->verb](c);
+}
+
+void
+verbs_start(struct call *c, const char *line, size_t len)
+{
+	const char *end = line;
+
+	while (len > 0 && strchr(" \t\r", line[len - 1]) != NULL &&
+	    line[len - 1] != '\0')
+		len--;
+	c->request = cJSON_ParseWithLengthOpts(line, len, &end, false);
+	if (!cJSON_IsObject(c->request) || end != line + len) {
+		call_fail(c, CONTROL_REFUSED,
+		    "the request is no JSON object (at byte %zu)",
+		    (size_t)(end - line));
+		return;
+	}
+	verbs_begin(c);
 }
 
 /* ---- what verbs share */
 
+/* What was done: "flush", "cluster move". */
+static void
+verb_text(const struct call *c, char *dst, size_t size)
+{
+	bool action = (c->fields & FIELD_ACTION) != 0;
+
+	(void)snprintf(dst, size, "%s%s%s", control_verbs[c->verb].name,
+	    action ? " " : "",
+	    action ? json_get_text(c->request, "action") : "");
+}
+
+/* The text of a peer that asks from another node; "" else. */
+static const char *
+from_text(const struct call *c, char *dst, size_t size)
+{
+	dst[0] = '\0';
+	if (c->node[0] != '\0')
+		(void)snprintf(dst, size, " node=%s", log_q(c->node));
+	return dst;
+}
+
 void
 verbs_log(const struct call *c, const char *target, int rc)
 {
+	const char *reason = json_get_text(c->request, "reason");
+	char verb[40], to[100] = "", from[2 * CONTROL_NODE_NAME + 16];
+
+	verb_text(c, verb, sizeof(verb));
+	if (c->verb == VERB_cluster && c->domain[0] != '\0')
+		(void)snprintf(to, sizeof(to), " to=%s",
+		    log_q(json_get_text(c->request, "node")));
 	log_notice("control",
-	    "verb=%s target=%s reason=%s uid=%lld pid=%lld rc=%d",
-	    control_verbs[c->verb].name, log_q(target),
-	    log_q(json_get_text(c->request, "reason")), (long long)(int)c->uid,
+	    "verb=%s target=%s%s reason=%s%s uid=%lld pid=%lld rc=%d",
+	    log_q(verb), log_q(target), to, log_q(reason),
+	    from_text(c, from, sizeof(from)), (long long)(int)c->uid,
 	    (long long)c->pid, rc);
-	call_ops(c)->did(call_ops(c)->arg, control_verbs[c->verb].name, target,
-	    json_get_text(c->request, "reason"), (int64_t)(int)c->uid, rc);
+	call_ops(c)->did(call_ops(c)->arg, verb, target, reason, c->node,
+	    (int64_t)(int)c->uid, rc);
 }
 
 const char *
@@ -250,83 +284,13 @@ verbs_domain_known(struct call *c)
 		known = relay_domain_messages(&rd) > 0 || rd.on_hold;
 	}
 	if (!known)
-		call_fail(c, CONTROL_FAILED,
+		call_missing(c,
 		    "%s: no such domain, and nothing is queued for it",
 		    c->domain);
 	return known;
 }
 
 /* ---- verbs that are done at once */
-
-struct status {
-	struct snapshot *s;
-	struct status_walk walk;
-};
-
-static void
-status_free(void *work)
-{
-	struct status *st = work;
-
-	snapshot_unref(&st->s);
-	mem_free(&st);
-}
-
-/* Piece by piece, as the client takes them. */
-static void
-status_step(struct call *c)
-{
-	struct buf out = BUF_INIT(STATUS_PIECE_MAX);
-	struct status *st = c->work;
-	int rc;
-
-	rc = status_json_next(&st->walk, st->s, st->s->wall_ms, &out);
-	MX_ASSERT(rc >= 0);
-	call_send_part(c, out.data, out.len);
-	buf_fini(&out);
-	if (rc == 0) {
-		call_continue(c);
-		return;
-	}
-	call_send_part(c, "\n", 1);
-	call_done(c, CONTROL_OK, NULL);
-}
-
-static void
-status_one(struct call *c)
-{
-	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
-	const struct snap_domain *d = snapshot_find(s, c->domain);
-
-	if (d != NULL && (c->fields & FIELD_PRIMARIES) != 0) {
-		call_send(c,
-		    status_primaries_only(s, d->primary, d->nprimaries));
-		call_done(c, CONTROL_OK, NULL);
-	} else if (d != NULL) {
-		call_send(c, status_json_one(s, d, s->wall_ms));
-		call_done(c, CONTROL_OK, NULL);
-	} else
-		call_fail(c, CONTROL_FAILED, "%s: no such domain", c->domain);
-	snapshot_unref(&s);
-}
-
-void
-verb_status(struct call *c)
-{
-	struct status *st;
-
-	if (c->domain[0] != '\0') {
-		status_one(c);
-		return;
-	}
-	st = mem_alloc(sizeof(*st));
-	st->s = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
-	st->walk.primaries_only = (c->fields & FIELD_PRIMARIES) != 0;
-	c->work = st;
-	c->work_free = status_free;
-	c->step = status_step;
-	call_continue(c);
-}
 
 /* The common end of what changes one thing. */
 static void
@@ -335,14 +299,16 @@ changed(struct call *c, int rc, cJSON *more)
 	char target[TEXT_DOMAIN_MAX];
 	bool ok = rc >= 0;
 
-	verbs_log(c, verbs_target(c, target), ok ? 0 : 1);
+	(void)verbs_target(c, target);
+	if (rc != -MX_ENOENT || !c->part) /* else it is elsewhere */
+		verbs_log(c, target, ok ? 0 : 1);
 	if (ok) {
 		call_done(c, CONTROL_OK, more);
 		return;
 	}
 	cJSON_Delete(more);
 	if (rc == -MX_ENOENT)
-		call_fail(c, CONTROL_FAILED, "%s: no such %s", target,
+		call_missing(c, "%s: no such %s", target,
 		    (c->fields & FIELD_ID) != 0 ? "message" : "domain");
 	else if (rc == -MX_EBUSY)
 		call_fail(c, CONTROL_FAILED,

@@ -9,6 +9,7 @@
 
 /* Never fails: what is wrong with the line is the answer. */
 void verbs_start(struct call *, const char *line, size_t len);
+void verbs_begin(struct call *); /* the same, with call.request, an object */
 
 /* One each, called with the request checked. */
 #define VERB(name, fields, arguments, help) void verb_##name(struct call *);
@@ -22,6 +23,13 @@ const char *verbs_target(const struct call *, char *dst);
 /* Is that domain configured, or is anything queued for it? Else the call has
  * been failed. */
 bool verbs_domain_known(struct call *);
+
+/* verb_status.c: the document, or all before its first domain; of now. True: that
+ * was the last piece. end() takes NULL. */
+struct status;
+struct status *status_begin(struct call *, bool head_only);
+bool status_piece(struct call *, struct status *);
+void status_end(struct status **);
 
 /* verb_queue.c: a MESSAGE of protocol.h. */
 cJSON *verbs_message(const struct msg_view *, bool rcpts);

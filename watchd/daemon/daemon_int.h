@@ -109,7 +109,7 @@ void daemon_ledger_domain(struct daemon *, const struct snap_domain *was,
     const struct snap_domain *is);
 /* A verb was done by somebody. */
 void daemon_ledger_did(void *daemon, const char *verb, const char *target,
-    const char *reason, int64_t uid, int rc);
+    const char *reason, const char *node, int64_t uid, int rc);
 /* A maintenance window of that one begins, or is over; once more is nothing. */
 void daemon_ledger_maintained(struct daemon *, enum outage_kind,
     const char *name, bool begins, const char *reason);

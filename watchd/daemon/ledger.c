@@ -135,14 +135,15 @@ subject_of(const char *target)
 
 void
 daemon_ledger_did(void *daemon, const char *verb, const char *target,
-    const char *reason, int64_t uid, int rc)
+    const char *reason, const char *node, int64_t uid, int rc)
 {
 	struct daemon *d = daemon;
 	char *who, *what;
 
 	if (rc != 0)
 		return;
-	who = mem_printf("uid %" PRId64, uid);
+	who = mem_printf("uid %" PRId64 "%s%s", uid,
+	    *node != '\0' ? " of " : "", node);
 	what = mem_printf("%s %s%s%s", verb, target,
 	    reason[0] != '\0' ? ": " : "", reason);
 	if (!mark_name(d, subject_of(target), OUTAGE_MARK_OPERATOR, who, what,

@@ -576,6 +576,8 @@ status_json_next(struct status_walk *w, const struct snapshot *s,
 	if (!w->domains)
 		rc = buf_adds(out, "],\"domains\":[");
 	w->domains = true;
+	if (w->head_only)
+		return rc != 0 ? rc : 1;
 	for (; rc == 0 && w->next < s->domains.n && left > 0; w->next++, left--)
 		rc = put_item(out, w->next == 0,
 		    status_json_domain(snap_list_at(&s->domains, w->next),

@@ -18,6 +18,8 @@ struct status_walk {
 	unsigned next_server, next; /* primary, domain */
 	bool domains; /* their list was opened */
 	bool primaries_only; /* the caller's: time, and the primaries alone */
+	bool
+	    head_only; /* the caller's, too, who puts domains and "]}" behind it */
 };
 /* Adds the next piece: 0 there is more, 1 that was the last one, or -MX_ETOOBIG
  * of the buffer. One line without a line feed in all. */

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC
+ * gather_end: one last line from those of all nodes. Numbers are added up; what went
+ * wrong anywhere goes wrong, but that something is not at one node is no failure
+ * when it is at another. */
+#include "control/gather_end.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/verbs.h"
+
+static bool
+is_missing(const struct gather_source *s)
+{
+	return s->state == SOURCE_OVER && json_get_bool(s->done, "missing");
+}
+
+static enum control_rc
+rc_of(const struct gather_source *s)
+{
+	double rc = json_get_num(s->done, "rc");
+
+	return rc < 1 ? CONTROL_OK : rc < 2 ? CONTROL_FAILED : CONTROL_REFUSED;
+}
+
+/* Is it what a node says of the call, rather than of what it found? */
+static bool
+is_frame(const char *key)
+{
+	static const char *const frame[] = { "done", "rc", "error", "missing" };
+
+	for (size_t i = 0; i < MX_COUNT(frame); i++)
+		if (strcmp(key, frame[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_done(cJSON *more, const cJSON *done)
+{
+	const cJSON *item;
+	cJSON *sum;
+
+	cJSON_ArrayForEach (item, done) {
+		if (is_frame(item->string))
+			continue;
+		sum = json_get(more, item->string);
+		if (sum == NULL)
+			json_sub(more, item->string,
+			    cJSON_Duplicate(item, true));
+		else if (cJSON_IsNumber(sum) && cJSON_IsNumber(item))
+			cJSON_SetNumberValue(sum,
+			    sum->valuedouble + item->valuedouble);
+	}
+}
+
+static void
+add_error(struct buf *text, const char *node, const char *error)
+{
+	(void)!buf_addf(text, "%s%s%s%s", text->len > 0 ? "; " : "", node,
+	    *node != '\0' ? ": " : "", error);
+}
+
+/* Which node it was is said where they do not all say the same. */
+static void
+add_errors(const struct gather *g, struct buf *text, bool missing)
+{
+	const char *first = NULL, *error;
+	bool same = true;
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct gather_source *s = &g->source[i];
+
+		if (s->state != SOURCE_OVER || rc_of(s) == CONTROL_OK ||
+		    is_missing(s) != missing)
+			continue;
+		error = json_get_text(s->done, "error");
+		if (first == NULL)
+			first = error;
+		same &= strcmp(first, error) == 0;
+	}
+	for (unsigned i = 0; !same && i < g->n; i++) {
+		const struct gather_source *s = &g->source[i];
+
+		if (s->state == SOURCE_OVER && rc_of(s) != CONTROL_OK &&
+		    is_missing(s) == missing)
+			add_error(text, s->name,
+			    json_get_text(s->done, "error"));
+	}
+	if (same && first != NULL)
+		add_error(text, "", first);
+}
+
+static bool
+changes(const struct call *c)
+{
+	return c->verb == VERB_flush || c->verb == VERB_hold ||
+	    c->verb == VERB_release || c->verb == VERB_bounce ||
+	    c->verb == VERB_remove || c->verb == VERB_replay ||
+	    c->verb == VERB_purge || c->verb == VERB_ack ||
+	    c->verb == VERB_extend || c->verb == VERB_forget;
+}
+
+static const char *
+what_follows(const struct call *c, bool many)
+{
+	if (changes(c))
+		return many ? "whether they did it is not known" :
+			      "whether it did it is not known";
+	if (c->verb == VERB_status)
+		return many ? "their domains are missing" :
+			      "its domains are missing";
+	return many ? "what they have is missing" : "what it has is missing";
+}
+
+static void
+add_lost(const struct call *c, const struct gather *g, cJSON *more,
+    struct buf *text)
+{
+	struct buf names = BUF_INIT(4096), said = BUF_INIT(8192);
+	cJSON *list = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < g->n; i++) {
+		if (g->source[i].state != SOURCE_LOST)
+			continue;
+		if (n++ == 0)
+			list = json_array(more, "silent");
+		json_push(list, cJSON_CreateString(g->source[i].name));
+		(void)!buf_addf(&names, "%s%s", n > 1 ? ", " : "",
+		    g->source[i].name);
+	}
+	if (n > 0 && g->away)
+		(void)!buf_addf(&said,
+		    "the engine is away: %s could not be asked, only this node",
+		    buf_str(&names));
+	else if (n > 0 && g->owner != NULL)
+		(void)!buf_addf(&said, "node %s, which has %s, did not answer",
+		    buf_str(&names), g->owner);
+	else if (n > 0)
+		(void)!buf_addf(&said, "node%s %s did not answer: %s",
+		    n > 1 ? "s" : "", buf_str(&names), what_follows(c, n > 1));
+	if (n > 0)
+		add_error(text, "", buf_str(&said));
+	buf_fini(&names);
+	buf_fini(&said);
+}
+
+/* Nobody has it: the nodes have not logged that each. */
+static void
+log_missing(const struct call *c)
+{
+	char target[TEXT_DOMAIN_MAX];
+
+	if (!changes(c))
+		return;
+	if ((c->fields & FIELD_MATCH) != 0)
+		verbs_log(c, json_get_text(c->request, "match"), 1);
+	else if ((c->fields & FIELD_ADDRESS) != 0)
+		verbs_log(c, c->address, 1);
+	else
+		verbs_log(c, verbs_target(c, target), 1);
+}
+
+void
+gather_end(struct call *c, const struct gather *g)
+{
+	unsigned missing = 0, over = 0, lost = 0;
+	enum control_rc rc = CONTROL_OK;
+	struct buf text = BUF_INIT(8192);
+	cJSON *more = json_object();
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct gather_source *s = &g->source[i];
+
+		lost += s->state == SOURCE_LOST;
+		over += s->state == SOURCE_OVER;
+		missing += is_missing(s);
+		if (s->state != SOURCE_OVER || is_missing(s))
+			continue;
+		add_done(more, s->done);
+		if (rc_of(s) > rc)
+			rc = rc_of(s);
+	}
+	if (over > 0 && missing == over) {
+		rc = CONTROL_FAILED;
+		log_missing(c);
+	}
+	add_errors(g, &text, over > 0 && missing == over);
+	add_lost(c, g, more, &text);
+	if (lost > 0 && rc == CONTROL_OK)
+		rc = CONTROL_FAILED;
+	if (text.len > 0)
+		json_text(more, "error", buf_str(&text));
+	if (g->array)
+		call_send_part(c, "]}\n", 3);
+	call_done(c, rc, more);
+	buf_fini(&text);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: ISC
+ * verb_status: the document of mxwatch-status(7), piece by piece, as the client
+ * takes them. In a cluster each node sends the domains that it owns, a line each,
+ * and the node that was asked puts them into its own document. Loop thread. */
+#include "base/mem.h"
+#include "control/verbs.h"
+#include "status/status_json.h"
+#include "status/status_primaries.h"
+
+#define STATUS_PIECE_MAX (64u << 20) /* its head has all alerts */
+
+struct status {
+	struct snapshot *s;
+	struct status_walk walk;
+	unsigned next, us; /* of a part: domain; our number */
+};
+
+struct status *
+status_begin(struct call *c, bool head_only)
+{
+	struct status *st = mem_alloc(sizeof(*st));
+
+	st->s = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
+	st->walk.primaries_only = (c->fields & FIELD_PRIMARIES) != 0;
+	st->walk.head_only = head_only;
+	return st;
+}
+
+void
+status_end(struct status **stp)
+{
+	if (*stp == NULL)
+		return;
+	snapshot_unref(&(*stp)->s);
+	mem_free(stp);
+}
+
+bool
+status_piece(struct call *c, struct status *st)
+{
+	struct buf out = BUF_INIT(STATUS_PIECE_MAX);
+	int rc;
+
+	rc = status_json_next(&st->walk, st->s, st->s->wall_ms, &out);
+	MX_ASSERT(rc >= 0);
+	call_send_part(c, out.data, out.len);
+	buf_fini(&out);
+	return rc != 0;
+}
+
+static void
+status_free(void *work)
+{
+	struct status *st = work;
+
+	status_end(&st);
+}
+
+static void
+status_step(struct call *c)
+{
+	if (!status_piece(c, c->work)) {
+		call_continue(c);
+		return;
+	}
+	call_send_part(c, "\n", 1);
+	call_done(c, CONTROL_OK, NULL);
+}
+
+static unsigned
+our_number(const struct control_cluster_ops *ops)
+{
+	struct control_node node[CONTROL_NODES];
+	unsigned n = ops->nodes(ops->arg, node, MX_COUNT(node));
+
+	for (unsigned i = 0; i < n; i++)
+		if (node[i].us)
+			return node[i].id;
+	return 0;
+}
+
+/* Ours, and, where we are the one who was asked, nobody's. */
+static bool
+is_in_part(const struct call *c, const char *domain)
+{
+	const struct control_cluster_ops *ops = &call_ops(c)->cluster;
+	const struct status *st = c->work;
+	unsigned owner = ops->owner(ops->arg, domain);
+
+	return owner == 0 ? c->node[0] == '\0' : owner == st->us;
+}
+
+static void
+part_step(struct call *c)
+{
+	struct status *st = c->work;
+	const struct snap_domain *d;
+
+	for (unsigned i = 0;
+	     i < STATUS_JSON_PIECE && st->next < st->s->domains.n; i++) {
+		d = snap_list_at(&st->s->domains, st->next++);
+		if (is_in_part(c, d->name))
+			call_send(c, status_json_domain(d, st->s->wall_ms));
+	}
+	if (st->next < st->s->domains.n)
+		call_continue(c);
+	else
+		call_done(c, CONTROL_OK, NULL);
+}
+
+static void
+status_one(struct call *c)
+{
+	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
+	const struct snap_domain *d = snapshot_find(s, c->domain);
+
+	if (d != NULL && (c->fields & FIELD_PRIMARIES) != 0) {
+		call_send(c,
+		    status_primaries_only(s, d->primary, d->nprimaries));
+		call_done(c, CONTROL_OK, NULL);
+	} else if (d != NULL) {
+		call_send(c, status_json_one(s, d, s->wall_ms));
+		call_done(c, CONTROL_OK, NULL);
+	} else
+		call_fail(c, CONTROL_FAILED, "%s: no such domain", c->domain);
+	snapshot_unref(&s);
+}
+
+void
+verb_status(struct call *c)
+{
+	struct status *st;
+
+	if (c->domain[0] != '\0') {
+		status_one(c);
+		return;
+	}
+	st = status_begin(c, false);
+	if (c->part)
+		st->us = our_number(&call_ops(c)->cluster);
+	c->work = st;
+	c->work_free = status_free;
+	c->step = c->part ? part_step : status_step;
+	call_continue(c);
+}
