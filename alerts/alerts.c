@@ -2,6 +2,7 @@
  * alerts: what the loop thread may ask of the alert thread. */
 #include "alerts/alerts.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "alerts/alerts_int.h"
@@ -237,6 +238,58 @@ alerts_unsilence(struct alerts *a, uint64_t id)
 	pthread_mutex_unlock(&a->state);
 	post(a, MAIL_LOOK, NULL, "", 0);
 	return ok ? 0 : -MX_ENOENT;
+}
+
+void
+alerts_node(struct alerts *a, unsigned node)
+{
+	pthread_mutex_lock(&a->state);
+	a->memory.node = node;
+	pthread_mutex_unlock(&a->state);
+}
+
+bool
+alerts_silence_text(struct alerts *a, uint64_t id, struct buf *out)
+{
+	const struct silence *s;
+
+	pthread_mutex_lock(&a->state);
+	s = memory_silence_find(&a->memory, id);
+	if (s != NULL)
+		silence_write(s, out);
+	pthread_mutex_unlock(&a->state);
+	return s != NULL;
+}
+
+void
+alerts_silence_told(struct alerts *a, uint64_t id, const void *data, size_t len)
+{
+	struct silence s = { .id = 0 };
+	bool news;
+	int rc = len > 0 ? silence_read(&s, id, data, len) : 0;
+
+	if (rc != 0) {
+		log_error("alerts",
+		    "silence=%" PRIu64 " problem=\"its record does not hold\"",
+		    id);
+		return;
+	}
+	pthread_mutex_lock(&a->state);
+	news = len > 0 ? memory_silence_add(&a->memory, &s, clock_wall_ms()) :
+			 memory_unsilence(&a->memory, id);
+	pthread_mutex_unlock(&a->state);
+	if (news)
+		post(a, MAIL_LOOK, NULL, "", 0);
+}
+
+void
+alerts_silences_over(struct alerts *a, void (*fn)(uint64_t id, void *arg),
+    void *arg)
+{
+	if (pthread_mutex_trylock(&a->state) != 0)
+		return; /* the thread looks at many rules: another time */
+	memory_silences_over(&a->memory, clock_wall_ms(), fn, arg);
+	pthread_mutex_unlock(&a->state);
 }
 
 void

@@ -9,6 +9,7 @@
 #define MX_ALERTS_ALERTS_H
 
 #include "alerts/marks.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "config/config.h"
 #include "status/notice.h"
@@ -59,6 +60,19 @@ void alerts_snapshot(struct alerts *, struct snapshot *);
 uint64_t alerts_silence(struct alerts *, const char *match, int64_t for_ms,
     const char *reason);
 int alerts_unsilence(struct alerts *, uint64_t id); /* or -MX_ENOENT */
+/* The silences of a cluster are one set: we are that node of it, and give out ids
+ * that no other does. Before the first of them. */
+void alerts_node(struct alerts *, unsigned node);
+/* One of ours as the others are told of it; false: there is none. */
+bool alerts_silence_text(struct alerts *, uint64_t id, struct buf *);
+/* What another node told, or we before a restart; len 0: it is removed. What is
+ * known already is nothing new. */
+void
+alerts_silence_told(struct alerts *, uint64_t id, const void *, size_t len);
+/* Those that are over are forgotten, and named to fn: in a cluster nobody else does
+ * it. Never waits: it may be that nothing is done. */
+void alerts_silences_over(struct alerts *, void (*fn)(uint64_t id, void *arg),
+    void *arg);
 struct alerts_silenced {
 	uint64_t id;
 	const char *match, *reason;

@@ -28,6 +28,7 @@ libmx_alerts_a_SOURCES = \
 	alerts/receiver.c \
 	alerts/rules.c alerts/rules.h alerts/rules_cluster.c alerts/rules_int.h \
 	alerts/rules_turn.c \
+	alerts/silence_text.c \
 	alerts/trend.c alerts/trend.h \
 	alerts/voice.c alerts/voice.h \
 	alerts/thread.c

@@ -125,38 +125,78 @@ memory_silenced(const struct memory *m, const struct instance *i, int64_t now)
 	return is_maintained(m->seen, i);
 }
 
-static void
-silences_expire(struct memory *m, int64_t now)
+void
+memory_silences_over(struct memory *m, int64_t now,
+    void (*fn)(uint64_t id, void *arg), void *arg)
 {
 	unsigned n = 0;
 
-	for (unsigned k = 0; k < m->nsilences; k++)
+	for (unsigned k = 0; k < m->nsilences; k++) {
 		if (m->silence[k].until_ms > now)
 			m->silence[n++] = m->silence[k];
+		else if (fn != NULL)
+			fn(m->silence[k].id, arg);
+	}
 	m->changed |= n != m->nsilences;
 	m->nsilences = n;
+}
+
+/* False: there are too many. */
+static bool
+silence_push(struct memory *m, const struct silence *s)
+{
+	if (m->nsilences == SILENCE_MAX)
+		return false;
+	m->silence =
+	    mem_grow(m->silence, m->nsilences + 1, sizeof(*m->silence));
+	m->silence[m->nsilences++] = *s;
+	if (s->id > m->last_silence)
+		m->last_silence = s->id;
+	m->changed = true;
+	return true;
+}
+
+const struct silence *
+memory_silence_find(const struct memory *m, uint64_t id)
+{
+	for (unsigned k = 0; k < m->nsilences; k++)
+		if (m->silence[k].id == id)
+			return &m->silence[k];
+	return NULL;
+}
+
+bool
+memory_silence_add(struct memory *m, const struct silence *s, int64_t now)
+{
+	return s->until_ms > now && memory_silence_find(m, s->id) == NULL &&
+	    silence_push(m, s);
+}
+
+/* Nodes of a cluster give out numbers of their own: the remainder is the node's. */
+static uint64_t
+next_id(const struct memory *m)
+{
+	uint64_t id = m->last_silence + 1;
+
+	if (m->node != 0)
+		id += (SILENCE_NODES + m->node - id % SILENCE_NODES) %
+		    SILENCE_NODES;
+	return id;
 }
 
 uint64_t
 memory_silence(struct memory *m, const char *match, int64_t now,
     int64_t until_ms, const char *reason)
 {
-	struct silence *s;
+	struct silence s = { .id = next_id(m),
+		.from_ms = now,
+		.until_ms = until_ms };
 
-	silences_expire(m, now);
-	if (m->nsilences == SILENCE_MAX)
-		return 0;
-	m->silence =
-	    mem_grow(m->silence, m->nsilences + 1, sizeof(*m->silence));
-	s = &m->silence[m->nsilences++];
-	memset(s, 0, sizeof(*s));
-	s->id = ++m->last_silence;
-	(void)strlcpy(s->match, match, sizeof(s->match));
-	(void)strlcpy(s->reason, reason, sizeof(s->reason));
-	s->from_ms = now;
-	s->until_ms = until_ms;
-	m->changed = true;
-	return s->id;
+	if (m->node == 0)
+		memory_silences_over(m, now, NULL, NULL);
+	(void)strlcpy(s.match, match, sizeof(s.match));
+	(void)strlcpy(s.reason, reason, sizeof(s.reason));
+	return silence_push(m, &s) ? s.id : 0;
 }
 
 bool
@@ -481,7 +521,8 @@ memory_step(struct memory *m, struct rules *rules, const struct config *conf,
 
 	snapshot_unref(&m->seen);
 	m->seen = snapshot_ref((struct snapshot *)(uintptr_t)s);
-	silences_expire(m, now);
+	if (m->node == 0) /* else all nodes are to hear of it */
+		memory_silences_over(m, now, NULL, NULL);
 	share_take(&st);
 	rules_eval(rules, conf, s, self, now, on_value, &st);
 	drop_lists(&st, s);

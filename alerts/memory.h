@@ -18,6 +18,7 @@
 
 #define MEMORY_FILE_MAX (64u << 20)
 #define SILENCE_MAX	1000
+#define SILENCE_NODES	32 /* of a cluster, and more than there can be */
 #define SILENCE_REASON	160
 #define SILENCE_MATCH	(TEXT_DOMAIN_MAX + 32)
 
@@ -42,6 +43,7 @@ struct memory {
 	struct silence *silence;
 	unsigned nsilences;
 	uint64_t last_silence;
+	unsigned node; /* of a cluster, whose silences are one set; 0: alone */
 	struct memory_failing *failing;
 	unsigned nfailing;
 	bool changed; /* to be saved; the outbox has its own */
@@ -76,6 +78,17 @@ bool memory_tells(const struct conf_alert *, const struct conf_receiver *,
 uint64_t memory_silence(struct memory *, const char *match, int64_t now,
     int64_t until_ms, const char *reason);
 bool memory_unsilence(struct memory *, uint64_t id);
+/* One that has an id; false: it is there, it is over, or there are too many. */
+bool memory_silence_add(struct memory *, const struct silence *, int64_t now);
+const struct silence *memory_silence_find(const struct memory *, uint64_t id);
+/* Those that are over are forgotten, and named to fn. */
+void memory_silences_over(struct memory *, int64_t now,
+    void (*fn)(uint64_t id, void *arg), void *arg);
+
+/* silence_text.c: as the nodes tell it, and back: 0, -MX_ECORRUPT. */
+void silence_write(const struct silence *, struct buf *);
+int silence_read(struct silence *, uint64_t id, const void *,
+    size_t len) MX_NODISCARD;
 
 /* Those that fire and match are in somebody's hand; how many they are. */
 unsigned memory_ack(struct memory *, const char *match, const char *by);

@@ -108,6 +108,57 @@ silences_are_bounded(void **state)
 	buf_fini(&b);
 }
 
+static void
+count_id(uint64_t id, void *arg)
+{
+	*(uint64_t *)arg += id;
+}
+
+/* Nodes of a cluster have one set: ids of their own, and what one tells another is
+ * what it was. */
+static void
+silences_of_a_cluster(void **state)
+{
+	static const char *const wrong[] = { "", "1 2", "1 2  r", "a 2 m r",
+		"1 x m r", "1 0 m r" };
+	struct buf text = BUF_INIT(4096);
+	struct memory a, b;
+	struct silence s;
+	uint64_t id, over = 0;
+
+	(void)state;
+	memory_init(&a);
+	memory_init(&b);
+	a.node = 3;
+	b.node = 31;
+	id = memory_silence(&a, "queue_age/a.test", T0, T0 + SEC,
+	    "two  words\nand one");
+	assert_int_equal(id, 3);
+	assert_int_equal(memory_silence(&a, "b.test", T0, T0 + 9 * SEC, ""),
+	    35);
+	silence_write(memory_silence_find(&a, id), &text);
+	assert_int_equal(silence_read(&s, id, text.data, text.len), 0);
+	assert_memory_equal(&s, memory_silence_find(&a, id), sizeof(s));
+	assert_true(memory_silence_add(&b, &s, T0));
+	assert_false(memory_silence_add(&b, &s, T0)); /* heard again */
+	assert_int_equal(memory_silence(&b, "c.test", T0, T0 + 9 * SEC, ""),
+	    31);
+	assert_int_equal(memory_silence(&b, "c.test", T0, T0 + 9 * SEC, ""),
+	    63);
+	/* those that are over are said, whoever's they are */
+	memory_silences_over(&b, T0 + SEC, count_id, &over);
+	assert_int_equal(over, 3);
+	assert_int_equal(b.nsilences, 2);
+	assert_false(memory_silence_add(&b, &s, T0 + SEC));
+	for (size_t i = 0; i < MX_COUNT(wrong); i++)
+		assert_int_equal(
+		    silence_read(&s, 1, wrong[i], strlen(wrong[i])),
+		    -MX_ECORRUPT);
+	memory_fini(&a);
+	memory_fini(&b);
+	buf_fini(&text);
+}
+
 /* A file with more of them than there can be is none of ours. */
 static void
 a_file_with_too_many_silences(void **state)
@@ -236,6 +287,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(backoff_is_jittered),
 		cmocka_unit_test(silences_are_bounded),
+		cmocka_unit_test(silences_of_a_cluster),
 		cmocka_unit_test(a_file_with_too_many_silences),
 		cmocka_unit_test(an_hour_of_a_counter),
 		cmocka_unit_test(a_counter_that_begins_anew),

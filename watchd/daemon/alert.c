@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * alert: ties alerts/ to the daemon. A build without libcurl has none of it:
  * the same functions do nothing then, so that nobody else has to ask. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
 
 #include "daemon/daemon_int.h"
 
@@ -17,10 +23,114 @@ on_record(void *arg, const char *key, const void *text, size_t len)
 	(void)daemon_alerts_told(arg, key, text, len);
 }
 
+/* ---- silences of a cluster: "silence/ID" in the store, for all nodes */
+
+#define PREFIX "silence/"
+
+static void
+on_put(void *arg, uint64_t id, int rc)
+{
+	(void)arg;
+	if (rc != 0)
+		log_error("alerts",
+		    "silence=%" PRIu64 " problem=\"the other nodes do not hear "
+		    "of it\" error=%s",
+		    id, log_q(mx_strerror(rc)));
+}
+
+static void
+put_silence(struct daemon *d, uint64_t id, const struct buf *text)
+{
+	char key[sizeof(PREFIX) + 24];
+
+	(void)snprintf(key, sizeof(key), PREFIX "%020" PRIu64, id);
+	store_state_put(d->store, key, text != NULL ? text->data : NULL,
+	    text != NULL ? text->len : 0, on_put, d, id);
+}
+
+static void
+on_over(uint64_t id, void *arg)
+{
+	put_silence(arg, id, NULL);
+}
+
+bool
+daemon_alerts_heard(struct daemon *d, const char *key, const void *data,
+    size_t len)
+{
+	int64_t id;
+
+	if (strncmp(key, PREFIX, strlen(PREFIX)) != 0)
+		return false;
+	if (d->alerts != NULL &&
+	    text_int(key + strlen(PREFIX), 1, INT64_MAX, &id) == 0)
+		alerts_silence_told(d->alerts, (uint64_t)id, data, len);
+	return true;
+}
+
+struct silences_kept { /* ids, as they are found */
+	struct daemon *daemon;
+	uint64_t *id;
+	size_t n;
+};
+
+static void
+load_one(void *arg, const char *key, const void *data, size_t len)
+{
+	struct silences_kept *k = arg;
+	int64_t id;
+
+	if (!daemon_alerts_heard(k->daemon, key, data, len) ||
+	    text_int(key + strlen(PREFIX), 1, INT64_MAX, &id) != 0)
+		return;
+	k->id = mem_grow(k->id, k->n + 1, sizeof(*k->id));
+	k->id[k->n++] = (uint64_t)id;
+}
+
+static void
+keep_ours(const struct alerts_silenced *s, void *arg)
+{
+	struct silences_kept *k = arg;
+
+	k->id = mem_grow(k->id, k->n + 1, sizeof(*k->id));
+	k->id[k->n++] = s->id;
+}
+
+static bool
+is_kept(const struct silences_kept *k, uint64_t id)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (k->id[i] == id)
+			return true;
+	return false;
+}
+
+/* What the store does not have any more was taken back while we were not there;
+ * but where it cannot be asked, nobody is paged for that. */
+static void
+load_silences(struct daemon *d)
+{
+	struct silences_kept stored = { .daemon = d }, ours = { .daemon = d };
+	struct store_info info;
+
+	if (store_node(d->store) == 0)
+		return;
+	alerts_node(d->alerts, store_node(d->store));
+	alerts_silences(d->alerts, keep_ours, &ours);
+	store_state_each(d->store, PREFIX, load_one, &stored);
+	store_info(d->store, &info);
+	for (size_t i = 0; i < ours.n && info.away_ms == 0; i++)
+		if (!is_kept(&stored, ours.id[i]))
+			(void)alerts_unsilence(d->alerts, ours.id[i]);
+	mem_free(&stored.id);
+	mem_free(&ours.id);
+}
+
 void
 daemon_alerts_create(struct daemon *d)
 {
 	d->alerts = alerts_create(d->conf, d->box, d->fetcher);
+	load_silences(d);
 	if (store_node(d->store) == 0)
 		return;
 	d->alert_share = alert_share_create(d->store);
@@ -83,6 +193,8 @@ daemon_alerts_tick(struct daemon *d)
 		return;
 	alerts_changed(d->alerts, on_firing, d);
 	alerts_told(d->alerts, on_told, d);
+	if (store_node(d->store) != 0)
+		alerts_silences_over(d->alerts, on_over, d);
 	if (d->alert_share == NULL)
 		return;
 	alerts_incidents(d->alerts, alert_share_put, d->alert_share);
@@ -106,16 +218,25 @@ static uint64_t
 op_silence(void *arg, const char *match, int64_t for_ms, const char *reason)
 {
 	struct daemon *d = arg;
+	uint64_t id = alerts_silence(d->alerts, match, for_ms, reason);
+	struct buf text = BUF_INIT(4096);
 
-	return alerts_silence(d->alerts, match, for_ms, reason);
+	if (id != 0 && store_node(d->store) != 0 &&
+	    alerts_silence_text(d->alerts, id, &text))
+		put_silence(d, id, &text);
+	buf_fini(&text);
+	return id;
 }
 
 static int
 op_unsilence(void *arg, uint64_t id)
 {
 	struct daemon *d = arg;
+	int rc = alerts_unsilence(d->alerts, id);
 
-	return alerts_unsilence(d->alerts, id);
+	if (rc == 0 && store_node(d->store) != 0)
+		put_silence(d, id, NULL);
+	return rc;
 }
 
 struct silence_walk {
@@ -238,6 +359,13 @@ uint32_t
 daemon_alerts_of(const struct daemon *d MX_UNUSED, const char *domain MX_UNUSED)
 {
 	return 0;
+}
+
+bool
+daemon_alerts_heard(struct daemon *d MX_UNUSED, const char *key MX_UNUSED,
+    const void *data MX_UNUSED, size_t len MX_UNUSED)
+{
+	return false;
 }
 
 const struct control_alert_ops daemon_alert_ops = { 0 };
