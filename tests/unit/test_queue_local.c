@@ -204,7 +204,8 @@ test_move(void **state)
 	struct shared *s = *state;
 	struct queue_job *job;
 	struct fake_sharing f;
-	uint64_t last = 0;
+	uint64_t last = 0, here;
+	int64_t oldest_ms;
 
 	shared_attach(s, A);
 	world_settle(&s->w);
@@ -218,6 +219,9 @@ test_move(void **state)
 	assert_int_equal(s->w.q->local.out, 64);
 	world_settle(&s->w);
 	assert_int_equal(s->w.q->local.out, 0);
+	queue_local(s->w.q, &here, &oldest_ms);
+	assert_int_equal(here, 150); /* of all domains */
+	assert_true(oldest_ms > 0);
 	assert_int_equal(shared_n(s, A), 100);
 	assert_int_equal(world_gauges(&s->w, A).local, 100);
 	fake_store_fail_sharing(s->w.store, 0, 0);
@@ -233,6 +237,9 @@ test_move(void **state)
 	world_settle(&s->w);
 	fake_store_sharing(s->w.store, &f);
 	assert_int_equal(f.local, 0);
+	queue_local(s->w.q, &here, &oldest_ms);
+	assert_int_equal(here, 0);
+	assert_int_equal(oldest_ms, 0);
 	assert_int_equal(world_gauges(&s->w, A).local, 0);
 	assert_int_equal(shared_n(s, A), 100);
 	assert_false(shared_part(s, last)->local);

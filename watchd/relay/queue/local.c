@@ -23,6 +23,7 @@ local_enter(struct part *e)
 	btree_insert(&s->local, by_id(q), e->handle);
 	btree_insert(&q->local.all, by_id(q), e->handle);
 	s->nlocal++;
+	q->local.messages++;
 }
 
 void
@@ -35,6 +36,7 @@ local_leave(struct part *e)
 	(void)btree_remove(&s->local, by_id(q), key);
 	(void)btree_remove(&q->local.all, by_id(q), key);
 	s->nlocal--;
+	q->local.messages--;
 }
 
 void
@@ -53,6 +55,15 @@ local_summary(const struct dest *d, struct relay_domain *out)
 	out->local = d->share->nlocal;
 	out->local_oldest_ms =
 	    parts_at(d->queue, btree_min(&d->share->local))->arrival_ms;
+}
+
+void
+queue_local(const struct queue *q, uint64_t *messages, int64_t *oldest_ms)
+{
+	*messages = q->local.messages;
+	*oldest_ms = q->local.messages > 0 ?
+	    parts_at(q, btree_min(&q->local.all))->arrival_ms :
+	    0;
 }
 
 void

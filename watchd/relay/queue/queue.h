@@ -260,6 +260,8 @@ void queue_told(struct queue *, const char *key, const void *, size_t len);
 void queue_holds(struct queue *, bool);
 /* The engine is back: what landed here is moved, in slices. */
 void queue_move_local(struct queue *);
+/* How much landed here and is not moved yet; the oldest of it, wall (0: none). */
+void queue_local(const struct queue *, uint64_t *messages, int64_t *oldest_ms);
 
 /* A connection to the domain could not be made or greeted us with 421. The
  * queue then wants none for a growing pause. */

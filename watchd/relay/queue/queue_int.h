@@ -385,6 +385,7 @@ struct queue {
 	struct attach *attach; /* attach.c; NULL: it is not */
 	struct { /* local.c */
 		struct btree all; /* what landed here, by id */
+		uint64_t messages; /* of them */
 		uint64_t after; /* the walk that moves them: up to this id */
 		bool walking;
 		unsigned out; /* being moved */
