@@ -6,6 +6,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/backups.c watchd/daemon/backups.h \
 	watchd/daemon/clustered.c watchd/daemon/clustered.h \
 	watchd/daemon/cluster_show.c watchd/daemon/cluster_show.h \
+	watchd/daemon/clustered_control.c \
 	watchd/daemon/daemon.c watchd/daemon/daemon.h watchd/daemon/daemon_int.h \
 	watchd/daemon/domains.c watchd/daemon/domains.h \
 	watchd/daemon/domains_from.c watchd/daemon/domains_from.h \

@@ -126,16 +126,6 @@ on_judged(void *arg, const char *label)
 	(void)label;
 }
 
-static void
-on_asked(void *arg, uint64_t ticket, const char *line)
-{
-	struct daemon *d = arg;
-
-	if (d->control != NULL)
-		(void)ticket;
-	(void)line;
-}
-
 static const struct cluster_ops cluster_ops = {
 	.attach = on_attach,
 	.detach = on_detach,
@@ -145,7 +135,7 @@ static const struct cluster_ops cluster_ops = {
 	.busy = on_busy,
 	.owned = on_owned,
 	.judged = on_judged,
-	.asked = on_asked,
+	.asked = clustered_asked,
 };
 
 /* ---- store -> cluster, queue */
@@ -192,9 +182,9 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 
 	if (d->cluster == NULL || cluster_told(d->cluster, key, data, len))
 		return;
-	if (daemon_alerts_told(d, key, data, len))
-		return;
-	if (maintained_told(d, key, data, len))
+	if (maintained_told(d, key, data, len) ||
+	    daemon_alerts_heard(d, key, data, len) ||
+	    daemon_alerts_told(d, key, data, len))
 		return;
 	queue_told(d->queue, key, data, len);
 }

@@ -17,4 +17,9 @@ void clustered_configure(struct daemon *, const struct config *);
 void clustered_tick(struct daemon *);
 void clustered_destroy(struct daemon *); /* after the store */
 
+/* clustered_control.c: for control_create(); nothing where there is no cluster. */
+void clustered_control(struct daemon *, struct control_cluster_ops *);
+/* As cluster_ops.asked. */
+void clustered_asked(void *daemon, uint64_t ticket, const char *line);
+
 #endif

@@ -303,6 +303,7 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	co.alert.arg = d;
 	co.maintenance = daemon_maintenance_ops;
 	co.maintenance.arg = d;
+	clustered_control(d, &co.cluster);
 	if (smtpd_configure(d->smtpd, d->conf, eb) != 0)
 		return -MX_ETLS;
 	descriptors_share_log(d->conf, &shares);

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: ISC
+"""mxwatchctl over a cluster: what it says and does is of all nodes, whichever is asked."""
+import os
+import signal
+
+from lib.smtp import Flood, send
+from lib.wait import wait_for
+
+DOMAINS = ["d%d.test" % i for i in range(8)]
+
+
+def shared(stack, count=2):
+    """Nodes that share some domains."""
+    mx = [stack.fakemx() for _ in DOMAINS]
+    nodes = stack.nodes({d: 'primary = {"127.0.0.1:%d"}' % m.port for d, m in zip(DOMAINS, mx)},
+                        count)
+    nodes.wait_owned(DOMAINS)
+    return mx, nodes
+
+
+def cluster(stack, count=2):
+    """The same; their primaries are down, and 3 messages wait for each."""
+    mx, nodes = shared(stack, count)
+    for m in mx:
+        m.stop()
+    for n in nodes.n:
+        for d in DOMAINS:
+            n.wait_state(d, "down")
+    for i, d in enumerate(DOMAINS):
+        for k in range(3):
+            send(nodes.n[k % count].port, "s%d" % k, rcpts=("u%d@%s" % (k, d),))
+
+    def there():
+        lines = nodes.n[0].ctl_json("queue")
+        assert lines[-1]["messages"] == 3 * len(DOMAINS), lines[-1]
+        return True
+    wait_for(there, 20, "all mail is where it belongs")
+    return mx, nodes
+
+
+def test_any_node_shows_all(stack):
+    mx, nodes = cluster(stack)
+    for n in nodes.n:
+        doc = n.ctl_json("status")[0]
+        assert [d["domain"] for d in doc["domains"]] == DOMAINS
+        assert all(d["queue"]["messages"] == 3 for d in doc["domains"])
+        ids = [m["id"] for m in n.ctl_json("queue")[:-1]]
+        assert ids == sorted(ids) and len(ids) == 3 * len(DOMAINS)
+        assert len(n.ctl_json("mailq")[:-1]) == len(ids)
+        for d in DOMAINS:
+            assert n.ctl_json("status", d)[0]["domains"][0]["queue"]["messages"] == 3
+            why = n.ctl_json("why", d)[0]
+            assert {v["node"] for v in why["verdicts"]} == {"mx1", "mx2"}, why["verdicts"]
+        for i in ids:
+            assert n.ctl_json("show", i)[0]["id"] == i
+    rc, text = nodes.n[0].ctl("cluster")
+    assert rc == 0, text
+    assert max(map(len, text.splitlines())) <= 80, text
+    assert "* mx1 " in text and "  mx2 " in text
+
+
+def test_any_node_does_it(stack):
+    mx, nodes = cluster(stack)
+    a, b = nodes.n
+    for d in DOMAINS:
+        assert a.ctl("hold", d, "--reason", "why not")[0] == 0
+        assert b.ctl_json("status", d)[0]["domains"][0]["queue"]["on_hold"]
+        assert b.ctl("release", d)[0] == 0
+    other = nodes.owners()
+    theirs = next(d for d in DOMAINS if other[d] == "mx2")
+    ours = next(d for d in DOMAINS if other[d] == "mx1")
+    assert "node=mx1" in b.log()
+    one = a.ctl_json("queue", theirs)[0]["id"]
+    assert a.ctl("remove", one, "--reason", "spam")[0] == 0
+    assert "target=%s reason=spam node=mx1" % one in b.log()
+    assert a.ctl_json("queue", theirs)[-1]["messages"] == 2
+    assert a.ctl_json("vault")[-1]["messages"] == 1
+    assert a.ctl("remove", one)[0] == 1
+    # a silence and a window are one for all
+    silence = a.ctl_json("silence", ours, "--for", "4h", "--reason", "a b")[-1]["id"]
+    window = b.ctl_json("maintenance", theirs, "--for", "2h")[-1]["id"]
+
+    def heard():
+        assert [s["id"] for s in b.ctl_json("silence")[:-1]] == [silence]
+        assert [w["id"] for w in a.ctl_json("maintenance")[:-1]] == [window]
+        return True
+    wait_for(heard, 10)
+    assert b.ctl_json("silence")[0]["reason"] == "a b"
+    b.restart()
+    assert [s["id"] for s in b.ctl_json("silence")[:-1]] == [silence]
+    assert b.ctl("silence", "--remove", str(silence))[0] == 0
+    wait_for(lambda: a.ctl_json("silence")[:-1] == [], 10, "it is taken back")
+
+
+def test_flush_goes_everywhere(stack):
+    mx, nodes = cluster(stack)
+    for m in mx:
+        m.start()
+    lines = nodes.n[1].ctl_json("flush", "--all")
+    assert {x["domain"] for x in lines if x.get("event") == "end"} <= set(DOMAINS)
+    for m in mx:
+        wait_for(lambda m=m: len(m.messages) == 3, 20)
+
+
+def test_a_domain_moves_and_a_node_leaves(stack):
+    mx, nodes = shared(stack)
+    a, b = nodes.n
+    for d in DOMAINS:
+        assert a.ctl("cluster", "move", d, "mx2")[0] == 0
+    wait_for(lambda: set(nodes.owners().values()) == {"mx2"}, 20, "all have moved")
+    assert b.ctl("cluster", "release", "mx2")[0] == 0
+    wait_for(lambda: set(nodes.owners().values()) == {"mx1"}, 30, "it was taken out")
+    wait_for(lambda: " left " in a.ctl("cluster")[1], 10, "the other hears of it")
+    assert a.ctl("cluster", "release", "mx9")[0] == 1
+    assert b.ctl("cluster", "join")[0] == 0
+    wait_for(lambda: set(nodes.owners().values()) == {"mx2"}, 30, "it is back")
+
+
+def test_a_node_that_does_not_answer_is_named(stack):
+    mx, nodes = cluster(stack, 3)
+    a, b, c = nodes.n
+    theirs = [d for d, n in nodes.owners().items() if n == "mx2"]
+    os.kill(b.proc.pid, signal.SIGSTOP)
+    r = a.ctl_run("status", "--json")
+    os.kill(b.proc.pid, signal.SIGCONT)
+    assert r.returncode == 1
+    assert "node mx2 did not answer" in r.stderr or not theirs, r.stderr
+
+
+def test_a_long_queue_comes_whole(stack):
+    mx, nodes = cluster(stack)
+    before = nodes.n[0].ctl_json("queue")[-1]["messages"]
+    floods = [stack.add(Flood(n.port, "u@" + d, 4, tag=n.name + d), lambda f: f.stop())
+              for n, d in zip(nodes.n, DOMAINS)]
+    for f in floods:
+        f.wait_acked(2000, 60)
+        f.stop()
+    n = sum(len(f.acked) for f in floods) + before
+
+    def all_there():
+        assert nodes.n[0].ctl_json("queue")[-1]["messages"] >= n
+        return True
+    wait_for(all_there, 30)
+    lines = nodes.n[1].ctl_json("queue")
+    ids = [m["id"] for m in lines[:-1]]
+    assert len(set(ids)) == len(ids) >= n
+
