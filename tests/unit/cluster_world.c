@@ -314,6 +314,19 @@ world_run(struct cworld *w, int64_t ms)
 		world_step(w);
 }
 
+void
+world_until(struct world_node *n, int kind)
+{
+	const struct world_req *r;
+
+	for (unsigned i = 0; !n->lag; i++) {
+		assert_in_range(i, 0, 2 * WORLD_LEASE / WORLD_STEP);
+		r = STAILQ_FIRST(&n->todo);
+		n->lag = r != NULL && (int)r->kind == kind;
+		world_step(n->w);
+	}
+}
+
 /* ---- what befalls them */
 
 void

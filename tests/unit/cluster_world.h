@@ -139,6 +139,9 @@ void world_stop(struct cworld *, unsigned node); /* gives its place back */
 void world_crash(struct cworld *, unsigned node);
 void world_run(struct cworld *, int64_t ms);
 void world_step(struct cworld *);
+/* Until that node has asked for such a thing and had it, and does not know yet: its
+ * `lag` is set. */
+void world_until(struct world_node *, int kind);
 void world_configured(struct cworld *, unsigned node, unsigned domain, bool);
 /* Its configuration is this one: tells the hash. */
 void world_config(struct cworld *, unsigned node, const char *hash);

@@ -275,19 +275,14 @@ test_dead_is_fenced_after_a_lease(void **state)
 	assert_settled();
 }
 
-/* As node 2 has fenced 1, and does not know it yet. */
+/* Node 2 has fenced 1, and does not know it yet. */
 static void
 fence_unanswered(void)
 {
 	start_two();
 	world_crash(&w, 1);
-	for (unsigned i = 0; !w.row[1].free; i++) {
-		assert_in_range(i, 0, 2 * WORLD_LEASE / WORLD_STEP);
-		w.node[2].lag = STAILQ_FIRST(&w.node[2].todo) != NULL &&
-		    STAILQ_FIRST(&w.node[2].todo)->kind == REQ_FENCE;
-		world_step(&w);
-	}
-	assert_true(w.node[2].lag);
+	world_until(&w.node[2], REQ_FENCE);
+	assert_true(w.row[1].free);
 }
 
 /* A look of before says that it has its place. */
@@ -341,6 +336,7 @@ test_its_lease_is_longer(void **state)
 static void
 test_two_survivors(void **state)
 {
+	unsigned moves, left;
 	int64_t epoch;
 
 	(void)state;
@@ -348,8 +344,12 @@ test_two_survivors(void **state)
 	world_start(&w, 3);
 	world_run(&w, 3 * WORLD_LEASE);
 	epoch = w.row[2].epoch;
+	moves = w.moves;
+	left = world_count(&w, 2);
 	world_crash(&w, 2);
-	world_run(&w, 2 * WORLD_LEASE);
+	world_run(&w, 4 * WORLD_LEASE);
+	/* each to where it should be, at once */
+	assert_int_equal(w.moves - moves, left);
 	assert_int_equal(w.row[2].epoch, epoch + 1);
 	assert_int_equal(world_count(&w, 1) + world_count(&w, 3), N);
 	assert_int_equal(state_of(1, 2), CLUSTER_DEAD);
@@ -655,13 +655,19 @@ test_old_news(void **state)
 	cluster_owner(w.node[1].cl, name, 2);
 	assert_true(world_is_ours(&w, 1, d));
 	assert_int_equal(world_belief(&w, 1, d), 1);
+	cluster_owner(w.node[1].cl, name, 1); /* what follows it */
 	assert_int_equal(cluster_move(w.node[1].cl, name, 2), 0);
+	world_until(&w.node[1], REQ_GIVE);
+	while (world_answer(&w.node[1]))
+		;
+	assert_int_equal(world_belief(&w, 1, d), 2); /* before the news */
+	w.node[1].lag = false;
 	world_run(&w, 1500);
 	assert_int_equal(w.owner[d], 2);
 	/* that we had it, of before we gave it away: it is not ours by that */
 	cluster_owner(w.node[1].cl, name, 1);
 	assert_false(world_is_ours(&w, 1, d));
-	cluster_owner(w.node[1].cl, name, 2); /* what follows it */
+	cluster_owner(w.node[1].cl, name, 2);
 	world_run(&w, 1500);
 	assert_false(world_is_ours(&w, 1, d));
 	assert_int_equal(w.owner[d], 2);

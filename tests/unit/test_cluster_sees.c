@@ -175,14 +175,15 @@ test_hold_begins_anew(void **state)
 	d = one_of(1);
 	world_see(&w, 2, d, HEALTH_UP);
 	world_run(&w, WORLD_HOLD + 1000);
-	w.node[1].lag = true;
+	w.node[1].paused = true; /* it does not see all of it */
 	world_see(&w, 2, d, HEALTH_DOWN);
 	world_run(&w, 1000);
 	world_see(&w, 2, d, HEALTH_UP);
 	world_run(&w, 300);
-	w.node[1].lag = false;
+	w.node[1].paused = false;
+	world_run(&w, 300);
 	world_see(&w, 1, d, HEALTH_DOWN);
-	world_run(&w, WORLD_HOLD - 600);
+	world_run(&w, WORLD_HOLD - 900);
 	assert_int_equal(w.owner[d], 1);
 	world_run(&w, 1500);
 	assert_int_equal(w.owner[d], 2);
@@ -228,10 +229,24 @@ test_low_ceiling_is_not_split(void **state)
 
 /* From the moment on when both send, not after the next walk. */
 static void
+test_senders_follow_news(void **state)
+{
+	char name[TEXT_DOMAIN_MAX];
+
+	(void)state;
+	w.share = N / 2;
+	start_two();
+	world_name(0, name);
+	assert_int_equal(sharers(3 - w.owner[0], 0), 1);
+	cluster_owner(w.node[3 - w.owner[0]].cl, name, 3);
+	assert_int_equal(sharers(3 - w.owner[0], 0), 2);
+}
+
+static void
 test_senders_follow_a_move(void **state)
 {
 	char name[TEXT_DOMAIN_MAX];
-	unsigned from, to, steps;
+	unsigned from, to;
 
 	(void)state;
 	w.share = N / 2;
@@ -240,11 +255,12 @@ test_senders_follow_a_move(void **state)
 	to = 3 - from;
 	world_name(0, name);
 	assert_int_equal(cluster_move(w.node[1].cl, name, to), 0);
-	for (steps = 0; !world_is_ours(&w, to, 0); steps++) {
-		assert_in_range(steps, 0, 100);
-		world_step(&w);
-	}
+	world_until(&w.node[to], REQ_TAKE);
+	while (world_answer(&w.node[to]))
+		;
+	assert_true(world_is_ours(&w, to, 0));
 	assert_int_equal(sharers(to, 0), 2);
+	w.node[to].lag = false;
 	world_run(&w, 300); /* the other one hears of it */
 	assert_int_equal(sharers(from, 0), 2);
 	assert_int_equal(cluster_move(w.node[1].cl, name, from), 0);
@@ -498,6 +514,7 @@ main(void)
 		T(test_group_is_one_nodes),
 		T(test_large_group_is_split),
 		T(test_low_ceiling_is_not_split),
+		T(test_senders_follow_news),
 		T(test_senders_follow_a_move),
 		T(test_rolling_change),
 		T(test_who_does_not_know_it_gives_it),
