@@ -409,6 +409,7 @@ store_take(struct store *s, const char *const *domains, unsigned n,
 {
 	struct world_req *r = submit(s, REQ_TAKE, arg);
 
+	s->n->takes++;
 	assert_in_range(n, 1, STORE_OWN_MAX);
 	r->own = cb;
 	copy_names(r, domains, n);

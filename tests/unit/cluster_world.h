@@ -84,7 +84,7 @@ struct world_node {
 		int64_t since;
 	} sees[WORLD_PRIMARIES];
 	unsigned labels, labels_most; /* asked for in a turn of the loop */
-	unsigned attaches, detaches, losses, judged;
+	unsigned attaches, detaches, losses, judged, takes;
 	char asked[1000]; /* the last request */
 	uint64_t ticket;
 	unsigned nasked;

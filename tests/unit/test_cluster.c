@@ -489,6 +489,27 @@ test_move(void **state)
 	assert_settled();
 }
 
+/* The later one counts, and who hears of an earlier one says so. */
+static void
+test_later_order_prevails(void **state)
+{
+	char name[TEXT_DOMAIN_MAX], key[TEXT_DOMAIN_MAX + 8];
+	unsigned d;
+
+	(void)state;
+	start_two();
+	d = one_of(1);
+	world_name(d, name);
+	(void)snprintf(key, sizeof(key), "pin/%s", name);
+	assert_int_equal(cluster_move(w.node[1].cl, name, 2), 0);
+	world_run(&w, 1500);
+	assert_int_equal(w.owner[d], 2);
+	world_put(&w, 1, key, "1 5"); /* it was on its way for long */
+	world_run(&w, 2 * WORLD_LEASE);
+	assert_int_equal(w.owner[d], 2);
+	assert_int_equal(*(const char *)world_key(&w, key)->data, '2');
+}
+
 /* It is not forgotten with the domain. */
 static void
 test_pin_outlives_configuration(void **state)
@@ -541,6 +562,8 @@ test_release_and_join(void **state)
 static void
 test_takeover(void **state)
 {
+	unsigned takes;
+
 	(void)state;
 	start_two();
 	w.node[1].paused = true;
@@ -552,9 +575,11 @@ test_takeover(void **state)
 	assert_int_equal(cluster_takeover(w.node[2].cl, 1), 0);
 	world_run(&w, 1000);
 	assert_int_equal(world_count(&w, 2), N);
+	takes = w.node[1].takes;
 	w.node[1].paused = false;
 	world_run(&w, 3 * WORLD_LEASE);
 	assert_int_equal(w.node[1].losses, 1);
+	assert_int_equal(w.node[1].takes, takes); /* it does not even try */
 	assert_true(w.row[1].free);
 	assert_settled();
 	assert_int_equal(cluster_release(w.node[1].cl, 2), -MX_EBUSY);
@@ -714,6 +739,7 @@ main(void)
 		T(test_engine_away_fences_nobody),
 		T(test_who_wakes_fences_nobody),
 		T(test_move),
+		T(test_later_order_prevails),
 		T(test_pin_outlives_configuration),
 		T(test_release_and_join),
 		T(test_takeover),

@@ -232,39 +232,14 @@ unit_lacked(struct cluster *cl, const char *rest, size_t len)
 		u->lacks &= ~(UINT32_C(1) << node);
 }
 
-struct lacked {
-	struct cluster *cl;
-	char rest[]; /* of the key */
-};
-
-/* The others still believe it: the walk tries again. */
-static void
-on_unlacked(void *arg, uint64_t token, int rc)
-{
-	struct lacked *l = arg;
-
-	(void)token;
-	if (rc != 0)
-		unit_lacked(l->cl, l->rest, 1);
-	free(l);
-}
-
-/* It is told once more before each time that it counts: what was said while another
- * had our place was not taken. */
+/* It is told once more before each time that it counts, and read anew behind a join:
+ * what was said while another had our place was not taken. */
 void
 unit_lack(struct cluster *cl, struct unit *u, bool lacks)
 {
 	char key[KEY_MAX], *rest = key + strlen("lacks/");
-	struct lacked *l;
 
 	(void)snprintf(key, sizeof(key), "lacks/%u/%s", cl->us, u->name);
+	put_state(cl, key, "1", lacks ? 1 : 0);
 	unit_lacked(cl, rest, lacks ? 1 : 0);
-	if (lacks) {
-		put_state(cl, key, "1", 1);
-		return;
-	}
-	l = mem_alloc(sizeof(*l) + strlen(rest) + 1);
-	l->cl = cl;
-	memcpy(l->rest, rest, strlen(rest) + 1);
-	store_state_put(cl->store, key, NULL, 0, on_unlacked, l, 0);
 }
