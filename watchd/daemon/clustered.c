@@ -180,7 +180,9 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 {
 	struct daemon *d = arg;
 
-	if (d->cluster == NULL || cluster_told(d->cluster, key, data, len))
+	/* the store has news for as long as it closes */
+	if (d->cluster == NULL || d->queue == NULL ||
+	    cluster_told(d->cluster, key, data, len))
 		return;
 	if (maintained_told(d, key, data, len) ||
 	    daemon_alerts_heard(d, key, data, len) ||

@@ -423,6 +423,8 @@ daemon_destroy(struct daemon **dp)
 
 	if (d == NULL)
 		return;
+	if (d->cluster != NULL)
+		cluster_stop(d->cluster);
 	for (size_t i = 0; i < MX_COUNT(d->signals); i++)
 		loop_signal_destroy(&d->signals[i]);
 	loop_timer_destroy(&d->tick);
