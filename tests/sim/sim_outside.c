@@ -10,6 +10,7 @@
 #include "base/idmap.h"
 #include "base/mem.h"
 #include "daemon/cluster_show.h"
+#include "daemon/clustered.h"
 #include "daemon/daemon_int.h"
 #include "daemon/privileges.h"
 #include "daemon/soft_state.h"
@@ -298,6 +299,32 @@ cluster_show(const struct cluster *c, const struct store *store,
 	(void)store;
 	(void)require_sync;
 	(void)s;
+}
+
+void
+clustered_control(struct daemon *d, struct control_cluster_ops *ops)
+{
+	(void)d;
+	(void)ops;
+}
+
+void
+clustered_asked(void *d, uint64_t ticket, const char *line)
+{
+	(void)d;
+	(void)ticket;
+	(void)line;
+}
+
+bool
+daemon_alerts_heard(struct daemon *d, const char *key, const void *data,
+    size_t len)
+{
+	(void)d;
+	(void)key;
+	(void)data;
+	(void)len;
+	return false;
 }
 
 bool

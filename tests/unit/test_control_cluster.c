@@ -54,14 +54,14 @@ static const struct {
 	const char *what; /* ...this; NULL: none */
 } requests[] = {
 	{ "nodes", "{\"verb\":\"cluster\"}",
-	    { "{\"node\":\"mx1\",\"state\":\"live\",\"us\":true,\"silent_"
-	      "seconds\":0.4,\"domains\":1,\"version\":\"1.0\",\"hostname\":"
-	      "\"host.example\",\"same_configuration\":true}",
+	    { "{\"node\":\"mx1\",\"state\":\"live\",\"us\":true,\"up\":true,"
+	      "\"silent_seconds\":0.4,\"domains\":1,\"version\":\"1.0\","
+	      "\"hostname\":\"host.example\",\"config_differs\":false}",
 		"{\"node\":\"mx3\",\"state\":\"live\",\"us\":false,",
-		"\"same_configuration\":false}",
+		"\"config_differs\":true}",
 		"{\"done\":true,\"rc\":0,\"node\":\"mx1\",\"left\":false,",
-		"\"away_since\":null,\"synchronous\":true,\"local\":0,"
-		"\"local_oldest\":null}" },
+		"\"away_since\":null,\"synchronous\":true,\"require_sync\":"
+		"false},\"local\":{\"messages\":0,\"oldest\":null}" },
 	    0, NULL },
 	{ "a verb of the cluster that is none",
 	    "{\"verb\":\"cluster\",\"action\":\"init\"}",
@@ -286,7 +286,7 @@ test_away(void **state)
 	assert_has(answer, "\"rc\":1");
 	assert_has(answer,
 	    "\"away_since\":1795367940,\"synchronous\":true,"
-	    "\"local\":3");
+	    "\"require_sync\":false},\"local\":{\"messages\":3");
 	assert_has(answer,
 	    "\"error\":\"the engine is away; 3 messages were not "
 	    "moved to the engine yet\"");

@@ -164,18 +164,19 @@ static const struct {
 	{ "a cluster", VERB_cluster, false,
 	    "{\"node\":\"mx1\",\"state\":\"live\",\"us\":true,"
 	    "\"silent_seconds\":0.3,\"domains\":5000,\"version\":\"1.0\","
-	    "\"same_configuration\":true}\n"
+	    "\"config_differs\":false}\n"
 	    "{\"node\":\"a-node-with-a-name-that-is-too-long\",\"state\":"
 	    "\"silent\",\"us\":false,\"silent_seconds\":12.5,\"domains\":"
-	    "50000,\"version\":\"1.0\\u001b\",\"same_configuration\":"
-	    "false}\n"
+	    "50000,\"version\":\"1.0\\u001b\",\"config_differs\":"
+	    "true}\n"
 	    "{\"node\":\"mx3\",\"state\":\"stopped\",\"us\":false,"
 	    "\"silent_seconds\":7200,\"domains\":0,\"version\":\"\","
-	    "\"same_configuration\":null}\n"
+	    "\"config_differs\":false}\n"
 	    "{\"done\":true,\"rc\":1,\"node\":\"mx1\",\"left\":false,"
-	    "\"domains\":55001,\"owned\":5000,\"unowned\":1,\"moving\":7,"
-	    "\"differing\":1,\"away_since\":null,\"synchronous\":false,"
-	    "\"local\":3,\"local_oldest\":1795367910,\"error\":\"x\"}",
+	    "\"domains\":{\"all\":55001,\"ours\":5000,\"unowned\":1,"
+	    "\"leaving\":7},\"differing\":1,\"engine\":{\"away_since\":null,"
+	    "\"synchronous\":false,\"require_sync\":false},\"local\":{"
+	    "\"messages\":3,\"oldest\":1795367910},\"error\":\"x\"}",
 	    "  NODE                       STATE    SILENT   DOMAINS CONFIG  "
 	    "VERSION\n"
 	    "* mx1                        live     0s          5000 same    "
@@ -190,10 +191,11 @@ static const struct {
 	    "old\n"
 	    "configurations differ: reload the nodes that were left out\n" },
 	{ "a cluster without its engine", VERB_cluster, false,
-	    "{\"done\":true,\"rc\":1,\"left\":true,\"domains\":1,\"owned\":"
-	    "1,\"unowned\":0,\"moving\":0,\"differing\":0,\"away_since\":"
-	    "1795367910,\"synchronous\":true,\"local\":0}",
-	    "engine: away for 1m30s\n"
+	    "{\"done\":true,\"rc\":1,\"left\":true,\"domains\":{\"all\":1,"
+	    "\"ours\":1,\"unowned\":0,\"leaving\":0},\"differing\":0,"
+	    "\"engine\":{\"away_since\":1795367910,\"synchronous\":true,"
+	    "\"require_sync\":true},\"local\":{\"messages\":0}}",
+	    "engine: away for 1m30s: new mail stays here\n"
 	    "domains: 1, 1 of them here, 0 nobody's, 0 on their way\n"
 	    "this node was taken out: mxwatchctl cluster join\n" },
 	{ "a domain moves", VERB_cluster, false,
@@ -338,16 +340,17 @@ static const struct {
 	    "\n"
 	    "spool ok, 1.0G free; 0 sessions in, 0 out; up 1d\n"
 	    "\n"
-	    "NODE                 STATE    SILENT  DOMAINS VERSION\n"
-	    "mx2                  live     -             1 1.0.0      "
-	    "this node\n"
-	    "mx3?                 dead     31s           1 1.0.0      "
-	    "OTHER CONFIGURATION\n"
-	    "node mx2 has 1 of 3 domains, 2 on their way to another, 1 "
-	    "WITHOUT A NODE\n"
-	    "the engine has NO SYNCHRONOUS STANDBY: new mail stays at its "
-	    "node\n"
-	    "7 messages LIE AT THIS NODE ALONE, the oldest for 1m30s\n" },
+	    "  NODE                       STATE    SILENT   DOMAINS CONFIG  "
+	    "VERSION\n"
+	    "* mx2                        live     0s             1 same    "
+	    "1.0.0\n"
+	    "  mx3?                       dead     31s            1 differs "
+	    "1.0.0\n"
+	    "engine: there, without a synchronous standby: new mail stays "
+	    "here\n"
+	    "domains: 3, 1 of them here, 1 nobody's, 2 on their way\n"
+	    "mail of this node that is not in the engine: 7, the oldest 1m30s "
+	    "old\n" },
 	{ "status", VERB_status, false, STATUS,
 	    "DOMAIN                   STATE      SINCE   QUEUED OLDEST      "
 	    "EXPIRES PRIMARY             PROBE\n"
@@ -450,7 +453,7 @@ one_domain_of_a_cluster(void **state)
 		"  7 messages lie at this node alone\n",
 		"node      mx3?\n",
 		"node      NO NODE\n",
-		"\nthe ENGINE IS AWAY for 1m30s: new mail stays at its node\n",
+		"\nengine: away for 1m30s: new mail stays here\n",
 	};
 	char *text = print(VERB_status, true, CLUSTER("1795367910"));
 

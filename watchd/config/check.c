@@ -574,7 +574,9 @@ is_node_name(const char *name)
 				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 	size_t n = strlen(name);
 
-	return n > 0 && n < 64 && strspn(name, good) == n;
+	/* `mxwatchctl cluster move` means none of them by that word */
+	return n > 0 && n < 64 && strspn(name, good) == n &&
+	    strcmp(name, "anywhere") != 0;
 }
 
 static void
@@ -595,7 +597,7 @@ check_cluster(struct conf_loader *l)
 	else if (!is_node_name(c->node))
 		conf_err(l, l->set[OPT_CLUSTER_node],
 		    "cluster: node %s: a name is of letters, digits, -, _ and "
-		    "., at most 63",
+		    "., at most 63, and not \"anywhere\"",
 		    conf_quote(c->node, q));
 #ifndef HAVE_LIBPQ
 	if (c->engine != NULL)

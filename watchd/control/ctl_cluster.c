@@ -1,83 +1,137 @@
 /* SPDX-License-Identifier: ISC
- * ctl_cluster: see ctl_cluster.h. */
+ * ctl_cluster: see ctl_cluster.h. A table of 80 columns of the nodes, and below it
+ * what is known of the engine, of domains and of mail that waits for either. */
 #include "control/ctl_cluster.h"
 
 #include "base/text.h"
 
-enum { W_NODE = 20, W_STATE = 8, W_SILENT = 7, W_DOMAINS = 7, W_VERSION = 10 };
+enum { W_NODE = 26, W_STATE = 8, W_SILENT = 7, W_DOMAINS = 8, W_CONFIG = 7 };
 
-static void
-node_row(struct format *f, const cJSON *n)
+static const char *
+silence(const cJSON *n, char *dst, size_t size)
 {
-	char t[32] = "-";
+	int64_t s = json_get_int(n, "silent_seconds");
 
-	if (!json_get_bool(n, "up"))
-		text_duration_fmt(json_get_int(n, "silent_seconds") * 1000, t,
-		    sizeof(t));
+	return text_duration_fmt(s * 1000, dst, size);
+}
+
+/* A '*' marks the node that answers. */
+static void
+node_row(struct format *f, const cJSON *n, bool first)
+{
+	const char *version = json_get_text(n, "version");
+	char t[32];
+
+	if (first)
+		fprintf(f->out, "  %-*s %-*s %-*s %*s %-*s %s\n", W_NODE,
+		    "NODE", W_STATE, "STATE", W_SILENT, "SILENT", W_DOMAINS,
+		    "DOMAINS", W_CONFIG, "CONFIG", "VERSION");
+	fprintf(f->out, "%c ", json_get_bool(n, "us") ? '*' : ' ');
 	format_cell(f->out, json_get_text(n, "node"), W_NODE);
 	fprintf(f->out, " ");
-	format_cell(f->out, json_get_text(n, "state"), W_STATE);
-	fprintf(f->out, " %-*s %*.0f ", W_SILENT, t, W_DOMAINS,
-	    json_get_num(n, "domains"));
-	format_cell(f->out, json_get_text(n, "version"), W_VERSION);
-	fprintf(f->out, "%s%s\n", json_get_bool(n, "us") ? " this node" : "",
-	    json_get_bool(n, "config_differs") ? " OTHER CONFIGURATION" : "");
+	format_cell(f->out, json_get_text(n, "state"), -W_STATE);
+	fprintf(f->out, " %-*s %*.0f %-*s ", W_SILENT, silence(n, t, sizeof(t)),
+	    W_DOMAINS, json_get_num(n, "domains"), W_CONFIG,
+	    *version == '\0'			   ? "-" :
+		json_get_bool(n, "config_differs") ? "differs" :
+						     "same");
+	format_cell(f->out, *version != '\0' ? version : "-", 0);
+	fprintf(f->out, "\n");
 }
 
 static void
-engine_lines(struct format *f, const cJSON *c)
+put_engine(struct format *f, const cJSON *engine)
 {
-	const cJSON *engine = json_get(c, "engine");
-	const cJSON *local = json_get(c, "local");
 	char t[32];
 
 	if (cJSON_IsNumber(json_get(engine, "away_since")))
-		fprintf(f->out,
-		    "the ENGINE IS AWAY for %s: new mail stays at its node\n",
+		fprintf(f->out, "engine: away for %s: new mail stays here\n",
 		    format_age(f, engine, "away_since", t, sizeof(t)));
-	else if (!json_get_bool(engine, "synchronous"))
-		fprintf(f->out, "the engine has NO SYNCHRONOUS STANDBY%s\n",
+	else if (json_get_bool(engine, "synchronous"))
+		fprintf(f->out, "engine: there, with a synchronous standby\n");
+	else
+		fprintf(f->out,
+		    "engine: there, without a synchronous standby%s\n",
 		    json_get_bool(engine, "require_sync") ?
-			": new mail stays at its node" :
+			": new mail stays here" :
 			"");
+}
+
+/* `c`: as `cluster` of mxwatch-status(7). */
+static void
+put_summary(struct format *f, const cJSON *c)
+{
+	const cJSON *domains = json_get(c, "domains");
+	const cJSON *local = json_get(c, "local");
+	char t[32];
+
+	put_engine(f, json_get(c, "engine"));
+	fprintf(f->out,
+	    "domains: %.0f, %.0f of them here, %.0f nobody's, %.0f on their "
+	    "way\n",
+	    json_get_num(domains, "all"), json_get_num(domains, "ours"),
+	    json_get_num(domains, "unowned"), json_get_num(domains, "leaving"));
 	if (json_get_num(local, "messages") > 0)
 		fprintf(f->out,
-		    "%.0f messages LIE AT THIS NODE ALONE, the oldest for "
-		    "%s\n",
+		    "mail of this node that is not in the engine: %.0f, the "
+		    "oldest %s old\n",
 		    json_get_num(local, "messages"),
 		    format_age(f, local, "oldest", t, sizeof(t)));
+	if (json_get_num(c, "differing") > 0)
+		fprintf(f->out,
+		    "configurations differ: reload the nodes that were left "
+		    "out\n");
 	if (json_get_bool(c, "fenced"))
 		fprintf(f->out,
-		    "this node WAS TAKEN FOR DEAD, and joins again\n");
+		    "this node was taken for dead, and joins again\n");
 	if (json_get_bool(c, "left"))
 		fprintf(f->out,
-		    "this node was TAKEN OUT: mxwatchctl cluster join\n");
+		    "this node was taken out: mxwatchctl cluster join\n");
 }
 
 void
-format_cluster(struct format *f, const cJSON *o)
+format_nodes(struct format *f, const cJSON *n)
 {
-	const cJSON *c = json_get(o, "cluster"), *n;
-	const cJSON *domains = json_get(c, "domains");
+	node_row(f, n, f->lines == 0);
+}
+
+/* Also when something is wrong. */
+void
+format_nodes_end(struct format *f, const cJSON *l)
+{
+	const char *node = json_get_text(l, "node");
+	const char *domain = json_get_text(l, "domain");
+
+	if (json_get(l, "engine") != NULL) {
+		put_summary(f, l);
+	} else if (json_get_num(l, "rc") != 0) {
+		return;
+	} else if (*domain != '\0') {
+		format_cell(f->out, domain, 0);
+		fprintf(f->out, " goes to ");
+		format_cell(f->out, node, 0);
+		fprintf(f->out, ", and stays there\n");
+	} else {
+		fprintf(f->out,
+		    "said; mxwatchctl cluster shows what comes of "
+		    "it\n");
+	}
+}
+
+void
+format_cluster(struct format *f, const cJSON *document)
+{
+	const cJSON *c = json_get(document, "cluster"), *n;
+	bool first = true;
 
 	if (!cJSON_IsObject(c))
 		return;
-	fprintf(f->out, "\n%-*s %-*s %-*s %*s %s\n", W_NODE, "NODE", W_STATE,
-	    "STATE", W_SILENT, "SILENT", W_DOMAINS, "DOMAINS", "VERSION");
-	cJSON_ArrayForEach (n, json_get(c, "nodes"))
-		node_row(f, n);
-	fprintf(f->out, "node ");
-	format_cell(f->out, json_get_text(c, "node"), 0);
-	fprintf(f->out, " has %.0f of %.0f domains",
-	    json_get_num(domains, "ours"), json_get_num(domains, "all"));
-	if (json_get_num(domains, "leaving") > 0)
-		fprintf(f->out, ", %.0f on their way to another",
-		    json_get_num(domains, "leaving"));
-	if (json_get_num(domains, "unowned") > 0)
-		fprintf(f->out, ", %.0f WITHOUT A NODE",
-		    json_get_num(domains, "unowned"));
 	fprintf(f->out, "\n");
-	engine_lines(f, c);
+	cJSON_ArrayForEach (n, json_get(c, "nodes")) {
+		node_row(f, n, first);
+		first = false;
+	}
+	put_summary(f, c);
 }
 
 static const char *

@@ -7,7 +7,6 @@ libmx_control_a_SOURCES = \
 	watchd/control/control_int.h \
 	watchd/control/ctl_client.c watchd/control/ctl_client.h \
 	watchd/control/ctl_cluster.c watchd/control/ctl_cluster.h \
-	watchd/control/ctl_nodes.c \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
 	watchd/control/ctl_maintenance.c \
 	watchd/control/ctl_outages.c \

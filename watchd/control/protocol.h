@@ -91,15 +91,9 @@
  *		primary, known_since, availability_30d, availability_365d: of
  *		those primaries, or of all when they are 100 at most)
  *	reload	file, line (0: all of it), severity, text: a finding a line
- *	cluster	of its status a node a line: node, state ("live", "left",
- *		"silent", "stopped", "dead"), us, silent_seconds, domains (that
- *		it owns), version, hostname, same_configuration (null: it has
- *		not said); done: node (ours), left (we were taken out), domains,
- *		owned, unowned, moving, differing (nodes with another
- *		configuration), away_since (of the engine; null: it is there),
- *		synchronous, local (messages that landed here while it was
- *		away), local_oldest. rc 1 with why when something is wrong;
- *		of the rest done: node, domain
+ *	cluster	of its status an element of `nodes` of `cluster` of
+ *		mxwatch-status(7) a line; done: the rest of that object. rc 1
+ *		with why when something is wrong; of the rest done: node, domain
  *
  * In a cluster an answer comes from all nodes that have a part in it. Whom it could
  * not be had from is in "error" of the last line, and in "silent" (an array of
@@ -215,8 +209,11 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(cluster,                                                          \
 	    FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION | FIELD_NODE,         \
 	    "[status | init | upgrade | join [NODE] | release NODE | "         \
-	    "takeover NODE | move DOMAIN NODE]",                               \
+	    "takeover NODE | move DOMAIN NODE|anywhere]",                               \
 	    "the nodes that share the queue")
+
+/* In place of a node, where a domain is moved: an earlier order is taken back. */
+#define CONTROL_ANYWHERE "anywhere"
 
 enum control_verb {
 #define VERB(name, fields, arguments, help) VERB_##name,

@@ -27,6 +27,12 @@ our_node(const struct control_node *node, unsigned n)
 	return &nobody;
 }
 
+static bool
+is_missing(const struct control_node *n)
+{
+	return strcmp(n->state, "silent") == 0 || strcmp(n->state, "dead") == 0;
+}
+
 static void
 send_node(struct call *c, const struct control_node *n,
     const struct control_node *us)
@@ -36,22 +42,15 @@ send_node(struct call *c, const struct control_node *n,
 	json_text(o, "node", n->name);
 	json_text(o, "state", n->state);
 	json_bool(o, "us", n->us);
+	json_bool(o, "up", !is_missing(n) && strcmp(n->state, "stopped") != 0);
 	json_num(o, "silent_seconds", (double)n->silent_ms / 1e3);
 	json_num(o, "domains", n->domains);
 	json_text(o, "version", n->version);
 	json_text(o, "hostname", n->hostname);
-	if (n->config[0] == '\0' || us->config[0] == '\0')
-		json_null(o, "same_configuration");
-	else
-		json_bool(o, "same_configuration",
-		    strcmp(n->config, us->config) == 0);
+	json_bool(o, "config_differs",
+	    n->config[0] != '\0' && us->config[0] != '\0' &&
+		strcmp(n->config, us->config) != 0);
 	call_send(c, o);
-}
-
-static bool
-is_missing(const struct control_node *n)
-{
-	return strcmp(n->state, "silent") == 0 || strcmp(n->state, "dead") == 0;
 }
 
 static void MX_PRINTF(2, 3) say(struct buf *text, const char *fmt, ...)
@@ -87,6 +86,30 @@ say_trouble(struct buf *text, const struct control_cluster_view *v,
 		    v->local == 1 ? "message was" : "messages were");
 }
 
+/* As `cluster` of mxwatch-status(7), but for the nodes. */
+static void
+add_view(cJSON *o, const struct control_node *us,
+    const struct control_cluster_view *v)
+{
+	cJSON *part;
+
+	json_text(o, "node", us->name);
+	json_bool(o, "left", v->left);
+	part = json_member(o, "engine");
+	json_time_ms(part, "away_since", v->away_ms);
+	json_bool(part, "synchronous", !v->alone);
+	json_bool(part, "require_sync", v->require_sync);
+	part = json_member(o, "local");
+	json_num(part, "messages", (double)v->local);
+	json_time_ms(part, "oldest", v->local_oldest_ms);
+	json_num(o, "differing", v->differing);
+	part = json_member(o, "domains");
+	json_num(part, "all", v->domains);
+	json_num(part, "ours", v->ours);
+	json_num(part, "unowned", v->unowned);
+	json_num(part, "leaving", v->moving);
+}
+
 static void
 cluster_status(struct call *c)
 {
@@ -101,17 +124,7 @@ cluster_status(struct call *c)
 	ops->view(ops->arg, &v);
 	for (unsigned i = 0; i < n; i++)
 		send_node(c, &node[i], us);
-	json_text(more, "node", us->name);
-	json_bool(more, "left", v.left);
-	json_num(more, "domains", v.domains);
-	json_num(more, "owned", v.ours);
-	json_num(more, "unowned", v.unowned);
-	json_num(more, "moving", v.moving);
-	json_num(more, "differing", v.differing);
-	json_time_ms(more, "away_since", v.away_ms);
-	json_bool(more, "synchronous", !v.alone);
-	json_num(more, "local", (double)v.local);
-	json_time_ms(more, "local_oldest", v.local_oldest_ms);
+	add_view(more, us, &v);
 	say_trouble(&trouble, &v, node, n);
 	if (trouble.len > 0)
 		json_text(more, "error", buf_str(&trouble));
@@ -144,6 +157,10 @@ find_node(struct call *c, unsigned *id)
 	const char *name = json_get_text(c->request, "node");
 	bool named = (c->fields & FIELD_NODE) != 0;
 
+	if (named && strcmp(name, CONTROL_ANYWHERE) == 0) {
+		*id = 0; /* only a move knows it */
+		return true;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		if (named ? strcmp(node[i].name, name) != 0 : !node[i].us)
 			continue;
@@ -203,6 +220,11 @@ order(struct call *c, enum action action)
 
 	if (!find_node(c, &id))
 		return;
+	if (id == 0 && action != MOVE) {
+		call_fail(c, CONTROL_FAILED, "there is no node \"%.64s\"",
+		    node);
+		return;
+	}
 	rc = act(cluster_ops(c), action, c->domain, id);
 	verbs_log(c, action == MOVE ? c->domain : node, rc == 0 ? 0 : 1);
 	if (rc != 0) {
