@@ -209,7 +209,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	VERB(cluster,                                                          \
 	    FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION | FIELD_NODE,         \
 	    "[status | init | upgrade | join [NODE] | release NODE | "         \
-	    "takeover NODE | move DOMAIN NODE|anywhere]",                               \
+	    "takeover NODE | move DOMAIN NODE|anywhere]",                      \
 	    "the nodes that share the queue")
 
 /* In place of a node, where a domain is moved: an earlier order is taken back. */
