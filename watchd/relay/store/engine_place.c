@@ -20,10 +20,12 @@ static const struct pg_stmt
     forget_all = { "moved_none", "DELETE FROM mxwatch.moved WHERE node = $1" },
     forget = { "moved_drop",
 	    "DELETE FROM mxwatch.moved WHERE id = ANY($1::bigint[])" },
+    /* each id by itself, as a range of the index: a join would read all parts
+     * for each */
     lock = { "place_lock",
-	    "SELECT 1 FROM unnest($1::bigint[]) u(id) "
-	    "JOIN mxwatch.part p ON p.id BETWEEN u.id AND u.id + 255 "
-	    "ORDER BY p.id FOR SHARE OF p" },
+	    "SELECT l.id FROM unnest($1::bigint[]) u(id) CROSS JOIN LATERAL "
+	    "(SELECT p.id FROM mxwatch.part p "
+	    "WHERE p.id BETWEEN u.id AND u.id + 255 FOR SHARE OF p) l" },
     body = { "place_body",
 	    "INSERT INTO mxwatch.body (id, at, data) SELECT * FROM "
 	    "unnest($1::bigint[], $2::bigint[], $3::bytea[]) "
