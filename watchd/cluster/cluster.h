@@ -82,7 +82,7 @@ struct cluster_ops {
 	/* Something of it is going on that a move would disturb: a flush. */
 	bool (*busy)(void *arg, const char *domain);
 	/* The domain has another owner than before; a node says something else
-	 * of that primary. */
+	 * of that primary, or more of them send there. */
 	void (*owned)(void *arg, const char *domain);
 	void (*judged)(void *arg, const char *label);
 	/* A request of another node: answered by cluster_said(), now or later,

@@ -257,8 +257,12 @@ judged_count(struct cluster *cl, struct judged *p, bool first, unsigned owner)
 void
 judged_owner(struct cluster *cl, struct judged *p, unsigned owner)
 {
+	uint32_t before = cluster_senders(cl, p->label);
+
 	judged_count(cl, p, false, owner);
 	p->owners |= UINT32_C(1) << owner;
+	if (cluster_senders(cl, p->label) != before)
+		cl->ops.judged(cl->ops.arg, p->label);
 }
 
 /* The walk has come to its end since: nobody has that one any more. */

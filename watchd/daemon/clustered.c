@@ -118,12 +118,16 @@ on_owned(void *arg, const char *domain)
 	stats_touch(d->stats, domain);
 }
 
-/* The blocks of its domains are remade in their turn. */
+/* Its part of what that primary takes is smaller at once; the blocks of its domains
+ * are remade in their turn. */
 static void
 on_judged(void *arg, const char *label)
 {
-	(void)arg;
-	(void)label;
+	struct daemon *d = arg;
+	struct primary *p = primary_find(watch_primaries(d->watch), label);
+
+	if (p != NULL && d->cluster != NULL)
+		watch_senders(d->watch, p, cluster_senders(d->cluster, label));
 }
 
 static const struct cluster_ops cluster_ops = {
