@@ -4,10 +4,14 @@ and by another when that one is gone. Over PostgreSQL servers of the test's own.
 import os
 import signal
 
+import pytest
+
 from lib.fakemx import deliveries_at_once
 from lib.mxwatchd import FAST
 from lib.smtp import Flood, send, subjects
 from lib.wait import wait_for
+
+pytestmark = pytest.mark.beside
 
 DOMAINS = ["a.test", "b.test", "c.test", "d.test"]
 

@@ -3,8 +3,12 @@
 import os
 import signal
 
+import pytest
+
 from lib.smtp import Flood, send
 from lib.wait import wait_for
+
+pytestmark = pytest.mark.beside
 
 DOMAINS = ["d%d.test" % i for i in range(8)]
 
