@@ -509,7 +509,7 @@ maintained_told(struct daemon *d, const char *key, const void *data, size_t len)
 	else
 		told_ended(m, key, data, len);
 	m->hearing = false;
-	settle(m);
+	step(m);
 	return true;
 }
 
