@@ -113,6 +113,25 @@ def test_the_vault(stack):
     wait_for(lambda: len(m.messages) == 1, 20)
 
 
+def test_an_engine_that_is_away_for_less_than_a_lease(stack):
+    """What landed meanwhile is everybody's again, though nobody lost his place."""
+    m, nodes = pair(stack, lease="30s")
+    m.stop()
+    for d in nodes.n:
+        d.wait_state("a.test", "down")
+    nodes.engine.a.kill()
+    for d in nodes.n:
+        send(d.port)
+        send(d.port)
+        assert d.metrics().get("cluster_local_messages") > 0
+    nodes.engine.a.start()
+    wait_for(lambda: nodes.engine.a.number("SELECT count(*) FROM mxwatch.part") == 4, 20)
+    for d in nodes.n:
+        wait_for(lambda d=d: d.metrics().get("cluster_local_messages") == 0, 10)
+    m.start()
+    wait_for(lambda: len(m.messages) == 4, 20)
+
+
 def test_passwords_and_tls(stack):
     """A password file, a service, and a server that is who it says."""
     engine = stack.engine()

@@ -16,7 +16,7 @@ from .net import Workdir, accept_each
 from .wait import wait_for
 
 # Short times, so that a takeover takes seconds.
-CLUSTER = 'cluster { engine = "%s" node = "%s" lease = "3s" wait = "1s" hold = "2s" %s }'
+CLUSTER = 'cluster { engine = "%s" node = "%s" lease = "%s" wait = "1s" hold = "2s" %s }'
 
 
 def bindir():
@@ -226,7 +226,7 @@ class Nodes:
     """Nodes of a cluster: n[0], n[1], ... are called mx1, mx2, ... With `links` each has
     a Link of its own to the first server."""
 
-    def __init__(self, stack, engine, domains, count=2, cluster="", links=False, **kw):
+    def __init__(self, stack, engine, domains, count=2, cluster="", links=False, lease="3s", **kw):
         self.engine = engine
         self.n, self.links = [], []
         sync = "" if "require_sync" in cluster else "require_sync = %s " % (
@@ -240,7 +240,7 @@ class Nodes:
                 self.links.append(stack.add(Link(engine.a), lambda link: link.close()))
                 conninfo = "host=127.0.0.1 port=%d user=mxwatch dbname=postgres " \
                     "connect_timeout=2" % self.links[-1].port
-            section = CLUSTER % (conninfo, name, sync + cluster)
+            section = CLUSTER % (conninfo, name, lease, sync + cluster)
             self.n.append(stack.mxwatchd(
                 domains, start=False, name=name,
                 options='hostname = "%s.backup.test"\n%s\n%s\n' % (name, section, options) +
