@@ -242,7 +242,7 @@ world_write(struct world_node *n)
 	struct store_node *row = &n->w->row[n->id];
 	struct world_req *r;
 
-	if (n->cut)
+	if (n->cut || n->waits)
 		return;
 	do_joins(n);
 	if (!n->fenced &&
@@ -474,6 +474,13 @@ store_state_each(struct store *s, const char *prefix,
 		    strncmp(w->keys[i].key, prefix, strlen(prefix)) == 0)
 			one(arg, w->keys[i].key, w->keys[i].data,
 			    w->keys[i].len);
+}
+
+bool
+store_holds(const struct store *s, uint64_t id)
+{
+	(void)id;
+	return world_holds(s->n);
 }
 
 /* Each turn of the cluster begins with it. */

@@ -63,6 +63,7 @@ struct world_node {
 	bool runs; /* the process is there */
 	bool paused; /* it stands still, all of it */
 	bool cut; /* from the engine */
+	bool waits; /* what it says is not answered: it can read */
 	bool lag; /* what it was told waits: answers and news */
 	/* the writer and the follower */
 	int64_t epoch, held_until, seen_at, beat_at;

@@ -436,6 +436,24 @@ test_engine_away_fences_nobody(void **state)
 	assert_settled();
 }
 
+/* The engine can be read, and commits wait for its standby: all stand still for as long
+ * as that takes, and who says so first finds the others as they were. */
+static void
+test_commits_that_wait_fence_nobody(void **state)
+{
+	(void)state;
+	start_two();
+	look_both();
+	w.node[1].waits = w.node[2].waits = true;
+	world_run(&w, 3 * WORLD_LEASE);
+	w.node[2].waits = false;
+	world_run(&w, WORLD_LEASE / 4);
+	w.node[1].waits = false;
+	world_run(&w, 2 * WORLD_LEASE);
+	assert_int_equal(w.node[1].losses + w.node[2].losses, 0);
+	assert_settled();
+}
+
 /* The same of who stood still itself: the others may have done so, too. */
 static void
 test_who_wakes_fences_nobody(void **state)
@@ -737,6 +755,7 @@ main(void)
 		T(test_fence_comes_too_late),
 		T(test_paused_and_back),
 		T(test_engine_away_fences_nobody),
+		T(test_commits_that_wait_fence_nobody),
 		T(test_who_wakes_fences_nobody),
 		T(test_move),
 		T(test_later_order_prevails),

@@ -144,15 +144,21 @@ node_seen(struct cluster *cl, const struct store_node *s)
 }
 
 /* Nobody is silent while we do not look: the engine was away for all, or it was we
- * who stood still. */
+ * who stood still. Nor while nothing that we say is committed, though it can be read:
+ * an engine without its standby keeps all of us waiting, and who was fenced for that
+ * would forget what he has delivered meanwhile. */
 static void
 look_came(struct cluster *cl)
 {
 	int64_t most = cl->conf.lease_ms * CLOCK_MS / LOOK_SHARE;
 	int64_t now = clock_now(), gap = now - cl->looked_ns;
+	bool held = store_holds(cl->store, 0);
 
-	for (unsigned i = 1; i < NODES && gap > most; i++)
-		cl->node[i].stirred_ns += gap - most;
+	for (unsigned i = 1; i < NODES; i++)
+		if (!held)
+			cl->node[i].stirred_ns = now;
+		else if (gap > most)
+			cl->node[i].stirred_ns += gap - most;
 	cl->looked_ns = now;
 }
 
