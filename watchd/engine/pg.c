@@ -196,6 +196,20 @@ settle(struct pg *p, int64_t until)
 	return ok && pg_is_up(p);
 }
 
+/* The server, or the way, has ended it while nothing was asked: what is said now would
+ * be in doubt for as long as the server is away. What it says by itself is read. */
+static bool
+is_over(struct pg *p)
+{
+	struct pollfd pfd = { PQsocket(p->conn), POLLIN, 0 };
+	unsigned tries = 0;
+
+	while (tries++ < 4 && poll(&pfd, 1, 0) > 0)
+		if (PQconsumeInput(p->conn) != 1)
+			break;
+	return PQstatus(p->conn) != CONNECTION_OK;
+}
+
 int
 pg_up(struct pg *p, int64_t until, struct mx_errbuf *eb)
 {
@@ -204,7 +218,7 @@ pg_up(struct pg *p, int64_t until, struct mx_errbuf *eb)
 	const char *values[] = { p->conninfo, p->who, "SQL_ASCII", NULL };
 	PostgresPollingStatusType st = PGRES_POLLING_WRITING;
 
-	if (pg_is_up(p))
+	if (pg_is_up(p) && !is_over(p))
 		return 0;
 	pg_drop(p);
 	p->conn = PQconnectStartParams(keys, values, 1);
