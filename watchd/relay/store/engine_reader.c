@@ -299,6 +299,13 @@ do_scan_domains(struct engine_reader *rd, struct store_get *g)
 /* ---- the thread */
 
 static void
+answer(struct engine_reader *rd, struct store_get *g)
+{
+	g->away = g->rc == -MX_EIO && rd->away;
+	mailbox_post(rd->out, &g->mail);
+}
+
+static void
 reader_list(struct engine_reader *rd, struct mail_list *list)
 {
 	struct store_get *gets[ENGINE_LOADS], *g;
@@ -315,7 +322,7 @@ reader_list(struct engine_reader *rd, struct mail_list *list)
 		if (n > 0) {
 			do_loads(rd, gets, n);
 			for (i = 0; i < n; i++)
-				mailbox_post(rd->out, &gets[i]->mail);
+				answer(rd, gets[i]);
 			n = 0;
 			continue;
 		}
@@ -333,7 +340,7 @@ reader_list(struct engine_reader *rd, struct mail_list *list)
 			do_scan_domains(rd, g);
 		else
 			do_scan(rd, g);
-		mailbox_post(rd->out, m);
+		answer(rd, g);
 	}
 }
 

@@ -298,7 +298,7 @@ answer_get(struct store *s, struct store_get *g)
 		store_get_free(g);
 		return;
 	}
-	if (g->rc == -MX_EIO && s->events.error != NULL)
+	if (g->rc == -MX_EIO && !g->away && s->events.error != NULL)
 		s->events.error(s->events.arg, STORE_OP_READ, EIO);
 	switch (g->mail.kind) {
 	case STORE_LOAD:

@@ -108,6 +108,7 @@ struct store_get { /* for the reader */
 	uint64_t *after;
 	unsigned nnames;
 	bool local; /* as of store_req */
+	bool away; /* EIO: the engine is, which is no fault of a disk */
 	struct store_move *move;
 	struct store_get *whole; /* FETCH: that of which this is the rest */
 };
