@@ -132,6 +132,13 @@ queue_pressure(const struct queue *q MX_UNUSED)
 	return fake.pressure;
 }
 
+bool
+queue_away(const struct queue *q)
+{
+	(void)q;
+	return false;
+}
+
 int
 queue_accepting(const struct queue *q MX_UNUSED, uint64_t size MX_UNUSED)
 {

@@ -39,9 +39,11 @@ not_ready(const struct daemon *d, const struct store_info *si)
 	if (si->state == STORE_FAILED)
 		return "the spool has failed: no mail is accepted until a "
 		       "restart";
+	if (si->state == STORE_FULL && si->away_ms != 0)
+		return "the engine is away: no mail is accepted";
 	if (si->state == STORE_FULL)
 		return "the spool is full: no mail is accepted";
-	if (smtpd_overdue(d->smtpd) > 0)
+	if (smtpd_overdue(d->smtpd) > 0 && si->away_ms == 0)
 		return "the disk does not answer (smtpd { store_timeout }): "
 		       "no mail is accepted";
 	if (queue_full(d->queue))
@@ -93,7 +95,7 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->delivery_connections = deliver_connections(d->deliver);
 	s->delivery_connections_max = deliver_connections_max(d->deliver);
 	s->spool_state = si.state;
-	if (si.state == STORE_OK && s->smtpd_overdue > 0)
+	if (si.state == STORE_OK && s->smtpd_overdue > 0 && si.away_ms == 0)
 		s->spool_state = STORE_STALLED;
 	s->spool_unwritable = si.unwritable;
 	s->spool_waiting_bytes = si.waiting_bytes;

@@ -122,6 +122,15 @@ queue_accepting(const struct queue *q, uint64_t size)
 	return rc == 0 && queue_full(q) ? -MX_EFULL : rc;
 }
 
+bool
+queue_away(const struct queue *q)
+{
+	struct store_info si;
+
+	store_info(q->store, &si);
+	return si.away_ms != 0;
+}
+
 unsigned
 queue_pressure(const struct queue *q)
 {

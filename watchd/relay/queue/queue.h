@@ -170,6 +170,8 @@ void queue_writable(struct queue *, bool);
 /* Can a message of so many bytes be taken now? 0, -MX_EFULL or -MX_EIO. */
 int queue_accepting(const struct queue *, uint64_t size);
 bool queue_full(const struct queue *); /* of max_messages */
+/* The engine is away: what can be taken now lands here. */
+bool queue_away(const struct queue *);
 /* How near the bound of what waits for the disk is, in percent. */
 unsigned queue_pressure(const struct queue *);
 

@@ -326,7 +326,7 @@ cmd_data_overdue(struct session *s)
 
 	if (s->state == ST_WAIT_COMMIT) {
 		s->overdue = true;
-		if (m->overdue++ == 0)
+		if (m->overdue++ == 0 && !queue_away(m->queue))
 			log_error("smtpd",
 			    "error=\"the disk did not make a message durable "
 			    "within store_timeout\" consequence=\"mail is "
@@ -436,11 +436,13 @@ cmd_data_committed(void *arg, uint64_t token, int rc, uint64_t id)
 		finish(s, reply);
 	} else {
 		stats_message_rejected(s->smtpd->stats,
-		    rc == -MX_EFULL ? 452 : 451,
+		    rc == -MX_EFULL && !queue_away(s->smtpd->queue) ? 452 : 451,
 		    rc == -MX_EFULL ? SMTPD_REASON_SPOOL_FULL :
 				      SMTPD_REASON_OTHER);
 		finish(s,
-		    rc == -MX_EFULL ?
+		    rc == -MX_EFULL && queue_away(s->smtpd->queue) ?
+			"451 4.3.0 the queue is away, try again later\r\n" :
+			rc == -MX_EFULL ?
 			"452 4.3.1 insufficient storage, try again later\r\n" :
 			"451 4.3.0 the message could not be stored\r\n");
 	}

@@ -22,9 +22,13 @@ cmd_store_refusal(const struct session *s, uint64_t size)
 {
 	int rc = queue_accepting(s->smtpd->queue, size);
 
-	if (s->smtpd->overdue > 0)
+	/* What an engine that is away has not answered says nothing of what
+	 * lands here. */
+	if (s->smtpd->overdue > 0 && !queue_away(s->smtpd->queue))
 		return "451 4.3.0 the disk does not answer, try again "
 		       "later\r\n";
+	if (rc == -MX_EFULL && queue_away(s->smtpd->queue))
+		return "451 4.3.0 the queue is away, try again later\r\n";
 	if (rc == -MX_EFULL)
 		return "452 4.3.1 insufficient storage, try again later\r\n";
 	if (rc < 0)

@@ -103,7 +103,7 @@ unsigned smtpd_sessions(const struct smtpd *);
  * its message is not yet in the queue, nor given up. Looks at all sessions. */
 bool smtpd_receives(const struct smtpd *, const struct domain_stats *);
 /* Commits that the disk did not answer in time (store_timeout). While there
- * are any, no mail is taken. */
+ * are any, no mail is taken; but where they wait for an engine that is away. */
 unsigned smtpd_overdue(const struct smtpd *);
 
 /* The lists of smtpd { dnsbl }: how many, and into so many places. */
