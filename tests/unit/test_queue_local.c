@@ -217,6 +217,8 @@ test_move(void **state)
 	queue_move_local(s->w.q);
 	fake_loop_settle(s->w.loop);
 	assert_int_equal(s->w.q->local.out, 64);
+	queue_move_rest(s->w.q); /* it is on its way */
+	assert_true(s->w.q->local.after > 0);
 	world_settle(&s->w);
 	assert_int_equal(s->w.q->local.out, 0);
 	queue_local(s->w.q, &here, &oldest_ms);
@@ -227,7 +229,7 @@ test_move(void **state)
 	fake_store_fail_sharing(s->w.store, 0, 0);
 	world_settle(&s->w);
 	assert_int_equal(world_gauges(&s->w, A).local, 100); /* in its time */
-	queue_move_local(s->w.q);
+	queue_move_rest(s->w.q);
 	world_settle(&s->w);
 	assert_int_equal(shared_n(s, A), 100);
 	assert_int_equal(world_gauges(&s->w, A).local, 1);

@@ -18,6 +18,7 @@
 
 #define SEE_STEP     500 /* primaries looked at in a tick */
 #define INSTANCE_MAX 64
+#define MOVE_AGAIN   (5 * CLOCK_SEC) /* what is left of local mail */
 
 /* ---- who we are */
 
@@ -152,13 +153,31 @@ on_ours(void *arg, const char *domain)
 	return d->cluster != NULL && cluster_is_ours(d->cluster, domain);
 }
 
+/* Mail lands here without a change of `holds`, too. */
+static void
+move_rest(struct daemon *d)
+{
+	int64_t now = clock_now();
+	struct store_info si;
+
+	if (d->queue == NULL || now < d->move_again)
+		return;
+	d->move_again = now + MOVE_AGAIN;
+	store_info(d->store, &si);
+	if (si.away_ms == 0 && !si.fenced && store_holds(d->store, 0) &&
+	    !(si.alone && d->conf->cluster.require_sync))
+		queue_move_rest(d->queue);
+}
+
 static void
 on_nodes(void *arg, const struct store_node *nodes, unsigned n)
 {
 	struct daemon *d = arg;
 
-	if (d->cluster != NULL)
-		cluster_nodes(d->cluster, nodes, n);
+	if (d->cluster == NULL)
+		return;
+	cluster_nodes(d->cluster, nodes, n);
+	move_rest(d);
 }
 
 static void

@@ -60,6 +60,7 @@ struct daemon {
 	struct http *http;
 	struct control *control;
 	struct cluster *cluster; /* daemon/clustered.h; NULL: we are alone */
+	int64_t move_again; /* clustered.c: monotonic, not before */
 	char *instance; /* of store_conf; NULL: the same */
 	char cluster_seen[PRIMARY_LABEL_MAX]; /* up to this primary */
 	struct alerts *alerts; /* NULL in a build without libcurl */

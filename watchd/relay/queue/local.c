@@ -138,6 +138,13 @@ queue_move_local(struct queue *q)
 	loop_task_schedule(q->task);
 }
 
+void
+queue_move_rest(struct queue *q)
+{
+	if (q->local.messages > 0 && q->local.out == 0 && !q->local.walking)
+		queue_move_local(q);
+}
+
 bool
 local_step(struct queue *q)
 {

@@ -262,6 +262,9 @@ void queue_told(struct queue *, const char *key, const void *, size_t len);
 void queue_holds(struct queue *, bool);
 /* The engine is back: what landed here is moved, in slices. */
 void queue_move_local(struct queue *);
+/* The same of what is here still, if nothing is on its way: it landed though the engine
+ * was not away for long, or had no standby, or its move failed. */
+void queue_move_rest(struct queue *);
 /* How much landed here and is not moved yet; the oldest of it, wall (0: none). */
 void queue_local(const struct queue *, uint64_t *messages, int64_t *oldest_ms);
 
