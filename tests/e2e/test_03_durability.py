@@ -12,16 +12,11 @@ import time
 
 import pytest
 
-from lib.mxwatchd import BUILD, PLAIN, Mxwatchd
+from lib.mxwatchd import BUILD, PLAIN, Mxwatchd, has_fault
 from lib.smtp import Flood, Raw, send, send_bytes, stuff, subjects, text
 from lib.wait import stays, wait_for
 
 DOWN = 'primary = {"127.0.0.1:%d"}'
-
-
-def has_fault():
-    with open(os.path.join(BUILD, "config.h"), errors="replace") as f:
-        return re.search(r"^#define MX_FAULT\b", f.read(), re.M) is not None
 
 
 def delivered(mx):

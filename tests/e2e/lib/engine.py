@@ -62,10 +62,22 @@ class Postgres:
         self.settings("listen_addresses = ''\nunix_socket_directories = '%s'\nfsync = off\n"
                       "autovacuum_naptime = 5\n%s" % (self.dir, self.options))
 
-    def follow(self, other):
-        self.run(os.path.join(self.bin, "pg_basebackup"), "-D", self.data, "-R", "-c", "fast",
-                 "-d", "host=%s user=mxwatch application_name=%s" % (other.dir, self.name))
-        self.settings("unix_socket_directories = '%s'" % self.dir)
+    def follow(self, other, rewind=False):
+        """A standby of the other from its next start on: with `rewind` one that was its
+        primary; else anew. Promoted it waits for the other in turn, from its first commit."""
+        source = "host=%s user=mxwatch dbname=postgres application_name=%s" % (
+            other.dir, self.name)
+        if rewind:
+            # it goes by the other's control file, whose timeline is that of its last one
+            other.sql("CHECKPOINT")
+            self.run(os.path.join(self.bin, "pg_rewind"), "-D", self.data, "-R",
+                     "--source-server", source)
+        else:
+            shutil.rmtree(self.data, ignore_errors=True)
+            self.run(os.path.join(self.bin, "pg_basebackup"), "-D", self.data, "-R",
+                     "-c", "fast", "-d", source)
+        self.settings("unix_socket_directories = '%s'\nsynchronous_standby_names = '%s'" % (
+            self.dir, other.name))
 
     def start(self):
         self.ctl("start")
@@ -113,11 +125,15 @@ class Postgres:
 
 
 class Engine:
-    """The servers of a cluster: a, and with `standby` b, which a waits for."""
+    """The servers of a cluster: a, and with `standby` b, which a waits for. `leader` is the
+    one that is written to, which another is after a failover()."""
 
     def __init__(self, standby=False, options="", size=None):
         """`size`: of a small file system for it, "160m"."""
         self.work = Workdir("pg")
+        if standby:  # as pg_rewind needs it; and its WAL is still there
+            options += "\nwal_log_hints = on\nwal_keep_size = 256MB\n" \
+                "wal_retrieve_retry_interval = 200"
         self.mounted = size is not None
         if size:
             r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%s,mode=0755" % size, "tmpfs",
@@ -128,6 +144,7 @@ class Engine:
                 pytest.skip("cannot mount a tmpfs here: " + r.stderr.strip())
         self.a = Postgres(self.work.path, "a", options)
         self.b = Postgres(self.work.path, "b", options) if standby else None
+        self.leader = self.a
 
     def start(self):
         self.a.create()
@@ -136,9 +153,29 @@ class Engine:
             self.b.follow(self.a)
             self.b.start()
             self.a.reload("synchronous_standby_names = 'b'")
-            wait_for(lambda: self.a.sql("SELECT sync_state FROM pg_stat_replication") == [["sync"]],
-                     10, "the standby is synchronous")
+            self.wait_sync()
         return self
+
+    @property
+    def standby(self):
+        return self.b if self.leader is self.a else self.a
+
+    def wait_sync(self, deadline=20):
+        def sync():
+            return self.leader.sql("SELECT sync_state FROM pg_stat_replication") == [["sync"]]
+        wait_for(sync, deadline, "the standby is synchronous", step=0.2)
+
+    def failover(self):
+        """The leader is killed, and the standby takes its place."""
+        self.leader.kill()
+        self.standby.promote()
+        self.leader = self.standby
+
+    def heal(self, rewind=False):
+        """Who was the leader before a failover follows the one of now."""
+        self.standby.follow(self.leader, rewind)
+        self.standby.start()
+        self.wait_sync()
 
     @property
     def conninfo(self):
@@ -224,7 +261,7 @@ class Link:
 
 class Nodes:
     """Nodes of a cluster: n[0], n[1], ... are called mx1, mx2, ... With `links` each has
-    a Link of its own to the first server."""
+    a Link of its own to each server: links has those of the first node first."""
 
     def __init__(self, stack, engine, domains, count=2, cluster="", links=False, lease="3s", **kw):
         self.engine = engine
@@ -237,9 +274,13 @@ class Nodes:
             name = "mx%d" % (i + 1)
             conninfo = engine.conninfo
             if links:
-                self.links.append(stack.add(Link(engine.a), lambda link: link.close()))
-                conninfo = "host=127.0.0.1 port=%d user=mxwatch dbname=postgres " \
-                    "connect_timeout=2" % self.links[-1].port
+                mine = [stack.add(Link(s), lambda link: link.close())
+                        for s in (engine.a, engine.b) if s]
+                self.links += mine
+                conninfo = "host=%s port=%s user=mxwatch dbname=postgres " \
+                    "target_session_attrs=read-write connect_timeout=2" % (
+                        ",".join("127.0.0.1" for _ in mine),
+                        ",".join(str(link.port) for link in mine))
             section = CLUSTER % (conninfo, name, lease, sync + cluster)
             self.n.append(stack.mxwatchd(
                 domains, start=False, name=name,
@@ -257,7 +298,7 @@ class Nodes:
 
     def owners(self):
         """{domain: name of the node}"""
-        return dict(self.engine.a.sql(
+        return dict(self.engine.leader.sql(
             "SELECT u.name, n.name FROM mxwatch.unit u JOIN mxwatch.node n ON n.id = u.owner"))
 
     def node(self, name):

@@ -27,6 +27,11 @@ FAST = """\
 """
 
 
+def has_fault():
+    with open(os.path.join(BUILD, "config.h"), errors="replace") as f:
+        return re.search(r"^#define MX_FAULT\b", f.read(), re.M) is not None
+
+
 class Mxwatchd:
     """`domains` are sections as text, or {name: text of options}. `options`
     are lines outside sections, `smtpd` and the like what goes into those."""
