@@ -642,6 +642,37 @@ test_behind(void **state)
 	assert_int_equal(kit_load(k, there, 0), -MX_ENOENT);
 }
 
+/* What is moved is looked for by itself: not among all that is there, for each. */
+static void
+test_moves_by_index(void **state)
+{
+	enum { THERE = 300, HERE = 30 };
+	struct kit *k = *state;
+	int64_t end = clock_now() + 10 * CLOCK_SEC;
+	uint64_t ids[HERE];
+	unsigned i;
+
+	for (i = 0; i < THERE; i++)
+		assert_true(kit_commit(k, 10, i, 1) != 0);
+	pg("kill a"); /* and with it what was counted */
+	for (i = 0; i < HERE; i++)
+		assert_true((ids[i] = kit_commit(k, 10, i, 1)) != 0);
+	pg("start a");
+	wait_engine(k, false);
+	for (i = 0; i < HERE; i++)
+		assert_int_equal(kit_move(k, ids[i]), 0);
+	kit_close(k);
+	while (kit_sql("SELECT count(*) FROM pg_stat_activity WHERE pid <> "
+		       "pg_backend_pid() AND backend_type = "
+		       "'client backend'") != 0)
+		assert_true(clock_now() < end);
+	assert_in_range(
+	    kit_sql("SELECT idx_tup_fetch FROM pg_stat_user_tables "
+		    "WHERE schemaname = 'mxwatch' AND relname = 'part'"),
+	    0, HERE * THERE / 10);
+	assert_true(kit_open(k));
+}
+
 int
 main(void)
 {
@@ -657,6 +688,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_fetch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_intake, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_behind, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moves_by_index, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_content_goes, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_starts_away, setup,

@@ -11,6 +11,7 @@
  * of it, or the part is not placed. Against the keeper, who sweeps content
  * without parts, it is the last piece: each part brings it, even if it is there,
  * and with it comes a lock of the table of that day (engine/schema.c). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -20,12 +21,12 @@ static const struct pg_stmt
     forget_all = { "moved_none", "DELETE FROM mxwatch.moved WHERE node = $1" },
     forget = { "moved_drop",
 	    "DELETE FROM mxwatch.moved WHERE id = ANY($1::bigint[])" },
-    /* each id by itself, as a range of the index: a join would read all parts
-     * for each */
     lock = { "place_lock",
-	    "SELECT l.id FROM unnest($1::bigint[]) u(id) CROSS JOIN LATERAL "
-	    "(SELECT p.id FROM mxwatch.part p "
-	    "WHERE p.id BETWEEN u.id AND u.id + 255 FOR SHARE OF p) l" },
+	    /* a message after the other, in the order of ids: as a join it
+	     * would be read once for each part that there is */
+	    "SELECT 1 FROM unnest($1::bigint[]) u(id), LATERAL ("
+	    "SELECT FROM mxwatch.part p WHERE p.id BETWEEN u.id "
+	    "AND u.id + 255 ORDER BY p.id FOR SHARE) l" },
     body = { "place_body",
 	    "INSERT INTO mxwatch.body (id, at, data) SELECT * FROM "
 	    "unnest($1::bigint[], $2::bigint[], $3::bytea[]) "
@@ -78,6 +79,31 @@ add_ids(const struct engine_writer *w, struct pg_args *a, uint64_t mask)
 	pg_array(a, PG_INT8);
 	for (i = 0; i < w->npicked; i++)
 		pg_array_int8(a, (int64_t)(w->picked[i]->id & mask));
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Who locks in one order waits for nobody who waits for him. */
+static void
+add_lock(struct engine_writer *w)
+{
+	struct pg_args *a = pg_add(w->pg, &lock);
+	uint64_t ids[ENGINE_OPS];
+	unsigned i;
+
+	for (i = 0; i < w->npicked; i++)
+		ids[i] = w->picked[i]->id & ~UINT64_C(255);
+	qsort(ids, w->npicked, sizeof(*ids), by_id);
+	pg_array(a, PG_INT8);
+	for (i = 0; i < w->npicked; i++)
+		if (i == 0 || ids[i] != ids[i - 1])
+			pg_array_int8(a, (int64_t)ids[i]);
 }
 
 static void
@@ -148,7 +174,7 @@ engine_place_add(struct engine_writer *w)
 	}
 	n += add_forgotten(w); /* of before: what is placed now is not */
 	if (pick(w, STORE_PLACE) > 0) {
-		add_ids(w, pg_add(w->pg, &lock), ~UINT64_C(255));
+		add_lock(w);
 		add_bodies(w);
 		add_parts(w);
 		n += 3;
