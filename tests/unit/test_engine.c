@@ -356,6 +356,31 @@ test_days(void **state)
 	assert_true(number(p, count) == 4);
 }
 
+/* A piece of content is a row, of a day as of the rest, and not some more of a table
+ * beside it. */
+static void
+test_pieces(void **state)
+{
+	static const char beside[] =
+	    "SELECT coalesce(sum(pg_relation_size(reltoastrelid)), 0)::bigint "
+	    "FROM pg_class WHERE relname ~ '^body_(rest|10)$'";
+	struct pg *p = *state;
+	char sql[200];
+	int version;
+
+	assert_int_equal(schema_init(p, &version, soon(), &eb), 0);
+	assert_int_equal(schema_days(p, 10 * DAY, 1, soon(), &eb), 0);
+	for (unsigned day = 10; day < 12; day++) {
+		snprintf(sql, sizeof(sql),
+		    "INSERT INTO mxwatch.body VALUES (%llu, 0, "
+		    "convert_to(repeat('x', %d), 'UTF8'))",
+		    day * (unsigned long long)DAY, SCHEMA_PIECE);
+		assert_int_equal(say(p, sql), 0);
+	}
+	assert_true(number(p, "SELECT count(*) FROM mxwatch.body_rest") == 1);
+	assert_true(number(p, beside) == 0);
+}
+
 int
 main(void)
 {
@@ -369,6 +394,7 @@ main(void)
 		ENGINE_TEST(test_upgrade),
 		ENGINE_TEST(test_tidy),
 		ENGINE_TEST(test_days),
+		ENGINE_TEST(test_pieces),
 	};
 
 	if (getenv("KIT_ENGINE") == NULL)

@@ -8,6 +8,7 @@
 #include "engine/schema.h"
 
 #define DAYS_MAX 512
+#define WHOLE	 "toast_tuple_target = 8160" /* SCHEMA_PIECE stays in its row */
 #define DAY_IDS                                                                \
 	((uint64_t)86400000 << 20) /* of ids (relay/store, store_next_id) */
 
@@ -89,6 +90,7 @@ static const struct pg_stmt version_2[] = {
 	{ "v2_part_room",
 	    "ALTER TABLE mxwatch.part SET (fillfactor = 85, "
 	    "autovacuum_vacuum_scale_factor = 0.02)" },
+	{ "v2_body_rest", "ALTER TABLE mxwatch.body_rest SET (" WHOLE ")" },
 	{ "v2_arrival_room",
 	    "ALTER TABLE mxwatch.arrival SET ("
 	    "autovacuum_vacuum_scale_factor = 0.02)" },
@@ -224,7 +226,7 @@ day_make(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 
 	(void)snprintf(sql[0], sizeof(sql[0]),
 	    "CREATE TABLE mxwatch.body_%" PRIu64
-	    " (LIKE mxwatch.body INCLUDING ALL)",
+	    " (LIKE mxwatch.body INCLUDING ALL) WITH (" WHOLE ")",
 	    day);
 	(void)snprintf(sql[1], sizeof(sql[1]),
 	    "WITH m AS (DELETE FROM mxwatch.body_rest WHERE id >= %" PRIu64

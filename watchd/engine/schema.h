@@ -33,6 +33,9 @@
 #include "engine/pg.h"
 
 #define SCHEMA_VERSION 2
+/* Octets of content that fit a page with what stands before them: a row for each is
+ * cheaper than what the engine makes of a longer one, which are rows of 2 KB. */
+#define SCHEMA_PIECE 8000
 
 /* Makes what is missing, or nothing: 0, or what pg_run() says. Tables of a version
  * before stay as they are: *version says which there are now. */

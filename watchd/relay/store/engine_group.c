@@ -6,6 +6,7 @@
  * thing in a group the last is said. */
 #include <string.h>
 
+#include "engine/schema.h"
 #include "relay/store/engine_int.h"
 
 static const struct pg_stmt
@@ -34,8 +35,8 @@ static const struct pg_stmt
 	    "INSERT INTO mxwatch.part (id, domain, env) SELECT * FROM "
 	    "unnest($1::bigint[], $2::text[], $3::bytea[])" },
     body_put = { "body_put",
-	    "INSERT INTO mxwatch.body (id, at, data) SELECT id, 0, data FROM "
-	    "unnest($1::bigint[], $2::bytea[]) u(id, data)" },
+	    "INSERT INTO mxwatch.body (id, at, data) SELECT * FROM "
+	    "unnest($1::bigint[], $2::bigint[], $3::bytea[])" },
     part_set = { "part_set",
 	    "UPDATE mxwatch.part p SET env = u.env FROM "
 	    "unnest($1::bigint[], $2::bytea[]) u(id, env) "
@@ -62,7 +63,9 @@ static const struct pg_stmt
 	    "ON CONFLICT (node, key) DO UPDATE SET value = excluded.value" };
 
 static const struct pg_stmt chunk_put = { "chunk_put",
-	"INSERT INTO mxwatch.body (id, at, data) VALUES ($1, $2, $3) "
+	"INSERT INTO mxwatch.body (id, at, data) "
+	"SELECT $1, $2 + p, substring($3 FROM p + 1 FOR $4) "
+	"FROM generate_series(0, octet_length($3) - 1, $4) p "
 	"ON CONFLICT DO NOTHING" },
 			    chunks_drop = { "chunks_drop",
 				    "DELETE FROM mxwatch.body WHERE id = $1" };
@@ -159,14 +162,32 @@ static void
 add_bodies(struct engine_writer *w)
 {
 	struct pg_args *a = pg_add(w->pg, &body_put);
+	enum { ID, AT, DATA } column;
+	const struct store_req *r;
+	size_t at, n;
 	unsigned i;
 
-	w->npicked = 0;
-	for (i = 0; i < w->n; i++)
-		if (is_kind(w->group[i], STORE_COMMIT) && !w->group[i]->large)
-			w->picked[w->npicked++] = w->group[i];
-	add_ids(w, a, UINT64_MAX);
-	add_data(w, a);
+	for (column = ID; column <= DATA; column++) {
+		pg_array(a, column == DATA ? PG_BYTES : PG_INT8);
+		for (i = 0; i < w->n; i++) {
+			r = w->group[i];
+			if (!is_kind(r, STORE_COMMIT) || r->large)
+				continue;
+			at = 0;
+			do {
+				n = r->len - at;
+				if (n > SCHEMA_PIECE)
+					n = SCHEMA_PIECE;
+				if (column == DATA)
+					pg_array_bytes(a,
+					    (const char *)r->data + at, n);
+				else
+					pg_array_int8(a,
+					    column == ID ? (int64_t)r->id :
+							   (int64_t)at);
+			} while ((at += n) < r->len);
+		}
+	}
 }
 
 static void
@@ -380,6 +401,7 @@ engine_chunk_put(struct engine_writer *w, uint64_t id, uint64_t at,
 	pg_int8(a, (int64_t)id);
 	pg_int8(a, (int64_t)at);
 	pg_bytes(a, data, len);
+	pg_int4(a, SCHEMA_PIECE);
 	return pg_run(w->pg, until, eb);
 }
 

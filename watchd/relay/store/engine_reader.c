@@ -23,10 +23,14 @@ static const struct pg_stmt
     part_from = { "part_from",
 	    "SELECT id, env FROM mxwatch.part WHERE id >= $1 AND id <= $2 "
 	    "ORDER BY id LIMIT $3" },
-    /* pieces are at most 256 KB: STORE_SMALL_MAX */
     body_get = { "body_get",
 	    "SELECT at, data FROM mxwatch.body "
-	    "WHERE id = $1 AND at > $2 - 262144 AND at < $3 ORDER BY at" },
+	    "WHERE id = $1 AND at < $2 ORDER BY at" },
+    /* from the piece on in which $3 is */
+    body_from = { "body_from",
+	    "SELECT at, data FROM mxwatch.body WHERE id = $1 AND at < $2 "
+	    "AND at >= (SELECT max(at) FROM mxwatch.body "
+	    "WHERE id = $1 AND at <= $3) ORDER BY at" },
     state_from = { "state_from",
 	    "SELECT key, value FROM ("
 	    "(SELECT key, value FROM mxwatch.state "
@@ -57,13 +61,14 @@ struct engine_reader {
 static void
 ask_body(struct pg *pg, uint64_t id, uint64_t from, uint64_t len)
 {
-	struct pg_args *a = pg_add(pg, &body_get);
+	struct pg_args *a = pg_add(pg, from == 0 ? &body_get : &body_from);
 
 	pg_int8(a, (int64_t)(id & ~UINT64_C(255)));
-	pg_int8(a, (int64_t)from);
 	pg_int8(a,
 	    len < (uint64_t)INT64_MAX - from ? (int64_t)(from + len) :
 					       INT64_MAX);
+	if (from > 0)
+		pg_int8(a, (int64_t)from);
 }
 
 /* `len` octets from `from` on, out of the pieces that were found. */
