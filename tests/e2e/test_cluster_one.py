@@ -2,6 +2,7 @@
 """What is one for all nodes of a cluster, whichever is asked: maintenance windows, holds,
 learned recipients, the vault; and the ways to the engine that libpq has."""
 import os
+import re
 import subprocess
 
 import pytest
@@ -27,6 +28,19 @@ def pair(stack, section="", mx=(), **kw):
 
 def windows(d):
     return [w for w in d.ctl_json("maintenance") if "id" in w and "done" not in w]
+
+
+def test_rules_name_what_is_exported(stack):
+    m, nodes = pair(stack)
+    path = os.path.join(os.path.dirname(__file__), "..", "..", "contrib", "prometheus",
+                        "mxwatch-alerts.yml")
+    with open(path) as f:
+        used = set(re.findall(r"\bmxwatch_cluster_[a-z_]+", f.read()))
+    assert used and used <= set(nodes.n[0].metrics().series)
+    assert nodes.n[0].ctl("cluster")[0] == 0, nodes.n[0].ctl("cluster")
+    out = nodes.n[1].ctl("cluster")[1]
+    assert re.search(r"^\* mx2 +live ", out, re.M) and "domains: 1, " in out, out
+    assert max(map(len, out.splitlines())) <= 80, out
 
 
 def test_a_maintenance_window(stack):
