@@ -401,8 +401,9 @@ units_walk(struct cluster *cl)
 		next = RB_NEXT(unit_tree, &cl->units, u);
 		(void)strlcpy(cl->walked, u->name, sizeof(cl->walked));
 		count_primaries(cl, u);
-		cl->unowned_now += u->configured && is_unowned(cl, u);
 		look(cl, u, &t);
+		/* but for what we have just asked for */
+		cl->unowned_now += u->configured && is_unowned(cl, u);
 		if (unit_is_nothing(u))
 			unit_drop(cl, u);
 		budget--;
