@@ -10,6 +10,8 @@ libmx_cluster_a_SOURCES = \
 	watchd/cluster/walk.c \
 	watchd/cluster/wishes.c
 
+dist_man_MANS += doc/mxwatch-cluster.7
+
 # The store and the loop are fakes.
 if HAVE_CMOCKA
 CLUSTER_WORLD = tests/unit/cluster_engine.c \
