@@ -242,3 +242,21 @@ def test_tables_of_another_version(stack):
     mx[0].start()
     nodes.start()
     wait_for(lambda: len(mx[0].messages) == 6, 20, "what was in them is delivered")
+
+
+def test_a_spool_from_before_the_cluster_moves(stack):
+    """Mail that a node kept alone is in the engine after a start with it, though that was
+    never away."""
+    domain = 'primary = {"127.0.0.1:%d"}' % stack.fakemx(start=False).port
+    nodes = stack.nodes({"a.test": domain}, start=False)
+    alone = stack.mxwatchd({"a.test": domain}, start=False, name="mx1")
+    alone.spool, own = nodes.n[0].spool, alone.spool
+    alone.write()
+    alone.start()
+    ids = [send(alone.port, "m%d" % i) for i in range(3)]
+    alone.stop()
+    alone.spool = own
+    nodes.start()
+    wait_for(lambda: rows(nodes) == 3, 20, "all have moved")
+    assert nodes.n[0].metrics().get("cluster_local_messages") == 0
+    assert [m["id"] for m in nodes.n[1].ctl_json("queue")[:-1]] == ids

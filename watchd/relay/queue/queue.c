@@ -187,6 +187,10 @@ load_done(void *arg, int rc, uint64_t damaged)
 		log_notice("queue", "event=loaded messages=%ju damaged=%ju",
 		    (uintmax_t)q->messages, (uintmax_t)damaged);
 	round_begin(q, ROUND_TOUCH);
+	/* what landed before this start, or was here before there was a cluster:
+	 * nothing else says that the engine is there when it has been all along */
+	if (q->holds)
+		queue_move_local(q);
 }
 
 void
