@@ -23,7 +23,8 @@ bench-tools: $(bench_tools) tests/bench/slow_sync.so tests/bench/store_bench
 CLEANFILES += tests/bench/slow_sync.so
 
 EXTRA_DIST += tests/bench/README.md tests/bench/run tests/bench/slow_sync.c \
-	tests/bench/backlog.py tests/bench/check.py tests/bench/cpu.py \
+	tests/bench/backlog.py tests/bench/check.py \
+	tests/bench/cluster.py tests/bench/cpu.py \
 	tests/bench/disk.py tests/bench/intake.py tests/bench/many.py \
 	tests/bench/model.py tests/bench/names.py tests/bench/outgoing.py \
 	tests/bench/results.py tests/bench/servers.py tests/bench/stall.py \

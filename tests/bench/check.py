@@ -10,6 +10,7 @@ import math
 import statistics
 import sys
 
+import cluster
 import intake
 import outgoing
 from results import machine, print_table
@@ -26,25 +27,36 @@ def unusable(*why):
     sys.exit(2)
 
 
-def costs(a):
-    """{row: {"cpu_us": of a message, "instructions": of a message}}"""
+def measure_spool(a):
     for _ in a.results.rounds(a.rounds):
         for case in intake.CLEAR:
             intake.clear_round(a, a.servers, *case)
         for case in (intake.TLS[1], intake.TLS[3]):
             intake.tls_round(a, a.servers, *case)
         outgoing.near_server(a, "flush to smtp-sink", a.mxwatchd, a.messages)
+
+
+def costs(a, rows=()):
+    """{row: {"cpu_us": of a message, "instructions": of a message}}: the rows of the
+    spool or of the cluster, or both, if they have those of a base to be compared with."""
+    of_cluster = [row.startswith(cluster.ROW) for row in rows]
+    if not all(of_cluster) or not rows:
+        measure_spool(a)
+    if any(of_cluster):
+        cluster.measure_costs(a)
     out = {}
-    for row in a.results.rows:
-        out[row] = {"cpu_us": statistics.median(a.results.values((row, MX), "cpu"))}
-        counted = [v for v in a.results.values((row, MX), "instructions") if v]
-        if counted:
-            out[row]["instructions"] = statistics.median(counted)
+    for row, by in a.results.rows.items():
+        for who in by if row.startswith(cluster.ROW) else (MX,):
+            name = row if who == MX else "%s, %s" % (row, who)
+            out[name] = {"cpu_us": statistics.median(a.results.values((row, who), "cpu"))}
+            counted = [v for v in a.results.values((row, who), "instructions") if v]
+            if counted:
+                out[name]["instructions"] = statistics.median(counted)
     return out
 
 
-def record(a, path):
-    base = {"machine": machine(), "messages": a.messages, "costs": costs(a)}
+def record(a, path, rows=()):
+    base = {"machine": machine(), "messages": a.messages, "costs": costs(a, rows)}
     base["loud"] = max(s.get("loud", 0) for by in a.results.rows.values()
                        for samples in by.values() for s in samples)
     with open(path, "w") as f:
@@ -111,7 +123,7 @@ def told(then, now, bound):
 
 def check(a, path, bound):
     a.messages, then = load_base(path)
-    return told(then, costs(a), bound)
+    return told(then, costs(a, list(then)), bound)
 
 
 def compare(path, later, bound):

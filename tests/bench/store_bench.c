@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * store_bench: how many messages a second become durable.
- * store_bench DIR MESSAGES BYTES OUTSTANDING [DOMAINS RECIPIENTS SENDER]: keeps
+ * store_bench DIR MESSAGES BYTES OUTSTANDING [DOMAINS RECIPIENTS SENDER [due]]: keeps
  * that many commits under way, as that many sessions would. DIR must not exist; it
  * becomes a spool that a daemon can be started on: mail for ada@example.org that
  * came at 100 a second, the last of it now. With the last three it is mail for so
- * many other domains, to so many each, from an address so long, due in a week.
+ * many other domains, to so many each, from an address so long, due in a week, or
+ * with the word as it came.
  * STORE_ENGINE, a libpq connection string, is stored to instead. */
 #include <sys/stat.h>
 
@@ -26,6 +27,7 @@ struct bench {
 	size_t len;
 	unsigned left, out, groups, largest;
 	unsigned domains, rcpts; /* 0: example.org */
+	bool due;
 	char sender[201];
 	double seconds;
 };
@@ -70,7 +72,8 @@ bench_address(const struct bench *b, struct envelope *e)
 		snprintf(rcpt, sizeof(rcpt), "user%u@%s", i, e->domain);
 		(void)envelope_add_rcpt(e, rcpt);
 	}
-	e->due_ms = clock_wall_ms() + INT64_C(7) * 86400 * 1000;
+	if (!b->due)
+		e->due_ms = clock_wall_ms() + INT64_C(7) * 86400 * 1000;
 }
 
 static void
@@ -154,17 +157,19 @@ main(int argc, char **argv)
 	int64_t start;
 	double t;
 
-	if ((argc != 5 && argc != 8) || mkdir(argv[1], 0700) != 0) {
+	if ((argc != 5 && argc != 8 && argc != 9) ||
+	    mkdir(argv[1], 0700) != 0) {
 		fprintf(stderr,
 		    "usage: store_bench NEWDIR MESSAGES BYTES OUTSTANDING "
-		    "[DOMAINS RECIPIENTS SENDER]\n");
+		    "[DOMAINS RECIPIENTS SENDER [due]]\n");
 		return 2;
 	}
 	conf.dir = argv[1];
 	messages = b.left = number(argv[2]);
 	b.len = number(argv[3]);
 	outstanding = number(argv[4]);
-	if (argc == 8) {
+	b.due = argc == 9;
+	if (argc >= 8) {
 		b.domains = number(argv[5]);
 		b.rcpts = number(argv[6]);
 		snprintf(b.sender, sizeof(b.sender), "%0*d@example.net",

@@ -16,6 +16,7 @@ sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
 import check  # noqa: E402
+import cluster  # noqa: E402
 import cpu  # noqa: E402
 from results import Results, machine  # noqa: E402
 
@@ -170,7 +171,7 @@ class Bases(Files):
             self.assertIn("usage:", err)
 
 
-class Measured(Files):
+class MadeUp(Files):
     """Between --record and --check, with a measurement that is made up."""
 
     class A:
@@ -203,6 +204,8 @@ class Measured(Files):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             return check.check(a, self.path("base"), 15), out.getvalue()
 
+
+class Measured(MadeUp):
     def test_medians_decide(self):
         good, out = self.both((900, 100, 100), (100, 110, 5000))
         self.assertTrue(good, out)
@@ -222,6 +225,48 @@ class Measured(Files):
     def test_as_many_messages_as_then(self):
         self.both((1, 1, 1), (1, 1, 1))
         self.assertEqual(self.sizes, 6 * [6000])
+
+
+class Cluster(MadeUp):
+    """A base says by its rows what is measured again."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(setattr, cluster, "measure_costs", cluster.measure_costs)
+        cluster.measure_costs = self.measure_cluster
+        self.asked = 0
+
+    def measure_cluster(self, a):
+        self.asked += 1
+        for who, us in ((cluster.ALONE, 10), ("PostgreSQL of " + cluster.ALONE, 40)):
+            a.results.timed(cluster.INTAKE[0][0], who, 10, 1.0, (10e-6 * us * a.cpu_us[0], 0))
+
+    def again(self, base, cpu_us):
+        a = self.A((cpu_us, 1, 1))
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            return check.check(a, base, 15), out.getvalue()
+
+    def test_of_the_cluster_alone(self):
+        self.sizes = []
+        check.record(self.A((1, 1, 1)), self.path("base"), [cluster.ROW])
+        self.assertEqual((self.asked, self.sizes), (1, []))
+        good, out = self.again(self.path("base"), 1)
+        self.assertTrue(good, out)
+        self.assertEqual((self.asked, self.sizes), (2, []))
+        self.assertRegex(out, r"intake 4 KB, engine +10 +10 +us")
+        self.assertRegex(out, r"intake 4 KB, PostgreSQL of engine +40 +40 +us")
+        self.assertFalse(self.again(self.path("base"), 1.2)[0])
+
+    def test_of_the_spool_alone(self):
+        self.both((1, 1, 1), (1, 1, 1))
+        self.assertEqual(self.asked, 0)
+
+    def test_what_has_been_read(self):
+        log = ("t info queue event=attached domains=16 first=d1 damaged=0\n"
+               "t info cluster event=taken domains=333\n"
+               "t info queue event=attached domains=5 first=x damaged=0\n")
+        self.assertEqual(cluster.attached(log), 21)
+        self.assertEqual(cluster.attached(""), 0)
 
 
 class Rounds(Files):
