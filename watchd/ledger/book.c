@@ -75,21 +75,21 @@ book_parent_set(struct open_outage *e, struct open_outage *parent)
 		parent->held++;
 }
 
-static bool
-is_open(const struct open_outage *e)
+bool
+book_goes_on(const struct open_outage *e)
 {
 	return e->o.state == OUTAGE_DOWN || e->o.state == OUTAGE_DRAINING;
 }
 
 /* Its share of its primary's figures goes with it. */
-static void
-leave_parent(struct open_outage *e)
+void
+book_leave_parent(struct open_outage *e)
 {
 	struct open_outage *p = e->parent;
 
 	if (p == NULL)
 		return;
-	if (is_open(e)) {
+	if (book_goes_on(e)) {
 		p->children--;
 		p->messages -= e->messages;
 	}
@@ -101,7 +101,7 @@ book_end(struct book *b, struct open_outage *e)
 {
 	struct open_outage *c;
 
-	leave_parent(e);
+	book_leave_parent(e);
 	if (e->held > 0)
 		TAILQ_FOREACH (c, &b->list, link)
 			if (c->parent == e)
@@ -215,10 +215,11 @@ book_is_past(const struct book *b, const struct open_outage *e, int64_t now)
 
 /* ---- writing */
 
-static void
-write_out(struct book *b, struct open_outage *e, const struct book_time *t)
+void
+book_write(struct book *b, struct open_outage *e, const struct book_time *t)
 {
-	bool save = e->event || (e->figures && t->now - e->saved_ns >= SAVE_NS);
+	bool save = !e->foreign &&
+	    (e->event || (e->figures && t->now - e->saved_ns >= SAVE_NS));
 	bool unsaved = e->figures && !save;
 
 	book_count(e, t->now);
@@ -233,14 +234,15 @@ write_out(struct book *b, struct open_outage *e, const struct book_time *t)
 void
 book_close(struct book *b, struct open_outage *e, const struct book_time *t)
 {
-	if (e->o.state == OUTAGE_DRAINING) {
+	if (e->o.state == OUTAGE_DRAINING && !e->foreign) {
 		book_count(e, t->now);
-		leave_parent(e);
+		book_leave_parent(e);
 		e->o.state = OUTAGE_OVER; /* its mail never was all gone */
 		e->event = true;
 	}
-	if (e->o.state != OUTAGE_SUSPECTED && (e->event || e->figures))
-		write_out(b, e, t);
+	if (e->o.state != OUTAGE_SUSPECTED && !e->foreign &&
+	    (e->event || e->figures))
+		book_write(b, e, t);
 	book_end(b, e);
 }
 
@@ -250,7 +252,7 @@ is_due(const struct open_outage *e, int64_t now)
 	if (e->o.state == OUTAGE_SUSPECTED)
 		return false;
 	return e->event || (e->figures && now - e->shown_ns >= SHOW_NS) ||
-	    (is_open(e) && now - e->shown_ns >= SAVE_NS);
+	    (book_goes_on(e) && now - e->shown_ns >= SAVE_NS);
 }
 
 static void
@@ -264,7 +266,7 @@ rate_tick(struct open_outage *e, int64_t now)
 static bool
 has_left(struct book *b, struct open_outage *e, int64_t now)
 {
-	if (b->ops.exists(b->ops.arg, e->o.kind, e->o.name)) {
+	if (e->foreign || b->ops.exists(b->ops.arg, e->o.kind, e->o.name)) {
 		e->missing_ns = 0;
 		return false;
 	}
@@ -276,9 +278,9 @@ has_left(struct book *b, struct open_outage *e, int64_t now)
 static void
 leave(struct book *b, struct open_outage *e, const struct book_time *t)
 {
-	if (is_open(e)) {
+	if (book_goes_on(e)) {
 		e->o.gone = true;
-		leave_parent(e);
+		book_leave_parent(e);
 		book_over(e, t);
 	}
 	book_close(b, e, t);
@@ -289,7 +291,7 @@ static void
 primary_tick(struct open_outage *e, const struct book_time *t)
 {
 	if (e->o.kind == OUTAGE_PRIMARY && e->o.state == OUTAGE_DRAINING &&
-	    e->children == 0)
+	    e->children == 0 && !e->foreign)
 		book_over(e, t);
 }
 
@@ -301,7 +303,7 @@ windows_settle(struct book *b, const struct book_time *t)
 	struct open_outage *e;
 
 	TAILQ_FOREACH (e, &b->list, link) {
-		if (!e->maintained ||
+		if (!e->maintained || e->foreign ||
 		    book_is_maintained(b, e->o.kind, e->o.name) ||
 		    (e->parent != NULL && e->parent->maintained))
 			continue;
@@ -328,7 +330,7 @@ book_tick(struct book *b, const struct book_time *t)
 		primary_tick(e, t);
 		if (budget > 0 && is_due(e, t->now)) {
 			budget--;
-			write_out(b, e, t);
+			book_write(b, e, t);
 			TAILQ_REMOVE(&b->list, e, link);
 			TAILQ_INSERT_TAIL(&later, e, link);
 		}
@@ -351,10 +353,10 @@ book_flush(struct book *b, const struct book_time *t)
 	struct open_outage *e;
 
 	TAILQ_FOREACH (e, &b->list, link) {
-		if (e->o.state == OUTAGE_SUSPECTED)
+		if (e->o.state == OUTAGE_SUSPECTED || e->foreign)
 			continue;
 		e->event = true;
-		write_out(b, e, t);
+		book_write(b, e, t);
 	}
 }
 
@@ -366,7 +368,7 @@ book_mark(struct book *b, enum outage_kind kind, const char *name,
 {
 	struct open_outage *e = book_find(b, kind, name);
 
-	if (e == NULL || e->o.state == OUTAGE_SUSPECTED)
+	if (e == NULL || e->o.state == OUTAGE_SUSPECTED || e->foreign)
 		return false;
 	outage_mark_add(&e->o, mark, at, who, what);
 	e->event = true;
@@ -380,7 +382,8 @@ book_mark_all(struct book *b, enum outage_mark_kind mark, int64_t at,
 	struct open_outage *e;
 
 	TAILQ_FOREACH (e, &b->list, link) {
-		if (e->o.kind != OUTAGE_PRIMARY || !is_open(e))
+		if (e->o.kind != OUTAGE_PRIMARY || !book_goes_on(e) ||
+		    e->foreign)
 			continue;
 		outage_mark_add(&e->o, mark, at, who, what);
 		e->event = true;
@@ -436,7 +439,7 @@ children_maintained(struct book *b, const struct open_outage *e, int64_t now)
 	if (e->held == 0)
 		return;
 	TAILQ_FOREACH (c, &b->list, link) {
-		if (c->parent != e)
+		if (c->parent != e || c->foreign)
 			continue;
 		book_count(c, now);
 		c->maintained = e->maintained ||
@@ -462,7 +465,7 @@ book_maintenance(struct book *b, enum outage_kind kind, const char *name,
 		maintained_add(b, kind, name);
 	else
 		maintained_drop(b, m);
-	if (e == NULL)
+	if (e == NULL || e->foreign)
 		return;
 	book_count(e, t->now);
 	e->maintained = begins;
@@ -502,10 +505,21 @@ book_last_id(struct book *b, uint64_t id)
 		b->last_id = id;
 }
 
+void
+book_node(struct book *b, unsigned node)
+{
+	b->node = node;
+}
+
+/* Nodes of a cluster give out numbers of their own: the remainder is the node's. */
 uint64_t
 book_next_id(struct book *b)
 {
-	return ++b->last_id;
+	uint64_t id = b->last_id + 1;
+
+	if (b->node != 0)
+		id += (BOOK_NODES + b->node - id % BOOK_NODES) % BOOK_NODES;
+	return b->last_id = id;
 }
 
 unsigned
@@ -515,7 +529,7 @@ book_open(const struct book *b)
 	unsigned n = 0;
 
 	TAILQ_FOREACH (e, &b->list, link)
-		n += is_open(e);
+		n += book_goes_on(e);
 	return n;
 }
 
