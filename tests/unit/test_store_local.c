@@ -480,7 +480,7 @@ test_intake(void **state)
 {
 	struct kit *k = *state;
 	struct intake in = { .k = k };
-	unsigned i;
+	unsigned i, j;
 
 	idmap_init(&in.sure);
 	for (i = 0; i < 20; i++)
@@ -488,6 +488,9 @@ test_intake(void **state)
 	for (i = 0; i < 2; i++) {
 		intake_more(&in, 100);
 		pg("kill a");
+		/* those under way may all be of a group in doubt, which waits */
+		for (j = 0; j < 20; j++)
+			intake_one(&in);
 		intake_more(&in, 200);
 		pg("start a");
 		wait_engine(k, false);
