@@ -602,6 +602,7 @@ test_content_goes(void **state)
 	uint64_t id;
 
 	pg("kill a");
+	wait_engine(k, true); /* a large one goes where it was begun */
 	id = kit_commit(k, LARGE, 7, 1);
 	pg("start a");
 	wait_engine(k, false);

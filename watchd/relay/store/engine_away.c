@@ -89,6 +89,10 @@ engine_mail_waiting(struct engine_writer *w)
 		case STORE_CHUNK_WRITE:
 			piece_back(w, r);
 			break;
+		case STORE_LIMITS:
+			engine_limits(w, &r->conf);
+			store_req_free(r);
+			break;
 		default: /* in its order, as long as it takes */
 			STAILQ_INSERT_TAIL(&w->queue, m, link);
 			break;

@@ -88,6 +88,9 @@ int engine_chunk_put(struct engine_writer *, uint64_t id, uint64_t at,
 int engine_chunks_drop(struct engine_writer *, uint64_t id, int64_t until,
     struct mx_errbuf *) MX_NODISCARD;
 
+/* What an operator may change: at once, whatever waits. */
+void engine_limits(struct engine_writer *, const struct store_conf *);
+
 /* ---- engine_share.c: the part of a group that is about other nodes */
 /* Tells of mail for them; how many statements that are. */
 unsigned engine_add_arrivals(struct engine_writer *);

@@ -409,8 +409,8 @@ into_group(struct engine_writer *w, struct store_req *r)
 	return true;
 }
 
-static void
-do_limits(struct engine_writer *w, const struct store_conf *c)
+void
+engine_limits(struct engine_writer *w, const struct store_conf *c)
 {
 	w->commits_max = c->group_max > 0 ? c->group_max : 1;
 	w->wait_ns = c->wait_ms * CLOCK_MS;
@@ -488,7 +488,7 @@ make_group(struct engine_writer *w)
 			do_discard(w, r);
 		} else {
 			if (m->kind == STORE_LIMITS)
-				do_limits(w, &r->conf);
+				engine_limits(w, &r->conf);
 			else if (m->kind == STORE_QUIT)
 				w->quit = true;
 			else
@@ -619,7 +619,7 @@ engine_writer_start(const char *conninfo, const struct engine_node *node,
 	idmap_init(&w->larges);
 	idmap_init(&w->ids);
 	buf_init(&w->record, SIZE_MAX / 4); /* the codec has its own cap */
-	do_limits(w, conf);
+	engine_limits(w, conf);
 	w->lease_ns = conf->lease_ms * CLOCK_MS;
 	if (away) {
 		w->fenced = true;
