@@ -577,6 +577,32 @@ twins_of_two_voices_are_one(void **st MX_UNUSED)
 	assert_int_equal(records_stored(), 1);
 }
 
+/* The other's record comes while ours is suspected only. */
+static void
+a_twin_that_was_told_before_ours_was_one(void **st MX_UNUSED)
+{
+	double id;
+
+	primary_by = 0;
+	on(1);
+	primary_is(HEALTH_SUSPECT);
+	on(0);
+	primary_is(HEALTH_DOWN);
+	pass(2);
+	id = same_num(PRIMARY, "id");
+	on(1);
+	primary_is(HEALTH_DOWN);
+	primary_by = 2; /* it hears of ours no more, if there are two */
+	nodes[0].late = nodes[1].late = true;
+	pass(2);
+	on(1);
+	assert_int_equal(count(PRIMARY), 1);
+	nodes[0].late = nodes[1].late = false;
+	pass(5);
+	assert_true(same_num(PRIMARY, "id") == id);
+	assert_int_equal(records_stored(), 1);
+}
+
 static void
 what_waits_at_a_stop_goes_later(void **st MX_UNUSED)
 {
@@ -775,6 +801,7 @@ main(void)
 		T(a_domain_that_moves_takes_its_record_along),
 		T(twins_of_an_engine_that_was_away_are_one),
 		T(twins_of_two_voices_are_one),
+		T(a_twin_that_was_told_before_ours_was_one),
 		T(what_waits_at_a_stop_goes_later),
 		T(one_node_removes_what_is_old),
 		T(an_absence_is_that_of_all),
