@@ -1,4 +1,4 @@
-EXTRA_DIST += contrib/apt contrib/demo contrib/srcdir \
+EXTRA_DIST += contrib/apt contrib/demo contrib/demo-cluster contrib/srcdir \
 	contrib/mxwatch.conf.sample \
 	contrib/packages contrib/postfix/mxwatch-import \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
