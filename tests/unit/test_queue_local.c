@@ -188,12 +188,16 @@ test_local_stays(void **state)
 	world_deliver(&s->w, A, id[1], "4");
 	world_deliver(&s->w, A, id[3], "2");
 	assert_int_equal(fake_store_get(s->w.store, id[1])->attempts, 1);
-	/* It is what a start finds. */
+	/* It is what a start finds, and moves to who has the domain. */
+	assert_true(store_is_local(s->w.store, id[1]));
 	queue_destroy(&s->w.q);
 	fake_store_pump(s->w.store);
 	shared_up(s);
-	assert_int_equal(shared_n(s, A), 1);
-	assert_int_equal(s->w.q->messages, 1);
+	world_settle(&s->w);
+	assert_false(store_is_local(s->w.store, id[1]));
+	assert_non_null(fake_store_get(s->w.store, id[1]));
+	assert_int_equal(shared_n(s, A), 0);
+	assert_int_equal(s->w.q->messages, 0);
 }
 
 /* ---- moved */
