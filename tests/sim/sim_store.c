@@ -661,7 +661,7 @@ store_move(struct store *st MX_UNUSED, uint64_t id MX_UNUSED,
     store_done_cb *done MX_UNUSED, void *arg MX_UNUSED,
     uint64_t token MX_UNUSED)
 {
-	MX_ASSERT(!"shared");
+	abort(); /* never shared */
 }
 
 void
@@ -670,7 +670,7 @@ store_scan_domains(struct store *st MX_UNUSED,
     void (*one)(void *, const struct envelope_brief *) MX_UNUSED,
     void (*done)(void *, int, uint64_t) MX_UNUSED, void *arg MX_UNUSED)
 {
-	MX_ASSERT(!"shared");
+	abort(); /* never shared */
 }
 
 void
