@@ -72,7 +72,6 @@ on_detach(void *arg, const char *domain)
 {
 	struct daemon *d = arg;
 
-	daemon_ledger_leaves(d, domain);
 	queue_detach(d->queue, domain, on_left, d);
 }
 
@@ -81,7 +80,6 @@ on_detach_all(void *arg)
 {
 	struct daemon *d = arg;
 
-	daemon_ledger_fenced(d);
 	queue_detach_all(d->queue);
 }
 
@@ -196,11 +194,8 @@ on_arrived(void *arg, const struct envelope_brief *b)
 {
 	struct daemon *d = arg;
 
-	if (d->queue == NULL)
-		return;
-	if (d->cluster != NULL)
-		daemon_ledger_arrived(d, b->domain);
-	queue_arrived(d->queue, b);
+	if (d->queue != NULL)
+		queue_arrived(d->queue, b);
 }
 
 static void
@@ -212,8 +207,7 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 	if (d->cluster == NULL || d->queue == NULL ||
 	    cluster_told(d->cluster, key, data, len))
 		return;
-	if (daemon_ledger_heard(d, key, data, len) ||
-	    maintained_told(d, key, data, len) ||
+	if (maintained_told(d, key, data, len) ||
 	    daemon_alerts_heard(d, key, data, len) ||
 	    daemon_alerts_told(d, key, data, len))
 		return;

@@ -63,7 +63,6 @@ struct daemon {
 	int64_t move_again; /* clustered.c: monotonic, not before */
 	char *instance; /* of store_conf; NULL: the same */
 	char cluster_seen[PRIMARY_LABEL_MAX]; /* up to this primary */
-	char ledger_seen[PRIMARY_LABEL_MAX]; /* the same */
 	struct alerts *alerts; /* NULL in a build without libcurl */
 	struct alert_share *alert_share; /* NULL: the store is not shared */
 	struct agentx *agentx;
@@ -105,8 +104,7 @@ daemon_alerts_heard(struct daemon *, const char *key, const void *, size_t);
 extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
 
 /* ledger.c: what the record of outages is fed with. */
-void daemon_ledger_create(struct daemon *); /* once there is a store */
-void daemon_ledger_rest(struct daemon *); /* before it ends; and after that: */
+void daemon_ledger_create(struct daemon *);
 void daemon_ledger_destroy(struct daemon *);
 void daemon_ledger_tick(struct daemon *);
 void daemon_ledger_verdict(void *daemon, const struct watch_verdict *);
@@ -124,14 +122,6 @@ bool daemon_ledger_page(void *daemon, const struct kept_query *,
 /* Somebody was told of an alert about that domain or primary. */
 void daemon_ledger_told(struct daemon *, const char *name, const char *receiver,
     const char *what, int64_t wall);
-/* In a cluster: what another node wrote down, true: that is what it is about; a
- * domain is another's in a moment; another node took mail for one of ours; our place
- * is another's. */
-bool
-daemon_ledger_heard(struct daemon *, const char *key, const void *, size_t);
-void daemon_ledger_leaves(struct daemon *, const char *domain);
-void daemon_ledger_arrived(struct daemon *, const char *domain);
-void daemon_ledger_fenced(struct daemon *);
 void daemon_ledger_snapshot(struct daemon *, struct snapshot *);
 void daemon_ledger_host(const struct daemon *, const struct primary *,
     struct snap_host *);

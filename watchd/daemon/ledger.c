@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * ledger: ties ledger/ to the daemon: the verdicts on primaries, the blocks of
- * domains and the time go in; in a cluster what other nodes wrote, too. A domain's
- * outages are recorded by its owner, a primary's by whose voice is heard about it. */
+ * domains and the time go in. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -11,10 +10,6 @@
 #include "daemon/daemon_int.h"
 #include "daemon/domains.h"
 #include "primary/watch.h"
-#include "relay/envelope.h"
-
-#define SEE_STEP 500 /* primaries looked at in a tick */
-#define ALL	 "cluster" /* who speaks for it */
 
 static struct book_time
 time_now(const struct daemon *d)
@@ -104,125 +99,6 @@ daemon_ledger_domain(struct daemon *d, const struct snap_domain *was,
 		ledger_domain(d->ledger, was, is, &t);
 }
 
-/* ---- in a cluster */
-
-static bool
-on_ours(void *arg, enum outage_kind kind, const char *name)
-{
-	const struct daemon *d = arg;
-	struct store_info si;
-
-	if (d->cluster == NULL)
-		return false;
-	store_info(d->store, &si);
-	if (si.fenced)
-		return false;
-	if (kind == OUTAGE_DOMAIN)
-		return cluster_is_ours(d->cluster, name);
-	return cluster_speaks(d->cluster, kind == OUTAGE_PRIMARY ? name : ALL);
-}
-
-static bool
-on_ready(void *arg)
-{
-	const struct daemon *d = arg;
-	struct store_info si;
-
-	store_info(d->store, &si);
-	return d->cluster != NULL && !si.fenced && si.away_ms == 0;
-}
-
-static void
-on_put(void *arg, uint64_t token, int rc)
-{
-	struct daemon *d = arg;
-
-	ledger_put_done(d->ledger, token, rc);
-}
-
-static void
-put(void *arg, const char *key, const char *text, uint64_t token)
-{
-	struct daemon *d = arg;
-
-	store_state_put(d->store, key, text, text != NULL ? strlen(text) : 0,
-	    on_put, d, token);
-}
-
-static void
-on_each(void *arg, const char *prefix, ledger_state_cb *fn, void *fn_arg)
-{
-	const struct daemon *d = arg;
-
-	store_state_each(d->store, prefix, fn, fn_arg);
-}
-
-bool
-daemon_ledger_heard(struct daemon *d, const char *key, const void *data,
-    size_t len)
-{
-	struct book_time t = time_now(d);
-
-	return ledger_told(d->ledger, key, data, len, &t);
-}
-
-/* What the node that has it next goes on with is written before it has it. */
-void
-daemon_ledger_leaves(struct daemon *d, const char *domain)
-{
-	struct book_time t = time_now(d);
-
-	ledger_leave(d->ledger, OUTAGE_DOMAIN, domain, &t);
-}
-
-void
-daemon_ledger_arrived(struct daemon *d, const char *domain)
-{
-	if (cluster_is_ours(d->cluster, domain))
-		ledger_arrived(d->ledger, domain);
-}
-
-void
-daemon_ledger_fenced(struct daemon *d)
-{
-	ledger_forget(d->ledger);
-}
-
-/* A verdict may have been another node's to record, which is gone now. */
-static void
-see_primary(struct daemon *d, const struct primary *p,
-    const struct book_time *t)
-{
-	if (!is_watched(p))
-		return;
-	ledger_primary(d->ledger,
-	    &(struct book_verdict){ .label = p->label,
-		.state = worst(p),
-		.phase = p->last.phase,
-		.reply = p->cause,
-		.domains = p->domains,
-		.since = p->reach_since },
-	    t);
-}
-
-static void
-see_some(struct daemon *d, const struct book_time *t)
-{
-	struct primary_table *table = watch_primaries(d->watch);
-	struct primary *p = NULL;
-	unsigned n = SEE_STEP;
-
-	if (d->ledger_seen[0] != '\0')
-		p = primary_find(table, d->ledger_seen);
-	for (p = primary_next(table, p); p != NULL && n-- > 0;
-	     p = primary_next(table, p)) {
-		see_primary(d, p, t);
-		(void)strlcpy(d->ledger_seen, p->label, sizeof(d->ledger_seen));
-	}
-	if (p == NULL)
-		d->ledger_seen[0] = '\0';
-}
-
 /* ---- marks */
 
 /* Of that domain, of those of its primaries that are down, or of the primary with
@@ -303,8 +179,6 @@ daemon_ledger_tick(struct daemon *d)
 {
 	struct book_time t = time_now(d);
 
-	if (d->cluster != NULL && !d->draining)
-		see_some(d, &t);
 	ledger_tick(d->ledger, &t);
 }
 
@@ -332,29 +206,11 @@ daemon_ledger_host(const struct daemon *d, const struct primary *p,
 void
 daemon_ledger_create(struct daemon *d)
 {
-	struct ledger_ops ops = { .exists = on_exists,
-		.arg = d,
-		.node = store_node(d->store),
-		.node_name = d->conf->cluster.node,
-		.ours = on_ours,
-		.ready = on_ready,
-		.put = put,
-		.each = on_each };
+	struct ledger_ops ops = { on_exists, d };
 	struct book_time t = time_now(d);
 
 	d->ledger = ledger_create(&d->conf->ledger, d->conf->spool, d->helper,
 	    &ops, &t);
-}
-
-void
-daemon_ledger_rest(struct daemon *d)
-{
-	struct book_time t;
-
-	if (d->ledger == NULL)
-		return;
-	t = time_now(d);
-	ledger_rest(d->ledger, &t);
 }
 
 void

@@ -43,8 +43,6 @@ struct availability {
 	struct availability_tree tree;
 	struct availability_of *turn; /* next to be worked out */
 	unsigned n;
-	availability_line_cb *told; /* NULL: nobody asks */
-	void *told_arg;
 };
 
 struct availability *
@@ -55,29 +53,6 @@ availability_create(const struct kept *k)
 	a->kept = k;
 	RB_INIT(&a->tree);
 	return a;
-}
-
-void
-availability_tell(struct availability *a, availability_line_cb *fn, void *arg)
-{
-	a->told = fn;
-	a->told_arg = arg;
-}
-
-static void
-tell(const struct availability *a, const char *label, struct kept_line *line)
-{
-	if (a->told != NULL)
-		a->told(a->told_arg, label, line);
-}
-
-void
-availability_tell_all(struct availability *a)
-{
-	struct availability_of *p;
-
-	RB_FOREACH (p, availability_tree, &a->tree)
-		tell(a, p->label, p->line);
 }
 
 static struct availability_of *
@@ -173,24 +148,6 @@ availability_seen(struct availability *a, const char *label, int64_t wall)
 }
 
 void
-availability_changed(struct availability *a, const char *label, int64_t wall)
-{
-	struct availability_of *p = find(a, label);
-
-	if (p != NULL)
-		work_out(a, p, wall);
-}
-
-void
-availability_forget(struct availability *a, const char *label)
-{
-	struct availability_of *p = find(a, label);
-
-	if (p != NULL)
-		drop(a, p);
-}
-
-void
 availability_get(const struct availability *a, const char *label,
     struct availability_ratios *r)
 {
@@ -217,14 +174,11 @@ availability_tick(struct availability *a,
 		if (is_there(arg, p->label))
 			p->seen = wall;
 		if (p->seen < wall - keep) {
-			tell(a, p->label, NULL);
 			drop(a, p);
 			continue;
 		}
-		if (p->seen - p->told > STALE) {
+		if (p->seen - p->told > STALE)
 			print(p);
-			tell(a, p->label, p->line);
-		}
 		work_out(a, p, wall);
 	}
 }
@@ -268,9 +222,8 @@ availability_load(struct availability *a, const char *line, size_t len,
 	struct availability_of *p;
 
 	if (is && (p = find(a, label)) != NULL) {
-		if (seen > p->seen || since < p->since) {
-			p->seen = seen > p->seen ? seen : p->seen;
-			p->since = since < p->since ? since : p->since;
+		if (seen > p->seen) {
+			p->seen = seen;
 			print(p);
 		}
 	} else if (is && seen >= oldest) {

@@ -33,16 +33,6 @@ struct availability_ratios {
 };
 void availability_get(const struct availability *, const char *label,
     struct availability_ratios *);
-/* A record of that primary is another one. */
-void
-availability_changed(struct availability *, const char *label, int64_t wall);
-void availability_forget(struct availability *, const char *label);
-/* A tick made its line anew; or (NULL) has forgotten it. */
-typedef void
-availability_line_cb(void *arg, const char *label, struct kept_line *);
-void
-availability_tell(struct availability *, availability_line_cb *, void *arg);
-void availability_tell_all(struct availability *);
 /* Every second. `is_there` says whether a primary still exists: one that does not
  * is forgotten `keep` seconds later. */
 void availability_tick(struct availability *,
@@ -56,7 +46,7 @@ availability_line(const struct availability *, const char *label);
 /* A reference to each of availability_count() lines. */
 void availability_lines(const struct availability *, struct kept_line **);
 /* Reads such a line; false: it is none. Those not seen since `oldest` (wall) are
- * passed over; of two of one primary it is known since the first. */
+ * passed over. */
 bool availability_load(struct availability *, const char *line, size_t len,
     int64_t oldest);
 

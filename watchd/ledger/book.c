@@ -75,21 +75,21 @@ book_parent_set(struct open_outage *e, struct open_outage *parent)
 		parent->held++;
 }
 
-bool
-book_goes_on(const struct open_outage *e)
+static bool
+is_open(const struct open_outage *e)
 {
 	return e->o.state == OUTAGE_DOWN || e->o.state == OUTAGE_DRAINING;
 }
 
 /* Its share of its primary's figures goes with it. */
-void
-book_leave_parent(struct open_outage *e)
+static void
+leave_parent(struct open_outage *e)
 {
 	struct open_outage *p = e->parent;
 
 	if (p == NULL)
 		return;
-	if (book_goes_on(e)) {
+	if (is_open(e)) {
 		p->children--;
 		p->messages -= e->messages;
 	}
@@ -101,7 +101,7 @@ book_end(struct book *b, struct open_outage *e)
 {
 	struct open_outage *c;
 
-	book_leave_parent(e);
+	leave_parent(e);
 	if (e->held > 0)
 		TAILQ_FOREACH (c, &b->list, link)
 			if (c->parent == e)
@@ -215,11 +215,10 @@ book_is_past(const struct book *b, const struct open_outage *e, int64_t now)
 
 /* ---- writing */
 
-void
-book_write(struct book *b, struct open_outage *e, const struct book_time *t)
+static void
+write_out(struct book *b, struct open_outage *e, const struct book_time *t)
 {
-	bool save = !e->foreign &&
-	    (e->event || (e->figures && t->now - e->saved_ns >= SAVE_NS));
+	bool save = e->event || (e->figures && t->now - e->saved_ns >= SAVE_NS);
 	bool unsaved = e->figures && !save;
 
 	book_count(e, t->now);
@@ -234,15 +233,14 @@ book_write(struct book *b, struct open_outage *e, const struct book_time *t)
 void
 book_close(struct book *b, struct open_outage *e, const struct book_time *t)
 {
-	if (e->o.state == OUTAGE_DRAINING && !e->foreign) {
+	if (e->o.state == OUTAGE_DRAINING) {
 		book_count(e, t->now);
-		book_leave_parent(e);
+		leave_parent(e);
 		e->o.state = OUTAGE_OVER; /* its mail never was all gone */
 		e->event = true;
 	}
-	if (e->o.state != OUTAGE_SUSPECTED && !e->foreign &&
-	    (e->event || e->figures))
-		book_write(b, e, t);
+	if (e->o.state != OUTAGE_SUSPECTED && (e->event || e->figures))
+		write_out(b, e, t);
 	book_end(b, e);
 }
 
@@ -252,7 +250,7 @@ is_due(const struct open_outage *e, int64_t now)
 	if (e->o.state == OUTAGE_SUSPECTED)
 		return false;
 	return e->event || (e->figures && now - e->shown_ns >= SHOW_NS) ||
-	    (book_goes_on(e) && now - e->shown_ns >= SAVE_NS);
+	    (is_open(e) && now - e->shown_ns >= SAVE_NS);
 }
 
 static void
@@ -266,7 +264,7 @@ rate_tick(struct open_outage *e, int64_t now)
 static bool
 has_left(struct book *b, struct open_outage *e, int64_t now)
 {
-	if (e->foreign || b->ops.exists(b->ops.arg, e->o.kind, e->o.name)) {
+	if (b->ops.exists(b->ops.arg, e->o.kind, e->o.name)) {
 		e->missing_ns = 0;
 		return false;
 	}
@@ -278,9 +276,9 @@ has_left(struct book *b, struct open_outage *e, int64_t now)
 static void
 leave(struct book *b, struct open_outage *e, const struct book_time *t)
 {
-	if (book_goes_on(e)) {
+	if (is_open(e)) {
 		e->o.gone = true;
-		book_leave_parent(e);
+		leave_parent(e);
 		book_over(e, t);
 	}
 	book_close(b, e, t);
@@ -291,7 +289,7 @@ static void
 primary_tick(struct open_outage *e, const struct book_time *t)
 {
 	if (e->o.kind == OUTAGE_PRIMARY && e->o.state == OUTAGE_DRAINING &&
-	    e->children == 0 && !e->foreign)
+	    e->children == 0)
 		book_over(e, t);
 }
 
@@ -303,7 +301,7 @@ windows_settle(struct book *b, const struct book_time *t)
 	struct open_outage *e;
 
 	TAILQ_FOREACH (e, &b->list, link) {
-		if (!e->maintained || e->foreign ||
+		if (!e->maintained ||
 		    book_is_maintained(b, e->o.kind, e->o.name) ||
 		    (e->parent != NULL && e->parent->maintained))
 			continue;
@@ -330,7 +328,7 @@ book_tick(struct book *b, const struct book_time *t)
 		primary_tick(e, t);
 		if (budget > 0 && is_due(e, t->now)) {
 			budget--;
-			book_write(b, e, t);
+			write_out(b, e, t);
 			TAILQ_REMOVE(&b->list, e, link);
 			TAILQ_INSERT_TAIL(&later, e, link);
 		}
@@ -353,10 +351,10 @@ book_flush(struct book *b, const struct book_time *t)
 	struct open_outage *e;
 
 	TAILQ_FOREACH (e, &b->list, link) {
-		if (e->o.state == OUTAGE_SUSPECTED || e->foreign)
+		if (e->o.state == OUTAGE_SUSPECTED)
 			continue;
 		e->event = true;
-		book_write(b, e, t);
+		write_out(b, e, t);
 	}
 }
 
@@ -368,7 +366,7 @@ book_mark(struct book *b, enum outage_kind kind, const char *name,
 {
 	struct open_outage *e = book_find(b, kind, name);
 
-	if (e == NULL || e->o.state == OUTAGE_SUSPECTED || e->foreign)
+	if (e == NULL || e->o.state == OUTAGE_SUSPECTED)
 		return false;
 	outage_mark_add(&e->o, mark, at, who, what);
 	e->event = true;
@@ -382,8 +380,7 @@ book_mark_all(struct book *b, enum outage_mark_kind mark, int64_t at,
 	struct open_outage *e;
 
 	TAILQ_FOREACH (e, &b->list, link) {
-		if (e->o.kind != OUTAGE_PRIMARY || !book_goes_on(e) ||
-		    e->foreign)
+		if (e->o.kind != OUTAGE_PRIMARY || !is_open(e))
 			continue;
 		outage_mark_add(&e->o, mark, at, who, what);
 		e->event = true;
@@ -439,7 +436,7 @@ children_maintained(struct book *b, const struct open_outage *e, int64_t now)
 	if (e->held == 0)
 		return;
 	TAILQ_FOREACH (c, &b->list, link) {
-		if (c->parent != e || c->foreign)
+		if (c->parent != e)
 			continue;
 		book_count(c, now);
 		c->maintained = e->maintained ||
@@ -465,7 +462,7 @@ book_maintenance(struct book *b, enum outage_kind kind, const char *name,
 		maintained_add(b, kind, name);
 	else
 		maintained_drop(b, m);
-	if (e == NULL || e->foreign)
+	if (e == NULL)
 		return;
 	book_count(e, t->now);
 	e->maintained = begins;
@@ -505,21 +502,10 @@ book_last_id(struct book *b, uint64_t id)
 		b->last_id = id;
 }
 
-void
-book_node(struct book *b, unsigned node)
-{
-	b->node = node;
-}
-
-/* Nodes of a cluster give out numbers of their own: the remainder is the node's. */
 uint64_t
 book_next_id(struct book *b)
 {
-	uint64_t id = b->last_id + 1;
-
-	if (b->node != 0)
-		id += (BOOK_NODES + b->node - id % BOOK_NODES) % BOOK_NODES;
-	return b->last_id = id;
+	return ++b->last_id;
 }
 
 unsigned
@@ -529,7 +515,7 @@ book_open(const struct book *b)
 	unsigned n = 0;
 
 	TAILQ_FOREACH (e, &b->list, link)
-		n += book_goes_on(e);
+		n += is_open(e);
 	return n;
 }
 

@@ -13,12 +13,7 @@
  *
  * Counters are taken as differences between two blocks, so nothing is done for a
  * message. All feeds are O(log n); a tick walks the open outages. Pure: times come
- * in. Loop thread.
- *
- * In a cluster each outage is one node's, which is fed and writes it. The others hear
- * what is written, count on what goes on, and go on with it when it becomes theirs:
- * whose it is, book_ops.ours says. What belongs to a domain of another node is
- * added to its primary's record as it is heard. */
+ * in. Loop thread. */
 #ifndef MX_LEDGER_BOOK_H
 #define MX_LEDGER_BOOK_H
 
@@ -43,9 +38,6 @@ struct book_ops {
 	void (*write)(void *arg, const struct outage *, bool save);
 	/* Is that one still watched? */
 	bool (*exists)(void *arg, enum outage_kind, const char *name);
-	/* In a cluster: is it for us to record that one? NULL: we are alone. */
-	bool (*ours)(void *arg, enum outage_kind, const char *name);
-	const char *node; /* our name; borrowed */
 	void *arg;
 };
 
@@ -55,10 +47,6 @@ void book_configure(struct book *, const struct book_conf *);
 /* Ids go on behind that one. */
 void book_last_id(struct book *, uint64_t id);
 uint64_t book_next_id(struct book *);
-
-/* Of a cluster: ids are to be those of this node. */
-#define BOOK_NODES 32 /* ids that follow: one for each */
-void book_node(struct book *, unsigned node);
 
 /* Consumes the outage, which a former run left open: nobody watched for `gap_ms`,
  * until now. Primaries first. */
@@ -73,7 +61,6 @@ struct book_verdict {
 	const char *reply; /* command and reply; peer text */
 	bool by_delivery;
 	unsigned domains; /* that name it */
-	int64_t since; /* wall seconds: it is so for a while; 0: since now */
 };
 void book_primary(struct book *, const struct book_verdict *,
     const struct book_time *);
@@ -92,34 +79,6 @@ void book_mark_all(struct book *, enum outage_mark_kind, int64_t at,
  * its availability. Forgotten by a restart: whoever knows of windows tells again. */
 void book_maintenance(struct book *, enum outage_kind, const char *name,
     bool begins, const char *reason, const struct book_time *);
-
-/* book_shared.c: for nodes of a cluster. Consumes the record that another one wrote,
- * unless that outage is ours (false: the record is not to be kept). `early`: as it
- * lay there when we began. Primaries first, where there is a choice. */
-bool
-book_told(struct book *, struct outage *, bool early, const struct book_time *);
-/* Another node has removed the record. */
-void book_told_gone(struct book *, uint64_t id);
-/* Takes what is ours now, and leaves what is not. Nobody watched for `gap_ms` before
- * we began. */
-void book_settle(struct book *, int64_t gap_ms, const struct book_time *);
-/* The same of one; true: we feed it. */
-bool book_feeds(struct book *, enum outage_kind, const char *name,
-    int64_t gap_ms, const struct book_time *);
-/* That one is another's in a moment: what there is of it is written now. */
-void book_leave(struct book *, enum outage_kind, const char *name,
-    const struct book_time *);
-/* Is the record with that id written by us? */
-bool book_writes(const struct book *, enum outage_kind, const char *name,
-    uint64_t id);
-/* Another node has recorded the same outage, under that id, since `failed`: that id
- * is ours as well from now on. */
-void book_rename(struct book *, enum outage_kind, const char *name, uint64_t id,
-    int64_t failed);
-/* All that is heard, and ours, is forgotten: another node goes on with it. */
-void book_forget(struct book *);
-/* Another node took a message for a domain of ours. */
-void book_arrived(struct book *, const char *domain);
 
 /* Every second. */
 void book_tick(struct book *, const struct book_time *);

@@ -2,7 +2,6 @@
  * book_feed: what comes in: verdicts on primaries, blocks of domains, and what a
  * former run left open. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,16 +12,6 @@
 #define FOLLOWS_SEC 60
 
 /* ---- primaries */
-
-static void
-failed_at(struct open_outage *e, int64_t wall)
-{
-	if (wall == 0 || wall >= e->o.failed)
-		return;
-	e->failed_ns -= (e->o.failed - wall) * CLOCK_SEC;
-	e->counted_ns = e->failed_ns;
-	e->o.failed = wall;
-}
 
 static void
 primary_fails(struct book *b, const struct book_verdict *v,
@@ -37,7 +26,6 @@ primary_fails(struct book *b, const struct book_verdict *v,
 		e->o.phase = v->phase;
 		e->o.by_delivery = v->by_delivery;
 		outage_text_set(&e->o.reply, v->reply);
-		failed_at(e, v->since);
 	} else if (e->again_ns == 0) {
 		e->again_ns = t->now;
 		e->again = t->wall_ms / 1000;
@@ -168,7 +156,11 @@ begin_with(struct open_outage *e, const struct open_outage *parent,
 		outage_text_set(&e->o.reply, parent->o.reply);
 		return;
 	}
-	failed_at(e, is->state_since);
+	if (is->state_since != 0 && is->state_since < e->o.failed) {
+		e->failed_ns -= (e->o.failed - is->state_since) * CLOCK_SEC;
+		e->counted_ns = e->failed_ns;
+		e->o.failed = is->state_since;
+	}
 	e->o.by_delivery = is_alone(is);
 	e->o.phase = is_alone(is) ? SMTP_PHASE_NONE : phase_of(is);
 	outage_text_set(&e->o.reply, is->cause);
@@ -200,14 +192,14 @@ counts_of(const struct snap_domain *d, struct outage_counts *c)
 		c->returned += d->count.bounced[i];
 }
 
-uint64_t
-book_less(uint64_t is, uint64_t was)
+static uint64_t
+less(uint64_t is, uint64_t was)
 {
 	return is > was ? is - was : 0;
 }
 
-void
-book_add_counts(struct open_outage *e, const struct outage_counts *d)
+static void
+add_counts(struct open_outage *e, const struct outage_counts *d)
 {
 	e->o.accepted += d->accepted;
 	e->o.refused += d->refused;
@@ -218,8 +210,8 @@ book_add_counts(struct open_outage *e, const struct outage_counts *d)
 	e->figures = true;
 }
 
-void
-book_see_depth(struct open_outage *e, uint64_t messages)
+static void
+see_depth(struct open_outage *e, uint64_t messages)
 {
 	e->messages = messages;
 	if (messages > e->o.depth) {
@@ -242,18 +234,18 @@ take_counts(struct open_outage *e, const struct snap_domain *is)
 	struct outage_counts now, d;
 
 	counts_of(is, &now);
-	d = (struct outage_counts){ book_less(now.accepted, e->last.accepted),
-		book_less(now.refused, e->last.refused),
-		book_less(now.delivered, e->last.delivered),
-		book_less(now.returned, e->last.returned),
-		book_less(now.expired, e->last.expired) };
+	d = (struct outage_counts){ less(now.accepted, e->last.accepted),
+		less(now.refused, e->last.refused),
+		less(now.delivered, e->last.delivered),
+		less(now.returned, e->last.returned),
+		less(now.expired, e->last.expired) };
 	e->last = now;
 	if (e->o.state == OUTAGE_OVER ||
 	    d.accepted + d.refused + d.delivered + d.returned + d.expired == 0)
 		return false;
-	book_add_counts(e, &d);
+	add_counts(e, &d);
 	if (e->parent != NULL)
-		book_add_counts(e->parent, &d);
+		add_counts(e->parent, &d);
 	return d.delivered > 0;
 }
 
@@ -268,10 +260,10 @@ take_queue(struct open_outage *e, const struct snap_domain *is, int64_t wall_ms)
 	see_age(e, e->oldest_ms, wall_ms);
 	see_age(e, is->oldest_ms, wall_ms);
 	e->oldest_ms = is->oldest_ms;
-	book_see_depth(e, n);
+	see_depth(e, n);
 	if (p == NULL)
 		return;
-	book_see_depth(p, p->messages - was + n);
+	see_depth(p, p->messages - was + n);
 	if (e->o.age_ms > p->o.age_ms)
 		p->o.age_ms = e->o.age_ms;
 }
@@ -296,21 +288,8 @@ join_parent(struct open_outage *e, struct open_outage *p)
 		e->o.primary = mem_strdup(p->o.name);
 	}
 	if (e->o.flaps == 0)
-		book_add_counts(p, &so_far);
-	book_see_depth(p, p->messages + e->messages);
-}
-
-/* Another node records its primary's outage, and we heard of that after we had
- * called the domain down. */
-static void
-told_late(struct open_outage *e, struct open_outage *p)
-{
-	if (p == NULL || !p->foreign || p->o.state != OUTAGE_DOWN ||
-	    e->parent != NULL || e->o.part_of != 0 ||
-	    llabs(p->o.failed - e->o.failed) > FOLLOWS_SEC)
-		return;
-	join_parent(e, p);
-	e->event = true;
+		add_counts(p, &so_far);
+	see_depth(p, p->messages + e->messages);
 }
 
 static void
@@ -320,11 +299,9 @@ domain_down(struct book *b, struct open_outage *e, const struct snap_domain *is,
 	struct open_outage *p;
 	bool first = e->o.state == OUTAGE_SUSPECTED;
 
-	p = parent_of(b, is);
-	if (e->o.state == OUTAGE_DOWN) {
-		told_late(e, p);
+	if (e->o.state == OUTAGE_DOWN)
 		return;
-	}
+	p = parent_of(b, is);
 	if (!first && e->o.state == OUTAGE_DRAINING && e->parent != NULL) {
 		/* never left its primary's record */
 		book_down(b, e, t);
@@ -436,9 +413,6 @@ book_domain(struct book *b, const struct snap_domain *was,
 		book_end(b, e);
 		return;
 	}
-	if (e->uncounted)
-		counts_of(was != NULL ? was : is, &e->last);
-	e->uncounted = false;
 	was_over = e->o.state == OUTAGE_OVER;
 	delivered = take_counts(e, is);
 	take_queue(e, is, t->wall_ms);
@@ -450,8 +424,8 @@ book_domain(struct book *b, const struct snap_domain *was,
 /* ---- after a restart */
 
 /* It was in a window of maintenance when it was written. */
-bool
-book_was_maintained(const struct outage *o)
+static bool
+was_maintained(const struct outage *o)
 {
 	for (unsigned i = o->nmarks; i-- > 0;)
 		if (o->mark[i].kind == OUTAGE_MARK_MAINTENANCE)
@@ -460,14 +434,14 @@ book_was_maintained(const struct outage *o)
 }
 
 /* Where nothing came back in between the wall clock says what was not written. */
-void
-book_down_since(struct outage *o, const struct book_time *t, int64_t gap_ms)
+static void
+restore_down(struct outage *o, const struct book_time *t, int64_t gap_ms)
 {
 	int64_t ms = t->wall_ms - gap_ms - o->failed * 1000 - o->unwatched_ms;
 
 	if (o->state != OUTAGE_DOWN || o->flaps > 0 || ms <= o->down_ms)
 		return;
-	if (book_was_maintained(o))
+	if (was_maintained(o))
 		o->maintenance_ms += ms - o->down_ms;
 	o->down_ms = ms;
 }
@@ -484,13 +458,13 @@ book_restore(struct book *b, struct outage *o, int64_t gap_ms,
 		outage_fini(o);
 		return;
 	}
-	book_down_since(o, t, gap_ms);
+	restore_down(o, t, gap_ms);
 	outage_fini(&e->o);
 	e->o = *o;
 	*o = (struct outage){ 0 };
 	e->failed_ns = t->now - e->o.down_ms * CLOCK_MS;
 	e->recovered_ns = e->o.state == OUTAGE_DRAINING ? t->now : 0;
-	e->maintained = book_was_maintained(&e->o);
+	e->maintained = was_maintained(&e->o);
 	e->o.unwatched_ms += gap_ms;
 	(void)snprintf(text, sizeof(text), "not watched for %s",
 	    text_duration_fmt(gap_ms, lasted, sizeof(lasted)));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * book_int: what book.c (the table, writing, marks), book_feed.c (what comes in) and
- * book_shared.c (what other nodes tell) share. */
+ * book_int: what book.c (the table, writing, marks) and book_feed.c (what comes in)
+ * share. */
 #ifndef MX_LEDGER_BOOK_INT_H
 #define MX_LEDGER_BOOK_INT_H
 
@@ -26,10 +26,6 @@ struct open_outage {
 	int64_t recovered_ns;
 	int64_t again_ns, again; /* it fails again: since when; wall */
 	bool maintained;
-	/* In a cluster: another node writes it, and it is as that told; it was
-	 * there when we began; the counters are to be looked at before the next
-	 * block is: we have not fed it yet. */
-	bool foreign, early, uncounted;
 	/* The queue and the counters as last seen; of a primary: the queues of
 	 * its domains in all. */
 	struct outage_counts last;
@@ -62,7 +58,6 @@ struct book {
 	struct maintained_tree maintained;
 	unsigned nmaintained;
 	unsigned ticks;
-	unsigned node; /* of a cluster; 0: alone */
 };
 
 /* book.c */
@@ -83,20 +78,8 @@ void book_recovered(struct open_outage *, const struct book_time *);
 void book_over(struct open_outage *, const struct book_time *);
 /* It is up again for too long to go on as one outage. */
 bool book_is_past(const struct book *, const struct open_outage *, int64_t now);
-void book_write(struct book *, struct open_outage *, const struct book_time *);
 /* Writes it as it is and takes it out. */
 void book_close(struct book *, struct open_outage *, const struct book_time *);
 void book_parent_set(struct open_outage *, struct open_outage *parent);
-void book_leave_parent(struct open_outage *);
-bool book_goes_on(const struct open_outage *); /* down, or draining */
-
-/* book_feed.c */
-bool book_was_maintained(const struct outage *); /* when it was written */
-/* What was not written, of one that did not come back since; nobody watched for
- * `gap_ms`. */
-void book_down_since(struct outage *, const struct book_time *, int64_t gap_ms);
-void book_add_counts(struct open_outage *, const struct outage_counts *);
-void book_see_depth(struct open_outage *, uint64_t messages);
-uint64_t book_less(uint64_t is, uint64_t was);
 
 #endif

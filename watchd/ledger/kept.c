@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * kept: an array by id. Those of one name hang in a chain as well, of the daemon
- * itself under the name "": availability asks for them, and whether two nodes of a
- * cluster have recorded the same. */
+ * kept: an array by id. Outages of a primary, and of the daemon itself under the
+ * name "", hang in a chain by name as well, for availability asks for them. */
 #include "ledger/kept.h"
 
 #include <sys/queue.h>
@@ -28,7 +27,6 @@ struct kept_record {
 
 struct kept_name {
 	RB_ENTRY(kept_name) node;
-	enum outage_kind kind;
 	char *name;
 	SLIST_HEAD(, kept_record) records; /* the newest first */
 };
@@ -37,8 +35,6 @@ RB_HEAD(kept_names, kept_name);
 static int
 name_cmp(const struct kept_name *a, const struct kept_name *b)
 {
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
 	return strcmp(a->name, b->name);
 }
 RB_GENERATE_INTERNAL(kept_names, kept_name, node, name_cmp, static MX_UNUSED)
@@ -101,11 +97,16 @@ kept_create(void)
 
 /* ---- the chains */
 
-static struct kept_name *
-chain_find(const struct kept *k, enum outage_kind kind, const char *name)
+static bool
+is_chained(const struct kept_record *r)
 {
-	struct kept_name key = { .kind = kind,
-		.name = (char *)(uintptr_t)name };
+	return r->kind != OUTAGE_DOMAIN;
+}
+
+static struct kept_name *
+chain_find(const struct kept *k, const char *name)
+{
+	struct kept_name key = { .name = (char *)(uintptr_t)name };
 
 	return RB_FIND(kept_names, (struct kept_names *)(uintptr_t)&k->names,
 	    &key);
@@ -120,11 +121,10 @@ chain_name(const struct kept_record *r)
 static void
 chain_add(struct kept *k, struct kept_record *r)
 {
-	struct kept_name *c = chain_find(k, r->kind, chain_name(r));
+	struct kept_name *c = chain_find(k, chain_name(r));
 
 	if (c == NULL) {
 		c = mem_alloc(sizeof(*c));
-		c->kind = r->kind;
 		c->name = mem_strdup(chain_name(r));
 		SLIST_INIT(&c->records);
 		RB_INSERT(kept_names, &k->names, c);
@@ -135,7 +135,7 @@ chain_add(struct kept *k, struct kept_record *r)
 static void
 chain_drop(struct kept *k, struct kept_record *r)
 {
-	struct kept_name *c = chain_find(k, r->kind, chain_name(r));
+	struct kept_name *c = chain_find(k, chain_name(r));
 
 	SLIST_REMOVE(&c->records, r, kept_record, chained);
 	if (!SLIST_EMPTY(&c->records))
@@ -211,7 +211,8 @@ kept_put(struct kept *k, const struct outage *o)
 		r->kind = o->kind;
 		r->name = mem_strdup(o->name);
 		record_insert(k, at, r);
-		chain_add(k, r);
+		if (is_chained(r))
+			chain_add(k, r);
 	}
 	record_fill(r, o);
 	r->line = line;
@@ -223,85 +224,15 @@ kept_put(struct kept *k, const struct outage *o)
 static void
 record_free(struct kept *k, struct kept_record *r)
 {
-	chain_drop(k, r);
+	if (is_chained(r))
+		chain_drop(k, r);
 	kept_line_unref(&r->line);
 	mem_free(&r->name);
 	mem_free(&r);
 }
 
-static void
-record_take(struct kept *k, unsigned at)
-{
-	pthread_mutex_lock(&k->lock);
-	k->n--;
-	memmove(&k->record[at], &k->record[at + 1],
-	    (k->n - at) * sizeof(struct kept_record *));
-	pthread_mutex_unlock(&k->lock);
-}
-
-static struct kept_record *
-record_find(const struct kept *k, uint64_t id, unsigned *at)
-{
-	*at = place_of(k, id);
-	return *at < k->n && k->record[*at]->id == id ? k->record[*at] : NULL;
-}
-
-bool
-kept_drop(struct kept *k, uint64_t id)
-{
-	unsigned at;
-	struct kept_record *r = record_find(k, id, &at);
-
-	if (r == NULL)
-		return false;
-	record_take(k, at);
-	record_free(k, r);
-	return true;
-}
-
 void
-kept_clear(struct kept *k)
-{
-	while (k->n > 0)
-		(void)kept_drop(k, k->record[k->n - 1]->id);
-}
-
-struct kept_line *
-kept_line_of(const struct kept *k, uint64_t id)
-{
-	unsigned at;
-	const struct kept_record *r = record_find(k, id, &at);
-
-	return r != NULL ? r->line : NULL;
-}
-
-/* Of one that goes on there is no end. */
-static int64_t
-last_of(int64_t to)
-{
-	return to != 0 ? to : INT64_MAX;
-}
-
-uint64_t
-kept_twin(const struct kept *k, const struct outage *o)
-{
-	const char *name = o->kind == OUTAGE_DAEMON ? "" : o->name;
-	const struct kept_name *c = chain_find(k, o->kind, name);
-	int64_t to = o->state == OUTAGE_DOWN ? 0 : o->recovered;
-	const struct kept_record *r;
-
-	if (c == NULL)
-		return 0;
-	SLIST_FOREACH (r, &c->records, chained)
-		if (r->id != o->id && r->from < last_of(to) &&
-		    o->failed < last_of(r->to))
-			return r->id;
-	return 0;
-}
-
-void
-kept_trim(struct kept *k, int64_t wall, unsigned max,
-    void (*fn)(void *arg, uint64_t id), void *arg)
+kept_trim(struct kept *k, int64_t wall, unsigned max)
 {
 	struct kept_record *gone[TRIM_MAX];
 	unsigned n = 0, to = 0, left = k->n;
@@ -323,11 +254,8 @@ kept_trim(struct kept *k, int64_t wall, unsigned max,
 	}
 	k->n = to;
 	pthread_mutex_unlock(&k->lock);
-	for (unsigned i = 0; i < n; i++) {
-		if (fn != NULL)
-			fn(arg, gone[i]->id);
+	for (unsigned i = 0; i < n; i++)
 		record_free(k, gone[i]);
-	}
 }
 
 unsigned
@@ -388,8 +316,7 @@ kept_down_ms(const struct kept *k, const char *primary, int64_t from,
     int64_t to, int64_t now)
 {
 	const struct kept_name *c =
-	    chain_find(k, primary != NULL ? OUTAGE_PRIMARY : OUTAGE_DAEMON,
-		primary != NULL ? primary : "");
+	    chain_find(k, primary != NULL ? primary : "");
 	const struct kept_record *r;
 	int64_t ms = 0;
 

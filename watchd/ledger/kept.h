@@ -28,15 +28,8 @@ void kept_destroy(struct kept **);
 /* Adds the record, or replaces the one with its id. The line is the list's. */
 struct kept_line *kept_put(struct kept *, const struct outage *);
 /* Forgets those that were over before `wall`, some a call, and what is more than
- * `max`; `fn` (NULL) is told of each. */
-void kept_trim(struct kept *, int64_t wall, unsigned max,
-    void (*fn)(void *arg, uint64_t id), void *arg);
-bool kept_drop(struct kept *, uint64_t id); /* false: there is none */
-void kept_clear(struct kept *);
-struct kept_line *kept_line_of(const struct kept *, uint64_t id); /* or NULL */
-/* Another record of the same one, and of the same time; 0: there is none. Nobody
- * writes two of them alone; two nodes of a cluster may. */
-uint64_t kept_twin(const struct kept *, const struct outage *);
+ * `max`. */
+void kept_trim(struct kept *, int64_t wall, unsigned max);
 unsigned kept_count(const struct kept *);
 uint64_t kept_last_id(const struct kept *); /* 0: none */
 /* By ascending id; NULL: there are no more. */

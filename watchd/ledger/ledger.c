@@ -9,46 +9,39 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "ledger/ledger_int.h"
+#include "ledger/ledger_file.h"
 
+#define GAP_MS	  INT64_C(60000) /* shorter absences are no record */
+#define DAEMON	  "mxwatchd"
 #define FILE_NAME "outages"
+
+struct ledger {
+	struct conf_ledger conf;
+	struct ledger_ops ops;
+	struct kept *kept;
+	struct book *book;
+	struct availability *availability;
+	struct ledger_file *file;
+	char *path;
+};
 
 /* ---- from the book to the list and the file */
 
-void
-ledger_keep(struct ledger *l, const struct outage *o, bool save)
+static void
+keep(struct ledger *l, const struct outage *o, bool save)
 {
 	struct kept_line *line = kept_put(l->kept, o);
 
-	if (save && l->shared != NULL)
-		ledger_shared_put(l, o->id, line);
-	else if (save)
+	if (save)
 		ledger_file_add(l->file, line->text, line->len);
-	if (o->kind != OUTAGE_PRIMARY)
-		return;
-	if (l->shared != NULL) /* who feeds it knows it */
-		availability_changed(l->availability, o->name, clock_wall());
-	else
+	if (o->kind == OUTAGE_PRIMARY)
 		(void)availability_seen(l->availability, o->name, clock_wall());
-}
-
-/* Another node has told of the same before ours had an id. */
-static void
-take_twins_id(struct ledger *l, const struct outage *o)
-{
-	uint64_t twin;
-
-	if (l->shared == NULL || kept_line_of(l->kept, o->id) != NULL ||
-	    (twin = kept_twin(l->kept, o)) == 0)
-		return;
-	book_rename(l->book, o->kind, o->name, twin, o->failed);
 }
 
 static void
 on_write(void *arg, const struct outage *o, bool save)
 {
-	take_twins_id(arg, o);
-	ledger_keep(arg, o, save);
+	keep(arg, o, save);
 }
 
 static bool
@@ -57,14 +50,6 @@ on_exists(void *arg, enum outage_kind kind, const char *name)
 	const struct ledger *l = arg;
 
 	return l->ops.exists(l->ops.arg, kind, name);
-}
-
-static bool
-on_ours(void *arg, enum outage_kind kind, const char *name)
-{
-	const struct ledger *l = arg;
-
-	return ledger_shared_ours(l, kind, name);
 }
 
 static bool
@@ -124,20 +109,21 @@ restore(struct ledger *l, enum outage_kind kind, int64_t gap_ms,
 }
 
 /* While we did not run nobody watched. */
-void
-ledger_note_absence(struct ledger *l, int64_t alive, int64_t gap_ms)
+static void
+note_absence(struct ledger *l, int64_t alive, int64_t gap_ms,
+    const struct book_time *t)
 {
 	struct outage o;
 
-	if (gap_ms < LEDGER_GAP_MS)
+	if (gap_ms < GAP_MS)
 		return;
-	outage_init(&o, OUTAGE_DAEMON, LEDGER_DAEMON);
+	outage_init(&o, OUTAGE_DAEMON, DAEMON);
 	o.id = book_next_id(l->book);
 	o.state = OUTAGE_OVER;
 	o.failed = o.detected = alive;
-	o.recovered = o.drained = alive + gap_ms / 1000;
+	o.recovered = o.drained = t->wall_ms / 1000;
 	o.unwatched_ms = gap_ms;
-	ledger_keep(l, &o, true);
+	keep(l, &o, true);
 	outage_fini(&o);
 }
 
@@ -178,7 +164,7 @@ load(struct ledger *l, const struct book_time *t)
 		gap_ms = 0;
 	restore(l, OUTAGE_PRIMARY, gap_ms, t);
 	restore(l, OUTAGE_DOMAIN, gap_ms, t);
-	ledger_note_absence(l, st.alive, gap_ms);
+	note_absence(l, st.alive, gap_ms, t);
 	log_info("ledger", "outages=%u open=%u primaries=%u file=%s",
 	    kept_count(l->kept), book_open(l->book),
 	    availability_count(l->availability), log_q(l->path));
@@ -191,23 +177,14 @@ ledger_create(const struct conf_ledger *conf, const char *spool,
 {
 	struct ledger *l = mem_alloc(sizeof(*l));
 	struct book_conf bc = book_conf(conf);
-	struct book_ops bo = { .write = on_write,
-		.exists = on_exists,
-		.ours = ops->node != 0 ? on_ours : NULL,
-		.arg = l };
+	struct book_ops bo = { on_write, on_exists, l };
 
 	l->conf = *conf;
 	l->ops = *ops;
-	bo.node = l->node_name =
-	    ops->node != 0 ? mem_strdup(ops->node_name) : NULL;
 	l->path = mem_printf("%s/" FILE_NAME, spool);
 	l->kept = kept_create();
 	l->book = book_create(&bc, &bo);
 	l->availability = availability_create(l->kept);
-	if (ops->node != 0) {
-		ledger_shared_load(l, t);
-		return l;
-	}
 	l->file = ledger_file_create(helper, l->path);
 	load(l, t);
 	return l;
@@ -254,36 +231,25 @@ file_tick(struct ledger *l, int64_t now)
 	    kept_count(l->kept) + availability_count(l->availability), now);
 }
 
-static void
-file_end(struct ledger *l, const struct book_time *t)
+void
+ledger_destroy(struct ledger **lp, const struct book_time *t)
 {
+	struct ledger *l = *lp;
 	struct kept_line **line;
 	unsigned n;
 
+	if (l == NULL)
+		return;
 	book_flush(l->book, t);
 	if (ledger_file_lacks(l->file)) {
 		line = all_lines(l, &n);
 		ledger_file_all_now(l->file, line, n);
 	}
 	ledger_file_destroy(&l->file);
-}
-
-void
-ledger_destroy(struct ledger **lp, const struct book_time *t)
-{
-	struct ledger *l = *lp;
-
-	if (l == NULL)
-		return;
-	if (l->shared != NULL)
-		ledger_shared_end(l);
-	else
-		file_end(l, t);
 	availability_destroy(&l->availability);
 	book_destroy(&l->book);
 	kept_destroy(&l->kept);
 	mem_free(&l->path);
-	mem_free(&l->node_name);
 	mem_free(lp);
 }
 
@@ -293,27 +259,21 @@ void
 ledger_primary(struct ledger *l, const struct book_verdict *v,
     const struct book_time *t)
 {
-	struct kept_line *line;
+	const struct kept_line *line;
 
-	if (!book_feeds(l->book, OUTAGE_PRIMARY, v->label, ledger_gap(l), t))
-		return;
 	book_primary(l->book, v, t);
 	if (v->state == HEALTH_UNKNOWN || v->state == HEALTH_DISABLED ||
 	    !availability_seen(l->availability, v->label, t->wall_ms / 1000))
 		return;
 	line = availability_line(l->availability, v->label);
-	if (l->shared != NULL)
-		ledger_shared_known(l, v->label, line);
-	else
-		ledger_file_add(l->file, line->text, line->len);
+	ledger_file_add(l->file, line->text, line->len);
 }
 
 void
 ledger_domain(struct ledger *l, const struct snap_domain *was,
     const struct snap_domain *is, const struct book_time *t)
 {
-	if (book_feeds(l->book, OUTAGE_DOMAIN, is->name, ledger_gap(l), t))
-		book_domain(l->book, was, is, t);
+	book_domain(l->book, was, is, t);
 }
 
 bool
@@ -342,15 +302,9 @@ ledger_tick(struct ledger *l, const struct book_time *t)
 {
 	int64_t wall = t->wall_ms / 1000, keep_sec = l->conf.keep_ms / 1000;
 
-	if (l->shared != NULL)
-		ledger_shared_settle(l, t);
 	book_tick(l->book, t);
+	kept_trim(l->kept, wall - keep_sec, l->conf.max);
 	availability_tick(l->availability, is_primary, l, wall, keep_sec);
-	if (l->shared != NULL) {
-		ledger_shared_tick(l, t);
-		return;
-	}
-	kept_trim(l->kept, wall - keep_sec, l->conf.max, NULL, NULL);
 	file_tick(l, t->now);
 }
 
@@ -365,8 +319,7 @@ ledger_open(const struct ledger *l)
 bool
 ledger_failing(const struct ledger *l)
 {
-	return l->shared != NULL ? ledger_shared_failing(l) :
-				   ledger_file_failing(l->file);
+	return ledger_file_failing(l->file);
 }
 
 const struct availability *

@@ -17,29 +17,14 @@
 #include "config/config.h"
 #include "ledger/availability.h"
 #include "ledger/book.h"
-#include "ledger/ledger_store.h"
 #include "net/helper.h"
 
 struct ledger;
 
-typedef void
-ledger_state_cb(void *arg, const char *key, const void *data, size_t len);
 struct ledger_ops {
 	/* Is that primary (by label) or domain still watched? */
 	bool (*exists)(void *arg, enum outage_kind, const char *name);
 	void *arg;
-	/* ---- as a node of a cluster (below); its number, 0: it is none */
-	unsigned node;
-	const char *node_name; /* copied */
-	/* Is it for us to record that one? Of "mxwatchd": what is of the whole
-	 * cluster. */
-	bool (*ours)(void *arg, enum outage_kind, const char *name);
-	/* Can something be written that all will see? */
-	bool (*ready)(void *arg);
-	ledger_put_cb *put; /* see ledger_put_done() */
-	/* What all share, of the keys with that prefix; at once. */
-	void (*each)(void *arg, const char *prefix, ledger_state_cb *,
-	    void *fn_arg);
 };
 
 /* Reads the file, and waits for the disk. One that is damaged is set aside, and
@@ -69,33 +54,9 @@ void ledger_maintenance(struct ledger *, enum outage_kind, const char *name,
     bool begins, const char *reason, const struct book_time *);
 void ledger_tick(struct ledger *, const struct book_time *);
 
-/* ---- in a cluster: the ledger is small state that all nodes share, and the file is
- * nobody's (its lines are taken over, once): "outage/ID" is a record,
- * "outage/known/LABEL" since when a primary is known, "outage/alive" when somebody
- * watched last. Each outage is recorded by one node; what it writes the others hear of,
- * show, and go on with. What is removed for its age is removed by one.
- *
- * What cannot be written waits in memory, and at the end in SPOOL/outages.waiting for
- * the next start. */
-#define LEDGER_PREFIX "outage/"
-/* Another node wrote that key (len 0: removed it); true: it is ours. */
-bool ledger_told(struct ledger *, const char *key, const void *data, size_t len,
-    const struct book_time *);
-void ledger_put_done(struct ledger *, uint64_t token, int rc);
-/* That one is another's from now on: what we have of it goes before. */
-void ledger_leave(struct ledger *, enum outage_kind, const char *name,
-    const struct book_time *);
-/* Another node took a message for a domain of ours. */
-void ledger_arrived(struct ledger *, const char *domain);
-/* Our place is another's: what we know is told anew when it is ours again. */
-void ledger_forget(struct ledger *);
-/* The store is about to end: hands in all there is. */
-void ledger_rest(struct ledger *, const struct book_time *);
-
 /* What is shown. */
 unsigned ledger_open(const struct ledger *); /* outages that are not over */
-/* The file cannot be written, or what all share. */
-bool ledger_failing(const struct ledger *);
+bool ledger_failing(const struct ledger *); /* the file cannot be written */
 const struct availability *ledger_availability(const struct ledger *);
 /* See kept_page(). Any thread. */
 bool ledger_page(struct ledger *, const struct kept_query *, const char *end,

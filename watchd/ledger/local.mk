@@ -4,21 +4,17 @@ libmx_ledger_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_ledger_a_SOURCES = \
 	watchd/ledger/availability.c watchd/ledger/availability.h \
 	watchd/ledger/book.c watchd/ledger/book.h watchd/ledger/book_feed.c \
-	watchd/ledger/book_int.h watchd/ledger/book_shared.c \
+	watchd/ledger/book_int.h \
 	watchd/ledger/kept.c watchd/ledger/kept.h \
 	watchd/ledger/ledger.c watchd/ledger/ledger.h \
 	watchd/ledger/ledger_file.c watchd/ledger/ledger_file.h \
-	watchd/ledger/ledger_int.h watchd/ledger/ledger_shared.c \
-	watchd/ledger/ledger_store.c watchd/ledger/ledger_store.h \
 	watchd/ledger/outage.c watchd/ledger/outage.h
 
 if HAVE_CMOCKA
 LEDGER_TEST = tests/unit/ledger_world.c tests/unit/ledger_world.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h
-check_PROGRAMS += tests/unit/test_ledger tests/unit/test_ledger_file \
-	tests/unit/test_ledger_shared
-TESTS += tests/unit/test_ledger tests/unit/test_ledger_file \
-	tests/unit/test_ledger_shared
+check_PROGRAMS += tests/unit/test_ledger tests/unit/test_ledger_file
+TESTS += tests/unit/test_ledger tests/unit/test_ledger_file
 tests_unit_test_ledger_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_TEST)
 tests_unit_test_ledger_LDADD = $(LEDGER_L) $(SMTP_L) $(CONFIG_L) $(BASE_L) \
@@ -27,10 +23,6 @@ tests_unit_test_ledger_file_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ledger_file_SOURCES = tests/unit/test_ledger_file.c \
 	$(LEDGER_TEST)
 tests_unit_test_ledger_file_LDADD = $(tests_unit_test_ledger_LDADD)
-tests_unit_test_ledger_shared_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
-tests_unit_test_ledger_shared_SOURCES = tests/unit/test_ledger_shared.c \
-	$(LEDGER_TEST)
-tests_unit_test_ledger_shared_LDADD = $(tests_unit_test_ledger_LDADD)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/ledger

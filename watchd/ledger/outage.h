@@ -57,8 +57,7 @@ enum outage_state {
 	MARK(FLAP, flap) /* it went down again */                              \
 	MARK(UP, up) /* and up, before such a flap */                          \
 	MARK(RESTART, restart) /* the daemon did not run until then */         \
-	MARK(MAINTENANCE, maintenance) /* a window began or ended */           \
-	MARK(TAKEN, taken) /* another node of a cluster goes on with it: who */
+	MARK(MAINTENANCE, maintenance) /* a window began or ended */
 enum outage_mark_kind {
 #define MARK(NAME, name) OUTAGE_MARK_##NAME,
 	OUTAGE_MARKS(MARK)
