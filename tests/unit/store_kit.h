@@ -41,7 +41,7 @@ void kit_remove_tree(const char *path);
 void kit_both(struct kit *);
 bool kit_open(struct kit *); /* false: see eb */
 void kit_close(struct kit *);
-/* Runs the loop until *flag; ends the program after 20 seconds. */
+/* Runs the loop until *flag; ends the program after a minute. */
 void kit_wait(struct kit *, const bool *flag);
 /* Many at once: the caller counts what it asks for in `waiting`, each
  * completion says that it is one less, and this waits for the last. */
