@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -181,6 +182,48 @@ test_stopped(void **state)
 	assert_true(kit_commit(k, 10, 1, 1) != 0); /* its end took nothing */
 }
 
+/* Of the server, for connections to come. */
+static void
+set_standby(const char *name)
+{
+	char sql[200];
+
+	(void)snprintf(sql, sizeof(sql),
+	    "ALTER SYSTEM SET synchronous_standby_names = '%s'", name);
+	(void)kit_sql(sql);
+	(void)kit_sql("SELECT pg_reload_conf()::integer");
+	(void)snprintf(sql, sizeof(sql),
+	    "SELECT (current_setting('synchronous_standby_names') = "
+	    "'%s')::integer",
+	    name);
+	while (kit_sql(sql) == 0)
+		(void)poll(NULL, 0, 10);
+}
+
+/* A standby that is named is waited for only where a commit waits. */
+static void
+test_commit_waits_for_nobody(void **state)
+{
+	struct kit *k = *state;
+	const char *was = k->conf.engine;
+	char conninfo[400];
+
+	(void)snprintf(conninfo, sizeof(conninfo),
+	    "%s options='-c synchronous_commit=local'", was);
+	k->conf.engine = conninfo;
+	k->conf.require_sync = true;
+	set_standby("nobody");
+	assert_true(kit_open(k));
+	assert_int_equal(kit_commit(k, 10, 1, 1), 0);
+	assert_int_equal(k->rc, -MX_EFULL);
+	k->conf.require_sync = false;
+	store_reconfigure(k->store, &k->conf);
+	assert_true(kit_commit(k, 10, 1, 1) != 0);
+	kit_close(k);
+	k->conf.engine = was;
+	set_standby("");
+}
+
 int
 main(void)
 {
@@ -188,6 +231,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stopped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commit_waits_for_nobody,
+		    setup, teardown),
 	};
 
 	if (getenv("KIT_ENGINE") == NULL)

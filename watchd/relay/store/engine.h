@@ -12,6 +12,10 @@
 #define ENGINE_READ_MS	30000 /* for an answer */
 #define ENGINE_RETRY_MS 1000 /* one that is away */
 #define ENGINE_DAYS	3 /* partitions that are there ahead */
+/* In SQL: what is committed now waits for no standby. */
+#define ENGINE_ALONE                                                           \
+	"(current_setting('synchronous_standby_names') = '' OR "               \
+	"current_setting('synchronous_commit') IN ('off', 'local'))"
 
 /* Our row of mxwatch.node. A group is written under the number `batch` of this
  * epoch: mxwatch.stir tells whether a group whose answer was lost is there, the

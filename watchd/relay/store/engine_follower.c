@@ -23,8 +23,7 @@
 static const struct pg_stmt
     node_all = { "node_all",
 	    "SELECT n.id, n.name, n.epoch, n.beat + coalesce(s.beat, 0), "
-	    "greatest(n.batch, s.batch), n.free, "
-	    "current_setting('synchronous_standby_names') = '', n.lease "
+	    "greatest(n.batch, s.batch), n.free, " ENGINE_ALONE ", n.lease "
 	    "FROM mxwatch.node n LEFT JOIN LATERAL (SELECT beat, batch "
 	    "FROM mxwatch.stir WHERE node = n.id ORDER BY beat DESC LIMIT 1) s "
 	    "ON true ORDER BY n.id LIMIT 31" },

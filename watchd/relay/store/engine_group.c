@@ -29,8 +29,8 @@ static const struct pg_stmt
     /* Whoever manages the standbys may empty the list while he has none, and
      * then nothing waits for one: looked at in every group that promises. */
     sync_ask = { "sync_ask",
-	    "SELECT (CASE WHEN current_setting('synchronous_standby_names') = "
-	    "'' THEN 32768 ELSE 1 END)::smallint" },
+	    "SELECT (CASE WHEN " ENGINE_ALONE
+	    " THEN 32768 ELSE 1 END)::smallint" },
     part_put = { "part_put",
 	    "INSERT INTO mxwatch.part (id, domain, env) SELECT * FROM "
 	    "unnest($1::bigint[], $2::text[], $3::bytea[])" },
