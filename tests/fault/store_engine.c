@@ -232,8 +232,8 @@ main(void)
 	run(&p, BEFORE);
 	pg("kill a");
 	pg("promote b");
-	pg("set b synchronous_standby_names '*'");
-	pg("set b synchronous_commit local"); /* there is nobody else */
+	p.kit.conf.require_sync = false; /* there is nobody else */
+	store_reconfigure(p.kit.store, &p.kit.conf);
 	run(&p, AFTER);
 	check(&p, "the standby took over");
 	kit_close(&p.kit);
