@@ -127,8 +127,8 @@ add_parts(struct engine_writer *w)
 
 /* ---- columns of the requests that were picked */
 
-static void
-add_ids(const struct engine_writer *w, struct pg_args *a, uint64_t mask)
+void
+engine_add_ids(const struct engine_writer *w, struct pg_args *a, uint64_t mask)
 {
 	unsigned i;
 
@@ -207,7 +207,7 @@ add_updates(struct engine_writer *w)
 			w->picked[w->npicked++] = r;
 	for (i = 0; i < w->npicked; i++)
 		(void)idmap_take(&w->ids, w->picked[i]->id);
-	add_ids(w, a, UINT64_MAX);
+	engine_add_ids(w, a, UINT64_MAX);
 	add_data(w, a);
 }
 
@@ -220,8 +220,8 @@ add_removals(struct engine_writer *w)
 	for (i = 0; i < w->n; i++)
 		if (is_kind(w->group[i], STORE_REMOVE))
 			w->picked[w->npicked++] = w->group[i];
-	add_ids(w, pg_add(w->pg, &part_drop), UINT64_MAX);
-	add_ids(w, pg_add(w->pg, &body_drop), ~UINT64_C(255));
+	engine_add_ids(w, pg_add(w->pg, &part_drop), UINT64_MAX);
+	engine_add_ids(w, pg_add(w->pg, &body_drop), ~UINT64_C(255));
 }
 
 /* ---- small state */

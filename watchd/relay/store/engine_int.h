@@ -53,6 +53,9 @@ struct engine_writer {
 	bool quit;
 };
 
+/* The ids of what was picked, as one value. */
+void
+engine_add_ids(const struct engine_writer *, struct pg_args *, uint64_t mask);
 /* Two values: our number, and that of the group. */
 void engine_group_number(const struct engine_writer *, struct pg_args *);
 /* Says w->group as one transaction, the next batch of our node: what pg_run()

@@ -71,16 +71,6 @@ engine_place_any(const struct engine_writer *w)
 	return false;
 }
 
-static void
-add_ids(const struct engine_writer *w, struct pg_args *a, uint64_t mask)
-{
-	unsigned i;
-
-	pg_array(a, PG_INT8);
-	for (i = 0; i < w->npicked; i++)
-		pg_array_int8(a, (int64_t)(w->picked[i]->id & mask));
-}
-
 static int
 by_id(const void *a, const void *b)
 {
@@ -112,7 +102,7 @@ add_bodies(struct engine_writer *w)
 	struct pg_args *a = pg_add(w->pg, &body);
 	unsigned i;
 
-	add_ids(w, a, ~UINT64_C(255));
+	engine_add_ids(w, a, ~UINT64_C(255));
 	pg_array(a, PG_INT8);
 	for (i = 0; i < w->npicked; i++)
 		pg_array_int8(a, (int64_t)w->picked[i]->at);
@@ -128,7 +118,7 @@ add_parts(struct engine_writer *w)
 	const struct envelope *e;
 	unsigned i;
 
-	add_ids(w, a, UINT64_MAX);
+	engine_add_ids(w, a, UINT64_MAX);
 	pg_array(a, PG_TEXT);
 	for (i = 0; i < w->npicked; i++) {
 		e = w->picked[i]->parts[0];
@@ -155,7 +145,7 @@ add_forgotten(struct engine_writer *w)
 
 	if (pick(w, STORE_FORGET_PLACED) == 0)
 		return 0;
-	add_ids(w, pg_add(w->pg, &forget), UINT64_MAX);
+	engine_add_ids(w, pg_add(w->pg, &forget), UINT64_MAX);
 	for (i = 0; i < w->npicked; i++)
 		all = all || w->picked[i]->id == 0;
 	if (all)
@@ -169,7 +159,7 @@ engine_place_add(struct engine_writer *w)
 	unsigned n = 0;
 
 	if (pick(w, STORE_ASK_PLACED) > 0) {
-		add_ids(w, pg_add(w->pg, &ask), UINT64_MAX);
+		engine_add_ids(w, pg_add(w->pg, &ask), UINT64_MAX);
 		n++;
 	}
 	n += add_forgotten(w); /* of before: what is placed now is not */
