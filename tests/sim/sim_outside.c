@@ -317,17 +317,6 @@ clustered_asked(void *d, uint64_t ticket, const char *line)
 }
 
 bool
-daemon_alerts_heard(struct daemon *d, const char *key, const void *data,
-    size_t len)
-{
-	(void)d;
-	(void)key;
-	(void)data;
-	(void)len;
-	return false;
-}
-
-bool
 daemon_alerts_told(struct daemon *d, const char *key, const void *text,
     size_t len)
 {

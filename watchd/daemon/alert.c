@@ -54,9 +54,8 @@ on_over(uint64_t id, void *arg)
 	put_silence(arg, id, NULL);
 }
 
-bool
-daemon_alerts_heard(struct daemon *d, const char *key, const void *data,
-    size_t len)
+static bool
+heard_silence(struct daemon *d, const char *key, const void *data, size_t len)
 {
 	int64_t id;
 
@@ -80,7 +79,7 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 	struct silences_kept *k = arg;
 	int64_t id;
 
-	if (!daemon_alerts_heard(k->daemon, key, data, len) ||
+	if (!heard_silence(k->daemon, key, data, len) ||
 	    text_int(key + strlen(PREFIX), 1, INT64_MAX, &id) != 0)
 		return;
 	k->id = mem_grow(k->id, k->n + 1, sizeof(*k->id));
@@ -141,6 +140,8 @@ bool
 daemon_alerts_told(struct daemon *d, const char *key, const void *text,
     size_t len)
 {
+	if (heard_silence(d, key, text, len))
+		return true;
 	if (strncmp(key, ALERTS_SHARED, strlen(ALERTS_SHARED)) != 0)
 		return false;
 	if (d->alerts != NULL)
@@ -359,13 +360,6 @@ uint32_t
 daemon_alerts_of(const struct daemon *d MX_UNUSED, const char *domain MX_UNUSED)
 {
 	return 0;
-}
-
-bool
-daemon_alerts_heard(struct daemon *d MX_UNUSED, const char *key MX_UNUSED,
-    const void *data MX_UNUSED, size_t len MX_UNUSED)
-{
-	return false;
 }
 
 const struct control_alert_ops daemon_alert_ops = { 0 };

@@ -208,7 +208,6 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 	    cluster_told(d->cluster, key, data, len))
 		return;
 	if (maintained_told(d, key, data, len) ||
-	    daemon_alerts_heard(d, key, data, len) ||
 	    daemon_alerts_told(d, key, data, len))
 		return;
 	queue_told(d->queue, key, data, len);
@@ -240,7 +239,7 @@ daemon_store_shared_events(struct store_events *ev)
 
 /* ---- what the others are to know */
 
-/* What has to be the same on all nodes: the domains and their primaries. */
+/* What has to be the same on all nodes: the domains, and how long their mail lives. */
 static char *
 config_text(const struct config *c)
 {

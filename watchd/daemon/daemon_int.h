@@ -98,9 +98,6 @@ void daemon_alerts_snapshot(struct daemon *, struct snapshot *);
 bool
 daemon_alerts_told(struct daemon *, const char *key, const void *, size_t len);
 uint32_t daemon_alerts_of(const struct daemon *, const char *domain);
-/* What another node of the cluster wrote down; true: that is what it is about. */
-bool
-daemon_alerts_heard(struct daemon *, const char *key, const void *, size_t);
 extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
 
 /* ledger.c: what the record of outages is fed with. */
