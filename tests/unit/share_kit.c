@@ -466,3 +466,26 @@ locker_main(void *arg)
 	locker_end(l);
 	return NULL;
 }
+
+int
+share_setup(void **state)
+{
+	struct share *s = mem_alloc(sizeof(*s));
+
+	share_init(s);
+	for (unsigned i = 0; i < SHARE_NODES; i++)
+		if (!share_open(&s->nodes[i])) {
+			fprintf(stderr, "share_kit: %s\n", s->eb.text);
+			return -1;
+		}
+	*state = s;
+	return 0;
+}
+
+int
+share_teardown(void **state)
+{
+	share_fini(*state);
+	free(*state);
+	return 0;
+}

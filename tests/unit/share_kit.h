@@ -52,6 +52,9 @@ struct share {
 /* An engine without anything, and nodes that do not run yet. */
 void share_init(struct share *);
 void share_fini(struct share *); /* ends those that run */
+/* Of a test of cmocka's: all nodes are open. */
+int share_setup(void **state);
+int share_teardown(void **state);
 bool share_open(struct share_node *); /* false: see eb */
 void share_close(struct share_node *);
 /* As if it had been killed: it says nothing any more. */

@@ -419,21 +419,28 @@ look_both(void)
 	}
 }
 
+/* For some leases, and nobody has lost his place by it. */
+static void
+both_for_a_while(bool *first, bool *second)
+{
+	start_two();
+	look_both();
+	*first = *second = true;
+	world_run(&w, 3 * WORLD_LEASE);
+	*second = false;
+	world_run(&w, WORLD_LEASE / 4);
+	*first = false;
+	world_run(&w, 2 * WORLD_LEASE);
+	assert_int_equal(w.node[1].losses + w.node[2].losses, 0);
+	assert_settled();
+}
+
 /* Nobody has looked meanwhile, and so nobody has stood still. */
 static void
 test_engine_away_fences_nobody(void **state)
 {
 	(void)state;
-	start_two();
-	look_both();
-	w.node[1].cut = w.node[2].cut = true;
-	world_run(&w, 3 * WORLD_LEASE);
-	w.node[2].cut = false;
-	world_run(&w, WORLD_LEASE / 4);
-	w.node[1].cut = false;
-	world_run(&w, 2 * WORLD_LEASE);
-	assert_int_equal(w.node[1].losses + w.node[2].losses, 0);
-	assert_settled();
+	both_for_a_while(&w.node[1].cut, &w.node[2].cut);
 }
 
 /* The engine can be read, and commits wait for its standby: all stand still for as long
@@ -442,16 +449,7 @@ static void
 test_commits_that_wait_fence_nobody(void **state)
 {
 	(void)state;
-	start_two();
-	look_both();
-	w.node[1].waits = w.node[2].waits = true;
-	world_run(&w, 3 * WORLD_LEASE);
-	w.node[2].waits = false;
-	world_run(&w, WORLD_LEASE / 4);
-	w.node[1].waits = false;
-	world_run(&w, 2 * WORLD_LEASE);
-	assert_int_equal(w.node[1].losses + w.node[2].losses, 0);
-	assert_settled();
+	both_for_a_while(&w.node[1].waits, &w.node[2].waits);
 }
 
 /* The same of who stood still itself: the others may have done so, too. */

@@ -16,27 +16,6 @@
 #include "tests/unit/share_kit.h"
 #include "tests/unit/store_kit.h"
 
-static int
-setup(void **state)
-{
-	struct share *s = mem_alloc(sizeof(*s));
-
-	share_init(s);
-	for (unsigned i = 0; i < SHARE_NODES; i++)
-		if (!share_open(&s->nodes[i]))
-			fail_msg("%s", s->eb.text);
-	*state = s;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	share_fini(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- what is stored of some domains */
 
 enum { FEW = 40, ROUNDS = 40, BIG = 1500 };
@@ -294,7 +273,9 @@ test_told_at_the_end(void **state)
 int
 main(int argc, char **argv)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define CASE(name)                                                             \
+	cmocka_unit_test_setup_teardown(test_##name, share_setup,              \
+	    share_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(scan_many),
 		CASE(scan_damaged),

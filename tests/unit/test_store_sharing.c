@@ -18,27 +18,6 @@
 #include "tests/unit/share_kit.h"
 #include "tests/unit/store_kit.h"
 
-static int
-setup(void **state)
-{
-	struct share *s = mem_alloc(sizeof(*s));
-
-	share_init(s);
-	for (unsigned i = 0; i < SHARE_NODES; i++)
-		if (!share_open(&s->nodes[i]))
-			fail_msg("%s", s->eb.text);
-	*state = s;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	share_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static bool
 says_no(struct share_node *n, const char *domain)
 {
@@ -657,7 +636,9 @@ test_ids(void **state)
 int
 main(int argc, char **argv)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define CASE(name)                                                             \
+	cmocka_unit_test_setup_teardown(test_##name, share_setup,              \
+	    share_teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(take_give),
 		CASE(many_requests),
