@@ -13,12 +13,6 @@ cluster_state_name(enum cluster_state state)
 	return names[state];
 }
 
-unsigned
-cluster_us(const struct cluster *c)
-{
-	return c->view.node;
-}
-
 bool
 cluster_is_ours(const struct cluster *c, const char *domain MX_UNUSED)
 {

@@ -57,9 +57,13 @@ static unsigned
 sharers(unsigned node, unsigned primary)
 {
 	char label[32];
+	unsigned n = 0;
 
 	(void)snprintf(label, sizeof(label), "p%u.test:25", primary);
-	return cluster_sharers(w.node[node].cl, label);
+	for (uint32_t m = cluster_senders(w.node[node].cl, label); m != 0;
+	     m &= m - 1)
+		n++;
+	return n > 0 ? n : 1;
 }
 
 static uint32_t

@@ -260,12 +260,6 @@ cluster_destroy(struct cluster **clp)
 	mem_free(clp);
 }
 
-unsigned
-cluster_us(const struct cluster *cl)
-{
-	return cl->us;
-}
-
 void
 cluster_view(const struct cluster *cl, struct cluster_view *v)
 {

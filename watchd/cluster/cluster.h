@@ -15,7 +15,7 @@
  *	ask.c		requests to other nodes, and their answers
  *
  * All that the nodes tell each other is small state of the store:
- *	node/NODE		{"version", "config", "hostname", "control"}
+ *	node/NODE		lines: version, configuration, host name
  *	verdict/NODE/LABEL	"STATE SINCE CAUSE" of a primary
  *	pin/DOMAIN		"NODE STAMP": where an operator wants it; 0: no more
  *	lacks/NODE/DOMAIN	it gave that away, as it does not know it
@@ -116,12 +116,10 @@ void cluster_owner(struct cluster *, const char *domain, unsigned node);
 bool cluster_told(struct cluster *, const char *key, const void *, size_t len);
 
 /* ---- what is known */
-unsigned cluster_us(const struct cluster *);
 bool cluster_is_ours(const struct cluster *, const char *domain);
 unsigned cluster_owner_of(const struct cluster *, const char *domain);
 /* "": no such node */
 const char *cluster_node_name(const struct cluster *, unsigned node);
-unsigned cluster_node_find(const struct cluster *, const char *name);
 /* Up to `max` of them, ascending by id. */
 unsigned
 cluster_list(const struct cluster *, struct cluster_node *, unsigned max);
@@ -131,7 +129,6 @@ unsigned cluster_verdicts(const struct cluster *, const char *domain,
 /* The nodes that own a domain whose mail goes to that primary, a bit for each:
  * what it takes is divided by their number. */
 uint32_t cluster_senders(const struct cluster *, const char *label);
-unsigned cluster_sharers(const struct cluster *, const char *label);
 /* Whose voice is heard about a primary: one node that is alive. Alone, or without
  * the engine: ours. */
 bool cluster_speaks(const struct cluster *, const char *label);

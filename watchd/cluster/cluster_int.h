@@ -105,7 +105,6 @@ struct cluster {
 /* nodes.c */
 bool node_is_live(const struct cluster *, unsigned node);
 bool node_is_free(const struct cluster *, unsigned node); /* its place */
-unsigned nodes_live(const struct cluster *); /* those that take domains */
 void nodes_tell_us(struct cluster *); /* the others, what we are */
 void nodes_told(struct cluster *, const char *rest, const void *, size_t len);
 void node_fence(struct cluster *, struct member *);

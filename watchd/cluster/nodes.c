@@ -275,16 +275,6 @@ cluster_node_name(const struct cluster *cl, unsigned node)
 	return node > 0 && node < NODES ? cl->node[node].seen.name : "";
 }
 
-unsigned
-cluster_node_find(const struct cluster *cl, const char *name)
-{
-	for (unsigned i = 1; i < NODES; i++)
-		if (cl->node[i].known &&
-		    strcmp(cl->node[i].seen.name, name) == 0)
-			return i;
-	return 0;
-}
-
 /* Without the engine each speaks for itself: the others may be dead. */
 bool
 cluster_speaks(const struct cluster *cl, const char *label)

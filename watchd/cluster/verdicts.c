@@ -288,13 +288,3 @@ cluster_senders(const struct cluster *cl, const char *label)
 
 	return p != NULL && !is_past(cl, p) ? p->owners | p->owners_now : 0;
 }
-
-unsigned
-cluster_sharers(const struct cluster *cl, const char *label)
-{
-	unsigned n = 0;
-
-	for (uint32_t m = cluster_senders(cl, label); m != 0; m &= m - 1)
-		n++;
-	return n > 0 ? n : 1;
-}

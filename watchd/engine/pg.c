@@ -578,12 +578,6 @@ pg_rows(const struct pg *p, unsigned stmt)
 	return (unsigned)PQntuples(p->results[stmt]);
 }
 
-unsigned
-pg_affected(const struct pg *p, unsigned stmt)
-{
-	return (unsigned)strtoul(PQcmdTuples(p->results[stmt]), NULL, 10);
-}
-
 int64_t
 pg_get_int8(const struct pg *p, unsigned stmt, unsigned row, unsigned column)
 {

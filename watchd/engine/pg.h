@@ -73,7 +73,6 @@ bool pg_warned(const struct pg *);
 
 /* ---- the answers, by the place in the batch; until the next pg_add() */
 unsigned pg_rows(const struct pg *, unsigned stmt);
-unsigned pg_affected(const struct pg *, unsigned stmt); /* rows it changed */
 int64_t pg_get_int8(const struct pg *, unsigned stmt, unsigned row,
     unsigned column); /* int4 as well; NULL: 0 */
 const void *pg_get(const struct pg *, unsigned stmt, unsigned row,
