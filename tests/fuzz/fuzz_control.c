@@ -64,9 +64,9 @@ op_nodes(void *arg MX_UNUSED, struct control_node *n, unsigned max)
 }
 
 static void
-op_view(void *arg MX_UNUSED, struct control_cluster_view *v)
+op_view(void *arg MX_UNUSED, struct snap_cluster *v)
 {
-	*v = (struct control_cluster_view){ 0 };
+	*v = (struct snap_cluster){ 0 };
 }
 
 static unsigned

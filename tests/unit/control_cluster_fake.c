@@ -37,7 +37,7 @@ op_nodes(void *arg, struct control_node *out, unsigned max)
 }
 
 static void
-op_view(void *arg, struct control_cluster_view *v)
+op_view(void *arg, struct snap_cluster *v)
 {
 	(void)arg;
 	*v = cluster->view;
@@ -260,6 +260,8 @@ fake_cluster_init(struct fake_cluster *fc, struct loop *loop, struct fake *fake,
 	static const char *const name[FAKE_NODES] = { "mx1", "mx2", "mx3" };
 
 	memset(fc, 0, sizeof(*fc));
+	fc->view.on = fc->view.synchronous = true;
+	(void)strlcpy(fc->view.node, name[0], sizeof(fc->view.node));
 	cluster = fc;
 	fc->task = loop_task_create(loop, on_task, fc);
 	for (unsigned i = 0; i < FAKE_NODES; i++)

@@ -38,7 +38,7 @@ struct fake_cluster {
 	uint64_t last_ticket;
 	unsigned forgotten;
 	struct loop_task *task;
-	struct control_cluster_view view;
+	struct snap_cluster view;
 	bool cuts; /* answers come without their head */
 	int rc; /* of what an operator orders */
 	char ordered[128]; /* the last of it */

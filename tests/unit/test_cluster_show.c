@@ -59,7 +59,7 @@ show(const struct cluster *c, const char *domain)
 	/* What is shown has to be the block's own. */
 	memset(room, 0xa5, sizeof(room));
 	snap_list_merge(&s->domains, &made, 1);
-	s->cluster.local_messages = 2;
+	s->cluster.local_messages = 5;
 	s->cluster.local_oldest_ms = WALL - 800000;
 	cluster_show(c, (const struct store *)(const void *)c, true, s);
 	return s;
@@ -122,7 +122,7 @@ nodes_are_shown(void **state)
 	assert_true(s->cluster.speaks);
 	assert_false(s->cluster.synchronous);
 	assert_int_equal(s->cluster.away_ms, WALL - 90000);
-	/* That of no domain, and the domain's. */
+	/* As the queue has it. */
 	assert_int_equal(s->cluster.local_messages, 5);
 	assert_int_equal(s->cluster.local_oldest_ms, WALL - 800000);
 	snapshot_unref(&s);

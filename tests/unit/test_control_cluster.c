@@ -281,7 +281,7 @@ test_away(void **state)
 
 	(void)state;
 	fc.view.away_ms = 1795367940000;
-	fc.view.local = 3;
+	fc.view.local_messages = 3;
 	answer = ask(&p, "{\"verb\":\"cluster\"}");
 	assert_has(answer, "\"rc\":1");
 	assert_has(answer,
@@ -329,7 +329,8 @@ test_trouble(void **state)
 	struct peer p;
 
 	(void)state;
-	fc.view.alone = fc.view.require_sync = true;
+	fc.view.synchronous = false;
+	fc.view.requires_sync = true;
 	fc.view.unowned = 1;
 	fc.node[1].state = "dead";
 	fc.node[2].state = "stopped"; /* somebody's will */
@@ -337,7 +338,7 @@ test_trouble(void **state)
 	    "\"error\":\"the engine has no synchronous standby; node mx2 is "
 	    "dead; 1 domain is nobody's\"");
 	peer_close(&p);
-	fc.view.require_sync = false;
+	fc.view.requires_sync = false;
 	fc.view.unowned = 0;
 	fc.node[1].state = "left";
 	assert_has(ask(&p, "{\"verb\":\"cluster\"}"), "\"rc\":0");

@@ -100,19 +100,6 @@ struct control_node { /* strings are borrowed until the loop goes on */
 	unsigned domains; /* it owns */
 };
 
-struct control_cluster_view {
-	unsigned domains, ours, unowned; /* of the configuration */
-	unsigned moving; /* on their way to another node */
-	unsigned differing; /* live nodes with another configuration */
-	bool left; /* we were taken out */
-	int64_t
-	    away_ms; /* since when the engine is away, wall; 0: it is there */
-	bool alone; /* it has no synchronous standby... */
-	bool require_sync; /* ...and is to have one */
-	uint64_t local; /* messages that landed here while it was away */
-	int64_t local_oldest_ms; /* wall; 0: none */
-};
-
 struct control_verdict { /* what a node sees of a domain's primary */
 	const char *node, *state, *cause; /* cause: "" */
 	int64_t since; /* wall seconds */
@@ -127,7 +114,7 @@ control_said_cb(void *arg, int rc, const char *text, size_t len, bool end);
 struct control_cluster_ops {
 	/* Up to `max`, ascending by number; ours is among them. */
 	unsigned (*nodes)(void *arg, struct control_node *, unsigned max);
-	void (*view)(void *arg, struct control_cluster_view *);
+	void (*view)(void *arg, struct snap_cluster *); /* but the nodes */
 	unsigned (*owner)(void *arg, const char *domain);
 	unsigned (*verdicts)(void *arg, const char *domain,
 	    struct control_verdict *, unsigned max);

@@ -470,7 +470,7 @@ gather_start(struct call *c)
 {
 	const struct control_cluster_ops *ops = &call_ops(c)->cluster;
 	struct control_node node[CONTROL_NODES];
-	struct control_cluster_view v = { 0 };
+	struct snap_cluster v = { 0 };
 	enum travel travel = travel_of(c);
 	unsigned n;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/verbs.h"
+#include "status/status_cluster.h"
 
 static const struct control_cluster_ops *
 cluster_ops(const struct call *c)
@@ -67,12 +68,12 @@ static void MX_PRINTF(2, 3) say(struct buf *text, const char *fmt, ...)
 /* What nobody who looks after it wants: a script waits until it is over. A node
  * that was stopped or taken out, and domains on their way, are somebody's will. */
 static void
-say_trouble(struct buf *text, const struct control_cluster_view *v,
+say_trouble(struct buf *text, const struct snap_cluster *v,
     const struct control_node *node, unsigned n)
 {
 	if (v->away_ms != 0)
 		say(text, "the engine is away");
-	else if (v->alone && v->require_sync)
+	else if (!v->synchronous && v->requires_sync)
 		say(text, "the engine has no synchronous standby");
 	for (unsigned i = 0; i < n; i++)
 		if (is_missing(&node[i]))
@@ -80,34 +81,10 @@ say_trouble(struct buf *text, const struct control_cluster_view *v,
 	if (v->unowned > 0)
 		say(text, "%u %s nobody's", v->unowned,
 		    v->unowned == 1 ? "domain is" : "domains are");
-	if (v->local > 0)
+	if (v->local_messages > 0)
 		say(text, "%ju %s not moved to the engine yet",
-		    (uintmax_t)v->local,
-		    v->local == 1 ? "message was" : "messages were");
-}
-
-/* As `cluster` of mxwatch-status(7), but for the nodes. */
-static void
-add_view(cJSON *o, const struct control_node *us,
-    const struct control_cluster_view *v)
-{
-	cJSON *part;
-
-	json_text(o, "node", us->name);
-	json_bool(o, "left", v->left);
-	part = json_member(o, "engine");
-	json_time_ms(part, "away_since", v->away_ms);
-	json_bool(part, "synchronous", !v->alone);
-	json_bool(part, "require_sync", v->require_sync);
-	part = json_member(o, "local");
-	json_num(part, "messages", (double)v->local);
-	json_time_ms(part, "oldest", v->local_oldest_ms);
-	json_num(o, "differing", v->differing);
-	part = json_member(o, "domains");
-	json_num(part, "all", v->domains);
-	json_num(part, "ours", v->ours);
-	json_num(part, "unowned", v->unowned);
-	json_num(part, "leaving", v->moving);
+		    (uintmax_t)v->local_messages,
+		    v->local_messages == 1 ? "message was" : "messages were");
 }
 
 static void
@@ -115,7 +92,7 @@ cluster_status(struct call *c)
 {
 	const struct control_cluster_ops *ops = cluster_ops(c);
 	struct control_node node[CONTROL_NODES];
-	struct control_cluster_view v = { 0 };
+	struct snap_cluster v = { 0 };
 	unsigned n = ops->nodes(ops->arg, node, MX_COUNT(node));
 	const struct control_node *us = our_node(node, n);
 	struct buf trouble = BUF_INIT(4096);
@@ -124,7 +101,7 @@ cluster_status(struct call *c)
 	ops->view(ops->arg, &v);
 	for (unsigned i = 0; i < n; i++)
 		send_node(c, &node[i], us);
-	add_view(more, us, &v);
+	status_cluster_whole(more, &v);
 	say_trouble(&trouble, &v, node, n);
 	if (trouble.len > 0)
 		json_text(more, "error", buf_str(&trouble));

@@ -92,26 +92,13 @@ show_nodes(const struct cluster *c, struct snapshot *s)
 	}
 }
 
-static void
-add_local(struct snap_cluster *to, const struct snap_domain *d)
-{
-	to->local_messages += d->local;
-	if (d->local_oldest_ms != 0 &&
-	    (to->local_oldest_ms == 0 ||
-		d->local_oldest_ms < to->local_oldest_ms))
-		to->local_oldest_ms = d->local_oldest_ms;
-}
-
 void
-cluster_show(const struct cluster *c, const struct store *store,
-    bool require_sync, struct snapshot *s)
+cluster_show_whole(const struct cluster *c, const struct store *store,
+    bool require_sync, struct snap_cluster *to)
 {
-	struct snap_cluster *to = &s->cluster;
 	struct cluster_view v;
 	struct store_info si;
 
-	if (c == NULL)
-		return;
 	cluster_view(c, &v);
 	store_info(store, &si);
 	to->on = true;
@@ -129,9 +116,14 @@ cluster_show(const struct cluster *c, const struct store *store,
 	to->away_ms = si.away_ms;
 	to->synchronous = !si.alone;
 	to->requires_sync = require_sync;
+}
+
+void
+cluster_show(const struct cluster *c, const struct store *store,
+    bool require_sync, struct snapshot *s)
+{
+	if (c == NULL)
+		return;
+	cluster_show_whole(c, store, require_sync, &s->cluster);
 	show_nodes(c, s);
-	/* 50,000 pointers are 2 ms or so, and there is no telling without them
-	 * which domain's local mail is the oldest. */
-	for (unsigned i = 0; i < s->domains.n; i++)
-		add_local(to, snap_list_at(&s->domains, i));
 }

@@ -13,8 +13,10 @@ void cluster_show_domain(const struct cluster *, struct snap_domain *,
     struct snap_verdict room[SNAP_NODES]);
 void cluster_show_primary(const struct cluster *, const char *label,
     struct snap_host *);
-/* The nodes, the engine, and the local mail of what is in the snapshot: its
- * domains, and what it has of it already, which is that of no domain. */
+/* All but the nodes, and the local mail, which is the queue's. */
+void cluster_show_whole(const struct cluster *, const struct store *,
+    bool require_sync, struct snap_cluster *);
+/* The same with the nodes. */
 void cluster_show(const struct cluster *, const struct store *,
     bool require_sync, struct snapshot *);
 

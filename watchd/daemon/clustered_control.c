@@ -3,6 +3,8 @@
  * whose a domain is, and requests to other nodes and from them. */
 #include "daemon/clustered.h"
 
+#include "daemon/cluster_show.h"
+
 /* One that has just fallen silent may answer yet. */
 static bool
 asks(const struct cluster_node *n)
@@ -35,24 +37,13 @@ op_nodes(void *arg, struct control_node *out, unsigned max)
 }
 
 static void
-op_view(void *arg, struct control_cluster_view *v)
+op_view(void *arg, struct snap_cluster *v)
 {
 	const struct daemon *d = arg;
-	struct cluster_view c;
-	struct store_info s;
 
-	cluster_view(d->cluster, &c);
-	store_info(d->store, &s);
-	*v = (struct control_cluster_view){ .domains = c.domains,
-		.ours = c.ours,
-		.unowned = c.unowned,
-		.moving = c.leaving,
-		.differing = c.differing,
-		.left = c.left,
-		.away_ms = s.away_ms,
-		.alone = s.alone,
-		.require_sync = d->conf->cluster.require_sync };
-	queue_local(d->queue, &v->local, &v->local_oldest_ms);
+	cluster_show_whole(d->cluster, d->store, d->conf->cluster.require_sync,
+	    v);
+	queue_local(d->queue, &v->local_messages, &v->local_oldest_ms);
 }
 
 static unsigned

@@ -111,8 +111,8 @@ snapshot_global(struct daemon *d, struct snapshot *s)
 	s->reports_messages = others.deferred;
 	s->reports_bytes = others.bytes;
 	s->reports_oldest_ms = others.oldest_ms;
-	s->cluster.local_messages = others.local;
-	s->cluster.local_oldest_ms = others.local_oldest_ms;
+	queue_local(d->queue, &s->cluster.local_messages,
+	    &s->cluster.local_oldest_ms);
 	d->relay->vault(d->relay->self, &vault);
 	s->vault_messages = vault.messages;
 	s->vault_bytes = vault.bytes;

@@ -24,33 +24,41 @@ add_nodes(cJSON *o, const struct snap_cluster *c)
 }
 
 void
+status_cluster_whole(cJSON *o, const struct snap_cluster *c)
+{
+	cJSON *part;
+
+	json_text(o, "node", c->node);
+	json_bool(o, "left", c->left);
+	json_bool(o, "fenced", c->fenced);
+	part = json_member(o, "engine");
+	json_time_ms(part, "away_since", c->away_ms);
+	json_bool(part, "synchronous", c->synchronous);
+	json_bool(part, "require_sync", c->requires_sync);
+	part = json_member(o, "local");
+	json_num(part, "messages", (double)c->local_messages);
+	json_time_ms(part, "oldest", c->local_oldest_ms);
+	json_num(o, "live", c->live);
+	json_num(o, "missing", c->missing);
+	json_num(o, "differing", c->differing);
+	part = json_member(o, "domains");
+	json_num(part, "all", c->domains);
+	json_num(part, "ours", c->ours);
+	json_num(part, "unowned", c->unowned);
+	json_num(part, "leaving", c->leaving);
+}
+
+void
 status_cluster(cJSON *o, const struct snap_cluster *c)
 {
-	cJSON *j, *part;
+	cJSON *j;
 
 	if (!c->on) {
 		json_null(o, "cluster");
 		return;
 	}
 	j = json_member(o, "cluster");
-	json_text(j, "node", c->node);
-	json_bool(j, "left", c->left);
-	json_bool(j, "fenced", c->fenced);
-	part = json_member(j, "engine");
-	json_time_ms(part, "away_since", c->away_ms);
-	json_bool(part, "synchronous", c->synchronous);
-	json_bool(part, "require_sync", c->requires_sync);
-	part = json_member(j, "local");
-	json_num(part, "messages", (double)c->local_messages);
-	json_time_ms(part, "oldest", c->local_oldest_ms);
-	json_num(j, "live", c->live);
-	json_num(j, "missing", c->missing);
-	json_num(j, "differing", c->differing);
-	part = json_member(j, "domains");
-	json_num(part, "all", c->domains);
-	json_num(part, "ours", c->ours);
-	json_num(part, "unowned", c->unowned);
-	json_num(part, "leaving", c->leaving);
+	status_cluster_whole(j, c);
 	add_nodes(j, c);
 }
 

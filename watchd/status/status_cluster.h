@@ -7,6 +7,8 @@
 #include "status/json.h"
 #include "status/snapshot.h"
 
+/* All but its nodes. */
+void status_cluster_whole(cJSON *o, const struct snap_cluster *);
 /* null: this node is alone. */
 void status_cluster(cJSON *o, const struct snap_cluster *);
 /* Adds `owner`, `ours`, `local_messages` and `verdicts` of a domain that is shared. */
