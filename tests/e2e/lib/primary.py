@@ -83,8 +83,11 @@ class Primary:
         for d in ("log", "queue", "data", "mail"):
             os.mkdir(os.path.join(self.dir, d))
         user = pwd.getpwnam("postfix")
-        for d in ("data", "mail"):
-            os.chown(os.path.join(self.dir, d), user.pw_uid, user.pw_gid)
+        # what of it runs without postlogd writes to the log as its owner: at a start,
+        # of what a stop in the middle of a message has left
+        log = self._file("log/maillog", "")
+        for p in ("data", "mail", log):
+            os.chown(os.path.join(self.dir, p), user.pw_uid, user.pw_gid)
         if tls:
             cert, key = certificate(self.dir, name)
             extra += ("\nsmtpd_tls_security_level = may\nsmtpd_tls_cert_file = %s\n"
