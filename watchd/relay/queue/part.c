@@ -176,6 +176,8 @@ part_add(struct queue *q, const struct envelope_brief *b, int64_t now)
 	dest_count(d, true, part_size(e));
 	d->recipients += e->pending;
 	q->messages++;
+	/* one that may be shared already is nobody's before that is known */
+	e->move = e->local && !store_holds(q->store, b->id);
 	part_back(e, now);
 	return e;
 }

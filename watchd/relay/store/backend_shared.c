@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "relay/store/shared_int.h"
 
-char shared_here, shared_there;
+char shared_here, shared_there, shared_doubted;
 
 static struct backend_shared *
 shared_of(struct backend *b)
@@ -54,11 +54,13 @@ shared_get(struct backend_shared *sh, struct store *s, struct store_get *g)
 /* ---- changes */
 
 static struct store_move *
-moving(const struct backend_shared *sh, uint64_t id)
+moving(struct backend_shared *sh, uint64_t id, struct mail_list *to_engine)
 {
 	void *v = idmap_get(&sh->ids, id);
 
-	return v == &shared_here ? NULL : v;
+	if (v == &shared_doubted && !sh->closing)
+		return move_ask(sh, id, to_engine);
+	return v == &shared_here || v == &shared_doubted ? NULL : v;
 }
 
 /* Where it began; the first of it decides. */
@@ -90,7 +92,7 @@ is_for_spool(struct backend_shared *sh, const struct store_req *r)
 		return large_is_local(sh, r);
 	case STORE_UPDATE:
 	case STORE_REMOVE:
-		return shared_is_local(sh, r->id);
+		return !r->quiet && shared_is_local(sh, r->id);
 	case STORE_STATE:
 		return strchr(r->key, '/') == NULL;
 	case STORE_UNREADABLE: /* it is what is scanned */
@@ -128,12 +130,13 @@ change(struct backend *b, struct mail_list *list)
 		STAILQ_REMOVE_HEAD(list, link);
 		r = (struct store_req *)mail;
 		if (mail->kind == STORE_MOVE) {
-			move_begin(sh, r, &gets);
+			move_begin(sh, r, &gets, &to_engine);
 			continue;
 		}
 		if ((mail->kind == STORE_UPDATE ||
 			mail->kind == STORE_REMOVE) &&
-		    r->move == NULL && (m = moving(sh, r->id)) != NULL) {
+		    r->move == NULL && !r->quiet &&
+		    (m = moving(sh, r->id, &to_engine)) != NULL) {
 			move_hold(m, r);
 			continue;
 		}
@@ -162,11 +165,32 @@ land(void *arg, struct store_req *r)
 
 /* ---- answers */
 
+/* One that may be in the engine as well: if there was no room here its client hears
+ * that, and it is not to be handed on from there. */
+static void
+landed(struct backend_shared *sh, struct store *s, struct store_req *r)
+{
+	struct store_req *back;
+	unsigned i;
+
+	for (i = 0; i < r->nparts; i++) {
+		r->parts[i]->flags &= (uint16_t)~ENV_MOVING;
+		if (r->rc == 0) {
+			idmap_put(&sh->ids, r->parts[i]->id,
+			    r->doubt ? &shared_doubted : &shared_here);
+		} else if (r->doubt) {
+			back = mem_alloc(sizeof(*back));
+			back->mail.kind = STORE_REMOVE;
+			back->id = r->parts[i]->id;
+			back->quiet = true;
+			shared_post(sh, s, back);
+		}
+	}
+}
+
 static bool
 changed(struct backend_shared *sh, struct store *s, struct store_req *r)
 {
-	unsigned i;
-
 	if (r->mail.kind == STORE_FORGET_PLACED || r->arg == sh) {
 		store_req_free(r);
 		return true;
@@ -177,9 +201,8 @@ changed(struct backend_shared *sh, struct store *s, struct store_req *r)
 	}
 	if (!r->local)
 		return false;
-	if (r->mail.kind == STORE_COMMIT && r->rc == 0)
-		for (i = 0; i < r->nparts; i++)
-			idmap_put(&sh->ids, r->parts[i]->id, &shared_here);
+	if (r->mail.kind == STORE_COMMIT)
+		landed(sh, s, r);
 	if (r->mail.kind == STORE_REMOVE && (r->rc == 0 || r->rc == -MX_ENOENT))
 		(void)idmap_take(&sh->ids, r->id);
 	return false;
@@ -384,6 +407,35 @@ note_node(struct backend_shared *sh, const char *name)
 	sh->spool->ops->change(sh->spool, &one);
 }
 
+/* What is in doubt since the last time is asked for before anything is said. */
+static void
+read_doubt(void *arg, const char *key, const void *value, size_t len)
+{
+	struct backend_shared *sh = arg;
+	struct mail_list one = STAILQ_HEAD_INITIALIZER(one);
+	char *text = mem_alloc(len + 1), *at = text, *end;
+	struct store_req *r;
+	uint64_t id;
+
+	memcpy(text, value, len);
+	if (strcmp(key, SHARED_DOUBT) != 0 ||
+	    strtol(at, &at, 10) != (long)sh->engine->node) {
+		free(text);
+		return;
+	}
+	r = mem_alloc(sizeof(*r));
+	r->mail.kind = STORE_DOUBT;
+	r->batch = strtoll(at, &at, 10);
+	for (; (id = strtoull(at, &end, 16)) != 0; at = end) {
+		r->data = mem_grow(r->data, r->len + sizeof(id), 1);
+		memcpy(r->data + r->len, &id, sizeof(id));
+		r->len += sizeof(id);
+	}
+	free(text);
+	STAILQ_INSERT_TAIL(&one, &r->mail, link);
+	sh->engine->ops->change(sh->engine, &one);
+}
+
 struct noted {
 	const char *name;
 	unsigned node; /* 0: it was not of that name */
@@ -457,6 +509,7 @@ backend_shared_open(struct backend **out, const struct store_conf *conf,
 		return rc;
 	}
 	backend_engine_land(sh->engine, land, sh);
+	(void)spool->ops->states(spool, SHARED_DOUBT, "", 1, read_doubt, sh);
 	sh->of_engine = sh->engine->info;
 	sh->of_spool = spool->info;
 	info_of_both(sh, &sh->b.info);

@@ -302,8 +302,8 @@ engine_group_number(const struct engine_writer *w, struct pg_args *a)
 	pg_int8(a, w->node.batch + 1);
 }
 
-static void
-add_lock(struct engine_writer *w)
+void
+engine_group_lock(struct engine_writer *w)
 {
 	struct pg_args *a = pg_add(w->pg, &batch_lock);
 
@@ -319,12 +319,24 @@ is_another(const struct engine_writer *w, int rc)
 }
 
 int
+engine_group_said(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
+{
+	int rc = pg_run(w->pg, until, eb);
+
+	if (rc == 0 && pg_warned(w->pg))
+		return mx_fail(eb, MX_ENET, "the standby was not waited for");
+	if (is_another(w, rc))
+		return mx_fail(eb, MX_EBUSY, "another node has our place");
+	return rc;
+}
+
+int
 engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 {
 	unsigned n = 2, updates = 0, removals = 0, owners, places;
 	int rc;
 
-	add_lock(w);
+	engine_group_lock(w);
 	engine_group_number(w, pg_add(w->pg, &batch_take));
 	if (w->require_sync &&
 	    (count(w, STORE_COMMIT) > 0 || engine_place_any(w))) {
@@ -350,11 +362,7 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	}
 	owners = n + add_states(w);
 	engine_add_owners(w);
-	rc = pg_run(w->pg, until, eb);
-	if (rc == 0 && pg_warned(w->pg))
-		rc = mx_fail(eb, MX_ENET, "the standby was not waited for");
-	if (is_another(w, rc))
-		return mx_fail(eb, MX_EBUSY, "another node has our place");
+	rc = engine_group_said(w, until, eb);
 	if (rc == -MX_EFULL && strcmp(pg_sqlstate(w->pg), "22003") == 0)
 		return mx_fail(eb, MX_EFULL,
 		    "the engine has no synchronous standby");
@@ -375,16 +383,11 @@ engine_group_ask(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 {
 	int rc;
 
-	add_lock(w);
+	engine_group_lock(w);
 	pg_int4(pg_add(w->pg, &batch_ask), w->node.id);
 	engine_ask_owners(w);
-	rc = pg_run(w->pg, until, eb);
-	if (is_another(w, rc))
-		return mx_fail(eb, MX_EBUSY, "another node has our place");
-	if (rc < 0)
+	if ((rc = engine_group_said(w, until, eb)) < 0)
 		return rc;
-	if (pg_warned(w->pg))
-		return mx_fail(eb, MX_ENET, "the standby was not waited for");
 	rc = pg_get_int8(w->pg, 1, 0, 0) == w->node.batch + 1;
 	w->node.batch += rc;
 	if (rc == 1)

@@ -19,6 +19,13 @@ struct large_body {
 	int rc; /* of the first chunk that failed */
 };
 
+/* Mail of a group that may be there, which landed (engine_doubt.c). */
+struct engine_doubt {
+	int64_t batch; /* of the group; 0: there is none */
+	uint64_t *ids;
+	unsigned n;
+};
+
 struct engine_writer {
 	pthread_t thread;
 	struct pg *pg;
@@ -46,6 +53,7 @@ struct engine_writer {
 	void (*land)(void *arg, struct store_req *);
 	void *land_arg;
 	bool refuse_away;
+	struct engine_doubt doubt;
 	int64_t beat_at; /* monotonic: of the next, if nothing is to be said */
 	_Atomic int64_t held_until; /* monotonic: trusted so long */
 	const _Atomic int64_t *seen_ns; /* of the follower; see engine.h */
@@ -66,6 +74,22 @@ int engine_group_put(struct engine_writer *, int64_t until,
  * our place; or what pg_run() says. */
 int engine_group_ask(struct engine_writer *, int64_t until,
     struct mx_errbuf *) MX_NODISCARD;
+/* For a transaction about our place: locks it, as its first statement; and runs
+ * it: as engine_group_ask() without the number. */
+void engine_group_lock(struct engine_writer *);
+int engine_group_said(struct engine_writer *, int64_t until,
+    struct mx_errbuf *) MX_NODISCARD;
+
+/* ---- engine_doubt.c */
+/* New mail of the group, which may be there, lands, or goes back. */
+void engine_doubt_land(struct engine_writer *);
+/* As engine_group_ask(), of a group of which mail has landed; it is over then. */
+int engine_doubt_ask(struct engine_writer *, int64_t until,
+    struct mx_errbuf *) MX_NODISCARD;
+/* One of before, of STORE_DOUBT. */
+void engine_doubt_begin(struct engine_writer *, struct store_req *);
+void engine_doubt_fini(struct engine_doubt *);
+
 /* ---- engine_away.c */
 /* New mail, or what was to be moved, that the engine does not have: lands here,
  * or goes back with that. Takes it. */

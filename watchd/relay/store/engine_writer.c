@@ -2,8 +2,8 @@
  * engine_writer: the thread that changes the rows. Like the spool's writer it
  * makes one group of all that waits. Where the answer to a group is lost, or
  * the server warns of it, mxwatch.stir tells whether it is there;
- * until it was asked nothing is answered, and no group that may be there is
- * said again.
+ * until it was asked no group that may be there is said again; new mail of it
+ * lands meanwhile as well (engine_doubt.c).
  *
  * Without the engine requests wait: new mail for wait_ms, then it lands in the
  * spool of this node, or is answered for as if there were no space
@@ -123,7 +123,10 @@ answer(struct engine_writer *w, struct store_req *r, int rc)
 	if (r->rc == 0)
 		r->rc = w->fenced ? rc_fenced(r) : rc;
 	r->batch = w->node.batch;
-	mailbox_post(w->out, &r->mail);
+	if (r->quiet)
+		store_req_free(r);
+	else
+		mailbox_post(w->out, &r->mail);
 }
 
 /* For an answer: others wait behind it, who may land elsewhere. */
@@ -191,12 +194,14 @@ group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
 
 	if (!is_up(w))
 		return mx_fail(eb, MX_ENET, "the engine is away");
-	if (!*known) {
-		rc = engine_group_ask(w, until, eb);
-		if (rc == 1)
-			return 0;
+	/* one of before may be in doubt, too: its number is not ours */
+	if (!*known || w->doubt.batch != 0) {
+		rc = w->doubt.batch != 0 ? engine_doubt_ask(w, until, eb) :
+					   engine_group_ask(w, until, eb);
 		if (rc < 0)
 			return rc;
+		if (rc == 1 && !*known)
+			return 0;
 		*known = true;
 	}
 	rc = engine_group_put(w, until, eb);
@@ -287,8 +292,9 @@ group_run(struct engine_writer *w)
 		if (w->hurry || engine_waited(w, start)) {
 			tell_state(w, STORE_FULL, "the engine is away");
 			engine_mail_waiting(w);
-			/* not what may be there */
-			if (known && !group_without_mail(w, -MX_EFULL))
+			if (!known)
+				engine_doubt_land(w);
+			else if (!group_without_mail(w, -MX_EFULL))
 				return;
 		}
 		if (w->hurry)
@@ -306,6 +312,8 @@ group_run(struct engine_writer *w)
 		fenced(w, eb.text);
 		if (known)
 			(void)group_without_mail(w, -MX_EFULL);
+		else
+			engine_doubt_land(w);
 	} else if (rc != -MX_ENET && rc != -MX_ECANCELED) {
 		failed(w, eb.text);
 	}
@@ -491,6 +499,8 @@ make_group(struct engine_writer *w)
 				engine_limits(w, &r->conf);
 			else if (m->kind == STORE_QUIT)
 				w->quit = true;
+			else if (m->kind == STORE_DOUBT)
+				engine_doubt_begin(w, r);
 			else
 				failed(w, "reading all of the queue");
 			store_req_free(r);
@@ -596,6 +606,7 @@ engine_writer_stop(struct engine_writer **wp)
 	idmap_each(&w->larges, drop_large, NULL);
 	idmap_fini(&w->larges);
 	idmap_fini(&w->ids);
+	engine_doubt_fini(&w->doubt);
 	buf_fini(&w->record);
 	pg_destroy(&w->pg);
 	mem_free(wp);

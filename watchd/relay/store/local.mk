@@ -39,7 +39,8 @@ libmx_store_a_SOURCES += \
 	watchd/relay/store/engine_share.c \
 	watchd/relay/store/backend_shared.c watchd/relay/store/shared_int.h \
 	watchd/relay/store/shared_move.c watchd/relay/store/shared_read.c \
-	watchd/relay/store/engine_away.c watchd/relay/store/engine_place.c \
+	watchd/relay/store/engine_away.c watchd/relay/store/engine_doubt.c \
+	watchd/relay/store/engine_place.c \
 	watchd/relay/store/engine_keeper.c watchd/relay/store/engine_node.c \
 	watchd/relay/store/engine_reader.c watchd/relay/store/engine_writer.c
 endif
@@ -134,6 +135,10 @@ tests_fault_store_snapshot_SOURCES = tests/fault/store_snapshot.c $(share_kit)
 tests_fault_store_snapshot_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_share_SOURCES = tests/fault/store_share.c $(share_kit)
 tests_fault_store_share_LDADD = $(STORE_L) $(NET_L)
+check_PROGRAMS += tests/unit/test_store_doubt
+tests_unit_test_store_doubt_SOURCES = tests/unit/test_store_doubt.c \
+	tests/unit/store_kit.c tests/unit/store_kit.h
+tests_unit_test_store_doubt_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_store_local
 tests_unit_test_store_local_SOURCES = tests/unit/test_store_local.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h

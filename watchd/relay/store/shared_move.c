@@ -32,6 +32,7 @@ struct store_move {
 	unsigned tries;
 	int rc; /* what it fails of, once it is here again */
 	bool marked, waits, back;
+	bool known; /* who has the store knows of it, though nobody asked */
 	struct mail_list held; /* changes that wait for the end */
 };
 
@@ -119,13 +120,21 @@ place(struct backend_shared *sh, struct store *s, struct store_move *m,
 	send_req(sh, s, m, r);
 }
 
-static void
-ask(struct backend_shared *sh, struct store *s, struct store_move *m)
+static struct store_req *
+make_ask(struct store_move *m)
 {
 	struct store_req *r = mem_alloc(sizeof(*r));
 
 	r->mail.kind = STORE_ASK_PLACED;
-	send_req(sh, s, m, r);
+	r->id = m->id;
+	r->move = m;
+	return r;
+}
+
+static void
+ask(struct backend_shared *sh, struct store *s, struct store_move *m)
+{
+	shared_post(sh, s, make_ask(m));
 }
 
 static void
@@ -201,7 +210,8 @@ finish(struct backend_shared *sh, struct store *s, struct store_move *m, int rc,
 	sh->moves--;
 	if (m->req != NULL) {
 		give_back(sh, m->req, rc);
-	} else if (where != NULL && !sh->closing && s->events.arrived != NULL) {
+	} else if (where != NULL && !m->known && !sh->closing &&
+	    s->events.arrived != NULL) {
 		s->events.arrived(s->events.arg, &m->brief);
 	}
 	while ((mail = STAILQ_FIRST(&m->held)) != NULL) {
@@ -446,13 +456,28 @@ move_create(struct backend_shared *sh, uint64_t id)
 	return m;
 }
 
+struct store_move *
+move_ask(struct backend_shared *sh, uint64_t id, struct mail_list *to_engine)
+{
+	struct store_move *m = move_create(sh, id);
+	struct store_req *r = make_ask(m);
+
+	m->known = true;
+	STAILQ_INSERT_TAIL(to_engine, &r->mail, link);
+	return m;
+}
+
 void
 move_begin(struct backend_shared *sh, struct store_req *r,
-    struct mail_list *gets)
+    struct mail_list *gets, struct mail_list *to_engine)
 {
 	struct store_move *m;
 	struct store_get *g;
 
+	if (idmap_get(&sh->ids, r->id) == &shared_doubted && !sh->closing) {
+		move_ask(sh, r->id, to_engine)->req = r;
+		return;
+	}
 	if (idmap_get(&sh->ids, r->id) != &shared_here) {
 		give_back(sh, r,
 		    shared_is_local(sh, r->id) ? -MX_EBUSY : -MX_ENOENT);
@@ -487,7 +512,7 @@ free_one(uint64_t id, void *value, void *arg)
 
 	(void)id;
 	(void)arg;
-	if (value == &shared_here)
+	if (value == &shared_here || value == &shared_doubted)
 		return;
 	while ((mail = STAILQ_FIRST(&m->held)) != NULL) {
 		STAILQ_REMOVE_HEAD(&m->held, link);

@@ -33,6 +33,7 @@ enum store_kind {
 	STORE_TAKE,
 	STORE_FENCE,
 	STORE_JOIN,
+	STORE_DOUBT, /* of before: `batch`, and ids in `data`; no answer */
 	/* what landed here, into the engine (backend_shared.c) */
 	STORE_MOVE,
 	STORE_MOVE_PIECE, /* of its content: `len` octets from `at` on */
@@ -81,6 +82,8 @@ struct store_req { /* for the writer */
 	unsigned nnames;
 	struct store_node node; /* GIVE: to it; FENCE: as it was seen */
 	int64_t batch; /* the group that it was in, of a store that is shared */
+	bool quiet; /* nobody waits for its answer */
+	bool doubt; /* COMMIT, local: it may be in the engine as well */
 	bool local; /* it is the spool's, of a store that is shared */
 	struct store_move *move; /* a step of it; NULL: not one */
 	uint64_t at; /* MOVE_PIECE, PLACE: where the piece begins */

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC
+ * engine_doubt: the mail of a group of which the engine has not said whether it
+ * is there. Its clients wait no longer than others: it lands in the spool of this
+ * node under the same ids, marked (ENV_MOVING), and with it the group's number
+ * (SHARED_DOUBT). It is not handed on before the engine's word: that the group is
+ * there becomes rows of mxwatch.moved, as if what landed had been placed, in the
+ * transaction that passes over the number, so that it is never another's:
+ *
+ *	mxwatch.stir is at	the group
+ *	the number before	is not there
+ *	that number		is there, and nobody has asked yet
+ *	a higher one		is there, if its parts are in mxwatch.moved
+ *
+ * Who is killed meanwhile reads mark and number at his next start, and asks the
+ * same. What cannot land, a large message, goes back to its client and is removed
+ * again, if it is there. Writer's thread. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "relay/store/engine_int.h"
+#include "relay/store/shared_int.h"
+
+static const struct pg_stmt
+    at = { "doubt_at",
+	    "SELECT batch FROM mxwatch.stir "
+	    "WHERE node = $1 ORDER BY beat DESC LIMIT 1" },
+    moved = { "doubt_moved",
+	    "INSERT INTO mxwatch.moved (id, node) SELECT u.id, $1 "
+	    "FROM unnest($3::bigint[]) u(id) WHERE $2 = (SELECT batch "
+	    "FROM mxwatch.stir WHERE node = $1 ORDER BY beat DESC LIMIT 1) "
+	    "ON CONFLICT (id) DO NOTHING" },
+    any = { "doubt_any",
+	    "SELECT count(*) FROM mxwatch.moved WHERE id = ANY($1::bigint[])" },
+    pass = { "doubt_pass",
+	    "INSERT INTO mxwatch.stir (node, beat, batch) "
+	    "SELECT $1, beat + 1, greatest(batch, $2) + 1 FROM mxwatch.stir "
+	    "WHERE node = $1 ORDER BY beat DESC LIMIT 1 RETURNING batch" };
+
+static void
+add_ids(const struct engine_doubt *d, struct pg_args *a)
+{
+	unsigned i;
+
+	pg_array(a, PG_INT8);
+	for (i = 0; i < d->n; i++)
+		pg_array_int8(a, (int64_t)d->ids[i]);
+}
+
+int
+engine_doubt_ask(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
+{
+	struct engine_doubt *d = &w->doubt;
+	struct pg_args *a;
+	int rc;
+
+	engine_group_lock(w);
+	pg_int4(pg_add(w->pg, &at), w->node.id);
+	a = pg_add(w->pg, &moved);
+	pg_int4(a, w->node.id);
+	pg_int8(a, d->batch);
+	add_ids(d, a);
+	add_ids(d, pg_add(w->pg, &any));
+	a = pg_add(w->pg, &pass);
+	pg_int4(a, w->node.id);
+	pg_int8(a, d->batch);
+	engine_ask_owners(w);
+	if ((rc = engine_group_said(w, until, eb)) < 0)
+		return rc;
+	rc = pg_get_int8(w->pg, 3, 0, 0) > 0;
+	log_notice("store",
+	    "event=doubt_over group=%" PRId64 " parts=%u there=%d", d->batch,
+	    d->n, rc);
+	w->node.batch = pg_get_int8(w->pg, 4, 0, 0);
+	if (rc == 1)
+		engine_take_owners(w, 5, true);
+	engine_doubt_fini(d);
+	return rc;
+}
+
+void
+engine_doubt_begin(struct engine_writer *w, struct store_req *r)
+{
+	if (w->doubt.batch != 0) /* of now */
+		return;
+	w->doubt.batch = r->batch;
+	w->doubt.n = (unsigned)(r->len / sizeof(*w->doubt.ids));
+	w->doubt.ids = (uint64_t *)(void *)r->data;
+	r->data = NULL;
+}
+
+void
+engine_doubt_fini(struct engine_doubt *d)
+{
+	mem_free(&d->ids);
+	*d = (struct engine_doubt){ 0 };
+}
+
+/* ---- what lands */
+
+static void
+note(struct engine_writer *w)
+{
+	const struct engine_doubt *d = &w->doubt;
+	struct store_req *r = mem_alloc(sizeof(*r));
+	struct buf text;
+	unsigned i;
+	int rc;
+
+	buf_init(&text, SIZE_MAX / 4);
+	rc = buf_addf(&text, "%d %" PRId64, (int)w->node.id, d->batch);
+	for (i = 0; i < d->n && rc == 0; i++)
+		rc = buf_addf(&text, " %" PRIx64, d->ids[i]);
+	MX_ASSERT(rc == 0);
+	r->mail.kind = STORE_STATE;
+	r->key = mem_strdup(SHARED_DOUBT);
+	r->len = text.len;
+	r->data = buf_take(&text);
+	r->arg = w->land_arg; /* its answer is for nobody else */
+	w->land(w->land_arg, r);
+}
+
+/* Not to be handed on, if it is there: behind the group, whatever comes of it. */
+static void
+take_back(struct engine_writer *w, const struct store_req *mail)
+{
+	struct store_req *r;
+	unsigned i;
+
+	for (i = 0; i < mail->nparts; i++) {
+		r = mem_alloc(sizeof(*r));
+		r->mail.kind = STORE_REMOVE;
+		r->id = mail->parts[i]->id;
+		r->quiet = true;
+		STAILQ_INSERT_HEAD(&w->queue, &r->mail, link);
+	}
+}
+
+static bool
+can_land(const struct engine_writer *w, const struct store_req *r)
+{
+	return w->land != NULL && !w->refuse_away && !r->large && r->rc == 0;
+}
+
+static void
+add(struct engine_doubt *d, struct store_req *r)
+{
+	unsigned i;
+
+	d->ids = mem_grow(d->ids, d->n + r->nparts, sizeof(*d->ids));
+	for (i = 0; i < r->nparts; i++) {
+		d->ids[d->n++] = r->parts[i]->id;
+		r->parts[i]->body = (struct body_ref){ 0 };
+		r->parts[i]->flags |= ENV_MOVING;
+	}
+	r->doubt = true;
+}
+
+void
+engine_doubt_land(struct engine_writer *w)
+{
+	struct engine_doubt *d = &w->doubt;
+	struct store_req *r, *mail[ENGINE_OPS];
+	unsigned i, n = 0, left = 0;
+
+	if (w->commits == 0)
+		return;
+	for (i = 0; i < w->n; i++) {
+		r = w->group[i];
+		if (r->mail.kind != STORE_COMMIT) {
+			w->group[left++] = r;
+		} else if (can_land(w, r)) {
+			add(d, r);
+			mail[n++] = r;
+		} else {
+			if (r->rc == 0)
+				take_back(w, r);
+			engine_mail_back(w, r, -MX_EFULL);
+		}
+	}
+	w->n = left;
+	w->commits = 0;
+	if (n == 0)
+		return;
+	d->batch = w->node.batch + 1;
+	log_notice("store",
+	    "event=doubt group=%" PRId64 " messages=%u parts=%u", d->batch, n,
+	    d->n);
+	note(w);
+	for (i = 0; i < n; i++)
+		w->land(w->land_arg, mail[i]);
+}
