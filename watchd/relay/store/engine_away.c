@@ -26,11 +26,32 @@ back(struct engine_writer *w, struct store_req *r, int rc)
 	mailbox_post(w->out, &r->mail);
 }
 
+bool
+engine_is_mail(const struct store_req *r)
+{
+	return r->mail.kind == STORE_COMMIT ||
+	    r->mail.kind == STORE_CHUNK_WRITE;
+}
+
+void
+engine_large_fails(struct engine_writer *w, const struct store_req *r)
+{
+	struct large_body *l = idmap_get(&w->larges, r->id);
+
+	if (l != NULL && l->rc == 0) /* it has not ended */
+		l->rc = -MX_EFULL;
+}
+
 void
 engine_mail_back(struct engine_writer *w, struct store_req *r, int rc)
 {
 	unsigned i;
 
+	if (r->mail.kind == STORE_CHUNK_WRITE) {
+		engine_large_fails(w, r);
+		back(w, r, rc);
+		return;
+	}
 	if (r->mail.kind != STORE_COMMIT) {
 		back(w, r, w->away_since != 0 ? -MX_ENET : rc);
 		return;
@@ -57,7 +78,6 @@ piece_back(struct engine_writer *w, struct store_req *r)
 	}
 	if (l->rc == 0)
 		l->rc = -MX_EFULL;
-	mem_free(&r->data);
 	back(w, r, l->rc);
 }
 

@@ -142,7 +142,8 @@ take_back(struct engine_writer *w, const struct store_req *mail)
 static bool
 can_land(const struct engine_writer *w, const struct store_req *r)
 {
-	return w->land != NULL && !w->refuse_away && !r->large && r->rc == 0;
+	return r->mail.kind == STORE_COMMIT && w->land != NULL &&
+	    !w->refuse_away && !r->large && r->rc == 0;
 }
 
 static void
@@ -166,23 +167,23 @@ engine_doubt_land(struct engine_writer *w)
 	struct store_req *r, *mail[ENGINE_OPS];
 	unsigned i, n = 0, left = 0;
 
-	if (w->commits == 0)
+	if (w->commits + w->chunks == 0)
 		return;
 	for (i = 0; i < w->n; i++) {
 		r = w->group[i];
-		if (r->mail.kind != STORE_COMMIT) {
+		if (!engine_is_mail(r)) {
 			w->group[left++] = r;
 		} else if (can_land(w, r)) {
 			add(d, r);
 			mail[n++] = r;
 		} else {
-			if (r->rc == 0)
+			if (r->rc == 0 && r->mail.kind == STORE_COMMIT)
 				take_back(w, r);
 			engine_mail_back(w, r, -MX_EFULL);
 		}
 	}
 	w->n = left;
-	w->commits = 0;
+	w->commits = w->chunks = 0;
 	if (n == 0)
 		return;
 	d->batch = w->node.batch + 1;

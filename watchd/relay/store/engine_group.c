@@ -37,6 +37,9 @@ static const struct pg_stmt
     body_put = { "body_put",
 	    "INSERT INTO mxwatch.body (id, at, data) SELECT * FROM "
 	    "unnest($1::bigint[], $2::bigint[], $3::bytea[])" },
+    /* what came to nothing */
+    body_none = { "body_none",
+	    "DELETE FROM mxwatch.body WHERE id = ANY($1::bigint[])" },
     part_set = { "part_set",
 	    "UPDATE mxwatch.part p SET env = u.env FROM "
 	    "unnest($1::bigint[], $2::bytea[]) u(id, env) "
@@ -62,13 +65,7 @@ static const struct pg_stmt
 	    "SELECT $1, * FROM unnest($2::bytea[], $3::bytea[]) "
 	    "ON CONFLICT (node, key) DO UPDATE SET value = excluded.value" };
 
-static const struct pg_stmt chunk_put = { "chunk_put",
-	"INSERT INTO mxwatch.body (id, at, data) "
-	"SELECT $1, $2 + p, substring($3 FROM p + 1 FOR $4) "
-	"FROM generate_series(0, octet_length($3) - 1, $4) p "
-	"ON CONFLICT DO NOTHING" },
-			    chunks_drop = { "chunks_drop",
-				    "DELETE FROM mxwatch.body WHERE id = $1" };
+enum { BODY_ID, BODY_AT, BODY_DATA };
 
 static bool
 is_kind(const struct store_req *r, int kind)
@@ -157,37 +154,65 @@ add_keys(const struct engine_writer *w, struct pg_args *a)
 		pg_array_bytes(a, w->picked[i]->key, strlen(w->picked[i]->key));
 }
 
-/* Of a large one the pieces are there. */
-static void
-add_bodies(struct engine_writer *w)
+/* The content of a small message, or what comes of a large one. */
+static bool
+has_body(const struct store_req *r)
 {
-	struct pg_args *a = pg_add(w->pg, &body_put);
-	enum { ID, AT, DATA } column;
+	return is_kind(r, STORE_CHUNK_WRITE) ||
+	    (is_kind(r, STORE_COMMIT) && !r->large);
+}
+
+/* A row for each piece; of nothing an empty one. */
+static void
+add_column(const struct engine_writer *w, struct pg_args *a, int column)
+{
 	const struct store_req *r;
 	size_t at, n;
 	unsigned i;
 
-	for (column = ID; column <= DATA; column++) {
-		pg_array(a, column == DATA ? PG_BYTES : PG_INT8);
-		for (i = 0; i < w->n; i++) {
-			r = w->group[i];
-			if (!is_kind(r, STORE_COMMIT) || r->large)
-				continue;
-			at = 0;
-			do {
-				n = r->len - at;
-				if (n > SCHEMA_PIECE)
-					n = SCHEMA_PIECE;
-				if (column == DATA)
-					pg_array_bytes(a,
-					    (const char *)r->data + at, n);
-				else
-					pg_array_int8(a,
-					    column == ID ? (int64_t)r->id :
-							   (int64_t)at);
-			} while ((at += n) < r->len);
-		}
+	pg_array(a, column == BODY_DATA ? PG_BYTES : PG_INT8);
+	for (i = 0; i < w->n; i++) {
+		if (!has_body(r = w->group[i]))
+			continue;
+		at = 0;
+		do {
+			n = r->len - at;
+			if (n > SCHEMA_PIECE)
+				n = SCHEMA_PIECE;
+			if (column == BODY_ID)
+				pg_array_int8(a, (int64_t)r->id);
+			else if (column == BODY_AT)
+				pg_array_int8(a, (int64_t)(r->at + at));
+			else
+				pg_array_bytes(a, r->data + at, n);
+		} while ((at += n) < r->len);
 	}
+}
+
+/* How many statements that are. */
+static unsigned
+add_bodies(struct engine_writer *w)
+{
+	struct pg_args *a;
+	unsigned i, n = 0;
+
+	for (i = 0; i < w->n && !has_body(w->group[i]); i++)
+		;
+	if (i < w->n) {
+		a = pg_add(w->pg, &body_put);
+		for (i = BODY_ID; i <= BODY_DATA; i++)
+			add_column(w, a, (int)i);
+		n++;
+	}
+	w->npicked = 0;
+	for (i = 0; i < w->n; i++)
+		if (is_kind(w->group[i], STORE_DISCARD))
+			w->picked[w->npicked++] = w->group[i];
+	if (w->npicked > 0) {
+		engine_add_ids(w, pg_add(w->pg, &body_none), UINT64_MAX);
+		n++;
+	}
+	return n;
 }
 
 static void
@@ -347,9 +372,9 @@ engine_group_put(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	n += engine_place_add(w);
 	if (count(w, STORE_COMMIT) > 0) {
 		add_parts(w);
-		add_bodies(w);
-		n += 2;
+		n++;
 	}
+	n += add_bodies(w);
 	n += engine_add_arrivals(w);
 	if (count(w, STORE_UPDATE) > 0) {
 		add_updates(w);
@@ -393,25 +418,4 @@ engine_group_ask(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 	if (rc == 1)
 		engine_take_owners(w, 2, true);
 	return rc;
-}
-
-int
-engine_chunk_put(struct engine_writer *w, uint64_t id, uint64_t at,
-    const void *data, size_t len, int64_t until, struct mx_errbuf *eb)
-{
-	struct pg_args *a = pg_add(w->pg, &chunk_put);
-
-	pg_int8(a, (int64_t)id);
-	pg_int8(a, (int64_t)at);
-	pg_bytes(a, data, len);
-	pg_int4(a, SCHEMA_PIECE);
-	return pg_run(w->pg, until, eb);
-}
-
-int
-engine_chunks_drop(struct engine_writer *w, uint64_t id, int64_t until,
-    struct mx_errbuf *eb)
-{
-	pg_int8(pg_add(w->pg, &chunks_drop), (int64_t)id);
-	return pg_run(w->pg, until, eb);
 }

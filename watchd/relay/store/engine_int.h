@@ -39,7 +39,7 @@ struct engine_writer {
 	struct store_req *picked[ENGINE_OPS]; /* of them, for a statement */
 	unsigned npicked;
 	unsigned place_end; /* statements of engine_place_add() */
-	unsigned n, commits, commits_max, owns;
+	unsigned n, commits, chunks, commits_max, owns;
 	size_t bytes;
 	enum store_state state;
 	int64_t away_since; /* monotonic; 0: it is there */
@@ -91,6 +91,10 @@ void engine_doubt_begin(struct engine_writer *, struct store_req *);
 void engine_doubt_fini(struct engine_doubt *);
 
 /* ---- engine_away.c */
+/* Is it new mail, or a piece of some? */
+bool engine_is_mail(const struct store_req *);
+/* A piece that is not there: nor is what comes of that body. */
+void engine_large_fails(struct engine_writer *, const struct store_req *);
 /* New mail, or what was to be moved, that the engine does not have: lands here,
  * or goes back with that. Takes it. */
 void engine_mail_back(struct engine_writer *, struct store_req *, int rc);
@@ -107,13 +111,6 @@ void engine_place_found(struct engine_writer *, unsigned stmt);
 /* Is there a part to be placed, by which something is promised? */
 bool engine_place_any(const struct engine_writer *);
 void engine_piece_do(struct engine_writer *, struct store_req *);
-
-/* A piece of a large body, in a transaction of its own; and all of one that
- * came to nothing. */
-int engine_chunk_put(struct engine_writer *, uint64_t id, uint64_t at,
-    const void *, size_t, int64_t until, struct mx_errbuf *) MX_NODISCARD;
-int engine_chunks_drop(struct engine_writer *, uint64_t id, int64_t until,
-    struct mx_errbuf *) MX_NODISCARD;
 
 /* What an operator may change: at once, whatever waits. */
 void engine_limits(struct engine_writer *, const struct store_conf *);

@@ -114,7 +114,7 @@ fenced(struct engine_writer *w, const char *why)
 static int
 rc_fenced(const struct store_req *r)
 {
-	return r->mail.kind == STORE_COMMIT ? -MX_EFULL : -MX_ENOENT;
+	return engine_is_mail(r) ? -MX_EFULL : -MX_ENOENT;
 }
 
 static void
@@ -122,8 +122,10 @@ answer(struct engine_writer *w, struct store_req *r, int rc)
 {
 	if (r->rc == 0)
 		r->rc = w->fenced ? rc_fenced(r) : rc;
+	if (r->rc < 0 && r->mail.kind == STORE_CHUNK_WRITE)
+		engine_large_fails(w, r);
 	r->batch = w->node.batch;
-	if (r->quiet)
+	if (r->quiet || r->mail.kind == STORE_DISCARD)
 		store_req_free(r);
 	else
 		mailbox_post(w->out, &r->mail);
@@ -151,7 +153,7 @@ group_answer(struct engine_writer *w, int rc)
 
 	for (i = 0; i < w->n; i++)
 		answer(w, w->group[i], rc);
-	w->n = w->commits = w->owns = 0;
+	w->n = w->commits = w->chunks = w->owns = 0;
 	w->bytes = 0;
 }
 
@@ -174,13 +176,13 @@ group_without_mail(struct engine_writer *w, int rc)
 	unsigned i, n = 0;
 
 	for (i = 0; i < w->n; i++)
-		if (w->group[i]->mail.kind == STORE_COMMIT ||
+		if (engine_is_mail(w->group[i]) ||
 		    w->group[i]->mail.kind == STORE_PLACE)
 			engine_mail_back(w, w->group[i], rc);
 		else
 			w->group[n++] = w->group[i];
 	w->n = n;
-	w->commits = 0;
+	w->commits = w->chunks = 0;
 	return n > 0;
 }
 
@@ -278,7 +280,7 @@ group_run(struct engine_writer *w)
 	for (;;) {
 		sent = clock_now();
 		rc = group_try(w, &known, &eb);
-		if (rc == -MX_EFULL && w->commits > 0) {
+		if (rc == -MX_EFULL && w->commits + w->chunks > 0) {
 			full = true;
 			tell_state(w, STORE_FULL, eb.text);
 			if (!group_without_mail(w, rc))
@@ -322,56 +324,25 @@ group_run(struct engine_writer *w)
 		look_to_it(w, sent);
 }
 
-/* ---- large bodies */
+/* ---- requests, as they come */
 
-static void
-do_chunk(struct engine_writer *w, struct store_req *r)
+/* A piece of a large body, behind those that it had. False: the body has failed. */
+static bool
+add_piece(struct engine_writer *w, struct store_req *r)
 {
 	struct large_body *l = idmap_get(&w->larges, r->id);
-	struct mx_errbuf eb = { "" };
-	int64_t since;
-	int rc;
 
 	if (l == NULL) {
 		l = mem_alloc(sizeof(*l));
 		idmap_put(&w->larges, r->id, l);
 	}
-	/* a piece that is said again is the same one */
-	for (since = clock_now(); l->rc == 0;
-	     (void)poll(NULL, 0, ENGINE_RETRY_MS)) {
-		rc = is_up(w) ? engine_chunk_put(w, r->id, l->len, r->data,
-				    r->len, deadline(w), &eb) :
-				-MX_ENET;
-		if (rc == -MX_ENET)
-			away(w, eb.text);
-		if (rc != -MX_ENET || engine_waited(w, since) || w->hurry) {
-			l->rc = rc == -MX_ENET ? -MX_EFULL : rc;
-			break;
-		}
-	}
-	if (l->rc == 0) {
-		l->crc = store_crc(l->crc, r->data, r->len);
-		l->len += r->len;
-	}
-	mem_free(&r->data);
-	answer(w, r, l->rc);
+	if (l->rc < 0)
+		return false;
+	r->at = l->len;
+	l->crc = store_crc(l->crc, r->data, r->len);
+	l->len += r->len;
+	return true;
 }
-
-static void
-do_discard(struct engine_writer *w, struct store_req *r)
-{
-	struct large_body *l = idmap_take(&w->larges, r->id);
-	struct mx_errbuf eb;
-
-	/* what stays has no part, and is swept with its day */
-	if (l != NULL && is_up(w))
-		if (engine_chunks_drop(w, r->id, deadline(w), &eb) < 0)
-			away(w, eb.text);
-	free(l);
-	store_req_free(r);
-}
-
-/* ---- requests, as they come */
 
 /* What the parts say of their content: its message's id stands for the place. */
 static void
@@ -410,8 +381,13 @@ into_group(struct engine_writer *w, struct store_req *r)
 		return false;
 	if (is_mail)
 		set_body(w, r);
+	else if (r->mail.kind == STORE_DISCARD)
+		free(idmap_take(&w->larges, r->id));
+	else if (r->mail.kind == STORE_CHUNK_WRITE && !add_piece(w, r))
+		r->rc = -MX_EFULL; /* with the group */
 	w->group[w->n++] = r;
 	w->commits += is_mail;
+	w->chunks += r->mail.kind == STORE_CHUNK_WRITE;
 	w->owns += owns;
 	w->bytes += r->len;
 	return true;
@@ -464,6 +440,8 @@ make_group(struct engine_writer *w)
 		r = (struct store_req *)m;
 		switch (m->kind) {
 		case STORE_COMMIT:
+		case STORE_CHUNK_WRITE:
+		case STORE_DISCARD:
 		case STORE_UPDATE:
 		case STORE_REMOVE:
 		case STORE_STATE:
@@ -488,12 +466,8 @@ make_group(struct engine_writer *w)
 		STAILQ_REMOVE_HEAD(&w->queue, link);
 		if (m->kind == STORE_JOIN) {
 			do_join(w, r);
-		} else if (m->kind == STORE_CHUNK_WRITE) {
-			do_chunk(w, r);
 		} else if (m->kind == STORE_MOVE_PIECE) {
 			engine_piece_do(w, r);
-		} else if (m->kind == STORE_DISCARD) {
-			do_discard(w, r);
 		} else {
 			if (m->kind == STORE_LIMITS)
 				engine_limits(w, &r->conf);

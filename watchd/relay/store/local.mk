@@ -135,10 +135,10 @@ tests_fault_store_snapshot_SOURCES = tests/fault/store_snapshot.c $(share_kit)
 tests_fault_store_snapshot_LDADD = $(STORE_L) $(NET_L)
 tests_fault_store_share_SOURCES = tests/fault/store_share.c $(share_kit)
 tests_fault_store_share_LDADD = $(STORE_L) $(NET_L)
-check_PROGRAMS += tests/unit/test_store_doubt
-tests_unit_test_store_doubt_SOURCES = tests/unit/test_store_doubt.c \
+check_PROGRAMS += tests/unit/test_engine_group
+tests_unit_test_engine_group_SOURCES = tests/unit/test_engine_group.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
-tests_unit_test_store_doubt_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
+tests_unit_test_engine_group_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_store_local
 tests_unit_test_store_local_SOURCES = tests/unit/test_store_local.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * test_store_doubt: a group of which the engine does not say whether it is there.
+ * test_engine_group: how large messages come to be in groups; and a group of which
+ * the engine does not say whether it is there.
  * Its small mail lands meanwhile and waits for that word, and is delivered once,
  * whatever the word is, also over a start; a large one goes back, and is not
  * there. Needs KIT_ENGINE (tests/unit/over_postgresql). */
@@ -21,6 +22,7 @@
 #define DEADLINE_MS 40000
 #define LARGE	    300000
 #define PARTS	    "SELECT count(*) FROM mxwatch.part"
+#define GROUPS	    "SELECT count(*) FROM mxwatch.stir"
 
 /* From now on a transaction with mail does not end before go_on(), or by end_it().
  * What is for d1 another node has handed on before we can ask. */
@@ -144,6 +146,31 @@ commit(struct sent *m, unsigned n)
 		store_tx_commit(&m->tx, parts, 2, on_commit, m, 0);
 	}
 	kit_wait_all(k);
+}
+
+/* Pieces of large ones go as a group does: not each with a sync of its own. */
+static void
+test_large_ones_are_groups(void **state)
+{
+	struct kit *k = *state;
+	int64_t groups = kit_sql(GROUPS);
+	struct sent m[20];
+	unsigned i;
+
+	for (i = 0; i < 20; i++)
+		begin(k, &m[i], LARGE, i);
+	commit(m, 20);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(m[i].rc, 0);
+		assert_int_equal(kit_verify(k, m[i].id, LARGE, i), 0);
+	}
+	assert_true(kit_sql(GROUPS) - groups < 20);
+	begin(k, &m[0], LARGE, 1);
+	begin(k, &m[1], 70000, 1);
+	store_tx_abort(&m[0].tx);
+	commit(&m[1], 1);
+	store_tx_abort(&m[1].tx);
+	assert_int_equal(kit_bodies(k), 21);
 }
 
 /* ---- */
@@ -362,6 +389,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_large_ones_are_groups,
+		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_is_not_there, setup,
 		    teardown),
