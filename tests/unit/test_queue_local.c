@@ -256,6 +256,58 @@ test_move(void **state)
 	assert_int_equal(s->w.q->messages, 0);
 }
 
+/* So does what was given back since: safe there, and called back by whoever owns its
+ * domain. */
+static void
+test_move_vault(void **state)
+{
+	static struct queue_policy keeps;
+	struct shared *s = *state;
+	uint64_t ours, theirs, queued;
+	struct fake_sharing f;
+	struct relay_vault v;
+
+	keeps = world_policy;
+	keeps.vault_keep_ms = 7 * DAY;
+	s->w.policy = &keeps;
+	shared_attach(s, A);
+	queue_policy(s->w.q, A, &keeps);
+	world_settle(&s->w);
+	ours = land(s, A);
+	theirs = land(s, B);
+	queue_policy(s->w.q, B, &keeps);
+	queued = land(s, A);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(s->w.relay->remove(s->w.relay->self,
+				     i == 0 ? ours : theirs, false, false),
+		    0);
+	world_settle(&s->w);
+	s->w.relay->vault(s->w.q, &v);
+	assert_int_equal(v.messages, 2);
+	fake_store_sharing(s->w.store, &f);
+	assert_int_equal(f.local, 3);
+	fake_store_fail_sharing(s->w.store, -MX_EIO, 0);
+	queue_move_local(s->w.q);
+	world_settle(&s->w);
+	fake_store_sharing(s->w.store, &f);
+	assert_int_equal(f.local, 3);
+	fake_store_fail_sharing(s->w.store, 0, 0);
+	queue_move_rest(s->w.q);
+	world_settle(&s->w);
+	fake_store_sharing(s->w.store, &f);
+	assert_int_equal(f.local, 0);
+	s->w.relay->vault(s->w.q, &v);
+	assert_int_equal(v.messages, 1);
+	assert_true(vault_has(s->w.q, ours));
+	assert_false(shared_part(s, queued)->local);
+	assert_int_equal(
+	    s->w.relay->remove(s->w.relay->self, queued, false, false), 0);
+	world_settle(&s->w);
+	queue_move_rest(s->w.q); /* nothing is left to move */
+	assert_false(s->w.q->local.walking);
+	assert_int_equal(fake_store_count(s->w.store), 3);
+}
+
 /* Its domain leaves while it is moved. */
 static void
 test_move_and_leave(void **state)
@@ -318,6 +370,7 @@ main(void)
 		SHARED(test_not_held_expiry),
 		SHARED(test_local_stays),
 		SHARED(test_move),
+		SHARED(test_move_vault),
 		SHARED(test_move_and_leave),
 		SHARED(test_move_in_turn),
 	};

@@ -6,8 +6,6 @@
  * when it is back. Loop thread. */
 #include "relay/queue/queue_int.h"
 
-#define MOVES_MAX 64 /* under way */
-
 static const struct btree_order *
 by_id(const struct queue *q)
 {
@@ -118,7 +116,7 @@ local_back(struct part *e)
 {
 	struct queue *q = e->dest->queue;
 
-	if (q->local.out < MOVES_MAX) {
+	if (q->local.out < LOCAL_MOVES_MAX) {
 		move(e);
 		return true;
 	}
@@ -133,7 +131,7 @@ local_back(struct part *e)
 void
 queue_move_local(struct queue *q)
 {
-	q->local.after = 0;
+	q->local.after = q->local.vault_after = 0;
 	q->local.walking = true;
 	loop_task_schedule(q->task);
 }
@@ -141,7 +139,8 @@ queue_move_local(struct queue *q)
 void
 queue_move_rest(struct queue *q)
 {
-	if (q->local.messages > 0 && q->local.out == 0 && !q->local.walking)
+	if (q->local.messages + q->local.vaulted > 0 && q->local.out == 0 &&
+	    !q->local.walking)
 		queue_move_local(q);
 }
 
@@ -149,15 +148,17 @@ bool
 local_step(struct queue *q)
 {
 	struct btree_key key = { 0, q->local.after };
+	unsigned budget = WALK_STEP / 2;
 	struct part *e;
 
-	for (unsigned n = 0; q->local.walking && n < WALK_STEP / 2; n++) {
-		if (q->local.out >= MOVES_MAX)
+	for (; q->local.walking && budget > 0; budget--) {
+		if (q->local.out >= LOCAL_MOVES_MAX)
 			return false;
 		e = parts_at(q, btree_after(&q->local.all, by_id(q), key));
 		if (e == NULL) {
-			q->local.walking = false;
-			return false;
+			q->local.walking = vault_move_step(q, &budget);
+			return q->local.walking &&
+			    q->local.out < LOCAL_MOVES_MAX;
 		}
 		key.id = q->local.after = e->id;
 		if (part_busy(e))

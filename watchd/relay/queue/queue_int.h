@@ -300,6 +300,7 @@ struct vaulted {
 	uint64_t id, size;
 	bool replayed; /* once already */
 	bool leaving; /* is being replayed */
+	bool local; /* as of a part: it landed here */
 };
 RB_HEAD(vault_tree, vaulted);
 int vaulted_cmp(const struct vaulted *, const struct vaulted *);
@@ -307,7 +308,9 @@ RB_PROTOTYPE(vault_tree, vaulted, link, vaulted_cmp)
 
 RB_HEAD(breaker_tree, breaker_primary);
 
-#define CLOCKS 8 /* that times of parts may be reckoned by at once */
+#define LOCAL_MOVES_MAX 64 /* under way; local.c */
+
+#define CLOCKS		8 /* that times of parts may be reckoned by at once */
 
 /* The wall clock and its steps back (clock_back.c). */
 struct clock_back {
@@ -386,7 +389,9 @@ struct queue {
 	struct { /* local.c */
 		struct btree all; /* what landed here, by id */
 		uint64_t messages; /* of them */
-		uint64_t after; /* the walk that moves them: up to this id */
+		uint64_t vaulted; /* the same, in the vault */
+		/* The walk that moves them: up to this id of either. */
+		uint64_t after, vault_after;
 		bool walking;
 		unsigned out; /* being moved */
 	} local;
@@ -720,6 +725,8 @@ vault_list(void *, const char *, uint64_t, unsigned, relay_list_cb *, void *);
 int vault_replay(void *, uint64_t id, bool again);
 int vault_purge(void *, uint64_t id);
 bool vault_has(struct queue *, uint64_t id);
+/* As local_step(), of what landed here; false: there is no more. */
+bool vault_move_step(struct queue *, unsigned *budget);
 /* Forgets what the domain has there, or others' from *after on; true: that was
  * all. */
 bool vault_leave(struct dest *, unsigned *budget);

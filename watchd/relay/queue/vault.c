@@ -55,6 +55,7 @@ vaulted_forget(struct queue *q, struct vaulted *v)
 	heap_remove(&q->vault.by_until, &v->until);
 	q->vault.messages--;
 	q->vault.bytes -= v->size;
+	q->local.vaulted -= v->local;
 	free(v);
 }
 
@@ -96,6 +97,8 @@ vault_add(struct queue *q, const struct envelope_brief *env)
 	v->dest = dest_get(q, env->domain);
 	LIST_INSERT_HEAD(&dest_rare_make(v->dest)->vaulted, v, dest_link);
 	v->replayed = (env->flags & ENV_REPLAYED) != 0;
+	v->local = q->conf.shared && store_is_local(q->store, v->id);
+	q->local.vaulted += v->local;
 	RB_INSERT(vault_tree, &q->vault.tree, v);
 	heap_insert(&q->vault.by_since, &v->since, env->due_ms);
 	heap_insert(&q->vault.by_until, &v->until,
@@ -224,6 +227,49 @@ vault_purge_lost(struct queue *q, uint64_t *after, unsigned *budget)
 			vaulted_forget(q, v);
 	}
 	return v == NULL;
+}
+
+/* ---- to where all have it: it is safe there, and the next owner's */
+
+static void
+vault_moved(void *arg, uint64_t id, int rc)
+{
+	struct queue *q = arg;
+	struct vaulted *v = q->dead ? NULL : vault_find(q, id);
+
+	q->completions--;
+	q->local.out--;
+	if (rc == 0 && v != NULL) {
+		v->local = false;
+		q->local.vaulted--;
+		if (is_lost(v))
+			vaulted_forget(q, v);
+	}
+	if (!q->dead && q->local.walking)
+		loop_task_schedule(q->task);
+	queue_release(q);
+}
+
+bool
+vault_move_step(struct queue *q, unsigned *budget)
+{
+	struct vaulted key = { .id = q->local.vault_after + 1 };
+	struct vaulted *v = RB_NFIND(vault_tree, &q->vault.tree, &key);
+
+	if (q->local.vaulted == 0)
+		return false;
+	for (; v != NULL && *budget > 0; --*budget) {
+		if (q->local.out >= LOCAL_MOVES_MAX)
+			return true;
+		q->local.vault_after = v->id;
+		if (v->local && !v->leaving) {
+			q->local.out++;
+			q->completions++;
+			store_move(q->store, v->id, vault_moved, q, v->id);
+		}
+		v = RB_NEXT(vault_tree, &q->vault.tree, v);
+	}
+	return v != NULL;
 }
 
 /* ---- out */

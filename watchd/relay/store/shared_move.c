@@ -479,8 +479,7 @@ move_begin(struct backend_shared *sh, struct store_req *r,
 		return;
 	}
 	if (idmap_get(&sh->ids, r->id) != &shared_here) {
-		give_back(sh, r,
-		    shared_is_local(sh, r->id) ? -MX_EBUSY : -MX_ENOENT);
+		give_back(sh, r, shared_is_local(sh, r->id) ? -MX_EBUSY : 0);
 		return;
 	}
 	if (shared_is_away(sh) || sh->closing) {

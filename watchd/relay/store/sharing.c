@@ -223,7 +223,7 @@ store_move(struct store *s, uint64_t id, store_done_cb *cb, void *arg,
 {
 	struct store_req *r = store_req_create(STORE_MOVE, id, cb, arg, token);
 
-	MX_ASSERT(store_is_local(s, id));
+	MX_ASSERT(s->backend->ops->is_local != NULL);
 	store_submit(s, r);
 }
 

@@ -241,7 +241,7 @@ void store_join(struct store *, store_done_cb *, void *arg, uint64_t token);
  * nobody else's: it may be handed on from there, and is moved when the engine is
  * back. */
 bool store_is_local(const struct store *, uint64_t id);
-/* One that nobody has in hand: 0: it is shared now, as if it had come just now;
+/* One that nobody has in hand: 0: it is shared, as if it had come just now;
  * or negative, and it is where it was. */
 void store_move(struct store *, uint64_t id, store_done_cb *, void *arg,
     uint64_t token);
