@@ -57,6 +57,18 @@ teardown(void **state)
 	return 0;
 }
 
+/* Whoever ends waits for no server that hangs. */
+static void
+test_hurry(void **state)
+{
+	struct pg *p = *state;
+
+	assert_int_equal(say(p, "SELECT pg_sleep(0.1)"), 0);
+	pg_hurry(p);
+	assert_int_equal(say(p, "SELECT 1"), 0);
+	assert_int_equal(say(p, "SELECT pg_sleep(8)"), -MX_ENET);
+}
+
 /* Values of each type, there and back. */
 static void
 test_values(void **state)
@@ -386,6 +398,7 @@ main(void)
 {
 #define ENGINE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		ENGINE_TEST(test_hurry),
 		ENGINE_TEST(test_values),
 		ENGINE_TEST(test_errors),
 		ENGINE_TEST(test_lost),

@@ -36,6 +36,8 @@ struct pg_args {
 	unsigned count;
 };
 
+#define LOOK_MS 250 /* has somebody said pg_hurry()? */
+
 struct pg {
 	PGconn *conn; /* NULL: none */
 	char *conninfo, *who;
@@ -47,6 +49,8 @@ struct pg {
 	bool done; /* the batch was run: the next one begins anew */
 	bool warned;
 	char state[6]; /* SQLSTATE of the first error; "": none */
+	_Atomic bool hurry;
+	int64_t hurry_until; /* monotonic; 0: who waits has not seen it */
 };
 
 static void
@@ -138,20 +142,41 @@ failed(enum mx_err err, const char *text, struct mx_errbuf *eb)
 	return mx_fail(eb, err, "%.*s", (int)(len < 400 ? len : 400), text);
 }
 
+/* How long may be waited still; it is looked at again in a moment. */
+static int64_t
+patience(struct pg *p, int64_t until)
+{
+	int64_t now = clock_now();
+
+	if (p->hurry && p->hurry_until == 0)
+		p->hurry_until = now + PG_HURRY_MS * CLOCK_MS;
+	if (p->hurry && p->hurry_until < until)
+		until = p->hurry_until;
+	return until - now;
+}
+
 /* Waits for the socket; false: the deadline came. */
 static bool
 await(struct pg *p, short events, int64_t until)
 {
 	struct pollfd pfd = { PQsocket(p->conn), events, 0 };
-	int64_t left = until - clock_now();
-	int n;
+	int64_t left;
+	int n = 0;
 
-	if (left < 0)
-		return false;
-	do {
+	while (n == 0 && (left = patience(p, until)) >= 0) {
+		if (left > LOOK_MS * CLOCK_MS)
+			left = LOOK_MS * CLOCK_MS;
 		n = poll(&pfd, 1, (int)((left + CLOCK_MS - 1) / CLOCK_MS));
-	} while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+	}
 	return n > 0;
+}
+
+void
+pg_hurry(struct pg *p)
+{
+	p->hurry = true;
 }
 
 /* ---- connecting */

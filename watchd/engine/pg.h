@@ -36,6 +36,10 @@ void pg_destroy(struct pg **);
 int pg_up(struct pg *, int64_t until, struct mx_errbuf *) MX_NODISCARD;
 bool pg_is_up(const struct pg *);
 void pg_drop(struct pg *); /* closes it; the next pg_up() makes another */
+/* Any thread: from now on nothing of it is waited for longer than PG_HURRY_MS, all
+ * in all, whatever `until` says. */
+#define PG_HURRY_MS 1000
+void pg_hurry(struct pg *);
 
 /* ---- a batch */
 struct pg_args;

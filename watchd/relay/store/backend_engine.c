@@ -90,10 +90,17 @@ hurry(struct backend *b)
 static void
 stop(struct backend *b)
 {
-	engine_writer_stop(&engine_of(b)->writer); /* it asks the follower */
-	engine_follower_stop(&engine_of(b)->follower);
-	engine_reader_stop(&engine_of(b)->reader);
-	engine_keeper_stop(&engine_of(b)->keeper);
+	struct backend_engine *e = engine_of(b);
+
+	/* one after the other they wait for a server that hangs at once */
+	if (e->follower != NULL)
+		engine_follower_hurry(e->follower);
+	if (e->keeper != NULL)
+		engine_keeper_hurry(e->keeper);
+	engine_writer_stop(&e->writer); /* it asks the follower */
+	engine_follower_stop(&e->follower);
+	engine_reader_stop(&e->reader);
+	engine_keeper_stop(&e->keeper);
 }
 
 static void

@@ -71,10 +71,12 @@ int engine_follower_begin(struct pg *, int64_t *past,
 struct engine_follower *engine_follower_start(const char *conninfo, int32_t us,
     const int64_t *past, bool all, struct mailbox *out);
 const _Atomic int64_t *engine_follower_seen(const struct engine_follower *);
+void engine_follower_hurry(struct engine_follower *);
 void engine_follower_stop(struct engine_follower **);
 
 struct engine_keeper; /* makes days, and drops them */
 struct engine_keeper *engine_keeper_start(const char *conninfo);
+void engine_keeper_hurry(struct engine_keeper *);
 void engine_keeper_stop(struct engine_keeper **); /* waits for what it is at */
 
 /* On the caller's thread; see struct backend_ops. */

@@ -339,6 +339,12 @@ engine_follower_seen(const struct engine_follower *f)
 }
 
 void
+engine_follower_hurry(struct engine_follower *f)
+{
+	pg_hurry(f->pg);
+}
+
+void
 engine_follower_stop(struct engine_follower **fp)
 {
 	struct engine_follower *f = *fp;

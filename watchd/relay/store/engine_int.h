@@ -58,6 +58,7 @@ struct engine_writer {
 	_Atomic int64_t held_until; /* monotonic: trusted so long */
 	const _Atomic int64_t *seen_ns; /* of the follower; see engine.h */
 	_Atomic bool hurry;
+	bool given_up; /* in a hurry, and the engine is away */
 	bool quit;
 };
 

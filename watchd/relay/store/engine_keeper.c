@@ -70,6 +70,12 @@ keeper_main(void *arg)
 }
 
 void
+engine_keeper_hurry(struct engine_keeper *k)
+{
+	pg_hurry(k->pg);
+}
+
+void
 engine_keeper_stop(struct engine_keeper **kp)
 {
 	struct engine_keeper *k = *kp;

@@ -366,6 +366,7 @@ void
 engine_reader_hurry(struct engine_reader *rd)
 {
 	rd->hurry = true;
+	pg_hurry(rd->pg);
 }
 
 void

@@ -141,6 +141,8 @@ deadline(const struct engine_writer *w)
 		ns = ENGINE_LEAST_MS * CLOCK_MS;
 	if (ns > ENGINE_READ_MS * CLOCK_MS)
 		ns = ENGINE_READ_MS * CLOCK_MS;
+	if (w->hurry && ns > ENGINE_LEAST_MS * CLOCK_MS)
+		ns = ENGINE_LEAST_MS * CLOCK_MS;
 	return clock_now() + ns;
 }
 
@@ -194,7 +196,7 @@ group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
 	int64_t until = deadline(w);
 	int rc;
 
-	if (!is_up(w))
+	if (w->given_up || !is_up(w))
 		return mx_fail(eb, MX_ENET, "the engine is away");
 	/* one of before may be in doubt, too: its number is not ours */
 	if (!*known || w->doubt.batch != 0) {
@@ -299,8 +301,10 @@ group_run(struct engine_writer *w)
 			else if (!group_without_mail(w, -MX_EFULL))
 				return;
 		}
-		if (w->hurry)
+		if (w->hurry) {
+			w->given_up = true; /* nor for what comes behind it */
 			break;
+		}
 		(void)poll(NULL, 0, ENGINE_RETRY_MS);
 	}
 	if (rc == 0) {
