@@ -423,16 +423,6 @@ book_domain(struct book *b, const struct snap_domain *was,
 
 /* ---- after a restart */
 
-/* It was in a window of maintenance when it was written. */
-static bool
-was_maintained(const struct outage *o)
-{
-	for (unsigned i = o->nmarks; i-- > 0;)
-		if (o->mark[i].kind == OUTAGE_MARK_MAINTENANCE)
-			return strcmp(o->mark[i].who, "end") != 0;
-	return false;
-}
-
 /* Where nothing came back in between the wall clock says what was not written. */
 static void
 restore_down(struct outage *o, const struct book_time *t, int64_t gap_ms)
@@ -441,7 +431,7 @@ restore_down(struct outage *o, const struct book_time *t, int64_t gap_ms)
 
 	if (o->state != OUTAGE_DOWN || o->flaps > 0 || ms <= o->down_ms)
 		return;
-	if (was_maintained(o))
+	if (outage_maintained(o))
 		o->maintenance_ms += ms - o->down_ms;
 	o->down_ms = ms;
 }
@@ -464,7 +454,7 @@ book_restore(struct book *b, struct outage *o, int64_t gap_ms,
 	*o = (struct outage){ 0 };
 	e->failed_ns = t->now - e->o.down_ms * CLOCK_MS;
 	e->recovered_ns = e->o.state == OUTAGE_DRAINING ? t->now : 0;
-	e->maintained = was_maintained(&e->o);
+	e->maintained = outage_maintained(&e->o);
 	e->o.unwatched_ms += gap_ms;
 	(void)snprintf(text, sizeof(text), "not watched for %s",
 	    text_duration_fmt(gap_ms, lasted, sizeof(lasted)));

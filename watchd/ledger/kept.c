@@ -22,6 +22,8 @@ struct kept_record {
 	int64_t from, to; /* wall; to: recovered, 0 not yet */
 	int64_t end; /* over since, wall */
 	int64_t down_ms; /* that count, of those between the two */
+	uint64_t *also; /* it is found by these, too */
+	unsigned nalso;
 	struct kept_line *line;
 };
 
@@ -42,7 +44,7 @@ RB_GENERATE_INTERNAL(kept_names, kept_name, node, name_cmp, static MX_UNUSED)
 struct kept {
 	pthread_mutex_t lock; /* of what follows, but for the loop's reading */
 	struct kept_record **record; /* ascending id */
-	unsigned n;
+	unsigned n, open;
 	struct kept_names names; /* the loop's */
 };
 
@@ -174,8 +176,10 @@ end_of(const struct outage *o)
 }
 
 static void
-record_fill(struct kept_record *r, const struct outage *o)
+record_fill(struct kept *k, struct kept_record *r, const struct outage *o)
 {
+	k->open -= !r->over;
+	k->open += o->state != OUTAGE_OVER;
 	r->over = o->state == OUTAGE_OVER;
 	r->from = o->failed;
 	r->to = o->state == OUTAGE_DOWN ? 0 : o->recovered;
@@ -194,31 +198,61 @@ record_insert(struct kept *k, unsigned at, struct kept_record *r)
 	k->n++;
 }
 
-struct kept_line *
-kept_put(struct kept *k, const struct outage *o)
+/* Under the lock. */
+static struct kept_record *
+record_get(struct kept *k, const struct outage *o)
 {
-	struct kept_line *line = line_of(o), *old = NULL;
 	unsigned at = place_of(k, o->id);
 	struct kept_record *r;
 
+	if (at < k->n && k->record[at]->id == o->id)
+		return k->record[at];
+	r = mem_alloc(sizeof(*r));
+	r->id = o->id;
+	r->kind = o->kind;
+	r->over = true; /* until it is filled */
+	r->name = mem_strdup(o->name);
+	record_insert(k, at, r);
+	if (is_chained(r))
+		chain_add(k, r);
+	return r;
+}
+
+struct kept_line *
+kept_put(struct kept *k, const struct outage *o)
+{
+	struct kept_line *line = line_of(o), *old;
+	struct kept_record *r;
+
 	pthread_mutex_lock(&k->lock);
-	if (at < k->n && k->record[at]->id == o->id) {
-		r = k->record[at];
-		old = r->line;
-	} else {
-		r = mem_alloc(sizeof(*r));
-		r->id = o->id;
-		r->kind = o->kind;
-		r->name = mem_strdup(o->name);
-		record_insert(k, at, r);
-		if (is_chained(r))
-			chain_add(k, r);
-	}
-	record_fill(r, o);
+	r = record_get(k, o);
+	old = r->line;
+	record_fill(k, r, o);
 	r->line = line;
 	pthread_mutex_unlock(&k->lock);
 	kept_line_unref(&old);
 	return line;
+}
+
+void
+kept_put_told(struct kept *k, const struct outage *o,
+    const struct kept_told *told)
+{
+	struct kept_line *line = line_of(o), *old;
+	struct kept_record *r;
+
+	pthread_mutex_lock(&k->lock);
+	r = record_get(k, o);
+	old = r->line;
+	record_fill(k, r, o);
+	r->line = line;
+	r->down_ms = told->counts_ms;
+	mem_free(&r->also);
+	r->nalso = told->nalso;
+	if (told->nalso > 0)
+		r->also = mem_dup(told->also, told->nalso * sizeof(*r->also));
+	pthread_mutex_unlock(&k->lock);
+	kept_line_unref(&old);
 }
 
 static void
@@ -226,13 +260,34 @@ record_free(struct kept *k, struct kept_record *r)
 {
 	if (is_chained(r))
 		chain_drop(k, r);
+	k->open -= !r->over;
 	kept_line_unref(&r->line);
+	mem_free(&r->also);
 	mem_free(&r->name);
 	mem_free(&r);
 }
 
+bool
+kept_drop(struct kept *k, uint64_t id)
+{
+	unsigned at = place_of(k, id);
+	struct kept_record *r;
+
+	if (at == k->n || k->record[at]->id != id)
+		return false;
+	r = k->record[at];
+	pthread_mutex_lock(&k->lock);
+	k->n--;
+	memmove(&k->record[at], &k->record[at + 1],
+	    (k->n - at) * sizeof(struct kept_record *));
+	pthread_mutex_unlock(&k->lock);
+	record_free(k, r);
+	return true;
+}
+
 void
-kept_trim(struct kept *k, int64_t wall, unsigned max)
+kept_trim(struct kept *k, int64_t wall, unsigned max,
+    void (*on_gone)(void *arg, uint64_t id), void *arg)
 {
 	struct kept_record *gone[TRIM_MAX];
 	unsigned n = 0, to = 0, left = k->n;
@@ -254,14 +309,32 @@ kept_trim(struct kept *k, int64_t wall, unsigned max)
 	}
 	k->n = to;
 	pthread_mutex_unlock(&k->lock);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		if (on_gone != NULL)
+			on_gone(arg, gone[i]->id);
 		record_free(k, gone[i]);
+	}
 }
 
 unsigned
 kept_count(const struct kept *k)
 {
 	return k->n;
+}
+
+unsigned
+kept_open(const struct kept *k)
+{
+	return k->open;
+}
+
+struct kept_line *
+kept_find(const struct kept *k, uint64_t id)
+{
+	unsigned at = place_of(k, id);
+
+	return at < k->n && k->record[at]->id == id ? k->record[at]->line :
+						      NULL;
 }
 
 uint64_t
@@ -274,6 +347,12 @@ struct kept_line *
 kept_line_at(const struct kept *k, unsigned i)
 {
 	return i < k->n ? k->record[i]->line : NULL;
+}
+
+uint64_t
+kept_id_at(const struct kept *k, unsigned i)
+{
+	return i < k->n ? k->record[i]->id : 0;
 }
 
 void
@@ -328,10 +407,20 @@ kept_down_ms(const struct kept *k, const char *primary, int64_t from,
 }
 
 static bool
+has_id(const struct kept_record *r, uint64_t id)
+{
+	for (unsigned i = 0; i < r->nalso; i++)
+		if (r->also[i] == id)
+			return true;
+	return r->id == id;
+}
+
+static bool
 is_wanted(const struct kept_record *r, const struct kept_query *q)
 {
 	if ((q->kinds != 0 && ((q->kinds >> r->kind) & 1) == 0) ||
-	    (q->id != 0 && r->id != q->id) || (r->over && r->end < q->since) ||
+	    (q->id != 0 && !has_id(r, q->id)) ||
+	    (r->over && r->end < q->since) ||
 	    (q->before != 0 && r->id >= q->before))
 		return false;
 	for (unsigned i = 0; i < q->nnames; i++)

@@ -27,13 +27,29 @@ void kept_destroy(struct kept **);
 
 /* Adds the record, or replaces the one with its id. The line is the list's. */
 struct kept_line *kept_put(struct kept *, const struct outage *);
+/* The same of a record that several nodes tell: it is found by these ids as well
+ * (copied), and so much of it counts against availability, as kept_down_ms()
+ * adds it up. */
+struct kept_told {
+	const uint64_t *also;
+	unsigned nalso;
+	int64_t counts_ms;
+};
+void
+kept_put_told(struct kept *, const struct outage *, const struct kept_told *);
+/* Forgets the record with that id; false: there is none. */
+bool kept_drop(struct kept *, uint64_t id);
 /* Forgets those that were over before `wall`, some a call, and what is more than
- * `max`. */
-void kept_trim(struct kept *, int64_t wall, unsigned max);
+ * `max`; says which (gone may be NULL). */
+void kept_trim(struct kept *, int64_t wall, unsigned max,
+    void (*gone)(void *arg, uint64_t id), void *arg);
 unsigned kept_count(const struct kept *);
+unsigned kept_open(const struct kept *); /* those that are not over */
+struct kept_line *kept_find(const struct kept *, uint64_t id); /* or NULL */
 uint64_t kept_last_id(const struct kept *); /* 0: none */
 /* By ascending id; NULL: there are no more. */
 struct kept_line *kept_line_at(const struct kept *, unsigned i);
+uint64_t kept_id_at(const struct kept *, unsigned i); /* of that line */
 
 /* How long that primary was down, or (NULL) nobody watched, between two wall times;
  * what was maintenance, or not watched, is no part of the former. `now`: one that

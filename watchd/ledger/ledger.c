@@ -303,7 +303,7 @@ ledger_tick(struct ledger *l, const struct book_time *t)
 	int64_t wall = t->wall_ms / 1000, keep_sec = l->conf.keep_ms / 1000;
 
 	book_tick(l->book, t);
-	kept_trim(l->kept, wall - keep_sec, l->conf.max);
+	kept_trim(l->kept, wall - keep_sec, l->conf.max, NULL, NULL);
 	availability_tick(l->availability, is_primary, l, wall, keep_sec);
 	file_tick(l, t->now);
 }

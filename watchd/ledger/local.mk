@@ -5,6 +5,9 @@ libmx_ledger_a_SOURCES = \
 	watchd/ledger/availability.c watchd/ledger/availability.h \
 	watchd/ledger/book.c watchd/ledger/book.h watchd/ledger/book_feed.c \
 	watchd/ledger/book_int.h \
+	watchd/ledger/joint.c watchd/ledger/joint.h \
+	watchd/ledger/joint_int.h watchd/ledger/joint_lasted.c \
+	watchd/ledger/joint_make.c watchd/ledger/joint_watch.c \
 	watchd/ledger/kept.c watchd/ledger/kept.h \
 	watchd/ledger/ledger.c watchd/ledger/ledger.h \
 	watchd/ledger/ledger_file.c watchd/ledger/ledger_file.h \
@@ -13,8 +16,10 @@ libmx_ledger_a_SOURCES = \
 if HAVE_CMOCKA
 LEDGER_TEST = tests/unit/ledger_world.c tests/unit/ledger_world.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h
-check_PROGRAMS += tests/unit/test_ledger tests/unit/test_ledger_file
-TESTS += tests/unit/test_ledger tests/unit/test_ledger_file
+check_PROGRAMS += tests/unit/test_ledger tests/unit/test_ledger_file \
+	tests/unit/test_ledger_joint tests/unit/test_ledger_order
+TESTS += tests/unit/test_ledger tests/unit/test_ledger_file \
+	tests/unit/test_ledger_joint tests/unit/test_ledger_order
 tests_unit_test_ledger_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_TEST)
 tests_unit_test_ledger_LDADD = $(LEDGER_L) $(SMTP_L) $(CONFIG_L) $(BASE_L) \
@@ -23,6 +28,14 @@ tests_unit_test_ledger_file_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ledger_file_SOURCES = tests/unit/test_ledger_file.c \
 	$(LEDGER_TEST)
 tests_unit_test_ledger_file_LDADD = $(tests_unit_test_ledger_LDADD)
+tests_unit_test_ledger_joint_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_ledger_joint_SOURCES = tests/unit/test_ledger_joint.c \
+	tests/unit/joint_world.c tests/unit/joint_world.h
+tests_unit_test_ledger_joint_LDADD = $(tests_unit_test_ledger_LDADD)
+tests_unit_test_ledger_order_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_ledger_order_SOURCES = tests/unit/test_ledger_order.c \
+	tests/unit/joint_world.c tests/unit/joint_world.h
+tests_unit_test_ledger_order_LDADD = $(tests_unit_test_ledger_LDADD)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/ledger

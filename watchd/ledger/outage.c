@@ -84,6 +84,9 @@ outage_fini(struct outage *o)
 	for (unsigned i = 0; i < o->nmarks; i++)
 		mark_fini(&o->mark[i]);
 	mem_free(&o->mark);
+	for (unsigned i = 0; i < o->nnodes; i++)
+		mem_free(&o->node[i]);
+	mem_free(&o->node);
 	mem_free(&o->name);
 	mem_free(&o->primary);
 	mem_free(&o->reply);
@@ -115,6 +118,22 @@ outage_mark_add(struct outage *o, enum outage_mark_kind kind, int64_t at,
 	*m = (struct outage_mark){ .kind = kind, .at = at };
 	outage_text_set(&m->who, who);
 	outage_text_set(&m->what, what);
+}
+
+bool
+outage_maintained(const struct outage *o)
+{
+	for (unsigned i = o->nmarks; i-- > 0;)
+		if (o->mark[i].kind == OUTAGE_MARK_MAINTENANCE)
+			return strcmp(o->mark[i].who, "end") != 0;
+	return false;
+}
+
+void
+outage_node_add(struct outage *o, const char *name)
+{
+	o->node = mem_grow(o->node, o->nnodes + 1, sizeof(*o->node));
+	o->node[o->nnodes++] = mem_strdup(name);
 }
 
 /* ---- the line */
@@ -216,6 +235,19 @@ write_marks(cJSON *j, const struct outage *o)
 	}
 }
 
+/* Alone there are none, and the line is what it always was. */
+static void
+write_nodes(cJSON *j, const struct outage *o)
+{
+	cJSON *list;
+
+	if (o->nnodes == 0)
+		return;
+	list = json_array(j, "nodes");
+	for (unsigned i = 0; i < o->nnodes; i++)
+		json_say(list, "%s", o->node[i]);
+}
+
 char *
 outage_print(const struct outage *o)
 {
@@ -241,6 +273,7 @@ outage_print(const struct outage *o)
 		number_write(j, o, &outage_numbers[i]);
 	json_num(j, "peak_rate", o->peak_rate);
 	write_marks(j, o);
+	write_nodes(j, o);
 	return json_print(j);
 }
 

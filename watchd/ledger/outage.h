@@ -109,6 +109,10 @@ struct outage {
 
 	unsigned nmarks, marks_lost;
 	struct outage_mark *mark; /* by time */
+
+	/* In a cluster: the nodes that have an account of it; is not read back. */
+	unsigned nnodes;
+	char **node;
 };
 
 /* "" texts; the rest zero. */
@@ -116,9 +120,12 @@ void outage_init(struct outage *, enum outage_kind, const char *name);
 void outage_fini(struct outage *);
 /* Replaces a text, cut to OUTAGE_TEXT_MAX. */
 void outage_text_set(char **, const char *);
+void outage_node_add(struct outage *, const char *name);
 /* When there are OUTAGE_MARKS_MAX the middle goes, and is counted. */
 void outage_mark_add(struct outage *, enum outage_mark_kind, int64_t at,
     const char *who, const char *what);
+/* Was it in a window of maintenance, by its last mark of one? */
+bool outage_maintained(const struct outage *);
 
 /* One line without a line feed; the caller frees it. */
 char *outage_print(const struct outage *);

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: ISC
+ * joint: the accounts, by id and by name, and which of them are one outage. */
+#include "ledger/joint_int.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define MAKE_MAX 50 /* accounts of records that are made anew in a tick */
+#define WALK_MAX 2000 /* names that are looked at in one */
+#define OPEN_MS	 60000 /* how old the figures of one that goes on are at most */
+#define OLD_MAX	 200 /* accounts that joint_old() looks at */
+
+static int
+u64_cmp(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int
+account_cmp(const struct joint_account *a, const struct joint_account *b)
+{
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
+	return u64_cmp(a->id, b->id);
+}
+RB_GENERATE_INTERNAL(joint_by_id, joint_account, by_id, account_cmp,
+    static MX_UNUSED)
+
+int
+joint_time_cmp(const struct joint_account *a, const struct joint_account *b)
+{
+	if (a->from != b->from)
+		return a->from < b->from ? -1 : 1;
+	return account_cmp(a, b);
+}
+RB_GENERATE(joint_by_time, joint_account, by_time, joint_time_cmp)
+
+static int
+part_cmp(const struct joint_account *a, const struct joint_account *b)
+{
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
+	if (a->part_of != b->part_of)
+		return u64_cmp(a->part_of, b->part_of);
+	return u64_cmp(a->id, b->id);
+}
+RB_GENERATE_INTERNAL(joint_by_part, joint_account, by_part, part_cmp,
+    static MX_UNUSED)
+
+int
+joint_name_cmp(const struct joint_name *a, const struct joint_name *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+RB_GENERATE(joint_names, joint_name, by_name, joint_name_cmp)
+
+uint64_t
+joint_id(unsigned node, uint64_t id)
+{
+	return id * JOINT_NODES + node;
+}
+
+/* ---- names */
+
+struct joint_name *
+joint_name_find(const struct joint *j, enum outage_kind kind, const char *name)
+{
+	struct joint_name key = { .kind = kind,
+		.name = (char *)(uintptr_t)name };
+
+	return RB_FIND(joint_names, (struct joint_names *)(uintptr_t)&j->names,
+	    &key);
+}
+
+static struct joint_name *
+name_get(struct joint *j, enum outage_kind kind, const char *name)
+{
+	struct joint_name *nm = joint_name_find(j, kind, name);
+
+	if (nm != NULL)
+		return nm;
+	nm = mem_alloc(sizeof(*nm));
+	nm->kind = kind;
+	nm->name = mem_strdup(name);
+	RB_INIT(&nm->accounts);
+	nm->again = JOINT_OPEN;
+	RB_INSERT(joint_names, &j->names, nm);
+	return nm;
+}
+
+static void
+name_open(struct joint *j, struct joint_name *nm, bool open, int64_t now_ms)
+{
+	if (nm->is_open)
+		TAILQ_REMOVE(&j->open, nm, open);
+	nm->is_open = open;
+	nm->made_ms = now_ms;
+	if (open)
+		TAILQ_INSERT_TAIL(&j->open, nm, open);
+}
+
+static void
+name_free(struct joint *j, struct joint_name *nm)
+{
+	if (j->walk == nm)
+		j->walk = RB_NEXT(joint_names, &j->names, nm);
+	RB_REMOVE(joint_names, &j->names, nm);
+	if (nm->is_dirty)
+		TAILQ_REMOVE(&j->dirty, nm, dirty);
+	name_open(j, nm, false, 0);
+	mem_free(&nm->shown);
+	mem_free(&nm->name);
+	mem_free(&nm);
+}
+
+void
+joint_again(struct joint *j, struct joint_name *nm, int64_t from)
+{
+	if (from < nm->again)
+		nm->again = from;
+	if (nm->is_dirty)
+		return;
+	nm->is_dirty = true;
+	TAILQ_INSERT_TAIL(&j->dirty, nm, dirty);
+}
+
+/* One that goes on already begins anew. */
+void
+joint_all_again(struct joint *j, int64_t from)
+{
+	if (!j->walking || from < j->walk_from)
+		j->walk_from = from;
+	j->walking = true;
+	j->walk = RB_MIN(joint_names, &j->names);
+}
+
+/* ---- accounts */
+
+struct joint_account *
+joint_account_find(const struct joint *j, unsigned node, uint64_t id)
+{
+	struct joint_account key = { .node = node, .id = id };
+
+	return RB_FIND(joint_by_id,
+	    (struct joint_by_id *)(uintptr_t)&j->accounts, &key);
+}
+
+struct joint_account *
+joint_account_next(const struct joint *j, const struct joint_account *key)
+{
+	return RB_NFIND(joint_by_id,
+	    (struct joint_by_id *)(uintptr_t)&j->accounts,
+	    (struct joint_account *)(uintptr_t)key);
+}
+
+int64_t
+joint_end(const struct joint *j, const struct joint_account *a)
+{
+	int64_t end = a->to;
+
+	if (end == 0 && joint_lives(j, a->node))
+		return JOINT_OPEN;
+	if (end == 0) {
+		end = a->said_ms / 1000;
+		if (j->node[a->node].said > end)
+			end = j->node[a->node].said;
+	}
+	return end > a->from ? end : a->from; /* clocks are set back */
+}
+
+/* Who says that its domain waits for this record has to say it anew. */
+static void
+parts_again(struct joint *j, const struct joint_account *a)
+{
+	struct joint_account key = { .node = a->node, .part_of = a->id };
+	struct joint_account *p = RB_NFIND(joint_by_part, &j->parts, &key);
+
+	for (; p != NULL && p->node == a->node && p->part_of == a->id;
+	     p = RB_NEXT(joint_by_part, &j->parts, p))
+		joint_again(j, p->name, p->from);
+}
+
+static void
+account_in(struct joint *j, struct joint_account *a, struct joint_name *nm)
+{
+	a->name = nm;
+	RB_INSERT(joint_by_time, &nm->accounts, a);
+	if (a->part_of != 0)
+		RB_INSERT(joint_by_part, &j->parts, a);
+	joint_again(j, nm, a->from);
+	/* An absence is a time in which others are looked at in another way. */
+	if (nm->kind == OUTAGE_DAEMON)
+		joint_all_again(j, a->from);
+}
+
+static void
+account_out(struct joint *j, struct joint_account *a)
+{
+	if (a->name == NULL)
+		return;
+	RB_REMOVE(joint_by_time, &a->name->accounts, a);
+	if (a->part_of != 0)
+		RB_REMOVE(joint_by_part, &j->parts, a);
+	joint_again(j, a->name, a->from);
+	if (a->name->kind == OUTAGE_DAEMON)
+		joint_all_again(j, a->from);
+	a->name = NULL;
+}
+
+static struct joint_account *
+account_get(struct joint *j, unsigned node, uint64_t id)
+{
+	static struct log_limit limit;
+	struct joint_account *a = joint_account_find(j, node, id);
+
+	if (a != NULL)
+		return a;
+	if (j->n >= JOINT_MAX) {
+		if (log_limit_ok(&limit, 3600))
+			log_warn("ledger",
+			    "problem=\"too many outages of all nodes\" "
+			    "max=%u effect=\"some are not shown\"",
+			    JOINT_MAX);
+		return NULL;
+	}
+	a = mem_alloc(sizeof(*a));
+	a->node = node;
+	a->id = id;
+	RB_INSERT(joint_by_id, &j->accounts, a);
+	j->node[node].things++;
+	j->n++;
+	return a;
+}
+
+bool
+joint_put(struct joint *j, unsigned node, uint64_t id, int64_t said,
+    struct kept_line *line)
+{
+	struct joint_account *a;
+	struct outage o;
+
+	if (node == 0 || node >= JOINT_NODES ||
+	    outage_parse(&o, line->text, line->len) != 0)
+		return false;
+	if (o.id != id || (a = account_get(j, node, id)) == NULL) {
+		outage_fini(&o);
+		return false;
+	}
+	account_out(j, a);
+	a->part_of = o.kind == OUTAGE_DOMAIN ? o.part_of : 0;
+	a->said_ms = said;
+	a->state = o.state;
+	a->from = o.failed;
+	a->to = o.state == OUTAGE_DOWN ? 0 :
+	    o.recovered != 0	       ? o.recovered :
+					 o.failed;
+	kept_line_unref(&a->line);
+	a->line = kept_line_ref(line);
+	account_in(j, a, name_get(j, o.kind, o.name));
+	outage_fini(&o);
+	return true;
+}
+
+void
+joint_drop(struct joint *j, unsigned node, uint64_t id)
+{
+	struct joint_account *a = joint_account_find(j, node, id);
+
+	if (a == NULL)
+		return;
+	parts_again(j, a);
+	account_out(j, a);
+	RB_REMOVE(joint_by_id, &j->accounts, a);
+	j->node[node].things--;
+	j->n--;
+	kept_line_unref(&a->line);
+	mem_free(&a);
+}
+
+/* ---- which of them are one */
+
+struct joint_sweep {
+	struct joint *j;
+	struct joint_name *nm;
+	struct joint_account **account; /* of the group */
+	unsigned n;
+	int64_t to;
+	uint64_t *id; /* records there are now */
+	unsigned nids;
+	unsigned budget;
+	int64_t from; /* those that did not end before are made */
+	int64_t again; /* those that the budget left */
+	int64_t last;
+	bool open;
+	int64_t now_ms;
+};
+
+static void
+sweep_id(struct joint_sweep *s, uint64_t id)
+{
+	s->id = mem_grow(s->id, s->nids + 1, sizeof(*s->id));
+	s->id[s->nids++] = id;
+}
+
+static void
+group_fill(const struct joint_sweep *s, struct joint_group *g)
+{
+	*g = (struct joint_group){ .name = s->nm,
+		.account = s->account,
+		.n = s->n,
+		.id = UINT64_MAX,
+		.from = s->account[0]->from,
+		.to = s->to };
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct joint_account *a = s->account[i];
+		uint64_t id = joint_id(a->node, a->id);
+
+		if (id < g->id)
+			g->id = id;
+		if (a->state != OUTAGE_OVER && joint_lives(s->j, a->node))
+			g->open = true;
+	}
+}
+
+/* It waits for another tick; what is shown of it stays. */
+static void
+group_later(struct joint_sweep *s, const struct joint_group *g)
+{
+	if (g->from < s->again)
+		s->again = g->from;
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->account[i]->shown != 0)
+			sweep_id(s, g->account[i]->shown);
+}
+
+static void
+group_end(struct joint_sweep *s)
+{
+	struct joint_group g;
+	struct joint_account *a;
+	int64_t last;
+
+	if (s->n == 0)
+		return;
+	group_fill(s, &g);
+	/* One whose account was open is made anew with it, whoever lives. */
+	last = g.to;
+	for (unsigned i = 0; i < g.n; i++)
+		if (g.account[i]->state != OUTAGE_OVER)
+			last = JOINT_OPEN;
+	s->open = s->open || g.open;
+	if (last > s->last)
+		s->last = last;
+	if (last >= s->from && s->budget == 0) {
+		group_later(s, &g);
+		s->n = 0;
+		return;
+	}
+	sweep_id(s, g.id);
+	for (unsigned i = 0; i < g.n && last >= s->from; i++) {
+		a = g.account[i];
+		if (a->shown == g.id)
+			continue;
+		a->shown = g.id;
+		parts_again(s->j, a);
+	}
+	if (last >= s->from) {
+		s->budget -= s->budget < g.n ? s->budget : g.n;
+		joint_make(s->j, &g, s->now_ms);
+	}
+	s->n = 0;
+}
+
+static int
+id_cmp(const void *a, const void *b)
+{
+	return u64_cmp(*(const uint64_t *)a, *(const uint64_t *)b);
+}
+
+/* Records that are no more leave the view. */
+static void
+sweep_view(struct joint_sweep *s)
+{
+	struct joint_name *nm = s->nm;
+
+	if (s->nids > 1)
+		qsort(s->id, s->nids, sizeof(*s->id), id_cmp);
+	for (unsigned i = 0; i < nm->nshown; i++)
+		if (s->nids == 0 ||
+		    bsearch(&nm->shown[i], s->id, s->nids, sizeof(*s->id),
+			id_cmp) == NULL)
+			(void)kept_drop(s->j->view, nm->shown[i]);
+	mem_free(&nm->shown);
+	nm->shown = s->id;
+	nm->nshown = s->nids;
+}
+
+static void
+sweep(struct joint_sweep *s)
+{
+	struct joint_account *a;
+	unsigned room = 0;
+
+	RB_FOREACH (a, joint_by_time, &s->nm->accounts) {
+		int64_t end = joint_end(s->j, a);
+
+		/* each absence is its node's */
+		if (s->n > 0 &&
+		    (a->from > s->to || s->n == JOINT_GROUP_MAX ||
+			s->nm->kind == OUTAGE_DAEMON))
+			group_end(s);
+		if (s->n == room) {
+			room = room * 2 + 8;
+			s->account =
+			    mem_grow(s->account, room, sizeof(*s->account));
+		}
+		if (s->n == 0 || end > s->to)
+			s->to = end;
+		s->account[s->n++] = a;
+	}
+	group_end(s);
+	mem_free(&s->account);
+}
+
+/* What is left of the budget. */
+static unsigned
+name_make(struct joint *j, struct joint_name *nm, unsigned budget,
+    int64_t now_ms)
+{
+	struct joint_sweep s = { .j = j,
+		.nm = nm,
+		.budget = budget,
+		.from = nm->again,
+		.again = JOINT_OPEN,
+		.now_ms = now_ms };
+	bool later;
+
+	TAILQ_REMOVE(&j->dirty, nm, dirty);
+	nm->is_dirty = false;
+	nm->again = JOINT_OPEN;
+	sweep(&s);
+	sweep_view(&s);
+	nm->last = s.last;
+	later = s.budget == 0 && s.again != JOINT_OPEN;
+	if (later)
+		joint_again(j, nm, s.again);
+	if (nm->kind == OUTAGE_PRIMARY)
+		j->ops.changed(j->ops.arg, nm->name);
+	name_open(j, nm, s.open, now_ms);
+	if (RB_EMPTY(&nm->accounts))
+		name_free(j, nm);
+	return s.budget;
+}
+
+/* ---- time */
+
+static void
+walk(struct joint *j, unsigned max)
+{
+	while (j->walk != NULL && max-- > 0) {
+		if (j->walk->last >= j->walk_from)
+			joint_again(j, j->walk, j->walk_from);
+		j->walk = RB_NEXT(joint_names, &j->names, j->walk);
+	}
+	j->walking = j->walk != NULL;
+}
+
+/* What goes on lasts longer than before. */
+static void
+open_again(struct joint *j, int64_t now_ms)
+{
+	struct joint_name *nm;
+
+	while ((nm = TAILQ_FIRST(&j->open)) != NULL &&
+	    (now_ms - nm->made_ms >= OPEN_MS || now_ms < nm->made_ms)) {
+		if (nm->is_dirty)
+			break;
+		joint_again(j, nm, JOINT_OPEN);
+		name_open(j, nm, true, now_ms);
+	}
+}
+
+static void
+make_some(struct joint *j, unsigned budget, int64_t now_ms)
+{
+	struct joint_name *nm;
+
+	while (budget > 0 && (nm = TAILQ_FIRST(&j->dirty)) != NULL)
+		budget = name_make(j, nm, budget, now_ms);
+}
+
+void
+joint_tick(struct joint *j, int64_t wall_ms)
+{
+	joint_watch_look(j);
+	walk(j, WALK_MAX);
+	open_again(j, wall_ms);
+	make_some(j, MAKE_MAX, wall_ms);
+}
+
+void
+joint_settle(struct joint *j, int64_t wall_ms)
+{
+	joint_watch_look(j);
+	walk(j, UINT32_MAX);
+	while (!TAILQ_EMPTY(&j->dirty))
+		make_some(j, UINT32_MAX, wall_ms);
+}
+
+/* ---- what is old */
+
+void
+joint_old(struct joint *j, int64_t wall,
+    void (*old)(void *arg, unsigned node, uint64_t id, const char *label),
+    void *arg)
+{
+	struct joint_account key = { .node = j->old_node, .id = j->old_id + 1 };
+	struct joint_account *a = RB_NFIND(joint_by_id, &j->accounts, &key);
+	struct joint_account *next;
+	unsigned n = OLD_MAX;
+
+	for (; a != NULL && n-- > 0; a = next) {
+		next = RB_NEXT(joint_by_id, &j->accounts, a);
+		j->old_node = a->node;
+		j->old_id = a->id;
+		if (joint_end(j, a) < wall)
+			old(arg, a->node, a->id, NULL);
+	}
+	if (a != NULL)
+		return;
+	j->old_node = 0;
+	j->old_id = 0;
+	joint_watch_old(j, wall, old, arg);
+}
+
+/* ---- life */
+
+unsigned
+joint_count(const struct joint *j)
+{
+	return j->n;
+}
+
+struct joint *
+joint_create(struct kept *view, const struct joint_ops *ops)
+{
+	struct joint *j = mem_alloc(sizeof(*j));
+
+	j->view = view;
+	j->ops = *ops;
+	RB_INIT(&j->accounts);
+	RB_INIT(&j->parts);
+	RB_INIT(&j->names);
+	RB_INIT(&j->known);
+	TAILQ_INIT(&j->dirty);
+	TAILQ_INIT(&j->open);
+	return j;
+}
+
+void
+joint_destroy(struct joint **jp)
+{
+	struct joint *j = *jp;
+	struct joint_account *a;
+
+	if (j == NULL)
+		return;
+	while ((a = RB_ROOT(&j->accounts)) != NULL)
+		joint_drop(j, a->node, a->id);
+	while (!RB_EMPTY(&j->names))
+		name_free(j, RB_ROOT(&j->names));
+	joint_watch_fini(j);
+	mem_free(jp);
+}
