@@ -27,6 +27,7 @@ struct availability_of {
 	double ratio[AVAILABILITY_WINDOW_MAX];
 	struct kept_line *line; /* as of `told` */
 	int64_t told;
+	bool missing; /* it is not there any more, since `seen` */
 };
 RB_HEAD(availability_tree, availability_of);
 
@@ -43,6 +44,7 @@ struct availability {
 	struct availability_tree tree;
 	struct availability_of *turn; /* next to be worked out */
 	unsigned n;
+	struct availability_shared shared; /* or NULLs: alone */
 };
 
 struct availability *
@@ -53,6 +55,31 @@ availability_create(const struct kept *k)
 	a->kept = k;
 	RB_INIT(&a->tree);
 	return a;
+}
+
+void
+availability_share(struct availability *a, const struct availability_shared *s)
+{
+	a->shared = *s;
+}
+
+static void
+tell_changed(const struct availability *a, const struct availability_of *p,
+    bool gone)
+{
+	if (a->shared.changed != NULL)
+		a->shared.changed(a->shared.arg, p->label, gone);
+}
+
+/* Of all nodes the first. */
+static int64_t
+since_of(const struct availability *a, const struct availability_of *p)
+{
+	int64_t since = 0;
+
+	if (a->shared.since != NULL)
+		since = a->shared.since(a->shared.arg, p->label);
+	return since != 0 && since < p->since ? since : p->since;
 }
 
 static struct availability_of *
@@ -115,7 +142,8 @@ static double
 ratio_of(const struct availability *a, const struct availability_of *p,
     int64_t window, int64_t wall)
 {
-	int64_t from = wall - window > p->since ? wall - window : p->since;
+	int64_t since = since_of(a, p);
+	int64_t from = wall - window > since ? wall - window : since;
 	double seen = (double)(wall - from) * 1e3 -
 	    (double)kept_down_ms(a->kept, NULL, from, wall, wall);
 	double down = (double)kept_down_ms(a->kept, p->label, from, wall, wall);
@@ -143,8 +171,20 @@ availability_seen(struct availability *a, const char *label, int64_t wall)
 	if (fresh && (p = add(a, label, wall, wall)) == NULL)
 		return false;
 	p->seen = wall;
+	p->missing = false;
 	work_out(a, p, wall);
+	if (fresh)
+		tell_changed(a, p, false);
 	return fresh;
+}
+
+void
+availability_again(struct availability *a, const char *label, int64_t wall)
+{
+	struct availability_of *p = find(a, label);
+
+	if (p != NULL)
+		work_out(a, p, wall);
 }
 
 void
@@ -155,7 +195,26 @@ availability_get(const struct availability *a, const char *label,
 
 	for (unsigned i = 0; i < AVAILABILITY_WINDOW_MAX; i++)
 		r->ratio[i] = p != NULL ? p->ratio[i] : NAN;
-	r->since = p != NULL ? p->since : 0;
+	r->since = p != NULL ? since_of(a, p) : 0;
+}
+
+/* Its line is printed anew now and then. */
+static void
+look_at(struct availability *a, struct availability_of *p, bool there,
+    int64_t wall)
+{
+	bool other = p->missing == there;
+
+	if (there)
+		p->seen = wall;
+	p->missing = !there;
+	if (p->seen - p->told > STALE) {
+		print(p);
+		other = true;
+	}
+	if (other)
+		tell_changed(a, p, false);
+	work_out(a, p, wall);
 }
 
 void
@@ -164,6 +223,7 @@ availability_tick(struct availability *a,
     int64_t keep)
 {
 	struct availability_of *p;
+	bool there;
 
 	for (unsigned n = a->n / PASS + 1; n > 0; n--) {
 		if (a->turn == NULL)
@@ -171,15 +231,13 @@ availability_tick(struct availability *a,
 		if ((p = a->turn) == NULL)
 			return;
 		a->turn = RB_NEXT(availability_tree, &a->tree, p);
-		if (is_there(arg, p->label))
-			p->seen = wall;
-		if (p->seen < wall - keep) {
+		there = is_there(arg, p->label);
+		if (!there && p->seen < wall - keep) {
+			tell_changed(a, p, true);
 			drop(a, p);
 			continue;
 		}
-		if (p->seen - p->told > STALE)
-			print(p);
-		work_out(a, p, wall);
+		look_at(a, p, there, wall);
 	}
 }
 
@@ -195,6 +253,28 @@ availability_line(const struct availability *a, const char *label)
 	const struct availability_of *p = find(a, label);
 
 	return p != NULL ? p->line : NULL;
+}
+
+int64_t
+availability_known(const struct availability *a, const char *label,
+    int64_t *until)
+{
+	const struct availability_of *p = find(a, label);
+
+	*until = p != NULL && p->missing ? p->seen : 0;
+	return p != NULL ? p->since : 0;
+}
+
+void
+availability_each(const struct availability *a,
+    void (*fn)(void *arg, const char *label), void *arg)
+{
+	struct availability_tree *tree =
+	    (struct availability_tree *)(uintptr_t)&a->tree;
+	struct availability_of *p;
+
+	RB_FOREACH (p, availability_tree, tree)
+		fn(arg, p->label);
 }
 
 void

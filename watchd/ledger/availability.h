@@ -20,11 +20,23 @@ enum availability_window {
 struct availability;
 
 struct availability *availability_create(const struct kept *);
+/* In a cluster: since when any node knows that primary (0: none does), which is what
+ * counts; and which of ours have another line than before, or (gone) are forgotten.
+ */
+struct availability_shared {
+	int64_t (*since)(void *arg, const char *label);
+	void (*changed)(void *arg, const char *label, bool gone);
+	void *arg;
+};
+void
+availability_share(struct availability *, const struct availability_shared *);
 void availability_destroy(struct availability **);
 
 /* That primary has a verdict, or another one. True: it is new, and its line is to
  * be written. */
 bool availability_seen(struct availability *, const char *label, int64_t wall);
+/* Its records are others than before. */
+void availability_again(struct availability *, const char *label, int64_t wall);
 /* The ratios of the windows, NAN where nothing is known, and since when it is
  * known. */
 struct availability_ratios {
@@ -43,6 +55,11 @@ unsigned availability_count(const struct availability *);
 /* Its line of the file, borrowed; NULL: it is not known. */
 struct kept_line *
 availability_line(const struct availability *, const char *label);
+/* Since when we know it ourselves, 0: we do not; until when it was there, 0: it is. */
+int64_t availability_known(const struct availability *, const char *label,
+    int64_t *until);
+void availability_each(const struct availability *,
+    void (*fn)(void *arg, const char *label), void *arg);
 /* A reference to each of availability_count() lines. */
 void availability_lines(const struct availability *, struct kept_line **);
 /* Reads such a line; false: it is none. Those not seen since `oldest` (wall) are

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * ledger: ties the book, the list, the file and the availability. */
-#include "ledger/ledger.h"
+#include "ledger/ledger_int.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,21 +9,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "ledger/ledger_file.h"
 
 #define GAP_MS	  INT64_C(60000) /* shorter absences are no record */
 #define DAEMON	  "mxwatchd"
 #define FILE_NAME "outages"
-
-struct ledger {
-	struct conf_ledger conf;
-	struct ledger_ops ops;
-	struct kept *kept;
-	struct book *book;
-	struct availability *availability;
-	struct ledger_file *file;
-	char *path;
-};
 
 /* ---- from the book to the list and the file */
 
@@ -34,6 +23,8 @@ keep(struct ledger *l, const struct outage *o, bool save)
 
 	if (save)
 		ledger_file_add(l->file, line->text, line->len);
+	if (l->joint != NULL)
+		ledger_shared_keep(l, o->id, line, save);
 	if (o->kind == OUTAGE_PRIMARY)
 		(void)availability_seen(l->availability, o->name, clock_wall());
 }
@@ -159,12 +150,16 @@ load(struct ledger *l, const struct book_time *t)
 	if (st.bad + load.bad > 0)
 		log_warn("ledger", "file=%s lines=%u bad=%u", log_q(l->path),
 		    st.lines, st.bad + load.bad);
+	if (l->joint != NULL)
+		st.alive = ledger_shared_load(l, st.alive);
 	gap_ms = st.alive != 0 ? t->wall_ms - st.alive * 1000 : 0;
 	if (gap_ms < 0)
 		gap_ms = 0;
 	restore(l, OUTAGE_PRIMARY, gap_ms, t);
 	restore(l, OUTAGE_DOMAIN, gap_ms, t);
 	note_absence(l, st.alive, gap_ms, t);
+	if (l->joint != NULL)
+		ledger_shared_settle(l, t);
 	log_info("ledger", "outages=%u open=%u primaries=%u file=%s",
 	    kept_count(l->kept), book_open(l->book),
 	    availability_count(l->availability), log_q(l->path));
@@ -184,7 +179,7 @@ ledger_create(const struct conf_ledger *conf, const char *spool,
 	l->path = mem_printf("%s/" FILE_NAME, spool);
 	l->kept = kept_create();
 	l->book = book_create(&bc, &bo);
-	l->availability = availability_create(l->kept);
+	ledger_shared_create(l);
 	l->file = ledger_file_create(helper, l->path);
 	load(l, t);
 	return l;
@@ -246,6 +241,7 @@ ledger_destroy(struct ledger **lp, const struct book_time *t)
 		ledger_file_all_now(l->file, line, n);
 	}
 	ledger_file_destroy(&l->file);
+	ledger_shared_destroy(l);
 	availability_destroy(&l->availability);
 	book_destroy(&l->book);
 	kept_destroy(&l->kept);
@@ -303,8 +299,11 @@ ledger_tick(struct ledger *l, const struct book_time *t)
 	int64_t wall = t->wall_ms / 1000, keep_sec = l->conf.keep_ms / 1000;
 
 	book_tick(l->book, t);
-	kept_trim(l->kept, wall - keep_sec, l->conf.max, NULL, NULL);
+	kept_trim(l->kept, wall - keep_sec, l->conf.max,
+	    l->joint != NULL ? ledger_shared_trimmed : NULL, l);
 	availability_tick(l->availability, is_primary, l, wall, keep_sec);
+	if (l->joint != NULL)
+		ledger_shared_tick(l, t);
 	file_tick(l, t->now);
 }
 
@@ -313,7 +312,7 @@ ledger_tick(struct ledger *l, const struct book_time *t)
 unsigned
 ledger_open(const struct ledger *l)
 {
-	return book_open(l->book);
+	return l->joint != NULL ? kept_open(l->view) : book_open(l->book);
 }
 
 bool
@@ -332,5 +331,5 @@ bool
 ledger_page(struct ledger *l, const struct kept_query *q, const char *end,
     struct buf *out, uint64_t *before)
 {
-	return kept_page(l->kept, q, end, out, before);
+	return kept_page(l->view, q, end, out, before);
 }

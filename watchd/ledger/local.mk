@@ -10,6 +10,9 @@ libmx_ledger_a_SOURCES = \
 	watchd/ledger/joint_make.c watchd/ledger/joint_watch.c \
 	watchd/ledger/kept.c watchd/ledger/kept.h \
 	watchd/ledger/ledger.c watchd/ledger/ledger.h \
+	watchd/ledger/ledger_int.h \
+	watchd/ledger/ledger_share.c watchd/ledger/ledger_share.h \
+	watchd/ledger/ledger_shared.c \
 	watchd/ledger/ledger_file.c watchd/ledger/ledger_file.h \
 	watchd/ledger/outage.c watchd/ledger/outage.h
 
@@ -17,9 +20,11 @@ if HAVE_CMOCKA
 LEDGER_TEST = tests/unit/ledger_world.c tests/unit/ledger_world.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h
 check_PROGRAMS += tests/unit/test_ledger tests/unit/test_ledger_file \
-	tests/unit/test_ledger_joint tests/unit/test_ledger_order
+	tests/unit/test_ledger_joint tests/unit/test_ledger_nodes \
+	tests/unit/test_ledger_order
 TESTS += tests/unit/test_ledger tests/unit/test_ledger_file \
-	tests/unit/test_ledger_joint tests/unit/test_ledger_order
+	tests/unit/test_ledger_joint tests/unit/test_ledger_nodes \
+	tests/unit/test_ledger_order
 tests_unit_test_ledger_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_TEST)
 tests_unit_test_ledger_LDADD = $(LEDGER_L) $(SMTP_L) $(CONFIG_L) $(BASE_L) \
@@ -36,6 +41,10 @@ tests_unit_test_ledger_order_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ledger_order_SOURCES = tests/unit/test_ledger_order.c \
 	tests/unit/joint_world.c tests/unit/joint_world.h
 tests_unit_test_ledger_order_LDADD = $(tests_unit_test_ledger_LDADD)
+tests_unit_test_ledger_nodes_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_ledger_nodes_SOURCES = tests/unit/test_ledger_nodes.c \
+	$(LEDGER_TEST)
+tests_unit_test_ledger_nodes_LDADD = $(tests_unit_test_ledger_LDADD)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/ledger

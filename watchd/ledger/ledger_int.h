@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC
+ * ledger_int: what ledger.c and ledger_shared.c (as node of a cluster) share. */
+#ifndef MX_LEDGER_LEDGER_INT_H
+#define MX_LEDGER_LEDGER_INT_H
+
+#include "ledger/joint.h"
+#include "ledger/ledger.h"
+#include "ledger/ledger_file.h"
+#include "ledger/ledger_share.h"
+
+struct ledger {
+	struct conf_ledger conf;
+	struct ledger_ops ops;
+	struct kept *kept; /* ours: what the file has */
+	struct kept *view; /* what is shown: the same one where we are alone */
+	struct book *book;
+	struct availability *availability;
+	struct ledger_file *file;
+	char *path;
+	/* In a cluster, else NULL: */
+	struct joint *joint;
+	struct ledger_share *share;
+	struct kept_line *name; /* the line of `alive` */
+	int64_t alive_told; /* wall seconds */
+};
+
+/* ledger_shared.c; for who is alone only the first may be called. */
+void ledger_shared_create(struct ledger *);
+/* The file is read, and was alive then (0: there is none): what we told and do not
+ * have is ours again, what others told is known. Returns when we were alive. */
+int64_t ledger_shared_load(struct ledger *, int64_t alive);
+/* Nobody has been asked yet. */
+void ledger_shared_settle(struct ledger *, const struct book_time *);
+/* One of our records is another than before. `save`: for the others, too. */
+void
+ledger_shared_keep(struct ledger *, uint64_t id, struct kept_line *, bool save);
+void ledger_shared_trimmed(void *ledger, uint64_t id);
+void ledger_shared_tick(struct ledger *, const struct book_time *);
+void ledger_shared_destroy(struct ledger *);
+
+#endif
