@@ -98,8 +98,10 @@ print(enum control_verb verb, bool one, const char *lines)
 	"{\"address\":\"" address "\",\"state\":\"" state                      \
 	"\",\"reply\":\"" reply "\"}"
 
-#define OUTAGE                                                                 \
-	"{\"id\":17,\"kind\":\"primary\",\"name\":\"mx1.example.org\","        \
+#define OUTAGE	    OUTAGE_OF("17", "")
+#define OUTAGE_BOTH OUTAGE_OF("6401", ",\"nodes\":[\"mx1\",\"mx2\"]")
+#define OUTAGE_OF(id, nodes)                                                   \
+	"{\"id\":" id ",\"kind\":\"primary\",\"name\":\"mx1.example.org\","    \
 	"\"state\":\"over\",\"primary\":\"\",\"part_of\":null,\"gone\":false," \
 	"\"phase\":\"connect\",\"reply\":\"=1+1,\\\"\\u001b\",\"seen\":"       \
 	"\"probe\","                                                           \
@@ -113,7 +115,11 @@ print(enum control_verb verb, bool one, const char *lines)
 	"\"depth\":7,"                                                         \
 	"\"age_seconds\":3600,\"marks_lost\":0,\"peak_rate\":2.5,\"marks\":["  \
 	"{\"at\":1795360863,\"what\":\"told\",\"who\":\"pager\",\"text\":"     \
-	"\"primary_down, trigger\"}]}\n"
+	"\"primary_down, trigger\"}]" nodes "}\n"
+#define ABSENCE                                                                \
+	"{\"id\":65,\"kind\":\"daemon\",\"name\":\"mxwatchd\",\"state\":"      \
+	"\"over\",\"failed\":1795360800,\"recovered\":1795364400,"             \
+	"\"unwatched_seconds\":60,\"nodes\":[\"mx1\"]}\n"
 
 static const struct {
 	const char *name;
@@ -246,6 +252,18 @@ static const struct {
 	    "mx1.example.org                      2026-11-18 11:06   99.7500%  "
 	    " "
 	    "       -\n" },
+	{ "outages, of nodes", VERB_outages, false,
+	    OUTAGE_BOTH DONE ",\"shown\":1,\"availability\":[]}",
+	    "ID     KIND    NAME               FAILED (UTC)     DOWN    MAIL "
+	    "STATE    NODES\n"
+	    "6401   primary mx1.example.org    2026-11-22 15:20 1h1m       7 "
+	    "over     mx1,mx2\n" },
+	{ "outages, a node's absence", VERB_outages, true,
+	    ABSENCE DONE ",\"shown\":1}",
+	    "outage 65: mxwatchd of mx1 did not run, and nobody watched for 1m "
+	    "of it\n"
+	    "  alive      2026-11-22 15:20:00 the last time\n"
+	    "  started    2026-11-22 16:20:00 1h later\n" },
 	{ "outages, none", VERB_outages, false, DONE ",\"shown\":0}",
 	    "no outage is on record\n" },
 	{ "outages, one", VERB_outages, true, OUTAGE DONE ",\"shown\":1}",

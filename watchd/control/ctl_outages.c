@@ -3,6 +3,7 @@
  * (RFC 4180) for those who add them up. Times are UTC. */
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "control/ctl_format.h"
@@ -43,13 +44,64 @@ is_over(const cJSON *o)
 	return strcmp(json_get_text(o, "state"), "over") == 0;
 }
 
+/* In a cluster: who saw it. */
+static bool
+has_nodes(const cJSON *o)
+{
+	return cJSON_GetArraySize(json_get(o, "nodes")) > 0;
+}
+
+static void
+put_nodes(FILE *out, const cJSON *o, const char *between)
+{
+	const cJSON *n;
+	bool more = false;
+
+	cJSON_ArrayForEach (n, json_get(o, "nodes")) {
+		if (!cJSON_IsString(n))
+			continue;
+		if (more)
+			fprintf(out, "%s", between);
+		format_cell(out, n->valuestring, 0);
+		more = true;
+	}
+}
+
 /* ---- a line each */
+
+/* With the nodes instead of the drain, and room for greater ids. */
+static void
+put_node_row(struct format *f, const cJSON *o)
+{
+	char from[32], down[32];
+
+	if (f->lines == 0)
+		fprintf(f->out, "%-6s %-7s %-18s %-16s %-6s %5s %-8s %s\n",
+		    "ID", "KIND", "NAME", "FAILED (UTC)", "DOWN", "MAIL",
+		    "STATE", "NODES");
+	fprintf(f->out, "%-6.0f ", json_get_num(o, "id"));
+	format_cell(f->out, json_get_text(o, "kind"), 7);
+	fprintf(f->out, " ");
+	format_cell(f->out, json_get_text(o, "name"), 18);
+	fprintf(f->out, " %-16s %-6s %5.0f ",
+	    wall_time(o, "failed", 16, from, sizeof(from)),
+	    lasted(o, "down_seconds", down, sizeof(down)),
+	    json_get_num(o, "accepted"));
+	format_cell(f->out, json_get_text(o, "state"), 8);
+	fprintf(f->out, " ");
+	put_nodes(f->out, o, ",");
+	fprintf(f->out, "\n");
+}
 
 static void
 put_row(struct format *f, const cJSON *o)
 {
 	char from[32], down[32], drain[32];
 
+	if (has_nodes(o)) {
+		put_node_row(f, o);
+		return;
+	}
 	if (f->lines == 0)
 		fprintf(f->out, "%-4s %-7s %-22s %-16s %-6s %-6s %5s %s\n",
 		    "ID", "KIND", "NAME", "FAILED (UTC)", "DOWN", "DRAIN",
@@ -100,6 +152,11 @@ put_beginning(struct format *f, const cJSON *o)
 	put_step(f, o, "detected", "down");
 	fprintf(f->out, "%s after the first failure\n",
 	    lasted(o, "detected_after_seconds", t, sizeof(t)));
+	if (has_nodes(o)) {
+		fprintf(f->out, "  nodes      ");
+		put_nodes(f->out, o, ", ");
+		fprintf(f->out, "\n");
+	}
 	if (json_get_text(o, "primary")[0] == '\0')
 		return;
 	fprintf(f->out, "  waited for ");
@@ -183,19 +240,43 @@ put_marks(struct format *f, const cJSON *o)
 }
 
 static void
-put_story(struct format *f, const cJSON *o)
+put_absence(struct format *f, const cJSON *o)
 {
 	char t[32];
 
-	if (strcmp(json_get_text(o, "kind"), "daemon") == 0) {
-		fprintf(f->out,
-		    "outage %.0f: mxwatchd did not run, and nobody watched\n",
-		    json_get_num(o, "id"));
-		put_step(f, o, "failed", "alive");
-		fprintf(f->out, "the last time\n");
-		put_step(f, o, "recovered", "started");
+	fprintf(f->out, "outage %.0f: mxwatchd ", json_get_num(o, "id"));
+	if (has_nodes(o)) {
+		fprintf(f->out, "of ");
+		put_nodes(f->out, o, ", ");
+		fprintf(f->out, " ");
+	}
+	fprintf(f->out, "did not run, and ");
+	if (!has_nodes(o))
+		fprintf(f->out, "nobody watched\n");
+	else if (json_get_num(o, "unwatched_seconds") > 0)
+		fprintf(f->out, "nobody watched for %s of it\n",
+		    lasted(o, "unwatched_seconds", t, sizeof(t)));
+	else
+		fprintf(f->out, "others watched\n");
+	put_step(f, o, "failed", "alive");
+	fprintf(f->out, "the last time\n");
+	put_step(f, o, "recovered", "started");
+	if (has_nodes(o))
+		fprintf(f->out, "%s later\n",
+		    text_duration_fmt((json_get_int(o, "recovered") -
+					  json_get_int(o, "failed")) *
+			    1000,
+			t, sizeof(t)));
+	else
 		fprintf(f->out, "%s later\n",
 		    lasted(o, "unwatched_seconds", t, sizeof(t)));
+}
+
+static void
+put_story(struct format *f, const cJSON *o)
+{
+	if (strcmp(json_get_text(o, "kind"), "daemon") == 0) {
+		put_absence(f, o);
 		return;
 	}
 	put_beginning(f, o);
@@ -210,7 +291,7 @@ put_story(struct format *f, const cJSON *o)
 
 static const struct outage_column {
 	const char *key;
-	enum { COLUMN_TEXT, COLUMN_NUMBER, COLUMN_TIME } type;
+	enum { COLUMN_TEXT, COLUMN_NUMBER, COLUMN_TIME, COLUMN_LIST } type;
 } columns[] = {
 	{ "id", COLUMN_NUMBER },
 	{ "kind", COLUMN_TEXT },
@@ -239,6 +320,7 @@ static const struct outage_column {
 	{ "seen", COLUMN_TEXT },
 	{ "phase", COLUMN_TEXT },
 	{ "reply", COLUMN_TEXT },
+	{ "nodes", COLUMN_LIST },
 };
 
 /* In quotes, which are doubled. A spreadsheet takes what begins with one of these
@@ -260,6 +342,22 @@ put_quoted(FILE *out, const char *text)
 	mem_free(&clean);
 }
 
+/* One text, with blanks between. */
+static void
+put_list(FILE *out, const cJSON *list)
+{
+	struct buf text = BUF_INIT(4096);
+	const cJSON *e;
+
+	cJSON_ArrayForEach (e, list)
+		if (cJSON_IsString(e) &&
+		    buf_addf(&text, "%s%s", text.len > 0 ? " " : "",
+			e->valuestring) != 0)
+			break;
+	put_quoted(out, buf_str(&text));
+	buf_fini(&text);
+}
+
 static void
 put_csv(struct format *f, const cJSON *o)
 {
@@ -273,6 +371,8 @@ put_csv(struct format *f, const cJSON *o)
 
 		if (columns[i].type == COLUMN_TEXT)
 			put_quoted(f->out, json_get_text(o, columns[i].key));
+		else if (columns[i].type == COLUMN_LIST)
+			put_list(f->out, v);
 		else if (columns[i].type == COLUMN_TIME && cJSON_IsNumber(v))
 			fprintf(f->out, "%s",
 			    text_date_3339(json_get_int(o, columns[i].key), t,
