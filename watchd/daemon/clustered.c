@@ -207,7 +207,8 @@ on_told(void *arg, const char *key, const void *data, size_t len)
 	if (d->cluster == NULL || d->queue == NULL ||
 	    cluster_told(d->cluster, key, data, len))
 		return;
-	if (maintained_told(d, key, data, len) ||
+	if (daemon_ledger_heard(d, key, data, len) ||
+	    maintained_told(d, key, data, len) ||
 	    daemon_alerts_told(d, key, data, len))
 		return;
 	queue_told(d->queue, key, data, len);

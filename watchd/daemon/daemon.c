@@ -374,9 +374,9 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	d->domains = domains_create(d);
 	d->box = snapshot_box_create();
 	d->history = history_create();
-	daemon_ledger_create(d);
 	if ((rc = create_store(d, eb)) != 0 || (rc = create_dns(d, eb)) != 0)
 		goto fail;
+	daemon_ledger_create(d);
 	d->backup_names = backup_names_create();
 	backup_names_attach(d->conf, d->backup_names);
 	d->removed = removed_create(d);
@@ -446,6 +446,7 @@ daemon_destroy(struct daemon **dp)
 	fetcher_destroy(&d->fetcher);
 	deliver_destroy(&d->deliver);
 	bounce_destroy(&d->bounce);
+	daemon_ledger_rest(d);
 	queue_destroy(&d->queue);
 	store_close(&d->store);
 	clustered_destroy(d);

@@ -101,7 +101,8 @@ uint32_t daemon_alerts_of(const struct daemon *, const char *domain);
 extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
 
 /* ledger.c: what the record of outages is fed with. */
-void daemon_ledger_create(struct daemon *);
+void daemon_ledger_create(struct daemon *); /* once there is a store */
+void daemon_ledger_rest(struct daemon *); /* before it ends; and after that: */
 void daemon_ledger_destroy(struct daemon *);
 void daemon_ledger_tick(struct daemon *);
 void daemon_ledger_verdict(void *daemon, const struct watch_verdict *);
@@ -119,6 +120,9 @@ bool daemon_ledger_page(void *daemon, const struct kept_query *,
 /* Somebody was told of an alert about that domain or primary. */
 void daemon_ledger_told(struct daemon *, const char *name, const char *receiver,
     const char *what, int64_t wall);
+/* In a cluster, what another node tells. True: it is about that. */
+bool
+daemon_ledger_heard(struct daemon *, const char *key, const void *, size_t);
 void daemon_ledger_snapshot(struct daemon *, struct snapshot *);
 void daemon_ledger_host(const struct daemon *, const struct primary *,
     struct snap_host *);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * ledger: ties ledger/ to the daemon: the verdicts on primaries, the blocks of
- * domains and the time go in. */
+ * domains and the time go in; in a cluster what other nodes tell, too. */
 
 #include <inttypes.h>
 #include <string.h>
@@ -10,6 +10,9 @@
 #include "daemon/daemon_int.h"
 #include "daemon/domains.h"
 #include "primary/watch.h"
+
+#define GAP_SEC 60 /* who was away for less was there, for who looks back */
+#define ALL	"cluster" /* by this name one is chosen who tells of all of it */
 
 static struct book_time
 time_now(const struct daemon *d)
@@ -97,6 +100,74 @@ daemon_ledger_domain(struct daemon *d, const struct snap_domain *was,
 		    (within ? was : is)->maintenance.reason);
 	if (!queue_loading(d->queue))
 		ledger_domain(d->ledger, was, is, &t);
+}
+
+/* ---- in a cluster */
+
+/* Who gave its place back may be starting again: that is no end of what it saw. One
+ * that was not seen yet is known by what it said. */
+static bool
+on_alive(void *arg, unsigned node, int64_t said)
+{
+	const struct daemon *d = arg;
+	struct cluster_node list[STORE_NODE_MAX];
+	unsigned n = 0;
+
+	if (d->cluster != NULL)
+		n = cluster_list(d->cluster, list, STORE_NODE_MAX);
+	for (unsigned i = 0; i < n; i++)
+		if (list[i].id == node && list[i].state != CLUSTER_STOPPED)
+			return list[i].state != CLUSTER_DEAD;
+	return said != 0 && clock_wall() - said < GAP_SEC;
+}
+
+static bool
+on_speaks(void *arg)
+{
+	const struct daemon *d = arg;
+
+	return d->cluster != NULL && cluster_speaks(d->cluster, ALL);
+}
+
+static bool
+on_ready(void *arg)
+{
+	const struct daemon *d = arg;
+	struct store_info si;
+
+	store_info(d->store, &si);
+	return !si.fenced && si.away_ms == 0;
+}
+
+static void
+on_put(void *arg, uint64_t token, int rc)
+{
+	struct daemon *d = arg;
+
+	ledger_put_done(d->ledger, token, rc);
+}
+
+static void
+put(void *arg, const char *key, const void *data, size_t len, uint64_t token)
+{
+	struct daemon *d = arg;
+
+	store_state_put(d->store, key, data, len, on_put, d, token);
+}
+
+static void
+on_each(void *arg, const char *prefix, ledger_state_cb *fn, void *fn_arg)
+{
+	const struct daemon *d = arg;
+
+	store_state_each(d->store, prefix, fn, fn_arg);
+}
+
+bool
+daemon_ledger_heard(struct daemon *d, const char *key, const void *data,
+    size_t len)
+{
+	return ledger_told(d->ledger, key, data, len);
 }
 
 /* ---- marks */
@@ -206,11 +277,30 @@ daemon_ledger_host(const struct daemon *d, const struct primary *p,
 void
 daemon_ledger_create(struct daemon *d)
 {
-	struct ledger_ops ops = { on_exists, d };
+	struct ledger_ops ops = { .exists = on_exists,
+		.arg = d,
+		.node = store_node(d->store),
+		.name = d->conf->cluster.node,
+		.alive = on_alive,
+		.speaks = on_speaks,
+		.ready = on_ready,
+		.put = put,
+		.each = on_each };
 	struct book_time t = time_now(d);
 
 	d->ledger = ledger_create(&d->conf->ledger, d->conf->spool, d->helper,
 	    &ops, &t);
+}
+
+void
+daemon_ledger_rest(struct daemon *d)
+{
+	struct book_time t;
+
+	if (d->ledger == NULL)
+		return;
+	t = time_now(d);
+	ledger_rest(d->ledger, &t);
 }
 
 void
