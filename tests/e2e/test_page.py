@@ -428,6 +428,34 @@ def record_of_outages(now):
         record(4, "primary", "mx0.hoster.example:25", now - 300 * day)]}
 
 
+def test_the_record_of_a_cluster(chrome):
+    """Which nodes saw it; what others saw up meanwhile was not down, nor is a time in which
+    others watched one of which nothing is known."""
+    now, day = int(time.time()), 86400
+    name = "mx0.hoster.example:25"
+    outages = {"next": None, "outages": [
+        record(130, "primary", name, now - 3600, state="down", recovered=None, drained=None,
+               first_delivery=None, down_seconds=1800, nodes=["mx1", HOSTILE], flaps=0),
+        record(97, "daemon", "mxwatchd", now - 5 * day, recovered=now - 4 * day,
+               unwatched_seconds=0, marks=[], nodes=["mx2"]),
+        record(65, "primary", name, now - 9 * day, recovered=now - 8 * day, drained=now - 8 * day,
+               down_seconds=0, nodes=["mx1"])]}
+    known = dict(known_since=now - 20 * day, availability_30d=1, availability_365d=1)
+    with Api(document(1, primaries=[dict(known, primary=name)]), history(1), outages) as api:
+        chrome.go(api.url)
+        chrome.wait_text("#events", "mx0.hoster.example:25 is down")
+        assert chrome.run("return [...document.querySelectorAll('.lane rect')].map("
+                          "r => r.getAttribute('class')).join(',');") == "known,down,partly"
+        assert "down for 30 min" in chrome.run(
+            "return document.querySelector('.lane svg').getAttribute('aria-label');").replace(
+                "\u00a0", " ")
+        events = chrome.text("#events").replace("\u00a0", " ")
+        assert "seen by mx1, " + HOSTILE in events and "seen by mx1" in events
+        assert "mxwatchd of mx2 did not run" in events and "others watched" in events
+        assert chrome.run("return window.pwned === undefined && document.images.length === 0;")
+        assert chrome.errors() == []
+
+
 def test_the_record_of_outages(chrome):
     now = int(time.time())
     primaries, outages = record_of_outages(now)
