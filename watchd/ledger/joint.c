@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * joint: the accounts, by id and by name, and which of them are one outage. */
+ * joint: the accounts, by id and by name, and when what is made anew. */
 #include "ledger/joint_int.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -94,8 +93,9 @@ name_get(struct joint *j, enum outage_kind kind, const char *name)
 	return nm;
 }
 
-static void
-name_open(struct joint *j, struct joint_name *nm, bool open, int64_t now_ms)
+void
+joint_name_open(struct joint *j, struct joint_name *nm, bool open,
+    int64_t now_ms)
 {
 	if (nm->is_open)
 		TAILQ_REMOVE(&j->open, nm, open);
@@ -105,15 +105,15 @@ name_open(struct joint *j, struct joint_name *nm, bool open, int64_t now_ms)
 		TAILQ_INSERT_TAIL(&j->open, nm, open);
 }
 
-static void
-name_free(struct joint *j, struct joint_name *nm)
+void
+joint_name_free(struct joint *j, struct joint_name *nm)
 {
 	if (j->walk == nm)
 		j->walk = RB_NEXT(joint_names, &j->names, nm);
 	RB_REMOVE(joint_names, &j->names, nm);
 	if (nm->is_dirty)
 		TAILQ_REMOVE(&j->dirty, nm, dirty);
-	name_open(j, nm, false, 0);
+	joint_name_open(j, nm, false, 0);
 	mem_free(&nm->shown);
 	mem_free(&nm->name);
 	mem_free(&nm);
@@ -175,8 +175,8 @@ joint_end(const struct joint *j, const struct joint_account *a)
 }
 
 /* Who says that its domain waits for this record has to say it anew. */
-static void
-parts_again(struct joint *j, const struct joint_account *a)
+void
+joint_parts_again(struct joint *j, const struct joint_account *a)
 {
 	struct joint_account key = { .node = a->node, .part_of = a->id };
 	struct joint_account *p = RB_NFIND(joint_by_part, &j->parts, &key);
@@ -274,188 +274,13 @@ joint_drop(struct joint *j, unsigned node, uint64_t id)
 
 	if (a == NULL)
 		return;
-	parts_again(j, a);
+	joint_parts_again(j, a);
 	account_out(j, a);
 	RB_REMOVE(joint_by_id, &j->accounts, a);
 	j->node[node].things--;
 	j->n--;
 	kept_line_unref(&a->line);
 	mem_free(&a);
-}
-
-/* ---- which of them are one */
-
-struct joint_sweep {
-	struct joint *j;
-	struct joint_name *nm;
-	struct joint_account **account; /* of the group */
-	unsigned n;
-	int64_t to;
-	uint64_t *id; /* records there are now */
-	unsigned nids;
-	unsigned budget;
-	int64_t from; /* those that did not end before are made */
-	int64_t again; /* those that the budget left */
-	int64_t last;
-	bool open;
-	int64_t now_ms;
-};
-
-static void
-sweep_id(struct joint_sweep *s, uint64_t id)
-{
-	s->id = mem_grow(s->id, s->nids + 1, sizeof(*s->id));
-	s->id[s->nids++] = id;
-}
-
-static void
-group_fill(const struct joint_sweep *s, struct joint_group *g)
-{
-	*g = (struct joint_group){ .name = s->nm,
-		.account = s->account,
-		.n = s->n,
-		.id = UINT64_MAX,
-		.from = s->account[0]->from,
-		.to = s->to };
-	for (unsigned i = 0; i < s->n; i++) {
-		const struct joint_account *a = s->account[i];
-		uint64_t id = joint_id(a->node, a->id);
-
-		if (id < g->id)
-			g->id = id;
-		if (a->state != OUTAGE_OVER && joint_lives(s->j, a->node))
-			g->open = true;
-	}
-}
-
-/* It waits for another tick; what is shown of it stays. */
-static void
-group_later(struct joint_sweep *s, const struct joint_group *g)
-{
-	if (g->from < s->again)
-		s->again = g->from;
-	for (unsigned i = 0; i < g->n; i++)
-		if (g->account[i]->shown != 0)
-			sweep_id(s, g->account[i]->shown);
-}
-
-static void
-group_end(struct joint_sweep *s)
-{
-	struct joint_group g;
-	struct joint_account *a;
-	int64_t last;
-
-	if (s->n == 0)
-		return;
-	group_fill(s, &g);
-	/* One whose account was open is made anew with it, whoever lives. */
-	last = g.to;
-	for (unsigned i = 0; i < g.n; i++)
-		if (g.account[i]->state != OUTAGE_OVER)
-			last = JOINT_OPEN;
-	s->open = s->open || g.open;
-	if (last > s->last)
-		s->last = last;
-	if (last >= s->from && s->budget == 0) {
-		group_later(s, &g);
-		s->n = 0;
-		return;
-	}
-	sweep_id(s, g.id);
-	for (unsigned i = 0; i < g.n && last >= s->from; i++) {
-		a = g.account[i];
-		if (a->shown == g.id)
-			continue;
-		a->shown = g.id;
-		parts_again(s->j, a);
-	}
-	if (last >= s->from) {
-		s->budget -= s->budget < g.n ? s->budget : g.n;
-		joint_make(s->j, &g, s->now_ms);
-	}
-	s->n = 0;
-}
-
-static int
-id_cmp(const void *a, const void *b)
-{
-	return u64_cmp(*(const uint64_t *)a, *(const uint64_t *)b);
-}
-
-/* Records that are no more leave the view. */
-static void
-sweep_view(struct joint_sweep *s)
-{
-	struct joint_name *nm = s->nm;
-
-	if (s->nids > 1)
-		qsort(s->id, s->nids, sizeof(*s->id), id_cmp);
-	for (unsigned i = 0; i < nm->nshown; i++)
-		if (s->nids == 0 ||
-		    bsearch(&nm->shown[i], s->id, s->nids, sizeof(*s->id),
-			id_cmp) == NULL)
-			(void)kept_drop(s->j->view, nm->shown[i]);
-	mem_free(&nm->shown);
-	nm->shown = s->id;
-	nm->nshown = s->nids;
-}
-
-static void
-sweep(struct joint_sweep *s)
-{
-	struct joint_account *a;
-	unsigned room = 0;
-
-	RB_FOREACH (a, joint_by_time, &s->nm->accounts) {
-		int64_t end = joint_end(s->j, a);
-
-		/* each absence is its node's */
-		if (s->n > 0 &&
-		    (a->from > s->to || s->n == JOINT_GROUP_MAX ||
-			s->nm->kind == OUTAGE_DAEMON))
-			group_end(s);
-		if (s->n == room) {
-			room = room * 2 + 8;
-			s->account =
-			    mem_grow(s->account, room, sizeof(*s->account));
-		}
-		if (s->n == 0 || end > s->to)
-			s->to = end;
-		s->account[s->n++] = a;
-	}
-	group_end(s);
-	mem_free(&s->account);
-}
-
-/* What is left of the budget. */
-static unsigned
-name_make(struct joint *j, struct joint_name *nm, unsigned budget,
-    int64_t now_ms)
-{
-	struct joint_sweep s = { .j = j,
-		.nm = nm,
-		.budget = budget,
-		.from = nm->again,
-		.again = JOINT_OPEN,
-		.now_ms = now_ms };
-	bool later;
-
-	TAILQ_REMOVE(&j->dirty, nm, dirty);
-	nm->is_dirty = false;
-	nm->again = JOINT_OPEN;
-	sweep(&s);
-	sweep_view(&s);
-	nm->last = s.last;
-	later = s.budget == 0 && s.again != JOINT_OPEN;
-	if (later)
-		joint_again(j, nm, s.again);
-	if (nm->kind == OUTAGE_PRIMARY)
-		j->ops.changed(j->ops.arg, nm->name);
-	name_open(j, nm, s.open, now_ms);
-	if (RB_EMPTY(&nm->accounts))
-		name_free(j, nm);
-	return s.budget;
 }
 
 /* ---- time */
@@ -482,7 +307,7 @@ open_again(struct joint *j, int64_t now_ms)
 		if (nm->is_dirty)
 			break;
 		joint_again(j, nm, JOINT_OPEN);
-		name_open(j, nm, true, now_ms);
+		joint_name_open(j, nm, true, now_ms);
 	}
 }
 
@@ -492,7 +317,7 @@ make_some(struct joint *j, unsigned budget, int64_t now_ms)
 	struct joint_name *nm;
 
 	while (budget > 0 && (nm = TAILQ_FIRST(&j->dirty)) != NULL)
-		budget = name_make(j, nm, budget, now_ms);
+		budget = joint_name_make(j, nm, budget, now_ms);
 }
 
 void
@@ -574,7 +399,7 @@ joint_destroy(struct joint **jp)
 	while ((a = RB_ROOT(&j->accounts)) != NULL)
 		joint_drop(j, a->node, a->id);
 	while (!RB_EMPTY(&j->names))
-		name_free(j, RB_ROOT(&j->names));
+		joint_name_free(j, RB_ROOT(&j->names));
 	joint_watch_fini(j);
 	mem_free(jp);
 }

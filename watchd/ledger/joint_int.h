@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * joint_int: what joint.c (accounts, and which of them are one), joint_watch.c (who
- * watches since when), joint_lasted.c and joint_make.c (the record) share. Times are wall seconds, but for
- * those in ms. */
+ * joint_int: what joint.c (accounts), joint_sweep.c (which of them are one),
+ * joint_watch.c (who watches since when), joint_lasted.c (how long) and joint_make.c
+ * (the record) share. Times are wall seconds, but for those in ms. */
 #ifndef MX_LEDGER_JOINT_INT_H
 #define MX_LEDGER_JOINT_INT_H
 
@@ -109,8 +109,18 @@ joint_account_next(const struct joint *, const struct joint_account *key);
 /* Records of that name, or of all, that did not end before: to be made anew. */
 void joint_again(struct joint *, struct joint_name *, int64_t from);
 void joint_all_again(struct joint *, int64_t from);
+void
+joint_name_open(struct joint *, struct joint_name *, bool open, int64_t now_ms);
+void joint_name_free(struct joint *, struct joint_name *);
+/* Who says that its domain waits for this record has to say it anew. */
+void joint_parts_again(struct joint *, const struct joint_account *);
 /* When the account ends for who puts them together. */
 int64_t joint_end(const struct joint *, const struct joint_account *);
+
+/* joint_sweep.c: makes those records of the name anew that may be others, as many as
+ * have so many accounts; what is left of that. */
+unsigned joint_name_make(struct joint *, struct joint_name *, unsigned budget,
+    int64_t now_ms);
 
 /* joint_watch.c */
 void joint_watch_look(struct joint *); /* who lives */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ledger_int: what ledger.c and ledger_shared.c (as node of a cluster) share. */
+ * ledger_int: what ledger.c and, of a node of a cluster, ledger_shared.c and ledger_reading.c
+ * share. */
 #ifndef MX_LEDGER_LEDGER_INT_H
 #define MX_LEDGER_LEDGER_INT_H
 
@@ -26,7 +27,7 @@ struct ledger {
 
 /* ledger_shared.c; for who is alone only the first may be called. */
 void ledger_shared_create(struct ledger *);
-/* The file is read, and was alive then (0: there is none): what we told and do not
+/* ledger_reading.c: the file is read, and was alive then (0: there is none): what we told and do not
  * have is ours again, what others told is known. Returns when we were alive. */
 int64_t ledger_shared_load(struct ledger *, int64_t alive);
 /* Nobody has been asked yet. */
@@ -34,6 +35,13 @@ void ledger_shared_settle(struct ledger *, const struct book_time *);
 /* One of our records is another than before. `save`: for the others, too. */
 void
 ledger_shared_keep(struct ledger *, uint64_t id, struct kept_line *, bool save);
+/* Puts one of ours (NULL: it is to be gone); what we know of a primary. */
+void ledger_shared_tell(struct ledger *, uint64_t id, int64_t said,
+    struct kept_line *);
+void ledger_shared_tell_known(struct ledger *, const char *label);
+/* What that key says of another node. */
+void ledger_shared_heard(struct ledger *, const char *key,
+    const struct ledger_key *, const void *, size_t len);
 void ledger_shared_trimmed(void *ledger, uint64_t id);
 void ledger_shared_tick(struct ledger *, const struct book_time *);
 void ledger_shared_destroy(struct ledger *);

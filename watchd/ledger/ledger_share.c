@@ -13,6 +13,7 @@
 #include "base/idmap.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "ledger/joint.h"
 
 struct ledger_due {
 	RB_ENTRY(ledger_due) link;
@@ -34,6 +35,51 @@ struct ledger_share {
 	unsigned n;
 	uint64_t last;
 };
+
+/* ---- keys */
+
+#define KNOWN "known/"
+#define ALIVE "alive"
+
+const char *
+ledger_key_print(const struct ledger_key *k, char key[LEDGER_KEY_SIZE])
+{
+	if (k->label != NULL)
+		(void)snprintf(key, LEDGER_KEY_SIZE,
+		    LEDGER_PREFIX "%u/" KNOWN "%s", k->node, k->label);
+	else if (k->id != 0)
+		(void)snprintf(key, LEDGER_KEY_SIZE,
+		    LEDGER_PREFIX "%u/%" PRIu64, k->node, k->id);
+	else
+		(void)snprintf(key, LEDGER_KEY_SIZE, LEDGER_PREFIX "%u/" ALIVE,
+		    k->node);
+	return key;
+}
+
+bool
+ledger_key_parse(struct ledger_key *k, const char *key)
+{
+	unsigned n = 0;
+	int64_t id;
+
+	*k = (struct ledger_key){ 0 };
+	if (strncmp(key, LEDGER_PREFIX, strlen(LEDGER_PREFIX)) != 0)
+		return false;
+	key += strlen(LEDGER_PREFIX);
+	for (; *key >= '0' && *key <= '9' && n < JOINT_NODES; key++)
+		n = n * 10 + (unsigned)(*key - '0');
+	if (n == 0 || n >= JOINT_NODES || *key++ != '/')
+		return false;
+	k->node = n;
+	if (strncmp(key, KNOWN, strlen(KNOWN)) == 0)
+		k->label = key + strlen(KNOWN);
+	else if (text_int(key, 1, INT64_MAX, &id) == 0)
+		k->id = (uint64_t)id;
+	k->alive = strcmp(key, ALIVE) == 0;
+	return true;
+}
+
+/* ---- what waits */
 
 static int
 ledger_due_cmp(const struct ledger_due *a, const struct ledger_due *b)

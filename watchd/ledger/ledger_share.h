@@ -8,6 +8,21 @@
 
 #include "ledger/kept.h"
 
+/* The keys of a ledger, and what they are about (ledger_ops): an account, since when
+ * a primary is known, or that the node is there. */
+#define LEDGER_PREFIX	"outage/"
+#define LEDGER_KEY_SIZE (OUTAGE_NAME_MAX + 64)
+struct ledger_key {
+	unsigned node;
+	uint64_t id; /* of the account; 0: it is another key */
+	const char *label; /* in the key; NULL */
+	bool alive;
+};
+const char *
+ledger_key_print(const struct ledger_key *, char key[LEDGER_KEY_SIZE]);
+/* False: no ledger's. One of which we know nothing has neither of the three. */
+bool ledger_key_parse(struct ledger_key *, const char *key);
+
 struct ledger_share;
 
 struct ledger_share_ops {

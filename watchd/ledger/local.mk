@@ -7,10 +7,11 @@ libmx_ledger_a_SOURCES = \
 	watchd/ledger/book_int.h \
 	watchd/ledger/joint.c watchd/ledger/joint.h \
 	watchd/ledger/joint_int.h watchd/ledger/joint_lasted.c \
-	watchd/ledger/joint_make.c watchd/ledger/joint_watch.c \
+	watchd/ledger/joint_make.c watchd/ledger/joint_sweep.c \
+	watchd/ledger/joint_watch.c \
 	watchd/ledger/kept.c watchd/ledger/kept.h \
 	watchd/ledger/ledger.c watchd/ledger/ledger.h \
-	watchd/ledger/ledger_int.h \
+	watchd/ledger/ledger_int.h watchd/ledger/ledger_reading.c \
 	watchd/ledger/ledger_share.c watchd/ledger/ledger_share.h \
 	watchd/ledger/ledger_shared.c \
 	watchd/ledger/ledger_file.c watchd/ledger/ledger_file.h \
