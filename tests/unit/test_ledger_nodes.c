@@ -812,6 +812,40 @@ who_does_not_look_any_more_says_nothing(void **st MX_UNUSED)
 	cJSON_Delete(r);
 }
 
+/* More at once than is looked at in a tick: all of it, and in its order. */
+static void
+much_that_is_told_is_heard_in_its_order(void **st MX_UNUSED)
+{
+	enum { N = 1000 };
+	char key[32], text[200];
+	int len;
+
+	on(0);
+	for (unsigned i = 1; i <= N; i++) {
+		(void)snprintf(key, sizeof(key), "outage/2/%u", i);
+		len = snprintf(text, sizeof(text),
+		    "1 {\"id\":%u,\"kind\":\"domain\",\"name\":\"d%u.test\","
+		    "\"state\":\"over\",\"failed\":%u,\"recovered\":%u}",
+		    i, i, 1700000000 + i, 1700000900 + i);
+		assert_true(ledger_told(ledger, key, text, (size_t)len));
+	}
+	for (unsigned i = 1; i <= N; i += 2) {
+		(void)snprintf(key, sizeof(key), "outage/2/%u", i);
+		assert_true(ledger_told(ledger, key, NULL, 0));
+	}
+	pass(1);
+	assert_true(count(NULL) < N / 2);
+	pass(20);
+	assert_int_equal(count(NULL), N / 2);
+	assert_int_equal(count("d1.test"), 0);
+	assert_int_equal(count("d2.test"), 1);
+	/* and at the end there may be some left */
+	for (unsigned i = 1; i <= N; i++) {
+		(void)snprintf(key, sizeof(key), "outage/2/%u", i);
+		assert_true(ledger_told(ledger, key, NULL, 0));
+	}
+}
+
 static void
 what_does_not_hold_is_passed_over(void **st MX_UNUSED)
 {
@@ -851,6 +885,7 @@ main(void)
 		T(what_is_trimmed_leaves_the_state),
 		T(who_is_gone_for_long_is_forgotten),
 		T(who_does_not_look_any_more_says_nothing),
+		T(much_that_is_told_is_heard_in_its_order),
 		T(what_does_not_hold_is_passed_over),
 	};
 #undef T

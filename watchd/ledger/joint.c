@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define MAKE_MAX 50 /* accounts of records that are made anew in a tick */
+#define MAKE_MAX 100 /* accounts of records that are made anew in a tick */
 #define WALK_MAX 2000 /* names that are looked at in one */
 #define OPEN_MS	 60000 /* how old the figures of one that goes on are at most */
 #define OLD_MAX	 200 /* accounts that joint_old() looks at */
@@ -296,16 +296,18 @@ walk(struct joint *j, unsigned max)
 	j->walking = j->walk != NULL;
 }
 
-/* What goes on lasts longer than before. */
+/* What goes on lasts longer than before. It is said when there is nothing else to say:
+ * what changed does not wait behind it. */
 static void
 open_again(struct joint *j, int64_t now_ms)
 {
 	struct joint_name *nm;
+	unsigned n = MAKE_MAX;
 
-	while ((nm = TAILQ_FIRST(&j->open)) != NULL &&
+	if (!TAILQ_EMPTY(&j->dirty))
+		return;
+	while (n-- > 0 && (nm = TAILQ_FIRST(&j->open)) != NULL &&
 	    (now_ms - nm->made_ms >= OPEN_MS || now_ms < nm->made_ms)) {
-		if (nm->is_dirty)
-			break;
 		joint_again(j, nm, JOINT_OPEN);
 		joint_name_open(j, nm, true, now_ms);
 	}

@@ -4,10 +4,21 @@
 #ifndef MX_LEDGER_LEDGER_INT_H
 #define MX_LEDGER_LEDGER_INT_H
 
+#include <sys/queue.h>
+
 #include "ledger/joint.h"
 #include "ledger/ledger.h"
 #include "ledger/ledger_file.h"
 #include "ledger/ledger_share.h"
+
+/* What another node told, until it is looked at. */
+struct ledger_news {
+	STAILQ_ENTRY(ledger_news) link;
+	char *key;
+	void *data;
+	size_t len;
+};
+STAILQ_HEAD(ledger_news_list, ledger_news);
 
 struct ledger {
 	struct conf_ledger conf;
@@ -23,6 +34,9 @@ struct ledger {
 	struct ledger_share *share;
 	struct kept_line *name; /* the line of `alive` */
 	int64_t alive_told; /* wall seconds */
+	struct ledger_news_list news;
+	unsigned
+	    hear; /* so much more of it is looked at before the next tick */
 };
 
 /* ledger_shared.c; for who is alone only the first may be called. */

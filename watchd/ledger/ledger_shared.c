@@ -11,6 +11,7 @@
 
 #define ALIVE_SEC 30
 #define PUT_MAX	  50 /* a tick */
+#define HEAR_MAX  300 /* a tick; at once there may be a thousand */
 #define REST_MAX  1000 /* at the end */
 #define ID_MAX	  (INT64_C(1) << 46) /* of others: ours go on behind them */
 
@@ -113,17 +114,55 @@ ledger_shared_heard(struct ledger *l, const char *key,
 
 /* Ours is told to us when we began without the engine. What we do not have is of a
  * file that is gone, and is only shown. */
+static void
+hear(struct ledger *l, const char *key, const void *data, size_t len)
+{
+	struct ledger_key k;
+
+	if (!ledger_key_parse(&k, key))
+		return;
+	if (k.node != l->ops.node ||
+	    (k.id != 0 && kept_find(l->kept, k.id) == NULL))
+		ledger_shared_heard(l, key, &k, data, len);
+}
+
 bool
 ledger_told(struct ledger *l, const char *key, const void *data, size_t len)
 {
+	struct ledger_news *n;
 	struct ledger_key k;
 
 	if (l->joint == NULL || !ledger_key_parse(&k, key))
 		return false;
-	if (k.node != l->ops.node ||
-	    (k.id != 0 && kept_find(l->kept, k.id) == NULL))
-		ledger_shared_heard(l, key, &k, data, len);
+	if (l->hear > 0) { /* none waits then */
+		l->hear--;
+		hear(l, key, data, len);
+		return true;
+	}
+	n = mem_alloc(sizeof(*n));
+	n->key = mem_strdup(key);
+	n->data = len > 0 ? mem_dup(data, len) : NULL;
+	n->len = len;
+	STAILQ_INSERT_TAIL(&l->news, n, link);
 	return true;
+}
+
+/* In its order: what waits comes before what is told next. */
+static void
+hear_some(struct ledger *l, unsigned max)
+{
+	struct ledger_news *n;
+
+	while (max > 0 && (n = STAILQ_FIRST(&l->news)) != NULL) {
+		STAILQ_REMOVE_HEAD(&l->news, link);
+		max--;
+		if (l->joint != NULL)
+			hear(l, n->key, n->data, n->len);
+		mem_free(&n->key);
+		mem_free(&n->data);
+		mem_free(&n);
+	}
+	l->hear = max;
 }
 
 /* NULL: it is to be gone. */
@@ -236,6 +275,7 @@ ledger_shared_tick(struct ledger *l, const struct book_time *t)
 
 	if (wall - l->alive_told >= ALIVE_SEC || wall < l->alive_told)
 		tell_alive(l, wall);
+	hear_some(l, HEAR_MAX);
 	joint_tick(l->joint, t->wall_ms);
 	if (l->ops.speaks(l->ops.arg))
 		joint_old(l->joint, wall - l->conf.keep_ms / 1000, on_old, l);
@@ -301,6 +341,7 @@ ledger_shared_create(struct ledger *l)
 	const struct ledger_share_ops so = { on_ready, on_put, l };
 	const struct availability_shared as = { on_since, on_known, l };
 
+	STAILQ_INIT(&l->news);
 	l->view = l->kept;
 	if (l->ops.node != 0)
 		l->view = kept_create();
@@ -327,6 +368,7 @@ ledger_shared_destroy(struct ledger *l)
 	if (l->joint == NULL)
 		return;
 	joint_destroy(&l->joint);
+	hear_some(l, UINT32_MAX); /* nobody does */
 	ledger_share_destroy(&l->share);
 	kept_line_unref(&l->name);
 	kept_destroy(&l->view);
