@@ -4,9 +4,11 @@ on each node, and it is there when the node that saw it, or its disk, is gone.""
 import os
 import re
 import shutil
+import socket
 
 import pytest
 
+from lib.net import accept_each
 from lib.smtp import send
 from lib.wait import wait_for
 
@@ -192,6 +194,50 @@ def test_a_node_loses_its_disk(stack):
     assert "restart" in [m["what"] for m in o["marks"]], o
     down(mx[:1], nodes.n, domains[:1])  # within `merge` of the first: it goes on
     assert same(nodes.n, label(mx[0]), "down")["id"] == past["id"]
+
+
+class Picky:
+    """A primary that hangs up on who has that in its name, as if its way were cut."""
+
+    def __init__(self):
+        self.shuns = None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        accept_each(self.listener, self.serve)
+
+    def serve(self, sock):
+        with sock, sock.makefile("rb") as f:
+            try:
+                sock.sendall(b"220 picky.test\r\n")
+                for line in f:
+                    if self.shuns and self.shuns in line:
+                        return
+                    sock.sendall(b"221 bye\r\n" if line[:4] == b"QUIT" else b"250 picky.test\r\n")
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.mark.beside
+def test_what_one_node_cannot_reach_is_not_down(stack):
+    mx = stack.add(Picky(), Picky.close)
+    nodes = stack.nodes({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port}, 2)
+    known(nodes, label(mx))
+    mx.shuns = b"mx1.backup.test"
+    o = same(nodes.n, label(mx), "down", ["mx1"])
+    for n in nodes.n:
+        wait_for(lambda n=n: n.metrics().get("outages_open") == 1, 10)
+    mx.shuns = None
+    o = same(nodes.n, label(mx), "over", ["mx1"])
+    assert o["down_seconds"] == 0 and o["recovered"] >= o["failed"], o
+    known(nodes, label(mx))  # 1.0, as before
+    mx.shuns = b"backup.test"
+    same(nodes.n, label(mx), "down", ["mx1", "mx2"])  # within `merge` of that one
+    mx.shuns = None
+    o = same(nodes.n, label(mx), "over", ["mx1", "mx2"])
+    assert o["down_seconds"] > 0, o
 
 
 @pytest.mark.beside
