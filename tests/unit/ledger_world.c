@@ -216,7 +216,7 @@ mail_goes(struct world_domain *d, unsigned n)
 
 /* ---- what is kept */
 
-static cJSON *
+cJSON *
 records(const char *name)
 {
 	struct buf out = BUF_INIT(64u << 20);

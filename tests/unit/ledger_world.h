@@ -51,6 +51,8 @@ void mail_comes(struct world_domain *, unsigned n);
 void mail_goes(struct world_domain *, unsigned n);
 
 int count(const char *name); /* records of that name; NULL: of all */
+/* The records of that name, the newest first; the caller frees the list. */
+cJSON *records(const char *name);
 /* The newest record of that name; the caller frees it. */
 cJSON *record(const char *name);
 void check_num(const cJSON *, const char *key, double want);

@@ -423,19 +423,6 @@ book_domain(struct book *b, const struct snap_domain *was,
 
 /* ---- after a restart */
 
-/* Where nothing came back in between the wall clock says what was not written. */
-static void
-restore_down(struct outage *o, const struct book_time *t, int64_t gap_ms)
-{
-	int64_t ms = t->wall_ms - gap_ms - o->failed * 1000 - o->unwatched_ms;
-
-	if (o->state != OUTAGE_DOWN || o->flaps > 0 || ms <= o->down_ms)
-		return;
-	if (outage_maintained(o))
-		o->maintenance_ms += ms - o->down_ms;
-	o->down_ms = ms;
-}
-
 void
 book_restore(struct book *b, struct outage *o, int64_t gap_ms,
     const struct book_time *t)
@@ -448,7 +435,8 @@ book_restore(struct book *b, struct outage *o, int64_t gap_ms,
 		outage_fini(o);
 		return;
 	}
-	restore_down(o, t, gap_ms);
+	/* the wall clock says what was not written */
+	outage_down_until(o, t->wall_ms - gap_ms);
 	outage_fini(&e->o);
 	e->o = *o;
 	*o = (struct outage){ 0 };

@@ -75,6 +75,14 @@ void joint_settle(struct joint *, int64_t wall_ms);
 int64_t joint_since(const struct joint *, const char *label);
 int64_t joint_alive(const struct joint *, unsigned node); /* as it said; 0 */
 bool joint_lives(const struct joint *, unsigned node); /* as of the last tick */
+/* What that node left down when it went, in the eyes of the others that live. */
+enum joint_elsewhere {
+	JOINT_NOBODY, /* watches it */
+	JOINT_GOES_ON,
+	JOINT_ENDED,
+};
+enum joint_elsewhere joint_elsewhere(struct joint *, unsigned node,
+    enum outage_kind, const char *name);
 /* Calls for some of what was over before `wall`, to be dropped, or not: accounts, of
  * whichever node; of nodes that are gone for so long, and have no account any more,
  * what they knew (id 0), and in the end that they were there at all (id 0, NULL). */

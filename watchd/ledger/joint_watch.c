@@ -195,6 +195,46 @@ joint_since(const struct joint *j, const char *label)
 	return since;
 }
 
+/* Of a domain any other node would have told. */
+static bool
+is_watched_by_others(const struct joint *j, unsigned node,
+    enum outage_kind kind, const char *name)
+{
+	const struct joint_known *k;
+
+	if (kind == OUTAGE_PRIMARY) {
+		for (k = joint_known_first(j, name); k != NULL;
+		     k = joint_known_next((struct joint_known *)(uintptr_t)k))
+			if (k->node != node && k->until == 0 &&
+			    joint_lives(j, k->node))
+				return true;
+		return false;
+	}
+	for (unsigned i = 1; i < JOINT_NODES; i++)
+		if (i != node && joint_lives(j, i))
+			return true;
+	return false;
+}
+
+enum joint_elsewhere
+joint_elsewhere(struct joint *j, unsigned node, enum outage_kind kind,
+    const char *name)
+{
+	struct joint_name *nm = joint_name_find(j, kind, name);
+	struct joint_account *a;
+
+	joint_watch_look(j);
+	if (!is_watched_by_others(j, node, kind, name))
+		return JOINT_NOBODY;
+	if (nm == NULL)
+		return JOINT_ENDED;
+	RB_FOREACH (a, joint_by_time, &nm->accounts)
+		if (a->node != node && a->state == OUTAGE_DOWN &&
+		    joint_lives(j, a->node))
+			return JOINT_GOES_ON;
+	return JOINT_ENDED;
+}
+
 /* Since when it watches anything; 0: nothing. */
 int64_t
 joint_node_since(struct joint *j, unsigned node)

@@ -80,6 +80,24 @@ on_line(void *arg, const char *line, size_t len)
 	}
 }
 
+/* We were away for long, and others saw the end of it: it ended for us when we went.
+ * Else it would hold together what they saw happen meanwhile. */
+static bool
+has_ended(struct ledger *l, struct outage *o, int64_t gap_ms,
+    const struct book_time *t)
+{
+	if (l->joint == NULL || gap_ms < GAP_MS || o->state != OUTAGE_DOWN ||
+	    joint_elsewhere(l->joint, l->ops.node, o->kind, o->name) !=
+		JOINT_ENDED)
+		return false;
+	outage_down_until(o, t->wall_ms - gap_ms);
+	o->state = OUTAGE_OVER;
+	o->recovered = (t->wall_ms - gap_ms) / 1000;
+	if (o->recovered < o->failed)
+		o->recovered = o->failed;
+	return true;
+}
+
 /* Primaries are restored first, for their domains to find them. */
 static void
 restore(struct ledger *l, enum outage_kind kind, int64_t gap_ms,
@@ -92,6 +110,8 @@ restore(struct ledger *l, enum outage_kind kind, int64_t gap_ms,
 		if (strstr(line->text, "\"state\":\"over\"") != NULL ||
 		    outage_parse(&o, line->text, line->len) != 0)
 			continue;
+		if (o.kind == kind && has_ended(l, &o, gap_ms, t))
+			keep(l, &o, true);
 		if (o.kind == kind && o.state != OUTAGE_OVER)
 			book_restore(l->book, &o, gap_ms, t);
 		else

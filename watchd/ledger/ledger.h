@@ -10,7 +10,8 @@
  *
  * The nodes of a cluster have one record (joint.h): each has book, lines and file as
  * if it were alone, and tells the others; what is shown is made out of all of it. A
- * node without its file goes on with what it told.
+ * node without its file goes on with what it told. What was open when it went for a
+ * minute or more is over for it, if others were there and saw the end.
  *
  * It only looks: nothing that it does or fails to do changes what becomes of mail.
  * A disk that cannot be written is a line in the log; the records are in memory and

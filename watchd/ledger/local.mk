@@ -20,12 +20,13 @@ libmx_ledger_a_SOURCES = \
 if HAVE_CMOCKA
 LEDGER_TEST = tests/unit/ledger_world.c tests/unit/ledger_world.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h
+NODES_TEST = $(LEDGER_TEST) tests/unit/nodes_world.c tests/unit/nodes_world.h
 check_PROGRAMS += tests/unit/test_ledger tests/unit/test_ledger_file \
 	tests/unit/test_ledger_joint tests/unit/test_ledger_nodes \
-	tests/unit/test_ledger_order
+	tests/unit/test_ledger_order tests/unit/test_ledger_gone
 TESTS += tests/unit/test_ledger tests/unit/test_ledger_file \
 	tests/unit/test_ledger_joint tests/unit/test_ledger_nodes \
-	tests/unit/test_ledger_order
+	tests/unit/test_ledger_order tests/unit/test_ledger_gone
 tests_unit_test_ledger_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_TEST)
 tests_unit_test_ledger_LDADD = $(LEDGER_L) $(SMTP_L) $(CONFIG_L) $(BASE_L) \
@@ -44,8 +45,12 @@ tests_unit_test_ledger_order_SOURCES = tests/unit/test_ledger_order.c \
 tests_unit_test_ledger_order_LDADD = $(tests_unit_test_ledger_LDADD)
 tests_unit_test_ledger_nodes_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_ledger_nodes_SOURCES = tests/unit/test_ledger_nodes.c \
-	$(LEDGER_TEST)
+	$(NODES_TEST)
 tests_unit_test_ledger_nodes_LDADD = $(tests_unit_test_ledger_LDADD)
+tests_unit_test_ledger_gone_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_ledger_gone_SOURCES = tests/unit/test_ledger_gone.c \
+	$(NODES_TEST)
+tests_unit_test_ledger_gone_LDADD = $(tests_unit_test_ledger_LDADD)
 endif
 
 EXTRA_DIST += tests/fuzz/corpus/ledger

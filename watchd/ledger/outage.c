@@ -130,6 +130,18 @@ outage_maintained(const struct outage *o)
 }
 
 void
+outage_down_until(struct outage *o, int64_t wall_ms)
+{
+	int64_t ms = wall_ms - o->failed * 1000 - o->unwatched_ms;
+
+	if (o->state != OUTAGE_DOWN || o->flaps > 0 || ms <= o->down_ms)
+		return;
+	if (outage_maintained(o))
+		o->maintenance_ms += ms - o->down_ms;
+	o->down_ms = ms;
+}
+
+void
 outage_node_add(struct outage *o, const char *name)
 {
 	o->node = mem_grow(o->node, o->nnodes + 1, sizeof(*o->node));

@@ -126,6 +126,8 @@ void outage_mark_add(struct outage *, enum outage_mark_kind, int64_t at,
     const char *who, const char *what);
 /* Was it in a window of maintenance, by its last mark of one? */
 bool outage_maintained(const struct outage *);
+/* Of one that is down: it was until then, wall ms, where nothing came back between. */
+void outage_down_until(struct outage *, int64_t wall_ms);
 
 /* One line without a line feed; the caller frees it. */
 char *outage_print(const struct outage *);
