@@ -258,6 +258,23 @@ static const struct {
 	    "STATE    NODES\n"
 	    "6401   primary mx1.example.org    2026-11-22 15:20 1h1m       7 "
 	    "over     mx1,mx2\n" },
+	{ "outages, one that others did not see", VERB_outages, true,
+	    "{\"id\":65,\"kind\":\"primary\",\"name\":\"mx1.example.org\","
+	    "\"state\":\"over\",\"failed\":1795360800,\"detected\":1795360860,"
+	    "\"recovered\":1795364400,\"detected_after_seconds\":60,"
+	    "\"reply\":\"connect: timeout\",\"seen\":\"probe\","
+	    "\"down_seconds\":0,\"nodes\":[\"mx1\"]}\n" DONE ",\"shown\":1}",
+	    "outage 65 of primary mx1.example.org: over\n"
+	    "  failed     2026-11-22 15:20:00 connect: timeout\n"
+	    "                                  seen by a probe\n"
+	    "  down       2026-11-22 15:21:00 1m after the first failure\n"
+	    "  nodes      mx1\n"
+	    "  recovered  2026-11-22 16:20:00 up for other nodes all the time\n"
+	    "  delivery   -                   the first one after it\n"
+	    "  drained    -                   in -, 0.0 messages a second at "
+	    "most\n"
+	    "  messages   0 accepted, 0 delivered; at most 0 queued, - old\n"
+	    "  recipients 0 refused, 0 returned, 0 expired\n" },
 	{ "outages, a node's absence", VERB_outages, true,
 	    ABSENCE DONE ",\"shown\":1}",
 	    "outage 65: mxwatchd of mx1 did not run, and nobody watched for 1m "

@@ -173,7 +173,11 @@ put_end(struct format *f, const cJSON *o)
 	char t[32];
 
 	put_step(f, o, "recovered", "recovered");
-	fprintf(f->out, "down for %s", lasted(o, "down_seconds", t, sizeof(t)));
+	if (has_nodes(o) && !(json_get_num(o, "down_seconds") > 0))
+		fprintf(f->out, "up for other nodes all the time");
+	else
+		fprintf(f->out, "down for %s",
+		    lasted(o, "down_seconds", t, sizeof(t)));
 	if (flaps > 0)
 		fprintf(f->out, ", with %.0f flap%s", flaps,
 		    flaps > 1 ? "s" : "");
