@@ -607,6 +607,20 @@ nodes_have_names(void **state MX_UNUSED)
 	r = only();
 	nodes_are(r, "[\"a\",\"mx1\"]");
 	cJSON_Delete(r);
+	joint_named(joint, 2, "");
+	joint_named(joint, 3, "");
+	joint_drop(joint, 9, 1);
+	r = only();
+	nodes_are(r, "[\"mx1\"]");
+	cJSON_Delete(r);
+	joint_named(joint, 9, ""); /* there is no other */
+	r = only();
+	assert_null(json_get(r, "nodes"));
+	cJSON_Delete(r);
+	joint_named(joint, 2, "mx2");
+	r = only();
+	nodes_are(r, "[\"mx1\"]");
+	cJSON_Delete(r);
 }
 
 /* ---- what is no account, and what is old */

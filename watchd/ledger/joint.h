@@ -62,7 +62,8 @@ void joint_drop(struct joint *, unsigned node, uint64_t id);
  * and did until then (0: it still does). */
 void joint_known(struct joint *, unsigned node, const char *label,
     int64_t since, int64_t until);
-/* It was alive then, wall seconds; it is called that. */
+/* It was alive then, wall seconds; it is called that ("": not any more). With one that
+ * has a name nodes are not told apart: a record has no `nodes` then. */
 void joint_said(struct joint *, unsigned node, int64_t wall);
 void joint_named(struct joint *, unsigned node, const char *name);
 

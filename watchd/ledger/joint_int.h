@@ -78,7 +78,7 @@ struct joint {
 	struct joint_names names;
 	struct joint_known_tree known;
 	struct joint_name_list dirty, open; /* open: longest ago first */
-	unsigned n;
+	unsigned n, named; /* accounts; nodes with a name */
 	/* Of a walk over all names, some a tick. */
 	int64_t walk_from;
 	struct joint_name *walk;

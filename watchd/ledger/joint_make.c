@@ -263,6 +263,8 @@ take_nodes(const struct joint *j, struct outage *o, const struct joint_read *r,
 	uint32_t who = 0;
 	char text[24];
 
+	if (j->named < 2)
+		return;
 	for (unsigned i = 0; i < n; i++)
 		who |= UINT32_C(1) << r[i].account->node;
 	for (unsigned i = 1; i < JOINT_NODES; i++) {

@@ -60,13 +60,17 @@ void
 joint_named(struct joint *j, unsigned node, const char *name)
 {
 	struct joint_node *nd = &j->node[node];
+	bool several = j->named > 1;
 
 	if (node == 0 || node >= JOINT_NODES ||
 	    strcmp(joint_name_of(j, node), name) == 0)
 		return;
+	j->named -= nd->name != NULL;
 	mem_free(&nd->name);
-	nd->name = mem_strdup(name);
-	if (nd->things > 0)
+	nd->name = *name != '\0' ? mem_strdup(name) : NULL;
+	j->named += nd->name != NULL;
+	/* of the only one there is it is not said */
+	if (nd->things > 0 || several != (j->named > 1))
 		joint_all_again(j, 0);
 }
 

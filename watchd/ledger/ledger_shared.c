@@ -248,6 +248,13 @@ ledger_put_done(struct ledger *l, uint64_t token, int rc)
 /* ---- what is old */
 
 static void
+node_left(struct ledger *l, unsigned node)
+{
+	joint_said(l->joint, node, 0);
+	joint_named(l->joint, node, "");
+}
+
+static void
 on_old(void *arg, unsigned node, uint64_t id, const char *label)
 {
 	const struct ledger_key k = { .node = node, .id = id, .label = label };
@@ -265,7 +272,7 @@ on_old(void *arg, unsigned node, uint64_t id, const char *label)
 	else if (label != NULL)
 		joint_known(l->joint, node, label, 0, 0);
 	else
-		joint_said(l->joint, node, 0);
+		node_left(l, node);
 }
 
 void
