@@ -139,6 +139,7 @@ def test_the_owner_is_killed_in_the_middle_of_it(stack):
     wait_for(lambda: set(nodes.owners().values()) == {"mx2"}, 30, "the other has all")
     for d in DOMAINS:  # with its mail
         wait_for(lambda d=d: "mx2" in record(b, d).get("nodes", []), 30)
+        wait_for(lambda d=d: b.metrics().queued(d) == 1, 30)
     up(mx, [b])
     for m, d in zip(mx, DOMAINS):
         o = same([b], d, "over")
