@@ -83,7 +83,8 @@ def no_disk_is_blamed(nodes):
 
 
 def flood(stack, d, domain):
-    return stack.add(Flood(d.port, "u@" + domain, 3, tag=d.name + domain), lambda f: f.stop())
+    return stack.add(Flood(d.port, "u@" + domain, 3, tag=d.name + domain, pause=0.05),
+                     lambda f: f.stop())
 
 
 @pytest.mark.beside

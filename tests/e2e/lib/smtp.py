@@ -131,10 +131,13 @@ def send(port, subject="test", sender="s@sender.test", rcpts=("u@a.test",), **kw
 
 class Flood:
     """Threads that send numbered messages until they are told to stop or have
-    sent `count`; `acked` holds the subjects that got a 250."""
+    sent `count`; `acked` holds the subjects that got a 250. `pause`: of each thread between
+    two, where what is taken in a while has to be delivered as well."""
 
-    def __init__(self, port, rcpt="u@a.test", threads=8, count=None, size=1000, tag="m"):
+    def __init__(self, port, rcpt="u@a.test", threads=8, count=None, size=1000, tag="m",
+                 pause=0):
         self.port, self.rcpt, self.size, self.tag = port, rcpt, size, tag
+        self.pause = pause
         self.left = count
         self.acked, self.codes = set(), {}
         self.lock = threading.Lock()
@@ -167,7 +170,8 @@ class Flood:
                 continue
             try:
                 while self._one(c):
-                    pass
+                    if self.pause:
+                        self.halt.wait(self.pause)
                 return
             except (OSError, smtplib.SMTPException) as e:
                 self._note(getattr(e, "smtp_code", "lost"))
