@@ -46,7 +46,10 @@ op_view(void *arg, struct snap_cluster *v)
 static unsigned
 op_owner(void *arg, const char *domain)
 {
-	(void)arg;
+	const struct fake_node *us = arg;
+
+	if (us->moved != NULL && strcmp(us->moved, domain) == 0)
+		return us->moved_to;
 	return strcmp(domain, "example.net") == 0 ? 1 :
 	    strcmp(domain, "example.org") == 0	  ? 2 :
 	    strcmp(domain, "hold.example") == 0	  ? 3 :

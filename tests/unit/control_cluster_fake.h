@@ -15,6 +15,8 @@ struct fake_node {
 	unsigned id;
 	const char *name, *state;
 	bool asks, mute; /* mute: no answer comes in time */
+	const char *moved; /* a domain that it takes for another's; NULL */
+	unsigned moved_to; /* that node; 0: nobody's */
 	struct control *control;
 	struct fake *fake; /* its relay */
 	unsigned asked; /* requests that came here */

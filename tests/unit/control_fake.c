@@ -367,6 +367,8 @@ fake_snapshot(void *arg, const char *domain MX_UNUSED)
 	add_server(s);
 	if (f->cluster)
 		add_cluster(s, d);
+	if (f->unowned)
+		d->owner = "";
 	return s;
 }
 

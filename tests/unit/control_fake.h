@@ -40,7 +40,7 @@ struct fake {
 	char again[64]; /* the domain of which a flush was ordered */
 	unsigned probe_after; /* snapshots until the outcome is there */
 	bool primary_ok;
-	bool cluster; /* of two nodes */
+	bool cluster, unowned; /* of two nodes, neither of which has it */
 	int reload_rc, reload_polls;
 	int maintenance_rc;
 	bool maintenance_holds; /* example.org */

@@ -188,6 +188,88 @@ test_status(void **state)
 	peer_close(&p);
 }
 
+/* Each domain is there once, whatever the nodes take for true; the one of that number. */
+static cJSON *
+shown(int number)
+{
+	struct peer p;
+	cJSON *o, *d;
+
+	o = cJSON_Parse(ask(&p, "{\"verb\":\"status\"}"));
+	assert_has(buf_str(&p.got), "]}\n{\"done\":true,\"rc\":0}");
+	assert_int_equal(cJSON_GetArraySize(json_get(o, "domains")), 3);
+	d = cJSON_DetachItemFromArray(json_get(o, "domains"), number);
+	cJSON_Delete(o);
+	peer_close(&p);
+	return d;
+}
+
+static void
+assert_nobodys(void)
+{
+	struct peer p;
+	cJSON *d = shown(2);
+
+	assert_string_equal(json_get_text(d, "domain"), "hold.example");
+	assert_non_null(json_get(d, "owner"));
+	assert_string_equal(json_get_text(d, "owner"), "");
+	assert_false(json_get_bool(d, "ours"));
+	cJSON_Delete(d);
+	assert_has(ask(&p, "{\"verb\":\"status\",\"domain\":\"hold.example\"}"),
+	    "\"owner\":\"\",\"ours\":false");
+	peer_close(&p);
+	assert_has(ask(&p, "{\"verb\":\"why\",\"domain\":\"hold.example\"}"),
+	    "It is no node's just now: its mail waits until one takes it.");
+	assert_has(buf_str(&p.got), "\"owner\":\"\",\"ours\":false");
+	assert_null(strstr(buf_str(&p.got), "is delivered by node"));
+	peer_close(&p);
+}
+
+/* A domain that changes hands: one node let it go, and nobody has it yet. */
+static void
+test_nobodys(void **state)
+{
+	struct fake_node *a = &fc.node[0], *c = &fc.node[2];
+
+	(void)state;
+	for (unsigned i = 0; i < FAKE_NODES; i++)
+		fc.node[i].fake->cluster = true;
+	c->moved = "hold.example";
+	c->moved_to = 0;
+	assert_nobodys();
+	c->moved_to = 1; /* it gave it to us, and we have not heard of that */
+	assert_nobodys();
+	a->moved = "hold.example"; /* nor is it known who had it */
+	a->moved_to = 0;
+	fake.unowned = true;
+	assert_nobodys();
+	fake.unowned = false;
+	for (unsigned i = 0; i < FAKE_NODES; i++)
+		fc.node[i].fake->cluster = false;
+}
+
+/* Two have it, one of them a moment ago: by what we know. */
+static void
+test_twice(void **state)
+{
+	static const char *const says[] = { "mx1 says", "mx2 says",
+		"mx3 says" };
+	struct fake_node *a = &fc.node[0], *c = &fc.node[2];
+	cJSON *d;
+
+	(void)state;
+	c->fake->cause = says[2];
+	a->moved = c->moved = "example.org";
+	c->moved_to = 3;
+	for (unsigned i = 0; i < FAKE_NODES; i++) {
+		a->moved_to = i + 1;
+		d = shown(1);
+		assert_string_equal(json_get_text(d, "domain"), "example.org");
+		assert_string_equal(json_get_text(d, "cause"), says[i]);
+		cJSON_Delete(d);
+	}
+}
+
 /* Who did it is remembered where it was done, with who asked there; that it is
  * nowhere, once. */
 static void
@@ -682,6 +764,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_requests),
 		TEST(test_status),
+		TEST(test_nobodys),
+		TEST(test_twice),
 		TEST(test_audit),
 		TEST(test_flush_all),
 		TEST(test_silent),

@@ -369,7 +369,7 @@ static const struct {
 	    "b.example                up         -            0 -           "
 	    "-       -\n"
 	    "  its mail is at mx3?\n"
-	    "c.example                up         -            0 -           "
+	    "c.example                up         -            - -           "
 	    "-       -\n"
 	    "  its mail is at NO NODE\n"
 	    "\n"

@@ -134,12 +134,17 @@ format_cluster(struct format *f, const cJSON *document)
 	put_summary(f, c);
 }
 
+bool
+format_owner_is_none(const cJSON *d)
+{
+	return json_get(d, "owner") != NULL &&
+	    json_get_text(d, "owner")[0] == '\0';
+}
+
 static const char *
 owner_of(const cJSON *d)
 {
-	const char *owner = json_get_text(d, "owner");
-
-	return owner[0] != '\0' ? owner : "NO NODE";
+	return format_owner_is_none(d) ? "NO NODE" : json_get_text(d, "owner");
 }
 
 void

@@ -8,6 +8,8 @@
 
 /* The nodes, the engine and the mail beside it, of the document. */
 void format_cluster(struct format *, const cJSON *document);
+/* Nobody has its mail, or knows how much that is. */
+bool format_owner_is_none(const cJSON *domain);
 /* A line below the row of a domain whose mail another node has. */
 void format_owner_row(struct format *, const cJSON *domain);
 /* Whose its mail is, and what each node sees. */

@@ -101,8 +101,11 @@ domain_row(struct format *f, const cJSON *d)
 	    W_STATE);
 	fprintf(f->out, " %-*s", W_SINCE,
 	    format_age(f, d, "state_since", t, sizeof(t)));
-	(void)snprintf(queued, sizeof(queued), "%.0f",
-	    json_get_num(queue, "messages"));
+	if (format_owner_is_none(d) && json_get_num(queue, "messages") < 1)
+		(void)strlcpy(queued, "-", sizeof(queued));
+	else
+		(void)snprintf(queued, sizeof(queued), "%.0f",
+		    json_get_num(queue, "messages"));
 	fprintf(f->out, " %*s", W_QUEUED, queued);
 	fprintf(f->out, " %-*s", W_OLDEST, oldest(queue, t, sizeof(t)));
 	fprintf(f->out, " %-*s ", W_EXPIRY,
@@ -365,6 +368,9 @@ domain_block(struct format *f, const cJSON *d)
 		format_text(f, "breaker",
 		    "closed: the primary refuses what it should take; all mail "
 		    "is held");
+	if (format_owner_is_none(d))
+		format_text(f, "note",
+		    "no node has its mail just now, or can say how much it is");
 	fprintf(f->out,
 	    "queued    %.0f messages (%.0f active, %.0f deferred, %.0f "
 	    "held), %.0f recipients, %s\n",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "control/claim.h"
 #include "control/gather_end.h"
 #include "control/page.h"
 #include "control/verbs.h"
@@ -295,7 +296,9 @@ pick(struct gather *g, bool *over)
 			waits = true;
 	}
 	*over = best == NULL && !waits;
-	return waits && g->order != GATHER_AS_IT_COMES ? NULL : best;
+	if (waits && g->order != GATHER_AS_IT_COMES)
+		return NULL;
+	return best != NULL && g->array ? claim_choose(g, best) : best;
 }
 
 static size_t
@@ -304,6 +307,8 @@ emit(struct call *c, struct gather_source *s)
 	struct gather *g = s->g;
 	size_t len = s->len;
 
+	if (g->array && claim_is_stub(s))
+		return claim_none_sent(s);
 	if (g->array && g->lines > 0)
 		call_send_part(c, ",", 1);
 	if (c->verb == VERB_alerts && g->n > 1 && len > 2) {
@@ -326,9 +331,8 @@ gather_step(struct call *c)
 	size_t sent = 0;
 	bool over;
 
-	if (g->head != NULL) {
-		if (status_piece(c, g->head))
-			status_end(&g->head);
+	if (g->head != NULL && !g->headed) {
+		g->headed = status_piece(c, g->head);
 		call_continue(c);
 		return;
 	}

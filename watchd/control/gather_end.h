@@ -45,7 +45,8 @@ struct gather {
 	bool away; /* the engine: nobody can be asked */
 	enum gather_order order;
 	bool array; /* of the document that `head` begins */
-	struct status *head;
+	struct status *head; /* what is ours of the document */
+	bool headed; /* its head is through */
 	size_t page_max;
 	unsigned lines;
 	struct gather_source source[CONTROL_NODES];

@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libmx_control.a
 libmx_control_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_control_a_SOURCES = \
+	watchd/control/claim.c watchd/control/claim.h \
 	watchd/control/control.c watchd/control/control.h \
 	watchd/control/control_int.h \
 	watchd/control/ctl_client.c watchd/control/ctl_client.h \

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * verb_status: the document of mxwatch-status(7), piece by piece, as the client
  * takes them. In a cluster each node sends the domains that it owns, a line each,
- * and the node that was asked puts them into its own document. Loop thread. */
+ * and the node that was asked puts them into its own document, with those that
+ * nobody claims. Loop thread. */
 #include "base/mem.h"
+#include "control/claim.h"
 #include "control/verbs.h"
 #include "status/status_json.h"
 #include "status/status_primaries.h"
@@ -67,27 +69,17 @@ status_step(struct call *c)
 	call_done(c, CONTROL_OK, NULL);
 }
 
-static unsigned
-our_number(const struct control_cluster_ops *ops)
+cJSON *
+status_unclaimed(const struct status *st, const char *domain)
 {
-	struct control_node node[CONTROL_NODES];
-	unsigned n = ops->nodes(ops->arg, node, MX_COUNT(node));
+	const struct snap_domain *d = snapshot_find(st->s, domain);
+	cJSON *o;
 
-	for (unsigned i = 0; i < n; i++)
-		if (node[i].us)
-			return node[i].id;
-	return 0;
-}
-
-/* Ours, and, where we are the one who was asked, nobody's. */
-static bool
-is_in_part(const struct call *c, const char *domain)
-{
-	const struct control_cluster_ops *ops = &call_ops(c)->cluster;
-	const struct status *st = c->work;
-	unsigned owner = ops->owner(ops->arg, domain);
-
-	return owner == 0 ? c->node[0] == '\0' : owner == st->us;
+	if (d == NULL)
+		return NULL;
+	o = status_json_domain(d, st->s->wall_ms);
+	claim_none(o);
+	return o;
 }
 
 static void
@@ -99,8 +91,10 @@ part_step(struct call *c)
 	for (unsigned i = 0;
 	     i < STATUS_JSON_PIECE && st->next < st->s->domains.n; i++) {
 		d = snap_list_at(&st->s->domains, st->next++);
-		if (is_in_part(c, d->name))
+		if (claim_of(c, d->name, st->us))
 			call_send(c, status_json_domain(d, st->s->wall_ms));
+		else if (c->node[0] == '\0')
+			call_send(c, claim_stub(d->name));
 	}
 	if (st->next < st->s->domains.n)
 		call_continue(c);
@@ -113,13 +107,18 @@ status_one(struct call *c)
 {
 	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, c->domain);
 	const struct snap_domain *d = snapshot_find(s, c->domain);
+	cJSON *o;
 
 	if (d != NULL && (c->fields & FIELD_PRIMARIES) != 0) {
 		call_send(c,
 		    status_primaries_only(s, d->primary, d->nprimaries));
 		call_done(c, CONTROL_OK, NULL);
 	} else if (d != NULL) {
-		call_send(c, status_json_one(s, d, s->wall_ms));
+		o = status_json_one(s, d, s->wall_ms);
+		if (claim_denied(c, d->name))
+			claim_none(
+			    cJSON_GetArrayItem(json_get(o, "domains"), 0));
+		call_send(c, o);
 		call_done(c, CONTROL_OK, NULL);
 	} else
 		call_fail(c, CONTROL_FAILED, "%s: no such domain", c->domain);
@@ -137,7 +136,7 @@ verb_status(struct call *c)
 	}
 	st = status_begin(c, false);
 	if (c->part)
-		st->us = our_number(&call_ops(c)->cluster);
+		st->us = claim_us(c);
 	c->work = st;
 	c->work_free = status_free;
 	c->step = c->part ? part_step : status_step;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/claim.h"
 #include "control/verbs.h"
 #include "status/status_json.h"
 #include "status/status_primaries.h"
@@ -438,7 +439,7 @@ say_owner(const struct call *c, cJSON *list, const char *domain)
 
 	if (ops->nodes == NULL)
 		return;
-	owner = ops->owner(ops->arg, domain);
+	owner = claim_denied(c, domain) ? 0 : ops->owner(ops->arg, domain);
 	n = ops->nodes(ops->arg, node, MX_COUNT(node));
 	for (unsigned i = 0; i < n; i++)
 		if (node[i].id == owner)
@@ -589,6 +590,7 @@ add_domain(struct call *c, cJSON *o, cJSON *explain, const char *domain)
 {
 	struct snapshot *s = call_ops(c)->snapshot(call_ops(c)->arg, domain);
 	const struct snap_domain *d = snapshot_find(s, domain);
+	cJSON *shown;
 
 	if (d == NULL) {
 		say_stranger(explain, c, domain);
@@ -599,7 +601,10 @@ add_domain(struct call *c, cJSON *o, cJSON *explain, const char *domain)
 	if (call_ops(c)->cluster.nodes != NULL)
 		add_verdicts(c, o, explain, domain, s->wall_ms);
 	say_refused(c, explain, domain);
-	replace(o, "domain", status_json_domain(d, s->wall_ms));
+	shown = status_json_domain(d, s->wall_ms);
+	if (claim_denied(c, domain))
+		claim_none(shown);
+	replace(o, "domain", shown);
 	replace(o, "primaries", servers_of(s, d));
 out:
 	snapshot_unref(&s);

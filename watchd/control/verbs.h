@@ -30,6 +30,8 @@ struct status;
 struct status *status_begin(struct call *, bool head_only);
 bool status_piece(struct call *, struct status *);
 void status_end(struct status **);
+/* One of its domains, that no node claims; NULL: there is none of that name. */
+cJSON *status_unclaimed(const struct status *, const char *domain);
 
 /* verb_queue.c: a MESSAGE of protocol.h. */
 cJSON *verbs_message(const struct msg_view *, bool rcpts);
