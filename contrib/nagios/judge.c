@@ -283,6 +283,41 @@ judge_heartbeats(struct check_tally *t)
 		note(t, "", LEVEL_UNKNOWN, 0, "no heartbeat is configured");
 }
 
+/* All of a cluster at one node of it. Of `all` the thresholds are about other things. */
+static void
+judge_cluster(struct check_tally *t)
+{
+	static const char *const label[CLUSTER_FACTS] = { "away", "synchronous",
+		"live", "missing", "differing", "fenced", "unowned",
+		"local_msgs", "local" };
+	static const struct check plain;
+	bool alone = t->check->mode == CHECK_CLUSTER;
+	const struct check *c = alone ? t->check : &plain;
+	struct cluster_facts f;
+	unsigned bad = t->bad;
+
+	if (!measure_cluster(c, t->status, &f)) {
+		if (alone)
+			note(t, "", LEVEL_UNKNOWN, 0,
+			    "it is no node of a cluster");
+		return;
+	}
+	for (unsigned i = 0; i < CLUSTER_FACTS; i++) {
+		const struct measure *m = &f.fact[i];
+		bool judged = i == CLUSTER_LOCAL;
+		enum level level = judged ? judge_measure(c, m) : m->own;
+
+		if (level != LEVEL_OK)
+			note(t, "cluster", level, 1e17, m->text);
+		if (alone)
+			say_perf(t->v, "cluster", label[i],
+			    judged || i == CLUSTER_AWAY ? "s" : "", m,
+			    judged ? c : NULL);
+	}
+	if (alone && t->bad == bad)
+		note(t, "cluster", LEVEL_OK, 0, f.text);
+}
+
 /* The sum of all, judged when that was asked for. */
 static void
 judge_sum(struct check_tally *t)
@@ -331,7 +366,8 @@ void
 judge(const struct check *c, const cJSON *status, struct verdict *v)
 {
 	const cJSON *domains = json_get(status, "domains"), *d;
-	bool of_domains = c->mode != CHECK_SPOOL && c->mode != CHECK_HEARTBEAT;
+	bool of_domains = c->mode != CHECK_SPOOL &&
+	    c->mode != CHECK_HEARTBEAT && c->mode != CHECK_CLUSTER;
 	struct check_tally t = { .check = c, .status = status, .v = v };
 	unsigned n = 0;
 
@@ -350,6 +386,8 @@ judge(const struct check *c, const cJSON *status, struct verdict *v)
 	t.perf = c->nonly > 0 || n <= JUDGE_PERF_DOMAINS;
 	if (c->mode == CHECK_SPOOL || c->mode == CHECK_ALL)
 		judge_daemon(&t);
+	if (c->mode == CHECK_CLUSTER || c->mode == CHECK_ALL)
+		judge_cluster(&t);
 	if (c->mode == CHECK_HEARTBEAT)
 		judge_heartbeats(&t);
 	if (of_domains) {

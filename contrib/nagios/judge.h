@@ -28,6 +28,7 @@ enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_CRITICAL, LEVEL_UNKNOWN };
 	MODE(FLUSH, "flush", "eta", "s", RANGE_TIME, false)                    \
 	MODE(SPOOL, "spool", "free", "B", RANGE_SIZE | RANGE_PERCENT, false)   \
 	MODE(HEARTBEAT, "heartbeat", "heartbeat", "s", RANGE_TIME, false)      \
+	MODE(CLUSTER, "cluster", "local", "s", RANGE_TIME, false)              \
 	MODE(ALL, "all", "age", "s", RANGE_TIME | RANGE_PERCENT, false)
 
 enum check_mode {

@@ -8,6 +8,7 @@ libmx_nagios_a_SOURCES = \
 	contrib/nagios/fetch_tls.c \
 	contrib/nagios/judge.c contrib/nagios/judge.h \
 	contrib/nagios/measure.c contrib/nagios/measure.h \
+	contrib/nagios/measure_cluster.c \
 	contrib/nagios/range.c contrib/nagios/range.h
 if HAVE_CURL
 NAGIOS_CURL = $(CURL_LIBS)

@@ -15,12 +15,34 @@ struct measure {
 	char text[400];
 };
 
-/* Of one domain: any mode but CHECK_SPOOL, CHECK_HEARTBEAT and CHECK_ALL. */
+/* Of a cluster, as the node that was asked sees it. */
+enum cluster_fact {
+	CLUSTER_AWAY, /* seconds; 0: the engine is there */
+	CLUSTER_SYNCHRONOUS,
+	CLUSTER_LIVE, /* nodes */
+	CLUSTER_MISSING,
+	CLUSTER_DIFFERING, /* in their configurations */
+	CLUSTER_FENCED,
+	CLUSTER_UNOWNED, /* domains */
+	CLUSTER_LOCAL_MSGS, /* at this node alone */
+	CLUSTER_LOCAL, /* age of the oldest; the thresholds are about this */
+	CLUSTER_FACTS,
+};
+struct cluster_facts {
+	struct measure fact[CLUSTER_FACTS]; /* text: what is wrong with it */
+	char text[200]; /* when nothing is */
+};
+
+/* Of one domain: any mode but CHECK_SPOOL, CHECK_HEARTBEAT, CHECK_CLUSTER and
+ * CHECK_ALL. */
 void measure_domain(const struct check *, enum check_mode, const cJSON *status,
     const cJSON *domain, struct measure *);
 void measure_spool(const cJSON *status, struct measure *);
 void measure_heartbeat(const cJSON *status, const cJSON *heartbeat,
     struct measure *);
+/* False: there is no cluster. */
+bool measure_cluster(const struct check *, const cJSON *status,
+    struct cluster_facts *);
 /* "3 messages" and the like, of a sum. */
 void measure_words(const struct check *, enum check_mode, double value,
     char *dst, size_t size);

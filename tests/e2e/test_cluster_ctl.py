@@ -2,9 +2,11 @@
 """mxwatchctl over a cluster: what it says and does is of all nodes, whichever is asked."""
 import os
 import signal
+import subprocess
 
 import pytest
 
+from lib.mxwatchd import BUILD
 from lib.smtp import Flood, send
 from lib.wait import wait_for
 
@@ -140,6 +142,30 @@ def test_a_node_that_does_not_answer_is_named(stack):
     os.kill(b.proc.pid, signal.SIGCONT)
     assert r.returncode == 1
     assert "node mx2 did not answer" in r.stderr or not theirs, r.stderr
+
+
+def monitored(node):
+    """What check_mxwatch makes of it: exit code and text."""
+    r = subprocess.run([os.path.join(BUILD, "contrib/nagios/check_mxwatch"), "-s", node.socket,
+                        "cluster"], env=node.environment(), text=True, timeout=60,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return r.returncode, r.stdout
+
+
+def test_a_monitor_sees_a_node_go(stack):
+    mx, nodes = shared(stack)
+    a, b = nodes.n
+    code, text = monitored(a)
+    assert code in (0, 1) and "'cluster_live'=2;" in text, text
+    assert "'cluster_missing'=0;" in text and "'cluster_away'=0s" in text, text
+    os.kill(b.proc.pid, signal.SIGSTOP)
+    try:
+        wait_for(lambda: monitored(a)[0] == 2, 20, "one is left")
+        code, text = monitored(a)
+    finally:
+        os.kill(b.proc.pid, signal.SIGCONT)
+    assert "1 of its nodes missing, mx2 is " in text and "'cluster_live'=1;" in text, text
+    wait_for(lambda: "'cluster_live'=2;" in monitored(a)[1], 20, "it is back")
 
 
 def test_a_long_queue_comes_whole(stack):

@@ -104,6 +104,7 @@ WAYS = pytest.mark.parametrize("over", ["socket", "http"])
     (["spool", "-c", "1000T:"], CRITICAL, "spool ok"),
     (["--spool", "-w", "0%:", "-c", "101%:"], CRITICAL, "spool ok"),
     (["--heartbeat"], UNKNOWN, "no heartbeat is configured"),
+    (["cluster"], UNKNOWN, "it is no node of a cluster"),
     (["all"], WARNING, "down.test: 3 messages"),
     (["all", "-d", "up.test"], OK, "up.test: no messages, primary up"),
     (["queue", "-d", "other.test"], UNKNOWN, "other.test: no such domain"),

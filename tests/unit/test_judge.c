@@ -57,6 +57,26 @@
 #define RECOVERING                                                             \
 	"{\"domain\":\"back.test\",\"state\":\"recovering\",\"state_since\":"  \
 	"992800,\"unwell_since\":992200}"
+/* Two nodes, in the state that is given; the time is 1000000. */
+#define CLUSTER(away, sync, required, local, oldest, live, missing, differing, \
+    fenced, unowned)                                                           \
+	"{\"time\":1000000,\"ready\":true,\"spool\":{\"state\":\"ok\","        \
+	"\"accepting\":true},\"config\":{\"reload_ok\":true},\"cluster\":{"    \
+	"\"node\":\"mx1\",\"fenced\":" fenced                                  \
+	",\"engine\":{\"away_since\":" away ",\"synchronous\":" sync           \
+	",\"require_sync\":" required "},\"local\":{"                          \
+	"\"messages\":" local ",\"oldest\":" oldest "},\"live\":" live         \
+	",\"missing\":" missing ",\"differing\":" differing ",\"domains\":{"   \
+	"\"all\":8,\"ours\":3,\"unowned\":" unowned "},\"nodes\":[{\"node\":"  \
+	"\"mx1\",\"state\":\"live\"},{\"node\":\"m|2\",\"state\":\"dead\"}]}," \
+	"\"domains\":[" UP "]}"
+#define WELL                                                                   \
+	CLUSTER("null", "true", "false", "0", "null", "2", "0", "0", "false",  \
+	    "0")
+#define OLD_LOCAL                                                              \
+	CLUSTER("null", "true", "false", "7", "999000", "2", "0", "0",         \
+	    "false", "0")
+
 #define SHORT                                                                  \
 	"{\"domain\":\"short.test\",\"state\":\"down\",\"queue\":{"            \
 	"\"messages\":2,\"oldest_age_seconds\":3600,\"lifetime_seconds\":"     \
@@ -160,6 +180,74 @@ static const struct {
 	    LEVEL_OK, "up.test: no messages, primary up 10s", "up.test_age" },
 	{ "all, not ready", HEAD("false", "true") "[" UP "]}", CHECK_ALL, NULL,
 	    NULL, NULL, LEVEL_CRITICAL, "not ready: indexing", "spool_free" },
+	{ "a cluster", WELL, CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_OK,
+	    "cluster: mx1 of 2 live nodes, 3 of 8 domains are its own",
+	    "'cluster_away'=0s;;;0; 'cluster_synchronous'=1;;;0; "
+	    "'cluster_live'=2;;;0; 'cluster_missing'=0;;;0; "
+	    "'cluster_differing'=0;;;0; 'cluster_fenced'=0;;;0; "
+	    "'cluster_unowned'=0;;;0; 'cluster_local_msgs'=0;;;0; "
+	    "'cluster_local'=0s;;;0;" },
+	{ "no cluster", BOTH, CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_UNKNOWN,
+	    "no node of a cluster", "" },
+	{ "engine away",
+	    CLUSTER("999700", "false", "true", "7", "999900", "2", "0", "0",
+		"false", "0"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_CRITICAL,
+	    "cluster: the engine is away for 5m", "'cluster_away'=300s" },
+	{ "not synchronous",
+	    CLUSTER("null", "false", "false", "0", "null", "2", "0", "0",
+		"false", "0"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_WARNING,
+	    "no synchronous standby", "'cluster_synchronous'=0;" },
+	{ "not synchronous, and required",
+	    CLUSTER("null", "false", "true", "0", "null", "2", "0", "0",
+		"false", "0"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_CRITICAL, "takes no mail",
+	    "" },
+	{ "a node is missing",
+	    CLUSTER("null", "true", "false", "0", "null", "2", "1", "0",
+		"false", "0"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_WARNING,
+	    "cluster: 1 of its nodes missing, m!2 is dead",
+	    "'cluster_missing'=1;" },
+	{ "one is left",
+	    CLUSTER("null", "true", "false", "0", "null", "1", "1", "0",
+		"false", "0"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_CRITICAL, "missing",
+	    "'cluster_live'=1;" },
+	{ "configurations differ",
+	    CLUSTER("null", "true", "false", "0", "null", "2", "0", "1",
+		"false", "0"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_WARNING,
+	    "another configuration", "'cluster_differing'=1;" },
+	{ "fenced",
+	    CLUSTER("null", "true", "false", "0", "null", "2", "0", "0", "true",
+		"0"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_WARNING, "taken for dead",
+	    "'cluster_fenced'=1;" },
+	{ "domains of nobody",
+	    CLUSTER("null", "true", "false", "0", "null", "2", "0", "0",
+		"false", "2"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_WARNING,
+	    "2 domains without a node", "'cluster_unowned'=2;" },
+	{ "local mail is old", OLD_LOCAL, CHECK_CLUSTER, NULL, NULL, NULL,
+	    LEVEL_WARNING,
+	    "7 messages at this node alone, the oldest 16m40s old",
+	    "'cluster_local_msgs'=7;;;0; 'cluster_local'=1000s" },
+	{ "local mail, thresholds", OLD_LOCAL, CHECK_CLUSTER, "20m", "1h", NULL,
+	    LEVEL_OK, "live nodes", "'cluster_local'=1000s;1200;3600;0;" },
+	{ "local mail, critical", OLD_LOCAL, CHECK_CLUSTER, "5m", "15m", NULL,
+	    LEVEL_CRITICAL, "at this node alone", "=1000s;300;900;0;" },
+	{ "two things of a cluster",
+	    CLUSTER("999700", "false", "false", "7", "999000", "2", "0", "0",
+		"false", "0"),
+	    CHECK_CLUSTER, NULL, NULL, NULL, LEVEL_CRITICAL,
+	    "2 not well, worst cluster: the engine is away", "" },
+	{ "all, of a cluster", OLD_LOCAL, CHECK_ALL, "50%", "80%", NULL,
+	    LEVEL_WARNING, "cluster: 7 messages at this node alone",
+	    "'up.test_msgs'=0;" },
+	{ "all, of a cluster that is well", WELL, CHECK_ALL, "50%", "80%", NULL,
+	    LEVEL_OK, "up.test: no messages", "" },
 	{ "no such domain", BOTH, CHECK_QUEUE, NULL, NULL, "x.test",
 	    LEVEL_UNKNOWN, "x.test: no such domain", "" },
 	{ "no domains", HEAD("true", "true") "[]}", CHECK_QUEUE, "1", "1", NULL,
