@@ -77,6 +77,7 @@ def panels(p):
     intake(p)
     reports(p)
     alerts(p)
+    cluster(p)
     daemon(p)
 
 
@@ -377,6 +378,49 @@ def alerts(p):
             ("{{instance}}: the record cannot be written", "mxwatch_ledger_unwritable<I> > 0"))
     p.graph("SNMP", "Whether the subagent has a master agent.", "none",
             ("{{instance}}", "mxwatch_agentx_connected<I>"))
+
+
+def cluster(p):
+    """Of daemons that share a queue; of all others there are no series. What each
+    sees of the whole is joined by the worst, what lies at one alone is added up."""
+    bad = [(None, "green"), (1, "red")]
+    p.row("Cluster", folded=True)
+    p.stat("Nodes live", "Nodes that are there and take domains: the fewest that any sees.",
+           "min(mxwatch_cluster_nodes_live<I>)", "none", [(None, "red"), (2, "green")])
+    p.stat("Nodes missing", "Nodes that stand still and have not given their place back.",
+           "max(mxwatch_cluster_nodes_missing<I>)", "none", bad)
+    p.stat("Engine away for", "The longest of any node; new mail lands at the nodes meanwhile.",
+           "max(mxwatch_cluster_engine_away_seconds<I>)", "s",
+           [(None, "green"), (1, "orange"), (60, "red")])
+    p.stat("Synchronous standby", "Whether the engine has one, as all nodes see it.",
+           "min(mxwatch_cluster_synchronous<I>)", "none", [(None, "red"), (1, "green")],
+           words={0: "missing", 1: "there"})
+    p.stat("Domains without a node", "Nobody delivers their mail; for a moment this is so when "
+           "they move.", "max(mxwatch_cluster_unowned_domains<I>)", "none", bad)
+    p.stat("Configurations", "Whether the live nodes have the same.",
+           "max(mxwatch_cluster_node_config_differs<I>)", "none", bad,
+           words={0: "same", 1: "differ"})
+    p.stat("Mail at one node alone", "Messages that landed in the spool of a node and are not in "
+           "the engine: they are lost with its disk.",
+           "sum(mxwatch_cluster_local_messages<I>)", "short", [(None, "green"), (1, "orange")])
+    p.stat("Oldest at one node alone", "The age of the oldest of these.",
+           "max(mxwatch_cluster_local_oldest_message_age_seconds<I>)", "s",
+           [(None, "green"), (600, "orange"), (3600, "red")])
+    p.graph("Domains by node", "Domains whose mail the node has, and those that no node has.",
+            "short", ("{{node}}", "max by (node) (mxwatch_cluster_node_domains<I>)"),
+            ("none", "max(mxwatch_cluster_unowned_domains<I>)"), stack=True)
+    p.graph("Nodes that are silent", "For how long the others have not seen a node stir; it is "
+            "taken for dead after the lease.", "s",
+            ("{{node}}", "max by (node) (mxwatch_cluster_node_silent_seconds<I>)"))
+    p.graph("Live nodes by who sees them", "Where they differ some nodes do not reach the engine.",
+            "short", ("{{instance}}", "mxwatch_cluster_nodes_live<I>"))
+    p.graph("Engine away by node", "For how long a node has not reached it.", "s",
+            ("{{instance}}", "mxwatch_cluster_engine_away_seconds<I>"))
+    p.graph("Mail at one node alone by node", "It moves to the engine when that is back.", "short",
+            ("{{instance}}", "mxwatch_cluster_local_messages<I>"))
+    p.graph("Domains on their way", "From a node to another; and nodes that were taken for dead.",
+            "short", ("from {{instance}}", "mxwatch_cluster_leaving_domains<I>"),
+            ("{{instance}} was fenced", "mxwatch_cluster_fenced<I> > 0"))
 
 
 def daemon(p):

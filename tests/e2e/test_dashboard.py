@@ -3,9 +3,11 @@
 daemons, and a third that has no series of domains: what each panel, variable and
 annotation shows is compared with what the test made of them. A panel without an
 expectation fails. And the file itself: well formed, complete, made by `generate`."""
+import http.server
 import os
 import re
 import subprocess
+import threading
 import time
 
 import pytest
@@ -23,7 +25,7 @@ DAY = 86400
 UP, DOWN = 1, 5
 QUANTILES = {"0.5": "median", "0.95": "95%", "0.99": "99%"}
 # There for some configurations only.
-OPTIONAL = ("mxwatch_dnsbl_",)
+OPTIONAL = {"mxwatch_dnsbl_": ("DNSBL",), "mxwatch_cluster_": ("GLOBAL", "NODE")}
 
 
 # ---- what is right
@@ -465,11 +467,93 @@ def daemon(w):
     }
 
 
+def cluster(w):
+    """They are none."""
+    return dict.fromkeys(of_a_cluster("", ""), {})
+
+
+def of_a_cluster(a, b):
+    """What CLUSTER makes of the panels; a and b are where its nodes are scraped."""
+    return {
+        "Nodes live": {"": 1}, "Nodes missing": {"": 1}, "Engine away for": {"": 30},
+        "Synchronous standby": {"": 0}, "Domains without a node": {"": 2},
+        "Configurations": {"": 1}, "Mail at one node alone": {"": 7},
+        "Oldest at one node alone": {"": 900},
+        "Domains by node": {"mx1": 5, "mx2": 3, "none": 2},
+        "Nodes that are silent": {"mx1": 4, "mx2": 0.5},
+        "Live nodes by who sees them": {a: 2, b: 1},
+        "Engine away by node": {a: 0, b: 30},
+        "Mail at one node alone by node": {a: 3, b: 4},
+        "Domains on their way": {"from " + a: 1, "from " + b: 0, b + " was fenced": 1},
+    }
+
+
+# What two nodes say: the second has lost the engine, and the first.
+CLUSTER = [
+    {"nodes_live": 2, "nodes_missing": 0, "engine_away_seconds": 0, "synchronous": 1,
+     "unowned_domains": 0, "leaving_domains": 1, "fenced": 0, "local_messages": 3,
+     "local_oldest_message_age_seconds": 900,
+     'node_domains{node="mx1"}': 5, 'node_domains{node="mx2"}': 3,
+     'node_silent_seconds{node="mx1"}': 0.1, 'node_silent_seconds{node="mx2"}': 0.5,
+     'node_config_differs{node="mx1"}': 0, 'node_config_differs{node="mx2"}': 0},
+    {"nodes_live": 1, "nodes_missing": 1, "engine_away_seconds": 30, "synchronous": 0,
+     "unowned_domains": 2, "leaving_domains": 0, "fenced": 1, "local_messages": 4,
+     "local_oldest_message_age_seconds": 60,
+     'node_domains{node="mx1"}': 4, 'node_domains{node="mx2"}': 3,
+     'node_silent_seconds{node="mx1"}': 4, 'node_silent_seconds{node="mx2"}': 0,
+     'node_config_differs{node="mx1"}': 1, 'node_config_differs{node="mx2"}': 0},
+]
+
+
+def says(stack, series):
+    """A server of these metrics: where it is."""
+    text = "".join("mxwatch_cluster_%s %g\n" % s for s in series.items()).encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+
+    def end(s):
+        s.shutdown()
+        s.server_close()
+        thread.join()
+    stack.add(server, end)
+    return "127.0.0.1:%d" % server.server_port
+
+
+def test_a_cluster(stack):
+    at = [says(stack, series) for series in CLUSTER]
+    prometheus = stack.add(Prometheus({"mxwatch": at}, rules=()), lambda p: p.close())
+    board = Board(prometheus).choose(job=["mxwatch"])
+    row, = (p for p in board.json["panels"] if p["title"] == "Cluster")
+    assert row["collapsed"], "who has no cluster does not see it"
+    want = of_a_cluster(*at)
+    assert {p["title"] for p in row["panels"]} == set(want)
+
+    def right():
+        now = time.time()
+        for p in row["panels"]:
+            assert board.show(p, now) == want[p["title"]], p["title"]
+        return True
+    wait_for(right, 25, step=0.5)
+
+
 def of_two(w):
     w.look()
     known = {}
     for part in (at_a_glance, queue, delivery, primaries, recipients, intake, reports, alerts,
-                 daemon):
+                 cluster, daemon):
         known.update(part(w))
     return known
 
@@ -616,8 +700,10 @@ def test_each_selector_finds_series_and_obeys_the_variables(world):
     with open(os.path.join(TOP, "watchd", "status", "metrics.def")) as f:
         table = f.read()
     for s in selectors:
-        if s.startswith(OPTIONAL):
-            assert "METRIC(DNSBL, %s," % s.partition("{")[0][len("mxwatch_"):] in table
+        scopes = [x for prefix, x in OPTIONAL.items() if s.startswith(prefix)]
+        if scopes:
+            name = s.partition("{")[0][len("mxwatch_"):]
+            assert any("METRIC(%s, %s," % (x, name) in table for x in scopes[0]), s
             continue
         found = world.prometheus.query(board.filled(s))
         assert found, s
