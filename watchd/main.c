@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/service.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
 #include "daemon/preflight.h"
@@ -24,6 +25,8 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+
+#define END_MS 30000 /* what waits is written, whatever the disk does */
 
 enum { EXIT_USAGE = 2 };
 
@@ -197,6 +200,7 @@ serve(const struct daemon_options *o, struct config *conf,
 	umask(027);
 	if (!o->foreground)
 		ready = background();
+	service_open();
 	spawner = programs_create(conf, !o->foreground, &eb);
 	if (spawner == NULL || open_log(conf, o) != 0) {
 		if (spawner == NULL)
@@ -217,8 +221,10 @@ serve(const struct daemon_options *o, struct config *conf,
 	if (ready >= 0)
 		detach(ready);
 	daemon_run(d);
+	service_extend(END_MS);
 	daemon_destroy(&d);
 	spawner_destroy(&spawner);
+	service_close();
 	log_close();
 	return 0;
 }

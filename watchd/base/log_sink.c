@@ -7,8 +7,11 @@
  * operator must see wakes the thread at once, the rest waits for log_flush(),
  * and for SINK_PACE since the last write: a busy loop has many turns in that
  * time, and to wake a thread for each costs more than to write its line.
+ * The journal of systemd stamps lines by itself and wants their priority: standard
+ * error that leads there has that in front ("<4>", sd-daemon(3)) and no time.
  * Before log_open() there is no thread and each line is written as it comes. */
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -18,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
@@ -59,6 +63,7 @@ static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sink_buffer sink_buffers[2];
 static struct {
 	enum log_dest dest;
+	bool journal; /* at the end of standard error */
 	int fd;
 	char path[PATH_MAX];
 	struct sink_buffer *in, *out;
@@ -146,6 +151,8 @@ sink_write_note(uint64_t dropped)
 
 	if (sink.dest == LOG_DEST_SYSLOG)
 		snprintf(stamp, sizeof(stamp), "%d", LOG_LEVEL_WARN);
+	else if (sink.journal)
+		snprintf(stamp, sizeof(stamp), "<%d>", LOG_WARNING);
 	else
 		sink_stamp(clock_wall(), stamp, sizeof(stamp));
 	n = snprintf(line, sizeof(line),
@@ -262,8 +269,8 @@ sink_has_room(enum log_level level, size_t len)
 void
 log_sink_put(enum log_level level, const char *line, size_t len)
 {
+	char mark[8];
 	int64_t now;
-	char mark;
 
 	pthread_mutex_lock(&sink_lock);
 	if (!sink_has_room(level, len)) {
@@ -273,8 +280,12 @@ log_sink_put(enum log_level level, const char *line, size_t len)
 		return;
 	}
 	if (sink.dest == LOG_DEST_SYSLOG) {
-		mark = (char)('0' + (int)level);
-		sink_append(&mark, 1);
+		mark[0] = (char)('0' + (int)level);
+		sink_append(mark, 1);
+	} else if (sink.journal) {
+		sink_append(mark,
+		    (size_t)snprintf(mark, sizeof(mark), "<%d>",
+			sink_priority[level]));
 	} else {
 		if ((now = clock_wall()) != sink.stamp_second) {
 			sink_stamp(now, sink.stamp, sizeof(sink.stamp));
@@ -352,6 +363,22 @@ sink_start(void)
 	return rc == 0 ? 0 : -MX_ESYS;
 }
 
+/* $JOURNAL_STREAM names device and inode of what the manager has given us; they may
+ * be another's by now. */
+static bool
+is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat st;
+	char is[64];
+
+	if (stream == NULL || fstat(fd, &st) != 0)
+		return false;
+	snprintf(is, sizeof(is), "%ju:%ju", (uintmax_t)st.st_dev,
+	    (uintmax_t)st.st_ino);
+	return strcmp(is, stream) == 0;
+}
+
 /* Consumes fd. */
 static int
 sink_open(enum log_dest dest, int fd, const char *path, enum log_level level)
@@ -372,6 +399,7 @@ sink_open(enum log_dest dest, int fd, const char *path, enum log_level level)
 	if (dest == LOG_DEST_FILE)
 		(void)strlcpy(sink.path, path, sizeof(sink.path));
 	sink.dest = dest;
+	sink.journal = dest == LOG_DEST_STDERR && is_journal(fd);
 	sink.fd = fd;
 	rc = sink_start();
 	pthread_mutex_unlock(&sink_lock);
@@ -463,6 +491,7 @@ log_close(void)
 		if (sink.dest == LOG_DEST_SYSLOG)
 			closelog();
 		sink.dest = LOG_DEST_STDERR;
+		sink.journal = false;
 		sink.fd = STDERR_FILENO;
 	}
 	pthread_mutex_unlock(&sink_lock);
@@ -504,7 +533,10 @@ log_last_words(const char *module, const char *text)
 		}
 		pthread_mutex_unlock(&sink_lock);
 	}
-	sink_stamp(clock_wall(), stamp, sizeof(stamp));
+	if (sink.journal)
+		snprintf(stamp, sizeof(stamp), "<%d>", LOG_ERR);
+	else
+		sink_stamp(clock_wall(), stamp, sizeof(stamp));
 	n = snprintf(line, sizeof(line), "%serror %s %s\n", stamp, module,
 	    text);
 	if (n < 0)

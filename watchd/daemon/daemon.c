@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
+#include "base/service.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
 #include "daemon/clustered.h"
@@ -24,6 +25,7 @@
 #include "daemon/soft_state.h"
 
 #define TICK_MS	      1000
+#define DRAIN_MORE_MS 5000 /* than what it is limited to */
 #define DNS_QUEUE_MAX 2000
 
 /* ---- the loop's own events */
@@ -69,6 +71,16 @@ on_tick(void *arg)
 		http_tick(d->http, d->helper, loop_now(d->loop));
 	soft_state_tick(d->soft_state);
 	loop_timer_set(d->tick, TICK_MS);
+}
+
+/* Of the loop, so that one that stands still is seen by who started us. */
+static void
+on_alive(void *arg)
+{
+	struct daemon *d = arg;
+
+	service_alive();
+	loop_timer_set(d->alive, service_alive_ms());
 }
 
 static void
@@ -132,6 +144,8 @@ on_signal(int signo, void *arg)
 		if (d->cluster != NULL)
 			cluster_stop(d->cluster);
 		log_notice("daemon", "stopping=1 signal=%d", signo);
+		service_stopping();
+		service_extend(d->conf->drain_ms + DRAIN_MORE_MS);
 		loop_timer_set(d->drain_limit, d->conf->drain_ms);
 		smtpd_drain(d->smtpd, on_smtpd_idle, d);
 		deliver_drain(d->deliver, on_deliver_idle, d);
@@ -348,6 +362,7 @@ create_events(struct daemon *d)
 	d->drop = loop_timer_create(d->loop, on_drop, d);
 	d->drain_limit = loop_timer_create(d->loop, on_drain_limit, d);
 	d->drain_check = loop_task_create(d->loop, on_drained, d);
+	d->alive = loop_timer_create(d->loop, on_alive, d);
 	loop_timer_set(d->tick, TICK_MS);
 }
 
@@ -411,6 +426,9 @@ daemon_run(struct daemon *d)
 	    "seccomp=%s",
 	    d->conf->hostname, d->conf->ndomains, log_q(d->conf->spool),
 	    d->filtered ? "yes" : "no");
+	service_ready();
+	if (service_alive_ms() > 0)
+		on_alive(d);
 	loop_run(d->loop);
 	hold_all();
 	log_notice("daemon", "stopped=1");
@@ -428,6 +446,7 @@ daemon_destroy(struct daemon **dp)
 	for (size_t i = 0; i < MX_COUNT(d->signals); i++)
 		loop_signal_destroy(&d->signals[i]);
 	loop_timer_destroy(&d->tick);
+	loop_timer_destroy(&d->alive);
 	loop_timer_destroy(&d->drop);
 	loop_timer_destroy(&d->drain_limit);
 	loop_task_destroy(&d->drain_check);

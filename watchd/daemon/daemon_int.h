@@ -75,6 +75,7 @@ struct daemon {
 	struct snapshot *old; /* the one before, going; NULL: it is gone */
 	struct loop_timer *drop; /* of that */
 	struct loop_timer *drain_limit;
+	struct loop_timer *alive; /* for the service manager */
 	struct loop_task *drain_check;
 	struct loop_timer *fan_out; /* of changed primaries to their domains */
 	int64_t start_wall;

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/service.h"
 #include "config/elsewhere.h"
 #include "daemon/backups.h"
 #include "daemon/daemon_int.h"
@@ -146,6 +147,8 @@ end_of_file(struct reload *r, int rc)
 	r->ended = r->number;
 	if (rc == 0)
 		domains_from_configure(d);
+	if (!d->draining)
+		service_ready();
 }
 
 static void
@@ -224,6 +227,7 @@ reload_begin(struct reload *r, struct domain_texts *texts)
 	if (texts == NULL) {
 		r->again = false;
 		r->number++;
+		service_reloading();
 	}
 	r->state = RELOAD_LOAD;
 	r->l = loading_begin(r->d, texts, on_loaded);
