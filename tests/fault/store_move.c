@@ -198,8 +198,6 @@ static void
 wait_elsewhere(struct kit *k, bool yes)
 {
 	int64_t end = clock_now() + SETTLE_MS * CLOCK_MS;
-	struct loop_timer *t =
-	    loop_timer_create(k->loop, (void (*)(void *))loop_stop, k->loop);
 	struct store_info info;
 
 	for (;;) {
@@ -208,10 +206,8 @@ wait_elsewhere(struct kit *k, bool yes)
 			break;
 		if (clock_now() > end)
 			_exit(1);
-		loop_timer_set(t, 5);
-		loop_run(k->loop);
+		kit_turn(k);
 	}
-	loop_timer_destroy(&t);
 }
 
 /* Is the engine to take new mail, or to have it land? */

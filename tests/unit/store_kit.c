@@ -54,6 +54,17 @@ kit_done(struct kit *k)
 }
 
 void
+kit_turn(struct kit *k)
+{
+	struct loop_timer *t;
+
+	t = loop_timer_create(k->loop, (void (*)(void *))loop_stop, k->loop);
+	loop_timer_set(t, 10);
+	loop_run(k->loop);
+	loop_timer_destroy(&t);
+}
+
+void
 kit_one_done(struct kit *k)
 {
 	if (--k->waiting == 0)

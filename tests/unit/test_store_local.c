@@ -36,18 +36,6 @@ pg(const char *what)
 	assert_int_equal(system(cmd), 0);
 }
 
-static void
-turn(struct kit *k)
-{
-	struct loop_timer *t;
-
-	/* the store's answers come on the loop */
-	t = loop_timer_create(k->loop, (void (*)(void *))loop_stop, k->loop);
-	loop_timer_set(t, 10);
-	loop_run(k->loop);
-	loop_timer_destroy(&t);
-}
-
 /* Until the engine is away, for so long that nobody waits for it any more; or
  * there. */
 static void
@@ -58,7 +46,7 @@ wait_engine(struct kit *k, bool away)
 
 	do {
 		assert_true(clock_now() < end);
-		turn(k);
+		kit_turn(k);
 		store_info(k->store, &info);
 	} while (away ? info.elsewhere || info.away_ms == 0 :
 			!info.elsewhere || info.away_ms != 0);
@@ -266,13 +254,13 @@ test_large_begun(void **state)
 	while (kit_bodies(k) == 0 &&
 	    kit_sql("SELECT count(*) FROM mxwatch.body") == 0) {
 		assert_true(clock_now() < end);
-		turn(k);
+		kit_turn(k);
 	}
 	pg("kill a");
 	wait_engine(k, true);
 	do {
 		rc = store_tx_append(tx, data, 70000);
-		turn(k);
+		kit_turn(k);
 		assert_true(clock_now() < end);
 	} while (rc == 0);
 	assert_int_equal(rc, -MX_EFULL);
@@ -561,7 +549,7 @@ test_starts_away(void **state)
 	assert_int_equal(kit_verify(k, there, 1000, 1), 0);
 	assert_int_equal(kit_verify(k, more, LARGE, 3), 0);
 	while (strstr(told.keys, "of/all=2 ") == NULL)
-		turn(k); /* alarm() of main() */
+		kit_turn(k); /* alarm() of main() */
 }
 
 /* Who has never been in the cluster does not know his number. */
@@ -611,7 +599,7 @@ test_content_goes(void **state)
 	k->waiting = 1;
 	store_move(k->store, id, moved_one, k, 0);
 	while (kit_sql("SELECT count(*) FROM mxwatch.body") < LARGE / 65536)
-		turn(k); /* alarm() of main() */
+		kit_turn(k); /* alarm() of main() */
 	say(other, "DELETE FROM mxwatch.body");
 	say(other, "COMMIT");
 	kit_wait_all(k);
@@ -635,7 +623,7 @@ test_behind(void **state)
 	k->waiting = 1;
 	store_remove(k->store, there, moved_one, k, 0);
 	do {
-		turn(k);
+		kit_turn(k);
 		store_info(k->store, &info);
 	} while (info.away_ms == 0);
 	assert_true(info.elsewhere);

@@ -15,6 +15,7 @@
 #define PG_BATCH_MAX 32 /* statements */
 #define PG_ARGS_MAX  8
 #define PG_KNOWN_MAX 64 /* prepared in a connection */
+#define PG_LOOK_MS   250 /* has somebody said pg_hurry()? */
 
 /* Object identifiers of types: pg_type.dat, which never changes. */
 static const struct {
@@ -35,8 +36,6 @@ struct pg_args {
 	size_t count_at; /* of the array being filled: its length */
 	unsigned count;
 };
-
-#define LOOK_MS 250 /* has somebody said pg_hurry()? */
 
 struct pg {
 	PGconn *conn; /* NULL: none */
@@ -164,8 +163,8 @@ await(struct pg *p, short events, int64_t until)
 	int n = 0;
 
 	while (n == 0 && (left = patience(p, until)) >= 0) {
-		if (left > LOOK_MS * CLOCK_MS)
-			left = LOOK_MS * CLOCK_MS;
+		if (left > PG_LOOK_MS * CLOCK_MS)
+			left = PG_LOOK_MS * CLOCK_MS;
 		n = poll(&pfd, 1, (int)((left + CLOCK_MS - 1) / CLOCK_MS));
 		if (n < 0 && errno == EINTR)
 			n = 0;

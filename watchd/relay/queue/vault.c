@@ -240,8 +240,8 @@ vault_moved(void *arg, uint64_t id, int rc)
 	q->completions--;
 	q->local.out--;
 	if (rc == 0 && v != NULL) {
+		q->local.vaulted -= v->local;
 		v->local = false;
-		q->local.vaulted--;
 		if (is_lost(v))
 			vaulted_forget(q, v);
 	}

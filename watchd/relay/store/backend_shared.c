@@ -170,28 +170,23 @@ land(void *arg, struct store_req *r)
 static void
 landed(struct backend_shared *sh, struct store *s, struct store_req *r)
 {
-	struct store_req *back;
 	unsigned i;
 
 	for (i = 0; i < r->nparts; i++) {
 		r->parts[i]->flags &= (uint16_t)~ENV_MOVING;
-		if (r->rc == 0) {
+		if (r->rc == 0)
 			idmap_put(&sh->ids, r->parts[i]->id,
 			    r->doubt ? &shared_doubted : &shared_here);
-		} else if (r->doubt) {
-			back = mem_alloc(sizeof(*back));
-			back->mail.kind = STORE_REMOVE;
-			back->id = r->parts[i]->id;
-			back->quiet = true;
-			shared_post(sh, s, back);
-		}
+		else if (r->doubt)
+			shared_post(sh, s,
+			    store_req_take_back(r->parts[i]->id));
 	}
 }
 
 static bool
 changed(struct backend_shared *sh, struct store *s, struct store_req *r)
 {
-	if (r->mail.kind == STORE_FORGET_PLACED || r->arg == sh) {
+	if (r->quiet) {
 		store_req_free(r);
 		return true;
 	}
@@ -402,7 +397,7 @@ note_node(struct backend_shared *sh, const char *name)
 	r->mail.kind = STORE_STATE;
 	r->key = mem_strdup(NODE_KEY);
 	r->data = mem_dup(text, r->len);
-	r->arg = sh; /* its answer is for nobody else */
+	r->quiet = true;
 	STAILQ_INSERT_TAIL(&one, &r->mail, link);
 	sh->spool->ops->change(sh->spool, &one);
 }

@@ -119,7 +119,7 @@ note(struct engine_writer *w)
 	r->key = mem_strdup(SHARED_DOUBT);
 	r->len = text.len;
 	r->data = buf_take(&text);
-	r->arg = w->land_arg; /* its answer is for nobody else */
+	r->quiet = true;
 	w->land(w->land_arg, r);
 }
 
@@ -131,10 +131,7 @@ take_back(struct engine_writer *w, const struct store_req *mail)
 	unsigned i;
 
 	for (i = 0; i < mail->nparts; i++) {
-		r = mem_alloc(sizeof(*r));
-		r->mail.kind = STORE_REMOVE;
-		r->id = mail->parts[i]->id;
-		r->quiet = true;
+		r = store_req_take_back(mail->parts[i]->id);
 		STAILQ_INSERT_HEAD(&w->queue, &r->mail, link);
 	}
 }

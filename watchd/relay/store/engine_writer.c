@@ -125,7 +125,7 @@ answer(struct engine_writer *w, struct store_req *r, int rc)
 	if (r->rc < 0 && r->mail.kind == STORE_CHUNK_WRITE)
 		engine_large_fails(w, r);
 	r->batch = w->node.batch;
-	if (r->quiet || r->mail.kind == STORE_DISCARD)
+	if (r->quiet)
 		store_req_free(r);
 	else
 		mailbox_post(w->out, &r->mail);
@@ -376,21 +376,21 @@ set_body(struct engine_writer *w, struct store_req *r)
 static bool
 into_group(struct engine_writer *w, struct store_req *r)
 {
-	bool is_mail = r->mail.kind == STORE_COMMIT;
+	bool commit = r->mail.kind == STORE_COMMIT;
 	bool owns = engine_is_own(r);
 
 	if (w->n == ENGINE_OPS || w->bytes >= ENGINE_BYTES ||
-	    (is_mail && w->commits == w->commits_max) ||
+	    (commit && w->commits == w->commits_max) ||
 	    (owns && w->owns == ENGINE_OWNS))
 		return false;
-	if (is_mail)
+	if (commit)
 		set_body(w, r);
 	else if (r->mail.kind == STORE_DISCARD)
 		free(idmap_take(&w->larges, r->id));
 	else if (r->mail.kind == STORE_CHUNK_WRITE && !add_piece(w, r))
 		r->rc = -MX_EFULL; /* with the group */
 	w->group[w->n++] = r;
-	w->commits += is_mail;
+	w->commits += commit;
 	w->chunks += r->mail.kind == STORE_CHUNK_WRITE;
 	w->owns += owns;
 	w->bytes += r->len;

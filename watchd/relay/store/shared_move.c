@@ -45,13 +45,15 @@ give_back(struct backend_shared *sh, struct store_req *r, int rc)
 	mailbox_post(sh->out, &r->mail);
 }
 
-static void
-send_req(struct backend_shared *sh, struct store *s, struct store_move *m,
-    struct store_req *r)
+static struct store_req *
+make_req(struct store_move *m, int kind)
 {
+	struct store_req *r = mem_alloc(sizeof(*r));
+
+	r->mail.kind = kind;
 	r->id = m->id;
 	r->move = m;
-	shared_post(sh, s, r);
+	return r;
 }
 
 static struct store_get *
@@ -71,19 +73,18 @@ static void
 write_env(struct backend_shared *sh, struct store *s, struct store_move *m,
     bool marked)
 {
-	struct store_req *r = mem_alloc(sizeof(*r));
+	struct store_req *r = make_req(m, STORE_UPDATE);
 	struct buf record;
 
 	m->marked = marked;
 	m->env->flags = (uint16_t)((m->env->flags & ~ENV_MOVING) |
 	    (marked ? ENV_MOVING : 0));
 	buf_init(&record, SIZE_MAX / 4); /* the codec has its own cap */
-	r->mail.kind = STORE_UPDATE;
 	r->rc = envelope_encode(m->env, &record);
 	r->len = record.len;
 	r->data = buf_take(&record);
 	m->env->flags &= (uint16_t)~ENV_MOVING;
-	send_req(sh, s, m, r);
+	shared_post(sh, s, r);
 }
 
 static void
@@ -104,12 +105,11 @@ static void
 place(struct backend_shared *sh, struct store *s, struct store_move *m,
     char *data, size_t len)
 {
-	struct store_req *r = mem_alloc(sizeof(*r));
+	struct store_req *r = make_req(m, STORE_PLACE);
 	struct envelope *e = envelope_copy(m->env);
 
 	e->body.segment = m->id & ~UINT64_C(255);
 	e->body.offset = 0;
-	r->mail.kind = STORE_PLACE;
 	r->parts = mem_array(1, sizeof(struct envelope *));
 	r->parts[0] = e;
 	r->nparts = 1;
@@ -117,33 +117,19 @@ place(struct backend_shared *sh, struct store *s, struct store_move *m,
 	r->data = data;
 	r->len = len;
 	r->at = m->at;
-	send_req(sh, s, m, r);
-}
-
-static struct store_req *
-make_ask(struct store_move *m)
-{
-	struct store_req *r = mem_alloc(sizeof(*r));
-
-	r->mail.kind = STORE_ASK_PLACED;
-	r->id = m->id;
-	r->move = m;
-	return r;
+	shared_post(sh, s, r);
 }
 
 static void
 ask(struct backend_shared *sh, struct store *s, struct store_move *m)
 {
-	shared_post(sh, s, make_ask(m));
+	shared_post(sh, s, make_req(m, STORE_ASK_PLACED));
 }
 
 static void
 remove_it(struct backend_shared *sh, struct store *s, struct store_move *m)
 {
-	struct store_req *r = mem_alloc(sizeof(*r));
-
-	r->mail.kind = STORE_REMOVE;
-	send_req(sh, s, m, r);
+	shared_post(sh, s, make_req(m, STORE_REMOVE));
 }
 
 /* ---- ends */
@@ -154,6 +140,7 @@ forget(struct backend_shared *sh, struct store *s, uint64_t id)
 	struct store_req *r = mem_alloc(sizeof(*r));
 
 	r->mail.kind = STORE_FORGET_PLACED;
+	r->quiet = true;
 	r->id = id;
 	shared_post(sh, s, r);
 }
@@ -326,14 +313,13 @@ piece_read(struct backend_shared *sh, struct store *s, struct store_move *m,
 		}
 		return;
 	}
-	r = mem_alloc(sizeof(*r));
-	r->mail.kind = STORE_MOVE_PIECE;
+	r = make_req(m, STORE_MOVE_PIECE);
 	r->data = g->data;
 	r->len = g->len;
 	r->at = m->at;
 	g->data = NULL;
 	m->at += g->len;
-	send_req(sh, s, m, r);
+	shared_post(sh, s, r);
 }
 
 void
@@ -460,7 +446,7 @@ struct store_move *
 move_ask(struct backend_shared *sh, uint64_t id, struct mail_list *to_engine)
 {
 	struct store_move *m = move_create(sh, id);
-	struct store_req *r = make_ask(m);
+	struct store_req *r = make_req(m, STORE_ASK_PLACED);
 
 	m->known = true;
 	STAILQ_INSERT_TAIL(to_engine, &r->mail, link);
@@ -473,13 +459,15 @@ move_begin(struct backend_shared *sh, struct store_req *r,
 {
 	struct store_move *m;
 	struct store_get *g;
+	void *where;
 
-	if (idmap_get(&sh->ids, r->id) == &shared_doubted && !sh->closing) {
+	where = idmap_get(&sh->ids, r->id);
+	if (where == &shared_doubted && !sh->closing) {
 		move_ask(sh, r->id, to_engine)->req = r;
 		return;
 	}
-	if (idmap_get(&sh->ids, r->id) != &shared_here) {
-		give_back(sh, r, shared_is_local(sh, r->id) ? -MX_EBUSY : 0);
+	if (where != &shared_here) {
+		give_back(sh, r, where != NULL ? -MX_EBUSY : 0);
 		return;
 	}
 	if (shared_is_away(sh) || sh->closing) {

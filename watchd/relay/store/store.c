@@ -170,6 +170,17 @@ store_req_create(int kind, uint64_t id, store_done_cb *cb, void *arg,
 	return r;
 }
 
+struct store_req *
+store_req_take_back(uint64_t id)
+{
+	struct store_req *r = mem_alloc(sizeof(*r));
+
+	r->mail.kind = STORE_REMOVE;
+	r->id = id;
+	r->quiet = true;
+	return r;
+}
+
 /* ---- answers */
 
 static void

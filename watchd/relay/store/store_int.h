@@ -82,7 +82,8 @@ struct store_req { /* for the writer */
 	unsigned nnames;
 	struct store_node node; /* GIVE: to it; FENCE: as it was seen */
 	int64_t batch; /* the group that it was in, of a store that is shared */
-	bool quiet; /* nobody waits for its answer */
+	bool
+	    quiet; /* nobody waits for its answer: it is for the backend alone */
 	bool doubt; /* COMMIT, local: it may be in the engine as well */
 	bool local; /* it is the spool's, of a store that is shared */
 	struct store_move *move; /* a step of it; NULL: not one */
@@ -240,6 +241,8 @@ void store_get_brief(struct store_get *, uint64_t id, const void *, size_t);
 void store_writer_end(pthread_t, struct mailbox **in);
 void store_reader_end(pthread_t, struct mailbox **in);
 void store_req_free(struct store_req *);
+/* Of a part that its client does not believe to be here, though it may be. */
+struct store_req *store_req_take_back(uint64_t id);
 void store_get_free(struct store_get *);
 
 #endif

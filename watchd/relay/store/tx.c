@@ -185,6 +185,7 @@ store_tx_abort(struct store_tx **txp)
 	if (tx->large) {
 		r = mem_alloc(sizeof(*r));
 		r->mail.kind = STORE_DISCARD;
+		r->quiet = true;
 		r->id = tx->id;
 		store_post(tx->s, r);
 	}
