@@ -17,24 +17,25 @@ libmx_base_a_SOURCES = \
 	watchd/base/log_sink.c watchd/base/log_sink.h \
 	watchd/base/mailbox.c watchd/base/mailbox.h \
 	watchd/base/mem.c watchd/base/mem.h \
-	watchd/base/service.c watchd/base/service.h \
 	watchd/base/records.c watchd/base/records.h \
 	watchd/base/rnd.c watchd/base/rnd.h \
 	watchd/base/sandbox.c watchd/base/sandbox.h \
+	watchd/base/service.c watchd/base/service.h \
 	watchd/base/slab.c watchd/base/slab.h \
 	watchd/base/source_spec.c watchd/base/source_spec.h \
 	watchd/base/spawn.c watchd/base/spawn.h \
 	watchd/base/spawn_int.h watchd/base/spawner.c \
 	watchd/base/text.c watchd/base/text.h \
 	watchd/base/thread.c watchd/base/thread.h \
-	watchd/base/ways.c watchd/base/ways.h
+	watchd/base/ways.c watchd/base/ways.h \
+	watchd/base/writeback.c watchd/base/writeback.h
 
 if HAVE_CMOCKA
 base_tests = tests/unit/test_btree tests/unit/test_buf tests/unit/test_calendar \
 	tests/unit/test_crc tests/unit/test_file tests/unit/test_heap \
 	tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
-	tests/unit/test_service tests/unit/test_records tests/unit/test_sandbox tests/unit/test_spawn \
-	tests/unit/test_text tests/unit/test_ways
+	tests/unit/test_records tests/unit/test_sandbox tests/unit/test_service \
+	tests/unit/test_spawn tests/unit/test_text tests/unit/test_ways
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 tests_unit_test_btree_SOURCES = tests/unit/test_btree.c
@@ -55,12 +56,12 @@ tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_mailbox_SOURCES = tests/unit/test_mailbox.c
 tests_unit_test_mailbox_LDADD = $(BASE_L) $(CMOCKA_LIBS)
-tests_unit_test_service_SOURCES = tests/unit/test_service.c
-tests_unit_test_service_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_records_SOURCES = tests/unit/test_records.c
 tests_unit_test_records_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c
 tests_unit_test_sandbox_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_service_SOURCES = tests/unit/test_service.c
+tests_unit_test_service_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_spawn_SOURCES = tests/unit/test_spawn.c
 tests_unit_test_spawn_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_text_SOURCES = tests/unit/test_text.c

@@ -142,6 +142,17 @@ sink_stamp(int64_t now, char *dst, size_t size)
 	(void)strlcat(dst, " ", size);
 }
 
+/* What stands before a line that is not stamped by us; false: it is. */
+static bool
+sink_mark(enum log_level level, char *dst, size_t size)
+{
+	if (sink.dest == LOG_DEST_SYSLOG)
+		snprintf(dst, size, "%d", level);
+	else if (sink.journal)
+		snprintf(dst, size, "<%d>", sink_priority[level]);
+	return sink.dest == LOG_DEST_SYSLOG || sink.journal;
+}
+
 /* False: that is lost, too. */
 static bool
 sink_write_note(uint64_t dropped)
@@ -149,11 +160,7 @@ sink_write_note(uint64_t dropped)
 	char line[SINK_NOTE_MAX], stamp[SINK_STAMP_LEN] = "";
 	int n;
 
-	if (sink.dest == LOG_DEST_SYSLOG)
-		snprintf(stamp, sizeof(stamp), "%d", LOG_LEVEL_WARN);
-	else if (sink.journal)
-		snprintf(stamp, sizeof(stamp), "<%d>", LOG_WARNING);
-	else
+	if (!sink_mark(LOG_LEVEL_WARN, stamp, sizeof(stamp)))
 		sink_stamp(clock_wall(), stamp, sizeof(stamp));
 	n = snprintf(line, sizeof(line),
 	    "%swarn log dropped=%ju why=\"the log did not take lines as fast "
@@ -279,13 +286,8 @@ log_sink_put(enum log_level level, const char *line, size_t len)
 		pthread_mutex_unlock(&sink_lock);
 		return;
 	}
-	if (sink.dest == LOG_DEST_SYSLOG) {
-		mark[0] = (char)('0' + (int)level);
-		sink_append(mark, 1);
-	} else if (sink.journal) {
-		sink_append(mark,
-		    (size_t)snprintf(mark, sizeof(mark), "<%d>",
-			sink_priority[level]));
+	if (sink_mark(level, mark, sizeof(mark))) {
+		sink_append(mark, strlen(mark));
 	} else {
 		if ((now = clock_wall()) != sink.stamp_second) {
 			sink_stamp(now, sink.stamp, sizeof(sink.stamp));
@@ -533,9 +535,8 @@ log_last_words(const char *module, const char *text)
 		}
 		pthread_mutex_unlock(&sink_lock);
 	}
-	if (sink.journal)
-		snprintf(stamp, sizeof(stamp), "<%d>", LOG_ERR);
-	else
+	if (sink.dest == LOG_DEST_SYSLOG ||
+	    !sink_mark(LOG_LEVEL_ERROR, stamp, sizeof(stamp)))
 		sink_stamp(clock_wall(), stamp, sizeof(stamp));
 	n = snprintf(line, sizeof(line), "%serror %s %s\n", stamp, module,
 	    text);

@@ -120,6 +120,9 @@ bool cluster_is_ours(const struct cluster *, const char *domain);
 unsigned cluster_owner_of(const struct cluster *, const char *domain);
 /* "": no such node */
 const char *cluster_node_name(const struct cluster *, unsigned node);
+/* False: it was not seen yet. */
+bool
+cluster_node_state(const struct cluster *, unsigned node, enum cluster_state *);
 /* Up to `max` of them, ascending by id. */
 unsigned
 cluster_list(const struct cluster *, struct cluster_node *, unsigned max);

@@ -269,6 +269,16 @@ cluster_list(const struct cluster *cl, struct cluster_node *out, unsigned max)
 	return k;
 }
 
+bool
+cluster_node_state(const struct cluster *cl, unsigned node,
+    enum cluster_state *state)
+{
+	if (node == 0 || node >= NODES || !cl->node[node].known)
+		return false;
+	*state = state_of(cl, node);
+	return true;
+}
+
 const char *
 cluster_node_name(const struct cluster *cl, unsigned node)
 {

@@ -110,14 +110,12 @@ static bool
 on_alive(void *arg, unsigned node, int64_t said)
 {
 	const struct daemon *d = arg;
-	struct cluster_node list[STORE_NODE_MAX];
-	unsigned n = 0;
+	enum cluster_state state;
 
-	if (d->cluster != NULL)
-		n = cluster_list(d->cluster, list, STORE_NODE_MAX);
-	for (unsigned i = 0; i < n; i++)
-		if (list[i].id == node && list[i].state != CLUSTER_STOPPED)
-			return list[i].state != CLUSTER_DEAD;
+	if (d->cluster != NULL &&
+	    cluster_node_state(d->cluster, node, &state) &&
+	    state != CLUSTER_STOPPED)
+		return state != CLUSTER_DEAD;
 	return said != 0 && clock_wall() - said < GAP_SEC;
 }
 

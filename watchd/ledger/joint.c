@@ -239,32 +239,40 @@ account_get(struct joint *j, unsigned node, uint64_t id)
 }
 
 bool
+joint_put_outage(struct joint *j, unsigned node, const struct outage *o,
+    int64_t said, struct kept_line *line)
+{
+	struct joint_account *a;
+
+	if (node == 0 || node >= JOINT_NODES ||
+	    (a = account_get(j, node, o->id)) == NULL)
+		return false;
+	account_out(j, a);
+	a->part_of = o->kind == OUTAGE_DOMAIN ? o->part_of : 0;
+	a->said_ms = said;
+	a->state = o->state;
+	a->from = o->failed;
+	a->to = o->state == OUTAGE_DOWN ? 0 :
+	    o->recovered != 0		? o->recovered :
+					  o->failed;
+	kept_line_unref(&a->line);
+	a->line = kept_line_ref(line);
+	account_in(j, a, name_get(j, o->kind, o->name));
+	return true;
+}
+
+bool
 joint_put(struct joint *j, unsigned node, uint64_t id, int64_t said,
     struct kept_line *line)
 {
-	struct joint_account *a;
 	struct outage o;
+	bool ok;
 
-	if (node == 0 || node >= JOINT_NODES ||
-	    outage_parse(&o, line->text, line->len) != 0)
+	if (outage_parse(&o, line->text, line->len) != 0)
 		return false;
-	if (o.id != id || (a = account_get(j, node, id)) == NULL) {
-		outage_fini(&o);
-		return false;
-	}
-	account_out(j, a);
-	a->part_of = o.kind == OUTAGE_DOMAIN ? o.part_of : 0;
-	a->said_ms = said;
-	a->state = o.state;
-	a->from = o.failed;
-	a->to = o.state == OUTAGE_DOWN ? 0 :
-	    o.recovered != 0	       ? o.recovered :
-					 o.failed;
-	kept_line_unref(&a->line);
-	a->line = kept_line_ref(line);
-	account_in(j, a, name_get(j, o.kind, o.name));
+	ok = o.id == id && joint_put_outage(j, node, &o, said, line);
 	outage_fini(&o);
-	return true;
+	return ok;
 }
 
 void

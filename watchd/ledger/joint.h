@@ -57,6 +57,9 @@ uint64_t joint_id(unsigned node, uint64_t id);
  * none. The line is referenced. */
 bool joint_put(struct joint *, unsigned node, uint64_t id, int64_t said,
     struct kept_line *);
+/* The same for who has it at hand, of which the line is printed. */
+bool joint_put_outage(struct joint *, unsigned node, const struct outage *,
+    int64_t said, struct kept_line *);
 void joint_drop(struct joint *, unsigned node, uint64_t id);
 /* That node watches the primary since then, wall seconds (0: no more, and never did),
  * and did until then (0: it still does). */

@@ -79,10 +79,11 @@ void
 joint_said(struct joint *j, unsigned node, int64_t wall)
 {
 	struct joint_node *nd = &j->node[node];
-	int64_t least = wall < nd->said ? wall : nd->said;
+	int64_t least;
 
 	if (node == 0 || node >= JOINT_NODES || wall == nd->said)
 		return;
+	least = wall < nd->said ? wall : nd->said;
 	nd->said = wall;
 	if (nd->lives)
 		return;

@@ -218,8 +218,18 @@ record_get(struct kept *k, const struct outage *o)
 	return r;
 }
 
-struct kept_line *
-kept_put(struct kept *k, const struct outage *o)
+static void
+record_fill_told(struct kept_record *r, const struct kept_told *told)
+{
+	r->down_ms = told->counts_ms;
+	mem_free(&r->also);
+	r->nalso = told->nalso;
+	if (told->nalso > 0)
+		r->also = mem_dup(told->also, told->nalso * sizeof(*r->also));
+}
+
+static struct kept_line *
+record_put(struct kept *k, const struct outage *o, const struct kept_told *told)
 {
 	struct kept_line *line = line_of(o), *old;
 	struct kept_record *r;
@@ -229,30 +239,24 @@ kept_put(struct kept *k, const struct outage *o)
 	old = r->line;
 	record_fill(k, r, o);
 	r->line = line;
+	if (told != NULL)
+		record_fill_told(r, told);
 	pthread_mutex_unlock(&k->lock);
 	kept_line_unref(&old);
 	return line;
+}
+
+struct kept_line *
+kept_put(struct kept *k, const struct outage *o)
+{
+	return record_put(k, o, NULL);
 }
 
 void
 kept_put_told(struct kept *k, const struct outage *o,
     const struct kept_told *told)
 {
-	struct kept_line *line = line_of(o), *old;
-	struct kept_record *r;
-
-	pthread_mutex_lock(&k->lock);
-	r = record_get(k, o);
-	old = r->line;
-	record_fill(k, r, o);
-	r->line = line;
-	r->down_ms = told->counts_ms;
-	mem_free(&r->also);
-	r->nalso = told->nalso;
-	if (told->nalso > 0)
-		r->also = mem_dup(told->also, told->nalso * sizeof(*r->also));
-	pthread_mutex_unlock(&k->lock);
-	kept_line_unref(&old);
+	(void)record_put(k, o, told);
 }
 
 static void

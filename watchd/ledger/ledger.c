@@ -24,7 +24,7 @@ keep(struct ledger *l, const struct outage *o, bool save)
 	if (save)
 		ledger_file_add(l->file, line->text, line->len);
 	if (l->joint != NULL)
-		ledger_shared_keep(l, o->id, line, save);
+		ledger_shared_keep(l, o, line, save);
 	if (o->kind == OUTAGE_PRIMARY)
 		(void)availability_seen(l->availability, o->name, clock_wall());
 }

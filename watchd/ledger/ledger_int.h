@@ -6,10 +6,11 @@
 
 #include <sys/queue.h>
 
+#include "base/writeback.h"
 #include "ledger/joint.h"
 #include "ledger/ledger.h"
 #include "ledger/ledger_file.h"
-#include "ledger/ledger_share.h"
+#include "ledger/ledger_key.h"
 
 /* What another node told, until it is looked at. */
 struct ledger_news {
@@ -31,7 +32,7 @@ struct ledger {
 	char *path;
 	/* In a cluster, else NULL: */
 	struct joint *joint;
-	struct ledger_share *share;
+	struct writeback *out; /* for the others */
 	struct kept_line *name; /* the line of `alive` */
 	int64_t alive_told; /* wall seconds */
 	struct ledger_news_list news;
@@ -47,8 +48,8 @@ int64_t ledger_shared_load(struct ledger *, int64_t alive);
 /* Nobody has been asked yet. */
 void ledger_shared_settle(struct ledger *, const struct book_time *);
 /* One of our records is another than before. `save`: for the others, too. */
-void
-ledger_shared_keep(struct ledger *, uint64_t id, struct kept_line *, bool save);
+void ledger_shared_keep(struct ledger *, const struct outage *,
+    struct kept_line *, bool save);
 /* Puts one of ours (NULL: it is to be gone); what we know of a primary. */
 void ledger_shared_tell(struct ledger *, uint64_t id, int64_t said,
     struct kept_line *);

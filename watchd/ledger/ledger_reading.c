@@ -26,6 +26,13 @@ label_hash(const char *label)
 	return hash_text(HASH_INIT, label);
 }
 
+static bool
+is_same(const struct kept_line *have, const char *text, size_t n)
+{
+	return have != NULL && have->len == n &&
+	    memcmp(have->text, text, n) == 0;
+}
+
 /* The file does not have it, or is an older copy. */
 static void
 own_account(struct ledger_reading *rd, uint64_t id, const void *data,
@@ -38,15 +45,13 @@ own_account(struct ledger_reading *rd, uint64_t id, const void *data,
 	int64_t said;
 	size_t n;
 
-	if (!ledger_share_parse(data, len, &said, &text, &n))
+	if (!ledger_value_parse(data, len, &said, &text, &n))
 		return;
-	if (have != NULL &&
-	    ((have->len == n && memcmp(have->text, text, n) == 0) ||
-		said <= rd->file_alive * 1000 + NEWER_MS)) {
-		if (have->len == n && memcmp(have->text, text, n) == 0)
-			idmap_put(&rd->same, id, l);
+	if (is_same(have, text, n))
+		idmap_put(&rd->same, id, l);
+	if (is_same(have, text, n) ||
+	    (have != NULL && said <= rd->file_alive * 1000 + NEWER_MS))
 		return;
-	}
 	if (outage_parse(&o, text, n) != 0)
 		return;
 	if (o.id == id) {
@@ -70,7 +75,7 @@ own_known(struct ledger_reading *rd, const char *label, const void *data,
 	int64_t until;
 	size_t n;
 
-	if (!ledger_share_parse(data, len, &until, &text, &n))
+	if (!ledger_value_parse(data, len, &until, &text, &n))
 		return;
 	if (have == NULL) {
 		(void)availability_load(l->availability, text, n, 0);
@@ -78,8 +83,7 @@ own_known(struct ledger_reading *rd, const char *label, const void *data,
 		if (have != NULL)
 			ledger_file_add(l->file, have->text, have->len);
 	}
-	if (have != NULL && have->len == n && until == 0 &&
-	    memcmp(have->text, text, n) == 0)
+	if (is_same(have, text, n) && until == 0)
 		idmap_put(&rd->known, label_hash(label), l);
 }
 
@@ -101,7 +105,7 @@ on_state(void *arg, const char *key, const void *data, size_t len)
 		own_account(rd, k.id, data, len);
 	else if (k.label != NULL)
 		own_known(rd, k.label, data, len);
-	else if (k.alive && ledger_share_parse(data, len, &at, &text, &n))
+	else if (k.alive && ledger_value_parse(data, len, &at, &text, &n))
 		rd->alive = at;
 }
 
@@ -154,6 +158,6 @@ ledger_shared_load(struct ledger *l, int64_t alive)
 	idmap_fini(&rd.same);
 	idmap_fini(&rd.known);
 	log_info("ledger", "accounts=%u taken_back=%u to_tell=%u",
-	    joint_count(l->joint), rd.taken, ledger_share_count(l->share));
+	    joint_count(l->joint), rd.taken, writeback_count(l->out));
 	return rd.alive;
 }

@@ -42,7 +42,7 @@ account_told(struct ledger *l, unsigned node, const char *key, uint64_t id,
 		joint_drop(l->joint, node, id);
 		return;
 	}
-	if (!ledger_share_parse(data, len, &said, &text, &n)) {
+	if (!ledger_value_parse(data, len, &said, &text, &n)) {
 		damaged(key);
 		return;
 	}
@@ -71,7 +71,7 @@ known_told(struct ledger *l, unsigned node, const char *key, const char *label,
 		joint_known(l->joint, node, label, 0, 0);
 		return;
 	}
-	if (ledger_share_parse(data, len, &until, &text, &n)) {
+	if (ledger_value_parse(data, len, &until, &text, &n)) {
 		json = cJSON_ParseWithLength(text, n);
 		since = json_get_int(json, "since");
 		cJSON_Delete(json);
@@ -91,7 +91,7 @@ alive_told(struct ledger *l, unsigned node, const void *data, size_t len)
 	char *name;
 
 	if (len > 0 &&
-	    (!ledger_share_parse(data, len, &at, &text, &n) ||
+	    (!ledger_value_parse(data, len, &at, &text, &n) ||
 		n > TEXT_DOMAIN_MAX))
 		return;
 	name = mem_strndup(text, n);
@@ -172,7 +172,8 @@ put(struct ledger *l, const struct ledger_key *k, int64_t number,
 {
 	char key[LEDGER_KEY_SIZE];
 
-	ledger_share_put(l->share, ledger_key_print(k, key), number, line);
+	writeback_put(l->out, ledger_key_print(k, key),
+	    line != NULL ? ledger_value_print(number, line) : NULL);
 }
 
 /* ---- what we tell */
@@ -186,14 +187,14 @@ ledger_shared_tell(struct ledger *l, uint64_t id, int64_t said,
 }
 
 void
-ledger_shared_keep(struct ledger *l, uint64_t id, struct kept_line *line,
-    bool save)
+ledger_shared_keep(struct ledger *l, const struct outage *o,
+    struct kept_line *line, bool save)
 {
 	int64_t now = clock_wall_ms();
 
-	(void)joint_put(l->joint, l->ops.node, id, now, line);
+	(void)joint_put_outage(l->joint, l->ops.node, o, now, line);
 	if (save)
-		ledger_shared_tell(l, id, now, line);
+		ledger_shared_tell(l, o->id, now, line);
 }
 
 void
@@ -241,8 +242,8 @@ tell_alive(struct ledger *l, int64_t wall)
 void
 ledger_put_done(struct ledger *l, uint64_t token, int rc)
 {
-	if (l->share != NULL)
-		ledger_share_done(l->share, token, rc);
+	if (l->out != NULL)
+		writeback_done(l->out, token, rc);
 }
 
 /* ---- what is old */
@@ -286,7 +287,7 @@ ledger_shared_tick(struct ledger *l, const struct book_time *t)
 	joint_tick(l->joint, t->wall_ms);
 	if (l->ops.speaks(l->ops.arg))
 		joint_old(l->joint, wall - l->conf.keep_ms / 1000, on_old, l);
-	ledger_share_tick(l->share, PUT_MAX);
+	writeback_tick(l->out, PUT_MAX);
 }
 
 void
@@ -296,7 +297,7 @@ ledger_rest(struct ledger *l, const struct book_time *t)
 		return;
 	book_flush(l->book, t);
 	tell_alive(l, t->wall_ms / 1000);
-	ledger_share_tick(l->share, REST_MAX);
+	writeback_tick(l->out, REST_MAX);
 }
 
 /* ---- life */
@@ -334,18 +335,19 @@ on_ready(void *arg)
 }
 
 static void
-on_put(void *arg, const char *key, const void *data, size_t len, uint64_t token)
+on_put(void *arg, const char *key, const char *text, uint64_t token)
 {
 	const struct ledger *l = arg;
 
-	l->ops.put(l->ops.arg, key, data, len, token);
+	l->ops.put(l->ops.arg, key, text, text != NULL ? strlen(text) : 0,
+	    token);
 }
 
 void
 ledger_shared_create(struct ledger *l)
 {
 	const struct joint_ops jo = { on_alive, on_changed, l };
-	const struct ledger_share_ops so = { on_ready, on_put, l };
+	const struct writeback_ops oo = { on_ready, on_put, l };
 	const struct availability_shared as = { on_since, on_known, l };
 
 	STAILQ_INIT(&l->news);
@@ -358,7 +360,7 @@ ledger_shared_create(struct ledger *l)
 	l->name = kept_line_create(l->ops.name);
 	l->joint = joint_create(l->view, &jo);
 	joint_named(l->joint, l->ops.node, l->name->text);
-	l->share = ledger_share_create(&so);
+	l->out = writeback_create(&oo);
 	availability_share(l->availability, &as);
 }
 
@@ -376,7 +378,7 @@ ledger_shared_destroy(struct ledger *l)
 		return;
 	joint_destroy(&l->joint);
 	hear_some(l, UINT32_MAX); /* nobody does */
-	ledger_share_destroy(&l->share);
+	writeback_destroy(&l->out);
 	kept_line_unref(&l->name);
 	kept_destroy(&l->view);
 }

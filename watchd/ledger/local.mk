@@ -12,7 +12,7 @@ libmx_ledger_a_SOURCES = \
 	watchd/ledger/kept.c watchd/ledger/kept.h \
 	watchd/ledger/ledger.c watchd/ledger/ledger.h \
 	watchd/ledger/ledger_int.h watchd/ledger/ledger_reading.c \
-	watchd/ledger/ledger_share.c watchd/ledger/ledger_share.h \
+	watchd/ledger/ledger_key.c watchd/ledger/ledger_key.h \
 	watchd/ledger/ledger_shared.c \
 	watchd/ledger/ledger_file.c watchd/ledger/ledger_file.h \
 	watchd/ledger/outage.c watchd/ledger/outage.h
