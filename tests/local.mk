@@ -34,7 +34,7 @@ dist_noinst_SCRIPTS += tests/bench/figures
 TESTS += tests/bench/figures
 EXTRA_DIST += tests/e2e tests/fuzz/corpus \
 	tests/long tests/run tests/tools \
-	tests/lint/layers tests/lint/tags tests/lint/words
+	tests/lint/layers tests/lint/logfmt tests/lint/tags tests/lint/words
 
 # Style is enforced, not hoped for: a part of `make check`. Without python3 or
 # clang-format-14 they are skipped and say so.

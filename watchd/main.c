@@ -112,6 +112,7 @@ open_log(const struct config *conf, const struct daemon_options *o)
 	struct mx_errbuf eb = { "" };
 	int fd;
 
+	log_recipients_set(conf->log_recipients);
 	if (to == LOG_DEST_STDERR && !o->foreground)
 		to = LOG_DEST_SYSLOG;
 	if (to == LOG_DEST_FILE) {

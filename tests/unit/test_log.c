@@ -41,6 +41,42 @@ static const struct {
 	{ "UTF-8", "\303\274", 2, "\"\\xc3\\xbc\"" },
 };
 
+static const struct {
+	const char *in, *out;
+} masked[] = {
+	{ "ada@a.test", "*@a.test" },
+	{ "<ada@a.test>: no", "\"<*@a.test>: no\"" },
+	{ "no \"a b\"@a.test here", "\"no *@a.test here\"" },
+	{ "\"ada@a.test\"@b.test", "*@b.test" },
+	{ "two a@x, b@y", "\"two *@x, *@y\"" },
+	{ "a@b@c", "*@c" },
+	{ "@a.test", "*@a.test" },
+	{ "nobody", "nobody" },
+	{ "", "\"\"" },
+};
+
+static void
+test_recipients_are_masked(void **state)
+{
+	char big[400];
+
+	(void)state;
+	log_recipients_set(false);
+	for (size_t i = 0; i < MX_COUNT(masked); i++) {
+		print_message("%s\n", masked[i].in);
+		assert_string_equal(log_rcpt(masked[i].in), masked[i].out);
+		assert_string_equal(log_peer(masked[i].in), masked[i].out);
+	}
+	assert_string_equal(log_reply("no such user ada"), "-");
+	memset(big, 'a', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	big[198] = big[390] = '@';
+	assert_null(strstr(log_peer(big), "aaaaaaaa@"));
+	log_recipients_set(true);
+	assert_string_equal(log_rcpt("ada@a.test"), "ada@a.test");
+	assert_string_equal(log_reply("no ada"), "\"no ada\"");
+}
+
 static void
 test_values(void **state)
 {
@@ -374,6 +410,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_recipients_are_masked),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_last_words),

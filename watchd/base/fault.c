@@ -87,7 +87,8 @@ fault_init(void)
 	while ((item = strsep(&list, ",")) != NULL && *item != '\0') {
 		if (nfaults == FAULT_MAX ||
 		    !fault_parse(&faults[nfaults], item)) {
-			log_error("fault", "MXWATCH_FAULT is not understood");
+			log_error("fault",
+			    "problem=\"MXWATCH_FAULT is not understood\"");
 			(void)log_drain(1000);
 			_exit(2);
 		}

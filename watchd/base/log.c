@@ -10,7 +10,7 @@
 #include "base/log_sink.h"
 
 #define LOG_VALUE_MAX 200
-#define LOG_RING      8
+#define LOG_RING      12
 #define LOG_WORD_MAX  32
 
 static const char *const log_levels[] = {
@@ -21,6 +21,7 @@ static const char *const log_levels[] = {
 	[LOG_LEVEL_TRACE] = "trace",
 };
 static int log_level_now = LOG_LEVEL_INFO; /* atomic */
+static bool log_named = true; /* atomic; log { recipients } */
 
 /* A level or a module, which are short, and a blank; returns their length. */
 static size_t
@@ -179,6 +180,67 @@ log_q(const char *text)
 	if (text == NULL)
 		text = "";
 	return log_qn(text, strnlen(text, LOG_VALUE_MAX + 1));
+}
+
+void
+log_recipients_set(bool named)
+{
+	__atomic_store_n(&log_named, named, __ATOMIC_RELAXED);
+}
+
+bool
+log_recipients(void)
+{
+	return __atomic_load_n(&log_named, __ATOMIC_RELAXED);
+}
+
+/* Where the local part begins that ends before text[at]: behind what cannot be
+ * in one, or at the quote that opens it. */
+static size_t
+log_local_part(const char *text, size_t at)
+{
+	size_t i = at;
+
+	if (i > 0 && text[i - 1] == '"') {
+		for (i--; i > 0 && text[i - 1] != '"'; i--)
+			;
+		return i > 0 ? i - 1 : 0;
+	}
+	while (i > 0 && strchr(" \t\r\n<>()[]{},;:\"'", text[i - 1]) == NULL)
+		i--;
+	return i;
+}
+
+const char *
+log_peer(const char *text)
+{
+	char masked[LOG_VALUE_MAX + 1];
+	size_t n = 0, len;
+
+	if (text == NULL || log_recipients() || strchr(text, '@') == NULL)
+		return log_q(text);
+	len = strnlen(text, LOG_VALUE_MAX + 1);
+	for (size_t i = 0; i < len && n < LOG_VALUE_MAX; i++) {
+		if (text[i] == '@') {
+			n = log_local_part(masked, n);
+			masked[n++] = '*';
+		}
+		if (n < LOG_VALUE_MAX)
+			masked[n++] = text[i];
+	}
+	return log_qn(masked, n);
+}
+
+const char *
+log_rcpt(const char *address)
+{
+	return log_peer(address);
+}
+
+const char *
+log_reply(const char *text)
+{
+	return log_recipients() ? log_q(text) : "-";
 }
 
 bool

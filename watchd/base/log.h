@@ -54,10 +54,20 @@ void log_trace(const char *module, const char *fmt, ...) MX_PRINTF(2, 3);
 void log_last_words(const char *module, const char *text);
 
 /* The text as a logfmt value: quoted when it holds anything but plain
- * printable characters, escaped, cut to 200 bytes. Lives in one of 8
+ * printable characters, escaped, cut to 200 bytes. Lives in one of 12
  * rotating per-thread buffers: use it in the same call only. NULL gives "". */
 const char *log_q(const char *text);
 const char *log_qn(const char *text, size_t len);
+
+/* log { recipients }: whether lines may name the recipients of mail. */
+void log_recipients_set(bool named);
+bool log_recipients(void);
+/* A recipient's address, and a text of a peer that may name one, as log_q();
+ * when lines may not, what stands before an "@" is "*". */
+const char *log_rcpt(const char *address);
+const char *log_peer(const char *text);
+/* What a server said to a recipient, whom it names in whatever words: "-". */
+const char *log_reply(const char *text);
 
 /* For warnings that a peer can provoke: true at most once in `seconds` for
  * this site. `static struct log_limit limit;` */

@@ -63,7 +63,7 @@ service_open(void)
 	if (name != NULL && (service_fd = service_connect(name)) < 0)
 		log_warn("daemon",
 		    "problem=\"cannot reach the service manager\" "
-		    "NOTIFY_SOCKET=%s",
+		    "notify_socket=%s",
 		    log_q(name));
 	if (usec != NULL && is_for_us(getenv("WATCHDOG_PID")) &&
 	    text_int(usec, 1, INT64_MAX / 1000, &n) == 0)

@@ -323,6 +323,7 @@ struct config {
 	uint32_t deliver_connections; /* of all domains together */
 	enum conf_log log;
 	char *log_file;
+	bool log_recipients;
 	int64_t drain_ms; /* how long TERM waits for sessions */
 	char *domains_from; /* a folder, or base/source_spec.h; NULL */
 	struct strlist domains_from_networks;

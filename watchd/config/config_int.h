@@ -24,6 +24,7 @@
 
 enum conf_section {
 	SEC_TOP,
+	SEC_LOG,
 	SEC_SMTPD,
 	SEC_QUEUE,
 	SEC_DSN,

@@ -53,6 +53,8 @@ const struct option options[OPT_COUNT] = {
 const struct section_info sections[SEC_COUNT] = {
 	[SEC_TOP] = { "", SEC_TOP, false, true,
 	    "These stand outside any section." },
+	[SEC_LOG] = { "log", SEC_TOP, false, true,
+	    "What log lines say; where they go says the option log." },
 	[SEC_SMTPD] = { "smtpd", SEC_TOP, false, true, "Accepting mail." },
 	[SEC_QUEUE] = { "queue", SEC_TOP, false, true, "Keeping mail." },
 	[SEC_DSN] = { "dsn", SEC_TOP, false, true,

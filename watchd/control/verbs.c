@@ -252,7 +252,7 @@ verbs_log(const struct call *c, const char *target, int rc)
 		    log_q(json_get_text(c->request, "node")));
 	log_notice("control",
 	    "verb=%s target=%s%s reason=%s%s uid=%lld pid=%lld rc=%d",
-	    log_q(verb), log_q(target), to, log_q(reason),
+	    log_q(verb), log_rcpt(target), to, log_q(reason),
 	    from_text(c, from, sizeof(from)), (long long)(int)c->uid,
 	    (long long)c->pid, rc);
 	call_ops(c)->did(call_ops(c)->arg, verb, target, reason, c->node,

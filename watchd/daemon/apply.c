@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
 #include "daemon/clustered.h"
@@ -72,6 +73,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	const struct route_self *self = self_route(d->self);
 	struct queue_policy p;
 
+	log_recipients_set(conf->log_recipients);
 	store_reconfigure(d->store, &sc);
 	dns_domains(d->dns,
 	    conf->ndomains + removed_count(conf) + backups_room(conf));

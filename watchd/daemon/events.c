@@ -120,7 +120,7 @@ on_primary(void *arg, const struct watch *w, const char *domain)
 	    "domain=%s primary=%s domains=%u healthy=%d phase=%s code=%u "
 	    "text=%s",
 	    domain, log_q(label), w->primary->domains, r->ok,
-	    smtp_phase_name(r->phase), r->code, log_q(r->text));
+	    smtp_phase_name(r->phase), r->code, log_peer(r->text));
 	if (w->backup) /* that it is none is no failure of a primary */
 		return;
 	n.domains = w->primary->domains;
@@ -394,7 +394,7 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 
 	if (begin) {
 		log_notice("flush",
-		    "domain=%s begin trigger=%s messages=%llu "
+		    "domain=%s event=flush_begin trigger=%s messages=%llu "
 		    "bytes=%llu",
 		    f->domain, flush_trigger_name(f->trigger),
 		    (unsigned long long)f->total, (unsigned long long)f->bytes);
@@ -403,7 +403,7 @@ on_flush(void *arg, const struct relay_flush *f, bool begin, bool ok)
 		return;
 	}
 	log_notice("flush",
-	    "domain=%s end ok=%d messages=%llu delivered=%llu "
+	    "domain=%s event=flush_end ok=%d messages=%llu delivered=%llu "
 	    "deferred=%llu failed=%llu remaining=%llu took=%s",
 	    f->domain, ok, (unsigned long long)f->total,
 	    (unsigned long long)f->delivered, (unsigned long long)f->deferred,
@@ -442,7 +442,7 @@ on_breaker(void *arg, const char *domain, bool closed, bool tell,
 		(tell ? log_error : log_notice)("breaker",
 		    "domain=%s problem=\"the primary refuses what it should "
 		    "take\" reply=%s effect=\"its mail is held\" told=%s",
-		    domain, log_q(reply),
+		    domain, log_reply(reply),
 		    tell ? "now" : "before, or of another domain");
 	watch_closed(d->watch, domain, closed ? reply : NULL, loop_now(d->loop),
 	    clock_wall());

@@ -20,7 +20,7 @@ resolvconf_servers(const char *path, struct net_addr *servers, size_t max)
 		if (addr_parse(&servers[n], word, 53, '@') == 0)
 			n++;
 		else
-			log_warn("dns", "file=%s nameserver=%s skipped",
+			log_warn("dns", "file=%s nameserver=%s used=no",
 			    log_q(path), log_q(word));
 	}
 	if (f != NULL)

@@ -155,19 +155,20 @@ rank(const struct reach *r, bool silent)
 	return 2 * (1 + (int)r->now.phase) + !silent;
 }
 
-/* A probe of a host that is down says it again and again; its owner tells. */
+/* Of a host with one address the owner tells what it came to; so it does of a
+ * probe, which of a host that is down would say it again and again. */
 static void
 log_failure(const struct reach *r)
 {
 	void (*log)(const char *, const char *, ...) MX_PRINTF(2, 3) =
-	    r->policy.probe ? log_trace : log_info;
+	    r->policy.probe || r->ncand == 1 ? log_trace : log_info;
 	char addr[ADDR_TEXT_MAX];
 
 	log("reach",
 	    "host=%s addr=%s event=connect_failed phase=%s code=%u reply=%s",
 	    log_q(r->host.label), addr_text_port(&r->cand[r->at].addr, addr),
 	    smtp_phase_name(r->now.phase), (unsigned)r->now.reply_code,
-	    log_q(r->now.text));
+	    log_peer(r->now.text));
 }
 
 /* One connection too many, while others of ours work at this address: it does
