@@ -2,6 +2,7 @@ EXTRA_DIST += contrib/apt contrib/demo contrib/demo-cluster contrib/srcdir \
 	contrib/mxwatch.conf.sample \
 	contrib/packages contrib/postfix/mxwatch-import \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
+	contrib/grok/mxwatch \
 	contrib/grafana/README.md contrib/grafana/generate \
 	contrib/grafana/mxwatch.json contrib/grafana/panels.py \
 	contrib/prometheus/mxwatch-alerts.yml \

@@ -117,8 +117,8 @@ def test_04_the_log_tells_the_story(outage):
     for step in ("unknown->up", "up->suspect", "suspect->down", "down->recovering",
                  "recovering->up"):
         assert "domain=a.test state=" + step in log, step
-    assert re.search(r"flush domain=a.test begin trigger=recovery messages=%d" % len(BODIES), log)
-    assert re.search(r"flush domain=a.test end ok=1 .*delivered=%d " % len(BODIES), log)
+    assert re.search(r"flush domain=a.test event=flush_begin trigger=recovery messages=%d" % len(BODIES), log)
+    assert re.search(r"flush domain=a.test event=flush_end ok=1 .*delivered=%d " % len(BODIES), log)
 
 
 def test_05_while_up_mail_goes_straight_through(outage):

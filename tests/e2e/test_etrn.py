@@ -30,7 +30,7 @@ def test_asked_for_by_its_primary(stack):
     assert etrn(d.port, "c.test")[0] == 459
     code, text = etrn(d.port, "a.test")
     assert (code, text.startswith(b"2.0.0 3 pending")) == (253, True), text
-    d.wait_log("flush domain=a.test end ok=0")
+    d.wait_log("flush domain=a.test event=flush_end ok=0")
     assert d.metrics().queued("a.test") == 3
 
     mx.start()

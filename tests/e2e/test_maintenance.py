@@ -95,7 +95,7 @@ def test_a_night_of_patches(stack):
     m = d.metrics()
     assert m.get("maintenance", domain="a.test") == 0
     stays(lambda: told(hook) == [], 2, "nobody was told")
-    assert "flush domain=a.test begin trigger=recovery messages=3" in d.log()
+    assert "flush domain=a.test event=flush_begin trigger=recovery messages=3" in d.log()
     assert len(re.findall("event=begin id=1", d.log())) == 1  # of this process
     assert len(re.findall("event=end id=1", d.log())) == 1
     # the record has it, marked, and it does not count

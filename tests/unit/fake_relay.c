@@ -148,6 +148,12 @@ queue_accepting(const struct queue *q MX_UNUSED, uint64_t size MX_UNUSED)
 }
 
 void
+queue_intake_by(struct queue_intake *in MX_UNUSED, const char *module MX_UNUSED,
+    const char *fields MX_UNUSED)
+{
+}
+
+void
 queue_commit(struct queue_intake **txp, struct envelope **parts, unsigned n,
     queue_commit_cb *done, void *arg, uint64_t token)
 {

@@ -43,6 +43,7 @@ envelope_destroy(struct envelope **ep)
 	free(e->helo);
 	free(e->client);
 	free(e->host);
+	free(e->message_id);
 	mem_free(ep);
 }
 
@@ -57,6 +58,7 @@ envelope_copy(const struct envelope *from)
 	e->helo = mem_strdup(from->helo);
 	e->client = mem_strdup(from->client);
 	e->host = mem_strdup(from->host);
+	e->message_id = mem_strdup(from->message_id);
 	e->rcpts = NULL;
 	if (from->nrcpts > 0)
 		e->rcpts = mem_array(from->nrcpts, sizeof(*e->rcpts));
@@ -107,6 +109,14 @@ rcpt_set(struct rcpt *r, enum rcpt_state state, uint16_t code,
 	r->state = (uint8_t)state;
 	r->code = code;
 	r->status = status != NULL ? *status : (struct smtp_status){ 0 };
+	r->changed = true;
+}
+
+void
+rcpt_expire(struct rcpt *r)
+{
+	r->state = RCPT_EXPIRED;
+	r->changed = true;
 }
 
 uint32_t

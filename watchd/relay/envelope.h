@@ -40,6 +40,7 @@ struct rcpt {
 	uint16_t code; /* of the last reply; 0 none */
 	struct smtp_status status;
 	char *reply; /* last reply or local reason; NULL none */
+	bool changed; /* since it was read, see rcpt_set(); not in the record */
 };
 
 struct body_ref {
@@ -64,6 +65,8 @@ struct envelope {
 	char *helo; /* of the client that brought it */
 	char *client; /* its address as text */
 	char *host; /* the host of the last attempt; NULL none */
+	/* Of its header, for the log, by who has seen that; not in the record. */
+	char *message_id; /* NULL: none, or not known */
 	struct body_ref body;
 	uint32_t nrcpts;
 	struct rcpt *rcpts;
@@ -93,6 +96,8 @@ struct rcpt *envelope_add_rcpt(struct envelope *, const char *mailbox);
 /* Notes what a server, or we, said of a recipient (text is cut). */
 void rcpt_set(struct rcpt *, enum rcpt_state, uint16_t code,
     const struct smtp_status *, const char *text);
+/* Its lifetime is over: the last reply stays. */
+void rcpt_expire(struct rcpt *);
 /* Those in that state are not its any more. */
 void envelope_drop_rcpts(struct envelope *, enum rcpt_state);
 uint32_t envelope_count(const struct envelope *, enum rcpt_state);

@@ -8,6 +8,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
+from . import logfmt
 from .metrics import Metrics
 from .net import Workdir, free_port, wait_port
 from .wait import wait_for
@@ -180,6 +181,7 @@ defaults {
     def check_log(self):
         found = REPORT.search(self.log())
         assert not found, self.log()[max(0, found.start() - 500):][:6000]
+        logfmt.check(self.log())
 
     def kill9(self):
         self.proc.kill()

@@ -13,6 +13,7 @@
  * queue. Called by daemon.c (queue_ops) and delivery.c; loop thread. */
 #include "relay/deliver/bounce.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 #include "relay/deliver/budget.h"
 #include "relay/deliver/delivery.h"
 #include "relay/deliver/dsn_mail.h"
+#include "relay/mail_log.h"
 
 /* After a failure to read or to store; shorter would only heat the disk. */
 #define BOUNCE_AGAIN_MS 10000
@@ -145,11 +147,11 @@ bounce_free(struct bounce *b)
 }
 
 static void
-case_stored(void *arg, uint64_t token, int rc, uint64_t id)
+case_stored(void *arg, uint64_t token, int rc, uint64_t id MX_UNUSED)
 {
 	struct bounce *b = arg;
 	struct delivery *w;
-	char orig[TEXT_ID_MAX], own[TEXT_ID_MAX];
+	char orig[TEXT_ID_MAX];
 
 	b->accepts--;
 	if (b->dead) {
@@ -169,9 +171,6 @@ case_stored(void *arg, uint64_t token, int rc, uint64_t id)
 		return;
 	}
 	b->stats->g.dsn_generated[w->action]++;
-	log_info("bounce", "id=%s dsn=%s to=%s action=%s rcpts=%u",
-	    text_id(w->job->id, orig), text_id(id, own), log_q(w->env->sender),
-	    dsn_action_name(w->action), dsn_owed(w->env, w->action));
 	case_told(w);
 	case_step(w, NULL);
 }
@@ -218,6 +217,18 @@ case_silent(struct delivery *w, const char *why)
 	case_told(w);
 }
 
+/* The end of its line in the log. */
+static void
+say_by(const struct delivery *w, struct queue_intake *in)
+{
+	char by[128], id[TEXT_ID_MAX];
+
+	snprintf(by, sizeof(by), " reports=%s action=%s reported=%u",
+	    text_id(w->job->id, id), dsn_action_name(w->action),
+	    dsn_owed(w->env, w->action));
+	queue_intake_by(in, "bounce", by);
+}
+
 static void
 case_send(struct delivery *w, const struct smtp_path *to,
     const struct store_loaded *l)
@@ -239,6 +250,7 @@ case_send(struct delivery *w, const struct smtp_path *to,
 		case_put_back(w);
 	} else {
 		part = dsn_mail_envelope(b->conf, to, &text);
+		say_by(w, in);
 		w->accepting = true;
 		b->accepts++;
 		queue_commit(&in, &part, 1, case_stored, b, w->token);
@@ -292,7 +304,7 @@ case_give_up(struct delivery *w)
 			rcpt_set(r, RCPT_FAILED, 0, &st,
 			    "given up by the postmaster of this server");
 		else
-			r->state = RCPT_EXPIRED;
+			rcpt_expire(r);
 	}
 }
 
@@ -371,6 +383,8 @@ case_loaded(void *arg, struct store_loaded *l)
 	if (w->env == NULL) {
 		w->env = l->env;
 		l->env = NULL;
+		if (w->env != NULL)
+			mail_log_header(w->env, l->data, l->len);
 		if (w->env != NULL && l->rc == 0 && w->why == DELIVERY_EXPIRE)
 			case_give_up(w);
 	}

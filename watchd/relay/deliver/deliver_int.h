@@ -103,6 +103,7 @@ struct deliver_session {
 	const char *tls_by; /* static, see reach_result */
 	bool making_room; /* counted in site.quitting */
 	int64_t since_ns; /* of its beginning; then of being ready */
+	int64_t connect_ns; /* from the one to the other */
 	int64_t heard_ns; /* of the last byte of the server, or being asked */
 	unsigned messages; /* transactions begun */
 	unsigned accepted; /* messages it took */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
+#include "relay/mail_log.h"
 
 struct delivery *
 delivery_create(enum delivery_why why, struct queue_job *job)
@@ -100,41 +101,45 @@ delivery_finish(struct deliver *dl, struct delivery **wp,
 		loop_task_schedule(dl->task);
 }
 
+/* What the log has of an attempt. The first message of a connection waited for
+ * it; the others found it there. */
+static void
+log_attempt(const struct delivery *w, enum smtp_phase phase, const char *note)
+{
+	const struct deliver_session *s = w->session;
+	const struct tls_info *ti =
+	    s != NULL && s->conn != NULL ? conn_tls_info(s->conn) : NULL;
+	struct mail_log_attempt a = { .phase = phase,
+		.nexthop = s != NULL ? w->label : "",
+		.addr = s != NULL ? s->peer : "",
+		.tls = ti != NULL ? ti->version : NULL,
+		.tls_by = s != NULL ? s->tls_by : NULL,
+		.note = note,
+		.code = w->code,
+		.status = w->status,
+		.reply = w->reply,
+		.began_ms = store_id_ms(w->env->id),
+		.spent_ms = (loop_now(w->dest->deliver->loop) - w->start_ns) /
+		    CLOCK_MS };
+
+	if (w->first)
+		a.connect_ms = s->connect_ns / CLOCK_MS;
+	mail_log_attempt(w->env, &a, clock_wall_ms());
+}
+
 void
 delivery_report(const struct delivery *w, enum smtp_phase phase,
     const char *note)
 {
-	const struct deliver_dest *d = w->dest;
-	const struct deliver_session *s = w->session;
-	struct deliver *dl = d->deliver;
-	struct domain_stats *st = stats_domain(dl->stats, d->domain);
-	const struct envelope *env = w->env;
-	char id[TEXT_ID_MAX], status[16], delay[32];
-	int64_t spent_ns = loop_now(dl->loop) - w->start_ns;
+	struct deliver *dl = w->dest->deliver;
+	struct domain_stats *st = stats_domain(dl->stats, w->dest->domain);
 
 	st->attempts++;
 	if (phase != SMTP_PHASE_EOD || *note != '\0')
 		st->attempts_failed[phase]++;
 	hist_add(&dl->stats->g.attempt_duration, &hist_attempt,
-	    (double)spent_ns / (double)CLOCK_SEC);
-	log_info("deliver",
-	    "id=%s domain=%s host=%s addr=%s tls=%s tls_by=%s rcpts=%u "
-	    "delivered=%u deferred=%u failed=%u phase=%s code=%u status=%s "
-	    "delay=%s reply=%s%s%s",
-	    text_id(env->id, id), d->domain, log_q(s != NULL ? w->label : ""),
-	    s != NULL ? s->peer : "",
-	    s != NULL && s->conn != NULL && conn_tls_info(s->conn) != NULL ?
-		log_q(conn_tls_info(s->conn)->version) :
-		"none",
-	    s != NULL && s->tls_by != NULL ? s->tls_by : "none", w->pending,
-	    envelope_count(env, RCPT_DELIVERED) - w->delivered,
-	    envelope_count(env, RCPT_PENDING),
-	    envelope_count(env, RCPT_FAILED) - w->failed,
-	    smtp_phase_name(phase), (unsigned)w->code,
-	    smtp_status_fmt(&w->status, status),
-	    text_duration_fmt(clock_wall_ms() - env->arrival_ms, delay,
-		sizeof(delay)),
-	    log_q(w->reply), *note != '\0' ? " event=" : "", note);
+	    (double)(loop_now(dl->loop) - w->start_ns) / (double)CLOCK_SEC);
+	log_attempt(w, phase, note);
 }
 
 /* ---- a domain that takes no mail */
@@ -162,9 +167,6 @@ nowhere_set(struct delivery *w, const struct nowhere *n)
 	later.cls = 4;
 	w->status = final ? n->status : later;
 	strlcpy(w->reply, n->text, sizeof(w->reply));
-	w->pending = envelope_count(w->env, RCPT_PENDING);
-	w->delivered = envelope_count(w->env, RCPT_DELIVERED);
-	w->failed = envelope_count(w->env, RCPT_FAILED);
 	for (uint32_t i = 0; i < w->env->nrcpts; i++)
 		if (w->env->rcpts[i].state == RCPT_PENDING)
 			rcpt_set(&w->env->rcpts[i],
@@ -182,6 +184,8 @@ refuse_loaded(void *arg, struct store_loaded *l)
 	w->load = 0;
 	w->env = l->env;
 	w->data = l->data;
+	if (w->env != NULL)
+		mail_log_header(w->env, l->data, l->len);
 	w->start_ns = loop_now(d->deliver->loop);
 	/* The route may be another one meanwhile. */
 	if (l->rc == 0 && w->env != NULL && d->route != NULL &&

@@ -46,8 +46,9 @@ struct delivery {
 	bool loaded;
 	uint32_t next_rcpt; /* those before it were tried in this attempt */
 	unsigned decided; /* transactions of this attempt, to their end */
-	uint32_t pending, delivered, failed; /* before this attempt */
+	uint32_t failed; /* recipients, before this attempt */
 	int64_t start_ns; /* of the attempt, 0 not begun */
+	bool first; /* on its connection */
 	uint16_t code; /* of the last reply that decided something */
 	struct smtp_status status;
 	char reply[256];

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
+#include "relay/mail_log.h"
 
 static struct deliver *
 deliver_of(const struct deliver_session *s)
@@ -224,6 +225,7 @@ is_ready(struct deliver_session *s, struct delivery **wp)
 		return false;
 	}
 	w->start_ns = loop_now(dl->loop);
+	w->first = s->messages == 0;
 	mem_free(&w->env->host);
 	w->env->host = mem_strdup(w->label);
 	if (deliver_tx_is_unfit(s, w) || !flight_batch_left(w)) {
@@ -255,8 +257,7 @@ flight_loaded(void *arg, struct store_loaded *l)
 	w->data = l->data;
 	w->len = l->len;
 	if (w->env != NULL) {
-		w->pending = envelope_count(w->env, RCPT_PENDING);
-		w->delivered = envelope_count(w->env, RCPT_DELIVERED);
+		mail_log_header(w->env, w->data, w->len);
 		w->failed = envelope_count(w->env, RCPT_FAILED);
 	}
 	if (w == s->cur && s->state == SESSION_LOAD) {

@@ -486,8 +486,9 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 	log_info("deliver",
 	    "domain=%s host=%s addr=%s event=%s phase=%s code=%u reply=%s",
 	    d->domain, log_q(s->label),
-	    r->addr.len != 0 ? addr_text_port(&r->addr, addr) : "", failures[f],
-	    smtp_phase_name(r->phase), (unsigned)r->reply_code, log_q(r->text));
+	    r->addr.len != 0 ? addr_text_port(&r->addr, addr) : "none",
+	    failures[f], smtp_phase_name(r->phase), (unsigned)r->reply_code,
+	    log_peer(r->text));
 	if (f == HOST_FAILED)
 		lane_failed(l, fails_by_policy(r), now_of(s) - s->since_ns);
 	s->dest = NULL;
@@ -532,6 +533,7 @@ on_reached(const struct reach_result *r, void *arg)
 	on_greeted(s);
 	if (deliver_session_is_of_today(s))
 		host_connected(host_of(s), now_of(s) - s->since_ns, now_of(s));
+	s->connect_ns = now_of(s) - s->since_ns;
 	s->since_ns = s->heard_ns = now_of(s);
 	conn_owner(s->conn, on_conn, s);
 	count_handshake(s);

@@ -240,7 +240,7 @@ give_up(struct deliver_session *s, enum smtp_phase phase, const char *text)
 	    s->cur->dest->domain, log_q(s->cur->label),
 	    s->tx->way == CLIENT_DATA ? "pipelining_given_up" :
 					"chunking_given_up",
-	    smtp_phase_name(phase), s->nbehind, log_q(text));
+	    smtp_phase_name(phase), s->nbehind, log_reply(text));
 	host_stumbled(host_of(s), now_of(s));
 	site_touch(s->lane->site);
 }

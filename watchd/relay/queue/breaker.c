@@ -277,9 +277,8 @@ breaker_close(struct dest *d, const char *why, const char *reply, int64_t now)
 {
 	struct dest_rare *r = dest_rare_make(d);
 
-	log_notice("queue",
-	    "domain=%s event=breaker state=closed reason=%s reply=%s", d->name,
-	    log_q(why), log_q(reply));
+	log_notice("queue", "domain=%s event=breaker state=closed reason=%s",
+	    d->name, log_q(why));
 	stats_domain(d->queue->stats, d->name)->breaker++;
 	d->broken = true;
 	d->trial = false;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "relay/mail_log.h"
 #include "relay/queue/queue_int.h"
 
 struct queue_intake *
@@ -39,12 +40,28 @@ queue_congested(struct queue_intake *in, void (*space)(void *arg), void *arg)
 }
 
 void
+queue_intake_by(struct queue_intake *in, const char *module, const char *fields)
+{
+	in->module = module;
+	free(in->by);
+	in->by = mem_strdup(fields);
+}
+
+static void
+intake_free(struct queue_intake *in)
+{
+	free(in->by);
+	free(in);
+}
+
+void
 queue_abort(struct queue_intake **inp)
 {
 	if (*inp == NULL)
 		return;
 	store_tx_abort(&(*inp)->tx);
-	mem_free(inp);
+	intake_free(*inp);
+	*inp = NULL;
 }
 
 static void
@@ -58,6 +75,8 @@ intake_stored(void *arg, uint64_t token, int rc, struct envelope **parts,
 	int64_t now = clock_wall_ms();
 
 	for (unsigned i = 0; i < n; i++) {
+		if (rc == 0 && in->by != NULL)
+			mail_log_accepted(in->module, parts[i], in->by);
 		if (rc == 0 && !q->dead) {
 			envelope_brief(parts[i], &brief);
 			attach_index(q, &brief, now);
@@ -66,7 +85,7 @@ intake_stored(void *arg, uint64_t token, int rc, struct envelope **parts,
 	}
 	/* also after queue_destroy(): askers count what they have out */
 	in->cb(in->arg, token, rc, id);
-	free(in);
+	intake_free(in);
 	q->completions--;
 	queue_release(q);
 }
@@ -110,7 +129,7 @@ intake_refuse(struct queue *q)
 	while ((in = STAILQ_FIRST(&q->refused)) != NULL) {
 		STAILQ_REMOVE_HEAD(&q->refused, link);
 		in->cb(in->arg, in->token, -MX_EFULL, 0);
-		free(in);
+		intake_free(in);
 	}
 }
 

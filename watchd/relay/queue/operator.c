@@ -250,11 +250,7 @@ static void
 part_order(struct part *e, int64_t now)
 {
 	struct dest *d = e->dest;
-	char id[TEXT_ID_MAX];
 
-	log_notice("queue",
-	    "id=%s event=ordered held=%d given_up=%d removed=%d",
-	    text_id(e->id, id), e->held, e->given_up, e->drop);
 	if (part_busy(e))
 		return;
 	part_back(e, now);

@@ -154,6 +154,10 @@ int queue_append(struct queue_intake *, const void *, size_t) MX_NODISCARD;
  * peer; `space` is called once, from the loop, when it is worth going on. */
 bool
 queue_congested(struct queue_intake *, void (*space)(void *arg), void *arg);
+/* Who brought it, for its line in the log: the module, and ready fields with a
+ * blank before each (relay/mail_log.h). */
+void
+queue_intake_by(struct queue_intake *, const char *module, const char *fields);
 void queue_abort(struct queue_intake **); /* no-op when NULL */
 /* Called once for each commit, from the loop: 0: durable, and queued as `id`;
  * -MX_EFULL: no space, or max_messages; -MX_EIO. `token` is the caller's id of

@@ -286,6 +286,8 @@ struct queue_intake {
 	STAILQ_ENTRY(queue_intake) link; /* refused ones wait for the task */
 	struct queue *queue;
 	struct store_tx *tx; /* ours until the commit */
+	const char *module; /* queue_intake_by() */
+	char *by; /* NULL: nobody said */
 	queue_commit_cb *cb; /* set by the commit, as what follows */
 	void *arg;
 	uint64_t token;

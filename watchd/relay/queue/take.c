@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "relay/mail_log.h"
 #include "relay/queue/queue_int.h"
 
 #define LOSSES_ALONE 2 /* of one part in a row: it waits, others go on */
@@ -278,6 +279,17 @@ part_over(struct part *e, const struct envelope *env, int64_t put_off_ms,
 }
 
 static void
+log_given_up(const struct envelope *env, int64_t now)
+{
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (env->rcpts[i].changed)
+			mail_log_given_up(env, &env->rcpts[i],
+			    env->rcpts[i].state == RCPT_EXPIRED ? "expired" :
+								  "failed",
+			    now);
+}
+
+static void
 done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
     bool stuck, int64_t put_off_ms, int64_t wait_ms, int64_t now)
 {
@@ -296,6 +308,8 @@ done_tried(struct part *e, enum job_kind kind, const struct envelope *env,
 		count_pending(stats_domain(d->queue->stats, d->name), env,
 		    false);
 		learn_tried(d, env, got, stuck, now);
+	} else {
+		log_given_up(env, now);
 	}
 	if (e->pending == 0)
 		part_over(e, env, put_off_ms, now);

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "relay/mail_log.h"
 #include "relay/queue/queue_int.h"
 
 #define VAULT_STEP    500 /* parts that go in one turn */
@@ -144,23 +145,45 @@ is_kept(const struct part *e, const struct envelope *env)
 void
 vault_or_remove(struct part *e, const struct envelope *env)
 {
-	if (is_kept(e, env))
+	bool kept = is_kept(e, env);
+
+	mail_log_end(env, kept, clock_wall_ms());
+	if (kept)
 		record_vault(e, vault_envelope(env, ""));
 	else
 		record_remove(e);
+}
+
+/* What an operator removed was to go to those that it had not reached. */
+static void
+log_removed(const struct part *e, const struct envelope *env, bool kept)
+{
+	int64_t now = clock_wall_ms();
+
+	if (env == NULL) {
+		mail_log_end_unread(e->id, e->dest->name);
+		return;
+	}
+	for (uint32_t i = 0; i < env->nrcpts; i++)
+		if (env->rcpts[i].state == RCPT_PENDING)
+			mail_log_given_up(env, &env->rcpts[i], "removed", now);
+	mail_log_end(env, kept, now);
 }
 
 static void
 dropped_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 {
 	struct part *e = parts_find(r->queue, r->ids[0]);
+	bool kept;
 
 	MX_ASSERT(e != NULL && e->state == PART_SAVING && n == 1);
 	if (part_is_lost(e)) {
 		part_lose(e);
 		return;
 	}
-	if (envs[0] != NULL && is_kept(e, envs[0]))
+	kept = envs[0] != NULL && !e->purge && is_kept(e, envs[0]);
+	log_removed(e, envs[0], kept);
+	if (kept)
 		record_vault(e,
 		    vault_envelope(envs[0],
 			"removed by the postmaster of this server"));
@@ -173,13 +196,8 @@ dropped_loaded(struct queue_request *r, struct envelope **envs, unsigned n)
 void
 vault_dropped(struct part *e)
 {
-	struct queue_request *r;
+	struct queue_request *r = request_create(e->dest->queue, &e->id, 1);
 
-	if (e->purge || e->dsn || e->dest->policy->vault_keep_ms == 0) {
-		record_remove(e);
-		return;
-	}
-	r = request_create(e->dest->queue, &e->id, 1);
 	part_set(e, PART_SAVING);
 	r->answer = dropped_loaded;
 	request_send(r);

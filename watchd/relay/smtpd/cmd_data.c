@@ -104,6 +104,7 @@ cmd_data_begin(struct session *s, bool counted)
 		dot_reader_init(&s->dot);
 	header_reader_init(&s->header);
 	trace_scan_init(&s->trace, session_conf(s)->hostname);
+	message_id_init(&s->message_id);
 	if (no != NULL) {
 		stats_message_rejected(s->smtpd->stats,
 		    no[2] == '2' ? 452 : 451, SMTPD_REASON_SPOOL_FULL);
@@ -158,6 +159,7 @@ store(struct session *s, const char *data, size_t len)
 	int rc;
 
 	trace_scan_feed(&s->trace, data, len);
+	message_id_feed(&s->message_id, data, len);
 	if (s->intake == NULL || len == 0)
 		return;
 	rc = queue_append(s->intake, data, len);
@@ -235,17 +237,40 @@ finish(struct session *s, const char *reply)
 		session_await(s);
 }
 
+/* Who brings it: the end of its line in the log. */
+static void
+say_by(struct session *s)
+{
+	char by[1024];
+	int n;
+
+	if (!log_enabled(LOG_LEVEL_INFO))
+		return;
+	n = snprintf(by, sizeof(by),
+	    " session=%016" PRIx64 " client=%s helo=%s tls=%s", s->id,
+	    log_q(s->client), log_q(s->helo), s->tls ? "yes" : "no");
+	if (s->orig_client != NULL && n > 0 && (size_t)n < sizeof(by))
+		n += snprintf(by + n, sizeof(by) - (size_t)n, " orig_client=%s",
+		    log_q(s->orig_client));
+	if (s->orig_helo != NULL && n > 0 && (size_t)n < sizeof(by))
+		(void)snprintf(by + n, sizeof(by) - (size_t)n, " orig_helo=%s",
+		    log_q(s->orig_helo));
+	queue_intake_by(s->intake, "smtpd", by);
+}
+
 static void
 commit(struct session *s)
 {
 	struct smtpd *m = s->smtpd;
 	struct transaction_client c = { .helo = s->helo,
 		.address = s->client,
+		.message_id = s->message_id.text,
 		.arrival_ms = clock_wall_ms(),
 		.eightbit = s->dot.eightbit,
 		.header_eightbit = s->trace.eightbit };
 	uint32_t n = s->tx.nparts;
 
+	say_by(s);
 	transaction_seal(&s->tx, &c);
 	s->tx.nparts = 0; /* the envelopes go; the counts stay */
 	s->tx.part_count = n;
@@ -386,10 +411,9 @@ cmd_data_run(struct session *s)
 }
 
 static void
-count_accepted(struct session *s, uint64_t id)
+count_accepted(struct session *s)
 {
 	struct stats *st = s->smtpd->stats;
-	char text[TEXT_ID_MAX];
 	uint32_t i;
 
 	for (i = 0; i < s->tx.part_count; i++) {
@@ -399,15 +423,6 @@ count_accepted(struct session *s, uint64_t id)
 	}
 	hist_add(&st->g.message_size, &hist_message_size, (double)s->dot.size);
 	s->errors = s->tempfails = s->commands = 0;
-	log_info("smtpd",
-	    "id=%s session=%016" PRIx64 " from=%s nrcpts=%u "
-	    "size=%" PRIu64 " client=%s helo=%s tls=%s%s%s%s%s",
-	    text_id(id, text), s->id, log_q(s->tx.sender), s->tx.nrcpts,
-	    s->dot.size, s->client, log_q(s->helo), s->tls ? "yes" : "no",
-	    s->orig_client != NULL ? " orig_client=" : "",
-	    s->orig_client != NULL ? s->orig_client : "",
-	    s->orig_helo != NULL ? " orig_helo=" : "",
-	    s->orig_helo != NULL ? log_q(s->orig_helo) : "");
 }
 
 /* The group of our message is durable, or has failed as a whole. The session
@@ -430,7 +445,7 @@ cmd_data_committed(void *arg, uint64_t token, int rc, uint64_t id)
 		return;
 	not_overdue(s);
 	if (rc == 0) {
-		count_accepted(s, id);
+		count_accepted(s);
 		snprintf(reply, sizeof(reply), "250 2.0.0 Ok: queued as %s\r\n",
 		    text_id(id, text));
 		finish(s, reply);

@@ -77,9 +77,9 @@ insists(struct session *s, const char *rcpt, const struct conf_domain *d)
 		return false;
 	if (session_log_ok(s))
 		log_info("smtpd",
-		    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "
+		    "session=%016" PRIx64 " client=%s from=%s to=%s "
 		    "event=\"insists, though the primary is up\"",
-		    s->id, s->client, log_q(s->tx.sender), log_q(rcpt));
+		    s->id, s->client, log_q(s->tx.sender), log_rcpt(rcpt));
 	return true;
 }
 
@@ -133,10 +133,10 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 			    ->refused++;
 		if (session_log_refusal(s, v.reason))
 			log_info("smtpd",
-			    "session=%016" PRIx64 " client=%s from=%s rcpt=%s "
+			    "session=%016" PRIx64 " client=%s from=%s to=%s "
 			    "refused=%u%s%s",
 			    s->id, s->client, log_q(s->tx.sender),
-			    log_q(cmd->path.mailbox), v.code,
+			    log_rcpt(cmd->path.mailbox), v.code,
 			    v.reason == SMTPD_REASON_DNSBL ? " dnsbl=" : "",
 			    v.reason == SMTPD_REASON_DNSBL ? s->dnsbl.zone :
 							     "");

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/idmap.h"
 #include "net/conn.h"
+#include "relay/message_id.h"
 #include "relay/smtpd/client_limit.h"
 #include "relay/smtpd/dnsbl.h"
 #include "relay/smtpd/header.h"
@@ -82,6 +83,7 @@ struct session {
 	struct dot_reader dot;
 	struct header_reader header;
 	struct trace_scan trace;
+	struct message_id message_id;
 	int64_t data_begun; /* or the chunk; moved on by pauses of our own */
 	uint64_t data_got; /* octets since then */
 	int64_t paused_at;

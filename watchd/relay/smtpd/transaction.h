@@ -48,6 +48,7 @@ const char *transaction_only(const struct transaction *);
 struct transaction_client {
 	const char *helo;
 	const char *address;
+	const char *message_id; /* ""; none */
 	int64_t arrival_ms;
 	bool eightbit; /* seen anywhere in the content */
 	bool header_eightbit; /* and in its header */
