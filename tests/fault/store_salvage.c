@@ -75,6 +75,7 @@ contains(const char *path, const char *const *says, unsigned n)
 	return all;
 }
 
+/* Without `out` it is to count only. */
 static int
 salvage(const char *spool, const char *out, const char *said)
 {
@@ -84,7 +85,8 @@ salvage(const char *spool, const char *out, const char *said)
 	if ((pid = fork()) == 0) {
 		fd = open(said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 		(void)dup2(fd, 1);
-		(void)execl("./mxwatch-salvage", "mxwatch-salvage", spool, out,
+		(void)execl("./mxwatch-salvage", "mxwatch-salvage",
+		    out == NULL ? "-n" : spool, out == NULL ? spool : out,
 		    (char *)NULL);
 		_exit(127);
 	}
@@ -112,6 +114,9 @@ main(void)
 	kit_close(&spool);
 	snprintf(out, sizeof(out), "%s/out", k.dir);
 	snprintf(said, sizeof(said), "%s/said", k.dir);
+	wrong += salvage(spool.dir, NULL, said) != 0;
+	wrong += !contains(said, line, 3);
+	wrong += access(out, F_OK) == 0;
 	wrong += salvage(spool.dir, out, said) != 0;
 	wrong += !contains(said, line, 3);
 	for (unsigned i = 0; i < MESSAGES; i++) {

@@ -5,7 +5,8 @@
  * the database says for sure goes into OUTDIR; what may be an older state of
  * a message into OUTDIR/unsure, with the newest that was found; envelopes
  * whose body is not whole into OUTDIR/damaged. What had been given back and was
- * only kept goes into OUTDIR/vault: nobody waits for it.
+ * only kept goes into OUTDIR/vault: nobody waits for it. With -n it counts
+ * them and writes nothing.
  * The log knows what the database had not come to, and of a database that is
  * lost what has not been reclaimed (salvage_log.h). */
 #include <sys/file.h>
@@ -54,7 +55,9 @@ struct salvage {
 static void
 usage(FILE *f)
 {
-	fputs("usage: mxwatch-salvage [-hV] SPOOL OUTDIR\n", f);
+	fputs("usage: mxwatch-salvage [-hV] SPOOL OUTDIR\n"
+	      "       mxwatch-salvage -n SPOOL\n",
+	    f);
 }
 
 static int MX_PRINTF(1, 2) fail(const char *fmt, ...)
@@ -307,7 +310,7 @@ report(struct salvage *s)
 {
 	uint64_t pages = s->pages == NULL ? 1 : pages_damaged(s->pages);
 
-	if (s->error == 0 && syncfs(s->x.out) != 0)
+	if (s->error == 0 && s->x.out >= 0 && syncfs(s->x.out) != 0)
 		s->error = errno;
 	printf("whole=%" PRIu64 " unsure=%" PRIu64 " damaged_bodies=%" PRIu64
 	       " damaged_records=%" PRIu64 " damaged_pages=%" PRIu64
@@ -322,6 +325,7 @@ report(struct salvage *s)
 	    0;
 }
 
+/* Without `out` it only counts. */
 static int
 run(struct salvage *s, const char *spool, const char *out)
 {
@@ -329,7 +333,7 @@ run(struct salvage *s, const char *spool, const char *out)
 
 	if ((rc = lock_spool(s, spool)) != 0 ||
 	    (rc = open_spool(s, spool)) != 0 ||
-	    (rc = make_out(s, spool, out)) != 0)
+	    (out != NULL && (rc = make_out(s, spool, out)) != 0))
 		return rc;
 	if (s->pages != NULL)
 		pages_each(s->pages, "env", on_record, s);
@@ -342,10 +346,14 @@ int
 main(int argc, char **argv)
 {
 	struct salvage s = { .lock = -1, .x = { .segments = -1, .out = -1 } };
+	bool count = false;
 	int c, rc;
 
-	while ((c = getopt(argc, argv, "hV")) != -1) {
+	while ((c = getopt(argc, argv, "hnV")) != -1) {
 		switch (c) {
+		case 'n':
+			count = true;
+			break;
 		case 'V':
 			printf("mxwatch-salvage %s\n", PACKAGE_VERSION);
 			return 0;
@@ -357,14 +365,14 @@ main(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	if (argc - optind != 2) {
+	if (argc - optind != (count ? 1 : 2)) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
 	idmap_init(&s.done);
 	idmap_init(&s.log.messages);
 	idmap_init(&s.unsure);
-	rc = run(&s, argv[optind], argv[optind + 1]);
+	rc = run(&s, argv[optind], count ? NULL : argv[optind + 1]);
 	pages_close(&s.pages);
 	salvage_log_free(&s.log);
 	idmap_fini(&s.done);

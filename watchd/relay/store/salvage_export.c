@@ -188,6 +188,8 @@ export_message(const struct exporter *x, const struct envelope *e,
 	char id[TEXT_ID_MAX];
 	int dir = x->out, fd;
 
+	if (x->out < 0)
+		return copy_body(x, &e->body, -1);
 	(void)text_id(e->id, id);
 	if (subfolder != NULL) {
 		if (mkdirat(x->out, subfolder, 0700) != 0 && errno != EEXIST)

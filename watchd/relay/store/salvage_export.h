@@ -9,7 +9,7 @@
 
 struct exporter {
 	int segments; /* folder of the segment files; -1: there is none */
-	int out; /* folder that is written */
+	int out; /* folder that is written; -1: nothing is */
 	const char *path; /* its name, for messages */
 };
 
@@ -18,8 +18,8 @@ enum export_result { EXPORT_WHOLE, EXPORT_DAMAGED, EXPORT_FAILED };
 /* Is the body there, with its checksum? */
 bool export_intact(const struct exporter *, const struct envelope *);
 /* Into the subfolder (made when it is missing); NULL: none. A damaged body is
- * written as far as it can be read. EXPORT_FAILED: `out` cannot be written,
- * errno says why. */
+ * written as far as it can be read. Without `out` the body is only read, and
+ * judged. EXPORT_FAILED: `out` cannot be written, errno says why. */
 enum export_result export_message(const struct exporter *,
     const struct envelope *, const char *subfolder);
 
