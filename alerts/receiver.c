@@ -16,25 +16,9 @@
 static char *
 read_secret(struct receiver *r, const char *path)
 {
-	char text[SECRET_MAX + 1], *secret = NULL, *why;
-	struct mx_errbuf eb = { "it is empty" };
-	int fd = file_open(path, FILE_SECRET, &eb);
-	ssize_t n = 0;
+	struct mx_errbuf eb = { "" };
+	char *secret = file_secret_line(path, &eb), *why;
 
-	if (fd >= 0 && (n = file_fill(fd, text, sizeof(text))) < 0)
-		(void)mx_fail(&eb, MX_ESYS, "%s", strerror(errno));
-	if (n > 0) {
-		text[n - 1] = n == sizeof(text) ? '\0' : text[n - 1];
-		text[n < SECRET_MAX ? n : SECRET_MAX] = '\0';
-		text[strcspn(text, "\r\n")] = '\0';
-		if (n == sizeof(text) && strlen(text) == SECRET_MAX)
-			(void)mx_fail(&eb, MX_ETOOBIG, "it is too long");
-		else if (text[0] != '\0')
-			secret = mem_strdup(text);
-	}
-	explicit_bzero(text, sizeof(text));
-	if (fd >= 0)
-		close(fd);
 	if (secret == NULL) {
 		why = mem_printf("%s: %s", path, eb.text);
 		text_cut(r->broken, sizeof(r->broken), why);

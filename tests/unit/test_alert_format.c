@@ -13,6 +13,7 @@
 
 #include "alerts/format.h"
 #include "alerts/identity.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "net/hmac.h"
 

@@ -116,6 +116,34 @@ file_load_secret(const char *path, struct buf *out, struct mx_errbuf *eb)
 	return load(path, FILE_SECRET, out, eb);
 }
 
+char *
+file_secret_line(const char *path, struct mx_errbuf *eb)
+{
+	char text[SECRET_MAX + 2], *line = NULL;
+	int fd = file_open(path, FILE_SECRET, eb);
+	ssize_t n;
+
+	if (fd < 0)
+		return NULL;
+	if ((n = file_fill(fd, text, SECRET_MAX + 1)) < 0) {
+		(void)fail(eb);
+	} else {
+		text[n] = '\0';
+		text[strcspn(text, "\r\n")] = '\0';
+		if (text[0] == '\0')
+			(void)mx_fail(eb, MX_ESYNTAX,
+			    "its first line is empty: the secret belongs "
+			    "there");
+		else if (strlen(text) > SECRET_MAX)
+			(void)mx_fail(eb, MX_ETOOBIG, "it is too long");
+		else
+			line = mem_strdup(text);
+	}
+	explicit_bzero(text, sizeof(text));
+	close(fd);
+	return line;
+}
+
 /* A rename is on the disk when its folder is. */
 int
 file_sync_folder(const char *path)

@@ -31,6 +31,11 @@ file_load(const char *path, struct buf *out, struct mx_errbuf *eb) MX_NODISCARD;
 int file_load_secret(const char *path, struct buf *out,
     struct mx_errbuf *eb) MX_NODISCARD;
 
+/* The first line of a secret, which the caller wipes and frees; an empty one is an
+ * error, and so is a longer one. NULL and *eb. */
+#define SECRET_MAX 8192 /* of a token, which may be a signed one */
+char *file_secret_line(const char *path, struct mx_errbuf *eb) MX_NODISCARD;
+
 /* Replaces the file, or makes it: after a crash there is either all of the old
  * content or all of the new one. Written as path.new, of the given mode,
  * synced, renamed, and the folder synced. 0, or -MX_ESYS with errno set, *eb

@@ -11,7 +11,6 @@
 #include "base/text.h"
 
 #define MESSAGE_MAX (512u << 10)
-#define SECRET_MAX  8192 /* of a token, which may be a signed one */
 
 enum message_carrier { CARRY_HTTP, CARRY_SMTP, CARRY_EXEC };
 
