@@ -71,6 +71,114 @@ static const struct bad_case wrong[] = {
 	{ "zero", "defaults { lifetime = 0 }\n",
 	    "2: error: defaults: lifetime \"0\" is out of "
 	    "range; it may be 1s to 3650d" },
+	{ "a lifetime without a unit", "defaults { lifetime = 30 }\n",
+	    "2: error: defaults: lifetime \"30\" has no unit; write \"30d\" "
+	    "(days), or \"30h\" (hours), or \"30s\" (seconds)" },
+	{ "a lifetime in seconds, as elsewhere",
+	    "defaults { lifetime = \"2592000\" }\n",
+	    "2: error: defaults: lifetime \"2592000\" has no unit; write "
+	    "\"2592000s\" (seconds)" },
+	{ "a lifetime of nothing that makes sense",
+	    "mx_backup { networks = \"192.0.2.0/24\"  lifetime = "
+	    "999999999999 }\n",
+	    "2: error: mx_backup: lifetime \"999999999999\" has no unit; "
+	    "write it like \"30d\" or \"12h\"" },
+	{ "delays without a unit, of which one has it",
+	    "domain \"example.org\" { delay_warning = {4, 1d,\n"
+	    " 24} }\n",
+	    "2: error: domain \"example.org\": delay_warning \"4\" has no "
+	    "unit; write \"4d\" (days), or \"4h\" (hours), or \"4s\" "
+	    "(seconds)\n"
+	    "3: error: domain \"example.org\": delay_warning \"24\" has no "
+	    "unit; write \"24d\" (days), or \"24h\" (hours), or \"24s\" "
+	    "(seconds)" },
+	{ "what is kept, without a unit",
+	    "dsn { lifetime = 5 }\n"
+	    "vault { keep = 7 }\n"
+	    "ledger { keep = 730 }\n"
+	    "defaults { vault { keep = 3 } }\n",
+	    "2: error: dsn: lifetime \"5\" has no unit; write \"5d\" (days), "
+	    "or \"5h\" (hours), or \"5s\" (seconds)\n"
+	    "3: error: vault: keep \"7\" has no unit; write \"7d\" (days), or "
+	    "\"7h\" (hours), or \"7s\" (seconds)\n"
+	    "4: error: ledger: keep \"730\" has no unit; write \"730d\" "
+	    "(days), or \"730h\" (hours)\n"
+	    "5: error: defaults: vault: keep \"3\" has no unit; write \"3d\" "
+	    "(days), or \"3h\" (hours), or \"3s\" (seconds)" },
+	{ "items of lists, each where it stands",
+	    "resolver = {\n 192.0.2.1,\n dns,\n 192.0.2.3,\n 192.0.2.4,\n"
+	    " dns2 }\n"
+	    "self = {\n a.test, \"a b\",\n c.test, d.test,\n \"e f\" }\n"
+	    "smtpd {\n listen = { 127.0.0.1,\n lo,\n eth0 }\n"
+	    " trusted = { x,\n y } }\n"
+	    "domain \"example.org\" { primary = { \"p 1\", p2,\n \"p 3\" } }\n",
+	    "4: error: resolver \"dns\" is not an address; write it like "
+	    "\"192.0.2.53\" or \"192.0.2.53@5353\"\n"
+	    "7: error: resolver \"dns2\" is not an address; write it like "
+	    "\"192.0.2.53\" or \"192.0.2.53@5353\"\n"
+	    "9: error: self \"a b\" is neither a host name nor an address\n"
+	    "11: error: self \"e f\" is neither a host name nor an address\n"
+	    "14: error: smtpd: listen \"lo\" is not an address; write it like "
+	    "\"192.0.2.7:25\" or \"[::1]:25\"\n"
+	    "15: error: smtpd: listen \"eth0\" is not an address; write it "
+	    "like \"192.0.2.7:25\" or \"[::1]:25\"\n"
+	    "16: error: smtpd: trusted \"x\" is not an address or prefix; "
+	    "write it like \"192.0.2.0/24\" or \"2001:db8::/32\"\n"
+	    "17: error: smtpd: trusted \"y\" is not an address or prefix; "
+	    "write it like \"192.0.2.0/24\" or \"2001:db8::/32\"\n"
+	    "18: error: domain \"example.org\": primary \"p 1\" is not a "
+	    "host; write it like \"mx1.example.org\" or "
+	    "\"[192.0.2.7]:25\"\n"
+	    "19: error: domain \"example.org\": primary \"p 3\" is not a "
+	    "host; write it like \"mx1.example.org\" or "
+	    "\"[192.0.2.7]:25\"" },
+	{ "typographic quotes",
+	    "domain \"example.org\" { primary = \xe2\x80\x9cmx1.test\xe2"
+	    "\x80\x9d\n lifetime = \xe2\x80\x98"
+	    "30d\xe2\x80\x99\n }\n",
+	    "2: error: domain \"example.org\": primary: a typographic quote "
+	    "(U+201C); write the plain \"\n"
+	    "3: error: domain \"example.org\": lifetime: a typographic quote "
+	    "(U+2018); write the plain \"" },
+	{ "typographic quotes in a list, of which one was mended",
+	    "domain \"example.org\" { primary = {\n"
+	    " \"mx1.test\",\n \xe2\x80\x9emx2 test\xe2\x80\x9c,\n"
+	    " \"mx 3\",\n \xe2\x80\x9cmx4.test\",\n \"mx5.test\" } }\n",
+	    "4: error: domain \"example.org\": primary: a typographic quote "
+	    "(U+201E); write the plain \"\n"
+	    "5: error: domain \"example.org\": primary \"mx 3\" is not a "
+	    "host; write it like \"mx1.example.org\" or "
+	    "\"[192.0.2.7]:25\"\n"
+	    "6: error: domain \"example.org\": primary: a typographic quote "
+	    "(U+201C); write the plain \"" },
+	{ "a typographic quote does not close",
+	    "spool = \"/var/spool/mxwatch\xe2\x80\x9d\n",
+	    "2: error: spool: a typographic quote (U+201D); write the plain "
+	    "\"" },
+	{ "typographic quotes around a title",
+	    "domain \xe2\x80\x9c"
+	    "example.org\xe2\x80\x9d { }\n",
+	    "2: error: a typographic quote (U+201C); write the plain \"" },
+	{ "no-break spaces",
+	    "smtpd {\n\xc2\xa0\xc2\xa0max_sessions = 10x\n}\n"
+	    "self = \"a.test\xc2\xa0\"\n"
+	    "domain \"b.test\xc2\xa0\" { }\n",
+	    "3: error: smtpd: a no-break space (U+00A0); write a plain blank\n"
+	    "3: error: smtpd: max_sessions \"10x\" is not a number; write it "
+	    "like \"100\"\n"
+	    "5: error: self \"a.test??\" is neither a host name nor an "
+	    "address; it holds a no-break space (U+00A0): write a plain "
+	    "blank\n"
+	    "6: error: domain \"b.test??\": that is not a domain name; it "
+	    "holds a no-break space (U+00A0): write a plain blank" },
+	{ "a carriage return within a line",
+	    "smtpd { max_sessions = 10x }\r\n"
+	    "# both ends of a line are good \r\r\n"
+	    "# this one is none\rself = a\r\n",
+	    "2: error: smtpd: max_sessions \"10x\" is not a number; write it "
+	    "like \"100\"\n"
+	    "4: error: a carriage return that ends no line; end lines with LF "
+	    "or CR LF" },
 	{ "size with a blank", "smtpd { message_size = \"50 M\" }\n",
 	    "2: error: smtpd: message_size \"50 M\" is not a "
 	    "size; write it like \"50M\" or \"512K\"" },
@@ -233,6 +341,8 @@ static const struct bad_case wrong[] = {
 	    "2: error: \"spool\" is followed by neither = "
 	    "nor {" },
 	{ "two values", "smtpd { timeout = 30 d }\n",
+	    "2: warning: smtpd: timeout \"30\" has no unit and is taken as "
+	    "seconds; write \"30s\"\n"
 	    "2: error: smtpd: \"d\" is followed by neither = "
 	    "nor {" },
 	{ "semicolon",
@@ -428,6 +538,16 @@ static const struct bad_case wrong[] = {
 	    "3: error: domain \"example.org\": primary "
 	    "\"[192.0.2.1]:2525\" is this server; name the "
 	    "server that the mail is for" },
+	{ "ourselves twice in a list",
+	    "smtpd { listen = {\n \"192.0.2.1:25\",\n \"[::]:25\",\n"
+	    " \"192.0.2.1\" } }\n"
+	    "domain \"example.org\" { primary = {\n p.test, mx2.test,\n"
+	    " \"[::1]\" } }\n",
+	    "5: error: smtpd: listen \"192.0.2.1\" is listed twice\n"
+	    "7: error: domain \"example.org\": primary \"mx2.test\" is this "
+	    "server; name the server that the mail is for\n"
+	    "8: error: domain \"example.org\": primary \"[::1]\" is this "
+	    "server; name the server that the mail is for" },
 	{ "ourselves by another name",
 	    "self = {\"nat.test\"}\n"
 	    "domain \"example.org\" { primary = \"nat.test\" }\n",
@@ -469,7 +589,7 @@ static const struct bad_case wrong[] = {
 	{ "receiver: no url", "receiver \"a\" { type = webhook }\n",
 	    "2: error: receiver \"a\": url is missing" },
 	{ "receiver: what it does not take",
-	    "receiver \"a\" { type = exec command = {\"/x\"}\n"
+	    "receiver \"a\" { type = exec command = {\"/bin/true\"}\n"
 	    "url = {\"http://x/\"} }\n",
 	    "3: error: receiver \"a\": type exec takes no url" },
 	{ "receiver: no address",
@@ -574,6 +694,15 @@ static const struct bad_case wrong[] = {
 	    "2: error: dsn: smarthost \"a:b\" is not a host; "
 	    "write it like \"mx1.example.org\" or "
 	    "\"[192.0.2.7]:25\"" },
+	{ "networks of everybody, each where it stands",
+	    "mx_backup { networks = {\n \"0.0.0.0/0\",\n \"192.0.2.0/24\",\n"
+	    " \"::/0\" } }\n",
+	    "3: error: mx_backup: networks \"0.0.0.0/0\" is every address: "
+	    "whoever names this server in the DNS would be backed up; name the "
+	    "networks of the primaries\n"
+	    "5: error: mx_backup: networks \"::/0\" is every address: "
+	    "whoever names this server in the DNS would be backed up; name the "
+	    "networks of the primaries" },
 	{ "mx_backup for everybody",
 	    "mx_backup {\n"
 	    " networks = {\"192.0.2.0/24\", \"0.0.0.0/0\", \"::/0\"} }\n",
@@ -640,6 +769,23 @@ static const struct bad_case doubtful[] = {
 	    "2: warning: web: listen \"0.0.0.0\": there is "
 	    "no TLS and no authentication; whoever reaches "
 	    "it can read the status" },
+	{ "times without a unit",
+	    "drain = 5\n"
+	    "smtpd { dnsbl_wait = \"10\" }\n"
+	    "defaults { probe { hold = 0  interval = 60 } }\n",
+	    "2: warning: drain \"5\" has no unit and is taken as seconds; "
+	    "write \"5s\"\n"
+	    "3: warning: smtpd: dnsbl_wait \"10\" has no unit and is taken "
+	    "as seconds; write \"10s\"\n"
+	    "4: warning: defaults: probe: interval \"60\" has no unit and is "
+	    "taken as seconds; write \"60s\"" },
+#ifdef HAVE_CURL
+	{ "receiver: no such program",
+	    "receiver \"a\" { type = exec command = {\"/nowhere/a\"} }\n",
+	    "2: warning: receiver \"a\": command \"/nowhere/a\" cannot be "
+	    "run: No such file or directory; nobody is told by this receiver "
+	    "until it can" },
+#endif
 	{ "a slow probe", "defaults { probe { interval = 5s } }\n",
 	    "2: warning: defaults: probe: timeout 10s is "
 	    "longer than interval 5s" },
@@ -711,8 +857,10 @@ static const struct bad_case whole[] = {
 	    "\xef\xbb\xbfhostname = \"a..b\"\n"
 	    "\xef\xbb\xbf domain \"d.test\" {}\n",
 	    "1: error: hostname \"a..b\" is not a host name\n"
-	    "2: error: the byte 0xef may stand in a quoted string only\n"
+	    "2: error: a byte order mark (U+FEFF); write nothing in its place\n"
 	    "0: error: there is no section domain; no mail would be accepted" },
+	{ "another encoding", "\xff\xfeh",
+	    "0: error: the file is in UTF-16; save it as UTF-8" },
 	{ "no host name",
 	    "hostname = \"a..b\"\n"
 	    "domain \"d.test\" {}\n",

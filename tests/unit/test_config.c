@@ -180,7 +180,7 @@ static const char sample[] =
     "{\"https://ops.example.net/hook\"} }\n"
     "receiver \"mail\"   { type = \"email\"  smarthost = "
     "\"smtp://out.example.com:587\"  to = {\"ops@example.com\"} }\n"
-    "receiver \"sms\"    { type = \"exec\"  command = {\"/usr/local/bin/sms\"} "
+    "receiver \"sms\"    { type = \"exec\"  command = {\"/bin/true\"} "
     "}\n"
     "alert \"queue_age\" { warn = \"50%\"  crit = \"80%\"  for = \"1m\"  "
     "receivers = {\"oncall\", \"am\"} }\n"
@@ -348,7 +348,7 @@ test_forms(void **state MX_UNUSED)
 	    "self = { \"Nat.TEST\", 192.0.2.1 }\n"
 	    "log = /var/log/mx.log\n"
 	    "web { listen = {} }\n"
-	    "smtpd { banner = \"say \\\"hi\\\" \\\\ \"  timeout = 90\n"
+	    "smtpd { banner = \"say \\\"hi\\\" \\\\ \"  timeout = 90s\n"
 	    "  trusted = {\"[2001:db8::]/32\", 10.0.0.1} }\n"
 	    "domain \"B\xc3\xbc"
 	    "cher.test\" { primary = P.test:2525 }");
@@ -503,7 +503,7 @@ test_lookup(void **state MX_UNUSED)
 	assert_non_null(f);
 	fputs("hostname = mx2.test\n", f);
 	for (i = 0; i < 1000; i++)
-		fprintf(f, "domain \"D%zu.Test.\" { lifetime = %zu }\n",
+		fprintf(f, "domain \"D%zu.Test.\" { lifetime = %zus }\n",
 		    i * 7919 % 1000, i * 7919 % 1000 + 1);
 	fclose(f);
 	c = parse_good(text);

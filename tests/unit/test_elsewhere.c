@@ -161,6 +161,14 @@ static const struct {
 	    "/from/x:1: section fetch may not come from elsewhere; only "
 	    "sections domain may" },
 	{ "include \"/x\"", "/from/x:1: include may not come from elsewhere" },
+	{ "{\"domains\": [{\"name\": \"a.test\",\n"
+	  "\"lifetime\": 30}]}",
+	    "/from/x:2: domain \"a.test\": lifetime \"30\" has no unit; write "
+	    "\"30d\" (days), or \"30h\" (hours), or \"30s\" (seconds)" },
+	{ "{\"domains\": [{\"name\": \"a.test\",\n"
+	  "\"primary\": [\"mx1.test\",\n\"mx 2\"]}]}",
+	    "/from/x:3: domain \"a.test\": primary \"mx 2\" is not a host; "
+	    "write it like \"mx1.example.org\" or \"[192.0.2.7]:25\"" },
 	{ "domain \"a.test\" { lifetime = 1c }",
 	    "/from/x:1: domain \"a.test\": lifetime \"1c\" is not a time; "
 	    "write "
@@ -280,7 +288,8 @@ test_kept(void **state)
 {
 	char why[400];
 	struct config *c = join("domain \"own.test\" { lifetime = 1d }\n"
-				"domain \"b.test\" { primary = \"10.0.0.1\" }",
+				"domain \"b.test\" { primary = \"10.0.0.1\" "
+				"lifetime = 60 }",
 	    true, why, sizeof(why));
 
 	(void)state;
@@ -289,6 +298,8 @@ test_kept(void **state)
 	assert_int_equal(elsewhere_count(c), 1);
 	assert_false(config_domain(c, "own.test")->elsewhere);
 	assert_true(config_domain(c, "b.test")->elsewhere);
+	/* taken before a unit was asked for */
+	assert_int_equal(config_domain(c, "b.test")->lifetime_ms, 60000);
 	config_unref(&c);
 }
 

@@ -36,12 +36,12 @@ option_is_titled(const struct option *o)
 static void
 set(enum option_id id, void *base, const char *text)
 {
-	char *item = mem_strdup(text), err[CONF_TEXT_MAX];
-	struct conf_value v = { false, 1, &item };
-	int rc = option_set(&options[id], base, &v, err, sizeof(err));
+	struct conf_item item = { mem_strdup(text), 0 };
+	struct conf_value v = { .n = 1, .item = &item };
+	int rc = option_set(&options[id], base, &v, NULL);
 
 	MX_ASSERT(rc == 0);
-	mem_free(&item);
+	mem_free(&item.text);
 }
 
 void

@@ -18,26 +18,12 @@
 #include "config_int.h"
 #include "net/resolvconf.h"
 
-/* A domain section or defaults, as the checks see it. */
-struct check_subject {
-	struct conf_loader *l;
-	const struct conf_domain *d;
-	const struct conf_pos *set;
-	char label[CONF_QUOTE_MAX + 16];
-};
-
-static const struct conf_pos *
-where(const struct check_subject *s, enum option_id id)
-{
-	return &s->set[id - OPT_DOMAIN_FIRST];
-}
-
 /* Whether a and b may be compared here; *at is the later one written. */
 static bool
 pair(const struct check_subject *s, enum option_id a, enum option_id b,
     struct conf_pos *at)
 {
-	const struct conf_pos *pa = where(s, a), *pb = where(s, b);
+	const struct conf_pos *pa = check_where(s, a), *pb = check_where(s, b);
 	const struct conf_pos *other = s->l->set;
 
 	/* An option left out here has the value of defaults, which may be
@@ -62,119 +48,44 @@ is_no_matter(enum option_id id, const char *path)
 	    !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
+/* 0, or a negative code and why. */
+static int
+try_file(enum option_id id, const char *path, struct mx_errbuf *why)
+{
+	enum option_type type = options[id].type;
+	char *line;
+	int fd;
+
+	if (type == TYPE_TOKEN) {
+		if ((line = file_secret_line(path, why)) == NULL)
+			return -MX_ESYS;
+		explicit_bzero(line, strlen(line));
+		mem_free(&line);
+		return 0;
+	}
+	fd = file_open(path, type == TYPE_SECRET ? FILE_SECRET : FILE_PLAIN,
+	    why);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
 void
 check_file(struct conf_loader *l, struct conf_pos at, const char *label,
     enum option_id id, const char *path)
 {
-	enum file_kind kind =
-	    options[id].type == TYPE_SECRET ? FILE_SECRET : FILE_PLAIN;
 	struct mx_errbuf why = { "" };
 	char q[CONF_QUOTE_MAX];
-	int fd;
 
 	if (path == NULL || at.wrong || at.line == 0 ||
 	    l->as == &conf_reads_nothing || is_no_matter(id, path))
 		return;
 	errno = 0;
-	if ((fd = file_open(path, kind, &why)) >= 0)
-		close(fd);
 	/* A reload without descriptors left is no fault of the file. */
-	else if (errno != EMFILE && errno != ENFILE)
+	if (try_file(id, path, &why) != 0 && errno != EMFILE && errno != ENFILE)
 		conf_err(l, at, "%s%s %s cannot be read: %s", label,
 		    options[id].name, conf_quote(path, q), why.text);
-}
-
-static bool
-is_any(const struct net_addr *a)
-{
-	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
-
-	if (a->u.sa.sa_family == AF_INET6)
-		return memcmp(&a->u.in6.sin6_addr, &any6, sizeof(any6)) == 0;
-	return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
-static bool
-self_listed(const struct config *c, const char *host,
-    const struct net_addr *addr)
-{
-	struct net_addr own;
-	size_t i;
-
-	for (i = 0; i < c->self.n; i++) {
-		if (strcmp(c->self.s[i], host) == 0)
-			return true;
-		if (addr != NULL &&
-		    addr_parse(&own, c->self.s[i], 0, ':') == 0 &&
-		    addr_equal_host(&own, addr))
-			return true;
-	}
-	return false;
-}
-
-/* Whether host:port leads back to one of our own listeners. */
-static bool
-is_self(const struct config *c, const char *host, uint16_t port)
-{
-	const struct net_addr *own;
-	struct net_addr addr;
-	bool numeric = addr_parse(&addr, host, port, ':') == 0, ours = false;
-	size_t i;
-
-	for (i = 0; i < c->smtpd.listen.n; i++) {
-		own = &c->smtpd.listen.a[i].addr;
-		if (addr_port(own) != port)
-			continue;
-		ours = true;
-		if (numeric &&
-		    (addr_equal_host(own, &addr) ||
-			(is_any(own) && addr_is_loopback(&addr))))
-			return true;
-	}
-	if (!ours)
-		return false;
-	if (!numeric && c->hostname != NULL && strcmp(host, c->hostname) == 0)
-		return true;
-	return self_listed(c, host, numeric ? &addr : NULL);
-}
-
-/* What the DNS would be asked about is looked at when it was (net/pin.h). */
-static void
-check_pin(const struct check_subject *s, const char *host, uint16_t port)
-{
-	const struct conf_pos *at = where(s, OPT_DOMAIN_primary);
-	char q[CONF_QUOTE_MAX];
-	struct net_addr a;
-
-	if (addr_parse(&a, host, port, ':') == 0 &&
-	    !pin_allows(s->d->pin, &a, self_listed(s->l->c, host, &a)))
-		conf_err(s->l, *at, "%sprimary %s is %s", s->label,
-		    conf_quote(host, q),
-		    addr_is_loopback(&a) ? "the loopback" :
-					   pin_barred(s->d->pin));
-}
-
-static void
-check_primary(const struct check_subject *s)
-{
-	const struct conf_pos *at = where(s, OPT_DOMAIN_primary);
-	char host[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
-	uint16_t port;
-	size_t i;
-
-	if (at->line == 0 || at->wrong)
-		return;
-	for (i = 0; i < s->d->primary.n; i++) {
-		if (addr_split_host(s->d->primary.s[i], host, &port, 25) != 0)
-			continue;
-		if (is_self(s->l->c, host, port))
-			conf_err(s->l, *at,
-			    "%sprimary %s is this server;"
-			    " name the server that the mail is for",
-			    s->label, conf_quote(s->d->primary.s[i], q));
-		else
-			check_pin(s, host, port);
-	}
 }
 
 static void
@@ -200,7 +111,7 @@ check_times(const struct check_subject *s)
 		    option_limit_text(o, d->probe.interval_ms, b, sizeof(b)));
 	/* A short lifetime over delays that nobody wrote is no mistake. */
 	if (!pair(s, OPT_DOMAIN_delay_warning, OPT_DOMAIN_lifetime, &at) ||
-	    (where(s, OPT_DOMAIN_delay_warning)->line == 0 &&
+	    (check_where(s, OPT_DOMAIN_delay_warning)->line == 0 &&
 		s->l->set[OPT_DOMAIN_delay_warning].line == 0))
 		return;
 	for (i = 0; i < d->ndelay_warning; i++)
@@ -247,7 +158,7 @@ check_delimiter(const struct check_subject *s)
 	    (strlen(c) <= 8 && strpbrk(c, "@.\"\\ ") == NULL &&
 		strspn(c, "!#$%&'*+-/=?^_`{|}~") == strlen(c)))
 		return;
-	conf_err(s->l, *where(s, OPT_DOMAIN_recipient_delimiter),
+	conf_err(s->l, *check_where(s, OPT_DOMAIN_recipient_delimiter),
 	    "%srecipient_delimiter %s: up to eight characters such as \"+-\"",
 	    s->label, conf_quote(c, q));
 }
@@ -256,7 +167,7 @@ check_delimiter(const struct check_subject *s)
 static bool
 is_written(const struct check_subject *s, enum option_id id)
 {
-	const struct conf_pos *at = where(s, id);
+	const struct conf_pos *at = check_where(s, id);
 
 	return at->line != 0 && !at->wrong;
 }
@@ -272,12 +183,12 @@ check_learning(const struct check_subject *s)
 
 	for (size_t i = 0; s->d->recipients != NULL && i < MX_COUNT(ids); i++)
 		if (is_written(s, ids[i]) && (learns || i > 0))
-			conf_warn(s->l, *where(s, ids[i]),
+			conf_warn(s->l, *check_where(s, ids[i]),
 			    "%s%s has no effect beside recipients", s->label,
 			    options[ids[i]].name);
 	if (s->d->recipients == NULL && !learns && s->d != &s->l->c->defaults &&
 	    is_written(s, OPT_DOMAIN_recipients_unknown))
-		conf_warn(s->l, *where(s, OPT_DOMAIN_recipients_unknown),
+		conf_warn(s->l, *check_where(s, OPT_DOMAIN_recipients_unknown),
 		    "%srecipients_unknown has no effect without "
 		    "recipients_learn",
 		    s->label);
@@ -314,11 +225,12 @@ check_source(struct conf_loader *l, struct conf_pos at, const char *label,
 static void
 check_recipients(const struct check_subject *s)
 {
-	const struct conf_pos *at = where(s, OPT_DOMAIN_recipients);
+	const struct conf_pos *at = check_where(s, OPT_DOMAIN_recipients);
 	char label[sizeof(s->label) + 16];
 
-	check_file(s->l, *where(s, OPT_DOMAIN_recipients_token_file), s->label,
-	    OPT_DOMAIN_recipients_token_file, s->d->recipients_token_file);
+	check_file(s->l, *check_where(s, OPT_DOMAIN_recipients_token_file),
+	    s->label, OPT_DOMAIN_recipients_token_file,
+	    s->d->recipients_token_file);
 	if (s->d->recipients == NULL || !spec_is_source(s->d->recipients))
 		check_file(s->l, *at, s->label, OPT_DOMAIN_recipients,
 		    s->d->recipients);
@@ -439,7 +351,8 @@ check_resolver(struct conf_loader *l)
 	}
 	for (i = 0; i < n; i++)
 		if (!addr_is_loopback(&a[i])) {
-			conf_warn(l, set->line != 0 ? *set : at,
+			conf_warn(l,
+			    set->line != 0 ? conf_item_pos(l, *set, i) : at,
 			    "resolver %s is not on this host; with tls"
 			    " \"dane\" whoever is on the way to it decides"
 			    " whom mail is sent to; use a validating resolver"
@@ -490,10 +403,11 @@ check_twice(struct conf_loader *l, enum option_id id,
 		for (j = 0; j < i; j++) {
 			if (!same_listen(&list->a[i], &list->a[j]))
 				continue;
-			conf_err(l, l->set[id], "%s: listen %s is listed twice",
+			conf_err(l, conf_item_pos(l, l->set[id], i),
+			    "%s: listen %s is listed twice",
 			    sections[options[id].section].name,
 			    conf_quote(list->a[i].text, q));
-			return;
+			break;
 		}
 }
 
@@ -561,7 +475,8 @@ check_web(struct conf_loader *l)
 	for (i = 0; i < w->listen.n; i++)
 		if (conf_listen_path(&w->listen.a[i]) == NULL &&
 		    !addr_is_loopback(&w->listen.a[i].addr))
-			conf_warn(l, l->set[OPT_WEB_listen],
+			conf_warn(l,
+			    conf_item_pos(l, l->set[OPT_WEB_listen], i),
 			    "web: listen %s: there is %s; %s",
 			    conf_quote(w->listen.a[i].text, q), lacks, risk);
 }

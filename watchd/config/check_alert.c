@@ -62,7 +62,9 @@ check_alert(const struct titled *s)
 		    s->label);
 	for (i = 0; i < a->receivers.n; i++)
 		if (!receiver_known(s->l, a->receivers.s[i]))
-			conf_err(s->l, s->t->set[OPT_ALERT_receivers],
+			conf_err(s->l,
+			    conf_item_pos(s->l, s->t->set[OPT_ALERT_receivers],
+				i),
 			    "%sthere is no receiver %s", s->label,
 			    conf_quote(a->receivers.s[i], q));
 }
@@ -73,7 +75,8 @@ check_heartbeat(const struct titled *s)
 	const struct conf_heartbeat *h = s->t->heartbeat;
 
 	if (h->url != NULL)
-		check_url(s, OPT_HEARTBEAT_url, h->url);
+		check_url(s, OPT_HEARTBEAT_url,
+		    check_place(s, OPT_HEARTBEAT_url), h->url);
 	else if (!s->t->set[OPT_HEARTBEAT_url].wrong)
 		conf_err(s->l, s->t->at, "%surl is missing", s->label);
 	check_title_file(s, OPT_HEARTBEAT_ca_file, h->ca_file);

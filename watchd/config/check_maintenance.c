@@ -32,7 +32,9 @@ check_known(const struct titled *s)
 		if (l->nentries == 0 ||
 		    bsearch(d->s[i], l->entry, l->nentries, sizeof(*l->entry),
 			compare_name) == NULL)
-			conf_warn(s->l, s->t->set[OPT_MAINTENANCE_domains],
+			conf_warn(s->l,
+			    conf_item_pos(s->l,
+				s->t->set[OPT_MAINTENANCE_domains], i),
 			    "%sthere is no domain %s", s->label,
 			    conf_quote(d->s[i], q));
 }

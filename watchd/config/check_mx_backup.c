@@ -36,13 +36,13 @@ check_mx_backup(struct conf_loader *l)
 		if (!split(list->s[i], &a, &bits))
 			continue;
 		if (bits == 0)
-			conf_err(l, *at,
+			conf_err(l, conf_item_pos(l, *at, i),
 			    "mx_backup: networks %s is every address: whoever "
 			    "names this server in the DNS would be backed up; "
 			    "name the networks of the primaries",
 			    conf_quote(list->s[i], q));
 		else if (addr_is_loopback(&a))
-			conf_warn(l, *at,
+			conf_warn(l, conf_item_pos(l, *at, i),
 			    "mx_backup: networks %s is this host itself; name "
 			    "the networks of the primaries",
 			    conf_quote(list->s[i], q));

@@ -3,7 +3,9 @@
  * tell of an outage through what is out. */
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config_int.h"
 
@@ -90,7 +92,9 @@ check_urls(const struct titled *s, enum type_url url)
 		conf_err(s->l, check_place(s, OPT_RECEIVER_url),
 		    "%surl: there may be %d", s->label, CONF_URLS_MAX);
 	for (size_t i = 0; i < r->url.n; i++)
-		check_url(s, OPT_RECEIVER_url, r->url.s[i]);
+		check_url(s, OPT_RECEIVER_url,
+		    conf_item_pos(s->l, check_place(s, OPT_RECEIVER_url), i),
+		    r->url.s[i]);
 }
 
 /* "https://host..." of printable characters, without a user or a password. */
@@ -109,12 +113,13 @@ is_url(const char *url)
 }
 
 void
-check_url(const struct titled *s, enum option_id id, const char *url)
+check_url(const struct titled *s, enum option_id id, struct conf_pos at,
+    const char *url)
 {
 	/* Text before an @ would be a password in a place that is logged. The
 	 * address is not shown: it may be a secret itself. */
 	if (!is_url(url))
-		conf_err(s->l, check_place(s, id),
+		conf_err(s->l, at,
 		    "%s%s is not an address; write it like"
 		    " \"https://ops.example.net/hook\"",
 		    s->label, options[id].name);
@@ -197,7 +202,9 @@ check_email(const struct titled *s)
 			continue;
 		for (i = 0; i < s->l->nentries; i++)
 			if (strcmp(s->l->entry[i]->d.name, domain) == 0)
-				conf_err(s->l, check_place(s, OPT_RECEIVER_to),
+				conf_err(s->l,
+				    conf_item_pos(s->l,
+					check_place(s, OPT_RECEIVER_to), k),
 				    "%sto %s is in a domain that is watched;"
 				    " its outage could not be told",
 				    s->label, conf_quote(r->to.s[k], q));
@@ -251,6 +258,11 @@ check_command(const struct titled *s, const char *program)
 		    "%scommand %s %s, and what the daemon starts gets no rights"
 		    " that way; take a receiver of type email, or HTTP",
 		    s->label, q, why.text);
+	if (s->l->as != &conf_reads_nothing && access(program, X_OK) != 0)
+		conf_warn(s->l, check_place(s, OPT_RECEIVER_command),
+		    "%scommand %s cannot be run: %s; nobody is told by this "
+		    "receiver until it can",
+		    s->label, q, strerror(errno));
 }
 
 void

@@ -253,6 +253,10 @@ loader_fini(struct conf_loader *l)
 		mem_free(&l->file[i]);
 	mem_free(&l->file);
 	mem_free(&l->errat);
+	for (i = 0; i < l->nlines; i++)
+		mem_free(&l->lines[i].line);
+	mem_free(&l->lines);
+	free(l->local);
 }
 
 const struct conf_reader conf_reads_nothing = { NULL, NULL };
@@ -282,7 +286,8 @@ load(const char *name, const char *text, size_t len, bool whole,
 	bool fits = !whole || len <= CONF_FILE_MAX;
 	struct conf_loader l = { .errs = errs,
 		.as = as,
-		.rules = whole ? RULES_FILE : RULES_KEPT };
+		.rules = whole ? RULES_FILE : RULES_KEPT,
+		.taken_before = !whole };
 	struct config *c;
 
 	memset(errs, 0, sizeof(*errs));

@@ -21,6 +21,7 @@
 #define CONF_QUOTE_MAX	 160 /* a value as a message shows it */
 #define CONF_TEXT_MAX	 768 /* a message */
 #define ENTRY_BLOCK	 64u
+#define CONF_UNIT	 "unit" /* of a time: one without a unit is an error */
 
 enum conf_section {
 	SEC_TOP,
@@ -76,6 +77,7 @@ enum option_type {
 	TYPE_SENDER, /* a mailbox or "" */
 	TYPE_BANNER, /* "" when left out */
 	TYPE_SECRET, /* a file that nobody else may read: base/file.h */
+	TYPE_TOKEN, /* one that is a line */
 	/* a struct strlist */
 	TYPE_STRINGS,
 	TYPE_MAILBOXES,
@@ -121,21 +123,32 @@ struct option {
 	const char *example; /* for the sample file; NULL: the default */
 	enum option_class cls;
 	int64_t min, max;
-	const char *words;
+	const char *words; /* of a time: CONF_UNIT, or NULL */
 	const char *help;
 };
 
 /* The right side of "=": one value, or a list in braces. */
 struct conf_value {
 	bool list;
+	bool broken; /* items are missing that made no sense, as was said */
 	size_t n;
-	char **item;
+	struct conf_item {
+		char *text;
+		unsigned line; /* 0: that of the option */
+	} * item;
 };
 
 struct conf_pos {
 	unsigned file : 31; /* index into loader.file */
 	unsigned wrong : 1; /* what stands there was refused */
 	unsigned line; /* 0: nowhere */
+};
+
+/* The lines of a list that has more than one. */
+struct conf_lines {
+	struct conf_pos at; /* of its option */
+	size_t n;
+	unsigned *line;
 };
 
 /* One domain section while it is read. */
@@ -167,6 +180,7 @@ struct conf_loader {
 	struct config *c;
 	const struct conf_reader *as; /* who reads the files; NULL: we do */
 	enum conf_rules rules;
+	bool taken_before; /* the text was in force: no unit is asked of it */
 	struct conf_errors *errs;
 	struct conf_pos *errat; /* of each error, to sort them by */
 	size_t nwarnings;
@@ -181,6 +195,11 @@ struct conf_loader {
 	size_t nblocks;
 	struct conf_title *title;
 	size_t ntitles, title_size;
+	struct conf_lines *lines;
+	size_t nlines, lines_size;
+	struct net_addr *local; /* addresses of this host, once looked for */
+	size_t nlocal;
+	bool local_known;
 };
 
 /* errors.c. Takes the finding; the first CONF_ERRORS_MAX are kept. */
@@ -189,8 +208,26 @@ void conf_err(struct conf_loader *, struct conf_pos, const char *fmt, ...)
 void conf_warn(struct conf_loader *, struct conf_pos, const char *fmt, ...)
     MX_PRINTF(3, 4);
 void conf_errors_sort(struct conf_loader *);
+/* Where item i of the list stands whose option stands there. */
+struct conf_pos
+conf_item_pos(const struct conf_loader *, struct conf_pos, size_t i);
 /* A value in quotes, cut and made printable. dst holds CONF_QUOTE_MAX. */
 char *conf_quote(const char *s, char *dst);
+
+/* lookalike.c: what pasted text has in place of plain characters. */
+struct lookalike {
+	unsigned code; /* of Unicode */
+	const char *name;
+	const char *plain; /* what to write */
+	bool quote;
+};
+/* The one that begins at p, and its bytes; NULL: none does. */
+const struct lookalike *
+lookalike_at(const char *p, const char *end, size_t *len);
+const struct lookalike *lookalike_in(const char *p, const char *end);
+/* "; it holds a NAME (U+00A0): write ...", or "". Returns dst. */
+#define LOOKALIKE_HINT_MAX 96
+char *lookalike_hint(const char *value, char *dst, size_t size);
 
 /* lex.c */
 enum token_kind {
@@ -249,7 +286,7 @@ void entry_name(struct conf_loader *, struct conf_entry *, const char *title);
 void setting_take(struct conf_loader *, const struct option *, void *base,
     struct conf_pos *set, struct conf_pos at, const char *label,
     const struct conf_value *); /* NULL: there is none, as was said */
-void value_add(struct conf_value *, const char *, size_t len);
+void value_add(struct conf_value *, const char *, size_t len, unsigned line);
 void value_fini(struct conf_value *);
 
 /* parse_json.c: the same as JSON (elsewhere.h). */
@@ -304,10 +341,18 @@ bool option_same(const struct option *, const struct conf_domain *,
     const struct conf_domain *);
 bool option_equal(const struct option *, const void *a, const void *b);
 
-/* value.c: 0, or -MX_ESYNTAX with what is wrong in err (then the field is as
- * it was). `base` NULL: checks only. */
+/* Who is told of a value: of all that is wrong with it, item by item, and of
+ * what is doubtful. `line` is that of the item, 0 of the whole. */
+struct value_reason {
+	void (*tell)(void *arg, unsigned line, bool warning, const char *text);
+	void *arg;
+	unsigned line;
+	bool taken_before; /* as in the loader */
+};
+/* value.c: 0, or -MX_ESYNTAX; then the field is as it was. `why` NULL: nobody is
+ * told. */
 int option_set(const struct option *, void *base, const struct conf_value *,
-    char *err, size_t size) MX_NODISCARD;
+    const struct value_reason *why) MX_NODISCARD;
 void option_set_default(const struct option *, void *base);
 /* A number, size or time in the shortest form that says it exactly. */
 char *
@@ -327,9 +372,28 @@ void alerts_free(struct config *);
 /* check.c: what takes more than one option to see. */
 void check_config(struct conf_loader *);
 void check_entries(struct conf_loader *); /* of each domain */
-/* That a file can be read, by us as we are, and a secret is one (base/file.h). */
+/* That a file can be read, by us as we are, and a secret is one (base/file.h) and not
+ * empty. */
 void check_file(struct conf_loader *, struct conf_pos, const char *label,
     enum option_id, const char *path);
+/* A domain section or defaults, as the checks see it. */
+struct check_subject {
+	struct conf_loader *l;
+	const struct conf_domain *d;
+	const struct conf_pos *set;
+	char label[CONF_QUOTE_MAX + 16];
+};
+
+/* Where an option of it stands. */
+static inline const struct conf_pos *
+check_where(const struct check_subject *s, enum option_id id)
+{
+	return &s->set[id - OPT_DOMAIN_FIRST];
+}
+
+/* check_primary.c */
+void check_primary(const struct check_subject *);
+
 /* One section with a title, as the checks see it. */
 struct titled {
 	struct conf_loader *l;
@@ -341,7 +405,8 @@ struct titled {
 void check_receiver(const struct titled *);
 void check_name(const struct titled *);
 void check_title_file(const struct titled *, enum option_id, const char *path);
-void check_url(const struct titled *, enum option_id, const char *url);
+void check_url(const struct titled *, enum option_id, struct conf_pos,
+    const char *url);
 /* That of a page for people; NULL and "" are none. */
 void check_link(struct conf_loader *, enum option_id, const char *label,
     const char *url);

@@ -173,6 +173,7 @@ mdoc_argument(FILE *f, const struct option *o)
 		[TYPE_SENDER] = "address",
 		[TYPE_BANNER] = "text",
 		[TYPE_SECRET] = "path",
+		[TYPE_TOKEN] = "path",
 		[TYPE_STRINGS] = "list of texts",
 		[TYPE_MAILBOXES] = "list of addresses",
 		[TYPE_SELF] = "list of names and addresses",
@@ -223,6 +224,8 @@ mdoc_range(FILE *f, const struct option *o)
 	    o->type == TYPE_DELAYS ? "Each from" : "From",
 	    option_limit_text(o, o->min, lo, sizeof(lo)),
 	    option_limit_text(o, o->max, hi, sizeof(hi)));
+	if (o->words != NULL)
+		fputs("Its unit has to be written.\n", f);
 }
 
 static void

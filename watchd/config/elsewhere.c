@@ -113,7 +113,8 @@ elsewhere_join(struct config *local, const struct domain_texts *texts,
 	struct config *c = borrow(local);
 	struct conf_loader l = { .c = c,
 		.errs = errs,
-		.rules = RULES_ELSEWHERE };
+		.rules = RULES_ELSEWHERE,
+		.taken_before = kept };
 	size_t i;
 
 	memset(errs, 0, sizeof(*errs));

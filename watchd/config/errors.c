@@ -66,6 +66,21 @@ conf_warn(struct conf_loader *l, struct conf_pos at, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* A finding is rare: no index is kept for it. Those beyond the ones that are
+ * shown do not look. */
+struct conf_pos
+conf_item_pos(const struct conf_loader *l, struct conf_pos at, size_t i)
+{
+	const struct conf_lines *p;
+
+	if (l->errs->nfatal + l->nwarnings > 2 * CONF_ERRORS_MAX)
+		return at;
+	for (p = l->lines; p != l->lines + l->nlines; p++)
+		if (p->at.file == at.file && p->at.line == at.line && i < p->n)
+			at.line = p->line[i];
+	return at;
+}
+
 struct sortable {
 	struct conf_pos at;
 	size_t seq;

@@ -35,6 +35,30 @@ is_word(char c)
 	    (c != '\0' && strchr("_-.:/@%+*?[]", c) != NULL);
 }
 
+/* A carriage return, or several, at the end of a line: files of other systems
+ * have them, and a transfer may have doubled them. */
+static bool
+ends_line(const struct lexer *x)
+{
+	const char *p = x->p;
+
+	while (p < x->end && *p == '\r')
+		p++;
+	return p == x->end || *p == '\n';
+}
+
+static void
+skip_comment(struct lexer *x)
+{
+	while (x->p + 1 < x->end && x->p[1] != '\n') {
+		x->p++;
+		if (*x->p == '\r' && !ends_line(x)) {
+			x->p--;
+			return;
+		}
+	}
+}
+
 static void
 skip_blank(struct lexer *x)
 {
@@ -46,11 +70,13 @@ skip_blank(struct lexer *x)
 			break;
 		case ' ':
 		case '\t':
+			break;
 		case '\r':
+			if (!ends_line(x))
+				return;
 			break;
 		case '#':
-			while (x->p + 1 < x->end && x->p[1] != '\n')
-				x->p++;
+			skip_comment(x);
 			break;
 		default:
 			return;
@@ -84,12 +110,36 @@ lex_word(struct lexer *x, struct token *t)
 	t->len = n;
 }
 
+static void
+bad_lookalike(struct token *t, const struct lookalike *l)
+{
+	char why[120];
+
+	snprintf(why, sizeof(why), "a %s (U+%04X); write %s", l->name, l->code,
+	    l->plain);
+	bad(t, why);
+}
+
+/* A string that is not closed. What looks like a closing quote is none. */
+static void
+bad_open(const struct lexer *x, const char *start, struct token *t)
+{
+	const struct lookalike *l = lookalike_in(start, x->p);
+
+	if (l != NULL && l->quote)
+		bad_lookalike(t, l);
+	else
+		bad(t,
+		    "a string that begins here is not closed on its line;"
+		    " a \" is missing");
+}
+
 /* The opening quote was seen. A string that is not closed ends with its
  * line, so that what follows is read as it was meant. */
 static void
 lex_string(struct lexer *x, struct token *t)
 {
-	const char *why = NULL;
+	const char *why = NULL, *start = x->p + 1;
 	size_t n = 0;
 	char c;
 
@@ -112,9 +162,7 @@ lex_string(struct lexer *x, struct token *t)
 			t->text[n++] = c;
 	}
 	if (x->p == x->end || *x->p == '\n') {
-		bad(t,
-		    "a string that begins here is not closed on its line;"
-		    " a \" is missing");
+		bad_open(x, start, t);
 		return;
 	}
 	x->p++;
@@ -127,13 +175,62 @@ lex_string(struct lexer *x, struct token *t)
 	t->len = n;
 }
 
+/* What typographic quotes enclose was meant as a string, up to the plain quote
+ * that somebody has mended already. */
+static void
+skip_quoted(struct lexer *x)
+{
+	const struct lookalike *l;
+	size_t len;
+
+	for (; x->p < x->end && *x->p != '\n'; x->p++) {
+		l = lookalike_at(x->p, x->end, &len);
+		if (l != NULL && l->quote)
+			x->p += len;
+		else if (*x->p == '"')
+			x->p++;
+		else
+			continue;
+		return;
+	}
+}
+
+static bool
+lex_lookalike(struct lexer *x, struct token *t)
+{
+	size_t len, more;
+	const struct lookalike *l = lookalike_at(x->p, x->end, &len);
+	const char *from;
+
+	if (l == NULL)
+		return false;
+	bad_lookalike(t, l);
+	x->p += len;
+	from = x->p;
+	if (l->quote)
+		skip_quoted(x);
+	if (x->p == x->end || *x->p == '\n') /* it was a closing one */
+		x->p = from;
+	/* They come in runs. */
+	while (lookalike_at(x->p, x->end, &more) == l)
+		x->p += more;
+	return true;
+}
+
 static void
 lex_other(struct lexer *x, struct token *t)
 {
 	char why[80];
-	unsigned char c = (unsigned char)*x->p++;
+	unsigned char c = (unsigned char)*x->p;
 
-	if (c == ';')
+	if (lex_lookalike(x, t))
+		return;
+	x->p++;
+	if (c == '\r')
+		snprintf(why, sizeof(why),
+		    "a carriage return that ends no line; end lines with LF "
+		    "or CR LF");
+	else if (c == ';')
 		snprintf(why, sizeof(why),
 		    "\";\" has no meaning here; take it out");
 	else if (c > ' ' && c <= '~')

@@ -7,6 +7,7 @@ libmx_config_a_SOURCES = \
 	watchd/config/check_alert.c \
 	watchd/config/check_maintenance.c \
 	watchd/config/check_mx_backup.c \
+	watchd/config/check_primary.c \
 	watchd/config/check_receiver.c \
 	watchd/config/config.c watchd/config/config.h \
 	watchd/config/config_int.h \
@@ -18,6 +19,7 @@ libmx_config_a_SOURCES = \
 	watchd/config/errors.c \
 	watchd/config/include.c \
 	watchd/config/lex.c \
+	watchd/config/lookalike.c \
 	watchd/config/options.c watchd/config/options.def \
 	watchd/config/pool.c watchd/config/pool.h \
 	watchd/config/parse.c watchd/config/parse_int.h \

@@ -113,10 +113,12 @@ void
 entry_name(struct conf_loader *l, struct conf_entry *e, const char *title)
 {
 	char name[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
+	char hint[LOOKALIKE_HINT_MAX];
 
 	if (text_domain(title, strlen(title), name) != 0) {
-		conf_err(l, e->at, "domain %s: that is not a domain name",
-		    conf_quote(title, q));
+		conf_err(l, e->at, "domain %s: that is not a domain name%s",
+		    conf_quote(title, q),
+		    lookalike_hint(title, hint, sizeof(hint)));
 		name[0] = '\0';
 	}
 	e->d.name = pool_keep(l->c->pool, name, strlen(name) + 1);
@@ -469,6 +471,13 @@ parse_source(struct conf_loader *l, const struct conf_source *s,
 
 	p->l = l;
 	p->source = s;
+	if (len >= 2 &&
+	    (memcmp(text, "\xff\xfe", 2) == 0 ||
+		memcmp(text, "\xfe\xff", 2) == 0)) {
+		conf_err(l, parser_pos(p, 0),
+		    "the file is in UTF-16; save it as UTF-8");
+		len = 0;
+	}
 	lex_init(&p->x, text, len);
 	parser_advance(p);
 	parse_block(p, &sc);

@@ -323,7 +323,7 @@ read_list(struct json_parser *p, const char *label, struct conf_value *v)
 			    "a list has strings and numbers only");
 		if (v->n == CONF_LIST_MAX)
 			return fail(p, label, "a list has too many items");
-		value_add(v, p->text, p->len);
+		value_add(v, p->text, p->len, pos(p).line);
 		next(p);
 	} while (another(p, ']', label, &ok));
 	return ok;
@@ -337,7 +337,7 @@ read_value(struct json_parser *p, const char *label, struct conf_value *v)
 	if (!is_plain(p))
 		return fail(p, label,
 		    "a value is a string, a number, true, false or a list");
-	value_add(v, p->text, p->len);
+	value_add(v, p->text, p->len, pos(p).line);
 	next(p);
 	return true;
 }
@@ -359,7 +359,7 @@ static bool
 read_option(struct json_parser *p, struct json_domain *d,
     const struct option *o, const char *label)
 {
-	struct conf_value v = { false, 0, NULL };
+	struct conf_value v = { .list = false };
 	struct conf_pos at = pos(p);
 	bool ok = read_value(p, label, &v);
 

@@ -8,11 +8,11 @@
 #include "parse_int.h"
 
 void
-value_add(struct conf_value *v, const char *text, size_t len)
+value_add(struct conf_value *v, const char *text, size_t len, unsigned line)
 {
 	if (v->n % 16 == 0)
 		v->item = mem_grow(v->item, v->n + 16, sizeof(*v->item));
-	v->item[v->n++] = mem_strndup(text, len);
+	v->item[v->n++] = (struct conf_item){ mem_strndup(text, len), line };
 }
 
 void
@@ -21,7 +21,7 @@ value_fini(struct conf_value *v)
 	size_t i;
 
 	for (i = 0; i < v->n; i++)
-		mem_free(&v->item[i]);
+		mem_free(&v->item[i].text);
 	mem_free(&v->item);
 }
 
@@ -37,6 +37,11 @@ at_setting(const struct parser *p)
 	return next == TOKEN_EQUAL || next == TOKEN_OPEN;
 }
 
+struct list_state {
+	bool ok;
+	bool comma; /* an item may follow */
+};
+
 /* One token of a list that should not be there. */
 static void
 list_stray(struct parser *p, const struct scope *sc, const char *name)
@@ -50,12 +55,49 @@ list_stray(struct parser *p, const struct scope *sc, const char *name)
 		    name, p->t.text);
 }
 
-/* The items of a list; the opening brace was taken. One error a list. */
+/* A token where an item or a comma should be; false: the rest makes no sense. A
+ * comma that is missing is said once a list. */
+static bool
+list_token(struct parser *p, const struct scope *sc, const char *name,
+    struct list_state *st, struct conf_value *v)
+{
+	if (p->t.kind == TOKEN_COMMA && !st->comma) {
+		st->comma = true;
+		return true;
+	}
+	if (p->t.kind != TOKEN_WORD && p->t.kind != TOKEN_STRING &&
+	    p->t.kind != TOKEN_BAD) {
+		list_stray(p, sc, name);
+		return false;
+	}
+	if (!st->comma && st->ok && p->t.kind != TOKEN_BAD) {
+		conf_err(p->l, parser_pos(p, p->t.line),
+		    "%s%s: a comma is missing in the list before \"%.40s\"",
+		    sc->label, name, p->t.text);
+		st->ok = false;
+	}
+	st->comma = false;
+	if (p->t.kind == TOKEN_BAD) { /* an item that was not understood */
+		list_stray(p, sc, name);
+		st->ok = false;
+	} else if (v->n == CONF_LIST_MAX) {
+		conf_err(p->l, parser_pos(p, p->t.line),
+		    "%s%s: the list has more than %u items", sc->label, name,
+		    CONF_LIST_MAX);
+		return false;
+	} else {
+		value_add(v, p->t.text, p->t.len, p->t.line);
+	}
+	return true;
+}
+
+/* The items of a list; the opening brace was taken. */
 static bool
 parse_list(struct parser *p, const struct scope *sc, const char *name,
     unsigned line, struct conf_value *v)
 {
-	bool ok = true, comma = true;
+	struct list_state st = { .ok = true, .comma = true };
+	bool lost = false;
 	unsigned depth = 0;
 
 	v->list = true;
@@ -66,35 +108,14 @@ parse_list(struct parser *p, const struct scope *sc, const char *name,
 			    sc->label, name);
 			return false;
 		}
-		if (!ok) {
+		if (!lost && !list_token(p, sc, name, &st, v))
+			lost = true;
+		if (lost)
 			depth += p->t.kind == TOKEN_OPEN;
-			continue;
-		}
-		if (p->t.kind == TOKEN_COMMA && !comma) {
-			comma = true;
-		} else if (p->t.kind != TOKEN_WORD &&
-		    p->t.kind != TOKEN_STRING) {
-			list_stray(p, sc, name);
-			depth += p->t.kind == TOKEN_OPEN;
-			ok = false;
-		} else if (!comma) {
-			conf_err(p->l, parser_pos(p, p->t.line),
-			    "%s%s: a comma is missing in the list before"
-			    " \"%.40s\"",
-			    sc->label, name, p->t.text);
-			ok = false;
-		} else if (v->n == CONF_LIST_MAX) {
-			conf_err(p->l, parser_pos(p, p->t.line),
-			    "%s%s: the list has more than %u items", sc->label,
-			    name, CONF_LIST_MAX);
-			ok = false;
-		} else {
-			value_add(v, p->t.text, p->t.len);
-			comma = false;
-		}
 	}
 	parser_advance(p);
-	return ok;
+	v->broken = !st.ok;
+	return !lost;
 }
 
 /* Reads the value behind "=", which was taken. False: reported. */
@@ -108,7 +129,7 @@ parse_value(struct parser *p, const struct scope *sc, const char *name,
 			break;
 		/* FALLTHROUGH */
 	case TOKEN_STRING:
-		value_add(v, p->t.text, p->t.len);
+		value_add(v, p->t.text, p->t.len, p->t.line);
 		parser_advance(p);
 		return true;
 	case TOKEN_OPEN:
@@ -158,12 +179,55 @@ unknown_option(struct parser *p, const struct scope *sc, const char *name,
 		    sc->label, q);
 }
 
+/* What is wrong with the value of an option, as a finding. */
+struct setting_told {
+	struct conf_loader *l;
+	struct conf_pos at;
+	const char *label;
+	const struct option *o;
+};
+
+static void
+tell_setting(void *arg, unsigned line, bool warning, const char *text)
+{
+	const struct setting_told *t = arg;
+	struct conf_pos at = t->at;
+
+	if (line != 0)
+		at.line = line;
+	(warning ? conf_warn : conf_err)(t->l, at, "%s%s %s", t->label,
+	    t->o->name, text);
+}
+
+/* For the checks that come when all was read. */
+static void
+keep_lines(struct conf_loader *l, struct conf_pos at,
+    const struct conf_value *v)
+{
+	struct conf_lines *to;
+
+	if (v->n == 0 || v->item[v->n - 1].line <= at.line)
+		return;
+	if (l->nlines == l->lines_size) {
+		l->lines_size = l->lines_size * 2 + 16;
+		l->lines = mem_grow(l->lines, l->lines_size, sizeof(*l->lines));
+	}
+	to = &l->lines[l->nlines++];
+	*to =
+	    (struct conf_lines){ at, v->n, mem_array(v->n, sizeof(unsigned)) };
+	for (size_t i = 0; i < v->n; i++)
+		to->line[i] = v->item[i].line;
+}
+
 void
 setting_take(struct conf_loader *l, const struct option *o, void *base,
     struct conf_pos *set, struct conf_pos at, const char *label,
     const struct conf_value *v)
 {
-	char why[CONF_TEXT_MAX / 2];
+	struct setting_told told = { l, at, label, o };
+	const struct value_reason why = { .tell = tell_setting,
+		.arg = &told,
+		.taken_before = l->taken_before };
 
 	if (!option_is_allowed(l, o)) {
 		conf_err(l, at, "%s%s may not come from elsewhere", label,
@@ -179,12 +243,11 @@ setting_take(struct conf_loader *l, const struct option *o, void *base,
 	set->wrong = v == NULL;
 	if (v == NULL)
 		return;
-	if (option_set(o, base, v, why, sizeof(why)) != 0) {
-		conf_err(l, at, "%s%s %s", label, o->name, why);
+	keep_lines(l, at, v);
+	if (option_set(o, base, v, &why) != 0 || v->broken)
 		set->wrong = true;
-	} else if (option_of_domain(o)) {
+	else if (option_of_domain(o))
 		option_share(o, base, l->c->pool);
-	}
 }
 
 void
@@ -192,7 +255,7 @@ parse_setting(struct parser *p, const struct scope *sc, const char *name,
     unsigned line)
 {
 	const struct option *o = option_find(sc->section, name);
-	struct conf_value v = { false, 0, NULL };
+	struct conf_value v = { .list = false };
 	bool ok;
 
 	if (o != NULL && o->cls == CLASS_KEPT && !option_is_allowed(p->l, o))

@@ -28,21 +28,60 @@ _Static_assert(sizeof(enum conf_tls) == sizeof(unsigned) &&
 	sizeof(enum conf_severity) == sizeof(unsigned),
     "set_word() stores an unsigned");
 
+static void tell(const struct value_reason *, bool warning, const char *value,
+    const char *why, va_list) MX_PRINTF(4, 0);
+
+static void
+tell(const struct value_reason *r, bool warning, const char *value,
+    const char *why, va_list ap)
+{
+	char text[CONF_TEXT_MAX / 2], quoted[CONF_QUOTE_MAX];
+	char hint[LOOKALIKE_HINT_MAX];
+	size_t n;
+
+	if (r == NULL)
+		return;
+	snprintf(text, sizeof(text), "%s ", conf_quote(value, quoted));
+	n = strlen(text);
+	vsnprintf(text + n, sizeof(text) - n, why, ap);
+	lookalike_hint(value, hint, sizeof(hint));
+	(void)strlcat(text, hint, sizeof(text));
+	r->tell(r->arg, r->line, warning, text);
+}
+
+/* The reason of one item. */
+static const struct value_reason *
+of_item(const struct value_reason *r, const struct conf_item *item,
+    struct value_reason *dst)
+{
+	if (r == NULL)
+		return NULL;
+	*dst = *r;
+	dst->line = item->line;
+	return dst;
+}
+
 int
 value_fail(const struct value_reason *r, const char *value, const char *why,
     ...)
 {
-	char quoted[CONF_QUOTE_MAX];
-	size_t n;
 	va_list ap;
 
-	conf_quote(value, quoted);
-	snprintf(r->text, r->size, "%s ", quoted);
-	n = strlen(r->text);
 	va_start(ap, why);
-	vsnprintf(r->text + n, r->size - n, why, ap);
+	tell(r, false, value, why, ap);
 	va_end(ap);
 	return -MX_ESYNTAX;
+}
+
+void
+value_doubt(const struct value_reason *r, const char *value, const char *why,
+    ...)
+{
+	va_list ap;
+
+	va_start(ap, why);
+	tell(r, true, value, why, ap);
+	va_end(ap);
 }
 
 static int
@@ -97,17 +136,22 @@ set_strings(const struct option *o, void *base, const struct conf_value *v,
     const struct value_reason *r)
 {
 	struct strlist list = { 0, NULL };
+	struct value_reason at;
 	size_t i;
 	int rc = 0;
 
 	if (o->type == TYPE_DNSBLS && v->n > DNSBL_SITES_MAX)
-		return value_fail(r, v->item[DNSBL_SITES_MAX],
+		return value_fail(of_item(r, &v->item[DNSBL_SITES_MAX], &at),
+		    v->item[DNSBL_SITES_MAX].text,
 		    "is one too many; there may be %d", DNSBL_SITES_MAX);
 	if (v->n > 0)
 		list.s = mem_array(v->n, sizeof(*list.s));
-	for (i = 0; i < v->n && rc == 0; i++)
-		if ((rc = value_text(o, v->item[i], &list.s[i], r)) == 0)
+	for (i = 0; i < v->n; i++)
+		if (value_text(o, v->item[i].text, &list.s[list.n],
+			of_item(r, &v->item[i], &at)) == 0)
 			list.n++;
+		else
+			rc = -MX_ESYNTAX;
 	if (rc == 0 && base != NULL) {
 		option_free(o, base);
 		*(struct strlist *)option_field(o, base) = list;
@@ -152,16 +196,20 @@ set_listen(const struct option *o, void *base, const struct conf_value *v,
 {
 	struct conf_listen *a = NULL;
 	struct listenlist *list = option_field(o, base);
+	struct value_reason at;
 	const char *wrong;
 	size_t i;
+	int rc = 0;
 
 	if (v->n > 0)
 		a = mem_array(v->n, sizeof(*a));
-	for (i = 0; i < v->n; i++) {
-		if ((wrong = get_listen(o, &a[i], v->item[i])) != NULL) {
-			mem_free(&a);
-			return value_fail(r, v->item[i], "%s", wrong);
-		}
+	for (i = 0; i < v->n; i++)
+		if ((wrong = get_listen(o, &a[i], v->item[i].text)) != NULL)
+			rc = value_fail(of_item(r, &v->item[i], &at),
+			    v->item[i].text, "%s", wrong);
+	if (rc != 0) {
+		mem_free(&a);
+		return rc;
 	}
 	option_free(o, base);
 	list->a = a;
@@ -174,18 +222,23 @@ set_resolvers(const struct option *o, struct config *c,
     const struct conf_value *v, const struct value_reason *r)
 {
 	struct net_addr *a = NULL;
+	struct value_reason at;
 	size_t i;
+	int rc = 0;
 
 	if (v->n > 0)
 		a = mem_array(v->n, sizeof(*a));
 	for (i = 0; i < v->n; i++)
-		if (addr_parse(&a[i], v->item[i], 53, '@') != 0 ||
-		    addr_port(&a[i]) == 0) {
-			mem_free(&a);
-			return value_fail(r, v->item[i],
+		if (addr_parse(&a[i], v->item[i].text, 53, '@') != 0 ||
+		    addr_port(&a[i]) == 0)
+			rc = value_fail(of_item(r, &v->item[i], &at),
+			    v->item[i].text,
 			    "is not an address; write it like \"192.0.2.53\""
 			    " or \"192.0.2.53@5353\"");
-		}
+	if (rc != 0) {
+		mem_free(&a);
+		return rc;
+	}
 	option_free(o, c);
 	c->resolver = a;
 	c->nresolver = v->n;
@@ -205,20 +258,29 @@ set_delays(const struct option *o, struct conf_domain *d,
     const struct conf_value *v, const struct value_reason *r)
 {
 	int64_t ms[MX_COUNT(d->delay_warning_ms)] = { 0 };
+	const struct value_reason *why;
+	struct value_reason at;
 	size_t i, j;
-	int rc;
+	int rc = 0;
 
 	if (v->n > MX_COUNT(ms))
-		return value_fail(r, v->item[MX_COUNT(ms)],
+		return value_fail(of_item(r, &v->item[MX_COUNT(ms)], &at),
+		    v->item[MX_COUNT(ms)].text,
 		    "is one too many; there may be %zu", MX_COUNT(ms));
 	for (i = 0; i < v->n; i++) {
-		if ((rc = value_time(o, v->item[i], &ms[i], r)) != 0)
-			return rc;
+		why = of_item(r, &v->item[i], &at);
+		if (value_time(o, v->item[i].text, &ms[i], why) != 0) {
+			rc = -MX_ESYNTAX;
+			ms[i] = -1;
+			continue;
+		}
 		for (j = 0; j < i; j++)
 			if (ms[j] == ms[i])
-				return value_fail(r, v->item[i],
+				rc = value_fail(why, v->item[i].text,
 				    "is listed twice");
 	}
+	if (rc != 0)
+		return rc;
 	qsort(ms, v->n, sizeof(ms[0]), compare_ms);
 	memcpy(d->delay_warning_ms, ms, sizeof(ms));
 	d->ndelay_warning = v->n;
@@ -300,27 +362,27 @@ set_one(const struct option *o, void *base, const char *s,
 
 int
 option_set(const struct option *o, void *base, const struct conf_value *v,
-    char *err, size_t size)
+    const struct value_reason *why)
 {
-	const struct value_reason r = { err, size };
-
 	MX_ASSERT(base != NULL);
 	if (!option_is_list(o)) {
 		if (v->list) {
-			snprintf(err, size, "takes one value, not a list");
+			if (why != NULL)
+				why->tell(why->arg, 0, false,
+				    "takes one value, not a list");
 			return -MX_ESYNTAX;
 		}
-		return set_one(o, base, v->item[0], &r);
+		return set_one(o, base, v->item[0].text, why);
 	}
 	switch (o->type) {
 	case TYPE_LISTEN:
-		return set_listen(o, base, v, &r);
+		return set_listen(o, base, v, why);
 	case TYPE_RESOLVERS:
-		return set_resolvers(o, base, v, &r);
+		return set_resolvers(o, base, v, why);
 	case TYPE_DELAYS:
-		return set_delays(o, base, v, &r);
+		return set_delays(o, base, v, why);
 	default:
-		return set_strings(o, base, v, &r);
+		return set_strings(o, base, v, why);
 	}
 }
 
@@ -328,8 +390,8 @@ option_set(const struct option *o, void *base, const struct conf_value *v,
 void
 option_set_default(const struct option *o, void *base)
 {
-	char *item[8], err[CONF_TEXT_MAX];
-	struct conf_value v = { option_is_list(o), 0, item };
+	struct conf_item item[8] = { { NULL, 0 } };
+	struct conf_value v = { .list = option_is_list(o), .item = item };
 	const char *p = o->value;
 	size_t i, n;
 	int rc;
@@ -339,11 +401,11 @@ option_set_default(const struct option *o, void *base)
 	do {
 		MX_ASSERT(v.n < MX_COUNT(item));
 		n = v.list ? strcspn(p, ",") : strlen(p);
-		item[v.n++] = mem_strndup(p, n);
+		item[v.n++].text = mem_strndup(p, n);
 		p += n + (p[n] != '\0');
 	} while (*p != '\0');
-	rc = option_set(o, base, &v, err, sizeof(err));
+	rc = option_set(o, base, &v, NULL);
 	MX_ASSERT(rc == 0);
 	for (i = 0; i < v.n; i++)
-		mem_free(&item[i]);
+		mem_free(&item[i].text);
 }

@@ -6,15 +6,12 @@
 
 #include "config_int.h"
 
-/* Where the message goes. */
-struct value_reason {
-	char *text;
-	size_t size;
-};
-
-/* `"VALUE" WHY`; -MX_ESYNTAX. */
+/* Tells `"VALUE" WHY`; -MX_ESYNTAX. */
 int value_fail(const struct value_reason *, const char *value, const char *why,
     ...) MX_PRINTF(3, 4);
+/* The same as a warning. */
+void value_doubt(const struct value_reason *, const char *value,
+    const char *why, ...) MX_PRINTF(3, 4);
 
 /* value_number.c. A field that is NULL is not written. */
 int value_set_number(const struct option *, void *field, const char *s,

@@ -78,15 +78,51 @@ get_size(const struct option *o, const char *s, int64_t *v,
 	return check_range(o, *v, s, r);
 }
 
+/* Whoever writes "30" may mean days or seconds: what the number would be with
+ * each unit that makes sense here is said. */
+static int
+fail_unit(const struct option *o, const char *s, const struct value_reason *r)
+{
+	static const struct {
+		const char *unit, *name;
+	} units[] = { { "d", "days" }, { "h", "hours" }, { "s", "seconds" } };
+	const char *joint = "";
+	char text[64], hint[160] = "";
+	int64_t ms;
+
+	for (size_t i = 0; i < MX_COUNT(units); i++) {
+		snprintf(text, sizeof(text), "%.20s%s", s, units[i].unit);
+		if (text_duration(text, &ms) != 0 || ms < o->min || ms > o->max)
+			continue;
+		snprintf(text, sizeof(text), "%s\"%.20s%s\" (%s)", joint, s,
+		    units[i].unit, units[i].name);
+		(void)strlcat(hint, text, sizeof(hint));
+		joint = ", or ";
+	}
+	return value_fail(r, s, "has no unit; write %s",
+	    *hint != '\0' ? hint : "it like \"30d\" or \"12h\"");
+}
+
 int
 value_time(const struct option *o, const char *s, int64_t *ms,
     const struct value_reason *r)
 {
+	bool bare = s[strspn(s, "0123456789")] == '\0';
+	int rc;
+
 	if (text_duration(s, ms) != 0)
 		return value_fail(r, s,
 		    "is not a time; write a number with a unit, such as "
 		    "\"30d\" or \"12h\"");
-	return check_range(o, *ms, s, r);
+	if (*ms == 0 || r == NULL || r->taken_before)
+		bare = false; /* nothing is nothing in any unit */
+	if (bare && o->words != NULL)
+		return fail_unit(o, s, r);
+	rc = check_range(o, *ms, s, r);
+	if (rc == 0 && bare)
+		value_doubt(r, s,
+		    "has no unit and is taken as seconds; write \"%ss\"", s);
+	return rc;
 }
 
 int

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC
+ * check_primary: a primary that is this server, or lies where it must not. What
+ * only the DNS knows is looked at when it was asked (net/route.h). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_int.h"
+
+static bool
+is_any(const struct net_addr *a)
+{
+	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
+
+	if (a->u.sa.sa_family == AF_INET6)
+		return memcmp(&a->u.in6.sin6_addr, &any6, sizeof(any6)) == 0;
+	return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+static bool
+self_listed(const struct config *c, const char *host,
+    const struct net_addr *addr)
+{
+	struct net_addr own;
+	size_t i;
+
+	for (i = 0; i < c->self.n; i++) {
+		if (strcmp(c->self.s[i], host) == 0)
+			return true;
+		if (addr != NULL &&
+		    addr_parse(&own, c->self.s[i], 0, ':') == 0 &&
+		    addr_equal_host(&own, addr))
+			return true;
+	}
+	return false;
+}
+
+/* Whether an interface of this host has the address. */
+static bool
+is_local(struct conf_loader *l, const struct net_addr *addr)
+{
+	if (!l->local_known && addr_local_list(&l->local, &l->nlocal) != 0)
+		l->nlocal = 0;
+	l->local_known = true;
+	for (size_t i = 0; i < l->nlocal; i++)
+		if (addr_equal_host(&l->local[i], addr))
+			return true;
+	return false;
+}
+
+/* Whether host:port leads back to one of our own listeners. */
+static bool
+is_self(struct conf_loader *l, const char *host, uint16_t port)
+{
+	const struct config *c = l->c;
+	const struct net_addr *own;
+	struct net_addr addr;
+	bool numeric = addr_parse(&addr, host, port, ':') == 0, ours = false;
+	size_t i;
+
+	for (i = 0; i < c->smtpd.listen.n; i++) {
+		own = &c->smtpd.listen.a[i].addr;
+		if (addr_port(own) != port)
+			continue;
+		ours = true;
+		if (numeric &&
+		    (addr_equal_host(own, &addr) ||
+			(is_any(own) &&
+			    (addr_is_loopback(&addr) || is_local(l, &addr)))))
+			return true;
+	}
+	if (!ours)
+		return false;
+	if (!numeric && c->hostname != NULL && strcmp(host, c->hostname) == 0)
+		return true;
+	return self_listed(c, host, numeric ? &addr : NULL);
+}
+
+/* What the DNS would be asked about is looked at when it was (net/pin.h). */
+static void
+check_pin(const struct check_subject *s, struct conf_pos at, const char *host,
+    uint16_t port)
+{
+	char q[CONF_QUOTE_MAX];
+	struct net_addr a;
+
+	if (addr_parse(&a, host, port, ':') == 0 &&
+	    !pin_allows(s->d->pin, &a, self_listed(s->l->c, host, &a)))
+		conf_err(s->l, at, "%sprimary %s is %s", s->label,
+		    conf_quote(host, q),
+		    addr_is_loopback(&a) ? "the loopback" :
+					   pin_barred(s->d->pin));
+}
+
+void
+check_primary(const struct check_subject *s)
+{
+	const struct conf_pos *at = check_where(s, OPT_DOMAIN_primary);
+	char host[TEXT_DOMAIN_MAX], q[CONF_QUOTE_MAX];
+	struct conf_pos item;
+	uint16_t port;
+	size_t i;
+
+	if (at->line == 0 || at->wrong)
+		return;
+	for (i = 0; i < s->d->primary.n; i++) {
+		if (addr_split_host(s->d->primary.s[i], host, &port, 25) != 0)
+			continue;
+		item = conf_item_pos(s->l, *at, i);
+		if (is_self(s->l, host, port))
+			conf_err(s->l, item,
+			    "%sprimary %s is this server;"
+			    " name the server that the mail is for",
+			    s->label, conf_quote(s->d->primary.s[i], q));
+		else
+			check_pin(s, item, host, port);
+	}
+}
