@@ -42,7 +42,7 @@ struct call {
 	/* the request, checked */
 	cJSON *request;
 	enum control_verb verb;
-	unsigned fields; /* FIELD_*: what was given (bools: and true) */
+	uint64_t fields; /* FIELD_*: what was given (bools: and true) */
 	char domain[TEXT_DOMAIN_MAX]; /* canonical */
 	uint64_t msg; /* FIELD_ID */
 	bool all_parts;

@@ -12,7 +12,7 @@
 /* The kind of the word after the verb: an address has an @, and what reads as
  * an id is one. */
 static void
-add_target(cJSON *request, unsigned fields, const char *word)
+add_target(cJSON *request, uint64_t fields, const char *word)
 {
 	const char *key = "domain";
 	uint64_t id;
@@ -27,66 +27,57 @@ add_target(cJSON *request, unsigned fields, const char *word)
 	MX_ASSERT(cJSON_AddStringToObject(request, key, word) != NULL);
 }
 
+const char *
+ctl_field(const struct ctl_options *o, uint64_t field)
+{
+	for (size_t i = 0; i < CONTROL_FIELDS; i++)
+		if (control_fields[i].field == field)
+			return o->field[i];
+	return NULL;
+}
+
+static bool
+is_given(const struct ctl_options *o, uint64_t field)
+{
+	return ctl_field(o, field) != NULL;
+}
+
 /* Arguments of silence and of alert; false: it is not how they go. */
 static bool
-alert_words_fit(const struct ctl_options *o, unsigned fields, int *least,
+alert_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
     int *want)
 {
 	if ((fields & FIELD_RECEIVER) != 0) {
 		*least = *want = 2;
-		if (o->nwords > 1 && strcmp(o->word[1], "test") != 0)
-			return false;
+		return o->nwords <= 1 || strcmp(o->word[1], "test") == 0;
 	}
-	if ((fields & FIELD_MATCH) != 0) {
-		if ((fields & FIELD_FOR) == 0)
-			*least = *want = 1;
-		else
-			*least = *want = o->duration != NULL;
-		return (fields & FIELD_FOR) == 0 ?
-		    o->duration == NULL && o->remove == NULL :
-		    o->duration == NULL || o->remove == NULL;
-	}
-	return (o->duration == NULL || (fields & FIELD_FOR) != 0) &&
-	    o->remove == NULL;
+	if ((fields & FIELD_MATCH) == 0)
+		return true;
+	*least = *want = 1;
+	if ((fields & FIELD_FOR) == 0)
+		return true;
+	*least = *want = is_given(o, FIELD_FOR);
+	return !is_given(o, FIELD_FOR) || !is_given(o, FIELD_REMOVE);
 }
 
 /* Arguments of maintenance; false: it is not how they go. */
 static bool
-maintenance_words_fit(const struct ctl_options *o, unsigned fields, int *least,
+maintenance_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
     int *want)
 {
-	bool sets = o->from != NULL || o->until != NULL || o->hold;
+	bool until = is_given(o, FIELD_UNTIL), length = is_given(o, FIELD_FOR);
 
 	if ((fields & FIELD_HOLD) == 0)
-		return !sets && o->end == NULL;
-	if (o->duration != NULL && o->until != NULL)
-		return false;
-	*least = sets || o->duration != NULL;
-	*want = o->duration != NULL || o->until != NULL;
-	return o->end == NULL || *least == 0;
-}
-
-static void
-add_maintenance_words(cJSON *r, const struct ctl_options *o, unsigned fields)
-{
-	if ((fields & FIELD_HOLD) == 0)
-		return;
-	if (o->nwords > 1)
-		json_text(r, "subject", o->word[1]);
-	if (o->from != NULL)
-		json_text(r, "from", o->from);
-	if (o->until != NULL)
-		json_text(r, "until", o->until);
-	if (o->hold)
-		json_bool(r, "hold", true);
-	if (o->end != NULL)
-		json_text(r, "end", o->end);
+		return true;
+	*want = length || until;
+	*least = *want || is_given(o, FIELD_FROM) || is_given(o, FIELD_HOLD);
+	return (!length || !until) && (!is_given(o, FIELD_END) || *least == 0);
 }
 
 /* Arguments of cluster behind the verb: what is done, and to what; false: it is
  * not how they go. "status" may be left out. */
 static bool
-cluster_words_fit(const struct ctl_options *o, unsigned fields, int *least,
+cluster_words_fit(const struct ctl_options *o, uint64_t fields, int *least,
     int *want)
 {
 	const char *what = o->nwords > 1 ? o->word[1] : "status";
@@ -116,7 +107,7 @@ ctl_makes_tables(const struct ctl_options *o)
 }
 
 static void
-add_cluster_words(cJSON *r, const struct ctl_options *o, unsigned fields)
+add_cluster_words(cJSON *r, const struct ctl_options *o, uint64_t fields)
 {
 	int n = o->nwords;
 
@@ -130,54 +121,36 @@ add_cluster_words(cJSON *r, const struct ctl_options *o, unsigned fields)
 }
 
 static void
-add_alert_words(cJSON *r, const struct ctl_options *o, unsigned fields)
+add_alert_words(cJSON *r, const struct ctl_options *o, uint64_t fields)
 {
 	if ((fields & FIELD_RECEIVER) != 0)
 		json_text(r, "receiver", o->word[2]);
 	if ((fields & FIELD_MATCH) != 0 && o->nwords > 1)
 		json_text(r, "match", o->word[1]);
-	if (o->duration != NULL)
-		json_text(r, "for", o->duration);
-	if (o->remove != NULL)
-		json_text(r, "remove", o->remove);
 }
 
 static bool
-vault_options_fit(const struct ctl_options *o, unsigned fields)
+options_fit(const struct ctl_options *o, uint64_t fields)
 {
-	return (o->since == NULL || (fields & FIELD_SINCE) != 0) &&
-	    (o->reply == NULL || (fields & FIELD_REPLY) != 0) &&
-	    (!o->again || (fields & FIELD_AGAIN) != 0) &&
-	    (!o->purge || (fields & FIELD_PURGE) != 0) &&
-	    (!o->damaged || (fields & FIELD_DAMAGED) != 0) &&
-	    (!o->unknown || (fields & FIELD_UNKNOWN) != 0) &&
-	    (o->sender == NULL || (fields & FIELD_SENDER) != 0) &&
-	    (o->recipient == NULL || (fields & FIELD_RECIPIENT) != 0) &&
-	    (o->older == NULL || (fields & FIELD_OLDER) != 0) &&
-	    (!o->csv || ((fields & FIELD_OUTAGE) != 0 && !o->json));
+	for (size_t i = 0; i < CONTROL_FIELDS; i++)
+		if (o->field[i] != NULL &&
+		    (control_fields[i].field & fields) == 0)
+			return false;
+	return (!o->csv || ((fields & FIELD_OUTAGE) != 0 && !o->json)) &&
+	    (!o->no_wait || (fields & FIELD_WAIT) != 0);
 }
 
 static void
-add_vault_options(cJSON *r, const struct ctl_options *o)
+add_options(cJSON *r, const struct ctl_options *o)
 {
-	if (o->since != NULL)
-		json_text(r, "since", o->since);
-	if (o->reply != NULL)
-		json_text(r, "reply", o->reply);
-	if (o->again)
-		json_bool(r, "again", true);
-	if (o->purge)
-		json_bool(r, "purge", true);
-	if (o->damaged)
-		json_bool(r, "damaged", true);
-	if (o->unknown)
-		json_bool(r, "unknown", true);
-	if (o->sender != NULL)
-		json_text(r, "sender", o->sender);
-	if (o->recipient != NULL)
-		json_text(r, "recipient", o->recipient);
-	if (o->older != NULL)
-		json_text(r, "older", o->older);
+	for (size_t i = 0; i < CONTROL_FIELDS; i++) {
+		if (o->field[i] == NULL)
+			continue;
+		if (control_fields[i].kind == FIELD_FLAG)
+			json_bool(r, control_fields[i].name, true);
+		else
+			json_text(r, control_fields[i].name, o->field[i]);
+	}
 }
 
 bool
@@ -191,7 +164,8 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 {
 	const struct control_verb_info *v = &control_verbs[verb];
 	bool target = (v->fields & (FIELD_TARGET & ~FIELD_ALL)) != 0;
-	int want = (target && !o->all) + ((v->fields & FIELD_ADD) != 0);
+	bool all = is_given(o, FIELD_ALL);
+	int want = (target && !all) + ((v->fields & FIELD_ADD) != 0);
 	int got = o->nwords - 1, least = want;
 	cJSON *r;
 
@@ -201,11 +175,7 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	if (!alert_words_fit(o, v->fields, &least, &want) ||
 	    !maintenance_words_fit(o, v->fields, &least, &want) ||
 	    !cluster_words_fit(o, v->fields, &least, &want) || got < least ||
-	    got > want || (o->all && (v->fields & FIELD_ALL) == 0) ||
-	    (o->primaries && (v->fields & FIELD_PRIMARIES) == 0) ||
-	    !vault_options_fit(o, v->fields) ||
-	    (o->dry_run && (v->fields & FIELD_DRY_RUN) == 0) ||
-	    (o->no_wait && (v->fields & FIELD_WAIT) == 0)) {
+	    got > want || !options_fit(o, v->fields)) {
 		fprintf(stderr, "usage: mxwatchctl %s%s%s\n", v->name,
 		    *v->arguments != '\0' ? " " : "", v->arguments);
 		return NULL;
@@ -217,19 +187,14 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	else if (got > 0 && (v->fields & FIELD_OUTAGE) != 0)
 		json_text(r, ctl_is_number(o->word[1]) ? "outage" : "subject",
 		    o->word[1]);
+	else if (got > 0 && (v->fields & FIELD_HOLD) != 0)
+		json_text(r, "subject", o->word[1]);
 	if ((v->fields & FIELD_ADD) != 0)
 		json_text(r, "add", o->word[2]);
 	add_alert_words(r, o, v->fields);
-	add_maintenance_words(r, o, v->fields);
 	add_cluster_words(r, o, v->fields);
-	if (o->all)
-		json_bool(r, "all", true);
-	if (o->primaries)
-		json_bool(r, "primaries", true);
-	add_vault_options(r, o);
-	if (o->dry_run)
-		json_bool(r, "dry_run", true);
-	if ((v->fields & FIELD_WAIT) != 0 && !o->dry_run)
+	add_options(r, o);
+	if ((v->fields & FIELD_WAIT) != 0 && !is_given(o, FIELD_DRY_RUN))
 		json_bool(r, "wait", !o->no_wait);
 	if (o->reason != NULL)
 		json_text(r, "reason", o->reason);

@@ -8,16 +8,18 @@
 #include "status/json.h"
 
 struct ctl_options {
-	const char *file, *socket, *reason, *duration, *remove, *since, *reply;
-	bool json, all, dry_run, no_wait, primaries, again, purge, damaged;
-	const char *from, *until, *end;
-	const char *sender, *recipient, *older;
-	bool unknown, hold, csv;
+	const char *file, *socket, *reason;
 	const char *engine; /* of `cluster init` and `cluster upgrade` */
+	bool json, no_wait, csv;
+	/* What was said of control_fields[], in their order; "" of a flag,
+	 * NULL: nothing. */
+	const char *field[CONTROL_FIELDS];
 	char **word; /* the verb and what follows */
 	int nwords;
 };
 
+/* NULL: it was not given. */
+const char *ctl_field(const struct ctl_options *, uint64_t field);
 /* NULL: the command line makes no request; the usage of the verb was said. */
 cJSON *ctl_request(const struct ctl_options *, enum control_verb);
 /* `cluster init` or `cluster upgrade`: no daemon is asked. */

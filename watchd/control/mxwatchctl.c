@@ -22,27 +22,21 @@
 enum {
 	OPT_JSON = 256,
 	OPT_REASON,
-	OPT_ALL,
-	OPT_DRY_RUN,
 	OPT_NO_WAIT,
-	OPT_FOR,
-	OPT_REMOVE,
-	OPT_PRIMARIES,
-	OPT_SINCE,
-	OPT_REPLY,
-	OPT_AGAIN,
-	OPT_PURGE,
-	OPT_DAMAGED,
-	OPT_UNKNOWN,
-	OPT_FROM,
-	OPT_UNTIL,
-	OPT_HOLD,
-	OPT_END,
 	OPT_CSV,
-	OPT_SENDER,
-	OPT_RECIPIENT,
-	OPT_OLDER,
 	OPT_ENGINE,
+	OPT_FIELD, /* the first of control_fields[] */
+};
+
+/* Options that are no fields of a request. */
+static const struct option own_options[] = {
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "reason", required_argument, NULL, OPT_REASON },
+	{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
+	{ "csv", no_argument, NULL, OPT_CSV },
+	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
 };
 
 struct ctl_answer {
@@ -69,39 +63,34 @@ usage(FILE *f)
 	    "  -V          print the version and exit\n");
 }
 
+/* Ends with an entry of zeroes. */
+static void
+fill_options(struct option *longs, char (*names)[CONTROL_FIELD_NAME])
+{
+	size_t n = MX_COUNT(own_options);
+
+	memcpy(longs, own_options, sizeof(own_options));
+	for (size_t i = 0; i < CONTROL_FIELDS; i++) {
+		const struct control_field *f = &control_fields[i];
+
+		if (f->kind != FIELD_TEXT && f->kind != FIELD_FLAG)
+			continue;
+		control_option_name(f, names[i]);
+		longs[n++] = (struct option){ names[i],
+			f->kind == FIELD_TEXT ? required_argument : no_argument,
+			NULL, OPT_FIELD + (int)i };
+	}
+	memset(&longs[n], 0, sizeof(longs[n]));
+}
+
 static int
 parse_options(int argc, char **argv, struct ctl_options *o)
 {
-	static const struct option longs[] = {
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "reason", required_argument, NULL, OPT_REASON },
-		{ "all", no_argument, NULL, OPT_ALL },
-		{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
-		{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
-		{ "for", required_argument, NULL, OPT_FOR },
-		{ "remove", required_argument, NULL, OPT_REMOVE },
-		{ "primaries", no_argument, NULL, OPT_PRIMARIES },
-		{ "since", required_argument, NULL, OPT_SINCE },
-		{ "reply", required_argument, NULL, OPT_REPLY },
-		{ "again", no_argument, NULL, OPT_AGAIN },
-		{ "purge", no_argument, NULL, OPT_PURGE },
-		{ "damaged", no_argument, NULL, OPT_DAMAGED },
-		{ "unknown", no_argument, NULL, OPT_UNKNOWN },
-		{ "from", required_argument, NULL, OPT_FROM },
-		{ "until", required_argument, NULL, OPT_UNTIL },
-		{ "hold", no_argument, NULL, OPT_HOLD },
-		{ "end", required_argument, NULL, OPT_END },
-		{ "csv", no_argument, NULL, OPT_CSV },
-		{ "sender", required_argument, NULL, OPT_SENDER },
-		{ "recipient", required_argument, NULL, OPT_RECIPIENT },
-		{ "older", required_argument, NULL, OPT_OLDER },
-		{ "engine", required_argument, NULL, OPT_ENGINE },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
-	};
+	struct option longs[MX_COUNT(own_options) + CONTROL_FIELDS + 1];
+	char names[CONTROL_FIELDS][CONTROL_FIELD_NAME];
 	int c;
 
+	fill_options(longs, names);
 	while ((c = getopt_long(argc, argv, "c:s:hV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
@@ -116,65 +105,11 @@ parse_options(int argc, char **argv, struct ctl_options *o)
 		case OPT_REASON:
 			o->reason = optarg;
 			break;
-		case OPT_ALL:
-			o->all = true;
-			break;
-		case OPT_DRY_RUN:
-			o->dry_run = true;
-			break;
 		case OPT_NO_WAIT:
 			o->no_wait = true;
 			break;
-		case OPT_FOR:
-			o->duration = optarg;
-			break;
-		case OPT_REMOVE:
-			o->remove = optarg;
-			break;
-		case OPT_PRIMARIES:
-			o->primaries = true;
-			break;
-		case OPT_SINCE:
-			o->since = optarg;
-			break;
-		case OPT_REPLY:
-			o->reply = optarg;
-			break;
-		case OPT_AGAIN:
-			o->again = true;
-			break;
-		case OPT_PURGE:
-			o->purge = true;
-			break;
-		case OPT_DAMAGED:
-			o->damaged = true;
-			break;
-		case OPT_UNKNOWN:
-			o->unknown = true;
-			break;
-		case OPT_FROM:
-			o->from = optarg;
-			break;
-		case OPT_UNTIL:
-			o->until = optarg;
-			break;
-		case OPT_HOLD:
-			o->hold = true;
-			break;
-		case OPT_END:
-			o->end = optarg;
-			break;
 		case OPT_CSV:
 			o->csv = true;
-			break;
-		case OPT_SENDER:
-			o->sender = optarg;
-			break;
-		case OPT_RECIPIENT:
-			o->recipient = optarg;
-			break;
-		case OPT_OLDER:
-			o->older = optarg;
 			break;
 		case OPT_ENGINE:
 			o->engine = optarg;
@@ -186,7 +121,10 @@ parse_options(int argc, char **argv, struct ctl_options *o)
 			printf("mxwatchctl %s\n", PACKAGE_VERSION);
 			exit(0);
 		default:
-			return -1;
+			if (c < OPT_FIELD)
+				return -1;
+			o->field[c - OPT_FIELD] = optarg != NULL ? optarg : "";
+			break;
 		}
 	}
 	o->word = argv + optind;

@@ -114,38 +114,58 @@
 
 enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 
+#define FIELD_BIT(n) (UINT64_C(1) << (n))
 /* Fields of a request, besides "verb" and "reason". */
-#define FIELD_DOMAIN	0x01u
-#define FIELD_ID	0x02u
-#define FIELD_ADDRESS	0x04u
-#define FIELD_ALL	0x08u
-#define FIELD_TARGET	0x0fu /* exactly one of these, */
-#define FIELD_OPTIONAL	0x10u /* or none */
-#define FIELD_DRY_RUN	0x20u
-#define FIELD_WAIT	0x40u
-#define FIELD_ADD	0x80u
-#define FIELD_MATCH	0x100u
-#define FIELD_FOR	0x200u
-#define FIELD_REMOVE	0x400u
-#define FIELD_RECEIVER	0x800u
-#define FIELD_PRIMARIES 0x1000u
-#define FIELD_SINCE	0x2000u
-#define FIELD_REPLY	0x4000u
-#define FIELD_AGAIN	0x8000u
-#define FIELD_PURGE	0x10000u
-#define FIELD_DAMAGED	0x20000u
-#define FIELD_UNKNOWN	0x40000u
-#define FIELD_SUBJECT	0x80000u
-#define FIELD_FROM	0x100000u
-#define FIELD_UNTIL	0x200000u
-#define FIELD_HOLD	0x400000u
-#define FIELD_END	0x800000u
-#define FIELD_OUTAGE	0x1000000u
-#define FIELD_SENDER	0x2000000u
-#define FIELD_RECIPIENT 0x4000000u
-#define FIELD_OLDER	0x8000000u
-#define FIELD_ACTION	0x10000000u
-#define FIELD_NODE	0x20000000u
+#define FIELD_DOMAIN	FIELD_BIT(0)
+#define FIELD_ID	FIELD_BIT(1)
+#define FIELD_ADDRESS	FIELD_BIT(2)
+#define FIELD_ALL	FIELD_BIT(3)
+#define FIELD_DRY_RUN	FIELD_BIT(4)
+#define FIELD_WAIT	FIELD_BIT(5)
+#define FIELD_ADD	FIELD_BIT(6)
+#define FIELD_MATCH	FIELD_BIT(7)
+#define FIELD_FOR	FIELD_BIT(8)
+#define FIELD_REMOVE	FIELD_BIT(9)
+#define FIELD_RECEIVER	FIELD_BIT(10)
+#define FIELD_PRIMARIES FIELD_BIT(11)
+#define FIELD_SINCE	FIELD_BIT(12)
+#define FIELD_REPLY	FIELD_BIT(13)
+#define FIELD_AGAIN	FIELD_BIT(14)
+#define FIELD_PURGE	FIELD_BIT(15)
+#define FIELD_DAMAGED	FIELD_BIT(16)
+#define FIELD_UNKNOWN	FIELD_BIT(17)
+#define FIELD_SUBJECT	FIELD_BIT(18)
+#define FIELD_FROM	FIELD_BIT(19)
+#define FIELD_UNTIL	FIELD_BIT(20)
+#define FIELD_HOLD	FIELD_BIT(21)
+#define FIELD_END	FIELD_BIT(22)
+#define FIELD_OUTAGE	FIELD_BIT(23)
+#define FIELD_SENDER	FIELD_BIT(24)
+#define FIELD_RECIPIENT FIELD_BIT(25)
+#define FIELD_OLDER	FIELD_BIT(26)
+#define FIELD_ACTION	FIELD_BIT(27)
+#define FIELD_NODE	FIELD_BIT(28)
+#define FIELD_OPTIONAL	FIELD_BIT(63) /* of a verb: no target is needed */
+/* Exactly one of these is what a verb is about. */
+#define FIELD_TARGET (FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS | FIELD_ALL)
+
+/* How a field is given: in the request, and on the command line. */
+enum control_field_kind {
+	FIELD_WORD, /* text; a word behind the verb */
+	FIELD_TEXT, /* text; --name TEXT */
+	FIELD_FLAG, /* true or false; --name */
+	FIELD_SAID, /* true or false; the command line says it otherwise */
+};
+
+struct control_field {
+	const char *name; /* the option has a '-' for each '_' */
+	uint64_t field; /* 0: with any verb */
+	enum control_field_kind kind;
+	const char *value; /* of FIELD_TEXT, for people: "TIME" */
+};
+#define CONTROL_FIELDS	   31
+#define CONTROL_FIELD_NAME 24
+extern const struct control_field control_fields[CONTROL_FIELDS];
 
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
@@ -224,13 +244,16 @@ enum control_verb {
 
 struct control_verb_info {
 	const char *name;
-	unsigned fields;
+	uint64_t fields;
 	const char *arguments, *help; /* for people */
 };
 extern const struct control_verb_info control_verbs[VERB_MAX];
 
 /* VERB_MAX when there is no such verb. */
 enum control_verb control_verb_parse(const char *name);
+/* As an option of the command line: "dry-run". */
+void control_option_name(const struct control_field *,
+    char name[CONTROL_FIELD_NAME]);
 /* "status, queue, show, ..." */
 const char *control_verb_list(void);
 

@@ -233,7 +233,7 @@ void
 verb_silence(struct call *c)
 {
 	const struct control_alert_ops *ops = &call_ops(c)->alert;
-	unsigned given = c->fields & (FIELD_MATCH | FIELD_FOR | FIELD_REMOVE);
+	uint64_t given = c->fields & (FIELD_MATCH | FIELD_FOR | FIELD_REMOVE);
 
 	if (!is_built(c))
 		return;

@@ -114,7 +114,7 @@ cluster_status(struct call *c)
 enum action { STATUS, JOIN, RELEASE, TAKEOVER, MOVE, ACTIONS };
 static const struct {
 	const char *name;
-	unsigned needs, takes; /* FIELD_* */
+	uint64_t needs, takes; /* FIELD_* */
 } actions[ACTIONS] = {
 	[STATUS] = { "status", 0, 0 },
 	[JOIN] = { "join", 0, FIELD_NODE },
@@ -219,7 +219,8 @@ void
 verb_cluster(struct call *c)
 {
 	const char *name = json_get_text(c->request, "action");
-	unsigned given = c->fields & (FIELD_NODE | FIELD_DOMAIN), i = 0;
+	uint64_t given = c->fields & (FIELD_NODE | FIELD_DOMAIN);
+	unsigned i = 0;
 
 	if (cluster_ops(c)->nodes == NULL) {
 		call_fail(c, CONTROL_FAILED,

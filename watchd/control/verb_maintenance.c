@@ -243,10 +243,10 @@ void
 verb_maintenance(struct call *c)
 {
 	const struct control_maintenance_ops *ops = &call_ops(c)->maintenance;
-	unsigned given = c->fields &
+	uint64_t given = c->fields &
 	    (FIELD_SUBJECT | FIELD_FROM | FIELD_UNTIL | FIELD_FOR | FIELD_HOLD |
 		FIELD_END);
-	unsigned last = given & (FIELD_UNTIL | FIELD_FOR);
+	uint64_t last = given & (FIELD_UNTIL | FIELD_FOR);
 
 	if (given == 0) {
 		ops->each(ops->arg, send_window, c);

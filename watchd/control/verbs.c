@@ -23,54 +23,17 @@ static void (*const verb_run[VERB_MAX])(struct call *) = {
 
 /* ---- the request */
 
-static const struct request_field {
-	const char *name;
-	unsigned field; /* 0: with any verb */
-	bool boolean; /* else text */
-} request_fields[] = {
-	{ "verb", 0, false },
-	{ "reason", 0, false },
-	{ "domain", FIELD_DOMAIN, false },
-	{ "id", FIELD_ID, false },
-	{ "address", FIELD_ADDRESS, false },
-	{ "all", FIELD_ALL, true },
-	{ "dry_run", FIELD_DRY_RUN, true },
-	{ "wait", FIELD_WAIT, true },
-	{ "add", FIELD_ADD, false },
-	{ "match", FIELD_MATCH, false },
-	{ "for", FIELD_FOR, false },
-	{ "remove", FIELD_REMOVE, false },
-	{ "receiver", FIELD_RECEIVER, false },
-	{ "primaries", FIELD_PRIMARIES, true },
-	{ "since", FIELD_SINCE, false },
-	{ "reply", FIELD_REPLY, false },
-	{ "again", FIELD_AGAIN, true },
-	{ "purge", FIELD_PURGE, true },
-	{ "damaged", FIELD_DAMAGED, true },
-	{ "unknown", FIELD_UNKNOWN, true },
-	{ "subject", FIELD_SUBJECT, false },
-	{ "from", FIELD_FROM, false },
-	{ "until", FIELD_UNTIL, false },
-	{ "hold", FIELD_HOLD, true },
-	{ "end", FIELD_END, false },
-	{ "outage", FIELD_OUTAGE, false },
-	{ "sender", FIELD_SENDER, false },
-	{ "recipient", FIELD_RECIPIENT, false },
-	{ "older", FIELD_OLDER, false },
-	{ "action", FIELD_ACTION, false },
-	{ "node", FIELD_NODE, false },
-};
-
 static int
 check_field(struct call *c, const cJSON *item)
 {
 	const struct control_verb_info *v = &control_verbs[c->verb];
-	const struct request_field *f = NULL;
+	const struct control_field *f = NULL;
+	bool boolean;
 	char *name;
 
-	for (size_t i = 0; i < MX_COUNT(request_fields); i++)
-		if (strcmp(request_fields[i].name, item->string) == 0)
-			f = &request_fields[i];
+	for (size_t i = 0; i < CONTROL_FIELDS; i++)
+		if (strcmp(control_fields[i].name, item->string) == 0)
+			f = &control_fields[i];
 	if (f == NULL || (f->field & ~v->fields) != 0) {
 		name = json_clean(item->string);
 		call_fail(c, CONTROL_REFUSED, "%s takes no \"%.60s\"", v->name,
@@ -78,12 +41,13 @@ check_field(struct call *c, const cJSON *item)
 		mem_free(&name);
 		return -MX_ESYNTAX;
 	}
-	if (f->boolean ? !cJSON_IsBool(item) : !cJSON_IsString(item)) {
+	boolean = f->kind == FIELD_FLAG || f->kind == FIELD_SAID;
+	if (boolean ? !cJSON_IsBool(item) : !cJSON_IsString(item)) {
 		call_fail(c, CONTROL_REFUSED, "\"%s\" has to be %s", f->name,
-		    f->boolean ? "true or false" : "a string");
+		    boolean ? "true or false" : "a string");
 		return -MX_ESYNTAX;
 	}
-	if (!f->boolean || cJSON_IsTrue(item))
+	if (!boolean || cJSON_IsTrue(item))
 		c->fields |= f->field;
 	return 0;
 }
@@ -160,7 +124,7 @@ static int
 check_request(struct call *c)
 {
 	const struct control_verb_info *v = &control_verbs[c->verb];
-	unsigned target = v->fields & FIELD_TARGET, given;
+	uint64_t target = v->fields & FIELD_TARGET, given;
 	const cJSON *item;
 
 	cJSON_ArrayForEach (item, c->request) {
