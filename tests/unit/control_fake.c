@@ -14,10 +14,13 @@
 #define NOW_MS INT64_C(1795368000000)
 
 static const struct rcpt_view hostile[] = {
-	{ "user@example.org", "pending", "450 4.2.0 \033[31mred\r\nalert\xff" },
-	{ "b@example.org", "delivered", "250 ok" },
+	{ "user@example.org", "pending", "4.2.0 \033[31mred\r\nalert\xff", 450,
+	    "4.2.0" },
+	{ "b@example.org", "delivered", "ok", 250, "2.0.0" },
 };
-static const struct rcpt_view plain[] = { { "x@example.org", "pending", "" } };
+static const struct rcpt_view plain[] = {
+	{ .mailbox = "x@example.org", .state = "pending", .reply = "" }
+};
 
 static const struct {
 	uint64_t id;
@@ -116,7 +119,7 @@ add_pending(struct fake *f, const struct fake_pending *p)
 }
 
 static void
-fake_list(void *self, const char *domain, const struct relay_filter *filter,
+fake_list(void *self, const char *domain, const struct selection *wanted,
     uint64_t after, unsigned max, relay_list_cb *cb, void *arg)
 {
 	struct fake_pending p = { .list = true,
@@ -127,7 +130,7 @@ fake_list(void *self, const char *domain, const struct relay_filter *filter,
 
 	MX_ASSERT(max > 0 && max <= 500);
 	((struct fake *)self)->lists++;
-	((struct fake *)self)->filter = *filter;
+	((struct fake *)self)->wanted = *wanted;
 	(void)strlcpy(p.domain, domain != NULL ? domain : "", sizeof(p.domain));
 	add_pending(self, &p);
 }
@@ -159,6 +162,8 @@ answer_list(struct fake *f, const struct fake_pending *p)
 			next = v[n - 1].id;
 			break;
 		}
+		if (one.rcpts == hostile)
+			one.last = hostile;
 		if (!f->list_rcpts)
 			one.rcpts = NULL;
 		v[n++] = one;

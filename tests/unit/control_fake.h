@@ -25,7 +25,7 @@ struct fake {
 	bool mute; /* leaves it pending */
 	int list_rc;
 	unsigned lists; /* pages asked for... */
-	struct relay_filter filter; /* ...and of what, the last one */
+	struct selection wanted; /* ...and of what, the last one */
 
 	unsigned big; /* so many more messages for big.example... */
 	unsigned step, shift; /* ...with so many ids between, from that on */

@@ -56,7 +56,9 @@ static const struct {
 	    { "\"rc\":1", "no such domain" } },
 	{ "mailq fetches recipients", "{\"verb\":\"mailq\"}",
 	    { "\"rcpts\":[{\"address\":\"user@example.org\"",
-		"450 4.2.0 ?[31mred? alert?", "\"messages\":4" } },
+		"\"code\":450,\"enhanced\":\"4.2.0\",\"reply\":"
+		"\"4.2.0 ?[31mred? alert?",
+		"\"messages\":4" } },
 	{ "show all parts", "{\"verb\":\"show\",\"id\":\"6a1\"}",
 	    { "\"id\":\"6A1\"", "\"id\":\"6A1.1\"", "\"client\":\"192.0.2.9\"",
 		"\"rc\":0" } },
@@ -428,38 +430,6 @@ flush_is_followed(void **state)
 }
 
 /* ---- clients */
-
-/* What is to be listed is the queue's to find; the texts live with the request. */
-static void
-listings_are_filtered(void **state)
-{
-	struct peer p;
-
-	(void)state;
-	assert_has(ask(&p,
-		       "{\"verb\":\"queue\",\"sender\":\"\","
-		       "\"older\":\"1h\"}"),
-	    "\"rc\":0");
-	peer_close(&p);
-	assert_non_null(fake.filter.sender);
-	assert_null(fake.filter.rcpt);
-	assert_in_range(clock_wall_ms() - fake.filter.before_ms, 3599000,
-	    3700000);
-	assert_has(ask(&p,
-		       "{\"verb\":\"queue\",\"recipient\":"
-		       "\"ada@example.org\"}"),
-	    "\"rc\":0");
-	peer_close(&p);
-	assert_non_null(fake.filter.rcpt);
-	assert_null(fake.filter.sender);
-	assert_int_equal(fake.filter.before_ms, 0);
-	assert_has(ask(&p, "{\"verb\":\"queue\",\"older\":\"soon\"}"),
-	    "is no age");
-	peer_close(&p);
-	assert_has(ask(&p, "{\"verb\":\"mailq\",\"older\":\"1h\"}"),
-	    "takes no");
-	peer_close(&p);
-}
 
 static void
 long_listings_wait_for_the_reader(void **state)
@@ -863,7 +833,6 @@ main(void)
 		TEST(probe_waits_for_its_outcome),
 		TEST(flush_tries_again),
 		TEST(flush_is_followed),
-		TEST(listings_are_filtered),
 		TEST(long_listings_wait_for_the_reader),
 		TEST(recipients_come_either_way),
 		TEST(unreadable_records_are_listed),

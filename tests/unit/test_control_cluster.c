@@ -530,6 +530,28 @@ test_pages(void **state)
 	assert_true(fc.most <= FAKE_NODES - 1);
 }
 
+/* What each node has ranked is merged, and what they ranked it by is not shown. */
+static void
+test_ranked(void **state)
+{
+	const char *answer;
+	struct peer p;
+
+	(void)state;
+	make_many();
+	answer = ask(&p,
+	    "{\"verb\":\"queue\",\"domain\":\"big.example\","
+	    "\"sort\":\"size\",\"limit\":\"4000\"}");
+	assert_ascending(answer, 4000);
+	assert_null(strstr(answer, "\"sort\""));
+	assert_has(answer, "\"messages\":18000,");
+	assert_has(answer, "\"shown\":4000}");
+	peer_close(&p);
+	answer = ask(&p, "{\"verb\":\"queue\",\"count\":true}");
+	assert_has(answer, "{\"done\":true,\"rc\":0,\"messages\":18000,");
+	peer_close(&p);
+}
+
 /* A client that does not read has no more made for him than a page of each node;
  * when he goes away the nodes hear of it. */
 static void
@@ -774,6 +796,7 @@ main(void)
 		TEST(test_trouble),
 		TEST(test_orders),
 		TEST(test_pages),
+		TEST(test_ranked),
 		TEST(test_client_goes),
 		TEST(test_client_goes_early),
 		TEST(test_strangers),

@@ -110,7 +110,7 @@ test_asked(void **state)
 {
 	struct many *m = *state;
 	const struct relay *r = m->relay;
-	struct relay_filter none = { .before_ms = 1 };
+	struct selection none = { .before_ms = 1 };
 	struct relay_domain d;
 	uint64_t next = 0;
 

@@ -67,7 +67,7 @@ static unsigned
 list(struct world *w, const char *domain)
 {
 	nseen = 999;
-	w->relay->vault_list(w->relay->self, domain, 0, 100, on_page, w);
+	w->relay->vault_list(w->relay->self, domain, NULL, 0, 100, on_page, w);
 	assert_int_equal(nseen, 999); /* never from inside the call */
 	world_settle(w);
 	return nseen;

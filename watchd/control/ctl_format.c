@@ -369,6 +369,9 @@ last_line(struct format *f, const cJSON *l)
 		fprintf(f->out, ", %s",
 		    text_size_fmt(json_get_int(l, "bytes"), size,
 			sizeof(size)));
+		if (json_get_num(l, "shown") > 0)
+			fprintf(f->out, "; %.0f of them are shown",
+			    json_get_num(l, "shown"));
 		if (json_get_num(l, "unlisted") > 0)
 			fprintf(f->out,
 			    "; and %.0f more whose records do not decode",

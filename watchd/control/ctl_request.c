@@ -20,6 +20,8 @@ add_target(cJSON *request, uint64_t fields, const char *word)
 
 	if ((fields & FIELD_ADDRESS) != 0 && strchr(word, '@') != NULL)
 		key = "address";
+	else if ((fields & FIELD_PATTERN) != 0 && strpbrk(word, "*?[") != NULL)
+		key = "pattern";
 	else if ((fields & FIELD_ID) != 0 &&
 	    ((fields & FIELD_DOMAIN) == 0 ||
 		text_id_parse(word, &id, &part) == 0))
@@ -159,6 +161,20 @@ ctl_is_number(const char *word)
 	return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
 }
 
+/* Does an option select messages, so that the verb needs no target? */
+static bool
+selects(const struct ctl_options *o, uint64_t fields)
+{
+	if ((fields & FIELD_FILTERS) == 0)
+		return false;
+	for (size_t i = 0; i < CONTROL_FIELDS; i++)
+		if (o->field[i] != NULL &&
+		    (control_fields[i].field & (FIELD_FILTERS | FIELD_SINCE)) !=
+			0)
+			return true;
+	return false;
+}
+
 cJSON *
 ctl_request(const struct ctl_options *o, enum control_verb verb)
 {
@@ -169,7 +185,8 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	int got = o->nwords - 1, least = want;
 	cJSON *r;
 
-	if ((v->fields & FIELD_OPTIONAL) != 0)
+	if ((v->fields & FIELD_OPTIONAL) != 0 ||
+	    (!all && selects(o, v->fields)))
 		least--;
 	want += (v->fields & FIELD_OUTAGE) != 0;
 	if (!alert_words_fit(o, v->fields, &least, &want) ||

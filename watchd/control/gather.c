@@ -8,6 +8,7 @@
 #include "control/claim.h"
 #include "control/gather_end.h"
 #include "control/page.h"
+#include "control/ranking.h"
 #include "control/verbs.h"
 
 #define PAGE_LEAST   (64u * 1024)
@@ -273,6 +274,8 @@ goes_before(const struct gather_source *a, const struct gather_source *b)
 {
 	if (a->g->order == GATHER_IDS)
 		return a->key_id < b->key_id;
+	if (a->g->reverse)
+		return strcmp(a->key, b->key) > 0;
 	return strcmp(a->key, b->key) < 0;
 }
 
@@ -301,14 +304,39 @@ pick(struct gather *g, bool *over)
 	return best != NULL && g->array ? claim_choose(g, best) : best;
 }
 
+/* What a line is sorted by stays between nodes. */
+static void
+drop_rank(struct gather_source *s)
+{
+	static const char rank[] = "{\"sort\":\"";
+	size_t n = sizeof(rank) - 1;
+	const char *end;
+
+	if (s->len < n || memcmp(s->line, rank, n) != 0)
+		return;
+	end = memchr(s->line + n, '"', s->len - n);
+	if (end == NULL || end[1] != ',')
+		return;
+	s->len -= (size_t)(end + 1 - s->line);
+	s->line = end + 1;
+	s->in.data[s->line - s->in.data] = '{';
+}
+
 static size_t
 emit(struct call *c, struct gather_source *s)
 {
 	struct gather *g = s->g;
-	size_t len = s->len;
+	size_t len;
 
 	if (g->array && claim_is_stub(s))
 		return claim_none_sent(s);
+	if (g->order == GATHER_RANKED)
+		drop_rank(s);
+	len = s->len;
+	if (g->limit > 0 && g->lines >= g->limit) {
+		s->line = NULL;
+		return len + 1;
+	}
 	if (g->array && g->lines > 0)
 		call_send_part(c, ",", 1);
 	if (c->verb == VERB_alerts && g->n > 1 && len > 2) {
@@ -379,6 +407,25 @@ add_source(struct gather *g, const struct control_node *n, bool asked)
 	buf_init(&s->in, REPLY_MAX);
 }
 
+/* A list that is sorted, or limited: by each node, and again here. */
+static void
+take_order(const struct call *c, struct gather *g)
+{
+	const char *sort = json_get_text(c->request, "sort");
+	int64_t limit;
+
+	g->reverse = (c->fields & FIELD_REVERSE) != 0;
+	if (g->reverse ||
+	    (*sort != '\0' && ranking_parse(sort) != RANKING_AGE)) {
+		g->order = GATHER_RANKED;
+		g->limit = RANKING_LIMIT;
+	}
+	/* a limit that is none has each node refuse it */
+	if (text_int(json_get_text(c->request, "limit"), 1, RANKING_LIMIT_MAX,
+		&limit) == 0)
+		g->limit = (unsigned)limit;
+}
+
 static void
 go(struct call *c, struct gather *g, const struct control_node *node,
     unsigned n)
@@ -393,6 +440,7 @@ go(struct call *c, struct gather *g, const struct control_node *node,
 	g->call = c;
 	g->ops = &call_ops(c)->cluster;
 	g->order = plans[c->verb].order;
+	take_order(c, g);
 	g->array = c->verb == VERB_status && g->owner == NULL;
 	g->page_max = GATHER_PAGES / (asked + 1);
 	if (g->page_max < PAGE_LEAST)

@@ -192,6 +192,10 @@ gather_end(struct call *c, const struct gather *g)
 		rc = CONTROL_FAILED;
 	if (text.len > 0)
 		json_text(more, "error", buf_str(&text));
+	if (g->limit > 0 && json_get(more, "shown") != NULL) {
+		cJSON_DeleteItemFromObjectCaseSensitive(more, "shown");
+		json_num(more, "shown", g->lines);
+	}
 	if (g->array)
 		call_send_part(c, "]}\n", 3);
 	call_done(c, rc, more);

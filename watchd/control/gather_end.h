@@ -9,7 +9,12 @@
 
 struct status;
 
-enum gather_order { GATHER_AS_IT_COMES, GATHER_IDS, GATHER_DOMAINS };
+enum gather_order {
+	GATHER_AS_IT_COMES,
+	GATHER_IDS,
+	GATHER_DOMAINS,
+	GATHER_RANKED, /* by the text at the beginning of a line (ranking.h) */
+};
 
 enum source_state {
 	SOURCE_NEW, /* its first page is to be asked for */
@@ -47,6 +52,8 @@ struct gather {
 	bool array; /* of the document that `head` begins */
 	struct status *head; /* what is ours of the document */
 	bool headed; /* its head is through */
+	bool reverse; /* of what is ranked */
+	unsigned limit; /* of lines; 0: none */
 	size_t page_max;
 	unsigned lines;
 	struct gather_source source[CONTROL_NODES];

@@ -19,6 +19,8 @@ libmx_control_a_SOURCES = \
 	watchd/control/gather.c watchd/control/gather.h \
 	watchd/control/gather_end.c watchd/control/gather_end.h \
 	watchd/control/page.c watchd/control/page.h \
+	watchd/control/ranking.c watchd/control/ranking.h \
+	watchd/control/select.c watchd/control/select.h \
 	watchd/control/protocol.c watchd/control/protocol.h \
 	watchd/control/verb_alert.c \
 	watchd/control/verb_cluster.c \
@@ -45,9 +47,11 @@ TESTS += tests/lint/pages
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_control tests/unit/test_control_alert \
-	tests/unit/test_control_cluster tests/unit/test_ctl
+	tests/unit/test_control_cluster tests/unit/test_control_queue \
+	tests/unit/test_ctl
 TESTS += tests/unit/test_control tests/unit/test_control_alert \
-	tests/unit/test_control_cluster tests/unit/test_ctl
+	tests/unit/test_control_cluster tests/unit/test_control_queue \
+	tests/unit/test_ctl
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 CONTROL_WORLD = tests/unit/control_world.c tests/unit/control_world.h \
 	tests/unit/control_fake.c tests/unit/control_fake.h
@@ -58,6 +62,11 @@ tests_unit_test_control_alert_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_control_alert_SOURCES = tests/unit/test_control_alert.c \
 	$(CONTROL_WORLD)
 tests_unit_test_control_alert_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_control_queue_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_control_queue_SOURCES = tests/unit/test_control_queue.c \
+	$(CONTROL_WORLD)
+tests_unit_test_control_queue_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_control_cluster_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_control_cluster_SOURCES = tests/unit/test_control_cluster.c \

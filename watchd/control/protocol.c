@@ -43,6 +43,16 @@ const struct control_field control_fields[CONTROL_FIELDS] = {
 	{ "older", FIELD_OLDER, FIELD_TEXT, "TIME" },
 	{ "action", FIELD_ACTION, FIELD_WORD, "" },
 	{ "node", FIELD_NODE, FIELD_WORD, "" },
+	{ "pattern", FIELD_PATTERN, FIELD_WORD, "" },
+	{ "client", FIELD_CLIENT, FIELD_TEXT, "ADDRESS" },
+	{ "state", FIELD_STATE, FIELD_TEXT, "STATE" },
+	{ "younger", FIELD_YOUNGER, FIELD_TEXT, "TIME" },
+	{ "larger", FIELD_LARGER, FIELD_TEXT, "SIZE" },
+	{ "smaller", FIELD_SMALLER, FIELD_TEXT, "SIZE" },
+	{ "sort", FIELD_SORT, FIELD_TEXT, "KEY" },
+	{ "reverse", FIELD_REVERSE, FIELD_FLAG, "" },
+	{ "limit", FIELD_LIMIT, FIELD_TEXT, "N" },
+	{ "count", FIELD_COUNT, FIELD_FLAG, "" },
 };
 
 enum control_verb

@@ -25,8 +25,18 @@
  *	hold	true: no mail is delivered meanwhile
  *	end	the id or the name of a maintenance window
  *	outage	the id of an outage, digits
- *	sender, recipient	an address; "" as a sender: reports
- *	older	a duration: what came longer ago
+ *	pattern	one of the shell, "*.example.org": of domains
+ *	sender, recipient	an address, or a pattern; "" as a sender: reports
+ *	client	an address or a prefix, "192.0.2.0/24": who brought it
+ *	state	what `queue` shows, several with commas: "deferred,held"
+ *	older, younger	a duration: what came longer ago, or within it
+ *	larger, smaller	a size, "1M"
+ *	reply	a pattern: somewhere in the last reply to a recipient, which is
+ *		as "452 4.2.2 Mailbox full"
+ *	sort	"age", "size", "expiry", "next", "tries", "domain", "sender"
+ *	reverse	true: the other way round
+ *	limit	how many lines at most, digits
+ *	count	true: no lines, only how many messages they would be
  *	action	what is done with the cluster: "status" (or none), "join",
  *		"release", "takeover", "move"
  *	node	the name of a node
@@ -38,7 +48,8 @@
  *
  *	status	the document of mxwatch-status(7), with the one domain or all;
  *		with primaries: time and the list `primaries` of it alone
- *	queue	a MESSAGE a line; done: messages, bytes
+ *	queue	a MESSAGE a line; done: messages, bytes (of all that is selected),
+ *		shown (lines, where it is limited)
  *	mailq	the same, every MESSAGE with its "rcpts"
  *	show	a MESSAGE a line, one for each part: "rcpts", "helo", "client"
  *	flush	event ("begin", "running", "progress", "end", "dry_run",
@@ -101,7 +112,9 @@
  * MESSAGE: id, domain, sender ("" for <>), state ("deferred", "active",
  * "held"), size, arrival, next_try, expiry, notice (nothing is tried any more:
  * its sender is told then), last_try, attempts, dsn, host, recipients (number),
- * rcpts (array of address, state, reply).
+ * code, enhanced, reply (what was said last of a recipient that waits: 452, "4.2.2",
+ * text; code null: no server said it), rcpts (array of address, state, code,
+ * enhanced, reply).
  *
  * Used by both sides. Pure. */
 #ifndef MX_CONTROL_PROTOCOL_H
@@ -145,9 +158,25 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_OLDER	FIELD_BIT(26)
 #define FIELD_ACTION	FIELD_BIT(27)
 #define FIELD_NODE	FIELD_BIT(28)
-#define FIELD_OPTIONAL	FIELD_BIT(63) /* of a verb: no target is needed */
+#define FIELD_PATTERN	FIELD_BIT(29)
+#define FIELD_CLIENT	FIELD_BIT(30)
+#define FIELD_STATE	FIELD_BIT(31)
+#define FIELD_YOUNGER	FIELD_BIT(32)
+#define FIELD_LARGER	FIELD_BIT(33)
+#define FIELD_SMALLER	FIELD_BIT(34)
+#define FIELD_SORT	FIELD_BIT(35)
+#define FIELD_REVERSE	FIELD_BIT(36)
+#define FIELD_LIMIT	FIELD_BIT(37)
+#define FIELD_COUNT	FIELD_BIT(38)
+/* What selects among the messages of a domain, or of all. */
+#define FIELD_FILTERS                                                          \
+	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
+	    FIELD_OLDER | FIELD_YOUNGER | FIELD_LARGER | FIELD_SMALLER |       \
+	    FIELD_REPLY)
+#define FIELD_OPTIONAL FIELD_BIT(63) /* of a verb: no target is needed */
 /* Exactly one of these is what a verb is about. */
-#define FIELD_TARGET (FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS | FIELD_ALL)
+#define FIELD_TARGET                                                           \
+	(FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS | FIELD_ALL | FIELD_PATTERN)
 
 /* How a field is given: in the request, and on the command line. */
 enum control_field_kind {
@@ -163,7 +192,7 @@ struct control_field {
 	enum control_field_kind kind;
 	const char *value; /* of FIELD_TEXT, for people: "TIME" */
 };
-#define CONTROL_FIELDS	   31
+#define CONTROL_FIELDS	   41
 #define CONTROL_FIELD_NAME 24
 extern const struct control_field control_fields[CONTROL_FIELDS];
 
@@ -173,10 +202,11 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "[DOMAIN] [--primaries]",                                          \
 	    "how the domains and their primaries are")                         \
 	VERB(queue,                                                            \
-	    FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_DAMAGED | FIELD_SENDER |     \
-		FIELD_RECIPIENT | FIELD_OLDER,                                 \
-	    "[DOMAIN] [--sender ADDRESS] [--recipient ADDRESS] "               \
-	    "[--older TIME] [--damaged]",                                      \
+	    FIELD_DOMAIN | FIELD_PATTERN | FIELD_OPTIONAL | FIELD_DAMAGED |    \
+		FIELD_FILTERS | FIELD_SORT | FIELD_REVERSE | FIELD_LIMIT |     \
+		FIELD_COUNT,                                                   \
+	    "[DOMAIN | PATTERN] [SELECTION] [--sort KEY] [--reverse] "         \
+	    "[--limit N] [--count] [--damaged]",                               \
 	    "what is queued")                                                  \
 	VERB(show, FIELD_ID, "ID", "one message and its recipients")           \
 	VERB(flush, FIELD_DOMAIN | FIELD_ALL | FIELD_DRY_RUN | FIELD_WAIT,     \
@@ -188,14 +218,17 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	VERB(bounce, FIELD_ID, "ID", "give up, tell the sender")               \
 	VERB(remove, FIELD_ID | FIELD_PURGE, "ID [--purge]",                   \
 	    "give up, tell nobody")                                            \
-	VERB(vault, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_SINCE | FIELD_REPLY, \
-	    "[DOMAIN] [--since TIME] [--reply PATTERN]",                       \
+	VERB(vault,                                                            \
+	    FIELD_DOMAIN | FIELD_PATTERN | FIELD_OPTIONAL | FIELD_SINCE |      \
+		(FIELD_FILTERS & ~FIELD_STATE),                                \
+	    "[DOMAIN | PATTERN] [--since TIME] [SELECTION]",                   \
 	    "what was given back and is kept")                                 \
 	VERB(replay,                                                           \
-	    FIELD_DOMAIN | FIELD_ID | FIELD_SINCE | FIELD_REPLY |              \
-		FIELD_DRY_RUN | FIELD_AGAIN,                                   \
-	    "DOMAIN | ID [--since TIME] [--reply PATTERN] [--dry-run] "        \
-	    "[--again]",                                                       \
+	    FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL |              \
+		FIELD_SINCE | FIELD_DRY_RUN | FIELD_AGAIN |                    \
+		(FIELD_FILTERS & ~FIELD_STATE),                                \
+	    "DOMAIN | PATTERN | ID | --all [--since TIME] [SELECTION] "        \
+	    "[--dry-run] [--again]",                                           \
 	    "queue it again")                                                  \
 	VERB(purge, FIELD_ID | FIELD_ADDRESS, "ID | ADDRESS",                  \
 	    "erase it from the vault")                                         \

@@ -6,26 +6,40 @@
  * bring them. Loop thread. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
+#include "control/ranking.h"
+#include "control/select.h"
 #include "control/verbs.h"
 
 #define LIST_PAGE   100 /* messages: some 3 ms of text */
 #define LIST_SPARSE 300 /* while few of them are wanted */
-#define LIST_FILTER (FIELD_SENDER | FIELD_RECIPIENT | FIELD_OLDER)
+#define LIST_RCPTS  20 /* more of one message are fetched by themselves */
 
 struct listing {
 	char domain[TEXT_DOMAIN_MAX]; /* "": all */
 	bool rcpts;
-	struct relay_filter filter; /* its text is the request's */
+	struct selection wanted; /* its text is the request's */
+	struct ranking *ranking; /* NULL: as they come */
+	unsigned limit; /* of lines; 0: none is said */
 	uint64_t after; /* where the next page begins */
 	bool last; /* there is none */
-	double messages, bytes;
+	double messages, bytes, shown;
 	unsigned page; /* how many are asked for */
 	uint64_t ids[LIST_SPARSE]; /* whose recipients are to be fetched */
 	unsigned n, next;
 	unsigned unreadable; /* how many of those were sent */
 };
+
+static void
+put_said(cJSON *o, const struct rcpt_view *r)
+{
+	if (r != NULL && r->code != 0)
+		json_num(o, "code", r->code);
+	else
+		json_null(o, "code");
+	json_text(o, "enhanced", r != NULL ? r->status : "");
+	json_text(o, "reply", r != NULL ? r->reply : "");
+}
 
 cJSON *
 verbs_message(const struct msg_view *v, bool rcpts)
@@ -52,6 +66,7 @@ verbs_message(const struct msg_view *v, bool rcpts)
 	if (v->vault_ms != 0)
 		json_time_ms(o, "vaulted", v->vault_ms);
 	json_text(o, "host", v->host);
+	put_said(o, v->last);
 	json_num(o, "recipients", v->nrcpts);
 	if (!rcpts)
 		return o;
@@ -62,10 +77,16 @@ verbs_message(const struct msg_view *v, bool rcpts)
 		r = json_object();
 		json_text(r, "address", v->rcpts[i].mailbox);
 		json_text(r, "state", v->rcpts[i].state);
-		json_text(r, "reply", v->rcpts[i].reply);
+		put_said(r, &v->rcpts[i]);
 		json_push(list, r);
 	}
 	return o;
+}
+
+static cJSON *
+list_line(const struct msg_view *v)
+{
+	return verbs_message(v, false);
 }
 
 static void
@@ -77,7 +98,39 @@ list_emit(struct call *c, const struct msg_view *v)
 		return;
 	l->messages++;
 	l->bytes += (double)v->size;
-	call_send(c, verbs_message(v, l->rcpts));
+	if ((c->fields & FIELD_COUNT) != 0)
+		return;
+	if (l->ranking != NULL)
+		ranking_offer(l->ranking, v, list_line);
+	else if (l->limit == 0 || l->shown < l->limit) {
+		call_send(c, verbs_message(v, l->rcpts));
+		l->shown++;
+	}
+}
+
+/* What was ranked, a page of it; true: there may be more. In an answer that is
+ * gathered a line begins with what it is sorted by (gather.c). */
+static bool
+list_ranked(struct call *c)
+{
+	struct listing *l = c->work;
+	const char *line, *key;
+	char *text;
+
+	for (unsigned i = 0; l->ranking != NULL && i < LIST_PAGE; i++) {
+		line = ranking_next(l->ranking, &key);
+		if (line == NULL) {
+			ranking_destroy(&l->ranking);
+			return false;
+		}
+		text = c->part ?
+		    mem_printf("{\"sort\":\"%s\",%s\n", key, line + 1) :
+		    mem_printf("%s\n", line);
+		call_send_part(c, text, strlen(text));
+		mem_free(&text);
+		l->shown++;
+	}
+	return l->ranking != NULL;
 }
 
 static void
@@ -96,8 +149,9 @@ on_list(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 	l = c->work;
 	l->n = l->next = 0;
 	for (unsigned i = 0; i < n; i++) {
-		if (l->rcpts && v[i].rcpts == NULL && v[i].nrcpts > 0 &&
-		    l->n < LIST_SPARSE)
+		if (l->rcpts && l->n < LIST_SPARSE &&
+		    (v[i].nrcpts > LIST_RCPTS ||
+			(v[i].rcpts == NULL && v[i].nrcpts > 0)))
 			l->ids[l->n++] = v[i].id;
 		else
 			list_emit(c, &v[i]);
@@ -134,7 +188,7 @@ list_has_unreadable(struct call *c, struct relay_unreadable *u)
 
 	*u = (struct relay_unreadable){ .n = 0 };
 	if ((c->fields & FIELD_DAMAGED) != 0 && l->domain[0] == '\0' &&
-	    (c->fields & LIST_FILTER) == 0)
+	    !select_is_given(c))
 		r->unreadable(r->self, u);
 	return l->unreadable < u->n;
 }
@@ -151,6 +205,8 @@ list_end(struct call *c)
 	more = json_object();
 	json_num(more, "messages", l->messages);
 	json_num(more, "bytes", l->bytes);
+	if (l->shown < l->messages)
+		json_num(more, "shown", l->shown);
 	(void)list_has_unreadable(c, &u);
 	if (u.all > u.n)
 		json_num(more, "unlisted", (double)(u.all - u.n));
@@ -192,40 +248,54 @@ list_step(struct call *c)
 		list_unreadable(c, &u);
 	else if (l->next < l->n)
 		r->show(r->self, l->ids[l->next], on_list_show, call_ticket(c));
+	else if (l->last && list_ranked(c))
+		call_continue(c);
 	else if (l->last)
 		list_end(c);
 	else
 		r->list(r->self, l->domain[0] != '\0' ? l->domain : NULL,
-		    &l->filter, l->after, l->page, on_list, call_ticket(c));
+		    &l->wanted, l->after, l->page, on_list, call_ticket(c));
 }
 
 static void
 list_free(void *work)
 {
-	mem_free(&work);
+	struct listing *l = work;
+
+	ranking_destroy(&l->ranking);
+	mem_free(&l);
 }
 
 /* False: it was answered. */
 static bool
-list_filter(struct call *c, struct relay_filter *f)
+list_order(struct call *c, struct listing *l)
 {
-	const char *older = json_get_text(c->request, "older");
-	int64_t ms;
+	const char *limit = json_get_text(c->request, "limit");
+	const char *sort = json_get_text(c->request, "sort");
+	bool reverse = (c->fields & FIELD_REVERSE) != 0;
+	enum ranking_order order = RANKING_AGE;
+	int64_t n = 0;
 
-	if ((c->fields & FIELD_SENDER) != 0)
-		f->sender = json_get_text(c->request, "sender");
-	if ((c->fields & FIELD_RECIPIENT) != 0)
-		f->rcpt = json_get_text(c->request, "recipient");
-	if ((c->fields & FIELD_OLDER) == 0)
-		return true;
-	if (text_duration(older, &ms) != 0 || ms <= 0) {
+	if ((c->fields & FIELD_LIMIT) != 0 &&
+	    text_int(limit, 1, RANKING_LIMIT_MAX, &n) != 0) {
 		call_fail(c, CONTROL_REFUSED,
-		    "\"%.60s\" is no age; write a number with a unit, such as "
-		    "2d",
-		    older);
+		    "\"%.60s\" is no limit; write a number from 1 to %u", limit,
+		    RANKING_LIMIT_MAX);
 		return false;
 	}
-	f->before_ms = clock_wall_ms() - ms;
+	l->limit = (unsigned)n;
+	if ((c->fields & FIELD_SORT) != 0)
+		order = ranking_parse(sort);
+	if (order == RANKING_MAX) {
+		call_fail(c, CONTROL_REFUSED,
+		    "\"%.60s\" is nothing to sort by: %s", sort,
+		    ranking_list());
+		return false;
+	}
+	/* by age they come as they are */
+	if (order != RANKING_AGE || reverse)
+		l->ranking = ranking_create(order, reverse,
+		    l->limit > 0 ? l->limit : RANKING_LIMIT);
 	return true;
 }
 
@@ -237,7 +307,7 @@ list_start(struct call *c, bool rcpts)
 	(void)strlcpy(l->domain, c->domain, sizeof(l->domain));
 	l->rcpts = rcpts;
 	l->page = LIST_PAGE;
-	if (!list_filter(c, &l->filter)) {
+	if (!select_read(c, &l->wanted) || !list_order(c, l)) {
 		list_free(l);
 		return;
 	}

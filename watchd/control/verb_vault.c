@@ -2,32 +2,20 @@
  * verb_vault: vault, replay and purge. All three go through the vault page by
  * page and do something with each message that fits: show it, queue it again, or
  * erase it. Loop thread. */
-#include <fnmatch.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
+#include "control/select.h"
 #include "control/verbs.h"
 
 #define VAULT_PAGE 200
 
 struct vault_walk {
+	struct selection wanted; /* its text is the request's */
 	uint64_t after;
 	bool last;
 	double messages, bytes, skipped;
 };
-
-static bool
-has_reply(const struct msg_view *v, const char *pattern)
-{
-	char *any = mem_printf("*%s*", pattern);
-	bool found = false;
-
-	for (unsigned i = 0; i < v->nrcpts && v->rcpts != NULL; i++)
-		found |= fnmatch(any, v->rcpts[i].reply, FNM_CASEFOLD) == 0;
-	mem_free(&any);
-	return found;
-}
 
 static bool
 has_address(const struct msg_view *v, const char *address)
@@ -45,12 +33,6 @@ fits(const struct call *c, const struct msg_view *v)
 	uint64_t id = c->all_parts ? v->id & ~UINT64_C(0xff) : v->id;
 
 	if ((c->fields & FIELD_ID) != 0 && id != c->msg)
-		return false;
-	if ((c->fields & FIELD_SINCE) != 0 &&
-	    v->vault_ms < clock_wall_ms() - c->since_ms)
-		return false;
-	if ((c->fields & FIELD_REPLY) != 0 &&
-	    !has_reply(v, json_get_text(c->request, "reply")))
 		return false;
 	return (c->fields & FIELD_ADDRESS) == 0 || has_address(v, c->address);
 }
@@ -140,8 +122,8 @@ walk_step(struct call *c)
 	if (w->last)
 		walk_end(c);
 	else
-		r->vault_list(r->self, domain ? c->domain : NULL, w->after,
-		    VAULT_PAGE, on_page, call_ticket(c));
+		r->vault_list(r->self, domain ? c->domain : NULL, &w->wanted,
+		    w->after, VAULT_PAGE, on_page, call_ticket(c));
 }
 
 static void
@@ -155,6 +137,10 @@ walk_start(struct call *c)
 {
 	struct vault_walk *w = mem_alloc(sizeof(*w));
 
+	if (!select_read(c, &w->wanted)) {
+		walk_free(w);
+		return;
+	}
 	/* One message is looked for where it is. */
 	if ((c->fields & FIELD_ID) != 0)
 		w->after = (c->msg & ~UINT64_C(0xff)) - 1;

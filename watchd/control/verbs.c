@@ -120,6 +120,17 @@ check_values(struct call *c)
 	return 0;
 }
 
+/* No target is needed: the verb does without one, or a selection is there. */
+static bool
+is_selected(const struct call *c)
+{
+	uint64_t fields = control_verbs[c->verb].fields;
+	uint64_t needs =
+	    (fields & FIELD_FILTERS) != 0 ? FIELD_FILTERS | FIELD_SINCE : 0;
+
+	return (fields & FIELD_OPTIONAL) != 0 || (c->fields & needs) != 0;
+}
+
 static int
 check_request(struct call *c)
 {
@@ -133,7 +144,7 @@ check_request(struct call *c)
 	}
 	given = c->fields & FIELD_TARGET;
 	if ((given & (given - 1)) != 0 ||
-	    (given == 0 && target != 0 && (v->fields & FIELD_OPTIONAL) == 0) ||
+	    (given == 0 && target != 0 && !is_selected(c)) ||
 	    (v->fields & ~c->fields & FIELD_ADD) != 0) {
 		call_fail(c, CONTROL_REFUSED, "usage: %s %s", v->name,
 		    v->arguments);

@@ -41,6 +41,14 @@ prefix_parse(const char *s, struct prefix *p)
 	return true;
 }
 
+bool
+prefix_is_valid(const char *s)
+{
+	struct prefix p;
+
+	return prefix_parse(s, &p);
+}
+
 struct prefix_list *
 prefix_list_create(char *const *prefix, size_t n)
 {

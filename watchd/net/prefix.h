@@ -12,6 +12,7 @@ struct prefix_list;
 /* What is no prefix is skipped and logged: the configuration was checked
  * before. */
 struct prefix_list *prefix_list_create(char *const *prefix, size_t n);
+bool prefix_is_valid(const char *); /* an address or a prefix */
 void prefix_list_destroy(struct prefix_list **);
 bool prefix_list_match(const struct prefix_list *, const struct net_addr *);
 /* Does each prefix of `inner` lie in one of `outer`? */

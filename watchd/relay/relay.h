@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "relay/selection.h"
 #include "status/view.h"
 
 enum flush_trigger {
@@ -93,13 +94,6 @@ struct relay_learned {
 	int64_t taken_ms, passed_ms, refused_ms, refused_first_ms;
 };
 
-/* What is to be listed; zeroes: all. */
-struct relay_filter {
-	const char *sender; /* NULL: any; the case of ASCII does not matter */
-	const char *rcpt; /* the same: one of its recipients */
-	int64_t before_ms; /* arrived before it, wall; 0: whenever */
-};
-
 typedef void relay_list_cb(void *arg, int rc, const struct msg_view *,
     unsigned n, uint64_t next);
 typedef void
@@ -120,12 +114,11 @@ struct relay {
 	/* Up to `max` (<= 500) messages by ascending id, beginning after
 	 * `after` (0: the first), of one domain or of all (NULL). Later calls
 	 * cb once with views that live during the call; `next` is the `after`
-	 * of the following page, 0 at the end. With a filter (NULL: none; copied)
-	 * a page may be empty and not the last: each costs no more than one
-	 * without, however many it passes over. */
-	void (*list)(void *self, const char *domain,
-	    const struct relay_filter *, uint64_t after, unsigned max,
-	    relay_list_cb *cb, void *arg);
+	 * of the following page, 0 at the end. With a selection (NULL: all;
+	 * copied) a page may be empty and not the last: each costs no more than
+	 * one without, however many it passes over. */
+	void (*list)(void *self, const char *domain, const struct selection *,
+	    uint64_t after, unsigned max, relay_list_cb *cb, void *arg);
 	/* Records that made no sense at the start: they are in no list. */
 	void (*unreadable)(void *self, struct relay_unreadable *);
 	/* When the message with that id came, wall ms, if nothing else says. */
@@ -163,8 +156,9 @@ struct relay {
 	 * its list are MSG_VAULT and have their recipients; a page may have
 	 * fewer than there are. */
 	void (*vault)(void *self, struct relay_vault *);
-	void (*vault_list)(void *self, const char *domain, uint64_t after,
-	    unsigned max, relay_list_cb *cb, void *arg);
+	void (*vault_list)(void *self, const char *domain,
+	    const struct selection *, uint64_t after, unsigned max,
+	    relay_list_cb *cb, void *arg);
 	/* Back into the queue, with a fresh lifetime. -MX_EBUSY: it was once
 	 * already, and `again` is not said. */
 	int (*replay)(void *self, uint64_t id, bool again);

@@ -13,7 +13,14 @@ struct rcpt_view {
 	const char *mailbox;
 	const char *state; /* "pending", "delivered", "failed", "expired" */
 	const char *reply; /* last reply or reason, peer text; "" none */
+	unsigned code; /* of that reply; 0: no server said it */
+	char status[16]; /* x.y.z (RFC 3463); "" none */
 };
+
+/* The reply as a server gives it: "452 4.2.2 Mailbox full"; what we found ourselves
+ * is without a code. Peer text, cut. dst holds RCPT_SAID_MAX. */
+#define RCPT_SAID_MAX 560
+char *rcpt_said(const struct rcpt_view *, char *dst);
 
 struct msg_view {
 	uint64_t id;
@@ -34,6 +41,8 @@ struct msg_view {
 	bool unreadable; /* since the start: not even domain and size */
 	const char *helo, *client; /* who brought it */
 	const char *host; /* of the last attempt; "" none */
+	/* Of the first recipient that waits and was refused; NULL: of none. */
+	const struct rcpt_view *last;
 	unsigned nrcpts; /* all of them, also when not listed */
 	const struct rcpt_view *rcpts;
 };

@@ -4,7 +4,7 @@
  * the queue is, and so does one that passes over what is not wanted. Also the requests to that reader in general: they are
  * cancelled with the queue, and then nobody is called. Loop thread. */
 #include <stdlib.h>
-#include <strings.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "relay/queue/queue_int.h"
@@ -28,8 +28,7 @@ request_destroy(struct queue_request *r)
 	if (r->store_id != 0)
 		store_cancel(r->queue->store, r->store_id);
 	LIST_REMOVE(r, link);
-	free(r->sender);
-	free(r->rcpt);
+	selector_destroy(&r->selector);
 	free(r);
 }
 
@@ -93,8 +92,21 @@ view_rcpts(const struct envelope *env)
 		    names[env->rcpts[i].state] :
 		    "unknown";
 		v[i].reply = text_or_empty(env->rcpts[i].reply);
+		v[i].code = env->rcpts[i].code;
+		if (env->rcpts[i].status.cls != 0)
+			(void)smtp_status_fmt(&env->rcpts[i].status,
+			    v[i].status);
 	}
 	return v;
+}
+
+const struct rcpt_view *
+view_last(const struct rcpt_view *v, unsigned n)
+{
+	for (unsigned i = 0; v != NULL && i < n; i++)
+		if (v[i].reply[0] != '\0' && strcmp(v[i].state, "pending") == 0)
+			return &v[i];
+	return NULL;
 }
 
 /* 0: not as things are. */
@@ -127,6 +139,7 @@ view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
 		.host = text_or_empty(env->host),
 		.nrcpts = env->nrcpts,
 		.rcpts = rcpts,
+		.last = view_last(rcpts, env->nrcpts),
 	};
 }
 
@@ -147,24 +160,6 @@ view_damaged(struct msg_view *v, const struct part *e)
 		.host = "" };
 }
 
-static bool
-has_rcpt(const struct envelope *env, const char *mailbox)
-{
-	for (uint32_t i = 0; i < env->nrcpts; i++)
-		if (strcasecmp(env->rcpts[i].mailbox, mailbox) == 0)
-			return true;
-	return false;
-}
-
-static bool
-request_wants(const struct queue_request *r, const struct envelope *env)
-{
-	if (r->sender != NULL &&
-	    strcasecmp(text_or_empty(env->sender), r->sender) != 0)
-		return false;
-	return r->rcpt == NULL || has_rcpt(env, r->rcpt);
-}
-
 /* A part removed since the page was put together is left out. */
 static void
 request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
@@ -172,20 +167,24 @@ request_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 	struct msg_view *views = mem_array(n > 0 ? n : 1, sizeof(*views));
 	struct rcpt_view **rcpts = mem_array(n > 0 ? n : 1, sizeof(*rcpts));
 	const struct part *e;
+	struct msg_view *v;
 	unsigned used = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		e = parts_find(r->queue, r->ids[i]);
 		if (e == NULL || e->state == PART_GONE)
 			continue;
-		if (envs[i] == NULL && e->damaged && r->sender == NULL &&
-		    r->rcpt == NULL)
-			view_damaged(&views[used++], e);
-		if (envs[i] == NULL || !request_wants(r, envs[i]))
+		v = &views[used];
+		if (envs[i] != NULL) {
+			if (envs[i]->nrcpts > 0)
+				rcpts[i] = view_rcpts(envs[i]);
+			view_fill(v, e, envs[i], rcpts[i]);
+		} else if (e->damaged)
+			view_damaged(v, e);
+		else
 			continue;
-		if (r->show != NULL && envs[i]->nrcpts > 0)
-			rcpts[i] = view_rcpts(envs[i]);
-		view_fill(&views[used++], e, envs[i], rcpts[i]);
+		if (r->selector == NULL || selector_wants(r->selector, v))
+			used++;
 	}
 	if (r->list != NULL)
 		r->list(r->arg, 0, views, used, r->next);
@@ -210,8 +209,8 @@ list_next(const struct queue *q, const struct dest *d, uint64_t after)
 /* Fills in up to `max` ids behind *after; *after is what was looked at last, or 0
  * when nothing is left. What is gone already is still found by its id. */
 static unsigned
-list_ids(const struct queue *q, const struct dest *d, int64_t before_ms,
-    uint64_t *after, uint64_t *ids, unsigned max)
+list_ids(const struct queue *q, const struct dest *d,
+    const struct selector *wanted, uint64_t *after, uint64_t *ids, unsigned max)
 {
 	const struct part *e = list_next(q, d, *after);
 	unsigned n = 0, rcpts = 0;
@@ -221,7 +220,8 @@ list_ids(const struct queue *q, const struct dest *d, int64_t before_ms,
 	     seen++) {
 		*after = e->id;
 		if (e->state != PART_GONE &&
-		    (before_ms == 0 || e->arrival_ms < before_ms)) {
+		    selector_sees(wanted, e->dest->name, e->arrival_ms,
+			part_size(e), view_state(e))) {
 			ids[n++] = e->id;
 			rcpts += e->pending;
 		}
@@ -233,10 +233,10 @@ list_ids(const struct queue *q, const struct dest *d, int64_t before_ms,
 }
 
 void
-list_messages(void *self, const char *domain, const struct relay_filter *filter,
+list_messages(void *self, const char *domain, const struct selection *wanted,
     uint64_t after, unsigned max, relay_list_cb *cb, void *arg)
 {
-	static const struct relay_filter any;
+	struct selector *s = selector_create(wanted);
 	struct queue *q = self;
 	struct dest *d = domain != NULL ? dest_find(q, domain) : NULL;
 	struct queue_request *r;
@@ -245,18 +245,15 @@ list_messages(void *self, const char *domain, const struct relay_filter *filter,
 
 	if (max == 0 || max > LIST_MAX)
 		max = LIST_MAX;
-	if (filter == NULL)
-		filter = &any;
 	if (domain == NULL || d != NULL)
-		n = list_ids(q, d, filter->before_ms, &after, ids, max);
+		n = list_ids(q, d, s, &after, ids, max);
 	else
 		after = 0;
 	r = request_create(q, ids, n);
 	r->answer = request_answer;
 	r->list = cb;
 	r->arg = arg;
-	r->sender = mem_strdup(filter->sender);
-	r->rcpt = mem_strdup(filter->rcpt);
+	r->selector = s;
 	r->next = after;
 	request_send(r);
 }

@@ -57,12 +57,13 @@ tests_unit_test_clock_step_LDADD = libmx_queue.a $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_knowledge_SOURCES = tests/unit/test_knowledge.c
 tests_unit_test_knowledge_LDADD = libmx_queue.a $(PRIMARY_L) $(STATUS_L) \
 	$(SMTP_L) $(BASE_L) $(CMOCKA_LIBS)
-# The store and the loop are fakes: of libmx_store.a only envelope.o is used.
+# The store and the loop are fakes: of libmx_store.a only envelope.o and selection.o
+# are used, of libmx_net.a addresses.
 FAKES = tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
 QUEUE_WORLD = $(FAKES) tests/unit/queue_world.c tests/unit/queue_world.h
-QUEUE_WORLD_L = libmx_queue.a $(PRIMARY_L) $(STATUS_L) libmx_store.a $(SMTP_L) \
-	$(BASE_L)
+QUEUE_WORLD_L = libmx_queue.a $(PRIMARY_L) libmx_store.a $(STATUS_L) $(SMTP_L) \
+	libmx_net.a $(BASE_L)
 tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c $(QUEUE_WORLD)
 tests_unit_test_breaker_LDADD = $(QUEUE_WORLD_L) $(CMOCKA_LIBS)
 tests_unit_test_queue_SOURCES = tests/unit/test_queue.c $(QUEUE_WORLD)
@@ -111,5 +112,5 @@ tests_bench_bench_queue_SOURCES = tests/bench/bench_queue.c \
 	tests/unit/queue_quiet.h \
 	tests/unit/fake_loop.c tests/unit/fake_loop.h \
 	tests/unit/fake_store.c tests/unit/fake_store.h
-tests_bench_bench_queue_LDADD = libmx_queue.a $(PRIMARY_L) $(STATUS_L) libmx_store.a $(SMTP_L) \
-	$(BASE_L)
+tests_bench_bench_queue_LDADD = libmx_queue.a $(PRIMARY_L) libmx_store.a $(STATUS_L) $(SMTP_L) \
+	libmx_net.a $(BASE_L)

@@ -276,7 +276,7 @@ struct queue_request {
 	relay_list_cb *list;
 	relay_show_cb *show;
 	void *arg;
-	char *sender, *rcpt; /* of a filter; NULL: any */
+	struct selector *selector; /* of a list; NULL: all */
 	uint64_t next;
 	unsigned n;
 	uint64_t ids[];
@@ -722,8 +722,8 @@ void vault_or_remove(struct part *, const struct envelope *);
 void vault_dropped(struct part *); /* the same, its envelope is not at hand */
 int64_t vault_tick(struct queue *, int64_t now); /* 0: nothing to look at */
 void vault_view(void *, struct relay_vault *);
-void
-vault_list(void *, const char *, uint64_t, unsigned, relay_list_cb *, void *);
+void vault_list(void *, const char *, const struct selection *, uint64_t,
+    unsigned, relay_list_cb *, void *);
 int vault_replay(void *, uint64_t id, bool again);
 int vault_purge(void *, uint64_t id);
 bool vault_has(struct queue *, uint64_t id);
@@ -739,10 +739,11 @@ bool vault_purge_lost(struct queue *, uint64_t *after, unsigned *budget);
 #define LIST_LOOK  2000 /* parts that are looked at for it... */
 #define LIST_RCPTS 10000 /* ...and recipients */
 struct rcpt_view *view_rcpts(const struct envelope *); /* free() */
+const struct rcpt_view *view_last(const struct rcpt_view *, unsigned n);
 void operator_init(struct queue *);
 void operator_load(struct queue *);
 void operator_extend_save(struct dest *);
-void list_messages(void *, const char *, const struct relay_filter *, uint64_t,
+void list_messages(void *, const char *, const struct selection *, uint64_t,
     unsigned, relay_list_cb *, void *);
 void list_show(void *, uint64_t, relay_show_cb *, void *);
 void list_unreadable(void *, struct relay_unreadable *);

@@ -414,7 +414,7 @@ list_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 			continue;
 		if (envs[i]->nrcpts > 0)
 			rcpts[i] = view_rcpts(envs[i]);
-		views[used++] = (struct msg_view){ .id = v->id,
+		views[used] = (struct msg_view){ .id = v->id,
 			.domain = envs[i]->domain,
 			.sender = envs[i]->sender,
 			.state = MSG_VAULT,
@@ -431,6 +431,9 @@ list_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 			.host = envs[i]->host != NULL ? envs[i]->host : "",
 			.nrcpts = envs[i]->nrcpts,
 			.rcpts = rcpts[i] };
+		used += selector_sees(r->selector, envs[i]->domain,
+			    envs[i]->arrival_ms, v->size, MSG_VAULT) &&
+		    selector_wants(r->selector, &views[used]);
 	}
 	r->list(r->arg, 0, views, used, r->next);
 	for (unsigned i = 0; i < n; i++)
@@ -440,9 +443,10 @@ list_answer(struct queue_request *r, struct envelope **envs, unsigned n)
 }
 
 void
-vault_list(void *self, const char *domain, uint64_t after, unsigned max,
-    relay_list_cb *cb, void *arg)
+vault_list(void *self, const char *domain, const struct selection *wanted,
+    uint64_t after, unsigned max, relay_list_cb *cb, void *arg)
 {
+	struct selector *s = selector_create(wanted);
 	uint64_t ids[LIST_MAX] = { 0 };
 	struct vaulted *v, key = { .id = after + 1 };
 	unsigned n = 0, seen = 0;
@@ -462,6 +466,7 @@ vault_list(void *self, const char *domain, uint64_t after, unsigned max,
 	}
 	r = request_create(q, ids, n);
 	r->answer = list_answer;
+	r->selector = s;
 	r->list = cb;
 	r->arg = arg;
 	r->next = v != NULL ? after : 0;

@@ -5,6 +5,7 @@ libmx_store_a_SOURCES = \
 	watchd/relay/mail_log.c watchd/relay/mail_log.h \
 	watchd/relay/message_id.c watchd/relay/message_id.h \
 	watchd/relay/le.h \
+	watchd/relay/selection.c watchd/relay/selection.h \
 	watchd/relay/store/backend.h watchd/relay/store/backend_spool.c \
 	watchd/relay/store/applier.c watchd/relay/store/applier.h \
 	watchd/relay/store/redo.c watchd/relay/store/redo.h \
@@ -106,16 +107,18 @@ EXTRA_DIST += tests/fuzz/corpus/log
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_envelope tests/unit/test_message_id \
-	tests/unit/test_store \
+	tests/unit/test_selection tests/unit/test_store \
 	tests/unit/test_store_log tests/unit/test_store_network
 TESTS += tests/unit/test_envelope tests/unit/test_message_id \
-	tests/unit/test_store \
+	tests/unit/test_selection tests/unit/test_store \
 	tests/unit/test_store_log tests/unit/test_store_network
 tests_unit_test_store_log_SOURCES = tests/unit/test_store_log.c \
 	tests/unit/store_kit.c tests/unit/store_kit.h
 tests_unit_test_store_log_LDADD = $(STORE_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_message_id_SOURCES = tests/unit/test_message_id.c
 tests_unit_test_message_id_LDADD = $(STORE_L) $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_selection_SOURCES = tests/unit/test_selection.c
+tests_unit_test_selection_LDADD = $(STORE_L) $(STATUS_L) $(NET_L) $(CMOCKA_LIBS)
 tests_unit_test_envelope_SOURCES = tests/unit/test_envelope.c
 tests_unit_test_envelope_LDADD = $(STORE_L) $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c \
