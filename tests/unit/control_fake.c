@@ -54,6 +54,7 @@ make_view(const struct fake *f, struct msg_view *v, size_t i)
 	v->state = i < MX_COUNT(stock) ? stock[i].state : MSG_DEFERRED;
 	v->rcpts = i < MX_COUNT(stock) ? stock[i].rcpts : plain;
 	v->nrcpts = i < MX_COUNT(stock) ? stock[i].nrcpts : 1;
+	v->last = v->rcpts == hostile ? hostile : NULL;
 	v->size = 2048;
 	v->arrival_ms = NOW_MS - 3600000;
 	v->due_ms = NOW_MS + 300000;
@@ -162,8 +163,6 @@ answer_list(struct fake *f, const struct fake_pending *p)
 			next = v[n - 1].id;
 			break;
 		}
-		if (one.rcpts == hostile)
-			one.last = hostile;
 		if (!f->list_rcpts)
 			one.rcpts = NULL;
 		v[n++] = one;

@@ -98,6 +98,11 @@ print(enum control_verb verb, bool one, const char *lines)
 	"{\"address\":\"" address "\",\"state\":\"" state                      \
 	"\",\"reply\":\"" reply "\"}"
 
+/* The same with what the server said. */
+#define SAID(address, code, enhanced, reply)                                   \
+	"{\"address\":\"" address "\",\"state\":\"pending\",\"code\":" code    \
+	",\"enhanced\":\"" enhanced "\",\"reply\":\"" reply "\"}"
+
 #define OUTAGE	    OUTAGE_OF("17", "")
 #define OUTAGE_BOTH OUTAGE_OF("6401", ",\"nodes\":[\"mx1\",\"mx2\"]")
 #define OUTAGE_OF(id, nodes)                                                   \
@@ -323,6 +328,24 @@ static const struct {
 	    "                                          y@example.org\n"
 	    "\n"
 	    "-- 123 Kbytes in 3 Requests.\n" },
+	{ "mailq: what a server said", VERB_mailq, false,
+	    "{\"id\":\"6A4\",\"domain\":\"example.org\",\"sender\":\"a@b\","
+	    "\"state\":\"deferred\",\"size\":1,\"arrival\":1795360000,"
+	    "\"host\":\"mx1.example.org\",\"rcpts\":[" SAID("x@example.org",
+		"452", "4.2.2", "Mailbox full") "," SAID("y@example.org", "452",
+		"4.2.2", "Mailbox full") "," SAID("z@example.org", "null",
+		"4.4.1", "connection refused") "]}\n",
+	    "-Queue ID-  --Size-- ----Arrival Time---- "
+	    "-Sender/Recipient-------\n"
+	    "6A4                1 Sun Nov 22 15:06:40  a@b\n"
+	    "                           (host mx1.example.org said: 452 "
+	    "4.2.2 Mailbox full)\n"
+	    "                                          x@example.org\n"
+	    "                                          y@example.org\n"
+	    "                                                          "
+	    "(connection refused)\n"
+	    "                                          z@example.org\n"
+	    "\n" },
 	{ "queue", VERB_queue, false,
 	    MESSAGE("6A1", "deferred", "a@sender.example", "") DONE
 	    ",\"messages\":1,\"bytes\":2048}",

@@ -45,6 +45,9 @@ void format_nodes_end(struct format *, const cJSON *done);
 /* The text as it may go to a terminal: json_clean(), and what is not to be shown
  * (text_unsafe()) as the log writes it, "\xe2\x80\xae". The caller frees it. */
 char *format_shown(const char *text);
+/* "452 4.2.2 Mailbox full", of "code", "enhanced" and "reply"; "": nothing was
+ * said. The caller frees it. */
+char *format_said(const cJSON *);
 /* Prints with each %s argument cleaned. */
 void format_text(struct format *, const char *key, const char *text);
 /* Writes a cleaned text, padded or cut (with a '~') to `width` columns;

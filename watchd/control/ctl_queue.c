@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "control/ctl_format.h"
+#include "status/view.h"
 
 static void
 sender_cell(FILE *out, const cJSON *m, int width)
@@ -16,6 +17,26 @@ sender_cell(FILE *out, const cJSON *m, int width)
 
 	format_cell(out, text, width);
 	mem_free(&text);
+}
+
+char *
+format_said(const cJSON *o)
+{
+	struct rcpt_view r = { .code = (unsigned)json_get_int(o, "code"),
+		.reply = json_get_text(o, "reply") };
+	char text[RCPT_SAID_MAX];
+
+	(void)strlcpy(r.status, json_get_text(o, "enhanced"), sizeof(r.status));
+	return mem_strdup(rcpt_said(&r, text));
+}
+
+static void
+said_cell(FILE *out, const cJSON *o)
+{
+	char *said = format_said(o);
+
+	format_cell(out, said, 0);
+	mem_free(&said);
 }
 
 void
@@ -69,7 +90,7 @@ format_vault(struct format *f, const cJSON *m)
 		fprintf(f->out, " and %.0f more",
 		    json_get_num(m, "recipients") - 1);
 	fprintf(f->out, ", %s: ", json_get_text(r, "state"));
-	format_cell(f->out, json_get_text(r, "reply"), 0);
+	said_cell(f->out, r);
 	if (json_get_bool(m, "replayed"))
 		fprintf(f->out, " (replayed before)");
 	fprintf(f->out, "\n");
@@ -118,7 +139,7 @@ format_show(struct format *f, const cJSON *m)
 		format_cell(f->out, json_get_text(r, "state"), 0);
 		if (json_get_text(r, "reply")[0] != '\0') {
 			fprintf(f->out, ": ");
-			format_cell(f->out, json_get_text(r, "reply"), 0);
+			said_cell(f->out, r);
 		}
 		fprintf(f->out, "\n");
 	}
@@ -127,6 +148,20 @@ format_show(struct format *f, const cJSON *m)
 /* ---- as Postfix */
 
 #define MAILQ_REASON_END 76 /* the column in which a reason ends */
+
+/* As Postfix has it: what a server said with its name before. */
+static char *
+mailq_text(const cJSON *m, const cJSON *r)
+{
+	const char *host = json_get_text(m, "host");
+	char *said = format_said(r), *text;
+
+	if (said[0] == '\0' || host[0] == '\0' || json_get_num(r, "code") < 1)
+		return said;
+	text = mem_printf("host %s said: %s", host, said);
+	mem_free(&said);
+	return text;
+}
 
 static void
 mailq_reason(struct format *f, const char *reason)
@@ -141,7 +176,8 @@ mailq_reason(struct format *f, const char *reason)
 void
 format_mailq(struct format *f, const cJSON *m)
 {
-	const char *state = json_get_text(m, "state"), *reason, *last = "";
+	const char *state = json_get_text(m, "state");
+	char *reason, *last = mem_strdup("");
 	const char *sender = json_get_text(m, "sender");
 	time_t arrival = json_get_int(m, "arrival");
 	char id[TEXT_ID_MAX + 2], when[32];
@@ -167,14 +203,16 @@ format_mailq(struct format *f, const cJSON *m)
 	cJSON_ArrayForEach (r, json_get(m, "rcpts")) {
 		if (strcmp(json_get_text(r, "state"), "pending") != 0)
 			continue;
-		reason = json_get_text(r, "reply");
+		reason = mailq_text(m, r);
 		if (reason[0] != '\0' && strcmp(reason, last) != 0)
 			mailq_reason(f, reason);
+		mem_free(&last);
 		last = reason;
 		fprintf(f->out, "%-11s %8s %-20s ", "", "", "");
 		format_cell(f->out, json_get_text(r, "address"), 0);
 		fprintf(f->out, "\n");
 	}
+	mem_free(&last);
 	fprintf(f->out, "\n");
 }
 

@@ -33,7 +33,8 @@ libmx_control_a_SOURCES = \
 	watchd/control/verb_status.c \
 	watchd/control/verb_vault.c \
 	watchd/control/verb_why.c \
-	watchd/control/verbs.c watchd/control/verbs.h
+	watchd/control/verbs.c watchd/control/verbs.h \
+	watchd/control/why_domain.c watchd/control/why_domain.h
 
 bin_PROGRAMS += mxwatchctl
 mxwatchctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
