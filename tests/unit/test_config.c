@@ -244,6 +244,7 @@ test_design(void **state MX_UNUSED)
 	assert_int_equal(c->nresolver, 1);
 	assert_int_equal(addr_port(&c->resolver[0]), 53);
 	assert_int_equal(c->smtpd.listen.n, 2);
+	assert_false(c->smtpd.listen.usual);
 	assert_string_equal(c->smtpd.listen.a[1].text, "[::]:25");
 	assert_int_equal(c->smtpd.message_size, 50 << 20);
 	assert_string_equal(c->snmp.agentx, "unix:/var/agentx/master");
@@ -313,6 +314,7 @@ test_defaults(void **state MX_UNUSED)
 	assert_int_equal(c->nresolver, 0);
 	assert_int_equal(c->drain_ms, 25000);
 	assert_int_equal(c->smtpd.listen.n, 2);
+	assert_true(c->smtpd.listen.usual);
 	assert_null(c->smtpd.tls_cert);
 	assert_string_equal(c->smtpd.banner, "");
 	assert_int_equal(c->smtpd.session_ms, 1800000);

@@ -44,6 +44,7 @@ const char *conf_listen_path(const struct conf_listen *);
 struct listenlist {
 	size_t n;
 	struct conf_listen *a;
+	bool usual; /* nobody wrote it: the default */
 };
 
 struct conf_smtpd {

@@ -214,6 +214,7 @@ set_listen(const struct option *o, void *base, const struct conf_value *v,
 	option_free(o, base);
 	list->a = a;
 	list->n = v->n;
+	list->usual = false;
 	return 0;
 }
 
@@ -406,6 +407,8 @@ option_set_default(const struct option *o, void *base)
 	} while (*p != '\0');
 	rc = option_set(o, base, &v, NULL);
 	MX_ASSERT(rc == 0);
+	if (o->type == TYPE_LISTEN)
+		((struct listenlist *)option_field(o, base))->usual = true;
 	for (i = 0; i < v.n; i++)
 		mem_free(&item[i].text);
 }

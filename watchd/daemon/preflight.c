@@ -91,6 +91,9 @@ check_listen(const struct config *c, const char *section,
 	for (size_t i = 0; i < list->n; i++) {
 		if (conf_listen_path(&list->a[i]) != NULL)
 			continue;
+		if (list->usual &&
+		    !addr_family_there(list->a[i].addr.u.sa.sa_family))
+			continue;
 		error = try_bind(&list->a[i].addr);
 		if (error == 0 || (error == EADDRINUSE && running))
 			continue;

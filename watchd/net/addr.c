@@ -3,10 +3,12 @@
  * through an IPv6 socket (::ffff:192.0.2.7) is written, compared and counted
  * as what it is. Any thread. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -242,6 +244,17 @@ addr_from_interface(struct net_addr *a, const struct sockaddr *sa)
 	memcpy(&a->u, sa, len);
 	a->len = len;
 	addr_port_set(a, 0);
+	return true;
+}
+
+bool
+addr_family_there(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * addr: socket addresses and how they are written: "192.0.2.7:25",
- * "[2001:db8::7]:25". Pure but for addr_local_list(). */
+ * "[2001:db8::7]:25". Pure but for addr_local_list() and addr_family_there(). */
 #ifndef MX_NET_ADDR_H
 #define MX_NET_ADDR_H
 
@@ -38,6 +38,8 @@ uint16_t addr_port(const struct net_addr *);
 void addr_port_set(struct net_addr *, uint16_t port);
 bool addr_equal_host(const struct net_addr *, const struct net_addr *);
 bool addr_is_loopback(const struct net_addr *);
+/* Whether the kernel has sockets of this family: it may be without IPv6. */
+bool addr_family_there(int family);
 /* The key under which a client is counted: the address, or its /64. */
 uint64_t addr_client_key(const struct net_addr *);
 

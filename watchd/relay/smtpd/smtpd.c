@@ -173,6 +173,13 @@ smtpd_listen(struct smtpd *m, const struct config *conf, struct mx_errbuf *eb)
 		if (find_listener(&m->listeners, addr) != NULL ||
 		    find_listener(&fresh, addr) != NULL)
 			continue;
+		if (want->usual && !addr_family_there(addr->u.sa.sa_family)) {
+			log_notice("smtpd",
+			    "listen=%s problem=\"the kernel "
+			    "has no IPv6\" effect=\"mail is taken over IPv4\"",
+			    want->a[i].text);
+			continue;
+		}
 		l = listener_create(m->loop, addr, on_accepted, m, eb);
 		if (l == NULL)
 			rc = -MX_ENET;
