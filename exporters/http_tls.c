@@ -90,7 +90,14 @@ try_out(const struct http_tls *t, const char *cert_file, const char *key_file,
 	if ((rc = certificates(t->cert, cert, &cert_len)) <= 0)
 		return mx_fail(eb, MX_ETLS, "%s: no certificate: %s", cert_file,
 		    gnutls_strerror(rc));
-	if ((rc = key_id(t->key, key, &key_len)) != 0)
+	rc = key_id(t->key, key, &key_len);
+	if (rc != 0 && strstr(t->key, "ENCRYPTED") != NULL)
+		return mx_fail(eb, MX_ETLS,
+		    "%s: the key is encrypted, and there is nobody to ask for "
+		    "its passphrase; store it without one (openssl pkey -in "
+		    "OLD -out NEW)",
+		    key_file);
+	if (rc != 0)
 		return mx_fail(eb, MX_ETLS, "%s: no private key: %s", key_file,
 		    gnutls_strerror(rc));
 	if (cert_len != key_len || memcmp(cert, key, key_len) != 0)

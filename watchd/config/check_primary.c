@@ -7,16 +7,6 @@
 #include "config_int.h"
 
 static bool
-is_any(const struct net_addr *a)
-{
-	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
-
-	if (a->u.sa.sa_family == AF_INET6)
-		return memcmp(&a->u.in6.sin6_addr, &any6, sizeof(any6)) == 0;
-	return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
-static bool
 self_listed(const struct config *c, const char *host,
     const struct net_addr *addr)
 {
@@ -64,7 +54,7 @@ is_self(struct conf_loader *l, const char *host, uint16_t port)
 		ours = true;
 		if (numeric &&
 		    (addr_equal_host(own, &addr) ||
-			(is_any(own) &&
+			(addr_is_any(own) &&
 			    (addr_is_loopback(&addr) || is_local(l, &addr)))))
 			return true;
 	}

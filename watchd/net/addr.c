@@ -199,6 +199,16 @@ addr_equal_host(const struct net_addr *a, const struct net_addr *b)
 }
 
 bool
+addr_is_any(const struct net_addr *a)
+{
+	static const struct in6_addr any6 = IN6ADDR_ANY_INIT;
+
+	return a->u.sa.sa_family == AF_INET6 ?
+	    memcmp(&a->u.in6.sin6_addr, &any6, sizeof(any6)) == 0 :
+	    a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+bool
 addr_is_loopback(const struct net_addr *a)
 {
 	struct in_addr v4;

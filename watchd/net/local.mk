@@ -13,8 +13,10 @@ libmx_net_a_SOURCES = \
 	watchd/net/dns_wire.c watchd/net/dns_wire.h \
 	watchd/net/helper.c watchd/net/helper.h \
 	watchd/net/hmac.c watchd/net/hmac.h \
+	watchd/net/listen_socket.c watchd/net/listen_socket.h \
 	watchd/net/local_socket.c watchd/net/local_socket.h \
 	watchd/net/loop.c watchd/net/loop.h watchd/net/loop_int.h \
+	watchd/net/port_holder.c watchd/net/port_holder.h \
 	watchd/net/pin.c watchd/net/pin.h \
 	watchd/net/prefix.c watchd/net/prefix.h \
 	watchd/net/renewal.c watchd/net/renewal.h \
@@ -22,6 +24,7 @@ libmx_net_a_SOURCES = \
 	watchd/net/route.c watchd/net/route.h \
 	watchd/net/tickets.c watchd/net/tickets.h \
 	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h \
+	watchd/net/tls_pair.c \
 	watchd/net/tls_resume.c watchd/net/tls_resume.h
 
 if HAVE_CMOCKA

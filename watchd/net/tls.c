@@ -101,26 +101,29 @@ tls_ctx_create(const SSL_METHOD *method, bool server, struct mx_errbuf *eb)
 }
 
 static int
-use_key(struct tls_ctx *t, const char *path, struct mx_errbuf *eb)
+use_key(struct tls_ctx *t, const char *cert_file, const char *path,
+    struct mx_errbuf *eb)
 {
 	struct buf pem = BUF_INIT(KEY_FILE_MAX);
 	struct mx_errbuf why = { "" };
 	EVP_PKEY *key = NULL;
 	BIO *bio = NULL;
-	int rc;
+	int rc = 0;
 
 	if (file_load_secret(path, &pem, &why) != 0) {
 		rc = mx_fail(eb, MX_ETLS, "%s: %s", path, why.text);
-	} else {
-		bio = BIO_new_mem_buf(buf_str(&pem), (int)pem.len);
-		if (bio != NULL)
-			key = PEM_read_bio_PrivateKey(bio, NULL,
-			    tls_no_passphrase, NULL);
-		rc = key != NULL &&
-			SSL_CTX_use_PrivateKey(t->ssl_ctx, key) == 1 ?
-		    0 :
-		    tls_fail(eb, path);
+		goto out;
 	}
+	bio = BIO_new_mem_buf(buf_str(&pem), (int)pem.len);
+	if (bio != NULL)
+		key =
+		    PEM_read_bio_PrivateKey(bio, NULL, tls_no_passphrase, NULL);
+	if (key == NULL)
+		rc = tls_fail_key(path, &pem, eb);
+	else if (SSL_CTX_use_PrivateKey(t->ssl_ctx, key) != 1 ||
+	    SSL_CTX_check_private_key(t->ssl_ctx) != 1)
+		rc = tls_fail_pair(cert_file, path, key, eb);
+out:
 	EVP_PKEY_free(key);
 	BIO_free(bio);
 	if (pem.data != NULL)
@@ -138,10 +141,8 @@ server_fill(struct tls_ctx *t, const char *cert_file, const char *key_file,
 
 	if (SSL_CTX_use_certificate_chain_file(t->ssl_ctx, cert_file) != 1)
 		return tls_fail(eb, cert_file);
-	if ((rc = use_key(t, key_file, eb)) != 0)
+	if ((rc = use_key(t, cert_file, key_file, eb)) != 0)
 		return rc;
-	if (SSL_CTX_check_private_key(t->ssl_ctx) != 1)
-		return tls_fail(eb, key_file);
 	if (SSL_CTX_set_session_id_context(t->ssl_ctx, sid, sizeof(sid) - 1) !=
 		1 ||
 	    !tickets_use(t->ssl_ctx))

@@ -33,4 +33,11 @@ struct tls_ctx *tls_client_create(struct mx_errbuf *eb);
 struct tls_ctx *tls_client_strict_create(struct mx_errbuf *eb);
 void tls_ctx_destroy(struct tls_ctx **);
 
+/* Tells of what clients will find wrong with certificates that can be served: dates,
+ * their order, a name that they are not for (NULL: any will do). Reads the file;
+ * one that cannot be read has none. Any thread. */
+typedef void tls_tell_fn(void *arg, const char *text);
+void tls_certificate_doubts(const char *cert_file, const char *name,
+    tls_tell_fn *, void *arg);
+
 #endif

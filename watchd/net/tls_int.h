@@ -5,6 +5,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/buf.h"
 #include "net/dane.h"
 #include "net/tls.h"
 #include "net/tls_resume.h"
@@ -22,6 +23,12 @@ SSL *tls_session_dane(struct tls_ctx *, int fd, const struct dane *,
 
 /* For tls_resume_offer(); NULL on the server side. */
 struct tls_resume *tls_ctx_resume(struct tls_ctx *);
+
+/* tls_pair.c: -MX_ETLS, and why the text of the file is no key, or the key not that
+ * of the certificate. */
+int tls_fail_key(const char *path, const struct buf *pem, struct mx_errbuf *);
+int tls_fail_pair(const char *cert_file, const char *key_file, EVP_PKEY *,
+    struct mx_errbuf *);
 
 /* The end of a certificate, in seconds of the wall clock; 0: unreadable. */
 int64_t tls_not_after(const X509 *);

@@ -3,8 +3,6 @@
  * the descriptor over and may not destroy the listener. */
 #include "relay/smtpd/listener.h"
 
-#include <netinet/tcp.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/listen_socket.h"
 
 #define BACKLOG	       512
 #define ACCEPTS_A_TURN 64
@@ -89,29 +88,13 @@ on_ready(unsigned ready MX_UNUSED, void *arg)
 static int
 bind_socket(struct listener *l, struct mx_errbuf *eb)
 {
-	int one = 1, family = l->addr.u.sa.sa_family;
 	char text[ADDR_TEXT_MAX];
 
-	l->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (l->fd < 0)
-		goto fail;
-	if (setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
-		goto fail;
-	if (family == AF_INET6 &&
-	    setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0)
-		goto fail;
-	/* Inherited by accepted sockets: a reply must not wait for the
-	 * acknowledgement of the one before. */
-	if (setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
-		goto fail;
-	if (bind(l->fd, &l->addr.u.sa, l->addr.len) < 0 ||
-	    listen(l->fd, BACKLOG) < 0)
-		goto fail;
 	l->bound.len = sizeof(l->bound.u);
-	if (getsockname(l->fd, &l->bound.u.sa, &l->bound.len) < 0)
-		goto fail;
-	return 0;
-fail:
+	if ((l->fd = listen_socket(&l->addr)) >= 0 &&
+	    listen(l->fd, BACKLOG) == 0 &&
+	    getsockname(l->fd, &l->bound.u.sa, &l->bound.len) == 0)
+		return 0;
 	return mx_fail(eb, MX_ENET, "cannot listen on %s: %s",
 	    addr_text_port(&l->addr, text), strerror(errno));
 }

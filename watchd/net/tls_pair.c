@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC
+ * tls_pair: a certificate and its key, as files: why OpenSSL does not take them, in
+ * words that say what to do, and what clients will find wrong with a pair that it
+ * does take. */
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/tls_int.h"
+
+#define CHAIN_MAX 16 /* certificates that are looked at */
+
+struct chain {
+	X509 *cert[CHAIN_MAX];
+	int n;
+};
+
+static void
+chain_read(struct chain *c, const char *file)
+{
+	BIO *bio = BIO_new_file(file, "r");
+
+	c->n = 0;
+	while (bio != NULL && c->n < CHAIN_MAX &&
+	    (c->cert[c->n] = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
+		c->n++;
+	BIO_free(bio);
+	ERR_clear_error(); /* that no more of them come is one, too */
+}
+
+static void
+chain_free(struct chain *c)
+{
+	while (c->n > 0)
+		X509_free(c->cert[--c->n]);
+}
+
+int
+tls_fail_key(const char *path, const struct buf *pem, struct mx_errbuf *eb)
+{
+	char reason[256];
+
+	if (pem->len > 0 && strstr(buf_str(pem), "ENCRYPTED") != NULL) {
+		ERR_clear_error();
+		return mx_fail(eb, MX_ETLS,
+		    "%s: the key is encrypted, and there is nobody to ask for "
+		    "its passphrase; store it without one (openssl pkey -in "
+		    "OLD -out NEW)",
+		    path);
+	}
+	return mx_fail(eb, MX_ETLS, "%s: there is no private key in PEM: %s",
+	    path, tls_error_text(NULL, reason, sizeof(reason)));
+}
+
+int
+tls_fail_pair(const char *cert_file, const char *key_file, EVP_PKEY *key,
+    struct mx_errbuf *eb)
+{
+	struct chain c;
+	int at = 0;
+
+	ERR_clear_error();
+	chain_read(&c, cert_file);
+	while (at < c.n && X509_check_private_key(c.cert[at], key) != 1)
+		at++;
+	ERR_clear_error();
+	(void)mx_fail(eb, MX_ETLS,
+	    "%s: mismatch: it is not the key of the certificate in %s",
+	    key_file, cert_file);
+	if (at > 0 && at < c.n)
+		(void)mx_fail(eb, MX_ETLS,
+		    "%s: mismatch: the certificate of the key %s is number %d "
+		    "in it; it has to be the first, and its issuer the next",
+		    cert_file, key_file, at + 1);
+	chain_free(&c);
+	return -MX_ETLS;
+}
+
+static void
+day_text(const ASN1_TIME *t, char *dst, size_t size)
+{
+	struct tm tm = { 0 };
+
+	if (ASN1_TIME_to_tm(t, &tm) != 1 ||
+	    strftime(dst, size, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+		(void)strlcpy(dst, "at a time that cannot be read", size);
+}
+
+static void
+tell_dates(const X509 *cert, int at, tls_tell_fn *tell, void *arg)
+{
+	char text[160], day[64];
+
+	if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
+		day_text(X509_get0_notAfter(cert), day, sizeof(day));
+		snprintf(text, sizeof(text),
+		    "certificate %d expired on %s; renew it", at + 1, day);
+		tell(arg, text);
+	}
+	if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0) {
+		day_text(X509_get0_notBefore(cert), day, sizeof(day));
+		snprintf(text, sizeof(text),
+		    "certificate %d is not valid before %s; is the clock "
+		    "right?",
+		    at + 1, day);
+		tell(arg, text);
+	}
+}
+
+void
+tls_certificate_doubts(const char *cert_file, const char *name,
+    tls_tell_fn *tell, void *arg)
+{
+	char text[160];
+	struct chain c;
+
+	chain_read(&c, cert_file);
+	for (int i = 0; i < c.n; i++) {
+		tell_dates(c.cert[i], i, tell, arg);
+		if (i == 0 ||
+		    X509_check_issued(c.cert[i], c.cert[i - 1]) == X509_V_OK)
+			continue;
+		snprintf(text, sizeof(text),
+		    "certificate %d is not that of the issuer of certificate "
+		    "%d; the order is the server's, its issuer's and so on",
+		    i + 1, i);
+		tell(arg, text);
+	}
+	if (c.n > 0 && name != NULL &&
+	    X509_check_host(c.cert[0], name, 0, 0, NULL) != 1) {
+		snprintf(text, sizeof(text),
+		    "the certificate is not for the hostname, \"%.80s\"", name);
+		tell(arg, text);
+	}
+	ERR_clear_error();
+	chain_free(&c);
+}
