@@ -120,15 +120,21 @@ bad_lookalike(struct token *t, const struct lookalike *l)
 	bad(t, why);
 }
 
-/* A string that is not closed. What looks like a closing quote is none. */
+/* A string that is not closed on the line that was read. What looks like its
+ * closing quote is meant as that. */
 static void
-bad_open(const struct lexer *x, const char *start, struct token *t)
+bad_open(struct lexer *x, const char *start, struct token *t)
 {
-	const struct lookalike *l = lookalike_in(start, x->p);
+	const struct lookalike *l = NULL;
+	const char *p;
+	size_t len;
 
-	if (l != NULL && l->quote)
+	for (p = start; p < x->p && (l == NULL || !l->quote); p++)
+		l = lookalike_at(p, x->p, &len);
+	if (l != NULL && l->quote) {
 		bad_lookalike(t, l);
-	else
+		x->p = p - 1 + len;
+	} else
 		bad(t,
 		    "a string that begins here is not closed on its line;"
 		    " a \" is missing");
