@@ -23,6 +23,7 @@
 #include "base/rnd.h"
 #include "relay/store/replay.h"
 #include "relay/store/spool.h"
+#include "relay/store/store.h"
 
 #define SPOOL_FORMAT   "mxwatch spool 2\n"
 #define SPOOL_FORMAT_1 "mxwatch spool 1\n" /* without a log */
@@ -400,23 +401,45 @@ spool_open_log(struct spool *sp, bool begin, struct mx_errbuf *eb)
 	    sp->path);
 }
 
-int
-spool_open(struct spool *sp, const char *dir, uint64_t map_size,
-    struct mx_errbuf *eb)
+/* Opens the directory, and nothing in it, if it may be a spool. */
+static int
+spool_enter(struct spool *sp, const char *dir, struct mx_errbuf *eb)
 {
 	int rc;
-	bool fresh, old = false;
 
 	*sp = (struct spool){ .path = mem_strdup(dir),
 		.fd = -1,
 		.lock = -1,
 		.seg = { .fd = -1, .next = 1, .next_log = JOURNAL_FIRST } };
-	sp->tail = tail_create();
 	sp->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sp->fd < 0)
 		return mx_fail(eb, MX_ESYS, "%s: %s", dir, strerror(errno));
-	if ((rc = spool_check_owner(sp, eb)) < 0 ||
-	    (rc = spool_check_fs(sp, eb)) < 0 || (rc = spool_lock(sp, eb)) < 0)
+	if ((rc = spool_check_owner(sp, eb)) == 0)
+		rc = spool_check_fs(sp, eb);
+	return rc;
+}
+
+int
+store_check_dir(const char *dir, struct mx_errbuf *eb)
+{
+	struct spool sp;
+	int rc = spool_enter(&sp, dir, eb);
+
+	if (sp.fd >= 0)
+		close(sp.fd);
+	mem_free(&sp.path);
+	return rc;
+}
+
+int
+spool_open(struct spool *sp, const char *dir, uint64_t map_size,
+    struct mx_errbuf *eb)
+{
+	int rc = spool_enter(sp, dir, eb);
+	bool fresh, old = false;
+
+	sp->tail = tail_create();
+	if (rc < 0 || (rc = spool_lock(sp, eb)) < 0)
 		return rc;
 	rc = spool_read_format(sp, &old, eb);
 	if (rc < 0 && rc != -MX_ENOENT)

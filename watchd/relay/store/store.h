@@ -114,6 +114,9 @@ struct store_events {
  * -MX_ECORRUPT: it is damaged, and another try would not help. */
 int store_open(struct store **out, struct loop *, const struct store_conf *,
     const struct store_events *, struct mx_errbuf *eb) MX_NODISCARD;
+/* Whether store_open() would take that directory, by its owner, mode and file
+ * system: 0, or -MX_ESYS and *eb. Changes nothing; any thread. */
+int store_check_dir(const char *dir, struct mx_errbuf *eb) MX_NODISCARD;
 /* Completes what was handed in (completions are called), lets the database come
  * to the end of the log, joins, unlocks. No
  * transaction may be open any more; not to be called from a completion. */
