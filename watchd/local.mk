@@ -12,9 +12,13 @@ mxwatchd_SOURCES = \
 	watchd/daemon/domains_from.c watchd/daemon/domains_from.h \
 	watchd/daemon/domains_look.c watchd/daemon/domains_look.h \
 	watchd/daemon/events.c \
+	watchd/daemon/file_check.c watchd/daemon/file_check.h \
+	watchd/daemon/findings.c watchd/daemon/findings.h \
 	watchd/daemon/ledger.c \
 	watchd/main.c \
 	watchd/daemon/preflight.c watchd/daemon/preflight.h \
+	watchd/daemon/preflight_dns.c watchd/daemon/preflight_int.h \
+	watchd/daemon/preflight_ports.c \
 	watchd/daemon/privileges.c watchd/daemon/privileges.h \
 	watchd/daemon/programs.c watchd/daemon/programs.h \
 	watchd/daemon/loading.c watchd/daemon/loading.h \

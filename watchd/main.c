@@ -17,6 +17,7 @@
 #include "base/service.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
+#include "daemon/findings.h"
 #include "daemon/preflight.h"
 #include "daemon/privileges.h"
 #include "daemon/programs.h"
@@ -32,16 +33,18 @@ enum { EXIT_USAGE = 2 };
 
 struct daemon_options {
 	const char *file;
-	bool foreground, check, verbose;
+	bool foreground, check, local, verbose;
 };
 
 static void
 usage(FILE *f)
 {
 	fprintf(f,
-	    "usage: mxwatchd [-fnvV] [-c FILE]\n"
+	    "usage: mxwatchd [-fv] [-c FILE]\n"
+	    "       mxwatchd -n [-l] [-c FILE]\n"
 	    "  -c FILE  configuration file [" MX_CONFIG_FILE "]\n"
 	    "  -f       stay in the foreground\n"
+	    "  -l       with -n: without the DNS\n"
 	    "  -n       check the configuration and exit\n"
 	    "  -v       log everything\n"
 	    "  -V       print the version and exit\n");
@@ -52,13 +55,16 @@ parse_options(int argc, char **argv, struct daemon_options *o)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "c:fhnvV")) != -1) {
+	while ((c = getopt(argc, argv, "c:fhlnvV")) != -1) {
 		switch (c) {
 		case 'c':
 			o->file = optarg;
 			break;
 		case 'f':
 			o->foreground = true;
+			break;
+		case 'l':
+			o->local = true;
 			break;
 		case 'n':
 			o->check = true;
@@ -77,6 +83,11 @@ parse_options(int argc, char **argv, struct daemon_options *o)
 			return EXIT_USAGE;
 		}
 	}
+	if (o->local && !o->check) {
+		fprintf(stderr, "mxwatchd: -l goes with -n\n");
+		usage(stderr);
+		return EXIT_USAGE;
+	}
 	if (optind < argc) {
 		fprintf(stderr, "mxwatchd: unexpected argument \"%s\"\n",
 		    argv[optind]);
@@ -84,20 +95,6 @@ parse_options(int argc, char **argv, struct daemon_options *o)
 		return EXIT_USAGE;
 	}
 	return 0;
-}
-
-static void
-print_findings(const struct conf_errors *errs)
-{
-	for (size_t i = 0; i < errs->n; i++) {
-		const struct conf_error *e = &errs->e[i];
-
-		fprintf(stderr, "%s:", e->file);
-		if (e->line != 0)
-			fprintf(stderr, "%u:", e->line);
-		fprintf(stderr, " %s: %s\n", e->warning ? "warning" : "error",
-		    e->text);
-	}
 }
 
 static int
@@ -240,13 +237,13 @@ run(const struct daemon_options *o)
 	int rc = 0;
 
 	if (conf == NULL || o->check || !o->foreground)
-		print_findings(&findings);
+		findings_print(&findings);
 	if (conf == NULL)
 		rc = EXIT_USAGE;
 	else if (o->check) {
 		descriptors_raise();
 		check_descriptors(o->file, conf);
-		if (preflight(conf))
+		if (preflight(conf, !o->local))
 			printf("%s: configuration OK\n", o->file);
 		else
 			rc = EXIT_USAGE;

@@ -297,7 +297,7 @@ def test_privileges_are_dropped(stack):
 
 
 @pytest.mark.parametrize("args,code", [
-    (["-x"], 2), (["-c", "/nonexistent.conf", "-n"], 2), (["-V"], 0), (["-h"], 0), (["extra"], 2)])
+    (["-x"], 2), (["-l"], 2), (["-c", "/nonexistent.conf", "-n"], 2), (["-V"], 0), (["-h"], 0), (["extra"], 2)])
 def test_command_line(stack, args, code):
     from lib.mxwatchd import Mxwatchd
     d = stack.add(Mxwatchd({}), lambda x: x.work.remove())

@@ -101,7 +101,7 @@ def test_start_that_would_fail(stack):
         port = free_port()
         s.bind(("127.0.0.1", port))
         s.listen()
-        wrong("cannot listen on 127.0.0.1:%d: Address already in use" % port,
+        wrong("web: listen 127.0.0.1:%d is in use by another program, " % port,
               web='listen = {"127.0.0.1:%d"}' % port)
     # Its own ports are no fault while it runs.
     d.write(**plain)
@@ -112,7 +112,7 @@ def test_start_that_would_fail(stack):
     r = subprocess.run(["setpriv", "--reuid=daemon", "--clear-groups",
                         os.path.join(d.build, "mxwatchd"), "-n", "-c", d.conf],
                        capture_output=True, text=True, env=d.environment())
-    assert "not checked: what the user of the daemon may read" in r.stderr, r.stderr
+    assert 'files were checked as user "daemon", and the daemon is to be "nobody"' in r.stderr, r.stderr
 
 
 def test_no_new_privileges(stack):

@@ -22,6 +22,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/domains_from.c \
 	watchd/daemon/domains_look.c \
 	watchd/daemon/events.c \
+	watchd/daemon/findings.c \
 	watchd/daemon/ledger.c \
 	watchd/daemon/learned.c \
 	watchd/daemon/loading.c \

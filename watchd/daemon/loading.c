@@ -11,24 +11,15 @@
 #include "config/elsewhere.h"
 #include "config/removed.h"
 #include "daemon/backups.h"
+#include "daemon/file_check.h"
+#include "daemon/findings.h"
 #include "daemon/privileges.h"
 #include "daemon/removed.h"
 #include "exporters/prometheus.h"
 
 #define CHECK_MAX_FINDINGS 100
+#define LISTS_MAX	   (64u << 20) /* bytes of lists that a reload reads */
 #define REMOVED_MAX	   (64u << 20) /* bytes of settings of domains that left */
-
-void
-loading_finding(struct conf_errors *errs, bool warning, const char *file,
-    const char *text)
-{
-	errs->e = mem_grow(errs->e, errs->n + 1, sizeof(errs->e[0]));
-	errs->e[errs->n++] = (struct conf_error){ .file = mem_strdup(file),
-		.warning = warning,
-		.text = mem_strdup(text) };
-	if (!warning)
-		errs->nfatal++;
-}
 
 void
 daemon_log_findings(const struct conf_errors *errs)
@@ -63,7 +54,6 @@ check_series(const struct config *conf, struct conf_errors *errs)
 {
 	size_t primaries = 0, named = 0, n;
 	size_t backup = conf->mx_backup.networks.n > 0;
-	char text[256];
 
 	for (size_t i = 0; i < conf->ndomains; i++) {
 		named += conf->domain[i].primary.n;
@@ -76,13 +66,11 @@ check_series(const struct config *conf, struct conf_errors *errs)
 	    count_servers(conf, named) + backup, conf->metrics.per_domain);
 	if (conf->web.listen.n == 0 || n <= conf->metrics.max_series)
 		return;
-	snprintf(text, sizeof(text),
+	finding(errs, true, conf->file, 0,
 	    "metrics: about %zu series for %zu domains are more than "
-	    "max_series "
-	    "%u%s",
+	    "max_series %u%s",
 	    n, conf->ndomains, conf->metrics.max_series,
 	    conf->metrics.per_domain ? "; per_domain = no makes them few" : "");
-	loading_finding(errs, true, conf->file, text);
 }
 
 struct config *
@@ -95,19 +83,6 @@ daemon_config(const char *file, struct conf_errors *errs)
 	if (conf != NULL)
 		check_series(conf, errs);
 	return conf;
-}
-
-/* Takes what is in `more`. */
-static void
-findings_move(struct conf_errors *errs, struct conf_errors *more)
-{
-	for (size_t i = 0; i < more->n; i++) {
-		errs->e = mem_grow(errs->e, errs->n + 1, sizeof(errs->e[0]));
-		errs->e[errs->n++] = more->e[i];
-	}
-	errs->nfatal += more->nfatal;
-	mem_free(&more->e);
-	*more = (struct conf_errors){ 0 };
 }
 
 void
@@ -163,7 +138,7 @@ keep_removed(struct loading *l)
 	if (rc == 0 && text.len > 0)
 		rc = removed_attach(l->conf, text.data, text.len, &eb);
 	if (rc != 0)
-		loading_finding(&l->errs, false, l->conf->file,
+		finding(&l->errs, false, l->conf->file, 0, "%s",
 		    eb.text[0] != '\0' ?
 			eb.text :
 			"too many domains are removed at once");
@@ -192,22 +167,20 @@ check_shrink(struct loading *l)
 {
 	size_t had = elsewhere_count(l->old);
 	size_t lost = elsewhere_lost(l->old, l->conf);
-	char text[200];
 
 	if (lost * 100 <= had * (size_t)l->conf->domains_shrink)
 		return;
-	snprintf(text, sizeof(text),
+	finding(&l->errs, false, domain_texts_source(l->texts), 0,
 	    "%zu of %zu domains are missing, more than domains_shrink = %u "
 	    "percent",
 	    lost, had, l->conf->domains_shrink);
-	loading_finding(&l->errs, false, domain_texts_source(l->texts), text);
 }
 
 /* The part that the file has, and what concerns it alone. */
 static struct config *
 load_local(struct loading *l)
 {
-	char changed[256], text[400];
+	char changed[256];
 	struct config *local;
 
 	if (l->source)
@@ -216,12 +189,12 @@ load_local(struct loading *l)
 	if (local == NULL)
 		return NULL;
 	config_static_changes(l->old, local, changed, sizeof(changed));
-	if (changed[0] != '\0') {
-		snprintf(text, sizeof(text),
+	if (changed[0] != '\0')
+		finding(&l->errs, true, local->file, 0,
 		    "%s: a change needs a restart; the old value stays",
 		    changed);
-		loading_finding(&l->errs, true, local->file, text);
-	}
+	file_check_lists(local, LISTS_MAX, &l->errs);
+	file_check_certificates(local, &l->errs);
 	return local;
 }
 
@@ -243,7 +216,7 @@ run_load(struct helper_job *job)
 	l->setup = l->source ? smtpd_setup_domains(l->conf) :
 			       smtpd_setup_create(l->conf, &eb);
 	if (l->setup == NULL) {
-		loading_finding(&l->errs, false, l->conf->file, eb.text);
+		finding(&l->errs, false, l->conf->file, 0, "%s", eb.text);
 		return;
 	}
 	l->diff = conf_diff_create(l->old, l->conf);

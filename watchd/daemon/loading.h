@@ -32,8 +32,5 @@ struct loading *loading_begin(struct daemon *, struct domain_texts *texts,
 void loading_drop(struct loading *);
 /* The same at once, when there is no helper any more. */
 void loading_free(struct helper_job *);
-/* A finding about the whole of that file. */
-void loading_finding(struct conf_errors *, bool warning, const char *file,
-    const char *text);
 
 #endif

@@ -225,18 +225,112 @@ make_dir(const char *path, mode_t mode, const struct config *conf,
 	return 0;
 }
 
+/* The folder of the control socket; NULL: there is none to be made. The caller
+ * frees it. */
+static char *
+control_dir(const struct config *conf)
+{
+	char *parent = mem_strdup(conf->control);
+	char *slash = strrchr(parent, '/');
+
+	if (slash != NULL && slash != parent)
+		*slash = '\0';
+	else
+		mem_free(&parent);
+	return parent;
+}
+
 int
 privileges_make_dirs(const struct config *conf, struct mx_errbuf *eb)
 {
-	char *parent = mem_strdup(conf->control), *slash;
+	char *parent = control_dir(conf);
 	int rc;
 
 	rc = make_dir(conf->spool, 0700, conf, eb);
-	slash = strrchr(parent, '/');
-	if (rc == 0 && slash != NULL && slash != parent) {
-		*slash = '\0';
+	if (rc == 0 && parent != NULL)
 		rc = make_dir(parent, 0755, conf, eb);
-	}
 	mem_free(&parent);
 	return rc;
+}
+
+/* Whether the user, who we are, can write what is there, or make it where it is
+ * not. errno. */
+static int
+try_make(const char *path, bool *exists)
+{
+	char *dir, *slash;
+	int err;
+
+	*exists = faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0;
+	if (*exists || errno != ENOENT)
+		return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ? 0 :
+									  errno;
+	dir = mem_strdup(path);
+	if ((slash = strrchr(dir, '/')) != NULL)
+		slash[slash == dir] = '\0';
+	err = faccessat(AT_FDCWD, slash != NULL ? dir : ".", W_OK | X_OK,
+		  AT_EACCESS) == 0 ?
+	    0 :
+	    errno;
+	mem_free(&dir);
+	return err;
+}
+
+/* As make_dir() and privileges_open_log() go about it, without making anything. */
+static int
+check_made(const char *path, bool is_log, const struct config *conf,
+    struct mx_errbuf *eb)
+{
+	struct mx_errbuf why = { "" };
+	const struct passwd *pw;
+	const char *name;
+	int rc, err, dir;
+	bool exists;
+
+	pw = lower(conf, &rc, eb);
+	if (rc != 0)
+		return rc;
+	err = try_make(path, &exists);
+	if (pw != NULL && privileges_raise() != 0)
+		return mx_fail(eb, MX_ESYS, "cannot be root again: %s",
+		    strerror(errno));
+	/* What the user cannot even see, and is there, is not made for it. */
+	if (err == EACCES && pw != NULL && !is_log && !exists)
+		exists = access(path, F_OK) == 0;
+	if (err == EACCES && pw != NULL && (is_log || !exists)) {
+		if ((dir = trusted_folder(path, pw->pw_uid, &name, &why)) < 0)
+			return mx_fail(eb, MX_ESYS, "%s: %s", path, why.text);
+		close(dir);
+		return 0;
+	}
+	if (err == 0)
+		return 0;
+	return mx_fail(eb, MX_ESYS,
+	    exists ? "%s: user \"%s\" may not write there: %s" :
+		     "%s is not there, and user \"%s\" cannot make it: %s",
+	    path, pw != NULL ? conf->user : "who we are", strerror(err));
+}
+
+int
+privileges_check_spool(const struct config *conf, struct mx_errbuf *eb)
+{
+	return check_made(conf->spool, false, conf, eb);
+}
+
+int
+privileges_check_control(const struct config *conf, struct mx_errbuf *eb)
+{
+	char *parent = control_dir(conf);
+	int rc = parent != NULL ? check_made(parent, false, conf, eb) : 0;
+
+	mem_free(&parent);
+	return rc;
+}
+
+int
+privileges_check_log(const struct config *conf, struct mx_errbuf *eb)
+{
+	return conf->log_file != NULL ?
+	    check_made(conf->log_file, true, conf, eb) :
+	    0;
 }

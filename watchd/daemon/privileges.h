@@ -19,6 +19,11 @@ int privileges_open_log(const struct config *, struct mx_errbuf *);
 /* Makes the directories that a first start may find missing, in the same way:
  * the spool and that of the control socket. */
 int privileges_make_dirs(const struct config *, struct mx_errbuf *);
+/* Whether these would do what they have to, for a check: the spool, the folder of
+ * the control socket, the log; nothing is made. *eb names the path. */
+int privileges_check_spool(const struct config *, struct mx_errbuf *);
+int privileges_check_control(const struct config *, struct mx_errbuf *);
+int privileges_check_log(const struct config *, struct mx_errbuf *);
 /* For config_load_as(): who reads the files that a configuration names. */
 int privileges_read_as(const struct config *, struct mx_errbuf *);
 void privileges_read_back(void);

@@ -30,6 +30,7 @@
 #include "daemon/backups.h"
 #include "daemon/daemon_int.h"
 #include "daemon/descriptors.h"
+#include "daemon/findings.h"
 #include "daemon/loading.h"
 #include "daemon/removed.h"
 
@@ -207,7 +208,7 @@ on_loaded(struct helper_job *job)
 	else if (l->diff != NULL && !l->source)
 		(void)reload_outside(d, l->conf, &eb);
 	if (eb.text[0] != '\0')
-		loading_finding(&l->errs, false, d->conf->file, eb.text);
+		finding(&l->errs, false, d->conf->file, 0, "%s", eb.text);
 	if (l->errs.nfatal > 0) {
 		reload_end(r, -MX_ESYNTAX);
 		return;
@@ -254,11 +255,9 @@ domain_left(struct reload *r, const struct conf_domain *was)
 static void
 tell_left(struct reload *r)
 {
-	char text[TEXT_DOMAIN_MAX + 400];
-
 	if (r->left == 0)
 		return;
-	snprintf(text, sizeof(text),
+	finding(&r->l->errs, true, r->l->conf->file, 0,
 	    "%ju %s no longer in the configuration and %s %ju %s queued "
 	    "(%s%s): "
 	    "%s by the settings of before until %s; mxwatchctl forget DOMAIN "
@@ -268,7 +267,6 @@ tell_left(struct reload *r)
 	    r->left_messages == 1 ? "message" : "messages", r->first_left,
 	    r->left > 1 ? ", ..." : "", r->left == 1 ? "it goes" : "they go",
 	    r->left == 1 ? "its queue is empty" : "their queues are empty");
-	loading_finding(&r->l->errs, true, r->l->conf->file, text);
 }
 
 /* Some of the changes; false when there are no more. */

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: ISC
+ * preflight_dns: what the DNS says of the names in a configuration: whether we are who
+ * we say, whether primaries are to be found and are not ourselves, whether mail for a
+ * domain comes here at all. Others look after the DNS, so all of it is a warning. Some
+ * hundred questions at once, and no more seconds than DEADLINE_MS altogether: a
+ * resolver that is away holds nobody up. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "daemon/findings.h"
+#include "daemon/preflight_int.h"
+#include "daemon/self.h"
+#include "net/dns.h"
+#include "net/loop.h"
+#include "net/route.h"
+
+#define DEADLINE_MS   5000
+#define QUESTION_MS   3000 /* of one look-up */
+#define QUESTIONS_MAX 300u
+#define THREADS	      16u
+
+/* A name that is asked about. */
+struct name_question {
+	struct names *names;
+	const struct conf_domain *domain; /* of which it is; NULL: hostname */
+	const char *primary; /* as configured; NULL: the MX records are meant */
+	uint16_t port;
+	struct route_req *route; /* under way */
+	bool answered;
+};
+
+struct names {
+	const struct config *conf;
+	struct conf_errors *errs;
+	struct loop *loop;
+	struct dns *dns;
+	struct self *self;
+	const struct route_self *us;
+	struct name_question q[QUESTIONS_MAX];
+	unsigned n, answers, failed;
+	bool cut; /* there are more */
+	char trouble[256]; /* of the first that failed */
+};
+
+static bool
+is_ours(const struct route_self *us, const struct net_addr *a)
+{
+	for (size_t i = 0; i < us->naddrs; i++)
+		if (addr_equal_host(&us->addrs[i], a))
+			return true;
+	return addr_is_loopback(a);
+}
+
+static bool
+is_our_port(const struct route_self *us, uint16_t port)
+{
+	for (size_t i = 0; i < us->nports; i++)
+		if (us->ports[i] == port)
+			return true;
+	return false;
+}
+
+static void
+answered(struct name_question *q)
+{
+	q->answered = true;
+	if (++q->names->answers == q->names->n)
+		loop_stop(q->names->loop);
+}
+
+static void
+failed(struct names *n, const char *trouble)
+{
+	if (n->failed++ == 0)
+		(void)strlcpy(n->trouble, trouble, sizeof(n->trouble));
+}
+
+/* ---- hostname */
+
+static void
+on_hostname(const struct dns_answer *a, void *arg)
+{
+	struct name_question *q = arg;
+	struct names *n = q->names;
+	char text[ADDR_TEXT_MAX];
+	unsigned i = 0;
+
+	if (a->status == DNS_NXDOMAIN || a->status == DNS_NODATA) {
+		finding(n->errs, true, n->conf->file, 0,
+		    "hostname \"%s\" has no address in the DNS; servers that "
+		    "look it up may refuse our mail",
+		    n->conf->hostname);
+	} else if (a->status != DNS_OK) {
+		failed(n, a->why != NULL ? a->why : "no answer");
+	} else {
+		while (i < a->n && !is_ours(n->us, &a->addr[i]))
+			i++;
+		if (i == a->n && a->n > 0)
+			finding(n->errs, true, n->conf->file, 0,
+			    "hostname \"%s\" has the address %s in the DNS, "
+			    "which is none of this host; behind address "
+			    "translation, name that address in self",
+			    n->conf->hostname, addr_text(&a->addr[0], text));
+	}
+	answered(q);
+}
+
+/* ---- primaries */
+
+static void
+on_primary(const struct dns_answer *a, void *arg)
+{
+	struct name_question *q = arg;
+	struct names *n = q->names;
+	char text[ADDR_TEXT_MAX];
+
+	if (a->status == DNS_NXDOMAIN || a->status == DNS_NODATA)
+		finding(n->errs, true, n->conf->file, 0,
+		    "domain \"%s\": primary \"%s\" has no address in the DNS",
+		    q->domain->name, q->primary);
+	else if (a->status != DNS_OK)
+		failed(n, a->why != NULL ? a->why : "no answer");
+	else
+		for (unsigned i = 0; i < a->n; i++)
+			if (is_ours(n->us, &a->addr[i]) &&
+			    is_our_port(n->us, q->port)) {
+				finding(n->errs, true, n->conf->file, 0,
+				    "domain \"%s\": primary \"%s\" is this "
+				    "server by the DNS (%s); name the server "
+				    "that the mail is for",
+				    q->domain->name, q->primary,
+				    addr_text(&a->addr[i], text));
+				break;
+			}
+	answered(q);
+}
+
+/* ---- MX records */
+
+/* What is said of the domain; NULL: nothing, all is well. */
+static const char *
+judge_route(const struct route *r, const struct conf_domain *d)
+{
+	switch (r->status) {
+	case ROUTE_NULL_MX:
+		return "its MX record says that it takes no mail (RFC 7505)";
+	case ROUTE_SELF:
+		return d->primary.n > 0 ?
+		    "this server is its best MX: all of its mail comes here, "
+		    "also while the primary is up; give the primary the lower "
+		    "preference, unless it is meant to be hidden" :
+		    "this server is its best MX and no primary is configured: "
+		    "its mail is held; give the primary the lower preference, "
+		    "or name it in primary";
+	case ROUTE_NO_HOST:
+		return r->us.found ?
+		    "no MX that is better than this server has an address" :
+		    "the DNS does not know it, or no server that takes its "
+		    "mail";
+	default:
+		if (r->implicit)
+			return "it has no MX records, so no mail comes here; "
+			       "add one that names this server";
+		return r->us.found ? NULL :
+				     "none of its MX records names this "
+				     "server, so no mail comes here";
+	}
+}
+
+static void
+on_route(const struct route *r, void *arg)
+{
+	struct name_question *q = arg;
+	struct names *n = q->names;
+	char trouble[256];
+	const char *says;
+
+	q->route = NULL;
+	if (r->status == ROUTE_DNS_FAIL)
+		failed(n,
+		    route_trouble_text(&r->trouble, trouble, sizeof(trouble)));
+	else if ((says = judge_route(r, q->domain)) != NULL)
+		finding(n->errs, true, n->conf->file, 0, "domain \"%s\": %s",
+		    q->domain->name, says);
+	answered(q);
+}
+
+/* ---- all of them */
+
+static struct name_question *
+add(struct names *n, const struct conf_domain *d, const char *primary)
+{
+	struct name_question *q;
+
+	if (n->n == QUESTIONS_MAX) {
+		n->cut = true;
+		return NULL;
+	}
+	q = &n->q[n->n++];
+	*q = (struct name_question){ .names = n,
+		.domain = d,
+		.primary = primary };
+	return q;
+}
+
+static bool
+is_asked(const struct names *n, const char *primary)
+{
+	for (unsigned i = 0; i < n->n; i++)
+		if (text_equal(n->q[i].primary, primary))
+			return true;
+	return false;
+}
+
+static void
+add_domain(struct names *n, const struct conf_domain *d)
+{
+	char host[TEXT_DOMAIN_MAX];
+	struct net_addr numeric;
+	struct name_question *q;
+	uint16_t port;
+
+	for (size_t i = 0; i < d->primary.n && !n->cut; i++) {
+		if (addr_split_host(d->primary.s[i], host, &port, 25) != 0 ||
+		    addr_parse(&numeric, host, port, ':') == 0 ||
+		    is_asked(n, d->primary.s[i]))
+			continue;
+		if ((q = add(n, d, d->primary.s[i])) != NULL)
+			q->port = port;
+	}
+	(void)add(n, d, NULL);
+}
+
+static void
+ask(struct name_question *q)
+{
+	struct names *n = q->names;
+	char host[TEXT_DOMAIN_MAX];
+	uint16_t port;
+
+	if (q->domain == NULL) {
+		(void)dns_addr(n->dns, n->conf->hostname, on_hostname, q);
+	} else if (q->primary == NULL) {
+		q->route = route_lookup(n->dns, n->us, q->domain->name, NULL, 0,
+		    25, on_route, q);
+	} else {
+		MX_ASSERT(addr_split_host(q->primary, host, &port, 25) == 0);
+		(void)dns_addr(n->dns, host, on_primary, q);
+	}
+}
+
+static void
+on_deadline(void *arg)
+{
+	loop_stop(arg);
+}
+
+static void
+ask_all(struct names *n)
+{
+	struct loop_timer *end =
+	    loop_timer_create(n->loop, on_deadline, n->loop);
+
+	for (unsigned i = 0; i < n->n; i++)
+		ask(&n->q[i]);
+	loop_timer_set(end, DEADLINE_MS);
+	loop_run(n->loop);
+	loop_timer_destroy(&end);
+	for (unsigned i = 0; i < n->n; i++)
+		if (n->q[i].route != NULL)
+			route_cancel(&n->q[i].route);
+}
+
+static void
+tell_rest(struct names *n)
+{
+	unsigned silent = n->failed + (n->n - n->answers);
+
+	if (silent > 0)
+		finding(n->errs, true, n->conf->file, 0,
+		    "not checked: %u of %u names, which the DNS did not answer "
+		    "for%s%s; mxwatchd -nl does not ask it",
+		    silent, n->n, n->trouble[0] != '\0' ? ": " : "",
+		    n->trouble);
+	if (n->cut)
+		finding(n->errs, true, n->conf->file, 0,
+		    "not checked: names in the DNS beyond the first %u", n->n);
+}
+
+void
+preflight_names(const struct config *conf, struct conf_errors *errs)
+{
+	struct names *n = mem_alloc(sizeof(*n));
+	struct mx_errbuf why = { "" };
+	struct dns_conf dc = { .servers = conf->resolver,
+		.nservers = conf->nresolver,
+		.threads = THREADS,
+		.queue_max = QUESTIONS_MAX * DNS_MX_MAX,
+		.timeout_ms = conf->resolver_timeout_ms < QUESTION_MS ?
+		    conf->resolver_timeout_ms :
+		    QUESTION_MS };
+
+	n->conf = conf;
+	n->errs = errs;
+	n->loop = loop_create();
+	n->self = self_create(conf);
+	n->us = self_route(n->self);
+	(void)add(n, NULL, NULL);
+	for (size_t i = 0; i < conf->ndomains && !n->cut; i++)
+		add_domain(n, &conf->domain[i]);
+	if ((n->dns = dns_create(n->loop, &dc, &why)) == NULL) {
+		finding(errs, true, conf->file, 0, "the DNS: %s", why.text);
+	} else {
+		ask_all(n);
+		tell_rest(n);
+	}
+	dns_destroy(&n->dns);
+	self_destroy(&n->self);
+	loop_destroy(&n->loop);
+	mem_free(&n);
+}
