@@ -348,6 +348,68 @@ list_pages(void **state)
 	assert_int_equal(w->next, 0);
 }
 
+/* The ages of one domain, in slices of any size: as many as are queued for it, each
+ * below the bound that it has not passed. */
+static void
+ages_of_a_domain(void **state)
+{
+	static const double le[] = { 60, 3600 };
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	int64_t now;
+
+	for (unsigned i = 0; i < 12; i++) {
+		(void)world_mail(w, i % 4 == 3 ? B : A, 1);
+		if (i == 5)
+			world_advance(w, 10 * MINUTE);
+	}
+	now = clock_wall_ms();
+	for (unsigned slice = 1; slice < 12; slice += 3) {
+		uint64_t count[3] = { 0 }, after = 0;
+
+		do
+			after = r->domain_ages(r->self, A, after, slice, now,
+			    le, 2, count);
+		while (after != 0);
+		assert_int_equal(count[0], 4);
+		assert_int_equal(count[1], 5);
+		assert_int_equal(count[2], 0);
+	}
+	{
+		uint64_t count[3] = { 0 };
+
+		assert_int_equal(r->domain_ages(r->self, "x.example", 0, 5, now,
+				     le, 2, count),
+		    0);
+		assert_int_equal(count[0] + count[1] + count[2], 0);
+	}
+}
+
+static void
+on_list_rcpts(void *arg, int rc, const struct msg_view *v, unsigned n,
+    uint64_t next)
+{
+	unsigned *seen = arg;
+
+	assert_int_equal(rc, 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(next, 0);
+	*seen = v[0].rcpts != NULL ? v[0].nrcpts : 0;
+}
+
+static void
+list_with_recipients(void **state)
+{
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	unsigned seen = 99;
+
+	(void)world_mail(w, A, 3);
+	r->list(r->self, A, NULL, 0, 10, on_list_rcpts, &seen);
+	world_settle(w);
+	assert_int_equal(seen, 3);
+}
+
 /* What waits lies in the order of its times: one whose time is set to now leaves
  * from its new place, and the others are found at theirs. */
 static void
@@ -515,6 +577,8 @@ main(void)
 		CASE(unreadable_are_known),
 		CASE(held_does_not_expire),
 		CASE(list_pages),
+		CASE(ages_of_a_domain),
+		CASE(list_with_recipients),
 		CASE(list_filtered),
 		CASE(bounce_what_waits),
 		CASE(show_has_recipients),

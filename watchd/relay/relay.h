@@ -111,6 +111,12 @@ struct relay {
 	 * in seconds. */
 	void (*ages)(void *self, int64_t now_ms, const double *le, unsigned n,
 	    uint64_t *count, double *sum);
+	/* The same of one domain, in slices: adds to `count` up to `max` of its
+	 * messages that come behind `after` (0: the first). The `after` of the
+	 * next slice; 0: that was the last. O(max). */
+	uint64_t (*domain_ages)(void *self, const char *domain, uint64_t after,
+	    unsigned max, int64_t now_ms, const double *le, unsigned n,
+	    uint64_t *count);
 	/* Up to `max` (<= 500) messages by ascending id, beginning after
 	 * `after` (0: the first), of one domain or of all (NULL). Later calls
 	 * cb once with views that live during the call; `next` is the `after`

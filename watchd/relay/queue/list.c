@@ -258,6 +258,30 @@ list_messages(void *self, const char *domain, const struct selection *wanted,
 	request_send(r);
 }
 
+/* From the index alone. */
+uint64_t
+list_ages(void *self, const char *domain, uint64_t after, unsigned max,
+    int64_t now_ms, const double *le, unsigned n, uint64_t *count)
+{
+	struct queue *q = self;
+	struct dest *d = dest_find(q, domain);
+	const struct part *e;
+	double age;
+	unsigned k;
+
+	if (d == NULL)
+		return 0;
+	for (e = list_next(q, d, after); e != NULL && max > 0; max--) {
+		after = e->id;
+		age = (double)(now_ms - e->arrival_ms) / 1e3;
+		for (k = 0; k < n && age > le[k]; k++)
+			;
+		count[k] += e->state != PART_GONE;
+		e = list_next(q, d, after);
+	}
+	return e != NULL ? after : 0;
+}
+
 void
 list_show(void *self, uint64_t id, relay_show_cb *cb, void *arg)
 {

@@ -335,6 +335,7 @@ operator_init(struct queue *q)
 		.domain = relay_op_domain,
 		.others = relay_op_others,
 		.ages = relay_op_ages,
+		.domain_ages = list_ages,
 		.list = list_messages,
 		.show = list_show,
 		.unreadable = list_unreadable,
