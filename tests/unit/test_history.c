@@ -98,6 +98,33 @@ letters_are_the_states(void **state)
 	}
 }
 
+/* Some of them by name; who is not there is left out. */
+static void
+some_domains(void **state)
+{
+	static const char *const some[] = { "b.test", "x.test", "a.test" };
+	struct history *h = history_create();
+	char *text;
+
+	(void)state;
+	text = history_json_of(h, some, 3, START);
+	assert_non_null(strstr(text, "\"domains\":[]}"));
+	free(text);
+	feed(h, START, "a.test", 1, -1, HEALTH_UP);
+	text = history_json_of(h, some, 3, START);
+	assert_non_null(strstr(text,
+	    "\"domains\":[{\"domain\":\"a.test\",\"depth\":[1],"
+	    "\"probe_ms\":[null],\"state\":\"u\"}]}"));
+	free(text);
+	text = history_json_of(h, some, 2, START);
+	assert_non_null(strstr(text, "\"domains\":[]}"));
+	free(text);
+	text = history_json_of(h, NULL, 0, START);
+	assert_non_null(strstr(text, "\"domains\":[]}"));
+	free(text);
+	history_destroy(&h);
+}
+
 static void
 clocks_that_jump(void **state)
 {
@@ -232,6 +259,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_point_keeps_the_worst),
 		cmocka_unit_test(letters_are_the_states),
+		cmocka_unit_test(some_domains),
 		cmocka_unit_test(clocks_that_jump),
 		cmocka_unit_test(domains_come_and_go),
 		cmocka_unit_test(a_reader_beside_the_feeder),

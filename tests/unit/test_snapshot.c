@@ -288,6 +288,64 @@ document_in_pieces(void **state)
 	snapshot_unref(&s);
 }
 
+/* As a table needs them: what is there has the names and values that it has in full,
+ * and what is nothing is left out. */
+static void
+a_brief_document(void **state)
+{
+	struct status_walk w = { .brief = true };
+	struct buf out = BUF_INIT(1u << 24);
+	struct snapshot *s = snapshot_of(100);
+	struct snap_domain *d = snapshot_add(s, "z.test", 1);
+	const cJSON *full, *brief, *p;
+	cJSON *o, *all;
+	char *text;
+	int rc;
+
+	(void)state;
+	d->state_name = "down";
+	d->cause = "refused";
+	d->deferred = 7;
+	d->next_expiry_ms = 5000000;
+	d->on_hold = true;
+	d->flush = (struct snap_flush){ .running = true, .total = 9 };
+	d->primary[0].label = "mx1.test:25";
+	d->primary[0].probed = true;
+	d->primary[0].failed_phase = SMTP_PHASE_CONNECT;
+	d->primary[0].text = "connection refused";
+	while ((rc = status_json_next(&w, s, 1000, &out)) == 0)
+		;
+	assert_int_equal(rc, 1);
+	text = status_json(s, 1000);
+	assert_true(out.len * 5 < strlen(text));
+	o = cJSON_Parse(buf_str(&out));
+	all = cJSON_Parse(text);
+	brief = cJSON_GetArrayItem(json_get(o, "domains"), 0);
+	assert_null(json_get(brief, "cause"));
+	assert_int_equal(cJSON_GetArraySize(json_get(brief, "queue")), 0);
+	brief = cJSON_GetArrayItem(json_get(o, "domains"), 100);
+	full = cJSON_GetArrayItem(json_get(all, "domains"), 100);
+	assert_string_equal(json_get_text(brief, "domain"), "z.test");
+	assert_string_equal(json_get_text(brief, "state"),
+	    json_get_text(full, "state"));
+	assert_string_equal(json_get_text(brief, "cause"), "refused");
+	assert_int_equal(json_get_num(json_get(brief, "queue"), "messages"), 7);
+	assert_int_equal(json_get_num(json_get(brief, "queue"), "next_expiry"),
+	    5000);
+	assert_true(json_get_bool(json_get(brief, "queue"), "on_hold"));
+	assert_int_equal(json_get_num(json_get(brief, "flush"), "total"), 9);
+	p = cJSON_GetArrayItem(json_get(brief, "primaries"), 0);
+	assert_string_equal(json_get_text(p, "primary"), "mx1.test:25");
+	assert_string_equal(json_get_text(p, "failed_phase"), "connect");
+	assert_string_equal(json_get_text(p, "text"), "connection refused");
+	assert_null(json_get(p, "healthy"));
+	cJSON_Delete(o);
+	cJSON_Delete(all);
+	free(text);
+	buf_fini(&out);
+	snapshot_unref(&s);
+}
+
 int
 main(void)
 {
@@ -298,6 +356,7 @@ main(void)
 		cmocka_unit_test(copies_keep_their_strings),
 		cmocka_unit_test(alerts_are_found_by_domain),
 		cmocka_unit_test(document_in_pieces),
+		cmocka_unit_test(a_brief_document),
 	};
 
 	for (unsigned i = 0; i < N; i++)

@@ -7,6 +7,7 @@
 #include "status/history.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -276,6 +277,16 @@ put_ring(struct buf *out, const struct ring *r, int64_t step, bool first)
 	return rc != 0 ? rc : buf_addf(out, "],\"state\":\"%s\"}", state);
 }
 
+static int
+put_head(struct buf *out, int64_t wall_ms, int64_t step)
+{
+	return buf_addf(out,
+	    "{\"time\":%.3f,\"step_seconds\":%d,"
+	    "\"points\":%d,\"last\":%lld,\"domains\":[",
+	    (double)wall_ms / 1e3, HISTORY_STEP_SEC, HISTORY_POINTS,
+	    (long long)step * HISTORY_STEP_SEC);
+}
+
 /* False when the rings changed under way: what is in out is no use then. */
 static bool
 put_rings(struct buf *out, struct history *h, int64_t wall_ms,
@@ -299,11 +310,7 @@ put_rings(struct buf *out, struct history *h, int64_t wall_ms,
 			memcpy(copy, h->ring[i], sizeof(*copy));
 		pthread_mutex_unlock(&h->lock);
 		if (i == 0)
-			rc = buf_addf(out,
-			    "{\"time\":%.3f,\"step_seconds\":%d,"
-			    "\"points\":%d,\"last\":%lld,\"domains\":[",
-			    (double)wall_ms / 1e3, HISTORY_STEP_SEC,
-			    HISTORY_POINTS, (long long)step * HISTORY_STEP_SEC);
+			rc = put_head(out, wall_ms, step);
 		if (rc == 0 && more)
 			rc = put_ring(out, copy, step, i == 0);
 		MX_ASSERT(rc == 0); /* HISTORY_DOMAINS are far below the cap */
@@ -327,6 +334,59 @@ history_json(struct history *h, int64_t wall_ms)
 		if (put_rings(&out, h, wall_ms, copy))
 			break;
 	}
+	mem_free(&copy);
+	return buf_take(&out);
+}
+
+static int
+compare_name(const void *name, const void *ring)
+{
+	return strcmp(name, (*(struct ring *const *)ring)->name);
+}
+
+/* A copy of that domain's ring, and the step of now; false: there is none. */
+static bool
+copy_ring(struct history *h, const char *name, struct ring *copy, int64_t *step)
+{
+	struct ring **found;
+
+	pthread_mutex_lock(&h->lock);
+	*step = h->step;
+	found = h->n == 0 ?
+	    NULL :
+	    bsearch(name, h->ring, h->n, sizeof(h->ring[0]), compare_name);
+	if (found != NULL)
+		memcpy(copy, *found, sizeof(*copy));
+	pthread_mutex_unlock(&h->lock);
+	return found != NULL;
+}
+
+char *
+history_json_of(struct history *h, const char *const *names, size_t n,
+    int64_t wall_ms)
+{
+	struct buf out = BUF_INIT(JSON_MAX);
+	struct ring *copy = mem_alloc(sizeof(*copy));
+	int64_t step, head = 0;
+	bool first = true;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		bool there = copy_ring(h, names[i], copy, &step);
+
+		if (i == 0)
+			rc = put_head(&out, wall_ms, head = step);
+		/* one that begins a step later would be off by one */
+		if (there && step == head && rc == 0) {
+			rc = put_ring(&out, copy, step, first);
+			first = false;
+		}
+	}
+	if (n == 0)
+		rc = put_head(&out, wall_ms, 0);
+	if (rc == 0)
+		rc = buf_adds(&out, "]}");
+	MX_ASSERT(rc == 0); /* the caller names some, not all */
 	mem_free(&copy);
 	return buf_take(&out);
 }

@@ -28,5 +28,8 @@ void history_feed(struct history *, const struct snapshot *);
 /* The document of /api/v1/history, see mxwatch-status(7). The caller frees
  * it. Never NULL. */
 char *history_json(struct history *, int64_t wall_ms);
+/* The same of these domains alone, as far as there are such. */
+char *history_json_of(struct history *, const char *const *names, size_t n,
+    int64_t wall_ms);
 
 #endif

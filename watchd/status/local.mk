@@ -9,6 +9,7 @@ libmx_status_a_SOURCES = \
 	watchd/status/notice.h \
 	watchd/status/snapshot.c watchd/status/snapshot.h \
 	watchd/status/state.c watchd/status/state.h \
+	watchd/status/status_brief.c watchd/status/status_brief.h \
 	watchd/status/status_cluster.c watchd/status/status_cluster.h \
 	watchd/status/status_json.c watchd/status/status_json.h \
 	watchd/status/status_primaries.c watchd/status/status_primaries.h \

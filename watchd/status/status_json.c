@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "status/json.h"
+#include "status/status_brief.h"
 #include "status/status_cluster.h"
 #include "status/status_primaries.h"
 
@@ -553,6 +554,16 @@ put_item(struct buf *out, bool first, cJSON *o)
 	return rc;
 }
 
+static cJSON *
+walk_domain(const struct status_walk *w, const struct snapshot *s,
+    int64_t wall_ms)
+{
+	const struct snap_domain *d = snap_list_at(&s->domains, w->next);
+
+	return w->brief ? status_brief_domain(d, wall_ms) :
+			  status_json_domain(d, wall_ms);
+}
+
 int
 status_json_next(struct status_walk *w, const struct snapshot *s,
     int64_t wall_ms, struct buf *out)
@@ -566,7 +577,8 @@ status_json_next(struct status_walk *w, const struct snapshot *s,
 	for (; rc == 0 && w->next_server < s->nservers && left > 0;
 	     w->next_server++, left--)
 		rc = put_item(out, w->next_server == 0,
-		    status_server(s->server[w->next_server]));
+		    w->brief ? status_brief_server(s->server[w->next_server]) :
+			       status_server(s->server[w->next_server]));
 	if (rc != 0 || w->next_server < s->nservers)
 		return rc;
 	if (w->primaries_only) {
@@ -579,9 +591,7 @@ status_json_next(struct status_walk *w, const struct snapshot *s,
 	if (w->head_only)
 		return rc != 0 ? rc : 1;
 	for (; rc == 0 && w->next < s->domains.n && left > 0; w->next++, left--)
-		rc = put_item(out, w->next == 0,
-		    status_json_domain(snap_list_at(&s->domains, w->next),
-			wall_ms));
+		rc = put_item(out, w->next == 0, walk_domain(w, s, wall_ms));
 	if (rc != 0 || w->next < s->domains.n)
 		return rc;
 	rc = buf_adds(out, "]}");

@@ -18,6 +18,7 @@ struct status_walk {
 	unsigned next_server, next; /* primary, domain */
 	bool domains; /* their list was opened */
 	bool primaries_only; /* the caller's: time, and the primaries alone */
+	bool brief; /* the caller's: domains and primaries as status_brief.h */
 	bool
 	    head_only; /* the caller's, too, who puts domains and "]}" behind it */
 };
