@@ -1,6 +1,6 @@
 EXTRA_DIST += contrib/apt contrib/demo contrib/demo-cluster contrib/srcdir \
 	contrib/mxwatch.conf.sample \
-	contrib/packages contrib/postfix/mxwatch-import \
+	contrib/packages \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
 	contrib/grok/mxwatch \
 	contrib/grafana/README.md contrib/grafana/generate \
@@ -33,3 +33,4 @@ dist_noinst_SCRIPTS += tests/lint/rules
 TESTS += tests/lint/rules
 
 include contrib/nagios/local.mk
+include contrib/import/local.mk
