@@ -11,8 +11,13 @@ EXTRA_DIST += contrib/import/mxwatch-import.in
 
 mximportdir = $(pkgdatadir)/MxImport
 dist_mximport_DATA = contrib/import/MxImport/Command.pm \
-	contrib/import/MxImport/Draft.pm \
+	contrib/import/MxImport/Draft.pm contrib/import/MxImport/Exim.pm \
 	contrib/import/MxImport/Postfix.pm contrib/import/MxImport/Value.pm
+mximporteximdir = $(pkgdatadir)/MxImport/Exim
+dist_mximportexim_DATA = contrib/import/MxImport/Exim/Known.pm \
+	contrib/import/MxImport/Exim/List.pm \
+	contrib/import/MxImport/Exim/Routes.pm \
+	contrib/import/MxImport/Exim/Source.pm
 mximportpostfixdir = $(pkgdatadir)/MxImport/Postfix
 dist_mximportpostfix_DATA = contrib/import/MxImport/Postfix/DomainList.pm \
 	contrib/import/MxImport/Postfix/Intake.pm \

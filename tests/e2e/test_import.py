@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""contrib/import/mxwatch-import: from a Postfix or an Exim that is a backup MX to a
-configuration that does the same, and a list of what it does not."""
+"""mxwatch-import: from a Postfix that is a backup MX to a configuration that does the
+same, and a list of what it does not."""
 import os
 import re
 import shutil
@@ -8,13 +8,11 @@ import subprocess
 
 import pytest
 
-from lib.mxwatchd import BUILD
+from lib.importer import checks, run, told
 from lib.net import Workdir, certificate
 from lib.postfix_shapes import ANYBODY, GRAVE, MASTER, PLAIN, SHAPES
 from lib.smtp import Raw
 
-IMPORT = os.path.join(BUILD, "contrib/import/mxwatch-import")
-ENV = dict(os.environ, PERL5LIB=os.path.abspath("contrib/import"))
 # What main.cf may say and has a counterpart, so that nobody has to be told.
 TRANSLATED = set("""
     myhostname mydestination relay_domains relay_recipient_maps transport_maps relayhost
@@ -87,26 +85,6 @@ def addresses():
         pytest.skip("no address can be added here: " + r.stderr)
     yield
     subprocess.run(["ip", "addr", "del", *change], check=True)
-
-
-def run(*args, env=None, stdout=subprocess.PIPE):
-    return subprocess.run([IMPORT, *args], stdout=stdout, env=dict(ENV, **env or {}),
-                          stderr=subprocess.PIPE, text=True, timeout=60)
-
-
-def checks(text, where):
-    """mxwatchd -n takes it; only what belongs to this machine is added."""
-    conf = os.path.join(where, "checked.conf")
-    with open(conf, "w") as f:
-        f.write('user = "root"\nspool = "%s/spool"\nresolver = {"127.0.0.1"}\n' % where + text)
-    r = subprocess.run([os.path.join(BUILD, "mxwatchd"), "-n", "-c", conf], text=True,
-                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-    assert r.returncode == 0, text + r.stdout
-    return r.stdout
-
-
-def told(text):
-    return [line[3:] for line in text.splitlines() if line.startswith("#! ")]
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -10,17 +10,18 @@ use File::Temp ();
 our @EXPORT_OK = qw(output_of);
 use constant DEADLINE => 60;	# seconds
 
-# The program with these arguments and what it reads. Returns its exit status
-# (-1: it could not be run, or had to be ended), standard output and error.
+# The program with these arguments and what it reads, in our environment or in that
+# one. Returns its exit status (-1: it could not be run, or had to be ended),
+# standard output and error.
 sub output_of {
-	my ($command, $input) = @_;
+	my ($command, $input, $environment) = @_;
 	my %file = map { $_ => File::Temp->new } qw(in out err);
 
 	print { $file{in} } $input // '';
 	$file{in}->flush;
 	my $pid = fork // return (-1, '', "fork: $!");
 	if ($pid == 0) {
-		$ENV{LC_ALL} = 'C';
+		%ENV = $environment ? %$environment : (%ENV, LC_ALL => 'C');
 		open STDIN, '<', $file{in}->filename or exit 127;
 		open STDOUT, '>', $file{out}->filename or exit 127;
 		open STDERR, '>', $file{err}->filename or exit 127;

@@ -61,6 +61,24 @@ sub domains {
 	return @names;
 }
 
+# What all domains have alike goes into defaults.
+sub share {
+	my ($self) = @_;
+	my @all = values %{ $self->{domain} };
+
+	for my $place ([ 'lifetime' ], [ qw(retry first) ], [ qw(retry max) ],
+	    [ qw(deliver tls) ], [ qw(deliver source) ], [ qw(deliver connect) ]) {
+		my ($inner, $name) = @$place > 1 ? @$place : (undef, $place->[0]);
+		my @of = map { defined $inner ? $_->{$inner} //= {} : $_ } @all;
+		my %values = map { $_->{$name} // '' => 1 } @of;
+		my ($value) = keys %values;
+		next if keys %values != 1 || $value eq '';
+		delete $_->{$name} for @of;
+		$self->set(defined $inner ? "defaults $inner" : 'defaults', $name, $value);
+	}
+	return;
+}
+
 # Not translated, and nothing is refused for it that was taken.
 sub lost {
 	my ($self, $what, $why) = @_;
