@@ -164,7 +164,8 @@ sub closing {
 
 sub text {
 	my ($self, $verbose) = @_;
-	my $out = one_line("# Made by mxwatch-import from $self->{origin}") . "\n";
+	my $out = one_line("# Made by mxwatch-import from $self->{origin}") .
+	    "\n";
 
 	for my $section (@SECTIONS) {
 		next if $section =~ / /;

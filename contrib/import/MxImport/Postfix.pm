@@ -63,9 +63,7 @@ sub queue {
 
 	$self->time_option('dsn', 'lifetime', 'bounce_queue_lifetime', 'd', 365 * $day)
 	    if defined $settings->given('bounce_queue_lifetime');
-	my ($smarthost) = $self->{routes}->primaries('the senders',
-	    $settings->given('relayhost') // '');
-	$draft->set('dsn', 'smarthost', $smarthost);
+	$draft->set('dsn', 'smarthost', $self->{routes}->smarthost);
 	# What it is by default is carried over, too: mail would be kept longer.
 	$self->time_option('defaults', 'lifetime', 'maximal_queue_lifetime', 'd',
 	    3650 * $day);

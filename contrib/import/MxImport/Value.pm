@@ -8,7 +8,7 @@ use Exporter 'import';
 use Socket qw(AF_INET AF_INET6 inet_pton);
 
 our @EXPORT_OK = qw(braced_list clamp host_port is_address is_domain is_loopback
-    is_prefix name_and_parents seconds time_text);
+    is_prefix name_and_parents seconds server_text time_text);
 
 # What stands between commas and blanks; braces hold together what is in them.
 sub braced_list {
@@ -119,6 +119,13 @@ sub host_port {
 	return if $port < 1 || $port > 65535;
 	return if !is_address($host) && !is_domain($host);
 	return ($host, $port, $exact || is_address($host));
+}
+
+# The same as mxwatchd.conf(5) has it: brackets are for addresses.
+sub server_text {
+	my ($host, $port) = @_;
+
+	return (is_address($host) ? "[$host]" : $host) . ($port == 25 ? '' : ":$port");
 }
 
 1;

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 use MxImport::Draft;
 use MxImport::Exim::List qw(items);
-use MxImport::Value qw(clamp host_port is_address seconds);
+use MxImport::Value qw(clamp host_port is_address seconds server_text);
 
 my $ROUTER_MOOT = qr/^(?:name|lines|driver|domains|transport|route_\w+|debug_print|
     same_domain_copy_routing|host_find_failed|host_all_ignored|ignore_target_hosts|
@@ -159,8 +159,7 @@ sub primaries {
 		}
 		$draft->check("primary $host of domain $domain", 'Exim goes by its MX '
 		    . 'records, mxwatchd by its address; name the servers') if $by_mx;
-		push @primaries, (is_address($host) ? "[$host]" : $host) .
-		    ($port == 25 ? '' : ":$port");
+		push @primaries, server_text($host, $port);
 	}
 	return @primaries;
 }

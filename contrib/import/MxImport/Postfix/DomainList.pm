@@ -32,10 +32,22 @@ sub add {
 		} elsif ($plain =~ /^\w+:/ && $plain !~ /^\[/) {
 			$self->add_table($not, $plain);
 		} else {
-			push @{ $self->{patterns} }, { not => $not,
-				names => { lc $plain => 1 } };
+			$self->add_names($not, lc $plain);
 		}
 	}
+	return;
+}
+
+# To those before, if these decide alike: a list may have thousands.
+sub add_names {
+	my ($self, $not, @names) = @_;
+	my $last = $self->{patterns}[-1];
+
+	if (!$last || $last->{table} || $last->{not} != $not) {
+		$last = { not => $not, names => {} };
+		push @{ $self->{patterns} }, $last;
+	}
+	$last->{names}{$_} = 1 for @names;
 	return;
 }
 
@@ -59,8 +71,7 @@ sub add_table {
 	my ($entries, $error) = $table->entries;
 
 	if ($entries) {
-		push @{ $self->{patterns} }, { not => $not,
-			names => { map { $_ => 1 } keys %$entries } };
+		$self->add_names($not, keys %$entries);
 		return;
 	}
 	push @{ $self->{patterns} }, { not => $not, table => $table };

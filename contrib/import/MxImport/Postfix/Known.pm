@@ -117,6 +117,7 @@ my @ROWS = (
 	    SAME, 'mxwatchd has its own way, see smtpd in mxwatchd.conf(5)' ],
 	[ 'smtputf8_\w+|strict_smtputf8', SAME, 'SMTPUTF8 is offered' ],
 	[ 'smtpd_reject_unlisted_sender|smtpd_restriction_classes', LOST, $CLIENT ],
+	[ 'unknown_relay_recipient_reject_code', LOST, 'who is not in the list gets 550' ],
 	[ 'smtpd_policy_service_\w+|(?:access_map|reject|defer|unknown|unverified|'
 	    . 'invalid|non_fqdn|multi_recipient|plaintext|relay_domains|maps_rbl)\w*'
 	    . '_(?:code|action|reason|bounce_reject_code)|reject_code|defer_code|'
@@ -155,7 +156,8 @@ my @ROWS = (
 	[ 'initial_destination_concurrency|\w+_initial_destination_concurrency|'
 	    . '\w+_destination_concurrency_\w*(?:feedback\w*|cohort_limit)|'
 	    . '\w+_destination_recipient_limit|\w+_destination_concurrency_limit|'
-	    . 'default_\w+|\w+_delivery_slot_\w+|\w+_recipient_(?:limit|refill\w*)|'
+	    . 'default_(?:destination|delivery_slot|minimum|extra|recipient)\w+|'
+	    . '\w+_delivery_slot_\w+|\w+_recipient_(?:limit|refill\w*)|'
 	    . '\w+_minimum_delivery_slots|destination_concurrency_feedback_debug',
 	    SAME, 'the window of a primary adapts by itself, up to '
 	    . 'deliver { connections }' ],
@@ -178,7 +180,12 @@ my @ROWS = (
 	[ 'smtp_discard_ehlo_\w+|smtp_skip_5xx_greeting|smtp_pix_\w+|'
 	    . 'smtp_never_send_ehlo|smtp_reply_filter|smtp_delivery_status_filter|'
 	    . 'default_delivery_status_filter', LOST, $PEER ],
-	[ 'smtp_\w+|lmtp_\w+|relay_destination\w+', SAME, $PEER ],
+	[ 'smtp_address_preference|smtp_send_xforward_command|smtp_mx_\w+_limit|'
+	    . 'smtp_randomize_addresses', LOST, $PEER ],
+	[ 'smtp_(?:\w+_timeout|always_send_ehlo|balance_inet_protocols|'
+	    . 'bind_address_enforce|cname_overrides_servername|connection_\w+|'
+	    . 'line_length_limit|min_data_rate|per_request_deadline|'
+	    . 'quote_rfc821_envelope|skip_quit_response)|lmtp_\w+', SAME, $PEER ],
 
 	# notices
 	[ 'notify_classes|\w*notice_recipient|double_bounce_sender|'
@@ -206,7 +213,9 @@ sub tell {
 		} elsif (!defined $service && $settings->is_own($name)) {
 			$draft->moot($what, 'it stands for a part of others');
 		} else {
-			$draft->lost($what, 'mxwatch-import does not know it');
+			$draft->lost($what, defined $service ?
+			    'it is for this service alone' :
+			    'mxwatch-import does not know it');
 		}
 	}
 	return;

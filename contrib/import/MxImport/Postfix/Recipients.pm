@@ -12,7 +12,7 @@ use MxImport::Value qw(braced_list);
 sub new {
 	my ($class, $settings, $draft, $is_checked) = @_;
 	my $self = bless { draft => $draft, tables => [], entries => {},
-		askable => [], errors => {} }, $class;
+		of => {}, askable => [], errors => {} }, $class;
 	my @specs = braced_list($settings->value('relay_recipient_maps'));
 
 	if (@specs && !$is_checked) {
@@ -60,15 +60,15 @@ sub read_table {
 	$self->{draft}->refuses($what, 'a value that begins with REJECT refuses here; '
 	    . 'Postfix takes any value')
 	    if grep { $entries->{$_} =~ /^reject\b/i } @mailboxes;
-	$self->{entries}{ $table->spec } = { map { $_ => 1 } @mailboxes };
+	$self->{entries}{ $table->spec } = \@mailboxes;
+	$self->{of}{ $table->spec } = { map { s/^.*\@//r => 1 } @mailboxes };
 	return;
 }
 
 # All domains that some recipient is of.
 sub domains {
 	my ($self) = @_;
-	my %domains = map { s/^.*\@//r => 1 }
-	    map { keys %$_ } values %{ $self->{entries} };
+	my %domains = map { %$_ } values %{ $self->{of} };
 
 	return keys %domains;
 }
@@ -109,8 +109,7 @@ sub options {
 		$options->{recipients_learn} = 'yes' if $learn;
 		return;
 	}
-	my @having = grep { my $entries = $self->{entries}{ $_->spec };
-		grep { /\@\Q$domain\E$/ } keys %$entries } @{ $self->{tables} };
+	my @having = grep { $self->{of}{ $_->spec }{$domain} } @{ $self->{tables} };
 	$draft->check("domain $domain", 'relay_recipient_maps has nobody of it, so '
 	    . 'Postfix refused all (550); mxwatchd puts all off (451)') if !@having;
 	@having = ($self->{tables}[0]) if !@having;
@@ -133,7 +132,7 @@ sub options {
 # The list as postmap reads it, for a file; undef where there is none.
 sub text {
 	my ($self) = @_;
-	my %all = map { %$_ } values %{ $self->{entries} };
+	my %all = map { $_ => 1 } map { @$_ } values %{ $self->{entries} };
 
 	return if !$self->is_complete;
 	return join '', map { "$_ OK\n" } sort {

@@ -7,7 +7,7 @@ use strict;
 use warnings;
 use MxImport::Draft;
 use MxImport::Value qw(braced_list clamp host_port is_address is_domain
-    name_and_parents seconds);
+    name_and_parents seconds server_text);
 
 # Programs of Postfix that deliver by SMTP, by the name of a stock service where
 # master.cf does not say.
@@ -175,8 +175,7 @@ sub primaries {
 			    'it is no host with a port; set primary');
 			next;
 		}
-		my $text = is_address($host) ? "[$host]" : $host;
-		$text .= ":$port" if $port != 25;
+		my $text = server_text($host, $port);
 		if (!$exact && lc $host eq $domain) {
 			$draft->check("domain $domain", "its MX records are tried at port "
 			    . "$port by Postfix; set probe { port } or primary")
@@ -190,6 +189,24 @@ sub primaries {
 		push @primaries, $text;
 	}
 	return @primaries;
+}
+
+# The server that takes what is for no domain of ours.
+sub smarthost {
+	my ($self) = @_;
+	my $relayhost = $self->{settings}->given('relayhost') // '';
+	my ($first) = braced_list($relayhost);
+	my ($host, $port, $exact) = host_port($first // '');
+
+	return if $relayhost eq '';
+	if (!defined $host) {
+		$self->{draft}->lost("relayhost = $relayhost",
+		    'it is no host with a port; set dsn { smarthost }');
+		return;
+	}
+	$self->{draft}->check("dsn { smarthost } $host", 'relayhost stands without '
+	    . 'brackets, so Postfix goes by the MX records of that name') if !$exact;
+	return server_text($host, $port);
 }
 
 # What is usual for a domain, for the section defaults.
