@@ -88,6 +88,8 @@ fake_domain(void *self, const char *domain, struct relay_domain *rd)
 
 	memset(rd, 0, sizeof(*rd));
 	rd->flush.eta_ms = -1;
+	if (strcmp(domain, "example.org") == 0)
+		rd->next_expiry_ms = NOW_MS + INT64_C(27) * 86400000;
 	rd->on_hold = strcmp(domain, "hold.example") == 0;
 	if (strcmp(domain, "dsn.example") == 0)
 		rd->deferred = 1;
@@ -238,24 +240,34 @@ fake_hold_domain(void *self, const char *domain, bool hold)
 	return 0;
 }
 
+/* What is active is being delivered. */
 static int
-change(struct fake *f, const char *op, uint64_t id, bool all)
+change(struct fake *f, const char *op, uint64_t id, bool all,
+    struct relay_ordered *o)
 {
+	bool any = false;
+
 	note(f, op, NULL, id, all);
-	for (size_t i = 0; i < MX_COUNT(stock); i++)
-		if (!lacks(f, i) &&
-		    (all ? stock[i].id >> 8 == id >> 8 : stock[i].id == id))
-			return stock[i].state == MSG_ACTIVE &&
-				strcmp(op, "remove") == 0 ?
-			    -MX_EBUSY :
-			    0;
-	return -MX_ENOENT;
+	for (size_t i = 0; i < message_count(f); i++) {
+		struct msg_view v;
+
+		make_view(f, &v, i);
+		if (lacks(f, i) || (all ? v.id >> 8 != id >> 8 : v.id != id))
+			continue;
+		any = true;
+		f->ordered++;
+		o->domain = v.domain;
+		o->bytes += v.size;
+		o->in_hand += v.state == MSG_ACTIVE;
+		o->done += v.state != MSG_ACTIVE;
+	}
+	return any ? 0 : -MX_ENOENT;
 }
 
 static int
-fake_hold(void *self, uint64_t id, bool hold, bool all)
+fake_hold(void *self, uint64_t id, bool hold, bool all, struct relay_ordered *o)
 {
-	return change(self, hold ? "hold" : "release", id, all);
+	return change(self, hold ? "hold" : "release", id, all, o);
 }
 
 static int
@@ -266,16 +278,17 @@ fake_extend(void *self, const char *domain, int64_t add_ms)
 }
 
 static int
-fake_bounce(void *self, uint64_t id, bool all)
+fake_bounce(void *self, uint64_t id, bool all, struct relay_ordered *o)
 {
-	return change(self, "bounce", id, all);
+	return change(self, "bounce", id, all, o);
 }
 
 static int
-fake_remove(void *self, uint64_t id, bool all, bool purge)
+fake_remove(void *self, uint64_t id, bool all, bool purge,
+    struct relay_ordered *o)
 {
 	(void)purge;
-	return change(self, "remove", id, all);
+	return change(self, "remove", id, all, o);
 }
 
 /* ---- the daemon's operations */
@@ -595,6 +608,7 @@ fake_did(void *arg, const char *verb, const char *target, const char *reason,
 	struct fake *f = arg;
 
 	(void)uid;
+	f->dids++;
 	(void)snprintf(f->did, sizeof(f->did), "%s %s %s %d%s%s", verb, target,
 	    reason, rc, *node != '\0' ? " of " : "", node);
 }

@@ -45,7 +45,9 @@ struct fake {
 	int maintenance_rc;
 	bool maintenance_holds; /* example.org */
 	struct kept *outages;
-	char did[512]; /* the last verb that changed something */
+	char did[512]; /* the last verb that changed something... */
+	unsigned dids; /* ...of so many */
+	unsigned ordered; /* messages that were held, bounced, removed */
 	char last[512]; /* the last thing that was asked of the relay */
 };
 

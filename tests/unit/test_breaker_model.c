@@ -279,7 +279,8 @@ remove_one(struct model *m)
 	if (l == &m->letter[m->nletters] || l->over)
 		return;
 	assert_int_equal(
-	    m->w->relay->remove(m->w->relay->self, l->id, true, false), 0);
+	    m->w->relay->remove(m->w->relay->self, l->id, true, false, NULL),
+	    0);
 	world_settle(m->w);
 	is_over(m, l);
 	m->removed++;

@@ -104,19 +104,21 @@ static const struct {
 	    { "{\"done\":true,\"rc\":1,\"error\":\"FFFF: no such message\"}" },
 	    0, NULL },
 	{ "remove one of another node", "{\"verb\":\"remove\",\"id\":\"6A2\"}",
-	    { "{\"done\":true,\"rc\":0}" }, 2, "remove 6A2 1" },
+	    { "{\"done\":true,\"rc\":0,\"" }, 2, "remove 6A2 1" },
 	{ "remove what is being delivered there",
 	    "{\"verb\":\"remove\",\"id\":\"6A1.0\"}",
-	    { "\"rc\":1", "is being delivered now" }, 2, "remove 6A1 0" },
+	    { "\"rc\":1", "what is being delivered gets the order" }, 2,
+	    "remove 6A1 0" },
 	{ "hold a domain: its owner does",
 	    "{\"verb\":\"hold\",\"domain\":\"example.org\",\"reason\":\"r\"}",
-	    { "{\"done\":true,\"rc\":0}" }, 2, "hold-domain example.org 1" },
+	    { "{\"done\":true,\"rc\":0,\"" }, 2, "hold-domain example.org 1" },
 	{ "hold one of ours", "{\"verb\":\"hold\",\"domain\":\"example.net\"}",
-	    { "{\"done\":true,\"rc\":0}" }, 1, "hold-domain example.net 1" },
+	    { "{\"done\":true,\"rc\":0,\"" }, 1, "hold-domain example.net 1" },
 	{ "extend",
 	    "{\"verb\":\"extend\",\"domain\":\"example.org\","
 	    "\"add\":\"+7d\"}",
-	    { "\"rc\":0,\"domain\":\"example.org\",\"add_seconds\":604800}" },
+	    { "\"rc\":0,", "\"domain\":\"example.org\"",
+		"\"add_seconds\":604800}" },
 	    2, "extend example.org 7" },
 	{ "flush one", "{\"verb\":\"flush\",\"domain\":\"example.org\"}",
 	    { "\"event\":\"begin\"", "\"rc\":0,\"domains\":1,\"messages\":3}" },
@@ -552,6 +554,34 @@ test_ranked(void **state)
 	peer_close(&p);
 }
 
+/* Each node walks what it has; what is said of all is a sum, and the first moment. */
+static void
+test_orders_of_many(void **state)
+{
+	const char *answer;
+	struct peer p;
+
+	(void)state;
+	answer = ask(&p, "{\"verb\":\"bounce\",\"all\":true}");
+	assert_has(answer, "{\"done\":true,\"rc\":1,");
+	assert_has(answer,
+	    "\"next_expiry\":1797700800,\"next_expiry_domain\":"
+	    "\"example.org\"");
+	assert_has(answer,
+	    "\"messages\":3,\"selected\":4,\"in_hand\":1,"
+	    "\"bytes\":8192");
+	peer_close(&p);
+	assert_int_equal(fc.node[0].fake->ordered, 1);
+	assert_int_equal(fc.node[1].fake->ordered, 3);
+	answer =
+	    ask(&p, "{\"verb\":\"remove\",\"sender\":\"*\",\"dry_run\":true}");
+	assert_has(answer, "\"rc\":0,");
+	assert_has(answer, "\"messages\":4,");
+	assert_has(answer, "\"ids\":[\"6A1.1\",\"6A1\",\"6A2\",\"6A3\"]");
+	peer_close(&p);
+	assert_int_equal(fc.node[1].fake->ordered, 3);
+}
+
 /* A client that does not read has no more made for him than a page of each node;
  * when he goes away the nodes hear of it. */
 static void
@@ -657,7 +687,8 @@ static const struct {
 	/* the owner of example.net is mx1: who is asked does not ask on */
 	{ "{\"node\":\"mx1\",\"uid\":1000,\"request\":{\"verb\":\"hold\","
 	  "\"domain\":\"example.net\"}}",
-	    "{\"page\":0}\n{\"done\":true,\"rc\":0}" },
+	    "{\"page\":0}\n{\"done\":true,\"rc\":0,\"domain\":\"example."
+	    "net\"}" },
 };
 
 static void
@@ -797,6 +828,7 @@ main(void)
 		TEST(test_orders),
 		TEST(test_pages),
 		TEST(test_ranked),
+		TEST(test_orders_of_many),
 		TEST(test_client_goes),
 		TEST(test_client_goes_early),
 		TEST(test_strangers),

@@ -112,7 +112,7 @@ listings_are_sorted(void **state)
 		NULL },
 				 *const by_domain[] = { "6A1.1", "6A1", "6A2",
 					 "6A3", NULL },
-				 *const reversed[] = { "6A1", "6A2", "6A3",
+				 *const reversed[] = { "6A3", "6A2", "6A1",
 					 "6A1.1", NULL };
 	const char *answer;
 	struct peer p;
@@ -168,6 +168,132 @@ long_listings_are_sorted(void **state)
 	peer_close(&p);
 }
 
+/* ---- orders */
+
+static const struct {
+	const char *name, *request;
+	const char *has[4];
+	unsigned ordered; /* messages */
+	const char *did; /* NULL: nothing is written down */
+} orders[] = {
+	{ "bounce of a domain",
+	    "\"bounce\",\"domain\":\"example.org\",\"reason\":\"r\"",
+	    { "\"rc\":1,\"messages\":2,\"selected\":3,\"in_hand\":1,"
+	      "\"bytes\":6144,\"next_expiry\":1797700800,"
+	      "\"next_expiry_domain\":\"example.org\"",
+		"what is being delivered" },
+	    3, "bounce example.org r 1" },
+	{ "remove of what fits", "\"remove\",\"sender\":\"*\"",
+	    { "\"messages\":3,\"selected\":4",
+		"\"next_expiry_domain\":\"example.org\"" },
+	    4, "remove   1" },
+	{ "remove of all", "\"remove\",\"all\":true", { "\"selected\":4" }, 4,
+	    "remove   1" },
+	{ "remove of nothing that is said", "\"remove\"",
+	    { "\"rc\":2", "usage: remove" }, 0, NULL },
+	{ "bounce of all, by a pattern", "\"bounce\",\"pattern\":\"*\"",
+	    { "\"rc\":2", "say --all" }, 0, "bounce *  2" },
+	{ "bounce of all that is old",
+	    "\"bounce\",\"pattern\":\"*\",\"older\":\"1d\"",
+	    { "\"selected\":4" }, 4, "bounce *  1" },
+	{ "bounce of a strange domain", "\"bounce\",\"domain\":\"no.example\"",
+	    { "\"rc\":1,\"error\":\"nothing that is queued fits\"" }, 0,
+	    "bounce no.example  1" },
+	{ "hold of some of a domain",
+	    "\"hold\",\"domain\":\"dsn.example\",\"larger\":\"1K\"",
+	    { "\"rc\":0,\"messages\":1,\"selected\":1" }, 1,
+	    "hold dsn.example  0" },
+	{ "a dry run", "\"bounce\",\"domain\":\"example.org\",\"dry_run\":true",
+	    { "\"rc\":0,\"dry_run\":true,\"messages\":3,\"selected\":3",
+		"\"oldest\":1795364400", "\"ids\":[\"6A1\",\"6A2\",\"6A3\"]" },
+	    0, NULL },
+	{ "a dry run of hold",
+	    "\"hold\",\"domain\":\"example.org\",\"dry_run\":true",
+	    { "\"rc\":0,\"dry_run\":true,\"messages\":3" }, 0, NULL },
+	{ "an age that is none", "\"remove\",\"older\":\"soon\"",
+	    { "\"rc\":2", "is no age" }, 0, "remove   2" },
+	{ "extend of a pattern",
+	    "\"extend\",\"pattern\":\"example.*\",\"add\":\"1d\"",
+	    { "\"rc\":0,\"messages\":3,", "\"domains\":1," }, 0,
+	    "extend example.*  0" },
+	{ "extend of a pattern that fits none",
+	    "\"extend\",\"pattern\":\"*.net\",\"add\":\"1d\"",
+	    { "\"rc\":1,\"error\":\"nothing is queued for such a domain\"" }, 0,
+	    "extend *.net  1" },
+	{ "extend of a domain that has nothing",
+	    "\"extend\",\"domain\":\"example.net\",\"add\":\"1d\"",
+	    { "\"rc\":1", "example.net: nothing is queued for it" }, 0,
+	    "extend example.net  1" },
+};
+
+/* What is asked, done, answered and written down, once. */
+static void
+orders_are_carried_out(void **state)
+{
+	const char *answer;
+	struct peer p;
+	char *request;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(orders); i++) {
+		print_message("%s\n", orders[i].name);
+		fake.ordered = fake.dids = 0;
+		fake.did[0] = '\0';
+		request = mem_printf("{\"verb\":%s}", orders[i].request);
+		answer = ask(&p, request);
+		for (size_t k = 0;
+		     k < MX_COUNT(orders[i].has) && orders[i].has[k] != NULL;
+		     k++)
+			assert_has(answer, orders[i].has[k]);
+		assert_int_equal(fake.ordered, orders[i].ordered);
+		assert_int_equal(fake.dids, orders[i].did != NULL);
+		if (orders[i].did != NULL)
+			assert_string_equal(fake.did, orders[i].did);
+		peer_close(&p);
+		mem_free(&request);
+	}
+}
+
+/* A walk of many is done page by page, to its end. */
+static void
+orders_of_many(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	fake.big = 5000;
+	assert_has(ask(&p,
+		       "{\"verb\":\"hold\",\"domain\":\"big.example\","
+		       "\"older\":\"1s\"}"),
+	    "\"rc\":0,\"messages\":5000,\"selected\":5000");
+	peer_close(&p);
+	assert_int_equal(fake.ordered, 5000);
+	assert_true(fake.lists >= 25);
+}
+
+/* Whoever leaves before the end is in the log all the same. */
+static void
+who_leaves_is_written_down(void **state)
+{
+	static const char request[] =
+	    "{\"verb\":\"flush\",\"domain\":\"example.org\",\"wait\":true}\n";
+	struct peer p;
+
+	(void)state;
+	fake.polls_left = 100;
+	peer_open(&p);
+	peer_say(&p, request, sizeof(request) - 1);
+	for (unsigned i = 0; i < 200 && !fake.flushing; i++)
+		idle(20);
+	assert_true(fake.flushing);
+	assert_int_equal(fake.dids, 0);
+	peer_close(&p);
+	for (unsigned i = 0; i < 500 && fake.dids == 0; i++)
+		idle(20);
+	assert_int_equal(fake.dids, 1);
+	assert_string_equal(fake.did, "flush example.org  0");
+}
+
 int
 main(void)
 {
@@ -177,6 +303,9 @@ main(void)
 		TEST(wrong_selections_are_refused),
 		TEST(listings_are_sorted),
 		TEST(long_listings_are_sorted),
+		TEST(orders_are_carried_out),
+		TEST(orders_of_many),
+		TEST(who_leaves_is_written_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -328,6 +328,30 @@ static const struct {
 	    "                                          y@example.org\n"
 	    "\n"
 	    "-- 123 Kbytes in 3 Requests.\n" },
+	{ "bounced, but two", VERB_bounce, false,
+	    "{\"done\":true,\"rc\":1,\"messages\":41,\"selected\":43,"
+	    "\"in_hand\":2,\"bytes\":1258291,\"next_expiry\":1795641600,"
+	    "\"next_expiry_domain\":\"example.net\\u0007\"}",
+	    "bounced 41 of 43 messages, 1.2M; 2 are being delivered; next "
+	    "expiry in 3d4h (example.net?)\n" },
+	{ "held", VERB_hold, false,
+	    DONE ",\"messages\":1,\"selected\":1,\"in_hand\":0,\"bytes\":"
+		 "2048,\"next_expiry\":null,\"next_expiry_domain\":\"\"}",
+	    "held 1 message, 2.0K\n" },
+	{ "hold of a domain", VERB_hold, false,
+	    DONE ",\"domain\":\"example.org\"}", "example.org is held\n" },
+	{ "a dry run", VERB_remove, false,
+	    DONE
+	    ",\"dry_run\":true,\"messages\":12,\"selected\":12,\"in_hand\":"
+	    "0,\"bytes\":2048,\"oldest\":1795360000,\"ids\":[\"6A1\","
+	    "\"6A2.1\"],\"next_expiry\":null}",
+	    "would remove 12 messages, 2.0K; the oldest came 2h13m ago: 6A1, "
+	    "6A2.1 and 10 more\n" },
+	{ "extended", VERB_extend, false,
+	    DONE
+	    ",\"messages\":12,\"selected\":12,\"in_hand\":0,\"bytes\":2048,"
+	    "\"domains\":3,\"add_seconds\":86400,\"next_expiry\":null}",
+	    "extended 12 messages (3 domains), 2.0K\n" },
 	{ "mailq: what a server said", VERB_mailq, false,
 	    "{\"id\":\"6A4\",\"domain\":\"example.org\",\"sender\":\"a@b\","
 	    "\"state\":\"deferred\",\"size\":1,\"arrival\":1795360000,"

@@ -239,7 +239,7 @@ a_leap_does_not_stop_the_operator(void **state)
 	id = world_mail(w, A, 1);
 	fake_time_step(clock_wall_ms() + 31 * DAY);
 	world_advance(w, 2 * MINUTE);
-	assert_int_equal(w->relay->bounce(w->relay->self, id, true), 0);
+	assert_int_equal(w->relay->bounce(w->relay->self, id, true, NULL), 0);
 	world_advance(w, MINUTE);
 	assert_int_equal(w->nexpired, 1);
 	assert_true(w->expired[0]->given_up);
@@ -676,7 +676,7 @@ given_up_while_out(void **state)
 	world_open_with_canary(w, A);
 	id = world_mail(w, A, 1);
 	job = queue_take(w->q, A);
-	assert_int_equal(w->relay->bounce(w->relay->self, id, true), 0);
+	assert_int_equal(w->relay->bounce(w->relay->self, id, true, NULL), 0);
 	world_finish(w, job, "4");
 	assert_int_equal(w->nexpired, 1);
 	world_expire(w, w->expired[0]);

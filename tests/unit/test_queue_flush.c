@@ -333,9 +333,10 @@ flush_takes_what_was_busy(void **state)
 		job = queue_take(w->q, A);
 		assert_int_equal(job->id, id);
 		if (remove)
-			w->relay->remove(w->relay->self, id, false, false);
+			w->relay->remove(w->relay->self, id, false, false,
+			    NULL);
 		else
-			w->relay->hold(w->relay->self, id, true, false);
+			w->relay->hold(w->relay->self, id, true, false, NULL);
 		other = world_mail(w, A, 1);
 		world_flush(w, A, FLUSH_MANUAL);
 		queue_done(w->q, job, JOB_RETURNED, NULL);
@@ -349,7 +350,7 @@ flush_takes_what_was_busy(void **state)
 	id = world_mail(w, A, 1);
 	world_flush(w, A, FLUSH_MANUAL);
 	job = queue_take(w->q, A);
-	w->relay->hold(w->relay->self, id, true, false);
+	w->relay->hold(w->relay->self, id, true, false, NULL);
 	queue_done(w->q, job, JOB_RETURNED, NULL);
 	world_settle(w);
 	assert_int_equal(w->ended, 4);

@@ -130,8 +130,8 @@ test_not_held_trial(void **state)
 		world_lose(&s->w, job);
 	}
 	for (unsigned i = 1; i < 4; i += 2)
-		assert_int_equal(s->w.relay->remove(s->w.q, id[i], false, true),
-		    0);
+		assert_int_equal(
+		    s->w.relay->remove(s->w.q, id[i], false, true, NULL), 0);
 	world_advance(&s->w, 5 * HOUR);
 	queue_trial(s->w.q, A);
 	assert_false(d->trial);
@@ -279,7 +279,8 @@ test_move_vault(void **state)
 	queued = land(s, A);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(s->w.relay->remove(s->w.relay->self,
-				     i == 0 ? ours : theirs, false, false),
+				     i == 0 ? ours : theirs, false, false,
+				     NULL),
 		    0);
 	world_settle(&s->w);
 	s->w.relay->vault(s->w.q, &v);
@@ -301,7 +302,8 @@ test_move_vault(void **state)
 	assert_true(vault_has(s->w.q, ours));
 	assert_false(shared_part(s, queued)->local);
 	assert_int_equal(
-	    s->w.relay->remove(s->w.relay->self, queued, false, false), 0);
+	    s->w.relay->remove(s->w.relay->self, queued, false, false, NULL),
+	    0);
 	world_settle(&s->w);
 	queue_move_rest(s->w.q); /* nothing is left to move */
 	assert_false(s->w.q->local.walking);

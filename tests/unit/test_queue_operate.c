@@ -13,8 +13,8 @@ hold_and_release(void **state)
 	queue_gate(w->q, A, GATE_OPEN);
 	id = world_mail(w, A, 1);
 	other = world_mail(w, A, 1);
-	assert_int_equal(r->hold(r->self, id, true, false), 0);
-	assert_int_equal(r->hold(r->self, 12345, true, true), -MX_ENOENT);
+	assert_int_equal(r->hold(r->self, id, true, false, NULL), 0);
+	assert_int_equal(r->hold(r->self, 12345, true, true, NULL), -MX_ENOENT);
 	world_settle(w);
 	assert_true(fake_store_get(w->store, id)->flags & ENV_HELD);
 	assert_int_equal(world_gauges(w, A).held, 1);
@@ -31,7 +31,7 @@ hold_and_release(void **state)
 	assert_int_equal(w->nexpired, 0);
 	assert_int_equal(w->nwarned, 0);
 	assert_int_equal(r->extend(r->self, A, 40 * DAY), 0);
-	assert_int_equal(r->hold(r->self, id, false, true), 0);
+	assert_int_equal(r->hold(r->self, id, false, true, NULL), 0);
 	assert_null(queue_take(w->q, A)); /* not before it is written */
 	world_settle(w);
 	assert_false(fake_store_get(w->store, id)->flags & ENV_HELD);
@@ -50,16 +50,16 @@ orders_wait_for_the_job(void **state)
 	world_open_with_canary(w, A);
 	id = world_mail(w, A, 2);
 	job = queue_take(w->q, A);
-	assert_int_equal(r->hold(r->self, id, true, true), 0);
+	assert_int_equal(r->hold(r->self, id, true, true, NULL), 0);
 	world_finish(w, job, "24");
 	assert_int_equal(world_gauges(w, A).held, 1);
 	assert_true(fake_store_get(w->store, id)->flags & ENV_HELD);
-	assert_int_equal(r->remove(r->self, id, false, false), 0);
+	assert_int_equal(r->remove(r->self, id, false, false, NULL), 0);
 	world_settle(w);
 	assert_int_equal(fake_store_count(w->store), 0);
 	id = world_mail(w, A, 1);
 	job = queue_take(w->q, A);
-	assert_int_equal(r->remove(r->self, id, false, false), 0);
+	assert_int_equal(r->remove(r->self, id, false, false, NULL), 0);
 	world_settle(w);
 	assert_int_equal(fake_store_count(w->store), 1);
 	world_lose(w, job);
@@ -176,7 +176,7 @@ given_up_by_the_operator(void **state)
 	struct world *w = *state;
 	uint64_t id = world_mail(w, A, 1);
 
-	assert_int_equal(w->relay->bounce(w->relay->self, id, true), 0);
+	assert_int_equal(w->relay->bounce(w->relay->self, id, true, NULL), 0);
 	world_settle(w);
 	assert_int_equal(w->nexpired, 1);
 	assert_true(w->expired[0]->given_up);
@@ -283,7 +283,8 @@ held_does_not_expire(void **state)
 	day_passes(w);
 	later = world_mail(w, A, 1);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(r->hold(r->self, held[i], true, false), 0);
+		assert_int_equal(r->hold(r->self, held[i], true, false, NULL),
+		    0);
 	world_settle(w);
 	assert_int_equal(world_gauges(w, A).oldest_ms, t0);
 	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
@@ -291,11 +292,11 @@ held_does_not_expire(void **state)
 	r->show(r->self, held[0], on_expiry, &expiry);
 	world_settle(w);
 	assert_int_equal(expiry, 0);
-	assert_int_equal(r->hold(r->self, next, true, false), 0);
+	assert_int_equal(r->hold(r->self, next, true, false, NULL), 0);
 	world_settle(w);
 	assert_int_equal(world_gauges(w, A).next_expiry_ms / MINUTE,
 	    (t0 + 32 * DAY) / MINUTE);
-	assert_int_equal(r->hold(r->self, held[1], false, false), 0);
+	assert_int_equal(r->hold(r->self, held[1], false, false, NULL), 0);
 	world_settle(w);
 	assert_int_equal(world_gauges(w, A).next_expiry_ms, t0 + 30 * DAY + 1);
 	r->hold_domain(r->self, A, true);
@@ -305,11 +306,11 @@ held_does_not_expire(void **state)
 	assert_int_equal(expiry, 0);
 	/* An extension is for what is there, also when all of it is held. */
 	r->hold_domain(r->self, A, false);
-	assert_int_equal(r->hold(r->self, held[1], true, false), 0);
-	assert_int_equal(r->hold(r->self, later, true, false), 0);
+	assert_int_equal(r->hold(r->self, held[1], true, false, NULL), 0);
+	assert_int_equal(r->hold(r->self, later, true, false, NULL), 0);
 	world_settle(w);
 	assert_int_equal(r->extend(r->self, A, DAY), 0);
-	assert_int_equal(r->hold(r->self, held[0], false, false), 0);
+	assert_int_equal(r->hold(r->self, held[0], false, false, NULL), 0);
 	world_settle(w);
 	assert_int_equal(world_gauges(w, A).next_expiry_ms, t0 + 31 * DAY);
 }
@@ -426,7 +427,7 @@ bounce_what_waits(void **state)
 		world_advance(w, MINUTE / 2);
 	}
 	for (unsigned i = MX_COUNT(ids); i-- > 0;)
-		assert_int_equal(r->bounce(r->self, ids[i], true), 0);
+		assert_int_equal(r->bounce(r->self, ids[i], true, NULL), 0);
 	world_settle(w);
 	assert_int_equal(world_gauges(w, A).owed, 0);
 	assert_int_equal(w->nexpired, MX_COUNT(ids)); /* all are told of */
@@ -485,11 +486,11 @@ list_filtered(void **state)
 	r->list(r->self, NULL, NULL, 0, 10, on_list, w);
 	world_settle(w);
 	assert_int_equal(w->next, w->listed[9]);
-	assert_int_equal(r->remove(r->self, ids[8], true, true), 0);
-	assert_int_equal(r->remove(r->self, ids[9], true, true), 0);
+	assert_int_equal(r->remove(r->self, ids[8], true, true, NULL), 0);
+	assert_int_equal(r->remove(r->self, ids[9], true, true, NULL), 0);
 	world_settle(w);
 	/* Its record is read before it goes, and that is before the page's. */
-	assert_int_equal(r->remove(r->self, ids[10], true, true), 0);
+	assert_int_equal(r->remove(r->self, ids[10], true, true, NULL), 0);
 	r->list(r->self, NULL, NULL, w->next, 10, on_list, w);
 	world_settle(w);
 	assert_int_equal(w->nlisted, 9);

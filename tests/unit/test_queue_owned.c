@@ -129,9 +129,9 @@ do_operator(struct chance *c)
 	if (e == NULL || fake_store_get(c->s.w.store, e->id) == NULL)
 		return;
 	if (below(6) == 0)
-		(void)c->s.w.relay->remove(q, e->id, false, true);
+		(void)c->s.w.relay->remove(q, e->id, false, true, NULL);
 	else
-		(void)c->s.w.relay->hold(q, e->id, below(2) == 0, false);
+		(void)c->s.w.relay->hold(q, e->id, below(2) == 0, false, NULL);
 }
 
 /* Somebody delivers what is his. */

@@ -281,11 +281,11 @@ test_detach_ordered(void **state)
 	shared_attach(s, A);
 	world_settle(&s->w);
 	shared_detach(s, A);
-	assert_int_equal(s->w.relay->hold(s->w.q, id, true, false), 0);
+	assert_int_equal(s->w.relay->hold(s->w.q, id, true, false, NULL), 0);
 	world_settle(&s->w);
 	assert_int_equal(s->left, 1);
 	assert_int_equal(fake_store_get(s->w.store, id)->flags, ENV_HELD);
-	assert_int_equal(s->w.relay->hold(s->w.q, id, false, false),
+	assert_int_equal(s->w.relay->hold(s->w.q, id, false, false, NULL),
 	    -MX_ENOENT);
 }
 

@@ -152,9 +152,10 @@ removed_and_expired(void **state)
 
 	for (int i = 0; i < 3; i++)
 		id[i] = world_mail(w, A, 1);
-	assert_int_equal(w->relay->remove(w->relay->self, id[0], false, false),
-	    0);
-	assert_int_equal(w->relay->remove(w->relay->self, id[1], false, true),
+	assert_int_equal(
+	    w->relay->remove(w->relay->self, id[0], false, false, NULL), 0);
+	assert_int_equal(
+	    w->relay->remove(w->relay->self, id[1], false, true, NULL),
 	    0); /* and nothing is left of it */
 	world_settle(w);
 	assert_int_equal(kept(w), 1);

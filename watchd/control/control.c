@@ -16,6 +16,7 @@
 #include "base/idmap.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/audit.h"
 #include "control/control_int.h"
 #include "control/page.h"
 #include "control/verbs.h"
@@ -70,6 +71,7 @@ call_create(struct control *ctl)
 void
 call_destroy(struct call *c)
 {
+	audit_left(c);
 	(void)idmap_take(&calls, c->id);
 	c->ctl->asked -= c->node[0] != '\0';
 	if (c->page != NULL)
@@ -218,6 +220,7 @@ call_done(struct call *c, enum control_rc rc, cJSON *more)
 		}
 		cJSON_Delete(more);
 	}
+	audit_done(c, rc, o);
 	call_send(c, o);
 	c->state = CALL_DONE;
 	c->ready = false;
@@ -232,8 +235,10 @@ static void MX_PRINTF(4, 0) fail(struct call *c, enum control_rc rc,
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	json_text(o, "error", text);
-	if (missing && c->part)
+	if (missing && c->part) { /* it is elsewhere */
 		json_bool(o, "missing", true);
+		c->audited = false;
+	}
 	call_done(c, rc, o);
 }
 

@@ -38,6 +38,8 @@ struct call {
 	/* It is a part of an answer that is gathered: what is known here, no
 	 * other node is asked, and what is not here is no failure yet. */
 	bool part;
+	bool audited; /* a line of audit.h is due */
+	char target[TEXT_DOMAIN_MAX]; /* for that; "": as the request has it */
 
 	/* the request, checked */
 	cJSON *request;

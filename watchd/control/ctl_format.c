@@ -361,6 +361,8 @@ last_line(struct format *f, const cJSON *l)
 
 	if (f->verb == VERB_cluster)
 		format_nodes_end(f, l);
+	if (json_get_num(l, "in_hand") > 0)
+		format_ordered(f, l);
 	if (json_get_num(l, "rc") != 0)
 		return;
 	switch (f->verb) {
@@ -435,6 +437,13 @@ last_line(struct format *f, const cJSON *l)
 		break;
 	case VERB_reload:
 		fprintf(f->out, "the configuration is in force\n");
+		break;
+	case VERB_hold:
+	case VERB_release:
+	case VERB_bounce:
+	case VERB_remove:
+	case VERB_extend:
+		format_ordered(f, l);
 		break;
 	default:
 		break;

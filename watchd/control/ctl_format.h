@@ -14,6 +14,7 @@ struct format {
 	FILE *out;
 	enum control_verb verb;
 	int64_t now; /* wall seconds */
+	const char *about; /* the word behind the verb; NULL: none */
 	bool one; /* a domain or an outage was named: say everything */
 	bool csv; /* rows for a spreadsheet */
 	bool terminal; /* lines may be written over */
@@ -25,12 +26,13 @@ struct format {
  * to print). */
 void format_line(struct format *, const cJSON *line);
 
-/* ctl_status.c, ctl_queue.c, ctl_recipients.c, ctl_outages.c, ctl_maintenance.c,
+/* ctl_status.c, ctl_queue.c, ctl_order.c, ctl_recipients.c, ctl_outages.c, ctl_maintenance.c,
  * ctl_cluster.c */
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);
 void format_show(struct format *, const cJSON *message);
+void format_ordered(struct format *, const cJSON *done);
 void format_mailq(struct format *, const cJSON *message);
 void format_recipients(struct format *, const cJSON *recipient);
 void format_recipients_end(struct format *, const cJSON *done);

@@ -199,7 +199,8 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	}
 	r = json_object();
 	json_text(r, "verb", v->name);
-	if (got > 0 && target && (v->fields & FIELD_ACTION) == 0)
+	if (got > ((v->fields & FIELD_ADD) != 0) && target &&
+	    (v->fields & FIELD_ACTION) == 0)
 		add_target(r, v->fields, o->word[1]);
 	else if (got > 0 && (v->fields & FIELD_OUTAGE) != 0)
 		json_text(r, ctl_is_number(o->word[1]) ? "outage" : "subject",
@@ -207,7 +208,7 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	else if (got > 0 && (v->fields & FIELD_HOLD) != 0)
 		json_text(r, "subject", o->word[1]);
 	if ((v->fields & FIELD_ADD) != 0)
-		json_text(r, "add", o->word[2]);
+		json_text(r, "add", o->word[got]);
 	add_alert_words(r, o, v->fields);
 	add_cluster_words(r, o, v->fields);
 	add_options(r, o);

@@ -9,6 +9,7 @@
 #include "control/gather_end.h"
 #include "control/page.h"
 #include "control/ranking.h"
+#include "control/select.h"
 #include "control/verbs.h"
 
 #define PAGE_LEAST   (64u * 1024)
@@ -30,13 +31,13 @@ static const struct plan {
 	[VERB_mailq] = { .none = ALL, GATHER_IDS },
 	[VERB_show] = { .id = ALL, .order = GATHER_IDS },
 	[VERB_flush] = { .domain = OWNER, .none = ALL },
-	[VERB_hold] = { .domain = OWNER, .id = ALL },
-	[VERB_release] = { .domain = OWNER, .id = ALL },
-	[VERB_extend] = { .domain = OWNER },
-	[VERB_bounce] = { .id = ALL },
-	[VERB_remove] = { .id = ALL },
+	[VERB_hold] = { .domain = OWNER, .id = ALL, .none = ALL },
+	[VERB_release] = { .domain = OWNER, .id = ALL, .none = ALL },
+	[VERB_extend] = { .domain = OWNER, .none = ALL },
+	[VERB_bounce] = { .domain = ALL, .id = ALL, .none = ALL },
+	[VERB_remove] = { .domain = ALL, .id = ALL, .none = ALL },
 	[VERB_vault] = { .domain = ALL, .none = ALL, GATHER_IDS },
-	[VERB_replay] = { .domain = ALL, .id = ALL, .order = GATHER_IDS },
+	[VERB_replay] = { .domain = ALL, .id = ALL, .none = ALL, GATHER_IDS },
 	[VERB_purge] = { .id = ALL, .address = ALL, .order = GATHER_IDS },
 	[VERB_why] = { .domain = OWNER, .id = ALL, .address = OWNER },
 	[VERB_recipients] = { .domain = OWNER },
@@ -54,8 +55,9 @@ travel_of(const struct call *c)
 		return p->id;
 	if ((c->fields & FIELD_ADDRESS) != 0)
 		return p->address;
+	/* a message of the domain may lie where it landed */
 	if ((c->fields & FIELD_DOMAIN) != 0)
-		return p->domain;
+		return select_is_given(c) ? p->none : p->domain;
 	/* each node probes: its view of the primaries is its own */
 	return (c->fields & FIELD_PRIMARIES) != 0 ? HERE : p->none;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "control/audit.h"
 #include "control/verbs.h"
 
 static bool
@@ -35,14 +36,70 @@ is_frame(const char *key)
 	return false;
 }
 
+/* Moments of which the first counts, with what is said of it. */
+static const struct {
+	const char *key, *with; /* NULL: nothing */
+} firsts[] = {
+	{ "next_expiry", "next_expiry_domain" },
+	{ "oldest", NULL },
+};
+
+static void
+take_from(cJSON *more, const cJSON *done, const char *key)
+{
+	const cJSON *item = key != NULL ? json_get(done, key) : NULL;
+
+	if (item == NULL)
+		return;
+	cJSON_DeleteItemFromObjectCaseSensitive(more, key);
+	json_sub(more, key, cJSON_Duplicate(item, true));
+}
+
+static void
+add_first(cJSON *more, const cJSON *done, size_t i)
+{
+	const cJSON *had = json_get(more, firsts[i].key);
+	const cJSON *item = json_get(done, firsts[i].key);
+
+	if (cJSON_IsNumber(had) &&
+	    !(cJSON_IsNumber(item) && item->valuedouble < had->valuedouble))
+		return;
+	take_from(more, done, firsts[i].key);
+	take_from(more, done, firsts[i].with);
+}
+
+/* Of lists that each node has cut. */
+static void
+add_items(cJSON *sum, const cJSON *list)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach (item, list) {
+		json_push(sum, cJSON_Duplicate(item, true));
+	}
+}
+
+static bool
+is_first(const char *key)
+{
+	for (size_t i = 0; i < MX_COUNT(firsts); i++)
+		if (strcmp(key, firsts[i].key) == 0 ||
+		    (firsts[i].with != NULL &&
+			strcmp(key, firsts[i].with) == 0))
+			return true;
+	return false;
+}
+
 static void
 add_done(cJSON *more, const cJSON *done)
 {
 	const cJSON *item;
 	cJSON *sum;
 
+	for (size_t i = 0; i < MX_COUNT(firsts); i++)
+		add_first(more, done, i);
 	cJSON_ArrayForEach (item, done) {
-		if (is_frame(item->string))
+		if (is_frame(item->string) || is_first(item->string))
 			continue;
 		sum = json_get(more, item->string);
 		if (sum == NULL)
@@ -51,6 +108,8 @@ add_done(cJSON *more, const cJSON *done)
 		else if (cJSON_IsNumber(sum) && cJSON_IsNumber(item))
 			cJSON_SetNumberValue(sum,
 			    sum->valuedouble + item->valuedouble);
+		else if (cJSON_IsArray(sum) && cJSON_IsArray(item))
+			add_items(sum, item);
 	}
 }
 
@@ -91,20 +150,10 @@ add_errors(const struct gather *g, struct buf *text, bool missing)
 		add_error(text, "", first);
 }
 
-static bool
-changes(const struct call *c)
-{
-	return c->verb == VERB_flush || c->verb == VERB_hold ||
-	    c->verb == VERB_release || c->verb == VERB_bounce ||
-	    c->verb == VERB_remove || c->verb == VERB_replay ||
-	    c->verb == VERB_purge || c->verb == VERB_ack ||
-	    c->verb == VERB_extend || c->verb == VERB_forget;
-}
-
 static const char *
 what_follows(const struct call *c, bool many)
 {
-	if (changes(c))
+	if (audit_is_due(c))
 		return many ? "whether they did it is not known" :
 			      "whether it did it is not known";
 	if (c->verb == VERB_status)
@@ -146,22 +195,6 @@ add_lost(const struct call *c, const struct gather *g, cJSON *more,
 	buf_fini(&said);
 }
 
-/* Nobody has it: the nodes have not logged that each. */
-static void
-log_missing(const struct call *c)
-{
-	char target[TEXT_DOMAIN_MAX];
-
-	if (!changes(c))
-		return;
-	if ((c->fields & FIELD_MATCH) != 0)
-		verbs_log(c, json_get_text(c->request, "match"), 1);
-	else if ((c->fields & FIELD_ADDRESS) != 0)
-		verbs_log(c, c->address, 1);
-	else
-		verbs_log(c, verbs_target(c, target), 1);
-}
-
 void
 gather_end(struct call *c, const struct gather *g)
 {
@@ -184,7 +217,7 @@ gather_end(struct call *c, const struct gather *g)
 	}
 	if (over > 0 && missing == over) {
 		rc = CONTROL_FAILED;
-		log_missing(c);
+		c->audited = audit_is_due(c); /* no node has said so */
 	}
 	add_errors(g, &text, over > 0 && missing == over);
 	add_lost(c, g, more, &text);

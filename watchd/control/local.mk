@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libmx_control.a
 libmx_control_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_control_a_SOURCES = \
+	watchd/control/audit.c watchd/control/audit.h \
 	watchd/control/claim.c watchd/control/claim.h \
 	watchd/control/control.c watchd/control/control.h \
 	watchd/control/control_int.h \
@@ -10,6 +11,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_cluster.c watchd/control/ctl_cluster.h \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
 	watchd/control/ctl_maintenance.c \
+	watchd/control/ctl_order.c \
 	watchd/control/ctl_outages.c \
 	watchd/control/ctl_queue.c \
 	watchd/control/ctl_recipients.c \
@@ -26,6 +28,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/verb_cluster.c \
 	watchd/control/verb_flush.c \
 	watchd/control/verb_maintenance.c \
+	watchd/control/verb_order.c \
 	watchd/control/verb_outages.c \
 	watchd/control/verb_queue.c \
 	watchd/control/verb_recipients.c \

@@ -172,6 +172,7 @@ ask(const struct ctl_options *o, enum control_verb verb, const cJSON *request)
 	a.format = (struct format){ .out = stdout,
 		.verb = verb,
 		.now = clock_wall(),
+		.about = o->nwords > 1 ? o->word[1] : NULL,
 		.one = o->nwords > 1 &&
 		    (verb == VERB_status || verb == VERB_flush ||
 			(verb == VERB_outages && ctl_is_number(o->word[1]))),

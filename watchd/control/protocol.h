@@ -56,13 +56,17 @@
  *		"nothing", "on_hold", "maintenance"), domain, total, remaining, delivered,
  *		deferred, failed, bytes, rate, eta_seconds, complete;
  *		done: domains (that were or would be flushed), messages
- *	hold, release, bounce, remove	done only
+ *	hold, release, bounce, remove	done: messages (with which it was done),
+ *		selected, in_hand (being delivered: rc is 1 then), bytes,
+ *		next_expiry and next_expiry_domain (of the domain, or of all); of
+ *		a dry run also oldest (arrival) and ids (of the first ten). Of
+ *		hold and release of a domain, domain
  *	vault	a MESSAGE a line, of state "vault", with "rcpts" and vaulted
  *		(when), expiry (until when), replayed; done: messages, bytes
  *	replay	the same, of what is (or would be) queued again; done: messages,
  *		skipped (they were replayed before, and there is no "again")
  *	purge	done: messages
- *	extend	done: domain, add_seconds
+ *	extend	the same, and domains (their number), add_seconds
  *	forget	done: domain, messages (queued, which go by its MX records)
  *	probe	an element of `primaries` of mxwatch-status(7) a line;
  *		done: primaries, healthy. rc 1 when none is healthy
@@ -174,6 +178,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 	    FIELD_OLDER | FIELD_YOUNGER | FIELD_LARGER | FIELD_SMALLER |       \
 	    FIELD_REPLY)
 #define FIELD_OPTIONAL FIELD_BIT(63) /* of a verb: no target is needed */
+#define FIELD_ACTS     FIELD_BIT(62) /* the same: it changes something */
 /* Exactly one of these is what a verb is about. */
 #define FIELD_TARGET                                                           \
 	(FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS | FIELD_ALL | FIELD_PATTERN)
@@ -209,14 +214,35 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "[--limit N] [--count] [--damaged]",                               \
 	    "what is queued")                                                  \
 	VERB(show, FIELD_ID, "ID", "one message and its recipients")           \
-	VERB(flush, FIELD_DOMAIN | FIELD_ALL | FIELD_DRY_RUN | FIELD_WAIT,     \
+	VERB(flush,                                                            \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ALL | FIELD_DRY_RUN |            \
+		FIELD_WAIT,                                                    \
 	    "DOMAIN | --all [--dry-run] [--no-wait]", "deliver now")           \
-	VERB(hold, FIELD_DOMAIN | FIELD_ID, "DOMAIN | ID", "deliver nothing")  \
-	VERB(release, FIELD_DOMAIN | FIELD_ID, "DOMAIN | ID", "end a hold")    \
-	VERB(extend, FIELD_DOMAIN | FIELD_ADD, "DOMAIN +TIME",                 \
+	VERB(hold,                                                             \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
+		FIELD_FILTERS | FIELD_DRY_RUN,                                 \
+	    "DOMAIN | ID | PATTERN | --all [SELECTION] [--dry-run]",           \
+	    "deliver nothing")                                                 \
+	VERB(release,                                                          \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
+		FIELD_FILTERS | FIELD_DRY_RUN,                                 \
+	    "DOMAIN | ID | PATTERN | --all [SELECTION] [--dry-run]",           \
+	    "end a hold")                                                      \
+	VERB(extend,                                                           \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_PATTERN | FIELD_ALL |            \
+		FIELD_ADD | FIELD_DRY_RUN,                                     \
+	    "DOMAIN | PATTERN | --all +TIME [--dry-run]",                      \
 	    "let what is queued live longer")                                  \
-	VERB(bounce, FIELD_ID, "ID", "give up, tell the sender")               \
-	VERB(remove, FIELD_ID | FIELD_PURGE, "ID [--purge]",                   \
+	VERB(bounce,                                                           \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
+		FIELD_FILTERS | FIELD_DRY_RUN,                                 \
+	    "DOMAIN | ID | PATTERN | --all [SELECTION] [--dry-run]",           \
+	    "give up, tell the sender")                                        \
+	VERB(remove,                                                           \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
+		FIELD_FILTERS | FIELD_DRY_RUN | FIELD_PURGE,                   \
+	    "DOMAIN | ID | PATTERN | --all [SELECTION] [--dry-run] "           \
+	    "[--purge]",                                                       \
 	    "give up, tell nobody")                                            \
 	VERB(vault,                                                            \
 	    FIELD_DOMAIN | FIELD_PATTERN | FIELD_OPTIONAL | FIELD_SINCE |      \
@@ -224,43 +250,46 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "[DOMAIN | PATTERN] [--since TIME] [SELECTION]",                   \
 	    "what was given back and is kept")                                 \
 	VERB(replay,                                                           \
-	    FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL |              \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL | \
 		FIELD_SINCE | FIELD_DRY_RUN | FIELD_AGAIN |                    \
 		(FIELD_FILTERS & ~FIELD_STATE),                                \
 	    "DOMAIN | PATTERN | ID | --all [--since TIME] [SELECTION] "        \
 	    "[--dry-run] [--again]",                                           \
 	    "queue it again")                                                  \
-	VERB(purge, FIELD_ID | FIELD_ADDRESS, "ID | ADDRESS",                  \
+	VERB(purge, FIELD_ACTS | FIELD_ID | FIELD_ADDRESS, "ID | ADDRESS",     \
 	    "erase it from the vault")                                         \
 	VERB(probe, FIELD_DOMAIN, "DOMAIN", "probe its primaries now")         \
 	VERB(why, FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS,                     \
 	    "DOMAIN | ID | ADDRESS", "explain its state")                      \
 	VERB(recipients, FIELD_DOMAIN | FIELD_UNKNOWN, "DOMAIN [--unknown]",   \
 	    "whom it has, as far as that is known")                            \
-	VERB(forget, FIELD_DOMAIN, "DOMAIN",                                   \
+	VERB(forget, FIELD_ACTS | FIELD_DOMAIN, "DOMAIN",                      \
 	    "a removed domain: no more by its old settings")                   \
 	VERB(stats, 0, "", "every metric")                                     \
 	VERB(mailq, 0, "", "the queue as Postfix prints it")                   \
 	VERB(alerts, FIELD_DOMAIN | FIELD_OPTIONAL, "[DOMAIN]",                \
 	    "what is wrong")                                                   \
-	VERB(silence, FIELD_MATCH | FIELD_FOR | FIELD_REMOVE,                  \
+	VERB(silence, FIELD_ACTS | FIELD_MATCH | FIELD_FOR | FIELD_REMOVE,     \
 	    "[ALERT | NAME | ALERT/NAME --for TIME | --remove ID]",            \
 	    "tell nobody")                                                     \
-	VERB(ack, FIELD_MATCH, "ALERT | NAME | ALERT/NAME [--reason TEXT]",    \
+	VERB(ack, FIELD_ACTS | FIELD_MATCH,                                    \
+	    "ALERT | NAME | ALERT/NAME [--reason TEXT]",                       \
 	    "you have it in hand: no repeats")                                 \
-	VERB(alert, FIELD_RECEIVER, "test RECEIVER", "send it a test")         \
+	VERB(alert, FIELD_ACTS | FIELD_RECEIVER, "test RECEIVER",              \
+	    "send it a test")                                                  \
 	VERB(maintenance,                                                      \
-	    FIELD_SUBJECT | FIELD_FROM | FIELD_UNTIL | FIELD_FOR |             \
-		FIELD_HOLD | FIELD_END,                                        \
+	    FIELD_ACTS | FIELD_SUBJECT | FIELD_FROM | FIELD_UNTIL |            \
+		FIELD_FOR | FIELD_HOLD | FIELD_END,                            \
 	    "[DOMAIN | PRIMARY [--from TIME] --until TIME | --for TIME "       \
 	    "[--hold] | --end ID]",                                            \
 	    "a window in which it is worked on")                               \
 	VERB(outages, FIELD_SUBJECT | FIELD_OUTAGE | FIELD_SINCE,              \
 	    "[DOMAIN | PRIMARY | ID] [--since TIME] [--csv]",                  \
 	    "the record of outages")                                           \
-	VERB(reload, 0, "", "read the configuration again")                    \
+	VERB(reload, FIELD_ACTS, "", "read the configuration again")           \
 	VERB(cluster,                                                          \
-	    FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION | FIELD_NODE,         \
+	    FIELD_ACTS | FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION |        \
+		FIELD_NODE,                                                    \
 	    "[status | init | upgrade | join [NODE] | release NODE | "         \
 	    "takeover NODE | move DOMAIN NODE|anywhere]",                      \
 	    "the nodes that share the queue")

@@ -148,7 +148,7 @@ is_behind(const struct ranking *r, const char *key, uint64_t id,
 	int cmp = strcmp(key, other->key);
 
 	if (cmp == 0)
-		return id > other->id;
+		cmp = id > other->id ? 1 : -1;
 	return r->reverse ? cmp < 0 : cmp > 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/audit.h"
 #include "control/verbs.h"
 #include "status/alert.h"
 #include "status/status_json.h"
@@ -192,7 +193,7 @@ silence_add(struct call *c)
 	}
 	id = ops->silence(ops->arg, match, ms,
 	    json_get_text(c->request, "reason"));
-	verbs_log(c, match, id == 0 ? 1 : 0);
+	audit_about(c, match);
 	if (id == 0) {
 		call_fail(c, CONTROL_FAILED, "there are too many silences");
 		return;
@@ -218,7 +219,7 @@ silence_remove(struct call *c)
 		return;
 	}
 	rc = ops->unsilence(ops->arg, (uint64_t)id);
-	verbs_log(c, text, rc == 0 ? 0 : 1);
+	audit_about(c, text);
 	if (rc != 0) {
 		call_fail(c, CONTROL_FAILED, "there is no silence %" PRId64,
 		    id);
@@ -277,8 +278,7 @@ verb_ack(struct call *c)
 	    reason[0] != '\0' ? ": " : "", reason);
 	n = ops->ack(ops->arg, match, by);
 	mem_free(&by);
-	if (n != 0 || !c->part)
-		verbs_log(c, match, n == 0 ? 1 : 0);
+	audit_about(c, match);
 	if (n == 0) {
 		call_missing(c, "%s: nothing fires", match);
 		return;
@@ -374,7 +374,7 @@ verb_alert(struct call *c)
 		return;
 	}
 	ticket = ops->test(ops->arg, receiver, &limit_ms);
-	verbs_log(c, receiver, ticket > 0 ? 0 : 1);
+	audit_about(c, receiver);
 	if (ticket < 0) {
 		call_fail(c, CONTROL_FAILED,
 		    ticket == -MX_ENOENT ? "there is no receiver \"%.100s\"" :

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/audit.h"
 #include "control/verbs.h"
 #include "status/status_cluster.h"
 
@@ -203,7 +204,7 @@ order(struct call *c, enum action action)
 		return;
 	}
 	rc = act(cluster_ops(c), action, c->domain, id);
-	verbs_log(c, action == MOVE ? c->domain : node, rc == 0 ? 0 : 1);
+	audit_about(c, action == MOVE ? c->domain : node);
 	if (rc != 0) {
 		fail(c, action, node, rc);
 		return;

@@ -140,8 +140,6 @@ flush_one(struct call *c, const char *name)
 	if (!dry)
 		call_ops(c)->flushes(call_ops(c)->arg, name);
 	rc = r->flush(r->self, name, FLUSH_MANUAL, dry, &rf);
-	if (!dry)
-		verbs_log(c, name, rc == 0 ? 0 : 1);
 	if (rc == -MX_ENOENT) {
 		send_flush(c, "nothing", name, &rf);
 		return;
@@ -244,13 +242,11 @@ verb_flush(struct call *c)
 		return;
 	r->domain(r->self, c->domain, &rd);
 	if (rd.on_hold && (c->fields & FIELD_DRY_RUN) == 0) {
-		verbs_log(c, c->domain, 1);
 		call_fail(c, CONTROL_FAILED, "%s is on hold: release it first",
 		    c->domain);
 		return;
 	}
 	if (is_maintained(c, c->domain) && (c->fields & FIELD_DRY_RUN) == 0) {
-		verbs_log(c, c->domain, 1);
 		call_fail(c, CONTROL_FAILED,
 		    "%s is held by a maintenance window: `mxwatchctl "
 		    "maintenance` shows it, and --end ID ends it",

@@ -6,6 +6,7 @@
 #include "base/calendar.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/audit.h"
 #include "control/verbs.h"
 #include "net/addr.h"
 #include "net/route.h"
@@ -146,7 +147,7 @@ order(struct call *c)
 	if (!take_times(c, &o) || !take_subject(c, &o))
 		return;
 	rc = ops->add(ops->arg, &o.m, &id);
-	verbs_log(c, o.subject, rc == 0 ? 0 : 1);
+	audit_about(c, o.subject);
 	if (rc == -MX_EFULL) {
 		call_fail(c, CONTROL_FAILED,
 		    "there are too many windows: end some, or set "
@@ -172,7 +173,7 @@ end(struct call *c)
 	int rc = ops->end(ops->arg, which);
 	cJSON *more;
 
-	verbs_log(c, which, rc == 0 ? 0 : 1);
+	audit_about(c, which);
 	if (rc == -MX_EBUSY)
 		call_fail(c, CONTROL_FAILED,
 		    "\"%.100s\" does not go on now; that it comes again is "

@@ -87,14 +87,8 @@ walk_end(struct call *c)
 {
 	const struct vault_walk *w = c->work;
 	bool none = w->messages < 1 && w->skipped < 1;
-	char target[TEXT_DOMAIN_MAX];
 	cJSON *more;
 
-	if (c->verb != VERB_vault && (!none || !c->part))
-		verbs_log(c,
-		    (c->fields & FIELD_ADDRESS) != 0 ? c->address :
-						       verbs_target(c, target),
-		    w->messages > 0 ? 0 : CONTROL_FAILED);
 	if (c->verb != VERB_vault && none) {
 		call_missing(c, "nothing in the vault fits");
 		return;

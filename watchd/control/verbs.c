@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "control/audit.h"
 #include "control/gather.h"
 
 #define EXTEND_MAX_MS  (INT64_C(3650) * 24 * 3600 * 1000)
@@ -170,8 +170,10 @@ verbs_begin(struct call *c)
 		    control_verb_list());
 		return;
 	}
-	if (check_request(c) == 0 && !gather_start(c))
-		verb_run[c->verb](c);
+	if (check_request(c) != 0 || gather_start(c))
+		return;
+	c->audited = audit_is_due(c);
+	verb_run[c->verb](c);
 }
 
 void
@@ -193,56 +195,6 @@ verbs_start(struct call *c, const char *line, size_t len)
 }
 
 /* ---- what verbs share */
-
-/* What was done: "flush", "cluster move". */
-static void
-verb_text(const struct call *c, char *dst, size_t size)
-{
-	bool action = (c->fields & FIELD_ACTION) != 0;
-
-	(void)snprintf(dst, size, "%s%s%s", control_verbs[c->verb].name,
-	    action ? " " : "",
-	    action ? json_get_text(c->request, "action") : "");
-}
-
-/* The text of a peer that asks from another node; "" else. */
-static const char *
-from_text(const struct call *c, char *dst, size_t size)
-{
-	dst[0] = '\0';
-	if (c->node[0] != '\0')
-		(void)snprintf(dst, size, " node=%s", log_q(c->node));
-	return dst;
-}
-
-void
-verbs_log(const struct call *c, const char *target, int rc)
-{
-	const char *reason = json_get_text(c->request, "reason");
-	char verb[40], to[100] = "", from[2 * CONTROL_NODE_NAME + 16];
-
-	verb_text(c, verb, sizeof(verb));
-	if (c->verb == VERB_cluster && c->domain[0] != '\0')
-		(void)snprintf(to, sizeof(to), " to=%s",
-		    log_q(json_get_text(c->request, "node")));
-	log_notice("control",
-	    "verb=%s target=%s%s reason=%s%s uid=%lld pid=%lld rc=%d",
-	    log_q(verb), log_rcpt(target), to, log_q(reason),
-	    from_text(c, from, sizeof(from)), (long long)(int)c->uid,
-	    (long long)c->pid, rc);
-	call_ops(c)->did(call_ops(c)->arg, verb, target, reason, c->node,
-	    (int64_t)(int)c->uid, rc);
-}
-
-const char *
-verbs_target(const struct call *c, char *dst)
-{
-	if ((c->fields & FIELD_ID) != 0)
-		text_id(c->msg, dst);
-	else
-		(void)strlcpy(dst, c->domain, TEXT_DOMAIN_MAX);
-	return dst;
-}
 
 bool
 verbs_domain_known(struct call *c)
@@ -267,87 +219,6 @@ verbs_domain_known(struct call *c)
 
 /* ---- verbs that are done at once */
 
-/* The common end of what changes one thing. */
-static void
-changed(struct call *c, int rc, cJSON *more)
-{
-	char target[TEXT_DOMAIN_MAX];
-	bool ok = rc >= 0;
-
-	(void)verbs_target(c, target);
-	if (rc != -MX_ENOENT || !c->part) /* else it is elsewhere */
-		verbs_log(c, target, ok ? 0 : 1);
-	if (ok) {
-		call_done(c, CONTROL_OK, more);
-		return;
-	}
-	cJSON_Delete(more);
-	if (rc == -MX_ENOENT)
-		call_missing(c, "%s: no such %s", target,
-		    (c->fields & FIELD_ID) != 0 ? "message" : "domain");
-	else if (rc == -MX_EBUSY)
-		call_fail(c, CONTROL_FAILED,
-		    "%s: is being delivered now, try again", target);
-	else
-		call_fail(c, CONTROL_FAILED, "%s: %s", target, mx_strerror(rc));
-}
-
-static void
-set_hold(struct call *c, bool hold)
-{
-	const struct relay *r = call_relay(c);
-
-	if ((c->fields & FIELD_ID) != 0)
-		changed(c, r->hold(r->self, c->msg, hold, c->all_parts), NULL);
-	else if (verbs_domain_known(c))
-		changed(c, r->hold_domain(r->self, c->domain, hold), NULL);
-}
-
-void
-verb_hold(struct call *c)
-{
-	set_hold(c, true);
-}
-
-void
-verb_release(struct call *c)
-{
-	set_hold(c, false);
-}
-
-void
-verb_extend(struct call *c)
-{
-	const struct relay *r = call_relay(c);
-	cJSON *more;
-
-	if (!verbs_domain_known(c))
-		return;
-	more = json_object();
-	json_text(more, "domain", c->domain);
-	json_num(more, "add_seconds", (double)c->add_ms / 1e3);
-	changed(c, r->extend(r->self, c->domain, c->add_ms), more);
-}
-
-void
-verb_bounce(struct call *c)
-{
-	const struct relay *r = call_relay(c);
-
-	changed(c, r->bounce(r->self, c->msg, c->all_parts), NULL);
-}
-
-void
-verb_remove(struct call *c)
-{
-	const struct relay *r = call_relay(c);
-
-	changed(c,
-	    r->remove(r->self, c->msg, c->all_parts,
-		(c->fields & FIELD_PURGE) != 0),
-	    NULL);
-}
-
 void
 verb_forget(struct call *c)
 {
@@ -356,7 +227,6 @@ verb_forget(struct call *c)
 	struct relay_domain rd;
 	cJSON *more;
 
-	verbs_log(c, c->domain, rc == 0 ? 0 : 1);
 	if (rc == -MX_EEXIST)
 		call_fail(c, CONTROL_FAILED,
 		    "%s is in the configuration: take it out and reload first",
@@ -397,7 +267,7 @@ reload_step(struct call *c)
 		json_text(o, "text", errs->e[i].text);
 		call_send(c, o);
 	}
-	verbs_log(c, "configuration", rc == 0 ? 0 : CONTROL_REFUSED);
+	audit_about(c, "configuration");
 	if (rc == 0)
 		call_done(c, CONTROL_OK, NULL);
 	else

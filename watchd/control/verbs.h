@@ -16,10 +16,6 @@ void verbs_begin(struct call *); /* the same, with call.request, an object */
 CONTROL_VERBS
 #undef VERB
 
-/* Says in the log who did what and why; before the answer, which may last. */
-void verbs_log(const struct call *, const char *target, int rc);
-/* "ID" or the domain, whichever was given; dst holds TEXT_DOMAIN_MAX. */
-const char *verbs_target(const struct call *, char *dst);
 /* Is that domain configured, or is anything queued for it? Else the call has
  * been failed. */
 bool verbs_domain_known(struct call *);

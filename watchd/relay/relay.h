@@ -94,6 +94,14 @@ struct relay_learned {
 	int64_t taken_ms, passed_ms, refused_ms, refused_first_ms;
 };
 
+/* What became of an order about messages; added to. */
+struct relay_ordered {
+	uint64_t done; /* parts of messages */
+	uint64_t in_hand; /* others that are being delivered just now */
+	uint64_t bytes; /* of both */
+	const char *domain; /* of one of them; borrowed */
+};
+
 typedef void relay_list_cb(void *arg, int rc, const struct msg_view *,
     unsigned n, uint64_t next);
 typedef void
@@ -138,13 +146,18 @@ struct relay {
 	    bool dry_run, struct relay_flush *out);
 	/* A release opens the breaker, too. */
 	int (*hold_domain)(void *self, const char *domain, bool hold);
-	int (*hold)(void *self, uint64_t id, bool hold, bool all_parts);
+	/* Of messages: 0, or -MX_ENOENT. What is being delivered gets its order
+	 * when it is back, if it is still there. The last one may be NULL. */
+	int (*hold)(void *self, uint64_t id, bool hold, bool all_parts,
+	    struct relay_ordered *);
 	/* Adds to the lifetime of what is queued there now. */
 	int (*extend)(void *self, const char *domain, int64_t add_ms);
 	/* Gives a message up: with a DSN to its sender, or without a word. */
-	int (*bounce)(void *self, uint64_t id, bool all_parts);
+	int (*bounce)(void *self, uint64_t id, bool all_parts,
+	    struct relay_ordered *);
 	/* purge: not into the vault either. */
-	int (*remove)(void *self, uint64_t id, bool all_parts, bool purge);
+	int (*remove)(void *self, uint64_t id, bool all_parts, bool purge,
+	    struct relay_ordered *);
 	/* Mailboxes of the domain that the list has and the primary refused for
 	 * so long that it was believed: 450 at the door until the list is
 	 * another one. A bounded number. */

@@ -224,25 +224,36 @@ relay_op_extend(void *self, const char *domain, int64_t add_ms)
 }
 
 /* Calls fn for the part, or for all parts of its message; 0 when there was
- * any. */
+ * any. What is out comes back, or does not. */
 static int
 each_part(struct queue *q, uint64_t id, bool all_parts,
-    void (*fn)(struct part *, int64_t now))
+    void (*fn)(struct part *, int64_t now), struct relay_ordered *out)
 {
+	struct relay_ordered o = { .domain = "" };
 	uint64_t first = all_parts ? id & ~UINT64_C(0xff) : id;
 	uint64_t last = all_parts ? id | 0xff : id;
 	int64_t now = clock_wall_ms();
 	struct part *e;
-	bool any = false;
 
 	for (uint64_t i = first; i - first <= last - first; i++) {
 		e = parts_find(q, i);
 		if (e == NULL || e->state == PART_GONE || part_is_lost(e))
 			continue;
-		any = true;
+		o.domain = e->dest->name;
+		o.bytes += part_size(e);
+		if (e->state == PART_OUT)
+			o.in_hand++;
+		else
+			o.done++;
 		fn(e, now);
 	}
-	return any ? 0 : -MX_ENOENT;
+	if (out != NULL) {
+		out->done += o.done;
+		out->in_hand += o.in_hand;
+		out->bytes += o.bytes;
+		out->domain = o.domain;
+	}
+	return o.done + o.in_hand > 0 ? 0 : -MX_ENOENT;
 }
 
 /* Puts it where its flags say, unless somebody has it and will do that. */
@@ -310,21 +321,26 @@ part_purge(struct part *e, int64_t now)
 }
 
 static int
-relay_op_hold(void *self, uint64_t id, bool hold, bool all_parts)
+relay_op_hold(void *self, uint64_t id, bool hold, bool all_parts,
+    struct relay_ordered *out)
 {
-	return each_part(self, id, all_parts, hold ? part_hold : part_release);
+	return each_part(self, id, all_parts, hold ? part_hold : part_release,
+	    out);
 }
 
 static int
-relay_op_bounce(void *self, uint64_t id, bool all_parts)
+relay_op_bounce(void *self, uint64_t id, bool all_parts,
+    struct relay_ordered *out)
 {
-	return each_part(self, id, all_parts, part_bounce);
+	return each_part(self, id, all_parts, part_bounce, out);
 }
 
 static int
-relay_op_remove(void *self, uint64_t id, bool all_parts, bool purge)
+relay_op_remove(void *self, uint64_t id, bool all_parts, bool purge,
+    struct relay_ordered *out)
 {
-	return each_part(self, id, all_parts, purge ? part_purge : part_remove);
+	return each_part(self, id, all_parts, purge ? part_purge : part_remove,
+	    out);
 }
 
 void

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC
+ * audit: see audit.h. */
+#include "control/audit.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/select.h"
+
+#define ARGUMENTS_MAX 8192 /* what is longer is cut, value by value before */
+
+bool
+audit_is_due(const struct call *c)
+{
+	const char *action = json_get_text(c->request, "action");
+
+	if ((control_verbs[c->verb].fields & FIELD_ACTS) == 0 ||
+	    (c->fields & FIELD_DRY_RUN) != 0)
+		return false;
+	/* without arguments these show what there is */
+	if (c->verb == VERB_silence)
+		return (c->fields & (FIELD_MATCH | FIELD_REMOVE)) != 0;
+	if (c->verb == VERB_maintenance)
+		return (c->fields & (FIELD_SUBJECT | FIELD_END)) != 0;
+	if (c->verb == VERB_cluster)
+		return *action != '\0' && strcmp(action, "status") != 0;
+	return true;
+}
+
+void
+audit_about(struct call *c, const char *target)
+{
+	(void)strlcpy(c->target, target, sizeof(c->target));
+}
+
+/* " key=value"; what does not fit is left out. */
+static void
+add(struct buf *text, const char *key, const cJSON *item)
+{
+	if (cJSON_IsString(item))
+		(void)!buf_addf(text, " %s=%s", key,
+		    strcmp(key, "recipient") == 0 ?
+			log_rcpt(item->valuestring) :
+			log_q(item->valuestring));
+	else if (cJSON_IsNumber(item))
+		(void)!buf_addf(text, " %s=%.15g", key, item->valuedouble);
+	else if (cJSON_IsTrue(item))
+		(void)!buf_addf(text, " %s=1", key);
+}
+
+/* All that was asked for but what is said elsewhere in the line. */
+static void
+add_arguments(struct buf *text, const struct call *c)
+{
+	static const char *const elsewhere[] = { "verb", "reason", "domain",
+		"id", "address", "pattern", "action" };
+	const cJSON *item;
+	bool skip;
+
+	cJSON_ArrayForEach (item, c->request) {
+		skip = cJSON_IsString(item) &&
+		    strcmp(item->valuestring, c->target) == 0;
+		for (size_t i = 0; i < MX_COUNT(elsewhere); i++)
+			skip |= strcmp(item->string, elsewhere[i]) == 0;
+		if (!skip)
+			add(text,
+			    strcmp(item->string, "node") == 0 ? "to" :
+								item->string,
+			    item);
+	}
+}
+
+static void
+add_result(struct buf *text, const cJSON *done)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach (item, done) {
+		if (strcmp(item->string, "done") != 0 &&
+		    strcmp(item->string, "rc") != 0)
+			add(text, item->string, item);
+	}
+}
+
+/* `outcome`: " rc=0 messages=41". */
+static void
+write_line(struct call *c, int rc, const char *outcome)
+{
+	const char *reason = json_get_text(c->request, "reason");
+	const char *action = json_get_text(c->request, "action");
+	struct buf args = BUF_INIT(ARGUMENTS_MAX);
+	char target[TEXT_DOMAIN_MAX], *verb, *from = NULL;
+
+	c->audited = false;
+	if (c->target[0] == '\0')
+		audit_about(c, select_target(c, target));
+	verb = mem_printf("%s%s%s", control_verbs[c->verb].name,
+	    *action != '\0' ? " " : "", action);
+	if (c->node[0] != '\0')
+		from = mem_printf(" node=%s", log_q(c->node));
+	add_arguments(&args, c);
+	log_notice("control",
+	    "verb=%s target=%s%s reason=%s%s uid=%lld pid=%lld%s", log_q(verb),
+	    log_rcpt(c->target), buf_str(&args), log_q(reason),
+	    from != NULL ? from : "", (long long)(int)c->uid, (long long)c->pid,
+	    outcome);
+	call_ops(c)->did(call_ops(c)->arg, verb, c->target, reason, c->node,
+	    (int64_t)(int)c->uid, rc);
+	buf_fini(&args);
+	mem_free(&from);
+	mem_free(&verb);
+}
+
+void
+audit_done(struct call *c, int rc, const cJSON *done)
+{
+	struct buf outcome = BUF_INIT(ARGUMENTS_MAX);
+
+	if (!c->audited)
+		return;
+	(void)!buf_addf(&outcome, " rc=%d", rc);
+	add_result(&outcome, done);
+	write_line(c, rc, buf_str(&outcome));
+	buf_fini(&outcome);
+}
+
+/* What was begun goes on: how it ends is in the lines of the queue. */
+void
+audit_left(struct call *c)
+{
+	if (c->audited)
+		write_line(c, 0, " event=\"the client went away\"");
+}

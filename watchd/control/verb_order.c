@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: ISC
+ * verb_order: hold, release, bounce, remove and extend: of a message, of a domain, or
+ * of all that a selection fits. The last is a walk through the list of what is queued:
+ * a page, the order for each message of it, the next page when the client has room, so
+ * a queue of a million is walked between other work. What comes to the queue during
+ * the walk may or may not be met. What is being delivered meanwhile gets its order when
+ * it is back, and is counted by itself, for by then it may be gone. Loop thread. */
+#include <fnmatch.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/select.h"
+#include "control/verbs.h"
+
+#define ORDER_PAGE  200 /* messages: each is a record to be written */
+#define ORDER_NAMED 10 /* ids that a dry run names */
+#define SLICE_NS    (2 * CLOCK_MS) /* of the loop, for many domains */
+#define DROP_CHUNKS 64
+
+struct order_walk {
+	struct selection wanted; /* its text is the request's */
+	uint64_t after; /* where the next page begins */
+	bool walked; /* there is none */
+	struct relay_ordered sum;
+	double selected;
+	int64_t oldest_ms; /* of them; 0: none */
+	uint64_t ids[ORDER_NAMED];
+	unsigned nids, domains; /* domains: of extend */
+	/* Then the domains are looked through, for what expires next. */
+	struct snapshot *all;
+	unsigned at;
+	int64_t expiry_ms; /* 0: nothing does */
+	char expiry_domain[TEXT_DOMAIN_MAX];
+};
+
+static void
+order_free(void *work)
+{
+	struct order_walk *w = work;
+
+	snapshot_unref(&w->all);
+	mem_free(&w);
+}
+
+static bool
+is_dry(const struct call *c)
+{
+	return (c->fields & FIELD_DRY_RUN) != 0;
+}
+
+/* ---- the end */
+
+/* Does that domain have what expires before all that is known? */
+static void
+look_at_expiry(struct call *c, const char *domain)
+{
+	const struct relay *r = call_relay(c);
+	struct order_walk *w = c->work;
+	struct relay_domain rd;
+
+	r->domain(r->self, domain, &rd);
+	if (rd.next_expiry_ms == 0 ||
+	    (w->expiry_ms != 0 && rd.next_expiry_ms >= w->expiry_ms))
+		return;
+	w->expiry_ms = rd.next_expiry_ms;
+	(void)strlcpy(w->expiry_domain, domain, sizeof(w->expiry_domain));
+}
+
+static void
+add_ids(cJSON *more, const struct order_walk *w)
+{
+	cJSON *list = json_array(more, "ids");
+	char id[TEXT_ID_MAX];
+
+	for (unsigned i = 0; i < w->nids; i++)
+		json_push(list, cJSON_CreateString(text_id(w->ids[i], id)));
+}
+
+static void
+order_end(struct call *c)
+{
+	const struct order_walk *w = c->work;
+	cJSON *more = json_object();
+
+	if (is_dry(c))
+		json_bool(more, "dry_run", true);
+	json_num(more, "messages", (double)w->sum.done);
+	json_num(more, "selected", w->selected);
+	json_num(more, "in_hand", (double)w->sum.in_hand);
+	json_num(more, "bytes", (double)w->sum.bytes);
+	if (is_dry(c)) {
+		json_time_ms(more, "oldest", w->oldest_ms);
+		add_ids(more, w);
+	}
+	if (c->verb == VERB_extend) {
+		if (c->domain[0] != '\0')
+			json_text(more, "domain", c->domain);
+		json_num(more, "domains", w->domains);
+		json_num(more, "add_seconds", (double)c->add_ms / 1e3);
+	}
+	json_time_ms(more, "next_expiry", w->expiry_ms);
+	json_text(more, "next_expiry_domain", w->expiry_domain);
+	if (w->sum.in_hand > 0)
+		json_text(more, "error",
+		    "what is being delivered gets the order when it comes "
+		    "back, if it is still there");
+	call_done(c, w->sum.in_hand > 0 ? CONTROL_FAILED : CONTROL_OK, more);
+}
+
+/* Another slice of all domains; true: there are more. */
+static bool
+expiry_some(struct call *c)
+{
+	struct order_walk *w = c->work;
+	int64_t end = clock_now() + SLICE_NS;
+	const struct snap_domain *d;
+
+	while (w->at < w->all->domains.n) {
+		d = snap_list_at(&w->all->domains, w->at++);
+		if (snap_domain_messages(d) > 0)
+			look_at_expiry(c, d->name);
+		if (clock_now() >= end)
+			return true;
+	}
+	return snapshot_unref_some(&w->all, DROP_CHUNKS);
+}
+
+static void
+expiry_step(struct call *c)
+{
+	if (expiry_some(c))
+		call_wait(c, 0);
+	else
+		order_end(c);
+}
+
+/* `domain`: the one that it was about; "": several. */
+static void
+order_over(struct call *c, const char *domain)
+{
+	struct order_walk *w = c->work;
+
+	if (domain[0] != '\0') {
+		look_at_expiry(c, domain);
+		order_end(c);
+		return;
+	}
+	w->all = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
+	w->at = 0;
+	c->step = expiry_step;
+	call_continue(c);
+}
+
+/* ---- messages */
+
+/* One of them, or (all_parts) one and its other parts. */
+static int
+order_one(struct call *c, uint64_t id, bool all_parts, struct relay_ordered *o)
+{
+	const struct relay *r = call_relay(c);
+	bool purge = (c->fields & FIELD_PURGE) != 0;
+
+	if (c->verb == VERB_bounce)
+		return r->bounce(r->self, id, all_parts, o);
+	if (c->verb == VERB_remove)
+		return r->remove(r->self, id, all_parts, purge, o);
+	return r->hold(r->self, id, c->verb == VERB_hold, all_parts, o);
+}
+
+static void
+take_one(struct call *c, const struct msg_view *v)
+{
+	struct order_walk *w = c->work;
+
+	if (!is_dry(c) && order_one(c, v->id, false, &w->sum) < 0)
+		return; /* it is gone meanwhile */
+	w->selected++;
+	if (is_dry(c)) {
+		w->sum.done++;
+		w->sum.bytes += v->size;
+	}
+	if (w->oldest_ms == 0 || v->arrival_ms < w->oldest_ms)
+		w->oldest_ms = v->arrival_ms;
+	if (w->nids < ORDER_NAMED)
+		w->ids[w->nids++] = v->id;
+}
+
+static void
+on_page(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
+{
+	struct call *c = call_of_ticket(arg);
+	struct order_walk *w;
+
+	if (c == NULL)
+		return;
+	if (rc < 0) {
+		call_fail(c, CONTROL_FAILED,
+		    "the queue cannot be walked to its end: %s",
+		    mx_strerror(rc));
+		return;
+	}
+	w = c->work;
+	for (unsigned i = 0; i < n; i++)
+		take_one(c, &v[i]);
+	w->after = next;
+	w->walked = next == 0;
+	call_continue(c);
+}
+
+static void
+walk_step(struct call *c)
+{
+	const struct relay *r = call_relay(c);
+	struct order_walk *w = c->work;
+
+	if (!w->walked)
+		r->list(r->self, c->domain[0] != '\0' ? c->domain : NULL,
+		    &w->wanted, w->after, ORDER_PAGE, on_page, call_ticket(c));
+	else if (w->selected < 1)
+		call_missing(c, "nothing that is queued fits");
+	else
+		order_over(c, c->domain);
+}
+
+/* Of all messages nothing is given up by mistake. */
+static bool
+is_unlimited(const struct call *c)
+{
+	return (c->verb == VERB_bounce || c->verb == VERB_remove) &&
+	    (c->fields & (FIELD_FILTERS | FIELD_ALL)) == 0 &&
+	    strcmp(json_get_text(c->request, "pattern"), "*") == 0;
+}
+
+static void
+begin(struct call *c, void (*step)(struct call *))
+{
+	c->work = mem_alloc(sizeof(struct order_walk));
+	c->work_free = order_free;
+	c->step = step;
+}
+
+static void
+walk(struct call *c)
+{
+	struct selection wanted;
+
+	if (is_unlimited(c)) {
+		call_fail(c, CONTROL_REFUSED,
+		    "this is all that is queued: say --all if it is meant");
+		return;
+	}
+	if (!select_read(c, &wanted))
+		return;
+	begin(c, walk_step);
+	((struct order_walk *)c->work)->wanted = wanted;
+	call_continue(c);
+}
+
+static void
+one(struct call *c)
+{
+	struct relay_ordered o = { .domain = "" };
+	int rc = order_one(c, c->msg, c->all_parts, &o);
+	char id[TEXT_ID_MAX];
+	struct order_walk *w;
+
+	if (rc < 0) {
+		call_missing(c, "%s: no such message", text_id(c->msg, id));
+		return;
+	}
+	begin(c, expiry_step);
+	w = c->work;
+	w->sum = o;
+	w->selected = (double)(o.done + o.in_hand);
+	look_at_expiry(c, o.domain);
+	order_end(c);
+}
+
+static void
+order(struct call *c)
+{
+	if ((c->fields & FIELD_ID) != 0 && !is_dry(c))
+		one(c);
+	else if ((c->fields & FIELD_ID) != 0)
+		call_fail(c, CONTROL_REFUSED,
+		    "a dry run is of a selection; `show` has the message");
+	else
+		walk(c);
+}
+
+void
+verb_bounce(struct call *c)
+{
+	order(c);
+}
+
+void
+verb_remove(struct call *c)
+{
+	order(c);
+}
+
+/* A domain alone: what comes is held, too. */
+static void
+set_hold(struct call *c, bool hold)
+{
+	const struct relay *r = call_relay(c);
+	cJSON *more;
+
+	if ((c->fields & FIELD_DOMAIN) == 0 || select_is_given(c) ||
+	    is_dry(c)) {
+		order(c);
+		return;
+	}
+	if (!verbs_domain_known(c))
+		return;
+	if (r->hold_domain(r->self, c->domain, hold) < 0) {
+		call_missing(c, "%s: no such domain", c->domain);
+		return;
+	}
+	more = json_object();
+	json_text(more, "domain", c->domain);
+	call_done(c, CONTROL_OK, more);
+}
+
+void
+verb_hold(struct call *c)
+{
+	set_hold(c, true);
+}
+
+void
+verb_release(struct call *c)
+{
+	set_hold(c, false);
+}
+
+/* ---- extend: of domains */
+
+static void
+extend_one(struct call *c, const char *domain)
+{
+	const struct relay *r = call_relay(c);
+	struct order_walk *w = c->work;
+	struct relay_domain rd;
+
+	r->domain(r->self, domain, &rd);
+	if (rd.theirs || relay_domain_messages(&rd) == 0 ||
+	    (!is_dry(c) && r->extend(r->self, domain, c->add_ms) < 0))
+		return;
+	w->domains++;
+	w->sum.done += relay_domain_messages(&rd);
+	w->sum.bytes += rd.bytes;
+	w->selected += (double)relay_domain_messages(&rd);
+	if (w->oldest_ms == 0 || rd.oldest_ms < w->oldest_ms)
+		w->oldest_ms = rd.oldest_ms;
+}
+
+static bool
+is_meant(const struct call *c, const char *domain)
+{
+	return (c->fields & FIELD_PATTERN) == 0 ||
+	    fnmatch(json_get_text(c->request, "pattern"), domain,
+		FNM_CASEFOLD) == 0;
+}
+
+static void
+extend_step(struct call *c)
+{
+	struct order_walk *w = c->work;
+	int64_t end = clock_now() + SLICE_NS;
+	const struct snap_domain *d;
+
+	while (w->at < w->all->domains.n && clock_now() < end) {
+		d = snap_list_at(&w->all->domains, w->at++);
+		if (snap_domain_messages(d) > 0 && is_meant(c, d->name))
+			extend_one(c, d->name);
+	}
+	if (w->at < w->all->domains.n ||
+	    snapshot_unref_some(&w->all, DROP_CHUNKS))
+		call_wait(c, 0);
+	else if (w->domains == 0)
+		call_missing(c, "nothing is queued for such a domain");
+	else
+		order_over(c, "");
+}
+
+void
+verb_extend(struct call *c)
+{
+	struct order_walk *w;
+
+	if ((c->fields & FIELD_DOMAIN) == 0) {
+		begin(c, extend_step);
+		w = c->work;
+		w->all = call_ops(c)->snapshot(call_ops(c)->arg, NULL);
+		call_continue(c);
+		return;
+	}
+	if (!verbs_domain_known(c))
+		return;
+	begin(c, extend_step);
+	extend_one(c, c->domain);
+	w = c->work;
+	if (w->domains == 0)
+		call_missing(c, "%s: nothing is queued for it", c->domain);
+	else
+		order_over(c, c->domain);
+}
