@@ -1,4 +1,5 @@
-EXTRA_DIST += contrib/apt contrib/demo contrib/demo-cluster contrib/srcdir \
+EXTRA_DIST += contrib/apt contrib/deb contrib/debian contrib/demo \
+	contrib/demo-cluster contrib/sources contrib/srcdir \
 	contrib/mxwatch.conf.sample \
 	contrib/packages \
 	contrib/systemd/mxwatchd.service.in contrib/mxwatch.logrotate \
@@ -10,6 +11,16 @@ EXTRA_DIST += contrib/apt contrib/demo contrib/demo-cluster contrib/srcdir \
 	contrib/prometheus/mxwatch-dimensions-test.yml \
 	contrib/prometheus/mxwatch-recording.yml \
 	contrib/prometheus/mxwatch-recording-test.yml
+
+# Beside the configuration: where one looks who has none yet.
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$$(dirname "$(conffile)")"
+	$(INSTALL_DATA) $(srcdir)/contrib/mxwatch.conf.sample \
+	    "$(DESTDIR)$(conffile).sample"
+uninstall-local:
+	rm -f "$(DESTDIR)$(conffile).sample"
+AM_DISTCHECK_CONFIGURE_FLAGS = \
+	--with-config-file='$$(sysconfdir)/mxwatch/mxwatch.conf'
 
 # With the paths that were configured. Installed only when asked for:
 # --with-systemd-unit-dir.

@@ -37,7 +37,6 @@ watchd_config_confdoc_SOURCES = watchd/config/confdoc.c
 watchd_config_confdoc_LDADD = $(CONFIG_L) $(NET_L)
 
 dist_man_MANS += doc/mxwatchd.conf.5
-dist_doc_DATA += contrib/mxwatch.conf.sample
 dist_noinst_SCRIPTS += tests/lint/manual
 TESTS += tests/lint/manual
 
