@@ -240,11 +240,11 @@ setting_take(struct conf_loader *l, const struct option *o, void *base,
 		return;
 	}
 	*set = at;
-	set->wrong = v == NULL;
+	set->wrong = v == NULL || v->broken;
 	if (v == NULL)
 		return;
 	keep_lines(l, at, v);
-	if (option_set(o, base, v, &why) != 0 || v->broken)
+	if (option_set(o, base, v, &why) != 0)
 		set->wrong = true;
 	else if (option_of_domain(o))
 		option_share(o, base, l->c->pool);
