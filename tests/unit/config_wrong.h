@@ -857,7 +857,7 @@ static const struct bad_case whole[] = {
 	    "\xef\xbb\xbfhostname = \"a..b\"\n"
 	    "\xef\xbb\xbf domain \"d.test\" {}\n",
 	    "1: error: hostname \"a..b\" is not a host name\n"
-	    "2: error: a byte order mark (U+FEFF); write nothing in its place\n"
+	    "2: error: a byte order mark (U+FEFF); remove it\n"
 	    "0: error: there is no section domain; no mail would be accepted" },
 	{ "another encoding", "\xff\xfeh",
 	    "0: error: the file is in UTF-16; save it as UTF-8" },

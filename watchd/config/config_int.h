@@ -218,14 +218,14 @@ char *conf_quote(const char *s, char *dst);
 struct lookalike {
 	unsigned code; /* of Unicode */
 	const char *name;
-	const char *plain; /* what to write */
+	const char *remedy;
 	bool quote;
 };
 /* The one that begins at p, and its bytes; NULL: none does. */
 const struct lookalike *
 lookalike_at(const char *p, const char *end, size_t *len);
 const struct lookalike *lookalike_in(const char *p, const char *end);
-/* "; it holds a NAME (U+00A0): write ...", or "". Returns dst. */
+/* "; it holds a NAME (U+00A0): REMEDY", or "". Returns dst. */
 #define LOOKALIKE_HINT_MAX 96
 char *lookalike_hint(const char *value, char *dst, size_t size);
 

@@ -115,8 +115,8 @@ bad_lookalike(struct token *t, const struct lookalike *l)
 {
 	char why[120];
 
-	snprintf(why, sizeof(why), "a %s (U+%04X); write %s", l->name, l->code,
-	    l->plain);
+	snprintf(why, sizeof(why), "a %s (U+%04X); %s", l->name, l->code,
+	    l->remedy);
 	bad(t, why);
 }
 

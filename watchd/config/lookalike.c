@@ -7,27 +7,27 @@
 
 #include "config_int.h"
 
-#define PLAIN_QUOTE "the plain \""
+#define QUOTE "write the plain \""
 
 static const struct lookalike table[] = {
-	{ 0x00a0, "no-break space", "a plain blank", false },
-	{ 0x00ab, "typographic quote", PLAIN_QUOTE, true },
-	{ 0x00bb, "typographic quote", PLAIN_QUOTE, true },
-	{ 0x2007, "figure space", "a plain blank", false },
-	{ 0x200b, "zero-width space", "nothing in its place", false },
-	{ 0x2010, "typographic hyphen", "the plain -", false },
-	{ 0x2011, "no-break hyphen", "the plain -", false },
-	{ 0x2013, "dash", "the plain -", false },
-	{ 0x2014, "dash", "the plain -", false },
-	{ 0x2018, "typographic quote", PLAIN_QUOTE, true },
-	{ 0x2019, "typographic quote", PLAIN_QUOTE, true },
-	{ 0x201a, "typographic quote", PLAIN_QUOTE, true },
-	{ 0x201c, "typographic quote", PLAIN_QUOTE, true },
-	{ 0x201d, "typographic quote", PLAIN_QUOTE, true },
-	{ 0x201e, "typographic quote", PLAIN_QUOTE, true },
-	{ 0x202f, "narrow no-break space", "a plain blank", false },
-	{ 0x2212, "minus sign", "the plain -", false },
-	{ 0xfeff, "byte order mark", "nothing in its place", false },
+	{ 0x00a0, "no-break space", "write a plain blank", false },
+	{ 0x00ab, "typographic quote", QUOTE, true },
+	{ 0x00bb, "typographic quote", QUOTE, true },
+	{ 0x2007, "figure space", "write a plain blank", false },
+	{ 0x200b, "zero-width space", "remove it", false },
+	{ 0x2010, "typographic hyphen", "write the plain -", false },
+	{ 0x2011, "no-break hyphen", "write the plain -", false },
+	{ 0x2013, "dash", "write the plain -", false },
+	{ 0x2014, "dash", "write the plain -", false },
+	{ 0x2018, "typographic quote", QUOTE, true },
+	{ 0x2019, "typographic quote", QUOTE, true },
+	{ 0x201a, "typographic quote", QUOTE, true },
+	{ 0x201c, "typographic quote", QUOTE, true },
+	{ 0x201d, "typographic quote", QUOTE, true },
+	{ 0x201e, "typographic quote", QUOTE, true },
+	{ 0x202f, "narrow no-break space", "write a plain blank", false },
+	{ 0x2212, "minus sign", "write the plain -", false },
+	{ 0xfeff, "byte order mark", "remove it", false },
 };
 
 /* The number of the character at p, of which those of the table have two or
@@ -80,7 +80,7 @@ lookalike_hint(const char *value, char *dst, size_t size)
 
 	*dst = '\0';
 	if (found != NULL)
-		snprintf(dst, size, "; it holds a %s (U+%04X): write %s",
-		    found->name, found->code, found->plain);
+		snprintf(dst, size, "; it holds a %s (U+%04X): %s", found->name,
+		    found->code, found->remedy);
 	return dst;
 }
