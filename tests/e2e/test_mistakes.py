@@ -250,12 +250,12 @@ def test_certificates(it, pem):
     put(it, other + cert, key)
     it.says(["error: smtpd: {dir}/c: mismatch: the certificate of the key {dir}/k is number 2 in "
              "it; it has to be the first, and its issuer the next",
-             "warning: smtpd: tls_cert {dir}/c: certificate 2 is not that of the issuer of "
-             "certificate 1; the order is the server's, its issuer's and so on",
-             'warning: smtpd: tls_cert {dir}/c: the certificate is not for the hostname, '
+             "warning: smtpd: tls_cert {dir}/c: certificate 2 in it did not issue certificate 1; "
+             "the server's comes first, then that of its issuer, and so on",
+             'warning: smtpd: tls_cert {dir}/c: the certificate does not cover the hostname '
              '"mx2.example.org"'], "", head=TLS)
     put(it, other, other_key)
-    it.says(['warning: smtpd: tls_cert {dir}/c: the certificate is not for the hostname, '
+    it.says(['warning: smtpd: tls_cert {dir}/c: the certificate does not cover the hostname '
              '"mx2.example.org"'], "", head=TLS)
     put(it, *pem["locked"])
     it.says(["error: smtpd: {dir}/k: the key is encrypted, and there is nobody to ask for its "
@@ -281,7 +281,7 @@ def test_dates_of_a_certificate(it):
         put(it, open(path + ".crt").read(), open(path + ".key").read())
         rc, lines = it.run("", head=TLS)
         assert rc == 0 and len(lines) == 1, lines
-        assert re.fullmatch(re.escape(it.fill("warning: smtpd: tls_cert {dir}/c: certificate 1 " +
+        assert re.fullmatch(re.escape(it.fill("warning: smtpd: tls_cert {dir}/c: certificate 1 in it " +
                                               says)) + r"20\d\d-\d\d-\d\d \d\d:\d\d UTC; "
                             r"(renew it|is the clock right\?)", lines[0]), lines
 
@@ -297,9 +297,9 @@ def test_ports(it, module_stack):
                 "", head=HEAD + 'smtpd { listen = "127.0.0.1:%d" } ' % other + DOMAIN)
     it.says(["error: smtpd: listen 198.51.100.1:25: no interface of this host has that address"],
             "", head=HEAD + 'smtpd { listen = "198.51.100.1" } ' + DOMAIN)
-    it.says(['warning: web: listen 127.0.0.1:443: a daemon that is started as root is user '
-             '"nobody" by then and may not; take a port from 1024 on, unless it is started by '
-             'the unit of systemd, which gives CAP_NET_BIND_SERVICE'],
+    it.says(['warning: web: listen 127.0.0.1:443: a daemon started as root has become '
+             'user "nobody" before it listens there, and may not; take a port above 1023, unless '
+             'the systemd unit starts it, which gives CAP_NET_BIND_SERVICE'],
             'web { listen = "127.0.0.1:443" }')
 
 
@@ -329,7 +329,7 @@ def test_places(it):
     os.chmod(spool, 0o755)
     it.says(["error: spool: {dir}/spool is open to others (mode 0755): chmod 700 it"], "")
     os.rmdir(spool)
-    it.says(['error: spool: {dir}/none/spool is not there, and user "nobody" cannot make it: '
+    it.says(['error: spool: {dir}/none/spool does not exist, and user "nobody" cannot create it: '
              'No such file or directory'], "",
             head=HEAD.replace("{dir}/spool", "{dir}/none/spool") + LISTEN + DOMAIN)
     hidden = os.path.join(it.dir, "hidden")
@@ -340,10 +340,10 @@ def test_places(it):
              'Permission denied'], "",
             head=HEAD.replace("{dir}/spool", "{dir}/hidden/spool") + LISTEN + DOMAIN)
     it.file("plain", "")
-    it.says(['error: control: {dir}/plain/none is not there, and user "nobody" cannot make it: '
+    it.says(['error: control: {dir}/plain/none does not exist, and user "nobody" cannot create it: '
              'Not a directory'], "",
             head=HEAD.replace("{dir}/ctl", "{dir}/plain/none/ctl") + LISTEN + DOMAIN)
-    it.says(['error: log: {dir}/none/log is not there, and user "nobody" cannot make it: '
+    it.says(['error: log: {dir}/none/log does not exist, and user "nobody" cannot create it: '
              'No such file or directory'], 'log = "{dir}/none/log"')
     assert not os.path.exists(spool), "nothing is made by a check"
 
@@ -356,12 +356,12 @@ def test_another_user(it):
     rc, lines = it.run('web { listen = "127.0.0.1:443" }', who=who)
     os.rmdir(os.path.join(it.dir, "spool"))
     assert rc == 0, lines
-    assert lines[0] == ('warning: files were checked as user "daemon", and the daemon is to be '
-                        '"nobody"; as root, mxwatchd -n checks what that user may'), lines
+    assert lines[0] == ('warning: files were checked as user "daemon", not as "nobody", which the '
+                        'daemon will be; run mxwatchd -n as root to check as that user'), lines
     assert sum("files were checked" in x for x in lines) == 1
     assert lines[-2 if "spool" in lines[-1] else -1] == (
-        "warning: web: listen 127.0.0.1:443 takes root, or CAP_NET_BIND_SERVICE, which the unit "
-        "of systemd gives by AmbientCapabilities; not checked"), lines
+        "warning: web: listen 127.0.0.1:443 needs root, or CAP_NET_BIND_SERVICE, which the "
+        "systemd unit gives (AmbientCapabilities); not checked"), lines
     # As the unit has it: the user, and the capability.
     who = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
            "--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service")
@@ -402,8 +402,8 @@ warning: hostname "mx2.example.org" has the address 192.0.2.77 in the DNS, which
     dns.close()
     rc, lines = it.run('domain "good.test" { primary = "p.good.test" }', head=head, flags="-n")
     assert rc == 0 and len(lines) == 1, lines
-    assert lines[0].startswith("warning: not checked: 3 of 3 names, which the DNS did not answer for: ")
-    assert lines[0].endswith("; mxwatchd -nl does not ask it")
+    assert lines[0].startswith("warning: 3 of 3 names could not be looked up (")
+    assert lines[0].endswith("); mxwatchd -nl leaves the DNS out")
 
 
 def test_a_reload_says_the_same(module_stack):
@@ -419,7 +419,7 @@ def test_a_reload_says_the_same(module_stack):
     assert rc == 0, out
     for says in ("%s/list: warning: it has no entry of a.test: its recipients are answered with 451"
                  % d.dir,
-                 "the certificate is not for the hostname, \"mx2.backup.test\""):
+                 "the certificate does not cover the hostname \"mx2.backup.test\""):
         assert says in out, out
     d.file("pd.key", "", 0o600)
     os.chown(os.path.join(d.dir, "pd.key"), 65534, 65534)

@@ -112,7 +112,7 @@ def test_start_that_would_fail(stack):
     r = subprocess.run(["setpriv", "--reuid=daemon", "--clear-groups",
                         os.path.join(d.build, "mxwatchd"), "-n", "-c", d.conf],
                        capture_output=True, text=True, env=d.environment())
-    assert 'files were checked as user "daemon", and the daemon is to be "nobody"' in r.stderr, r.stderr
+    assert 'files were checked as user "daemon", not as "nobody"' in r.stderr, r.stderr
 
 
 def test_no_new_privileges(stack):

@@ -63,8 +63,9 @@ check_user(struct preflight *p)
 		p->stranger = true;
 		we = getpwuid(uid);
 		finding(&p->errs, true, p->c->file, 0,
-		    "files were checked as user \"%s\", and the daemon is to "
-		    "be \"%s\"; as root, mxwatchd -n checks what that user may",
+		    "files were checked as user \"%s\", not as \"%s\", which "
+		    "the daemon will be; run mxwatchd -n as root to check as "
+		    "that user",
 		    we != NULL ? we->pw_name : "without a name", p->c->user);
 	}
 }
@@ -92,7 +93,7 @@ check_places(struct preflight *p)
 		by_unit = place[i].by_unit && geteuid() != 0;
 		finding(&p->errs, p->stranger || by_unit, p->c->file, 0,
 		    "%s: %s%s", place[i].option, why.text,
-		    by_unit ? "; the unit of systemd makes it "
+		    by_unit ? "; the systemd unit creates it "
 			      "(RuntimeDirectory)" :
 			      "");
 	}

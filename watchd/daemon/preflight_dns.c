@@ -279,13 +279,13 @@ tell_rest(struct names *n)
 
 	if (silent > 0)
 		finding(n->errs, true, n->conf->file, 0,
-		    "not checked: %u of %u names, which the DNS did not answer "
-		    "for%s%s; mxwatchd -nl does not ask it",
-		    silent, n->n, n->trouble[0] != '\0' ? ": " : "",
-		    n->trouble);
+		    "%u of %u names could not be looked up (%s); mxwatchd -nl "
+		    "leaves the DNS out",
+		    silent, n->n,
+		    n->trouble[0] != '\0' ? n->trouble : "no answer in time");
 	if (n->cut)
 		finding(n->errs, true, n->conf->file, 0,
-		    "not checked: names in the DNS beyond the first %u", n->n);
+		    "only the first %u names were looked up in the DNS", n->n);
 }
 
 void

@@ -105,9 +105,9 @@ check(const struct config *c, const char *section,
 			    section, text);
 		else if (err == EACCES && geteuid() != 0)
 			finding(errs, true, c->file, 0,
-			    "%s: listen %s takes root, or "
-			    "CAP_NET_BIND_SERVICE, which the unit of systemd "
-			    "gives by AmbientCapabilities; not checked",
+			    "%s: listen %s needs root, or "
+			    "CAP_NET_BIND_SERVICE, which the systemd unit "
+			    "gives (AmbientCapabilities); not checked",
 			    section, text);
 		else
 			finding(errs, false, c->file, 0,
@@ -135,9 +135,10 @@ preflight_web_rights(const struct config *c, struct conf_errors *errs)
 		if (conf_listen_path(&list->a[i]) == NULL &&
 		    try_listen(&list->a[i].addr) == EACCES)
 			finding(errs, true, c->file, 0,
-			    "web: listen %s: a daemon that is started as root "
-			    "is user \"%s\" by then and may not; take a port "
-			    "from 1024 on, unless it is started by the unit of "
-			    "systemd, which gives CAP_NET_BIND_SERVICE",
+			    "web: listen %s: a daemon started as root has "
+			    "become user \"%s\" before it listens there, and "
+			    "may not; take a port above 1023, unless the "
+			    "systemd unit starts it, which gives "
+			    "CAP_NET_BIND_SERVICE",
 			    addr_text_port(&list->a[i].addr, text), c->user);
 }

@@ -307,7 +307,7 @@ check_made(const char *path, bool is_log, const struct config *conf,
 		return 0;
 	return mx_fail(eb, MX_ESYS,
 	    exists ? "%s: user \"%s\" may not write there: %s" :
-		     "%s is not there, and user \"%s\" cannot make it: %s",
+		     "%s does not exist, and user \"%s\" cannot create it: %s",
 	    path, pw != NULL ? conf->user : "who we are", strerror(err));
 }
 

@@ -97,13 +97,14 @@ tell_dates(const X509 *cert, int at, tls_tell_fn *tell, void *arg)
 	if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
 		day_text(X509_get0_notAfter(cert), day, sizeof(day));
 		snprintf(text, sizeof(text),
-		    "certificate %d expired on %s; renew it", at + 1, day);
+		    "certificate %d in it expired on %s; renew it", at + 1,
+		    day);
 		tell(arg, text);
 	}
 	if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0) {
 		day_text(X509_get0_notBefore(cert), day, sizeof(day));
 		snprintf(text, sizeof(text),
-		    "certificate %d is not valid before %s; is the clock "
+		    "certificate %d in it is not valid before %s; is the clock "
 		    "right?",
 		    at + 1, day);
 		tell(arg, text);
@@ -124,15 +125,16 @@ tls_certificate_doubts(const char *cert_file, const char *name,
 		    X509_check_issued(c.cert[i], c.cert[i - 1]) == X509_V_OK)
 			continue;
 		snprintf(text, sizeof(text),
-		    "certificate %d is not that of the issuer of certificate "
-		    "%d; the order is the server's, its issuer's and so on",
+		    "certificate %d in it did not issue certificate %d; the "
+		    "server's comes first, then that of its issuer, and so on",
 		    i + 1, i);
 		tell(arg, text);
 	}
 	if (c.n > 0 && name != NULL &&
 	    X509_check_host(c.cert[0], name, 0, 0, NULL) != 1) {
 		snprintf(text, sizeof(text),
-		    "the certificate is not for the hostname, \"%.80s\"", name);
+		    "the certificate does not cover the hostname \"%.80s\"",
+		    name);
 		tell(arg, text);
 	}
 	ERR_clear_error();
