@@ -128,3 +128,42 @@ class LocalAddress:
         if self.added:
             subprocess.run(["ip", "addr", "del", *self.prefix[:3]],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Neighbour:
+    """A host beside ours: a network namespace with an address and a wire to it. `why`: it
+    cannot be made."""
+
+    def __init__(self, ours, address):
+        """`ours` is our address on the wire."""
+        # waits until we are done, or gone
+        self.keeper = subprocess.Popen(["unshare", "--net", "cat"], stdin=subprocess.PIPE)
+        self.address, self.why = address, None
+        pid = str(self.keeper.pid)
+        try:
+            here = os.readlink("/proc/self/ns/net")
+            wait_for(lambda: os.readlink("/proc/%s/ns/net" % pid) != here, 5, "a namespace")
+            for argv in (["link", "add", "name", "wire0", "type", "veth", "peer", "name", "wire1",
+                          "netns", pid],
+                         ["addr", "add", ours + "/24", "dev", "wire0"],
+                         ["link", "set", "wire0", "up"]):
+                self._ip([], argv)
+            for argv in (["addr", "add", address + "/24", "dev", "wire1"],
+                         ["link", "set", "wire1", "up"], ["link", "set", "lo", "up"]):
+                self._ip(self.inside(), argv)
+        except AssertionError as e:
+            self.why = str(e)
+
+    def inside(self, *argv):
+        """The command, to be run in there."""
+        return ["nsenter", "--target", str(self.keeper.pid), "--net", *argv]
+
+    @staticmethod
+    def _ip(before, argv):
+        r = subprocess.run([*before, "ip", *argv], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True)
+        assert r.returncode == 0, r.stdout.strip()
+
+    def close(self):
+        self.keeper.stdin.close()
+        end_process(self.keeper)
