@@ -1,4 +1,5 @@
-EXTRA_DIST += contrib/apt contrib/deb contrib/debian contrib/demo \
+EXTRA_DIST += contrib/ansible/mxwatch.yml contrib/apt \
+	contrib/container/Containerfile contrib/deb contrib/debian contrib/demo \
 	contrib/demo-cluster contrib/sources contrib/srcdir \
 	contrib/mxwatch.conf.sample \
 	contrib/packages \
