@@ -196,6 +196,9 @@ static const struct bad_case wrong[] = {
 	{ "number 2^32", "control_clients = 4294967296\n",
 	    "2: error: control_clients \"4294967296\" is out "
 	    "of range; it may be 1 to 1024" },
+	{ "flag at the top", "control_content = \"root\"\n",
+	    "2: error: control_content \"root\" is neither "
+	    "\"yes\" nor \"no\"" },
 	{ "negative number", "smtpd { max_sessions = -1 }\n",
 	    "2: error: smtpd: max_sessions \"-1\" is not a "
 	    "number; write it like \"100\"" },

@@ -9,14 +9,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crc.h"
 #include "base/mem.h"
 
 #define NOW_MS INT64_C(1795368000000)
 
 static const struct rcpt_view hostile[] = {
-	{ "user@example.org", "pending", "4.2.0 \033[31mred\r\nalert\xff", 450,
-	    "4.2.0" },
-	{ "b@example.org", "delivered", "ok", 250, "2.0.0" },
+	{ .mailbox = "user@example.org",
+	    .state = "pending",
+	    .reply = "4.2.0 \033[31mred\r\nalert\xff",
+	    .code = 450,
+	    .status = "4.2.0" },
+	{ .mailbox = "b@example.org",
+	    .state = "delivered",
+	    .reply = "ok",
+	    .code = 250,
+	    .status = "2.0.0" },
 };
 static const struct rcpt_view plain[] = {
 	{ .mailbox = "x@example.org", .state = "pending", .reply = "" }
@@ -185,6 +193,86 @@ answer_show(struct fake *f, const struct fake_pending *p)
 	p->show_cb(p->arg, n > 0 ? 0 : -MX_ENOENT, v, n);
 }
 
+/* ---- content, and messages on their way in */
+
+static void
+fake_content(void *self, uint64_t id, uint64_t offset, size_t max,
+    relay_content_cb *cb, void *arg)
+{
+	struct fake_pending p = { .id = id,
+		.after = offset,
+		.max = (unsigned)max,
+		.content_cb = cb,
+		.arg = arg };
+
+	add_pending(self, &p);
+}
+
+static void
+answer_content(struct fake *f, const struct fake_pending *p)
+{
+	struct relay_content of = { .size = f->content.len };
+	size_t left = f->content.len > p->after ? f->content.len - p->after : 0;
+
+	of.crc = crc_32(0, f->content.data, f->content.len) + f->content_rots;
+	p->content_cb(p->arg, f->content_rc, f->content.data + p->after,
+	    left < p->max ? left : p->max, &of);
+}
+
+static struct relay_intake *
+fake_intake(void *self)
+{
+	struct fake *f = self;
+
+	f->intakes++;
+	buf_clear(&f->came);
+	return (struct relay_intake *)(void *)f;
+}
+
+static int
+fake_append(struct relay_intake *in, const void *data, size_t len)
+{
+	struct fake *f = (struct fake *)(void *)in;
+
+	return buf_add(&f->came, data, len);
+}
+
+static bool
+fake_congested(struct relay_intake *in, void (*space)(void *arg), void *arg)
+{
+	struct fake *f = (struct fake *)(void *)in;
+	struct fake_pending p = { .space = space, .arg = arg };
+
+	if (!f->congested)
+		return false;
+	add_pending(f, &p);
+	return true;
+}
+
+static void
+fake_abort(struct relay_intake **inp)
+{
+	struct fake *f = (struct fake *)(void *)*inp;
+
+	*inp = NULL;
+	if (f != NULL)
+		f->intakes--;
+}
+
+static int
+fake_commit(struct relay_intake **inp, const struct relay_copy *copy,
+    relay_commit_cb *cb, void *arg, uint64_t token)
+{
+	struct fake *f = (struct fake *)(void *)*inp;
+	struct fake_pending p = { .commit_cb = cb, .arg = arg, .id = token };
+
+	fake_abort(inp);
+	(void)snprintf(f->last, sizeof(f->last), "import from=%s to=%s n=%u",
+	    copy->sender, copy->rcpts[0].mailbox, copy->nrcpts);
+	add_pending(f, &p);
+	return 0;
+}
+
 void
 fake_answer(struct fake *f)
 {
@@ -194,7 +282,13 @@ fake_answer(struct fake *f)
 		p = f->pending[0];
 		memmove(f->pending, f->pending + 1,
 		    --f->npending * sizeof(f->pending[0]));
-		if (p.list)
+		if (p.content_cb != NULL)
+			answer_content(f, &p);
+		else if (p.space != NULL)
+			p.space(p.arg);
+		else if (p.commit_cb != NULL)
+			p.commit_cb(p.arg, p.id, f->commit_rc, 0x6B100);
+		else if (p.list)
 			answer_list(f, &p);
 		else
 			answer_show(f, &p);
@@ -448,6 +542,12 @@ fake_rcpt(void *arg MX_UNUSED, const char *mailbox, char *dst, size_t size,
 	    size);
 }
 
+static bool
+fake_may_see(void *arg)
+{
+	return !((struct fake *)arg)->content_hidden;
+}
+
 static void
 fake_unreadable(void *self, struct relay_unreadable *out)
 {
@@ -621,6 +721,12 @@ fake_init(struct fake *f, struct loop *loop)
 		.domain = fake_domain,
 		.list = fake_list,
 		.show = fake_show,
+		.content = fake_content,
+		.intake = fake_intake,
+		.append = fake_append,
+		.congested = fake_congested,
+		.abort = fake_abort,
+		.commit = fake_commit,
 		.unreadable = fake_unreadable,
 		.came = fake_came,
 		.refused = fake_refused,
@@ -637,6 +743,7 @@ fake_init(struct fake *f, struct loop *loop)
 		.reload = fake_reload,
 		.reload_result = fake_reload_result,
 		.rcpt = fake_rcpt,
+		.content = fake_may_see,
 		.maintenance = { .add = fake_maintenance_add,
 		    .end = fake_maintenance_end,
 		    .each = fake_maintenance_each,
@@ -646,6 +753,8 @@ fake_init(struct fake *f, struct loop *loop)
 		.did = fake_did,
 		.arg = f };
 	f->cause = "connection refused";
+	buf_init(&f->content, 1 << 20);
+	buf_init(&f->came, 1 << 20);
 	f->outages = kept_create();
 	put_outage(f, 7, OUTAGE_PRIMARY, "mx1.example.org");
 	put_outage(f, 8, OUTAGE_DOMAIN, "example.org");
@@ -657,5 +766,7 @@ void
 fake_fini(struct fake *f)
 {
 	loop_task_destroy(&f->task);
+	buf_fini(&f->content);
+	buf_fini(&f->came);
 	kept_destroy(&f->outages);
 }

@@ -13,6 +13,9 @@ struct fake_pending {
 	unsigned max;
 	relay_list_cb *list_cb;
 	relay_show_cb *show_cb;
+	relay_content_cb *content_cb; /* or one of these */
+	relay_commit_cb *commit_cb;
+	void (*space)(void *arg);
 	void *arg;
 };
 
@@ -33,6 +36,14 @@ struct fake {
 	const char *cause; /* of example.org being down */
 	bool list_rcpts; /* the listing brings recipients */
 	unsigned unreadable; /* ids of records that do not decode; 13 more */
+	struct buf content; /* of every message */
+	int content_rc;
+	uint32_t content_rots; /* added to its checksum */
+	bool content_hidden;
+	struct buf came; /* of the last that was imported */
+	unsigned intakes; /* under way, or committed */
+	bool congested;
+	int commit_rc;
 	bool flushing, cut;
 	uint64_t remaining;
 	unsigned polls_left; /* until the flush ends */

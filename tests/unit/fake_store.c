@@ -23,6 +23,7 @@ struct fake_op {
 		FAKE_REMOVE,
 		FAKE_FETCH,
 		FAKE_LOAD,
+		FAKE_READ,
 		FAKE_STATE,
 		FAKE_SCAN,
 		FAKE_SCAN_DOMAINS,
@@ -44,6 +45,7 @@ struct fake_op {
 	store_done_cb *done;
 	store_fetch_cb *fetch;
 	store_load_cb *load;
+	store_read_cb *read;
 	void (*scan_one)(void *, const struct envelope_brief *);
 	void (*scan_done)(void *, int, uint64_t);
 };
@@ -346,6 +348,16 @@ pump_load(struct store *st, struct fake_op *op)
 	op->load(op->arg, &l);
 }
 
+/* Bodies are not kept: what is read is as long as it should be. */
+static void
+pump_read(struct fake_op *op)
+{
+	char *data = mem_array(op->len + 1, 1);
+
+	memset(data, 'x', op->len);
+	op->read(op->arg, 0, data, op->len);
+}
+
 /* They ascend, as in a database. */
 static void
 state_insert(struct store *st, struct fake_state *s)
@@ -417,6 +429,9 @@ op_run(struct store *st, struct fake_op *op)
 		return;
 	case FAKE_LOAD:
 		pump_load(st, op);
+		return;
+	case FAKE_READ:
+		pump_read(op);
 		return;
 	case FAKE_SCAN:
 		pump_scan(st, op);
@@ -589,6 +604,18 @@ store_fetch(struct store *st, const uint64_t *ids, unsigned n,
 	op->ids = mem_dup(ids, n * sizeof(*ids));
 	op->n = n;
 	op->fetch = fetch;
+	return op->request;
+}
+
+uint64_t
+store_read(struct store *st, const struct body_ref *body, uint64_t offset,
+    size_t len, store_read_cb *read, void *arg)
+{
+	struct fake_op *op = op_add(st, FAKE_READ, arg, 0);
+
+	MX_ASSERT(len > 0 && offset + len <= body->len);
+	op->len = len;
+	op->read = read;
 	return op->request;
 }
 

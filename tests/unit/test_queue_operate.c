@@ -497,6 +497,102 @@ list_filtered(void **state)
 	assert_int_equal(w->listed[0], ids[11]);
 }
 
+/* The last answer about a content. */
+static struct {
+	unsigned n;
+	int rc;
+	size_t len;
+	uint64_t size;
+} piece;
+
+static void
+on_content(void *arg, int rc, const char *data, size_t len,
+    const struct relay_content *of)
+{
+	(void)arg;
+	piece.n++;
+	piece.rc = rc;
+	piece.len = len;
+	piece.size = of->size;
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(data[i], 'x');
+}
+
+/* Piece by piece, of what is there; and nothing comes behind the queue's end. */
+static void
+content_in_pieces(void **state)
+{
+	static const struct {
+		uint64_t at;
+		size_t max, len;
+	} pieces[] = { { 0, 60, 60 }, { 60, 60, 40 }, { 100, 60, 0 },
+		{ 200, 60, 0 } };
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	uint64_t id = world_mail(w, A, 1); /* of 100 bytes */
+
+	for (size_t i = 0; i < MX_COUNT(pieces); i++) {
+		piece.n = 0;
+		r->content(r->self, id, pieces[i].at, pieces[i].max, on_content,
+		    w);
+		assert_int_equal(piece.n, 0);
+		world_settle(w);
+		assert_int_equal(piece.n, 1);
+		assert_int_equal(piece.rc, 0);
+		assert_int_equal(piece.len, pieces[i].len);
+		assert_int_equal(piece.size, 100);
+	}
+	r->content(r->self, id + 256, 0, 60, on_content, w);
+	world_settle(w);
+	assert_int_equal(piece.n, 2);
+	assert_int_equal(piece.rc, -MX_ENOENT);
+	r->content(r->self, id, 0, 60, on_content, w); /* it is cancelled */
+}
+
+/* What came of a copy. */
+static uint64_t imported;
+
+static void
+on_import(void *arg, uint64_t token, int rc, uint64_t id)
+{
+	(void)arg;
+	assert_int_equal(token, 7);
+	assert_int_equal(rc, 0);
+	imported = id;
+}
+
+/* A part for each domain, due at once, with what its sender had asked for. */
+static void
+copies_are_queued(void **state)
+{
+	static const struct relay_copy_rcpt rcpts[] = {
+		{ "u@" A, A, "rfc822;u@x", 8 },
+		{ "v@" B, B, NULL, 0 },
+		{ "w@" A, A, NULL, 0 },
+	};
+	const struct relay_copy copy = { .sender = "s@x.example",
+		.helo = "h",
+		.client = "192.0.2.9",
+		.body8 = true,
+		.rcpts = rcpts,
+		.nrcpts = 3 };
+	struct world *w = *state;
+	const struct relay *r = w->relay;
+	struct relay_intake *in = r->intake(r->self);
+
+	r->abort(&in);
+	assert_null(in);
+	in = r->intake(r->self);
+	assert_int_equal(r->append(in, "xyz", 3), 0);
+	assert_int_equal(r->commit(&in, &copy, on_import, w, 7), 0);
+	assert_null(in);
+	world_settle(w);
+	assert_true(imported != 0);
+	assert_int_equal(world_gauges(w, A).deferred, 1);
+	assert_int_equal(world_gauges(w, A).recipients, 2);
+	assert_int_equal(world_gauges(w, B).recipients, 1);
+}
+
 static void
 show_has_recipients(void **state)
 {
@@ -582,6 +678,8 @@ main(void)
 		CASE(list_with_recipients),
 		CASE(list_filtered),
 		CASE(bounce_what_waits),
+		CASE(content_in_pieces),
+		CASE(copies_are_queued),
 		CASE(show_has_recipients),
 		CASE(ages_follow_the_queue),
 		CASE(ages_after_a_step_back),

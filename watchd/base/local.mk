@@ -4,6 +4,7 @@ libmx_base_a_SOURCES = \
 	watchd/base/buf.c watchd/base/buf.h \
 	watchd/base/calendar.c watchd/base/calendar.h \
 	watchd/base/clock.c watchd/base/clock.h \
+	watchd/base/base64.c watchd/base/base64.h \
 	watchd/base/crc.c watchd/base/crc.h \
 	watchd/base/defs.h \
 	watchd/base/err.c watchd/base/err.h \
@@ -35,7 +36,7 @@ base_tests = tests/unit/test_btree tests/unit/test_buf tests/unit/test_calendar 
 	tests/unit/test_crc tests/unit/test_file tests/unit/test_heap \
 	tests/unit/test_idmap tests/unit/test_log tests/unit/test_mailbox \
 	tests/unit/test_records tests/unit/test_sandbox tests/unit/test_service \
-	tests/unit/test_spawn tests/unit/test_text tests/unit/test_ways
+	tests/unit/test_spawn tests/unit/test_base64 tests/unit/test_text tests/unit/test_ways
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 tests_unit_test_btree_SOURCES = tests/unit/test_btree.c
@@ -64,6 +65,8 @@ tests_unit_test_service_SOURCES = tests/unit/test_service.c
 tests_unit_test_service_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_spawn_SOURCES = tests/unit/test_spawn.c
 tests_unit_test_spawn_LDADD = $(BASE_L) $(CMOCKA_LIBS)
+tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
+tests_unit_test_base64_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_text_SOURCES = tests/unit/test_text.c
 tests_unit_test_text_LDADD = $(BASE_L) $(CMOCKA_LIBS)
 tests_unit_test_ways_SOURCES = tests/unit/test_ways.c

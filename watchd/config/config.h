@@ -314,6 +314,7 @@ struct config {
 	char *spool;
 	char *control;
 	uint32_t control_clients;
+	bool control_content; /* may be read by root and ourselves */
 	char *user;
 	bool seccomp;
 	struct net_addr *resolver;

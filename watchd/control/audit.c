@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/content.h"
 #include "control/select.h"
 
 #define ARGUMENTS_MAX 8192 /* what is longer is cut, value by value before */
@@ -16,6 +17,8 @@ audit_is_due(const struct call *c)
 {
 	const char *action = json_get_text(c->request, "action");
 
+	if (content_is_asked(c))
+		return true;
 	if ((control_verbs[c->verb].fields & FIELD_ACTS) == 0 ||
 	    (c->fields & FIELD_DRY_RUN) != 0)
 		return false;
@@ -106,8 +109,9 @@ write_line(struct call *c, int rc, const char *outcome)
 	    log_rcpt(c->target), buf_str(&args), log_q(reason),
 	    from != NULL ? from : "", (long long)(int)c->uid, (long long)c->pid,
 	    outcome);
-	call_ops(c)->did(call_ops(c)->arg, verb, c->target, reason, c->node,
-	    (int64_t)(int)c->uid, rc);
+	if ((control_verbs[c->verb].fields & FIELD_ACTS) != 0)
+		call_ops(c)->did(call_ops(c)->arg, verb, c->target, reason,
+		    c->node, (int64_t)(int)c->uid, rc);
 	buf_fini(&args);
 	mem_free(&from);
 	mem_free(&verb);
@@ -126,10 +130,12 @@ audit_done(struct call *c, int rc, const cJSON *done)
 	buf_fini(&outcome);
 }
 
-/* What was begun goes on: how it ends is in the lines of the queue. */
+/* What was begun goes on, and how it ends is in the lines of the queue; but of a
+ * message that was not brought to its end there is nothing. */
 void
 audit_left(struct call *c)
 {
 	if (c->audited)
-		write_line(c, 0, " event=\"the client went away\"");
+		write_line(c, c->input != NULL,
+		    " event=\"the client went away\"");
 }

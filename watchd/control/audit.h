@@ -7,7 +7,7 @@
 
 #include "control/control_int.h"
 
-/* Does what is asked change anything? */
+/* Does what is asked change anything, or show what is in messages? */
 bool audit_is_due(const struct call *);
 /* What it is about, where that is not as the request has it. */
 void audit_about(struct call *, const char *target);

@@ -290,7 +290,7 @@ on_pump(void *arg)
 		conn_timeout(c->conn, CALL_STALL_MS);
 		return;
 	}
-	if (c->state != CALL_REQUEST)
+	if (c->state != CALL_REQUEST && c->input == NULL)
 		conn_timeout(c->conn, 0);
 	if (c->state == CALL_DONE) {
 		conn_finish(&c->conn, CALL_LINGER);
@@ -301,6 +301,54 @@ on_pump(void *arg)
 	}
 }
 
+void
+call_input_wait(struct call *c, bool wait)
+{
+	if (c->input_waits == wait || c->input == NULL)
+		return;
+	c->input_waits = wait;
+	if (wait) {
+		conn_pause(c->conn);
+		conn_timeout(c->conn, 0);
+	} else {
+		conn_timeout(c->conn, CONTROL_REQUEST_MS);
+		conn_resume(c->conn);
+	}
+}
+
+/* The lines behind a request, until the verb has them all. */
+static void
+call_feed(struct call *c, bool eof)
+{
+	const char *data, *lf;
+	size_t n;
+
+	while (c->input != NULL && !c->input_waits) {
+		n = conn_input(c->conn, &data);
+		lf = n > 0 ? memchr(data, '\n', n) : NULL;
+		if (lf == NULL && eof) {
+			call_destroy(c);
+			return;
+		}
+		if (lf == NULL && n <= CONTROL_LINE_MAX)
+			break;
+		if (lf == NULL)
+			call_fail(c, CONTROL_REFUSED,
+			    "a line is longer than %u bytes", CONTROL_LINE_MAX);
+		else
+			c->input(c, data, (size_t)(lf - data));
+		if (lf != NULL)
+			conn_consume(c->conn, (size_t)(lf - data) + 1);
+		if (c->state == CALL_DONE)
+			c->input = NULL;
+	}
+	if (c->input == NULL)
+		conn_pause(c->conn);
+	if (!c->input_waits)
+		conn_timeout(c->conn,
+		    c->input != NULL ? CONTROL_REQUEST_MS : 0);
+}
+
 /* Input is not looked at any more: who goes away is found out by writing, and
  * who only closes his half (a pipe into a socket tool) is answered. */
 static void
@@ -308,9 +356,14 @@ call_start(struct call *c, const char *line, size_t len)
 {
 	c->state = CALL_ANSWER;
 	verbs_start(c, line, len);
+	loop_task_schedule(c->pump);
+	if (c->input != NULL) {
+		conn_consume(c->conn, len + 1);
+		call_feed(c, false);
+		return;
+	}
 	conn_pause(c->conn);
 	conn_timeout(c->conn, CALL_STALL_MS);
-	loop_task_schedule(c->pump);
 }
 
 static void
@@ -319,6 +372,10 @@ call_read(struct call *c, bool eof)
 	const char *data, *lf;
 	size_t n = conn_input(c->conn, &data);
 
+	if (c->state == CALL_ANSWER && c->input != NULL) {
+		call_feed(c, eof);
+		return;
+	}
 	if (c->state != CALL_REQUEST)
 		return;
 	lf = memchr(data, '\n', n);

@@ -157,6 +157,8 @@ struct control_ops {
 	 * ...", and a sentence that says what decides that. */
 	void (*rcpt)(void *arg, const char *mailbox, char *dst, size_t size,
 	    struct buf *rule);
+	/* May what is in messages be read (config.control_content)? */
+	bool (*content)(void *arg);
 	/* A removed domain is forgotten; -MX_ENOENT: it is none; -MX_EEXIST:
 	 * it is in the configuration; -MX_EBUSY: a reload is under way. */
 	int (*forget)(void *arg, const char *domain);

@@ -51,6 +51,11 @@ struct call {
 	const char *address; /* in request */
 	int64_t add_ms, since_ms;
 
+	/* Of a verb to which the client says more than its request: the next
+	 * line, which is lent and is not to be kept. NULL: it says no more. */
+	void (*input)(struct call *, const char *line, size_t len);
+	bool input_waits; /* call_input_wait() */
+
 	void (*step)(struct call *);
 	void *work; /* the verb's; freed with the call */
 	void (*work_free)(void *work);
@@ -70,6 +75,8 @@ void call_send(struct call *, cJSON *line); /* takes it */
 void call_send_part(struct call *, const char *text, size_t len);
 void call_continue(struct call *);
 void call_wait(struct call *, int64_t ms);
+/* No more lines until there is room for what they bring. */
+void call_input_wait(struct call *, bool wait);
 /* The last line; `more` (NULL: none) is taken, "done" and "rc" are added. */
 void call_done(struct call *, enum control_rc, cJSON *more);
 void

@@ -182,6 +182,13 @@ int
 ctl_ask(const char *path, const cJSON *request, ctl_line_cb *cb, void *arg,
     struct mx_errbuf *eb)
 {
+	return ctl_ask_saying(path, request, NULL, cb, arg, eb);
+}
+
+int
+ctl_ask_saying(const char *path, const cJSON *request, ctl_say_cb *say,
+    ctl_line_cb *cb, void *arg, struct mx_errbuf *eb)
+{
 	struct buf in = BUF_INIT(ANSWER_MAX);
 	size_t seen = 0;
 	int fd = dial(path, eb), rc = -1, state;
@@ -189,6 +196,10 @@ ctl_ask(const char *path, const cJSON *request, ctl_line_cb *cb, void *arg,
 	if (fd < 0)
 		return -1;
 	send_request(fd, request);
+	if (say != NULL && say(fd, arg, eb) < 0) {
+		close(fd);
+		return -1;
+	}
 	do {
 		state = read_more(fd, &in, eb);
 		if (state == 0)

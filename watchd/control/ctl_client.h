@@ -15,8 +15,14 @@ char *ctl_socket_path(const char *file, struct mx_errbuf *note);
  * parsed (not kept). */
 typedef void ctl_line_cb(const char *text, const cJSON *line, void *arg);
 
+/* Says what comes behind a request; negative and *eb: it cannot, and the daemon is
+ * left in the middle of it. */
+typedef int ctl_say_cb(int fd, void *arg, struct mx_errbuf *eb);
+
 /* Returns the answer's rc, or -1 with *eb when there was no whole answer. */
 int ctl_ask(const char *path, const cJSON *request, ctl_line_cb *, void *arg,
     struct mx_errbuf *eb);
+int ctl_ask_saying(const char *path, const cJSON *request, ctl_say_cb *,
+    ctl_line_cb *, void *arg, struct mx_errbuf *eb);
 
 #endif

@@ -438,6 +438,17 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_reload:
 		fprintf(f->out, "the configuration is in force\n");
 		break;
+	case VERB_show:
+		format_content_end(f);
+		break;
+	case VERB_import:
+		format_cell(f->out, f->about, 0);
+		fprintf(f->out, ": queued as ");
+		format_cell(f->out, json_get_text(l, "id"), 0);
+		fprintf(f->out, ", %s\n",
+		    text_size_fmt(json_get_int(l, "bytes"), size,
+			sizeof(size)));
+		break;
 	case VERB_hold:
 	case VERB_release:
 	case VERB_bounce:
@@ -479,7 +490,9 @@ format_line(struct format *f, const cJSON *l)
 		last_line(f, l);
 		return;
 	}
-	if (f->verb < VERB_MAX && how[f->verb] != NULL)
+	if (f->verb == VERB_show && json_get(l, "data") != NULL)
+		format_content(f, l);
+	else if (f->verb < VERB_MAX && how[f->verb] != NULL)
 		how[f->verb](f, l);
 	f->lines++;
 }

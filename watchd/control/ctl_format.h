@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "control/protocol.h"
 #include "status/json.h"
 
@@ -19,7 +20,11 @@ struct format {
 	bool csv; /* rows for a spreadsheet */
 	bool terminal; /* lines may be written over */
 	bool in_place; /* the last one is to be; the caller zeroes it */
-	unsigned lines; /* so far; the caller zeroes it */
+	unsigned lines; /* so far; the caller zeroes it, and what follows */
+	char
+	    content_of[TEXT_ID_MAX]; /* the id of what is shown; "": none yet */
+	char line[4096]; /* of it, for a terminal */
+	size_t line_len;
 };
 
 /* A line of the answer, the last one included (its "error" is the caller's
@@ -31,6 +36,8 @@ void format_line(struct format *, const cJSON *line);
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);
+void format_content(struct format *, const cJSON *piece);
+void format_content_end(struct format *);
 void format_show(struct format *, const cJSON *message);
 void format_ordered(struct format *, const cJSON *done);
 void format_mailq(struct format *, const cJSON *message);

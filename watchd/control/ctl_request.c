@@ -185,6 +185,10 @@ ctl_request(const struct ctl_options *o, enum control_verb verb)
 	int got = o->nwords - 1, least = want;
 	cJSON *r;
 
+	if (verb == VERB_export) /* the folder is ours */
+		got--;
+	if (verb == VERB_import)
+		want = least = got > 0 ? got : 1;
 	if ((v->fields & FIELD_OPTIONAL) != 0 ||
 	    (!all && selects(o, v->fields)))
 		least--;

@@ -153,7 +153,7 @@ add_errors(const struct gather *g, struct buf *text, bool missing)
 static const char *
 what_follows(const struct call *c, bool many)
 {
-	if (audit_is_due(c))
+	if ((control_verbs[c->verb].fields & FIELD_ACTS) != 0)
 		return many ? "whether they did it is not known" :
 			      "whether it did it is not known";
 	if (c->verb == VERB_status)

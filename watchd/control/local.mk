@@ -5,10 +5,13 @@ libmx_control_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_control_a_SOURCES = \
 	watchd/control/audit.c watchd/control/audit.h \
 	watchd/control/claim.c watchd/control/claim.h \
+	watchd/control/content.c watchd/control/content.h \
 	watchd/control/control.c watchd/control/control.h \
 	watchd/control/control_int.h \
 	watchd/control/ctl_client.c watchd/control/ctl_client.h \
 	watchd/control/ctl_cluster.c watchd/control/ctl_cluster.h \
+	watchd/control/ctl_content.c \
+	watchd/control/ctl_files.c watchd/control/ctl_files.h \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
 	watchd/control/ctl_maintenance.c \
 	watchd/control/ctl_order.c \
@@ -26,7 +29,9 @@ libmx_control_a_SOURCES = \
 	watchd/control/protocol.c watchd/control/protocol.h \
 	watchd/control/verb_alert.c \
 	watchd/control/verb_cluster.c \
+	watchd/control/verb_content.c \
 	watchd/control/verb_flush.c \
+	watchd/control/verb_import.c \
 	watchd/control/verb_maintenance.c \
 	watchd/control/verb_order.c \
 	watchd/control/verb_outages.c \
@@ -52,10 +57,10 @@ TESTS += tests/lint/pages
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_control tests/unit/test_control_alert \
 	tests/unit/test_control_cluster tests/unit/test_control_queue \
-	tests/unit/test_ctl
+	tests/unit/test_control_content tests/unit/test_ctl
 TESTS += tests/unit/test_control tests/unit/test_control_alert \
 	tests/unit/test_control_cluster tests/unit/test_control_queue \
-	tests/unit/test_ctl
+	tests/unit/test_control_content tests/unit/test_ctl
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 CONTROL_WORLD = tests/unit/control_world.c tests/unit/control_world.h \
 	tests/unit/control_fake.c tests/unit/control_fake.h
@@ -66,6 +71,11 @@ tests_unit_test_control_alert_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_control_alert_SOURCES = tests/unit/test_control_alert.c \
 	$(CONTROL_WORLD)
 tests_unit_test_control_alert_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
+	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_control_content_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+tests_unit_test_control_content_SOURCES = tests/unit/test_control_content.c \
+	$(CONTROL_WORLD)
+tests_unit_test_control_content_LDADD = $(CONTROL_L) $(LEDGER_L) $(SMTP_L) \
 	$(CONFIG_L) $(NET_L) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_control_queue_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 tests_unit_test_control_queue_SOURCES = tests/unit/test_control_queue.c \

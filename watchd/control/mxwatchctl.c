@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "control/ctl_client.h"
+#include "control/ctl_files.h"
 #include "control/ctl_format.h"
 #include "control/ctl_request.h"
 #include "control/ctl_schema.h"
@@ -41,6 +42,8 @@ static const struct option own_options[] = {
 
 struct ctl_answer {
 	struct format format;
+	struct ctl_export export;
+	const char *file; /* that is imported */
 	bool json;
 	char error[700];
 };
@@ -145,7 +148,9 @@ on_line(const char *text, const cJSON *line, void *arg)
 		(void)strlcpy(a->error, error, sizeof(a->error));
 		mem_free(&error);
 	}
-	if (!a->json)
+	if (!a->json && a->format.verb == VERB_export)
+		ctl_export_line(&a->export, line);
+	else if (!a->json)
 		format_line(&a->format, line);
 	else if (!json_get_bool(line, "done") || cJSON_GetArraySize(line) > 2) {
 		fprintf(a->format.out, "%s\n", text);
@@ -154,31 +159,64 @@ on_line(const char *text, const cJSON *line, void *arg)
 }
 
 static int
-ask(const struct ctl_options *o, enum control_verb verb, const cJSON *request)
+say_file(int fd, void *arg, struct mx_errbuf *eb)
 {
-	struct ctl_answer a = { .json = o->json };
+	const struct ctl_answer *a = arg;
+
+	return ctl_import_say(fd, a->file, eb);
+}
+
+/* The line behind an export; 1: it was cut off. */
+static int
+export_end(struct ctl_answer *a, const char *dir)
+{
+	int rc = a->export.eb.text[0] != '\0';
+
+	ctl_export_end(&a->export);
+	if (rc != 0)
+		fprintf(stderr, "mxwatchctl: %s\n", a->export.eb.text);
+	printf("%u message%s written to %s\n", a->export.files,
+	    a->export.files == 1 ? "" : "s", dir);
+	return rc;
+}
+
+static char *
+socket_path(const struct ctl_options *o)
+{
 	struct mx_errbuf eb = { "" };
 	char *path;
-	int rc;
 
 	if (o->socket != NULL)
-		path = mem_strdup(o->socket);
-	else {
-		path = ctl_socket_path(
-		    o->file != NULL ? o->file : MX_CONFIG_FILE, &eb);
-		if (eb.text[0] != '\0')
-			fprintf(stderr, "mxwatchctl: %s\n", eb.text);
-	}
+		return mem_strdup(o->socket);
+	path = ctl_socket_path(o->file != NULL ? o->file : MX_CONFIG_FILE, &eb);
+	if (eb.text[0] != '\0')
+		fprintf(stderr, "mxwatchctl: %s\n", eb.text);
+	return path;
+}
+
+static int
+ask(const struct ctl_options *o, const char *path, enum control_verb verb,
+    const cJSON *request, const char *file)
+{
+	struct ctl_answer a = { .json = o->json, .file = file };
+	const char *last = o->word[o->nwords - 1];
+	struct mx_errbuf eb = { "" };
+	int rc;
+
 	a.format = (struct format){ .out = stdout,
 		.verb = verb,
 		.now = clock_wall(),
-		.about = o->nwords > 1 ? o->word[1] : NULL,
+		.about = file != NULL ? file :
+		    o->nwords > 1     ? o->word[1] :
+					NULL,
 		.one = o->nwords > 1 &&
 		    (verb == VERB_status || verb == VERB_flush ||
 			(verb == VERB_outages && ctl_is_number(o->word[1]))),
 		.csv = o->csv,
 		.terminal = isatty(STDOUT_FILENO) };
-	rc = ctl_ask(path, request, on_line, &a, &eb);
+	a.export.dir = last;
+	rc = ctl_ask_saying(path, request, file != NULL ? say_file : NULL,
+	    on_line, &a, &eb);
 	if (a.format.in_place)
 		printf("\n");
 	if (rc < 0) {
@@ -186,9 +224,28 @@ ask(const struct ctl_options *o, enum control_verb verb, const cJSON *request)
 		rc = 1;
 	} else if (a.error[0] != '\0')
 		fprintf(stderr, "mxwatchctl: %s\n", a.error);
+	if (verb == VERB_export && !o->json && export_end(&a, last) != 0)
+		rc = 1;
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("mxwatchctl: writing");
 		rc = 1;
+	}
+	return rc;
+}
+
+/* One after the other, each a message of its own; the worst of what came of it. */
+static int
+ask_all(const struct ctl_options *o, enum control_verb verb,
+    const cJSON *request)
+{
+	char *path = socket_path(o);
+	int rc = 0, one;
+
+	if (verb != VERB_import)
+		rc = ask(o, path, verb, request, NULL);
+	for (int i = 1; verb == VERB_import && i < o->nwords; i++) {
+		one = ask(o, path, verb, request, o->word[i]);
+		rc = one > rc ? one : rc;
 	}
 	mem_free(&path);
 	return rc;
@@ -228,7 +285,7 @@ main(int argc, char **argv)
 	if (request == NULL)
 		return CONTROL_REFUSED;
 	rc = ctl_makes_tables(&o) ? ctl_schema(&o, stdout, stderr) :
-				    ask(&o, verb, request);
+				    ask_all(&o, verb, request);
 	cJSON_Delete(request);
 	return rc;
 }

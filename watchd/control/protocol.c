@@ -53,6 +53,9 @@ const struct control_field control_fields[CONTROL_FIELDS] = {
 	{ "reverse", FIELD_REVERSE, FIELD_FLAG, "" },
 	{ "limit", FIELD_LIMIT, FIELD_TEXT, "N" },
 	{ "count", FIELD_COUNT, FIELD_FLAG, "" },
+	{ "headers", FIELD_HEADERS, FIELD_FLAG, "" },
+	{ "body", FIELD_BODY, FIELD_FLAG, "" },
+	{ "raw", FIELD_RAW, FIELD_FLAG, "" },
 };
 
 enum control_verb

@@ -37,6 +37,8 @@
  *	reverse	true: the other way round
  *	limit	how many lines at most, digits
  *	count	true: no lines, only how many messages they would be
+ *	headers, body, raw	true: what is in the message: its header fields, what
+ *		is behind them, or all of it, as it was accepted
  *	action	what is done with the cluster: "status" (or none), "join",
  *		"release", "takeover", "move"
  *	node	the name of a node
@@ -52,6 +54,16 @@
  *		shown (lines, where it is limited)
  *	mailq	the same, every MESSAGE with its "rcpts"
  *	show	a MESSAGE a line, one for each part: "rcpts", "helo", "client"
+ *		with headers, body or raw instead: id and data (a piece, base64) a
+ *		line; done: bytes. Of root and the user of the daemon alone
+ *	export	of each message a line with id and envelope (as
+ *		mxwatch-salvage(8) writes it), then those of its content, then id
+ *		and body ("whole", "damaged"); done: messages, bytes, damaged
+ *	import	behind the request, a line each: envelope (an object: sender,
+ *		envid, helo, client, 8bit, smtputf8), recipients (arrays of
+ *		address, orcpt, notify; several lines), data (base64, as many as
+ *		are needed), and at last size (bytes in all). done: the id, when
+ *		it is durable. Of root and the user of the daemon alone
  *	flush	event ("begin", "running", "progress", "end", "dry_run",
  *		"nothing", "on_hold", "maintenance"), domain, total, remaining, delivered,
  *		deferred, failed, bytes, rate, eta_seconds, complete;
@@ -172,6 +184,9 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_REVERSE	FIELD_BIT(36)
 #define FIELD_LIMIT	FIELD_BIT(37)
 #define FIELD_COUNT	FIELD_BIT(38)
+#define FIELD_HEADERS	FIELD_BIT(39)
+#define FIELD_BODY	FIELD_BIT(40)
+#define FIELD_RAW	FIELD_BIT(41)
 /* What selects among the messages of a domain, or of all. */
 #define FIELD_FILTERS                                                          \
 	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
@@ -197,7 +212,7 @@ struct control_field {
 	enum control_field_kind kind;
 	const char *value; /* of FIELD_TEXT, for people: "TIME" */
 };
-#define CONTROL_FIELDS	   41
+#define CONTROL_FIELDS	   44
 #define CONTROL_FIELD_NAME 24
 extern const struct control_field control_fields[CONTROL_FIELDS];
 
@@ -213,7 +228,16 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "[DOMAIN | PATTERN] [SELECTION] [--sort KEY] [--reverse] "         \
 	    "[--limit N] [--count] [--damaged]",                               \
 	    "what is queued")                                                  \
-	VERB(show, FIELD_ID, "ID", "one message and its recipients")           \
+	VERB(show, FIELD_ID | FIELD_HEADERS | FIELD_BODY | FIELD_RAW,          \
+	    "ID [--headers | --body | --raw]",                                 \
+	    "one message and its recipients, or what is in it")                \
+	VERB(export,                                                           \
+	    FIELD_DOMAIN | FIELD_ID | FIELD_PATTERN | FIELD_ALL |              \
+		FIELD_FILTERS,                                                 \
+	    "DOMAIN | ID | PATTERN | --all [SELECTION] DIR",                   \
+	    "copies of messages, with their envelopes, as files")              \
+	VERB(import, FIELD_ACTS, "FILE ...",                                   \
+	    "queue such copies, as new messages")                              \
 	VERB(flush,                                                            \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_ALL | FIELD_DRY_RUN |            \
 		FIELD_WAIT,                                                    \

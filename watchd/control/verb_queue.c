@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "control/content.h"
 #include "control/ranking.h"
 #include "control/select.h"
 #include "control/verbs.h"
@@ -358,5 +359,8 @@ verb_show(struct call *c)
 {
 	const struct relay *r = call_relay(c);
 
-	r->show(r->self, c->msg, on_show, call_ticket(c));
+	if (content_is_asked(c))
+		verb_show_content(c);
+	else
+		r->show(r->self, c->msg, on_show, call_ticket(c));
 }

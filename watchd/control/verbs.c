@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/audit.h"
+#include "control/content.h"
 #include "control/gather.h"
 
 #define EXTEND_MAX_MS  (INT64_C(3650) * 24 * 3600 * 1000)
@@ -170,7 +171,7 @@ verbs_begin(struct call *c)
 		    control_verb_list());
 		return;
 	}
-	if (check_request(c) != 0 || gather_start(c))
+	if (check_request(c) != 0 || !content_is_allowed(c) || gather_start(c))
 		return;
 	c->audited = audit_is_due(c);
 	verb_run[c->verb](c);

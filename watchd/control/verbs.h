@@ -29,6 +29,8 @@ void status_end(struct status **);
 /* One of its domains, that no node claims; NULL: there is none of that name. */
 cJSON *status_unclaimed(const struct status *, const char *domain);
 
+/* verb_content.c: show, of what is in the message. */
+void verb_show_content(struct call *);
 /* verb_queue.c: a MESSAGE of protocol.h. */
 cJSON *verbs_message(const struct msg_view *, bool rcpts);
 

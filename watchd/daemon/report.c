@@ -236,6 +236,14 @@ op_forget(void *arg, const char *domain)
 	return domains_forget(d->domains, domain);
 }
 
+static bool
+op_content(void *arg)
+{
+	struct daemon *d = arg;
+
+	return d->conf->control_content;
+}
+
 static void
 op_rcpt(void *arg, const char *mailbox, char *dst, size_t size,
     struct buf *rule)
@@ -252,6 +260,7 @@ const struct control_ops daemon_control_ops = {
 	.reload = op_reload,
 	.reload_result = op_reload_result,
 	.rcpt = op_rcpt,
+	.content = op_content,
 	.forget = op_forget,
 	.outages = daemon_ledger_page,
 	.did = daemon_ledger_did,

@@ -102,6 +102,33 @@ struct relay_ordered {
 	const char *domain; /* of one of them; borrowed */
 };
 
+struct relay_content { /* of a message */
+	uint64_t size;
+	uint32_t crc; /* of all of it (base/crc.h) */
+};
+
+/* A piece of it, lent; nothing and rc 0: it ends before. -MX_ENOENT, -MX_EIO. */
+typedef void relay_content_cb(void *arg, int rc, const char *data, size_t len,
+    const struct relay_content *);
+/* A message that is brought as a copy (mxwatchctl import). Texts are borrowed and
+ * were checked; recipients are of domains that we take mail for. */
+struct relay_copy_rcpt {
+	const char *mailbox, *domain; /* domain: canonical */
+	const char *orcpt; /* NULL: none */
+	unsigned notify;
+};
+struct relay_copy {
+	const char *sender; /* "" for <> */
+	const char *envid, *helo, *client; /* envid: NULL none */
+	bool body8, utf8;
+	const struct relay_copy_rcpt *rcpts;
+	unsigned nrcpts;
+};
+struct relay_intake; /* one on its way in */
+/* 0 and its id: it is durable, and queued; or -MX_EFULL, -MX_EIO. */
+typedef void relay_commit_cb(void *arg, uint64_t token, int rc, uint64_t id);
+#define RELAY_COPY_RCPTS 10000
+
 typedef void relay_list_cb(void *arg, int rc, const struct msg_view *,
     unsigned n, uint64_t next);
 typedef void
@@ -139,6 +166,19 @@ struct relay {
 	int64_t (*came)(void *self, uint64_t id);
 	/* All parts of the message with that id, recipients included. */
 	void (*show)(void *self, uint64_t id, relay_show_cb *cb, void *arg);
+	/* Up to `max` bytes of what was accepted for that part, from `offset` on.
+	 * Calls cb once, later. */
+	void (*content)(void *self, uint64_t id, uint64_t offset, size_t max,
+	    relay_content_cb *cb, void *arg);
+	/* The way in: as queue.h has it. A copy is of up to RELAY_COPY_RCPTS
+	 * recipients in 256 domains, else it is -MX_ETOOBIG. */
+	struct relay_intake *(*intake)(void *self);
+	int (*append)(struct relay_intake *, const void *, size_t);
+	bool (*congested)(struct relay_intake *, void (*space)(void *arg),
+	    void *arg);
+	void (*abort)(struct relay_intake **); /* no-op when NULL */
+	int (*commit)(struct relay_intake **, const struct relay_copy *,
+	    relay_commit_cb *, void *arg, uint64_t token);
 	/* Makes everything of the domain due now and starts with a canary.
 	 * dry_run only counts. -MX_EBUSY: one is running; -MX_ENOENT: nothing
 	 * is queued there (*out is filled in both cases). */

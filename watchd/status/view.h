@@ -15,6 +15,8 @@ struct rcpt_view {
 	const char *reply; /* last reply or reason, peer text; "" none */
 	unsigned code; /* of that reply; 0: no server said it */
 	char status[16]; /* x.y.z (RFC 3463); "" none */
+	const char *orcpt; /* as it was given (RFC 3461); NULL none */
+	unsigned notify; /* NOTIFY_* of smtp/command.h */
 };
 
 /* The reply as a server gives it: "452 4.2.2 Mailbox full"; what we found ourselves
@@ -34,6 +36,8 @@ struct msg_view {
 	int64_t notice_ms; /* nothing is tried any more; its sender is told */
 	uint32_t attempts;
 	int64_t vault_ms; /* since when it is in the vault */
+	const char *envid; /* as it was given (RFC 3461); NULL none */
+	bool body8, utf8; /* BODY=8BITMIME, SMTPUTF8 */
 	bool dsn;
 	bool replayed; /* out of the vault */
 	bool damaged; /* its record or body does not hold; perhaps nothing but

@@ -93,6 +93,8 @@ view_rcpts(const struct envelope *env)
 		    "unknown";
 		v[i].reply = text_or_empty(env->rcpts[i].reply);
 		v[i].code = env->rcpts[i].code;
+		v[i].orcpt = env->rcpts[i].orcpt;
+		v[i].notify = env->rcpts[i].notify;
 		if (env->rcpts[i].status.cls != 0)
 			(void)smtp_status_fmt(&env->rcpts[i].status,
 			    v[i].status);
@@ -133,6 +135,10 @@ view_fill(struct msg_view *v, const struct part *e, const struct envelope *env,
 		.last_try_ms = env->last_try_ms,
 		.attempts = e->attempts,
 		.dsn = e->dsn,
+		.envid = env->envid,
+		.body8 = (env->flags & ENV_8BIT) != 0,
+		.utf8 = (env->flags & ENV_UTF8) != 0,
+		.replayed = (env->flags & ENV_REPLAYED) != 0,
 		.damaged = e->damaged,
 		.helo = text_or_empty(env->helo),
 		.client = text_or_empty(env->client),

@@ -6,6 +6,8 @@ libmx_queue_a_SOURCES = \
 	watchd/relay/queue/backoff.c watchd/relay/queue/backoff.h \
 	watchd/relay/queue/breaker.c \
 	watchd/relay/queue/breaker_primary.c \
+	watchd/relay/queue/content.c \
+	watchd/relay/queue/import.c \
 	watchd/relay/queue/destination.c \
 	watchd/relay/queue/part.c watchd/relay/queue/parts.c \
 	watchd/relay/queue/extend.c watchd/relay/queue/extend.h \

@@ -354,6 +354,7 @@ operator_init(struct queue *q)
 		.domain_ages = list_ages,
 		.list = list_messages,
 		.show = list_show,
+		.content = content_read,
 		.unreadable = list_unreadable,
 		.came = list_came,
 		.flush = relay_op_flush,
@@ -369,4 +370,5 @@ operator_init(struct queue *q)
 		.replay = vault_replay,
 		.purge = vault_purge,
 	};
+	import_init(&q->relay);
 }

@@ -9,7 +9,7 @@
  *	attach.c, detach.c  a store that is shared: domains come and go
  *	local.c         what landed here while the engine was away
  *	told.c          what other nodes wrote down
- *	intake.c        new mail, until it is durable
+ *	intake.c        new mail, until it is durable; import.c: copies of it
  *	round.c         what is to be done with each destination, in slices
  *	schedule.c      the one timer: retry times, deadlines, walks in steps
  *	take.c          handing a part out and taking its outcome back
@@ -27,6 +27,7 @@
  *	operator.c      what an operator does (relay/relay.h)
  *	vault.c         what was given back, for a while
  *	list.c          what he sees
+ *	content.c       what is in a message
  *
  * Wall milliseconds but for what is called monotonic: retry and expiry times
  * outlive a process. */
@@ -277,7 +278,10 @@ struct queue_request {
 	relay_show_cb *show;
 	void *arg;
 	struct selector *selector; /* of a list; NULL: all */
-	uint64_t next;
+	uint64_t next; /* of a list; where a piece of content begins */
+	relay_content_cb *content;
+	struct relay_content of;
+	size_t max; /* of that piece */
 	unsigned n;
 	uint64_t ids[];
 };
@@ -750,6 +754,9 @@ uint64_t list_ages(void *, const char *domain, uint64_t after, unsigned max,
     int64_t now_ms, const double *le, unsigned n, uint64_t *count);
 void list_unreadable(void *, struct relay_unreadable *);
 int64_t list_came(void *, uint64_t id);
+void import_init(struct relay *); /* import.c */
+void content_read(void *, uint64_t id, uint64_t offset, size_t max,
+    relay_content_cb *, void *);
 struct queue_request *
 request_create(struct queue *, const uint64_t *, unsigned);
 void request_send(struct queue_request *);

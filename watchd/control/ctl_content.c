@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: ISC
+ * ctl_content: what is in a message, on its way to a file as it is, and to a terminal
+ * without what would steer that. */
+#include <string.h>
+
+#include "base/base64.h"
+#include "base/mem.h"
+#include "control/ctl_format.h"
+
+static void
+shown_line(struct format *f)
+{
+	size_t n = f->line_len;
+
+	if (n > 0 && f->line[n - 1] == '\r')
+		n--;
+	f->line[n] = '\0';
+	format_cell(f->out, f->line, 0);
+	f->line_len = 0;
+}
+
+/* Line by line; one that does not fit is broken. */
+static void
+to_terminal(struct format *f, const char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] == '\n' || f->line_len == sizeof(f->line) - 1) {
+			shown_line(f);
+			fprintf(f->out, "\n");
+		}
+		if (data[i] != '\n')
+			f->line[f->line_len++] =
+			    data[i] != '\0' ? data[i] : '?';
+	}
+}
+
+/* Parts of a message have one content, of which the first that comes is shown. */
+void
+format_content(struct format *f, const cJSON *l)
+{
+	const char *id = json_get_text(l, "id"), *text;
+	size_t len;
+	char *data;
+
+	if (f->content_of[0] == '\0')
+		(void)strlcpy(f->content_of, id, sizeof(f->content_of));
+	if (strcmp(f->content_of, id) != 0)
+		return;
+	text = json_get_text(l, "data");
+	data = mem_array(strlen(text) / 4 * 3 + 1, 1);
+	if (base64_decode(text, data, &len) != 0)
+		len = 0;
+	if (f->terminal)
+		to_terminal(f, data, len);
+	else
+		(void)fwrite(data, 1, len, f->out);
+	mem_free(&data);
+}
+
+void
+format_content_end(struct format *f)
+{
+	if (f->line_len == 0)
+		return;
+	shown_line(f);
+	fprintf(f->out, "\n");
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC
+ * ctl_files: see ctl_files.h. */
+#include "control/ctl_files.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define PIECE	     45000u /* bytes of a line of data */
+#define RCPTS_A_LINE 50
+#define ENVELOPE_MAX (64u << 20)
+
+/* ---- export */
+
+static void
+failed(struct ctl_export *x, const char *name, const char *ending)
+{
+	(void)mx_fail(&x->eb, MX_ESYS, "%s/%s%s: %s", x->dir, name, ending,
+	    strerror(errno));
+}
+
+static int
+file_create(const struct ctl_export *x, const char *ending)
+{
+	char name[48];
+
+	(void)snprintf(name, sizeof(name), "%s%s", x->id, ending);
+	return openat(x->dir_fd, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static void
+file_remove(const struct ctl_export *x, const char *ending)
+{
+	char name[48];
+
+	(void)snprintf(name, sizeof(name), "%s%s", x->id, ending);
+	(void)unlinkat(x->dir_fd, name, 0);
+}
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+	ssize_t n;
+
+	for (; len > 0; data += n, len -= (size_t)n) {
+		n = write(fd, data, len);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+dir_open(struct ctl_export *x)
+{
+	if (mkdir(x->dir, 0700) != 0 && errno != EEXIST) {
+		failed(x, "", "");
+		return;
+	}
+	x->dir_fd = open(x->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (x->dir_fd < 0)
+		failed(x, "", "");
+	else
+		x->open = true;
+}
+
+static void
+message_begin(struct ctl_export *x, const char *id, const cJSON *envelope)
+{
+	uint64_t number;
+	bool part;
+
+	if (!x->open)
+		dir_open(x);
+	if (x->eb.text[0] != '\0')
+		return;
+	/* what becomes the name of a file is an id, whoever says it */
+	if (text_id_parse(id, &number, &part) != 0) {
+		(void)mx_fail(&x->eb, MX_ESYNTAX, "the daemon names no id");
+		return;
+	}
+	(void)text_id(number, x->id);
+	x->fd = file_create(x, ".eml");
+	if (x->fd < 0) {
+		failed(x, x->id, ".eml");
+		x->id[0] = '\0';
+		return;
+	}
+	x->envelope = cJSON_Duplicate(envelope, true);
+}
+
+static void
+message_drop(struct ctl_export *x)
+{
+	if (x->id[0] == '\0')
+		return;
+	file_remove(x, ".eml");
+	if (x->fd >= 0)
+		close(x->fd);
+	cJSON_Delete(x->envelope);
+	x->envelope = NULL;
+	x->id[0] = '\0';
+}
+
+static void
+message_data(struct ctl_export *x, const char *text)
+{
+	char *data = mem_array(strlen(text) / 4 * 3 + 1, 1);
+	size_t len;
+
+	if (base64_decode(text, data, &len) != 0)
+		(void)mx_fail(&x->eb, MX_ESYNTAX,
+		    "the daemon's answer is not understood");
+	else if (write_all(x->fd, data, len) != 0)
+		failed(x, x->id, ".eml");
+	mem_free(&data);
+}
+
+static int
+envelope_write(struct ctl_export *x)
+{
+	char *text = cJSON_Print(x->envelope);
+	int fd = file_create(x, ".json"), rc = -1;
+
+	if (fd >= 0 && text != NULL) {
+		rc = write_all(fd, text, strlen(text)) != 0 ||
+			write_all(fd, "\n", 1) != 0 || fsync(fd) != 0 ?
+		    -1 :
+		    0;
+		if (close(fd) != 0)
+			rc = -1;
+		if (rc != 0)
+			file_remove(x, ".json");
+	}
+	cJSON_free(text);
+	return rc;
+}
+
+static void
+message_end(struct ctl_export *x, const cJSON *body)
+{
+	int rc;
+
+	if (!cJSON_IsString(body)) { /* it left the queue in the middle */
+		message_drop(x);
+		return;
+	}
+	json_text(x->envelope, "body", body->valuestring);
+	rc = fsync(x->fd);
+	if (close(x->fd) != 0)
+		rc = -1;
+	x->fd = -1;
+	if (rc != 0)
+		failed(x, x->id, ".eml");
+	else if (envelope_write(x) != 0)
+		failed(x, x->id, ".json");
+	if (x->eb.text[0] != '\0')
+		return;
+	cJSON_Delete(x->envelope);
+	x->envelope = NULL;
+	x->id[0] = '\0';
+	x->files++;
+}
+
+void
+ctl_export_line(struct ctl_export *x, const cJSON *line)
+{
+	const cJSON *envelope = json_get(line, "envelope");
+	const cJSON *data = json_get(line, "data");
+
+	if (x->eb.text[0] != '\0' || json_get_bool(line, "done"))
+		return;
+	if (cJSON_IsObject(envelope) && x->id[0] == '\0')
+		message_begin(x, json_get_text(line, "id"), envelope);
+	else if (x->id[0] == '\0' ||
+	    strcmp(x->id, json_get_text(line, "id")) != 0)
+		(void)mx_fail(&x->eb, MX_ESYNTAX,
+		    "the daemon's answer is not understood");
+	else if (cJSON_IsString(data))
+		message_data(x, data->valuestring);
+	else
+		message_end(x, json_get(line, "body"));
+}
+
+void
+ctl_export_end(struct ctl_export *x)
+{
+	message_drop(x);
+	if (x->open)
+		close(x->dir_fd);
+	x->open = false;
+}
+
+/* ---- import */
+
+/* False: nobody listens any more. */
+static bool
+say(int fd, cJSON *o)
+{
+	char *text = json_print(o), *line = mem_printf("%s\n", text);
+	size_t len = strlen(line), done = 0;
+	ssize_t n = 0;
+
+	while (n >= 0 && done < len) {
+		n = send(fd, line + done, len - done, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	mem_free(&text);
+	mem_free(&line);
+	return done == len;
+}
+
+static char *
+file_read(const char *path, struct mx_errbuf *eb)
+{
+	struct buf all = BUF_INIT(ENVELOPE_MAX);
+	FILE *f = fopen(path, "re");
+	char piece[8192];
+	size_t n = 1;
+
+	while (f != NULL && n > 0) {
+		n = fread(piece, 1, sizeof(piece), f);
+		if (buf_add(&all, piece, n) != 0) {
+			errno = EFBIG;
+			break;
+		}
+	}
+	if (f == NULL || n > 0 || ferror(f)) {
+		(void)mx_fail(eb, MX_ESYS, "%s: %s", path, strerror(errno));
+		buf_fini(&all);
+	}
+	if (f != NULL)
+		fclose(f);
+	return eb->text[0] == '\0' ? buf_take(&all) : NULL;
+}
+
+/* Whom it is still for: who was given up for good, only if that is why it was kept
+ * (the vault). */
+static bool
+is_for(const cJSON *envelope, const cJSON *rcpt)
+{
+	const char *state = json_get_text(rcpt, "state");
+
+	return strcmp(state, "pending") == 0 ||
+	    (json_get_bool(envelope, "vault") &&
+		strcmp(state, "delivered") != 0);
+}
+
+static bool
+say_envelope(int fd, const cJSON *envelope)
+{
+	static const char *const keys[] = { "sender", "envid", "helo", "client",
+		"8bit", "smtputf8" };
+	cJSON *o = json_object(), *e = json_member(o, "envelope");
+
+	for (size_t i = 0; i < MX_COUNT(keys); i++)
+		if (json_get(envelope, keys[i]) != NULL)
+			json_sub(e, keys[i],
+			    cJSON_Duplicate(json_get(envelope, keys[i]), true));
+	return say(fd, o);
+}
+
+/* How many; -1: nobody listens any more. */
+static int
+say_recipients(int fd, const cJSON *envelope)
+{
+	static const char *const keys[] = { "address", "orcpt", "notify" };
+	cJSON *o = NULL, *list = NULL, *to;
+	const cJSON *r;
+	int n = 0;
+
+	cJSON_ArrayForEach (r, json_get(envelope, "recipients")) {
+		if (!is_for(envelope, r))
+			continue;
+		if (o == NULL) {
+			o = json_object();
+			list = json_array(o, "recipients");
+		}
+		to = json_push_object(list);
+		for (size_t i = 0; i < MX_COUNT(keys); i++)
+			if (json_get(r, keys[i]) != NULL)
+				json_sub(to, keys[i],
+				    cJSON_Duplicate(json_get(r, keys[i]),
+					true));
+		if (++n % RCPTS_A_LINE == 0) {
+			if (!say(fd, o))
+				return -1;
+			o = NULL;
+		}
+	}
+	return o == NULL || say(fd, o) ? n : -1;
+}
+
+/* Of a content that is there whole; 1: nobody listens any more. */
+static int
+say_content(int fd, FILE *f)
+{
+	static char piece[PIECE], text[BASE64_LEN(PIECE) + 1];
+	double size = 0;
+	size_t n;
+	cJSON *o;
+
+	while ((n = fread(piece, 1, sizeof(piece), f)) > 0) {
+		o = json_object();
+		json_text(o, "data", base64_encode(piece, n, text));
+		size += (double)n;
+		if (!say(fd, o))
+			return 1;
+	}
+	if (ferror(f))
+		return -1;
+	o = json_object();
+	json_num(o, "size", size);
+	return say(fd, o) ? 0 : 1;
+}
+
+static int
+say_files(int fd, const char *file, const char *beside, struct mx_errbuf *eb)
+{
+	char *text = file_read(beside, eb);
+	cJSON *envelope = text != NULL ? cJSON_Parse(text) : NULL;
+	FILE *f = fopen(file, "re");
+	int rc = -1, n = 0;
+
+	if (text == NULL)
+		goto out;
+	if (!cJSON_IsObject(envelope))
+		(void)mx_fail(eb, MX_ESYNTAX, "%s: is no envelope", beside);
+	else if (strcmp(json_get_text(envelope, "body"), "damaged") == 0)
+		(void)mx_fail(eb, MX_ESYNTAX,
+		    "%s: the message is damaged, as %s says", file, beside);
+	else if (f == NULL)
+		(void)mx_fail(eb, MX_ESYS, "%s: %s", file, strerror(errno));
+	else if (!say_envelope(fd, envelope) ||
+	    (n = say_recipients(fd, envelope)) < 0)
+		rc = 0; /* the daemon says why */
+	else if (n == 0)
+		(void)mx_fail(eb, MX_ESYNTAX,
+		    "%s: no recipient waits for the message", beside);
+	else if (say_content(fd, f) < 0)
+		(void)mx_fail(eb, MX_ESYS, "%s: %s", file, strerror(errno));
+	else
+		rc = 0;
+out:
+	if (f != NULL)
+		fclose(f);
+	cJSON_Delete(envelope);
+	mem_free(&text);
+	return rc;
+}
+
+int
+ctl_import_say(int fd, const char *file, struct mx_errbuf *eb)
+{
+	size_t len = strlen(file);
+	char *beside;
+	int rc;
+
+	if (len < 4 || strcmp(file + len - 4, ".eml") != 0)
+		return mx_fail(eb, MX_ESYNTAX,
+		    "%s: is not the .eml of a copy, beside which its .json "
+		    "is",
+		    file);
+	beside = mem_printf("%.*s.json", (int)len - 4, file);
+	rc = say_files(fd, file, beside, eb);
+	mem_free(&beside);
+	return rc;
+}
