@@ -598,6 +598,57 @@ clients_may_go_any_time(void **state)
 	peer_close(&p);
 }
 
+struct why_said {
+	struct buf text;
+	bool said, whole;
+};
+
+static void
+on_why_said(void *arg, const char *text, size_t len, bool whole)
+{
+	struct why_said *w = arg;
+
+	assert_false(w->said);
+	assert_int_equal(buf_add(&w->text, text, len), 0);
+	w->said = true;
+	w->whole = whole;
+}
+
+static void
+why_wait(struct why_said *w)
+{
+	for (unsigned i = 0; !w->said && i < LIMIT_MS / 10; i++)
+		idle(10);
+	assert_true(w->said && w->whole);
+}
+
+/* The daemon itself asks: it hears what a client does, and of a domain that is none
+ * that there is none. A call that is under way ends with the socket. */
+static void
+why_without_a_socket(void **state)
+{
+	struct why_said w = { .text = BUF_INIT(1u << 20) };
+
+	(void)state;
+	control_why(control, "example.org", on_why_said, &w);
+	assert_false(w.said);
+	why_wait(&w);
+	assert_has(buf_str(&w.text), "\"subject\":\"example.org\"");
+	assert_has(buf_str(&w.text), "example.org is down for ");
+	assert_has(buf_str(&w.text), "{\"done\":true,\"rc\":0}\n");
+	buf_clear(&w.text);
+	w.said = false;
+	control_why(control, "x.test", on_why_said, &w);
+	why_wait(&w);
+	assert_has(buf_str(&w.text), "no such domain");
+	w.said = false;
+	control_why(control, "example.org", on_why_said, &w);
+	control_destroy(&control);
+	idle(20);
+	assert_false(w.said);
+	buf_fini(&w.text);
+}
+
 static void
 crowds_are_told_to_wait(void **state)
 {
@@ -848,6 +899,7 @@ main(void)
 		TEST(listing_that_fails_says_so),
 		TEST(stats_of_a_cluster),
 		TEST(clients_may_go_any_time),
+		TEST(why_without_a_socket),
 		TEST(crowds_are_told_to_wait),
 		TEST(requests_come_in_any_shape),
 		TEST(socket_file_is_kept_right),

@@ -182,6 +182,13 @@ struct control *
 control_create(struct loop *, const char *path, unsigned clients,
     const struct relay *, const struct control_ops *, struct mx_errbuf *);
 void control_destroy(struct control **); /* removes the socket */
+/* What `mxwatchctl why` says of that domain, asked by this process; in a cluster by its
+ * owner. Later `fn` is called once with the lines of the answer; whole: these are all of
+ * them. Never after control_destroy(). */
+typedef void
+control_why_cb(void *arg, const char *text, size_t len, bool whole);
+void control_why(struct control *, const char *domain, control_why_cb *fn,
+    void *arg);
 /* A request of another node, which answers by cluster.said(), in this call or later.
  * Who sends it has seen who may: there is no other check. */
 void control_asked(struct control *, uint64_t ticket, const char *line);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * page: see page.h. */
+ * page: see page.h; and control_why(), which is a call of one page. */
 #include "control/page.h"
 
 #include <stdio.h>
@@ -17,6 +17,8 @@ struct page {
 	struct loop_timer *timer;
 	bool local; /* of this node: no need to make a page full */
 	bool soon; /* the timer is that of a page that is not full */
+	control_why_cb
+	    *why; /* of control_why(): one page is all that is asked for */
 	/* Who waits for the page: a callback, or the ticket of a node. */
 	page_cb *cb;
 	void *arg;
@@ -103,6 +105,7 @@ hand_over(struct page *p)
 	struct buf out = p->out;
 	uint64_t more = done ? 0 : c->id, ticket = p->ticket;
 	page_cb *cb = p->cb;
+	control_why_cb *why = p->why;
 	void *arg = p->arg;
 
 	buf_init(&p->out, SIZE_MAX / 2);
@@ -112,9 +115,11 @@ hand_over(struct page *p)
 	if (!p->local)
 		loop_timer_set(p->timer, PAGE_STALL_MS);
 	loop_task_schedule(c->pump); /* the next page is made meanwhile */
-	if (done)
+	if (done || why != NULL)
 		call_destroy(c);
-	if (cb != NULL)
+	if (why != NULL)
+		why(arg, buf_str(&out), out.len, done);
+	else if (cb != NULL)
 		cb(arg, buf_str(&out), out.len, more);
 	else
 		said(ctl, ticket, more, buf_str(&out), out.len);
@@ -150,7 +155,7 @@ page_pump(struct call *c)
 		c->ready = false;
 		c->step(c);
 	}
-	if (p->wanted && !p->soon && p->out.len > 0) {
+	if (p->wanted && !p->soon && p->why == NULL && p->out.len > 0) {
 		p->soon = true;
 		loop_timer_set(p->timer, PAGE_SOON_MS);
 	}
@@ -172,6 +177,23 @@ page_begin(const struct call *client, size_t max, page_cb *cb, void *arg)
 	MX_ASSERT(c->request != NULL);
 	verbs_begin(c);
 	return c->id;
+}
+
+void
+control_why(struct control *ctl, const char *domain, control_why_cb *fn,
+    void *arg)
+{
+	struct call *c = call_create(ctl);
+	struct page *p = page_create(c, PAGE_MAX);
+
+	c->part = false; /* other nodes may be asked */
+	c->uid = (uid_t)-1;
+	p->why = fn;
+	want(p, NULL, arg, 0);
+	c->request = json_object();
+	json_text(c->request, "verb", control_verbs[VERB_why].name);
+	json_text(c->request, "domain", domain);
+	verbs_begin(c);
 }
 
 void
