@@ -46,8 +46,8 @@ static struct MHD_Daemon *
 start(struct http *h, const struct conf_listen *l, int fd)
 {
 	const struct conf_web *conf = &h->conf->web;
-	unsigned flags =
-	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_USE_ITC;
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL |
+	    MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME;
 	struct MHD_OptionItem more[8];
 	struct MHD_Daemon *mhd;
 	sigset_t before;
@@ -79,8 +79,9 @@ start(struct http *h, const struct conf_listen *l, int fd)
 	    (unsigned)((conf->timeout_ms + 999) / 1000),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	    (size_t)HTTP_MEMORY_PER_CONNECTION, MHD_OPTION_NOTIFY_CONNECTION,
-	    on_connection, NULL, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped,
-	    NULL, MHD_OPTION_ARRAY, more, MHD_OPTION_END);
+	    on_connection, NULL, MHD_OPTION_NOTIFY_COMPLETED, http_on_end, h,
+	    MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_ARRAY,
+	    more, MHD_OPTION_END);
 	thread_signals_back(&before);
 	return mhd;
 }
@@ -111,7 +112,8 @@ serve(struct http *h, struct server *s, const struct conf_listen *l,
 
 struct http *
 http_create(struct config *conf, struct snapshot_box *box,
-    struct history *history, struct ledger *ledger, struct mx_errbuf *eb)
+    struct history *history, struct ledger *ledger, struct http_desk *desk,
+    struct mx_errbuf *eb)
 {
 	const struct listenlist *list = &conf->web.listen;
 	struct http *h = mem_alloc(sizeof(*h));
@@ -120,6 +122,7 @@ http_create(struct config *conf, struct snapshot_box *box,
 	h->box = box;
 	h->history = history;
 	h->ledger = ledger;
+	h->desk = desk;
 	http_page_init(&h->page);
 	h->hosts = http_hosts_create(conf);
 	h->server = mem_array(list->n + 1, sizeof(h->server[0]));
@@ -144,6 +147,7 @@ http_destroy(struct http **hp)
 	if (h == NULL)
 		return;
 	http_files_fini(h);
+	http_desk_close(h->desk, h); /* nothing suspended can be stopped */
 	for (size_t i = 0; i < h->n; i++) {
 		struct server *s = &h->server[i];
 
@@ -153,6 +157,7 @@ http_destroy(struct http **hp)
 			MHD_stop_daemon(s->daemon);
 		local_socket_close(&s->local, conf_listen_path(s->listen));
 	}
+	http_desk_closed(h->desk);
 	mem_free(&h->server);
 	http_auth_destroy(&h->auth);
 	http_tls_fini(&h->tls);

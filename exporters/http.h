@@ -2,15 +2,17 @@
  * http: serves /metrics, /-/healthy, /-/ready, /api/v1/status, /api/v1/history,
  * /api/v1/outages
  * and the page / from the newest snapshot, with libmicrohttpd in threads of
- * its own, so that a slow scraper never meets the loop. GET and HEAD only;
- * nothing here changes anything. Bounded in connections, memory a connection
- * and time. TLS, client certificates and passwords as configured. All of
+ * its own, so that a slow scraper never meets the loop. What the snapshot does not
+ * have, /api/v1/why, /api/v1/ages and /api/v1/messages, is asked at the desk
+ * (http_desk.h). GET and HEAD only; nothing here changes anything. Bounded in
+ * connections, memory a connection and time. TLS, client certificates and passwords as configured. All of
  * these functions: loop thread. */
 #ifndef MX_EXPORTERS_HTTP_H
 #define MX_EXPORTERS_HTTP_H
 
 #include "base/err.h"
 #include "config/config.h"
+#include "exporters/http_desk.h"
 #include "ledger/ledger.h"
 #include "net/helper.h"
 #include "status/history.h"
@@ -19,10 +21,10 @@
 struct http;
 
 /* Binds all addresses or none (NULL and *eb). Keeps a reference to the
- * configuration; the box, the history and the ledger (NULL: there is none) are
- * borrowed. */
+ * configuration; the box, the history, the ledger and the desk (NULL: there is
+ * none) are borrowed. */
 struct http *http_create(struct config *, struct snapshot_box *,
-    struct history *, struct ledger *, struct mx_errbuf *);
+    struct history *, struct ledger *, struct http_desk *, struct mx_errbuf *);
 void http_destroy(struct http **);
 
 /* Every second or so: has the helper look whether a certificate or the file of

@@ -8,9 +8,11 @@
 
 #include "exporters/http.h"
 #include "exporters/http_auth.h"
+#include "exporters/http_desk_int.h"
 #include "exporters/http_host.h"
 #include "exporters/http_page.h"
 #include "exporters/http_tls.h"
+#include "net/addr.h"
 #include "net/local_socket.h"
 #include "net/renewal.h"
 
@@ -27,6 +29,7 @@ struct http {
 	struct snapshot_box *box;
 	struct history *history;
 	struct ledger *ledger; /* or NULL */
+	struct http_desk *desk; /* or NULL */
 	struct http_page page;
 	struct http_hosts *hosts;
 	struct http_tls tls; /* loop thread only */
@@ -50,9 +53,18 @@ void http_files_fini(struct http *);
  * which the caller frees; or 400, and the text says why. */
 unsigned http_outages(struct http *, struct MHD_Connection *, char **text);
 
-/* The access handler of MHD; arg is the struct http. */
+/* http_question.c: what is asked by that query: 0; or the status, and why. */
+unsigned http_question(struct http *, struct MHD_Connection *,
+    enum http_question_kind, struct http_question *, const char **why);
+
+/* Who asks; false: he came through a socket in the file system. */
+bool http_client(struct MHD_Connection *, struct net_addr *);
+
+/* The handlers of MHD: of a request; of its end. arg is the struct http. */
 enum MHD_Result http_on_request(void *arg, struct MHD_Connection *,
     const char *url, const char *method, const char *version, const char *body,
     size_t *body_len, void **state);
+void http_on_end(void *arg, struct MHD_Connection *, void **state,
+    enum MHD_RequestTerminationCode);
 
 #endif

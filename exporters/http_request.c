@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * http_request: from a request to its answer: who may see it, which page,
- * in which form. No request body is read, no query is looked at but that of
- * /api/v1/outages (http_outages.c), no name from the request is opened. Runs on the thread of the address; everything it reads is
- * immutable, has a lock of its own, or is atomic. */
+ * in which form. No request body is read, no name from the request is opened. Runs
+ * on the thread of the address; everything it reads is immutable, has a lock of its
+ * own, or is atomic. */
 #include "exporters/http_int.h"
 
 #include <stdio.h>
@@ -24,6 +24,8 @@
 
 /* Of one connection. */
 #define HTTP_REQUESTS_MAX 1000
+/* Domains that one request may name for the history. */
+#define HISTORY_NAMES 64
 
 struct answer {
 	unsigned status;
@@ -34,6 +36,8 @@ struct answer {
 	struct http_source source; /* of a stream, in place of body */
 	bool gzip; /* body is compressed */
 	bool page; /* the status page: its own headers */
+	bool asks; /* there is none yet: the loop is asked */
+	struct http_question question;
 };
 
 /* ---- the pages */
@@ -161,34 +165,109 @@ answer_one_domain(const struct request *r, const char *name, struct answer *a)
 	answer_json(a, json_print(status_json_one(r->s, d, r->now_ms)));
 }
 
-/* ?domain=NAME: with this one alone. */
+static const char *
+argument(const struct request *r, const char *name)
+{
+	return MHD_lookup_connection_value(r->c, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* ?domain=NAME: with this one alone; ?brief=1: as status_brief.h. */
 static void
 page_status(const struct request *r, struct answer *a)
 {
-	const char *domain =
-	    MHD_lookup_connection_value(r->c, MHD_GET_ARGUMENT_KIND, "domain");
+	const char *domain = argument(r, "domain");
 	struct status_stream *st;
+	struct buf out = BUF_INIT(SIZE_MAX / 2);
+	int rc;
 
 	if (domain != NULL) {
 		answer_one_domain(r, domain, a);
 		return;
 	}
-	if (!is_long(r)) {
-		answer_json(a, status_json(r->s, r->now_ms));
-		return;
-	}
 	st = mem_alloc(sizeof(*st));
 	st->s = snapshot_ref(r->s);
 	st->now_ms = r->now_ms;
-	a->status = MHD_HTTP_OK;
-	a->type = "application/json";
-	a->source = (struct http_source){ next_status, end_status, st };
+	st->walk.brief = argument(r, "brief") != NULL;
+	if (is_long(r)) {
+		a->status = MHD_HTTP_OK;
+		a->type = "application/json";
+		a->source = (struct http_source){ next_status, end_status, st };
+		return;
+	}
+	while ((rc = next_status(st, &out)) == 0)
+		;
+	MX_ASSERT(rc == 1);
+	end_status(st);
+	answer_json(a, buf_take(&out));
 }
 
+struct history_names {
+	char name[HISTORY_NAMES][TEXT_DOMAIN_MAX];
+	const char *list[HISTORY_NAMES];
+	unsigned n, asked;
+};
+
+static enum MHD_Result
+take_name(void *arg, enum MHD_ValueKind kind MX_UNUSED, const char *key,
+    const char *value)
+{
+	struct history_names *of = arg;
+
+	if (strcmp(key, "domain") != 0)
+		return MHD_YES;
+	of->asked++;
+	if (of->n < HISTORY_NAMES && value != NULL &&
+	    text_domain(value, strlen(value), of->name[of->n]) == 0) {
+		of->list[of->n] = of->name[of->n];
+		of->n++;
+	}
+	return MHD_YES;
+}
+
+/* ?domain=NAME, several of them: with these alone. */
 static void
 page_history(const struct request *r, struct answer *a)
 {
-	answer_json(a, history_json(r->h->history, r->now_ms));
+	struct history_names of = { .n = 0 };
+
+	MHD_get_connection_values(r->c, MHD_GET_ARGUMENT_KIND, take_name, &of);
+	if (of.asked > HISTORY_NAMES)
+		answer_text(a, MHD_HTTP_BAD_REQUEST, "too many domains\n");
+	else if (of.asked > 0)
+		answer_json(a,
+		    history_json_of(r->h->history, of.list, of.n, r->now_ms));
+	else
+		answer_json(a, history_json(r->h->history, r->now_ms));
+}
+
+static void
+ask(const struct request *r, struct answer *a, enum http_question_kind kind)
+{
+	const char *why;
+	unsigned status = http_question(r->h, r->c, kind, &a->question, &why);
+
+	if (status != 0)
+		answer_text(a, status, why);
+	else
+		a->asks = true;
+}
+
+static void
+page_why(const struct request *r, struct answer *a)
+{
+	ask(r, a, HTTP_QUESTION_WHY);
+}
+
+static void
+page_ages(const struct request *r, struct answer *a)
+{
+	ask(r, a, HTTP_QUESTION_AGES);
+}
+
+static void
+page_messages(const struct request *r, struct answer *a)
+{
+	ask(r, a, HTTP_QUESTION_MESSAGES);
 }
 
 static void
@@ -258,6 +337,9 @@ static const struct {
 	{ "/api/v1/status", page_status },
 	{ "/api/v1/history", page_history },
 	{ "/api/v1/outages", page_outages },
+	{ "/api/v1/why", page_why },
+	{ "/api/v1/ages", page_ages },
+	{ "/api/v1/messages", page_messages },
 	{ "/-/healthy", page_healthy },
 	{ "/-/ready", page_ready },
 	{ "/healthz", page_healthy },
@@ -376,31 +458,29 @@ struct host_header {
 	unsigned n;
 };
 
-/* NULL: it came through a socket in the file system. */
-static const struct sockaddr *
-client_address(struct MHD_Connection *c)
+bool
+http_client(struct MHD_Connection *c, struct net_addr *a)
 {
 	const union MHD_ConnectionInfo *info =
 	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *sa = info != NULL ? info->client_addr : NULL;
 
-	if (info == NULL || info->client_addr == NULL ||
-	    (info->client_addr->sa_family != AF_INET &&
-		info->client_addr->sa_family != AF_INET6))
-		return NULL;
-	return info->client_addr;
+	*a = (struct net_addr){ .len = 0 };
+	if (sa == NULL ||
+	    (sa->sa_family != AF_INET && sa->sa_family != AF_INET6))
+		return false;
+	a->len = sa->sa_family == AF_INET6 ? sizeof(a->u.in6) : sizeof(a->u.in);
+	memcpy(&a->u, sa, a->len);
+	return true;
 }
 
 static uint64_t
 client_key(struct MHD_Connection *c)
 {
-	const struct sockaddr *sa = client_address(c);
-	struct net_addr a = { .len = 0 };
+	struct net_addr a;
 
-	if (sa == NULL)
-		return 0; /* they count as one */
-	a.len = sa->sa_family == AF_INET6 ? sizeof(a.u.in6) : sizeof(a.u.in);
-	memcpy(&a.u, sa, a.len);
-	return addr_client_key(&a);
+	/* those of a socket in the file system count as one */
+	return http_client(c, &a) ? addr_client_key(&a) : 0;
 }
 
 static enum MHD_Result
@@ -425,7 +505,8 @@ is_meant(struct http *h, struct MHD_Connection *c, const char *version,
 {
 	enum http_host_verdict v = HTTP_HOST_OURS;
 	struct host_header host = { NULL, 0 };
-	bool any = client_address(c) == NULL;
+	struct net_addr from;
+	bool any = !http_client(c, &from);
 
 	MHD_get_connection_values(c, MHD_HEADER_KIND, keep_host, &host);
 	if (host.n > 1 ||
@@ -489,6 +570,57 @@ has_body(struct MHD_Connection *c)
 	    (len != NULL && strspn(len, "0") != strlen(len));
 }
 
+/* The answer of the loop, or that there is none. False: not yet. */
+static bool
+answered(struct http *h, struct MHD_Connection *c, void **state,
+    struct answer *a)
+{
+	struct http_asker *asker = *state;
+	char *text = http_desk_take(h->desk, &asker, &a->status);
+
+	if (text == NULL)
+		return false;
+	*state = h;
+	a->type = a->status == MHD_HTTP_OK ? "application/json" :
+					     "text/plain; charset=utf-8";
+	a->body = text;
+	a->len = strlen(text);
+	compress(c, a);
+	return true;
+}
+
+/* True: the connection waits for the loop. */
+static bool
+asked(struct http *h, struct MHD_Connection *c, void **state, struct answer *a)
+{
+	struct http_asker *asker;
+
+	if (*state == NULL) { /* MHD waits for its body, or it closes */
+		answer_text(a, MHD_HTTP_BAD_REQUEST, "no body is read here\n");
+		return false;
+	}
+	asker = http_desk_ask(h->desk, h, c, &a->question);
+	if (asker == NULL) {
+		answer_text(a, MHD_HTTP_SERVICE_UNAVAILABLE,
+		    "too many ask for details: try again\n");
+		return false;
+	}
+	*state = asker;
+	return true;
+}
+
+void
+http_on_end(void *arg, struct MHD_Connection *c MX_UNUSED, void **state,
+    enum MHD_RequestTerminationCode code MX_UNUSED)
+{
+	struct http *h = arg;
+	struct http_asker *asker = *state;
+
+	if (*state != h)
+		http_desk_forget(h->desk, &asker);
+	*state = NULL;
+}
+
 enum MHD_Result
 http_on_request(void *arg, struct MHD_Connection *c, const char *url,
     const char *method, const char *version, const char *body, size_t *body_len,
@@ -507,6 +639,8 @@ http_on_request(void *arg, struct MHD_Connection *c, const char *url,
 		*state = h;
 		return MHD_YES;
 	}
+	if (*state != NULL && *state != h)
+		return answered(h, c, state, &a) ? reply(h, c, &a) : MHD_YES;
 	path = http_target(url, &authority, &len);
 	if (is_meant(h, c, version, authority, len, &a) && admit(h, c, &a)) {
 		if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
@@ -514,6 +648,8 @@ http_on_request(void *arg, struct MHD_Connection *c, const char *url,
 			    "only GET and HEAD here\n");
 		else
 			make_answer(h, c, path, &a);
+		if (a.asks && asked(h, c, state, &a))
+			return MHD_YES;
 		compress(c, &a);
 	}
 	return reply(h, c, &a);

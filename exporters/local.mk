@@ -6,10 +6,12 @@ libmx_exporters_a_SOURCES = \
 	exporters/http.c exporters/http.h exporters/http_int.h \
 	exporters/http_accept.c exporters/http_accept.h \
 	exporters/http_auth.c exporters/http_auth.h exporters/http_auth_int.h \
+	exporters/http_desk.c exporters/http_desk.h exporters/http_desk_int.h \
 	exporters/http_files.c \
 	exporters/http_host.c exporters/http_host.h \
 	exporters/http_page.c exporters/http_page.h \
 	exporters/http_outages.c \
+	exporters/http_question.c \
 	exporters/http_request.c \
 	exporters/http_stream.c exporters/http_stream.h \
 	exporters/http_tls.c exporters/http_tls.h \
@@ -53,6 +55,12 @@ tests_unit_test_http_files_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) \
 	$(OPENSSL_CFLAGS)
 tests_unit_test_http_files_SOURCES = tests/unit/test_http_files.c $(HTTP_WORLD)
 tests_unit_test_http_files_LDADD = $(HTTP_WORLD_L)
+check_PROGRAMS += tests/unit/test_http_desk
+TESTS += tests/unit/test_http_desk
+tests_unit_test_http_desk_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) \
+	$(OPENSSL_CFLAGS)
+tests_unit_test_http_desk_SOURCES = tests/unit/test_http_desk.c $(HTTP_WORLD)
+tests_unit_test_http_desk_LDADD = $(HTTP_WORLD_L)
 check_PROGRAMS += tests/unit/test_http_accept tests/unit/test_http_auth \
 	tests/unit/test_http_host tests/unit/test_prometheus
 TESTS += tests/unit/test_http_accept tests/unit/test_http_auth \

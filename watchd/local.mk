@@ -28,6 +28,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/maintenance.c watchd/daemon/maintenance.h \
 	watchd/daemon/maintenance_cover.c watchd/daemon/maintenance_int.h \
 	watchd/daemon/maintenance_record.c \
+	watchd/daemon/questions.c watchd/daemon/questions.h \
 	watchd/daemon/removed.c watchd/daemon/removed.h \
 	watchd/daemon/report.c \
 	watchd/daemon/self.c watchd/daemon/self.h \

@@ -32,6 +32,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/maintenance_record.c \
 	watchd/daemon/reload.c \
 	watchd/daemon/descriptors.c \
+	watchd/daemon/questions.c \
 	watchd/daemon/removed.c \
 	watchd/daemon/report.c \
 	watchd/daemon/self.c

@@ -77,7 +77,8 @@ web_start(struct mx_errbuf *eb)
 {
 	const union MHD_DaemonInfo *info;
 
-	web.http = http_create(web.conf, web.box, web.history, NULL, eb);
+	web.http =
+	    http_create(web.conf, web.box, web.history, NULL, web.desk, eb);
 	if (web.http == NULL)
 		return false;
 	info = MHD_get_daemon_info(web.http->server[0].daemon,

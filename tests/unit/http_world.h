@@ -14,6 +14,7 @@ struct web {
 	struct config *conf;
 	struct snapshot_box *box;
 	struct history *history;
+	struct http_desk *desk; /* NULL: none */
 	struct http *http;
 	uint16_t port; /* of its first address */
 };

@@ -519,7 +519,7 @@ an_address_that_is_taken(void **state)
 	web_open("", "");
 	conf = config_ref(web.conf);
 	addr_port_set(&conf->web.listen.a[0].addr, web.port);
-	other = http_create(conf, web.box, web.history, NULL, &eb);
+	other = http_create(conf, web.box, web.history, NULL, NULL, &eb);
 	assert_null(other);
 	assert_string_equal(eb.text,
 	    "cannot serve HTTP on 127.0.0.1:10125: "
@@ -528,7 +528,7 @@ an_address_that_is_taken(void **state)
 	snapshot_box_put(web.box, web_snapshot(1));
 	assert_int_equal(web_ask("GET /-/ready", "", NULL), 200);
 	web_close();
-	other = http_create(conf, web.box, web.history, NULL, &eb);
+	other = http_create(conf, web.box, web.history, NULL, NULL, &eb);
 	if (other == NULL)
 		fail_msg("%s", eb.text);
 	assert_int_equal(web_ask("GET /-/ready", "", NULL), 200);

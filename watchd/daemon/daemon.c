@@ -21,6 +21,7 @@
 #include "daemon/domains.h"
 #include "daemon/maintained.h"
 #include "daemon/privileges.h"
+#include "daemon/questions.h"
 #include "daemon/removed.h"
 #include "daemon/soft_state.h"
 
@@ -336,9 +337,10 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	if (rc != 0)
 		return rc;
 	filter_calls(d);
+	d->questions = questions_create(d);
 	if (d->conf->web.listen.n > 0) {
-		d->http =
-		    http_create(d->conf, d->box, d->history, d->ledger, eb);
+		d->http = http_create(d->conf, d->box, d->history, d->ledger,
+		    questions_desk(d->questions), eb);
 		if (d->http == NULL)
 			return -MX_ENET;
 	}
@@ -456,6 +458,7 @@ daemon_destroy(struct daemon **dp)
 	daemon_alerts_destroy(d);
 	http_destroy(&d->http);
 	control_destroy(&d->control);
+	questions_destroy(&d->questions);
 	agentx_destroy(&d->agentx);
 	rcpt_check_destroy(&d->rcpt_check);
 	schedule_destroy(&d->schedule);

@@ -57,6 +57,7 @@ struct daemon {
 	struct snapshot_box *box;
 	struct history *history;
 	struct ledger *ledger;
+	struct questions *questions; /* of the status page */
 	struct http *http;
 	struct control *control;
 	struct cluster *cluster; /* daemon/clustered.h; NULL: we are alone */

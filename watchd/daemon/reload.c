@@ -32,6 +32,7 @@
 #include "daemon/descriptors.h"
 #include "daemon/findings.h"
 #include "daemon/loading.h"
+#include "daemon/questions.h"
 #include "daemon/removed.h"
 
 #define SLICE	      (5 * CLOCK_MS) /* of one turn */
@@ -79,12 +80,13 @@ reload_web(struct daemon *d, struct config *from, struct config *to,
 	http_destroy(&d->http);
 	if (to->web.listen.n == 0)
 		return 0;
-	d->http = http_create(to, d->box, d->history, d->ledger, eb);
+	d->http = http_create(to, d->box, d->history, d->ledger,
+	    questions_desk(d->questions), eb);
 	if (d->http != NULL)
 		return 0;
 	if (from->web.listen.n > 0)
-		d->http =
-		    http_create(from, d->box, d->history, d->ledger, NULL);
+		d->http = http_create(from, d->box, d->history, d->ledger,
+		    questions_desk(d->questions), NULL);
 	return -MX_ENET;
 }
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC
+ * http_question: from the query of a request to what the loop is asked. Thread of the
+ * address. */
+#include <string.h>
+
+#include "base/text.h"
+#include "exporters/http_int.h"
+
+static const char *
+query(struct MHD_Connection *c, const char *name)
+{
+	return MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static bool
+is_of_this_host(struct MHD_Connection *c)
+{
+	struct net_addr a;
+
+	return !http_client(c, &a) || addr_is_loopback(&a);
+}
+
+/* Addresses of people are for those who are on this host, or have said who they
+ * are: a port that anybody may scrape metrics from does not give them away. */
+static bool
+may_see_people(const struct http *h, struct MHD_Connection *c)
+{
+	return h->auth != NULL || h->conf->web.client_ca != NULL ||
+	    is_of_this_host(c);
+}
+
+unsigned
+http_question(struct http *h, struct MHD_Connection *c,
+    enum http_question_kind kind, struct http_question *q, const char **why)
+{
+	const char *domain = query(c, "domain"), *after = query(c, "after");
+	bool part;
+
+	*q = (struct http_question){ .kind = kind };
+	if (domain == NULL ||
+	    text_domain(domain, strlen(domain), q->domain) != 0) {
+		*why = "?domain=NAME is needed\n";
+		return MHD_HTTP_BAD_REQUEST;
+	}
+	if (after != NULL &&
+	    (kind != HTTP_QUESTION_MESSAGES ||
+		text_id_parse(after, &q->after, &part) != 0)) {
+		*why = "after= is the id of a message\n";
+		return MHD_HTTP_BAD_REQUEST;
+	}
+	if (kind != HTTP_QUESTION_AGES && !may_see_people(h, c)) {
+		*why = "addresses of senders and recipients are shown on this "
+		       "host, or where web { } has passwords "
+		       "(basic_auth_file) or client certificates "
+		       "(client_ca)\n";
+		return MHD_HTTP_FORBIDDEN;
+	}
+	return 0;
+}
