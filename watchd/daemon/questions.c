@@ -119,11 +119,10 @@ on_messages(void *arg, int rc, const struct msg_view *v, unsigned n,
 static void
 ask_messages(struct web_question *q)
 {
-	static const struct relay_filter filter = { .rcpts = true };
 	const struct relay *r = q->of->daemon->relay;
 
-	r->list(r->self, q->asked.domain, &filter, q->asked.after,
-	    PAGE_MESSAGES, on_messages, q);
+	r->list(r->self, q->asked.domain, NULL, q->asked.after, PAGE_MESSAGES,
+	    on_messages, q);
 }
 
 /* ---- ages */
