@@ -75,9 +75,11 @@ conf_item_pos(const struct conf_loader *l, struct conf_pos at, size_t i)
 
 	if (l->errs->nfatal + l->nwarnings > 2 * CONF_ERRORS_MAX)
 		return at;
-	for (p = l->lines; p != l->lines + l->nlines; p++)
+	for (size_t k = 0; k < l->nlines; k++) {
+		p = &l->lines[k];
 		if (p->at.file == at.file && p->at.line == at.line && i < p->n)
 			at.line = p->line[i];
+	}
 	return at;
 }
 
