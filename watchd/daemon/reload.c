@@ -140,9 +140,9 @@ end_of_file(struct reload *r, int rc)
 		d->reload_wall = clock_wall();
 	daemon_notice(d,
 	    &(struct notice){ .kind = NOTICE_RELOAD, .a = rc == 0 });
-	log_notice("config", "reload=%s domains=%zu",
-	    rc == 0 ? "ok" : "failed, the old configuration stays",
-	    d->conf->ndomains);
+	log_notice("config", "reload=%s domains=%zu%s",
+	    rc == 0 ? "ok" : "failed", d->conf->ndomains,
+	    rc == 0 ? "" : " effect=\"the old configuration stays\"");
 	conf_errors_fini(&r->errs);
 	r->errs = l->errs;
 	l->errs = (struct conf_errors){ 0 };
