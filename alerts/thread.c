@@ -95,9 +95,9 @@ on_change(const struct instance *i, void *arg MX_UNUSED)
 
 	(over ? log_notice : log_warn)("alerts",
 	    "alert=%s %s=%s state=%s severity=%s text=%s",
-	    conf_alert_info[i->kind].name, alert_label(i->kind), i->domain,
-	    instance_state_name(i->state), severity_name(i->severity),
-	    log_q(i->summary));
+	    conf_alert_info[i->kind].name, alert_label(i->kind),
+	    log_q(i->domain), instance_state_name(i->state),
+	    severity_name(i->severity), log_peer(i->summary));
 }
 
 static bool

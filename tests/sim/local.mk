@@ -2,7 +2,7 @@
 # fakes that stand before the libraries, so that their objects are not taken.
 check_PROGRAMS += tests/sim/sim
 tests_sim_sim_SOURCES = \
-	tests/sim/sim.c \
+	tests/sim/sim.c tests/sim/sim_absent.c \
 	tests/sim/sim_dns.c tests/sim/sim_dns.h \
 	tests/sim/sim_fate.c \
 	tests/sim/sim_judge.c tests/sim/sim_judge.h tests/sim/sim_judge_int.h \
