@@ -125,6 +125,8 @@ def test_shape_into_a_folder(postfix, addresses, tmp_path, name):
     assert r.stdout == "" and r.returncode in (0, 3), r.stderr
     text = (out / "mxwatch.conf").read_text()
     checks(text, p.dir)
+    # a list is there when it is complete, and in use
+    assert (out / "recipients" / "relay").exists() == ("%s/recipients/relay" % out in text)
     if shape.folder is not None:
         assert (out / "recipients" / "relay").read_text() == shape.folder
         assert r.returncode == 0 and 'recipients = "%s/recipients/relay"' % out in text
@@ -189,6 +191,8 @@ def test_subdomains_are_told_of(postfix):
     r = run(p.dir)
     assert r.returncode == 0 and "subdomains" not in r.stderr
     assert 'domain "sub.a.test" {' in r.stdout and "other.test" not in r.stdout
+    r = run(postfix(PLAIN + "relay_domains =\n").dir)
+    assert r.returncode == 3 and r.stderr.endswith("- NO MAIL IS TAKEN\n")
     r = run(postfix(PLAIN + "relay_domains = a.test\n").dir)
     assert r.returncode == 3 and "not translated: subdomains of a.test, because" in r.stderr
 
@@ -211,6 +215,20 @@ def test_tables_that_are_not_as_they_were(postfix):
     r = run(p.dir)
     assert r.returncode == 3
     assert "relay_domains: %s/gone, because it cannot be read: No such file" % p.dir in r.stderr
+
+
+def test_recipients_of_every_name(postfix):
+    """Patterns that have all of each domain are no list that is missing; a list of
+    nobody is none."""
+    main = PLAIN + "relay_domains = a.test\nparent_domain_matches_subdomains =\n" \
+        "relay_recipient_maps = %s\n"
+    r = run(postfix(main % "regexp:{dir}/all", maps={"all": "/@a\\.test$/ x\n"},
+                    raw=["all"]).dir)
+    assert (r.returncode, r.stderr) == (0, "") and 'domain "a.test" {\n}' in r.stdout
+    r = run(postfix(main % "texthash:{dir}/none", maps={"none": "# nobody\n"},
+                    raw=["none"]).dir)
+    assert r.returncode == 3 and "it has nobody, and a list of nobody" in r.stderr
+    assert 'domain "a.test" {\n}' in r.stdout
 
 
 def test_the_way_that_unlisted_recipients_have(postfix):

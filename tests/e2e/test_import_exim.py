@@ -57,6 +57,11 @@ check_rcpt:
   accept domains = +local_domains : +relay_to_domains
   deny message = relay not permitted
 begin routers
+others:
+  driver = manualroute
+  domains = ! +relay_to_domains
+  route_list = * wrong.test
+  transport = remote
 hub:
   driver = manualroute
   domains = +relay_to_domains
@@ -64,7 +69,8 @@ hub:
   transport = remote
 list:
   driver = manualroute
-  route_list = c.test "192.0.2.7::2525 : mx2.c.test" byname; no.test x.test
+  route_list = c.test "192.0.2.7::2525 : mx2.c.test" byname; no.test x.test; \
+    e.test mx1.e.test : backup remote byname
   transport = remote
 """ + DNS.replace("begin routers\n", "") + """\
 begin transports
@@ -75,7 +81,7 @@ remote:
 begin retry
 a.test * F,10d,1h
 * * F,2h,15m; G,16h,1h,1.5; F,4d,6h
-""", {"relays": "b.test: x\nc.test\n# no\n", "more": "# more\nd.test\n",
+""", {"relays": "b.test: x\nc.test\n# no\n", "more": "# more\nd.test\ne.test\n",
         "hubs": "a.test: mx1.a.test:mx2.a.test byname\nb.test: [2001::db8]\n"
                 .replace("b.test: [2001::db8]\n", "b.test: mx1.b.test/MX\n")}, ["-v"])
     assert r.returncode == 0, r.stdout + r.stderr
@@ -88,6 +94,7 @@ a.test * F,10d,1h
                  '    recipients_learn = yes\n    lifetime = "10d"\n',
                  'domain "b.test" {\n    primary = {"mx1.b.test"}',
                  'domain "c.test" {\n    primary = {"[192.0.2.7]:2525", "mx2.c.test"}',
+                 'domain "e.test" {\n    primary = {"mx1.e.test", "backup"}',
                  'domain "d.test" {\n    recipients_learn = yes\n    lifetime = "4d"\n'
                  '    retry {\n        first = "15m"\n        max = "6h"'):
         assert text in r.stdout, r.stdout

@@ -10,9 +10,9 @@ use File::Temp ();
 our @EXPORT_OK = qw(output_of);
 use constant DEADLINE => 60;	# seconds
 
-# The program with these arguments and what it reads, in our environment or in that
-# one. Returns its exit status (-1: it could not be run, or had to be ended),
-# standard output and error.
+# The program with these arguments and what it reads, in our environment or in
+# that one. Returns its exit status (-1: it could not be run, or had to be
+# ended), standard output and error.
 sub output_of {
 	my ($command, $input, $environment) = @_;
 	my %file = map { $_ => File::Temp->new } qw(in out err);
@@ -38,8 +38,8 @@ sub output_of {
 	alarm 0;
 	my ($out, $err) = map { contents($file{$_}->filename) } qw(out err);
 	$err = "no answer in " . DEADLINE . " seconds\n" if $late;
-	return ($late || $status & 127 || $status >> 8 == 127 ? -1 : $status >> 8,
-	    $out, $err);
+	my $failed = $late || $status & 127 || $status >> 8 == 127;
+	return ($failed ? -1 : $status >> 8, $out, $err);
 }
 
 sub contents {

@@ -25,19 +25,21 @@ sub new {
 		lost => [], moot => [], seen => {} }, $class;
 }
 
-# A value: a text, or a list as a reference. Nothing is written of an empty one.
+# A value: a text, or a list as a reference. An empty text is none, an empty
+# list is one.
 sub set {
 	my ($self, $section, $name, $value) = @_;
 
 	return if !defined $value || $value eq '';
 	if (ref $value && @$value > LIST_MAX) {
-		$self->refuses("$name ($#$value + 1 values)", "a list has " .
-		    LIST_MAX . " at most; the first ones were taken");
+		my $count = @$value;
+		$self->refuses("$name ($count values)", 'a list has ' .
+		    LIST_MAX . ' at most; the first ones were taken');
 		$value = [ @$value[0 .. LIST_MAX - 1] ];
 	}
 	for my $text (ref $value ? @$value : $value) {
 		next if length $text <= VALUE_MAX && $text !~ /[\0-\x1f]/;
-		$self->lost($name, "its value is too long, or no text");
+		$self->lost($name, 'its value is too long, or no text');
 		return;
 	}
 	push @{ $self->{order}{$section} }, $name
@@ -67,14 +69,17 @@ sub share {
 	my @all = values %{ $self->{domain} };
 
 	for my $place ([ 'lifetime' ], [ qw(retry first) ], [ qw(retry max) ],
-	    [ qw(deliver tls) ], [ qw(deliver source) ], [ qw(deliver connect) ]) {
-		my ($inner, $name) = @$place > 1 ? @$place : (undef, $place->[0]);
+	    [ qw(deliver tls) ], [ qw(deliver source) ],
+	    [ qw(deliver connect) ]) {
+		my ($inner, $name) =
+		    @$place > 1 ? @$place : (undef, $place->[0]);
 		my @of = map { defined $inner ? $_->{$inner} //= {} : $_ } @all;
 		my %values = map { $_->{$name} // '' => 1 } @of;
 		my ($value) = keys %values;
 		next if keys %values != 1 || $value eq '';
 		delete $_->{$name} for @of;
-		$self->set(defined $inner ? "defaults $inner" : 'defaults', $name, $value);
+		$self->set(defined $inner ? "defaults $inner" : 'defaults',
+		    $name, $value);
 	}
 	return;
 }
@@ -99,6 +104,13 @@ sub takes {
 	my ($self, $what, $why) = @_;
 
 	return $self->untranslated($what, $why, 'ANY RECIPIENT IS TAKEN');
+}
+
+# No domain was found.
+sub takes_none {
+	my ($self, $what, $why) = @_;
+
+	return $self->untranslated($what, $why, 'NO MAIL IS TAKEN');
 }
 
 # Of no consequence here.
@@ -187,9 +199,10 @@ sub section_text {
 	my $out = '';
 
 	for my $name (@{ $self->{order}{$section} // [] }) {
-		$out .= option_text($within, $name, $self->{set}{$section}{$name});
+		$out .= option_text($within, $name,
+		    $self->{set}{$section}{$name});
 	}
-	for my $inner (grep { /^\Q$section\E ./ } $section eq '' ? () : @SECTIONS) {
+	for my $inner (grep { $section ne '' && /^\Q$section\E ./ } @SECTIONS) {
 		my $text = $self->section_text($inner);
 		$text =~ s/^(?=.)/    /gm;
 		$out .= $text;
@@ -221,7 +234,8 @@ sub domain_text {
 sub option_text {
 	my ($indent, $name, $value) = @_;
 
-	$value = ref $value ? '{' . join(', ', map { quoted($_) } @$value) . '}' :
+	$value =
+	    ref $value ? '{' . join(', ', map { quoted($_) } @$value) . '}' :
 	    $IS_BARE{$name} ? $value : quoted($value);
 	return "$indent$name = $value\n";
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-# Postfix: reads the configuration of a Postfix that is a backup MX into a draft.
-# Whatever main.cf and master.cf say is translated, or known to be of no
-# consequence here, or told of in the closing list.
+# Postfix: reads the configuration of a Postfix that is a backup MX into a
+# draft. Whatever main.cf and master.cf say is translated, or known to be of
+# no consequence here, or told of in the closing list.
 package MxImport::Postfix;
 use strict;
 use warnings;
@@ -25,7 +25,8 @@ sub translate {
 		folder => $folder }, __PACKAGE__;
 
 	$draft->check('postconf', $_) for $settings->warnings_given;
-	$self->{intake} = MxImport::Postfix::Intake::translate($settings, $draft);
+	$self->{intake} =
+	    MxImport::Postfix::Intake::translate($settings, $draft);
 	$self->{restrictions} = $self->{intake}->restrictions;
 	$self->{routes} = MxImport::Postfix::Routes->new($settings, $draft);
 	$self->{routes}->comes_from($self->{intake}->only_address);
@@ -50,7 +51,8 @@ sub time_option {
 		return;
 	}
 	my $taken = clamp($seconds, 1, $max);
-	$draft->check("$name = $text", "$option is from 1s to " . time_text($max) .
+	$draft->check("$name = $text",
+	    "$option is from 1s to " . time_text($max) .
 	    '; it is ' . time_text($taken)) if $taken != $seconds;
 	$draft->set($section, $option, time_text($taken));
 	return $taken;
@@ -61,11 +63,14 @@ sub queue {
 	my ($settings, $draft) = @$self{qw(settings draft)};
 	my $day = 86400;
 
-	$self->time_option('dsn', 'lifetime', 'bounce_queue_lifetime', 'd', 365 * $day)
+	$self->time_option('dsn', 'lifetime', 'bounce_queue_lifetime', 'd',
+	    365 * $day)
 	    if defined $settings->given('bounce_queue_lifetime');
 	$draft->set('dsn', 'smarthost', $self->{routes}->smarthost);
-	# What it is by default is carried over, too: mail would be kept longer.
-	$self->time_option('defaults', 'lifetime', 'maximal_queue_lifetime', 'd',
+	# What it is by default is carried over, too: mail would be kept
+	# longer.
+	$self->time_option('defaults', 'lifetime', 'maximal_queue_lifetime',
+	    'd',
 	    3650 * $day);
 	my $warning = $settings->given('delay_warning_time');
 	if (defined $warning) {
@@ -73,7 +78,8 @@ sub queue {
 		$draft->lost("delay_warning_time = $warning", 'it is no time')
 		    if !defined $seconds;
 		$draft->set('defaults', 'delay_warning',
-		    $seconds ? [ time_text($seconds) ] : []) if defined $seconds;
+		    $seconds ? [ time_text($seconds) ] : [])
+		    if defined $seconds;
 	}
 	return;
 }
@@ -98,29 +104,35 @@ sub defaults {
 	return;
 }
 
-# The domains that are relayed: those that relay_domains names, and of those that
-# it only describes the ones that other tables name.
+# The domains that are relayed: those that relay_domains names, and of those
+# that it only describes the ones that other tables name.
 sub domains {
 	my ($self) = @_;
 	my ($settings, $draft) = @$self{qw(settings draft)};
-	my $relay = MxImport::Postfix::DomainList->new($settings, $draft, 'relay_domains');
-	my $checked = ($settings->value('smtpd_reject_unlisted_recipient') eq 'yes' ||
+	my $relay = MxImport::Postfix::DomainList->new($settings, $draft,
+	    'relay_domains');
+	my $checked = ($settings->value('smtpd_reject_unlisted_recipient') eq
+	    'yes' ||
 	    $self->{restrictions}{unlisted});
-	my $recipients = MxImport::Postfix::Recipients->new($settings, $draft, $checked);
+	my $recipients =
+	    MxImport::Postfix::Recipients->new($settings, $draft, $checked);
 	my $elsewhere = $self->elsewhere;
-	my @hints = grep { is_domain($_) } $recipients->domains, $self->{routes}->names;
+	my @hints =
+	    grep { is_domain($_) } $recipients->domains, $self->{routes}->names;
 
 	$self->{recipients} = $recipients;
 	$relay->ask(@hints);
-	my %names = map { $_ => 1 } $relay->names, grep { $relay->has($_) } @hints;
+	my %names =
+	    map { $_ => 1 } $relay->names, grep { $relay->has($_) } @hints;
 	my @domains;
 	for my $name (sort keys %names) {
 		if (my ($list) = grep { $_->has($name) } values %$elsewhere) {
-			$draft->moot("relay_domains: $name", 'it is not relayed, for it is '
-			    . 'in a list that comes before');
+			$draft->moot("relay_domains: $name", 'it is not '
+			    . 'relayed, for it is in a list that comes before');
 		} elsif (!is_domain($name)) {
-			$draft->refuses("relay_domains: $name", 'it is no name of a domain '
-			    . 'in ASCII; write it as such (xn--...)');
+			$draft->refuses("relay_domains: $name", 'it is no name '
+			    . 'of a domain in ASCII; write it as such '
+			    . '(xn--...)');
 		} else {
 			push @domains, $name;
 		}
@@ -129,18 +141,21 @@ sub domains {
 	$recipients->ask(@domains);
 	for my $name (@domains) {
 		my $options = $self->{routes}->options($name) // next;
-		$recipients->options($name, $options, $self->{restrictions}{learn},
+		$recipients->options($name, $options,
+		    $self->{restrictions}{learn},
 		    $self->{folder});
 		$draft->domain($name, $options);
 	}
-	$draft->refuses('relay_domains', 'no domain was found in it; name what you back '
-	    . 'up, domain "example.org" { }')
+	$draft->takes_none('relay_domains', 'no domain was found in it; name '
+	    . 'what you back up, domain "example.org" { }')
 	    if !$draft->domains && !$self->{restrictions}{mx_backup};
 	my @open = $recipients->is_complete ? () : grep { my $name = $_;
-		!grep { $_->has($name) } values %$elsewhere } $relay->open_names;
+		!grep { $_->has($name) } values %$elsewhere }
+	    $relay->open_names;
 	$draft->refuses('subdomains of ' . MxImport::Draft::shown("@open"),
-	    'a section is for one name; give one to each subdomain whose MX records '
-	    . 'name this host (parent_domain_matches_subdomains)') if @open;
+	    'a section is for one name; give one to each subdomain whose MX '
+	    . 'records name this host (parent_domain_matches_subdomains)')
+	    if @open;
 	$self->rewriting(@domains);
 	return;
 }
@@ -151,43 +166,53 @@ sub elsewhere {
 	my ($settings, $draft) = @$self{qw(settings draft)};
 	my %lists;
 
-	my %own = map { lc $_ => 1 } $settings->value('myhostname'), 'localhost';
-	for my $name (qw(mydestination virtual_alias_domains virtual_mailbox_domains)) {
-		next if !defined $settings->given($name) && $name ne 'mydestination';
-		my $list = MxImport::Postfix::DomainList->new($settings, $draft, $name);
+	my %own = map { lc $_ => 1 } $settings->value('myhostname'),
+	    'localhost';
+	for my $name (
+	    qw(mydestination virtual_alias_domains virtual_mailbox_domains)) {
+		next if !defined $settings->given($name) && $name ne
+		    'mydestination';
+		my $list = MxImport::Postfix::DomainList->new($settings, $draft,
+		    $name);
 		$lists{$name} = $list;
 		my @names = $list->names;
-		my @others = grep { /\./ && !$own{$_} && !/^localhost\./ } @names;
+		my @others =
+		    grep { /\./ && !$own{$_} && !/^localhost\./ } @names;
 		$draft->refuses("$name: " . MxImport::Draft::shown("@others"),
-		    'mxwatchd has no mailboxes and no aliases; another server has to '
-		    . 'take this mail') if @others;
-		$draft->lost("$name: @names", 'mail for users of this host is not taken '
-		    . 'by SMTP; its programs need another MTA, or the primary')
+		    'mxwatchd has no mailboxes and no aliases; another server '
+		    . 'has to take this mail') if @others;
+		$draft->lost("$name: @names", 'mail for users of this host is '
+		    . 'not taken by SMTP; its programs need another MTA, or '
+		    . 'the primary')
 		    if @names > @others && defined $settings->given($name);
 	}
 	return \%lists;
 }
 
-# Addresses that Postfix makes others of. It takes mail for them, whether or not
-# they are in relay_recipient_maps.
+# Addresses that Postfix makes others of. It takes mail for them, whether or
+# not they are in relay_recipient_maps.
 sub rewriting {
 	my ($self, @domains) = @_;
 	my ($settings, $draft) = @$self{qw(settings draft)};
 	my %ours = map { $_ => 1 } @domains;
 
-	for my $name (qw(virtual_alias_maps canonical_maps recipient_canonical_maps)) {
+	for my $name (
+	    qw(virtual_alias_maps canonical_maps recipient_canonical_maps)) {
 		for my $spec (braced_list($settings->given($name))) {
 			my ($entries, $error) = $settings->table($spec)
 			    ->entries;
 			my @keys = grep { /\@(.*)$/ ? $ours{$1} : /\./ }
 			    sort keys %{ $entries // {} };
 			if (!$entries || @keys) {
-				$draft->refuses("$name: $spec", 'recipients are not rewritten'
-				    . ($entries ? MxImport::Draft::shown(": @keys") :
+				$draft->refuses("$name: $spec",
+				    'recipients are not rewritten'
+				    . ($entries ? MxImport::Draft::shown(": "
+				    . "@keys") :
 				    "; $error"));
 			} else {
 				$draft->lost("$name: $spec",
-				    'it has no address of a domain that is relayed');
+				    'it has no address of a domain that is '
+				    . 'relayed');
 			}
 		}
 	}
@@ -200,7 +225,8 @@ sub mx_backup {
 	my @items = braced_list($settings->value('permit_mx_backup_networks'));
 
 	if (!$self->{restrictions}{mx_backup}) {
-		$draft->moot('permit_mx_backup_networks', 'permit_mx_backup is not in use')
+		$draft->moot('permit_mx_backup_networks',
+		    'permit_mx_backup is not in use')
 		    if @items;
 		return;
 	}
@@ -211,18 +237,20 @@ sub mx_backup {
 			push @networks, $plain;
 		} else {
 			$draft->refuses("permit_mx_backup_networks: $item",
-			    'only addresses and prefixes are taken; write them instead');
+			    'only addresses and prefixes are taken; write them '
+			    . 'instead');
 		}
 	}
 	$draft->set('mx_backup', 'networks', \@networks) if @networks;
 	if (@networks) {
-		$draft->check('mx_backup', 'mail is taken only for recipients that the primary '
-		    . 'is known to have, others get 450 at first; better name each '
-		    . 'domain, and its primary');
+		$draft->check('mx_backup', 'mail is taken only for recipients '
+		    . 'that the primary is known to have, others get 450 at '
+		    . 'first; better name each domain, and its primary');
 	} else {
-		$draft->refuses('permit_mx_backup', 'without permit_mx_backup_networks '
-		    . 'anybody who points an MX record here uses that server; set '
-		    . 'mx_backup { networks = {...} }, or name each domain');
+		$draft->refuses('permit_mx_backup', 'without '
+		    . 'permit_mx_backup_networks anybody who points an MX '
+		    . 'record here uses that server; set mx_backup { networks '
+		    . '= {...} }, or name each domain');
 	}
 	return;
 }

@@ -61,7 +61,8 @@ sub clamp {
 sub is_address {
 	my ($text) = @_;
 
-	return inet_pton(AF_INET, $text) ? 4 : inet_pton(AF_INET6, $text) ? 6 : 0;
+	return inet_pton(AF_INET, $text) ? 4 : inet_pton(AF_INET6,
+	    $text) ? 6 : 0;
 }
 
 # An address, or one with the length of a prefix.
@@ -101,7 +102,8 @@ sub is_domain {
 my %PORT = (smtp => 25, smtps => 465, submissions => 465, submission => 587);
 
 # "[mx1.example.org]:25", "[ipv6:2001:db8::1]", "mx1.example.org:smtp": host,
-# port (25 when there is none), whether the host stood in brackets. Empty: no host.
+# port (25 when there is none), whether the host stood in brackets. Empty: no
+# host.
 sub host_port {
 	my ($text) = @_;
 	my ($host, $port, $exact);
@@ -125,7 +127,8 @@ sub host_port {
 sub server_text {
 	my ($host, $port) = @_;
 
-	return (is_address($host) ? "[$host]" : $host) . ($port == 25 ? '' : ":$port");
+	return (is_address($host) ? "[$host]" : $host) . ($port == 25 ? '' :
+	    ":$port");
 }
 
 1;

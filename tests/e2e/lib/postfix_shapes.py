@@ -103,7 +103,8 @@ relay_recipient_maps = ldap:{dir}/ldap.cf, mysql:{dir}/sql.cf, regexp:{dir}/patt
           "ldap.cf": "server_host = ldap.test\n", "sql.cf": "hosts = sql.test\n"},
     raw=["patterns", "ldap.cf", "sql.cf"], status=3,
     says=['domain "a.test" {\n}', 'domain "b.test" {\n    recipients_learn = yes\n}'],
-    closing=["relay_recipient_maps: ldap:{dir}/ldap.cf, because it could not be asked: Postfix's type"
+    closing=["relay_recipient_maps: ldap:{dir}/ldap.cf, because it could not be asked: "
+             "Postfix's type"
              " ldap is not here; install postfix-ldap", "mysql:{dir}/sql.cf", ANYBODY,
              "regexp:{dir}/patterns, because a table of type regexp can be asked, not listed"],
     silent=["    recipients ="])
@@ -137,6 +138,7 @@ relay_domains = hash:{dir}/transport
 relay_recipient_maps = static:all
 transport_maps = hash:{dir}/transport
 relayhost = [out.test]:587
+inet_protocols = ipv4
 relay_destination_concurrency_limit = 5
 slow_destination_concurrency_limit = 1
 parent_domain_matches_subdomains =
@@ -149,7 +151,7 @@ parent_domain_matches_subdomains =
     master=MASTER + "slow unix - - y - - smtp\n  -o smtp_tls_security_level=none\n"
                     "  -o smtp_bind_address=192.0.2.25 -o smtp_connect_timeout=10s\n",
     status=3,
-    says=['smarthost = "out.test:587"', "connections = 5", 'domain "mx.test" {\n}',
+    says=['listen = {"0.0.0.0:25"}', 'smarthost = "out.test:587"', "connections = 5", 'domain "mx.test" {\n}',
           'domain "name.test" {\n    primary = {"host.test"}',
           'domain "null.test" {\n    primary = {"out.test:587"}',
           'primary = {"[2001:db8::7]:26"}', 'primary = {"m1.test", "m2.test"}',

@@ -22,7 +22,8 @@ sub items {
 		if ($part eq $separator && $depth <= 0) {
 			push @items, '';
 		} else {
-			$items[-1] .= $part eq "$separator$separator" && $depth <= 0 ?
+			$items[-1] .= $part eq "$separator$separator" &&
+			    $depth <= 0 ?
 			    $separator : $part;
 		}
 	}
@@ -30,12 +31,14 @@ sub items {
 	return grep { $_ ne '' } @items;
 }
 
-# The keys of a file that lsearch reads, as they stand; undef: unreadable, see $!.
+# The keys of a file that lsearch reads, as they stand; undef: unreadable, see
+# $!.
 sub keys_of_file {
 	my ($path) = @_;
 
 	open my $file, '<', $path or return;
-	my @keys = map { /^"([^"]*)"/ || /^([^\s:#][^\s:]*)/ ? $1 : () } <$file>;
+	my @keys =
+	    map { /^"([^"]*)"/ || /^([^\s:#][^\s:]*)/ ? $1 : () } <$file>;
 	close $file;
 	return \@keys;
 }
@@ -91,7 +94,8 @@ sub item {
 	$not = !$not if $item =~ s/^!\s*//;
 	if ($item =~ /^\+(\w+)$/) {
 		my $inner = $self->{source}{lists}{domain}{$1};
-		return $self->refuses($item, 'there is no such list, or it is nested')
+		return $self->refuses($item,
+		    'there is no such list, or it is nested')
 		    if !defined $inner || $depth >= DEPTH_MAX;
 		return $self->add($depth + 1, $not, $inner);
 	}
@@ -104,9 +108,9 @@ sub name {
 	my ($self, $not, $item) = @_;
 
 	if ($item =~ /^\@mx_/) {
-		$self->refuses($item, 'it is a domain of which the DNS names this host; '
-		    . 'mx_backup { networks = {...} } is that for servers that you name, '
-		    . 'or name each domain') if !$not;
+		$self->refuses($item, 'it is a domain of which the DNS names '
+		    . 'this host; mx_backup { networks = {...} } is that for '
+		    . 'servers that you name, or name each domain') if !$not;
 	} elsif ($item =~ /^\@/) {
 		$self->{own} = 1;
 	} elsif ($item =~ /^[*^]/) {
@@ -115,7 +119,8 @@ sub name {
 	} elsif ($not) {
 		$self->{excluded}{ lc $item } = 1;
 	} else {
-		$self->{names}{ lc $item } = 1 if !$self->{excluded}{ lc $item };
+		$self->{names}{ lc $item } = 1
+		    if !$self->{excluded}{ lc $item };
 	}
 	return;
 }
@@ -147,7 +152,8 @@ sub lookup {
 		$self->name($not, $_) for grep { !/^\./ } sort readdir $dir;
 		closedir $dir;
 	} else {
-		$self->refuses($item, "a look-up of type $kind cannot be listed; name the "
+		$self->refuses($item,
+		    "a look-up of type $kind cannot be listed; name the "
 		    . 'domains');
 	}
 	return;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-# Source: the configuration of an Exim as `exim -bP config` prints it, with macros,
-# conditions and includes resolved, in its parts.
+# Source: the configuration of an Exim as `exim -bP config` prints it, with
+# macros, conditions and includes resolved, in its parts.
 package MxImport::Exim::Source;
 use strict;
 use warnings;
@@ -23,7 +23,8 @@ sub new {
 	    split(/:/, $ENV{PATH} // ''), '/usr/sbin', '/usr/exim/bin';
 	die "no exim is in PATH\n" if !defined $self->{exim};
 	my ($status, $out, $err) = $self->exim('-bP', 'config');
-	die 'exim -bP config: ' . reason($err) . "\n" if $status != 0 || $out eq '';
+	die 'exim -bP config: ' . reason($err) . "\n" if $status != 0 || $out eq
+	    '';
 	$self->parse(split /\n/, $out);
 	return $self;
 }
@@ -43,7 +44,8 @@ sub exim {
 	my ($self, @arguments) = @_;
 
 	return output_of([ $self->{exim},
-		defined $self->{file} ? ('-C', $self->{file}) : (), @arguments ],
+		defined $self->{file} ? ('-C', $self->{file}) : (), @arguments
+	    ],
 	    '', {});
 }
 
@@ -90,7 +92,8 @@ sub main_line {
 	my ($self, $line) = @_;
 
 	return if $line =~ /^[A-Z]\w*\s*=/;	# a macro
-	if ($line =~ /^(?:hide\s+)?(domain|host|address|localpart)list\s+(\w+)\s*=\s*(.*)$/) {
+	if ($line =~ /^(?:hide\s+)?(domain|host|address|localpart)list
+	    \s+(\w+)\s*=\s*(.*)$/x) {
 		$self->{lists}{$1}{$2} = $3;
 		return;
 	}
@@ -120,11 +123,13 @@ sub acl_line {
 
 	for my $verb (@VERBS) {
 		next if $line !~ s/^$verb\b\s*//;
-		push @{ $block->{statements} }, { verb => $verb, conditions => [] };
+		push @{ $block->{statements} }, { verb => $verb,
+		    conditions => [] };
 		last;
 	}
 	my $statement = $block->{statements}[-1];
-	push @{ $statement->{conditions} }, [ $line =~ /^(!?\s*\w+)\s*=\s*(.*)$/ ?
+	push @{ $statement->{conditions} },
+	    [ $line =~ /^(!?\s*\w+)\s*=\s*(.*)$/ ?
 	    ($1, $2) : ($line, '') ] if $statement && $line ne '';
 	return;
 }
@@ -167,12 +172,14 @@ sub recipient_acl {
 	return $acl ? @{ $acl->{statements} // [] } : ();
 }
 
-# What Exim says its rule of retrying is for a domain: "F,2h,15m; G,16h,1h,1.5".
+# What Exim says its rule of retrying is for a domain: "F,2h,15m;
+# G,16h,1h,1.5".
 sub retry_rule {
 	my ($self, $domain) = @_;
 	my ($status, $out) = $self->exim('-brt', $domain);
 
-	return $status == 0 && $out =~ /^Retry rule: \S+\s+\S+\s+(.*?);?\s*$/m ? $1 : undef;
+	return $status == 0 &&
+	    $out =~ /^Retry rule: \S+\s+\S+\s+(.*?);?\s*$/m ? $1 : undef;
 }
 
 1;

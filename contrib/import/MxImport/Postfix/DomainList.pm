@@ -14,7 +14,8 @@ sub new {
 	my $parents = $settings->value('parent_domain_matches_subdomains');
 	my $self = bless { parameter => $parameter, draft => $draft,
 		settings => $settings, patterns => [], asked => {},
-		parents => scalar grep { $_ eq $parameter } braced_list($parents) },
+		parents => scalar grep { $_ eq $parameter }
+		    braced_list($parents) },
 	    $class;
 
 	$self->add(0, 0, braced_list($settings->value($parameter)));
@@ -56,7 +57,8 @@ sub add_file {
 
 	if ($depth >= DEPTH_MAX || !open my $file, '<', $path) {
 		$self->{draft}->refuses("$self->{parameter}: $path",
-		    $depth < DEPTH_MAX ? "it cannot be read: $!" : 'it is nested');
+		    $depth < DEPTH_MAX ? "it cannot be read: $!" :
+		    'it is nested');
 	} else {
 		my @items = map { s/^\s*#.*//r } <$file>;
 		close $file;
@@ -75,8 +77,9 @@ sub add_table {
 		return;
 	}
 	push @{ $self->{patterns} }, { not => $not, table => $table };
-	$self->{draft}->refuses("$self->{parameter}: $spec", "$error; the domains "
-	    . 'that other tables name were looked up in it, name the others');
+	$self->{draft}->refuses("$self->{parameter}: $spec",
+	    "$error; the domains that other tables name were looked up in it, "
+	    . 'name the others, or a program that prints them in domains_from');
 	return;
 }
 
@@ -112,8 +115,8 @@ sub has {
 	return 0;
 }
 
-# The names that stand in it. A table may hold more than names of domains, which
-# nobody looks up here.
+# The names that stand in it. A table may hold more than names of domains,
+# which nobody looks up here.
 sub names {
 	my ($self) = @_;
 	my %names = map { %{ $_->{names} // {} } }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-# Intake: what Postfix's smtpd(8) and postscreen(8) have, as the sections smtpd and
-# queue have it.
+# Intake: what Postfix's smtpd(8) and postscreen(8) have, as the sections
+# smtpd and queue have it.
 package MxImport::Postfix::Intake;
 use strict;
 use warnings;
@@ -13,7 +13,8 @@ use MxImport::Value qw(braced_list clamp is_address is_domain is_loopback
 
 sub translate {
 	my ($settings, $draft) = @_;
-	my $self = bless { settings => $settings, draft => $draft }, __PACKAGE__;
+	my $self =
+	    bless { settings => $settings, draft => $draft }, __PACKAGE__;
 
 	$self->find_services;
 	$self->hostname;
@@ -40,13 +41,15 @@ sub find_services {
 	my $draft = $self->{draft};
 
 	for my $service ($self->{settings}->services) {
-		if ($service->{type} eq 'pass' && $service->{command} eq 'smtpd') {
+		if ($service->{type} eq 'pass' && $service->{command} eq
+		    'smtpd') {
 			$self->{service} = $service;
 		}
 		next if $service->{type} ne 'inet';
 		my ($host, $port) = $service->{name} =~ /^(?:(.*):)?([^:]+)$/;
 		$host = ($host // '') =~ s/^\[(.*)\]$/$1/r;
-		$port = (getservbyname $port, 'tcp')[2] // 0 if $port !~ /^\d+$/;
+		$port = (getservbyname $port, 'tcp')[2] // 0
+		    if $port !~ /^\d+$/;
 		my $of = "master.cf $service->{name}";
 		if ($service->{command} !~ /^(?:smtpd|postscreen)$/) {
 			$draft->refuses("$of ($service->{command})",
@@ -56,13 +59,15 @@ sub find_services {
 		}
 		if ($host ne '' && is_loopback($host) && $port != 25) {
 			$draft->lost($of, 'it is for a content filter or for '
-			    . 'programs of this host, which mxwatchd does not have');
+			    . 'programs of this host, which mxwatchd does not '
+			    . 'have');
 		} elsif ($port == 587 || $port == 465) {
-			$draft->refuses($of, 'users hand in no mail here; leave '
-			    . 'that to Postfix, or to the primary');
+			$draft->refuses($of, 'users hand in no mail here; '
+			    . 'leave that to Postfix, or to the primary');
 		} else {
 			push @{ $self->{sockets} }, [ $host, $port ];
-			my $role = $service->{command} eq 'smtpd' ? 'service' : 'screen';
+			my $role = $service->{command} eq 'smtpd' ? 'service' :
+			    'screen';
 			$self->{$role} //= $service;
 			next;
 		}
@@ -85,8 +90,8 @@ sub hostname {
 	if (is_domain($name) && $name =~ /\./) {
 		$draft->set('', 'hostname', $name);
 	} else {
-		$draft->lost("myhostname = $name", 'it is no name with a domain; '
-		    . 'set hostname');
+		$draft->lost("myhostname = $name",
+		    'it is no name with a domain; set hostname');
 	}
 	my $helo = $settings->given('smtp_helo_name');
 	$draft->lost("smtp_helo_name = $helo", 'hostname is what EHLO says')
@@ -100,7 +105,8 @@ sub listen {
 	my ($self) = @_;
 	my ($settings, $draft) = @$self{qw(settings draft)};
 	my @protocols = braced_list($settings->value('inet_protocols'));
-	my %family = map { $_ => 1 } map { $_ eq 'all' ? (4, 6) : /(\d)$/ } @protocols;
+	my %family =
+	    map { $_ => 1 } map { $_ eq 'all' ? (4, 6) : /(\d)$/ } @protocols;
 	my @addresses = map { $self->interface($_) }
 	    braced_list($settings->value('inet_interfaces'));
 	my (@listen, %seen);
@@ -121,7 +127,8 @@ sub listen {
 	} elsif ("@listen" ne '0.0.0.0:25 [::]:25') {
 		$draft->set('smtpd', 'listen', \@listen);
 	}
-	my @own = grep { !is_loopback($_) && $_ ne '0.0.0.0' } grep { !/:/ } @addresses;
+	my @own = grep { !/:/ && !is_loopback($_) && $_ ne '0.0.0.0' }
+	    @addresses;
 	$self->{only_address} = $own[0] if @own == 1;
 	return;
 }
@@ -142,12 +149,14 @@ sub interface {
 	return ('0.0.0.0', '::') if $item eq 'all';
 	return ('127.0.0.1', '::1') if $item eq 'loopback-only';
 	return $item if is_address($item);
-	my ($error, @found) = getaddrinfo($item, '', { socktype => SOCK_STREAM });
+	my ($error, @found) =
+	    getaddrinfo($item, '', { socktype => SOCK_STREAM });
 	my @addresses = map { $_->{family} == AF_INET6 ?
 	    inet_ntop(AF_INET6, (unpack_sockaddr_in6($_->{addr}))[1]) :
 	    inet_ntop(AF_INET, (unpack_sockaddr_in($_->{addr}))[1]) } @found;
 	if (!@addresses) {
-		$draft->refuses("inet_interfaces: $item", 'this name has no address '
+		$draft->refuses("inet_interfaces: $item",
+		    'this name has no address '
 		    . "now ($error); put it into smtpd { listen }");
 	} elsif (lc $item ne 'localhost') {
 		$draft->check("listen: $item is @addresses now",
@@ -160,7 +169,8 @@ sub certificate {
 	my ($self) = @_;
 	my ($settings, $draft, $service) = @$self{qw(settings draft service)};
 	my $level = $settings->value_for($service, 'smtpd_tls_security_level');
-	my $enforce = $settings->value_for($service, 'smtpd_enforce_tls') eq 'yes';
+	my $enforce = $settings->value_for($service, 'smtpd_enforce_tls') eq
+	    'yes';
 	my $use = $settings->value_for($service, 'smtpd_use_tls') eq 'yes';
 	my @chain = braced_list($self->given('smtpd_tls_chain_files'));
 	my $cert = $chain[0] // $self->given('smtpd_tls_cert_file') // '';
@@ -170,7 +180,8 @@ sub certificate {
 	$cert = '' if $cert eq 'none';
 	if ($level eq 'encrypt') {
 		$draft->lost('smtpd_tls_security_level = encrypt',
-		    'TLS is offered to clients and not asked of them (RFC 3207)');
+		    'TLS is offered to clients and not asked of them (RFC '
+		    . '3207)');
 	}
 	if ($level eq 'none' || $cert eq '') {
 		$draft->moot('smtpd_tls_cert_file', 'no TLS was offered')
@@ -183,17 +194,20 @@ sub certificate {
 	for my $file ($cert, $key) {
 		next if -r $file;
 		$draft->lost("smtpd_tls_cert_file, smtpd_tls_key_file",
-		    "$file cannot be read here ($!); set smtpd { tls_cert, tls_key }");
+		    "$file cannot be read here ($!); set smtpd { tls_cert, "
+		    . "tls_key }");
 		return;
 	}
 	if ((stat $key)[2] & 07) {
-		$draft->lost("smtpd_tls_key_file = $key", 'all users can read it, '
-		    . 'which mxwatchd does not take; set tls_cert and tls_key, too');
+		$draft->lost("smtpd_tls_key_file = $key", 'all users can read '
+		    . 'it, which mxwatchd does not take; set tls_cert and '
+		    . 'tls_key, too');
 		return;
 	}
 	$draft->set('smtpd', 'tls_cert', $cert);
 	$draft->set('smtpd', 'tls_key', $key);
-	$draft->check("tls_key = $key", 'the user of mxwatchd has to be able to read it');
+	$draft->check("tls_key = $key",
+	    'the user of mxwatchd has to be able to read it');
 	return;
 }
 
@@ -216,10 +230,11 @@ sub limits {
 	my $size = $self->given('message_size_limit');
 	if (defined $size && $size eq '0') {
 		$draft->set('smtpd', 'message_size', '2G');
-		$draft->check('message_size_limit = 0', 'there is always a limit; '
-		    . 'it is the largest, 2G');
+		$draft->check('message_size_limit = 0',
+		    'there is always a limit; it is the largest, 2G');
 	} elsif (defined $size) {
-		$self->number('message_size_limit', 'message_size', 1024, 2 << 30, $size);
+		$self->number('message_size_limit', 'message_size', 1024,
+		    2 << 30, $size);
 	}
 	my $free = $settings->given('queue_minfree');
 	$draft->set('queue', 'reserve', $free) if $free;
@@ -237,7 +252,8 @@ sub number {
 		return;
 	}
 	my $taken = clamp($value, $min, $max);
-	$draft->check("$name = $value", "$option is from $min to $max; it is $taken")
+	$draft->check("$name = $value",
+	    "$option is from $min to $max; it is $taken")
 	    if $taken != $value;
 	$draft->set('smtpd', $option, $taken);
 	return;
@@ -252,7 +268,8 @@ sub duration {
 		$self->{draft}->lost("$name = $given", 'it is no time');
 		return;
 	}
-	$self->{draft}->set('smtpd', $option, clamp($seconds, $min, $max) . 's');
+	$self->{draft}->set('smtpd', $option,
+	    clamp($seconds, $min, $max) . 's');
 	return;
 }
 
@@ -262,12 +279,15 @@ sub clients {
 	my ($settings, $draft) = @$self{qw(settings draft)};
 	my $count = $self->given('smtpd_client_connection_count_limit');
 	my $rate = $self->given('smtpd_client_connection_rate_limit');
-	my $window = seconds($settings->value('anvil_rate_time_unit'), 's') || 60;
+	my $window =
+	    seconds($settings->value('anvil_rate_time_unit'), 's') || 60;
 
-	$self->number('smtpd_client_connection_count_limit', 'per_client', 1, 100000,
+	$self->number('smtpd_client_connection_count_limit', 'per_client', 1,
+	    100000,
 	    defined $count && $count eq '0' ? 100000 : $count);
 	$rate = int $rate * 60 / $window || 1 if $rate && $rate =~ /^\d+$/;
-	$self->number('smtpd_client_connection_rate_limit', 'client_rate', 0, 1000000,
+	$self->number('smtpd_client_connection_rate_limit', 'client_rate', 0,
+	    1000000,
 	    $rate);
 	$self->prefixes('xclient', 'smtpd_authorized_xclient_hosts');
 	$self->prefixes('xforward', 'smtpd_authorized_xforward_hosts');
@@ -285,16 +305,19 @@ sub networks {
 
 	$given //= $settings->value('mynetworks') if $style ne 'host';
 	$draft->check("mynetworks_style = $style", "it is $given now")
-	    if defined $given && $style ne 'host' && !defined $self->given('mynetworks');
+	    if defined $given && $style ne 'host' && !defined $self->given(
+	    'mynetworks');
 	my @networks = $self->usable('mynetworks', $given // '');
 	my @others = grep { !is_loopback($_) } @networks;
 	$draft->refuses('mynetworks = ' . MxImport::Draft::shown("@others"),
 	    'mxwatchd relays for its domains and for nobody else; these hosts '
 	    . 'need another way out') if @others;
-	@networks = $self->usable('smtpd_client_event_limit_exceptions', $exempt)
+	@networks =
+	    $self->usable('smtpd_client_event_limit_exceptions', $exempt)
 	    if defined $exempt;
 	@others = grep { !is_loopback($_) } @networks;
-	$draft->set('smtpd', 'trusted', [ '127.0.0.0/8', '::1', @others ]) if @others;
+	$draft->set('smtpd', 'trusted', [ '127.0.0.0/8', '::1', @others ])
+	    if @others;
 	return;
 }
 
@@ -316,8 +339,8 @@ sub usable {
 		if (is_prefix($plain)) {
 			push @usable, $plain;
 		} else {
-			$self->{draft}->lost("$name: $item", 'only addresses and '
-			    . 'prefixes are taken; write them instead');
+			$self->{draft}->lost("$name: $item", 'only addresses '
+			    . 'and prefixes are taken; write them instead');
 		}
 	}
 	return @usable;
@@ -326,9 +349,11 @@ sub usable {
 sub early_talk {
 	my ($self) = @_;
 	my ($settings, $draft) = @$self{qw(settings draft)};
-	my $tests = $self->{screen} ? $settings->given('postscreen_greet_action') : undef;
+	my $tests = $self->{screen} ? $settings->given(
+	    'postscreen_greet_action') : undef;
 
-	$draft->moot('postscreen_greet_action', 'smtpd { early_talk = "refuse" } is '
+	$draft->moot('postscreen_greet_action',
+	    'smtpd { early_talk = "refuse" } is '
 	    . 'the default') if ($tests // '') =~ /^(?:enforce|drop)$/;
 	$draft->set('smtpd', 'untrusted_routing', 'yes')
 	    if ($self->given('allow_untrusted_routing') // '') eq 'yes';

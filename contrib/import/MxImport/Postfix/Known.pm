@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
-# Known: the parameters of Postfix that have no counterpart, each with a word why:
-# of no consequence here (SAME), not translated (LOST), or not translated so that
-# mail is refused that was taken (REFUSES). What stands in no row is told of, too.
+# Known: the parameters of Postfix that have no counterpart, each with a word
+# why: of no consequence here (SAME), not translated (LOST), or not translated
+# so that mail is refused that was taken (REFUSES). What stands in no row is
+# told of, too.
 package MxImport::Postfix::Known;
 use strict;
 use warnings;
@@ -11,7 +12,8 @@ use constant { SAME => 'moot', LOST => 'lost', REFUSES => 'refuses' };
 
 my $PRIMARY = 'content is for the primary to judge and to change; nothing of a '
     . 'message is rewritten here';
-my $CLIENT = 'clients and senders are for the primary to judge; whom it refused is '
+my $CLIENT =
+    'clients and senders are for the primary to judge; whom it refused is '
     . 'not refused here';
 my $LOCAL = 'there are no mailboxes and no local users';
 my $POSTFIX = "it is about Postfix's own programs and files";
@@ -22,177 +24,215 @@ my $QUEUE = 'the queue is another one, and each domain has its own';
 # Whole names as regular expressions; the first that fits counts.
 my @ROWS = (
 	# names, paths, processes
-	[ 'compatibility_level|config_directory|(?:command|daemon|data|html|manpage|'
-	    . 'meta|readme|sample|shlib|queue|process_id)_directory', SAME, $POSTFIX ],
-	[ '(?:mailq|newaliases|sendmail|openssl)_path|mail_owner|setgid_group|'
-	    . 'default_privs|syslog_\w+|maillog_\w+|mail_(?:name|version|release_date)',
-	    SAME, $POSTFIX ],
-	[ 'default_database_type|berkeley_db_\w+|lmdb_map_size|\w+_service_name|'
-	    . 'process_\w+|service_\w+|ipc_\w+|fork_\w+|max_(?:idle|use)|'
-	    . 'import_environment|export_environment|daemon_\w+|debug\w*|'
-	    . 'proxy_(?:read|write)_maps|alternate_config_directories|'
-	    . 'authorized_(?:flush|mailq|submit)_users|default_process_limit|'
-	    . 'trigger_timeout|deliver_lock_\w+|stale_lock_time|helpful_warnings|'
-	    . 'tls_random_\w+|tls_daemon_\w+|anvil_\w+|known_tcp_ports|'
-	    . 'enable_long_queue_ids|hash_queue_\w+|application_event_drain_time|'
-	    . 'connection_cache_\w+|stress|fault_injection_code|'
-	    . 'backwards_bounce_logfile_compatibility|in_flow_delay|dont_remove',
-	    SAME, $POSTFIX ],
-	[ 'mydomain|myorigin|smtpd_banner|postscreen_greet_banner', SAME,
+	[ qr/compatibility_level|config_directory|(?:command|daemon|data|
+	    html|manpage|meta|readme|sample|shlib|queue|
+	    process_id)_directory/x, SAME, $POSTFIX ],
+	[ qr/(?:mailq|newaliases|sendmail|openssl)_path|mail_owner|
+	    setgid_group|default_privs|syslog_\w+|maillog_\w+|mail_(?:name|
+	    version|release_date)/x, SAME, $POSTFIX ],
+	[ qr/default_database_type|berkeley_db_\w+|lmdb_map_size|
+	    \w+_service_name|process_\w+|service_\w+|ipc_\w+|fork_\w+|
+	    max_(?:idle|use)|import_environment|export_environment|
+	    daemon_\w+|debug\w*|proxy_(?:read|write)_maps|
+	    alternate_config_directories|authorized_(?:flush|mailq|
+	    submit)_users|default_process_limit|trigger_timeout|
+	    deliver_lock_\w+|stale_lock_time|helpful_warnings|
+	    tls_random_\w+|tls_daemon_\w+|anvil_\w+|known_tcp_ports|
+	    enable_long_queue_ids|hash_queue_\w+|
+	    application_event_drain_time|connection_cache_\w+|stress|
+	    fault_injection_code|backwards_bounce_logfile_compatibility|
+	    in_flow_delay|dont_remove/x, SAME, $POSTFIX ],
+	[ qr/mydomain|myorigin|smtpd_banner|postscreen_greet_banner/x, SAME,
 	    'hostname is what matters' ],
-	[ 'parent_domain_matches_subdomains', SAME, 'it was heeded' ],
-	[ 'master_service_disable', LOST, 'it says what Postfix does not run; '
-	    . 'mxwatchd listens as smtpd { listen } says' ],
-	[ 'multi_instance_directories', LOST, 'these are configurations of their own; '
-	    . 'run mxwatch-import for each' ],
-	[ 'multi_instance_\w+', SAME, $POSTFIX ],
+	[ qr/parent_domain_matches_subdomains/x, SAME, 'it was heeded' ],
+	[ qr/master_service_disable/x, LOST,
+	    'it says what Postfix does not run; mxwatchd listens as smtpd '
+	    . '{ listen } says' ],
+	[ qr/multi_instance_directories/x, LOST,
+	    'these are configurations of their own; run mxwatch-import for '
+	    . 'each' ],
+	[ qr/multi_instance_\w+/x, SAME, $POSTFIX ],
 
 	# mail of this host
-	[ 'alias_\w+|biff|append_\w+|home_mailbox|mailbox_\w+|mail_spool_directory|'
-	    . 'local_\w+|forward_\w+|fallback_transport|fallback_transport_maps|'
-	    . 'virtual_(?:gid|uid)_maps|virtual_mailbox_(?:base|limit|lock|maps)|'
-	    . 'virtual_minimum_uid|virtual_transport|command_\w+|default_transport|'
-	    . 'allow_mail_to_\w+|require_home_directory|'
-	    . 'expand_owner_alias|owner_request_special|reset_owner_alias|'
-	    . 'prepend_delivered_header|propagate_unmatched_extensions|'
-	    . 'execution_directory_\w+|strict_mailbox_ownership|sun_mailtool_\w+|'
-	    . 'maildrop_\w+|mailman_\w+|uucp_\w+|ifmail_\w+|bsmtp_\w+|scalemail\S+|'
-	    . 'virtual_alias_\w+_limit|dovecot_\w+', SAME, $LOCAL ],
-	[ 'luser_relay', REFUSES, $LOCAL ],
-	[ 'always_bcc|\w+_bcc_maps', LOST, 'no copies are sent' ],
-	[ 'relocated_maps', LOST, 'who has moved is refused like others that are not '
-	    . 'in the list; "ADDRESS REJECT text" there says where to' ],
-	[ 'masquerade_\w+|sender_canonical_\w+|(?:recipient_)?canonical_classes|'
-	    . 'smtp_generic_maps|remote_header_rewrite_domain|local_header_\w+', LOST,
-	    $PRIMARY ],
+	[ qr/alias_\w+|biff|append_\w+|home_mailbox|mailbox_\w+|
+	    mail_spool_directory|local_\w+|forward_\w+|fallback_transport|
+	    fallback_transport_maps|virtual_(?:gid|uid)_maps|
+	    virtual_mailbox_(?:base|limit|lock|maps)|virtual_minimum_uid|
+	    virtual_transport|command_\w+|default_transport|
+	    allow_mail_to_\w+|require_home_directory|expand_owner_alias|
+	    owner_request_special|reset_owner_alias|
+	    prepend_delivered_header|propagate_unmatched_extensions|
+	    execution_directory_\w+|strict_mailbox_ownership|
+	    sun_mailtool_\w+|maildrop_\w+|mailman_\w+|uucp_\w+|ifmail_\w+|
+	    bsmtp_\w+|scalemail\S+|virtual_alias_\w+_limit|dovecot_\w+/x, SAME,
+	    $LOCAL ],
+	[ qr/luser_relay/x, REFUSES, $LOCAL ],
+	[ qr/always_bcc|\w+_bcc_maps/x, LOST, 'no copies are sent' ],
+	[ qr/relocated_maps/x, LOST,
+	    'who has moved is refused like others that are not in the '
+	    . 'list; "ADDRESS REJECT text" there says where to' ],
+	[ qr/masquerade_\w+|sender_canonical_\w+|
+	    (?:recipient_)?canonical_classes|smtp_generic_maps|
+	    remote_header_rewrite_domain|local_header_\w+/x, LOST, $PRIMARY ],
 
 	# content
-	[ '(?:smtp_|milter_)?(?:mime_|nested_)?(?:header|body)_checks|'
-	    . 'body_checks_size_limit|(?:non_)?smtpd_milters|smtpd_milter_maps|'
-	    . 'content_filter|smtpd_proxy_filter|default_filter_nexthop|'
-	    . 'receive_override_options|message_(?:drop|reject|strip)_\w+', LOST,
+	[ qr/(?:smtp_|milter_)?(?:mime_|nested_)?(?:header|body)_checks|
+	    body_checks_size_limit|(?:non_)?smtpd_milters|smtpd_milter_maps|
+	    content_filter|smtpd_proxy_filter|default_filter_nexthop|
+	    receive_override_options|message_(?:drop|reject|strip)_\w+/x, LOST,
 	    $PRIMARY ],
-	[ 'milter_\w+|smtpd_proxy_\w+|internal_mail_filter_classes', SAME,
+	[ qr/milter_\w+|smtpd_proxy_\w+|internal_mail_filter_classes/x, SAME,
 	    'no filter is spoken to' ],
-	[ 'header_\w+|mime_\w+|strict_(?:7bit|8bit|mime)\w*|disable_mime_\w+|'
-	    . 'always_add_missing_headers|undisclosed_recipients_header|'
-	    . 'enable_original_recipient|detect_8bit_encoding_header|'
-	    . 'queue_file_attribute_count_limit|duplicate_filter_limit|'
-	    . 'line_length_limit|smtp_line_length_limit', SAME,
+	[ qr/header_\w+|mime_\w+|strict_(?:7bit|8bit|mime)\w*|
+	    disable_mime_\w+|always_add_missing_headers|
+	    undisclosed_recipients_header|enable_original_recipient|
+	    detect_8bit_encoding_header|queue_file_attribute_count_limit|
+	    duplicate_filter_limit|line_length_limit|smtp_line_length_limit/x,
+	    SAME,
 	    'a message is kept as it came' ],
-	[ 'cleanup_replace_stray_cr_lf|smtpd_forbid_bare_newline\w*|'
-	    . 'postscreen_bare_newline_\w+', SAME,
+	[ qr/cleanup_replace_stray_cr_lf|smtpd_forbid_bare_newline\w*|
+	    postscreen_bare_newline_\w+/x, SAME,
 	    'smtpd { bare_newline } holds for everybody' ],
 
 	# clients
-	[ 'smtpd_sasl_auth_enable', REFUSES,
-	    'users hand in no mail here; leave that to Postfix, or to the primary' ],
-	[ 'smtpd_sasl_\w+|broken_sasl_auth_clients|cyrus_sasl_config_path|'
-	    . 'smtpd_sender_login_maps', SAME, 'there is no AUTH' ],
-	[ 'relay_clientcerts', REFUSES, 'no client may relay by its certificate' ],
-	[ 'smtpd_tls_(?:ask|req)_ccert|smtpd_tls_ccert_\w+|smtpd_tls_CA\w+', SAME,
+	[ qr/smtpd_sasl_auth_enable/x, REFUSES,
+	    'users hand in no mail here; leave that to Postfix, or to the '
+	    . 'primary' ],
+	[ qr/smtpd_sasl_\w+|broken_sasl_auth_clients|cyrus_sasl_config_path|
+	    smtpd_sender_login_maps/x, SAME, 'there is no AUTH' ],
+	[ qr/relay_clientcerts/x, REFUSES,
+	    'no client may relay by its certificate' ],
+	[ qr/smtpd_tls_(?:ask|req)_ccert|smtpd_tls_ccert_\w+|smtpd_tls_CA\w+/x,
+	    SAME,
 	    'clients are not asked for certificates' ],
-	[ 'smtpd_tls_(?:dcert|dkey|eccert|eckey)_file|tls_server_sni_maps', LOST,
+	[ qr/smtpd_tls_(?:dcert|dkey|eccert|eckey)_file|tls_server_sni_maps/x,
+	    LOST,
 	    'there is one pair of certificate and key' ],
-	[ 'smtpd_tls_wrappermode', REFUSES, 'TLS begins with STARTTLS here' ],
-	[ 'smtpd_tls_\w+|tls_\w+|smtp_tls_(?:\w*ciphers|\w*protocols)', SAME, $TLS ],
-	[ 'smtpd_discard_ehlo_\w+|smtpd_command_filter|smtpd_forbidden_commands|'
-	    . 'smtpd_upstream_proxy_protocol|postscreen_upstream_proxy_protocol|'
-	    . 'smtpd_delay_open_until_valid_rcpt|smtpd_noop_commands|'
-	    . 'postscreen_command_filter|postscreen_forbidden_commands', LOST,
+	[ qr/smtpd_tls_wrappermode/x, REFUSES,
+	    'TLS begins with STARTTLS here' ],
+	[ qr/smtpd_tls_\w+|tls_\w+|smtp_tls_(?:\w*ciphers|\w*protocols)/x, SAME,
+	    $TLS ],
+	[ qr/smtpd_discard_ehlo_\w+|smtpd_command_filter|
+	    smtpd_forbidden_commands|smtpd_upstream_proxy_protocol|
+	    postscreen_upstream_proxy_protocol|
+	    smtpd_delay_open_until_valid_rcpt|smtpd_noop_commands|
+	    postscreen_command_filter|postscreen_forbidden_commands/x, LOST,
 	    'mxwatchd has no such setting' ],
-	[ 'smtpd_client_(?:message|recipient|new_tls_session|auth)_rate_limit', LOST,
+	[ qr/smtpd_client_(?:message|recipient|new_tls_session|
+	    auth)_rate_limit/x, LOST,
 	    'client_rate and rcpt_checks are the limits by time' ],
-	[ 'smtpd_(?:soft_error_limit|error_sleep_time)', LOST,
+	[ qr/smtpd_(?:soft_error_limit|error_sleep_time)/x, LOST,
 	    'nobody is kept waiting; max_errors ends a session' ],
-	[ 'smtpd_recipient_overshoot_limit|smtpd_history_flush_threshold|'
-	    . 'smtpd_delay_reject|smtpd_peername_lookup|smtpd_client_port_logging|'
-	    . 'smtpd_log_access_permit_actions|disable_vrfy_command|'
-	    . 'smtpd_authorized_verp_clients|smtpd_starttls_timeout|'
-	    . 'smtpd_per_request_deadline|smtpd_min_data_rate|smtpd_expansion_filter|'
-	    . 'smtpd_relay_before_recipient_restrictions|smtpd_upstream_\w+|'
-	    . 'smtpd_null_access_lookup_key|smtpd_dns_reply_filter|'
-	    . 'smtpd_forbid_unauth_pipelining|allow_min_user|allow_percent_hack|'
-	    . 'resolve_\w+|swap_bangpath|strict_rfc821_envelopes|smtpd_helo_required',
-	    SAME, 'mxwatchd has its own way, see smtpd in mxwatchd.conf(5)' ],
-	[ 'smtputf8_\w+|strict_smtputf8', SAME, 'SMTPUTF8 is offered' ],
-	[ 'smtpd_reject_unlisted_sender|smtpd_restriction_classes', LOST, $CLIENT ],
-	[ 'unknown_relay_recipient_reject_code', LOST, 'who is not in the list gets 550' ],
-	[ 'smtpd_policy_service_\w+|(?:access_map|reject|defer|unknown|unverified|'
-	    . 'invalid|non_fqdn|multi_recipient|plaintext|relay_domains|maps_rbl)\w*'
-	    . '_(?:code|action|reason|bounce_reject_code)|reject_code|defer_code|'
-	    . 'reject_tempfail_action', SAME,
+	[ qr/smtpd_recipient_overshoot_limit|smtpd_history_flush_threshold|
+	    smtpd_delay_reject|smtpd_peername_lookup|
+	    smtpd_client_port_logging|smtpd_log_access_permit_actions|
+	    disable_vrfy_command|smtpd_authorized_verp_clients|
+	    smtpd_starttls_timeout|smtpd_per_request_deadline|
+	    smtpd_min_data_rate|smtpd_expansion_filter|
+	    smtpd_relay_before_recipient_restrictions|smtpd_upstream_\w+|
+	    smtpd_null_access_lookup_key|smtpd_dns_reply_filter|
+	    smtpd_forbid_unauth_pipelining|allow_min_user|
+	    allow_percent_hack|resolve_\w+|swap_bangpath|
+	    strict_rfc821_envelopes|smtpd_helo_required/x, SAME,
+	    'mxwatchd has its own way, see smtpd in mxwatchd.conf(5)' ],
+	[ qr/smtputf8_\w+|strict_smtputf8/x, SAME, 'SMTPUTF8 is offered' ],
+	[ qr/smtpd_reject_unlisted_sender|smtpd_restriction_classes/x, LOST,
+	    $CLIENT ],
+	[ qr/unknown_relay_recipient_reject_code/x, LOST,
+	    'who is not in the list gets 550' ],
+	[ qr/smtpd_policy_service_\w+|(?:access_map|reject|defer|unknown|
+	    unverified|invalid|non_fqdn|multi_recipient|plaintext|
+	    relay_domains|maps_rbl)\w*_(?:code|action|reason|
+	    bounce_reject_code)|reject_code|defer_code|
+	    reject_tempfail_action/x, SAME,
 	    'replies are those of RFC 5321 and RFC 3463' ],
-	[ 'smtpd_reject_footer\w*|default_rbl_reply|rbl_reply_maps|'
-	    . 'postscreen_reject_footer\w*|postscreen_dnsbl_reply_map', LOST,
+	[ qr/smtpd_reject_footer\w*|default_rbl_reply|rbl_reply_maps|
+	    postscreen_reject_footer\w*|postscreen_dnsbl_reply_map/x, LOST,
 	    'texts of replies are not configurable' ],
-	[ 'maps_rbl_domains', LOST, 'smtpd { dnsbl } names the lists' ],
-	[ 'postscreen_(?:access_list|denylist_action|blacklist_action)', LOST, $CLIENT ],
-	[ 'postscreen_\w+|dnsblog_\w+', SAME,
-	    'smtpd { early_talk, dnsbl, per_client } do what postscreen is for' ],
-	[ 'soft_bounce', LOST, 'what is refused is refused for good' ],
-	[ 'show_user_unknown_table_name|respectful_logging', SAME, $POSTFIX ],
-	[ 'qmqpd_\w+', SAME, 'there is no QMQP' ],
+	[ qr/maps_rbl_domains/x, LOST, 'smtpd { dnsbl } names the lists' ],
+	[ qr/postscreen_(?:access_list|denylist_action|blacklist_action)/x,
+	    LOST,
+	    $CLIENT ],
+	[ qr/postscreen_\w+|dnsblog_\w+/x, SAME,
+	    'smtpd { early_talk, dnsbl, per_client } do what postscreen is '
+	    . 'for' ],
+	[ qr/soft_bounce/x, LOST, 'what is refused is refused for good' ],
+	[ qr/show_user_unknown_table_name|respectful_logging/x, SAME,
+	    $POSTFIX ],
+	[ qr/qmqpd_\w+/x, SAME, 'there is no QMQP' ],
 
 	# recipients and routes
-	[ 'address_verify_sender|address_verify_sender_ttl', LOST,
+	[ qr/address_verify_sender|address_verify_sender_ttl/x, LOST,
 	    'probe { sender } is the sender of probes; it is empty' ],
-	[ 'address_verify_\w+', SAME,
+	[ qr/address_verify_\w+/x, SAME,
 	    'recipients_learn has its own cache and times' ],
-	[ 'best_mx_transport', LOST, 'mail of which this host is the best MX waits' ],
-	[ 'sender_dependent_\w+|empty_address_\w+', LOST,
+	[ qr/best_mx_transport/x, LOST,
+	    'mail of which this host is the best MX waits' ],
+	[ qr/sender_dependent_\w+|empty_address_\w+/x, LOST,
 	    'the way of mail does not depend on its sender' ],
-	[ 'smtp_fallback_relay', LOST, 'mail waits for its primary; name another server '
-	    . 'in primary if mail may go there' ],
-	[ 'smtp_sasl_(?:auth_enable|password_maps)', LOST, 'nobody logs in at a primary; '
-	    . 'it has to take mail from this host without' ],
-	[ 'smtp_sasl_\w+|smtp_sender_dependent_authentication|send_cyrus_sasl_authzid',
-	    SAME, 'nobody logs in at a primary' ],
-	[ 'defer_transports', LOST,
+	[ qr/smtp_fallback_relay/x, LOST,
+	    'mail waits for its primary; name another server in primary if '
+	    . 'mail may go there' ],
+	[ qr/smtp_sasl_(?:auth_enable|password_maps)/x, LOST,
+	    'nobody logs in at a primary; it has to take mail from this '
+	    . 'host without' ],
+	[ qr/smtp_sasl_\w+|smtp_sender_dependent_authentication|
+	    send_cyrus_sasl_authzid/x, SAME, 'nobody logs in at a primary' ],
+	[ qr/defer_transports/x, LOST,
 	    'mxwatchctl hold and mxwatchctl maintenance hold mail' ],
-	[ 'transport_retry_time|default_transport_rate_delay|\w+_transport_rate_delay|'
-	    . '\w+_destination_rate_delay', LOST,
+	[ qr/transport_retry_time|default_transport_rate_delay|
+	    \w+_transport_rate_delay|\w+_destination_rate_delay/x, LOST,
 	    'what a primary bears is found out, see deliver' ],
-	[ 'initial_destination_concurrency|\w+_initial_destination_concurrency|'
-	    . '\w+_destination_concurrency_\w*(?:feedback\w*|cohort_limit)|'
-	    . '\w+_destination_recipient_limit|\w+_destination_concurrency_limit|'
-	    . 'default_(?:destination|delivery_slot|minimum|extra|recipient)\w+|'
-	    . '\w+_delivery_slot_\w+|\w+_recipient_(?:limit|refill\w*)|'
-	    . '\w+_minimum_delivery_slots|destination_concurrency_feedback_debug',
-	    SAME, 'the window of a primary adapts by itself, up to '
-	    . 'deliver { connections }' ],
-	[ 'queue_run_delay|qmgr_\w+|fast_flush_\w+', SAME, $QUEUE ],
+	[ qr/initial_destination_concurrency|
+	    \w+_initial_destination_concurrency|
+	    \w+_destination_concurrency_\w*(?:feedback\w*|cohort_limit)|
+	    \w+_destination_recipient_limit|
+	    \w+_destination_concurrency_limit|default_(?:destination|
+	    delivery_slot|minimum|extra|recipient)\w+|\w+_delivery_slot_\w+|
+	    \w+_recipient_(?:limit|refill\w*)|\w+_minimum_delivery_slots|
+	    destination_concurrency_feedback_debug/x, SAME,
+	    'the window of a primary adapts by itself, up to deliver { '
+	    . 'connections }' ],
+	[ qr/queue_run_delay|qmgr_\w+|fast_flush_\w+/x, SAME, $QUEUE ],
 
 	# delivery
-	[ 'smtp_tls_CA(?:file|path)', LOST, 'a primary is verified against the '
-	    . 'certificates of the system; add yours there if it has another' ],
-	[ 'smtp_tls_trust_anchor_file|smtp_tls_fingerprint_cert_match|'
-	    . 'smtp_tls_(?:secure|verify)_cert_match|smtp_tls_per_site|'
-	    . 'smtp_tls_servername|smtp_tls_wrappermode', LOST,
-	    'certificates are verified by the name of the primary, after STARTTLS' ],
-	[ 'smtp_tls_(?:cert|key|dcert|dkey|eccert|eckey|chain)_files?', LOST,
+	[ qr/smtp_tls_CA(?:file|path)/x, LOST,
+	    'a primary is verified against the certificates of the system; '
+	    . 'add yours there if it has another' ],
+	[ qr/smtp_tls_trust_anchor_file|smtp_tls_fingerprint_cert_match|
+	    smtp_tls_(?:secure|verify)_cert_match|smtp_tls_per_site|
+	    smtp_tls_servername|smtp_tls_wrappermode/x, LOST,
+	    'certificates are verified by the name of the primary, after '
+	    . 'STARTTLS' ],
+	[ qr/smtp_tls_(?:cert|key|dcert|dkey|eccert|eckey|chain)_files?/x, LOST,
 	    'no certificate is shown to a primary' ],
-	[ 'smtp_tls_\w+', SAME, $PEER ],
-	[ 'smtp_tcp_port', LOST, 'a port stands behind the host in primary' ],
-	[ 'smtp_host_lookup|disable_dns_lookups|smtp_dns_\w+|ignore_mx_lookup_error|'
-	    . 'smtp_defer_if_no_mx_address_found', LOST,
-	    'names are looked up as section resolver and /etc/resolv.conf say' ],
-	[ 'smtp_discard_ehlo_\w+|smtp_skip_5xx_greeting|smtp_pix_\w+|'
-	    . 'smtp_never_send_ehlo|smtp_reply_filter|smtp_delivery_status_filter|'
-	    . 'default_delivery_status_filter', LOST, $PEER ],
-	[ 'smtp_address_preference|smtp_send_xforward_command|smtp_mx_\w+_limit|'
-	    . 'smtp_randomize_addresses', LOST, $PEER ],
-	[ 'smtp_(?:\w+_timeout|always_send_ehlo|balance_inet_protocols|'
-	    . 'bind_address_enforce|cname_overrides_servername|connection_\w+|'
-	    . 'line_length_limit|min_data_rate|per_request_deadline|'
-	    . 'quote_rfc821_envelope|skip_quit_response)|lmtp_\w+', SAME, $PEER ],
+	[ qr/smtp_tls_\w+/x, SAME, $PEER ],
+	[ qr/smtp_tcp_port/x, LOST,
+	    'a port stands behind the host in primary' ],
+	[ qr/smtp_host_lookup|disable_dns_lookups|smtp_dns_\w+|
+	    ignore_mx_lookup_error|smtp_defer_if_no_mx_address_found/x, LOST,
+	    'names are looked up as section resolver and /etc/resolv.conf '
+	    . 'say' ],
+	[ qr/smtp_discard_ehlo_\w+|smtp_skip_5xx_greeting|smtp_pix_\w+|
+	    smtp_never_send_ehlo|smtp_reply_filter|
+	    smtp_delivery_status_filter|default_delivery_status_filter/x, LOST,
+	    $PEER ],
+	[ qr/smtp_address_preference|smtp_send_xforward_command|
+	    smtp_mx_\w+_limit|smtp_randomize_addresses/x, LOST, $PEER ],
+	[ qr/smtp_(?:\w+_timeout|always_send_ehlo|balance_inet_protocols|
+	    bind_address_enforce|cname_overrides_servername|connection_\w+|
+	    line_length_limit|min_data_rate|per_request_deadline|
+	    quote_rfc821_envelope|skip_quit_response)|lmtp_\w+/x, SAME, $PEER ],
 
 	# notices
-	[ 'notify_classes|\w*notice_recipient|double_bounce_sender|'
-	    . 'confirm_delay_cleared|delay_logging_\w+|disable_verp_bounces|\w*verp_\w+',
-	    SAME, 'metrics, alerts and the log are for the postmaster' ],
-	[ 'bounce_size_limit|bounce_template_file|enable_threaded_bounces', LOST,
-	    'reports have their own form; dsn { size } is how much they return' ],
+	[ qr/notify_classes|\w*notice_recipient|double_bounce_sender|
+	    confirm_delay_cleared|delay_logging_\w+|disable_verp_bounces|
+	    \w*verp_\w+/x, SAME,
+	    'metrics, alerts and the log are for the postmaster' ],
+	[ qr/bounce_size_limit|bounce_template_file|enable_threaded_bounces/x,
+	    LOST,
+	    'reports have their own form; dsn { size } is how much they '
+	    . 'return' ],
 );
 
 # Tells of everything that nobody has asked for.
@@ -203,7 +243,7 @@ sub tell {
 		my ($name, $value, $service) = @$left;
 		my $what = (defined $service ? "master.cf $service: -o " : '') .
 		    "$name = " . MxImport::Draft::shown($value);
-		my ($row) = grep { $name =~ /^(?:$_->[0])$/ } @ROWS;
+		my ($row) = grep { $name =~ /^$_->[0]$/ } @ROWS;
 		if ($value eq '') {
 			$draft->moot($what, 'it is empty');
 		} elsif ($row) {

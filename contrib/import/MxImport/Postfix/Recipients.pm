@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-# Recipients: relay_recipient_maps as one list for each domain. mxwatchd takes one
-# source for a domain, so what several maps have together is written to a file
-# when there is a folder for it.
+# Recipients: relay_recipient_maps as one list for each domain. mxwatchd takes
+# one source for a domain, so what several maps have together is written to a
+# file when there is a folder for it.
 package MxImport::Postfix::Recipients;
 use strict;
 use warnings;
@@ -16,9 +16,9 @@ sub new {
 	my @specs = braced_list($settings->value('relay_recipient_maps'));
 
 	if (@specs && !$is_checked) {
-		$draft->takes("relay_recipient_maps @specs", 'smtpd_reject_unlisted_'
-		    . 'recipient = no lets any recipient pass; set recipients if '
-		    . 'they are complete');
+		$draft->takes("relay_recipient_maps @specs",
+		    'smtpd_reject_unlisted_recipient = no lets any recipient '
+		    . 'pass; set recipients if they are complete');
 		@specs = ();
 	}
 	for my $spec (@specs) {
@@ -32,6 +32,11 @@ sub new {
 		push @{ $self->{tables} }, $table;
 		$self->read_table($table);
 	}
+	if (@specs && $self->is_complete && !$self->domains) {
+		$draft->takes("relay_recipient_maps @specs", 'it has nobody, '
+		    . 'and a list of nobody is none here');
+		$self->{is_open} = 1;
+	}
 	$self->{is_open} = 1 if !@specs;
 	return $self;
 }
@@ -44,20 +49,16 @@ sub read_table {
 	if (!$entries) {
 		push @{ $self->{askable} }, $table;
 		$self->{errors}{ $table->spec } = $error;
-		return if $self->{is_open};
-		$self->{draft}->takes($what, $error);
-		$self->{draft}->check('recipients', 'recipients_learn asks the primary '
-		    . 'instead of these tables. A list is better: recipients = '
-		    . '"exec:/PROGRAM" or "https://..." that prints ADDRESS OK for '
-		    . 'each, see mxwatchd.conf(5)');
 		return;
 	}
-	$self->{draft}->check($what, 'postmap has not made it; its text was read')
+	$self->{draft}->check($what,
+	    'postmap has not made it; its text was read')
 	    if $table->is_uncompiled;
-	$self->{draft}->check($what, 'its text is newer than what postmap made of it; '
-	    . 'here the text counts') if $table->is_stale;
+	$self->{draft}->check($what, 'its text is newer than what postmap made '
+	    . 'of it; run postmap, and this again') if $table->is_stale;
 	my @mailboxes = grep { /\@/ } keys %$entries;
-	$self->{draft}->refuses($what, 'a value that begins with REJECT refuses here; '
+	$self->{draft}->refuses($what,
+	    'a value that begins with REJECT refuses here; '
 	    . 'Postfix takes any value')
 	    if grep { $entries->{$_} =~ /^reject\b/i } @mailboxes;
 	$self->{entries}{ $table->spec } = \@mailboxes;
@@ -80,18 +81,27 @@ sub is_complete {
 	return !$self->{is_open} && !@{ $self->{askable} };
 }
 
-# Which of these domains have a catch-all in a table that cannot be listed.
+# Tables that cannot be listed are asked which of these domains have a
+# catch-all: of the others it is not known who exists.
 sub ask {
 	my ($self, @domains) = @_;
+	my ($draft, $errors) = @$self{qw(draft errors)};
 
+	return if $self->{is_open} || !@{ $self->{askable} };
 	for my $table (@{ $self->{askable} }) {
 		my ($found, $error) = $table->ask(map { "\@$_" } @domains);
-		$self->{draft}->takes('relay_recipient_maps: ' . $table->spec,
-		    "it could not be asked: $error")
-		    if !$found && $error ne $self->{errors}{ $table->spec };
+		$errors->{ $table->spec } = "it could not be asked: $error"
+		    if !$found && $error ne $errors->{ $table->spec };
 		$self->{catch_all}{$_} = 1
 		    for map { s/^\@//r } keys %{ $found // {} };
 	}
+	return if !grep { !$self->{catch_all}{$_} } @domains;
+	$draft->takes("relay_recipient_maps: $_", $errors->{$_})
+	    for sort keys %$errors;
+	$draft->check('recipients', 'recipients_learn asks the primary instead '
+	    . 'of these tables. A list is better: recipients = '
+	    . '"exec:/PROGRAM" or "https://..." that prints ADDRESS OK for '
+	    . 'each, see mxwatchd.conf(5)');
 	return;
 }
 
@@ -102,16 +112,19 @@ sub options {
 	my $draft = $self->{draft};
 
 	if (!$self->{is_open} && @{ $self->{askable} }) {
-		$options->{recipients_learn} = 'yes' if !$self->{catch_all}{$domain};
+		$options->{recipients_learn} = 'yes'
+		    if !$self->{catch_all}{$domain};
 		return;
 	}
 	if ($self->{is_open}) {
 		$options->{recipients_learn} = 'yes' if $learn;
 		return;
 	}
-	my @having = grep { $self->{of}{ $_->spec }{$domain} } @{ $self->{tables} };
-	$draft->check("domain $domain", 'relay_recipient_maps has nobody of it, so '
-	    . 'Postfix refused all (550); mxwatchd puts all off (451)') if !@having;
+	my @having =
+	    grep { $self->{of}{ $_->spec }{$domain} } @{ $self->{tables} };
+	$draft->check("domain $domain", 'relay_recipient_maps has nobody of '
+	    . 'it, so Postfix refused all (550); mxwatchd puts all off (451)')
+	    if !@having;
 	@having = ($self->{tables}[0]) if !@having;
 	if (defined $folder) {
 		$options->{recipients} = "$folder/relay";
@@ -123,8 +136,8 @@ sub options {
 		return;
 	}
 	$draft->takes("recipients of $domain", MxImport::Draft::shown(join ', ',
-	    map { $_->spec } @having) . ' would make one list; run mxwatch-import '
-	    . 'with -o, which writes it');
+	    map { $_->spec } @having) . ' would make one list; run '
+	    . 'mxwatch-import with -o, which writes it');
 	$options->{recipients_learn} = 'yes';
 	return;
 }
@@ -135,9 +148,8 @@ sub text {
 	my %all = map { $_ => 1 } map { @$_ } values %{ $self->{entries} };
 
 	return if !$self->is_complete;
-	return join '', map { "$_ OK\n" } sort {
-		my ($x, $y) = map { s/^(.*)\@(.*)$/$2\@$1/r } $a, $b;
-		$x cmp $y } keys %all;
+	my %by_domain = map { s/^(.*)\@(.*)$/$2\@$1/r => $_ } keys %all;
+	return join '', map { "$by_domain{$_} OK\n" } sort keys %by_domain;
 }
 
 1;

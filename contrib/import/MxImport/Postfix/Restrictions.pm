@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-# Restrictions: the lists smtpd_*_restrictions, item by item: what we have, what is
-# so by itself here, and what is not carried over.
+# Restrictions: the lists smtpd_*_restrictions, item by item: what we have,
+# what is so by itself here, and what is not carried over.
 package MxImport::Postfix::Restrictions;
 use strict;
 use warnings;
@@ -8,12 +8,15 @@ use MxImport::Draft;
 use MxImport::Value qw(braced_list is_prefix);
 
 # What is the same here without anybody saying it, or is told of elsewhere.
-my %IS_SO = map { $_ => 1 } qw(permit_mynetworks permit_sasl_authenticated permit
+my %IS_SO = map { $_ => 1 } qw(
+    permit_mynetworks permit_sasl_authenticated permit
     reject defer reject_unauth_destination defer_unauth_destination
     permit_auth_destination reject_unauth_pipelining
     permit_inet_interfaces check_relay_domains warn_if_reject);
-my $TAKES_ARGUMENT = qr/^(?:check_\w+_access|check_policy_service|reject_rbl_client|
-    reject_rhsbl_\w+|permit_dnswl_client|permit_rhswl_client|sleep|check_\w+_maps)$/x;
+my $TAKES_ARGUMENT = qr/^(?:
+    check_\w+_access|check_policy_service|reject_rbl_client|
+    reject_rhsbl_\w+|permit_dnswl_client|permit_rhswl_client|sleep|
+    check_\w+_maps)$/x;
 my @STAGES = qw(client helo sender relay recipient data end_of_data);
 
 # Of that smtpd. What it returns says mx_backup: permit_mx_backup is in use;
@@ -31,8 +34,9 @@ sub translate {
 		$self->one_list($name, $stage, braced_list($given));
 	}
 	my $etrn = $settings->given_for($service, 'smtpd_etrn_restrictions');
-	$draft->lost("smtpd_etrn_restrictions = $etrn", 'smtpd { etrn = {"ADDRESS"} } '
-	    . 'lists the primaries that may say ETRN; by default nobody may')
+	$draft->lost("smtpd_etrn_restrictions = $etrn", 'smtpd { etrn = '
+	    . '{"ADDRESS"} } lists the primaries that may say ETRN; by default '
+	    . 'nobody may')
 	    if defined $etrn && $etrn ne '';
 	$self->dnsbl;
 	return $self;
@@ -46,11 +50,13 @@ sub one_list {
 		if ($item eq 'warn_if_reject') {
 			my $only = shift(@items) // '';
 			shift @items if $only =~ $TAKES_ARGUMENT;
-			$draft->moot("$name: warn_if_reject $only", 'it refuses nobody');
+			$draft->moot("$name: warn_if_reject $only",
+			    'it refuses nobody');
 			next;
 		}
 		my $argument = $item =~ $TAKES_ARGUMENT ? shift @items : undef;
-		$decided ||= $item =~ /^(?:reject|defer)_unauth_destination$|^reject$/;
+		$decided ||=
+		    $item =~ /^(?:reject|defer)_unauth_destination$|^reject$/;
 		if ($item eq 'permit_mx_backup') {
 			$self->{mx_backup} = 1;
 		} elsif ($item eq 'reject_unverified_recipient') {
@@ -77,17 +83,18 @@ sub item {
 	my $draft = $self->{draft};
 
 	if ($item =~ /^permit_tls_|^check_ccert_access$/) {
-		$draft->refuses($what, 'no client may relay by its certificate');
+		$draft->refuses($what,
+		    'no client may relay by its certificate');
 	} elsif ($item =~ /^check_\w+_access$/ && $may_relay &&
 	    $self->may_permit($argument // '')) {
-		$draft->refuses($what, 'it may permit to relay; mxwatchd relays for '
-		    . 'its domains only');
+		$draft->refuses($what, 'it may permit to relay; mxwatchd '
+		    . 'relays for its domains only');
 	} elsif ($item =~ /^permit_(?:dnswl|rhswl)_client$/) {
 		$draft->lost($what, 'a list that speaks for a client is one of '
 		    . 'smtpd { dnsbl } with a negative weight; name it there');
 	} elsif ($item =~ /^(?:reject|check|defer)_/) {
-		$draft->lost($what, 'clients, senders and content are for the primary '
-		    . 'to judge; whom it refused is not refused here');
+		$draft->lost($what, 'clients, senders and content are for the '
+		    . 'primary to judge; whom it refused is not refused here');
 	} else {
 		$draft->lost($what, 'mxwatchd has no such restriction');
 	}
@@ -98,7 +105,8 @@ sub may_permit {
 	my ($self, $spec) = @_;
 	my ($entries) = $self->{settings}->table($spec)->entries;
 
-	return !$entries || grep { /^(?:ok|permit|relay|\d+$)/i } values %$entries;
+	return !$entries ||
+	    grep { /^(?:ok|permit|relay|\d+$)/i } values %$entries;
 }
 
 # postscreen's lists, or else those of reject_rbl_client, each of which is
@@ -114,11 +122,13 @@ sub dnsbl {
 		$draft->check('dnsbl', $action eq 'ignore' ?
 		    'postscreen only noted who was listed; here he is refused' :
 		    'it is what postscreen_dnsbl_sites says, without '
-		    . 'reject_rbl_client (' . join(' ', @{ $self->{lists} }) . ')');
+		    . 'reject_rbl_client (' . join(' ', @{ $self->{lists} }) .
+		    ')');
 	}
 	@sites = @{ $self->{lists} } if !@sites;
 	my @known = grep { !m{[\$/]|^\w+:} } @sites;
-	$draft->lost("dnsbl: $_", 'its name stands in a table; name the list yourself')
+	$draft->lost("dnsbl: $_",
+	    'its name stands in a table; name the list yourself')
 	    for grep { m{[\$/]|^\w+:} } @sites;
 	return if !@known;
 	$draft->set('smtpd', 'dnsbl', \@known);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-# Routes: where the mail of a domain goes and how: transport_maps, relay_transport
-# and relayhost as trivial-rewrite(8) takes them, the transports of master.cf,
-# and TLS by what its levels promise.
+# Routes: where the mail of a domain goes and how: transport_maps,
+# relay_transport and relayhost as trivial-rewrite(8) takes them, the
+# transports of master.cf, and TLS by what its levels promise.
 package MxImport::Postfix::Routes;
 use strict;
 use warnings;
@@ -9,8 +9,8 @@ use MxImport::Draft;
 use MxImport::Value qw(braced_list clamp host_port is_address is_domain
     name_and_parents seconds server_text);
 
-# Programs of Postfix that deliver by SMTP, by the name of a stock service where
-# master.cf does not say.
+# Programs of Postfix that deliver by SMTP, by the name of a stock service
+# where master.cf does not say.
 my %STOCK = map { $_ => $_ } qw(smtp error discard local virtual lmtp);
 @STOCK{qw(relay retry)} = qw(smtp error);
 
@@ -23,15 +23,18 @@ sub new {
 
 	$self->{maps} = $self->tables('transport_maps');
 	$self->{policies} = $self->tables('smtp_tls_policy_maps');
-	my ($transport, $hop) = split /:/, $settings->value('relay_transport'), 2;
-	@$self{qw(transport hop)} = ($transport, $hop || $settings->value('relayhost'));
+	my ($transport, $hop) =
+	    split /:/, $settings->value('relay_transport'), 2;
+	@$self{qw(transport hop)} = ($transport, $hop || $settings->value(
+	    'relayhost'));
 	return $self;
 }
 
 sub tables {
 	my ($self, $parameter) = @_;
 
-	return [ map { { table => $self->{settings}->table($_), of => $parameter } }
+	return [ map { { of => $parameter,
+		table => $self->{settings}->table($_) } }
 	    braced_list($self->{settings}->value($parameter)) ];
 }
 
@@ -64,7 +67,8 @@ sub prepare {
 	    for @{ $self->{maps} };
 	$self->personal(@domains);
 	my %hops = map { $_ => 1 } map { $self->policy_keys($_) } @domains,
-	    grep { defined } $self->{hop}, map { ($self->target($_))[1] } @domains;
+	    grep { defined } $self->{hop},
+	    map { ($self->target($_))[1] } @domains;
 	$self->fill($_, [ sort keys %hops ], \@domains)
 	    for @{ $self->{policies} };
 	return;
@@ -75,10 +79,13 @@ sub fill {
 	my $table = $map->{table};
 	my ($found, $error) = $table->entries;
 
-	if (!$found && $table->is_by_address && $map->{of} eq 'transport_maps') {
-		($found, $error) = $table->ask(map { "postmaster\@$_" } @$domains);
-		$self->{draft}->check("$map->{of}: " . $table->spec, 'it goes by whole '
-		    . 'addresses; it was asked about postmaster of each domain');
+	if (!$found && $table->is_by_address &&
+	    $map->{of} eq 'transport_maps') {
+		($found, $error) =
+		    $table->ask(map { "postmaster\@$_" } @$domains);
+		$self->{draft}->check("$map->{of}: " . $table->spec, 'it goes '
+		    . 'by whole addresses; it was asked about postmaster of '
+		    . 'each domain');
 	} elsif (!$found) {
 		($found, $error) = $table->ask(@$keys);
 	}
@@ -93,9 +100,11 @@ sub personal {
 	my %own = map { $_ => 1 } @domains;
 
 	for my $map (@{ $self->{maps} }) {
-		my @keys = grep { /^[^@]+\@(.*)$/ && $own{$1} } keys %{ $map->{found} };
+		my @keys = grep { /^[^@]+\@(.*)$/ && $own{$1} }
+		    keys %{ $map->{found} };
 		next if !@keys || $map->{table}->is_by_address;
-		$self->{draft}->lost("$map->{of}: " . MxImport::Draft::shown("@keys"),
+		$self->{draft}->lost("$map->{of}: " . MxImport::Draft::shown(
+		    "@keys"),
 		    'all mail of a domain goes one way');
 	}
 	return;
@@ -121,19 +130,23 @@ sub entry {
 	for my $key ("postmaster\@$domain", $self->keys_of($domain), '*') {
 		for my $map (@{ $self->{maps} }) {
 			next if $key =~ /\@/ && !$map->{table}->is_by_address;
-			return $map->{found}{$key} if exists $map->{found}{$key};
+			return $map->{found}{$key}
+			    if exists $map->{found}{$key};
 		}
 	}
 	return;
 }
 
-# What runs as that transport: smtp, error, pipe, ...; and its line in master.cf.
+# What runs as that transport: smtp, error, pipe, ...; and its line in
+# master.cf.
 sub program {
 	my ($self, $transport) = @_;
-	my ($service) = grep { $_->{name} eq $transport && $_->{type} eq 'unix' }
+	my ($service) =
+	    grep { $_->{name} eq $transport && $_->{type} eq 'unix' }
 	    $self->{settings}->services;
 
-	return ($service ? $service->{command} : $STOCK{$transport} // '', $service);
+	return ($service ? $service->{command} : $STOCK{$transport} // '',
+	    $service);
 }
 
 # The options of a domain, or undef when it has no section: why is told of.
@@ -144,12 +157,14 @@ sub options {
 	my ($program) = $self->program($transport);
 
 	if ($program eq 'error' && $transport ne 'retry') {
-		$draft->moot("domain $domain", "its transport $transport refuses its mail; "
+		$draft->moot("domain $domain",
+		    "its transport $transport refuses its mail; "
 		    . 'so does mxwatchd without a section');
 		return;
 	}
 	if ($program ne 'smtp') {
-		$draft->refuses("domain $domain", "its transport $transport:$hop " .
+		$draft->refuses("domain $domain",
+		    "its transport $transport:$hop " .
 		    ($program eq 'error' ? 'puts its mail off' :
 			$program eq 'discard' ? 'throws its mail away' :
 			'does not deliver by SMTP'));
@@ -161,7 +176,8 @@ sub options {
 		delete $deliver{$name}
 		    if ($usual->{$name} // '') eq $deliver{$name};
 	}
-	return { primary => [ $self->primaries($domain, $hop) ], deliver => \%deliver };
+	return { primary => [ $self->primaries($domain, $hop) ],
+	    deliver => \%deliver };
 }
 
 sub primaries {
@@ -177,14 +193,16 @@ sub primaries {
 		}
 		my $text = server_text($host, $port);
 		if (!$exact && lc $host eq $domain) {
-			$draft->check("domain $domain", "its MX records are tried at port "
-			    . "$port by Postfix; set probe { port } or primary")
+			$draft->check("domain $domain", "its MX records are "
+			    . "tried at port $port by Postfix; set probe { "
+			    . "port } or primary")
 			    if $port != 25;
 			next;
 		}
-		$draft->check("primary $text of domain $domain", 'it stands without '
-		    . 'brackets, so Postfix goes by the MX records of that name, and '
-		    . 'mxwatchd by its address; name the servers if it has MX records')
+		$draft->check("primary $text of domain $domain", 'it stands '
+		    . 'without brackets, so Postfix goes by the MX records of '
+		    . 'that name, and mxwatchd by its address; name the '
+		    . 'servers if it has MX records')
 		    if !$exact;
 		push @primaries, $text;
 	}
@@ -204,8 +222,9 @@ sub smarthost {
 		    'it is no host with a port; set dsn { smarthost }');
 		return;
 	}
-	$self->{draft}->check("dsn { smarthost } $host", 'relayhost stands without '
-	    . 'brackets, so Postfix goes by the MX records of that name') if !$exact;
+	$self->{draft}->check("dsn { smarthost } $host", 'relayhost stands '
+	    . 'without brackets, so Postfix goes by the MX records of that '
+	    . 'name') if !$exact;
 	return server_text($host, $port);
 }
 
@@ -223,15 +242,18 @@ sub deliver {
 	my (undef, $service) = $self->program($transport);
 	my %deliver;
 
-	my $own = $settings->given("${transport}_destination_concurrency_limit");
-	my $limit = $own // $settings->given('default_destination_concurrency_limit');
+	my $own = $settings->given(
+	    "${transport}_destination_concurrency_limit");
+	my $limit = $own // $settings->given(
+	    'default_destination_concurrency_limit');
 	$deliver{connections} = $limit == 0 ? 1000 : clamp($limit, 1, 1000)
 	    if ($limit // '') =~ /^\d+$/;
 	my $tls = $self->tls($service, $hop);
 	$deliver{tls} = $tls if defined $tls;
 	my $source = $self->source($service);
 	$deliver{source} = $source if defined $source;
-	my $connect = seconds($settings->given_for($service, 'smtp_connect_timeout'), 's');
+	my $connect = seconds($settings->given_for($service,
+	    'smtp_connect_timeout'), 's');
 	$deliver{connect} = clamp($connect, 1, 600) . 's' if $connect;
 	return \%deliver;
 }
@@ -243,7 +265,8 @@ sub source {
 	my $six = $settings->given_for($service, 'smtp_bind_address6') || undef;
 
 	s/^\[(.*)\]$/$1/ for grep { defined } $four, $six;
-	$draft->lost("smtp_bind_address6 = $six", 'there is one source address, '
+	$draft->lost("smtp_bind_address6 = $six",
+	    'there is one source address, '
 	    . "and it is $four") if defined $four && defined $six;
 	my $source = $four // $six // $self->{only_address};
 	return $source if !defined $source || is_address($source);
@@ -259,8 +282,8 @@ sub comes_from {
 	return;
 }
 
-# What a hop is looked up by in smtp_tls_policy_maps: as it is written, and of a
-# mere domain those that it lies below.
+# What a hop is looked up by in smtp_tls_policy_maps: as it is written, and of
+# a mere domain those that it lies below.
 sub policy_keys {
 	my ($self, $hop) = @_;
 	my ($first) = braced_list($hop);
@@ -297,16 +320,17 @@ sub tls {
 my %LEVEL = (
 	none => [ 'none' ],
 	may => [ 'may' ],
-	encrypt => [ 'require', 'TLS to a host that is not verified does not exist; '
-	    . '"require" verifies it by name, and one with another certificate gets '
-	    . 'no mail; use "may" or "dane" for it' ],
+	encrypt => [ 'require', 'TLS to a host that is not verified does not '
+    . 'exist; "require" verifies it by name, and one with another certificate '
+    . 'gets no mail; use "may" or "dane" for it' ],
 	verify => [ 'require' ],
-	secure => [ 'require', 'with MX records the name of each host is verified, '
-	    . 'and not that of the domain; name the primary' ],
+	secure => [ 'require', 'with MX records the name of each host is '
+    . 'verified, and not that of the domain; name the primary' ],
 	fingerprint => [ 'require', 'fingerprints are not compared; "require" '
-	    . 'verifies a host by name, and a self-signed certificate gets no mail' ],
+    . 'verifies a host by name, and a self-signed certificate gets no mail' ],
 	dane => [ 'dane' ],
-	'dane-only' => [ 'dane', 'a host without TLSA records is sent to as by "may"' ],
+	'dane-only' => [ 'dane',
+    'a host without TLSA records is sent to as by "may"' ],
 	'half-dane' => [ 'dane' ],
 );
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
-# Settings: what main.cf and master.cf say, as postconf understands them. Whoever
-# asks for a parameter that main.cf sets has dealt with it; the others are told
-# in the end, see untouched().
+# Settings: what main.cf and master.cf say, as postconf understands them.
+# Whoever asks for a parameter that main.cf sets has dealt with it; the others
+# are told in the end, see untouched().
 package MxImport::Postfix::Settings;
 use strict;
 use warnings;
@@ -23,11 +23,13 @@ sub new {
 	delete $self->{given}{config_directory};
 	$self->{all} = { %{ $self->parameters('-x') }, %{ $self->{given} } };
 	if (-r "$dir/master.cf") {
-		$self->{services} = [ map { service($_) } $self->postconf('-M') ];
+		$self->{services} =
+		    [ map { service($_) } $self->postconf('-M') ];
 		$self->{overrides} = $self->parameters('-P', '-x');
 	} else {
 		push @{ $self->{warnings} },
-		    "cannot read $dir/master.cf: its services and -o are not known";
+		    "cannot read $dir/master.cf: its services and -o are not "
+		    . "known";
 		$self->{services} = [];
 		$self->{overrides} = {};
 	}
@@ -35,15 +37,17 @@ sub new {
 }
 
 # The configuration is that of another host, and Postfix reads none whose
-# addresses are not its own. All but that is read with inet_interfaces = all, by
-# postmap from a copy of main.cf.
+# addresses are not its own. All but that is read with inet_interfaces = all,
+# by postmap from a copy of main.cf.
 sub move_here {
 	my ($self, $reason) = @_;
 
 	$reason =~ s/^.*fatal: |\n//g;
-	push @{ $self->{warnings} }, "$reason: this is not the host of this Postfix; "
+	push @{ $self->{warnings} },
+	    "$reason: this is not the host of this Postfix; "
 	    . 'its addresses are taken as they are';
-	my ($interfaces) = $self->postconf('-o', 'mynetworks=127.0.0.0/8', '-h', '-x',
+	my ($interfaces) = $self->postconf('-o', 'mynetworks=127.0.0.0/8', '-h',
+	    '-x',
 	    'inet_interfaces');
 	$self->{options} = [ '-o', 'inet_interfaces=all' ];
 	$self->{given} = $self->parameters('-n', '-x');
@@ -51,8 +55,10 @@ sub move_here {
 
 	$self->{copy} = File::Temp->newdir;
 	$self->{table_dir} = $self->{copy}->dirname;
-	open my $from, '<', "$self->{dir}/main.cf" or die "$self->{dir}/main.cf: $!\n";
-	open my $to, '>', "$self->{table_dir}/main.cf" or die "$self->{copy}: $!\n";
+	open my $from, '<', "$self->{dir}/main.cf" or die
+	    "$self->{dir}/main.cf: $!\n";
+	open my $to, '>', "$self->{table_dir}/main.cf" or die
+	    "$self->{copy}: $!\n";
 	print $to (<$from>, "\ninet_interfaces = all\n") and close $to
 	    or die "$self->{table_dir}/main.cf: $!\n";
 	close $from;

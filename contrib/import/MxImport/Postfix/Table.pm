@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Table: one lookup table of Postfix, such as hash:/etc/postfix/relay, read by
-# postmap: all of it (-s), or by keys (-q), which is all that many types can do.
+# postmap: all of it (-s), or by keys (-q), which is all that many types can
+# do.
 package MxImport::Postfix::Table;
 use strict;
 use warnings;
@@ -12,7 +13,8 @@ my %HAS_TEXT = map { $_ => 1 } qw(hash btree lmdb cdb dbm sdbm texthash);
 # Types that are asked for a whole address and for nothing else.
 my %BY_ADDRESS = map { $_ => 1 } qw(regexp pcre cidr);
 # Types that can be asked and not listed: postmap -s says so, after a second.
-my $ASKED_ONLY = qr/^(?:cidr|ldap|memcache|mongodb|mysql|nis|nisplus|pcre|pgsql|pipemap|
+my $ASKED_ONLY =
+    qr/^(?:cidr|ldap|memcache|mongodb|mysql|nis|nisplus|pcre|pgsql|pipemap|
     randmap|regexp|socketmap|sqlite|static|tcp)$/x;
 # What Debian has in a package of its own.
 my %PACKAGE = map { $_ => "postfix-$_" }
@@ -75,11 +77,13 @@ sub entries {
 
 sub union {
 	my ($self) = @_;
-	my ($inner) = $self->{name} =~ /^\{(.*)\}$/s or return (undef, 'no list');
+	my ($inner) =
+	    $self->{name} =~ /^\{(.*)\}$/s or return (undef, 'no list');
 	my %all;
 
 	for my $spec (braced_list($inner)) {
-		my ($entries, $error) = new(ref $self, $self->{dir}, $spec)->entries;
+		my ($entries, $error) =
+		    new(ref $self, $self->{dir}, $spec)->entries;
 		return (undef, "$spec: $error") if !$entries;
 		%all = (%$entries, %all);
 	}
@@ -111,7 +115,8 @@ sub is_uncompiled {
 # What it has of these keys, in lower case, and undef; or undef and why not.
 sub ask {
 	my ($self, @keys) = @_;
-	my ($status, $out, $err) = $self->postmap(join('', map { "$_\n" } @keys),
+	my ($status, $out, $err) =
+	    $self->postmap(join('', map { "$_\n" } @keys),
 	    '-q', '-', $self->{spec});
 
 	return (undef, $self->reason($err))
