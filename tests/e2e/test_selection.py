@@ -132,3 +132,15 @@ def test_what_was_said(stack):
     for verb in (["show", msg], ["why", msg], ["mailq"]):
         assert re.search(r"452 4\.\d\.\d ", " ".join(d.ctl(*verb)[1].split())), verb
     assert re.search(r"\(host \S+ said: 452 4", d.ctl("mailq")[1])
+
+
+def test_ages(held):
+    d, _ = held
+    rc, out = d.ctl("ages")
+    assert rc == 0
+    rows = {r[0]: r[1:] for r in (line.split() for line in out.splitlines())}
+    assert rows["DOMAIN"][0] == "T" and rows["TOTAL"][:2] == ["6", "6"]
+    assert rows["a.test"][:2] == ["3", "3"] and rows["sub.b.test"][:2] == ["2", "2"]
+    assert all(len(line) <= 79 for line in out.splitlines())
+    assert d.ctl_json("ages", "b.test")[0]["messages"] == 1
+    assert d.ctl_run("ages", "nowhere.test").returncode == 1

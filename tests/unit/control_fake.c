@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crc.h"
 #include "base/mem.h"
 
@@ -144,6 +145,32 @@ fake_list(void *self, const char *domain, const struct selection *wanted,
 	((struct fake *)self)->wanted = *wanted;
 	(void)strlcpy(p.domain, domain != NULL ? domain : "", sizeof(p.domain));
 	add_pending(self, &p);
+}
+
+/* A few at a time; the messages of big.example are a day older each. */
+static uint64_t
+fake_look(void *self, const char *domain, uint64_t after,
+    void (*fn)(void *arg, const char *domain, int64_t arrival_ms), void *arg)
+{
+	struct fake *f = self;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < message_count(f); i++) {
+		struct msg_view v;
+
+		make_view(f, &v, i);
+		if (v.id <= after || lacks(f, i) ||
+		    (domain != NULL && strcmp(domain, v.domain) != 0))
+			continue;
+		if (n++ == 3)
+			return after;
+		after = v.id;
+		fn(arg, v.domain,
+		    i < MX_COUNT(stock) ? clock_wall_ms() - 600000 :
+					  clock_wall_ms() -
+			    (int64_t)(i - MX_COUNT(stock)) * 86400000 - 1000);
+	}
+	return 0;
 }
 
 static void
@@ -720,6 +747,7 @@ fake_init(struct fake *f, struct loop *loop)
 	f->relay = (struct relay){ .self = f,
 		.domain = fake_domain,
 		.list = fake_list,
+		.look = fake_look,
 		.show = fake_show,
 		.content = fake_content,
 		.intake = fake_intake,

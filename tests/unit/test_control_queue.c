@@ -168,6 +168,40 @@ long_listings_are_sorted(void **state)
 	peer_close(&p);
 }
 
+/* ---- ages */
+
+static void
+ages_by_domain(void **state)
+{
+	const char *answer;
+	struct peer p;
+
+	(void)state;
+	fake.big = 12; /* up to eleven days */
+	answer = ask(&p, "{\"verb\":\"ages\"}");
+	assert_has(answer,
+	    "{\"domain\":\"big.example\",\"messages\":12,"
+	    "\"counts\":[1,0,0,0,0,0,1,3,5,2]}\n"
+	    "{\"domain\":\"example.org\",\"messages\":3,"
+	    "\"counts\":[0,3,0,0,0,0,0,0,0,0]}\n"
+	    "{\"domain\":\"dsn.example\",\"messages\":1,");
+	assert_has(answer, "{\"done\":true,\"rc\":0,\"domains\":3}");
+	peer_close(&p);
+	answer = ask(&p, "{\"verb\":\"ages\",\"limit\":\"1\"}");
+	assert_has(answer, "{\"domain\":\"\",\"messages\":4,\"counts\":[0,4,0");
+	assert_null(strstr(answer, "example.org"));
+	peer_close(&p);
+	answer = ask(&p, "{\"verb\":\"ages\",\"domain\":\"example.org\"}");
+	assert_has(answer, "\"messages\":3,");
+	assert_null(strstr(answer, "big.example"));
+	peer_close(&p);
+	assert_has(ask(&p, "{\"verb\":\"ages\",\"domain\":\"no.example\"}"),
+	    "\"rc\":1");
+	peer_close(&p);
+	assert_has(ask(&p, "{\"verb\":\"ages\",\"limit\":\"0\"}"), "\"rc\":2");
+	peer_close(&p);
+}
+
 /* ---- orders */
 
 static const struct {
@@ -303,6 +337,7 @@ main(void)
 		TEST(wrong_selections_are_refused),
 		TEST(listings_are_sorted),
 		TEST(long_listings_are_sorted),
+		TEST(ages_by_domain),
 		TEST(orders_are_carried_out),
 		TEST(orders_of_many),
 		TEST(who_leaves_is_written_down),

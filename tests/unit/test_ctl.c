@@ -328,6 +328,30 @@ static const struct {
 	    "                                          y@example.org\n"
 	    "\n"
 	    "-- 123 Kbytes in 3 Requests.\n" },
+	{ "ages, of two nodes", VERB_ages, false,
+	    "{\"domain\":\"\",\"messages\":2,\"counts\":[2,0,0,0,0,0,0,0,0,0]}"
+	    "\n"
+	    "{\"domain\":\"b.example\",\"messages\":1,\"counts\":"
+	    "[0,1,0,0,0,0,0,0,0,0]}\n"
+	    "{\"domain\":\"a-domain-with-a-long-name.example\",\"messages\":"
+	    "12345,\"counts\":[0,0,0,0,0,0,0,0,0,12345]}\n"
+	    "{\"domain\":\"b.example\",\"messages\":2,\"counts\":"
+	    "[0,0,2,0,0,0,0,0,0,0]}\n" DONE ",\"domains\":3}",
+	    "DOMAIN                      T   5m  20m   1h   4h  12h   1d   2d  "
+	    " "
+	    "5d  10d 10d+\n"
+	    "TOTAL                   12350    2    1    2    0    0    0    0  "
+	    "  "
+	    "0    0  12k\n"
+	    "a-domain-with-a-long-~  12345    0    0    0    0    0    0    0  "
+	    "  "
+	    "0    0  12k\n"
+	    "b.example                   3    0    1    2    0    0    0    0  "
+	    "  "
+	    "0    0    0\n"
+	    "(others)                    2    2    0    0    0    0    0    0  "
+	    "  "
+	    "0    0    0\n" },
 	{ "bounced, but two", VERB_bounce, false,
 	    "{\"done\":true,\"rc\":1,\"messages\":41,\"selected\":43,"
 	    "\"in_hand\":2,\"bytes\":1258291,\"next_expiry\":1795641600,"

@@ -438,11 +438,14 @@ last_line(struct format *f, const cJSON *l)
 	case VERB_reload:
 		fprintf(f->out, "the configuration is in force\n");
 		break;
+	case VERB_ages:
+		format_ages_end(f);
+		break;
 	case VERB_show:
 		format_content_end(f);
 		break;
 	case VERB_import:
-		format_cell(f->out, f->about, 0);
+		format_cell(f->out, f->about != NULL ? f->about : "", 0);
 		fprintf(f->out, ": queued as ");
 		format_cell(f->out, json_get_text(l, "id"), 0);
 		fprintf(f->out, ", %s\n",
@@ -470,6 +473,7 @@ format_line(struct format *f, const cJSON *l)
 		[VERB_queue] = format_queue,
 		[VERB_mailq] = format_mailq,
 		[VERB_show] = format_show,
+		[VERB_ages] = format_ages,
 		[VERB_vault] = format_vault,
 		[VERB_replay] = format_vault,
 		[VERB_purge] = format_vault,

@@ -25,6 +25,7 @@ struct format {
 	    content_of[TEXT_ID_MAX]; /* the id of what is shown; "": none yet */
 	char line[4096]; /* of it, for a terminal */
 	size_t line_len;
+	cJSON *rows; /* of a table that is kept until its end */
 };
 
 /* A line of the answer, the last one included (its "error" is the caller's
@@ -36,6 +37,8 @@ void format_line(struct format *, const cJSON *line);
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);
+void format_ages(struct format *, const cJSON *row);
+void format_ages_end(struct format *);
 void format_content(struct format *, const cJSON *piece);
 void format_content_end(struct format *);
 void format_show(struct format *, const cJSON *message);

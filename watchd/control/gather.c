@@ -30,6 +30,7 @@ static const struct plan {
 	[VERB_queue] = { .domain = ALL, .none = ALL, GATHER_IDS },
 	[VERB_mailq] = { .none = ALL, GATHER_IDS },
 	[VERB_show] = { .id = ALL, .order = GATHER_IDS },
+	[VERB_ages] = { .domain = ALL, .none = ALL },
 	[VERB_export] = { .domain = ALL, .id = ALL, .none = ALL, GATHER_IDS },
 	[VERB_flush] = { .domain = OWNER, .none = ALL },
 	[VERB_hold] = { .domain = OWNER, .id = ALL, .none = ALL },

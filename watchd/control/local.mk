@@ -8,6 +8,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/content.c watchd/control/content.h \
 	watchd/control/control.c watchd/control/control.h \
 	watchd/control/control_int.h \
+	watchd/control/ctl_ages.c \
 	watchd/control/ctl_client.c watchd/control/ctl_client.h \
 	watchd/control/ctl_cluster.c watchd/control/ctl_cluster.h \
 	watchd/control/ctl_content.c \
@@ -27,6 +28,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ranking.c watchd/control/ranking.h \
 	watchd/control/select.c watchd/control/select.h \
 	watchd/control/protocol.c watchd/control/protocol.h \
+	watchd/control/verb_ages.c \
 	watchd/control/verb_alert.c \
 	watchd/control/verb_cluster.c \
 	watchd/control/verb_content.c \

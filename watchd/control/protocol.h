@@ -78,6 +78,9 @@
  *	replay	the same, of what is (or would be) queued again; done: messages,
  *		skipped (they were replayed before, and there is no "again")
  *	purge	done: messages
+ *	ages	of each domain, the most messages first, domain, messages and
+ *		counts (array: up to 5m, 20m, 1h, 4h, 12h, 1d, 2d, 5d, 10d old,
+ *		and older); domain "": of the rest together; done: domains
  *	extend	the same, and domains (their number), add_seconds
  *	forget	done: domain, messages (queued, which go by its MX records)
  *	probe	an element of `primaries` of mxwatch-status(7) a line;
@@ -282,6 +285,8 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "queue it again")                                                  \
 	VERB(purge, FIELD_ACTS | FIELD_ID | FIELD_ADDRESS, "ID | ADDRESS",     \
 	    "erase it from the vault")                                         \
+	VERB(ages, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_LIMIT,                \
+	    "[DOMAIN] [--limit N]", "how old what is queued is, by domain")    \
 	VERB(probe, FIELD_DOMAIN, "DOMAIN", "probe its primaries now")         \
 	VERB(why, FIELD_DOMAIN | FIELD_ID | FIELD_ADDRESS,                     \
 	    "DOMAIN | ID | ADDRESS", "explain its state")                      \

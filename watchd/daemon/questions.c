@@ -13,7 +13,6 @@
 
 #define PAGE_MESSAGES 50
 #define PAGE_RCPTS    5 /* of a message that are shown */
-#define AGES_SLICE    2000 /* messages, 1 ms or so */
 #define OPEN_MAX      32 /* the desk has given up those who are slow */
 
 /* HTTP (RFC 9110) */
@@ -146,6 +145,18 @@ ages_text(const struct web_question *q)
 }
 
 static void
+count_age(void *arg, const char *domain MX_UNUSED, int64_t arrival_ms)
+{
+	struct web_question *q = arg;
+	double age = (double)(clock_wall_ms() - arrival_ms) / 1e3;
+	unsigned i;
+
+	for (i = 0; i < hist_age.n && age > hist_age.le[i]; i++)
+		;
+	q->count[i]++;
+}
+
+static void
 on_slice(void *arg)
 {
 	struct questions *all = arg;
@@ -154,8 +165,7 @@ on_slice(void *arg)
 
 	if (q == NULL)
 		return;
-	q->after = r->domain_ages(r->self, q->asked.domain, q->after,
-	    AGES_SLICE, clock_wall_ms(), hist_age.le, hist_age.n, q->count);
+	q->after = r->look(r->self, q->asked.domain, q->after, count_age, q);
 	if (q->after == 0) {
 		say(q, STATUS_OK, ages_text(q));
 		question_end(&all->counting, q);

@@ -146,12 +146,6 @@ struct relay {
 	 * in seconds. */
 	void (*ages)(void *self, int64_t now_ms, const double *le, unsigned n,
 	    uint64_t *count, double *sum);
-	/* The same of one domain, in slices: adds to `count` up to `max` of its
-	 * messages that come behind `after` (0: the first). The `after` of the
-	 * next slice; 0: that was the last. O(max). */
-	uint64_t (*domain_ages)(void *self, const char *domain, uint64_t after,
-	    unsigned max, int64_t now_ms, const double *le, unsigned n,
-	    uint64_t *count);
 	/* Up to `max` (<= 500) messages by ascending id, beginning after
 	 * `after` (0: the first), of one domain or of all (NULL). Later calls
 	 * cb once with views that live during the call; `next` is the `after`
@@ -160,6 +154,13 @@ struct relay {
 	 * one without, however many it passes over. */
 	void (*list)(void *self, const char *domain, const struct selection *,
 	    uint64_t after, unsigned max, relay_list_cb *cb, void *arg);
+	/* The index of what is queued, of one domain or of all (NULL), by ascending
+	 * id: some behind `after` (0: the first), at once, without a read of the
+	 * store. The `after` of those that follow; 0 at the end. Domains are
+	 * lent during the call. */
+	uint64_t (*look)(void *self, const char *domain, uint64_t after,
+	    void (*fn)(void *arg, const char *domain, int64_t arrival_ms),
+	    void *arg);
 	/* Records that made no sense at the start: they are in no list. */
 	void (*unreadable)(void *self, struct relay_unreadable *);
 	/* When the message with that id came, wall ms, if nothing else says. */

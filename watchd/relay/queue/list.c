@@ -264,25 +264,21 @@ list_messages(void *self, const char *domain, const struct selection *wanted,
 	request_send(r);
 }
 
-/* From the index alone. */
 uint64_t
-list_ages(void *self, const char *domain, uint64_t after, unsigned max,
-    int64_t now_ms, const double *le, unsigned n, uint64_t *count)
+list_look(void *self, const char *domain, uint64_t after,
+    void (*fn)(void *arg, const char *domain, int64_t arrival_ms), void *arg)
 {
 	struct queue *q = self;
-	struct dest *d = dest_find(q, domain);
+	struct dest *d = domain != NULL ? dest_find(q, domain) : NULL;
 	const struct part *e;
-	double age;
-	unsigned k;
 
-	if (d == NULL)
+	if (domain != NULL && d == NULL)
 		return 0;
-	for (e = list_next(q, d, after); e != NULL && max > 0; max--) {
+	e = list_next(q, d, after);
+	for (unsigned i = 0; e != NULL && i < LIST_LOOK; i++) {
 		after = e->id;
-		age = (double)(now_ms - e->arrival_ms) / 1e3;
-		for (k = 0; k < n && age > le[k]; k++)
-			;
-		count[k] += e->state != PART_GONE;
+		if (e->state != PART_GONE)
+			fn(arg, e->dest->name, e->arrival_ms);
 		e = list_next(q, d, after);
 	}
 	return e != NULL ? after : 0;

@@ -749,9 +749,9 @@ void operator_load(struct queue *);
 void operator_extend_save(struct dest *);
 void list_messages(void *, const char *, const struct selection *, uint64_t,
     unsigned, relay_list_cb *, void *);
+uint64_t list_look(void *, const char *domain, uint64_t after,
+    void (*)(void *arg, const char *domain, int64_t arrival_ms), void *arg);
 void list_show(void *, uint64_t, relay_show_cb *, void *);
-uint64_t list_ages(void *, const char *domain, uint64_t after, unsigned max,
-    int64_t now_ms, const double *le, unsigned n, uint64_t *count);
 void list_unreadable(void *, struct relay_unreadable *);
 int64_t list_came(void *, uint64_t id);
 void import_init(struct relay *); /* import.c */
