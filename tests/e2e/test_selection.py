@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """What an operator selects among the messages that are queued, and does with it:
 lists, orders, dry runs, the vault; what was said of them; what the log has of it."""
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -144,3 +146,31 @@ def test_ages(held):
     assert all(len(line) <= 79 for line in out.splitlines())
     assert d.ctl_json("ages", "b.test")[0]["messages"] == 1
     assert d.ctl_run("ages", "nowhere.test").returncode == 1
+
+
+def ctl(d, *words):
+    return subprocess.run([os.path.join(d.build, "mxwatchctl"), *words], capture_output=True,
+                          text=True, env=d.environment())
+
+
+def completed(d, *words):
+    """What bash proposes for the last word."""
+    script = ". watchd/control/mxwatchctl; COMP_WORDS=(mxwatchctl \"$@\"); COMP_CWORD=$#; " \
+        "_mxwatchctl; printf '%s\\n' \"${COMPREPLY[@]}\""
+    return subprocess.run(["bash", "-c", script, "bash", *words], cwd=d.build, check=True,
+                          capture_output=True, text=True).stdout.split()
+
+
+def test_help_and_completion(stack):
+    d = stack.mxwatchd({"a.test": DOWN}, start=False)
+    verbs = completed(d, "help", "")
+    assert {"status", "queue", "bounce", "cluster"} <= set(verbs)
+    assert set(verbs) <= set(completed(d, ""))
+    for verb in verbs:
+        r = ctl(d, "help", verb)
+        assert r.returncode == 0 and "usage: mxwatchctl %s" % verb in r.stdout
+        said = set(re.findall(r"^  (--[a-z-]+)", r.stdout, re.M))
+        assert said == {w for w in completed(d, verb, "--") if w.startswith("--")}, verb
+    assert completed(d, "bounce", "--se") == ["--sender"]
+    assert completed(d, "queue", "--state", "") == ["deferred", "active", "held"]
+    assert ctl(d, "help").returncode == 0 and ctl(d, "help", "nothing").returncode == 2

@@ -14,6 +14,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_content.c \
 	watchd/control/ctl_files.c watchd/control/ctl_files.h \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
+	watchd/control/ctl_help.c watchd/control/ctl_help.h \
 	watchd/control/ctl_maintenance.c \
 	watchd/control/ctl_order.c \
 	watchd/control/ctl_outages.c \
@@ -51,6 +52,21 @@ mxwatchctl_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 mxwatchctl_SOURCES = watchd/control/mxwatchctl.c
 mxwatchctl_LDADD = $(CONTROL_L) $(ENGINE_L) $(LEDGER_L) $(CONFIG_L) $(NET_L) \
 	$(CJSON_LIBS)
+
+# Completion of command lines, made from the tables of protocol.h.
+noinst_PROGRAMS += watchd/control/completion
+watchd_control_completion_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
+watchd_control_completion_SOURCES = watchd/control/completion.c
+watchd_control_completion_LDADD = $(CONTROL_L) $(BASE_L)
+bashcompdir = $(datadir)/bash-completion/completions
+zshcompdir = $(datadir)/zsh/site-functions
+nodist_bashcomp_DATA = watchd/control/mxwatchctl
+nodist_zshcomp_DATA = watchd/control/_mxwatchctl
+CLEANFILES += watchd/control/mxwatchctl watchd/control/_mxwatchctl
+watchd/control/mxwatchctl: watchd/control/completion
+	$(AM_V_GEN)watchd/control/completion bash >$@.new && mv $@.new $@
+watchd/control/_mxwatchctl: watchd/control/completion
+	$(AM_V_GEN)watchd/control/completion zsh >$@.new && mv $@.new $@
 
 dist_man_MANS += doc/mxwatchctl.8 doc/mxwatchd.8 doc/mxwatch-status.7
 dist_noinst_SCRIPTS += tests/lint/pages

@@ -13,6 +13,7 @@
 #include "control/ctl_client.h"
 #include "control/ctl_files.h"
 #include "control/ctl_format.h"
+#include "control/ctl_help.h"
 #include "control/ctl_request.h"
 #include "control/ctl_schema.h"
 
@@ -58,6 +59,7 @@ usage(FILE *f)
 		fprintf(f, "  %-8s %-40s %s\n", control_verbs[i].name,
 		    control_verbs[i].arguments, control_verbs[i].help);
 	fprintf(f,
+	    "  help VERB   its options\n"
 	    "  -c FILE     configuration that names the socket\n"
 	    "              [" MX_CONFIG_FILE "]\n"
 	    "  -s SOCKET   the socket itself\n"
@@ -251,6 +253,14 @@ ask_all(const struct ctl_options *o, enum control_verb verb,
 	return rc;
 }
 
+static void
+unknown_verb(const char *name)
+{
+	fprintf(stderr,
+	    "mxwatchctl: unknown verb \"%s\"; there are: help, %s\n", name,
+	    control_verb_list());
+}
+
 int
 main(int argc, char **argv)
 {
@@ -267,11 +277,19 @@ main(int argc, char **argv)
 		usage(stderr);
 		return CONTROL_REFUSED;
 	}
+	if (strcmp(o.word[0], "help") == 0 && o.nwords < 3) {
+		verb = o.nwords > 1 ? control_verb_parse(o.word[1]) : VERB_MAX;
+		if (o.nwords == 1)
+			usage(stdout);
+		else if (verb < VERB_MAX)
+			ctl_help_verb(stdout, verb);
+		else
+			unknown_verb(o.word[1]);
+		return o.nwords > 1 && verb == VERB_MAX ? CONTROL_REFUSED : 0;
+	}
 	verb = control_verb_parse(o.word[0]);
 	if (verb == VERB_MAX) {
-		fprintf(stderr,
-		    "mxwatchctl: unknown verb \"%s\"; there are: %s\n",
-		    o.word[0], control_verb_list());
+		unknown_verb(o.word[0]);
 		return CONTROL_REFUSED;
 	}
 	/* `vault purge X` is `purge X`. */

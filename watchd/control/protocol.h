@@ -213,7 +213,8 @@ struct control_field {
 	const char *name; /* the option has a '-' for each '_' */
 	uint64_t field; /* 0: with any verb */
 	enum control_field_kind kind;
-	const char *value; /* of FIELD_TEXT, for people: "TIME" */
+	/* For people; of what is an option: "TIME", and what it does. */
+	const char *value, *help;
 };
 #define CONTROL_FIELDS	   44
 #define CONTROL_FIELD_NAME 24
