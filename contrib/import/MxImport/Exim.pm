@@ -121,8 +121,8 @@ sub certificate {
 		next if defined $file && -r $file &&
 		    ($file eq $cert || !((stat _)[2] & 07));
 		$draft->lost('tls_certificate, tls_privatekey', 'these files '
-		    . 'are not there, or the key is open to all; set smtpd { '
-		    . 'tls_cert, tls_key }');
+		    . 'are not there, or the key is open to all; set '
+		    . 'smtpd { tls_cert, tls_key }');
 		return;
 	}
 	$draft->set('smtpd', 'tls_cert', $cert);
@@ -191,8 +191,7 @@ sub networks {
 	$draft->refuses('hostlist relay_from_hosts = ' .
 	    MxImport::Draft::shown("@networks @others"), 'mxwatchd relays for '
 	    . 'its domains and for nobody else; these hosts need another way '
-	    . 'out')
-	    if @networks || @others;
+	    . 'out') if @networks || @others;
 	$draft->set('smtpd', 'trusted', [ '127.0.0.0/8', '::1', @networks ])
 	    if @networks;
 	return;
@@ -326,8 +325,8 @@ sub domains {
 	%local = map { $_ => 1 } $own->names;
 	my @mailboxes = grep { /\./ && !/^localhost\./ &&
 	    $_ ne lc $self->effective('primary_hostname') } sort keys %local;
-	$draft->refuses('domainlist local_domains: ' . MxImport::Draft::shown(
-	    "@mailboxes"),
+	$draft->refuses('domainlist local_domains: ' .
+	    MxImport::Draft::shown("@mailboxes"),
 	    'mxwatchd has no mailboxes and no aliases; another server has to '
 	    . 'take this mail') if @mailboxes;
 	for my $name (sort keys %relay) {

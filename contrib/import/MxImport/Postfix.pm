@@ -67,11 +67,9 @@ sub queue {
 	    365 * $day)
 	    if defined $settings->given('bounce_queue_lifetime');
 	$draft->set('dsn', 'smarthost', $self->{routes}->smarthost);
-	# What it is by default is carried over, too: mail would be kept
-	# longer.
+	# The default is carried over, too: mail would be kept longer.
 	$self->time_option('defaults', 'lifetime', 'maximal_queue_lifetime',
-	    'd',
-	    3650 * $day);
+	    'd', 3650 * $day);
 	my $warning = $settings->given('delay_warning_time');
 	if (defined $warning) {
 		my $seconds = seconds($warning, 'h');
@@ -111,9 +109,8 @@ sub domains {
 	my ($settings, $draft) = @$self{qw(settings draft)};
 	my $relay = MxImport::Postfix::DomainList->new($settings, $draft,
 	    'relay_domains');
-	my $checked = ($settings->value('smtpd_reject_unlisted_recipient') eq
-	    'yes' ||
-	    $self->{restrictions}{unlisted});
+	my $checked = $self->{restrictions}{unlisted} ||
+	    $settings->value('smtpd_reject_unlisted_recipient') eq 'yes';
 	my $recipients =
 	    MxImport::Postfix::Recipients->new($settings, $draft, $checked);
 	my $elsewhere = $self->elsewhere;
@@ -142,8 +139,7 @@ sub domains {
 	for my $name (@domains) {
 		my $options = $self->{routes}->options($name) // next;
 		$recipients->options($name, $options,
-		    $self->{restrictions}{learn},
-		    $self->{folder});
+		    $self->{restrictions}{learn}, $self->{folder});
 		$draft->domain($name, $options);
 	}
 	$draft->takes_none('relay_domains', 'no domain was found in it; name '
@@ -170,8 +166,8 @@ sub elsewhere {
 	    'localhost';
 	for my $name (
 	    qw(mydestination virtual_alias_domains virtual_mailbox_domains)) {
-		next if !defined $settings->given($name) && $name ne
-		    'mydestination';
+		next if $name ne 'mydestination' &&
+		    !defined $settings->given($name);
 		my $list = MxImport::Postfix::DomainList->new($settings, $draft,
 		    $name);
 		$lists{$name} = $list;
@@ -199,16 +195,15 @@ sub rewriting {
 	for my $name (
 	    qw(virtual_alias_maps canonical_maps recipient_canonical_maps)) {
 		for my $spec (braced_list($settings->given($name))) {
-			my ($entries, $error) = $settings->table($spec)
-			    ->entries;
+			my ($entries, $error) =
+			    $settings->table($spec)->entries;
 			my @keys = grep { /\@(.*)$/ ? $ours{$1} : /\./ }
 			    sort keys %{ $entries // {} };
 			if (!$entries || @keys) {
+				my $which = $entries ?
+				    MxImport::Draft::shown("@keys") : $error;
 				$draft->refuses("$name: $spec",
-				    'recipients are not rewritten'
-				    . ($entries ? MxImport::Draft::shown(": "
-				    . "@keys") :
-				    "; $error"));
+				    "recipients are not rewritten: $which");
 			} else {
 				$draft->lost("$name: $spec",
 				    'it has no address of a domain that is '
@@ -226,8 +221,7 @@ sub mx_backup {
 
 	if (!$self->{restrictions}{mx_backup}) {
 		$draft->moot('permit_mx_backup_networks',
-		    'permit_mx_backup is not in use')
-		    if @items;
+		    'permit_mx_backup is not in use') if @items;
 		return;
 	}
 	my @networks;

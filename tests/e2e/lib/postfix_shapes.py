@@ -196,8 +196,8 @@ smtpd_tls_loglevel = 1
           '        tls = "none"'],
     closing=["[mx1.a.test]:26 match=mx1.a.test ciphers=high, because only its level",
              'smtp_tls_policy_maps: [mx1.b.test] fingerprint (here "require"), because',
-             'smtp_tls_policy_maps: c.test encrypt (here "require"), because TLS to a host that'
-             " is not verified", "smtpd_tls_security_level = encrypt, because",
+             'smtp_tls_policy_maps: c.test encrypt (here "require"), because there is no TLS'
+             " without verification here", "smtpd_tls_security_level = encrypt, because",
              "smtp_tls_CAfile = /etc/ssl/private-ca.pem, because",
              "smtp_dns_support_level = dnssec, because"])
 
@@ -283,7 +283,7 @@ smtpd_client_message_rate_limit = 100
              "mydestination: local.test, because mxwatchd has no mailboxes",
              "virtual_alias_domains: alias.test, because", "virtual_mailbox_domains: box.test",
              "virtual_alias_maps: hash:{dir}/virtual, because recipients are not rewritten",
-             "canonical_maps: regexp:{dir}/canonical, because recipients are not rewritten;",
+             "canonical_maps: regexp:{dir}/canonical, because recipients are not rewritten:",
              "luser_relay = ada@a.test, because", "smtpd_sasl_auth_enable = yes, because", GRAVE,
              "always_bcc = archive@a.test, because", "header_checks = regexp:",
              "content_filter = smtp-amavis:[127.0.0.1]:10024, because", "smtpd_milters = inet:",

@@ -205,12 +205,12 @@ sub deliver {
 	    ($dane // $try // '') eq '*' ? 'dane' :
 	    ($verify // $require // '') eq '*' ? 'require' : 'may';
 	$draft->lost("transport $name: hosts_require_tls = *",
-	    'TLS to a host that is not verified does not exist; "require" '
-	    . 'verifies it by name')
+	    'there is no TLS without verification here; "require" verifies a '
+	    . 'host by name')
 	    if $deliver{tls} eq 'require' && !defined $verify;
 	$draft->lost("transport $name: hosts_require_dane = *",
-	    'a host without TLSA records is sent to as by "may"') if ($dane //
-	    '') eq '*';
+	    'a host without TLSA records is sent to as by "may"')
+	    if ($dane // '') eq '*';
 	delete $deliver{tls} if $deliver{tls} eq 'may';
 	my $source = delete $of{interface};
 	$deliver{source} = $source if defined $source && is_address($source);

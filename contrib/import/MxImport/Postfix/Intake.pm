@@ -34,17 +34,15 @@ sub restrictions {
 	return $self->{restrictions};
 }
 
-# The smtpd that strangers reach, and the postscreen before it. Another one is
+# The smtpd that strangers reach, by itself or behind postscreen. Another one is
 # for the users of this host, or for a content filter.
 sub find_services {
 	my ($self) = @_;
 	my $draft = $self->{draft};
 
 	for my $service ($self->{settings}->services) {
-		if ($service->{type} eq 'pass' && $service->{command} eq
-		    'smtpd') {
-			$self->{service} = $service;
-		}
+		$self->{service} = $service if $service->{type} eq 'pass' &&
+		    $service->{command} eq 'smtpd';
 		next if $service->{type} ne 'inet';
 		my ($host, $port) = $service->{name} =~ /^(?:(.*):)?([^:]+)$/;
 		$host = ($host // '') =~ s/^\[(.*)\]$/$1/r;
@@ -66,9 +64,8 @@ sub find_services {
 			    . 'leave that to Postfix, or to the primary');
 		} else {
 			push @{ $self->{sockets} }, [ $host, $port ];
-			my $role = $service->{command} eq 'smtpd' ? 'service' :
-			    'screen';
-			$self->{$role} //= $service;
+			$self->{service} //= $service
+			    if $service->{command} eq 'smtpd';
 			next;
 		}
 		$self->{settings}->touch_service($service);
@@ -156,8 +153,8 @@ sub interface {
 	    inet_ntop(AF_INET, (unpack_sockaddr_in($_->{addr}))[1]) } @found;
 	if (!@addresses) {
 		$draft->refuses("inet_interfaces: $item",
-		    'this name has no address '
-		    . "now ($error); put it into smtpd { listen }");
+		    "this name has no address now ($error); put it into "
+		    . 'smtpd { listen }');
 	} elsif (lc $item ne 'localhost') {
 		$draft->check("listen: $item is @addresses now",
 		    'addresses stand in mxwatch.conf, not names');
@@ -169,9 +166,9 @@ sub certificate {
 	my ($self) = @_;
 	my ($settings, $draft, $service) = @$self{qw(settings draft service)};
 	my $level = $settings->value_for($service, 'smtpd_tls_security_level');
-	my $enforce = $settings->value_for($service, 'smtpd_enforce_tls') eq
-	    'yes';
-	my $use = $settings->value_for($service, 'smtpd_use_tls') eq 'yes';
+	my ($enforce, $use) = map {
+		$settings->value_for($service, $_) eq 'yes' }
+	    qw(smtpd_enforce_tls smtpd_use_tls);
 	my @chain = braced_list($self->given('smtpd_tls_chain_files'));
 	my $cert = $chain[0] // $self->given('smtpd_tls_cert_file') // '';
 	my $key = @chain ? $chain[-1] : $self->given('smtpd_tls_key_file');
@@ -180,8 +177,8 @@ sub certificate {
 	$cert = '' if $cert eq 'none';
 	if ($level eq 'encrypt') {
 		$draft->lost('smtpd_tls_security_level = encrypt',
-		    'TLS is offered to clients and not asked of them (RFC '
-		    . '3207)');
+		    'TLS is offered to clients and not asked of them '
+		    . '(RFC 3207)');
 	}
 	if ($level eq 'none' || $cert eq '') {
 		$draft->moot('smtpd_tls_cert_file', 'no TLS was offered')
@@ -193,9 +190,9 @@ sub certificate {
 	    'there is one pair of certificate and key') if @chain > 2;
 	for my $file ($cert, $key) {
 		next if -r $file;
-		$draft->lost("smtpd_tls_cert_file, smtpd_tls_key_file",
-		    "$file cannot be read here ($!); set smtpd { tls_cert, "
-		    . "tls_key }");
+		$draft->lost('smtpd_tls_cert_file, smtpd_tls_key_file',
+		    "$file cannot be read here ($!); set "
+		    . 'smtpd { tls_cert, tls_key }');
 		return;
 	}
 	if ((stat $key)[2] & 07) {
@@ -276,22 +273,22 @@ sub duration {
 # Limits of one client, and who has none; 0 is "no limit" there.
 sub clients {
 	my ($self) = @_;
-	my ($settings, $draft) = @$self{qw(settings draft)};
+	my $settings = $self->{settings};
 	my $count = $self->given('smtpd_client_connection_count_limit');
 	my $rate = $self->given('smtpd_client_connection_rate_limit');
 	my $window =
 	    seconds($settings->value('anvil_rate_time_unit'), 's') || 60;
 
-	$self->number('smtpd_client_connection_count_limit', 'per_client', 1,
-	    100000,
-	    defined $count && $count eq '0' ? 100000 : $count);
+	$self->number('smtpd_client_connection_count_limit', 'per_client',
+	    1, 100000, defined $count && $count eq '0' ? 100000 : $count);
 	$rate = int $rate * 60 / $window || 1 if $rate && $rate =~ /^\d+$/;
-	$self->number('smtpd_client_connection_rate_limit', 'client_rate', 0,
-	    1000000,
-	    $rate);
+	$self->number('smtpd_client_connection_rate_limit', 'client_rate',
+	    0, 1000000, $rate);
 	$self->prefixes('xclient', 'smtpd_authorized_xclient_hosts');
 	$self->prefixes('xforward', 'smtpd_authorized_xforward_hosts');
 	$self->networks;
+	$self->{draft}->set('smtpd', 'untrusted_routing', 'yes')
+	    if ($self->given('allow_untrusted_routing') // '') eq 'yes';
 	return;
 }
 
@@ -303,10 +300,10 @@ sub networks {
 	my $exempt = $self->given('smtpd_client_event_limit_exceptions');
 	my $style = $settings->value('mynetworks_style');
 
-	$given //= $settings->value('mynetworks') if $style ne 'host';
-	$draft->check("mynetworks_style = $style", "it is $given now")
-	    if defined $given && $style ne 'host' && !defined $self->given(
-	    'mynetworks');
+	if (!defined $given && $style ne 'host') {
+		$given = $settings->value('mynetworks');
+		$draft->check("mynetworks_style = $style", "it is $given now");
+	}
 	my @networks = $self->usable('mynetworks', $given // '');
 	my @others = grep { !is_loopback($_) } @networks;
 	$draft->refuses('mynetworks = ' . MxImport::Draft::shown("@others"),
@@ -348,15 +345,11 @@ sub usable {
 
 sub early_talk {
 	my ($self) = @_;
-	my ($settings, $draft) = @$self{qw(settings draft)};
-	my $tests = $self->{screen} ? $settings->given(
-	    'postscreen_greet_action') : undef;
+	my $action = $self->{settings}->given('postscreen_greet_action') // '';
 
-	$draft->moot('postscreen_greet_action',
-	    'smtpd { early_talk = "refuse" } is '
-	    . 'the default') if ($tests // '') =~ /^(?:enforce|drop)$/;
-	$draft->set('smtpd', 'untrusted_routing', 'yes')
-	    if ($self->given('allow_untrusted_routing') // '') eq 'yes';
+	$self->{draft}->moot('postscreen_greet_action',
+	    'smtpd { early_talk = "refuse" } is the default')
+	    if $action ne '';
 	return;
 }
 

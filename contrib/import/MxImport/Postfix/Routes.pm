@@ -103,8 +103,8 @@ sub personal {
 		my @keys = grep { /^[^@]+\@(.*)$/ && $own{$1} }
 		    keys %{ $map->{found} };
 		next if !@keys || $map->{table}->is_by_address;
-		$self->{draft}->lost("$map->{of}: " . MxImport::Draft::shown(
-		    "@keys"),
+		$self->{draft}->lost("$map->{of}: " .
+		    MxImport::Draft::shown("@keys"),
 		    'all mail of a domain goes one way');
 	}
 	return;
@@ -194,9 +194,8 @@ sub primaries {
 		my $text = server_text($host, $port);
 		if (!$exact && lc $host eq $domain) {
 			$draft->check("domain $domain", "its MX records are "
-			    . "tried at port $port by Postfix; set probe { "
-			    . "port } or primary")
-			    if $port != 25;
+			    . "tried at port $port by Postfix; set "
+			    . 'probe { port } or primary') if $port != 25;
 			next;
 		}
 		$draft->check("primary $text of domain $domain", 'it stands '
@@ -266,8 +265,8 @@ sub source {
 
 	s/^\[(.*)\]$/$1/ for grep { defined } $four, $six;
 	$draft->lost("smtp_bind_address6 = $six",
-	    'there is one source address, '
-	    . "and it is $four") if defined $four && defined $six;
+	    "there is one source address, and it is $four")
+	    if defined $four && defined $six;
 	my $source = $four // $six // $self->{only_address};
 	return $source if !defined $source || is_address($source);
 	$draft->lost("smtp_bind_address = $source", 'it is no address');
@@ -320,14 +319,15 @@ sub tls {
 my %LEVEL = (
 	none => [ 'none' ],
 	may => [ 'may' ],
-	encrypt => [ 'require', 'TLS to a host that is not verified does not '
-    . 'exist; "require" verifies it by name, and one with another certificate '
-    . 'gets no mail; use "may" or "dane" for it' ],
+	encrypt => [ 'require', 'there is no TLS without verification here; '
+	    . '"require" verifies a host by name, and one with another '
+	    . 'certificate gets no mail; use "may" or "dane" for it' ],
 	verify => [ 'require' ],
 	secure => [ 'require', 'with MX records the name of each host is '
-    . 'verified, and not that of the domain; name the primary' ],
+	    . 'verified, and not that of the domain; name the primary' ],
 	fingerprint => [ 'require', 'fingerprints are not compared; "require" '
-    . 'verifies a host by name, and a self-signed certificate gets no mail' ],
+	    . 'verifies a host by name, and one with a self-signed '
+	    . 'certificate gets no mail' ],
 	dane => [ 'dane' ],
 	'dane-only' => [ 'dane',
     'a host without TLSA records is sent to as by "may"' ],
