@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * http_page: the status page, exporters/page/index.html, as the program
+ * http_page: the status page, made of exporters/page, as the program
  * carries it, with what its answer needs: an entity tag and a policy that
  * lets a browser run this text and nothing else. Immutable; any thread. */
 #ifndef MX_EXPORTERS_HTTP_PAGE_H

@@ -24,16 +24,28 @@ libmx_exporters_a_SOURCES = \
 
 include exporters/snmp/local.mk
 
-# The status page as a C string. "?" is escaped because of trigraphs.
-exporters/page/index.inc: exporters/page/index.html
+# The status page is one document: its style and its scripts are put in where the
+# text says so. Then it is made a C string; "?" is escaped because of trigraphs.
+page_js = exporters/page/text.js exporters/page/model.js \
+	exporters/page/trend.js exporters/page/table.js exporters/page/causes.js \
+	exporters/page/record.js exporters/page/detail.js \
+	exporters/page/daemon.js exporters/page/page.js
+page_files = exporters/page/index.html exporters/page/page.css $(page_js)
+exporters/page/page.html: $(page_files)
 	$(AM_V_GEN)$(MKDIR_P) exporters/page
-	$(AM_V_at)LC_ALL=C sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/?/\\?/g' \
-	    -e 's/^/"/' -e 's/$$/\\n"/' \
-	    $(srcdir)/exporters/page/index.html >$@.tmp
+	$(AM_V_at)LC_ALL=C sed \
+	    -e '/^@STYLE@$$/{r $(srcdir)/exporters/page/page.css' -e 'd' -e '}' \
+	    -e '/^@SCRIPT@$$/{' \
+	    `for f in $(page_js); do echo "-e r$(srcdir)/$$f"; done` \
+	    -e 'd' -e '}' $(srcdir)/exporters/page/index.html >$@.tmp
+	$(AM_V_at)mv $@.tmp $@
+exporters/page/index.inc: exporters/page/page.html
+	$(AM_V_GEN)LC_ALL=C sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/?/\\?/g' \
+	    -e 's/^/"/' -e 's/$$/\\n"/' exporters/page/page.html >$@.tmp
 	$(AM_V_at)mv $@.tmp $@
 BUILT_SOURCES += exporters/page/index.inc
-CLEANFILES += exporters/page/index.inc
-EXTRA_DIST += exporters/page/index.html
+CLEANFILES += exporters/page/index.inc exporters/page/page.html
+EXTRA_DIST += $(page_files)
 exporters/libmx_exporters_a-http_page.$(OBJEXT): exporters/page/index.inc
 
 # Built by `make check`, so that it can be built; never run by it.

@@ -18,11 +18,11 @@ import pytest
 from lib.metrics import Metrics
 from lib.mxwatchd import PLAIN
 from lib.net import Workdir
+from lib.page import PAGE
 from lib.prometheus import RULES, Prometheus
 from lib.smtp import send
 from lib.wait import stays, wait_for
 
-TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -554,7 +554,7 @@ def test_files_that_cannot_be_used_stop_the_start(stack, pki):
 def test_page_headers(d):
     status, h, body = fetch(url(d, "/"))
     assert status == 200 and h["content-type"] == "text/html; charset=utf-8"
-    with open(os.path.join(TOP, "exporters", "page", "index.html"), "rb") as f:
+    with open(PAGE, "rb") as f:
         assert body == f.read()
     policy = h["content-security-policy"]
     assert "default-src 'none'" in policy and "unsafe" not in policy and "*" not in policy

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC
+ * daemon: the figures of all together, what is wrong with mxwatchd itself, and its nodes,
+ * reports, removed domains and receivers. */
+
+function tile(i, value, key, name, bad) {
+	var ul = $("tiles"), li = ul.children[i];
+	if (!li) {
+		li = add(ul, "li");
+		add(li, "span", "n");
+		words(li, " ");
+		add(li, "span", "k");
+	}
+	set(li.children[0], value);
+	attr(li.children[0], "class", "n" + (bad ? " bad" : ""));
+	set(li.children[1], key);
+	attr(li, "title", name || "");
+}
+function updateTiles() {
+	var n = 0, size = 0, old = 0, next = 0, up = 0, removed = 0, s = status.spool || {}, r = status.reports || {};
+	domains.forEach(function (d) {
+		n += messages(d);
+		size += num(queue(d).bytes);
+		old = least(old, oldest(d));
+		next = least(next, expiry(d));
+		up += d.state === "up" ? 1 : 0;
+		removed += isRemoved(d) ? 1 : 0;
+	});
+	tile(0, group(up) + " of " + group(domains.length), "up" + (removed > 0 ? ", " + group(removed) + " removed" : ""));
+	tile(1, group(n), (n === 1 ? "message" : "messages") + " queued, " + bytes(size));
+	tile(2, old ? duration(now() - old) : "\u2013", "oldest", old ? exact(old) : "");
+	tile(3, next ? next > now() ? "in " + duration(next - now()) : "now" : "\u2013", "first expires", next ? exact(next) : "", isNear(next));
+	tile(4, group(r.messages), num(r.messages) === 1 ? "report" : "reports", "Delivery reports of our own, and what is left of removed domains, that wait");
+	tile(5, bytes(s.free_bytes), s.accepting === false ? "free: MAIL IS REFUSED" : "free", "In the spool", s.accepting === false);
+	tile(6, group((status.smtpd || {}).sessions) + " / " + group((status.delivery || {}).connections), "in / out", "Connections");
+}
+function updateSummary() {
+	var states = {}, down, n = 0, worst, text;
+	domains.forEach(function (d) { states[d.state] = (states[d.state] || 0) + 1; n += needsAttention(d) ? 1 : 0; });
+	down = states.down || 0;
+	worst = down ? "down" : states.recovering ? "recovering" : states.suspect ? "suspect" : "up";
+	text = domains.length === 0 ? "\u2013 Nothing to watch" : n === 0 && causesAll.length === 0 ? MARK.up + " All is well" : down > 0 ? MARK.down + " " + count(down, "domain is down", "domains are down") :
+		n === 0 ? MARK.suspect + " Domains are well" : MARK[worst === "up" ? "suspect" : worst] + " " + count(n, "domain needs", "domains need") + " attention";
+	set($("summary"), text);
+	attr($("summary"), "class", "is-" + (n > 0 && worst === "up" ? "suspect" : worst));
+	document.title = (down ? "(" + down + " down) " : "") + "mxwatch " + clean(str(status.hostname));
+	attr($("icon"), "href", "data:image/svg+xml," + encodeURIComponent('<svg xmlns="' + SVG + '" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="' +
+		({ down: "#c0262d", recovering: "#1f63c4", suspect: "#d99a1c", up: "#1a7f4b" })[worst] + '"/></svg>'));
+}
+
+/* The program's name keeps its small letter. */
+function say(s) { return (s.startsWith("mxwatchd") ? s : s[0].toUpperCase() + s.slice(1)) + ". "; }
+function clusterTrouble(c, t) {
+	var e = c.engine || {}, l = c.local || {};
+	if (e.away_since) t.push(["the engine is away since ", e.away_since, ": new mail stays at the node that takes it"]);
+	else if (e.synchronous === false) t.push(["the engine has no synchronous standby" + (e.require_sync === true ? ": new mail stays at the node that takes it" : "")]);
+	if (num(l.messages) > 0) t.push([count(l.messages, "message is", "messages are") + " in the spool of this node alone"]);
+	if (c.fenced === true) t.push(["this node was taken for dead: its domains are at others until it has joined again"]);
+	if (c.left === true) t.push(["this node was taken out of the cluster"]);
+}
+function updateTrouble() {
+	var t = [], s = status || {}, e = $("trouble"), key;
+	if (failures > 0) t.push(lastGood ? ["mxwatchd does not answer since ", lastGood, ": what is shown is old"] : ["mxwatchd does not answer"]);
+	if (status && s.ready === false) t.push(["not ready: " + (str(s.not_ready) || "starting")]);
+	if (s.spool && s.spool.accepting === false) t.push(["the spool is " + str(s.spool.state) + ": new mail is refused for now"]);
+	if (s.config && s.config.reload_ok === false) t.push(["the last configuration was refused: an older one is in force"]);
+	if (s.smtpd && s.smtpd.certificate_refused === true) t.push(["the new certificate of smtpd is not usable: an older one is shown"]);
+	if (s.web && s.web.files_refused === true) t.push(["the new certificate or users of web are not usable: older ones are in force"]);
+	if (s.clock && s.clock.doubted === true) t.push(["the clock leapt ahead: nothing expires for now"]);
+	if (s.cluster) clusterTrouble(s.cluster, t);
+	key = JSON.stringify(t);
+	if (e.dataset.key !== key) {
+		e.dataset.key = key;
+		e.replaceChildren();
+		t.forEach(function (x) {
+			if (x.length === 1) { words(e, say(x[0])); return; }
+			words(e, say(x[0]).slice(0, -2));
+			time(e, x[1]);
+			words(e, x[2] + ". ");
+		});
+	}
+	e.hidden = t.length === 0;
+	document.body.classList.toggle("stale", failures > 0);
+	if (failures > 0) set($("fresh"), "not live");
+	else if (lastGood) { set($("fresh"), "live"); attr($("fresh"), "title", "as of " + exact(lastGood)); }
+}
+
+function nodeLine(n) {
+	var li = el("li", n.config_differs === true ? "warn" : n.up === true ? "live" : n.state === "stopped" ? "quiet" : "crit");
+	add(li, "strong", "", str(n.node) + (n.us === true ? " (this node)" : ""));
+	words(li, " " + str(n.state) + ", " + count(n.domains, "domain", "domains") + (n.up !== true && num(n.silent_seconds) > 0 ? ", silent for " + duration(n.silent_seconds) : "") +
+		(n.version ? ", " + str(n.version) : "") + (n.config_differs === true ? ", ANOTHER CONFIGURATION" : ""));
+	return li;
+}
+function updateNodes() {
+	var c = status.cluster, all, key, of, line = $("nodes-line");
+	$("cluster").hidden = line.hidden = !c || typeof c !== "object";
+	if ($("cluster").hidden) return;
+	of = c.domains || {};
+	all = objects(c.nodes);
+	key = JSON.stringify(c);
+	set($("cluster-title"), group(c.live) + " of " + count(all.length, "node", "nodes"));
+	set($("cluster-text"), "This is " + str(c.node) + ". It has " + group(of.ours) + " of " + count(of.all, "domain", "domains") +
+		(num(of.leaving) > 0 ? "; " + group(of.leaving) + " move" : "") + (num(of.unowned) > 0 ? "; " + group(of.unowned) + " without a node" : ""));
+	if (line.dataset.key === key) return;
+	line.dataset.key = key;
+	fill($("node-list"), all.map(nodeLine));
+	line.replaceChildren();
+	add(line, "strong", "", "Nodes: ");
+	all.forEach(function (n) {
+		var e = link(line, "tag " + (n.config_differs === true ? "warn" : n.up === true ? "good" : n.state === "stopped" ? "quiet" : "crit"), str(n.node) + " " + str(n.state), "#view=daemon");
+		e.title = count(n.domains, "domain", "domains");
+	});
+}
+function heap(to, h, what) {
+	var li = add(to, "li");
+	add(li, "strong", "", group((h || {}).messages));
+	words(li, " " + what + (h && num(h.messages) > 0 ? ", " + bytes(h.bytes) + ", the oldest came " : ""));
+	if (h && num(h.messages) > 0) time(li, h.oldest);
+}
+function updateDaemon() {
+	var gone = domains.filter(isRemoved), key = JSON.stringify([status.reports, status.vault, gone.map(function (d) { return [d.domain, messages(d)]; }), status.receivers]), ul = $("reports-list");
+	if (ul.dataset.key === key) return;
+	ul.dataset.key = key;
+	ul.replaceChildren();
+	heap(ul, status.reports, "reports and messages of nobody\u2019s domain wait");
+	heap(ul, status.vault, "messages that were given back are kept in the vault");
+	ul = $("removed-list");
+	ul.replaceChildren();
+	if (gone.length === 0) add(ul, "li", "soft", "None.");
+	gone.slice(0, 50).forEach(function (d) {
+		var li = add(ul, "li");
+		link(li, "", d.domain, pin(d.domain));
+		words(li, ", " + count(messages(d), "message", "messages"));
+		if (isWord(d.domain)) { words(li, ": "); add(li, "code", "", "mxwatchctl forget " + d.domain); }
+	});
+	if (gone.length > 50) add(ul, "li", "soft", "and " + group(gone.length - 50) + " more");
+	ul = $("receivers-list");
+	ul.replaceChildren();
+	if (objects(status.receivers).length === 0) add(ul, "li", "soft", "Nobody is told of alerts: receivers of alerts { } in mxwatchd.conf(5).");
+	objects(status.receivers).forEach(function (r) {
+		var li = add(ul, "li", r.error ? "crit" : "");
+		add(li, "strong", "", str(r.receiver));
+		words(li, " " + group(r.sent) + " sent, " + group(r.failed) + " failed, " + group(r.pending) + " wait; the last one was told ");
+		time(li, r.last_success);
+		if (r.error) add(li, "span", "bad", " " + str(r.error));
+	});
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC
+ * page: the address, the keyboard, and asking mxwatchd. What is looked at is in the
+ * fragment of the address, "#q=WORDS&sort=-queued&domain=NAME&view=outages", so it can be
+ * sent to somebody; "#example.org", as alerts have it, opens that domain. */
+
+var VIEWS = ["domains", "outages", "daemon"];
+var at = { q: "", sort: "-state", domain: "", attention: false, view: "domains" };
+var lastGood = 0, failures = 0; /* lastGood: by the daemon's clock */
+
+/* ---- address */
+
+function addressOf() {
+	var p = new URLSearchParams();
+	if (at.q) p.set("q", at.q);
+	if (at.attention) p.set("attention", "1");
+	if (at.sort !== "-state") p.set("sort", at.sort);
+	if (at.domain) p.set("domain", at.domain);
+	if (at.view !== "domains") p.set("view", at.view);
+	return "#" + p.toString();
+}
+/* A step is one that the Back of the browser takes back. */
+function writeAddress(step) {
+	if (location.hash === addressOf() || (location.hash === "" && addressOf() === "#")) return;
+	window.history[step ? "pushState" : "replaceState"](null, "", addressOf());
+}
+function readAddress() {
+	var text = location.hash.slice(1), p, name, is = { q: "", sort: "-state", domain: "", attention: false, view: "domains" };
+	if (text === "domains" || text === "") { /* the link that skips to them */
+		if (text === "domains") return;
+	} else if (text.indexOf("=") < 0) {
+		try { name = decodeURIComponent(text); } catch (e) { return; }
+		if (domains.some(function (d) { return d.domain === name; })) is.domain = name; else is.q = name;
+	} else {
+		p = new URLSearchParams(text);
+		is.q = p.get("q") || "";
+		is.attention = p.get("attention") === "1";
+		if (SORTS[(p.get("sort") || "").replace(/^-/, "")]) is.sort = p.get("sort");
+		if (VIEWS.indexOf(p.get("view")) >= 0) is.view = p.get("view");
+		name = p.get("domain") || "";
+		if (domains.some(function (d) { return d.domain === name; })) is.domain = name; else if (name) is.q = name;
+	}
+	at = is;
+	$("filter").value = at.q;
+	$("attention").checked = at.attention;
+	show(true);
+}
+/* The row that the address names is opened, and seen. */
+function show(jump) {
+	if (at.domain && (!detail || detail.name !== at.domain)) openDetail(at.domain);
+	if (!at.domain) closeDetail();
+	render(true);
+	if (!jump || !at.domain || at.view !== "domains") return;
+	if (!place.has(at.domain)) {
+		at.q = $("filter").value = "";
+		writeAddress();
+		render(true);
+	}
+	goTo(place.get(at.domain));
+	window.scrollBy(0, rows.get(at.domain).tr.getBoundingClientRect().top - 80);
+	putRows();
+}
+function toggle(name) {
+	at.domain = at.domain === name ? "" : name;
+	writeAddress(true);
+	show();
+	if (rows.has(name)) rows.get(name).name.focus({ preventScroll: true });
+}
+
+/* ---- rendering */
+
+function render(byHand) {
+	if (!status) return;
+	set($("title"), "mxwatch " + str(status.hostname));
+	set($("version"), "mxwatch " + str(status.version) + ", running for " + duration(now() - num(status.started)));
+	document.querySelectorAll("nav a").forEach(function (a) {
+		if (a.dataset.view === at.view) a.setAttribute("aria-current", "page"); else a.removeAttribute("aria-current");
+	});
+	VIEWS.forEach(function (v) { $("view-" + v).hidden = v !== at.view; });
+	updateTiles();
+	updateCauses();
+	updateSummary();
+	updateNodes();
+	updateTrouble();
+	if (at.view === "outages") updateOutages();
+	if (at.view === "daemon") updateDaemon();
+	if (at.view === "domains") {
+		if (detail) renderDetail();
+		renderTable(!byHand);
+	}
+	tickTimes();
+}
+
+/* ---- asking; nothing while nobody looks */
+
+function get(url) {
+	var stop = new AbortController(), timer = setTimeout(function () { stop.abort(); }, 15000);
+	return fetch(url, { cache: "no-store", signal: stop.signal }).then(function (r) {
+		return r.text().then(function (t) {
+			var e = new Error(r.ok ? "" : t.trim().slice(0, 300) || "status " + r.status);
+			e.status = r.status;
+			if (!r.ok) throw e;
+			return JSON.parse(t);
+		});
+	}).finally(function () { clearTimeout(timer); });
+}
+function again(f, ms) {
+	setTimeout(function run() {
+		if (document.hidden) setTimeout(run, 1000); else f();
+	}, ms);
+}
+function pollStatus() {
+	get("/api/v1/status?brief=1").then(function (s) {
+		var first = !status;
+		take(s);
+		lastGood = num(s.time);
+		failures = 0;
+		if (at.domain && !domains.some(function (d) { return d.domain === at.domain; })) {
+			at.domain = ""; /* it left the configuration, and is empty */
+			closeDetail();
+			writeAddress();
+		}
+		if (first) { render(); readAddress(); } else render();
+	}).catch(function () {
+		failures++;
+		updateTrouble();
+		if (!status) set($("summary"), "No answer");
+	}).finally(function () {
+		askDetail();
+		again(pollStatus, domains.length > 1000 ? 10000 : 3000);
+	});
+}
+function askOutages() {
+	return get("/api/v1/outages?since=" + Number($("span").value) + "d&limit=500").then(function (a) {
+		outages = { all: objects(a.outages), more: a.next !== null };
+		render();
+	}).catch(function () {});
+}
+function pollOutages() {
+	(at.view === "outages" || !outages ? askOutages() : Promise.resolve()).finally(function () { again(pollOutages, 10000); });
+}
+
+/* ---- keyboard and pointer */
+
+function onKey(e) {
+	var typing = e.target.matches("input, select, textarea");
+	if (e.ctrlKey || e.altKey || e.metaKey) return;
+	if (e.key === "/" && !typing) {
+		e.preventDefault();
+		$("filter").focus();
+		$("filter").select();
+	} else if (e.key === "Escape" && e.target === $("filter")) {
+		if (at.q) { $("filter").value = ""; onFilter(); } else goTo(0);
+	} else if (e.key === "Escape" && at.domain) {
+		toggle(at.domain);
+	} else if (e.target === $("filter") && (e.key === "ArrowDown" || e.key === "Enter")) {
+		e.preventDefault();
+		goTo(0);
+	}
+}
+function onFilter() {
+	at.q = $("filter").value.trim();
+	at.attention = $("attention").checked;
+	cursor = "";
+	writeAddress();
+	render(true);
+}
+function onSort(e) {
+	var th = e.target.closest("th[data-sort]"), name = th && th.dataset.sort, was = at.sort.replace(/^-/, "");
+	if (!th || !e.target.closest("button")) return;
+	at.sort = name === was ? (at.sort[0] === "-" ? name : "-" + name) : (SORTS[name].down ? "-" : "") + name;
+	writeAddress();
+	render(true);
+}
+var drawing = false;
+function onScroll() {
+	if (drawing || !status || at.view !== "domains") return;
+	drawing = true;
+	requestAnimationFrame(function () {
+		drawing = false;
+		putRows();
+	});
+}
+
+PHASES.forEach(function (name, i) {
+	var li = add($("key"), "li");
+	add(li, "i", "b" + i);
+	words(li, name);
+});
+document.addEventListener("keydown", onKey);
+$("rows").addEventListener("keydown", onTableKey);
+$("rows").addEventListener("focusin", function (e) {
+	rows.forEach(function (r, name) { if (r.name === e.target) cursor = name; });
+});
+$("filter").addEventListener("input", onFilter);
+$("attention").addEventListener("change", onFilter);
+$("heads").addEventListener("click", onSort);
+$("causes-more").addEventListener("click", function () { moreCauses = !moreCauses; renderCauses(); });
+$("span").addEventListener("change", askOutages);
+window.addEventListener("hashchange", function () { if (status) readAddress(); });
+window.addEventListener("scroll", onScroll, { passive: true });
+window.addEventListener("resize", function () { if (status) render(true); });
+pollStatus();
+pollOutages();

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC
+ * table: the domains, a line each. Only the lines near the window are in the document,
+ * between two that are as high as those that are not, so 5,000 cost what 50 do. All
+ * lines have one height; the details of the one that is open lie behind it. */
+
+var OVER = 10; /* lines more than there is room for, above and below */
+var WHOLE = 60; /* so few are all there, and found by the search of the browser */
+
+var SORTS = {
+	domain: { by: function (d) { return d.domain; }, down: false },
+	state: { by: urgency, down: true },
+	queued: { by: messages, down: true },
+	size: { by: function (d) { return num(queue(d).bytes); }, down: true },
+	oldest: { by: function (d) { return oldest(d) || Infinity; }, down: false },
+	expires: { by: function (d) { return expiry(d) || Infinity; }, down: false },
+	probe: { by: function (d) { var p = mainPrimary(d); return p ? (fails(p) ? 1e6 : 0) + probeTime(p) : -1; }, down: true },
+};
+
+var rows = new Map(); /* the lines that are in the document, by domain */
+var view = []; /* the domains that fit the filter, in their order */
+var place = new Map(); /* of each in it */
+var cursor = ""; /* the line that arrows go on from */
+var lineHeight = 25, detailHeight = 0;
+
+/* ---- what is shown */
+
+function textOf(d) {
+	return (d.domain + " " + stateOf(d) + " " + str(d.owner) + " " + tagsOf(d).map(function (t) { return t[1]; }).join(" ") + " " +
+		primariesOf(d).map(function (p) { return str(p.primary); }).join(" ")).toLowerCase();
+}
+function choose() {
+	var words = at.q.toLowerCase().split(/\s+/).filter(Boolean), name = at.sort.replace(/^-/, ""), by = SORTS[name].by;
+	var sign = at.sort[0] === "-" ? -1 : 1, keyed;
+	keyed = domains.filter(function (d) {
+		var text;
+		if (at.attention && !needsAttention(d) && d.domain !== at.domain) return false;
+		if (words.length === 0) return true;
+		text = textOf(d);
+		return words.every(function (w) { return text.indexOf(w) >= 0; });
+	}).map(function (d) { return [by(d), d]; });
+	keyed.sort(function (a, b) {
+		return a[0] === b[0] ? (a[1].domain < b[1].domain ? -1 : 1) : (a[0] < b[0] ? -sign : sign);
+	});
+	view = keyed.map(function (k) { return k[1]; });
+	place = new Map(view.map(function (d, i) { return [d.domain, i]; }));
+}
+
+/* ---- a line */
+
+function makeRow(d) {
+	var r = { tr: el("tr", "row") }, cell = function (label, className) {
+		var td = add(r.tr, "td", className);
+		td.setAttribute("role", "cell");
+		td.dataset.label = label;
+		return td;
+	}, th = add(r.tr, "th", "c-domain"), who;
+	r.tr.setAttribute("role", "row");
+	th.setAttribute("role", "rowheader");
+	th.scope = "row";
+	who = add(th, "div", "who");
+	r.name = button(who, "name", d.domain, function () { cursor = d.domain; toggle(d.domain); });
+	r.name.title = d.domain;
+	r.tags = add(who, "span", "tags");
+	r.stateCell = cell("State", "c-state");
+	r.state = add(r.stateCell, "span", "state");
+	words(r.stateCell, " ");
+	r.since = add(r.stateCell, "time", "soft");
+	r.queued = cell("Queued", "c-queued n");
+	r.size = cell("Size", "c-size n");
+	r.oldest = add(cell("Oldest", "c-oldest n"), "time");
+	r.expires = add(cell("Expires", "c-expires n"), "time");
+	r.probe = cell("Last probe", "c-probe");
+	r.trend = cell("Trend", "c-trend");
+	return r;
+}
+function showTags(e, d) {
+	var t = tagsOf(d), key = JSON.stringify(t);
+	if (e.dataset.key === key) return;
+	e.dataset.key = key;
+	fill(e, t.map(function (x) {
+		var s = el("span", "tag " + x[0], x[1]);
+		s.title = clean(x[2]);
+		return s;
+	}));
+}
+function stateText(d, s) {
+	var f = d.flush;
+	if (f && f.running === true) return MARK[s] + " " + s + ", " + group(num(f.total) - num(f.remaining)) + " of " + group(f.total);
+	return MARK[s] + " " + s;
+}
+function showProbe(e, d) {
+	var p = mainPrimary(d), all = primariesOf(d), ill = all.filter(fails).length, bad = p && fails(p), text;
+	if (!p) text = "no primary known yet";
+	else if (p.probed !== true) text = str(p.primary) + " not probed yet";
+	else if (bad) text = "\u2715 " + str(p.primary) + " failed" + (p.failed_phase ? ", " + str(p.failed_phase) : "") + ": " + (str(p.text) || "no reply");
+	else text = "\u2713 " + str(p.primary) + " " + millis(probeTime(p)) + (ill > 0 ? " (" + ill + " of " + all.length + " fail)" : "");
+	set(e, text);
+	e.title = clean(text);
+	e.className = "c-probe" + (bad ? " bad" : ill > 0 ? " warning" : "");
+}
+function updateRow(r, d, i) {
+	var s = stateOf(d), open = d.domain === at.domain, near = isNear(expiry(d)), q = queue(d);
+	attr(r.tr, "class", "row " + s + (open ? " open" : ""));
+	attr(r.tr, "aria-rowindex", i + 2);
+	attr(r.name, "aria-expanded", open);
+	attr(r.name, "tabindex", d.domain === (cursor || (view[0] && view[0].domain)) ? 0 : -1);
+	set(r.state, stateText(d, s));
+	setTime(r.since, num(d.state_since), true);
+	showTags(r.tags, d);
+	set(r.queued, messages(d) > 0 ? group(messages(d)) : "\u2013");
+	set(r.size, messages(d) > 0 ? bytes(q.bytes) : "");
+	setTime(r.oldest, oldest(d), true);
+	setTime(r.expires, expiry(d));
+	if (!expiry(d)) set(r.expires, "");
+	attr(r.expires, "class", near ? "bad" : share(d) >= .8 ? "bad" : share(d) >= .5 ? "warning" : "");
+	showProbe(r.probe, d);
+	showTrend(r.trend, d.domain, 120, 20, 3);
+}
+
+/* ---- which lines are in the document */
+
+function top(i) {
+	var open = place.get(at.domain);
+	return i * lineHeight + (open !== undefined && i > open ? detailHeight : 0);
+}
+/* The line at that height. */
+function lineAt(y) {
+	var open = place.get(at.domain), i = Math.floor(y / lineHeight);
+	if (open === undefined || i <= open) return i;
+	return Math.max(open, Math.floor((y - detailHeight) / lineHeight));
+}
+function spacer(id, height) {
+	var e = $(id);
+	e.firstChild.style.height = height + "px";
+	e.hidden = height <= 0;
+}
+/* Height of a line as the style has it, and of the details as they are. */
+function measure() {
+	var r = rows.values().next().value, h;
+	if (r && (h = r.tr.getBoundingClientRect().height) > 0) lineHeight = h;
+	detailHeight = detail && detail.tr.parentNode ? detail.tr.getBoundingClientRect().height : 0;
+}
+function putRows() {
+	var body = $("rows"), box = body.getBoundingClientRect(), from = 0, to = view.length, keep = new Set(), next, i, r, d;
+	if (view.length > WHOLE) {
+		from = Math.max(0, lineAt(-box.top) - OVER);
+		to = Math.min(view.length, lineAt(window.innerHeight - box.top) + 1 + OVER);
+		from = Math.min(from, Math.max(0, to - 1));
+	}
+	for (i = from; i < to; i++) keep.add(view[i].domain);
+	rows.forEach(function (r, name) {
+		if (keep.has(name)) return;
+		if (r.tr.contains(document.activeElement)) $("domains").focus({ preventScroll: true });
+		r.tr.remove();
+		rows.delete(name);
+	});
+	next = $("above").nextSibling;
+	for (i = from; i < to; i++) {
+		d = view[i];
+		r = rows.get(d.domain);
+		if (!r) rows.set(d.domain, r = makeRow(d));
+		updateRow(r, d, i);
+		if (next === r.tr) next = next.nextSibling; else body.insertBefore(r.tr, next);
+		if (d.domain !== at.domain) continue;
+		if (next === detail.tr) next = next.nextSibling; else body.insertBefore(detail.tr, next);
+	}
+	if (detail && !keep.has(at.domain)) detail.tr.remove();
+	spacer("above", top(from));
+	spacer("below", top(view.length) - top(to));
+	wantHistory(Array.from(keep));
+}
+
+/* The line that one works at stays where it is in the window, whatever comes or goes
+ * above it, and keeps the focus. */
+function anchor() {
+	var active = document.activeElement, name = "", focused = false, before;
+	rows.forEach(function (one, of) {
+		if (one.tr.contains(active)) { name = of; focused = true; }
+		else if (of === at.domain && name === "") name = of;
+	});
+	before = name && rows.get(name).tr.getBoundingClientRect().top;
+	if (name === "" || before < -detailHeight || before > window.innerHeight) return function () {};
+	return function () {
+		var y = place.has(name) ? $("rows").getBoundingClientRect().top + top(place.get(name)) - before : 0;
+		if (Math.abs(y) >= 1) window.scrollBy(0, y);
+		putRows();
+		if (focused && rows.has(name) && !rows.get(name).tr.contains(document.activeElement)) rows.get(name).name.focus({ preventScroll: true });
+	};
+}
+/* By a refresh, or because somebody filters or sorts: then the window does not follow. */
+function renderTable(refresh) {
+	var hold = refresh ? anchor() : putRows, all = domains.length;
+	choose();
+	measure();
+	putRows();
+	measure();
+	hold();
+	set($("domains-title"), view.length === all ? count(all, "domain", "domains") : group(view.length) + " of " + count(all, "domain", "domains"));
+	attr($("table"), "aria-rowcount", view.length + 1);
+	$("none").hidden = view.length > 0;
+	set($("none"), all === 0 ? "No domain is configured: a domain section in mxwatchd.conf(5) has its primaries, and then it is watched here." : "No domain fits the filter.");
+	set($("trend-title"), "Last " + spanText());
+	document.querySelectorAll("th[data-sort]").forEach(function (th) {
+		var on = at.sort.replace(/^-/, "") === th.dataset.sort;
+		attr(th, "aria-sort", !on ? "none" : at.sort[0] === "-" ? "descending" : "ascending");
+	});
+}
+
+/* ---- keyboard */
+
+function goTo(i) {
+	var d = view[Math.max(0, Math.min(view.length - 1, i))], y, edge = 60;
+	if (!d) return;
+	cursor = d.domain;
+	y = $("rows").getBoundingClientRect().top + top(place.get(cursor));
+	if (y < edge) window.scrollBy(0, y - edge);
+	else if (y + lineHeight > window.innerHeight - edge) window.scrollBy(0, y + lineHeight - window.innerHeight + edge);
+	putRows();
+	if (rows.has(cursor)) rows.get(cursor).name.focus({ preventScroll: true });
+}
+function onTableKey(e) {
+	var step = { ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -Infinity, End: Infinity }[e.key], inDetail;
+	inDetail = detail && detail.tr.contains(e.target);
+	if (step === undefined || inDetail || e.ctrlKey || e.altKey || e.metaKey) return;
+	e.preventDefault();
+	goTo(place.has(cursor) ? place.get(cursor) + step : 0);
+}
