@@ -112,6 +112,33 @@ def mail(n):
     assert send(25, subject="mail %d" % n, rcpts=("ada@example.org",))
 
 
+PLACES = {
+    "mxwatch": ["/etc/apparmor.d/usr.sbin.mxwatchd", "/etc/logrotate.d/mxwatch",
+                "/etc/mxwatch/mxwatch.conf.sample", "/lib/systemd/system/mxwatchd.service",
+                "/usr/share/doc/mxwatch/README.Debian", "/usr/share/man/man5/mxwatchd.conf.5.gz",
+                "/usr/share/mxwatch/grafana/mxwatch.json",
+                "/usr/share/mxwatch/prometheus/mxwatch-alerts.yml",
+                "/usr/share/mxwatch/prometheus/mxwatch-recording.yml"],
+    "mxwatch-daemon": ["/usr/bin/mxwatchctl", "/usr/sbin/mxwatchd", "/usr/sbin/mxwatch-salvage"],
+    "mxwatch-snmp": ["/usr/libexec/mxwatch/mxwatch-agentx",
+                     "/usr/share/snmp/mibs/MXWATCH-MIB.txt"],
+    "monitoring-plugins-mxwatch": ["/usr/lib/nagios/plugins/check_mxwatch",
+                                   "/usr/share/mxwatch/nagios/services.cfg"],
+}
+
+
+def test_everything_is_in_its_place(debian):
+    debian.install(*PLACES)
+    for package, paths in PLACES.items():
+        for path in paths:
+            assert debian.exists(path), path
+            assert debian.ok("dpkg", "-S", "*" + path).startswith(package + ":"), path
+    assert debian.ok("stat", "-c", "%U %G %a", "/var/spool/mxwatch") == "mxwatch mxwatch 700\n"
+    debian.apt("purge", *PLACES)
+    for path in sum(PLACES.values(), ["/etc/mxwatch", "/var/spool/mxwatch"]):
+        assert not debian.exists(path), path
+
+
 def test_first_hour(stack, debian, primary):
     stack.dns(ZONES, port=53)
     out = debian.install("mxwatch", "mxwatch-daemon")
