@@ -46,7 +46,7 @@ function causeAlerts(c) {
 	return ul;
 }
 function causeLine(c) {
-	var li = el("li", "cause"), m = causeMark(c), line = add(li, "div", "cause-line " + m[0]), open = unfolded.has(c.key), fold, cost, until, tags, ul;
+	var li = el("li", "cause"), m = causeMark(c), line = add(li, "div", "cause-line " + m[0]), open = unfolded.has(c.key), fold, cost, cell, until, tags, ul;
 	fold = button(line, "fold", m[1], function () {
 		if (open) unfolded.delete(c.key); else unfolded.add(c.key);
 		renderCauses();
@@ -60,9 +60,10 @@ function causeLine(c) {
 	if (c.domains.length === 1) link(line, "who", c.title, pin(c.domains[0].domain));
 	else if (c.domains.length > 1) link(line, "who", c.title, only(c.primary || c.title));
 	else add(line, "span", "who", c.title);
-	cost = add(line, "span", "why", c.key === "mending" ? "what is queued goes" : c.text || c.state);
+	cost = add(line, "span", "why", c.key === "mending" ? "what is queued goes" : c.key === "held" ? "an operator holds all mail" : c.text || c.state);
 	cost.title = clean(c.text);
-	time(add(line, "span", "since"), c.since);
+	cell = add(line, "span", "since");
+	if (c.since) time(cell, c.since);
 	add(line, "span", "hit", c.domains.length === 0 ? "" : c.down > 0 ? count(c.down, "domain down", "domains down") : count(c.domains.length, "domain", "domains"));
 	add(line, "span", "cost", c.messages > 0 ? count(c.messages, "message", "messages") + ", " + bytes(c.bytes) : "nothing queued");
 	until = add(line, "span", "until" + (isNear(c.expiry) ? " bad" : ""), c.expiry ? "first expires " : "");

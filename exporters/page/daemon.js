@@ -51,7 +51,7 @@ function updateSummary() {
 function say(s) { return (s.startsWith("mxwatchd") ? s : s[0].toUpperCase() + s.slice(1)) + ". "; }
 function clusterTrouble(c, t) {
 	var e = c.engine || {}, l = c.local || {};
-	if (e.away_since) t.push(["the engine is away since ", e.away_since, ": new mail stays at the node that takes it"]);
+	if (e.away_since) t.push(["the engine went away ", e.away_since, ": new mail stays at the node that takes it"]);
 	else if (e.synchronous === false) t.push(["the engine has no synchronous standby" + (e.require_sync === true ? ": new mail stays at the node that takes it" : "")]);
 	if (num(l.messages) > 0) t.push([count(l.messages, "message is", "messages are") + " in the spool of this node alone"]);
 	if (c.fenced === true) t.push(["this node was taken for dead: its domains are at others until it has joined again"]);
@@ -59,7 +59,7 @@ function clusterTrouble(c, t) {
 }
 function updateTrouble() {
 	var t = [], s = status || {}, e = $("trouble"), key;
-	if (failures > 0) t.push(lastGood ? ["mxwatchd does not answer since ", lastGood, ": what is shown is old"] : ["mxwatchd does not answer"]);
+	if (failures > 0) t.push(lastGood ? ["mxwatchd does not answer: what is shown is of ", lastGood, ""] : ["mxwatchd does not answer"]);
 	if (status && s.ready === false) t.push(["not ready: " + (str(s.not_ready) || "starting")]);
 	if (s.spool && s.spool.accepting === false) t.push(["the spool is " + str(s.spool.state) + ": new mail is refused for now"]);
 	if (s.config && s.config.reload_ok === false) t.push(["the last configuration was refused: an older one is in force"]);
@@ -73,7 +73,7 @@ function updateTrouble() {
 		e.replaceChildren();
 		t.forEach(function (x) {
 			if (x.length === 1) { words(e, say(x[0])); return; }
-			words(e, say(x[0]).slice(0, -2));
+			words(e, say(x[0]).slice(0, -2)); /* the sentence goes on */
 			time(e, x[1]);
 			words(e, x[2] + ". ");
 		});

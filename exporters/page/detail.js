@@ -151,23 +151,23 @@ function makePrimary(e, p) {
 	far = servers.get(str(p.primary)) || p;
 	if ((p.delivery || far.delivery) && typeof (p.delivery || far.delivery) === "object") way(add(box, "p", "soft"), p.delivery || far.delivery);
 	if (p.finding) {
-		said = add(box, "p", "soft", "It refuses the probe\u2019s " + str(p.finding_about) + " since ");
-		time(said, p.finding_since);
+		said = add(box, "p", "soft", "It refuses the probe\u2019s " + str(p.finding_about) + " for ");
+		time(said, p.finding_since, true);
 		words(said, ", which is no outage: " + str(p.finding));
 	}
 }
 function makeFigures(e, d) {
 	var dl = add(e, "dl"), q = queue(d), c = d.counters || {}, f = d.flush, dd;
 	dd = pair(dl, "State");
-	words(dd, str(d.state) + ", since ");
-	time(dd, d.state_since);
+	words(dd, str(d.state) + (d.state_since ? " for " : ""));
+	if (d.state_since) time(dd, d.state_since, true);
 	if (d.cause) words(pair(dl, "Cause"), str(d.cause));
-	if (d.trouble) { dd = pair(dl, "DNS"); words(dd, str(d.trouble) + ", since "); time(dd, d.trouble_since); }
+	if (d.trouble) { dd = pair(dl, "DNS"); words(dd, str(d.trouble) + ", for "); time(dd, d.trouble_since, true); }
 	if (typeof d.owner === "string") words(pair(dl, "Node"), d.owner === "" ? "no node has its mail" : "mail at " + d.owner + (d.ours === true ? " (this node)" : ""));
 	objects(d.verdicts).forEach(function (v) {
 		dd = pair(dl, str(v.node) + " sees");
-		words(dd, str(v.state) + ", since ");
-		time(dd, v.since);
+		words(dd, str(v.state) + " for ");
+		time(dd, v.since, true);
 		if (v.cause) words(dd, ": " + str(v.cause));
 	});
 	if (num(d.local_messages) > 0) words(pair(dl, "In the spool of this node"), count(d.local_messages, "message", "messages"));

@@ -10,6 +10,7 @@ var DAY = 86400;
 var status = null; /* the document of now */
 var domains = []; /* of it */
 var alertsOf = new Map(); /* of a domain */
+var urgencies = new Map();
 var servers = new Map(); /* the elements of `primaries` */
 
 function take(s) {
@@ -22,6 +23,8 @@ function take(s) {
 		if (!alertsOf.has(a.domain)) alertsOf.set(a.domain, []);
 		alertsOf.get(a.domain).push(a);
 	});
+	/* once a document, for they are asked for by each who sorts and counts */
+	urgencies = new Map(domains.map(function (d) { return [d, reckon(d)]; }));
 	servers = new Map(objects(s.primaries).map(function (p) { return [str(p.primary), p]; }));
 }
 
@@ -45,9 +48,10 @@ function mainPrimary(d) {
 	var all = primariesOf(d);
 	return all.find(function (p) { return p.healthy === true; }) || all.find(fails) || all[0];
 }
-function urgency(d) {
+function urgency(d) { return urgencies.get(d); }
+function reckon(d) {
 	var u = RANK[stateOf(d)];
-	if (messages(d) > 0) u += 50 + 500 * share(d) + (isNear(expiry(d)) ? 500 - 200 * (expiry(d) - now()) / DAY : 0);
+	if (messages(d) > 0) u += 50 + 500 * share(d) + (isNear(expiry(d)) ? 500 - 200 * (expiry(d) - clock.time) / DAY : 0);
 	if (queue(d).on_hold) u += 60;
 	if (d.breaker) u += 350;
 	if (d.owner === "") u += 200;
@@ -85,6 +89,7 @@ function causeOf(d) {
 }
 /* Its mail goes, and nobody is told of anything: that has no cause any more. */
 function isMending(d) { return d.state === "recovering" && !d.breaker && !alertsOf.has(d.domain) && !primariesOf(d).some(fails); }
+function isOnlyHeld(d) { return d.state === "up" && queue(d).on_hold === true && !d.breaker && !alertsOf.has(d.domain) && !primariesOf(d).some(fails); }
 function newCause(key, title) {
 	return { key: key, title: title, primary: "", domains: [], alerts: [], down: 0, messages: 0, bytes: 0, oldest: 0, expiry: 0,
 		since: 0, text: "", state: "", maintained: 0 };
@@ -139,7 +144,7 @@ function causes() {
 		var key, c;
 		if (!needsAttention(d) && !alertsOf.has(d.domain)) return;
 		key = causeOf(d);
-		c = isMending(d) ? at("mending", "recovering", "") : at("p:" + key, key || "no primary known", key);
+		c = isMending(d) ? at("mending", "recovering", "") : isOnlyHeld(d) ? at("held", "on hold", "") : at("p:" + key, key || "no primary known", key);
 		of.set(d.domain, c);
 		addDomain(c, d);
 	});

@@ -87,10 +87,12 @@ function setTime(e, t, plain) {
 		e.removeAttribute("title");
 		return;
 	}
-	attr(e, "data-t", t);
-	attr(e, "data-plain", plain ? "1" : "");
-	attr(e, "datetime", new Date(t * 1000).toISOString());
-	attr(e, "title", exact(t));
+	if (Number(e.getAttribute("data-t")) !== t) {
+		attr(e, "data-t", t);
+		attr(e, "data-plain", plain ? "1" : "");
+		attr(e, "datetime", new Date(t * 1000).toISOString());
+		attr(e, "title", exact(t));
+	}
 	set(e, plain ? duration(Math.abs(t - now())) : relative(t));
 }
 function time(to, t, plain) {

@@ -54,7 +54,10 @@ function showTrend(e, name, width, height, strip) {
 	if (e.dataset.key === key) return;
 	e.dataset.key = key;
 	e.replaceChildren();
-	if (key !== "none") e.appendChild(trend(h, width, height, strip));
+	if (key === "none") return;
+	/* a daemon that has just begun: its one point is all the time there is */
+	if (span === 2 && h.depth.length === 1) h = { depth: [h.depth[0], h.depth[0]], probe: [h.probe[0], h.probe[0]], state: h.state + h.state };
+	e.appendChild(trend(h, width, height, strip));
 }
 
 /* Those that are shown are asked for by name, a minute old at most. */
@@ -70,6 +73,8 @@ function wantHistory(names) {
 		takeHistory(h);
 		due.forEach(function (n) { if (!history.has(n)) history.set(n, { at: performance.now(), last: 0, depth: [], probe: [], state: "" }); });
 		historyAsked = false;
-		render();
+		if (at.view !== "domains") return;
+		set($("trend-title"), "Last " + spanText());
+		putRows();
 	}).catch(function () { setTimeout(function () { historyAsked = false; }, 10000); });
 }

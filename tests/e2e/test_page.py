@@ -279,7 +279,7 @@ def test_a_cluster(chrome):
         assert no_overflow(chrome)
         s["cluster"]["engine"]["away_since"] = s["time"] - 90
         s["cluster"]["local"]["messages"] = 0
-        wait_for(lambda: "the engine is away since" in chrome.text("#trouble").lower())
+        wait_for(lambda: "the engine went away" in chrome.text("#trouble").lower())
         assert "standby" not in chrome.text("#trouble")
         s["cluster"] = None
         wait_for(lambda: chrome.run("return document.getElementById('cluster').hidden"))
