@@ -221,7 +221,7 @@ function recordParts(data, d) {
 	return { lanes: p, away: away, from: from };
 }
 function makeRecord(e, data, d) {
-	var p = recordParts(data, d), f = d.flush, scale;
+	var p = recordParts(data, d), f = d.flush, scale, legend;
 	p.lanes.forEach(function (l, i) {
 		var box = add(e, "div", "lane"), image;
 		add(box, "span", "who", l[0]);
@@ -232,9 +232,9 @@ function makeRecord(e, data, d) {
 	scale = add(e, "p", "scale soft");
 	time(scale, p.from);
 	add(scale, "span", "", "now");
-	add(e, "p", "legend soft", "\u25A0 down \u25A0 flush \u25A0 maintenance \u25A0 watched").replaceChildren();
+	legend = add(e, "p", "legend soft");
 	[["down", "down"], ["draining", "flush"], ["maintenance", "maintenance"], ["known", "watched, and up"]].forEach(function (k) {
-		var s = add(e.lastChild, "span", "");
+		var s = add(legend, "span");
 		add(s, "i", "swatch " + k[0]);
 		words(s, k[1]);
 	});
@@ -284,13 +284,17 @@ function makeMessages(e, data, d) {
 
 /* The brief document has the domain at once; /api/v1/why the whole of it, soon. */
 function renderDetail(turned) {
-	var d = domains.find(function (x) { return x.domain === detail.name; }), data = detail.data, full, live = getSelection();
+	var d = domains.find(function (x) { return x.domain === detail.name; }), data = detail.data, full, section;
 	if (!d) return;
 	full = data.why && data.why.domain && typeof data.why.domain === "object" ? Object.assign({}, d, data.why.domain) : d;
 	full.verdicts = full.verdicts || (data.why && data.why.verdicts);
 	full.pages = detail.after.length;
 	attr(detail.tr, "class", "detail " + stateOf(d));
-	if (turned && detail.parts.messages.contains(document.activeElement)) detail.parts.messages.parentNode.setAttribute("tabindex", "-1"), detail.parts.messages.parentNode.focus({ preventScroll: true });
+	if (turned && detail.parts.messages.contains(document.activeElement)) { /* the button that was pressed goes */
+		section = detail.parts.messages.parentNode;
+		section.setAttribute("tabindex", "-1");
+		section.focus({ preventScroll: true });
+	}
 	part("why", data.why && (data.why.trouble || data.why.explain), function (e) {
 		if (!trouble(e, data.why)) list(data.why.explain).forEach(function (s) { sentence(add(e, "p"), str(s)); });
 	});

@@ -48,10 +48,9 @@ function choose() {
 /* ---- a line */
 
 function makeRow(d) {
-	var r = { tr: el("tr", "row") }, cell = function (label, className) {
+	var r = { tr: el("tr", "row") }, cell = function (className) {
 		var td = add(r.tr, "td", className);
 		td.setAttribute("role", "cell");
-		td.dataset.label = label;
 		return td;
 	}, th = add(r.tr, "th", "c-domain"), who;
 	r.tr.setAttribute("role", "row");
@@ -61,16 +60,16 @@ function makeRow(d) {
 	r.name = button(who, "name", d.domain, function () { cursor = d.domain; toggle(d.domain); });
 	r.name.title = d.domain;
 	r.tags = add(who, "span", "tags");
-	r.stateCell = cell("State", "c-state");
+	r.stateCell = cell("c-state");
 	r.state = add(r.stateCell, "span", "state");
 	words(r.stateCell, " ");
 	r.since = add(r.stateCell, "time", "soft");
-	r.queued = cell("Queued", "c-queued n");
-	r.size = cell("Size", "c-size n");
-	r.oldest = add(cell("Oldest", "c-oldest n"), "time");
-	r.expires = add(cell("Expires", "c-expires n"), "time");
-	r.probe = cell("Last probe", "c-probe");
-	r.trend = cell("Trend", "c-trend");
+	r.queued = cell("c-queued n");
+	r.size = cell("c-size n");
+	r.oldest = add(cell("c-oldest n"), "time");
+	r.expires = add(cell("c-expires n"), "time");
+	r.probe = cell("c-probe");
+	r.trend = cell("c-trend");
 	return r;
 }
 function showTags(e, d) {

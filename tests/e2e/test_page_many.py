@@ -170,6 +170,10 @@ def test_rows_are_dense_and_few(chrome, n):
         for width, phone in ((390, True), (320, True), (820, False)):
             chrome.emulate(width, 844, phone=phone)
             assert no_overflow(chrome), width
+            gap = chrome.run("const r = document.querySelector('tr.row'); return Math.max("
+                             "...[...r.children].map(c => c.getBoundingClientRect().right)) -"
+                             " document.getElementById('table').getBoundingClientRect().right")
+            assert -16 < gap <= 0, "columns as wide as the table"
             shot(chrome, "%d-%d" % (n, width))
         assert chrome.errors() == []
 
