@@ -120,18 +120,17 @@ function sentence(to, text) {
 function isWord(s) { return /^[A-Za-z0-9._:\[\]-]+$/.test(s) && s[0] !== "-"; }
 function command(to, text, what) {
 	var li = add(to, "li"), code = add(li, "code", "", text);
-	var b = button(li, "copy", "Copy", function () {
-		var done = function () { b.textContent = "Copied"; setTimeout(function () { b.textContent = "Copy"; }, 1500); };
+	var done = function () { b.textContent = "Copied"; setTimeout(function () { b.textContent = "Copy"; }, 1500); };
+	/* what is left without TLS, or when the browser says no: the text is selected at least */
+	var select = function () {
 		var range = document.createRange(), selected = getSelection();
-		if (navigator.clipboard) {
-			navigator.clipboard.writeText(text).then(done, function () {});
-			return;
-		}
-		/* without TLS there is no other way */
 		range.selectNodeContents(code);
 		selected.removeAllRanges();
 		selected.addRange(range);
 		if (document.execCommand("copy")) done();
+	};
+	var b = button(li, "copy", "Copy", function () {
+		if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, select); else select();
 	});
 	b.setAttribute("aria-label", "Copy: " + text);
 	add(li, "span", "soft", what);

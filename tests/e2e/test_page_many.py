@@ -345,6 +345,9 @@ def test_a_domain(chrome, n):
                      "7 d ago queue is flushed: 77 delivered", "8 d ago is back after 1 d"):
             assert part in events, events
         assert color(chrome, ".part-figures .bad") == RED["light"], "expiry is near"
+        chrome.run("document.querySelector('.commands .copy').focus()")
+        chrome.keys(ENTER)
+        wait_for(lambda: chrome.text(".commands .copy") == "Copied", 10, "copied")
         # envelopes, page by page
         count = "return document.querySelectorAll('.messages tbody tr').length"
         wait_for(lambda: chrome.run(count) == 50, 10, "a page")
