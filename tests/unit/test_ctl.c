@@ -444,6 +444,7 @@ static const struct {
 	    "-       -\n"
 	    "  its mail is at NO NODE\n"
 	    "\n"
+	    "3 domains, 1 not fine; 0 messages; no alert fires\n"
 	    "spool ok, 1.0G free; 0 sessions in, 0 out; up 1d\n"
 	    "\n"
 	    "  NODE                       STATE    SILENT   DOMAINS CONFIG  "
@@ -469,6 +470,7 @@ static const struct {
 	    "                         on hold    -            0 -           "
 	    "-       -\n"
 	    "\n"
+	    "2 domains, 2 not fine; 118 messages, 4.0K; no alert fires\n"
 	    "spool ok, 1.0G free; 3 sessions in, 2 out; up 1d\n"
 	    "STRESS: 3 of 4 sessions in; time-outs are short\n" },
 };
@@ -610,6 +612,51 @@ sentences_fit_a_terminal(void **state)
 }
 
 /* Fields of another version, or of a liar, do no harm. */
+#define LONG "a-domain-with-a-name-that-is-longer-than-any-column.example"
+
+/* Whatever its width, no line is longer than a terminal, and the header stands above
+ * its columns; what is coloured takes no more room. */
+static void
+tables_fit_a_terminal(void **state)
+{
+	static const char *const lines[] = { STATUS,
+		MESSAGE("32CD1CB003000", "deferred",
+		    "somebody.with.a.long.name@" LONG, "") MESSAGE("6A3.2",
+		    "held", "", "") DONE ",\"messages\":2,\"bytes\":2048}" };
+	static const enum control_verb verbs[] = { VERB_status, VERB_queue };
+	struct format f;
+	char *text, *rest, *line;
+	size_t size;
+	cJSON *o;
+
+	(void)state;
+	for (int columns = 60; columns <= 200; columns++) {
+		for (size_t i = 0; i < MX_COUNT(lines); i++) {
+			const char *end = lines[i];
+
+			f = (struct format){ .verb = verbs[i],
+				.now = NOW,
+				.terminal = true,
+				.columns = columns };
+			f.out = open_memstream(&text, &size);
+			while (*end != '\0') {
+				o = cJSON_ParseWithOpts(end, &end, false);
+				assert_non_null(o);
+				format_line(&f, o);
+				cJSON_Delete(o);
+				end += *end == '\n';
+			}
+			fclose(f.out);
+			rest = text;
+			assert_true(
+			    strncmp(text, i == 0 ? "DOMAIN" : "ID", 2) == 0);
+			while ((line = strsep(&rest, "\n")) != NULL)
+				assert_true((int)strlen(line) <= columns);
+			free(text);
+		}
+	}
+}
+
 static void
 strange_answers_are_survived(void **state)
 {
@@ -636,6 +683,7 @@ main(void)
 		cmocka_unit_test(one_domain_of_a_cluster),
 		cmocka_unit_test(progress_in_place),
 		cmocka_unit_test(sentences_fit_a_terminal),
+		cmocka_unit_test(tables_fit_a_terminal),
 		cmocka_unit_test(strange_answers_are_survived),
 	};
 

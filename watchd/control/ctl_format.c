@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * ctl_format: which answer looks how, and the small answers themselves. */
 #include "control/ctl_format.h"
+#include "control/ctl_table.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -275,9 +277,14 @@ static void
 alerts_line(struct format *f, const cJSON *l)
 {
 	bool firing = strcmp(json_get_text(l, "state"), "firing") == 0;
+	const char *sgr = table_colour(json_get_text(l, "severity"));
 	char t[32];
 
+	if (f->colour && sgr != NULL)
+		fprintf(f->out, "\033[%sm", sgr);
 	format_cell(f->out, json_get_text(l, "severity"), 9);
+	if (f->colour && sgr != NULL)
+		fprintf(f->out, "\033[0m");
 	format_cell(f->out, json_get_text(l, "alert"), -21);
 	format_cell(f->out, json_get_text(l, "domain"), 0);
 	format_cell(f->out, json_get_text(l, "list"), 0);
@@ -464,8 +471,8 @@ last_line(struct format *f, const cJSON *l)
 	}
 }
 
-void
-format_line(struct format *f, const cJSON *l)
+static void
+put_line(struct format *f, const cJSON *l)
 {
 	static void (*const how[VERB_MAX])(struct format *, const cJSON *) = {
 		[VERB_status] = format_status,
@@ -499,4 +506,31 @@ format_line(struct format *f, const cJSON *l)
 	else if (f->verb < VERB_MAX && how[f->verb] != NULL)
 		how[f->verb](f, l);
 	f->lines++;
+}
+
+/* Progress that stays on its line, and what is in a message, are as they are. */
+static bool
+is_wrapped(const struct format *f, const cJSON *l)
+{
+	return f->columns > 0 && json_get(l, "data") == NULL &&
+	    strcmp(json_get_text(l, "event"), "progress") != 0;
+}
+
+void
+format_line(struct format *f, const cJSON *l)
+{
+	FILE *out = f->out;
+	char *text = NULL;
+	size_t size = 0;
+
+	if (is_wrapped(f, l))
+		f->out = open_memstream(&text, &size);
+	MX_ASSERT(f->out != NULL);
+	put_line(f, l);
+	if (f->out == out)
+		return;
+	fclose(f->out);
+	f->out = out;
+	table_wrap(out, text, f->columns);
+	free(text);
 }

@@ -19,6 +19,9 @@ struct format {
 	bool one; /* a domain or an outage was named: say everything */
 	bool csv; /* rows for a spreadsheet */
 	bool terminal; /* lines may be written over */
+	int columns; /* of the terminal; 0: it is none */
+	bool colour; /* it may be used */
+	bool problems; /* of status only what is not fine */
 	bool in_place; /* the last one is to be; the caller zeroes it */
 	unsigned lines; /* so far; the caller zeroes it, and what follows */
 	char
@@ -34,6 +37,7 @@ void format_line(struct format *, const cJSON *line);
 
 /* ctl_status.c, ctl_queue.c, ctl_order.c, ctl_recipients.c, ctl_outages.c, ctl_maintenance.c,
  * ctl_cluster.c */
+void format_primaries(struct format *, const cJSON *primaries);
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
 void format_vault(struct format *, const cJSON *message);

@@ -13,6 +13,8 @@ static const struct {
 	{ "json", "", "print the answer as it came", 0 },
 	{ "reason", "TEXT", "why, for the log", 0 },
 	{ "no-wait", "", "do not wait for the end", FIELD_WAIT },
+	{ "watch", "", "again each two seconds", FIELD_PRIMARIES },
+	{ "problems", "", "only what is not fine", FIELD_PRIMARIES },
 	{ "csv", "", "rows for a spreadsheet", FIELD_OUTAGE },
 	{ "engine", "CONNINFO", "the engine of the cluster", FIELD_NODE },
 };

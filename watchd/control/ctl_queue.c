@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "control/ctl_format.h"
+#include "control/ctl_table.h"
 #include "status/view.h"
 
 static void
@@ -39,31 +39,51 @@ said_cell(FILE *out, const cJSON *o)
 	mem_free(&said);
 }
 
+static const struct table_column queue_columns[] = {
+	{ "ID", 14, 14, 0, false, false },
+	{ "STATE", 8, 8, 0, false, false },
+	{ "AGE", 6, 6, 0, false, false },
+	{ "SIZE", 6, 6, 2, true, false },
+	{ "TRIES", 5, 5, 4, true, false },
+	{ "NEXT", 7, 7, 5, false, false },
+	{ "EXPIRES", 7, 7, 1, false, false },
+	{ "DOMAIN", 18, 12, 0, false, false },
+	{ "SENDER", 0, 12, 0, false, false },
+	{ "REPLY", 0, 16, 3, false, true },
+};
+
+static const char *
+sender_of(const cJSON *m, char *dst, size_t size)
+{
+	if (json_get_bool(m, "unreadable"))
+		return "(its record does not decode)";
+	(void)snprintf(dst, size, "<%s>", json_get_text(m, "sender"));
+	return dst;
+}
+
 void
 format_queue(struct format *f, const cJSON *m)
 {
-	char t[32], size[32];
+	char size[32], tries[32], age[32], next[32], expiry[32], sender[400];
+	char *said = format_said(m);
+	const char *cells[MX_COUNT(queue_columns)] = { json_get_text(m, "id"),
+		json_get_text(m, "state"),
+		format_age(f, m, "arrival", age, sizeof(age)),
+		text_size_fmt(json_get_int(m, "size"), size, sizeof(size)),
+		tries, format_in(f, m, "next_try", next, sizeof(next)),
+		format_in(f, m, "expiry", expiry, sizeof(expiry)),
+		json_get_text(m, "domain"),
+		sender_of(m, sender, sizeof(sender)), said };
+	struct table t;
 
-	if (f->lines == 0)
-		fprintf(f->out, "%-14s %-8s %-6s %6s %5s %-7s %-7s %-18s %s\n",
-		    "ID", "STATE", "AGE", "SIZE", "TRIES", "NEXT", "EXPIRES",
-		    "DOMAIN", "SENDER");
-	format_cell(f->out, json_get_text(m, "id"), -14);
-	fprintf(f->out, " ");
-	format_cell(f->out, json_get_text(m, "state"), -8);
-	fprintf(f->out, " %-6s", format_age(f, m, "arrival", t, sizeof(t)));
-	fprintf(f->out, " %6s %5.0f",
-	    text_size_fmt(json_get_int(m, "size"), size, sizeof(size)),
+	(void)snprintf(tries, sizeof(tries), "%.0f",
 	    json_get_num(m, "attempts"));
-	fprintf(f->out, " %-7s", format_in(f, m, "next_try", t, sizeof(t)));
-	fprintf(f->out, " %-7s ", format_in(f, m, "expiry", t, sizeof(t)));
-	format_cell(f->out, json_get_text(m, "domain"), -18);
-	fprintf(f->out, " ");
-	if (json_get_bool(m, "unreadable"))
-		fprintf(f->out, "(its record does not decode)");
-	else
-		sender_cell(f->out, m, 0);
-	fprintf(f->out, "\n");
+	table_fit(&t, queue_columns, MX_COUNT(queue_columns), f->columns);
+	if (f->lines == 0)
+		table_head(f->out, &t);
+	for (unsigned i = 0; i < MX_COUNT(cells); i++)
+		table_cell(f, &t, i, cells[i]);
+	mem_free(&said);
 }
 
 /* The reply by which it failed stands in a line of its own. */

@@ -139,6 +139,8 @@ options_fit(const struct ctl_options *o, uint64_t fields)
 		    (control_fields[i].field & fields) == 0)
 			return false;
 	return (!o->csv || ((fields & FIELD_OUTAGE) != 0 && !o->json)) &&
+	    (!(o->watch || o->problems) ||
+		((fields & FIELD_PRIMARIES) != 0 && !o->json)) &&
 	    (!o->no_wait || (fields & FIELD_WAIT) != 0);
 }
 

@@ -10,7 +10,7 @@
 struct ctl_options {
 	const char *file, *socket, *reason;
 	const char *engine; /* of `cluster init` and `cluster upgrade` */
-	bool json, no_wait, csv;
+	bool json, no_wait, csv, watch, problems;
 	/* What was said of control_fields[], in their order; "" of a flag,
 	 * NULL: nothing. */
 	const char *field[CONTROL_FIELDS];

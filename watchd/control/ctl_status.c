@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ctl_status: `mxwatchctl status`: a table of 100 columns for all domains, or
+ * ctl_status: `mxwatchctl status`: a table of all domains (100 columns
+ * where it is no terminal), or
  * everything about one. A name that is too long for its column stands on a
  * line of its own, whole: names are there to be copied. */
 #include <string.h>
@@ -8,9 +9,20 @@
 #include "base/text.h"
 #include "control/ctl_cluster.h"
 #include "control/ctl_format.h"
+#include "control/ctl_table.h"
 
-enum { W_DOMAIN = 24, W_STATE = 10, W_SINCE = 6, W_QUEUED = 7, W_OLDEST = 11 };
-enum { W_EXPIRY = 7, W_PRIMARY = 19 };
+/* SINCE goes first where there is no room for all. */
+static const struct table_column columns[] = {
+	{ "DOMAIN", 24, 14, 0, false, false },
+	{ "STATE", 10, 10, 0, false, false },
+	{ "SINCE", 6, 6, 3, false, false },
+	{ "QUEUED", 7, 7, 0, true, false },
+	{ "OLDEST", 11, 11, 0, false, false },
+	{ "EXPIRES", 7, 7, 0, false, false },
+	{ "PRIMARY", 19, 12, 0, false, false },
+	{ "PROBE", 8, 7, 2, false, false },
+};
+enum { DOMAIN, STATE, SINCE, QUEUED, OLDEST, EXPIRES, PRIMARY, PROBE };
 
 /* "12d 40%": of the lifetime. */
 static const char *
@@ -62,65 +74,73 @@ put_maintenance(struct format *f, const cJSON *m)
 }
 
 static void
-primary_cells(struct format *f, const cJSON *p)
+primary_cells(struct format *f, const struct table *t, const cJSON *p)
 {
-	char t[32], probe[64];
+	const char *name = p != NULL ? json_get_text(p, "primary") : "-";
+	char age[32], probe[64] = "";
 
-	format_cell(f->out, json_get_text(p, "primary"), W_PRIMARY);
-	if (!json_get_bool(p, "probed"))
+	if (p != NULL && !json_get_bool(p, "probed"))
 		(void)strlcpy(probe, "-", sizeof(probe));
-	else
+	else if (p != NULL)
 		(void)snprintf(probe, sizeof(probe), "%s %s",
 		    json_get_bool(p, "healthy") ? "ok" : "bad",
-		    format_age(f, p, "last_run", t, sizeof(t)));
-	fprintf(f->out, " %s\n", probe);
+		    format_age(f, p, "last_run", age, sizeof(age)));
+	if (f->columns > 0) { /* `status DOMAIN` has it whole */
+		table_cell(f, t, PRIMARY, name);
+		table_cell(f, t, PROBE, probe);
+		return;
+	}
+	format_cell(f->out, name, p != NULL ? columns[PRIMARY].width : 0);
+	fprintf(f->out, "%s%s\n", p != NULL ? " " : "", probe);
+}
+
+/* What is worth a word of a domain, rather than whether its primary is up. */
+static const char *
+state_of(const cJSON *d)
+{
+	if (json_get_bool(json_get(d, "queue"), "on_hold"))
+		return "on hold";
+	if (json_get_bool(d, "removed"))
+		return "removed";
+	return cJSON_IsObject(json_get(d, "breaker")) ?
+	    "breaker" :
+	    json_get_text(d, "state");
 }
 
 static void
-domain_row(struct format *f, const cJSON *d)
+domain_row(struct format *f, const struct table *t, const cJSON *d)
 {
 	const cJSON *queue = json_get(d, "queue"), *p;
-	const cJSON *primaries = json_get(d, "primaries");
 	const char *name = json_get_text(d, "domain");
-	char t[64], queued[32];
+	char text[64], queued[32];
 	bool first = true;
 
-	if (strlen(name) > W_DOMAIN) {
+	if (f->columns == 0 && strlen(name) > (size_t)columns[DOMAIN].width) {
 		format_cell(f->out, name, 0);
 		fprintf(f->out, "\n");
 		name = "";
 	}
-	format_cell(f->out, name, W_DOMAIN);
-	fprintf(f->out, " ");
-	format_cell(f->out,
-	    json_get_bool(queue, "on_hold") ? "on hold" :
-		json_get_bool(d, "removed") ? "removed" :
-		cJSON_IsObject(json_get(d, "breaker")) ?
-					      "breaker" :
-					      json_get_text(d, "state"),
-	    W_STATE);
-	fprintf(f->out, " %-*s", W_SINCE,
-	    format_age(f, d, "state_since", t, sizeof(t)));
+	table_cell(f, t, DOMAIN, name);
+	table_cell(f, t, STATE, state_of(d));
+	table_cell(f, t, SINCE,
+	    format_age(f, d, "state_since", text, sizeof(text)));
 	if (format_owner_is_none(d) && json_get_num(queue, "messages") < 1)
 		(void)strlcpy(queued, "-", sizeof(queued));
 	else
 		(void)snprintf(queued, sizeof(queued), "%.0f",
 		    json_get_num(queue, "messages"));
-	fprintf(f->out, " %*s", W_QUEUED, queued);
-	fprintf(f->out, " %-*s", W_OLDEST, oldest(queue, t, sizeof(t)));
-	fprintf(f->out, " %-*s ", W_EXPIRY,
-	    format_in(f, queue, "next_expiry", t, sizeof(t)));
-	cJSON_ArrayForEach (p, primaries) {
-		if (!first)
-			fprintf(f->out, "%*s",
-			    W_DOMAIN + W_STATE + W_SINCE + W_QUEUED + W_OLDEST +
-				W_EXPIRY + 6,
-			    "");
+	table_cell(f, t, QUEUED, queued);
+	table_cell(f, t, OLDEST, oldest(queue, text, sizeof(text)));
+	table_cell(f, t, EXPIRES,
+	    format_in(f, queue, "next_expiry", text, sizeof(text)));
+	cJSON_ArrayForEach (p, json_get(d, "primaries")) {
+		for (unsigned i = DOMAIN; !first && i < PRIMARY; i++)
+			table_cell(f, t, i, "");
 		first = false;
-		primary_cells(f, p);
+		primary_cells(f, t, p);
 	}
 	if (first)
-		fprintf(f->out, "-\n");
+		primary_cells(f, t, NULL);
 	if (cJSON_IsObject(json_get(d, "maintenance"))) {
 		fprintf(f->out, "  maintenance ");
 		put_maintenance(f, json_get(d, "maintenance"));
@@ -211,7 +231,7 @@ foot(struct format *f, const cJSON *o)
 	const cJSON *clock = json_get(o, "clock");
 	char size[32], t[32];
 
-	fprintf(f->out, "\nspool ");
+	fprintf(f->out, f->one ? "\nspool " : "spool ");
 	format_cell(f->out, json_get_text(spool, "state"), 0);
 	fprintf(f->out, ", %s free%s; ",
 	    text_size_fmt(json_get_int(spool, "free_bytes"), size,
@@ -394,127 +414,6 @@ domain_block(struct format *f, const cJSON *d)
 		primary_block(f, p);
 }
 
-/* ---- primaries, each once: a table of 80 columns */
-
-enum {
-	W_SERVER = 30,
-	W_REACH = 8,
-	W_NUMBER = 7,
-	W_PROBED = 8,
-	W_CONNECTIONS = 7
-};
-
-/* "3/10": open, and as many as it is asked for at most. */
-static const char *
-connections(const cJSON *delivery, char *dst, size_t size)
-{
-	(void)snprintf(dst, size, "%.0f/%.0f",
-	    json_get_num(delivery, "connections"),
-	    json_get_num(delivery, "window"));
-	return json_get_num(delivery, "window") > 0 ? dst : "-";
-}
-
-/* Notes on all that is out of the ordinary, a word each. */
-static void
-server_notes(struct format *f, const cJSON *p)
-{
-	const cJSON *delivery = json_get(p, "delivery");
-	char t[32];
-
-	if (json_get_num(p, "slow_seconds") > 0)
-		fprintf(f->out, " slow %s",
-		    text_duration_fmt(json_get_int(p, "slow_seconds") * 1000, t,
-			sizeof(t)));
-	if (cJSON_IsNumber(json_get(p, "tls_fallback_since")))
-		fprintf(f->out, " no TLS");
-	if (json_get_num(p, "findings") > 0)
-		fprintf(f->out, " %.0f refused", json_get_num(p, "findings"));
-	if (json_get_bool(delivery, "paused"))
-		fprintf(f->out, " paused");
-	if (json_get_bool(delivery, "canary"))
-		fprintf(f->out, " canary");
-	if (json_get_text(p, "trouble")[0] != '\0')
-		fprintf(f->out, " DNS");
-	if (cJSON_IsNumber(json_get(p, "maintenance_until")))
-		fprintf(f->out, " maintenance");
-}
-
-/* Learned limits have a line of its own, when there is any. */
-static void
-server_limits(struct format *f, const cJSON *p)
-{
-	static const struct {
-		const char *key, *unit;
-	} limits[] = {
-		{ "ceiling", " connections" },
-		{ "max_messages", " messages each" },
-		{ "max_recipients", " recipients" },
-		{ "gap_seconds", "s between" },
-	};
-	const cJSON *delivery = json_get(p, "delivery");
-	const char *sep = "  takes ";
-
-	for (size_t i = 0; i < MX_COUNT(limits); i++) {
-		if (json_get_num(delivery, limits[i].key) <= 0)
-			continue;
-		fprintf(f->out, "%s%g%s", sep,
-		    json_get_num(delivery, limits[i].key), limits[i].unit);
-		sep = ", ";
-	}
-	if (sep[0] == ',')
-		fprintf(f->out, "\n");
-}
-
-/* The reason has a line of its own, whole. */
-static void
-server_row(struct format *f, const cJSON *p)
-{
-	const char *name = json_get_text(p, "primary");
-	const char *why = json_get_text(p, "cause");
-	char t[64], probe[64];
-
-	if (strlen(name) > W_SERVER) {
-		format_cell(f->out, name, 0);
-		fprintf(f->out, "\n");
-		name = "";
-	}
-	format_cell(f->out, name, W_SERVER);
-	fprintf(f->out, " ");
-	format_cell(f->out, json_get_text(p, "reach"), W_REACH);
-	fprintf(f->out, " %-*s", W_SINCE,
-	    format_age(f, p, "reach_since", t, sizeof(t)));
-	fprintf(f->out, " %*.0f", W_NUMBER, json_get_num(p, "domains"));
-	(void)snprintf(probe, sizeof(probe), "%s %s",
-	    json_get_bool(p, "healthy") ? "ok" : "bad",
-	    format_age(f, p, "last_run", t, sizeof(t)));
-	fprintf(f->out, " %-*s", W_PROBED,
-	    json_get_bool(p, "probed") ? probe : "-");
-	fprintf(f->out, " %-*s", W_CONNECTIONS,
-	    connections(json_get(p, "delivery"), t, sizeof(t)));
-	server_notes(f, p);
-	fprintf(f->out, "\n");
-	server_limits(f, p);
-	if (why[0] == '\0')
-		why = json_get_text(p, "trouble");
-	if (why[0] == '\0')
-		return;
-	fprintf(f->out, "  ");
-	format_cell(f->out, why, 0);
-	fprintf(f->out, "\n");
-}
-
-static void
-server_table(struct format *f, const cJSON *primaries)
-{
-	const cJSON *p;
-
-	fprintf(f->out, "%-*s %-*s %-*s %*s %-*s %-*s %s\n", W_SERVER,
-	    "PRIMARY", W_REACH, "REACH", W_SINCE, "SINCE", W_NUMBER, "DOMAINS",
-	    W_PROBED, "PROBE", W_CONNECTIONS, "CONN", "NOTE");
-	cJSON_ArrayForEach (p, primaries)
-		server_row(f, p);
-}
-
 /* What mx_backup took in is counted: strangers choose how many there are. */
 static void
 mx_backup_line(struct format *f, const cJSON *o)
@@ -537,31 +436,83 @@ mx_backup_line(struct format *f, const cJSON *o)
 		    n, with_mail, messages);
 }
 
+/* Is there anything that somebody should know of it? */
+static bool
+is_fine(const cJSON *d)
+{
+	return strcmp(state_of(d), "up") == 0 &&
+	    json_get_text(d, "trouble")[0] == '\0' &&
+	    !cJSON_IsObject(json_get(d, "maintenance")) &&
+	    !format_owner_is_none(d);
+}
+
+/* "4 domains, 1 not fine; 118 messages, 4.0K; alerts: 2 firing, 0 pending" */
+static void
+totals(struct format *f, const cJSON *o)
+{
+	double n = 0, bad = 0, messages = 0, bytes = 0, firing = 0, wait = 0;
+	const cJSON *d, *a;
+	char size[32];
+
+	cJSON_ArrayForEach (d, json_get(o, "domains")) {
+		n++;
+		bad += !is_fine(d);
+		messages += json_get_num(json_get(d, "queue"), "messages");
+		bytes += json_get_num(json_get(d, "queue"), "bytes");
+	}
+	cJSON_ArrayForEach (a, json_get(o, "alerts")) {
+		firing += strcmp(json_get_text(a, "state"), "firing") == 0;
+		wait += strcmp(json_get_text(a, "state"), "pending") == 0;
+	}
+	fprintf(f->out, "\n%.0f domain%s, %.0f not fine; ", n,
+	    n == 1 ? "" : "s", bad);
+	fprintf(f->out, "%.0f message%s", messages, messages == 1 ? "" : "s");
+	if (bytes > 0)
+		fprintf(f->out, ", %s",
+		    text_size_fmt((uint64_t)bytes, size, sizeof(size)));
+	fprintf(f->out, "; ");
+	if (firing + wait < 1)
+		fprintf(f->out, "no alert fires\n");
+	else
+		fprintf(f->out, "alerts: %.0f firing, %.0f pending\n", firing,
+		    wait);
+}
+
+static void
+domain_table(struct format *f, const cJSON *domains)
+{
+	const cJSON *d;
+	struct table t;
+
+	table_fit(&t, columns, MX_COUNT(columns), f->columns);
+	table_head(f->out, &t);
+	cJSON_ArrayForEach (d, domains) {
+		if (!json_get_bool(d, "mx_backup") &&
+		    !(f->problems && is_fine(d)))
+			domain_row(f, &t, d);
+	}
+}
+
 void
 format_status(struct format *f, const cJSON *o)
 {
 	const cJSON *domains = json_get(o, "domains"), *d;
 
 	if (domains == NULL && json_get(o, "primaries") != NULL) {
-		server_table(f, json_get(o, "primaries"));
+		format_primaries(f, json_get(o, "primaries"));
 		return;
 	}
 	if (f->verb == VERB_probe) {
 		primary_block(f, o);
 		return;
 	}
-	if (!f->one)
-		fprintf(f->out, "%-*s %-*s %-*s %*s %-*s %-*s %-*s %s\n",
-		    W_DOMAIN, "DOMAIN", W_STATE, "STATE", W_SINCE, "SINCE",
-		    W_QUEUED, "QUEUED", W_OLDEST, "OLDEST", W_EXPIRY, "EXPIRES",
-		    W_PRIMARY, "PRIMARY", "PROBE");
-	cJSON_ArrayForEach (d, domains) {
-		if (f->one)
-			domain_block(f, d);
-		else if (!json_get_bool(d, "mx_backup"))
-			domain_row(f, d);
-	}
-	if (!f->one)
+	if (!f->one) {
+		domain_table(f, domains);
 		mx_backup_line(f, o);
+		totals(f, o);
+	} else
+		cJSON_ArrayForEach (d, domains) {
+			domain_block(f, d);
+		}
 	foot(f, o);
 }

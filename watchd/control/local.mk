@@ -18,11 +18,13 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_maintenance.c \
 	watchd/control/ctl_order.c \
 	watchd/control/ctl_outages.c \
+	watchd/control/ctl_primaries.c \
 	watchd/control/ctl_queue.c \
 	watchd/control/ctl_recipients.c \
 	watchd/control/ctl_request.c watchd/control/ctl_request.h \
 	watchd/control/ctl_schema.c watchd/control/ctl_schema.h \
 	watchd/control/ctl_status.c \
+	watchd/control/ctl_table.c watchd/control/ctl_table.h \
 	watchd/control/gather.c watchd/control/gather.h \
 	watchd/control/gather_end.c watchd/control/gather_end.h \
 	watchd/control/page.c watchd/control/page.h \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * mxwatchctl: the command line: options, the verb and what it is about, the
  * exit code (0 fine, 1 failure, 2 usage or a bad configuration). */
+#include <sys/ioctl.h>
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +18,13 @@
 #include "control/ctl_help.h"
 #include "control/ctl_request.h"
 #include "control/ctl_schema.h"
+#include "control/ctl_table.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+
+#define WATCH_S 2 /* between two looks */
 
 enum {
 	OPT_JSON = 256,
@@ -27,6 +32,8 @@ enum {
 	OPT_NO_WAIT,
 	OPT_CSV,
 	OPT_ENGINE,
+	OPT_WATCH,
+	OPT_PROBLEMS,
 	OPT_FIELD, /* the first of control_fields[] */
 };
 
@@ -37,6 +44,8 @@ static const struct option own_options[] = {
 	{ "no-wait", no_argument, NULL, OPT_NO_WAIT },
 	{ "csv", no_argument, NULL, OPT_CSV },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "watch", no_argument, NULL, OPT_WATCH },
+	{ "problems", no_argument, NULL, OPT_PROBLEMS },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 };
@@ -56,10 +65,10 @@ usage(FILE *f)
 	    "usage: mxwatchctl [-c FILE | -s SOCKET] [--json] [--reason TEXT] "
 	    "VERB\n");
 	for (size_t i = 0; i < VERB_MAX; i++)
-		fprintf(f, "  %-8s %-40s %s\n", control_verbs[i].name,
-		    control_verbs[i].arguments, control_verbs[i].help);
+		fprintf(f, "  %-11s %s\n", control_verbs[i].name,
+		    control_verbs[i].help);
 	fprintf(f,
-	    "  help VERB   its options\n"
+	    "  help VERB   its arguments and options\n"
 	    "  -c FILE     configuration that names the socket\n"
 	    "              [" MX_CONFIG_FILE "]\n"
 	    "  -s SOCKET   the socket itself\n"
@@ -118,6 +127,12 @@ parse_options(int argc, char **argv, struct ctl_options *o)
 			break;
 		case OPT_ENGINE:
 			o->engine = optarg;
+			break;
+		case OPT_WATCH:
+			o->watch = true;
+			break;
+		case OPT_PROBLEMS:
+			o->problems = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -196,6 +211,51 @@ socket_path(const struct ctl_options *o)
 	return path;
 }
 
+/* Its width; 0: it is none. */
+static int
+terminal_columns(void)
+{
+	struct winsize size = { 0 };
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ?
+	    size.ws_col :
+	    80;
+}
+
+static void
+help_verb(enum control_verb verb)
+{
+	int columns = terminal_columns();
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	if (columns == 0) {
+		ctl_help_verb(stdout, verb);
+		return;
+	}
+	f = open_memstream(&text, &size);
+	MX_ASSERT(f != NULL);
+	ctl_help_verb(f, verb);
+	fclose(f);
+	table_wrap(stdout, text, columns);
+	free(text);
+}
+
+/* Its width, and whether it is to be coloured (no-color.org). */
+static void
+look_at_terminal(struct format *f)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	f->columns = terminal_columns();
+	f->terminal = f->columns > 0;
+	f->colour = f->terminal && (no == NULL || *no == '\0') &&
+	    (term == NULL || strcmp(term, "dumb") != 0);
+}
+
 static int
 ask(const struct ctl_options *o, const char *path, enum control_verb verb,
     const cJSON *request, const char *file)
@@ -215,7 +275,8 @@ ask(const struct ctl_options *o, const char *path, enum control_verb verb,
 		    (verb == VERB_status || verb == VERB_flush ||
 			(verb == VERB_outages && ctl_is_number(o->word[1]))),
 		.csv = o->csv,
-		.terminal = isatty(STDOUT_FILENO) };
+		.problems = o->problems };
+	look_at_terminal(&a.format);
 	a.export.dir = last;
 	rc = ctl_ask_saying(path, request, file != NULL ? say_file : NULL,
 	    on_line, &a, &eb);
@@ -243,6 +304,13 @@ ask_all(const struct ctl_options *o, enum control_verb verb,
 	char *path = socket_path(o);
 	int rc = 0, one;
 
+	for (; o->watch; sleep(WATCH_S)) {
+		if (isatty(STDOUT_FILENO))
+			printf("\033[H\033[2J");
+		(void)ask(o, path, verb, request, NULL);
+		printf("\n");
+		fflush(stdout);
+	}
 	if (verb != VERB_import)
 		rc = ask(o, path, verb, request, NULL);
 	for (int i = 1; verb == VERB_import && i < o->nwords; i++) {
@@ -282,7 +350,7 @@ main(int argc, char **argv)
 		if (o.nwords == 1)
 			usage(stdout);
 		else if (verb < VERB_MAX)
-			ctl_help_verb(stdout, verb);
+			help_verb(verb);
 		else
 			unknown_verb(o.word[1]);
 		return o.nwords > 1 && verb == VERB_MAX ? CONTROL_REFUSED : 0;

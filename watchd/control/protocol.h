@@ -223,7 +223,7 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 /* VERB(name, fields, arguments, help) */
 #define CONTROL_VERBS                                                          \
 	VERB(status, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_PRIMARIES,          \
-	    "[DOMAIN] [--primaries]",                                          \
+	    "[DOMAIN] [--primaries] [--problems] [--watch]",                   \
 	    "how the domains and their primaries are")                         \
 	VERB(queue,                                                            \
 	    FIELD_DOMAIN | FIELD_PATTERN | FIELD_OPTIONAL | FIELD_DAMAGED |    \
