@@ -14,6 +14,7 @@ mxwatchd_SOURCES = \
 	watchd/daemon/events.c \
 	watchd/daemon/file_check.c watchd/daemon/file_check.h \
 	watchd/daemon/findings.c watchd/daemon/findings.h \
+	watchd/daemon/told_events.c \
 	watchd/daemon/ledger.c \
 	watchd/main.c \
 	watchd/daemon/preflight.c watchd/daemon/preflight.h \

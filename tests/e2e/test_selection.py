@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What an operator selects among the messages that are queued, and does with it:
 lists, orders, dry runs, the vault; what was said of them; what the log has of it."""
+import json
 import os
 import re
 import subprocess
@@ -174,3 +175,33 @@ def test_help_and_completion(stack):
     assert completed(d, "bounce", "--se") == ["--sender"]
     assert completed(d, "queue", "--state", "") == ["deferred", "active", "held"]
     assert ctl(d, "help").returncode == 0 and ctl(d, "help", "nothing").returncode == 2
+
+
+def test_events(stack):
+    mx = stack.fakemx(start=False)
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:%d"}' % mx.port, "b.test": DOWN})
+    d.wait_state("a.test", "down")
+    send(d.port, "waits")
+    p = subprocess.Popen([os.path.join(d.build, "mxwatchctl"), "-s", d.socket, "events",
+                          "a.test", "--follow", "--json"], env=d.environment(),
+                         stdout=subprocess.PIPE, text=True)
+    try:
+        seen = []
+
+        def until(what, text):
+            while not (seen and seen[-1]["what"] == what and text in seen[-1]["text"]):
+                seen.append(json.loads(p.stdout.readline()))
+                assert seen[-1]["domain"] == "a.test"
+        until("state", "unknown -> down")
+        mx.start()
+        until("flush", "a flush of 1 messages begins (recovery)")
+        until("state", "-> up")
+        assert any(e["what"] == "flush" and "is through" in e["text"] for e in seen)
+        assert d.ctl("hold", "a.test", "--reason", "test")[0] == 0
+        until("operator", "hold a.test by uid")
+    finally:
+        p.kill()
+        p.stdout.close()
+        p.wait()
+    out = d.ctl("events")[1]
+    assert " primary " in out and "b.test" in out and " operator " in out

@@ -23,6 +23,7 @@ tests_sim_sim_SOURCES = \
 	watchd/daemon/domains_look.c \
 	watchd/daemon/events.c \
 	watchd/daemon/findings.c \
+	watchd/daemon/told_events.c \
 	watchd/daemon/ledger.c \
 	watchd/daemon/learned.c \
 	watchd/daemon/loading.c \

@@ -328,6 +328,12 @@ control_create(struct loop *l, const char *path, unsigned clients,
 }
 
 void
+control_event(struct control *c MX_UNUSED,
+    const struct control_event *e MX_UNUSED)
+{
+}
+
+void
 control_destroy(struct control **c)
 {
 	*c = NULL;

@@ -202,6 +202,76 @@ ages_by_domain(void **state)
 	peer_close(&p);
 }
 
+/* ---- events */
+
+static void
+happens(const char *domain, unsigned n)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "number %u", n);
+	control_event(control,
+	    &(struct control_event){ .wall = 1795368000,
+		.what = "state",
+		.domain = domain,
+		.host = "",
+		.text = text });
+}
+
+/* The last few hundred are kept, and what operators did is among them. */
+static void
+events_are_kept(void **state)
+{
+	const char *answer;
+	struct peer p;
+
+	(void)state;
+	for (unsigned i = 1; i <= 700; i++)
+		happens(i % 2 == 0 ? "example.org" : "", i);
+	answer = ask(&p, "{\"verb\":\"events\"}");
+	assert_null(strstr(answer, "\"number 200\""));
+	assert_has(answer,
+	    "{\"number\":201,\"time\":1795368000,\"what\":"
+	    "\"state\",\"domain\":\"\",\"host\":\"\",\"text\":"
+	    "\"number 201\"}");
+	assert_has(answer, "\"number 700\"");
+	assert_has(answer, "\"rc\":0,\"shown\":500}");
+	peer_close(&p);
+	answer = ask(&p, "{\"verb\":\"events\",\"domain\":\"example.org\"}");
+	assert_has(answer, "\"shown\":250}");
+	peer_close(&p);
+	assert_has(ask(&p, "{\"verb\":\"hold\",\"domain\":\"example.org\"}"),
+	    "\"rc\":0");
+	peer_close(&p);
+	assert_has(ask(&p, "{\"verb\":\"events\",\"domain\":\"example.org\"}"),
+	    "\"what\":\"operator\",\"domain\":\"example.org\",\"host\":\"\","
+	    "\"text\":\"hold example.org by uid ");
+	peer_close(&p);
+}
+
+/* Who follows is told of what comes, as long as he stays. */
+static void
+events_are_followed(void **state)
+{
+	static const char request[] = "{\"verb\":\"events\",\"follow\":true}\n";
+	struct peer p;
+
+	(void)state;
+	happens("", 1);
+	peer_open(&p);
+	peer_say(&p, request, sizeof(request) - 1);
+	for (unsigned i = 0; i < 500 && p.got.len == 0; i++)
+		idle(10);
+	happens("", 2);
+	for (unsigned i = 0;
+	     i < 500 && strstr(buf_str(&p.got), "number 2") == NULL; i++)
+		idle(10);
+	assert_has(buf_str(&p.got), "\"number 1\"");
+	assert_has(buf_str(&p.got), "\"number 2\"");
+	assert_false(p.eof);
+	peer_close(&p);
+}
+
 /* ---- orders */
 
 static const struct {
@@ -338,6 +408,8 @@ main(void)
 		TEST(listings_are_sorted),
 		TEST(long_listings_are_sorted),
 		TEST(ages_by_domain),
+		TEST(events_are_kept),
+		TEST(events_are_followed),
 		TEST(orders_are_carried_out),
 		TEST(orders_of_many),
 		TEST(who_leaves_is_written_down),

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/content.h"
+#include "control/happened.h"
 #include "control/select.h"
 
 #define ARGUMENTS_MAX 8192 /* what is longer is cut, value by value before */
@@ -87,6 +89,22 @@ add_result(struct buf *text, const cJSON *done)
 	}
 }
 
+static void
+note_event(struct call *c, const char *verb, const char *outcome)
+{
+	char *text = mem_printf("%s %s by uid %lld%s%s:%s", verb, c->target,
+	    (long long)(int)c->uid, c->node[0] != '\0' ? " of " : "", c->node,
+	    outcome);
+
+	happened_add(call_happened(c),
+	    &(struct control_event){ .wall = clock_wall(),
+		.what = "operator",
+		.domain = c->domain,
+		.host = "",
+		.text = text });
+	mem_free(&text);
+}
+
 /* `outcome`: " rc=0 messages=41". */
 static void
 write_line(struct call *c, int rc, const char *outcome)
@@ -112,6 +130,7 @@ write_line(struct call *c, int rc, const char *outcome)
 	if ((control_verbs[c->verb].fields & FIELD_ACTS) != 0)
 		call_ops(c)->did(call_ops(c)->arg, verb, c->target, reason,
 		    c->node, (int64_t)(int)c->uid, rc);
+	note_event(c, verb, outcome);
 	buf_fini(&args);
 	mem_free(&from);
 	mem_free(&verb);

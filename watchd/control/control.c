@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "control/audit.h"
 #include "control/control_int.h"
+#include "control/happened.h"
 #include "control/page.h"
 #include "control/verbs.h"
 #include "net/local_socket.h"
@@ -31,6 +32,7 @@ struct control {
 	struct loop *loop;
 	const struct relay *relay;
 	struct control_ops ops;
+	struct happened *happened;
 	unsigned max, n; /* clients */
 	unsigned pages, asked; /* calls without a socket; of other nodes */
 	struct local_socket socket;
@@ -157,6 +159,18 @@ const struct control_ops *
 call_ops(const struct call *c)
 {
 	return &c->ctl->ops;
+}
+
+struct happened *
+call_happened(const struct call *c)
+{
+	return c->ctl->happened;
+}
+
+void
+control_event(struct control *ctl, const struct control_event *e)
+{
+	happened_add(ctl->happened, e);
 }
 
 int64_t
@@ -505,6 +519,7 @@ control_create(struct loop *loop, const char *path, unsigned clients,
 	ctl->loop = loop;
 	ctl->relay = relay;
 	ctl->ops = *ops;
+	ctl->happened = happened_create();
 	ctl->max = clients;
 	ctl->path = mem_strdup(path);
 	if (local_socket_listen(&ctl->socket, path, ACCEPT_BATCH, eb) != 0) {
@@ -551,6 +566,7 @@ control_destroy(struct control **ctlp)
 	loop_io_destroy(&ctl->io);
 	loop_timer_destroy(&ctl->rest);
 	local_socket_close(&ctl->socket, ctl->path);
+	happened_destroy(&ctl->happened);
 	mem_free(&ctl->path);
 	mem_free(ctlp);
 }

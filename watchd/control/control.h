@@ -189,6 +189,13 @@ typedef void
 control_why_cb(void *arg, const char *text, size_t len, bool whole);
 void control_why(struct control *, const char *domain, control_why_cb *fn,
     void *arg);
+/* Something happened: it is copied, and shown to who asks for the last few hundred. */
+struct control_event {
+	int64_t wall; /* seconds */
+	const char *what; /* "state", "flush", "alert", ... */
+	const char *domain, *host, *text; /* "": none */
+};
+void control_event(struct control *, const struct control_event *);
 /* A request of another node, which answers by cluster.said(), in this call or later.
  * Who sends it has seen who may: there is no other check. */
 void control_asked(struct control *, uint64_t ticket, const char *line);

@@ -69,6 +69,8 @@ struct loop *control_loop(const struct control *);
 const struct control_cluster_ops *control_cluster(const struct control *);
 const struct relay *call_relay(const struct call *);
 const struct control_ops *call_ops(const struct call *);
+struct happened;
+struct happened *call_happened(const struct call *);
 int64_t call_now(const struct call *); /* monotonic ns */
 void call_send(struct call *, cJSON *line); /* takes it */
 /* Part of a line: the line feed is the caller's. */

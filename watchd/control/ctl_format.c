@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/calendar.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -361,6 +362,29 @@ ack_end(struct format *f, const cJSON *l)
 	fprintf(f->out, "%.0f alert%s acknowledged\n", n, n == 1 ? "" : "s");
 }
 
+/* "2026-11-30 08:12:54  flush     example.org  a flush of 3 messages begins" */
+static void
+events_line(struct format *f, const cJSON *l)
+{
+	char t[32];
+
+	if (!cJSON_IsNumber(json_get(l, "time")))
+		return;
+	fprintf(f->out, "%s ",
+	    calendar_time_fmt(json_get_int(l, "time"), t, sizeof(t)));
+	format_cell(f->out, json_get_text(l, "what"), -9);
+	for (int i = 0; i < 2; i++) {
+		const char *name = json_get_text(l, i == 0 ? "domain" : "host");
+
+		if (name[0] == '\0')
+			continue;
+		format_cell(f->out, name, 0);
+		fprintf(f->out, " ");
+	}
+	format_cell(f->out, json_get_text(l, "text"), 0);
+	fprintf(f->out, "\n");
+}
+
 static void
 last_line(struct format *f, const cJSON *l)
 {
@@ -481,6 +505,7 @@ put_line(struct format *f, const cJSON *l)
 		[VERB_mailq] = format_mailq,
 		[VERB_show] = format_show,
 		[VERB_ages] = format_ages,
+		[VERB_events] = events_line,
 		[VERB_vault] = format_vault,
 		[VERB_replay] = format_vault,
 		[VERB_purge] = format_vault,
@@ -527,10 +552,14 @@ format_line(struct format *f, const cJSON *l)
 		f->out = open_memstream(&text, &size);
 	MX_ASSERT(f->out != NULL);
 	put_line(f, l);
-	if (f->out == out)
+	if (f->out == out) {
+		if (f->verb == VERB_events)
+			fflush(out); /* it is there to be watched */
 		return;
+	}
 	fclose(f->out);
 	f->out = out;
 	table_wrap(out, text, f->columns);
 	free(text);
+	fflush(out);
 }

@@ -27,6 +27,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_table.c watchd/control/ctl_table.h \
 	watchd/control/gather.c watchd/control/gather.h \
 	watchd/control/gather_end.c watchd/control/gather_end.h \
+	watchd/control/happened.c watchd/control/happened.h \
 	watchd/control/page.c watchd/control/page.h \
 	watchd/control/ranking.c watchd/control/ranking.h \
 	watchd/control/select.c watchd/control/select.h \
@@ -35,6 +36,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/verb_alert.c \
 	watchd/control/verb_cluster.c \
 	watchd/control/verb_content.c \
+	watchd/control/verb_events.c \
 	watchd/control/verb_flush.c \
 	watchd/control/verb_import.c \
 	watchd/control/verb_maintenance.c \

@@ -65,6 +65,8 @@ const struct control_field control_fields[CONTROL_FIELDS] = {
 	{ "count", FIELD_COUNT, FIELD_FLAG, "", "only how many they are" },
 	{ "headers", FIELD_HEADERS, FIELD_FLAG, "", "the header fields" },
 	{ "body", FIELD_BODY, FIELD_FLAG, "", "what is behind them" },
+	{ "follow", FIELD_FOLLOW, FIELD_FLAG, "",
+	    "what happens as well, until interrupted" },
 	{ "raw", FIELD_RAW, FIELD_FLAG, "", "all of it, as it was accepted" },
 };
 

@@ -39,6 +39,7 @@
  *	count	true: no lines, only how many messages they would be
  *	headers, body, raw	true: what is in the message: its header fields, what
  *		is behind them, or all of it, as it was accepted
+ *	follow	true: what happens as well, until the client goes away
  *	action	what is done with the cluster: "status" (or none), "join",
  *		"release", "takeover", "move"
  *	node	the name of a node
@@ -120,6 +121,10 @@
  *		primaries, or the one; done: shown, availability (array of
  *		primary, known_since, availability_30d, availability_365d: of
  *		those primaries, or of all when they are 100 at most)
+ *	events	number, time, what ("state", "primary", "flush", "expired",
+ *		"breaker", "route", "spool", "reload", "alert", "operator"),
+ *		domain, host, text a line, the oldest first; with follow also
+ *		"alive", once a minute. done: shown
  *	reload	file, line (0: all of it), severity, text: a finding a line
  *	cluster	of its status an element of `nodes` of `cluster` of
  *		mxwatch-status(7) a line; done: the rest of that object. rc 1
@@ -190,6 +195,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_HEADERS	FIELD_BIT(39)
 #define FIELD_BODY	FIELD_BIT(40)
 #define FIELD_RAW	FIELD_BIT(41)
+#define FIELD_FOLLOW	FIELD_BIT(42)
 /* What selects among the messages of a domain, or of all. */
 #define FIELD_FILTERS                                                          \
 	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
@@ -216,7 +222,7 @@ struct control_field {
 	/* For people; of what is an option: "TIME", and what it does. */
 	const char *value, *help;
 };
-#define CONTROL_FIELDS	   44
+#define CONTROL_FIELDS	   45
 #define CONTROL_FIELD_NAME 24
 extern const struct control_field control_fields[CONTROL_FIELDS];
 
@@ -316,6 +322,8 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	VERB(outages, FIELD_SUBJECT | FIELD_OUTAGE | FIELD_SINCE,              \
 	    "[DOMAIN | PRIMARY | ID] [--since TIME] [--csv]",                  \
 	    "the record of outages")                                           \
+	VERB(events, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_FOLLOW,             \
+	    "[DOMAIN] [--follow]", "what happened lately, and happens")        \
 	VERB(reload, FIELD_ACTS, "", "read the configuration again")           \
 	VERB(cluster,                                                          \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION |        \

@@ -181,6 +181,8 @@ on_told(const struct alert_mark *m, void *arg)
 {
 	struct daemon *d = arg;
 
+	daemon_event_told(d, m->primary[0] != '\0' ? m->primary : m->domain[0],
+	    m->receiver, m->what, m->wall);
 	daemon_ledger_told(d, m->primary, m->receiver, m->what, m->wall);
 	for (unsigned i = 0; i < m->ndomains; i++)
 		daemon_ledger_told(d, m->domain[i], m->receiver, m->what,

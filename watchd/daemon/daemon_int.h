@@ -154,6 +154,10 @@ void daemon_fan_out(void *arg); /* of the timer fan_out */
 /* Tells everybody who wants to hear of events at once; sets wall when it is
  * 0. Loop thread; never blocks. */
 void daemon_notice(struct daemon *, const struct notice *);
+/* told_events.c: the same for who asks what happened; and of what a receiver was told. */
+void daemon_event(struct daemon *, const struct notice *);
+void daemon_event_told(struct daemon *, const char *name, const char *receiver,
+    const char *what, int64_t wall);
 
 /* report.c: of the domains as domains_tick() and domains_now() left them. */
 struct snapshot *daemon_snapshot(struct daemon *);

@@ -39,6 +39,7 @@ daemon_notice(struct daemon *d, const struct notice *event)
 	    log_q(n.text));
 	daemon_alerts_notice(d, &n);
 	agentx_notice(d->agentx, &n);
+	daemon_event(d, &n);
 }
 
 static void

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC
+ * verb_events: what happened lately, and, for who follows, what happens. A follower is
+ * said something once a minute at least, so that each side knows of the other. Loop
+ * thread. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/happened.h"
+#include "control/verbs.h"
+
+#define EVENTS_STEP 100
+#define LOOK_MS	    500
+#define ALIVE_NS    (60 * CLOCK_SEC)
+
+struct events_walk {
+	uint64_t number; /* up to which all were said */
+	int64_t said; /* monotonic ns */
+	double shown;
+};
+
+static void
+events_free(void *work)
+{
+	mem_free(&work);
+}
+
+static bool
+is_wanted(const struct call *c, const struct happened_entry *e)
+{
+	return c->domain[0] == '\0' || strcmp(c->domain, e->domain) == 0;
+}
+
+static void
+send_event(struct call *c, const struct happened_entry *e)
+{
+	cJSON *o = json_object();
+
+	json_num(o, "number", (double)e->number);
+	json_num(o, "time", (double)e->wall);
+	json_text(o, "what", e->what);
+	json_text(o, "domain", e->domain);
+	json_text(o, "host", e->host);
+	json_text(o, "text", e->text);
+	call_send(c, o);
+}
+
+static void
+follow(struct call *c, bool said)
+{
+	struct events_walk *w = c->work;
+	cJSON *o;
+
+	if (said)
+		w->said = call_now(c);
+	else if (call_now(c) - w->said >= ALIVE_NS) {
+		o = json_object();
+		json_bool(o, "alive", true);
+		call_send(c, o);
+		w->said = call_now(c);
+	}
+	call_wait(c, LOOK_MS);
+}
+
+static void
+events_step(struct call *c)
+{
+	const struct happened *h = call_happened(c);
+	struct events_walk *w = c->work;
+	const struct happened_entry *e = NULL;
+	bool said = false;
+	cJSON *more;
+
+	for (unsigned i = 0; i < EVENTS_STEP; i++) {
+		e = happened_after(h, w->number);
+		if (e == NULL)
+			break;
+		w->number = e->number;
+		if (!is_wanted(c, e))
+			continue;
+		send_event(c, e);
+		w->shown++;
+		said = true;
+	}
+	if (e != NULL)
+		call_continue(c);
+	else if ((c->fields & FIELD_FOLLOW) != 0)
+		follow(c, said);
+	else {
+		more = json_object();
+		json_num(more, "shown", w->shown);
+		call_done(c, CONTROL_OK, more);
+	}
+}
+
+void
+verb_events(struct call *c)
+{
+	struct events_walk *w;
+
+	if (c->domain[0] != '\0' && !verbs_domain_known(c))
+		return;
+	w = mem_alloc(sizeof(*w));
+	w->said = call_now(c);
+	c->work = w;
+	c->work_free = events_free;
+	c->step = events_step;
+	call_continue(c);
+}
