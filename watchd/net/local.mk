@@ -11,6 +11,7 @@ libmx_net_a_SOURCES = \
 	watchd/net/dns_pool.c watchd/net/dns_pool.h \
 	watchd/net/dns_query.c watchd/net/dns_query.h \
 	watchd/net/dns_wire.c watchd/net/dns_wire.h \
+	watchd/net/dnsbl_name.c watchd/net/dnsbl_name.h \
 	watchd/net/helper.c watchd/net/helper.h \
 	watchd/net/hmac.c watchd/net/hmac.h \
 	watchd/net/listen_socket.c watchd/net/listen_socket.h \

@@ -7,6 +7,7 @@
 #include "base/ways.h"
 #include "config/dnsbl_site.h"
 #include "net/dns.h"
+#include "net/dnsbl_name.h"
 #include "relay/smtpd/dnsbl.h"
 
 #define DNSBL_MUTE 3 /* tests in a row that failed */
@@ -48,12 +49,6 @@ struct dnsbl {
 	unsigned list_of[DNSBL_SITES_MAX]; /* of the site */
 	struct dnsbl_list *list;
 };
-
-/* "2.0.0.127.zone", or 32 nibbles of an IPv6 address. TEXT_DOMAIN_MAX. */
-void dnsbl_name(const struct net_addr *, const char *zone, char *dst);
-/* An answer that may count at all. */
-bool dnsbl_is_code(const struct net_addr *);
-const uint8_t *dnsbl_octets(const struct net_addr *); /* of IPv4 */
 
 /* So many look-ups failed that nobody waits for it. */
 bool dnsbl_is_silent(const struct dnsbl_list *);
