@@ -33,6 +33,28 @@ check_tlsa(const struct dns_answer *a)
 		MX_ASSERT(a->tlsa[i].at + a->tlsa[i].len <= a->tlsa_used);
 }
 
+static void
+check_txt(const struct dns_answer *a)
+{
+	unsigned i;
+
+	MX_ASSERT(a->n <= DNS_TXT_MAX && a->txt_used <= DNS_TXT_DATA);
+	for (i = 0; i < a->n; i++)
+		MX_ASSERT(
+		    a->txt_at[i] + strlen(dns_txt_at(a, i)) < a->txt_used);
+}
+
+static void
+check_names(const struct dns_answer *a)
+{
+	unsigned i;
+
+	MX_ASSERT(a->n <= DNS_NAME_MAX);
+	for (i = 0; i < a->n; i++)
+		MX_ASSERT(a->name[i][0] != '\0' &&
+		    strnlen(a->name[i], TEXT_DOMAIN_MAX) < TEXT_DOMAIN_MAX);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -63,6 +85,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	if (type == DNS_TYPE_TLSA) {
 		check_tlsa(&r.answer);
+		return 0;
+	}
+	if (type == DNS_TYPE_TXT) {
+		check_txt(&r.answer);
+		return 0;
+	}
+	if (type == DNS_TYPE_PTR) {
+		check_names(&r.answer);
 		return 0;
 	}
 	MX_ASSERT(r.answer.n <= DNS_ADDR_MAX);

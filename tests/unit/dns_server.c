@@ -28,7 +28,9 @@ struct msg {
 #define TYPE_NS	   2
 #define TYPE_CNAME 5
 #define TYPE_SOA   6
+#define TYPE_PTR   12
 #define TYPE_MX	   15
+#define TYPE_TXT   16
 #define TYPE_AAAA  28
 #define TYPE_TLSA  52
 #define QNAME	   0xc00c /* a pointer to the question's name */
@@ -168,6 +170,65 @@ answer_tlsa(struct msg *m, const char *label)
 	else {
 		add_tlsa(m, 3, 32);
 		add_tlsa(m, 2, 32);
+	}
+}
+
+/* A record of strings, each as long as its text says. */
+static void
+add_txt(struct msg *m, const char *one, const char *two, size_t more)
+{
+	size_t at = rr_begin(m, NULL, TYPE_TXT, 60), i;
+
+	m->data[m->len++] = (uint8_t)strlen(one);
+	put(m, one, strlen(one));
+	m->data[m->len++] = (uint8_t)strlen(two);
+	put(m, two, strlen(two));
+	for (i = 0; i < more; i++) {
+		m->data[m->len++] = 255;
+		memset(m->data + m->len, 'x', 255);
+		m->len += 255;
+	}
+	rr_end(m, at);
+	count(m, 6);
+}
+
+static void
+answer_txt(struct msg *m, const char *label)
+{
+	size_t at;
+	unsigned i;
+
+	if (strcmp(label, "many") == 0) {
+		for (i = 0; i < 20; i++)
+			add_txt(m, "v=many", "", 0);
+	} else if (strcmp(label, "big") == 0) {
+		/* the second does not fit, the third does */
+		add_txt(m, "", "", 28);
+		add_txt(m, "", "", 28);
+		add_txt(m, "small", "", 0);
+	} else if (strcmp(label, "nul") == 0) {
+		at = rr_begin(m, NULL, TYPE_TXT, 60);
+		put(m, "\3a\0b", 4);
+		rr_end(m, at);
+		count(m, 6);
+	} else {
+		add_txt(m, "v=spf1 ip4:192.0.2.", "0/24 -all", 0);
+		add_txt(m, "other", "", 0);
+	}
+}
+
+static void
+answer_ptr(struct msg *m)
+{
+	static const char *const name[] = { "MX2.Example.net", "-bad.test",
+		"mail.example.net" };
+	size_t at, i;
+
+	for (i = 0; i < 3; i++) {
+		at = rr_begin(m, NULL, TYPE_PTR, 60);
+		put_name(m, name[i]);
+		rr_end(m, at);
+		count(m, 6);
 	}
 }
 
@@ -332,6 +393,10 @@ answer_plain(struct msg *m, const char *label, unsigned type, bool tcp)
 		add_mx(m, NULL, 10, "a.test");
 	} else if (type == TYPE_TLSA)
 		answer_tlsa(m, label);
+	else if (type == TYPE_TXT)
+		answer_txt(m, label);
+	else if (type == TYPE_PTR)
+		answer_ptr(m);
 	else
 		add_addr(m, NULL, type, type == TYPE_A ? 4 : 6);
 }

@@ -330,6 +330,63 @@ test_tlsa(void **state)
 	assert_int_equal(got.tlsa_data[got.tlsa[1].at + 31], 33);
 }
 
+static const struct {
+	const char *name;
+	enum dns_status status;
+	unsigned n;
+	const char *first, *last;
+} txt_cases[] = {
+	{ "two.test", DNS_OK, 2, "v=spf1 ip4:192.0.2.0/24 -all", "other" },
+	{ "many.test", DNS_OK, DNS_TXT_MAX, "v=many", "v=many" },
+	{ "big.test", DNS_OK, 2, NULL, "small" },
+	{ "nul.test", DNS_OK, 0, NULL, NULL }, /* unreadable, not absent */
+	{ "nodata.test", DNS_NODATA, 0, NULL, NULL },
+	{ "nx.test", DNS_NXDOMAIN, 0, NULL, NULL },
+};
+
+static void
+test_txt(void **state)
+{
+	unsigned asked;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < MX_COUNT(txt_cases); i++) {
+		(void)dns_txt(dns, txt_cases[i].name, on_answer, NULL);
+		run(1);
+		if (got.status != txt_cases[i].status ||
+		    got.n != txt_cases[i].n)
+			fail_msg("%s: %s, %u records", txt_cases[i].name,
+			    dns_status_name(got.status), got.n);
+		if (txt_cases[i].first != NULL)
+			assert_string_equal(dns_txt_at(&got, 0),
+			    txt_cases[i].first);
+		if (txt_cases[i].last != NULL)
+			assert_string_equal(dns_txt_at(&got, got.n - 1),
+			    txt_cases[i].last);
+	}
+	/* nothing of it is remembered */
+	asked = dns_server_asked(server);
+	(void)dns_txt(dns, "two.test", on_answer, NULL);
+	run(1);
+	assert_int_equal(dns_server_asked(server), asked + 1);
+}
+
+/* The names of an address; what is no host name is left out. */
+static void
+test_names(void **state)
+{
+	struct net_addr a;
+
+	(void)state;
+	assert_int_equal(addr_parse(&a, "192.0.2.7", 0, ':'), 0);
+	(void)dns_names(dns, &a, on_answer, NULL);
+	run(1);
+	assert_int_equal(got.n, 2);
+	assert_string_equal(got.name[0], "mx2.example.net");
+	assert_string_equal(got.name[1], "mail.example.net");
+}
+
 /* Equal questions are one query; an answer is remembered; and used as the
  * last good one, over a restart too, while the resolver fails. */
 static void
@@ -526,6 +583,8 @@ main(void)
 		CASE(test_mx_order),
 		CASE(test_addr),
 		CASE(test_tlsa),
+		CASE(test_txt),
+		CASE(test_names),
 		CASE(test_resolvconf),
 		CASE(test_memory),
 		CASE(test_servers),

@@ -21,6 +21,7 @@
 #include "base/rnd.h"
 #include "net/dns_memory.h"
 #include "net/dns_pool.h"
+#include "net/dnsbl_name.h"
 
 #define PARTS	  2 /* look-ups of one request */
 #define READY_NS  (2 * CLOCK_MS) /* answers are given out in one go */
@@ -28,7 +29,9 @@
 
 /* An initializer clears the first member of a union only. */
 _Static_assert(sizeof(((struct dns_answer *)0)->mx) >=
-	sizeof(struct dns_tlsa) * DNS_TLSA_MAX + 2 + DNS_TLSA_DATA,
+	    sizeof(struct dns_tlsa) * DNS_TLSA_MAX + 2 + DNS_TLSA_DATA &&
+	sizeof(((struct dns_answer *)0)->mx) >=
+	    2 * DNS_TXT_MAX + 2 + DNS_TXT_DATA,
     "struct dns_answer: mx is the largest");
 
 struct lookup;
@@ -285,6 +288,12 @@ count_result(struct dns *d, const struct dns_job *job)
 		d->on_query(job->seconds, d->on_query_arg);
 }
 
+static bool
+is_kept(const struct dns *d, enum dns_type type)
+{
+	return !d->forget && dns_type_is_kept(type);
+}
+
 /* The answer to give: what came, or the last good one when that failed. */
 static void
 settle(struct dns *d, enum dns_type type, const char *name,
@@ -302,13 +311,14 @@ settle(struct dns *d, enum dns_type type, const char *name,
 	bool known;
 
 	if (r->cause == DNS_CAUSE_NONE) {
-		if (!d->forget)
+		if (is_kept(d, type))
 			dns_memory_put(d->memory, type, name, r, now);
 		*out = r->answer;
 		out->ttl = r->ttl;
 		return;
 	}
-	known = dns_memory_get(d->memory, type, name, now, out);
+	known =
+	    is_kept(d, type) && dns_memory_get(d->memory, type, name, now, out);
 	/* A failed look-up may find a negative answer that is fresh because
 	 * another request got it meanwhile: that is an answer too. */
 	if (!known)
@@ -347,7 +357,7 @@ part_ask(struct dns *d, struct dns_part *p, enum dns_type type,
 	struct dns_result full;
 	struct lookup *l;
 
-	if (!d->forget &&
+	if (is_kept(d, type) &&
 	    dns_memory_get(d->memory, type, name, clock_wall(), &answer) &&
 	    !answer.stale) {
 		part_done(d, p, &answer);
@@ -459,17 +469,48 @@ dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_cb *cb, void *arg)
 	return r->id;
 }
 
-uint64_t
-dns_a(struct dns *d, const char *host, dns_cb *cb, void *arg)
+static uint64_t
+ask_one(struct dns *d, enum dns_type type, const char *domain, dns_cb *cb,
+    void *arg)
 {
 	char name[TEXT_DOMAIN_MAX];
 	struct dns_request *r;
 
-	if (text_domain(host, strlen(host), name) < 0)
+	if (text_domain(domain, strlen(domain), name) < 0)
 		return answer_now(d, DNS_NXDOMAIN, NULL, cb, arg);
 	r = request_new(d, 1, cb, arg);
-	part_ask(d, &r->part[0], DNS_TYPE_A, name);
+	part_ask(d, &r->part[0], type, name);
 	return r->id;
+}
+
+uint64_t
+dns_a(struct dns *d, const char *name, dns_cb *cb, void *arg)
+{
+	return ask_one(d, DNS_TYPE_A, name, cb, arg);
+}
+
+uint64_t
+dns_txt(struct dns *d, const char *name, dns_cb *cb, void *arg)
+{
+	return ask_one(d, DNS_TYPE_TXT, name, cb, arg);
+}
+
+uint64_t
+dns_names(struct dns *d, const struct net_addr *addr, dns_cb *cb, void *arg)
+{
+	char name[TEXT_DOMAIN_MAX];
+
+	/* As a list is asked, RFC 5782 2.1. */
+	dnsbl_name(addr,
+	    addr->u.sa.sa_family == AF_INET ? "in-addr.arpa" : "ip6.arpa",
+	    name);
+	return ask_one(d, DNS_TYPE_PTR, name, cb, arg);
+}
+
+const char *
+dns_txt_at(const struct dns_answer *a, unsigned i)
+{
+	return a->txt_data + a->txt_at[i];
 }
 
 void

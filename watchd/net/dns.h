@@ -20,6 +20,9 @@ struct dns;
 /* Octets of their data together: digests take 32 or 64, and as many whole
  * certificates as anybody publishes fit as well. */
 #define DNS_TLSA_DATA 7800
+#define DNS_TXT_MAX   16
+#define DNS_TXT_DATA  7800 /* octets of their text together */
+#define DNS_NAME_MAX  16 /* names of an address */
 
 enum dns_status {
 	DNS_OK, /* there are records (MX and TLSA with n 0: none readable) */
@@ -59,6 +62,15 @@ struct dns_answer {
 			uint16_t tlsa_used; /* octets of tlsa_data */
 			uint8_t tlsa_data[DNS_TLSA_DATA];
 		};
+		struct {
+			/* The strings of a record joined (RFC 7208 3.3),
+			 * NUL behind each record; peer text. Records with a
+			 * NUL in them, or beyond the room, are left out. */
+			uint16_t txt_at[DNS_TXT_MAX]; /* in txt_data */
+			uint16_t txt_used;
+			char txt_data[DNS_TXT_DATA];
+		};
+		char name[DNS_NAME_MAX][TEXT_DOMAIN_MAX]; /* of an address */
 		struct {
 			/* Where the aliases lead; "": the name is none. */
 			char canon[TEXT_DOMAIN_MAX];
@@ -103,6 +115,12 @@ uint64_t
 dns_tlsa(struct dns *, const char *host, uint16_t port, dns_cb *, void *arg);
 /* The IPv4 addresses alone, of a name that is made and no host's. */
 uint64_t dns_a(struct dns *, const char *name, dns_cb *, void *arg);
+/* Text records; the host names of an address (RFC 1035 3.5, RFC 3596 2.5). Both
+ * are not remembered: who asks does so rarely, and wants what is there now. */
+uint64_t dns_txt(struct dns *, const char *name, dns_cb *, void *arg);
+uint64_t dns_names(struct dns *, const struct net_addr *, dns_cb *, void *arg);
+/* The i-th text of an answer. */
+const char *dns_txt_at(const struct dns_answer *, unsigned i);
 void dns_cancel(struct dns *, uint64_t id);
 
 /* Called with the duration of each query sent, for the histogram. */

@@ -21,13 +21,15 @@ static const ldns_rr_type rr_type[DNS_TYPES] = {
 	[DNS_TYPE_A] = LDNS_RR_TYPE_A,
 	[DNS_TYPE_AAAA] = LDNS_RR_TYPE_AAAA,
 	[DNS_TYPE_TLSA] = LDNS_RR_TYPE_TLSA,
+	[DNS_TYPE_TXT] = LDNS_RR_TYPE_TXT,
+	[DNS_TYPE_PTR] = LDNS_RR_TYPE_PTR,
 };
 
 const char *
 dns_type_name(enum dns_type type)
 {
-	static const char *const name[DNS_TYPES] = { "MX", "A", "AAAA",
-		"TLSA" };
+	static const char *const name[DNS_TYPES] = { "MX", "A", "AAAA", "TLSA",
+		"TXT", "PTR" };
 
 	return name[type];
 }
@@ -36,6 +38,12 @@ bool
 dns_type_is_addr(enum dns_type type)
 {
 	return type == DNS_TYPE_A || type == DNS_TYPE_AAAA;
+}
+
+bool
+dns_type_is_kept(enum dns_type type)
+{
+	return type != DNS_TYPE_TXT && type != DNS_TYPE_PTR;
 }
 
 const char *
@@ -247,6 +255,51 @@ take_tlsa(const ldns_rr *rr, struct dns_answer *a)
 	a->n++;
 }
 
+/* A NUL would end the text early. */
+static bool
+add_txt(struct dns_answer *a, const uint8_t *s, size_t len)
+{
+	if (memchr(s, '\0', len) != NULL ||
+	    len >= sizeof(a->txt_data) - a->txt_used)
+		return false;
+	memcpy(a->txt_data + a->txt_used, s, len);
+	a->txt_used = (uint16_t)(a->txt_used + len);
+	return true;
+}
+
+static void
+take_txt(const ldns_rr *rr, struct dns_answer *a)
+{
+	uint16_t at = a->txt_used;
+	const ldns_rdf *rdf;
+	const uint8_t *s;
+	size_t i;
+
+	if (a->n == DNS_TXT_MAX)
+		return;
+	for (i = 0; i < ldns_rr_rd_count(rr); i++) {
+		rdf = ldns_rr_rdf(rr, i);
+		s = ldns_rdf_data(rdf); /* a length, and so many octets */
+		if (ldns_rdf_size(rdf) == 0 || ldns_rdf_size(rdf) < 1u + *s ||
+		    !add_txt(a, s + 1, *s)) {
+			a->txt_used = at;
+			return;
+		}
+	}
+	a->txt_data[a->txt_used++] = '\0';
+	a->txt_at[a->n++] = at;
+}
+
+static void
+take_name(const ldns_rr *rr, struct dns_answer *a)
+{
+	char *dst = a->name[a->n];
+
+	if (a->n < DNS_NAME_MAX && host_of(ldns_rr_rdf(rr, 0), dst) &&
+	    dst[0] != '\0')
+		a->n++;
+}
+
 static uint32_t
 min_ttl(uint32_t ttl, uint32_t other)
 {
@@ -312,6 +365,10 @@ take_records(const ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name,
 			take_mx(rr, a, &null_mx);
 		else if (type == DNS_TYPE_TLSA)
 			take_tlsa(rr, a);
+		else if (type == DNS_TYPE_TXT)
+			take_txt(rr, a);
+		else if (type == DNS_TYPE_PTR)
+			take_name(rr, a);
 		else
 			take_addr(rr, a);
 	}

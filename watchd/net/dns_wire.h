@@ -11,10 +11,19 @@
 #define DNS_WIRE_QUERY_MAX 512 /* header, one name, OPT: 288 at most */
 #define DNS_WIRE_MAX	   65535 /* an answer over TCP */
 
-enum dns_type { DNS_TYPE_MX, DNS_TYPE_A, DNS_TYPE_AAAA, DNS_TYPE_TLSA };
-#define DNS_TYPES 4
+enum dns_type {
+	DNS_TYPE_MX,
+	DNS_TYPE_A,
+	DNS_TYPE_AAAA,
+	DNS_TYPE_TLSA,
+	DNS_TYPE_TXT,
+	DNS_TYPE_PTR,
+};
+#define DNS_TYPES 6
 const char *dns_type_name(enum dns_type);
 bool dns_type_is_addr(enum dns_type);
+/* What dns_memory.h has a form for; the rest is asked for each time. */
+bool dns_type_is_kept(enum dns_type);
 
 /* Why a look-up did not succeed; ldns itself has no such status. The order
  * is that of what is worth telling when several servers failed. */
