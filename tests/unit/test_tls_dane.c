@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,6 +21,7 @@
 
 #include "base/mem.h"
 #include "net/conn.h"
+#include "net/tls_cert.h"
 
 #define DAY 86400
 
@@ -66,6 +68,18 @@ make(struct identity *id, const char *name, const struct identity *issuer,
 			EVP_sha256()) > 0);
 }
 
+/* A chain of one or, with `behind`, of two. */
+static void
+write_pem(const char *path, const struct identity *id,
+    const struct identity *behind)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_true(f != NULL && PEM_write_X509(f, id->cert) == 1);
+	assert_true(behind == NULL || PEM_write_X509(f, behind->cert) == 1);
+	fclose(f);
+}
+
 /* A context that shows `id`, and behind it the authority if `with_ca`. */
 static struct tls_ctx *
 server_create(const struct identity *id, bool with_ca)
@@ -77,10 +91,7 @@ server_create(const struct identity *id, bool with_ca)
 
 	snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
 	snprintf(key, sizeof(key), "%s/key.pem", dir);
-	f = fopen(cert, "w");
-	assert_true(f != NULL && PEM_write_X509(f, id->cert) == 1);
-	assert_true(!with_ca || PEM_write_X509(f, ca.cert) == 1);
-	fclose(f);
+	write_pem(cert, id, with_ca ? &ca : NULL);
 	f = fopen(key, "w");
 	assert_int_equal(fchmod(fileno(f), 0600), 0);
 	assert_true(f != NULL &&
@@ -262,6 +273,54 @@ test_handshakes(void **state)
 		handshake(i);
 }
 
+/* The same judged without a handshake, of the file that a server shows. */
+static const struct {
+	enum what whose;
+	uint8_t usage, selector, matching;
+	bool fits;
+} file_cases[] = {
+	{ EE, 3, 1, 1, true },
+	{ EE, 3, 0, 2, true },
+	{ EE, 3, 0, 0, true },
+	{ CA, 2, 0, 1, true },
+	{ CA, 2, 1, 0, true },
+	{ CA, 3, 1, 1, false },
+	{ OTHER, 3, 1, 1, false },
+	{ EE, 1, 1, 1, false },
+	{ EE, 3, 2, 1, false },
+	{ EE, 3, 1, 3, false },
+	{ JUNK, 3, 0, 0, false },
+};
+
+static void
+test_file(void **state)
+{
+	struct mx_errbuf eb = { "" };
+	struct dns_answer a;
+	struct tls_cert *c;
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/chain", dir);
+	write_pem(path, &ee, &ca);
+	c = tls_cert_load(path, &eb);
+	assert_non_null(c);
+	for (size_t i = 0; i < MX_COUNT(file_cases); i++) {
+		memset(&a, 0, sizeof(a));
+		add_record(&a, file_cases[i].whose, file_cases[i].usage,
+		    file_cases[i].selector, file_cases[i].matching);
+		if (tls_cert_fits(c, &a, &a.tlsa[0]) != file_cases[i].fits)
+			fail_msg("case %zu", i);
+	}
+	assert_true(tls_cert_covers(c, "mx.test"));
+	assert_false(tls_cert_covers(c, "x.test"));
+	assert_true(tls_cert_not_after(c) > time(NULL));
+	tls_cert_destroy(&c);
+	unlink(path);
+	assert_null(tls_cert_load(path, &eb));
+	assert_non_null(strstr(eb.text, "No such file"));
+}
+
 static int
 setup(void **state)
 {
@@ -302,9 +361,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_handshakes, setup,
-		    teardown),
+		cmocka_unit_test(test_handshakes),
+		cmocka_unit_test(test_file),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -26,6 +26,7 @@ libmx_net_a_SOURCES = \
 	watchd/net/tickets.c watchd/net/tickets.h \
 	watchd/net/tls.c watchd/net/tls.h watchd/net/tls_int.h \
 	watchd/net/tls_pair.c \
+	watchd/net/tls_cert.c watchd/net/tls_cert.h \
 	watchd/net/tls_resume.c watchd/net/tls_resume.h
 
 if HAVE_CMOCKA
