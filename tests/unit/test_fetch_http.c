@@ -555,6 +555,71 @@ two_at_once(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* ---- what is fetched into memory, of a host whose address is given */
+
+static const struct {
+	const char *answer, *text, *content; /* content NULL: it fails */
+	bool found; /* by its address */
+} contents[] = {
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood", "HTTP 200",
+	    "good", true },
+	{ "HTTP/1.1 404 No\r\nContent-Length: 3\r\n\r\nbad", "HTTP 404", NULL,
+	    true },
+	{ "HTTP/1.1 302 No\r\nLocation: /b\r\n" EMPTY,
+	    "HTTP 302, a redirect, is not followed", NULL, true },
+	{ "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n12345678901",
+	    "more than 10 bytes", NULL, true },
+	{ "HTTP/1.1 200 OK\r\n\r\n12345678901", "more than 10 bytes", NULL,
+	    true },
+	{ "HTTP/1.1 304 Same\r\n\r\n", "HTTP 304 to an unconditional request",
+	    NULL, true },
+	{ "", NULL, NULL, false },
+};
+
+static void
+into_memory(void **state)
+{
+	struct identity policy;
+	struct message m;
+	struct outcome o;
+	struct carry c;
+
+	(void)state;
+	identity_make(&policy, "policy.test", &authority, NULL, -DAY, DAY);
+	for (size_t i = 0; i < MX_COUNT(contents); i++) {
+		struct site s = { .answer = contents[i].answer,
+			.tls = &policy };
+		struct buf content = BUF_INIT(10);
+
+		site_open(&s);
+		begin(&m, &c, &o, &s, 20000);
+		mem_free(&m.url);
+		m.url = mem_printf("https://policy.test:%u/p", s.port);
+		c.get = true;
+		c.content = &content;
+		if (contents[i].found)
+			c.connect_to = mem_printf("policy.test:%u:127.0.0.1:%u",
+			    s.port, s.port);
+		transport_send(tp, &m, &c);
+		outcome_wait(tp, &o, 1);
+		transport_destroy(&tp);
+		tp = transport_create(NULL, outcome_note, NULL);
+		site_close(&s);
+		assert_int_equal(o.r.result,
+		    contents[i].content != NULL ? CARRY_SENT : CARRY_RETRY);
+		if (contents[i].text != NULL)
+			assert_string_equal(o.r.text, contents[i].text);
+		if (contents[i].content != NULL)
+			assert_string_equal(buf_str(&content),
+			    contents[i].content);
+		assert_true(content.len <= 10);
+		assert_int_equal(s.conns, contents[i].found ? 1 : 0);
+		buf_fini(&s.got);
+		buf_fini(&content);
+	}
+	identity_fini(&policy);
+}
+
 int
 main(void)
 {
@@ -568,6 +633,7 @@ main(void)
 		TEST(fetched),
 		TEST(not_from_anybody),
 		TEST(two_at_once),
+		TEST(into_memory),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

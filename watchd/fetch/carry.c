@@ -78,6 +78,7 @@ carry_copy(struct carry *dst, const struct carry *src)
 	dst->password = mem_strdup(src->password);
 	dst->into = mem_strdup(src->into);
 	dst->token_file = mem_strdup(src->token_file);
+	dst->connect_to = mem_strdup(src->connect_to);
 	dst->to = list_copy(&src->to);
 	dst->argv = list_copy(&src->argv);
 }
@@ -93,6 +94,7 @@ carry_fini(struct carry *c)
 	mem_free(&c->password);
 	mem_free(&c->into);
 	mem_free(&c->token_file);
+	mem_free(&c->connect_to);
 	strlist_fini(&c->to);
 	strlist_fini(&c->argv);
 }

@@ -38,6 +38,13 @@ struct carry {
 	char *into;
 	uint64_t into_max;
 	char *token_file; /* of a bearer token, for HTTP; NULL: none */
+	/* HTTPS, in place of `into`: the content of a 200 is added to it, up to
+	 * its cap. It is the thread's until the answer is there, or `drop` is
+	 * called; NULL: it is not wanted. */
+	struct buf *content;
+	/* HTTP: the host's address, as somebody else has looked it up:
+	 * "HOST:PORT:ADDRESS:PORT", IPv6 in brackets; NULL: by the system. */
+	char *connect_to;
 	bool follow; /* somebody wants to hear how far it is */
 	/* Given back with the result, both: */
 	uint64_t token;

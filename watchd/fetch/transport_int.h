@@ -33,6 +33,7 @@ struct transfer {
 	/* via_http, via_smtp */
 	void *easy; /* a CURL */
 	struct curl_slist *list; /* headers */
+	struct curl_slist *connect_to;
 	char *error; /* libcurl's words, CURL_ERROR_SIZE; NULL: not wanted */
 	/* via_smtp, once the connection is there */
 	struct smtp_talk *talk; /* NULL: it is not */

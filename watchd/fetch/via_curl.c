@@ -98,7 +98,8 @@ curl_side_end(struct curl_side *cs, struct transfer *t)
 		t->easy = NULL;
 	}
 	curl_slist_free_all(t->list);
-	t->list = NULL;
+	curl_slist_free_all(t->connect_to);
+	t->list = t->connect_to = NULL;
 	mem_free(&t->error);
 }
 

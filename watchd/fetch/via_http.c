@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * via_http: POST of a body, or GET of an address. Of an answer whose content is
  * not wanted only the status counts. Where it is, 200 and all of the content
- * make a file, 304 says that the file is right, and nothing else will do. */
+ * will do and nothing else; but for a file that is there 304 says that it is
+ * right. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -26,6 +27,22 @@ status_of(const struct transfer *t)
 	return status;
 }
 
+static bool
+is_wanted(const struct transfer *t)
+{
+	return t->down != NULL || t->c.content != NULL;
+}
+
+static void
+say_content_too_large(const struct transfer *t, char *said, size_t size)
+{
+	if (t->down != NULL)
+		download_say_too_large(t->down, said, size);
+	else
+		(void)snprintf(said, size, "more than %zu bytes",
+		    t->c.content->max);
+}
+
 static size_t
 on_content(char *data, size_t size, size_t n, void *arg)
 {
@@ -33,6 +50,12 @@ on_content(char *data, size_t size, size_t n, void *arg)
 
 	if (status_of(t) != HTTP_OK)
 		return via_curl_answer(data, size, n, arg);
+	if (t->c.content != NULL) {
+		if (buf_add(t->c.content, data, size * n) == 0)
+			return size * n;
+		say_content_too_large(t, t->said, sizeof(t->said));
+		return 0;
+	}
 	return download_add(t->down, data, size * n, t->said, sizeof(t->said)) ?
 	    size * n :
 	    0;
@@ -82,20 +105,36 @@ add_condition(struct transfer *t, enum download_tag tag, const char *name)
 }
 
 static bool
+want_file(struct transfer *t)
+{
+	return add_condition(t, TAG_ETAG, "If-None-Match") &&
+	    add_condition(t, TAG_MODIFIED, "If-Modified-Since") &&
+	    curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header) ==
+	    CURLE_OK;
+}
+
+static bool
 want_content(struct transfer *t)
 {
+	uint64_t max = t->down != NULL ? t->c.into_max : t->c.content->max;
 	CURL *e = t->easy;
 
 	t->error = mem_alloc(CURL_ERROR_SIZE);
-	return add_condition(t, TAG_ETAG, "If-None-Match") &&
-	    add_condition(t, TAG_MODIFIED, "If-Modified-Since") &&
+	return (t->down == NULL || want_file(t)) &&
 	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_content) ==
 	    CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) ==
-	    CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK &&
-	    curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE,
-		(curl_off_t)t->c.into_max) == CURLE_OK;
+	    curl_easy_setopt(e, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)max) ==
+	    CURLE_OK;
+}
+
+static bool
+go_to_address(struct transfer *t)
+{
+	t->connect_to = curl_slist_append(NULL, t->c.connect_to);
+	return t->connect_to != NULL &&
+	    curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->connect_to) ==
+	    CURLE_OK;
 }
 
 /* Read each time: whoever changes it need not tell us. */
@@ -144,7 +183,7 @@ via_http_start(struct transfer *t)
 {
 	CURL *e = t->easy;
 
-	if (!via_curl_common(t, t->down != NULL ? "https" : "http,https") ||
+	if (!via_curl_common(t, is_wanted(t) ? "https" : "http,https") ||
 	    curl_easy_setopt(e, CURLOPT_USERAGENT,
 		"mxwatch/" PACKAGE_VERSION) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
@@ -155,10 +194,12 @@ via_http_start(struct transfer *t)
 		return false;
 	if (t->c.token_file != NULL && !add_token(t))
 		return false;
+	if (t->c.connect_to != NULL && !go_to_address(t))
+		return false;
 	for (size_t i = 0; i < t->m.header.n; i++)
 		if (!add_header(t, t->m.header.s[i]))
 			return false;
-	return (t->down == NULL || want_content(t)) &&
+	return (!is_wanted(t) || want_content(t)) &&
 	    (t->c.get || post_body(t)) &&
 	    curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->list) == CURLE_OK;
 }
@@ -176,7 +217,7 @@ static void
 say_broken(const struct transfer *t, CURLcode rc, struct send_result *r)
 {
 	if (rc == CURLE_FILESIZE_EXCEEDED)
-		download_say_too_large(t->down, r->text, sizeof(r->text));
+		say_content_too_large(t, r->text, sizeof(r->text));
 	else if (t->said[0] != '\0')
 		(void)strlcpy(r->text, t->said, sizeof(r->text));
 	else if (t->error != NULL && t->error[0] != '\0')
@@ -195,15 +236,20 @@ content_result(struct transfer *t, CURLcode rc, long status,
 		say_status(r, status);
 	else if (rc != CURLE_OK)
 		say_broken(t, rc, r);
-	else if (status == HTTP_SAME && !download_is_conditional(t->down))
+	else if (status == HTTP_SAME &&
+	    (t->down == NULL || !download_is_conditional(t->down)))
 		(void)strlcpy(r->text, "HTTP 304 to an unconditional request",
 		    sizeof(r->text));
 	else if (status == HTTP_SAME) {
 		download_confirmed(t->down);
 		r->result = CARRY_SENT;
 		r->unchanged = true;
-	} else
+	} else if (t->down != NULL) {
 		download_result(&t->down, r);
+	} else {
+		r->result = CARRY_SENT;
+		say_status(r, status);
+	}
 }
 
 void
@@ -218,7 +264,7 @@ via_http_result(struct transfer *t, int curl_code, struct send_result *r)
 	if (after > 0)
 		r->retry_after_ms =
 		    after > 86400 ? INT64_C(86400000) : (int64_t)after * 1000;
-	if (t->down != NULL) {
+	if (is_wanted(t)) {
 		content_result(t, rc, status, r);
 		return;
 	}
