@@ -114,6 +114,8 @@ smtpd_certificate_refused|gauge|
 web_files_refused|gauge|
 config_last_reload_success_timestamp_seconds|gauge|
 event_loop_lag_seconds|gauge|
+doctor_findings|gauge|check,severity
+doctor_last_run_timestamp_seconds|gauge|
 domain_info|gauge|domain,primary,priority
 primary_availability_ratio|gauge|primary,window
 outages_open|gauge|

@@ -3,6 +3,7 @@ libmx_status_a_CPPFLAGS = $(AM_CPPFLAGS) $(CJSON_CFLAGS)
 libmx_status_a_SOURCES = \
 	watchd/status/alert.def watchd/status/alert.h \
 	watchd/status/counters.c watchd/status/counters.h \
+	watchd/status/doctor.c watchd/status/doctor.def watchd/status/doctor.h \
 	watchd/status/history.c watchd/status/history.h \
 	watchd/status/json.c watchd/status/json.h \
 	watchd/status/metrics.c watchd/status/metrics.def watchd/status/metrics.h \

@@ -87,6 +87,18 @@ LABELS(labels_AVAILABILITY, 2, "window", { "30d", 0 }, { "365d", 1 });
 LABELS(labels_DNS_REASON, 5, "reason", { "timeout", 0 }, { "servfail", 1 },
     { "nxdomain", 2 }, { "bogus", 3 }, { "other", 4 });
 
+#define DOCTOR(name, scope) { #name, DOCTOR_##name },
+static const struct metric_label labels_DOCTOR_CHECK_label[] = {
+#include "status/doctor.def"
+};
+#undef DOCTOR
+static const struct metric_labels labels_DOCTOR_CHECK = { "check",
+	MX_COUNT(labels_DOCTOR_CHECK_label), DOCTOR_CHECK_MAX,
+	labels_DOCTOR_CHECK_label };
+LABELS(labels_DOCTOR_SEVERITY, DOCTOR_SEVERITY_MAX, "severity",
+    { "info", DOCTOR_INFO }, { "warning", DOCTOR_WARNING },
+    { "error", DOCTOR_ERROR });
+
 /* From alert.def, each in the set of its scope. */
 #define OF_GLOBAL_GLOBAL(name) { #name, ALERT_##name },
 #define OF_GLOBAL_DOMAIN(name)

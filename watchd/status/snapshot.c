@@ -371,6 +371,50 @@ snap_alerts_unref(struct snap_alerts **ap)
 	mem_free(&a);
 }
 
+struct snap_doctor *
+snap_doctor_create(unsigned max)
+{
+	struct snap_doctor *sd = mem_alloc(sizeof(*sd));
+
+	sd->refs = 1;
+	sd->finding = mem_array(max, sizeof(*sd->finding));
+	return sd;
+}
+
+struct snap_doctor *
+snap_doctor_ref(struct snap_doctor *sd)
+{
+	take_ref(&sd->refs);
+	return sd;
+}
+
+void
+snap_doctor_unref(struct snap_doctor **sdp)
+{
+	struct snap_doctor *sd = *sdp;
+
+	*sdp = NULL;
+	if (sd == NULL || !drop_ref(&sd->refs))
+		return;
+	for (unsigned i = 0; i < sd->nfindings; i++) {
+		mem_free(&sd->finding[i].domain);
+		mem_free(&sd->finding[i].text);
+		mem_free(&sd->finding[i].remedy);
+	}
+	mem_free(&sd->finding);
+	mem_free(&sd);
+}
+
+unsigned
+snap_doctor_count(const struct snapshot *s, enum doctor_severity severity)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < DOCTOR_CHECK_MAX; i++)
+		n += s->doctor_findings[severity][i];
+	return n;
+}
+
 static int
 firing_cmp(const void *a, const void *b)
 {
@@ -554,6 +598,7 @@ snapshot_free(struct snapshot *s)
 	mem_free(&s->dnsbl);
 	mem_free(&s->cluster.node_list);
 	snap_list_fini(&s->domains);
+	snap_doctor_unref(&s->doctor);
 	snap_alerts_unref(&s->told);
 	mem_free(&s);
 }

@@ -31,6 +31,7 @@
 
 #include "status/alert.h"
 #include "status/counters.h"
+#include "status/doctor.h"
 
 /* Of its strings see snap_domain_copy(). */
 struct snap_primary {
@@ -362,6 +363,21 @@ struct snap_cluster {
 	struct snap_node *node_list; /* by number */
 };
 
+/* What mxwatchctl doctor found; its strings are its own. */
+struct snap_finding {
+	const char *domain; /* "": this host */
+	enum doctor_check check;
+	enum doctor_severity severity;
+	const char *text, *remedy; /* may have peer text; NULL: none */
+	int64_t checked;
+};
+/* The worst of them; made by the loop, shared until there are others. */
+struct snap_doctor {
+	unsigned refs; /* private */
+	unsigned nfindings;
+	struct snap_finding *finding;
+};
+
 struct snapshot {
 	/* private: */
 	unsigned refs;
@@ -420,6 +436,11 @@ struct snapshot {
 	unsigned ndnsbls;
 	struct snap_dnsbl *dnsbl;
 	struct snap_cluster cluster;
+	/* Of all findings; and when all was checked last: 0: never yet. */
+	unsigned doctor_findings[DOCTOR_SEVERITY_MAX][DOCTOR_CHECK_MAX];
+	int64_t doctor_ended;
+	bool doctor_running;
+	struct snap_doctor *doctor; /* NULL: there is none */
 	uint32_t alerts; /* of the whole daemon that fire */
 	struct snap_alerts *told; /* by the alert thread; never NULL */
 };
@@ -467,6 +488,15 @@ void snap_alerts_unref(struct snap_alerts **);
 void snap_alerts_index(struct snap_alerts *);
 /* The alerts that fire about the domain, as bits. O(log n). */
 uint32_t snap_alerts_of(const struct snap_alerts *, const char *domain);
+
+/* ---- findings of the doctor */
+
+/* Room for so many findings, zeroed; one reference. */
+struct snap_doctor *snap_doctor_create(unsigned max);
+struct snap_doctor *snap_doctor_ref(struct snap_doctor *);
+void snap_doctor_unref(struct snap_doctor **); /* NULL is fine */
+/* How many of that severity there are, shown or not. */
+unsigned snap_doctor_count(const struct snapshot *, enum doctor_severity);
 
 /* ---- the snapshot */
 

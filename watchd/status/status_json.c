@@ -511,6 +511,38 @@ status_json_one(const struct snapshot *s, const struct snap_domain *d,
 	return o;
 }
 
+cJSON *
+status_json_finding(const struct snap_finding *f)
+{
+	cJSON *o = json_object();
+
+	json_text(o, "domain", f->domain);
+	json_text(o, "check", doctor_check_name(f->check));
+	json_text(o, "severity", doctor_severity_name(f->severity));
+	json_text(o, "text", f->text);
+	json_text(o, "remedy", f->remedy);
+	json_time(o, "checked", f->checked);
+	return o;
+}
+
+static void
+add_doctor(cJSON *o, const struct snapshot *s)
+{
+	static const char *const key[DOCTOR_SEVERITY_MAX] = { NULL, "infos",
+		"warnings", "errors" };
+	const struct snap_doctor *sd = s->doctor;
+	cJSON *j = json_member(o, "doctor"), *list;
+
+	json_bool(j, "running", s->doctor_running);
+	json_time(j, "checked", s->doctor_ended);
+	for (unsigned i = DOCTOR_SEVERITY_MAX; --i > DOCTOR_OK;)
+		json_num(j, key[i],
+		    snap_doctor_count(s, (enum doctor_severity)i));
+	list = json_array(j, "findings");
+	for (unsigned i = 0; sd != NULL && i < sd->nfindings; i++)
+		json_push(list, status_json_finding(&sd->finding[i]));
+}
+
 /* Adds the document so far without its last brace, and opens a list in it. */
 static int
 put_open(struct buf *out, cJSON *o, const char *list)
@@ -538,6 +570,7 @@ put_head(struct buf *out, const struct snapshot *s, bool primaries_only)
 		add_globals(o, s);
 		add_alerts(o, s, NULL);
 		add_dnsbls(o, s);
+		add_doctor(o, s);
 	}
 	return put_open(out, o, ",\"primaries\":[");
 }

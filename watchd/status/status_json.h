@@ -37,6 +37,7 @@ cJSON *status_json_one(const struct snapshot *, const struct snap_domain *,
 cJSON *status_json_domain(const struct snap_domain *, int64_t wall_ms);
 cJSON *status_json_primary(const struct snap_primary *);
 cJSON *status_json_alert(const struct snap_alert *);
+cJSON *status_json_finding(const struct snap_finding *);
 /* By what its recipients are known. */
 void status_json_recipients(cJSON *domain, const struct snap_domain *);
 
