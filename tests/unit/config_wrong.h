@@ -500,6 +500,18 @@ static const struct bad_case wrong[] = {
 	    "defaults { recipients = \"exec:/nowhere/l a\" }\n",
 	    "2: error: defaults: recipients: \"/nowhere/l\" cannot be run: No "
 	    "such file or directory" },
+	{ "a doctor without time, patience or a zone",
+	    "doctor { interval = \"31d\" timeout = \"0s\" concurrency = 0\n"
+	    " dnsbl = {\"no zone\"} }\n",
+	    "2: error: doctor: interval \"31d\" is out of range; it may be 0s "
+	    "to 30d\n"
+	    "2: error: doctor: timeout \"0s\" is out of range; it may be 1s to "
+	    "10m\n"
+	    "2: error: doctor: concurrency \"0\" is out of range; it may be 1 "
+	    "to 100\n"
+	    "3: error: doctor: dnsbl \"no zone\" does not begin with the name "
+	    "of a zone; write it like \"zen.example.org\" or "
+	    "\"zen.example.org=127.0.0.[2-11]*2\"" },
 	{ "a ledger of an hour",
 	    "ledger { keep = \"1h\" max = 10 open = 5 merge = \"2d\" }\n",
 	    "2: error: ledger: keep \"1h\" is out of range; it may be 1d "

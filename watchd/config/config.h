@@ -228,6 +228,14 @@ struct conf_cluster {
 	bool require_sync;
 };
 
+struct conf_doctor {
+	int64_t interval_ms; /* 0: only when it is asked for */
+	int64_t timeout_ms; /* of a subject */
+	uint32_t concurrency; /* subjects at once */
+	struct strlist dnsbl; /* dnsbl_site.h; of addresses of ours */
+	char *ca_file; /* NULL: the system's */
+};
+
 struct conf_metrics {
 	bool per_domain;
 	uint32_t max_series; /* more than that: a warning */
@@ -340,6 +348,7 @@ struct config {
 	struct conf_fetch fetch;
 	struct conf_mx_backup mx_backup;
 	struct conf_web web;
+	struct conf_doctor doctor;
 	struct conf_metrics metrics;
 	struct conf_snmp snmp;
 	struct conf_alerts alerts;

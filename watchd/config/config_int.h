@@ -47,6 +47,7 @@ enum conf_section {
 	SEC_HEARTBEAT,
 	SEC_MAINTENANCE,
 	SEC_CLUSTER,
+	SEC_DOCTOR,
 	SEC_COUNT,
 };
 

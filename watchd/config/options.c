@@ -119,6 +119,10 @@ const struct section_info sections[SEC_COUNT] = {
 	    "Several nodes have one queue, which lies in PostgreSQL: "
 	    "mxwatch-cluster(7). Left out: this node is alone, and its queue "
 	    "lies in the spool. It takes a build with PostgreSQL." },
+	[SEC_DOCTOR] = { "doctor", SEC_TOP, false, true,
+	    "What mxwatchctl doctor checks, and how often that happens by "
+	    "itself: the DNS of this host and of the domains, what the "
+	    "primaries offer, and what they refuse." },
 };
 
 const struct option *
