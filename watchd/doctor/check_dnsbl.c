@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC
+ * check_dnsbl: are the addresses that we send from in lists in the DNS? A step for
+ * each address and list of doctor { dnsbl }. A list that has us is asked for
+ * 127.0.0.1, too, which none may have (RFC 5782 5): one that was given up often
+ * lists everybody. */
+#include <string.h>
+
+#include "config/dnsbl_site.h"
+#include "doctor/doctor_int.h"
+#include "net/dnsbl_name.h"
+
+static bool
+is_listed(const struct dnsbl_site *site, const struct dns_answer *a)
+{
+	for (unsigned i = 0; a->status == DNS_OK && i < a->n; i++)
+		if (dnsbl_is_code(&a->addr[i]) &&
+		    dnsbl_site_match(site, dnsbl_octets(&a->addr[i])))
+			return true;
+	return false;
+}
+
+static struct dnsbl_site
+site_of(const struct doctor_step *s)
+{
+	struct dnsbl_site site;
+
+	/* The configuration was checked. */
+	MX_ASSERT(dnsbl_site_parse(s->name, &site) == NULL);
+	return site;
+}
+
+static void
+on_loopback(struct doctor_step *s, const struct dns_answer *a)
+{
+	struct dnsbl_site site = site_of(s);
+	char text[ADDR_TEXT_MAX];
+	struct doctor_finding *f;
+
+	(void)addr_text(&s->addr, text);
+	if (is_listed(&site, a)) {
+		f = doctor_say(s->run, s->check, DOCTOR_INFO,
+		    "the list %s has 127.0.0.1, so perhaps everybody: what it "
+		    "says of %s means nothing",
+		    site.zone, text);
+		doctor_remedy(f, "Take it out of doctor { dnsbl }.");
+	} else {
+		f = doctor_say(s->run, s->check, DOCTOR_ERROR,
+		    "%s is in the list %s: servers that use it refuse mail "
+		    "from "
+		    "here",
+		    text, site.zone);
+		doctor_remedy(f,
+		    "Look up why at the list's own pages, and ask it for "
+		    "removal once the cause is gone.");
+	}
+	doctor_step_end(s);
+}
+
+static void
+ask_list(struct doctor_step *s, const struct net_addr *a, step_fn *fn)
+{
+	struct dnsbl_site site = site_of(s);
+	char name[TEXT_DOMAIN_MAX];
+
+	dnsbl_name(a, site.zone, name);
+	step_ask_a(s, name, fn);
+}
+
+static void
+on_listed(struct doctor_step *s, const struct dns_answer *a)
+{
+	struct dnsbl_site site = site_of(s);
+	struct net_addr loopback;
+	char text[ADDR_TEXT_MAX];
+
+	(void)addr_text(&s->addr, text);
+	if (is_listed(&site, a)) {
+		MX_ASSERT(addr_parse(&loopback, "127.0.0.1", 0, ':') == 0);
+		ask_list(s, &loopback, on_loopback);
+		return;
+	}
+	if (doctor_is_failure(a))
+		doctor_say_unknown(s->run, s->check, site.zone, a);
+	else if (a->status == DNS_OK && a->n > 0 && !dnsbl_is_code(&a->addr[0]))
+		doctor_remedy(doctor_say(s->run, s->check, DOCTOR_INFO,
+				  "the list %s answers what is no entry: it "
+				  "does not serve this resolver (many do not "
+				  "serve public ones)",
+				  site.zone),
+		    "Use a resolver of your own: resolver = {\"127.0.0.1\"}.");
+	else
+		doctor_say(s->run, s->check, DOCTOR_OK,
+		    "%s is not in the list %s", text, site.zone);
+	doctor_step_end(s);
+}
+
+void
+doctor_dnsbl(struct doctor_run *r)
+{
+	const struct strlist *lists = &r->conf->doctor.dnsbl;
+	struct net_addr addr[DOCTOR_SOURCES_MAX];
+	unsigned n = doctor_sources(r, addr);
+	struct doctor_step *s;
+
+	for (unsigned i = 0; i < n; i++) {
+		for (size_t k = 0; k < lists->n; k++) {
+			if (doctor_is_private(&addr[i]))
+				continue;
+			s = doctor_step_begin(r, DOCTOR_dnsbl);
+			s->addr = addr[i];
+			(void)strlcpy(s->name, lists->s[k], sizeof(s->name));
+			ask_list(s, &addr[i], on_listed);
+		}
+	}
+}

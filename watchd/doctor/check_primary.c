@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC
+ * check_primary: how a domain's primaries are, and whether the one that mail goes
+ * to would take it: primary, acceptance, recipients. The session of `acceptance`
+ * is one of our connections to the host and made as a probe is; what it tells of
+ * the host, and what probes told of the others, is judged by judge_primary.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "doctor/doctor_int.h"
+#include "probes/schedule.h"
+
+/* ---- the verdicts of the watchdog */
+
+void
+doctor_primary(struct doctor_run *r)
+{
+	const struct watch_set *ws = r->d->env.watches;
+	const struct watch_domain *wd = watch_domain(ws, r->name);
+	enum health_state state = watch_state(ws, r->name);
+	char which[PRIMARY_LABEL_MAX + 1] = "", why[256] = "";
+	const char *label = "", *cause;
+	struct doctor_finding *f;
+
+	if (state == HEALTH_UP) {
+		doctor_say(r, DOCTOR_primary, DOCTOR_OK, "its primary is up");
+		return;
+	}
+	if (state == HEALTH_DISABLED) {
+		f = doctor_say(r, DOCTOR_primary, DOCTOR_INFO,
+		    "its primary is not probed: an outage is seen when mail "
+		    "cannot be delivered, and no sooner");
+		doctor_remedy(f, "domain \"%s\" { probe { enabled = yes } }",
+		    r->name);
+		return;
+	}
+	cause = wd != NULL ? watch_cause(wd, &label) : "";
+	if (label[0] != '\0')
+		(void)snprintf(which, sizeof(which), " %s", label);
+	if (cause[0] != '\0')
+		(void)snprintf(why, sizeof(why), ": %s", cause);
+	f = doctor_say(r, DOCTOR_primary,
+	    state == HEALTH_UNKNOWN || state == HEALTH_RECOVERING ?
+		DOCTOR_INFO :
+		DOCTOR_WARNING,
+	    "its primary%s is %s%s; what needs it was not checked", which,
+	    health_state_name(state), why);
+	doctor_remedy(f, "mxwatchctl why %s", r->name);
+}
+
+/* ---- addresses of the list that it refuses */
+
+void
+doctor_recipients(struct doctor_run *r)
+{
+	char one[256] = "";
+	unsigned n =
+	    r->d->ops.refused(r->d->ops.arg, r->name, one, sizeof(one));
+	struct doctor_finding *f;
+
+	if (n == 0)
+		return;
+	f = doctor_say(r, DOCTOR_recipients, DOCTOR_WARNING,
+	    "the primary refuses %u address%s of the list of %s (%s%s): mail "
+	    "for %s is taken in an outage and given back after it",
+	    n, n == 1 ? "" : "es", r->name, one, n == 1 ? "" : ", ...",
+	    n == 1 ? "it" : "them");
+	doctor_remedy(f, "mxwatchctl recipients %s; take them out of the list.",
+	    r->name);
+}
+
+/* ---- the session */
+
+static const char *
+mailbox_of(const struct doctor_run *r, char *dst, size_t size)
+{
+	if (r->cd->probe.rcpt != NULL)
+		return r->cd->probe.rcpt;
+	(void)snprintf(dst, size, "postmaster@%s", r->name);
+	return dst;
+}
+
+static void
+source_text(const struct doctor_primary *p, char dst[ADDR_TEXT_MAX])
+{
+	if (p->source != NULL)
+		(void)addr_text(p->source, dst);
+	else
+		(void)strlcpy(dst, "this host", ADDR_TEXT_MAX);
+}
+
+static void
+say_deferred(struct doctor_run *r, const struct doctor_primary *p,
+    const struct probe_answer *a)
+{
+	char us[ADDR_TEXT_MAX];
+	struct doctor_finding *f;
+
+	source_text(p, us);
+	f = doctor_say(r, DOCTOR_acceptance, DOCTOR_WARNING,
+	    "%s puts mail from here off: %u %.200s. If that is greylisting or "
+	    "a "
+	    "rate limit, the mail of an outage comes in late",
+	    p->label, a->reply_code, a->text);
+	doctor_remedy(f,
+	    "Exempt %s on the primary from greylisting, SPF and rate limits.",
+	    us);
+}
+
+static void
+say_refused(struct doctor_run *r, const struct doctor_primary *p,
+    const struct probe_answer *a)
+{
+	char us[ADDR_TEXT_MAX], room[300];
+	struct doctor_finding *f;
+
+	source_text(p, us);
+	switch (a->finding) {
+	case PROBE_FINDING_US:
+		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_ERROR,
+		    "%s refuses this host: %u %.200s", p->label, a->reply_code,
+		    a->text);
+		doctor_remedy(f,
+		    "Exempt %s on the primary from block lists, SPF and policy "
+		    "checks.",
+		    us);
+		break;
+	case PROBE_FINDING_ROUTE:
+		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_ERROR,
+		    "%s does not take mail for %s: %u %.200s", p->label,
+		    r->name, a->reply_code, a->text);
+		doctor_remedy(f, "Configure %s there, or correct primary.",
+		    r->name);
+		break;
+	case PROBE_FINDING_SENDER:
+		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_WARNING,
+		    "%s refuses the sender of the probe: %u %.200s%s", p->label,
+		    a->reply_code, a->text,
+		    r->cd->probe.sender[0] == '\0' ?
+			"; it is the null sender, which delivery reports have" :
+			"");
+		doctor_remedy(f,
+		    "Have the primary take MAIL FROM:<> (RFC 5321 4.5.5), or "
+		    "set probe { sender }.");
+		break;
+	default:
+		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_WARNING,
+		    "%s refuses %s, which the probe asks for: %u %.200s",
+		    p->label, mailbox_of(r, room, sizeof(room)), a->reply_code,
+		    a->text);
+		doctor_remedy(f,
+		    "domain \"%s\" { probe { rcpt = \"...\" } }, a mailbox "
+		    "that "
+		    "exists.",
+		    r->name);
+		break;
+	}
+}
+
+static void
+judge_answer(struct doctor_run *r, const struct doctor_primary *p,
+    const struct probe_result *res)
+{
+	const struct probe_answer *a = &res->answer[0];
+	struct doctor_finding *f;
+
+	if (res->code != REACH_OK) {
+		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_WARNING,
+		    "a session with %s fails at %s: %.200s", p->label,
+		    smtp_phase_name(res->phase),
+		    res->text[0] != '\0' ? res->text :
+					   reach_code_name(res->code));
+		doctor_remedy(f, "mxwatchctl why %s", r->name);
+		return;
+	}
+	switch (a->code) {
+	case ANSWER_TAKEN:
+		doctor_say(r, DOCTOR_acceptance, DOCTOR_OK,
+		    "%s takes mail for %s from here", p->label, r->name);
+		break;
+	case ANSWER_DEFERRED:
+		say_deferred(r, p, a);
+		break;
+	case ANSWER_REFUSED:
+		say_refused(r, p, a);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The other primaries: as probes saw them last. */
+static void
+judge_others(struct doctor_run *r, const char *but)
+{
+	const struct watch *w[DOCTOR_PRIMARIES_MAX];
+	unsigned n = watch_watches(r->d->env.watches, r->name, w, MX_COUNT(w));
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct primary *pr = w[i]->primary;
+		struct net_addr source;
+		struct doctor_primary p = { .label = pr->label,
+			.ext = pr->offer.ext,
+			.size = pr->offer.size,
+			.cert_not_after = w[i]->last.cert_not_after };
+
+		if (strcmp(pr->label, but) == 0 || pr->offer.since == 0 ||
+		    w[i]->backup || w[i]->self)
+			continue;
+		if (w[i]->host != NULL && w[i]->host->naddrs > 0 &&
+		    doctor_source_to(&w[i]->host->addr[0], watch_source(w[i]),
+			&source))
+			p.source = &source;
+		doctor_checks_primary(r, &p);
+	}
+}
+
+static void
+on_session(const struct probe_result *res, void *arg)
+{
+	struct doctor_step *s = arg;
+	struct doctor_run *r = s->run;
+	const struct reach_result *reach = &res->reach;
+	struct net_addr source;
+	struct doctor_primary p = { .label = s->name,
+		.ext = reach->ext,
+		.size = reach->size_limit,
+		.cert_not_after = res->cert_not_after,
+		.tls_known = res->code == REACH_OK,
+		.tls = reach->tls,
+		.verify_error = reach->tls ? reach->tls_info.verify_error :
+					     reach->tls_text };
+
+	s->probe = NULL;
+	if (reach->addr.len > 0 &&
+	    doctor_source_to(&reach->addr, s->addr.len > 0 ? &s->addr : NULL,
+		&source))
+		p.source = &source;
+	judge_answer(r, &p, res);
+	if (reach->ehlo)
+		doctor_checks_primary(r, &p);
+	judge_others(r, s->name);
+	doctor_step_end(s);
+}
+
+/* There is a place among our connections, if it is still the same host. */
+static void
+begin_session(void *arg)
+{
+	static const struct probe_ops ops = { .done = on_session };
+	struct doctor_step *s = arg;
+	struct doctor_run *r = s->run;
+	const struct doctor_env *e = &r->d->env;
+	const struct watch *w = watch_serving(e->watches, r->name);
+	struct probe_target t = { .nasks = 0 };
+	char room[300];
+	struct probe_ask ask = { r->name, mailbox_of(r, room, sizeof(room)) };
+
+	if (w == NULL || strcmp(w->host->label, s->name) != 0) {
+		doctor_step_end(s);
+		return;
+	}
+	schedule_target(e->schedule, w, &t);
+	t.depth = DEPTH_RCPT;
+	t.ask = &ask;
+	t.nasks = 1;
+	s->probe = probe_smtp_start(&e->reach, &t, &ops, s);
+}
+
+void
+doctor_acceptance(struct doctor_run *r)
+{
+	struct doctor_env *e = &r->d->env;
+	const struct watch *w = watch_serving(e->watches, r->name);
+	struct doctor_step *s;
+
+	if (w == NULL) { /* `primary` says why */
+		judge_others(r, "");
+		return;
+	}
+	s = doctor_step_begin(r, DOCTOR_acceptance);
+	(void)strlcpy(s->name, w->host->label, sizeof(s->name));
+	if (watch_source(w) != NULL)
+		s->addr = *watch_source(w);
+	s->place.go = begin_session;
+	s->place.arg = s;
+	s->placed = true;
+	if (e->places.take == NULL ||
+	    e->places.take(e->places.arg, &s->place, w->host, watch_source(w)))
+		begin_session(s);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC
+ * judge_primary: what a primary offers, held against what we take in its name and
+ * what an operator wants of it: primary_tls, xforward, size, eightbitmime,
+ * smtputf8. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "doctor/doctor_int.h"
+
+/* ---- TLS, as `deliver { tls }` and strangers see it */
+
+static void
+judge_end(struct doctor_run *r, const struct doctor_primary *p)
+{
+	int64_t left = p->cert_not_after - clock_wall();
+	char at[40];
+	struct doctor_finding *f;
+
+	if (p->cert_not_after == 0 || left > DOCTOR_EXPIRY_S)
+		return;
+	text_date_3339(p->cert_not_after, at, sizeof(at));
+	f = doctor_say(r, DOCTOR_primary_tls,
+	    left > 0 ? DOCTOR_WARNING : DOCTOR_ERROR,
+	    "the certificate of %s end%s at %s: who verifies it sends nothing "
+	    "there%s",
+	    p->label, left > 0 ? "s" : "ed", at, left > 0 ? " then" : "");
+	doctor_remedy(f, "Renew it on the primary; mxwatchctl probe %s",
+	    r->name);
+}
+
+void
+doctor_primary_tls(struct doctor_run *r, const struct doctor_primary *p)
+{
+	const char *why = p->verify_error != NULL ? p->verify_error : "";
+	struct doctor_finding *f;
+
+	judge_end(r, p);
+	if (!p->tls_known)
+		return;
+	if (!p->tls && (p->ext & CLIENT_EXT_STARTTLS) == 0) {
+		f = doctor_say(r, DOCTOR_primary_tls, DOCTOR_INFO,
+		    "%s offers no STARTTLS: mail goes there in clear",
+		    p->label);
+		doctor_remedy(f,
+		    "For Postfix: smtpd_tls_security_level = may, with a "
+		    "certificate.");
+	} else if (!p->tls) {
+		f = doctor_say(r, DOCTOR_primary_tls, DOCTOR_WARNING,
+		    "TLS with %s fails, and mail goes there in clear: %.200s",
+		    p->label, why);
+		doctor_remedy(f, "mxwatchctl why %s", r->name);
+	} else if (why[0] != '\0') {
+		doctor_say(r, DOCTOR_primary_tls, DOCTOR_INFO,
+		    "the certificate of %s does not verify: %.200s. Mail goes "
+		    "there encrypted, to whoever answers",
+		    p->label, why);
+	} else {
+		doctor_say(r, DOCTOR_primary_tls, DOCTOR_OK,
+		    "TLS with %s, whose certificate verifies", p->label);
+	}
+}
+
+/* ---- its trust in us */
+
+void
+doctor_xforward(struct doctor_run *r, const struct doctor_primary *p)
+{
+	char us[ADDR_TEXT_MAX] = "ADDRESS";
+	struct doctor_finding *f;
+
+	if ((p->ext & CLIENT_EXT_XFORWARD) != 0) {
+		doctor_say(r, DOCTOR_xforward, DOCTOR_OK,
+		    "%s offers XFORWARD, so its log and filters see the client",
+		    p->label);
+		return;
+	}
+	if (p->source != NULL)
+		(void)addr_text(p->source, us);
+	f = doctor_say(r, DOCTOR_xforward, DOCTOR_INFO,
+	    "%s does not offer XFORWARD to this host: its log and filters see "
+	    "our address, not the client's",
+	    p->label);
+	doctor_remedy(f,
+	    "For Postfix, on the primary: smtpd_authorized_xforward_hosts = %s",
+	    us);
+}
+
+/* ---- what we take and it does not */
+
+/* As the configuration takes it, and exact. */
+static void
+size_text(uint64_t bytes, char *dst, size_t size)
+{
+	static const char unit[] = { 'G', 'M', 'K' };
+
+	for (unsigned i = 0; i < MX_COUNT(unit); i++) {
+		unsigned shift = 10 * (unsigned)(MX_COUNT(unit) - i);
+
+		if (bytes >> shift > 0 && bytes == (bytes >> shift) << shift) {
+			(void)snprintf(dst, size, "%llu%c",
+			    (unsigned long long)(bytes >> shift), unit[i]);
+			return;
+		}
+	}
+	(void)snprintf(dst, size, "%llu", (unsigned long long)bytes);
+}
+
+void
+doctor_size(struct doctor_run *r, const struct doctor_primary *p)
+{
+	uint64_t ours = r->conf->smtpd.message_size;
+	char mine[32], its[32];
+	struct doctor_finding *f;
+
+	size_text(ours, mine, sizeof(mine));
+	size_text(p->size, its, sizeof(its));
+	if (p->size == 0 || p->size >= ours) {
+		doctor_say(r, DOCTOR_size, DOCTOR_OK,
+		    "%s takes messages as large as those that are taken here "
+		    "(%s)",
+		    p->label, mine);
+		return;
+	}
+	f = doctor_say(r, DOCTOR_size, DOCTOR_WARNING,
+	    "messages of up to %s are taken here, and %s takes %s: what is "
+	    "larger is taken and then given back",
+	    mine, p->label, its);
+	doctor_remedy(f, "smtpd { message_size = \"%s\" }", its);
+}
+
+void
+doctor_eightbitmime(struct doctor_run *r, const struct doctor_primary *p)
+{
+	struct doctor_finding *f;
+
+	if ((p->ext & CLIENT_EXT_8BITMIME) != 0) {
+		doctor_say(r, DOCTOR_eightbitmime, DOCTOR_OK,
+		    "%s offers 8BITMIME, as is done here", p->label);
+		return;
+	}
+	f = doctor_say(r, DOCTOR_eightbitmime, DOCTOR_INFO,
+	    "%s does not offer 8BITMIME, which is offered here: such mail goes "
+	    "there as it is, and it has to bear that",
+	    p->label);
+	doctor_remedy(f, "Switch 8BITMIME on on the primary.");
+}
+
+void
+doctor_smtputf8(struct doctor_run *r, const struct doctor_primary *p)
+{
+	struct doctor_finding *f;
+
+	if ((p->ext & CLIENT_EXT_SMTPUTF8) != 0) {
+		doctor_say(r, DOCTOR_smtputf8, DOCTOR_OK,
+		    "%s offers SMTPUTF8, as is done here", p->label);
+		return;
+	}
+	f = doctor_say(r, DOCTOR_smtputf8, DOCTOR_INFO,
+	    "%s does not offer SMTPUTF8, which is offered here: mail that "
+	    "needs "
+	    "it is taken and then given back (5.6.7)",
+	    p->label);
+	doctor_remedy(f, "For Postfix, on the primary: smtputf8_enable = yes");
+}

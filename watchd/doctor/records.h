@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC
+ * records: what was found, of each subject that was checked: this host ("") and
+ * the domains. In memory only, for a run makes it anew. What is kept for long is
+ * bounded: findings that say that all is well go with the next run, and beyond
+ * DOCTOR_TEXTS_MAX findings their texts are left out (which findings there are
+ * is known all the same). Loop thread. */
+#ifndef MX_DOCTOR_RECORDS_H
+#define MX_DOCTOR_RECORDS_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include "base/text.h"
+#include "status/doctor.h"
+#include "status/snapshot.h"
+
+#define DOCTOR_TEXTS_MAX 5000 /* findings with a text */
+#define DOCTOR_SHOWN_MAX 50 /* in a snapshot, the worst first */
+
+struct doctor_finding {
+	enum doctor_check check;
+	enum doctor_severity severity;
+	char *text, *remedy; /* NULL: left out, or there is none */
+};
+
+struct doctor_record {
+	/* private: */
+	RB_ENTRY(doctor_record) node;
+	TAILQ_ENTRY(doctor_record) by_time;
+	TAILQ_ENTRY(doctor_record) by_worst;
+	enum doctor_severity worst;
+	bool texts; /* its findings have them */
+	/* public, read only: */
+	uint64_t seq; /* ascending, in the order in which they came */
+	int64_t checked; /* wall seconds */
+	unsigned n;
+	struct doctor_finding *finding;
+	char name[]; /* "": this host */
+};
+
+struct doctor_records;
+struct doctor_records *doctor_records_create(void);
+void doctor_records_destroy(struct doctor_records **);
+
+/* Takes the array and its texts, which replace what was found of that name
+ * before. `keep`: also when all of it is well. */
+void doctor_records_put(struct doctor_records *, const char *name, int64_t wall,
+    struct doctor_finding *, unsigned n, bool keep);
+void doctor_records_drop(struct doctor_records *, const char *name);
+/* Those that came before `seq`, at most `max`. True: there are more. */
+bool doctor_records_sweep(struct doctor_records *, uint64_t seq, unsigned max);
+uint64_t doctor_records_seq(const struct doctor_records *); /* the last one */
+
+/* NULL: there is none. By name, the first behind `after` (NULL: of all); and by
+ * time, the first behind `seq`. */
+const struct doctor_record *
+doctor_records_next(const struct doctor_records *, const char *after);
+const struct doctor_record *
+doctor_records_since(const struct doctor_records *, uint64_t seq);
+
+/* The counts, and the list, which snapshots share until it is another one. */
+void doctor_records_show(struct doctor_records *, struct snapshot *);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC
+ * sources: as whom others see us. The addresses that we send from are those that
+ * deliver { source } names, and else the kernel's choice for the way to the
+ * primaries, which it tells without a packet being sent. */
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor/doctor_int.h"
+
+#define LOOK_MAX 64 /* primaries that are looked at */
+
+bool
+doctor_source_to(const struct net_addr *to, const struct net_addr *bind_to,
+    struct net_addr *source)
+{
+	int fd = socket(to->u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct net_addr from;
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	if (bind_to != NULL && bind_to->u.sa.sa_family == to->u.sa.sa_family) {
+		from = *bind_to;
+		addr_port_set(&from, 0);
+		(void)bind(fd, &from.u.sa, from.len);
+	}
+	memset(source, 0, sizeof(*source));
+	source->len = sizeof(source->u);
+	ok = connect(fd, &to->u.sa, to->len) == 0 &&
+	    getsockname(fd, &source->u.sa, &source->len) == 0;
+	(void)close(fd);
+	return ok;
+}
+
+static bool
+is_private4(uint32_t a)
+{
+	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 ||
+	    a >> 16 == 0xa9fe || a >> 22 == 0x191; /* 100.64.0.0/10 */
+}
+
+bool
+doctor_is_private(const struct net_addr *a)
+{
+	const uint8_t *b = a->u.in6.sin6_addr.s6_addr;
+
+	if (addr_is_loopback(a))
+		return true;
+	if (a->u.sa.sa_family == AF_INET)
+		return is_private4(ntohl(a->u.in.sin_addr.s_addr));
+	return (b[0] & 0xfe) == 0xfc || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+}
+
+bool
+doctor_is_our_name(const struct doctor_run *r, const char *name)
+{
+	const struct route_self *self = r->d->ops.self(r->d->ops.arg);
+
+	for (size_t i = 0; i < self->nnames; i++)
+		if (strcmp(self->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+bool
+doctor_is_our_address(const struct doctor_run *r, const struct net_addr *a)
+{
+	const struct route_self *self = r->d->ops.self(r->d->ops.arg);
+
+	for (size_t i = 0; i < self->naddrs; i++)
+		if (addr_equal_host(&self->addrs[i], a))
+			return true;
+	return false;
+}
+
+static void
+add(struct net_addr *addr, unsigned *n, const struct net_addr *a)
+{
+	for (unsigned i = 0; i < *n; i++)
+		if (addr_equal_host(&addr[i], a))
+			return;
+	if (*n < DOCTOR_SOURCES_MAX)
+		addr[(*n)++] = *a;
+}
+
+/* Behind address translation: as whom `self` says that others see us. */
+static void
+add_outer(const struct doctor_run *r, struct net_addr *addr, unsigned *n,
+    const struct net_addr *a)
+{
+	const struct route_self *self = r->d->ops.self(r->d->ops.arg);
+	const struct net_addr *named =
+	    self->addrs + self->naddrs - self->nnamed;
+	unsigned was = *n;
+
+	for (size_t i = 0; i < self->nnamed; i++)
+		if (named[i].u.sa.sa_family == a->u.sa.sa_family &&
+		    !doctor_is_private(&named[i]))
+			add(addr, n, &named[i]);
+	if (*n == was)
+		add(addr, n, a);
+}
+
+static void
+add_towards(const struct doctor_run *r, const struct watch *w,
+    struct net_addr *addr, unsigned *n)
+{
+	const struct route_host *h = w->host;
+	const struct net_addr *bind_to = watch_source(w);
+	struct net_addr a;
+
+	for (unsigned i = 0; h != NULL && i < h->naddrs; i++) {
+		if (!doctor_source_to(&h->addr[i], bind_to, &a) ||
+		    addr_is_loopback(&a))
+			continue;
+		if (doctor_is_private(&a))
+			add_outer(r, addr, n, &a);
+		else
+			add(addr, n, &a);
+	}
+}
+
+unsigned
+doctor_sources(const struct doctor_run *r,
+    struct net_addr addr[DOCTOR_SOURCES_MAX])
+{
+	struct primary_table *t = watch_primaries(r->d->env.watches);
+	struct primary *p = NULL;
+	const struct watch *w;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < LOOK_MAX; i++) {
+		if ((p = primary_next(t, p)) == NULL)
+			break;
+		LIST_FOREACH (w, &p->watches, sibling)
+			add_towards(r, w, addr, &n);
+	}
+	return n;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: ISC
+ * spf: see spf.h. A record is checked as a whole first, since a mistake behind
+ * the term that matches makes it void, too (RFC 7208 4.6). */
+#include "doctor/spf.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+
+#define LOOKUPS_MAX 10 /* terms that ask the DNS, RFC 7208 4.6.4 */
+#define V4_BITS	    32u
+#define V6_BITS	    128u
+
+enum mechanism {
+	MECH_ALL,
+	MECH_IP4,
+	MECH_IP6,
+	MECH_A,
+	MECH_MX,
+	MECH_INCLUDE,
+	MECH_EXISTS,
+	MECH_PTR,
+	MECHS,
+};
+
+struct spf_term {
+	enum mechanism mech; /* MECHS: a modifier */
+	bool redirect;
+	enum spf_result says;
+	char domain[TEXT_DOMAIN_MAX]; /* "": that of the record */
+	struct net_addr net; /* of ip4, ip6 */
+	unsigned bits4, bits6;
+	bool macro; /* it has some in its domain */
+};
+
+bool
+spf_is_record(const char *txt)
+{
+	return strncasecmp(txt, "v=spf1", 6) == 0 &&
+	    (txt[6] == ' ' || txt[6] == '\0');
+}
+
+/* ---- a term */
+
+static bool
+take_qualifier(const char **s, struct spf_term *t)
+{
+	static const char sign[] = "+-~?";
+	static const enum spf_result says[] = { SPF_PASS, SPF_FAIL,
+		SPF_SOFTFAIL, SPF_NEUTRAL };
+	const char *p = **s != '\0' ? strchr(sign, **s) : NULL;
+
+	t->says = p != NULL ? says[p - sign] : SPF_PASS;
+	if (p != NULL)
+		(*s)++;
+	return p != NULL;
+}
+
+static bool
+take_mechanism(const char **s, size_t len, struct spf_term *t)
+{
+	static const char *const name[MECHS] = { "all", "ip4", "ip6", "a", "mx",
+		"include", "exists", "ptr" };
+
+	for (unsigned i = 0; i < MECHS; i++)
+		if (strlen(name[i]) == len &&
+		    strncasecmp(*s, name[i], len) == 0) {
+			t->mech = (enum mechanism)i;
+			*s += len;
+			return true;
+		}
+	return false;
+}
+
+static bool
+take_bits(const char *s, unsigned max, unsigned *bits)
+{
+	int64_t v;
+
+	if (text_int(s, 0, max, &v) != 0)
+		return false;
+	*bits = (unsigned)v;
+	return true;
+}
+
+/* "/24", "/24//64", "//64": cut off from the end of s. */
+static bool
+take_dual_bits(char *s, struct spf_term *t)
+{
+	char *six = strstr(s, "//"), *four;
+
+	if (six != NULL) {
+		*six = '\0';
+		if (!take_bits(six + 2, V6_BITS, &t->bits6))
+			return false;
+	}
+	if ((four = strchr(s, '/')) == NULL)
+		return true;
+	*four = '\0';
+	return take_bits(four + 1, V4_BITS, &t->bits4);
+}
+
+static bool
+take_domain(const char *s, struct spf_term *t)
+{
+	t->macro = strchr(s, '%') != NULL;
+	return *s != '\0' &&
+	    (t->macro || text_domain(s, strlen(s), t->domain) == 0);
+}
+
+/* ":192.0.2.0/24" */
+static bool
+take_network(char *s, struct spf_term *t)
+{
+	unsigned max = t->mech == MECH_IP4 ? V4_BITS : V6_BITS;
+	unsigned *bits = t->mech == MECH_IP4 ? &t->bits4 : &t->bits6;
+	char *slash = strchr(s, '/');
+
+	if (slash != NULL) {
+		*slash = '\0';
+		if (!take_bits(slash + 1, max, bits))
+			return false;
+	}
+	return *s == ':' && addr_parse(&t->net, s + 1, 0, ':') == 0 &&
+	    t->net.u.sa.sa_family == (t->mech == MECH_IP4 ? AF_INET : AF_INET6);
+}
+
+/* What stands behind the name of a mechanism. */
+static bool
+take_rest(char *s, struct spf_term *t)
+{
+	switch (t->mech) {
+	case MECH_ALL:
+		return *s == '\0';
+	case MECH_IP4:
+	case MECH_IP6:
+		return take_network(s, t);
+	case MECH_A:
+	case MECH_MX:
+		if (!take_dual_bits(s, t))
+			return false;
+		return *s == '\0' || (*s == ':' && take_domain(s + 1, t));
+	case MECH_PTR:
+		return *s == '\0' || (*s == ':' && take_domain(s + 1, t));
+	default:
+		return *s == ':' && take_domain(s + 1, t);
+	}
+}
+
+/* The term at s, to its end; false: it is wrong. */
+static bool
+parse_term(char *s, struct spf_term *t)
+{
+	const char *p = s;
+	size_t len;
+
+	memset(t, 0, sizeof(*t));
+	t->bits4 = V4_BITS;
+	t->bits6 = V6_BITS;
+	t->mech = MECHS;
+	len = strcspn(p, "=:/");
+	if (p[len] ==
+	    '=') { /* a modifier: exp and unknown ones decide nothing */
+		t->redirect = len == 8 && strncasecmp(p, "redirect", 8) == 0;
+		return len > 0;
+	}
+	len -= take_qualifier(&p, t);
+	return take_mechanism(&p, len, t) && take_rest(s + (p - s), t);
+}
+
+/* The next term of the record, in a copy that the caller frees; NULL: none. */
+static char *
+next_term(const char **at)
+{
+	const char *s = *at + strspn(*at, " ");
+	size_t len = strcspn(s, " ");
+
+	*at = s + len;
+	return len > 0 ? mem_strndup(s, len) : NULL;
+}
+
+/* ---- matching */
+
+static const uint8_t *
+octets(const struct net_addr *a)
+{
+	return a->u.sa.sa_family == AF_INET ?
+	    (const uint8_t *)&a->u.in.sin_addr :
+	    a->u.in6.sin6_addr.s6_addr;
+}
+
+static bool
+is_within(const struct net_addr *a, const struct net_addr *net, unsigned bits)
+{
+	const uint8_t *x = octets(a), *y = octets(net);
+	unsigned whole = bits / 8, rest = bits % 8;
+
+	if (a->u.sa.sa_family != net->u.sa.sa_family ||
+	    memcmp(x, y, whole) != 0)
+		return false;
+	return rest == 0 || (x[whole] ^ y[whole]) >> (8 - rest) == 0;
+}
+
+static unsigned
+bits_of(const struct spf *q, const struct spf_term *t)
+{
+	return q->who.u.sa.sa_family == AF_INET ? t->bits4 : t->bits6;
+}
+
+static enum spf_result
+ask(struct spf *q, const struct spf_term *t)
+{
+	if (++q->lookups > LOOKUPS_MAX)
+		return SPF_PERMERROR;
+	(void)strlcpy(q->name, t->domain[0] != '\0' ? t->domain : q->domain,
+	    sizeof(q->name));
+	q->says = t->says;
+	q->bits = bits_of(q, t);
+	q->asked = t->mech == MECH_A ? SPF_ASK_ADDRS : SPF_ASK_MX;
+	return q->asked;
+}
+
+/* SPF_NEUTRAL: the next one; *over: it is the result. */
+static enum spf_result
+try_term(struct spf *q, const struct spf_term *t, bool *over)
+{
+	bool match = false;
+
+	*over = true;
+	if (t->mech == MECHS) {
+		q->redirects |= t->redirect;
+		*over = false;
+		return SPF_NEUTRAL;
+	}
+	if (t->macro)
+		return SPF_UNJUDGED;
+	switch (t->mech) {
+	case MECH_ALL:
+		match = true;
+		break;
+	case MECH_IP4:
+	case MECH_IP6:
+		match = is_within(&q->who, &t->net, bits_of(q, t));
+		break;
+	case MECH_A:
+	case MECH_MX:
+		return ask(q, t);
+	default:
+		return SPF_UNJUDGED;
+	}
+	*over = match;
+	return match ? t->says : SPF_NEUTRAL;
+}
+
+/* ---- the record */
+
+/* Of the answers; false: go on with the next term. */
+static bool
+resume(struct spf *q, enum spf_result *r)
+{
+	*r = SPF_TEMPERROR;
+	if (q->failed)
+		return true;
+	*r = q->says;
+	if (q->matched)
+		return true;
+	if (q->mx_at < q->nmx) {
+		(void)strlcpy(q->name, q->mx[q->mx_at++], sizeof(q->name));
+		*r = q->asked = SPF_ASK_ADDRS;
+		return true;
+	}
+	q->nmx = q->mx_at = 0;
+	return false;
+}
+
+static bool
+is_sound(struct spf *q)
+{
+	const char *at = q->at;
+	struct spf_term t;
+	char *s;
+	bool ok = true;
+
+	while (ok && (s = next_term(&at)) != NULL) {
+		(void)strlcpy(q->why, s, sizeof(q->why));
+		ok = parse_term(s, &t);
+		mem_free(&s);
+	}
+	return ok;
+}
+
+void
+spf_begin(struct spf *q, const char *record, const char *domain,
+    const struct net_addr *who)
+{
+	memset(q, 0, sizeof(*q));
+	q->record = mem_strdup(record);
+	q->at = q->record + strlen("v=spf1");
+	q->who = *who;
+	(void)strlcpy(q->domain, domain, sizeof(q->domain));
+	q->asked = SPF_NEUTRAL;
+	if (!is_sound(q))
+		q->asked = SPF_PERMERROR;
+}
+
+void
+spf_end(struct spf *q)
+{
+	mem_free(&q->record);
+}
+
+enum spf_result
+spf_next(struct spf *q)
+{
+	enum spf_result r = SPF_NEUTRAL;
+	struct spf_term t;
+	bool over = false;
+	char *s;
+
+	if (q->asked == SPF_PERMERROR)
+		return SPF_PERMERROR;
+	if (q->asked != SPF_NEUTRAL && resume(q, &r))
+		return r;
+	q->asked = SPF_NEUTRAL;
+	while (!over && (s = next_term(&q->at)) != NULL) {
+		(void)strlcpy(q->why, s, sizeof(q->why));
+		MX_ASSERT(parse_term(s, &t));
+		mem_free(&s);
+		r = try_term(q, &t, &over);
+	}
+	if (over)
+		return r;
+	return q->redirects ? SPF_UNJUDGED : SPF_NEUTRAL;
+}
+
+void
+spf_answer(struct spf *q, const struct dns_answer *a)
+{
+	if (a->status == DNS_FAIL || a->status == DNS_BOGUS) {
+		q->failed = true;
+		return;
+	}
+	if (a->status != DNS_OK)
+		return;
+	if (q->asked == SPF_ASK_MX) {
+		for (; q->nmx < a->n && q->nmx < SPF_MX_MAX; q->nmx++)
+			(void)strlcpy(q->mx[q->nmx], a->mx[q->nmx].host,
+			    sizeof(q->mx[0]));
+		return;
+	}
+	for (unsigned i = 0; i < a->n; i++)
+		q->matched |= is_within(&q->who, &a->addr[i], q->bits);
+}
