@@ -605,6 +605,25 @@ rule_domains_stale(const struct view *x, struct rule_value *v)
 	    src->trouble);
 }
 
+/* Told of errors alone: what may be wrong, or is worth knowing, wakes nobody. */
+static void
+rule_doctor_finding(const struct view *x, struct rule_value *v)
+{
+	unsigned n = snap_doctor_count(x->s, DOCTOR_ERROR);
+	const struct snap_doctor *sd = x->s->doctor;
+	const struct snap_finding *f =
+	    sd != NULL && sd->nfindings > 0 ? sd->finding : NULL;
+	char text[PEER_TEXT], count[40];
+
+	v->known = x->s->doctor_ended != 0 || n > 0;
+	v->value = n;
+	rule_say(v, "mxwatchctl doctor shows %s%s%s",
+	    forecast_count_fmt(n, "error", count, sizeof(count)),
+	    n == 1 ? ": " : ", the first: ",
+	    text_cut(text, sizeof(text),
+		f != NULL && f->text != NULL ? f->text : ""));
+}
+
 static void (*const rule[ALERT_KIND_MAX])(const struct view *,
     struct rule_value *) = {
 #define ALERT(name, ...) [ALERT_##name] = rule_##name,

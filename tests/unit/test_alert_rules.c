@@ -337,6 +337,37 @@ depth_and_spool(void **st)
 	world_fini(&w);
 }
 
+/* Errors alone, of which the first is named; nothing before the first look. */
+static void
+what_the_doctor_found(void **st)
+{
+	struct world w;
+	struct snap_doctor *sd;
+
+	(void)st;
+	world_init(&w, "alert \"doctor_finding\" { enabled = yes }\n");
+	w.s->doctor_findings[DOCTOR_WARNING][DOCTOR_ptr] = 4;
+	pass(&w, MIN);
+	is(&w, doctor_finding, "inactive");
+	w.s->doctor = sd = snap_doctor_create(1);
+	sd->nfindings = 1;
+	sd->finding[0] = (struct snap_finding){ .domain = mem_strdup("a.test"),
+		.check = DOCTOR_mx,
+		.severity = DOCTOR_ERROR,
+		.text = mem_strdup("mx2.test is not among the MX records") };
+	w.s->doctor_findings[DOCTOR_ERROR][DOCTOR_mx] = 1;
+	w.s->doctor_ended = w.now / 1000;
+	pass(&w, MIN);
+	is(&w, doctor_finding, "warning");
+	assert_string_equal(summary(&w, ALERT_doctor_finding),
+	    "mxwatchctl doctor shows 1 error: mx2.test is not among the MX "
+	    "records");
+	w.s->doctor_findings[DOCTOR_ERROR][DOCTOR_mx] = 0;
+	pass(&w, MIN);
+	is(&w, doctor_finding, "resolved");
+	world_fini(&w);
+}
+
 static void
 stale_stuck_cert_self(void **st)
 {
@@ -599,6 +630,7 @@ main(void)
 		cmocka_unit_test(expired_and_bounced),
 		cmocka_unit_test(depth_and_spool),
 		cmocka_unit_test(stale_stuck_cert_self),
+		cmocka_unit_test(what_the_doctor_found),
 		cmocka_unit_test(heartbeat_stops),
 		cmocka_unit_test(forecasts_and_their_words),
 		cmocka_unit_test(forecast_is_what_it_says),
