@@ -336,6 +336,35 @@ clustered_asked(void *d, uint64_t ticket, const char *line)
 	(void)line;
 }
 
+/* Nobody asks the doctor: it would look at true DNS and web servers. */
+const struct control_doctor_ops daemon_doctor_ops;
+
+void
+daemon_doctor_create(struct daemon *d)
+{
+	(void)d;
+}
+
+void
+daemon_doctor_configure(struct daemon *d, struct config *conf)
+{
+	(void)d;
+	(void)conf;
+}
+
+void
+daemon_doctor_destroy(struct daemon *d)
+{
+	(void)d;
+}
+
+void
+daemon_doctor_snapshot(struct daemon *d, struct snapshot *s)
+{
+	(void)d;
+	(void)s;
+}
+
 bool
 daemon_alerts_told(struct daemon *d, const char *key, const void *text,
     size_t len)

@@ -740,6 +740,81 @@ fake_did(void *arg, const char *verb, const char *target, const char *reason,
 	    reason, rc, *node != '\0' ? " of " : "", node);
 }
 
+/* ---- the doctor: findings of this host and of two domains, by name and by time */
+
+static const struct snap_finding findings[][2] = {
+	{ { "", DOCTOR_ptr, DOCTOR_WARNING, "no PTR\033[31m", "set it", 77 },
+	    { "", DOCTOR_helo, DOCTOR_OK, "well", NULL, 77 } },
+	{ { "example.net", DOCTOR_size, DOCTOR_INFO, "larger", NULL, 78 },
+	    { "example.net", DOCTOR_xforward, DOCTOR_OK, "well", NULL, 78 } },
+	{ { "example.org", DOCTOR_mx, DOCTOR_ERROR, NULL, NULL, 79 },
+	    { "example.org", DOCTOR_primary, DOCTOR_OK, "well", NULL, 79 } },
+};
+
+static int
+fake_doctor_ask(void *arg, const char *domain, uint64_t *seq)
+{
+	struct fake *f = arg;
+
+	note(f, "doctor", domain != NULL ? domain : "all", 0, 0);
+	*seq = 0;
+	return f->doctor_rc;
+}
+
+static bool
+fake_doctor_is_busy(void *arg, const char *domain)
+{
+	struct fake *f = arg;
+
+	(void)domain;
+	return f->doctor_polls > 0 && f->doctor_polls-- > 0;
+}
+
+static void
+fake_findings(size_t i, control_finding_cb *fn, void *fn_arg)
+{
+	fn(fn_arg, &findings[i][0]);
+	fn(fn_arg, &findings[i][1]);
+}
+
+static bool
+fake_doctor_next(void *arg, const char *after, char name[TEXT_DOMAIN_MAX],
+    control_finding_cb *fn, void *fn_arg)
+{
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < MX_COUNT(findings); i++)
+		if (after == NULL || strcmp(findings[i][0].domain, after) > 0)
+			break;
+	if (i == MX_COUNT(findings))
+		return false;
+	(void)strlcpy(name, findings[i][0].domain, TEXT_DOMAIN_MAX);
+	fake_findings(i, fn, fn_arg);
+	return true;
+}
+
+/* They come one by one, the last at the end. */
+static bool
+fake_doctor_since(void *arg, uint64_t *seq, control_finding_cb *fn,
+    void *fn_arg)
+{
+	struct fake *f = arg;
+
+	if (*seq + f->doctor_polls >= MX_COUNT(findings))
+		return false;
+	fake_findings((*seq)++, fn, fn_arg);
+	return true;
+}
+
+static int64_t
+fake_doctor_ended(void *arg)
+{
+	struct fake *f = arg;
+
+	return f->doctor_ended;
+}
+
 void
 fake_init(struct fake *f, struct loop *loop)
 {
@@ -776,6 +851,12 @@ fake_init(struct fake *f, struct loop *loop)
 		    .end = fake_maintenance_end,
 		    .each = fake_maintenance_each,
 		    .holds = fake_maintenance_holds,
+		    .arg = f },
+		.doctor = { .ask = fake_doctor_ask,
+		    .is_busy = fake_doctor_is_busy,
+		    .next = fake_doctor_next,
+		    .since = fake_doctor_since,
+		    .ended = fake_doctor_ended,
 		    .arg = f },
 		.outages = fake_outages,
 		.did = fake_did,

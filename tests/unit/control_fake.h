@@ -55,6 +55,9 @@ struct fake {
 	int reload_rc, reload_polls;
 	int maintenance_rc;
 	bool maintenance_holds; /* example.org */
+	int64_t doctor_ended; /* 0: all was never checked */
+	unsigned doctor_polls; /* until the end of what is being checked */
+	int doctor_rc;
 	struct kept *outages;
 	char did[512]; /* the last verb that changed something... */
 	unsigned dids; /* ...of so many */

@@ -332,6 +332,63 @@ requests_are_answered(void **state)
 	}
 }
 
+/* What was found a day ago at most is shown, without what is well; else, or when
+ * it is wanted, it is looked for. With a domain all of it, and of this host. */
+static void
+doctor_shows_or_looks(void **state)
+{
+	static const struct {
+		const char *request;
+		bool fresh;
+		const char *asked; /* "": nobody is */
+		unsigned lines, ok;
+		const char *end;
+	} rows[] = {
+		{ "{\"verb\":\"doctor\"}", true, "", 3, 0,
+		    "\"rc\":1,\"errors\":1,\"warnings\":1,\"infos\":1,"
+		    "\"checked\":" },
+		{ "{\"verb\":\"doctor\"}", false, "doctor all 0", 3, 0,
+		    "\"checked\":null,\"error\":\"1 error, 1 warning\"}" },
+		{ "{\"verb\":\"doctor\",\"now\":true}", true, "doctor all 0", 3,
+		    0, "\"errors\":1" },
+		{ "{\"verb\":\"doctor\",\"domain\":\"Example.NET\"}", true,
+		    "doctor example.net 0", 4, 2,
+		    "\"rc\":1,\"errors\":0,\"warnings\":1,\"infos\":1" },
+	};
+	const char *answer;
+	struct peer p;
+
+	(void)state;
+	for (size_t i = 0; i < MX_COUNT(rows); i++) {
+		fake.last[0] = '\0';
+		fake.doctor_ended = rows[i].fresh ? clock_wall() - 3600 : 0;
+		fake.doctor_polls = 2;
+		answer = ask(&p, rows[i].request);
+		assert_string_equal(fake.last, rows[i].asked);
+		assert_int_equal(count(answer, "\"check\":"), rows[i].lines);
+		assert_int_equal(count(answer, "\"severity\":\"ok\""),
+		    rows[i].ok);
+		assert_has(answer, rows[i].end);
+		assert_has(answer,
+		    "{\"domain\":\"\",\"check\":\"ptr\",\"severity\":"
+		    "\"warning\",\"text\":\"no PTR?[31m\",\"remedy\":"
+		    "\"set it\",\"checked\":77}\n");
+		peer_close(&p);
+	}
+	fake.doctor_ended = clock_wall() - 2 * 86400;
+	(void)ask(&p, "{\"verb\":\"doctor\"}");
+	assert_string_equal(fake.last, "doctor all 0");
+	peer_close(&p);
+	fake.doctor_rc = -MX_ENOENT;
+	assert_has(ask(&p, "{\"verb\":\"doctor\",\"domain\":\"x.test\"}"),
+	    "x.test: no such domain in the configuration");
+	peer_close(&p);
+	fake.doctor_rc = -MX_EBUSY;
+	assert_has(ask(&p, "{\"verb\":\"doctor\",\"domain\":\"x.test\"}"),
+	    "too many wait to be checked");
+	peer_close(&p);
+}
+
 static void
 refused_reload_says_why(void **state)
 {
@@ -888,6 +945,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(requests_are_answered),
+		TEST(doctor_shows_or_looks),
 		TEST(refused_reload_says_why),
 		TEST(maintenance_fails),
 		TEST(probe_waits_for_its_outcome),

@@ -38,6 +38,10 @@ print(enum control_verb verb, bool one, const char *lines)
 	return text;
 }
 
+#define FINDING(domain, check, severity, text, remedy)                         \
+	"{\"domain\":\"" domain "\",\"check\":\"" check                        \
+	"\",\"severity\":\"" severity "\",\"text\":\"" text                    \
+	"\",\"remedy\":\"" remedy "\",\"checked\":1795364400}\n"
 #define DONE "{\"done\":true,\"rc\":0"
 #define STATUS                                                                 \
 	"{\"time\":1795368000,\"started\":1795281600,\"ready\":true,"          \
@@ -165,6 +169,25 @@ static const struct {
 	    "1 "
 	    "primary\n"
 	    "      \"patch day\", 2nd tue 02:00\n" },
+	{ "what the doctor found", VERB_doctor, false,
+	    FINDING("", "ptr", "warning",
+		"192.0.2.25 has no PTR record that names a host: many servers "
+		"refuse mail from such an address",
+		"Have it set.") FINDING("", "helo", "ok", "\\u001b[31mred", "")
+		FINDING("a.test", "eightbitmime", "info", "", "") DONE
+	    ",\"errors\":0,\"warnings\":1,\"infos\":1,\"checked\":"
+	    "1795364400}",
+	    "this host\n"
+	    "  warning ptr           192.0.2.25 has no PTR record that names a "
+	    "host: many\n"
+	    "                        servers refuse mail from such an address\n"
+	    "                        -> Have it set.\n"
+	    "  ok      helo          ?[31mred\n"
+	    "a.test\n"
+	    "  info    eightbitmime  (mxwatchctl doctor DOMAIN says more)\n"
+	    "0 errors, 1 warning, 1 info; all was checked 1h ago\n" },
+	{ "the doctor is refused", VERB_doctor, false,
+	    "{\"done\":true,\"rc\":1,\"error\":\"busy\"}", "" },
 	{ "no maintenance window", VERB_maintenance, false, DONE "}",
 	    "there is no maintenance window\n" },
 	{ "a maintenance window is ordered", VERB_maintenance, false,

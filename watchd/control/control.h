@@ -86,6 +86,24 @@ struct control_maintenance_ops {
 	void *arg;
 };
 
+/* What mxwatchctl doctor shows; all NULL where there is none. */
+typedef void control_finding_cb(void *arg, const struct snap_finding *);
+struct control_doctor_ops {
+	/* Checks this host and that domain, or, with NULL, all; what is found is
+	 * behind *seq. -MX_ENOENT: it is not in the configuration; -MX_EBUSY. */
+	int (*ask)(void *arg, const char *domain, uint64_t *seq);
+	/* Is that one ("": this host; NULL: all) still being checked? */
+	bool (*is_busy)(void *arg, const char *domain);
+	/* The findings of one subject, by name the first behind `after` (NULL: of
+	 * all), or by time the first behind *seq. True: it is in `name`. */
+	bool (*next)(void *arg, const char *after, char name[TEXT_DOMAIN_MAX],
+	    control_finding_cb *, void *cb_arg);
+	bool (*since)(void *arg, uint64_t *seq, control_finding_cb *,
+	    void *cb_arg);
+	int64_t (*ended)(void *arg); /* wall seconds, of all; 0: not yet */
+	void *arg;
+};
+
 /* ---- a cluster. Nodes go by number (0: none). */
 #define CONTROL_NODES	  32 /* at most */
 #define CONTROL_NODE_NAME 65
@@ -172,6 +190,7 @@ struct control_ops {
 	    const char *reason, const char *node, int64_t uid, int rc);
 	struct control_alert_ops alert;
 	struct control_maintenance_ops maintenance;
+	struct control_doctor_ops doctor;
 	struct control_cluster_ops cluster;
 	void *arg;
 };

@@ -394,6 +394,8 @@ last_line(struct format *f, const cJSON *l)
 		format_nodes_end(f, l);
 	if (json_get_num(l, "in_hand") > 0)
 		format_ordered(f, l);
+	if (f->verb == VERB_doctor)
+		format_doctor_end(f, l);
 	if (json_get_num(l, "rc") != 0)
 		return;
 	switch (f->verb) {
@@ -520,6 +522,7 @@ put_line(struct format *f, const cJSON *l)
 		[VERB_maintenance] = format_maintenance,
 		[VERB_outages] = format_outage,
 		[VERB_cluster] = format_nodes,
+		[VERB_doctor] = format_doctor,
 	};
 
 	if (json_get_bool(l, "done")) {

@@ -29,6 +29,7 @@ struct format {
 	char line[4096]; /* of it, for a terminal */
 	size_t line_len;
 	cJSON *rows; /* of a table that is kept until its end */
+	char subject[TEXT_DOMAIN_MAX]; /* of the last line */
 };
 
 /* A line of the answer, the last one included (its "error" is the caller's
@@ -36,7 +37,7 @@ struct format {
 void format_line(struct format *, const cJSON *line);
 
 /* ctl_status.c, ctl_queue.c, ctl_order.c, ctl_recipients.c, ctl_outages.c, ctl_maintenance.c,
- * ctl_cluster.c */
+ * ctl_cluster.c, ctl_doctor.c */
 void format_primaries(struct format *, const cJSON *primaries);
 void format_status(struct format *, const cJSON *document);
 void format_queue(struct format *, const cJSON *message);
@@ -53,6 +54,8 @@ void format_recipients_end(struct format *, const cJSON *done);
 void format_outage(struct format *, const cJSON *outage);
 void format_outages_end(struct format *, const cJSON *done);
 void format_mailq_end(struct format *, const cJSON *done);
+void format_doctor(struct format *, const cJSON *finding);
+void format_doctor_end(struct format *, const cJSON *done);
 void format_maintenance(struct format *, const cJSON *window);
 void format_maintenance_end(struct format *, const cJSON *done);
 void format_nodes(struct format *, const cJSON *node);

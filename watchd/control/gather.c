@@ -44,6 +44,7 @@ static const struct plan {
 	[VERB_why] = { .domain = OWNER, .id = ALL, .address = OWNER },
 	[VERB_recipients] = { .domain = OWNER },
 	[VERB_forget] = { .domain = OWNER },
+	[VERB_doctor] = { .domain = OWNER }, /* else each node says its own */
 	[VERB_alerts] = { .domain = OWNER, .none = ALL },
 	[VERB_ack] = { .none = ALL },
 };

@@ -13,6 +13,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/ctl_cluster.c watchd/control/ctl_cluster.h \
 	watchd/control/ctl_content.c \
 	watchd/control/ctl_files.c watchd/control/ctl_files.h \
+	watchd/control/ctl_doctor.c \
 	watchd/control/ctl_format.c watchd/control/ctl_format.h \
 	watchd/control/ctl_help.c watchd/control/ctl_help.h \
 	watchd/control/ctl_maintenance.c \
@@ -37,6 +38,7 @@ libmx_control_a_SOURCES = \
 	watchd/control/verb_cluster.c \
 	watchd/control/verb_content.c \
 	watchd/control/verb_events.c \
+	watchd/control/verb_doctor.c \
 	watchd/control/verb_flush.c \
 	watchd/control/verb_import.c \
 	watchd/control/verb_maintenance.c \

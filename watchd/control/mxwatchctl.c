@@ -273,6 +273,7 @@ ask(const struct ctl_options *o, const char *path, enum control_verb verb,
 					NULL,
 		.one = o->nwords > 1 &&
 		    (verb == VERB_status || verb == VERB_flush ||
+			verb == VERB_doctor ||
 			(verb == VERB_outages && ctl_is_number(o->word[1]))),
 		.csv = o->csv,
 		.problems = o->problems };

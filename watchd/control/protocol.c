@@ -68,6 +68,7 @@ const struct control_field control_fields[CONTROL_FIELDS] = {
 	{ "follow", FIELD_FOLLOW, FIELD_FLAG, "",
 	    "what happens as well, until interrupted" },
 	{ "raw", FIELD_RAW, FIELD_FLAG, "", "all of it, as it was accepted" },
+	{ "now", FIELD_NOW, FIELD_FLAG, "", "check it while I wait" },
 };
 
 enum control_verb

@@ -43,6 +43,7 @@
  *	action	what is done with the cluster: "status" (or none), "join",
  *		"release", "takeover", "move"
  *	node	the name of a node
+ *	now	true: it is checked now, not shown as it was found last
  *
  * Answer: lines of objects; the last one has "done": true and "rc" (0 fine,
  * 1 failed, 2 refused: the request or the configuration is wrong), and
@@ -125,6 +126,11 @@
  *		"breaker", "route", "spool", "reload", "alert", "operator"),
  *		domain, host, text a line, the oldest first; with follow also
  *		"alive", once a minute. done: shown
+ *	doctor	a finding a line: domain ("": this host), check, severity
+ *		("error", "warning", "info", and with a domain "ok"), text, remedy
+ *		(or ""), checked; done: errors, warnings, infos (as many were
+ *		shown), checked (when all was; or null). rc 1 with an error or a
+ *		warning
  *	reload	file, line (0: all of it), severity, text: a finding a line
  *	cluster	of its status an element of `nodes` of `cluster` of
  *		mxwatch-status(7) a line; done: the rest of that object. rc 1
@@ -196,6 +202,7 @@ enum control_rc { CONTROL_OK, CONTROL_FAILED, CONTROL_REFUSED };
 #define FIELD_BODY	FIELD_BIT(40)
 #define FIELD_RAW	FIELD_BIT(41)
 #define FIELD_FOLLOW	FIELD_BIT(42)
+#define FIELD_NOW	FIELD_BIT(43)
 /* What selects among the messages of a domain, or of all. */
 #define FIELD_FILTERS                                                          \
 	(FIELD_SENDER | FIELD_RECIPIENT | FIELD_CLIENT | FIELD_STATE |         \
@@ -222,7 +229,7 @@ struct control_field {
 	/* For people; of what is an option: "TIME", and what it does. */
 	const char *value, *help;
 };
-#define CONTROL_FIELDS	   45
+#define CONTROL_FIELDS	   46
 #define CONTROL_FIELD_NAME 24
 extern const struct control_field control_fields[CONTROL_FIELDS];
 
@@ -324,6 +331,9 @@ extern const struct control_field control_fields[CONTROL_FIELDS];
 	    "the record of outages")                                           \
 	VERB(events, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_FOLLOW,             \
 	    "[DOMAIN] [--follow]", "what happened lately, and happens")        \
+	VERB(doctor, FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_NOW,                \
+	    "[DOMAIN] [--now]",                                                \
+	    "what is wrong with the DNS and the primaries")                    \
 	VERB(reload, FIELD_ACTS, "", "read the configuration again")           \
 	VERB(cluster,                                                          \
 	    FIELD_ACTS | FIELD_DOMAIN | FIELD_OPTIONAL | FIELD_ACTION |        \

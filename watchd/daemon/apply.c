@@ -91,6 +91,7 @@ apply_begin(struct daemon *d, struct config *conf)
 	queue_vault(d->queue, conf->vault_size);
 	queue_reports(d->queue, conf->dsn.lifetime_ms);
 	maintained_configure(d, conf);
+	daemon_doctor_configure(d, conf);
 	clustered_configure(d, conf);
 }
 

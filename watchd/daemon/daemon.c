@@ -318,6 +318,8 @@ create_outside(struct daemon *d, struct mx_errbuf *eb)
 	co.alert.arg = d;
 	co.maintenance = daemon_maintenance_ops;
 	co.maintenance.arg = d;
+	co.doctor = daemon_doctor_ops;
+	co.doctor.arg = d;
 	clustered_control(d, &co.cluster);
 	if (smtpd_configure(d->smtpd, d->conf, eb) != 0)
 		return -MX_ETLS;
@@ -407,6 +409,7 @@ daemon_create(struct daemon **out, struct config *conf, struct spawner *spawner,
 	d->fetcher = fetcher_create(d->spawner);
 	source_set_start(d->sources, d->fetcher);
 	daemon_alerts_create(d);
+	daemon_doctor_create(d);
 	create_events(d);
 	queue_load(d->queue);
 	clustered_start(d);
@@ -459,6 +462,7 @@ daemon_destroy(struct daemon **dp)
 	http_destroy(&d->http);
 	control_destroy(&d->control);
 	questions_destroy(&d->questions);
+	daemon_doctor_destroy(d);
 	agentx_destroy(&d->agentx);
 	rcpt_check_destroy(&d->rcpt_check);
 	schedule_destroy(&d->schedule);

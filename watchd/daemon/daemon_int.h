@@ -54,6 +54,7 @@ struct daemon {
 	struct mx_backup *mx_backup; /* daemon/backups.h */
 	struct domains_from *domains_from;
 	struct maintenance_keeper *maintained;
+	struct doctor *doctor; /* NULL: not yet */
 	struct snapshot_box *box;
 	struct history *history;
 	struct ledger *ledger;
@@ -101,6 +102,13 @@ bool
 daemon_alerts_told(struct daemon *, const char *key, const void *, size_t len);
 uint32_t daemon_alerts_of(const struct daemon *, const char *domain);
 extern const struct control_alert_ops daemon_alert_ops; /* .arg unset */
+
+/* doctor.c: what it works with; once all else is there. */
+void daemon_doctor_create(struct daemon *);
+void daemon_doctor_configure(struct daemon *, struct config *);
+void daemon_doctor_destroy(struct daemon *); /* behind the helper */
+void daemon_doctor_snapshot(struct daemon *, struct snapshot *);
+extern const struct control_doctor_ops daemon_doctor_ops; /* .arg unset */
 
 /* ledger.c: what the record of outages is fed with. */
 void daemon_ledger_create(struct daemon *); /* once there is a store */

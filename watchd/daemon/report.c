@@ -180,6 +180,7 @@ daemon_snapshot(struct daemon *d)
 	s->dnsbl = mem_array(s->ndnsbls + 1, sizeof(s->dnsbl[0]));
 	smtpd_dnsbls_show(d->smtpd, s->dnsbl);
 	daemon_ledger_snapshot(d, s);
+	daemon_doctor_snapshot(d, s);
 	daemon_alerts_snapshot(d, s);
 	return s;
 }

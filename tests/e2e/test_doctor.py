@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: ISC
+"""mxwatchctl doctor: NSD, a Postfix as the primary and a web server for MTA-STS, first
+with one thing wrong after the other, then with all of them right."""
+import http.server
+import ssl
+import subprocess
+import threading
+
+from lib.metrics import Metrics
+from lib.net import Workdir, certificate
+from lib.wait import wait_for
+
+US = "192.0.2.25"
+HOST = "mx2.backup.test"
+POLICY = "version: STSv1\r\nmode: %s\r\nmx: %s\r\nmax_age: 86400\r\n"
+
+
+class Policies:
+    """https://mta-sts.*: `text[host]` is the policy; what is not there is 404, and what
+    begins with http leads elsewhere."""
+
+    def __init__(self, cert, key):
+        self.text, text = {}, {}
+        self.text = text
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = text.get(self.headers["Host"], "")
+                moved = body.startswith("http")
+                if self.path != "/.well-known/mta-sts.txt" or not body:
+                    self.send_error(404)
+                    return
+                self.send_response(302 if moved else 200)
+                self.send_header("Location" if moved else "Content-Type",
+                                 body if moved else "text/plain")
+                self.end_headers()
+                self.wfile.write(b"" if moved else body.encode())
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 443), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def found(d, *args, rc=None):
+    """{(domain, check): (severity, text, remedy)}, the worst of each, and the end."""
+    r = d.ctl_run("doctor", *args, "--json")
+    assert rc is None or r.returncode == rc, r.stdout + r.stderr
+    import json
+    lines = [json.loads(line) for line in r.stdout.splitlines()]
+    order = ["error", "warning", "info", "ok"]
+    out = {}
+    for f in lines[:-1]:
+        key = f["domain"], f["check"]
+        if key not in out or order.index(f["severity"]) < order.index(out[key][0]):
+            out[key] = f["severity"], f["text"], f["remedy"]
+    return out, lines[-1]
+
+
+def tlsa(cert):
+    """3 1 1 of it."""
+    spki = subprocess.run("openssl x509 -in %s -noout -pubkey | openssl pkey -pubin -outform DER"
+                          " | sha256sum" % cert, shell=True, check=True,
+                          stdout=subprocess.PIPE, text=True).stdout
+    return "3 1 1 " + spki.split()[0]
+
+
+def world(stack, **parts):
+    """The primary, DNS with little in it, and the daemon, which sends from US."""
+    stack.address(US)
+    folder = stack.add(Workdir("doctor"), lambda w: w.remove()).path
+    mx = stack.primary(extra="smtpd_discard_ehlo_keywords = 8bitmime, smtputf8\n"
+                             "message_size_limit = 1048576", name="primary.a.test")
+    zones = {
+        "backup.test": "",
+        "2.0.192.in-addr.arpa": "99 PTR elsewhere.test.",
+        "bl.test": "25.2.0.192 A 127.0.0.2\n",
+        "a.test": "@ MX 10 primary\nprimary A 127.0.0.1\n_mta-sts TXT \"v=STSv1; id=1\"\n"
+                  "mta-sts A 127.0.0.1",
+    }
+    dns = stack.dns(zones)
+    cert = certificate(folder, "mta-sts.a.test")
+    web = stack.add(Policies(*cert), lambda w: w.close())
+    own = certificate(folder, "other.test", days=5)
+    d = stack.mxwatchd(
+        {"a.test": 'primary = {"primary.a.test:%d"}' % mx.port}, options="""
+resolver = {"127.0.0.1@%d"}
+resolver_timeout = "1s"
+doctor { interval = "0s" dnsbl = {"bl.test"} ca_file = "%s" }
+""" % (dns.port, cert[0]), smtpd='tls_cert = "%s" tls_key = "%s" message_size = "2M"' % own,
+        defaults="""
+    probe { interval = "200ms" timeout = "2s" fall = 2 rise = 2 hold = "0s" depth = "rcpt" }
+    deliver { source = "%s" }
+""" % US, **parts)
+    d.wait_state("a.test", "up")
+    return d, dns, mx, web, folder
+
+
+def test_sick_then_well(stack):
+    d, dns, mx, web, folder = world(stack)
+    mx.set_access({"postmaster@a.test": "450 4.2.0 Greylisted"})
+    web.text["mta-sts.a.test"] = POLICY % ("enforce", "primary.a.test")
+    d.wait_state("a.test", "up")
+    f, end = found(d, "a.test", rc=1)
+    want = {
+        ("", "address"): ("error", "has no address", "Publish its A"),
+        ("", "helo"): ("ok", HOST, ""),
+        ("", "ptr"): ("warning", US + " has no PTR record", "set it to " + HOST),
+        ("", "spf"): ("info", "has no SPF record", 'TXT "v=spf1 a -all"'),
+        ("", "dnsbl"): ("error", US + " is in the list bl.test", "removal"),
+        ("", "certificate"): ("error", "is not for " + HOST, "DNS name " + HOST),
+        ("", "tlsa"): ("ok", "no TLSA record", ""),
+        ("a.test", "mx"): ("error", "is not among the MX records of a.test",
+                           "Add: a.test. MX 20 mx2.backup.test."),
+        ("a.test", "mta_sts"): ("error", "(mode enforce) does not cover " + HOST,
+                                'Add "mx: mx2.backup.test"'),
+        ("a.test", "primary"): ("ok", "is up", ""),
+        ("a.test", "acceptance"): ("warning", "450", "Exempt " + US),
+        ("a.test", "primary_tls"): ("info", "no STARTTLS", "smtpd_tls_security_level"),
+        ("a.test", "xforward"): ("info", "does not offer XFORWARD",
+                                 "smtpd_authorized_xforward_hosts = " + US),
+        ("a.test", "size"): ("warning", "up to 2M are taken here", 'message_size = "1M"'),
+        ("a.test", "eightbitmime"): ("info", "does not offer 8BITMIME", ""),
+        ("a.test", "smtputf8"): ("info", "does not offer SMTPUTF8", "smtputf8_enable"),
+    }
+    assert set(f) == set(want)
+    for key, (severity, text, remedy) in want.items():
+        assert f[key][0] == severity and text in f[key][1] and remedy in f[key][2], (key, f[key])
+    # the certificate ends soon, too
+    assert (end["errors"], end["warnings"], end["rc"]) == (5, 4, 1)
+    rc, text = d.ctl("doctor", "a.test")
+    assert rc == 1 and "mxwatchctl: 5 errors, 4 warnings" in text
+    assert text.startswith("this host\n  error   address       mx2.backup.test has no address")
+    assert "-> Add: a.test. MX 20 mx2.backup.test." in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+    # all of it is mended
+    own = certificate(folder, HOST)
+    mx.set_access({})
+    mx.set_service((mx.host, mx.port), smtpd_discard_ehlo_keywords="",
+                   smtpd_authorized_xforward_hosts=US)
+    web.text["mta-sts.a.test"] = POLICY % ("enforce", "*.backup.test")
+    dns.set(
+        backup_test='mx2 A %s\nmx2 TXT "v=spf1 ip4:192.0.2.0/28 " "a mx -all"\n'
+                    "_25._tcp.mx2 TLSA %s" % (US, tlsa(own[0])),
+        a_test=dns.zones["a.test"] + "\n@ MX 20 %s." % HOST, bl_test="2.0.0.127 A 127.0.0.2",
+        **{"2.0.192.in-addr.arpa": "25 PTR %s." % HOST})
+    d.reload(smtpd='tls_cert = "%s" tls_key = "%s" message_size = "1M"' % own)
+
+    def is_well():
+        f, end = found(d, "a.test")
+        bad = {k: v for k, v in f.items() if v[0] != "ok" and k != ("a.test", "primary_tls")}
+        assert not bad, bad
+        assert set(f) == set(want)
+        assert end["rc"] == 0
+        return True
+    wait_for(is_well, 20, "all is well")
+
+
+def test_a_look_at_all(stack):
+    """By itself, once an interval: kept, shown, and told."""
+    d, dns, mx, web, folder = world(stack)
+    web.text["mta-sts.a.test"] = "https://elsewhere.test/"
+    options = d.parts["options"].replace('interval = "0s"', 'interval = "1s"')
+    d.reload(options=options + '\nalert "doctor_finding" { enabled = yes }\n')
+    wait_for(lambda: d.metrics().get("doctor_last_run_timestamp_seconds") > 0, 15, "a run")
+    f, end = found(d, rc=1)
+    assert ("a.test", "primary") not in f  # it is well
+    assert f["a.test", "mx"][0] == "error" and end["checked"] > 0
+    assert "HTTP 302, a redirect, is not followed" in f["a.test", "mta_sts"][1]
+    m = d.metrics()
+    assert m.get("doctor_findings", check="mx", severity="error") == 1
+    assert m.get("doctor_findings", check="mx", severity="warning") == 0
+    assert m.get("doctor_findings", check="dnsbl", severity="error") == 1
+    doctor = d.status()["doctor"]
+    assert doctor["errors"] == 4 and doctor["checked"] > 0
+    assert [x["severity"] for x in doctor["findings"]][:4] == ["error"] * 4
+    assert {x["domain"] for x in doctor["findings"]} == {"", "a.test"}
+    wait_for(lambda: [a["alert"] for a in d.status()["alerts"] if a["state"] == "firing"] ==
+             ["doctor_finding"], 15, "the alert")
+    # a domain that left is not told of any more
+    d.reload(domains={"b.test": 'primary = {"127.0.0.1:9"}'})
+    wait_for(lambda: {k[0] for k in found(d, "--now")[0]} == {"", "b.test"}, 15, "b.test alone")
+    assert d.ctl("doctor", "a.test") == (
+        1, "mxwatchctl: a.test: no such domain in the configuration\n")
+
+
+def test_what_does_not_answer(stack):
+    """Nobody waits longer than doctor { timeout }, and what is not known is no error."""
+    stack.address(US)
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'}, options="""
+resolver = {"127.0.0.1@9"}
+resolver_timeout = "20s"
+doctor { timeout = "1s" }
+""")
+    d.wait_state("a.test", "down")
+    f, end = found(d, "a.test", rc=1)
+    assert f["", "address"][0] == "info" and "not checked" in f["", "address"][1]
+    assert f["a.test", "mx"][0] == "info"
+    assert f["a.test", "primary"][0] == "warning"
+    assert "its primary 127.0.0.1:9 is down: " in f["a.test", "primary"][1]
+    assert f["", "certificate"][0] == "warning" and "no TLS" in f["", "certificate"][1]
+    assert isinstance(d.metrics(), Metrics)

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: ISC
+ * ctl_doctor: findings as text, below the host or domain that they are about: how
+ * bad, of what, a sentence, what to do. Sentences are broken at blanks, for they
+ * are longer than a line. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/ctl_format.h"
+
+#define COLUMNS	 80
+#define SEVERITY 8
+#define CHECK	 14
+#define INDENT	 (2 + SEVERITY + CHECK)
+
+/* Of text that is clean. A word that is longer than a line stays whole. */
+static void
+put_wrapped(FILE *out, const char *s)
+{
+	size_t column = INDENT, len;
+
+	for (; *s != '\0'; s += len) {
+		s += strspn(s, " ");
+		len = strcspn(s, " ");
+		if (len == 0)
+			break;
+		if (column > INDENT && column + 1 + len > COLUMNS) {
+			fprintf(out, "\n%*s", INDENT, "");
+			column = INDENT;
+		}
+		fprintf(out, "%s%.*s", column > INDENT ? " " : "", (int)len, s);
+		column += len + (column > INDENT);
+	}
+	fprintf(out, "\n");
+}
+
+static void
+put_text(struct format *f, const char *mark, const char *text)
+{
+	char *shown = format_shown(text);
+	char *all = mem_printf("%s%s", mark, shown);
+
+	put_wrapped(f->out, all);
+	mem_free(&all);
+	mem_free(&shown);
+}
+
+void
+format_doctor(struct format *f, const cJSON *l)
+{
+	const char *domain = json_get_text(l, "domain");
+	const char *text = json_get_text(l, "text");
+	const char *remedy = json_get_text(l, "remedy");
+
+	if (f->lines == 0 || strcmp(domain, f->subject) != 0) {
+		format_cell(f->out, domain[0] != '\0' ? domain : "this host",
+		    0);
+		fprintf(f->out, "\n");
+		(void)strlcpy(f->subject, domain, sizeof(f->subject));
+	}
+	fprintf(f->out, "  ");
+	format_cell(f->out, json_get_text(l, "severity"), -SEVERITY);
+	format_cell(f->out, json_get_text(l, "check"), -CHECK);
+	put_text(f, "",
+	    text[0] != '\0' ? text : "(mxwatchctl doctor DOMAIN says more)");
+	if (remedy[0] != '\0') {
+		fprintf(f->out, "%*s", INDENT, "");
+		put_text(f, "-> ", remedy);
+	}
+	fflush(f->out); /* it may last until the next one comes */
+}
+
+void
+format_doctor_end(struct format *f, const cJSON *done)
+{
+	double errors = json_get_num(done, "errors");
+	double warnings = json_get_num(done, "warnings");
+	char t[32];
+
+	if (!cJSON_IsNumber(json_get(done, "errors")))
+		return;
+	fprintf(f->out, "%.0f error%s, %.0f warning%s, %.0f info", errors,
+	    errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s",
+	    json_get_num(done, "infos"));
+	if (!f->one && cJSON_IsNumber(json_get(done, "checked")))
+		fprintf(f->out, "; all was checked %s ago",
+		    format_age(f, done, "checked", t, sizeof(t)));
+	fprintf(f->out, "\n");
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC
+ * verb_doctor: what was found of this host and the domains. Without a domain it is
+ * what the last time found that all was checked, if that is a day ago at most; else
+ * it is checked now, and shown as it comes. Loop thread. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/verbs.h"
+#include "status/status_json.h"
+
+#define FRESH_S	    86400 /* what was found so long ago is shown */
+#define PAGE	    20 /* subjects in a step */
+#define DOCTOR_POLL 100 /* ms */
+
+struct doctor_answer {
+	uint64_t seq; /* by time: what was shown */
+	bool begun; /* by name: `name` was shown */
+	char name[TEXT_DOMAIN_MAX];
+	unsigned n[DOCTOR_SEVERITY_MAX]; /* that were sent */
+};
+
+static const struct control_doctor_ops *
+doctor_ops(const struct call *c)
+{
+	return &call_ops(c)->doctor;
+}
+
+/* Of what nobody asked for by name, what is well is not worth a line. */
+static void
+send_finding(void *arg, const struct snap_finding *f)
+{
+	struct call *c = arg;
+	struct doctor_answer *a = c->work;
+	bool named = c->domain[0] != '\0';
+
+	if (named ? f->domain[0] != '\0' && strcmp(f->domain, c->domain) != 0 :
+		    f->severity == DOCTOR_OK)
+		return;
+	a->n[f->severity]++;
+	call_send(c, status_json_finding(f));
+}
+
+static void
+answer_end(struct call *c)
+{
+	const struct control_doctor_ops *ops = doctor_ops(c);
+	const struct doctor_answer *a = c->work;
+	unsigned errors = a->n[DOCTOR_ERROR], warnings = a->n[DOCTOR_WARNING];
+	bool bad = errors > 0 || warnings > 0;
+	cJSON *more = json_object();
+	char *text;
+
+	json_num(more, "errors", errors);
+	json_num(more, "warnings", warnings);
+	json_num(more, "infos", a->n[DOCTOR_INFO]);
+	json_time(more, "checked", ops->ended(ops->arg));
+	if (bad) {
+		text = mem_printf("%u error%s, %u warning%s", errors,
+		    errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+		json_text(more, "error", text);
+		mem_free(&text);
+	}
+	call_done(c, bad ? CONTROL_FAILED : CONTROL_OK, more);
+}
+
+/* What was found before, by name. */
+static void
+shown_step(struct call *c)
+{
+	const struct control_doctor_ops *ops = doctor_ops(c);
+	struct doctor_answer *a = c->work;
+
+	for (unsigned i = 0; i < PAGE; i++) {
+		char name[TEXT_DOMAIN_MAX];
+
+		if (!ops->next(ops->arg, a->begun ? a->name : NULL, name,
+			send_finding, c)) {
+			answer_end(c);
+			return;
+		}
+		a->begun = true;
+		(void)strlcpy(a->name, name, sizeof(a->name));
+	}
+	call_continue(c);
+}
+
+static bool
+is_busy(const struct call *c)
+{
+	const struct control_doctor_ops *ops = doctor_ops(c);
+
+	if (c->domain[0] == '\0')
+		return ops->is_busy(ops->arg, NULL);
+	return ops->is_busy(ops->arg, "") || ops->is_busy(ops->arg, c->domain);
+}
+
+/* What is found now, as it comes. */
+static void
+found_step(struct call *c)
+{
+	const struct control_doctor_ops *ops = doctor_ops(c);
+	struct doctor_answer *a = c->work;
+	bool busy = is_busy(c);
+
+	for (unsigned i = 0; i < PAGE; i++)
+		if (!ops->since(ops->arg, &a->seq, send_finding, c)) {
+			if (busy)
+				call_wait(c, DOCTOR_POLL);
+			else
+				answer_end(c);
+			return;
+		}
+	call_continue(c);
+}
+
+static void
+answer_free(void *work)
+{
+	mem_free(&work);
+}
+
+static bool
+is_fresh(const struct call *c)
+{
+	const struct control_doctor_ops *ops = doctor_ops(c);
+	int64_t age = clock_wall() - ops->ended(ops->arg);
+
+	return (c->fields & (FIELD_DOMAIN | FIELD_NOW)) == 0 && age >= 0 &&
+	    age <= FRESH_S;
+}
+
+void
+verb_doctor(struct call *c)
+{
+	const struct control_doctor_ops *ops = doctor_ops(c);
+	const char *domain = c->domain[0] != '\0' ? c->domain : NULL;
+	struct doctor_answer *a = mem_alloc(sizeof(*a));
+	int rc;
+
+	c->work = a;
+	c->work_free = answer_free;
+	c->step = is_fresh(c) ? shown_step : found_step;
+	if (c->step == found_step) {
+		rc = ops->ask(ops->arg, domain, &a->seq);
+		if (rc == -MX_ENOENT) {
+			call_missing(c,
+			    "%s: no such domain in the configuration",
+			    c->domain);
+			return;
+		}
+		if (rc != 0) {
+			call_fail(c, CONTROL_FAILED,
+			    "too many wait to be checked: try again in a "
+			    "minute");
+			return;
+		}
+	}
+	call_continue(c);
+}
