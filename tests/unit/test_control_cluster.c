@@ -356,6 +356,46 @@ test_silent(void **state)
 	assert_int_equal(fc.node[1].asked + fc.node[2].asked, 0);
 }
 
+struct why_heard {
+	struct buf text;
+	bool heard, whole;
+};
+
+static void
+on_why_heard(void *arg, const char *text, size_t len, bool whole)
+{
+	struct why_heard *w = arg;
+
+	assert_int_equal(buf_add(&w->text, text, len), 0);
+	w->heard = true;
+	w->whole = whole;
+}
+
+/* What the status page of a node asks is asked of the domain's owner; the answer is
+ * one, and comes also when he is silent. */
+static void
+test_why_of_the_page(void **state)
+{
+	struct why_heard w = { .text = BUF_INIT(1u << 20) };
+
+	(void)state;
+	for (unsigned mute = 0; mute < 2; mute++) {
+		fc.node[1].mute = mute != 0;
+		buf_clear(&w.text);
+		w.heard = false;
+		control_why(control, "example.org", on_why_heard, &w);
+		for (unsigned i = 0; !w.heard && i < LIMIT_MS / 10; i++)
+			idle(10);
+		assert_true(w.heard && w.whole);
+		if (mute == 0)
+			assert_has(buf_str(&w.text), "The cause: mx2 says.");
+		else
+			assert_has(buf_str(&w.text),
+			    "node mx2, which has example.org, did not answer");
+	}
+	buf_fini(&w.text);
+}
+
 /* Nothing travels without the engine: what is here is shown, and may be flushed. */
 static void
 test_away(void **state)
@@ -826,6 +866,7 @@ main(void)
 		TEST(test_cut),
 		TEST(test_trouble),
 		TEST(test_orders),
+		TEST(test_why_of_the_page),
 		TEST(test_pages),
 		TEST(test_ranked),
 		TEST(test_orders_of_many),
