@@ -86,6 +86,7 @@ function render(byHand) {
 	if (at.view === "domains") {
 		if (detail) renderDetail();
 		renderTable(!byHand);
+		lookAtOpen();
 	}
 	tickTimes();
 }
@@ -171,14 +172,26 @@ function onSort(e) {
 	writeAddress();
 	render(true);
 }
-var drawing = false;
+var drawing = false, openTop = NaN; /* where the line that is open was seen last */
+function lookAtOpen() { openTop = rows.has(at.domain) ? rows.get(at.domain).tr.getBoundingClientRect().top : NaN; }
 function onScroll() {
 	if (drawing || !status || at.view !== "domains") return;
 	drawing = true;
 	requestAnimationFrame(function () {
 		drawing = false;
+		lookAtOpen();
 		putRows();
 	});
+}
+/* Lines have another height on a phone that was turned: the one that is open stays. */
+function onResize() {
+	var y = openTop;
+	if (!status) return;
+	render(true);
+	if (at.view !== "domains" || !place.has(at.domain) || !(y > -detailHeight && y < window.innerHeight)) return;
+	window.scrollBy(0, $("rows").getBoundingClientRect().top + top(place.get(at.domain)) - y);
+	putRows();
+	lookAtOpen();
 }
 
 PHASES.forEach(function (name, i) {
@@ -198,6 +211,6 @@ $("causes-more").addEventListener("click", function () { moreCauses = !moreCause
 $("span").addEventListener("change", askOutages);
 window.addEventListener("hashchange", function () { if (status) readAddress(); });
 window.addEventListener("scroll", onScroll, { passive: true });
-window.addEventListener("resize", function () { if (status) render(true); });
+window.addEventListener("resize", onResize);
 pollStatus();
 pollOutages();

@@ -362,6 +362,9 @@ def test_a_domain(chrome, n):
         shot(chrome, "open-%d" % n)
         chrome.emulate(390, 844, phone=True)
         assert no_overflow(chrome)
+        wait_for(lambda: 0 <= (chrome.run("const r = document.querySelector('tr.open');"
+                                          "return r ? r.getBoundingClientRect().top : -1"))
+                 < 844, 10, "a phone that is turned still shows it")
         shot(chrome, "open-phone-%d" % n)
         # Read only: no form, nothing but GET was asked, and what is to be done is text.
         assert chrome.run("return document.forms.length") == 0
