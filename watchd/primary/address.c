@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * address: the memory of addresses, and what follows from it. The book is a
- * tree by address with a list by use: the least lately used one makes room.
- * Only address_route() asks anybody (the kernel); the rest is pure. */
+ * address: the memory of addresses and the decisions drawn from it. The book is
+ * a tree by address with a list by use: the least recently used entry is
+ * evicted. Only address_route() asks the kernel; the rest is pure. */
 #include "primary/address.h"
 
 #include <sys/queue.h>
@@ -37,7 +37,7 @@ address_failed(struct address *a, int64_t now)
 		a->fails++;
 }
 
-/* The book may have forgotten those before. */
+/* The book may have evicted the entry with the earlier ones. */
 void
 address_ours(struct address *a, bool more)
 {
@@ -160,7 +160,7 @@ family(const struct net_addr *a)
 	return a->u.sa.sa_family;
 }
 
-/* Those of one route, families in turns, the first one's first. */
+/* Those of one route, families alternating, beginning with the first one's. */
 static unsigned
 interleave(const struct address_choice *c, unsigned n, enum address_route route,
     unsigned *order)
@@ -189,7 +189,7 @@ interleave(const struct address_choice *c, unsigned n, enum address_route route,
 	return done;
 }
 
-/* order[at] becomes order[0], the others stay as they are among themselves. */
+/* order[at] becomes order[0]; the order of the others stays. */
 static void
 to_front(unsigned *order, unsigned at)
 {
@@ -237,7 +237,7 @@ address_order(const struct address_choice *c, unsigned n, bool probe,
 		}
 }
 
-/* RFC 6724 2.1: addresses of one label belong together. */
+/* The labels of RFC 6724 2.1: source and destination should have the same. */
 static int
 label6(const struct in6_addr *a)
 {
@@ -258,7 +258,7 @@ label6(const struct in6_addr *a)
 	return 1;
 }
 
-/* Reaches further than a host or a link (RFC 6724 3.1, 3.2). */
+/* The scope is wider than a host or a link (RFC 6724 3.1, 3.2). */
 static bool
 is_wide(const struct net_addr *a)
 {
@@ -292,7 +292,7 @@ address_route(const struct net_addr *to, const struct net_addr *source)
 		return errno == EAFNOSUPPORT ? ADDRESS_NO_ROUTE : ADDRESS_FIT;
 	if (source != NULL && family(source) == family(to) &&
 	    bind(fd, &source->u.sa, source->len) != 0)
-		goto out; /* connecting will say what is wrong with it */
+		goto out; /* connect() will report the error */
 	if (connect(fd, &to->u.sa, to->len) != 0) {
 		if (errno == ENETUNREACH || errno == EHOSTUNREACH ||
 		    errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)
@@ -341,7 +341,7 @@ RB_GENERATE(address_tree, book_entry, node, entry_cmp)
 struct address_book {
 	struct address_tree tree;
 	TAILQ_HEAD(book_list, book_entry)
-	used; /* the last used one at the end */
+	used; /* by use, the most recent at the end */
 	unsigned n, max;
 };
 
@@ -385,7 +385,7 @@ entry_find(const struct address_book *b, const struct net_addr *addr)
 	struct book_entry key;
 
 	key.key = *addr;
-	/* RB_FIND changes nothing but is not declared so. */
+	/* RB_FIND takes a non-const tree, but changes nothing. */
 	return RB_FIND(address_tree, (struct address_tree *)(uintptr_t)&b->tree,
 	    &key);
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: ISC
- * address: what the process remembers of one socket address (address and
- * port): when it was good, since when it fails, whether TLS works there, how
- * long it lets one wait for its greeting. It belongs to the address and not to
- * a name or a domain: what one delivery met, the next one of another domain
- * and the probe know. reach.c writes it; the decisions below are pure, `now`
- * (monotonic ns, above 0) is an argument. Loop thread.
+ * address: the memory of one socket address (address and port): when it worked
+ * last, since when it fails, whether TLS works there, how long its greeting
+ * takes. It belongs to the address and not to a name or a domain, so that what
+ * one delivery met is known to the deliveries of other domains and to the
+ * probe. reach.c writes it; the decisions below are pure, `now` (monotonic ns,
+ * above 0) is an argument. Loop thread.
  *
- *	good_ns    an exchange got to "ready" here; ends `failed_ns`
- *	failed_ns  no connection, or it went down or silent before it had
- *	           answered EHLO. A reply, whatever it says, is no failure of
- *	           the address. Deliveries take it last, until a probe has got
- *	           through or ADDRESS_FAILED_NS have passed
+ *	good_ns    an exchange reached "ready" here; clears `failed_ns`
+ *	failed_ns  the connection failed, broke or fell silent before EHLO
+ *	           was answered. Any reply at all is no failure of the
+ *	           address. Deliveries try such an address last, until a
+ *	           probe has got through or ADDRESS_FAILED_NS have passed
  *	tls_*      counted only where clear is allowed (`tls = may`):
  *
  *	  unknown, works --fail--> failing once --fail--> failing
- *	  failing: the next connection is made in clear, for ADDRESS_CLEAR_NS,
- *	           then TLS is tried first again, once. An address where TLS
- *	           worked within ADDRESS_TLS_NS is not talked to in clear before
+ *	  failing: connections are made in clear for ADDRESS_CLEAR_NS, then
+ *	           TLS is tried again once. An address where TLS worked
+ *	           within ADDRESS_TLS_NS is not used in clear before
  *	           `clear_after_ns` have passed since its first failure.
  *	  any --a reply inside TLS--> works */
 #ifndef MX_PRIMARY_ADDRESS_H
@@ -24,14 +24,14 @@
 
 #include "net/addr.h"
 
-#define ADDRESS_BOOK_MAX   65536 /* addresses; the least lately used go */
+#define ADDRESS_BOOK_MAX   65536 /* the least recently used is evicted */
 #define ADDRESS_FAILED_NS  (INT64_C(600) * 1000000000)
 #define ADDRESS_CLEAR_NS   (INT64_C(600) * 1000000000)
 #define ADDRESS_TLS_NS	   (INT64_C(86400) * 1000000000)
 #define ADDRESS_GREETED_NS (INT64_C(86400) * 1000000000)
-#define ADDRESS_TLS_FAILS  2 /* in a row, before clear is thought of */
+#define ADDRESS_TLS_FAILS  2 /* failures in a row before clear is allowed */
 
-struct address { /* times: 0 is never, or no */
+struct address { /* times: 0 means never or unset */
 	int64_t good_ns; /* the last time */
 	int64_t failed_ns; /* the last failure, while it fails */
 	unsigned fails; /* in a row */
@@ -39,63 +39,70 @@ struct address { /* times: 0 is never, or no */
 	int64_t tls_failed_ns; /* the first failure in a row */
 	int64_t tls_tried_ns; /* the last one */
 	unsigned tls_fails; /* in a row */
-	int64_t tls_only_ns; /* it said that it takes nothing in clear */
-	unsigned ours; /* deliveries' connections that are ready there */
-	/* The longest waits for greetings that came: in this period, in the one
-	 * before, and when this one began. */
+	/* the server said that it takes nothing in clear */
+	int64_t tls_only_ns;
+	unsigned ours; /* connections of deliveries that are ready there */
+	/* Longest waits for a greeting that did come: in this period, in the
+	 * one before it; and when this period began. */
 	int64_t greeting_ns, greeting_before_ns, greeted_ns;
 };
 
 /* ---- one address: pure */
 void address_good(struct address *, int64_t now);
 void address_failed(struct address *, int64_t now);
-/* A delivery's connection is ready; and is no more. With some there a refusal is
- * that of one too many. */
+/* Counts the connections of deliveries that are ready: one more or one less.
+ * While there are some, a refusal of another connection means "one too
+ * many". */
 void address_ours(struct address *, bool more);
 void address_greeted(struct address *, int64_t waited_ns, int64_t now);
 void address_tls_ok(struct address *, int64_t now);
-/* `silent`: it answers nothing any more, which counts as all the failures that
- * are needed: nobody waits for the same silence twice. */
+/* `silent`: the address no longer answers at all. That counts as
+ * ADDRESS_TLS_FAILS failures at once, so that no other delivery waits for the
+ * same silence. */
 void address_tls_failed(struct address *, bool silent, int64_t now);
 /* A session in clear was told to begin with STARTTLS (530, RFC 3207 4): for a
- * day TLS that fails is a failure, for clear is none either. To be called by
- * whoever has that session; the refusal is then nobody's but the TLS's. */
+ * day a TLS failure there is a failure of the connection, because clear does
+ * not work either. The owner of that session calls this; the refusal is then
+ * put down to TLS alone. */
 void address_tls_only(struct address *, int64_t now);
 
-/* NULL is an address of which nothing is known. */
+/* In all of these NULL is an address of which nothing is known. */
 
-/* A delivery takes it after all others. */
+/* Deliveries try it after all others. */
 bool address_is_failed(const struct address *, int64_t now);
-/* It failed a while ago (60 s, doubling to ADDRESS_FAILED_NS): a probe looks
- * whether it still does before it goes to one that works. */
+/* It failed a while ago (60 s, doubling to ADDRESS_FAILED_NS): a probe tries it
+ * again before it goes to an address that works. */
 bool address_is_due(const struct address *, int64_t now);
-/* The longest wait for a greeting within ADDRESS_GREETED_NS, or twice that;
- * 0: none known. One that is as slow each day is never forgotten. */
+/* The longest wait for a greeting within the last one to two
+ * ADDRESS_GREETED_NS; 0: none known. An address that is as slow every day is
+ * never forgotten. */
 int64_t address_greeting_ns(const struct address *, int64_t now);
-/* TLS worked lately (for "a host that did TLS no longer does"). */
+/* TLS worked lately (to report a host that did TLS and no longer does). */
 bool address_did_tls(const struct address *, int64_t now);
-/* TLS having failed often enough, may it be clear? */
+/* TLS has failed often enough that clear may be used. */
 bool
 address_may_clear(const struct address *, int64_t clear_after_ns, int64_t now);
-/* The next connection is made without trying TLS. Not for probes: they try it
- * each time, and so end the memory. */
+/* The next connection skips TLS. Not for probes: they try TLS each time, and so
+ * find out when it works again. */
 bool
 address_is_clear(const struct address *, int64_t clear_after_ns, int64_t now);
 
 /* ---- the order in which the addresses of a host are tried: pure */
-enum address_route { /* what the kernel says, see address_route() */
-	ADDRESS_FIT, /* there is a route, from a source of the same kind */
-	ADDRESS_UNFIT, /* from a source of another kind (RFC 6724 rules 2, 5) */
-	ADDRESS_NO_ROUTE, /* connect() would fail here and now (rule 1) */
+enum address_route { /* the kernel's answer, see address_route() */
+	/* there is a route, from a source of equal scope and label */
+	ADDRESS_FIT,
+	/* the source differs in one of them (RFC 6724 rules 2, 5) */
+	ADDRESS_UNFIT,
+	ADDRESS_NO_ROUTE, /* connect() would fail at once (rule 1) */
 };
 struct address_choice {
 	const struct net_addr *addr;
 	const struct address *known; /* NULL: nothing */
 	enum address_route route;
 };
-/* Writes the indices into order[0..n): by route, then families in turns, the
- * order of the look-up within each; the one that was good last comes first.
- * Those that fail come last for a delivery; a probe takes one of them that is
+/* Writes the indices into order[0..n): by route, then the families alternating,
+ * each in the order of the look-up; the address that worked last comes first.
+ * Failing addresses come last for a delivery; a probe tries one of them that is
  * due before all others. n <= ADDRESS_ORDER_MAX. */
 #define ADDRESS_ORDER_MAX 16
 void address_order(const struct address_choice *, unsigned n, bool probe,
@@ -105,15 +112,15 @@ void address_order(const struct address_choice *, unsigned n, bool probe,
 enum address_route
 address_route(const struct net_addr *to, const struct net_addr *source);
 
-/* ---- all of them */
+/* ---- the table of all addresses */
 struct address_book;
 struct address_book *address_book_create(unsigned max); /* max > 0 */
 void address_book_destroy(struct address_book **);
 /* NULL: nothing is known. Valid until the next call of address_book_get(). */
 const struct address *
 address_book_peek(const struct address_book *, const struct net_addr *);
-/* The same, or a new one; the one least lately got goes when there are
- * `max`. Valid until the next call of it. */
+/* The same, but creates the entry; with `max` entries the least recently got is
+ * evicted. Valid until the next call of it. */
 struct address *
 address_book_get(struct address_book *, const struct net_addr *);
 unsigned address_book_count(const struct address_book *);

@@ -13,7 +13,7 @@ bounds_fini(struct bounds *b)
 	b->n = b->size = 0;
 }
 
-/* Where the value is, or would have to go. */
+/* Index of the value, or where it is to be inserted. */
 static unsigned
 place(const struct bounds *b, unsigned value)
 {

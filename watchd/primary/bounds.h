@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * bounds: the smallest of numbers that come and go, such as what each of the
- * domains of a host allows at most. A counted multiset, sorted: putting one in or
- * taking one out costs the search, and a move of at most as many entries as there
- * are different numbers (an option allows 1,000). All zeroes is an empty one; the
- * number 0 bounds nothing, and is left out. Pure.
+ * bounds: the minimum of a changing set of numbers, such as the connection
+ * limits that the domains of one host set. A counted multiset, sorted: adding
+ * or removing a number costs the search, and a move of at most as many entries
+ * as there are different numbers (an option allows 1,000). All zeroes is an
+ * empty one. The number 0 means no limit and is not to be added. Pure.
  *
  *	bounds_add(&b, 20); bounds_add(&b, 5); bounds_add(&b, 20);
  *	bounds_least(&b) == 5; bounds_drop(&b, 5); bounds_least(&b) == 20; */
@@ -21,7 +21,7 @@ struct bounds {
 
 void bounds_fini(struct bounds *);
 void bounds_add(struct bounds *, unsigned value); /* > 0 */
-void bounds_drop(struct bounds *, unsigned value); /* that was added */
+void bounds_drop(struct bounds *, unsigned value); /* a value that was added */
 unsigned bounds_least(const struct bounds *); /* 0: it is empty */
 
 #endif

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * health: see health.h. Nothing here can fail, reads a clock or logs, so the
- * whole machine can be run through in a test.
- *
- * A streak is made of equal verdicts that speak against the state. What
- * speaks for the state ends it; what says nothing leaves it alone. */
+ * health: see health.h. Nothing here can fail, reads a clock or logs, so that a
+ * test can run through the whole machine. A streak is a run of equal verdicts
+ * that contradict the state. A verdict that agrees with the state ends it; a
+ * neutral one leaves it alone. */
 #include "primary/health.h"
 
 #define EDGE(state) (1u << (state))
 
-/* The diagram of health.h: where each state may go. */
+/* The diagram of health.h: the successors of each state. */
 static const unsigned edges[HEALTH_STATE_MAX] = {
 	[HEALTH_UNKNOWN] = EDGE(HEALTH_UP) | EDGE(HEALTH_SUSPECT) |
 	    EDGE(HEALTH_DOWN) | EDGE(HEALTH_DISABLED),
@@ -33,8 +32,8 @@ health_init(struct health *h, const struct health_conf *conf, int64_t now)
 	};
 }
 
-/* The streak goes on under the new numbers; the state never changes before
- * the next input. */
+/* The streak is judged by the new numbers at the next input; the state does not
+ * change here. */
 void
 health_conf_set(struct health *h, const struct health_conf *conf)
 {
@@ -58,8 +57,8 @@ health_go(struct health *h, enum health_state to, int64_t now,
 	return true;
 }
 
-/* One more verdict against the state: true when there are `want` of them in
- * a row. */
+/* Adds one verdict against the state: true when `want` of them came in a
+ * row. */
 static bool
 streak_add(struct health *h, bool ok, unsigned want)
 {
@@ -108,8 +107,9 @@ feed_fail(struct health *h, int64_t now, struct health_change *out)
 		if (h->conf.fall <= 1)
 			return health_go(h, HEALTH_DOWN, now, out);
 		health_go(h, HEALTH_SUSPECT, now, out);
-		/* It is the first of `fall`: an operator who asks for three
-		 * failures means three, not four. */
+		/* The failure that makes it suspect is the first of `fall`: an
+		 * operator who asks for three failures means three, not
+		 * four. */
 		streak_add(h, false, h->conf.fall);
 		return true;
 	default:
@@ -136,7 +136,7 @@ feed_no_primary(struct health *h, int64_t now, struct health_change *out)
 	    health_go(h, HEALTH_UNKNOWN, now, out);
 }
 
-/* A recovery under way is confirmed by its flush alone. */
+/* A recovery under way is completed by its flush only. */
 static bool
 feed_up(struct health *h, bool waits, int64_t now, struct health_change *out)
 {
@@ -197,8 +197,8 @@ health_feed(struct health *h, enum health_input in, int64_t now,
 	return false;
 }
 
-/* Closed until the first verdict: after a restart nobody knows yet. With the
- * probe disabled delivery itself is the only judge. */
+/* Closed until the first verdict: after a restart the state of the primary is
+ * not known. With the probe disabled delivery itself is the only test. */
 bool
 health_open(enum health_state state)
 {

@@ -78,8 +78,9 @@ host_retry(struct host *h, int64_t now)
 		h->closed_until_ns = h->failed_ns + HOST_PAUSE_MIN;
 }
 
-/* When the next one may go: where nobody has been yet one by one; and up to the
- * ceiling when the host has seen the end of the one before. */
+/* The earliest time of the next connect: beyond the proven number one by one;
+ * and at the ceiling not before the host has seen the end of the previous
+ * connection. */
 static int64_t
 next_until(const struct host *h)
 {
@@ -109,8 +110,8 @@ host_is_full(const struct host *h)
 	return h->open + h->places >= host_bears(h);
 }
 
-/* A probe is none of those that the window lets in one after the other; it only
- * takes the place of one where there are no more. */
+/* The window does not limit probes; a probe only takes up a connection where
+ * the host allows no more. */
 bool
 host_room(const struct host *h, int64_t now)
 {
@@ -119,7 +120,7 @@ host_room(const struct host *h, int64_t now)
 	    (h->places == 0 || !host_is_full(h));
 }
 
-/* They are there since then, or one became ready since: not for long? */
+/* Have they existed, with none of them ready, for a short time only? */
 static bool
 not_for_long(const struct host *h, int64_t since, int64_t now)
 {
@@ -227,7 +228,8 @@ host_closed(struct host *h, bool ready, int64_t now)
 		h->left_ns = now;
 }
 
-/* Refused below the ceiling, soon after another one ended. */
+/* The refusal came below the ceiling, soon after another connection ended:
+ * waits longer after the next one. */
 static void
 settle_longer(struct host *h, int64_t now)
 {
@@ -254,13 +256,14 @@ host_connect_failed(struct host *h, enum smtp_phase phase, uint16_t code,
 		    now);
 		return HOST_CROWDED;
 	}
-	/* Of those that do not work yet silence says nothing. */
+	/* Silence is no refusal: it says nothing of connections that are not
+	 * ready yet. */
 	if (h->ready == 0 && !silent && host_says_crowded(phase, code) &&
 	    now >= h->closed_until_ns &&
 	    ((h->places > 0 && not_for_long(h, h->place_ns, now)) ||
 		(h->open > 1 && host_will_say(h, now))))
 		return HOST_CROWDED;
-	/* Connects that began together with one that failed already. */
+	/* This connect began together with one that already failed. */
 	if (now < h->closed_until_ns)
 		return HOST_AGAIN;
 	pause = HOST_PAUSE_MIN << (h->fails < 6 ? h->fails : 6);
@@ -349,7 +352,7 @@ host_closed_after(struct host *h, unsigned messages, int64_t now)
 	limit_saw(&h->messages, messages, now);
 }
 
-/* Believed at once: the reply says what it is. */
+/* Believed at the first time: the reply is explicit. */
 void
 host_rcpts_after(struct host *h, unsigned rcpts, int64_t now)
 {
@@ -451,7 +454,8 @@ host_rate_reply(struct host *h, const struct smtp_reply *r, int64_t now)
 			break;
 	if (i == MX_COUNT(words))
 		return false;
-	/* A transaction under way with this one is no new lesson. */
+	/* A transaction that was under way together with the one that taught
+	 * the rate. */
 	if (now < h->next_ns)
 		return true;
 	h->lessons++;

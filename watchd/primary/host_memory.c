@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * host_memory: see host_memory.h. A record is its key and a row of numbers; the
- * table below says what each of them is, so that reading, writing, comparing and
+ * host_memory: see host_memory.h. A record is a key and a row of numbers; the
+ * table below describes each number, so that reading, writing, comparing and
  * ageing are the same for all kinds. */
 #include "primary/host_memory.h"
 
@@ -18,10 +18,10 @@
 #include "base/text.h"
 
 #define MAGIC "mxwatch-hosts 1"
-/* A word, a key, and numbers of 20 digits. */
+/* A word, a key, and numbers of up to 20 digits. */
 #define LINE_MAX_LEN (HOST_KEY_MAX + 32 + FIELDS_MAX * 21)
 #define PRIMARY_KEEP (30 * INT64_C(86400) * CLOCK_SEC)
-#define AGAIN_NS     (3600 * CLOCK_SEC) /* so much newer is worth a write */
+#define AGAIN_NS     (3600 * CLOCK_SEC) /* a difference worth a write */
 
 enum kind { KIND_HOST, KIND_STUMBLE, KIND_ADDRESS, KIND_PRIMARY, KINDS };
 
@@ -47,11 +47,12 @@ enum { TLS_LAST, FALLBACK_SINCE, SEEN_AT, PRIMARY_FIELDS };
 struct column {
 	enum {
 		IS_NUMBER,
-		IS_ROUGH, /* another one when it is by more than a quarter */
-		IS_TIME, /* monotonic ns, in the file wall seconds; 0 never */
+		/* written again when it changes by more than a quarter */
+		IS_ROUGH,
+		IS_TIME, /* monotonic ns, wall seconds in the file; 0 never */
 		IS_WALL, /* wall seconds in both */
 	} is;
-	int64_t max; /* of a number */
+	int64_t max; /* largest value */
 };
 
 static const struct column host_field[] = {
@@ -83,10 +84,11 @@ static const struct {
 	const char *word;
 	const struct column *field;
 	unsigned nfields;
-	int64_t keep_ns; /* after the newest of its times */
+	int64_t keep_ns; /* lifetime after the newest of its times */
 } kinds[KINDS] = {
 	[KIND_HOST] = { "host", host_field, HOST_FIELDS, HOST_LIMIT_AGE },
-	/* A kind of its own: files from before have none of it. */
+	/* A kind of its own, because the records of older files do not have
+	 * it. */
 	[KIND_STUMBLE] = { "stumble", stumble_field, STUMBLE_FIELDS,
 	    HOST_LIMIT_AGE },
 	[KIND_ADDRESS] = { "address", address_field, ADDRESS_FIELDS,
@@ -97,7 +99,7 @@ static const struct {
 
 struct record {
 	RB_ENTRY(record) node;
-	TAILQ_ENTRY(record) link; /* the last one learned at the end */
+	TAILQ_ENTRY(record) link; /* the last one learned is at the end */
 	enum kind kind;
 	int64_t v[FIELDS_MAX];
 	const char *key; /* in the same allocation */
@@ -180,12 +182,12 @@ record_find(const struct host_memory *m, enum kind kind, const char *key)
 {
 	struct record want = { .kind = kind, .key = key };
 
-	/* RB_FIND changes nothing but is not declared so. */
+	/* RB_FIND takes a non-const tree, but changes nothing. */
 	return RB_FIND(record_tree, (struct record_tree *)(uintptr_t)&m->tree,
 	    &want);
 }
 
-/* The record of that key, as the last one learned; made when there is none. */
+/* The record of that key, moved to the end; created when there is none. */
 static struct record *
 record_take(struct host_memory *m, enum kind kind, const char *key)
 {
@@ -231,8 +233,8 @@ differs(const struct column *f, int64_t a, int64_t b)
 	return by != 0;
 }
 
-/* A change too small to matter is not taken over: small steps in a row are seen
- * when they add up. */
+/* A change too small to matter is not stored, so that a row of small steps is
+ * noticed when their sum matters. */
 static void
 record_put(struct host_memory *m, enum kind kind, const char *key,
     const int64_t *v)
@@ -290,7 +292,8 @@ host_memory_host(struct host_memory *m, const char *key, const struct host *h,
 		v[GAP_AT] = h->next_ns - h->gap_ns;
 	if ((v[LATENCY_US] = w->baseline_ns / 1000) != 0)
 		v[LATENCY_AT] = h->taken_ns;
-	/* Nothing was taken since it was recalled. */
+	/* No message was taken since the latency was recalled: keeps its old
+	 * time. */
 	if (v[LATENCY_US] != 0 && v[LATENCY_AT] == 0 &&
 	    (r = record_find(m, KIND_HOST, key)) != NULL)
 		v[LATENCY_AT] = r->v[LATENCY_AT];
@@ -408,7 +411,7 @@ host_memory_recall_primary(const struct host_memory *m, const char *label,
 
 /* ---- reading */
 
-/* 0 is never, and stays the only one that is. */
+/* 0 means never: no other time may become 0. */
 static int64_t
 to_mono(int64_t at, int64_t now, int64_t wall)
 {
@@ -416,10 +419,10 @@ to_mono(int64_t at, int64_t now, int64_t wall)
 
 	if (at == 0)
 		return 0;
-	/* A clock set back must not make anything live for ever. */
+	/* A clock that was set back must not make a record live for ever. */
 	if (at > wall)
 		at = wall;
-	/* Older than the epoch is no age that anything here lives to. */
+	/* A time before the epoch is older than any record may be. */
 	mono = now - (wall - at) * CLOCK_SEC;
 	return mono != 0 ? mono : -1;
 }
@@ -430,7 +433,7 @@ parse_value(const struct column *f, const char *word, int64_t now, int64_t wall,
 {
 	bool is_time = f->is == IS_TIME || f->is == IS_WALL;
 
-	/* Seconds that fit into ns. */
+	/* The largest number of seconds that fits into ns. */
 	if (text_int(word, 0, is_time ? INT64_MAX / CLOCK_SEC : f->max, v) < 0)
 		return -MX_ECORRUPT;
 	if (f->is == IS_TIME)
@@ -440,7 +443,7 @@ parse_value(const struct column *f, const char *word, int64_t now, int64_t wall,
 	return 0;
 }
 
-/* Only what we would write ourselves is accepted. */
+/* Accepts only keys that this module would write. */
 static bool
 is_key(enum kind kind, const char *key)
 {
@@ -547,7 +550,7 @@ copy_record(struct host_memory_copy *c, const struct record *r, int64_t now,
 
 	to->key = c->keys.len;
 	if (buf_add(&c->keys, r->key, strlen(r->key) + 1) != 0)
-		return; /* more than the file may have */
+		return; /* larger than the file may be */
 	to->kind = r->kind;
 	for (unsigned i = 0; i < kinds[r->kind].nfields; i++) {
 		to->v[i] = r->v[i];

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: ISC
- * host_memory: what was learned of hosts and would be missed after a restart.
- * A table of records of three kinds, each bounded in number (those least lately
- * learned go):
+ * host_memory: what was learned of hosts and is kept over a restart. A table of
+ * records of three kinds, each bounded in number (the least recently learned
+ * are evicted):
  *
  *	host     by address set (host_key()): messages a connection, recipients
  *	         a transaction, ceiling and the wait before it is tried again,
  *	         pause between messages, latency; each of them for a day
- *	address  when TLS worked there last, so that a downgrade is not believed
- *	         sooner after a restart; for a day
+ *	address  when TLS worked there last, so that a restart does not make a
+ *	         downgrade to clear possible sooner; for a day
  *	primary  by label: since when it has no TLS any more, which it had
  *
- * Whoever learns says so at once; the file is written later, off the loop, when
- * it would be another one. In here times are monotonic, so that a leap of the
- * clock changes none; in the file they are wall seconds, and what comes from
- * the future is of now. One text line a record, its fields in the order of
- * host_memory.c, 0 for what is not known:
+ * Each lesson is recorded at once; the file is rewritten later, off the loop,
+ * when its content would differ. Times in the table are monotonic, so that a
+ * step of the clock changes none; in the file they are wall seconds, and one in
+ * the future is taken for now. One text line a record, its fields in the order
+ * of host_memory.c, 0 for an unknown value:
  *
  *	mxwatch-hosts 1
  *	host 100 1700000000 0 0 5 30000 1700000000 0 0 850000 1700000000  192.0.2.7:25
@@ -22,17 +22,17 @@
  *	primary 1700000000 0 1700000000 mx.example.org
  *	end 3
  *
- * (The blank before an address set is where our source address would be.)
- * Loop thread, but for what is said of copies. All functions but create and
- * destroy take NULL for a memory that nobody has, and do nothing. */
+ * (The blank before an address set stands for an unset source address.) Loop
+ * thread, except for copies as noted. All functions but create and destroy
+ * accept NULL for the memory and then do nothing. */
 #ifndef MX_PRIMARY_HOST_MEMORY_H
 #define MX_PRIMARY_HOST_MEMORY_H
 
 #include "primary/address.h"
 #include "primary/host.h"
 
-/* Records of each kind, of some 200 bytes. No option: of a host that fell out its
- * limits are learned anew, as on the first day. */
+/* Records of each kind, about 200 bytes each. Not an option: the limits of an
+ * evicted host are simply learned again. */
 #define HOST_MEMORY_MAX	     8192
 #define HOST_MEMORY_FILE_MAX ((size_t)16 << 20)
 
@@ -45,15 +45,15 @@ size_t host_memory_len(const struct host_memory *);
 
 void host_memory_host(struct host_memory *, const char *key,
     const struct host *, int64_t now);
-/* Into a host of which nothing is known yet. */
+/* Restores what is recorded into a host of which nothing is known yet. */
 void host_memory_recall(const struct host_memory *, const char *key,
     struct host *, int64_t now);
-/* What it stumbled over is forgotten (host_stumble_forget()), also of a host that
- * nobody has met yet. */
+/* Clears the recorded stumble (host_stumble_forget()), also of a host that was
+ * not met since the start. */
 void host_memory_stumble_forget(struct host_memory *, const char *key);
 void host_memory_address(struct host_memory *, const struct net_addr *,
     const struct address *, int64_t now);
-/* All of them into a book that knows none of them yet. */
+/* Restores all of them into an empty book. */
 void host_memory_addresses(const struct host_memory *, struct address_book *);
 /* Both times are wall seconds, 0 for never. */
 void host_memory_primary(struct host_memory *, const char *label,
@@ -70,11 +70,12 @@ int host_memory_parse(struct host_memory *, const char *text, size_t len,
 /* -MX_ENOENT, -MX_ETOOBIG, -MX_ESYS, -MX_ECORRUPT: the memory is empty then. */
 int host_memory_read(struct host_memory *, const char *path, int64_t now,
     int64_t wall) MX_NODISCARD;
-/* Would the file be another one than at the last read or copy, by more than the
- * times of what was learned again? */
+/* True when the file would differ from the last read or copy by more than
+ * refreshed times. */
 bool host_memory_changed(const struct host_memory *);
 
-/* All that is not too old, for a thread that may wait for the disk. */
+/* A copy of all records that are recent enough, for a thread that may wait for
+ * the disk. */
 struct host_memory_copy;
 struct host_memory_copy *
 host_memory_copy(struct host_memory *, int64_t now, int64_t wall);

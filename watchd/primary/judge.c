@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: ISC
- * judge: the tables behind judge.h. Statuses come before words: a server that
- * says 5.1.1 knows what it means. */
+ * judge: the tables behind judge.h. Enhanced statuses are looked at before
+ * words: a server that says 5.1.1 means it. */
 #include "primary/judge.h"
 
 #include <string.h>
 
 #define RCPTS_MIN   3 /* distinct recipients in a row, of several senders */
-#define RCPTS_ALONE 5 /* of one, who may be refused for what it is */
-#define RCPTS_SHARE 10 /* where something is taken, and more than four times */
-#define SHARE_TIMES 4 /* as many are refused */
-#define RCPTS_SURE  50 /* whatever else is ready */
-#define DOMAINS_US  3 /* domains of one primary that are refused for us, */
-#define DOMAINS_MIN 5 /* or whose lists have what it refuses */
+#define RCPTS_ALONE 5 /* of one sender, whose address may be the cause */
+#define RCPTS_SHARE 10 /* where some are taken, and more than SHARE_TIMES */
+#define SHARE_TIMES 4 /* as many refused */
+#define RCPTS_SURE  50 /* enough, even if other mail is ready */
+#define DOMAINS_US  3 /* domains of one primary, refused because of us, */
+#define DOMAINS_MIN 5 /* or whose known recipients it refuses */
 #define ROUTES_MIN  2
-#define CHANCE_MAX  0.01 /* of so many contents in a row, by the share */
-#define SHARE_LEAST 50 /* percent: a short memory is no rule */
+#define CHANCE_MAX  0.01 /* of so many refusals in a row, by the share */
+#define SHARE_LEAST 50 /* percent; a short memory is not trusted */
 
 static bool
 says(const struct smtp_reply *r, const char *const words[], size_t n)
@@ -34,8 +34,9 @@ is_status(const struct smtp_reply *r, unsigned subject, unsigned detail)
 
 /* ---- scopes */
 
-/* RFC 7372: reverse DNS failed; and in words that mean nothing else. Behind the
- * final dot "blocked" and "listed" are of the content: a link, an attachment. */
+/* RFC 7372: reverse DNS failed; and words that mean nothing else. After the
+ * final dot "blocked" and "listed" are about the content: a link, an
+ * attachment. */
 static bool
 client_is_refused(const struct smtp_reply *r)
 {
@@ -58,15 +59,15 @@ judge_about_us(const struct smtp_reply *r)
 	    (client_is_refused(r) || SAYS(r, words));
 }
 
-/* It wants to be authenticated to (RFC 4954). */
+/* The server requires authentication (RFC 4954). */
 static bool
 wants_auth(const struct smtp_reply *r)
 {
 	return r->code == 530 || r->code == 535 || r->code == 538;
 }
 
-/* RFC 3463 X.4.6, X.1.2; what servers say that know no better. Not the word
- * "relay" alone, which is in many a host's name. */
+/* RFC 3463 X.4.6, X.1.2; and the words of servers without statuses. Not the
+ * word "relay" alone, which occurs in many host names. */
 static bool
 is_route(const struct smtp_reply *r)
 {
@@ -100,7 +101,7 @@ is_sender(const struct smtp_reply *r)
 	return SAYS(r, words);
 }
 
-/* A mailbox that is not there, has moved, is full or disabled. */
+/* The mailbox does not exist, has moved, is full or disabled. */
 static bool
 is_mailbox(const struct smtp_reply *r)
 {
@@ -112,8 +113,8 @@ is_mailbox(const struct smtp_reply *r)
 	    (r->status.subject == 2 && r->status.cls != 0);
 }
 
-/* RFC 3463 3.4: a system that is full (X.3.1), takes no mail (X.3.2), or is set
- * up wrongly (X.3.5). RFC 7504: 521. */
+/* RFC 3463 3.4: a system that is full (X.3.1), takes no mail (X.3.2), or is
+ * misconfigured (X.3.5). RFC 7504: 521. */
 static bool
 is_system(const struct smtp_reply *r)
 {
@@ -123,8 +124,8 @@ is_system(const struct smtp_reply *r)
 	    (is_status(r, 3, 1) || is_status(r, 3, 2) || is_status(r, 3, 5));
 }
 
-/* At MAIL: syntax, sequence and what is not implemented are its own confusion;
- * that it wants to be authenticated to, or has a policy, is about us. */
+/* At MAIL: errors of syntax, sequence and implementation are the server's own
+ * confusion; a demand for authentication, or a policy, is about us. */
 static enum judge_scope
 scope_mail(const struct smtp_reply *r)
 {
@@ -152,7 +153,7 @@ scope_content(enum smtp_phase phase, const struct smtp_reply *r)
 		return JUDGE_ROUTE;
 	if (client_is_refused(r))
 		return JUDGE_US;
-	/* Objections to the envelope came before; a complaint of syntax here is
+	/* Objections to the envelope come before DATA; a syntax error here is
 	 * the server's own confusion. */
 	if (phase == SMTP_PHASE_DATA && r->code >= 500 && r->code <= 504)
 		return JUDGE_PRIMARY;
@@ -194,7 +195,8 @@ judge_is_policy(const struct smtp_reply *r)
 	return r->code >= 400 && r->status.subject == 7 && !is_route(r);
 }
 
-/* RFC 3463 3.2; 5.4.1 is what Exchange Online says of who is in no directory. */
+/* RFC 3463 3.2; Exchange Online says 5.4.1 for a recipient that is not in its
+ * directory. */
 bool
 judge_is_no_mailbox(enum smtp_phase phase, const struct smtp_reply *r)
 {
@@ -208,7 +210,7 @@ judge_is_no_mailbox(enum smtp_phase phase, const struct smtp_reply *r)
 
 /* ---- verdicts */
 
-/* Put off until it is sure; `strange`: it is evidence then. */
+/* Failed if `sure`, otherwise put off; `strange`: it is evidence then. */
 static struct judge_verdict
 fails_if(enum judge_scope scope, bool sure, bool strange)
 {
@@ -217,7 +219,7 @@ fails_if(enum judge_scope scope, bool sure, bool strange)
 		.strange = strange && !sure };
 }
 
-/* RFC 5321 4.5.3.1.10: an old way to say 452, too many recipients. */
+/* RFC 5321 4.5.3.1.10: the old code for 452, too many recipients. */
 static bool
 means_later(enum smtp_phase phase, const struct smtp_reply *r)
 {
@@ -238,14 +240,14 @@ judge_refusal(const struct judge_case *c, enum judge_scope scope)
 			return fails_if(scope, false, true);
 		/* FALLTHROUGH */
 	case JUDGE_RECIPIENT:
-		/* The state of a mailbox (full, disabled) is nothing strange
-		 * for one that exists. */
+		/* The state of a mailbox (full, disabled) does not contradict
+		 * that it exists. */
 		if (k->exists && r->status.subject != 2)
 			return fails_if(scope, k->believed, true);
 		return fails_if(scope, k->shown || !k->doubted, true);
 	case JUDGE_SENDER:
 		if (c->phase == SMTP_PHASE_EOD)
-			break; /* as any content */
+			break; /* judged like other content */
 		return fails_if(scope,
 		    k->sender ? k->believed : k->shown || !k->doubted, false);
 	case JUDGE_MESSAGE:
@@ -256,8 +258,8 @@ judge_refusal(const struct judge_case *c, enum judge_scope scope)
 	case JUDGE_SCOPE_MAX:
 		return fails_if(scope, false, true);
 	}
-	/* What senders alone can bring about: believed as soon as the primary
-	 * takes anything else, or in time. */
+	/* Senders alone can provoke these: believed as soon as the primary
+	 * takes anything else, or after refusal_grace. */
 	if (k->fitted && is_status(r, 3, 4))
 		v = fails_if(scope, k->believed, false);
 	else
@@ -281,7 +283,7 @@ judge(const struct judge_case *c)
 		    !c->known.fitted || c->known.believed, false);
 	}
 	scope = judge_scope(c->phase, r);
-	/* 2xx to RCPT is a promise only: the final dot decides. */
+	/* 2xx to RCPT is provisional: the final dot decides. */
 	if (reply_ok(r))
 		return (struct judge_verdict){ JUDGE_NOBODY,
 			c->phase == SMTP_PHASE_EOD ? JUDGE_TAKEN : JUDGE_GO_ON,
@@ -294,8 +296,8 @@ judge(const struct judge_case *c)
 
 /* ---- the breaker */
 
-/* How likely so many refusals in a row are for a primary that refuses that share
- * of what it is offered while all is well. */
+/* The probability of so many refusals in a row from a primary that refuses that
+ * share of its mail in normal times. */
 static bool
 is_unlikely(const struct judge_evidence *e)
 {
@@ -344,8 +346,8 @@ judge_doubts(const struct judge_evidence *e, enum judge_scope scope,
 	return n - (counted && n > 0) >= least - 1;
 }
 
-/* Some who left are in many a list: a primary that takes the probe's recipient is
- * doubted by the share alone. */
+/* Every list has some recipients that no longer exist: a primary that takes the
+ * probe's recipient is doubted by the share alone. */
 static bool
 rcpts_prevail(const struct judge_evidence *e)
 {

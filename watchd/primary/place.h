@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * place: a connection to a host that is no delivery's, but counts as one of
- * ours there: a probe's. A host bears so many connections of us (host.h),
- * whatever they are for; a probe beside as many deliveries would be the one too
- * many that is refused.
- *
- * Where deliveries stand, a place has to be asked for, and may have to be waited
- * for: one delivery ends its connection after its message. Where none works, nor
- * is on its way, there is nobody to share with, and the probe goes at once.
- * Loop thread. */
+ * place: a connection of a probe, counted among ours at the host. A host takes
+ * only so many connections from us (host.h), whatever they are for; a probe
+ * beside the most deliveries would be refused as one too many. Where deliveries
+ * are connected, a probe asks for a place and may have to wait: one delivery
+ * then ends its connection after its message. Where none is connected or
+ * connecting, the probe goes at once. Loop thread. */
 #ifndef MX_PRIMARY_PLACE_H
 #define MX_PRIMARY_PLACE_H
 
@@ -15,30 +12,34 @@
 
 #include "net/route.h"
 
-/* Then it goes all the same: a verdict has its time. (Behind a late greeting the
- * delivery has its turn first, host_turn_ns().) */
+/* Longest wait; then the probe goes without a place, because a verdict is due.
+ * (After a slow greeting the delivery keeps its connection for host_turn_ns()
+ * first.) */
 #define PLACE_WAIT_MS 5000
 
 struct loop_timer;
 struct site;
 
-/* The owner's, zeroed before its first use; private to who counts. */
+/* Owned by the caller, zeroed before its first use; its members are private to
+ * the module that counts connections. */
 struct place {
-	TAILQ_ENTRY(place) link; /* of those that wait for the host */
-	struct site *site; /* NULL: nobody counts */
+	/* in the list of those that wait for the host */
+	TAILQ_ENTRY(place) link;
+	struct site *site; /* NULL: not counted */
 	bool waiting;
-	bool scarce; /* a delivery waits for it, or will: be short */
+	/* a delivery waits for it, or will: keep the session short */
+	bool scarce;
 	struct loop_timer *patience;
 	void (*go)(void *arg);
 	void *arg;
 };
 TAILQ_HEAD(place_list, place);
 
-/* The counter of connections. Without `take` there is none. */
+/* The counter of connections. Without `take` nothing is counted. */
 struct place_ops {
-	/* True: it is taken. False: go(arg) comes when it is, from the loop, not
-	 * from inside a call. In either case it is given back in the end, also
-	 * while it waits. */
+	/* True: the place is taken. False: go(arg) is called when it is, from
+	 * the loop, not from inside the call. Either way it is to be given
+	 * back, also while it waits. */
 	bool (*take)(void *arg, struct place *, const struct route_host *,
 	    const struct net_addr *source);
 	void (*give_back)(void *arg, struct place *);

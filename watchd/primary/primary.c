@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * primary: the table, and how a session changes what is known of a host. */
+ * primary: the table, and what a session changes in the facts about a host. */
 #include "primary/primary.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "net/route.h"
 
-#define SMOOTH 8 /* a new greeting weighs an eighth */
+#define SMOOTH 8 /* weight of a new greeting: an eighth */
 
 RB_HEAD(primary_tree, primary);
 
@@ -125,7 +125,8 @@ primary_cause(const struct primary_session *s, char *dst, size_t size)
 	char code[8], whole[1024];
 
 	(void)snprintf(code, sizeof(code), "%u", s->code);
-	/* An error of our own that quotes the reply has its code already. */
+	/* An error text of our own that quotes the reply begins with its
+	 * code. */
 	if (s->code != 0 && strncmp(text, code, strlen(code)) != 0)
 		(void)snprintf(whole, sizeof(whole), "%s: %u %s",
 		    smtp_phase_name(s->phase), s->code, text);
@@ -182,7 +183,7 @@ take_offer(struct primary *p, const struct primary_offer *offer, int64_t wall)
 	p->offer.since = wall;
 }
 
-/* A host that never did TLS has not lost it. */
+/* A host that never did TLS cannot lose it. */
 static void
 take_tls(struct primary *p, const struct primary_session *s, int64_t wall)
 {
@@ -196,7 +197,7 @@ take_tls(struct primary *p, const struct primary_session *s, int64_t wall)
 	}
 }
 
-/* Reached: EHLO was answered. What fails after it is the policy's business. */
+/* Reached: EHLO was answered. A later failure concerns the policy only. */
 static bool
 session_reached(const struct primary_session *s)
 {
@@ -216,7 +217,7 @@ take_reach(struct primary *p, const struct primary_session *s,
 		reached ? HEALTH_IN_OK :
 			  HEALTH_IN_FAIL,
 	    now, &c);
-	/* Nothing is flushed here: reached again is reached. */
+	/* `reach` has no flush to wait for: recovering is up at once. */
 	if (changed && c.to == HEALTH_RECOVERING)
 		(void)health_feed(&p->reach, HEALTH_IN_FLUSHED, now, &c);
 	if (changed)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * reach: the addresses of a host in turn, and what is made of their failures.
- * One connection is reach_try.c's. The states of a session until it is ready:
+ * reach: tries the addresses of a host in turn, and makes one verdict of their
+ * failures. reach_try.c makes each connection. The states of a session until it
+ * is ready:
  *
  *	begin --> connect --> hello --STARTTLS--> tls --a reply inside--> hello
  *	             ^          |                  |                        |
@@ -59,7 +60,8 @@ reach_cancel(struct reach **rp)
 		reach_free(rp);
 }
 
-/* Events of a connection that nobody has taken over: an owner has to. */
+/* Placeholder for the events of a handed-over connection until its new owner
+ * calls conn_owner(). */
 static void
 nobodys(struct conn *c MX_UNUSED, enum conn_event ev MX_UNUSED,
     void *arg MX_UNUSED)
@@ -107,7 +109,7 @@ is_six(const struct net_addr *a)
 static bool
 may_try(const struct reach *r, const struct reach_candidate *c)
 {
-	/* Its family knows us already, and does not want us. */
+	/* An address of this family has already refused us. */
 	if (r->refused_us[is_six(&c->addr)])
 		return false;
 	return r->again ? c->cut : !c->tried;
@@ -125,7 +127,7 @@ reach_has_more(const struct reach *r)
 	return false;
 }
 
-/* The address at hand becomes the next one that is to be tried. */
+/* Moves on to the next address that is to be tried. */
 static bool
 advance(struct reach *r)
 {
@@ -145,8 +147,8 @@ advance(struct reach *r)
 	return false;
 }
 
-/* How much a failure says: nothing of the host, or how far it came; a word says
- * more than silence. */
+/* The weight of a failure: none if it says nothing of the host, else by the
+ * phase; a reply outranks silence. */
 static int
 rank(const struct reach *r, bool silent)
 {
@@ -155,8 +157,8 @@ rank(const struct reach *r, bool silent)
 	return 2 * (1 + (int)r->now.phase) + !silent;
 }
 
-/* Of a host with one address the owner tells what it came to; so it does of a
- * probe, which of a host that is down would say it again and again. */
+/* With a single address the owner logs the result; so does the owner of a
+ * probe, which would otherwise repeat it as long as the host is down. */
 static void
 log_failure(const struct reach *r)
 {
@@ -171,8 +173,8 @@ log_failure(const struct reach *r)
 	    log_peer(r->now.text));
 }
 
-/* One connection too many, while others of ours work at this address: it does
- * not fail. */
+/* One connection too many, beside others of ours at this address: not a failure
+ * of the address. */
 static bool
 is_crowded(const struct reach *r, bool silent)
 {
@@ -186,7 +188,7 @@ is_crowded(const struct reach *r, bool silent)
 	    host_says_crowded(r->now.phase, r->now.reply_code);
 }
 
-/* Is there another address where we got through the last time? */
+/* Is there another address that worked the last time? */
 static bool
 has_good(const struct reach *r)
 {
@@ -268,7 +270,7 @@ choose(struct reach *r)
 	r->ncand = n;
 }
 
-/* The look-up gave no address: whose fault is that? */
+/* The look-up gave no address: was it the resolver, or is there none? */
 static void
 no_address(struct reach *r)
 {
@@ -361,7 +363,7 @@ reach_phase(const struct reach *r)
 	}
 }
 
-/* Since `since`, when the loop's lateness was `late`. */
+/* Time since `since`, less the loop's lateness since it was `late`. */
 static int64_t
 passed(const struct reach *r, int64_t since, int64_t late)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * reach_try: one connection to one address: TCP below, the SMTP engine beside
- * it, until it is ready or has failed. TLS that fails where it may be left out
+ * reach_try: one connection to one address: TCP, with the SMTP engine on it,
+ * until it is ready or has failed. Where TLS may be left out, a TLS failure
  * leads to another connection to the same address, once more with TLS and then
- * in clear; what was learned of that goes into the book of addresses. Events
- * come from the connection; each ends in the engine's, in reach_next() or in
- * reach_done(), behind which nothing of the reach is touched. */
+ * in clear; the book of addresses records what was learned. Each event of the
+ * connection ends in the engine's, in reach_next() or in reach_done(); after
+ * these two the reach must not be touched. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,9 +15,9 @@
 #include "primary/judge.h"
 #include "primary/reach_int.h"
 
-#define QUIT_MS 1000 /* a goodbye has to leave by then */
-/* A peer that is gone shall not be waited for. Probes only: a delivery lives
- * through a network that is away for a while, or it would send twice. */
+#define QUIT_MS 1000 /* time for QUIT to be sent */
+/* Finds out that a peer is gone. Probes only: a delivery survives a network
+ * that is away for a while, or it would send the message twice. */
 #define KEEPALIVE_S 20
 
 static int64_t
@@ -52,7 +52,7 @@ reach_tries_on(const struct reach *r)
 	return reach_has_more(r) || (r->state == REACH_ST_TLS && may_clear(r));
 }
 
-/* ---- how long what is awaited may take */
+/* ---- time limits */
 
 static int64_t
 smaller(int64_t a, int64_t b)
@@ -60,7 +60,7 @@ smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* The need of a slow but healthy server goes before a short limit. */
+/* A slow but healthy server gets its known time even under a short limit. */
 static int64_t
 patience_ms(const struct reach *r, int64_t ms)
 {
@@ -98,7 +98,7 @@ heard(struct reach *r)
 	r->heard_late_ns = loop_late_ns(r->env.loop);
 }
 
-/* Something new is awaited. */
+/* Starts the wait for the next event. */
 static void
 arm(struct reach *r)
 {
@@ -117,7 +117,7 @@ tls_word(const struct reach *r, const struct tls_info *ti)
 	return config_tls_word(r->policy.tls);
 }
 
-/* Facts of the connection go into the result. */
+/* Copies the facts of the connection into the result. */
 static void
 take_stock(struct reach *r)
 {
@@ -138,7 +138,7 @@ take_stock(struct reach *r)
 		    smtp_client_phase_ns(r->client, (enum smtp_phase)i);
 }
 
-/* Drops the connection, says QUIT before if the server still listens. */
+/* Drops the connection, after a QUIT if the server still listens. */
 static void
 hang_up(struct reach *r, bool politely)
 {
@@ -168,7 +168,7 @@ say(struct reach *r, enum reach_code code, enum smtp_phase phase,
 
 static void connect_again(struct reach *);
 
-/* ---- TLS that does not come about */
+/* ---- TLS failures */
 
 static void
 in_clear(struct reach *r)
@@ -179,8 +179,8 @@ in_clear(struct reach *r)
 	connect_again(r);
 }
 
-/* r->now says how TLS failed. Silence is remembered only when it is the end of
- * it, or when clear has worked: a server that hangs is mute in either. */
+/* r->now says how TLS failed. Silence is recorded only when it is the final
+ * result, or when clear has worked: a server that hangs is silent in both. */
 static void
 tls_failed(struct reach *r, bool silent)
 {
@@ -210,7 +210,7 @@ tls_failed(struct reach *r, bool silent)
 	}
 }
 
-/* The connection is of no use any more. */
+/* The connection has failed. */
 static void
 failed(struct reach *r, enum reach_code code, const struct smtp_reply *reply,
     const char *text, bool silent)
@@ -243,13 +243,13 @@ client_failed(struct reach *r, const struct smtp_client_info *info)
 {
 	enum reach_code code = reply_code(info->reply);
 
-	/* It is not offered, or somebody talked in clear behind it. */
+	/* STARTTLS is not offered, or there was clear text behind it. */
 	if (code == REACH_PROTOCOL && reach_phase(r) == SMTP_PHASE_STARTTLS)
 		code = REACH_TLS_FAIL;
 	failed(r, code, info->reply, info->text, false);
 }
 
-/* ---- what the engine says */
+/* ---- events of the engine */
 
 static void
 start_tls(struct reach *r)
@@ -262,7 +262,7 @@ start_tls(struct reach *r)
 
 	if (ctx != NULL && dane != NULL && dane->need == DANE_VERIFY)
 		rc = conn_tls_start_dane(r->conn, ctx, dane);
-	else if (ctx != NULL && r->policy.probe) /* it looks at certificates */
+	else if (ctx != NULL && r->policy.probe) /* it reads certificates */
 		rc = conn_tls_start(r->conn, ctx, name);
 	else if (ctx != NULL)
 		rc = conn_tls_resume(r->conn, ctx, name);
@@ -294,7 +294,7 @@ ready(struct reach *r)
 
 /* ---- a backup */
 
-#define PEER_NAME_MAX 100 /* of it that is told */
+#define PEER_NAME_MAX 100 /* of its name in a message */
 
 /* The first word of the reply to EHLO; peer text. */
 static void
@@ -308,7 +308,7 @@ peer_name(const struct reach *r, char *dst, size_t size)
 	dst[n] = '\0';
 }
 
-/* Its word has come, and no policy allows it. */
+/* EHLO had the word of a backup, and the policy does not allow one. */
 static bool
 is_backup(const struct reach *r)
 {
@@ -316,7 +316,7 @@ is_backup(const struct reach *r)
 	    (smtp_client_ext(r->client) & CLIENT_EXT_BACKUP) != 0;
 }
 
-/* What the engine would say next, STARTTLS, is left out. */
+/* Does not send what the engine would send next, STARTTLS. */
 static void
 met_backup(struct reach *r)
 {
@@ -349,8 +349,8 @@ follow_greeting(struct reach *r)
 	}
 }
 
-/* Where has the engine come to? What it says of TLS is looked at before the
- * event: a refusal inside TLS proves that TLS works. */
+/* Follows the phase of the engine. TLS is looked at before the event: a refusal
+ * inside TLS proves that TLS works. */
 static void
 follow_tls(struct reach *r)
 {
@@ -409,13 +409,13 @@ pump(struct reach *r)
 	}
 	out = smtp_client_out(r->client);
 	if (out->len == 0)
-		return; /* the limit is one of the whole reply */
+		return; /* the limit is for the whole reply */
 	conn_write(r->conn, out->data, out->len);
 	buf_clear(out);
 	arm(r);
 }
 
-/* ---- what the connection says */
+/* ---- events of the connection */
 
 static enum smtp_client_tls
 tls_wanted(const struct reach *r)
@@ -481,7 +481,7 @@ got(struct reach *r)
 	heard(r);
 	rc = smtp_client_feed(r->client, data, n, now_ns(r));
 	conn_consume(r->conn, n);
-	(void)rc; /* too much talk: smtp_client_next() says so */
+	(void)rc; /* input too long: smtp_client_next() reports it */
 	pump(r);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * watch: the tables. A watch lives as long as a domain has it in its list; a
- * primary as long as it has a watch. Watches are found by their primary's label
- * and their policy, domains by name. */
+ * watch: the tables. A watch lives as long as a domain lists it; a primary as
+ * long as it has a watch. Watches are found by their primary's label and their
+ * policy, domains by name. */
 #include "primary/watch_int.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 
 /* ---- policies */
 
-/* As the domain has it; strings are borrowed. */
+/* The policy of the domain; strings are borrowed. */
 static struct watch_policy
 policy_of(const struct conf_domain *cd)
 {
@@ -112,7 +112,8 @@ watch_host_set(struct watch_set *ws, struct watch *w,
 	bound_addresses(ws, w);
 }
 
-/* The knowledge under the policy before is the best that is known now. */
+/* What was known under the previous policy is the best guess under the new
+ * one. */
 static void
 watch_inherit(struct watch_set *ws, struct watch *w, const struct watch *from)
 {
@@ -137,7 +138,7 @@ watch_join(struct watch_set *ws, struct watch *w, const struct watch *other)
 	    w->health.state != HEALTH_UNKNOWN)
 		return;
 	take_over(w, other);
-	/* The sessions were not its own. */
+	/* The counts are those of its own sessions only. */
 	w->last.probes = w->last.failures = 0;
 	memset(w->last.failures_phase, 0, sizeof(w->last.failures_phase));
 	watch_stamp(ws, w);
@@ -238,8 +239,8 @@ watch_dirty(struct watch_set *ws, struct watch *w)
 	ws->ops.wake(ws->ops.arg);
 }
 
-/* A watch that changed again meanwhile begins anew when it is through, so that
- * its last member is told, too, however often it changes. */
+/* A watch that changes during its fan-out is queued again after it, so that its
+ * last member is told however often it changes. */
 bool
 watch_fan_out(struct watch_set *ws, unsigned budget, int64_t now, int64_t wall)
 {
@@ -338,7 +339,8 @@ watch_domain(const struct watch_set *ws, const char *domain)
 	    (struct watch_domain_tree *)(uintptr_t)&ws->domains, &key);
 }
 
-/* It is in the tree before it is set up: callbacks look for it. */
+/* The domain is in the tree before it is set up, because callbacks look it
+ * up. */
 void
 watch_domain_set(struct watch_set *ws, const struct conf_domain *cd,
     int64_t now, int64_t wall)

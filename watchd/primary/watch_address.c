@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * watch_address: is that the address of a primary? Asked for clients, so perhaps
+ * watch_address: is this the address of a primary? Asked for clients, perhaps
  * often, while there may be 50,000 primaries: the hashes of all their addresses
- * are kept sorted and made anew when they are some seconds old. Called by
+ * are kept sorted, and rebuilt when they are some seconds old. Called by
  * daemon/events.c. */
 #include <stdlib.h>
 

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: ISC
- * watch_bound: how many connections a host may have at most: the smallest of what
- * the domains allow that have it in their list (`deliver { connections }`). Each
- * change costs the logarithm of what there is, so it goes by steps:
+ * watch_bound: the limit of connections to a host: the smallest that the
+ * domains set which list it (`deliver { connections }`). A change costs the
+ * logarithm of the number of domains, because it is passed on in steps:
  *
  *	domains --> watch.least --> primary.connections   by name
  *	                     `----> address_set.bounds    by addresses and source
  *
- * In a cluster each of the nodes that send to a host has its part of that.
- *
- * A primary is bound by its name before anybody has looked it up, and together
- * with all others that have its addresses afterwards. Whoever makes connections
- * is told of each change of either number. */
+ * In a cluster the limit is divided among the nodes that send to the host.
+ * Before the look-up a primary is limited by its name, afterwards together with
+ * all others that have its addresses. Callbacks report each change of either
+ * number. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "primary/host.h"
 #include "primary/watch_int.h"
 
-/* Watches whose hosts have the same addresses, for the same source of ours. */
+/* Watches whose hosts have the same addresses, for the same source address. */
 struct address_set {
 	RB_ENTRY(address_set) node;
-	struct bounds bounds; /* the least of each watch */
+	struct bounds bounds; /* the smallest limit of each watch */
 	LIST_HEAD(, watch) watches;
 	unsigned told;
 	char *key; /* host_key() */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * watch_domain: a domain's list of primaries, and how its state follows them.
- *
- * The list is an array; its elements hang in the lists of their watches, so it
- * is made anew as a whole when it changes, and what was known of a place that
- * stays moves over. */
+ * The list is an array whose elements hang in the lists of their watches. A
+ * change rebuilds it as a whole; what is known of an entry that stays is moved
+ * over. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -44,7 +43,8 @@ link_insert(struct watch_link *l, bool configured)
 		w->ask = l;
 }
 
-/* Takes it out of its watch's list; what points at it points at the next. */
+/* Removes it from its watch's list; cursors that point at it move to the
+ * next. */
 static void
 link_remove(struct watch_link *l, bool configured)
 {
@@ -107,8 +107,8 @@ list_same(const struct watch_domain *d, const struct watch_link *want,
 	return true;
 }
 
-/* Consumes the holds of `want`. Primaries of equal preference come in another
- * order each time; that is no change. */
+/* Consumes the references of `want`. Primaries of equal preference come in
+ * another order each time; that is not a change. */
 static void
 list_set(struct watch_set *ws, struct watch_domain *d, struct watch_link *want,
     unsigned n, bool was_configured, bool configured)
@@ -153,7 +153,7 @@ list_set(struct watch_set *ws, struct watch_domain *d, struct watch_link *want,
 	domain_touch(ws, d);
 }
 
-/* One more host for a list that is being made, unless it is there already. */
+/* Adds a host to the list under construction, unless it is there already. */
 static void
 want_host(struct watch_set *ws, struct watch_domain *d,
     const struct conf_domain *cd, struct watch_link *want, unsigned *n,
@@ -194,7 +194,7 @@ list_configured(struct watch_set *ws, struct watch_domain *d,
 	list_set(ws, d, want, n, was_configured, true);
 }
 
-/* The same hosts under a policy that changed, until the next look-up. */
+/* The same hosts under the new policy, until the next look-up. */
 static void
 list_renewed(struct watch_set *ws, struct watch_domain *d,
     const struct conf_domain *cd, bool was_configured, struct watch_time t)
@@ -262,7 +262,7 @@ domain_feed(struct watch_set *ws, struct watch_domain *d, enum health_input in,
 	}
 	if (!health_feed(&d->health, in, t.now, &c))
 		return;
-	/* The callback may change what it was told. */
+	/* The callback may change the cause that it is passed. */
 	(void)strlcpy(told, watch_cause(d, NULL), sizeof(told));
 	if (c.to == HEALTH_UP)
 		mem_free(&d->cause);
@@ -272,7 +272,7 @@ domain_feed(struct watch_set *ws, struct watch_domain *d, enum health_input in,
 struct watch_link *
 domain_decides(const struct watch_domain *d)
 {
-	/* How much a state counts; 0: there is nobody to be watched. */
+	/* Precedence of the states; 0: nothing to be watched. */
 	static const unsigned char rank[HEALTH_STATE_MAX] = {
 		[HEALTH_DOWN] = 1,
 		[HEALTH_UNKNOWN] = 2,
@@ -294,7 +294,7 @@ domain_decides(const struct watch_domain *d)
 	return best;
 }
 
-/* From now on its primaries are probed more often. */
+/* Down by itself: its primaries are probed more often from now on. */
 static void
 break_and_hurry(struct watch_set *ws, struct watch_domain *d)
 {
@@ -305,7 +305,7 @@ break_and_hurry(struct watch_set *ws, struct watch_domain *d)
 			ws->turns.watch_pace(ws->turns.arg, d->link[i].watch);
 }
 
-/* While its primary is down it is down because of that. */
+/* While its primary is down, the domain is down because of that. */
 void
 domain_break(struct watch_set *ws, struct watch_domain *d, const char *why,
     struct watch_time t)
@@ -336,7 +336,7 @@ domain_close(struct watch_set *ws, struct watch_domain *d, const char *why,
 	domain_feed(ws, d, HEALTH_IN_BROKEN, why, t);
 }
 
-/* One verdict over; true when it was a change. */
+/* Feeds one verdict; true when the state changed. */
 static bool
 domain_take(struct watch_set *ws, struct watch_domain *d, enum health_input in,
     const struct watch *w, struct watch_time t)
@@ -353,8 +353,8 @@ domain_take(struct watch_set *ws, struct watch_domain *d, enum health_input in,
 	return true;
 }
 
-/* Its breaker is closed: good sessions of its primary, `rise` of them, are a reason
- * for a trial, and the trial decides. */
+/* With a closed breaker, `rise` good sessions of its primary are a reason for a
+ * trial delivery, whose result decides. */
 static void
 closed_follow(struct watch_set *ws, struct watch_domain *d,
     const struct watch *w)
@@ -366,7 +366,7 @@ closed_follow(struct watch_set *ws, struct watch_domain *d,
 		ws->ops.trial(ws->ops.arg, d->name);
 }
 
-/* Down by itself: each good session of its primary is one towards `rise`. */
+/* Down by itself: each good session of its primary counts towards `rise`. */
 static void
 broken_follow(struct watch_set *ws, struct watch_domain *d,
     const struct watch *w, struct watch_time t)
@@ -378,7 +378,7 @@ broken_follow(struct watch_set *ws, struct watch_domain *d,
 		return;
 	}
 	if (w->health.state == HEALTH_DOWN) {
-		set_broken(d, false); /* it waits for that one from now on */
+		set_broken(d, false); /* from now on it waits for its primary */
 		return;
 	}
 	if (d->good == w->good)
@@ -409,7 +409,7 @@ domain_follow(struct watch_set *ws, struct watch_domain *d, struct watch_time t)
 		return;
 	}
 	domain_self(ws, d, NULL, t);
-	/* Probed again, or after a restart. */
+	/* The probe was enabled again, or after a restart. */
 	if (d->closed && !d->broken) {
 		set_broken(d, true);
 		domain_feed(ws, d, HEALTH_IN_BROKEN, NULL, t);
@@ -419,7 +419,7 @@ domain_follow(struct watch_set *ws, struct watch_domain *d, struct watch_time t)
 		return;
 	}
 	primary = l->watch->health.state;
-	/* Suspect behind down: it was up meanwhile. */
+	/* Suspect after down: it was up in between. */
 	if (primary == HEALTH_UP ||
 	    (primary == HEALTH_SUSPECT && d->health.state == HEALTH_DOWN)) {
 		waits = d->health.state == HEALTH_DOWN &&
@@ -432,7 +432,7 @@ domain_follow(struct watch_set *ws, struct watch_domain *d, struct watch_time t)
 	else if (primary == HEALTH_DOWN)
 		(void)domain_take(ws, d, HEALTH_IN_IS_DOWN, l->watch, t);
 	domain_tell_backup(d, l->watch);
-	/* Unknown: what was known before is the best that is known. */
+	/* Unknown: the last known state stays. */
 }
 
 /* ---- its settings */
@@ -549,7 +549,7 @@ watch_route(struct watch_set *ws, struct watch_domain *d,
 		return;
 	}
 	if (r->n == 0) {
-		/* While the resolver fails what was known goes on. */
+		/* While the resolver fails the last known hosts stay. */
 		if (r->status != ROUTE_DNS_FAIL)
 			no_host(ws, d, r, t);
 		return;
@@ -560,7 +560,7 @@ watch_route(struct watch_set *ws, struct watch_domain *d,
 	list_set(ws, d, want, n, false, false);
 	for (unsigned i = 0; i < r->n; i++)
 		for (unsigned j = 0; j < d->nlinks; j++)
-			/* Those that are configured are looked up by themselves. */
+			/* Configured hosts have look-ups of their own. */
 			if (d->link[j].watch->configured == 0 &&
 			    strcmp(d->link[j].watch->primary->label,
 				r->host[i].label) == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * watch_feed: what comes in: sessions, silence, answers, look-ups, deliveries,
- * and what the queue says of a domain. */
+ * watch_feed: applies results: sessions, silence, answers, look-ups,
+ * deliveries, and the queue's events of a domain. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,10 +9,10 @@
 #include "primary/host.h"
 #include "primary/watch_int.h"
 
-/* What a watch is fed with. */
+/* One result for a watch. */
 struct watch_news {
 	enum health_input in;
-	enum smtp_phase phase; /* that failed */
+	enum smtp_phase phase; /* phase that failed */
 	const char *cause;
 	bool by_delivery;
 };
@@ -27,8 +27,8 @@ tell_verdict(struct watch_set *ws, const struct watch *w,
 			news->by_delivery });
 }
 
-/* A cause is what failed; that something worked replaces it only when that
- * makes the watch up. */
+/* The cause is the last failure; a success replaces it only when it makes the
+ * watch up. */
 static void
 watch_feed(struct watch_set *ws, struct watch *w, const struct watch_news *news,
     struct watch_time t)
@@ -41,10 +41,11 @@ watch_feed(struct watch_set *ws, struct watch *w, const struct watch_news *news,
 	if (w->health.state == HEALTH_DISABLED)
 		return;
 	changed = health_feed(&w->health, in, t.now, &c);
-	/* Its domains have something to flush, it has not. */
+	/* A flush concerns the domains; the watch itself is up at once. */
 	if (changed && c.to == HEALTH_RECOVERING)
 		(void)health_feed(&w->health, HEALTH_IN_FLUSHED, t.now, &c);
-	/* The first verdict, too: whoever is not probed may hang there. */
+	/* After the first verdict, too: sessions to an unprobed host may hang
+	 * there. */
 	if (changed && c.to == HEALTH_UP && c.from != HEALTH_SUSPECT &&
 	    ws->ops.recovered != NULL)
 		ws->ops.recovered(ws->ops.arg, w->primary);
@@ -70,7 +71,7 @@ a_member(const struct watch *w)
 	return l != NULL ? l->domain->name : "";
 }
 
-/* What answered so before is meant while it does not answer. */
+/* A host that was a backup still counts as one while it does not answer. */
 static bool
 is_still_backup(const struct watch *w, const struct primary_session *s)
 {
@@ -89,7 +90,7 @@ met_backup(struct watch_set *ws, struct watch *w, const char *text,
 	    t);
 }
 
-/* A session that reached the primary, or ought to have. */
+/* A session that reached the primary, or should have. */
 static void
 take_verdict(struct watch_set *ws, struct watch *w,
     const struct primary_session *s, struct watch_time t)
@@ -137,7 +138,7 @@ take_session(struct watch_set *ws, struct watch *w,
 }
 
 /* The probe was refused a connection, or put off, while the primary takes our
- * mail: what its limit of connections says is for the window. */
+ * mail: its limit of connections concerns the window, not the health. */
 static bool
 is_crowded(const struct watch_set *ws, const struct watch *w,
     const struct primary_session *s)
@@ -246,7 +247,7 @@ watch_answered(struct watch_set *ws, struct watch *w, const char *domain,
 		return;
 	l->answer = (uint8_t)answer;
 	l->asked = wall;
-	/* A mailbox put off says nothing new of what was refused. */
+	/* A deferred mailbox does not change an earlier refusal. */
 	if (answer == ANSWER_DEFERRED)
 		return;
 	w->findings -= l->finding != NULL;
@@ -319,8 +320,8 @@ watch_addresses(struct watch_set *ws, struct watch *w, const struct route *r,
 
 /* ---- deliveries */
 
-/* A connection that ended without a word, and began before a session that went
- * well: it hung since something that is over. */
+/* A connection that broke without a reply, and began before a session that went
+ * well: it hung since an outage that is over. */
 static bool
 is_old_news(const struct watch *w, const struct primary_session *s)
 {
@@ -337,7 +338,7 @@ watch_of(const struct watch_domain *d, const char *label)
 	return NULL;
 }
 
-/* A good one ends a suspicion; it says nothing new otherwise. */
+/* A success ends a suspicion; otherwise it says nothing new. */
 void
 watch_delivery(struct watch_set *ws, const char *domain, const char *label,
     const struct primary_session *s, int64_t now, int64_t wall)
@@ -382,7 +383,8 @@ watch_self(struct watch_set *ws, const char *domain, bool self, int64_t now,
 		domain_follow(ws, d, t);
 }
 
-/* A domain that is not probed follows no primary, and may not know its hosts. */
+/* A domain that is not probed follows no primary, and may not know its
+ * hosts. */
 void
 watch_met_backup(struct watch_set *ws, const char *domain, const char *label,
     const char *text, bool more, int64_t now, int64_t wall)
@@ -402,7 +404,7 @@ watch_met_backup(struct watch_set *ws, const char *domain, const char *label,
 	domain_self(ws, d, why, t);
 }
 
-/* ---- what concerns a domain alone */
+/* ---- events of one domain */
 
 void
 watch_flushed(struct watch_set *ws, const char *domain, int64_t now,

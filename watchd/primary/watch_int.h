@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * watch_int: what watch.c (the tables), watch_domain.c (a domain's list and
- * state), watch_feed.c (what comes in), watch_bound.c (how many connections),
- * watch_nobody.c (hosts that are none) and watch_show.c share. */
+ * watch_int: shared by watch.c (the tables), watch_domain.c (a domain's list
+ * and state), watch_feed.c (results), watch_bound.c (connection limits),
+ * watch_nobody.c (hosts that do not count) and watch_show.c. */
 #ifndef MX_PRIMARY_WATCH_INT_H
 #define MX_PRIMARY_WATCH_INT_H
 
@@ -10,7 +10,7 @@
 #define WATCH_SELF_TEXT                                                        \
 	"this server seems to be the domain's best MX: its mail is held"
 
-/* With the label of one, and what it is. */
+/* Takes the label and the cause of one of them. */
 #define WATCH_BACKUP_TEXT "no primary is left: %s %s"
 #define WATCH_WHY_MAX	  (PRIMARY_LABEL_MAX + PRIMARY_TEXT_MAX + 32)
 
@@ -20,7 +20,7 @@ RB_HEAD(address_sets, address_set);
 
 struct watch_addresses { /* of watch_address.c */
 	uint64_t seed;
-	uint64_t *hash; /* ascending; NULL: never made */
+	uint64_t *hash; /* ascending; NULL: not built yet */
 	size_t n;
 	int64_t made;
 };
@@ -35,79 +35,81 @@ struct watch_set {
 	struct address_sets address_sets; /* of watch_bound.c */
 	struct watch_addresses addresses;
 	uint64_t stamp;
-	unsigned looked; /* how far the connections were looked at */
+	unsigned looked; /* position of the round over the connections */
 };
 
-/* The time, for all that one call does. */
+/* The time of one call. */
 struct watch_time {
 	int64_t now, wall;
 };
 
 /* watch.c */
-/* The watch of a host under the policy of `cd`, held once more. A new one takes
- * over what `heir_of` knows (NULL: nothing). */
+/* The watch of a host under the policy of `cd`, with one more reference. A new
+ * one inherits the knowledge of `heir_of` (NULL: none). */
 struct watch *watch_hold(struct watch_set *, const char *name, uint16_t port,
     const struct conf_domain *cd, const struct watch *heir_of,
     struct watch_time);
 void watch_release(struct watch_set *, struct watch **);
-/* The next one of all; after NULL the first. */
+/* The next watch in the order of the tree; the first after NULL. */
 struct watch *watch_after(struct watch_set *, struct watch *);
-/* Its members are told, from the first one on. */
+/* Queues the watch for the fan-out to all of its members. */
 void watch_dirty(struct watch_set *, struct watch *);
 void watch_stamp(struct watch_set *, struct watch *);
-/* A look-up brought its addresses; they are copied. */
+/* A look-up found its addresses; they are copied. */
 void
 watch_host_set(struct watch_set *, struct watch *, const struct route_host *);
 
 /* watch_domain.c */
-/* Not set up yet: domain_configure(). */
+/* The domain is not set up before domain_configure(). */
 struct watch_domain *
 domain_create(const struct conf_domain *, struct watch_time);
 void domain_destroy(struct watch_set *, struct watch_domain **);
-/* New settings. */
+/* Applies new settings. */
 void domain_configure(struct watch_set *, struct watch_domain *,
     const struct conf_domain *, struct watch_time);
-/* Takes over what its primaries have come to. */
+/* Takes over the verdict of its primaries. */
 void
 domain_follow(struct watch_set *, struct watch_domain *, struct watch_time);
-/* Something of its own; cause: NULL leaves it as it is. */
+/* Feeds an event of the domain itself; cause NULL keeps the present one. */
 void domain_feed(struct watch_set *, struct watch_domain *, enum health_input,
     const char *cause, struct watch_time);
-/* Down by itself, whatever its primaries are: its breaker, its canary. */
+/* The domain is down by itself, whatever its primaries are: its canary
+ * failed. */
 void domain_break(struct watch_set *, struct watch_domain *, const char *why,
     struct watch_time);
-/* By its breaker; NULL: that is open again. */
+/* Its breaker was closed; why NULL: it is open again. */
 void domain_close(struct watch_set *, struct watch_domain *, const char *why,
     struct watch_time);
 struct watch_link *domain_link(struct watch_domain *, const struct watch *);
-/* The link whose primary decides; NULL: nobody is there to be watched. */
+/* The link of the primary that decides; NULL: no primary is watched. */
 struct watch_link *domain_decides(const struct watch_domain *);
 
-/* An entry of it that is shown is another one. */
+/* A shown entry of the domain has changed. */
 void domain_touch(struct watch_set *, const struct watch_domain *);
 
 /* watch_nobody.c */
-/* There is nobody to hand mail to, and why; NULL: there is. */
+/* `why` says that no host is left to hand mail to; NULL: there is one. */
 void domain_self(struct watch_set *, struct watch_domain *, const char *why,
     struct watch_time);
-/* None of its hosts counts, and this is why; dst holds WATCH_WHY_MAX. */
+/* Why none of its hosts counts; dst holds WATCH_WHY_MAX. */
 const char *
 domain_why_nobody(const struct watch_domain *, char *dst, size_t size);
-/* While it is down its cause is that of `w`, which decides, and that another host
- * is a backup: that one answers, and would seem to be a way. */
+/* While the domain is down, its cause is that of `w`, which decides, followed
+ * by the backup among its hosts, if any: that one answers, and an operator
+ * might take it for a working primary. */
 void domain_tell_backup(struct watch_domain *, const struct watch *w);
 
 /* watch_bound.c */
-/* Its `connections` may have another least one. */
+/* Reports the smallest limit of `connections` if it changed. */
 void bound_settle(struct watch_set *, struct watch *);
-/* It has addresses, perhaps others than before. */
+/* The watch has addresses, perhaps new ones. */
 void bound_addresses(struct watch_set *, struct watch *);
-/* It is about to go. */
+/* The watch is about to be freed. */
 void bound_leave(struct watch_set *, struct watch *);
 
 void watch_addresses_fini(struct watch_set *);
 
-/* Sets *text and *since, which stay while the text is only another one. */
+/* Sets *text and *since; *since stays when only the text changes. */
 void watch_trouble_set(char **text, int64_t *since,
     const struct route_trouble *, int64_t wall);
 

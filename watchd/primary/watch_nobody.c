@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * watch_nobody: hosts of a domain that are no primaries: ourselves, and what says
- * that it is a backup. While none but them is left the domain is unknown, and is
- * told of once; while a primary is down they are worth a word. */
+ * watch_nobody: hosts of a domain that do not count as primaries: ourselves,
+ * and those that say that they are a backup. While no other host is left, the
+ * domain is unknown, and this is reported once; while a primary is down, its
+ * cause names the backups. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "primary/watch_int.h"
 
-/* A domain that nobody probes has a cause of its own, too. */
+/* Sets the cause of a domain that is not probed, too. */
 void
 domain_self(struct watch_set *ws, struct watch_domain *d, const char *why,
     struct watch_time t)
@@ -33,7 +34,7 @@ domain_self(struct watch_set *ws, struct watch_domain *d, const char *why,
 	domain_feed(ws, d, HEALTH_IN_NO_PRIMARY, NULL, t);
 }
 
-/* One of its hosts that is a backup; NULL: none is. */
+/* One of its hosts that is a backup; NULL: none. */
 static const struct watch *
 a_backup(const struct watch_domain *d)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * watch_show: what is shown of the domains. The record of a primary in a domain's
- * list is that of its watch: a domain that wants TLS sees what it would get. */
+ * watch_show: what a snapshot shows of the domains. A primary in a domain's
+ * list has the record of its watch: a domain that requires TLS sees its own
+ * results. */
 #include <string.h>
 
 #include "primary/watch_int.h"
@@ -47,7 +48,7 @@ watch_down(const struct watch_set *ws, const char *domain, const char *label)
 	return w != NULL && (w->backup || w->health.state == HEALTH_DOWN);
 }
 
-/* Whom nobody probes nobody has looked up. */
+/* A host that is not probed was not looked up either. */
 bool
 watch_usable(const struct watch_set *ws, const char *domain, const char *label)
 {
@@ -192,8 +193,7 @@ watch_snapshot(const struct watch_set *ws, const char *domain,
 
 /* ---- primaries */
 
-/* The knowledge of its policies, put together: the most that there is to
- * tell. */
+/* Combines what its policies know: shows the most that is known. */
 static void
 show_watches(const struct primary *p, struct snap_server *v)
 {
@@ -264,7 +264,7 @@ show_primary(const struct primary *p)
 	return v;
 }
 
-/* NAN is NAN. */
+/* NAN equals NAN. */
 static bool
 same(double a, double b)
 {
@@ -307,8 +307,8 @@ show_again(struct primary *p, watch_host_fn *host, void *arg)
 	p->shown_stamp = p->stamp;
 }
 
-/* Entries that changed are made anew; of the connections, which change by
- * themselves, so many are looked at, in turn. */
+/* Entries that changed are rebuilt; connections change by themselves, so a
+ * bounded number of entries is checked for them, in turn. */
 void
 watch_servers(struct watch_set *ws, struct snapshot *s, watch_host_fn *host,
     void *arg)
@@ -340,7 +340,7 @@ watch_shown(const struct watch_set *ws, const char *domain)
 	return at;
 }
 
-/* No SIZE at all is no limit. */
+/* SIZE 0, or none, is no limit. */
 static uint64_t
 size_limit(const struct primary_offer *o)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * window: see window.h. One struct window a host (host.h). A success that
- * ends a canary opens to two, so that a poisoned message met next does not
- * stop all others (Postfix learned that of an initial concurrency of 1). */
+ * window: see window.h. One struct window a host (host.h). A success that ends
+ * a canary opens to two, so that a poisoned message as the next one does not
+ * stop all others (known from Postfix with an initial concurrency of 1). */
 #include "primary/window.h"
 
 void
@@ -11,7 +11,8 @@ window_init(struct window *w, unsigned max)
 	window_reset(w);
 }
 
-/* `out` results are still to come from before: they are no new lesson. */
+/* `out` results of earlier transactions are still to come: they are
+ * shielded. */
 static void
 window_set(struct window *w, unsigned size, unsigned out)
 {
@@ -51,8 +52,7 @@ window_recall(struct window *w, unsigned ceiling, int64_t trial_ns,
 	w->grow_ns = at_ns + w->trial_ns;
 }
 
-/* The most that is allowed now: the ceiling, and one more when a trial of it
- * is due. */
+/* The present maximum: the ceiling, and one more when its trial is due. */
 static unsigned
 window_limit(const struct window *w, int64_t now)
 {
@@ -66,7 +66,7 @@ window_limit(const struct window *w, int64_t now)
 bool
 window_room(const struct window *w, unsigned open, int64_t now)
 {
-	/* After a refusal below the ceiling: a moment without a new one. */
+	/* A short wait without a new one after a refusal below the ceiling. */
 	if (w->doubts > 0 && now < w->grow_ns)
 		return false;
 	return open < w->size && open < window_limit(w, now);
@@ -87,8 +87,8 @@ window_wake(const struct window *w, unsigned open, int64_t now)
 	    0;
 }
 
-/* Judges a cohort when it is complete: only when all of it was slow is the
- * host itself slow. The absolute bound keeps the jitter of a fast link from
+/* Judges a cohort when it is complete: only when all of it was slow is the host
+ * itself slow. The absolute bound keeps the jitter of a fast link from
  * counting. True when the cohort was slow. */
 static bool
 window_latency(struct window *w, int64_t ns)
@@ -105,7 +105,7 @@ window_latency(struct window *w, int64_t ns)
 		w->baseline_ns = ns;
 	else if (!slow)
 		w->baseline_ns += (ns - w->baseline_ns) / 8;
-	else /* a host that stays slow becomes the new normal */
+	else /* a host that stays slow sets a new baseline */
 		w->baseline_ns += (ns - w->baseline_ns) / 64;
 	if (w->seen < w->size)
 		return false;
@@ -115,8 +115,8 @@ window_latency(struct window *w, int64_t ns)
 	return all;
 }
 
-/* More than the ceiling stand and work: it is higher by now, and the next
- * trial is soon. */
+/* More connections work than the ceiling: it is higher now, and the next trial
+ * comes soon. */
 static void
 window_trial_won(struct window *w, unsigned open, int64_t now)
 {
@@ -179,12 +179,12 @@ window_trouble(struct window *w, unsigned out)
 		w->shield--;
 		return;
 	}
-	/* A canary that fails has shown nothing yet. */
+	/* A canary that fails has not been through slow start. */
 	w->slow_start = w->canary;
 	window_set(w, w->size / 2, out);
 }
 
-/* The size stays one above: the trial needs no new increase. */
+/* The size stays one above the ceiling: the trial needs no new increase. */
 static void
 window_ceiling(struct window *w, unsigned open)
 {
@@ -193,8 +193,8 @@ window_ceiling(struct window *w, unsigned open)
 		window_set(w, open + 1, 0);
 }
 
-/* One refusal below the ceiling may be of a connection that the host has not
- * yet seen the end of: the second in a row is believed. */
+/* One refusal below the ceiling may be due to a connection whose end the host
+ * has not yet seen: the second in a row is believed. */
 void
 window_crowded(struct window *w, unsigned open, int64_t begun_ns, int64_t now)
 {
