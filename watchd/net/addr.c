@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * addr: socket addresses as text and back. An IPv4 address that arrived
- * through an IPv6 socket (::ffff:192.0.2.7) is written, compared and counted
- * as what it is. Any thread. */
+ * addr: socket addresses as text and back. An IPv4 address that arrived through
+ * an IPv6 socket (::ffff:192.0.2.7) is written, compared and counted as IPv4.
+ * Any thread. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -59,7 +59,8 @@ addr_pton(struct net_addr *a, const char *s, uint16_t port)
 }
 
 /* Cuts "host<sep>port", "[host]<sep>port", "host" into host (at most
- * TEXT_DOMAIN_MAX with its NUL) and port; port stays when there is none. */
+ * TEXT_DOMAIN_MAX with its NUL) and port; without one the port is left as it
+ * is. */
 static int
 addr_cut(const char *s, char sep, char *host, uint16_t *port)
 {
@@ -227,7 +228,7 @@ addr_client_key(const struct net_addr *a)
 	uint64_t key = 0;
 	unsigned i;
 
-	/* 0:ffff:x:y::/64 is nobody's network, so the two kinds differ */
+	/* 0:ffff:x:y::/64 is not in use, so the two kinds of keys differ */
 	if (addr_v4(a, &v4))
 		return UINT64_C(0xffff) << 32 | ntohl(v4.s_addr);
 	if (addr_v6(a, &v6)) {

@@ -21,8 +21,8 @@ struct net_addr {
 };
 
 /* A numeric address with an optional port: "192.0.2.7", "192.0.2.7:25",
- * "[::1]:25", "::1", "[192.0.2.7]:2525"; without one default_port is taken.
- * `sep` is the character before the port (':', or '@' for resolvers). */
+ * "[::1]:25", "::1", "[192.0.2.7]:2525"; without one it is default_port. `sep`
+ * is the character before the port (':', or '@' for resolvers). */
 int addr_parse(struct net_addr *, const char *s, uint16_t default_port,
     char sep) MX_NODISCARD;
 /* Splits "host", "host:25", "[192.0.2.7]:2525", "[::1]" into host (without

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * conn: the life of one TCP stream and the events that its owner is told.
- * The loop enters through conn_on_io(), conn_on_task() and conn_on_timer();
- * each is bracketed by conn_enter() and conn_leave(), so that the owner may
- * destroy the connection in any callback: it is closed there and then, and
- * the memory goes in the last conn_leave(). What callbacks wrote leaves in
- * conn_leave() too, together. Loop thread. */
+ * conn: the life of one TCP stream and the events reported to its owner. The
+ * loop enters through conn_on_io(), conn_on_task() and conn_on_timer(); each is
+ * bracketed by conn_enter() and conn_leave(), so that the owner may destroy the
+ * connection in any callback: the descriptor is closed at once, and the memory
+ * is freed in the last conn_leave(). Output of the callbacks is also sent
+ * there, in one piece. Loop thread. */
 #include <sys/ioctl.h>
 
 #include <netinet/tcp.h>
@@ -21,8 +21,9 @@
 #include "base/mem.h"
 #include "net/conn_int.h"
 
-/* After our goodbye we read this much, lest a reset destroys the last reply
- * on its way to a peer that was still sending. */
+/* After closing our side we read and discard up to this much: a peer that is
+ * still sending would otherwise cause a reset, which may destroy our last
+ * reply. */
 #define CONN_DISCARD_MAX     (1024 * 1024)
 #define CONN_DISCARDS_A_TURN 16u
 
@@ -62,8 +63,8 @@ conn_enter(struct conn *c)
 	c->depth++;
 }
 
-/* Calls the owner; false when that was the end of the connection for the
- * caller, which then returns as fast as it can. */
+/* Calls the owner; false when that destroyed the connection or gave it up: the
+ * caller returns without touching it. */
 static bool
 conn_tell(struct conn *c, enum conn_event event)
 {
@@ -71,7 +72,7 @@ conn_tell(struct conn *c, enum conn_event event)
 	return !c->dead && c->state != CONN_ST_FINISH;
 }
 
-/* The owner learns it from the task, never from inside a call of his. */
+/* The owner is told by the task, never from inside its own call. */
 static void
 conn_fail(struct conn *c)
 {
@@ -86,8 +87,8 @@ conn_may_read(const struct conn *c)
 	    !c->eof && conn_io_room(c);
 }
 
-/* Tells the loop what we wait for. Input stays wanted while we are paused
- * until some arrives: most pauses end before, and cost nothing then. */
+/* Tells the loop which events are wanted. Input stays wanted during a pause
+ * until some arrives: most pauses end before that, at no cost. */
 static void
 conn_update(struct conn *c)
 {
@@ -163,7 +164,7 @@ conn_fill(struct conn *c)
 		conn_fail(c);
 }
 
-/* The socket takes bytes again. */
+/* The socket takes output again. */
 static bool
 conn_drain(struct conn *c)
 {
@@ -208,9 +209,10 @@ conn_handshake(struct conn *c)
 	}
 }
 
-/* The handshake of a server is work that strangers bring at will, a millisecond
- * of it each: they wait in line. Who has gone is seen at once. Most have their
- * turn before the loop looks at them again. */
+/* A server handshake is work that strangers can cause at will, a millisecond
+ * each: it waits in the queue of loop_task_wait(). A peer that has closed is
+ * noticed at once. Most handshakes run before the loop reports the socket
+ * again. */
 static void
 conn_handshake_ready(struct conn *c)
 {
@@ -229,7 +231,7 @@ conn_handshake_ready(struct conn *c)
 	loop_task_wait(c->task);
 }
 
-/* Says goodbye step by step; destroys the connection when all is done. */
+/* Closes step by step; destroys the connection at the end. */
 static void
 conn_finish_step(struct conn *c)
 {
@@ -251,7 +253,8 @@ conn_finish_step(struct conn *c)
 			return;
 		}
 		(void)shutdown(c->fd, SHUT_WR);
-		/* what still comes is nobody's: the records stay sealed */
+		/* further input is discarded anyway: it need not be
+		 * decrypted */
 		SSL_free(c->ssl);
 		c->ssl = NULL;
 	}
@@ -294,8 +297,8 @@ conn_on_io(unsigned ready, void *arg)
 	conn_leave(c);
 }
 
-/* A write failed, but the peer's last words (a 421, say) may still be there
- * to read: they are offered before the error. */
+/* After a failed write the peer's last reply (a 421, say) may still be
+ * readable: it is offered before the error. */
 static void
 conn_tell_failure(struct conn *c)
 {
@@ -331,7 +334,7 @@ conn_on_task(void *arg)
 		conn_handshake(c);
 		break;
 	case CONN_ST_OPEN:
-		/* what was written outside of our callbacks */
+		/* output written outside of our callbacks */
 		if (c->out_len > 0 && !c->blocked && !conn_drain(c))
 			break;
 		if (c->offer && !c->paused) {
@@ -362,7 +365,7 @@ conn_arm(struct conn *c)
 	    left <= 0 ? 0 : (left + CLOCK_MS - 1) / CLOCK_MS);
 }
 
-/* Moves the deadline by the lateness of our loop since it was set. */
+/* Extends the deadline by the lateness of our loop since it was set. */
 static bool
 conn_forgive(struct conn *c)
 {
@@ -377,7 +380,7 @@ conn_forgive(struct conn *c)
 	return more > 0 && c->deadline > loop_now(c->loop);
 }
 
-/* The kernel may know more than the loop has told us. */
+/* The socket may be ready although the loop has not reported it yet. */
 static void
 conn_last_look(struct conn *c)
 {
@@ -437,7 +440,7 @@ conn_timeout(struct conn *c, int64_t ms)
 	c->grace = ms * CLOCK_MS;
 	if (c->timer == NULL)
 		c->timer = loop_timer_create(c->loop, conn_on_timer, c);
-	/* a timer that fires too early looks at the deadline and goes on */
+	/* a timer that fires too early checks the deadline and is set again */
 	if (c->armed == 0 || c->armed > c->deadline)
 		conn_arm(c);
 }
@@ -480,7 +483,7 @@ conn_connect(struct loop *l, const struct net_addr *to,
 	if (fd < 0)
 		error = errno;
 	c = conn_create(l, fd, to, input_max, cb, arg);
-	/* commands must not wait for each other; no harm if refused */
+	/* a command must not wait for the ACK of the one before; optional */
 	if (fd >= 0)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
 		    sizeof(one));
@@ -562,7 +565,7 @@ conn_begin_finish(struct conn **cp, int64_t linger_ms, bool hasty)
 	    (struct loop_orphan){ .destroy = conn_orphan_destroy, .arg = c };
 	loop_orphan_add(c->loop, &c->orphan);
 	conn_timeout(c, linger_ms);
-	if (c->depth == 0) /* or else conn_leave() takes the first step */
+	if (c->depth == 0) /* otherwise conn_leave() takes the first step */
 		loop_task_schedule(c->task);
 }
 
@@ -577,9 +580,9 @@ conn_finish_quit(struct conn **cp, int64_t linger_ms)
 {
 	const struct conn *c = *cp;
 
-	/* A peer that talks on after its goodbye is heard out, as everybody is.
-	 * Under TLS his close_notify may lie unread already: to close then is a
-	 * reset, which can cost him our last replies. */
+	/* With unread input the lingering close is needed as usual. Under TLS
+	 * the peer's close_notify may be unread as well: closing then causes a
+	 * reset, which can destroy our last replies. */
 	conn_begin_finish(cp, linger_ms,
 	    c != NULL && c->in_len == 0 && c->ssl == NULL);
 }
@@ -643,7 +646,7 @@ conn_yield(struct conn *c)
 	loop_task_wait(c->task);
 }
 
-/* Output of a broken connection is nobody's any more. */
+/* Output to a broken connection is dropped. */
 static bool
 conn_may_write(const struct conn *c)
 {
@@ -724,7 +727,7 @@ conn_tls_begin(struct conn *c, struct tls_ctx *ctx, const char *name,
 		conn_io_error_tls(c, eb.text);
 		return -MX_ETLS;
 	}
-	/* nothing said in clear may count as said under TLS (CVE-2011-0411) */
+	/* clear text must not count as received under TLS (CVE-2011-0411) */
 	c->in_off = c->in_len = 0;
 	c->offer = c->yielded = false;
 	c->out_clear = c->out_len;
@@ -778,7 +781,7 @@ conn_keepalive(struct conn *c, int s)
 
 	if (c->fd < 0)
 		return;
-	/* Without it a dead peer is found later: nothing depends on it. */
+	/* Optional: without it a dead peer is only noticed later. */
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &s, sizeof(s));
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPINTVL, &s, sizeof(s));
 	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPCNT, &count,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * conn_int: a connection from the inside, for conn.c (its life and events),
- * conn_io.c (buffers, socket, TLS records) and nobody else. */
+ * conn_int: a connection from the inside, for conn.c (its life and events) and
+ * conn_io.c (buffers, socket, TLS records) only. */
 #ifndef MX_NET_CONN_INT_H
 #define MX_NET_CONN_INT_H
 
@@ -12,7 +12,7 @@ enum conn_state {
 	CONN_ST_CONNECT,
 	CONN_ST_OPEN,
 	CONN_ST_HANDSHAKE,
-	CONN_ST_FAILED, /* CONN_ERROR was or will be told */
+	CONN_ST_FAILED, /* CONN_ERROR was or will be reported */
 	CONN_ST_FINISH, /* conn_finish(): the owner is gone */
 };
 
@@ -20,49 +20,51 @@ struct conn {
 	struct loop *loop;
 	struct loop_io *io;
 	struct loop_task *task;
-	struct loop_timer *timer; /* made when first wanted */
+	struct loop_timer *timer; /* created when first needed */
 	conn_cb *cb;
 	void *arg;
 	struct net_addr peer, local;
 	int fd;
 	enum conn_state state;
 
-	unsigned depth; /* of our own functions below this connection */
+	/* of our own functions on the stack for this connection */
+	unsigned depth;
 	bool dead; /* destroyed while depth > 0 */
 
-	bool connected; /* at once: to be told by the task */
+	bool connected; /* connect() succeeded at once: the task reports it */
 	bool paused;
-	bool offer; /* resumed: tell CONN_READ from the task */
-	bool yielded; /* waits for its turn: the task goes on */
-	bool muted; /* not asking for input, which nobody may take now */
+	bool offer; /* resumed: the task reports CONN_READ */
+	bool yielded; /* the task is queued behind those of others */
+	/* not asking the loop for input, which cannot be taken now */
+	bool muted;
 	bool eof;
 	bool failed_told;
 
 	char *in;
 	size_t in_off, in_len, in_size, in_max;
-	size_t in_last; /* of the last read */
+	size_t in_last; /* bytes of the last read */
 	char *out;
 	size_t out_off, out_len, out_size;
-	size_t out_clear; /* of it, what leaves before the handshake */
-	bool blocked; /* the socket takes nothing now */
+	size_t out_clear; /* output to be sent in clear before the handshake */
+	bool blocked; /* the socket does not take output now */
 
 	SSL *ssl;
 	bool read_wants_write, write_wants_read;
-	/* OpenSSL has read more of the socket than it gave out, and may have a
-	 * record in it: no descriptor will tell. */
+	/* OpenSSL has read more from the socket than it returned and may hold a
+	 * complete record: the descriptor will not become readable for it. */
 	bool held;
 	bool tls_up;
 	struct tls_info tls_info;
 
 	int64_t deadline; /* 0: none */
-	int64_t armed; /* when the timer fires; 0: it is not pending */
+	int64_t armed; /* when the timer fires; 0: not pending */
 	int64_t late; /* loop_late_before_ns() when the deadline was set */
-	int64_t grace; /* how much of our own lateness it may leave out yet */
-	bool expired; /* ran out; nobody has set another one since */
+	int64_t grace; /* how much more of our own lateness may be left out */
+	bool expired; /* expired, and not set again since */
 
 	void (*closed)(void *arg); /* conn_on_close() */
 	void *closed_arg;
-	bool hasty; /* closes without waiting for the peer's end */
+	bool hasty; /* closes without waiting for the peer's end of file */
 	bool said_goodbye;
 	size_t discarded;
 	struct loop_orphan orphan;
@@ -76,16 +78,17 @@ struct conn {
 /* Results of the transfer functions, besides a positive count. */
 enum { CONN_IO_AGAIN = 0, CONN_IO_EOF = -1, CONN_IO_FAILED = -2 };
 
-/* Reads once, into whatever room there is; c->error is set on failure. */
+/* Reads once, into the room there is; sets c->error on failure. */
 ssize_t conn_io_read(struct conn *);
-/* Reads once and forgets it. */
+/* Reads once and discards the data. */
 ssize_t conn_io_discard(struct conn *);
-/* Sends as much as goes of the first `limit` bytes; 0, or CONN_IO_FAILED. */
+/* Sends as much of the first `limit` bytes as the socket takes; 0, or
+ * CONN_IO_FAILED. */
 int conn_io_flush(struct conn *, size_t limit);
-/* 1: done, 0: not yet, CONN_IO_FAILED. Interest is left in the flags. */
+/* 1: complete, 0: not yet, CONN_IO_FAILED. The flags say what it waits for. */
 int conn_io_handshake(struct conn *);
 bool conn_io_room(const struct conn *);
-void conn_io_shrink(struct conn *); /* gives back big empty buffers */
+void conn_io_shrink(struct conn *); /* frees large empty buffers */
 char *conn_io_reserve(struct conn *, size_t n); /* n bytes after the output */
 void conn_io_error(struct conn *, int error);
 void conn_io_error_tls(struct conn *, const char *reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * conn_io: the bytes of a connection: two buffers, the socket, the TLS
- * records. Nothing here calls back. Reading and writing are one system call
- * each; EAGAIN is remembered, and only then is the loop asked. */
+ * conn_io: the bytes of a connection: two buffers, the socket, the TLS records.
+ * Nothing here calls back. A read or write is one system call; EAGAIN is
+ * remembered, and only then is the loop asked. */
 #include <openssl/err.h>
 
 #include <ctype.h>
@@ -16,9 +16,9 @@
 
 #define CONN_IN_FIRST  4096
 #define CONN_OUT_FIRST 512
-#define CONN_KEEP      16384 /* an empty buffer above this is given back */
-/* A peer that sends commands without taking the replies gets no more read once
- * this much is waiting for him. */
+#define CONN_KEEP      16384 /* a larger empty buffer is freed */
+/* A peer that sends commands without reading the replies: its input is not read
+ * while this much output waits for it. */
 #define CONN_OUT_HIGH 262144
 
 void
@@ -68,7 +68,7 @@ conn_make_room(struct conn *c)
 	}
 }
 
-/* The meaning of an SSL_* call that did not work; for reading and writing. */
+/* Translates an SSL_* error; for reading and writing. */
 static ssize_t
 conn_tls_result(struct conn *c, int rc, bool *wants_other, int other)
 {
@@ -104,7 +104,7 @@ conn_read_some(struct conn *c, void *dst, size_t size)
 		errno = 0;
 		c->read_wants_write = false;
 		rc = SSL_read(c->ssl, dst, (int)size);
-		/* half of a record, which is no reason to ask again */
+		/* half a record is no reason to read again */
 		c->held = rc > 0 && SSL_has_pending(c->ssl) == 1;
 		return rc > 0 ? rc :
 				conn_tls_result(c, rc, &c->read_wants_write,
@@ -185,7 +185,7 @@ conn_io_flush(struct conn *c, size_t limit)
 		limit = c->out_len;
 	while (limit > 0 && !c->blocked) {
 		n = conn_write_some(c, c->out + c->out_off, limit);
-		if (n == CONN_IO_EOF) { /* closed for us as well, then */
+		if (n == CONN_IO_EOF) { /* we close as well */
 			conn_io_error(c, EPIPE);
 			n = CONN_IO_FAILED;
 		}
@@ -208,12 +208,12 @@ conn_io_handshake(struct conn *c)
 	size_t before = c->out_len;
 	ssize_t rc;
 
-	/* the 220 or the STARTTLS itself goes out in clear first */
+	/* the 220 or the STARTTLS itself is sent in clear first */
 	if (c->out_clear > 0) {
 		if (conn_io_flush(c, c->out_clear) < 0)
 			return CONN_IO_FAILED;
 		c->out_clear -= before - c->out_len;
-		/* what a client asks of us has its turn, once it is there */
+		/* a server handshake waits for its turn once input is there */
 		if (c->out_clear > 0 || SSL_is_server(c->ssl))
 			return 0;
 	}

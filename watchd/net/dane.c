@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * dane: see the header. The order in dane_before() is that in which the DNS
- * is asked: MX, addresses, TLSA; the first that nobody vouches for ends it
- * (RFC 7672 2.2). A last good answer is no knowledge of today: whoever makes
- * the resolver fail must not gain by it. */
+ * dane: see dane.h. dane_before() follows the order of the DNS look-ups: MX,
+ * addresses, TLSA; the first one that is not secure decides (RFC 7672 2.2). A
+ * last good answer does not count as secure: an attacker who makes the resolver
+ * fail must gain nothing. */
 #include "net/dane.h"
 
 #include <string.h>

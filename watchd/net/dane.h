@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * dane: TLSA records of a mail host (RFC 6698, 7671) and the TLS policy of a
  * connection to it that follows from them (RFC 7672). A record set that is
- * proven to be absent leaves opportunistic TLS; a look-up that failed is never
- * taken for absence.
- *
- * `Secure` is what the resolver vouches for (dns_answer.secure). A name that
- * was configured needs nobody's word; one that came from MX records is worth
- * as much as those. Records under a usage that leans on public CAs (0, 1) and
- * malformed ones are not usable (RFC 7672 3.1.3).
- *
- * Pure. A struct dane does not change once it was given out: it is shared and
- * counted, without atomics: loop thread. route.c makes it, tls.c obeys it. */
+ * proven to be absent leaves opportunistic TLS; a failed look-up is never taken
+ * for absence. `Secure` means that the resolver vouches for it
+ * (dns_answer.secure). A configured name needs no DNSSEC; one from MX records
+ * is as secure as those. Records with a usage that relies on public CAs (0, 1)
+ * and malformed ones are unusable (RFC 7672 3.1.3). Pure. A struct dane is
+ * immutable once it is handed out. It is shared and reference counted without
+ * atomics: loop thread. route.c creates it, tls.c applies it. */
 #ifndef MX_NET_DANE_H
 #define MX_NET_DANE_H
 
@@ -21,48 +18,53 @@
 
 enum dane_need {
 	DANE_MAY, /* DANE does not apply: TLS when it is offered */
-	DANE_ENCRYPT, /* records, none usable: TLS, whoever the peer is */
-	DANE_VERIFY, /* TLS, and a certificate that one of the records fits */
-	DANE_DEFER, /* nobody knows: the host is not to be used now */
+	/* records exist, none usable: TLS without authentication */
+	DANE_ENCRYPT,
+	/* TLS with a certificate that matches one of the records */
+	DANE_VERIFY,
+	DANE_DEFER, /* not known: the host must not be used now */
 };
 
 struct dane {
 	unsigned refs; /* private */
 	enum dane_need need;
-	const char *why; /* in words, static; "" for DANE_VERIFY */
-	/* For DANE_VERIFY. name[0] is the one with the records, and goes into
-	 * SNI; a certificate under a trust anchor (usage 2) may be for any. */
+	const char *why; /* reason, static; "" for DANE_VERIFY */
+	/* For DANE_VERIFY. name[0] is the one that has the records, and is sent
+	 * as SNI; a certificate under a trust anchor (usage 2) may be for any
+	 * of them. */
 	char name[DANE_NAMES_MAX][TEXT_DOMAIN_MAX];
 	unsigned nnames;
 	struct dns_tlsa tlsa[DNS_TLSA_MAX]; /* usable ones */
 	unsigned n;
-	uint8_t data[]; /* tlsa.at is in here */
+	uint8_t data[]; /* the data of tlsa.at */
 };
 
-/* The host as it is before its TLSA records are asked for. */
+/* The host before its TLSA records are looked up. */
 struct dane_host {
-	bool literal; /* configured by address: no name to look under */
-	bool from_mx; /* named by MX records, or by there being none; these: */
+	bool literal; /* configured by address: no name to look up */
+	/* named by MX records, or by their absence, with these properties: */
+	bool from_mx;
 	bool mx_secure, mx_stale;
-	bool addr_secure, addr_stale; /* its address records, aliases too */
+	/* of its address records, aliases included */
+	bool addr_secure, addr_stale;
 };
 
-/* The verdict where the records do not matter; NULL: they do, look them up. */
+/* The policy where the TLSA records do not matter; NULL: look them up. */
 struct dane *dane_before(const struct dane_host *);
-/* The verdict by the answer for `base`. */
+/* The policy that follows from the answer for `base`. */
 struct dane *dane_after(const struct dns_answer *, const char *base);
-/* Before it is given out: a name more for certificates under a trust anchor.
- * Those that are there already and those without room are left out. */
+/* Before it is handed out: adds a name for certificates under a trust anchor.
+ * Does nothing if the name is there or there is no room. */
 void dane_add_name(struct dane *, const char *name);
 
-/* NULL is fine everywhere and means that nobody asked for DANE. */
+/* NULL is allowed everywhere and means that DANE is not used. */
 struct dane *dane_ref(struct dane *);
 void dane_unref(struct dane **);
-/* Whether nothing may be sent in clear. */
+/* True when nothing may be sent in clear. */
 bool dane_needs_tls(const struct dane *);
 /* For logs and operators: dane-none, dane-encrypt, dane-verify, dane-defer.
- * After the handshake that `ti` is of (NULL: before it) dane-verify has become
- * dane-verified; or dane-encrypt, when OpenSSL could read none of the records. */
+ * After the handshake described by `ti` (NULL: before it) dane-verify becomes
+ * dane-verified; or dane-encrypt, if OpenSSL could read none of the records. */
 const char *dane_word(const struct dane *, const struct tls_info *ti);
 
 #endif

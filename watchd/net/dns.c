@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * dns: requests and look-ups. A request (a caller's question) is one look-up
- * of MX or TLSA, or two of A and AAAA. A look-up is one (type, name): equal ones are
- * joined. It is answered by the memory, or waits in our queue until a thread
- * of the pool is idle. 1000 hanging look-ups are 1000 list entries.
- *
- * All callbacks are made from one task, so never inside the caller's call,
- * and nothing of ours is on the stack when the callee destroys us. */
+ * dns: requests and look-ups. A request (a caller's question) is one look-up of
+ * MX or TLSA, or two of A and AAAA. A look-up is one (type, name); equal ones
+ * are joined. It is answered from the cache, or waits in our queue until a
+ * thread of the pool is idle. 1000 hanging look-ups are 1000 list entries. All
+ * callbacks are made from one task, so never inside the caller's call, and no
+ * function of this module is on the stack if the callee destroys us. */
 #include "net/dns.h"
 
 #include <sys/queue.h>
@@ -24,8 +23,8 @@
 #include "net/dnsbl_name.h"
 
 #define PARTS	  2 /* look-ups of one request */
-#define READY_NS  (2 * CLOCK_MS) /* answers are given out in one go */
-#define SAVING_NS (2 * CLOCK_MS) /* and copied */
+#define READY_NS  (2 * CLOCK_MS) /* time to report answers in one turn */
+#define SAVING_NS (2 * CLOCK_MS) /* time to copy the cache in one turn */
 
 /* An initializer clears the first member of a union only. */
 _Static_assert(sizeof(((struct dns_answer *)0)->mx) >=
@@ -80,7 +79,7 @@ struct dns {
 	struct request_list ready;
 	uint64_t last_id;
 	bool forget;
-	bool *gone; /* set when destroyed inside a callback */
+	bool *gone; /* set to true if destroyed inside a callback */
 
 	struct dns_stats stats;
 	void (*on_query)(double, void *);
@@ -150,9 +149,8 @@ shuffle_mx(struct dns_answer *a)
 	}
 }
 
-/* One answer of the two for AAAA and A: what there is counts; when nothing
- * is there, a failure counts more than a no. Half of the room at least is
- * each one's. */
+/* Merges the answers for AAAA and A: records win; if there are none, a failure
+ * outranks a negative answer. Each family gets at least half of the room. */
 static void
 merge_addr(const struct dns_answer *v6, const struct dns_answer *v4,
     struct dns_answer *out)
@@ -161,7 +159,7 @@ merge_addr(const struct dns_answer *v6, const struct dns_answer *v4,
 
 	if (v6->n == 0 && v4->n == 0) {
 		*out = v6->status > v4->status ? *v6 : *v4;
-		/* One says that the name exists. */
+		/* One of the two answers says that the name exists. */
 		if (out->status == DNS_NXDOMAIN &&
 		    (v6->status == DNS_NODATA || v4->status == DNS_NODATA))
 			out->status = DNS_NODATA;
@@ -196,8 +194,8 @@ request_call(struct dns_request *r)
 	r->cb(&answer, r->arg);
 }
 
-/* The task. Only as many as are ready now, and for 2 ms: a callee that asks again
- * for what we remember must not keep the loop from its other work. */
+/* The task. Handles only those that are ready now, for 2 ms: a callee that asks
+ * again for cached answers must not block the loop. */
 static void
 deliver_ready(void *arg)
 {
@@ -399,7 +397,7 @@ request_new(struct dns *d, unsigned nparts, dns_cb *cb, void *arg)
 	return r;
 }
 
-/* Answers without a look-up: a name that cannot be, a numeric host. */
+/* Answers without a look-up: an impossible name, a numeric host. */
 static uint64_t
 answer_now(struct dns *d, enum dns_status status, const struct net_addr *addr,
     dns_cb *cb, void *arg)
@@ -458,7 +456,7 @@ dns_tlsa(struct dns *d, const char *host, uint16_t port, dns_cb *cb, void *arg)
 	struct net_addr addr;
 	struct dns_request *r;
 
-	/* A name that leaves no room for the prefix can have no records. */
+	/* A name that is too long for the prefix cannot have records. */
 	if (addr_parse(&addr, host, 0, ':') == 0 ||
 	    text_domain(host, strlen(host), name) < 0 ||
 	    snprintf(full, sizeof(full), "_%u._tcp.%s", port, name) >=
@@ -528,7 +526,7 @@ dns_cancel(struct dns *d, uint64_t id)
 		if ((l = r->part[i].lookup) == NULL)
 			continue;
 		TAILQ_REMOVE(&l->parts, &r->part[i], link);
-		/* One that runs is let be: its answer is remembered. */
+		/* A running look-up is not stopped: its answer is cached. */
 		if (TAILQ_EMPTY(&l->parts) && !l->running)
 			lookup_free(d, l);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * dns: look-ups through ldns in worker threads; answers come back on the
- * loop. Good answers are remembered: while the TTL runs they are used as
- * they are, and after that as the last good answer when the resolver fails
- * (`stale`). The memory can be saved and loaded, so that a restart during a
- * resolver's outage still knows the primaries. Loop thread. */
+ * dns: look-ups through ldns in worker threads; answers come back on the loop.
+ * Good answers are cached: within their TTL they are used directly, later as
+ * the last good answer when the resolver fails (`stale`). The cache can be
+ * saved and loaded, so that a restart during an outage of the resolver still
+ * knows the primaries. Loop thread. */
 #ifndef MX_NET_DNS_H
 #define MX_NET_DNS_H
 
@@ -17,8 +17,8 @@ struct dns;
 #define DNS_MX_MAX   32 /* records kept of one answer */
 #define DNS_ADDR_MAX 16
 #define DNS_TLSA_MAX 16
-/* Octets of their data together: digests take 32 or 64, and as many whole
- * certificates as anybody publishes fit as well. */
+/* Octets of their data in total: enough for digests of 32 or 64 octets and for
+ * as many whole certificates as are published in practice. */
 #define DNS_TLSA_DATA 7800
 #define DNS_TXT_MAX   16
 #define DNS_TXT_DATA  7800 /* octets of their text together */
@@ -28,7 +28,7 @@ enum dns_status {
 	DNS_OK, /* there are records (MX and TLSA with n 0: none readable) */
 	DNS_NODATA, /* the name exists, no such records */
 	DNS_NXDOMAIN, /* no such name */
-	DNS_FAIL, /* timeout, SERVFAIL, REFUSED, nonsense: try later */
+	DNS_FAIL, /* timeout, SERVFAIL, REFUSED, unusable answer: try later */
 	DNS_BOGUS, /* the resolver says that DNSSEC validation failed */
 };
 const char *dns_status_name(enum dns_status);
@@ -38,24 +38,24 @@ struct dns_mx {
 	char host[TEXT_DOMAIN_MAX]; /* "" is the null MX (RFC 7505) */
 };
 
-/* As it came: whether it is of use is for net/dane.h to say. */
+/* As received: net/dane.h decides whether it is usable. */
 struct dns_tlsa {
 	uint8_t usage, selector, matching;
-	uint16_t at, len; /* its data in tlsa_data */
+	uint16_t at, len; /* position of its data in tlsa_data */
 };
 
 struct dns_answer {
 	enum dns_status status;
 	bool stale; /* the last good answer; the resolver fails now */
-	/* The resolver's answer in words, static; NULL: it answered. */
+	/* The resolver's failure in words, static; NULL: it answered. */
 	const char *why;
-	/* The AD bit: the resolver vouches for all of it, for the aliases on
-	 * the way and for there being nothing. Worth what the resolver and
-	 * the way to it are worth. */
+	/* The AD bit: the resolver vouches for the answer, for the aliases it
+	 * went through, and for the absence of records. As trustworthy as the
+	 * resolver and the path to it. */
 	bool secure;
-	uint32_t ttl; /* seconds; of dns_a() */
+	uint32_t ttl; /* seconds; dns_a() only */
 	unsigned n;
-	union { /* by what was asked for */
+	union { /* by type of the question */
 		struct dns_mx mx[DNS_MX_MAX]; /* ascending preference */
 		struct {
 			struct dns_tlsa tlsa[DNS_TLSA_MAX];
@@ -80,7 +80,7 @@ struct dns_answer {
 	};
 };
 
-/* `a` is valid during the call. */
+/* `a` is valid during the call only. */
 typedef void dns_cb(const struct dns_answer *a, void *arg);
 
 struct dns_stats {
@@ -93,10 +93,11 @@ struct dns_conf {
 	const struct net_addr *servers; /* none: /etc/resolv.conf */
 	size_t nservers;
 	unsigned threads; /* workers */
-	unsigned queue_max; /* waiting look-ups, and more for each domain
-			     * (dns_domains()); what is above fails at once */
-	int64_t timeout_ms; /* of one look-up, all tries together */
-	bool forget; /* nothing is remembered: every question is asked */
+	/* waiting look-ups, in addition to those for each domain
+	 * (dns_domains()); more fail at once */
+	unsigned queue_max;
+	int64_t timeout_ms; /* for one look-up, all tries together */
+	bool forget; /* no cache: every question is sent */
 };
 
 struct dns *
@@ -105,15 +106,15 @@ dns_create(struct loop *, const struct dns_conf *, struct mx_errbuf *eb);
  * resolver. Allowed inside a callback. */
 void dns_destroy(struct dns **);
 
-/* The callback comes later, from the loop, exactly once unless cancelled.
- * The id is never 0. A numeric host answers itself. */
+/* The callback comes later, from the loop, exactly once unless cancelled. The
+ * id is never 0. A numeric host is answered without a look-up. */
 uint64_t dns_mx(struct dns *, const char *domain, dns_cb *, void *arg);
 uint64_t dns_addr(struct dns *, const char *host, dns_cb *, void *arg);
-/* The TLSA records of that port, RFC 6698 3. They are never stale: once their
- * TTL is over a failure is a failure. */
+/* The TLSA records of that port, RFC 6698 3. They are never stale: after their
+ * TTL a failure is a failure. */
 uint64_t
 dns_tlsa(struct dns *, const char *host, uint16_t port, dns_cb *, void *arg);
-/* The IPv4 addresses alone, of a name that is made and no host's. */
+/* Only the IPv4 addresses, for names such as those of block lists. */
 uint64_t dns_a(struct dns *, const char *name, dns_cb *, void *arg);
 /* Text records; the host names of an address (RFC 1035 3.5, RFC 3596 2.5). Both
  * are not remembered: who asks does so rarely, and wants what is there now. */
@@ -128,21 +129,22 @@ void
 dns_on_query(struct dns *, void (*fn)(double seconds, void *arg), void *arg);
 const struct dns_stats *dns_stats(const struct dns *);
 
-/* The memory as a file, replaced atomically; a missing or damaged one is
- * an empty memory and a log line. */
+/* The cache as a file, replaced atomically; a missing or damaged file gives an
+ * empty cache and a log line. */
 void dns_memory_load(struct dns *, const char *path);
 void dns_memory_save(struct dns *, const char *path); /* waits for the disk */
 
-/* How many domains there are: how much is remembered, and how many look-ups may
- * wait, follows from that. */
+/* The number of domains, from which the size of the cache and of the queue of
+ * look-ups follows. */
 void dns_domains(struct dns *, size_t n);
 
-/* The same beside the loop: a copy of the memory, made in slices of 2 ms until
- * dns_saving_copy() says false, which any thread may write, and then free. One at
- * a time. */
+/* The same beside the loop: a copy of the cache is made in slices of 2 ms until
+ * dns_saving_copy() says false; then any thread may write it, and free it. One
+ * at a time. */
 struct dns_saving;
 struct dns_saving *dns_saving_create(struct dns *, const char *path);
-bool dns_saving_copy(struct dns *, struct dns_saving *); /* true: go on later */
+/* true: call again later */
+bool dns_saving_copy(struct dns *, struct dns_saving *);
 void dns_saving_write(struct dns_saving *);
 void dns_saving_destroy(struct dns_saving **);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * dns_memory: a tree by type and name plus a list by last use. Entries keep
- * only the records that they have, MX records packed: a preference and a name with
- * its NUL each. A copy for the file is made by a walk along the list from its end,
- * some entries at a time; who is used meanwhile moves on to the front, and is met
- * there at the latest. The file is text, one answer a line:
+ * dns_memory: a tree by type and name, and a list by last use. Entries keep
+ * only the records that they have, MX records packed: a preference and a name
+ * with its NUL each. A copy for the file walks along the list from its end,
+ * some entries at a time; an entry used meanwhile moves to the front, and is
+ * reached there at the latest. The file is text, one answer a line:
  *
  *	mxwatch-dns 1
  *	MX example.org 1700000000 3600 secure 10/mx1.example.org
@@ -11,9 +11,9 @@
  *	A mx2.example.org 1700000000 300 secure =b.example.net 192.0.2.9
  *	end 3
  *
- * (type, name, learned at, fresh for, DNSSEC, where an alias leads, records).
- * The last line tells a whole file from a cut one. It is read back with
- * suspicion: it decides where mail goes. */
+ * (type, name, learned at, fresh for, DNSSEC, end of the aliases, records). The
+ * last line shows that the file is complete. The file is validated strictly,
+ * since it decides where mail goes. */
 #include "net/dns_memory.h"
 
 #include <sys/queue.h>
@@ -32,7 +32,7 @@
 
 #define MAGIC	   "mxwatch-dns 1"
 #define CHUNK_SIZE (256u << 10) /* of a copy */
-/* 32 MX records: a name, a preference, two separators each, and the head. */
+/* 32 MX records: a name, a preference and two separators each, and the head. */
 #define LINE_MAX_LEN ((DNS_MX_MAX + 1) * (TEXT_DOMAIN_MAX + 8) + 64)
 
 struct entry {
@@ -42,12 +42,12 @@ struct entry {
 	enum dns_status status;
 	bool secure;
 	unsigned n;
-	uint32_t round; /* of the copy that has it */
+	uint32_t round; /* the last copy that contains it */
 	uint32_t size; /* of records, octets */
 	int64_t learned; /* wall seconds */
-	int64_t fresh; /* seconds after that */
+	int64_t fresh; /* seconds from then on */
 	void *records; /* n packed MX or net_addr, or struct tlsa_set */
-	char *canon; /* of addresses; NULL: the name is no alias */
+	char *canon; /* of addresses; NULL: the name is not an alias */
 	const char *name; /* in the same allocation */
 };
 
@@ -62,13 +62,13 @@ TAILQ_HEAD(entry_list, entry);
 
 struct dns_memory {
 	struct entry_tree tree;
-	struct entry_list lru; /* first: used last */
+	struct entry_list lru; /* the most recently used first */
 	size_t len, max;
-	struct entry *cursor; /* of the copy under way; NULL: it is through */
-	uint32_t round; /* that one's */
+	struct entry *cursor; /* of the copy under way; NULL: it is complete */
+	uint32_t round; /* number of the copy */
 };
 
-/* Whether an answer of that type may be used after its time, and be saved. */
+/* True if answers of that type may be used when stale, and saved. */
 static bool
 outlasts(enum dns_type type)
 {
@@ -103,7 +103,7 @@ dns_memory_limit(struct dns_memory *m, size_t max)
 	m->max = max;
 }
 
-/* It leaves its place in the list. */
+/* Takes it out of the list, and the copy's cursor off it. */
 static void
 entry_unlink(struct dns_memory *m, struct entry *e)
 {
@@ -155,7 +155,7 @@ entry_find(struct dns_memory *m, enum dns_type type, const char *name)
 	return RB_FIND(entry_tree, &m->tree, &key);
 }
 
-/* The entry of that key, empty, first in the list. */
+/* The entry of that key, emptied, at the front of the list. */
 static struct entry *
 entry_make(struct dns_memory *m, enum dns_type type, const char *name)
 {
@@ -165,7 +165,7 @@ entry_make(struct dns_memory *m, enum dns_type type, const char *name)
 
 	if (e != NULL)
 		entry_drop(m, e);
-	/* Two, when the limit was lowered: until it holds again. */
+	/* Two at a time after the limit was lowered, until it holds again. */
 	for (unsigned i = 0; i < 2 && m->len >= m->max; i++)
 		entry_drop(m, TAILQ_LAST(&m->lru, entry_list));
 	e = mem_alloc(sizeof(*e) + size);
@@ -198,7 +198,7 @@ mx_keep(struct entry *e, const struct dns_answer *a)
 	}
 }
 
-/* The record at p; where the next one is. */
+/* Unpacks the record at p; returns the position of the next one. */
 static const char *
 mx_give(const char *p, struct dns_mx *mx)
 {
@@ -309,8 +309,8 @@ dns_memory_get(struct dns_memory *m, enum dns_type type, const char *name,
 
 	if (e == NULL)
 		return false;
-	/* A clock set back must not make an answer live for ever: what comes
-	 * from the future is not fresh, and is as old as from now on. */
+	/* A clock that was set back must not make an answer live for ever: one
+	 * from the future is not fresh, and its age counts from now on. */
 	if (e->learned > now) {
 		e->learned = now;
 		e->fresh = 0;
@@ -332,7 +332,7 @@ dns_memory_get(struct dns_memory *m, enum dns_type type, const char *name,
 static int
 parse_name(const char *s, char *dst)
 {
-	/* Only what we would write ourselves is accepted. */
+	/* Accepts only what this module would write. */
 	if (text_domain(s, strlen(s), dst) < 0 || strcmp(s, dst) != 0)
 		return -MX_ECORRUPT;
 	return 0;
@@ -403,7 +403,7 @@ parse_records(char *line, enum dns_type type, struct dns_answer *a)
 		if (rc < 0)
 			return rc;
 	}
-	/* MX records that name no usable host are a good answer, too. */
+	/* MX records without a usable host are a good answer, too. */
 	return a->n > 0 || type == DNS_TYPE_MX ? 0 : -MX_ECORRUPT;
 }
 
@@ -508,12 +508,12 @@ write_entry(FILE *f, const struct entry *e)
 	(void)fputc('\n', f);
 }
 
-/* One entry after the other, each followed by its records, its name and the name
- * at the end of its aliases: to copy that costs a tenth of writing it. */
+/* Entries one after the other, each followed by its records, its name and the
+ * name at the end of its aliases: copying costs a tenth of writing the text. */
 struct copy_chunk {
 	STAILQ_ENTRY(copy_chunk) link;
 	size_t used, size;
-	int64_t data[]; /* aligned as an entry is */
+	int64_t data[]; /* has the alignment of an entry */
 };
 
 struct dns_memory_copy {
@@ -547,7 +547,7 @@ is_worth_it(const struct entry *e, int64_t now)
 	    now - e->learned <= DNS_MEMORY_KEEP;
 }
 
-/* Points an entry that will lie at p to what will lie behind it. */
+/* Sets the pointers of an entry at p to the data behind it. */
 static void
 entry_place(struct entry *e, char *p)
 {
@@ -559,7 +559,7 @@ entry_place(struct entry *e, char *p)
 	e->name = name;
 }
 
-/* Room for that many octets more. */
+/* Reserves that many octets. */
 static char *
 copy_room(struct dns_memory_copy *c, size_t size)
 {
@@ -605,7 +605,8 @@ dns_memory_copy_begin(struct dns_memory *m)
 	return c;
 }
 
-/* The one used last comes last: so it is when this is read. */
+/* The most recently used one is written last, so that reading restores the
+ * order. */
 bool
 dns_memory_copy_some(struct dns_memory *m, struct dns_memory_copy *c, size_t n,
     int64_t now)

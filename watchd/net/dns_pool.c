@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * dns_pool: threads that block in dns_query_run() and post the result. Each
- * has a mailbox of its own for jobs; the results come back through one that
- * the loop watches. Shutdown closes the write end of a pipe whose other end
- * every query polls, so joining the threads does not wait for an answer. */
+ * dns_pool: threads that block in dns_query_run() and post the result. Each has
+ * its own mailbox for jobs; the results come back through one that the loop
+ * watches. Shutdown closes the write end of a pipe whose read end every query
+ * polls, so that joining the threads does not wait for a resolver. */
 #include "net/dns_pool.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ struct job_mail {
 struct worker {
 	pthread_t thread;
 	bool started;
-	bool busy; /* the loop's view */
+	bool busy; /* as the loop sees it */
 	struct mailbox *in;
 	struct mailbox *done; /* the pool's */
 	struct dns_query *query;
@@ -63,7 +63,7 @@ worker_main(void *arg)
 		while ((m = (struct job_mail *)STAILQ_FIRST(&list)) != NULL) {
 			STAILQ_REMOVE_HEAD(&list, link);
 			if (m->mail.kind == MAIL_STOP) {
-				mem_free(&m); /* it is the last one */
+				mem_free(&m); /* it was the last one */
 				return NULL;
 			}
 			start = clock_now();

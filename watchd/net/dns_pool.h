@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * dns_pool: the resolver threads. Each has at most one job, so that whoever
- * hands them out (dns.c) keeps the queue, and no lock is needed. Called on
- * the loop thread. Private to net/. */
+ * dns_pool: the resolver threads. Each has at most one job, so that the caller
+ * (dns.c) keeps the queue, and no lock is needed. Called on the loop thread.
+ * Private to net/. */
 #ifndef MX_NET_DNS_POOL_H
 #define MX_NET_DNS_POOL_H
 
@@ -12,18 +12,18 @@ struct dns_pool;
 struct dns_job {
 	enum dns_type type;
 	char name[TEXT_DOMAIN_MAX];
-	double seconds; /* it took */
+	double seconds; /* duration */
 	struct dns_result result;
 };
 
-/* A job is done: from the loop; its thread is idle again. */
+/* Called from the loop when a job is finished; its thread is idle again. */
 typedef void dns_pool_cb(const struct dns_job *, void *arg);
 
 /* NULL and *eb when the system has no threads or descriptors left. */
 struct dns_pool *dns_pool_create(struct loop *, const struct dns_conf *,
     dns_pool_cb *, void *arg, struct mx_errbuf *eb);
-/* Ends the queries under way: takes milliseconds, whatever the resolver does.
- * Not from inside the callback. */
+/* Aborts the queries under way: takes milliseconds, even if the resolver hangs.
+ * Not allowed inside the callback. */
 void dns_pool_destroy(struct dns_pool **);
 
 /* False: all threads are busy. */

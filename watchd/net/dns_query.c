@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * dns_query: the sockets are ours and only the messages are ldns's. Its own
- * resolver knows one port for all servers, takes the first datagram that
- * comes for the answer, sleeps whole seconds between tries and does not say
- * that a look-up timed out.
- *
+ * dns_query: uses its own sockets, and only the messages of ldns. The resolver
+ * of ldns has one port for all servers, accepts the first datagram as the
+ * answer, sleeps whole seconds between tries and does not report time-outs.
  * Each server is asked at most ROUNDS times, from a connected socket of its
- * own, with a random id and port. All the sockets are listened to until the
- * end, so that a slow server's answer counts even while the next one is
- * being asked. A server that says it cannot tell is not asked again. */
+ * own, with a random id and port. All sockets are read until the end, so that a
+ * slow server's answer counts even while the next one is being asked. A server
+ * that reports a failure is not asked again. */
 #include "net/dns_query.h"
 
 #include <errno.h>
@@ -20,10 +18,10 @@
 #include "base/rnd.h"
 
 #define ROUNDS	 2
-#define JUNK_MAX 1000 /* datagrams that are no answer, in one look-up */
+#define JUNK_MAX 1000 /* unusable datagrams in one look-up */
 
 struct dns_server {
-	int fd; /* -1: none, or this server is done with */
+	int fd; /* -1: none, or finished with this server */
 	bool failed;
 	uint16_t id;
 };
@@ -75,7 +73,7 @@ ms_until(int64_t when)
 	return (int)((ns + CLOCK_MS - 1) / CLOCK_MS);
 }
 
-/* Waits for `events` of fd; false: the time is over or we are to stop. */
+/* Waits for `events` on fd; false: time-out, or stopped. */
 static bool
 wait_fd(const struct dns_query *q, int fd, short events, int64_t until)
 {
@@ -144,7 +142,7 @@ tcp_read(const struct dns_query *q, int fd, uint8_t *data, size_t len,
 	return true;
 }
 
-/* The same question over TCP, to a server whose answer was cut. */
+/* Asks over TCP a server whose answer was truncated. */
 static bool
 ask_tcp(struct dns_query *q, size_t i, int64_t until, struct dns_result *out)
 {
@@ -209,7 +207,7 @@ server_ask(struct dns_query *q, size_t i)
 		server_fail(q, i, DNS_CAUSE_OTHER);
 }
 
-/* Reads what one server sent; true when *out is the end of the look-up. */
+/* Reads what one server sent; true when *out ends the look-up. */
 static bool
 server_read(struct dns_query *q, size_t i, struct dns_result *out)
 {
@@ -219,7 +217,7 @@ server_read(struct dns_query *q, size_t i, struct dns_result *out)
 	n = recv(q->server[i].fd, q->wire, sizeof(q->wire), 0);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			server_fail(q, i, DNS_CAUSE_OTHER); /* ICMP */
+			server_fail(q, i, DNS_CAUSE_OTHER); /* ICMP error */
 		return false;
 	}
 	switch (dns_wire_answer(q->type, q->name, q->server[i].id, q->wire,
@@ -229,7 +227,7 @@ server_read(struct dns_query *q, size_t i, struct dns_result *out)
 			server_fail(q, i, DNS_CAUSE_OTHER);
 		return false;
 	case DNS_WIRE_TRUNCATED:
-		/* Others shall have their turn when this one hangs. */
+		/* Leaves time for the other servers if this one hangs. */
 		now = clock_now();
 		until = now + (q->deadline - now) / (int64_t)servers_left(q);
 		if (!ask_tcp(q, i, until, out)) {
@@ -246,8 +244,8 @@ server_read(struct dns_query *q, size_t i, struct dns_result *out)
 	return false;
 }
 
-/* Listens to all servers until `until`, an answer, or a failure that makes
- * it worth asking the next one now. */
+/* Reads from all servers until `until`, an answer, or a failure after which the
+ * next server should be asked at once. */
 static bool
 listen_all(struct dns_query *q, int64_t until, bool *stop,
     struct dns_result *out)
@@ -274,7 +272,7 @@ listen_all(struct dns_query *q, int64_t until, bool *stop,
 			if (p[i].revents != 0 && server_read(q, i, out))
 				return true;
 		}
-		/* A flood of junk never makes poll() time out. */
+		/* With a flood of datagrams poll() never times out. */
 		if (clock_now() >= until)
 			return false;
 	}
@@ -301,7 +299,7 @@ ask_all(struct dns_query *q, struct dns_result *out)
 		if (listen_all(q, until, &stop, out))
 			return true;
 	}
-	/* Everybody was asked, somebody may still be thinking. */
+	/* All were asked; some may still answer. */
 	while (!stop && servers_left(q) > 0 && clock_now() < q->deadline) {
 		if (listen_all(q, q->deadline, &stop, out))
 			return true;

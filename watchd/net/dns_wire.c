@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * dns_wire: see the header. An answer counts when its id and its question
- * are ours; then the chain of CNAMEs is followed from the name asked, at
- * most CHAIN_MAX steps (a loop is a failure, never a result), and the records
- * at its end are taken. Names that are no host names are dropped. Called by
- * the resolver threads and by the fuzzer. */
+ * dns_wire: see dns_wire.h. An answer is accepted when its id and question
+ * match; then the CNAME chain is followed from the name asked, at most
+ * CHAIN_MAX steps (a loop is a failure, never a result), and the records at its
+ * end are taken. Names that are not host names are dropped. Called by the
+ * resolver threads and by the fuzzer. */
 #include "net/dns_wire.h"
 
 #include <ldns/ldns.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHAIN_MAX	8 /* CNAMEs: longer chains do not resolve elsewhere */
+#define CHAIN_MAX	8 /* CNAMEs; resolvers give up on longer chains */
 #define EDNS_SIZE	1232 /* fits an IPv6 minimum MTU: no fragments */
 #define NEGATIVE_TTL	5 /* seconds, for a negative answer without SOA */
 #define DNS_HEADER_SIZE 12
@@ -89,11 +89,11 @@ dns_wire_query(enum dns_type type, const char *name, uint16_t id, uint8_t *dst,
 		rc = 0;
 	}
 	free(wire);
-	ldns_pkt_free(pkt); /* dname is in it */
+	ldns_pkt_free(pkt); /* frees dname as well */
 	return rc;
 }
 
-/* The question section is exactly what we asked. */
+/* The question section is exactly the one that was sent. */
 static bool
 question_is(const ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name)
 {
@@ -108,7 +108,7 @@ question_is(const ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name)
 	    ldns_dname_compare(ldns_rr_owner(rr), name) == 0;
 }
 
-/* RFC 8914: codes 5 to 12 are those of a failed validation. */
+/* RFC 8914: codes 5 to 12 report a failed validation. */
 static bool
 says_bogus(ldns_pkt *pkt)
 {
@@ -149,7 +149,7 @@ find_rr(const ldns_rr_list *list, const ldns_rdf *owner, ldns_rr_type type)
 	return NULL;
 }
 
-/* A host name in canonical form, "" for the root; an IP literal is none. */
+/* A host name in canonical form, "" for the root; not an IP literal. */
 static bool
 host_of(const ldns_rdf *dname, char *dst)
 {
@@ -218,7 +218,7 @@ take_addr(const ldns_rr *rr, struct dns_answer *a)
 		memcpy(&addr.u.in6.sin6_addr, ldns_rdf_data(rdf),
 		    sizeof(addr.u.in6.sin6_addr));
 		addr.len = sizeof(addr.u.in6);
-		/* ::ffff:127.0.0.1 would hide an address from our checks */
+		/* ::ffff:127.0.0.1 would get around checks of addresses */
 		if (IN6_IS_ADDR_V4MAPPED(&addr.u.in6.sin6_addr))
 			return;
 	} else
@@ -226,8 +226,8 @@ take_addr(const ldns_rr *rr, struct dns_answer *a)
 	a->addr[a->n++] = addr;
 }
 
-/* Records beyond the array are left out: the host then has fewer that its
- * certificate may match, and still has records. */
+/* Records beyond the array are left out: a certificate then has fewer to match,
+ * but the host still counts as having records. */
 static void
 take_tlsa(const ldns_rr *rr, struct dns_answer *a)
 {
@@ -306,7 +306,7 @@ min_ttl(uint32_t ttl, uint32_t other)
 	return other < ttl ? other : ttl;
 }
 
-/* Follows the CNAMEs; the name whose records count, NULL for a loop. */
+/* Follows the CNAMEs; returns the name at the end, NULL for a loop. */
 static const ldns_rdf *
 chain_end(const ldns_rr_list *answer, const ldns_rdf *name, uint32_t *ttl)
 {
@@ -323,7 +323,7 @@ chain_end(const ldns_rr_list *answer, const ldns_rdf *name, uint32_t *ttl)
 	return NULL;
 }
 
-/* How long nothing may be believed: RFC 2308 5. */
+/* The TTL of a negative answer: RFC 2308 5. */
 static uint32_t
 negative_ttl(const ldns_pkt *pkt)
 {
@@ -374,12 +374,12 @@ take_records(const ldns_pkt *pkt, enum dns_type type, const ldns_rdf *name,
 	}
 	if (dns_type_is_addr(type) && name != asked && !host_of(name, a->canon))
 		a->canon[0] = '\0';
-	/* A null MX among others is a mistake and says nothing. */
+	/* A null MX beside others is a mistake and is ignored. */
 	if (null_mx && a->n == 0)
 		add_mx(a, 0, "");
 	/* Unusable records are not the same as none: without MX records the
-	 * domain's own address would be taken (RFC 5321 5.1), without TLSA
-	 * records TLS could be done without (RFC 7672 2.2). */
+	 * domain's own address would be used (RFC 5321 5.1), without TLSA
+	 * records TLS would be optional (RFC 7672 2.2). */
 	if (a->n > 0 || (any && !dns_type_is_addr(type))) {
 		a->status = DNS_OK;
 		return;
@@ -441,7 +441,8 @@ dns_wire_answer(enum dns_type type, const char *name, uint16_t id,
 	 * question is asked again over TCP. */
 	if (LDNS_TC_WIRE(wire))
 		return DNS_WIRE_TRUNCATED;
-	/* A server that understood nothing need not repeat the question. */
+	/* A server that did not understand the query need not repeat the
+	 * question. */
 	if (LDNS_QDCOUNT(wire) == 0 && LDNS_RCODE_WIRE(wire) != 0 &&
 	    LDNS_RCODE_WIRE(wire) != LDNS_RCODE_NXDOMAIN)
 		return DNS_WIRE_DONE;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * dns_wire: DNS messages to and from bytes, with ldns. Pure: no sockets, no
- * clock. What comes in is hostile: everything is capped and whatever is not
- * the answer to the question asked is never a result. Any thread. Private to
- * net/. */
+ * clock. Input is hostile: everything is capped, and only an answer to the
+ * question asked is a result. Any thread. Private to net/. */
 #ifndef MX_NET_DNS_WIRE_H
 #define MX_NET_DNS_WIRE_H
 
@@ -25,12 +24,13 @@ bool dns_type_is_addr(enum dns_type);
 /* What dns_memory.h has a form for; the rest is asked for each time. */
 bool dns_type_is_kept(enum dns_type);
 
-/* Why a look-up did not succeed; ldns itself has no such status. The order
- * is that of what is worth telling when several servers failed. */
+/* Why a look-up failed; ldns has no such status. In ascending order of what to
+ * report when several servers failed. */
 enum dns_cause {
 	DNS_CAUSE_NONE,
 	DNS_CAUSE_TIMEOUT,
-	DNS_CAUSE_OTHER, /* refused, unreachable, lame, nonsense, our queue */
+	/* refused, unreachable, lame, unusable, our queue is full */
+	DNS_CAUSE_OTHER,
 	DNS_CAUSE_SERVFAIL,
 	DNS_CAUSE_BOGUS,
 };
@@ -39,12 +39,12 @@ const char *dns_cause_name(enum dns_cause);
 struct dns_result {
 	struct dns_answer answer; /* never stale */
 	enum dns_cause cause; /* of DNS_FAIL and DNS_BOGUS */
-	uint32_t ttl; /* seconds, as the answer says */
+	uint32_t ttl; /* seconds, from the answer */
 };
 
 void dns_result_fail(struct dns_result *, enum dns_cause);
 
-/* Writes the query (EDNS, AD wanted) to dst, DNS_WIRE_QUERY_MAX bytes.
+/* Writes the query (EDNS, AD requested) to dst, DNS_WIRE_QUERY_MAX bytes.
  * -MX_ESYNTAX when the name cannot be a domain name. */
 int dns_wire_query(enum dns_type, const char *name, uint16_t id, uint8_t *dst,
     size_t *len) MX_NODISCARD;

@@ -14,7 +14,7 @@ struct helper {
 	struct mailbox *in, *out;
 	struct loop_io *io;
 	struct mail stop;
-	atomic_bool ending; /* what waits is not begun any more */
+	atomic_bool ending; /* waiting jobs are not run any more */
 };
 
 static void *
@@ -79,7 +79,7 @@ helper_destroy(struct helper **hp)
 	mailbox_post(h->in, &h->stop);
 	pthread_join(h->thread, NULL);
 	loop_io_destroy(&h->io);
-	mailbox_destroy(&h->in, NULL); /* the last mail was ours */
+	mailbox_destroy(&h->in, NULL); /* its last mail was ours */
 	mailbox_destroy(&h->out, drop_job);
 	mem_free(hp);
 }

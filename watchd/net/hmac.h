@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * hmac: digests for those who may not know OpenSSL. Pure; any thread. */
+ * hmac: digests for modules that may not include OpenSSL. Pure; any thread. */
 #ifndef MX_NET_HMAC_H
 #define MX_NET_HMAC_H
 

@@ -12,7 +12,7 @@
 
 #define FLAGS (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
 
-/* Makes room for ours. */
+/* Removes a dead socket from the path. */
 static int
 clear_path(const struct sockaddr_un *sun, struct mx_errbuf *eb)
 {

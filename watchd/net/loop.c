@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * loop: the event loop over libevent, which nobody else gets to see. One turn
- * is: wait, the callbacks of what is ready, the tasks that they scheduled,
- * the log lines of all that in one write. No locks: one thread runs it, and
- * other threads reach it through mailboxes. Only memory can run out here. */
+ * loop: the event loop over libevent, which is not visible outside. One turn
+ * is: wait, run the callbacks of what is ready, run the tasks that they
+ * scheduled, write the log lines of all that at once. No locks: one thread runs
+ * it, and other threads reach it through mailboxes. It can only fail for lack
+ * of memory. */
 #include <event2/event.h>
 
 #include "base/clock.h"
@@ -10,16 +11,16 @@
 #include "base/mem.h"
 #include "net/loop_int.h"
 
-/* Tasks run in one turn, by number and by time; more wait for the next one,
- * after a look at the descriptors, so that a task that schedules itself cannot
- * starve them. */
+/* Limits of the tasks in one turn, by number and time; the rest waits for the
+ * next turn, after the descriptors were served, so that a task that schedules
+ * itself cannot starve them. */
 #define LOOP_TASKS_MAX 4096
 #define LOOP_TASKS_NS  (5 * CLOCK_MS)
-/* Of the line of those that wait, a turn does that much, and one task at least:
- * whoever is readable meanwhile waits so long, whatever strangers bring. */
+/* Time of one turn for the queue of loop_task_wait(), one task at least: the
+ * most that a readable descriptor waits because of strangers' work. */
 #define LOOP_WAITING_NS (3 * CLOCK_MS)
-/* Messages of a mailbox are given out for as long as that; the rest waits for
- * the next turn, too. */
+/* Time of one turn for the messages of a mailbox; the rest waits for the next
+ * turn, too. */
 #define LOOP_MAIL_NS (5 * CLOCK_MS)
 
 struct loop_task {
@@ -36,14 +37,15 @@ struct loop {
 	struct event_base *base;
 	struct loop_task_list tasks, waiting;
 	LIST_HEAD(, loop_orphan) orphans;
-	int64_t now; /* of this turn, when it is fresh */
+	int64_t now; /* time of this turn, if `fresh` */
 	bool fresh;
 	bool stop;
 	int64_t lag; /* nanoseconds */
-	int64_t late; /* all turns that were, but for this one */
-	int64_t ended; /* when the turn before ended */
-	int64_t started; /* who waited for a timer before that was not late */
-	bool overslept; /* `late` has the time before this turn already */
+	int64_t late; /* sum over all turns but the present one */
+	int64_t ended; /* end of the previous turn */
+	/* when the loop began to run: timers due before were not late */
+	int64_t started;
+	bool overslept; /* `late` includes the time before this turn already */
 };
 
 struct loop_timer {
@@ -61,11 +63,11 @@ struct loop_io {
 	unsigned want;
 	void (*cb)(unsigned ready, void *arg);
 	void *arg;
-	struct mailbox *mb; /* loop_mailbox() only, as is what follows */
+	struct mailbox *mb; /* for loop_mailbox() only, as are the following */
 	void (*fn)(struct mail *, void *arg);
 	struct mail_list taken;
-	struct event *rest; /* of what was taken: it goes on in the next turn */
-	bool busy; /* its messages are given out: destroying only marks it */
+	struct event *rest; /* continues with `taken` in the next turn */
+	bool busy; /* messages are being handed out: destroying only marks it */
 	bool dead;
 };
 
@@ -83,8 +85,9 @@ loop_create(void)
 	struct event_config *conf = event_config_new();
 
 	MX_ASSERT(conf != NULL);
-	/* The change list would batch epoll_ctl() calls, but gets descriptors
-	 * wrong that are closed and opened again within a turn: it is off. */
+	/* Without the change list, which would batch epoll_ctl() calls but
+	 * mixes up descriptors that are closed and opened again within a
+	 * turn. */
 	MX_ASSERT(event_config_set_flag(conf, EVENT_BASE_FLAG_NOLOCK) == 0);
 	l->base = event_base_new_with_config(conf);
 	event_config_free(conf);
@@ -122,7 +125,7 @@ loop_orphan_remove(struct loop_orphan *o)
 	LIST_REMOVE(o, link);
 }
 
-/* First thing in every callback: the clock is read once a turn. */
+/* To be called first in every callback: reads the clock once a turn. */
 static void
 loop_wake(struct loop *l)
 {
@@ -150,11 +153,11 @@ loop_run_tasks(struct loop *l, struct loop_task_list *list, int64_t most)
 		TAILQ_REMOVE(list, t, link);
 		t->in = NULL;
 		loop_wake(l);
-		t->cb(t->arg); /* t may be gone now */
+		t->cb(t->arg); /* t may have been destroyed */
 	}
 }
 
-/* Time counts as late when there is enough of it. */
+/* Lateness counts only from LOOP_LATE_MIN_MS on. */
 static int64_t
 loop_late_part(int64_t ns)
 {
@@ -173,7 +176,7 @@ loop_late_before_ns(const struct loop *l)
 	return l->late;
 }
 
-/* The turn is over: what it took is known. */
+/* Ends the turn, and accounts for its duration. */
 static void
 loop_turn_end(struct loop *l)
 {
@@ -224,8 +227,8 @@ loop_lag_take(struct loop *l)
 	return (double)lag / (double)CLOCK_SEC;
 }
 
-/* A timer that was due while the loop slept, and is late all the same: this
- * process did not run. What was late because of the turn before is counted. */
+/* A timer is late although it became due while the loop slept: the process did
+ * not run. Lateness caused by the previous turn is counted there. */
 static void
 loop_overslept(struct loop *l, int64_t due)
 {
@@ -305,7 +308,7 @@ loop_timer_destroy(struct loop_timer **tp)
 	mem_free(tp);
 }
 
-/* Gives out what was taken of the mailbox; fn may destroy io. */
+/* Hands out what was taken from the mailbox; fn may destroy io. */
 static void
 loop_mailbox_give(struct loop_io *io)
 {
@@ -327,7 +330,7 @@ loop_mailbox_give(struct loop_io *io)
 		MX_ASSERT(evtimer_add(io->rest, &at_once) == 0);
 }
 
-/* Mail that came later waits in the mailbox until the rest is through. */
+/* Messages that came later wait in the mailbox until the rest is done. */
 static void
 loop_mailbox_fire(struct loop_io *io)
 {

@@ -13,7 +13,7 @@ struct loop_timer;
 struct loop_io;
 struct loop_task;
 
-struct loop *loop_create(void); /* aborts without memory */
+struct loop *loop_create(void); /* aborts if out of memory */
 void loop_destroy(struct loop **);
 void loop_run(struct loop *); /* returns after loop_stop() */
 void loop_stop(struct loop *);
@@ -22,17 +22,18 @@ void loop_stop(struct loop *);
 int64_t loop_now(const struct loop *);
 /* Largest lateness of a due timer since the last call, seconds. */
 double loop_lag_take(struct loop *);
-/* How long, all in all, the loop was late: turns, and waking up, that took
- * longer than LOOP_LATE_MIN_MS count whole. What grows between two calls is
- * time in which nobody looked at any descriptor: a deadline of a peer leaves it
- * out (conn.c does). Nanoseconds; counts the turn that is under way. */
+/* The total time by which the loop was late: turns and wake-ups that took
+ * longer than LOOP_LATE_MIN_MS count in full. The increase between two calls is
+ * time in which no descriptor was served, so deadlines of peers do not count it
+ * (conn.c). Nanoseconds; includes the present turn. */
 #define LOOP_LATE_MIN_MS 20
 int64_t loop_late_ns(const struct loop *);
-/* The same before the turn that is under way, for what counts from loop_now() on
- * as its deadlines do. It does not ask the clock: four times a message. */
+/* The same without the present turn, for deadlines that are counted from
+ * loop_now(). Does not read the clock, because it is called four times a
+ * message. */
 int64_t loop_late_before_ns(const struct loop *);
 
-/* One-shot timers; set again from the callback for a period. */
+/* One-shot timers; for a period set it again from the callback. */
 struct loop_timer *
 loop_timer_create(struct loop *, void (*cb)(void *arg), void *arg);
 void loop_timer_set(struct loop_timer *, int64_t delay_ms); /* re-arms */
@@ -49,19 +50,19 @@ void loop_io_want(struct loop_io *, unsigned what); /* 0: nothing */
 void loop_io_destroy(struct loop_io **);
 
 /* A task runs once, after the callbacks of this turn, before the loop sleeps.
- * Scheduling a scheduled task again does nothing. Where they take their time, or
- * schedule each other without end, what is left waits for the next turn. */
+ * Scheduling a scheduled task again does nothing. If tasks take too long, or
+ * schedule each other without end, the rest waits for the next turn. */
 struct loop_task *
 loop_task_create(struct loop *, void (*cb)(void *arg), void *arg);
 void loop_task_schedule(struct loop_task *);
-/* The same for work that strangers bring, as much of it as they like: it waits
- * in a line of its own, first come, first served, of which each turn does some
- * milliseconds. A task that is scheduled either way stays where it is. */
+/* The same for work that strangers can cause without limit: it waits in a queue
+ * of its own, first in, first out, which gets some milliseconds a turn. A task
+ * that is already scheduled in either way stays where it is. */
 void loop_task_wait(struct loop_task *);
 void loop_task_destroy(struct loop_task **);
 
-/* Calls fn with each message of mb, on the loop; fn owns the message. Many that
- * take their time are given out over several turns. */
+/* Calls fn with each message of mb, on the loop; fn owns the message. A long
+ * batch is spread over several turns. */
 struct loop_io *loop_mailbox(struct loop *, struct mailbox *mb,
     void (*fn)(struct mail *, void *arg), void *arg);
 

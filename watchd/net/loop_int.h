@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * loop_int: what only net/ may know of a loop: things that outlive their
- * owners (connections saying goodbye) and have to go with the loop. */
+ * loop_int: private to net/: objects that outlive their owners (connections
+ * being closed) and have to be destroyed with the loop. */
 #ifndef MX_NET_LOOP_INT_H
 #define MX_NET_LOOP_INT_H
 

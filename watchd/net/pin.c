@@ -46,7 +46,7 @@ pin_unref(struct pin **pp)
 	mem_free(&p);
 }
 
-/* The addresses at which any host answers itself. */
+/* Addresses at which any host reaches itself. */
 static bool
 is_here(const struct net_addr *a)
 {
@@ -57,7 +57,7 @@ is_here(const struct net_addr *a)
 	return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
 }
 
-/* ::ffff:192.0.2.7 is 192.0.2.7 to the kernel. */
+/* To the kernel ::ffff:192.0.2.7 is 192.0.2.7. */
 static struct net_addr
 unmapped(const struct net_addr *a)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * prefix: see prefix.h. A list is short and is gone through. */
+ * prefix: see prefix.h. Lists are short: a linear search. */
 #include "net/prefix.h"
 
 #include <string.h>

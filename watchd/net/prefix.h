@@ -9,7 +9,7 @@
 
 struct prefix_list;
 
-/* What is no prefix is skipped and logged: the configuration was checked
+/* Invalid entries are skipped and logged: the configuration was checked
  * before. */
 struct prefix_list *prefix_list_create(char *const *prefix, size_t n);
 bool prefix_is_valid(const char *); /* an address or a prefix */

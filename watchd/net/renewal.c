@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * renewal: a look is a job of the helper, with paths and stamps of its own. */
+ * renewal: a look is a job of the helper, with its own copies of paths and
+ * stamps. */
 #include "net/renewal.h"
 
 #include <sys/stat.h>
@@ -11,9 +12,9 @@
 
 #define RENEWAL_EVERY (5 * CLOCK_SEC)
 
-/* The stamp that tells a file from the one that was read. */
+/* The stamp by which a changed file is recognised. */
 struct renewal_stamp {
-	int64_t mtime_ns, ctime_ns, size; /* ctime: its mode was mended */
+	int64_t mtime_ns, ctime_ns, size; /* ctime: a changed mode counts */
 	uint64_t ino;
 };
 
@@ -22,12 +23,12 @@ struct renewal_files {
 	struct renewal_stamp stamp[RENEWAL_FILES];
 };
 
-/* One look: the thread's from renewal_look() until on_looked(). */
+/* One look: owned by the thread from renewal_look() until on_looked(). */
 struct renewal_job {
 	struct helper_job job; /* first */
 	const struct renewal_kind *kind;
-	struct renewal *renewal; /* NULL: it is gone meanwhile; loop thread */
-	struct renewal_files files; /* as they were, then as they are */
+	struct renewal *renewal; /* NULL: destroyed meanwhile; loop thread */
+	struct renewal_files files; /* the last stamps, then the present ones */
 	void *fresh;
 	bool moved;
 	struct mx_errbuf why;
@@ -74,8 +75,8 @@ stamp_of(const char *path)
 		st.st_size, st.st_ino };
 }
 
-/* True when one of them is another one than at the last call. One that is gone
- * is no other one: somebody is just replacing it. */
+/* True when one of them changed since the last call. A missing file does not
+ * count: it is just being replaced. */
 static bool
 files_moved(struct renewal_files *f)
 {
@@ -113,7 +114,8 @@ renewal_create(const struct renewal_kind *kind, const char *const *path)
 void *
 renewal_load(struct renewal *r, struct mx_errbuf *eb)
 {
-	/* Before reading: a change meanwhile is seen. */
+	/* Stamps are taken before reading, so that a change meanwhile is
+	 * noticed. */
 	(void)files_moved(&r->files);
 	return files_load(r->kind, &r->files, eb);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * renewal: files that somebody may replace at any time, and what was read of
- * them: certificates and lists of users. The helper thread looks whether they
- * are others than those that were read, and reads them; the loop takes what it
- * found. What cannot be used is not taken: what is there stays, until the files
- * are others again, so that a key whose certificate is still to come only
- * waits for it. Loop thread, but for renewal_kind.load and renewal_load(). */
+ * renewal: files that may be replaced at any time, and what was read from them:
+ * certificates and lists of users. The helper thread checks whether they
+ * changed, and reads them; the loop takes the result. Unusable files are not
+ * taken: the old content stays until the files change again, so that a new key
+ * may well arrive before its certificate. Loop thread, except for
+ * renewal_kind.load and renewal_load(). */
 #ifndef MX_NET_RENEWAL_H
 #define MX_NET_RENEWAL_H
 
@@ -16,26 +16,26 @@
 struct renewal;
 
 struct renewal_kind {
-	/* All that the files hold (path[i] NULL: there is none), or NULL and
-	 * *eb. Any thread. */
+	/* Returns the content of the files (path[i] NULL: not configured), or
+	 * NULL and *eb. Any thread. */
 	void *(*load)(const char *const *path, struct mx_errbuf *eb);
-	void (*drop)(void *fresh); /* nobody has taken it */
+	void (*drop)(void *fresh); /* frees a content that was not taken */
 	void (*take)(void *arg, void *fresh);
-	/* They are others, and of no use. Once for each time that they change. */
+	/* The files changed and are unusable. Called once for each change. */
 	void (*refuse)(void *arg, const char *why);
 };
 
 /* The paths are copied; NULL for one that is not configured. */
 struct renewal *
 renewal_create(const struct renewal_kind *, const char *const *path);
-/* For the start, by who may wait. Before any look. */
+/* For the start, where waiting is allowed. To be called before any look. */
 void *renewal_load(struct renewal *, struct mx_errbuf *eb) MX_NODISCARD;
-/* Every second or so. `arg` is for `take` and `refuse`, and lives as long as
- * the renewal. */
+/* To be called every second or so. `arg` is passed to `take` and `refuse`, and
+ * has to live as long as the renewal. */
 void renewal_look(struct renewal *, struct helper *, void *arg, int64_t now);
-/* Whether the files that are there now were refused. False for NULL. */
+/* True when the present files were refused. False for NULL. */
 bool renewal_refused(const struct renewal *);
-/* What is under way is dropped. */
+/* A look under way is dropped. */
 void renewal_destroy(struct renewal **);
 
 #endif

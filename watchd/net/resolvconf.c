@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * resolvconf: see the header. Only the lines with nameserver are read; what
- * search and options say is for programs that look up unqualified names. */
+ * resolvconf: see resolvconf.h. Only nameserver lines are read; search and
+ * options are for programs that look up unqualified names. */
 #include "net/resolvconf.h"
 
 #include <stdio.h>

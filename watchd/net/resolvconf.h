@@ -7,8 +7,8 @@
 
 #define RESOLVCONF_PATH "/etc/resolv.conf"
 
-/* The servers of a resolv.conf(5) file, at most max (not 0); the local host
- * when it names none. Returns their number. */
+/* The servers of a resolv.conf(5) file, at most max (not 0); the local host if
+ * it has none. Returns their number. */
 size_t
 resolvconf_servers(const char *path, struct net_addr *servers, size_t max);
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * route: a domain's hosts. With configured primaries: these, less those that
- * are ourselves. Otherwise the MX records: all addresses are looked up, we
- * are looked for by name and by address, and our preference and what is
- * worse is struck off. Only when nothing better was listed at all are we the
- * best MX; a better host that has no address now is still better, and its
- * mail waits (mistaking that for a loop bounced mail of backup MXs before).
- *
- * With DANE the TLSA records of a host follow its addresses: those of the
- * name at the end of its aliases, and without any those of the name itself
- * (RFC 7672 2.2.2). An alias that leads out of the signed zones is not
- * followed back: such a host counts as one whose address is not signed.
- * Loop thread; fails only through the status it reports. */
+ * route: a domain's hosts. With configured primaries: these, without those that
+ * are ourselves. Otherwise the MX records: all addresses are looked up, we are
+ * recognised by name or address, and our preference and all worse ones are
+ * removed. Only when nothing better was listed at all are we the best MX; a
+ * better host that has no address now is still better, and its mail waits
+ * (backup MXs are known to have bounced mail by taking that for a loop). With
+ * DANE the TLSA records of a host are looked up after its addresses: those of
+ * the name at the end of its aliases, and without any those of the name itself
+ * (RFC 7672 2.2.2). An alias that leads out of the signed zones is not traced
+ * back: such a host counts as one whose address is not signed. Loop thread;
+ * fails only through the status it reports. */
 #include "net/route.h"
 
 #include <stdio.h>
@@ -21,14 +20,15 @@
 
 #define SMTP_PORT 25
 
-/* One more than any preference: nothing is struck off. */
+/* Above any preference: nothing is removed. */
 #define PREF_NONE (UINT16_MAX + 1u)
 
 struct cand {
 	struct route_req *req;
 	uint64_t dns_id; /* 0: none under way */
 	bool is_self;
-	char canon[TEXT_DOMAIN_MAX]; /* its TLSA records are asked for; or "" */
+	/* the name to look up TLSA records for; or "" */
+	char canon[TEXT_DOMAIN_MAX];
 	struct route_host host;
 };
 
@@ -43,9 +43,9 @@ struct route_req {
 	uint64_t mx_id;
 	bool mx_secure, mx_stale;
 	bool trouble_failed; /* route.trouble is a failure of the resolver */
-	unsigned pending; /* hosts whose look-ups are under way */
+	unsigned pending; /* number of hosts with look-ups under way */
 	unsigned n;
-	bool calling; /* the callback runs: it is freed after */
+	bool calling; /* the callback runs: freed after it */
 	struct cand cand[DNS_MX_MAX];
 	struct route route;
 };
@@ -95,9 +95,8 @@ route_trouble_text(const struct route_trouble *t, char *dst, size_t size)
 	return dst;
 }
 
-/* The trouble that an answer leaves to be told. A failure of the resolver
- * counts more than what it says for sure, and the first one more than those
- * after it. */
+/* Records the trouble of an answer. A failure of the resolver outranks a
+ * negative answer, and the first failure the later ones. */
 static void
 note_trouble(struct route_req *r, const char *type, const char *name,
     const struct dns_answer *a)
@@ -141,7 +140,7 @@ static void
 finish(struct route_req *r, enum route_status status)
 {
 	r->route.status = status;
-	/* One of several hosts without a record: the others do. */
+	/* One of several hosts lacks a record: the others suffice. */
 	if (status == ROUTE_OK && !r->trouble_failed)
 		r->route.trouble.type = NULL;
 	r->calling = true;
@@ -168,7 +167,7 @@ name_is_ours(const struct route_self *self, const char *name, uint16_t port)
 {
 	size_t i;
 
-	/* Port 25 may be brought to us by a redirection. */
+	/* Port 25 may be redirected to us. */
 	if (port != SMTP_PORT && !port_is_ours(self, port))
 		return false;
 	for (i = 0; i < self->nnames; i++) {
@@ -178,7 +177,7 @@ name_is_ours(const struct route_self *self, const char *name, uint16_t port)
 	return false;
 }
 
-/* The addresses at which this host answers itself. */
+/* Addresses at which this host reaches itself. */
 static bool
 addr_is_here(const struct net_addr *a)
 {
@@ -205,8 +204,8 @@ addr_is_ours(const struct route_self *self, const struct net_addr *a)
 	return addr_is_here(a) || addr_is_listed(self, 0, a);
 }
 
-/* Where another server of this host may listen we are not; behind an address
- * that is named for us there is none. */
+/* At a port that we do not listen on, another server of this host may: the host
+ * is us only at port 25 of an address that `self` names. */
 static bool
 is_us_at(const struct route_self *self, const struct net_addr *a, uint16_t port)
 {
@@ -216,7 +215,7 @@ is_us_at(const struct route_self *self, const struct net_addr *a, uint16_t port)
 	    addr_is_listed(self, self->naddrs - self->nnamed, a);
 }
 
-/* RFC 6761 6.3: these names are the loopback, whatever the DNS says. */
+/* RFC 6761 6.3: these names mean the loopback, whatever the DNS says. */
 static bool
 name_is_localhost(const char *name)
 {
@@ -228,8 +227,8 @@ name_is_localhost(const char *name)
 
 /* --- the outcome ------------------------------------------------------- */
 
-/* Copies the hosts better than `best_self`, in order. When there are too
- * many, those without an address go first. */
+/* Copies the hosts better than `best_self`, in order. If there are too many,
+ * those without an address are left out first. */
 static void
 take_hosts(struct route_req *r, unsigned best_self)
 {
@@ -256,7 +255,7 @@ take_hosts(struct route_req *r, unsigned best_self)
 	}
 }
 
-/* Finds ourselves; the preference from which on all are struck off. */
+/* Finds ourselves; returns the preference from which on hosts are removed. */
 static unsigned
 find_us(struct route_req *r)
 {
@@ -300,9 +299,9 @@ decide(struct route_req *r)
 		finish(r, ROUTE_SELF);
 }
 
-/* Takes the addresses; one that is ours makes the whole host us. An MX
- * record must not send us to our own loopback port 25 even if we do not
- * listen there; a configured primary may be anywhere. */
+/* Takes the addresses; if one is ours, the whole host is us. An MX record must
+ * not send us to our own loopback port 25 even if we do not listen there; a
+ * configured primary may be anywhere. */
 static void
 take_addrs(struct cand *c, const struct dns_answer *a)
 {
@@ -330,7 +329,7 @@ take_addrs(struct cand *c, const struct dns_answer *a)
 		h->dns = DNS_NODATA;
 }
 
-/* What the DNS says of it is well, and leads where it may not. */
+/* The DNS answered, but all addresses of the host are barred by the pin. */
 static void
 note_barred(struct route_req *r, const struct route_host *h)
 {
@@ -343,7 +342,7 @@ note_barred(struct route_req *r, const struct route_host *h)
 	(void)strlcpy(t->name, h->name, sizeof(t->name));
 }
 
-/* All is known of one host. */
+/* The look-ups of one host are complete. */
 static void
 cand_done(struct cand *c)
 {
@@ -377,7 +376,8 @@ on_tlsa(const struct dns_answer *a, void *arg)
 	}
 	if (d->need == DANE_DEFER)
 		note_trouble(r, "TLSA", c->host.name, a);
-	/* RFC 7672 3.2.2: whom the mail is for, and whom we asked for. */
+	/* RFC 7672 3.2.2: reference names are the mail domain and the MX
+	 * host. */
 	if (r->route.from_mx)
 		dane_add_name(d, r->domain);
 	dane_add_name(d, c->host.name);
@@ -452,7 +452,7 @@ add_cand(struct route_req *r, const char *name, uint16_t port, unsigned pref)
 	h->dns = DNS_NODATA;
 	(void)strlcpy(h->name, name, sizeof(h->name));
 	(void)route_label(h->name, port, h->label);
-	/* MX records know no ports: our name among them means us. */
+	/* MX records have no ports: our name among them means us. */
 	c->is_self =
 	    name_is_ours(r->self, name, r->route.from_mx ? SMTP_PORT : port);
 	return c;
@@ -476,8 +476,8 @@ add_mx(struct route_req *r, const char *name, unsigned pref)
 		c->is_self = true;
 }
 
-/* Asks for the addresses of what may be better than ourselves; the names
- * alone may already have told that the rest is not. */
+/* Looks up the addresses of hosts that may be better than us; our name among
+ * the records may already show that the rest is not. */
 static void
 ask_all(struct route_req *r)
 {
@@ -551,7 +551,8 @@ add_primary(struct route_req *r, const char *text, unsigned place)
 	uint16_t port;
 
 	if (addr_split_host(text, host, &port, SMTP_PORT) < 0) {
-		/* Looked up nevertheless: it fails in the one way. */
+		/* Looked up nevertheless, so that it fails like any other
+		 * name. */
 		(void)strlcpy(host, text, sizeof(host));
 		port = SMTP_PORT;
 	}
@@ -584,7 +585,8 @@ route_lookup(struct dns *dns, const struct route_self *self, const char *domain,
 	}
 	for (i = 0; i < n; i++)
 		add_primary(r, primaries[i], i);
-	/* Ourselves by name are asked for, too: the callback comes later. */
+	/* Hosts that are us by name are looked up, too, so that the callback
+	 * comes later. */
 	for (i = 0; i < r->n; i++)
 		ask_addr(&r->cand[i]);
 	return r;

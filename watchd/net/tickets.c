@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * tickets: see tickets.h. OpenSSL asks on_ticket() for a key when it seals a
- * ticket and when a client brings one. The keys are a static of this file, for
- * they have to outlive every context, and only handshakes touch them: those
- * are all on the loop. */
+ * ticket and when a client presents one. The keys are static, because they have
+ * to outlive every context, and are used only by handshakes, which all run on
+ * the loop. */
 #include "net/tickets.h"
 
 #include <openssl/core_names.h>
@@ -35,7 +35,7 @@ tickets_turn(struct tickets *t, int64_t now)
 		t->key[1] = t->key[0];
 		explicit_bzero(&t->key[0], sizeof(t->key[0]));
 	}
-	/* two turns after it was made nothing lives that it has sealed */
+	/* two turns after it was made, all tickets sealed by it have expired */
 	if (t->key[1].made != 0 && now - t->key[1].made >= 2 * turn)
 		explicit_bzero(&t->key[1], sizeof(t->key[1]));
 	if (t->key[0].made == 0)
@@ -72,7 +72,7 @@ use_mac(EVP_MAC_CTX *mac, const struct ticket_key *k)
 	return ok;
 }
 
-/* What OpenSSL cannot do for want of memory costs a ticket, no handshake. */
+/* If OpenSSL is out of memory, the ticket is lost, not the handshake. */
 static int
 on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
     EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seal)
@@ -94,7 +94,7 @@ on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv,
 	    EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv) !=
 		1)
 		return NO_TICKET;
-	/* TLS 1.3 has every ticket used once (RFC 8446 C.4) */
+	/* TLS 1.3 tickets are for a single use (RFC 8446 C.4) */
 	return k == &tickets.key[0] && SSL_version(ssl) < TLS1_3_VERSION ?
 	    USE_KEY :
 	    USE_KEY_AND_RENEW;
@@ -104,8 +104,8 @@ bool
 tickets_use(SSL_CTX *ctx)
 {
 	(void)SSL_CTX_set_timeout(ctx, TICKETS_TURN_S);
-	/* One is enough for mail, where a session is resumed by one client;
-	 * OpenSSL seals two, for browsers. */
+	/* One ticket is enough for mail, where one client resumes a session;
+	 * OpenSSL sends two, for browsers. */
 	return SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * tickets: what a TLS session needs to be resumed, sealed and kept by the
- * client (RFC 5077, RFC 8446 4.6.1), so that nothing is kept here for a peer.
- * The keys are the process's: another certificate or a reload costs nobody a
- * whole handshake. One key seals for TICKETS_TURN_S and opens for as long
- * again; then it is wiped, and what was recorded on the wire under it cannot
- * be read by who takes this process later. A restart forgets them: a client
- * whose ticket does not open gets a whole handshake, and notices nothing. */
+ * tickets: session tickets of the server side. The state needed to resume a TLS
+ * session is sealed and kept by the client (RFC 5077, RFC 8446 4.6.1), so that
+ * nothing is stored here for a peer. The keys belong to the process: a new
+ * certificate or a reload costs no full handshakes. A key seals for
+ * TICKETS_TURN_S and opens for as long again; then it is wiped, so that traffic
+ * recorded under it cannot be decrypted by taking over this process later. A
+ * restart loses the keys: a client whose ticket does not open gets a full
+ * handshake, and notices nothing. */
 #ifndef MX_NET_TICKETS_H
 #define MX_NET_TICKETS_H
 
@@ -24,17 +25,18 @@ struct ticket_key {
 };
 
 struct tickets {
-	struct ticket_key key[2]; /* the one that seals, the one before */
+	struct ticket_key key[2]; /* the one that seals, and the previous one */
 };
 
-/* Whose turn it is at `now`: makes a key when there is none or it is old. */
+/* Rotates the keys at `now`: makes a new one when there is none or it is
+ * old. */
 void tickets_turn(struct tickets *, int64_t now);
-/* The key of that name, or NULL: too old, of another process, made up. */
+/* The key of that name, or NULL: expired, of another process, or invented. */
 const struct ticket_key *
 tickets_find(const struct tickets *, const uint8_t name[16]);
 
-/* Sessions of a server's context are resumed by tickets of this process. Any
- * thread; its handshakes are the loop's. False: OpenSSL has no memory. */
+/* Makes a server context resume sessions by the tickets of this process. Any
+ * thread; the handshakes run on the loop. False: OpenSSL is out of memory. */
 bool tickets_use(SSL_CTX *) MX_NODISCARD;
 
 #endif

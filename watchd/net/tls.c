@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * tls: OpenSSL contexts for the listener (server) and for delivery and probes
- * (client), and what is worth reporting of a handshake. conn.c drives the
- * sessions. TLS 1.2 at least, no renegotiation, no compression. Everything
- * may fail at start-up and says which file and why. */
+ * (client), and the facts of a handshake. conn.c drives the sessions. TLS 1.2
+ * at least, no renegotiation, no compression. Every failure at the start names
+ * the file and the reason. */
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -21,7 +21,7 @@
 #define KEY_FILE_MAX (1u << 20)
 
 struct tls_ctx {
-	SSL_CTX *ssl_ctx; /* counted: sessions hold it too */
+	SSL_CTX *ssl_ctx; /* reference counted: sessions hold it too */
 	bool server;
 	bool strict;
 	struct tls_resume *resume; /* of a client */
@@ -62,7 +62,7 @@ tls_fail(struct mx_errbuf *eb, const char *what)
 	    tls_error_text(NULL, reason, sizeof(reason)));
 }
 
-/* A daemon cannot ask: an encrypted key is an error, not a prompt. */
+/* A daemon cannot ask for a passphrase: an encrypted key is an error. */
 static int
 tls_no_passphrase(char *buf MX_UNUSED, int size MX_UNUSED, int rw MX_UNUSED,
     void *arg MX_UNUSED)
@@ -84,15 +84,16 @@ tls_ctx_create(const SSL_METHOD *method, bool server, struct mx_errbuf *eb)
 		tls_ctx_destroy(&t);
 		return NULL;
 	}
-	/* Many peers close without close_notify. SMTP says itself where a
-	 * message ends, so a cut connection cannot be mistaken for one. */
+	/* Many peers close without close_notify. SMTP itself marks the end of a
+	 * message, so that a truncated connection cannot be taken for a
+	 * complete one. */
 	(void)SSL_CTX_set_options(t->ssl_ctx,
 	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 		SSL_OP_IGNORE_UNEXPECTED_EOF);
 	(void)SSL_CTX_set_mode(t->ssl_ctx,
 	    SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-	/* a record is two reads otherwise: its head, its rest */
+	/* without it a record takes two reads: head and rest */
 	SSL_CTX_set_read_ahead(t->ssl_ctx, 1);
 	/* resumption is by tickets: no state here for each peer */
 	(void)SSL_CTX_set_session_cache_mode(t->ssl_ctx, SSL_SESS_CACHE_OFF);
@@ -179,8 +180,8 @@ tls_client_common(bool strict, struct mx_errbuf *eb)
 		tls_ctx_destroy(&t);
 		return NULL;
 	}
-	/* Without strictness the chain is checked and reported all the same;
-	 * weak keys are let pass, for the alternative is clear text. */
+	/* The chain is checked and reported even if it is not required; weak
+	 * keys are accepted, because the alternative is clear text. */
 	if (SSL_CTX_dane_enable(t->ssl_ctx) != 1) {
 		(void)tls_fail(eb, "cannot set up DANE");
 		tls_ctx_destroy(&t);
@@ -221,14 +222,14 @@ tls_ctx_resume(struct tls_ctx *t)
 	return t->resume;
 }
 
-/* The name that the server has to have: a host name, which is also sent as SNI,
- * or an address, which never is (RFC 6066 3). */
+/* The expected name of the server: a host name, which is also sent as SNI, or
+ * an address, which never is (RFC 6066 3). */
 static bool
 tls_expect(SSL *ssl, const char *name)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 	unsigned char ip[sizeof(struct in6_addr)];
-	char sni[256]; /* OpenSSL wants it writable, and copies it */
+	char sni[256]; /* OpenSSL takes a char *, and copies it */
 
 	if (inet_pton(AF_INET, name, ip) == 1 ||
 	    inet_pton(AF_INET6, name, ip) == 1)
@@ -277,8 +278,8 @@ tls_session_create(struct tls_ctx *t, int fd, const char *name,
 	return ssl;
 }
 
-/* RFC 7672 3.1.1: with usage 3 the record is the whole truth: neither name
- * nor dates count. With usage 2 OpenSSL looks at both (3.1.2). */
+/* RFC 7672 3.1.1: with usage 3 only the record counts: neither name nor dates.
+ * With usage 2 OpenSSL checks both (3.1.2). */
 static bool
 tls_expect_dane(SSL *ssl, const struct dane *d)
 {
@@ -302,7 +303,7 @@ tls_expect_dane(SSL *ssl, const struct dane *d)
 			return false;
 		readable += rc > 0;
 	}
-	ERR_clear_error(); /* of what was not readable */
+	ERR_clear_error(); /* left by unreadable records */
 	SSL_set_verify(ssl, readable > 0 ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
 	    NULL);
 	return true;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * tls: OpenSSL contexts and what is worth knowing of a handshake. The only
- * place that includes OpenSSL besides conn.c. Loop thread. */
+ * tls: OpenSSL contexts and the facts of a handshake. Loop thread. */
 #ifndef MX_NET_TLS_H
 #define MX_NET_TLS_H
 
@@ -12,11 +11,10 @@ struct tls_ctx;
 struct tls_info {
 	char version[16]; /* "TLSv1.3" */
 	char cipher[64];
-	bool
-	    verified; /* chain and name, or a TLSA record, hold (client side) */
-	bool dane; /* it was a TLSA record */
-	bool
-	    resumed; /* goes on with a session from before: no full handshake */
+	/* chain and name, or a TLSA record, match (client side) */
+	bool verified;
+	bool dane; /* verified by a TLSA record */
+	bool resumed; /* an earlier session was resumed: no full handshake */
 	char verify_error[128]; /* "" when verified */
 	int64_t not_after; /* earliest in the peer's chain; 0: none */
 };
@@ -25,11 +23,11 @@ struct tls_info {
  * replaced while connections made with the old one live (reference counted). */
 struct tls_ctx *tls_server_create(const char *cert_file, const char *key_file,
     struct mx_errbuf *eb);
-/* Client side: TLS >= 1.2, the system's CAs for tls_info.verified; a peer
- * that does not verify is still talked to (opportunistic): the caller
- * decides. */
+/* Client side: TLS >= 1.2, the system's CAs for tls_info.verified; the
+ * handshake also succeeds with a peer that does not verify (opportunistic): the
+ * caller decides. */
 struct tls_ctx *tls_client_create(struct mx_errbuf *eb);
-/* As above but the handshake fails unless the peer verifies for its name. */
+/* As above, but the handshake fails unless the peer verifies for its name. */
 struct tls_ctx *tls_client_strict_create(struct mx_errbuf *eb);
 void tls_ctx_destroy(struct tls_ctx **);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * tls_int: what conn.c needs of tls.c. Never included outside net/. */
+ * tls_int: the part of tls.c that conn.c needs. Never included outside net/. */
 #ifndef MX_NET_TLS_INT_H
 #define MX_NET_TLS_INT_H
 
@@ -10,14 +10,14 @@
 #include "net/tls.h"
 #include "net/tls_resume.h"
 
-/* A session on fd (which stays the caller's) with its role, SNI and name
- * check set. The session keeps what it needs of the context. NULL and the
- * reason in *eb when the name cannot be checked. */
+/* A session on fd (which stays the caller's) with its role, SNI and name check
+ * set. The session holds a reference to what it needs of the context. NULL and
+ * the reason in *eb when the name cannot be checked. */
 SSL *tls_session_create(struct tls_ctx *, int fd, const char *name,
     struct mx_errbuf *eb);
-/* The same for a host with TLSA records (DANE_VERIFY), which decide alone,
- * whatever the context asks for. Only when OpenSSL finds none of them
- * readable the handshake goes without authentication, as DANE_ENCRYPT. */
+/* The same for a host with TLSA records (DANE_VERIFY), which alone decide,
+ * whatever the context demands. Only if OpenSSL can read none of them, the
+ * handshake is unauthenticated, as with DANE_ENCRYPT. */
 SSL *tls_session_dane(struct tls_ctx *, int fd, const struct dane *,
     struct mx_errbuf *eb);
 
@@ -32,7 +32,7 @@ int tls_fail_pair(const char *cert_file, const char *key_file, EVP_PKEY *,
 
 /* The end of a certificate, in seconds of the wall clock; 0: unreadable. */
 int64_t tls_not_after(const X509 *);
-/* After the handshake. */
+/* To be called after the handshake. */
 void tls_info_fill(struct tls_info *, SSL *);
 
 /* The oldest entry of this thread's OpenSSL error queue in words, with the

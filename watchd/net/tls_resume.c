@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * tls_resume: see tls_resume.h. Of a peer's tickets one that was not used yet
- * comes first, and the newest of those; a new one takes the place of all that
- * were. Copies of sessions go in and out, for OpenSSL would not use one again
- * whose connection is closed without a goodbye, as most of ours are. */
+ * tls_resume: see tls_resume.h. Of a peer's tickets an unused one is taken
+ * first, and of those the newest; a new ticket replaces all used ones. Sessions
+ * are copied in and out, because OpenSSL would not resume one whose connection
+ * is closed without close_notify, as most of ours are. */
 #include <sys/queue.h>
 
 #include <stdio.h>
@@ -15,24 +15,25 @@
 
 #define RESUME_MAX 256 /* sessions of a context, some 4 KB each */
 
-/* The full handshake that a session goes back to. Two clocks, for the one may
- * be set and the other stands still while the machine sleeps. */
+/* The full handshake on which a session is based. Two clocks, because the wall
+ * clock may be set and the monotonic one stands still while the machine
+ * sleeps. */
 struct tls_proof {
 	int64_t at; /* clock_now() */
 	int64_t wall;
-	int64_t not_after; /* the earliest of what was verified; wall */
+	int64_t not_after; /* the earliest end in the verified chain; wall */
 };
 
 struct resumable {
 	TAILQ_ENTRY(resumable) link; /* the newest first */
-	SSL_SESSION *session; /* ours */
+	SSL_SESSION *session; /* our copy */
 	struct tls_proof proof;
-	int64_t got; /* clock_now(): what it lives from, as the server says */
+	int64_t got; /* clock_now(): the server's lifetime counts from here */
 	bool used;
 	char key[];
 };
 
-/* What a connection is under, and the proof that its session has if it is
+/* The three that a connection belongs to, and the proof of its session if it is
  * resumed. */
 struct offered {
 	struct tls_proof proof;
@@ -64,7 +65,7 @@ drop(struct tls_resume *r, struct resumable *s)
 	free(s);
 }
 
-/* The chain as it was verified, which may be another than the server sent. */
+/* Of the chain as verified, which may differ from the one that was sent. */
 static int64_t
 first_to_end(SSL *ssl)
 {
@@ -92,8 +93,8 @@ drop_used(struct tls_resume *r, const char *key)
 	}
 }
 
-/* The server gave one, perhaps long after the handshake. 0: the original is
- * not ours. */
+/* The server sent a ticket, perhaps long after the handshake. 0: OpenSSL keeps
+ * the original. */
 static int
 on_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -167,8 +168,7 @@ is_young(int64_t age_s)
 	return age_s >= 0 && age_s < RESUME_AGE_S;
 }
 
-/* How long from when it came, as the server has said: its hint may be less than
- * what OpenSSL takes by itself. */
+/* The lifetime given by the server: its hint may be less than OpenSSL's own. */
 static int64_t
 life_s(const SSL_SESSION *session)
 {
@@ -188,7 +188,7 @@ is_fresh(const struct resumable *s)
 	    (now - s->got) / CLOCK_SEC < life_s(s->session);
 }
 
-/* Those that may not be used any more are dropped. */
+/* Drops expired ones on the way. */
 static struct resumable *
 find(struct tls_resume *r, const char *key)
 {
@@ -246,7 +246,7 @@ tls_resume_forget(SSL *ssl)
 		if (strcmp(s->key, o->key) == 0)
 			drop(r, s);
 	}
-	/* What it still gives is not for us. */
+	/* Further tickets of this connection are ignored. */
 	(void)SSL_set_ex_data(ssl, offered_index, NULL);
 	free(o);
 }
