@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC
- * body: the content of a message on its way from the store to the peer. What is
- * in memory goes at once; what is larger is read in pieces, the next one while
- * the peer takes this one, in one chunk or behind DATA. A piece of a chunk goes
- * as it was read, without a copy where nothing waits before it: it is the
- * connection's from then on. */
+ * body: sends the content of a message from the store to the peer. Content in
+ * memory is sent at once; a larger one is read in pieces, the next one while
+ * the peer takes the present one, as a chunk each or after DATA. A piece sent
+ * as a chunk is not copied if no output waits before it: the connection takes
+ * it over. */
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
 
-#define SLICE 65536 /* through the engine, so that its buffer stays small */
+#define SLICE 65536 /* per call of the engine, to keep its buffer small */
 
 static struct deliver *
 deliver_of(const struct deliver_session *s)
@@ -29,8 +29,8 @@ body_drop(struct deliver_session *s)
 	s->body = false;
 }
 
-/* It does not hold, or does not come. Its end is never sent, so the server
- * forgets what it has. */
+/* The body is damaged or cannot be read. Its end is never sent, so that the
+ * server discards what it has. */
 static void
 body_broken(struct deliver_session *s, int rc)
 {
@@ -49,8 +49,8 @@ body_broken(struct deliver_session *s, int rc)
 	deliver_session_gone(s);
 }
 
-/* Another may be handing it on by now, and this server has not all of it: nor
- * will it have, from us. Nothing was sent behind it. */
+/* Another node may be delivering this message by now, and this server has only
+ * a part of it: it will not get the rest. Nothing was sent behind it. */
 static void
 body_returned(struct deliver_session *s)
 {
@@ -64,7 +64,7 @@ body_returned(struct deliver_session *s)
 	deliver_session_gone(s);
 }
 
-/* With what is sent now the server has all of it, or with the final dot. */
+/* The server has the whole message after this piece, or after the final dot. */
 static bool
 is_last(const struct deliver_session *s)
 {
@@ -111,7 +111,8 @@ body_put(struct deliver_session *s, const char *data, size_t len)
 	}
 }
 
-/* The piece that was read. The store has looked only at what it gives whole. */
+/* Sends the piece that was read. The store verifies only what it delivers as a
+ * whole. */
 static void
 piece_send(struct deliver_session *s)
 {
@@ -133,8 +134,8 @@ piece_send(struct deliver_session *s)
 	conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
 }
 
-/* What was loaded with the envelope: all of it, or its beginning. It stays, for
- * the rest of the recipients. */
+/* Sends what was loaded with the envelope: all of the content, or its
+ * beginning. It is kept for the remaining recipients. */
 static void
 loaded_send(struct deliver_session *s)
 {
@@ -154,8 +155,9 @@ body_go_on(struct deliver_session *s)
 	const struct envelope *env = s->cur->env;
 	uint64_t left;
 
-	/* Not only when all has left: CONN_DRAINED, which brings us back, is not
-	 * told of what leaves behind a callback. */
+	/* Goes on before all output has left, because CONN_DRAINED, which calls
+	 * this again, is not reported for output that leaves after a
+	 * callback. */
 	if (!s->body || conn_backlog(s->conn) >= DELIVER_PIECE)
 		return;
 	if (is_last(s) && !queue_job_holds(s->cur->job)) {

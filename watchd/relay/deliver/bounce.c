@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * bounce: what happens to a delivery whose sender is owed a notification, or
- * two: of what failed, and of what was relayed. For each of them:
+ * bounce: deliveries whose sender is due a notification, or two: of failed and
+ * of relayed recipients. For each of them:
  *
  *	load the part and the beginning of its body
  *	  -> decide (dsn_owed, null sender, ENV_DSN, budget) -> write
  *	  -> queue_commit() as an ENV_DSN message to the sender
  *	  -> durable -> mark the recipients reported
  *
- * and then the delivery ends. When the disk cannot take the notification, or
- * it is over the budget, nothing is forgotten: recipients that failed beside
- * pending ones are pending again, and a part with none pending waits in the
+ * and then the delivery ends. If the disk cannot take the notification, or the
+ * budget is exhausted, nothing is forgotten: failed recipients beside pending
+ * ones become pending again, and a part without pending ones waits in the
  * queue. Called by daemon.c (queue_ops) and delivery.c; loop thread. */
 #include "relay/deliver/bounce.h"
 
@@ -25,7 +25,8 @@
 #include "relay/deliver/dsn_mail.h"
 #include "relay/mail_log.h"
 
-/* After a failure to read or to store; shorter would only heat the disk. */
+/* After a failure to read or store; a shorter delay would only load the
+ * disk. */
 #define BOUNCE_AGAIN_MS 10000
 
 struct bounce {
@@ -35,19 +36,18 @@ struct bounce {
 	struct queue *queue;
 	struct config *conf;
 	struct delivery_list owing;
-	struct loop_timer *timer; /* for those that wait with again_ns */
+	struct loop_timer *timer; /* for deliveries that wait with again_ns */
 	uint64_t last_token;
 	struct budget budget;
-	bool dead; /* destroyed; lives until the last accept is back */
+	bool dead; /* destroyed; freed when the last commit is back */
 	unsigned accepts;
 };
 
 static void case_loaded(void *arg, struct store_loaded *);
 static void case_step(struct delivery *, const struct store_loaded *);
 
-/* The notification that the sender is owed next; false: none. That a message
- * was relayed is told once, of all its recipients, when none is pending any
- * more. */
+/* Finds the next notification that is due to the sender; false: none. "Relayed"
+ * is reported once, for all such recipients, when none is pending any more. */
 static bool
 case_owes(struct delivery *w)
 {
@@ -72,7 +72,7 @@ case_owes(struct delivery *w)
 	return failed || (relayed && !pending);
 }
 
-/* That of now is told, or not to be told. */
+/* The present notification is done, or not to be sent. */
 static void
 case_told(struct delivery *w)
 {
@@ -97,8 +97,8 @@ case_end(struct delivery *w, enum job_outcome outcome)
 	delivery_end(b->queue, &w, outcome);
 }
 
-/* A notification still owed has to wait. Beside recipients that are tried again
- * the failed ones are asked for again; where nothing is pending the part waits
+/* Postpones a notification that is due. Beside pending recipients the failed
+ * ones become pending as well, to be asked for again; otherwise the part waits
  * for its notification only. */
 static void
 case_later(struct delivery *w, int64_t wait_ms)
@@ -115,7 +115,7 @@ case_later(struct delivery *w, int64_t wait_ms)
 	case_end(w, w->outcome);
 }
 
-/* Is there something new that has to be written down? */
+/* Are there new results that have to be recorded? */
 static bool
 case_brought(const struct delivery *w)
 {
@@ -123,8 +123,8 @@ case_brought(const struct delivery *w)
 	    (w->why == DELIVERY_EXPIRE && w->told);
 }
 
-/* The disk did not take it. What the job has brought so far is written down;
- * one that has brought nothing goes back after a while. */
+/* The disk did not take the notification. New results of the job are recorded;
+ * a job without goes back after a while. */
 static void
 case_put_back(struct delivery *w)
 {
@@ -175,7 +175,7 @@ case_stored(void *arg, uint64_t token, int rc, uint64_t id MX_UNUSED)
 	case_step(w, NULL);
 }
 
-/* Why no notification is to be sent, or NULL. Counts it. */
+/* The reason not to send a notification, or NULL. Counts it. */
 static const char *
 case_suppress(struct delivery *w, struct smtp_path *to)
 {
@@ -199,8 +199,8 @@ case_suppress(struct delivery *w, struct smtp_path *to)
 	return NULL;
 }
 
-/* Says in the log what became of a message nobody is told of; a warning that
- * is not given is no news. */
+/* Logs the end of a message without a notification; a suppressed warning is not
+ * logged. */
 static void
 case_silent(struct delivery *w, const char *why)
 {
@@ -217,7 +217,7 @@ case_silent(struct delivery *w, const char *why)
 	case_told(w);
 }
 
-/* The end of its line in the log. */
+/* The end of the notification's log line. */
 static void
 say_by(const struct delivery *w, struct queue_intake *in)
 {
@@ -267,15 +267,14 @@ case_load(struct delivery *w)
 	    case_loaded, w);
 }
 
-/* A record that could not be read at all is the queue's to hold and to
- * report. */
+/* The queue holds and reports a record that could not be read at all. */
 static void
 case_unreadable(struct delivery *w, int rc)
 {
 	char id[TEXT_ID_MAX];
 
 	if (rc == -MX_ENOENT && store_node(w->bounce->store) != 0) {
-		case_end(w, JOB_GONE); /* another has it */
+		case_end(w, JOB_GONE); /* another node has it */
 		return;
 	}
 	log_error("bounce", "id=%s event=unreadable error=%s",
@@ -287,8 +286,8 @@ case_unreadable(struct delivery *w, int rc)
 	case_end(w, JOB_DAMAGED);
 }
 
-/* The time is over, or the operator wants it so: then the reason is his, not
- * the clock's, and what the server last said is no diagnosis of it. */
+/* Expiry, or the operator's order: then he is the reason, not the time, and the
+ * server's last reply is not the diagnosis. */
 static void
 case_give_up(struct delivery *w)
 {
@@ -308,8 +307,8 @@ case_give_up(struct delivery *w)
 	}
 }
 
-/* 0, or how long it has to wait; a warning goes now or not at all. Beyond the
- * time that we would try to deliver a notification none is of use any more. */
+/* 0, or the time it has to wait; a warning is sent now or not at all. After the
+ * lifetime of notifications a late one would be useless. */
 static int64_t
 case_budget(struct delivery *w)
 {
@@ -354,7 +353,7 @@ case_step(struct delivery *w, const struct store_loaded *l)
 			case_load(w);
 			return;
 		}
-		/* Another may be telling him. */
+		/* Another node may be sending it. */
 		if (!case_brought(w) && !queue_job_holds(w->job)) {
 			case_end(w, JOB_RETURNED);
 			return;
@@ -407,7 +406,7 @@ bounce_retry(void *arg)
 	int64_t now = loop_now(b->loop);
 	bool more = false;
 
-	/* queue_done() may add cases at the end; it never removes one. */
+	/* queue_done() may append deliveries, but never removes one. */
 	for (w = TAILQ_FIRST(&b->owing); w != NULL; w = next) {
 		next = TAILQ_NEXT(w, link);
 		if (w->again_ns == 0)
@@ -435,8 +434,8 @@ bounce_create(struct loop *loop, struct store *store, struct stats *stats)
 	return b;
 }
 
-/* Cases under way go back: a notification that is already on its way to the
- * disk will be sent once more, which is better than never. */
+/* Returns deliveries to the queue: a notification that is already on its way to
+ * the disk will be sent twice, which is better than never. */
 void
 bounce_destroy(struct bounce **bp)
 {
@@ -450,7 +449,8 @@ bounce_destroy(struct bounce **bp)
 	while ((w = TAILQ_FIRST(&b->owing)) != NULL) {
 		if (w->load != 0)
 			store_cancel(b->store, w->load);
-		/* A notification accepted already must not be done again. */
+		/* A notification that was already stored must not be
+		 * repeated. */
 		if (case_brought(w))
 			case_later(w, 0);
 		else

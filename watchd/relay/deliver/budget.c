@@ -48,7 +48,7 @@ budget_ask(struct budget *b, bool waited, int64_t longest_ms, int64_t now)
 		at = b->line_ns + (int64_t)step;
 	else
 		at = now + (int64_t)((1 - b->credit) * step);
-	at += CLOCK_MS; /* not a moment too early */
+	at += CLOCK_MS; /* rounds up */
 	if (at - now > longest_ms * CLOCK_MS)
 		return BUDGET_NEVER;
 	b->line_ns = at;

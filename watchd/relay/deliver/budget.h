@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * budget: so many notifications an hour, and a line for those that have to
- * wait: a bucket that is filled evenly up to an hour's worth, and for whoever
- * finds it empty a time of his own at which there will be something in it. Who
- * has a place in the line goes before who comes new. Pure; times are monotonic
- * ns, waits ms. */
+ * budget: the rate limit of notifications, with a waiting line. A token bucket
+ * fills evenly up to an hour's worth; a caller that finds it empty is given the
+ * time at which there will be a token for it, and goes before new callers.
+ * Pure; times are monotonic ns, waits ms. */
 #ifndef MX_DELIVER_BUDGET_H
 #define MX_DELIVER_BUDGET_H
 
@@ -12,17 +11,19 @@
 #define BUDGET_NEVER (-1)
 
 struct budget {
-	double rate; /* an hour */
-	double credit; /* that may go out now */
-	int64_t at_ns; /* of credit */
-	int64_t line_ns; /* the time of the last in line; past: nobody waits */
+	double rate; /* per hour */
+	double credit; /* tokens available */
+	int64_t at_ns; /* time at which credit was computed */
+	/* due time of the last in line; in the past: the line is empty */
+	int64_t line_ns;
 };
 
-/* Starts full. A change of the rate ends the line: all of it has to ask again. */
+/* Starts full. A change of the rate clears the line: all callers have to ask
+ * again. */
 void budget_set(struct budget *, uint32_t rate, int64_t now);
-/* 0: one may go out, and is taken. Or so many ms until it may, to be asked with
- * `waited` then: the asker has that place in the line. BUDGET_NEVER: the rate
- * is 0, or the line is longer than `longest_ms`. */
+/* 0: a token was taken. Otherwise the wait in ms, after which to ask again with
+ * `waited`: the place in the line is reserved. BUDGET_NEVER: the rate is 0, or
+ * the wait would exceed `longest_ms`. */
 int64_t
 budget_ask(struct budget *, bool waited, int64_t longest_ms, int64_t now);
 

@@ -3,8 +3,8 @@
  * wants connections for has a destination (destination.c), each address set a
  * site (site.c) with its window. All decisions are made in the task, after the
  * callbacks of a turn: callbacks only touch a destination or a site. The task
- * works for some milliseconds a turn, so that a recovery of ten
- * thousand domains keeps nobody waiting. */
+ * runs for some milliseconds a turn, so that the recovery of ten thousand
+ * domains does not block the loop. */
 #include "relay/deliver/deliver.h"
 
 #include <stdlib.h>
@@ -29,7 +29,8 @@ free_gone(struct deliver *dl)
 	}
 }
 
-/* A budget of them; what is touched meanwhile has its turn in the next one. */
+/* Handles a bounded number; destinations touched meanwhile wait for the next
+ * turn. */
 static void
 work_dests(struct deliver *dl)
 {
@@ -44,12 +45,14 @@ work_dests(struct deliver *dl)
 		if (clock_now() >= end)
 			break;
 	}
-	/* Not from the task itself, which would run in the same turn. */
+	/* Not loop_task_schedule(), by which the task would run in the same
+	 * turn. */
 	if (!TAILQ_EMPTY(&dl->dirty))
 		loop_timer_set(dl->poll, 0);
 }
 
-/* Those that are dirty now, for a while: a connection is four system calls. */
+/* Handles the sites that are dirty now, for a bounded time: a connection takes
+ * four system calls. */
 static void
 work_sites(struct deliver *dl)
 {
@@ -172,7 +175,7 @@ deliver_destroy(struct deliver **dlp)
 	mem_free(dlp);
 }
 
-/* Those that are at a message end it first. */
+/* Sessions at a message quit after it. */
 static void
 quit_idle(struct deliver_session *s)
 {
@@ -180,8 +183,8 @@ quit_idle(struct deliver_session *s)
 		deliver_session_quit(s, false);
 }
 
-/* O(connections): what was found of destinations is looked up again when they
- * are next looked at (deliver.generation). */
+/* O(connections): the routes of destinations are looked up again when these are
+ * next handled (deliver.generation). */
 void
 deliver_configure(struct deliver *dl, struct config *conf,
     const struct route_self *self)
@@ -211,7 +214,8 @@ deliver_route_again(struct deliver *dl, const char *domain)
 
 	if (d == NULL)
 		return;
-	d->generation--; /* of a configuration before */
+	/* so that it counts as one of an earlier configuration */
+	d->generation--;
 	deliver_dest_touch(d);
 }
 
@@ -226,14 +230,14 @@ deliver_want(struct deliver *dl, const char *domain, unsigned connections)
 			       deliver_dest_get(dl, domain);
 	if (d == NULL)
 		return;
-	/* After a time without a wish the pace is the queue's: a primary that
-	 * has recovered does not wait for what we thought of it before. */
+	/* After a time without wanted connections the queue decides the pace:
+	 * after a recovery earlier failures no longer delay. */
 	if (d->wanted == 0 && connections > 0) {
 		d->closed_until_ns = 0;
 		d->fresh = true;
 	}
 	d->wanted = connections;
-	/* The same number again says that there is work once more. */
+	/* The same number again means that there is new work. */
 	d->dry = false;
 	deliver_dest_touch(d);
 }
@@ -247,7 +251,7 @@ deliver_window(const struct deliver *dl, const char *domain)
 					      1;
 }
 
-/* Nothing was heard on it for so long that its server may be gone. */
+/* Nothing was received on it for so long that the server may be gone. */
 static bool
 is_hung(const struct deliver_session *s)
 {
@@ -256,8 +260,8 @@ is_hung(const struct deliver_session *s)
 	    DELIVER_HUNG;
 }
 
-/* Those that are of no use to a host that begins anew are ended; those at a
- * message go on, and count, unless they hang. */
+/* Ends the connections that are useless after the recovery; those at a message
+ * continue, and count, unless they hang. */
 void
 deliver_recovered(struct deliver *dl, const struct route_host *host,
     const struct net_addr *source)
@@ -297,7 +301,7 @@ chunks_again(struct site *st)
 		return;
 	host_stumble_forget(&st->host);
 	host_memory_stumble_forget(st->deliver->reach->memory, st->key);
-	site_touch(st); /* who waits there looks again */
+	site_touch(st); /* waiting lanes are checked again */
 }
 
 void
@@ -346,8 +350,8 @@ deliver_working(const struct deliver *dl, const struct route_host *host,
 	    host_works(&st->host, since_ns, loop_now(dl->loop));
 }
 
-/* What goes for one that nobody has met since the start and is to be seen by who
- * may end it. */
+/* The stumble of a host that was not met since the start: shown, so that an
+ * operator can clear it. */
 static int64_t
 remembered_off_ns(const struct deliver *dl, const struct route_host *host,
     const struct net_addr *source, int64_t now)
@@ -411,7 +415,7 @@ void
 deliver_limit(struct deliver *dl, unsigned most)
 {
 	dl->limit = most;
-	loop_task_schedule(dl->task); /* somebody may have waited for it */
+	loop_task_schedule(dl->task); /* lanes may wait for the new limit */
 }
 
 unsigned

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * delivery: one part in our hands, from queue_take() to its one end,
- * delivery_finish(), whoever carries it. Also the mail that needs no
- * connection: that of a domain which takes none (null MX, RFC 7505) and that
- * we are not the backup of is failed here. Loop thread. */
+ * delivery: one part, from queue_take() to delivery_finish(), whichever file
+ * works on it. Also fails mail that needs no connection: that of a domain which
+ * takes none (null MX, RFC 7505) and which we are not the backup of. Loop
+ * thread. */
 #include "relay/deliver/delivery.h"
 
 #include <stdlib.h>
@@ -79,7 +79,7 @@ delivery_unread(const struct delivery *w, int rc)
 	return w->env != NULL ? JOB_TRIED : JOB_LOST;
 }
 
-/* The server has had its say; what the sender is owed comes first. */
+/* The attempt is over; notifications that are due come first. */
 void
 delivery_finish(struct deliver *dl, struct delivery **wp,
     enum job_outcome outcome)
@@ -101,8 +101,8 @@ delivery_finish(struct deliver *dl, struct delivery **wp,
 		loop_task_schedule(dl->task);
 }
 
-/* What the log has of an attempt. The first message of a connection waited for
- * it; the others found it there. */
+/* Logs an attempt. The first message of a connection includes the time to
+ * connect. */
 static void
 log_attempt(const struct delivery *w, enum smtp_phase phase, const char *note)
 {
@@ -144,11 +144,11 @@ delivery_report(const struct delivery *w, enum smtp_phase phase,
 
 /* ---- a domain that takes no mail */
 
-/* Why, by the route. */
+/* The reason, by the status of the route. */
 static const struct nowhere {
 	const char *text, *note;
 	struct smtp_status status;
-	bool all; /* final for all mail, not for reports only */
+	bool all; /* applies to all mail, not only to notifications */
 } nowhere[] = {
 	[ROUTE_NULL_MX] = { "the domain accepts no mail (null MX)", "null_mx",
 	    { 5, 1, 10 }, true },
@@ -187,7 +187,7 @@ refuse_loaded(void *arg, struct store_loaded *l)
 	if (w->env != NULL)
 		mail_log_header(w->env, l->data, l->len);
 	w->start_ns = loop_now(d->deliver->loop);
-	/* The route may be another one meanwhile. */
+	/* The route may have changed meanwhile. */
 	if (l->rc == 0 && w->env != NULL && d->route != NULL &&
 	    d->route->status < MX_COUNT(nowhere) &&
 	    nowhere[d->route->status].text != NULL)

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * destination: one domain, from the first wish for a connection until nothing
- * of it is worth remembering: its route, the host it chose, and its place in
- * that host's line.
- *
- * A route is asked for again after 30 s, or at once when it failed, so that a
- * flush uses the addresses of today; with DANE after 1 s, so that TLSA records
- * keep to their TTL. A resolver that fails, a domain that seems to be ours and
- * one whose hosts have no address hold mail.
- *
- * The host is chosen by preference, equal ones at random; one that failed, or
- * that the watch calls down, only when no other is left. A worse one is never
- * chosen because the better one's window is full. Loop thread. */
+ * destination: one domain, from the first wanted connection until nothing of it
+ * is worth remembering: its route, the host it chose, and its place in that
+ * host's line. A route is looked up again after 30 s, or at once after it
+ * failed, so that a flush uses current addresses; with DANE after 1 s, so that
+ * TLSA records are not used beyond their TTL. Mail is held if the resolver
+ * fails, if we seem to be the domain's MX, and if no host has an address. The
+ * host is chosen by preference, equal ones at random; one that failed, or that
+ * its watch calls down, only when no other is left. A worse host is never
+ * chosen because the window of the better one is full. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +17,12 @@
 #include "base/rnd.h"
 #include "relay/deliver/deliver_int.h"
 
-#define CLOSED_MIN_MS	 1000 /* after the first failure, doubling */
+#define CLOSED_MIN_MS	 1000 /* after the first failure; doubles */
 #define CLOSED_MAX_MS	 60000
 #define ROUTE_KEEP_MS	 30000
 #define ROUTE_ARRIVED_MS 1000
 #define ROUTE_DANE_MS	 1000
-#define LOOKUPS_MAX	 32 /* at once, of domains that nobody configured */
+#define LOOKUPS_MAX	 32 /* at once, for domains that are not configured */
 #define LOOKUP_WAIT_MS	 1000
 
 int
@@ -62,7 +59,8 @@ deliver_dest_conf(const struct deliver_dest *d)
 	return dom != NULL ? &dom->deliver : &conf->defaults.deliver;
 }
 
-/* The domains of others may have any backup: a report may go there. */
+/* A domain that is not configured may have any backup: a notification may go
+ * there. */
 bool
 deliver_dest_may_be_backup(const struct deliver_dest *d)
 {
@@ -104,7 +102,7 @@ deliver_dest_get(struct deliver *dl, const char *domain)
 	return d;
 }
 
-/* The look-up under way, if there is one, is over. */
+/* Ends the look-up under way, if any. */
 static void
 route_end(struct deliver_dest *d)
 {
@@ -137,7 +135,7 @@ deliver_dest_free(struct deliver_dest *d)
 	free(d);
 }
 
-/* Nothing is under way and nothing worth remembering is left: forget it. */
+/* Frees it if nothing is under way and nothing is worth remembering. */
 static void
 dest_forget(struct deliver_dest *d)
 {
@@ -180,7 +178,7 @@ dest_close(struct deliver_dest *d)
 	deliver_dest_touch(d);
 }
 
-/* A route is no use when no host of it has an address. */
+/* A route is useless when none of its hosts has an address. */
 static enum route_status
 route_judge(const struct route *r)
 {
@@ -219,8 +217,8 @@ dest_unroutable(struct deliver_dest *d, enum route_status st)
 		queue_connect_failed(dl->queue, d->domain);
 }
 
-/* A route found under another configuration may lead to a primary that is none
- * any more. */
+/* A route found under another configuration may lead to a host that is no
+ * longer a primary. */
 static bool
 route_is_known(const struct deliver_dest *d)
 {
@@ -248,7 +246,7 @@ has_host(const struct route *r, const struct route_host *h)
 	return false;
 }
 
-/* In whatever order. What was found about TLS is another thing each time. */
+/* Compares in any order. The TLS policy found is a new object each time. */
 static bool
 route_is_same(const struct route *a, const struct route *b)
 {
@@ -261,8 +259,8 @@ route_is_same(const struct route *a, const struct route *b)
 	return true;
 }
 
-/* Nobody will ever take a report there: no such domain, no host, none but us; or,
- * whatever the mail is, a null MX. A smarthost of ours is another matter. */
+/* A notification can never be delivered there: no such domain, no host, only
+ * ourselves (but a smarthost might take it); nor can any mail to a null MX. */
 static bool
 is_final(const struct deliver_dest *d, enum route_status st)
 {
@@ -337,7 +335,7 @@ deliver_dest_route_holds(const struct deliver_dest *d)
 	    loop_now(d->deliver->loop) < d->route_until_ns;
 }
 
-/* However long the way took: it holds for the first message. */
+/* The route stays valid for the first message, however long connecting took. */
 void
 deliver_dest_arrived(struct deliver_dest *d)
 {
@@ -358,7 +356,8 @@ host_is_down(const struct deliver_dest *d, const struct route_host *h)
 	return ops->down != NULL && ops->down(ops->arg, d->domain, h->label);
 }
 
-/* How bad a choice is it? Known to be down is worse than having failed. */
+/* Rank of a choice, the lower the better: known to be down is worse than having
+ * failed. */
 static unsigned
 host_penalty(struct deliver_dest *d, unsigned at)
 {
@@ -374,7 +373,7 @@ host_penalty(struct deliver_dest *d, unsigned at)
 	return l->failed_until_ns > now || l->closed_until_ns > now;
 }
 
-/* The best penalty, then the best preference, then chance. */
+/* By the lowest penalty, then preference, then at random. */
 static struct lane *
 dest_choose(struct deliver_dest *d)
 {
@@ -395,13 +394,13 @@ dest_choose(struct deliver_dest *d)
 		if (rnd_below(++equal) == 0)
 			best = i;
 	}
-	MX_ASSERT(equal > 0); /* route_judge() */
+	MX_ASSERT(equal > 0); /* by route_judge() */
 	d->at = best;
 	strlcpy(d->label, r->host[best].label, sizeof(d->label));
 	return lane_get(d, best);
 }
 
-/* Is there a host that has not failed, and is better than nothing? */
+/* Is there a host in the route that is usable and has not failed? */
 bool
 deliver_dest_has_other(struct deliver_dest *d)
 {
@@ -413,7 +412,7 @@ deliver_dest_has_other(struct deliver_dest *d)
 	return false;
 }
 
-/* It stands in line for a host that is down, and another one is not. */
+/* It stands in line for a host that is down, while another one is up. */
 static bool
 waits_for_nothing(struct deliver_dest *d)
 {
@@ -481,12 +480,12 @@ deliver_dest_failed(struct deliver_dest *d, const struct deliver_session *s,
 	st->attempts_failed[r->phase]++;
 	d->route_until_ns = 0;
 	deliver_dest_touch(d);
-	/* One connection too many teaches the window, and not the health; nor
-	 * is what began together with a failure any news. */
+	/* A connection beyond the ceiling concerns the window, not the health;
+	 * a failure at the same time as another is not a new one. */
 	if (failure != HOST_FAILED)
 		return;
 	bad.more = deliver_dest_has_other(d);
-	/* Its next look-up is that of the next attempt. */
+	/* Its next look-up is due with the next attempt. */
 	if (!bad.more && d->lane != NULL)
 		d->closed_until_ns = lane_closed_until(d->lane);
 	deliver_dest_outcome(d, &bad);
@@ -494,7 +493,8 @@ deliver_dest_failed(struct deliver_dest *d, const struct deliver_session *s,
 		queue_connect_failed(dl->queue, d->domain);
 }
 
-/* A route that is only old is looked up in its place of the line. */
+/* A route that is only old is looked up while the destination keeps its place
+ * in the line. */
 static void
 route_look_again(struct deliver_dest *d)
 {
@@ -507,8 +507,8 @@ route_look_again(struct deliver_dest *d)
 	route_begin(d);
 }
 
-/* Of the task: what lacks for its mail to flow is begun, or it stands in
- * line. */
+/* Called by the task: starts what is missing for its mail to flow, or puts it
+ * in line. */
 void
 deliver_dest_work(struct deliver_dest *d)
 {
@@ -534,8 +534,8 @@ deliver_dest_work(struct deliver_dest *d)
 		delivery_refuse(d);
 		return;
 	}
-	/* A destination in line keeps its place, unless another host is
-	 * better. */
+	/* A destination in line keeps its place, unless another host is better
+	 * now. */
 	if (!d->in_line || d->lane->failed_until_ns > now ||
 	    waits_for_nothing(d)) {
 		l = dest_choose(d);

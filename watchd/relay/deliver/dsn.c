@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * dsn: the writer behind dsn.h. Three parts: words for a person, fields for
- * a program, the original; dsn_text.h puts them on lines. All of it is 7-bit,
- * addresses included (RFC 6533 3: \x{HEX}), but for the original, which is
- * labelled 8bit when it needs that, and the To line. */
+ * dsn: the writer behind dsn.h. Three parts: text for a person, fields for a
+ * program, the original; dsn_text.h writes the lines. All of it is 7-bit,
+ * addresses included (RFC 6533 3: \x{HEX}), except the original, which is
+ * labelled 8bit if needed, and the To field. */
 #include "relay/deliver/dsn.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 static const struct {
 	const char *name, *subject, *words;
-	unsigned notify; /* what asks for it */
+	unsigned notify; /* the NOTIFY flag that asks for it */
 } actions[] = {
 	[DSN_FAILED] = { "failed", "Undelivered mail returned to sender",
 	    "could not be delivered to", NOTIFY_FAILURE },
@@ -49,7 +49,8 @@ concerns(const struct rcpt *r, enum dsn_action action)
 	}
 	if ((r->notify & NOTIFY_NEVER) != 0)
 		return false;
-	/* RFC 3461 4.1: without NOTIFY what went wrong is told, no more. */
+	/* RFC 3461 4.1: without NOTIFY failures and delays are reported, but no
+	 * relaying. */
 	return (r->notify & NOTIFY_GIVEN) == 0 ?
 	    action != DSN_RELAYED :
 	    (r->notify & actions[action].notify) != 0;
@@ -66,9 +67,9 @@ dsn_owed(const struct envelope *env, enum dsn_action action)
 	return n;
 }
 
-/* The status of a failure is of class 5, or 4.4.7 for what expired; that of
- * a delay is of class 4 whatever the server said (RFC 3464 2.3.4). 2.1.9: it
- * went to a system from which no more is to be heard (RFC 3886). */
+/* The status of a failure is of class 5, or 4.4.7 after expiry; that of a delay
+ * is of class 4 whatever the server said (RFC 3464 2.3.4). 2.1.9: relayed to a
+ * system that sends no notifications (RFC 3886). */
 static struct smtp_status
 rcpt_status(const struct rcpt *r)
 {
@@ -89,7 +90,7 @@ rcpt_status(const struct rcpt *r)
 	return st;
 }
 
-/* "type;xtext" or a bare xtext, decoded. NULL when it does not hold. */
+/* Decodes "type;xtext" or a bare xtext. NULL when it is malformed. */
 static char *
 decode(const char *s, char *dst, size_t size)
 {
@@ -191,7 +192,7 @@ put_status(struct dsn_writer *w, const struct dsn_input *in)
 			put_rcpt(w, in, &env->rcpts[i]);
 }
 
-/* Of one recipient: what its server said, or why it was given up. */
+/* The reason for one recipient: the server's reply, or why it was given up. */
 static void
 put_reason(struct dsn_writer *w, const struct rcpt *r)
 {
@@ -211,7 +212,7 @@ put_reason(struct dsn_writer *w, const struct rcpt *r)
 	dsn_put(w, "\r\n");
 }
 
-/* The next step, in words. */
+/* What happens next, in words. */
 static void
 put_outlook(struct dsn_writer *w, const struct dsn_input *in)
 {
@@ -246,7 +247,7 @@ put_outlook(struct dsn_writer *w, const struct dsn_input *in)
 	}
 }
 
-/* What, who, why and what now, in the order in which a sender asks. */
+/* The text: what happened, to whom, why and what happens next. */
 static void
 put_words(struct dsn_writer *w, const struct dsn_input *in)
 {
@@ -289,8 +290,8 @@ put_part(struct dsn_writer *w, const char *boundary, const char *type,
 		       "\r\nContent-Transfer-Encoding: 7bit\r\n\r\n");
 }
 
-/* To: an address with bytes above 127 stays as it is (the notification goes
- * out with SMTPUTF8); control characters cannot be in a parsed path. */
+/* To: an address with bytes above 127 is kept (the notification is sent with
+ * SMTPUTF8); a parsed path cannot have control characters. */
 static void
 put_to(struct dsn_writer *w, const char *sender)
 {
@@ -332,16 +333,16 @@ put_header(struct dsn_writer *w, const struct dsn_input *in,
 	dsn_put(w, "This is a MIME report (RFC 3462).\r\n");
 }
 
-/* Numbers that stand for nothing else, so that no line of the original can
- * be taken for the boundary but by guessing 64 random bits. */
+/* Contains 64 random bits, so that no line of the original can be made to match
+ * the boundary except by guessing them. */
 static void
 boundary_make(const struct dsn_input *in, char *dst, size_t size)
 {
 	snprintf(dst, size, "=_%016llx", (unsigned long long)in->boundary);
 }
 
-/* RFC 6533 4: the header is UTF-8 where SMTPUTF8 allowed it to be. Octets above
- * 127 in any other header are of an encoding that nobody named. */
+/* RFC 6533 4: the header is UTF-8 if SMTPUTF8 allowed it. Octets above 127 in
+ * any other header have an unknown encoding. */
 static const char *
 original_type(const struct dsn_input *in, size_t header, bool full)
 {
@@ -363,8 +364,8 @@ dsn_write(const struct dsn_input *in, struct buf *out)
 	bool full, eightbit;
 	size_t len, header;
 
-	/* RFC 3461 4.3: without RET the choice is ours; without a failure
-	 * only the headers are due. */
+	/* RFC 3461 4.3: without RET the choice is ours; without a failure only
+	 * the headers are to be returned. */
 	full = in->action == DSN_FAILED && in->env->ret != RET_HDRS &&
 	    in->body_whole && in->body_len <= in->body_max;
 	header = dsn_header_len(in->body, in->body_len);

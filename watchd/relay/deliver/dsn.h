@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * dsn: writes delivery status notifications: multipart/report with a text, a
- * message/delivery-status (RFC 3464) and the original or its headers
- * (RFC 3462, 3461 5, 6533 4). CRLF only. Everything that came from a peer is cleaned
- * of control characters and folded. Pure. */
+ * message/delivery-status (RFC 3464) and the original or its headers (RFC 3462,
+ * 3461 5, 6533 4). CRLF only. All text from peers is stripped of control
+ * characters and folded. Pure. */
 #ifndef MX_DELIVER_DSN_H
 #define MX_DELIVER_DSN_H
 
@@ -22,13 +22,13 @@ struct dsn_input {
 	uint64_t id; /* of the notification, for Message-ID */
 	uint64_t boundary; /* random */
 	const char *body; /* the original's beginning, CRLF text */
-	size_t body_len; /* what of it is there */
+	size_t body_len; /* octets of it that are there */
 	bool body_whole;
-	size_t body_max; /* of it to return; cut at a line end */
+	size_t body_max; /* octets of it to return; cut at a line end */
 };
 
-/* How many of env's recipients this notification is about, honouring NOTIFY
- * (RFC 3461 4.1); 0: none is owed. */
+/* The number of env's recipients that this notification is about, honouring
+ * NOTIFY (RFC 3461 4.1); 0: none is due. */
 unsigned dsn_owed(const struct envelope *env, enum dsn_action);
 const char *dsn_action_name(enum dsn_action); /* RFC 3464 2.3.3 */
 int dsn_write(const struct dsn_input *, struct buf *out) MX_NODISCARD;

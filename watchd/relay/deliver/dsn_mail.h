@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * dsn_mail: a notification (dsn.h) as a message of ours: its text as the
- * configuration wants it, and its envelope, from <> to the sender alone.
- * Loop thread. */
+ * dsn_mail: a notification (dsn.h) as a message: its text by the configuration,
+ * and its envelope, from <> to the sender only. Loop thread. */
 #ifndef MX_DELIVER_DSN_MAIL_H
 #define MX_DELIVER_DSN_MAIL_H
 
@@ -12,7 +11,7 @@
 
 #define DSN_MAIL_MAX (16u << 20) /* a whole notification, 10000 recipients */
 
-/* `expiry_ms`: how long a delayed message is tried; 0 without end. `id` is the
+/* `expiry_ms`: how long a delayed message is tried; 0: without end. `id` is the
  * notification's. */
 int dsn_mail_write(const struct config *, const struct envelope *,
     enum dsn_action, int64_t expiry_ms, uint64_t id,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * dsn_text: the writer of dsn_text.h. Whatever comes from outside (addresses,
- * replies, ENVID, ORCPT, the original itself) is taken for hostile: it passes
+ * dsn_text: the writer of dsn_text.h. All input from outside (addresses,
+ * replies, ENVID, ORCPT, the original itself) is hostile: it passes
  * dsn_put_text or dsn_put_original, the only two places that copy it, and
  * neither can end a line, begin a header or write a line over 998 octets (RFC
  * 5322 2.1.1). */
@@ -11,9 +11,9 @@
 
 #include "base/text.h"
 
-#define FOLD_AT	 76 /* at the blank before it */
-#define LINE_MAX 900 /* without a blank; leaves room below 998 */
-#define TEXT_MAX 1024 /* of one value from outside */
+#define FOLD_AT	 76 /* folds at the blank before this column */
+#define LINE_MAX 900 /* for lines without a blank; leaves room below 998 */
+#define TEXT_MAX 1024 /* of one value */
 
 void
 dsn_put_bytes(struct dsn_writer *w, const char *data, size_t len)
@@ -31,7 +31,7 @@ dsn_put(struct dsn_writer *w, const char *s)
 	w->col = nl != NULL ? strlen(nl + 1) : w->col + strlen(s);
 }
 
-/* Reads one UTF-8 character of s; its length, 0 when it is none. */
+/* Reads one UTF-8 character of s; returns its length, 0 when invalid. */
 static size_t
 utf8_read(const char *s, size_t len, uint32_t *cp)
 {
@@ -139,8 +139,8 @@ dsn_whole_lines(const char *s, size_t len, size_t max)
 	return len;
 }
 
-/* One line of the original without its end: a NUL becomes "?", what is over
- * the limit is broken off, inside the header by folding. */
+/* Writes one line of the original without its end: a NUL becomes "?", an
+ * overlong line is broken, in the header by folding. */
 static void
 put_line(struct dsn_writer *w, const char *s, size_t len, bool header)
 {

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: ISC
- * flight: what a session sends. A message is offered in transactions of at
- * most a hundred recipients, or as many as the server takes; what is answered
- * is transaction.c's.
+ * flight: what a session sends. A message is offered in transactions of at most
+ * a hundred recipients, or as many as the server takes; transaction.c handles
+ * the replies.
  *
  * Where CHUNKING and PIPELINING are offered, a message whose body is in memory
- * goes in one piece with its commands (CLIENT_BURST), and others go behind it
- * before it is answered, pipeline_depth of them in all:
+ * is sent together with its commands (CLIENT_BURST), and others follow before
+ * it is answered, up to pipeline_depth in all:
  *
  *	          session.tx, cur         session.behind          next
- *	server <- answered now <- sent, in this order <- loaded, or being so
+ *	server <- answered now <- sent, in this order <- loaded, or loading
  *
- * Where only PIPELINING is offered the commands of one message go behind the
- * final dot of another: a round trip, a write and a read less for each.
+ * Where only PIPELINING is offered, the commands of one message follow the
+ * final dot of the previous one: this saves a round trip, a write and a read
+ * each.
  *
- * Nothing is sent behind what may end the connection: not beyond the messages
- * that it may have (a server that closes on unread input resets, and its last
- * replies are lost), nor behind a canary. Larger bodies go alone (body.c).
+ * Nothing is sent behind a message that may end the connection: not beyond the
+ * number of messages it may carry (a server that closes with unread input
+ * causes a reset, and its last replies are lost), nor behind a canary. Larger
+ * bodies are sent alone (body.c).
  *
- * 8-bit content goes to a server without 8BITMIME as it is: rewriting a body
- * that is not ours would break signatures, and bouncing it helps nobody. */
+ * 8-bit content is sent unchanged to a server without 8BITMIME: rewriting a
+ * body that is not ours would break signatures, and bouncing it helps
+ * nobody. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +61,7 @@ flight_batch_left(const struct delivery *w)
 	return false;
 }
 
-/* How many recipients it may have. */
+/* The most recipients of a transaction. */
 static unsigned
 batch_most(const struct deliver_session *s)
 {
@@ -76,7 +79,8 @@ batch_most(const struct deliver_session *s)
 	return most;
 }
 
-/* One that has never taken a chunk, though it says that it would, gets DATA. */
+/* A server that has never taken a chunk, although it offers CHUNKING, gets
+ * DATA. */
 static enum smtp_client_way
 way_of(const struct deliver_session *s, const struct delivery *w)
 {
@@ -90,7 +94,7 @@ way_of(const struct deliver_session *s, const struct delivery *w)
 	return CLIENT_BURST;
 }
 
-/* With room for n recipients. */
+/* Allocates one for n recipients. */
 static struct deliver_tx *
 tx_alloc(unsigned n)
 {
@@ -130,7 +134,7 @@ tx_create(const struct deliver_session *s, struct delivery *w)
 	return tx;
 }
 
-/* As the engine takes it; all of it is borrowed. */
+/* The parameters for the engine; all borrowed. */
 static struct smtp_client_tx
 tx_words(const struct deliver_tx *tx)
 {
@@ -148,8 +152,8 @@ tx_words(const struct deliver_tx *tx)
 		.way = tx->way };
 }
 
-/* The content right behind its commands. Who needs it once more, for the rest of
- * its recipients, reads it again. */
+/* Sends the content right after its commands. A delivery with further
+ * recipients reads it again for these. */
 static void
 burst(struct deliver_session *s, struct deliver_tx *tx)
 {
@@ -202,8 +206,9 @@ flight_batch(struct deliver_session *s)
 
 /* ---- a message */
 
-/* It is loaded: may it begin? If not it has been ended, the gate was closed
- * meanwhile for one. What goes at once is looked at before. */
+/* A loaded delivery: may it begin? If not it was ended here, for instance
+ * because the gate was closed meanwhile. Results that need no server are set
+ * first. */
 static bool
 is_ready(struct deliver_session *s, struct delivery **wp)
 {
@@ -273,7 +278,7 @@ flight_loaded(void *arg, struct store_loaded *l)
 
 /* ---- those behind it */
 
-/* How many messages may be under way, this one among them. */
+/* The most messages under way at once, including this one. */
 static unsigned
 depth_of(const struct deliver_session *s, const struct delivery *w)
 {
@@ -283,7 +288,7 @@ depth_of(const struct deliver_session *s, const struct delivery *w)
 	return s->set->pipeline_depth;
 }
 
-/* The way of the first is that of all under way. */
+/* All messages under way are sent in the same way as the first. */
 static bool
 is_of_the_way(const struct deliver_session *s, const struct delivery *w)
 {
@@ -291,7 +296,7 @@ is_of_the_way(const struct deliver_session *s, const struct delivery *w)
 	    (s->tx->way == CLIENT_BURST || delivery_is_whole(s->cur));
 }
 
-/* May `next` go now? */
+/* May `next` be sent now? */
 static bool
 may_follow(const struct deliver_session *s)
 {
@@ -305,8 +310,8 @@ may_follow(const struct deliver_session *s)
 	    conn_backlog(s->conn) < DELIVER_PIECE;
 }
 
-/* While replies are awaited the disk may work on the next message: of who is
- * next in the line, or of the same domain. */
+/* While replies are awaited the next message is loaded: of the next domain in
+ * the line, or of the same one. */
 static void
 prefetch(struct deliver_session *s)
 {
@@ -321,8 +326,9 @@ prefetch(struct deliver_session *s)
 		s->next = delivery_take(d, s, DELIVER_PIECE, flight_loaded);
 }
 
-/* All its recipients go with it, for there is no second turn behind others.
- * False: not here; it stays the next one. */
+/* Sends `next` behind the others with all of its recipients, because there is
+ * no second transaction there. False: it does not fit here, and stays the next
+ * one. */
 static bool
 follow(struct deliver_session *s)
 {
@@ -357,7 +363,7 @@ flight_fill(struct deliver_session *s)
 	if (s->state != SESSION_SEND || s->cur == NULL || s->tx->decided)
 		return;
 	if (s->body || !s->tx->sent) {
-		/* one that takes long would keep the next one waiting */
+		/* a long message would keep the next one waiting */
 		if (delivery_is_whole(s->cur))
 			prefetch(s);
 		return;

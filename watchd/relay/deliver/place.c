@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * place: room among the deliveries for a connection that is none (see
- * primary/place.h). Who waits comes before the lanes: one session ends after its
- * message, and nobody takes its room. */
+ * place: a probe's connection among those of deliveries (see primary/place.h).
+ * A waiting probe precedes the lanes: one session ends after its message, and
+ * its room is kept for the probe. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "relay/deliver/deliver_int.h"
@@ -26,7 +26,7 @@ place_enter(struct place *p)
 	host_place_taken(&p->site->host, loop_now(p->site->deliver->loop));
 }
 
-/* Its turn has come. */
+/* The place is free. */
 static void
 place_go(struct place *p)
 {
@@ -35,7 +35,7 @@ place_go(struct place *p)
 	p->go(p->arg);
 }
 
-/* Nobody would end in time, or all hang. */
+/* The wait is over: no session ended in time, or all hang. */
 static void
 on_patience(void *arg)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * session: one connection to a host, from the one way to reach it
- * (primary/reach.h) until it is spent, idle for too long, or gone. Once ready
- * it takes the first of its lane's line for each message and has flight.c
- * offer it. What breaks here ends or returns the deliveries at hand:
- * JOB_RETURNED when nothing was said of one, JOB_LOST when its transaction had
- * begun.
+ * session: one connection to a host, from reach (primary/reach.h) until it has
+ * carried its messages, was idle for too long, or broke. When ready it takes
+ * the first of its lane's line for each message and has flight.c send it. A
+ * break ends or returns the deliveries at hand: JOB_RETURNED when the server
+ * had not answered any of it, JOB_LOST when its transaction had begun.
  *
  *	 reach --ready--> idle --work--> load --body--> send --.
  *	   |               ^ \                                 |
@@ -21,16 +20,16 @@
 #include "base/mem.h"
 #include "relay/deliver/deliver_int.h"
 
-#define SESSION_QUIT_MS 5000 /* politeness has its limits */
-/* What did not fit would not fit for as long as the connection is kept busy: the
- * offer of EHLO is asked for again, on another one. */
+#define SESSION_QUIT_MS 5000 /* time for the reply to QUIT */
+/* EHLO is asked again on a new connection: a message that did not fit would not
+ * fit as long as this connection is kept busy. */
 #define OFFER_AGAIN (2 * CLOCK_SEC)
 
 #define EDGE(st)    (1u << (st))
 
 static const struct {
 	const char *name;
-	bool working; /* at a message */
+	bool working; /* carrying a message */
 	unsigned to;
 } states[SESSION_STATE_MAX] = {
 	[SESSION_REACH] = { "reach", false,
@@ -101,7 +100,7 @@ count_ours(struct deliver_session *s, bool more)
 	    more);
 }
 
-/* By reach.h, perhaps more than once: at one address after the other. */
+/* Called by reach.h, perhaps repeatedly: for one address after the other. */
 static void
 on_greeted(void *arg)
 {
@@ -111,10 +110,10 @@ on_greeted(void *arg)
 		return;
 	s->greeted = true;
 	host_greeted(host_of(s), s->since_ns);
-	site_touch(s->lane->site); /* the next ones may go */
+	site_touch(s->lane->site); /* further connections may start */
 }
 
-/* It did not become ready. */
+/* The connection did not become ready. */
 static void
 ungreet(struct deliver_session *s)
 {
@@ -123,7 +122,7 @@ ungreet(struct deliver_session *s)
 	s->greeted = false;
 }
 
-/* The end of a session; its memory stays until the task has freed it. */
+/* Ends the session; the task frees its memory. */
 void
 deliver_session_gone(struct deliver_session *s)
 {
@@ -165,9 +164,9 @@ deliver_session_free(struct deliver_session *s)
 	free(s);
 }
 
-/* ---- what to do with a ready connection */
+/* ---- the next work of a ready connection */
 
-/* Another transaction would be refused: RFC 9422, or what was learned. */
+/* Another transaction would be refused: by RFC 9422 limits, or learned ones. */
 bool
 deliver_session_full(const struct deliver_session *s)
 {
@@ -216,8 +215,8 @@ deliver_session_quit(struct deliver_session *s, bool making_room)
 	deliver_session_pump(s);
 }
 
-/* The next delivery: the one that was loaded ahead, or the first of the
- * line. False: there is none, or not now. */
+/* Takes the next delivery: the one loaded ahead, or the first of the line.
+ * False: there is none for now. */
 static bool
 session_take(struct deliver_session *s)
 {
@@ -232,7 +231,7 @@ session_take(struct deliver_session *s)
 	return true;
 }
 
-/* The server awaits a transaction. */
+/* The server can take a transaction. */
 void
 deliver_session_next(struct deliver_session *s)
 {
@@ -240,7 +239,8 @@ deliver_session_next(struct deliver_session *s)
 
 	for (;;) {
 		if (s->cur != NULL && s->cur->loaded) {
-			/* One that was loaded ahead, or more recipients. */
+			/* A delivery loaded ahead, or one with more
+			 * recipients. */
 			if (s->cur->start_ns != 0) {
 				flight_batch(s);
 				return;
@@ -248,7 +248,7 @@ deliver_session_next(struct deliver_session *s)
 			if (flight_begin(s))
 				return;
 		}
-		/* The others of its line first; it may have work, too. */
+		/* The destinations in line come before the present one. */
 		deliver_dest_release(s);
 		yields = lane_yields(s);
 		if (yields || deliver_session_spent(s) ||
@@ -280,9 +280,10 @@ deliver_session_kick(struct deliver_session *s)
 	deliver_session_pump(s);
 }
 
-/* ---- what the engine says */
+/* ---- events of the engine */
 
-/* A server that closes after so many messages, time and again, has a limit. */
+/* A server that closes after the same number of messages repeatedly has a
+ * limit. */
 static void
 learn_closed(struct deliver_session *s)
 {
@@ -297,7 +298,7 @@ on_failed(struct deliver_session *s, const struct smtp_client_info *info)
 		deliver_tx_lost(s, info->phase, info->reply,
 		    info->text != NULL ? info->text : "");
 	else if (s->state == SESSION_IDLE || s->state == SESSION_SEND)
-		learn_closed(s); /* behind the reply, or later */
+		learn_closed(s); /* after the reply, or later */
 	deliver_session_gone(s);
 }
 
@@ -329,7 +330,7 @@ on_event(struct deliver_session *s, enum smtp_client_event ev,
 	case CLIENT_FAILED:
 		on_failed(s, info);
 		break;
-	case CLIENT_START_TLS: /* reach.c has done that */
+	case CLIENT_START_TLS: /* done by reach.c */
 	case CLIENT_NONE:
 		break;
 	}
@@ -344,8 +345,8 @@ deliver_session_write(struct deliver_session *s)
 	buf_clear(out);
 }
 
-/* Acts on all that the engine has to say, sends what it wants sent, and arms
- * the timer when something new is awaited (not at every byte that drips). */
+/* Handles all events of the engine, sends its output, and sets the timer when a
+ * new reply is awaited (not for every byte received). */
 void
 deliver_session_pump(struct deliver_session *s)
 {
@@ -372,7 +373,7 @@ deliver_session_pump(struct deliver_session *s)
 		conn_timeout(s->conn, smtp_client_timeout_ms(s->client));
 }
 
-/* ---- what the connection says */
+/* ---- events of the connection */
 
 static void
 on_lost(struct deliver_session *s, const char *text)
@@ -426,13 +427,13 @@ on_conn(struct conn *conn, enum conn_event ev, void *arg)
 		else
 			on_lost(s, "timed out");
 		break;
-	case CONN_CONNECTED: /* reach.c has seen these */
+	case CONN_CONNECTED: /* handled by reach.c */
 	case CONN_TLS_UP:
 		break;
 	}
 }
 
-/* ---- the way there */
+/* ---- connecting */
 
 static bool
 is_silence(const struct reach_result *r)
@@ -440,16 +441,17 @@ is_silence(const struct reach_result *r)
 	return r->code == REACH_CONN_TIMEOUT || r->code == REACH_TIMEOUT;
 }
 
-/* Another policy may get through: the host is not to blame. */
+/* Another policy may succeed: the host is not to blame. */
 static bool
 fails_by_policy(const struct reach_result *r)
 {
 	return r->phase == SMTP_PHASE_STARTTLS || r->code == REACH_BACKUP;
 }
 
-/* At one address after the other it waited in vain, and since it began another
- * one got through; or was one too many, and one that began later got in; or it was
- * one too many beside one that has ended since it began. */
+/* The failure is outdated: the connection timed out, over one or more
+ * addresses, while another became ready after it began; or it was refused as
+ * one too many, but a later one was greeted, or one has ended since it
+ * began. */
 static bool
 is_old_news(const struct deliver_session *s, const struct reach_result *r)
 {
@@ -475,7 +477,7 @@ session_unreached(struct deliver_session *s, const struct reach_result *r)
 	char addr[ADDR_TEXT_MAX];
 
 	ungreet(s);
-	/* A failure that only this policy meets says nothing of the host. */
+	/* A failure of this policy only says nothing of the host. */
 	if (!deliver_session_is_of_today(s))
 		f = HOST_AGAIN;
 	else if (is_old_news(s, r))
@@ -541,8 +543,9 @@ on_reached(const struct reach_result *r, void *arg)
 	site_touch(s->lane->site);
 	s->lane->failed_until_ns = 0;
 	s->lane->fails = 0;
-	/* No good outcome yet: one that greets us and refuses each message
-	 * would be up and suspect in turn for ever. */
+	/* Not yet a success for the health: a server that greets and then
+	 * refuses each message would alternate between up and suspect for
+	 * ever. */
 	deliver_session_set(s, SESSION_IDLE);
 	deliver_dest_arrived(d);
 	deliver_dest_release(s);
@@ -552,7 +555,7 @@ on_reached(const struct reach_result *r, void *arg)
 	deliver_session_pump(s);
 }
 
-/* The longest that one of its addresses has let anybody wait. */
+/* The longest known greeting of its addresses. */
 static int64_t
 usual_way_ns(const struct deliver *dl, const struct route_host *h)
 {
@@ -608,9 +611,10 @@ deliver_session_create(struct lane *l, struct deliver_dest *d)
 	    reach_start(dl->reach, &d->route->host[d->at], &p, on_reached, s);
 }
 
-/* Shutdown: what was sent to its end may have arrived. A message that was not is
- * nobody's failure: it goes first after the next start. What was refused for good
- * cannot be reported any more: it is tried again. */
+/* Shutdown: a message that was sent completely may have arrived. One that was
+ * not is not counted as failed: it is sent first after the next start. A
+ * permanent refusal can no longer be reported: that recipient is tried
+ * again. */
 void
 deliver_session_abort(struct deliver_session *s)
 {

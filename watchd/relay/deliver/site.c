@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * site: one host, our connections to it, and who gets the next one.
+ * site: one host, our connections to it, and which lane gets the next one.
  *
  * Deliveries that may share a connection meet in a lane: the same host, the
  * same TLS policy, and where the certificate is verified the same name. The
- * domains of a lane take turns, a message each. Lanes of a host that want a
- * connection and find no room in its window wait in the host's line; those
- * that find no room in the total wait in the deliverer's, domains that nobody
- * configured behind all others and in half of the total at most. An idle
- * connection is closed when somebody else needs its room. Loop thread. */
+ * domains of a lane take turns, a message each. Lanes without room in the
+ * host's window wait in the host's line; those without room in the total wait
+ * in the deliverer's, domains that are not configured behind all others and in
+ * half of the total at most. An idle connection is closed when another lane
+ * needs its room. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@
 #define SITE_FOREIGN_MS 60000
 #define LANE_LOOKS_MAX	8 /* at once */
 #define UNTRIED_NS	(5 * CLOCK_SEC)
-#define POLICY_PAUSE_MS 1000 /* after a policy failed, doubling */
+#define POLICY_PAUSE_MS 1000 /* after a policy failure; doubles */
 #define POLICY_MAX_MS	60000
 
 int
@@ -46,7 +46,7 @@ RB_GENERATE(name_tree, site_name, node, site_name_cmp)
 
 /* ---- the tables */
 
-/* By hand: RB_FIND would need a whole struct with the key in it. */
+/* A macro, because RB_FIND would need a whole struct with the key in it. */
 #define FIND_BY(tree_root, field, text, found, link)                           \
 	do {                                                                   \
 		int fc_;                                                       \
@@ -75,7 +75,7 @@ site_touch(struct site *st)
 	loop_task_schedule(dl->task);
 }
 
-/* Lessons about the host go where it outlives the site. */
+/* Stores lessons about the host in host_memory, which outlives the site. */
 static void
 site_remember(struct site *st)
 {
@@ -117,7 +117,7 @@ site_free(struct site *st)
 	free(st);
 }
 
-/* ---- how many connections */
+/* ---- limits of connections */
 
 static void
 site_bound(struct site *st)
@@ -171,7 +171,7 @@ site_address_bound(struct deliver *dl, const char *key, unsigned most)
 		address_bound(st, most);
 }
 
-/* Of a domain of which nobody but us knows that its mail goes there. */
+/* For a domain whose host is known from deliveries only. */
 static void
 least_set(struct site *st, unsigned own)
 {
@@ -251,7 +251,7 @@ site_find(const struct deliver *dl, const char *label)
 	return n != NULL ? n->site : NULL;
 }
 
-/* The key beyond which connections may not be shared. */
+/* The key that deliveries must have in common to share connections. */
 static void
 lane_key(const struct deliver_dest *d, const struct route_host *h, char *dst,
     size_t size)
@@ -264,7 +264,7 @@ lane_key(const struct deliver_dest *d, const struct route_host *h, char *dst,
 	    tls == CONF_TLS_DANE ? d->domain : "");
 }
 
-/* With the connections that it may have, as far as is known. */
+/* The site, with the limit of its connections as far as it is known. */
 static struct site *
 site_for(struct deliver_dest *d, const struct route_host *h)
 {
@@ -357,7 +357,7 @@ lane_join(struct deliver_dest *d, struct lane *l)
 	d->lane = l;
 	l->ndests++;
 	l->site->ndests++;
-	if (d->fresh) { /* somebody has reason to believe in it again */
+	if (d->fresh) { /* the queue has a reason to try it again */
 		host_retry(&l->site->host, loop_now(d->deliver->loop));
 		l->closed_until_ns = 0;
 	}
@@ -378,9 +378,9 @@ lane_leave(struct deliver_dest *d)
 		site_touch(l->site);
 }
 
-/* ---- who gets a connection */
+/* ---- which lane gets a connection */
 
-/* Have the domains that nobody configured all that they may have? */
+/* Do the domains that are not configured have their whole share? */
 static bool
 foreign_full(const struct deliver *dl)
 {
@@ -389,7 +389,7 @@ foreign_full(const struct deliver *dl)
 	return dl->nforeign >= (most > 0 ? most : 1);
 }
 
-/* The lane that gets the next connection in total, when there is one. */
+/* The lane that gets the next connection of the total; NULL: none. */
 static struct lane *
 total_next(const struct deliver *dl)
 {
@@ -400,7 +400,7 @@ total_next(const struct deliver *dl)
 	return l;
 }
 
-/* May it have a connection before those who wait? */
+/* May it have a connection before the waiting lanes? */
 static bool
 total_room(const struct lane *l)
 {
@@ -414,8 +414,8 @@ total_room(const struct lane *l)
 	    (TAILQ_EMPTY(&dl->foreign_waiting) && !foreign_full(dl));
 }
 
-/* The destination it was opened for looks its route up again, after a greeting
- * that took longer than a route holds. */
+/* A new session whose destination looks its route up again, because the
+ * greeting took longer than a route is valid. */
 static bool
 is_untried(const struct deliver_session *s)
 {
@@ -423,7 +423,7 @@ is_untried(const struct deliver_session *s)
 	    loop_now(s->lane->site->deliver->loop) - s->since_ns < UNTRIED_NS;
 }
 
-/* Waits for the total; somebody's idle connection makes room. */
+/* Waits for the total; an idle connection of another lane makes room. */
 static void
 lane_wait_total(struct lane *l)
 {
@@ -470,7 +470,7 @@ site_make_room(struct site *st, bool calm)
 	}
 }
 
-/* When time alone lets somebody of the line go on; 0: it does not. */
+/* When time alone lets a lane of the line continue; 0: never. */
 static int64_t
 site_wake(struct site *st, int64_t now)
 {
@@ -486,8 +486,9 @@ site_wake(struct site *st, int64_t now)
 	return at;
 }
 
-/* The first whose route is good. In a long line no route is when the turn
- * comes: those before it look theirs up again, where they stand. */
+/* The first destination with a valid route. In a long line routes have expired
+ * when the turn comes: destinations passed over look theirs up again and keep
+ * their place. */
 static struct deliver_dest *
 lane_first(struct lane *l)
 {
@@ -504,7 +505,7 @@ lane_first(struct lane *l)
 	return NULL;
 }
 
-/* A connection for the first of its line; false: not yet. */
+/* Opens a connection for the first of its line; false: not yet. */
 static bool
 lane_open(struct lane *l)
 {
@@ -546,8 +547,8 @@ site_room(const struct site *st, int64_t now)
 	return !site_has_waiting_place(st) && host_room(&st->host, now);
 }
 
-/* Those in the host's line get one connection each, and go to its end when
- * they want more. */
+/* Each lane in the host's line gets one connection, and goes to the end if it
+ * wants more. */
 static void
 site_serve(struct site *st)
 {
@@ -572,7 +573,7 @@ site_serve(struct site *st)
 			continue;
 		}
 		if (!lane_open(l))
-			continue; /* it keeps its place */
+			continue; /* keeps its place */
 		lane_unwait(l);
 		lane_wait_site(l);
 		if (next == NULL && l->waits == LANE_SITE)
@@ -581,7 +582,7 @@ site_serve(struct site *st)
 	if (dl->draining ||
 	    (TAILQ_EMPTY(&st->waiting) && !site_has_waiting_place(st)))
 		return;
-	/* An idle connection of another lane makes room for one that waits. */
+	/* An idle connection of another lane makes room for a waiting one. */
 	if (st->host.open >= st->host.window.size)
 		site_make_room(st, true);
 	if ((at = site_wake(st, now)) != 0)
@@ -595,7 +596,7 @@ lane_work(struct lane *l)
 	site_touch(l->site);
 }
 
-/* Nothing is under way: lanes go, and the site after a while, with what was
+/* Nothing is under way: frees lanes, and after a while the site with what was
  * learned of it. */
 static void
 site_rest(struct site *st)
@@ -704,9 +705,9 @@ lane_closed_until(const struct lane *l)
 	return l->closed_until_ns > host ? l->closed_until_ns : host;
 }
 
-/* Another host is the better choice for a while; domains that have one go
- * there. What took long to fail is not tried again soon. What the policy alone
- * refused pauses nobody else. */
+/* Another host is preferred for a while; domains that have one go there. A
+ * failure that took long is not repeated soon. A failure of one policy pauses
+ * no other lane. */
 void
 lane_failed(struct lane *l, bool by_policy, int64_t took_ns)
 {

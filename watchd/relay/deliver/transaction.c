@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * transaction: what a server says to a message, each reply turned into the
- * recipients' results and into what is learned of the host. Called by
- * session.c with what the SMTP engine says: it is about the first of those
- * under way (flight.c), session.tx and session.cur. A message counts as taken
- * by its own 250 alone. Each delivery taken ends once, here or in
- * deliver_tx_return(), whatever happens. */
+ * transaction: the replies of a server to a message, turned into the results of
+ * the recipients and into lessons about the host. Called by session.c with the
+ * events of the SMTP engine: they concern the first transaction under way
+ * (flight.c), session.tx and session.cur. A message counts as taken only by its
+ * own 250. Each delivery ends exactly once, here or in deliver_tx_return(). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +33,8 @@ now_of(const struct deliver_session *s)
 	return loop_now(deliver_of(s)->loop);
 }
 
-/* A delivery of which the server has heard nothing is as good as never taken.
- * What became of the recipients of an earlier transaction stands. */
+/* A delivery of which the server has heard nothing counts as never taken. The
+ * results of earlier transactions are kept. */
 void
 deliver_tx_return(struct deliver_session *s, struct delivery **w)
 {
@@ -57,8 +56,8 @@ note_reply(struct delivery *w, const struct smtp_reply *r)
 	strlcpy(w->reply, r->text != NULL ? r->text : "", sizeof(w->reply));
 }
 
-/* The connection went down under them: a reason for those of the batch that are
- * still pending. */
+/* The connection broke: sets the reason of those of the batch that are
+ * pending. */
 static void
 batch_lost(struct deliver_session *s, uint16_t code,
     const struct smtp_status *st, const char *text)
@@ -74,7 +73,7 @@ batch_lost(struct deliver_session *s, uint16_t code,
 
 /* ---- verdicts */
 
-/* The judge's, on a recipient or (NULL) on the message. */
+/* The judge's verdict on a recipient or (NULL) on the message. */
 static struct judge_verdict
 judged(struct deliver_session *s, struct delivery *w, struct judge_case *c,
     const char *mailbox)
@@ -108,8 +107,8 @@ state_of(const struct judge_verdict *v)
 	return states[v->outcome];
 }
 
-/* Of what is in a message nobody is told whose address may be another's: the
- * primary knows why, and the message is kept (vault). */
+/* A refusal for content is not reported, because the sender's address may be
+ * forged: the primary knows the reason, and the message is kept (vault). */
 static bool
 is_not_reported(const struct deliver_session *s, const struct judge_verdict *v)
 {
@@ -119,8 +118,8 @@ is_not_reported(const struct deliver_session *s, const struct judge_verdict *v)
 	return true;
 }
 
-/* The verdict on the message: of its recipients in this transaction, behind MAIL
- * of those whose RCPT was taken. */
+/* Applies the verdict on the message to its recipients in this transaction;
+ * after MAIL to those whose RCPT was accepted. */
 static void
 batch_set(struct deliver_session *s, enum smtp_phase phase,
     const struct judge_verdict *v, const struct smtp_reply *reply)
@@ -139,8 +138,8 @@ batch_set(struct deliver_session *s, enum smtp_phase phase,
 	}
 }
 
-/* The message was taken. A server with DSN tells the senders what they asked
- * for; where there is none that is left to us (RFC 3461 5.2). */
+/* The message was taken. A server with DSN sends the requested notifications
+ * itself; without DSN we have to (RFC 3461 5.2). */
 static void
 batch_taken(struct deliver_session *s)
 {
@@ -160,9 +159,9 @@ deliver_tx_reply_ns(const struct deliver_session *s)
 	    smtp_client_phase_ns(s->client, SMTP_PHASE_EOD);
 }
 
-/* A kept connection died before we spoke, or the server says 421 to the first
- * word of a transaction behind others: that one was not begun. One that was
- * sent to its end may have been taken. */
+/* The connection ended between transactions: a kept connection broke before our
+ * first command, or the server said 421 to the first command of a transaction
+ * sent behind others. One that was sent completely may have been taken. */
 static bool
 lost_between(const struct deliver_session *s, const struct smtp_reply *reply)
 {
@@ -173,8 +172,7 @@ lost_between(const struct deliver_session *s, const struct smtp_reply *reply)
 	return reply == NULL ? !s->tx->sent : reply->code == 421;
 }
 
-/* It took all that were offered before the one at hand, of which it has said
- * nothing. */
+/* It took all messages before the present one, of which it has said nothing. */
 static bool
 has_taken_all(const struct deliver_session *s)
 {
@@ -182,8 +180,8 @@ has_taken_all(const struct deliver_session *s)
 	    s->accepted + !s->tx->decided + s->nbehind == s->messages;
 }
 
-/* A server ends a session behind so many refused recipients (Postfix behind the
- * twentieth): it defends itself, and says nothing of those that it was not asked
+/* A server may close a session after many refused recipients (Postfix after the
+ * twentieth): a defence, which says nothing of the recipients it was not asked
  * for. */
 static bool
 is_defence(const struct deliver_session *s, enum smtp_phase phase,
@@ -198,10 +196,11 @@ is_defence(const struct deliver_session *s, enum smtp_phase phase,
 					 phase != SMTP_PHASE_EOD);
 }
 
-/* ---- a server that stumbles over chunks, or over what comes behind them */
+/* ---- servers that fail with chunks, or with pipelined messages */
 
-/* "What is this?", where it can only be about the commands, for it took those
- * before. What the first MAIL behind a final dot meets is asked for again. */
+/* A syntax error that can only be due to the chunks or the pipelining, because
+ * the server took the same commands before. Any 5xx to the first MAIL behind a
+ * final dot is asked for again. */
 static bool
 is_bewildered(const struct deliver_session *s, enum smtp_phase phase,
     const struct smtp_reply *reply)
@@ -216,8 +215,9 @@ is_bewildered(const struct deliver_session *s, enum smtp_phase phase,
 	    reply->code <= 504;
 }
 
-/* The connection ended under something of the kind that it never took, and a
- * server that closes says so with 421; or what it said was out of place. */
+/* The connection broke under a chunk or a pipelined message, neither of which
+ * the server ever took (a server that closes on purpose says 421); or its reply
+ * was a bewildered one. */
 static bool
 is_stumble(const struct deliver_session *s, enum smtp_phase phase,
     const struct smtp_reply *reply)
@@ -245,22 +245,22 @@ give_up(struct deliver_session *s, enum smtp_phase phase, const char *text)
 	site_touch(s->lane->site);
 }
 
-/* It is not the message's fault: it is offered again at once, with DATA and
- * alone. */
+/* The failure is not due to the message: it is sent again at once, with DATA
+ * and alone. */
 static void
 stumbled(struct deliver_session *s, enum smtp_phase phase, const char *text)
 {
 	struct delivery *w = s->cur;
 
 	give_up(s, phase, text);
-	/* What was refused in it stays refused. */
+	/* Recipients refused in it stay refused. */
 	if (s->tx->ntaken < s->tx->nrcpts && phase != SMTP_PHASE_MAIL &&
 	    envelope_count(w->env, RCPT_FAILED) > w->failed)
 		w->decided++;
 	deliver_tx_return(s, &s->cur);
 }
 
-/* The first that ever came behind a final dot has no answer at all. */
+/* The first message that was ever sent behind a final dot got no answer. */
 static bool
 is_ignored(const struct deliver_session *s, const struct smtp_reply *reply)
 {
@@ -269,9 +269,8 @@ is_ignored(const struct deliver_session *s, const struct smtp_reply *reply)
 	    !host_of(s)->behind_taken;
 }
 
-/* The connection went down under a delivery. After the final dot the server
- * may have taken the message: sending it again is the lesser evil (RFC
- * 1047). */
+/* The connection broke during a delivery. After the final dot the server may
+ * have taken the message: sending it again is the lesser evil (RFC 1047). */
 void
 deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
     const struct smtp_reply *reply, const char *text)
@@ -316,7 +315,7 @@ deliver_tx_lost(struct deliver_session *s, enum smtp_phase phase,
 	delivery_finish(deliver_of(s), &s->cur, JOB_LOST);
 }
 
-/* What the host offered before, be it by a probe: it lacks it now. */
+/* The host offered before, also to a probe, what it lacks now. */
 static bool
 offered_before(const struct deliver_session *s, const struct delivery *w,
     enum judge_unfit unfit)
@@ -383,8 +382,8 @@ deliver_tx_is_unfit(struct deliver_session *s, struct delivery *w)
 
 /* ---- the replies */
 
-/* Too many recipients of one transaction (RFC 5321 4.5.3.1.10): nothing is
- * said of this one, which is offered again at once with those behind it. */
+/* Too many recipients of one transaction (RFC 5321 4.5.3.1.10): this says
+ * nothing of the recipient, which is sent again at once with those after it. */
 static bool
 rcpt_too_many(struct deliver_session *s, size_t i, const struct smtp_reply *r)
 {
@@ -395,7 +394,7 @@ rcpt_too_many(struct deliver_session *s, size_t i, const struct smtp_reply *r)
 		(r->status.subject != 5 || r->status.detail != 3)))
 		return false;
 	if (!r->has_status && r->code == 452)
-		return false; /* it may be short of room */
+		return false; /* it may be out of space */
 	if (!s->tx->too_many) {
 		host_rcpts_after(host_of(s), s->tx->ntaken, now_of(s));
 		w->next_rcpt = s->tx->map[i];
@@ -417,7 +416,7 @@ deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
 	if (info->rcpt >= s->tx->nrcpts || reply == NULL)
 		return;
 	if (s->tx->followed && s->tx->way == CLIENT_DATA)
-		host_way_taken(host_of(s), false, true); /* it took MAIL */
+		host_way_taken(host_of(s), false, true); /* it accepted MAIL */
 	r = &s->cur->env->rcpts[s->tx->map[info->rcpt]];
 	if (reply_ok(reply)) {
 		s->tx->taken[info->rcpt] = true;
@@ -432,7 +431,7 @@ deliver_tx_rcpt(struct deliver_session *s, const struct smtp_client_info *info)
 	note_reply(s->cur, reply);
 }
 
-/* What it took to answer. A body that went with its commands is in that. */
+/* The time to answer. A body sent together with its commands is included. */
 static int64_t
 latency_ns(const struct deliver_session *s)
 {
@@ -441,7 +440,7 @@ latency_ns(const struct deliver_session *s)
 	    deliver_tx_reply_ns(s) - s->tx->phase_ns;
 }
 
-/* Lessons of the transaction about the host, whoever the message is for. */
+/* What the transaction teaches about the host, whatever the message. */
 static void
 host_learns(struct deliver_session *s, enum smtp_phase phase,
     const struct smtp_reply *reply)
@@ -458,7 +457,7 @@ host_learns(struct deliver_session *s, enum smtp_phase phase,
 			return;
 		host_answered(h);
 	}
-	/* 452: the server is short of room (but 4.2.2 is one mailbox). */
+	/* 452: the server is out of space (but 4.2.2 is one mailbox). */
 	for (i = 0; i < s->tx->nrcpts && !s->tx->too_many; i++) {
 		const struct rcpt *r = &env->rcpts[s->tx->map[i]];
 
@@ -480,8 +479,8 @@ is_working(const struct deliver_session *s)
 	    (h->taken_ns != 0 && now_of(s) - h->taken_ns < TAKEN_LATELY);
 }
 
-/* 530 in clear (RFC 3207 4): the fault of TLS that failed, not of the message.
- * That address is not talked to in clear any more. */
+/* 530 in clear (RFC 3207 4): due to the TLS failure, not to the message. That
+ * address is not used in clear any more. */
 static void
 tls_is_wanted(struct deliver_session *s, const struct smtp_reply *r)
 {
@@ -491,8 +490,8 @@ tls_is_wanted(struct deliver_session *s, const struct smtp_reply *r)
 		    now_of(s));
 }
 
-/* A host that takes no message now, whoever it is for (452 to each MAIL), is the
- * last choice for a while where there is another. */
+/* A host that defers every message (452 to each MAIL) is the last choice for a
+ * while if there is another. */
 static bool
 is_passed_over(const struct deliver_session *s, enum smtp_phase phase,
     const struct smtp_reply *reply, bool ends)
@@ -501,8 +500,8 @@ is_passed_over(const struct deliver_session *s, enum smtp_phase phase,
 	    (phase == SMTP_PHASE_MAIL || ends);
 }
 
-/* It wants nothing from us now, or is out of order: so the session ends. What it
- * says of one recipient it does not say of all. */
+/* The server refuses us now, or is out of order: the session ends. A reply
+ * about one recipient says nothing of the others. */
 static bool
 ends_session(enum smtp_phase phase, const struct smtp_reply *reply,
     const struct judge_verdict *v)
@@ -531,7 +530,7 @@ decide(struct deliver_session *s, const struct smtp_client_info *info)
 		return;
 	}
 	w->decided++;
-	/* With no recipient left what it says to DATA is about nothing. */
+	/* Without an accepted recipient the reply to DATA means nothing. */
 	if (reply != NULL && info->phase != SMTP_PHASE_RCPT &&
 	    (info->phase != SMTP_PHASE_DATA || s->tx->ntaken > 0)) {
 		v = judged(s, w, &c, NULL);
@@ -550,7 +549,8 @@ decide(struct deliver_session *s, const struct smtp_client_info *info)
 			.text = "" });
 	}
 	if (!ends && flight_batch_left(w)) {
-		/* The others over another one, or behind those under way. */
+		/* The remaining recipients go over another connection, or
+		 * behind those under way. */
 		if (deliver_session_full(s) || s->nbehind > 0)
 			deliver_tx_return(s, &s->cur);
 		return; /* READY follows: the next hundred */
@@ -570,9 +570,9 @@ decide(struct deliver_session *s, const struct smtp_client_info *info)
 		return;
 	}
 	tls_is_wanted(s, reply);
-	/* It will not have anything from us now: the message waits, and so
-	 * should the others, unless it takes theirs. That it refuses us alone is
-	 * for the breaker. */
+	/* The server takes nothing from us now: the message waits, and so
+	 * should the others, unless theirs are taken. A refusal of us alone is
+	 * for the breaker to judge. */
 	if (v.scope == JUDGE_PRIMARY && !is_working(s))
 		deliver_dest_outcome(d,
 		    &(struct deliver_outcome){ .phase = info->phase,
@@ -584,7 +584,7 @@ decide(struct deliver_session *s, const struct smtp_client_info *info)
 		deliver_session_quit(s, false);
 		return;
 	}
-	s->last = true; /* those behind it have their answers to come */
+	s->last = true; /* those behind it still have answers to come */
 	deliver_tx_return(s, &s->next);
 }
 
