@@ -9,7 +9,7 @@
 #include "relay/store/applier.h"
 #include "relay/store/redo.h"
 
-#define BATCH	 2048 /* records of one transaction */
+#define BATCH	 2048 /* records per transaction */
 #define RETRY_MS 1000
 #define TICK_MS	 60000
 
@@ -19,7 +19,7 @@ struct applier {
 	struct redo redo;
 };
 
-/* The first n entries of the tail, in one transaction. */
+/* Applies the first n entries of the tail in one transaction. */
 static int
 apply_some(struct applier *ap, unsigned max, unsigned *n)
 {
@@ -38,7 +38,7 @@ apply_some(struct applier *ap, unsigned max, unsigned *n)
 	return rc;
 }
 
-/* False: the database takes nothing now. */
+/* False: the database cannot be written now. */
 static bool
 follow(struct applier *ap)
 {
@@ -58,7 +58,8 @@ follow(struct applier *ap)
 		}
 		tail_stuck(ap->tail, 0);
 		tail_applied(ap->tail, n);
-		reclaim_run(&ap->redo); /* those who wait have their room */
+		/* the entries left the tail: waiting writers go on first */
+		reclaim_run(&ap->redo);
 		max = BATCH;
 	}
 	return true;
@@ -70,7 +71,7 @@ applier_main(void *arg)
 	struct applier *ap = arg;
 	bool follows = true;
 
-	/* one that is stuck at the end leaves the rest to the next start */
+	/* if stuck when the thread has to end, the next start does the rest */
 	while (tail_due(ap->tail, TICK_MS)) {
 		if (!follows && !tail_pause(ap->tail, RETRY_MS))
 			break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * backend_engine: PostgreSQL as a backend: our place among its nodes, and the
- * writer and the reader over its rows. */
+ * backend_engine: PostgreSQL as a backend: takes our place among its nodes, and
+ * runs the writer and the reader over its rows. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -13,13 +13,15 @@ static const struct pg_stmt last_get = { "last_get",
 
 struct backend_engine {
 	struct backend b;
-	struct pg *pg; /* the loop's: at the opening, and for small state */
+	/* the loop's connection: for the opening, and small state */
+	struct pg *pg;
 	struct engine_node node;
 	struct engine_writer *writer;
 	struct engine_reader *reader;
 	struct engine_follower *follower;
 	struct engine_keeper *keeper;
-	int64_t past[STORE_NODE_MAX + 1]; /* groups of others, at the opening */
+	/* groups of the other nodes at the opening */
+	int64_t past[STORE_NODE_MAX + 1];
 };
 
 static struct backend_engine *
@@ -76,7 +78,7 @@ holds(const struct backend *b)
 {
 	const struct backend_engine *e = (const struct backend_engine *)b;
 
-	/* what comes in after its end may still ask */
+	/* also called after the writer has ended */
 	return e->writer != NULL && engine_writer_holds(e->writer);
 }
 
@@ -92,12 +94,12 @@ stop(struct backend *b)
 {
 	struct backend_engine *e = engine_of(b);
 
-	/* one after the other they wait for a server that hangs at once */
+	/* all at once: one by one each would wait for a server that hangs */
 	if (e->follower != NULL)
 		engine_follower_hurry(e->follower);
 	if (e->keeper != NULL)
 		engine_keeper_hurry(e->keeper);
-	engine_writer_stop(&e->writer); /* it asks the follower */
+	engine_writer_stop(&e->writer); /* it reads the follower's time */
 	engine_follower_stop(&e->follower);
 	engine_reader_stop(&e->reader);
 	engine_keeper_stop(&e->keeper);
@@ -160,7 +162,8 @@ backend_engine_land(struct backend *b,
 	engine_writer_land(engine_of(b)->writer, land, arg);
 }
 
-/* The threads, which connect by themselves. `away`: we have no place yet. */
+/* Starts the threads, which connect by themselves. `away`: we have no place
+ * yet. */
 static int
 start(struct backend_engine *e, const struct store_conf *conf, bool away,
     struct mailbox *out_box, struct mx_errbuf *eb)

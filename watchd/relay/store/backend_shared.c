@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * backend_shared: an engine that nodes share, and the spool of this node, where
- * mail lands that the engine does not take in time. The loop knows by id what
- * is in the spool; a message is all in one of the two: new mail is the engine's
- * while that is there, and where a large body began it ends. A small one that the
- * engine's writer could not place lands from there, under the same id, and only
- * if the engine is known not to have it.
- *
- * Small state with a slash in its key is everybody's and in the engine; the rest
- * is this node's. */
+ * backend_shared: an engine shared by nodes, and the spool of this node for
+ * mail that the engine does not take in time. The loop knows by id what is in
+ * the spool. A message is entirely in one of the two: new mail goes to the
+ * engine while that is there, and a large body ends where it began. A small
+ * message that the engine's writer could not place is put into the spool from
+ * there, under the same id, and only if the engine certainly does not have it.
+ * Small state with a slash in its key is shared and in the engine; the rest is
+ * private to this node. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +62,7 @@ moving(struct backend_shared *sh, uint64_t id, struct mail_list *to_engine)
 	return v == &shared_here || v == &shared_doubted ? NULL : v;
 }
 
-/* Where it began; the first of it decides. */
+/* Where the large body was begun; its first chunk decides. */
 static bool
 large_is_local(struct backend_shared *sh, const struct store_req *r)
 {
@@ -74,7 +73,7 @@ large_is_local(struct backend_shared *sh, const struct store_req *r)
 								 &shared_there;
 		idmap_put(&sh->larges, r->id, where);
 	}
-	if (r->mail.kind != STORE_CHUNK_WRITE) /* its end */
+	if (r->mail.kind != STORE_CHUNK_WRITE) /* ends it */
 		(void)idmap_take(&sh->larges, r->id);
 	return where == &shared_here;
 }
@@ -95,14 +94,14 @@ is_for_spool(struct backend_shared *sh, const struct store_req *r)
 		return !r->quiet && shared_is_local(sh, r->id);
 	case STORE_STATE:
 		return strchr(r->key, '/') == NULL;
-	case STORE_UNREADABLE: /* it is what is scanned */
+	case STORE_UNREADABLE: /* the scan reads the spool */
 		return true;
 	default:
 		return false;
 	}
 }
 
-/* Both have limits. */
+/* Both get their limits. */
 static void
 change_limits(struct backend_shared *sh, const struct store_req *r,
     struct mail_list *to_spool)
@@ -151,7 +150,7 @@ change(struct backend *b, struct mail_list *list)
 	sh->spool->ops->read(sh->spool, &gets);
 }
 
-/* On the engine's thread. */
+/* Called on the engine's thread. */
 static void
 land(void *arg, struct store_req *r)
 {
@@ -165,8 +164,8 @@ land(void *arg, struct store_req *r)
 
 /* ---- answers */
 
-/* One that may be in the engine as well: if there was no room here its client hears
- * that, and it is not to be handed on from there. */
+/* Mail that may be in the engine as well: if the spool had no room, its client
+ * is told so, and the engine's copy must not be delivered. */
 static void
 landed(struct backend_shared *sh, struct store *s, struct store_req *r)
 {
@@ -203,7 +202,7 @@ changed(struct backend_shared *sh, struct store *s, struct store_req *r)
 	return false;
 }
 
-/* How it stands with both: the engine's word counts while it takes mail. */
+/* The state of both: the engine's counts while it takes mail. */
 static void
 info_of_both(const struct backend_shared *sh, struct store_info *info)
 {
@@ -266,7 +265,7 @@ struct own_states {
 	void *arg;
 };
 
-/* A spool from before it was shared has others, too. */
+/* A spool that was used before it was shared has keys with a slash, too. */
 static void
 own_state(void *arg, const char *key, const void *value, size_t len)
 {
@@ -284,7 +283,7 @@ states(struct backend *b, const char *prefix, const char *after, unsigned max,
 	struct backend_shared *sh = shared_of(b);
 	struct own_states o = { one, arg };
 
-	/* nobody waits for one that is away, on the loop */
+	/* the loop must not wait for an engine that is away */
 	if (strchr(prefix, '/') != NULL)
 		return sh->of_engine.away_ms == 0 &&
 		    sh->engine->ops->states(sh->engine, prefix, after, max, one,
@@ -348,7 +347,7 @@ stop(struct backend *b)
 
 	sh->stopped = true;
 	if (sh->engine != NULL)
-		sh->engine->ops->stop(sh->engine); /* it may land some */
+		sh->engine->ops->stop(sh->engine); /* its mail may still land */
 	sh->spool->ops->stop(sh->spool);
 }
 
@@ -383,7 +382,7 @@ static const struct backend_ops shared_ops = {
 
 /* ---- opening */
 
-#define NODE_KEY "node" /* in the spool: "NUMBER NAME", of the last time */
+#define NODE_KEY "node" /* in the spool: "NUMBER NAME", of the last run */
 
 static void
 note_node(struct backend_shared *sh, const char *name)
@@ -402,7 +401,8 @@ note_node(struct backend_shared *sh, const char *name)
 	sh->spool->ops->change(sh->spool, &one);
 }
 
-/* What is in doubt since the last time is asked for before anything is said. */
+/* Groups in doubt since the last run are asked for before anything is
+ * written. */
 static void
 read_doubt(void *arg, const char *key, const void *value, size_t len)
 {
@@ -433,7 +433,7 @@ read_doubt(void *arg, const char *key, const void *value, size_t len)
 
 struct noted {
 	const char *name;
-	unsigned node; /* 0: it was not of that name */
+	unsigned node; /* 0: it had another name */
 };
 
 static void
@@ -453,7 +453,7 @@ read_node(void *arg, const char *key, const void *value, size_t len)
 		n->node = (unsigned)node;
 }
 
-/* One that is away is not waited for, if we are one of its nodes. */
+/* Does not wait for an engine that is away, if we are one of its nodes. */
 static int
 open_engine(struct backend_shared *sh, const struct store_conf *conf,
     struct mx_errbuf *eb)
@@ -486,7 +486,7 @@ backend_shared_open(struct backend **out, const struct store_conf *conf,
 	int rc;
 
 	*out = NULL;
-	/* its lock first: who has the folder may be the node, too */
+	/* lock the folder first: its holder may be the same node */
 	if ((rc = backend_spool_open(&spool, conf, out_box, eb)) < 0)
 		return rc;
 	sh = mem_alloc(sizeof(*sh));

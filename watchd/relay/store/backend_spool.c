@@ -52,7 +52,7 @@ spool_behind(struct backend *b, struct store_info *info)
 static bool
 spool_holds(const struct backend *b)
 {
-	(void)b; /* it is locked */
+	(void)b; /* the folder is locked */
 	return true;
 }
 

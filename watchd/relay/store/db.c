@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * db: see db.h. Keys of records and segments are 8 bytes big-endian, so that
- * LMDB's order is theirs. The map is made a little larger than configured:
- * LMDB copies on write, so a removal needs pages too, and the extra ones are
- * out of the reach of new messages (db_nearly_full).
- * LMDB 0.9 has no page checksums and can crash on a page that was damaged;
- * what can be checked cheaply is checked at the opening (db_check.c), the
- * rest is watched (guard.h). */
+ * LMDB's order is numeric. The map is a little larger than configured: LMDB
+ * copies on write, so a removal needs pages too, and the extra ones are not
+ * available to new messages (db_nearly_full). LMDB 0.9 has no page checksums
+ * and can crash on a damaged page; cheap checks are made at the opening
+ * (db_check.c), the rest is guarded (guard.h). */
 #include <sys/statvfs.h>
 
 #include <errno.h>
@@ -25,14 +24,14 @@
 #define DB_READERS	8
 #define DB_HEADROOM	(16u << 20)
 #define DB_SPACE_MIN	(1u << 20)
-#define DB_VALUE_MAX	(64u << 20) /* twice what a record can have */
+#define DB_VALUE_MAX	(64u << 20) /* twice the largest record */
 #define DB_COPIES	(4u << 20) /* pages that two transactions may copy */
 #define NUMBERS_MAX	3
 #define SEGMENT_VERSION 1
 #define SEGMENT_BYTES	(1 + 6 * 8 + 4)
 
-/* What LMDB says of pages that make no sense. From our calls alone it has no
- * reason to: keys and handles are right. */
+/* Codes of LMDB for impossible pages. Our calls cannot cause them: keys and
+ * handles are valid. */
 static bool
 db_damaged(int rc)
 {
@@ -52,11 +51,10 @@ db_damaged(int rc)
 	}
 }
 
-/* A damaged database ends the process once it is served: whoever goes on
- * reads half of it, and writes on top of it. At the opening it is refused by
- * whoever opens it, and with the same exit status. MDB_PANIC is a disk that
- * did not take the page with the roots; it is damage only when no write of
- * ours failed before. */
+/* A damaged database in service ends the process: going on would read half of
+ * it, and write on top of it. At the opening the caller refuses it, with the
+ * same exit status. MDB_PANIC means that the disk did not take the meta page;
+ * it is damage only when no write of ours failed before. */
 static int
 db_error(const struct db *db, const char *what, int rc)
 {
@@ -93,7 +91,7 @@ db_serve(struct db *db)
 	db->serving = true;
 }
 
-/* Before anything is written, what it will be written on. */
+/* Checks the pages before a write. */
 static int
 db_txn_begin(struct db *db, unsigned flags, MDB_txn **txn)
 {
@@ -191,7 +189,7 @@ db_close(struct db **dbp)
 		return;
 	db_pages_destroy(&(*dbp)->pages);
 	if ((*dbp)->env != NULL) {
-		guard_enter(); /* it frees what it may have written beyond */
+		guard_enter(); /* it frees pages that may be damaged */
 		mdb_env_close((*dbp)->env);
 		(void)guard_leave(0);
 	}
@@ -221,8 +219,8 @@ db_drop(MDB_txn *txn)
 	(void)guard_leave(0);
 }
 
-/* LMDB calls a write that the disk was too full for "EIO" when a part of it
- * fitted. Taken for a broken disk it would stop us for good. */
+/* LMDB returns EIO for a write of which only a part fitted on the disk. Taken
+ * for a broken disk, this would stop us for good. */
 static bool
 db_short_write(struct db *db)
 {
@@ -296,7 +294,7 @@ db_key_get(const MDB_val *key)
 	return v;
 }
 
-/* LMDB does not write through mv_data, but it is not const there. */
+/* LMDB does not write through mv_data, although it is not const. */
 static MDB_val
 db_val(const void *data, size_t len)
 {
@@ -331,8 +329,8 @@ db_record_put(struct db_txn *t, uint64_t id, const void *data, size_t len)
 	uint64_t last;
 	int rc;
 
-	/* ids grow, so nearly every new one goes to the end: then pages are
-	 * filled whole instead of split in halves */
+	/* ids ascend, so nearly every new one is appended: then pages are
+	 * filled completely instead of split in halves */
 	if (t->last_known == false) {
 		rc = db_record_last(t, &last);
 		if (rc < 0 && rc != -MX_ENOENT)
@@ -347,8 +345,8 @@ db_record_put(struct db_txn *t, uint64_t id, const void *data, size_t len)
 	return db_error(t->db, "put", rc);
 }
 
-/* Copies what was found out of the map and makes key (if any) and val point
- * to the copies. Inside of the guard: a damaged length leads anywhere. */
+/* Copies a result out of the map and makes key (if any) and val point to the
+ * copies. Inside of the guard: a damaged length may point anywhere. */
 static int
 db_copy(struct db_txn *t, MDB_val *key, MDB_val *val)
 {
@@ -399,8 +397,8 @@ db_record_del(struct db_txn *t, uint64_t id)
 	return db_error(t->db, "del", GUARDED(db_del(t, DB_RECORDS, &key)));
 }
 
-/* One step of a cursor that is opened for it. In a damaged tree it may lead
- * back: a walk that went on from there would never end. */
+/* One step of a temporary cursor. A damaged tree may lead back: without the
+ * check for that a walk would never end. */
 static int
 db_step(struct db_txn *t, enum db_table table, MDB_val *key, MDB_val *val,
     MDB_cursor_op op)
@@ -420,7 +418,8 @@ db_step(struct db_txn *t, enum db_table table, MDB_val *key, MDB_val *val,
 	return rc != 0 ? rc : db_copy(t, key, val);
 }
 
-/* Of a number as key; a walk over numbers that are cut would not get on. */
+/* Seeks a number as the key; truncated keys would stop a walk from
+ * advancing. */
 static int
 db_seek(struct db_txn *t, enum db_table table, MDB_val *key, MDB_val *val,
     MDB_cursor_op op)
@@ -545,7 +544,7 @@ db_state_next(struct db_txn *t, const char *from, const char **key,
 	MDB_cursor_op op = *from == '\0' ? MDB_FIRST : MDB_SET_RANGE;
 	int rc = GUARDED(db_step(t, DB_STATE, &k, &v, op));
 
-	/* whoever goes on behind such a key would begin anew */
+	/* a walk that continues behind such a key would start again */
 	if (rc == 0 &&
 	    (k.mv_size == 0 || memchr(k.mv_data, '\0', k.mv_size) != NULL))
 		rc = MDB_CORRUPTED;
@@ -631,8 +630,8 @@ db_reserve(struct db *db, uint64_t coming)
 	    GUARDED(mdb_env_stat(db->env, &st)) != 0 ||
 	    mdb_env_get_fd(db->env, &fd) != 0)
 		return -MX_EIO;
-	/* pages that were split are half full; each transaction copies what it
-	 * changes, and the one before it still holds what it copied */
+	/* split pages are half full; each transaction copies what it changes,
+	 * and the previous one still holds its copies */
 	copies = STORE_MIN(DB_COPIES, db->map_size / 8);
 	want = ((uint64_t)info.me_last_pgno + 1) * st.ms_psize + 2 * coming +
 	    copies;
@@ -640,14 +639,15 @@ db_reserve(struct db *db, uint64_t coming)
 		want = db->map_size + DB_HEADROOM;
 	if (rc == 0 && want <= db->reserved)
 		return 0;
-	want += copies - want % copies; /* not each time a little */
+	/* rounds up, not to grow a little each time */
+	want += copies - want % copies;
 	if (rc == 0)
 		rc = fallocate(fd, 0, (off_t)db->reserved,
 			 (off_t)(want - db->reserved)) != 0 ?
 		    errno :
 		    0;
 	if (rc == EOPNOTSUPP || rc == ENOSYS)
-		rc = 0; /* not every file system can */
+		rc = 0; /* not supported by every file system */
 	if (rc != 0)
 		return rc == ENOSPC || rc == EDQUOT ? -MX_EFULL : -MX_EIO;
 	db->reserved = want;
@@ -672,7 +672,7 @@ db_nearly_full(struct db *db, uint64_t coming)
 		return true;
 	pages = (uint64_t)info.me_last_pgno + 1 + 2 * coming / st.ms_psize;
 	if (pages * st.ms_psize < db->map_size)
-		return false; /* never reached so far: the usual case */
+		return false; /* never allocated so far: the usual case */
 	if (db_error(db, "free pages", GUARDED(db_free_pages(db, 0, &unused))) <
 	    0)
 		return true;

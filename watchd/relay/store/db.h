@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * db: the LMDB environment of the spool; the only file that knows lmdb.h.
- * Three tables: records (id -> encoded envelope), segments (number -> what
- * of it is alive) and state (key -> bytes). Opened without NOSYNC,
- * NOMETASYNC and WRITEMAP: a commit that returned 0 is on the disk.
- * A transaction belongs to the thread that began it. Read transactions are to
- * be short: pages that one can see are not used again while it lives.
- *
- * Results: 0; -MX_ENOENT; -MX_EFULL (disk or map); -MX_ETOOBIG (too much for
- * one transaction); -MX_EIO (anything else: it was not read or not written).
- * The text of the last is logged here. */
+ * db: the LMDB environment of the spool; the only file that includes lmdb.h.
+ * Three tables: records (id -> encoded envelope), segments (number -> what of
+ * it is alive) and state (key -> bytes). Opened without NOSYNC, NOMETASYNC and
+ * WRITEMAP: a commit that returned 0 is on the disk. A transaction belongs to
+ * the thread that began it. Read transactions have to be short: pages that one
+ * can see are not reused while it lives. Results: 0; -MX_ENOENT; -MX_EFULL
+ * (disk or map); -MX_ETOOBIG (too much for one transaction); -MX_EIO (anything
+ * else: it was not read or not written). The reason of -MX_EIO is logged
+ * here. */
 #ifndef MX_STORE_DB_H
 #define MX_STORE_DB_H
 
@@ -23,26 +22,28 @@ struct db_txn;
 /* The record of a segment file. */
 struct db_segment {
 	uint64_t number;
-	uint64_t live; /* bodies that somebody still refers to */
+	uint64_t live; /* bodies that some record refers to */
 	uint64_t live_bytes;
-	uint64_t size; /* of the file; what lies behind was never promised */
-	uint64_t first_id, last_id; /* of the messages that lie in it */
+	uint64_t size; /* of the file; data beyond it was never acknowledged */
+	uint64_t first_id, last_id; /* of the messages in it */
 	uint64_t punched; /* live_bytes when holes were last made */
 };
 
 /* dir exists. May be called again for a database that was closed. 0, or
- * -MX_ECORRUPT when it is damaged or none, -MX_ESYS; then *out is NULL. */
+ * -MX_ECORRUPT when it is damaged or not a database, -MX_ESYS; then *out is
+ * NULL. */
 int db_open(struct db **out, const char *dir, uint64_t map_size,
     struct mx_errbuf *) MX_NODISCARD;
 void db_close(struct db **);
-/* It was looked at and is in order. Whatever call finds it damaged later ends
- * the process with STORE_EXIT_DAMAGED (guard.h); before, it is -MX_EIO. */
+/* The database was checked and is in order. From now on a call that finds
+ * damage ends the process with STORE_EXIT_DAMAGED (guard.h); before, it returns
+ * -MX_EIO. */
 void db_serve(struct db *);
 
 int db_begin(struct db *, bool write, struct db_txn **) MX_NODISCARD;
-int db_commit(struct db_txn **) MX_NODISCARD; /* ends it, failed or not */
+int db_commit(struct db_txn **) MX_NODISCARD; /* always ends it */
 void db_abort(struct db_txn **); /* no-op when NULL */
-/* After a failed commit: can the next one still be trusted? */
+/* After a failed commit: can the database still be used? */
 bool db_usable(struct db *);
 
 int
@@ -51,7 +52,7 @@ db_record_put(struct db_txn *, uint64_t id, const void *, size_t) MX_NODISCARD;
 int db_record_get(struct db_txn *, uint64_t id, const void **,
     size_t *) MX_NODISCARD;
 int db_record_del(struct db_txn *, uint64_t id) MX_NODISCARD;
-/* The first record whose id is not below *id; *id becomes its. */
+/* The first record whose id is not below *id; sets *id to its id. */
 int db_record_next(struct db_txn *, uint64_t *id, const void **,
     size_t *) MX_NODISCARD;
 int db_record_last(struct db_txn *, uint64_t *id) MX_NODISCARD;
@@ -69,22 +70,22 @@ int db_state_put(struct db_txn *, const char *key, const void *,
 int db_state_next(struct db_txn *, const char *from, const char **key,
     size_t *keylen, const void **, size_t *) MX_NODISCARD;
 
-/* States with such a key are the store's own; of eight characters, as all keys
- * that mxwatch-salvage reads; u64s and the CRC-32 of them. */
+/* Prefix of the store's own states. The full keys that mxwatch-salvage reads
+ * have eight characters; their values are u64s and a CRC-32 of them. */
 #define DB_KEY_OWN     "spool/"
 #define DB_KEY_APPLIED DB_KEY_OWN "at"
 #define DB_KEY_SALT    DB_KEY_OWN "id"
-/* How far in the log (journal.h) the database is, and the log's salt. -MX_ENOENT:
- * it has none; -MX_ECORRUPT. */
+/* The position of the database in the log (journal.h), and the log's salt.
+ * -MX_ENOENT: none; -MX_ECORRUPT. */
 int db_applied_get(struct db_txn *, struct journal_pos *) MX_NODISCARD;
 int db_applied_put(struct db_txn *, const struct journal_pos *) MX_NODISCARD;
 int db_salt_get(struct db_txn *, uint64_t *salt) MX_NODISCARD;
 int db_salt_put(struct db_txn *, uint64_t salt) MX_NODISCARD;
 
 /* True when new messages, and the `coming` bytes that are on their way here,
- * would use up what removals need to work. */
+ * would use up the space that removals need. */
 bool db_nearly_full(struct db *, uint64_t coming);
-/* What must be free besides before it is taken for not full again. */
+/* Additional free space needed before it counts as no longer full. */
 uint64_t db_margin(const struct db *);
 /* Makes sure that the file system has room for the pages that `coming` bytes of
  * records may need. 0, -MX_EFULL, -MX_EIO. Any thread, one at a time. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * db_check: refuses a database file that was cut off, before a read of what
- * is missing would end the process with SIGBUS. Called once by db_open().
- * LMDB leaves pages at the end unwritten when a transaction allocated and
- * freed them again, so a short file alone proves nothing: it is damage only
- * if a missing page is not on the list of free pages. To look, the file is
- * made long enough with zeros (LMDB reports a zero page as corrupt) and cut
- * back when it is refused, so that nothing is lost to whoever repairs it. */
+ * db_check: refuses a truncated database file, before a read of the missing
+ * part would end the process with SIGBUS. Called once by db_open(). LMDB leaves
+ * pages at the end unwritten when a transaction allocated and freed them again,
+ * so a short file alone proves nothing: it is damage only if a missing page is
+ * not on the list of free pages. To check this, the file is extended with zeros
+ * (LMDB reports a zero page as corrupt) and cut back when it is refused, so
+ * that a repair has the original. */
 #include <sys/stat.h>
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "relay/store/db_int.h"
 
-#define FREE_TABLE 0 /* LMDB's own, of free pages */
+#define FREE_TABLE 0 /* LMDB's own table of free pages */
 
 int
 db_free_pages(struct db *db, size_t first, uint64_t *pages)
@@ -36,7 +36,7 @@ db_free_pages(struct db *db, size_t first, uint64_t *pages)
 			memcpy(&at, key.mv_data, sizeof(at));
 		if (key.mv_size != sizeof(at) || at <= last ||
 		    val.mv_size < sizeof(n)) {
-			rc = MDB_CORRUPTED; /* or round and round */
+			rc = MDB_CORRUPTED; /* or endless */
 			break;
 		}
 		last = at;
@@ -82,7 +82,7 @@ db_check(struct db *db, const char *dir, struct mx_errbuf *eb)
 	    db_free_pages(db, have, &found) == 0 && found == want - have)
 		return 0;
 	if (ftruncate(fd, st.st_size) != 0)
-		found = 0; /* the sentence is the same */
+		found = 0; /* reported in the same way */
 	return mx_fail(eb, MX_ECORRUPT,
 	    "%s/data.mdb is cut off: %zu of %zu pages are there; restore it or "
 	    "run mxwatch-salvage(8)",

@@ -14,26 +14,27 @@ struct db {
 	MDB_dbi table[DB_TABLES];
 	struct db_pages *pages;
 	uint64_t map_size; /* as configured; LMDB's is larger */
-	uint64_t reserved; /* bytes of the file that have their blocks */
-	bool serving; /* it was opened: from here on damage is the end */
-	_Atomic bool write_failed; /* a commit, for a reason of the disk's */
+	uint64_t reserved; /* bytes of the file with allocated blocks */
+	/* opened and checked: damage ends the process from now on */
+	bool serving;
+	_Atomic bool write_failed; /* a commit failed because of the disk */
 };
 
 struct db_txn {
 	struct db *db;
 	MDB_txn *txn;
 	uint64_t last; /* greatest id in the table... */
-	bool last_known; /* ...when it was looked up */
-	/* copies of what was found: nobody else touches the map */
+	bool last_known; /* ...if it was looked up */
+	/* copies of results: callers never touch the map */
 	char *value;
 	size_t room;
 	char key[512];
 };
 
-/* How many of the pages from `first` on LMDB may use again, as mdb_stat -f counts
- * them; LMDB's own code, or MDB_CORRUPTED. */
+/* Counts the pages from `first` on that LMDB may reuse, as mdb_stat -f does;
+ * LMDB's own code, or MDB_CORRUPTED. */
 int db_free_pages(struct db *, size_t first, uint64_t *pages);
-/* Is the file as long as its pages? 0 or -MX_ECORRUPT with the sentence. */
+/* Is the file as long as its pages? 0, or -MX_ECORRUPT with the message. */
 int db_check(struct db *, const char *dir, struct mx_errbuf *) MX_NODISCARD;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * db_pages: see db_pages.h. What it refuses salvage_pages.c reads. The calls are made within the guard (guard.h): a page that is
- * not in the file ends there. */
+ * db_pages: see db_pages.h. salvage_pages.c can read what it refuses. Called
+ * within the guard (guard.h), which catches a page beyond the file. */
 #include <sys/mman.h>
 
 #include <stdlib.h>
@@ -24,13 +24,14 @@ struct db_pages {
 	const uint8_t *map;
 	uint64_t bytes;
 	uint32_t size; /* of a page */
-	uint64_t last; /* page of the running transaction's past */
-	uint32_t *seen; /* of each page: the transaction that looked at it */
+	uint64_t last; /* the last page before the running transaction */
+	uint32_t *seen; /* for each page the transaction that checked it */
 	uint64_t room;
 	uint32_t turn;
 	uint64_t root[DB_TABLES];
-	uint64_t free_known; /* records of free pages up to this were read */
-	uint64_t budget; /* pages that a walk may still meet */
+	/* records of free pages up to this one were read */
+	uint64_t free_known;
+	uint64_t budget; /* pages that a walk may still visit */
 };
 
 struct node {
@@ -86,7 +87,7 @@ page_keys(const uint8_t *page)
 	return (get16(page + 12) - PAGE_HEAD) / 2;
 }
 
-/* False when it does not lie within the page. Its bytes in *bytes. */
+/* False when it is not within the page. Its size in *bytes. */
 static bool
 node_at(const struct db_pages *p, const uint8_t *page, unsigned i,
     struct node *n, size_t *bytes)
@@ -170,7 +171,7 @@ node_value(const struct db_pages *p, const struct node *n)
 	    NULL;
 }
 
-/* ---- the way to a key */
+/* ---- the path to a key */
 
 static int
 key_cmp(const struct node *n, const void *key, size_t len)
@@ -180,7 +181,7 @@ key_cmp(const struct node *n, const void *key, size_t len)
 	return c != 0 ? c : (n->klen > len) - (n->klen < len);
 }
 
-/* In a branch the last node that is not behind the key (the first has none),
+/* In a branch the last node that is not behind the key (the first has no key),
  * in a leaf the first that is not before it. */
 static unsigned
 page_find(const struct db_pages *p, const uint8_t *page, const void *key,
@@ -287,8 +288,8 @@ tree_sound(struct db_pages *p, uint64_t number, unsigned depth, leaf_fn *leaf,
 	return true;
 }
 
-/* Numbers of free pages, falling, after how many they are. They are read once:
- * such a record never changes. */
+/* A record of free pages: their count, then their numbers, descending. Read
+ * once, because such a record never changes. */
 static bool
 leaf_free(struct db_pages *p, const struct node *n, const uint8_t *value,
     uint64_t *newest)
@@ -334,7 +335,7 @@ static bool
 table_sound(struct db_pages *p, const uint8_t *table, leaf_fn *leaf,
     uint64_t *to)
 {
-	/* against a ring of pages; more than there are does no harm */
+	/* stops at a ring of pages; a higher bound would do as well */
 	p->budget =
 	    2 * (get64(table + TABLE_BRANCH) + get64(table + TABLE_LEAF)) + 64;
 	return tree_sound(p, get64(table + TABLE_ROOT), 0, leaf, to);
@@ -360,7 +361,7 @@ db_pages_begin(struct db_pages *p, uint64_t txn, uint64_t last_page)
 		memset(p->seen, 0, p->room * sizeof(*p->seen));
 		p->turn = 0;
 	}
-	if (++p->turn == 0) { /* it went round */
+	if (++p->turn == 0) { /* wrapped around */
 		memset(p->seen, 0, p->room * sizeof(*p->seen));
 		p->turn = 1;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * engine_away: what becomes of new mail that the engine did not take, and that it
- * is known not to have: it lands in the spool of this node, when there is one
- * (backend_shared.c), or goes back. What may be there is not for these: its
- * group is asked for until that is known. Writer's thread. */
+ * engine_away: new mail that the engine did not take and certainly does not
+ * have: it goes into the spool of this node, if there is one
+ * (backend_shared.c), or is refused. Mail that may be in the engine is not
+ * handled here: its group is asked for until that is known. Writer's thread. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@
 bool
 engine_waited(const struct engine_writer *w, int64_t start)
 {
-	/* who comes when it is away already waits for that much less */
+	/* time that the engine is away already counts as waited */
 	if (w->away_since != 0 && w->away_since < start)
 		start = w->away_since;
 	return clock_now() - start > w->wait_ns;
@@ -56,7 +56,7 @@ engine_mail_back(struct engine_writer *w, struct store_req *r, int rc)
 		back(w, r, w->away_since != 0 ? -MX_ENET : rc);
 		return;
 	}
-	/* a large one has left its pieces there */
+	/* a large one has its pieces in the engine */
 	if (r->rc < 0 || r->large || w->land == NULL || w->refuse_away) {
 		back(w, r, rc);
 		return;
@@ -66,7 +66,7 @@ engine_mail_back(struct engine_writer *w, struct store_req *r, int rc)
 	w->land(w->land_arg, r);
 }
 
-/* Of a large body: it has begun here, and so it ends here. */
+/* A piece of a large body: it ends where it began. */
 static void
 piece_back(struct engine_writer *w, struct store_req *r)
 {
@@ -113,7 +113,7 @@ engine_mail_waiting(struct engine_writer *w)
 			engine_limits(w, &r->conf);
 			store_req_free(r);
 			break;
-		default: /* in its order, as long as it takes */
+		default: /* keeps its place, as long as it takes */
 			STAILQ_INSERT_TAIL(&w->queue, m, link);
 			break;
 		}

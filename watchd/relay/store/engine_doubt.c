@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: ISC
- * engine_doubt: the mail of a group of which the engine has not said whether it
- * is there. Its clients wait no longer than others: it lands in the spool of this
- * node under the same ids, marked (ENV_MOVING), and with it the group's number
- * (SHARED_DOUBT). It is not handed on before the engine's word: that the group is
- * there becomes rows of mxwatch.moved, as if what landed had been placed, in the
- * transaction that passes over the number, so that it is never another's:
+ * engine_doubt: the mail of a group of which it is not known whether the engine
+ * has committed it. Its clients must not wait longer than others: it goes into
+ * the spool of this node under the same ids, marked (ENV_MOVING), together with
+ * the group's number (SHARED_DOUBT). It is not delivered before the engine's
+ * answer. If the group was committed, rows of mxwatch.moved are written, as if
+ * the spooled mail had been placed, in the transaction that passes over the
+ * number, so that the number is never reused:
  *
  *	mxwatch.stir is at	the group
- *	the number before	is not there
- *	that number		is there, and nobody has asked yet
- *	a higher one		is there, if its parts are in mxwatch.moved
+ *	the number before	was not committed
+ *	that number		was committed, and not asked for yet
+ *	a higher one		was committed, if its parts are in mxwatch.moved
  *
- * Who is killed meanwhile reads mark and number at his next start, and asks the
- * same. What cannot land, a large message, goes back to its client and is removed
- * again, if it is there. Writer's thread. */
+ * After a crash the next start reads mark and number, and asks the same. Mail
+ * that cannot be spooled, a large message, is refused, and removed again if it
+ * was committed. Writer's thread. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,7 +85,7 @@ engine_doubt_ask(struct engine_writer *w, int64_t until, struct mx_errbuf *eb)
 void
 engine_doubt_begin(struct engine_writer *w, struct store_req *r)
 {
-	if (w->doubt.batch != 0) /* of now */
+	if (w->doubt.batch != 0) /* of the present run */
 		return;
 	w->doubt.batch = r->batch;
 	w->doubt.n = (unsigned)(r->len / sizeof(*w->doubt.ids));
@@ -99,7 +100,7 @@ engine_doubt_fini(struct engine_doubt *d)
 	*d = (struct engine_doubt){ 0 };
 }
 
-/* ---- what lands */
+/* ---- mail put into the spool */
 
 static void
 note(struct engine_writer *w)
@@ -123,7 +124,8 @@ note(struct engine_writer *w)
 	w->land(w->land_arg, r);
 }
 
-/* Not to be handed on, if it is there: behind the group, whatever comes of it. */
+/* Must not be delivered if it was committed: the removal follows the group,
+ * whatever its outcome. */
 static void
 take_back(struct engine_writer *w, const struct store_req *mail)
 {

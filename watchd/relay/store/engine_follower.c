@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * engine_follower: the thread that looks, some times a second, at what other nodes
- * did. A look is one round trip: who there is, and of each node what lies behind
- * the group of it that we have seen (schema.h): whose domains are, small state,
- * mail that came to one and is another's. Groups of a node are committed in their
- * order, so nothing is missed, nothing is locked, and no dead row is read again.
- *
- * What we did ourselves comes back, too: a domain may have become ours by mail that
- * we took for it; and of small state whether what is there is ours (told.h). */
+ * engine_follower: the thread that reads, some times a second, the changes of
+ * other nodes. A look is one round trip: the nodes, and for each one the
+ * changes behind the last group seen of it (schema.h): owners of domains, small
+ * state, mail taken for other nodes. The groups of a node are committed in
+ * their order, so nothing is missed, nothing is locked, and no dead row is read
+ * again. Our own changes come back, too: a domain may have become ours by mail
+ * that we took for it; and for small state it is seen whether our version won
+ * (told.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,18 +49,18 @@ struct engine_follower {
 	struct mailbox *in, *out;
 	struct pg *pg;
 	int32_t us;
-	bool all; /* ours, too: what is there was not read by anybody */
+	/* reports our own as well: the present state was not read before */
+	bool all;
 	struct store_node nodes[STORE_NODE_MAX];
 	unsigned nnodes;
 	bool alone;
-	int64_t past[STORE_NODE_MAX + 1]; /* group seen, by number */
+	int64_t past[STORE_NODE_MAX + 1]; /* last group seen, by node number */
 	int64_t upto[STORE_NODE_MAX + 1];
-	_Atomic int64_t
-	    seen_ns; /* monotonic: the last look that came through */
+	_Atomic int64_t seen_ns; /* monotonic: the last successful look */
 	bool quit;
 };
 
-/* ---- who there is */
+/* ---- the nodes */
 
 static void
 take_nodes(struct engine_follower *f, unsigned stmt)
@@ -99,7 +99,7 @@ engine_follower_begin(struct pg *pg, int64_t *past, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* ---- what they did */
+/* ---- their changes */
 
 static void
 add_seen(struct engine_follower *f, struct pg_args *a)
@@ -115,8 +115,8 @@ add_seen(struct engine_follower *f, struct pg_args *a)
 		pg_array_int8(a, f->upto[f->nodes[i].id]);
 }
 
-/* Up to which group of each is looked: those that are committed for sure. True:
- * there are more. */
+/* Sets the groups up to which each node is read: those certainly committed.
+ * True: there are more. */
 static bool
 set_upto(struct engine_follower *f)
 {
@@ -126,7 +126,7 @@ set_upto(struct engine_follower *f)
 
 	for (unsigned i = 0; i < f->nnodes; i++) {
 		n = &f->nodes[i];
-		/* a standby without the last of it is the engine now */
+		/* a standby that lacks the last group became the engine */
 		if (n->batch < f->past[n->id])
 			f->past[n->id] = n->batch;
 		f->upto[n->id] = n->batch;
@@ -266,7 +266,7 @@ look(struct engine_follower *f, struct store_news **news, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* All that there is; 0, or what pg_run() says. */
+/* Reads all changes; 0, or the result of pg_run(). */
 static int
 follow(struct engine_follower *f, struct mx_errbuf *eb)
 {

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: ISC
  * engine_group: one group of requests as one transaction. Its first statements
- * lock our row of mxwatch.node, which fails the transaction (-MX_EBUSY) when another
- * has our place, and count the group in mxwatch.stir. Rows travel as arrays, a statement
- * for each kind of change, whatever their number. Of several changes of one
- * thing in a group the last is said. */
+ * lock our row of mxwatch.node, which fails the transaction (-MX_EBUSY) when
+ * another has our place, and count the group in mxwatch.stir. Rows are sent as
+ * arrays, one statement for each kind of change, whatever their number. Of
+ * several changes of one thing in a group only the last is sent. */
 #include <string.h>
 
 #include "engine/schema.h"
 #include "relay/store/engine_int.h"
 
 static const struct pg_stmt
-    /* The row of our node is locked, not changed: it is long to find else, while
-     * somebody keeps a snapshot. What is said behind it sees all that we said. */
+    /* The row of our node is locked, not changed: dead versions of it would
+     * slow down look-ups while a snapshot is held. Later statements see all
+     * that we have committed. */
     batch_lock = { "batch_lock",
 	    "SELECT 1 / count(*) FROM (SELECT FROM mxwatch.node "
 	    "WHERE id = $1 AND epoch = $2 FOR NO KEY UPDATE) n" },
@@ -20,14 +21,14 @@ static const struct pg_stmt
 	    "SELECT $1, beat + 1, $2 FROM (SELECT beat, batch "
 	    "FROM mxwatch.stir WHERE node = $1 ORDER BY beat DESC LIMIT 1) s "
 	    "WHERE batch = $2 - 1 RETURNING 1) SELECT 1 / count(*) FROM i" },
-    /* waits for a group that is still on its way, by the lock of the row, and
+    /* waits, by the lock of the row, for a group that is still under way, and
      * for the standby to have what there is */
     batch_ask = { "batch_ask",
 	    "INSERT INTO mxwatch.stir (node, beat, batch) "
 	    "SELECT $1, beat + 1, batch FROM mxwatch.stir "
 	    "WHERE node = $1 ORDER BY beat DESC LIMIT 1 RETURNING batch" },
-    /* Whoever manages the standbys may empty the list while he has none, and
-     * then nothing waits for one: looked at in every group that promises. */
+    /* Managers of standbys may empty the list when they have none, and then a
+     * commit does not wait: checked in every group that promises something. */
     sync_ask = { "sync_ask",
 	    "SELECT (CASE WHEN " ENGINE_ALONE
 	    " THEN 32768 ELSE 1 END)::smallint" },
@@ -37,7 +38,7 @@ static const struct pg_stmt
     body_put = { "body_put",
 	    "INSERT INTO mxwatch.body (id, at, data) SELECT * FROM "
 	    "unnest($1::bigint[], $2::bigint[], $3::bytea[])" },
-    /* what came to nothing */
+    /* an aborted body */
     body_none = { "body_none",
 	    "DELETE FROM mxwatch.body WHERE id = ANY($1::bigint[])" },
     part_set = { "part_set",
@@ -51,15 +52,15 @@ static const struct pg_stmt
 	    "DELETE FROM mxwatch.body b WHERE b.id = ANY($1::bigint[]) "
 	    "AND NOT EXISTS (SELECT FROM mxwatch.part p "
 	    "WHERE p.id BETWEEN b.id AND b.id + 255)" },
-    /* what is removed stays for a while, without a value: others are to see
-     * that (schema_tidy) */
+    /* a removed state stays for a while as a row without value: other nodes
+     * have to see that (schema_tidy) */
     state_put = { "state_put",
 	    "INSERT INTO mxwatch.state (node, batch, key, value) "
 	    "SELECT $1, $2, * FROM unnest($3::bytea[], $4::bytea[]) "
 	    "ON CONFLICT (key) DO UPDATE SET value = excluded.value, "
 	    "node = excluded.node, batch = excluded.batch, "
 	    "written = now()" },
-    /* a node's own, which nobody looks for changes of */
+    /* private to a node: its changes are not followed */
     own_put = { "own_put",
 	    "INSERT INTO mxwatch.own (node, key, value) "
 	    "SELECT $1, * FROM unnest($2::bytea[], $3::bytea[]) "
@@ -122,7 +123,7 @@ add_parts(struct engine_writer *w)
 	}
 }
 
-/* ---- columns of the requests that were picked */
+/* ---- columns of the selected requests */
 
 void
 engine_add_ids(const struct engine_writer *w, struct pg_args *a, uint64_t mask)
@@ -154,7 +155,7 @@ add_keys(const struct engine_writer *w, struct pg_args *a)
 		pg_array_bytes(a, w->picked[i]->key, strlen(w->picked[i]->key));
 }
 
-/* The content of a small message, or what comes of a large one. */
+/* It has the content of a small message, or a piece of a large one. */
 static bool
 has_body(const struct store_req *r)
 {
@@ -162,7 +163,7 @@ has_body(const struct store_req *r)
 	    (is_kind(r, STORE_COMMIT) && !r->large);
 }
 
-/* A row for each piece; of nothing an empty one. */
+/* A row for each piece; an empty row for empty content. */
 static void
 add_column(const struct engine_writer *w, struct pg_args *a, int column)
 {
@@ -189,7 +190,7 @@ add_column(const struct engine_writer *w, struct pg_args *a, int column)
 	}
 }
 
-/* How many statements that are. */
+/* Returns the number of statements. */
 static unsigned
 add_bodies(struct engine_writer *w)
 {
@@ -277,7 +278,7 @@ pick_states(struct engine_writer *w, bool own)
 	return w->npicked;
 }
 
-/* How many statements that are. */
+/* Returns the number of statements. */
 static unsigned
 add_states(struct engine_writer *w)
 {
@@ -301,11 +302,12 @@ add_states(struct engine_writer *w)
 	return n;
 }
 
-/* Changes of what is not there: what was there the statement has returned. */
+/* Finds changes of missing records: the statement has returned the existing
+ * ones. */
 static void
 find_missing(struct engine_writer *w, unsigned stmt, int kind)
 {
-	uint64_t there = 0; /* its address stands for "it is" */
+	uint64_t there = 0; /* its address marks an existing one */
 	struct store_req *r;
 	unsigned i;
 
@@ -336,7 +338,7 @@ engine_group_lock(struct engine_writer *w)
 	pg_int8(a, w->node.epoch);
 }
 
-/* Another has our place: how batch_lock says so. */
+/* Another has our place: this is how batch_lock fails. */
 static bool
 is_another(const struct engine_writer *w, int rc)
 {

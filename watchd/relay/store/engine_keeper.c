@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * engine_keeper: a thread that makes partitions for the days to come, and drops
- * those that are over and empty: at the start and every hour, by a connection
- * of its own, so that nobody's mail waits for it. Several nodes may do it. */
+ * engine_keeper: a thread that creates partitions for the coming days, and
+ * drops those that are over and empty: at the start and every hour, by a
+ * connection of its own, so that no mail waits for it. Several nodes may do
+ * it. */
 #include <pthread.h>
 
 #include "base/clock.h"
@@ -12,20 +13,20 @@
 #include "relay/store/engine.h"
 
 #define KEEPER_EVERY (3600 * CLOCK_SEC)
-#define KEEPER_AGAIN (60 * CLOCK_SEC) /* of an engine that was away */
-#define KEEPER_MS    60000 /* for all of it: an end waits for it */
-/* What is on its way may be a day old, and clocks of nodes differ. */
+#define KEEPER_AGAIN (60 * CLOCK_SEC) /* retry when the engine was away */
+#define KEEPER_MS    60000 /* for the whole step: stopping waits for it */
+/* Mail under way may be a day old, and the clocks of nodes differ. */
 #define DAYS_BACK (UINT64_C(2) * 86400000 << 20)
 
 struct engine_keeper {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t end;
-	bool stop; /* by lock */
+	bool stop; /* under the lock */
 	struct pg *pg; /* the thread's */
 };
 
-/* When to look again. */
+/* Returns the time of the next step. */
 static int64_t
 keep(struct engine_keeper *k)
 {
@@ -44,7 +45,7 @@ keep(struct engine_keeper *k)
 		    log_q(eb.text));
 	else if (dropped > 0)
 		log_info("store", "event=engine_kept days_dropped=%u", dropped);
-	pg_drop(k->pg); /* an hour is long */
+	pg_drop(k->pg); /* not needed for an hour */
 	return clock_now() + (rc < 0 ? KEEPER_AGAIN : KEEPER_EVERY);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * engine_node: our row of mxwatch.node, by which one mxwatchd at a time is the
- * node of that name, and the last of what it said in mxwatch.stir. No clock of another machine decides: who wants the place
- * sees the row stand still for a whole lease, by his own clock, and takes it
- * only as he saw it; who has it trusts himself for a lease less a margin from
- * when he sent what was committed last. */
+ * node of that name, and its last group in mxwatch.stir. No clock of another
+ * machine is used: a node that wants the place observes that the row does not
+ * change for a whole lease, by its own clock, and takes it only in that state;
+ * the holder trusts its place for a lease less a margin, counted from when it
+ * sent what was committed last. */
 #include <poll.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 #include "base/log.h"
 #include "relay/store/engine.h"
 
-#define LOOKS 8 /* in a lease */
+#define LOOKS 8 /* per lease */
 #define TRIES 5
 
 #define LAST                                                                   \
@@ -29,7 +30,7 @@ static const struct pg_stmt
 	    "SELECT n.id, n.epoch, n.beat + coalesce(s.beat, 0), "
 	    "n.free OR n.instance = $2, n.lease "
 	    "FROM mxwatch.node n " LAST " WHERE n.name = $1" },
-    /* first: what is said of a node behind it is the last of it */
+    /* first, so that later statements see the node's last group */
     lock = { "node_lock",
 	    "SELECT id FROM mxwatch.node WHERE id = $1 FOR UPDATE" },
     take = { "node_take",
@@ -57,8 +58,8 @@ static const struct pg_stmt
 struct row {
 	int32_t id;
 	int64_t epoch, beat;
-	bool ours; /* nobody has it, or who had it was we */
-	int64_t lease_ms; /* who has it trusts himself so long */
+	bool ours; /* it is free, or its holder was this instance */
+	int64_t lease_ms; /* lease of the holder */
 };
 
 static int
@@ -80,7 +81,7 @@ row_get(struct pg *p, const char *name, const char *instance, struct row *row,
 	return 0;
 }
 
-/* Sees it stand still for a lease. */
+/* Observes that the row does not change for a lease. */
 static int
 row_watch(struct pg *p, const char *name, const char *instance, struct row *row,
     int64_t lease_ms, struct mx_errbuf *eb)
@@ -109,7 +110,7 @@ row_watch(struct pg *p, const char *name, const char *instance, struct row *row,
 	return 0;
 }
 
-/* As it was seen; -MX_EBUSY: it is not any more. */
+/* Takes it in the observed state; -MX_EBUSY: it has changed. */
 static int
 row_take(struct pg *p, const struct row *row, const char *instance,
     int64_t lease_ms, struct engine_node *node, struct mx_errbuf *eb)
@@ -149,8 +150,8 @@ engine_node_take(struct pg *p, const char *name, const char *instance,
 	unsigned tries = 0;
 	int rc;
 
-	/* another may have taken the next number at this moment; and the last group
-	 * of who was killed may still be on its way */
+	/* another node may take the next number at the same time; and the last
+	 * group of a killed holder may still be under way */
 	do {
 		pg_text(pg_add(p, &make_row), name);
 		if ((rc = pg_run(p, until, eb)) < 0)

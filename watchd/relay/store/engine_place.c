@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * engine_place: parts that landed in a node's spool, as rows (shared_move.c). A part
- * is placed with what is missing of its content, and with a row of mxwatch.moved
- * that says so until it is gone from the spool: in one transaction, so that who
- * was killed in between finds out.
- *
- * Other parts of the message may be there, on their way, or be removed by
- * another node just now, with the content, which is everybody's. Their rows are
- * locked first: who removes the last of them has done so before we look for
- * content, or comes after us and sees a part. The content has to be there, all
- * of it, or the part is not placed. Against the keeper, who sweeps content
- * without parts, it is the last piece: each part brings it, even if it is there,
- * and with it comes a lock of the table of that day (engine/schema.c). */
+ * engine_place: writes parts from a node's spool as rows (shared_move.c). A
+ * part is placed together with the missing piece of its content and a row of
+ * mxwatch.moved, which stays until the part is gone from the spool: in one
+ * transaction, so that the outcome is known after a crash. Other parts of the
+ * message may exist, be under way, or be removed by another node at this moment
+ * together with the content, which all parts share. Their rows are locked
+ * first: a node that removes the last one has either done so before we look for
+ * the content, or comes after us and sees our part. If the content is not
+ * complete, the part is not placed. Against the keeper, which sweeps content
+ * without parts, the last piece helps: each part writes it, even if it exists,
+ * and thereby locks the table of that day (engine/schema.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +21,8 @@ static const struct pg_stmt
     forget = { "moved_drop",
 	    "DELETE FROM mxwatch.moved WHERE id = ANY($1::bigint[])" },
     lock = { "place_lock",
-	    /* a message after the other, in the order of ids: as a join it
-	     * would be read once for each part that there is */
+	    /* message by message, in the order of ids: a join would read all
+	     * existing parts once for each */
 	    "SELECT 1 FROM unnest($1::bigint[]) u(id), LATERAL ("
 	    "SELECT FROM mxwatch.part p WHERE p.id BETWEEN u.id "
 	    "AND u.id + 255 ORDER BY p.id FOR SHARE) l" },
@@ -79,7 +78,7 @@ by_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Who locks in one order waits for nobody who waits for him. */
+/* Locking in one order cannot deadlock. */
 static void
 add_lock(struct engine_writer *w)
 {
@@ -162,7 +161,7 @@ engine_place_add(struct engine_writer *w)
 		engine_add_ids(w, pg_add(w->pg, &ask), UINT64_MAX);
 		n++;
 	}
-	n += add_forgotten(w); /* of before: what is placed now is not */
+	n += add_forgotten(w); /* old ones; not those placed now */
 	if (pick(w, STORE_PLACE) > 0) {
 		add_lock(w);
 		add_bodies(w);
@@ -173,11 +172,11 @@ engine_place_add(struct engine_writer *w)
 	return n;
 }
 
-/* Of those that were picked, ->len: is it among the rows? */
+/* Sets ->len of the selected requests: is it among the rows? */
 static void
 look_for(struct engine_writer *w, unsigned stmt)
 {
-	uint64_t there = 0; /* its address stands for "it is" */
+	uint64_t there = 0; /* its address marks an existing one */
 	unsigned i;
 
 	for (i = 0; i < pg_rows(w->pg, stmt); i++)

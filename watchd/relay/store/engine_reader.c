@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * engine_reader: the thread that reads the rows. What waits together is asked
+ * engine_reader: the thread that reads the rows. Waiting requests are sent
  * together: a load is two statements, its envelope and the beginning of its
  * content, and up to ENGINE_LOADS of them are one round trip. Without the
- * engine a request is answered as one that could not be read just now. */
+ * engine a request is answered as temporarily unreadable. */
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static const struct pg_stmt
     body_get = { "body_get",
 	    "SELECT at, data FROM mxwatch.body "
 	    "WHERE id = $1 AND at < $2 ORDER BY at" },
-    /* from the piece on in which $3 is */
+    /* beginning with the piece that contains $3 */
     body_from = { "body_from",
 	    "SELECT at, data FROM mxwatch.body WHERE id = $1 AND at < $2 "
 	    "AND at >= (SELECT max(at) FROM mxwatch.body "
@@ -39,8 +39,8 @@ static const struct pg_stmt
 	    "UNION ALL (SELECT key, value FROM mxwatch.own WHERE node = $4 "
 	    "AND key > $1 AND key >= $2 AND value <> '' "
 	    "ORDER BY key LIMIT $3)) s ORDER BY key LIMIT $3" },
-    /* said so that no other index has this order: one by id would be gone
-     * through for a domain of few */
+    /* written so that no other index has this order: the planner would walk one
+     * by id through the whole table for a small domain */
     part_of = { "part_of",
 	    "SELECT id, env FROM mxwatch.part "
 	    "WHERE (domain, id) > ($1, $2) AND domain <= $1 "
@@ -53,7 +53,7 @@ struct engine_reader {
 	pthread_t thread;
 	struct pg *pg;
 	struct mailbox *in, *out;
-	bool away; /* the last question did not come to an answer */
+	bool away; /* the last query failed for lack of the engine */
 	_Atomic bool hurry;
 	bool quit;
 };
@@ -71,7 +71,7 @@ ask_body(struct pg *pg, uint64_t id, uint64_t from, uint64_t len)
 		pg_int8(a, (int64_t)from);
 }
 
-/* `len` octets from `from` on, out of the pieces that were found. */
+/* Copies `len` octets from `from` on out of the pieces found. */
 static int
 take_body(struct pg *pg, unsigned stmt, uint64_t from, char *data, size_t len)
 {
@@ -123,8 +123,8 @@ take_load(struct pg *pg, unsigned stmt, struct store_get *g)
 	store_get_answer(g, rc);
 }
 
-/* What was added; once more where the connection was lost on the way, for to
- * read twice harms nobody. */
+/* Runs the statements; once more if the connection was lost, since reading
+ * twice is harmless. */
 static int
 run(struct pg *pg, struct mx_errbuf *eb)
 {
@@ -156,7 +156,8 @@ ask(struct engine_reader *rd)
 	return -MX_EIO;
 }
 
-/* The same for what nothing goes on without: waits for an engine that is away. */
+/* The same for reads that the daemon cannot go on without: waits for the
+ * engine. */
 static int
 ask_and_wait(struct engine_reader *rd)
 {
@@ -167,7 +168,8 @@ ask_and_wait(struct engine_reader *rd)
 	return rc;
 }
 
-/* Is it there still? What was removed under our hands is gone, not damaged. */
+/* Is it still there? Content of a part removed meanwhile is gone, not
+ * damaged. */
 static void
 look_again(struct engine_reader *rd, struct store_get *g)
 {
@@ -263,7 +265,7 @@ do_scan(struct engine_reader *rd, struct store_get *g)
 	g->end = rows < STORE_FETCH_MAX;
 }
 
-/* Some of several domains at once, as many as a page has room for. */
+/* A page of messages of several domains, as many as fit. */
 static void
 do_scan_domains(struct engine_reader *rd, struct store_get *g)
 {
@@ -283,7 +285,7 @@ do_scan_domains(struct engine_reader *rd, struct store_get *g)
 		pg_int8(a, STORE_FETCH_MAX / n);
 	}
 	if ((g->rc = ask(rd)) < 0)
-		return; /* it comes again */
+		return; /* the request is repeated */
 	g->briefs = mem_grow(NULL, STORE_FETCH_MAX, sizeof(*g->briefs));
 	for (k = 0; k < n; k++) {
 		rows = pg_rows(rd->pg, k);
@@ -435,7 +437,7 @@ engine_states(struct pg *pg, int32_t node, const char *prefix,
 		value = pg_get(pg, 0, i, 1, &len);
 		if (klen > STORE_KEY_MAX || klen < plen ||
 		    memcmp(k, prefix, plen) != 0)
-			return false; /* behind all that begin so */
+			return false; /* past the prefix */
 		memcpy(key, k, klen);
 		key[klen] = '\0';
 		one(arg, key, value, len);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * engine_share: what of a group is about other nodes: mail for a domain that is
- * another's, and whose a domain is. On the writer's thread, in its transaction:
- * who is fenced changes nothing. */
+ * engine_share: the part of a group that concerns other nodes: mail for domains
+ * that others own, and ownership of domains. Runs on the writer's thread within
+ * its transaction, so that a fenced node changes nothing. */
 #include <string.h>
 
 #include "base/mem.h"
 #include "relay/store/engine_int.h"
 
 static const struct pg_stmt
-    /* the taker's, where it is nobody's so far: reports go to any domain */
+    /* an unowned domain becomes the taker's: notifications go to any domain */
     unit_make = { "unit_make",
 	    "INSERT INTO mxwatch.unit (name, owner, node, batch) "
 	    "SELECT DISTINCT d, $1::integer, $1::integer, $2::bigint "
@@ -19,8 +19,8 @@ static const struct pg_stmt
     unit_give = { "unit_give",
 	    "UPDATE mxwatch.unit SET owner = $3, node = $1, batch = $2 "
 	    "WHERE name = ANY($4::text[]) AND owner = $1 RETURNING name" },
-    /* The lock keeps who had that place from taking it again before this is
-     * committed: then he sees that these are not his any more. */
+    /* The lock keeps the former holder of that place from taking it again
+     * before the commit: afterwards it sees that the domains are lost. */
     unit_take = { "unit_take",
 	    "WITH f AS (SELECT id FROM mxwatch.node WHERE free FOR SHARE) "
 	    "INSERT INTO mxwatch.unit AS u (name, owner, node, batch) "
@@ -30,7 +30,7 @@ static const struct pg_stmt
 	    "node = excluded.node, batch = excluded.batch "
 	    "WHERE u.owner = $1::integer OR u.owner IN (SELECT id FROM f) "
 	    "RETURNING name" },
-    /* what became of it, where the answer was lost */
+    /* asks for the outcome after a lost answer */
     unit_taken = { "unit_taken",
 	    "SELECT name FROM mxwatch.unit "
 	    "WHERE name = ANY($2::text[]) AND owner = $1" },
@@ -144,7 +144,7 @@ engine_add_owners(struct engine_writer *w)
 	}
 }
 
-/* Nobody but we gives what is ours, or takes it: what is so now was done. */
+/* Only we give or take domains of ours: the present owner shows the outcome. */
 void
 engine_ask_owners(struct engine_writer *w)
 {
@@ -167,7 +167,7 @@ engine_ask_owners(struct engine_writer *w)
 	}
 }
 
-/* Those for which it was done. */
+/* The domains for which it succeeded. */
 static void
 take_names(struct engine_writer *w, struct store_req *r, unsigned stmt)
 {
@@ -190,7 +190,8 @@ engine_take_owners(struct engine_writer *w, unsigned stmt, bool asked)
 	for (unsigned i = 0; i < w->n; i++) {
 		if (!engine_is_own(r = w->group[i]))
 			continue;
-		stmt += r->mail.kind == STORE_FENCE && !asked; /* a lock */
+		/* that is a lock */
+		stmt += r->mail.kind == STORE_FENCE && !asked;
 		if (r->mail.kind == STORE_FENCE)
 			r->rc = pg_rows(w->pg, stmt) > 0 ? 0 : -MX_ENOENT;
 		else

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * engine_writer: the thread that changes the rows. Like the spool's writer it
- * makes one group of all that waits. Where the answer to a group is lost, or
- * the server warns of it, mxwatch.stir tells whether it is there;
- * until it was asked no group that may be there is said again; new mail of it
- * lands meanwhile as well (engine_doubt.c).
- *
- * Without the engine requests wait: new mail for wait_ms, then it lands in the
- * spool of this node, or is answered for as if there were no space
- * (engine_away.c); changes of what is stored for as long as it takes, or until
- * this daemon ends. */
+ * makes one group of all waiting requests. If the answer to a group is lost, or
+ * the server warns of it, mxwatch.stir shows whether it was committed; until
+ * then a group that may be committed is not sent again, and its new mail is
+ * also put into the spool meanwhile (engine_doubt.c). Without the engine
+ * requests wait: new mail for wait_ms, then it goes into the spool of this
+ * node, or is refused as for lack of space (engine_away.c); changes of stored
+ * messages wait for as long as it takes, or until this daemon ends. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +21,7 @@
 #define ENGINE_TICK_MS	1000
 #define ENGINE_LEAST_MS 5000
 
-/* ---- what the owner hears */
+/* ---- reports to the owner */
 
 static void
 tell(struct engine_writer *w, const char *why)
@@ -68,7 +66,7 @@ away(struct engine_writer *w, const char *why)
 		tell(w, why);
 		log_warn("store", "event=engine_away error=%s", log_q(why));
 	}
-	/* from now on no new mail has to wait first */
+	/* from now on new mail does not wait first */
 	if (clock_now() - w->away_since > w->wait_ns)
 		tell_state(w, STORE_FULL, "the engine is away");
 }
@@ -86,7 +84,7 @@ back(struct engine_writer *w)
 	tell_state(w, STORE_OK, "");
 }
 
-/* Nothing that we say is taken any more: no promise, and no second try. */
+/* Nothing we write is accepted any more: no promises, no second try. */
 static void
 failed(struct engine_writer *w, const char *why)
 {
@@ -97,7 +95,7 @@ failed(struct engine_writer *w, const char *why)
 	tell_state(w, STORE_FAILED, why);
 }
 
-/* Our place is another's, and with it all that we would change. */
+/* Another has our place, and so everything that we would change. */
 static void
 fenced(struct engine_writer *w, const char *why)
 {
@@ -105,9 +103,9 @@ fenced(struct engine_writer *w, const char *why)
 		return;
 	w->fenced = true;
 	w->held_until = 0;
-	w->away_since = w->away_ms = 0; /* it is there, and says so */
+	w->away_since = w->away_ms = 0; /* it is there: it answered */
 	log_error("store", "event=fenced error=%s", log_q(why));
-	w->state = STORE_FULL; /* it may have been */
+	w->state = STORE_FULL; /* it may have been away */
 	tell(w, why);
 }
 
@@ -131,7 +129,7 @@ answer(struct engine_writer *w, struct store_req *r, int rc)
 		mailbox_post(w->out, &r->mail);
 }
 
-/* For an answer: others wait behind it, who may land elsewhere. */
+/* For an answer: new mail behind it may have to go to the spool. */
 static int64_t
 deadline(const struct engine_writer *w)
 {
@@ -170,8 +168,8 @@ is_up(struct engine_writer *w)
 	return false;
 }
 
-/* New mail lands here, or goes back; what is left is another group: it makes room,
- * or has to wait. True: something is left. */
+/* New mail goes to the spool or is refused; the rest is another group: it frees
+ * space, or has to wait. True: something is left. */
 static bool
 group_without_mail(struct engine_writer *w, int rc)
 {
@@ -188,8 +186,8 @@ group_without_mail(struct engine_writer *w, int rc)
 	return n > 0;
 }
 
-/* Says the group until it is known what became of it: 0, or what it fails of.
- * `known`: it is not there. */
+/* Sends the group until its outcome is known: 0, or the error. `known`: it was
+ * not committed. */
 static int
 group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
 {
@@ -198,7 +196,8 @@ group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
 
 	if (w->given_up || !is_up(w))
 		return mx_fail(eb, MX_ENET, "the engine is away");
-	/* one of before may be in doubt, too: its number is not ours */
+	/* an earlier group may be in doubt, too: its number must not be
+	 * reused */
 	if (!*known || w->doubt.batch != 0) {
 		rc = w->doubt.batch != 0 ? engine_doubt_ask(w, until, eb) :
 					   engine_group_ask(w, until, eb);
@@ -213,16 +212,17 @@ group_try(struct engine_writer *w, bool *known, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* Do we see what others do? Not while we may not hand anything on for it. */
+/* Do we see the changes of others? If not we may not deliver anything. */
 static bool
 is_blind(const struct engine_writer *w, int64_t now)
 {
 	return now >= *w->seen_ns + w->lease_ns - w->lease_ns / 6;
 }
 
-/* The engine takes what we say, and we do not see what others say: for two leases,
- * and our domains are better with somebody else; who tells them apart from outside
- * sees a node that is alive. What it has not seen by then may be gone. */
+/* The engine takes our changes, but we have not seen those of others for two
+ * leases: releases our place, because another node can serve our domains; to an
+ * observer we would seem alive. Changes not seen by then may already be tidied
+ * away. */
 static void
 look_to_it(struct engine_writer *w, int64_t now)
 {
@@ -237,8 +237,8 @@ look_to_it(struct engine_writer *w, int64_t now)
 		fenced(w, "it does not see what others do");
 }
 
-/* Our row was written, by what was sent at `sent`. A margin for the checks of
- * who relies on it. */
+/* Our row was written by a request sent at `sent`. A margin is left for the
+ * checks of those who rely on it. */
 static void
 held(struct engine_writer *w, int64_t sent)
 {
@@ -246,7 +246,7 @@ held(struct engine_writer *w, int64_t sent)
 	w->beat_at = sent + w->lease_ns / 6;
 }
 
-/* Nothing was to be said for a while: says that we are there. */
+/* Nothing was written for a while: shows that we are alive. */
 static void
 beat(struct engine_writer *w)
 {
@@ -256,7 +256,8 @@ beat(struct engine_writer *w)
 
 	if (w->state == STORE_FAILED || w->fenced || sent < w->beat_at)
 		return;
-	w->beat_at = sent + ENGINE_RETRY_MS * CLOCK_MS; /* of one away */
+	/* for one that is away */
+	w->beat_at = sent + ENGINE_RETRY_MS * CLOCK_MS;
 	if (!is_up(w))
 		return;
 	rc = engine_group_ask(w, deadline(w), &eb);
@@ -302,7 +303,8 @@ group_run(struct engine_writer *w)
 				return;
 		}
 		if (w->hurry) {
-			w->given_up = true; /* nor for what comes behind it */
+			/* later requests do not wait either */
+			w->given_up = true;
 			break;
 		}
 		(void)poll(NULL, 0, ENGINE_RETRY_MS);
@@ -328,9 +330,9 @@ group_run(struct engine_writer *w)
 		look_to_it(w, sent);
 }
 
-/* ---- requests, as they come */
+/* ---- requests */
 
-/* A piece of a large body, behind those that it had. False: the body has failed. */
+/* Appends a piece to a large body. False: the body has failed. */
 static bool
 add_piece(struct engine_writer *w, struct store_req *r)
 {
@@ -348,7 +350,7 @@ add_piece(struct engine_writer *w, struct store_req *r)
 	return true;
 }
 
-/* What the parts say of their content: its message's id stands for the place. */
+/* Sets the content's reference in the parts: the message id is its place. */
 static void
 set_body(struct engine_writer *w, struct store_req *r)
 {
@@ -388,7 +390,7 @@ into_group(struct engine_writer *w, struct store_req *r)
 	else if (r->mail.kind == STORE_DISCARD)
 		free(idmap_take(&w->larges, r->id));
 	else if (r->mail.kind == STORE_CHUNK_WRITE && !add_piece(w, r))
-		r->rc = -MX_EFULL; /* with the group */
+		r->rc = -MX_EFULL; /* set by the group */
 	w->group[w->n++] = r;
 	w->commits += commit;
 	w->chunks += r->mail.kind == STORE_CHUNK_WRITE;
@@ -406,7 +408,7 @@ engine_limits(struct engine_writer *w, const struct store_conf *c)
 	w->refuse_away = c->refuse_away;
 }
 
-/* Fenced, or by an operator: our place again. */
+/* Takes our place again, after fencing or by an operator's order. */
 static void
 do_join(struct engine_writer *w, struct store_req *r)
 {
@@ -414,7 +416,7 @@ do_join(struct engine_writer *w, struct store_req *r)
 	struct mx_errbuf eb;
 	int rc = -MX_ENET;
 
-	/* it may be another engine than the last time */
+	/* it may be another engine than before */
 	if (!is_blind(w, sent) && is_up(w))
 		rc = schema_check(w->pg, deadline(w), &eb);
 	if (rc == 0)
@@ -460,7 +462,7 @@ make_group(struct engine_writer *w)
 			STAILQ_REMOVE_HEAD(&w->queue, link);
 			continue;
 		case STORE_JOIN:
-			/* what is before it is said by who was fenced */
+			/* earlier requests are those of the fenced node */
 			if (w->n > 0)
 				return;
 			break;
@@ -486,7 +488,7 @@ make_group(struct engine_writer *w)
 	}
 }
 
-/* Until the next beat. */
+/* Time until the next beat. */
 static int
 pause_ms(const struct engine_writer *w)
 {
@@ -495,7 +497,7 @@ pause_ms(const struct engine_writer *w)
 	return ms < 1 ? 1 : ms < ENGINE_TICK_MS ? (int)ms : ENGINE_TICK_MS;
 }
 
-/* Nobody has to wait for us any more. */
+/* Releases our place, so that no node has to wait for the lease. */
 static void
 let_go(struct engine_writer *w)
 {
@@ -555,7 +557,7 @@ void
 engine_writer_land(struct engine_writer *w,
     void (*land)(void *arg, struct store_req *), void *arg)
 {
-	w->land = land; /* its thread looks when a request comes */
+	w->land = land; /* read by the thread when a request comes */
 	w->land_arg = arg;
 }
 

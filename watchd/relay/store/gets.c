@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * gets: what the readers of either backend make of what they found. */
+ * gets: the answers of the readers of either backend. */
 #include <stdlib.h>
 
 #include "base/log.h"

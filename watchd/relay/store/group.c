@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: ISC
- * group: one group of requests on its way to the disk. Large bodies first, which
- * are synced where they lie; then each request is a record of the log, small
- * bodies and all, and one fdatasync() makes them all durable. Then they enter
- * the tail, from where the database takes them in its own time, and only then
- * are they answered. A kill at any point is harmless: a record that is whole
- * has its body with it, and one that is not was never answered.
- *
- * Without space the commits of a group fail (-MX_EFULL), but its removals
- * and updates must get through, for they are what makes space: what was
- * appended is taken back and they are tried again alone, and once more after
- * the reserve file was given up.
- *
- * After a sync that failed nobody knows what is on the disk. The log goes on in
- * another file, which begins with the sequence that failed and so voids it
- * (journal.h); changes of what is stored go there. New mail is another matter
- * (writer.c): no promise is given on a disk that broke one. */
+ * group: one group of requests on its way to the disk. Large bodies come first,
+ * synced in their own files; then each request is a record of the log,
+ * including small bodies, and one fdatasync() makes them all durable. Then they
+ * enter the tail, from which the database takes them later, and only then are
+ * they answered. A kill at any point is harmless: a complete record has its
+ * body with it, and an incomplete one was never answered. Without space the
+ * commits of a group fail (-MX_EFULL), but its removals and updates must get
+ * through, because they free space: the append is taken back and they are tried
+ * again alone, and once more after the reserve file was released. After a
+ * failed sync the content of the disk is unknown. The log goes on in another
+ * file, which begins with the failed sequence and so voids it (journal.h);
+ * changes of stored messages go there. New mail is not accepted (writer.c):
+ * there is no promise on a disk that broke one. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +25,7 @@
 
 #define GROUP_TRY_EVERY CLOCK_SEC
 #define GROUP_SMALL                                                            \
-	65536u /* bytes of the log: zeros cost less than they save */
+	65536u /* bytes of the log: the zeros cost less than they save */
 #define GROUP_AHEAD (1u << 20)
 
 static bool
@@ -113,8 +110,8 @@ group_encode_state(const struct store_req *r, struct buf *b)
 	return r->len > 0 ? buf_add(b, r->data, r->len) : 0;
 }
 
-/* The request as a record of the log that lies at `offset` of the current file;
- * NULL and r->rc when it cannot be one. */
+/* Makes the request a record of the log at `offset` of the current file; NULL
+ * and r->rc when that is impossible. */
 static struct tail_entry *
 make_record(struct store_writer *w, struct store_req *r, uint64_t offset)
 {
@@ -153,7 +150,7 @@ make_record(struct store_writer *w, struct store_req *r, uint64_t offset)
 		break;
 	}
 	if (rc == 0 && b->len > JOURNAL_REST_MAX)
-		rc = -MX_EFULL; /* one that never fits: ours, so temporary */
+		rc = -MX_EFULL; /* it will never fit: our limit, so 4xx */
 	j.rest = buf_str(b);
 	j.len = b->len;
 	if (rc == 0 && (e = tail_entry(&j)) != NULL)
@@ -171,8 +168,8 @@ drop_records(struct group *g)
 		tail_entry_free(&g->entries[i]);
 }
 
-/* A file to write into. The one that is full goes on where no other can be
- * made. */
+/* Makes sure there is a file to write into. A full one is used further when no
+ * other can be created. */
 static int
 group_file(struct store_writer *w)
 {
@@ -211,12 +208,12 @@ append_add(struct append *a, const void *data, size_t len)
 	if (len == 0)
 		return;
 	v->iov_len = len;
-	memcpy(&v->iov_base, &data, sizeof(data)); /* not const there */
+	memcpy(&v->iov_base, &data, sizeof(data)); /* iov_base is not const */
 	a->n++;
 }
 
-/* Makes records of the requests that have rc 0; without
- * `commits` only the changes of what is stored. */
+/* Makes records of the requests with rc 0; without `commits` only of changes of
+ * stored messages. */
 static void
 append_make(struct store_writer *w, struct append *a, bool commits)
 {
@@ -254,7 +251,7 @@ append_make(struct store_writer *w, struct append *a, bool commits)
 	}
 }
 
-/* Will the database have room for it? Afterwards is too late. */
+/* Reserves space in the database: after the append it would be too late. */
 static int
 append_reserve(struct store_writer *w, const struct append *a)
 {
@@ -264,12 +261,12 @@ append_reserve(struct store_writer *w, const struct append *a)
 	if (!a->commits)
 		return 0;
 	if (w->space.full)
-		margin = db_margin(db); /* small ones do not fit, either */
-	/* what stands in the tail is an estimate until it is in the database */
+		margin = db_margin(db); /* small ones would not fit, either */
+	/* the size in the tail is an estimate until it is in the database */
 	if (db_nearly_full(db, behind + a->rest + margin)) {
 		if (!tail_drain(w->sp->tail) ||
 		    db_nearly_full(db, a->rest + margin)) {
-			errno = ENOSPC; /* what the owner hears */
+			errno = ENOSPC; /* reported to the owner */
 			return -MX_EFULL;
 		}
 		behind = 0;
@@ -278,7 +275,7 @@ append_reserve(struct store_writer *w, const struct append *a)
 	return db_reserve(db, behind + a->rest);
 }
 
-/* What was appended and not synced must not come back with the next start: its
+/* Data appended and not synced must not come back with the next start: its
  * senders will be told that it was not taken. */
 static int
 group_take_back(struct store_writer *w, uint64_t size)
@@ -291,8 +288,8 @@ group_take_back(struct store_writer *w, uint64_t size)
 	return 0;
 }
 
-/* The next file voids what is in this one behind `size`. One that has nothing
- * else goes: there may be a try every second. */
+/* The next file voids what this one has behind `size`. A file with nothing else
+ * is removed, since there may be a try every second. */
 static void
 group_leave_file(struct store_writer *w, uint64_t size)
 {
@@ -303,7 +300,7 @@ group_leave_file(struct store_writer *w, uint64_t size)
 	if (number != 0 && size == 0 &&
 	    segment_unlink(&w->sp->seg, number) == 0)
 		w->segments--;
-	errno = error; /* the owner is told */
+	errno = error; /* reported to the owner */
 }
 
 static int
@@ -327,8 +324,8 @@ append_write(struct store_writer *w, struct append *a, enum store_op *op)
 	return rc;
 }
 
-/* The requests of the group that have rc 0, into the log. 0: they are durable.
- * Failures are told to the owner. */
+/* Writes the requests of the group with rc 0 into the log. 0: they are durable.
+ * Failures are reported to the owner. */
 static int
 group_log(struct store_writer *w, bool commits)
 {
@@ -366,7 +363,7 @@ fail_those_left(struct group *g, bool commits_only, int rc)
 			g->reqs[i]->rc = rc;
 }
 
-/* Not the fault of one request: nobody else's would be written either. */
+/* The failure is not due to one request: no other could be written either. */
 static void
 group_unwritable(struct store_writer *w)
 {
@@ -379,8 +376,8 @@ group_unwritable(struct store_writer *w)
 	w->try_next = clock_now() + GROUP_TRY_EVERY;
 }
 
-/* Room in the tail. While the database does not follow there is none for new
- * mail, and some for what becomes of the old. */
+/* Waits for room in the tail. While the database does not follow there is none
+ * for new mail, and some for changes of stored messages. */
 static int
 group_room(struct store_writer *w)
 {
@@ -431,8 +428,8 @@ group_try(struct store_writer *w)
 	store_req_free(r);
 }
 
-/* Zeros under what comes next, behind the answers. Small groups are as many
- * syncs, large ones as many bytes, which would be written twice. */
+/* Writes zeros ahead after the answers were sent. Small groups cost a sync
+ * each; for large ones the zeros would mean writing their bytes twice. */
 static void
 group_ahead(struct store_writer *w)
 {
@@ -466,7 +463,7 @@ is_stored(struct store_writer *w, uint64_t id)
 	return rc != -MX_ENOENT;
 }
 
-/* One after the other, for each may depend on those before it. */
+/* In order, because each may depend on the ones before it. */
 static void
 group_enter(struct store_writer *w)
 {
@@ -484,7 +481,7 @@ group_enter(struct store_writer *w)
 			r->mail.kind == STORE_REMOVE) &&
 		    !is_stored(w, r->id)) {
 			r->rc = -MX_ENOENT;
-			e->nparts = 0; /* what was removed does not rise */
+			e->nparts = 0; /* a removed record is not revived */
 		}
 		tail_add(w->sp->tail, e);
 	}
@@ -513,14 +510,14 @@ group_answer(struct store_writer *w, struct group *g, int64_t start)
 		if (!is_commit(r) || !r->large)
 			continue;
 		l = idmap_take(&w->larges, r->id);
-		/* after an EIO the record may be there all the same */
+		/* after an EIO the record may have been written */
 		writer_drop_large(w, l, r->rc < 0 && r->rc != -MX_EIO);
 	}
 	mailbox_post_list(w->out, &w->answers);
 }
 
-/* New mail on a disk that failed, or for a database that does not follow, is
- * refused; large bodies are synced where they lie. */
+/* Refuses new mail on a failed disk, or for a database that does not follow;
+ * syncs large bodies in their files. */
 static void
 group_prepare(struct store_writer *w)
 {
@@ -551,7 +548,7 @@ group_run(struct store_writer *w)
 	group_answer(w, g, start);
 	group_ahead(w);
 	if (w->space.full)
-		tail_hurry(w->sp->tail); /* what is dead makes room */
+		tail_hurry(w->sp->tail); /* dead records free space */
 	g->n = 0;
 	g->commits = 0;
 	g->bytes = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * guard: see guard.h. The handler may do little, but not as little as it
- * could if it came at any time: its thread is in LMDB, and so holds nothing
- * of the log. But LMDB may have been in malloc(), which never comes back then:
- * nothing here may allocate. */
+ * guard: see guard.h. The handler is less limited than one that interrupts
+ * anything: its thread is in LMDB, and so holds no lock of the log. But LMDB
+ * may have been in malloc(), which then never returns: nothing here may
+ * allocate. */
 #include <errno.h>
 #include <limits.h>
 #include <lmdb.h>
@@ -25,8 +25,8 @@ static const int guard_signals[] = { SIGSEGV, SIGBUS, SIGABRT };
 static struct sigaction guard_before[MX_COUNT(guard_signals)];
 static char guard_dir[PATH_MAX];
 
-/* One thread speaks. Another that comes here meanwhile waits for the end, and
- * one that faults while it speaks has said enough. */
+/* One thread reports. Another one that comes here meanwhile waits for the exit;
+ * one that faults while it reports exits at once. */
 static void MX_NORETURN
 guard_die(const char *how)
 {
@@ -60,7 +60,7 @@ static void
 guard_assert(MDB_env *env, const char *text)
 {
 	(void)env;
-	(void)text; /* names LMDB's own source */
+	(void)text; /* it names LMDB's source files */
 	guard_die("assertion");
 }
 
@@ -77,7 +77,8 @@ guard_handler(int signo, siginfo_t *info, void *context)
 	for (i = 0; i < MX_COUNT(guard_signals); i++)
 		if (guard_signals[i] == signo)
 			(void)sigaction(signo, &guard_before[i], NULL);
-	/* a fault happens again when we return, what was sent does not */
+	/* a real fault recurs when we return; a signal sent by kill() does
+	 * not */
 	if (info->si_code <= 0)
 		(void)raise(signo);
 }
@@ -90,8 +91,8 @@ guard_install(void)
 	char date[40];
 	size_t i;
 
-	/* The first date of a process reads the time zone and allocates for
-	 * it; the next ones, that of the last words among them, do not. */
+	/* The first date of a process reads the time zone and allocates; later
+	 * ones, such as the one in the last line, do not. */
 	(void)text_date_3339(clock_wall(), date, sizeof(date));
 	(void)sigemptyset(&sa.sa_mask);
 	for (i = 0; i < MX_COUNT(guard_signals); i++)

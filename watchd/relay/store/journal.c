@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * journal: see journal.h. Nothing here trusts a length before the checksum
- * over it holds. */
+ * journal: see journal.h. No length is trusted before its checksum was
+ * verified. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,7 +61,7 @@ journal_put(uint8_t dst[JOURNAL_RECORD], const struct journal_record *r,
 	le_put(dst + 64, crc_of(0, dst, 64), 4);
 }
 
-/* All of it, or -MX_ECORRUPT: the file ends before. */
+/* Reads all of it, or -MX_ECORRUPT: the file ends before. */
 static int
 read_all(const struct journal_file *f, uint64_t offset, void *dst, size_t len)
 {
@@ -101,7 +101,7 @@ journal_head(const struct journal_file *f, uint64_t *first)
 	return 0;
 }
 
-/* False when it is none of this spool, or does not hold. */
+/* False when it is invalid, or belongs to another spool. */
 static bool
 parse(const struct journal_file *f, const uint8_t *raw, uint64_t offset,
     struct journal_record *r, uint32_t *crc)
@@ -171,7 +171,7 @@ read_rest(const struct journal_file *f, uint64_t at, struct journal_record *r,
 	return crc_of(0, r->rest, r->len) == crc ? 0 : -MX_ECORRUPT;
 }
 
-/* Nothing but what was written ahead (segment_write_ahead()). */
+/* Only zeros written ahead (segment_write_ahead())? */
 static int
 zeros_from(const struct journal_file *f, uint64_t offset)
 {
@@ -240,7 +240,8 @@ journal_find(const struct journal_file *f, uint64_t offset,
 			if (parse(f, p, *at, r, &crc))
 				return 0;
 		}
-		/* one that is cut by the end of this chunk begins the next */
+		/* a record across the end of this chunk is found in the next
+		 * one */
 		offset += n - (JOURNAL_RECORD - 1);
 	}
 	return -MX_ENOENT;

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: ISC
- * journal: the log in which every change of what is stored is made durable:
- * its format, and how it is read. It is kept in segment files of its own
+ * journal: the log that makes every change of what is stored durable: its
+ * format, and how it is read. It is kept in segment files of its own
  * (journal_is()), beside the bodies above STORE_SMALL_MAX, which have a file
  * each. Little-endian:
  *
  *	file	JOURNAL_HEAD bytes: "mxwlog 1", u64 number, u64 first sequence,
- *		zeros, u32 CRC; then records without gaps; then, in one that is
- *		written or was when everything stopped, zeros
+ *		zeros, u32 CRC; then records without gaps; then, in a file that
+ *		is being written or was when the daemon stopped, zeros
  *	record	JOURNAL_RECORD bytes: u64 salt, u64 sequence, u64 durable, u64
  *		id, u64 segment of the body, u64 length of the body, u32 CRC of
  *		the body, u32 length of the rest, u32 CRC of the rest, u16
  *		parts, u8 kind, u8 0, u32 CRC of all this; then the body, if it
- *		lies here, and the rest:
+ *		is stored here, and the rest:
  *	COMMIT	u32 length and the envelope of each part; id is part 0's
  *	UPDATE	the envelope with this id
- *	REMOVE	nothing; the id is all
- *	STATE	u16 length and the key, then the value; none: it is removed
+ *	REMOVE	nothing: the id suffices
+ *	STATE	u16 length and the key, then the value; without one: removed
  *
  * Sequences have no gap, over all files, and begin with 1; 0 and UINT64_MAX are
- * no record's, for they stand for none. `durable` is the last one that was
- * known to be on the disk when the record was written: so a torn record is a
- * group that a crash cut short, unless a later record vouches for it; then it
- * is damage. A file that begins with a sequence voids what files before it have
- * from there on: it was begun because their last group could not be synced.
- * The salt is the spool's secret. Bodies come from strangers, and without it
- * one could hold what looks like a record.
- * Records are read by the start (replay.h) and by mxwatch-salvage, written by
- * the writer thread (group.c). Results: 0, negative as named. */
+ * never used, since they stand for none. `durable` is the last record known to
+ * be on the disk when this one was written. So a torn record is a group that a
+ * crash cut short, unless a later record vouches for it; then it is damage. A
+ * file that begins with a sequence voids that part of earlier files from this
+ * sequence on: it was begun because their last group could not be synced. The
+ * salt is the spool's secret: without it the body of a stranger's message could
+ * contain a valid record. Records are read at the start (replay.h) and by
+ * mxwatch-salvage, written by the writer thread (group.c). Results: 0, negative
+ * as named. */
 #ifndef MX_STORE_JOURNAL_H
 #define MX_STORE_JOURNAL_H
 
@@ -36,8 +36,8 @@
 
 #define JOURNAL_HEAD	 64u
 #define JOURNAL_RECORD	 68u
-#define JOURNAL_REST_MAX (64u << 20) /* what 256 parts may come to, and more */
-#define JOURNAL_BODY_MAX (1u << 20) /* of a body that lies in it */
+#define JOURNAL_REST_MAX (64u << 20) /* total of 256 parts, with a margin */
+#define JOURNAL_BODY_MAX (1u << 20) /* of a body stored in the log */
 #define JOURNAL_FIRST	 (UINT64_C(1) << 63) /* number of its first file */
 
 enum journal_kind {
@@ -45,11 +45,12 @@ enum journal_kind {
 	JOURNAL_UPDATE,
 	JOURNAL_REMOVE,
 	JOURNAL_STATE,
-	JOURNAL_NOTHING, /* written to see whether it can be */
+	JOURNAL_NOTHING, /* written to test whether writing works */
 };
 
-struct journal_pos { /* how far somebody has got */
-	uint64_t seq; /* of the last record before it; 0: none was written */
+struct journal_pos { /* a position in the log */
+	/* of the last record before the position; 0: none was written */
+	uint64_t seq;
 	uint64_t segment, offset; /* behind that record */
 };
 
@@ -82,17 +83,17 @@ struct journal_file {
 	uint64_t number, size, salt;
 };
 
-/* The sequence that it begins with. -MX_ECORRUPT: no head; -MX_EIO. */
+/* The sequence with which it begins. -MX_ECORRUPT: no valid head; -MX_EIO. */
 int journal_head(const struct journal_file *, uint64_t *first) MX_NODISCARD;
-/* The record at `offset`, whole; its rest lies in *buf. -MX_ENOENT: the end of
- * the file, or nothing but zeros; -MX_ECORRUPT: torn or damaged; -MX_EIO. */
+/* The whole record at `offset`; its rest is in *buf. -MX_ENOENT: the end of the
+ * file, or only zeros; -MX_ECORRUPT: torn or damaged; -MX_EIO. */
 int journal_read(const struct journal_file *, uint64_t offset,
     struct journal_record *, struct buf *) MX_NODISCARD;
-/* The head of the first record at `offset` or behind it whose head holds, its
- * place in *at. -MX_ENOENT: none; -MX_EIO. */
+/* The first valid record head at or behind `offset`, its position in *at.
+ * -MX_ENOENT: none; -MX_EIO. */
 int journal_find(const struct journal_file *, uint64_t offset,
     struct journal_record *, uint64_t *at) MX_NODISCARD;
-/* Part i of a COMMIT, walking with *at = 0 at first. False: it does not hold. */
+/* Part i of a COMMIT; start with *at = 0. False: malformed. */
 bool journal_part(const struct journal_record *, size_t *at, const char **data,
     size_t *len);
 /* Key and value of a STATE. The key is not terminated. */

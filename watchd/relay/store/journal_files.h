@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * journal_files: the files of the log that are there, in the order in which they
- * were begun. For the start (replay.c) and mxwatch-salvage; one thread. */
+ * journal_files: the existing files of the log, in the order in which they were
+ * begun. For the start (replay.c) and mxwatch-salvage; one thread. */
 #ifndef MX_STORE_JOURNAL_FILES_H
 #define MX_STORE_JOURNAL_FILES_H
 
@@ -9,7 +9,7 @@
 
 struct journal_files {
 	struct segment_dir *dir; /* the caller's */
-	uint64_t from; /* those before this number are left out */
+	uint64_t from; /* files with lower numbers are left out */
 	uint64_t *numbers; /* ascending */
 	size_t n;
 };
@@ -21,9 +21,10 @@ void journal_files_free(struct journal_files *);
 /* The one at index i; close f->fd. 0, -MX_EIO. */
 int journal_files_open(const struct journal_files *, size_t i, uint64_t salt,
     struct journal_file *f) MX_NODISCARD;
-/* The least sequence with which a file behind index i begins: from there on they
- * say it anew. UINT64_MAX: there is none, or its beginning did not come to the
- * disk. 0; -MX_EIO: one could not be read, and *first is what the others say. */
+/* The lowest sequence with which a file behind index i begins: from there on
+ * earlier records are void. UINT64_MAX: there is none, or its head was not
+ * written. 0; -MX_EIO: one could not be read, and *first is the result without
+ * it. */
 int journal_files_void(const struct journal_files *, size_t i, uint64_t *first);
 
 #endif

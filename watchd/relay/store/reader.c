@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * reader: fetches envelopes and bodies, so that a slow disk stops nobody but
- * those who wait for it. A read transaction lives for one request (for a
- * batch of a scan: a thousand records), never across what somebody else
- * waits for, so the writer can use freed pages again. What the database has not
- * come to yet is in the tail, which is asked first: what has left it before
- * we looked is in the transaction that is begun then. What is removed
- * while it is being read is found out by looking a second time. */
+ * reader: reads envelopes and bodies, so that a slow disk delays only the
+ * requests that need it. A read transaction lasts for one request (for a batch
+ * of a scan: a thousand records), never while waiting for others, so that the
+ * writer can reuse freed pages. The tail is asked first for records that the
+ * database does not have; one that left the tail before is in the transaction
+ * begun afterwards. A record that is removed while it is being read is detected
+ * by a second look-up. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,10 +19,10 @@
 #include "relay/store/reader.h"
 #include "relay/store/store_int.h"
 
-/* Twice the connections that a primary gets by default, each with a large body
+/* Twice the default number of connections to a primary, each with a large body
  * of its own. */
 #define READER_FILES 48
-#define READER_BATCH 16 /* answers of one wake-up */
+#define READER_BATCH 16 /* answers per wake-up */
 
 struct reader_file {
 	uint64_t number; /* 0: unused */
@@ -48,7 +48,7 @@ file_close(struct reader_file *f)
 	f->number = f->used = 0;
 }
 
-/* The descriptor stays the cache's. -1 and errno. */
+/* The cache keeps the descriptor. -1 and errno. */
 static int
 file_get(struct store_reader *rd, uint64_t number)
 {
@@ -64,7 +64,7 @@ file_get(struct store_reader *rd, uint64_t number)
 			oldest = f;
 	}
 	fd = segment_open_read(&rd->sp->seg, number);
-	if (fd < 0 && errno == EMFILE) { /* one that is kept only to be quick */
+	if (fd < 0 && errno == EMFILE) { /* close a cached one */
 		file_close(oldest);
 		fd = segment_open_read(&rd->sp->seg, number);
 	}
@@ -146,7 +146,7 @@ do_load(struct store_reader *rd, struct store_get *g)
 		rc = store_get_check(g);
 	if (rc == -MX_ECORRUPT &&
 	    record_read(rd, g->id, &again) == -MX_ENOENT) {
-		rc = -MX_ENOENT; /* removed under our hands */
+		rc = -MX_ENOENT; /* removed meanwhile */
 		envelope_destroy(&g->envs[0]);
 	}
 	envelope_destroy(&again);
@@ -171,7 +171,8 @@ do_fetch(struct store_reader *rd, struct store_get *g)
 		(void)record_read(rd, g->ids[i], &g->envs[i]);
 }
 
-/* What the scan found in the database, or what the tail has instead of it. */
+/* Adds what the scan found in the database, or the newer version in the
+ * tail. */
 static void
 scan_one(struct store_reader *rd, struct store_get *g, uint64_t id,
     const void *data, size_t len)
@@ -190,8 +191,8 @@ scan_one(struct store_reader *rd, struct store_get *g, uint64_t id,
 	store_get_brief(g, id, data, len);
 }
 
-/* A batch with a transaction of its own; goes on after the last id seen. All that
- * is asked for was in the database at the opening. */
+/* A batch with a transaction of its own; continues after the last id seen. All
+ * requested records were in the database at the opening. */
 static void
 do_scan(struct store_reader *rd, struct store_get *g)
 {
@@ -218,7 +219,7 @@ do_scan(struct store_reader *rd, struct store_get *g)
 		g->rc = 0;
 }
 
-/* True when the request is to go back as an answer. */
+/* True when the request is to be sent back as an answer. */
 static bool
 reader_do(struct store_reader *rd, struct store_get *g)
 {

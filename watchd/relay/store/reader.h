@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * reader: what is read from the spool. One thread fetches. Made and ended by
+ * reader: the thread that reads from the spool. Started and stopped by
  * backend_spool; requests are struct store_get, and come back answered. */
 #ifndef MX_STORE_READER_H
 #define MX_STORE_READER_H
@@ -12,9 +12,9 @@ struct store_reader;
 struct store_reader *
 reader_start(struct spool *, struct mailbox *out); /* or NULL */
 struct mailbox *reader_mailbox(struct store_reader *);
-void reader_stop(struct store_reader **); /* answers what was posted first */
+void reader_stop(struct store_reader **); /* answers pending requests first */
 
-/* What store_state_some() promises; on the thread of the caller. */
+/* The work of store_state_some(), on the thread of the caller. */
 bool reader_states(struct spool *, const char *prefix, const char *after,
     unsigned max,
     void (*one)(void *arg, const char *key, const void *, size_t len),

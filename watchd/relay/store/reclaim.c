@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * reclaim: which segments the running transaction changes, what it writes
- * about them, and the disk space that is given back once it is committed: a
- * segment in which nothing is alive is removed, one that a few stragglers
- * keep alive gets holes. Never before the commit, for until then the records
- * that refer to it count; and no file of the log that a start would read, for
- * a start reads on from where the database has got to. */
+ * reclaim: which segments the running transaction changes, what it writes about
+ * them, and the disk space that is freed once it is committed: a segment
+ * without live bodies is removed, one with few gets holes. Never before the
+ * commit, because until then the old records count; and never a file of the log
+ * that a start would read from the position of the database on. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,12 +12,12 @@
 #include "base/mem.h"
 #include "relay/store/redo.h"
 
-#define PUNCH_MIN     (64u << 10) /* not worth a system call below */
+#define PUNCH_MIN     (64u << 10) /* less is not worth a system call */
 #define PUNCH_RECORDS 200000
 
 struct touched { /* a segment that the transaction changes */
 	struct db_segment s;
-	bool drop; /* nothing is alive in it */
+	bool drop; /* it has no live bodies */
 	bool punch;
 };
 
@@ -45,7 +44,7 @@ struct settle {
 	int rc;
 };
 
-/* Is it read by a start that comes now? */
+/* Would a start now read it? */
 static bool
 is_log(const struct redo *a, uint64_t number)
 {
@@ -68,7 +67,7 @@ settle_one(uint64_t number, void *value, void *arg)
 			st->rc = 0;
 		return;
 	}
-	/* each time the live half has halved: bounded work in all */
+	/* each time the live part has halved: bounded work in total */
 	e->punch = !is_log(st->a, number) && e->s.live_bytes < base / 2 &&
 	    base >= PUNCH_MIN;
 	if (e->punch)
@@ -101,7 +100,7 @@ punch_one(struct redo *a, const struct db_segment *s)
 	while ((rc = db_record_next(t, &id, &data, &len)) == 0 &&
 	    id >> 8 <= s->last_id >> 8) {
 		rc = envelope_decode(data, len, &env);
-		/* with a damaged record nobody knows what is alive */
+		/* with a damaged record it is not known what is alive */
 		if (rc < 0 || ++seen > PUNCH_RECORDS)
 			break;
 		e = (struct extent){ env->body.offset, env->body.len };
@@ -124,7 +123,7 @@ punch_one(struct redo *a, const struct db_segment *s)
 		;
 	else if (bytes == s->live_bytes)
 		segment_punch(&a->sp->seg, s->number, s->size, live, n);
-	else /* a damaged page hides records: their bodies are worth keeping */
+	else /* a damaged page hides records: their bodies are kept */
 		log_error("store",
 		    "event=records_missing segment=%016" PRIx64
 		    " bytes=%" PRIu64 " found=%" PRIu64
@@ -140,7 +139,7 @@ unlink_one(struct redo *a, const struct db_segment *s)
 	int error = 0;
 
 	if (segment_unlink(&a->sp->seg, s->number) < 0)
-		error = errno; /* swept at a start */
+		error = errno; /* a start will sweep it */
 	if (a->unlinked != NULL)
 		a->unlinked(a->arg, s->number, size, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * redo: see apply.h. */
+ * redo: see redo.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,7 @@ record_commit(struct redo *a, const struct journal_record *r)
 
 	for (i = 0; i < r->nparts; i++) {
 		if (!journal_part(r, &at, &data, &len))
-			return -MX_EIO; /* its checksum held: never */
+			return -MX_EIO; /* impossible: its checksum held */
 		if ((rc = db_record_put(a->txn, r->id | i, data, len)) < 0)
 			return rc;
 	}
@@ -71,7 +71,7 @@ record_commit(struct redo *a, const struct journal_record *r)
 	return 0;
 }
 
-/* -MX_ENOENT: what was removed meanwhile does not rise again. */
+/* -MX_ENOENT: a record removed meanwhile is not revived. */
 static int
 record_update(struct redo *a, const struct journal_record *r)
 {
@@ -104,7 +104,7 @@ record_remove(struct redo *a, uint64_t id)
 	if (rc < 0 && rc != -MX_ENOENT)
 		return rc;
 	if (body.segment == 0 || (rc == 0 && next >> 8 == id >> 8))
-		return 0; /* another part needs the body */
+		return 0; /* another part uses the body */
 	if ((rc = reclaim_touch(a, body.segment, &seg)) < 0)
 		return rc;
 	seg->live -= seg->live > 0;
@@ -153,8 +153,8 @@ redo_record(struct redo *a, const struct journal_record *r, uint64_t segment,
 		break;
 	}
 	if (rc == -MX_ENOENT)
-		rc = 0; /* nothing to be changed */
-	/* the file that is left may have nothing alive */
+		rc = 0; /* nothing to change */
+	/* the previous file may have no live bodies */
 	if (rc == 0 && segment != a->pos.segment)
 		rc = reclaim_touch(a, a->pos.segment, &s);
 	if (rc == 0)

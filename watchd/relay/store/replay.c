@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * replay: see replay.h. A file ends for us where the next one begins: with its
- * first sequence. Otherwise it ends at its end, or at a record that does not
- * hold. That one was being written when everything stopped, unless something
- * says that it had been synced: a record behind it, a file that was begun behind
- * it, or the database, which has read no more than that. */
+ * replay: see replay.h. A file ends, for the replay, with the first sequence of
+ * the next one. Otherwise it ends at its end, or at an invalid record. That
+ * record was being written when the daemon stopped, unless there is proof that
+ * it had been synced: a record behind it, a later file, or the position of the
+ * database. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,11 +21,11 @@
 struct replay_run {
 	struct spool *sp;
 	struct redo redo;
-	struct journal_files files; /* from where we begin */
+	struct journal_files files; /* from the position of the database on */
 	struct buf buf;
 	unsigned batch; /* records in the open transaction */
 	uint64_t records, cut; /* applied; bytes that were cut off */
-	bool db_failed; /* not the log */
+	bool db_failed; /* the failure is the database's, not the log's */
 };
 
 static int
@@ -56,7 +56,8 @@ failed(const struct replay_run *rp, struct mx_errbuf *eb, int rc)
 
 /* ---- the files */
 
-/* Does a record at `offset` or behind it say that `seq` had been synced? */
+/* Is there a record at or behind `offset` that says that `seq` had been
+ * synced? */
 static int
 vouched(const struct journal_file *f, uint64_t offset, uint64_t seq)
 {
@@ -72,7 +73,7 @@ vouched(const struct journal_file *f, uint64_t offset, uint64_t seq)
 	return rc == -MX_ENOENT ? 0 : rc;
 }
 
-/* In this file from `offset` on, and in those behind it. */
+/* In this file from `offset` on, and in later ones. */
 static int
 vouched_behind(const struct replay_run *rp, size_t i, uint64_t offset,
     uint64_t seq)
@@ -99,7 +100,7 @@ end_batch(struct replay_run *rp)
 
 	if (rp->redo.txn != NULL) {
 		rc = redo_commit(&rp->redo);
-		reclaim_clear(&rp->redo); /* the sweep comes after us */
+		reclaim_clear(&rp->redo); /* the sweep follows */
 	}
 	rp->batch = 0;
 	rp->db_failed = rp->db_failed || rc < 0;
@@ -124,8 +125,8 @@ apply_one(struct replay_run *rp, const struct journal_file *f,
 	return ++rp->batch >= REPLAY_BATCH ? end_batch(rp) : 0;
 }
 
-/* Up to what does not hold, or what the next file has anew: *offset. 0: it ended
- * as a file should. -MX_ECORRUPT: it did not. */
+/* Replays up to an invalid record, or the sequence that a later file begins
+ * with: *offset. 0: a regular end. -MX_ECORRUPT: not one. */
 static int
 replay_records(struct replay_run *rp, const struct journal_file *f,
     uint64_t first, uint64_t *offset)
@@ -145,7 +146,7 @@ replay_records(struct replay_run *rp, const struct journal_file *f,
 	return rc == -MX_ENOENT ? 0 : rc;
 }
 
-/* Nobody may read what is behind: the next start would take it for damage. */
+/* Removes the rest, which the next start would take for damage. */
 static int
 cut_off(struct replay_run *rp, const struct journal_file *f, uint64_t offset)
 {
@@ -168,15 +169,15 @@ cut_off(struct replay_run *rp, const struct journal_file *f, uint64_t offset)
 	return 0;
 }
 
-/* A file that was begun is proof that all before its first record were synced:
- * this one, which says so of itself, or one behind it. */
+/* The existence of a file proves that all records before its first one were
+ * synced: this file, by its head, or a later one. */
 static bool
 lacks_records(const struct replay_run *rp, uint64_t head, uint64_t first)
 {
 	uint64_t next = rp->redo.pos.seq + 1;
 
 	if (first == next)
-		return false; /* from there on it is void */
+		return false; /* void from there on */
 	return head > next || (first != UINT64_MAX && first > next);
 }
 
@@ -191,7 +192,7 @@ replay_file(struct replay_run *rp, size_t i, struct mx_errbuf *eb)
 	    (rc = journal_files_void(&rp->files, i, &first)) < 0)
 		return failed(rp, eb, rc);
 	if (f.number == rp->sp->applied.segment && rp->sp->applied.offset > 0)
-		offset = rp->sp->applied.offset; /* bodies lie before it */
+		offset = rp->sp->applied.offset; /* bodies are before it */
 	else if ((rc = journal_head(&f, &head)) == 0 &&
 	    head != rp->redo.pos.seq + 1)
 		rc = -MX_ECORRUPT;
@@ -200,7 +201,7 @@ replay_file(struct replay_run *rp, size_t i, struct mx_errbuf *eb)
 	else if (rc == -MX_ECORRUPT)
 		offset = 0;
 	whole = rc;
-	/* one that is shorter than the database has read it is not torn */
+	/* a file shorter than the position of the database is not torn */
 	if (rc == -MX_ECORRUPT && first == rp->redo.pos.seq + 1)
 		rc = 0;
 	else if (rc == -MX_ECORRUPT && offset <= f.size)
@@ -232,7 +233,7 @@ replay_files(struct replay_run *rp, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* The log goes on in a file of its own. */
+/* The log continues in a new file. */
 static int
 replay_end(struct replay_run *rp, struct mx_errbuf *eb)
 {

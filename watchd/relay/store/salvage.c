@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * salvage: mxwatch-salvage SPOOL OUTDIR: takes out of a damaged spool every
- * message that is whole. Reads the files alone, so that nothing that made
- * the daemon refuse the spool stops it, and never writes into the spool. What
- * the database says for sure goes into OUTDIR; what may be an older state of
- * a message into OUTDIR/unsure, with the newest that was found; envelopes
- * whose body is not whole into OUTDIR/damaged. What had been given back and was
- * only kept goes into OUTDIR/vault: nobody waits for it. With -n it counts
- * them and writes nothing.
- * The log knows what the database had not come to, and of a database that is
- * lost what has not been reclaimed (salvage_log.h). */
+ * salvage: mxwatch-salvage SPOOL OUTDIR: takes every complete message out of a
+ * damaged spool. It only reads the files, so that it works whatever made the
+ * daemon refuse the spool, and never writes into the spool. Messages that the
+ * database has for certain go into OUTDIR; possibly outdated states of a
+ * message into OUTDIR/unsure, the newest one found; envelopes whose body is not
+ * intact into OUTDIR/damaged. Bounced mail that was kept goes into
+ * OUTDIR/vault: it is not waiting to be delivered. With -n it counts them and
+ * writes nothing. The log has what the database did not get, and for a lost
+ * database everything that was not reclaimed (salvage_log.h). */
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -49,7 +48,7 @@ struct salvage {
 	struct idmap unsure; /* id -> struct envelope */
 	uint64_t whole, vault, unsures, damaged_bodies, damaged_records;
 	int lock;
-	int error; /* errno of what could not be written */
+	int error; /* errno of a failed write */
 };
 
 static void
@@ -96,8 +95,8 @@ export_sure(struct salvage *s, const struct envelope *e)
 	}
 }
 
-/* A message is queued, in the vault, queued again with its attempts at zero, in
- * the vault for good: in this order. */
+/* The stages in which a message may be: queued, in the vault, queued again with
+ * its attempts at zero, in the vault for good. */
 static unsigned
 stage(const struct envelope *e)
 {
@@ -128,7 +127,7 @@ key_of(const char *text)
 	return key;
 }
 
-/* What the database says of the log. */
+/* The position and salt of the log in the database. */
 static bool
 on_state(void *arg, uint64_t key, const void *data, size_t len, bool sure)
 {
@@ -158,13 +157,13 @@ read_log(struct salvage *s, const char *spool)
 		pages_close(&states);
 	}
 	mem_free(&path);
-	/* without a database nobody knows where its log should begin */
+	/* without a database the beginning of its log is unknown */
 	salvage_log_read(&s->log, s->x.segments, s->salt,
 	    s->applied_known ? s->applied : UINT64_MAX);
 	s->damaged_records = s->log.missing;
 }
 
-/* Does the log know better than the database? */
+/* Is the log newer than the database for this message? */
 static bool
 in_tail(const struct salvage *s, uint64_t id)
 {
@@ -173,7 +172,7 @@ in_tail(const struct salvage *s, uint64_t id)
 	return m != NULL && (!s->applied_known || m->seq > s->applied);
 }
 
-/* Of several states of a message the latest is kept. */
+/* Keeps the latest of several states of a message. */
 static void
 note_unsure(struct salvage *s, struct envelope **e)
 {
@@ -208,8 +207,8 @@ on_record(void *arg, uint64_t key, const void *data, size_t len, bool sure)
 	return true;
 }
 
-/* A message of which the database had not heard, or had not heard this; or, of a
- * database that is damaged, one that it may have known. */
+/* A message that the database did not have, or not in this state; or, for a
+ * damaged database, may have had. */
 static void
 logged_one(uint64_t id, void *value, void *arg)
 {
@@ -232,7 +231,7 @@ unsure_one(uint64_t id, void *value, void *arg)
 	struct salvage *s = arg;
 	struct envelope *e = value;
 
-	/* an old state of one that is gone has lost its body, as a rule */
+	/* an outdated state of a removed message usually has no body left */
 	if (s->error == 0 && idmap_get(&s->done, id) == NULL &&
 	    export_intact(&s->x, e)) {
 		if (export_message(&s->x, e, "unsure") == EXPORT_WHOLE)
@@ -260,7 +259,7 @@ lock_spool(struct salvage *s, const char *spool)
 	return rc;
 }
 
-/* An empty folder that does not lie in the spool. */
+/* Creates OUTDIR: an empty folder outside of the spool. */
 static int
 make_out(struct salvage *s, const char *spool, const char *out)
 {

@@ -18,8 +18,8 @@
 static const char *const state_names[] = { "pending", "delivered", "failed",
 	"expired" };
 
-/* Reads the body, into the file unless it is -1. EXPORT_WHOLE when all of it
- * was there and the checksum holds. */
+/* Reads the body, and writes it to the file unless that is -1. EXPORT_WHOLE
+ * when it is complete and the checksum correct. */
 static enum export_result
 copy_body(const struct exporter *x, const struct body_ref *b, int to)
 {

@@ -8,7 +8,7 @@
 #include "relay/store/journal_files.h"
 #include "relay/store/salvage_log.h"
 
-/* What a file that is whole begins its first record with. */
+/* The salt in the first record of a valid file. */
 static uint64_t
 salt_of(const struct journal_files *l)
 {
@@ -69,7 +69,8 @@ read_one(struct salvage_log *sl, const struct journal_record *r)
 		break;
 	case JOURNAL_UPDATE:
 		m = idmap_get(&sl->messages, r->id);
-		if (m == NULL || m->env != NULL) /* it does not rise again */
+		/* a removed one is not revived */
+		if (m == NULL || m->env != NULL)
 			note_record(sl, r->id, r->seq, r->rest, r->len);
 		break;
 	case JOURNAL_REMOVE:
@@ -80,7 +81,7 @@ read_one(struct salvage_log *sl, const struct journal_record *r)
 	}
 }
 
-/* Sequences have no gap: what is not there was damaged. */
+/* Sequences have no gap: a missing one was damaged. */
 static void
 count_missing(struct salvage_log *sl, uint64_t seq)
 {
@@ -108,7 +109,7 @@ read_file(struct salvage_log *sl, const struct journal_file *f,
 			read_one(sl, &r);
 			at += journal_size(&r, f->number);
 		} else if (journal_find(f, at + 1, &r, &at) < 0) {
-			break; /* or holes that were made for their space */
+			break; /* or holes punched to free space */
 		}
 	}
 	buf_fini(&buf);

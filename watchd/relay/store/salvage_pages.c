@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * salvage_pages: see salvage_pages.h.
- *
- * A page that no tree leads to and that is not free belongs to a tree whose
- * branch is damaged, so it is current. When the list of free pages is not
- * whole that cannot be told any more; and when one of the meta pages is not,
- * nobody knows whether the other one is the newer. When all of the trees are
- * whole such a page is one that fell out of the list: an old one. */
+ * salvage_pages: see salvage_pages.h. A page that no tree leads to and that is
+ * not free belongs to a tree with a damaged branch, so it is current. If the
+ * list of free pages is incomplete this cannot be decided; and if one of the
+ * meta pages is damaged it is not known whether the other one is the newer. If
+ * all trees are complete, such a page was dropped from the list: an old one. */
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -36,22 +34,22 @@ struct pages {
 	struct tree {
 		uint64_t root, entries;
 	} unused, tables;
-	bool current; /* both meta pages are good, so the newer one is known */
-	bool whole; /* and the list of free pages is good, too */
+	bool current; /* both meta pages are valid, so the newer one is known */
+	bool whole; /* and the list of free pages is valid, too */
 	char *big; /* an overflow value */
 	size_t room;
 };
 
 struct walk {
 	struct pages *p;
-	/* at a node of a leaf; false: it makes no sense */
+	/* for each node of a leaf; false: it makes no sense */
 	bool (*leaf)(struct walk *, const uint8_t *node, const uint8_t *value,
 	    size_t len, bool sure);
 	pages_cb *one;
 	void *arg;
-	uint64_t entries; /* that were met */
+	uint64_t entries; /* entries met */
 	const char *table;
-	struct tree tree; /* of the table that was looked for */
+	struct tree tree; /* of the table searched for */
 };
 
 static bool
@@ -60,7 +58,7 @@ read_at(const struct pages *p, void *data, size_t len, uint64_t at)
 	return pread(p->fd, data, len, (off_t)at) == (ssize_t)len;
 }
 
-/* The number that a page carries is the first thing to be wrong. */
+/* The page's own number is the first check. */
 static bool
 page_read(struct pages *p, uint64_t number, uint8_t *page)
 {
@@ -70,7 +68,7 @@ page_read(struct pages *p, uint64_t number, uint8_t *page)
 
 /* ---- nodes */
 
-/* The value of the leaf's node at `at`, or NULL. */
+/* The value of the leaf node at `at`, or NULL. */
 static const uint8_t *
 node_value(struct pages *p, const uint8_t *page, size_t at, size_t *len)
 {
@@ -103,7 +101,7 @@ node_value(struct pages *p, const uint8_t *page, size_t at, size_t *len)
 	    NULL;
 }
 
-/* Anything in the page that looks like a node, wherever it lies. */
+/* Reports everything in the page that looks like a node. */
 static void
 page_carve(struct walk *w, const uint8_t *page)
 {
@@ -128,9 +126,9 @@ node_bytes(const uint8_t *node)
 	return (NODE_HEAD + get16(node + 6) + len + 1) / 2 * 2;
 }
 
-/* False when something in it was damaged. Removed nodes leave their bytes
- * below `upper`, and their offsets behind `lower`: neither counts. Together
- * the nodes fill the page from `upper` on, so that none is overlooked. */
+/* False when something in it was damaged. Removed nodes leave their bytes below
+ * `upper`, and their offsets behind `lower`: neither counts. All nodes together
+ * fill the page from `upper` on, so that none is overlooked. */
 static bool
 page_leaf(struct walk *w, const uint8_t *page, bool sure)
 {
@@ -186,7 +184,8 @@ walk_branch(struct walk *w, const uint8_t *page, unsigned depth)
 	return good;
 }
 
-/* False when something below was damaged; counted is the page that was. */
+/* False when something below was damaged; the damaged page itself is
+ * counted. */
 static bool
 walk_page(struct walk *w, uint64_t number, unsigned depth)
 {
@@ -198,7 +197,7 @@ walk_page(struct walk *w, uint64_t number, unsigned depth)
 	if (number == NO_PAGE)
 		return true; /* an empty tree */
 	if (number >= p->n || depth > DEPTH_MAX || p->state[number] != 0) {
-		p->damaged++; /* whoever refers to it */
+		p->damaged++; /* the reference to it is damaged */
 		return false;
 	}
 	p->state[number] |= SEEN;
@@ -210,7 +209,7 @@ walk_page(struct walk *w, uint64_t number, unsigned depth)
 	else {
 		counted = whole && kind == PAGE_BRANCH;
 		good = counted && walk_branch(w, page, depth);
-		if (!good) /* was it a leaf? */
+		if (!good) /* it may have been a leaf */
 			page_carve(w, page);
 	}
 	p->damaged += !good && !counted;
@@ -225,7 +224,7 @@ tree_get(const uint8_t *table)
 		get64(table + TABLE_ENTRIES) };
 }
 
-/* A wrong root may lead to a tree that is none the worse for it. */
+/* A wrong root may lead to an intact tree. */
 static bool
 walk_tree(struct walk *w, const struct tree *t)
 {
@@ -298,7 +297,7 @@ pages_each(struct pages *p, const char *table, pages_cb *one, void *arg)
 		.one = one,
 		.arg = arg,
 		.table = table,
-		.tree = { NO_PAGE, 1 } }; /* it must be somewhere */
+		.tree = { NO_PAGE, 1 } }; /* search all pages */
 	uint8_t *page;
 	uint64_t i;
 	bool whole;
@@ -328,8 +327,8 @@ pages_each(struct pages *p, const char *table, pages_cb *one, void *arg)
 
 /* ---- opening */
 
-/* The meta page `number`, for pages of this size? The newer one counts. Those
- * of even and of odd transactions go to different pages. */
+/* Is `number` a valid meta page, for pages of this size? The newer one counts.
+ * Even and odd transactions use different ones. */
 static bool
 meta_read(struct pages *p, size_t size, uint64_t number, uint64_t *txn)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * salvage_pages: reads a database file of LMDB 0.9 (64 bits, the byte order of
- * this machine) without LMDB, which would follow a damaged page out of the
- * process. Every offset is checked, every page is read once, nothing is
- * written. What the trees do not lead to any more is looked for page by page,
- * and in a damaged page byte by byte: whoever gets a value has to know by a
- * checksum of its own whether it is one. For mxwatch-salvage; one thread. */
+ * this machine) without LMDB, which would crash on a damaged page. Every offset
+ * is checked, every page is read once, nothing is written. Values that the
+ * trees no longer lead to are searched page by page, and in a damaged page byte
+ * by byte: the callee has to recognise valid ones by a checksum of its own. For
+ * mxwatch-salvage; one thread. */
 #ifndef MX_STORE_SALVAGE_PAGES_H
 #define MX_STORE_SALVAGE_PAGES_H
 
@@ -12,18 +12,17 @@
 
 struct pages;
 
-/* False when it is no value of this kind. `sure`: it was current when the
- * database was written for the last time; otherwise it may be an old one
- * that was changed or removed since. */
+/* Returns false for an invalid value. `sure`: it was current at the last write;
+ * otherwise it may have been changed or removed since. */
 typedef bool
 pages_cb(void *arg, uint64_t key, const void *data, size_t len, bool sure);
 
-/* 0 or -MX_ESYS: the file cannot be opened. Damage is no reason. */
+/* 0 or -MX_ESYS: the file cannot be opened. Damage is tolerated. */
 int pages_open(struct pages **out, const char *path,
     struct mx_errbuf *) MX_NODISCARD;
 void pages_close(struct pages **);
-/* Every value of the table, and whatever else may have been one. */
+/* Every value of the table, and every candidate for one. */
 void pages_each(struct pages *, const char *table, pages_cb *, void *arg);
-uint64_t pages_damaged(const struct pages *); /* as far as they were met */
+uint64_t pages_damaged(const struct pages *); /* so far */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * segment: see segment.h. Writes go through pwritev() at an offset that we
- * keep ourselves, so a failed append leaves nothing behind but a tail, which
- * is cut off. Errors are told to the caller as codes and stay in errno. */
+ * segment: see segment.h. Writes go through pwritev() at an offset that we keep
+ * ourselves, so a failed append only leaves a tail, which is cut off. Errors
+ * are returned as codes and stay in errno. */
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -20,14 +20,14 @@
 #include "relay/store/segment.h"
 
 #define SEGMENT_NAME  17
-#define SEGMENT_IOV   512 /* below every IOV_MAX that we know */
+#define SEGMENT_IOV   512 /* below every known IOV_MAX */
 #define SEGMENT_BLOCK 4096u
-#define SEGMENT_STEP  (1u << 20) /* fewer calls cost nothing that shows */
-#define SEGMENT_ZEROS 16384u /* of one iovec */
+#define SEGMENT_STEP  (1u << 20) /* larger steps show no further gain */
+#define SEGMENT_ZEROS 16384u /* per iovec */
 
-/* Errors that pass by themselves (no descriptor left, which clients can bring
- * about; no space) must not be taken for a broken disk: after an -MX_EIO nothing
- * is accepted until a restart. */
+/* Errors that pass by themselves (no descriptor left, which clients can cause;
+ * no space) must not be taken for a broken disk: after an -MX_EIO no mail is
+ * accepted until a restart. */
 static int
 segment_error(int error)
 {
@@ -51,8 +51,8 @@ segment_name(uint64_t number, char dst[SEGMENT_NAME])
 	return dst;
 }
 
-/* The last number of each kind is nobody's: what is written behind it would
- * have none, or one of the other kind. */
+/* The last number of each kind is not used: the next one would not exist, or be
+ * of the other kind. */
 static bool
 is_number(uint64_t number)
 {
@@ -243,14 +243,15 @@ segment_punch(struct segment_dir *dir, uint64_t number, uint64_t size,
 	if (n > 0)
 		qsort(live, n, sizeof(*live), extent_cmp);
 	for (i = 0; i <= n; i++) {
-		/* whole blocks only: a part of one would be written, not freed */
+		/* whole blocks only: a part of one would be written, not
+		 * freed */
 		from = (at + SEGMENT_BLOCK - 1) / SEGMENT_BLOCK * SEGMENT_BLOCK;
 		to = i < n ? live[i].offset : size;
 		to -= to % SEGMENT_BLOCK;
 		if (to > from &&
 		    fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			(off_t)from, (off_t)(to - from)) != 0)
-			break; /* not every file system can */
+			break; /* not supported by every file system */
 		if (i < n && live[i].offset + live[i].len > at)
 			at = live[i].offset + live[i].len;
 	}

@@ -1,38 +1,40 @@
 /* SPDX-License-Identifier: ISC
- * shared_move: a part that landed in the spool goes into the engine, step by step:
+ * shared_move: moves a part from the spool into the engine, step by step:
  *
  *	read it, with the content of a small one
  *	mark it in the spool (ENV_MOVING): from here on it may be in both
  *	bring the content of a large one, piece by piece
- *	place it: part, last piece and a row of mxwatch.moved, as one transaction
+ *	place it: part, last piece, row of mxwatch.moved, as one transaction
  *	remove it from the spool
  *	forget that row
  *
- * Who was killed on the way finds the mark at his next start, and asks for the row:
- * one that is there was placed, and what is in the spool goes; one that is not
- * was not, and is here as before. So is one whose move fails, once that is known:
- * where it is not, the row is asked for, as long as that takes, for what may be
- * with others is not to be handed on by us. */
+ * After a crash the next start finds the mark, and asks for the row: if it
+ * exists the part was placed, and is removed from the spool; if not the part
+ * was not placed, and is here as before. A failed move is undone in the same
+ * way once its outcome is known: until then the row is asked for, as long as
+ * that takes, because a part that may be in the engine must not be delivered by
+ * us. */
 #include <stdlib.h>
 
 #include "base/fault.h"
 #include "base/mem.h"
 #include "relay/store/shared_int.h"
 
-#define AGAIN 3 /* content that went away under our hands is brought so often */
+#define AGAIN 3 /* tries when the content was removed in the engine meanwhile */
 
 struct store_move {
 	TAILQ_ENTRY(store_move) link; /* in sh->doubts, if `waits` */
-	struct store_req *req; /* NULL: of the start */
+	struct store_req *req; /* NULL: from the start */
 	uint64_t id;
-	struct envelope *env; /* as it is in the spool, without the mark */
-	struct envelope_brief brief; /* of the start; its env is ours */
-	uint64_t at; /* what is before it is in the engine */
-	uint32_t crc; /* of that */
+	struct envelope *env; /* as in the spool, without the mark */
+	struct envelope_brief brief; /* at the start; its env is ours */
+	uint64_t at; /* the content before it is in the engine */
+	uint32_t crc; /* of that content */
 	unsigned tries;
-	int rc; /* what it fails of, once it is here again */
+	int rc; /* the error, when it stays here */
 	bool marked, waits, back;
-	bool known; /* who has the store knows of it, though nobody asked */
+	/* the store's caller knows of it, although it did not ask */
+	bool known;
 	struct mail_list held; /* changes that wait for the end */
 };
 
@@ -68,7 +70,7 @@ make_load(struct store_move *m, size_t len)
 	return g;
 }
 
-/* In the spool, with the mark or without. */
+/* Writes it to the spool, with the mark or without. */
 static void
 write_env(struct backend_shared *sh, struct store *s, struct store_move *m,
     bool marked)
@@ -100,7 +102,7 @@ read_piece(struct backend_shared *sh, struct store *s, struct store_move *m)
 	shared_get(sh, s, g);
 }
 
-/* With the last piece, which is taken. */
+/* Together with the last piece, which is consumed. */
 static void
 place(struct backend_shared *sh, struct store *s, struct store_move *m,
     char *data, size_t len)
@@ -145,7 +147,8 @@ forget(struct backend_shared *sh, struct store *s, uint64_t id)
 	shared_post(sh, s, r);
 }
 
-/* At a moment when nothing is between the two: what is not asked for any more. */
+/* Called when no move is under way: deletes rows that are not needed any
+ * more. */
 void
 move_tidy(struct backend_shared *sh, struct store *s)
 {
@@ -163,7 +166,8 @@ move_free(struct store_move *m)
 	free(m);
 }
 
-/* Whoever changes it had it from the spool. */
+/* A change by a caller that read it from the spool: the content is in the
+ * engine. */
 static void
 content_is_there(struct store_req *r)
 {
@@ -182,7 +186,7 @@ content_is_there(struct store_req *r)
 	envelope_destroy(&e);
 }
 
-/* `where`: what the id is from now on; NULL: not here. */
+/* `where`: the new value of the id; NULL: not here. */
 static void
 finish(struct backend_shared *sh, struct store *s, struct store_move *m, int rc,
     void *where)
@@ -213,7 +217,7 @@ finish(struct backend_shared *sh, struct store *s, struct store_move *m, int rc,
 	move_tidy(sh, s);
 }
 
-/* It is known to be here, and only here. */
+/* It is certainly here, and only here. */
 static void
 give_up(struct backend_shared *sh, struct store *s, struct store_move *m,
     int rc)
@@ -226,7 +230,7 @@ give_up(struct backend_shared *sh, struct store *s, struct store_move *m,
 		write_env(sh, s, m, false);
 }
 
-/* Nobody could say what became of it: once more when the engine is there. */
+/* The outcome is unknown: asks again when the engine is there. */
 static void
 wait_for_word(struct backend_shared *sh, struct store_move *m)
 {
@@ -248,7 +252,7 @@ move_ask_again(struct backend_shared *sh, struct store *s)
 	}
 }
 
-/* The next start asks. */
+/* The next start asks again. */
 void
 move_hurry(struct backend_shared *sh)
 {
@@ -369,7 +373,7 @@ asked(struct backend_shared *sh, struct store *s, struct store_move *m,
 		give_up(sh, s, m, -MX_ENET);
 }
 
-/* One that cannot be removed has its mark and its row: the next start does it. */
+/* If it cannot be removed, mark and row stay: the next start removes it. */
 static void
 removed(struct backend_shared *sh, struct store *s, struct store_move *m,
     const struct store_req *r)

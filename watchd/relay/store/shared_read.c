@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * shared_read: which of the two is read, and what both have in one answer. Loop
+ * shared_read: selects the one to read from, and merges answers of both. Loop
  * thread. */
 #include <stdlib.h>
 
@@ -7,8 +7,8 @@
 #include "relay/store/journal.h"
 #include "relay/store/shared_int.h"
 
-/* The engine's have the id of the message there, the spool's the number of a file:
- * they are counted from 1 on, those of the log from JOURNAL_FIRST on. */
+/* The place of a body: in the engine a message id, in the spool a file number,
+ * counted from 1, those of the log from JOURNAL_FIRST. */
 static bool
 is_of_engine(const struct body_ref *b)
 {
@@ -57,8 +57,8 @@ shared_read(struct backend *b, struct mail_list *list)
 	sh->engine->ops->read(sh->engine, &to_engine);
 }
 
-/* What of it is not in the spool is asked of the engine: it may have been moved
- * under our hands, too. True: it waits for that. */
+/* Asks the engine for those that are not in the spool, or were moved meanwhile.
+ * True: the answer waits for that. */
 static bool
 fetch_rest(struct backend_shared *sh, struct store *s, struct store_get *g)
 {
@@ -99,7 +99,7 @@ fetch_join(struct backend_shared *sh, struct store_get *rest)
 
 /* ---- answers */
 
-/* What is ours to know is nobody else's. */
+/* The mark is internal to this store. */
 static void
 unmark(struct envelope *e)
 {
@@ -114,7 +114,7 @@ unmark_brief(struct envelope_brief *b)
 	unmark(b->env);
 }
 
-/* All that is in the spool; of what was being moved the store hears later. */
+/* All in the spool; messages that were being moved are reported later. */
 static void
 scanned(struct backend_shared *sh, struct store *s, struct store_get *g)
 {
@@ -163,7 +163,7 @@ shared_got(struct backend_shared *sh, struct store *s, struct store_get *g)
 	if (g->mail.kind == STORE_FETCH)
 		return fetch_rest(sh, s, g);
 	if (g->mail.kind == STORE_LOAD && g->rc == -MX_ENOENT &&
-	    !shared_is_local(sh, g->id)) { /* moved under our hands */
+	    !shared_is_local(sh, g->id)) { /* moved meanwhile */
 		mem_free(&g->envs);
 		g->n = 0;
 		g->rc = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * sharing: what the loop's side of a store does when other nodes have it, too:
- * asks for domains and gives them away, reads what is stored of some, and hands
- * on what the follower's thread saw of the others. Loop thread. */
+ * sharing: the loop's side of a store shared with other nodes: takes domains
+ * and gives them away, reads the stored messages of some, and passes on what
+ * the follower's thread saw of the others. Loop thread. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +9,15 @@
 #include "relay/store/store_int.h"
 #include "relay/store/told.h"
 
-#define HOLDS_LOOK_MS  200 /* do we still hold our place? */
-#define SCAN_AGAIN_MS  1000 /* a page that could not be read */
-#define NODE_ID_BITS   7 /* of a number of a millisecond: below the node's */
+#define HOLDS_LOOK_MS  200 /* check of our place */
+#define SCAN_AGAIN_MS  1000 /* after a page that could not be read */
+#define NODE_ID_BITS   7 /* number within a millisecond, below the node's */
 #define ID_NUMBER_BITS 12
 
 struct domain_scan {
 	LIST_ENTRY(domain_scan) link;
 	struct store *s;
-	struct store_get *page; /* ours between two of them; or NULL */
+	struct store_get *page; /* our own copy between two pages; or NULL */
 	struct loop_timer *again;
 	uint64_t req;
 	void (*one)(void *arg, const struct envelope_brief *);
@@ -26,8 +26,8 @@ struct domain_scan {
 	uint64_t damaged;
 };
 
-/* Domains that we give away, until that is answered for: what comes for them is
- * not ours, whatever `ours` says. In the order of the requests. */
+/* Domains being given away, until the answer: new mail for them is not ours,
+ * whatever `ours` says. In the order of the requests. */
 struct giving {
 	STAILQ_ENTRY(giving) link;
 	char **names;
@@ -58,7 +58,7 @@ store_is_local(const struct store *s, uint64_t id)
 	return ops->is_local != NULL && ops->is_local(s->backend, id);
 }
 
-/* One that is here is nobody else's, unless it may be on its way. */
+/* A message in the local spool is ours alone, unless it is being moved. */
 bool
 store_holds(const struct store *s, uint64_t id)
 {
@@ -68,7 +68,7 @@ store_holds(const struct store *s, uint64_t id)
 				       ops->holds(s->backend);
 }
 
-/* A millisecond has 128 of each node; beyond them we run ahead. */
+/* Each node has 128 numbers per millisecond; beyond that we run ahead. */
 uint64_t
 sharing_next_id(struct store *s, uint64_t number)
 {
@@ -296,7 +296,7 @@ scan_find(const struct store *s, uint64_t req)
 	return NULL;
 }
 
-/* The next page is asked for when this one is indexed. */
+/* The next page is requested when the queue has indexed this one. */
 void
 sharing_scanned(struct store *s, struct store_get *g)
 {
@@ -383,7 +383,7 @@ news_state(struct store *s, const struct store_told *t)
 		tell_state(s, t->key, t->data, t->len);
 }
 
-/* An owner first: what arrived may be of a domain that has just become ours. */
+/* Owners first: mail may be for a domain that has just become ours. */
 void
 sharing_news(struct store *s, struct store_news *n)
 {
@@ -429,8 +429,8 @@ sharing_create(struct store *s, struct loop *loop)
 	struct sharing *sh = mem_alloc(sizeof(*sh));
 
 	sh->loop = loop;
-	/* the greatest that is stored may be another's, of a millisecond of which
-	 * we gave out more */
+	/* the greatest stored id may be another node's, from a millisecond in
+	 * which we have assigned more */
 	s->last_id |= ((UINT64_C(1) << NODE_ID_BITS) - 1) << 8;
 	sh->held = true;
 	LIST_INIT(&sh->scans);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * space: see space.h. Full below the reserve, not full again above 1.25
- * times the reserve, so that a spool on the edge does not flap between 452
- * and 250. The database counts as well: its map can be full while the disk
- * is not. */
+ * space: see space.h. Full below the reserve, no longer full above 1.25 times
+ * the reserve, so that a spool on the edge does not alternate between 452 and
+ * 250. The database counts as well: its map can be full while the disk is
+ * not. */
 #include <sys/statvfs.h>
 
 #include <errno.h>
@@ -70,10 +70,10 @@ space_measure(struct space *s)
 	if (fstatvfs(s->sp->fd, &fs) != 0)
 		return false;
 	s->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	/* as df(1): what is kept for root is not there */
+	/* as df(1): without the part reserved for root */
 	s->size_bytes =
 	    (uint64_t)(fs.f_blocks - fs.f_bfree + fs.f_bavail) * fs.f_frsize;
-	/* some file systems make inodes as they go and report none */
+	/* some file systems allocate inodes on demand and report none */
 	s->free_inodes = fs.f_files == 0 ? UINT64_MAX : fs.f_favail;
 	return true;
 }
@@ -98,7 +98,7 @@ space_ran_out(struct space *s)
 {
 	s->full = true;
 	s->why = "no space left";
-	(void)space_measure(s); /* who asks why shall not see an old figure */
+	(void)space_measure(s); /* reports a current figure with the reason */
 	s->next = clock_now() + SPACE_EVERY;
 }
 

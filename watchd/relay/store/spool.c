@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * spool: opens, checks and sweeps the directory of the store. At start-up,
- * on the only thread there is. `format` is written last when a spool is made
- * and must be there ever after: a spool whose database has vanished is
- * refused, for taking it as new would throw the bodies away as orphans. */
+ * spool: opens, checks and sweeps the directory of the store, at the start,
+ * before there are other threads. `format` is written last when a spool is
+ * created and must exist ever after: a spool whose database has vanished is
+ * refused, because treating it as new would delete the bodies as orphans. */
 #include <sys/file.h>
 #include <sys/stat.h>
 #ifdef __linux__
@@ -29,7 +29,7 @@
 #define SPOOL_FORMAT_1 "mxwatch spool 1\n" /* without a log */
 
 #ifdef __linux__
-/* statfs(2); the headers that name them differ between systems */
+/* statfs(2); system headers differ in these names */
 static const struct {
 	uint32_t magic;
 	const char *name;
@@ -45,7 +45,7 @@ static const struct {
 };
 #endif
 
-/* Neither LMDB's locks nor fsync mean over a network what they mean here. */
+/* Neither LMDB's locks nor fsync are reliable over a network. */
 static int
 spool_check_fs(const struct spool *sp, struct mx_errbuf *eb)
 {
@@ -109,7 +109,7 @@ spool_lock(struct spool *sp, struct mx_errbuf *eb)
 		    *pid != '\0' ? pid : "unknown", sp->path);
 	}
 	n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	/* only a help for whoever is refused: a full disk is no reason */
+	/* informational only: a full disk does not prevent the start */
 	if (ftruncate(sp->lock, 0) != 0 ||
 	    pwrite(sp->lock, pid, (size_t)n, 0) != n)
 		log_warn("store", "event=lock_without_pid error=%s",
@@ -117,7 +117,7 @@ spool_lock(struct spool *sp, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* 0 this program's format, or *old; -MX_ENOENT no such file. */
+/* 0: this program's format, or *old; -MX_ENOENT: no such file. */
 static int
 spool_read_format(const struct spool *sp, bool *old, struct mx_errbuf *eb)
 {
@@ -143,8 +143,8 @@ spool_read_format(const struct spool *sp, bool *old, struct mx_errbuf *eb)
 	    log_q(text));
 }
 
-/* The daemon may have made the directory just now. Where the one that it lies
- * in may not be read, all of the file systems are synced. */
+/* The daemon may have just created the directory. If its parent may not be
+ * opened, all file systems are synced. */
 static int
 spool_sync_parent(const struct spool *sp)
 {
@@ -170,7 +170,7 @@ spool_write_format(const struct spool *sp, struct mx_errbuf *eb)
 
 	ok = fd >= 0 && write(fd, SPOOL_FORMAT, len) == (ssize_t)len &&
 	    fsync(fd) == 0 &&
-	    fsync(sp->fd) == 0 && /* it speaks for db/ and seg/ */
+	    fsync(sp->fd) == 0 && /* written after db/ and seg/ are durable */
 	    renameat(sp->fd, "format.new", sp->fd, "format") == 0 &&
 	    fsync(sp->fd) == 0 && spool_sync_parent(sp) == 0;
 	if (!ok)
@@ -205,8 +205,8 @@ count_one(void *arg, uint64_t number, uint64_t size)
 	++*(unsigned *)arg;
 }
 
-/* A power cut while a spool is made can leave a database that is none yet:
- * without `format` nothing was ever promised, so it is made again. */
+/* A power cut while a spool is created can leave an invalid database: without
+ * `format` nothing was ever promised, so it is created again. */
 static int
 spool_make_db(struct spool *sp, int dir, const char *path, uint64_t map_size,
     struct mx_errbuf *eb)
@@ -218,7 +218,7 @@ spool_make_db(struct spool *sp, int dir, const char *path, uint64_t map_size,
 	return rc;
 }
 
-/* Opens the database; a spool that has a past must have one. */
+/* Opens the database; an existing spool must have one. */
 static int
 spool_open_db(struct spool *sp, bool fresh, uint64_t map_size,
     struct mx_errbuf *eb)
@@ -298,9 +298,9 @@ sweep_missing(uint64_t number, void *known, void *arg)
 	free(known);
 }
 
-/* Removes what no committed transaction knows of, and forgets segments of
- * which nothing is alive. What is behind the known size of a file was never
- * promised and is in nobody's way. */
+/* Removes files that no committed transaction refers to, and segments without
+ * live bodies. Data behind the known size of a file was never acknowledged and
+ * is harmless. */
 static int
 spool_sweep(struct spool *sp)
 {
@@ -326,7 +326,7 @@ spool_sweep(struct spool *sp)
 	if (rc == 0 || rc == -MX_ENOENT)
 		rc = db_commit(&t);
 	if (rc == -MX_EFULL)
-		rc = 0; /* a full disk must not keep the mail from leaving */
+		rc = 0; /* a full disk must not prevent deliveries */
 	if (rc == 0)
 		rc = segment_each(&sp->seg, sweep_file, &sw);
 out:
@@ -353,8 +353,8 @@ last_log(void *arg, uint64_t number, uint64_t size)
 		*last = number + 1;
 }
 
-/* A log begins behind every file that is there: what an older version made is
- * none of it, whatever its name. */
+/* The log begins behind all existing files: those of an older version are not
+ * part of it, whatever their names. */
 static int
 spool_begin_log(struct spool *sp)
 {
@@ -379,7 +379,7 @@ spool_begin_log(struct spool *sp)
 	return rc;
 }
 
-/* What the database knows of the log. `begin`: it may know nothing. */
+/* Reads the log's position from the database. `begin`: it may have none. */
 static int
 spool_open_log(struct spool *sp, bool begin, struct mx_errbuf *eb)
 {
@@ -474,6 +474,6 @@ spool_close(struct spool *sp)
 	if (sp->fd >= 0)
 		close(sp->fd);
 	if (sp->lock >= 0)
-		close(sp->lock); /* last: this unlocks */
+		close(sp->lock); /* last, because this unlocks */
 	mem_free(&sp->path);
 }

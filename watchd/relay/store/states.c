@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * states: reads the small durable state, for the loop: what the tail has and
- * what the database has, merged by key. Each step asks the tail first and
- * begins its transaction then, for the reason that tail.h gives. */
+ * states: reads the small durable state, for the loop: tail and database merged
+ * by key. Each step asks the tail first and begins its transaction then, for
+ * the reason given in tail.h. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 struct state_walk {
 	struct spool *sp;
 	struct buf key, value; /* of the last step */
-	bool removed; /* there is no such state any more */
+	bool removed; /* the state was removed */
 };
 
 static int
@@ -23,8 +23,8 @@ keys_cmp(const struct buf *a, const char *b, size_t blen)
 	return c != 0 ? c : (a->len > blen) - (a->len < blen);
 }
 
-/* The database's next key, unless the tail's in w->key comes first or is the
- * same. */
+/* The database's next key, unless the tail's in w->key comes first or is
+ * equal. */
 static int
 walk_db(struct state_walk *w, const char *from)
 {
@@ -42,7 +42,7 @@ walk_db(struct state_walk *w, const char *from)
 		buf_clear(&w->key);
 		buf_clear(&w->value);
 		w->removed = false;
-		/* what the store notes for itself */
+		/* states of the store itself */
 		w->removed = klen >= sizeof(DB_KEY_OWN) - 1 &&
 		    memcmp(key, DB_KEY_OWN, sizeof(DB_KEY_OWN) - 1) == 0;
 		rc = buf_add(&w->key, key, klen);
@@ -53,7 +53,7 @@ walk_db(struct state_walk *w, const char *from)
 	return rc;
 }
 
-/* The first key behind `after`; `same`: or that one. */
+/* The first key behind `after`, or equal with `same`. */
 static bool
 walk_step(struct state_walk *w, const char *after, bool same)
 {
@@ -63,7 +63,7 @@ walk_step(struct state_walk *w, const char *after, bool same)
 	buf_clear(&w->value);
 	w->removed = tail_state_next(w->sp->tail, after, same, &w->key,
 			 &w->value) == TAIL_REMOVED;
-	/* "\1" behind it: the least key after it. */
+	/* the least key after it has a "\1" appended */
 	if ((size_t)snprintf(from, sizeof(from), "%s%s", after,
 		same ? "" : "\1") >= sizeof(from))
 		return false;

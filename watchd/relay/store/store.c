@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * store: the loop's side of the store. Requests are packed into messages for
- * the writer and the reader thread; their answers come back through one
- * mailbox and are handed to whoever waits. Nothing here touches the disk
- * except store_open(), store_close() and the readers of small state. */
+ * store: the loop's side of the store. Requests are sent as messages to the
+ * writer and the reader thread; their answers come back through one mailbox and
+ * are passed to the callers. Nothing here touches the disk except store_open(),
+ * store_close() and the readers of small state. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -16,7 +16,7 @@
 #include "relay/store/store_int.h"
 
 #define EPOCH_2020_MS INT64_C(1577836800000)
-#define NUMBER_BITS   12 /* messages in a millisecond before we run ahead */
+#define NUMBER_BITS   12 /* messages per millisecond before we run ahead */
 
 uint32_t
 store_crc(uint32_t crc, const void *data, size_t len)
@@ -39,7 +39,7 @@ store_next_id(struct store *s)
 
 	if (s->sharing != NULL)
 		return sharing_next_id(s, number);
-	/* grows even when the clock does not */
+	/* increases even when the clock does not */
 	if (number <= s->last_id >> 8)
 		number = (s->last_id >> 8) + 1;
 	s->last_id = number << 8;
@@ -129,7 +129,7 @@ store_post_all(void *arg)
 	s->backend->ops->read(s->backend, &s->to_reader);
 }
 
-/* Of a body, what is answered for when it is on the disk. */
+/* Size of the body that the writer answers for. */
 static uint64_t
 body_len(const struct store_req *r)
 {
@@ -189,7 +189,7 @@ answer_commit(struct store_req *r)
 	struct envelope **parts = r->parts;
 	unsigned n = r->nparts;
 
-	r->parts = NULL; /* the callee's now; the array stays ours */
+	r->parts = NULL; /* owned by the callee; the array stays ours */
 	r->cb.commit(r->arg, r->token, r->rc, parts, n);
 	free(parts);
 }
@@ -257,7 +257,7 @@ scan_damaged(struct store_scan_run *run, const struct store_get *g)
 	run->nbad += n;
 }
 
-/* The next batch is read while this one is indexed: there is one on its way, so
+/* The next batch is read while this one is indexed; only one is on its way, so
  * the reader cannot fill the memory. */
 static void
 scan_go_on(struct store *s, uint64_t from, uint64_t last)
@@ -275,8 +275,8 @@ scan_go_on(struct store *s, uint64_t from, uint64_t last)
 static void
 scan_end(struct store *s, int rc)
 {
-	/* what is written there may be lost; a store that is being closed has
-	 * no writer for it any more, and the next opening scans again */
+	/* writes there may be lost; a store that is being closed has no writer
+	 * for this, and the next opening scans again */
 	if (s->scanning && rc == -MX_EIO)
 		store_post(s,
 		    store_req_create(STORE_UNREADABLE, 0, NULL, NULL, 0));
@@ -539,7 +539,7 @@ store_id_ms(uint64_t id)
 	return (int64_t)(id >> 8 >> NUMBER_BITS) + EPOCH_2020_MS;
 }
 
-/* ---- what is known */
+/* ---- queries */
 
 void
 store_info(const struct store *s, struct store_info *info)
@@ -639,7 +639,7 @@ store_drain(struct store *s, bool wait)
 static void
 drop_tell(struct mail *m)
 {
-	/* of a backend that did not come to its start */
+	/* from a backend that did not start completely */
 	if (m->kind == STORE_TELL_NEWS)
 		store_news_free((struct store_news *)m);
 	else
@@ -661,14 +661,14 @@ store_close(struct store **sp)
 	sharing_end(s);
 	if (s->backend != NULL)
 		s->backend->ops->hurry(s->backend);
-	/* what the loop has taken of the inbox and not given out goes back */
+	/* messages taken from the inbox and not handled go back to it */
 	loop_io_destroy(&s->io);
 	while (s->out > 0 || idmap_len(&s->wants) > 0) {
 		store_post_all(s);
 		store_drain(s, true);
 	}
 	if (s->backend != NULL) {
-		store_post_all(s); /* what is not answered */
+		store_post_all(s); /* unanswered ones */
 		s->backend->ops->stop(s->backend);
 		store_drain(s, false);
 	}

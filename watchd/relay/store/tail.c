@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "relay/store/tail.h"
 
-#define SLICE 256 /* entries that leave under one lock */
+#define SLICE 256 /* entries removed under one lock */
 
 struct tail *
 tail_create(void)
@@ -129,7 +129,7 @@ key_cmp(const char *a, size_t alen, const char *b, size_t blen)
 	return c != 0 ? c : (alen > blen) - (alen < blen);
 }
 
-/* The index of the first that is not below the key. */
+/* Index of the first state that is not below the key. */
 static size_t
 state_find(const struct tail *t, const char *key, size_t klen)
 {
@@ -179,7 +179,7 @@ state_drop(struct tail *t, const struct tail_part *p)
 	size_t i = state_find(t, p->key, p->klen);
 
 	if (!state_is(t, i, p) || t->states[i] != p)
-		return; /* a newer one stands there */
+		return; /* a newer one is there */
 	memmove(t->states + i, t->states + i + 1,
 	    (--t->nstates - i) * sizeof(struct tail_part *));
 }
@@ -191,14 +191,14 @@ has_room(const struct tail *t, unsigned records, uint64_t bytes, bool beyond)
 {
 	uint64_t times = beyond ? 2 : 1;
 
-	/* what is larger than the bound goes alone */
+	/* an entry larger than the limit is allowed alone */
 	return t->nentries == 0 ||
 	    (t->nentries + records <= times * t->limits.records_max &&
 		bytes <= times * t->limits.bytes_max &&
 		t->bytes <= times * t->limits.bytes_max - bytes);
 }
 
-/* For the next that leave; the lock is held. */
+/* Waits for entries to leave; the lock is held. */
 static void
 wait_room(struct tail *t)
 {
@@ -258,7 +258,7 @@ tail_add(struct tail *t, struct tail_entry *e)
 
 /* ---- the applier's side */
 
-/* How long until the entries are due, in ns; 0: they are. */
+/* Time until the entries are due, in ns; 0: they are. */
 static int64_t
 due_in(const struct tail *t)
 {
@@ -440,7 +440,7 @@ found(const struct tail_part *p, struct buf *copy)
 	if (p->data == NULL)
 		return TAIL_REMOVED;
 	if (copy != NULL && buf_add(copy, p->data, p->len) < 0)
-		return TAIL_NONE; /* never: the caps are the codec's */
+		return TAIL_NONE; /* impossible: the codec has limits */
 	return TAIL_HERE;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * told: see told.h. What the follower tells are rows as they were, of a key each
- * time a later one. When our group has been seen, and our row was not, another has
- * written it since: what was kept back is that, or older than what comes next. */
+ * told: see told.h. The follower reports rows as they are, of a key each time a
+ * later version. If it has passed our group without reporting our row, another
+ * node has written the row since: the report kept back is that version, or
+ * older than the next one. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -13,11 +14,11 @@
 
 struct told_key {
 	struct told_key *next; /* of the same hash */
-	TAILQ_ENTRY(told_key) link; /* of those without `pending` */
+	TAILQ_ENTRY(told_key) link; /* in `done`, without pending changes */
 	char *key;
-	unsigned pending; /* not answered for yet */
-	int64_t batch; /* of the last that was done; 0: none was */
-	bool kept; /* another's: */
+	unsigned pending; /* changes not answered yet */
+	int64_t batch; /* of the last successful one; 0: none */
+	bool kept; /* a report of another node is kept back: */
 	void *data;
 	size_t len;
 };

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * tx: one message being received, on the loop. A small body waits in memory
- * for its commit; one that grows above STORE_SMALL_MAX is sent to the writer
- * in chunks from then on, and no more than STORE_WAITING_MAX of it is on its
- * way: beyond, the session is told to stop reading. */
+ * tx: one message being received, on the loop. A small body is kept in memory
+ * until its commit; one that grows above STORE_SMALL_MAX is sent to the writer
+ * in chunks from then on, with at most STORE_WAITING_MAX of it under way: above
+ * that the session is told to stop reading. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "relay/store/store_int.h"
 
-#define TX_FIRST 8000 /* of a body: with what malloc adds, two pages */
+#define TX_FIRST 8000 /* of a body: two pages with the overhead of malloc */
 
 struct store_tx {
 	TAILQ_ENTRY(store_tx) link; /* in s->crowd, if `crowded` */
@@ -17,7 +17,7 @@ struct store_tx {
 	bool crowded;
 	uint64_t id;
 	struct buf body; /* small: all of it; large: the chunk being filled */
-	uint64_t waiting; /* bytes that the writer has not written yet */
+	uint64_t waiting; /* bytes sent to the writer and not yet written */
 	bool large;
 	int rc; /* latched */
 	void (*space)(void *arg);
@@ -54,14 +54,14 @@ tx_send_chunk(struct store_tx *tx)
 	r->len = tx->body.len;
 	r->data = buf_take(&tx->body);
 	tx->waiting += r->len;
-	if (!tx->large) /* from now on the writer has answers for it */
+	if (!tx->large) /* the writer has answers for it from now on */
 		idmap_put(&tx->s->txs, tx->id, tx);
 	tx->large = true;
 	store_post(tx->s, r);
 }
 
-/* Memory for most bodies, or for a chunk, at once: a buffer that doubles copies
- * what is in it each time. */
+/* Allocates enough for most bodies, or for a chunk, at once: a doubling buffer
+ * copies its content each time. */
 static int
 tx_add(struct store_tx *tx, const void *data, size_t len)
 {
@@ -87,7 +87,7 @@ store_tx_append(struct store_tx *tx, const void *data, size_t len)
 		tx->rc = tx_add(tx, p, n);
 		p += n;
 		len -= n;
-		/* a small body may just fit: wait for one byte more */
+		/* a small body may just fit: wait for one more byte */
 		if (tx->body.len < cap || (!tx->large && len == 0))
 			continue;
 		if (tx->s->info.state == STORE_FULL)
@@ -123,7 +123,7 @@ tx_leave_crowd(struct store_tx *tx)
 	tx->crowded = false;
 }
 
-/* Whoever waits for the disk is told that it is worth going on. */
+/* Tells a waiting session to go on. */
 static void
 tx_wake(struct store_tx *tx)
 {
@@ -136,7 +136,7 @@ tx_wake(struct store_tx *tx)
 	space(tx->arg);
 }
 
-/* Those who waited first go on first, and only as long as there is room. */
+/* The longest waiting sessions go on first, as long as there is room. */
 void
 store_tx_crowd(struct store *s)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * writer: the queue of the writer thread. It takes everything that waits and
- * makes it one group of the log; what arrives meanwhile is the next one, so groups grow
- * with the load and a lone message waits for nobody. Chunks of large bodies
- * are written as they come. When the disk fails nothing is accepted any more
- * until a restart: after a failed fsync nobody knows what is on the disk. */
+ * writer: the queue of the writer thread. It takes all waiting requests and
+ * makes them one group of the log; those that arrive meanwhile form the next
+ * one, so groups grow with the load and a single message does not wait for
+ * others. Chunks of large bodies are written as they arrive. When the disk
+ * fails no mail is accepted until a restart: after a failed fsync the content
+ * of the disk is unknown. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include "relay/store/writer_int.h"
 
 #define WRITER_TICK_MS 1000
-#define BEHIND_RECORD  2048 /* bytes of the log for each record behind */
+#define BEHIND_RECORD  2048 /* log bytes that count as a record of backlog */
 
 void
 writer_error(struct store_writer *w, enum store_op op, int error)
@@ -87,7 +88,7 @@ writer_tell(struct store_writer *w, bool looked)
 	mailbox_post(w->out, &t->mail);
 }
 
-/* On the applier's thread as well. */
+/* Called on the applier's thread as well. */
 static void
 writer_unlinked(void *arg, uint64_t number, uint64_t size, int error)
 {
@@ -113,7 +114,7 @@ writer_drop_large(struct store_writer *w, struct large *l, bool unlink_it)
 	segment_close(&l->seg);
 	if (unlink_it && number != 0) {
 		if (segment_unlink(&w->sp->seg, number) < 0)
-			error = errno; /* swept at a start */
+			error = errno; /* a start will sweep it */
 		writer_unlinked(w, number, size, error);
 	}
 	free(l);
@@ -244,10 +245,10 @@ writer_make_group(struct store_writer *w)
 			store_req_free(r);
 		}
 	}
-	mailbox_post_list(w->out, &w->answers); /* of the chunks */
+	mailbox_post_list(w->out, &w->answers); /* answers to chunks */
 }
 
-/* What keeps the database behind the log keeps new mail out. */
+/* While the database cannot follow the log, new mail is refused. */
 static void
 writer_follow(struct store_writer *w)
 {

@@ -15,7 +15,7 @@
 #define GROUP_OPS   8192 /* requests of one group */
 #define GROUP_BYTES (256u << 20) /* bodies of one group */
 
-struct large { /* a body that has a segment of its own */
+struct large { /* a body with a segment of its own */
 	struct segment seg;
 	uint32_t crc;
 	int rc; /* of the first chunk that failed */
@@ -23,7 +23,7 @@ struct large { /* a body that has a segment of its own */
 
 struct group {
 	struct store_req **reqs;
-	struct tail_entry **entries; /* of each; NULL: it is not written */
+	struct tail_entry **entries; /* of each; NULL: not written */
 	unsigned n, size;
 	unsigned commits;
 	uint64_t bytes; /* of bodies */
@@ -37,32 +37,33 @@ struct store_writer {
 	struct mail_list queue; /* taken, not yet in a group */
 	struct mail_list answers;
 	struct space space;
-	struct segment cur; /* the log is written here */
-	uint64_t seq; /* of the last record that is on the disk */
+	struct segment cur; /* current file of the log */
+	uint64_t seq; /* of the last durable record */
 	struct idmap larges; /* message id -> struct large */
 	struct buf record; /* being encoded */
 	struct group group;
 	unsigned group_max;
 	uint64_t segment_size;
-	_Atomic uint64_t segments, segment_bytes; /* the applier's too */
+	/* changed by the applier, too */
+	_Atomic uint64_t segments, segment_bytes;
 	struct store_info told;
 	char failed_why[160];
-	bool failed; /* nothing is accepted until a restart */
-	bool unwritable; /* the log took not even a removal */
+	bool failed; /* no new mail until a restart */
+	bool unwritable; /* the log did not even take a removal */
 	int64_t try_next; /* monotonic */
 	bool quit;
 };
 
-/* Does w->group: each request gets its rc and goes to w->out. */
+/* Executes w->group: each request gets its rc and is moved to w->out. */
 void group_run(struct store_writer *);
-/* Tries whether the log can be written again. */
+/* Tests whether the log can be written again. */
 void group_try(struct store_writer *);
 /* False when the request has to wait for the next group. */
 bool writer_into_group(struct store_writer *, struct store_req *);
-/* Latches the failure and tells the owner. Uses errno. */
+/* Latches the failure and reports it. Uses errno. */
 void writer_fail(struct store_writer *, enum store_op, const char *what);
 void writer_error(struct store_writer *, enum store_op, int error);
-/* The owner hears of it before what is answered next. */
+/* The owner is told before the next answers. */
 void writer_tell(struct store_writer *, bool looked);
 void writer_drop_large(struct store_writer *, struct large *, bool unlink_it);
 
