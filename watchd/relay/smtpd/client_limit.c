@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * client_limit: see client_limit.h. A bounded table (base/ways.h) in which
- * clients with open sessions stay and the others are missed by the connections
- * that they began lately. The minute slides over two counters: this minute's,
- * and the share of the last one that still counts. Called by smtpd.c for each
+ * clients with open sessions stay and the others are valued by their recent
+ * connections. The sliding minute is two counters: the present minute's, and
+ * the share of the previous one that still counts. Called by smtpd.c for each
  * connection. */
 #include "relay/smtpd/client_limit.h"
 
@@ -17,8 +17,9 @@
 struct client {
 	uint64_t key; /* first: base/ways.h */
 	uint32_t sessions;
-	uint32_t begun, begun_before; /* this minute, the one before */
-	uint32_t lines; /* this minute */
+	/* in the present minute, in the previous one */
+	uint32_t begun, begun_before;
+	uint32_t lines; /* in the present minute */
 	int64_t minute;
 };
 
@@ -47,7 +48,7 @@ client_limit_destroy(struct client_limit **lp)
 	mem_free(lp);
 }
 
-/* The connections begun that still count at the given minute. */
+/* Number of connections begun that still count. */
 static uint32_t
 begun(const struct client *c, int64_t minute)
 {
@@ -69,7 +70,7 @@ client_worth(const void *entry, const void *arg)
 	return begun(c, *minute);
 }
 
-/* Moves the client's counters on to the minute of now. */
+/* Moves the client's counters on to the present minute. */
 static void
 slide(struct client *c, int64_t minute)
 {
@@ -108,7 +109,7 @@ client_limit_enter(struct client_limit *l, uint64_t key, unsigned per_client,
 	struct client *c = ways_take(&l->clients, key, client_worth, &minute);
 
 	if (c == NULL)
-		return CLIENT_OK; /* a crowd, each with a session open */
+		return CLIENT_OK; /* all have open sessions: not counted */
 	slide(c, minute);
 	if (c->sessions >= per_client)
 		return CLIENT_TOO_MANY;
@@ -126,7 +127,7 @@ client_limit_enter(struct client_limit *l, uint64_t key, unsigned per_client,
 void
 client_limit_leave(struct client_limit *l, uint64_t key)
 {
-	static const int64_t minute; /* who has a session is kept anyway */
+	static const int64_t minute; /* an entry with sessions is kept anyway */
 	struct client *c = ways_find(&l->clients, key, client_worth, &minute);
 
 	if (c != NULL && c->sessions > 0)

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: ISC
- * cmd_bdat: BDAT (RFC 3030 without BINARYMIME): a message in chunks whose
- * lengths are told. Whatever is wrong with a chunk, its octets are read before
- * the reply, or they would be taken for commands; where that cannot be done,
- * because the length is not known or nobody should wait for so much, the
- * connection closes. A message that has failed stays failed, each further
- * chunk with the same reply, until its last chunk or RSET. What a message is
- * and how it ends is cmd_data.c's. Called by cmd_dispatch() and session.c.
- * Loop thread. */
+ * cmd_bdat: BDAT (RFC 3030 without BINARYMIME): a message in chunks of declared
+ * length. The octets of a bad chunk are read before the reply, or they would be
+ * taken for commands; if that is impossible, because the length is unknown or
+ * too large, the connection is closed. A message that has failed stays failed,
+ * each further chunk with the same reply, until its last chunk or RSET.
+ * cmd_data.c has the rest of the message handling. Called by cmd_dispatch() and
+ * session.c. Loop thread. */
 #include <inttypes.h>
 
 #include "relay/smtpd/session.h"
 
-/* The first chunk of a message. What the spool cannot take begins, too: all
- * its chunks have to fail, not only those before there was room again. */
+/* The first chunk of a message. A message that the spool cannot take is begun,
+ * too: all of its chunks have to fail, even if there is space again. */
 static void
 begin(struct session *s)
 {
@@ -39,7 +38,7 @@ cmd_bdat(struct session *s, struct smtp_command *cmd)
 		return;
 	}
 	if (cmd->chunk == 0 && !cmd->last)
-		s->commands++; /* no progress towards a message */
+		s->commands++; /* counted: no progress towards a message */
 	if (!s->chunking)
 		begin(s);
 	s->chunk_left = cmd->chunk;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * cmd_data: DATA, from 354 to the reply to the final dot, and what it has in
- * common with BDAT: the making of a message. The content goes through the dot
- * reader into the queue's intake piece by piece; when the message cannot be
- * taken any more the intake is aborted at once and the rest is read and
- * dropped, because the reply belongs after the dot.
- * 250 leaves only from the queue's completion, which finds its session by id.
- * Called by cmd_dispatch(), session.c and the queue. Loop thread. */
+ * cmd_data: DATA, from 354 to the reply to the final dot, and the message
+ * handling shared with BDAT. The content goes through the dot reader into the
+ * queue's intake piece by piece. When the message cannot be accepted any more,
+ * the intake is aborted at once and the rest is read and dropped, because the
+ * reply has to follow the dot. 250 is sent only from the queue's completion,
+ * which finds its session by id. Called by cmd_dispatch(), session.c and the
+ * queue. Loop thread. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "relay/smtpd/session.h"
 
-#define HEADER_PIECE 1024 /* taken at once; most headers are two or three */
+#define HEADER_PIECE 1024 /* read at once; most headers take two or three */
 
 void
 cmd_data_abort(struct session *s)
@@ -26,7 +26,7 @@ cmd_data_abort(struct session *s)
 	transaction_reset(&s->tx);
 }
 
-/* From now on the content is read and dropped. */
+/* Aborts the intake; further content is read and dropped. */
 static void
 give_up(struct session *s, int rc)
 {
@@ -35,7 +35,7 @@ give_up(struct session *s, int rc)
 	queue_abort(&s->intake);
 }
 
-/* One date a second is made, not one a message. */
+/* The date is formatted once a second, not for each message. */
 static const char *
 date_now(struct smtpd *m)
 {
@@ -69,8 +69,8 @@ prepend_received(struct session *s)
 		give_up(s, rc);
 }
 
-/* A stalled client has the time of a command; one that sends has in addition
- * what its bytes buy at the lowest rate we bear (FIELD: 500 B/s). */
+/* A stalled client has the time-out of a command; one that sends has additional
+ * time for its octets at the lowest accepted rate (500 B/s). */
 static bool
 arm_data(struct session *s)
 {
@@ -183,7 +183,7 @@ cmd_data_take(struct session *s, const char *data, size_t len)
 	store(s, data, len);
 }
 
-/* Why the message is refused; NULL: it is not. */
+/* The reply that refuses the message; NULL: none. */
 static const char *
 find_refusal(const struct session *s, unsigned *code, enum smtpd_reason *reason)
 {
@@ -219,7 +219,7 @@ find_refusal(const struct session *s, unsigned *code, enum smtpd_reason *reason)
 	return NULL;
 }
 
-/* The transaction is over, whatever became of it. */
+/* Ends the transaction, whatever its result. */
 static void
 finish(struct session *s, const char *reply)
 {
@@ -237,7 +237,7 @@ finish(struct session *s, const char *reply)
 		session_await(s);
 }
 
-/* Who brings it: the end of its line in the log. */
+/* The client, at the end of the log line. */
 static void
 say_by(struct session *s)
 {
@@ -272,7 +272,7 @@ commit(struct session *s)
 
 	say_by(s);
 	transaction_seal(&s->tx, &c);
-	s->tx.nparts = 0; /* the envelopes go; the counts stay */
+	s->tx.nparts = 0; /* the envelopes are gone; the counts stay */
 	s->tx.part_count = n;
 	session_set(s, ST_WAIT_COMMIT);
 	conn_timeout(s->conn, session_conf(s)->smtpd.store_timeout_ms);
@@ -328,7 +328,7 @@ on_space(void *arg)
 	session_continue(s);
 }
 
-/* The client waits, and its clocks stand still. */
+/* While the client waits for us its deadlines are suspended. */
 bool
 cmd_data_congested(struct session *s)
 {
@@ -342,8 +342,8 @@ cmd_data_congested(struct session *s)
 	return true;
 }
 
-/* What was told so may be stored all the same and come again (RFC 1047): better
- * twice than a client that waits for a disk that hangs. */
+/* A message refused in this way may still be stored and come again (RFC 1047):
+ * a duplicate is better than a client that waits for a hanging disk. */
 void
 cmd_data_overdue(struct session *s)
 {
@@ -362,7 +362,7 @@ cmd_data_overdue(struct session *s)
 	    "451 4.3.0 the disk does not answer, try again later\r\n");
 }
 
-/* It answers again. */
+/* The commit was answered after all. */
 static void
 not_overdue(struct session *s)
 {
@@ -426,7 +426,7 @@ count_accepted(struct session *s)
 }
 
 /* The group of our message is durable, or has failed as a whole. The session
- * may have gone meanwhile (smtpd_destroy()), or smtpd itself. */
+ * may be gone (smtpd_destroy()), or smtpd itself. */
 void
 cmd_data_committed(void *arg, uint64_t token, int rc, uint64_t id)
 {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * cmd_etrn: ETRN (RFC 1985), with which the host that mail waits for asks for
- * it: whoever is listed may have the queue of one of our domains tried now.
- * What is done then is the daemon's business (smtpd_ops); here is who may ask
- * and what is answered. Called by cmd_dispatch(). */
+ * cmd_etrn: ETRN (RFC 1985): a listed client may ask for the queue of one of
+ * our domains to be tried now. The daemon does it (smtpd_ops); this file
+ * decides who may ask and what is answered. Called by cmd_dispatch(). */
 #include <inttypes.h>
 
 #include "base/log.h"
 #include "relay/smtpd/session.h"
 
-/* "@domain" asks for its subdomains, too; those are domains of their own
- * here, each asked for by its name. "#queue" names what we do not have. */
+/* "@domain" includes subdomains; here those are domains of their own, to be
+ * asked for by name. "#queue" is not supported. */
 static const struct conf_domain *
 asked_for(const struct session *s, const struct smtp_command *cmd)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * cmd_mail: MAIL and RCPT: sequence, room in the spool, admission. What the
- * client did wrong is 5xx and stays its business, what we lack is 4xx.
- * Called by cmd_dispatch(). */
+ * cmd_mail: MAIL and RCPT: sequence, space in the spool, admission. Errors of
+ * the client are 5xx, failures of ours 4xx. Called by cmd_dispatch(). */
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@
 #include "base/log.h"
 #include "relay/smtpd/session.h"
 
-/* The first line of the reply, as a number, for the counters. */
+/* The code in the first line of the reply, for the counters. */
 static unsigned
 reply_code(const char *line)
 {
@@ -22,8 +21,8 @@ cmd_store_refusal(const struct session *s, uint64_t size)
 {
 	int rc = queue_accepting(s->smtpd->queue, size);
 
-	/* What an engine that is away has not answered says nothing of what
-	 * lands here. */
+	/* Commits that wait for an engine that is away do not concern mail that
+	 * goes into the local spool. */
 	if (s->smtpd->overdue > 0 && !queue_away(s->smtpd->queue))
 		return "451 4.3.0 the disk does not answer, try again "
 		       "later\r\n";
@@ -66,7 +65,7 @@ cmd_mail(struct session *s, struct smtp_command *cmd)
 	session_reply(s, "250 2.1.0 Ok\r\n");
 }
 
-/* Was told to use the primary, and comes back and back. */
+/* Was the sender told to use the primary, and has retried long enough? */
 static bool
 insists(struct session *s, const char *rcpt, const struct conf_domain *d)
 {
@@ -83,7 +82,7 @@ insists(struct session *s, const char *rcpt, const struct conf_domain *d)
 	return true;
 }
 
-/* A recipient in a domain without a section, while mx_backup is on. */
+/* Counts a recipient in a domain without a section, while mx_backup is on. */
 static void
 count_backup(struct session *s, const struct policy_verdict *v)
 {
@@ -112,8 +111,8 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 		session_reply(s, "503 5.5.1 the message has begun\r\n");
 		return;
 	}
-	/* By the configuration of now, not of when the client came: it may have
-	 * been here for an hour, and the domain may have left. */
+	/* Decided by the present policy, not that of the session: the client
+	 * may have been here for an hour, and the domain may be gone. */
 	policy_rcpt(s->smtpd->policy, &s->smtpd->ops, &asker, &cmd->path, &v);
 	if (v.code < 500 && !smtp_is_postmaster(&cmd->path) &&
 	    session_dnsbl_refuses(s))
@@ -146,7 +145,7 @@ cmd_rcpt(struct session *s, struct smtp_command *cmd)
 	rc = transaction_add(&s->tx, cmd, v.domain->name, s->smtpd->stats,
 	    session_conf(s)->smtpd.max_recipients);
 	if (rc == -MX_EEXIST) {
-		s->commands++; /* stored once, and no progress */
+		s->commands++; /* a duplicate: stored once, no progress */
 	} else if (rc < 0) {
 		stats_rcpt_rejected(s->smtpd->stats, 452, SMTPD_REASON_OTHER);
 		session_reply(s, "452 4.5.3 too many recipients\r\n");

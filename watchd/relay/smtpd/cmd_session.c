@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * cmd_session: the commands that carry no mail, and the table of all. The
- * syntax was checked before (smtp/command.h); here is sequence and effect.
- * Called by session.c with a command that is consumed from the input; a
- * handler replies exactly once. */
+ * cmd_session: the commands that carry no mail, and the table of all commands.
+ * The syntax was checked before (smtp/command.h); this file checks the sequence
+ * and acts. Called by session.c with a command that is removed from the input;
+ * a handler replies exactly once. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -43,9 +43,9 @@ cmd_ehlo(struct session *s, struct smtp_command *cmd)
 	hello(s, cmd, true);
 }
 
-/* 220, then whatever the client sent behind STARTTLS in clear is dropped: it
- * may be somebody else's (CVE-2011-0411). What was said before is forgotten
- * when the handshake is done. */
+/* 220; clear text that the client sent after STARTTLS is dropped, because a
+ * third party may have injected it (CVE-2011-0411). The state of the session is
+ * reset when the handshake is complete. */
 static void
 cmd_starttls(struct session *s, struct smtp_command *cmd MX_UNUSED)
 {
@@ -142,8 +142,8 @@ cmd_quit(struct session *s, struct smtp_command *cmd MX_UNUSED)
 	session_quit(s, "221 2.0.0 Bye\r\n");
 }
 
-/* A browser, or a form that was made to talk to us: whatever follows is not
- * meant for a mail server. */
+/* A browser, or a form abused to talk to us: the rest is not meant for a mail
+ * server. */
 static void
 cmd_forbidden(struct session *s, struct smtp_command *cmd MX_UNUSED)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * cmd_xclient: XCLIENT and XFORWARD, by which a host that we trust says on
- * whose behalf it speaks: a proxy, whose session becomes that client's, or a
- * content filter, whose message gets a line in the log (Postfix's XCLIENT and
- * XFORWARD protocols; values are xtext of RFC 3461 4). NAME, LOGIN, IDENT and
- * the like are read and have no effect: nothing of ours depends on them. */
+ * cmd_xclient: XCLIENT and XFORWARD, by which a trusted host says on whose
+ * behalf it speaks: a proxy, whose session becomes that client's, or a content
+ * filter, whose message gets a log line (Postfix's XCLIENT and XFORWARD
+ * protocols; values are xtext of RFC 3461 4). NAME, LOGIN, IDENT and the like
+ * are parsed and have no effect here. */
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
@@ -50,7 +50,7 @@ read_helo(const char *value, struct identity *id)
 	char line[COMMAND_LINE_MAX];
 	static const struct smtp_command_ext ext;
 
-	/* as the client itself would have to say it */
+	/* checked like a HELO of the client itself */
 	strlcpy(line, "HELO ", sizeof(line));
 	strlcat(line, value, sizeof(line));
 	if (smtp_command_parse(line, strlen(line), &ext, &cmd, &why) < 0)
@@ -122,12 +122,12 @@ read_identity(const struct smtp_command *cmd, struct identity *id)
 	return true;
 }
 
-/* False when it was answered. */
+/* False when a reply was sent. */
 static bool
 may_speak(struct session *s, bool listed, const struct smtp_command *cmd,
     struct identity *id)
 {
-	if (!listed) /* as any word that was not offered */
+	if (!listed) /* like any unknown command */
 		session_reply(s, "500 5.5.1 command unrecognized\r\n");
 	else if (s->tx.open)
 		session_reply(s, "503 5.5.1 a transaction is in progress\r\n");
@@ -138,7 +138,7 @@ may_speak(struct session *s, bool listed, const struct smtp_command *cmd,
 	return false;
 }
 
-/* The session begins anew, as that client's: with its limits, and the
+/* The session starts again as that client's: with its limits, and the
  * greeting. */
 void
 cmd_xclient(struct session *s, struct smtp_command *cmd)
@@ -171,7 +171,7 @@ cmd_xforward(struct session *s, struct smtp_command *cmd)
 
 	if (!may_speak(s, s->filter, cmd, &id))
 		return;
-	/* Attributes that do not fit one line come in several. */
+	/* Attributes that do not fit on one line come in several. */
 	if (id.has_addr) {
 		mem_free(&s->orig_client);
 		s->orig_client = mem_strdup(addr_text(&id.addr, addr));

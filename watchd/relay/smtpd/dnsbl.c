@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * dnsbl: see dnsbl.h. A client has an entry in a bounded table (base/ways.h);
- * while it is looked up the entry stays and holds the ask, in which all its
- * sessions wait. An ask is over as soon as nothing that is missing could change
- * what it says. A list whose last look-ups failed is asked by one client at a
- * time and nobody waits for it. Called by session_dnsbl.c, configured by dnsbl_lists.c. */
+ * during its look-up the entry is pinned and holds the ask, on which all its
+ * sessions wait. An ask ends as soon as the missing answers cannot change its
+ * result. A list whose last look-ups failed is asked for one client at a time
+ * and no session waits for it. Called by session_dnsbl.c, configured by
+ * dnsbl_lists.c. */
 #include "relay/smtpd/dnsbl.h"
 
 #include <stdio.h>
@@ -20,17 +21,17 @@
 
 struct dnsbl_client {
 	uint64_t key; /* first: base/ways.h */
-	int64_t until; /* the result is of use; 0 and no ask: free */
+	int64_t until; /* the result is valid; 0 and no ask: free */
 	struct dnsbl_ask *ask;
 	int32_t score;
-	uint16_t list; /* to name */
+	uint16_t list; /* the list to name */
 	bool listed;
 };
 
 /* One list's part in an ask. */
 struct dnsbl_part {
 	struct dnsbl_ask *ask;
-	uint64_t id; /* 0: it has answered, or was not asked */
+	uint64_t id; /* 0: answered, or not asked */
 };
 
 struct dnsbl_ask {
@@ -39,8 +40,8 @@ struct dnsbl_ask {
 	struct dnsbl *dnsbl;
 	struct dnsbl_client *client; /* its entry */
 	struct net_addr addr;
-	int64_t score; /* of what answered */
-	int64_t failed; /* weights below 0 of what will not answer */
+	int64_t score; /* of the lists that answered */
+	int64_t failed; /* negative weights of failed lists */
 	int64_t ttl_ms; /* the shortest */
 	int32_t best; /* weight of `list` */
 	unsigned list, nparts;
@@ -73,7 +74,7 @@ client_worth(const void *entry, const void *arg)
 	return c->until <= *now ? WAYS_FREE : c->until;
 }
 
-/* ---- what an ask says */
+/* ---- results */
 
 static void
 use_set(struct dnsbl_use *u, const struct dnsbl *d, bool listed, int64_t score,
@@ -86,7 +87,7 @@ use_set(struct dnsbl_use *u, const struct dnsbl *d, bool listed, int64_t score,
 	u->zone = mem_strdup(d->list[list].shown.zone);
 }
 
-/* The weights of what is missing: those above 0, or those below. */
+/* The sum of missing weights: those above 0, or those below. */
 static int64_t
 missing(const struct dnsbl_ask *a, bool below)
 {
@@ -107,7 +108,7 @@ threshold(const struct dnsbl *d)
 	return d->conf->smtpd.dnsbl_threshold;
 }
 
-/* Listed, whatever comes. */
+/* Listed whatever the missing answers are. */
 static bool
 is_listed(const struct dnsbl_ask *a)
 {
@@ -156,7 +157,7 @@ ask_free(struct dnsbl_ask **ap)
 	mem_free(ap);
 }
 
-/* Tells the sessions; each of them may go meanwhile. */
+/* Tells the sessions; each of them may be destroyed by that. */
 static void
 ask_over(struct dnsbl_ask *a)
 {
@@ -184,8 +185,8 @@ ask_over(struct dnsbl_ask *a)
 	ask_free(&a);
 }
 
-/* Those that are left are not worth it. Whoever waits has decided afterwards,
- * and is in the list no more. */
+/* The outstanding lists are not worth waiting for. A session that waits decides
+ * in the callback, and leaves the list. */
 static void
 ask_wake(struct dnsbl_ask *a)
 {
@@ -211,7 +212,7 @@ part_failed(struct dnsbl_ask *a, unsigned list)
 	a->ttl_ms = 0;
 }
 
-/* All sites of the list: each counts once. */
+/* Applies the answer to all sites of the list, each of which counts once. */
 static void
 part_answered(struct dnsbl_ask *a, unsigned list, const struct dns_answer *ans)
 {
@@ -295,7 +296,7 @@ part_ask(struct dnsbl_ask *a, unsigned list)
 	    dns_a(a->dnsbl->dns, name, on_answer, &a->part[list]);
 }
 
-/* False: nothing is to be asked. */
+/* False: there is nothing to ask. */
 static bool
 ask_begin(struct dnsbl_ask *a)
 {
@@ -346,7 +347,7 @@ dnsbl_begin(struct dnsbl *d, struct dnsbl_use *u, const struct net_addr *client)
 		return;
 	key = client_key(d, client);
 	e = ways_take(&d->clients, key, client_worth, &now);
-	if (e == NULL) /* a crowd, each being looked up */
+	if (e == NULL) /* all entries are being looked up */
 		return;
 	if (e->until > now) {
 		use_set(u, d, e->listed, e->score, e->list);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * dnsbl: clients looked up in lists in the DNS (RFC 5782). One look-up is shared
- * by all sessions of a client and its result is remembered for a while, in a
- * table of bounded size. The threads that ask are its own: a flood of clients
- * keeps no delivery from its MX look-up, nor the reverse. Nobody has to wait:
- * what has not answered when it is wanted counts for nothing, and a list of
- * negative weight counts then as if it had the client. Loop thread. */
+ * dnsbl: looks up clients in lists in the DNS (RFC 5782). One look-up is shared
+ * by all sessions of a client and its result is kept for a while, in a table of
+ * bounded size. The resolver threads are separate: a flood of clients does not
+ * delay the MX look-ups of deliveries, nor the reverse. Waiting is bounded: a
+ * list that has not answered when the result is needed counts for nothing, and
+ * one of negative weight as if it had listed the client. Loop thread. */
 #ifndef MX_SMTPD_DNSBL_H
 #define MX_SMTPD_DNSBL_H
 
@@ -23,25 +23,26 @@ struct dnsbl_use {
 	struct dnsbl_ask *ask; /* under way */
 	enum { DNSBL_CLEAR, DNSBL_PENDING, DNSBL_LISTED } state;
 	int32_t score; /* when listed */
-	char *zone; /* then: the list to name */
+	char *zone; /* the list to name then */
 };
 
-/* `known`, from the loop: it is no longer pending, or nobody is left who is worth
- * waiting for. */
+/* `known` is called from the loop when the result is there, or when all
+ * outstanding lists are silent ones. */
 struct dnsbl *dnsbl_create(struct loop *, void (*known)(struct dnsbl_use *));
-void dnsbl_destroy(struct dnsbl **); /* there are no uses left */
-/* All lists are tested. What is under way begins anew when anything changed. */
+void dnsbl_destroy(struct dnsbl **); /* there must be no uses left */
+/* All lists are tested. Look-ups under way start again if anything changed. */
 void dnsbl_configure(struct dnsbl *, struct config *);
 
-/* The client's address, or another one's from now on. */
+/* Starts for the client's address; called again when the session becomes
+ * another client's. */
 void
 dnsbl_begin(struct dnsbl *, struct dnsbl_use *, const struct net_addr *client);
-/* Is it still worth waiting for? */
+/* Is it worth waiting for an answer? */
 bool dnsbl_is_awaited(const struct dnsbl_use *);
-/* By what is known now; it stays so. */
+/* Fixes the result by what is known now. */
 void dnsbl_decide(struct dnsbl_use *);
 void dnsbl_end(struct dnsbl_use *);
-/* A recipient was refused because of it. */
+/* A recipient was refused because of this result. */
 void dnsbl_count_refusal(struct dnsbl *, const struct dnsbl_use *);
 
 unsigned dnsbl_lists(const struct dnsbl *);

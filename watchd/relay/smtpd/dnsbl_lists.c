@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * dnsbl_lists: the lists of a configuration, their resolver and what is shown of
- * them. What is known of a list stays over a reload; look-ups under way and what
- * is remembered of clients go when anything about the lists is another. */
+ * dnsbl_lists: the configured lists, their resolver and what is shown of them.
+ * The state of a list survives a reload; look-ups under way and the results of
+ * clients are dropped when anything about the lists changes. */
 #include <string.h>
 
 #include "base/log.h"
@@ -9,7 +9,7 @@
 #include "base/rnd.h"
 #include "relay/smtpd/dnsbl_int.h"
 
-#define WAITING 100u /* look-ups for each at once */
+#define WAITING 100u /* waiting look-ups for each list */
 
 static struct dnsbl_list *
 list_find(struct dnsbl_list *list, unsigned n, const char *zone)
@@ -31,7 +31,7 @@ dnsbl_count_refusal(struct dnsbl *d, const struct dnsbl_use *u)
 		l->shown.refusals++;
 }
 
-/* Those that were there before keep what is known of them. */
+/* Lists that were configured before keep their state. */
 static void
 take_sites(struct dnsbl *d, const struct strlist *want)
 {
@@ -45,7 +45,7 @@ take_sites(struct dnsbl *d, const struct strlist *want)
 		struct dnsbl_site *s = &d->site[d->nsites];
 
 		if (dnsbl_site_parse(want->s[i], s) != NULL)
-			continue; /* it was checked before */
+			continue; /* the configuration was checked before */
 		l = list_find(d->list, d->nlists, s->zone);
 		if (l == NULL) {
 			l = &d->list[d->nlists++];
@@ -93,7 +93,8 @@ is_same(const struct config *a, const struct config *b)
 	return true;
 }
 
-/* All that hangs on the lists; who waits is told that he is not listed. */
+/* Frees everything that depends on the lists; waiting sessions count as not
+ * listed. */
 static void
 tear_down(struct dnsbl *d)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC
- * dnsbl_test: is a list one? It lists 127.0.0.2 and not 127.0.0.1 (RFC 5782 5),
- * or its answers mean nothing: a zone that was given up and lists the world, a
- * resolver that invents addresses, a list that does not serve us. Such a list
- * is ignored until it passes again. One that does not answer has not failed;
- * when it does not three times in a row it is ignored, too. */
+ * dnsbl_test: does a zone work as a list? It has to list 127.0.0.2 and not
+ * 127.0.0.1 (RFC 5782 5). Otherwise its answers mean nothing: an abandoned zone
+ * that lists the world, a resolver that invents addresses, a list that refuses
+ * to serve us. Such a list is ignored until it passes again. A test without an
+ * answer is not a failure; after three in a row the list is ignored, too. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "relay/smtpd/dnsbl_int.h"
 
-#define RETRY_PART 60 /* of dnsbl_test, while it does not pass */
+#define RETRY_PART 60 /* of the interval dnsbl_test, while it fails */
 
 static void
 set_state(struct dnsbl_list *l, enum snap_dnsbl_state to, const char *why)

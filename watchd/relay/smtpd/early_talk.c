@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * early_talk: the end of who sends before it is its turn. A client that does
- * not wait for the greeting or the reply to EHLO is no mail server, or one so
- * old that it gets 421 and may come again; a body that comes before 354 may
- * have been written by a third party who knows where our replies will stand
- * (SMTP smuggling), so that is final (RFC 2920 3.1). Only what is there at the
- * instant of our reply counts, and nobody is made to wait for it. */
+ * early_talk: refuses clients that send before it is their turn. A client that
+ * does not wait for the greeting or the reply to EHLO is not a mail server, or
+ * so old that it gets 421 and may come again. A body sent before 354 may be the
+ * work of a third party who predicts our replies (SMTP smuggling), so that
+ * refusal is permanent (RFC 2920 3.1). Only input that is there at the instant
+ * of our reply counts, and no client is delayed. */
 #include <inttypes.h>
 
 #include "base/log.h"

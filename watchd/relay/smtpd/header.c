@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * header: see header.h. A line is held back from its beginning up to the byte
- * that tells what it is: the colon of a field, or the first that no field
- * name can have. The rest of a field passes in one piece. Fields are judged
- * by Postfix's rule, not by RFC 5322's: blanks may stand before the colon.
- * Called by cmd_data.c only. */
+ * header: see header.h. A line is held back from its beginning up to the octet
+ * that decides its kind: the colon of a field, or the first octet that cannot
+ * be in a field name. The rest of a field passes in one piece. The rule is
+ * Postfix's, not that of RFC 5322: blanks may precede the colon. Called by
+ * cmd_data.c only. */
 #include "relay/smtpd/header.h"
 
 #include <string.h>
@@ -13,10 +13,10 @@ enum {
 	IN_NAME,
 	BEHIND_NAME, /* blanks before the colon */
 	IN_FIELD, /* to the end of the line */
-	IN_MAILBOX, /* the same; nothing has begun yet */
+	IN_MAILBOX, /* the same, before any field */
 };
 
-/* What a line has turned out to be. */
+/* The kind of a line. */
 enum kind { UNKNOWN, FIELD, MAILBOX, BODY };
 
 static bool
@@ -25,7 +25,7 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* "From " of a mailbox; that of a mailbox in a mailbox begins with '>'. */
+/* "From " of a mailbox; that of a nested mailbox begins with '>'. */
 static bool
 is_mailbox(const struct header_reader *h)
 {
@@ -66,8 +66,8 @@ put(char *dst, const char *src, size_t len)
 	return dst + len;
 }
 
-/* It is known what the line is that begins with what is held; c comes next,
- * and is left where it is. */
+/* The kind of the line whose start is held is decided; c is the next octet, not
+ * consumed. */
 static char *
 settle(struct header_reader *h, enum kind kind, char c, char *out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * insist: see insist.h. One table of pairs (base/ways.h); a new pair takes the
- * place of the one whose last retry is the oldest. Called by cmd_rcpt(). */
+ * insist: see insist.h. One table of pairs (base/ways.h); a new pair replaces
+ * the one with the oldest retry. Called by cmd_rcpt(). */
 #include "relay/smtpd/insist.h"
 
 #include "base/clock.h"
@@ -19,7 +19,7 @@ struct pair {
 };
 
 struct insist {
-	uint64_t seed; /* of the keys: senders choose their addresses */
+	uint64_t seed; /* of the hash: senders choose their addresses */
 	struct ways pairs;
 };
 

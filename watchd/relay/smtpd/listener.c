@@ -35,7 +35,7 @@ rested(void *arg)
 	loop_io_want(l->io, LOOP_READ);
 }
 
-/* No descriptor is left: tell one client so, then let others close theirs. */
+/* No descriptor is left: tells one client, then waits for others to close. */
 static void
 out_of_descriptors(struct listener *l, int err)
 {
@@ -80,8 +80,8 @@ on_ready(unsigned ready MX_UNUSED, void *arg)
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		}
-		/* ECONNABORTED and the errors of a connection that is
-		 * already broken (accept(2)): the next one, please. */
+		/* ECONNABORTED and the errors of a connection that is already
+		 * broken (accept(2)): tries the next one. */
 	}
 }
 

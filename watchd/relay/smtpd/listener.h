@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * listener: one listening socket. Accepts a bounded number of connections a
- * turn, and when descriptors run out it gives one answer with a descriptor
- * held in reserve and rests a moment instead of spinning. Loop thread. */
+ * turn. When descriptors run out it answers one client with a descriptor held
+ * in reserve and pauses briefly instead of spinning. Loop thread. */
 #ifndef MX_SMTPD_LISTENER_H
 #define MX_SMTPD_LISTENER_H
 
@@ -16,14 +16,15 @@ struct listener {
 	struct net_addr addr; /* as configured */
 	struct net_addr bound; /* differs when port 0 was asked for */
 	int fd;
-	int reserve; /* /dev/null, given up on EMFILE */
+	int reserve; /* /dev/null, closed on EMFILE */
 	struct loop_io *io;
 	struct loop_timer *rest;
 	void (*accepted)(void *arg, int fd, const struct net_addr *peer);
 	void *arg;
 };
 
-/* NULL and *eb when it cannot be bound. Nothing is accepted inside. */
+/* NULL and *eb when it cannot be bound. `accepted` is not called from
+ * inside. */
 struct listener *listener_create(struct loop *, const struct net_addr *,
     void (*accepted)(void *arg, int fd, const struct net_addr *peer), void *arg,
     struct mx_errbuf *eb);

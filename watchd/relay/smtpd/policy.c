@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * policy: see policy.h. Admission of a recipient, in this order: is the
- * domain configured, could its primary take the local part for a route, is the
- * recipient known (postmaster always is), does the domain want us now. Called
- * by smtpd.c (life) and cmd_mail.c (verdicts). */
+ * policy: see policy.h. Admission of a recipient, in this order: is the domain
+ * configured, could its primary take the local part for a source route, is the
+ * recipient known (postmaster always is), does the domain accept mail now.
+ * Called by smtpd.c (life) and cmd_mail.c (verdicts). */
 #include "relay/smtpd/policy.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 
-/* A domain's reference to a list, while the lists are gathered. */
+/* A domain's reference to a list, while the lists are collected. */
 struct named {
 	const char *source;
 	uint32_t domain;
@@ -22,7 +22,7 @@ compare_named(const void *va, const void *vb)
 {
 	const struct named *a = va, *b = vb;
 
-	/* Equal texts of a configuration have one address (config.h). */
+	/* Equal strings of a configuration are interned (config.h). */
 	return a->source == b->source ? 0 : strcmp(a->source, b->source);
 }
 
@@ -65,7 +65,7 @@ files_create(struct policy *p)
 	mem_free(&named);
 }
 
-/* Both lists ascend by source. */
+/* Both arrays are sorted by source. */
 void
 policy_open(struct policy *p, struct recipients_set *set,
     const struct policy *old, bool recheck)
@@ -207,7 +207,7 @@ policy_refuse_listed(struct policy_verdict *v, const char *literal,
 	policy_refuse(v, v->rcpt, 554, SMTPD_REASON_DNSBL, "5.7.1", text);
 }
 
-/* The text of the file may begin with a status of its own. */
+/* The text from the list may begin with an enhanced status. */
 static void
 refuse_listed(struct policy_verdict *v, const char *text)
 {
@@ -235,7 +235,7 @@ policy_rcpt_rules(const struct conf_domain *d)
 	};
 }
 
-/* What the list of a domain says; v knows which one that was. */
+/* Searches the list of a domain; v has the list's name. */
 static enum rcpt_found
 find(const struct policy *p, const struct conf_domain *d, const char *mailbox,
     struct policy_verdict *v, struct rcpt_match *m)
@@ -264,10 +264,10 @@ find(const struct policy *p, const struct conf_domain *d, const char *mailbox,
 	return found;
 }
 
-/* An SRS address is none of the list: the primary made it, and only he can check
- * it. What comes back for one of our own is looked up as that one; for others a
- * report is let through, which nobody gives back, and other mail has to wait
- * for the primary. */
+/* An SRS address is not in the list: the primary created it, and only it can
+ * check the hash. For a recipient of ours the rewritten address is looked up;
+ * for others a notification is accepted, since nobody can bounce it, and other
+ * mail has to wait for the primary. */
 static enum rcpt_found
 find_srs(const struct policy *p, const char *mailbox, bool report,
     struct policy_verdict *v, struct rcpt_match *m)
@@ -284,7 +284,7 @@ find_srs(const struct policy *p, const char *mailbox, bool report,
 	return report ? RCPT_FOUND_OK : RCPT_FOUND_UNKNOWABLE;
 }
 
-/* False when *v already says no. */
+/* False when *v refuses it already. */
 static bool
 check_listed(const struct policy *p, const struct smtpd_ops *ops,
     const struct smtp_path *path, bool report, struct policy_verdict *v)
@@ -341,8 +341,8 @@ policy_recipients(const struct policy *p, const char *domain)
 	return file != 0 ? p->file[file - 1].recipients : NULL;
 }
 
-/* The list has it, and the primary refuses it for so long that it was believed:
- * until the list is another one, mail for it would only come back. */
+/* The list has it, and the primary has refused it for so long that this is
+ * believed: until the list changes, mail for it would only bounce. */
 static bool
 check_refused(const struct policy *p, const struct smtpd_ops *ops,
     const struct smtp_path *path, struct policy_verdict *v)
@@ -360,8 +360,8 @@ check_refused(const struct policy *p, const struct smtpd_ops *ops,
 	return false;
 }
 
-/* The primary trusts us, and what it takes for a route would leave it again.
- * Only an entry of that very address says that it is none. */
+/* The primary trusts us, and would relay what it takes for a source route. Only
+ * a list entry of that very address shows that it is none. */
 static bool
 check_route(const struct policy *p, const struct smtp_path *path,
     struct policy_verdict *v)
@@ -378,7 +378,7 @@ check_route(const struct policy *p, const struct smtp_path *path,
 	    (r != NULL && recipients_names(r, path->mailbox)))
 		return true;
 	if (r != NULL && !recipients_known(r))
-		return true; /* check_listed() says so */
+		return true; /* reported by check_listed() */
 	v->rule = RULE_ROUTE;
 	policy_refuse(v, SMTPD_RCPT_NO_DOMAIN, 554, SMTPD_REASON_RELAY_DENIED,
 	    "5.7.1", "no mail is routed by a local part");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * policy: admission, the decision who may send what to whom. A policy is one
+ * policy: admission: which client may send to which recipient. A policy is one
  * configuration with the recipients lists of its domains and the replies that
  * are the same for every session; a session keeps the one that it began with. A
- * domain costs four bytes. Loop thread, but for policy_create(). */
+ * domain costs four bytes. Loop thread, except for policy_create(). */
 #ifndef MX_SMTPD_POLICY_H
 #define MX_SMTPD_POLICY_H
 
@@ -12,10 +12,10 @@
 #include "relay/smtpd/smtpd.h"
 #include "smtp/command.h"
 
-/* A list of recipients: once, however many domains name it. */
+/* A list of recipients, once for all domains that name it. */
 struct policy_file {
-	/* The configuration's texts; of several domains the strictest limit, and
-	 * a token of one of them. */
+	/* Strings of the configuration; where domains differ, the strictest
+	 * limit, and one of their tokens. */
 	struct recipients_conf conf;
 	struct recipients *recipients; /* NULL until policy_open() */
 };
@@ -40,34 +40,38 @@ struct policy {
 	char *helo;
 };
 
-/* Takes a reference to the configuration, and some time when there are many
- * domains: any thread. */
+/* Takes a reference to the configuration; slow with many domains: any
+ * thread. */
 struct policy *policy_create(struct config *);
-/* Begins to read its files; those that `old` (NULL: none) has open are shared,
- * and looked at again with `recheck`. Once, before it is used. */
+/* Starts to read its files; those that `old` (NULL: none) has open are shared,
+ * and checked again with `recheck`. To be called once, before the policy is
+ * used. */
 void policy_open(struct policy *, struct recipients_set *,
     const struct policy *old, bool recheck);
 struct policy *policy_ref(struct policy *);
 void policy_unref(struct policy **);
 
-/* What decided, in the order in which it is asked. */
+/* The rule that decided, in the order in which they are checked. */
 enum policy_rule {
 	RULE_NOT_OURS,
-	RULE_NOT_BACKUP, /* nor is it one of mx_backup, or nobody knows yet */
+	/* nor is it one of mx_backup, or that is not known yet */
+	RULE_NOT_BACKUP,
 	RULE_DASHED, /* the local part begins with "-" */
-	RULE_ROUTE, /* the primary could take it for one */
+	RULE_ROUTE, /* the primary could take it for a source route */
 	RULE_POSTMASTER,
-	RULE_NO_LIST, /* any recipient */
-	RULE_NO_TABLE, /* the list could never be read */
-	RULE_NO_DOMAIN, /* it has nobody of the domain */
+	RULE_NO_LIST, /* no list: any recipient is accepted */
+	RULE_NO_TABLE, /* the list was never readable */
+	RULE_NO_DOMAIN, /* it has no entry of the domain */
 	RULE_LISTED,
-	RULE_REJECTED, /* the list says so */
-	RULE_SRS, /* a report for another's address, rewritten by the primary */
-	RULE_SRS_WAITS, /* no report */
+	RULE_REJECTED, /* refused by the list */
+	RULE_SRS, /* a notification to an SRS address of the primary */
+	RULE_SRS_WAITS, /* other mail to such an address */
 	RULE_NOT_LISTED,
-	RULE_REFUSED, /* by the primary, for so long that it is believed */
-	/* Of domains without a list that learn; the last two: nothing is known,
-	 * or nothing that counts, and that is taken or not. */
+	/* refused by the primary for so long that it is believed */
+	RULE_REFUSED,
+	/* Domains without a list whose recipients are learned; the last two:
+	 * nothing is known, or nothing that counts, and the recipient is
+	 * accepted or deferred. */
 	RULE_LEARNED_GOOD,
 	RULE_CATCH_ALL,
 	RULE_LEARNED_BAD,
@@ -76,16 +80,16 @@ enum policy_rule {
 	RULE_PRIMARY_UP, /* admission = "outage" */
 };
 
-/* The answer to a RCPT. Its texts live as long as the list. */
+/* The answer to a RCPT. Its strings live as long as the list. */
 struct policy_verdict {
-	const struct conf_domain *domain; /* NULL: not ours */
+	const struct conf_domain *domain; /* NULL: no domain of ours */
 	enum policy_rule rule;
-	const char *list; /* that was asked, or NULL */
-	const char *key; /* the entry of it that decided, or "" */
+	const char *list; /* list that was searched, or NULL */
+	const char *key; /* the list entry that decided, or "" */
 	struct learned_view learned; /* of the learned rules */
-	bool check; /* the primary is to be asked about learned.mailbox */
+	bool check; /* ask the primary about learned.mailbox */
 	enum smtpd_rcpt rcpt;
-	uint16_t code; /* 250, or why not: */
+	uint16_t code; /* 250, or the code of the refusal: */
 	enum smtpd_reason reason;
 	bool asked_backup; /* mx_backup is on, and the domain has no section */
 	struct mx_backup_view backup; /* its answer */
@@ -93,58 +97,59 @@ struct policy_verdict {
 	struct conf_domain taken_in; /* `domain`, when mx_backup has it */
 };
 
-/* Who wants to know. */
+/* The client on whose behalf the question is asked. */
 struct policy_asker {
 	bool report; /* the sender is the null path */
-	const uint64_t *client; /* its key; NULL: nobody who brings mail */
+	const uint64_t *client; /* its key; NULL: a mere query */
 };
 
-/* A bare <postmaster> is made that of the first configured domain (in the
- * order of names: the configuration keeps no other), in *path. */
+/* Decides about a recipient. A bare <postmaster> gets the first configured
+ * domain (in the order of names), in *path. */
 void policy_rcpt(const struct policy *, const struct smtpd_ops *,
     const struct policy_asker *, struct smtp_path *path,
     struct policy_verdict *);
 
-/* Appends what decided, in a sentence for the operator; -MX_ETOOBIG. */
+/* Appends the decision as a sentence for the operator; -MX_ETOOBIG. */
 int
 policy_say(const struct policy_verdict *, const char *mailbox, struct buf *);
 
-/* Makes it that refusal: the status and the text of the reply. */
+/* Turns the verdict into this refusal, with the status and text of the
+ * reply. */
 void policy_refuse(struct policy_verdict *, enum smtpd_rcpt, uint16_t code,
     enum smtpd_reason, const char *status, const char *text);
 
 void
-policy_refuse_unknown(struct policy_verdict *); /* 550: nobody of that name */
+policy_refuse_unknown(struct policy_verdict *); /* 550: unknown recipient */
 
-/* Makes it the refusal of a client that is in that list. */
+/* Turns it into the refusal of a client listed in that zone. */
 void policy_refuse_listed(struct policy_verdict *, const char *literal,
     const char *zone);
 
-/* Is it one of our own: trusted, or a proxy, whose clients have limits and not
- * it? */
+/* Is the client exempt from limits: trusted, or a proxy, whose clients are
+ * limited instead? */
 bool policy_exempts(const struct policy *, const struct net_addr *);
 
 /* Does the list of that domain have the mailbox, by the domain's rules? */
 bool
 policy_lists(const struct policy *, const char *domain, const char *mailbox);
 
-/* policy_learned.c: by what was learned of the recipients of that domain, which has
- * no list. False when *v already says no. */
+/* policy_learned.c: decides about a recipient of a domain without a list by
+ * what was learned. False when *v refuses it already. */
 bool policy_learned(const struct smtpd_ops *, const struct smtp_path *,
     struct policy_verdict *);
-/* policy_backup.c: by what mx_backup says of that domain, which has no section;
- * v->domain is set, or *v says no: false. */
+/* policy_backup.c: decides about a domain without a section by mx_backup: sets
+ * v->domain, or *v refuses it: false. */
 bool policy_backup(const struct policy *, const struct smtpd_ops *,
     const struct policy_asker *, const struct smtp_path *,
     struct policy_verdict *);
-/* What became of it, for the counters. */
+/* The result, for the counters. */
 enum mx_backup_result policy_backup_result(const struct policy_verdict *);
-/* The verdict about the domain, in a sentence. */
+/* The verdict about the domain, as a sentence. */
 int policy_backup_say(const struct policy_verdict *, struct buf *);
-/* As which its recipients are learned: see smtpd_rcpt_known_as(). */
+/* The name under which a recipient is learned: see smtpd_rcpt_known_as(). */
 void policy_known_as(const struct policy *, const char *domain,
     const char *mailbox, char *as);
-/* What of a mailbox its domain lets its owner write himself. */
+/* The additions to a local part that the domain allows. */
 struct rcpt_rules policy_rcpt_rules(const struct conf_domain *);
 
 /* The recipients file of a domain, or NULL: any recipient. */

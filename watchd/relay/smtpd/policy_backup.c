@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * policy_backup: admission of a domain without a section, by what mx_backup knows of
- * it (relay/mxbackup). Nobody waits for the DNS: who comes before it has answered
- * is told to come again. Which recipients there are is learned (policy_learned.c),
- * and never is one taken or refused for good of whom nothing is known. Called by
- * policy.c and cmd_mail.c. */
+ * policy_backup: admission for a domain without a section, by mx_backup
+ * (relay/mxbackup). No client waits for the DNS: one that comes before the
+ * answer is deferred. Recipients are learned (policy_learned.c), and an unknown
+ * one is neither accepted nor permanently refused. Called by policy.c and
+ * cmd_mail.c. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -43,7 +43,7 @@ policy_backup(const struct policy *p, const struct smtpd_ops *ops,
 {
 	const struct config *conf = p->conf;
 
-	/* Of a reload the session sees nothing: it goes by its own settings. */
+	/* A reload does not affect a session: it keeps its own settings. */
 	if (path->literal || path->domain[0] == '\0' || ops == NULL ||
 	    ops->backup == NULL || conf->mx_backup.networks.n == 0 ||
 	    !ops->backup(ops->arg, path->domain, asker->client, &v->backup)) {

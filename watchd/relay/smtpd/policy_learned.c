@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
- * policy_learned: admission of a recipient of a domain without a list, by what was
- * learned of it (queue/learned.h). It goes by what is known and never by whether the
- * primary is up: who asks here learns nothing of that. Called by policy.c. */
+ * policy_learned: admission of a recipient of a domain without a list, by what
+ * was learned (queue/learned.h). It depends on what is known and never on
+ * whether the primary is up, so that a client cannot find that out here. Called
+ * by policy.c. */
 #include <string.h>
 
 #include "relay/smtpd/policy.h"
 
-/* Only what can be said in RCPT again as it is. */
+/* Only an address that can be repeated in RCPT unchanged. */
 static bool
 may_be_asked(const struct smtp_path *path, const struct learned_view *l)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * policy_say: what decided about a recipient, in words for `mxwatchctl why`. Reads
+ * policy_say: explains a verdict about a recipient for `mxwatchctl why`. Reads
  * the verdict and decides nothing. Called by smtpd.c. */
 #include <strings.h>
 
@@ -18,7 +18,7 @@ say_listed(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 	return buf_addf(out, "The list %s has it as %s.", v->list, v->key);
 }
 
-/* How long ago, or nothing that could be told: the clock was set back. */
+/* The age, or "" when the clock was set back. */
 static const char *
 ago(int64_t ms, char text[32])
 {
@@ -27,7 +27,7 @@ ago(int64_t ms, char text[32])
 	return text_duration_fmt(age > 0 ? age : 0, text, 32);
 }
 
-/* Which name it goes by, when that is another one. */
+/* The name under which it was found, if it differs. */
 static int
 say_name(const struct policy_verdict *v, const char *mailbox, struct buf *out)
 {

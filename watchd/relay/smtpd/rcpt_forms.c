@@ -9,7 +9,7 @@
 #define BATV_PREFIX "prvs="
 #define BATV_TAG    10 /* a key's number, a day of three digits, six of a MAC */
 
-/* Postfix never splits these, nor what a list manager answers for. */
+/* Postfix never splits these, nor the addresses of a list manager. */
 static bool
 is_whole(const char *local, size_t len, const char *delimiter)
 {
@@ -79,7 +79,7 @@ rcpt_forms(const struct rcpt_rules *rules, const char *mailbox,
 	return n;
 }
 
-/* The field that ends with `end` at *p, which is moved behind it. */
+/* Takes the field that ends with `end` from *p, and moves *p behind it. */
 static size_t
 take_field(const char **p, const char *stop, char end)
 {
@@ -141,7 +141,7 @@ rcpt_srs(const char *mailbox, char *core)
 		return false;
 	if (p[3] == '0')
 		return srs0_core(p + 5, stop, core);
-	/* SRS1=HHHH=forwarder==HHHH=TT=domain=local: theirs is the second */
+	/* SRS1=HHHH=forwarder==HHHH=TT=domain=local: the second part is SRS0 */
 	hash = p += 5;
 	n = take_field(&p, stop, '=');
 	if (!is_hash(hash, n) || take_field(&p, stop, '=') == 0 || p == stop ||

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: ISC
- * rcpt_forms: under which other names an address may stand in a list of
- * recipients. Who receives mail writes into his own local part: an extension
- * behind a delimiter (user+shop), a BATV tag in front (prvs=1234abcdef=user,
- * draft-levine-smtp-batv), or he is the forwarder of an SRS address, which
- * stands in no list. What of that his primary takes, the configuration says.
- * Pure. */
+ * rcpt_forms: the other forms under which an address may be in a list of
+ * recipients. Recipients add to their own local part: an extension after a
+ * delimiter (user+shop), a BATV tag in front (prvs=1234abcdef=user,
+ * draft-levine-smtp-batv); or the address is an SRS address of a forwarder,
+ * which is in no list. The configuration says which of these the primary
+ * accepts. Pure. */
 #ifndef MX_SMTPD_RCPT_FORMS_H
 #define MX_SMTPD_RCPT_FORMS_H
 
 #include "smtp/path.h"
 
 struct rcpt_rules {
-	/* Each of these characters begins an extension, the first one in the
-	 * local part counts, as in Postfix; "": none does. */
+	/* Each of these characters begins an extension; the first one in the
+	 * local part counts, as in Postfix; "": none. */
 	const char *delimiter;
 	bool batv;
 };
 
 #define RCPT_FORMS_MAX 2
 
-/* What `mailbox` is listed as if it is not listed itself, the form that says
- * more first. Quotes are left off, as in the keys. Their number. */
+/* The forms to look up when `mailbox` itself is not listed, the more specific
+ * one first. Without quotes, as the keys. Returns their number. */
 unsigned rcpt_forms(const struct rcpt_rules *, const char *mailbox,
     char form[RCPT_FORMS_MAX][PATH_MAILBOX_MAX]);
 
-/* Is it an SRS0 or SRS1 address, and for whom: `core` holds PATH_MAILBOX_MAX.
- * Its hash only the forwarder can check. */
+/* Is it an SRS0 or SRS1 address, and of whom: `core` holds PATH_MAILBOX_MAX.
+ * Only the forwarder can check its hash. */
 bool rcpt_srs(const char *mailbox, char *core);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * rcpt_table: see rcpt_table.h. All strings lie one behind the other in an
- * arena and are named by offset, entries hold two offsets and a hash, and an
- * open-addressed index of entry numbers is built once at the end. A million
- * addresses take about 50 MB and half a second. Made and destroyed in
- * the thread of recipients_watch.c, searched on the loop. */
+ * rcpt_table: see rcpt_table.h. All strings are stored in an arena and referred
+ * to by offset; entries hold two offsets and a hash, and an open-addressed
+ * index of entry numbers is built once at the end. A million addresses take
+ * about 50 MB and half a second. Created and destroyed in the thread of
+ * recipients_watch.c, searched on the loop. */
 #include "relay/smtpd/rcpt_table.h"
 
 #include <stdlib.h>
@@ -14,12 +14,12 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define TEXT_MAX  200 /* of a REJECT, kept */
+#define TEXT_MAX  200 /* kept of a REJECT */
 #define ARENA_MAX UINT32_MAX
 
 struct rcpt_entry {
 	uint32_t key; /* offset into the arena */
-	uint32_t text; /* of the refusal; 0: accepted */
+	uint32_t text; /* of the refusal; 0: accept */
 	uint32_t hash;
 };
 
@@ -30,11 +30,11 @@ struct rcpt_table {
 	uint32_t n, size;
 	uint32_t *slot; /* entry number + 1; 0 free */
 	uint32_t mask;
-	uint32_t *domain; /* offsets of those that have an entry, ascending */
+	uint32_t *domain; /* offsets of domains that have an entry, sorted */
 	uint32_t ndomains, domains_size;
 };
 
-/* The logical line being put together. */
+/* The logical line under construction. */
 struct line {
 	const char *key;
 	size_t key_len;
@@ -43,7 +43,7 @@ struct line {
 	size_t value_len;
 };
 
-/* Files mostly are of one domain: the last one is not looked at again. */
+/* Most files have one domain: the last one is remembered. */
 struct parse {
 	struct rcpt_table *t;
 	struct line line;
@@ -52,7 +52,7 @@ struct parse {
 	const char *raw;
 	size_t raw_len;
 	char domain[TEXT_DOMAIN_MAX];
-	bool another; /* than that of the entry before */
+	bool another; /* differs from that of the previous entry */
 };
 
 static char
@@ -67,7 +67,7 @@ blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* Only the operator puts keys in: nobody can pile them up. */
+/* Unseeded: only the operator supplies keys. */
 static uint32_t
 hash_key(const char *s, size_t len)
 {
@@ -104,8 +104,8 @@ entry_add(struct rcpt_table *t, const char *key, size_t len, const char *text)
 	e->text = text != NULL ? arena_add(t, text, strlen(text)) : 0;
 }
 
-/* The text behind the word REJECT, or NULL when the value accepts: it may be an
- * address that only begins so. */
+/* The text after the word REJECT, or NULL when the value accepts: it may be an
+ * address that begins with these letters. */
 static const char *
 reject_text(const char *value)
 {
@@ -115,7 +115,7 @@ reject_text(const char *value)
 	return blank(value[6]) ? value + 7 : value + 6;
 }
 
-/* It is noted each time another domain than the last one comes. */
+/* Records the domain whenever it differs from the previous one. */
 static void
 domain_add(struct rcpt_table *t, uint32_t key)
 {
@@ -153,7 +153,7 @@ domains_settle(struct rcpt_table *t)
 	t->domain = mem_grow(t->domain, n, sizeof(*t->domain));
 }
 
-/* What the file may be instead, in words that say what is wanted. */
+/* Guesses which other format the file has, to say what is expected. */
 static const char *
 explain(const struct line *l)
 {
@@ -169,8 +169,8 @@ explain(const struct line *l)
 	    "the key is no address";
 }
 
-/* Lower-cased local part, '@', canonical domain. Length, or 0 when it is no
- * address. */
+/* Lower-case local part, '@', canonical domain. Returns the length, or 0 when
+ * it is not an address. */
 static size_t
 make_key(struct parse *p, const char *at, char *key)
 {
@@ -230,8 +230,8 @@ line_end(struct parse *p)
 	return 0;
 }
 
-/* Adds the words of s to the value, each behind one blank; what control
- * characters there are cannot get into a reply. */
+/* Appends the words of s to the value, separated by one blank; control
+ * characters are dropped, because the value may go into a reply. */
 static void
 value_add(struct line *l, const char *s, const char *end)
 {
@@ -277,8 +277,8 @@ parse_lines(struct parse *p, const char *data, size_t len)
 	unsigned number = 0;
 	int rc;
 
-	/* Some editors put a byte order mark in front: it is no part of the
-	 * first key. */
+	/* A byte order mark, as some editors write it, is not part of the first
+	 * key. */
 	if (len >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
 		s += 3;
 	for (; s < end; s = eol + 1) {
@@ -371,7 +371,7 @@ rcpt_table_parse(const char *data, size_t len, struct rcpt_note *note,
 					"");
 		goto fail;
 	}
-	/* There may be 10,000 of them: what was kept for more is given back. */
+	/* There may be 10,000 tables: excess memory is freed. */
 	t->arena_size = t->arena_len;
 	t->arena = mem_grow(t->arena, t->arena_size, 1);
 	t->size = t->n;
@@ -402,7 +402,7 @@ rcpt_table_len(const struct rcpt_table *t)
 	return t->n;
 }
 
-/* The entry of that very mailbox, or NULL. */
+/* The entry of this very mailbox, or NULL. */
 static const struct rcpt_entry *
 find_mailbox(const struct rcpt_table *t, const char *mailbox)
 {
@@ -420,7 +420,7 @@ find_mailbox(const struct rcpt_table *t, const char *mailbox)
 	return e;
 }
 
-/* The entry of a mailbox, or of what the rules say is the same one. */
+/* The entry of a mailbox, or of a form that the rules allow for it. */
 static const struct rcpt_entry *
 find_form(const struct rcpt_table *t, const struct rcpt_rules *rules,
     const char *mailbox)

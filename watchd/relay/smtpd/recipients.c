@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * recipients: see recipients.h. Here is the loop's side: who refers to a file,
- * what its table is, and whether a new one is believed. The thread that reads
- * (recipients_watch.c) sends a sight only when there is something to judge or
- * somebody has asked. A file that nobody refers to any more stays until the
- * thread has let go of it. Created by smtpd.c and policy.c; several
- * configurations share one object across reloads, hence the reference count. */
+ * recipients: see recipients.h. The loop's side: references to files, their
+ * tables, and whether a new version is accepted. The thread that reads
+ * (recipients_watch.c) reports only when there is something to judge or it was
+ * asked. A file without references stays until the thread has released it.
+ * Created by smtpd.c and policy.c; several configurations share one object
+ * across reloads, hence the reference count. */
 #include "relay/smtpd/recipients.h"
 
 #include <errno.h>
@@ -21,20 +21,21 @@
 struct recipients {
 	LIST_ENTRY(recipients) link;
 	struct recipients_set *set;
-	unsigned refs; /* 0: it waits for the thread to forget it */
+	unsigned refs; /* 0: waits for the thread to release it */
 	unsigned shrink;
-	unsigned asks; /* without an answer yet */
-	char *source, *name; /* as configured; as it is shown */
+	unsigned asks; /* orders without an answer yet */
+	char *source, *name; /* as configured; as displayed */
 	char *path; /* of the file */
-	struct source *fetched; /* NULL: it is a file of somebody else's */
+	struct source *fetched; /* NULL: a local file that others maintain */
 	struct rcpt_table *table;
-	int64_t written_ms; /* that table; wall */
-	bool refused; /* what was read last is not what is in use */
-	/* The file is not what is in use, or cannot be read: since, wall ms, and
-	 * why; 0 and "" when all is well. */
+	int64_t written_ms; /* of the table in use; wall */
+	bool refused; /* the version read last is not in use */
+	/* The file differs from the list in use, or cannot be read: since, wall
+	 * ms, and why; 0 and "" otherwise. */
 	int64_t trouble_ms;
 	char trouble[160];
-	bool told_empty; /* that a domain has no entry in that table */
+	/* a domain without an entry in that table was reported */
+	bool told_empty;
 	int64_t opened_ms; /* wall */
 	struct look *look;
 };
@@ -45,11 +46,11 @@ struct recipients_set {
 	void (*changed)(void *arg, struct recipients *); /* NULL: nobody asks */
 	void *arg;
 	LIST_HEAD(, recipients) files;
-	size_t unread; /* files with asks */
-	bool keeps; /* copies of what is good */
-	bool swept; /* copies of files that are not known any more */
-	char *folder; /* of those, and of what is fetched; NULL */
-	struct source_set *sources; /* NULL: nothing can be */
+	size_t unread; /* number of files with asks */
+	bool keeps; /* keeps copies of good versions */
+	bool swept; /* copies of unknown files were deleted */
+	char *folder; /* of the copies and fetched lists; NULL */
+	struct source_set *sources; /* NULL: nothing can be fetched */
 	struct recipients_watch *watch;
 	struct mailbox *mailbox;
 	struct loop_io *mailbox_io;
@@ -76,8 +77,8 @@ order(struct recipients *r, enum order_kind kind, bool again)
 	recipients_watch_give(r->set->watch, o);
 }
 
-/* What was good before the restart: in use until the file has been read, and what
- * it is judged by. */
+/* Uses the copy from before the restart until the file has been read and
+ * compared with it. */
 static void
 take_kept(struct recipients *r, struct load *l)
 {
@@ -103,7 +104,7 @@ order_free(struct recipients_set *set, struct rcpt_table **table)
 	recipients_watch_give(set->watch, o);
 }
 
-/* What is in use is not what the source has, from now on; "" it is again. */
+/* The list in use is not what the source has, from now on; "" ends that. */
 static void
 set_trouble(struct recipients *r, const char *why)
 {
@@ -116,7 +117,7 @@ set_trouble(struct recipients *r, const char *why)
 		r->set->changed(r->set->arg, r);
 }
 
-/* Judges what was read; takes the table when it is good. */
+/* Judges a new version; uses its table if it is good. */
 static bool
 judge(struct recipients *r, struct load *l)
 {
@@ -190,7 +191,7 @@ settle(struct recipients_set *set)
 	set->settled(set->arg);
 }
 
-/* Before the first fetch there is none: the source says what is wrong. */
+/* There is no file before the first fetch: the source reports why. */
 static void
 missing(struct recipients *r, int error)
 {

@@ -34,7 +34,7 @@ keep_fetched(const char *folder, const char *source)
 	return path_of(folder, source, FETCHED);
 }
 
-/* The first line of a copy. No newline of a source can end it. */
+/* The first line of a copy. A newline in the source cannot end it. */
 static char *
 comment_of(const char *source)
 {
@@ -56,7 +56,7 @@ keep_load(const char *folder, const char *source, struct buf *out,
 	int rc = file_load(path, out, eb);
 
 	if (rc == 0 && (out->len < len || memcmp(out->data, comment, len) != 0))
-		rc = -MX_ENOENT; /* of another source with that hash */
+		rc = -MX_ENOENT; /* hash collision */
 	if (rc == 0)
 		buf_drain(out, len);
 	mem_free(&comment);
@@ -106,7 +106,7 @@ compare_hashes(const void *va, const void *vb)
 	return *a < *b ? -1 : *a > *b;
 }
 
-/* Is it a file of one of these? What is none of ours is left alone. */
+/* Does the file belong to one of these? Foreign files are left alone. */
 static bool
 is_wanted(const char *name, const uint64_t *hash, size_t n)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * recipients_watch: the thread that looks at the recipients files. Files that
- * were asked for come first, in the order in which they were; the others when
- * they are due. The identity of a file is its inode, size, mtime and ctime. A
- * file that changed is not read before a second look finds it as the first one
- * did, and what was read counts only if it is still the same afterwards: half
- * of a list that is being written in place would turn away people who exist.
- * What was fetched is replaced whole, so the first look at it will do. */
+ * recipients_watch: the thread that checks the recipients files. Requested
+ * files come first, in the order of the requests; the others when they are due.
+ * A file is identified by inode, size, mtime and ctime. A changed file is read
+ * only after a second look finds the same identity, and the content counts only
+ * if the identity is still the same afterwards: a half-written list would
+ * refuse existing recipients. Fetched files are replaced atomically, so one
+ * look is enough. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@
 #include "relay/smtpd/recipients_keep.h"
 
 #define CHECK_MS  2000
-#define SETTLE_MS 1000 /* unchanged for so long: written to its end */
+#define SETTLE_MS 1000 /* unchanged for this long: completely written */
 #define PAUSE_MS  20 /* the shortest sleep: those due in it come together */
 #define RESTLESS  60
 #define FILE_MAX  ((off_t)1 << 30)
@@ -31,10 +31,10 @@ TAILQ_HEAD(look_list, look);
 
 struct recipients_watch {
 	pthread_t thread;
-	bool runs; /* the thread; the loop asks */
+	bool runs; /* the thread; used by the loop */
 	struct mailbox *in, *out;
-	/* Those that rest equally long are due in the order in which they came
-	 * to rest: a list is all the order that is needed. */
+	/* Files with the same interval are due in the order in which they were
+	 * queued: a list each keeps them sorted. */
 	struct look_list list[3]; /* by look.place */
 	struct look_list keep; /* by keep_link */
 	char *folder; /* of the copies; NULL: none are kept */
@@ -66,7 +66,7 @@ file_id_equal(const struct file_id *a, const struct file_id *b)
 	    time_equal(&a->ctime, &b->ctime);
 }
 
-/* The content of a file, to free(), or NULL and why. */
+/* The content of a file, to be freed, or NULL and the reason. */
 static char *
 load_data(struct load *l, const char *path, size_t *size)
 {
@@ -74,7 +74,7 @@ load_data(struct load *l, const char *path, size_t *size)
 	struct stat st;
 	char *data = NULL;
 	ssize_t len = -1;
-	/* Not to hang when somebody put a FIFO there. */
+	/* A FIFO in its place must not block the thread. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
@@ -121,7 +121,7 @@ load_run(struct load *l, const char *path)
 	free(data);
 }
 
-/* Whether a file that changed is the one of the last look. */
+/* Is the changed file the same as at the last look? */
 static bool
 has_settled(struct look *l, const struct file_id *id)
 {
@@ -138,8 +138,8 @@ has_settled(struct look *l, const struct file_id *id)
 	return same;
 }
 
-/* A file that the system did not let us read (no descriptor, no permission) is
- * tried again at each look, and reported once. */
+/* A file that could not be opened (no descriptor, no permission) is tried again
+ * at each look, and reported once. */
 static void
 look_read(struct look *l, struct sight *s)
 {
@@ -155,8 +155,8 @@ look_read(struct look *l, struct sight *s)
 	}
 }
 
-/* Looks whether the file is another one, and reads it if so: at once when
- * somebody asks, else when it has settled. */
+/* Checks whether the file has changed, and reads it then: at once when asked,
+ * otherwise when it is stable. */
 static int64_t
 look_at(struct look *l, struct sight *s)
 {
@@ -204,9 +204,9 @@ sight_create(const struct look *l)
 	return s;
 }
 
-/* ---- copies of what was good */
+/* ---- copies of good versions */
 
-/* What was in use before the restart, to judge the file by. */
+/* The version used before the restart, for comparison. */
 static void
 kept_read(struct recipients_watch *w, const struct look *l)
 {
@@ -243,8 +243,8 @@ keep_leave(struct recipients_watch *w, struct look *l)
 	l->keeping = false;
 }
 
-/* Copies the file that was found good, if it still is that one. Equal texts are
- * not written again: at a start all of them are. */
+/* Copies the file that was accepted, if it has not changed since. An identical
+ * copy is not written again, which is the usual case at a start. */
 static void
 keep_one(struct recipients_watch *w, struct look *l)
 {
@@ -350,7 +350,7 @@ obey(struct recipients_watch *w, struct order *o)
 	mem_free(&o);
 }
 
-/* The one whose turn it is; NULL: nothing is due, and *ms says for how long. */
+/* The next look that is due; NULL: none, and *ms is the time to wait. */
 static struct look *
 look_next(struct recipients_watch *w, int *ms)
 {
@@ -384,7 +384,7 @@ watch_main(void *arg)
 
 	while (!w->stop) {
 		ms = 0;
-		/* Somebody waits for what is asked for, nobody for a copy. */
+		/* Requests come before copies. */
 		if ((l = look_next(w, &ms)) != NULL) {
 			look_work(w, l);
 		} else if ((l = TAILQ_FIRST(&w->keep)) != NULL) {
@@ -425,7 +425,7 @@ recipients_watch_keep(struct recipients_watch *w, const char *folder)
 void
 recipients_watch_give(struct recipients_watch *w, struct order *o)
 {
-	/* Without a file there is no thread. */
+	/* The thread is started with the first file. */
 	if (!w->runs)
 		MX_ASSERT(thread_start(&w->thread, watch_main, w) == 0);
 	w->runs = true;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * session: see session.h. Gives a session its turns, moves it from state to
- * state (its lines are read in session_line.c), and holds the client to its
- * deadlines: a command has to be whole in time (a byte now and then buys
- * nothing), and now and then a session has to get a message done. Every way
- * into this file from outside ends in settle(), the only place that frees a
- * session, so that no function finds the ground gone under its feet. */
+ * state (session_line.c reads its lines), and enforces the deadlines: a command
+ * has to be complete in time (single octets do not extend it), and a session
+ * has to complete a message now and then. Every entry into this file from
+ * outside ends in settle(), the only place that frees a session, so that no
+ * function loses its session while it runs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +16,9 @@
 #include "relay/smtpd/session.h"
 
 #define LINGER_MS 2000
-/* Lines and pieces of a message that a session gets done in one go: some tens
- * of microseconds, so that a thousand who have more to say cost another one no
- * more than a glance. */
+/* Lines and pieces of a message handled for a session in one turn: some tens of
+ * microseconds, so that a thousand busy sessions do not delay another
+ * noticeably. */
 #define TURN_STEPS 8u
 #define STRESS_MS  10000
 
@@ -100,7 +100,7 @@ session_stress(struct session *s)
 {
 	int64_t now = loop_now(s->smtpd->loop);
 
-	/* a message goes on with what arm_data() says when more of it comes */
+	/* during a message arm_data() sets the time when more of it comes */
 	if ((s->state == ST_DATA || s->state == ST_BDAT ||
 		s->state == ST_TLS) &&
 	    !s->congested)
@@ -119,8 +119,8 @@ session_relax(struct session *s)
 		session_await(s);
 }
 
-/* The connection is closed, or about to be. What was not committed is
- * dropped; a commit that is under way goes on. */
+/* The connection is closed, or about to be. An uncommitted message is dropped;
+ * a commit under way continues. */
 static void
 leave(struct session *s)
 {
@@ -191,7 +191,7 @@ session_lost(struct session *s, const char *why)
 	leave(s);
 }
 
-/* The rest of its input waits until others have had theirs. */
+/* The rest of its input waits until other sessions had their turn. */
 static bool
 has_had_its_turn(struct session *s, unsigned steps)
 {
@@ -239,7 +239,7 @@ run(struct session *s)
 		}
 	}
 	s->running = false;
-	/* A client that closed its half still gets the answers to what it
+	/* A client that closed its side still gets the replies to what it
 	 * sent. */
 	if (s->eof && s->conn != NULL && !s->congested && !s->waits &&
 	    s->state != ST_WAIT_COMMIT && s->state != ST_WAIT_DNSBL) {
@@ -258,7 +258,7 @@ session_continue(struct session *s)
 static void
 on_timeout(struct session *s)
 {
-	if (s->waits) { /* for us */
+	if (s->waits) { /* input waits for our turn */
 		session_arm(s, session_timeout_ms(s));
 		return;
 	}

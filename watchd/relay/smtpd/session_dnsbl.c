@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * session_dnsbl: a session and the lists that its client is in (dnsbl.h). The
- * look-ups begin with the connection, so that they are mostly there at the first
+ * look-ups begin with the connection, so that most are complete at the first
  * RCPT; if not, that line stays unread until they are or the client has waited
- * long enough, and what is known by then holds for the session. Called by
- * session.c, cmd_mail.c and, when an answer comes, dnsbl.c. */
+ * long enough, and the result then holds for the session. Called by session.c,
+ * cmd_mail.c and, when an answer comes, dnsbl.c. */
 #include <inttypes.h>
 #include <string.h>
 

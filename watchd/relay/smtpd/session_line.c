@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * session_line: reads command lines in a window of bounded size and hands them
+ * session_line: reads command lines in a window of bounded size and passes them
  * to cmd_dispatch() one at a time. */
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 
 #include "relay/smtpd/session.h"
 
-#define SKIP_MAX      65536u /* of a line without end */
+#define SKIP_MAX      65536u /* of an endless line */
 #define STRESS_ERRORS 5u
 
 static bool
@@ -25,8 +25,8 @@ is_too_long(const char *p, size_t len, size_t whole)
 	    !(has_verb(p, len, "MAIL") || has_verb(p, len, "RCPT"));
 }
 
-/* A line that is not obeyed. Behind a BDAT stands a chunk of a length that we
- * do not know: what comes next is not to be taken for commands. */
+/* A rejected line. After a bad BDAT the length of the chunk is unknown, so
+ * further input must not be taken for commands. */
 static void
 wrong_line(struct session *s, const char *p, size_t len, size_t whole,
     const char *reply)
@@ -40,7 +40,7 @@ wrong_line(struct session *s, const char *p, size_t len, size_t whole,
 		session_reply(s, reply);
 }
 
-/* Parses and obeys one line; `whole` is its length with the line end. */
+/* Parses and executes one line; `whole` is its length with the line end. */
 static void
 obey(struct session *s, const char *p, size_t len, size_t whole)
 {
@@ -58,8 +58,8 @@ obey(struct session *s, const char *p, size_t len, size_t whole)
 		wrong_line(s, p, len, whole, "500 5.5.2 line too long\r\n");
 		return;
 	}
-	/* After HELO no extension was offered. Before any greeting the missing
-	 * EHLO is the mistake to name, not the parameter. */
+	/* After HELO no extensions were offered. Before any greeting the
+	 * missing EHLO is the error to report, not the parameter. */
 	if (s->esmtp || s->helo[0] == '\0')
 		ext = offered;
 	ext.tx_utf8 = s->tx.open && s->tx.utf8;
@@ -77,8 +77,8 @@ obey(struct session *s, const char *p, size_t len, size_t whole)
 	cmd_dispatch(s, cmd);
 }
 
-/* False when the client has had its share of errors or idle commands: the
- * command that waits is answered with 421. */
+/* False when the client has made too many errors or idle commands: its next
+ * command is answered with 421. */
 static bool
 has_patience(struct session *s)
 {
@@ -125,7 +125,7 @@ session_line(struct session *s)
 		return true;
 	}
 	if (s->tx.open && has_verb(p, len, "RCPT") && session_dnsbl_wait(s))
-		return true; /* it is read when the answers are there */
+		return true; /* it is read when the answers have come */
 	obey(s, p, len, whole);
 	if (s->state == ST_COMMAND)
 		session_await(s);

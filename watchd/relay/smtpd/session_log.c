@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * session_log: what a client may make us write. A kind of refusal has one line
- * a session, and the session's last line says how many there were more; the
- * lines of one client are bounded a minute. What has no line is counted. Lines
- * about mail that was taken are not among them: they are the evidence.
- * Called by session.c and cmd_*.c. */
+ * session_log: limits the log lines that a client can cause. A kind of refusal
+ * has one line a session, and the session's last line has the number of further
+ * ones; the lines of one client are limited per minute. Suppressed lines are
+ * counted. Accepted mail is always logged, as evidence. Called by session.c and
+ * cmd_*.c. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

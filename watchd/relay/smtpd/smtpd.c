@@ -2,9 +2,8 @@
  * smtpd: see smtpd.h. Owns listeners, sessions, the current policy and
  * certificate, and decides which connections become sessions. Near its limits
  * (90 % of the sessions, or of the bytes that may wait for the disk) it is
- * under stress: clients get ten seconds for a command and fewer errors, those
- * that are idle already too, until it is below 80 %.
- * Created and wired by daemon.c. */
+ * under stress: all clients, idle ones included, get ten seconds for a command
+ * and fewer errors, until it is below 80 %. Created and wired by daemon.c. */
 #include "relay/smtpd/smtpd.h"
 
 #include <inttypes.h>
@@ -20,7 +19,7 @@
 
 #define STRESS_ENTER 90 /* percent */
 #define STRESS_LEAVE 80
-#define TOUCH_MAX    1000 /* domains of one list at once */
+#define TOUCH_MAX    1000 /* domains of one list touched at once */
 
 static void
 run_idle(void *arg)
@@ -48,8 +47,8 @@ files_settled(void *arg)
 	loop_task_schedule(m->read_task);
 }
 
-/* The blocks of its domains are remade, of so many at once; what is left follows
- * within minutes, as every block is. */
+/* Marks the snapshot entries of its domains, up to TOUCH_MAX; the others are
+ * refreshed within minutes, like every entry. */
 static void
 list_changed(void *arg, struct recipients *r)
 {
@@ -118,7 +117,7 @@ smtpd_destroy(struct smtpd **mp)
 	dnsbl_destroy(&m->dnsbl);
 	while ((p = LIST_FIRST(&m->seats)) != NULL) {
 		LIST_REMOVE(p, link);
-		p->smtpd = NULL; /* its connection says goodbye still */
+		p->smtpd = NULL; /* its connection is still closing */
 	}
 	m->commits->smtpd = NULL;
 	if (m->commits->under_way == 0)
@@ -207,7 +206,7 @@ smtpd_listen(struct smtpd *m, const struct config *conf, struct mx_errbuf *eb)
 }
 
 struct smtpd_setup {
-	bool domains; /* there is the policy only */
+	bool domains; /* a new policy only */
 	struct policy *policy;
 	struct tls_ctx *tls; /* NULL: no STARTTLS */
 	struct renewal *renewal;
@@ -229,7 +228,7 @@ drop_tls(void *fresh)
 	tls_ctx_destroy(&tls);
 }
 
-/* Sessions that have begun TLS keep what they began with. */
+/* Sessions that have begun TLS keep their context. */
 static void
 take_tls(void *arg, void *fresh)
 {
@@ -318,8 +317,8 @@ smtpd_setup_open(struct smtpd *m, struct smtpd_setup *up)
 void
 smtpd_setup_use(struct smtpd *m, struct smtpd_setup **upp)
 {
-	/* Sessions are counted in the table that they began with: it is only
-	 * made at the beginning, large enough for a limit raised later. */
+	/* Sessions are counted in the table that existed when they began, so it
+	 * is created once, large enough for a limit raised later. */
 	if (m->limit == NULL)
 		m->limit = client_limit_create(
 		    (*upp)->policy->conf->smtpd.max_sessions);
@@ -360,7 +359,7 @@ smtpd_on_read(struct smtpd *m, void (*done)(void *arg), void *arg)
 	m->read_arg = arg;
 }
 
-/* Refuses with a line, without a session. */
+/* Refuses a connection with one line, without a session. */
 static void
 turn_away(struct smtpd *m, int fd, const struct net_addr *peer,
     enum smtpd_reject reason, const char *line)
@@ -385,7 +384,7 @@ smtpd_sessions_max(const struct smtpd *m)
 	return m->bound > 0 && m->bound < n ? m->bound : n;
 }
 
-/* Of the limit that is nearest: sessions, or bytes on their way to the disk. */
+/* The use of the nearer limit: sessions, or bytes waiting for the disk. */
 static unsigned
 pressure(const struct smtpd *m)
 {
@@ -605,7 +604,7 @@ smtpd_rcpt_reply(struct smtpd *m, const char *mailbox, char *dst, size_t size,
 		return;
 	}
 	policy_rcpt(m->policy, &m->ops, &nobody, &path, &v);
-	(void)policy_say(&v, path.mailbox, rule); /* or none */
+	(void)policy_say(&v, path.mailbox, rule); /* optional */
 	strlcpy(dst, v.code == 250 ? "250 2.1.5 Ok" : v.reply, size);
 	dst[strcspn(dst, "\r\n")] = '\0';
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * trace: see trace.h. The scanner is a small state machine over the header:
- * it reads each field's name, and in Received fields the words outside of
- * comments, looking for `by HOST`. Folded lines need no care but one: a line
- * that begins with a blank goes on with the field before it. It stops at the
- * empty line and costs nothing after. Called by cmd_data.c only. */
+ * trace: see trace.h. The scanner is a small state machine over the header: it
+ * reads each field's name, and in Received fields the words outside of
+ * comments, looking for `by HOST`. Folding needs one rule only: a line that
+ * begins with a blank continues the field. It stops at the empty line and costs
+ * nothing after. Called by cmd_data.c only. */
 #include "relay/smtpd/trace.h"
 
 #include <stdio.h>
@@ -13,11 +13,11 @@
 enum scan_state {
 	SCAN_BOL, /* first character of a line */
 	SCAN_NAME, /* within a field name */
-	SCAN_SKIP, /* a field that does not interest */
+	SCAN_SKIP, /* within any other field */
 	SCAN_VALUE, /* within a Received field */
-	SCAN_VALUE_BOL, /* first character after a line of one */
+	SCAN_VALUE_BOL, /* first character of its next line */
 	SCAN_END_CR, /* a CR at the beginning of a line */
-	SCAN_BODY, /* the header is over */
+	SCAN_BODY, /* after the header */
 };
 
 const char *
@@ -38,7 +38,8 @@ is_helo(char c)
 	    c == ':' || c == '[' || c == ']';
 }
 
-/* A name that a peer gave: what is no host name or literal is masked. */
+/* The name given by a peer: characters outside of host names and literals are
+ * masked. */
 static void
 mask_helo(const char *src, char *dst, size_t size)
 {
@@ -49,7 +50,7 @@ mask_helo(const char *src, char *dst, size_t size)
 	dst[i] = '\0';
 }
 
-/* Can the mailbox stand in a `for` clause as it is? */
+/* Can the mailbox be in a `for` clause unquoted? */
 static bool
 plain_mailbox(const char *s, bool utf8)
 {
@@ -140,7 +141,7 @@ feed_value(struct trace_scan *t, char c)
 		if (t->len < sizeof(t->word) - 1)
 			t->word[t->len++] = c;
 		else
-			t->len = sizeof(t->word); /* too long for any name */
+			t->len = sizeof(t->word); /* longer than any name */
 		break;
 	}
 }

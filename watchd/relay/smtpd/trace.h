@@ -1,42 +1,43 @@
 /* SPDX-License-Identifier: ISC
- * trace: trace information (RFC 5321 4.4): writes our one Received line, and
- * counts those that a message already carries while it streams by, so that a
- * loop ends here. Only the word being read is kept of the message. Pure. */
+ * trace: trace information (RFC 5321 4.4): writes our Received line, and counts
+ * those of a message while it passes, so that a mail loop ends here. Only the
+ * present word of the message is stored. Pure. */
 #ifndef MX_SMTPD_TRACE_H
 #define MX_SMTPD_TRACE_H
 
 #include "base/defs.h"
 #include "smtp/path.h"
 
-/* Helo 255, literal, host 253, date, a recipient and what stands between. */
+/* HELO 255, literal, host 253, date, a recipient and the fixed text. */
 #define TRACE_RECEIVED_MAX (880 + PATH_MAILBOX_MAX)
 
 struct trace_received {
 	const char *helo;
 	const char *client; /* address literal, with brackets */
-	const char *host; /* ours */
+	const char *host; /* our name */
 	const char *id; /* as text_id() prints it */
-	const char *rcpt; /* the only one, or NULL */
+	const char *rcpt; /* the only recipient, or NULL */
 	const char *date; /* as text_date_5322() prints it */
 	bool esmtp, tls, utf8;
 };
 
-/* Returns the length. What could break out of its place is masked; `for` is
- * left out when its recipient would have to be quoted. */
+/* Returns the length. Characters that could leave their place are masked; `for`
+ * is omitted when its recipient would have to be quoted. */
 size_t trace_received(const struct trace_received *, char *dst, size_t size);
 
 /* RFC 3848 and 6531: "SMTP", "ESMTPS", "UTF8SMTP", ... */
 const char *trace_protocol(bool esmtp, bool tls, bool utf8);
 
 struct trace_scan {
-	const char *host; /* ours, canonical; borrowed */
+	const char *host; /* our name, canonical; borrowed */
 	unsigned received; /* Received lines so far */
-	unsigned own; /* those that say "by <host>" */
-	bool eightbit; /* a byte above 127 in the header: SMTPUTF8 is needed */
+	unsigned own; /* those with "by <host>" */
+	/* an octet above 127 in the header: SMTPUTF8 is needed */
+	bool eightbit;
 	uint8_t state;
-	bool by; /* the last word was "by" */
-	bool counted; /* in this field already */
-	unsigned depth; /* of comments */
+	bool by; /* the previous word was "by" */
+	bool counted; /* this field was counted already */
+	unsigned depth; /* nesting of comments */
 	size_t len; /* of the word or field name being read */
 	char word[TEXT_DOMAIN_MAX + 2];
 };

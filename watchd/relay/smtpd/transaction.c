@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * transaction: see transaction.h. The envelopes are built as the RCPTs come,
- * so that nothing needs to be sorted or copied at the end. Duplicates are
- * found by a hash first and compared in full then: domains are canonical, so
- * equal mailboxes are equal strings but for the case of the local part, which
- * is not ours to fold (RFC 5321 2.4). Called by cmd_mail.c and cmd_data.c. */
+ * transaction: see transaction.h. The envelopes are built as RCPTs come, so
+ * that nothing has to be sorted or copied at the end. Duplicates are found by a
+ * hash first and then compared in full: domains are canonical, so equal
+ * mailboxes are equal strings except for the case of the local part, which is
+ * not ours to fold (RFC 5321 2.4). Called by cmd_mail.c and cmd_data.c. */
 #include "relay/smtpd/transaction.h"
 
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 #include "base/mem.h"
 #include "config/config.h"
 
-/* A recipient with everything is some 900 bytes, a common one 60. Enough for
- * as many common ones as are allowed, whatever the exotic ones are. */
+/* The largest recipient takes some 900 bytes, a common one 60. Enough for the
+ * maximum number of common ones. */
 #define BYTES_BASE 65536u
 #define BYTES_RCPT 128u
 
@@ -192,8 +192,8 @@ transaction_seal(struct transaction *tx, const struct transaction_client *c)
 
 		set_string(&e->sender, tx->sender);
 		e->arrival_ms = c->arrival_ms;
-		/* The need comes from the content, not from what the client
-		 * could do: a primary may be able to do less. */
+		/* The flag comes from the content, not from what the client
+		 * declared: a primary may support less. */
 		if (c->eightbit)
 			e->flags |= ENV_8BIT;
 		if (tx->utf8 && (c->header_eightbit || has_utf8_path(e)))
