@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * entries: the domains that were taken in, by name and by when they were asked for
- * last. A flood of domains that fit pushes out each other, not those that the
- * primary has taken a recipient of (two lists), and never one with mail. */
+ * entries: the domains that were taken in, by name and by their last mail. A
+ * flood of new domains that fit evicts only such domains, not those of which
+ * the primary has taken a recipient (two lists), and never one with mail
+ * queued. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 #include "base/mem.h"
 #include "relay/mxbackup/mx_backup_int.h"
 
-#define LOOK_MAX 64 /* entries that one search for room, or a tick, looks at */
-/* A record is written anew when it is so old: an entry is forgotten too soon by
- * that much at most. */
+#define LOOK_MAX 64 /* entries examined per search or tick */
+/* Age at which a record is written again: an entry may be forgotten too early
+ * by at most this. */
 #define KEEP_MS (12 * INT64_C(3600000))
 
 static int
@@ -58,8 +59,8 @@ has_mail(const struct mx_backup *m, const struct backup_entry *e)
 	return m->ops.queued(m->ops.arg, e->name) > 0;
 }
 
-/* Those with mail were asked for lately, but for what an operator holds: few of
- * them stand at the beginning. */
+/* Entries with mail have been asked for lately, unless an operator holds it:
+ * few of them are at the beginning of the list. */
 static struct backup_entry *
 find_spare(const struct mx_backup *m, const struct backup_list *l)
 {
@@ -151,7 +152,8 @@ entry_found(struct mx_backup *m, struct backup_entry *e,
 	if (e->verdict == f->verdict)
 		return;
 	e->verdict = f->verdict;
-	/* It goes as soon as its mail is gone: let that be seen. */
+	/* It is dropped as soon as its queue is empty: moves it to the front,
+	 * where that is noticed. */
 	if (e->verdict != BACKUP_FITS) {
 		TAILQ_REMOVE(&m->entries[e->proven], e, link);
 		TAILQ_INSERT_HEAD(&m->entries[e->proven], e, link);
@@ -250,8 +252,8 @@ why_over(const struct mx_backup *m, const struct backup_entry *e, int64_t now)
 	return NULL;
 }
 
-/* The oldest ones first; one that no longer fits, and had mail when that was
- * found, comes to its turn as well. */
+/* The oldest ones first; an entry that no longer fits, but had mail when that
+ * was found, is dropped here as well. */
 void
 mx_backup_tick(struct mx_backup *m)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * lookups: see lookups.h. Those under way are a short list; clients are counted in
- * a bounded table (base/ways.h), where one with few look-ups is missed least. */
+ * lookups: see lookups.h. Look-ups under way are a short list; clients are
+ * counted in a bounded table (base/ways.h), which evicts those with few
+ * look-ups first. */
 #include "relay/mxbackup/lookups.h"
 
 #include <sys/queue.h>
@@ -18,7 +19,7 @@
 
 struct backup_client {
 	uint64_t key; /* first: base/ways.h */
-	int64_t hour; /* its number; 0: free */
+	int64_t hour; /* number of the hour; 0: free */
 	uint32_t begun; /* in that hour */
 };
 
@@ -40,7 +41,7 @@ struct backup_lookups {
 	uint16_t port; /* of MX hosts */
 	LIST_HEAD(, backup_lookup) under_way;
 	unsigned n; /* of them */
-	int64_t minute; /* its number */
+	int64_t minute; /* number of the minute */
 	uint32_t begun; /* in that minute */
 	struct ways clients;
 };
@@ -157,7 +158,7 @@ client_worth(const void *entry, const void *arg MX_UNUSED)
 	return c->hour == 0 ? WAYS_FREE : c->hour * INT32_MAX + c->begun;
 }
 
-/* Counts it when the client may have it. */
+/* Counts a look-up if the client has one left. */
 static bool
 client_may(struct backup_lookups *l, uint64_t key)
 {

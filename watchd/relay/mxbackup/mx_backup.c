@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * mx_backup: the door: what is answered for a domain, and what follows from a
- * look-up. What does not fit is remembered in a bounded table (base/ways.h), where
- * the one that ends first goes first. */
+ * mx_backup: the answers for domains, and the results of look-ups. Negative
+ * results are kept in a bounded table (base/ways.h), which evicts the one that
+ * expires first. */
 #include "relay/mxbackup/mx_backup.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "relay/mxbackup/mx_backup_int.h"
 
 #define NEGATIVE_WAYS 8u
-/* What may pass: a resolver that fails, a lack of room. */
+/* Lifetime of temporary results: the resolver fails, or there is no room. */
 #define RETRY_NS (60 * CLOCK_SEC)
 
 static const enum mx_backup_result result_of[BACKUP_VERDICT_MAX] = {
@@ -26,7 +26,7 @@ static const enum mx_backup_result result_of[BACKUP_VERDICT_MAX] = {
 	[BACKUP_OUTSIDE] = MX_BACKUP_OUTSIDE,
 };
 
-/* ---- what is remembered of domains that are none of ours */
+/* ---- negative results */
 
 static int64_t
 negative_worth(const void *entry, const void *arg MX_UNUSED)
@@ -55,7 +55,7 @@ negative_note(struct mx_backup *m, const char *domain,
 	strlcpy(n->evidence, evidence, sizeof(n->evidence));
 }
 
-/* NULL: nothing is known. */
+/* NULL: none. */
 static const struct backup_negative *
 negative_find(const struct mx_backup *m, const char *domain)
 {
@@ -77,7 +77,7 @@ negative_reset(struct mx_backup *m)
 	    sizeof(struct backup_negative));
 }
 
-/* ---- what follows from a look-up */
+/* ---- results of look-ups */
 
 static void
 enter(struct mx_backup *m, const char *domain, const struct backup_finding *f)
@@ -85,7 +85,7 @@ enter(struct mx_backup *m, const char *domain, const struct backup_finding *f)
 	struct backup_entry *e;
 
 	if (config_domain(m->conf, domain) != NULL)
-		return; /* a reload was faster */
+		return; /* a reload added it meanwhile */
 	if (m->ops.is_taken(m->ops.arg, domain)) {
 		negative_note(m, domain, MX_BACKUP_REMOVED,
 		    "mail of its time in the configuration is still queued",
@@ -108,7 +108,8 @@ enter(struct mx_backup *m, const char *domain, const struct backup_finding *f)
 	m->ops.enter(m->ops.arg, domain);
 }
 
-/* Its mail, which was taken while it did fit, goes on; none is added. */
+/* Mail that was accepted while it did fit is still delivered; no more is
+ * accepted. */
 static void
 entry_unfit(struct mx_backup *m, struct backup_entry *e,
     const struct backup_finding *f)
@@ -145,7 +146,7 @@ on_lookup(void *arg, const char *domain, const struct backup_finding *f)
 			m->conf->mx_backup.negative_ttl_ms * CLOCK_MS);
 }
 
-/* ---- the door */
+/* ---- answers */
 
 static enum mx_backup_answer
 answer_of(enum mx_backup_result result)
@@ -205,8 +206,8 @@ mx_backup_look(const struct mx_backup *m, const char *domain,
 		view_set(v, MX_BACKUP_ASKED, 0, "");
 }
 
-/* The last answer holds until there is another one: a resolver that fails, as it
- * well may while the primary's site is down, changes nothing. */
+/* The last result stays valid until there is another one: a failing resolver,
+ * which is likely while the primary's site is down, changes nothing. */
 static void
 recheck(struct mx_backup *m, struct backup_entry *e)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * mx_backup_int: what mx_backup.c (the door) and entries.c (the domains that were
- * taken in) share. */
+ * mx_backup_int: shared by mx_backup.c (answers) and entries.c (the domains
+ * that were taken in). */
 #ifndef MX_MXBACKUP_MX_BACKUP_INT_H
 #define MX_MXBACKUP_MX_BACKUP_INT_H
 
@@ -15,18 +15,18 @@ struct backup_entry {
 	RB_ENTRY(backup_entry) node;
 	TAILQ_ENTRY(backup_entry) link; /* in mx_backup.entries[proven] */
 	bool proven; /* a recipient of it was accepted once */
-	enum backup_verdict verdict; /* of the last look-up that told any */
-	int64_t asked_ms; /* mail came, or was refused */
-	int64_t looked_ms; /* the last look-up that told anything */
-	int64_t next_look_ns; /* monotonic: not before */
-	int64_t kept_ms; /* asked_ms of the record that is stored */
+	enum backup_verdict verdict; /* of the last look-up with a result */
+	int64_t asked_ms; /* last mail, accepted or refused */
+	int64_t looked_ms; /* the last look-up with a result */
+	int64_t next_look_ns; /* monotonic: earliest next look-up */
+	int64_t kept_ms; /* asked_ms in the stored record */
 	char *evidence; /* NULL: not looked up since the start */
 	char name[TEXT_DOMAIN_MAX];
 };
 RB_HEAD(backup_entries, backup_entry);
 TAILQ_HEAD(backup_list, backup_entry);
 
-/* A domain that does not fit, or of which nothing can be known now. */
+/* A domain that does not fit, or whose look-up failed for now. */
 struct backup_negative {
 	uint64_t key; /* first: base/ways.h */
 	int64_t until_ns; /* 0: free */
@@ -38,23 +38,24 @@ struct backup_negative {
 struct mx_backup {
 	struct loop *loop;
 	struct mx_backup_ops ops;
-	struct config *conf; /* a reference; NULL before the first */
+	struct config *conf; /* holds a reference; NULL before the first */
 	struct prefix_list *networks;
 	struct backup_names *names;
 	struct backup_lookups *lookups;
 	struct backup_entries tree;
-	struct backup_list entries[2]; /* by proven; the one asked for longest
-					* ago first */
+	/* by proven; least recently asked for first */
+	struct backup_list entries[2];
 	unsigned n; /* of them */
-	uint64_t seed; /* of the keys: strangers choose the names */
+	uint64_t seed; /* of the hash: strangers choose the names */
 	struct ways negative;
 };
 
 /* entries.c */
 struct backup_entry *entry_find(const struct mx_backup *, const char *domain);
-/* NULL: there is no room, not even by forgetting one. */
+/* NULL: no room, and no entry can be evicted. */
 struct backup_entry *entry_create(struct mx_backup *, const char *domain);
-/* Out of the tree and the set; its record goes. `why` NULL: nobody is told. */
+/* Removes it from the tree and the set, and its record. `why` NULL: leave() is
+ * not called. */
 void entry_destroy(struct mx_backup *, struct backup_entry *, const char *why);
 void entry_asked(struct mx_backup *, struct backup_entry *);
 void entry_keep(struct mx_backup *, struct backup_entry *);

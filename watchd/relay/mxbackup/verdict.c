@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * verdict: see verdict.h. route.c has struck off ourselves and what is as bad as we
- * or worse, so that what is left of the hosts is better. */
+ * verdict: see verdict.h. route.c has removed ourselves and all hosts that are
+ * not better, so that the remaining ones are. */
 #include "relay/mxbackup/verdict.h"
 
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 static void find(struct backup_finding *f, enum backup_verdict verdict,
     const char *fmt, ...) MX_PRINTF(3, 4);
 
-/* Names in the DNS may be long: the sentence is cut where it has to be. */
+/* DNS names may be long: the sentence is cut if necessary. */
 static void
 find(struct backup_finding *f, enum backup_verdict verdict, const char *fmt,
     ...)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * verdict: may this server back up a domain that nobody configured? The DNS has to
- * name us as a worse MX, and a better one has to lie in the networks of the
- * operator, for whoever has a domain can name us. Pure. */
+ * verdict: may this server back up a domain that is not configured? The DNS has
+ * to name us as a worse MX, and a better one has to be in the networks of the
+ * operator, because any owner of a domain can name us. Pure. */
 #ifndef MX_MXBACKUP_VERDICT_H
 #define MX_MXBACKUP_VERDICT_H
 
@@ -10,7 +10,7 @@
 
 enum backup_verdict {
 	BACKUP_FITS,
-	BACKUP_DNS, /* the resolver fails: nobody knows */
+	BACKUP_DNS, /* the resolver fails: not known */
 	BACKUP_NO_MX, /* no such domain, no MX records, or the null MX */
 	BACKUP_NOT_NAMED, /* its MX records do not name us */
 	BACKUP_NOT_BETTER, /* no MX is better than ours */
@@ -22,11 +22,12 @@ enum backup_verdict {
 
 struct backup_finding {
 	enum backup_verdict verdict;
-	char evidence[BACKUP_EVIDENCE_MAX]; /* a sentence without its dot */
+	/* a sentence without its full stop */
+	char evidence[BACKUP_EVIDENCE_MAX];
 };
 
-/* `route` is the one by the domain's MX records. A stale one proves nothing in
- * favour of a domain: BACKUP_DNS. */
+/* `route` is the one by the domain's MX records. A stale one is not accepted as
+ * proof: BACKUP_DNS. */
 void backup_judge(const struct route *, const char *domain,
     const struct prefix_list *networks, struct backup_finding *);
 
