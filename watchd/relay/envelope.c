@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * envelope: life and death of one stored part and of its recipients. Made by
- * the SMTP session and by the DSN writer, handed to the store, taken from it
- * again by the deliverers; it belongs to one thread at a time. Numbers and
- * lengths were capped by whoever read them from a peer; envelope_codec.c
- * refuses what is above the caps once more. */
+ * envelope: creates and destroys a stored part and its recipients. Created by
+ * the SMTP session and by the DSN writer, passed to the store, loaded from it
+ * by the deliverers; it belongs to one thread at a time. Callers cap numbers
+ * and lengths that come from a peer; envelope_codec.c refuses any beyond the
+ * caps again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +83,7 @@ envelope_add_rcpt(struct envelope *e, const char *mailbox)
 	return r;
 }
 
-/* How much of a reply is kept; never half a UTF-8 character. */
+/* Length of a reply to keep; never half a UTF-8 character. */
 static size_t
 reply_cut(const char *text)
 {
@@ -101,7 +101,7 @@ void
 rcpt_set(struct rcpt *r, enum rcpt_state state, uint16_t code,
     const struct smtp_status *status, const char *text)
 {
-	/* text may be what is stored already */
+	/* text may be r->reply */
 	char *reply = text == NULL ? NULL : mem_strndup(text, reply_cut(text));
 
 	free(r->reply);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * envelope_codec: the record that the store keeps of a part. Little-endian:
+ * envelope_codec: the stored record of a part. Little-endian:
  *
  *	u8 version, the fixed fields in the order of struct envelope,
  *	the strings, u32 number of recipients, each recipient,
  *	u32 CRC-32 of everything before it.
  *
  * A string is u16 length and bytes; length 0xffff is NULL. Decoding trusts
- * nothing: the checksum finds a bad disk, the bounds find our own mistakes,
- * and an unknown version is a newer program's record, which we must not
- * touch. A change of the layout is a new version and keeps the old reader. */
+ * nothing: the checksum detects a bad disk, the bounds our own mistakes, and an
+ * unknown version is a newer program's record, which must not be touched. A
+ * change of the layout is a new version and keeps the old reader. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +19,11 @@
 #include "relay/le.h"
 
 #define RECORD_VERSION	 1
-#define RECORD_MAX	 (32u << 20) /* 10000 recipients with all they have */
+#define RECORD_MAX	 (32u << 20) /* 10000 recipients at their largest */
 #define RECORD_STR_MAX	 1024
 #define RECORD_STR_NULL	 0xffffu
 #define RECORD_FIXED	 69 /* bytes up to the first string */
-#define RECORD_RCPT_MIN	 16 /* the least that a recipient takes */
+#define RECORD_RCPT_MIN	 16 /* the smallest recipient */
 #define RECORD_CRC_BYTES 4
 
 struct record_writer {
@@ -47,7 +47,7 @@ write_uint(struct record_writer *w, uint64_t v, size_t bytes)
 	write_raw(w, raw, bytes);
 }
 
-/* The same into a piece that is written whole; returns where the next goes. */
+/* The same for a buffer written as a whole; returns the next position. */
 static uint8_t *
 put_uint(uint8_t *p, uint64_t v, size_t bytes)
 {
@@ -146,7 +146,7 @@ envelope_encode(const struct envelope *e, struct buf *out)
 struct record_reader {
 	const uint8_t *p;
 	size_t left;
-	bool bad; /* latched: everything read after it is 0 or NULL */
+	bool bad; /* latched: later reads give 0 or NULL */
 };
 
 static uint64_t
@@ -164,7 +164,7 @@ read_uint(struct record_reader *r, size_t bytes)
 	return v;
 }
 
-/* A string where it lies, not terminated; NULL: it is NULL, or bad. */
+/* A string in place, not terminated; NULL: a NULL string, or bad. */
 static const char *
 read_span(struct record_reader *r, size_t max, bool may_be_null, size_t *len)
 {
@@ -204,7 +204,7 @@ skip_str(struct record_reader *r, size_t max, bool may_be_null)
 	(void)read_span(r, max, may_be_null, &len);
 }
 
-/* What lies between the strings of a recipient. */
+/* The fields between the strings of a recipient. */
 static void
 read_rcpt_fixed(struct record_reader *r, struct rcpt *to)
 {
@@ -263,7 +263,7 @@ read_domain(struct record_reader *r, char *dst)
 	dst[len] = '\0';
 }
 
-/* 0: it is bad, or there is none. */
+/* 0: bad, or none. */
 static uint32_t
 read_nrcpts(struct record_reader *r)
 {
@@ -296,7 +296,7 @@ read_envelope(struct record_reader *r, struct envelope *e)
 		read_rcpt(r, &e->rcpts[i]);
 }
 
-/* Up to the first field; what the checksum and the version say. */
+/* Opens the record at its first field; checks checksum and version. */
 static int
 record_open(struct record_reader *r, const void *data, size_t len)
 {
@@ -343,8 +343,8 @@ brief_fixed(const struct envelope *e, struct envelope_brief *out)
 	out->warned = e->warned;
 }
 
-/* Nothing became of it, or it was put off: its index entry is as that of others.
- * A refusal that was not believed is a 5xx (552 is too many recipients). */
+/* No result yet, or put off: such a part is indexed like any other. A refusal
+ * that was not believed is a 5xx (552 is too many recipients). */
 static bool
 brief_rcpt(struct record_reader *r)
 {
@@ -370,7 +370,7 @@ envelope_decode_brief(const void *data, size_t len, struct envelope_brief *out)
 	read_fixed(&r, &fixed);
 	brief_fixed(&fixed, out);
 	read_domain(&r, out->domain);
-	skip_str(&r, RECORD_STR_MAX, false); /* as read_envelope() has them */
+	skip_str(&r, RECORD_STR_MAX, false); /* as in read_envelope() */
 	for (unsigned i = 0; i < 4; i++)
 		skip_str(&r, RECORD_STR_MAX, true);
 	out->nrcpts = read_nrcpts(&r);

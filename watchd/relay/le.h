@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * le: little-endian integers at any address, for what is kept on disk. The
- * spool can be carried to a machine of the other byte order. Pure. */
+ * le: little-endian integers at any address, for data on disk. The spool can be
+ * moved to a machine of the other byte order. Pure. */
 #ifndef MX_RELAY_LE_H
 #define MX_RELAY_LE_H
 

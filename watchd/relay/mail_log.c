@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "relay/message_id.h"
 
-/* Optional fields of a line, each with a blank before it. */
+/* The optional fields of a line, each with a blank before it. */
 #define FIELDS_MAX 2048
 
 struct fields {
@@ -35,10 +35,10 @@ static void MX_PRINTF(2, 3) field_add(struct fields *f, const char *fmt, ...)
 	va_end(ap);
 	if (n > 0 && (size_t)n < sizeof(f->text) - f->len)
 		f->len += (size_t)n;
-	f->text[f->len] = '\0'; /* one that does not fit is left out */
+	f->text[f->len] = '\0'; /* a field that does not fit is omitted */
 }
 
-/* The address that the sender wrote, where it is another one (RFC 3461 4.2). */
+/* The address as the sender wrote it, if it differs (RFC 3461 4.2). */
 static const char *
 original(const struct rcpt *r)
 {
@@ -65,7 +65,7 @@ field_message_id(struct fields *f, const struct envelope *e)
 		field_add(f, " message_id=%s", log_q(e->message_id));
 }
 
-/* Seconds with as many decimals as say something. */
+/* Seconds, with more decimals for small values. */
 static char *
 seconds(int64_t ms, char *dst, size_t size)
 {
@@ -223,7 +223,7 @@ mail_log_given_up(const struct envelope *e, const struct rcpt *r,
 	    text_id(e->id, id), status, f.text);
 }
 
-/* What became of all of them, in a word. */
+/* The result of all recipients, in a word. */
 static const char *
 end_word(const struct envelope *e)
 {

@@ -8,9 +8,9 @@
 enum {
 	MESSAGE_ID_BOL, /* first character of a line */
 	MESSAGE_ID_NAME, /* within the name of the field, so far */
-	MESSAGE_ID_COLON, /* behind it, before the colon */
+	MESSAGE_ID_COLON, /* after it, before the colon */
 	MESSAGE_ID_VALUE,
-	MESSAGE_ID_FOLD, /* first character of a line, and no value yet */
+	MESSAGE_ID_FOLD, /* first character of a line, without a value yet */
 	MESSAGE_ID_SKIP, /* another field */
 	MESSAGE_ID_END_CR, /* a CR at the beginning of a line */
 	MESSAGE_ID_OVER,

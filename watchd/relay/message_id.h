@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * message_id: the Message-ID of a message (RFC 5322 3.6.4), found while its
- * content streams by. The first one counts, as in Postfix. Pure. */
+ * content passes. The first one counts, as in Postfix. Pure. */
 #ifndef MX_RELAY_MESSAGE_ID_H
 #define MX_RELAY_MESSAGE_ID_H
 
 #include "base/defs.h"
 
-/* What the log shows of a value is no longer. */
+/* The log shows no more of a value. */
 #define MESSAGE_ID_MAX 200
 
 struct message_id {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * relay: the names that belong to the seam, whatever stands behind it. Pure;
- * metrics.def uses the same words (a test compares them). */
+ * relay: the names of the interface. Pure; metrics.def uses the same words (a
+ * test compares them). */
 #include "relay/relay.h"
 
 const char *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * relay: all that the watchdog half knows of a relay queue. The included
- * queue implements it (queue/); another MTA on the same host may stand in
- * for it one day. Loop thread only; domains are canonical names. */
+ * relay: all that the watchdog part knows of a relay queue. The included queue
+ * implements it (queue/); another MTA on the same host could be put behind it.
+ * Loop thread only; domains are canonical names. */
 #ifndef MX_RELAY_RELAY_H
 #define MX_RELAY_RELAY_H
 
@@ -19,52 +19,56 @@ enum flush_trigger {
 };
 const char *flush_trigger_name(enum flush_trigger);
 
-/* A flush, running or last. Counts are parts (messages of this domain). */
+/* A flush, running or the last one. Counts are parts (messages of this
+ * domain). */
 struct relay_flush {
 	const char *domain;
 	bool running;
 	enum flush_trigger trigger;
 	int64_t start_ms, end_ms; /* wall; 0 none */
-	uint64_t total, remaining; /* that were there at its start */
+	uint64_t total, remaining; /* of those present at its start */
 	uint64_t delivered, deferred, failed;
-	uint64_t lost; /* of the deferred: the connection broke */
+	uint64_t lost; /* deferred because the connection broke */
 	uint64_t bytes; /* of `total` */
-	double rate; /* messages a second, lately */
+	double rate; /* messages a second, recent */
 	int64_t eta_ms; /* -1 unknown */
 };
 
 struct relay_domain { /* gauges of one domain */
-	uint64_t active, deferred, held; /* messages: out or ready; waiting for
-					  * time or primary; held */
-	uint64_t owed; /* of the deferred: only their senders are to be told */
+	/* messages: ready or under way; waiting for time or primary; held */
+	uint64_t active, deferred, held;
+	uint64_t owed; /* of the deferred: only a notification is due */
 	uint64_t recipients, bytes;
 	int64_t oldest_ms; /* wall time of arrival, held or not; 0 empty */
-	int64_t oldest_live_ms; /* the same of what is neither held nor owed */
-	int64_t next_expiry_ms; /* wall, of what is not held; 0 none */
-	/* Of the message that has used most of its lifetime, extensions
-	 * included, held or not: its arrival (0 empty), its lifetime. */
+	int64_t oldest_live_ms; /* the same without those held or owed */
+	int64_t next_expiry_ms; /* wall, of messages not held; 0 none */
+	/* The message that has used the largest part of its lifetime,
+	 * extensions included, held or not: its arrival (0 empty), its
+	 * lifetime. */
 	int64_t ripest_ms, ripest_life_ms;
 	int64_t next_try_ms; /* wall; 0 none */
 	unsigned connections_wanted;
-	bool canary; /* one message alone, until one got through */
-	bool on_hold; /* the whole domain, by the operator */
-	bool broken; /* its breaker is closed: held, but for trials */
+	bool canary; /* one message alone until one is taken */
+	bool on_hold; /* the whole domain, by an operator */
+	bool broken; /* its breaker is closed: held, except for trials */
 	int64_t broken_ms; /* wall, since when */
 	int64_t trial_ms; /* wall, the next trial at the earliest */
 	unsigned trials; /* refused since then */
 	const char *broken_reply; /* peer text; NULL: not broken */
-	const char *broken_primary; /* it is closed with others there; NULL */
-	unsigned broken_domains; /* how many they are; 0: by itself */
-	bool broken_speaks; /* this one is told of for all of them */
-	unsigned put_off; /* recipients refused and not believed, lately */
-	bool theirs; /* another node has its mail */
-	/* Of what landed here while the engine was away. */
+	/* closed together with others there; NULL */
+	const char *broken_primary;
+	unsigned broken_domains; /* number of these; 0: closed by itself */
+	bool broken_speaks; /* reported for all of them */
+	unsigned put_off; /* recipients refused and not believed lately */
+	bool theirs; /* another node owns its mail */
+	/* Mail spooled here while the engine was away. */
 	uint64_t local;
 	int64_t local_oldest_ms; /* wall; 0: none */
-	bool learns; /* its recipients: how many are known, good and bad */
+	/* recipients are learned: number of known good and bad ones */
+	bool learns;
 	uint32_t learned_good, learned_bad;
-	bool catch_all; /* any name is good */
-	int64_t tested_ms; /* for that, wall; 0: not yet */
+	bool catch_all; /* any local part is accepted */
+	int64_t tested_ms; /* test for that, wall; 0: not yet */
 	struct relay_flush flush;
 };
 
@@ -74,23 +78,23 @@ relay_domain_messages(const struct relay_domain *d)
 	return d->active + d->deferred + d->held;
 }
 
-struct relay_vault { /* what was given back, and is kept */
+struct relay_vault { /* bounced mail that is kept */
 	uint64_t messages, bytes, size; /* size: at most */
 	int64_t oldest_ms; /* wall, since when; 0 empty */
 };
 
-struct relay_unreadable { /* stored, and known by nothing but an id */
+struct relay_unreadable { /* stored parts of which only the id is known */
 	const uint64_t *ids; /* ascending; borrowed */
 	unsigned n; /* of them */
-	uint64_t all; /* not all of their ids may be kept */
+	uint64_t all; /* total; not all of the ids may be kept */
 };
 
-/* A recipient of whom something was learned. Wall ms, 0: never. */
+/* What was learned about a recipient. Wall ms, 0: never. */
 struct relay_learned {
-	const char
-	    *known; /* static: "taken", "passed", "refused", "doubted" (it
-			    * was refused, and that does not count), ... */
-	bool exists; /* for all that is known */
+	/* static: "taken", "passed", "refused", "doubted" (a refusal that does
+	 * not count), ... */
+	const char *known;
+	bool exists; /* as far as is known */
 	int64_t taken_ms, passed_ms, refused_ms, refused_first_ms;
 };
 
@@ -136,22 +140,22 @@ relay_show_cb(void *arg, int rc, const struct msg_view *, unsigned n);
 
 struct relay {
 	void *self;
-	/* Zeroes when there is nothing for that domain. O(log n). */
+	/* All zeroes when nothing is known of that domain. O(log n). */
 	void (*domain)(void *self, const char *domain, struct relay_domain *);
-	/* The same of all destinations together that nobody configured: our
-	 * reports, and what is left of domains that were removed. Messages are
+	/* The same for all unconfigured destinations together: our
+	 * notifications, and the rest of removed domains. Messages are
 	 * `deferred`. O(1). */
 	void (*others)(void *self, struct relay_domain *);
-	/* Age of what is queued now, per bucket of the given bounds, and the sum
-	 * in seconds. */
+	/* Ages of the queued messages, per bucket of the given bounds, and the
+	 * sum in seconds. */
 	void (*ages)(void *self, int64_t now_ms, const double *le, unsigned n,
 	    uint64_t *count, double *sum);
-	/* Up to `max` (<= 500) messages by ascending id, beginning after
-	 * `after` (0: the first), of one domain or of all (NULL). Later calls
-	 * cb once with views that live during the call; `next` is the `after`
-	 * of the following page, 0 at the end. With a selection (NULL: all;
-	 * copied) a page may be empty and not the last: each costs no more than
-	 * one without, however many it passes over. */
+	/* Up to `max` (<= 500) messages by ascending id, after `after` (0: from
+	 * the first), of one domain or of all (NULL). Calls cb once, later,
+	 * with views that are valid during the call; `next` is the `after` of
+	 * the following page, 0 at the end. With a selection (NULL: all;
+	 * copied) a page may be empty without being the last: it costs no more
+	 * than one without, however many messages it skips. */
 	void (*list)(void *self, const char *domain, const struct selection *,
 	    uint64_t after, unsigned max, relay_list_cb *cb, void *arg);
 	/* The index of what is queued, of one domain or of all (NULL), by ascending
@@ -163,7 +167,8 @@ struct relay {
 	    void *arg);
 	/* Records that made no sense at the start: they are in no list. */
 	void (*unreadable)(void *self, struct relay_unreadable *);
-	/* When the message with that id came, wall ms, if nothing else says. */
+	/* Arrival time of the message with that id, wall ms, if no record has
+	 * it. */
 	int64_t (*came)(void *self, uint64_t id);
 	/* All parts of the message with that id, recipients included. */
 	void (*show)(void *self, uint64_t id, relay_show_cb *cb, void *arg);
@@ -185,7 +190,7 @@ struct relay {
 	 * is queued there (*out is filled in both cases). */
 	int (*flush)(void *self, const char *domain, enum flush_trigger,
 	    bool dry_run, struct relay_flush *out);
-	/* A release opens the breaker, too. */
+	/* A release also opens the breaker. */
 	int (*hold_domain)(void *self, const char *domain, bool hold);
 	/* Of messages: 0, or -MX_ENOENT. What is being delivered gets its order
 	 * when it is back, if it is still there. The last one may be NULL. */
@@ -205,22 +210,23 @@ struct relay {
 	void (*refused)(void *self, const char *domain,
 	    void (*fn)(void *arg, const char *mailbox, int64_t since_ms),
 	    void *arg);
-	/* Of a domain whose recipients are learned, up to `max` local parts behind
-	 * `after` ("": from the first), ascending; true: there are more. */
+	/* For a domain whose recipients are learned: up to `max` local parts
+	 * behind `after` ("": from the first), ascending; true: there are
+	 * more. */
 	bool (*learned)(void *self, const char *domain, const char *after,
 	    unsigned max,
 	    void (*fn)(void *arg, const char *local,
 		const struct relay_learned *),
 	    void *arg);
-	/* What was given back, expired or was removed, for a while. The views of
-	 * its list are MSG_VAULT and have their recipients; a page may have
-	 * fewer than there are. */
+	/* Messages that were bounced, expired or removed, kept for a while. The
+	 * views of its list are MSG_VAULT and have their recipients; a page may
+	 * have fewer than `max`. */
 	void (*vault)(void *self, struct relay_vault *);
 	void (*vault_list)(void *self, const char *domain,
 	    const struct selection *, uint64_t after, unsigned max,
 	    relay_list_cb *cb, void *arg);
-	/* Back into the queue, with a fresh lifetime. -MX_EBUSY: it was once
-	 * already, and `again` is not said. */
+	/* Queues it again, with a fresh lifetime. -MX_EBUSY: it was queued
+	 * again before, and `again` is not set. */
 	int (*replay)(void *self, uint64_t id, bool again);
 	int (*purge)(void *self, uint64_t id);
 };

@@ -82,8 +82,8 @@ selector_needs_rcpts(const struct selector *s)
 	return s->rcpt != NULL || s->reply != NULL;
 }
 
-/* A '[' begins a set of characters in a pattern, and is one in an address literal:
- * what is the same to the letter fits as well. */
+/* A '[' begins a character set in a pattern, but also an address literal: a
+ * literal match counts as well. */
 static bool
 fits(const char *pattern, const char *text)
 {
