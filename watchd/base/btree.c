@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * btree: see btree.h. A leaf holds up to 61 handles and is as large as it has to
- * be, in steps that fit malloc's. An inner node has a key for each of its kids,
- * which none in there is below and all in the kid before are, so that a search
- * looks at items in one leaf only: each look is a miss of the cache. What comes in
- * ascending order fills leaves to the last place. A node below a quarter is joined
- * with a neighbour when they fit well into one; else it stays, and the neighbour is
- * more than half full: so there is no borrowing, and no more than some five eighths
- * are ever free.
- *
- * A leaf of full size is a thing of a slab, whose chunks the system has back when a
- * set of a million is gone; it has its handle behind its items. The others are
- * malloc's, which keeps them: they are what small sets have. */
+ * btree: see btree.h. A leaf holds up to 61 handles and is only as large as
+ * necessary, in steps that suit malloc. An inner node has a key for each child:
+ * no key in that child is below it, all keys in the previous child are. So a
+ * search reads the items of one leaf only; each read of an item is a cache
+ * miss. Ascending insertion fills leaves completely. A node below a quarter is
+ * merged with a neighbour if both fit with some room to spare; otherwise it
+ * stays, and the neighbour is more than half full: so there is no borrowing,
+ * and at most some five eighths are unused. A full-size leaf is in a slab,
+ * whose chunks go back to the system when a set of a million is gone; it stores
+ * its handle behind its items. Smaller leaves are malloc's, which keeps them:
+ * small sets consist of these. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +21,7 @@
 
 struct btree_node {
 	uint8_t len, cap;
-	uint8_t height; /* 0: a leaf; else it is a btree_inner */
+	uint8_t height; /* 0: a leaf; otherwise a btree_inner */
 	uint32_t item[];
 };
 
@@ -32,8 +31,8 @@ struct btree_inner {
 	struct btree_node *kid[INNER_MAX];
 };
 
-/* Header and items are 24, 56 and 120 bytes: with malloc's word a multiple of its
- * 16; and with the handle of a full one 252. */
+/* Header and items are 24, 56 and 120 bytes: with malloc's word a multiple of
+ * 16; the full one is 252 with its handle. */
 static const uint8_t leaf_caps[] = { 5, 13, 29, LEAF_MAX };
 
 static size_t
@@ -66,7 +65,7 @@ btree_leaves_init(struct slab *leaves)
 	slab_init(leaves, leaf_bytes(LEAF_MAX + 1));
 }
 
-/* This one, not its kids. */
+/* Frees this node only, not its children. */
 static void
 node_free(const struct btree_order *o, struct btree_node *n)
 {
@@ -110,8 +109,7 @@ leaf_create(const struct btree_order *o, unsigned cap)
 	return n;
 }
 
-/* Gives the leaf (NULL: there is none yet) room for `want`, and no more than is of
- * use. */
+/* Resizes the leaf (NULL: creates it) to hold `want`, without wasting room. */
 static void
 leaf_fit(const struct btree_order *o, struct btree_node **np, unsigned want)
 {
@@ -128,7 +126,7 @@ leaf_fit(const struct btree_order *o, struct btree_node **np, unsigned want)
 	node_free(o, old);
 }
 
-/* After a removal: not at once, for it may grow again. */
+/* After a removal, with some hysteresis, since it may grow again. */
 static void
 leaf_shrink(const struct btree_order *o, struct btree_node **np)
 {
@@ -154,7 +152,7 @@ node_create(const struct btree_order *o, unsigned height, unsigned want)
 	return n;
 }
 
-/* How many of the leaf's items are below the key (`equal`: or have it). */
+/* Number of items in the leaf below the key (`equal`: or equal to it). */
 static unsigned
 leaf_count(const struct btree_node *n, const struct btree_order *o,
     struct btree_key key, bool equal)
@@ -162,7 +160,7 @@ leaf_count(const struct btree_node *n, const struct btree_order *o,
 	unsigned low = 0, high = n->len, mid = high - 1;
 	struct btree_key k;
 
-	/* The last one first: most things come in order. */
+	/* Tries the last one first: insertion is mostly ascending. */
 	while (low < high) {
 		k = o->key(o->arg, n->item[mid]);
 		if (equal ? !btree_key_less(key, k) : btree_key_less(k, key))
@@ -174,7 +172,7 @@ leaf_count(const struct btree_node *n, const struct btree_order *o,
 	return low;
 }
 
-/* The kid in which the key would be. */
+/* Index of the child that covers the key. */
 static unsigned
 kid_of(const struct btree_inner *n, struct btree_key key)
 {
@@ -190,7 +188,7 @@ kid_of(const struct btree_inner *n, struct btree_key key)
 	return low;
 }
 
-/* ---- what changes nodes */
+/* ---- changes */
 
 static void
 leaf_put(struct btree_node *n, unsigned at, uint32_t item)
@@ -224,7 +222,8 @@ inner_drop(struct btree_inner *n, unsigned at)
 	n->len--;
 }
 
-/* Moves what is behind the first `from` to the end of another, which has room. */
+/* Moves the items after the first `from` to the end of another node with enough
+ * room. */
 static void
 node_move(struct btree_node *to, struct btree_node *n, unsigned from)
 {
@@ -243,8 +242,8 @@ node_move(struct btree_node *to, struct btree_node *n, unsigned from)
 	n->len = (uint8_t)from;
 }
 
-/* Makes room at that place: a new node on the right, which has what is behind the
- * half. At the end nothing moves: what comes ascends, and all of this stays full. */
+/* Splits at that place: the new node on the right gets the upper half. At the
+ * end nothing is moved: insertion is ascending, and this node stays full. */
 static struct btree_node *
 node_split(const struct btree_order *o, struct btree_node *n, unsigned at)
 {
@@ -256,10 +255,10 @@ node_split(const struct btree_order *o, struct btree_node *n, unsigned at)
 	return right;
 }
 
-/* Two nodes with keys of their own: what is at a split. */
+/* The result of a split. */
 struct split {
-	struct btree_node *right; /* NULL: it was none */
-	struct btree_key key; /* of it */
+	struct btree_node *right; /* NULL: not split */
+	struct btree_key key; /* lowest key of `right` */
 };
 
 static void
@@ -285,7 +284,7 @@ leaf_insert(struct btree_node **np, const struct btree_order *o,
 	split->key = o->key(o->arg, split->right->item[0]);
 }
 
-/* Puts the node that came of a split behind the kid that it was split off. */
+/* Inserts the node from a split after the child that was split. */
 static void
 inner_add(const struct btree_order *o, struct btree_inner *n, unsigned at,
     struct split *split)
@@ -320,7 +319,7 @@ node_insert(struct btree_node **np, const struct btree_order *o,
 	}
 	n = inner_of(*np);
 	i = kid_of(n, key);
-	if (btree_key_less(key, n->key[i])) /* the least of all */
+	if (btree_key_less(key, n->key[i])) /* new minimum */
 		n->key[i] = key;
 	node_insert(&n->kid[i], o, key, item, split);
 	if (split->right != NULL)
@@ -348,7 +347,7 @@ btree_insert(struct btree *t, const struct btree_order *o, uint32_t item)
 	t->root = root;
 }
 
-/* Joins the kids i and i + 1 when they leave a quarter free. */
+/* Merges the children i and i + 1 if a quarter stays free. */
 static bool
 kids_join(const struct btree_order *o, struct btree_inner *n, unsigned i)
 {
@@ -370,7 +369,7 @@ kids_join(const struct btree_order *o, struct btree_inner *n, unsigned i)
 	return true;
 }
 
-/* After a removal from that kid. */
+/* Rebalances after a removal from that child. */
 static void
 kid_settle(const struct btree_order *o, struct btree_inner *n, unsigned i)
 {
@@ -440,7 +439,7 @@ btree_remove(struct btree *t, const struct btree_order *o, struct btree_key key)
 	return item;
 }
 
-/* ---- what looks only */
+/* ---- queries */
 
 static void
 node_each(struct btree_node *n, void (*fn)(uint32_t item, void *arg), void *arg)
@@ -489,12 +488,13 @@ btree_max(const struct btree *t)
 	return t->root != NULL ? node_last(t->root) : 0;
 }
 
-/* The first behind the key, or (`equal`) the one that has it. */
+/* The first item above the key, or (`equal`) with it. */
 static uint32_t
 btree_next(const struct btree *t, const struct btree_order *o,
     struct btree_key key, bool equal)
 {
-	struct btree_node *n = t->root, *next = NULL; /* right of here */
+	/* next: right neighbour */
+	struct btree_node *n = t->root, *next = NULL;
 	unsigned i;
 
 	if (n == NULL)
@@ -539,7 +539,7 @@ uint32_t
 btree_before(const struct btree *t, const struct btree_order *o,
     struct btree_key key)
 {
-	struct btree_node *n = t->root, *last = NULL; /* left of here */
+	struct btree_node *n = t->root, *last = NULL; /* last: left neighbour */
 	unsigned i;
 
 	if (n == NULL)

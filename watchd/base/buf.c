@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * buf: a growing byte string with a cap. The memory doubles, so that adding
- * byte by byte stays linear, and never passes the cap (and its NUL). What
- * does not fit is refused whole: a half-added record is worse than none.
- * Used by every layer for text whose length somebody else decides. */
+ * byte by byte stays linear, and never exceeds the cap (plus a NUL). Data that
+ * does not fit is refused as a whole: a half-added record is worse than none.
+ * Used by every layer for text whose length is decided outside. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ buf_drain(struct buf *b, size_t n)
 	memmove(b->data, b->data + n, b->len + 1);
 }
 
-/* And for the NUL. */
+/* n bytes and the NUL. */
 int
 buf_reserve(struct buf *b, size_t n)
 {

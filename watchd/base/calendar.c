@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * calendar: days are counted since 1970 (the proleptic Gregorian calendar), so
- * that no library call stands between a date and the next one; the library is
- * asked for one thing only, how far the zone is from UTC at an instant. */
+ * that date arithmetic needs no library; the library is only asked for the
+ * zone's offset from UTC at an instant. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -12,12 +12,12 @@
 #include "base/text.h"
 
 #define DAY_S	   86400
-#define ZONE_S	   3600 /* what a change of the clocks takes or gives */
+#define ZONE_S	   3600 /* size of a change of the clocks */
 #define WEEKDAYS   7
 #define EVERY_DAY  0x7f
 #define YEAR_MAX   9999
-#define MONTHS_S   (28 * DAY_S) /* the shortest of them */
-#define SEARCH_MAX 70 /* days: the 31st comes after 62 at the latest */
+#define MONTHS_S   (28 * DAY_S) /* the shortest month */
+#define SEARCH_MAX 70 /* days: the 31st recurs after 62 at the latest */
 
 /* ---- dates */
 
@@ -86,8 +86,9 @@ zone_at(int64_t wall)
 	return localtime_r(&t, &tm) != NULL ? (int64_t)tm.tm_gmtoff : 0;
 }
 
-/* `local` counts seconds as if the zone were UTC. A day before and after it lie
- * on either side of a change of the clocks, whatever the zone. */
+/* `local` counts seconds as if the zone were UTC. The offsets a day before and
+ * after it are those on both sides of a change of the clocks, if there is
+ * one. */
 static int64_t
 wall_of(int64_t local)
 {
@@ -99,7 +100,7 @@ wall_of(int64_t local)
 	return first;
 }
 
-/* ---- texts */
+/* ---- parsing */
 
 /* Exactly `n` digits within [min, max]. */
 static bool
@@ -212,7 +213,7 @@ calendar_time_fmt(int64_t wall, char *dst, size_t size)
 	return dst;
 }
 
-/* ---- what comes again */
+/* ---- recurrences */
 
 static int
 weekday_parse(const char *s, size_t n)
@@ -226,7 +227,7 @@ weekday_parse(const char *s, size_t n)
 	return -1;
 }
 
-/* "mon", "mon,thu", "mon-fri", "fri-mon"; 0: it is none. */
+/* "mon", "mon,thu", "mon-fri", "fri-mon"; 0: invalid. */
 static uint8_t
 weekdays_parse(const char *s, size_t n)
 {
@@ -257,7 +258,7 @@ weekdays_parse(const char *s, size_t n)
 	}
 }
 
-/* "1st" to "4th", "last"; 0: it is none. */
+/* "1st" to "4th", "last"; 0: invalid. */
 static int8_t
 nth_parse(const char *s, size_t n)
 {
@@ -282,7 +283,7 @@ day_parse(const char *s, size_t n)
 	return text_int(text, 1, 31, &v) == 0 ? (int8_t)v : 0;
 }
 
-/* The two words, or the one (`m` 0), before the time of the day. */
+/* The two words, or one (`m` 0), before the time of day. */
 static bool
 when_parse(const char *s, size_t n, const char *t, size_t m,
     struct recurrence *r)
@@ -344,7 +345,8 @@ falls_on(const struct recurrence *r, int64_t days)
 int64_t
 recurrence_next(const struct recurrence *r, int64_t after)
 {
-	/* The day before: what the clocks skip may fall into the next one. */
+	/* Starts a day early: a time skipped by the clocks may fall into the
+	 * next day. */
 	int64_t first = (after + zone_at(after)) / DAY_S - 1, wall;
 
 	for (int64_t day = first; day < first + SEARCH_MAX; day++) {
@@ -354,7 +356,7 @@ recurrence_next(const struct recurrence *r, int64_t after)
 		if (wall > after)
 			return wall;
 	}
-	MX_ASSERT(false); /* SEARCH_MAX has each of them */
+	MX_ASSERT(false); /* each one occurs within SEARCH_MAX */
 	return INT64_MAX;
 }
 
@@ -365,7 +367,7 @@ recurrence_period(const struct recurrence *r)
 
 	if (r->weekdays == 0)
 		return MONTHS_S - ZONE_S;
-	/* Over two weeks each pair of neighbours is met. */
+	/* Two weeks contain every pair of neighbours. */
 	for (d = 0; d < 2 * WEEKDAYS; d++) {
 		if ((r->weekdays & (1u << d % WEEKDAYS)) == 0)
 			continue;

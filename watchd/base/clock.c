@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * clock: the two clocks of the system, nothing else. Any thread. Neither can
- * fail on a system that we support; if one does, time is not what the
- * program believes and it stops. */
+ * clock: reads the two clocks of the system. Any thread. Neither can fail on a
+ * supported system; if one does, the program stops, because it cannot trust its
+ * time. */
 #include <time.h>
 
 #include "base/clock.h"

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * crc: zlib's, and where the processor multiplies without carry a shorter way
- * to the same value. By tables it is two thirds of the instructions of the
- * thread that writes mail (17,800 of 26,200 for a message of 4 KB).
- *
- * The way is that of Gopal et al., "Fast CRC Computation for Generic
+ * crc: zlib's, and a faster way to the same value where the processor has
+ * carry-less multiplication. By tables it is two thirds of the instructions of
+ * the thread that writes mail (17,800 of 26,200 for a message of 4 KB). The
+ * algorithm is that of Gopal et al., "Fast CRC Computation for Generic
  * Polynomials Using PCLMULQDQ" (Intel, 2009): four times 16 bytes are carried
- * along, and each is moved 64 bytes on by multiplying its halves with a power of
- * x modulo the polynomial. What is left is 16 bytes that have the CRC of all
- * that was read; those, and a tail, are zlib's. */
+ * along, and each is moved 64 bytes on by multiplying its halves with a power
+ * of x modulo the polynomial. The remaining 16 bytes have the CRC of all data
+ * read; zlib processes those, and the tail. */
 #include "base/crc.h"
 
 #include <zlib.h>
@@ -19,7 +18,7 @@
 #define CRC_FOLD   1
 #define CRC_STRIDE 64
 
-/* x, moved on by the distance that k stands for, and what is there. */
+/* x moved on by the distance that k encodes, xor `there`. */
 __attribute__((target("pclmul"))) static inline __m128i
 move_on(__m128i x, __m128i k, __m128i there)
 {
@@ -56,7 +55,7 @@ crc_fold(uint32_t crc, const uint8_t *p, size_t strides)
 	for (i = 1; i < 4; i++)
 		x[i] = move_on(x[i - 1], by_16, x[i]);
 	_mm_storeu_si128((__m128i *)(void *)rest, x[3]);
-	/* zlib inverts before and after: this begins with a register of 0 */
+	/* zlib inverts before and after, so this starts with a register of 0 */
 	return (uint32_t)crc32_z(UINT32_MAX, rest, sizeof(rest));
 }
 #endif

@@ -14,8 +14,9 @@
 
 #define MX_COUNT(array)	   (sizeof(array) / sizeof((array)[0]))
 
-/* A broken invariant: kept in release builds. The queue is durable and the
- * service manager restarts us, so stopping beats going on with a lie. */
+/* A broken invariant ends the process, also in release builds: the queue is
+ * durable and the service manager restarts us, so stopping is better than going
+ * on with corrupt state. */
 #define MX_ASSERT(cond) ((cond) ? (void)0 : mx_panic(#cond, __FILE__, __LINE__))
 
 void mx_panic(const char *cond, const char *file, int line) MX_NORETURN;

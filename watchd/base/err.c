@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * err: the words for our error codes, the sentence of a failed start-up step,
+ * err: the words for error codes, the message of a failed step at the start,
  * and the end of the program when an invariant is broken. Any thread. */
 #include <stdarg.h>
 #include <stdio.h>

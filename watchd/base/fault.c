@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * fault: makes named points fail on demand, for the tests that prove what
- * happens when a disk fills up or the power goes. MXWATCH_FAULT is read once,
- * at the first point that is passed; a specification that is not understood
- * ends the program, because a test that injects nothing proves nothing. Any
- * thread. Nothing of it is in an ordinary build. */
+ * fault: makes named points fail on demand, for tests of a full disk or a power
+ * cut. MXWATCH_FAULT is read once, at the first point that is passed; an
+ * invalid specification ends the program, because a test that injects nothing
+ * proves nothing. Any thread. An ordinary build contains none of it. */
 #include "base/fault.h"
 
 #include "base/defs.h"
@@ -57,7 +56,7 @@ fault_parse_action(struct fault *f, const char *action)
 	return true;
 }
 
-/* "point:action:N" or "point:action:N+"; takes `item` apart. */
+/* "point:action:N" or "point:action:N+"; modifies `item`. */
 static bool
 fault_parse(struct fault *f, char *item)
 {
@@ -83,7 +82,7 @@ fault_init(void)
 {
 	char *list = mem_strdup(getenv("MXWATCH_FAULT")), *item;
 
-	/* the points go on pointing into the list, which is never freed */
+	/* the points refer to the list, which is never freed */
 	while ((item = strsep(&list, ",")) != NULL && *item != '\0') {
 		if (nfaults == FAULT_MAX ||
 		    !fault_parse(&faults[nfaults], item)) {

@@ -55,7 +55,7 @@ file_read(int fd, struct buf *out, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* The rule for secrets, of an open file. */
+/* Checks the permissions of an open secret. */
 static int
 check_secret(const struct stat *st, struct mx_errbuf *eb)
 {
@@ -144,7 +144,7 @@ file_secret_line(const char *path, struct mx_errbuf *eb)
 	return line;
 }
 
-/* A rename is on the disk when its folder is. */
+/* A rename is durable once its folder is synced. */
 int
 file_sync_folder(const char *path)
 {
@@ -169,7 +169,7 @@ finish(FILE *f, int rc)
 {
 	if (rc == 0 && (fflush(f) != 0 || ferror(f) || fsync(fileno(f)) != 0))
 		rc = -1;
-	if (rc != 0) { /* errno is of what failed first */
+	if (rc != 0) { /* errno of the first failure */
 		rc = errno;
 		(void)fclose(f);
 		errno = rc;
@@ -186,7 +186,7 @@ file_print(const char *path, mode_t mode, file_print_fn *print, const void *arg,
 	int fd = -1, rc = -1, err;
 	FILE *f = NULL;
 
-	/* Left over from a crash, or somebody's link: not to be followed. */
+	/* Left over from a crash, or a planted link: never follow it. */
 	if (unlink(fresh) == 0 || errno == ENOENT)
 		fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	if (fd >= 0 && (f = fdopen(fd, "w")) == NULL)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * hash: FNV-1a in 64 bits, for tables of ours. It can be predicted: where a
- * peer chooses the keys, begin with a random number instead of HASH_INIT.
- * Pure. */
+ * hash: 64-bit FNV-1a, for internal tables. It is predictable: where a peer
+ * chooses the keys, start with a random number instead of HASH_INIT. Pure. */
 #ifndef MX_BASE_HASH_H
 #define MX_BASE_HASH_H
 
@@ -9,7 +8,7 @@
 
 #define HASH_INIT UINT64_C(0xcbf29ce484222325)
 
-/* Goes on from h, which is HASH_INIT, a seed, or what came out before. */
+/* Continues from h, which is HASH_INIT, a seed, or an earlier result. */
 static inline uint64_t
 hash_bytes(uint64_t h, const void *data, size_t len)
 {

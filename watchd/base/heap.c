@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * heap: an intrusive binary min-heap. Each node knows its slot (1-based, so
  * that a zeroed node is in no heap), which makes removal and change of key
- * O(log n) without a search. Used by the scheduler and by what has deadlines
- * of its own. Not for sharing between threads. */
+ * O(log n) without a search. Used by the scheduler and other modules with
+ * deadlines. Not for sharing between threads. */
 #include <stdlib.h>
 
 #include "base/heap.h"
@@ -32,7 +32,7 @@ heap_place(struct heap *h, struct heap_node *n, uint32_t slot)
 	n->slot = slot;
 }
 
-/* Moves n, which belongs near `slot`, to where its key is in order. */
+/* Moves n, which is to be placed near `slot`, to the position of its key. */
 static void
 heap_settle(struct heap *h, struct heap_node *n, uint32_t slot)
 {

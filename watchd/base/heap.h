@@ -9,7 +9,7 @@
 
 struct heap_node {
 	int64_t key;
-	uint32_t slot; /* 1-based place in the heap; 0: in none */
+	uint32_t slot; /* 1-based position in the heap; 0: in none */
 };
 
 struct heap {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * hist: puts a value into its bucket. The exporter cumulates. Not locked: a
+ * hist: counts a value in its bucket; the exporter accumulates. No lock: a
  * histogram belongs to one thread and is copied into the snapshot. */
 #include "base/hist.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * hist: a histogram with fixed upper bounds, in the unit of its bounds.
- * Counts are per bucket (not cumulative); the exporter adds them up. */
+ * hist: a histogram with fixed upper bounds, in the unit of its bounds. Counts
+ * are per bucket (not cumulative); the exporter accumulates them. */
 #ifndef MX_BASE_HIST_H
 #define MX_BASE_HIST_H
 

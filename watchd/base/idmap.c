@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: ISC
- * idmap: uint64 id -> pointer. Open addressing with linear probing and at
- * most 3/4 filled; a removal closes its gap by moving what follows back, so
- * that there are no tombstones and a long-lived map stays fast. The ids are
- * ours and never chosen by a peer, hence the fixed mixing function. Not for
- * sharing between threads.
- *
- * A table of another size takes over from the old one step by step: each call that
- * changes the map looks at IDMAP_STEP slots of the old one, for a million that
- * move at once would stop the loop. Meanwhile an id is in one of the two; what
- * leaves the old one leaves a mark, since nothing may move in there. Of n slots all
- * is moved after n / IDMAP_STEP calls, and the new table is full after no fewer than
- * n / 4: one that is twice as large, or half as large and an eighth was used. What
- * is left to one call is to give the old one back to the system. */
+ * idmap: uint64 id -> pointer. Open addressing with linear probing and at most
+ * 3/4 filled; a removal closes its gap by moving later entries back, so that
+ * there are no tombstones and a long-lived map stays fast. The ids are ours and
+ * never chosen by a peer, hence the fixed mixing function. Not for sharing
+ * between threads. A resize moves the entries to the new table step by step:
+ * each call that changes the map examines IDMAP_STEP slots of the old one,
+ * because moving a million at once would stop the loop. Meanwhile an id is in
+ * one of the two; an entry that leaves the old table leaves a mark, since
+ * nothing may move in there. Of n slots all are moved after n / IDMAP_STEP
+ * calls, and the new table is full after no fewer than n / 4: it is twice as
+ * large, or half as large and an eighth was used. Only freeing the old table is
+ * left to one call. */
 #include <stdlib.h>
 
 #include "base/idmap.h"
@@ -21,10 +20,11 @@
 
 struct idmap_slot {
 	uint64_t id;
-	void *value; /* NULL: the slot is free */
+	void *value; /* NULL: a free slot */
 };
 
-static char moved; /* its address: the slot of the old table was left */
+/* its address marks a slot of the old table that was moved */
+static char moved;
 #define MOVED ((void *)&moved)
 
 void
@@ -50,8 +50,8 @@ idmap_home(size_t size, uint64_t id)
 	return (size_t)(id ^ (id >> 31)) & (size - 1);
 }
 
-/* The slot of id, or the free one behind all that could be it. A table is never
- * full, the old one neither: nothing is put there. */
+/* The slot of id, or the first free one after its home. Neither table is ever
+ * full: nothing is added to the old one. */
 static struct idmap_slot *
 idmap_find(struct idmap_slot *slots, size_t size, uint64_t id)
 {
@@ -63,7 +63,7 @@ idmap_find(struct idmap_slot *slots, size_t size, uint64_t id)
 	return &slots[i];
 }
 
-/* NULL: it is not in there. */
+/* NULL: not in the old table. */
 static struct idmap_slot *
 idmap_find_old(const struct idmap *m, uint64_t id)
 {
@@ -181,7 +181,7 @@ idmap_take(struct idmap *m, uint64_t id)
 	else
 		return NULL;
 	m->len--;
-	/* Of a crowd that was there for a while nothing is left. */
+	/* Shrinks after most of the entries have gone. */
 	if (m->old == NULL && m->size > SIZE_MIN && m->len < m->size / 8)
 		idmap_resize(m, m->size / 2);
 	return value;

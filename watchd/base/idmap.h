@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: ISC
- * idmap: uint64 id -> pointer, open addressing. Ids cross threads and
- * outlive what they name, pointers do not: a completion looks its session up
- * here and may find that it is gone. It grows and shrinks by steps: no call but
- * idmap_each() and idmap_fini() takes longer for a map of a million. */
+ * idmap: uint64 id -> pointer, open addressing. Ids cross threads and outlive
+ * their objects, pointers do not: a completion looks up its session here and
+ * may find that it is gone. It is resized in steps: no call except idmap_each()
+ * and idmap_fini() takes longer for a map of a million. */
 #ifndef MX_BASE_IDMAP_H
 #define MX_BASE_IDMAP_H
 
 #include "base/defs.h"
 
-#define IDMAP_STEP 16u /* slots that one call looks at to move them */
+#define IDMAP_STEP 16u /* slots examined per call to move them */
 
 struct idmap {
 	struct idmap_slot *slots;
-	size_t len; /* in both */
+	size_t len; /* in both tables */
 	size_t size;
-	struct idmap_slot *old; /* from before it grew or shrank; NULL: none */
+	struct idmap_slot *old; /* table from before a resize; NULL: none */
 	size_t old_len, old_size;
-	size_t old_at; /* what is below was moved */
+	size_t old_at; /* slots below were moved */
 };
 
 void idmap_init(struct idmap *);

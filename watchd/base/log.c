@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * log: one line an event. Any thread. A line is made on the caller's stack and
- * then handed to log_sink.c, which never blocks: logging never stops mail. */
+ * log: one line an event. Any thread. A line is formatted on the caller's stack
+ * and passed to log_sink.c, which never blocks: logging never stops mail. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,7 +23,8 @@ static const char *const log_levels[] = {
 static int log_level_now = LOG_LEVEL_INFO; /* atomic */
 static bool log_named = true; /* atomic; log { recipients } */
 
-/* A level or a module, which are short, and a blank; returns their length. */
+/* Copies a level or a module, which are short, and a blank; returns the
+ * length. */
 static size_t
 log_word(char *dst, const char *word)
 {
@@ -34,8 +35,9 @@ log_word(char *dst, const char *word)
 	return len + 1;
 }
 
-/* Is one of eight characters below a blank, or DEL? A byte below n borrows from
- * its high bit when n is taken away, and no other does before it. */
+/* Is one of eight characters below a blank, or DEL? Subtracting n borrows from
+ * the high bit of a byte below n, and only that byte can be the first to do
+ * so. */
 static bool
 log_has_control(const char *p)
 {
@@ -48,7 +50,7 @@ log_has_control(const char *p)
 		   ones << 7) != 0;
 }
 
-/* Whoever forgot log_q() shall at least not forge lines. */
+/* Even a value without log_q() must not be able to forge lines. */
 static void
 log_mask(char *line, size_t len)
 {
@@ -67,7 +69,8 @@ static void MX_PRINTF(3, 0) log_line(enum log_level level, const char *module,
 {
 	int saved = errno, n;
 	char line[LOG_LINE_MAX];
-	size_t len, room = sizeof(line) - 4; /* for the end of a cut line */
+	/* room for the end of a cut line */
+	size_t len, room = sizeof(line) - 4;
 
 	len = log_word(line, log_levels[level]);
 	len += log_word(line + len, module);
@@ -113,8 +116,8 @@ LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
 LOG_FUNCTION(log_trace, LOG_LEVEL_TRACE)
 
-/* The next of this thread's buffers: each holds a cut, wholly escaped value,
- * its quotes, the dots and the NUL. */
+/* The next of this thread's buffers: each holds a cut, fully escaped value, its
+ * quotes, the dots and the NUL. */
 static char *
 log_ring_next(void)
 {
@@ -194,8 +197,8 @@ log_recipients(void)
 	return __atomic_load_n(&log_named, __ATOMIC_RELAXED);
 }
 
-/* Where the local part begins that ends before text[at]: behind what cannot be
- * in one, or at the quote that opens it. */
+/* Start of the local part that ends before text[at]: after a character that
+ * cannot be in one, or at its opening quote. */
 static size_t
 log_local_part(const char *text, size_t at)
 {
@@ -251,7 +254,7 @@ log_limit_ok(struct log_limit *limit, unsigned seconds)
 
 	if (now < next)
 		return false;
-	/* of several threads at once only one wins */
+	/* of several threads only one wins */
 	return __atomic_compare_exchange_n(&limit->next_ns, &next,
 	    now + seconds * CLOCK_SEC, false, __ATOMIC_RELAXED,
 	    __ATOMIC_RELAXED);

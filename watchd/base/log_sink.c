@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * log_sink: to standard error, a file or syslog, by a thread of its own. A
- * pipe that nobody reads, a stuck syslog or a slow disk holds up that thread
- * and nobody else: lines wait in a bounded buffer, and what does not fit is
- * counted and said where it is missing. Two buffers change places: one is
- * filled under the mutex, the other one is the thread's to write. What an
- * operator must see wakes the thread at once, the rest waits for log_flush(),
- * and for SINK_PACE since the last write: a busy loop has many turns in that
- * time, and to wake a thread for each costs more than to write its line.
- * The journal of systemd stamps lines by itself and wants their priority: standard
- * error that leads there has that in front ("<4>", sd-daemon(3)) and no time.
- * Before log_open() there is no thread and each line is written as it comes. */
+ * log_sink: writes to standard error, a file or syslog, by a thread of its own.
+ * A pipe that nobody reads, a stuck syslog or a slow disk blocks that thread
+ * only: lines wait in a bounded buffer, and those that do not fit are counted,
+ * and the gap is logged. There are two buffers: one is filled under the mutex,
+ * the other belongs to the thread. Warnings and errors wake the thread at once;
+ * other lines wait for log_flush(), and for SINK_PACE since the last write: a
+ * busy loop has many turns in that time, and waking a thread for each costs
+ * more than writing its line. The systemd journal adds time stamps itself and
+ * expects priorities: if standard error leads there, lines have a priority
+ * prefix ("<4>", sd-daemon(3)) and no time. Before log_open() there is no
+ * thread and each line is written at once. */
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -34,7 +34,7 @@
 #include "base/thread.h"
 
 #define SINK_BUFFER    (256 * 1024) /* some 1,700 lines */
-#define SINK_RESERVE   (32 * 1024) /* of it for what an operator must see */
+#define SINK_RESERVE   (32 * 1024) /* part of it for warnings and errors */
 #define SINK_STAMP_LEN 40 /* "2026-11-22T16:42:00Z " */
 #define SINK_NOTE_MAX  160
 #define SINK_PACE      (20 * CLOCK_MS)
@@ -51,26 +51,26 @@ static const int sink_priority[] = {
 struct sink_buffer {
 	char data[SINK_BUFFER];
 	size_t len;
-	uint64_t dropped; /* lines that are missing at the end of this */
-	bool reopened; /* from next_at on the bytes are for next_fd */
+	uint64_t dropped; /* lines missing after these */
+	bool reopened; /* bytes from next_at on are for next_fd */
 	int next_fd;
 	size_t next_at;
 };
 
-/* Guarded by sink_lock but for `out` and `fd`, which are the thread's while it
- * runs. */
+/* Guarded by sink_lock, except `out` and `fd`, which belong to the thread while
+ * it runs. */
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sink_buffer sink_buffers[2];
 static struct {
 	enum log_dest dest;
-	bool journal; /* at the end of standard error */
+	bool journal; /* standard error leads to the journal */
 	int fd;
 	char path[PATH_MAX];
 	struct sink_buffer *in, *out;
 	bool threaded; /* the thread runs */
 	bool wake, urgent, busy, stop;
-	int64_t next_ns; /* not before that, what is not urgent */
-	bool dead; /* the thread was left behind in a write that never ends */
+	int64_t next_ns; /* earliest time for lines that are not urgent */
+	bool dead; /* the thread was abandoned in a write that never ends */
 	pthread_t thread;
 	pthread_cond_t work, idle;
 	int64_t stamp_second;
@@ -82,11 +82,11 @@ static struct {
 	.out = &sink_buffers[1],
 	.stamp_second = -1,
 };
-static uint64_t sink_dropped; /* ever; atomic */
+static uint64_t sink_dropped; /* since the start; atomic */
 
 /* ---- the thread's side: without the lock, may block */
 
-/* How much of it was written. */
+/* Returns the number of bytes written. */
 static size_t
 sink_write_fd(int fd, const char *data, size_t len)
 {
@@ -106,7 +106,7 @@ sink_write_fd(int fd, const char *data, size_t len)
 	return done;
 }
 
-/* Each line has its level, as a character, before it. */
+/* Each line is preceded by its level, as a character. */
 static void
 sink_write_syslog(const char *data, size_t len)
 {
@@ -119,7 +119,7 @@ sink_write_syslog(const char *data, size_t len)
 	}
 }
 
-/* Returns how many lines were lost. */
+/* Returns the number of lost lines. */
 static uint64_t
 sink_write(const char *data, size_t len)
 {
@@ -142,7 +142,7 @@ sink_stamp(int64_t now, char *dst, size_t size)
 	(void)strlcat(dst, " ", size);
 }
 
-/* What stands before a line that is not stamped by us; false: it is. */
+/* The prefix of a line without our time stamp; false: it has one. */
 static bool
 sink_mark(enum log_level level, char *dst, size_t size)
 {
@@ -153,7 +153,7 @@ sink_mark(enum log_level level, char *dst, size_t size)
 	return sink.dest == LOG_DEST_SYSLOG || sink.journal;
 }
 
-/* False: that is lost, too. */
+/* False: the note is lost, too. */
 static bool
 sink_write_note(uint64_t dropped)
 {
@@ -169,7 +169,7 @@ sink_write_note(uint64_t dropped)
 	return sink_write(line, (size_t)n) == 0;
 }
 
-/* Returns the lines that have still to be told of as lost. */
+/* Returns the lost lines that are not reported yet. */
 static uint64_t
 sink_write_buffer(struct sink_buffer *b)
 {
@@ -192,14 +192,14 @@ sink_write_buffer(struct sink_buffer *b)
 	return dropped;
 }
 
-/* With the lock held: is there nothing to do for the thread? */
+/* With the lock held: has the thread nothing to do? */
 static bool
 sink_empty(void)
 {
 	return sink.in->len == 0 && !sink.in->reopened;
 }
 
-/* With the lock held: until there is something to be done, and it is time. */
+/* With the lock held: waits until there is something to do, and it is due. */
 static void
 sink_await(void)
 {
@@ -246,7 +246,7 @@ sink_main(void *arg)
 	return NULL;
 }
 
-/* ---- everybody's side */
+/* ---- the callers' side */
 
 static void
 sink_wake(void)
@@ -365,8 +365,8 @@ sink_start(void)
 	return rc == 0 ? 0 : -MX_ESYS;
 }
 
-/* $JOURNAL_STREAM names device and inode of what the manager has given us; they may
- * be another's by now. */
+/* $JOURNAL_STREAM has device and inode of the descriptor from the manager; the
+ * present one may be another. */
 static bool
 is_journal(int fd)
 {
@@ -458,8 +458,8 @@ log_reopen(void)
 	return rc;
 }
 
-/* Ends the thread. A write that does not return cannot be ended: its thread
- * is left behind with all that it may touch, for the end of the process. */
+/* Ends the thread. A write that does not return cannot be interrupted: its
+ * thread is abandoned with all that it may touch, until the process ends. */
 static void
 sink_stop(void)
 {
@@ -499,7 +499,7 @@ log_close(void)
 	pthread_mutex_unlock(&sink_lock);
 }
 
-/* Without syslog(3), which allocates. */
+/* Not by syslog(3), which allocates. */
 static void
 last_to_syslog(const char *line)
 {
@@ -519,7 +519,7 @@ last_to_syslog(const char *line)
 	close(fd);
 }
 
-/* Writes the lines that are queued first, unless a thread is writing them. */
+/* Writes the queued lines first, unless a thread is writing them. */
 void
 log_last_words(const char *module, const char *text)
 {
@@ -548,7 +548,7 @@ log_last_words(const char *module, const char *text)
 	else if (sink.fd != STDERR_FILENO)
 		done = write(sink.fd, line, (size_t)n);
 	done = write(STDERR_FILENO, line, (size_t)n);
-	(void)done; /* there is nobody left to tell */
+	(void)done; /* a failure cannot be reported */
 }
 
 uint64_t

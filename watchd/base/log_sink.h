@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * log_sink: where the lines of log.c go. Private to base/log: everybody else
- * uses log.h, which also declares what is done to the sink (log_open() and so
- * on). Any thread. */
+ * log_sink: the destination of the lines of log.c. Private to base/log: other
+ * modules use log.h, which also declares the operations on the sink (log_open()
+ * and so on). Any thread. */
 #ifndef MX_BASE_LOG_SINK_H
 #define MX_BASE_LOG_SINK_H
 

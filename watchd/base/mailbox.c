@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * mailbox: messages from any thread to one. A list under a mutex and an
- * eventfd, written when the list stops being empty and read before the list is
- * taken, so a busy mailbox costs no system call a message. It is written behind
- * the mutex: who wakes up by it must not find the mutex taken. So it may be
- * readable once with nothing in the list, and is never silent with something. */
+ * eventfd, which is written when the list becomes non-empty and read before the
+ * list is taken, so that a busy mailbox costs no system call a message. It is
+ * written after the mutex was released, so that the woken thread does not find
+ * it locked. So it may once be readable with an empty list, but is never silent
+ * with a filled one. */
 #include <sys/eventfd.h>
 
 #include <errno.h>
@@ -63,7 +64,7 @@ mailbox_destroy(struct mailbox **mbp, void (*drop)(struct mail *))
 	mem_free(mbp);
 }
 
-/* The counter is far from where a write would block. */
+/* The counter is far from the value at which a write blocks. */
 static void
 mailbox_signal(struct mailbox *mb)
 {
@@ -109,7 +110,7 @@ bool
 mailbox_take(struct mailbox *mb, struct mail_list *out)
 {
 	STAILQ_INIT(out);
-	mailbox_quiet(mb); /* first: what comes behind the list says so anew */
+	mailbox_quiet(mb); /* first: later mail signals again */
 	pthread_mutex_lock(&mb->lock);
 	STAILQ_CONCAT(out, &mb->list);
 	pthread_mutex_unlock(&mb->lock);

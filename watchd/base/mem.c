@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * mem: allocation that cannot fail, because no caller could do anything sensible
- * if it did: the queue is on the disk and the service manager starts us
- * again. Sizes that a peer decides are checked by the caller. Any thread. */
+ * mem: allocation that cannot fail, because no caller could do anything
+ * sensible about it: the queue is on the disk and the service manager restarts
+ * us. The caller checks sizes that a peer decides. Any thread. */
 #include <sys/mman.h>
 
 #include <stdarg.h>
@@ -15,10 +15,11 @@
 
 #include "base/mem.h"
 
-/* Pieces of bodies come and go by the megabyte: glibc's own bounds, 128 KB at
- * first, have the kernel take back and zero those pages again and again, which
- * was a third of the time of a delivery of 10 MB. What is larger than a piece
- * goes back at once, always: left alone glibc raises that bound to 32 MB. */
+/* Pieces of bodies are allocated and freed by the megabyte. With glibc's own
+ * thresholds, 128 KB at first, the kernel takes back and zeroes those pages
+ * again and again, a third of the time of a delivery of 10 MB. Larger blocks
+ * are always returned at once: by itself glibc would raise that threshold to 32
+ * MB. */
 #define MEM_KEEP  (4 * 1024 * 1024)
 #define MEM_STEP  (1024 * 1024)
 #define MEM_LARGE (1024 * 1024)
@@ -50,7 +51,7 @@ mem_alloc(size_t size)
 void *
 mem_array(size_t n, size_t size)
 {
-	/* calloc() checks the product; of nothing we still want a pointer */
+	/* calloc() checks the product; an empty array still gets a pointer */
 	return mem_check(n == 0 || size == 0 ? calloc(1, 1) : calloc(n, size));
 }
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC
- * mem: allocation that cannot fail. For small things whose number is capped
- * elsewhere; what a peer sizes goes through buf.h, which has a cap. */
+ * mem: allocation that cannot fail. For small objects whose number is limited
+ * elsewhere; data whose size a peer decides goes through buf.h, which has a
+ * cap. */
 #ifndef MX_BASE_MEM_H
 #define MX_BASE_MEM_H
 
 #include "base/defs.h"
 
-/* First thing in a daemon, before it has a second thread: how much of what was
- * freed stays at hand. No more than a wish. */
+/* To be called first in a daemon, before it has a second thread: sets how much
+ * freed memory malloc keeps. Best effort. */
 void mem_setup(void);
 
-/* All of these abort the process when memory is out. */
+/* All of these abort the process when out of memory. */
 void *mem_alloc(size_t size); /* zeroed */
 void *mem_array(size_t n, size_t size); /* zeroed, overflow checked */
 void *mem_grow(void *p, size_t n, size_t size); /* reallocarray, not zeroed */
@@ -22,10 +23,10 @@ char *mem_printf(const char *fmt, ...) MX_PRINTF(1, 2);
 /* Frees *p and sets it NULL. */
 void mem_free(void *pp);
 
-/* Zeroed pages of the system's, which has them back at mem_pages_free(), and sees
- * at once that they are gone: what malloc() has in the middle of its heap stays
- * there. For some ten KB and more at a time. */
+/* Zeroed pages from the system, returned to it by mem_pages_free(), while freed
+ * memory in the middle of malloc's heap stays there. For tens of KB and
+ * more. */
 void *mem_pages(size_t size);
-void mem_pages_free(void *pages, size_t size); /* NULL: nothing */
+void mem_pages_free(void *pages, size_t size); /* NULL: does nothing */
 
 #endif

@@ -21,7 +21,7 @@ records_word(char **line)
 	return word;
 }
 
-/* Cuts the next line off the text; false: there is none, or it is no text. */
+/* Cuts off the next line; false: none, or not text. */
 static bool
 next_line(const char **text, const char *stop, char *line, size_t longest)
 {
@@ -42,7 +42,7 @@ records_parse(const char *text, size_t len, const char *magic, size_t longest,
 {
 	char *line = mem_alloc(longest + 1), last[32];
 	const char *stop = text + len;
-	int rc = -MX_ECORRUPT; /* without its last line it is cut */
+	int rc = -MX_ECORRUPT; /* truncated without its last line */
 	size_t n = 0;
 
 	if (!next_line(&text, stop, line, longest) || strcmp(line, magic) != 0)

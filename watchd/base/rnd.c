@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * rnd: numbers that nobody can guess, from the system's arc4random(3), which
- * cannot fail, survives fork() and is cheap. Any thread. */
+ * rnd: unpredictable numbers from the system's arc4random(3), which cannot
+ * fail, survives fork() and is cheap. Any thread. */
 #include <stdlib.h>
 
 #include "base/defs.h"
@@ -27,7 +27,7 @@ rnd_jitter(int64_t v, unsigned percent)
 {
 	int64_t p = percent > 100 ? 100 : (int64_t)percent, span;
 
-	/* the sum of both parts is v * p / 100 without its overflow */
+	/* v * p / 100 without overflow */
 	span = v / 100 * p + v % 100 * p / 100;
 	if (span < 0)
 		span = -span;

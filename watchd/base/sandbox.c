@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * sandbox: see sandbox.h. The default is ENOSYS and not EPERM: the C library
- * tries newer calls first and takes that, and only that, for "there is none,
- * use the old one". */
+ * tries newer calls first and falls back to the older one on ENOSYS only. */
 #include "base/sandbox.h"
 
 #ifdef HAVE_CONFIG_H
@@ -190,7 +189,7 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigtimedwait_time64),
 	SCMP_SYS(sigaltstack),
 	SCMP_SYS(sigreturn),
-	/* ourselves; prctl and prlimit64 are below */
+	/* the process itself; prctl and prlimit64 are below */
 	SCMP_SYS(getegid),
 	SCMP_SYS(getegid32),
 	SCMP_SYS(geteuid),
@@ -215,14 +214,14 @@ static const int allowed[] = {
 	SCMP_SYS(wait4),
 };
 
-/* Calls that are let through with one of these values of one argument. */
+/* Calls that are allowed with one of these values of one argument. */
 static const struct {
 	int call;
 	struct scmp_arg_cmp arg;
 } narrow[] = {
-	/* A thread, and no process: of clone3 the flags lie in memory where a
-	 * filter cannot look, so it is missing, and the C library goes on to
-	 * this one. */
+	/* Threads, but not processes. The flags of clone3 are in memory, where
+	 * a filter cannot look, so it is not allowed, and the C library falls
+	 * back to this one. */
 	{ SCMP_SYS(clone),
 	    { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } },
 	{ SCMP_SYS(socket), { 0, SCMP_CMP_EQ, AF_UNIX, 0 } },
@@ -232,7 +231,7 @@ static const struct {
 	{ SCMP_SYS(prctl), { 0, SCMP_CMP_EQ, PR_SET_NAME, 0 } },
 	{ SCMP_SYS(prctl), { 0, SCMP_CMP_EQ, PR_GET_NAME, 0 } },
 	{ SCMP_SYS(prctl), { 0, SCMP_CMP_EQ, PR_GET_DUMPABLE, 0 } },
-	/* Asks, and sets nothing. */
+	/* To query only. */
 	{ SCMP_SYS(prlimit64), { 2, SCMP_CMP_EQ, 0, 0 } },
 };
 
@@ -245,7 +244,7 @@ sandbox_built(void)
 static int
 add_rules(scmp_filter_ctx ctx)
 {
-	/* abort() and raise(); nobody else's threads. */
+	/* abort() and raise(): only our own threads. */
 	struct scmp_arg_cmp us = SCMP_A0_64(SCMP_CMP_EQ, (uint64_t)getpid(), 0);
 	int rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
 	    1, &us);

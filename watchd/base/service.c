@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * service: one connected socket of datagrams; "@" begins a name that is in no folder
- * (unix(7), abstract). */
+ * service: one connected datagram socket; "@" begins an abstract name
+ * (unix(7)). */
 #include "base/service.h"
 
 #include <sys/socket.h>
@@ -43,7 +43,7 @@ service_connect(const char *name)
 	return -1;
 }
 
-/* Of another process: what it starts inherits it. */
+/* The variable may be for another process, and inherited from it. */
 static bool
 is_for_us(const char *pid)
 {
@@ -95,7 +95,7 @@ service_ready(void)
 	service_send("READY=1");
 }
 
-/* The time tells the manager which reload it is, where it asked for one itself. */
+/* With the time the manager recognises the reload that it asked for. */
 void
 service_reloading(void)
 {

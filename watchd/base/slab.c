@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * slab: see slab.h. The free places of a chunk are a list through their first four
- * bytes, chunks with room are a list by number, and so are the numbers of chunks
- * that went back to the system: they are used again before there are new ones. */
+ * slab: see slab.h. The free objects of a chunk are linked through their first
+ * four bytes; chunks with room, and numbers of chunks that were returned to the
+ * system, are linked by number: those numbers are reused before new ones. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ slab_fini(struct slab *s)
 	slab_init(s, s->size);
 }
 
-/* Into the list of those with room: at its head, so that few are half empty. */
+/* Adds it to the head of the chunks with room, so that few are half empty. */
 static void
 room_add(struct slab *s, uint32_t number)
 {
@@ -68,7 +68,7 @@ chunk_create(struct slab *s)
 	} else {
 		number = s->nchunks++;
 		MX_ASSERT(number < UINT32_MAX / SLAB_CHUNK);
-		/* 32 bytes a thousand: realloc() moves some KB */
+		/* 32 bytes per thousand objects: realloc() moves some KB */
 		s->chunks = mem_grow(s->chunks, s->nchunks, sizeof(*c));
 	}
 	c = &s->chunks[number];
@@ -79,7 +79,7 @@ chunk_create(struct slab *s)
 	room_add(s, number);
 }
 
-/* Another one with room is kept, or the next thing would need it again. */
+/* One empty chunk is kept, or the next object would allocate it again. */
 static void
 chunk_drop(struct slab *s, uint32_t number)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * source_spec: how a list is named that is kept elsewhere: by an address,
- * "https://HOST/PATH", or as what a program prints, "exec:/PROGRAM ARGUMENT ...".
- * Pure. */
+ * source_spec: the notation of a list that is kept elsewhere: an address,
+ * "https://HOST/PATH", or the output of a program, "exec:/PROGRAM ARGUMENT
+ * ...". Pure. */
 #ifndef MX_BASE_SOURCE_SPEC_H
 #define MX_BASE_SOURCE_SPEC_H
 
@@ -11,17 +11,17 @@
 #define SPEC_HTTPS "https://"
 #define SPEC_EXEC  "exec:"
 
-/* Is it one of the two, and no path? */
+/* Is it one of these, and not a path? */
 bool spec_is_source(const char *);
 bool spec_is_exec(const char *);
-/* -MX_ESYNTAX and what is wrong with it. An address has a host, and neither a
- * password nor a fragment; a program has a path from the root. */
+/* -MX_ESYNTAX with the reason. An address needs a host, and has neither a
+ * password nor a fragment; a program needs an absolute path. */
 int spec_check(const char *, struct mx_errbuf *) MX_NODISCARD;
-/* The program and its arguments, which blanks separate: no shell, no quotes. The
+/* The program and its arguments, separated by blanks: no shell, no quotes. The
  * caller frees it. */
 struct strlist spec_argv(const char *);
-/* As it, or a path, may be shown: without a query, which may hold a secret. The caller frees
- * it. */
+/* The form to display, also of a path: without a query, which may contain a
+ * secret. The caller frees it. */
 char *spec_name(const char *);
 
 #endif

@@ -16,8 +16,8 @@ struct spawner {
 	int sock;
 };
 
-/* The process has what it was given by fork(), and keeps of it the socket and
- * the standard descriptors. */
+/* The child has everything from before the fork(), and keeps the socket and the
+ * standard descriptors only. */
 static void
 child(int sock, const struct spawn_ops *ops, bool quiet)
 {
@@ -82,7 +82,7 @@ spawner_destroy(struct spawner **spp)
 	mem_free(spp);
 }
 
-/* The packet's length, 0: too long. */
+/* Returns the packet's length, 0: too long. */
 static size_t
 pack(char *packet, size_t size, const struct spawn_request *r)
 {
@@ -121,7 +121,8 @@ ask(int sock, char *packet, size_t len, int fd, int theirs)
 	memcpy(CMSG_DATA(cm), fds, sizeof(fds));
 	if (sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
-	return errno == ECONNRESET ? EPIPE : errno; /* one word for gone */
+	/* one errno for a dead spawner */
+	return errno == ECONNRESET ? EPIPE : errno;
 }
 
 int

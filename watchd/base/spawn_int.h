@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * spawn_int: what spawn.c (the daemon's side) and spawner.c (the process) say
- * to each other. A request is one packet with two descriptors: the program's
- * and the socket on which is told, a packet each, that it was started, or not,
- * and how it ended. That the other end of that socket closes asks for its
- * death. */
+ * spawn_int: the messages between spawn.c (the daemon's side) and spawner.c
+ * (the process). A request is one packet with two descriptors: the program's,
+ * and the socket on which the spawner reports, a packet each, that it was
+ * started, or not, and how it ended. Closing the other end of that socket kills
+ * the program. */
 #ifndef MX_BASE_SPAWN_INT_H
 #define MX_BASE_SPAWN_INT_H
 
@@ -13,7 +13,7 @@ struct spawn_head {
 	uint32_t argc;
 	int32_t fd_as;
 	uint32_t bare;
-}; /* then the arguments, each with its NUL */
+}; /* followed by the arguments, each with its NUL */
 
 struct spawn_said {
 	enum { SAID_STARTED, SAID_FAILED, SAID_ENDED } what;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * spawner: the process that starts programs; see spawn.h. One loop over the
- * socket of requests and those of the programs; their ends come by SIGCHLD,
- * which is only let in while it waits. */
+ * request socket and those of the programs; their ends are reported by SIGCHLD,
+ * which is blocked except while it waits. */
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -26,8 +26,8 @@
 extern char **environ;
 
 struct running {
-	pid_t pid; /* 0: the place is free */
-	int fd; /* -1: nobody wants to know any more */
+	pid_t pid; /* 0: a free place */
+	int fd; /* -1: the owner is not interested any more */
 };
 
 static struct running running[SPAWN_MAX];
@@ -104,7 +104,7 @@ start(char **argv, int fd, const struct spawn_head *head, pid_t *pid)
 
 /* ---- requests */
 
-/* The arguments, as they lie in the packet; false: it is none of ours. */
+/* Finds the arguments in the packet; false: malformed. */
 static bool
 parse(char *packet, size_t len, struct spawn_head *head, char **argv)
 {
@@ -137,7 +137,7 @@ free_place(void)
 	return NULL;
 }
 
-/* Takes `tell`. */
+/* Consumes `tell`. */
 static void
 serve(char *packet, size_t len, int fd, int tell, const struct spawn_ops *ops)
 {
@@ -164,7 +164,7 @@ serve(char *packet, size_t len, int fd, int tell, const struct spawn_ops *ops)
 	*r = (struct running){ pid, tell };
 }
 
-/* What came along, of which there are two. False: others. */
+/* Takes the two descriptors of a request. False: others. */
 static bool
 take_fds(struct msghdr *mh, int fds[2])
 {
@@ -249,8 +249,8 @@ on_child(int signo MX_UNUSED)
 {
 }
 
-/* Those of the terminal and of the service manager mean the daemon: when it
- * ends, this one does. */
+/* Signals of the terminal and of the service manager are meant for the daemon:
+ * this process ends when the daemon does. */
 static void
 signals(sigset_t *waiting)
 {

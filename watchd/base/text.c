@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * text: numbers, times, sizes, ids and names as operators write them. Pure
- * and independent of the locale; any thread. What is read comes from
- * configuration files, control clients and, the domains, from every peer:
- * all of it is checked for overflow and length. */
+ * text: numbers, times, sizes, ids and names as operators write them. Pure and
+ * independent of the locale; any thread. Input comes from configuration files,
+ * control clients and, for domains, from every peer: all of it is checked for
+ * overflow and length. */
 #include <idn2.h>
 
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 
 #define TEXT_LABEL_MAX 63
 
-/* Descending; text_duration() accepts each at most once and in this order. */
+/* Descending; text_duration() accepts each once at most, in this order. */
 static const struct {
 	const char *name;
 	int64_t ms;
@@ -30,7 +30,7 @@ static const struct {
 	{ "ms", 1 },
 };
 
-#define TEXT_UNIT_DAY 2 /* of these */
+#define TEXT_UNIT_DAY 2 /* index of days */
 
 /* Reads at least one digit, moves *s past them. */
 static int
@@ -124,7 +124,7 @@ text_int(const char *s, int64_t min, int64_t max, int64_t *v)
 
 	if (minus)
 		s++;
-	/* INT64_MIN itself cannot be written: nobody needs it */
+	/* INT64_MIN itself cannot be written: not needed */
 	if (text_digits(&s, INT64_MAX, &u) < 0 || *s != '\0')
 		return -MX_ESYNTAX;
 	value = minus ? -(int64_t)u : (int64_t)u;
@@ -134,7 +134,7 @@ text_int(const char *s, int64_t min, int64_t max, int64_t *v)
 	return 0;
 }
 
-/* Days are the largest unit: people think of a queue in days. */
+/* Days are the largest unit, because queues are measured in days. */
 char *
 text_duration_fmt(int64_t ms, char *dst, size_t size)
 {
@@ -219,9 +219,9 @@ text_date_3339(int64_t wall, char *dst, size_t size)
 	return dst;
 }
 
-/* Underscores are in no host name by RFC 1123 2.1, but in names of real mail
- * servers and behind the @ of real senders: DNS and other servers take them,
- * and refusing them would turn away mail that the primary wants. */
+/* RFC 1123 2.1 has no underscores in host names, but real mail servers and
+ * sender domains have: the DNS and other servers accept them, and refusing them
+ * would turn away mail that the primary wants. */
 static bool
 text_is_name(char c)
 {
@@ -229,9 +229,8 @@ text_is_name(char c)
 	    c == '_';
 }
 
-/* Copies a name of letters, digits, hyphens and underscores in lower case.
- * The last label must not be a number (RFC 1123 2.1): that would be an
- * address. */
+/* Copies a name of letters, digits, hyphens and underscores in lower case. The
+ * last label must not be a number (RFC 1123 2.1): that would be an address. */
 static int
 text_domain_ascii(const char *src, size_t len, char *dst)
 {
@@ -264,9 +263,9 @@ text_domain_ascii(const char *src, size_t len, char *dst)
 	return 0;
 }
 
-/* ASCII input is taken as it is, A-labels included: those that IDNA 2008
- * would not make are registered and send mail all the same, and none of them
- * can be mistaken for the A-label of a U-label. */
+/* ASCII input is accepted unchanged, A-labels included: those that are invalid
+ * by IDNA 2008 are registered and send mail nevertheless, and none of them can
+ * be mistaken for the A-label of a U-label. */
 int
 text_domain(const char *src, size_t len, char *dst)
 {
@@ -335,7 +334,7 @@ text_id(uint64_t id, char *dst)
 	char *p = dst;
 	int shift = 52;
 
-	/* three times a message: printf() would be its dearest part */
+	/* called three times a message: printf() would dominate its cost */
 	while (shift > 0 && number >> shift == 0)
 		shift -= 4;
 	for (; shift >= 0; shift -= 4)
@@ -409,13 +408,13 @@ is_blank(char c)
 	return c == ' ' || c == '\n';
 }
 
-/* Where to cut a text of which `room` bytes may stay. */
+/* Position at which to cut a text to `room` bytes. */
 static size_t
 cut_at(const char *s, size_t room)
 {
 	size_t end = room, word;
 
-	/* 10xxxxxx goes on with a character (RFC 3629 3). */
+	/* 10xxxxxx continues a character (RFC 3629 3). */
 	while (end > 0 && ((unsigned char)s[end] & 0xc0) == 0x80)
 		end--;
 	for (word = end; word > 0 && !is_blank(s[word]);)

@@ -9,9 +9,9 @@
 #define TEXT_DOMAIN_MAX 254 /* 253 octets (RFC 1035 3.1) and NUL */
 #define TEXT_ID_MAX	24
 
-/* "30d", "90s", "1h30m", "5m", "350ms" (units y (365 days) w d h m s ms, the larger first);
- * a bare number is seconds. Milliseconds out. -MX_ESYNTAX for anything else,
- * signs, blanks inside, overflow included. */
+/* "30d", "90s", "1h30m", "5m", "350ms" (units y (365 days) w d h m s ms, larger
+ * ones first); a bare number is seconds. The result is in milliseconds.
+ * -MX_ESYNTAX for anything else, signs, blanks inside, overflow included. */
 int text_duration(const char *s, int64_t *ms) MX_NODISCARD;
 /* "50M", "1G", "512"; K M G T are powers of 1024. */
 int text_size(const char *s, uint64_t *bytes) MX_NODISCARD;
@@ -26,44 +26,45 @@ char *text_size_fmt(uint64_t bytes, char *dst, size_t size);
 char *text_date_5322(int64_t wall, char *dst, size_t size);
 char *text_date_3339(int64_t wall, char *dst, size_t size);
 
-/* Texts, of a configuration for example. */
+/* A list of strings. */
 struct strlist {
 	size_t n;
 	char **s;
 };
-void strlist_add(struct strlist *, char *); /* takes it */
+void strlist_add(struct strlist *, char *); /* takes ownership */
 void strlist_fini(struct strlist *);
 
-/* Makes control and 8-bit characters '?', in place. */
+/* Replaces control and 8-bit characters by '?', in place. */
 void text_ascii(char *);
 
-/* Copies src into dst, which may be the same. What does not fit into `size` bytes
- * (NUL included) is cut behind a word, and " ..." says so; only a word longer than
- * half of the room is cut inside, with "..." behind it, never within a character of
- * UTF-8. Returns dst. */
+/* Copies src into dst, which may be the same. Text that does not fit into
+ * `size` bytes (NUL included) is cut after a word, with " ..." appended; only a
+ * word longer than half of the room is cut inside, with "..." appended, never
+ * within a UTF-8 character. Returns dst. */
 char *text_cut(char *dst, size_t size, const char *src);
 
-/* Both are NULL, or they are the same text. */
+/* Both NULL, or equal. */
 bool text_equal(const char *a, const char *b);
-/* Of an array of texts (const char *), for qsort() and bsearch(). */
+/* Compares elements of an array of strings (const char *), for qsort() and
+ * bsearch(). */
 int text_order(const void *a, const void *b);
 
-/* A domain name in the one form in which names are compared: lower case,
- * A-labels (IDNA 2008, UTS 46), no trailing dot, letters, digits, hyphens and
- * underscores. dst holds TEXT_DOMAIN_MAX. -MX_ESYNTAX when it is no host name;
- * neither is what ends in a number ("192.0.2.7"). */
+/* A domain name in canonical form: lower case, A-labels (IDNA 2008, UTS 46), no
+ * trailing dot, letters, digits, hyphens and underscores. dst holds
+ * TEXT_DOMAIN_MAX. -MX_ESYNTAX for anything but a host name; a name that ends
+ * in a number is none ("192.0.2.7"). */
 int text_domain(const char *src, size_t len, char *dst) MX_NODISCARD;
 
-/* Characters of Unicode that change what stands around them, on a terminal as in
- * a page: C1 controls, the separators of lines and paragraphs, marks of
- * direction, embeddings, overrides and isolates, and the byte order mark. Where
- * text of a peer is shown they are escaped, never written as they are. The
- * length of the one at s, in UTF-8, with its number in *cp; 0: there is none. */
+/* Unicode characters that affect the text around them, on a terminal or in a
+ * page: C1 controls, line and paragraph separators, directional marks,
+ * embeddings, overrides and isolates, and the byte order mark. They are escaped
+ * wherever text of a peer is displayed. Returns the length of the one at s, in
+ * UTF-8, with its number in *cp; 0: none. */
 size_t text_unsafe(const char *s, unsigned *cp);
 
-/* Queue ids. A message has a 56-bit number; what is stored and scheduled is
- * one part of it for each domain among its recipients: id = number << 8 | part.
- * Printed "6A1F03C2B47", and "6A1F03C2B47.2" for a part other than 0. */
+/* Queue ids. A message has a 56-bit number; stored and scheduled is one part of
+ * it for each domain among its recipients: id = number << 8 | part. Printed
+ * "6A1F03C2B47", and "6A1F03C2B47.2" for a part other than 0. */
 char *text_id(uint64_t id, char *dst); /* dst holds TEXT_ID_MAX */
 int text_id_parse(const char *s, uint64_t *id, bool *has_part) MX_NODISCARD;
 

@@ -8,8 +8,8 @@
 void
 thread_signals_off(sigset_t *before)
 {
-	/* Signals that a thread brings upon itself are its own: blocked, it
-	 * would end the process past any handler (the store's last words). */
+	/* Synchronous signals stay unblocked: blocked, they would end the
+	 * process without calling a handler (the store's last line). */
 	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
 		SIGTRAP, SIGSYS };
 	sigset_t all;

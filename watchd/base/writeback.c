@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * writeback: entries by key, and those that wait for their turn in its order. */
+ * writeback: entries by key, and the list of those that are queued. */
 #include "base/writeback.h"
 
 #include <sys/queue.h>
@@ -13,10 +13,10 @@
 struct writeback_entry {
 	RB_ENTRY(writeback_entry) link;
 	TAILQ_ENTRY(writeback_entry)
-	turn; /* while it is `due` and not under way */
-	uint64_t token; /* of the write that is under way; 0: none */
+	turn; /* while `due` and not being written */
+	uint64_t token; /* of the write under way; 0: none */
 	bool due;
-	char *text; /* NULL: it is to be gone */
+	char *text; /* NULL: delete the key */
 	char key[];
 };
 RB_HEAD(writeback_tree, writeback_entry);
@@ -39,7 +39,7 @@ entry_cmp(const struct writeback_entry *a, const struct writeback_entry *b)
 RB_GENERATE_INTERNAL(writeback_tree, writeback_entry, link, entry_cmp,
     static MX_UNUSED)
 
-/* By hand: RB_FIND would need an entry with the key in it. */
+/* Open-coded, because RB_FIND would need an entry with the key in it. */
 static struct writeback_entry *
 entry_find(const struct writeback *o, const char *key)
 {
@@ -81,7 +81,7 @@ is_waiting(const struct writeback_entry *e)
 	return e->due && e->token == 0;
 }
 
-/* Behind those that wait, unless it is one of them. */
+/* Appends it to the queue, unless it is in there. */
 static void
 wait_turn(struct writeback *o, struct writeback_entry *e)
 {
