@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * client: a session as its owner sees it: bytes in, bytes out, events, time.
- * One reply is read at a time and given to client_dialogue.c, which knows what
- * each means. Whatever does not fit (a reply that nobody asked for, a 3xx
- * where none belongs, bytes behind the 220 to STARTTLS) ends the session,
- * because from there on nobody can tell which reply answers which command.
- * Delivery and probes call it on the loop thread; memory is capped by the
- * three caps below. */
+ * One reply is read at a time and passed to client_dialogue.c, which interprets
+ * it. Anything out of sequence (an unsolicited reply, a 3xx where none is
+ * possible, bytes after the 220 to STARTTLS) ends the session, because
+ * afterwards replies could not be matched with commands. Delivery and probes
+ * call it on the loop thread; memory is limited by the three caps below. */
 #include "smtp/client.h"
 
 #include <string.h>
@@ -16,13 +15,14 @@
 
 #define IN_MAX	      (256u << 10) /* unread input, and one whole reply */
 #define OUT_MAX	      (8u << 20) /* bodies come in pieces of <= 64 KiB */
-#define PIPELINE_RCPT 1000 /* more of them go one by one */
+#define PIPELINE_RCPT 1000 /* further ones are sent one by one */
 #define SLICE	      8192
 
 #define SEC	      1000000000
 
-/* Timeouts are the minimums of RFC 5321 4.5.3.2; what it does not name gets
- * the five minutes of a command. A QUIT is courtesy: nobody waits for it. */
+/* Time-outs are the minimums of RFC 5321 4.5.3.2; steps it does not name have
+ * the five minutes of a command. QUIT is a courtesy: no delivery waits for
+ * it. */
 static const struct {
 	enum smtp_phase phase;
 	int timeout_s;
@@ -51,8 +51,8 @@ static const struct {
 	[CL_FAILED] = { SMTP_PHASE_NONE, 10 },
 };
 
-/* Whether time in the state is the server's: a handshake and a body are the
- * owner's work as much. */
+/* Is the time in this state the server's? A handshake and a body are also the
+ * owner's work. */
 static bool
 is_waiting(enum client_state st)
 {
@@ -75,7 +75,7 @@ client_await(struct smtp_client *c, enum client_state to)
 	client_set_state(c, to);
 }
 
-/* What is kept of one transaction while its replies come. */
+/* Initialises the state of one transaction. */
 static void
 take_up(struct smtp_client *c, const struct smtp_client_tx *tx)
 {
@@ -113,7 +113,7 @@ client_fail(struct smtp_client *c, struct smtp_client_info *info,
 	return CLIENT_FAILED;
 }
 
-/* 1: c->last is a new reply, 0: more bytes are wanted. */
+/* 1: c->last is a new reply, 0: more bytes are needed. */
 static int
 read_reply(struct smtp_client *c)
 {
@@ -241,7 +241,7 @@ smtp_client_tls_up(struct smtp_client *c, int64_t now)
 {
 	MX_ASSERT(c->state == CL_TLS);
 	c->now = now;
-	if (has_input(c)) /* came in clear, after the event */
+	if (has_input(c)) /* clear text that came after the event */
 		c->broken = "data in clear behind the reply to STARTTLS";
 	c->tls = true;
 	c->ext = 0;
@@ -251,8 +251,8 @@ smtp_client_tls_up(struct smtp_client *c, int64_t now)
 	client_await(c, CL_EHLO);
 }
 
-/* Is a burst under way that was sent to its end? A reply to it may be there
- * already; the RSET of our own behind one that failed is waited for. */
+/* Is a completely sent burst under way? Its reply may be there already; the
+ * RSET that we send after a failure is awaited. */
 static bool
 is_burst_out(const struct smtp_client *c)
 {
@@ -270,8 +270,8 @@ is_burst_out(const struct smtp_client *c)
 	}
 }
 
-/* Content may be the first of a group of commands, and DATA is the last of one
- * (RFC 2920 3.1): so one goes behind the final dot. */
+/* Content may begin a group of commands, and DATA has to be the last of one
+ * (RFC 2920 3.1): so one transaction may follow the final dot. */
 static bool
 is_dot_out(const struct smtp_client *c)
 {
@@ -301,7 +301,7 @@ smtp_client_follows(const struct smtp_client *c,
 	    client_tx_clean(tx);
 }
 
-/* All that goes without waiting for a reply. */
+/* Sends everything that need not wait for a reply. */
 static void
 put_tx(struct smtp_client *c, const struct smtp_client_tx *tx, bool pipelined)
 {
@@ -341,7 +341,7 @@ smtp_client_mail(struct smtp_client *c, const struct smtp_client_tx *tx,
 		c->broken = "an address holds a control character";
 		return;
 	}
-	if (has_input(c)) { /* no use in saying more: next() reads it */
+	if (has_input(c)) { /* unsolicited input: next() fails on it */
 		c->unasked = true;
 		client_set_state(c, CL_MAIL);
 		return;
@@ -377,7 +377,7 @@ smtp_client_body(struct smtp_client *c, const char *data, size_t len)
 	char *stuffed;
 	size_t n;
 
-	/* The owner may not have seen yet that the session failed. */
+	/* The owner may not know yet that the session failed. */
 	if (!c->writing || c->broken != NULL)
 		return;
 	if (c->chunk) {
@@ -409,7 +409,7 @@ smtp_client_body_end(struct smtp_client *c, int64_t now)
 	}
 	if (!c->chunk)
 		client_put(c, end, dot_write_end(&c->dot, end));
-	if (c->state != CL_BODY) /* a burst: its replies may be coming */
+	if (c->state != CL_BODY) /* in a burst: replies may already come */
 		return;
 	c->unasked |= c->reply_len > 0;
 	client_await(c, CL_EOD);
@@ -437,8 +437,8 @@ smtp_client_timeout_ms(const struct smtp_client *c)
 {
 	int64_t ms = (int64_t)states[c->state].timeout_s * 1000;
 
-	/* Counted from the command, so that a server that sends a byte now
-	 * and then does not hold us for ever. A body has its own pace. */
+	/* Counted from the command, so that a server that sends single bytes
+	 * cannot hold us for ever. A body has its own pace. */
 	if (c->state != CL_BODY)
 		ms -= (c->now - c->since) / (SEC / 1000);
 	return ms > 0 ? ms : 1;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * client_cmd: the commands that the client engine sends and the one reply
- * whose text it understands. Strings from the queue are checked before they
- * are put on a line: an address that holds a line end is never sent (the
- * whole transaction fails, temporarily), an ENVID or ORCPT that is no xtext
- * is left out. Runs on the loop thread, under client.c. */
+ * client_cmd: the commands of the client engine, and the only reply whose text
+ * it interprets. Strings from the queue are checked before they are put on a
+ * line: an address with a line end is never sent (the whole transaction fails,
+ * temporarily), an ENVID or ORCPT that is not xtext is omitted. Runs on the
+ * loop thread, under client.c. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ client_put_hello(struct smtp_client *c, const char *verb)
 	put_str(c, "\r\n");
 }
 
-/* No controls; UTF-8 and quoted blanks are fine in an address. */
+/* No control characters; UTF-8 and quoted blanks are valid in an address. */
 static bool
 is_clean(const char *s)
 {
@@ -60,7 +60,7 @@ is_clean(const char *s)
 	return true;
 }
 
-/* Graphic ASCII only, and something of it. */
+/* Graphic ASCII only, not empty. */
 static bool
 is_xtext(const char *s)
 {
@@ -170,7 +170,7 @@ client_put_bdat(struct smtp_client *c, const struct smtp_client_tx *tx)
 	c->chunk_left = tx->size;
 }
 
-/* The number behind SIZE; 0 when there is none or it is out of range. */
+/* The number after SIZE; 0 when missing or out of range. */
 static uint64_t
 read_limit(const char *s, size_t len)
 {
@@ -187,8 +187,8 @@ read_limit(const char *s, size_t len)
 	return i == len ? v : 0;
 }
 
-/* RFC 9422 3.1: name=value, separated by blanks; names that we do not know,
- * and values that are none, are skipped. */
+/* RFC 9422 3.1: name=value, separated by blanks; unknown names and invalid
+ * values are skipped. */
 static void
 read_limits(struct smtp_client *c, const char *s, size_t len)
 {
@@ -220,7 +220,7 @@ client_read_ehlo(struct smtp_client *c, const char *text)
 	const char *line = strchr(text, '\n'), *end;
 	size_t len, word, i;
 
-	/* The first line is the server's name: no keyword. */
+	/* The first line is the server's name, not a keyword. */
 	for (; line != NULL; line = *end == '\n' ? end : NULL) {
 		line++;
 		len = strcspn(line, "\n");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * client_dialogue: the dialogue itself, as states that say what is awaited.
- * The state's function is given the reply, puts the next command into the
- * output and returns the event, if there is one. Pipelining does not change
- * the states: the commands went out earlier, the replies come in the same
- * order. Runs under client.c. */
+ * client_dialogue: the dialogue as states named by the awaited reply. The
+ * function of the state gets the reply, adds the next command to the output and
+ * returns the event, if there is one. Pipelining does not change the states:
+ * the commands were sent earlier, the replies come in the same order. Runs
+ * under client.c. */
 #include "smtp/client_int.h"
 
 static enum smtp_client_event
@@ -18,7 +18,7 @@ sent(struct smtp_client *c, struct smtp_client_info *info,
 	return CLIENT_SENT;
 }
 
-/* One that follows has brought its own. */
+/* A transaction that follows was sent with its own RSET. */
 static void
 send_reset(struct smtp_client *c)
 {
@@ -66,8 +66,8 @@ on_ehlo(struct smtp_client *c, struct smtp_client_info *info)
 		client_read_ehlo(c, c->last.text);
 		return on_hello_ok(c, info);
 	}
-	/* A server that never heard of EHLO says 5xx; one that is busy says
-	 * 4xx and would say it to HELO too. */
+	/* A server without EHLO says 5xx; a busy one says 4xx and would say it
+	 * to HELO, too. */
 	if (!reply_perm(&c->last))
 		return client_fail(c, info, true, "EHLO was refused");
 	client_put_hello(c, "HELO");
@@ -87,7 +87,7 @@ static enum smtp_client_event
 on_starttls(struct smtp_client *c, struct smtp_client_info *info)
 {
 	if (reply_ok(&c->last)) {
-		/* CVE-2011-0411, from the other side */
+		/* CVE-2011-0411, on the client side */
 		if (c->in_pos < c->in.len)
 			return client_fail(c, info, false,
 			    "data in clear behind the reply to STARTTLS");
@@ -103,8 +103,8 @@ on_starttls(struct smtp_client *c, struct smtp_client_info *info)
 	return CLIENT_NONE;
 }
 
-/* Nothing is under way any more. A server that took MAIL, or a recipient
- * without it, has a transaction open, and would add the next one to it. */
+/* Nothing is under way any more. A server that accepted MAIL, or a recipient
+ * without it, has an open transaction, and would add the next one to it. */
 static void
 end_dropped(struct smtp_client *c)
 {
@@ -114,7 +114,7 @@ end_dropped(struct smtp_client *c)
 		client_set_over(c);
 }
 
-/* Where the replies to what is still under way go to waste. */
+/* The state in which the outstanding replies are dropped. */
 static void
 drop_rest(struct smtp_client *c)
 {
@@ -161,7 +161,8 @@ on_rcpt(struct smtp_client *c, struct smtp_client_info *info)
 	if (c->rcpt == c->tx.nrcpts) {
 		client_set_state(c, CL_RCPTS_DONE);
 	} else if (c->pipelined) {
-		client_set_state(c, CL_RCPT); /* each reply has its own time */
+		/* each reply has its own time-out */
+		client_set_state(c, CL_RCPT);
 	} else {
 		client_put_rcpt(c, &c->tx, c->rcpt);
 		client_await(c, CL_RCPT);
@@ -169,7 +170,7 @@ on_rcpt(struct smtp_client *c, struct smtp_client_info *info)
 	return CLIENT_RCPT;
 }
 
-/* Somebody will have it. */
+/* At least one recipient was accepted. */
 static enum smtp_client_event
 begin_content(struct smtp_client *c, struct smtp_client_info *info)
 {
@@ -225,7 +226,7 @@ on_data(struct smtp_client *c, struct smtp_client_info *info)
 		info->reply = &c->last;
 		return CLIENT_BODY;
 	}
-	/* 2xx: it may take our mail for commands now */
+	/* 2xx: it may take our content for commands now */
 	if (reply_ok(&c->last))
 		return client_fail(c, info, false,
 		    "DATA was answered out of turn");
@@ -234,13 +235,13 @@ on_data(struct smtp_client *c, struct smtp_client_info *info)
 	return ev;
 }
 
-/* Nobody waits for the body any more. Usually the server refuses DATA. */
+/* The body is not wanted any more. Usually the server refuses DATA. */
 static enum smtp_client_event
 on_drop_data(struct smtp_client *c, struct smtp_client_info *info)
 {
 	if (c->last.code / 100 == 3) {
-		/* A recipient was accepted though the sender was not: the
-		 * dot would deliver an empty message. */
+		/* A recipient was accepted although the sender was not: the dot
+		 * would deliver an empty message. */
 		if (c->accepted > 0)
 			return client_fail(c, info, false,
 			    "DATA was answered out of turn");
@@ -255,7 +256,7 @@ on_drop_data(struct smtp_client *c, struct smtp_client_info *info)
 	return CLIENT_NONE;
 }
 
-/* Nobody waits for the chunk any more, and nobody should have taken it. */
+/* The chunk is not wanted any more, and no server should have accepted it. */
 static enum smtp_client_event
 on_drop_bdat(struct smtp_client *c, struct smtp_client_info *info)
 {
@@ -266,7 +267,7 @@ on_drop_bdat(struct smtp_client *c, struct smtp_client_info *info)
 	return CLIENT_NONE;
 }
 
-/* A chunk that was refused may leave the transaction open (RFC 3030 2). */
+/* After a refused chunk the transaction may stay open (RFC 3030 2). */
 static enum smtp_client_event
 on_eod(struct smtp_client *c, struct smtp_client_info *info)
 {
@@ -292,8 +293,8 @@ client_settle(struct smtp_client *c)
 	return CLIENT_READY;
 }
 
-/* A 3xx belongs to DATA and to nothing else: taking it for a refusal, or for
- * consent, would be guessing. */
+/* A 3xx is valid after DATA only: taking it for a refusal, or for consent,
+ * would be guessing. */
 static bool
 is_expected(const struct smtp_client *c)
 {
@@ -341,7 +342,7 @@ client_on_reply(struct smtp_client *c, struct smtp_client_info *info)
 		return on_rcpt(c, info);
 	case CL_DATA:
 		return on_data(c, info);
-	case CL_BODY: /* what it thinks of the message so far */
+	case CL_BODY: /* an early reply to the message */
 		return client_fail(c, info, !reply_ok(&c->last),
 		    "a reply in the middle of the message");
 	case CL_EOD:
@@ -363,7 +364,7 @@ client_on_reply(struct smtp_client *c, struct smtp_client_info *info)
 			return client_fail(c, info, true, "RSET was refused");
 		client_set_state(c, CL_SETTLED);
 		return CLIENT_NONE;
-	default: /* nothing is awaited */
+	default: /* no reply is awaited */
 		return client_fail(c, info, false,
 		    "a reply that nobody asked for");
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * command: one command line of a client taken apart, for the SMTP server's
- * session. What goes wrong here is always the client's fault, so each error
- * comes as the reply to give. A table says what each verb takes; the
- * parameters of MAIL and RCPT are command_param.c's. Sequence ("MAIL first")
- * and policy ("too big for us") are the session's. Pure; any thread. */
+ * command: parses one command line of a client, for the SMTP server's session.
+ * Errors here are always the client's, so each comes as the reply to give. A
+ * table says what each verb takes; command_param.c has the parameters of MAIL
+ * and RCPT. The session checks sequence ("MAIL first") and policy ("too big").
+ * Pure; any thread. */
 #include <string.h>
 #include <strings.h>
 
@@ -11,8 +11,8 @@
 #include "smtp/command_int.h"
 
 enum arg_rule {
-	ARG_ANY, /* the session looks at it, or nobody does */
-	ARG_NONE, /* RFC 5321 4.3.2: anything there is 501 */
+	ARG_ANY, /* the session looks at it, or ignores it */
+	ARG_NONE, /* RFC 5321 4.3.2: any argument is 501 */
 	ARG_NEEDED,
 	ARG_DOMAIN,
 	ARG_PATH,
@@ -44,8 +44,8 @@ static const struct verb {
 	{ "QUIT", "quit", VERB_QUIT, ARG_NONE },
 };
 
-/* First words of HTTP clients: web browsers, proxy scanners, scripts that are
- * made to post to this port. None of them speaks SMTP: the session closes. */
+/* First words of HTTP clients: browsers, proxy scanners, scripts abused to post
+ * to this port. None of them speaks SMTP: the session closes. */
 static const char *const forbidden[] = { "GET", "POST", "PUT", "HEAD",
 	"OPTIONS", "CONNECT", "DELETE", "TRACE", "PATCH", "PRI" };
 
@@ -79,8 +79,8 @@ find_verb(const char *s, size_t len)
 	return NULL;
 }
 
-/* `len` octets of `line` are its first word. "Subject: x" is a header field
- * where a command should be: somebody makes a third party talk to us. */
+/* `len` octets of `line` are its first word. "Subject: x" is a header field in
+ * place of a command: a third party is made to talk to us. */
 static bool
 is_forbidden(const char *line, size_t len)
 {
@@ -94,8 +94,8 @@ is_forbidden(const char *line, size_t len)
 	return n > 1 && n < len && line[n] == ':' && find_verb(line, n) == NULL;
 }
 
-/* Bytes that no command may hold. Bytes above 127 are left to MAIL and RCPT,
- * which have better words for them. */
+/* Bytes that are invalid in any command. Bytes above 127 are left to MAIL and
+ * RCPT, which have better replies for them. */
 static bool
 has_bad_byte(const char *s, size_t len, bool eightbit_ok)
 {
@@ -112,8 +112,8 @@ has_bad_byte(const char *s, size_t len, bool eightbit_ok)
 	return false;
 }
 
-/* The name a client gives itself. Real ones hold underscores and zone ids,
- * so only what could break out of a Received header or a log is refused. */
+/* The name that a client gives. Real ones have underscores and zone ids, so
+ * only what could break out of a Received header or a log is refused. */
 static int
 read_domain(struct smtp_command *out, struct smtp_refusal *why)
 {
@@ -191,7 +191,7 @@ read_path(const struct smtp_command_ext *ext, struct smtp_command *out,
 		return command_refuse(why, 501, "5.5.4",
 		    mail ? "Syntax: MAIL FROM:<address>" :
 			   "Syntax: RCPT TO:<address>");
-	if (n < len && s[n] == ' ') /* common, and harmless */
+	if (n < len && s[n] == ' ') /* common and harmless */
 		n++;
 	flags = mail ? PATH_NULL_OK : PATH_POSTMASTER_OK;
 	if (mail ? ext->smtputf8 : ext->tx_utf8)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * command: one client command line, parsed: verb, arguments, ESMTP
- * parameters (RFC 5321 4.1, 1870, 6152, 3461, 6531, 3030). Syntax only;
- * sequence and policy are the session's business. Pure. */
+ * command: one parsed client command line: verb, arguments, ESMTP parameters
+ * (RFC 5321 4.1, 1870, 6152, 3461, 6531, 3030). Syntax only; the session checks
+ * sequence and policy. Pure. */
 #ifndef MX_SMTP_COMMAND_H
 #define MX_SMTP_COMMAND_H
 
@@ -9,12 +9,12 @@
 #include "smtp/reply.h"
 
 #define COMMAND_LINE_MAX 512 /* RFC 5321 4.5.3.1.4, with CRLF */
-/* MAIL and RCPT grow by what our extensions may add (SIZE 26, BODY 17,
- * SMTPUTF8 10, RET 9, ENVID 107, NOTIFY 28, ORCPT 501). */
+/* Longer lines for MAIL and RCPT with extensions (SIZE 26, BODY 17, SMTPUTF8
+ * 10, RET 9, ENVID 107, NOTIFY 28, ORCPT 501). */
 #define COMMAND_LINE_EXT_MAX 2048
 
-/* The word of our own in the reply to EHLO (RFC 5321 2.2.2): a backup MX answers,
- * whose name stands on the first line, and no primary. It has no arguments. */
+/* Our own keyword in the reply to EHLO (RFC 5321 2.2.2): the server, named on
+ * the first line, is a backup MX and not a primary. It has no arguments. */
 #define SMTP_BACKUP_WORD "XMXWATCH"
 
 enum smtp_verb {
@@ -52,13 +52,14 @@ enum smtp_ret { RET_NONE, RET_FULL, RET_HDRS };
 
 struct smtp_command {
 	enum smtp_verb verb;
-	const char *arg; /* what follows the verb, trimmed; borrowed, not
-			  * NUL-terminated */
+	/* rest of the line after the verb, trimmed; borrowed, not
+	 * NUL-terminated */
+	const char *arg;
 	size_t arg_len;
 	struct smtp_path path; /* MAIL, RCPT */
 	char domain[256]; /* HELO, EHLO: as given, checked */
-	uint64_t chunk; /* BDAT: how many octets follow; */
-	bool last; /* and the message is whole with them */
+	uint64_t chunk; /* BDAT: octets that follow; */
+	bool last; /* the message is complete with them */
 	bool has_size;
 	uint64_t size; /* SIZE= */
 	enum smtp_body body;
@@ -69,7 +70,7 @@ struct smtp_command {
 	char orcpt[512]; /* "type;xtext" as given; "" none */
 };
 
-/* Extensions that the session offered: a parameter of another one is refused. */
+/* Extensions that the session offered: parameters of others are refused. */
 struct smtp_command_ext {
 	bool size;
 	bool eightbit;
@@ -78,17 +79,17 @@ struct smtp_command_ext {
 	bool tx_utf8; /* MAIL said SMTPUTF8: RCPT may use it */
 };
 
-/* Why a command is refused: a ready reply of ours. */
+/* The refusal of a command: a complete reply. */
 struct smtp_refusal {
 	uint16_t code; /* 500, 501, 502, 504, 553, 555, 552 */
 	const char *status; /* "5.5.2" */
 	const char *text; /* static */
 };
 
-/* Parses one line without its CRLF. 0, or -MX_ESYNTAX and *why is the reply
- * to give; out->verb is right then, too. An unknown verb is 0 and
- * VERB_UNKNOWN. Bytes above 127 outside a
- * path with SMTPUTF8, and any NUL, are refused (501 5.5.2). */
+/* Parses one line without its CRLF. 0, or -MX_ESYNTAX with the reply in *why;
+ * out->verb is valid then, too. An unknown verb gives 0 and VERB_UNKNOWN. Bytes
+ * above 127 outside a path with SMTPUTF8, and any NUL, are refused (501
+ * 5.5.2). */
 int smtp_command_parse(const char *line, size_t len,
     const struct smtp_command_ext *ext, struct smtp_command *out,
     struct smtp_refusal *why) MX_NODISCARD;

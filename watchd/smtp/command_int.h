@@ -32,12 +32,12 @@ command_is(const char *s, size_t len, const char *word)
 int command_refuse(struct smtp_refusal *why, uint16_t code, const char *status,
     const char *text);
 
-/* Digits and nothing else. A number beyond any disk is still a number: policy
- * says "too big" to it. */
+/* Digits only. A number beyond any disk is still valid: policy refuses it as
+ * too big. */
 bool command_number(const char *s, size_t len, uint64_t *v);
 
-/* Parses the parameters behind the path of MAIL or RCPT (out->verb), into *out. 0, or
- * -MX_ESYNTAX and *why. */
+/* Parses the parameters after the path of MAIL or RCPT (out->verb), into *out.
+ * 0, or -MX_ESYNTAX and *why. */
 int command_params(const char *s, size_t len, const struct smtp_command_ext *,
     struct smtp_command *out, struct smtp_refusal *why);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * command_param: the ESMTP parameters of MAIL and RCPT (RFC 1870, 6152, 3461,
- * 6531). A table says which there are and whose; a parameter whose extension
- * is not offered does not exist. Called by command.c. Pure; any thread. */
+ * 6531). A table has the parameters of each verb; one whose extension is not
+ * offered is unknown. Called by command.c. Pure; any thread. */
 #include <string.h>
 
 #include "base/err.h"
@@ -53,7 +53,7 @@ read_smtputf8(const struct param *p, struct smtp_command *out)
 	return true;
 }
 
-/* Copies xtext that decodes; dst holds `size` with its NUL. */
+/* Copies valid xtext; dst holds `size` with its NUL. */
 static bool
 copy_xtext(const char *s, size_t len, char *dst, size_t size)
 {
@@ -123,7 +123,7 @@ read_notify(const struct param *p, struct smtp_command *out)
 			break;
 		s = comma + 1;
 	}
-	/* RFC 3461 4.1: NEVER stands alone */
+	/* RFC 3461 4.1: NEVER must be alone */
 	return !(out->notify & NOTIFY_NEVER) ||
 	    out->notify == (NOTIFY_GIVEN | NOTIFY_NEVER);
 }
@@ -144,7 +144,7 @@ static const struct param_rule {
 	enum smtp_verb verb;
 	bool value;
 	bool (*read)(const struct param *, struct smtp_command *);
-	const char *text; /* of the 501 when the value is wrong */
+	const char *text; /* text of the 501 for a wrong value */
 } param_rules[] = {
 	{ "SIZE", P_SIZE, VERB_MAIL, true, read_size, "Bad SIZE value" },
 	{ "BODY", P_BODY, VERB_MAIL, true, read_body, "Bad BODY value" },
@@ -165,7 +165,7 @@ offered_params(const struct smtp_command_ext *ext)
 	    (ext->dsn ? P_RET | P_ENVID | P_NOTIFY | P_ORCPT : 0u);
 }
 
-/* Splits the word at s into *p; false when it is no parameter at all. */
+/* Splits the word at s into *p; false when it cannot be a parameter. */
 static bool
 split_param(const char *s, size_t len, struct param *p)
 {
@@ -272,8 +272,8 @@ smtp_xtext_decode(const char *src, char *dst, size_t size)
 		} else if (c <= ' ' || c > '~' || c == '=') {
 			return -MX_ESYNTAX;
 		}
-		/* RFC 3461 4.2, 4.4: printable ASCII. A decoded line end
-		 * would be a header of its own in a DSN. */
+		/* RFC 3461 4.2, 4.4: printable ASCII. A decoded line end would
+		 * become a header of its own in a DSN. */
 		if (c < ' ' || c > '~' || n + 1 >= size)
 			return -MX_ESYNTAX;
 		dst[n++] = (char)c;

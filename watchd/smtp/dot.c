@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC
  * dot: the transparency procedure as two small state machines. Every byte of
- * every message passes here twice (once in, once out), so lines that end as
- * they should are found many at a time (dot_blocks(), or else by memchr()) and
- * copied together; only what is stray, dots at the start of a line and the cuts
- * of the input go through the states.
- *
- * The reader never looks ahead: CRs, and a dot at the start of a line, are
- * held back in the state until the next byte says what they were. So the
- * result does not depend on how the input was cut. Called by the SMTP server's
- * session, the SMTP client and their tests, on any thread; nothing fails. */
+ * every message passes here twice (once in, once out), so regular lines are
+ * found many at a time (dot_blocks(), or else by memchr()) and copied together;
+ * only stray CRs and LFs, dots at the start of a line and the boundaries of the
+ * input go through the states. The reader never looks ahead: CRs, and a dot at
+ * the start of a line, are held back in the state until the next byte decides.
+ * So the result does not depend on how the input was cut. Called by the SMTP
+ * server's session, the SMTP client and their tests, on any thread; nothing
+ * fails. */
 #include "smtp/dot.h"
 
 #include <string.h>
@@ -18,13 +17,13 @@
 enum {
 	AT_START, /* of the data or of a line */
 	IN_LINE,
-	HELD_CR, /* one or more, not given out yet */
-	HELD_DOT, /* at AT_START, not given out yet */
-	HELD_DOT_CR, /* and one CR or more */
+	HELD_CR, /* one or more, not written yet */
+	HELD_DOT, /* at AT_START, not written yet */
+	HELD_DOT_CR, /* and one or more CRs */
 };
 
-/* Where the next CR and LF are, or the end. Each is looked for once, so that a
- * text of one kind alone is not walked through for each of them. */
+/* Positions of the next CR and LF, or the end. Each is searched once, so that
+ * text with only one of the two is not scanned again for the other. */
 struct line_ends {
 	const char *cr, *lf;
 };
@@ -38,9 +37,9 @@ next_byte(const char *known, char c, const char *p, const char *end)
 	return p != NULL ? p : end;
 }
 
-/* How many bytes pass as they are, from p within a line on: up to a CR or LF
- * that is stray, or may be, and behind a line when a dot comes next that
- * counts. *line is where the last, unfinished line of them begins. */
+/* The number of bytes that pass unchanged, from p within a line: up to a CR or
+ * LF that is stray, or may be, and to the end of a line before a dot that
+ * matters. *line is the beginning of the last, unfinished line. */
 static size_t
 plain_text(struct line_ends *e, bool dots, const char *p, const char *end,
     const char **line)
@@ -94,8 +93,9 @@ end_line(struct dot_reader *d, char *dst, bool bare)
 	return dst + 2;
 }
 
-/* CRs were held back, and c comes now: 1 when it was read. A second CR is
- * dropped here, whatever ends the run: one of many line ends, or one blank. */
+/* CRs were held back, and c follows: 1 when it was consumed. A second CR is
+ * dropped here, whatever ends the run: it becomes one line end, or one
+ * blank. */
 static size_t
 after_cr(struct dot_reader *d, char c, char **out)
 {
@@ -112,9 +112,9 @@ after_cr(struct dot_reader *d, char c, char **out)
 	return 0;
 }
 
-/* A dot and CRs were held back: the end of the data is nothing but one dot
- * and one CRLF behind a line that ended so, too. A dot that is a whole line
- * and not the end stays. */
+/* A dot and CRs were held back: the data ends only with one dot and one CRLF
+ * after a line that ended so, too. A dot that is a whole line and not the end
+ * is kept. */
 static size_t
 after_dot_cr(struct dot_reader *d, char c, char **out)
 {
@@ -139,8 +139,8 @@ dot_reader_init_counted(struct dot_reader *d)
 	*d = (struct dot_reader){ .state = AT_START, .counted = true };
 }
 
-/* From within a line on: what passes as it is, and the byte behind it. Returns
- * where the input goes on. */
+/* From within a line: copies what passes unchanged, and the byte after it.
+ * Returns the next input position. */
 static const char *
 read_text(struct dot_reader *d, struct line_ends *e, const char *p,
     const char *end, char **out)
@@ -192,7 +192,7 @@ dot_read(struct dot_reader *d, const char *src, size_t len, size_t *used,
 				p++;
 			} else if (*p == '\n') {
 				out = put_char(d, out, '.');
-			} else { /* it stuffed the line */
+			} else { /* a stuffed dot */
 				d->state = IN_LINE;
 			}
 			break;
@@ -255,8 +255,8 @@ dot_write_end(struct dot_writer *d, char *dst)
 {
 	char *out = dst;
 
-	/* A CR without its LF is no canonical text; completing it keeps a
-	 * stray CR off the wire. */
+	/* A CR without its LF is not canonical; completing it keeps a stray CR
+	 * off the wire. */
 	if (!d->bol && !d->cr)
 		*out++ = '\r';
 	if (!d->bol)

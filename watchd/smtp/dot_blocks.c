@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * dot_blocks: see dot_blocks.h. An octet is an LF where the one before it is a
- * CR and nowhere else: that is asked of 16 pairs at once, by comparing the text
- * with itself, one octet further back. */
+ * dot_blocks: see dot_blocks.h. The text is regular where every LF is preceded
+ * by a CR and every CR followed by an LF: 16 pairs are checked at once, by
+ * comparing the text with itself shifted by one octet. */
 #include <string.h>
 
 #include "smtp/dot_blocks.h"
@@ -11,7 +11,7 @@
 
 #define BLOCK 64u
 
-/* All ones where the octet is c. */
+/* All ones in octets equal to c. */
 static inline __m128i
 is_char(__m128i x, char c)
 {
@@ -24,7 +24,7 @@ load(const char *p)
 	return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-/* Not zero where one of the 16 octets at p stops us. */
+/* Not zero if one of the 16 octets at p is irregular. */
 static inline __m128i
 stops(const char *p, __m128i dot)
 {
@@ -52,7 +52,7 @@ dot_blocks(const char *p, size_t len, bool dots, const char **line)
 {
 	const __m128i dot = _mm_set1_epi8(dots ? -1 : 0);
 	const char *lf;
-	size_t n = 1; /* of the first octet nobody knows what is before it */
+	size_t n = 1; /* the octet before the first one is unknown */
 
 	if (len <= BLOCK || *p == '\n')
 		return 0;

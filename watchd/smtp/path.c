@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * path: reads what stands between the angle brackets of MAIL and RCPT, and
- * addresses in configuration and recipient files. It is liberal where real
- * mail is (dots anywhere in a local part) and strict where a second reader
- * further on could see another address than we do: one '@' outside quotes,
- * no controls, well-formed UTF-8, a domain that text_domain() knows, a
- * literal that inet_pton() knows. Pure; any thread. */
+ * path: parses the paths of MAIL and RCPT, and addresses in configuration and
+ * recipient files. It is liberal where real mail is (dots anywhere in a local
+ * part) and strict where another reader might see another address: one '@'
+ * outside quotes, no control characters, well-formed UTF-8, a domain valid for
+ * text_domain(), a literal valid for inet_pton(). Pure; any thread. */
 #include "smtp/path.h"
 
 #include <sys/socket.h>
@@ -31,8 +30,8 @@ is_atext(unsigned char c)
 	return c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL;
 }
 
-/* The length of the UTF-8 sequence at p (RFC 3629 4, so no overlong forms,
- * surrogates or anything above U+10FFFF), or 0. */
+/* The length of the UTF-8 sequence at p (RFC 3629 4: no overlong forms,
+ * surrogates or code points above U+10FFFF), or 0. */
 static size_t
 utf8_len(const unsigned char *p, const unsigned char *end)
 {
@@ -63,7 +62,7 @@ utf8_len(const unsigned char *p, const unsigned char *end)
 	return n;
 }
 
-/* Takes one character that may stand in a local part. */
+/* Takes one character that is valid in a local part. */
 static int
 take_char(struct path_cursor *c, bool quoted, bool *utf8)
 {
@@ -154,7 +153,7 @@ copy_literal(const unsigned char *s, size_t len, char *dst)
 	return 0;
 }
 
-/* "@domain" behind the local part, up to `stop` or the end. */
+/* "@domain" after the local part, up to `stop` or the end. */
 static int
 take_domain(struct path_cursor *c, int stop, struct smtp_path *out)
 {
@@ -179,8 +178,8 @@ take_domain(struct path_cursor *c, int stop, struct smtp_path *out)
 	return text_domain((const char *)from, n, dst);
 }
 
-/* "@a,@b:" (RFC 5321 appendix C): what the route says is of no interest, but
- * it has to be one, or two readers may disagree on where it ends. */
+/* "@a,@b:" (RFC 5321 appendix C): the content of the route is ignored, but it
+ * has to be valid, or two readers may disagree about its end. */
 static int
 skip_route(struct path_cursor *c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * phase: one table of names, so that a log line, a metric label and the
- * status JSON call the same step by the same word. Any thread; never fails. */
+ * phase: one table of names, so that a log line, a metric label and the status
+ * JSON have the same word for the same step. Any thread; never fails. */
 #include "smtp/phase.h"
 
 #include "base/defs.h"

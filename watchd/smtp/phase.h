@@ -15,7 +15,7 @@ enum smtp_phase {
 	SMTP_PHASE_RCPT,
 	SMTP_PHASE_DATA,
 	SMTP_PHASE_EOD,
-	SMTP_PHASE_QUIT, /* RSET belongs to it */
+	SMTP_PHASE_QUIT, /* includes RSET */
 	SMTP_PHASE_MAX,
 };
 

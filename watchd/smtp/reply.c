@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * reply: the reader of server replies under the client engine. It collects a
- * line, takes it apart, and goes on until a line without a hyphen ends the
- * reply. All that it keeps is capped: the rest of a line that is too long is
- * read and dropped, and so is a line that the text has no room for, as a
- * whole, so that no keyword or number is ever seen cut in two. Where servers
- * in the field are sloppy (LF alone, no text, a tab behind the code) it
- * shrugs; what is no reply at all is -MX_ESYNTAX and ends the session.
- * One parser belongs to one connection, on its thread. */
+ * reply: reads server replies for the client engine. It collects a line, parses
+ * it, and continues until a line without a hyphen ends the reply. All stored
+ * data is capped: the rest of an overlong line is dropped, and so is a whole
+ * line for which the text has no room, so that no keyword or number is ever cut
+ * in two. Sloppiness found in the field (LF alone, no text, a tab after the
+ * code) is tolerated; input that is no reply at all is -MX_ESYNTAX and ends the
+ * session. One parser belongs to one connection, on its thread. */
 #include "smtp/reply.h"
 
 #include <string.h>
@@ -34,7 +33,7 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The code at the start of a line, or 0 when there is none that SMTP knows. */
+/* The code at the start of a line, or 0 when it is not an SMTP code. */
 static uint16_t
 read_code(const char *s, size_t len)
 {
@@ -57,8 +56,8 @@ keep_part(struct reply_parser *p, const char *data, size_t len)
 		p->cut = true;
 }
 
-/* Adds a line's text to the reply's. NUL would end the text early for every
- * reader of it, so it becomes '?'. */
+/* Adds a line's text to the reply's. A NUL would end the text early, so it
+ * becomes '?'. */
 static void
 keep_text(struct reply_parser *p, char *s, size_t len)
 {
@@ -74,7 +73,7 @@ keep_text(struct reply_parser *p, char *s, size_t len)
 		return;
 }
 
-/* A whole line is in p->line. 1: it ended the reply, 0: it did not. */
+/* A complete line is in p->line. 1: it ended the reply, 0: it did not. */
 static int
 end_line(struct reply_parser *p)
 {
@@ -109,8 +108,8 @@ give_reply(struct reply_parser *p, struct smtp_reply *out)
 		.lines = p->lines,
 		.text = p->text.len > 0 ? p->text.data : empty,
 	};
-	/* RFC 2034 4: the class repeats the code's first digit. One that
-	 * does not is noise in the text. */
+	/* RFC 2034 4: the class repeats the code's first digit. Otherwise it is
+	 * just text. */
 	if (smtp_status_parse(out->text, &out->status) > 0 &&
 	    out->status.cls == p->code / 100) {
 		out->has_status = true;
@@ -132,7 +131,7 @@ reply_parse(struct reply_parser *p, const char *data, size_t len, size_t *used,
 	size_t n;
 	int rc;
 
-	if (p->lines == 0) /* between replies: the last one's text may go */
+	if (p->lines == 0) /* between replies: the last text may be freed */
 		buf_clear(&p->text);
 	*used = 0;
 	while (*used < len) {
@@ -165,7 +164,7 @@ put_number(char *p, unsigned v)
 	return p;
 }
 
-/* Once a message: printf() would be dearer than what it is for. */
+/* Called once a message: printf() would cost too much. */
 char *
 smtp_status_fmt(const struct smtp_status *st, char *dst)
 {
@@ -182,7 +181,7 @@ smtp_status_fmt(const struct smtp_status *st, char *dst)
 	return dst;
 }
 
-/* One to three digits; how many, or 0. */
+/* Reads one to three digits; returns how many, or 0. */
 static size_t
 read_number(const char *s, uint16_t *v)
 {

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/defs.h"
 
-#define REPLY_LINE_MAX	1024 /* longer lines are cut, not refused */
+#define REPLY_LINE_MAX	1024 /* longer lines are truncated, not refused */
 #define REPLY_TEXT_MAX	4096 /* all lines of one reply together */
 #define REPLY_LINES_MAX 256 /* more: protocol error */
 
@@ -21,10 +21,11 @@ struct smtp_status {
 struct smtp_reply {
 	uint16_t code; /* 200..599, or 0 before any */
 	struct smtp_status status; /* from the text, or class.0.0 */
-	bool has_status; /* the text carried one */
+	bool has_status; /* the text had one */
 	unsigned lines;
-	char *text; /* all lines without codes, joined by LF; control and
-		     * 8-bit bytes as they came; owned by the parser */
+	/* all lines without codes, joined by LF; control and 8-bit bytes
+	 * unchanged; owned by the parser */
+	char *text;
 };
 
 struct reply_parser {
@@ -38,10 +39,10 @@ struct reply_parser {
 void reply_parser_init(struct reply_parser *);
 void reply_parser_fini(struct reply_parser *);
 
-/* Reads from data[0..len); *used is what was consumed (never past the end of
- * one reply). 1: *out holds a whole reply, valid until the next call;
- * 0: more bytes are wanted; -MX_ESYNTAX: this is no SMTP (code outside
- * 200..599 or not digits, codes differ within a reply, too many lines). */
+/* Reads from data[0..len); *used is the number of bytes consumed (never beyond
+ * the end of one reply). 1: *out is a complete reply, valid until the next
+ * call; 0: more bytes are needed; -MX_ESYNTAX: not SMTP (code outside 200..599
+ * or not digits, codes differ within a reply, too many lines). */
 int reply_parse(struct reply_parser *, const char *data, size_t len,
     size_t *used, struct smtp_reply *out) MX_NODISCARD;
 
