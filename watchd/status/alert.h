@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * alert: the names of the built-in alerts, from alert.def. Header only, so
- * that the configuration may use it, which is below this layer. */
+ * alert: the names of the built-in alerts, from alert.def. Header only, so that
+ * the configuration, a lower layer, may use it. */
 #ifndef MX_STATUS_ALERT_H
 #define MX_STATUS_ALERT_H
 
@@ -13,14 +13,14 @@ enum alert_kind {
 	ALERT_KIND_MAX,
 };
 
-/* What there is an instance for. */
+/* The kind of object for which there is an instance. */
 enum alert_scope {
-	ALERT_SCOPE_GLOBAL, /* the daemon: one */
+	ALERT_SCOPE_GLOBAL, /* the daemon: one instance */
 	ALERT_SCOPE_DOMAIN,
-	ALERT_SCOPE_LIST, /* of smtpd { dnsbl }: its zone */
+	ALERT_SCOPE_LIST, /* a list of smtpd { dnsbl }, by its zone */
 };
 enum alert_unit {
-	ALERT_UNIT_NONE, /* it is so or it is not */
+	ALERT_UNIT_NONE, /* boolean */
 	ALERT_UNIT_NUMBER,
 	ALERT_UNIT_TIME, /* ms */
 	ALERT_UNIT_PERCENT,
@@ -30,8 +30,7 @@ enum alert_worse { ALERT_WORSE_HIGH, ALERT_WORSE_LOW };
 
 enum alert_severity { ALERT_SEV_NONE, ALERT_SEV_WARNING, ALERT_SEV_CRITICAL };
 
-/* A test, which is no kind of this table, is told of as if it were about a
- * domain. */
+/* A test alert is not in this table; it is reported like one about a domain. */
 static inline enum alert_scope
 alert_scope(enum alert_kind kind)
 {
@@ -53,7 +52,7 @@ alert_label(enum alert_kind kind)
 	return alert_scope(kind) == ALERT_SCOPE_LIST ? "list" : "domain";
 }
 
-/* Sets of them are kept in a uint32_t, a bit each. */
+/* Sets of kinds are stored in a uint32_t, a bit each. */
 _Static_assert(ALERT_KIND_MAX <= 32, "a uint32_t is too small");
 
 struct alert_info {
@@ -62,11 +61,11 @@ struct alert_info {
 	enum alert_worse worse;
 	bool enabled;
 	const char *warn, *crit, *hold, *clear, *repeat;
-	const char *summary; /* half a sentence */
+	const char *summary; /* part of a sentence */
 	const char *next; /* what to do */
 };
 
-/* A table is made by its user: ALERT(...) is ALERT_INFO(__VA_ARGS__). */
+/* Users build their own table: ALERT(...) is ALERT_INFO(__VA_ARGS__). */
 #define ALERT_INFO(nm, sc, un, wo, en, wa, cr, fo, cl, re, su, ne)             \
 	[ALERT_##nm] = { #nm, ALERT_UNIT_##un, ALERT_WORSE_##wo, en, wa, cr,   \
 		fo, cl, re, su, ne },

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC
  * counters: the bounds of the histograms, and the domains' own counters in a
  * hash table by name. Domains are added at the start and by reloads; their
- * entries stay when they are dropped, for somebody may hold a pointer. They are
- * looked up for every recipient and every touch.
- *
- * The windows of the last hour and day need the counters as they were at the
- * beginning of a quarter of an hour. A counter is changed only after the
- * domain was touched, so the first touch of a quarter keeps them as they were
- * then; quarters without a touch cost nothing, nor do domains without mail. */
+ * entries stay when they are dropped, because callers may hold pointers. They
+ * are looked up for every recipient and every touch. The windows of the last
+ * hour and day need the counters as of the beginning of a quarter of an hour. A
+ * counter is changed only after the domain was touched, so the first touch of a
+ * quarter saves them; quarters without a touch cost nothing, nor do domains
+ * without mail. */
 #include "status/counters.h"
 
 #include <sys/queue.h>
@@ -31,13 +30,13 @@ struct mark {
 	uint32_t delivered, bounced, expired;
 };
 struct stats_entry {
-	struct domain_stats d; /* first: this is what is given away */
+	struct domain_stats d; /* first: callers get this pointer */
 	TAILQ_ENTRY(stats_entry) link;
 	bool touched; /* in index.touched or index.round */
-	bool gone; /* dropped: nobody finds it */
+	bool gone; /* dropped: not found any more */
 	uint32_t hash;
 	uint16_t nmarks, marks_size;
-	struct mark *mark; /* ascending quarter, of the last day */
+	struct mark *mark; /* ascending by quarter, for the last day */
 	char name[];
 };
 TAILQ_HEAD(stats_list, stats_entry);
@@ -46,7 +45,7 @@ struct stats_index {
 	struct stats_entry *
 	    *slot; /* open addressing, linear; at most half full */
 	size_t size, n; /* size: a power of two */
-	int64_t quarter; /* number of the present one; 0: none yet */
+	int64_t quarter; /* number of the present quarter; 0: none yet */
 	struct stats_list touched, round;
 };
 
@@ -117,7 +116,7 @@ stats_destroy(struct stats **stp)
 
 /* ---- the table */
 
-/* Where the name is, or where it has to go. */
+/* The slot of the name, or the one where it would be inserted. */
 static struct stats_entry **
 table_slot(const struct stats_index *ix, const char *name, uint32_t hash)
 {
@@ -143,7 +142,7 @@ table_double(struct stats_index *ix)
 	mem_free(&old);
 }
 
-/* NULL: there is none, or it was dropped. */
+/* NULL: none, or dropped. */
 static struct stats_entry *
 table_find(const struct stats_index *ix, const char *name)
 {
@@ -166,8 +165,8 @@ fate_of(const struct domain_stats *d)
 	return f;
 }
 
-/* The first touch of a quarter, before anything is counted in it: where
- * nothing became of recipients since the last mark, that one can be moved. */
+/* The first touch of a quarter, before anything is counted in it: if no results
+ * came since the last mark, that one is moved. */
 static void
 entry_mark(struct stats_entry *e, int64_t quarter)
 {
@@ -269,7 +268,7 @@ stats_domain_add(struct stats *st, const char *name)
 	return &e->d;
 }
 
-/* The counters are numbers of one width, and nothing else. */
+/* The counters are all of one width, without other fields. */
 static void
 fold(struct domain_stats *to, const struct domain_stats *from)
 {
@@ -337,8 +336,8 @@ stats_quarter(const struct stats *st)
 	return st->index->quarter;
 }
 
-/* The first mark of the window or after its beginning: until then nothing was
- * counted, so that it holds for the beginning, too. */
+/* Uses the first mark in the window: nothing was counted between the window's
+ * beginning and the mark. */
 struct domain_fate
 stats_recent(const struct stats *st, const struct domain_stats *d,
     enum stats_window window)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * counters: the counters of all modules, in plain fields. They only go up,
+ * counters: the counters of all modules, in plain fields. They only increase,
  * on the loop thread; snapshot.h copies them and metrics.def names them. A
- * domain's counters live until the end of the process, also when the domain
- * leaves the configuration (a series must not vanish and come back).
+ * domain's counters live until the end of the process, also after the domain
+ * left the configuration (a series must not vanish and come back).
  *
- * It also knows which domains were touched, so that the snapshot costs what
+ * It also records which domains were touched, so that a snapshot costs what
  * changed and not what there is. stats_domain() touches; a module that changes
  * anything else that the snapshot shows of a domain calls stats_touch():
  *
@@ -12,8 +12,7 @@
  *	stats_touch(st, name);			its queue or its health changed
  *	...
  *	while ((ds = stats_take(st, &name)) != NULL)	once a second
- *		remake the block of `name` from ds, the queue, the health
- */
+ *		remake the block of `name` from ds, the queue, the health */
 #ifndef MX_STATUS_COUNTERS_H
 #define MX_STATUS_COUNTERS_H
 
@@ -22,8 +21,7 @@
 #include "smtp/phase.h"
 #include "status/state.h"
 
-/* Closed label sets. Their names stand beside their
- * use, in metrics.def. */
+/* Closed label sets. Their names are in metrics.def. */
 enum smtpd_reject { /* connections */
 	SMTPD_REJECT_LIMIT,
 	SMTPD_REJECT_PER_CLIENT,
@@ -34,7 +32,7 @@ enum smtpd_reject { /* connections */
 	SMTPD_REJECT_OTHER,
 	SMTPD_REJECT_MAX,
 };
-enum smtpd_code { /* our own reply codes; anything else: 554 */
+enum smtpd_code { /* our own reply codes; others count as 554 */
 	SMTPD_CODE_421,
 	SMTPD_CODE_450,
 	SMTPD_CODE_451,
@@ -44,7 +42,7 @@ enum smtpd_code { /* our own reply codes; anything else: 554 */
 	SMTPD_CODE_554,
 	SMTPD_CODE_MAX,
 };
-/* Why we refused, with its word in the log and in labels. */
+/* Reasons of refusals, with their words in the log and in labels. */
 #define SMTPD_REASONS(REASON)                                                  \
 	REASON(RELAY_DENIED, relay_denied)                                     \
 	REASON(UNKNOWN_RECIPIENT, unknown_recipient)                           \
@@ -65,13 +63,13 @@ enum smtpd_reason {
 	    SMTPD_REASON_MAX,
 };
 const char *smtpd_reason_name(enum smtpd_reason);
-enum smtpd_early { /* what was not awaited by who spoke too early */
+enum smtpd_early { /* what an early talker did not wait for */
 	SMTPD_EARLY_GREETING,
 	SMTPD_EARLY_EHLO,
 	SMTPD_EARLY_DATA,
 	SMTPD_EARLY_MAX,
 };
-enum smtpd_lost { /* phase in which a client went away */
+enum smtpd_lost { /* phase in which a client disconnected */
 	SMTPD_LOST_GREETING,
 	SMTPD_LOST_EHLO,
 	SMTPD_LOST_STARTTLS,
@@ -82,10 +80,10 @@ enum smtpd_lost { /* phase in which a client went away */
 };
 enum tls_version_label { TLS_1_2, TLS_1_3, TLS_OTHER, TLS_VERSION_MAX };
 enum tls_handshake { TLS_FULL, TLS_RESUMED, TLS_HANDSHAKE_MAX };
-enum deliver_way { /* how a message's content was sent */
+enum deliver_way { /* how the content of a message was sent */
 	DELIVER_BY_DATA,
 	DELIVER_BY_BDAT,
-	DELIVER_BY_BDAT_BEHIND, /* another that was not yet answered */
+	DELIVER_BY_BDAT_BEHIND, /* behind another that was not yet answered */
 	DELIVER_BY_MAX,
 };
 /* Enhanced status class.subject: x.0 .. x.7, and x.x for the rest. */
@@ -95,8 +93,8 @@ unsigned status_label(unsigned subject); /* 0..8 */
 #define SPOOL_OP_MAX	6 /* enum store_op (relay/store/store.h) */
 #define CHECK_LABEL_MAX 3 /* enum rcpt_check_answer (probes/rcpt_check.h) */
 
-/* What became of a recipient in a domain that nobody configured, while
- * mx_backup is on. */
+/* Results for recipients in a domain that is not configured, while mx_backup is
+ * on. */
 #define MX_BACKUP_RESULTS(X)                                                   \
 	X(ACCEPTED, accepted)                                                  \
 	X(UNKNOWN_RECIPIENT, unknown_recipient)                                \
@@ -123,7 +121,8 @@ struct domain_stats {
 	uint64_t attempts;
 	uint64_t attempts_failed[SMTP_PHASE_MAX];
 	uint64_t delivered, delivered_bytes; /* recipients */
-	uint64_t delivered_messages; /* parts with at least one */
+	/* parts with at least one delivered recipient */
+	uint64_t delivered_messages;
 	uint64_t deferred[STATUS_LABEL_MAX];
 	uint64_t bounced[STATUS_LABEL_MAX];
 	uint64_t expired;
@@ -135,11 +134,11 @@ struct domain_stats {
 	uint64_t rcpt_checks[CHECK_LABEL_MAX]; /* of recipients, by answer */
 };
 
-/* Outcomes of recipients lately. */
+/* Recent results of recipients. */
 struct domain_fate {
 	uint64_t delivered, bounced, expired;
 };
-/* To within a quarter of an hour, never less than that. */
+/* Exact to a quarter of an hour, never shorter. */
 enum stats_window { STATS_HOUR, STATS_DAY, STATS_WINDOW_MAX };
 
 struct stats_global {
@@ -175,11 +174,11 @@ struct stats_global {
 	uint64_t dns_failed[5]; /* timeout servfail nxdomain bogus other */
 	struct hist dns_duration;
 };
-/* How a request to a source of lists ended. */
+/* Result of a request to a source of lists. */
 enum fetch_end { FETCH_CHANGED, FETCH_UNCHANGED, FETCH_FAILED, FETCH_END_MAX };
-/* What of a stored message did not hold. */
+/* The damaged part of a stored message. */
 enum damage { DAMAGE_RECORD, DAMAGE_BODY, DAMAGE_MAX };
-/* How a message left the vault. */
+/* The reason why a message left the vault. */
 enum vault_end {
 	VAULT_END_AGE,
 	VAULT_END_SIZE,
@@ -204,48 +203,50 @@ extern const struct hist_bounds hist_dns; /* 1 ms .. 10 s */
 
 struct stats {
 	struct stats_global g;
-	struct stats_index *index; /* the domains, private */
-	struct domain_stats other; /* of domains nobody configured: counted
-				    * together, not exported */
-	struct domain_stats gone; /* of domains that were dropped */
-	struct domain_stats gone_mx_backup; /* of these: mx_backup's */
+	struct stats_index *index; /* index of the domains, private */
+	/* sum over domains that are not configured; not exported */
+	struct domain_stats other;
+	struct domain_stats gone; /* sum over domains that were dropped */
+	/* those of them taken in by mx_backup */
+	struct domain_stats gone_mx_backup;
 };
 
 struct stats *stats_create(void);
 void stats_destroy(struct stats **);
-/* Makes the domain one of its own from now on, and touches it; `name` is
+/* Adds the domain to those counted separately, and touches it; `name` is
  * canonical. O(1). */
 struct domain_stats *stats_domain_add(struct stats *, const char *name);
-/* The counters, to count in now: the domain is touched. Whoever keeps the
- * pointer calls stats_touch() when he counts later. Never NULL: &stats->other
- * for a name that was not added. O(1). */
+/* The counters, to be incremented now: touches the domain. A caller that keeps
+ * the pointer has to call stats_touch() when it counts later. Never NULL:
+ * &stats->other for a name that was not added. O(1). */
 struct domain_stats *stats_domain(struct stats *, const char *name);
-/* It is none of its own any more: what was counted goes to `gone`, and to
- * `gone_mx_backup` as well when it was taken in by that. Pointers to its
- * counters stay valid; what is counted there later is lost. Should it be added
- * again it begins at zero. O(1). */
+/* The domain is no longer counted separately: its counts are added to `gone`,
+ * and to `gone_mx_backup` if it was taken in by that. Pointers to its counters
+ * stay valid; later increments are lost. If it is added again it starts at
+ * zero. O(1). */
 void stats_domain_drop(struct stats *, const char *name, bool mx_backup);
-size_t stats_domain_count(const struct stats *); /* that were ever added */
+size_t stats_domain_count(const struct stats *); /* including dropped ones */
 
-/* Something of the domain changed. Nothing for one that was not added. O(1):
- * for every message if need be. */
+/* Something about the domain changed. Does nothing for a name that was not
+ * added. O(1): cheap enough for every message. */
 void stats_touch(struct stats *, const char *name);
-/* Begins a round: from here on stats_take() gives the domains touched until
- * now, each once and in the order of their touching; what is touched meanwhile
- * is of the next round. Nothing while a round is not through. */
+/* Begins a round: stats_take() then returns the domains touched until now, each
+ * once and in the order of touching; later touches belong to the next round.
+ * Does nothing during a round. */
 void stats_round(struct stats *);
-/* The next one of the round, or NULL; `name` lives as long as the counters. */
+/* The next one of the round, or NULL; `name` is valid as long as the
+ * counters. */
 const struct domain_stats *stats_take(struct stats *, const char **name);
-/* The counters to read, without touching; NULL: not added. */
+/* The counters for reading, without touching; NULL: not added. */
 const struct domain_stats *stats_peek(const struct stats *, const char *name);
 
-/* Every second or so: `now` is monotonic. The windows of stats_recent() end
- * here. O(1). */
+/* To be called every second or so: `now` is monotonic. Advances the windows of
+ * stats_recent(). O(1). */
 void stats_mark(struct stats *, int64_t now);
-/* Number of the quarter of an hour that stats_mark() saw last; when it grows,
- * windows that are not empty have moved. */
+/* Number of the present quarter of an hour; when it grows, windows that are not
+ * empty have moved. */
 int64_t stats_quarter(const struct stats *);
-/* Since the start, where that is less than the window. The domain is one of
+/* Since the start, if that is shorter than the window. The domain must be from
  * stats_domain_add(). */
 struct domain_fate stats_recent(const struct stats *,
     const struct domain_stats *, enum stats_window);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * history: one ring a domain, in the order of the snapshot's domains (by
- * name), so that feeding is one walk along both, FEED_SLICE domains a call. A
- * reader copies one ring at
- * a time under the lock and formats it outside: the loop never waits for a
- * page, only for a copy of some KB. */
+ * history: one ring a domain, in the order of the snapshot's domains (by name),
+ * so that feeding is one walk along both, FEED_SLICE domains a call. A reader
+ * copies one ring at a time under the lock and formats it outside: the loop
+ * waits at most for a copy of some KB. */
 #include "status/history.h"
 
 #include <pthread.h>
@@ -15,15 +14,15 @@
 
 #define JSON_MAX   (64u << 20)
 #define FEED_SLICE 1000
-#define NEW_MAX	   200 /* rings made a call: each is new memory */
-/* The states as letters; what is worse hides what is better in a point. */
+#define NEW_MAX	   200 /* rings created per call, since each allocates */
+/* The states as letters; in a point the worse state wins. */
 #define STATE_RANKS "x?ursd"
 #define NO_STATE    '-'
 
 struct point {
 	uint32_t depth;
 	float probe; /* seconds; < 0: no probe */
-	char state; /* a letter; NO_STATE: nothing is known */
+	char state; /* a letter; NO_STATE: unknown */
 };
 
 struct ring {
@@ -33,11 +32,11 @@ struct ring {
 
 struct history {
 	pthread_mutex_t lock;
-	uint64_t generation; /* of the set of rings and of step */
+	uint64_t generation; /* changes with the set of rings, and with step */
 	int64_t step; /* number of the newest point: wall seconds / step */
 	size_t n;
 	struct ring **ring; /* ascending name */
-	/* The walk along the domains and the rings: what comes next. */
+	/* The walk along the domains and the rings: the next ones. */
 	unsigned next_domain;
 	size_t next_ring;
 };
@@ -82,8 +81,8 @@ ring_create(const char *name)
 	return r;
 }
 
-/* Makes the rings those of the snapshot's domains. Where many are
- * new the rest of them come with the next calls. */
+/* Makes the rings match the snapshot's domains. If many are new the rest follow
+ * with the next calls. */
 static void
 match(struct history *h, const struct snapshot *s)
 {
@@ -111,7 +110,7 @@ match(struct history *h, const struct snapshot *s)
 	h->generation++;
 }
 
-/* Opens the point of this time, and what lies between as gaps. */
+/* Begins the point of this time, with gaps for those in between. */
 static void
 advance(struct history *h, int64_t step)
 {
@@ -167,7 +166,7 @@ add(struct point *p, const struct snap_domain *d)
 	}
 }
 
-/* A slice of the walk; false when the rings are not those of the domains. */
+/* One slice of the walk; false when the rings no longer match the domains. */
 static bool
 feed_slice(struct history *h, const struct snapshot *s)
 {
@@ -211,8 +210,8 @@ history_feed(struct history *h, const struct snapshot *s)
 
 /* ---- the document */
 
-/* The oldest point that anything is known of begins the lists: a daemon that
- * has just started says so in few bytes. */
+/* The lists begin with the oldest known point: short for a daemon that has just
+ * started. */
 static unsigned
 known_points(const struct ring *r, int64_t step)
 {
@@ -224,8 +223,9 @@ known_points(const struct ring *r, int64_t step)
 	return n;
 }
 
-/* A number or null, with a comma before it unless it is the first: by hand,
- * half a million of them are asked for at once. Where the next one goes. */
+/* Writes a number or null, with a comma unless it is the first; without
+ * printf(), because half a million are written at once. Returns the next
+ * position. */
 static char *
 put_number(char *p, bool known, uint64_t v)
 {
@@ -249,7 +249,7 @@ put_ring(struct buf *out, const struct ring *r, int64_t step, bool first)
 {
 	static const char depth_key[] = "\"depth\":[";
 	static const char probe_key[] = "],\"probe_ms\":[";
-	/* Two lists of numbers of 12 characters at most. */
+	/* Two lists of numbers of at most 12 characters. */
 	char text[2 * HISTORY_POINTS * 12 + 64], *p = text;
 	char state[HISTORY_POINTS + 1];
 	unsigned n = known_points(r, step), i;
@@ -313,7 +313,7 @@ put_rings(struct buf *out, struct history *h, int64_t wall_ms,
 			rc = put_head(out, wall_ms, step);
 		if (rc == 0 && more)
 			rc = put_ring(out, copy, step, i == 0);
-		MX_ASSERT(rc == 0); /* HISTORY_DOMAINS are far below the cap */
+		MX_ASSERT(rc == 0); /* HISTORY_DOMAINS is far below the cap */
 		if (!more)
 			break;
 	}
@@ -328,7 +328,8 @@ history_json(struct history *h, int64_t wall_ms)
 	struct buf out = BUF_INIT(JSON_MAX);
 	struct ring *copy = mem_alloc(sizeof(*copy));
 
-	/* They change when a point begins or the configuration is read. */
+	/* The rings change when a point begins or the configuration is
+	 * reloaded. */
 	for (unsigned tries = 0; tries < 3; tries++) {
 		buf_clear(&out);
 		if (put_rings(&out, h, wall_ms, copy))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * json: helpers over cJSON, and the one cleaner of peer text. Pure. */
+ * json: helpers over cJSON, and the only sanitiser of peer text. Pure. */
 #include "status/json.h"
 
 #include <stdarg.h>
@@ -108,8 +108,8 @@ json_time_ms(cJSON *o, const char *key, int64_t wall_ms)
 	json_time(o, key, wall_ms / 1000);
 }
 
-/* cJSON leaves them as they are; nothing but a string can hold them. Up to six
- * characters for each, in place of two bytes at least. */
+/* cJSON leaves these characters unchanged; they can occur in strings only. Each
+ * takes up to six characters in place of at least two bytes. */
 static char *
 escape_unsafe(char *text)
 {
@@ -191,8 +191,8 @@ json_get_bool(const cJSON *o, const char *key)
 	return cJSON_IsTrue(json_get(o, key));
 }
 
-/* The length of the UTF-8 sequence at s that may be shown, 0 when there is
- * none: shortest form, no surrogates, no C0, DEL or C1 (RFC 3629). */
+/* The length of the UTF-8 sequence at s if it is safe to show, else 0: shortest
+ * form, no surrogates, no C0, DEL or C1 (RFC 3629). */
 static size_t
 clean_sequence(const unsigned char *s)
 {
@@ -225,7 +225,7 @@ json_clean(const char *text)
 	while (out[i] != '\0') {
 		n = clean_sequence((const unsigned char *)&out[i]);
 		if (n == 0) {
-			/* a reply of several lines stays readable */
+			/* keeps a multi-line reply readable */
 			out[i] = out[i] == '\n' || out[i] == '\t' ? ' ' : '?';
 			n = 1;
 		}

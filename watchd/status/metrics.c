@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * metrics: the label sets and the reading of a field. The label names stand
- * in the order of the enums that index the counters (counters.h, phase.h,
- * health.h, relay.h, store.h); tests/unit/test_metrics.c holds them to it. */
+ * metrics: the label sets and the reading of a field. The label names are in
+ * the order of the enums that index the counters (counters.h, phase.h,
+ * health.h, relay.h, store.h), which tests/unit/test_metrics.c checks. */
 #include "status/metrics.h"
 
 #include <math.h>
@@ -134,7 +134,8 @@ static const struct metric_labels labels_ALERT_LIST = { "alert",
 	MX_COUNT(labels_ALERT_LIST_label), ALERT_KIND_MAX,
 	labels_ALERT_LIST_label };
 
-/* The only typedefs of the tree: the table pastes the scope into a type. */
+/* The only typedefs of the tree, because the table pastes the scope into a type
+ * name. */
 typedef struct snapshot scope_GLOBAL;
 typedef struct snap_domain scope_DOMAIN;
 typedef struct snap_primary scope_PRIMARY;
@@ -237,7 +238,7 @@ is_seen_by_probes(const struct metric *m)
 	return begins(m, prefix, MX_COUNT(prefix));
 }
 
-/* Counters are what each node did: they add up as they are. */
+/* Not counters: they count the work of each node and can be summed. */
 static bool
 is_of_mail(const struct metric *m)
 {
@@ -265,7 +266,7 @@ metric_applies(const struct metric *m, const void *base)
 
 	if (m->scope == METRIC_GLOBAL)
 		return s->cluster.on || !is_of_cluster(m);
-	/* What landed here and is for another node's domain is only here. */
+	/* Mail spooled here for another node's domain is known here only. */
 	if (m->scope == METRIC_DOMAIN && !d->ours && d->local == 0)
 		return !is_of_mail(m);
 	if (m->scope == METRIC_PRIMARY && p->unprobed)

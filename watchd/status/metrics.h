@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * metrics: metrics.def as data. An exporter walks the table once, and for
- * each row the objects of its scope, and asks metric_value() for each place
- * of its labels. Pure; any thread. */
+ * metrics: metrics.def as data. An exporter walks the table, for each row the
+ * objects of its scope, and calls metric_value() for each combination of
+ * labels. Pure; any thread. */
 #ifndef MX_STATUS_METRICS_H
 #define MX_STATUS_METRICS_H
 
@@ -31,19 +31,21 @@ enum metric_value {
 	METRIC_AGE_MS, /* now - wall ms, in seconds; 0 for 0 */
 	METRIC_TIME_MS, /* wall ms as seconds */
 	METRIC_EXPIRY_MS, /* wall ms as seconds, +Inf for 0 */
-	METRIC_ONE_HOT, /* unsigned field == index of the label */
+	/* 1 for the label whose index the unsigned field has, else 0 */
+	METRIC_ONE_HOT,
 	METRIC_FLUSH_DURATION, /* of a struct snap_flush */
 	METRIC_LIFETIME_USED, /* of a struct snap_domain */
 	METRIC_STUCK, /* of a struct snap_domain, in seconds */
 	METRIC_INFO_PRIORITY, /* 1; its label `priority` is the field */
 	METRIC_HIST, /* struct hist */
-	METRIC_SNAPSHOT_HIST, /* the same, of what is there now: it may fall */
+	/* the same for present contents: it may decrease */
+	METRIC_SNAPSHOT_HIST,
 	METRIC_FIRING, /* bit of a uint32_t: 1 << the index of the label */
 };
 
 struct metric_label {
 	const char *name;
-	unsigned index; /* place in the field's array */
+	unsigned index; /* index in the field's array */
 };
 struct metric_labels {
 	const char *key; /* NULL: no label */
@@ -68,18 +70,18 @@ struct metric {
 extern const struct metric metrics[];
 extern const size_t nmetrics;
 
-/* The value at labels->label[i] (and labels2->label[j]); 0, 0 without. `base`
- * is the struct of the metric's scope. Not for histograms. */
+/* The value at labels->label[i] (and labels2->label[j]); 0, 0 without labels.
+ * `base` is the struct of the metric's scope. Not for histograms. */
 double metric_value(const struct metric *, const void *base, unsigned i,
     unsigned j, int64_t wall_ms);
 
-/* Whether the object has the family now: what probes of a primary saw is no more
- * when nobody probes it, and an alert about that would never end; what there is of
- * a domain's mail is shown by the node that has it, so that sums over the nodes are
- * right; and of a cluster there is nothing without one. */
+/* Does the object have the family now? Probe results are dropped when the
+ * primary is no longer probed, or alerts about them would never end; the queue
+ * of a domain is shown by the node that owns it, so that sums over nodes are
+ * right; cluster metrics need a cluster. */
 bool metric_applies(const struct metric *, const void *base);
 
-/* Whether the row goes on with the family of the row before it. */
+/* Does the row continue the family of the previous row? */
 bool metric_continues(const struct metric *);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * notice: something happened that a person or a manager may want to hear of
- * at once. events.c makes one of each event and daemon_notice() fans it out;
- * what alerts and the SNMP subagent see of the inside is this and the
- * snapshot. It is valid during the call only: who keeps it copies it. */
+ * notice: an event that a person or a manager may want to hear of at once.
+ * events.c creates them and daemon_notice() distributes them; alerts and the
+ * SNMP subagent see only notices and the snapshot. Valid during the call only:
+ * to be copied if kept. */
 #ifndef MX_STATUS_NOTICE_H
 #define MX_STATUS_NOTICE_H
 
@@ -15,11 +15,12 @@ enum notice_kind {
 	NOTICE_FLUSH_BEGIN, /* a = messages */
 	NOTICE_FLUSH_END, /* a = messages tried, b = 1 when complete */
 	NOTICE_EXPIRED, /* a = recipients */
-	NOTICE_BREAKER, /* a = 1: the primary refuses what it should take; 0:
-			 * it takes it again */
+	/* a = 1: the primary refuses what it should accept; 0: it accepts
+	 * again */
+	NOTICE_BREAKER,
 	NOTICE_SELF_MX, /* we are, or seem, the domain's best MX */
-	NOTICE_SPOOL, /* a = enum store_state, b = bytes that are free */
-	NOTICE_RELOAD, /* a = 1 it worked */
+	NOTICE_SPOOL, /* a = enum store_state, b = free bytes */
+	NOTICE_RELOAD, /* a = 1: success */
 };
 
 struct notice {
@@ -29,12 +30,13 @@ struct notice {
 	int64_t a, b;
 	int64_t wall;
 	char text[256]; /* peer text: escape it */
-	/* As it was then. Of the domain: what is queued, recipients that were
-	 * delivered and expired since the start; of the primary: the domains
-	 * that name it. */
+	/* At the time of the notice. Domain: messages queued, recipients
+	 * delivered and expired since the start; primary: the domains that name
+	 * it. */
 	uint64_t messages, delivered, expired;
 	unsigned domains;
-	bool mx_backup; /* mx_backup took it in, or all that name it */
+	/* mx_backup took in the domain, or all that name the primary */
+	bool mx_backup;
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * snapshot: blocks, their list in chunks that are copied on writing, and the
- * box in which the loop leaves the newest one for the other threads. */
+ * snapshot: blocks, their copy-on-write list in chunks, and the box in which
+ * the loop puts the newest one for other threads. */
 #include "status/snapshot.h"
 
 #include <pthread.h>
@@ -20,7 +20,7 @@ take_ref(unsigned *refs)
 	__atomic_add_fetch(refs, 1, __ATOMIC_RELAXED);
 }
 
-/* True: that was the last one. */
+/* True: it was the last one. */
 static bool
 drop_ref(unsigned *refs)
 {
@@ -63,7 +63,8 @@ snap_domain_create(const char *name, unsigned nprimaries)
 	return d;
 }
 
-/* Texts behind the primaries. Without room: how much of it that takes. */
+/* Appends strings behind the primaries. Without room: only computes the
+ * size. */
 static size_t
 put_string(char *room, size_t at, const char **s)
 {
@@ -76,7 +77,8 @@ put_string(char *room, size_t at, const char **s)
 	return at + len;
 }
 
-/* verdict: those of `d`, and its own when there is room. */
+/* verdict: the entries to fix up: those of `d`, or the copy's if there is
+ * room. */
 static size_t
 put_strings(char *room, struct snap_domain *d, struct snap_verdict *verdict)
 {
@@ -166,7 +168,7 @@ chunk_create(void)
 	return c;
 }
 
-/* The chunk, to be written: of this list alone. No one else gains a reference
+/* The chunk for writing, owned by this list alone. It cannot gain a reference
  * meanwhile: only the owner of a list shares it. */
 static struct snap_chunk *
 chunk_own(struct snap_chunk **cp)
@@ -243,7 +245,7 @@ snap_list_replace(struct snap_list *l, unsigned i, struct snap_domain **d)
 	*d = NULL;
 }
 
-/* Takes the reference. */
+/* Consumes the reference. */
 static void
 list_append(struct snap_list *l, struct snap_domain *d)
 {
@@ -422,7 +424,7 @@ firing_cmp(const void *a, const void *b)
 	    ((const struct snap_firing *)b)->domain);
 }
 
-/* The objects of a scope about which something fires, each once. */
+/* The objects of a scope with firing alerts, each once. */
 static struct snap_firing *
 firing_of(const struct snap_alerts *a, enum alert_scope scope, unsigned *np)
 {
@@ -452,7 +454,7 @@ snap_alerts_index(struct snap_alerts *a)
 	unsigned n;
 
 	daemon = firing_of(a, ALERT_SCOPE_GLOBAL, &n);
-	a->daemon = n > 0 ? daemon->alerts : 0; /* of one name: "" */
+	a->daemon = n > 0 ? daemon->alerts : 0; /* a single one, named "" */
 	mem_free(&daemon);
 	mem_free(&a->firing);
 	a->firing = firing_of(a, ALERT_SCOPE_DOMAIN, &a->nfiring);
@@ -613,8 +615,8 @@ snapshot_unref(struct snapshot **sp)
 		snapshot_free(s);
 }
 
-/* The holder of the only reference is the only one who could give another
- * away. */
+/* The holder of the only reference is the only one who could pass on
+ * another. */
 bool
 snapshot_unref_some(struct snapshot **sp, unsigned chunks)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * state: the states of a domain and of the spool, with their names, for those
- * who make them (primary/health.h, relay/store/store.h) and those who show
- * them. The order is that of the MIB and of the stored history: append only.
- * Pure. */
+ * state: the states of a domain and of the spool, with their names, for the
+ * modules that set them (primary/health.h, relay/store/store.h) and those that
+ * show them. The order is that of the MIB and of the stored history: append
+ * only. Pure. */
 #ifndef MX_STATUS_STATE_H
 #define MX_STATUS_STATE_H
 
@@ -14,7 +14,7 @@
 	STATE(SUSPECT, suspect) /* failed lately, not down yet */              \
 	STATE(DOWN, down)                                                      \
 	STATE(RECOVERING, recovering) /* answers; its mail is being tried */   \
-	STATE(DISABLED, disabled) /* nobody probes it */
+	STATE(DISABLED, disabled) /* not probed */
 
 enum health_state {
 #define STATE(NAME, name) HEALTH_##NAME,
@@ -36,7 +36,7 @@ enum store_state {
 	    STORE_STATE_MAX,
 };
 
-/* Whom a refusal is about, by the judge (primary/judge.h). */
+/* The scope of a refusal, by the judge (primary/judge.h). */
 #define JUDGE_SCOPES(SCOPE)                                                    \
 	SCOPE(NOBODY, nobody) /* it is none */                                 \
 	SCOPE(RECIPIENT, recipient) /* one mailbox */                          \
@@ -44,7 +44,7 @@ enum store_state {
 	SCOPE(MESSAGE, message) /* size, content, what it needs */             \
 	SCOPE(US, us) /* who we are: PTR, block list, policy */                \
 	SCOPE(ROUTE, route) /* no mail for the domain there, or a loop */      \
-	SCOPE(PRIMARY, primary) /* it takes none now, or is out of order */
+	SCOPE(PRIMARY, primary) /* it accepts nothing now, or is out of order */
 
 enum judge_scope {
 #define SCOPE(NAME, name) JUDGE_##NAME,
@@ -53,7 +53,7 @@ enum judge_scope {
 	    JUDGE_SCOPE_MAX,
 };
 
-/* "unknown" for what is none of them. */
+/* "unknown" for any other value. */
 const char *health_state_name(enum health_state);
 const char *store_state_name(enum store_state);
 const char *judge_scope_name(enum judge_scope);

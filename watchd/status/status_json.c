@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * status_json: builds the status document with cJSON. Peer text goes in as
- * strings whose bytes are made valid UTF-8 first: what a primary replies is
- * not ours to trust. Times are Unix seconds, null for never. Of many domains
- * it is 100 MB long: it is made piece by piece. */
+ * status_json: builds the status document with cJSON. Peer text is made valid
+ * UTF-8 first, because replies cannot be trusted. Times are Unix seconds, null
+ * for never. With many domains it is 100 MB long: it is made piece by piece. */
 #include "status/status_json.h"
 
 #include <stdio.h>
@@ -54,7 +53,7 @@ add_queue(cJSON *o, const struct snap_domain *d, int64_t now_ms)
 	json_bool(q, "on_hold", d->on_hold);
 }
 
-/* null: it is open. */
+/* null: open. */
 static void
 add_breaker(cJSON *o, const struct snap_domain *d)
 {
@@ -77,7 +76,7 @@ add_breaker(cJSON *o, const struct snap_domain *d)
 	json_time(j, "next_trial", d->breaker_trial);
 }
 
-/* null: it is in none. */
+/* null: none. */
 static void
 add_maintenance(cJSON *o, const struct snap_maintenance *m)
 {
@@ -206,8 +205,8 @@ status_json_alert(const struct snap_alert *a)
 	return o;
 }
 
-/* Receivers by their names, never by their addresses: those are secrets. Of
- * one domain: its alerts and those of the daemon and its lists; NULL: all. */
+/* Receivers by name, never by address, which is a secret. For one domain: its
+ * alerts and those of the daemon and its lists; NULL: all. */
 static void
 add_alerts(cJSON *o, const struct snapshot *s, const char *domain)
 {
@@ -256,7 +255,7 @@ add_dnsbls(cJSON *o, const struct snapshot *s)
 	}
 }
 
-/* The names of those that fire about one domain. */
+/* The names of the alerts that fire about one domain. */
 static void
 add_domain_alerts(cJSON *o, const struct snap_domain *d)
 {
@@ -268,7 +267,7 @@ add_domain_alerts(cJSON *o, const struct snap_domain *d)
 			    cJSON_CreateString(alert_name((enum alert_kind)k)));
 }
 
-/* The answer when it was asked for the domain. */
+/* The answer when the probe asked for the domain. */
 static void
 add_asked(cJSON *o, const struct snap_primary *p)
 {
@@ -332,7 +331,7 @@ status_json_primary(const struct snap_primary *p)
 	return o;
 }
 
-/* null: any recipient is taken. */
+/* null: no list. */
 static void
 add_list(cJSON *o, const struct snap_domain *d)
 {
@@ -349,7 +348,7 @@ add_list(cJSON *o, const struct snap_domain *d)
 	json_text(list, "trouble", d->list_trouble);
 }
 
-/* null: they are not learned. */
+/* null: not learned. */
 static void
 add_learned(cJSON *o, const struct snap_domain *d)
 {
@@ -406,7 +405,7 @@ status_json_domain(const struct snap_domain *d, int64_t now_ms)
 	return o;
 }
 
-/* null: all domains are those of the file. */
+/* null: all domains are from the file. */
 static void
 add_source(cJSON *o, const struct snap_source *s)
 {
@@ -557,8 +556,8 @@ put_open(struct buf *out, cJSON *o, const char *list)
 	return rc != 0 ? rc : buf_adds(out, list);
 }
 
-/* The document up to and with the bracket that opens its list of primaries;
- * that of the domains is the last member. */
+/* The document up to the bracket that opens its list of primaries; the list of
+ * domains is the last member. */
 static int
 put_head(struct buf *out, const struct snapshot *s, bool primaries_only)
 {

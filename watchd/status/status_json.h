@@ -9,10 +9,10 @@
 #include "status/json.h"
 #include "status/snapshot.h"
 
-#define STATUS_JSON_PIECE 32 /* domains: 100 KB or so, 1 to 2 ms; primaries */
+#define STATUS_JSON_PIECE 32 /* domains or primaries: 100 KB, 1 to 2 ms */
 
-/* The document in pieces, for who sends it while it is made. Zeroed at the
- * beginning; the snapshot is the same in all calls. */
+/* The document in pieces, to be sent while it is made. Zeroed at the beginning;
+ * all calls need the same snapshot. */
 struct status_walk {
 	bool begun;
 	unsigned next_server, next; /* primary, domain */
@@ -22,15 +22,15 @@ struct status_walk {
 	bool
 	    head_only; /* the caller's, too, who puts domains and "]}" behind it */
 };
-/* Adds the next piece: 0 there is more, 1 that was the last one, or -MX_ETOOBIG
- * of the buffer. One line without a line feed in all. */
+/* Appends the next piece: 0: there are more, 1: that was the last one, or
+ * -MX_ETOOBIG of the buffer. The whole is one line without a line feed. */
 int status_json_next(struct status_walk *, const struct snapshot *,
     int64_t wall_ms, struct buf *) MX_NODISCARD;
-/* All of it; the caller frees it. Never NULL. */
+/* The whole document; the caller frees it. Never NULL. */
 char *status_json(const struct snapshot *, int64_t wall_ms);
 
-/* The document with one domain in its list, and the alerts about this domain
- * or about the daemon. */
+/* The document with one domain in its list, and the alerts about this domain or
+ * the daemon. */
 cJSON *status_json_one(const struct snapshot *, const struct snap_domain *,
     int64_t wall_ms);
 /* Its parts. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * status_primaries: the list `primaries` of the status document: each server
- * once, whatever number of domains name it. Pure; any thread. */
+ * once, whatever the number of domains that name it. Pure; any thread. */
 #ifndef MX_STATUS_STATUS_PRIMARIES_H
 #define MX_STATUS_STATUS_PRIMARIES_H
 
@@ -12,10 +12,10 @@ cJSON *status_server(const struct snap_server *);
 /* Adds the list of the n primaries of one domain to `o`. */
 void status_primaries(cJSON *o, const struct snapshot *,
     const struct snap_primary *of, unsigned n);
-/* A document with the time and that list alone. */
+/* A document with only the time and that list. */
 cJSON *status_primaries_only(const struct snapshot *,
     const struct snap_primary *of, unsigned n);
-/* Adds known_since and the shares of time that it was up. */
+/* Adds known_since and the ratios of availability. */
 void status_availability(cJSON *, const struct snap_host *);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * statusdoc: prints what metrics.def and alert.def have to say of themselves. Not
- * installed: it writes the list in mxwatch-metrics(7) and the table in
- * mxwatch-alerts(7), and tests/lint/manual and tests/lint/runbook hold them and
- * doc/RUNBOOK.md to it. */
+ * statusdoc: prints the documentation in metrics.def and alert.def. Not
+ * installed: it generates the list in mxwatch-metrics(7) and the table in
+ * mxwatch-alerts(7), and tests/lint/manual and tests/lint/runbook compare these
+ * and doc/RUNBOOK.md with it. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static const struct alert_info alerts[] = {
 #undef ALERT
 };
 
-/* Each sentence on a line of its own, as mdoc wants it. */
+/* Each sentence on a line of its own, as required by mdoc. */
 static void
 put_text(const char *text)
 {
@@ -45,7 +45,7 @@ put_text(const char *text)
 	putchar('\n');
 }
 
-/* The labels that tell the objects of a scope apart. */
+/* The labels that distinguish the objects of a scope. */
 static const char *
 scope_labels(const struct metric *m)
 {
@@ -92,7 +92,7 @@ put_head(const struct metric *m)
 static void
 put_values(const struct metric_labels *l)
 {
-	/* These are the names of mxwatch-alerts(7). */
+	/* These names are in mxwatch-alerts(7). */
 	if (l->key == NULL || strcmp(l->key, "alert") == 0)
 		return;
 	printf(".Va %s :\n", l->key);

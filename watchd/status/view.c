@@ -15,7 +15,7 @@ msg_state_name(enum msg_state state)
 	return (unsigned)state < MX_COUNT(names) ? names[state] : "unknown";
 }
 
-/* A text that begins with a status of its own, which is what was said. */
+/* A text that begins with an enhanced status of its own. */
 static bool
 has_status(const char *text)
 {
