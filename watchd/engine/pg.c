@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * pg: see pg.h. The connection does not block and is polled, so that a server
- * that hangs costs no more than the deadline says. */
+ * pg: see pg.h. The connection is non-blocking and polled, so that a server
+ * that hangs costs no more than the deadline. */
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -15,7 +15,7 @@
 #define PG_BATCH_MAX 32 /* statements */
 #define PG_ARGS_MAX  8
 #define PG_KNOWN_MAX 64 /* prepared in a connection */
-#define PG_LOOK_MS   250 /* has somebody said pg_hurry()? */
+#define PG_LOOK_MS   250 /* interval of checks for pg_hurry() */
 
 /* Object identifiers of types: pg_type.dat, which never changes. */
 static const struct {
@@ -33,7 +33,7 @@ struct pg_args {
 	unsigned n;
 	Oid types[PG_ARGS_MAX];
 	size_t at[PG_ARGS_MAX]; /* in data */
-	size_t count_at; /* of the array being filled: its length */
+	size_t count_at; /* position of the length of the array being filled */
 	unsigned count;
 };
 
@@ -45,11 +45,11 @@ struct pg {
 	struct pg_args batch[PG_BATCH_MAX];
 	PGresult *results[PG_BATCH_MAX];
 	unsigned n;
-	bool done; /* the batch was run: the next one begins anew */
+	bool done; /* the batch was run: pg_add() begins another */
 	bool warned;
 	char state[6]; /* SQLSTATE of the first error; "": none */
 	_Atomic bool hurry;
-	int64_t hurry_until; /* monotonic; 0: who waits has not seen it */
+	int64_t hurry_until; /* monotonic; 0: not noticed yet */
 };
 
 static void
@@ -132,7 +132,7 @@ pg_is_up(const struct pg *p)
 	return p->conn != NULL && PQstatus(p->conn) == CONNECTION_OK;
 }
 
-/* The server's sentence, on one line. */
+/* The server's message, on one line. */
 static int
 failed(enum mx_err err, const char *text, struct mx_errbuf *eb)
 {
@@ -141,7 +141,7 @@ failed(enum mx_err err, const char *text, struct mx_errbuf *eb)
 	return mx_fail(eb, err, "%.*s", (int)(len < 400 ? len : 400), text);
 }
 
-/* How long may be waited still; it is looked at again in a moment. */
+/* Time left to wait, in short steps. */
 static int64_t
 patience(struct pg *p, int64_t until)
 {
@@ -154,7 +154,7 @@ patience(struct pg *p, int64_t until)
 	return until - now;
 }
 
-/* Waits for the socket; false: the deadline came. */
+/* Waits for the socket; false: the deadline has passed. */
 static bool
 await(struct pg *p, short events, int64_t until)
 {
@@ -180,7 +180,8 @@ pg_hurry(struct pg *p)
 
 /* ---- connecting */
 
-/* What was added is not said any more, unless pg_run() is called for it again. */
+/* The added statements are dropped, unless pg_run() is called for them
+ * again. */
 static int
 gone(struct pg *p, const char *why, struct mx_errbuf *eb)
 {
@@ -195,9 +196,9 @@ gone(struct pg *p, const char *why, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* All that is said here is said by index, a few rows of many, and in the order of
- * one. What the server knows of a table that fills and empties within a minute would
- * have it read the whole of it, and keep to that. */
+/* All statements read a few rows of many by index, in its order. From the
+ * statistics of a table that fills and empties within a minute the planner
+ * would choose to read all of it, and keep that plan. */
 static const char settings[] =
     "SET enable_seqscan = off; SET enable_bitmapscan = off; "
     "SET enable_hashjoin = off; SET enable_mergejoin = off; "
@@ -220,8 +221,9 @@ settle(struct pg *p, int64_t until)
 	return ok && pg_is_up(p);
 }
 
-/* The server, or the way, has ended it while nothing was asked: what is said now would
- * be in doubt for as long as the server is away. What it says by itself is read. */
+/* Has the server, or the network, ended an idle connection? A batch sent now
+ * would be in doubt for as long as the server is away. Unsolicited messages are
+ * read. */
 static bool
 is_over(struct pg *p)
 {
@@ -266,7 +268,7 @@ pg_up(struct pg *p, int64_t until, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* ---- values: big-endian, behind their length (PQsendQueryParams, "binary") */
+/* ---- values: big-endian, after their length (PQsendQueryParams, "binary") */
 
 static void
 put(struct pg_args *a, const void *data, size_t len)
@@ -335,7 +337,7 @@ pg_bytes(struct pg_args *a, const void *data, size_t len)
 	put(a, data, len);
 }
 
-/* One dimension that begins at 1, without NULLs (array_recv()). */
+/* One dimension with lower bound 1, without NULLs (array_recv()). */
 void
 pg_array(struct pg_args *a, enum pg_type type)
 {
@@ -383,14 +385,14 @@ pg_array_bytes(struct pg_args *a, const void *data, size_t len)
 	put(a, data, len);
 }
 
-/* ---- a batch on its way */
+/* ---- running a batch */
 
 static bool
 is_known(const struct pg *p, const struct pg_stmt *s)
 {
 	unsigned i;
 
-	for (i = 0; i < p->nknown; i++) /* one without a name is never kept */
+	for (i = 0; i < p->nknown; i++) /* unnamed ones are not kept */
 		if (p->known[i] == s)
 			return true;
 	return false;
@@ -418,8 +420,8 @@ send_one(struct pg *p, struct pg_args *a, bool prepare)
 		   lens, formats, 1) == 1;
 }
 
-/* The next result, or NULL where libpq puts one between two statements; false:
- * the deadline came, or the connection went. */
+/* The next result, or NULL where libpq separates two statements; false: the
+ * deadline has passed, or the connection broke. */
 static bool
 next_result(struct pg *p, int64_t until, PGresult **out)
 {
@@ -439,7 +441,7 @@ next_result(struct pg *p, int64_t until, PGresult **out)
 }
 
 static const struct {
-	const char *sqlstate; /* how it begins */
+	const char *sqlstate; /* prefix */
 	enum mx_err err;
 } classes[] = {
 	{ "53", MX_EFULL }, /* insufficient resources */
@@ -497,7 +499,7 @@ one_answer(struct pg *p, unsigned i, bool own, int64_t until, int rc,
 	return rc;
 }
 
-/* The end of the batch, where it is committed. */
+/* The end of the batch, with the commit. */
 static int
 sync_answer(struct pg *p, int64_t until, int rc, struct mx_errbuf *eb)
 {
@@ -515,7 +517,7 @@ sync_answer(struct pg *p, int64_t until, int rc, struct mx_errbuf *eb)
 	return rc;
 }
 
-/* It stands in this batch already. */
+/* It is prepared earlier in this batch. */
 static bool
 is_prepared(const struct pg *p, unsigned i)
 {
@@ -543,7 +545,7 @@ batch_send(struct pg *p, bool *prepare, struct mx_errbuf *eb)
 	return PQpipelineSync(p->conn) == 1 ? 0 : gone(p, NULL, eb);
 }
 
-/* All of the batch is with the server, and its answer is lost. */
+/* All of the batch was sent, and its answer is lost. */
 static int
 cut(struct pg *p, int64_t until, struct mx_errbuf *eb)
 {

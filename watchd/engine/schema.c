@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * schema: see schema.h. Plain SQL of PostgreSQL 13; each statement may be said
- * again. */
+ * schema: see schema.h. Plain SQL of PostgreSQL 13; each statement is
+ * idempotent. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "engine/schema.h"
 
 #define DAYS_MAX 512
-#define WHOLE	 "toast_tuple_target = 8160" /* SCHEMA_PIECE stays in its row */
+#define WHOLE	 "toast_tuple_target = 8160" /* keeps SCHEMA_PIECE in its row */
 #define DAY_IDS                                                                \
 	((uint64_t)86400000 << 20) /* of ids (relay/store, store_next_id) */
 
@@ -38,7 +38,7 @@ static const struct pg_stmt tables[] = {
 	{ "init_body_rest",
 	    "CREATE TABLE IF NOT EXISTS mxwatch.body_rest "
 	    "PARTITION OF mxwatch.body DEFAULT" },
-	/* mail does not compress well enough to pay for it */
+	/* mail does not compress well enough to be worth it */
 	{ "init_external",
 	    "ALTER TABLE mxwatch.body ALTER data SET STORAGE EXTERNAL" },
 	{ "init_state",
@@ -46,8 +46,8 @@ static const struct pg_stmt tables[] = {
 	    "key bytea PRIMARY KEY, value bytea NOT NULL)" },
 };
 
-/* What each version added to the one before; what is there already is let be, so
- * each may be said again. Only additions: daemons of the version before go on. */
+/* The additions of each version; existing objects are skipped, so each may be
+ * repeated. Additions only: daemons of the previous version can go on. */
 static const struct pg_stmt version_2[] = {
 	{ "v2_unit",
 	    "CREATE TABLE IF NOT EXISTS mxwatch.unit ("
@@ -85,8 +85,8 @@ static const struct pg_stmt version_2[] = {
 	    "CREATE TABLE IF NOT EXISTS mxwatch.own ("
 	    "node integer NOT NULL, key bytea NOT NULL, "
 	    "value bytea NOT NULL, PRIMARY KEY (node, key))" },
-	/* attempts are noted in the page where a message is; and what has gone
-	 * is swept of many, too */
+	/* attempts are updated in the page of the message; and removals are
+	 * vacuumed in bulk */
 	{ "v2_part_room",
 	    "ALTER TABLE mxwatch.part SET (fillfactor = 85, "
 	    "autovacuum_vacuum_scale_factor = 0.02)" },
@@ -94,7 +94,7 @@ static const struct pg_stmt version_2[] = {
 	{ "v2_arrival_room",
 	    "ALTER TABLE mxwatch.arrival SET ("
 	    "autovacuum_vacuum_scale_factor = 0.02)" },
-	/* of version 1, whose keys were those of the one node that there was */
+	/* of version 1, whose keys were those of its only node */
 	{ "v2_own_move",
 	    "INSERT INTO mxwatch.own SELECT n.id, s.key, s.value "
 	    "FROM mxwatch.state s, (SELECT min(id) AS id FROM mxwatch.node "
@@ -118,7 +118,7 @@ static const struct pg_stmt
 	    "UPDATE mxwatch.meta SET version = $1 WHERE version < $1" },
     version_get = { "version_get", "SELECT version FROM mxwatch.meta" };
 
-/* One after the other: each is prepared against what is there. */
+/* One after the other: each is prepared against the objects that exist. */
 static int
 version_make(struct pg *p, unsigned version, int64_t until,
     struct mx_errbuf *eb)
@@ -133,7 +133,7 @@ version_make(struct pg *p, unsigned version, int64_t until,
 	return rc;
 }
 
-/* -MX_ENOENT: there is none. */
+/* -MX_ENOENT: no tables. */
 static int
 version_of(struct pg *p, int *version, int64_t until, struct mx_errbuf *eb)
 {
@@ -209,13 +209,13 @@ schema_check(struct pg *p, int64_t until, struct mx_errbuf *eb)
 	return 0;
 }
 
-/* ---- days to come */
+/* ---- partitions for coming days */
 
 static const struct pg_stmt day_there = { "day_there",
 	"SELECT to_regclass($1) IS NOT NULL" };
 
-/* What came before there was a day for it lies in the rest, and has to leave it
- * first. In one transaction. */
+/* Rows that came before the partition existed are in the default one, and have
+ * to be moved out of it first. One transaction. */
 static int
 day_make(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 {
@@ -244,7 +244,7 @@ day_make(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 	return pg_run(p, until, eb);
 }
 
-/* 1: it is there. */
+/* 1: it exists. */
 static int
 day_look(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 {
@@ -257,8 +257,8 @@ day_look(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 	return rc == 0 ? pg_get_int8(p, 0, 0, 0) != 0 : rc;
 }
 
-/* Another node may do the same at this moment: then it fails here, in one of several
- * ways, and is there. */
+/* Another node may do the same at this moment: then this fails in one of
+ * several ways, and the partition exists. */
 static int
 day_need(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 {
@@ -285,7 +285,7 @@ schema_days(struct pg *p, uint64_t first_id, unsigned days, int64_t until,
 	return rc;
 }
 
-/* ---- days that are over */
+/* ---- partitions of past days */
 
 static const struct pg_stmt days_get = { "days_get",
 	"SELECT substr(c.relname, 6)::bigint FROM pg_inherits i "
@@ -296,9 +296,10 @@ static const struct pg_stmt days_get = { "days_get",
 static const struct pg_stmt patience = { "patience",
 	"SELECT set_config('lock_timeout', '1000', true)" };
 
-/* Content without parts. Who brings a part to content that is there (relay/store,
- * engine_place.c) writes into the table of that day as well: before we have it
- * locked, and then we see the part; or after us, and brings the content, too. */
+/* Deletes content without parts. A node that adds a part to existing content
+ * (relay/store, engine_place.c) writes into the table of that day as well:
+ * either before we have locked it, and then we see the part; or after us, and
+ * then it writes the content, too. */
 static int
 orphans_drop(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 {
@@ -335,8 +336,8 @@ orphans_drop(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 }
 
 /* Two transactions: content without parts; then the day itself, which is
- * detached first, so that nothing comes in between: if it is not empty that is
- * taken back. */
+ * detached first, so that nothing is inserted in between: if it is not empty,
+ * it is attached again. */
 static int
 day_sweep(struct pg *p, uint64_t day, int64_t until, struct mx_errbuf *eb)
 {
@@ -383,7 +384,7 @@ schema_sweep(struct pg *p, uint64_t first_id, unsigned *dropped, int64_t until,
 	for (i = 0; i < n && days[i] < today; i++) {
 		rc = day_sweep(p, days[i], until, eb);
 		*dropped += rc == 0;
-		/* it is not empty; it is in use, or another was faster */
+		/* not empty; or in use, or another node was faster */
 		if (rc < 0 && rc != -MX_EBUSY && rc != -MX_ECANCELED &&
 		    rc != -MX_ENOENT)
 			return rc;
@@ -395,7 +396,7 @@ static const struct pg_stmt
     arrivals_old = { "arrivals_old",
 	    "DELETE FROM mxwatch.arrival "
 	    "WHERE written < now() - interval '1 hour'" },
-    /* all but some of the last of each */
+    /* all but a few of the last of each node */
     stirs_old = { "stirs_old",
 	    "DELETE FROM mxwatch.stir s USING mxwatch.node n "
 	    "WHERE s.node = n.id AND s.beat < (SELECT max(beat) - 100 "
