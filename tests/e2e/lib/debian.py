@@ -97,8 +97,8 @@ class Debian:
     # ---- the daemon
 
     def start_daemon(self, log="/root/log"):
-        """As the unit does: the folders that it makes, its user, its only capability, which
-        the namespace of the tests needs no less than a machine."""
+        """As the unit does: with the folders that it makes, as its user, and without any
+        capability but the one for port 25."""
         for path, mode in (("/run/mxwatch", 0o755), ("/var/log/mxwatch", 0o750)):
             self.ok("install", "-d", "-o", "mxwatch", "-g", "mxwatch", "-m", "%o" % mode, path)
         with open(self.path(log), "ab") as out:
@@ -109,9 +109,9 @@ class Debian:
                           "--bounding-set=-all,+net_bind_service", "--no-new-privs",
                           "mxwatchd", "-f"),
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        self.procs.append(p)
         self.write("/root/pid", "%d\n" % p.pid)
         wait_port(25)
-        self.procs.append(p)
         return p
 
     def stop_daemon(self, p):
