@@ -175,7 +175,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct loop_io *io;
 	int fd;
 
-	if (size > 100000)
+	/* an answer that follows what happens has no end */
+	if (size > 100000 || memmem(data, size, "follow", 6) != NULL)
 		return 0;
 	if (loop == NULL)
 		start();
