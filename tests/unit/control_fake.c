@@ -239,10 +239,11 @@ static void
 answer_content(struct fake *f, const struct fake_pending *p)
 {
 	struct relay_content of = { .size = f->content.len };
+	const char *text = buf_str(&f->content);
 	size_t left = f->content.len > p->after ? f->content.len - p->after : 0;
 
-	of.crc = crc_32(0, f->content.data, f->content.len) + f->content_rots;
-	p->content_cb(p->arg, f->content_rc, f->content.data + p->after,
+	of.crc = crc_32(0, text, f->content.len) + f->content_rots;
+	p->content_cb(p->arg, f->content_rc, left > 0 ? text + p->after : "",
 	    left < p->max ? left : p->max, &of);
 }
 

@@ -47,6 +47,7 @@ part_create(const struct relay_copy *copy, const char *domain)
 	struct envelope *e = envelope_create();
 
 	(void)strlcpy(e->domain, domain, sizeof(e->domain));
+	mem_free(&e->sender); /* it is made with an empty one */
 	e->sender = mem_strdup(copy->sender);
 	e->envid = mem_strdup(copy->envid);
 	e->helo = mem_strdup(copy->helo);
