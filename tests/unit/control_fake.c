@@ -200,6 +200,10 @@ answer_list(struct fake *f, const struct fake_pending *p)
 			next = v[n - 1].id;
 			break;
 		}
+		if (f->crowd && i == 0) {
+			one.rcpts = NULL;
+			one.nrcpts = 21;
+		}
 		if (!f->list_rcpts)
 			one.rcpts = NULL;
 		v[n++] = one;

@@ -19,7 +19,7 @@ enum ranking_order {
 	RANKING_TRIES, /* what was tried most often */
 	RANKING_DOMAIN, /* by name */
 	RANKING_SENDER,
-	RANKING_MAX, /* as it comes */
+	RANKING_MAX,
 };
 /* RANKING_MAX: there is none of that name. */
 enum ranking_order ranking_parse(const char *name);

@@ -150,8 +150,9 @@ on_list(void *arg, int rc, const struct msg_view *v, unsigned n, uint64_t next)
 	l = c->work;
 	l->n = l->next = 0;
 	for (unsigned i = 0; i < n; i++) {
+		/* and those behind it, for they ascend */
 		if (l->rcpts && l->n < LIST_SPARSE &&
-		    (v[i].nrcpts > LIST_RCPTS ||
+		    (l->n > 0 || v[i].nrcpts > LIST_RCPTS ||
 			(v[i].rcpts == NULL && v[i].nrcpts > 0)))
 			l->ids[l->n++] = v[i].id;
 		else

@@ -76,12 +76,6 @@ selector_sees(const struct selector *s, const char *domain, int64_t arrival_ms,
 	    fnmatch(s->domain, domain, FNM_CASEFOLD) == 0;
 }
 
-bool
-selector_needs_rcpts(const struct selector *s)
-{
-	return s->rcpt != NULL || s->reply != NULL;
-}
-
 /* A '[' begins a character set in a pattern, but also an address literal: a
  * literal match counts as well. */
 static bool

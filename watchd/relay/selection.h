@@ -29,9 +29,8 @@ void selector_destroy(struct selector **);
 /* Checks the criteria that an index has. */
 bool selector_sees(const struct selector *, const char *domain,
     int64_t arrival_ms, uint64_t size, enum msg_state);
-/* Are the recipients of the view needed? */
-bool selector_needs_rcpts(const struct selector *);
-/* Checks the others; those of selector_sees() are not checked again. */
+/* Checks all criteria, with the recipients of the view; those of selector_sees()
+ * are not checked again. */
 bool selector_wants(const struct selector *, const struct msg_view *);
 
 #endif
