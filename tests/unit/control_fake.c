@@ -98,7 +98,8 @@ fake_domain(void *self, const char *domain, struct relay_domain *rd)
 	memset(rd, 0, sizeof(*rd));
 	rd->flush.eta_ms = -1;
 	if (strcmp(domain, "example.org") == 0)
-		rd->next_expiry_ms = NOW_MS + INT64_C(27) * 86400000;
+		rd->next_expiry_ms =
+		    NOW_MS + INT64_C(27) * 86400000 - f->sooner_ms;
 	rd->on_hold = strcmp(domain, "hold.example") == 0;
 	if (strcmp(domain, "dsn.example") == 0)
 		rd->deferred = 1;
@@ -147,7 +148,8 @@ fake_list(void *self, const char *domain, const struct selection *wanted,
 	add_pending(self, &p);
 }
 
-/* A few at a time; the messages of big.example are a day older each. */
+/* A few at a time; the messages of big.example are a day older each,
+ * and each is far from the bounds of its age. */
 static uint64_t
 fake_look(void *self, const char *domain, uint64_t after,
     void (*fn)(void *arg, const char *domain, int64_t arrival_ms), void *arg)
@@ -168,7 +170,8 @@ fake_look(void *self, const char *domain, uint64_t after,
 		fn(arg, v.domain,
 		    i < MX_COUNT(stock) ? clock_wall_ms() - 600000 :
 					  clock_wall_ms() -
-			    (int64_t)(i - MX_COUNT(stock)) * 86400000 - 1000);
+			    (int64_t)(i - MX_COUNT(stock)) * 86400000 -
+			    3000000);
 	}
 	return 0;
 }

@@ -35,6 +35,7 @@ struct fake {
 	unsigned lacks; /* of the four others, bit by bit: at another node */
 	const char *cause; /* of example.org being down */
 	bool list_rcpts; /* the listing brings recipients */
+	int64_t sooner_ms; /* example.org has what expires that much earlier */
 	bool crowd; /* its first message has many */
 	unsigned unreadable; /* ids of records that do not decode; 13 more */
 	struct buf content; /* of every message */

@@ -181,7 +181,7 @@ ages_by_domain(void **state)
 	answer = ask(&p, "{\"verb\":\"ages\"}");
 	assert_has(answer,
 	    "{\"domain\":\"big.example\",\"messages\":12,"
-	    "\"counts\":[1,0,0,0,0,0,1,3,5,2]}\n"
+	    "\"counts\":[0,0,1,0,0,0,1,3,5,2]}\n"
 	    "{\"domain\":\"example.org\",\"messages\":3,"
 	    "\"counts\":[0,3,0,0,0,0,0,0,0,0]}\n"
 	    "{\"domain\":\"dsn.example\",\"messages\":1,");
