@@ -7,7 +7,7 @@ EXTRA_DIST += contrib/ansible/mxwatch.yml contrib/apt \
 	contrib/grok/mxwatch \
 	contrib/grafana/README.md contrib/grafana/generate \
 	contrib/grafana/mxwatch.json contrib/grafana/panels.py \
-	contrib/prometheus/blackbox.yml \
+	contrib/blackbox/mxwatch.yml \
 	contrib/prometheus/mxwatch-alerts.yml \
 	contrib/prometheus/mxwatch-alerts-test.yml \
 	contrib/prometheus/mxwatch-dimensions-test.yml \

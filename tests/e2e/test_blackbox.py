@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""contrib/prometheus/blackbox.yml, by blackbox_exporter: what a client sees of us."""
+"""contrib/blackbox/mxwatch.yml, by blackbox_exporter: what a client sees of us."""
 import re
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ NAME = "mx2.example.net"
 def exporter(stack, tmp_path):
     """start(ca): asks with the module, which trusts that certificate."""
     def start(ca):
-        with open(TOP + "/contrib/prometheus/blackbox.yml", encoding="utf-8") as f:
+        with open(TOP + "/contrib/blackbox/mxwatch.yml", encoding="utf-8") as f:
             text = f.read()
         (tmp_path / "blackbox.yml").write_text(
             text.replace("server_name: " + NAME, "server_name: %s\n        ca_file: %s" % (NAME, ca)))
