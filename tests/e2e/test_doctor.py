@@ -2,12 +2,15 @@
 """mxwatchctl doctor: NSD, a Postfix as the primary and a web server for MTA-STS, first
 with one thing wrong after the other, then with all of them right."""
 import http.server
+import json
+import socket
 import ssl
 import subprocess
 import threading
 
 from lib.metrics import Metrics
-from lib.net import Workdir, certificate
+from lib.net import Workdir, certificate, end_process
+from lib.smtp import send
 from lib.wait import wait_for
 
 US = "192.0.2.25"
@@ -54,7 +57,6 @@ def found(d, *args, rc=None):
     """{(domain, check): (severity, text, remedy)}, the worst of each, and the end."""
     r = d.ctl_run("doctor", *args, "--json")
     assert rc is None or r.returncode == rc, r.stdout + r.stderr
-    import json
     lines = [json.loads(line) for line in r.stdout.splitlines()]
     order = ["error", "warning", "info", "ok"]
     out = {}
@@ -124,6 +126,7 @@ def test_sick_then_well(stack):
                                 'Add "mx: mx2.backup.test"'),
         ("a.test", "primary"): ("ok", "is up", ""),
         ("a.test", "acceptance"): ("warning", "450", "Exempt " + US),
+        ("a.test", "recipients"): ("ok", "refuses nobody of a list", ""),
         ("a.test", "primary_tls"): ("info", "no STARTTLS", "smtpd_tls_security_level"),
         ("a.test", "xforward"): ("info", "does not offer XFORWARD",
                                  "smtpd_authorized_xforward_hosts = " + US),
@@ -164,6 +167,12 @@ def test_sick_then_well(stack):
         return True
     wait_for(is_well, 20, "all is well")
 
+    # where others send is not what is watched
+    dns.set(a_test=dns.zones["a.test"] + "\ninner A 127.0.0.1")
+    d.reload(domains={"a.test": 'primary = {"inner.a.test:%d"}' % mx.port})
+    wait_for(lambda: "primary.a.test is where the senders of a.test go first" in
+             found(d, "a.test")[0]["a.test", "mx"][1], 10)
+
 
 def test_a_look_at_all(stack):
     """By itself, once an interval: kept, shown, and told."""
@@ -191,6 +200,146 @@ def test_a_look_at_all(stack):
     wait_for(lambda: {k[0] for k in found(d, "--now")[0]} == {"", "b.test"}, 15, "b.test alone")
     assert d.ctl("doctor", "a.test") == (
         1, "mxwatchctl: a.test: no such domain in the configuration\n")
+
+
+def test_each_in_its_own_way(stack):
+    """MX records and policies of many domains at once, and a host of which nothing is
+    right, though all of it is there."""
+    stack.address(US)
+    folder = stack.add(Workdir("doctor"), lambda w: w.remove()).path
+    names = "abcdefghij"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "9", "-subj", "/CN=all",
+                    "-addext", "subjectAltName=" + ",".join("DNS:mta-sts.%s.test" % n
+                                                            for n in names),
+                    "-keyout", folder + "/key", "-out", folder + "/cert"], check=True,
+                   stderr=subprocess.DEVNULL)
+    web = stack.add(Policies(folder + "/cert", folder + "/key"), lambda w: w.close())
+    announced = '\n_mta-sts TXT "v=STSv1; id=1"\nmta-sts A 127.0.0.1'
+    zones = {
+        "backup.test": 'mx2 CNAME real.backup.test.\nreal A %s\nreal TXT "v=spf1 -all"\n'
+                       "named A %s" % (US, US),
+        "2.0.192.in-addr.arpa": "25 PTR elsewhere.backup.test.",
+        "deaf.test": "25.2.0.192 A 127.255.255.254",
+        "all.test": "* A 127.0.0.2",
+        "a.test": "@ MX 10 mx.a.test.\n@ MX 10 mx2.backup.test.",
+        "b.test": "@ MX 5 mx2.backup.test.\n@ MX 10 mx.b.test.",
+        "c.test": "@ MX 10 mx.c.test.\n@ MX 20 named.backup.test.\nmx A 192.0.2.77",
+        "d.test": "@ MX 0 .",
+        "e.test": "x A 127.0.0.1",
+        "f.test": "@ MX 10 mx.f.test.\n@ MX 20 mx2.backup.test." + announced,
+        "g.test": "@ MX 10 mx.g.test.\n@ MX 20 mx2.backup.test." + announced,
+        "h.test": "@ MX 10 mx.h.test.\n@ MX 20 mx2.backup.test." + announced,
+        "i.test": "@ MX 10 mx.i.test.\n@ MX 65530 other.test." + announced +
+                  '\n_mta-sts TXT "v=STSv1; id=2"',
+        "j.test": None,
+    }
+    web.text.update({
+        "mta-sts.f.test": POLICY % ("testing", "mx.f.test"),
+        "mta-sts.g.test": "version: STSv1\nmode: perhaps\n",
+        "mta-sts.h.test": POLICY % ("enforce", "mx2.backup.test") + "x: " + 70000 * "y",
+    })
+    dns = stack.dns(zones)
+    d = stack.mxwatchd(
+        {n + ".test": 'primary = {"mx.%s.test:9"}' % n for n in names}, options="""
+resolver = {"127.0.0.1@%d"}
+resolver_timeout = "1s"
+self = {"%s"}
+doctor { interval = "0s" dnsbl = {"deaf.test", "all.test*2"} ca_file = "%s/cert" }
+""" % (dns.port, US, folder), defaults="""
+    probe { interval = "1s" timeout = "1s" }
+    deliver { source = "%s" }
+""" % US)
+    dns.set(**{n + "_test": zones[n + ".test"] + "\nmx A 127.0.0.1" for n in "ab"})
+    for n in "ab":
+        d.wait_state(n + ".test", "down")
+    f, end = found(d, "--now", rc=1)
+    want = {
+        ("", "address"): ("warning", "is an alias (CNAME) of real.backup.test"),
+        ("", "ptr"): ("warning", "does not lead back"),
+        ("", "spf"): ("error", "forbids " + US),
+        ("", "dnsbl"): ("info", ""),
+        ("", "certificate"): ("warning", "offers no TLS"),
+        ("a.test", "mx"): ("warning", "as good an MX of a.test (10)"),
+        ("b.test", "mx"): ("warning", "is the best MX of b.test (5)"),
+        ("c.test", "mx"): ("warning", "names this host named.backup.test"),
+        ("d.test", "mx"): ("error", "null MX"),
+        ("e.test", "mx"): ("error", "is not among"),
+        ("f.test", "mx"): ("warning", "which is an alias (CNAME) of real.backup.test"),
+        ("g.test", "mx"): ("warning", "which is an alias (CNAME)"),
+        ("h.test", "mx"): ("warning", "which is an alias (CNAME)"),
+        ("f.test", "mta_sts"): ("warning", "(mode testing) does not cover"),
+        ("g.test", "mta_sts"): ("warning", "its mode is none of"),
+        ("h.test", "mta_sts"): ("warning", "more than 65536 bytes"),
+        ("i.test", "mx"): ("error", "is not among"),
+        ("i.test", "mta_sts"): ("warning", "has 2 records"),
+        ("j.test", "mx"): ("info", "could not be looked up (SERVFAIL)"),
+        ("j.test", "mta_sts"): ("info", "could not be looked up (SERVFAIL)"),
+    }
+    got = {k: v for k, v in f.items() if k[1] != "primary"}
+    assert set(got) == set(want)
+    for key, (severity, text) in want.items():
+        assert f[key][0] == severity and text in f[key][1], (key, f[key])
+    assert "MX 65535 mx2" in f["i.test", "mx"][2]
+    assert {k[0] for k, v in f.items() if k[1] == "primary" and v[0] == "warning"} >= {
+        "a.test", "b.test"}
+    text = d.ctl("doctor")[1]
+    assert "the list deaf.test answers what is no entry" in " ".join(text.split())
+    assert "the list all.test has 127.0.0.1, so perhaps everybody" in " ".join(text.split())
+
+
+def test_whom_the_primary_refuses(stack):
+    """What it said of those in the list; and what it says of this host, of the domain,
+    of the probe's mailbox and of its sender."""
+    stack.address(US)
+    mx = stack.fakemx()
+    d = stack.mxwatchd({}, start=False, options="doctor { dnsbl = {} }")
+    boxes = d.file("list", "".join("u%d@a.test OK\n" % i for i in range(5)))
+    d.write(domains={"a.test": 'primary = {"127.0.0.1:%d"}\nrecipients = "%s"\n'
+                               'refusal_grace = "0s"' % (mx.port, boxes)})
+    d.start()
+    d.wait_state("a.test", "up")
+    mx.misbehave[:] = ["rcpt-550=u0@a.test"]
+    for i in (1, 0, 2):
+        send(d.port, rcpts=["u%d@a.test" % i])
+
+    def refused():
+        d.ctl("flush", "a.test")
+        severity, text, _ = found(d, "a.test")[0]["a.test", "recipients"]
+        assert severity == "warning", text
+        assert "refuses 1 address of the list of a.test (u0@a.test)" in text
+        return True
+    wait_for(refused, 20, "it is believed")
+    for say, severity, text, remedy in (
+            ("550 5.7.25 reverse DNS validation failed", "error", "refuses this host: 550",
+             "Exempt "),
+            ("550 5.7.1 not for you", "warning", "refuses mail from here by a policy", "Exempt "),
+            ("554 5.7.1 Relay access denied", "error", "does not take mail for a.test",
+             "Configure a.test there"),
+            ("550 5.1.1 no such user", "warning", "refuses postmaster@a.test", "probe { rcpt"),
+            ("451 4.3.0 later", "warning", "puts mail from here off: 451 4.3.0 later", "greylisting"),
+            ("550 5.1.8 sender rejected", "warning", "refuses the sender of the probe",
+             "MAIL FROM:<>")):
+        mx.misbehave[:] = ["say-rcpt=" + say]
+        got = found(d, "a.test")[0]["a.test", "acceptance"]
+        assert got[0] == severity and text in got[1] and remedy in got[2], (say, got)
+
+
+def test_a_stop_in_the_middle(stack):
+    """While a web server is silent, and somebody waits for what it has."""
+    dns = stack.dns({"a.test": '_mta-sts TXT "v=STSv1; id=1"\nmta-sts A 127.0.0.1'})
+    deaf = stack.add(socket.create_server(("127.0.0.1", 443)), lambda s: s.close())
+    d = stack.mxwatchd({"a.test": 'primary = {"127.0.0.1:9"}'},
+                       options='resolver = {"127.0.0.1@%d"}' % dns.port)
+    who = stack.add(subprocess.Popen([d.build + "/mxwatchctl", "-s", d.socket, "doctor", "a.test"],
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True),
+                    end_process)
+    deaf.settimeout(15)
+    peer, _ = deaf.accept()
+    d.stop()
+    peer.close()
+    assert who.wait(10) == 1
+    who.stdout.close()
 
 
 def test_what_does_not_answer(stack):

@@ -786,6 +786,19 @@ fake_findings(size_t i, control_finding_cb *fn, void *fn_arg)
 }
 
 static bool
+fake_doctor_of(void *arg, const char *domain, control_finding_cb *fn,
+    void *fn_arg)
+{
+	(void)arg;
+	for (size_t i = 0; i < MX_COUNT(findings); i++)
+		if (strcmp(findings[i][0].domain, domain) == 0) {
+			fake_findings(i, fn, fn_arg);
+			return true;
+		}
+	return false;
+}
+
+static bool
 fake_doctor_next(void *arg, const char *after, char name[TEXT_DOMAIN_MAX],
     control_finding_cb *fn, void *fn_arg)
 {
@@ -862,6 +875,7 @@ fake_init(struct fake *f, struct loop *loop)
 		    .arg = f },
 		.doctor = { .ask = fake_doctor_ask,
 		    .is_busy = fake_doctor_is_busy,
+		    .of = fake_doctor_of,
 		    .next = fake_doctor_next,
 		    .since = fake_doctor_since,
 		    .ended = fake_doctor_ended,

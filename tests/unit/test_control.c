@@ -379,6 +379,11 @@ doctor_shows_or_looks(void **state)
 	(void)ask(&p, "{\"verb\":\"doctor\"}");
 	assert_string_equal(fake.last, "doctor all 0");
 	peer_close(&p);
+	fake.last[0] = '\0'; /* it is under way, and nobody has to wait */
+	fake.doctor_polls = 1;
+	(void)ask(&p, "{\"verb\":\"doctor\"}");
+	assert_string_equal(fake.last, "");
+	peer_close(&p);
 	fake.doctor_rc = -MX_ENOENT;
 	assert_has(ask(&p, "{\"verb\":\"doctor\",\"domain\":\"x.test\"}"),
 	    "x.test: no such domain in the configuration");

@@ -277,6 +277,8 @@ test_records(void **state)
 	put(rs, "a.test", DOCTOR_OK, DOCTOR_OK, true);
 	put(rs, "c.test", DOCTOR_OK, DOCTOR_OK, false); /* nothing to keep */
 	assert_names(rs, " a.test b.test ", "b.test  a.test ");
+	assert_string_equal(doctor_records_of(rs, "a.test")->name, "a.test");
+	assert_null(doctor_records_of(rs, "c.test"));
 	doctor_records_show(rs, s);
 	doctor_records_show(rs, t);
 	assert_ptr_equal(s->doctor, t->doctor);

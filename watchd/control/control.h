@@ -94,8 +94,11 @@ struct control_doctor_ops {
 	int (*ask)(void *arg, const char *domain, uint64_t *seq);
 	/* Is that one ("": this host; NULL: all) still being checked? */
 	bool (*is_busy)(void *arg, const char *domain);
-	/* The findings of one subject, by name the first behind `after` (NULL: of
-	 * all), or by time the first behind *seq. True: it is in `name`. */
+	/* The findings of one subject: that one ("": this host); by name the
+	 * first behind `after` (NULL: of all), which is in `name` then; by time
+	 * the first behind *seq. False: there is none. */
+	bool (*of)(void *arg, const char *domain, control_finding_cb *,
+	    void *cb_arg);
 	bool (*next)(void *arg, const char *after, char name[TEXT_DOMAIN_MAX],
 	    control_finding_cb *, void *cb_arg);
 	bool (*since)(void *arg, uint64_t *seq, control_finding_cb *,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * verb_doctor: what was found of this host and the domains. Without a domain it is
- * what the last time found that all was checked, if that is a day ago at most; else
- * it is checked now, and shown as it comes. Loop thread. */
+ * what was found when all was checked last, if that is a day ago at most, or goes
+ * on again; else it is checked now, and shown as it comes. Loop thread. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -26,16 +26,14 @@ doctor_ops(const struct call *c)
 	return &call_ops(c)->doctor;
 }
 
-/* Of what nobody asked for by name, what is well is not worth a line. */
+/* Where no domain was named, what is well is not worth a line. */
 static void
 send_finding(void *arg, const struct snap_finding *f)
 {
 	struct call *c = arg;
 	struct doctor_answer *a = c->work;
-	bool named = c->domain[0] != '\0';
 
-	if (named ? f->domain[0] != '\0' && strcmp(f->domain, c->domain) != 0 :
-		    f->severity == DOCTOR_OK)
+	if (f->severity == DOCTOR_OK && c->domain[0] == '\0')
 		return;
 	a->n[f->severity]++;
 	call_send(c, status_json_finding(f));
@@ -85,23 +83,13 @@ shown_step(struct call *c)
 	call_continue(c);
 }
 
-static bool
-is_busy(const struct call *c)
-{
-	const struct control_doctor_ops *ops = doctor_ops(c);
-
-	if (c->domain[0] == '\0')
-		return ops->is_busy(ops->arg, NULL);
-	return ops->is_busy(ops->arg, "") || ops->is_busy(ops->arg, c->domain);
-}
-
-/* What is found now, as it comes. */
+/* What is found now: of all, as it comes; */
 static void
 found_step(struct call *c)
 {
 	const struct control_doctor_ops *ops = doctor_ops(c);
 	struct doctor_answer *a = c->work;
-	bool busy = is_busy(c);
+	bool busy = ops->is_busy(ops->arg, NULL);
 
 	for (unsigned i = 0; i < PAGE; i++)
 		if (!ops->since(ops->arg, &a->seq, send_finding, c)) {
@@ -114,6 +102,21 @@ found_step(struct call *c)
 	call_continue(c);
 }
 
+/* of this host and one domain, in this order. */
+static void
+named_step(struct call *c)
+{
+	const struct control_doctor_ops *ops = doctor_ops(c);
+
+	if (ops->is_busy(ops->arg, "") || ops->is_busy(ops->arg, c->domain)) {
+		call_wait(c, DOCTOR_POLL);
+		return;
+	}
+	(void)ops->of(ops->arg, "", send_finding, c);
+	(void)ops->of(ops->arg, c->domain, send_finding, c);
+	answer_end(c);
+}
+
 static void
 answer_free(void *work)
 {
@@ -124,10 +127,12 @@ static bool
 is_fresh(const struct call *c)
 {
 	const struct control_doctor_ops *ops = doctor_ops(c);
-	int64_t age = clock_wall() - ops->ended(ops->arg);
+	int64_t ended = ops->ended(ops->arg), age = clock_wall() - ended;
 
-	return (c->fields & (FIELD_DOMAIN | FIELD_NOW)) == 0 && age >= 0 &&
-	    age <= FRESH_S;
+	if (ended == 0 || (c->fields & (FIELD_DOMAIN | FIELD_NOW)) != 0)
+		return false;
+	/* With very many domains it takes hours. */
+	return (age >= 0 && age <= FRESH_S) || ops->is_busy(ops->arg, NULL);
 }
 
 void
@@ -140,8 +145,10 @@ verb_doctor(struct call *c)
 
 	c->work = a;
 	c->work_free = answer_free;
-	c->step = is_fresh(c) ? shown_step : found_step;
-	if (c->step == found_step) {
+	c->step = is_fresh(c) ? shown_step :
+	    domain != NULL    ? named_step :
+				found_step;
+	if (c->step != shown_step) {
 		rc = ops->ask(ops->arg, domain, &a->seq);
 		if (rc == -MX_ENOENT) {
 			call_missing(c,

@@ -135,12 +135,24 @@ tell(const struct doctor_record *r, control_finding_cb *fn, void *fn_arg)
 }
 
 static bool
+op_of(void *arg, const char *domain, control_finding_cb *fn, void *fn_arg)
+{
+	struct daemon *d = arg;
+	const struct doctor_record *r =
+	    doctor_records_of(doctor_findings(d->doctor), domain);
+
+	if (r != NULL)
+		tell(r, fn, fn_arg);
+	return r != NULL;
+}
+
+static bool
 op_next(void *arg, const char *after, char name[TEXT_DOMAIN_MAX],
     control_finding_cb *fn, void *fn_arg)
 {
 	struct daemon *d = arg;
 	const struct doctor_record *r =
-	    doctor_records_next(doctor_records_of(d->doctor), after);
+	    doctor_records_next(doctor_findings(d->doctor), after);
 
 	if (r == NULL)
 		return false;
@@ -154,7 +166,7 @@ op_since(void *arg, uint64_t *seq, control_finding_cb *fn, void *fn_arg)
 {
 	struct daemon *d = arg;
 	const struct doctor_record *r =
-	    doctor_records_since(doctor_records_of(d->doctor), *seq);
+	    doctor_records_since(doctor_findings(d->doctor), *seq);
 
 	if (r == NULL)
 		return false;
@@ -174,6 +186,7 @@ op_ended(void *arg)
 const struct control_doctor_ops daemon_doctor_ops = {
 	.ask = op_ask,
 	.is_busy = op_is_busy,
+	.of = op_of,
 	.next = op_next,
 	.since = op_since,
 	.ended = op_ended,

@@ -58,8 +58,12 @@ doctor_recipients(struct doctor_run *r)
 	    r->d->ops.refused(r->d->ops.arg, r->name, one, sizeof(one));
 	struct doctor_finding *f;
 
-	if (n == 0)
+	if (n == 0) {
+		doctor_say(r, DOCTOR_recipients, DOCTOR_OK,
+		    "the primary refuses nobody of a list, as far as that was "
+		    "tried");
 		return;
+	}
 	f = doctor_say(r, DOCTOR_recipients, DOCTOR_WARNING,
 	    "the primary refuses %u address%s of the list of %s (%s%s): mail "
 	    "for %s is taken in an outage and given back after it",
@@ -107,24 +111,38 @@ say_deferred(struct doctor_run *r, const struct doctor_primary *p,
 	    us);
 }
 
+/* For who we are; or by a policy (X.7.X), which may be about us. */
+static void
+say_policy(struct doctor_run *r, const struct doctor_primary *p,
+    const struct probe_answer *a)
+{
+	bool us = a->finding == PROBE_FINDING_US;
+	char source[ADDR_TEXT_MAX];
+	struct doctor_finding *f;
+
+	source_text(p, source);
+	f = doctor_say(r, DOCTOR_acceptance, us ? DOCTOR_ERROR : DOCTOR_WARNING,
+	    "%s refuses %s: %u %.200s", p->label,
+	    us ? "this host" : "mail from here by a policy", a->reply_code,
+	    a->text);
+	doctor_remedy(f,
+	    "Exempt %s on the primary from block lists, SPF and policy checks.",
+	    source);
+}
+
 static void
 say_refused(struct doctor_run *r, const struct doctor_primary *p,
     const struct probe_answer *a)
 {
-	char us[ADDR_TEXT_MAX], room[300];
 	struct doctor_finding *f;
+	char room[300];
 
-	source_text(p, us);
+	if (a->finding == PROBE_FINDING_US ||
+	    (a->finding == PROBE_FINDING_MAILBOX && a->status.subject == 7)) {
+		say_policy(r, p, a);
+		return;
+	}
 	switch (a->finding) {
-	case PROBE_FINDING_US:
-		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_ERROR,
-		    "%s refuses this host: %u %.200s", p->label, a->reply_code,
-		    a->text);
-		doctor_remedy(f,
-		    "Exempt %s on the primary from block lists, SPF and policy "
-		    "checks.",
-		    us);
-		break;
 	case PROBE_FINDING_ROUTE:
 		f = doctor_say(r, DOCTOR_acceptance, DOCTOR_ERROR,
 		    "%s does not take mail for %s: %u %.200s", p->label,

@@ -4,7 +4,6 @@
  * when it is time. */
 #include "doctor/doctor.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -47,27 +46,16 @@ is_in_line(const struct doctor *d, const char *name)
 	return false;
 }
 
-static int
-name_cmp(const void *key, const void *item)
-{
-	const struct conf_domain *cd = item;
-
-	return strcmp(key, cd->name);
-}
-
-/* The first domain behind `name`; configurations have them in order. */
+/* The first domain behind `name`, which may have left; configurations have them
+ * in order. */
 static const struct conf_domain *
 domain_behind(const struct config *c, const char *name)
 {
-	const struct conf_domain *cd;
 	size_t low = 0, high = c->ndomains, mid;
 
-	cd = bsearch(name, c->domain, c->ndomains, sizeof(*cd), name_cmp);
-	if (cd != NULL)
-		return cd + 1 < c->domain + c->ndomains ? cd + 1 : NULL;
-	while (low < high) { /* it has left meanwhile */
+	while (low < high) {
 		mid = low + (high - low) / 2;
-		if (strcmp(c->domain[mid].name, name) < 0)
+		if (strcmp(c->domain[mid].name, name) <= 0)
 			low = mid + 1;
 		else
 			high = mid;
@@ -233,7 +221,7 @@ doctor_ended(const struct doctor *d)
 }
 
 const struct doctor_records *
-doctor_records_of(const struct doctor *d)
+doctor_findings(const struct doctor *d)
 {
 	return d->records;
 }

@@ -68,7 +68,7 @@ int doctor_ask(struct doctor *, const char *domain, uint64_t *seq);
 bool doctor_is_busy(const struct doctor *, const char *domain);
 /* Wall seconds at which all was checked last; 0: not yet. */
 int64_t doctor_ended(const struct doctor *);
-const struct doctor_records *doctor_records_of(const struct doctor *);
+const struct doctor_records *doctor_findings(const struct doctor *);
 
 void doctor_show(struct doctor *, struct snapshot *);
 

@@ -162,6 +162,12 @@ doctor_records_seq(const struct doctor_records *rs)
 }
 
 const struct doctor_record *
+doctor_records_of(const struct doctor_records *rs, const char *name)
+{
+	return find(rs, name, false);
+}
+
+const struct doctor_record *
 doctor_records_next(const struct doctor_records *rs, const char *after)
 {
 	struct doctor_record *r = find(rs, "", false);

@@ -51,8 +51,10 @@ void doctor_records_drop(struct doctor_records *, const char *name);
 bool doctor_records_sweep(struct doctor_records *, uint64_t seq, unsigned max);
 uint64_t doctor_records_seq(const struct doctor_records *); /* the last one */
 
-/* NULL: there is none. By name, the first behind `after` (NULL: of all); and by
+/* NULL: there is none. That one; by name, the first behind `after` (NULL: of all); and by
  * time, the first behind `seq`. */
+const struct doctor_record *
+doctor_records_of(const struct doctor_records *, const char *name);
 const struct doctor_record *
 doctor_records_next(const struct doctor_records *, const char *after);
 const struct doctor_record *

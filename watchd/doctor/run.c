@@ -12,6 +12,8 @@
 
 /* ---- findings */
 
+static char *make_text(const char *fmt, va_list ap) MX_PRINTF(1, 0);
+
 static char *
 make_text(const char *fmt, va_list ap)
 {

@@ -7,7 +7,9 @@
 
 #include "doctor/doctor_int.h"
 
-#define LOOK_MAX 64 /* primaries that are looked at */
+#define LOOK_MAX      64 /* ways that are looked at: four system calls each */
+#define PRIMARIES_MAX 1000 /* primaries, most of which may have no address */
+#define POLICIES_MAX  4 /* of a primary */
 
 bool
 doctor_source_to(const struct net_addr *to, const struct net_addr *bind_to,
@@ -73,50 +75,57 @@ doctor_is_our_address(const struct doctor_run *r, const struct net_addr *a)
 	return false;
 }
 
+/* What is being put together. */
+struct sources {
+	const struct doctor_run *run;
+	struct net_addr *addr;
+	unsigned n, left; /* left: of LOOK_MAX */
+};
+
 static void
-add(struct net_addr *addr, unsigned *n, const struct net_addr *a)
+add(struct sources *to, const struct net_addr *a)
 {
-	for (unsigned i = 0; i < *n; i++)
-		if (addr_equal_host(&addr[i], a))
+	for (unsigned i = 0; i < to->n; i++)
+		if (addr_equal_host(&to->addr[i], a))
 			return;
-	if (*n < DOCTOR_SOURCES_MAX)
-		addr[(*n)++] = *a;
+	if (to->n < DOCTOR_SOURCES_MAX)
+		to->addr[to->n++] = *a;
 }
 
 /* Behind address translation: as whom `self` says that others see us. */
 static void
-add_outer(const struct doctor_run *r, struct net_addr *addr, unsigned *n,
-    const struct net_addr *a)
+add_outer(struct sources *to, const struct net_addr *a)
 {
-	const struct route_self *self = r->d->ops.self(r->d->ops.arg);
+	const struct doctor *d = to->run->d;
+	const struct route_self *self = d->ops.self(d->ops.arg);
 	const struct net_addr *named =
 	    self->addrs + self->naddrs - self->nnamed;
-	unsigned was = *n;
+	bool any = false;
 
 	for (size_t i = 0; i < self->nnamed; i++)
 		if (named[i].u.sa.sa_family == a->u.sa.sa_family &&
-		    !doctor_is_private(&named[i]))
-			add(addr, n, &named[i]);
-	if (*n == was)
-		add(addr, n, a);
+		    !doctor_is_private(&named[i])) {
+			add(to, &named[i]);
+			any = true;
+		}
+	if (!any)
+		add(to, a);
 }
 
 static void
-add_towards(const struct doctor_run *r, const struct watch *w,
-    struct net_addr *addr, unsigned *n)
+add_towards(struct sources *to, const struct watch *w)
 {
-	const struct route_host *h = w->host;
-	const struct net_addr *bind_to = watch_source(w);
+	unsigned n = w->host != NULL ? w->host->naddrs : 0;
 	struct net_addr a;
 
-	for (unsigned i = 0; h != NULL && i < h->naddrs; i++) {
-		if (!doctor_source_to(&h->addr[i], bind_to, &a) ||
+	for (unsigned i = 0; i < n && to->left > 0; i++, to->left--) {
+		if (!doctor_source_to(&w->host->addr[i], watch_source(w), &a) ||
 		    addr_is_loopback(&a))
 			continue;
 		if (doctor_is_private(&a))
-			add_outer(r, addr, n, &a);
+			add_outer(to, &a);
 		else
-			add(addr, n, &a);
+			add(to, &a);
 	}
 }
 
@@ -124,16 +133,21 @@ unsigned
 doctor_sources(const struct doctor_run *r,
     struct net_addr addr[DOCTOR_SOURCES_MAX])
 {
+	struct sources to = { .run = r, .addr = addr, .left = LOOK_MAX };
 	struct primary_table *t = watch_primaries(r->d->env.watches);
 	struct primary *p = NULL;
 	const struct watch *w;
-	unsigned n = 0;
 
-	for (unsigned i = 0; i < LOOK_MAX; i++) {
+	for (unsigned i = 0; i < PRIMARIES_MAX && to.left > 0; i++) {
 		if ((p = primary_next(t, p)) == NULL)
 			break;
-		LIST_FOREACH (w, &p->watches, sibling)
-			add_towards(r, w, addr, &n);
+		/* Those that differ in their source are few, those that do
+		 * not may be thousands. */
+		w = LIST_FIRST(&p->watches);
+		for (unsigned k = 0; w != NULL && k < POLICIES_MAX; k++) {
+			add_towards(&to, w);
+			w = LIST_NEXT(w, sibling);
+		}
 	}
-	return n;
+	return to.n;
 }
