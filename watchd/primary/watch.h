@@ -169,7 +169,7 @@ struct watch_verdict {
 
 struct watch_ops {
 	void (*change)(void *arg, const struct watch_change *);
-	/* NULL: nobody asks. */
+	/* May be NULL. */
 	void (*verdict)(void *arg, const struct watch_verdict *);
 	/* Sessions of a watch begin to fail or to succeed. `domain` is one of
 	 * its members. */
