@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * alerts: what the loop thread may ask of the alert thread. */
+ * alerts: the loop thread's interface to the alert thread. */
 #include "alerts/alerts.h"
 
 #include <inttypes.h>
@@ -132,8 +132,8 @@ alerts_destroy(struct alerts **ap)
 	alerts_delete(ap);
 }
 
-/* The event is in the next snapshot, or in the one after: the thread looks each
- * second anyway. This only makes the first look come sooner. */
+/* The event is in the next snapshot, or the one after, which the thread
+ * examines anyway. This only makes it look sooner. */
 void
 alerts_notice(struct alerts *a, const struct notice *n MX_UNUSED)
 {
@@ -287,7 +287,7 @@ alerts_silences_over(struct alerts *a, void (*fn)(uint64_t id, void *arg),
     void *arg)
 {
 	if (pthread_mutex_trylock(&a->state) != 0)
-		return; /* the thread looks at many rules: another time */
+		return; /* the thread is evaluating: not now */
 	memory_silences_over(&a->memory, clock_wall_ms(), fn, arg);
 	pthread_mutex_unlock(&a->state);
 }
@@ -322,7 +322,8 @@ alerts_ack(struct alerts *a, const char *match, const char *by)
 	return n;
 }
 
-/* Beyond the time limits of both messages: the fetch thread's own, and ours. */
+/* Added to the time limits of both messages, for the fetch thread and this
+ * one. */
 #define TEST_SLACK_MS 10000
 
 int64_t

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * fmt_alertmanager: API v2, as Prometheus uses it. Labels are the identity of
- * an alert: no value is one of them. A firing one ends by itself five minutes
- * after it was last told, so that a dead mxwatchd leaves nothing behind. */
+ * an alert, so they contain no values. A firing one ends by itself five minutes
+ * after it was last sent, so that a dead mxwatchd leaves nothing behind. */
 #include "alerts/format.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define END_MS	 INT64_C(300000)
-#define BODY_MAX (64u << 20) /* AM_ALERTS_MAX of 2 KB each fit */
+#define BODY_MAX (64u << 20) /* enough for AM_ALERTS_MAX of 2 KB each */
 
 static void
 add_one(const struct format_ctx *x, const struct am_alert *a, cJSON *list)

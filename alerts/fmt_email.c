@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * fmt_email: one message to everybody. All mail about one incident refers to
- * one Message-ID that is never sent, so that it is one thread; what is sent
- * again has the Message-ID that it had; and it says that it was made by a
- * machine, so that nobody's absence answers it. */
+ * fmt_email: one message to all recipients. All mail about one incident refers
+ * to the same Message-ID, which is never sent, so that it forms a thread; a
+ * retry has the same Message-ID again; and it is marked as automatic, so that
+ * no vacation responder answers it. */
 #include "alerts/format.h"
 
 #include <inttypes.h>
@@ -44,7 +44,7 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 		    title, x->phase_ms, thread, resolve ? 'r' : 't',
 		    x->hostname, thread, x->hostname, thread, x->hostname, key);
 	format_lines(x, n, MESSAGE_MAX / 2, &lines);
-	/* SMTP ends its lines with CRLF. */
+	/* SMTP needs CRLF line ends. */
 	for (const char *p = buf_str(&lines); *p != '\0' && rc == 0;) {
 		len = strcspn(p, "\n");
 		rc = buf_add(&m->body, p, len);
@@ -56,7 +56,7 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 		rc = buf_addf(&m->body, "\r\n-- \r\nmxwatch on %s\r\n",
 		    x->instance);
 	MX_ASSERT(rc == 0);
-	/* curl takes what it says in EHLO from the path. */
+	/* curl takes the EHLO name from the path. */
 	len = strlen(x->conf->smarthost);
 	while (len > 0 && x->conf->smarthost[len - 1] == '/')
 		len--;
@@ -67,5 +67,5 @@ fmt_email(const struct format_ctx *x, const struct note *n, bool resolve,
 	mem_free(&key);
 }
 
-/* What the smarthost says is in words already. */
+/* A smarthost's replies have words of their own. */
 const struct receiver_type receiver_email = { .note = fmt_email };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * fmt_exec: a program finds what a webhook would be sent on its standard
- * input. Exit code 0 is delivered, any other is tried again. */
+ * fmt_exec: a program gets the content of a webhook on its standard input. Exit
+ * code 0 is delivered, any other is retried. */
 #include "alerts/format.h"
 
 static void

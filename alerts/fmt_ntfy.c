@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * fmt_ntfy: the body is the text, headers say the rest. A body of more than
- * 4096 bytes would be taken for an attachment. */
+ * fmt_ntfy: the body is the text, headers have the rest. A body above 4096
+ * bytes would become an attachment. */
 #include "alerts/format.h"
 
 #include <string.h>

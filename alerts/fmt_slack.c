@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * fmt_slack: an incoming webhook as Slack made it and Mattermost, Rocket.Chat
- * and others copied it: {"text": ...}. Its three special characters are
+ * fmt_slack: an incoming webhook as defined by Slack and adopted by Mattermost,
+ * Rocket.Chat and others: {"text": ...}. Its three special characters are
  * escaped, so that a reply of a primary cannot mention @channel. */
 #include "alerts/format.h"
 
@@ -39,7 +39,7 @@ fmt_slack(const struct format_ctx *x, const struct note *n, bool resolve,
 	format_lines(x, n, LINES_MAX, &lines);
 	body = mem_printf("%s\n%s", title, buf_str(&lines));
 	add_escaped(&text, body);
-	/* ASCII already, and its line feeds are meant. */
+	/* ASCII already, and its line feeds are intended. */
 	json_sub(o, "text", cJSON_CreateString(buf_str(&text)));
 	format_json(m, o);
 	buf_fini(&lines);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * fmt_webhook: the shape of Alertmanager's webhook, version 4, so that what
- * was written for that reads ours. */
+ * fmt_webhook: the format of Alertmanager's webhook, version 4, so that
+ * existing consumers understand it. */
 #include "alerts/format.h"
 
 #include <string.h>

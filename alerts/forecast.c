@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * forecast: how much mail is lost if it goes on like this, and in what words
- * a person is told. */
+ * forecast: how much mail will expire at the present rate, and the text for
+ * it. */
 #include "alerts/forecast.h"
 
 #include <inttypes.h>
@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 /* Message i of n, the oldest first, expires at expiry + i * step. The queue
- * takes from its old end and from its new end in turn, so one of the old end
- * leaves each `every` ms, and they meet in the middle. */
+ * sends from its old and its new end in turn, so one of the old end leaves each
+ * `every` ms, and both meet in the middle. */
 struct forecast
 forecast(uint64_t n, int64_t oldest, int64_t expiry, double rate, int64_t now)
 {
@@ -21,9 +21,9 @@ forecast(uint64_t n, int64_t oldest, int64_t expiry, double rate, int64_t now)
 		return (struct forecast){ n, expiry };
 	step = oldest == 0 || oldest > now ? 0 : (double)(now - oldest) / rest;
 	every = 2e3 / rate;
-	late = (double)(now - expiry) + every; /* the first of all */
+	late = (double)(now - expiry) + every; /* of the first message */
 	if (late > 0) {
-		/* Some are lost before their turn comes. */
+		/* Some expire before their turn comes. */
 		lost = step > 0 ? ceil(late / step) : rest;
 		lost = lost < rest ? lost : rest;
 		rest -= lost;
@@ -33,8 +33,8 @@ forecast(uint64_t n, int64_t oldest, int64_t expiry, double rate, int64_t now)
 		rest = 2 * k < rest ? rest - 2 * k : 0;
 		first = k * step;
 	}
-	/* From there on each of the old end that leaves is the last moment of
-	 * several that do not; the new end goes on. */
+	/* From there on each message sent from the old end is the last chance
+	 * of several that expire; the new end continues. */
 	if (every > step)
 		lost += round(rest * (every - step) / (every + step));
 	if (lost < 1)
@@ -42,7 +42,7 @@ forecast(uint64_t n, int64_t oldest, int64_t expiry, double rate, int64_t now)
 	return (struct forecast){ (uint64_t)lost, expiry + (int64_t)first };
 }
 
-/* As a person would say it: never 0.0083/s, never 1.5e+02/s. */
+/* Readable: never 0.0083/s, never 1.5e+02/s. */
 char *
 forecast_rate_fmt(double per_second, char *dst, size_t size)
 {

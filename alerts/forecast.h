@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * forecast: "at the present drain rate N messages expire before they leave,
- * the first at T". Where something leaves this is a model: arrivals are taken
- * as spread evenly between the oldest and now; it never walks over messages,
- * and the words say "about". Where nothing leaves, N and T are exact. Pure. */
+ * forecast: "at the present drain rate N messages expire before they leave, the
+ * first at T". While mail leaves this is a model: arrivals are assumed to be
+ * spread evenly between the oldest and now; it never walks over messages, and
+ * the text says "about". If nothing leaves, N and T are exact. Pure. */
 #ifndef MX_ALERTS_FORECAST_H
 #define MX_ALERTS_FORECAST_H
 
@@ -17,7 +17,7 @@ struct forecast {
 struct forecast forecast(uint64_t messages, int64_t oldest_ms,
     int64_t next_expiry_ms, double rate, int64_t now);
 
-/* Half a sentence. Each returns dst. */
+/* Part of a sentence. Each returns dst. */
 char *forecast_fmt(const struct forecast *, uint64_t messages, double rate,
     char *dst, size_t size);
 char *forecast_rate_fmt(double per_second, char *dst, size_t size);

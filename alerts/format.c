@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * format: the parts that the formats are made of. */
+ * format: the shared parts of the formats. */
 #include "alerts/format.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "net/hmac.h"
 
-#define KEY_MAX 255 /* what PagerDuty takes */
+#define KEY_MAX 255 /* limit of PagerDuty */
 
 char *
 format_ascii(const char *text)
@@ -42,7 +42,7 @@ format_json(struct message *m, cJSON *o)
 		message_header(m, "Content-Type: application/json");
 }
 
-/* The one domain that it is about; NULL: none, or several. */
+/* The only domain that it is about; NULL: none, or several. */
 static const struct note_member *
 only_member(const struct note *n, bool resolve)
 {
@@ -68,7 +68,7 @@ resolved_fmt(const struct format_ctx *x, const struct note *n, char *dst,
 	}
 	if (times > 1)
 		snprintf(came, sizeof(came), ", %u times", times);
-	/* Whoever never heard of it is not to look for what he missed. */
+	/* A receiver that never got the trigger must not look for it. */
 	snprintf(dst, size, "resolved after %s%s%s: ",
 	    forecast_time_fmt(end - note_start(n), lasted, sizeof(lasted)),
 	    came, x->untold ? ", could not be told before" : "");
@@ -97,7 +97,7 @@ format_title(const struct format_ctx *x, const struct note *n, bool resolve)
 		text = mem_printf(": %s, %u domains%s%s", about,
 		    resolve ? n->n + note_unlisted(n) : n->total,
 		    queue[0] != '\0' ? ", " : "", queue);
-	else if (resolve) /* how it was is no longer so */
+	else if (resolve) /* the former reason is outdated */
 		text = mem_printf("%s%s", only->domain[0] != '\0' ? ": " : "",
 		    only->domain);
 	else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * heartbeat: "I am here" to a service that alarms when it is missed. */
+ * heartbeat: "I am here" to a service that raises an alarm when it is
+ * missed. */
 #include <string.h>
 
 #include "alerts/alerts_int.h"
@@ -8,11 +9,11 @@
 #include "base/mem.h"
 
 #define FRESH		(10 * CLOCK_SEC) /* a snapshot of a loop that turns */
-#define ROUND_SLACK_MS	30000 /* of a probe round */
+#define ROUND_SLACK_MS	30000 /* per round of probes */
 #define HEARTBEAT_LIMIT 30000
 
-/* Whether all that somebody would rely on is alive: the loop, the probes,
- * the spool. Whatever is not, the silence will tell. */
+/* Is everything alive that people rely on: the loop, the probes, the spool?
+ * Otherwise no heartbeat is sent, which raises the alarm. */
 bool
 heartbeat_alive(const struct config *conf, const struct snapshot *s,
     int64_t now, int64_t wall_ms)
@@ -36,7 +37,7 @@ heartbeat_alive(const struct config *conf, const struct snapshot *s,
 		if (slack == 0 || ms < slack)
 			slack = ms;
 	}
-	if (slack == 0) /* nothing is probed */
+	if (slack == 0) /* no probes */
 		return true;
 	return wall_ms - newest * 1000 <= slack + ROUND_SLACK_MS;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * identity: see identity.h. The spool has a file, alerts.instance, of two lines:
- * the instance, and the id of the machine (machine-id(5)) that used it last. */
+ * identity: see identity.h. The spool has a file, alerts.instance, of two
+ * lines: the instance, and the id of the machine (machine-id(5)) that used it
+ * last. */
 #include "alerts/identity.h"
 
 #include <sys/socket.h>
@@ -19,7 +20,7 @@
 #define MACHINE_ID "/etc/machine-id"
 #define LINES_MAX  1024
 
-/* Names that a system has when nobody gave it one say nothing. */
+/* Default names of a system do not identify it. */
 static bool
 is_no_name(const char *node)
 {
@@ -27,7 +28,7 @@ is_no_name(const char *node)
 	    strncasecmp(node, "localhost", 9) == 0;
 }
 
-/* Whatever the nodes greet by. */
+/* The same at all nodes, whatever their greeting names. */
 static const char *
 cluster_name(const struct config *conf)
 {
@@ -82,7 +83,7 @@ identity_fini(struct alerts_identity *id)
 	id->claim = -1;
 }
 
-/* A name in the abstract namespace (unix(7)): it is gone with whoever has it. */
+/* A name in the abstract namespace (unix(7)) vanishes with the process. */
 static int
 claim(const char *name)
 {
@@ -120,7 +121,7 @@ identity_take(struct alerts_identity *id, const struct config *conf)
 		(void)strlcpy(id->name, name, sizeof(id->name));
 		log_notice("alerts", "instance=%s", log_q(name));
 	}
-	/* Without receivers there is nobody who could confuse them. */
+	/* Without receivers the names cannot be confused. */
 	if (conf->nreceivers == 0 || id->claim >= 0)
 		return;
 	id->claim = claim(name);
@@ -132,7 +133,7 @@ identity_take(struct alerts_identity *id, const struct config *conf)
 		    name);
 }
 
-/* The file, as its two lines; an empty one when there is none. */
+/* Reads the two lines of the file; empty strings without one. */
 static void
 read_lines(const char *path, char *name, char *machine, size_t size)
 {
@@ -178,7 +179,7 @@ identity_check_spool(const struct alerts_identity *id, const char *spool)
 	char *machine, *path;
 
 	if (file_load(MACHINE_ID, &text, NULL) != 0 || text.len == 0) {
-		buf_fini(&text); /* a container: there is nothing to compare */
+		buf_fini(&text); /* a container: there is no id to compare */
 		return;
 	}
 	machine = buf_take(&text);

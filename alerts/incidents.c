@@ -240,14 +240,15 @@ member_add(struct incident *i, const struct incident_member *m)
 		i->member[i->n++] = *m;
 }
 
-/* Of our node: what we left. */
+/* Of our own node: what we left for others. */
 static struct incident *
 left_find(const struct incidents *x, const struct incident *ours)
 {
 	return incident_find(&x->others, x->node, ours->kind, ours->group);
 }
 
-/* Our record as it has to be: what we tell of, and what we left. NULL: none. */
+/* The text that our record should have: what we report, and what we left. NULL:
+ * none. */
 static char *
 text_of(const struct incidents *x, const struct incident *i)
 {
@@ -269,7 +270,7 @@ text_of(const struct incidents *x, const struct incident *i)
 	return text;
 }
 
-/* Has it written, unless it is there already; it may be gone afterwards. */
+/* Writes it, unless it is up to date; may free it. */
 static void
 put_ours(struct incidents *x, struct incident *i)
 {
@@ -284,9 +285,10 @@ put_ours(struct incidents *x, struct incident *i)
 		incident_remove(&x->ours, i, &x->nours);
 }
 
-/* ---- of others */
+/* ---- records of others */
 
-/* Another took of our record what we had left, or wrote over something newer. */
+/* Another node took over members that we had left, or overwrote a newer
+ * version. */
 static void
 ours_changed(struct incidents *x, struct incident *i, const struct incident *is)
 {
@@ -351,7 +353,7 @@ incidents_told(struct incidents *x, const char *key, const void *text,
 	mem_free(&is.text);
 }
 
-/* Some of its members are taken. */
+/* Some of its members were taken over. */
 static void
 rewrite(struct incidents *x, struct incident *i)
 {
@@ -406,7 +408,7 @@ incidents_other(const struct incidents *x, enum alert_kind kind,
 	    NULL;
 }
 
-/* ---- ours */
+/* ---- our records */
 
 void
 incidents_leave(struct incidents *x, enum alert_kind kind, const char *group,
@@ -417,7 +419,7 @@ incidents_leave(struct incidents *x, enum alert_kind kind, const char *group,
 	int k = member_find(i, domain);
 
 	if (k < 0)
-		return; /* nobody was told by us */
+		return; /* nothing was reported by us */
 	left = left_find(x, i);
 	if (left == NULL)
 		left =

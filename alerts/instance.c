@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * instance: the state machine. Hysteresis: what has come over a threshold
- * is back only a tenth below it, and below `warn` it must stay for `clear`. */
+ * instance: the state machine. Hysteresis: a value that exceeded a threshold is
+ * below it again only a tenth lower, and has to stay below `warn` for
+ * `clear`. */
 #include "alerts/instance.h"
 
 #include <stdio.h>
@@ -74,7 +75,7 @@ severity_name(enum alert_severity severity)
 	return names[severity];
 }
 
-/* Whether the value is at or over the threshold; `there`: it was. */
+/* Is the value at or over the threshold? `there`: it was before. */
 static bool
 over(const struct conf_threshold *t, enum alert_worse worse,
     const struct rule_value *v, bool there)
@@ -129,7 +130,7 @@ began(const struct rule_value *v, int64_t now)
 static void
 begin(struct instance *i, const struct rule_value *v, int64_t now)
 {
-	/* An alert that comes back after its end was told is new. */
+	/* An alert that comes back after it was resolved is a new one. */
 	if (i->state == INSTANCE_RESOLVED)
 		i->flaps++;
 	i->state = INSTANCE_PENDING;
@@ -144,7 +145,7 @@ begin(struct instance *i, const struct rule_value *v, int64_t now)
 	i->was = ALERT_SEV_NONE;
 }
 
-/* It is as bad as before, or may be, and was well. */
+/* It is, or may be, bad again after having been well. */
 static void
 come_back(struct instance *i, const struct rule_value *v, int64_t now)
 {
@@ -201,10 +202,10 @@ feed_over(struct instance *i, const struct conf_alert *c,
 		return false;
 	if (i->clear_ms == 0) {
 		i->clear_ms = now;
-		/* It did not flap for so long. */
+		/* It has not flapped for this long. */
 		if (now - i->spell_ms >= INSTANCE_KEEP_MS)
 			i->flaps = 0;
-	} else if (i->clear_ms > now) /* the clock went back */
+	} else if (i->clear_ms > now) /* the clock was set back */
 		i->clear_ms = now;
 	if (now - i->clear_ms < instance_hold_ms(i, c))
 		return false;
@@ -212,7 +213,7 @@ feed_over(struct instance *i, const struct conf_alert *c,
 	return true;
 }
 
-/* A statement that begins nothing and makes nothing worse. */
+/* A statement that begins nothing and worsens nothing. */
 static void
 feed_keeps(struct instance *i, const struct rule_value *v, int64_t now)
 {
@@ -222,8 +223,8 @@ feed_keeps(struct instance *i, const struct rule_value *v, int64_t now)
 	say(i, v);
 }
 
-/* An alert lasts since it was last well, also when the rule saw it begin anew:
- * the watchdog was restarted. */
+/* An alert lasts since it was last well, even if the rule sees a new beginning
+ * after a restart of the watchdog. */
 static struct rule_value
 lasting(const struct instance *i, const struct rule_value *v, int64_t now)
 {
@@ -262,10 +263,10 @@ instance_feed(struct instance *i, const struct conf_alert *c,
 		level = before;
 	set_severity(i, level, now);
 	say(i, &v);
-	/* Its group is that of its beginning. */
+	/* Its group is fixed when it begins. */
 	if (i->state == INSTANCE_PENDING)
 		(void)strlcpy(i->primary, v.primary, sizeof(i->primary));
-	if (i->start_ms > now) /* the clock went back */
+	if (i->start_ms > now) /* the clock was set back */
 		i->start_ms = now;
 	if (i->state == INSTANCE_PENDING && now - i->start_ms >= c->for_ms) {
 		i->state = INSTANCE_FIRING;

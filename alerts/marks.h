@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * marks: which receiver took which alert, for the record of outages. The alert
- * thread adds, the loop thread takes; bounded: of more than MARKS_MAX between two
- * takes the later ones are counted only. */
+ * marks: which receiver accepted which alert, for the record of outages. The
+ * alert thread adds, the loop thread takes; bounded: beyond MARKS_MAX between
+ * two takes they are only counted. */
 #ifndef MX_ALERTS_MARKS_H
 #define MX_ALERTS_MARKS_H
 
@@ -10,7 +10,7 @@
 #include "alerts/note.h"
 
 #define MARKS_MAX     256
-#define MARKS_DOMAINS 8 /* named in one; the others have it by their primary */
+#define MARKS_DOMAINS 8 /* named in one; others have it through their primary */
 
 struct alert_mark {
 	char receiver[SNAP_NAME_MAX];
@@ -32,7 +32,7 @@ void marks_fini(struct marks *);
 /* Alert thread. */
 void marks_add(struct marks *, const char *receiver, const struct note *,
     bool resolve, int64_t wall);
-/* Loop thread: calls fn with each that came since. */
+/* Loop thread: calls fn with each new one. */
 void marks_take(struct marks *, void (*fn)(const struct alert_mark *, void *),
     void *arg);
 

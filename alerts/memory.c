@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * memory: rules -> instances -> groups -> outbox, once a second. An instance
- * that the rules did not come to stays as it is: of many domains only some are
- * evaluated in a step. */
+ * that was not evaluated stays unchanged: with many domains a step evaluates
+ * only some. */
 #include "alerts/memory_int.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "alerts/voice.h"
 #include "base/mem.h"
 
-#define FIRING_PER_MS 10 /* 50,000 are told of each five seconds */
+#define FIRING_PER_MS 10 /* so that 50,000 are reported each five seconds */
 
 void
 memory_init(struct memory *m)
@@ -82,7 +82,7 @@ matches(const char *match, const struct instance *i)
 	    (strcmp(match, i->domain) == 0 || strcmp(match, i->primary) == 0);
 }
 
-/* Mail that is about to be lost is nobody's maintenance. */
+/* Expiring mail is reported in spite of maintenance. */
 static bool
 is_of_expiry(const struct instance *i)
 {
@@ -90,7 +90,7 @@ is_of_expiry(const struct instance *i)
 	    (i->kind == ALERT_queue_age && i->severity == ALERT_SEV_CRITICAL);
 }
 
-/* Facts of one primary, whatever others the domain has. */
+/* Facts about one primary, whatever other primaries the domain has. */
 static bool
 is_of_primary(const struct instance *i)
 {
@@ -107,7 +107,8 @@ is_maintained(const struct snapshot *s, const struct instance *i)
 	if (s == NULL || alert_scope(i->kind) != ALERT_SCOPE_DOMAIN ||
 	    is_of_expiry(i))
 		return false;
-	/* One that is not shown yet, after a start, may be in one. */
+	/* After a start a domain that is not in the snapshot yet may be in a
+	 * window. */
 	d = snapshot_find(s, i->domain);
 	if (d == NULL || d->maintenance.active)
 		return true;
@@ -141,7 +142,7 @@ memory_silences_over(struct memory *m, int64_t now,
 	m->nsilences = n;
 }
 
-/* False: there are too many. */
+/* False: too many. */
 static bool
 silence_push(struct memory *m, const struct silence *s)
 {
@@ -172,7 +173,7 @@ memory_silence_add(struct memory *m, const struct silence *s, int64_t now)
 	    silence_push(m, s);
 }
 
-/* Nodes of a cluster give out numbers of their own: the remainder is the node's. */
+/* Nodes of a cluster use disjoint ids: the remainder is the node's number. */
 static uint64_t
 next_id(const struct memory *m)
 {
@@ -251,8 +252,8 @@ memory_drop(struct step *st, struct instance *i)
 	instance_drop(i, st->now);
 }
 
-/* The incident of a primary that goes up and down is one: it says how often.
- * What is told already goes on. */
+/* The notice of a primary that goes up and down covers this: it says how often.
+ * An alert that was already sent goes on. */
 static bool
 is_told_by_another(struct memory *m, enum alert_kind kind, const char *domain)
 {
@@ -285,7 +286,7 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 	}
 	if (i == NULL && is_told_by_another(st->m, kind, domain))
 		return false;
-	/* All is well with most domains most of the time. */
+	/* The usual case: nothing is wrong with the domain. */
 	if (i == NULL &&
 	    (!v->known ||
 		instance_level(c, kind, v, ALERT_SEV_NONE) == ALERT_SEV_NONE))
@@ -302,8 +303,8 @@ on_value(enum alert_kind kind, const char *domain, const struct rule_value *v,
 	return is_active(i);
 }
 
-/* A list that the daemon no longer asks has no alert. A configuration is a
- * snapshot ahead of what the rules see, hence each time. */
+/* A list that is no longer asked has no alert. Checked each time, since the
+ * configuration may be a snapshot ahead of what the rules see. */
 static void
 drop_lists(struct step *st, const struct snapshot *s)
 {
@@ -321,7 +322,7 @@ drop_lists(struct step *st, const struct snapshot *s)
 	}
 }
 
-/* Those that no rule looks at any more: their alert or their domain left the
+/* Instances that no rule evaluates any more: their alert or domain left the
  * configuration. */
 static void
 drop_unconfigured(struct step *st)
@@ -399,7 +400,7 @@ tell(struct step *st, const struct note *note, bool quiet,
 		if (r->type == RECEIVER_ALERTMANAGER ||
 		    !memory_tells(a, r, note->severity))
 			continue;
-		/* Whom it is about cannot be told of it. */
+		/* The receiver that fails cannot be told about itself. */
 		if (note->kind == ALERT_notifier_failing &&
 		    strcmp(r->name, self->failing) == 0)
 			continue;
@@ -412,8 +413,8 @@ tell(struct step *st, const struct note *note, bool quiet,
 	}
 }
 
-/* Nothing is begun by one that is silenced, in somebody's hand, well just now, or
- * remembered from before a restart and not known to be so still. */
+/* Nothing is begun by an instance that is silenced, acknowledged, well just
+ * now, or from before a restart and not confirmed since. */
 static bool
 is_quiet(const struct instance *i, bool silenced)
 {
@@ -436,8 +437,8 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 		list[i]->audible |= !silenced[i];
 		quiet &= is_quiet(list[i], silenced[i]);
 	}
-	/* A silenced one joins only where the whole group is: told stays
-	 * told, and nothing new is said of it. */
+	/* A silenced member is included only if the whole group is silenced:
+	 * what was sent stays, and nothing new is sent about it. */
 	for (size_t i = 0; i < n; i++) {
 		if (silenced[i] && !quiet)
 			continue;
@@ -451,7 +452,7 @@ tell_group(struct step *st, struct instance *const *list, size_t n,
 	mem_free(&silenced);
 }
 
-/* Sorting and telling of tens of thousands takes a tenth of a second: then not
+/* Sorting and reporting tens of thousands takes a tenth of a second: then not
  * each second. */
 static bool
 is_told_of_lately(const struct step *st)
@@ -494,7 +495,7 @@ tell_all(struct step *st, const struct rules_self *self)
 	mem_free(&list);
 }
 
-/* Entries for a receiver that is gone, or is told in another way now. */
+/* Drops entries of a receiver that was removed, or has another type now. */
 static void
 forget_receivers(struct step *st)
 {
@@ -521,7 +522,7 @@ memory_step(struct memory *m, struct rules *rules, const struct config *conf,
 
 	snapshot_unref(&m->seen);
 	m->seen = snapshot_ref((struct snapshot *)(uintptr_t)s);
-	if (m->node == 0) /* else all nodes are to hear of it */
+	if (m->node == 0) /* in a cluster all nodes have to be told */
 		memory_silences_over(m, now, NULL, NULL);
 	share_take(&st);
 	rules_eval(rules, conf, s, self, now, on_value, &st);

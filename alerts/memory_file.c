@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * memory_file: the memory as JSON, and its file. Reading trusts nothing: the
- * disk may have kept half of it, an operator may have edited it. An object
- * that does not make sense makes the whole file unusable; names of alerts of
- * another version are passed over. */
+ * file may be damaged or edited. An invalid object makes the whole file
+ * unusable; alerts unknown to this version are skipped. */
 
 #include <errno.h>
 #include <limits.h>
@@ -138,7 +137,7 @@ memory_write(const struct memory *m, struct buf *out)
 	return rc;
 }
 
-/* ---- reading; `ok` collects whether all of it made sense */
+/* ---- reading; `ok` is false after any invalid value */
 
 struct reader {
 	const cJSON *o;
@@ -177,14 +176,14 @@ get_text(struct reader *r, const char *key, char *dst, size_t size)
 	r->ok &= json_is_clean(dst);
 }
 
-/* One that an older version did not write. */
+/* A field that older versions did not write. */
 static int64_t
 get_new(struct reader *r, const char *key, double max, int64_t absent)
 {
 	return get(r, key) != NULL ? get_int(r, key, max) : absent;
 }
 
-/* ALERT_KIND_MAX for a name of another version. */
+/* ALERT_KIND_MAX for an alert of another version. */
 static enum alert_kind
 get_kind(struct reader *r)
 {
@@ -230,7 +229,7 @@ read_instance(struct memory *m, const cJSON *o)
 	return r.ok;
 }
 
-/* Those that last come first, as note_update() leaves them. */
+/* Active members come first, as note_update() leaves them. */
 static bool
 read_members(struct note *note, const cJSON *list)
 {
@@ -256,7 +255,7 @@ read_members(struct note *note, const cJSON *list)
 		m->end_ms = get_int(&r, "end_ms", TIME_MAX);
 		m->well_ms = get_new(&r, "well_ms", TIME_MAX, 0);
 		m->times = (unsigned)get_new(&r, "times", COUNT_MAX, 1);
-		/* Not there: of a version that did not know. */
+		/* Missing in files of older versions. */
 		m->told = !cJSON_IsFalse(get(&r, "told"));
 		if (!r.ok ||
 		    (note->n > 1 && m->end_ms == 0 && m[-1].end_ms != 0))
@@ -279,7 +278,7 @@ read_entry(struct memory *m, const cJSON *o)
 	if (!r.ok || kind == ALERT_KIND_MAX)
 		return r.ok;
 	e = outbox_get(&m->outbox, receiver, kind, group);
-	if (e == NULL || e->phase_ms != 0) /* too many, or there twice */
+	if (e == NULL || e->phase_ms != 0) /* too many, or a duplicate */
 		return false;
 	if (!read_members(&e->note, get(&r, "members")))
 		return false;
@@ -290,7 +289,7 @@ read_entry(struct memory *m, const cJSON *o)
 	e->note.messages = (uint64_t)get_new(&r, "messages", TIME_MAX, 0);
 	e->note.expiry_ms = get_new(&r, "expiry_ms", TIME_MAX, 0);
 	e->phase = (enum outbox_phase)get_int(&r, "phase", OUTBOX_RESOLVE);
-	/* Until a step says that it still is so. */
+	/* Until a step confirms it. */
 	e->quiet = e->phase == OUTBOX_TRIGGER;
 	flags = get_int(&r, "flags", 15);
 	e->attempted = flags & 1;
@@ -367,7 +366,7 @@ memory_read(struct memory *m, const char *text, size_t len)
 
 	ok = cJSON_IsObject(r.o) && get_int(&r, "version", 1e6) == VERSION &&
 	    read_list(m, &r, "silences", read_silence) &&
-	    (get(&r, "failing") == NULL || /* of a version without */
+	    (get(&r, "failing") == NULL || /* a version without it */
 		read_list(m, &r, "failing", read_failing)) &&
 	    read_list(m, &r, "instances", read_instance) &&
 	    read_list(m, &r, "outbox", read_entry);

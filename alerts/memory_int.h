@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * memory_int: what memory.c (rules, instances, groups) and memory_share.c (what
- * other nodes of a cluster tell of, and go on with) share. */
+ * memory_int: shared by memory.c (rules, instances, groups) and memory_share.c
+ * (what other nodes of a cluster report, and continuing it). */
 #ifndef MX_ALERTS_MEMORY_INT_H
 #define MX_ALERTS_MEMORY_INT_H
 
@@ -14,7 +14,7 @@ struct step {
 	bool changed;
 };
 
-/* By what it is told together with others. */
+/* The group by which instances are reported together. */
 static inline const char *
 group_of(const struct instance *i)
 {
@@ -24,13 +24,14 @@ group_of(const struct instance *i)
 /* memory.c */
 void memory_drop(struct step *, struct instance *);
 
-/* memory_share.c; nothing of it does anything without a cluster */
-/* Another node has it in its care: we neither go on with it nor end it. */
+/* memory_share.c; without a cluster these do nothing */
+/* Another node is responsible for it: we neither continue nor resolve it. */
 void share_forget(struct step *, struct instance *);
-/* What another has told, and we are to tell of now: we go on with it. */
+/* Continues incidents that another node has reported and we are responsible for
+ * now. */
 void share_take(struct step *);
-/* A round of what we tell of, for the others: each group that fires, and between
- * hold and end what is over is sent. */
+/* A round of our reports, for the other nodes: each firing group, and between
+ * hold and end those whose resolve is being sent. */
 void share_begin(struct step *);
 void share_group(struct step *, struct instance *const *, size_t n);
 void share_hold(struct step *);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * memory_share: alerts of a cluster pass from node to node (incidents.h). */
+ * memory_share: passes alerts of a cluster from node to node (incidents.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -29,8 +29,8 @@ is_shared(enum alert_kind kind)
 	return v != VOICE_NODE && v != VOICE_EACH;
 }
 
-/* Another node tells of domains of its own under that key, and will end it. Where
- * both are over at about the same time, the one whose name comes first does. */
+/* Another node reports domains of its own under that key, and will resolve it.
+ * If both end at about the same time, the node whose name sorts first does. */
 #define END_HELD_MS INT64_C(10000)
 
 static void
@@ -49,7 +49,7 @@ hold_end(struct step *st, struct outbox_entry *e)
 		(void)strlcpy(e->other, other, sizeof(e->other));
 	}
 	e->left = st->now - e->over_ms >= END_HELD_MS;
-	if (!e->left) /* nothing of it is to be sent meanwhile */
+	if (!e->left) /* nothing of it may be sent meanwhile */
 		e->seen = e->quiet = true;
 }
 
@@ -80,7 +80,7 @@ share_group(struct step *st, struct instance *const *list, size_t n)
 		    group_of(list[0]), list[0]->primary, list, n);
 }
 
-/* An end that is not told yet is still somebody's to tell. */
+/* An end that was not sent yet remains some node's task. */
 void
 share_end(struct step *st)
 {
@@ -93,7 +93,7 @@ share_end(struct step *st)
 	incidents_end(&st->m->incidents);
 }
 
-/* ---- what another node has told of */
+/* ---- reports of another node */
 
 static void
 take_instance(struct step *st, const struct incident *r,
@@ -147,7 +147,8 @@ take_entries(struct step *st, const struct incident *r,
 	note_fini(&note);
 }
 
-/* A domain that is in no configuration any more is told of for the last time. */
+/* A domain that is in no configuration any more is reported for the last
+ * time. */
 static bool
 take_over(void *arg, const struct incident *r, const struct incident_member *m)
 {
@@ -156,7 +157,7 @@ take_over(void *arg, const struct incident *r, const struct incident_member *m)
 	bool gone = false;
 
 	if (!is_shared(r->kind) || !st->conf->alert[r->kind].enabled)
-		return true; /* nobody would end it */
+		return true; /* no other node would resolve it */
 	if (alert_scope(r->kind) == ALERT_SCOPE_DOMAIN) {
 		d = snapshot_find(st->s, m->domain);
 		gone = config_settings(st->conf, m->domain) == NULL;
@@ -173,7 +174,7 @@ take_over(void *arg, const struct incident *r, const struct incident_member *m)
 	return true;
 }
 
-/* Without the engine each tells of what it sees, and nobody takes over. */
+/* Without the engine each node reports what it sees, and takes over nothing. */
 void
 share_take(struct step *st)
 {

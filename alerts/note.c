@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * note: building, bringing up to date and comparing. */
+ * note: building, updating and comparing notes. */
 #include "alerts/note.h"
 
 #include <stdio.h>
@@ -95,7 +95,7 @@ find(const struct note *n, const char *domain)
 	return NULL;
 }
 
-/* What was held open was over before. */
+/* A member held open had ended before. */
 static void
 end(struct note_member *m, int64_t now_ms)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * notify: from the outbox to the fetch thread and back. To one receiver one
- * message is on its way at a time, so that nothing overtakes; a receiver that
- * fails is left alone for a growing while. */
+ * notify: from the outbox to the fetch thread and back. Each receiver has one
+ * message under way at a time, so that none overtakes; a failing receiver is
+ * paused for growing times. */
 #include <stdio.h>
 #include <string.h>
 
@@ -55,8 +55,8 @@ notify_message(struct alerts *a, const struct receiver *r, struct message *m,
 	notify_carry(a, m, &c, e);
 }
 
-/* Picks what is sent next, one for each receiver that is free, and marks it,
- * so that the mark is on the disk before the first byte is out. */
+/* Selects the next entry for each free receiver, and marks it, so that the mark
+ * is on the disk before the first byte is sent. */
 void
 notify_entries(struct alerts *a)
 {
@@ -112,7 +112,7 @@ notify_send(struct alerts *a)
 	}
 }
 
-/* How a receiver is, from what came of one message. */
+/* Updates the state of a receiver by the result of one message. */
 void
 notify_result(struct receiver *r, int64_t *failing_ms,
     const struct send_result *res, unsigned failures)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * notify_am: an Alertmanager is told the whole state each minute, as
- * Prometheus does, and every one that is listed is told for itself. */
+ * notify_am: sends the whole state to each address of an Alertmanager each
+ * minute, as Prometheus does. */
 #include <string.h>
 
 #include "alerts/alerts_int.h"
@@ -17,8 +17,9 @@ am_tells(const struct alerts *a, const struct receiver *r,
 	return memory_tells(&a->conf->alert[i->kind], r->conf, severity);
 }
 
-/* Alerts that it is to know: what fires, and was not silenced all the time, and for a quarter of an hour what did.
- * Of more than fits the first are told, which are the outages. */
+/* Collects the alerts that it should know: firing ones, unless silenced all the
+ * time, and resolved ones for a quarter of an hour. If there are too many the
+ * first ones are sent, which are the outages. */
 static size_t
 am_collect(struct alerts *a, const struct receiver *r, struct am_alert *list)
 {
@@ -66,7 +67,7 @@ am_send(struct alerts *a, struct receiver *r, unsigned url,
 	notify_message(a, r, &m, e);
 }
 
-/* Each instance as it is, and as it was before its severity changed. */
+/* Each instance, and its state before the severity changed. */
 static size_t
 am_room(const struct alerts *a)
 {
@@ -99,7 +100,7 @@ notify_alertmanagers(struct alerts *a, bool changed)
 		     u++) {
 			if (changed && r->am[u].failures == 0)
 				r->am[u].next = 0;
-			if (n == 0) /* nothing that it did not take */
+			if (n == 0) /* it has accepted all */
 				r->am[u].failing_ms = 0;
 			if (n > 0 && !r->am[u].busy && now >= r->am[u].next)
 				am_send(a, r, u, list, n);
@@ -108,7 +109,7 @@ notify_alertmanagers(struct alerts *a, bool changed)
 	mem_free(&list);
 }
 
-/* The alerts of one kind and primary that it took. */
+/* The alerts of one kind and primary that it accepted. */
 static void
 mark(struct alerts *a, const struct receiver *r, struct note *n, bool resolve)
 {
@@ -119,9 +120,9 @@ mark(struct alerts *a, const struct receiver *r, struct note *n, bool resolve)
 	n->severity = ALERT_SEV_NONE;
 }
 
-/* The record of outages has who was told: what it took for the first time. What
- * fired before this run of the program is on record already. One mark for those
- * in a row of one kind and primary. */
+/* Marks for the record of outages: alerts that it accepted for the first time.
+ * Those that fired before this run are recorded already. One mark for
+ * consecutive ones of one kind and primary. */
 static void
 mark_taken(struct alerts *a, const struct receiver *r, int64_t at_ms,
     bool resolve)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * notify_test: a trigger and then a resolve on an operator's word, past the
- * outbox: it is known at once what came of them. */
+ * notify_test: sends a trigger and then a resolve on an operator's request,
+ * without the outbox: the result is reported at once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ test_find(struct alerts *a, uint64_t ticket)
 	return t->ticket == (int64_t)ticket ? t : NULL;
 }
 
-/* "http://am.test:9093" of an address; what follows may be a secret. */
+/* "http://am.test:9093" of an address; the rest may be secret. */
 static void
 host_of(const struct receiver *r, unsigned url, char *dst, size_t size)
 {
@@ -33,7 +33,7 @@ host_of(const struct receiver *r, unsigned url, char *dst, size_t size)
 	(void)snprintf(dst, size, "%.*s", (int)(end - at), at);
 }
 
-/* One more line of what happened; under a->shown. */
+/* Adds a line about the progress; under a->shown. */
 static void
 add_line(struct test_result *t, const struct receiver *r,
     const struct errand *er, const char *stage, const char *text)
@@ -66,7 +66,7 @@ test_line(struct alerts *a, const struct errand *er, const char *stage,
 	pthread_mutex_unlock(&a->shown);
 }
 
-/* One of the addresses is through; with the last of them the test is. */
+/* One of the addresses has a result; the test ends with the last one. */
 static void
 test_end(struct alerts *a, uint64_t ticket, bool ok, const char *text)
 {

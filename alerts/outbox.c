@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * outbox: the life of an entry.
+ * outbox: the states of an entry.
  *
  *	WAIT -> TRIGGER -> TOLD -> RESOLVE -> gone
  *
- * with ways back: a repeat, more domains or a worse severity make TOLD a
- * TRIGGER again; what begins again before its resolve went out does, too. */
+ * A repeat, more domains or a worse severity make TOLD a TRIGGER again; so does
+ * a new beginning before the resolve was sent. */
 #include "alerts/outbox.h"
 
 #include <string.h>
@@ -138,7 +138,7 @@ set_phase(struct outbox *ob, struct outbox_entry *e, enum outbox_phase phase,
 	ob->changed = true;
 }
 
-/* A new alarm of a group that was told to be over, or nearly. */
+/* A new alarm of a group whose end was sent, or nearly. */
 static void
 begin_again(struct outbox *ob, struct outbox_entry *e, int64_t now)
 {
@@ -146,13 +146,13 @@ begin_again(struct outbox *ob, struct outbox_entry *e, int64_t now)
 	set_phase(ob, e, OUTBOX_TRIGGER, now, now);
 }
 
-/* Of an entry that has been told: is there anything new to say? */
+/* For an entry that was sent: is there news to send? */
 static bool
 news(const struct outbox_entry *e, const struct outbox_pace *pace, int64_t now)
 {
 	int64_t passed = now - e->told_ms;
 
-	if (passed < 0) /* the clock went back */
+	if (passed < 0) /* the clock was set back */
 		passed = 0;
 	if (e->note.severity > e->told)
 		return true;
@@ -263,7 +263,7 @@ entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
 	}
 	switch (e->phase) {
 	case OUTBOX_WAIT:
-		outbox_remove(ob, e); /* nobody heard of it */
+		outbox_remove(ob, e); /* it was never sent */
 		return;
 	case OUTBOX_TRIGGER:
 		if (e->in_flight) {
@@ -272,8 +272,8 @@ entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
 			note_end(&e->note, now);
 			return;
 		}
-		/* An attempt may have got through, and nobody is to be woken
-		 * by what is over: its end alone is told. */
+		/* An attempt may have been received, but a page about something
+		 * that is over is useless: only the resolve is sent. */
 		if (e->reached || e->attempted)
 			break;
 		outbox_remove(ob, e);
@@ -281,7 +281,7 @@ entry_over(struct outbox *ob, struct outbox_entry *e, int64_t now)
 	case OUTBOX_TOLD:
 		if (e->reached || e->attempted)
 			break;
-		outbox_remove(ob, e); /* it was rejected: nobody heard of it */
+		outbox_remove(ob, e); /* it was refused: not received */
 		return;
 	case OUTBOX_RESOLVE:
 		e->again = false;
@@ -314,8 +314,8 @@ is_due(const struct outbox_entry *e, int64_t now)
 	    false;
 }
 
-/* The one that was tried least, so that an entry which the other side never
- * takes does not stand in the way of the rest; then the oldest. */
+/* The one with the fewest attempts, so that an entry which the receiver never
+ * accepts does not block the others; then the oldest. */
 struct outbox_entry *
 outbox_next(struct outbox *ob, const char *receiver, int64_t now)
 {
@@ -368,8 +368,8 @@ trigger_sent(struct outbox *ob, struct outbox_entry *e, int64_t now)
 	e->ended = false;
 }
 
-/* Until its next repeat nobody is bothered with it. One that was not
- * rejected may have been heard: its end is told. */
+/* Nothing more is sent until its next repeat. One that was not refused may have
+ * been received: its end will be sent. */
 static void
 trigger_given_up(struct outbox *ob, struct outbox_entry *e,
     enum carry_result result, int64_t now)

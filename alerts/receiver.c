@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * receiver: from a configured receiver to one that can be used: its secrets
- * are read here, and nowhere are they logged. A secret that cannot be had
- * leaves the receiver broken and visible, not the daemon. */
+ * receiver: makes a configured receiver usable: reads its secrets, which are
+ * never logged. A missing secret leaves the receiver broken and visible, but
+ * not the daemon. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* The first line of a secret; NULL: why not is in r->broken. */
+/* The first line of a secret; NULL: the reason is in r->broken. */
 static char *
 read_secret(struct receiver *r, const char *path)
 {
@@ -71,7 +71,7 @@ receiver_build(struct alerts *a, struct receiver *r,
 				    mem_printf("mxwatch@%s", a->conf->hostname);
 }
 
-/* State that outlives a restart: since when it fails. */
+/* Restores the state kept over a restart: since when it fails. */
 static void
 receiver_remember(const struct alerts *a, struct receiver *r)
 {
@@ -89,7 +89,7 @@ receiver_remember(const struct alerts *a, struct receiver *r)
 			r->am[i].failing_ms = f->since_ms;
 }
 
-/* State that outlives a reload: counters, and how it has been lately. */
+/* Keeps the state over a reload: counters, and recent failures. */
 static void
 receiver_keep(struct receiver *r, const struct receiver *old)
 {
@@ -99,7 +99,7 @@ receiver_keep(struct receiver *r, const struct receiver *old)
 	r->failing_ms = old->failing_ms;
 	r->rejected = old->rejected;
 	memcpy(r->am, old->am, sizeof(r->am));
-	/* The fault may have been put right just now: nobody is left alone. */
+	/* The fault may just have been fixed: ends all pauses. */
 	for (unsigned i = 0; i < CONF_URLS_MAX; i++)
 		r->am[i].next = 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * rules: one function an alert. Each fills a struct rule_value; instance.c
- * holds that against the thresholds. While the queue is being indexed, or a
- * primary's state is not known yet (after a start), there is no statement:
- * a restart of the watchdog is never a recovery. */
+ * compares it with the thresholds. While the queue is being indexed, or a
+ * primary's state is unknown (after a start), there is no statement: a restart
+ * of the watchdog is never a recovery. */
 #include "alerts/rules_int.h"
 
 #include <inttypes.h>
@@ -13,11 +13,11 @@
 #include "alerts/forecast.h"
 #include "alerts/voice.h"
 
-#define RESULTS_MIN   10 /* of a rate that means something */
-#define PEER_TEXT     140 /* of a text of others, within a summary */
+#define RESULTS_MIN   10 /* fewest results for a meaningful ratio */
+#define PEER_TEXT     140 /* of foreign text, within a summary */
 #define VERDICTS_TEXT 128
 
-/* ---- what the rules share */
+/* ---- shared functions */
 
 void
 rule_say(struct rule_value *v, const char *fmt, ...)
@@ -31,8 +31,8 @@ rule_say(struct rule_value *v, const char *fmt, ...)
 	text_cut(v->summary, sizeof(v->summary), text);
 }
 
-/* Those that are still to be delivered: neither held, nor is it only their
- * senders that are to be told. */
+/* Messages still to be delivered: neither held, nor waiting for a notification
+ * only. */
 static uint64_t
 waiting(const struct snap_domain *d)
 {
@@ -56,7 +56,7 @@ first_primary(const struct view *x)
 	return x->d->nprimaries > 0 ? x->d->primary : NULL;
 }
 
-/* Mail that left a minute ago says nothing once the primary is down. */
+/* The rate of a minute ago means nothing once the primary is down. */
 static double
 drain_rate(const struct view *x)
 {
@@ -116,7 +116,7 @@ say_waiting(const struct view *x, char *dst, size_t size)
 	return dst;
 }
 
-/* "; mx3 sees it up, mx4 down": in a cluster, what the others say. */
+/* "; mx3 sees it up, mx4 down": the verdicts of other nodes of a cluster. */
 static const char *
 say_verdicts(const struct view *x, char *dst, size_t size)
 {
@@ -140,7 +140,8 @@ say_verdicts(const struct view *x, char *dst, size_t size)
 
 /* ---- the rules */
 
-/* No host of it counts, and only the DNS or the configuration will change that. */
+/* None of its hosts counts, and only the DNS or the configuration will change
+ * that. */
 static void
 say_nobody(const struct view *x, const char *wait, struct rule_value *v)
 {
@@ -179,7 +180,8 @@ rule_primary_down(const struct view *x, struct rule_value *v)
 		v->safe = true;
 		return;
 	case HEALTH_DOWN:
-		/* Its primary is not: it has an alert of its own. */
+		/* The breaker is not the primary's outage: it has an alert of
+		 * its own. */
 		if (x->d->breaker_since != 0) {
 			v->known = false;
 			return;
@@ -215,7 +217,7 @@ rule_primary_flapping(const struct view *x, struct rule_value *v)
 	    say_waiting(x, wait, sizeof(wait)));
 }
 
-/* What is held gets old, too: a hold may have been forgotten. */
+/* Held mail ages, too: a hold may have been forgotten. */
 static void
 rule_queue_age(const struct view *x, struct rule_value *v)
 {
@@ -225,7 +227,7 @@ rule_queue_age(const struct view *x, struct rule_value *v)
 	v->known = x->s->indexed;
 	v->value = (double)age;
 	v->percent = 100 * snap_lifetime_used(x->d, x->now);
-	/* Nothing but somebody can help what waits behind a closed breaker. */
+	/* Mail behind a closed breaker needs somebody to act. */
 	if (x->d->breaker_since != 0 && v->percent >= 50)
 		v->least = ALERT_SEV_CRITICAL;
 	future(x, text, sizeof(text));
@@ -238,8 +240,8 @@ rule_queue_age(const struct view *x, struct rule_value *v)
 	    v->percent, text, held);
 }
 
-/* Mail that drains fast enough is safe however near its end; mail that does
- * not is a warning however far, since a flush that is too slow will not get
+/* Mail that drains fast enough is safe however close its expiry; mail that does
+ * not is a warning however far, since a flush that is too slow does not get
  * faster by itself. */
 static void
 rule_queue_expiry(const struct view *x, struct rule_value *v)
@@ -252,7 +254,7 @@ rule_queue_expiry(const struct view *x, struct rule_value *v)
 	v->known = x->s->indexed;
 	v->safe = x->d->next_expiry_ms == 0 || (draining && f.expire == 0);
 	v->value = left > 0 ? (double)left : 0;
-	/* A lifetime of a day is not about to end when it begins. */
+	/* A lifetime of a day must not count as about to end when it begins. */
 	if (x->d->lifetime > 0 && v->value > (double)x->d->lifetime * 500)
 		v->safe = true;
 	if (draining && f.expire > 0 && x->d->flush.running) {
@@ -336,14 +338,14 @@ rule_spool_low(const struct view *x, struct rule_value *v)
 		"");
 }
 
-/* Also when the loop hangs: the snapshot stays as it is then. A probe every
- * ten minutes is not stale after five. After a start it is not over before
- * there was one. */
+/* Also fires when the loop hangs, because the snapshot then stays. A probe
+ * every ten minutes is not stale after five. After a start it is not over
+ * before the first probe. */
 static void
 rule_probe_stale(const struct view *x, struct rule_value *v)
 {
 	const struct snap_primary *p = x->d->primary;
-	/* Nobody to probe: primary_down says so. */
+	/* No primary to probe: primary_down reports that. */
 	bool unprobed = !x->cd->probe.enabled || x->d->self_mx_since != 0;
 	int64_t last = 0, slack = 3 * x->cd->probe.interval_ms;
 	char t[32];
@@ -361,8 +363,8 @@ rule_probe_stale(const struct view *x, struct rule_value *v)
 	    forecast_time_fmt((int64_t)v->value, t, sizeof(t)));
 }
 
-/* The primary is up since the start at most, as far as is known: mail that
- * is older may be stuck for longer. */
+/* As far as is known the primary has been up since the start at most: older
+ * mail may have been stuck for longer. */
 static void
 rule_delivery_stuck(const struct view *x, struct rule_value *v)
 {
@@ -398,8 +400,8 @@ rule_cert_expiry(const struct view *x, struct rule_value *v)
 			(void)strlcpy(v->primary, p[i].label,
 			    sizeof(v->primary));
 		}
-	/* Not seen (the primary is down, or no TLS): nothing to say, unless
-	 * it was never about one. */
+	/* Not seen (the primary is down, or without TLS): no statement, unless
+	 * there never was a certificate. */
 	v->known = first != 0 || x->d->state == HEALTH_UP;
 	v->safe = first == 0;
 	left = first * 1000 - x->now;
@@ -470,7 +472,7 @@ rule_spool_damaged(const struct view *x, struct rule_value *v)
 	    forecast_count_fmt(n, "message", count, sizeof(count)));
 }
 
-/* For as long as somebody who was told too little would still look at it. */
+/* For as long as a person who missed a notification might still look for it. */
 #define TRAPS_LOST_MS (15 * 60 * 1000)
 
 static void
@@ -493,21 +495,21 @@ rule_traps_lost(const struct view *x, struct rule_value *v)
 static void
 rule_dnsbl_broken(const struct view *x, struct rule_value *v)
 {
-	/* after a start, before it was tested */
+	/* after a start, not tested yet */
 	v->may_clear = x->list->state != SNAP_DNSBL_UNTESTED;
 	v->value = x->list->state == SNAP_DNSBL_BROKEN ? 1 : 0;
 	rule_say(v, "%s", x->list->why);
 }
 
-/* An answer about whom we ask for is no outage: it is the probe that has to be
- * set right. */
+/* An answer about the probe's own mailbox is no outage: the probe has to be
+ * reconfigured. */
 static void
 rule_probe_finding(const struct view *x, struct rule_value *v)
 {
 	const struct snap_primary *p = x->d->primary;
 	char text[PEER_TEXT];
 
-	v->known = false; /* after a start, before it was asked */
+	v->known = false; /* after a start, not asked yet */
 	for (unsigned i = 0; i < x->d->nprimaries && v->value == 0; i++) {
 		v->known |= p[i].asked != 0;
 		if (p[i].finding[0] == '\0')
@@ -539,8 +541,8 @@ rule_tls_fallback(const struct view *x, struct rule_value *v)
 	}
 }
 
-/* Told once: how long it lasts and how often it was tried changes nothing. Mail that
- * gets old meanwhile is queue_age's matter. */
+/* Sent once: its duration and further trials change nothing. Ageing mail is
+ * reported by queue_age. */
 static void
 rule_breaker_closed(const struct view *x, struct rule_value *v)
 {
@@ -550,7 +552,7 @@ rule_breaker_closed(const struct view *x, struct rule_value *v)
 	text_cut(reply, sizeof(reply),
 	    x->d->breaker_reply[0] != '\0' ? x->d->breaker_reply :
 					     "that it takes none of it");
-	/* One of those that are closed together is told of. */
+	/* Among breakers closed together only one is reported. */
 	if (x->d->breaker_since == 0 || x->d->breaker_follows)
 		return;
 	v->value = 1;
@@ -582,7 +584,7 @@ say_unconfirmed(struct rule_value *v, const char *name, uint64_t n,
 	    text_cut(why, sizeof(why), trouble));
 }
 
-/* Whoever joined or left the primary since then is judged wrongly. */
+/* Recipients that joined or left the primary since then are judged wrongly. */
 static void
 rule_recipients_stale(const struct view *x, struct rule_value *v)
 {
@@ -592,7 +594,7 @@ rule_recipients_stale(const struct view *x, struct rule_value *v)
 	    x->d->list_trouble);
 }
 
-/* New customers get no mail backed up, and those who left still do. */
+/* New domains get no backup, and removed ones still do. */
 static void
 rule_domains_stale(const struct view *x, struct rule_value *v)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * rules_cluster: the alerts of a cluster. Without one all of them are safe. While
- * the engine is away nothing is known of the others. */
+ * rules_cluster: the alerts about a cluster. Without one all of them are safe.
+ * While the engine is away the other nodes are unknown. */
 #include "alerts/rules_int.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@ since_ms(int64_t ms, int64_t now)
 	return ms == 0 || ms > now ? 0 : now - ms;
 }
 
-/* What all nodes know alike; false: there is nothing to say. */
+/* Facts that all nodes know alike; false: no statement. */
 static bool
 is_known(const struct view *x, struct rule_value *v)
 {
@@ -60,7 +60,7 @@ rule_cluster_not_synchronous(const struct view *x, struct rule_value *v)
 		"mail would be lost with it");
 }
 
-/* "mx3 (dead), mx4 (silent)": of those that fit the predicate. */
+/* "mx3 (dead), mx4 (silent)": those for which the predicate holds. */
 static const char *
 name_nodes(const struct snap_cluster *c, bool (*is)(const struct snap_node *),
     char *dst, size_t size)
@@ -102,7 +102,7 @@ rule_cluster_node_missing(const struct view *x, struct rule_value *v)
 	if (!is_known(x, v))
 		return;
 	v->value = c->missing;
-	/* There is nobody who could take over from the last one. */
+	/* No node is left to take over from the last one. */
 	if (c->missing > 0 && c->live <= 1)
 		v->least = ALERT_SEV_CRITICAL;
 	rule_say(v, "%s; %u %s left",
@@ -123,7 +123,8 @@ rule_cluster_unit_without_owner(const struct view *x, struct rule_value *v)
 	    forecast_count_fmt(c->unowned, "domain", count, sizeof(count)));
 }
 
-/* It is lost with the disk of this node, whatever the engine has. */
+/* This mail would be lost with the disk of this node, whatever the engine
+ * has. */
 void
 rule_cluster_local_mail(const struct view *x, struct rule_value *v)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * rules_int: what rules.c (what a snapshot means for each alert), rules_cluster.c (for
- * those of the cluster) and rules_turn.c (whose turn it is) share. */
+ * rules_int: shared by rules.c (the rules), rules_cluster.c (those of the
+ * cluster) and rules_turn.c (scheduling of domains). */
 #ifndef MX_ALERTS_RULES_INT_H
 #define MX_ALERTS_RULES_INT_H
 
@@ -12,8 +12,8 @@ struct view {
 	const struct config *conf;
 	const struct conf_domain *cd;
 	const struct snapshot *s;
-	const struct snap_domain *d; /* NULL: an alert of another scope */
-	const struct snap_dnsbl *list; /* of that scope */
+	const struct snap_domain *d; /* NULL: another scope */
+	const struct snap_dnsbl *list; /* for that scope */
 	const struct trend *t;
 	const struct rules_self *self;
 	int64_t now;
@@ -30,7 +30,7 @@ void rule_cluster_local_mail(const struct view *, struct rule_value *);
 void
 rule_cluster_configurations_differ(const struct view *, struct rule_value *);
 
-/* The value of that alert now goes to fn; as rules_cb. */
+/* Evaluates that alert and passes the value to fn; as rules_cb. */
 bool rules_one(const struct view *, enum alert_kind, rules_cb *fn, void *arg);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * rules_turn: which domains are evaluated in a call, so that tens of thousands
- * take their turns; and what is remembered of each between calls. */
+ * rules_turn: selects the domains to evaluate in a call, so that tens of
+ * thousands take turns; and keeps their data between calls. */
 #include <string.h>
 
 #include "alerts/rules_int.h"
@@ -8,17 +8,18 @@
 
 /* One domain, in the order of the snapshot. */
 struct watched {
-	struct snap_domain *seen; /* when it was evaluated last; NULL: never */
+	/* block that was evaluated last; NULL: never */
+	struct snap_domain *seen;
 	struct trend trend;
-	bool configured; /* then */
+	bool configured; /* at that time */
 	bool hot; /* an alert about it is pending or fires */
 };
 
 struct rules {
 	struct watched **domain; /* ascending name */
 	unsigned n;
-	unsigned start; /* the next call begins here */
-	unsigned turn; /* the next in turn */
+	unsigned start; /* where the next call begins */
+	unsigned turn; /* next in turn */
 };
 
 struct rules *
@@ -50,7 +51,7 @@ rules_destroy(struct rules **rp)
 	mem_free(rp);
 }
 
-/* True when that place of the list is this domain's already. */
+/* True when that position in the list belongs to this domain already. */
 static bool
 is_place_of(const struct rules *r, unsigned i, const struct snap_domain *d)
 {
@@ -58,7 +59,7 @@ is_place_of(const struct rules *r, unsigned i, const struct snap_domain *d)
 	    strcmp(r->domain[i]->seen->name, d->name) == 0;
 }
 
-/* No rule looks at it any more. */
+/* No rule evaluates it any more. */
 static void
 watched_gone(struct watched **wp, const struct view *x, rules_cb *fn, void *arg)
 {
@@ -71,8 +72,8 @@ watched_gone(struct watched **wp, const struct view *x, rules_cb *fn, void *arg)
 	watched_free(wp);
 }
 
-/* Domains come and go: what is known of the others moves along. Both ascend by
- * name. */
+/* Domains were added or removed: moves the data of the others along. Both are
+ * sorted by name. */
 static void
 align(struct rules *r, const struct view *x, rules_cb *fn, void *arg)
 {
@@ -85,7 +86,7 @@ align(struct rules *r, const struct view *x, rules_cb *fn, void *arg)
 	r->n = l->n;
 	for (unsigned i = 0; i < l->n; i++) {
 		d = snap_list_at(l, i);
-		/* One that was never evaluated knows nothing. */
+		/* One that was never evaluated has no data. */
 		while (j < nold &&
 		    (old[j]->seen == NULL ||
 			strcmp(old[j]->seen->name, d->name) < 0))
@@ -135,7 +136,7 @@ eval_domain(struct view *x, struct watched *w, rules_cb *fn, void *arg)
 	w->configured = configured;
 }
 
-/* One walk along the pointers; what is evaluated is bounded. */
+/* One walk along the pointers; the number evaluated is bounded. */
 static void
 eval_domains(struct rules *r, struct view *x, rules_cb *fn, void *arg)
 {

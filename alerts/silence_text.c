@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * silence_text: a silence as a line of text, in which the nodes of a cluster tell it
- * to each other: "FROM UNTIL MATCH REASON", times in wall ms. A match has no blank. */
+ * silence_text: a silence as a line of text for the other nodes of a cluster:
+ * "FROM UNTIL MATCH REASON", times in wall ms. A match has no blank. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ silence_write(const struct silence *s, struct buf *out)
 	MX_ASSERT(rc == 0);
 }
 
-/* The word before the next blank. NULL: there is none. */
+/* The word before the next blank. NULL: none. */
 static char *
 word(char **at)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * thread: the alert thread. A turn: take the mail; once a second evaluate the
- * newest snapshot; pick what is to be sent; save; send; show; then wait for
- * mail, what came of an errand among it, or for the next second. */
+ * newest snapshot; select what to send; save; send; show; then wait for mail,
+ * which includes results of transfers, or for the next second. */
 #include <string.h>
 
 #include "alerts/alerts_int.h"
@@ -11,8 +11,8 @@
 
 #define STEP_MS 1000
 #define STEP_NS (STEP_MS * CLOCK_MS)
-#define SOON_NS (CLOCK_SEC / 5) /* after a notice: a storm is one look */
-/* An alert, of what is as long as their list: 50,000 are 5 s. */
+#define SOON_NS (CLOCK_SEC / 5) /* after a notice: a storm causes one look */
+/* Per alert, for work proportional to their number: 50,000 are 5 s. */
 #define LONG_LIST_NS (CLOCK_SEC / 10000)
 
 static void
@@ -109,7 +109,7 @@ step(struct alerts *a, const struct snapshot *s)
 	for (size_t i = 0; i < a->nreceivers; i++) {
 		struct receiver *r = &a->receiver[i];
 
-		/* Nothing is left that it did not take. */
+		/* It has accepted everything. */
 		if (!r->rejected && r->broken[0] == '\0' &&
 		    r->type->note != NULL &&
 		    outbox_pending(&a->memory.outbox, r->shown.name) == 0)
@@ -134,15 +134,15 @@ step(struct alerts *a, const struct snapshot *s)
 	return changed;
 }
 
-/* Whether what is as long as the list of alerts was done lately: of tens of
- * thousands it takes a tenth of a second, and then it is done each five. */
+/* Was work proportional to the number of alerts done lately? For tens of
+ * thousands it takes a tenth of a second, and is then done each five. */
 static bool
 is_lately(const struct alerts *a, int64_t last)
 {
 	return clock_now() - last < a->known->nalerts * LONG_LIST_NS;
 }
 
-/* Notes to be sent are saved before; the instances alone may wait. */
+/* The memory is saved before notes are sent; instances alone may wait. */
 static void
 save(struct alerts *a)
 {
@@ -168,7 +168,7 @@ save(struct alerts *a)
 	failed = rc != 0;
 	buf_clear(&a->image);
 	if (failed) {
-		/* Tell all the same: a page that may come twice after a crash
+		/* Sends nevertheless: a page that may be repeated after a crash
 		 * is better than none. */
 		if (!a->save_failed)
 			log_error("alerts", "problem=%s", log_q(eb.text));
@@ -235,7 +235,7 @@ show_alerts(struct alerts *a)
 	return t;
 }
 
-/* The names of the domains about which not the same fires; both ascend. */
+/* Collects domains whose firing alerts differ; both are sorted. */
 static void
 compare(const struct snap_alerts *was, const struct snap_alerts *is,
     struct buf *out)
@@ -258,12 +258,13 @@ compare(const struct snap_alerts *was, const struct snap_alerts *is,
 	}
 }
 
-/* Leaves for the loop thread what it shows. */
+/* Passes the state to the loop thread. */
 static void
 show(struct alerts *a)
 {
 	struct buf names = BUF_INIT(ALERTS_CHANGED_MAX);
-	struct snap_alerts *t, *old = a->known; /* nobody else replaces it */
+	/* only this thread replaces it */
+	struct snap_alerts *t, *old = a->known;
 	struct snap_receiver *sr;
 
 	pthread_mutex_lock(&a->state);
@@ -330,8 +331,8 @@ alerts_begin(struct alerts *a)
 	show(a);
 }
 
-/* The answers that are here count. What is under way is not waited for: it is
- * marked on the disk and told by the next start. */
+/* Takes the results that are there. Transfers under way are not awaited: they
+ * are marked on the disk and repeated by the next start. */
 void
 alerts_end(struct alerts *a)
 {

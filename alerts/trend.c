@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * trend: counters of the last hour as the points at which they moved, no two
- * within a slot of five minutes, and a rate. */
+ * trend: counters of the last hour as the points at which they moved, at most
+ * one per slot of five minutes, and a rate. */
 #include "alerts/trend.h"
 
 #include <math.h>
@@ -11,14 +11,14 @@
 
 #define SLOT_MS	   (TREND_WINDOW_MS / TREND_SLOTS)
 #define RATE_TAU_S 60.0
-#define RATE_LEAST 1e-4 /* slower is standing still */
+#define RATE_LEAST 1e-4 /* less counts as no movement */
 
 struct trend_point {
 	int64_t slot; /* number of the slot: wall ms / SLOT_MS */
-	uint64_t count; /* what it was when the slot ended, or is */
+	uint64_t count; /* value at the end of the slot, or now */
 };
 
-/* Those slots whose last moment was an hour ago are no longer within. */
+/* Drops slots whose end was more than an hour ago. */
 static void
 window_age(struct trend_window *w, int64_t now)
 {
@@ -42,7 +42,7 @@ window_feed(struct trend_window *w, uint64_t count, int64_t now)
 	struct trend_point *last = w->n > 0 ? &w->point[w->n - 1] : NULL;
 	int64_t slot = now / SLOT_MS;
 
-	/* The counter began anew, or the clock went back. */
+	/* The counter restarted, or the clock was set back. */
 	if (w->since == 0 || now < w->since ||
 	    count < (last != NULL ? last->count : w->before) ||
 	    (last != NULL && slot < last->slot)) {
@@ -90,7 +90,7 @@ rate_feed(struct trend *r, uint64_t left, int64_t now)
 	double dt = (double)(now - r->left_ms) / 1e3, w;
 
 	if (now == r->left_ms)
-		return; /* the next one will tell */
+		return; /* the next feed will tell */
 	if (r->left_ms != 0 && now > r->left_ms && left >= r->left) {
 		w = 1 - exp(-dt / RATE_TAU_S);
 		r->rate += w * ((double)(left - r->left) / dt - r->rate);

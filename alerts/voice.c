@@ -27,12 +27,12 @@ voice_of(enum alert_kind kind)
 	case ALERT_cluster_unit_without_owner:
 	case ALERT_cluster_configurations_differ:
 		return VOICE_CLUSTER;
-	default: /* also when a node's list or probes stand still */
+	default: /* also when a node's lists or probes stand still */
 		return VOICE_NODE;
 	}
 }
 
-/* By the primary that mail goes to first: the group of the domain. */
+/* By the primary that mail goes to first, as the group of the domain. */
 static bool
 tells_of_primary(const struct snapshot *s, const struct snap_domain *d)
 {

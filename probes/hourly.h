@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * hourly: how often something happened for a key within an hour that begins with the
- * first time, of as many keys as it has places for: the one whose hour began first
- * goes. `now` is loop time. Pure. */
+ * hourly: counts events per key within an hour that begins with the first
+ * event, for a bounded number of keys: the one whose hour began first is
+ * evicted. `now` is loop time. Pure. */
 #ifndef MX_PROBES_HOURLY_H
 #define MX_PROBES_HOURLY_H
 
@@ -16,9 +16,9 @@ struct hourly {
 
 void hourly_init(struct hourly *);
 void hourly_fini(struct hourly *);
-/* Counts once more, if it was less than `most` in this hour. */
+/* Counts one more if there were less than `most` in this hour. */
 bool hourly_count(struct hourly *, uint64_t key, unsigned most, int64_t now);
-/* Anything in this hour? */
+/* Any in this hour? */
 bool hourly_counted(const struct hourly *, uint64_t key, int64_t now);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * probe: what a reply to an ask is about, and the names of it. Pure. */
+ * probe: what the reply to an ask is about, and the names of that. Pure. */
 #include "probes/probe.h"
 
 #include "primary/judge.h"
@@ -24,7 +24,8 @@ probe_finding_of(const struct smtp_reply *r, enum smtp_phase phase)
 {
 	if (r->code < 400)
 		return PROBE_FINDING_NONE;
-	/* "Later", unless the mailbox is full (X.2.2) or it is about us. */
+	/* 4xx means "later", unless the mailbox is full (X.2.2) or it is about
+	 * us. */
 	switch (judge_scope(phase, r)) {
 	case JUDGE_US:
 		return PROBE_FINDING_US;

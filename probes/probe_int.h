@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * probe_int: what probe_smtp.c asks probe.c, and tests try. Pure. */
+ * probe_int: the part of probe.c that probe_smtp.c calls, and tests check.
+ * Pure. */
 #ifndef MX_PROBES_PROBE_INT_H
 #define MX_PROBES_PROBE_INT_H
 

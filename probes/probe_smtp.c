@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * probe_smtp: one session with one host. reach.c brings it to "ready"; then
- * the asks, a transaction each: MAIL, RCPT, RSET, never DATA. The session ends
- * with QUIT and without waiting for its answer.
+ * probe_smtp: one session with one host. reach.c brings it to "ready"; then the
+ * asks, a transaction each: MAIL, RCPT, RSET, never DATA. The session ends with
+ * QUIT, whose reply is not awaited.
  *
  *	reach --fails--> the host's verdict
  *	      --ready--> ask 0 --> ask 1 ... --> QUIT: OK
  *	                 a failure before the first answer is the host's;
- *	                 behind one it only cuts the session short
+ *	                 after one it only cuts the session short
  *
- * Beside that one timer tells the owner of slowness and silence. */
+ * One timer tells the owner of slowness and silence. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ struct probe_run {
 	struct {
 		char mailbox[PATH_MAILBOX_MAX];
 	} ask[PROBE_ASKS_MAX];
-	unsigned nasks, at; /* ask[at] is the one under way */
+	unsigned nasks, at; /* ask[at] is under way */
 	unsigned refusals;
 	int64_t timeout_ms, interval_ms;
 	int64_t resolve_ns;
@@ -37,11 +37,11 @@ struct probe_run {
 	struct conn *conn;
 	struct smtp_client *client;
 	struct smtp_client_rcpt rcpt;
-	int64_t since_ns, late_ns; /* the session's beginning */
-	int64_t heard_ns, heard_late_ns; /* the last byte, after "ready" */
-	struct loop_timer *timer; /* slow, then silent */
+	int64_t since_ns, late_ns; /* start of the session */
+	int64_t heard_ns, heard_late_ns; /* last byte, after "ready" */
+	struct loop_timer *timer; /* until slow, then intervals of silence */
 	bool told_slow;
-	unsigned silent; /* intervals told of */
+	unsigned silent; /* intervals reported */
 	struct probe_result result;
 };
 
@@ -67,7 +67,7 @@ measure(struct probe_run *p)
 		    smtp_client_phase_ns(p->client, (enum smtp_phase)i);
 }
 
-/* The result stands. What the engine still wanted to say (RSET) is left out. */
+/* The result is final. Output that the engine still has (RSET) is dropped. */
 static void
 end(struct probe_run *p)
 {
@@ -100,7 +100,7 @@ say(struct probe_run *p, const struct smtp_reply *r, const char *text)
 	    sizeof(p->result.text));
 }
 
-/* The conversation broke off. */
+/* The session broke off. */
 static void
 broken(struct probe_run *p, enum reach_code code, enum smtp_phase phase,
     const struct smtp_reply *r, const char *text)
@@ -134,7 +134,7 @@ send_out(struct probe_run *p)
 	arm(p);
 }
 
-/* From ask[at] on; false: there is none. */
+/* Finds a wanted ask from ask[at] on; false: none. */
 static bool
 find_wanted(struct probe_run *p)
 {
@@ -156,15 +156,15 @@ ask(struct probe_run *p)
 	smtp_client_mail(p->client, &tx, loop_now(p->loop));
 }
 
-/* RFC 3207 4: nothing is taken without STARTTLS, or without a login. No other
- * mailbox will change that. */
+/* RFC 3207 4: nothing is accepted without STARTTLS, or without authentication.
+ * Another mailbox does not change that. */
 static bool
 wants_more(const struct smtp_reply *r)
 {
 	return r->code == 530;
 }
 
-/* The reply that decides the ask under way; false: p is gone. */
+/* The reply that decides the present ask; false: p is gone. */
 static bool
 answer(struct probe_run *p, enum smtp_phase phase, const struct smtp_reply *r)
 {
@@ -201,7 +201,7 @@ answer(struct probe_run *p, enum smtp_phase phase, const struct smtp_reply *r)
 	return true;
 }
 
-/* The transaction is over but for its RSET. */
+/* The transaction is over except for its RSET. */
 static bool
 next_ask(struct probe_run *p)
 {
@@ -220,7 +220,7 @@ failed_code(const struct smtp_client_info *info)
 	return reply_perm(info->reply) ? REACH_PERMFAIL : REACH_TEMPFAIL;
 }
 
-/* Events of the engine, until it wants input; false: p is gone. */
+/* Handles events of the engine until it needs input; false: p is gone. */
 static bool
 run_engine(struct probe_run *p)
 {
@@ -244,7 +244,7 @@ run_engine(struct probe_run *p)
 			if (!next_ask(p))
 				return false;
 			break;
-		case CLIENT_START_TLS: /* done, or never wanted */
+		case CLIENT_START_TLS: /* done, or not wanted */
 		case CLIENT_BODY: /* never asked for */
 		case CLIENT_CLOSED:
 		case CLIENT_FAILED:
@@ -281,7 +281,7 @@ on_conn(struct conn *c, enum conn_event ev, void *arg)
 	case CONN_READ:
 		len = conn_input(c, &data);
 		rc = smtp_client_feed(p->client, data, len, loop_now(p->loop));
-		(void)rc; /* too much talk: smtp_client_next() says so */
+		(void)rc; /* input too long: smtp_client_next() reports it */
 		conn_consume(c, len);
 		heard(p);
 		advance(p);
@@ -339,7 +339,7 @@ on_reached(const struct reach_result *r, void *arg)
 	advance(p);
 }
 
-/* ---- slow, and silent */
+/* ---- slowness and silence */
 
 static int64_t
 silent_ns(const struct probe_run *p)
@@ -362,7 +362,7 @@ session_ns(const struct probe_run *p)
 	return ns > 0 ? ns : 0;
 }
 
-/* It has waited no longer than for a greeting that came. */
+/* The wait is not longer than a known one for a greeting. */
 static bool
 is_usual(const struct probe_run *p, enum smtp_phase phase)
 {
@@ -397,8 +397,8 @@ tell(struct probe_run *p)
 		p->ops.wait(&w, p->arg); /* p may be gone */
 }
 
-/* Our own lateness is nobody's silence: what is left of the wait is waited
- * for, and what lies in the socket meanwhile is read. */
+/* Lateness of our own loop is not silence: waits for the rest, and reads what
+ * is in the socket. */
 static void
 on_timer(void *arg)
 {
@@ -431,8 +431,8 @@ probe_smtp_start(const struct reach_env *env, const struct probe_target *t,
 		[DEPTH_STARTTLS] = REACH_READY,
 		[DEPTH_RCPT] = REACH_READY,
 	};
-	/* A demand without which nothing can be delivered is looked at whatever
-	 * the depth. */
+	/* A requirement without which nothing can be delivered is tested at any
+	 * depth. */
 	const enum reach_depth least = reach_needs_tls(t->tls, t->host->dane) ?
 	    REACH_READY :
 	    t->to_ehlo ? REACH_EHLO :

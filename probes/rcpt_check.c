@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * rcpt_check: see rcpt_check.h. A domain has a line while questions wait, a session
- * goes on, or its next may not begin yet, and a while longer when name after name
- * passed; a heap holds them by the time at which something is to be done. */
+ * rcpt_check: see rcpt_check.h. A domain has a line while questions wait, a
+ * session is under way, or its next one may not begin yet, and a while longer
+ * after name after name passed; a heap orders the lines by the time of their
+ * next action. */
 #include "probes/rcpt_check.h"
 
 #include <sys/tree.h>
@@ -18,7 +19,7 @@
 #include "probes/hourly.h"
 
 #define GATHER_MS    1000 /* the first question waits for others */
-#define TURN_MAX     20 /* sessions begun in a turn of the loop */
+#define TURN_MAX     20 /* sessions started per turn of the loop */
 #define CROWDED_ASKS 2 /* while a delivery waits for the connection */
 
 struct question {
@@ -29,16 +30,16 @@ TAILQ_HEAD(question_list, question);
 
 struct rcpt_line {
 	RB_ENTRY(rcpt_line) node;
-	struct heap_node due; /* not while a session goes on */
+	struct heap_node due; /* not in the heap during a session */
 	struct rcpt_check *rc;
-	struct question_list waits, asked; /* asked: of the session */
+	struct question_list waits, asked; /* asked: in the session under way */
 	unsigned n; /* of waits */
-	unsigned passes; /* in a row, of names */
-	int64_t next; /* loop time: no session before */
+	unsigned passes; /* names that passed in a row */
+	int64_t next; /* loop time: no session before this */
 	bool entering; /* waits for its place */
 	struct place place;
 	struct probe_run *run; /* NULL: none */
-	bool test; /* the first ask of the session is one */
+	bool test; /* the first ask of the session is the test */
 	char label[TEXT_DOMAIN_MAX + 8]; /* of the session's host */
 	char domain[];
 };
@@ -54,8 +55,8 @@ struct rcpt_check {
 	struct rcpt_lines lines;
 	unsigned waiting, sessions;
 	unsigned sessions_max, per_client;
-	struct hourly clients; /* what they asked for */
-	struct hourly silent; /* questions without an answer that teaches */
+	struct hourly clients; /* questions per client */
+	struct hourly silent; /* questions without a useful answer */
 	uint64_t seed;
 };
 
@@ -68,7 +69,8 @@ line_cmp(const struct rcpt_line *a, const struct rcpt_line *b)
 RB_PROTOTYPE(rcpt_lines, rcpt_line, node, line_cmp)
 RB_GENERATE(rcpt_lines, rcpt_line, node, line_cmp)
 
-/* By hand: RB_FIND would need a whole struct rcpt_line with the name in it. */
+/* Open-coded, because RB_FIND would need a whole struct rcpt_line with the name
+ * in it. */
 static struct rcpt_line *
 line_find(const struct rcpt_check *rc, const char *domain)
 {
@@ -106,7 +108,7 @@ line_due(struct rcpt_line *l, int64_t when)
 	arm(rc);
 }
 
-/* Its questions wait for others, and for the time of the next session. */
+/* Lets its questions wait for others, and for the earliest next session. */
 static void
 gather(struct rcpt_line *l)
 {
@@ -129,7 +131,7 @@ line_get(struct rcpt_check *rc, const char *domain)
 	TAILQ_INIT(&l->waits);
 	TAILQ_INIT(&l->asked);
 	RB_INSERT(rcpt_lines, &rc->lines, l);
-	gather(l); /* or it goes again */
+	gather(l); /* or it goes away again */
 	return l;
 }
 
@@ -191,7 +193,7 @@ holds(const struct question_list *list, const char *mailbox)
 	return false;
 }
 
-/* It is worth a question, and the client has one left. */
+/* The question is useful, and the client has one left. */
 static bool
 may_ask(const struct rcpt_line *l, const char *mailbox, uint64_t client)
 {
@@ -226,7 +228,7 @@ rcpt_check_ask(struct rcpt_check *rc, const char *domain, const char *mailbox,
 
 /* ---- a session */
 
-/* A name that nobody has. */
+/* A name that does not exist. */
 static void
 random_mailbox(const char *domain, char *dst, size_t size)
 {
@@ -257,7 +259,7 @@ meaning(const struct probe_result *r, unsigned i)
 						   RCPT_CHECK_NOTHING;
 }
 
-/* The first `n` that were asked have their answers; `known`: they count. */
+/* Reports the answers to the first `n` asks; `known`: they count. */
 static void
 tell(struct rcpt_line *l, const struct probe_result *r, unsigned first,
     unsigned n, bool known)
@@ -284,7 +286,7 @@ tell(struct rcpt_line *l, const struct probe_result *r, unsigned first,
 	}
 }
 
-/* They were not asked, for the session was cut: first next time. */
+/* Asks that the cut session did not reach come first next time. */
 static void
 put_back(struct rcpt_line *l)
 {
@@ -297,7 +299,7 @@ put_back(struct rcpt_line *l)
 	}
 }
 
-/* True: what was said of the others counts. */
+/* True: the answers to the others count. */
 static bool
 tell_test(struct rcpt_line *l, const struct probe_result *r)
 {
@@ -339,7 +341,7 @@ on_done(const struct probe_result *r, void *arg)
 	line_due(l, l->next);
 }
 
-/* Up to `most` questions, behind the test. */
+/* Up to `most` questions, after the test. */
 static unsigned
 choose(struct rcpt_line *l, unsigned most, struct probe_ask *ask, char *nobody,
     size_t size)
@@ -376,7 +378,7 @@ session_begins(struct rcpt_line *l, struct probe_target *t)
 	l->run = probe_smtp_start(&l->rc->env, t, &ops, l);
 }
 
-/* There is a place among our connections, if it is still the same host. */
+/* The place is free: starts, if it is still the same host. */
 static void
 on_place(void *arg)
 {
@@ -393,7 +395,7 @@ on_place(void *arg)
 	gather(l);
 }
 
-/* What is asked of a catch-all but for its test would pass. */
+/* For a catch-all anything but the test would pass. */
 static bool
 has_questions(const struct rcpt_line *l)
 {
@@ -404,7 +406,7 @@ has_questions(const struct rcpt_line *l)
 		!l->rc->ops.catch_all(l->rc->ops.arg, l->domain, &tested));
 }
 
-/* For what passes next. */
+/* Keeps the count of passed names for a while. */
 static int64_t
 keep_until(const struct rcpt_line *l)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * schedule: turns, from one state to the next. A heap holds who rests, a list
- * each who waits for what; a change of state is O(log n). Callbacks of the
- * watches may end this very turn: who calls them touches it no more. */
+ * schedule: turns and their states. A heap holds the resting ones, a list each
+ * those that wait; a change of state is O(log n). Callbacks of the watches may
+ * destroy this very turn: after calling them it must not be touched. */
 #include "probes/schedule_int.h"
 
 #include <stdlib.h>
@@ -11,12 +11,11 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 
-#define JITTER_PERCENT 10 /* less, never more: a verdict has its time */
+#define JITTER_PERCENT 10 /* subtracted only, so that verdicts are never late */
 #define HURRY_DIVISOR  3
-#define SPREAD_MS      10 /* for each */
-#define CALM_MS	       100 /* for each, when the hurry is over */
-/* Turns that are begun, or spread, before others have the loop: by number and by
- * time. */
+#define SPREAD_MS      10 /* between turns */
+#define CALM_MS	       100 /* between turns after the first verdict */
+/* Turns begun, or spread, in one go: by number and by time. */
 #define SLICE_MAX 200
 #define SLICE_NS  (2 * CLOCK_MS)
 
@@ -62,7 +61,7 @@ turn_set(struct turn *t, enum turn_state to)
 	turn_link(t, to);
 }
 
-/* ---- when */
+/* ---- intervals */
 
 static int64_t
 turn_interval(const struct turn *t)
@@ -78,7 +77,7 @@ turn_is_hurried(const struct turn *t)
 				  watch_domain_hurried(t->domain);
 }
 
-/* The most that may lie between two turns. */
+/* The longest time between two turns. */
 static int64_t
 turn_most(const struct turn *t)
 {
@@ -100,9 +99,9 @@ turn_least(const struct turn *t)
 	return turn_most(t) * (100 - JITTER_PERCENT) / 100;
 }
 
-/* Those that began together are told of their verdicts together: when their hurry
- * is over they are spread over what is left of the interval. Names of one share
- * have their sessions together anyway. */
+/* Turns that began together get their verdicts together: afterwards they are
+ * spread over the rest of the interval. Members of one share have their
+ * sessions together anyway. */
 static int64_t
 turn_calm(const struct turn *t)
 {
@@ -173,7 +172,7 @@ struct slice {
 	int64_t end;
 };
 
-/* True while there is room in it. */
+/* True while the slice is not used up. */
 static bool
 slice_room(struct slice *sl)
 {
@@ -184,7 +183,7 @@ slice_room(struct slice *sl)
 	return sl->n <= SLICE_MAX && clock_now() < sl->end;
 }
 
-/* Those that came at once share the first interval. */
+/* Turns that came together are spread over the first interval. */
 static void
 on_spread(void *arg)
 {
@@ -210,7 +209,7 @@ on_spread(void *arg)
 		s->spread_ms = 0;
 }
 
-/* ---- a place */
+/* ---- places */
 
 static void schedule_run(struct schedule *);
 
@@ -223,7 +222,7 @@ on_place(void *arg)
 	schedule_run(t->s);
 }
 
-/* Its addresses are known: a session, unless its share just had one. */
+/* Its addresses are known: it gets a session, unless its share just had one. */
 static void
 turn_enter(struct turn *t)
 {
@@ -247,7 +246,7 @@ turn_enter(struct turn *t)
 		TURN_TO_ENTER);
 }
 
-/* No session of it is under way any more, or to come. */
+/* Ends its session under way, or its wait for one. */
 static void
 turn_exit(struct turn *t)
 {
@@ -260,8 +259,8 @@ turn_exit(struct turn *t)
 
 static void probe_its_primaries(struct schedule *, struct watch_domain *);
 
-/* The settings that are in force; NULL: the domain is about to go, or to name
- * its primaries itself. */
+/* The settings in force; NULL: the domain is about to leave, or to name its
+ * primaries itself. */
 static const struct conf_domain *
 domain_conf(const struct turn *t)
 {
@@ -283,7 +282,7 @@ domain_looked(struct turn *t, const struct route *route)
 	t->now = false;
 	if (cd != NULL) {
 		of = *cd;
-		of.name = d->name; /* those of mx_backup have none */
+		of.name = d->name; /* settings from mx_backup have no name */
 		watch_route(s->watches, d, &of, route, loop_now(s->loop),
 		    clock_wall());
 	}
@@ -397,7 +396,7 @@ on_runner(void *arg)
 	schedule_run(arg);
 }
 
-/* Its turn has come. A watch nobody has found the addresses of waits on. */
+/* Its turn has come. A watch whose addresses are not known yet waits on. */
 static void
 turn_begin(struct turn *t)
 {
@@ -426,7 +425,8 @@ on_due(void *arg)
 	schedule_run(s);
 }
 
-/* However long it took: what it said is acted upon before the next one. */
+/* A short rest even after a long session, so that its result takes effect
+ * before the next one. */
 static int64_t
 turn_breath(const struct turn *t)
 {
@@ -444,7 +444,7 @@ turn_probed(struct turn *t)
 	schedule_run(t->s);
 }
 
-/* A turn that rests begins; one that has begun is at it. */
+/* Begins a resting turn; one that has begun goes on. */
 static void
 turn_hasten(struct turn *t)
 {
@@ -496,7 +496,7 @@ schedule_load(const struct schedule *s)
 		    s->n[TURN_TO_PROBE] };
 }
 
-/* ---- who has turns */
+/* ---- life of turns */
 
 static struct turn *
 turn_create(struct schedule *s)
@@ -601,7 +601,7 @@ schedule_create(const struct reach_env *env, struct dns *dns,
 	return s;
 }
 
-/* The set is told first: whatever leaves it later has no turn any more. */
+/* The set is told first: watches that leave it later have no turn any more. */
 void
 schedule_destroy(struct schedule **sp)
 {
@@ -639,8 +639,8 @@ schedule_configure(struct schedule *s, struct config *conf,
 		route_cancel(&t->req);
 		turn_set(t, TURN_TO_LOOK);
 	}
-	/* They are looked up again when the loop comes to it: the domains are
-	 * set first. */
+	/* They are looked up again in a later turn of the loop, after the
+	 * domains were set. */
 	timer_set(s);
 	if (!TAILQ_EMPTY(&s->list[TURN_TO_LOOK]))
 		loop_timer_set(s->timer, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * schedule_int: what schedule.c (whose turn it is), schedule_share.c (who has a
- * session together) and schedule_session.c (one session) share. */
+ * schedule_int: shared by schedule.c (turns), schedule_share.c (shared
+ * sessions) and schedule_session.c (one session). */
 #ifndef MX_PROBES_SCHEDULE_INT_H
 #define MX_PROBES_SCHEDULE_INT_H
 
@@ -36,44 +36,47 @@ struct turn {
 	struct watch *watch; /* or: */
 	struct watch_domain *domain;
 	enum turn_state state;
-	TAILQ_ENTRY(turn) link; /* in the list of its state, but for resting */
+	/* in the list of its state, except when resting */
+	TAILQ_ENTRY(turn) link;
 	struct heap_node due;
-	bool now; /* somebody asked: a domain's primaries are probed when they
-		   * are known; a watch, whenever its share had a session */
-	bool hurried; /* when it was given its rest */
-	int64_t start; /* loop time of the last turn; 0: none yet */
-	int64_t soonest; /* loop time of the next; 0: any */
-	int64_t least; /* ms between that and the next; 0: not decided yet */
-	int64_t resolve_ns; /* what its look-up took */
-	struct route_req *req; /* looking */
+	/* asked for: a domain's primaries are probed when they are known; a
+	 * watch is, even if its share just had a session */
+	bool now;
+	bool hurried; /* as of the start of its rest */
+	int64_t start; /* start of the last turn, loop time; 0: none yet */
+	int64_t soonest; /* earliest next one, loop time; 0: any */
+	int64_t least; /* ms from that to the next; 0: not decided yet */
+	int64_t resolve_ns; /* duration of its look-up */
+	struct route_req *req; /* look-up under way */
 	struct share *share; /* of a watch; NULL: no addresses yet */
-	TAILQ_ENTRY(turn) member; /* of the share */
-	unsigned told; /* the news of the share that it knows */
+	TAILQ_ENTRY(turn) member; /* in the share */
+	/* number of the last news of the share that it was told */
+	unsigned told;
 	struct place place; /* from "to enter" to the end of probing */
 	struct probing *probing; /* the session under way */
-	unsigned counted; /* silent intervals of this one that count */
+	unsigned counted; /* silent intervals of this session that counted */
 };
 
 TAILQ_HEAD(turn_list, turn);
 
-/* Watches that have their sessions together. */
+/* Watches that share their sessions. */
 struct share {
 	RB_ENTRY(share) node;
 	struct schedule *s;
 	char *addresses; /* watch_addresses_key() */
-	char *name; /* that the certificate is verified for; "" any */
+	char *name; /* name that the certificate is verified for; "" any */
 	const struct watch_policy *policy; /* of its first member */
 	struct turn_list members;
-	struct turn *leader; /* who has the session under way; NULL: nobody */
+	struct turn *leader; /* has the session under way; NULL: none */
 	struct probing
 	    *overdue; /* a silent one, heard out beside it; or NULL */
 	struct turn
 	    *ask; /* whose domains are asked for next; NULL: the first */
-	int64_t start; /* loop time of the last session; 0: none yet */
-	unsigned told; /* counts the news */
+	int64_t start; /* start of the last session, loop time; 0: none yet */
+	unsigned told; /* number of the last news */
 	TAILQ_ENTRY(share) telling;
-	struct share_news *news; /* being told; NULL: all know */
-	struct turn *cursor; /* who is told next */
+	struct share_news *news; /* being reported; NULL: all were told */
+	struct turn *cursor; /* next to be told */
 };
 RB_HEAD(share_tree, share);
 
@@ -84,36 +87,36 @@ struct schedule {
 	struct reach_env env;
 	struct config *conf;
 	const struct route_self *self;
-	struct loop_timer *timer; /* of the heap's first */
-	struct loop_timer *spread; /* of what is fresh */
-	int64_t spread_ms; /* over which; 0: nothing is being spread */
-	struct loop_timer *runner; /* of the lines, when a slice was full */
+	struct loop_timer *timer; /* for the first in the heap */
+	struct loop_timer *spread; /* for fresh turns */
+	int64_t spread_ms; /* range of the spread; 0: none under way */
+	struct loop_timer *runner; /* for the lines, when a slice was full */
 	struct place_ops places;
 	struct share_tree shares;
 	TAILQ_HEAD(, share) telling;
-	struct loop_timer *teller; /* of news */
+	struct loop_timer *teller; /* for news */
 	struct heap due;
 	struct turn_list list[TURN_STATE_MAX];
 	unsigned n[TURN_STATE_MAX];
-	unsigned noverdue; /* sessions; they count as probing */
+	unsigned noverdue; /* overdue sessions; they count as probing */
 };
 
-/* schedule.c: the session of the turn has come to its end. */
+/* schedule.c: the session of the turn has ended. */
 void turn_probed(struct turn *);
 
 /* schedule_share.c */
-/* Finds the share of its addresses of now. */
+/* Joins the share of its present addresses. */
 void share_join(struct turn *);
-void share_leave(struct turn *); /* nothing, when there is none */
-/* Nobody has its sessions together with this one. */
+void share_leave(struct turn *); /* no-op when it has none */
+/* True when no other watch shares its sessions. */
 bool share_is_alone(const struct turn *);
-/* Whether it is time for a session, which is then this one's: the last began
- * `pace_ms` ago or earlier, or somebody asked. */
+/* Is a session due, to be held by this turn? The last one began `pace_ms` ago
+ * or earlier, or one was asked for. */
 bool share_begins(struct turn *, int64_t pace_ms);
 void share_ended(struct turn *); /* the session, or its wait for one */
 /* The member whose domains are asked for next, in turn. */
 struct turn *share_next_asked(struct share *);
-/* To the others, later: what the session of this one taught. */
+/* Queues the result of this turn's session for the other members. */
 void share_session(struct turn *, const struct primary_session *);
 void share_silent(struct turn *, const struct primary_session *,
     int64_t waited_ms, unsigned intervals);
@@ -121,12 +124,12 @@ void share_tell_some(void *schedule);
 
 /* schedule_session.c */
 void probing_start(struct turn *);
-void probing_cancel(struct turn *); /* nothing, when there is none */
-/* Nobody hears it out any more; nothing, when the share has none. */
+void probing_cancel(struct turn *); /* no-op when there is none */
+/* Stops hearing out the overdue session; no-op when there is none. */
 void probing_cancel_overdue(struct share *);
-/* The one that is overdue, if any, was begun by this one. */
+/* Is the overdue session, if any, one of this turn? */
 bool probing_is_overdue(const struct turn *);
-/* The session of its share asks for nothing of this one any more. */
+/* The session of its share stops asking for domains of this one. */
 void probing_forget(struct turn *);
 
 #endif

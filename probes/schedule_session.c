@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC
- * schedule_session: one session of a watch, and what it taught. It asks for the
- * domains of its share in turn. A domain or its settings may go while the session
- * is under way: the session has copies of what it asks for, and the answer for a
- * name that is gone is dropped.
+ * schedule_session: one session of a watch, and its results. It asks for the
+ * domains of its share in turn. A domain or its settings may change during the
+ * session: the session has copies, and the answer for a name that is gone is
+ * dropped.
  *
- * A session whose silence has made the primary down is overdue. One connection
- * can hang though the server works, so the next one begins in its turn; the
- * server may be that slow, so this one is heard out beside it, to the limits of
- * RFC 5321. Its silence counts no more. Whichever has an answer first ends the
- * other; a share has one overdue session, the older one. */
+ * A session whose silence made the primary down is overdue. One connection may
+ * hang although the server works, so the next session begins in its turn; the
+ * server may just be slow, so the old one is heard out in parallel, to the
+ * limits of RFC 5321. Its silence does not count again. The first of both to
+ * get an answer ends the other; a share has at most one overdue session, the
+ * older one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 #include "base/mem.h"
 #include "probes/schedule_int.h"
 
-/* Domains that are asked for while a delivery waits for the connection. */
+/* Domains asked for while a delivery waits for the connection. */
 #define ASKS_CROWDED 2
 
 struct probing {
@@ -24,7 +25,8 @@ struct probing {
 	struct probe_run *run;
 	unsigned nasks;
 	char domain[WATCH_ASKS_MAX][TEXT_DOMAIN_MAX];
-	struct turn *of[WATCH_ASKS_MAX]; /* whose domain; NULL: it is gone */
+	/* the turn of each domain; NULL: gone */
+	struct turn *of[WATCH_ASKS_MAX];
 	int64_t begun_ns;
 	struct place place; /* while it is overdue */
 };
@@ -60,7 +62,7 @@ probing_forget(struct turn *t)
 
 /* ---- overdue */
 
-/* Half of the sessions that may go on at once, at most. */
+/* At most half of the sessions allowed at once. */
 static bool
 has_room_for_overdue(const struct schedule *s)
 {
@@ -79,7 +81,7 @@ overdue_put(struct turn *t)
 	t->place = (struct place){ .site = NULL };
 }
 
-/* It is nobody's any more; the memory is the caller's. */
+/* Detaches it; the caller frees the memory. */
 static struct probing *
 overdue_take(struct share *h)
 {
@@ -111,7 +113,7 @@ probing_is_overdue(const struct turn *t)
 	return t->share->overdue != NULL && t->share->overdue->turn == t;
 }
 
-/* ---- what it taught */
+/* ---- results */
 
 static void
 tell_answers(struct turn *t, const struct probing *p,
@@ -127,7 +129,8 @@ tell_answers(struct turn *t, const struct probing *p,
 		if (p->of[i] == NULL)
 			continue;
 		if (a->code == ANSWER_NOT_ASKED) {
-			/* The first of each watch is its first next time. */
+			/* The first one left over of each watch comes first
+			 * next time. */
 			if (left != p->of[i])
 				watch_ask_again(ws, p->of[i]->watch,
 				    p->domain[i]);
@@ -165,7 +168,7 @@ learn(struct turn *t, const struct probing *p, const struct probe_result *r)
 		.offer = r->reach.ehlo ? &offer : NULL,
 		.begun_ns = p->begun_ns };
 
-	/* The look-up says more than that there is no address. */
+	/* The look-up has a better reason than "no address". */
 	if (r->phase == SMTP_PHASE_RESOLVE && w->trouble != NULL)
 		told.text = w->trouble;
 	tell_answers(t, p, r);
@@ -174,8 +177,8 @@ learn(struct turn *t, const struct probing *p, const struct probe_result *r)
 	    clock_wall());
 }
 
-/* An answer at last: what was begun meanwhile need not go on. Without one its
- * silence has said it all. */
+/* An answer at last: a session begun meanwhile is not needed. Without an answer
+ * its silence was already counted. */
 static void
 overdue_done(struct probing *p, const struct probe_result *r)
 {
@@ -233,7 +236,7 @@ on_wait(const struct probe_wait *wait, void *arg)
 	turn_probed(t);
 }
 
-/* A domain may have gone elsewhere while the greeting was awaited. */
+/* A domain may have moved elsewhere while the greeting was awaited. */
 static bool
 on_wanted(unsigned i, void *arg)
 {
@@ -243,9 +246,10 @@ on_wanted(unsigned i, void *arg)
 	    watch_is_named(p->turn->s->watches, p->of[i]->watch, p->domain[i]);
 }
 
-/* ---- its beginning */
+/* ---- the start of a session */
 
-/* Domains whose turn it is, of all its share; who was asked for comes first. */
+/* The domains that are due, over the whole share; explicitly requested ones
+ * come first. */
 static unsigned
 choose_domains(struct turn *t, struct probing *p, const char **name)
 {
@@ -264,7 +268,7 @@ choose_domains(struct turn *t, struct probing *p, const char **name)
 	return n;
 }
 
-/* A mailbox for each. */
+/* One mailbox for each. */
 static unsigned
 choose_asks(struct turn *t, struct probing *p, struct probe_ask *ask,
     char mailbox[][PATH_MAILBOX_MAX])

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC
  * schedule_share: primaries with the same addresses are one host under several
  * names (hosters give every customer an mx.customer.test), and one session an
- * interval is enough for all of them. Watches whose policies are equal, too, and
- * whose certificate is not to be verified by name, form a share: whoever's turn
- * comes when it is time for a session has it, asks for domains of the others as
- * well, and all of them are told what it taught, some a turn of the loop.
+ * interval is enough for all of them. Watches whose policies are equal, too,
+ * and whose certificate is not verified by name, form a share: the first member
+ * whose turn comes when a session is due holds it, asks for domains of the
+ * others as well, and the result is reported to all, some a turn of the loop.
  *
- * Names are looked up each by itself all the same. Who has moved to another
- * address finds its new share when its turn comes, and is told nothing of the
- * old one any more. */
+ * Each name is still looked up separately. A watch with new addresses finds its
+ * new share when its turn comes, and gets no results of the old one any
+ * more. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,16 +16,16 @@
 #include "base/mem.h"
 #include "probes/schedule_int.h"
 
-#define TELL_MAX 50 /* watches told before others have their turn */
+#define TELL_MAX 50 /* watches told in one go */
 
-/* The lesson of a session, for those who were not there. */
+/* The result of a session, for the other members. */
 struct share_news {
-	unsigned n; /* which one it is */
+	unsigned n; /* its number */
 	struct primary_session s;
 	struct primary_offer offer;
 	int64_t phase_ns[SMTP_PHASE_MAX];
 	char text[PRIMARY_TEXT_MAX];
-	bool silent; /* it goes on: watch_silent() */
+	bool silent; /* it is still under way: watch_silent() */
 	int64_t waited_ms;
 	unsigned intervals, asks;
 };
@@ -42,7 +42,7 @@ share_cmp(const struct share *a, const struct share *b)
 
 RB_GENERATE_INTERNAL(share_tree, share, node, share_cmp, static MX_UNUSED)
 
-/* ---- who takes part */
+/* ---- members */
 
 static void
 share_free(struct share *h)
@@ -107,7 +107,7 @@ share_get(struct schedule *s, const struct watch *w)
 	return h;
 }
 
-/* Has it still the addresses of its share? */
+/* Does it still have the addresses of its share? */
 static bool
 share_holds(const struct turn *t)
 {
@@ -140,7 +140,7 @@ share_is_alone(const struct turn *t)
 		TAILQ_NEXT(t, member) == NULL);
 }
 
-/* ---- its sessions */
+/* ---- sessions */
 
 bool
 share_begins(struct turn *t, int64_t pace_ms)
@@ -175,7 +175,7 @@ share_next_asked(struct share *h)
 	return t;
 }
 
-/* ---- what they taught */
+/* ---- results */
 
 static void
 tell(struct turn *t, const struct share_news *n)
@@ -194,7 +194,7 @@ tell(struct turn *t, const struct share_news *n)
 		watch_session(s->watches, t->watch, &n->s, now, wall);
 }
 
-/* True when all of them were told. */
+/* True when all were told. */
 static bool
 share_tell(struct share *h, unsigned *budget)
 {
@@ -223,8 +223,8 @@ share_tell_some(void *arg)
 		loop_timer_set(s->teller, 0);
 }
 
-/* News that come while some have not been told the last ones take their place:
- * what was said last counts. */
+/* News that come before all members were told the previous ones replace those:
+ * the last result counts. */
 static struct share_news *
 share_news(struct turn *t, const struct primary_session *said)
 {

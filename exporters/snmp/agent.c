@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * agent: the library, its session and its requests. What it switches off and
- * on was measured: with the library's own time-outs a stopped master freezes
- * its subagent for 12 to 22 seconds at a time. */
+ * agent: the library, its session and its requests. Its settings were measured:
+ * with the library's own time-outs a stopped master freezes its subagent for 12
+ * to 22 seconds at a time. */
 #include "exporters/snmp/agent_int.h"
 
 #include <net-snmp/agent/agent_callbacks.h>
@@ -15,12 +15,12 @@
 #include "base/clock.h"
 
 #define NAME	     "mxwatch-agentx"
-#define SESSION_USEC 500000 /* for one answer of the master; no retries */
-/* The same for requests of our own, for which nobody waits: longer than it takes
- * to see that the master hangs, so that no answer is late. */
+#define SESSION_USEC 500000 /* for an answer of the master; no retries */
+/* The same for our own requests, which nothing waits for: longer than it takes
+ * to detect a hung master, so that no answer is late. */
 #define ANSWER_USEC 20000000
-/* Between looks whether the master still answers, and between tries to reach
- * one: a master that returns is joined within this time. */
+/* Between checks that the master still answers, and between tries to connect: a
+ * returning master is joined within this time. */
 #define PING_SEC      10
 #define LOG_EVERY_SEC 10
 
@@ -98,7 +98,7 @@ refresh_clocks(void)
 
 /* ---- requests */
 
-/* An arc beyond 32 bits sorts behind every one of ours. */
+/* An arc beyond 32 bits sorts after all of ours. */
 static size_t
 from_oid(uint32_t *dst, const oid *src, size_t n)
 {
@@ -128,7 +128,7 @@ serve(netsnmp_request_info *req, netsnmp_agent_request_info *info)
 		if (info->mode == MODE_GET)
 			netsnmp_set_request_error(info, req,
 			    SNMP_NOSUCHINSTANCE);
-		return; /* GETNEXT: the library goes on behind our subtree */
+		return; /* GETNEXT: the library continues after our subtree */
 	}
 	if (info->mode != MODE_GET)
 		snmp_set_var_objid(vb, found, agent_oid(found, a.oid, a.len));
@@ -213,8 +213,8 @@ on_session_init(int major MX_UNUSED, int minor MX_UNUSED, void *session,
 	return 0;
 }
 
-/* The library's own words, but not those on connecting and registering, which
- * are ours, and not a flood. */
+/* Messages of the library, except those about connecting and registering, which
+ * we log ourselves; rate limited. */
 static int
 on_log(int major MX_UNUSED, int minor MX_UNUSED, void *message,
     void *arg MX_UNUSED)
@@ -234,7 +234,7 @@ on_log(int major MX_UNUSED, int minor MX_UNUSED, void *message,
 static void
 set_up_library(const char *socket)
 {
-	setenv("MIBS", "", 1); /* names are the manager's business */
+	setenv("MIBS", "", 1); /* the subagent needs no MIB names */
 	snmp_disable_log();
 	snmp_enable_calllog();
 	snmp_register_callback(SNMP_CALLBACK_LIBRARY, SNMP_CALLBACK_LOGGING,
@@ -261,13 +261,13 @@ set_up_library(const char *socket)
 	snmp_register_callback(SNMP_CALLBACK_APPLICATION,
 	    SNMPD_CALLBACK_INDEX_STOP, on_session, NULL);
 	init_agent(NAME);
-	/* After init_agent(), which sets it back to 15. */
+	/* After init_agent(), which resets it to 15. */
 	netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID,
 	    NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL, PING_SEC);
 }
 
-/* A handler for each subtree: the library takes its answers for those of its
- * subtree only. */
+/* One handler for each subtree: the library accepts only answers from the
+ * subtree of the handler. */
 void
 agent_init(const char *socket, struct mib *mib, const struct agent_ops *ops)
 {
@@ -298,7 +298,8 @@ agent_fini(void)
 }
 
 /* Alarms (pings, tries to connect) run before the poll, never between it and
- * the reading: they may close what the poll said is readable. */
+ * the reading, because they may close a descriptor that the poll reported as
+ * readable. */
 bool
 agent_poll(int fd, unsigned ms)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * agent_notify: a notification as a request of our own, for the library's
- * send_v2trap() does not say whether the master took it. One at a time. */
+ * agent_notify: sends a notification as our own request, because the library's
+ * send_v2trap() does not report whether the master accepted it. One at a
+ * time. */
 #include "exporters/snmp/agent_int.h"
 
 static struct {
-	uint64_t number; /* on its way; 0: none */
+	uint64_t number; /* under way; 0: none */
 	const struct agent_ops *ops;
 } out;
 

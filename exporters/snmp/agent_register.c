@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * agent_register: our subtrees with the master. The library would ask for them
- * when a session begins, and tell nobody that the master refused; so it is told
- * that it did, and they are asked for here. What another has is asked for
- * again, later each time, until it is free. Nothing is ever given up: the
- * master of net-snmp takes a subtree away from whoever has it, whoever asks. */
+ * agent_register: our subtrees at the master. The library would request them
+ * when a session begins, and not report a refusal; so it is made to believe
+ * that it did, and they are requested here. A subtree that another agent has is
+ * requested again, with growing delays, until it is free. None is ever
+ * released: net-snmp's master would take a subtree from its present owner,
+ * whoever asks. */
 #include "exporters/snmp/agent_int.h"
 
 #include <net-snmp/agent/net-snmp-agent-includes.h>
@@ -16,10 +17,10 @@
 #define PRIORITY    127 /* RFC 2741 section 6.2.3: the default */
 
 enum region_state {
-	REGION_UNKNOWN, /* to be asked for */
+	REGION_UNKNOWN, /* to be requested */
 	REGION_ASKED,
 	REGION_STANDS,
-	REGION_TAKEN, /* refused, for another has it */
+	REGION_TAKEN, /* refused, because another agent has it */
 };
 
 struct region {
@@ -30,9 +31,10 @@ struct region {
 static struct {
 	struct region *region;
 	size_t n;
-	uintptr_t epoch; /* the session; answers of others are late */
+	/* number of the session; answers from earlier ones are ignored */
+	uintptr_t epoch;
 	int64_t next, again; /* monotonic ns */
-	uint32_t standing, taken; /* as they were told */
+	uint32_t standing, taken; /* as last reported */
 } reg;
 
 void
@@ -96,7 +98,7 @@ request(netsnmp_session *ss, const struct mib_region *r)
 	return pdu;
 }
 
-/* `magic` is the place of the region and the epoch in one number. */
+/* `magic` encodes the index of the region and the epoch. */
 static int
 on_answer(int op, netsnmp_session *ss MX_UNUSED, int reqid MX_UNUSED,
     netsnmp_pdu *pdu, void *magic)
@@ -146,7 +148,7 @@ agent_register_step(netsnmp_session *ss, int64_t now)
 	reg.again = reg.again < AGAIN_MAX / 2 ? reg.again * 2 : AGAIN_MAX;
 }
 
-/* While a region is asked for again it is still taken. */
+/* A region that is requested again still counts as taken. */
 bool
 agent_register_state(uint32_t *standing, uint32_t *taken)
 {

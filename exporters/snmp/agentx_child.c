@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * agentx_child: one process at most. It is told to end by the end of its
- * socket, and has STOP_MAX for that. */
+ * agentx_child: at most one process. Closing its socket tells it to end, within
+ * STOP_MAX. */
 #include "exporters/snmp/agentx_child.h"
 
 #include <sys/socket.h>
@@ -16,27 +16,27 @@
 #include "base/mem.h"
 #include "base/spawn.h"
 
-#define STOP_MAX	 (2 * CLOCK_SEC) /* to end by itself */
+#define STOP_MAX	 (2 * CLOCK_SEC) /* time to end by itself */
 #define RESTART_FIRST_MS 1000
 #define RESTART_MAX_MS	 60000
-#define LIVED_LONG	 (60 * CLOCK_SEC) /* then the back-off begins anew */
-#define READ_MAX	 16 /* packets a turn */
+#define LIVED_LONG	 (60 * CLOCK_SEC) /* resets the back-off */
+#define READ_MAX	 16 /* packets per turn */
 
 struct agentx_child {
 	struct loop *loop;
 	struct spawner *spawner; /* borrowed */
-	bool filter; /* its system calls */
+	bool filter; /* of its system calls */
 	struct agentx_child_ops ops;
 
 	struct program program;
-	char *path; /* of it */
-	struct loop_io *life; /* of the program; NULL: none runs */
-	int fd; /* -1: it is asked to end, or none runs */
+	char *path; /* of the program */
+	struct loop_io *life; /* watches the program; NULL: not running */
+	int fd; /* -1: asked to end, or not running */
 	struct loop_io *io;
 	int64_t started; /* monotonic ns */
-	int64_t kill_at; /* once fd is -1 */
+	int64_t kill_at; /* when fd is -1 */
 	int64_t restart_at, restart_ms;
-	bool start_failed; /* said once */
+	bool start_failed; /* logged once */
 };
 
 bool
@@ -79,7 +79,7 @@ agentx_child_restart(struct agentx_child *c)
 	c->start_failed = false;
 }
 
-/* ---- its life */
+/* ---- the process */
 
 static void
 ended(struct agentx_child *c)
@@ -95,7 +95,7 @@ ended(struct agentx_child *c)
 		c->restart_ms = RESTART_MAX_MS;
 }
 
-/* It could not be started; said once. */
+/* It could not be started; logged once. */
 static void
 failed(struct agentx_child *c, int error)
 {
@@ -124,8 +124,8 @@ on_life(unsigned ready MX_UNUSED, void *arg)
 	pid_t pid = c->program.pid;
 	int status;
 
-	/* The descriptor is closed when there was an end: by then the loop has
-	 * to have forgotten it. */
+	/* spawn_poll() closes the descriptor at an end: the loop must have
+	 * forgotten it before. */
 	loop_io_destroy(&c->life);
 	switch (spawn_poll(&c->program, &status)) {
 	case SPAWN_RUNS:
@@ -150,7 +150,7 @@ on_life(unsigned ready MX_UNUSED, void *arg)
 	}
 }
 
-/* The end of one that was asked to and did not. */
+/* Kills a process that was asked to end and did not. */
 static void
 kill_late(struct agentx_child *c)
 {
@@ -259,7 +259,7 @@ agentx_child_tick(struct agentx_child *c, const struct conf_snmp *conf)
 		start(c, conf);
 }
 
-/* ---- birth and death */
+/* ---- creation and destruction */
 
 struct agentx_child *
 agentx_child_create(struct loop *loop, struct spawner *spawner, bool filter,

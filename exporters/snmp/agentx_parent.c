@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC
- * agentx_parent: what the child is told and what it says. Snapshots: packed and
- * sent PACK_SLICE domains a turn, the next one not before SNAPSHOT_EVERY and a
- * second for each thousand domains have passed; the newest replaces one that is
- * not through then. Notifications: one on its way at a time, which stays in the
- * queue until the child says that the master took it, so that neither a child
- * that dies nor a master that is away costs any; only their number and age are
+ * agentx_parent: the packets to and from the child. Snapshots: packed and sent
+ * PACK_SLICE domains a turn, the next one not before SNAPSHOT_EVERY and a
+ * second for each thousand domains have passed; by then it replaces one that is
+ * still unfinished. Notifications: one under way at a time, which stays in the
+ * queue until the child reports that the master accepted it, so that neither a
+ * dying child nor an absent master loses any; only their number and age are
  * bounded (notify_queue). */
 #include "exporters/snmp/agentx_parent.h"
 
@@ -20,8 +20,8 @@
 #define SNAPSHOT_EVERY (5 * CLOCK_SEC)
 #define PACK_SLICE     256 /* domains */
 #define PACK_EVERY_MS  5
-#define SILENT_MAX     (30 * CLOCK_SEC) /* then it is killed */
-#define LOG_EVERY_SEC  5 /* the child's own words; it says less, too */
+#define SILENT_MAX     (30 * CLOCK_SEC) /* without an answer it is killed */
+#define LOG_EVERY_SEC  5 /* of the child's messages; it limits itself, too */
 
 enum said { SAID_NOTHING, SAID_CONNECTED, SAID_NOT };
 
@@ -31,28 +31,28 @@ struct agentx {
 	struct conf_snmp conf; /* our copy */
 	struct agentx_child *child;
 
-	struct pack pack; /* the snapshot on its way */
-	struct wire_out out; /* its packets that were not sent */
+	struct pack pack; /* the snapshot being sent */
+	struct wire_out out; /* its packets not sent yet */
 	struct loop_timer *slice;
-	unsigned ages; /* where notify_ages() goes on */
+	unsigned ages; /* where notify_ages() continues */
 	uint64_t generation; /* of the newest snapshot packed */
 	int64_t next_snapshot, heard; /* monotonic ns */
 
 	struct notify_queue queue;
 	struct loop_timer *spacing;
-	uint64_t seq; /* of the notification that was sent last */
-	uint64_t dropped_then; /* as of the last tick */
-	int64_t dropped_wall; /* when some were dropped last; 0: never */
+	uint64_t seq; /* of the last notification sent */
+	uint64_t dropped_then; /* at the last tick */
+	int64_t dropped_wall; /* last time some were dropped; 0: never */
 
-	struct wire_status last; /* the child's newest */
-	enum said said; /* of the link */
-	uint64_t requests; /* of the children before this one */
+	struct wire_status last; /* the last one received */
+	enum said said; /* state of the link as logged */
+	uint64_t requests; /* of earlier children */
 	uint64_t snapshots_dropped;
 };
 
 static void send_more(struct agentx *);
 
-/* ---- the state of our registrations */
+/* ---- the state of the registrations */
 
 static bool
 is_connected(const struct agentx *ax)
@@ -73,8 +73,8 @@ module_name(enum wire_module module)
 	return name[module];
 }
 
-/* Said once each time; while the registrations are being asked for there is
- * nothing to say yet. */
+/* Logged at each change; nothing is logged while registrations are being
+ * requested. */
 static void
 say_link(struct agentx *ax)
 {
@@ -93,7 +93,7 @@ say_link(struct agentx *ax)
 		    log_q(ax->conf.agentx), ax->last.connected);
 }
 
-/* Somebody else serves a part of what we have: said once each time. */
+/* Another agent serves part of our objects: logged at each change. */
 static void
 say_taken(const struct agentx *ax, uint32_t was)
 {
@@ -226,7 +226,7 @@ send_notice(struct agentx *ax, const struct wire_notice *n)
 	return sent;
 }
 
-/* While no master is there they wait. */
+/* They wait while there is no master. */
 static void
 send_notices(struct agentx *ax)
 {
@@ -242,7 +242,7 @@ send_notices(struct agentx *ax)
 		loop_timer_set(ax->spacing, wait / CLOCK_MS + 1);
 }
 
-/* Losses are told as long as they are fresh; the alert looks at this. */
+/* Losses are shown while they are recent; the alert uses this. */
 static void
 note_dropped(struct agentx *ax)
 {
@@ -280,7 +280,7 @@ on_room(void *arg)
 	send_more(arg);
 }
 
-/* The next packets, once those before them went. */
+/* Packs the next slice, after the previous packets were sent. */
 static void
 pack_slice(struct agentx *ax)
 {
@@ -378,9 +378,9 @@ agentx_show(const struct agentx *ax, struct snap_agentx *v)
 			v->taken[v->ntaken++] = module_name(m);
 }
 
-/* ---- configuration, birth and death */
+/* ---- configuration, creation and destruction */
 
-/* Does the child go by the same? */
+/* Would the child be started in the same way? */
 static bool
 same(const struct conf_snmp *a, const struct conf_snmp *b)
 {

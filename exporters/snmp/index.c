@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * index: a text file, one "NUMBER NAME" a line, replaced by rename. Lines of
- * domains that left the configuration stay: their number is taken. */
+ * removed domains stay: their number is taken. */
 #include "exporters/snmp/index.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ index_cmp(const struct index_entry *a, const struct index_entry *b)
 
 RB_GENERATE(index_tree, index_entry, link, index_cmp)
 
-/* By hand: RB_FIND would need an entry with the name in it. */
+/* Open-coded, because RB_FIND would need an entry with the name in it. */
 struct index_entry *
 index_find(const struct index *x, const char *name)
 {
@@ -51,7 +51,8 @@ insert(struct index *x, const char *name, uint32_t number)
 	return e;
 }
 
-/* A primary's is its label: a host, and its port when that is not 25. */
+/* The name of a primary is its label: a host, and its port if that is not
+ * 25. */
 static bool
 is_name(enum index_kind kind, const char *name)
 {
@@ -66,7 +67,7 @@ is_name(enum index_kind kind, const char *name)
 	return name[0] != '\0';
 }
 
-/* One line; false when it is none of ours or repeats a name. */
+/* Reads one line; false when it is invalid or repeats a name. */
 static bool
 take_line(struct index *x, char *line)
 {
@@ -101,8 +102,8 @@ forget(struct index *x)
 		mem_free(&x->entry[--x->n]);
 }
 
-/* Two domains with one number would be one row: start over, both get new
- * ones. Only an editor can do this to the file. */
+/* Two domains with one number would share a row: both get new ones. Only an
+ * editor can do this to the file. */
 static bool
 numbers_are_unique(struct index *x)
 {
@@ -164,14 +165,15 @@ index_of(struct index *x, const char *name)
 	return e;
 }
 
-/* Entries stay as long as the index: their places are enough. */
+/* Entries live as long as the index: references suffice. */
 struct index_copy {
 	char *path;
 	size_t n;
 	const struct index_entry *entry[];
 };
 
-/* The highest number always: the next one follows it after a restart. */
+/* The highest number is always kept, because the next one follows it after a
+ * restart. */
 static bool
 is_kept(const struct index *x, size_t i)
 {
@@ -186,7 +188,7 @@ index_copy(struct index *x)
 
 	if (!x->changed)
 		return NULL;
-	x->changed = false; /* one try: the next new domain is another */
+	x->changed = false; /* one try; the next new name is another */
 	c = mem_alloc(sizeof(*c) + x->n * sizeof(c->entry[0]));
 	c->path = mem_strdup(x->path);
 	for (size_t i = 0; i < x->n; i++)

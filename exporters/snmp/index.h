@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * index: the numbers by which SNMP knows domains (mxwDomainIndex and
- * mtaGroupIndex) and primaries (mxwPrimaryIndex). A manager keeps them, so they
- * are kept in files of the spool over restarts and never given to another.
- * Loop thread; a file is written only when a name is new. */
+ * index: the numbers of domains (mxwDomainIndex and mtaGroupIndex) and
+ * primaries (mxwPrimaryIndex) in SNMP. Managers store them, so they are kept in
+ * files of the spool over restarts and never reused. Loop thread; a file is
+ * written only when a name is new. */
 #ifndef MX_SNMP_INDEX_H
 #define MX_SNMP_INDEX_H
 
@@ -11,9 +11,10 @@
 #include "base/err.h"
 #include "base/text.h"
 
-#define INDEX_FIRST 2 /* 1 is the group of what belongs to no domain */
-/* Names of which none is forgotten. Of more, those that are not in use any more
- * leave the file: owners of domains choose their MX records, and again. */
+#define INDEX_FIRST 2 /* 1 is the group of mail without a domain */
+/* Up to this number of names none is forgotten. Beyond it unused ones are
+ * removed from the file: owners of domains can change their MX records without
+ * end. */
 #define INDEX_KEPT 100000
 
 enum index_kind { INDEX_DOMAINS, INDEX_PRIMARIES };
@@ -21,12 +22,12 @@ enum index_kind { INDEX_DOMAINS, INDEX_PRIMARIES };
 struct index_entry {
 	RB_ENTRY(index_entry) link;
 	uint32_t index;
-	bool seen; /* asked for since the start */
-	/* notify.c: what was told of the domain, */
+	bool seen; /* used since the start */
+	/* notify.c: last notified state of the domain, */
 	unsigned age_level;
 	int64_t expired_next; /* monotonic ns */
 	bool down; /* of the primary */
-	/* notify_queue.c: its change of state that waits; NULL: none */
+	/* notify_queue.c: its waiting change of state; NULL: none */
 	struct notify_item *change;
 	char name[];
 };
@@ -43,16 +44,17 @@ struct index {
 	bool changed;
 };
 
-/* A missing file is an empty one. -MX_ESYNTAX: lines were skipped; -MX_ESYS:
- * it could not be read. The index works all the same. */
+/* A missing file is an empty one. -MX_ESYNTAX: lines were skipped; -MX_ESYS: it
+ * could not be read. The index works in either case. */
 int index_init(struct index *, enum index_kind, const char *path) MX_NODISCARD;
 void index_fini(struct index *);
-/* The entry of a name, a new one when needed; it stays. O(log n). */
+/* The entry of a name, created if needed; never freed before the index. O(log
+ * n). */
 struct index_entry *index_of(struct index *, const char *name);
-/* The same; NULL: it has no number. */
+/* The same; NULL: no number yet. */
 struct index_entry *index_find(const struct index *, const char *name);
-/* All that there is, for a thread that may wait for the disk; NULL: the file has
- * it already. The index must outlive it. */
+/* A copy for a thread that may wait for the disk; NULL: the file is up to date.
+ * The index must outlive it. */
 struct index_copy;
 struct index_copy *index_copy(struct index *);
 void index_copy_destroy(struct index_copy **);

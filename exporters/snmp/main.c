@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * mxwatch-agentx: the SNMP subagent. mxwatchd starts it with a socket as
- * descriptor 3 over which snapshots and notices come; it answers the master
- * agent from the newest whole snapshot and from nothing else. It ends when the
- * socket does. With -t it sends a test notification by itself instead. */
+ * descriptor 3 for snapshots and notices; it answers the master agent from the
+ * newest complete snapshot and from nothing else. It ends when the socket is
+ * closed. With -t it sends a test notification by itself instead. */
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -18,13 +18,13 @@
 #include "exporters/snmp/agent.h"
 
 #define POLL_MS	     1000
-#define PACKETS_MAX  256 /* between two looks at the master */
+#define PACKETS_MAX  256 /* before the master is served again */
 #define TEST_WAIT_MS 3000
 
 static struct mib mib;
 static struct wire_set incoming;
 static struct wire_status status;
-static bool status_due = true; /* also says that we live */
+static bool status_due = true; /* also shows that the process is alive */
 
 static void
 send_record(enum wire_type type, const void *record)
@@ -223,7 +223,7 @@ main(int argc, char **argv)
 	if (optind != argc || (!testing && !has_daemon()))
 		return usage();
 	/* The daemon ends us by closing the socket, also when the service
-	 * manager signals everybody at once. */
+	 * manager signals the whole group. */
 	signal(SIGPIPE, SIG_IGN);
 	if (!testing) {
 		signal(SIGTERM, SIG_IGN);

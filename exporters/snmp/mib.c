@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  * mib: objects.def as data, rows from a snapshot, and the search for an
  * instance. Called by agent.c for each variable of a request, and for the
- * varbinds of a notification; a mistake here is a walk that does not end, so
+ * varbinds of a notification. A mistake here is an endless walk, so
  * tests/unit/test_snmp_mib.c walks sets of every shape. */
 #include "exporters/snmp/mib.h"
 
@@ -30,8 +30,8 @@ until_ms(const struct mib *m, int64_t then_ms)
 	return then_ms <= m->now_ms ? 0 : (uint64_t)(then_ms - m->now_ms);
 }
 
-/* Never negative, and the largest number for an empty queue: what a manager
- * compares with a threshold has to be an ordinary number. */
+/* Never negative, and the largest number for an empty queue, because managers
+ * compare it with a threshold. */
 static int32_t
 expiry_seconds(const struct mib *m, int64_t then_ms)
 {
@@ -106,7 +106,7 @@ put_interval(struct mib_value *v, uint64_t ms)
 	v->i = ms / 10 > INT32_MAX ? INT32_MAX : (int32_t)(ms / 10);
 }
 
-/* sysUpTime when it happened; 0 when the master is younger than that. */
+/* sysUpTime at that time; 0 when the master is younger. */
 static void
 put_stamp(struct mib_value *v, const struct mib *m, int64_t then_ms)
 {
@@ -208,7 +208,7 @@ static const uint32_t mta_table[] = { 1, 3, 6, 1, 2, 1, 28, 1 };
 static const uint32_t group_table[] = { 1, 3, 6, 1, 2, 1, 28, 2 };
 static const uint32_t error_table[] = { 1, 3, 6, 1, 2, 1, 28, 5 };
 
-/* The root, what follows it up to the column, and the length of the key. */
+/* The root, the arcs from it to the column, and the length of the key. */
 static const struct {
 	const uint32_t *root;
 	size_t rootlen;
@@ -275,7 +275,7 @@ mib_region(const struct mib *m, unsigned i, struct mib_region *r)
 		memcpy(r->oid, enterprise, sizeof(enterprise));
 		return true;
 	}
-	/* The objects of the others come first in the table. */
+	/* The objects of the other MIBs come first in the table. */
 	if (!m->mta || i > mib_nobjects || o[i - 1].scope >= MIB_SYSTEM)
 		return false;
 	r->module = module_of(&o[i - 1]);
@@ -300,8 +300,8 @@ row_add(struct mib *m, enum mib_scope scope)
 	return r;
 }
 
-/* A status class has a row once something was counted there. Subjects beyond
- * x.7 are counted together, as x.999. */
+/* A status class has a row once it was counted. Subjects beyond x.7 are counted
+ * together, as x.999. */
 static void
 rows_of_status(struct mib *m, const struct wire_domain *d, uint32_t class,
     const uint64_t *count)
@@ -424,7 +424,7 @@ mib_take(struct mib *m, struct wire_set *set, int64_t now_ms)
 	row_add(m, MIB_MTA)->key[0] = m->appl_index;
 	r = row_add(m, MIB_GROUP);
 	r->key[0] = m->appl_index;
-	r->key[1] = 1; /* what belongs to no domain */
+	r->key[1] = 1; /* mail without a domain */
 	rows_of_set(m);
 	m->ready = true;
 }
@@ -456,7 +456,8 @@ oid_cmp(const uint32_t *a, size_t na, const uint32_t *b, size_t nb)
 	return na == nb ? 0 : na < nb ? -1 : 1;
 }
 
-/* The first row whose key is not below the given one (above it: `after`). */
+/* The first row whose key is not below the given one (with `after`: above
+ * it). */
 static uint32_t
 row_search(const struct mib *m, enum mib_scope scope, const uint32_t *key,
     size_t n, bool after)
@@ -533,7 +534,7 @@ mib_next(const struct mib *m, const uint32_t *oid, size_t len, bool inclusive,
 
 /* ---- notifications */
 
-/* Rows that have what the notice says; all else in them is empty. */
+/* Makes rows that have the values of the notice; the rest is empty. */
 static void
 subject_of(const struct wire_notice *n, struct mib *m, struct wire_domain *d,
     struct wire_primary *p)

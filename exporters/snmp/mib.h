@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * mib: the newest snapshot as sorted rows of objects, for GET and GETNEXT.
- * Rows are made once a snapshot; a request only searches, so that a walk
- * ascends whatever comes in between, and an answer takes microseconds. Knows
- * nothing of net-snmp. Pure: the caller says what time it is. */
+ * mib: the newest snapshot as sorted rows of objects, for GET and GETNEXT. Rows
+ * are made once a snapshot; a request only searches, so that a walk always
+ * ascends, and an answer takes microseconds. Independent of net-snmp. Pure: the
+ * time is an argument. */
 #ifndef MX_SNMP_MIB_H
 #define MX_SNMP_MIB_H
 
@@ -37,7 +37,7 @@ enum mib_type {
 	MIB_COUNTER64,
 	MIB_STRING,
 	MIB_DATE,
-	MIB_STAMP, /* TimeStamp: sysUpTime then */
+	MIB_STAMP, /* TimeStamp: sysUpTime at that time */
 	MIB_INTERVAL, /* TimeInterval: hundredths of a second */
 	MIB_OID,
 };
@@ -51,7 +51,7 @@ struct mib_value {
 	const uint32_t *oid;
 };
 
-/* A row: its key, and what its columns are made of. */
+/* A row: its key, and the source of its columns. */
 struct mib_row {
 	uint32_t key[3];
 	const struct wire_domain *d;
@@ -63,12 +63,12 @@ struct mib_row {
 };
 
 struct mib {
-	/* what the caller sets */
+	/* set by the caller */
 	uint32_t appl_index;
 	bool mta; /* NETWORK-SERVICES-MIB and MTA-MIB, too */
 	int64_t now_ms; /* wall */
 	uint64_t uptime; /* sysUpTime of the master, hundredths */
-	/* what mib_take() makes */
+	/* set by mib_take() */
 	bool ready;
 	struct wire_set set;
 	struct wire_domain total;
@@ -92,7 +92,7 @@ extern const struct mib_object mib_objects[];
 extern const size_t mib_nobjects;
 const struct mib_object *mib_object(const char *name); /* NULL: none */
 
-/* Objects that each notification carries, by enum wire_event; NULL ends it. */
+/* Objects of each notification, by enum wire_event; ended by NULL. */
 #define MIB_VARBINDS_MAX 8
 extern const char *const mib_varbinds[WIRE_EVENT_MAX][MIB_VARBINDS_MAX];
 
@@ -105,33 +105,33 @@ struct mib_answer {
 
 void mib_init(struct mib *, uint32_t appl_index, bool mta);
 void mib_fini(struct mib *);
-/* Takes a whole set; *set is empty afterwards. */
+/* Takes over a complete set; *set is empty afterwards. */
 void mib_take(struct mib *, struct wire_set *set, int64_t now_ms);
 
-/* The instance of exactly that name. */
+/* The instance with exactly that name. */
 bool mib_get(const struct mib *, const uint32_t *oid, size_t len,
     struct mib_answer *);
-/* The first instance behind it, or that one itself when `inclusive`. */
+/* The first instance after it, or the same one with `inclusive`. */
 bool mib_next(const struct mib *, const uint32_t *oid, size_t len,
     bool inclusive, struct mib_answer *);
 
 /* A subtree to register with the master. MXWATCH-MIB is one; of the others,
- * with `mta`, each column is one of its own, as of the master's own modules:
- * a longer name takes a request away from a shorter one without a word, and a
+ * with `mta`, each column is one, like the registrations of the master's own
+ * modules: a longer name silently takes requests away from a shorter one, and a
  * name of the same length is refused. */
 struct mib_region {
 	enum wire_module module;
 	uint32_t oid[MIB_OID_MAX];
 	size_t len;
 };
-/* False: there are not so many. */
+/* False: there is no such region. */
 bool mib_region(const struct mib *, unsigned i, struct mib_region *);
 /* The name of an object's column, or of the MIB's notification. */
 size_t mib_column_oid(const struct mib_object *, uint32_t *oid);
 size_t mib_event_oid(uint32_t event, uint32_t *oid);
 
-/* The varbinds of a notification, of the values in it: how many. 0: there is no
- * such notification. */
+/* The varbinds of a notification, from its values: returns their number. 0:
+ * unknown event. */
 unsigned mib_notification(const struct wire_notice *,
     struct mib_answer dst[MIB_VARBINDS_MAX]);
 

@@ -7,10 +7,10 @@
 #include "base/clock.h"
 
 #define AGE_HYSTERESIS 10 /* points below the threshold */
-#define EXPIRED_EVERY  (300 * CLOCK_SEC) /* and domain */
+#define EXPIRED_EVERY  (300 * CLOCK_SEC) /* per domain */
 
-#define AGES_TURN      512 /* domains a call, and */
-#define AGES_ROUND     60 /* all of them in so many calls */
+#define AGES_TURN      512 /* domains per call, and */
+#define AGES_ROUND     60 /* calls that cover all of them */
 
 enum age_level { AGE_FINE, AGE_WARNING, AGE_CRITICAL };
 
@@ -34,12 +34,11 @@ event_of(const struct notice *n)
 		return n->a == STORE_OK ? WIRE_SPOOL_ACCEPTING :
 					  WIRE_SPOOL_REFUSING;
 	default:
-		return 0; /* the log and the alerts have those */
+		return 0; /* only the log and the alerts have those */
 	}
 }
 
-/* Each of several policies tells of the same primary; that it is up is news
- * when it was down. */
+/* Each policy of a primary causes a notice; "up" is news only after "down". */
 static enum notify_worth
 of_primary(struct wire_notice *w, const struct notice *n, struct index *x)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * notify: the notifications of the MIB that follow from notices and from the
- * ages of a snapshot, with the values of the moment. Pure, but for the indices,
- * which grow by new names and remember what was told. Loop thread. */
+ * notify: the notifications of the MIB that result from notices and from ages
+ * in a snapshot, with the values of that moment. Pure, except for the indices,
+ * which get new names and remember what was notified. Loop thread. */
 #ifndef MX_SNMP_NOTIFY_H
 #define MX_SNMP_NOTIFY_H
 
@@ -9,22 +9,22 @@
 #include "status/notice.h"
 
 enum notify_worth {
-	NOTIFY_NOT, /* none follows, or none yet */
-	/* It is well, as far as we know since the start: told where there is
-	 * room, for a manager that heard of trouble before. */
+	NOTIFY_NOT, /* none, or not yet */
+	/* All is well as far as known since the start: sent if there is room,
+	 * for a manager that was notified of trouble earlier. */
 	NOTIFY_COURTESY,
 	NOTIFY_NEWS,
 };
-/* Mail that expired is told once in five minutes and domain. */
+/* Expired mail is notified once in five minutes per domain. */
 enum notify_worth notify_of_notice(struct wire_notice *, const struct notice *,
     struct indices *, int64_t now);
 
-/* Ages of the domains against their lifetimes, in percent. A level is left
- * when the age is ten points below its threshold, so that a flush does not
- * make it rattle. `tell` is called for each change; where it returns false
- * there was no room, and the same is told the next time. Of many domains those
- * from *next on are looked at, all of them within a minute of calls each
- * second. */
+/* Compares ages of the domains with their lifetimes, in percent. A level is
+ * left when the age is ten points below its threshold, so that a flush does not
+ * make it flap. `tell` is called for each change; false means that there was no
+ * room, and it is called again the next time. With many domains a part is
+ * examined, from *next on, so that calls each second cover all within a
+ * minute. */
 struct age_limits {
 	unsigned warning, critical; /* percent; 0: never */
 };

@@ -11,7 +11,7 @@
 struct notify_item {
 	TAILQ_ENTRY(notify_item) link;
 	struct notify_list *list;
-	struct index_entry *domain; /* points back here; NULL: of none */
+	struct index_entry *domain; /* refers back to this; NULL: none */
 	int64_t since; /* monotonic ns */
 	struct wire_notice notice;
 };
@@ -96,7 +96,7 @@ notify_queue_add(struct notify_queue *q, const struct wire_notice *n,
 		q->dropped += worth == NOTIFY_NEWS;
 		return;
 	}
-	if (it != NULL) /* the one on its way is told as it is */
+	if (it != NULL) /* the one under way is sent as it is */
 		it->domain = NULL;
 	it = mem_alloc(sizeof(*it));
 	it->notice = *n;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * numbers: a copy of what is new goes to the helper; one job at a time. */
+ * numbers: a copy of new numbers goes to the helper; one job at a time. */
 #include "exporters/snmp/numbers.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 
-/* The numbers on their way to the disk: the thread's until it is done. */
+/* The numbers being written: owned by the thread until it is done. */
 struct keeping {
 	struct helper_job job; /* first */
 	struct numbers *n;
@@ -50,7 +50,7 @@ keeping_done(struct helper_job *job)
 	numbers_keep(n);
 }
 
-/* The end of the daemon: it may not have been written. */
+/* The daemon ends: it may not have been written. */
 static void
 keeping_drop(struct helper_job *job)
 {
@@ -109,7 +109,7 @@ numbers_init(struct numbers *n, struct helper *helper, const char *spool)
 	read_index(&n->x.primaries, INDEX_PRIMARIES, spool, "snmp-primaries");
 }
 
-/* At the end there is no helper any more, and time. */
+/* At the end there is no helper any more, and blocking is allowed. */
 static void
 write_last(struct index *x)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * numbers: the indices of domains and primaries, kept in two files of the
+ * numbers: the indices of domains and primaries, stored in two files of the
  * spool by the helper thread. Loop thread. */
 #ifndef MX_SNMP_NUMBERS_H
 #define MX_SNMP_NUMBERS_H
@@ -9,15 +9,15 @@
 
 struct numbers {
 	struct indices x;
-	struct helper *helper; /* borrowed; gone before this is */
-	bool keeping; /* on their way to the disk */
+	struct helper *helper; /* borrowed; destroyed before this */
+	bool keeping; /* being written */
 };
 
-/* Reads the files; what is wrong with them is logged. */
+/* Reads the files; problems are logged. */
 void numbers_init(struct numbers *, struct helper *, const char *spool);
-/* Writes what is new by itself. */
+/* Writes new numbers itself. */
 void numbers_fini(struct numbers *);
-/* Writes what is new, if anything is. */
+/* Writes new numbers, if any. */
 void numbers_keep(struct numbers *);
 
 #endif

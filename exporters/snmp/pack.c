@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * pack: a snapshot in the terms of the MIB: its states and phases by number,
+ * pack: a snapshot in the terms of the MIB: states and phases as numbers,
  * seconds, a primary as host and port. */
 #include "exporters/snmp/pack.h"
 
@@ -80,7 +80,7 @@ pack_domain(struct wire_domain *w, const struct snap_domain *d, uint32_t index)
 	const struct domain_stats *c = &d->count;
 
 	w->index = index;
-	w->state = (uint32_t)d->state + 1; /* the MIB begins with 1 */
+	w->state = (uint32_t)d->state + 1; /* the MIB begins at 1 */
 	w->flushing = d->flush.running;
 	w->state_since = d->state_since;
 	w->lifetime = d->lifetime;
@@ -130,7 +130,7 @@ pack_primary(struct wire_primary *w, const struct snap_server *p,
 	double seconds = 0;
 
 	w->index = index;
-	w->state = p->state + 1; /* the MIB begins with 1 */
+	w->state = p->state + 1; /* the MIB begins at 1 */
 	w->state_since = p->state_since;
 	w->port = wire_label(p->label, w->host, sizeof(w->host));
 	w->healthy = p->healthy;
@@ -173,7 +173,7 @@ static void
 pack_dnsbl(struct wire_dnsbl *w, const struct snap_dnsbl *b, uint32_t index)
 {
 	w->index = index;
-	w->state = (uint32_t)b->state + 1; /* the MIB begins with 1 */
+	w->state = (uint32_t)b->state + 1; /* the MIB begins at 1 */
 	w->queries = b->queries;
 	w->hits = b->hits;
 	w->failures = b->failures;
@@ -186,7 +186,7 @@ static void
 pack_node(struct wire_node *w, const struct snap_node *n)
 {
 	w->index = n->id;
-	w->state = n->state + 1; /* the MIB begins with 1 */
+	w->state = n->state + 1; /* the MIB begins at 1 */
 	w->us = n->us;
 	w->differs = n->differs;
 	w->domains = n->domains;
@@ -232,7 +232,7 @@ next_phase(struct pack *p)
 	p->next = p->done = 0;
 }
 
-/* The primary as snapshot.server has it; NULL: it has no row. */
+/* The primary in snapshot.server; NULL: it has no row. */
 static struct snap_server *const *
 server_of(const struct snapshot *s, const char *label)
 {
@@ -253,7 +253,7 @@ server_of(const struct snapshot *s, const char *label)
 	return at == NULL || (*at)->mx_backup ? NULL : at;
 }
 
-/* Numbers the primaries that have none yet. */
+/* Assigns numbers to new primaries. */
 static void
 count_primaries(struct pack *p, struct index *x, unsigned budget)
 {
@@ -286,7 +286,7 @@ count_links(struct pack *p, const struct index *x, const struct snap_domain *d)
 	}
 }
 
-/* Numbers the domains that have none yet; the system comes before what it
+/* Assigns numbers to new domains; the system packet precedes the rows that it
  * counts. */
 static void
 count_domains(struct pack *p, struct wire_out *o, struct indices *x,
@@ -312,8 +312,8 @@ count_domains(struct pack *p, struct wire_out *o, struct indices *x,
 	next_phase(p);
 }
 
-/* By number; those that left the configuration have kept theirs. NULL: the
- * next one has no row. */
+/* The next domain by number; removed ones have kept theirs. NULL: it has no
+ * row. */
 static const struct snap_domain *
 next_domain(struct pack *p, const struct index *x, uint32_t *index)
 {

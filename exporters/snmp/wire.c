@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * wire: writing packets, checking them, putting a snapshot together again.
- * The daemon writes snapshots and reads status, mxwatch-agentx does the
- * opposite; neither trusts the other's lengths. */
+ * wire: writes packets, checks them, reassembles snapshots. The daemon writes
+ * snapshots and reads status, mxwatch-agentx does the opposite; neither trusts
+ * the other's lengths. */
 #include "exporters/snmp/wire.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* Packets begin where any of the structs may. */
+/* Packets begin at the strictest alignment of the structs. */
 #define ALIGN_UP(n) (((n) + 7u) & ~(size_t)7u)
 
 struct field {
@@ -122,8 +122,8 @@ wire_label(const char *label, char *host, size_t size)
 	const char *end = strchr(label, ']'), *colon;
 	int64_t port;
 
-	/* "[2001:db8::1]:2525", "mx:2525"; an address without brackets has
-	 * more colons than one and no port. */
+	/* "[2001:db8::1]:2525", "mx:2525"; an address without brackets has more
+	 * than one colon and no port. */
 	if (label[0] == '[' && end != NULL) {
 		colon = end[1] == ':' ? end + 1 : NULL;
 		label++;
@@ -211,7 +211,7 @@ wire_out_peek(const struct wire_out *o, size_t *len, size_t *stride)
 	return o->data + o->sent;
 }
 
-/* ---- putting together */
+/* ---- reassembly */
 
 void
 wire_set_init(struct wire_set *s)
@@ -235,7 +235,7 @@ set_empty(struct wire_set *s)
 		s->rows[t].n = 0;
 }
 
-/* Wall times with which one can reckon. */
+/* Wall times in a range that is safe to compute with. */
 static bool
 is_time(int64_t t)
 {
@@ -326,7 +326,7 @@ row_is_sound(enum wire_type type, const void *last, const void *row)
 	}
 }
 
-/* Kinds of rows come one after the other. */
+/* The kinds of rows come in order. */
 static bool
 is_turn_of(const struct wire_set *s, enum wire_type type)
 {
@@ -336,7 +336,7 @@ is_turn_of(const struct wire_set *s, enum wire_type type)
 	return s->rows[type].n < s->system.rows[type];
 }
 
-/* Room grows with what arrives, not with what is promised. */
+/* Memory grows with the rows received, not with the number announced. */
 static int
 add_row(struct wire_set *s, enum wire_type type, const void *row)
 {

@@ -6,10 +6,11 @@
  * miss. Ascending insertion fills leaves completely. A node below a quarter is
  * merged with a neighbour if both fit with some room to spare; otherwise it
  * stays, and the neighbour is more than half full: so there is no borrowing,
- * and at most some five eighths are unused. A full-size leaf is in a slab,
- * whose chunks go back to the system when a set of a million is gone; it stores
- * its handle behind its items. Smaller leaves are malloc's, which keeps them:
- * small sets consist of these. */
+ * and at most some five eighths are unused.
+ *
+ * A full-size leaf is in a slab, whose chunks go back to the system when a set
+ * of a million is gone; it stores its handle behind its items. Smaller leaves
+ * are malloc's, which keeps them: small sets consist of these. */
 #include <stdlib.h>
 #include <string.h>
 

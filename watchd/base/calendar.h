@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
  * calendar: points in time as operators write them, and recurring times, in the
- * time zone of this machine (tzset(3)). Wall times are Unix seconds. A local
- * time that a change of the clocks skips is read with the offset from before
- * the change: 02:30, where 02:00 becomes 03:00, is 03:30. Of one that occurs
- * twice the first is meant. Pure except for the zone; any thread. */
+ * time zone of this machine (tzset(3)). Wall times are Unix seconds.
+ *
+ * A local time that a change of the clocks skips is read with the offset from
+ * before the change: 02:30, where 02:00 becomes 03:00, is 03:30. Of one that
+ * occurs twice the first is meant. Pure except for the zone; any thread. */
 #ifndef MX_BASE_CALENDAR_H
 #define MX_BASE_CALENDAR_H
 

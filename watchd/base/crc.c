@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * crc: zlib's, and a faster way to the same value where the processor has
  * carry-less multiplication. By tables it is two thirds of the instructions of
- * the thread that writes mail (17,800 of 26,200 for a message of 4 KB). The
- * algorithm is that of Gopal et al., "Fast CRC Computation for Generic
+ * the thread that writes mail (17,800 of 26,200 for a message of 4 KB).
+ *
+ * The algorithm is that of Gopal et al., "Fast CRC Computation for Generic
  * Polynomials Using PCLMULQDQ" (Intel, 2009): four times 16 bytes are carried
  * along, and each is moved 64 bytes on by multiplying its halves with a power
  * of x modulo the polynomial. The remaining 16 bytes have the CRC of all data

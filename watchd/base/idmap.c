@@ -3,14 +3,15 @@
  * 3/4 filled; a removal closes its gap by moving later entries back, so that
  * there are no tombstones and a long-lived map stays fast. The ids are ours and
  * never chosen by a peer, hence the fixed mixing function. Not for sharing
- * between threads. A resize moves the entries to the new table step by step:
- * each call that changes the map examines IDMAP_STEP slots of the old one,
- * because moving a million at once would stop the loop. Meanwhile an id is in
- * one of the two; an entry that leaves the old table leaves a mark, since
- * nothing may move in there. Of n slots all are moved after n / IDMAP_STEP
- * calls, and the new table is full after no fewer than n / 4: it is twice as
- * large, or half as large and an eighth was used. Only freeing the old table is
- * left to one call. */
+ * between threads.
+ *
+ * A resize moves the entries to the new table step by step: each call that
+ * changes the map examines IDMAP_STEP slots of the old one, because moving a
+ * million at once would stop the loop. Meanwhile an id is in one of the two; an
+ * entry that leaves the old table leaves a mark, since nothing may move in
+ * there. Of n slots all are moved after n / IDMAP_STEP calls, and the new table
+ * is full after no fewer than n / 4: it is twice as large, or half as large and
+ * an eighth was used. Only freeing the old table is left to one call. */
 #include <stdlib.h>
 
 #include "base/idmap.h"

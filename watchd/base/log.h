@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * log: one logfmt line an event: `level module key=value ...`, ids first. Any
  * thread may log without ever waiting: a thread writes the lines, those of 20
- * ms together (log_flush), warnings and errors at once. If stderr, the file or
- * syslog is slower than the lines come, lines are dropped; their number is
- * counted and logged. */
+ * ms together (log_flush), notices, warnings and errors at once. If stderr, the
+ * file or syslog is slower than the lines come, lines are dropped; their number
+ * is counted and logged. */
 #ifndef MX_BASE_LOG_H
 #define MX_BASE_LOG_H
 

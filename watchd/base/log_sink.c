@@ -3,11 +3,11 @@
  * A pipe that nobody reads, a stuck syslog or a slow disk blocks that thread
  * only: lines wait in a bounded buffer, and those that do not fit are counted,
  * and the gap is logged. There are two buffers: one is filled under the mutex,
- * the other belongs to the thread. Warnings and errors wake the thread at once;
- * other lines wait for log_flush(), and for SINK_PACE since the last write: a
- * busy loop has many turns in that time, and waking a thread for each costs
- * more than writing its line. The systemd journal adds time stamps itself and
- * expects priorities: if standard error leads there, lines have a priority
+ * the other belongs to the thread. Notices, warnings and errors wake the thread
+ * at once; other lines wait for log_flush(), and for SINK_PACE since the last
+ * write: a busy loop has many turns in that time, and waking a thread for each
+ * costs more than writing its line. The systemd journal adds time stamps itself
+ * and expects priorities: if standard error leads there, lines have a priority
  * prefix ("<4>", sd-daemon(3)) and no time. Before log_open() there is no
  * thread and each line is written at once. */
 #include <sys/socket.h>
@@ -34,7 +34,7 @@
 #include "base/thread.h"
 
 #define SINK_BUFFER    (256 * 1024) /* some 1,700 lines */
-#define SINK_RESERVE   (32 * 1024) /* part of it for warnings and errors */
+#define SINK_RESERVE   (32 * 1024) /* part of it for notices and above */
 #define SINK_STAMP_LEN 40 /* "2026-11-22T16:42:00Z " */
 #define SINK_NOTE_MAX  160
 #define SINK_PACE      (20 * CLOCK_MS)
@@ -99,7 +99,7 @@ sink_write_fd(int fd, const char *data, size_t len)
 		if (n > 0)
 			done += (size_t)n;
 		else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			(void)poll(&pfd, 1, -1); /* somebody else's idea */
+			(void)poll(&pfd, 1, -1); /* non-blocking by others */
 		else if (n == 0 || errno != EINTR)
 			break;
 	}

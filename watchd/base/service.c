@@ -18,8 +18,7 @@
 #include "base/text.h"
 
 static int service_fd = -1;
-static int64_t
-    service_ms; /* half of what the manager waits for service_alive() */
+static int64_t service_ms; /* half of the watchdog interval */
 
 static int
 service_connect(const char *name)

@@ -4,10 +4,11 @@
  * there is one thread and no system-call filter (base/sandbox.h), so that the
  * daemon needs neither fork nor exec nor kill, and a large queue is never
  * copied. It starts only programs that its `allowed` accepts, whoever asks; it
- * kills the running ones and ends when the daemon does. A program starts in its
- * own process group, with no signal blocked or ignored and with one descriptor
- * from us. Requests never wait. spawn_start() may be called by any thread, the
- * rest by the owner of the program. */
+ * kills the running ones and ends when the daemon does.
+ *
+ * A program starts in its own process group, with no signal blocked or ignored
+ * and with one descriptor from us. Requests never wait. spawn_start() may be
+ * called by any thread, the rest by the owner of the program. */
 #ifndef MX_BASE_SPAWN_H
 #define MX_BASE_SPAWN_H
 

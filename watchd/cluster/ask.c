@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * ask: requests to other nodes. A request is a key of the store that the other node
- * is told of; its answer comes as keys with pieces, the first letter of which says
- * whether there are more. Who asked removes them. */
+ * ask: requests to other nodes. A request is a key of the store that the other
+ * node sees; its answer comes as keys with pieces, the first letter of which
+ * says whether there are more. The asking node removes them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "base/rnd.h"
 #include "cluster/cluster_int.h"
 
-#define ASKS_MAX  64 /* at once, ours and theirs */
+#define ASKS_MAX  64 /* at once, ours and those of others */
 #define PIECE_MAX 60000
 
 struct ask {
@@ -20,14 +20,14 @@ struct ask {
 	struct cluster *cl;
 	struct loop_timer *timer;
 	uint64_t number;
-	unsigned node, part; /* the next piece */
+	unsigned node, part; /* number of the next piece */
 	bool sent;
 	cluster_said_cb *cb;
 	void *arg;
 };
 
-/* Stays when all is said, until who asked removes the request: it may be told of
- * once more, and is not to be done again. */
+/* Kept after the answer, until the asking node removes the request: it may be
+ * reported again, and must not be executed twice. */
 struct asked {
 	TAILQ_ENTRY(asked) link;
 	uint64_t ticket, number;
@@ -41,7 +41,7 @@ remove_key(struct cluster *cl, const char *key)
 	put_state(cl, key, NULL, 0);
 }
 
-/* ---- ours */
+/* ---- our requests */
 
 static void
 ask_end(struct ask *a)
@@ -129,7 +129,7 @@ ask_said(struct cluster *cl, const char *rest, const char *data, size_t len)
 	cluster_said_cb *cb;
 	void *arg;
 
-	/* pieces come in their order; an older one is of nobody any more */
+	/* pieces come in order; an old one belongs to no request */
 	if (a == NULL || node == 0 || a->node != node || slash == NULL ||
 	    strtoul(slash + 1, NULL, 10) != a->part)
 		return;
@@ -142,7 +142,7 @@ ask_said(struct cluster *cl, const char *rest, const char *data, size_t len)
 	cb(arg, 0, data + 1, len - 1, *data == 'e');
 }
 
-/* ---- theirs */
+/* ---- requests of others */
 
 static void
 asked_end(struct cluster *cl, struct asked *a)
@@ -152,7 +152,7 @@ asked_end(struct cluster *cl, struct asked *a)
 	free(a);
 }
 
-/* Room for another one; who does not answer keeps what he has. */
+/* Makes room for another one; those without an answer stay. */
 static bool
 asked_room(struct cluster *cl)
 {
@@ -182,7 +182,7 @@ ask_came(struct cluster *cl, const char *rest, const char *data, size_t len)
 	TAILQ_FOREACH (a, &cl->ask.asked, link)
 		if (a->node == node && a->number == number)
 			break;
-	if (len == 0) { /* who asked does not wait any more */
+	if (len == 0) { /* the asking node has stopped waiting */
 		if (a != NULL)
 			asked_end(cl, a);
 		return;
@@ -237,7 +237,7 @@ cluster_said(struct cluster *cl, uint64_t ticket, const char *text, size_t len,
 	a->ended = end;
 }
 
-/* Pieces are ours to remove, whatever they are. */
+/* Removes pieces addressed to us, whatever they are. */
 void
 ask_told(struct cluster *cl, const char *key, const char *rest,
     const void *data, size_t len)
@@ -254,7 +254,7 @@ ask_told(struct cluster *cl, const char *key, const char *rest,
 	}
 }
 
-/* It forgot what it was asked, and waits for nothing. */
+/* It was restarted: it has forgotten our requests, and waits for nothing. */
 void
 ask_lost(struct cluster *cl, unsigned node)
 {
@@ -273,7 +273,7 @@ ask_lost(struct cluster *cl, unsigned node)
 
 /* ---- life */
 
-/* What was asked before this start is nobody's any more, nor what we asked. */
+/* Requests from before this start are void, in both directions. */
 static void
 load_one(void *arg, const char *key, const void *data, size_t len)
 {
@@ -290,7 +290,7 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 void
 ask_load(struct cluster *cl)
 {
-	cl->ask.last = rnd_u64() >> 8; /* not those of before */
+	cl->ask.last = rnd_u64() >> 8; /* differs from earlier runs */
 	store_state_each(cl->store, "ask/", load_one, cl);
 	store_state_each(cl->store, "said/", load_one, cl);
 }

@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 
-#define SPLIT_LEAST 20 /* domains: fewer are not worth it */
+#define SPLIT_LEAST 20 /* domains: smaller groups are not split */
 
 /* FNV leaves the last octets in the low bits: mixed (splitmix64). */
 static uint64_t
@@ -21,7 +21,7 @@ struct choice {
 	const char *key;
 	unsigned owner;
 	bool owner_down, any_up;
-	bool any; /* none fits: one has to have it */
+	bool any; /* none qualifies: some node has to have it */
 };
 
 static bool
@@ -31,7 +31,7 @@ fits(const struct choice *c, const struct choose_node *node)
 		return true;
 	if (c->owner_down)
 		return !c->any_up || node->sees == CHOOSE_UP;
-	/* not to one who would give it away at once */
+	/* not to a node that would give it away at once */
 	return node->id == c->owner || node->sees != CHOOSE_DOWN;
 }
 

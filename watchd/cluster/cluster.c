@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * cluster: life, the tick, and what comes from the store; see cluster.h. */
+ * cluster: life, the tick, and the store's events; see cluster.h. */
 #include "cluster/cluster.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ load_one(void *arg, const char *key, const void *data, size_t len)
 	(void)cluster_told(arg, key, data, len);
 }
 
-/* Who owns what, and all that the nodes told each other. */
+/* Reads the owners, and all that the nodes reported. */
 static void
 load_all(struct cluster *cl)
 {
@@ -90,7 +90,7 @@ load_all(struct cluster *cl)
 		store_state_each(cl->store, load[i], load_one, cl);
 }
 
-/* ---- the place of ours is another's */
+/* ---- when another has our place */
 
 static void
 on_joined(void *arg, uint64_t token, int rc)
@@ -105,7 +105,7 @@ on_joined(void *arg, uint64_t token, int rc)
 	cl->fenced = false;
 	cl->node[cl->us].stirred_ns = clock_now();
 	load_all(cl);
-	/* what was said meanwhile was not heard */
+	/* reports made meanwhile were not accepted */
 	nodes_tell_us(cl);
 	if (cl->unleft)
 		(void)cluster_join(cl, cl->us);
@@ -114,8 +114,9 @@ on_joined(void *arg, uint64_t token, int rc)
 	units_again(cl);
 }
 
-/* Who fenced us may have said before that we are to stay away: that is known as soon
- * as our row is seen to be free. Another process of our name does not free it. */
+/* A node that fenced us may have ordered before that we stay out: this is known
+ * once our row is seen as free. It is not freed if another process has our
+ * name. */
 static bool
 may_join(const struct cluster *cl)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * cluster_int: what the files of this folder share. */
+ * cluster_int: shared by the files of this folder. */
 #ifndef MX_CLUSTER_CLUSTER_INT_H
 #define MX_CLUSTER_CLUSTER_INT_H
 
@@ -10,62 +10,66 @@
 #include "cluster/choose.h"
 #include "cluster/cluster.h"
 
-#define LABELS_MAX  16 /* primaries of a domain that are looked at */
+#define LABELS_MAX  16 /* primaries of a domain that are considered */
 #define CAUSE_MAX   160
-#define INFO_MAX    128 /* of what a node says of itself */
+#define INFO_MAX    128 /* of each text that a node reports about itself */
 #define NODES	    (STORE_NODE_MAX + 1)
 #define KEY_MAX	    400
-#define LEAVING_MAX 200 /* domains on their way at once */
+#define LEAVING_MAX 200 /* domains being moved at once */
 
 struct member {
 	struct store_node seen;
-	int64_t stirred_ns; /* monotonic, by our clock */
-	int64_t fence_epoch; /* that is being fenced */
-	int64_t left_stamp; /* of the order that `left` follows */
+	int64_t stirred_ns; /* monotonic, by our clock: last activity */
+	int64_t fence_epoch; /* epoch that is being fenced */
+	int64_t left_stamp; /* of the order behind `left` */
 	bool known, left, fencing;
-	bool dead; /* it was fenced; else its place was given back */
-	unsigned domains; /* it owns */
+	bool dead; /* fenced; otherwise its place was released */
+	unsigned domains; /* owned */
 	char version[INFO_MAX], config[INFO_MAX], hostname[INFO_MAX];
 };
 
-/* A domain that is in the configuration, or that has an owner. */
+/* A domain that is in the configuration, or has an owner. */
 struct unit {
 	RB_ENTRY(unit) link;
 	TAILQ_ENTRY(unit) soon; /* in cluster.soon, if `hurried` */
 	int64_t since_ns; /* it should be elsewhere; 0: it should not */
 	int64_t pin_stamp;
-	uint32_t lacks; /* nodes that gave it away as they do not know it */
+	/* nodes that gave it away because they do not know it */
+	uint32_t lacks;
 	uint8_t owner, to, pin; /* nodes; `to`: while it leaves */
-	uint8_t heard; /* the last word about its owner: news, or an answer */
+	/* source of the last owner: the follower, or an answer */
+	uint8_t heard;
 	uint8_t state;
 	bool configured, hurried;
 	char name[];
 };
 enum unit_state {
-	UNIT_AWAY, /* not ours, whatever `owner` says: only the store's answer
-		    * makes it so */
+	/* not ours, whatever `owner` is: only the store's answer makes it
+	 * ours */
+	UNIT_AWAY,
 	UNIT_TAKING,
 	UNIT_OURS,
-	UNIT_LEAVING, /* the queue is letting go of it */
+	UNIT_LEAVING, /* the queue is releasing it */
 	UNIT_GIVING,
 };
 RB_HEAD(unit_tree, unit);
 
 struct seen {
 	SLIST_ENTRY(seen) link;
-	int64_t since; /* wall seconds, by the clock of who sees it */
-	int64_t heard_ns; /* monotonic: we know it since */
-	int64_t down_ns; /* the same: it is not down any more; 0: long since */
+	int64_t since; /* wall seconds, by the clock of that node */
+	int64_t heard_ns; /* monotonic: when we heard of it */
+	int64_t down_ns; /* monotonic: when it was last down; 0: long ago */
 	uint8_t state, node;
-	bool untold; /* ours, and the others do not know it */
+	bool untold; /* ours, not reported yet */
 	char *cause; /* NULL: none */
 };
 
-/* A primary. The walk of the units counts whose first one it is, and by bits of
- * nodes, who sends to it: as of the last complete walk, and so far in `walk`. */
+/* A primary. The walk of the units counts for how many it is the first, and
+ * which nodes, as bits, send to it: of the last complete walk, and so far in
+ * `walk`. */
 struct judged {
 	RB_ENTRY(judged) link;
-	SLIST_HEAD(, seen) seen; /* of those that have told */
+	SLIST_HEAD(, seen) seen; /* of the nodes that reported */
 	unsigned walk;
 	unsigned domains, domains_now;
 	uint32_t owners, owners_now;
@@ -84,19 +88,20 @@ struct cluster {
 	struct unit_tree units;
 	TAILQ_HEAD(, unit) soon;
 	struct judged_tree primaries;
-	char walked[TEXT_DOMAIN_MAX]; /* the walk came to this unit */
-	unsigned walk, complete; /* the one under way; the last to its end */
+	char walked[TEXT_DOMAIN_MAX]; /* position of the walk */
+	unsigned walk, complete; /* the present one; the last complete one */
 	unsigned nunits, configured;
 	unsigned leaving, unowned, unowned_now;
-	unsigned rounds; /* ends of the walk that are to be reached at once */
+	unsigned rounds; /* walks to complete without a pause */
 	int64_t looked_ns; /* monotonic: the last look at the nodes */
-	int64_t fenced_ns, join_ns; /* the same; join: not before */
+	int64_t fenced_ns, join_ns; /* monotonic; join: earliest attempt */
 	bool started, stopped;
 	bool fenced, joining;
-	bool unleft; /* an operator wants us back: told when we have joined */
+	/* an operator wants us back: reported when we have joined */
+	bool unleft;
 	struct { /* ask.c */
 		LIST_HEAD(, ask) asks;
-		TAILQ_HEAD(, asked) asked; /* the oldest first */
+		TAILQ_HEAD(, asked) asked; /* oldest first */
 		unsigned nasks, nasked;
 		uint64_t last;
 	} ask;
@@ -104,13 +109,14 @@ struct cluster {
 
 /* nodes.c */
 bool node_is_live(const struct cluster *, unsigned node);
-bool node_is_free(const struct cluster *, unsigned node); /* its place */
-void nodes_tell_us(struct cluster *); /* the others, what we are */
+/* its place is free */
+bool node_is_free(const struct cluster *, unsigned node);
+void nodes_tell_us(struct cluster *); /* reports our own row to the others */
 void nodes_told(struct cluster *, const char *rest, const void *, size_t len);
 void node_fence(struct cluster *, struct member *);
-/* It has another configuration than ours: it may know other domains. */
+/* Its configuration differs from ours: it may know other domains. */
 bool node_differs(const struct cluster *, unsigned node);
-bool nodes_differ(const struct cluster *); /* one that is live */
+bool nodes_differ(const struct cluster *); /* some live node */
 
 /* units.c */
 int unit_cmp(const struct unit *, const struct unit *);
@@ -121,7 +127,8 @@ void units_load(struct cluster *);
 void units_fini(struct cluster *);
 /* "NODE/DOMAIN" */
 void unit_lacked(struct cluster *, const char *rest, size_t len);
-void unit_lack(struct cluster *, struct unit *, bool lacks); /* we do */
+/* this node does */
+void unit_lack(struct cluster *, struct unit *, bool lacks);
 void unit_hurry(struct cluster *, struct unit *);
 void unit_calm(struct cluster *, struct unit *);
 void unit_drop(struct cluster *, struct unit *);
@@ -129,10 +136,10 @@ void unit_owner(struct cluster *, struct unit *, unsigned node);
 bool unit_is_nothing(const struct unit *);
 
 /* walk.c */
-/* Some of the walk; true: it should go on at once. */
+/* Continues the walk; true: again at once. */
 bool units_walk(struct cluster *);
-int64_t units_pace(const struct cluster *); /* else in so many ms */
-void units_again(struct cluster *); /* all of them, at once */
+int64_t units_pace(const struct cluster *); /* otherwise in this many ms */
+void units_again(struct cluster *); /* a new walk, at once */
 void units_lose(struct cluster *); /* all are another's */
 
 /* wishes.c */
@@ -151,22 +158,22 @@ judged_count(struct cluster *, struct judged *, bool first, unsigned owner);
 void judged_owner(struct cluster *, struct judged *, unsigned owner);
 unsigned judged_domains(const struct cluster *, const struct judged *);
 void verdict_told(struct cluster *, const char *rest, const void *, size_t len);
-void verdicts_again(struct cluster *); /* tells ours once more */
-/* What that node sees, as choose.h has it. */
+void verdicts_again(struct cluster *); /* reports ours again */
+/* That node's view, in terms of choose.h. */
 enum choose_sees verdict_sees(const struct cluster *, unsigned node,
     unsigned owner, const char *const *labels, unsigned n);
 
 /* ask.c */
-/* "ask/TO/..." or "said/TO/...": `rest` is behind the first slash. */
+/* "ask/TO/..." or "said/TO/...": `rest` follows the first slash. */
 void ask_told(struct cluster *, const char *key, const char *rest, const void *,
     size_t len);
-void ask_lost(struct cluster *, unsigned node); /* it is another process */
+void ask_lost(struct cluster *, unsigned node); /* it was restarted */
 void ask_load(struct cluster *);
 void ask_fini(struct cluster *);
 
 /* cluster.c */
 void cluster_tick_soon(struct cluster *);
-/* "REST" of "NODE/REST" or "NODE": the node, and *rest; 0: it is none. */
+/* "REST" of "NODE/REST" or "NODE": returns the node, and *rest; 0: invalid. */
 unsigned key_node(const char *key, const char **rest);
 void put_state(struct cluster *, const char *key, const void *, size_t len);
 

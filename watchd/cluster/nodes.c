@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * nodes: who is alive. A node stirs when its row is another one than at the look
- * before; when it stood still for a whole lease, by our own clock, it is fenced, and
- * its domains are free. What a node says of itself is for people. */
+ * nodes: which nodes are alive. A node is active when its row has changed since
+ * the previous look; without a change for a whole lease, by our own clock, it
+ * is fenced, and its domains are free. What a node reports about itself is for
+ * display only. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "base/log.h"
 #include "cluster/cluster_int.h"
 
-#define LOOK_SHARE 4 /* a look counts for so much of a lease at most */
+#define LOOK_SHARE 4 /* a look counts for at most this part of a lease */
 
 static int64_t
 silent_ns(const struct member *n)
@@ -17,8 +18,8 @@ silent_ns(const struct member *n)
 	return clock_now() - n->stirred_ns;
 }
 
-/* It may trust itself for longer than we do: where the option was changed, and not
- * all have started again. */
+/* Its lease may be longer than ours: the option was changed, and not all nodes
+ * were restarted. */
 static int64_t
 lease_ns(const struct cluster *cl, const struct member *n)
 {
@@ -27,7 +28,7 @@ lease_ns(const struct cluster *cl, const struct member *n)
 	    CLOCK_MS;
 }
 
-/* Of looks that come a quarter of a second apart, one may be missed. */
+/* With looks a quarter of a second apart one may be missed. */
 static bool
 is_silent(const struct cluster *cl, const struct member *n)
 {
@@ -68,7 +69,7 @@ nodes_differ(const struct cluster *cl)
 
 /* ---- as the store sees them */
 
-/* News of it may have been faster than this answer. */
+/* News of the node may have come before this answer. */
 static void
 on_fenced(void *arg, uint64_t id, int rc)
 {
@@ -77,7 +78,7 @@ on_fenced(void *arg, uint64_t id, int rc)
 
 	n->fencing = false;
 	if (rc != 0 || n->seen.epoch != n->fence_epoch)
-		return; /* it has stirred, or another was faster */
+		return; /* it was active, or another node was faster */
 	n->dead = true;
 	n->seen.free = true;
 	n->seen.epoch++;
@@ -97,18 +98,19 @@ node_fence(struct cluster *cl, struct member *n)
 	store_fence(cl->store, &n->seen, on_fenced, cl, n->seen.id);
 }
 
-/* Seen before what we know of it: it was on its way when we fenced that node. */
+/* Older than what we know: it was under way when we fenced that node. */
 static bool
 is_old(const struct member *n, const struct store_node *s)
 {
 	return n->known && s->epoch < n->seen.epoch;
 }
 
-/* It came, went, or is another process than before. */
+/* It came, went, or was restarted. */
 static void
 node_changed(struct cluster *cl, struct member *n, const struct store_node *s)
 {
-	/* who gives its place back keeps the epoch, who is fenced does not */
+	/* a node that releases its place keeps the epoch, a fenced one does
+	 * not */
 	n->dead = s->free &&
 	    (n->dead ||
 		(n->known && !n->seen.free && s->epoch != n->seen.epoch));
@@ -143,10 +145,10 @@ node_seen(struct cluster *cl, const struct store_node *s)
 		node_fence(cl, n);
 }
 
-/* Nobody is silent while we do not look: the engine was away for all, or it was we
- * who stood still. Nor while nothing that we say is committed, though it can be read:
- * an engine without its standby keeps all of us waiting, and who was fenced for that
- * would forget what he has delivered meanwhile. */
+/* No node counts as silent while we do not look: the engine was away for all,
+ * or we did not run. Nor while commits wait although reads work: an engine
+ * without its standby blocks all of us, and a node fenced for that would lose
+ * its record of what it delivered meanwhile. */
 static void
 look_came(struct cluster *cl)
 {
@@ -171,7 +173,7 @@ cluster_nodes(struct cluster *cl, const struct store_node *nodes, unsigned n)
 			node_seen(cl, &nodes[i]);
 }
 
-/* ---- what they say */
+/* ---- what they report */
 
 static void
 take_word(const char **p, const char *end, char *dst)
@@ -208,7 +210,7 @@ nodes_told(struct cluster *cl, const char *rest, const void *data, size_t len)
 		units_again(cl);
 }
 
-/* Lines; what comes behind them is of a later version. */
+/* Lines; further ones are of a later version. */
 void
 nodes_tell_us(struct cluster *cl)
 {
@@ -223,7 +225,7 @@ nodes_tell_us(struct cluster *cl)
 	put_state(cl, key, text, (size_t)n);
 }
 
-/* ---- what is known of them */
+/* ---- queries */
 
 const char *
 cluster_state_name(enum cluster_state s)
@@ -285,7 +287,7 @@ cluster_node_name(const struct cluster *cl, unsigned node)
 	return node > 0 && node < NODES ? cl->node[node].seen.name : "";
 }
 
-/* Without the engine each speaks for itself: the others may be dead. */
+/* Without the engine each node reports for itself: the others may be dead. */
 bool
 cluster_speaks(const struct cluster *cl, const char *label)
 {

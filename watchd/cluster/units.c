@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC
- * units: the domains, and what is known of each: whose it is, who wants it, who does
- * not know it.
+ * units: the domains, and what is known of each: its owner, who wants it, which
+ * nodes do not know it.
  *
- * What others say of an owner (`heard`) only tells where a domain is. That it is ours
- * the answer of the store alone says: our takes and gives are in one order there, and
- * what the follower has seen may be older than our last word. What it says last is
- * true, though: what we wrote ourselves comes by it, too, and so a belief that was
- * wrong for a while does not stay. */
+ * Reports of others about an owner (`heard`) only tell where a domain is. Only
+ * the store's answer says that it is ours: our takes and gives are ordered
+ * there, and what the follower has seen may be older than our last change. The
+ * follower's last report is correct, though: it includes our own changes, so a
+ * wrong belief is corrected. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ unit_find(const struct cluster *cl, const char *domain)
 	return u;
 }
 
-/* NULL: it is no name of a domain. */
+/* NULL: not a domain name. */
 struct unit *
 unit_get(struct cluster *cl, const char *domain)
 {
@@ -76,7 +76,7 @@ unit_drop(struct cluster *cl, struct unit *u)
 	free(u);
 }
 
-/* Nothing that would have to be remembered. */
+/* It has nothing to remember. */
 bool
 unit_is_nothing(const struct unit *u)
 {
@@ -84,9 +84,10 @@ unit_is_nothing(const struct unit *u)
 	    u->heard == 0 && u->pin == 0 && u->lacks == 0;
 }
 
-/* ---- whose it is */
+/* ---- owners */
 
-/* Those who send to its primaries are counted by the walk; one more is at once. */
+/* The walk counts the senders to its primaries; an additional one is counted at
+ * once. */
 static void
 count_sender(struct cluster *cl, const struct unit *u)
 {
@@ -128,7 +129,7 @@ load_owner(void *arg, const char *domain, unsigned node)
 	cl->node[node].domains += node != 0;
 }
 
-/* Once more after each join, when nothing is ours. */
+/* Again after each join, when nothing is ours. */
 void
 units_load(struct cluster *cl)
 {
@@ -179,7 +180,7 @@ cluster_owner_of(const struct cluster *cl, const char *domain)
 	return u != NULL ? u->owner : 0;
 }
 
-/* Of all at once; the walk brings the owners into line. */
+/* All at once; the walk corrects the owners. */
 void
 units_lose(struct cluster *cl)
 {
@@ -192,7 +193,7 @@ units_lose(struct cluster *cl)
 		}
 }
 
-/* ---- who knows it */
+/* ---- which nodes know it */
 
 void
 cluster_domain(struct cluster *cl, const char *domain, bool configured)
@@ -232,8 +233,8 @@ unit_lacked(struct cluster *cl, const char *rest, size_t len)
 		u->lacks &= ~(UINT32_C(1) << node);
 }
 
-/* It is told once more before each time that it counts, and read anew behind a join:
- * what was said while another had our place was not taken. */
+/* Reported again each time it matters, and read again after a join: reports
+ * made while another had our place were not accepted. */
 void
 unit_lack(struct cluster *cl, struct unit *u, bool lacks)
 {

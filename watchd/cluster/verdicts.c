@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * verdicts: what each node sees of a primary, and how many nodes send to it. */
+ * verdicts: each node's view of a primary, and the number of nodes that send to
+ * it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ judged_fini(struct cluster *cl)
 	}
 }
 
-/* ---- what is told */
+/* ---- reports */
 
 static struct seen *
 seen_find(const struct judged *p, unsigned node)
@@ -85,7 +86,7 @@ seen_get(struct judged *p, unsigned node)
 	return s;
 }
 
-/* The same state since another time was another one in between. */
+/* The same state since another time: it changed in between. */
 static void
 seen_set(struct seen *s, enum health_state state, int64_t since,
     const char *cause)
@@ -149,7 +150,7 @@ cluster_see(struct cluster *cl, const char *label, enum health_state state,
 	cl->ops.judged(cl->ops.arg, label);
 }
 
-/* What we said while another had our place was not taken. */
+/* Reports made while another had our place were not accepted. */
 void
 verdicts_again(struct cluster *cl)
 {
@@ -161,7 +162,7 @@ verdicts_again(struct cluster *cl)
 			s->untold = true;
 }
 
-/* ---- what follows */
+/* ---- consequences */
 
 static int
 rank(enum health_state s)
@@ -191,8 +192,8 @@ best(const struct cluster *cl, unsigned node, const char *const *labels,
 	return found;
 }
 
-/* An owner is left as soon as it is down; to go anywhere, or back there, takes a
- * while of being up. */
+/* An owner loses the domain as soon as it sees the primary down; a node that is
+ * to get it, or get it back, must have seen it up for a while. */
 enum choose_sees
 verdict_sees(const struct cluster *cl, unsigned node, unsigned owner,
     const char *const *labels, unsigned n)
@@ -231,7 +232,7 @@ cluster_verdicts(const struct cluster *cl, const char *domain,
 	return k;
 }
 
-/* ---- who sends to it */
+/* ---- senders */
 
 void
 judged_count(struct cluster *cl, struct judged *p, bool first, unsigned owner)
@@ -253,7 +254,7 @@ judged_count(struct cluster *cl, struct judged *p, bool first, unsigned owner)
 		p->owners_now |= UINT32_C(1) << owner;
 }
 
-/* A move: whoever counts next counts it; until then it is one more. */
+/* A move: the next walk counts it; until then it counts as one more. */
 void
 judged_owner(struct cluster *cl, struct judged *p, unsigned owner)
 {
@@ -265,7 +266,7 @@ judged_owner(struct cluster *cl, struct judged *p, unsigned owner)
 		cl->ops.judged(cl->ops.arg, p->label);
 }
 
-/* The walk has come to its end since: nobody has that one any more. */
+/* A walk has been completed since: nobody owns a domain of it any more. */
 static bool
 is_past(const struct cluster *cl, const struct judged *p)
 {
@@ -280,7 +281,7 @@ judged_domains(const struct cluster *cl, const struct judged *p)
 	return p->walk == cl->complete ? p->domains_now : p->domains;
 }
 
-/* As the walk before counted, and this one so far. */
+/* By the previous walk, and this one so far. */
 uint32_t
 cluster_senders(const struct cluster *cl, const char *label)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC
- * walk: where each domain should be. A walk through all of them, some a turn of the
- * loop, takes what is nobody's and should be ours, and gives away what should be
- * another's; what hurries is looked at first.
+ * walk: which node should own each domain. A walk through all of them, some in
+ * a turn of the loop, takes unowned domains that should be ours, and gives away
+ * those that another should have; urgent ones are examined first.
  *
- * Nodes with different configurations may know different domains, and tell only that
- * they differ. So what an owner knows goes by itself to those alone that have the
- * same configuration, and nothing goes to and fro while a change of it is on its way
- * to all nodes. What an owner does not know goes to one that differs, after it was
- * told that it came from where it is not known: it does not come back. */
+ * Nodes with different configurations may know different domains, and report
+ * only that they differ. So a domain that its owner knows moves by itself only
+ * between nodes with the same configuration, and nothing moves back and forth
+ * while a change is being rolled out. A domain that its owner does not know
+ * goes to a node that differs, which is told which nodes do not know it: it
+ * does not come back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +18,15 @@
 #include "base/mem.h"
 #include "cluster/cluster_int.h"
 
-#define WALK_STEP     500 /* units of a turn */
-#define PACE_MS	      200 /* from one turn to the next, of few */
+#define WALK_STEP     500 /* units per turn */
+#define PACE_MS	      200 /* between turns, with few domains */
 #define PACE_LEAST_MS 50
-#define SOON_STEP     (WALK_STEP / 2) /* of those in a hurry: the walk goes on */
+#define SOON_STEP     (WALK_STEP / 2) /* urgent ones; the walk continues */
 
 void
 units_again(struct cluster *cl)
 {
-	cl->rounds = cl->walked[0] == '\0' ? 1 : 2; /* this one to its end */
+	cl->rounds = cl->walked[0] == '\0' ? 1 : 2; /* after the present one */
 	cluster_tick_soon(cl);
 }
 
@@ -34,7 +35,7 @@ units_again(struct cluster *cl)
 struct take {
 	struct cluster *cl;
 	unsigned n, taken;
-	const char *names[STORE_OWN_MAX]; /* of units: they are TAKING */
+	const char *names[STORE_OWN_MAX]; /* of units in state TAKING */
 };
 
 static void
@@ -62,8 +63,8 @@ take_done(struct take *t, const char *const *domains, unsigned n)
 	free(ours);
 }
 
-/* Once stopped there may be no queue any more: those of a node that ends are free
- * in a moment. */
+/* After a stop there may be no queue any more: the domains of an ending node
+ * are freed anyway. */
 static void
 on_taken(void *arg, int rc, const char *const *domains, unsigned n)
 {
@@ -76,7 +77,7 @@ on_taken(void *arg, int rc, const char *const *domains, unsigned n)
 	for (unsigned i = 0; i < t->n; i++) {
 		u = unit_find(cl, t->names[i]);
 		if (u != NULL && u->state == UNIT_TAKING) {
-			u->state = UNIT_AWAY; /* another was faster */
+			u->state = UNIT_AWAY; /* another node was faster */
 			unit_owner(cl, u, u->heard);
 		}
 		free((void *)(uintptr_t)t->names[i]);
@@ -138,7 +139,7 @@ on_given(void *arg, int rc, const char *const *domains, unsigned n)
 	free(g);
 }
 
-/* Who is not there any more would keep it from all. */
+/* A node that is gone would block the domain for all. */
 static bool
 takes_it(const struct cluster *cl, unsigned node)
 {
@@ -172,7 +173,7 @@ cluster_left(void *arg, const char *domain, bool kept)
 	store_give(cl->store, &domain, 1, u->to, on_given, g);
 }
 
-/* ---- where it should be */
+/* ---- the choice */
 
 static unsigned
 labels_of(const struct cluster *cl, const struct unit *u, const char **labels)
@@ -182,7 +183,7 @@ labels_of(const struct cluster *cl, const struct unit *u, const char **labels)
 	    0;
 }
 
-/* Those that may have it; `any`: of whatever configuration. */
+/* The candidates; `any`: with whatever configuration. */
 static unsigned
 candidates(const struct cluster *cl, const struct unit *u, bool any,
     struct choose_node *nodes, const char *const *labels, unsigned nlabels)
@@ -200,7 +201,7 @@ candidates(const struct cluster *cl, const struct unit *u, bool any,
 	return n;
 }
 
-/* A group that is too large is chosen by the names of its domains. */
+/* In a group that is too large, each domain is placed by its own name. */
 static const char *
 key_of(const struct cluster *cl, const struct unit *u,
     const char *const *labels, unsigned nlabels, unsigned nodes)
@@ -226,7 +227,8 @@ sees(const struct choose_node *nodes, unsigned n, unsigned node)
 	return CHOOSE_UNKNOWN;
 }
 
-/* Not to who does not know it while somebody may: to others it said so. */
+/* A pin does not count towards a node that does not know the domain, while
+ * another node may. */
 static bool
 pin_counts(const struct cluster *cl, const struct unit *u)
 {
@@ -237,7 +239,7 @@ pin_counts(const struct cluster *cl, const struct unit *u)
 	return (u->lacks >> u->pin & 1) == 0;
 }
 
-/* *at_once: wishes or verdicts are why, which do not wait. */
+/* *at_once: the reason is an order or a verdict, which must not wait. */
 static unsigned
 should_be(const struct cluster *cl, const struct unit *u, bool *at_once)
 {
@@ -302,8 +304,8 @@ is_unowned(const struct cluster *cl, const struct unit *u)
 	    (u->owner == 0 ? u->configured : node_is_free(cl, u->owner));
 }
 
-/* What is nobody's is for whom it should be; when that one does not come for it, for
- * anybody. Who does not know it comes after those who do. */
+/* An unowned domain is taken by the node that should have it; if that does not
+ * take it, by any. Nodes that do not know it come last. */
 static void
 look_away(struct cluster *cl, struct unit *u, struct take **t)
 {
@@ -383,7 +385,7 @@ walk_next(struct cluster *cl)
 	return found;
 }
 
-/* While another has our place it only follows what is told. */
+/* While another has our place it only follows reports. */
 bool
 units_walk(struct cluster *cl)
 {
@@ -402,7 +404,7 @@ units_walk(struct cluster *cl)
 		(void)strlcpy(cl->walked, u->name, sizeof(cl->walked));
 		count_primaries(cl, u);
 		look(cl, u, &t);
-		/* but for what we have just asked for */
+		/* without those that we have just asked for */
 		cl->unowned_now += u->configured && is_unowned(cl, u);
 		if (unit_is_nothing(u))
 			unit_drop(cl, u);
@@ -414,8 +416,8 @@ units_walk(struct cluster *cl)
 	return !TAILQ_EMPTY(&cl->soon) || cl->rounds > 0;
 }
 
-/* All of them in a lease, if they are not too many: what a verdict is about is not
- * looked at before. */
+/* All of them within a lease, if there are not too many: verdicts are not
+ * looked at before that. */
 int64_t
 units_pace(const struct cluster *cl)
 {

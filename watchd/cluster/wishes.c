@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * wishes: what operators ordered, at whatever node: where a domain is to stay, and who
- * is to take none. Each order is later than all that its node has heard of; the later
- * one prevails with all, though the engine may have come to them in another order:
- * who hears of an earlier one than he has says his once more. An order counts from
- * when the store has taken it. */
+ * wishes: orders of operators, given at any node: where a domain is to stay,
+ * and which nodes take none. An order has a later stamp than all that its node
+ * has seen; the latest one wins at all nodes, even if the engine delivered them
+ * in another order: a node that sees an older one than its own writes its own
+ * again. An order is effective when the store has accepted it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ wish_new(struct cluster *cl, const char *kind, const char *of, unsigned value,
 	wish_put(cl, kind, of, value, now > last ? now : last + 1);
 }
 
-/* "VALUE STAMP" into *value and *stamp if it is later than that. */
+/* Reads "VALUE STAMP" into *value and *stamp if the stamp is later. */
 static bool
 wish_told(struct cluster *cl, const char *kind, const char *of,
     const void *data, size_t len, unsigned *value, int64_t *stamp)
@@ -82,7 +82,7 @@ wish_told(struct cluster *cl, const char *kind, const char *of,
 	return false;
 }
 
-/* ---- who takes none */
+/* ---- nodes that take none */
 
 void
 left_told(struct cluster *cl, const char *rest, const void *data, size_t len)
@@ -108,7 +108,7 @@ put_left(struct cluster *cl, unsigned node, bool left)
 	wish_new(cl, "left", name, left, cl->node[node].left_stamp);
 }
 
-/* What we would tell the others now is not taken. */
+/* While another has our place a report of ours is not accepted. */
 int
 cluster_release(struct cluster *cl, unsigned node)
 {
@@ -120,7 +120,7 @@ cluster_release(struct cluster *cl, unsigned node)
 	return 0;
 }
 
-/* Ours, when another has our place, is told when we have it again. */
+/* Our own, while another has our place, is reported after we have joined. */
 int
 cluster_join(struct cluster *cl, unsigned node)
 {
@@ -137,7 +137,8 @@ cluster_join(struct cluster *cl, unsigned node)
 	return 0;
 }
 
-/* Who stirs may be delivering: he is released, and gives away. */
+/* An active node may be delivering: it is released, and gives its domains
+ * away. */
 int
 cluster_takeover(struct cluster *cl, unsigned node)
 {

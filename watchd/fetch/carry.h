@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * carry: what is carried to somebody else or fetched from there, how, and what
- * came of it. A message is what goes out: an address, header lines, a body. A
- * carry is the rest: time limit, credentials, and where what comes back is kept.
- * Addresses, headers and bodies hold secrets: a result is a status and words of
- * ours, never those. Plain values; any thread. */
+ * carry: what is sent to or fetched from another server, how, and the result. A
+ * message is the payload: an address, header lines, a body. A carry has the
+ * rest: time limit, credentials, and where the response is stored. Addresses,
+ * headers and bodies hold secrets: a result has a status and our own words,
+ * never those. Plain values; any thread. */
 #ifndef MX_FETCH_CARRY_H
 #define MX_FETCH_CARRY_H
 
@@ -27,14 +27,14 @@ void message_header(struct message *, const char *fmt, ...) MX_PRINTF(2, 3);
 
 struct carry {
 	int64_t timeout_ms;
-	char *ca_file; /* NULL: the system's */
+	char *ca_file; /* NULL: the system's CAs */
 	bool get; /* HTTP: without a body */
 	char *from, *user, *password; /* SMTP */
 	struct strlist to;
-	struct strlist argv; /* a program */
-	/* What comes back (of HTTP, or of a program's standard output) replaces
-	 * that file, see download.h; NULL: it is not wanted. Larger than
-	 * `into_max`: a failure. */
+	struct strlist argv; /* for a program */
+	/* The response (of HTTP, or a program's standard output) replaces that
+	 * file, see download.h; NULL: not wanted. More than `into_max`: a
+	 * failure. */
 	char *into;
 	uint64_t into_max;
 	char *token_file; /* of a bearer token, for HTTP; NULL: none */
@@ -49,35 +49,36 @@ struct carry {
 	/* Given back with the result, both: */
 	uint64_t token;
 	void *arg;
-	void (*drop)(void *arg); /* when nobody hears of that; NULL: nothing */
+	/* called when the result is not delivered; NULL: nothing */
+	void (*drop)(void *arg);
 };
-/* A copy of its own; of what a configuration holds, for example. */
+/* A deep copy, of parts of a configuration for example. */
 void carry_copy(struct carry *dst, const struct carry *src);
 void carry_fini(struct carry *);
 
-/* How far it is, for whoever follows it. */
+/* The progress, if it is followed. */
 enum carry_stage {
-	CARRY_ENDED, /* the result is there */
-	CARRY_STARTED, /* a program */
-	CARRY_RESOLVED, /* the name has an address */
+	CARRY_ENDED, /* the result */
+	CARRY_STARTED, /* a program was started */
+	CARRY_RESOLVED, /* the name was resolved */
 	CARRY_CONNECTED,
 	CARRY_SECURED, /* TLS */
-	CARRY_SPOKEN, /* all has been sent: its answer is waited for */
+	CARRY_SPOKEN, /* all was sent: the answer is awaited */
 };
 const char *carry_stage_name(enum carry_stage); /* "connected" */
 
 enum carry_result {
 	CARRY_SENT,
-	CARRY_RETRY, /* later */
-	CARRY_REJECTED, /* never */
+	CARRY_RETRY, /* failed, try later */
+	CARRY_REJECTED, /* refused for good */
 };
 struct send_result {
 	enum carry_result result;
-	int status; /* HTTP's, SMTP's, an exit code; 0: none came */
-	int64_t retry_after_ms; /* 0: not said */
-	bool partly; /* sent, but somebody did not get it: see text */
-	bool unchanged; /* the file is what it was */
-	int64_t had_ms; /* wall: when the file was last confirmed before; 0 */
+	int status; /* of HTTP, of SMTP, an exit code; 0: none */
+	int64_t retry_after_ms; /* 0: not given */
+	bool partly; /* sent, but not to all recipients: see text */
+	bool unchanged; /* the file is unchanged */
+	int64_t had_ms; /* wall: previous confirmation of the file; 0 */
 	char text[128]; /* "HTTP 202", "timed out" */
 };
 

@@ -18,18 +18,18 @@
 #define TAG_FILE_MAX (TAG_COUNT * (DOWNLOAD_TAG_MAX + 1u))
 
 struct tags {
-	char text[TAG_COUNT][DOWNLOAD_TAG_MAX]; /* "": not said */
+	char text[TAG_COUNT][DOWNLOAD_TAG_MAX]; /* "": not given */
 };
 
 struct download {
 	char *path, *new_path, *tag_path;
 	uint64_t max, len;
-	int fd; /* of new_path; -1: nothing came yet */
+	int fd; /* of new_path; -1: nothing received yet */
 	struct tags had, has;
-	int64_t had_ms; /* wall: when they were confirmed; 0: never */
+	int64_t had_ms; /* wall: last confirmation; 0: never */
 };
 
-/* Only what may stand in a header line. */
+/* Keeps only what is valid in a header line. */
 static void
 set_tag(char *dst, const char *s, size_t len)
 {
@@ -51,8 +51,8 @@ set_tag(char *dst, const char *s, size_t len)
 	dst[len] = '\0';
 }
 
-/* The lines of PATH.tag. What does not make sense is not said: then all of it
- * is fetched again. */
+/* Reads PATH.tag. Invalid lines are ignored: then everything is fetched
+ * again. */
 static void
 tags_load(struct download *d)
 {
@@ -94,8 +94,8 @@ tags_store(struct download *d)
 		download_confirmed(d);
 		return;
 	}
-	/* Behind the file: an old tag only costs a transfer, a new one beside
-	 * an old file would keep that for good. */
+	/* Written after the file: an old tag only costs a transfer, a new one
+	 * with an old file would keep that for good. */
 	if (file_replace(d->tag_path, 0600, text, (size_t)n, NULL) < 0)
 		(void)unlink(d->tag_path);
 }
@@ -119,7 +119,8 @@ make_folder(const char *path)
 
 	MX_ASSERT(slash != NULL);
 	*slash = '\0';
-	(void)mkdir(folder, 0700); /* who opens a file in it, says why not */
+	/* opening a file in it reports the failure */
+	(void)mkdir(folder, 0700);
 	mem_free(&folder);
 }
 
@@ -192,7 +193,7 @@ download_add(struct download *d, const void *data, size_t len, char *said,
 	return false;
 }
 
-/* Is the file what has come? */
+/* Does the file equal the response? */
 static bool
 is_same(const struct download *d)
 {
@@ -227,7 +228,7 @@ replace(struct download *d, struct send_result *r)
 	}
 	close(d->fd);
 	d->fd = -1;
-	/* A folder that does not sync loses no more than a transfer. */
+	/* An unsynced folder costs a transfer at most. */
 	(void)file_sync_folder(d->path);
 	return true;
 }

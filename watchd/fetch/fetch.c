@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * fetch: see fetch.h. An order goes to the thread by its mailbox; its answer goes
- * into that of the client, if there still is one: that alone is asked under a
- * lock. A client lives as long as somebody has it: its owner, or an order. */
+ * fetch: see fetch.h. An order goes to the thread by its mailbox; its answer
+ * goes to that of the client, if that still exists, which is the only thing
+ * checked under a lock. A client is reference counted by its owner and its
+ * orders. */
 #include "fetch/fetch.h"
 
 #include <pthread.h>
@@ -18,15 +19,15 @@ enum { ORDER_SEND, ORDER_STOP };
 struct fetcher {
 	pthread_t thread;
 	struct mailbox *orders;
-	struct transport *transport; /* the thread's */
-	bool stopping; /* the thread's */
+	struct transport *transport; /* thread only */
+	bool stopping; /* thread only */
 };
 
 struct fetch_client {
 	struct fetcher *fetch;
 	int kind;
-	pthread_mutex_t lock; /* of what follows */
-	struct mailbox *box; /* NULL: it is gone */
+	pthread_mutex_t lock; /* guards what follows */
+	struct mailbox *box; /* NULL: destroyed */
 	unsigned refs;
 };
 
@@ -35,7 +36,8 @@ struct fetch_order {
 	struct fetch_client *client;
 	struct message m;
 	struct carry c;
-	uint64_t token; /* the client's, as these two: ours is the order */
+	/* the client's, like the next one: ours refer to the order */
+	uint64_t token;
 	void *arg;
 	void (*drop)(void *arg);
 };
@@ -79,7 +81,7 @@ fetch_answer_drop(struct fetch_answer **ap)
 	mem_free(ap);
 }
 
-/* Ends the order; without a result nobody is told. */
+/* Ends the order; without a result no answer is sent. */
 static void
 order_end(struct fetch_order *o, const struct send_result *r)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
  * fetch: the one thread that talks to web servers and smarthosts and waits for
- * programs: for alerts, and for what is kept elsewhere (source.h). Nobody else
- * has libcurl. A client has a mailbox, into which the answers come; one that goes
- * away hears of nothing more. Any thread, but for what is said. */
+ * programs: for alerts, and for lists kept elsewhere (source.h). Only this
+ * thread uses libcurl. Answers go to the mailbox of the client; a client that
+ * was destroyed gets none. Any thread, except as noted. */
 #ifndef MX_FETCH_FETCH_H
 #define MX_FETCH_FETCH_H
 
@@ -15,13 +15,13 @@ struct fetch_client;
 
 /* `spawner` is borrowed; it starts the programs. */
 struct fetcher *fetcher_create(struct spawner *);
-/* What is under way is dropped. Its clients are gone by then. */
+/* Drops transfers under way. All clients must be gone. */
 void fetcher_destroy(struct fetcher **);
 
 struct fetch_answer {
-	struct mail mail; /* first; of the client's kind */
-	/* CARRY_ENDED: the one answer. Else how far it is, of what is followed:
-	 * the arg is lent, and the answer comes later. */
+	struct mail mail; /* first; kind as given by the client */
+	/* CARRY_ENDED: the one answer. Otherwise the progress of a followed
+	 * carry: arg is borrowed, and the answer follows. */
 	enum carry_stage stage;
 	struct send_result result;
 	uint64_t token; /* of the carry, */
@@ -29,16 +29,17 @@ struct fetch_answer {
 	void (*drop)(void *arg); /* private */
 };
 
-/* Answers come into `box`, with that mail.kind. */
+/* Answers are posted to `box`, with that mail.kind. */
 struct fetch_client *
 fetch_client_create(struct fetcher *, struct mailbox *box, int kind);
-/* Before the mailbox goes; what is under way for it is dropped (carry.drop). */
+/* To be called before the mailbox is destroyed; its transfers under way are
+ * dropped (carry.drop). */
 void fetch_client_destroy(struct fetch_client **);
 
-/* Takes what the message holds and copies the carry. One answer comes. One
- * thread for each client. */
+/* Consumes the content of the message and copies the carry. One answer follows.
+ * Each client belongs to one thread. */
 void fetch_send(struct fetch_client *, struct message *, const struct carry *);
-/* An answer that was read, with its arg, or nobody wants to read. */
+/* Frees an answer that was read, or (drop) also its arg. */
 void fetch_answer_free(struct fetch_answer **);
 void fetch_answer_drop(struct fetch_answer **);
 

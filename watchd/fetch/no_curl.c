@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * no_curl: the network side of a build without libcurl: there is none, and
- * whoever wants it is told so. Programs are waited for all the same. */
+ * no_curl: the network side of a build without libcurl: every transfer fails
+ * with that reason. Programs work nevertheless. */
 #include <string.h>
 
 #include "fetch/transport_int.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * smtp_talk: see smtp_talk.h. One command at a time: a page has few recipients. */
+ * smtp_talk: see smtp_talk.h. One command at a time: an alert has few
+ * recipients. */
 #include "fetch/smtp_talk.h"
 
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include "base/mem.h"
 
 #define REPLIES_MAX (64u << 10)
-#define OUT_MAX	    (4u * MESSAGE_MAX) /* of nothing but dots, it doubles */
+#define OUT_MAX	    (4u * MESSAGE_MAX) /* a message of dots only doubles */
 
 static void
 say(struct smtp_talk *t, const char *text, size_t len)
@@ -27,7 +28,7 @@ say_rcpt(struct smtp_talk *t)
 	mem_free(&line);
 }
 
-/* The message, with its dots stuffed (RFC 5321 4.5.2). */
+/* Sends the message, dot-stuffed (RFC 5321 4.5.2). */
 static void
 say_body(struct smtp_talk *t)
 {
@@ -60,8 +61,8 @@ smtp_talk_fini(struct smtp_talk *t)
 	buf_fini(&t->out);
 }
 
-/* A wrong password is put right one day; a mailbox that is not there does not come
- * into being by trying again. */
+/* A wrong password will be corrected some day; a missing mailbox does not
+ * appear by retrying. */
 static bool
 give_up(struct smtp_talk *t, int code, struct send_result *r)
 {
@@ -99,7 +100,7 @@ next_rcpt(struct smtp_talk *t, int code, bool ok, struct send_result *r)
 	return false;
 }
 
-/* A whole reply, of which `code` is the code. */
+/* Handles a complete reply with that code. */
 static bool
 obey(struct smtp_talk *t, int code, struct send_result *r)
 {
@@ -129,7 +130,7 @@ obey(struct smtp_talk *t, int code, struct send_result *r)
 	return false;
 }
 
-/* Its three digits; 0: that is no reply line. */
+/* The three digits; 0: not a reply line. */
 static int
 reply_code(const char *line)
 {
@@ -139,7 +140,7 @@ reply_code(const char *line)
 	return (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0';
 }
 
-/* The line in t->line. True: the talk is over. */
+/* Handles the line in t->line. True: the talk is over. */
 static bool
 take_line(struct smtp_talk *t, struct send_result *r)
 {
@@ -175,8 +176,8 @@ smtp_talk_take(struct smtp_talk *t, const char *data, size_t len,
 		return true;
 	}
 	for (; len > 0 && !over; data++, len--) {
-		/* What is longer than a line may be (RFC 5321 4.5.3.1.5) is
-		 * text for people, and the beginning will do. */
+		/* A line longer than allowed (RFC 5321 4.5.3.1.5) has text for
+		 * people, of which the beginning suffices. */
 		if (t->len + 1 < sizeof(t->line))
 			t->line[t->len++] = *data;
 		if (*data != '\n')

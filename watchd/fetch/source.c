@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * source: see source.h. So many are under way at once; the others that are due
- * wait in a line. An answer finds its source by an id: it may have been closed
- * meanwhile. */
+ * source: see source.h. A bounded number of requests is under way at once;
+ * other due ones wait in a line. An answer refers to its source by id, because
+ * that may have been closed meanwhile. */
 #include "fetch/source.h"
 
 #include <sys/queue.h>
@@ -17,20 +17,20 @@
 #include "base/source_spec.h"
 #include "fetch/fetch.h"
 
-#define RETRY_MS 30000 /* after the first failure; doubled for each further */
+#define RETRY_MS 30000 /* after the first failure; doubles */
 #define JITTER	 10 /* percent of an interval */
 
 struct source {
-	TAILQ_ENTRY(source) link; /* of the line */
+	TAILQ_ENTRY(source) link; /* in the line */
 	struct source_set *set;
 	uint64_t id;
 	char *spec, *name, *path, *token_file;
 	void (*told)(void *arg);
 	void *arg;
-	struct loop_timer *timer; /* when it is due */
+	struct loop_timer *timer; /* for the next request */
 	bool waiting; /* in the line */
 	bool busy; /* under way */
-	bool again; /* asked for while it was under way */
+	bool again; /* asked for while one was under way */
 	struct source_state state;
 };
 
@@ -40,7 +40,7 @@ struct source_set {
 	struct loop *loop;
 	struct mailbox *box;
 	struct loop_io *box_io;
-	struct fetch_client *client; /* NULL: it was not started */
+	struct fetch_client *client; /* NULL: not started */
 	struct idmap by_id;
 	uint64_t last_id;
 	struct source_line line;
@@ -50,7 +50,7 @@ struct source_set {
 	struct source_counts counts;
 };
 
-/* ---- turns */
+/* ---- requests */
 
 static void
 send_request(struct source *s)
@@ -91,7 +91,7 @@ serve(struct source_set *set)
 	}
 }
 
-/* Its turn: at once, or when those before it have had theirs. */
+/* It is due: starts at once, or joins the line. */
 static void
 on_due(void *arg)
 {
@@ -106,7 +106,7 @@ on_due(void *arg)
 	serve(s->set);
 }
 
-/* Not all who began together come together for ever. */
+/* Jitter, so that sources which started together spread out. */
 static int64_t
 next_ms(const struct source *s, int64_t retry_after_ms)
 {
@@ -136,7 +136,7 @@ confirmed(struct source *s, const struct send_result *r)
 		s->set->counts.changed++;
 }
 
-/* Said once, and again when it is another reason. */
+/* Logged once, and again when the reason changes. */
 static void
 failed(struct source *s, const struct send_result *r)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * transport: what runs, on the network and as programs, and the watchdog over
- * both. */
+ * transport: the running transfers, on the network and as programs, and the
+ * time limits of both. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,7 +9,7 @@
 
 #define GRACE_MS 2000 /* beyond libcurl's own limit */
 #define WAIT_MS	 1000
-#define BLIND_MS 50 /* when there is more than FDS_MAX has room for */
+#define BLIND_MS 50 /* poll interval when FDS_MAX is exceeded */
 
 TAILQ_HEAD(transfers, transfer);
 
@@ -20,7 +20,7 @@ struct transport {
 	void (*told)(void *, enum carry_stage, void *);
 	void *owner;
 	struct spawner *spawner;
-	/* those that could not even be started: done in the next poll */
+	/* transfers that could not be started: ended by the next poll */
 	struct transfers stillborn;
 };
 
@@ -83,7 +83,7 @@ transport_destroy(struct transport **tpp)
 	mem_free(tpp);
 }
 
-/* A source that was dropped and is back, before the answer of then. */
+/* A dropped source was added again before its old request ended. */
 static bool
 is_under_way(const struct transport *tp, const char *into)
 {
@@ -183,7 +183,7 @@ collect_net(struct transport *tp)
 	return any;
 }
 
-/* Whether a program ended, or what is said to a smarthost. */
+/* Has a program ended, or a dialogue with a smarthost? */
 static bool
 has_ended(struct transfer *t, struct send_result *r)
 {
@@ -192,7 +192,7 @@ has_ended(struct transfer *t, struct send_result *r)
 	return t->talk != NULL && via_smtp_poll(t, r);
 }
 
-/* Those that ended, and whatever outlived its time. */
+/* Collects those that have ended, or exceeded their time. */
 static bool
 collect_rest(struct transport *tp)
 {
@@ -243,7 +243,7 @@ collect(struct transport *tp)
 	return any;
 }
 
-/* The descriptors that libcurl does not wait for, as far as there is room. */
+/* The descriptors that libcurl does not poll, as far as there is room. */
 static unsigned
 other_fds(struct transport *tp, struct pollfd *pfd, unsigned n)
 {

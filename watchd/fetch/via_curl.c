@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * via_curl: the multi handle, and what HTTP and SMTP have in common. */
+ * via_curl: the multi handle, and the common part of HTTP and SMTP. */
 #include "fetch/via_curl.h"
 
 #include <string.h>
@@ -70,7 +70,7 @@ via_curl_common(struct transfer *t, const char *protocols)
 	    CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms) ==
 	    CURLE_OK &&
-	    /* The end need not wait for a resolver that hangs. */
+	    /* Ending does not wait for a resolver that hangs. */
 	    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
 	    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, via_curl_answer) ==
 	    CURLE_OK &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * via_curl: what the network carriers share. */
+ * via_curl: shared by the network carriers. */
 #ifndef MX_FETCH_VIA_CURL_H
 #define MX_FETCH_VIA_CURL_H
 
@@ -7,13 +7,12 @@
 
 #include "fetch/transport_int.h"
 
-/* Address, time limits, certificates; nothing that the configuration does not
- * say. */
+/* Sets address, time limits, certificates; nothing that the configuration does
+ * not say. */
 bool via_curl_common(struct transfer *, const char *protocols);
 
-/* A callback for an answer that is not wanted: a little is read so that the
- * connection may be used again, and no more of somebody who does not come to an
- * end. */
+/* A callback for an unwanted response: reads a little so that the connection
+ * can be reused, and aborts an endless one. */
 size_t via_curl_answer(char *data, size_t size, size_t n, void *transfer);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * via_exec: a program that finds the message on its standard input, or whose
- * standard output is what is wanted. The spawner starts it: it gets no descriptor
- * and no environment of ours, a process group of its own, and is killed with it
- * at the time limit. Exit code 0 is success, anything else is tried again. */
+ * via_exec: a program that gets the message on its standard input, or whose
+ * standard output is wanted. The spawner starts it with no descriptor and no
+ * environment of ours, in a process group of its own, and kills the group at
+ * the time limit. Exit code 0 is success, any other is retried. */
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -15,9 +15,9 @@
 #include "fetch/transport_int.h"
 
 #define BLOCK  65536
-#define BLOCKS 64 /* at a time, so that one that floods leaves others room */
+#define BLOCKS 64 /* per call, so that a flood leaves time for others */
 
-/* `theirs` is its end of the pipe, `ours` that of the transfer. */
+/* `theirs` is the program's end of the pipe, `ours` the transfer's. */
 static int
 start_with(struct transfer *t, struct spawner *spawner, int theirs, int ours)
 {
@@ -78,12 +78,12 @@ feed(struct transfer *t)
 			break;
 		t->sent += (size_t)n;
 	}
-	/* Through, or it reads no more: its exit code will tell. */
+	/* Complete, or it does not read: its exit code will tell. */
 	if (n >= 0 || errno != EAGAIN)
 		close_pipe(t);
 }
 
-/* What it has printed; -1: that is of no use, and `said` why. */
+/* Reads its output; -1: unusable, with the reason in `said`. */
 static int
 take(struct transfer *t)
 {
@@ -103,7 +103,7 @@ take(struct transfer *t)
 	return 0;
 }
 
-/* Ended well? How it ended is in r->text. */
+/* Did it end well? How it ended is put into r->text. */
 static bool
 succeeded(enum spawn_state state, int status, struct send_result *r)
 {
@@ -129,11 +129,11 @@ via_exec_poll(struct transfer *t, struct send_result *r)
 	if (t->down == NULL)
 		feed(t);
 	state = spawn_poll(&t->program, &status);
-	/* Behind its end: what it printed last may still be in the pipe. One who
-	 * was left behind and holds that open does not count. */
+	/* After its end: its last output may still be in the pipe. A child of
+	 * it that keeps the pipe open is ignored. */
 	if (t->down != NULL && take(t) < 0) {
 		(void)strlcpy(r->text, t->said, sizeof(r->text));
-		return true; /* it is killed */
+		return true; /* it was killed */
 	}
 	if (state == SPAWN_RUNS)
 		return false;

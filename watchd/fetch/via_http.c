@@ -61,8 +61,8 @@ on_content(char *data, size_t size, size_t n, void *arg)
 	    0;
 }
 
-/* "ETag: ..." for the next time. The status line of a later response (of 100,
- * say) makes what an earlier one said void. */
+/* Keeps "ETag: ..." for the next time. The status line of a later response
+ * (after a 100, say) voids the headers of the earlier one. */
 static size_t
 on_header(char *data, size_t size, size_t n, void *arg)
 {
@@ -88,7 +88,7 @@ add_header(struct transfer *t, const char *line)
 	return list != NULL;
 }
 
-/* What we have is enough if it is still that. */
+/* Makes the request conditional on the version that we have. */
 static bool
 add_condition(struct transfer *t, enum download_tag tag, const char *name)
 {
@@ -137,7 +137,7 @@ go_to_address(struct transfer *t)
 	    CURLE_OK;
 }
 
-/* Read each time: whoever changes it need not tell us. */
+/* Read each time, so that a changed token is used at once. */
 static bool
 add_token(struct transfer *t)
 {
@@ -212,7 +212,7 @@ say_status(struct send_result *r, long status)
 					    "");
 }
 
-/* The words of what went wrong on the way: ours, else libcurl's own. */
+/* The reason of a broken transfer: ours, else libcurl's. */
 static void
 say_broken(const struct transfer *t, CURLcode rc, struct send_result *r)
 {
@@ -268,8 +268,8 @@ via_http_result(struct transfer *t, int curl_code, struct send_result *r)
 		content_result(t, rc, status, r);
 		return;
 	}
-	/* Once it has said 2xx or no, it has: what comes after, too slowly or
-	 * too much of it, changes nothing. */
+	/* After a final status the rest does not matter, be it too slow or too
+	 * long. */
 	if (rc != CURLE_OK && status < 200) {
 		say_broken(t, rc, r);
 		return;

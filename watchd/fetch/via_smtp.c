@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC
- * via_smtp: one message to a smarthost. libcurl connects, says EHLO, begins TLS and
- * gives the password; smtp_talk.c does the rest, over what libcurl has made.
- * Where there is a password, or a ca_file, there is TLS with a certificate that is
- * verified; else there is what the smarthost offers, and any certificate will do,
- * since plain text would (RFC 7435). */
+ * via_smtp: one message to a smarthost. libcurl connects, sends EHLO, starts
+ * TLS and authenticates; smtp_talk.c does the rest over the same connection.
+ * With a password, or a ca_file, TLS with a verified certificate is required;
+ * otherwise TLS is used if offered, with any certificate, because clear text
+ * would do, too (RFC 7435). */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +14,8 @@
 #define REPLIES_MAX (64u << 10)
 #define BLOCK	    4096
 
-/* Keeps the last refusal. curl gives every reply line of the beginning to us. */
+/* Keeps the last refusal. curl passes every reply line of the beginning to
+ * us. */
 static size_t
 on_reply(char *data, size_t size, size_t n, void *arg)
 {
@@ -81,13 +82,13 @@ via_smtp_connected(struct transfer *t, int curl_code, struct send_result *r)
 	(void)strlcpy(r->text,
 	    t->said[0] != '\0' ? t->said : curl_easy_strerror(rc),
 	    sizeof(r->text));
-	/* A wrong password is put right one day. */
+	/* A wrong password will be corrected some day. */
 	if (rc != CURLE_LOGIN_DENIED && code >= 550 && code < 560)
 		r->result = CARRY_REJECTED;
 	return false;
 }
 
-/* As much as goes without waiting; false: the connection is broken. */
+/* Sends what the socket takes; false: the connection is broken. */
 static bool
 push(struct transfer *t)
 {

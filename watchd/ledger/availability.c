@@ -11,9 +11,9 @@
 #include "status/json.h"
 
 #define DAY   INT64_C(86400)
-#define ROUND 1e6 /* so that what is shown does not change each second */
-#define STALE DAY /* of `seen` in a line */
-#define PASS  60 /* seconds in which every primary has its turn */
+#define ROUND 1e6 /* so that shown ratios do not change each second */
+#define STALE DAY /* age of `seen` at which the line is rewritten */
+#define PASS  60 /* seconds to go through all primaries */
 
 static const int64_t window_sec[AVAILABILITY_WINDOW_MAX] = {
 	[AVAILABILITY_30D] = 30 * DAY,
@@ -27,7 +27,7 @@ struct availability_of {
 	double ratio[AVAILABILITY_WINDOW_MAX];
 	struct kept_line *line; /* as of `told` */
 	int64_t told;
-	bool missing; /* it is not there any more, since `seen` */
+	bool missing; /* it no longer exists, since `seen` */
 };
 RB_HEAD(availability_tree, availability_of);
 
@@ -42,9 +42,9 @@ RB_GENERATE_INTERNAL(availability_tree, availability_of, node, label_cmp,
 struct availability {
 	const struct kept *kept;
 	struct availability_tree tree;
-	struct availability_of *turn; /* next to be worked out */
+	struct availability_of *turn; /* next to be recomputed */
 	unsigned n;
-	struct availability_shared shared; /* or NULLs: alone */
+	struct availability_shared shared; /* or NULLs: no cluster */
 };
 
 struct availability *
@@ -71,7 +71,7 @@ tell_changed(const struct availability *a, const struct availability_of *p,
 		a->shared.changed(a->shared.arg, p->label, gone);
 }
 
-/* Of all nodes the first. */
+/* The earliest among all nodes. */
 static int64_t
 since_of(const struct availability *a, const struct availability_of *p)
 {
@@ -198,7 +198,7 @@ availability_get(const struct availability *a, const char *label,
 	r->since = p != NULL ? since_of(a, p) : 0;
 }
 
-/* Its line is printed anew now and then. */
+/* Checks one primary; its line is rewritten now and then. */
 static void
 look_at(struct availability *a, struct availability_of *p, bool there,
     int64_t wall)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC
- * book: the table of open outages, the way of their states, and writing them. */
+ * book: the table of open outages, their state transitions, and writing
+ * them. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ledger/book_int.h"
 
-#define WRITE_MAX      50 /* records a tick */
-#define SHOW_NS	       (5 * CLOCK_SEC) /* figures are that old at most, */
-#define SAVE_NS	       (60 * CLOCK_SEC) /* on the disk: that */
-#define MISSING_NS     (600 * CLOCK_SEC) /* until it has left */
-#define MISSING_TURNS  60 /* ticks in which each is asked for */
+#define WRITE_MAX      50 /* records per tick */
+#define SHOW_NS	       (5 * CLOCK_SEC) /* greatest age of displayed figures, */
+#define SAVE_NS	       (60 * CLOCK_SEC) /* and of those on the disk */
+#define MISSING_NS     (600 * CLOCK_SEC) /* missing this long: it has left */
+#define MISSING_TURNS  60 /* ticks in which each is checked once */
 #define MAINTAINED_MAX 20000
 
 static int
@@ -81,7 +82,7 @@ is_open(const struct open_outage *e)
 	return e->o.state == OUTAGE_DOWN || e->o.state == OUTAGE_DRAINING;
 }
 
-/* Its share of its primary's figures goes with it. */
+/* Subtracts its share of the primary's figures. */
 static void
 leave_parent(struct open_outage *e)
 {
@@ -127,7 +128,7 @@ book_count(struct open_outage *e, int64_t now)
 	} else if (e->o.state == OUTAGE_DRAINING) {
 		e->o.drain_ms += ms;
 	} else if (e->o.state == OUTAGE_SUSPECTED) {
-		return; /* counts when it is confirmed */
+		return; /* counted when it is confirmed */
 	}
 	e->counted_ns += ms * CLOCK_MS;
 }
@@ -177,7 +178,7 @@ book_recovered(struct open_outage *e, const struct book_time *t)
 	e->event = true;
 }
 
-/* What was delivered since the last look, over a second at least. */
+/* The delivery rate since the last look, over at least a second. */
 static void
 rate_take(struct open_outage *e, int64_t now)
 {
@@ -195,9 +196,9 @@ rate_take(struct open_outage *e, int64_t now)
 void
 book_over(struct open_outage *e, const struct book_time *t)
 {
-	rate_take(e, t->now); /* before it is written as what it was */
+	rate_take(e, t->now); /* before it is written in its old state */
 	book_count(e, t->now);
-	if (e->o.state == OUTAGE_DOWN) /* it left */
+	if (e->o.state == OUTAGE_DOWN) /* it has left */
 		e->o.recovered = t->wall_ms / 1000;
 	else
 		e->o.drained = t->wall_ms / 1000;
@@ -236,7 +237,7 @@ book_close(struct book *b, struct open_outage *e, const struct book_time *t)
 	if (e->o.state == OUTAGE_DRAINING) {
 		book_count(e, t->now);
 		leave_parent(e);
-		e->o.state = OUTAGE_OVER; /* its mail never was all gone */
+		e->o.state = OUTAGE_OVER; /* its mail was never all gone */
 		e->event = true;
 	}
 	if (e->o.state != OUTAGE_SUSPECTED && (e->event || e->figures))
@@ -284,7 +285,7 @@ leave(struct book *b, struct open_outage *e, const struct book_time *t)
 	book_close(b, e, t);
 }
 
-/* A primary's is over with those of its domains. */
+/* A primary's outage ends with those of its domains. */
 static void
 primary_tick(struct open_outage *e, const struct book_time *t)
 {
@@ -293,8 +294,8 @@ primary_tick(struct open_outage *e, const struct book_time *t)
 		book_over(e, t);
 }
 
-/* Windows that go on have been told by the first tick: another one that an outage
- * was in before the restart is over. */
+/* Open windows were reported before the first tick: any other window that an
+ * outage was in before the restart is over. */
 static void
 windows_settle(struct book *b, const struct book_time *t)
 {
@@ -427,7 +428,7 @@ maintained_drop(struct book *b, struct in_window *m)
 	mem_free(&m);
 }
 
-/* Domains that wait for the primary do so because of the window. */
+/* Domains that wait for the primary are in its window, too. */
 static void
 children_maintained(struct book *b, const struct open_outage *e, int64_t now)
 {

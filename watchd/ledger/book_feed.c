@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * book_feed: what comes in: verdicts on primaries, blocks of domains, and what a
- * former run left open. */
+ * book_feed: the inputs: verdicts on primaries, blocks of domains, and outages
+ * that a former run left open. */
 #include <stdio.h>
 #include <string.h>
 
@@ -83,12 +83,12 @@ book_primary(struct book *b, const struct book_verdict *v,
 	case HEALTH_DISABLED:
 		primary_up(b, v, t);
 		break;
-	default: /* nothing is known: as it was */
+	default: /* unknown: unchanged */
 		break;
 	}
 }
 
-/* ---- domains: whose, and whether */
+/* ---- domains: by which primary, and by itself */
 
 static bool
 is_alone(const struct snap_domain *d)
@@ -112,8 +112,8 @@ matters(const struct snap_domain *was, const struct snap_domain *is)
 	    (was != NULL && came(is) > came(was));
 }
 
-/* The primary that it waits for: of those that fail the one that failed last, for
- * before that another one took its mail. */
+/* The primary that it waits for: among those that fail the one that failed
+ * last, because before that another one took its mail. */
 static struct open_outage *
 parent_of(const struct book *b, const struct snap_domain *d)
 {
@@ -141,7 +141,7 @@ phase_of(const struct snap_domain *d)
 	return SMTP_PHASE_NONE;
 }
 
-/* It failed when its primary did, if that is what it follows. */
+/* It failed when its primary did, if it follows that one. */
 static void
 begin_with(struct open_outage *e, const struct open_outage *parent,
     const struct snap_domain *is)
@@ -268,9 +268,9 @@ take_queue(struct open_outage *e, const struct snap_domain *is, int64_t wall_ms)
 		p->o.age_ms = e->o.age_ms;
 }
 
-/* ---- domains: the way */
+/* ---- domains: transitions */
 
-/* From here on its figures are its primary's, too. */
+/* From here on its figures are added to its primary's. */
 static void
 join_parent(struct open_outage *e, struct open_outage *p)
 {
@@ -303,7 +303,7 @@ domain_down(struct book *b, struct open_outage *e, const struct snap_domain *is,
 		return;
 	p = parent_of(b, is);
 	if (!first && e->o.state == OUTAGE_DRAINING && e->parent != NULL) {
-		/* never left its primary's record */
+		/* it never left its primary's record */
 		book_down(b, e, t);
 		return;
 	}
@@ -354,7 +354,7 @@ domain_step(struct book *b, struct open_outage *e, const struct snap_domain *is,
 			e->again = t->wall_ms / 1000;
 		}
 		break;
-	case HEALTH_UNKNOWN: /* after a start: as it was */
+	case HEALTH_UNKNOWN: /* after a start: unchanged */
 		return;
 	case HEALTH_UP:
 	case HEALTH_RECOVERING:
@@ -435,7 +435,7 @@ book_restore(struct book *b, struct outage *o, int64_t gap_ms,
 		outage_fini(o);
 		return;
 	}
-	/* the wall clock says what was not written */
+	/* what was not written follows from the wall clock */
 	outage_down_until(o, t->wall_ms - gap_ms);
 	outage_fini(&e->o);
 	e->o = *o;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * joint: the accounts, by id and by name, and when what is made anew. */
+ * joint: the accounts, by id and by name, and when records are remade. */
 #include "ledger/joint_int.h"
 
 #include <inttypes.h>
@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define MAKE_MAX 100 /* accounts of records that are made anew in a tick */
-#define WALK_MAX 2000 /* names that are looked at in one */
-#define OPEN_MS	 60000 /* how old the figures of one that goes on are at most */
-#define OLD_MAX	 200 /* accounts that joint_old() looks at */
+#define MAKE_MAX 100 /* accounts of the records remade in a tick */
+#define WALK_MAX 2000 /* names examined in a tick */
+#define OPEN_MS	 60000 /* greatest age of the figures of an open one */
+#define OLD_MAX	 200 /* accounts that joint_old() examines */
 
 static int
 u64_cmp(uint64_t a, uint64_t b)
@@ -130,7 +130,7 @@ joint_again(struct joint *j, struct joint_name *nm, int64_t from)
 	TAILQ_INSERT_TAIL(&j->dirty, nm, dirty);
 }
 
-/* One that goes on already begins anew. */
+/* A walk that is under way starts again. */
 void
 joint_all_again(struct joint *j, int64_t from)
 {
@@ -171,10 +171,10 @@ joint_end(const struct joint *j, const struct joint_account *a)
 		if (j->node[a->node].said > end)
 			end = j->node[a->node].said;
 	}
-	return end > a->from ? end : a->from; /* clocks are set back */
+	return end > a->from ? end : a->from; /* clocks may be set back */
 }
 
-/* Who says that its domain waits for this record has to say it anew. */
+/* Accounts whose domain waited for this record are remade. */
 void
 joint_parts_again(struct joint *j, const struct joint_account *a)
 {
@@ -194,7 +194,7 @@ account_in(struct joint *j, struct joint_account *a, struct joint_name *nm)
 	if (a->part_of != 0)
 		RB_INSERT(joint_by_part, &j->parts, a);
 	joint_again(j, nm, a->from);
-	/* An absence is a time in which others are looked at in another way. */
+	/* Accounts of other nodes during an absence count differently. */
 	if (nm->kind == OUTAGE_DAEMON)
 		joint_all_again(j, a->from);
 }
@@ -304,8 +304,8 @@ walk(struct joint *j, unsigned max)
 	j->walking = j->walk != NULL;
 }
 
-/* What goes on lasts longer than before. It is said when there is nothing else to say:
- * what changed does not wait behind it. */
+/* Open outages get longer. They are remade when there is nothing else to do:
+ * changes do not wait for that. */
 static void
 open_again(struct joint *j, int64_t now_ms)
 {
@@ -348,7 +348,7 @@ joint_settle(struct joint *j, int64_t wall_ms)
 		make_some(j, UINT32_MAX, wall_ms);
 }
 
-/* ---- what is old */
+/* ---- old data */
 
 void
 joint_old(struct joint *j, int64_t wall,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * joint_int: what joint.c (accounts), joint_sweep.c (which of them are one),
- * joint_watch.c (who watches since when), joint_lasted.c (how long) and joint_make.c
- * (the record) share. Times are wall seconds, but for those in ms. */
+ * joint_int: shared by joint.c (accounts), joint_sweep.c (which of them are
+ * one), joint_watch.c (which node watches since when), joint_lasted.c
+ * (durations) and joint_make.c (the record). Times are wall seconds, except
+ * those in ms. */
 #ifndef MX_LEDGER_JOINT_INT_H
 #define MX_LEDGER_JOINT_INT_H
 
@@ -10,7 +11,7 @@
 
 #include "ledger/joint.h"
 
-#define JOINT_OPEN	INT64_MAX /* it goes on */
+#define JOINT_OPEN	INT64_MAX /* not over */
 #define JOINT_KNOWN_OLD 100
 #define JOINT_GROUP_MAX 100 /* accounts of one record; the next are another's */
 
@@ -19,8 +20,8 @@ struct joint_account {
 	struct joint_name *name;
 	unsigned node;
 	uint64_t id;
-	uint64_t part_of; /* of that node's; 0 */
-	uint64_t shown; /* the record that it is in; 0: not yet */
+	uint64_t part_of; /* in that node's ids; 0 */
+	uint64_t shown; /* the record that it is in; 0: none yet */
 	int64_t said_ms;
 	enum outage_state state;
 	int64_t from;
@@ -37,12 +38,12 @@ struct joint_name {
 	enum outage_kind kind;
 	char *name;
 	struct joint_by_time accounts;
-	uint64_t *shown; /* ids of the records there are, ascending */
+	uint64_t *shown; /* ids of its present records, ascending */
 	unsigned nshown;
 	bool is_dirty, is_open;
-	int64_t again; /* those that did not end before: to be made anew */
-	int64_t last; /* the end of the last one, or JOINT_OPEN */
-	int64_t made_ms; /* those that are open */
+	int64_t again; /* records that end later are to be remade */
+	int64_t last; /* latest end, or JOINT_OPEN */
+	int64_t made_ms; /* when open ones were last remade */
 };
 RB_HEAD(joint_names, joint_name);
 int joint_name_cmp(const struct joint_name *, const struct joint_name *);
@@ -60,11 +61,11 @@ struct joint_known {
 RB_HEAD(joint_known_tree, joint_known);
 
 struct joint_node {
-	char *name; /* NULL: it never said */
+	char *name; /* NULL: not reported */
 	bool lives;
-	unsigned things; /* that it told, and that are there */
-	int64_t said; /* alive; 0 never */
-	int64_t died; /* what was made since took it for gone then */
+	unsigned things; /* accounts and known primaries that it reported */
+	int64_t said; /* last alive; 0 never */
+	int64_t died; /* records made since took it for gone then */
 	int64_t since; /* it knows a primary; 0: none */
 	bool since_stale;
 };
@@ -77,25 +78,26 @@ struct joint {
 	struct joint_by_part parts; /* those with part_of */
 	struct joint_names names;
 	struct joint_known_tree known;
-	struct joint_name_list dirty, open; /* open: longest ago first */
+	/* open: least recently remade first */
+	struct joint_name_list dirty, open;
 	unsigned n, named; /* accounts; nodes with a name */
-	/* Of a walk over all names, some a tick. */
+	/* State of a walk over all names, some a tick. */
 	int64_t walk_from;
 	struct joint_name *walk;
 	bool walking;
-	/* Where joint_old() goes on. */
+	/* Where joint_old() continues. */
 	unsigned old_node;
 	uint64_t old_id;
 };
 
-/* Accounts that are one outage, by time. */
+/* Accounts that form one outage, by time. */
 struct joint_group {
 	const struct joint_name *name;
 	struct joint_account **account;
 	unsigned n;
 	uint64_t id;
 	int64_t from, to; /* to: JOINT_OPEN */
-	bool open; /* not over for all */
+	bool open; /* not over at every node */
 };
 
 /* joint.c */
@@ -103,56 +105,57 @@ struct joint_name *
 joint_name_find(const struct joint *, enum outage_kind, const char *name);
 struct joint_account *
 joint_account_find(const struct joint *, unsigned node, uint64_t id);
-/* The first one that does not come before; NULL. */
+/* The first one not before the key; NULL. */
 struct joint_account *
 joint_account_next(const struct joint *, const struct joint_account *key);
-/* Records of that name, or of all, that did not end before: to be made anew. */
+/* Records of that name, or of all, that end after `from` are to be remade. */
 void joint_again(struct joint *, struct joint_name *, int64_t from);
 void joint_all_again(struct joint *, int64_t from);
 void
 joint_name_open(struct joint *, struct joint_name *, bool open, int64_t now_ms);
 void joint_name_free(struct joint *, struct joint_name *);
-/* Who says that its domain waits for this record has to say it anew. */
+/* Accounts whose domain waited for this record have to be remade, since its id
+ * may change. */
 void joint_parts_again(struct joint *, const struct joint_account *);
-/* When the account ends for who puts them together. */
+/* The end of the account for the grouping. */
 int64_t joint_end(const struct joint *, const struct joint_account *);
 
-/* joint_sweep.c: makes those records of the name anew that may be others, as many as
- * have so many accounts; what is left of that. */
+/* joint_sweep.c: remakes changed records of the name, up to `budget` accounts;
+ * returns the rest of the budget. */
 unsigned joint_name_make(struct joint *, struct joint_name *, unsigned budget,
     int64_t now_ms);
 
 /* joint_watch.c */
-void joint_watch_look(struct joint *); /* who lives */
+void joint_watch_look(struct joint *); /* updates which nodes live */
 const char *joint_name_of(const struct joint *, unsigned node); /* "" */
 void joint_watch_fini(struct joint *);
 void joint_watch_old(struct joint *, int64_t wall,
     void (*old)(void *arg, unsigned node, uint64_t id, const char *label),
     void *arg);
-/* Who knows that primary, by node; NULL: nobody, no more. */
+/* The nodes that know the primary, in order; NULL: none, no more. */
 struct joint_known *joint_known_first(const struct joint *, const char *label);
 struct joint_known *joint_known_next(struct joint_known *);
 /* Since when that node watches anything; 0: nothing. */
 int64_t joint_node_since(struct joint *, unsigned node);
 
 /* joint_lasted.c */
-/* How long the outage lasted: of a group that is no absence. `now` ms. */
+/* How long the outage of a group lasted; not for absences. `now` in ms. */
 struct joint_lasted {
 	int64_t down_ms, counts_ms; /* the latter without maintenance */
 	int64_t unwatched_ms;
 };
-/* What each account says of it. */
+/* The same by each account. */
 struct joint_says {
 	int64_t down_ms, maintenance_ms, unwatched_ms;
 };
 void joint_lasted(struct joint *, const struct joint_group *,
     const struct joint_says *, int64_t now, struct joint_lasted *);
-/* Of an absence: in which no other node was there; and of that what is counted with
- * this one, not with another node's. */
+/* For an absence: the part in which no other node was there; and of that the
+ * part that is counted here, not with another node's absence. */
 void joint_absence(struct joint *, const struct joint_account *,
     int64_t lasted_ms, int64_t *unwatched_ms, int64_t *counts_ms);
 
-/* joint_make.c: puts the record of the group into the view. */
+/* joint_make.c: makes the record of the group and puts it into the view. */
 void joint_make(struct joint *, const struct joint_group *, int64_t now_ms);
 
 #endif

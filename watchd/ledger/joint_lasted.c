@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
- * joint_lasted: how long a primary was down in the eyes of all who watched it. Where
- * something begins or ends for anybody the time is cut; within a piece of it nothing
- * changes. */
+ * joint_lasted: how long a primary was down by all nodes that watched it. Time
+ * is cut wherever something begins or ends for any node, so that nothing
+ * changes within a piece. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +10,10 @@
 
 /* ---- pieces of time */
 
-struct joint_span { /* of a node: it was down, was there, was away */
+struct joint_span { /* of a node: down, present, or away */
 	unsigned node;
 	int64_t from, to;
-	double down, counts; /* of an account: ms a second */
+	double down, counts; /* of an account: ms per second */
 };
 
 struct joint_spans {
@@ -25,10 +25,10 @@ struct joint_pieces {
 	struct joint_spans down, there, away;
 	int64_t *cut;
 	unsigned ncuts;
-	int64_t from, to; /* of all */
+	int64_t from, to; /* total range */
 };
 
-/* As much of it as lies within. */
+/* Adds the part of the span that lies within. */
 static struct joint_span *
 span_add(struct joint_pieces *p, struct joint_spans *l, unsigned node,
     int64_t from, int64_t to)
@@ -76,7 +76,7 @@ pieces_end(struct joint_pieces *p)
 	mem_free(&p->cut);
 }
 
-/* The absences of all nodes, which hang under one name or a few, by time. */
+/* Adds the absences of all nodes, which have one name or a few, by time. */
 static void
 add_absences(struct joint *j, struct joint_pieces *p)
 {
@@ -110,7 +110,7 @@ is_away(const struct joint_pieces *p, unsigned node, int64_t from, int64_t to)
 	return false;
 }
 
-/* A bit for each node that is there. */
+/* A bit for each node that is present. */
 static uint32_t
 who_is_there(const struct joint_pieces *p, int64_t from, int64_t to)
 {
@@ -125,7 +125,7 @@ who_is_there(const struct joint_pieces *p, int64_t from, int64_t to)
 
 /* ---- an outage */
 
-/* In the time of the span its node was there for so long; seconds. */
+/* Seconds within the span in which its node was present. */
 static int64_t
 seconds_there(const struct joint_pieces *p, const struct joint_span *s)
 {
@@ -138,7 +138,8 @@ seconds_there(const struct joint_pieces *p, const struct joint_span *s)
 	return sum > 0 ? sum : s->to - s->from;
 }
 
-/* As long as it knew the primary, and lived: but for absences. */
+/* Adds the time in which a node knew the primary, and lived, without its
+ * absences. */
 static void
 add_known(struct joint *j, const struct joint_known *k, struct joint_pieces *p)
 {
@@ -163,7 +164,7 @@ add_watches(struct joint *j, const struct joint_group *g,
 		add_known(j, k, p);
 }
 
-/* Who has an account watched meanwhile. */
+/* A node with an account was watching during it. */
 static void
 add_downs(struct joint *j, const struct joint_group *g,
     const struct joint_says *says, struct joint_pieces *p)
@@ -200,7 +201,7 @@ spread(struct joint_pieces *p)
 	}
 }
 
-/* Of that piece: what that node says. False: it saw it up. */
+/* What that node says about the piece. False: it saw the primary up. */
 static bool
 node_says(const struct joint_pieces *p, unsigned node, int64_t from, int64_t to,
     double *down, double *counts)
@@ -222,7 +223,7 @@ node_says(const struct joint_pieces *p, unsigned node, int64_t from, int64_t to,
 	return any;
 }
 
-/* Of a primary the least that anybody saw who was there; of a domain the most. */
+/* For a primary the least that any present node saw; for a domain the most. */
 static void
 piece_down(const struct joint_pieces *p, uint32_t who, bool all, int64_t from,
     int64_t to, double *down, double *counts)
@@ -277,7 +278,7 @@ joint_lasted(struct joint *j, const struct joint_group *g,
 	l->counts_ms = (int64_t)(counts + .5);
 	if ((ever & (ever - 1)) != 0)
 		return;
-	/* one node alone knows better */
+	/* a single node's own figure is exact */
 	l->unwatched_ms = 0;
 	for (unsigned i = 0; i < g->n; i++)
 		l->unwatched_ms += says[i].unwatched_ms;
@@ -285,7 +286,7 @@ joint_lasted(struct joint *j, const struct joint_group *g,
 
 /* ---- an absence */
 
-/* Is it another node's that was away as well, and comes first? */
+/* Does this part belong to the absence of another node, which comes first? */
 static bool
 is_anothers(const struct joint_pieces *p, unsigned node, int64_t from,
     int64_t to)

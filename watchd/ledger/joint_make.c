@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * joint_make: the record of an outage out of its accounts. */
+ * joint_make: makes the record of an outage from its accounts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,27 +7,28 @@
 #include "base/mem.h"
 #include "ledger/joint_int.h"
 
-/* Two nodes note the same thing, each by its own clock, and when it hears of it. */
+/* Two nodes may mark the same event at different times, by their own clocks and
+ * when they hear of it. */
 #define MARK_SEC 5
 
 struct joint_mark {
 	const struct outage_mark *mark;
 	const char *who;
 	unsigned node;
-	bool again; /* another node's, of the same thing, is there */
+	bool again; /* a duplicate of another node's */
 };
 
-/* An account, read, and brought up to now. */
+/* An account, parsed and extrapolated to now. */
 struct joint_read {
 	const struct joint_account *account;
 	struct outage o;
-	enum outage_state state; /* over, where its node is gone */
+	enum outage_state state; /* OVER if its node is gone */
 	int64_t end; /* JOINT_OPEN */
 };
 
-/* ---- what each says */
+/* ---- accounts */
 
-/* It goes on counting since it was said, as long as its node does. */
+/* Counters continue from the time of the report, as long as the node lives. */
 static void
 read_count(const struct joint *j, struct joint_read *r, int64_t now_ms)
 {
@@ -54,7 +55,7 @@ read_one(const struct joint *j, struct joint_read *r,
 {
 	int rc = outage_parse(&r->o, a->line->text, a->line->len);
 
-	MX_ASSERT(rc == 0); /* it was read before */
+	MX_ASSERT(rc == 0); /* it was parsed before */
 	r->account = a;
 	r->end = joint_end(j, a);
 	r->state = joint_lives(j, a->node) ? a->state : OUTAGE_OVER;
@@ -100,7 +101,7 @@ mark_known(struct joint_mark *m, unsigned n)
 	}
 }
 
-/* Who did not run is said by its name. */
+/* A restart is shown with the node's name. */
 static const char *
 who_of(const struct joint *j, const struct joint_read *r,
     const struct outage_mark *m)
@@ -169,7 +170,8 @@ take_figures(struct outage *o, const struct outage *a)
 
 /* ---- the beginning, and the end */
 
-/* How it began says who saw it first; when it was called down who did that first. */
+/* The first failure is that of the node that saw it first; the verdict that of
+ * the node that called it down first. */
 static void
 take_beginning(struct outage *o, const struct joint_read *r, unsigned n)
 {
@@ -201,7 +203,7 @@ take_state(struct outage *o, const struct joint_read *r, unsigned n)
 	}
 }
 
-/* The first delivery is one that was not followed by more of the outage. */
+/* The end: the first delivery that was not followed by more of the outage. */
 static void
 take_end(struct outage *o, const struct joint_read *r, unsigned n)
 {
@@ -228,7 +230,7 @@ take_end(struct outage *o, const struct joint_read *r, unsigned n)
 		o->first_delivery = before;
 }
 
-/* The primary that it waited for, by who says so first. */
+/* The primary that it waited for, by the first account that names one. */
 static void
 take_primary(const struct joint *j, struct outage *o,
     const struct joint_read *r, unsigned n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * joint_sweep: which accounts of a name are one outage: those that overlap, by time.
- * Those records that may be others than before are made anew. */
+ * joint_sweep: groups the accounts of a name into outages: those that overlap
+ * in time. Records that may have changed are remade. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -12,11 +12,11 @@ struct joint_sweep {
 	struct joint_account **account; /* of the group */
 	unsigned n;
 	int64_t to;
-	uint64_t *id; /* records there are now */
+	uint64_t *id; /* of its present records */
 	unsigned nids;
 	unsigned budget;
-	int64_t from; /* those that did not end before are made */
-	int64_t again; /* those that the budget left */
+	int64_t from; /* records that end later are remade */
+	int64_t again; /* those that the budget left over */
 	int64_t last;
 	bool open;
 	int64_t now_ms;
@@ -49,7 +49,7 @@ group_fill(const struct joint_sweep *s, struct joint_group *g)
 	}
 }
 
-/* It waits for another tick; what is shown of it stays. */
+/* Left for another tick; its displayed record stays. */
 static void
 group_later(struct joint_sweep *s, const struct joint_group *g)
 {
@@ -70,7 +70,8 @@ group_end(struct joint_sweep *s)
 	if (s->n == 0)
 		return;
 	group_fill(s, &g);
-	/* One whose account was open is made anew with it, whoever lives. */
+	/* A group with an open account is remade with it, whichever nodes
+	 * live. */
 	last = g.to;
 	for (unsigned i = 0; i < g.n; i++)
 		if (g.account[i]->state != OUTAGE_OVER)
@@ -106,7 +107,7 @@ id_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Records that are no more leave the view. */
+/* Removes records that no longer exist from the view. */
 static void
 sweep_view(struct joint_sweep *s)
 {
@@ -133,7 +134,7 @@ sweep(struct joint_sweep *s)
 	RB_FOREACH (a, joint_by_time, &s->nm->accounts) {
 		int64_t end = joint_end(s->j, a);
 
-		/* each absence is its node's */
+		/* an absence belongs to its node only */
 		if (s->n > 0 &&
 		    (a->from > s->to || s->n == JOINT_GROUP_MAX ||
 			s->nm->kind == OUTAGE_DAEMON))

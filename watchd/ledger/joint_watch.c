@@ -69,12 +69,12 @@ joint_named(struct joint *j, unsigned node, const char *name)
 	mem_free(&nd->name);
 	nd->name = *name != '\0' ? mem_strdup(name) : NULL;
 	j->named += nd->name != NULL;
-	/* of the only one there is it is not said */
+	/* the name of a single node is not shown */
 	if (nd->things > 0 || several != (j->named > 1))
 		joint_all_again(j, 0);
 }
 
-/* Who is gone watched until then. */
+/* A node that is gone was watching until then. */
 void
 joint_said(struct joint *j, unsigned node, int64_t wall)
 {
@@ -93,7 +93,7 @@ joint_said(struct joint *j, unsigned node, int64_t wall)
 		joint_all_again(j, least);
 }
 
-/* ---- what is known since when */
+/* ---- known primaries */
 
 static struct joint_known *
 known_find(const struct joint *j, unsigned node, const char *label)
@@ -105,7 +105,7 @@ known_find(const struct joint *j, unsigned node, const char *label)
 	    (struct joint_known_tree *)(uintptr_t)&j->known, &key);
 }
 
-/* The first of that primary, of the lowest node. */
+/* The first entry of that primary, with the lowest node. */
 struct joint_known *
 joint_known_first(const struct joint *j, const char *label)
 {
@@ -124,7 +124,7 @@ joint_known_next(struct joint_known *k)
 	return next != NULL && strcmp(next->label, k->label) == 0 ? next : NULL;
 }
 
-/* Absences of others are looked at anew where it is there, or is no more. */
+/* Absences of others are remade when the node comes or goes. */
 static void
 absences_again(struct joint *j, int64_t from)
 {
@@ -200,7 +200,7 @@ joint_since(const struct joint *j, const char *label)
 	return since;
 }
 
-/* Of a domain any other node would have told. */
+/* Of a domain any other node would have reported. */
 static bool
 is_watched_by_others(const struct joint *j, unsigned node,
     enum outage_kind kind, const char *name)
@@ -257,7 +257,7 @@ joint_node_since(struct joint *j, unsigned node)
 	return nd->since;
 }
 
-/* Some of what a node knew that is gone, and at last that it was there. */
+/* Reports some of what a node knew that is gone, and at last its existence. */
 static void
 node_old(struct joint *j, unsigned node,
     void (*old)(void *arg, unsigned node, uint64_t id, const char *label),

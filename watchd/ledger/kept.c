@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * kept: an array by id. Outages of a primary, and of the daemon itself under the
- * name "", hang in a chain by name as well, for availability asks for them. */
+ * kept: an array by id. Outages of a primary, and of the daemon itself under
+ * the name "", are also chained by name, for availability. */
 #include "ledger/kept.h"
 
 #include <sys/queue.h>
@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 
-#define TRIM_MAX 50 /* a call */
+#define TRIM_MAX 50 /* per call */
 
 struct kept_record {
 	SLIST_ENTRY(kept_record) chained;
@@ -20,9 +20,9 @@ struct kept_record {
 	bool over;
 	char *name;
 	int64_t from, to; /* wall; to: recovered, 0 not yet */
-	int64_t end; /* over since, wall */
-	int64_t down_ms; /* that count, of those between the two */
-	uint64_t *also; /* it is found by these, too */
+	int64_t end; /* end, wall */
+	int64_t down_ms; /* time down that counts, between the two */
+	uint64_t *also; /* further ids by which it is found */
 	unsigned nalso;
 	struct kept_line *line;
 };
@@ -42,10 +42,11 @@ name_cmp(const struct kept_name *a, const struct kept_name *b)
 RB_GENERATE_INTERNAL(kept_names, kept_name, node, name_cmp, static MX_UNUSED)
 
 struct kept {
-	pthread_mutex_t lock; /* of what follows, but for the loop's reading */
+	/* guards what follows, except for reads by the loop */
+	pthread_mutex_t lock;
 	struct kept_record **record; /* ascending id */
 	unsigned n, open;
-	struct kept_names names; /* the loop's */
+	struct kept_names names; /* loop thread only */
 };
 
 struct kept_line *
@@ -149,7 +150,7 @@ chain_drop(struct kept *k, struct kept_record *r)
 
 /* ---- the list */
 
-/* The place of the id, or where it would have to go. */
+/* The index of the id, or where it would be inserted. */
 static unsigned
 place_of(const struct kept *k, uint64_t id)
 {
@@ -168,7 +169,7 @@ place_of(const struct kept *k, uint64_t id)
 	return lo;
 }
 
-/* When it was over for all whom it concerned. */
+/* When it was over for everything that it concerned. */
 static int64_t
 end_of(const struct outage *o)
 {
@@ -210,7 +211,7 @@ record_get(struct kept *k, const struct outage *o)
 	r = mem_alloc(sizeof(*r));
 	r->id = o->id;
 	r->kind = o->kind;
-	r->over = true; /* until it is filled */
+	r->over = true; /* until it is filled in */
 	r->name = mem_strdup(o->name);
 	record_insert(k, at, r);
 	if (is_chained(r))
@@ -296,7 +297,8 @@ kept_trim(struct kept *k, int64_t wall, unsigned max,
 	struct kept_record *gone[TRIM_MAX];
 	unsigned n = 0, to = 0, left = k->n;
 
-	/* The list is walked only when something goes: its head is oldest. */
+	/* The list is walked only when something has to go: the oldest is at
+	 * its head. */
 	if (k->n == 0 ||
 	    (k->n <= max && (!k->record[0]->over || k->record[0]->end >= wall)))
 		return;
@@ -373,10 +375,10 @@ kept_destroy(struct kept **kp)
 	mem_free(kp);
 }
 
-/* ---- what is asked */
+/* ---- queries */
 
-/* The share of the record that lies between the two times: what counts of it is
- * taken to be spread evenly where it has flaps or gaps. */
+/* The share of the record between the two times: time down is assumed to be
+ * spread evenly if there were flaps or gaps. */
 static int64_t
 share_ms(const struct kept_record *r, int64_t from, int64_t to, int64_t now)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
- * ledger: ties the book, the list, the file and the availability. */
+ * ledger: connects the book, the list, the file and the availability. */
 #include "ledger/ledger_int.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define GAP_MS	  INT64_C(60000) /* shorter absences are no record */
+#define GAP_MS	  INT64_C(60000) /* shorter absences are not recorded */
 #define DAEMON	  "mxwatchd"
 #define FILE_NAME "outages"
 
@@ -80,8 +80,8 @@ on_line(void *arg, const char *line, size_t len)
 	}
 }
 
-/* We were away for long, and others saw the end of it: it ended for us when we went.
- * Else it would hold together what they saw happen meanwhile. */
+/* We were away for long, and others saw its end: for us it ended when we went.
+ * Otherwise our account would join together what they saw separately. */
 static bool
 has_ended(struct ledger *l, struct outage *o, int64_t gap_ms,
     const struct book_time *t)
@@ -98,7 +98,7 @@ has_ended(struct ledger *l, struct outage *o, int64_t gap_ms,
 	return true;
 }
 
-/* Primaries are restored first, for their domains to find them. */
+/* Primaries are restored first, so that their domains find them. */
 static void
 restore(struct ledger *l, enum outage_kind kind, int64_t gap_ms,
     const struct book_time *t)
@@ -119,7 +119,7 @@ restore(struct ledger *l, enum outage_kind kind, int64_t gap_ms,
 	}
 }
 
-/* While we did not run nobody watched. */
+/* While we did not run nothing was watched. */
 static void
 note_absence(struct ledger *l, int64_t alive, int64_t gap_ms,
     const struct book_time *t)
@@ -214,9 +214,9 @@ ledger_configure(struct ledger *l, const struct conf_ledger *conf)
 	book_configure(l->book, &bc);
 }
 
-/* ---- the file, all of it */
+/* ---- rewriting the file */
 
-/* References only: some ms for as many as there may be. */
+/* References only: some ms for the largest number. */
 static struct kept_line **
 all_lines(struct ledger *l, unsigned *np)
 {
@@ -269,7 +269,7 @@ ledger_destroy(struct ledger **lp, const struct book_time *t)
 	mem_free(lp);
 }
 
-/* ---- what happens */
+/* ---- events */
 
 void
 ledger_primary(struct ledger *l, const struct book_verdict *v,
@@ -327,7 +327,7 @@ ledger_tick(struct ledger *l, const struct book_time *t)
 	file_tick(l, t->now);
 }
 
-/* ---- what is shown */
+/* ---- queries */
 
 unsigned
 ledger_open(const struct ledger *l)

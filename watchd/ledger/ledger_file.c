@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ledger_file: one job of the helper at a time: it appends, or writes anew, or only
- * sets the time of the file. */
+ * ledger_file: one job of the helper at a time: it appends, or rewrites, or
+ * only sets the modification time. */
 #include "ledger/ledger_file.h"
 
 #include <sys/stat.h>
@@ -23,7 +23,7 @@
 #define PENDING_MAX (4u << 20)
 #define ALIVE_NS    (20 * CLOCK_SEC)
 #define RETRY_NS    (60 * CLOCK_SEC)
-#define OLD_LINES   1000 /* beyond twice those that hold */
+#define OLD_LINES   1000 /* more than twice the valid lines */
 #define FILE_MODE   0600
 
 struct ledger_file {
@@ -32,10 +32,10 @@ struct ledger_file {
 	struct buf pending;
 	unsigned lines; /* in the file, pending ones included */
 	bool busy; /* a job is under way */
-	bool all; /* it has to be written anew */
-	bool failed; /* the last job did; said once */
-	int64_t alive; /* next time to be set */
-	int64_t retry; /* not before: monotonic ns */
+	bool all; /* it has to be rewritten */
+	bool failed; /* the last job failed; logged once */
+	int64_t alive; /* when to set the time next */
+	int64_t retry; /* earliest retry: monotonic ns */
 };
 
 struct file_job {
@@ -43,7 +43,7 @@ struct file_job {
 	struct ledger_file *file;
 	const char *path; /* of the file */
 	struct buf data; /* to be appended */
-	struct kept_line **line; /* or NULL: all that it is to have */
+	struct kept_line **line; /* or NULL: the complete new content */
 	unsigned n;
 	int rc; /* errno */
 };
@@ -204,7 +204,7 @@ ledger_file_add(struct ledger_file *f, const char *line, size_t len)
 		0 ||
 	    buf_add(&f->pending, line, len) != 0 ||
 	    buf_adds(&f->pending, "\n") != 0)
-		f->all = true; /* the disk is behind: all of it at once */
+		f->all = true; /* the disk is slow: rewrite everything later */
 }
 
 bool
@@ -298,7 +298,7 @@ ledger_file_destroy(struct ledger_file **fp)
 
 	if (f == NULL)
 		return;
-	rc = append(f->path, &f->pending); /* its time, if nothing else */
+	rc = append(f->path, &f->pending); /* updates the time at least */
 	if (rc != 0 && rc != ENOENT)
 		log_warn("ledger", "file=%s not_saved=%s", log_q(f->path),
 		    log_q(strerror(rc)));
@@ -309,7 +309,7 @@ ledger_file_destroy(struct ledger_file **fp)
 
 /* ---- reading */
 
-/* The text behind a hash that holds; NULL. */
+/* The text after a valid hash; NULL. */
 static const char *
 line_check(const char *line, size_t len, size_t *rest)
 {

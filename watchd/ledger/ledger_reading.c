@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ledger_reading: the start of a node of a cluster: what it told before and its file
- * does not have is taken back, what the state does not have is told. */
+ * ledger_reading: the start of a node of a cluster: takes back its own reports
+ * that its file lacks, and reports what the state lacks. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,11 +10,11 @@
 #include "base/mem.h"
 #include "ledger/ledger_int.h"
 
-#define NEWER_MS 60000 /* what was told is newer than the file */
+#define NEWER_MS 60000 /* report newer than the file */
 
 struct ledger_reading {
 	struct ledger *ledger;
-	struct idmap same; /* ids: the state has what we have */
+	struct idmap same; /* ids that are equal in the state */
 	struct idmap known; /* hashes of labels: the same */
 	int64_t file_alive, alive;
 	unsigned taken;
@@ -33,7 +33,7 @@ is_same(const struct kept_line *have, const char *text, size_t n)
 	    memcmp(have->text, text, n) == 0;
 }
 
-/* The file does not have it, or is an older copy. */
+/* The file does not have it, or has an older version. */
 static void
 own_account(struct ledger_reading *rd, uint64_t id, const void *data,
     size_t len)
@@ -150,7 +150,8 @@ ledger_shared_load(struct ledger *l, int64_t alive)
 	l->ops.each(l->ops.arg, LEDGER_PREFIX, on_state, &rd);
 	if (rd.alive < alive)
 		rd.alive = alive;
-	/* What we told before, and cannot read, is not written over. */
+	/* Ids of earlier reports that cannot be read must not be
+	 * overwritten. */
 	if (alive == 0 && !l->ops.ready(l->ops.arg))
 		book_last_id(l->book, (uint64_t)clock_wall());
 	tell_rest(&rd, rd.alive);

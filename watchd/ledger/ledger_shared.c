@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * ledger_shared: the ledger of a node of a cluster: what it tells the others, what
- * they tell. */
+ * ledger_shared: the ledger of a node of a cluster: its reports to the others,
+ * and theirs. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -10,12 +10,12 @@
 #include "status/json.h"
 
 #define ALIVE_SEC 30
-#define PUT_MAX	  50 /* a tick */
-#define HEAR_MAX  300 /* a tick; at once there may be a thousand */
+#define PUT_MAX	  50 /* per tick */
+#define HEAR_MAX  300 /* per tick; a thousand may come at once */
 #define REST_MAX  1000 /* at the end */
-#define ID_MAX	  (INT64_C(1) << 46) /* of others: ours go on behind them */
+#define ID_MAX	  (INT64_C(1) << 46) /* of other nodes: our ids follow them */
 
-/* ---- what others tell */
+/* ---- reports of others */
 
 static void
 damaged(const char *key)
@@ -54,7 +54,7 @@ account_told(struct ledger *l, unsigned node, const char *key, uint64_t id,
 	if (!ok)
 		damaged(key);
 	else if (id <
-	    ID_MAX) /* later ones have greater ids, whosever they are */
+	    ID_MAX) /* later records have greater ids, whichever node's */
 		book_last_id(l->book, id);
 }
 
@@ -112,8 +112,8 @@ ledger_shared_heard(struct ledger *l, const char *key,
 		alive_told(l, k->node, data, len);
 }
 
-/* Ours is told to us when we began without the engine. What we do not have is of a
- * file that is gone, and is only shown. */
+/* Our own keys are reported to us when we started without the engine. Those
+ * that we lack are from a lost file, and only shown. */
 static void
 hear(struct ledger *l, const char *key, const void *data, size_t len)
 {
@@ -134,7 +134,7 @@ ledger_told(struct ledger *l, const char *key, const void *data, size_t len)
 
 	if (l->joint == NULL || !ledger_key_parse(&k, key))
 		return false;
-	if (l->hear > 0) { /* none waits then */
+	if (l->hear > 0) { /* then none is queued */
 		l->hear--;
 		hear(l, key, data, len);
 		return true;
@@ -147,7 +147,7 @@ ledger_told(struct ledger *l, const char *key, const void *data, size_t len)
 	return true;
 }
 
-/* In its order: what waits comes before what is told next. */
+/* In order: queued reports come before later ones. */
 static void
 hear_some(struct ledger *l, unsigned max)
 {
@@ -165,7 +165,7 @@ hear_some(struct ledger *l, unsigned max)
 	l->hear = max;
 }
 
-/* NULL: it is to be gone. */
+/* NULL: remove the key. */
 static void
 put(struct ledger *l, const struct ledger_key *k, int64_t number,
     struct kept_line *line)
@@ -176,7 +176,7 @@ put(struct ledger *l, const struct ledger_key *k, int64_t number,
 	    line != NULL ? ledger_value_print(number, line) : NULL);
 }
 
-/* ---- what we tell */
+/* ---- our reports */
 
 void
 ledger_shared_tell(struct ledger *l, uint64_t id, int64_t said,
@@ -246,7 +246,7 @@ ledger_put_done(struct ledger *l, uint64_t token, int rc)
 		writeback_done(l->out, token, rc);
 }
 
-/* ---- what is old */
+/* ---- old data */
 
 static void
 node_left(struct ledger *l, unsigned node)
@@ -265,7 +265,7 @@ on_old(void *arg, unsigned node, uint64_t id, const char *label)
 		if (id == 0 || kept_find(l->kept, id) != NULL)
 			return;
 	} else if (joint_lives(l->joint, node)) {
-		return; /* it does that itself */
+		return; /* that node does it itself */
 	}
 	put(l, &k, 0, NULL);
 	if (id != 0)
@@ -377,7 +377,7 @@ ledger_shared_destroy(struct ledger *l)
 	if (l->joint == NULL)
 		return;
 	joint_destroy(&l->joint);
-	hear_some(l, UINT32_MAX); /* nobody does */
+	hear_some(l, UINT32_MAX); /* no one else will */
 	writeback_destroy(&l->out);
 	kept_line_unref(&l->name);
 	kept_destroy(&l->view);

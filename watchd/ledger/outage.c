@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
- * outage: see outage.h. The table of numbers is what is written and what is
- * read, so that neither can forget one. */
+ * outage: see outage.h. One table of numbers is used for writing and reading,
+ * so that neither can miss one. */
 #include "ledger/outage.h"
 
 #include <stddef.h>
@@ -55,7 +55,7 @@ outage_text_set(char **text, const char *to)
 	if (n > OUTAGE_TEXT_MAX) {
 		n = OUTAGE_TEXT_MAX - 3;
 		while (n > 0 && ((unsigned char)clean[n] & 0xc0) == 0x80)
-			n--; /* not inside a character */
+			n--; /* not within a UTF-8 character */
 		memcpy(clean + n, "...", sizeof("..."));
 	}
 	mem_free(text);
@@ -92,7 +92,7 @@ outage_fini(struct outage *o)
 	mem_free(&o->reply);
 }
 
-/* How it began stays, and what came last. */
+/* Keeps the beginning, and the latest marks. */
 static void
 mark_make_room(struct outage *o)
 {
@@ -247,7 +247,7 @@ write_marks(cJSON *j, const struct outage *o)
 	}
 }
 
-/* Alone there are none, and the line is what it always was. */
+/* Without a cluster there are none, and the line is as before. */
 static void
 write_nodes(cJSON *j, const struct outage *o)
 {
@@ -289,8 +289,7 @@ outage_print(const struct outage *o)
 	return json_print(j);
 }
 
-/* ---- and back: the disk may have kept half of it, somebody may have edited
- * it */
+/* ---- parsing: the file may be damaged or edited */
 
 static int
 word_index(const char *word, const char *const *name, size_t n)
@@ -340,7 +339,7 @@ read_rest(struct outage *o, const cJSON *j)
 	o->by_delivery = strcmp(json_get_text(j, "seen"), "delivery") == 0;
 	o->peak_rate = rate >= 0 && rate < 1e9 ? rate : 0;
 	read_marks(o, j);
-	/* behind the marks, which count what they lose */
+	/* after the marks, which count the dropped ones */
 	for (size_t i = 0; i < MX_COUNT(outage_numbers); i++)
 		number_read(j, o, &outage_numbers[i]);
 }

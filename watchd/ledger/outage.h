@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: ISC
- * outage: one record of the ledger, and how it is written: an object of JSON on
- * one line, the same in the file, on the control socket, by HTTP and in the
- * manual (mxwatch-status(7), "outages").
+ * outage: one record of the ledger, and its notation: a JSON object on one
+ * line, the same in the file, on the control socket, by HTTP and in the manual
+ * (mxwatch-status(7), "outages").
  *
- * Of whom: a primary; a domain; or mxwatchd itself, for the time in which it did
- * not run and nobody watched.
+ * It is about a primary; a domain; or mxwatchd itself, for the time in which it
+ * did not run and nothing was watched.
  *
  *	suspected --down--> down --up--> draining --its mail is gone--> over
  *	    |                ^              |                            |
  *	    `--up: no record `---- down again (a flap) ------------------'
  *
- * It is one outage as long as it comes back within ledger { merge } of having
- * recovered. Times are wall seconds, 0 for never; how long something took is
- * measured by the monotonic clock, in ms, and does not follow a clock that is
- * set. While the daemon was not running nothing is invented: that time is
- * `unwatched_ms`, and is no part of `down_ms`. Texts of peers are cut to
- * OUTAGE_TEXT_MAX. A value; whoever holds one owns its texts. Pure. */
+ * It stays one outage as long as it comes back within ledger { merge } of its
+ * recovery. Times are wall seconds, 0 for never; durations are measured by the
+ * monotonic clock, in ms, and do not follow a clock that is set. Time in which
+ * the daemon did not run is `unwatched_ms`, and not part of `down_ms`. Text of
+ * peers is cut to OUTAGE_TEXT_MAX. A value; the holder owns its strings.
+ * Pure. */
 #ifndef MX_LEDGER_OUTAGE_H
 #define MX_LEDGER_OUTAGE_H
 
@@ -50,7 +50,7 @@ enum outage_state {
 	    OUTAGE_STATE_MAX,
 };
 
-/* Marks: what people and we ourselves did meanwhile. */
+/* Marks: what operators and mxwatchd did meanwhile. */
 #define OUTAGE_MARKS(MARK)                                                     \
 	MARK(TOLD, told) /* a receiver took an alert: who, which */            \
 	MARK(OPERATOR, operator) /* a verb of mxwatchctl: who, what */         \
@@ -77,12 +77,12 @@ struct outage {
 	enum outage_state state;
 	char *name; /* label of the primary, domain, "mxwatchd" */
 	/* Of a domain: the primary that it waited for ("" none: its own
-	 * trouble), and the outage of that one, 0 without a record. */
+	 * trouble), and the id of that one's outage, 0 without a record. */
 	char *primary;
 	uint64_t part_of;
 	bool gone; /* it left the configuration before the end */
 
-	/* The first failure: the phase, the command and its reply; seen by a
+	/* The first failure: the phase, the command and its reply; as seen by a
 	 * delivery, or else by a probe. */
 	enum smtp_phase phase;
 	char *reply;
@@ -90,49 +90,49 @@ struct outage {
 
 	int64_t failed, detected, recovered;
 	int64_t first_delivery, drained;
-	int64_t
-	    detected_ms; /* from the first failure until it was called down */
+	int64_t detected_ms; /* from the first failure to the verdict */
 	int64_t down_ms, drain_ms;
-	int64_t unwatched_ms, maintenance_ms; /* the latter is in down_ms */
+	/* the latter is included in down_ms */
+	int64_t unwatched_ms, maintenance_ms;
 	unsigned flaps;
 
 	/* Of a primary: domains that name it; those with a record of their own;
-	 * those for which there was no room (ledger { open }). */
+	 * those beyond ledger { open }. */
 	unsigned domains, recorded, unrecorded;
 
-	/* Meanwhile, until it was over. accepted, delivered: messages; the
-	 * others: recipients. */
+	/* Counted until it was over. accepted, delivered: messages; the others:
+	 * recipients. */
 	uint64_t accepted, refused, delivered, returned, expired;
-	uint64_t depth; /* most messages queued */
-	int64_t age_ms; /* of the oldest of them, at its greatest */
-	double peak_rate; /* messages a second delivered, at its greatest */
+	uint64_t depth; /* largest number of messages queued */
+	int64_t age_ms; /* greatest age of the oldest of them */
+	double peak_rate; /* most messages a second delivered */
 
 	unsigned nmarks, marks_lost;
 	struct outage_mark *mark; /* by time */
 
-	/* In a cluster: the nodes that have an account of it; is not read back. */
+	/* In a cluster: the nodes with an account of it; not parsed. */
 	unsigned nnodes;
 	char **node;
 };
 
-/* "" texts; the rest zero. */
+/* Strings are "", the rest zero. */
 void outage_init(struct outage *, enum outage_kind, const char *name);
 void outage_fini(struct outage *);
-/* Replaces a text, cut to OUTAGE_TEXT_MAX. */
+/* Replaces a string, cut to OUTAGE_TEXT_MAX. */
 void outage_text_set(char **, const char *);
 void outage_node_add(struct outage *, const char *name);
-/* When there are OUTAGE_MARKS_MAX the middle goes, and is counted. */
+/* Beyond OUTAGE_MARKS_MAX marks from the middle are dropped, and counted. */
 void outage_mark_add(struct outage *, enum outage_mark_kind, int64_t at,
     const char *who, const char *what);
-/* Was it in a window of maintenance, by its last mark of one? */
+/* Is it in a maintenance window, by its last such mark? */
 bool outage_maintained(const struct outage *);
-/* Of one that is down: it was until then, wall ms, where nothing came back between. */
+/* It is down until then, wall ms, if it did not recover in between. */
 void outage_down_until(struct outage *, int64_t wall_ms);
 
 /* One line without a line feed; the caller frees it. */
 char *outage_print(const struct outage *);
-/* 0, or -MX_ESYNTAX: it is no outage, or not all of it makes sense; *o is
- * unchanged then. Fields that are not known are passed over. */
+/* 0, or -MX_ESYNTAX: not an outage, or inconsistent; *o is unchanged then.
+ * Unknown fields are skipped. */
 int outage_parse(struct outage *o, const char *line, size_t len) MX_NODISCARD;
 
 const char *outage_kind_name(enum outage_kind);

@@ -2,12 +2,16 @@
  * dane: TLSA records of a mail host (RFC 6698, 7671) and the TLS policy of a
  * connection to it that follows from them (RFC 7672). A record set that is
  * proven to be absent leaves opportunistic TLS; a failed look-up is never taken
- * for absence. `Secure` means that the resolver vouches for it
- * (dns_answer.secure). A configured name needs no DNSSEC; one from MX records
- * is as secure as those. Records with a usage that relies on public CAs (0, 1)
- * and malformed ones are unusable (RFC 7672 3.1.3). Pure. A struct dane is
- * immutable once it is handed out. It is shared and reference counted without
- * atomics: loop thread. route.c creates it, tls.c applies it. */
+ * for absence.
+ *
+ * `Secure` means that the resolver vouches for it (dns_answer.secure). A
+ * configured name needs no DNSSEC; one from MX records is as secure as those.
+ * Records with a usage that relies on public CAs (0, 1) and malformed ones are
+ * unusable (RFC 7672 3.1.3).
+ *
+ * Pure. A struct dane is immutable once it is handed out. It is shared and
+ * reference counted without atomics: loop thread. route.c creates it, tls.c
+ * applies it. */
 #ifndef MX_NET_DANE_H
 #define MX_NET_DANE_H
 

@@ -2,9 +2,10 @@
  * dns: requests and look-ups. A request (a caller's question) is one look-up of
  * MX or TLSA, or two of A and AAAA. A look-up is one (type, name); equal ones
  * are joined. It is answered from the cache, or waits in our queue until a
- * thread of the pool is idle. 1000 hanging look-ups are 1000 list entries. All
- * callbacks are made from one task, so never inside the caller's call, and no
- * function of this module is on the stack if the callee destroys us. */
+ * thread of the pool is idle. 1000 hanging look-ups are 1000 list entries.
+ *
+ * All callbacks are made from one task, so never inside the caller's call, and
+ * no function of this module is on the stack if the callee destroys us. */
 #include "net/dns.h"
 
 #include <sys/queue.h>

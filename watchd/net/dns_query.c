@@ -2,6 +2,7 @@
  * dns_query: uses its own sockets, and only the messages of ldns. The resolver
  * of ldns has one port for all servers, accepts the first datagram as the
  * answer, sleeps whole seconds between tries and does not report time-outs.
+ *
  * Each server is asked at most ROUNDS times, from a connected socket of its
  * own, with a random id and port. All sockets are read until the end, so that a
  * slow server's answer counts even while the next one is being asked. A server

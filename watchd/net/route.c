@@ -4,12 +4,13 @@
  * recognised by name or address, and our preference and all worse ones are
  * removed. Only when nothing better was listed at all are we the best MX; a
  * better host that has no address now is still better, and its mail waits
- * (backup MXs are known to have bounced mail by taking that for a loop). With
- * DANE the TLSA records of a host are looked up after its addresses: those of
- * the name at the end of its aliases, and without any those of the name itself
- * (RFC 7672 2.2.2). An alias that leads out of the signed zones is not traced
- * back: such a host counts as one whose address is not signed. Loop thread;
- * fails only through the status it reports. */
+ * (backup MXs are known to have bounced mail by taking that for a loop).
+ *
+ * With DANE the TLSA records of a host are looked up after its addresses: those
+ * of the name at the end of its aliases, and without any those of the name
+ * itself (RFC 7672 2.2.2). An alias that leads out of the signed zones is not
+ * traced back: such a host counts as one whose address is not signed. Loop
+ * thread; fails only through the status it reports. */
 #include "net/route.h"
 
 #include <stdio.h>

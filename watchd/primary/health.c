@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  * health: see health.h. Nothing here can fail, reads a clock or logs, so that a
- * test can run through the whole machine. A streak is a run of equal verdicts
- * that contradict the state. A verdict that agrees with the state ends it; a
- * neutral one leaves it alone. */
+ * test can run through the whole machine.
+ *
+ * A streak is a run of equal verdicts that contradict the state. A verdict that
+ * agrees with the state ends it; a neutral one leaves it alone. */
 #include "primary/health.h"
 
 #define EDGE(state) (1u << (state))

@@ -62,7 +62,7 @@ struct health {
 	enum health_state state;
 	unsigned streak; /* equal verdicts that contradict the state */
 	bool streak_ok; /* the verdict that the streak is made of */
-	int64_t since; /* begin of the state */
+	int64_t since; /* start of the state */
 };
 
 struct health_change {

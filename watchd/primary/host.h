@@ -72,10 +72,10 @@ struct host {
 	/* of the greeted: EHLO answered, TLS done as required */
 	unsigned ready;
 	unsigned proven; /* the most that were open at once */
-	int64_t newest_ns; /* begin of the newest greeted connection */
+	int64_t newest_ns; /* start of the newest greeted connection */
 	unsigned places; /* connections of probes (place.h) */
 	int64_t place_ns; /* since when there are places */
-	int64_t opened_ns; /* begin of the last connect; 0: none yet */
+	int64_t opened_ns; /* start of the last connect; 0: none yet */
 	int64_t way_ns; /* since when some are being set up */
 	int64_t way_usual_ns; /* usual time until one is ready */
 	int64_t closed_ns; /* end of the last connection; 0: none yet */
@@ -90,9 +90,9 @@ struct host {
 	unsigned epoch, before;
 	unsigned fails; /* failed connects in a row while no connection works */
 	int64_t closed_until_ns; /* pause: no connect before this */
-	int64_t failed_ns; /* begin of the failures */
+	int64_t failed_ns; /* start of the failures */
 	int64_t
-	    recovered_ns; /* begin of canary and slow start; 0: doubted since */
+	    recovered_ns; /* start of canary and slow start; 0: doubted since */
 	/* wait between two transactions; 0: no rate limit known */
 	int64_t gap_ns;
 	int64_t next_ns; /* earliest next transaction, by gap_ns */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
  * place: a connection of a probe, counted among ours at the host. A host takes
  * only so many connections from us (host.h), whatever they are for; a probe
- * beside the most deliveries would be refused as one too many. Where deliveries
- * are connected, a probe asks for a place and may have to wait: one delivery
- * then ends its connection after its message. Where none is connected or
- * connecting, the probe goes at once. Loop thread. */
+ * beside the most deliveries would be refused as one too many.
+ *
+ * Where deliveries are connected, a probe asks for a place and may have to
+ * wait: one delivery then ends its connection after its message. Where none is
+ * connected or connecting, the probe goes at once. Loop thread. */
 #ifndef MX_PRIMARY_PLACE_H
 #define MX_PRIMARY_PLACE_H
 

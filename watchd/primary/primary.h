@@ -4,9 +4,10 @@
  * kept here once: whether it can be reached (connect to EHLO), the last session
  * by phase, its certificate, its last and previous EHLO offers, how long its
  * greeting takes. The judgement under a domain's policy is a watch (watch.h); a
- * primary has one for each policy. A table owns its primaries and counts
- * references: get and put. Pure, no clock: `now` is monotonic ns, `wall`
- * seconds. Loop thread. */
+ * primary has one for each policy.
+ *
+ * A table owns its primaries and counts references: get and put. Pure, no
+ * clock: `now` is monotonic ns, `wall` seconds. Loop thread. */
 #ifndef MX_PRIMARY_PRIMARY_H
 #define MX_PRIMARY_PRIMARY_H
 

@@ -52,8 +52,8 @@ struct reach {
 	bool in_clear; /* TLS is left out because it failed */
 	bool mute; /* TLS was silent: recorded if clear works */
 	bool heard; /* a reply has come, so the time to the greeting is known */
-	int64_t connect_ns; /* begin of the connect */
-	int64_t since_ns, late_ns; /* begin of the current wait */
+	int64_t connect_ns; /* start of the connect */
+	int64_t since_ns, late_ns; /* start of the current wait */
 	int64_t heard_ns, heard_late_ns; /* see reach_silent_ns() */
 };
 

@@ -88,7 +88,7 @@ struct watch {
 	bool waiting; /* a session is silent and still under way */
 	unsigned broken; /* members that are down by themselves */
 	uint32_t good; /* number of good sessions */
-	int64_t good_ns; /* begin of the last good session; loop time */
+	int64_t good_ns; /* start of the last good session; loop time */
 	struct bounds connections; /* connection limits of its members */
 	/* the smallest of them, as reported to the primary and `set` */
 	unsigned least;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
  * watch_domain: a domain's list of primaries, and how its state follows them.
+ *
  * The list is an array whose elements hang in the lists of their watches. A
  * change rebuilds it as a whole; what is known of an entry that stays is moved
  * over. */

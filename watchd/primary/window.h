@@ -6,10 +6,12 @@
  * of successes, until there is trouble, a slow answer, or a ceiling. From then
  * on additive increase, one more for each window; and multiplicative decrease,
  * half on trouble, at most once for the deliveries that were under way when the
- * trouble began. The ceiling is learned: a host that refuses a connection while
- * n others of ours work shows that n is the most. Deliveries go on with n,
- * without a pause, and one more is tried only after a wait that doubles (30 s
- * to 10 min) each time the answer is the same. Pure; times are monotonic ns. */
+ * trouble began.
+ *
+ * The ceiling is learned: a host that refuses a connection while n others of
+ * ours work shows that n is the most. Deliveries go on with n, without a pause,
+ * and one more is tried only after a wait that doubles (30 s to 10 min) each
+ * time the answer is the same. Pure; times are monotonic ns. */
 #ifndef MX_PRIMARY_WINDOW_H
 #define MX_PRIMARY_WINDOW_H
 
@@ -24,7 +26,7 @@
 #define WINDOW_DOUBT_NS	   INT64_C(1000000000) /* wait below the ceiling */
 
 struct window {
-	unsigned size; /* connections now: 1 .. max, or the ceiling */
+	unsigned size; /* connections allowed now: 1 .. max; see ceiling */
 	unsigned max; /* by policy */
 	bool slow_start;
 	unsigned wins; /* successes since the last increase, after slow start */

@@ -78,7 +78,7 @@ relay_domain_messages(const struct relay_domain *d)
 	return d->active + d->deferred + d->held;
 }
 
-struct relay_vault { /* bounced mail that is kept */
+struct relay_vault { /* mail that was given up and is kept */
 	uint64_t messages, bytes, size; /* size: at most */
 	int64_t oldest_ms; /* wall, since when; 0 empty */
 };

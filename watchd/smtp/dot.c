@@ -3,11 +3,12 @@
  * every message passes here twice (once in, once out), so regular lines are
  * found many at a time (dot_blocks(), or else by memchr()) and copied together;
  * only stray CRs and LFs, dots at the start of a line and the boundaries of the
- * input go through the states. The reader never looks ahead: CRs, and a dot at
- * the start of a line, are held back in the state until the next byte decides.
- * So the result does not depend on how the input was cut. Called by the SMTP
- * server's session, the SMTP client and their tests, on any thread; nothing
- * fails. */
+ * input go through the states.
+ *
+ * The reader never looks ahead: CRs, and a dot at the start of a line, are held
+ * back in the state until the next byte decides. So the result does not depend
+ * on how the input was cut. Called by the SMTP server's session, the SMTP
+ * client and their tests, on any thread; nothing fails. */
 #include "smtp/dot.h"
 
 #include <string.h>

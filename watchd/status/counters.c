@@ -2,11 +2,12 @@
  * counters: the bounds of the histograms, and the domains' own counters in a
  * hash table by name. Domains are added at the start and by reloads; their
  * entries stay when they are dropped, because callers may hold pointers. They
- * are looked up for every recipient and every touch. The windows of the last
- * hour and day need the counters as of the beginning of a quarter of an hour. A
- * counter is changed only after the domain was touched, so the first touch of a
- * quarter saves them; quarters without a touch cost nothing, nor do domains
- * without mail. */
+ * are looked up for every recipient and every touch.
+ *
+ * The windows of the last hour and day need the counters as of the beginning of
+ * a quarter of an hour. A counter is changed only after the domain was touched,
+ * so the first touch of a quarter saves them; quarters without a touch cost
+ * nothing, nor do domains without mail. */
 #include "status/counters.h"
 
 #include <sys/queue.h>

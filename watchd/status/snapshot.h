@@ -65,7 +65,7 @@ struct snap_host {
 	/* Ratio of the last 30 and 365 days in which it was up; NAN:
 	 * unknown. */
 	double availability[2];
-	int64_t known_since; /* begin of that record; 0: none */
+	int64_t known_since; /* start of that record; 0: none */
 	unsigned window; /* connections allowed now */
 	unsigned ceiling; /* learned maximum */
 	unsigned connections; /* open now */

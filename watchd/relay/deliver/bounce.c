@@ -286,8 +286,8 @@ case_unreadable(struct delivery *w, int rc)
 	case_end(w, JOB_DAMAGED);
 }
 
-/* Expiry, or the operator's order: then he is the reason, not the time, and the
- * server's last reply is not the diagnosis. */
+/* The time is over, or an operator ordered it: then the order is the reason,
+ * not the time, and the server's last reply is not the diagnosis. */
 static void
 case_give_up(struct delivery *w)
 {

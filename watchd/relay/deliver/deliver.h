@@ -3,14 +3,16 @@
  * primaries: route, connections (kept open, shared by the domains of a host,
  * within its window), the SMTP dialogue (smtp/client.h), the result of each
  * recipient. Permanent failures go through bounce.h before they leave the
- * queue. Example: the queue wants 3 connections for a.test. deliver_want()
- * creates a destination, the task looks up its route (mx.test, 10) and puts it
- * into the line of mx.test's lane for `tls = may`. The host's window is 1, a
- * canary: one session connects and takes a.test's oldest part. The reply to the
- * final dot delivers it and opens the window to 2: the session takes a part of
- * the first destination in the line, perhaps b.test; a second session is
- * started. When the queue has nothing more, both idle and quit after `deliver {
- * idle }`. Loop thread only. */
+ * queue.
+ *
+ * Example: the queue wants 3 connections for a.test. deliver_want() creates a
+ * destination, the task looks up its route (mx.test, 10) and puts it into the
+ * line of mx.test's lane for `tls = may`. The host's window is 1, a canary: one
+ * session connects and takes a.test's oldest part. The reply to the final dot
+ * delivers it and opens the window to 2: the session takes a part of the first
+ * destination in the line, perhaps b.test; a second session is started. When
+ * the queue has nothing more, both idle and quit after `deliver { idle }`. Loop
+ * thread only. */
 #ifndef MX_DELIVER_DELIVER_H
 #define MX_DELIVER_DELIVER_H
 
@@ -38,7 +40,7 @@ struct deliver_outcome {
 	uint16_t code;
 	const char *host; /* label, independent of the peer; "" unknown */
 	const char *text; /* peer text */
-	/* begin of the failed connection; loop time, 0: none */
+	/* start of the failed connection; loop time, 0: none */
 	int64_t begun_ns;
 };
 

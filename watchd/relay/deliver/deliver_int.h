@@ -105,7 +105,7 @@ struct deliver_session {
 	char label[TEXT_DOMAIN_MAX + 8];
 	const char *tls_by; /* static, see reach_result */
 	bool making_room; /* counted in site.quitting */
-	int64_t since_ns; /* begin of the session; later of being ready */
+	int64_t since_ns; /* start of the session; later of being ready */
 	int64_t connect_ns; /* time from begin to ready */
 	int64_t heard_ns; /* last byte from the server, or our last command */
 	unsigned messages; /* transactions begun */
@@ -176,7 +176,7 @@ struct lane {
 	/* because of these: no connection before this */
 	int64_t closed_until_ns;
 	int64_t failed_until_ns; /* another host is preferred until then */
-	char key[]; /* TLS policy, the name it is bound to, and the pin */
+	char key[]; /* what its destinations have in common, see lane_key() */
 };
 RB_HEAD(lane_tree, lane);
 int lane_cmp(const struct lane *, const struct lane *);

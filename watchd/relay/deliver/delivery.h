@@ -47,7 +47,7 @@ struct delivery {
 	uint32_t next_rcpt; /* index after those tried in this attempt */
 	unsigned decided; /* transactions of this attempt that were answered */
 	uint32_t failed; /* failed recipients before this attempt */
-	int64_t start_ns; /* begin of the attempt, 0 not begun */
+	int64_t start_ns; /* start of the attempt, 0 not begun */
 	bool first; /* first message of its connection */
 	uint16_t code; /* of the last reply that decided something */
 	struct smtp_status status;

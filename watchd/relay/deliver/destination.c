@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC
  * destination: one domain, from the first wanted connection until nothing of it
  * is worth remembering: its route, the host it chose, and its place in that
- * host's line. A route is looked up again after 30 s, or at once after it
- * failed, so that a flush uses current addresses; with DANE after 1 s, so that
- * TLSA records are not used beyond their TTL. Mail is held if the resolver
- * fails, if we seem to be the domain's MX, and if no host has an address. The
- * host is chosen by preference, equal ones at random; one that failed, or that
- * its watch calls down, only when no other is left. A worse host is never
+ * host's line.
+ *
+ * A route is looked up again after 30 s, or at once after it failed, so that a
+ * flush uses current addresses; with DANE after 1 s, so that TLSA records are
+ * not used beyond their TTL. Mail is held if the resolver fails, if we seem to
+ * be the domain's MX, and if no host has an address.
+ *
+ * The host is chosen by preference, equal ones at random; one that failed, or
+ * that its watch calls down, only when no other is left. A worse host is never
  * chosen because the window of the better one is full. Loop thread. */
 #include <stdlib.h>
 #include <string.h>

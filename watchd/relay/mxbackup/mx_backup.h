@@ -4,12 +4,12 @@
  * primaries in the operator's networks. This module is about domains; the queue
  * knows their recipients (queue/learned.h).
  *
- *	mail for an unknown domain	-> lookups.h, verdict.h, in the background
+ *	mail for an unknown domain	-> lookups.h, verdict.h, in background
  *	it fits				-> an entry: ops.enter(), and from there on
  *					   it is a domain like any other, whose
  *					   settings config_settings() finds
  *	it does not			-> remembered for a while, and refused
- *	no mail any more		-> ops.leave(); never while mail is queued
+ *	no mail any more		-> ops.leave(); never while it has mail
  *
  * An entry survives a restart by its record, which the caller stores. The times
  * of entries are wall ms. Loop thread. */

@@ -3,9 +3,10 @@
  * (admission = "outage"). Their path to the primary may be broken while ours is
  * not, and their mail would be lost; so a pair of sender and recipient that has
  * been retried for long enough is admitted. Spammers, at whom the refusal aims,
- * do not retry with the same sender, as in greylisting. A table of bounded
- * size, in memory: a pair evicted by a crowd or lost by a restart only has to
- * start again. Loop thread. */
+ * do not retry with the same sender, as in greylisting.
+ *
+ * A table of bounded size, in memory: a pair evicted by a crowd or lost by a
+ * restart only has to start again. Loop thread. */
 #ifndef MX_SMTPD_INSIST_H
 #define MX_SMTPD_INSIST_H
 

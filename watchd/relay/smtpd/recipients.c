@@ -43,7 +43,7 @@ struct recipients {
 struct recipients_set {
 	struct loop *loop;
 	void (*settled)(void *arg);
-	void (*changed)(void *arg, struct recipients *); /* NULL: nobody asks */
+	void (*changed)(void *arg, struct recipients *); /* may be NULL */
 	void *arg;
 	LIST_HEAD(, recipients) files;
 	size_t unread; /* number of files with asks */

@@ -303,7 +303,7 @@ on_event(struct conn *c, enum conn_event ev, void *arg)
 	case CONN_TIMEOUT:
 		on_timeout(s);
 		break;
-	case CONN_DRAINED: /* conn reads no more of who does not listen */
+	case CONN_DRAINED: /* conn limits unread replies */
 	case CONN_CONNECTED:
 		break;
 	}

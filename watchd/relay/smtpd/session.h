@@ -85,7 +85,7 @@ struct session {
 	struct header_reader header;
 	struct trace_scan trace;
 	struct message_id message_id;
-	/* begin of DATA or the chunk; moved on by our own pauses */
+	/* start of DATA or the chunk; moved on by our own pauses */
 	int64_t data_begun;
 	uint64_t data_got; /* octets since then */
 	int64_t paused_at;

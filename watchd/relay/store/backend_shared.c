@@ -5,6 +5,7 @@
  * engine while that is there, and a large body ends where it began. A small
  * message that the engine's writer could not place is put into the spool from
  * there, under the same id, and only if the engine certainly does not have it.
+ *
  * Small state with a slash in its key is shared and in the engine; the rest is
  * private to this node. */
 #include <stdio.h>

@@ -4,10 +4,11 @@
  * it is alive) and state (key -> bytes). Opened without NOSYNC, NOMETASYNC and
  * WRITEMAP: a commit that returned 0 is on the disk. A transaction belongs to
  * the thread that began it. Read transactions have to be short: pages that one
- * can see are not reused while it lives. Results: 0; -MX_ENOENT; -MX_EFULL
- * (disk or map); -MX_ETOOBIG (too much for one transaction); -MX_EIO (anything
- * else: it was not read or not written). The reason of -MX_EIO is logged
- * here. */
+ * can see are not reused while it lives.
+ *
+ * Results: 0; -MX_ENOENT; -MX_EFULL (disk or map); -MX_ETOOBIG (too much for
+ * one transaction); -MX_EIO (anything else: it was not read or not written).
+ * The reason of -MX_EIO is logged here. */
 #ifndef MX_STORE_DB_H
 #define MX_STORE_DB_H
 

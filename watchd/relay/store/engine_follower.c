@@ -4,8 +4,10 @@
  * changes behind the last group seen of it (schema.h): owners of domains, small
  * state, mail taken for other nodes. The groups of a node are committed in
  * their order, so nothing is missed, nothing is locked, and no dead row is read
- * again. Our own changes come back, too: a domain may have become ours by mail
- * that we took for it; and for small state it is seen whether our version won
+ * again.
+ *
+ * Our own changes come back, too: a domain may have become ours by mail that we
+ * took for it; and for small state it is seen whether our version won
  * (told.h). */
 #include <stdlib.h>
 #include <string.h>

@@ -2,14 +2,15 @@
  * engine_place: writes parts from a node's spool as rows (shared_move.c). A
  * part is placed together with the missing piece of its content and a row of
  * mxwatch.moved, which stays until the part is gone from the spool: in one
- * transaction, so that the outcome is known after a crash. Other parts of the
- * message may exist, be under way, or be removed by another node at this moment
- * together with the content, which all parts share. Their rows are locked
- * first: a node that removes the last one has either done so before we look for
- * the content, or comes after us and sees our part. If the content is not
- * complete, the part is not placed. Against the keeper, which sweeps content
- * without parts, the last piece helps: each part writes it, even if it exists,
- * and thereby locks the table of that day (engine/schema.c). */
+ * transaction, so that the outcome is known after a crash.
+ *
+ * Other parts of the message may exist, be under way, or be removed by another
+ * node at this moment together with the content, which all parts share. Their
+ * rows are locked first: a node that removes the last one has either done so
+ * before we look for the content, or comes after us and sees our part. If the
+ * content is not complete, the part is not placed. Against the keeper, which
+ * sweeps content without parts, the last piece helps: each part writes it, even
+ * if it exists, and thereby locks the table of that day (engine/schema.c). */
 #include <stdlib.h>
 #include <string.h>
 

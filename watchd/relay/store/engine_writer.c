@@ -3,10 +3,12 @@
  * makes one group of all waiting requests. If the answer to a group is lost, or
  * the server warns of it, mxwatch.stir shows whether it was committed; until
  * then a group that may be committed is not sent again, and its new mail is
- * also put into the spool meanwhile (engine_doubt.c). Without the engine
- * requests wait: new mail for wait_ms, then it goes into the spool of this
- * node, or is refused as for lack of space (engine_away.c); changes of stored
- * messages wait for as long as it takes, or until this daemon ends. */
+ * also put into the spool meanwhile (engine_doubt.c).
+ *
+ * Without the engine requests wait: new mail for wait_ms, then it goes into the
+ * spool of this node, or is refused as for lack of space (engine_away.c);
+ * changes of stored messages wait for as long as it takes, or until this daemon
+ * ends. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>

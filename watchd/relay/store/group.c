@@ -4,14 +4,17 @@
  * including small bodies, and one fdatasync() makes them all durable. Then they
  * enter the tail, from which the database takes them later, and only then are
  * they answered. A kill at any point is harmless: a complete record has its
- * body with it, and an incomplete one was never answered. Without space the
- * commits of a group fail (-MX_EFULL), but its removals and updates must get
- * through, because they free space: the append is taken back and they are tried
- * again alone, and once more after the reserve file was released. After a
- * failed sync the content of the disk is unknown. The log goes on in another
- * file, which begins with the failed sequence and so voids it (journal.h);
- * changes of stored messages go there. New mail is not accepted (writer.c):
- * there is no promise on a disk that broke one. */
+ * body with it, and an incomplete one was never answered.
+ *
+ * Without space the commits of a group fail (-MX_EFULL), but its removals and
+ * updates must get through, because they free space: the append is taken back
+ * and they are tried again alone, and once more after the reserve file was
+ * released.
+ *
+ * After a failed sync the content of the disk is unknown. The log goes on in
+ * another file, which begins with the failed sequence and so voids it
+ * (journal.h); changes of stored messages go there. New mail is not accepted
+ * (writer.c): there is no promise on a disk that broke one. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

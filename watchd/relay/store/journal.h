@@ -21,10 +21,10 @@
  * never used, since they stand for none. `durable` is the last record known to
  * be on the disk when this one was written. So a torn record is a group that a
  * crash cut short, unless a later record vouches for it; then it is damage. A
- * file that begins with a sequence voids that part of earlier files from this
- * sequence on: it was begun because their last group could not be synced. The
- * salt is the spool's secret: without it the body of a stranger's message could
- * contain a valid record. Records are read at the start (replay.h) and by
+ * file voids all records of earlier files from its own first sequence on: it
+ * was begun because their last group could not be synced. The salt is the
+ * spool's secret: without it the body of a stranger's message could contain a
+ * valid record. Records are read at the start (replay.h) and by
  * mxwatch-salvage, written by the writer thread (group.c). Results: 0, negative
  * as named. */
 #ifndef MX_STORE_JOURNAL_H

@@ -4,10 +4,10 @@
  * daemon refuse the spool, and never writes into the spool. Messages that the
  * database has for certain go into OUTDIR; possibly outdated states of a
  * message into OUTDIR/unsure, the newest one found; envelopes whose body is not
- * intact into OUTDIR/damaged. Bounced mail that was kept goes into
- * OUTDIR/vault: it is not waiting to be delivered. With -n it counts them and
- * writes nothing. The log has what the database did not get, and for a lost
- * database everything that was not reclaimed (salvage_log.h). */
+ * intact into OUTDIR/damaged. Mail in the vault goes into OUTDIR/vault: it is
+ * not waiting to be delivered. With -n it counts them and writes nothing. The
+ * log has what the database did not get, and for a lost database everything
+ * that was not reclaimed (salvage_log.h). */
 #include <sys/file.h>
 #include <sys/stat.h>
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC
- * salvage_pages: see salvage_pages.h. A page that no tree leads to and that is
- * not free belongs to a tree with a damaged branch, so it is current. If the
- * list of free pages is incomplete this cannot be decided; and if one of the
- * meta pages is damaged it is not known whether the other one is the newer. If
- * all trees are complete, such a page was dropped from the list: an old one. */
+ * salvage_pages: see salvage_pages.h.
+ *
+ * A page that no tree leads to and that is not free belongs to a tree with a
+ * damaged branch, so it is current. If the list of free pages is incomplete
+ * this cannot be decided; and if one of the meta pages is damaged it is not
+ * known whether the other one is the newer. If all trees are complete, such a
+ * page was dropped from the list: an old one. */
 #include <sys/stat.h>
 
 #include <errno.h>

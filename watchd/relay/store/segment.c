@@ -94,7 +94,7 @@ segment_truncate(struct segment *s, uint64_t size)
 	if (ftruncate(s->fd, (off_t)size) == 0)
 		s->size = s->ahead = size;
 	else
-		segment_close(s); /* its tail is garbage nobody refers to */
+		segment_close(s); /* its tail is garbage, unreferenced */
 }
 
 void

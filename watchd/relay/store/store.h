@@ -6,12 +6,13 @@
  * own; a reader thread reads, including what LMDB does not have yet. There is
  * no timer: requests that arrive during a commit form the next group. This
  * header is all that the queue knows of storage: completions are asynchronous
- * and refer to ids, so that another implementation fits behind it. Durability:
- * a completion with rc 0 means that body and envelope survive a power cut.
- * After EIO no new mail is accepted until a restart has checked the spool
- * (STORE_FAILED); without space it is STORE_FULL until there is space again.
- * Changes of stored messages are tried in either state, in another file of the
- * log after one failed; while even that fails, one is tried every second
+ * and refer to ids, so that another implementation fits behind it.
+ *
+ * Durability: a completion with rc 0 means that body and envelope survive a
+ * power cut. After EIO no new mail is accepted until a restart has checked the
+ * spool (STORE_FAILED); without space it is STORE_FULL until there is space
+ * again. Changes of stored messages are tried in either state, in another file
+ * of the log after one failed; while even that fails, one is tried every second
  * (store_info.unwritable). Loop thread only. */
 #ifndef MX_STORE_STORE_H
 #define MX_STORE_STORE_H
