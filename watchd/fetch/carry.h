@@ -37,16 +37,16 @@ struct carry {
 	 * failure. */
 	char *into;
 	uint64_t into_max;
-	char *token_file; /* of a bearer token, for HTTP; NULL: none */
-	/* HTTPS, in place of `into`: the content of a 200 is added to it, up to
-	 * its cap. It is the thread's until the answer is there, or `drop` is
-	 * called; NULL: it is not wanted. */
+	char *token_file; /* with a bearer token, for HTTP; NULL: none */
+	/* HTTPS, instead of `into`: the content of a 200 is appended, up to the
+	 * buffer's cap. The thread owns it until the answer is there, or `drop`
+	 * is called; NULL: not wanted. */
 	struct buf *content;
-	/* HTTP: the host's address, as somebody else has looked it up:
+	/* HTTP: the host's address, already looked up by the caller:
 	 * "HOST:PORT:ADDRESS:PORT", IPv6 in brackets; NULL: by the system. */
 	char *connect_to;
-	bool follow; /* somebody wants to hear how far it is */
-	/* Given back with the result, both: */
+	bool follow; /* report the progress */
+	/* Returned with the result: */
 	uint64_t token;
 	void *arg;
 	/* called when the result is not delivered; NULL: nothing */

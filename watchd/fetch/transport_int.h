@@ -34,9 +34,9 @@ struct transfer {
 	void *easy; /* a CURL */
 	struct curl_slist *list; /* headers */
 	struct curl_slist *connect_to;
-	char *error; /* libcurl's words, CURL_ERROR_SIZE; NULL: not wanted */
-	/* via_smtp, once the connection is there */
-	struct smtp_talk *talk; /* NULL: it is not */
+	char *error; /* libcurl's message, CURL_ERROR_SIZE; NULL: not wanted */
+	/* via_smtp, after libcurl has connected */
+	struct smtp_talk *talk; /* NULL: not connected */
 	int socket; /* libcurl's */
 	/* via_exec */
 	struct program program;

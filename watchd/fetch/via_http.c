@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
- * via_http: POST of a body, or GET of an address. Of an answer whose content is
- * not wanted only the status counts. Where it is, 200 and all of the content
- * will do and nothing else; but for a file that is there 304 says that it is
- * right. */
+ * via_http: POST of a body, or GET of an address. If the content of the
+ * response is not wanted only the status counts. If it is, only 200 with the
+ * complete content is a success, or for an existing file 304, which confirms
+ * it. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
