@@ -13,16 +13,9 @@
 #include "base/mem.h"
 #include "net/tls_int.h"
 
-#define CHAIN_MAX 10 /* certificates of a file that are read */
-
 enum { USAGE_TRUST_ANCHOR = 2, USAGE_HOST = 3 }; /* RFC 7218 2.1 */
 enum { SELECT_CERT, SELECT_KEY }; /* RFC 7218 2.2 */
 enum { MATCH_FULL, MATCH_SHA256, MATCH_SHA512 }; /* RFC 7218 2.3 */
-
-struct tls_cert {
-	unsigned n;
-	X509 *chain[CHAIN_MAX];
-};
 
 struct tls_cert *
 tls_cert_load(const char *path, struct mx_errbuf *eb)
@@ -32,7 +25,7 @@ tls_cert_load(const char *path, struct mx_errbuf *eb)
 	char why[256];
 	X509 *x;
 
-	while (bio != NULL && c->n < CHAIN_MAX &&
+	while (bio != NULL && c->n < TLS_CERT_CHAIN &&
 	    (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
 		c->chain[c->n++] = x;
 	BIO_free(bio);

@@ -24,6 +24,13 @@ SSL *tls_session_dane(struct tls_ctx *, int fd, const struct dane *,
 /* For tls_resume_offer(); NULL on the server side. */
 struct tls_resume *tls_ctx_resume(struct tls_ctx *);
 
+/* tls_cert.c: the certificates of a file, in their order; never none. */
+#define TLS_CERT_CHAIN 16 /* how many of them are read */
+struct tls_cert {
+	unsigned n;
+	X509 *chain[TLS_CERT_CHAIN];
+};
+
 /* tls_pair.c: -MX_ETLS, and why the text of the file is no key, or the key not that
  * of the certificate. */
 int tls_fail_key(const char *path, const struct buf *pem, struct mx_errbuf *);

@@ -9,34 +9,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/tls_cert.h"
 #include "net/tls_int.h"
-
-#define CHAIN_MAX 16 /* certificates that are looked at */
-
-struct chain {
-	X509 *cert[CHAIN_MAX];
-	int n;
-};
-
-static void
-chain_read(struct chain *c, const char *file)
-{
-	BIO *bio = BIO_new_file(file, "r");
-
-	c->n = 0;
-	while (bio != NULL && c->n < CHAIN_MAX &&
-	    (c->cert[c->n] = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL)
-		c->n++;
-	BIO_free(bio);
-	ERR_clear_error(); /* that no more of them come is one, too */
-}
-
-static void
-chain_free(struct chain *c)
-{
-	while (c->n > 0)
-		X509_free(c->cert[--c->n]);
-}
 
 int
 tls_fail_key(const char *path, const struct buf *pem, struct mx_errbuf *eb)
@@ -59,23 +33,22 @@ int
 tls_fail_pair(const char *cert_file, const char *key_file, EVP_PKEY *key,
     struct mx_errbuf *eb)
 {
-	struct chain c;
-	int at = 0;
+	struct mx_errbuf unread;
+	struct tls_cert *c = tls_cert_load(cert_file, &unread);
+	unsigned n = c != NULL ? c->n : 0, at = 0;
 
-	ERR_clear_error();
-	chain_read(&c, cert_file);
-	while (at < c.n && X509_check_private_key(c.cert[at], key) != 1)
+	while (at < n && X509_check_private_key(c->chain[at], key) != 1)
 		at++;
 	ERR_clear_error();
 	(void)mx_fail(eb, MX_ETLS,
 	    "%s: mismatch: it is not the key of the certificate in %s",
 	    key_file, cert_file);
-	if (at > 0 && at < c.n)
+	if (at > 0 && at < n)
 		(void)mx_fail(eb, MX_ETLS,
-		    "%s: mismatch: the certificate of the key %s is number %d "
+		    "%s: mismatch: the certificate of the key %s is number %u "
 		    "in it; it has to be the first, and its issuer the next",
 		    cert_file, key_file, at + 1);
-	chain_free(&c);
+	tls_cert_destroy(&c);
 	return -MX_ETLS;
 }
 
@@ -90,21 +63,21 @@ day_text(const ASN1_TIME *t, char *dst, size_t size)
 }
 
 static void
-tell_dates(const X509 *cert, int at, tls_tell_fn *tell, void *arg)
+tell_dates(const X509 *cert, unsigned at, tls_tell_fn *tell, void *arg)
 {
 	char text[160], day[64];
 
 	if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
 		day_text(X509_get0_notAfter(cert), day, sizeof(day));
 		snprintf(text, sizeof(text),
-		    "certificate %d in it expired on %s; renew it", at + 1,
+		    "certificate %u in it expired on %s; renew it", at + 1,
 		    day);
 		tell(arg, text);
 	}
 	if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0) {
 		day_text(X509_get0_notBefore(cert), day, sizeof(day));
 		snprintf(text, sizeof(text),
-		    "certificate %d in it is not valid before %s; is the clock "
+		    "certificate %u in it is not valid before %s; is the clock "
 		    "right?",
 		    at + 1, day);
 		tell(arg, text);
@@ -115,28 +88,30 @@ void
 tls_certificate_doubts(const char *cert_file, const char *name,
     tls_tell_fn *tell, void *arg)
 {
+	struct mx_errbuf unread;
+	struct tls_cert *c = tls_cert_load(cert_file, &unread);
 	char text[160];
-	struct chain c;
 
-	chain_read(&c, cert_file);
-	for (int i = 0; i < c.n; i++) {
-		tell_dates(c.cert[i], i, tell, arg);
+	if (c == NULL)
+		return; /* the start says why */
+	for (unsigned i = 0; i < c->n; i++) {
+		tell_dates(c->chain[i], i, tell, arg);
 		if (i == 0 ||
-		    X509_check_issued(c.cert[i], c.cert[i - 1]) == X509_V_OK)
+		    X509_check_issued(c->chain[i], c->chain[i - 1]) ==
+			X509_V_OK)
 			continue;
 		snprintf(text, sizeof(text),
-		    "certificate %d in it did not issue certificate %d; the "
+		    "certificate %u in it did not issue certificate %u; the "
 		    "server's comes first, then that of its issuer, and so on",
 		    i + 1, i);
 		tell(arg, text);
 	}
-	if (c.n > 0 && name != NULL &&
-	    X509_check_host(c.cert[0], name, 0, 0, NULL) != 1) {
+	if (name != NULL && !tls_cert_covers(c, name)) {
 		snprintf(text, sizeof(text),
 		    "the certificate does not cover the hostname \"%.80s\"",
 		    name);
 		tell(arg, text);
 	}
 	ERR_clear_error();
-	chain_free(&c);
+	tls_cert_destroy(&c);
 }
