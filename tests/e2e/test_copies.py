@@ -103,6 +103,8 @@ def test_copies_come_back(down, stack):
     files = sorted(glob.glob(os.path.join(out, "*.eml")))
     rc, said = d.ctl("import", *files)
     assert rc == 0 and said.count(": queued as ") == 2
+    for i in re.findall(r": queued as (\w+)", said):
+        d.wait_log(r"id=%s event=accepted .* imported=yes" % i)
     d.kill9()  # durable before it was said
     d.start()
     d.wait_state("a.test", "down")

@@ -94,6 +94,7 @@ import_commit(struct relay_intake **inp, const struct relay_copy *copy,
 		return -MX_ETOOBIG;
 	}
 	*inp = NULL;
+	queue_intake_by(in, "control", " imported=yes");
 	queue_commit(&in, parts, n, cb, arg, token);
 	return 0;
 }

@@ -17,6 +17,8 @@ queue_begin(struct queue *q)
 	struct queue_intake *in = mem_alloc(sizeof(*in));
 
 	in->queue = q;
+	in->module = "queue";
+	message_id_init(&in->message_id);
 	in->tx = store_tx_begin(q->store);
 	return in;
 }
@@ -30,6 +32,7 @@ queue_intake_id(const struct queue_intake *in)
 int
 queue_append(struct queue_intake *in, const void *data, size_t len)
 {
+	message_id_feed(&in->message_id, data, len);
 	return store_tx_append(in->tx, data, len);
 }
 
@@ -75,8 +78,9 @@ intake_stored(void *arg, uint64_t token, int rc, struct envelope **parts,
 	int64_t now = clock_wall_ms();
 
 	for (unsigned i = 0; i < n; i++) {
-		if (rc == 0 && in->by != NULL)
-			mail_log_accepted(in->module, parts[i], in->by);
+		if (rc == 0)
+			mail_log_accepted(in->module, parts[i],
+			    in->by != NULL ? in->by : "");
 		if (rc == 0 && !q->dead) {
 			envelope_brief(parts[i], &brief);
 			attach_index(q, &brief, now);
@@ -117,6 +121,9 @@ queue_commit(struct queue_intake **inp, struct envelope **parts, unsigned n,
 		loop_task_schedule(q->task);
 		return;
 	}
+	for (unsigned i = 0; i < n; i++)
+		if (in->message_id.text[0] != '\0')
+			parts[i]->message_id = mem_strdup(in->message_id.text);
 	q->completions++;
 	store_tx_commit(&in->tx, parts, n, intake_stored, in, token);
 }

@@ -42,6 +42,7 @@
 #include "base/heap.h"
 #include "base/idmap.h"
 #include "base/slab.h"
+#include "relay/message_id.h"
 #include "relay/queue/ages.h"
 #include "relay/queue/backoff.h"
 #include "relay/queue/clock_step.h"
@@ -290,6 +291,7 @@ struct queue_intake {
 	STAILQ_ENTRY(queue_intake) link; /* refused ones wait for the task */
 	struct queue *queue;
 	struct store_tx *tx; /* ours until the commit */
+	struct message_id message_id; /* of what was appended */
 	const char *module; /* queue_intake_by() */
 	char *by; /* NULL: nobody said */
 	queue_commit_cb *cb; /* set by the commit, as what follows */

@@ -104,7 +104,6 @@ cmd_data_begin(struct session *s, bool counted)
 		dot_reader_init(&s->dot);
 	header_reader_init(&s->header);
 	trace_scan_init(&s->trace, session_conf(s)->hostname);
-	message_id_init(&s->message_id);
 	if (no != NULL) {
 		stats_message_rejected(s->smtpd->stats,
 		    no[2] == '2' ? 452 : 451, SMTPD_REASON_SPOOL_FULL);
@@ -159,7 +158,6 @@ store(struct session *s, const char *data, size_t len)
 	int rc;
 
 	trace_scan_feed(&s->trace, data, len);
-	message_id_feed(&s->message_id, data, len);
 	if (s->intake == NULL || len == 0)
 		return;
 	rc = queue_append(s->intake, data, len);
@@ -264,7 +262,6 @@ commit(struct session *s)
 	struct smtpd *m = s->smtpd;
 	struct transaction_client c = { .helo = s->helo,
 		.address = s->client,
-		.message_id = s->message_id.text,
 		.arrival_ms = clock_wall_ms(),
 		.eightbit = s->dot.eightbit,
 		.header_eightbit = s->trace.eightbit };

@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/idmap.h"
 #include "net/conn.h"
-#include "relay/message_id.h"
 #include "relay/smtpd/client_limit.h"
 #include "relay/smtpd/dnsbl.h"
 #include "relay/smtpd/header.h"
@@ -84,7 +83,6 @@ struct session {
 	struct dot_reader dot;
 	struct header_reader header;
 	struct trace_scan trace;
-	struct message_id message_id;
 	/* start of DATA or the chunk; moved on by our own pauses */
 	int64_t data_begun;
 	uint64_t data_got; /* octets since then */

@@ -203,7 +203,5 @@ transaction_seal(struct transaction *tx, const struct transaction_client *c)
 			set_string(&e->envid, tx->envid);
 		set_string(&e->helo, c->helo);
 		set_string(&e->client, c->address);
-		if (*c->message_id != '\0')
-			set_string(&e->message_id, c->message_id);
 	}
 }

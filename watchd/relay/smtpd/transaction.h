@@ -48,7 +48,6 @@ const char *transaction_only(const struct transaction *);
 struct transaction_client {
 	const char *helo;
 	const char *address;
-	const char *message_id; /* ""; none */
 	int64_t arrival_ms;
 	bool eightbit; /* 8-bit octets anywhere in the content */
 	bool header_eightbit; /* the same in its header */
