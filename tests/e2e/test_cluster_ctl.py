@@ -109,6 +109,21 @@ def test_any_node_does_it(stack):
     wait_for(lambda: a.ctl_json("silence")[:-1] == [], 10, "it is taken back")
 
 
+def test_the_doctor_looks_where_the_mail_is(stack):
+    """Who asks for a domain is told by its owner; of all, each node says its own."""
+    m = stack.fakemx()
+    nodes = stack.nodes({"a.test": 'primary = {"127.0.0.1:%d"}' % m.port},
+                        options='doctor { dnsbl = {} interval = "0s" }\n')
+    owner, other = nodes.owner("a.test"), nodes.other("a.test")
+    for d in owner, other:
+        d.wait_state("a.test", "up")
+        lines = d.ctl_json("doctor", "a.test", rc=1)[:-1]  # there is no TLS
+        assert [f["severity"] for f in lines if f["check"] == "acceptance"] == ["ok"]
+        assert len([f for f in lines if f["check"] == "certificate"]) == 1
+    assert "a.test" in {f["domain"] for f in owner.ctl_json("doctor", "--now", rc=1)[:-1]}
+    assert {f["domain"] for f in other.ctl_json("doctor", "--now", rc=1)[:-1]} == {""}
+
+
 def test_flush_goes_everywhere(stack):
     mx, nodes = cluster(stack)
     for m in mx:
